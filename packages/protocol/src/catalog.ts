@@ -1,0 +1,40 @@
+import { z } from 'zod'
+import { limits } from './limits.ts'
+import { nameSchema } from './text.ts'
+
+/** A tool as its server defined it, every member untouched. */
+export const toolDefinitionSchema = z.looseObject({
+  name: z.string().min(1),
+  inputSchema: z.looseObject({}),
+})
+export type ToolDefinition = z.infer<typeof toolDefinitionSchema>
+
+const catalogToolSchema = z.object({
+  /** SHA-256, hex, of the definition's canonical JSON. */
+  hash: z.string().regex(/^[0-9a-f]{64}$/),
+  definition: toolDefinitionSchema,
+})
+export type CatalogTool = z.infer<typeof catalogToolSchema>
+
+const readyServerSchema = z.object({
+  state: z.literal('ready'),
+  name: nameSchema,
+  /** The server's own `serverInfo` and `instructions` from its initialization. */
+  serverInfo: z.looseObject({ name: z.string(), version: z.string() }),
+  instructions: z.string().optional(),
+  tools: z.array(catalogToolSchema).max(limits.toolsPerServer),
+})
+
+const absentServerSchema = z.object({
+  state: z.enum(['starting', 'failed']),
+  name: nameSchema,
+  /** Why, in words for the user whose machine it is. */
+  reason: z.string().max(limits.textChars).optional(),
+})
+
+/** One local server as the agent reports it. */
+export const catalogServerSchema = z.discriminatedUnion('state', [readyServerSchema, absentServerSchema])
+export type CatalogServer = z.infer<typeof catalogServerSchema>
+
+/** All local servers of an agent; each message replaces the one before. */
+export const catalogSchema = z.array(catalogServerSchema).max(limits.serversPerAgent)

@@ -1,0 +1,181 @@
+import { z } from 'zod'
+import type { ErrorCode } from './codes.ts'
+import type { DownMessage } from './down.ts'
+import { isObject, parseJson, type RawJson } from './json.ts'
+import { objectMembers, type Span } from './json-spans.ts'
+import { limits } from './limits.ts'
+import { callIdSchema } from './text.ts'
+import type { UpMessage } from './up.ts'
+import { type ProtocolVersion, schemas } from './version.ts'
+
+/** A call's answer whose payload stays the bytes it came in. */
+export type ToolResultFrame =
+  | { readonly type: 'tool_result'; readonly id: string; readonly success: true; readonly result: RawJson }
+  | {
+      readonly type: 'tool_result'
+      readonly id: string
+      readonly success: false
+      readonly error: string
+      readonly code?: string
+      readonly rpcError?: RawJson
+    }
+
+type ToolExecute<M> = Extract<M, { type: 'tool_execute' }>
+
+/** A call to run: the arguments both parsed, for whoever decides on them, and as they came. */
+export type ToolExecuteFrame = ToolExecute<DownMessage> & { readonly rawArgs: RawJson }
+
+export type UpFrame =
+  | Exclude<UpMessage, { type: 'tool_result' | 'tool_execute' }>
+  | ToolResultFrame
+  | ToolExecuteFrame
+export type DownFrame = Exclude<DownMessage, { type: 'tool_execute' }> | ToolExecuteFrame
+
+export type Decoded<T> =
+  | { readonly ok: true; readonly message: T }
+  | {
+      readonly ok: false
+      readonly code: Extract<ErrorCode, 'message_invalid' | 'message_type_unknown'>
+      readonly detail: string
+    }
+
+const EMPTY_OBJECT: RawJson = Buffer.from('{}')
+const NULL: RawJson = Buffer.from('null')
+
+/** Reads one frame from an agent. */
+export function decodeUp(frame: Buffer, version: ProtocolVersion): Decoded<UpFrame> {
+  const members = objectMembers(frame)
+  if (members === undefined) return invalid('It is not one JSON object with plain, distinct keys.')
+  if (stringMember(frame, members.get('type')) === 'tool_result') {
+    return decodeToolResult(frame, members, version)
+  }
+  return decodeBySchema(frame, members, schemas[version].up) as Decoded<UpFrame>
+}
+
+/** Reads one frame from the bridge. */
+export function decodeDown(frame: Buffer, version: ProtocolVersion): Decoded<DownFrame> {
+  const members = objectMembers(frame)
+  if (members === undefined) return invalid('It is not one JSON object with plain, distinct keys.')
+  return decodeBySchema(frame, members, schemas[version].down) as Decoded<DownFrame>
+}
+
+/** Writes a message whose payloads are values. */
+export function encode(message: UpMessage | DownMessage): Buffer {
+  return Buffer.from(JSON.stringify(message))
+}
+
+/** Writes a call; `rawArgs` must be one JSON object. */
+export function encodeToolExecute(call: {
+  readonly id: string
+  readonly serverName: string
+  readonly toolName: string
+  readonly rawArgs: RawJson
+}): Buffer {
+  const { id, serverName, toolName, rawArgs } = call
+  const head = `{"type":"tool_execute","id":${JSON.stringify(id)},"serverName":${JSON.stringify(serverName)},"toolName":${JSON.stringify(toolName)},"args":`
+  return wrap(head, rawArgs)
+}
+
+/** Writes the answer to a call; `result` must be one JSON value. */
+export function encodeToolResult(id: string, result: RawJson): Buffer {
+  return wrap(`{"type":"tool_result","id":${JSON.stringify(id)},"success":true,"result":`, result)
+}
+
+function wrap(head: string, payload: RawJson): Buffer {
+  const headBytes = Buffer.byteLength(head)
+  const frame = Buffer.allocUnsafe(headBytes + payload.length + 1)
+  frame.write(head, 0)
+  payload.copy(frame, headBytes)
+  frame[frame.length - 1] = 0x7d
+  return frame
+}
+
+const failureSchema = z.object({
+  error: z.string(),
+  code: z.string().max(64).optional(),
+})
+
+/**
+ * The one message read without parsing its payload, since it is the large one. It accepts what the
+ * schema accepts, but for the inside of `result`.
+ */
+function decodeToolResult(
+  frame: Buffer,
+  members: ReadonlyMap<string, Span>,
+  version: ProtocolVersion,
+): Decoded<ToolResultFrame> {
+  const id = callIdSchema.safeParse(stringMember(frame, members.get('id')))
+  if (!id.success) return invalid('id: must be a string of 1 to 128 characters.')
+
+  const success = slice(frame, members.get('success'))?.toString('latin1')
+  if (success === 'true') {
+    const result = slice(frame, members.get('result')) ?? NULL
+    return { ok: true, message: { type: 'tool_result', id: id.data, success: true, result } }
+  }
+  if (success !== 'false') return invalid('success: must be true or false.')
+
+  const failure = failureSchema.safeParse({
+    error: stringMember(frame, members.get('error')),
+    ...(version === 'v2' && members.has('code') && { code: stringMember(frame, members.get('code')) }),
+  })
+  if (!failure.success) return invalid(firstIssue(failure.error))
+  const { error, code } = failure.data
+  const rpcError = version === 'v2' ? slice(frame, members.get('rpcError')) : undefined
+  if (rpcError !== undefined && !isRpcError(rpcError)) return invalid('rpcError: must have code and message.')
+  return {
+    ok: true,
+    message: {
+      type: 'tool_result',
+      id: id.data,
+      success: false,
+      error,
+      ...(code !== undefined && { code }),
+      ...(rpcError !== undefined && { rpcError }),
+    },
+  }
+}
+
+function isRpcError(raw: RawJson): boolean {
+  const parsed = parseJson(raw.toString('utf8'))?.value
+  return isObject(parsed) && Number.isInteger(parsed.code) && typeof parsed.message === 'string'
+}
+
+function decodeBySchema(
+  frame: Buffer,
+  members: ReadonlyMap<string, Span>,
+  schema: z.ZodType<UpMessage | DownMessage>,
+): Decoded<unknown> {
+  const json = parseJson(frame.toString('utf8'))
+  if (json === undefined) return invalid('It is not JSON.')
+  const parsed = schema.safeParse(json.value)
+  if (!parsed.success) return refusal(parsed.error, members.has('type'))
+  if (parsed.data.type !== 'tool_execute') return { ok: true, message: parsed.data }
+  const rawArgs = slice(frame, members.get('args')) ?? EMPTY_OBJECT
+  return { ok: true, message: { args: {}, ...parsed.data, rawArgs } }
+}
+
+function refusal(error: z.ZodError, hasType: boolean): Decoded<never> {
+  const unknownType =
+    hasType && error.issues[0]?.code === 'invalid_union' && error.issues[0].path[0] === 'type'
+  if (!unknownType) return invalid(firstIssue(error))
+  return { ok: false, code: 'message_type_unknown', detail: '' }
+}
+
+function firstIssue(error: z.ZodError): string {
+  const issue = error.issues[0]
+  return issue === undefined ? '' : `${issue.path.join('.')}: ${issue.message}`.slice(0, limits.textChars)
+}
+
+function invalid(detail: string): Decoded<never> {
+  return { ok: false, code: 'message_invalid', detail }
+}
+
+function slice(frame: Buffer, span: Span | undefined): Buffer | undefined {
+  return span === undefined ? undefined : frame.subarray(span[0], span[1])
+}
+
+function stringMember(frame: Buffer, span: Span | undefined): string | undefined {
+  if (span === undefined || frame[span[0]] !== 0x22) return undefined
+  const value = parseJson(frame.toString('utf8', span[0], span[1]))?.value
+  return typeof value === 'string' ? value : undefined
+}

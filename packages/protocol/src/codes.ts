@@ -1,0 +1,223 @@
+/**
+ * Every error of the product: one stable code, and what it becomes at each edge. Local errors never
+ * cross the wire; what does cross it is made from this table.
+ */
+export interface CodeEntry {
+  /** HTTP status where the error answers a whole HTTP request. */
+  readonly http: number
+  /** JSON-RPC error code where it answers one MCP request. Ours lie in -32050..-32079. */
+  readonly rpc: number
+  /** What went wrong, for a person. */
+  readonly message: string
+  /** What to do next. */
+  readonly next: string
+}
+
+const INVALID_REQUEST = -32600
+
+export const codes = {
+  // Credentials
+  token_missing: entry(401, -32050, 'No token was sent.', 'Send it as "Authorization: Bearer <token>".'),
+  token_ambiguous: entry(
+    400,
+    -32050,
+    'More than one token was sent.',
+    'Send one Authorization header or one accessToken cookie, not both and not twice.',
+  ),
+  token_in_url: entry(
+    400,
+    -32050,
+    'A token in the URL is refused: URLs end up in logs.',
+    'Send it as "Authorization: Bearer <token>", and replace this token: it may have been recorded.',
+  ),
+  token_invalid: entry(
+    401,
+    -32050,
+    'The token is not valid here.',
+    'Get a new one: bridgekeeper token issue EMAIL',
+  ),
+  token_expired: entry(
+    401,
+    -32050,
+    'The token has expired.',
+    'Get a new one: bridgekeeper token issue EMAIL',
+  ),
+  user_unknown: entry(
+    401,
+    -32050,
+    "The token's user does not exist here.",
+    'Add the user, then issue a token: bridgekeeper user add EMAIL',
+  ),
+
+  // HTTP
+  not_found: entry(
+    404,
+    INVALID_REQUEST,
+    'There is nothing at this path.',
+    'MCP is at /mcp and /mcp/{server}.',
+  ),
+  method_not_allowed: entry(405, INVALID_REQUEST, 'This path does not take this method.', 'Use POST.'),
+  upgrade_required: entry(
+    426,
+    INVALID_REQUEST,
+    'This path speaks WebSocket only.',
+    'Connect with a WebSocket client: bridgekeeper connect URL',
+  ),
+  body_too_large: entry(413, INVALID_REQUEST, 'The request body is too large.', 'Send at most 1 MiB.'),
+  shutting_down: entry(503, -32051, 'The bridge is shutting down.', 'Try again in a few seconds.'),
+
+  // Messages of an agent's connection
+  challenge_required: entry(403, -32052, 'The challenge must be answered first.', 'Send challenge_response.'),
+  challenge_failed: entry(
+    403,
+    -32052,
+    'The answer to the challenge is wrong.',
+    'Check userId and sessionId.',
+  ),
+  challenge_timeout: entry(408, -32052, 'The challenge was not answered in time.', 'Connect again.'),
+  message_too_large: entry(413, -32053, 'The message is too large.', 'Send at most 1 MiB a message.'),
+  message_not_text: entry(400, -32053, 'Binary messages are not part of the protocol.', 'Send JSON as text.'),
+  message_invalid: entry(400, -32053, 'The message is not valid.', 'See PROTOCOL.md for its shape.'),
+  message_type_unknown: entry(
+    400,
+    -32053,
+    'The message type is not known.',
+    'See PROTOCOL.md for the types.',
+  ),
+  connection_replaced: entry(
+    409,
+    -32054,
+    'Another agent connected with the same login.',
+    'Run one agent for each login; issue a second token for a second machine.',
+  ),
+
+  // Calls
+  agent_offline: entry(
+    503,
+    -32055,
+    'No agent of yours is connected.',
+    'Start it on the machine with the MCP servers: bridgekeeper connect URL',
+  ),
+  server_not_found: entry(
+    404,
+    -32056,
+    'No connected agent has this local server.',
+    "Check the name, or add the server to the agent's mcpServers file.",
+  ),
+  server_unavailable: entry(
+    503,
+    -32057,
+    'The local server is not running.',
+    "See the agent's output on that machine for the reason.",
+  ),
+  tool_name_invalid: entry(
+    404,
+    -32602,
+    'The tool name names no local server.',
+    'Use server__tool as listed by tools/list.',
+  ),
+  arguments_too_large: entry(
+    413,
+    -32058,
+    'The arguments are too large for one message.',
+    'Send at most 1 MiB.',
+  ),
+  arguments_invalid: entry(
+    400,
+    -32602,
+    'The arguments are not a JSON object.',
+    'Send an object, or nothing.',
+  ),
+  result_too_large: entry(
+    502,
+    -32059,
+    'The result is too large for one message. The tool has run.',
+    'Ask the tool for less, in parts.',
+  ),
+  result_invalid: entry(
+    502,
+    -32060,
+    'The local server answered with something that is not a result. The tool may have run.',
+    'Report it to the author of that server.',
+  ),
+  server_exited: entry(
+    502,
+    -32061,
+    'The local server ended before it answered. The tool may have run.',
+    'It is started again by itself; check what the tool did before calling again.',
+  ),
+  call_timeout: entry(
+    504,
+    -32062,
+    'The tool did not answer in time. It may still be running.',
+    'Check what it did before calling again.',
+  ),
+  call_cancelled: entry(499, -32063, 'The caller cancelled the call.', 'The tool may have run in part.'),
+  call_id_conflict: entry(
+    409,
+    -32064,
+    'A call with this id is already running.',
+    'Use a new id for each call.',
+  ),
+  too_many_calls: entry(
+    503,
+    -32065,
+    'Too many calls are waiting for this agent.',
+    'Let some finish, then call again.',
+  ),
+  outcome_unknown: entry(
+    502,
+    -32066,
+    "The agent's connection ended while the call ran; whether it finished is not known.",
+    'Check what the tool did before calling again.',
+  ),
+  tool_failed: entry(
+    502,
+    -32067,
+    'The agent could not run the tool.',
+    'See the message, and the agent output.',
+  ),
+  internal_error: entry(500, -32603, 'Something went wrong inside the bridge.', "See the bridge's output."),
+} as const satisfies Record<string, CodeEntry>
+
+export type ErrorCode = keyof typeof codes
+
+function entry(http: number, rpc: number, message: string, next: string): CodeEntry {
+  return { http, rpc, message, next }
+}
+
+export function isErrorCode(text: string): text is ErrorCode {
+  return Object.hasOwn(codes, text)
+}
+
+/** A failure with a stable code. `detail` says what the code's own text cannot know. */
+export class BridgeError extends Error {
+  override readonly name = 'BridgeError'
+  readonly code: ErrorCode
+  readonly next: string
+
+  constructor(code: ErrorCode, detail?: string, options?: ErrorOptions) {
+    super(detail === undefined ? codes[code].message : `${codes[code].message} ${detail}`, options)
+    this.code = code
+    this.next = codes[code].next
+  }
+}
+
+/**
+ * WebSocket close codes (RFC 6455 section 7.4). 4000-4499: connect again; 4500-4999: connecting
+ * again will not help. 1008 is what v1 peers know for a refusal.
+ */
+export const closeCodes = {
+  goingAway: 1001,
+  policyViolation: 1008,
+  messageTooBig: 1009,
+  internalError: 1011,
+  challengeTimeout: 4408,
+  tokenExpired: 4401,
+  replaced: 4509,
+} as const
+
+/** Whether an agent should connect again after this close code. */
+export function mayReconnect(closeCode: number): boolean {
+  return closeCode !== closeCodes.policyViolation && !(closeCode >= 4500 && closeCode <= 4999)
+}

@@ -1,0 +1,53 @@
+import { z } from 'zod'
+import { callIdSchema, nameSchema } from './text.ts'
+
+/** Messages from the bridge to an agent. PROTOCOL.md says what each means. */
+
+const challenge = z.object({
+  type: z.literal('challenge'),
+  challenge: z.string().min(1).max(256),
+  /** Milliseconds left to answer. */
+  expiresIn: z.number().int().positive(),
+})
+const challengeVerified = z.object({ type: z.literal('challenge_verified') })
+const ping = z.object({ type: z.literal('ping') })
+const pong = z.object({ type: z.literal('pong') })
+
+const toolExecute = z.object({
+  type: z.literal('tool_execute'),
+  id: callIdSchema,
+  serverName: nameSchema,
+  toolName: nameSchema,
+  args: z.record(z.string(), z.unknown()),
+})
+
+/** v2: nobody waits for this call any more. */
+const toolCancel = z.object({ type: z.literal('tool_cancel'), id: callIdSchema })
+
+/** Answers a `tool_execute` that this socket sent. */
+const toolResult = z.object({
+  type: z.literal('tool_result'),
+  id: callIdSchema,
+  success: z.boolean(),
+  result: z.unknown().optional(),
+  error: z.string().optional(),
+  code: z.string().optional(),
+})
+
+const error = z.object({
+  type: z.literal('error'),
+  /** A code of `codes.ts`. */
+  error: z.string(),
+  message: z.string().optional(),
+  /** Bytes; with `message_too_large`. */
+  maxSize: z.number().int().optional(),
+  /** Seconds; with `rate_limit_exceeded`. */
+  retryAfter: z.number().int().optional(),
+})
+
+const shared = [challenge, challengeVerified, ping, pong, toolExecute, toolResult, error] as const
+
+export const downSchemaV1 = z.discriminatedUnion('type', [...shared])
+export const downSchemaV2 = z.discriminatedUnion('type', [...shared, toolCancel])
+
+export type DownMessage = z.infer<typeof downSchemaV2>

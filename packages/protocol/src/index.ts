@@ -1,0 +1,36 @@
+export {
+  type CatalogServer,
+  type CatalogTool,
+  catalogSchema,
+  type ToolDefinition,
+  toolDefinitionSchema,
+} from './catalog.ts'
+export {
+  type Decoded,
+  type DownFrame,
+  decodeDown,
+  decodeUp,
+  encode,
+  encodeToolExecute,
+  encodeToolResult,
+  type ToolExecuteFrame,
+  type ToolResultFrame,
+  type UpFrame,
+} from './codec.ts'
+export {
+  BridgeError,
+  type CodeEntry,
+  closeCodes,
+  codes,
+  type ErrorCode,
+  isErrorCode,
+  mayReconnect,
+} from './codes.ts'
+export type { DownMessage } from './down.ts'
+export { canonicalJson, isObject, type Json, parseJson, type RawJson } from './json.ts'
+export { objectMembers, type Span } from './json-spans.ts'
+export { limits } from './limits.ts'
+export { cleanText, nameSchema } from './text.ts'
+export { unreachable } from './unreachable.ts'
+export type { UpMessage } from './up.ts'
+export { type ProtocolVersion, SUBPROTOCOL_V2, schemaHashes, schemas } from './version.ts'

@@ -1,0 +1,127 @@
+import { limits } from './limits.ts'
+
+/** Where a JSON value lies in its buffer: first byte, and the byte after its last. */
+export type Span = readonly [start: number, end: number]
+
+const QUOTE = 0x22
+const BACKSLASH = 0x5c
+const OPEN_BRACE = 0x7b
+const CLOSE_BRACE = 0x7d
+const OPEN_BRACKET = 0x5b
+const CLOSE_BRACKET = 0x5d
+const COMMA = 0x2c
+const COLON = 0x3a
+const SCALAR = /^(?:-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null)$/
+
+/** Native search starts to pay off beyond this many bytes. */
+const SHORT_STRING_BYTES = 32
+const NOT_FOUND = -1
+
+/**
+ * Finds the members of the outermost object without parsing what is inside them, so that a payload
+ * can be forwarded as the bytes it came in.
+ *
+ * Checked: one object and nothing after it, every string and bracket closed, nesting within
+ * `limits.jsonDepth`, scalars of the outermost level well-formed. Not checked: the grammar inside
+ * nested values; whoever reads a payload parses it.
+ *
+ * @returns `undefined` when the bytes are not such an object, or when a key occurs twice or is
+ * written with escapes (two parsers could then disagree about what it says).
+ */
+export function objectMembers(json: Buffer): ReadonlyMap<string, Span> | undefined {
+  let at = skipSpace(json, 0)
+  if (json[at] !== OPEN_BRACE) return undefined
+  const members = new Map<string, Span>()
+  at = skipSpace(json, at + 1)
+  if (json[at] === CLOSE_BRACE) return endsAt(json, at + 1) ? members : undefined
+
+  while (members.size < limits.frameMembers) {
+    if (json[at] !== QUOTE) return undefined
+    const keyEnd = skipString(json, at)
+    if (keyEnd === NOT_FOUND) return undefined
+    const key = json.toString('utf8', at + 1, keyEnd - 1)
+    if (key.includes('\\') || members.has(key)) return undefined
+
+    at = skipSpace(json, keyEnd)
+    if (json[at] !== COLON) return undefined
+    const start = skipSpace(json, at + 1)
+    const end = skipValue(json, start)
+    if (end === NOT_FOUND) return undefined
+    members.set(key, [start, end])
+
+    at = skipSpace(json, end)
+    if (json[at] === CLOSE_BRACE) return endsAt(json, at + 1) ? members : undefined
+    if (json[at] !== COMMA) return undefined
+    at = skipSpace(json, at + 1)
+  }
+  return undefined
+}
+
+function endsAt(json: Buffer, at: number): boolean {
+  return skipSpace(json, at) === json.length
+}
+
+function skipSpace(json: Buffer, at: number): number {
+  let byte = json[at]
+  while (byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09) byte = json[++at]
+  return at
+}
+
+function skipValue(json: Buffer, at: number): number {
+  const first = json[at]
+  if (first === QUOTE) return skipString(json, at)
+  if (first === OPEN_BRACE || first === OPEN_BRACKET) return skipContainer(json, at)
+  let end = at
+  while (end < json.length && isScalarByte(json[end] as number)) end++
+  return SCALAR.test(json.toString('latin1', at, end)) ? end : NOT_FOUND
+}
+
+function isScalarByte(byte: number): boolean {
+  return byte > 0x20 && byte !== COMMA && byte !== CLOSE_BRACE && byte !== CLOSE_BRACKET
+}
+
+/** @param at the opening quote @returns the byte after the closing one */
+function skipString(json: Buffer, at: number): number {
+  const shortEnd = Math.min(at + SHORT_STRING_BYTES, json.length)
+  for (let i = at + 1; i < shortEnd; i++) {
+    const byte = json[i]
+    if (byte === BACKSLASH) i++
+    else if (byte === QUOTE) return i + 1
+  }
+  return skipLongString(json, at)
+}
+
+function skipLongString(json: Buffer, at: number): number {
+  let quote = json.indexOf(QUOTE, at + 1)
+  while (quote !== NOT_FOUND) {
+    let before = quote - 1
+    while (json[before] === BACKSLASH) before--
+    const escaped = (quote - before) % 2 === 0
+    if (!escaped) return quote + 1
+    quote = json.indexOf(QUOTE, quote + 1)
+  }
+  return NOT_FOUND
+}
+
+function skipContainer(json: Buffer, at: number): number {
+  const closers = new Uint8Array(limits.jsonDepth)
+  let depth = 0
+  let i = at
+  while (i < json.length) {
+    const byte = json[i]
+    if (byte === QUOTE) {
+      i = skipString(json, i)
+      if (i === NOT_FOUND) return NOT_FOUND
+      continue
+    }
+    i++
+    if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
+      if (depth === limits.jsonDepth) return NOT_FOUND
+      closers[depth++] = byte === OPEN_BRACE ? CLOSE_BRACE : CLOSE_BRACKET
+    } else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) {
+      if (closers[--depth] !== byte) return NOT_FOUND
+      if (depth === 0) return i
+    }
+  }
+  return NOT_FOUND
+}

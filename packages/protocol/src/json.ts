@@ -1,0 +1,31 @@
+/** A JSON value that came from outside and was not looked into. */
+export type Json = unknown
+
+/** One JSON value as the UTF-8 bytes it arrived in. */
+export type RawJson = Buffer
+
+/** Parses, or `undefined` when the text is not JSON. */
+export function parseJson(text: string): { readonly value: Json } | undefined {
+  try {
+    return { value: JSON.parse(text) }
+  } catch {
+    return undefined
+  }
+}
+
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/**
+ * JSON with the keys of every object in code-unit order and no white space: equal values give equal
+ * text, so that a hash of it pins a definition. Source: RFC 8785 section 3.2.3 (key order).
+ */
+export function canonicalJson(value: Json): string {
+  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`
+  if (!isObject(value)) return JSON.stringify(value)
+  const members = Object.keys(value)
+    .sort()
+    .map((key) => `${JSON.stringify(key)}:${canonicalJson(value[key])}`)
+  return `{${members.join(',')}}`
+}

@@ -1,0 +1,25 @@
+/** Every bound of the wire, in one place. Durations end in `Ms`, sizes in `Bytes`. */
+export const limits = {
+  /** A message over this is refused with `message_too_large`; the connection stays. */
+  messageBytes: 1_048_576,
+  /** A frame over this closes the socket with 1009 and is never buffered. */
+  frameBytes: 4 * 1_048_576,
+  /** All that a peer may send before its challenge is answered. */
+  unverifiedBytes: 4_096,
+  /** From the first moment of the socket, whatever is sent meanwhile. */
+  challengeMs: 30_000,
+  challengeAttempts: 3,
+  /** Malformed messages a verified peer may send within `strikeWindowMs` before it is closed. */
+  strikes: 10,
+  strikeWindowMs: 60_000,
+  /** Nesting of a JSON value. */
+  jsonDepth: 64,
+  /** Members of the outermost object of a frame. */
+  frameMembers: 32,
+  serversPerAgent: 64,
+  toolsPerServer: 1_024,
+  nameChars: 128,
+  callIdChars: 128,
+  /** Longest human-readable text in an error or status message. */
+  textChars: 2_048,
+} as const

@@ -1,0 +1,33 @@
+import type { DatabaseSync } from 'node:sqlite'
+import { z } from 'zod'
+import type { User, UserStore } from '../../ports.ts'
+
+const rowSchema = z.object({
+  user_id: z.string(),
+  email: z.string(),
+  token_version: z.number(),
+  created_at_ms: z.number(),
+})
+
+/** Users in SQLite. Several processes may use one file; the unique email makes `add` atomic. */
+export function sqliteUsers(database: DatabaseSync): UserStore {
+  const byId = database.prepare('SELECT * FROM users WHERE user_id = ?')
+  const byEmail = database.prepare('SELECT * FROM users WHERE email = ? COLLATE NOCASE')
+  const insert = database.prepare(
+    'INSERT INTO users (user_id, email, token_version, created_at_ms) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING',
+  )
+  return {
+    findById: async (userId) => toUser(byId.get(userId)),
+    findByEmail: async (email) => toUser(byEmail.get(email)),
+    async add(user) {
+      const { changes } = insert.run(user.userId, user.email, user.tokenVersion, user.createdAtMs)
+      return Number(changes) === 1 ? user : undefined
+    },
+  }
+}
+
+function toUser(row: unknown): User | undefined {
+  if (row === undefined) return undefined
+  const { user_id, email, token_version, created_at_ms } = rowSchema.parse(row)
+  return { userId: user_id, email, tokenVersion: token_version, createdAtMs: created_at_ms }
+}

@@ -1,0 +1,258 @@
+import {
+  BridgeError,
+  type CatalogServer,
+  type DownMessage,
+  decodeUp,
+  encode,
+  encodeToolExecute,
+  encodeToolResult,
+  limits,
+  objectMembers,
+  type ProtocolVersion,
+  type RawJson,
+  type ToolExecuteFrame,
+  unreachable,
+} from '@bridgekeeper/protocol'
+import { generateChallenge } from '../gates/challenge.ts'
+import { validateMessageSize } from '../gates/message-size.ts'
+import type { Principal, System } from '../ports.ts'
+import { type CallOutcome, failed, outcomeOf } from './outcome.ts'
+import { PendingCalls } from './pending-calls.ts'
+import { type ConnectionEvent, type ConnectionState, type Effect, opened, type Step, step } from './state.ts'
+
+/** What a connection needs of a WebSocket; the glue that has one is in southbound. */
+export interface AgentSocket {
+  send(frame: Buffer): void
+  close(code: number, reason: string): void
+}
+
+/** Who passed the gates, and on what. Only admission makes one. */
+export interface Admission {
+  readonly principal: Principal
+  readonly version: ProtocolVersion
+}
+
+export interface ConnectionOptions {
+  readonly callTimeoutMs: number
+  readonly maxPendingCalls: number
+}
+
+/** One call to a local server; `rawArgs` is one JSON object. */
+export interface ToolCall {
+  readonly serverName: string
+  readonly toolName: string
+  readonly rawArgs: RawJson
+}
+
+/** A connection whose challenge is answered: all that the router ever sees of one. */
+export interface ReadyConnection {
+  readonly principal: Principal
+  /** The agent's servers; `undefined` until it says, and for v1 agents, who never do. */
+  readonly catalog: ReadonlyMap<string, CatalogServer> | undefined
+  /** Sends the call; `settle` is called exactly once. @returns cancels the call */
+  call(call: ToolCall, settle: (outcome: CallOutcome) => void): () => void
+  /** Another connection of the same login took over. */
+  replace(): void
+}
+
+export interface ConnectionListener {
+  verified(connection: ReadyConnection): void
+  ended(connection: ReadyConnection): void
+  /** This socket asks for a tool itself. */
+  execute(connection: ReadyConnection, call: ToolCall, settle: (outcome: CallOutcome) => void): void
+}
+
+/**
+ * The thin shell around the state machine of `state.ts`: owns the socket, the timers and the calls
+ * that wait, carries out effects, and decides nothing.
+ */
+export class Connection implements ReadyConnection {
+  readonly principal: Principal
+  readonly #version: ProtocolVersion
+  readonly #socket: AgentSocket
+  readonly #system: System
+  readonly #listener: ConnectionListener
+  readonly #maxPendingCalls: number
+  readonly #pending: PendingCalls
+  #state: ConnectionState
+  #wasVerified = false
+  #catalog: ReadonlyMap<string, CatalogServer> | undefined
+  #cancelChallengeTimer: () => void
+  #cancelExpiryTimer: () => void
+
+  constructor(
+    admission: Admission,
+    socket: AgentSocket,
+    listener: ConnectionListener,
+    system: System,
+    options: ConnectionOptions,
+  ) {
+    this.principal = admission.principal
+    this.#version = admission.version
+    this.#socket = socket
+    this.#listener = listener
+    this.#system = system
+    this.#maxPendingCalls = options.maxPendingCalls
+    this.#pending = new PendingCalls(system, options.callTimeoutMs, (id) => this.#cancelOnAgent(id))
+    this.#cancelChallengeTimer = system.after(limits.challengeMs, () =>
+      this.#take({ type: 'challenge-timeout' }),
+    )
+    this.#cancelExpiryTimer = afterLong(system, admission.principal.expiresAtMs - system.nowMs(), () =>
+      this.#take({ type: 'token-expired' }),
+    )
+    const [state, effects] = opened(generateChallenge(system))
+    this.#state = state
+    for (const effect of effects) this.#carryOut(effect)
+  }
+
+  get catalog(): ReadonlyMap<string, CatalogServer> | undefined {
+    return this.#catalog
+  }
+
+  /** One frame arrived. */
+  receive(frame: Buffer, isBinary: boolean): void {
+    this.#take(this.#read(frame, isBinary))
+  }
+
+  socketClosed(): void {
+    this.#take({ type: 'socket-closed' })
+  }
+
+  replace(): void {
+    this.#take({ type: 'replaced' })
+  }
+
+  drain(): void {
+    this.#take({ type: 'drain' })
+  }
+
+  call(call: ToolCall, settle: (outcome: CallOutcome) => void): () => void {
+    if (this.#pending.size >= this.#maxPendingCalls) {
+      settle(failed(new BridgeError('too_many_calls')))
+      return () => {}
+    }
+    const id = this.#system.randomBytes(16).toString('base64url')
+    const frame = encodeToolExecute({ id, ...call })
+    if (!validateMessageSize(frame.length).allowed) {
+      settle(failed(new BridgeError('arguments_too_large')))
+      return () => {}
+    }
+    this.#pending.add(id, settle)
+    this.#socket.send(frame)
+    return () => this.#cancel(id)
+  }
+
+  #cancel(id: string): void {
+    if (this.#pending.settle(id, failed(new BridgeError('call_cancelled')))) this.#cancelOnAgent(id)
+  }
+
+  #cancelOnAgent(id: string): void {
+    if (this.#version === 'v2' && this.#state.state === 'ready') this.#send({ type: 'tool_cancel', id })
+  }
+
+  #read(frame: Buffer, isBinary: boolean): ConnectionEvent {
+    const sizeBytes = frame.length
+    if (isBinary) return { type: 'bad-message', code: 'message_not_text', detail: '', sizeBytes }
+    if (!validateMessageSize(sizeBytes).allowed) {
+      this.#failOversizedResult(frame)
+      return { type: 'bad-message', code: 'message_too_large', detail: '', sizeBytes }
+    }
+    const decoded = decodeUp(frame, this.#version)
+    if (decoded.ok) return { type: 'message', message: decoded.message, sizeBytes }
+    return { type: 'bad-message', code: decoded.code, detail: decoded.detail, sizeBytes }
+  }
+
+  /** [SIZE.2] The caller of a result that was refused hears so at once, not at its deadline. */
+  #failOversizedResult(frame: Buffer): void {
+    if (this.#state.state !== 'ready') return
+    const span = objectMembers(frame)?.get('id')
+    if (span === undefined) return
+    const id = frame.toString('utf8', span[0] + 1, span[1] - 1)
+    this.#pending.settle(id, failed(new BridgeError('result_too_large')))
+  }
+
+  #take(event: ConnectionEvent): void {
+    const { userId, sessionId } = this.principal
+    const [next, effects]: Step = step(this.#state, event, {
+      userId,
+      sessionId,
+      nowMs: this.#system.monotonicMs(),
+    })
+    const ended = next.state === 'closed' && this.#state.state !== 'closed'
+    this.#state = next
+    for (const effect of effects) this.#carryOut(effect)
+    if (ended) this.#end()
+  }
+
+  #carryOut(effect: Effect): void {
+    switch (effect.type) {
+      case 'send':
+        return this.#send(effect.message)
+      case 'close':
+        return this.#socket.close(effect.code, effect.reason)
+      case 'verified':
+        this.#cancelChallengeTimer()
+        this.#wasVerified = true
+        return this.#listener.verified(this)
+      case 'catalog':
+        this.#catalog = new Map(effect.servers.map((server) => [server.name, server]))
+        return
+      case 'result':
+        this.#pending.settle(effect.result.id, outcomeOf(effect.result, this.#version))
+        return
+      case 'execute':
+        return this.#execute(effect.call)
+      default:
+        return unreachable(effect)
+    }
+  }
+
+  #execute({ id, serverName, toolName, rawArgs }: ToolExecuteFrame): void {
+    this.#listener.execute(this, { serverName, toolName, rawArgs }, (outcome) => {
+      if (this.#state.state === 'ready') this.#socket.send(encodeOutcome(id, outcome))
+    })
+  }
+
+  #send(message: DownMessage): void {
+    this.#socket.send(encode(message))
+  }
+
+  #end(): void {
+    this.#cancelChallengeTimer()
+    this.#cancelExpiryTimer()
+    if (this.#wasVerified) this.#listener.ended(this)
+    this.#pending.failAll('outcome_unknown')
+  }
+}
+
+function encodeOutcome(id: string, outcome: CallOutcome): Buffer {
+  switch (outcome.kind) {
+    case 'result':
+      return encodeToolResult(id, outcome.result)
+    case 'rpc-error':
+      return encode({ type: 'tool_result', id, success: false, error: outcome.rpcError.toString('utf8') })
+    case 'failed':
+      return encode({
+        type: 'tool_result',
+        id,
+        success: false,
+        error: outcome.error.message,
+        code: outcome.error.code,
+      })
+    default:
+      return unreachable(outcome)
+  }
+}
+
+/** Node's timers hold 31 bits of milliseconds; a token may live longer. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1
+
+function afterLong(system: System, delayMs: number, run: () => void): () => void {
+  let cancel = () => {}
+  const arm = (leftMs: number): void => {
+    const stepMs = Math.max(0, Math.min(leftMs, LONGEST_TIMER_MS))
+    cancel = system.after(stepMs, () => (leftMs > stepMs ? arm(leftMs - stepMs) : run()))
+  }
+  arm(delayMs)
+  return () => cancel()
+}

@@ -1,0 +1,55 @@
+import {
+  BridgeError,
+  cleanText,
+  isErrorCode,
+  isObject,
+  objectMembers,
+  type ProtocolVersion,
+  parseJson,
+  type RawJson,
+  type ToolResultFrame,
+} from '@bridgekeeper/protocol'
+
+/** How a call ended. */
+export type CallOutcome =
+  /** The local server's result, untouched. */
+  | { readonly kind: 'result'; readonly result: RawJson }
+  /** The local server's JSON-RPC error, untouched. */
+  | { readonly kind: 'rpc-error'; readonly rpcError: RawJson }
+  /** The call did not get that far. */
+  | { readonly kind: 'failed'; readonly error: BridgeError }
+
+export function failed(error: BridgeError): CallOutcome {
+  return { kind: 'failed', error }
+}
+
+/** What the agent's answer means. */
+export function outcomeOf(frame: ToolResultFrame, version: ProtocolVersion): CallOutcome {
+  if (frame.success)
+    return { kind: 'result', result: version === 'v1' ? asToolResult(frame.result) : frame.result }
+  if (version === 'v1') return { kind: 'result', result: errorResult(cleanText(frame.error)) }
+  if (frame.rpcError !== undefined) return { kind: 'rpc-error', rpcError: frame.rpcError }
+  const code = frame.code !== undefined && isErrorCode(frame.code) ? frame.code : 'tool_failed'
+  return failed(new BridgeError(code, cleanText(frame.error)))
+}
+
+/**
+ * A v1 agent may send any value. One that is no MCP result becomes its text, and its structure too
+ * where it has one.
+ */
+function asToolResult(value: RawJson): RawJson {
+  const content = objectMembers(value)?.get('content')
+  if (content !== undefined && value[content[0]] === 0x5b) return value
+  const parsed = parseJson(value.toString('utf8'))?.value
+  const text = typeof parsed === 'string' ? parsed : value.toString('utf8')
+  return toJson({ content: [{ type: 'text', text }], ...(isObject(parsed) && { structuredContent: parsed }) })
+}
+
+/** A v1 agent's failure, as MCP tells the failure of a tool: a result that is an error. */
+function errorResult(text: string): RawJson {
+  return toJson({ content: [{ type: 'text', text }], isError: true })
+}
+
+function toJson(value: unknown): RawJson {
+  return Buffer.from(JSON.stringify(value))
+}

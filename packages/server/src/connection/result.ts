@@ -1,0 +1,42 @@
+import { BridgeError, isObject, parseJson, type RawJson, unreachable } from '@bridgekeeper/protocol'
+import type { CallOutcome } from './outcome.ts'
+
+/** The local server's own JSON-RPC error, with its code and data as it sent them. */
+export class ToolError extends Error {
+  override readonly name = 'ToolError'
+  readonly code: number
+  readonly data: unknown
+
+  constructor(code: number, message: string, data?: unknown) {
+    super(message)
+    this.code = code
+    this.data = data
+  }
+}
+
+/**
+ * The result of a call as a value, for whoever wants no bytes.
+ * @throws ToolError the local server's JSON-RPC error
+ * @throws BridgeError when the call did not get that far, or its result is not JSON
+ */
+export function resultOrThrow(outcome: CallOutcome): unknown {
+  switch (outcome.kind) {
+    case 'result':
+      return parsed(outcome.result)
+    case 'rpc-error': {
+      const error = parsed(outcome.rpcError)
+      if (!isObject(error)) throw new BridgeError('result_invalid')
+      throw new ToolError(Number(error.code), String(error.message), error.data)
+    }
+    case 'failed':
+      throw outcome.error
+    default:
+      return unreachable(outcome)
+  }
+}
+
+function parsed(raw: RawJson): unknown {
+  const json = parseJson(raw.toString('utf8'))
+  if (json === undefined) throw new BridgeError('result_invalid')
+  return json.value
+}

@@ -1,0 +1,154 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { BridgeError, parseJson, type RawJson, unreachable } from '@bridgekeeper/protocol'
+import { type NodeIncomingMessageLike, toNodeHandler } from '@modelcontextprotocol/node'
+import { createMcpHandler } from '@modelcontextprotocol/server'
+import type { CallOutcome } from '../connection/outcome.ts'
+import { credentialGate } from '../gates/credential.ts'
+import { deny, type Verdict } from '../gates/verdict.ts'
+import type { Authenticator, Principal } from '../ports.ts'
+import type { Router } from '../router/router.ts'
+import { readBody } from './body.ts'
+import { createMcpServer, type RunCall } from './mcp-server.ts'
+import { sendRefusal, sendRpc } from './respond.ts'
+import { toRpcError } from './rpc-error.ts'
+import { readToolCall, type ToolCallRequest } from './tool-call.ts'
+import type { ToolAddress } from './tool-names.ts'
+import { resultFor } from './tool-result.ts'
+import { allServersView, oneServerView, type ToolView } from './tool-view.ts'
+
+const ALL = '/mcp'
+const ONE = /^\/mcp\/([^/]+)$/
+
+/** Which of the MCP paths this is; `undefined` when it is none. */
+export function mcpPath(pathname: string): { readonly serverName?: string } | undefined {
+  if (pathname === ALL) return {}
+  const encoded = ONE.exec(pathname)?.[1]
+  if (encoded === undefined) return undefined
+  try {
+    return { serverName: decodeURIComponent(encoded) }
+  } catch {
+    return undefined
+  }
+}
+
+/**
+ * MCP over Streamable HTTP for callers. A plain `tools/call` takes the lean path, from bytes to
+ * bytes; everything else goes to the SDK's server.
+ */
+export class McpEndpoint {
+  readonly #router: Router
+  readonly #authenticator: Authenticator
+
+  constructor(router: Router, authenticator: Authenticator) {
+    this.#router = router
+    this.#authenticator = authenticator
+  }
+
+  /** Answers the request, whatever happens. Never rejects. */
+  async handle(
+    request: IncomingMessage,
+    response: ServerResponse,
+    path: { readonly serverName?: string },
+  ): Promise<void> {
+    try {
+      await this.#handle(request, response, path)
+    } catch {
+      if (response.headersSent) response.destroy()
+      else sendRefusal(response, deny('internal_error'))
+    }
+  }
+
+  async #handle(
+    request: IncomingMessage,
+    response: ServerResponse,
+    path: { readonly serverName?: string },
+  ): Promise<void> {
+    const admitted = await this.#authenticate(request)
+    if (!admitted.allowed) return sendRefusal(response, admitted)
+    const { userId } = admitted.value
+    const view =
+      path.serverName === undefined
+        ? allServersView(this.#router, userId)
+        : oneServerView(this.#router, userId, path.serverName)
+    if (request.method !== 'POST') return this.#serveBySdk(request, response, view, admitted.value, undefined)
+
+    const body = await readBody(request)
+    if (body === undefined) return sendRefusal(response, deny('body_too_large'))
+    const call = readToolCall(request.headers, body)
+    if (call !== undefined) return this.#callLean(response, view, userId, call)
+    const parsed = parseJson(body.toString('utf8'))
+    if (parsed === undefined) return sendParseError(response)
+    return this.#serveBySdk(request, response, view, admitted.value, parsed.value)
+  }
+
+  async #authenticate(request: IncomingMessage): Promise<Verdict<Principal>> {
+    const { authorization = [], cookie = [] } = request.headersDistinct
+    const token = credentialGate({ url: request.url ?? '', authorization, cookie })
+    if (!token.allowed) return token
+    const recalled = this.#authenticator.recall(token.value)
+    if (recalled !== undefined) return { allowed: true, value: recalled }
+    return this.#authenticator.authenticate(token.value)
+  }
+
+  #callLean(response: ServerResponse, view: ToolView, userId: string, call: ToolCallRequest): void {
+    let address: ToolAddress
+    try {
+      address = view.address(call.toolName)
+    } catch (error) {
+      if (!(error instanceof BridgeError)) throw error
+      return sendError(response, call.id, error)
+    }
+    let settled = false
+    const cancel = this.#router.call(userId, { ...address, rawArgs: call.rawArgs }, (outcome) => {
+      settled = true
+      sendOutcome(response, view, call, outcome)
+    })
+    if (!settled) response.on('close', cancel)
+  }
+
+  async #serveBySdk(
+    request: IncomingMessage,
+    response: ServerResponse,
+    view: ToolView,
+    principal: Principal,
+    body: unknown,
+  ): Promise<void> {
+    const runCall: RunCall = (address, rawArgs, signal) =>
+      this.#router.run(principal.userId, { ...address, rawArgs }, signal)
+    const handler = createMcpHandler(() => createMcpServer(view, runCall))
+    response.on('close', () => void handler.close())
+    await toNodeHandler(handler)(request as NodeIncomingMessageLike, response, body)
+  }
+}
+
+function sendOutcome(
+  response: ServerResponse,
+  view: ToolView,
+  call: ToolCallRequest,
+  outcome: CallOutcome,
+): void {
+  if (response.destroyed) return
+  switch (outcome.kind) {
+    case 'result': {
+      const result = resultFor(call.era, outcome.result, () => view.identity())
+      if (result === undefined) return sendError(response, call.id, new BridgeError('result_invalid'))
+      return sendRpc(response, call.id, 'result', result)
+    }
+    case 'rpc-error':
+      return sendRpc(response, call.id, 'error', outcome.rpcError)
+    case 'failed':
+      return sendError(response, call.id, outcome.error)
+    default:
+      return unreachable(outcome)
+  }
+}
+
+function sendError(response: ServerResponse, id: RawJson, error: BridgeError): void {
+  sendRpc(response, id, 'error', Buffer.from(JSON.stringify(toRpcError(error))))
+}
+
+/** JSON-RPC 2.0 section 5.1, with the status that the Streamable HTTP transport gives it. */
+function sendParseError(response: ServerResponse): void {
+  const body = '{"jsonrpc":"2.0","error":{"code":-32700,"message":"Parse error: Invalid JSON"},"id":null}'
+  response.writeHead(400, { 'content-type': 'application/json', 'content-length': body.length }).end(body)
+}

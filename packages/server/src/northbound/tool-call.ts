@@ -1,0 +1,120 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import { objectMembers, parseJson, type RawJson, type Span } from '@bridgekeeper/protocol'
+import { classifyInboundRequest, SUPPORTED_PROTOCOL_VERSIONS } from '@modelcontextprotocol/server'
+
+/** The protocol revisions differ in what a result must carry. */
+export type Era = 'legacy' | 'modern'
+
+/** A `tools/call` request read without parsing more than it must. */
+export interface ToolCallRequest {
+  readonly era: Era
+  /** The JSON-RPC id as it came. */
+  readonly id: RawJson
+  readonly toolName: string
+  readonly rawArgs: RawJson
+}
+
+const MODERN_MARK = 'io.modelcontextprotocol/protocolVersion'
+const REQUEST_MEMBERS = new Set(['jsonrpc', 'id', 'method', 'params'])
+const PARAMS_MEMBERS = new Set(['name', 'arguments', '_meta'])
+const INTEGER = /^-?\d{1,15}$/
+const NO_ARGUMENTS: RawJson = Buffer.from('{}')
+
+/**
+ * The lean path's reader. It takes only the plainest well-formed `tools/call`; whatever is unusual
+ * in the least gives `undefined` and goes to the SDK's server, which knows every rule and every
+ * error. So this reader can be short, and never has to refuse.
+ */
+export function readToolCall(headers: IncomingHttpHeaders, body: Buffer): ToolCallRequest | undefined {
+  if (!usualHeaders(headers)) return undefined
+  const request = objectMembers(body)
+  if (request === undefined || !onlyMembers(request, REQUEST_MEMBERS)) return undefined
+  if (
+    text(body, request.get('jsonrpc')) !== '"2.0"' ||
+    text(body, request.get('method')) !== '"tools/call"'
+  ) {
+    return undefined
+  }
+  const id = slice(body, request.get('id'))
+  const paramsJson = slice(body, request.get('params'))
+  if (id === undefined || !isRequestId(id) || paramsJson === undefined) return undefined
+
+  const params = objectMembers(paramsJson)
+  if (params === undefined || !onlyMembers(params, PARAMS_MEMBERS)) return undefined
+  const toolName = jsonValue(paramsJson, params.get('name'))
+  if (typeof toolName !== 'string') return undefined
+  const rawArgs = slice(paramsJson, params.get('arguments')) ?? NO_ARGUMENTS
+  if (rawArgs[0] !== 0x7b || parseJson(rawArgs.toString('utf8')) === undefined) return undefined
+  const era = eraOf(headers, body, slice(paramsJson, params.get('_meta')), toolName)
+  return era === undefined ? undefined : { era, id, toolName, rawArgs }
+}
+
+function usualHeaders(headers: IncomingHttpHeaders): boolean {
+  const { accept, 'content-type': contentType } = headers
+  return (
+    contentType === 'application/json' &&
+    accept !== undefined &&
+    accept.includes('application/json') &&
+    accept.includes('text/event-stream')
+  )
+}
+
+function eraOf(
+  headers: IncomingHttpHeaders,
+  body: Buffer,
+  meta: RawJson | undefined,
+  toolName: string,
+): Era | undefined {
+  const version = headers['mcp-protocol-version']
+  if (meta?.includes(MODERN_MARK)) return isModern(headers, body, toolName) ? 'modern' : undefined
+  if (meta !== undefined && (meta[0] !== 0x7b || parseJson(meta.toString('utf8')) === undefined))
+    return undefined
+  const legacy = version === undefined || SUPPORTED_PROTOCOL_VERSIONS.includes(version as string)
+  return legacy ? 'legacy' : undefined
+}
+
+/** The SDK's own classifier decides, and the headers that mirror the body must be there and plain. */
+function isModern(headers: IncomingHttpHeaders, body: Buffer, toolName: string): boolean {
+  const version = headers['mcp-protocol-version']
+  if (
+    version !== '2026-07-28' ||
+    headers['mcp-method'] !== 'tools/call' ||
+    headers['mcp-name'] !== toolName
+  ) {
+    return false
+  }
+  const outcome = classifyInboundRequest({
+    httpMethod: 'POST',
+    protocolVersionHeader: version,
+    mcpMethodHeader: 'tools/call',
+    mcpNameHeader: toolName,
+    body: parseJson(body.toString('utf8'))?.value,
+  })
+  return (
+    outcome.kind === 'modern' &&
+    outcome.messageKind === 'request' &&
+    outcome.classification.revision === version
+  )
+}
+
+function isRequestId(id: RawJson): boolean {
+  return id[0] === 0x22 ? parseJson(id.toString('utf8')) !== undefined : INTEGER.test(id.toString('latin1'))
+}
+
+function onlyMembers(members: ReadonlyMap<string, Span>, allowed: ReadonlySet<string>): boolean {
+  for (const key of members.keys()) if (!allowed.has(key)) return false
+  return true
+}
+
+function slice(json: Buffer, span: Span | undefined): Buffer | undefined {
+  return span === undefined ? undefined : json.subarray(span[0], span[1])
+}
+
+function text(json: Buffer, span: Span | undefined): string | undefined {
+  return slice(json, span)?.toString('latin1')
+}
+
+function jsonValue(json: Buffer, span: Span | undefined): unknown {
+  const raw = slice(json, span)
+  return raw === undefined ? undefined : parseJson(raw.toString('utf8'))?.value
+}

@@ -1,0 +1,59 @@
+import { BridgeError, type ToolDefinition } from '@bridgekeeper/protocol'
+import type { Router } from '../router/router.ts'
+import { addressOf, exposedTools, type ToolAddress, toolsOf } from './tool-names.ts'
+
+/** Who the MCP server behind a path says it is. */
+export interface ServerIdentity {
+  readonly serverInfo: { readonly name: string; readonly version: string }
+  readonly instructions?: string | undefined
+}
+
+/** What one MCP path shows of a user's local servers. */
+export interface ToolView {
+  identity(): ServerIdentity
+  /** @throws BridgeError when no agent is there, or the path's server is not */
+  list(): readonly ToolDefinition[]
+  /** @throws BridgeError when the name names no tool */
+  address(toolName: string): ToolAddress
+}
+
+export const bridgeIdentity: ServerIdentity = { serverInfo: { name: 'bridgekeeper', version: '0.1.0' } }
+
+/** `/mcp`: all servers as one, names prefixed. */
+export function allServersView(router: Router, userId: string): ToolView {
+  return {
+    identity: () => bridgeIdentity,
+    list() {
+      throwIf(router.obstacle(userId))
+      return [...exposedTools(router.catalog(userId)).values()].map(({ name, tool }) => ({
+        ...tool.definition,
+        name,
+      }))
+    },
+    address(toolName) {
+      const address = addressOf(toolName, router.catalog(userId))
+      if (address instanceof BridgeError) throw address
+      return address
+    },
+  }
+}
+
+/** `/mcp/{server}`: one server as it is. */
+export function oneServerView(router: Router, userId: string, serverName: string): ToolView {
+  return {
+    identity() {
+      const server = router.catalog(userId).get(serverName)
+      return server?.state === 'ready' ? server : bridgeIdentity
+    },
+    list() {
+      throwIf(router.obstacle(userId, serverName))
+      const server = router.catalog(userId).get(serverName)
+      return server === undefined ? [] : toolsOf(server).map((tool) => tool.definition)
+    },
+    address: (toolName) => ({ serverName, toolName }),
+  }
+}
+
+function throwIf(error: BridgeError | undefined): void {
+  if (error !== undefined) throw error
+}

@@ -1,0 +1,55 @@
+import type { Verdict } from './gates/verdict.ts'
+
+/**
+ * What the bridge needs from outside: interfaces only. Each says its atomicity and what happens when
+ * it is down.
+ */
+
+/** Time and randomness. Never down. */
+export interface System {
+  /** Wall clock, milliseconds since the epoch; may jump. For token times only. */
+  nowMs(): number
+  /** Never goes back; for deadlines and windows. */
+  monotonicMs(): number
+  /** Runs once after the delay; the returned function cancels. Does not keep the process alive. */
+  after(delayMs: number, run: () => void): () => void
+  /** From a cryptographically secure source. */
+  randomBytes(countBytes: number): Buffer
+}
+
+export interface User {
+  readonly userId: string
+  readonly email: string
+  /** Tokens carry it; raising it ends all of the user's tokens. */
+  readonly tokenVersion: number
+  readonly createdAtMs: number
+}
+
+/**
+ * Users. `add` is atomic: of two calls with one email, one gets the user and the other `undefined`.
+ * When the store is down every method rejects, and whoever needs it refuses (fails closed).
+ */
+export interface UserStore {
+  findById(userId: string): Promise<User | undefined>
+  /** Letter case does not matter. */
+  findByEmail(email: string): Promise<User | undefined>
+  add(user: User): Promise<User | undefined>
+}
+
+/** Whoever presented a valid token. */
+export interface Principal {
+  readonly userId: string
+  /** The login behind the token; stable while it lasts. */
+  readonly sessionId: string
+  readonly expiresAtMs: number
+}
+
+/**
+ * Turns a token into a principal. Never throws for a bad token: it denies. When what it depends on
+ * is down it rejects, and the request is refused with `internal_error`.
+ */
+export interface Authenticator {
+  /** A principal verified moments ago, without asking anyone; `undefined` when it must be verified. */
+  recall(token: string): Principal | undefined
+  authenticate(token: string): Promise<Verdict<Principal>>
+}

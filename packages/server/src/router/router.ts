@@ -1,0 +1,125 @@
+import { BridgeError, type CatalogServer } from '@bridgekeeper/protocol'
+import type { ConnectionListener, ReadyConnection, ToolCall } from '../connection/connection.ts'
+import { type CallOutcome, failed } from '../connection/outcome.ts'
+
+/** A user's local servers by name. */
+export type Catalog = ReadonlyMap<string, CatalogServer>
+
+/**
+ * Which ready connection runs a user's call. Knows only verified connections, and of each only what
+ * `ReadyConnection` shows.
+ */
+export class Router implements ConnectionListener {
+  /** Newest first: where two agents have a server of one name, the newer answers. */
+  readonly #byUser = new Map<string, readonly ReadyConnection[]>()
+  #inFlight = 0
+  #whenIdle: (() => void)[] = []
+
+  /** [ROUTE.3] The earlier connection of the same login goes only now that the new one is verified. */
+  verified(connection: ReadyConnection): void {
+    const { userId, sessionId } = connection.principal
+    const others = this.#connections(userId)
+    this.#byUser.set(userId, [connection, ...others])
+    for (const other of others) {
+      if (other.principal.sessionId === sessionId) other.replace()
+    }
+  }
+
+  /** [ROUTE.4] Takes out this very connection, never another of the same user. */
+  ended(connection: ReadyConnection): void {
+    const { userId } = connection.principal
+    const rest = this.#connections(userId).filter((other) => other !== connection)
+    if (rest.length === 0) this.#byUser.delete(userId)
+    else this.#byUser.set(userId, rest)
+  }
+
+  execute(connection: ReadyConnection, call: ToolCall, settle: (outcome: CallOutcome) => void): void {
+    this.call(connection.principal.userId, call, settle)
+  }
+
+  /**
+   * Runs a call on the user's agent that has the server. `settle` is called exactly once.
+   * @returns cancels the call
+   */
+  call(userId: string, call: ToolCall, settle: (outcome: CallOutcome) => void): () => void {
+    const found = this.#find(userId, call.serverName)
+    if (found instanceof BridgeError) {
+      settle(failed(found))
+      return () => {}
+    }
+    this.#inFlight++
+    return found.call(call, (outcome) => {
+      this.#inFlight--
+      settle(outcome)
+      if (this.#inFlight === 0) for (const resolve of this.#whenIdle.splice(0)) resolve()
+    })
+  }
+
+  /** The same, as a promise that never rejects; aborting the signal cancels the call. */
+  run(userId: string, call: ToolCall, signal?: AbortSignal): Promise<CallOutcome> {
+    if (signal?.aborted) return Promise.resolve(failed(new BridgeError('call_cancelled')))
+    return new Promise((resolve) => {
+      let cancel = (): void => {}
+      const onAbort = (): void => cancel()
+      signal?.addEventListener('abort', onAbort, { once: true })
+      cancel = this.call(userId, call, (outcome) => {
+        signal?.removeEventListener('abort', onAbort)
+        resolve(outcome)
+      })
+    })
+  }
+
+  /** Resolves when no call waits for an answer. */
+  idle(): Promise<void> {
+    if (this.#inFlight === 0) return Promise.resolve()
+    return new Promise((resolve) => this.#whenIdle.push(resolve))
+  }
+
+  /** The user's local servers of all agents, as far as agents tell. */
+  catalog(userId: string): Catalog {
+    const merged = new Map<string, CatalogServer>()
+    for (const connection of this.#connections(userId)) {
+      for (const [name, server] of connection.catalog ?? []) {
+        if (merged.get(name)?.state !== 'ready') merged.set(name, server)
+      }
+    }
+    return merged
+  }
+
+  /** Why a call to this server would not be routed; `undefined` when it would. */
+  obstacle(userId: string, serverName?: string): BridgeError | undefined {
+    if (serverName === undefined)
+      return this.#byUser.has(userId) ? undefined : new BridgeError('agent_offline')
+    const found = this.#find(userId, serverName)
+    return found instanceof BridgeError ? found : undefined
+  }
+
+  #connections(userId: string): readonly ReadyConnection[] {
+    return this.#byUser.get(userId) ?? []
+  }
+
+  #find(userId: string, serverName: string): ReadyConnection | BridgeError {
+    const connections = this.#connections(userId)
+    if (connections.length === 0) return new BridgeError('agent_offline')
+    let withoutCatalog: ReadyConnection | undefined
+    let absent: CatalogServer | undefined
+    for (const connection of connections) {
+      if (connection.catalog === undefined) {
+        withoutCatalog ??= connection
+        continue
+      }
+      const server = connection.catalog.get(serverName)
+      if (server?.state === 'ready') return connection
+      absent ??= server
+    }
+    if (withoutCatalog !== undefined) return withoutCatalog
+    if (absent === undefined) return new BridgeError('server_not_found', this.#known(userId, serverName))
+    const reason = absent.state === 'ready' ? undefined : absent.reason
+    return new BridgeError('server_unavailable', reason ?? `It is ${absent.state}.`)
+  }
+
+  #known(userId: string, serverName: string): string {
+    const names = [...this.catalog(userId).keys()].map((name) => JSON.stringify(name))
+    return `Asked for ${JSON.stringify(serverName)}; there is ${names.join(', ') || 'none'}.`
+  }
+}

@@ -1,0 +1,51 @@
+import type { IncomingMessage } from 'node:http'
+import { STATUS_CODES } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { BridgeError, closeCodes, codes, type ErrorCode } from '@bridgekeeper/protocol'
+import type { Denied } from '../gates/verdict.ts'
+import { webSocketServer } from './web-sockets.ts'
+
+/** Of a v1 peer that is refused, only its closing handshake is read. */
+const refuser = webSocketServer({ maxFrameBytes: 1_024, closeMs: 1_000 })
+
+/** Headers of every answer on the agents' path that is no WebSocket: the seed's, and no caching. */
+export const plainHeaders: Readonly<Record<string, string>> = {
+  'Content-Security-Policy': "default-src 'none'",
+  'X-Frame-Options': 'DENY',
+  'X-Content-Type-Options': 'nosniff',
+  'Cache-Control': 'no-store',
+}
+
+/** [WS.2] Refuses an upgrade as plain HTTP: the peer never gets a WebSocket. */
+export function refuseWithHttp(socket: Duplex, denied: Denied): void {
+  const status = codes[denied.code].http
+  const body = errorBody(denied)
+  const head = Object.entries({
+    ...plainHeaders,
+    Connection: 'close',
+    'Content-Type': 'application/json',
+    'Content-Length': String(Buffer.byteLength(body)),
+    ...(status === 401 && { 'WWW-Authenticate': 'Bearer realm="bridgekeeper"' }),
+  }).map(([name, value]) => `${name}: ${value}`)
+  socket.once('finish', () => socket.destroy())
+  socket.end([`HTTP/1.1 ${status} ${STATUS_CODES[status]}`, ...head, '', body].join('\r\n'))
+}
+
+/** [WS.3] Refuses a v1 peer as it expects: the handshake is answered and the socket closed with 1008. */
+export function refuseWithClose(
+  request: IncomingMessage,
+  socket: Duplex,
+  head: Buffer,
+  code: ErrorCode,
+): void {
+  refuser.handleUpgrade(request, socket, head, (webSocket) => {
+    webSocket.on('error', () => {})
+    webSocket.close(closeCodes.policyViolation, code)
+  })
+}
+
+/** The JSON of a refusal: `{"error":{"code","message","next"}}`. */
+export function errorBody(denied: Denied): string {
+  const { code, message, next } = new BridgeError(denied.code, denied.detail)
+  return JSON.stringify({ error: { code, message, next } })
+}

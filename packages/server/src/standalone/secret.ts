@@ -1,0 +1,76 @@
+import { randomBytes } from 'node:crypto'
+import { linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { SetupError } from './setup-error.ts'
+
+const MIN_SECRET_BYTES = 32
+const SECRET_FILE = 'jwt-secret'
+
+export type Environment = Readonly<Record<string, string | undefined>>
+
+/** Letter case does not matter: a typing slip must not switch the protections off. */
+export function isProduction(env: Environment): boolean {
+  return env.NODE_ENV?.trim().toLowerCase() === 'production'
+}
+
+/**
+ * The secret that signs tokens: `JWT_SECRET`, or the content of the file `JWT_SECRET_FILE`. In
+ * development one is made and kept in the data folder; in production its absence is an error.
+ *
+ * @throws SetupError `secret_missing`, `secret_too_short`, `secret_unreadable`
+ */
+export function loadSecret(env: Environment, dataFolder: string): Buffer {
+  const given = env.JWT_SECRET ?? readSecretFile(env.JWT_SECRET_FILE)
+  if (given !== undefined) return longEnough(Buffer.from(given))
+  if (isProduction(env)) {
+    throw new SetupError(
+      'secret_missing',
+      'JWT_SECRET is not set, and in production none is made up.',
+      `Set JWT_SECRET to at least ${MIN_SECRET_BYTES} random bytes, for example: openssl rand -hex 32`,
+    )
+  }
+  return longEnough(keptSecret(join(dataFolder, SECRET_FILE)))
+}
+
+function readSecretFile(path: string | undefined): string | undefined {
+  if (path === undefined) return undefined
+  try {
+    return readFileSync(path, 'utf8').trim()
+  } catch (error) {
+    throw new SetupError(
+      'secret_unreadable',
+      `JWT_SECRET_FILE ${path} cannot be read.`,
+      'Check the path and its rights.',
+      {
+        cause: error,
+      },
+    )
+  }
+}
+
+/** Of two processes that start at once, one makes the file and both use it: a link never overwrites. */
+function keptSecret(path: string): Buffer {
+  const draft = `${path}.${process.pid}`
+  try {
+    return readFileSync(path)
+  } catch {
+    writeFileSync(draft, randomBytes(MIN_SECRET_BYTES).toString('hex'), { mode: 0o600 })
+  }
+  try {
+    linkSync(draft, path)
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
+  } finally {
+    rmSync(draft, { force: true })
+  }
+  return readFileSync(path)
+}
+
+function longEnough(secret: Buffer): Buffer {
+  if (secret.length >= MIN_SECRET_BYTES) return secret
+  throw new SetupError(
+    'secret_too_short',
+    `The JWT secret has ${secret.length} bytes; at least ${MIN_SECRET_BYTES} are needed.`,
+    'Make a longer one, for example: openssl rand -hex 32',
+  )
+}

@@ -1,0 +1,101 @@
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { createBridge } from '../bridge.ts'
+import { realSystem } from '../system.ts'
+import { DataFolder } from './data-folder.ts'
+import type { Environment } from './secret.ts'
+import { SetupError } from './setup-error.ts'
+
+export interface ServeOptions {
+  readonly host: string
+  /** 0 lets the system choose. */
+  readonly port: number
+  readonly dataFolder: string
+  readonly env: Environment
+}
+
+/** A running node. */
+export interface Node {
+  /** Where it listens, e.g. `http://127.0.0.1:8787`. */
+  readonly url: string
+  readonly data: DataFolder
+  /** Stops accepting, lets calls end within the limit, closes everything. */
+  close(): Promise<void>
+}
+
+/** A peer that dawdles over its request headers is cut after this. */
+const HEADERS_MS = 10_000
+const REQUEST_MS = 60_000
+/** Requests still open this long after the bridge closed are cut. */
+const HTTP_CLOSE_MS = 2_000
+
+/**
+ * Starts a node with embedded state.
+ * @throws SetupError when it cannot start; nothing is left open then
+ */
+export async function serve(options: ServeOptions): Promise<Node> {
+  const system = realSystem()
+  const data = new DataFolder(options.dataFolder, options.env, system)
+  const callTimeoutMs = positiveNumber(options.env.BRIDGEKEEPER_CALL_TIMEOUT_MS)
+  const bridge = createBridge({
+    authenticator: data.tokens,
+    ...(callTimeoutMs !== undefined && { callTimeoutMs }),
+    system,
+  })
+  const server = createServer({ headersTimeout: HEADERS_MS, requestTimeout: REQUEST_MS })
+  bridge.attach(server)
+  try {
+    await listen(server, options)
+  } catch (error) {
+    data.close()
+    throw error
+  }
+
+  async function close(): Promise<void> {
+    const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+    await bridge.close()
+    server.closeIdleConnections()
+    const cancel = system.after(HTTP_CLOSE_MS, () => server.closeAllConnections())
+    await closed
+    cancel()
+    data.close()
+  }
+
+  return { url: urlOf(server, options.host), data, close }
+}
+
+function listen(server: Server, { host, port }: ServeOptions): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(error, host, port)))
+    server.listen(port, host, resolve)
+  })
+}
+
+function listenError(error: NodeJS.ErrnoException, host: string, port: number): SetupError {
+  if (error.code === 'EADDRINUSE') {
+    return new SetupError(
+      'port_taken',
+      `Port ${port} on ${host} is taken; perhaps a bridge runs there already.`,
+      `Stop what runs there, or choose another port: --port ${port + 1}, or PORT=${port + 1} in the environment.`,
+      { cause: error },
+    )
+  }
+  return new SetupError(
+    'address_unusable',
+    `Cannot listen on ${host}:${port}: ${error.message}`,
+    'Choose another --host or --port.',
+    {
+      cause: error,
+    },
+  )
+}
+
+function urlOf(server: Server, host: string): string {
+  const { port } = server.address() as AddressInfo
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`
+}
+
+function positiveNumber(text: string | undefined): number | undefined {
+  const value = Number(text)
+  return Number.isFinite(value) && value > 0 ? value : undefined
+}

@@ -1,0 +1,23 @@
+/** Why a bridge could not start or a command could not act, and what to do next. */
+export class SetupError extends Error {
+  override readonly name = 'SetupError'
+  readonly code: SetupErrorCode
+  readonly next: string
+
+  constructor(code: SetupErrorCode, message: string, next: string, options?: ErrorOptions) {
+    super(message, options)
+    this.code = code
+    this.next = next
+  }
+}
+
+export type SetupErrorCode =
+  | 'secret_missing'
+  | 'secret_too_short'
+  | 'secret_unreadable'
+  | 'data_folder_unusable'
+  | 'port_taken'
+  | 'address_unusable'
+  | 'email_invalid'
+  | 'user_exists'
+  | 'user_unknown'
