@@ -1,7 +1,7 @@
-import { z } from 'zod'
+import type { z } from 'zod'
 import type { ErrorCode } from './codes.ts'
 import type { DownMessage } from './down.ts'
-import { isObject, parseJson, type RawJson } from './json.ts'
+import { parseJson, type RawJson } from './json.ts'
 import { objectMembers, type Span } from './json-spans.ts'
 import { limits } from './limits.ts'
 import { callIdSchema } from './text.ts'
@@ -46,8 +46,9 @@ const NULL: RawJson = Buffer.from('null')
 export function decodeUp(frame: Buffer, version: ProtocolVersion): Decoded<UpFrame> {
   const members = objectMembers(frame)
   if (members === undefined) return invalid('It is not one JSON object with plain, distinct keys.')
-  if (stringMember(frame, members.get('type')) === 'tool_result') {
-    return decodeToolResult(frame, members, version)
+  const succeeded = slice(frame, members.get('success'))?.toString('latin1') === 'true'
+  if (succeeded && stringMember(frame, members.get('type')) === 'tool_result') {
+    return decodeToolSuccess(frame, members)
   }
   return decodeBySchema(frame, members, schemas[version].up) as Decoded<UpFrame>
 }
@@ -90,54 +91,15 @@ function wrap(head: string, payload: RawJson): Buffer {
   return frame
 }
 
-const failureSchema = z.object({
-  error: z.string(),
-  code: z.string().max(64).optional(),
-})
-
 /**
  * The one message read without parsing its payload, since it is the large one. It accepts what the
  * schema accepts, but for the inside of `result`.
  */
-function decodeToolResult(
-  frame: Buffer,
-  members: ReadonlyMap<string, Span>,
-  version: ProtocolVersion,
-): Decoded<ToolResultFrame> {
+function decodeToolSuccess(frame: Buffer, members: ReadonlyMap<string, Span>): Decoded<ToolResultFrame> {
   const id = callIdSchema.safeParse(stringMember(frame, members.get('id')))
   if (!id.success) return invalid('id: must be a string of 1 to 128 characters.')
-
-  const success = slice(frame, members.get('success'))?.toString('latin1')
-  if (success === 'true') {
-    const result = slice(frame, members.get('result')) ?? NULL
-    return { ok: true, message: { type: 'tool_result', id: id.data, success: true, result } }
-  }
-  if (success !== 'false') return invalid('success: must be true or false.')
-
-  const failure = failureSchema.safeParse({
-    error: stringMember(frame, members.get('error')),
-    ...(version === 'v2' && members.has('code') && { code: stringMember(frame, members.get('code')) }),
-  })
-  if (!failure.success) return invalid(firstIssue(failure.error))
-  const { error, code } = failure.data
-  const rpcError = version === 'v2' ? slice(frame, members.get('rpcError')) : undefined
-  if (rpcError !== undefined && !isRpcError(rpcError)) return invalid('rpcError: must have code and message.')
-  return {
-    ok: true,
-    message: {
-      type: 'tool_result',
-      id: id.data,
-      success: false,
-      error,
-      ...(code !== undefined && { code }),
-      ...(rpcError !== undefined && { rpcError }),
-    },
-  }
-}
-
-function isRpcError(raw: RawJson): boolean {
-  const parsed = parseJson(raw.toString('utf8'))?.value
-  return isObject(parsed) && Number.isInteger(parsed.code) && typeof parsed.message === 'string'
+  const result = slice(frame, members.get('result')) ?? NULL
+  return { ok: true, message: { type: 'tool_result', id: id.data, success: true, result } }
 }
 
 function decodeBySchema(
@@ -149,9 +111,20 @@ function decodeBySchema(
   if (json === undefined) return invalid('It is not JSON.')
   const parsed = schema.safeParse(json.value)
   if (!parsed.success) return refusal(parsed.error, members.has('type'))
-  if (parsed.data.type !== 'tool_execute') return { ok: true, message: parsed.data }
-  const rawArgs = slice(frame, members.get('args')) ?? EMPTY_OBJECT
-  return { ok: true, message: { args: {}, ...parsed.data, rawArgs } }
+  return { ok: true, message: withRawPayload(parsed.data, frame, members) }
+}
+
+/** Puts the payloads that are forwarded back to the bytes they came in. */
+function withRawPayload(
+  message: UpMessage | DownMessage,
+  frame: Buffer,
+  members: ReadonlyMap<string, Span>,
+): unknown {
+  if (message.type === 'tool_execute') {
+    return { args: {}, ...message, rawArgs: slice(frame, members.get('args')) ?? EMPTY_OBJECT }
+  }
+  if (!('rpcError' in message)) return message
+  return { ...message, rpcError: slice(frame, members.get('rpcError')) }
 }
 
 function refusal(error: z.ZodError, hasType: boolean): Decoded<never> {

@@ -21,7 +21,8 @@ const toolSucceeded = z.object({
   type: z.literal('tool_result'),
   id: callIdSchema,
   success: z.literal(true),
-  result: z.unknown(),
+  /** Left out by agents whose tool returned nothing. */
+  result: z.unknown().optional(),
 })
 
 const toolFailedV1 = z.object({
@@ -31,10 +32,13 @@ const toolFailedV1 = z.object({
   error: z.string(),
 })
 
-/** v2 also says why: a code of ours, or the JSON-RPC error that the local server answered with. */
+/** The JSON-RPC error that a local server answered with (JSON-RPC 2.0 section 5.1). */
+const rpcErrorSchema = z.looseObject({ code: z.number().int(), message: z.string() })
+
+/** v2 also says why: a code of ours, or the local server's own error. */
 const toolFailedV2 = toolFailedV1.extend({
   code: z.string().max(64).optional(),
-  rpcError: z.looseObject({ code: z.number().int(), message: z.string() }).optional(),
+  rpcError: rpcErrorSchema.optional(),
 })
 
 const catalog = z.object({ type: z.literal('catalog'), servers: catalogSchema })

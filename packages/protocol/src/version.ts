@@ -22,6 +22,6 @@ export const schemas = {
  * message that must change shape goes into a new version.
  */
 export const schemaHashes = {
-  v1: 'fbcd932c79b653a6227426fce040124774e086e901f9f7e6cdd26e40847c9262',
-  v2: '4ed74b6e31afdd368a8322df93b7d5487aeb0abcebce746e1c72577ab4643c00',
+  v1: '854de6be614d44a06cfa18bae1f587357ec671f7960fdd6b83a912be3afb2be1',
+  v2: '30c1950a9f51e2ab6e317170d4c027245bf289d908b818b0e746b7349d864fac',
 } as const satisfies Record<ProtocolVersion, string>

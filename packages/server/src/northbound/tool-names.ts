@@ -21,13 +21,22 @@ const HASH_CHARS = 10
  * that ends in a hash of both, found again through the catalog.
  */
 export function exposedName(serverName: string, toolName: string): string {
-  const plain = serverName + SEPARATOR + toolName
-  const readsBack = !serverName.includes(SEPARATOR) && !serverName.endsWith('_') && serverName !== ''
-  if (readsBack && SAFE.test(plain)) return plain
+  return plainName(serverName, toolName) ?? hashedName(serverName, toolName)
+}
+
+function plainName(serverName: string, toolName: string): string | undefined {
+  const readsBack = !serverName.includes(SEPARATOR) && !serverName.endsWith('_')
+  const name = serverName + SEPARATOR + toolName
+  return readsBack && SAFE.test(name) ? name : undefined
+}
+
+function hashedName(serverName: string, toolName: string): string {
   const hash = createHash('sha256')
     .update(JSON.stringify([serverName, toolName]))
     .digest('hex')
-  const legible = plain.replaceAll(/[^a-zA-Z0-9_-]/g, '_').slice(0, MAX_CHARS - HASH_CHARS - 1)
+  const legible = (serverName + SEPARATOR + toolName)
+    .replaceAll(/[^a-zA-Z0-9_-]/g, '_')
+    .slice(0, MAX_CHARS - HASH_CHARS - 1)
   return `${legible}_${hash.slice(0, HASH_CHARS)}`
 }
 
@@ -38,34 +47,43 @@ export interface ExposedTool extends ToolAddress {
 }
 
 /**
- * All tools of a user under their exposed names. [NAME.3] Where two would have one name, the first
- * keeps it; the other is reached through `/mcp/{server}`.
+ * All tools of a user under their exposed names. [NAME.3] A tool whose plain name another tool's
+ * hashed name happens to equal keeps it; the other is reached through `/mcp/{server}`.
  */
 export function exposedTools(catalog: Catalog): ReadonlyMap<string, ExposedTool> {
-  const exposed = new Map<string, ExposedTool>()
-  for (const server of catalog.values()) {
+  const plain = new Map<string, ExposedTool>()
+  const hashed = new Map<string, ExposedTool>()
+  for (const [serverName, server] of catalog) {
     for (const tool of toolsOf(server)) {
-      const name = exposedName(server.name, tool.definition.name)
-      if (exposed.has(name)) continue
-      exposed.set(name, { name, serverName: server.name, toolName: tool.definition.name, tool })
+      const toolName = tool.definition.name
+      const name = exposedName(serverName, toolName)
+      const kind = plainName(serverName, toolName) === name ? plain : hashed
+      kind.set(name, { name, serverName, toolName, tool })
     }
   }
-  return exposed
+  return new Map([...hashed, ...plain])
 }
 
-export function toolsOf(server: CatalogServer): readonly CatalogTool[] {
-  return server.state === 'ready' ? server.tools : []
+export function toolsOf(server: CatalogServer | undefined): readonly CatalogTool[] {
+  return server?.state === 'ready' ? server.tools : []
 }
 
 /**
- * Which tool an exposed name means. A plain name is read as it is, so that tools of v1 agents, who
- * list none, are reached too.
+ * Which tool an exposed name means. [NAME.4] A plain name that no catalog explains is read as it
+ * stands, so that the tools of v1 agents, who list none, are reached too.
  */
 export function addressOf(name: string, catalog: Catalog): ToolAddress | BridgeError {
+  const plain = readPlain(name)
+  if (plain !== undefined && isListed(plain, catalog)) return plain
+  return exposedTools(catalog).get(name) ?? plain ?? new BridgeError('tool_name_invalid')
+}
+
+function readPlain(name: string): ToolAddress | undefined {
   const at = name.indexOf(SEPARATOR)
-  const plain = { serverName: name.slice(0, at), toolName: name.slice(at + SEPARATOR.length) }
-  if (at > 0 && catalog.has(plain.serverName)) return plain
-  const listed = exposedTools(catalog).get(name)
-  if (listed !== undefined) return listed
-  return at > 0 && plain.toolName !== '' ? plain : new BridgeError('tool_name_invalid')
+  const toolName = name.slice(at + SEPARATOR.length)
+  return at > 0 && toolName !== '' ? { serverName: name.slice(0, at), toolName } : undefined
+}
+
+function isListed({ serverName, toolName }: ToolAddress, catalog: Catalog): boolean {
+  return toolsOf(catalog.get(serverName)).some((tool) => tool.definition.name === toolName)
 }

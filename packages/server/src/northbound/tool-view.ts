@@ -1,6 +1,7 @@
-import { BridgeError, type ToolDefinition } from '@bridgekeeper/protocol'
+import { BridgeError, isObject, type ToolDefinition } from '@bridgekeeper/protocol'
+import manifest from '../../package.json' with { type: 'json' }
 import type { Router } from '../router/router.ts'
-import { addressOf, exposedTools, type ToolAddress, toolsOf } from './tool-names.ts'
+import { addressOf, type ExposedTool, exposedTools, type ToolAddress, toolsOf } from './tool-names.ts'
 
 /** Who the MCP server behind a path says it is. */
 export interface ServerIdentity {
@@ -17,7 +18,7 @@ export interface ToolView {
   address(toolName: string): ToolAddress
 }
 
-export const bridgeIdentity: ServerIdentity = { serverInfo: { name: 'bridgekeeper', version: '0.1.0' } }
+const bridgeIdentity: ServerIdentity = { serverInfo: { name: 'bridgekeeper', version: manifest.version } }
 
 /** `/mcp`: all servers as one, names prefixed. */
 export function allServersView(router: Router, userId: string): ToolView {
@@ -25,10 +26,7 @@ export function allServersView(router: Router, userId: string): ToolView {
     identity: () => bridgeIdentity,
     list() {
       throwIf(router.obstacle(userId))
-      return [...exposedTools(router.catalog(userId)).values()].map(({ name, tool }) => ({
-        ...tool.definition,
-        name,
-      }))
+      return [...exposedTools(router.catalog(userId)).values()].map(prefixed)
     },
     address(toolName) {
       const address = addressOf(toolName, router.catalog(userId))
@@ -47,11 +45,17 @@ export function oneServerView(router: Router, userId: string, serverName: string
     },
     list() {
       throwIf(router.obstacle(userId, serverName))
-      const server = router.catalog(userId).get(serverName)
-      return server === undefined ? [] : toolsOf(server).map((tool) => tool.definition)
+      return toolsOf(router.catalog(userId).get(serverName)).map((tool) => tool.definition)
     },
     address: (toolName) => ({ serverName, toolName }),
   }
+}
+
+/** The definition under its exposed name; `_meta` tells where it comes from. */
+function prefixed({ name, serverName, toolName, tool }: ExposedTool): ToolDefinition {
+  const { _meta } = tool.definition
+  const origin = { 'bridgekeeper/server': serverName, 'bridgekeeper/tool': toolName }
+  return { ...tool.definition, name, _meta: { ...(isObject(_meta) && _meta), ...origin } }
 }
 
 function throwIf(error: BridgeError | undefined): void {

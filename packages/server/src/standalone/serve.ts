@@ -1,7 +1,7 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { createBridge } from '../bridge.ts'
-import { realSystem } from '../system.ts'
+import type { System } from '../ports.ts'
 import { DataFolder } from './data-folder.ts'
 import type { Environment } from './secret.ts'
 import { SetupError } from './setup-error.ts'
@@ -12,6 +12,7 @@ export interface ServeOptions {
   readonly port: number
   readonly dataFolder: string
   readonly env: Environment
+  readonly system: System
 }
 
 /** A running node. */
@@ -34,7 +35,7 @@ const HTTP_CLOSE_MS = 2_000
  * @throws SetupError when it cannot start; nothing is left open then
  */
 export async function serve(options: ServeOptions): Promise<Node> {
-  const system = realSystem()
+  const { system } = options
   const data = new DataFolder(options.dataFolder, options.env, system)
   const callTimeoutMs = positiveNumber(options.env.BRIDGEKEEPER_CALL_TIMEOUT_MS)
   const bridge = createBridge({

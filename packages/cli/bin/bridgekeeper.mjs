@@ -1,0 +1,18 @@
+#!/usr/bin/env node
+import { fileURLToPath } from 'node:url'
+import { findNode24, NODE_24_MISSING, runsTypeScript } from './node24.mjs'
+import { endAs, standIn, whenNpmEnds } from './stand-in.mjs'
+
+const main = new URL('../src/main.ts', import.meta.url)
+
+if (runsTypeScript(process.versions.node)) {
+  whenNpmEnds(() => process.kill(process.pid, 'SIGTERM'))
+  await import(main.href)
+} else {
+  const node24 = findNode24()
+  if (node24 === undefined) {
+    console.error(NODE_24_MISSING)
+    process.exit(1)
+  }
+  endAs(await standIn(node24, [fileURLToPath(main), ...process.argv.slice(2)], { tied: true }))
+}

@@ -1,0 +1,47 @@
+import type { AgentEvent } from '@bridgekeeper/agent'
+import { unreachable } from '@bridgekeeper/protocol'
+import { forTerminal, printLine } from './output.ts'
+
+/** One line for the user about what the agent does; `undefined` for what only matters in detail. */
+export function describeEvent(event: AgentEvent, verbose: boolean): string | undefined {
+  switch (event.type) {
+    case 'connecting':
+      return verbose ? `connecting to ${event.url}` : undefined
+    case 'verified':
+      return `connected to ${event.url}`
+    case 'disconnected':
+      return `disconnected (${event.reason}); trying again in ${seconds(event.retryInMs)}`
+    case 'bridge-error':
+      return `the bridge reports: ${event.code}`
+    case 'call-finished':
+      return verbose ? `${event.server}/${event.tool}: ${event.outcome} in ${Math.round(event.durationMs)} ms` : undefined
+    case 'server-ready':
+      return `${event.name}: ready, ${event.tools} tools${skipped(event.skippedTools)}`
+    case 'server-tools-changed':
+      return `${event.name}: its tools changed, now ${event.tools}`
+    case 'server-tools-unread':
+      return `${event.name}: its new tools could not be read (${event.reason})`
+    case 'server-failed':
+      return `${event.name}: failed: ${event.reason}${event.retryInMs === undefined ? '' : `; trying again in ${seconds(event.retryInMs)}`}`
+    case 'server-exited':
+      return `${event.name}: ended: ${event.reason}; starting it again in ${seconds(event.retryInMs)}`
+    case 'server-stderr':
+      return verbose ? `${event.name}: ${event.text.trimEnd()}` : undefined
+    default:
+      return unreachable(event)
+  }
+}
+
+/** Prints what {@link describeEvent} says. */
+export function printEvent(event: AgentEvent, verbose: boolean): void {
+  const line = describeEvent(event, verbose)
+  if (line !== undefined) printLine(forTerminal(line))
+}
+
+function seconds(durationMs: number): string {
+  return `${(durationMs / 1_000).toFixed(1)} s`
+}
+
+function skipped(count: number): string {
+  return count === 0 ? '' : ` (${count} more cannot be shown)`
+}

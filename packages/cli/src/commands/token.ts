@@ -1,0 +1,39 @@
+import { DataFolder, realSystem } from '@bridgekeeper/server'
+import { Command } from 'commander'
+import { printJson, printLine, printTable } from '../output.ts'
+import { dataFolder, lifetimeMs } from '../settings.ts'
+
+interface Options {
+  readonly data?: string
+  readonly ttl: string
+  readonly json?: boolean
+}
+
+/** `bridgekeeper token issue EMAIL`. */
+export function tokenCommand(): Command {
+  const issue = new Command('issue')
+    .description('issue an access token, for an agent or for a caller')
+    .argument('<email>')
+    .option('--ttl <time>', 'how long it is valid: 15m, 12h, 30d', '12h')
+    .option('--data <dir>', 'data folder (default: BRIDGEKEEPER_DATA or ./.bridgekeeper)')
+    .option('--json', 'print {"accessToken","sessionId","userId","expiresAt"}')
+    .action(async (email: string, options: Options) => {
+      const data = new DataFolder(dataFolder(options.data), process.env, realSystem())
+      try {
+        const issued = await data.issueToken(email, lifetimeMs(options.ttl))
+        if (options.json) return printJson(issued)
+        printTable([
+          ['token', issued.accessToken],
+          ['user', issued.userId],
+          ['session', issued.sessionId],
+          ['expires', issued.expiresAt],
+        ])
+        printLine(
+          'Next: give it to the agent or the caller as BRIDGEKEEPER_TOKEN. Whoever has it acts as this user.',
+        )
+      } finally {
+        data.close()
+      }
+    })
+  return new Command('token').description('access tokens').addCommand(issue)
+}

@@ -1,0 +1,27 @@
+import { Command } from 'commander'
+import manifest from '../package.json' with { type: 'json' }
+import { callCommand } from './commands/call.ts'
+import { connectCommand } from './commands/connect.ts'
+import { serveCommand } from './commands/serve.ts'
+import { tokenCommand } from './commands/token.ts'
+import { toolsCommand } from './commands/tools.ts'
+import { userCommand } from './commands/user.ts'
+import { reportFailure } from './output.ts'
+
+const program = new Command('bridgekeeper')
+  .description('Use the MCP servers of your own machine from anywhere: a bridge, its agent, and a caller.')
+  .version(manifest.version)
+  .showHelpAfterError('(bridgekeeper --help lists the commands)')
+  .addCommand(serveCommand())
+  .addCommand(connectCommand())
+  .addCommand(userCommand())
+  .addCommand(tokenCommand())
+  .addCommand(toolsCommand())
+  .addCommand(callCommand())
+
+try {
+  await program.parseAsync()
+} catch (error) {
+  reportFailure(error, process.argv.includes('--json'))
+  process.exitCode = 1
+}

@@ -1,0 +1,67 @@
+import { readFileSync } from 'node:fs'
+import { UsageError } from './usage-error.ts'
+
+const DEFAULT_PORT = 8787
+const DEFAULT_DATA_FOLDER = '.bridgekeeper'
+
+const UNITS_MS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
+const MAX_LIFETIME_MS = 365 * 86_400_000
+
+/** `--data`, else `BRIDGEKEEPER_DATA`, else `.bridgekeeper` in the current folder. */
+export function dataFolder(option: string | undefined): string {
+  return option ?? process.env.BRIDGEKEEPER_DATA ?? DEFAULT_DATA_FOLDER
+}
+
+/** `--port`, else `PORT`, else 8787. @throws UsageError */
+export function port(option: string | undefined): number {
+  const text = option ?? process.env.PORT
+  if (text === undefined || text === '') return DEFAULT_PORT
+  const value = Number(text)
+  if (/^\d+$/.test(text) && value <= 65_535) return value
+  throw new UsageError(`${JSON.stringify(text)} is no port.`, 'Give a number from 0 to 65535.')
+}
+
+/** `--url`, else `BRIDGEKEEPER_URL`, else this machine's default port. @throws UsageError */
+export function bridgeUrl(option: string | undefined): URL {
+  const text = option ?? process.env.BRIDGEKEEPER_URL ?? `http://127.0.0.1:${port(undefined)}`
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (url?.protocol === 'http:' || url?.protocol === 'https:') return url
+  throw new UsageError(
+    `${JSON.stringify(text)} is no http(s) address.`,
+    'Give one like http://127.0.0.1:8787.',
+  )
+}
+
+/**
+ * `--token`, else `BRIDGEKEEPER_TOKEN`, else the content of the file `BRIDGEKEEPER_TOKEN_FILE`, read
+ * anew each time so that a replaced token is picked up.
+ * @throws UsageError
+ */
+export function token(option: string | undefined): string {
+  const given = option ?? process.env.BRIDGEKEEPER_TOKEN ?? tokenFromFile(process.env.BRIDGEKEEPER_TOKEN_FILE)
+  if (given !== undefined && given !== '') return given
+  throw new UsageError(
+    'There is no token.',
+    'Set BRIDGEKEEPER_TOKEN (or --token); get one where the bridge runs: bridgekeeper token issue EMAIL',
+  )
+}
+
+function tokenFromFile(path: string | undefined): string | undefined {
+  if (path === undefined) return undefined
+  try {
+    return readFileSync(path, 'utf8').trim()
+  } catch {
+    throw new UsageError(`BRIDGEKEEPER_TOKEN_FILE ${path} cannot be read.`, 'Check the path and its rights.')
+  }
+}
+
+/** A time such as `15m`, `12h`, `30d`, in milliseconds. @throws UsageError */
+export function lifetimeMs(text: string): number {
+  const [, count, unit = ''] = /^(\d+)([smhd])$/.exec(text) ?? []
+  const value = Number(count) * (UNITS_MS[unit] ?? Number.NaN)
+  if (value > 0 && value <= MAX_LIFETIME_MS) return value
+  throw new UsageError(
+    `${JSON.stringify(text)} is no lifetime.`,
+    'Give one like 15m, 12h or 30d; at most 365d.',
+  )
+}

@@ -1,0 +1,81 @@
+import { objectMembers } from '@bridgekeeper/protocol'
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+
+const members = (json: string) => objectMembers(Buffer.from(json))
+
+test('[JSON.1] finds each member as JSON.parse does, for any object in any layout', () => {
+  const anyObject = fc.dictionary(
+    fc
+      .string({ unit: 'grapheme' })
+      .filter((key) => JSON.stringify(key) === `"${key}"` && key !== '__proto__'),
+    fc.jsonValue({ maxDepth: 5 }),
+    { maxKeys: 20 },
+  )
+  fc.assert(
+    fc.property(anyObject, fc.constantFrom(undefined, 1, '\t'), (object, indent) => {
+      const json = Buffer.from(JSON.stringify(object, null, indent))
+      const found = objectMembers(json)
+      const read = [...(found ?? [])].map(([key, [start, end]]) => [
+        key,
+        JSON.parse(json.toString('utf8', start, end)),
+      ])
+      expect(read).toEqual(Object.entries(JSON.parse(json.toString('utf8'))))
+    }),
+    { numRuns: 2_000 },
+  )
+})
+
+test('[JSON.1] finds long strings with any run of backslashes before a quote', () => {
+  fc.assert(
+    fc.property(fc.array(fc.constantFrom('\\', '"', 'x'.repeat(40), 'é'), { maxLength: 30 }), (parts) => {
+      const value = parts.join('')
+      const json = Buffer.from(JSON.stringify({ before: 1, value, after: true }))
+      const span = objectMembers(json)?.get('value')
+      expect(span && JSON.parse(json.toString('utf8', ...span))).toBe(value)
+    }),
+    { numRuns: 1_000 },
+  )
+})
+
+test('[JSON.2] never accepts what JSON.parse refuses at the outermost level, and never throws', () => {
+  fc.assert(
+    fc.property(fc.string(), fc.nat(), fc.string({ maxLength: 3 }), (tail, at, noise) => {
+      const json = JSON.stringify({ a: [1, { b: tail }], c: tail, d: -1.5e3 })
+      const cut = at % json.length
+      members(json.slice(0, cut) + noise + json.slice(cut))
+      members(json.slice(0, cut))
+    }),
+    { numRuns: 3_000 },
+  )
+})
+
+test.each([
+  ['nothing', ''],
+  ['an array', '[]'],
+  ['a string', '"a"'],
+  ['two objects', '{} {}'],
+  ['bytes after the object', '{"a":1}x'],
+  ['a cut object', '{"a":1'],
+  ['a cut string', '{"a":"b'],
+  ['a trailing comma', '{"a":1,}'],
+  ['a missing value', '{"a":}'],
+  ['a missing colon', '{"a" 1}'],
+  ['a bare word', '{"a":yes}'],
+  ['a number with a leading zero', '{"a":01}'],
+  ['crossed brackets', '{"a":[{]}}'],
+  ['a lone closing bracket inside', '{"a":]}'],
+  ['a key twice', '{"a":1,"a":2}'],
+  ['a key with an escape', '{"\\u0061":1}'],
+  ['nesting over 64', `{"a":${'['.repeat(65)}${']'.repeat(65)}}`],
+  [
+    'more than 32 members',
+    JSON.stringify(Object.fromEntries(Array.from({ length: 33 }, (_, i) => [`k${i}`, i]))),
+  ],
+])('[JSON.2] refuses %s', (_what, json) => {
+  expect(members(json)).toBeUndefined()
+})
+
+test('[JSON.2] takes nesting of 64', () => {
+  expect(members(`{"a":${'['.repeat(64)}${']'.repeat(64)}}`)?.size).toBe(1)
+})

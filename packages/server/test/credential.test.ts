@@ -1,0 +1,50 @@
+import { expect, test } from 'vitest'
+import { type CredentialSources, credentialGate } from '../src/gates/credential.ts'
+
+const gate = (sources: Partial<CredentialSources>) =>
+  credentialGate({ url: '/mcp', authorization: [], cookie: [], ...sources })
+
+test.each([
+  '/mcp?token=abc',
+  '/mcp?x=1&access_token=abc',
+  '/api/mcp-ws?accessToken=abc',
+  '/mcp?JWT=abc',
+  '/mcp?authorization=Bearer%20abc',
+])('[AUTH.1] refuses a token in the URL: %s', (url) => {
+  expect(gate({ url })).toMatchObject({ code: 'token_in_url' })
+  expect(gate({ url, authorization: ['Bearer abc'] })).toMatchObject({ code: 'token_in_url' })
+})
+
+test('[AUTH.1] other queries pass', () => {
+  expect(gate({ url: '/mcp?tokens=3&next=token', authorization: ['Bearer abc'] })).toMatchObject({
+    allowed: true,
+  })
+})
+
+test.each<[string, Partial<CredentialSources>]>([
+  ['two Authorization headers', { authorization: ['Bearer abc', 'Bearer abc'] }],
+  ['header and cookie', { authorization: ['Bearer abc'], cookie: ['accessToken=abc'] }],
+  ['the cookie twice in one header', { cookie: ['accessToken=abc; accessToken=def'] }],
+  ['the cookie in two headers', { cookie: ['accessToken=abc', 'x=1; accessToken=abc'] }],
+])('[AUTH.2] refuses %s', (_what, sources) => {
+  expect(gate(sources)).toMatchObject({ code: 'token_ambiguous' })
+})
+
+test.each<[string, Partial<CredentialSources>, string]>([
+  ['a bearer token', { authorization: ['Bearer a.b-c_d~e+f/g=='] }, 'a.b-c_d~e+f/g=='],
+  ['a bearer token, letter case aside', { authorization: ['bearer abc'] }, 'abc'],
+  ['the cookie among others', { cookie: ['theme=dark; accessToken=a.b.c=; x=y'] }, 'a.b.c='],
+])('[AUTH.3] takes %s', (_what, sources, value) => {
+  expect(gate(sources)).toEqual({ allowed: true, value })
+})
+
+test.each<[string, Partial<CredentialSources>, string]>([
+  ['nothing', {}, 'token_missing'],
+  ['an empty cookie', { cookie: ['accessToken='] }, 'token_missing'],
+  ['a cookie of another name', { cookie: ['token=abc; xaccessToken=abc'] }, 'token_missing'],
+  ['another scheme', { authorization: ['Basic abc'] }, 'token_invalid'],
+  ['an empty bearer', { authorization: ['Bearer '] }, 'token_invalid'],
+  ['spaces inside', { authorization: ['Bearer a b'] }, 'token_invalid'],
+])('[AUTH.3] refuses %s', (_what, sources, code) => {
+  expect(gate(sources)).toMatchObject({ allowed: false, code })
+})

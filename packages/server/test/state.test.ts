@@ -1,0 +1,161 @@
+import { createHash } from 'node:crypto'
+import { limits, type UpFrame } from '@bridgekeeper/protocol'
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { type ConnectionEvent, type ConnectionState, opened, step } from '../src/connection/state.ts'
+import { generateChallenge, verifyChallengeResponse } from '../src/gates/challenge.ts'
+import { realSystem } from '../src/system.ts'
+
+const CHALLENGE = 'c'.repeat(64)
+const context = { userId: 'u', sessionId: 's', nowMs: 0 }
+const answer = (text: string) => createHash('sha256').update(text).digest('hex')
+const RIGHT = answer(`${CHALLENGE}us`)
+
+const message = (frame: UpFrame, sizeBytes = 100): ConnectionEvent => ({
+  type: 'message',
+  message: frame,
+  sizeBytes,
+})
+const respond = (response: string) => message({ type: 'challenge_response', response })
+const execute = message({
+  type: 'tool_execute',
+  id: 'i',
+  serverName: 's',
+  toolName: 't',
+  args: {},
+  rawArgs: Buffer.from('{}'),
+})
+const bad: ConnectionEvent = { type: 'bad-message', code: 'message_invalid', detail: '', sizeBytes: 10 }
+
+function run(events: readonly ConnectionEvent[], start: ConnectionState = opened(CHALLENGE)[0]) {
+  let state = start
+  const effects = events.map((event) => {
+    const [next, caused] = step(state, event, context)
+    state = next
+    return caused
+  })
+  return { state, last: effects.at(-1) ?? [] }
+}
+
+test('[CHAL.1] each challenge is 32 fresh random bytes in hex', () => {
+  const made = new Set(Array.from({ length: 1_000 }, () => generateChallenge(realSystem())))
+  expect(made.size).toBe(1_000)
+  for (const challenge of made) expect(challenge).toMatch(/^[0-9a-f]{64}$/)
+})
+
+test('[CHAL.2] only SHA256(challenge + userId + sessionId) in hex verifies', () => {
+  const answers = { challenge: CHALLENGE, userId: 'u', sessionId: 's' }
+  expect(verifyChallengeResponse({ ...answers, response: RIGHT })).toBe(true)
+  const wrong = [
+    '',
+    'zz',
+    RIGHT.slice(2),
+    `${RIGHT}00`,
+    `${RIGHT} `,
+    answer('other'),
+    answer(`${CHALLENGE}su`),
+    '€'.repeat(32),
+  ]
+  for (const response of wrong)
+    expect(verifyChallengeResponse({ ...answers, response }), response).toBe(false)
+})
+
+test('[CHAL.2] the right answer makes the connection ready', () => {
+  const { state, last } = run([respond(RIGHT)])
+  expect(state.state).toBe('ready')
+  expect(last).toEqual([{ type: 'send', message: { type: 'challenge_verified' } }, { type: 'verified' }])
+})
+
+test('[CHAL.3] two wrong answers are told, the third closes, and a right one comes in time before it', () => {
+  expect(run([respond('x'), respond('y')]).last).toMatchObject([{ message: { error: 'challenge_failed' } }])
+  expect(run([respond('x'), respond('y'), respond('z')])).toMatchObject({
+    state: { state: 'closed' },
+    last: [{ type: 'close', code: 1008, reason: 'challenge_failed' }],
+  })
+  expect(run([respond('x'), respond('y'), respond(RIGHT)]).state.state).toBe('ready')
+})
+
+test('[CHAL.4] the deadline closes an unanswered connection and leaves a ready one alone', () => {
+  expect(run([{ type: 'challenge-timeout' }]).last).toEqual([
+    { type: 'close', code: 4408, reason: 'challenge_timeout' },
+  ])
+  expect(run([respond(RIGHT), { type: 'challenge-timeout' }]).state.state).toBe('ready')
+})
+
+test.each<[string, ConnectionEvent]>([
+  ['tool_execute', execute],
+  ['tool_result', message({ type: 'tool_result', id: 'i', success: true, result: Buffer.from('{}') })],
+  ['catalog', message({ type: 'catalog', servers: [] })],
+  ['ping', message({ type: 'ping' })],
+])('[CHAL.5] before the answer, %s is refused with challenge_required and has no effect', (_type, event) => {
+  const { state, last } = run([event])
+  expect(state.state).toBe('challenging')
+  expect(last).toMatchObject([{ type: 'send', message: { type: 'error', error: 'challenge_required' } }])
+})
+
+test('[SIZE.3] what an unverified peer sends in all is bounded', () => {
+  const big = message({ type: 'ping' }, limits.unverifiedBytes)
+  expect(run([big]).state.state).toBe('challenging')
+  expect(run([big, message({ type: 'ping' }, 1)])).toMatchObject({
+    state: { state: 'closed' },
+    last: [{ type: 'close', code: 1008 }],
+  })
+})
+
+test('[MSG.4] ten malformed messages in a minute are answered, the eleventh closes', () => {
+  const tolerated = run([respond(RIGHT), ...Array.from({ length: limits.strikes }, () => bad)])
+  expect(tolerated.state.state).toBe('ready')
+  expect(tolerated.last).toMatchObject([{ message: { error: 'message_invalid' } }])
+  expect(run([bad], tolerated.state).last).toEqual([{ type: 'close', code: 1008, reason: 'message_invalid' }])
+  const [later] = step(tolerated.state, bad, { ...context, nowMs: limits.strikeWindowMs + 1 })
+  expect(later).toMatchObject({ state: 'ready', strikes: 1 })
+})
+
+test.each<[ConnectionEvent['type'], number, string]>([
+  ['replaced', 4509, 'connection_replaced'],
+  ['token-expired', 4401, 'token_expired'],
+  ['drain', 1001, 'shutting_down'],
+])('[STATE.1] %s closes with its code in any state', (type, code, reason) => {
+  const event = { type } as ConnectionEvent
+  for (const before of [[], [respond(RIGHT)]]) {
+    expect(run([...before, event]).last).toEqual([{ type: 'close', code, reason }])
+  }
+})
+
+const anyEvent: fc.Arbitrary<ConnectionEvent> = fc.oneof(
+  fc.constantFrom<ConnectionEvent>(
+    execute,
+    bad,
+    respond('wrong'),
+    message({ type: 'ping' }),
+    message({ type: 'catalog', servers: [] }),
+    message({ type: 'tool_result', id: 'i', success: true, result: Buffer.from('{}') }),
+  ),
+  fc
+    .constantFrom('challenge-timeout', 'token-expired', 'replaced', 'drain', 'socket-closed')
+    .map((type) => ({ type }) as ConnectionEvent),
+)
+
+test('[STATE.2] without the right answer no order of events verifies, routes or executes anything', () => {
+  fc.assert(
+    fc.property(fc.array(anyEvent, { maxLength: 40 }), (events) => {
+      let [state] = opened(CHALLENGE)
+      for (const event of events) {
+        const [next, effects] = step(state, event, context)
+        for (const effect of effects) expect(['send', 'close']).toContain(effect.type)
+        expect(next.state).not.toBe('ready')
+        state = next
+      }
+    }),
+    { numRuns: 2_000 },
+  )
+})
+
+test('[STATE.3] a closed connection stays closed and does nothing more', () => {
+  fc.assert(
+    fc.property(fc.array(fc.oneof(anyEvent, fc.constant(respond(RIGHT))), { maxLength: 10 }), (events) => {
+      for (const event of events)
+        expect(step({ state: 'closed' }, event, context)).toEqual([{ state: 'closed' }, []])
+    }),
+  )
+})

@@ -1,0 +1,49 @@
+import type { TestBridge } from './bridge.ts'
+
+export interface RpcAnswer {
+  readonly status: number
+  readonly headers: Headers
+  readonly text: string
+  // biome-ignore lint/suspicious/noExplicitAny: an answer under test has any shape
+  readonly json: any
+}
+
+export const MCP_HEADERS = {
+  'content-type': 'application/json',
+  accept: 'application/json, text/event-stream',
+} as const
+
+/** One HTTP POST to an MCP path, as bytes in and bytes out. */
+export async function post(
+  bridge: Pick<TestBridge, 'url'>,
+  path: string,
+  body: string | object,
+  headers: Readonly<Record<string, string>> = {},
+  signal?: AbortSignal,
+): Promise<RpcAnswer> {
+  const response = await fetch(bridge.url + path, {
+    method: 'POST',
+    headers: { ...MCP_HEADERS, ...headers },
+    body: typeof body === 'string' ? body : JSON.stringify(body),
+    ...(signal !== undefined && { signal }),
+  })
+  const text = await response.text()
+  return { status: response.status, headers: response.headers, text, json: parse(text) }
+}
+
+export function bearer(token: string): Record<string, string> {
+  return { authorization: `Bearer ${token}` }
+}
+
+export function toolCall(name: string, args: object = {}, id: number | string = 1): object {
+  return { jsonrpc: '2.0', id, method: 'tools/call', params: { name, arguments: args } }
+}
+
+function parse(text: string): unknown {
+  const data = /^data: (.*)$/m.exec(text)?.[1]
+  try {
+    return JSON.parse(data ?? text)
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,107 @@
+import { createHash } from 'node:crypto'
+import { once } from 'node:events'
+import { SUBPROTOCOL_V2 } from '@bridgekeeper/protocol'
+import type { IssuedToken } from '@bridgekeeper/server'
+import { onTestFinished } from 'vitest'
+import WebSocket, { type ClientOptions } from 'ws'
+import type { TestBridge } from './bridge.ts'
+
+export type Message = Record<string, unknown> & { readonly type: string }
+
+export interface Closed {
+  readonly code: number
+  readonly reason: string
+}
+
+/** A hand-driven peer of the agents' endpoint: every message is awaited, none is answered by itself. */
+export class Peer {
+  readonly socket: WebSocket
+  readonly closed: Promise<Closed>
+  readonly #inbox: Message[] = []
+  #wake = (): void => {}
+
+  constructor(socket: WebSocket) {
+    this.socket = socket
+    socket.on('message', (data) => {
+      this.#inbox.push(JSON.parse(String(data)) as Message)
+      this.#wake()
+    })
+    socket.on('error', () => {})
+    this.closed = new Promise((resolve) =>
+      socket.on('close', (code, reason) => resolve({ code, reason: String(reason) })),
+    )
+  }
+
+  /** The next message of this type; those before it are passed over. */
+  async next(type: string): Promise<Message> {
+    for (;;) {
+      const message = this.#inbox.shift()
+      if (message?.type === type) return message
+      if (message !== undefined) continue
+      if (this.socket.readyState >= WebSocket.CLOSING) throw new Error(`closed while waiting for ${type}`)
+      await Promise.race([new Promise<void>((resolve) => (this.#wake = resolve)), this.closed])
+    }
+  }
+
+  /** What arrived and was not yet taken. */
+  get waiting(): readonly Message[] {
+    return this.#inbox
+  }
+
+  send(message: unknown): void {
+    this.socket.send(typeof message === 'string' ? message : JSON.stringify(message))
+  }
+
+  answer(challenge: Message, { userId, sessionId }: IssuedToken): void {
+    const response = createHash('sha256').update(`${challenge.challenge}${userId}${sessionId}`).digest('hex')
+    this.send({ type: 'challenge_response', response })
+  }
+}
+
+export interface PeerOptions {
+  readonly token?: string
+  readonly via?: 'cookie' | 'bearer'
+  readonly v2?: boolean
+  readonly path?: string
+  readonly socketOptions?: ClientOptions
+}
+
+/** Opens a socket to the bridge; whatever happens to it is for the test to see. */
+export function dial(bridge: TestBridge, options: PeerOptions = {}): Peer {
+  const { token, via = 'bearer', v2 = false, path = '/api/mcp-ws' } = options
+  const credential: Record<string, string> =
+    token === undefined
+      ? {}
+      : via === 'cookie'
+        ? { cookie: `accessToken=${token}` }
+        : { authorization: `Bearer ${token}` }
+  const socket = new WebSocket(`ws://127.0.0.1:${bridge.port}${path}`, v2 ? [SUBPROTOCOL_V2] : [], {
+    headers: credential,
+    ...options.socketOptions,
+  })
+  onTestFinished(() => socket.terminate())
+  return new Peer(socket)
+}
+
+/** A peer that has answered its challenge. */
+export async function verifiedPeer(
+  bridge: TestBridge,
+  issued: IssuedToken,
+  options: PeerOptions = {},
+): Promise<Peer> {
+  const peer = dial(bridge, { token: issued.accessToken, ...options })
+  peer.answer(await peer.next('challenge'), issued)
+  await peer.next('challenge_verified')
+  return peer
+}
+
+/** The HTTP answer that refuses an upgrade. */
+export async function refusedUpgrade(peer: Peer): Promise<{ status: number; body: unknown }> {
+  const [, response] = (await once(peer.socket, 'unexpected-response')) as [
+    unknown,
+    AsyncIterable<Buffer> & { statusCode: number },
+  ]
+  const chunks: Buffer[] = []
+  for await (const chunk of response) chunks.push(chunk)
+  return { status: response.statusCode, body: JSON.parse(Buffer.concat(chunks).toString('utf8')) }
+}
