@@ -13,6 +13,9 @@ export const MCP_HEADERS = {
   accept: 'application/json, text/event-stream',
 } as const
 
+/** A header as good as the usual one, which the lean path leaves to the SDK's server. */
+export const SDK_PATH = { 'content-type': 'application/json; charset=utf-8' } as const
+
 /** One HTTP POST to an MCP path, as bytes in and bytes out. */
 export async function post(
   bridge: Pick<TestBridge, 'url'>,

@@ -14,7 +14,9 @@ export function describeEvent(event: AgentEvent, verbose: boolean): string | und
     case 'bridge-error':
       return `the bridge reports: ${event.code}`
     case 'call-finished':
-      return verbose ? `${event.server}/${event.tool}: ${event.outcome} in ${Math.round(event.durationMs)} ms` : undefined
+      return verbose
+        ? `${event.server}/${event.tool}: ${event.outcome} in ${Math.round(event.durationMs)} ms`
+        : undefined
     case 'server-ready':
       return `${event.name}: ready, ${event.tools} tools${skipped(event.skippedTools)}`
     case 'server-tools-changed':

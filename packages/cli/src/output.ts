@@ -19,7 +19,9 @@ export function printLine(text = ''): void {
 /** Prints rows with their columns aligned; with `cut`, lines end at the terminal's edge. */
 export function printTable(rows: readonly (readonly string[])[], { cut = false } = {}): void {
   const columns = Math.max(0, ...rows.map((row) => row.length))
-  const widths = Array.from({ length: columns }, (_, i) => Math.max(...rows.map((row) => row[i]?.length ?? 0)))
+  const widths = Array.from({ length: columns }, (_, i) =>
+    Math.max(...rows.map((row) => row[i]?.length ?? 0)),
+  )
   const edge = cut ? (process.stdout.columns ?? Number.POSITIVE_INFINITY) : Number.POSITIVE_INFINITY
   for (const row of rows) {
     const line = row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join('  ')

@@ -1,7 +1,7 @@
 import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { BridgeError, type ToolDefinition } from '@bridgekeeper/protocol'
-import { resultOrThrow } from './connection/result.ts'
+import { resultOrThrow } from './calls/result.ts'
 import { deny } from './gates/verdict.ts'
 import { McpEndpoint, mcpPath } from './northbound/endpoint.ts'
 import { sendRefusal } from './northbound/respond.ts'

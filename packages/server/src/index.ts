@@ -1,6 +1,6 @@
 export { memoryUsers } from './adapters/memory/users.ts'
 export { type Bridge, type BridgeOptions, type CallOptions, createBridge, type ListedTool } from './bridge.ts'
-export { ToolError } from './connection/result.ts'
+export { ToolError } from './calls/result.ts'
 export { allow, type Denied, deny, type Verdict } from './gates/verdict.ts'
 export { createTokens, type IssuedToken, type Tokens } from './identity/tokens.ts'
 export type { Authenticator, Principal, System, User, UserStore } from './ports.ts'

@@ -20,7 +20,9 @@ export function toolsCommand(): Command {
       if (options.json) return printJson(tools)
       if (tools.length === 0)
         return printLine('There are no tools yet: the agent is still starting its servers, or has none.')
-      printTable([['SERVER', 'TOOL', 'DESCRIPTION'], ...tools.map((tool) => row(tool, server))], { cut: true })
+      printTable([['SERVER', 'TOOL', 'DESCRIPTION'], ...tools.map((tool) => row(tool, server))], {
+        cut: true,
+      })
       printLine()
       printLine("Next: bridgekeeper call SERVER TOOL '{…}'")
     })

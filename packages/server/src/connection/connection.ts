@@ -9,14 +9,13 @@ import {
   limits,
   objectMembers,
   type ProtocolVersion,
-  type RawJson,
   type ToolExecuteFrame,
   unreachable,
 } from '@bridgekeeper/protocol'
+import { type CallOutcome, failed, outcomeOf, type ToolCall } from '../calls/outcome.ts'
 import { generateChallenge } from '../gates/challenge.ts'
 import { validateMessageSize } from '../gates/message-size.ts'
 import type { Principal, System } from '../ports.ts'
-import { type CallOutcome, failed, outcomeOf } from './outcome.ts'
 import { PendingCalls } from './pending-calls.ts'
 import { type ConnectionEvent, type ConnectionState, type Effect, opened, type Step, step } from './state.ts'
 
@@ -35,13 +34,6 @@ export interface Admission {
 export interface ConnectionOptions {
   readonly callTimeoutMs: number
   readonly maxPendingCalls: number
-}
-
-/** One call to a local server; `rawArgs` is one JSON object. */
-export interface ToolCall {
-  readonly serverName: string
-  readonly toolName: string
-  readonly rawArgs: RawJson
 }
 
 /** A connection whose challenge is answered: all that the router ever sees of one. */

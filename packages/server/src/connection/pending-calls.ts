@@ -1,6 +1,6 @@
 import { BridgeError, type ErrorCode } from '@bridgekeeper/protocol'
+import { type CallOutcome, failed } from '../calls/outcome.ts'
 import type { System } from '../ports.ts'
-import { type CallOutcome, failed } from './outcome.ts'
 
 interface PendingCall {
   readonly deadlineAtMs: number

@@ -1,6 +1,6 @@
 import { BridgeError, type CatalogServer } from '@bridgekeeper/protocol'
-import type { ConnectionListener, ReadyConnection, ToolCall } from '../connection/connection.ts'
-import { type CallOutcome, failed } from '../connection/outcome.ts'
+import { type CallOutcome, failed, type ToolCall } from '../calls/outcome.ts'
+import type { ConnectionListener, ReadyConnection } from '../connection/connection.ts'
 
 /** A user's local servers by name. */
 export type Catalog = ReadonlyMap<string, CatalogServer>

@@ -1,7 +1,6 @@
 import { chmodSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import type { DatabaseSync } from 'node:sqlite'
-import { openDatabase } from '../adapters/sqlite/database.ts'
+import { type Database, openDatabase } from '../adapters/sqlite/database.ts'
 import { sqliteUsers } from '../adapters/sqlite/users.ts'
 import { createTokens, type IssuedToken, type Tokens } from '../identity/tokens.ts'
 import type { System, User, UserStore } from '../ports.ts'
@@ -16,7 +15,7 @@ const MAX_EMAIL_CHARS = 254
 export class DataFolder {
   readonly users: UserStore
   readonly tokens: Tokens
-  readonly #database: DatabaseSync
+  readonly #database: Database
   readonly #system: System
 
   /**

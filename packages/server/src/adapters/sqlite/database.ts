@@ -1,5 +1,7 @@
 import { DatabaseSync } from 'node:sqlite'
 
+export type Database = DatabaseSync
+
 /** Each entry brings the schema one version further; entries are only ever added. */
 const MIGRATIONS: readonly string[] = [
   `CREATE TABLE users (
@@ -16,7 +18,7 @@ const MIGRATIONS: readonly string[] = [
  *
  * @throws when the file is no database, is newer than this program, or stays locked for 5 seconds
  */
-export function openDatabase(path: string): DatabaseSync {
+export function openDatabase(path: string): Database {
   const database = new DatabaseSync(path)
   try {
     database.exec('PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON')
@@ -28,7 +30,7 @@ export function openDatabase(path: string): DatabaseSync {
   }
 }
 
-function migrate(database: DatabaseSync): void {
+function migrate(database: Database): void {
   database.exec('BEGIN IMMEDIATE')
   try {
     const version = Number(database.prepare('PRAGMA user_version').get()?.user_version)

@@ -1,6 +1,6 @@
-import type { DatabaseSync } from 'node:sqlite'
 import { z } from 'zod'
 import type { User, UserStore } from '../../ports.ts'
+import type { Database } from './database.ts'
 
 const rowSchema = z.object({
   user_id: z.string(),
@@ -10,7 +10,7 @@ const rowSchema = z.object({
 })
 
 /** Users in SQLite. Several processes may use one file; the unique email makes `add` atomic. */
-export function sqliteUsers(database: DatabaseSync): UserStore {
+export function sqliteUsers(database: Database): UserStore {
   const byId = database.prepare('SELECT * FROM users WHERE user_id = ?')
   const byEmail = database.prepare('SELECT * FROM users WHERE email = ? COLLATE NOCASE')
   const insert = database.prepare(

@@ -10,6 +10,13 @@ import {
   type ToolResultFrame,
 } from '@bridgekeeper/protocol'
 
+/** One call to a local server; `rawArgs` is one JSON object. */
+export interface ToolCall {
+  readonly serverName: string
+  readonly toolName: string
+  readonly rawArgs: RawJson
+}
+
 /** How a call ended. */
 export type CallOutcome =
   /** The local server's result, untouched. */

@@ -1,0 +1,37 @@
+/**
+ * Runs every check that is not a test, and goes on after one that fails, so that one run shows all there is to
+ * mend.
+ *
+ * Usage: npm run check [-- types|style|imports|rules …] [--fix]
+ */
+import { spawnSync } from 'node:child_process'
+import { parseArgs } from 'node:util'
+
+const { values, positionals } = parseArgs({ options: { fix: { type: 'boolean' } }, allowPositionals: true })
+
+const CHECKS: Record<string, string[]> = {
+  types: ['node_modules/typescript/bin/tsc', '--project', '.'],
+  style: [
+    'node_modules/@biomejs/biome/bin/biome',
+    'check',
+    '--error-on-warnings',
+    ...(values.fix ? ['--write'] : []),
+  ],
+  imports: ['scripts/check-imports.ts'],
+  rules: ['scripts/check-rules.ts'],
+}
+
+const wanted = positionals.length > 0 ? positionals : Object.keys(CHECKS)
+const failed = wanted.filter((name) => !passes(name))
+console.log(failed.length === 0 ? 'All checks passed.' : `Failed: ${failed.join(', ')}`)
+process.exitCode = failed.length === 0 ? 0 : 1
+
+function passes(name: string): boolean {
+  const command = CHECKS[name]
+  if (command === undefined) {
+    console.error(`There is no check named ${name}; there are: ${Object.keys(CHECKS).join(', ')}`)
+    return false
+  }
+  console.log(`── ${name}`)
+  return spawnSync(process.execPath, command, { stdio: 'inherit' }).status === 0
+}

@@ -1,0 +1,97 @@
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { createAgent, readConfig } from '@bridgekeeper/agent'
+import { type Node, realSystem, serve } from '@bridgekeeper/server'
+import { printEvent } from '../packages/cli/src/agent-events.ts'
+import { endSignal } from '../packages/cli/src/lifetime.ts'
+import { printLine, reportFailure } from '../packages/cli/src/output.ts'
+import { lifetimeMs, port } from '../packages/cli/src/settings.ts'
+
+/**
+ * `npm start`: a bridge with embedded state, and an agent beside it with three sample servers. What
+ * crosses between them is what would cross the internet: the agent dials out to the bridge's port.
+ */
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)))
+const folder = resolve(process.env.BRIDGEKEEPER_DATA ?? join(root, '.bridgekeeper'))
+const USER = 'demo@example.com'
+const TOKEN_LIFETIME = '7d'
+
+try {
+  await demo()
+} catch (error) {
+  reportFailure(error, false)
+  process.exitCode = 1
+}
+
+async function demo(): Promise<void> {
+  const end = endSignal()
+  const node = await serve({
+    host: '127.0.0.1',
+    port: port(undefined),
+    dataFolder: folder,
+    env: process.env,
+    system: realSystem(),
+  })
+  try {
+    await runAgent(node, end)
+  } finally {
+    await node.close()
+  }
+}
+
+async function runAgent(node: Node, end: AbortSignal): Promise<void> {
+  if ((await node.data.users.findByEmail(USER)) === undefined) await node.data.addUser(USER)
+  const forAgent = await node.data.issueToken(USER, lifetimeMs(TOKEN_LIFETIME))
+  const forCaller = await node.data.issueToken(USER, lifetimeMs(TOKEN_LIFETIME))
+  const servers = await readConfig(sampleConfig(), process.env)
+  const waiting = new Set(servers.map(({ name }) => name))
+  const agent = createAgent({
+    url: node.url,
+    token: () => forAgent.accessToken,
+    servers,
+    onEvent(event) {
+      printEvent(event, false)
+      if (event.type !== 'server-ready' && event.type !== 'server-failed') return
+      if (waiting.delete(event.name) && waiting.size === 0) welcome(node, forCaller.accessToken)
+    },
+  })
+  await agent.run(end)
+}
+
+/** Written once; after that it is the user's to edit. */
+function sampleConfig(): string {
+  const path = join(folder, 'mcp.json')
+  if (existsSync(path)) return path
+  const scratch = join(folder, 'scratch')
+  mkdirSync(scratch, { recursive: true })
+  writeFileSync(join(scratch, 'hello.txt'), 'Hello from the machine behind the bridge.\n')
+  const sample = (name: string, ...args: string[]) => ({
+    command: process.execPath,
+    args: [join(root, 'node_modules/@modelcontextprotocol', `server-${name}`, 'dist/index.js'), ...args],
+  })
+  const mcpServers = {
+    everything: sample('everything'),
+    filesystem: sample('filesystem', scratch),
+    memory: { ...sample('memory'), env: { MEMORY_FILE_PATH: join(folder, 'memory.jsonl') } },
+  }
+  writeFileSync(path, `${JSON.stringify({ mcpServers }, null, 2)}\n`)
+  return path
+}
+
+function welcome(node: Node, token: string): void {
+  printLine()
+  printLine('Bridgekeeper runs. Any MCP client can now use the tools of this machine:')
+  printLine()
+  printLine(`  MCP URL  ${node.url}/mcp          (all servers; one alone: ${node.url}/mcp/everything)`)
+  printLine(`  Token    ${token}`)
+  printLine()
+  printLine('A first call, to paste into another terminal in this folder:')
+  printLine()
+  printLine(
+    `  BRIDGEKEEPER_URL=${node.url} BRIDGEKEEPER_TOKEN=${token} npx bridgekeeper call everything echo '{"message":"hello"}'`,
+  )
+  printLine()
+  printLine(`The servers are those of ${join(folder, 'mcp.json')}. Ctrl-C stops everything.`)
+}

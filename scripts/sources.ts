@@ -1,0 +1,64 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+
+/** One thing that a check found wrong. */
+export interface Finding {
+  readonly path: string
+  readonly line: number
+  readonly rule: string
+  readonly reason: string
+}
+
+/** One file of the tree under check; its path is relative to the root and has forward slashes. */
+export interface Source {
+  readonly path: string
+  readonly text: string
+}
+
+/** The tree to check: the script's first argument, or this repository. */
+export function rootArgument(): string {
+  return resolve(process.argv[2] ?? join(import.meta.dirname, '..'))
+}
+
+/** Reads the files of these folders and below whose names match, in a stable order. */
+export function readSources(root: string, folders: RegExp, name: RegExp): Source[] {
+  return readdirSync(root, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && name.test(entry.name))
+    .map((entry) =>
+      join(entry.parentPath, entry.name)
+        .slice(root.length + 1)
+        .replaceAll('\\', '/'),
+    )
+    .filter((path) => folders.test(path) && !path.includes('node_modules/'))
+    .sort()
+    .map((path) => ({ path, text: readFileSync(join(root, path), 'utf8') }))
+}
+
+const COMMENT_OR_STRING =
+  /\/\/[^\n]*|\/\*[\s\S]*?\*\/|'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*"|`(?:\\.|[^`\\])*`/g
+
+/** Blanks comments, so that what they say is not taken for code. Every character keeps its place. */
+export function withoutComments(text: string): string {
+  return text.replace(COMMENT_OR_STRING, (token) => (token.startsWith('/') ? blank(token) : token))
+}
+
+/** Blanks comments and plain strings; templates stay, since code may stand in them. */
+export function withoutStrings(text: string): string {
+  return text.replace(COMMENT_OR_STRING, (token) => (token.startsWith('`') ? token : blank(token)))
+}
+
+function blank(token: string): string {
+  return token.replace(/[^\n]/g, ' ')
+}
+
+/** The line, counted from 1, on which the character at this index stands. */
+export function lineAt(text: string, index: number): number {
+  return text.slice(0, index).split('\n').length
+}
+
+/** Prints `path:line  rule  reason` for each finding and sets the exit code. */
+export function report(findings: readonly Finding[], whenClean: string): void {
+  for (const { path, line, rule, reason } of findings) console.log(`${path}:${line}  ${rule}  ${reason}`)
+  if (findings.length === 0) console.log(whenClean)
+  else process.exitCode = 1
+}

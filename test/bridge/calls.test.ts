@@ -1,0 +1,271 @@
+import { limits } from '@bridgekeeper/protocol'
+import { ToolError } from '@bridgekeeper/server'
+import { expect, test, vi } from 'vitest'
+import { startBridge, type TestBridge } from '../support/bridge.ts'
+import { FakeSystem } from '../support/fake-system.ts'
+import { bearer, post, SDK_PATH, toolCall } from '../support/mcp.ts'
+import { dial, type Peer, verifiedPeer } from '../support/peer.ts'
+
+const RESULT = { content: [{ type: 'text', text: 'done' }] }
+
+async function answerNext(peer: Peer, result: unknown = RESULT): Promise<void> {
+  const { id } = await peer.next('tool_execute')
+  peer.send({ type: 'tool_result', id, success: true, result })
+}
+
+/** A v2 agent of this user with one server. */
+async function agentWith(at: TestBridge, name: string, server: string, ...tools: string[]): Promise<Peer> {
+  const peer = await verifiedPeer(at, await at.token(name), { v2: true })
+  const listed = tools.map((tool) => ({
+    hash: '0'.repeat(64),
+    definition: { name: tool, inputSchema: { type: 'object' } },
+  }))
+  const info = { name: server, version: '1' }
+  peer.send({ type: 'catalog', servers: [{ state: 'ready', name: server, serverInfo: info, tools: listed }] })
+  await vi.waitFor(() => {
+    expect(at.bridge.listTools(`user_${name}`).map((tool) => tool.server)).toContain(server)
+  })
+  return peer
+}
+
+test("[ROUTE.1] a call goes to the user's verified connection, and to nobody else", async () => {
+  const at = await startBridge()
+  const unverified = dial(at, { token: (await at.token('ann')).accessToken })
+  await unverified.next('challenge')
+  const peer = await verifiedPeer(at, await at.token('ann'))
+  const call = at.bridge.callTool('user_ann', 's', 't', { a: 1 })
+  expect(await peer.next('tool_execute')).toMatchObject({ serverName: 's', toolName: 't', args: { a: 1 } })
+  expect(unverified.waiting).toEqual([])
+  peer.socket.close()
+  await expect(call).rejects.toThrow()
+})
+
+test("[ROUTE.2] two users with a server of one name never see each other's calls, tools or results", async () => {
+  const at = await startBridge()
+  const ann = await agentWith(at, 'ann', 'notes', 'read_ann')
+  const bob = await agentWith(at, 'bob', 'notes', 'read_bob')
+  const calls = [at.bridge.callTool('user_ann', 'notes', 'r'), at.bridge.callTool('user_bob', 'notes', 'r')]
+  await answerNext(bob, { content: [{ type: 'text', text: 'of bob' }] })
+  await answerNext(ann, { content: [{ type: 'text', text: 'of ann' }] })
+  const results = await Promise.all(calls)
+  expect(results).toMatchObject([{ content: [{ text: 'of ann' }] }, { content: [{ text: 'of bob' }] }])
+  expect(at.bridge.listTools('user_ann').map((tool) => tool.exposedName)).toEqual(['notes__read_ann'])
+  expect(at.bridge.listTools('user_bob').map((tool) => tool.exposedName)).toEqual(['notes__read_bob'])
+})
+
+test("[CALL.1] another user's answer to a known call id changes nothing, nor does a second answer", async () => {
+  const at = await startBridge()
+  const ann = await verifiedPeer(at, await at.token('ann'))
+  const mallory = await verifiedPeer(at, await at.token('bob'))
+  const call = at.bridge.callTool('user_ann', 's', 't')
+  const { id } = await ann.next('tool_execute')
+  mallory.send({ type: 'tool_result', id, success: true, result: { content: [], forged: true } })
+  mallory.send({ type: 'ping' })
+  await mallory.next('pong')
+  ann.send({ type: 'tool_result', id, success: true, result: RESULT })
+  ann.send({ type: 'tool_result', id, success: true, result: { content: [], late: true } })
+  expect(await call).toEqual(RESULT)
+})
+
+test('[ROUTE.3] a second socket of one login takes the place of the first only once it is verified', async () => {
+  const at = await startBridge()
+  const issued = await at.token('ann')
+  const first = await verifiedPeer(at, issued)
+  const second = dial(at, { token: issued.accessToken })
+  const challenge = await second.next('challenge')
+  const before = at.bridge.callTool('user_ann', 's', 't')
+  await answerNext(first)
+  await before
+  second.answer(challenge, issued)
+  expect(await first.closed).toEqual({ code: 4509, reason: 'connection_replaced' })
+  const after = at.bridge.callTool('user_ann', 's', 't')
+  await answerNext(second)
+  expect(await after).toEqual(RESULT)
+})
+
+test('[ROUTE.4] the end of one connection leaves the others of that user in place', async () => {
+  const at = await startBridge()
+  const laptop = await agentWith(at, 'ann', 'laptop', 't')
+  const desktop = await agentWith(at, 'ann', 'desktop', 't')
+  laptop.socket.close()
+  await vi.waitFor(() => expect(at.bridge.listTools('user_ann')).toHaveLength(1))
+  const call = at.bridge.callTool('user_ann', 'desktop', 't')
+  await answerNext(desktop)
+  expect(await call).toEqual(RESULT)
+})
+
+test('[ROUTE.5] of several agents the one that has the server is asked; an agent that lists none, by name', async () => {
+  const at = await startBridge()
+  const desktop = await agentWith(at, 'ann', 'desktop', 't')
+  const seed = await verifiedPeer(at, await at.token('ann'))
+  const listed = at.bridge.callTool('user_ann', 'desktop', 't')
+  await answerNext(desktop)
+  expect(await listed).toEqual(RESULT)
+  const unlisted = at.bridge.callTool('user_ann', 'elsewhere', 't')
+  await answerNext(seed)
+  expect(await unlisted).toEqual(RESULT)
+})
+
+test('[ROUTE.6] no agent, no such server, and a server that is not up are three different errors', async () => {
+  const at = await startBridge()
+  await expect(at.bridge.callTool('user_ann', 's', 't')).rejects.toMatchObject({ code: 'agent_offline' })
+  const peer = await agentWith(at, 'ann', 'notes', 't')
+  await expect(at.bridge.callTool('user_ann', 's', 't')).rejects.toMatchObject({
+    code: 'server_not_found',
+    message: expect.stringContaining('"notes"'),
+  })
+  peer.send({ type: 'catalog', servers: [{ state: 'failed', name: 's', reason: 'no such program: foo' }] })
+  await vi.waitFor(() =>
+    expect(at.bridge.callTool('user_ann', 's', 't')).rejects.toMatchObject({
+      code: 'server_unavailable',
+      message: expect.stringContaining('no such program: foo'),
+    }),
+  )
+})
+
+test('[CALL.2] a call without an answer ends at its deadline, and the agent is told', async () => {
+  const system = new FakeSystem()
+  const at = await startBridge({ system, callTimeoutMs: 5_000 })
+  const peer = await agentWith(at, 'ann', 's', 't')
+  const early = at.bridge.callTool('user_ann', 's', 'early').catch((error: unknown) => error)
+  const { id } = await peer.next('tool_execute')
+  system.advance(3_000)
+  const late = at.bridge.callTool('user_ann', 's', 'late')
+  await answerLater(peer)
+  system.advance(2_000)
+  expect(await early).toMatchObject({ code: 'call_timeout', message: expect.stringContaining(String(id)) })
+  expect(await peer.next('tool_cancel')).toMatchObject({ id })
+  expect(await late).toEqual(RESULT)
+
+  async function answerLater(agent: Peer): Promise<void> {
+    await answerNext(agent)
+    await late
+  }
+})
+
+test('[CALL.3] when the connection ends, its calls end at once with outcome_unknown', async () => {
+  const at = await startBridge()
+  const peer = await verifiedPeer(at, await at.token('ann'))
+  const calls = [1, 2, 3].map(() => at.bridge.callTool('user_ann', 's', 't').catch((error: unknown) => error))
+  await peer.next('tool_execute')
+  peer.socket.terminate()
+  for (const error of await Promise.all(calls)) {
+    expect(error).toMatchObject({
+      code: 'outcome_unknown',
+      message: expect.stringMatching(/Call [\w-]{22}\./),
+    })
+  }
+})
+
+test('[CALL.4] aborting a call, or a caller that goes away, cancels it on the agent', async () => {
+  const at = await startBridge()
+  const issued = await at.token('ann')
+  const peer = await agentWith(at, 'ann', 's', 't')
+  const byApi = new AbortController()
+  const call = at.bridge.callTool('user_ann', 's', 't', {}, { signal: byApi.signal })
+  const first = await peer.next('tool_execute')
+  byApi.abort()
+  await expect(call).rejects.toMatchObject({ code: 'call_cancelled' })
+  expect(await peer.next('tool_cancel')).toMatchObject({ id: first.id })
+
+  for (const headers of [{}, SDK_PATH]) {
+    const byHttp = new AbortController()
+    const posted = post(
+      at,
+      '/mcp/s',
+      toolCall('t'),
+      { ...bearer(issued.accessToken), ...headers },
+      byHttp.signal,
+    ).catch(() => 'gone')
+    const second = await peer.next('tool_execute')
+    byHttp.abort()
+    expect(await posted).toBe('gone')
+    expect(await peer.next('tool_cancel')).toMatchObject({ id: second.id })
+  }
+  await expect(
+    at.bridge.callTool('user_ann', 's', 't', {}, { signal: AbortSignal.abort() }),
+  ).rejects.toMatchObject({ code: 'call_cancelled' })
+})
+
+test('[CALL.5] calls that wait for one agent are bounded', async () => {
+  const at = await startBridge({ maxPendingCalls: 2 })
+  const peer = await verifiedPeer(at, await at.token('ann'))
+  const waiting = [1, 2].map(() => at.bridge.callTool('user_ann', 's', 't'))
+  await expect(at.bridge.callTool('user_ann', 's', 't')).rejects.toMatchObject({ code: 'too_many_calls' })
+  await answerNext(peer)
+  await answerNext(peer)
+  await Promise.all(waiting)
+})
+
+test('[CALL.6] arguments that do not fit one message are refused before anything is sent', async () => {
+  const at = await startBridge()
+  const peer = await verifiedPeer(at, await at.token('ann'))
+  const tooLarge = { text: 'x'.repeat(limits.messageBytes) }
+  await expect(at.bridge.callTool('user_ann', 's', 't', tooLarge)).rejects.toMatchObject({
+    code: 'arguments_too_large',
+  })
+  expect(peer.waiting).toEqual([])
+})
+
+test("[CALL.7] a v2 agent tells why a call failed: a code of ours, or the server's own error untouched", async () => {
+  const at = await startBridge()
+  const peer = await agentWith(at, 'ann', 's', 't')
+  const fail = async (failure: object) => {
+    const call = at.bridge.callTool('user_ann', 's', 't').catch((error: unknown) => error)
+    const { id } = await peer.next('tool_execute')
+    peer.send({ type: 'tool_result', id, success: false, ...failure })
+    return call
+  }
+  expect(await fail({ error: 'it died', code: 'server_exited' })).toMatchObject({ code: 'server_exited' })
+  expect(await fail({ error: 'odd', code: 'no_such_code' })).toMatchObject({ code: 'tool_failed' })
+  const rpcError = { code: -32602, message: 'bad a', data: { a: [1] } }
+  const passed = await fail({ error: 'bad a', rpcError })
+  expect(passed).toBeInstanceOf(ToolError)
+  expect(passed).toMatchObject(rpcError)
+})
+
+test('[SEED.2] what a v1 agent answers becomes an MCP result, whatever it is', async () => {
+  const at = await startBridge()
+  const peer = await verifiedPeer(at, await at.token('ann'))
+  const answer = async (members: object) => {
+    const call = at.bridge.callTool('user_ann', 's', 't')
+    const { id } = await peer.next('tool_execute')
+    peer.send({ type: 'tool_result', id, ...members })
+    return call
+  }
+  expect(await answer({ success: true, result: RESULT })).toEqual(RESULT)
+  expect(await answer({ success: true, result: 'plain' })).toEqual({
+    content: [{ type: 'text', text: 'plain' }],
+  })
+  expect(await answer({ success: true, result: { n: 1 } })).toEqual({
+    content: [{ type: 'text', text: '{"n":1}' }],
+    structuredContent: { n: 1 },
+  })
+  expect(await answer({ success: true })).toEqual({ content: [{ type: 'text', text: 'null' }] })
+  expect(await answer({ success: false, error: 'disk full' })).toEqual({
+    content: [{ type: 'text', text: 'disk full' }],
+    isError: true,
+  })
+})
+
+test('[CALL.8] a verified socket may call a tool of its own user, and of nobody else', async () => {
+  const at = await startBridge()
+  const caller = await verifiedPeer(at, await at.token('ann'), { v2: true })
+  caller.send({ type: 'catalog', servers: [] })
+  const runner = await agentWith(at, 'ann', 'notes', 't')
+  await agentWith(at, 'bob', 'private', 't')
+  caller.send({ type: 'tool_execute', id: 'mine', serverName: 'notes', toolName: 't', args: { a: 1 } })
+  await answerNext(runner)
+  expect(await caller.next('tool_result')).toEqual({
+    type: 'tool_result',
+    id: 'mine',
+    success: true,
+    result: RESULT,
+  })
+  caller.send({ type: 'tool_execute', id: 'theirs', serverName: 'private', toolName: 't' })
+  expect(await caller.next('tool_result')).toMatchObject({
+    id: 'theirs',
+    success: false,
+    code: 'server_not_found',
+  })
+})

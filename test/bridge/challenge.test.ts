@@ -1,0 +1,69 @@
+import { limits } from '@bridgekeeper/protocol'
+import { expect, test } from 'vitest'
+import { startBridge } from '../support/bridge.ts'
+import { FakeSystem } from '../support/fake-system.ts'
+import { dial, verifiedPeer } from '../support/peer.ts'
+
+test('[CHAL.3] three wrong answers close the connection with 1008', async () => {
+  const bridge = await startBridge()
+  const peer = dial(bridge, { token: (await bridge.token('ann')).accessToken })
+  await peer.next('challenge')
+  for (let attempt = 1; attempt <= limits.challengeAttempts; attempt++) {
+    peer.send({ type: 'challenge_response', response: 'f'.repeat(64) })
+    if (attempt < limits.challengeAttempts)
+      expect(await peer.next('error')).toMatchObject({ error: 'challenge_failed' })
+  }
+  expect(await peer.closed).toEqual({ code: 1008, reason: 'challenge_failed' })
+})
+
+test('[CHAL.4] the deadline of 30 seconds runs from the first moment, whatever is sent meanwhile', async () => {
+  const system = new FakeSystem()
+  const bridge = await startBridge({ system })
+  const peer = dial(bridge, { token: (await bridge.token('ann')).accessToken })
+  expect(await peer.next('challenge')).toMatchObject({ expiresIn: 30_000 })
+  for (let second = 0; second < 29; second++) {
+    peer.send({ type: 'ping' })
+    await peer.next('error')
+    system.advance(1_000)
+  }
+  expect(peer.socket.readyState).toBe(peer.socket.OPEN)
+  system.advance(1_000)
+  expect(await peer.closed).toEqual({ code: 4408, reason: 'challenge_timeout' })
+})
+
+test('[CHAL.5] an unverified socket gets no calls and starts none', async () => {
+  const bridge = await startBridge()
+  const peer = dial(bridge, { token: (await bridge.token('ann')).accessToken })
+  await peer.next('challenge')
+  await expect(bridge.bridge.callTool('user_ann', 's', 't', { secret: 1 })).rejects.toMatchObject({
+    code: 'agent_offline',
+  })
+  peer.send({ type: 'tool_execute', id: 'i', serverName: 's', toolName: 't', args: {} })
+  expect(await peer.next('error')).toMatchObject({ error: 'challenge_required' })
+  expect(peer.waiting).toEqual([])
+})
+
+test('[SIZE.3] an unverified socket is cut after 4 KiB, also within one frame that never ends', async () => {
+  const bridge = await startBridge()
+  const { accessToken } = await bridge.token('ann')
+  const whole = dial(bridge, { token: accessToken })
+  await whole.next('challenge')
+  whole.send({ type: 'challenge_response', response: 'x'.repeat(5_000) })
+  expect((await whole.closed).code).toBeGreaterThanOrEqual(1006)
+
+  const endless = dial(bridge, { token: accessToken })
+  await endless.next('challenge')
+  for (let i = 0; i < 6; i++) endless.socket.send('x'.repeat(1_000), { fin: false })
+  expect((await endless.closed).code).toBeGreaterThanOrEqual(1006)
+})
+
+test('[STATE.1] the connection ends when its token expires', async () => {
+  const system = new FakeSystem()
+  const bridge = await startBridge({ system })
+  const peer = await verifiedPeer(bridge, await bridge.token('ann', 3_600_000))
+  system.advance(3_599_000)
+  peer.send({ type: 'ping' })
+  await peer.next('pong')
+  system.advance(2_000)
+  expect(await peer.closed).toEqual({ code: 4401, reason: 'token_expired' })
+})

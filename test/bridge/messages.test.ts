@@ -1,0 +1,70 @@
+import { limits } from '@bridgekeeper/protocol'
+import { expect, test } from 'vitest'
+import { startBridge } from '../support/bridge.ts'
+import { verifiedPeer } from '../support/peer.ts'
+
+async function ready() {
+  const bridge = await startBridge()
+  return { bridge, peer: await verifiedPeer(bridge, await bridge.token('ann')) }
+}
+
+test.each<[string, string, string | Buffer, string]>([
+  ['[MSG.1]', 'text that is no JSON', 'hello', 'message_invalid'],
+  ['[MSG.2]', 'a binary frame', Buffer.from('{"type":"ping"}'), 'message_not_text'],
+  ['[MSG.3]', 'an unknown type', '{"type":"launch"}', 'message_type_unknown'],
+])('%s %s is answered by its code, and the connection goes on', async (_rule, _what, frame, code) => {
+  const { peer } = await ready()
+  peer.socket.send(frame)
+  expect(await peer.next('error')).toMatchObject({ error: code, message: expect.any(String) })
+  peer.send({ type: 'ping' })
+  await peer.next('pong')
+})
+
+test('[MSG.4] a peer that keeps sending nonsense is closed', async () => {
+  const { peer } = await ready()
+  for (let i = 0; i <= limits.strikes; i++) peer.send('nonsense')
+  expect(await peer.closed).toEqual({ code: 1008, reason: 'message_invalid' })
+})
+
+test('[SIZE.1] a message of 1,048,576 bytes passes; one byte more is refused and the connection stays', async () => {
+  const { bridge, peer } = await ready()
+  const sized = (bytes: number) => {
+    const empty = JSON.stringify({ type: 'tool_result', id: 'none', success: true, result: '' })
+    return empty.replace('""', `"${'x'.repeat(bytes - empty.length)}"`)
+  }
+  peer.send(sized(limits.messageBytes))
+  peer.send({ type: 'ping' })
+  await peer.next('pong')
+  peer.send(sized(limits.messageBytes + 1))
+  expect(await peer.next('error')).toMatchObject({ error: 'message_too_large', maxSize: 1_048_576 })
+  const call = bridge.bridge.callTool('user_ann', 's', 't')
+  const { id } = await peer.next('tool_execute')
+  peer.send({ type: 'tool_result', id, success: true, result: { content: [] } })
+  await expect(call).resolves.toEqual({ content: [] })
+})
+
+test('[SIZE.2] the caller of a result over the limit hears result_too_large at once', async () => {
+  const { bridge, peer } = await ready()
+  const call = bridge.bridge.callTool('user_ann', 's', 't')
+  const { id } = await peer.next('tool_execute')
+  peer.send({
+    type: 'tool_result',
+    id,
+    success: true,
+    result: { content: [], pad: 'x'.repeat(limits.messageBytes) },
+  })
+  await expect(call).rejects.toMatchObject({ code: 'result_too_large' })
+})
+
+test('[SIZE.4] a frame over 4 MiB closes with 1009 before it is buffered', async () => {
+  const { peer } = await ready()
+  const header = Buffer.from([0x81, 0xff, 0, 0, 0, 0, 0, 0x40, 0, 0x01, 0, 0, 0, 0])
+  ;(peer.socket as unknown as { _socket: { write(bytes: Buffer): void } })._socket.write(header)
+  expect((await peer.closed).code).toBe(1009)
+})
+
+test('[SIZE.4] a message in more than 1,024 fragments closes', async () => {
+  const { peer } = await ready()
+  for (let i = 0; i < 1_100; i++) peer.socket.send('x', { fin: false })
+  expect((await peer.closed).code).toBe(1008)
+})
