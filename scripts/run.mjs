@@ -11,7 +11,7 @@ import { endAs, standIn } from '../packages/cli/bin/stand-in.mjs'
  * @type {Record<string, string[]>}
  */
 const TASKS = {
-  demo: ['packages/cli/src/main.ts', 'demo'],
+  demo: ['scripts/demo.ts'],
   test: ['node_modules/vitest/vitest.mjs', 'run'],
   check: ['scripts/check.ts'],
   bench: ['bench/main.ts'],

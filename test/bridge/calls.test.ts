@@ -1,32 +1,15 @@
 import { limits } from '@bridgekeeper/protocol'
 import { ToolError } from '@bridgekeeper/server'
 import { expect, test, vi } from 'vitest'
-import { startBridge, type TestBridge } from '../support/bridge.ts'
+import { agentWith, answerNext as answerWith } from '../support/agents.ts'
+import { startBridge } from '../support/bridge.ts'
 import { FakeSystem } from '../support/fake-system.ts'
 import { bearer, post, SDK_PATH, toolCall } from '../support/mcp.ts'
 import { dial, type Peer, verifiedPeer } from '../support/peer.ts'
 
 const RESULT = { content: [{ type: 'text', text: 'done' }] }
 
-async function answerNext(peer: Peer, result: unknown = RESULT): Promise<void> {
-  const { id } = await peer.next('tool_execute')
-  peer.send({ type: 'tool_result', id, success: true, result })
-}
-
-/** A v2 agent of this user with one server. */
-async function agentWith(at: TestBridge, name: string, server: string, ...tools: string[]): Promise<Peer> {
-  const peer = await verifiedPeer(at, await at.token(name), { v2: true })
-  const listed = tools.map((tool) => ({
-    hash: '0'.repeat(64),
-    definition: { name: tool, inputSchema: { type: 'object' } },
-  }))
-  const info = { name: server, version: '1' }
-  peer.send({ type: 'catalog', servers: [{ state: 'ready', name: server, serverInfo: info, tools: listed }] })
-  await vi.waitFor(() => {
-    expect(at.bridge.listTools(`user_${name}`).map((tool) => tool.server)).toContain(server)
-  })
-  return peer
-}
+const answerNext = (peer: Peer, result: unknown = RESULT) => answerWith(peer, result)
 
 test("[ROUTE.1] a call goes to the user's verified connection, and to nobody else", async () => {
   const at = await startBridge()

@@ -43,10 +43,26 @@ export function toolCall(name: string, args: object = {}, id: number | string = 
 }
 
 function parse(text: string): unknown {
-  const data = /^data: (.*)$/m.exec(text)?.[1]
+  const data = /^data: ([^\n]*)$/m.exec(text)?.[1]
   try {
     return JSON.parse(data ?? text)
   } catch {
     return undefined
+  }
+}
+
+export const MODERN = '2026-07-28'
+
+/** A `tools/call` of the 2026 revision, with the headers that mirror it. */
+export function modernToolCall(name: string, args: object = {}, meta: object = {}) {
+  const _meta = {
+    'io.modelcontextprotocol/protocolVersion': MODERN,
+    'io.modelcontextprotocol/clientInfo': { name: 'test', version: '1' },
+    'io.modelcontextprotocol/clientCapabilities': {},
+    ...meta,
+  }
+  return {
+    body: { jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name, arguments: args, _meta } },
+    headers: { 'mcp-protocol-version': MODERN, 'mcp-method': 'tools/call', 'mcp-name': name },
   }
 }

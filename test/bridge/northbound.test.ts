@@ -1,0 +1,275 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { limits } from '@bridgekeeper/protocol'
+import { expect, onTestFinished, test, vi } from 'vitest'
+import { agentWith, answerNext, answerNextWith } from '../support/agents.ts'
+import { startBridge } from '../support/bridge.ts'
+import { bearer, MODERN, modernToolCall, post, type RpcAnswer, SDK_PATH, toolCall } from '../support/mcp.ts'
+
+async function setUp() {
+  const at = await startBridge()
+  const peer = await agentWith(at, 'ann', 'notes', 'read')
+  const { accessToken } = await at.token('ann')
+  return { at, peer, auth: bearer(accessToken) }
+}
+
+const SERVER_INFO_KEY = 'io.modelcontextprotocol/serverInfo'
+
+test.each<[string, object]>([
+  ['a plain result', { content: [{ type: 'text', text: 'a "quoted" line\n\u2028 é 🎉' }] }],
+  ['an error result', { content: [{ type: 'text', text: 'no' }], isError: true }],
+  ['structure', { content: [], structuredContent: { a: [1, 2.5, null], '': { '}': '{' } } }],
+  ['an image', { content: [{ type: 'image', data: 'AAAA', mimeType: 'image/png' }] }],
+  ['no content', { structuredContent: { a: 1 } }],
+  ['nothing', {}],
+  ['a _meta of its own', { content: [], _meta: { 'x/y': 1 } }],
+  [
+    'a _meta that names the server',
+    { content: [], _meta: { [SERVER_INFO_KEY]: { name: 'own', version: '2' } } },
+  ],
+  ['a resultType of its own', { resultType: 'complete', content: [] }],
+])('[MCP.3] the lean path and the SDK answer the same, in both revisions: %s', async (_what, result) => {
+  const { at, peer, auth } = await setUp()
+  const modern = modernToolCall('read')
+  for (const [body, headers] of [
+    [toolCall('read'), {}],
+    [modern.body, modern.headers],
+  ] as const) {
+    const answers: unknown[] = []
+    for (const path of [{}, SDK_PATH]) {
+      const posted = post(at, '/mcp/notes', body, { ...auth, ...headers, ...path })
+      await answerNext(peer, result)
+      const { status, json } = await posted
+      answers.push({ status, json })
+    }
+    expect(answers[0]).toEqual(answers[1])
+  }
+})
+
+test('[MCP.3] the lean path and the SDK tell failures the same', async () => {
+  const { at, peer, auth } = await setUp()
+  const failures = [
+    { success: false, error: 'gone', code: 'server_exited' },
+    { success: false, error: 'bad', rpcError: { code: -32602, message: 'bad a', data: { a: 1 } } },
+    { success: false, error: 'bad', rpcError: { code: -32601, message: 'no such tool' } },
+  ]
+  for (const failure of failures) {
+    const answers: unknown[] = []
+    for (const path of [{}, SDK_PATH]) {
+      const posted = post(at, '/mcp/notes', toolCall('read'), { ...auth, ...path })
+      await answerNextWith(peer, failure)
+      const { status, json } = await posted
+      answers.push({ status, json })
+    }
+    expect(answers[0]).toEqual(answers[1])
+  }
+})
+
+test('[MCP.2] a result crosses as the bytes the agent sent, numbers and spaces and all', async () => {
+  const { at, peer, auth } = await setUp()
+  const raw =
+    '{ "content" : [],\t"structuredContent":{"n":1.0,"big":12345678901234567890,"b":1,"a":2,"e":"\\u00e9"} }'
+  const posted = post(at, '/mcp/notes', toolCall('read', {}, 'id "1"'), auth)
+  const { id } = await peer.next('tool_execute')
+  peer.send(`{"type":"tool_result","id":"${id}","success":true,"result":${raw}}`)
+  expect((await posted).text).toBe(`{"jsonrpc":"2.0","id":"id \\"1\\"","result":${raw}}`)
+})
+
+test('[MCP.2] arguments reach the agent as the bytes the caller sent', async () => {
+  const { at, peer, auth } = await setUp()
+  const frames: string[] = []
+  peer.socket.on('message', (data) => frames.push(String(data)))
+  const args = '{"n":1.0, "big":12345678901234567890,"s":"\\u00e9\\n"}'
+  const body = `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"read","arguments":${args}}}`
+  const posted = post(at, '/mcp/notes', body, auth)
+  await answerNext(peer, { content: [] })
+  await posted
+  expect(frames.join()).toContain(`"args":${args}}`)
+})
+
+test("[MCP.4] the local server's JSON-RPC error reaches the caller untouched", async () => {
+  const { at, peer, auth } = await setUp()
+  const posted = post(at, '/mcp/notes', toolCall('read'), auth)
+  const { id } = await peer.next('tool_execute')
+  const rpcError = '{"code":-32602,"message":"x","data":{"n":1.0},"extra":true}'
+  peer.send(`{"type":"tool_result","id":"${id}","success":false,"error":"x","rpcError":${rpcError}}`)
+  expect((await posted).text).toBe(`{"jsonrpc":"2.0","id":1,"error":${rpcError}}`)
+})
+
+test.each<[string, string, object, string]>([
+  ['an unknown server', '/mcp/nosuch', toolCall('read'), 'server_not_found'],
+  ['an unknown server on /mcp', '/mcp', toolCall('nosuch__read'), 'server_not_found'],
+  ['a name without a server on /mcp', '/mcp', toolCall('read'), 'tool_name_invalid'],
+  [
+    'the list of an unknown server',
+    '/mcp/nosuch',
+    { jsonrpc: '2.0', id: 1, method: 'tools/list' },
+    'server_not_found',
+  ],
+])('[MCP.5] %s is a JSON-RPC error with a stable code and a next step', async (_what, path, body, code) => {
+  const { at, auth } = await setUp()
+  const { status, json } = await post(at, path, body, auth)
+  expect(status).toBe(200)
+  expect(json).toMatchObject({
+    id: 1,
+    error: { code: expect.any(Number), data: { code, next: expect.any(String) } },
+  })
+})
+
+test('[MCP.5] without an agent, calls and lists say agent_offline', async () => {
+  const at = await startBridge()
+  const auth = bearer((await at.token('ann')).accessToken)
+  for (const path of ['/mcp', '/mcp/notes']) {
+    for (const body of [toolCall('notes__read'), { jsonrpc: '2.0', id: 1, method: 'tools/list' }]) {
+      expect((await post(at, path, body, auth)).json.error.data.code, path).toBe('agent_offline')
+    }
+  }
+})
+
+test.each<[string, string, number, number]>([
+  ['no JSON', '{"jsonrpc":', 400, -32700],
+  ['no JSON-RPC', '{"hello":1}', 400, -32600],
+  [
+    'a broken argument',
+    '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"read","arguments":{"a":01}}}',
+    400,
+    -32700,
+  ],
+])('[MCP.6] a body with %s is refused', async (_what, body, status, code) => {
+  const { at, peer, auth } = await setUp()
+  expect(await post(at, '/mcp/notes', body, auth)).toMatchObject({ status, json: { error: { code } } })
+  expect(peer.waiting).toEqual([])
+})
+
+test('[MCP.6] arguments that are no object never reach the agent', async () => {
+  const { at, peer, auth } = await setUp()
+  for (const args of ['[]', '"a"', '5', 'null']) {
+    const body = `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"read","arguments":${args}}}`
+    expect((await post(at, '/mcp/notes', body, auth)).json).toHaveProperty('error')
+  }
+  expect(peer.waiting).toEqual([])
+})
+
+test('[MCP.7] headers of the 2026 revision that contradict the body are refused with -32020', async () => {
+  const { at, peer, auth } = await setUp()
+  const { body, headers } = modernToolCall('read')
+  const lies: Record<string, string>[] = [
+    { ...headers, 'mcp-name': 'delete' },
+    { ...headers, 'mcp-method': 'tools/list' },
+    { ...headers, 'mcp-protocol-version': '2025-11-25' },
+    { 'mcp-protocol-version': MODERN },
+  ]
+  for (const lie of lies) {
+    expect(await post(at, '/mcp/notes', body, { ...auth, ...lie })).toMatchObject({
+      status: 400,
+      json: { error: { code: -32020 } },
+    })
+  }
+  expect(peer.waiting).toEqual([])
+})
+
+test('[AUTH.10] callers without a good token get its status, its code, and WWW-Authenticate on 401', async () => {
+  const { at } = await setUp()
+  const { accessToken } = await at.token('ann')
+  const expired = await at.token('ann', -5_000)
+  const stranger = await at.token('stranger')
+  const refused = async (path: string, headers: Record<string, string>): Promise<RpcAnswer> =>
+    post(at, path, toolCall('read'), headers)
+  expect(await refused('/mcp/notes', {})).toMatchObject({
+    status: 401,
+    json: { error: { data: { code: 'token_missing' } } },
+  })
+  const answers = {
+    token_expired: await refused('/mcp', bearer(expired.accessToken)),
+    token_invalid: await refused('/mcp', bearer(`${accessToken}x`)),
+    user_unknown: await refused('/mcp', bearer(stranger.accessToken)),
+  }
+  for (const [code, answer] of Object.entries(answers)) {
+    expect(answer).toMatchObject({ status: 401, json: { error: { data: { code } } } })
+    expect(answer.headers.get('www-authenticate')).toContain('error="invalid_token"')
+  }
+  expect(await refused(`/mcp?access_token=${accessToken}`, {})).toMatchObject({
+    status: 400,
+    json: { error: { data: { code: 'token_in_url' } } },
+  })
+  for (const answer of Object.values(answers)) expect(answer.text).not.toContain(accessToken.slice(-20))
+})
+
+test('[SIZE.5] a request body over 1 MiB is refused with 413, with a length or without', async () => {
+  const { at, peer, auth } = await setUp()
+  const body = JSON.stringify(toolCall('read', { text: 'x'.repeat(limits.messageBytes) }))
+  expect(await post(at, '/mcp/notes', body, auth)).toMatchObject({
+    status: 413,
+    json: { error: { data: { code: 'body_too_large' } } },
+  })
+  const chunked = fetch(`${at.url}/mcp/notes`, {
+    method: 'POST',
+    headers: { ...auth, 'content-type': 'application/json', accept: 'application/json, text/event-stream' },
+    body: new Blob([body]).stream(),
+    duplex: 'half',
+  } as RequestInit)
+  await expect(chunked.then((response) => response.status)).resolves.toBe(413)
+  expect(peer.waiting).toEqual([])
+})
+
+test('[API.1] callTool returns the result; listTools tells server, exposed name and definition', async () => {
+  const { at, peer } = await setUp()
+  const call = at.bridge.callTool('user_ann', 'notes', 'read', { a: 1 })
+  await answerNext(peer, { content: [], n: 1 })
+  expect(await call).toEqual({ content: [], n: 1 })
+  expect(at.bridge.listTools('user_ann')).toEqual([
+    {
+      server: 'notes',
+      exposedName: 'notes__read',
+      definition: { name: 'read', inputSchema: { type: 'object' } },
+    },
+  ])
+})
+
+test("[API.2] attached to an app's server, the bridge takes its own paths and leaves the others to the app", async () => {
+  const { bridge } = await startBridge()
+  const app = createServer((request, response) => void response.end(`app ${request.url}`))
+  const upgraded = vi.fn((_request: unknown, socket: { destroy(): void }) => socket.destroy())
+  app.on('upgrade', upgraded)
+  bridge.attach(app)
+  await new Promise<void>((resolve) => app.listen(0, '127.0.0.1', resolve))
+  onTestFinished(() => void app.close())
+  const url = `http://127.0.0.1:${(app.address() as AddressInfo).port}`
+  expect(await (await fetch(`${url}/hello`)).text()).toBe('app /hello')
+  expect(await (await fetch(`${url}/healthz`)).json()).toEqual({ status: 'ok' })
+  expect((await post({ url }, '/mcp', toolCall('x'))).status).toBe(401)
+  expect((await fetch(`${url}/api/mcp-ws`)).status).toBe(426)
+  const other = new WebSocket(`${url.replace('http', 'ws')}/live`)
+  await new Promise((resolve) => other.addEventListener('error', resolve))
+  expect(upgraded).toHaveBeenCalledOnce()
+})
+
+test('[API.3] without an app, an unknown path is 404 with a code', async () => {
+  const { url } = await startBridge()
+  for (const path of ['/', '/mcp/', '/mcp/a/b', '/mcp/%E0%A4%A', '/mcpx']) {
+    const response = await fetch(url + path)
+    expect([response.status, await response.json()], path).toMatchObject([
+      404,
+      { error: { data: { code: 'not_found' } } },
+    ])
+  }
+})
+
+test('[STOP.1] closing lets a running call end, takes no new one, and closes agents with 1001', async () => {
+  const { at, peer, auth } = await setUp()
+  const running = post(at, '/mcp/notes', toolCall('read'), auth)
+  const { id } = await peer.next('tool_execute')
+  const closing = at.bridge.close(5_000)
+  expect((await fetch(`${at.url}/readyz`)).status).toBe(503)
+  expect(await post(at, '/mcp/notes', toolCall('read'), auth)).toMatchObject({
+    status: 503,
+    json: { error: { data: { code: 'shutting_down' } } },
+  })
+  await expect(at.bridge.callTool('user_ann', 'notes', 'read')).rejects.toMatchObject({
+    code: 'shutting_down',
+  })
+  peer.send({ type: 'tool_result', id, success: true, result: { content: [] } })
+  expect((await running).json.result).toEqual({ content: [] })
+  await closing
+  expect(await peer.closed).toEqual({ code: 1001, reason: 'shutting_down' })
+})
