@@ -1,0 +1,83 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { DataFolder, type Environment, realSystem } from '@bridgekeeper/server'
+import { expect, onTestFinished, test } from 'vitest'
+
+const LONG = 'x'.repeat(32)
+
+function folder(): string {
+  const path = mkdtempSync(join(tmpdir(), 'bridgekeeper-data-'))
+  onTestFinished(() => rmSync(path, { recursive: true, force: true }))
+  return join(path, 'data')
+}
+
+function open(path: string, env: Environment = {}): DataFolder {
+  const data = new DataFolder(path, env, realSystem())
+  onTestFinished(() => data.close())
+  return data
+}
+
+test.each(['production', 'Production', ' PRODUCTION '])(
+  '[SECRET.1] with NODE_ENV=%j a missing JWT_SECRET stops the start',
+  (NODE_ENV) => {
+    expect(() => open(folder(), { NODE_ENV })).toThrow(expect.objectContaining({ code: 'secret_missing' }))
+    open(folder(), { NODE_ENV, JWT_SECRET: LONG })
+  },
+)
+
+test('[SECRET.2] a secret under 32 bytes is refused, wherever it comes from', () => {
+  const path = folder()
+  expect(() => open(path, { JWT_SECRET: 'x'.repeat(31) })).toThrow(
+    expect.objectContaining({ code: 'secret_too_short' }),
+  )
+  expect(() => open(path, { JWT_SECRET: '' })).toThrow(expect.objectContaining({ code: 'secret_too_short' }))
+  const file = join(path, '..', 'secret')
+  writeFileSync(file, 'short\n')
+  expect(() => open(path, { JWT_SECRET_FILE: file })).toThrow(
+    expect.objectContaining({ code: 'secret_too_short' }),
+  )
+  expect(() => open(path, { JWT_SECRET_FILE: `${file}-none` })).toThrow(
+    expect.objectContaining({ code: 'secret_unreadable' }),
+  )
+  writeFileSync(join(path, 'jwt-secret'), '')
+  expect(() => open(path)).toThrow(expect.objectContaining({ code: 'secret_too_short' }))
+})
+
+test('[SECRET.3] in development a secret is made once and kept, for the owner alone', async () => {
+  const path = folder()
+  const first = open(path)
+  const { accessToken } = await first.tokens.issue(await first.addUser('ann@example.com'), 60_000)
+  const made = readFileSync(join(path, 'jwt-secret'), 'utf8')
+  expect(made).toMatch(/^[0-9a-f]{64}$/)
+  expect(statSync(join(path, 'jwt-secret')).mode & 0o777).toBe(0o600)
+  expect(statSync(path).mode & 0o777).toBe(0o700)
+  expect(await open(path).tokens.authenticate(accessToken)).toMatchObject({ allowed: true })
+  expect(readFileSync(join(path, 'jwt-secret'), 'utf8')).toBe(made)
+})
+
+test('[DATA.4] a data folder that cannot be used is told, and nothing in it changes', () => {
+  const path = folder()
+  mkdirSync(path)
+  writeFileSync(join(path, 'bridgekeeper.db'), 'this is no database, but somebody may need it')
+  expect(() => open(path)).toThrow(expect.objectContaining({ code: 'data_folder_unusable' }))
+  expect(readFileSync(join(path, 'bridgekeeper.db'), 'utf8')).toBe(
+    'this is no database, but somebody may need it',
+  )
+  expect(() => open(join(path, 'bridgekeeper.db', 'inside'))).toThrow(
+    expect.objectContaining({ code: 'data_folder_unusable', next: expect.stringContaining('--data') }),
+  )
+})
+
+test('[DATA.5] users and tokens are refused with a code and the next step', async () => {
+  const data = open(folder())
+  await data.addUser('ann@example.com')
+  await expect(data.addUser('ANN@example.com')).rejects.toMatchObject({
+    code: 'user_exists',
+    next: expect.any(String),
+  })
+  for (const email of ['', 'ann', 'a b@c', `${'x'.repeat(260)}@x.y`]) {
+    await expect(data.addUser(email), email).rejects.toMatchObject({ code: 'email_invalid' })
+  }
+  await expect(data.issueToken('bob@example.com', 1)).rejects.toMatchObject({ code: 'user_unknown' })
+})
