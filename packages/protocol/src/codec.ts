@@ -82,6 +82,17 @@ export function encodeToolResult(id: string, result: RawJson): Buffer {
   return wrap(`{"type":"tool_result","id":${JSON.stringify(id)},"success":true,"result":`, result)
 }
 
+/** Writes why a call has no result; `rpcError`, for v2, must be one JSON object. */
+export function encodeToolFailure(
+  id: string,
+  failure: { readonly error: string; readonly code?: string; readonly rpcError?: RawJson },
+): Buffer {
+  const { rpcError, ...plain } = failure
+  const frame = Buffer.from(JSON.stringify({ type: 'tool_result', id, success: false, ...plain }))
+  if (rpcError === undefined) return frame
+  return wrap(`${frame.toString('utf8', 0, frame.length - 1)},"rpcError":`, rpcError)
+}
+
 function wrap(head: string, payload: RawJson): Buffer {
   const headBytes = Buffer.byteLength(head)
   const frame = Buffer.allocUnsafe(headBytes + payload.length + 1)

@@ -12,6 +12,7 @@ export {
   decodeUp,
   encode,
   encodeToolExecute,
+  encodeToolFailure,
   encodeToolResult,
   type ToolExecuteFrame,
   type ToolResultFrame,

@@ -6,6 +6,7 @@ import {
   decodeDown,
   decodeUp,
   encodeToolExecute,
+  encodeToolFailure,
   encodeToolResult,
   type ProtocolVersion,
   schemaHashes,
@@ -89,6 +90,19 @@ test('[WIRE.3] arguments and results cross as the bytes they came in', () => {
       ).toEqual(raw)
     }),
   )
+})
+
+test("[WIRE.3] a local server's error crosses as the bytes it came in", () => {
+  const rpcError = Buffer.from('{"code":-32602,"message":"x","data":{"n":1.0, "é":"\\u00e9"}}')
+  const decoded = decodeUp(encodeToolFailure('i', { error: 'x', code: 'tool_failed', rpcError }), 'v2')
+  expect(decoded).toMatchObject({
+    ok: true,
+    message: { id: 'i', success: false, code: 'tool_failed', rpcError },
+  })
+  expect(decodeUp(encodeToolFailure('i', { error: 'x' }), 'v1')).toMatchObject({
+    ok: true,
+    message: { error: 'x' },
+  })
 })
 
 test.each([
