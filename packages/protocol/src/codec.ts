@@ -4,7 +4,6 @@ import type { DownMessage } from './down.ts'
 import { parseJson, type RawJson } from './json.ts'
 import { objectMembers, type Span } from './json-spans.ts'
 import { limits } from './limits.ts'
-import { callIdSchema } from './text.ts'
 import type { UpMessage } from './up.ts'
 import { type ProtocolVersion, schemas } from './version.ts'
 
@@ -107,10 +106,11 @@ function wrap(head: string, payload: RawJson): Buffer {
  * schema accepts, but for the inside of `result`.
  */
 function decodeToolSuccess(frame: Buffer, members: ReadonlyMap<string, Span>): Decoded<ToolResultFrame> {
-  const id = callIdSchema.safeParse(stringMember(frame, members.get('id')))
-  if (!id.success) return invalid('id: must be a string of 1 to 128 characters.')
+  const id = stringMember(frame, members.get('id')) ?? ''
+  if (id === '' || id.length > limits.callIdChars)
+    return invalid('id: must be a string of 1 to 128 characters.')
   const result = slice(frame, members.get('result')) ?? NULL
-  return { ok: true, message: { type: 'tool_result', id: id.data, success: true, result } }
+  return { ok: true, message: { type: 'tool_result', id, success: true, result } }
 }
 
 function decodeBySchema(

@@ -13,8 +13,8 @@ const COMMA = 0x2c
 const COLON = 0x3a
 const SCALAR = /^(?:-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null)$/
 
-/** Native search starts to pay off beyond this many bytes. */
-const SHORT_STRING_BYTES = 32
+/** Bytes of a string that are looked at one by one before a native search is tried. */
+const BYTEWISE_BYTES = 64
 const NOT_FOUND = -1
 
 /**
@@ -82,25 +82,30 @@ function isScalarByte(byte: number): boolean {
 
 /** @param at the opening quote @returns the byte after the closing one */
 function skipString(json: Buffer, at: number): number {
-  const shortEnd = Math.min(at + SHORT_STRING_BYTES, json.length)
-  for (let i = at + 1; i < shortEnd; i++) {
-    const byte = json[i]
-    if (byte === BACKSLASH) i++
-    else if (byte === QUOTE) return i + 1
-  }
-  return skipLongString(json, at)
-}
-
-function skipLongString(json: Buffer, at: number): number {
-  let quote = json.indexOf(QUOTE, at + 1)
-  while (quote !== NOT_FOUND) {
-    let before = quote - 1
-    while (json[before] === BACKSLASH) before--
-    const escaped = (quote - before) % 2 === 0
-    if (!escaped) return quote + 1
-    quote = json.indexOf(QUOTE, quote + 1)
+  let i = at + 1
+  while (i < json.length) {
+    const stop = Math.min(i + BYTEWISE_BYTES, json.length)
+    while (i < stop) {
+      const byte = json[i]
+      if (byte === QUOTE) return i + 1
+      i += byte === BACKSLASH ? 2 : 1
+    }
+    i = skipPlain(json, i)
   }
   return NOT_FOUND
+}
+
+/**
+ * Jumps over what holds no escape, which in long strings is most of it: the native search is ten
+ * times as fast as a loop, but costs as much to start as a loop over a few dozen bytes.
+ * @returns the next quote, or a byte before it from where to go on byte by byte
+ */
+function skipPlain(json: Buffer, at: number): number {
+  const quote = json.indexOf(QUOTE, at)
+  if (quote === NOT_FOUND) return json.length
+  if (quote - at < BYTEWISE_BYTES) return at
+  const backslash = json.subarray(at, quote).indexOf(BACKSLASH)
+  return backslash === NOT_FOUND ? quote : at + backslash
 }
 
 function skipContainer(json: Buffer, at: number): number {

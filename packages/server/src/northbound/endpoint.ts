@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { BridgeError, parseJson, type RawJson, unreachable } from '@bridgekeeper/protocol'
+import { BridgeError, parseJson, unreachable } from '@bridgekeeper/protocol'
 import { type NodeIncomingMessageLike, toNodeHandler } from '@modelcontextprotocol/node'
 import { createMcpHandler } from '@modelcontextprotocol/server'
 import type { CallOutcome } from '../calls/outcome.ts'
@@ -12,7 +12,6 @@ import { createMcpServer, type RunCall } from './mcp-server.ts'
 import { sendRefusal, sendRpc } from './respond.ts'
 import { toRpcError } from './rpc-error.ts'
 import { readToolCall, type ToolCallRequest } from './tool-call.ts'
-import type { ToolAddress } from './tool-names.ts'
 import { resultFor } from './tool-result.ts'
 import { allServersView, oneServerView, type ToolView } from './tool-view.ts'
 
@@ -90,20 +89,23 @@ export class McpEndpoint {
     return this.#authenticator.authenticate(token.value)
   }
 
-  #callLean(response: ServerResponse, view: ToolView, userId: string, call: ToolCallRequest): void {
-    let address: ToolAddress
+  async #callLean(
+    response: ServerResponse,
+    view: ToolView,
+    userId: string,
+    call: ToolCallRequest,
+  ): Promise<void> {
     try {
-      address = view.address(call.toolName)
+      const address = view.address(call.toolName)
+      const outcome = await new Promise<CallOutcome>((resolve) => {
+        const cancel = this.#router.call(userId, { ...address, rawArgs: call.rawArgs }, resolve)
+        response.on('close', cancel)
+      })
+      sendOutcome(response, view, call, outcome)
     } catch (error) {
       if (!(error instanceof BridgeError)) throw error
-      return sendError(response, call.id, error)
+      sendRpc(response, call.id, 'error', Buffer.from(JSON.stringify(toRpcError(error))))
     }
-    let settled = false
-    const cancel = this.#router.call(userId, { ...address, rawArgs: call.rawArgs }, (outcome) => {
-      settled = true
-      sendOutcome(response, view, call, outcome)
-    })
-    if (!settled) response.on('close', cancel)
   }
 
   async #serveBySdk(
@@ -121,30 +123,27 @@ export class McpEndpoint {
   }
 }
 
+/** @throws BridgeError when there is neither a result nor an error of the local server */
 function sendOutcome(
   response: ServerResponse,
   view: ToolView,
-  call: ToolCallRequest,
+  { id, era }: ToolCallRequest,
   outcome: CallOutcome,
 ): void {
   if (response.destroyed) return
   switch (outcome.kind) {
     case 'result': {
-      const result = resultFor(call.era, outcome.result, () => view.identity())
-      if (result === undefined) return sendError(response, call.id, new BridgeError('result_invalid'))
-      return sendRpc(response, call.id, 'result', result)
+      const result = resultFor(era, outcome.result, () => view.identity())
+      if (result === undefined) throw new BridgeError('result_invalid')
+      return sendRpc(response, id, 'result', result)
     }
     case 'rpc-error':
-      return sendRpc(response, call.id, 'error', outcome.rpcError)
+      return sendRpc(response, id, 'error', outcome.rpcError)
     case 'failed':
-      return sendError(response, call.id, outcome.error)
+      throw outcome.error
     default:
       return unreachable(outcome)
   }
-}
-
-function sendError(response: ServerResponse, id: RawJson, error: BridgeError): void {
-  sendRpc(response, id, 'error', Buffer.from(JSON.stringify(toRpcError(error))))
 }
 
 /** JSON-RPC 2.0 section 5.1, with the status that the Streamable HTTP transport gives it. */

@@ -1,5 +1,10 @@
 import { BridgeError, type RawJson } from '@bridgekeeper/protocol'
-import { type CallToolResult, ProtocolError, Server } from '@modelcontextprotocol/server'
+import {
+  type CallToolResult,
+  type ListToolsResult,
+  ProtocolError,
+  Server,
+} from '@modelcontextprotocol/server'
 import type { CallOutcome } from '../calls/outcome.ts'
 import { resultOrThrow, ToolError } from '../calls/result.ts'
 import { toRpcError } from './rpc-error.ts'
@@ -19,33 +24,27 @@ export function createMcpServer(view: ToolView, runCall: RunCall): Server {
     capabilities: { tools: {} },
     ...(instructions !== undefined && { instructions }),
   })
-  server.setRequestHandler('tools/list', () => ({ tools: [...orProtocolError(() => view.list())] }) as never)
-  server.setRequestHandler('tools/call', async ({ params }, context) => {
-    const address = orProtocolError(() => view.address(params.name))
-    const rawArgs = Buffer.from(JSON.stringify(params.arguments ?? {}))
-    return toResult(await runCall(address, rawArgs, context.mcpReq.signal))
-  })
+  server.setRequestHandler('tools/list', () =>
+    // Definitions are the local server's affair: they pass as they are, whatever the SDK's type says.
+    asProtocolErrors(() => ({ tools: [...view.list()] }) as ListToolsResult),
+  )
+  server.setRequestHandler('tools/call', ({ params }, { mcpReq }) =>
+    asProtocolErrors(async () => {
+      const rawArgs = Buffer.from(JSON.stringify(params.arguments ?? {}))
+      const outcome = await runCall(view.address(params.name), rawArgs, mcpReq.signal)
+      return resultOrThrow(outcome) as CallToolResult
+    }),
+  )
   return server
 }
 
-function toResult(outcome: CallOutcome): CallToolResult {
+async function asProtocolErrors<T>(run: () => T | Promise<T>): Promise<T> {
   try {
-    return resultOrThrow(outcome) as CallToolResult
+    return await run()
   } catch (error) {
     if (error instanceof ToolError) throw new ProtocolError(error.code, error.message, error.data)
-    throw error instanceof BridgeError ? toProtocolError(error) : error
+    if (!(error instanceof BridgeError)) throw error
+    const { code, message, data } = toRpcError(error)
+    throw new ProtocolError(code, message, data)
   }
-}
-
-function orProtocolError<T>(run: () => T): T {
-  try {
-    return run()
-  } catch (error) {
-    throw error instanceof BridgeError ? toProtocolError(error) : error
-  }
-}
-
-function toProtocolError(error: BridgeError): ProtocolError {
-  const { code, message, data } = toRpcError(error)
-  return new ProtocolError(code, message, data)
 }

@@ -1,7 +1,10 @@
-import { isObject, objectMembers, parseJson, type RawJson } from '@bridgekeeper/protocol'
+import { isObject, objectMembers, parseJson, type RawJson, type Span } from '@bridgekeeper/protocol'
 import { SERVER_INFO_META_KEY } from '@modelcontextprotocol/server'
 import type { Era } from './tool-call.ts'
 import type { ServerIdentity } from './tool-view.ts'
+
+const OPEN_BRACE = 0x7b
+const CONTENT_FIRST = Buffer.from('{"content":')
 
 /**
  * A result as the caller's protocol revision wants it, changed only where it must be, and then by
@@ -10,29 +13,37 @@ import type { ServerIdentity } from './tool-view.ts'
  * 2025-11-25 takes it as it is. 2026-07-28 also needs `resultType`, and asks servers to name
  * themselves in `_meta`. Either needs `content`, which some servers leave out.
  *
- * @returns `undefined` when the bytes are not a JSON object
+ * @param result one JSON value, closed, as the frame's reader found it
+ * @returns `undefined` when it is not an object
  */
 export function resultFor(era: Era, result: RawJson, identity: () => ServerIdentity): RawJson | undefined {
+  if (result[0] !== OPEN_BRACE) return undefined
+  if (isComplete(era, result)) return result
   const members = objectMembers(result)
   if (members === undefined) return undefined
+
   const added: string[] = []
   if (era === 'modern' && !members.has('resultType')) added.push('"resultType":"complete"')
   if (!members.has('content') && !members.has('task')) added.push('"content":[]')
-  if (era === 'legacy') return splice(result, members.size === 0, added)
-
   const meta = members.get('_meta')
-  if (meta === undefined) {
-    added.push(`"_meta":${JSON.stringify(named({}, identity()))}`)
-    return splice(result, members.size === 0, added)
-  }
-  const parsed = parseJson(result.toString('utf8', meta[0], meta[1]))?.value
-  if (!isObject(parsed) || Object.hasOwn(parsed, SERVER_INFO_META_KEY)) return splice(result, false, added)
-  const withMeta = Buffer.concat([
-    result.subarray(0, meta[0]),
-    Buffer.from(JSON.stringify(named(parsed, identity()))),
-    result.subarray(meta[1]),
+  if (era === 'modern' && meta === undefined) added.push(`"_meta":${JSON.stringify(named({}, identity()))}`)
+  const base = era === 'modern' && meta !== undefined ? withNamedMeta(result, meta, identity) : result
+  return splice(base, members.size === 0, added)
+}
+
+/** Most results begin with their content; for the older revision that is all there is to know. */
+function isComplete(era: Era, result: RawJson): boolean {
+  return era === 'legacy' && result.subarray(0, CONTENT_FIRST.length).equals(CONTENT_FIRST)
+}
+
+function withNamedMeta(result: RawJson, [start, end]: Span, identity: () => ServerIdentity): RawJson {
+  const meta = parseJson(result.toString('utf8', start, end))?.value
+  if (!isObject(meta) || Object.hasOwn(meta, SERVER_INFO_META_KEY)) return result
+  return Buffer.concat([
+    result.subarray(0, start),
+    Buffer.from(JSON.stringify(named(meta, identity()))),
+    result.subarray(end),
   ])
-  return splice(withMeta, false, added)
 }
 
 function named(meta: Record<string, unknown>, identity: ServerIdentity): Record<string, unknown> {

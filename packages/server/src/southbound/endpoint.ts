@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { limits, type ProtocolVersion, SUBPROTOCOL_V2 } from '@bridgekeeper/protocol'
+import { closeCodes, codes, limits, type ProtocolVersion, SUBPROTOCOL_V2 } from '@bridgekeeper/protocol'
 import type { WebSocket } from 'ws'
 import {
   type Admission,
@@ -48,17 +48,24 @@ export class AgentEndpoint {
   async upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     // [WS.4] From the first tick: an error on a socket nobody listens to would end the process.
     socket.on('error', () => socket.destroy())
+    try {
+      await this.#upgrade(request, socket, head)
+    } catch {
+      socket.destroy()
+    }
+  }
+
+  async #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     const version = offeredVersion(request)
     const admission = await this.#admit(request, version)
     if (socket.destroyed) return
     if (admission.allowed) {
-      this.#webSockets.handleUpgrade(request, socket, head, (webSocket) =>
+      return this.#webSockets.handleUpgrade(request, socket, head, (webSocket) =>
         this.#open(admission.value, webSocket, socket),
       )
-      return
     }
-    if (version === 'v1' && admission.code !== 'shutting_down')
-      refuseWithClose(request, socket, head, admission.code)
+    const isPeersFault = codes[admission.code].http < 500
+    if (version === 'v1' && isPeersFault) refuseWithClose(request, socket, head, admission.code)
     else refuseWithHttp(socket, admission)
   }
 
@@ -80,13 +87,13 @@ export class AgentEndpoint {
   }
 
   async #admit(request: IncomingMessage, version: ProtocolVersion): Promise<Verdict<Admission>> {
-    if (this.#draining) return deny('shutting_down')
     const { authorization = [], cookie = [] } = request.headersDistinct
     const token = credentialGate({ url: request.url ?? '', authorization, cookie })
     if (!token.allowed) return token
     try {
       const principal = await this.#authenticator.authenticate(token.value)
-      return principal.allowed ? allow({ principal: principal.value, version }) : principal
+      if (!principal.allowed) return principal
+      return this.#draining ? deny('shutting_down') : allow({ principal: principal.value, version })
     } catch {
       return deny('internal_error')
     }
@@ -109,10 +116,18 @@ export class AgentEndpoint {
     }
     const connection = new Connection(admission, agentSocket, listener, this.#system, this.#options)
     this.#connections.add(connection)
-    webSocket.on('message', (data: Buffer, isBinary) => connection.receive(data, isBinary))
+    // [WS.6] A fault of ours in one connection must not take the others down with the process.
+    const guarded = (handle: () => void): void => {
+      try {
+        handle()
+      } catch {
+        webSocket.close(closeCodes.internalError, 'internal_error')
+      }
+    }
+    webSocket.on('message', (data: Buffer, isBinary) => guarded(() => connection.receive(data, isBinary)))
     webSocket.on('close', () => {
       this.#connections.delete(connection)
-      connection.socketClosed()
+      guarded(() => connection.socketClosed())
     })
   }
 }
