@@ -1,0 +1,79 @@
+import type { ServerEntry } from './config/entry.ts'
+import type { AgentEvent } from './events.ts'
+import { bridgeUrl } from './link/bridge-url.ts'
+import { Link } from './link/link.ts'
+import { Reaper } from './servers/reaper.ts'
+import { STOP_TIMES } from './servers/server-process.ts'
+import { ServerSet } from './servers/server-set.ts'
+import { realSystem, type System } from './system.ts'
+
+export interface AgentOptions {
+  /** The bridge's web address, or its endpoint: `https://bridge.example.com`. */
+  readonly url: string
+  /**
+   * Asked for the token at every attempt to connect, so that it can be a fresh one. When it rejects
+   * with an `AgentError` the agent gives up; with anything else it tries again.
+   */
+  readonly token: () => string | Promise<string>
+  /** As `readConfig` returns them. */
+  readonly servers: readonly ServerEntry[]
+  /** Must not throw. */
+  readonly onEvent?: (event: AgentEvent) => void
+  /** In place of the token's claims `sub` and `sid`. */
+  readonly userId?: string
+  readonly sessionId?: string
+  /** Lets the token cross a network without TLS. */
+  readonly allowInsecure?: boolean
+  /** How long a server may take from its start to its list of tools; 30 seconds unless told. */
+  readonly startMs?: number
+  /** Where the few variables that every server gets come from; `process.env` unless told. */
+  readonly env?: Readonly<Record<string, string | undefined>>
+  readonly system?: System
+}
+
+export interface Agent {
+  /**
+   * Runs the local servers and keeps the connection to the bridge until the signal aborts, then
+   * resolves when both have ended. May be called once.
+   *
+   * @throws AgentError when trying again would not help; the local servers are ended then, too
+   */
+  run(signal: AbortSignal): Promise<void>
+}
+
+const START_MS = 30_000
+
+/**
+ * Makes an agent; nothing is started yet.
+ *
+ * @throws AgentError `url_invalid`, `url_credentials`, `url_insecure`
+ */
+export function createAgent(options: AgentOptions): Agent {
+  const url = bridgeUrl(options.url, options.allowInsecure ?? false)
+  return { run: (signal) => run(url, options, signal) }
+}
+
+async function run(url: string, options: AgentOptions, signal: AbortSignal): Promise<void> {
+  const { token, userId, sessionId, system = realSystem, onEvent = () => {} } = options
+  const reaper = new Reaper(system)
+  const servers = new ServerSet(options.servers, {
+    ...{ system, reaper, onEvent },
+    agentEnv: options.env ?? process.env,
+    startMs: options.startMs ?? START_MS,
+    stopTimes: STOP_TIMES,
+    onChange: () => link.catalogChanged(),
+  })
+  const link = new Link({
+    ...{ url, token, system, onEvent },
+    identity: { ...(userId !== undefined && { userId }), ...(sessionId !== undefined && { sessionId }) },
+    tools: servers,
+  })
+
+  servers.start()
+  try {
+    await link.run(signal)
+  } finally {
+    await servers.stop()
+    reaper.close()
+  }
+}

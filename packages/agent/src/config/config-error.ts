@@ -1,0 +1,21 @@
+export type ConfigErrorCode =
+  | 'config_missing'
+  | 'config_malformed'
+  | 'config_no_servers'
+  | 'config_duplicate_server'
+  | 'config_variable_missing'
+  | 'config_server_invalid'
+
+/** The `mcpServers` file cannot be used. Its messages name variables and keys, never their values. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError'
+  readonly code: ConfigErrorCode
+  /** What to do next, for a person. */
+  readonly next: string
+
+  constructor(code: ConfigErrorCode, message: string, next: string) {
+    super(message)
+    this.code = code
+    this.next = next
+  }
+}

@@ -1,0 +1,48 @@
+import { codes, type ErrorCode } from '@bridgekeeper/protocol'
+
+/** Why an agent gives up, beside the codes that a bridge may answer with. */
+export const agentCodes = {
+  url_invalid: {
+    message: "The bridge's URL cannot be read.",
+    next: 'Write it like https://bridge.example.com or http://127.0.0.1:8787.',
+  },
+  url_credentials: {
+    message: "The bridge's URL carries more than an address: URLs end up in logs.",
+    next: 'Leave out user name, password, query and fragment; the token goes into --token or BRIDGEKEEPER_TOKEN.',
+  },
+  url_insecure: {
+    message: 'Without TLS, the token and every result would cross the network in the open.',
+    next: 'Use https:// or wss://, or allow it yourself with --allow-insecure on a network that you trust.',
+  },
+  token_unreadable: {
+    message: 'The token cannot be read, or names no user and session.',
+    next: 'Use a token from: bridgekeeper token issue EMAIL',
+  },
+  bridge_refused: {
+    message: 'The bridge refused the connection.',
+    next: "Check the URL and the token, and the bridge's log for the reason.",
+  },
+  bridge_not_found: {
+    message: 'No bridge answers at this URL.',
+    next: 'Check the URL; agents connect to /api/mcp-ws.',
+  },
+} as const satisfies Record<string, { message: string; next: string }>
+
+export type AgentErrorCode = keyof typeof agentCodes | ErrorCode
+
+/** The agent gave up for a reason that trying again would not change. */
+export class AgentError extends Error {
+  override readonly name = 'AgentError'
+  readonly code: AgentErrorCode
+  /** What to do next, for a person. */
+  readonly next: string
+
+  /** @param detail what the code's own text cannot know; never a secret */
+  constructor(code: AgentErrorCode, detail?: string, options?: ErrorOptions) {
+    const { message, next } =
+      code in agentCodes ? agentCodes[code as keyof typeof agentCodes] : codes[code as ErrorCode]
+    super(detail === undefined ? message : `${message} ${detail}`, options)
+    this.code = code
+    this.next = next
+  }
+}

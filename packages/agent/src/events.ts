@@ -1,0 +1,52 @@
+import type { ErrorCode, ProtocolVersion } from '@bridgekeeper/protocol'
+
+/**
+ * What the agent tells whoever runs it. No token, no argument, no result and no value of a server's
+ * environment is ever in it.
+ */
+export type AgentEvent = LinkEvent | ServerEvent
+
+export type LinkEvent =
+  | { readonly type: 'connecting'; readonly url: string; readonly version: ProtocolVersion }
+  | { readonly type: 'verified'; readonly url: string; readonly version: ProtocolVersion }
+  | {
+      readonly type: 'disconnected'
+      readonly reason: string
+      readonly ignoredFrames: number
+      readonly retryInMs: number
+    }
+  /** The bridge reported an error by its code. */
+  | { readonly type: 'bridge-error'; readonly code: string }
+  | {
+      readonly type: 'call-finished'
+      readonly server: string
+      readonly tool: string
+      readonly outcome: 'ok' | ErrorCode
+      readonly durationMs: number
+    }
+
+export type ServerEvent =
+  | {
+      readonly type: 'server-ready'
+      readonly name: string
+      readonly tools: number
+      readonly skippedTools: number
+    }
+  | { readonly type: 'server-tools-changed'; readonly name: string; readonly tools: number }
+  /** Its new list of tools could not be read; the old one stays. */
+  | { readonly type: 'server-tools-unread'; readonly name: string; readonly reason: string }
+  /** It could not be started; without `retryInMs` it will not be tried again. */
+  | ({ readonly type: 'server-failed'; readonly retryInMs?: number } & ServerEnd)
+  /** It ended after it had been ready. */
+  | ({ readonly type: 'server-exited'; readonly retryInMs: number } & ServerEnd)
+  /** One line of its standard error. */
+  | { readonly type: 'server-stderr'; readonly name: string; readonly text: string }
+
+interface ServerEnd {
+  readonly name: string
+  readonly reason: string
+  /** The last of its standard error, as one line. */
+  readonly stderr: string
+  /** Lines on its standard output that were no messages. */
+  readonly ignoredLines: number
+}

@@ -1,0 +1,7 @@
+export { type Agent, type AgentOptions, createAgent } from './agent.ts'
+export { ConfigError, type ConfigErrorCode } from './config/config-error.ts'
+export type { HttpEntry, ServerEntry, StdioEntry } from './config/entry.ts'
+export { parseConfig, readConfig } from './config/read-config.ts'
+export { AgentError, type AgentErrorCode } from './errors.ts'
+export type { AgentEvent, LinkEvent, ServerEvent } from './events.ts'
+export { realSystem, type System } from './system.ts'

@@ -1,0 +1,78 @@
+import {
+  closeCodes,
+  type ErrorCode,
+  isErrorCode,
+  isObject,
+  mayReconnect,
+  parseJson,
+} from '@bridgekeeper/protocol'
+import type { AgentErrorCode } from '../errors.ts'
+
+/** How a connection ended, and with that, what comes next. */
+export type Ending =
+  | { readonly next: 'retry'; readonly reason: string; readonly afterMs?: number }
+  /** The bridge speaks no v2. */
+  | { readonly next: 'speak-v1' }
+  /** A newer token may do. */
+  | { readonly next: 'renew-token' }
+  | { readonly next: 'give-up'; readonly code: AgentErrorCode; readonly detail?: string }
+
+const MAX_RETRY_AFTER_MS = 15 * 60_000
+/** Client errors that pass by themselves: time-out, too early, too many requests. */
+const PASSING_STATUSES: readonly number[] = [408, 425, 429]
+
+/** What an HTTP answer to the upgrade means. */
+export function endingOfHttp(answer: {
+  readonly status: number
+  readonly retryAfter: string | undefined
+  readonly body: string
+}): Ending {
+  const { status } = answer
+  const reason = `The bridge answered with HTTP status ${status}.`
+  if (status >= 500 || PASSING_STATUSES.includes(status)) {
+    const afterMs = retryAfterMs(answer.retryAfter)
+    return { next: 'retry', reason, ...(afterMs !== undefined && { afterMs }) }
+  }
+  if (status === 404) return { next: 'give-up', code: 'bridge_not_found' }
+  const code = errorCodeIn(answer.body)
+  if (code !== undefined) return refusal(code)
+  return { next: 'give-up', code: 'bridge_refused', detail: `It answered with HTTP status ${status}.` }
+}
+
+/** What the end of an open socket means. */
+export function endingOfClose(closeCode: number, closeReason: string): Ending {
+  const code = isErrorCode(closeReason) ? closeReason : undefined
+  if (closeCode === closeCodes.tokenExpired) return { next: 'renew-token' }
+  if (mayReconnect(closeCode)) {
+    return { next: 'retry', reason: `The connection closed (${code ?? closeCode}).` }
+  }
+  if (code !== undefined) return refusal(code)
+  return {
+    next: 'give-up',
+    code: 'bridge_refused',
+    detail: `It closed the connection with code ${closeCode}.`,
+  }
+}
+
+/** What a failure below HTTP means. */
+export function endingOfError(error: NodeJS.ErrnoException): Ending {
+  return { next: 'retry', reason: `The bridge cannot be reached (${error.code ?? error.message}).` }
+}
+
+function refusal(code: ErrorCode): Ending {
+  return code === 'token_expired' ? { next: 'renew-token' } : { next: 'give-up', code }
+}
+
+/** Only the code counts: what to tell the user is not for a stranger's bridge to say. */
+function errorCodeIn(body: string): ErrorCode | undefined {
+  const json = parseJson(body)?.value
+  const error = isObject(json) ? json.error : undefined
+  const code = isObject(error) ? error.code : undefined
+  return typeof code === 'string' && isErrorCode(code) ? code : undefined
+}
+
+/** Source: RFC 9110 section 10.2.3; of its two forms, the one in seconds. */
+function retryAfterMs(header: string | undefined): number | undefined {
+  if (header === undefined || !/^\d{1,9}$/.test(header)) return undefined
+  return Math.min(Number(header) * 1_000, MAX_RETRY_AFTER_MS)
+}

@@ -1,0 +1,40 @@
+/** Whether the other side still answers, seen from what was asked and heard. */
+export type Heartbeat =
+  | { readonly is: 'quiet'; readonly askAtMs: number }
+  | {
+      readonly is: 'asked'
+      readonly heardBefore: number
+      readonly askedAtMs: number
+      readonly deadAtMs: number
+    }
+
+export type HeartbeatStep = readonly [next: Heartbeat, action: 'none' | 'ping' | 'dead']
+
+const PING_MS = 30_000
+const PONG_MS = 30_000
+/** After a sleep of the machine the connection is more likely dead than not. */
+const PROBE_MS = 5_000
+
+export function quiet(nowMs: number): Heartbeat {
+  return { is: 'quiet', askAtMs: nowMs + PING_MS }
+}
+
+/** Asks at once. */
+export function probe(nowMs: number, heard: number): Heartbeat {
+  return { is: 'asked', heardBefore: heard, askedAtMs: nowMs, deadAtMs: nowMs + PROBE_MS }
+}
+
+/** @param heard how many frames have come in all; any of them is a sign of life */
+export function step(beat: Heartbeat, nowMs: number, heard: number): HeartbeatStep {
+  if (beat.is === 'quiet') {
+    if (nowMs < beat.askAtMs) return [beat, 'none']
+    return [{ is: 'asked', heardBefore: heard, askedAtMs: nowMs, deadAtMs: nowMs + PONG_MS }, 'ping']
+  }
+  if (heard > beat.heardBefore) return [quiet(beat.askedAtMs), 'none']
+  return [beat, nowMs < beat.deadAtMs ? 'none' : 'dead']
+}
+
+/** When `step` has something to do again. */
+export function dueMs(beat: Heartbeat): number {
+  return beat.is === 'quiet' ? beat.askAtMs : beat.deadAtMs
+}

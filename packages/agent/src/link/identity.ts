@@ -1,0 +1,36 @@
+import { hash } from 'node:crypto'
+import { isObject, parseJson } from '@bridgekeeper/protocol'
+import { AgentError } from '../errors.ts'
+
+/** Whose token it is, and of which login. */
+export interface Identity {
+  readonly userId: string
+  readonly sessionId: string
+}
+
+/** What can stand in an Authorization header; a token read from a file may end in a newline. */
+const HEADER_VALUE = /^[\x21-\x7e]+$/
+
+/**
+ * Reads the claims `sub` and `sid` out of a token. Nothing is verified: that is the bridge's part,
+ * and a wrong claim only makes the answer to its challenge wrong.
+ *
+ * @param known what the caller knows better than the token
+ * @throws AgentError `token_unreadable`
+ */
+export function identityOf(token: string, known: Partial<Identity>): Identity {
+  if (!HEADER_VALUE.test(token)) throw new AgentError('token_unreadable')
+  const payload = Buffer.from(token.split('.')[1] ?? '', 'base64url').toString('utf8')
+  const claims = parseJson(payload)?.value
+  const claim = (name: string) =>
+    isObject(claims) && typeof claims[name] === 'string' ? claims[name] : undefined
+  const userId = known.userId ?? claim('sub')
+  const sessionId = known.sessionId ?? claim('sid')
+  if (userId === undefined || sessionId === undefined) throw new AgentError('token_unreadable')
+  return { userId, sessionId }
+}
+
+/** The answer to a challenge of protocol v1: it shows knowledge of the login, no more. */
+export function challengeResponse(challenge: string, { userId, sessionId }: Identity): string {
+  return hash('sha256', challenge + userId + sessionId)
+}

@@ -1,0 +1,212 @@
+import { encode, type ProtocolVersion, unreachable } from '@bridgekeeper/protocol'
+import { backoffMs } from '../backoff.ts'
+import { AgentError } from '../errors.ts'
+import type { LinkEvent } from '../events.ts'
+import type { LocalTools } from '../outcome.ts'
+import type { System } from '../system.ts'
+import { catalogFrame } from './catalog-frame.ts'
+import { Connection, type ConnectionState } from './connection.ts'
+import { dueMs, probe, quiet, step } from './heartbeat.ts'
+import { type Identity, identityOf } from './identity.ts'
+import { Wakes } from './wakes.ts'
+
+export interface LinkOptions {
+  /** As `bridgeUrl` makes it. */
+  readonly url: string
+  /** Asked at every attempt. A rejection is tried again, unless it is an `AgentError`. */
+  readonly token: () => string | Promise<string>
+  /** Stands in for the token's claims. */
+  readonly identity: Partial<Identity>
+  readonly system: System
+  readonly tools: LocalTools
+  readonly onEvent: (event: LinkEvent) => void
+}
+
+/** What the next attempt starts from. */
+interface Plan {
+  readonly dueMs: number
+  readonly version: ProtocolVersion
+  /** In a row. */
+  readonly failures: number
+  /** The bridge called this token expired. */
+  readonly spentToken?: string
+}
+
+type Ended = Extract<ConnectionState, { is: 'ended' }>
+
+const STABLE_MS = 10_000
+const GOODBYE_MS = 1_000
+const PING = encode({ type: 'ping' })
+
+/**
+ * Keeps one connection to the bridge. Everything happens in one loop: callbacks only record facts and
+ * wake it with a reason.
+ */
+export class Link {
+  readonly #options: LinkOptions
+  readonly #wakes: Wakes
+  #catalogChanged = false
+
+  constructor(options: LinkOptions) {
+    this.#options = options
+    this.#wakes = new Wakes(options.system)
+  }
+
+  /** The catalog is no longer what was last sent. */
+  catalogChanged(): void {
+    this.#catalogChanged = true
+    this.#wakes.wake('catalog')
+  }
+
+  /**
+   * Connects, and connects again, until the signal aborts.
+   *
+   * @throws AgentError when trying again would not help
+   */
+  async run(signal: AbortSignal): Promise<void> {
+    const stop = () => this.#wakes.wake('stop')
+    signal.addEventListener('abort', stop, { once: true })
+    try {
+      let plan: Plan = { dueMs: this.#nowMs(), version: 'v2', failures: 0 }
+      while (!signal.aborted) {
+        plan = await this.#awaitDue(plan, signal)
+        if (!signal.aborted) plan = await this.#attempt(plan, signal)
+      }
+    } finally {
+      signal.removeEventListener('abort', stop)
+    }
+  }
+
+  /** Waits until the plan is due. A sleep of the machine ends every wait: the network is a new one. */
+  async #awaitDue(plan: Plan, signal: AbortSignal): Promise<Plan> {
+    while (!signal.aborted && this.#nowMs() < plan.dueMs) {
+      const wakes = await this.#wakes.next(plan.dueMs)
+      if (wakes.has('slept')) return { ...plan, dueMs: this.#nowMs(), failures: 0 }
+    }
+    return plan
+  }
+
+  /** Lives through one connection, and plans the next. */
+  async #attempt(plan: Plan, signal: AbortSignal): Promise<Plan> {
+    const token = await this.#token(signal)
+    if (signal.aborted) return plan
+    if (token === undefined) return this.#retry(plan, { reason: 'No token could be had.', ignoredFrames: 0 })
+    if (token === plan.spentToken) throw new AgentError('token_expired')
+    const { version } = plan
+    const { url, system, tools, onEvent } = this.#options
+    const identity = identityOf(token, this.#options.identity)
+    onEvent({ type: 'connecting', url, version })
+    const connection = new Connection({
+      ...{ url, token, identity, version, system, tools, onEvent },
+      wake: (reason) => this.#wakes.wake(reason),
+    })
+    await this.#awaitVerified(connection, signal)
+    await this.#serve(connection, signal)
+    const ended = await this.#awaitEnded(connection)
+    return signal.aborted ? plan : this.#replan(plan, token, ended)
+  }
+
+  async #awaitVerified(connection: Connection, signal: AbortSignal): Promise<void> {
+    for (;;) {
+      const { state } = connection
+      if (signal.aborted || state.is === 'verified' || state.is === 'ended') return
+      if (this.#nowMs() >= state.deadlineMs)
+        connection.drop('The bridge did not accept the connection in time.')
+      else await this.#wakes.next(state.deadlineMs)
+    }
+  }
+
+  async #serve(connection: Connection, signal: AbortSignal): Promise<void> {
+    const { url, system, tools, onEvent } = this.#options
+    const { version } = connection
+    if (connection.state.is === 'verified') onEvent({ type: 'verified', url, version })
+    let sent: Buffer | undefined
+    let beat = quiet(system.nowMs())
+    while (!signal.aborted && connection.state.is === 'verified') {
+      if (version === 'v2' && (this.#catalogChanged || sent === undefined)) {
+        const frame = catalogFrame(tools.catalog())
+        if (sent === undefined || !frame.equals(sent)) connection.send(frame)
+        sent = frame
+      }
+      this.#catalogChanged = false
+
+      const [next, action] = step(beat, system.nowMs(), connection.heard)
+      beat = next
+      if (action === 'dead') connection.drop('The bridge no longer answers.')
+      if (action === 'ping') connection.send(PING)
+
+      const wakes = await this.#wakes.next(dueMs(beat))
+      if (!wakes.has('slept')) continue
+      connection.send(PING)
+      beat = probe(system.nowMs(), connection.heard)
+    }
+  }
+
+  async #awaitEnded(connection: Connection): Promise<Ended> {
+    const untilMs = this.#nowMs() + GOODBYE_MS
+    connection.close()
+    for (;;) {
+      const { state } = connection
+      if (state.is === 'ended') return state
+      if (this.#nowMs() >= untilMs) connection.drop('The bridge did not say goodbye.')
+      else await this.#wakes.next(untilMs)
+    }
+  }
+
+  #replan(plan: Plan, token: string, { ending, verifiedForMs, ignoredFrames }: Ended): Plan {
+    const wasVerified = verifiedForMs !== undefined
+    const failures = wasVerified && verifiedForMs >= STABLE_MS ? 0 : plan.failures
+    const { spentToken, ...fresh } = { ...plan, failures }
+    switch (ending.next) {
+      case 'retry':
+        return this.#retry(wasVerified ? fresh : plan, { ...ending, ignoredFrames })
+      case 'speak-v1':
+        return { ...plan, dueMs: this.#nowMs(), version: 'v1' }
+      case 'renew-token':
+        if (spentToken !== undefined && !wasVerified) throw new AgentError('token_expired')
+        return this.#retry(
+          { ...fresh, spentToken: token },
+          { reason: 'The token has expired.', ignoredFrames },
+        )
+      case 'give-up':
+        throw new AgentError(ending.code, ending.detail)
+      default:
+        return unreachable(ending)
+    }
+  }
+
+  #retry(plan: Plan, why: { reason: string; ignoredFrames: number; afterMs?: number }): Plan {
+    const { system, onEvent } = this.#options
+    const { reason, ignoredFrames, afterMs = 0 } = why
+    const retryInMs = afterMs + backoffMs(plan.failures, system.random)
+    onEvent({ type: 'disconnected', reason, ignoredFrames, retryInMs })
+    return { ...plan, dueMs: this.#nowMs() + retryInMs, version: 'v2', failures: plan.failures + 1 }
+  }
+
+  /** The token for this attempt; `undefined` when there is none, or when the signal aborted first. */
+  async #token(signal: AbortSignal): Promise<string | undefined> {
+    type Answer =
+      | { readonly ok: true; readonly token: string }
+      | { readonly ok: false; readonly error: unknown }
+    let answer: Answer | undefined
+    const record = (given: Answer) => {
+      answer = given
+      this.#wakes.wake('token')
+    }
+    Promise.resolve()
+      .then(() => this.#options.token())
+      .then((token) => record({ ok: true, token }))
+      .catch((error: unknown) => record({ ok: false, error }))
+    for (;;) {
+      if (signal.aborted) return undefined
+      if (answer?.ok) return answer.token
+      if (answer?.error instanceof AgentError) throw answer.error
+      if (answer !== undefined) return undefined
+      await this.#wakes.next(Number.POSITIVE_INFINITY)
+    }
+  }
+
+  #nowMs(): number {
+    return this.#options.system.nowMs()
+  }
+}

@@ -1,0 +1,93 @@
+import type { IncomingMessage } from 'node:http'
+import { limits, type ProtocolVersion, SUBPROTOCOL_V2 } from '@bridgekeeper/protocol'
+import { WebSocket } from 'ws'
+import { type Ending, endingOfClose, endingOfError, endingOfHttp } from './ending.ts'
+
+export interface SocketHandlers {
+  readonly onOpen: () => void
+  readonly onFrame: (frame: Buffer) => void
+  /** Called once; nothing is called after it. */
+  readonly onEnd: (ending: Ending) => void
+}
+
+/** One socket to the bridge, reduced to what the link needs of it. */
+export interface Socket {
+  send(frame: Buffer): void
+  /** Sent, and not yet taken by the network. */
+  queuedBytes(): number
+  /** Says goodbye and closes. */
+  close(): void
+  /** Ends it without the other side's help. */
+  terminate(): void
+}
+
+const HANDSHAKE_MS = 10_000
+const MAX_BODY_BYTES = 16_384
+const GOING_AWAY = 1001
+
+/** Dials the bridge. Whatever goes wrong is told by `onEnd`. */
+export function dial(
+  url: string,
+  options: { readonly token: string; readonly version: ProtocolVersion },
+  handlers: SocketHandlers,
+): Socket {
+  const subprotocols = options.version === 'v2' ? [SUBPROTOCOL_V2] : []
+  const socket = new WebSocket(url, subprotocols, {
+    headers: { authorization: `Bearer ${options.token}` },
+    followRedirects: false,
+    handshakeTimeout: HANDSHAKE_MS,
+    maxPayload: limits.frameBytes,
+    perMessageDeflate: false,
+  })
+  let ended = false
+  const end = (ending: Ending) => {
+    if (ended) return
+    ended = true
+    handlers.onEnd(ending)
+  }
+
+  socket.on('upgrade', (response) => {
+    // The library is about to refuse this handshake, since no subprotocol was picked of those offered.
+    const picked = response.headers['sec-websocket-protocol']
+    if (options.version === 'v2' && picked === undefined) end({ next: 'speak-v1' })
+  })
+  socket.on('unexpected-response', (request, response) => {
+    readBody(response, (body) => {
+      end(
+        endingOfHttp({ status: response.statusCode ?? 0, retryAfter: response.headers['retry-after'], body }),
+      )
+      request.destroy()
+    })
+  })
+  socket.on('open', () => {
+    if (!ended) handlers.onOpen()
+  })
+  socket.on('message', (data, isBinary) => {
+    if (!ended && !isBinary && Buffer.isBuffer(data)) handlers.onFrame(data)
+  })
+  socket.on('error', (error) => end(endingOfError(error)))
+  socket.on('close', (code, reason) => end(endingOfClose(code, reason.toString('utf8'))))
+
+  return {
+    send: (frame) => {
+      if (socket.readyState === WebSocket.OPEN) socket.send(frame, { binary: false })
+    },
+    queuedBytes: () => socket.bufferedAmount,
+    close: () => socket.close(GOING_AWAY),
+    terminate: () => socket.terminate(),
+  }
+}
+
+/** Reads as much of a refusal as its code can need. */
+function readBody(response: IncomingMessage, done: (body: string) => void): void {
+  const chunks: Buffer[] = []
+  let bytes = 0
+  const finish = () => done(Buffer.concat(chunks).toString('utf8'))
+  response.on('data', (chunk: Buffer) => {
+    chunks.push(chunk)
+    bytes += chunk.length
+    if (bytes > MAX_BODY_BYTES) finish()
+  })
+  response.once('close', finish)
+  response.once('error', finish)
+}

@@ -1,0 +1,22 @@
+import type { CatalogServer, ErrorCode, RawJson } from '@bridgekeeper/protocol'
+
+/** How a call to a local server ended. `error` is text for a person. */
+export type CallOutcome =
+  | { readonly ok: true; readonly result: RawJson }
+  | { readonly ok: false; readonly code: ErrorCode; readonly error: string; readonly rpcError?: RawJson }
+
+export interface ToolCall {
+  readonly serverName: string
+  readonly toolName: string
+  /** One JSON object. */
+  readonly rawArgs: RawJson
+  readonly signal: AbortSignal
+}
+
+/** The local servers, as whoever speaks with the bridge sees them. */
+export interface LocalTools {
+  /** Every server in its present state. */
+  catalog(): readonly CatalogServer[]
+  /** Runs one tool; never rejects. */
+  call(call: ToolCall): Promise<CallOutcome>
+}

@@ -1,0 +1,23 @@
+import { spawn } from 'node:child_process'
+
+/**
+ * Signals a process group; signal 0 only asks whether it lives. On Windows, which has no groups, any
+ * other signal ends the process and all that it started.
+ *
+ * @returns whether there was anything to signal
+ */
+export function signalGroup(groupId: number, signal: NodeJS.Signals | 0): boolean {
+  if (process.platform === 'win32' && signal !== 0) {
+    spawn('taskkill', ['/pid', String(groupId), '/T', '/F'], { stdio: 'ignore', windowsHide: true }).on(
+      'error',
+      () => {},
+    )
+    return true
+  }
+  try {
+    return process.kill(process.platform === 'win32' ? groupId : -groupId, signal)
+  } catch (error) {
+    // EPERM: it lives, but is no longer ours to signal, as after a setuid program was started.
+    return error instanceof Error && 'code' in error && error.code === 'EPERM'
+  }
+}

@@ -1,0 +1,190 @@
+import {
+  type CatalogServer,
+  cleanText,
+  codes,
+  type ErrorCode,
+  type RawJson,
+  unreachable,
+} from '@bridgekeeper/protocol'
+import { backoffMs } from '../backoff.ts'
+import type { StdioEntry } from '../config/entry.ts'
+import type { ServerEvent } from '../events.ts'
+import type { CallOutcome } from '../outcome.ts'
+import { pause, type System } from '../system.ts'
+import { serverEnvironment } from './environment.ts'
+import type { Reaper } from './reaper.ts'
+import { hide } from './secrets.ts'
+import { type LifeEnd, live, type Ready } from './server-life.ts'
+import type { ProcessSpec, StopTimes } from './server-process.ts'
+import type { ToolList } from './tools.ts'
+
+type ServerState =
+  | { readonly state: 'starting' }
+  | ({ readonly state: 'ready' } & Ready)
+  | { readonly state: 'failed'; readonly reason: string }
+  | { readonly state: 'stopped' }
+
+export interface ServerDeps {
+  readonly system: System
+  readonly reaper: Reaper
+  readonly agentEnv: Readonly<Record<string, string | undefined>>
+  readonly startMs: number
+  readonly stopTimes: StopTimes
+  readonly onEvent: (event: ServerEvent) => void
+  /** The server's catalog entry is no longer what it was. */
+  readonly onChange: () => void
+}
+
+const HEALTHY_MS = 60_000
+const MISSING_RETRY_MS = 30_000
+
+/** One local server: kept running from `start` to `stop`, whatever happens to its processes. */
+export class LocalServer {
+  readonly name: string
+  readonly #entry: StdioEntry
+  readonly #spec: ProcessSpec
+  readonly #deps: ServerDeps
+  readonly #stopping = new AbortController()
+  #state: ServerState = { state: 'starting' }
+  #running: Promise<void> = Promise.resolve()
+
+  constructor(entry: StdioEntry, deps: ServerDeps) {
+    this.name = entry.name
+    this.#entry = entry
+    this.#deps = deps
+    const { command, args, cwd } = entry
+    const env = serverEnvironment(deps.agentEnv, entry.env, process.platform)
+    this.#spec = { command, args, env, ...(cwd !== undefined && { cwd }) }
+  }
+
+  start(): void {
+    this.#running = this.#keepRunning()
+  }
+
+  /** Resolves when its process group is gone. */
+  async stop(): Promise<void> {
+    this.#stopping.abort()
+    await this.#running
+  }
+
+  catalogEntry(): CatalogServer {
+    const { name } = this
+    const state = this.#state
+    switch (state.state) {
+      case 'starting':
+        return { state: 'starting', name }
+      case 'ready': {
+        const { serverInfo, instructions, tools } = state
+        return {
+          state: 'ready',
+          name,
+          serverInfo,
+          ...(instructions !== undefined && { instructions }),
+          tools: [...tools],
+        }
+      }
+      case 'failed':
+        return { state: 'failed', name, reason: cleanText(state.reason) }
+      case 'stopped':
+        return { state: 'failed', name, reason: 'It was stopped.' }
+      default:
+        return unreachable(state)
+    }
+  }
+
+  /** Runs one tool; never rejects. */
+  async call(toolName: string, rawArgs: RawJson, signal: AbortSignal): Promise<CallOutcome> {
+    const state = this.#state
+    if (state.state !== 'ready') {
+      return failure('server_unavailable', state.state === 'failed' ? state.reason : `It is ${state.state}.`)
+    }
+    const outcome = await state.transport.call('tools/call', toolCallParams(toolName, rawArgs), signal)
+    switch (outcome.kind) {
+      case 'result':
+        return { ok: true, result: outcome.result }
+      case 'rpc-error':
+        return {
+          ok: false,
+          code: 'tool_failed',
+          error: cleanText(outcome.message),
+          rpcError: outcome.rpcError,
+        }
+      case 'invalid':
+        return failure('result_invalid', `It was dropped, because ${outcome.detail}.`)
+      case 'cancelled':
+        return failure('call_cancelled')
+      case 'ended':
+        return failure('server_exited')
+      case 'full':
+        return failure('too_many_calls', 'The local server does not read what already waits for it.')
+      default:
+        return unreachable(outcome)
+    }
+  }
+
+  async #keepRunning(): Promise<void> {
+    const { signal } = this.#stopping
+    const { system } = this.#deps
+    let attempt = 0
+    while (!signal.aborted) {
+      const end = await this.#live()
+      if (signal.aborted) break
+      if (end.readyForMs !== undefined && end.readyForMs >= HEALTHY_MS) attempt = 0
+      const retryInMs = end.missing ? MISSING_RETRY_MS : backoffMs(attempt, system.random)
+      attempt++
+      this.#reportEnd(end, retryInMs)
+      await pause(system, retryInMs, signal)
+    }
+    this.#setState({ state: 'stopped' })
+  }
+
+  #live(): Promise<LifeEnd> {
+    const { name } = this
+    const { onEvent } = this.#deps
+    return live(
+      this.#spec,
+      this.#stopping.signal,
+      {
+        onReady: (ready) => {
+          this.#setState({ state: 'ready', ...ready })
+          onEvent({ type: 'server-ready', name, tools: ready.tools.length, skippedTools: ready.skippedTools })
+        },
+        onTools: (list) => this.#replaceTools(list),
+        onStderrLine: (text) => onEvent({ type: 'server-stderr', name, text }),
+      },
+      { ...this.#deps, secrets: this.#entry.secrets },
+    )
+  }
+
+  #replaceTools(list: ToolList): void {
+    const { name } = this
+    if (this.#state.state !== 'ready') return
+    if (!list.ok) {
+      const reason = hide(list.reason, this.#entry.secrets)
+      return this.#deps.onEvent({ type: 'server-tools-unread', name, reason })
+    }
+    this.#setState({ ...this.#state, tools: list.tools, skippedTools: list.skipped })
+    this.#deps.onEvent({ type: 'server-tools-changed', name, tools: list.tools.length })
+  }
+
+  #reportEnd({ reason, stderr, ignoredLines, readyForMs }: LifeEnd, retryInMs: number): void {
+    this.#setState({ state: 'failed', reason })
+    const type = readyForMs === undefined ? 'server-failed' : 'server-exited'
+    this.#deps.onEvent({ type, name: this.name, reason, stderr, ignoredLines, retryInMs })
+  }
+
+  #setState(state: ServerState): void {
+    this.#state = state
+    this.#deps.onChange()
+  }
+}
+
+function toolCallParams(toolName: string, rawArgs: RawJson): RawJson {
+  const head = `{"name":${JSON.stringify(toolName)},"arguments":`
+  return Buffer.concat([Buffer.from(head), rawArgs, Buffer.from('}')])
+}
+
+function failure(code: ErrorCode, detail?: string): CallOutcome {
+  const { message } = codes[code]
+  return { ok: false, code, error: cleanText(detail === undefined ? message : `${message} ${detail}`) }
+}

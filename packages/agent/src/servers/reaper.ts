@@ -1,0 +1,76 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { parse } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { System } from '../system.ts'
+
+/** Beside this file, as source or as built. */
+const PROGRAM = fileURLToPath(new URL(`./reaper-process${parse(import.meta.filename).ext}`, import.meta.url))
+const RESTART_MS = 100
+
+/**
+ * Ends the local servers when the agent ends without doing so itself. The work is done by a process
+ * of its own; this is the agent's side of the pipe to it.
+ */
+export class Reaper {
+  readonly #system: System
+  readonly #groups = new Set<number>()
+  #child: ChildProcess | undefined
+  #closed = false
+
+  constructor(system: System) {
+    this.#system = system
+    this.#start()
+  }
+
+  /** The helper's process id, while it runs. */
+  get pid(): number | undefined {
+    return this.#child?.pid
+  }
+
+  /** Registers a group; call it in the same tick as the spawn. */
+  add(groupId: number): void {
+    this.#groups.add(groupId)
+    this.#tell(`+${groupId}\n`)
+  }
+
+  /** Forgets a group that is gone: its number may come to mean another one. */
+  remove(groupId: number): void {
+    this.#groups.delete(groupId)
+    this.#tell(`-${groupId}\n`)
+  }
+
+  /** Lets the helper go; it ends what is still registered. */
+  close(): void {
+    this.#closed = true
+    this.#child?.stdin?.end()
+  }
+
+  #start(): void {
+    if (this.#closed) return
+    const child = spawn(process.execPath, [PROGRAM], {
+      detached: true,
+      stdio: ['pipe', 'ignore', 'ignore'],
+      cwd: parse(PROGRAM).root,
+      env: { PATH: process.env.PATH },
+      windowsHide: true,
+    })
+    // 'close' follows a failed spawn as well as an end.
+    child.once('error', () => {})
+    child.once('close', () => {
+      this.#child = undefined
+      if (!this.#closed) this.#system.schedule(RESTART_MS, () => this.#start())
+    })
+    child.stdin.on('error', () => {})
+    child.unref()
+    this.#child = child
+    for (const groupId of this.#groups) this.#tell(`+${groupId}\n`)
+  }
+
+  /**
+   * With an empty queue a write to a pipe is a system call before it returns, so that no kill of the
+   * agent can fall between a spawn and its registration and find the line still in memory.
+   */
+  #tell(line: string): void {
+    this.#child?.stdin?.write(line)
+  }
+}

@@ -1,0 +1,33 @@
+import { existsSync } from 'node:fs'
+import { unreachable } from '@bridgekeeper/protocol'
+import type { ProcessSpec } from './server-process.ts'
+import type { TransportEnd } from './stdio-transport.ts'
+
+/** Says to the user why a server is not there. */
+export function describeEnd(end: TransportEnd, spec: ProcessSpec, when: 'starting' | 'ready'): string {
+  const during = when === 'starting' ? ' during its start' : ''
+  switch (end.kind) {
+    case 'not-started':
+      return describeNoStart(end.errno, spec)
+    case 'exited':
+      return `It ended${during} with exit code ${end.exitCode}.`
+    case 'killed':
+      return `It was ended${during} by ${end.signal}.`
+    case 'broken':
+      return `It was stopped, because ${end.detail}.`
+    default:
+      return unreachable(end)
+  }
+}
+
+/** Whether starting it again soon is pointless: something must be installed first. */
+export function isMissing(end: TransportEnd): boolean {
+  return end.kind === 'not-started' && end.errno === 'ENOENT'
+}
+
+function describeNoStart(errno: string, spec: ProcessSpec): string {
+  if (errno !== 'ENOENT') return `The program "${spec.command}" could not be started (${errno}).`
+  // A missing folder and a missing program give the same error.
+  if (spec.cwd !== undefined && !existsSync(spec.cwd)) return `Its folder "${spec.cwd}" does not exist.`
+  return `The program "${spec.command}" was not found. Install it, or correct "command".`
+}

@@ -1,0 +1,176 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: that is the syntax under test
+import { mkdtempSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { ConfigError, parseConfig, readConfig, type ServerEntry } from '../src/index.ts'
+
+const ENV = { TOKEN: 's3cr3t-value', EMPTY: '', HOME: '/home/ann' }
+const parse = (text: string) => parseConfig(text, ENV, '/work')
+const one = (entry: string) =>
+  parse(`{"mcpServers":{"a":${entry}}}`)[0] as Extract<ServerEntry, { kind: 'stdio' }>
+
+function errorOf(text: string): ConfigError {
+  try {
+    parse(text)
+  } catch (error) {
+    if (error instanceof ConfigError) return error
+  }
+  throw new Error('no ConfigError was thrown')
+}
+
+test.each(['mcpServers', 'servers'])('[CONFIG.1] reads the servers under the key %s', (key) => {
+  const text = `{"${key}":{"files":{"command":"npx","args":["-y","x"],"env":{"A":"b","N":1,"B":true,"Z":null},"cwd":"sub"}},"inputs":[]}`
+  expect(parse(text)).toEqual([
+    {
+      kind: 'stdio',
+      name: 'files',
+      command: 'npx',
+      args: ['-y', 'x'],
+      env: { A: 'b', N: '1', B: 'true' },
+      cwd: '/work/sub',
+      secrets: ['b', '1', 'true'],
+    },
+  ])
+})
+
+test('[CONFIG.1] servers under both keys are all read', () => {
+  const text = '{"mcpServers":{"a":{"command":"x"}},"servers":{"b":{"command":"y"}}}'
+  expect(parse(text).map(({ name }) => name)).toEqual(['a', 'b'])
+})
+
+test('[CONFIG.2] comments, trailing commas, a byte order mark and unknown keys are fine', () => {
+  const text =
+    '\uFEFF{ // mine\n "theme": 1, "mcpServers": { /* one */ "a": { "command": "x", "type": "stdio", "timeout": 5, }, }, }'
+  expect(parse(text)).toMatchObject([{ name: 'a', command: 'x' }])
+})
+
+test.each([
+  ['${TOKEN}', 's3cr3t-value'],
+  ['${env:TOKEN}', 's3cr3t-value'],
+  ['a${TOKEN}b${HOME}', 'as3cr3t-valueb/home/ann'],
+  ['${MISSING:-else}', 'else'],
+  ['${MISSING:-}', ''],
+  ['${EMPTY:-else}', 'else'],
+  ['${EMPTY}', ''],
+  ['${TOKEN:-else}', 's3cr3t-value'],
+  ['$TOKEN ${} ${TOKEN', '$TOKEN ${} ${TOKEN'],
+  ['${HOME%/}', '${HOME%/}'],
+])('[CONFIG.3] puts values in place of variables: %s', (written, meant) => {
+  const entry = one(
+    JSON.stringify({ command: written || 'x', args: [written], env: { E: written }, cwd: `/${written}` }),
+  )
+  expect(entry).toMatchObject({ command: meant || expect.anything(), args: [meant], env: { E: meant } })
+})
+
+test('[CONFIG.3] values that came from variables are known as secrets', () => {
+  expect(one('{"command":"x","args":["--key","${TOKEN}"]}').secrets).toEqual(['s3cr3t-value'])
+})
+
+test.each([
+  ['a syntax error', '{"mcpServers":\n  {"a" {}}}', 'config_malformed', /2:8/],
+  ['not an object', '[]', 'config_malformed', /1:1/],
+  ['an empty file', '', 'config_malformed', /1:1/],
+  [
+    'a key twice',
+    '{"mcpServers":{"a":{"command":"x",\n"command":"y"}}}',
+    'config_malformed',
+    /"command".*lines 1 and 2/,
+  ],
+  [
+    'the section twice',
+    '{"mcpServers":{},\n"mcpServers":{}}',
+    'config_malformed',
+    /"mcpServers".*lines 1 and 2/,
+  ],
+  ['no section', '{"other":{}}', 'config_no_servers', /names no servers/],
+  ['an empty section', '{"mcpServers":{}}', 'config_no_servers', /names no servers/],
+  ['all disabled', '{"mcpServers":{"a":{"disabled":true}}}', 'config_no_servers', /disabled/],
+  [
+    'a name twice',
+    '{"mcpServers":{\n"a":{"command":"x"},\n"a":{"command":"y"}}}',
+    'config_duplicate_server',
+    /"a".*lines 2 and 3/,
+  ],
+  [
+    'a name in both sections',
+    '{"servers":{"a":{}},\n"mcpServers":{"a":{}}}',
+    'config_duplicate_server',
+    /lines 1 and 2/,
+  ],
+  ['no command', '{"mcpServers":{"a":{"args":[]}}}', 'config_server_invalid', /"a".*command/],
+  [
+    'args that are text',
+    '{"mcpServers":{"a":{"command":"x","args":"y"}}}',
+    'config_server_invalid',
+    /"a".*args/,
+  ],
+  ['an entry that is text', '{"mcpServers":{"a":"npx"}}', 'config_server_invalid', /"a"/],
+  [
+    'a name with control characters',
+    '{"mcpServers":{"a\\u0000":{"command":"x"}}}',
+    'config_server_invalid',
+    /control/,
+  ],
+  [
+    'a missing variable',
+    '{"mcpServers":{"a":{"command":"x","args":["${NOPE}"]}}}',
+    'config_variable_missing',
+    /NOPE.*"a" \(args\.0\)/,
+  ],
+  [
+    "an editor's input",
+    '{"mcpServers":{"a":{"command":"x","env":{"K":"${input:key}"}}}}',
+    'config_variable_missing',
+    /input:key/,
+  ],
+] as const)('[CONFIG.4] tells what is wrong and what to do next: %s', (_, text, code, message) => {
+  const error = errorOf(text)
+  expect(error).toMatchObject({ name: 'ConfigError', code, message: expect.stringMatching(message) })
+  expect(error.next).not.toBe('')
+})
+
+test('[CONFIG.4] more servers than an agent runs are refused', () => {
+  const servers = Object.fromEntries(Array.from({ length: 65 }, (_, i) => [`s${i}`, { command: 'x' }]))
+  expect(errorOf(JSON.stringify({ mcpServers: servers }))).toMatchObject({ code: 'config_server_invalid' })
+})
+
+test('[CONFIG.5] a file that cannot be read is config_missing', async () => {
+  await expect(readConfig('/no/such/file', ENV)).rejects.toMatchObject({ code: 'config_missing' })
+  const folder = mkdtempSync(join(tmpdir(), 'agent-'))
+  await expect(readConfig(folder, ENV)).rejects.toMatchObject({ code: 'config_missing' })
+  writeFileSync(join(folder, 'mcp.json'), '{"mcpServers":{"a":{"command":"x","cwd":"b"}}}')
+  expect(await readConfig(join(folder, 'mcp.json'), ENV)).toMatchObject([{ cwd: join(folder, 'b') }])
+})
+
+test('[CONFIG.6] a disabled entry is skipped, whatever else it says', () => {
+  expect(
+    parse('{"mcpServers":{"a":{"disabled":true,"args":7},"b":{"command":"x","disabled":false}}}'),
+  ).toHaveLength(1)
+})
+
+test.each(['url', 'serverUrl', 'httpUrl'])(
+  '[CONFIG.7] an entry with %s is a server over HTTP, without its address',
+  (key) => {
+    expect(parse(`{"mcpServers":{"a":{"${key}":"https://x/?token=t","headers":{}}}}`)).toEqual([
+      { kind: 'http', name: 'a' },
+    ])
+  },
+)
+
+test('[CONFIG.8] no error repeats a value', () => {
+  const texts = [
+    '{"mcpServers":{"a":{"command":"x","env":{"K":["s3cr3t-value"]}}}}',
+    '{"mcpServers":{"a":{"command":"x","env":{"K":"s3cr3t-value"},"args":["${NOPE}"]}}}',
+    '{"mcpServers":{"a":{"command":"x","env":{"K":"s3cr3t-value" "L":1}}}}',
+    '{"mcpServers":{"a":{"command":"x","args":"s3cr3t-value"}}}',
+  ]
+  for (const text of texts) expect(`${errorOf(text)} ${errorOf(text).next}`).not.toContain('s3cr3t')
+})
+
+test('[CONFIG.9] names such as __proto__ are names like any other', () => {
+  const text = '{"mcpServers":{"__proto__":{"command":"x","env":{"__proto__":"y","constructor":"z"}}}}'
+  const [entry] = parse(text)
+  expect(entry?.name).toBe('__proto__')
+  expect(Object.keys((entry?.kind === 'stdio' && entry.env) || {})).toContain('constructor')
+})

@@ -1,0 +1,183 @@
+import { mkdtempSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { ODD_RESULT } from './fixtures/odd-result.ts'
+import { fixture, published, runReady, runServers } from './support/local.ts'
+
+test('[CALL.1] calls a tool of the published servers everything, filesystem and memory', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'agent-'))
+  writeFileSync(join(folder, 'a.txt'), 'from a file')
+  const { servers, event } = runServers([
+    published('everything'),
+    published('filesystem', folder),
+    published('memory'),
+  ])
+  await event('server-ready', 3)
+  const call = async (serverName: string, toolName: string, args: unknown) => {
+    const rawArgs = Buffer.from(JSON.stringify(args))
+    const outcome = await servers.call({
+      serverName,
+      toolName,
+      rawArgs,
+      signal: new AbortController().signal,
+    })
+    return outcome.ok ? outcome.result.toString('utf8') : outcome.code
+  }
+
+  expect(await call('everything', 'echo', { message: 'hi' })).toBe(
+    '{"content":[{"type":"text","text":"Echo: hi"}]}',
+  )
+  expect(await call('filesystem', 'read_text_file', { path: join(folder, 'a.txt') })).toContain('from a file')
+  expect(await call('memory', 'read_graph', {})).toContain('entities')
+})
+
+test("[CALL.2] hands on a result as the server's own bytes", async () => {
+  const { call } = await runReady(fixture('server'))
+  const outcome = await call('odd')
+  expect(outcome.ok && outcome.result.toString('utf8')).toBe(ODD_RESULT)
+})
+
+test('[CALL.3] hands on arguments as the bytes they came in', async () => {
+  const { call, text } = await runReady(fixture('server'))
+  await call('odd', Buffer.from('{ "n": 123456789012345678901,"é":"\\u00e9" }'))
+  expect(JSON.parse(await text('lines')).at(-2)).toContain(
+    '"arguments":{ "n": 123456789012345678901,"é":"\\u00e9" }}}',
+  )
+})
+
+test('[CALL.4] a newline in the arguments cannot begin a second message', async () => {
+  const { call, text } = await runReady(fixture('server'))
+  const smuggled = '{"jsonrpc":"2.0","id":99,"method":"tools/call","params":{"name":"exit"}}'
+  for (const newline of ['\n', '\r', '\r\n']) {
+    const outcome = await call('odd', Buffer.from(`{"a":${newline}${smuggled}${newline}}`))
+    expect(outcome.ok).toBe(true)
+  }
+  const lines: string[] = JSON.parse(await text('lines'))
+  expect(lines.filter((line) => line.startsWith('{"jsonrpc":"2.0","id":99'))).toEqual([])
+  expect(lines.filter((line) => line.includes('"id":99'))).toHaveLength(3)
+  expect(lines.some((line) => line.includes('\r'))).toBe(false)
+})
+
+test('[CALL.5] hands on the JSON-RPC error of a server, and its message without control characters', async () => {
+  const { call } = await runReady(fixture('server'))
+  const outcome = await call('error')
+  expect(outcome).toMatchObject({ ok: false, code: 'tool_failed', error: 'No such [31m thing' })
+  expect(!outcome.ok && JSON.parse(outcome.rpcError?.toString('utf8') ?? '')).toMatchObject({ code: -32_602 })
+})
+
+test.each(['not-an-object', 'duplicate-keys', 'no-error-code'])(
+  '[CALL.6] an answer that is not a result is result_invalid: %s',
+  async (toolName) => {
+    const { call, text } = await runReady(fixture('server'))
+    expect(await call(toolName)).toMatchObject({ ok: false, code: 'result_invalid' })
+    expect(await text('pid')).toMatch(/^\d+$/)
+  },
+)
+
+test('[CALL.7] a cancelled call ends at once, the server is told, and its late answer is dropped', async () => {
+  const { call, text } = await runReady(fixture('server'))
+  const abort = new AbortController()
+  const hanging = call('hang', {}, abort.signal)
+  abort.abort()
+  expect(await hanging).toMatchObject({ ok: false, code: 'call_cancelled' })
+  const lines: string[] = JSON.parse(await text('lines'))
+  const request = lines.findLast((line) => line.includes('"name":"hang"')) ?? ''
+  const cancelled = lines.find((line) => line.includes('notifications/cancelled')) ?? ''
+  expect(JSON.parse(cancelled).params.requestId).toBe(JSON.parse(request).id)
+  expect(await call('hang', {}, AbortSignal.abort())).toMatchObject({ ok: false, code: 'call_cancelled' })
+})
+
+test('[CALL.8] answers reach their own calls, whatever their order', async () => {
+  const { call, text } = await runReady(fixture('server'))
+  const abort = new AbortController()
+  const hanging = call('hang', {}, abort.signal)
+  const lengths = await Promise.all([1, 200, 30, 4_000].map((n) => text('length', { a: 'x'.repeat(n) })))
+  expect(lengths).toEqual(['9', '208', '38', '4008'])
+  abort.abort()
+  await hanging
+})
+
+test('[CALL.9] a server that ends during a call ends the call as server_exited', async () => {
+  const { call, event } = await runReady(fixture('server'))
+  const both = await Promise.all([call('hang'), call('exit')])
+  expect(both.map((outcome) => !outcome.ok && outcome.code)).toEqual(['server_exited', 'server_exited'])
+  expect(await event('server-exited')).toMatchObject({ reason: 'It ended with exit code 3.' })
+})
+
+test('[CALL.10] an answer written just before the server ends still counts', async () => {
+  const { text } = await runReady(fixture('server'))
+  expect(await text('answer-and-exit')).toBe('last words')
+})
+
+test('[CALL.11] a server that is not ready is server_unavailable with its reason; an unknown one server_not_found', async () => {
+  const { call, servers, event } = runServers([fixture('starts', 'dies')])
+  expect(await call('x')).toMatchObject({ ok: false, code: 'server_unavailable' })
+  await event('server-failed')
+  expect(await call('x')).toMatchObject({ error: expect.stringContaining('exit code 7') })
+  const { signal } = new AbortController()
+  const unknown = { serverName: '__proto__', toolName: 'x', rawArgs: Buffer.from('{}'), signal }
+  expect(await servers.call(unknown)).toMatchObject({ ok: false, code: 'server_not_found' })
+})
+
+test('[CALL.12] requests of the server are answered, even when they bear the number of a call', async () => {
+  const { text } = await runReady(fixture('server'))
+  expect(JSON.parse(await text('ping'))).toEqual({ jsonrpc: '2.0', id: 'bk-1', result: {} })
+})
+
+test('[STDIO.1] lines on standard output that are no messages are skipped and counted', async () => {
+  const { text, call, event } = await runReady(fixture('server'))
+  expect(await text('garbage')).toBe('after garbage')
+  await call('exit')
+  expect(await event('server-exited')).toMatchObject({ ignoredLines: 7 })
+})
+
+test('[STDIO.2] a character that arrives in pieces stays whole', async () => {
+  const { text } = await runReady(fixture('server'))
+  expect(await text('byte-by-byte')).toBe('¡año 🦊!')
+})
+
+test('[STDIO.3] bytes that are not UTF-8 become replacement characters', async () => {
+  const { call } = await runReady(fixture('server'))
+  const outcome = await call('bad-utf8')
+  expect(outcome.ok && outcome.result.toString('utf8')).toBe('{"content":[],"x":"��"}')
+})
+
+test('[STDIO.4] a line over 4 MiB ends the server with a reason, and it is started again', async () => {
+  const { call, event } = await runReady(fixture('server'))
+  expect(await call('line-too-long')).toMatchObject({ ok: false, code: 'server_exited' })
+  expect(await event('server-exited')).toMatchObject({
+    reason: 'It was stopped, because it wrote a line of more than 4194304 bytes.',
+  })
+  await event('server-ready', 2)
+})
+
+test('[STDIO.5] a server that reads slowly still gets large arguments', async () => {
+  const { text, call } = await runReady(fixture('server'))
+  const pid = Number(await text('pid'))
+  await call('slow-reader')
+  const large = text('length', { a: 'x'.repeat(3_000_000) })
+  process.kill(pid, 'SIGUSR2')
+  expect(await large).toBe('3000008')
+})
+
+test('[STDIO.6] a server that closes its standard output is ended and started again', async () => {
+  const { call, event } = await runReady(fixture('server'))
+  expect(await call('close-stdout')).toMatchObject({ ok: false, code: 'server_exited' })
+  expect(await event('server-exited')).toMatchObject({
+    reason: expect.stringContaining('closed its standard output'),
+  })
+  await event('server-ready', 2)
+})
+
+test('[STDIO.7] when 64 MiB wait for a server that does not read, further calls are refused', async () => {
+  const { text, call } = await runReady(fixture('server'))
+  const pid = Number(await text('pid'))
+  await call('slow-reader')
+  const argument = Buffer.from(JSON.stringify({ a: 'x'.repeat(1_048_576) }))
+  const calls = Array.from({ length: 70 }, () => call('length', argument))
+  expect(await calls[69]).toMatchObject({ ok: false, code: 'too_many_calls' })
+  process.kill(pid, 'SIGUSR2')
+  const outcomes = await Promise.all(calls)
+  expect(outcomes.filter(({ ok }) => ok).length).toBeGreaterThanOrEqual(64)
+})

@@ -1,0 +1,212 @@
+import { spawn } from 'node:child_process'
+import { existsSync, mkdtempSync, readFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import { serverEnvironment } from '../src/servers/environment.ts'
+import { realSystem } from '../src/system.ts'
+import { fixture, fixturePath, published, runReady, runServers } from './support/local.ts'
+import { isAlive, until } from './support/until.ts'
+
+const temporaryFile = (name: string) => join(mkdtempSync(join(tmpdir(), 'agent-')), name)
+
+test('[PROC.1] a server gets a few variables of the agent and its own, and none else', async () => {
+  const secrets = Object.fromEntries(Array.from({ length: 50 }, (_, i) => [`SECRET_${i}`, `canary-${i}`]))
+  const env = { ...process.env, ...secrets, LC_ALL: 'C', NODE_OPTIONS: '--no-warnings' }
+  const { text } = await runReady({ ...fixture('server'), env: { OWN: 'value' } }, { env })
+  const seen = JSON.parse(await text('env'))
+  expect(JSON.stringify(seen)).not.toContain('canary')
+  expect(seen).toMatchObject({ OWN: 'value', LC_ALL: 'C', PATH: process.env.PATH })
+  const allowed = [
+    'HOME',
+    'LANG',
+    'LC_ALL',
+    'LOGNAME',
+    'OWN',
+    'PATH',
+    'SHELL',
+    'TERM',
+    'TMPDIR',
+    'TZ',
+    'USER',
+  ]
+  expect(Object.keys(seen).filter((name) => !allowed.includes(name))).toEqual([])
+})
+
+test('[PROC.1] on Windows the variables are those that programs there cannot do without', () => {
+  const env = { SYSTEMROOT: 'C:\\Windows', APPDATA: 'a', SECRET: 's', HOME: 'h' }
+  expect(serverEnvironment(env, { OWN: 'o' }, 'win32')).toEqual({
+    SYSTEMROOT: 'C:\\Windows',
+    APPDATA: 'a',
+    OWN: 'o',
+  })
+})
+
+test('[PROC.2] no shell reads the command line of a server', async () => {
+  const file = temporaryFile('pwned')
+  const { event } = runServers([
+    { ...fixture('server'), command: `node;touch ${file}`, args: ['$(touch', `${file})`] },
+  ])
+  await event('server-failed')
+  expect(existsSync(file)).toBe(false)
+})
+
+test('[PROC.3] a program that does not exist fails its server with a reason, and is tried again after 30 seconds', async () => {
+  const { event } = runServers([{ ...fixture('server'), command: 'no-such-program' }])
+  expect(await event('server-failed')).toMatchObject({
+    reason: 'The program "no-such-program" was not found. Install it, or correct "command".',
+    retryInMs: 30_000,
+  })
+})
+
+test('[PROC.3] a folder that does not exist is told apart from a program', async () => {
+  const { event } = runServers([{ ...fixture('server'), cwd: '/no/such/folder' }])
+  expect(await event('server-failed')).toMatchObject({
+    reason: 'Its folder "/no/such/folder" does not exist.',
+  })
+})
+
+test.each([
+  ['dies', 'It ended during its start with exit code 7.'],
+  ['killed', 'It was ended during its start by SIGKILL.'],
+  ['refuses', 'It was stopped, because it refused to be initialized: Set API_KEY first.'],
+])('[PROC.4] a server that does not start says why: %s', async (how, reason) => {
+  const { event, servers } = runServers([fixture('starts', how)])
+  expect(await event('server-failed')).toMatchObject({ reason })
+  await until(() => servers.catalog()[0]?.state === 'failed')
+  expect(servers.catalog()[0]).toMatchObject({ reason })
+})
+
+test('[PROC.5] a server that is not ready in time is ended', async () => {
+  const { event } = runServers([fixture('starts', 'silent')], { startMs: 500 })
+  expect(await event('server-failed')).toMatchObject({
+    reason: 'It was stopped, because it was not ready within 0.5 seconds.',
+  })
+})
+
+test('[PROC.6] the last of its standard error is told to the user, and never to the bridge', async () => {
+  const { event, servers } = runServers([fixture('starts', 'dies')])
+  expect((await event('server-failed')).stderr).toContain('Error: cannot find "database.json"')
+  expect(JSON.stringify(servers.catalog())).not.toContain('database')
+})
+
+test("[PROC.7] values of an entry's environment are hidden wherever its server prints them", async () => {
+  const secret = 'sk-line-one\nand-line-two'
+  const hidden = { env: { API_KEY: secret }, secrets: [secret] }
+  const { event } = runServers([{ ...fixture('starts', 'dies'), ...hidden }])
+  expect((await event('server-failed')).stderr).toMatch(/json"\s+\[hidden\]$/)
+
+  const other = await runReady({ ...fixture('server'), ...hidden })
+  await other.call('whisper')
+  const lines = await until(() => {
+    const found = other.events.flatMap((each) => (each.type === 'server-stderr' ? [each.text] : []))
+    return found.includes('and on') && found
+  })
+  expect(lines).toEqual(['the key is [hidden]', '[hidden]', 'and on'])
+})
+
+test('[PROC.8] a server that ends is started again, first within 500 ms', async () => {
+  const { call, event, text } = await runReady(fixture('server'))
+  const before = await text('pid')
+  await call('exit')
+  expect((await event('server-exited')).retryInMs).toBeLessThan(500)
+  await event('server-ready', 2)
+  expect(await text('pid')).not.toBe(before)
+})
+
+test('[PROC.8] the waits double while it keeps ending, until it was well for a minute', async () => {
+  let skippedMs = 0
+  const nowMs = () => realSystem.nowMs() + skippedMs
+  const system = { ...realSystem, nowMs, random: () => 0.02 }
+  const { call, event } = await runReady(fixture('server'), { system })
+  const endAfter = async (n: number, wellMs: number) => {
+    await event('server-ready', n)
+    skippedMs += wellMs
+    await call('exit')
+    return (await event('server-exited', n)).retryInMs
+  }
+  expect([await endAfter(1, 0), await endAfter(2, 0), await endAfter(3, 50_000)]).toEqual([10, 20, 40])
+  expect(await endAfter(4, 60_000)).toBe(10)
+})
+
+test('[PROC.9] what a server has started ends with it', async () => {
+  const { call, text } = await runReady(fixture('server'))
+  const pids: number[] = JSON.parse(await text('grandchild'))
+  expect(pids.every(isAlive)).toBe(true)
+  await call('exit')
+  await until(() => !pids.some(isAlive))
+})
+
+test('[PROC.10] a server that heeds neither the end of its input nor SIGTERM is killed, with what it started', async () => {
+  const file = temporaryFile('pid')
+  const { servers } = await runReady(fixture('starts', 'stubborn', file))
+  const pid = Number(readFileSync(file, 'utf8'))
+  expect(isAlive(pid)).toBe(true)
+  await servers.stop()
+  expect(isAlive(pid)).toBe(false)
+})
+
+test('[PROC.10] the published servers end when their input does', async () => {
+  const { servers, event, events } = runServers([published('everything'), published('memory')])
+  await event('server-ready', 2)
+  await servers.stop()
+  expect(events.filter(({ type }) => type === 'server-exited')).toEqual([])
+  expect(servers.catalog().map(({ state }) => state)).toEqual(['failed', 'failed'])
+})
+
+test('[PROC.11] when the reaper dies another one takes over', async () => {
+  const { reaper, text, event, call } = await runReady(fixture('server'))
+  const first = reaper.pid ?? 0
+  process.kill(first, 'SIGKILL')
+  const second = await until(() => reaper.pid !== first && reaper.pid)
+  const pid = Number(await text('pid'))
+  reaper.close()
+  await until(() => !isAlive(pid) && !isAlive(second))
+  expect(await event('server-exited')).toMatchObject({ reason: 'It was ended by SIGTERM.' })
+  await call('pid')
+})
+
+/** Runs an agent in a process of its own, and returns its id and those of all its servers' processes. */
+async function runAgentProcess(
+  mode: 'npx' | 'stubborn' | 'at-once',
+): Promise<{ agent: number; others: readonly number[] }> {
+  const child = spawn(process.execPath, [fixturePath('agent'), mode], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { PATH: process.env.PATH, HOME: process.env.HOME, SECRET: 'canary' },
+  })
+  onTestFinished(() => void child.kill('SIGKILL'))
+  let output = ''
+  child.stdout.on('data', (chunk: Buffer) => {
+    output += chunk.toString('utf8')
+  })
+  const others = await until(() => output.endsWith('\n') && (JSON.parse(output) as number[]), 25_000)
+  return { agent: child.pid ?? 0, others }
+}
+
+test.each(['npx', 'stubborn'] as const)(
+  '[PROC.12] no process of a server outlives a killed agent by more than 5 seconds: %s',
+  async (mode) => {
+    const { agent, others } = await runAgentProcess(mode)
+    expect(others.length).toBeGreaterThanOrEqual(mode === 'npx' ? 3 : 2)
+    expect(others.filter((pid) => !isAlive(pid))).toEqual([])
+    process.kill(agent, 'SIGKILL')
+    await until(() => !others.some(isAlive), 5_000)
+  },
+)
+
+test('[PROC.12] not even when it is killed in the tick in which it started the server', async () => {
+  const { others } = await runAgentProcess('at-once')
+  expect(others).toHaveLength(2)
+  await until(() => !others.some(isAlive), 5_000)
+})
+
+test('[PROC.13] the reaper keeps nothing of the agent: no environment, folder, terminal or session', async () => {
+  const { reaper } = await runReady(fixture('server'))
+  const pid = reaper.pid ?? 0
+  const environment = readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0').filter(Boolean)
+  expect(environment.map((pair) => pair.split('=')[0])).toEqual(['PATH'])
+  const [, , , , session, terminal] = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    .replace(/^.*\) /, 'x ')
+    .split(' ')
+  expect([session, terminal]).toEqual([String(pid), '0'])
+})

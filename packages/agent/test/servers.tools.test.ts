@@ -1,0 +1,73 @@
+import { createHash } from 'node:crypto'
+import { type CatalogServer, canonicalJson, catalogSchema } from '@bridgekeeper/protocol'
+import { expect, test } from 'vitest'
+import { fixture, published, runReady, runServers } from './support/local.ts'
+import { until } from './support/until.ts'
+
+function toolsOf(servers: readonly CatalogServer[]) {
+  const [server] = servers
+  return server?.state === 'ready' ? server.tools : []
+}
+
+test('[TOOLS.1] the catalog of a published server is valid, with its info, instructions and tools', async () => {
+  const { servers } = await runReady(published('everything'))
+  const [entry] = catalogSchema.parse(servers.catalog())
+  expect(entry).toMatchObject({ state: 'ready', name: 'everything', instructions: expect.any(String) })
+  expect(entry).toMatchObject({ serverInfo: { name: 'mcp-servers/everything', version: expect.any(String) } })
+  expect(toolsOf(servers.catalog())).toHaveLength(13)
+})
+
+test('[TOOLS.2] each definition is kept as the server wrote it, and named by the hash of its canonical JSON', async () => {
+  const { servers } = await runReady(fixture('starts', 'odd-definitions'))
+  const [tool] = toolsOf(servers.catalog())
+  const definition = JSON.parse(
+    '{"name":"kept","x-vendor":{"b":1,"a":[null]},"inputSchema":{"type":"object","$defs":{}},"__proto__":{"p":1}}',
+  )
+  expect(JSON.stringify(tool?.definition)).toBe(JSON.stringify(definition))
+  expect(tool?.hash).toBe(createHash('sha256').update(canonicalJson(definition)).digest('hex'))
+})
+
+test('[TOOLS.3] definitions without a name or a schema are left out and counted', async () => {
+  const { servers, event } = await runReady(fixture('starts', 'odd-definitions'))
+  expect(toolsOf(servers.catalog())).toHaveLength(1)
+  expect(await event('server-ready')).toMatchObject({ tools: 1, skippedTools: 3 })
+})
+
+test('[TOOLS.4] every page of a list is read', async () => {
+  const { servers } = await runReady(fixture('starts', 'pages'))
+  expect(toolsOf(servers.catalog()).map(({ definition }) => definition.name)).toEqual([
+    'tool-0',
+    'tool-1',
+    'tool-2',
+  ])
+})
+
+test('[TOOLS.5] a list of tools that changes is read again', async () => {
+  const { call, servers, event } = await runReady(fixture('server'))
+  await call('add-tool')
+  expect(await event('server-tools-changed')).toMatchObject({ tools: 3 })
+  expect(toolsOf(servers.catalog()).map(({ definition }) => definition.name)).toEqual([
+    'odd',
+    'lines',
+    'added',
+  ])
+})
+
+test('[TOOLS.5] a change while the first list is read leads to a second reading', async () => {
+  const { servers } = await runReady(fixture('starts', 'change-while-listing'))
+  await until(() => toolsOf(servers.catalog())[0]?.definition.name !== 'list-1')
+})
+
+test.each([
+  ['endless-pages', 'its list of tools has more than 64 pages'],
+  ['many-tools', 'it lists more than 1024 tools'],
+  ['no-list', 'it did not list its tools: Not today'],
+])('[TOOLS.6] a list that cannot be used fails the server: %s', async (how, reason) => {
+  const { event } = runServers([fixture('starts', how)])
+  expect(await event('server-failed')).toMatchObject({ reason: `It was stopped, because ${reason}.` })
+})
+
+test('[TOOLS.7] a server without the capability for tools is ready without any', async () => {
+  const { event } = await runReady(fixture('starts', 'no-tools'))
+  expect(await event('server-ready')).toMatchObject({ tools: 0 })
+})

@@ -1,0 +1,128 @@
+import { createServer, type IncomingMessage } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { type DownMessage, SUBPROTOCOL_V2 } from '@bridgekeeper/protocol'
+import { onTestFinished } from 'vitest'
+import { type WebSocket, WebSocketServer } from 'ws'
+import { until } from './until.ts'
+
+/** A parsed frame of the agent. */
+export type Frame = { readonly type: string; readonly [key: string]: unknown }
+
+export interface Refusal {
+  readonly status: number
+  readonly headers?: Record<string, string>
+  readonly body?: string
+}
+
+/** How the bridge treats those who come; a test may change it between connections. */
+export interface Manners {
+  speaks: 'v1' | 'v2'
+  /** Sends a challenge and accepts any answer to it. */
+  verifies: boolean
+  answersPings: boolean
+  refuses: Refusal | undefined
+  closesWith: readonly [code: number, reason: string] | undefined
+}
+
+/** The bridge's end of one connection. */
+export class Peer {
+  readonly frames: Frame[] = []
+  readonly raw: Buffer[] = []
+  readonly request: IncomingMessage
+  readonly socket: WebSocket
+  closed: readonly [code: number, reason: string] | undefined
+
+  constructor(socket: WebSocket, request: IncomingMessage, manners: Manners) {
+    this.socket = socket
+    this.request = request
+    socket.on('close', (code, reason) => {
+      this.closed = [code, reason.toString('utf8')]
+    })
+    socket.on('message', (data: Buffer) => {
+      const frame: Frame = JSON.parse(data.toString('utf8'))
+      this.raw.push(data)
+      this.frames.push(frame)
+      if (frame.type === 'challenge_response' && manners.verifies) this.send({ type: 'challenge_verified' })
+      if (frame.type === 'ping' && manners.answersPings) this.send({ type: 'pong' })
+    })
+    this.send({ type: 'challenge', challenge: 'abc', expiresIn: 30_000 })
+  }
+
+  send(message: DownMessage): void {
+    this.socket.send(JSON.stringify(message))
+  }
+
+  execute(id: string, toolName: string, args: Record<string, unknown> = {}): void {
+    this.send({ type: 'tool_execute', id, serverName: 'server', toolName, args })
+  }
+
+  all(type: string): readonly Frame[] {
+    return this.frames.filter((frame) => frame.type === type)
+  }
+
+  /** The nth frame of this type, once it has come. */
+  frame(type: string, n = 1): Promise<Frame> {
+    return until(() => this.all(type)[n - 1])
+  }
+
+  /** The answer to a call, once it has come. */
+  result(id: string): Promise<Frame> {
+    return until(() => this.all('tool_result').find((frame) => frame.id === id))
+  }
+}
+
+/** A bridge on a real port, as far as an agent sees of one. */
+export class FakeBridge {
+  readonly manners: Manners = {
+    speaks: 'v2',
+    verifies: true,
+    answersPings: true,
+    refuses: undefined,
+    closesWith: undefined,
+  }
+  readonly peers: Peer[] = []
+  readonly requests: IncomingMessage[] = []
+  url = ''
+
+  static async start(manners: Partial<Manners> = {}): Promise<FakeBridge> {
+    const bridge = new FakeBridge()
+    Object.assign(bridge.manners, manners)
+    const webSockets = new WebSocketServer({
+      noServer: true,
+      handleProtocols: () => (bridge.manners.speaks === 'v2' ? SUBPROTOCOL_V2 : false),
+    })
+    const http = createServer()
+    http.on('upgrade', (request, socket, head) => {
+      bridge.requests.push(request)
+      socket.on('error', () => {})
+      const { refuses, closesWith } = bridge.manners
+      if (refuses !== undefined) {
+        const { status, headers = {}, body = '' } = refuses
+        const lines = Object.entries({
+          ...headers,
+          'content-length': String(body.length),
+          connection: 'close',
+        })
+        socket.end(`HTTP/1.1 ${status} No\r\n${lines.map(([k, v]) => `${k}: ${v}\r\n`).join('')}\r\n${body}`)
+        return
+      }
+      webSockets.handleUpgrade(request, socket, head, (webSocket) => {
+        if (closesWith !== undefined) return webSocket.close(...closesWith)
+        bridge.peers.push(new Peer(webSocket, request, bridge.manners))
+      })
+    })
+    await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve))
+    bridge.url = `ws://127.0.0.1:${(http.address() as AddressInfo).port}/api/mcp-ws`
+    onTestFinished(() => {
+      for (const { socket } of bridge.peers) socket.terminate()
+      http.close()
+      http.closeAllConnections()
+    })
+    return bridge
+  }
+
+  /** The nth connection, once it has come. */
+  peer(n = 1): Promise<Peer> {
+    return until(() => this.peers[n - 1])
+  }
+}

@@ -1,0 +1,47 @@
+import type { System } from '../../src/system.ts'
+
+interface Timer {
+  readonly atMs: number
+  readonly run: () => void
+}
+
+/** A clock that only the test moves. `random` gives the largest number, so that waits are at their longest. */
+export class FakeSystem implements System {
+  #nowMs = 1_000_000
+  readonly #timers = new Set<Timer>()
+  readonly random = () => 1 - Number.EPSILON
+  readonly nowMs = () => this.#nowMs
+
+  readonly schedule = (delayMs: number, run: () => void) => {
+    const timer = { atMs: this.#nowMs + delayMs, run }
+    this.#timers.add(timer)
+    return () => void this.#timers.delete(timer)
+  }
+
+  /** Moves the clock, running what falls due on the way, and lets promises settle after each step. */
+  async advance(durationMs: number): Promise<void> {
+    const endMs = this.#nowMs + durationMs
+    for (;;) {
+      await settle()
+      const next = [...this.#timers]
+        .filter(({ atMs }) => atMs <= endMs)
+        .toSorted((a, b) => a.atMs - b.atMs)[0]
+      if (next === undefined) break
+      this.#nowMs = Math.max(this.#nowMs, next.atMs)
+      this.#timers.delete(next)
+      next.run()
+    }
+    this.#nowMs = endMs
+    await settle()
+  }
+
+  /** Moves the clock as a sleeping machine does: timers come late, all at once. */
+  async sleep(durationMs: number): Promise<void> {
+    this.#nowMs += durationMs
+    await this.advance(0)
+  }
+}
+
+function settle(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve))
+}

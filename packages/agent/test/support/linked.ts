@@ -1,0 +1,87 @@
+import type { CatalogServer } from '@bridgekeeper/protocol'
+import { onTestFinished } from 'vitest'
+import type { LinkEvent } from '../../src/events.ts'
+import { Link, type LinkOptions } from '../../src/link/link.ts'
+import type { CallOutcome, LocalTools, ToolCall } from '../../src/outcome.ts'
+import { FakeSystem } from './fake-system.ts'
+import { until } from './until.ts'
+
+/** A token of `user` and `session`, whose signature nobody looks at. */
+export function tokenOf(
+  claims: Record<string, unknown> = { sub: 'user', sid: 'session' },
+  signature = 'signature',
+): string {
+  const part = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url')
+  return `${part({ alg: 'HS256' })}.${part(claims)}.${signature}`
+}
+
+/** Local servers that the test answers for. */
+export class FakeTools implements LocalTools {
+  servers: CatalogServer[] = [{ state: 'starting', name: 'server' }]
+  readonly calls: ToolCall[] = []
+  answer: (call: ToolCall) => CallOutcome | Promise<CallOutcome> = () => ({
+    ok: true,
+    result: Buffer.from('{}'),
+  })
+
+  catalog(): readonly CatalogServer[] {
+    return this.servers
+  }
+
+  async call(call: ToolCall): Promise<CallOutcome> {
+    this.calls.push(call)
+    return this.answer(call)
+  }
+}
+
+export interface Linked {
+  readonly link: Link
+  readonly system: FakeSystem
+  readonly tools: FakeTools
+  readonly events: readonly LinkEvent[]
+  /** What `run` ended with. */
+  readonly ended: Promise<unknown>
+  stop(): void
+  event<T extends LinkEvent['type']>(type: T, n?: number): Promise<Extract<LinkEvent, { type: T }>>
+}
+
+/** Runs a link with a clock of its own until the test has finished. */
+export function runLink(url: string, options: Partial<LinkOptions> = {}): Linked {
+  const events: LinkEvent[] = []
+  const system = new FakeSystem()
+  const tools = new FakeTools()
+  const stop = new AbortController()
+  const link = new Link({
+    url,
+    token: () => tokenOf(),
+    identity: {},
+    system,
+    tools,
+    onEvent: (event) => events.push(event),
+    ...options,
+  })
+  const ended = link.run(stop.signal).then(
+    () => 'resolved',
+    (error: unknown) => error,
+  )
+  onTestFinished(async () => {
+    let isOver = false
+    void ended.then(() => {
+      isOver = true
+    })
+    stop.abort()
+    await until(async () => {
+      await system.advance(1_000)
+      return isOver
+    })
+  })
+  return {
+    ...{ link, system, tools, events, ended },
+    stop: () => stop.abort(),
+    event: (type, n = 1) =>
+      until(() => {
+        const found = events.filter((event) => event.type === type)[n - 1]
+        return found as Extract<LinkEvent, { type: typeof type }> | undefined
+      }),
+  }
+}

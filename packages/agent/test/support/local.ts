@@ -1,0 +1,94 @@
+import { fileURLToPath } from 'node:url'
+import { onTestFinished } from 'vitest'
+import type { StdioEntry } from '../../src/config/entry.ts'
+import type { ServerEvent } from '../../src/events.ts'
+import type { CallOutcome } from '../../src/outcome.ts'
+import { Reaper } from '../../src/servers/reaper.ts'
+import { ServerSet } from '../../src/servers/server-set.ts'
+import { realSystem, type System } from '../../src/system.ts'
+import { until } from './until.ts'
+
+const NODE_MODULES = fileURLToPath(new URL('../../../../node_modules', import.meta.url))
+
+/** One of the servers that MCP publishes, as installed. */
+export function published(name: 'everything' | 'filesystem' | 'memory', ...args: string[]): StdioEntry {
+  return node(name, `${NODE_MODULES}/@modelcontextprotocol/server-${name}/dist/index.js`, ...args)
+}
+
+/** One of the scripts in `fixtures`. */
+export function fixture(script: 'server' | 'starts', ...args: string[]): StdioEntry {
+  return node('fixture', fixturePath(script), ...args)
+}
+
+export function fixturePath(script: string): string {
+  return fileURLToPath(new URL(`../fixtures/${script}.ts`, import.meta.url))
+}
+
+function node(name: string, ...args: string[]): StdioEntry {
+  return { kind: 'stdio', name, command: process.execPath, args, env: {}, secrets: [] }
+}
+
+export interface Running {
+  readonly servers: ServerSet
+  readonly reaper: Reaper
+  readonly events: readonly ServerEvent[]
+  /** Calls a tool of the first server. */
+  call(toolName: string, args?: unknown, signal?: AbortSignal): Promise<CallOutcome>
+  /** The text of a result of the first server. */
+  text(toolName: string, args?: unknown): Promise<string>
+  event<T extends ServerEvent['type']>(type: T, count?: number): Promise<Extract<ServerEvent, { type: T }>>
+}
+
+/** Starts servers, and stops them when the test has finished. */
+export function runServers(
+  entries: readonly StdioEntry[],
+  options: { readonly env?: NodeJS.ProcessEnv; readonly startMs?: number; readonly system?: System } = {},
+): Running {
+  const events: ServerEvent[] = []
+  const reaper = new Reaper(realSystem)
+  const servers = new ServerSet(entries, {
+    system: options.system ?? realSystem,
+    reaper,
+    agentEnv: options.env ?? process.env,
+    startMs: options.startMs ?? 20_000,
+    stopTimes: { stdinMs: 300, termMs: 300 },
+    onEvent: (event) => events.push(event),
+    onChange: () => {},
+  })
+  onTestFinished(async () => {
+    await servers.stop()
+    reaper.close()
+  })
+  servers.start()
+
+  const call: Running['call'] = (toolName, args = {}, signal = new AbortController().signal) => {
+    const rawArgs = Buffer.isBuffer(args) ? args : Buffer.from(JSON.stringify(args))
+    return servers.call({ serverName: entries[0]?.name ?? '', toolName, rawArgs, signal })
+  }
+  return {
+    servers,
+    reaper,
+    events,
+    call,
+    text: async (toolName, args) => {
+      const outcome = await call(toolName, args)
+      if (!outcome.ok) throw new Error(`${outcome.code}: ${outcome.error}`)
+      return JSON.parse(outcome.result.toString('utf8')).content[0].text
+    },
+    event: (type, count = 1) =>
+      until(() => {
+        const found = events.filter((event) => event.type === type)[count - 1]
+        return found as Extract<ServerEvent, { type: typeof type }> | undefined
+      }),
+  }
+}
+
+/** Starts one server and waits until it can be called. */
+export async function runReady(
+  entry: StdioEntry,
+  options: Parameters<typeof runServers>[1] = {},
+): Promise<Running> {
+  const running = runServers([entry], options)
+  await running.event('server-ready')
+  return running
+}
