@@ -5,7 +5,7 @@ import { expect, test } from 'vitest'
 import { ODD_RESULT } from './fixtures/odd-result.ts'
 import { fixture, published, runReady, runServers } from './support/local.ts'
 
-test('[CALL.1] calls a tool of the published servers everything, filesystem and memory', async () => {
+test('[RUN.1] calls a tool of the published servers everything, filesystem and memory', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'agent-'))
   writeFileSync(join(folder, 'a.txt'), 'from a file')
   const { servers, event } = runServers([
@@ -32,13 +32,13 @@ test('[CALL.1] calls a tool of the published servers everything, filesystem and 
   expect(await call('memory', 'read_graph', {})).toContain('entities')
 })
 
-test("[CALL.2] hands on a result as the server's own bytes", async () => {
+test("[RUN.2] hands on a result as the server's own bytes", async () => {
   const { call } = await runReady(fixture('server'))
   const outcome = await call('odd')
   expect(outcome.ok && outcome.result.toString('utf8')).toBe(ODD_RESULT)
 })
 
-test('[CALL.3] hands on arguments as the bytes they came in', async () => {
+test('[RUN.3] hands on arguments as the bytes they came in', async () => {
   const { call, text } = await runReady(fixture('server'))
   await call('odd', Buffer.from('{ "n": 123456789012345678901,"é":"\\u00e9" }'))
   expect(JSON.parse(await text('lines')).at(-2)).toContain(
@@ -46,7 +46,7 @@ test('[CALL.3] hands on arguments as the bytes they came in', async () => {
   )
 })
 
-test('[CALL.4] a newline in the arguments cannot begin a second message', async () => {
+test('[RUN.4] a newline in the arguments cannot begin a second message', async () => {
   const { call, text } = await runReady(fixture('server'))
   const smuggled = '{"jsonrpc":"2.0","id":99,"method":"tools/call","params":{"name":"exit"}}'
   for (const newline of ['\n', '\r', '\r\n']) {
@@ -59,7 +59,7 @@ test('[CALL.4] a newline in the arguments cannot begin a second message', async 
   expect(lines.some((line) => line.includes('\r'))).toBe(false)
 })
 
-test('[CALL.5] hands on the JSON-RPC error of a server, and its message without control characters', async () => {
+test('[RUN.5] hands on the JSON-RPC error of a server, and its message without control characters', async () => {
   const { call } = await runReady(fixture('server'))
   const outcome = await call('error')
   expect(outcome).toMatchObject({ ok: false, code: 'tool_failed', error: 'No such [31m thing' })
@@ -67,7 +67,7 @@ test('[CALL.5] hands on the JSON-RPC error of a server, and its message without 
 })
 
 test.each(['not-an-object', 'duplicate-keys', 'no-error-code'])(
-  '[CALL.6] an answer that is not a result is result_invalid: %s',
+  '[RUN.6] an answer that is not a result is result_invalid: %s',
   async (toolName) => {
     const { call, text } = await runReady(fixture('server'))
     expect(await call(toolName)).toMatchObject({ ok: false, code: 'result_invalid' })
@@ -75,7 +75,7 @@ test.each(['not-an-object', 'duplicate-keys', 'no-error-code'])(
   },
 )
 
-test('[CALL.7] a cancelled call ends at once, the server is told, and its late answer is dropped', async () => {
+test('[RUN.7] a cancelled call ends at once, the server is told, and its late answer is dropped', async () => {
   const { call, text } = await runReady(fixture('server'))
   const abort = new AbortController()
   const hanging = call('hang', {}, abort.signal)
@@ -88,7 +88,7 @@ test('[CALL.7] a cancelled call ends at once, the server is told, and its late a
   expect(await call('hang', {}, AbortSignal.abort())).toMatchObject({ ok: false, code: 'call_cancelled' })
 })
 
-test('[CALL.8] answers reach their own calls, whatever their order', async () => {
+test('[RUN.8] answers reach their own calls, whatever their order', async () => {
   const { call, text } = await runReady(fixture('server'))
   const abort = new AbortController()
   const hanging = call('hang', {}, abort.signal)
@@ -98,19 +98,19 @@ test('[CALL.8] answers reach their own calls, whatever their order', async () =>
   await hanging
 })
 
-test('[CALL.9] a server that ends during a call ends the call as server_exited', async () => {
+test('[RUN.9] a server that ends during a call ends the call as server_exited', async () => {
   const { call, event } = await runReady(fixture('server'))
   const both = await Promise.all([call('hang'), call('exit')])
   expect(both.map((outcome) => !outcome.ok && outcome.code)).toEqual(['server_exited', 'server_exited'])
   expect(await event('server-exited')).toMatchObject({ reason: 'It ended with exit code 3.' })
 })
 
-test('[CALL.10] an answer written just before the server ends still counts', async () => {
+test('[RUN.10] an answer written just before the server ends still counts', async () => {
   const { text } = await runReady(fixture('server'))
   expect(await text('answer-and-exit')).toBe('last words')
 })
 
-test('[CALL.11] a server that is not ready is server_unavailable with its reason; an unknown one server_not_found', async () => {
+test('[RUN.11] a server that is not ready is server_unavailable with its reason; an unknown one server_not_found', async () => {
   const { call, servers, event } = runServers([fixture('starts', 'dies')])
   expect(await call('x')).toMatchObject({ ok: false, code: 'server_unavailable' })
   await event('server-failed')
@@ -120,7 +120,7 @@ test('[CALL.11] a server that is not ready is server_unavailable with its reason
   expect(await servers.call(unknown)).toMatchObject({ ok: false, code: 'server_not_found' })
 })
 
-test('[CALL.12] requests of the server are answered, even when they bear the number of a call', async () => {
+test('[RUN.12] requests of the server are answered, even when they bear the number of a call', async () => {
   const { text } = await runReady(fixture('server'))
   expect(JSON.parse(await text('ping'))).toEqual({ jsonrpc: '2.0', id: 'bk-1', result: {} })
 })
@@ -140,7 +140,7 @@ test('[STDIO.2] a character that arrives in pieces stays whole', async () => {
 test('[STDIO.3] bytes that are not UTF-8 become replacement characters', async () => {
   const { call } = await runReady(fixture('server'))
   const outcome = await call('bad-utf8')
-  expect(outcome.ok && outcome.result.toString('utf8')).toBe('{"content":[],"x":"��"}')
+  expect(outcome.ok && outcome.result.equals(Buffer.from('{"content":[],"x":"��"}'))).toBe(true)
 })
 
 test('[STDIO.4] a line over 4 MiB ends the server with a reason, and it is started again', async () => {

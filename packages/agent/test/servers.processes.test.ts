@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, readlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
@@ -209,4 +209,5 @@ test('[PROC.13] the reaper keeps nothing of the agent: no environment, folder, t
     .replace(/^.*\) /, 'x ')
     .split(' ')
   expect([session, terminal]).toEqual([String(pid), '0'])
+  expect(readlinkSync(`/proc/${pid}/cwd`)).toBe('/')
 })

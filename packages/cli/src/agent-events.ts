@@ -24,9 +24,9 @@ export function describeEvent(event: AgentEvent, verbose: boolean): string | und
     case 'server-tools-unread':
       return `${event.name}: its new tools could not be read (${event.reason})`
     case 'server-failed':
-      return `${event.name}: failed: ${event.reason}${event.retryInMs === undefined ? '' : `; trying again in ${seconds(event.retryInMs)}`}`
+      return `${event.name}: failed: ${event.reason}${retry(event.retryInMs)}${quoted(event.stderr)}`
     case 'server-exited':
-      return `${event.name}: ended: ${event.reason}; starting it again in ${seconds(event.retryInMs)}`
+      return `${event.name}: ended: ${event.reason}${retry(event.retryInMs)}${quoted(event.stderr)}`
     case 'server-stderr':
       return verbose ? `${event.name}: ${event.text.trimEnd()}` : undefined
     default:
@@ -38,6 +38,17 @@ export function describeEvent(event: AgentEvent, verbose: boolean): string | und
 export function printEvent(event: AgentEvent, verbose: boolean): void {
   const line = describeEvent(event, verbose)
   if (line !== undefined) printLine(forTerminal(line))
+}
+
+function retry(retryInMs: number | undefined): string {
+  return retryInMs === undefined ? '' : `; starting it again in ${seconds(retryInMs)}`
+}
+
+/** The last that the server itself said, each line marked as its own. */
+function quoted(stderr: string): string {
+  if (stderr.trim() === '') return ''
+  const lines = stderr.trimEnd().split('\n')
+  return lines.map((line) => `\n  | ${line}`).join('')
 }
 
 function seconds(durationMs: number): string {

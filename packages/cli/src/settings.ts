@@ -43,6 +43,7 @@ export function token(option: string | undefined): string {
   throw new UsageError(
     'There is no token.',
     'Set BRIDGEKEEPER_TOKEN (or --token); get one where the bridge runs: bridgekeeper token issue EMAIL',
+    'token_missing',
   )
 }
 

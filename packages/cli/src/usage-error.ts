@@ -1,11 +1,12 @@
 /** The command was written wrong. */
 export class UsageError extends Error {
   override readonly name = 'UsageError'
-  readonly code = 'usage'
+  readonly code: 'usage' | 'token_missing'
   readonly next: string
 
-  constructor(message: string, next: string) {
+  constructor(message: string, next: string, code: UsageError['code'] = 'usage') {
     super(message)
+    this.code = code
     this.next = next
   }
 }

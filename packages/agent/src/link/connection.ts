@@ -88,7 +88,6 @@ export class Connection {
 
   /** Says goodbye; the state becomes `ended` when the bridge has answered. */
   close(): void {
-    this.#calls.cancelAll()
     this.#socket.close()
   }
 

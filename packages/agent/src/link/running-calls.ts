@@ -1,11 +1,10 @@
 import {
   codes,
   type ErrorCode,
-  encode,
+  encodeToolFailure,
   encodeToolResult,
   limits,
   type ProtocolVersion,
-  parseJson,
   type ToolExecuteFrame,
 } from '@bridgekeeper/protocol'
 import type { LinkEvent } from '../events.ts'
@@ -71,16 +70,10 @@ function fitting(id: string, outcome: CallOutcome): { readonly ok: true; readonl
 }
 
 function failureFrame(id: string, { code, error, rpcError }: Failure, version: ProtocolVersion): Buffer {
-  const base = { type: 'tool_result', id, success: false, error } as const
-  if (version === 'v1') return encode(base)
-  const value = rpcError === undefined ? undefined : parseJson(rpcError.toString('utf8'))?.value
-  if (!isRpcError(value)) return encode({ ...base, code })
-  const frame = encode({ ...base, code, rpcError: value })
-  return frame.length > limits.messageBytes ? encode({ ...base, code }) : frame
-}
-
-function isRpcError(value: unknown): value is { code: number; message: string } {
-  return typeof value === 'object' && value !== null && 'code' in value && 'message' in value
+  if (version === 'v1') return encodeToolFailure(id, { error })
+  if (rpcError === undefined) return encodeToolFailure(id, { error, code })
+  const frame = encodeToolFailure(id, { error, code, rpcError })
+  return frame.length > limits.messageBytes ? encodeToolFailure(id, { error, code }) : frame
 }
 
 function refused(code: ErrorCode): Failure {

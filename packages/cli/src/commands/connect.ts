@@ -35,5 +35,7 @@ async function run(url: string, options: Options): Promise<void> {
     allowInsecure: options.allowInsecure ?? false,
     onEvent: (event) => (options.json ? printJson(event) : printEvent(event, options.verbose ?? false)),
   })
+  // The agent asks for it at each attempt, and tries again without one; at the start that is a mistake.
+  token(options.token)
   await agent.run(end)
 }
