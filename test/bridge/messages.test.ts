@@ -8,17 +8,22 @@ async function ready() {
   return { bridge, peer: await verifiedPeer(bridge, await bridge.token('ann')) }
 }
 
-test.each<[string, string, string | Buffer, string]>([
-  ['[MSG.1]', 'text that is no JSON', 'hello', 'message_invalid'],
-  ['[MSG.2]', 'a binary frame', Buffer.from('{"type":"ping"}'), 'message_not_text'],
-  ['[MSG.3]', 'an unknown type', '{"type":"launch"}', 'message_type_unknown'],
-])('%s %s is answered by its code, and the connection goes on', async (_rule, _what, frame, code) => {
+async function expectAnsweredBy(code: string, frame: string | Buffer): Promise<void> {
   const { peer } = await ready()
   peer.socket.send(frame)
   expect(await peer.next('error')).toMatchObject({ error: code, message: expect.any(String) })
   peer.send({ type: 'ping' })
   await peer.next('pong')
-})
+}
+
+test('[MSG.1] text that is no JSON is answered by its code, and the connection goes on', () =>
+  expectAnsweredBy('message_invalid', 'hello'))
+
+test('[MSG.2] a binary frame is answered by its code, and the connection goes on', () =>
+  expectAnsweredBy('message_not_text', Buffer.from('{"type":"ping"}')))
+
+test('[MSG.3] an unknown type is answered by its code, and the connection goes on', () =>
+  expectAnsweredBy('message_type_unknown', '{"type":"launch"}'))
 
 test('[MSG.4] a peer that keeps sending nonsense is closed', async () => {
   const { peer } = await ready()

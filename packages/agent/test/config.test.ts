@@ -1,8 +1,8 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: that is the syntax under test
-import { mkdtempSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { scratch } from '../../../test/support/scratch.ts'
 import { ConfigError, parseConfig, readConfig, type ServerEntry } from '../src/index.ts'
 
 const ENV = { TOKEN: 's3cr3t-value', EMPTY: '', HOME: '/home/ann' }
@@ -137,7 +137,7 @@ test('[CONFIG.4] more servers than an agent runs are refused', () => {
 
 test('[CONFIG.5] a file that cannot be read is config_missing', async () => {
   await expect(readConfig('/no/such/file', ENV)).rejects.toMatchObject({ code: 'config_missing' })
-  const folder = mkdtempSync(join(tmpdir(), 'agent-'))
+  const folder = scratch()
   await expect(readConfig(folder, ENV)).rejects.toMatchObject({ code: 'config_missing' })
   writeFileSync(join(folder, 'mcp.json'), '{"mcpServers":{"a":{"command":"x","cwd":"b"}}}')
   expect(await readConfig(join(folder, 'mcp.json'), ENV)).toMatchObject([{ cwd: join(folder, 'b') }])

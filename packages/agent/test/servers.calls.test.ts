@@ -1,12 +1,12 @@
-import { mkdtempSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { scratch } from '../../../test/support/scratch.ts'
 import { ODD_RESULT } from './fixtures/odd-result.ts'
 import { fixture, published, runReady, runServers } from './support/local.ts'
 
 test('[RUN.1] calls a tool of the published servers everything, filesystem and memory', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'agent-'))
+  const folder = scratch()
   writeFileSync(join(folder, 'a.txt'), 'from a file')
   const { servers, event } = runServers([
     published('everything'),

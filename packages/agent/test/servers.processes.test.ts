@@ -1,14 +1,14 @@
 import { spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, readlinkSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, readFileSync, readlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
+import { scratch } from '../../../test/support/scratch.ts'
 import { serverEnvironment } from '../src/servers/environment.ts'
 import { realSystem } from '../src/system.ts'
 import { fixture, fixturePath, published, runReady, runServers } from './support/local.ts'
 import { isAlive, until } from './support/until.ts'
 
-const temporaryFile = (name: string) => join(mkdtempSync(join(tmpdir(), 'agent-')), name)
+const temporaryFile = (name: string) => join(scratch(), name)
 
 test('[PROC.1] a server gets a few variables of the agent and its own, and none else', async () => {
   const secrets = Object.fromEntries(Array.from({ length: 50 }, (_, i) => [`SECRET_${i}`, `canary-${i}`]))
@@ -170,7 +170,7 @@ test('[PROC.11] when the reaper dies another one takes over', async () => {
 async function runAgentProcess(
   mode: 'npx' | 'stubborn' | 'at-once',
 ): Promise<{ agent: number; others: readonly number[] }> {
-  const child = spawn(process.execPath, [fixturePath('agent'), mode], {
+  const child = spawn(process.execPath, [fixturePath('agent'), mode, scratch()], {
     stdio: ['ignore', 'pipe', 'inherit'],
     env: { PATH: process.env.PATH, HOME: process.env.HOME, SECRET: 'canary' },
   })

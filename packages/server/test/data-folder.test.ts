@@ -1,16 +1,12 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DataFolder, type Environment, realSystem } from '@bridgekeeper/server'
 import { expect, onTestFinished, test } from 'vitest'
+import { scratch } from '../../../test/support/scratch.ts'
 
 const LONG = 'x'.repeat(32)
 
-function folder(): string {
-  const path = mkdtempSync(join(tmpdir(), 'bridgekeeper-data-'))
-  onTestFinished(() => rmSync(path, { recursive: true, force: true }))
-  return join(path, 'data')
-}
+const folder = (): string => join(scratch(), 'data')
 
 function open(path: string, env: Environment = {}): DataFolder {
   const data = new DataFolder(path, env, realSystem())

@@ -1,8 +1,7 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { memoryUsers, type User, type UserStore } from '@bridgekeeper/server'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
+import { scratch } from '../../../test/support/scratch.ts'
 import { openDatabase } from '../src/adapters/sqlite/database.ts'
 import { sqliteUsers } from '../src/adapters/sqlite/users.ts'
 
@@ -56,7 +55,5 @@ test('[DATA.3] a database from a newer version is refused and left as it was', (
 })
 
 function databasePath(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'bridgekeeper-users-'))
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
-  return join(folder, 'test.db')
+  return join(scratch(), 'test.db')
 }

@@ -1,0 +1,84 @@
+import { join } from 'node:path'
+import { DataFolder, type IssuedToken, realSystem } from '@bridgekeeper/server'
+import { commandLine } from './processes.ts'
+import { type Ended, type Env, Program, repository, run } from './program.ts'
+import { scratch } from './scratch.ts'
+
+/** The command as npm installs it, run by the Node on the search path, whichever that is. */
+const COMMAND = join(repository, 'packages/cli/bin/bridgekeeper.mjs')
+
+/** Runs `bridgekeeper …` to its end. */
+export function bridgekeeper(args: readonly string[], env?: Env, input?: string): Promise<Ended> {
+  return run('node', [COMMAND, ...args], env, input)
+}
+
+/** Starts `bridgekeeper …`. */
+export function startBridgekeeper(args: readonly string[], env?: Env): Program {
+  return new Program('node', [COMMAND, ...args], env)
+}
+
+/**
+ * The process in which the command itself runs: that of a newer Node where the one on the search path
+ * is too old and only stands in for it.
+ */
+export function mainProcess(program: Program): number {
+  const found = program.processes().find((pid) => commandLine(pid).includes('packages/cli/src/main.ts'))
+  return found ?? program.pid
+}
+
+/** The one JSON value that a command printed. */
+export async function jsonOf(ended: Promise<Ended>): Promise<unknown> {
+  const { stdout } = await ended
+  return JSON.parse(stdout)
+}
+
+export interface RunningBridge {
+  readonly program: Program
+  readonly url: string
+  readonly port: number
+  readonly data: string
+}
+
+/** `bridgekeeper serve` on a free port, once it listens. */
+export async function serve(
+  options: { readonly data?: string; readonly port?: number; readonly env?: Env } = {},
+): Promise<RunningBridge> {
+  const { data = join(scratch(), 'data'), port = 0, env = {} } = options
+  const program = startBridgekeeper(['serve', '--port', String(port), '--data', data, '--json'], env)
+  const { url } = await program.printed((stdout) => eventIn<{ url: string }>(stdout, 'event', 'listening'))
+  return { program, url, port: Number(new URL(url).port), data }
+}
+
+/**
+ * A user of this data folder, who is added when missing, and a new login of theirs: what `user add` and
+ * `token issue` do, without the half second that each takes to start.
+ */
+export async function login(
+  path: string,
+  email: string,
+  ttlMs = 3_600_000,
+  env: Env = {},
+): Promise<IssuedToken> {
+  const data = new DataFolder(path, env, realSystem())
+  try {
+    if ((await data.users.findByEmail(email)) === undefined) await data.addUser(email)
+    return await data.issueToken(email, ttlMs)
+  } finally {
+    data.close()
+  }
+}
+
+/** The first line of JSON in which this member has this value; `undefined` while there is none. */
+export function eventIn<T extends Readonly<Record<string, unknown>>>(
+  stdout: string,
+  key: string,
+  value: string,
+  isIt: (event: T) => boolean = () => true,
+): T | undefined {
+  // The last piece is a line that is not complete yet, or nothing.
+  const events = stdout
+    .split('\n')
+    .slice(0, -1)
+    .map((line) => JSON.parse(line) as T)
+  return events.find((event) => event[key] === value && isIt(event))
+}

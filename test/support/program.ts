@@ -1,0 +1,133 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { atEnd } from './at-end.ts'
+import { kill, processesWith } from './processes.ts'
+
+export const repository = join(import.meta.dirname, '../..')
+
+export type Env = Readonly<Record<string, string>>
+
+export interface Ended {
+  readonly code: number | null
+  readonly signal: NodeJS.Signals | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** Of our own environment: whatever else is set where the tests run must not decide what they see. */
+const KEPT = ['HOME', 'LANG', 'USER', 'TMPDIR']
+const LINE_MS = 20_000
+const KILL_MS = 5_000
+
+/**
+ * A real program with all that it starts. What of it still runs when the test ends is killed, by
+ * process id, also what has left its process group or lost its parent: the search path that all of
+ * them inherit carries a mark.
+ */
+export class Program {
+  readonly ended: Promise<Ended>
+  readonly #child: ChildProcess
+  readonly #mark = `/bridgekeeper-e2e-${randomUUID()}`
+  #stdout = ''
+  #stderr = ''
+  #hasEnded = false
+  #waiting: (() => void)[] = []
+
+  constructor(command: string, args: readonly string[], env: Env = {}) {
+    const kept = Object.fromEntries(KEPT.map((name) => [name, process.env[name]]))
+    this.#child = spawn(command, args, {
+      cwd: repository,
+      env: { ...kept, ...env, PATH: `${process.env.PATH}:${this.#mark}` },
+    })
+    this.#child.stdin?.on('error', () => {})
+    this.#child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+      this.#stdout += text
+      this.#wake()
+    })
+    this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      this.#stderr += text
+      this.#wake()
+    })
+    this.ended = new Promise((resolve, reject) => {
+      this.#child.once('error', reject)
+      this.#child.once('close', (code, signal) => {
+        this.#hasEnded = true
+        this.#wake()
+        resolve({ code, signal, stdout: this.#stdout, stderr: this.#stderr })
+      })
+    })
+    atEnd(() => this.#killAll())
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? Number.NaN
+  }
+
+  get stdout(): string {
+    return this.#stdout
+  }
+
+  /** Everything that it has printed. */
+  get output(): string {
+    return this.#stdout + this.#stderr
+  }
+
+  /** Sends a signal to the process that was started, as whoever started it would. */
+  signal(signal: NodeJS.Signals): void {
+    this.#child.kill(signal)
+  }
+
+  write(text: string): void {
+    this.#child.stdin?.write(text)
+  }
+
+  endInput(): void {
+    this.#child.stdin?.end()
+  }
+
+  /** What `find` finds in its standard output, as soon as it does; fails when the program ends first. */
+  async printed<T>(find: (stdout: string) => T | undefined, withinMs = LINE_MS): Promise<T> {
+    const endMs = Date.now() + withinMs
+    for (;;) {
+      const found = find(this.#stdout)
+      if (found !== undefined) return found
+      if (this.#hasEnded) throw new Error(`the program ended first, having printed:\n${this.output}`)
+      if (Date.now() > endMs) throw new Error(`not within ${withinMs} ms; it printed:\n${this.output}`)
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, Math.max(0, endMs - Date.now()) + 1)
+        this.#waiting.push(() => {
+          clearTimeout(timer)
+          resolve()
+        })
+      })
+    }
+  }
+
+  /** The processes of it that run: its own, and all that descend from it, whoever is their parent now. */
+  processes(): readonly number[] {
+    return processesWith(this.#mark)
+  }
+
+  #wake(): void {
+    for (const resume of this.#waiting.splice(0)) resume()
+  }
+
+  async #killAll(): Promise<void> {
+    const endMs = Date.now() + KILL_MS
+    for (let pids = this.processes(); pids.length > 0; pids = this.processes()) {
+      if (Date.now() > endMs) throw new Error(`cannot kill ${pids.join(', ')}`)
+      for (const pid of pids) kill(pid)
+      await delay(10)
+    }
+  }
+}
+
+/** Runs a program to its end. `input` is all of its standard input. */
+export function run(command: string, args: readonly string[], env?: Env, input = ''): Promise<Ended> {
+  const program = new Program(command, args, env)
+  program.write(input)
+  program.endInput()
+  return program.ended
+}
