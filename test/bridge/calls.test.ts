@@ -252,3 +252,18 @@ test('[CALL.8] a verified socket may call a tool of its own user, and of nobody 
     code: 'server_not_found',
   })
 })
+
+test('[CALL.8] its id is refused while it runs, and its calls are cancelled when it goes', async () => {
+  const at = await startBridge()
+  const caller = await verifiedPeer(at, await at.token('ann'), { v2: true })
+  caller.send({ type: 'catalog', servers: [] })
+  const runner = await agentWith(at, 'ann', 'notes', 't')
+  const execute = { type: 'tool_execute', id: 'one', serverName: 'notes', toolName: 't', args: {} }
+  caller.send(execute)
+  const { id } = await runner.next('tool_execute')
+  caller.send(execute)
+  expect(await caller.next('tool_result')).toMatchObject({ id: 'one', code: 'call_id_conflict' })
+  expect(runner.waiting).toEqual([])
+  caller.socket.close()
+  expect(await runner.next('tool_cancel')).toMatchObject({ id })
+})

@@ -28,7 +28,7 @@ test('[MSG.3] an unknown type is answered by its code, and the connection goes o
 test('[MSG.4] a peer that keeps sending nonsense is closed', async () => {
   const { peer } = await ready()
   for (let i = 0; i <= limits.strikes; i++) peer.send('nonsense')
-  expect(await peer.closed).toEqual({ code: 1008, reason: 'message_invalid' })
+  expect(await peer.closed).toEqual({ code: 4400, reason: 'message_invalid' })
 })
 
 test('[SIZE.1] a message of 1,048,576 bytes passes; one byte more is refused and the connection stays', async () => {
@@ -72,4 +72,14 @@ test('[SIZE.4] a message in more than 1,024 fragments closes', async () => {
   const { peer } = await ready()
   for (let i = 0; i < 1_100; i++) peer.socket.send('x', { fin: false })
   expect((await peer.closed).code).toBe(1008)
+})
+
+test('[SIZE.6] a peer that lets 16 MiB wait to be read is cut off', async () => {
+  const { bridge, peer } = await ready()
+  peer.socket.pause()
+  const text = 'x'.repeat(1_000_000)
+  const calls = Array.from({ length: 60 }, () =>
+    bridge.bridge.callTool('user_ann', 's', 't', { text }).catch((error: { code: string }) => error.code),
+  )
+  expect(new Set(await Promise.all(calls))).toEqual(new Set(['outcome_unknown']))
 })

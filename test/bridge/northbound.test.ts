@@ -1,10 +1,12 @@
-import { createServer } from 'node:http'
+import { createServer, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { limits } from '@bridgekeeper/protocol'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { agentWith, answerNext, answerNextWith } from '../support/agents.ts'
 import { startBridge } from '../support/bridge.ts'
 import { bearer, MODERN, modernToolCall, post, type RpcAnswer, SDK_PATH, toolCall } from '../support/mcp.ts'
+import { dial, refusedUpgrade } from '../support/peer.ts'
 
 async function setUp() {
   const at = await startBridge()
@@ -87,6 +89,29 @@ test('[MCP.2] arguments reach the agent as the bytes the caller sent', async () 
   expect(frames.join()).toContain(`"args":${args}}`)
 })
 
+test('[MCP.2] so they do when the content type says its charset', async () => {
+  const { at, peer, auth } = await setUp()
+  const typed = { ...auth, 'content-type': 'Application/JSON;charset="UTF-8"' }
+  const posted = post(at, '/mcp/notes', toolCall('read'), typed)
+  const { id } = await peer.next('tool_execute')
+  peer.send(`{"type":"tool_result","id":"${id}","success":true,"result":{"content":[],"n":1.0}}`)
+  expect((await posted).text).toContain('"n":1.0}')
+})
+
+test('[MCP.2] a result whose own keys are written with escapes still arrives', async () => {
+  const { at, peer, auth } = await setUp()
+  const { body, headers } = modernToolCall('read')
+  for (const [request, more] of [
+    [toolCall('read'), {}],
+    [body, headers],
+  ] as const) {
+    const posted = post(at, '/mcp/notes', request, { ...auth, ...more })
+    const { id } = await peer.next('tool_execute')
+    peer.send(`{"type":"tool_result","id":"${id}","success":true,"result":{"\\u0061":1,"content":[]}}`)
+    expect((await posted).json.result).toMatchObject({ a: 1, content: [] })
+  }
+})
+
 test("[MCP.4] the local server's JSON-RPC error reaches the caller untouched", async () => {
   const { at, peer, auth } = await setUp()
   const posted = post(at, '/mcp/notes', toolCall('read'), auth)
@@ -141,6 +166,19 @@ test.each<[string, string, number, number]>([
   expect(peer.waiting).toEqual([])
 })
 
+test('[MCP.6] a body that is not UTF-8 is refused, and the agent stays connected', async () => {
+  const { at, peer, auth } = await setUp()
+  for (const path of [{}, SDK_PATH]) {
+    const body = Buffer.from(JSON.stringify(toolCall('read', { text: '#' })).replace('#', '\xff'), 'latin1')
+    expect(await post(at, '/mcp/notes', body, { ...auth, ...path })).toMatchObject({
+      status: 400,
+      json: { error: { code: -32700 } },
+    })
+  }
+  peer.send({ type: 'ping' })
+  await peer.next('pong')
+})
+
 test('[MCP.6] arguments that are no object never reach the agent', async () => {
   const { at, peer, auth } = await setUp()
   for (const args of ['[]', '"a"', '5', 'null']) {
@@ -165,6 +203,9 @@ test('[MCP.7] headers of the 2026 revision that contradict the body are refused 
       json: { error: { code: -32020 } },
     })
   }
+  const escaped = JSON.stringify(body).replaceAll('modelcontextprotocol/', 'modelcontextprotocol\\/')
+  const asLegacy = { ...auth, 'mcp-protocol-version': '2025-11-25' }
+  expect((await post(at, '/mcp/notes', escaped, asLegacy)).json.error.code).toBe(-32020)
   expect(peer.waiting).toEqual([])
 })
 
@@ -244,6 +285,47 @@ test("[API.2] attached to an app's server, the bridge takes its own paths and le
   expect(upgraded).toHaveBeenCalledOnce()
 })
 
+test('[API.2] an offer of another protocol than WebSocket does not keep a request from being answered', async () => {
+  const { at } = await setUp()
+  const app = createServer((_request, response) => void response.end('app'))
+  at.bridge.attach(app)
+  await new Promise<void>((resolve) => app.listen(0, '127.0.0.1', resolve))
+  onTestFinished(() => void app.close())
+  const { port } = app.address() as AddressInfo
+  const offer = { connection: 'Upgrade, HTTP2-Settings', upgrade: 'h2c', 'http2-settings': 'AAMAAABk' }
+  expect(await statusOf(port, '/page', offer)).toBe(200)
+  expect(await statusOf(port, '/mcp', offer)).toBe(401)
+})
+
+test('[API.2] an upgrade listener that the app adds later gets what is not ours', async () => {
+  const at = await startBridge()
+  const upgraded = vi.fn((_request: unknown, socket: Duplex) => void socket.destroy())
+  at.server.on('upgrade', upgraded)
+  const other = new WebSocket(`${at.url.replace('http', 'ws')}/live`)
+  await new Promise((resolve) => other.addEventListener('error', resolve))
+  expect(upgraded).toHaveBeenCalledOnce()
+})
+
+function statusOf(port: number, path: string, headers: Record<string, string>): Promise<number | undefined> {
+  return new Promise((resolve, reject) => {
+    const sent = request({ port, path, headers, agent: false }, (response) => {
+      response.resume()
+      resolve(response.statusCode)
+    })
+    sent.on('error', reject)
+    sent.end()
+  })
+}
+
+test('[API.1] arguments that JSON cannot hold, or that are no object, are refused by their code', async () => {
+  const { at } = await setUp()
+  for (const args of [{ n: 1n }, [1, 2]] as Record<string, unknown>[]) {
+    await expect(at.bridge.callTool('user_ann', 'notes', 'read', args)).rejects.toMatchObject({
+      code: 'arguments_invalid',
+    })
+  }
+})
+
 test('[API.3] without an app, an unknown path is 404 with a code', async () => {
   const { url } = await startBridge()
   for (const path of ['/', '/mcp/', '/mcp/a/b', '/mcp/%E0%A4%A', '/mcpx']) {
@@ -268,6 +350,10 @@ test('[STOP.1] closing lets a running call end, takes no new one, and closes age
   await expect(at.bridge.callTool('user_ann', 'notes', 'read')).rejects.toMatchObject({
     code: 'shutting_down',
   })
+  peer.send({ type: 'tool_execute', id: 'x', serverName: 'notes', toolName: 'read' })
+  expect(await peer.next('tool_result')).toMatchObject({ id: 'x', success: false, code: 'shutting_down' })
+  const newcomer = await refusedUpgrade(dial(at, { token: (await at.token('bob')).accessToken, v2: true }))
+  expect(newcomer).toMatchObject({ status: 503, body: { error: { code: 'shutting_down' } } })
   peer.send({ type: 'tool_result', id, success: true, result: { content: [] } })
   expect((await running).json.result).toEqual({ content: [] })
   await closing

@@ -14,20 +14,20 @@ export const MCP_HEADERS = {
 } as const
 
 /** A header as good as the usual one, which the lean path leaves to the SDK's server. */
-export const SDK_PATH = { 'content-type': 'application/json; charset=utf-8' } as const
+export const SDK_PATH = { 'content-type': 'application/json; profile=any' } as const
 
 /** One HTTP POST to an MCP path, as bytes in and bytes out. */
 export async function post(
   bridge: Pick<TestBridge, 'url'>,
   path: string,
-  body: string | object,
+  body: string | Buffer | object,
   headers: Readonly<Record<string, string>> = {},
   signal?: AbortSignal,
 ): Promise<RpcAnswer> {
   const response = await fetch(bridge.url + path, {
     method: 'POST',
     headers: { ...MCP_HEADERS, ...headers },
-    body: typeof body === 'string' ? body : JSON.stringify(body),
+    body: typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body),
     ...(signal !== undefined && { signal }),
   })
   const text = await response.text()

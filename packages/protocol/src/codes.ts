@@ -210,8 +210,8 @@ export class BridgeError extends Error {
 export const closeCodes = {
   goingAway: 1001,
   policyViolation: 1008,
-  messageTooBig: 1009,
   internalError: 1011,
+  messagesInvalid: 4400,
   challengeTimeout: 4408,
   tokenExpired: 4401,
   replaced: 4509,

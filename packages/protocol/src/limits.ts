@@ -6,6 +6,8 @@ export const limits = {
   frameBytes: 4 * 1_048_576,
   /** All that a peer may send before its challenge is answered. */
   unverifiedBytes: 4_096,
+  /** A peer that lets more than this wait to be read is cut off. */
+  sendBufferBytes: 16 * 1_048_576,
   /** From the first moment of the socket, whatever is sent meanwhile. */
   challengeMs: 30_000,
   challengeAttempts: 3,

@@ -79,3 +79,22 @@ test.each([
 test('[JSON.2] takes nesting of 64', () => {
   expect(members(`{"a":${'['.repeat(64)}${']'.repeat(64)}}`)?.size).toBe(1)
 })
+
+test('[JSON.4] takes time in proportion to the bytes, whatever the string holds', () => {
+  const lines = Buffer.from(
+    JSON.stringify({ text: `${'a line of plain text, '.repeat(4)}\n`.repeat(45_000) }),
+  )
+  const backslashes = Buffer.from(JSON.stringify({ text: '\\'.repeat(2_000_000) }))
+  for (const json of [lines, backslashes]) {
+    const parsing = cpuMsOf(() => JSON.parse(json.toString('utf8')))
+    // A search from each escape to the end of the string would take hundreds of times as long.
+    expect(cpuMsOf(() => objectMembers(json))).toBeLessThan(20 * parsing + 20)
+  }
+})
+
+function cpuMsOf(run: () => unknown): number {
+  const before = process.cpuUsage()
+  run()
+  const { user, system } = process.cpuUsage(before)
+  return (user + system) / 1_000
+}

@@ -1,6 +1,7 @@
 import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { BridgeError, type ToolDefinition } from '@bridgekeeper/protocol'
+import { BridgeError, isObject, type RawJson, type ToolDefinition } from '@bridgekeeper/protocol'
+import { attachTo } from './attach.ts'
 import { resultOrThrow } from './calls/result.ts'
 import { deny } from './gates/verdict.ts'
 import { McpEndpoint, mcpPath } from './northbound/endpoint.ts'
@@ -9,6 +10,7 @@ import { exposedTools } from './northbound/tool-names.ts'
 import type { Authenticator, System } from './ports.ts'
 import { Router } from './router/router.ts'
 import { AGENT_PATH, AgentEndpoint } from './southbound/endpoint.ts'
+import { refuseWithHttp } from './southbound/refuse.ts'
 import { realSystem } from './system.ts'
 
 export interface BridgeOptions {
@@ -52,7 +54,7 @@ export interface Bridge {
     userId: string,
     server: string,
     tool: string,
-    args?: object,
+    args?: Readonly<Record<string, unknown>>,
     options?: CallOptions,
   ): Promise<unknown>
   /** The user's tools, as far as connected agents tell. */
@@ -76,31 +78,34 @@ export function createBridge(options: BridgeOptions): Bridge {
   const mcp = new McpEndpoint(router, options.authenticator)
   let draining = false
 
-  function onRequest(request: IncomingMessage, response: ServerResponse, next: () => void): void {
+  function onRequest(request: IncomingMessage, response: ServerResponse): boolean {
     const pathname = pathOf(request)
-    if (pathname === '/healthz') return sendStatus(response, 200, 'ok')
-    if (pathname === '/readyz')
-      return draining ? sendStatus(response, 503, 'draining') : sendStatus(response, 200, 'ready')
-    if (pathname === AGENT_PATH) return agents.explain(response)
     const path = mcpPath(pathname)
-    if (path === undefined) return next()
-    if (draining) return sendRefusal(response, deny('shutting_down'))
-    void mcp.handle(request, response, path)
+    if (path !== undefined && draining) sendRefusal(response, deny('shutting_down'))
+    else if (path !== undefined) void mcp.handle(request, response, path)
+    else if (pathname === AGENT_PATH) agents.explain(response)
+    else if (pathname === '/healthz') sendStatus(response, 200, 'ok')
+    else if (pathname === '/readyz')
+      sendStatus(response, draining ? 503 : 200, draining ? 'draining' : 'ready')
+    else return false
+    return true
+  }
+
+  function onUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean {
+    if (pathOf(request) !== AGENT_PATH) return false
+    void agents.upgrade(request, socket, head)
+    return true
   }
 
   function attach(server: HttpServer): void {
-    const requestListeners = takeListeners(server, 'request')
-    server.on('request', (request, response) => {
-      onRequest(request, response, () => {
-        if (requestListeners.length === 0) return sendRefusal(response, deny('not_found'))
-        for (const listener of requestListeners) listener.call(server, request, response)
-      })
-    })
-    const upgradeListeners = takeListeners(server, 'upgrade')
-    server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-      if (pathOf(request) === AGENT_PATH) return void agents.upgrade(request, socket, head)
-      if (upgradeListeners.length === 0) return socket.destroy()
-      for (const listener of upgradeListeners) listener.call(server, request, socket, head)
+    attachTo(server, {
+      request: onRequest,
+      upgrade: onUpgrade,
+      nobodysRequest: (response) => sendRefusal(response, deny('not_found')),
+      nobodysUpgrade(socket) {
+        socket.on('error', () => socket.destroy())
+        refuseWithHttp(socket, deny('not_found'))
+      },
     })
   }
 
@@ -108,11 +113,10 @@ export function createBridge(options: BridgeOptions): Bridge {
     userId: string,
     serverName: string,
     toolName: string,
-    args: object = {},
+    args: Readonly<Record<string, unknown>> = {},
     { signal }: CallOptions = {},
   ): Promise<unknown> {
-    if (draining) throw new BridgeError('shutting_down')
-    const call = { serverName, toolName, rawArgs: Buffer.from(JSON.stringify(args)) }
+    const call = { serverName, toolName, rawArgs: argumentBytes(args) }
     const outcome = await router.run(userId, call, signal)
     return resultOrThrow(outcome)
   }
@@ -131,21 +135,22 @@ export function createBridge(options: BridgeOptions): Bridge {
     const limit = new Promise<void>((resolve) => {
       cancelLimit = system.after(limitMs, resolve)
     })
-    await Promise.race([router.idle(), limit])
+    agents.refuseNew()
+    await Promise.race([router.drain(), limit])
     cancelLimit()
-    agents.drain()
+    agents.closeAll()
   }
 
   return { attach, callTool, listTools, close }
 }
 
-type AnyListener = (this: HttpServer, ...args: unknown[]) => void
-
-/** Removes and returns the listeners that were there before us. */
-function takeListeners(server: HttpServer, event: 'request' | 'upgrade'): AnyListener[] {
-  const listeners = server.listeners(event) as AnyListener[]
-  server.removeAllListeners(event)
-  return listeners
+function argumentBytes(args: Readonly<Record<string, unknown>>): RawJson {
+  try {
+    if (isObject(args)) return Buffer.from(JSON.stringify(args))
+  } catch {
+    // What JSON cannot hold, such as a BigInt or a circle, is told like any other bad arguments.
+  }
+  throw new BridgeError('arguments_invalid')
 }
 
 function pathOf(request: IncomingMessage): string {

@@ -17,38 +17,42 @@ function open(path: string, env: Environment = {}): DataFolder {
 test.each(['production', 'Production', ' PRODUCTION '])(
   '[SECRET.1] with NODE_ENV=%j a missing JWT_SECRET stops the start',
   (NODE_ENV) => {
-    expect(() => open(folder(), { NODE_ENV })).toThrow(expect.objectContaining({ code: 'secret_missing' }))
-    open(folder(), { NODE_ENV, JWT_SECRET: LONG })
+    expect(() => open(folder(), { NODE_ENV }).claim()).toThrow(
+      expect.objectContaining({ code: 'secret_missing' }),
+    )
+    open(folder(), { NODE_ENV, JWT_SECRET: LONG }).claim()
   },
 )
 
 test('[SECRET.2] a secret under 32 bytes is refused, wherever it comes from', () => {
   const path = folder()
-  expect(() => open(path, { JWT_SECRET: 'x'.repeat(31) })).toThrow(
+  expect(() => open(path, { JWT_SECRET: 'x'.repeat(31) }).claim()).toThrow(
     expect.objectContaining({ code: 'secret_too_short' }),
   )
-  expect(() => open(path, { JWT_SECRET: '' })).toThrow(expect.objectContaining({ code: 'secret_too_short' }))
+  expect(() => open(path, { JWT_SECRET: '' }).claim()).toThrow(
+    expect.objectContaining({ code: 'secret_too_short' }),
+  )
   const file = join(path, '..', 'secret')
   writeFileSync(file, 'short\n')
-  expect(() => open(path, { JWT_SECRET_FILE: file })).toThrow(
+  expect(() => open(path, { JWT_SECRET_FILE: file }).claim()).toThrow(
     expect.objectContaining({ code: 'secret_too_short' }),
   )
-  expect(() => open(path, { JWT_SECRET_FILE: `${file}-none` })).toThrow(
+  expect(() => open(path, { JWT_SECRET_FILE: `${file}-none` }).claim()).toThrow(
     expect.objectContaining({ code: 'secret_unreadable' }),
   )
   writeFileSync(join(path, 'jwt-secret'), '')
-  expect(() => open(path)).toThrow(expect.objectContaining({ code: 'secret_too_short' }))
+  expect(() => open(path).claim()).toThrow(expect.objectContaining({ code: 'secret_too_short' }))
 })
 
 test('[SECRET.3] in development a secret is made once and kept, for the owner alone', async () => {
   const path = folder()
   const first = open(path)
-  const { accessToken } = await first.tokens.issue(await first.addUser('ann@example.com'), 60_000)
+  const { accessToken } = await first.claim().issue(await first.addUser('ann@example.com'), 60_000)
   const made = readFileSync(join(path, 'jwt-secret'), 'utf8')
   expect(made).toMatch(/^[0-9a-f]{64}$/)
   expect(statSync(join(path, 'jwt-secret')).mode & 0o777).toBe(0o600)
   expect(statSync(path).mode & 0o777).toBe(0o700)
-  expect(await open(path).tokens.authenticate(accessToken)).toMatchObject({ allowed: true })
+  expect(await open(path).claim().authenticate(accessToken)).toMatchObject({ allowed: true })
   expect(readFileSync(join(path, 'jwt-secret'), 'utf8')).toBe(made)
 })
 
@@ -76,4 +80,27 @@ test('[DATA.5] users and tokens are refused with a code and the next step', asyn
     await expect(data.addUser(email), email).rejects.toMatchObject({ code: 'email_invalid' })
   }
   await expect(data.issueToken('bob@example.com', 1)).rejects.toMatchObject({ code: 'user_unknown' })
+})
+
+test('[SECRET.4] a token is not issued with another secret than the bridge of the folder uses', async () => {
+  const path = folder()
+  const bridge = open(path, { JWT_SECRET: LONG })
+  await bridge.addUser('ann@example.com')
+  const tokens = bridge.claim()
+  await expect(open(path).issueToken('ann@example.com', 60_000)).rejects.toMatchObject({
+    code: 'secret_mismatch',
+  })
+  const { accessToken } = await open(path, { JWT_SECRET: LONG }).issueToken('ann@example.com', 60_000)
+  expect(await tokens.authenticate(accessToken)).toMatchObject({ allowed: true })
+  const changed = open(path, { JWT_SECRET: `${LONG}2` }).claim()
+  expect(await changed.authenticate(accessToken)).toMatchObject({ code: 'token_invalid' })
+  await open(path, { JWT_SECRET: `${LONG}2` }).issueToken('ann@example.com', 60_000)
+})
+
+test("[DATA.4] a folder that is somebody else's keeps its rights, and the database is its owner's alone", () => {
+  const path = folder()
+  mkdirSync(path, { mode: 0o755 })
+  open(path)
+  expect(statSync(path).mode & 0o777).toBe(0o755)
+  expect(statSync(join(path, 'bridgekeeper.db')).mode & 0o777).toBe(0o600)
 })

@@ -1,4 +1,6 @@
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { memoryUsers, type User, type UserStore } from '@bridgekeeper/server'
 import { describe, expect, test } from 'vitest'
 import { scratch } from '../../../test/support/scratch.ts'
@@ -46,12 +48,14 @@ test('[DATA.2] what one process adds to the file, another that has it open finds
   expect(await other.findById('user_1')).toEqual(ANN)
 })
 
-test('[DATA.3] a database from a newer version is refused and left as it was', () => {
+test('[DATA.3] a database from a newer version is refused and left as it was, byte for byte', () => {
   const path = databasePath()
-  const newer = openDatabase(path)
-  newer.exec('PRAGMA user_version = 999')
+  const newer = new DatabaseSync(path)
+  newer.exec('CREATE TABLE theirs (a); PRAGMA user_version = 999')
   newer.close()
+  const before = readFileSync(path)
   expect(() => openDatabase(path)).toThrow('newer version')
+  expect(readFileSync(path).equals(before)).toBe(true)
 })
 
 function databasePath(): string {

@@ -7,6 +7,7 @@ import {
   encodeToolExecute,
   encodeToolResult,
   limits,
+  nameSchema,
   objectMembers,
   type ProtocolVersion,
   type ToolExecuteFrame,
@@ -50,8 +51,8 @@ export interface ReadyConnection {
 export interface ConnectionListener {
   verified(connection: ReadyConnection): void
   ended(connection: ReadyConnection): void
-  /** This socket asks for a tool itself. */
-  execute(connection: ReadyConnection, call: ToolCall, settle: (outcome: CallOutcome) => void): void
+  /** This socket asks for a tool itself. @returns cancels the call */
+  execute(connection: ReadyConnection, call: ToolCall, settle: (outcome: CallOutcome) => void): () => void
 }
 
 /**
@@ -66,6 +67,8 @@ export class Connection implements ReadyConnection {
   readonly #listener: ConnectionListener
   readonly #maxPendingCalls: number
   readonly #pending: PendingCalls
+  /** Calls that this socket asked for itself: how to cancel each. */
+  readonly #executing = new Map<string, () => void>()
   #state: ConnectionState
   #wasVerified = false
   #catalog: ReadonlyMap<string, CatalogServer> | undefined
@@ -125,8 +128,9 @@ export class Connection implements ReadyConnection {
     }
     const id = this.#system.randomBytes(16).toString('base64url')
     const frame = encodeToolExecute({ id, ...call })
-    if (!validateMessageSize(frame.length).allowed) {
-      settle(failed(new BridgeError('arguments_too_large')))
+    const refusal = refusalOf(call, frame)
+    if (refusal !== undefined) {
+      settle(failed(refusal))
       return () => {}
     }
     this.#pending.add(id, settle)
@@ -146,21 +150,22 @@ export class Connection implements ReadyConnection {
     const sizeBytes = frame.length
     if (isBinary) return { type: 'bad-message', code: 'message_not_text', detail: '', sizeBytes }
     if (!validateMessageSize(sizeBytes).allowed) {
-      this.#failOversizedResult(frame)
+      this.#failAnswer(frame, 'result_too_large')
       return { type: 'bad-message', code: 'message_too_large', detail: '', sizeBytes }
     }
     const decoded = decodeUp(frame, this.#version)
     if (decoded.ok) return { type: 'message', message: decoded.message, sizeBytes }
+    this.#failAnswer(frame, 'result_invalid')
     return { type: 'bad-message', code: decoded.code, detail: decoded.detail, sizeBytes }
   }
 
-  /** [SIZE.2] The caller of a result that was refused hears so at once, not at its deadline. */
-  #failOversizedResult(frame: Buffer): void {
+  /** [SIZE.2] [CALL.9] The caller of an answer that was refused hears so at once, not at its deadline. */
+  #failAnswer(frame: Buffer, code: 'result_too_large' | 'result_invalid'): void {
     if (this.#state.state !== 'ready') return
     const span = objectMembers(frame)?.get('id')
     if (span === undefined) return
     const id = frame.toString('utf8', span[0] + 1, span[1] - 1)
-    this.#pending.settle(id, failed(new BridgeError('result_too_large')))
+    this.#pending.settle(id, failed(new BridgeError(code)))
   }
 
   #take(event: ConnectionEvent): void {
@@ -200,9 +205,18 @@ export class Connection implements ReadyConnection {
   }
 
   #execute({ id, serverName, toolName, rawArgs }: ToolExecuteFrame): void {
-    this.#listener.execute(this, { serverName, toolName, rawArgs }, (outcome) => {
+    const answer = (outcome: CallOutcome): void => {
       if (this.#state.state === 'ready') this.#socket.send(encodeOutcome(id, outcome))
+    }
+    if (this.#executing.has(id)) return answer(failed(new BridgeError('call_id_conflict')))
+    if (this.#executing.size >= this.#maxPendingCalls)
+      return answer(failed(new BridgeError('too_many_calls')))
+    this.#executing.set(id, () => {})
+    const cancel = this.#listener.execute(this, { serverName, toolName, rawArgs }, (outcome) => {
+      this.#executing.delete(id)
+      answer(outcome)
     })
+    if (this.#executing.has(id)) this.#executing.set(id, cancel)
   }
 
   #send(message: DownMessage): void {
@@ -214,7 +228,16 @@ export class Connection implements ReadyConnection {
     this.#cancelExpiryTimer()
     if (this.#wasVerified) this.#listener.ended(this)
     this.#pending.failAll('outcome_unknown')
+    for (const cancel of this.#executing.values()) cancel()
   }
+}
+
+/** [CALL.6] What the agent could only refuse is not sent: its caller would wait for nothing. */
+function refusalOf({ serverName, toolName }: ToolCall, frame: Buffer): BridgeError | undefined {
+  if (!nameSchema.safeParse(serverName).success) return new BridgeError('server_not_found')
+  if (!nameSchema.safeParse(toolName).success) return new BridgeError('tool_name_invalid')
+  if (!validateMessageSize(frame.length).allowed) return new BridgeError('arguments_too_large')
+  return objectMembers(frame) === undefined ? new BridgeError('arguments_invalid') : undefined
 }
 
 function encodeOutcome(id: string, outcome: CallOutcome): Buffer {

@@ -20,7 +20,7 @@ export type ConnectionState =
       readonly attemptsLeft: number
       readonly bytesLeft: number
     }
-  | { readonly state: 'ready'; readonly strikes: number; readonly strikesSinceMs: number }
+  | { readonly state: 'ready' /** When malformed messages came. */; readonly strikesAtMs: readonly number[] }
   | { readonly state: 'closed' }
 
 export type ConnectionEvent =
@@ -108,7 +108,7 @@ function challenging(current: State<'challenging'>, event: MessageEvent, context
   const { userId, sessionId } = context
   if (verifyChallengeResponse({ challenge: current.challenge, userId, sessionId, response })) {
     return [
-      { state: 'ready', strikes: 0, strikesSinceMs: context.nowMs },
+      { state: 'ready', strikesAtMs: [] },
       [{ type: 'send', message: { type: 'challenge_verified' } }, { type: 'verified' }],
     ]
   }
@@ -143,13 +143,10 @@ function strike(
   event: Extract<ConnectionEvent, { type: 'bad-message' }>,
   context: StepContext,
 ): Step {
-  const windowOver = context.nowMs - current.strikesSinceMs > limits.strikeWindowMs
-  const strikes = windowOver ? 1 : current.strikes + 1
-  if (strikes > limits.strikes) return close(closeCodes.policyViolation, event.code)
-  return [
-    { state: 'ready', strikes, strikesSinceMs: windowOver ? context.nowMs : current.strikesSinceMs },
-    [errorMessage(event.code, event.detail)],
-  ]
+  const { nowMs } = context
+  const recent = current.strikesAtMs.filter((atMs) => nowMs - atMs < limits.strikeWindowMs)
+  if (recent.length >= limits.strikes) return close(closeCodes.messagesInvalid, event.code)
+  return [{ state: 'ready', strikesAtMs: [...recent, nowMs] }, [errorMessage(event.code, event.detail)]]
 }
 
 function errorMessage(code: ErrorCode, detail = ''): Effect {

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { BridgeError, parseJson, unreachable } from '@bridgekeeper/protocol'
 import { type NodeIncomingMessageLike, toNodeHandler } from '@modelcontextprotocol/node'
@@ -73,6 +74,8 @@ export class McpEndpoint {
 
     const body = await readBody(request)
     if (body === undefined) return sendRefusal(response, deny('body_too_large'))
+    // What is forwarded as bytes must be text to the WebSocket that carries it.
+    if (!isUtf8(body)) return sendParseError(response)
     const call = readToolCall(request.headers, body)
     if (call !== undefined) return this.#callLean(response, view, userId, call)
     const parsed = parseJson(body.toString('utf8'))

@@ -1,4 +1,4 @@
-import { BridgeError, type RawJson } from '@bridgekeeper/protocol'
+import { BridgeError, isObject, type RawJson } from '@bridgekeeper/protocol'
 import {
   type CallToolResult,
   type ListToolsResult,
@@ -32,7 +32,9 @@ export function createMcpServer(view: ToolView, runCall: RunCall): Server {
     asProtocolErrors(async () => {
       const rawArgs = Buffer.from(JSON.stringify(params.arguments ?? {}))
       const outcome = await runCall(view.address(params.name), rawArgs, mcpReq.signal)
-      return resultOrThrow(outcome) as CallToolResult
+      const result = resultOrThrow(outcome)
+      if (!isObject(result)) throw new BridgeError('result_invalid')
+      return result as CallToolResult
     }),
   )
   return server

@@ -1,6 +1,10 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import { objectMembers, parseJson, type RawJson, type Span } from '@bridgekeeper/protocol'
-import { classifyInboundRequest, SUPPORTED_PROTOCOL_VERSIONS } from '@modelcontextprotocol/server'
+import { isObject, objectMembers, parseJson, type RawJson, type Span } from '@bridgekeeper/protocol'
+import {
+  classifyInboundRequest,
+  PROTOCOL_VERSION_META_KEY,
+  SUPPORTED_PROTOCOL_VERSIONS,
+} from '@modelcontextprotocol/server'
 
 /** The protocol revisions differ in what a result must carry. */
 export type Era = 'legacy' | 'modern'
@@ -14,7 +18,7 @@ export interface ToolCallRequest {
   readonly rawArgs: RawJson
 }
 
-const MODERN_MARK = 'io.modelcontextprotocol/protocolVersion'
+const JSON_TYPE = /^application\/json(?:\s*;\s*charset="?utf-8"?)?$/i
 const REQUEST_MEMBERS = new Set(['jsonrpc', 'id', 'method', 'params'])
 const PARAMS_MEMBERS = new Set(['name', 'arguments', '_meta'])
 const INTEGER = /^-?\d{1,15}$/
@@ -49,13 +53,9 @@ export function readToolCall(headers: IncomingHttpHeaders, body: Buffer): ToolCa
   return era === undefined ? undefined : { era, id, toolName, rawArgs }
 }
 
-function usualHeaders(headers: IncomingHttpHeaders): boolean {
-  const { accept, 'content-type': contentType } = headers
+function usualHeaders({ accept = '', 'content-type': contentType = '' }: IncomingHttpHeaders): boolean {
   return (
-    contentType === 'application/json' &&
-    accept !== undefined &&
-    accept.includes('application/json') &&
-    accept.includes('text/event-stream')
+    JSON_TYPE.test(contentType) && accept.includes('application/json') && accept.includes('text/event-stream')
   )
 }
 
@@ -66,9 +66,11 @@ function eraOf(
   toolName: string,
 ): Era | undefined {
   const version = headers['mcp-protocol-version']
-  if (meta?.includes(MODERN_MARK)) return isModern(headers, body, toolName) ? 'modern' : undefined
-  if (meta !== undefined && (meta[0] !== 0x7b || parseJson(meta.toString('utf8')) === undefined))
-    return undefined
+  const parsedMeta = meta === undefined ? {} : parseJson(meta.toString('utf8'))?.value
+  if (!isObject(parsedMeta)) return undefined
+  if (Object.hasOwn(parsedMeta, PROTOCOL_VERSION_META_KEY)) {
+    return isModern(headers, body, toolName) ? 'modern' : undefined
+  }
   const legacy = version === undefined || SUPPORTED_PROTOCOL_VERSIONS.includes(version as string)
   return legacy ? 'legacy' : undefined
 }

@@ -8,7 +8,7 @@ const CONTENT_FIRST = Buffer.from('{"content":')
 
 /**
  * A result as the caller's protocol revision wants it, changed only where it must be, and then by
- * splicing: the payload stays the bytes the local server wrote.
+ * splicing: all but a `_meta` that is added to stays the bytes the local server wrote.
  *
  * 2025-11-25 takes it as it is. 2026-07-28 also needs `resultType`, and asks servers to name
  * themselves in `_meta`. Either needs `content`, which some servers leave out.
@@ -20,7 +20,7 @@ export function resultFor(era: Era, result: RawJson, identity: () => ServerIdent
   if (result[0] !== OPEN_BRACE) return undefined
   if (isComplete(era, result)) return result
   const members = objectMembers(result)
-  if (members === undefined) return undefined
+  if (members === undefined) return rewritten(era, result, identity)
 
   const added: string[] = []
   if (era === 'modern' && !members.has('resultType')) added.push('"resultType":"complete"')
@@ -29,6 +29,14 @@ export function resultFor(era: Era, result: RawJson, identity: () => ServerIdent
   if (era === 'modern' && meta === undefined) added.push(`"_meta":${JSON.stringify(named({}, identity()))}`)
   const base = era === 'modern' && meta !== undefined ? withNamedMeta(result, meta, identity) : result
   return splice(base, members.size === 0, added)
+}
+
+/** For a result whose own keys are written with escapes, so that its members cannot be found as bytes. */
+function rewritten(era: Era, result: RawJson, identity: () => ServerIdentity): RawJson | undefined {
+  const value = parseJson(result.toString('utf8'))?.value
+  if (!isObject(value)) return undefined
+  const plain = Buffer.from(JSON.stringify(value))
+  return objectMembers(plain) === undefined ? undefined : resultFor(era, plain, identity)
 }
 
 /** Most results begin with their content; for the older revision that is all there is to know. */

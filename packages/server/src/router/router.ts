@@ -13,6 +13,7 @@ export class Router implements ConnectionListener {
   /** Newest first: where two agents have a server of one name, the newer answers. */
   readonly #byUser = new Map<string, readonly ReadyConnection[]>()
   #inFlight = 0
+  #draining = false
   #whenIdle: (() => void)[] = []
 
   /** [ROUTE.3] The earlier connection of the same login goes only now that the new one is verified. */
@@ -33,8 +34,8 @@ export class Router implements ConnectionListener {
     else this.#byUser.set(userId, rest)
   }
 
-  execute(connection: ReadyConnection, call: ToolCall, settle: (outcome: CallOutcome) => void): void {
-    this.call(connection.principal.userId, call, settle)
+  execute(connection: ReadyConnection, call: ToolCall, settle: (outcome: CallOutcome) => void): () => void {
+    return this.call(connection.principal.userId, call, settle)
   }
 
   /**
@@ -42,7 +43,7 @@ export class Router implements ConnectionListener {
    * @returns cancels the call
    */
   call(userId: string, call: ToolCall, settle: (outcome: CallOutcome) => void): () => void {
-    const found = this.#find(userId, call.serverName)
+    const found = this.#draining ? new BridgeError('shutting_down') : this.#find(userId, call.serverName)
     if (found instanceof BridgeError) {
       settle(failed(found))
       return () => {}
@@ -69,8 +70,9 @@ export class Router implements ConnectionListener {
     })
   }
 
-  /** Resolves when no call waits for an answer. */
-  idle(): Promise<void> {
+  /** Takes no call any more; resolves when none waits for an answer. */
+  drain(): Promise<void> {
+    this.#draining = true
     if (this.#inFlight === 0) return Promise.resolve()
     return new Promise((resolve) => this.#whenIdle.push(resolve))
   }

@@ -80,9 +80,13 @@ export class AgentEndpoint {
     response.end(errorBody(deny('upgrade_required')))
   }
 
-  /** Admits nobody any more, and closes every connection, verified or not. */
-  drain(): void {
+  /** Admits nobody any more; who is there stays. */
+  refuseNew(): void {
     this.#draining = true
+  }
+
+  /** Closes every connection, verified or not. */
+  closeAll(): void {
     for (const connection of [...this.#connections]) connection.drain()
   }
 
@@ -101,7 +105,11 @@ export class AgentEndpoint {
 
   #open(admission: Admission, webSocket: WebSocket, socket: Duplex): void {
     const agentSocket = {
-      send: (frame: Buffer) => webSocket.send(frame, { binary: false }),
+      send(frame: Buffer) {
+        // [SIZE.6] A peer that does not read must not fill our memory.
+        if (webSocket.bufferedAmount > limits.sendBufferBytes) return webSocket.terminate()
+        webSocket.send(frame, { binary: false })
+      },
       close: (code: number, reason: string) => webSocket.close(code, reason),
     }
     webSocket.on('error', () => {})

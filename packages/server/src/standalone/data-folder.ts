@@ -1,6 +1,8 @@
-import { chmodSync, mkdirSync } from 'node:fs'
+import { createHmac } from 'node:crypto'
+import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Database, openDatabase } from '../adapters/sqlite/database.ts'
+import { type Settings, sqliteSettings } from '../adapters/sqlite/settings.ts'
 import { sqliteUsers } from '../adapters/sqlite/users.ts'
 import { createTokens, type IssuedToken, type Tokens } from '../identity/tokens.ts'
 import type { System, User, UserStore } from '../ports.ts'
@@ -8,25 +10,29 @@ import { type Environment, loadSecret } from './secret.ts'
 import { SetupError } from './setup-error.ts'
 
 const DATABASE_FILE = 'bridgekeeper.db'
+const SECRET_MARK = 'secret-mark'
 const EMAIL = /^[^\s@]+@[^\s@]+$/
 const MAX_EMAIL_CHARS = 254
 
-/** What one installation keeps: its accounts and the secret behind its tokens. Open until closed. */
+/** What one installation keeps: its accounts, and which secret is behind its tokens. Open until closed. */
 export class DataFolder {
   readonly users: UserStore
-  readonly tokens: Tokens
-  readonly #database: Database
+  readonly #path: string
+  readonly #env: Environment
   readonly #system: System
+  readonly #database: Database
+  readonly #settings: Settings
 
   /**
    * Opens the folder, making it when it is missing. Several processes may have one folder open.
-   * @throws SetupError `data_folder_unusable`, or what is wrong with the secret
+   * @throws SetupError `data_folder_unusable`
    */
   constructor(path: string, env: Environment, system: System) {
+    this.#path = path
+    this.#env = env
     this.#system = system
     try {
       mkdirSync(path, { recursive: true, mode: 0o700 })
-      chmodSync(path, 0o700)
       this.#database = openDatabase(join(path, DATABASE_FILE))
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error)
@@ -37,13 +43,19 @@ export class DataFolder {
         { cause: error },
       )
     }
-    try {
-      this.users = sqliteUsers(this.#database)
-      this.tokens = createTokens(loadSecret(env, path), this.users, system)
-    } catch (error) {
-      this.#database.close()
-      throw error
-    }
+    this.users = sqliteUsers(this.#database)
+    this.#settings = sqliteSettings(this.#database)
+  }
+
+  /**
+   * For the bridge itself: its tokens, and from now on the secret that they are signed with is that of
+   * this folder.
+   * @throws SetupError what is wrong with the secret
+   */
+  claim(): Tokens {
+    const secret = loadSecret(this.#env, this.#path)
+    this.#settings.set(SECRET_MARK, secretMark(secret))
+    return createTokens(secret, this.users, this.#system)
   }
 
   /** @throws SetupError `email_invalid`, `user_exists` */
@@ -67,7 +79,10 @@ export class DataFolder {
     return user
   }
 
-  /** A token for a new login. @throws SetupError `user_unknown` */
+  /**
+   * A token for a new login.
+   * @throws SetupError `user_unknown`, `secret_mismatch`, or what is wrong with the secret
+   */
   async issueToken(email: string, lifetimeMs: number): Promise<IssuedToken> {
     const user = await this.users.findByEmail(email)
     if (user === undefined) {
@@ -77,10 +92,24 @@ export class DataFolder {
         `Add it: bridgekeeper user add ${email}`,
       )
     }
-    return this.tokens.issue(user, lifetimeMs)
+    const secret = loadSecret(this.#env, this.#path)
+    const claimed = this.#settings.get(SECRET_MARK)
+    if (claimed !== undefined && claimed !== secretMark(secret)) {
+      throw new SetupError(
+        'secret_mismatch',
+        'The bridge of this data folder signs with another secret, and would refuse the token.',
+        'Set the same JWT_SECRET (or JWT_SECRET_FILE) here as for bridgekeeper serve.',
+      )
+    }
+    return createTokens(secret, this.users, this.#system).issue(user, lifetimeMs)
   }
 
   close(): void {
     this.#database.close()
   }
+}
+
+/** Tells one secret from another and says nothing else about it. */
+function secretMark(secret: Buffer): string {
+  return createHmac('sha256', secret).update('bridgekeeper secret mark').digest('hex')
 }

@@ -37,33 +37,40 @@ function readSecretFile(path: string | undefined): string | undefined {
   try {
     return readFileSync(path, 'utf8').trim()
   } catch (error) {
-    throw new SetupError(
-      'secret_unreadable',
-      `JWT_SECRET_FILE ${path} cannot be read.`,
-      'Check the path and its rights.',
-      {
-        cause: error,
-      },
-    )
+    throw unreadable(path, error)
   }
 }
 
 /** Of two processes that start at once, one makes the file and both use it: a link never overwrites. */
 function keptSecret(path: string): Buffer {
-  const draft = `${path}.${process.pid}`
   try {
     return readFileSync(path)
-  } catch {
-    writeFileSync(draft, randomBytes(MIN_SECRET_BYTES).toString('hex'), { mode: 0o600 })
+  } catch (error) {
+    if (!hasCode(error, 'ENOENT')) throw unreadable(path, error)
   }
+  const draft = `${path}.${process.pid}`
   try {
+    writeFileSync(draft, randomBytes(MIN_SECRET_BYTES).toString('hex'), { mode: 0o600 })
     linkSync(draft, path)
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
+    if (!hasCode(error, 'EEXIST')) throw unreadable(path, error)
   } finally {
     rmSync(draft, { force: true })
   }
   return readFileSync(path)
+}
+
+function hasCode(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code
+}
+
+function unreadable(path: string, cause: unknown): SetupError {
+  return new SetupError(
+    'secret_unreadable',
+    `The secret in ${path} cannot be read.`,
+    'Check the path and its rights.',
+    { cause },
+  )
 }
 
 function longEnough(secret: Buffer): Buffer {

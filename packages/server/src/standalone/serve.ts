@@ -1,6 +1,6 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { createBridge } from '../bridge.ts'
+import { type Bridge, createBridge } from '../bridge.ts'
 import type { System } from '../ports.ts'
 import { DataFolder } from './data-folder.ts'
 import type { Environment } from './secret.ts'
@@ -20,6 +20,7 @@ export interface Node {
   /** Where it listens, e.g. `http://127.0.0.1:8787`. */
   readonly url: string
   readonly data: DataFolder
+  readonly bridge: Bridge
   /** Stops accepting, lets calls end within the limit, closes everything. */
   close(): Promise<void>
 }
@@ -27,6 +28,7 @@ export interface Node {
 /** A peer that dawdles over its request headers is cut after this. */
 const HEADERS_MS = 10_000
 const REQUEST_MS = 60_000
+const MAX_CALL_TIMEOUT_MS = 86_400_000
 /** Requests still open this long after the bridge closed are cut. */
 const HTTP_CLOSE_MS = 2_000
 
@@ -36,11 +38,11 @@ const HTTP_CLOSE_MS = 2_000
  */
 export async function serve(options: ServeOptions): Promise<Node> {
   const { system } = options
+  const timeoutMs = callTimeoutMs(options.env.BRIDGEKEEPER_CALL_TIMEOUT_MS)
   const data = new DataFolder(options.dataFolder, options.env, system)
-  const callTimeoutMs = positiveNumber(options.env.BRIDGEKEEPER_CALL_TIMEOUT_MS)
   const bridge = createBridge({
-    authenticator: data.tokens,
-    ...(callTimeoutMs !== undefined && { callTimeoutMs }),
+    authenticator: data.claim(),
+    ...(timeoutMs !== undefined && { callTimeoutMs: timeoutMs }),
     system,
   })
   const server = createServer({ headersTimeout: HEADERS_MS, requestTimeout: REQUEST_MS })
@@ -62,7 +64,7 @@ export async function serve(options: ServeOptions): Promise<Node> {
     data.close()
   }
 
-  return { url: urlOf(server, options.host), data, close }
+  return { url: urlOf(server, options.host), data, bridge, close }
 }
 
 function listen(server: Server, { host, port }: ServeOptions): Promise<void> {
@@ -96,7 +98,14 @@ function urlOf(server: Server, host: string): string {
   return `http://${host.includes(':') ? `[${host}]` : host}:${port}`
 }
 
-function positiveNumber(text: string | undefined): number | undefined {
+/** @throws SetupError */
+function callTimeoutMs(text: string | undefined): number | undefined {
+  if (text === undefined || text === '') return undefined
   const value = Number(text)
-  return Number.isFinite(value) && value > 0 ? value : undefined
+  if (Number.isInteger(value) && value > 0 && value <= MAX_CALL_TIMEOUT_MS) return value
+  throw new SetupError(
+    'setting_invalid',
+    `BRIDGEKEEPER_CALL_TIMEOUT_MS is ${JSON.stringify(text)}.`,
+    `Give whole milliseconds, at most ${MAX_CALL_TIMEOUT_MS}.`,
+  )
 }

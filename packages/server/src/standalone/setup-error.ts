@@ -15,6 +15,8 @@ export type SetupErrorCode =
   | 'secret_missing'
   | 'secret_too_short'
   | 'secret_unreadable'
+  | 'secret_mismatch'
+  | 'setting_invalid'
   | 'data_folder_unusable'
   | 'port_taken'
   | 'address_unusable'

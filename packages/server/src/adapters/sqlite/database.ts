@@ -1,3 +1,4 @@
+import { closeSync, openSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 
 export type Database = DatabaseSync
@@ -10,6 +11,7 @@ const MIGRATIONS: readonly string[] = [
      token_version INTEGER NOT NULL,
      created_at_ms INTEGER NOT NULL
    ) STRICT`,
+  'CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT',
 ]
 
 /**
@@ -19,9 +21,13 @@ const MIGRATIONS: readonly string[] = [
  * @throws when the file is no database, is newer than this program, or stays locked for 5 seconds
  */
 export function openDatabase(path: string): Database {
+  // Made for the owner alone, whatever the folder allows.
+  closeSync(openSync(path, 'a', 0o600))
   const database = new DatabaseSync(path)
   try {
-    database.exec('PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON')
+    database.exec('PRAGMA busy_timeout = 5000; PRAGMA foreign_keys = ON')
+    refuseNewer(database)
+    database.exec('PRAGMA journal_mode = WAL')
     migrate(database)
     return database
   } catch (error) {
@@ -33,9 +39,7 @@ export function openDatabase(path: string): Database {
 function migrate(database: Database): void {
   database.exec('BEGIN IMMEDIATE')
   try {
-    const version = Number(database.prepare('PRAGMA user_version').get()?.user_version)
-    if (version > MIGRATIONS.length)
-      throw new Error('The database was made by a newer version of this program.')
+    const version = refuseNewer(database)
     for (const migration of MIGRATIONS.slice(version)) database.exec(migration)
     database.exec(`PRAGMA user_version = ${MIGRATIONS.length}`)
     database.exec('COMMIT')
@@ -43,4 +47,11 @@ function migrate(database: Database): void {
     database.exec('ROLLBACK')
     throw error
   }
+}
+
+/** @returns the version of its schema */
+function refuseNewer(database: DatabaseSync): number {
+  const version = Number(database.prepare('PRAGMA user_version').get()?.user_version)
+  if (version <= MIGRATIONS.length) return version
+  throw new Error('The database was made by a newer version of this program.')
 }
