@@ -5,9 +5,8 @@ import {
   decodeUp,
   encode,
   encodeToolExecute,
-  encodeToolResult,
+  isName,
   limits,
-  nameSchema,
   objectMembers,
   type ProtocolVersion,
   type ToolExecuteFrame,
@@ -17,6 +16,7 @@ import { type CallOutcome, failed, outcomeOf, type ToolCall } from '../calls/out
 import { generateChallenge } from '../gates/challenge.ts'
 import { validateMessageSize } from '../gates/message-size.ts'
 import type { Principal, System } from '../ports.ts'
+import { OwnCalls } from './own-calls.ts'
 import { PendingCalls } from './pending-calls.ts'
 import { type ConnectionEvent, type ConnectionState, type Effect, opened, type Step, step } from './state.ts'
 
@@ -67,8 +67,7 @@ export class Connection implements ReadyConnection {
   readonly #listener: ConnectionListener
   readonly #maxPendingCalls: number
   readonly #pending: PendingCalls
-  /** Calls that this socket asked for itself: how to cancel each. */
-  readonly #executing = new Map<string, () => void>()
+  readonly #ownCalls: OwnCalls
   #state: ConnectionState
   #wasVerified = false
   #catalog: ReadonlyMap<string, CatalogServer> | undefined
@@ -88,6 +87,9 @@ export class Connection implements ReadyConnection {
     this.#listener = listener
     this.#system = system
     this.#maxPendingCalls = options.maxPendingCalls
+    this.#ownCalls = new OwnCalls(options.maxPendingCalls, (frame) => {
+      if (this.#state.state === 'ready') this.#socket.send(frame)
+    })
     this.#pending = new PendingCalls(system, options.callTimeoutMs, (id) => this.#cancelOnAgent(id))
     this.#cancelChallengeTimer = system.after(limits.challengeMs, () =>
       this.#take({ type: 'challenge-timeout' }),
@@ -205,18 +207,9 @@ export class Connection implements ReadyConnection {
   }
 
   #execute({ id, serverName, toolName, rawArgs }: ToolExecuteFrame): void {
-    const answer = (outcome: CallOutcome): void => {
-      if (this.#state.state === 'ready') this.#socket.send(encodeOutcome(id, outcome))
-    }
-    if (this.#executing.has(id)) return answer(failed(new BridgeError('call_id_conflict')))
-    if (this.#executing.size >= this.#maxPendingCalls)
-      return answer(failed(new BridgeError('too_many_calls')))
-    this.#executing.set(id, () => {})
-    const cancel = this.#listener.execute(this, { serverName, toolName, rawArgs }, (outcome) => {
-      this.#executing.delete(id)
-      answer(outcome)
-    })
-    if (this.#executing.has(id)) this.#executing.set(id, cancel)
+    this.#ownCalls.run(id, (settle) =>
+      this.#listener.execute(this, { serverName, toolName, rawArgs }, settle),
+    )
   }
 
   #send(message: DownMessage): void {
@@ -228,35 +221,16 @@ export class Connection implements ReadyConnection {
     this.#cancelExpiryTimer()
     if (this.#wasVerified) this.#listener.ended(this)
     this.#pending.failAll('outcome_unknown')
-    for (const cancel of this.#executing.values()) cancel()
+    this.#ownCalls.cancelAll()
   }
 }
 
 /** [CALL.6] What the agent could only refuse is not sent: its caller would wait for nothing. */
 function refusalOf({ serverName, toolName }: ToolCall, frame: Buffer): BridgeError | undefined {
-  if (!nameSchema.safeParse(serverName).success) return new BridgeError('server_not_found')
-  if (!nameSchema.safeParse(toolName).success) return new BridgeError('tool_name_invalid')
+  if (!isName(serverName)) return new BridgeError('server_not_found')
+  if (!isName(toolName)) return new BridgeError('tool_name_invalid')
   if (!validateMessageSize(frame.length).allowed) return new BridgeError('arguments_too_large')
   return objectMembers(frame) === undefined ? new BridgeError('arguments_invalid') : undefined
-}
-
-function encodeOutcome(id: string, outcome: CallOutcome): Buffer {
-  switch (outcome.kind) {
-    case 'result':
-      return encodeToolResult(id, outcome.result)
-    case 'rpc-error':
-      return encode({ type: 'tool_result', id, success: false, error: outcome.rpcError.toString('utf8') })
-    case 'failed':
-      return encode({
-        type: 'tool_result',
-        id,
-        success: false,
-        error: outcome.error.message,
-        code: outcome.error.code,
-      })
-    default:
-      return unreachable(outcome)
-  }
 }
 
 /** Node's timers hold 31 bits of milliseconds; a token may live longer. */

@@ -1,0 +1,54 @@
+import { BridgeError, encode, encodeToolFailure, encodeToolResult, unreachable } from '@bridgekeeper/protocol'
+import { type CallOutcome, failed } from '../calls/outcome.ts'
+
+/** The calls that a socket asked for itself, by the ids that it chose. */
+export class OwnCalls {
+  readonly #maxRunning: number
+  readonly #send: (frame: Buffer) => void
+  /** How to cancel each. */
+  readonly #running = new Map<string, () => void>()
+
+  constructor(maxRunning: number, send: (frame: Buffer) => void) {
+    this.#maxRunning = maxRunning
+    this.#send = send
+  }
+
+  /**
+   * Runs a call and sends its outcome, once.
+   * @param start starts the call, settles it once, and returns what cancels it
+   */
+  run(id: string, start: (settle: (outcome: CallOutcome) => void) => () => void): void {
+    if (this.#running.has(id)) return this.#answer(id, failed(new BridgeError('call_id_conflict')))
+    if (this.#running.size >= this.#maxRunning)
+      return this.#answer(id, failed(new BridgeError('too_many_calls')))
+    this.#running.set(id, () => {})
+    const cancel = start((outcome) => {
+      this.#running.delete(id)
+      this.#answer(id, outcome)
+    })
+    if (this.#running.has(id)) this.#running.set(id, cancel)
+  }
+
+  cancelAll(): void {
+    for (const cancel of [...this.#running.values()]) cancel()
+  }
+
+  #answer(id: string, outcome: CallOutcome): void {
+    this.#send(encodeOutcome(id, outcome))
+  }
+}
+
+function encodeOutcome(id: string, outcome: CallOutcome): Buffer {
+  switch (outcome.kind) {
+    case 'result':
+      return encodeToolResult(id, outcome.result)
+    case 'rpc-error':
+      return encodeToolFailure(id, { error: outcome.rpcError.toString('utf8') })
+    case 'failed': {
+      const { code, message } = outcome.error
+      return encode({ type: 'tool_result', id, success: false, error: message, code })
+    }
+    default:
+      return unreachable(outcome)
+  }
+}
