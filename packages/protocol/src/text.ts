@@ -11,11 +11,14 @@ export function cleanText(text: string): string {
   return text.slice(0, limits.textChars).replace(CONTROL, ' ')
 }
 
-/** A name of a server or a tool: no control characters, bounded. */
-export const nameSchema = z
-  .string()
-  .min(1)
-  .max(limits.nameChars)
-  .refine((name) => name.search(CONTROL) === -1, 'has control characters')
+const PLAIN_NAME = /^[\x20-\x7e]+$/
+
+/** Whether this can be the name of a server or a tool: bounded, and without control characters. */
+export function isName(text: string): boolean {
+  if (text === '' || text.length > limits.nameChars) return false
+  return PLAIN_NAME.test(text) || text.search(CONTROL) === -1
+}
+
+export const nameSchema = z.string().min(1).max(limits.nameChars).refine(isName, 'has control characters')
 
 export const callIdSchema = z.string().min(1).max(limits.callIdChars)
