@@ -190,6 +190,30 @@ test('[CALL.6] arguments that do not fit one message are refused before anything
   expect(peer.waiting).toEqual([])
 })
 
+test('[CALL.6] what an agent could only refuse is refused at once: hostile names, nesting over 64', async () => {
+  const at = await startBridge()
+  const peer = await verifiedPeer(at, await at.token('ann'))
+  const call = (server: string, tool: string, args = {}) =>
+    at.bridge.callTool('user_ann', server, tool, args).catch((error: { code: string }) => error.code)
+  expect(await call('s', 't'.repeat(129))).toBe('tool_name_invalid')
+  expect(await call('s', 'a\u202eb')).toBe('tool_name_invalid')
+  expect(await call('', 't')).toBe('server_not_found')
+  const deep = JSON.parse(`${'['.repeat(65)}${']'.repeat(65)}`)
+  expect(await call('s', 't', { deep })).toBe('arguments_invalid')
+  expect(peer.waiting).toEqual([])
+})
+
+test('[CALL.9] an answer that cannot be read ends its call at once', async () => {
+  const at = await startBridge()
+  const peer = await verifiedPeer(at, await at.token('ann'))
+  for (const broken of ['"success":false', '"success":"yes","result":{}', '"success":false,"error":5']) {
+    const call = at.bridge.callTool('user_ann', 's', 't').catch((error: unknown) => error)
+    const { id } = await peer.next('tool_execute')
+    peer.send(`{"type":"tool_result","id":"${id}",${broken}}`)
+    expect(await call).toMatchObject({ code: 'result_invalid' })
+  }
+})
+
 test("[CALL.7] a v2 agent tells why a call failed: a code of ours, or the server's own error untouched", async () => {
   const at = await startBridge()
   const peer = await agentWith(at, 'ann', 's', 't')
