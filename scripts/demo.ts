@@ -17,6 +17,7 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const folder = resolve(process.env.BRIDGEKEEPER_DATA ?? join(root, '.bridgekeeper'))
 const USER = 'demo@example.com'
 const TOKEN_LIFETIME = '7d'
+const SHOWN_CHECK_MS = 20
 
 try {
   await demo()
@@ -46,7 +47,8 @@ async function runAgent(node: Node, end: AbortSignal): Promise<void> {
   const forAgent = await node.data.issueToken(USER, lifetimeMs(TOKEN_LIFETIME))
   const forCaller = await node.data.issueToken(USER, lifetimeMs(TOKEN_LIFETIME))
   const servers = await readConfig(sampleConfig(), process.env)
-  const waiting = new Set(servers.map(({ name }) => name))
+  const starting = new Set(servers.map(({ name }) => name))
+  const ready = new Set<string>()
   const agent = createAgent({
     url: node.url,
     token: () => forAgent.accessToken,
@@ -54,10 +56,22 @@ async function runAgent(node: Node, end: AbortSignal): Promise<void> {
     onEvent(event) {
       printEvent(event, false)
       if (event.type !== 'server-ready' && event.type !== 'server-failed') return
-      if (waiting.delete(event.name) && waiting.size === 0) welcome(node, forCaller.accessToken)
+      if (event.type === 'server-ready' && event.tools > 0) ready.add(event.name)
+      if (!starting.delete(event.name) || starting.size > 0) return
+      whenShown(node, forCaller.userId, ready, () => welcome(node, forCaller.accessToken))
     },
   })
   await agent.run(end)
+}
+
+/** What the agent has started is told to the bridge a moment later. */
+function whenShown(node: Node, userId: string, servers: ReadonlySet<string>, run: () => void): void {
+  const timer = setInterval(() => {
+    const shown = new Set(node.bridge.listTools(userId).map(({ server }) => server))
+    if (![...servers].every((name) => shown.has(name))) return
+    clearInterval(timer)
+    run()
+  }, SHOWN_CHECK_MS).unref()
 }
 
 /** Written once; after that it is the user's to edit. */

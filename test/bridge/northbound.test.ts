@@ -6,7 +6,7 @@ import { expect, onTestFinished, test, vi } from 'vitest'
 import { agentWith, answerNext, answerNextWith } from '../support/agents.ts'
 import { startBridge } from '../support/bridge.ts'
 import { bearer, MODERN, modernToolCall, post, type RpcAnswer, SDK_PATH, toolCall } from '../support/mcp.ts'
-import { dial, refusedUpgrade } from '../support/peer.ts'
+import { dial, refusedUpgrade, verifiedPeer } from '../support/peer.ts'
 
 async function setUp() {
   const at = await startBridge()
@@ -149,6 +149,22 @@ test('[MCP.5] without an agent, calls and lists say agent_offline', async () => 
       expect((await post(at, path, body, auth)).json.error.data.code, path).toBe('agent_offline')
     }
   }
+})
+
+test('[ROUTE.7] while an agent has not yet said what it has, lists say so instead of being empty', async () => {
+  const at = await startBridge()
+  const issued = await at.token('ann')
+  const peer = await verifiedPeer(at, issued, { v2: true })
+  const list = { jsonrpc: '2.0', id: 1, method: 'tools/list' }
+  const lists = () =>
+    Promise.all(['/mcp', '/mcp/notes'].map((path) => post(at, path, list, bearer(issued.accessToken))))
+  for (const { json } of await lists()) expect(json.error.data.code).toBe('server_unavailable')
+  peer.send({ type: 'catalog', servers: [] })
+  await vi.waitFor(async () => {
+    const [all, one] = await lists()
+    expect(all?.json.result).toEqual({ tools: [] })
+    expect(one?.json.error.data.code).toBe('server_not_found')
+  })
 })
 
 test.each<[string, string, number, number]>([

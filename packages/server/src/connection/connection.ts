@@ -40,6 +40,7 @@ export interface ConnectionOptions {
 /** A connection whose challenge is answered: all that the router ever sees of one. */
 export interface ReadyConnection {
   readonly principal: Principal
+  readonly version: ProtocolVersion
   /** The agent's servers; `undefined` until it says, and for v1 agents, who never do. */
   readonly catalog: ReadonlyMap<string, CatalogServer> | undefined
   /** Sends the call; `settle` is called exactly once. @returns cancels the call */
@@ -61,7 +62,7 @@ export interface ConnectionListener {
  */
 export class Connection implements ReadyConnection {
   readonly principal: Principal
-  readonly #version: ProtocolVersion
+  readonly version: ProtocolVersion
   readonly #socket: AgentSocket
   readonly #system: System
   readonly #listener: ConnectionListener
@@ -82,7 +83,7 @@ export class Connection implements ReadyConnection {
     options: ConnectionOptions,
   ) {
     this.principal = admission.principal
-    this.#version = admission.version
+    this.version = admission.version
     this.#socket = socket
     this.#listener = listener
     this.#system = system
@@ -145,7 +146,7 @@ export class Connection implements ReadyConnection {
   }
 
   #cancelOnAgent(id: string): void {
-    if (this.#version === 'v2' && this.#state.state === 'ready') this.#send({ type: 'tool_cancel', id })
+    if (this.version === 'v2' && this.#state.state === 'ready') this.#send({ type: 'tool_cancel', id })
   }
 
   #read(frame: Buffer, isBinary: boolean): ConnectionEvent {
@@ -155,7 +156,7 @@ export class Connection implements ReadyConnection {
       this.#failAnswer(frame, 'result_too_large')
       return { type: 'bad-message', code: 'message_too_large', detail: '', sizeBytes }
     }
-    const decoded = decodeUp(frame, this.#version)
+    const decoded = decodeUp(frame, this.version)
     if (decoded.ok) return { type: 'message', message: decoded.message, sizeBytes }
     this.#failAnswer(frame, 'result_invalid')
     return { type: 'bad-message', code: decoded.code, detail: decoded.detail, sizeBytes }
@@ -197,7 +198,7 @@ export class Connection implements ReadyConnection {
         this.#catalog = new Map(effect.servers.map((server) => [server.name, server]))
         return
       case 'result':
-        this.#pending.settle(effect.result.id, outcomeOf(effect.result, this.#version))
+        this.#pending.settle(effect.result.id, outcomeOf(effect.result, this.version))
         return
       case 'execute':
         return this.#execute(effect.call)

@@ -88,12 +88,16 @@ export class Router implements ConnectionListener {
     return merged
   }
 
-  /** Why a call to this server would not be routed; `undefined` when it would. */
+  /** Why the tools of this server, or of all, cannot be listed now; `undefined` when they can. */
   obstacle(userId: string, serverName?: string): BridgeError | undefined {
-    if (serverName === undefined)
-      return this.#byUser.has(userId) ? undefined : new BridgeError('agent_offline')
-    const found = this.#find(userId, serverName)
-    return found instanceof BridgeError ? found : undefined
+    if (serverName !== undefined) {
+      const found = this.#find(userId, serverName)
+      if (found instanceof BridgeError) return found
+      return isSilent(found) ? new BridgeError('server_unavailable', JUST_CONNECTED) : undefined
+    }
+    const connections = this.#connections(userId)
+    if (connections.length === 0) return new BridgeError('agent_offline')
+    return connections.every(isSilent) ? new BridgeError('server_unavailable', JUST_CONNECTED) : undefined
   }
 
   #connections(userId: string): readonly ReadyConnection[] {
@@ -124,4 +128,11 @@ export class Router implements ConnectionListener {
     const names = [...this.catalog(userId).keys()].map((name) => JSON.stringify(name))
     return `Asked for ${JSON.stringify(serverName)}; there is ${names.join(', ') || 'none'}.`
   }
+}
+
+const JUST_CONNECTED = 'The agent has just connected and has not yet said what it has.'
+
+/** [ROUTE.7] An agent that will tell its servers, and has not yet: an empty list would be a lie. */
+function isSilent({ version, catalog }: ReadyConnection): boolean {
+  return version === 'v2' && catalog === undefined
 }

@@ -1,0 +1,102 @@
+import { beforeAll, expect, test } from 'vitest'
+import { connect, fixture, published } from '../support/agent-program.ts'
+import { login, type RunningBridge, serve } from '../support/installation.ts'
+import { bearer, post, toolCall } from '../support/mcp.ts'
+
+const CALL_TIMEOUT_MS = 1_500
+
+let bridge: RunningBridge
+let token: string
+
+beforeAll(async () => {
+  bridge = await serve({ env: { BRIDGEKEEPER_CALL_TIMEOUT_MS: String(CALL_TIMEOUT_MS) } })
+  token = (await login(bridge.data, 'ann@example.com')).accessToken
+  const servers = { everything: published('everything'), unruly: fixture('unruly') }
+  await connect(bridge, { token, servers })
+})
+
+const send = (path: string, body: string | object) => post(bridge, path, body, bearer(token))
+
+async function expectTheRestToWork(): Promise<void> {
+  const { json } = await send('/mcp/everything', toolCall('echo', { message: 'still here' }))
+  expect(json.result).toEqual({ content: [{ type: 'text', text: 'Echo: still here' }] })
+}
+
+test.each([
+  [
+    'a server that is not there',
+    '/mcp/nowhere',
+    'echo',
+    -32056,
+    'server_not_found',
+    '"everything", "unruly"',
+  ],
+  [
+    'a server that is not there',
+    '/mcp',
+    'nowhere__echo',
+    -32056,
+    'server_not_found',
+    '"everything", "unruly"',
+  ],
+  ['a name that names no server', '/mcp', 'echo', -32602, 'tool_name_invalid', 'names no local server'],
+])('[MCP.5] a call to %s, at %s, fails with its code', async (_, path, tool, rpcCode, code, text) => {
+  const { status, json } = await send(path, toolCall(tool))
+  expect(status).toBe(200)
+  expect(json).toMatchObject({ id: 1, error: { code: rpcCode, message: expect.stringContaining(text) } })
+  expect(json.error.data).toEqual({ code, next: expect.any(String) })
+  await expectTheRestToWork()
+})
+
+test.each([
+  ['a tool that is not there', '/mcp/everything', 'no-such-tool', {}, /Tool no-such-tool not found/],
+  ['a tool that is not there', '/mcp', 'everything__no-such-tool', {}, /Tool no-such-tool not found/],
+  [
+    'arguments that the tool refuses',
+    '/mcp/everything',
+    'get-sum',
+    { a: 'one' },
+    /expected number, received string/,
+  ],
+])('[LOCAL.4] %s, at %s, is answered by the server itself', async (_, path, tool, args, text) => {
+  const { status, json } = await send(path, toolCall(tool, args))
+  expect(status).toBe(200)
+  expect(json.result).toEqual({
+    isError: true,
+    content: [{ type: 'text', text: expect.stringMatching(text) }],
+  })
+  await expectTheRestToWork()
+})
+
+test.each([
+  ['is no JSON', '{"jsonrpc":', -32700],
+  [
+    'has arguments that are no object',
+    { ...toolCall('echo'), params: { name: 'echo', arguments: [1] } },
+    -32602,
+  ],
+  ['names no tool', { ...toolCall('echo'), params: { arguments: {} } }, -32602],
+  ['asks for a method that is not there', { jsonrpc: '2.0', id: 1, method: 'tools/burn' }, -32601],
+])('[MCP.6] a request that %s is answered by its JSON-RPC code', async (_, body, rpcCode) => {
+  const { json } = await send('/mcp/everything', body)
+  expect(json.error).toMatchObject({ code: rpcCode, message: expect.any(String) })
+  await expectTheRestToWork()
+})
+
+test('[CALL.2] a call without an answer ends with call_timeout at its deadline, and the others go on', async () => {
+  const startedMs = performance.now()
+  const silent = send('/mcp/unruly', toolCall('nothing'))
+  const { json: other } = await send('/mcp/unruly', toolCall('pid'))
+  expect(other.result.content[0].text).toMatch(/^\d+$/)
+  const { status, json } = await silent
+  const tookMs = performance.now() - startedMs
+  expect(status).toBe(200)
+  expect(json.error).toMatchObject({
+    code: -32062,
+    message: expect.stringMatching(/Call [\w-]{22}\.$/),
+    data: { code: 'call_timeout', next: expect.any(String) },
+  })
+  expect(tookMs).toBeGreaterThanOrEqual(CALL_TIMEOUT_MS - 10)
+  expect(tookMs).toBeLessThan(CALL_TIMEOUT_MS + 2_000)
+  await expectTheRestToWork()
+})

@@ -1,0 +1,88 @@
+import { readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { bridgekeeper, jsonOf, type RunningBridge, serve } from '../support/installation.ts'
+import { bearer, post } from '../support/mcp.ts'
+import { scratch } from '../support/scratch.ts'
+
+let bridge: RunningBridge
+
+beforeAll(async () => {
+  bridge = await serve()
+})
+
+const DISCOVER = { jsonrpc: '2.0', id: 1, method: 'ping' }
+
+describe.each(['a folder of its own', 'the folder of a running bridge'])('in %s', (where) => {
+  const folder = () => (where.startsWith('a folder') ? join(scratch(), 'new/data') : bridge.data)
+
+  test('[CLI.1] user add and token issue give what an agent and a caller need, as JSON', async () => {
+    const data = folder()
+    const email = 'ann@example.com'
+    const user = await jsonOf(bridgekeeper(['user', 'add', email, '--data', data, '--json']))
+    expect(user).toEqual({ userId: expect.stringMatching(/^user_[0-9a-f]{24}$/) })
+    const issued = await jsonOf(bridgekeeper(['token', 'issue', email, '--data', data, '--json']))
+    expect(issued).toEqual({
+      ...(user as object),
+      accessToken: expect.stringMatching(/^[\w-]+\.[\w-]+\.[\w-]+$/),
+      sessionId: expect.stringMatching(/^[0-9a-f]{32}$/),
+      expiresAt: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/),
+    })
+    const { accessToken, expiresAt } = issued as { accessToken: string; expiresAt: string }
+    const hours = (Date.parse(expiresAt) - Date.now()) / 3_600_000
+    expect(hours).toBeGreaterThan(11.9)
+    expect(hours).toBeLessThanOrEqual(12.1)
+    // The running bridge knows the user at once; another bridge has another secret.
+    const { status } = await post(bridge, '/mcp', DISCOVER, bearer(accessToken))
+    expect(status).toBe(data === bridge.data ? 200 : 401)
+  })
+
+  test('[DATA.5] what cannot be is told by its code, and nothing is changed', async () => {
+    const data = folder()
+    const add = (email: string) => bridgekeeper(['user', 'add', email, '--data', data, '--json'])
+    expect((await add('bob@example.com')).code).toBe(0)
+    const failures = await Promise.all([
+      add('bob@example.com'),
+      add('BOB@example.com'),
+      add('no address'),
+      bridgekeeper(['token', 'issue', 'nobody@example.com', '--data', data, '--json']),
+      bridgekeeper(['token', 'issue', 'bob@example.com', '--ttl', '400d', '--data', data, '--json']),
+    ])
+    expect(failures.map(({ code }) => code)).toEqual([1, 1, 1, 1, 1])
+    expect(failures.map(({ stdout }) => JSON.parse(stdout).error.code)).toEqual([
+      'user_exists',
+      'user_exists',
+      'email_invalid',
+      'user_unknown',
+      'usage',
+    ])
+    for (const { stdout } of failures) expect(JSON.parse(stdout).error.next).toMatch(/\w/)
+  })
+})
+
+test('[DATA.5] without --json a failure is told on standard error, and nothing on standard output', async () => {
+  const data = scratch()
+  const { code, stdout, stderr } = await bridgekeeper([
+    'token',
+    'issue',
+    'nobody@example.com',
+    '--data',
+    data,
+  ])
+  expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
+  expect(stderr).toBe(
+    'error: There is no user nobody@example.com here.\ncode:  user_unknown\nnext:  Add it: bridgekeeper user add nobody@example.com\n',
+  )
+})
+
+test('[CLI.9] only the owner can look into the data folder, and read the secret in it', async () => {
+  const data = join(scratch(), 'new')
+  await bridgekeeper(['user', 'add', 'ann@example.com', '--data', data])
+  await bridgekeeper(['token', 'issue', 'ann@example.com', '--data', data])
+  const mode = (path: string) => (statSync(path).mode & 0o777).toString(8)
+  expect(mode(data)).toBe('700')
+  expect(mode(join(data, 'jwt-secret'))).toBe('600')
+  expect(readFileSync(join(data, 'jwt-secret'), 'utf8')).toMatch(/^[0-9a-f]{64}$/)
+  expect(mode(bridge.data)).toBe('700')
+  expect(mode(join(bridge.data, 'jwt-secret'))).toBe('600')
+})

@@ -1,0 +1,88 @@
+import { existsSync, writeFileSync } from 'node:fs'
+import { connect as connectSocket } from 'node:net'
+import { join } from 'node:path'
+import { expect, test, vi } from 'vitest'
+import { connect, fixture } from '../support/agent-program.ts'
+import { bridgekeeper, login, serve, startBridgekeeper } from '../support/installation.ts'
+import { bearer, post, toolCall } from '../support/mcp.ts'
+import { scratch } from '../support/scratch.ts'
+
+test('[CLI.6] serve answers /healthz and /readyz as soon as it says that it listens, without any agent', async () => {
+  const { url } = await serve()
+  for (const [path, status] of [
+    ['/healthz', 'ok'],
+    ['/readyz', 'ready'],
+  ] as const) {
+    const response = await fetch(url + path)
+    expect([response.status, await response.json()]).toEqual([200, { status }])
+  }
+})
+
+test('[STOP.1] on SIGTERM serve takes nothing new, lets a running call end, and exits with 0', async () => {
+  const bridge = await serve()
+  const { accessToken } = await login(bridge.data, 'ann@example.com')
+  const agent = await connect(bridge, { token: accessToken, servers: { unruly: fixture('unruly') } })
+  const files = { log: join(scratch(), 'log'), until: join(scratch(), 'until') }
+  const held = post(bridge, '/mcp/unruly', toolCall('hold', files), bearer(accessToken))
+  await vi.waitFor(() => expect(existsSync(files.log)).toBe(true))
+
+  bridge.program.signal('SIGTERM')
+  await vi.waitFor(() => expect(connectionTo(bridge.port)).rejects.toMatchObject({ code: 'ECONNREFUSED' }))
+  writeFileSync(files.until, '')
+  const { status, json } = await held
+  expect(status).toBe(200)
+  expect(json.result).toEqual({ content: [{ type: 'text', text: 'held' }] })
+  const { code, stdout } = await bridge.program.ended
+  expect(code).toBe(0)
+  expect(stdout).toContain('{"event":"stopped"}')
+  // Told that it will be back, the agent stays.
+  await agent.event('disconnected')
+  expect(agent.program.processes().length).toBeGreaterThan(0)
+})
+
+test('[SECRET.1] in production serve refuses to make up a secret, however the word is written', async () => {
+  for (const NODE_ENV of ['production', 'Production']) {
+    const data = join(scratch(), 'data')
+    const { code, stdout } = await bridgekeeper(['serve', '--port', '0', '--data', data, '--json'], {
+      NODE_ENV,
+    })
+    expect(code).toBe(1)
+    expect(JSON.parse(stdout)).toMatchObject({ error: { code: 'secret_missing' } })
+    expect(existsSync(join(data, 'jwt-secret'))).toBe(false)
+  }
+  const env = { NODE_ENV: 'Production', JWT_SECRET: 'thirty-two bytes at the very least' }
+  const { url } = await serve({ env })
+  expect((await fetch(`${url}/healthz`)).status).toBe(200)
+})
+
+test('[SECRET.2] serve refuses a secret of less than 32 bytes, and does not print it', async () => {
+  const JWT_SECRET = 'only thirty-one bytes are here!'
+  expect(JWT_SECRET).toHaveLength(31)
+  const data = join(scratch(), 'data')
+  const ended = await bridgekeeper(['serve', '--port', '0', '--data', data, '--json'], { JWT_SECRET })
+  expect(ended.code).toBe(1)
+  expect(JSON.parse(ended.stdout)).toMatchObject({ error: { code: 'secret_too_short' } })
+  expect(ended.stdout + ended.stderr).not.toContain(JWT_SECRET)
+})
+
+test('[CLI.7] serve on a port that is taken says so and what to do, and the one that has it goes on', async () => {
+  const { url, port, data } = await serve()
+  const second = startBridgekeeper(['serve', '--port', String(port), '--data', data])
+  const { code, stdout, stderr } = await second.ended
+  expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
+  expect(stderr).toContain('code:  port_taken\nnext:  ')
+  expect(stderr).toContain(`--port ${port + 1}`)
+  expect(second.processes()).toEqual([])
+  expect((await fetch(`${url}/healthz`)).status).toBe(200)
+})
+
+/** Fails as the system says when nobody listens. */
+function connectionTo(port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const socket = connectSocket(port, '127.0.0.1', () => {
+      socket.destroy()
+      resolve()
+    })
+    socket.on('error', reject)
+  })
+}

@@ -1,0 +1,110 @@
+import { beforeAll, describe, expect, test } from 'vitest'
+import { connect, fixture, published, type ServerEntry } from '../support/agent-program.ts'
+import { login, type RunningBridge, serve } from '../support/installation.ts'
+import { bearer, post, toolCall } from '../support/mcp.ts'
+import { Program } from '../support/program.ts'
+import { ODD_ERROR, ODD_META_RESULT, ODD_RESULT } from './fixtures/odd-result.ts'
+
+const CALLS: [string, object][] = [
+  ['get-tiny-image', {}],
+  ['get-structured-content', { location: 'New York' }],
+  ['echo', { message: 'ü 🌉 \u2028' }],
+]
+const VERSION = '2026-07-28'
+const MODERN_META = {
+  'io.modelcontextprotocol/protocolVersion': VERSION,
+  'io.modelcontextprotocol/clientInfo': { name: 'end-to-end', version: '1.0.0' },
+  'io.modelcontextprotocol/clientCapabilities': {},
+}
+
+let bridge: RunningBridge
+let token: string
+
+beforeAll(async () => {
+  bridge = await serve()
+  token = (await login(bridge.data, 'ann@example.com')).accessToken
+  await connect(bridge, {
+    token,
+    servers: { everything: published('everything'), odd: fixture('odd-bytes') },
+  })
+})
+
+describe('2025-11-25', () => {
+  test.each(CALLS)('[MCP.2] the result of %s is the bytes that its server wrote', async (tool, args) => {
+    const result = await resultBytes(published('everything'), tool, args)
+    expect(result.length).toBeGreaterThan(20)
+    const { text } = await post(bridge, '/mcp/everything', toolCall(tool, args, 7), bearer(token))
+    expect(text).toBe(`{"jsonrpc":"2.0","id":7,"result":${result}}`)
+  })
+
+  test('[MCP.2] a result in unusual JSON keeps every byte', async () => {
+    const { text } = await post(bridge, '/mcp', toolCall('odd__odd', {}, 'a'), bearer(token))
+    expect(text).toBe(`{"jsonrpc":"2.0","id":"a","result":${ODD_RESULT}}`)
+  })
+
+  test("[MCP.4] a server's own error keeps every byte", async () => {
+    const { text } = await post(bridge, '/mcp/odd', toolCall('error', {}, 'b'), bearer(token))
+    expect(text).toBe(`{"jsonrpc":"2.0","id":"b","error":${ODD_ERROR}}`)
+  })
+})
+
+describe('2026-07-28', () => {
+  test.each(CALLS)('[MCP.2] to the bytes of %s only its two members are added', async (tool, args) => {
+    const { text } = await postModern('/mcp/everything', tool, args)
+    const added = addedTo(await resultBytes(published('everything'), tool, args), text)
+    const serverInfo = {
+      name: 'mcp-servers/everything',
+      title: 'Everything Reference Server',
+      version: '2.0.0',
+    }
+    expect(added).toEqual({
+      resultType: 'complete',
+      _meta: { 'io.modelcontextprotocol/serverInfo': serverInfo },
+    })
+  })
+
+  test("[MCP.2] unusual JSON stays as it is, and a server's own _meta is kept", async () => {
+    const { text } = await postModern('/mcp/odd', 'odd', {})
+    expect(Object.keys(addedTo(ODD_RESULT, text))).toEqual(['resultType', '_meta'])
+
+    const { text: withMeta } = await postModern('/mcp/odd', 'meta', {})
+    const serverInfo = JSON.stringify({ name: 'fixture', version: '1.0.0' })
+    const meta = `{"own":true,"io.modelcontextprotocol/serverInfo":${serverInfo}}`
+    const expected = ODD_META_RESULT.replace('{ "own":true }', meta).replace(
+      /}$/,
+      ',"resultType":"complete"}',
+    )
+    expect(withMeta).toBe(`{"jsonrpc":"2.0","id":7,"result":${expected}}`)
+  })
+})
+
+function postModern(path: string, name: string, args: object) {
+  const params = { name, arguments: args, _meta: MODERN_META }
+  const headers = { 'mcp-protocol-version': VERSION, 'mcp-method': 'tools/call', 'mcp-name': name }
+  const body = { jsonrpc: '2.0', id: 7, method: 'tools/call', params }
+  return post(bridge, path, body, { ...bearer(token), ...headers })
+}
+
+/** The members that a response has after the server's own, which must be there byte for byte. */
+function addedTo(result: string, response: string): object {
+  const start = `{"jsonrpc":"2.0","id":7,"result":${result.trimEnd().slice(0, -1)},`
+  expect(response.slice(0, start.length)).toBe(start)
+  return JSON.parse(`{${response.slice(start.length, -1)}`)
+}
+
+/** What a server itself writes as the result of a call, as text. */
+async function resultBytes(server: ServerEntry, name: string, args: object): Promise<string> {
+  const program = new Program(server.command, server.args)
+  const clientInfo = { name: 'end-to-end', version: '1.0.0' }
+  const hello = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo }
+  for (const message of [
+    { jsonrpc: '2.0', id: 'hello', method: 'initialize', params: hello },
+    { jsonrpc: '2.0', method: 'notifications/initialized' },
+    toolCall(name, args, 'direct'),
+  ]) {
+    program.write(`${JSON.stringify(message)}\n`)
+  }
+  return program.printed(
+    (stdout) => /^\{"result":([^\n]*),"jsonrpc":"2\.0","id":"direct"\}\n/m.exec(stdout)?.[1],
+  )
+}
