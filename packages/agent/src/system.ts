@@ -1,7 +1,12 @@
 /** Time and chance, handed to whoever needs them so that tests can hold them still. */
 export interface System {
-  /** The wall clock, milliseconds since 1970. It goes on while the machine sleeps; timers do not. */
+  /**
+   * The wall clock, milliseconds since 1970. It goes on while the machine sleeps, and steps in either
+   * direction when it is set: it only tells a sleep, and never when something is due.
+   */
   readonly nowMs: () => number
+  /** A clock that never steps back, for every deadline and duration. On some systems it sleeps, too. */
+  readonly monotonicMs: () => number
   /** A number in [0, 1). */
   readonly random: () => number
   /** Runs `run` once after the delay, and returns what calls it off. */
@@ -10,6 +15,7 @@ export interface System {
 
 export const realSystem: System = {
   nowMs: () => Date.now(),
+  monotonicMs: () => performance.now(),
   random: () => Math.random(),
   schedule: (delayMs, run) => {
     const timer = setTimeout(run, delayMs)

@@ -229,3 +229,68 @@ test('[LINK.24] a bridge that neither accepts nor refuses is left after 30 secon
     reason: 'The bridge did not accept the connection in time.',
   })
 })
+
+test('[LINK.23] a sleep that only the wall clock has seen ends the wait, too', async () => {
+  const bridge = await FakeBridge.start({ refuses: { status: 429, headers: { 'retry-after': '600' } } })
+  const { event, system } = runLink(bridge.url)
+  await event('disconnected')
+  bridge.manners.refuses = undefined
+  system.stepWall(60_000)
+  await system.advance(5_000)
+  await bridge.peer()
+})
+
+test('[LINK.23] such a sleep is also seen when a message ends the wait before the timer does', async () => {
+  const bridge = await FakeBridge.start({ answersPings: false })
+  const { event, link, system } = runLink(bridge.url)
+  const peer = await bridge.peer()
+  await peer.frame('catalog')
+  system.stepWall(3_600_000)
+  link.catalogChanged()
+  await peer.frame('ping')
+  await system.advance(5_000)
+  expect(await event('disconnected')).toMatchObject({ reason: 'The bridge no longer answers.' })
+})
+
+const CLOCK_STEPS_MS = [-3_600_000, 3_600_000]
+
+test.each(CLOCK_STEPS_MS)(
+  '[LINK.26] a wait for the next attempt does not grow when the wall clock steps by %i ms',
+  async (stepMs) => {
+    const bridge = await FakeBridge.start({ refuses: { status: 503 } })
+    const { event, system } = runLink(bridge.url)
+    const { retryInMs } = await event('disconnected')
+    bridge.manners.refuses = undefined
+    system.stepWall(stepMs)
+    await system.advance(retryInMs)
+    await bridge.peer()
+  },
+)
+
+test.each(CLOCK_STEPS_MS)(
+  '[LINK.26] a bridge that does not accept is left in time though the wall clock steps by %i ms',
+  async (stepMs) => {
+    const bridge = await FakeBridge.start({ verifies: false })
+    const { event, system } = runLink(bridge.url)
+    await (await bridge.peer()).frame('challenge_response')
+    system.stepWall(stepMs)
+    await system.advance(30_000)
+    expect(await event('disconnected')).toMatchObject({
+      reason: 'The bridge did not accept the connection in time.',
+    })
+  },
+)
+
+test.each(CLOCK_STEPS_MS)(
+  '[LINK.26] a silent bridge is left in time though the wall clock keeps stepping by %i ms',
+  async (stepMs) => {
+    const bridge = await FakeBridge.start({ answersPings: false })
+    const { event, system } = runLink(bridge.url)
+    await (await bridge.peer()).frame('catalog')
+    for (let passedMs = 0; passedMs < 60_000; passedMs += 5_000) {
+      system.stepWall(stepMs)
+      await system.advance(5_000)
+    }
+    expect(await event('disconnected')).toMatchObject({ reason: 'The bridge no longer answers.' })
+  },
+)

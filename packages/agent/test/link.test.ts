@@ -251,6 +251,75 @@ test('[LINK.14] frames that are no messages of the protocol are skipped and coun
   expect(await event('disconnected')).toMatchObject({ ignoredFrames: 6 })
 })
 
+const DEEP = '['.repeat(65) + ']'.repeat(65)
+const UNREADABLE_CALLS = [
+  `{"type":"tool_execute","id":"1","serverName":"server","toolName":"t","args":{"a":${DEEP}}}`,
+  '{"type":"tool_execute","id":"1","serverName":"server","toolName":"t","args":[]}',
+  '{"type":"tool_execute","id":"1","serverName":"server","toolName":"a\\u0000","args":{}}',
+  '{"type":"tool_execute","id":"1"}',
+]
+
+test.each(UNREADABLE_CALLS)(
+  '[LINK.27] a call that cannot be read is answered at once: case %#',
+  async (call) => {
+    const bridge = await FakeBridge.start()
+    const { tools, event } = runLink(bridge.url)
+    const peer = await bridge.peer()
+    await event('verified')
+    peer.socket.send(call)
+    expect(await peer.result('1')).toMatchObject({
+      ...{ success: false, code: 'message_invalid' },
+      error: expect.stringContaining('The message is not valid.'),
+    })
+    expect(tools.calls).toEqual([])
+  },
+)
+
+test('[LINK.27] with v1 its answer has no code', async () => {
+  const bridge = await FakeBridge.start({ speaks: 'v1' })
+  const { event } = runLink(bridge.url)
+  const peer = await bridge.peer(2)
+  await event('verified')
+  peer.socket.send('{"type":"tool_execute","id":"1"}')
+  expect(await peer.result('1')).toEqual({
+    ...{ type: 'tool_result', id: '1', success: false },
+    error: expect.stringContaining('The message is not valid.'),
+  })
+})
+
+test.each([
+  '{"type":"tool_execute"}',
+  '{"type":"tool_execute","id":1}',
+  '{"type":"tool_execute","id":""}',
+  `{"type":"tool_execute","id":"${'1'.repeat(129)}"}`,
+  '{"type":"tool_cancel","id":""}',
+])('[LINK.27] without a usable id there is no answer: case %#', async (call) => {
+  const bridge = await FakeBridge.start()
+  const { event } = runLink(bridge.url)
+  const peer = await bridge.peer()
+  await event('verified')
+  peer.socket.send(call)
+  peer.send({ type: 'ping' })
+  await peer.frame('pong')
+  expect(peer.all('tool_result')).toEqual([])
+})
+
+test('[LINK.27] it ends neither a running call with its id nor the wait for the challenge', async () => {
+  const bridge = await FakeBridge.start({ verifies: false })
+  const { tools, event } = runLink(bridge.url)
+  tools.answer = () => new Promise(() => {})
+  const peer = await bridge.peer()
+  await peer.frame('challenge_response')
+  peer.socket.send('{"type":"tool_execute","id":"1"}')
+  peer.send({ type: 'challenge_verified' })
+  await event('verified')
+  peer.execute('1', 'tool')
+  peer.socket.send('{"type":"tool_execute","id":"1"}')
+  peer.send({ type: 'ping' })
+  await peer.frame('pong')
+  expect(peer.all('tool_result')).toEqual([])
+})
+
 test('[LINK.15] pings every 30 seconds, and drops a connection that does not answer within 30 more', async () => {
   const bridge = await FakeBridge.start({ answersPings: false })
   const { system, event, events } = runLink(bridge.url)

@@ -66,7 +66,7 @@ test('[RUN.5] hands on the JSON-RPC error of a server, and its message without c
   expect(!outcome.ok && JSON.parse(outcome.rpcError?.toString('utf8') ?? '')).toMatchObject({ code: -32_602 })
 })
 
-test.each(['not-an-object', 'duplicate-keys', 'no-error-code'])(
+test.each(['not-an-object', 'duplicate-keys', 'no-error-code', 'unsafe-error-code'])(
   '[RUN.6] an answer that is not a result is result_invalid: %s',
   async (toolName) => {
     const { call, text } = await runReady(fixture('server'))

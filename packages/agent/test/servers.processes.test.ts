@@ -1,6 +1,7 @@
-import { spawn } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { existsSync, readFileSync, readlinkSync } from 'node:fs'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { expect, onTestFinished, test } from 'vitest'
 import { scratch } from '../../../test/support/scratch.ts'
 import { serverEnvironment } from '../src/servers/environment.ts'
@@ -116,8 +117,8 @@ test('[PROC.8] a server that ends is started again, first within 500 ms', async 
 
 test('[PROC.8] the waits double while it keeps ending, until it was well for a minute', async () => {
   let skippedMs = 0
-  const nowMs = () => realSystem.nowMs() + skippedMs
-  const system = { ...realSystem, nowMs, random: () => 0.02 }
+  const monotonicMs = () => realSystem.monotonicMs() + skippedMs
+  const system = { ...realSystem, monotonicMs, random: () => 0.02 }
   const { call, event } = await runReady(fixture('server'), { system })
   const endAfter = async (n: number, wellMs: number) => {
     await event('server-ready', n)
@@ -164,6 +165,12 @@ test('[PROC.11] when the reaper dies another one takes over', async () => {
   await until(() => !isAlive(pid) && !isAlive(second))
   expect(await event('server-exited')).toMatchObject({ reason: 'It was ended by SIGTERM.' })
   await call('pid')
+})
+
+test('[PROC.14] a reaper that cannot be started is tried again, and the agent runs on', async () => {
+  const script = `ulimit -n 100 && exec '${process.execPath}' '${fixturePath('no-files-left')}'`
+  const { stdout } = await promisify(execFile)('sh', ['-c', script])
+  expect(JSON.parse(stdout)).toEqual([null, expect.any(Number)])
 })
 
 /** Runs an agent in a process of its own, and returns its id and those of all its servers' processes. */

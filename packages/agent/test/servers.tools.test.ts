@@ -1,6 +1,9 @@
 import { createHash } from 'node:crypto'
-import { type CatalogServer, canonicalJson, catalogSchema } from '@bridgekeeper/protocol'
+import { type CatalogServer, canonicalJson, catalogSchema, decodeUp } from '@bridgekeeper/protocol'
+import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { catalogFrame } from '../src/link/catalog-frame.ts'
+import { listTools } from '../src/servers/tools.ts'
 import { fixture, published, runReady, runServers } from './support/local.ts'
 import { until } from './support/until.ts'
 
@@ -70,4 +73,60 @@ test.each([
 test('[TOOLS.7] a server without the capability for tools is ready without any', async () => {
   const { event } = await runReady(fixture('starts', 'no-tools'))
   expect(await event('server-ready')).toMatchObject({ tools: 0 })
+})
+
+/** An array in an array, so many deep. */
+function nested(depth: number): unknown {
+  return JSON.parse('['.repeat(depth) + ']'.repeat(depth))
+}
+
+function listOf(tools: readonly unknown[]) {
+  return listTools(async () => ({ kind: 'result', result: Buffer.from(JSON.stringify({ tools })) }))
+}
+
+test.each([
+  ['an empty name', { name: '' }],
+  ['a name that is too long', { name: 'n'.repeat(129) }],
+  ['a control character in its name', { name: 'a\u0007' }],
+  ['a bidi character in its name', { name: 'a\u202e' }],
+  ['nesting that fits no catalog', { name: 'deep', 'x-deep': nested(60) }],
+])('[TOOLS.8] a definition that the bridge would refuse is left out and counted: %s', async (_, odd) => {
+  const schema = { inputSchema: {} }
+  const list = await listOf([
+    { ...odd, ...schema },
+    { name: 'n'.repeat(128), ...schema, x: nested(59) },
+  ])
+  expect(list).toMatchObject({ ok: true, skipped: 1, tools: [{ definition: { x: nested(59) } }] })
+})
+
+test('[TOOLS.8] the bridge accepts the catalog, whatever servers say of their tools', async () => {
+  const definition = fc.dictionary(
+    fc.oneof(fc.constantFrom('name', 'inputSchema', '__proto__', 'x'), fc.string({ unit: 'binary' })),
+    fc.oneof(
+      { weight: 3, arbitrary: fc.string({ unit: 'binary', maxLength: 140, size: 'max' }) },
+      fc.constantFrom('plain', {}, { type: 'object' }),
+      fc.jsonValue(),
+      fc.integer({ min: 40, max: 59 }).map(nested),
+    ),
+  )
+  const named = fc.tuple(definition, fc.string({ minLength: 1 })).map(([members, name]) => ({
+    ...members,
+    name,
+    inputSchema: { members },
+  }))
+  await fc.assert(
+    fc.asyncProperty(fc.array(fc.oneof(definition, named), { maxLength: 5 }), async (definitions) => {
+      const list = await listOf(definitions)
+      if (!list.ok) throw new Error(list.reason)
+      expect(list.tools.length + list.skipped).toBe(definitions.length)
+      const server = { name: 's', serverInfo: { name: '', version: '' }, tools: [...list.tools] }
+      expect(decodeUp(catalogFrame([{ state: 'ready', ...server }]), 'v2')).toMatchObject({ ok: true })
+    }),
+    { numRuns: 500 },
+  )
+})
+
+test('[TOOLS.8] the bridge accepts the catalog, whatever a server says of itself', async () => {
+  const { servers } = await runReady(fixture('starts', 'deep-info'))
+  expect(decodeUp(catalogFrame(servers.catalog()), 'v2')).toMatchObject({ ok: true })
 })

@@ -1,5 +1,12 @@
-import { isObject } from '@bridgekeeper/protocol'
-import { Client, ProtocolError, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
+import { codes, isErrorCode, isObject } from '@bridgekeeper/protocol'
+import {
+  type CallToolResult,
+  Client,
+  ProtocolError,
+  SdkError,
+  SdkErrorCode,
+  StreamableHTTPClientTransport,
+} from '@modelcontextprotocol/client'
 import manifest from '../package.json' with { type: 'json' }
 import { bridgeUrl, token } from './settings.ts'
 
@@ -8,13 +15,19 @@ export interface CallerOptions {
   readonly token?: string
 }
 
-/** What the bridge answered, with the code and the next step that it gave. */
+/**
+ * How long the SDK waits for a tool. The bridge has a limit of its own, whose error says more; this one
+ * is for a bridge that is gone without a word.
+ */
+const CALL_MS = 24 * 3_600_000
+
+/** Why there is no answer, with a code and the next step. */
 class CallerError extends Error {
   override readonly name = 'CallerError'
   readonly code: string
-  readonly next: string | undefined
+  readonly next: string
 
-  constructor(code: string, message: string, next?: string, options?: ErrorOptions) {
+  constructor(code: string, message: string, next: string, options?: ErrorOptions) {
     super(message, options)
     this.code = code
     this.next = next
@@ -25,7 +38,7 @@ class CallerError extends Error {
  * Connects to the bridge's MCP endpoint, runs, and closes.
  *
  * @param serverName one local server, or all of them when it is left out
- * @throws CallerError with the bridge's code
+ * @throws CallerError with the bridge's code, or with one that says why it could not be asked
  */
 export async function asCaller<T>(
   options: CallerOptions,
@@ -33,7 +46,7 @@ export async function asCaller<T>(
   run: (client: Client) => Promise<T>,
 ): Promise<T> {
   const path = serverName === undefined ? '/mcp' : `/mcp/${encodeURIComponent(serverName)}`
-  const transport = new StreamableHTTPClientTransport(new URL(path, bridgeUrl(options.url)), {
+  const transport = new StreamableHTTPClientTransport(new URL(bridgeUrl(options.url) + path), {
     requestInit: { headers: { authorization: `Bearer ${token(options.token)}` } },
     fetch: fetchOrExplain,
   })
@@ -42,11 +55,22 @@ export async function asCaller<T>(
     await client.connect(transport)
     return await run(client)
   } catch (error) {
-    if (!(error instanceof ProtocolError)) throw error
-    throw explained({ message: error.message, data: error.data }, error) ?? error
+    throw error instanceof Error ? told(error) : error
   } finally {
     await client.close()
   }
+}
+
+/** Calls one tool of a local server. */
+export function callTool(
+  options: CallerOptions,
+  serverName: string,
+  name: string,
+  args: Record<string, unknown>,
+): Promise<CallToolResult> {
+  return asCaller(options, serverName, (client) =>
+    client.callTool({ name, arguments: args }, { timeout: CALL_MS }),
+  )
 }
 
 /** The SDK's client keeps the status of a refusal and drops its body, which says what to do. */
@@ -67,20 +91,51 @@ async function reach(input: string | URL, init?: RequestInit): Promise<Response>
     return await fetch(input, init)
   } catch (error) {
     if (init?.signal?.aborted) throw error
+    if (isTimeout(error)) throw timedOut(error)
     const { origin } = new URL(input)
     const next = 'Start one with bridgekeeper serve, or say where it is: --url or BRIDGEKEEPER_URL.'
     throw new CallerError('bridge_unreachable', `No bridge answers at ${origin}.`, next, { cause: error })
   }
 }
 
-/** A JSON-RPC error of ours carries its code and the next step in `data`. */
-function explained(error: unknown, cause?: Error): CallerError | undefined {
-  if (!isObject(error) || !isObject(error.data) || typeof error.data.code !== 'string') return undefined
-  const next = typeof error.data.next === 'string' ? error.data.next : undefined
+/** Node's own limit for the first bytes of an answer, which `fetch` does not let us set. */
+function isTimeout(error: unknown): boolean {
+  const cause = error instanceof Error ? error.cause : undefined
+  return isObject(cause) && cause.code === 'UND_ERR_HEADERS_TIMEOUT'
+}
+
+/** The SDK's errors as failures of ours; any other as it is. */
+function told(error: Error): Error {
+  if (error instanceof ProtocolError) {
+    const { next } = codes.tool_failed
+    return explained(error, error) ?? new CallerError('tool_failed', error.message, next, { cause: error })
+  }
+  if (!(error instanceof SdkError)) return error
+  if (error.code === SdkErrorCode.RequestTimeout) return timedOut(error)
   return new CallerError(
-    error.data.code,
-    String(error.message),
-    next,
-    cause === undefined ? undefined : { cause },
+    'answer_invalid',
+    `The answer cannot be read as one of MCP: ${error.message}`,
+    'Check that a bridge is at this URL, and look at its output.',
+    { cause: error },
   )
+}
+
+function timedOut(cause: unknown): CallerError {
+  return new CallerError(
+    'caller_timeout',
+    'No answer came in time. A tool that was called may still be running.',
+    "Check what it did before calling again, and see the bridge's output.",
+    { cause },
+  )
+}
+
+/**
+ * A JSON-RPC error of the bridge carries its code in `data`. A local server's own error comes the same
+ * way: only our codes count, and what to do next is in our own words.
+ */
+function explained(error: unknown, cause?: Error): CallerError | undefined {
+  if (!isObject(error) || !isObject(error.data)) return undefined
+  const { code } = error.data
+  if (typeof code !== 'string' || !isErrorCode(code)) return undefined
+  return new CallerError(code, String(error.message), codes[code].next, { cause })
 }

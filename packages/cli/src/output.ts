@@ -7,9 +7,22 @@ export interface Failure {
   readonly next?: string
 }
 
+/** What a terminal would act upon, or not show; some of it is plain text to `JSON.stringify`. */
+const NOT_TEXT = /[^\P{C}\t\n]|[\u2028\u2029]/gu
+
 /** Prints one JSON value on a line of its own. */
 export function printJson(value: unknown): void {
-  process.stdout.write(`${JSON.stringify(value)}\n`)
+  process.stdout.write(`${jsonText(value)}\n`)
+}
+
+/** JSON with everything escaped that a terminal would act upon: the same value to whoever parses it. */
+export function jsonText(value: unknown): string {
+  return JSON.stringify(value).replaceAll(NOT_TEXT, escaped)
+}
+
+function escaped(character: string): string {
+  const units = Array.from({ length: character.length }, (_, i) => character.charCodeAt(i))
+  return units.map((unit) => `\\u${unit.toString(16).padStart(4, '0')}`).join('')
 }
 
 export function printLine(text = ''): void {
@@ -30,20 +43,24 @@ export function printTable(rows: readonly (readonly string[])[], { cut = false }
 }
 
 /**
- * Text that came from outside, fit for a terminal: no escape sequences, and no control characters
- * but tab and line feed.
+ * Text that came from outside, fit for a terminal: no escape sequences, no control characters (C0 and
+ * C1) but tab and line feed, and no bidi, other format or line separator characters.
  */
 export function forTerminal(text: string): string {
-  return stripVTControlCharacters(text).replaceAll(/[^\P{C}\t\n]/gu, '')
+  return stripVTControlCharacters(text).replaceAll(NOT_TEXT, '')
 }
 
 /** Says what failed, its code, and what to do next: on standard error, or as JSON on standard output. */
 export function reportFailure(error: unknown, json: boolean): void {
   const failure = toFailure(error)
   if (json) return printJson({ error: failure })
-  process.stderr.write(`error: ${forTerminal(failure.message)}\n`)
-  process.stderr.write(`code:  ${failure.code}\n`)
-  if (failure.next !== undefined) process.stderr.write(`next:  ${forTerminal(failure.next)}\n`)
+  process.stderr.write(`${failureText(failure)}\n`)
+}
+
+/** The lines that tell a person of a failure. */
+export function failureText({ code, message, next }: Failure): string {
+  const lines = [`error: ${message}`, `code:  ${code}`, ...(next === undefined ? [] : [`next:  ${next}`])]
+  return lines.map(forTerminal).join('\n')
 }
 
 function toFailure(error: unknown): Failure {

@@ -21,15 +21,24 @@ export function port(option: string | undefined): number {
   throw new UsageError(`${JSON.stringify(text)} is no port.`, 'Give a number from 0 to 65535.')
 }
 
-/** `--url`, else `BRIDGEKEEPER_URL`, else this machine's default port. @throws UsageError */
-export function bridgeUrl(option: string | undefined): URL {
+/**
+ * `--url`, else `BRIDGEKEEPER_URL`, else this machine's default port; without a slash at its end, as a
+ * bridge may stand under a path. An address that is refused is not repeated: it may hold a password.
+ * @throws UsageError
+ */
+export function bridgeUrl(option: string | undefined): string {
   const text = option ?? process.env.BRIDGEKEEPER_URL ?? `http://127.0.0.1:${port(undefined)}`
   const url = URL.canParse(text) ? new URL(text) : undefined
-  if (url?.protocol === 'http:' || url?.protocol === 'https:') return url
-  throw new UsageError(
-    `${JSON.stringify(text)} is no http(s) address.`,
-    'Give one like http://127.0.0.1:8787.',
-  )
+  if (url?.protocol !== 'http:' && url?.protocol !== 'https:') {
+    throw new UsageError("The bridge's URL is no http(s) address.", 'Give one like http://127.0.0.1:8787.')
+  }
+  if (url.username + url.password + url.search + url.hash !== '') {
+    throw new UsageError(
+      "The bridge's URL carries more than an address: URLs end up in logs.",
+      'Leave out user name, password, query and fragment; the token goes into BRIDGEKEEPER_TOKEN (or --token).',
+    )
+  }
+  return url.origin + url.pathname.replace(/\/+$/, '')
 }
 
 /**

@@ -14,6 +14,7 @@ import type { Ending } from './ending.ts'
 import { challengeResponse, type Identity } from './identity.ts'
 import { RunningCalls } from './running-calls.ts'
 import { dial, type Socket } from './socket.ts'
+import { unreadableCallId } from './unreadable-call.ts'
 import type { Wake } from './wakes.ts'
 
 export type ConnectionState =
@@ -56,14 +57,17 @@ export class Connection {
     const { url, token, version, system } = options
     this.version = version
     this.#options = options
-    this.#state = { is: 'dialling', deadlineMs: system.nowMs() + DIAL_MS }
+    this.#state = { is: 'dialling', deadlineMs: system.monotonicMs() + DIAL_MS }
     this.#calls = new RunningCalls({ ...options, send: (frame) => this.send(frame) })
     this.#socket = dial(
       url,
       { token, version },
       {
         onOpen: () =>
-          this.#advance({ is: 'unverified', deadlineMs: system.nowMs() + limits.challengeMs }, 'opened'),
+          this.#advance(
+            { is: 'unverified', deadlineMs: system.monotonicMs() + limits.challengeMs },
+            'opened',
+          ),
         onFrame: (frame) => this.#receive(frame),
         onEnd: (ending) => this.#end(ending),
       },
@@ -102,6 +106,13 @@ export class Connection {
     const decoded = decodeDown(frame, this.version)
     const handled = decoded.ok && this.#handle(decoded.message)
     if (!handled) this.#ignoredFrames++
+    if (!decoded.ok && this.#state.is === 'verified') this.#refuse(frame, decoded.detail)
+  }
+
+  /** Whoever waits for a call that cannot be read would do so until its deadline. */
+  #refuse(frame: Buffer, detail: string): void {
+    const id = unreadableCallId(frame)
+    if (id !== undefined) this.#calls.refuse(id, detail)
   }
 
   /** @returns whether the message was one to expect now */
@@ -118,7 +129,7 @@ export class Connection {
         return true
       case 'challenge_verified':
         if (this.#state.is !== 'unverified') return false
-        this.#advance({ is: 'verified', sinceMs: this.#options.system.nowMs() }, 'verified')
+        this.#advance({ is: 'verified', sinceMs: this.#options.system.monotonicMs() }, 'verified')
         return true
       case 'ping':
         this.send(encode({ type: 'pong' }))
@@ -151,7 +162,8 @@ export class Connection {
     if (state.is === 'ended') return
     // The caller is told that the outcome is unknown; a call that nobody waits for only does harm.
     this.#calls.cancelAll()
-    const verifiedForMs = state.is === 'verified' ? this.#options.system.nowMs() - state.sinceMs : undefined
+    const verifiedForMs =
+      state.is === 'verified' ? this.#options.system.monotonicMs() - state.sinceMs : undefined
     this.#advance({ is: 'ended', ending, verifiedForMs, ignoredFrames: this.#ignoredFrames }, 'ended')
   }
 }

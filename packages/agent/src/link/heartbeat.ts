@@ -19,9 +19,11 @@ export function quiet(nowMs: number): Heartbeat {
   return { is: 'quiet', askAtMs: nowMs + PING_MS }
 }
 
-/** Asks at once. */
-export function probe(nowMs: number, heard: number): Heartbeat {
-  return { is: 'asked', heardBefore: heard, askedAtMs: nowMs, deadAtMs: nowMs + PROBE_MS }
+/** Asks at once. Who has left an earlier question open gets no more time than that one gave. */
+export function probe(beat: Heartbeat, nowMs: number, heard: number): Heartbeat {
+  const untilMs = beat.is === 'asked' && heard === beat.heardBefore ? beat.deadAtMs : Number.POSITIVE_INFINITY
+  const deadAtMs = Math.min(untilMs, nowMs + PROBE_MS)
+  return { is: 'asked', heardBefore: heard, askedAtMs: nowMs, deadAtMs }
 }
 
 /** @param heard how many frames have come in all; any of them is a sign of life */

@@ -67,7 +67,7 @@ export class Link {
     const stop = () => this.#wakes.wake('stop')
     signal.addEventListener('abort', stop, { once: true })
     try {
-      let plan: Plan = { dueMs: this.#nowMs(), version: 'v2', failures: 0 }
+      let plan: Plan = { dueMs: this.#monotonicMs(), version: 'v2', failures: 0 }
       while (!signal.aborted) {
         plan = await this.#awaitDue(plan, signal)
         if (!signal.aborted) plan = await this.#attempt(plan, signal)
@@ -79,9 +79,9 @@ export class Link {
 
   /** Waits until the plan is due. A sleep of the machine ends every wait: the network is a new one. */
   async #awaitDue(plan: Plan, signal: AbortSignal): Promise<Plan> {
-    while (!signal.aborted && this.#nowMs() < plan.dueMs) {
+    while (!signal.aborted && this.#monotonicMs() < plan.dueMs) {
       const wakes = await this.#wakes.next(plan.dueMs)
-      if (wakes.has('slept')) return { ...plan, dueMs: this.#nowMs(), failures: 0 }
+      if (wakes.has('slept')) return { ...plan, dueMs: this.#monotonicMs(), failures: 0 }
     }
     return plan
   }
@@ -110,7 +110,7 @@ export class Link {
     for (;;) {
       const { state } = connection
       if (signal.aborted || state.is === 'verified' || state.is === 'ended') return
-      if (this.#nowMs() >= state.deadlineMs)
+      if (this.#monotonicMs() >= state.deadlineMs)
         connection.drop('The bridge did not accept the connection in time.')
       else await this.#wakes.next(state.deadlineMs)
     }
@@ -121,7 +121,7 @@ export class Link {
     const { version } = connection
     if (connection.state.is === 'verified') onEvent({ type: 'verified', url, version })
     let sent: Buffer | undefined
-    let beat = quiet(system.nowMs())
+    let beat = quiet(system.monotonicMs())
     while (!signal.aborted && connection.state.is === 'verified') {
       if (version === 'v2' && (this.#catalogChanged || sent === undefined)) {
         const frame = catalogFrame(tools.catalog())
@@ -130,7 +130,7 @@ export class Link {
       }
       this.#catalogChanged = false
 
-      const [next, action] = step(beat, system.nowMs(), connection.heard)
+      const [next, action] = step(beat, system.monotonicMs(), connection.heard)
       beat = next
       if (action === 'dead') connection.drop('The bridge no longer answers.')
       if (action === 'ping') connection.send(PING)
@@ -138,17 +138,17 @@ export class Link {
       const wakes = await this.#wakes.next(dueMs(beat))
       if (!wakes.has('slept')) continue
       connection.send(PING)
-      beat = probe(system.nowMs(), connection.heard)
+      beat = probe(beat, system.monotonicMs(), connection.heard)
     }
   }
 
   async #awaitEnded(connection: Connection): Promise<Ended> {
-    const untilMs = this.#nowMs() + GOODBYE_MS
+    const untilMs = this.#monotonicMs() + GOODBYE_MS
     connection.close()
     for (;;) {
       const { state } = connection
       if (state.is === 'ended') return state
-      if (this.#nowMs() >= untilMs) connection.drop('The bridge did not say goodbye.')
+      if (this.#monotonicMs() >= untilMs) connection.drop('The bridge did not say goodbye.')
       else await this.#wakes.next(untilMs)
     }
   }
@@ -161,7 +161,7 @@ export class Link {
       case 'retry':
         return this.#retry(wasVerified ? fresh : plan, { ...ending, ignoredFrames })
       case 'speak-v1':
-        return { ...plan, dueMs: this.#nowMs(), version: 'v1' }
+        return { ...plan, dueMs: this.#monotonicMs(), version: 'v1' }
       case 'renew-token':
         if (spentToken !== undefined && !wasVerified) throw new AgentError('token_expired')
         return this.#retry(
@@ -180,7 +180,7 @@ export class Link {
     const { reason, ignoredFrames, afterMs = 0 } = why
     const retryInMs = afterMs + backoffMs(plan.failures, system.random)
     onEvent({ type: 'disconnected', reason, ignoredFrames, retryInMs })
-    return { ...plan, dueMs: this.#nowMs() + retryInMs, version: 'v2', failures: plan.failures + 1 }
+    return { ...plan, dueMs: this.#monotonicMs() + retryInMs, version: 'v2', failures: plan.failures + 1 }
   }
 
   /** The token for this attempt; `undefined` when there is none, or when the signal aborted first. */
@@ -206,7 +206,7 @@ export class Link {
     }
   }
 
-  #nowMs(): number {
-    return this.#options.system.nowMs()
+  #monotonicMs(): number {
+    return this.#options.system.monotonicMs()
   }
 }

@@ -1,4 +1,5 @@
 import {
+  cleanText,
   codes,
   type ErrorCode,
   encodeToolFailure,
@@ -39,7 +40,7 @@ export class RunningCalls {
 
     const abort = new AbortController()
     this.#running.set(id, abort)
-    const startedMs = system.nowMs()
+    const startedMs = system.monotonicMs()
     const outcome = fitting(id, await tools.call({ serverName, toolName, rawArgs, signal: abort.signal }))
     this.#running.delete(id)
     send(outcome.ok ? outcome.frame : failureFrame(id, outcome, version))
@@ -48,8 +49,16 @@ export class RunningCalls {
       server: serverName,
       tool: toolName,
       outcome: outcome.ok ? 'ok' : outcome.code,
-      durationMs: system.nowMs() - startedMs,
+      durationMs: Math.round(system.monotonicMs() - startedMs),
     })
+  }
+
+  /** Answers a call that cannot be read; one that runs under the same id has an answer coming. */
+  refuse(id: string, detail: string): void {
+    if (this.#running.has(id)) return
+    const { code, error } = refused('message_invalid')
+    const failure: Failure = { ok: false, code, error: cleanText(`${error} ${detail}`) }
+    this.#deps.send(failureFrame(id, failure, this.#deps.version))
   }
 
   cancel(id: string): void {

@@ -3,9 +3,9 @@ import type { System } from '../system.ts'
 /** Why the link's loop looks at the world again. */
 export type Wake = 'token' | 'opened' | 'verified' | 'ended' | 'catalog' | 'stop' | 'due' | 'slept'
 
-/** How often a clock is looked at; with it, a sleep of the machine is seen soon after its end. */
+/** How often the clocks are looked at; with it, a sleep of the machine is seen soon after its end. */
 const TICK_MS = 5_000
-/** A timer that comes this much late did not run late: the machine slept. */
+/** A timer that comes this much late, or a wall clock this much ahead of it: the machine slept. */
 const LATE_MS = 10_000
 
 /** What callbacks tell the loop, and what the loop waits for. */
@@ -23,7 +23,7 @@ export class Wakes {
     this.#notify()
   }
 
-  /** Resolves with every reason since the last time, at the given instant at the latest. */
+  /** Resolves with every reason since the last time, at the given instant of the monotonic clock at the latest. */
   async next(untilMs: number): Promise<ReadonlySet<Wake>> {
     while (this.#reasons.size === 0) await this.#tick(untilMs)
     const reasons = new Set(this.#reasons)
@@ -31,22 +31,29 @@ export class Wakes {
     return reasons
   }
 
-  #tick(untilMs: number): Promise<void> {
-    const nowMs = this.#system.nowMs()
-    const tickMs = nowMs + Math.min(Math.max(untilMs - nowMs, 0), TICK_MS)
+  async #tick(untilMs: number): Promise<void> {
+    const { nowMs, monotonicMs } = this.#system
+    const startMs = monotonicMs()
+    const wallStartMs = nowMs()
+    const delayMs = Math.min(Math.max(untilMs - startMs, 0), TICK_MS)
+    await this.#delay(delayMs)
+    const passedMs = monotonicMs() - startMs
+    // Where the monotonic clock sleeps with the machine, only the wall clock tells that it did.
+    const sleptMs = Math.max(passedMs - delayMs, nowMs() - wallStartMs - passedMs)
+    if (sleptMs > LATE_MS) this.#reasons.add('slept')
+    if (startMs + passedMs >= untilMs) this.#reasons.add('due')
+  }
+
+  /** Resolves after the delay, or with the next reason. */
+  #delay(delayMs: number): Promise<void> {
     return new Promise((resolve) => {
-      const cancel = this.#system.schedule(tickMs - nowMs, () => {
-        const firedMs = this.#system.nowMs()
-        if (firedMs - tickMs > LATE_MS) this.#reasons.add('slept')
-        if (firedMs >= untilMs) this.#reasons.add('due')
-        this.#notify = () => {}
-        resolve()
-      })
-      this.#notify = () => {
+      const finish = () => {
         cancel()
         this.#notify = () => {}
         resolve()
       }
+      const cancel = this.#system.schedule(delayMs, finish)
+      this.#notify = finish
     })
   }
 }

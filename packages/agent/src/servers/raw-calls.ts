@@ -64,7 +64,10 @@ export class RawCalls {
   take(line: Buffer, members: ReadonlyMap<string, Span> | undefined): boolean {
     const id = members === undefined ? unreadableId(line) : stringAt(line, members.get('id'))
     if (id === undefined || !id.startsWith(ID_PREFIX) || members?.has('method')) return false
-    this.#settle(id, members === undefined ? invalid('it is not plain JSON') : readAnswer(line, members))
+    this.#settle(
+      id,
+      members === undefined ? invalid('it is not plain JSON, or nested too deep') : readAnswer(line, members),
+    )
     return true
   }
 
@@ -91,8 +94,8 @@ function readAnswer(line: Buffer, members: ReadonlyMap<string, Span>): RawOutcom
   if (error === undefined || result !== undefined) return invalid('it has not one of result and error')
   const rpcError = asUtf8(line.subarray(...error))
   const value = parseJson(rpcError.toString('utf8'))?.value
-  if (!isObject(value) || !Number.isInteger(value.code) || typeof value.message !== 'string') {
-    return invalid('it is an error without code or message')
+  if (!isObject(value) || !Number.isSafeInteger(value.code) || typeof value.message !== 'string') {
+    return invalid('it is an error without a usable code or message')
   }
   return { kind: 'rpc-error', rpcError, message: value.message }
 }

@@ -47,23 +47,26 @@ export class Reaper {
 
   #start(): void {
     if (this.#closed) return
-    const child = spawn(process.execPath, [PROGRAM], {
-      detached: true,
-      stdio: ['pipe', 'ignore', 'ignore'],
-      cwd: parse(PROGRAM).root,
-      env: { PATH: process.env.PATH },
-      windowsHide: true,
-    })
-    // 'close' follows a failed spawn as well as an end.
-    child.once('error', () => {})
-    child.once('close', () => {
+    const child = trySpawn()
+    if (child === undefined) return this.#startLater()
+    // A failed spawn is told by 'error', and by 'close' only where the pipe was made first.
+    let isOver = false
+    const end = () => {
+      if (isOver) return
+      isOver = true
       this.#child = undefined
-      if (!this.#closed) this.#system.schedule(RESTART_MS, () => this.#start())
-    })
-    child.stdin.on('error', () => {})
+      this.#startLater()
+    }
+    child.on('error', end)
+    child.once('close', end)
+    child.stdin?.on('error', () => {})
     child.unref()
     this.#child = child
     for (const groupId of this.#groups) this.#tell(`+${groupId}\n`)
+  }
+
+  #startLater(): void {
+    if (!this.#closed) this.#system.schedule(RESTART_MS, () => this.#start())
   }
 
   /**
@@ -72,5 +75,20 @@ export class Reaper {
    */
   #tell(line: string): void {
     this.#child?.stdin?.write(line)
+  }
+}
+
+/** The helper; `undefined` where the failure is thrown. Without file descriptors it has no pipe either. */
+function trySpawn(): ChildProcess | undefined {
+  try {
+    return spawn(process.execPath, [PROGRAM], {
+      detached: true,
+      stdio: ['pipe', 'ignore', 'ignore'],
+      cwd: parse(PROGRAM).root,
+      env: { PATH: process.env.PATH },
+      windowsHide: true,
+    })
+  } catch {
+    return undefined
   }
 }

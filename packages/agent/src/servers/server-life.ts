@@ -63,7 +63,7 @@ export async function live(
   const prepared = await prepare(transport, handlers, deps)
   cancelDeadline()
   if (!prepared.ok) transport.fail(prepared.reason)
-  const readySinceMs = prepared.ok ? system.nowMs() : undefined
+  const readySinceMs = prepared.ok ? system.monotonicMs() : undefined
   if (prepared.ok) handlers.onReady(prepared.ready)
 
   const end = await transport.ended
@@ -73,7 +73,7 @@ export async function live(
     stderr: stderr.tail(),
     ignoredLines: transport.ignoredLines,
     missing: isMissing(end),
-    readyForMs: readySinceMs === undefined ? undefined : system.nowMs() - readySinceMs,
+    readyForMs: readySinceMs === undefined ? undefined : system.monotonicMs() - readySinceMs,
   }
 }
 

@@ -3,7 +3,10 @@ import {
   type CatalogTool,
   canonicalJson,
   cleanText,
+  decodeUp,
+  encode,
   limits,
+  nameSchema,
   type RawJson,
   type ToolDefinition,
   toolDefinitionSchema,
@@ -18,7 +21,7 @@ const MAX_PAGES = 64
 
 /**
  * Lists a server's tools, each definition as the server wrote it. Definitions without a name or a
- * schema are left out and counted. Never rejects.
+ * schema, and those that the bridge would refuse, are left out and counted. Never rejects.
  */
 export async function listTools(call: (params: RawJson) => Promise<RawOutcome>): Promise<ToolList> {
   const tools: CatalogTool[] = []
@@ -31,9 +34,9 @@ export async function listTools(call: (params: RawJson) => Promise<RawOutcome>):
     const listed = result?.tools
     if (!Array.isArray(listed)) return { ok: false, reason: 'its list of tools cannot be read' }
 
-    const definitions = listed.filter(isToolDefinition)
-    skipped += listed.length - definitions.length
-    tools.push(...definitions.map((definition) => ({ hash: definitionHash(definition), definition })))
+    const usable = listed.flatMap((value) => catalogTool(value) ?? [])
+    skipped += listed.length - usable.length
+    tools.push(...usable)
     if (tools.length > limits.toolsPerServer) {
       return { ok: false, reason: `it lists more than ${limits.toolsPerServer} tools` }
     }
@@ -49,10 +52,33 @@ export function definitionHash(definition: ToolDefinition): string {
   return hash('sha256', canonicalJson(definition))
 }
 
+function catalogTool(value: unknown): CatalogTool | undefined {
+  if (!isToolDefinition(value)) return undefined
+  const tool = { hash: definitionHash(value), definition: value }
+  return fitsCatalog(tool) ? tool : undefined
+}
+
 function isToolDefinition(value: unknown): value is ToolDefinition {
-  return toolDefinitionSchema.safeParse(value).success
+  const parsed = toolDefinitionSchema.safeParse(value)
+  // A call could not bear a name that the wire refuses.
+  return parsed.success && nameSchema.safeParse(parsed.data.name).success
+}
+
+/**
+ * Asks the bridge's own reader: one definition that it refuses, such as a deeply nested one, would take
+ * the whole catalog with it, and so hide every server.
+ */
+function fitsCatalog(tool: CatalogTool): boolean {
+  const server = {
+    state: 'ready' as const,
+    name: 'any',
+    serverInfo: { name: '', version: '' },
+    tools: [tool],
+  }
+  return decodeUp(encode({ type: 'catalog', servers: [server] }), 'v2').ok
 }
 
 function why(outcome: RawOutcome): string {
-  return outcome.kind === 'rpc-error' ? `: ${cleanText(outcome.message)}` : ''
+  if (outcome.kind === 'rpc-error') return `: ${cleanText(outcome.message)}`
+  return outcome.kind === 'invalid' ? `: ${outcome.detail}` : ''
 }

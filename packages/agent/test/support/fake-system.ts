@@ -5,12 +5,14 @@ interface Timer {
   readonly run: () => void
 }
 
-/** A clock that only the test moves. `random` gives the largest number, so that waits are at their longest. */
+/** Clocks that only the test moves. `random` gives the largest number, so that waits are at their longest. */
 export class FakeSystem implements System {
   #nowMs = 1_000_000
+  #wallAheadMs = 1_700_000_000_000
   readonly #timers = new Set<Timer>()
   readonly random = () => 1 - Number.EPSILON
-  readonly nowMs = () => this.#nowMs
+  readonly monotonicMs = () => this.#nowMs
+  readonly nowMs = () => this.#nowMs + this.#wallAheadMs
 
   readonly schedule = (delayMs: number, run: () => void) => {
     const timer = { atMs: this.#nowMs + delayMs, run }
@@ -35,7 +37,12 @@ export class FakeSystem implements System {
     await settle()
   }
 
-  /** Moves the clock as a sleeping machine does: timers come late, all at once. */
+  /** Sets the wall clock only, as its user or a time server does, and as a sleep does on Linux. */
+  stepWall(byMs: number): void {
+    this.#wallAheadMs += byMs
+  }
+
+  /** Moves the clocks as a sleep does where both go on: timers come late, all at once. */
   async sleep(durationMs: number): Promise<void> {
     this.#nowMs += durationMs
     await this.advance(0)

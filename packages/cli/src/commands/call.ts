@@ -2,7 +2,7 @@ import { text } from 'node:stream/consumers'
 import { isObject, parseJson, unreachable } from '@bridgekeeper/protocol'
 import type { CallToolResult, ContentBlock } from '@modelcontextprotocol/client'
 import { Command } from 'commander'
-import { asCaller, type CallerOptions } from '../caller.ts'
+import { type CallerOptions, callTool } from '../caller.ts'
 import { forTerminal, printJson, printLine } from '../output.ts'
 import { UsageError } from '../usage-error.ts'
 
@@ -22,11 +22,9 @@ export function callCommand(): Command {
     .option('--json', 'print the result as JSON')
     .action(async (server: string, tool: string, json: string, options: Options) => {
       const args = argumentsFrom(json === '-' ? await text(process.stdin) : json)
-      const result = await asCaller(options, server, (client) =>
-        client.callTool({ name: tool, arguments: args }),
-      )
+      const result = await callTool(options, server, tool, args)
       if (options.json) printJson(result)
-      else printResult(result)
+      else printLine(resultText(result))
       if (result.isError) process.exitCode = 1
     })
 }
@@ -37,9 +35,11 @@ function argumentsFrom(json: string): Record<string, unknown> {
   throw new UsageError('The arguments are not a JSON object.', `Write them like '{"message":"hello"}'.`)
 }
 
-function printResult(result: CallToolResult): void {
-  for (const block of result.content) printLine(forTerminal(describe(block)))
-  if (result.content.length === 0) printLine(JSON.stringify(result.structuredContent ?? {}, null, 2))
+/** The result as a person reads it. */
+export function resultText({ content, structuredContent }: CallToolResult): string {
+  const text =
+    content.length > 0 ? content.map(describe).join('\n') : JSON.stringify(structuredContent ?? {}, null, 2)
+  return forTerminal(text)
 }
 
 function describe(block: ContentBlock): string {

@@ -31,5 +31,10 @@ export function toolsCommand(): Command {
 function row(tool: Tool, server: string | undefined): string[] {
   const { 'bridgekeeper/server': listedServer, 'bridgekeeper/tool': listedTool } = tool._meta ?? {}
   const [description = ''] = (tool.description ?? tool.title ?? '').split('\n')
-  return [String(server ?? listedServer), String(listedTool ?? tool.name), description].map(forTerminal)
+  return [String(server ?? listedServer), String(listedTool ?? tool.name), description].map(cell)
+}
+
+/** One line of it: more would look like another row. */
+function cell(text: string): string {
+  return forTerminal(text).replaceAll(/\s+/g, ' ')
 }

@@ -1,0 +1,9 @@
+import { isObject, limits, parseJson } from '@bridgekeeper/protocol'
+
+/** The id of a call whose frame does not decode, as far as the bridge would take an answer that bears it. */
+export function unreadableCallId(frame: Buffer): string | undefined {
+  const value = parseJson(frame.toString('utf8'))?.value
+  if (!isObject(value) || value.type !== 'tool_execute' || typeof value.id !== 'string') return undefined
+  const isUsable = value.id !== '' && value.id.length <= limits.callIdChars
+  return isUsable ? value.id : undefined
+}
