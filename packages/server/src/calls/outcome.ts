@@ -40,11 +40,15 @@ export function outcomeOf(frame: ToolResultFrame, version: ProtocolVersion): Cal
   return failed(new BridgeError(code, cleanText(frame.error)))
 }
 
+/** How nearly every MCP result begins. */
+const CONTENT_FIRST = Buffer.from('{"content":[')
+
 /**
  * A v1 agent may send any value. One that is no MCP result becomes its text, and its structure too
  * where it has one.
  */
 function asToolResult(value: RawJson): RawJson {
+  if (value.subarray(0, CONTENT_FIRST.length).equals(CONTENT_FIRST)) return value
   const content = objectMembers(value)?.get('content')
   if (content !== undefined && value[content[0]] === 0x5b) return value
   const parsed = parseJson(value.toString('utf8'))?.value

@@ -142,7 +142,9 @@ export class Connection implements ReadyConnection {
   }
 
   #cancel(id: string): void {
-    if (this.#pending.settle(id, failed(new BridgeError('call_cancelled')))) this.#cancelOnAgent(id)
+    if (!this.#pending.has(id)) return
+    this.#pending.settle(id, failed(new BridgeError('call_cancelled')))
+    this.#cancelOnAgent(id)
   }
 
   #cancelOnAgent(id: string): void {

@@ -28,6 +28,10 @@ export class PendingCalls {
     return this.#calls.size
   }
 
+  has(id: string): boolean {
+    return this.#calls.has(id)
+  }
+
   add(id: string, settle: (outcome: CallOutcome) => void): void {
     this.#calls.set(id, { deadlineAtMs: this.#system.monotonicMs() + this.#timeoutMs, settle })
     this.#cancelTimer ??= this.#system.after(this.#timeoutMs, () => this.#expire())

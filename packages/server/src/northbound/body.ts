@@ -17,6 +17,8 @@ export function readBody(request: IncomingMessage): Promise<Buffer | undefined> 
     })
     request.on('end', () => resolve(chunks.length === 1 ? chunks[0] : Buffer.concat(chunks)))
     request.on('error', reject)
-    request.on('close', () => reject(new Error('The client went away before its request was complete.')))
+    request.on('close', () => {
+      if (!request.complete) reject(new Error('The client went away before its request was complete.'))
+    })
   })
 }
