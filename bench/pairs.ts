@@ -1,0 +1,69 @@
+import { LoadClient } from './client.ts'
+import { type SizeName, sizes } from './payload.ts'
+import { type Figures, type Loaded, type Patience, type Sample, type Timing, takeSample } from './sample.ts'
+import type { Target } from './targets.ts'
+
+/** One line of the benchmark: a payload size and a number of calls at the same time. */
+export interface Cell {
+  readonly size: SizeName
+  readonly concurrency: number
+}
+
+/** The two targets, measured one right after the other. */
+export interface Pair {
+  readonly base: Figures
+  readonly other: Figures
+  readonly retakes: number
+  readonly disturbed: boolean
+}
+
+const PRIME_MS = 1_000
+
+/** Runs each cell's code in a fresh target, so that the first samples do not measure its compilation. */
+export async function prime(target: Target, cells: readonly Cell[]): Promise<void> {
+  for (const cell of cells.filter(({ concurrency }) => concurrency > 1)) {
+    const { client } = await load(target, cell)
+    await client.run(PRIME_MS)
+    client.close()
+  }
+}
+
+/** Measures two targets in turn, `pairs` times, and which one is first alternates. */
+export async function measurePairs(
+  base: Target,
+  other: Target,
+  cell: Cell,
+  pairs: number,
+  timing: Timing,
+  patience: Patience,
+): Promise<readonly Pair[]> {
+  const targets = [base, other]
+  const loadedBase = await load(base, cell)
+  const loadedOther = await load(other, cell)
+  const measured: Pair[] = []
+  for (let index = 0; index < pairs; index++) {
+    if (index % 2 === 0) {
+      const first = await takeSample(loadedBase, targets, timing, patience)
+      measured.push(pair(first, await takeSample(loadedOther, targets, timing, patience)))
+    } else {
+      const first = await takeSample(loadedOther, targets, timing, patience)
+      measured.push(pair(await takeSample(loadedBase, targets, timing, patience), first))
+    }
+  }
+  loadedBase.client.close()
+  loadedOther.client.close()
+  return measured
+}
+
+async function load(target: Target, { size, concurrency }: Cell): Promise<Loaded> {
+  return { target, client: await LoadClient.open(target.address, concurrency, sizes[size]) }
+}
+
+function pair(base: Sample, other: Sample): Pair {
+  return {
+    base: base.figures,
+    other: other.figures,
+    retakes: base.retakes + other.retakes,
+    disturbed: base.disturbed || other.disturbed,
+  }
+}
