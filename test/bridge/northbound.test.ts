@@ -112,6 +112,17 @@ test('[MCP.2] a result whose own keys are written with escapes still arrives', a
   }
 })
 
+test('[MCP.3] so do results with many members of their own', async () => {
+  const { at, peer, auth } = await setUp()
+  const result = { ...Object.fromEntries(Array.from({ length: 40 }, (_, i) => [`m${i}`, i])), content: [] }
+  const modern = modernToolCall('read')
+  for (const path of [{}, SDK_PATH]) {
+    const posted = post(at, '/mcp/notes', modern.body, { ...auth, ...modern.headers, ...path })
+    await answerNext(peer, result)
+    expect((await posted).json.result).toMatchObject({ ...result, resultType: 'complete' })
+  }
+})
+
 test("[MCP.4] the local server's JSON-RPC error reaches the caller untouched", async () => {
   const { at, peer, auth } = await setUp()
   const posted = post(at, '/mcp/notes', toolCall('read'), auth)

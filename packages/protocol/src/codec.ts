@@ -38,6 +38,8 @@ export type Decoded<T> =
       readonly detail: string
     }
 
+/** Text that JSON writes as it is. */
+const PLAIN = /^[ !#-[\]-~]*$/
 const EMPTY_OBJECT: RawJson = Buffer.from('{}')
 const NULL: RawJson = Buffer.from('null')
 
@@ -160,6 +162,8 @@ function slice(frame: Buffer, span: Span | undefined): Buffer | undefined {
 
 function stringMember(frame: Buffer, span: Span | undefined): string | undefined {
   if (span === undefined || frame[span[0]] !== 0x22) return undefined
-  const value = parseJson(frame.toString('utf8', span[0], span[1]))?.value
+  const inside = frame.toString('utf8', span[0] + 1, span[1] - 1)
+  if (PLAIN.test(inside)) return inside
+  const value = parseJson(`"${inside}"`)?.value
   return typeof value === 'string' ? value : undefined
 }

@@ -22,7 +22,8 @@ import { type ConnectionEvent, type ConnectionState, type Effect, opened, type S
 
 /** What a connection needs of a WebSocket; the glue that has one is in southbound. */
 export interface AgentSocket {
-  send(frame: Buffer): void
+  /** @param more whether other frames are likely to follow within this turn of the event loop */
+  send(frame: Buffer, more?: boolean): void
   close(code: number, reason: string): void
 }
 
@@ -129,15 +130,14 @@ export class Connection implements ReadyConnection {
       settle(failed(new BridgeError('too_many_calls')))
       return () => {}
     }
-    const id = this.#system.randomBytes(16).toString('base64url')
+    const id = this.#pending.add(settle)
     const frame = encodeToolExecute({ id, ...call })
     const refusal = refusalOf(call, frame)
     if (refusal !== undefined) {
-      settle(failed(refusal))
+      this.#pending.settle(id, failed(refusal))
       return () => {}
     }
-    this.#pending.add(id, settle)
-    this.#socket.send(frame)
+    this.#socket.send(frame, this.#pending.size > 1)
     return () => this.#cancel(id)
   }
 

@@ -3,16 +3,25 @@ import { type CallOutcome, failed } from '../calls/outcome.ts'
 import type { System } from '../ports.ts'
 
 interface PendingCall {
+  readonly id: string
   readonly deadlineAtMs: number
   readonly settle: (outcome: CallOutcome) => void
 }
 
+/** An id is 20 random characters, which nobody can guess, and the call's place. */
+const RANDOM_BYTES = 15
+const RANDOM_CHARS = 20
+
 /**
- * The calls one connection owes an answer. All have the same time limit, so they expire in the order
- * they came in, and one timer on the oldest serves them all.
+ * The calls one connection owes an answer, each in a place that its id names. Not a Map: V8 chains the
+ * tables that a busy Map has outgrown, and once one of them is old, all later ones stay, with their
+ * calls and all those refer to, until the next full collection.
+ *
+ * All have the same time limit; one timer serves them all.
  */
 export class PendingCalls {
-  readonly #calls = new Map<string, PendingCall>()
+  readonly #places: (PendingCall | undefined)[] = []
+  readonly #free: number[] = []
   readonly #system: System
   readonly #timeoutMs: number
   readonly #onTimeout: (id: string) => void
@@ -25,23 +34,34 @@ export class PendingCalls {
   }
 
   get size(): number {
-    return this.#calls.size
+    return this.#places.length - this.#free.length
   }
 
   has(id: string): boolean {
-    return this.#calls.has(id)
+    return this.#places[placeOf(id)]?.id === id
   }
 
-  add(id: string, settle: (outcome: CallOutcome) => void): void {
-    this.#calls.set(id, { deadlineAtMs: this.#system.monotonicMs() + this.#timeoutMs, settle })
+  /** @returns the id it waits under */
+  add(settle: (outcome: CallOutcome) => void): string {
+    const place = this.#free.pop() ?? this.#places.length
+    const id =
+      this.#system.randomBytes(RANDOM_BYTES).toString('base64url') + place.toString(36).padStart(2, '0')
+    this.#places[place] = {
+      id,
+      deadlineAtMs: this.#system.monotonicMs() + this.#timeoutMs,
+      settle,
+    }
     this.#cancelTimer ??= this.#system.after(this.#timeoutMs, () => this.#expire())
+    return id
   }
 
   /** Answers the call once. `false` when no such call waits: it is late, double or invented. */
   settle(id: string, outcome: CallOutcome): boolean {
-    const call = this.#calls.get(id)
-    if (call === undefined) return false
-    this.#calls.delete(id)
+    const place = placeOf(id)
+    const call = this.#places[place]
+    if (call === undefined || call.id !== id) return false
+    this.#places[place] = undefined
+    this.#free.push(place)
     call.settle(outcome)
     return true
   }
@@ -49,19 +69,30 @@ export class PendingCalls {
   failAll(code: ErrorCode): void {
     this.#cancelTimer?.()
     this.#cancelTimer = undefined
-    for (const id of [...this.#calls.keys()]) this.settle(id, failed(new BridgeError(code, `Call ${id}.`)))
+    for (const call of [...this.#places]) {
+      if (call !== undefined) this.settle(call.id, failed(new BridgeError(code, `Call ${call.id}.`)))
+    }
   }
 
   #expire(): void {
     this.#cancelTimer = undefined
     const nowMs = this.#system.monotonicMs()
-    for (const [id, call] of this.#calls) {
+    let nextAtMs = Number.POSITIVE_INFINITY
+    for (const call of [...this.#places]) {
+      if (call === undefined) continue
       if (call.deadlineAtMs > nowMs) {
-        this.#cancelTimer = this.#system.after(call.deadlineAtMs - nowMs, () => this.#expire())
-        return
+        nextAtMs = Math.min(nextAtMs, call.deadlineAtMs)
+        continue
       }
-      this.settle(id, failed(new BridgeError('call_timeout', `Call ${id}.`)))
-      this.#onTimeout(id)
+      this.settle(call.id, failed(new BridgeError('call_timeout', `Call ${call.id}.`)))
+      this.#onTimeout(call.id)
+    }
+    if (nextAtMs !== Number.POSITIVE_INFINITY) {
+      this.#cancelTimer ??= this.#system.after(nextAtMs - nowMs, () => this.#expire())
     }
   }
+}
+
+function placeOf(id: string): number {
+  return Number.parseInt(id.slice(RANDOM_CHARS), 36)
 }

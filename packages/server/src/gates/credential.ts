@@ -44,3 +44,23 @@ function cookieValues(headers: readonly string[]): string[] {
     .filter((pair) => pair.startsWith(`${COOKIE_NAME}=`))
     .map((pair) => pair.slice(COOKIE_NAME.length + 1))
 }
+
+/**
+ * The parts of this request that may carry a token. Read from the raw headers: Node's `headers` drops
+ * what came twice, and its `headersDistinct` builds every header anew for each request.
+ */
+export function credentialSources(request: {
+  readonly url?: string | undefined
+  readonly rawHeaders: readonly string[]
+}): CredentialSources {
+  const authorization: string[] = []
+  const cookie: string[] = []
+  const { rawHeaders } = request
+  for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at] ?? ''
+    if (name.length === 13 && name.toLowerCase() === 'authorization')
+      authorization.push(rawHeaders[at + 1] ?? '')
+    else if (name.length === 6 && name.toLowerCase() === 'cookie') cookie.push(rawHeaders[at + 1] ?? '')
+  }
+  return { url: request.url ?? '', authorization, cookie }
+}

@@ -4,8 +4,8 @@ import { BridgeError, parseJson, unreachable } from '@bridgekeeper/protocol'
 import { type NodeIncomingMessageLike, toNodeHandler } from '@modelcontextprotocol/node'
 import { createMcpHandler } from '@modelcontextprotocol/server'
 import type { CallOutcome } from '../calls/outcome.ts'
-import { credentialGate } from '../gates/credential.ts'
-import { deny, type Verdict } from '../gates/verdict.ts'
+import { credentialGate, credentialSources } from '../gates/credential.ts'
+import { allow, deny, type Verdict } from '../gates/verdict.ts'
 import type { Authenticator, Principal } from '../ports.ts'
 import type { Router } from '../router/router.ts'
 import { readBody } from './body.ts'
@@ -63,7 +63,11 @@ export class McpEndpoint {
     response: ServerResponse,
     path: { readonly serverName?: string },
   ): Promise<void> {
-    const admitted = await this.#authenticate(request)
+    const token = credentialGate(credentialSources(request))
+    if (!token.allowed) return sendRefusal(response, token)
+    const recalled = this.#authenticator.recall(token.value)
+    const admitted: Verdict<Principal> =
+      recalled === undefined ? await this.#authenticator.authenticate(token.value) : allow(recalled)
     if (!admitted.allowed) return sendRefusal(response, admitted)
     const { userId } = admitted.value
     const view =
@@ -81,15 +85,6 @@ export class McpEndpoint {
     const parsed = parseJson(body.toString('utf8'))
     if (parsed === undefined) return sendParseError(response)
     return this.#serveBySdk(request, response, view, admitted.value, parsed.value)
-  }
-
-  async #authenticate(request: IncomingMessage): Promise<Verdict<Principal>> {
-    const { authorization = [], cookie = [] } = request.headersDistinct
-    const token = credentialGate({ url: request.url ?? '', authorization, cookie })
-    if (!token.allowed) return token
-    const recalled = this.#authenticator.recall(token.value)
-    if (recalled !== undefined) return { allowed: true, value: recalled }
-    return this.#authenticator.authenticate(token.value)
   }
 
   async #callLean(

@@ -31,12 +31,18 @@ export function resultFor(era: Era, result: RawJson, identity: () => ServerIdent
   return splice(base, members.size === 0, added)
 }
 
-/** For a result whose own keys are written with escapes, so that its members cannot be found as bytes. */
+/**
+ * For a result whose members cannot be found as bytes: its own keys are written with escapes, or there
+ * are too many of them.
+ */
 function rewritten(era: Era, result: RawJson, identity: () => ServerIdentity): RawJson | undefined {
   const value = parseJson(result.toString('utf8'))?.value
   if (!isObject(value)) return undefined
-  const plain = Buffer.from(JSON.stringify(value))
-  return objectMembers(plain) === undefined ? undefined : resultFor(era, plain, identity)
+  const content = Object.hasOwn(value, 'content') || Object.hasOwn(value, 'task') ? {} : { content: [] }
+  const { _meta = {} } = value
+  const modern = era === 'modern' && { _meta: isNameless(_meta) ? named(_meta, identity()) : _meta }
+  const type = era === 'modern' && { resultType: 'complete' }
+  return Buffer.from(JSON.stringify({ ...type, ...content, ...value, ...modern }))
 }
 
 /** Most results begin with their content; for the older revision that is all there is to know. */
@@ -46,12 +52,16 @@ function isComplete(era: Era, result: RawJson): boolean {
 
 function withNamedMeta(result: RawJson, [start, end]: Span, identity: () => ServerIdentity): RawJson {
   const meta = parseJson(result.toString('utf8', start, end))?.value
-  if (!isObject(meta) || Object.hasOwn(meta, SERVER_INFO_META_KEY)) return result
+  if (!isNameless(meta)) return result
   return Buffer.concat([
     result.subarray(0, start),
     Buffer.from(JSON.stringify(named(meta, identity()))),
     result.subarray(end),
   ])
+}
+
+function isNameless(meta: unknown): meta is Record<string, unknown> {
+  return isObject(meta) && !Object.hasOwn(meta, SERVER_INFO_META_KEY)
 }
 
 function named(meta: Record<string, unknown>, identity: ServerIdentity): Record<string, unknown> {

@@ -8,7 +8,7 @@ import {
   type ConnectionListener,
   type ConnectionOptions,
 } from '../connection/connection.ts'
-import { credentialGate } from '../gates/credential.ts'
+import { credentialGate, credentialSources } from '../gates/credential.ts'
 import { allow, deny, type Verdict } from '../gates/verdict.ts'
 import type { Authenticator, System } from '../ports.ts'
 import { errorBody, plainHeaders, refuseWithClose, refuseWithHttp } from './refuse.ts'
@@ -91,8 +91,7 @@ export class AgentEndpoint {
   }
 
   async #admit(request: IncomingMessage, version: ProtocolVersion): Promise<Verdict<Admission>> {
-    const { authorization = [], cookie = [] } = request.headersDistinct
-    const token = credentialGate({ url: request.url ?? '', authorization, cookie })
+    const token = credentialGate(credentialSources(request))
     if (!token.allowed) return token
     try {
       const principal = await this.#authenticator.authenticate(token.value)
@@ -104,10 +103,21 @@ export class AgentEndpoint {
   }
 
   #open(admission: Admission, webSocket: WebSocket, socket: Duplex): void {
+    let corked = false
+    const uncork = (): void => {
+      corked = false
+      socket.uncork()
+    }
     const agentSocket = {
-      send(frame: Buffer) {
+      send(frame: Buffer, more = false) {
         // [SIZE.6] A peer that does not read must not fill our memory.
         if (webSocket.bufferedAmount > limits.sendBufferBytes) return webSocket.terminate()
+        // Frames of one turn of the event loop leave in one write.
+        if (more && !corked) {
+          corked = true
+          socket.cork()
+          setImmediate(uncork)
+        }
         webSocket.send(frame, { binary: false })
       },
       close: (code: number, reason: string) => webSocket.close(code, reason),
