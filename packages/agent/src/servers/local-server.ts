@@ -1,5 +1,6 @@
 import {
   type CatalogServer,
+  type CatalogTool,
   cleanText,
   codes,
   type ErrorCode,
@@ -163,6 +164,7 @@ export class LocalServer {
       const reason = hide(list.reason, this.#entry.secrets)
       return this.#deps.onEvent({ type: 'server-tools-unread', name, reason })
     }
+    if (sameTools(this.#state.tools, list.tools)) return
     this.#setState({ ...this.#state, tools: list.tools, skippedTools: list.skipped })
     this.#deps.onEvent({ type: 'server-tools-changed', name, tools: list.tools.length })
   }
@@ -177,6 +179,11 @@ export class LocalServer {
     this.#state = state
     this.#deps.onChange()
   }
+}
+
+/** Some servers announce a change after every start, and nothing has changed. */
+function sameTools(one: readonly CatalogTool[], other: readonly CatalogTool[]): boolean {
+  return one.length === other.length && one.every(({ hash }, at) => hash === other[at]?.hash)
 }
 
 function toolCallParams(toolName: string, rawArgs: RawJson): RawJson {
