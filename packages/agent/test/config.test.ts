@@ -6,7 +6,7 @@ import { scratch } from '../../../test/support/scratch.ts'
 import { ConfigError, parseConfig, readConfig, type ServerEntry } from '../src/index.ts'
 
 const ENV = { TOKEN: 's3cr3t-value', EMPTY: '', HOME: '/home/ann' }
-const parse = (text: string) => parseConfig(text, ENV, '/work')
+const parse = (text: string) => parseConfig(text, ENV, '/home/ann')
 const one = (entry: string) =>
   parse(`{"mcpServers":{"a":${entry}}}`)[0] as Extract<ServerEntry, { kind: 'stdio' }>
 
@@ -28,7 +28,7 @@ test.each(['mcpServers', 'servers'])('[CONFIG.1] reads the servers under the key
       command: 'npx',
       args: ['-y', 'x'],
       env: { A: 'b', N: '1', B: 'true' },
-      cwd: '/work/sub',
+      cwd: '/home/ann/sub',
       secrets: ['b', '1', 'true'],
     },
   ])

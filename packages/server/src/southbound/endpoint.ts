@@ -69,7 +69,7 @@ export class AgentEndpoint {
     else refuseWithHttp(socket, admission)
   }
 
-  /** [WS.1] A request that is no upgrade gets 426 with the seed's headers. */
+  /** [WS.1] A request that is no upgrade gets 426 with security headers. */
   explain(response: ServerResponse): void {
     response.writeHead(426, {
       ...plainHeaders,

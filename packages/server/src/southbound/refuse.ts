@@ -8,7 +8,7 @@ import { webSocketServer } from './web-sockets.ts'
 /** Of a v1 peer that is refused, only its closing handshake is read. */
 const refuser = webSocketServer({ maxFrameBytes: 1_024, closeMs: 1_000 })
 
-/** Headers of every answer on the agents' path that is no WebSocket: the seed's, and no caching. */
+/** Headers of every answer on the agents' path that is no WebSocket: nothing to render, frame, guess or cache. */
 export const plainHeaders: Readonly<Record<string, string>> = {
   'Content-Security-Policy': "default-src 'none'",
   'X-Frame-Options': 'DENY',
