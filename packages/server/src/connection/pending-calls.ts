@@ -55,15 +55,14 @@ export class PendingCalls {
     return id
   }
 
-  /** Answers the call once. `false` when no such call waits: it is late, double or invented. */
-  settle(id: string, outcome: CallOutcome): boolean {
+  /** Answers the call once. Does nothing when no such call waits: it is late, double or invented. */
+  settle(id: string, outcome: CallOutcome): void {
     const place = placeOf(id)
     const call = this.#places[place]
-    if (call === undefined || call.id !== id) return false
+    if (call === undefined || call.id !== id) return
     this.#places[place] = undefined
     this.#free.push(place)
     call.settle(outcome)
-    return true
   }
 
   failAll(code: ErrorCode): void {
