@@ -35,13 +35,13 @@ export const LAYERS: readonly Layer[] = [
   {
     area: 'server/ports',
     imports: ['protocol'],
-    importsTypes: ['server/gates'],
+    importsTypes: ['server/gates', 'server/security-log'],
     because: 'interfaces stand below all that use or fill them',
   },
   {
     area: 'server/gates',
     imports: ['server/ports', 'protocol'],
-    modules: ['node:crypto'],
+    modules: ['node:crypto', 'ipaddr.js'],
     because: 'a gate decides from what it is given: no network, no database, no clock or timer of its own',
   },
   {
@@ -89,6 +89,7 @@ export const LAYERS: readonly Layer[] = [
   {
     area: 'server/adapters',
     imports: ['server/ports', 'protocol'],
+    importsTypes: ['server/security-log'],
     because: 'an adapter fills a port and can be replaced by another',
   },
 ]

@@ -1,4 +1,5 @@
 import type { Verdict } from './gates/verdict.ts'
+import type { SecurityEvent } from './security-log/events.ts'
 
 /**
  * What the bridge needs from outside: interfaces only. Each says its atomicity and what happens when
@@ -52,4 +53,15 @@ export interface Authenticator {
   /** A principal verified moments ago, without asking anyone; `undefined` when it must be verified. */
   recall(token: string): Principal | undefined
   authenticate(token: string): Promise<Verdict<Principal>>
+}
+
+/**
+ * Where security events go. Recording never throws and never waits. While what is recorded cannot be
+ * written, `writable` is false and no call is taken (fails closed).
+ */
+export interface SecurityLog {
+  logSecurityEvent(event: SecurityEvent): void
+  /** Runs once all that was recorded so far is written: at once, where it already is. */
+  afterWritten(run: () => void): void
+  readonly writable: boolean
 }

@@ -1,0 +1,156 @@
+/**
+ * Every event of the security log: its severity, when it is written, and the fields it may have. What is
+ * not listed here is never written. docs/security-events.md is made from this table.
+ */
+
+export type Severity = 'info' | 'warn' | 'error'
+
+/** What a field may hold; a value that does not fit is replaced, and nothing else is lost with it. */
+export type FieldKind =
+  /** One of our codes, or a word of ours. */
+  | 'code'
+  /** An id that we made or verified. */
+  | 'id'
+  /** A name that a peer chose: cleaned, bounded, scanned for secrets. */
+  | 'name'
+  /** Text that a peer may have written: cleaned, bounded, scanned for secrets. */
+  | 'text'
+  /** A keyed hash, in hex. */
+  | 'digest'
+  | 'count'
+  | 'flag'
+
+interface EventEntry {
+  readonly severity: Severity
+  readonly when: string
+  /** In the order in which they are written, after `userId` and `ip`, which any event may have. */
+  readonly fields: Readonly<Record<string, FieldKind>>
+}
+
+export const securityEvents = {
+  // The events of the original protocol, by its names
+  ws_insecure_connection_rejected: event('error', 'a request came without TLS where it is required', {
+    url: 'text',
+  }),
+  ws_authentication_failed: event('warn', 'an agent came without a good token', { reason: 'code' }),
+  ws_connection_established: event('info', 'an agent was let in; its challenge is still open', {
+    fingerprint: 'digest',
+  }),
+  ws_challenge_verified: event('info', 'an agent answered its challenge', {}),
+  ws_challenge_verification_failed: event('warn', 'an answer to a challenge was wrong or late', {
+    reason: 'code',
+  }),
+  ws_challenge_failed_no_token: event(
+    'error',
+    'never: the token is verified before there is a challenge; the name is kept for readers of old logs',
+    {},
+  ),
+  ws_challenge_failed_invalid_token: event('error', 'the token expired while its challenge was open', {}),
+  ws_unauthorized_tool_execution_attempt: event('warn', 'a socket asked for a tool before its challenge', {
+    toolName: 'name',
+  }),
+  ws_tool_execution_request: event('info', 'a call passed the gates', {
+    serverName: 'name',
+    toolName: 'name',
+    requestId: 'id',
+  }),
+  ws_tool_execution_result: event('info', 'a call ended', {
+    requestId: 'id',
+    success: 'flag',
+    reason: 'code',
+  }),
+  ws_rate_limit_exceeded: event('warn', 'a call was refused by a rate limit', {
+    retryAfter: 'count',
+    limit: 'code',
+    suppressed: 'count',
+  }),
+  ws_message_too_large: event('warn', 'a message was over its limit', { size: 'count', maxSize: 'count' }),
+  ws_unknown_message_type: event('warn', 'a message had an unknown type', { messageType: 'name' }),
+  ws_message_parse_error: event('error', 'a message was no JSON or not of its schema', { error: 'text' }),
+  ws_connection_closed: event('info', 'the connection of an agent ended', { code: 'count', reason: 'text' }),
+  ws_error: event('error', 'a socket failed, or the bridge failed to handle a message', { error: 'text' }),
+
+  // Who may come in
+  ws_connection_refused: event('warn', 'an agent was refused for another reason than its token', {
+    reason: 'code',
+  }),
+  mcp_authentication_failed: event('warn', 'a caller came without a good token', { reason: 'code' }),
+  mcp_request_refused: event('warn', 'a caller was refused for another reason than its token', {
+    reason: 'code',
+  }),
+  address_blocked: event('warn', 'an address failed too often and is refused from now on', {
+    failures: 'count',
+    retryAfter: 'count',
+  }),
+  address_refusals: event('warn', 'how often a refused address came since the last such line', {
+    reason: 'code',
+    suppressed: 'count',
+  }),
+  challenge_locked: event('warn', 'a user and address may not try the challenge for a while', {
+    retryAfter: 'count',
+  }),
+  fingerprint_changed: event('warn', 'a login came from another address or program than before', {
+    policy: 'code',
+    fingerprint: 'digest',
+    previous: 'digest',
+  }),
+
+  // What a verified peer does
+  call_forbidden: event('warn', "a call was outside of its token's scopes", {
+    serverName: 'name',
+    toolName: 'name',
+  }),
+  ws_unexpected_result: event('warn', 'an answer fitted no call of its connection', { requestId: 'id' }),
+  ws_connection_replaced: event('info', 'a login connected again; its earlier connection is closed', {}),
+  ws_connection_unresponsive: event('warn', 'an agent missed two pings and was cut off', {}),
+  ws_slow_reader: event('warn', 'an agent did not read what was sent to it, and was paused or cut off', {
+    size: 'count',
+  }),
+
+  // What an operator does
+  user_added: event('info', 'a user was added', {}),
+  token_issued: event('info', 'a token was issued', { sessionId: 'id', lifetimeSeconds: 'count' }),
+  block_added: event('warn', 'an operator blocked something', { kind: 'code', key: 'name' }),
+  block_lifted: event('warn', 'an operator lifted a block or reset a limit', { kind: 'code', key: 'name' }),
+
+  // The bridge itself
+  bridge_started: event('info', 'a bridge started', { version: 'code' }),
+  bridge_stopped: event('info', 'a bridge stopped in order', {}),
+  tls_reloaded: event('info', 'a new certificate is in use', {}),
+  tls_reload_failed: event('error', 'a new certificate could not be used; the old one stays', {
+    error: 'text',
+  }),
+
+  // The log itself
+  log_recovered: event('warn', 'the last line of an earlier run was torn and was taken out', {
+    bytes: 'count',
+  }),
+  log_tail_missing: event('error', 'lines that an earlier run wrote are gone', { lost: 'count' }),
+  log_gap: event('error', 'events could not be written and were lost', { lost: 'count', error: 'text' }),
+} as const satisfies Record<string, EventEntry>
+
+export type EventName = keyof typeof securityEvents
+
+type ValueOf<K extends FieldKind> = K extends 'count' ? number : K extends 'flag' ? boolean : string
+type FieldsOf<E extends EventName> = (typeof securityEvents)[E]['fields']
+
+/** One event as it is recorded. Fields are exactly those of the table; a missing one is left out. */
+export type SecurityEvent = {
+  [E in EventName]: {
+    readonly event: E
+    readonly userId?: string | undefined
+    readonly ip?: string | undefined
+  } & {
+    readonly [F in keyof FieldsOf<E>]?: FieldsOf<E>[F] extends FieldKind
+      ? ValueOf<FieldsOf<E>[F]> | undefined
+      : never
+  }
+}[EventName]
+
+function event<const F extends Readonly<Record<string, FieldKind>>>(
+  severity: Severity,
+  when: string,
+  fields: F,
+): { readonly severity: Severity; readonly when: string; readonly fields: F } {
+  return { severity, when, fields }
+}
