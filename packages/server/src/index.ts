@@ -1,9 +1,29 @@
+export { callbackLog } from './adapters/memory/security-log.ts'
 export { memoryUsers } from './adapters/memory/users.ts'
-export { type Bridge, type BridgeOptions, type CallOptions, createBridge, type ListedTool } from './bridge.ts'
+export {
+  type Bridge,
+  type BridgeOptions,
+  type BridgeStores,
+  type CallOptions,
+  createBridge,
+  type ListedTool,
+} from './bridge.ts'
 export { ToolError } from './calls/result.ts'
 export { allow, type Denied, deny, type Verdict } from './gates/verdict.ts'
 export { createTokens, type IssuedToken, type Tokens } from './identity/tokens.ts'
-export type { Authenticator, Principal, System, User, UserStore } from './ports.ts'
+export type {
+  Authenticator,
+  BlockStore,
+  Caller,
+  CallTimesStore,
+  FingerprintStore,
+  Principal,
+  SecurityLog,
+  System,
+  User,
+  UserStore,
+} from './ports.ts'
+export { type EventName, type SecurityEvent, securityEvents } from './security-log/events.ts'
 export { DataFolder } from './standalone/data-folder.ts'
 export type { Environment } from './standalone/secret.ts'
 export { type Node, type ServeOptions, serve } from './standalone/serve.ts'
