@@ -1,4 +1,3 @@
-import type { Block } from './gates/blocklist.ts'
 import type { Scopes } from './gates/call-authority.ts'
 import type { Verdict } from './gates/verdict.ts'
 import type { SecurityEvent } from './security-log/events.ts'
@@ -75,6 +74,17 @@ export interface SecurityLog {
   /** Runs once all that was recorded so far is written: at once, where it already is. */
   afterWritten(run: () => void): void
   readonly writable: boolean
+}
+
+/** What a block shuts out: an address, a user's calls, or one user's challenges from one address. */
+export const BLOCK_KINDS = ['address', 'calls', 'challenge'] as const
+export type BlockKind = (typeof BLOCK_KINDS)[number]
+
+export interface Block {
+  readonly kind: BlockKind
+  readonly key: string
+  /** On the clock of whoever keeps it: monotonic in a node, the wall clock in a store. */
+  readonly untilMs: number
 }
 
 /**

@@ -1,5 +1,5 @@
-import { type Block, Blocklist } from '../gates/blocklist.ts'
-import type { BlockStore, System } from '../ports.ts'
+import { Blocklist } from '../gates/blocklist.ts'
+import type { Block, BlockStore, System } from '../ports.ts'
 
 /** How soon an operator's block or lift reaches a running node. */
 const REFRESH_MS = 2_000

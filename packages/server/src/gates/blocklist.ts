@@ -1,13 +1,4 @@
-/** What a block shuts out: an address, a user's calls, or one user's challenges from one address. */
-export const BLOCK_KINDS = ['address', 'calls', 'challenge'] as const
-export type BlockKind = (typeof BLOCK_KINDS)[number]
-
-export interface Block {
-  readonly kind: BlockKind
-  readonly key: string
-  /** On the clock of whoever keeps it: monotonic here, the wall clock in a store. */
-  readonly untilMs: number
-}
+import { BLOCK_KINDS, type Block, type BlockKind } from '../ports.ts'
 
 /** Who is refused, and until when. Knows nothing of sockets: a block outlives every one of them. */
 export class Blocklist {

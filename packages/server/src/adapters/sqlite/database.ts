@@ -12,6 +12,22 @@ const MIGRATIONS: readonly string[] = [
      created_at_ms INTEGER NOT NULL
    ) STRICT`,
   'CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT',
+  `CREATE TABLE blocks (
+     kind TEXT NOT NULL,
+     key TEXT NOT NULL,
+     until_ms INTEGER NOT NULL,
+     PRIMARY KEY (kind, key)
+   ) STRICT, WITHOUT ROWID`,
+  `CREATE TABLE fingerprints (
+     session_id TEXT PRIMARY KEY,
+     fingerprint TEXT NOT NULL,
+     seen_at_ms INTEGER NOT NULL
+   ) STRICT`,
+  `CREATE TABLE call_times (
+     user_id TEXT PRIMARY KEY,
+     called_at_ms TEXT NOT NULL,
+     newest_at_ms INTEGER NOT NULL
+   ) STRICT`,
 ]
 
 /**
