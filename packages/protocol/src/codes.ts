@@ -48,6 +48,7 @@ export const codes = {
     "The token's user does not exist here.",
     'Add the user, then issue a token: bridgekeeper user add EMAIL',
   ),
+  user_suspended: entry(403, -32050, 'The user is suspended.', 'Ask the operator of the bridge.'),
 
   // HTTP
   not_found: entry(

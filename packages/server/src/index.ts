@@ -3,7 +3,7 @@ export { type Bridge, type BridgeOptions, type CallOptions, createBridge, type L
 export { ToolError } from './calls/result.ts'
 export { allow, type Denied, deny, type Verdict } from './gates/verdict.ts'
 export { createTokens, type IssuedToken, type Tokens } from './identity/tokens.ts'
-export type { Authenticator, Principal, System, User, UserStore } from './ports.ts'
+export type { Authenticator, Principal, System, User, UserState, UserStore } from './ports.ts'
 export { DataFolder } from './standalone/data-folder.ts'
 export type { Environment } from './standalone/secret.ts'
 export { type Node, type ServeOptions, serve } from './standalone/serve.ts'

@@ -12,6 +12,7 @@ const MIGRATIONS: readonly string[] = [
      created_at_ms INTEGER NOT NULL
    ) STRICT`,
   'CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT',
+  `ALTER TABLE users ADD COLUMN state TEXT NOT NULL DEFAULT 'active' CHECK (state IN ('active', 'suspended'))`,
 ]
 
 /**
