@@ -4,8 +4,15 @@ export { ToolError } from './calls/result.ts'
 export { allow, type Denied, deny, type Verdict } from './gates/verdict.ts'
 export { createTokens, type IssuedToken, type Tokens } from './identity/tokens.ts'
 export type { Authenticator, Principal, System, User, UserState, UserStore } from './ports.ts'
+export type { TlsEvent, TlsFiles } from './standalone/certificate.ts'
 export { DataFolder } from './standalone/data-folder.ts'
 export type { Environment } from './standalone/secret.ts'
 export { type Node, type ServeOptions, serve } from './standalone/serve.ts'
 export { SetupError, type SetupErrorCode } from './standalone/setup-error.ts'
+export {
+  type BridgeSettings,
+  bridgeSettings,
+  type ReachOptions,
+  type TlsMode,
+} from './standalone/transport.ts'
 export { realSystem } from './system.ts'
