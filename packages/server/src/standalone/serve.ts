@@ -11,6 +11,7 @@ import {
 } from './certificate.ts'
 import { DataFolder } from './data-folder.ts'
 import { createListener, demandTls } from './listener.ts'
+import { providerOf } from './provider.ts'
 import { type Environment, isProduction } from './secret.ts'
 import { SetupError } from './setup-error.ts'
 import { bridgeSettings } from './transport.ts'
@@ -65,9 +66,10 @@ export async function serve(options: ServeOptions): Promise<Node> {
   const notes = tls === undefined ? [] : await keyFileNotes(tls, options.env)
   const certificate = tls === undefined ? undefined : await readCertificate(tls, system)
   const timeoutMs = callTimeoutMs(options.env.BRIDGEKEEPER_CALL_TIMEOUT_MS)
+  const provider = providerOf(options.env, system)
   const data = new DataFolder(options.dataFolder, options.env, system)
   const bridge = createBridge({
-    authenticator: data.claim(),
+    authenticator: provider ?? data.claim(),
     ...settings,
     ...(timeoutMs !== undefined && { callTimeoutMs: timeoutMs }),
     system,
