@@ -24,7 +24,10 @@ export interface JwksOptions {
   readonly algorithms?: readonly string[]
   /** The header `typ`, which tells an access token from others of the provider. Default `at+jwt` (RFC 9068). */
   readonly typ?: string
-  /** Reads the claims of a verified token; `undefined` refuses it. Default: `sub`, `sid` and `scope`. */
+  /**
+   * Reads the claims of a verified token; `undefined` refuses it. Default: `sub`, `sid` and `scope`. Agents
+   * read `sub` and `sid` out of their token themselves; with other claims they have to be told what they are.
+   */
   readonly claims?: (claims: Readonly<JWTPayload>) => Identity | undefined
 }
 
