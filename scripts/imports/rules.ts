@@ -55,30 +55,37 @@ export const LAYERS: readonly Layer[] = [
     because: 'what a call is and how it ended is a value, whoever carries it',
   },
   {
+    area: 'server/admission',
+    imports: ['server/gates', 'server/ports', 'protocol'],
+    because: 'it runs the gates in their order and knows no socket, no HTTP and no database',
+  },
+  {
     area: 'server/connection',
     imports: ['server/calls', 'server/gates', 'server/ports', 'protocol'],
+    importsTypes: ['server/security-log'],
     because: 'it runs the gates of each message and knows nothing of how messages come and go',
   },
   {
     area: 'server/router',
-    imports: ['server/calls', 'server/connection', 'server/ports', 'protocol'],
+    imports: ['server/calls', 'server/connection', 'server/gates', 'server/ports', 'protocol'],
     because: 'it sees a connection, not the socket or the caller at either end',
   },
   {
     area: 'server/southbound',
-    imports: [
-      'server/gates',
-      'server/connection',
-      'server/router',
-      'server/identity',
-      'server/ports',
-      'protocol',
-    ],
+    imports: ['server/admission', 'server/gates', 'server/connection', 'server/ports', 'protocol'],
+    importsTypes: ['server/security-log'],
     because: 'agents come in here, and callers do not',
   },
   {
     area: 'server/northbound',
-    imports: ['server/calls', 'server/router', 'server/gates', 'server/identity', 'server/ports', 'protocol'],
+    imports: [
+      'server/admission',
+      'server/calls',
+      'server/router',
+      'server/gates',
+      'server/ports',
+      'protocol',
+    ],
     because: 'callers reach an agent through the router only',
   },
   {

@@ -21,10 +21,10 @@ test('[CHAL.4] the deadline of 30 seconds runs from the first moment, whatever i
   const bridge = await startBridge({ system })
   const peer = dial(bridge, { token: (await bridge.token('ann')).accessToken })
   expect(await peer.next('challenge')).toMatchObject({ expiresIn: 30_000 })
-  for (let second = 0; second < 29; second++) {
+  for (let sent = 0; sent < 10; sent++) {
     peer.send({ type: 'ping' })
     await peer.next('error')
-    system.advance(1_000)
+    system.advance(2_900)
   }
   expect(peer.socket.readyState).toBe(peer.socket.OPEN)
   system.advance(1_000)
@@ -60,8 +60,8 @@ test('[SIZE.3] an unverified socket is cut after 4 KiB, also within one frame th
 test('[STATE.1] the connection ends when its token expires', async () => {
   const system = new FakeSystem()
   const bridge = await startBridge({ system })
-  const peer = await verifiedPeer(bridge, await bridge.token('ann', 3_600_000))
-  system.advance(3_599_000)
+  const peer = await verifiedPeer(bridge, await bridge.token('ann', 20_000))
+  system.advance(19_000)
   peer.send({ type: 'ping' })
   await peer.next('pong')
   system.advance(2_000)

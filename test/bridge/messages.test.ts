@@ -1,10 +1,13 @@
 import { limits } from '@bridgekeeper/protocol'
-import { expect, test } from 'vitest'
+import { callbackLog } from '@bridgekeeper/server'
+import { expect, test, vi } from 'vitest'
+import { agentWith, answerNext } from '../support/agents.ts'
 import { startBridge } from '../support/bridge.ts'
+import { FakeSystem } from '../support/fake-system.ts'
 import { verifiedPeer } from '../support/peer.ts'
 
-async function ready() {
-  const bridge = await startBridge()
+async function ready(options: Parameters<typeof startBridge>[0] = {}) {
+  const bridge = await startBridge(options)
   return { bridge, peer: await verifiedPeer(bridge, await bridge.token('ann')) }
 }
 
@@ -74,12 +77,54 @@ test('[SIZE.4] a message in more than 1,024 fragments closes', async () => {
   expect((await peer.closed).code).toBe(1008)
 })
 
-test('[SIZE.6] a peer that lets 16 MiB wait to be read is cut off', async () => {
-  const { bridge, peer } = await ready()
+test('[LIVE.2] [LIVE.3] a peer that does not read gets no more calls, and is cut off when that lasts', async () => {
+  const system = new FakeSystem()
+  const { bridge, peer } = await ready({ system })
   peer.socket.pause()
   const text = 'x'.repeat(1_000_000)
-  const calls = Array.from({ length: 60 }, () =>
+  const calls = Array.from({ length: 40 }, () =>
     bridge.bridge.callTool('user_ann', 's', 't', { text }).catch((error: { code: string }) => error.code),
   )
-  expect(new Set(await Promise.all(calls))).toEqual(new Set(['outcome_unknown']))
+  expect(await Promise.race(calls.slice(-10))).toBe('agent_slow')
+  system.advance(29_000)
+  expect(await Promise.race([calls[0], 'waits'])).toBe('waits')
+  system.advance(2_000)
+  expect(new Set(await Promise.all(calls))).toEqual(new Set(['outcome_unknown', 'agent_slow']))
+})
+
+test('[LIVE.2] a peer that reads again gets calls again', async () => {
+  const system = new FakeSystem()
+  const { bridge, peer } = await ready({ system })
+  peer.socket.pause()
+  const text = 'x'.repeat(1_000_000)
+  const call = () =>
+    bridge.bridge.callTool('user_ann', 's', 't', { text }).catch(({ code }) => code as string)
+  const calls = Array.from({ length: 20 }, call)
+  expect(await calls.at(-1)).toBe('agent_slow')
+  peer.socket.resume()
+  await peer.next('tool_execute')
+  await vi.waitFor(async () => {
+    system.advance(250)
+    expect(await Promise.race([call(), 'waits'])).toBe('waits')
+  })
+})
+
+/** A megabyte each: more than the kernel buffers for one connection, and the 16 MiB beyond that. */
+const CALLS = 60
+
+test('[SIZE.6] a peer that lets 16 MiB of answers to its own calls wait is cut off at once', async () => {
+  const cutOff = Promise.withResolvers<number | undefined>()
+  const securityLog = callbackLog((event) => {
+    if (event.event === 'ws_connection_closed') cutOff.resolve(event.code)
+  })
+  const bridge = await startBridge({ securityLog })
+  const agent = await agentWith(bridge, 'ann', 's', 't')
+  const asking = await verifiedPeer(bridge, await bridge.token('ann'))
+  // Reads nothing from here on: the answers pile up, once the kernel's own buffers are full.
+  asking.socket.pause()
+  for (let id = 0; id < CALLS; id++)
+    asking.send({ type: 'tool_execute', id: String(id), serverName: 's', toolName: 't', args: {} })
+  const result = { content: [{ type: 'text', text: 'x'.repeat(1_000_000) }] }
+  for (let answered = 0; answered < CALLS; answered++) await answerNext(agent, result)
+  expect(await cutOff.promise).toBe(1006)
 })

@@ -4,6 +4,7 @@ import type { DownMessage } from './down.ts'
 import { parseJson, type RawJson } from './json.ts'
 import { objectMembers, type Span } from './json-spans.ts'
 import { limits } from './limits.ts'
+import { cleanText } from './text.ts'
 import type { UpMessage } from './up.ts'
 import { type ProtocolVersion, schemas } from './version.ts'
 
@@ -123,7 +124,7 @@ function decodeBySchema(
   const json = parseJson(frame.toString('utf8'))
   if (json === undefined) return invalid('It is not JSON.')
   const parsed = schema.safeParse(json.value)
-  if (!parsed.success) return refusal(parsed.error, members.has('type'))
+  if (!parsed.success) return refusal(parsed.error, stringMember(frame, members.get('type')))
   return { ok: true, message: withRawPayload(parsed.data, frame, members) }
 }
 
@@ -140,11 +141,11 @@ function withRawPayload(
   return { ...message, rpcError: slice(frame, members.get('rpcError')) }
 }
 
-function refusal(error: z.ZodError, hasType: boolean): Decoded<never> {
+function refusal(error: z.ZodError, type: string | undefined): Decoded<never> {
   const unknownType =
-    hasType && error.issues[0]?.code === 'invalid_union' && error.issues[0].path[0] === 'type'
+    type !== undefined && error.issues[0]?.code === 'invalid_union' && error.issues[0].path[0] === 'type'
   if (!unknownType) return invalid(firstIssue(error))
-  return { ok: false, code: 'message_type_unknown', detail: '' }
+  return { ok: false, code: 'message_type_unknown', detail: cleanText(type).slice(0, limits.nameChars) }
 }
 
 function firstIssue(error: z.ZodError): string {

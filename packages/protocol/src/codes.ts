@@ -48,7 +48,58 @@ export const codes = {
     "The token's user does not exist here.",
     'Add the user, then issue a token: bridgekeeper user add EMAIL',
   ),
+
   user_suspended: entry(403, -32050, 'The user is suspended.', 'Ask the operator of the bridge.'),
+  scope_insufficient: entry(
+    403,
+    -32069,
+    'The token does not allow this.',
+    'Use a token with the scope that is named.',
+  ),
+  fingerprint_changed: entry(
+    403,
+    -32050,
+    'This login was used from another address or program before.',
+    'Log in anew on this machine: bridgekeeper token issue EMAIL',
+  ),
+
+  // The way in
+  transport_insecure: entry(
+    403,
+    -32071,
+    'This bridge takes encrypted connections only.',
+    'Use https:// or wss://.',
+  ),
+  host_forbidden: entry(
+    403,
+    -32071,
+    'The Host header names no address of this bridge.',
+    'Use its public URL; its operator lists that with --public-url.',
+  ),
+  origin_forbidden: entry(
+    403,
+    -32071,
+    'Pages of this origin may not use this bridge.',
+    'Its operator lists origins with --allow-origin.',
+  ),
+  address_blocked: entry(
+    403,
+    -32072,
+    'This address failed too often and is blocked for a while.',
+    'Wait, or ask the operator: bridgekeeper block list',
+  ),
+  too_many_connections: entry(
+    429,
+    -32072,
+    'Too many connections are open.',
+    'Close some, then connect again.',
+  ),
+  handshake_rate_exceeded: entry(
+    429,
+    -32072,
+    'This address connects too often.',
+    'Wait a moment between attempts.',
+  ),
 
   // HTTP
   not_found: entry(
@@ -75,6 +126,12 @@ export const codes = {
     'The answer to the challenge is wrong.',
     'Check userId and sessionId.',
   ),
+  challenge_locked: entry(
+    429,
+    -32052,
+    'The challenge was answered wrongly too often.',
+    'Wait, then connect again with the right userId and sessionId.',
+  ),
   challenge_timeout: entry(408, -32052, 'The challenge was not answered in time.', 'Connect again.'),
   message_too_large: entry(413, -32053, 'The message is too large.', 'Send at most 1 MiB a message.'),
   message_not_text: entry(400, -32053, 'Binary messages are not part of the protocol.', 'Send JSON as text.'),
@@ -93,6 +150,24 @@ export const codes = {
   ),
 
   // Calls
+  rate_limit_exceeded: entry(
+    429,
+    -32068,
+    'Too many calls in too short a time.',
+    'Wait as long as Retry-After says.',
+  ),
+  log_unavailable: entry(
+    503,
+    -32070,
+    'The security log cannot be written, so no call is taken.',
+    "Tell the operator; the bridge's output says why.",
+  ),
+  agent_slow: entry(
+    503,
+    -32073,
+    'The agent does not read what is sent to it.',
+    'Try again in a few seconds; see how the machine does.',
+  ),
   agent_offline: entry(
     503,
     -32055,
@@ -191,16 +266,23 @@ export function isErrorCode(text: string): text is ErrorCode {
   return Object.hasOwn(codes, text)
 }
 
+export interface BridgeErrorOptions extends ErrorOptions {
+  /** Whole seconds after which trying again may help. */
+  readonly retryAfterSeconds?: number | undefined
+}
+
 /** A failure with a stable code. `detail` says what the code's own text cannot know. */
 export class BridgeError extends Error {
   override readonly name = 'BridgeError'
   readonly code: ErrorCode
   readonly next: string
+  readonly retryAfterSeconds: number | undefined
 
-  constructor(code: ErrorCode, detail?: string, options?: ErrorOptions) {
+  constructor(code: ErrorCode, detail?: string, options?: BridgeErrorOptions) {
     super(detail === undefined ? codes[code].message : `${codes[code].message} ${detail}`, options)
     this.code = code
     this.next = codes[code].next
+    this.retryAfterSeconds = options?.retryAfterSeconds
   }
 }
 

@@ -32,12 +32,16 @@ const toolResult = z.object({
   result: z.unknown().optional(),
   error: z.string().optional(),
   code: z.string().optional(),
+  /** Seconds; with `rate_limit_exceeded`. */
+  retryAfter: z.number().int().optional(),
 })
 
 const error = z.object({
   type: z.literal('error'),
   /** A code of `codes.ts`. */
   error: z.string(),
+  /** The `tool_execute` of this socket that it answers. */
+  id: callIdSchema.optional(),
   message: z.string().optional(),
   /** Bytes; with `message_too_large`. */
   maxSize: z.number().int().optional(),

@@ -1,3 +1,4 @@
+import { parseJson } from './json.ts'
 import { limits } from './limits.ts'
 
 /** Where a JSON value lies in its buffer: first byte, and the byte after its last. */
@@ -11,7 +12,13 @@ const OPEN_BRACKET = 0x5b
 const CLOSE_BRACKET = 0x5d
 const COMMA = 0x2c
 const COLON = 0x3a
+const UNDERSCORE = 0x5f
 const SCALAR = /^(?:-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null)$/
+
+/** Keys that reach an object's prototype where a careless program merges objects. */
+const PROTOTYPE_KEYS: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype'])
+/** Of them, the one that no honest payload has. */
+const PROTO = Buffer.from('"__proto__"')
 
 /** Bytes of a string that are looked at one by one before a native search is tried. */
 const BYTEWISE_BYTES = 64
@@ -22,8 +29,8 @@ const NOT_FOUND = -1
  * can be forwarded as the bytes it came in.
  *
  * Checked: one object and nothing after it, every string and bracket closed, nesting within
- * `limits.jsonDepth`, scalars of the outermost level well-formed. Not checked: the grammar inside
- * nested values; whoever reads a payload parses it.
+ * `limits.jsonDepth`, keys within `limits.jsonKeys`, none of them `__proto__`, scalars of the outermost
+ * level well-formed. Not checked: the grammar inside nested values; whoever reads a payload parses it.
  *
  * @returns `undefined` when the bytes are not such an object, or when a key occurs twice or is
  * written with escapes (two parsers could then disagree about what it says).
@@ -40,7 +47,7 @@ export function objectMembers(json: Buffer): ReadonlyMap<string, Span> | undefin
     const keyEnd = skipString(json, at)
     if (keyEnd === NOT_FOUND) return undefined
     const key = json.toString('utf8', at + 1, keyEnd - 1)
-    if (key.includes('\\') || members.has(key)) return undefined
+    if (key.includes('\\') || members.has(key) || PROTOTYPE_KEYS.has(key)) return undefined
 
     at = skipSpace(json, keyEnd)
     if (json[at] !== COLON) return undefined
@@ -55,6 +62,15 @@ export function objectMembers(json: Buffer): ReadonlyMap<string, Span> | undefin
     at = skipSpace(json, at + 1)
   }
   return undefined
+}
+
+/**
+ * Whether a text keeps the bounds of `objectMembers` on nesting, members and keys, whatever JSON it
+ * is; for texts that are parsed as a whole. Says nothing of the grammar.
+ */
+export function isBoundedJson(json: Buffer): boolean {
+  const end = skipValue(json, skipSpace(json, 0))
+  return end !== NOT_FOUND && endsAt(json, end)
 }
 
 function endsAt(json: Buffer, at: number): boolean {
@@ -113,10 +129,13 @@ function isEscaped(json: Buffer, at: number): boolean {
 function skipContainer(json: Buffer, at: number): number {
   const closers = new Uint8Array(limits.jsonDepth)
   let depth = 0
+  let keys = 0
+  let stringAt = 0
   let i = at
   while (i < json.length) {
     const byte = json[i]
     if (byte === QUOTE) {
+      stringAt = i
       i = skipString(json, i)
       if (i === NOT_FOUND) return NOT_FOUND
       continue
@@ -128,7 +147,16 @@ function skipContainer(json: Buffer, at: number): number {
     } else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) {
       if (closers[--depth] !== byte) return NOT_FOUND
       if (depth === 0) return i
-    }
+    } else if (byte === COLON && (++keys > limits.jsonKeys || isProtoKey(json, stringAt))) return NOT_FOUND
   }
   return NOT_FOUND
+}
+
+/** @param at where the key begins; written with escapes it is decoded first */
+function isProtoKey(json: Buffer, at: number): boolean {
+  if (json[at + 1] !== UNDERSCORE && json[at + 1] !== BACKSLASH) return false
+  const end = skipString(json, at)
+  const key = json.subarray(at, end)
+  if (!key.includes(BACKSLASH)) return key.equals(PROTO)
+  return parseJson(key.toString('utf8'))?.value === '__proto__'
 }

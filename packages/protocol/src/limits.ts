@@ -16,6 +16,8 @@ export const limits = {
   strikeWindowMs: 60_000,
   /** Nesting of a JSON value. */
   jsonDepth: 64,
+  /** Keys of all objects inside one member of a frame. */
+  jsonKeys: 65_536,
   /** Members of the outermost object of a frame. */
   frameMembers: 32,
   serversPerAgent: 64,

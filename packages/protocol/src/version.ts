@@ -22,6 +22,6 @@ export const schemas = {
  * message that must change shape goes into a new version.
  */
 export const schemaHashes = {
-  v1: '854de6be614d44a06cfa18bae1f587357ec671f7960fdd6b83a912be3afb2be1',
-  v2: '30c1950a9f51e2ab6e317170d4c027245bf289d908b818b0e746b7349d864fac',
+  v1: '34a0f440bf3b9bbb68208ab3bc52e961e918c785c7cb126a351b964bf54296db',
+  v2: '11eab599cde1528d8844071a09de185d825f773d7f3073772a0dd646b39e838b',
 } as const satisfies Record<ProtocolVersion, string>

@@ -1,15 +1,17 @@
-import { objectMembers } from '@bridgekeeper/protocol'
+import { isBoundedJson, limits, objectMembers } from '@bridgekeeper/protocol'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 
 const members = (json: string) => objectMembers(Buffer.from(json))
 
+const PROTOTYPE_KEYS = ['__proto__', 'constructor', 'prototype']
+
 test('[JSON.1] finds each member as JSON.parse does, for any object in any layout', () => {
   const anyObject = fc.dictionary(
     fc
       .string({ unit: 'grapheme' })
-      .filter((key) => JSON.stringify(key) === `"${key}"` && key !== '__proto__'),
-    fc.jsonValue({ maxDepth: 5 }),
+      .filter((key) => JSON.stringify(key) === `"${key}"` && !PROTOTYPE_KEYS.includes(key)),
+    fc.jsonValue({ maxDepth: 5 }).filter((value) => !JSON.stringify(value).includes('__proto__')),
     { maxKeys: 20 },
   )
   fc.assert(
@@ -98,3 +100,37 @@ function cpuMsOf(run: () => unknown): number {
   const { user, system } = process.cpuUsage(before)
   return (user + system) / 1_000
 }
+
+test.each(PROTOTYPE_KEYS)('[JSON.5] refuses the key %s in the outermost object', (key) => {
+  expect(members(`{"a":1,"${key}":{}}`)).toBeUndefined()
+})
+
+test.each([
+  '{"a":{"__proto__":{"x":1}}}',
+  '{"a":[{"b":{"__proto__" : 1}}]}',
+  '{"a":{"\\u005f_proto__":1}}',
+  '{"a":{"_\\u005fproto\\u005F_":1}}',
+])('[JSON.5] refuses the key __proto__ at any depth, however it is written: %s', (json) => {
+  expect(members(json)).toBeUndefined()
+  expect(isBoundedJson(Buffer.from(json))).toBe(false)
+})
+
+test('[JSON.5] takes what only looks like it', () => {
+  const json = '{"a":{"proto":"__proto__","__proto":1,"__proto___":2,"constructor":3,"_":"\\u005f"}}'
+  const [start, end] = members(json)?.get('a') ?? [0, 0]
+  expect(JSON.parse(json.slice(start, end))).toEqual(JSON.parse(json).a)
+})
+
+test('[JSON.6] refuses more than 65,536 keys, and takes as many', () => {
+  const withKeys = (count: number) =>
+    `{"a":{${Array.from({ length: count }, (_, at) => `"${at}":0`).join(',')}}}`
+  expect(members(withKeys(limits.jsonKeys))).toBeDefined()
+  expect(members(withKeys(limits.jsonKeys + 1))).toBeUndefined()
+})
+
+test('[JSON.7] bounds hold for any JSON text, and nothing may follow it', () => {
+  for (const good of ['{}', ' [1, {"a": []}] ', '"x"', '-1', 'null'])
+    expect(isBoundedJson(Buffer.from(good))).toBe(true)
+  const deep = '['.repeat(limits.jsonDepth + 1) + ']'.repeat(limits.jsonDepth + 1)
+  for (const bad of ['', '{} {}', deep, '[1', '{"a"']) expect(isBoundedJson(Buffer.from(bad))).toBe(false)
+})

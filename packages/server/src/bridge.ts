@@ -1,16 +1,38 @@
 import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { BridgeError, isObject, type RawJson, type ToolDefinition } from '@bridgekeeper/protocol'
+import { memoryFingerprints } from './adapters/memory/fingerprints.ts'
+import { callbackLog } from './adapters/memory/security-log.ts'
+import { Admission, type AdmissionOptions } from './admission/admission.ts'
+import { DurableBlocks } from './admission/durable-blocks.ts'
+import { DurableCallTimes } from './admission/durable-call-times.ts'
+import { Fingerprints } from './admission/fingerprints.ts'
 import { attachTo } from './attach.ts'
 import { resultOrThrow } from './calls/result.ts'
+import type { FailureLimit } from './gates/address-failures.ts'
+import { TrustedProxies } from './gates/client-address.ts'
+import type { ConnectionLimits } from './gates/connection-caps.ts'
+import type { FingerprintPolicy } from './gates/fingerprint.ts'
+import { originPolicy } from './gates/origin.ts'
+import { RateLimiter, type RateLimits } from './gates/rate-limit.ts'
+import type { TlsMode } from './gates/transport.ts'
 import { deny } from './gates/verdict.ts'
 import { McpEndpoint, mcpPath } from './northbound/endpoint.ts'
 import { sendRefusal } from './northbound/respond.ts'
 import { exposedTools } from './northbound/tool-names.ts'
-import type { Authenticator, System } from './ports.ts'
+import type {
+  Authenticator,
+  BlockStore,
+  CallTimesStore,
+  FingerprintStore,
+  SecurityLog,
+  System,
+} from './ports.ts'
+import { Dispatcher } from './router/dispatcher.ts'
 import { Router } from './router/router.ts'
-import { AGENT_PATH, AgentEndpoint } from './southbound/endpoint.ts'
+import { AGENT_PATH, AgentEndpoint, type AgentListener } from './southbound/endpoint.ts'
 import { refuseWithHttp } from './southbound/refuse.ts'
+import { isProduction } from './standalone/secret.ts'
 import { realSystem } from './system.ts'
 
 export interface BridgeOptions {
@@ -20,8 +42,40 @@ export interface BridgeOptions {
   readonly callTimeoutMs?: number
   /** Calls that may wait for one agent. Default 64. */
   readonly maxPendingCalls?: number
+  /** Where security events go. */
+  readonly securityLog?: SecurityLog
+  /**
+   * Whether TLS ends here, at a trusted proxy, or nowhere. Default: here, and outside of production the
+   * machine itself may connect in the clear.
+   */
+  readonly tls?: TlsMode
+  /** Addresses and ranges of proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` count. */
+  readonly trustedProxies?: readonly string[]
+  /** The bridge's own addresses, e.g. `https://bridge.example.com`: what a Host header may name. */
+  readonly publicUrls?: readonly string[]
+  /** Origins whose pages may use the bridge, besides its own. */
+  readonly allowedOrigins?: readonly string[]
+  /** Default: 100 calls a minute for each user, else refused for 15 minutes. */
+  readonly rateLimits?: RateLimits
+  /** Failures that block an address. Default: 10 within a minute, for an hour. */
+  readonly addressFailures?: FailureLimit
+  readonly connectionLimits?: ConnectionLimits
+  /** What happens when a login comes from elsewhere than before. Default: it is put on record. */
+  readonly fingerprints?: FingerprintPolicy
+  /** The key of fingerprints, at least 32 bytes. Default: a fresh one, which a restart forgets. */
+  readonly fingerprintKey?: Uint8Array
+  /** What outlives the process. Default: nothing does. */
+  readonly stores?: BridgeStores
+  /** Whether this is production. Default: whether NODE_ENV says so, in any letter case. */
+  readonly production?: boolean
   /** Time and randomness; the real ones unless a test passes its own. */
   readonly system?: System
+}
+
+export interface BridgeStores {
+  readonly blocks?: BlockStore
+  readonly fingerprints?: FingerprintStore
+  readonly callTimes?: CallTimesStore
 }
 
 export interface CallOptions {
@@ -57,6 +111,8 @@ export interface Bridge {
     args?: Readonly<Record<string, unknown>>,
     options?: CallOptions,
   ): Promise<unknown>
+  /** Resolves once what the stores hold is taken over; rejects when they cannot be read. */
+  ready(): Promise<void>
   /** The user's tools, as far as connected agents tell. */
   listTools(userId: string): readonly ListedTool[]
   /** Takes nothing new, lets calls end within the limit, closes every connection. */
@@ -66,16 +122,17 @@ export interface Bridge {
 const DEFAULT_CALL_TIMEOUT_MS = 60_000
 const DEFAULT_MAX_PENDING_CALLS = 64
 const DEFAULT_CLOSE_MS = 10_000
+const FINGERPRINT_KEY_BYTES = 32
+/** The session of calls that the app itself makes for a user. */
+const APP_SESSION = 'app'
 
-/** Makes a bridge. It listens to nothing until it is attached. */
+/** Makes a bridge. It listens to nothing until it is attached. @throws TypeError for an option that is none */
 export function createBridge(options: BridgeOptions): Bridge {
   const system = options.system ?? realSystem()
-  const router = new Router()
-  const agents = new AgentEndpoint(options.authenticator, router, system, {
-    callTimeoutMs: options.callTimeoutMs ?? DEFAULT_CALL_TIMEOUT_MS,
-    maxPendingCalls: options.maxPendingCalls ?? DEFAULT_MAX_PENDING_CALLS,
-  })
-  const mcp = new McpEndpoint(router, options.authenticator)
+  const { agents, mcp, router, dispatcher, blocks, callTimes } = assemble(options, system)
+  const started = Promise.all([blocks.start(), callTimes.start()])
+  // Whoever does not ask whether it is ready is told by requests that fail.
+  started.catch(() => {})
   let draining = false
 
   function onRequest(request: IncomingMessage, response: ServerResponse): boolean {
@@ -117,7 +174,7 @@ export function createBridge(options: BridgeOptions): Bridge {
     { signal }: CallOptions = {},
   ): Promise<unknown> {
     const call = { serverName, toolName, rawArgs: argumentBytes(args) }
-    const outcome = await router.run(userId, call, signal)
+    const outcome = await dispatcher.run({ userId, sessionId: APP_SESSION }, call, signal)
     return resultOrThrow(outcome)
   }
 
@@ -139,9 +196,69 @@ export function createBridge(options: BridgeOptions): Bridge {
     await Promise.race([router.drain(), limit])
     cancelLimit()
     agents.closeAll()
+    blocks.close()
+    await callTimes.close()
   }
 
-  return { attach, callTool, listTools, close }
+  async function ready(): Promise<void> {
+    await started
+  }
+
+  return { attach, ready, callTool, listTools, close }
+}
+
+/** The parts of a bridge, each given what it needs of the others. */
+function assemble(options: BridgeOptions, system: System) {
+  const log = options.securityLog ?? callbackLog(() => {})
+  const blocks = new DurableBlocks(options.stores?.blocks, system, ({ kind, key }) => {
+    if (kind === 'calls') limiter.resetRateLimit(key)
+  })
+  const limiter = new RateLimiter(blocks.list, options.rateLimits)
+  const callTimes = new DurableCallTimes(options.stores?.callTimes, limiter.userWindow, system)
+  const router = new Router()
+  const dispatcher = new Dispatcher(router, limiter, log, system, (key, untilMs) =>
+    blocks.save({ kind: 'calls', key, untilMs }),
+  )
+  const admission = new Admission(admissionOptions(options), {
+    authenticator: options.authenticator,
+    blocks,
+    fingerprints: fingerprints(options, log, system),
+    log,
+    system,
+  })
+  const agents = new AgentEndpoint(admission, agentListener(router, dispatcher), system, log, {
+    callTimeoutMs: options.callTimeoutMs ?? DEFAULT_CALL_TIMEOUT_MS,
+    maxPendingCalls: options.maxPendingCalls ?? DEFAULT_MAX_PENDING_CALLS,
+  })
+  const mcp = new McpEndpoint(admission, router, dispatcher, log)
+  return { agents, mcp, router, dispatcher, blocks, callTimes }
+}
+
+function agentListener(router: Router, dispatcher: Dispatcher): AgentListener {
+  return {
+    verified: (connection) => router.verified(connection),
+    ended: (connection) => router.ended(connection),
+    execute: ({ principal: { userId, sessionId, scopes }, ip }, call, settle) =>
+      dispatcher.call({ userId, sessionId, scopes, ip }, call, settle),
+  }
+}
+
+/** @throws TypeError when a proxy, URL or origin is none */
+function admissionOptions(options: BridgeOptions): AdmissionOptions {
+  const production = options.production ?? isProduction(process.env)
+  return {
+    transport: { mode: options.tls ?? 'required', loopbackPlain: !production },
+    proxies: new TrustedProxies(options.trustedProxies ?? []),
+    origins: originPolicy(options.publicUrls ?? [], options.allowedOrigins),
+    failures: options.addressFailures,
+    connections: options.connectionLimits,
+  }
+}
+
+function fingerprints(options: BridgeOptions, log: SecurityLog, system: System): Fingerprints {
+  const policy = options.fingerprints ?? 'observe'
+  const key = options.fingerprintKey ?? Buffer.from(system.randomBytes(FINGERPRINT_KEY_BYTES))
+  return new Fingerprints({ policy, key }, options.stores?.fingerprints ?? memoryFingerprints(), log, system)
 }
 
 function argumentBytes(args: Readonly<Record<string, unknown>>): RawJson {

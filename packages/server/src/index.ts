@@ -1,19 +1,35 @@
+export { callbackLog } from './adapters/memory/security-log.ts'
 export { memoryUsers } from './adapters/memory/users.ts'
-export { type Bridge, type BridgeOptions, type CallOptions, createBridge, type ListedTool } from './bridge.ts'
+export {
+  type Bridge,
+  type BridgeOptions,
+  type BridgeStores,
+  type CallOptions,
+  createBridge,
+  type ListedTool,
+} from './bridge.ts'
 export { ToolError } from './calls/result.ts'
 export { allow, type Denied, deny, type Verdict } from './gates/verdict.ts'
 export { createJwksAuthenticator, type Identity, type JwksOptions } from './identity/jwks.ts'
 export { createTokens, type IssuedToken, type Tokens } from './identity/tokens.ts'
-export type { Authenticator, Principal, System, User, UserState, UserStore } from './ports.ts'
+export type {
+  Authenticator,
+  BlockStore,
+  Caller,
+  CallTimesStore,
+  FingerprintStore,
+  Principal,
+  SecurityLog,
+  System,
+  User,
+  UserState,
+  UserStore,
+} from './ports.ts'
+export { type EventName, type SecurityEvent, securityEvents } from './security-log/events.ts'
 export type { TlsEvent, TlsFiles } from './standalone/certificate.ts'
 export { DataFolder } from './standalone/data-folder.ts'
 export type { Environment } from './standalone/secret.ts'
 export { type Node, type ServeOptions, serve } from './standalone/serve.ts'
 export { SetupError, type SetupErrorCode } from './standalone/setup-error.ts'
-export {
-  type BridgeSettings,
-  bridgeSettings,
-  type ReachOptions,
-  type TlsMode,
-} from './standalone/transport.ts'
+export { type BridgeSettings, bridgeSettings, type ReachOptions } from './standalone/transport.ts'
 export { realSystem } from './system.ts'

@@ -1,3 +1,5 @@
+import type { Block } from './gates/blocklist.ts'
+import type { Scopes } from './gates/call-authority.ts'
 import type { Verdict } from './gates/verdict.ts'
 import type { SecurityEvent } from './security-log/events.ts'
 
@@ -52,8 +54,16 @@ export interface Principal {
   /** The login behind the token; stable while it lasts. */
   readonly sessionId: string
   readonly expiresAtMs: number
-  /** What the token allows, see `identity/scopes.ts`; without it, everything. */
-  readonly scopes?: readonly string[]
+  /** What the token allows; without it, everything. */
+  readonly scopes?: Scopes
+}
+
+/** Who asks for a call, as limits and the log know it. */
+export interface Caller {
+  readonly userId: string
+  readonly sessionId: string
+  readonly scopes?: Scopes
+  readonly ip?: string | undefined
 }
 
 /**
@@ -77,4 +87,29 @@ export interface SecurityLog {
   /** Runs once all that was recorded so far is written: at once, where it already is. */
   afterWritten(run: () => void): void
   readonly writable: boolean
+}
+
+/**
+ * Blocks that outlive a node; `untilMs` is on the wall clock. Each method is atomic; a later `put` of
+ * one kind and key replaces the earlier. What has run out may be left out of `all`.
+ */
+export interface BlockStore {
+  all(): Promise<readonly Block[]>
+  put(block: Block): Promise<void>
+  remove(block: Pick<Block, 'kind' | 'key'>): Promise<boolean>
+}
+
+/** Where each login was last seen, as a fingerprint. Each method is atomic; the last `remember` counts. */
+export interface FingerprintStore {
+  last(sessionId: string): Promise<string | undefined>
+  remember(sessionId: string, fingerprint: string, atMs: number): Promise<void>
+}
+
+/**
+ * When users called, over a restart; times are on the wall clock. `save` replaces what was there for
+ * each user it names. While the store is down, limits hold within the node.
+ */
+export interface CallTimesStore {
+  load(sinceMs: number): Promise<Iterable<readonly [userId: string, calledAtMs: readonly number[]]>>
+  save(entries: Iterable<readonly [userId: string, calledAtMs: readonly number[]]>): Promise<void>
 }

@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest'
-import { type CredentialSources, credentialGate } from '../src/gates/credential.ts'
+import { credentialGate } from '../src/gates/credential.ts'
+
+type CredentialSources = Parameters<typeof credentialGate>[0]
 
 const gate = (sources: Partial<CredentialSources>) =>
   credentialGate({ url: '/mcp', authorization: [], cookie: [], ...sources })

@@ -27,6 +27,9 @@ const execute = message({
 })
 const bad: ConnectionEvent = { type: 'bad-message', code: 'message_invalid', detail: '', sizeBytes: 10 }
 
+/** What is put on record, which other tests look at. */
+const ASIDE = new Set(['log', 'challenge-failed'])
+
 function run(events: readonly ConnectionEvent[], start: ConnectionState = opened(CHALLENGE)[0]) {
   let state = start
   const effects = events.map((event) => {
@@ -34,7 +37,7 @@ function run(events: readonly ConnectionEvent[], start: ConnectionState = opened
     state = next
     return caused
   })
-  return { state, last: effects.at(-1) ?? [] }
+  return { state, last: (effects.at(-1) ?? []).filter(({ type }) => !ASIDE.has(type)) }
 }
 
 test('[CHAL.1] each challenge is 32 fresh random bytes in hex', () => {
@@ -106,6 +109,9 @@ test('[MSG.4] ten malformed messages in a minute are answered, the eleventh clos
   const tolerated = run([respond(RIGHT), ...Array.from({ length: limits.strikes }, () => bad)])
   expect(tolerated.state.state).toBe('ready')
   expect(tolerated.last).toMatchObject([{ message: { error: 'message_invalid' } }])
+  const unverified = run(Array.from({ length: limits.strikes }, () => bad))
+  expect(unverified.state.state).toBe('challenging')
+  expect(run([bad], unverified.state).last).toMatchObject([{ type: 'close', code: 4400 }])
   expect(run([bad], tolerated.state).last).toEqual([{ type: 'close', code: 4400, reason: 'message_invalid' }])
   const [later] = step(tolerated.state, bad, { ...context, nowMs: limits.strikeWindowMs })
   expect(later).toEqual({ state: 'ready', strikesAtMs: [limits.strikeWindowMs] })
@@ -115,6 +121,7 @@ test.each<[ConnectionEvent['type'], number, string]>([
   ['replaced', 4509, 'connection_replaced'],
   ['token-expired', 4401, 'token_expired'],
   ['drain', 1001, 'shutting_down'],
+  ['locked', 1008, 'challenge_locked'],
 ])('[STATE.1] %s closes with its code in any state', (type, code, reason) => {
   const event = { type } as ConnectionEvent
   for (const before of [[], [respond(RIGHT)]]) {
@@ -142,7 +149,8 @@ test('[STATE.2] without the right answer no order of events verifies, routes or 
       let [state] = opened(CHALLENGE)
       for (const event of events) {
         const [next, effects] = step(state, event, context)
-        for (const effect of effects) expect(['send', 'close']).toContain(effect.type)
+        for (const effect of effects)
+          expect(['send', 'close', 'log', 'challenge-failed']).toContain(effect.type)
         expect(next.state).not.toBe('ready')
         state = next
       }

@@ -8,20 +8,16 @@ const failure = (code: string) =>
 
 test('[TLS.6] in production TLS is required, and cannot be switched off', () => {
   const env = PRODUCTION
-  expect(settings({ env, ownTls: true }).transport).toEqual({
-    mode: 'required',
-    loopbackPlain: false,
-    trustedProxies: [],
-  })
+  expect(settings({ env, ownTls: true })).toMatchObject({ tls: 'required', production: true })
   expect(() => settings({ env })).toThrow(failure('tls_cert_missing'))
   for (const ownTls of [true, false])
     expect(() => settings({ env, ownTls, tlsMode: 'off' })).toThrow(failure('tls_off_in_production'))
 })
 
 test('[TLS.6] outside of production plain connections are taken from loopback only, unless told otherwise', () => {
-  expect(settings({}).transport).toMatchObject({ mode: 'required', loopbackPlain: true })
-  expect(settings({ ownTls: true }).transport).toMatchObject({ mode: 'required', loopbackPlain: false })
-  expect(settings({ tlsMode: 'off' }).transport).toMatchObject({ mode: 'off', loopbackPlain: false })
+  for (const ownTls of [true, false])
+    expect(settings({ ownTls })).toMatchObject({ tls: 'required', production: false })
+  expect(settings({ tlsMode: 'off' })).toMatchObject({ tls: 'off' })
   expect(() => settings({ tlsMode: 'required' })).toThrow(failure('tls_cert_missing'))
   expect(() => settings({ tlsMode: 'off', ownTls: true })).toThrow(failure('setting_invalid'))
   for (const tlsMode of ['', 'Off', 'none', 'required '])
@@ -32,7 +28,7 @@ test('[TLS.7] a proxy that ends TLS must be named, by an address or a range', ()
   const proxied = (...trustedProxies: string[]) =>
     settings({ tlsMode: 'terminated-by-proxy', trustedProxies })
   expect(() => proxied()).toThrow(failure('trusted_proxy_missing'))
-  expect(proxied('10.0.0.0/8', '192.0.2.7', 'fd00::/8', '::1').transport.trustedProxies).toEqual([
+  expect(proxied('10.0.0.0/8', '192.0.2.7', 'fd00::/8', '::1').trustedProxies).toEqual([
     '10.0.0.0/8',
     '192.0.2.7/32',
     'fd00::/8',

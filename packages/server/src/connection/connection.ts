@@ -15,7 +15,8 @@ import {
 import { type CallOutcome, failed, outcomeOf, type ToolCall } from '../calls/outcome.ts'
 import { generateChallenge } from '../gates/challenge.ts'
 import { validateMessageSize } from '../gates/message-size.ts'
-import type { Principal, System } from '../ports.ts'
+import type { Principal, SecurityLog, System } from '../ports.ts'
+import type { SecurityEvent } from '../security-log/events.ts'
 import { OwnCalls } from './own-calls.ts'
 import { PendingCalls } from './pending-calls.ts'
 import { type ConnectionEvent, type ConnectionState, type Effect, opened, type Step, step } from './state.ts'
@@ -27,11 +28,23 @@ export interface AgentSocket {
   close(code: number, reason: string): void
 }
 
-/** Who passed the gates, and on what. Only admission makes one. */
-export interface Admission {
+/** What a connection knows of an agent that passed the gates. */
+export interface AgentLogin {
   readonly principal: Principal
   readonly version: ProtocolVersion
+  readonly ip: string
+  /** Answers to the challenge that it may give. */
+  readonly challengeAttempts: number
 }
+
+/** A call on its way. */
+export interface SentCall {
+  /** `undefined` when it was refused before it was sent. */
+  readonly id: string | undefined
+  cancel(): void
+}
+
+export const NOT_SENT: SentCall = { id: undefined, cancel: () => {} }
 
 export interface ConnectionOptions {
   readonly callTimeoutMs: number
@@ -44,14 +57,17 @@ export interface ReadyConnection {
   readonly version: ProtocolVersion
   /** The agent's servers; `undefined` until it says, and for v1 agents, who never do. */
   readonly catalog: ReadonlyMap<string, CatalogServer> | undefined
-  /** Sends the call; `settle` is called exactly once. @returns cancels the call */
-  call(call: ToolCall, settle: (outcome: CallOutcome) => void): () => void
+  readonly ip: string
+  /** Sends the call; `settle` is called exactly once. */
+  call(call: ToolCall, settle: (outcome: CallOutcome) => void): SentCall
   /** Another connection of the same login took over. */
   replace(): void
 }
 
 export interface ConnectionListener {
   verified(connection: ReadyConnection): void
+  /** A wrong answer to the challenge. @returns whether the user is locked out now */
+  challengeFailed(): boolean
   ended(connection: ReadyConnection): void
   /** This socket asks for a tool itself. @returns cancels the call */
   execute(connection: ReadyConnection, call: ToolCall, settle: (outcome: CallOutcome) => void): () => void
@@ -64,42 +80,49 @@ export interface ConnectionListener {
 export class Connection implements ReadyConnection {
   readonly principal: Principal
   readonly version: ProtocolVersion
+  readonly ip: string
   readonly #socket: AgentSocket
   readonly #system: System
   readonly #listener: ConnectionListener
+  readonly #log: SecurityLog
   readonly #maxPendingCalls: number
   readonly #pending: PendingCalls
   readonly #ownCalls: OwnCalls
   #state: ConnectionState
   #wasVerified = false
+  #slow = false
+  #unexpectedResults = 0
   #catalog: ReadonlyMap<string, CatalogServer> | undefined
   #cancelChallengeTimer: () => void
   #cancelExpiryTimer: () => void
 
   constructor(
-    admission: Admission,
+    login: AgentLogin,
     socket: AgentSocket,
     listener: ConnectionListener,
     system: System,
+    log: SecurityLog,
     options: ConnectionOptions,
   ) {
-    this.principal = admission.principal
-    this.version = admission.version
+    this.principal = login.principal
+    this.version = login.version
+    this.ip = login.ip
     this.#socket = socket
     this.#listener = listener
     this.#system = system
+    this.#log = log
     this.#maxPendingCalls = options.maxPendingCalls
-    this.#ownCalls = new OwnCalls(options.maxPendingCalls, (frame) => {
+    this.#ownCalls = new OwnCalls(login.version, options.maxPendingCalls, (frame) => {
       if (this.#state.state === 'ready') this.#socket.send(frame)
     })
     this.#pending = new PendingCalls(system, options.callTimeoutMs, (id) => this.#cancelOnAgent(id))
     this.#cancelChallengeTimer = system.after(limits.challengeMs, () =>
       this.#take({ type: 'challenge-timeout' }),
     )
-    this.#cancelExpiryTimer = afterLong(system, admission.principal.expiresAtMs - system.nowMs(), () =>
+    this.#cancelExpiryTimer = afterLong(system, login.principal.expiresAtMs - system.nowMs(), () =>
       this.#take({ type: 'token-expired' }),
     )
-    const [state, effects] = opened(generateChallenge(system))
+    const [state, effects] = opened(generateChallenge(system), login.challengeAttempts)
     this.#state = state
     for (const effect of effects) this.#carryOut(effect)
   }
@@ -113,11 +136,19 @@ export class Connection implements ReadyConnection {
     this.#take(this.#read(frame, isBinary))
   }
 
-  socketClosed(): void {
+  /** @param code 1006 when the peer just went away */
+  socketClosed(code: number, reason: string): void {
+    this.#record({ event: 'ws_connection_closed', code, reason })
     this.#take({ type: 'socket-closed' })
   }
 
+  /** Whether the peer reads too slowly to get calls. */
+  set slow(slow: boolean) {
+    this.#slow = slow
+  }
+
   replace(): void {
+    this.#record({ event: 'ws_connection_replaced' })
     this.#take({ type: 'replaced' })
   }
 
@@ -125,20 +156,21 @@ export class Connection implements ReadyConnection {
     this.#take({ type: 'drain' })
   }
 
-  call(call: ToolCall, settle: (outcome: CallOutcome) => void): () => void {
-    if (this.#pending.size >= this.#maxPendingCalls) {
-      settle(failed(new BridgeError('too_many_calls')))
-      return () => {}
+  call(call: ToolCall, settle: (outcome: CallOutcome) => void): SentCall {
+    const isFull = this.#pending.size >= this.#maxPendingCalls
+    if (isFull || this.#slow) {
+      settle(failed(new BridgeError(this.#slow ? 'agent_slow' : 'too_many_calls')))
+      return NOT_SENT
     }
     const id = this.#pending.add(settle)
     const frame = encodeToolExecute({ id, ...call })
     const refusal = refusalOf(call, frame)
     if (refusal !== undefined) {
       this.#pending.settle(id, failed(refusal))
-      return () => {}
+      return NOT_SENT
     }
     this.#socket.send(frame, this.#pending.size > 1)
-    return () => this.#cancel(id)
+    return { id, cancel: () => this.#cancel(id) }
   }
 
   #cancel(id: string): void {
@@ -196,11 +228,17 @@ export class Connection implements ReadyConnection {
         this.#cancelChallengeTimer()
         this.#wasVerified = true
         return this.#listener.verified(this)
+      case 'challenge-failed':
+        if (this.#listener.challengeFailed()) this.#take({ type: 'locked' })
+        return
+      case 'log':
+        return this.#record(effect.event)
       case 'catalog':
         this.#catalog = new Map(effect.servers.map((server) => [server.name, server]))
         return
       case 'result':
-        this.#pending.settle(effect.result.id, outcomeOf(effect.result, this.version))
+        if (!this.#pending.settle(effect.result.id, outcomeOf(effect.result, this.version)))
+          this.#recordUnexpected(effect.result.id)
         return
       case 'execute':
         return this.#execute(effect.call)
@@ -213,6 +251,17 @@ export class Connection implements ReadyConnection {
     this.#ownCalls.run(id, (settle) =>
       this.#listener.execute(this, { serverName, toolName, rawArgs }, settle),
     )
+  }
+
+  #record(event: SecurityEvent): void {
+    this.#log.logSecurityEvent({ ...event, userId: this.principal.userId, ip: this.ip })
+  }
+
+  /** A late answer is no attack; a peer that only guesses fills the log ever more slowly. */
+  #recordUnexpected(requestId: string): void {
+    const count = ++this.#unexpectedResults
+    const isPowerOfTwo = (count & (count - 1)) === 0
+    if (isPowerOfTwo) this.#record({ event: 'ws_unexpected_result', requestId })
   }
 
   #send(message: DownMessage): void {

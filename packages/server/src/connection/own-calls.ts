@@ -1,14 +1,23 @@
-import { BridgeError, encode, encodeToolFailure, encodeToolResult, unreachable } from '@bridgekeeper/protocol'
+import {
+  BridgeError,
+  encode,
+  encodeToolFailure,
+  encodeToolResult,
+  type ProtocolVersion,
+  unreachable,
+} from '@bridgekeeper/protocol'
 import { type CallOutcome, failed } from '../calls/outcome.ts'
 
 /** The calls that a socket asked for itself, by the ids that it chose. */
 export class OwnCalls {
+  readonly #version: ProtocolVersion
   readonly #maxRunning: number
   readonly #send: (frame: Buffer) => void
   /** How to cancel each. */
   readonly #running = new Map<string, () => void>()
 
-  constructor(maxRunning: number, send: (frame: Buffer) => void) {
+  constructor(version: ProtocolVersion, maxRunning: number, send: (frame: Buffer) => void) {
+    this.#version = version
     this.#maxRunning = maxRunning
     this.#send = send
   }
@@ -34,19 +43,22 @@ export class OwnCalls {
   }
 
   #answer(id: string, outcome: CallOutcome): void {
-    this.#send(encodeOutcome(id, outcome))
+    this.#send(encodeOutcome(id, outcome, this.#version))
   }
 }
 
-function encodeOutcome(id: string, outcome: CallOutcome): Buffer {
+function encodeOutcome(id: string, outcome: CallOutcome, version: ProtocolVersion): Buffer {
   switch (outcome.kind) {
     case 'result':
       return encodeToolResult(id, outcome.result)
     case 'rpc-error':
       return encodeToolFailure(id, { error: outcome.rpcError.toString('utf8') })
     case 'failed': {
-      const { code, message } = outcome.error
-      return encode({ type: 'tool_result', id, success: false, error: message, code })
+      const { code, message, retryAfterSeconds: retryAfter } = outcome.error
+      // Who speaks v1 waits for this refusal as an `error`.
+      if (code === 'rate_limit_exceeded' && version === 'v1')
+        return encode({ type: 'error', error: code, message, id, retryAfter })
+      return encode({ type: 'tool_result', id, success: false, error: message, code, retryAfter })
     }
     default:
       return unreachable(outcome)

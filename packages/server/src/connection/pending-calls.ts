@@ -55,14 +55,15 @@ export class PendingCalls {
     return id
   }
 
-  /** Answers the call once. Does nothing when no such call waits: it is late, double or invented. */
-  settle(id: string, outcome: CallOutcome): void {
+  /** Answers the call once. @returns false when no such call waits: the answer is late, double or invented */
+  settle(id: string, outcome: CallOutcome): boolean {
     const place = placeOf(id)
     const call = this.#places[place]
-    if (call === undefined || call.id !== id) return
+    if (call === undefined || call.id !== id) return false
     this.#places[place] = undefined
     this.#free.push(place)
     call.settle(outcome)
+    return true
   }
 
   failAll(code: ErrorCode): void {

@@ -11,6 +11,7 @@ import {
   unreachable,
 } from '@bridgekeeper/protocol'
 import { verifyChallengeResponse } from '../gates/challenge.ts'
+import type { SecurityEvent } from '../security-log/events.ts'
 
 /** The life of an agent's connection, as data: no socket, no timer, no clock of its own. */
 export type ConnectionState =
@@ -19,9 +20,13 @@ export type ConnectionState =
       readonly challenge: string
       readonly attemptsLeft: number
       readonly bytesLeft: number
+      readonly strikesAtMs: Strikes
     }
-  | { readonly state: 'ready' /** When malformed messages came. */; readonly strikesAtMs: readonly number[] }
+  | { readonly state: 'ready'; readonly strikesAtMs: Strikes }
   | { readonly state: 'closed' }
+
+/** When messages came that were not in order. */
+type Strikes = readonly number[]
 
 export type ConnectionEvent =
   | { readonly type: 'message'; readonly message: UpFrame; readonly sizeBytes: number }
@@ -34,6 +39,7 @@ export type ConnectionEvent =
   | { readonly type: 'challenge-timeout' }
   | { readonly type: 'token-expired' }
   | { readonly type: 'replaced' }
+  | { readonly type: 'locked' }
   | { readonly type: 'drain' }
   | { readonly type: 'socket-closed' }
 
@@ -41,6 +47,8 @@ export type Effect =
   | { readonly type: 'send'; readonly message: DownMessage }
   | { readonly type: 'close'; readonly code: number; readonly reason: string }
   | { readonly type: 'verified' }
+  | { readonly type: 'challenge-failed' }
+  | { readonly type: 'log'; readonly event: SecurityEvent }
   | { readonly type: 'catalog'; readonly servers: readonly CatalogServer[] }
   | { readonly type: 'result'; readonly result: ToolResultFrame }
   | { readonly type: 'execute'; readonly call: ToolExecuteFrame }
@@ -58,13 +66,14 @@ const CLOSED: ConnectionState = { state: 'closed' }
 const NOTHING: readonly Effect[] = []
 
 /** A fresh connection: the challenge is out, and nothing but its answer counts. */
-export function opened(challenge: string): Step {
+export function opened(challenge: string, attempts: number = limits.challengeAttempts): Step {
   return [
     {
       state: 'challenging',
       challenge,
-      attemptsLeft: limits.challengeAttempts,
+      attemptsLeft: attempts,
       bytesLeft: limits.unverifiedBytes,
+      strikesAtMs: [],
     },
     [{ type: 'send', message: { type: 'challenge', challenge, expiresIn: limits.challengeMs } }],
   ]
@@ -77,13 +86,19 @@ export function step(current: ConnectionState, event: ConnectionEvent, context: 
       return [CLOSED, NOTHING]
     case 'replaced':
       return close(closeCodes.replaced, 'connection_replaced')
+    case 'locked':
+      return close(closeCodes.policyViolation, 'challenge_locked')
     case 'token-expired':
-      return close(closeCodes.tokenExpired, 'token_expired')
+      return close(
+        closeCodes.tokenExpired,
+        'token_expired',
+        ...(current.state === 'challenging' ? [log({ event: 'ws_challenge_failed_invalid_token' })] : []),
+      )
     case 'drain':
       return close(closeCodes.goingAway, 'shutting_down')
     case 'challenge-timeout':
       if (current.state !== 'challenging') return [current, NOTHING]
-      return close(closeCodes.challengeTimeout, 'challenge_timeout')
+      return close(closeCodes.challengeTimeout, 'challenge_timeout', challengeFailed('challenge_timeout'))
     case 'message':
     case 'bad-message':
       return current.state === 'challenging'
@@ -99,26 +114,35 @@ type State<S extends ConnectionState['state']> = Extract<ConnectionState, { stat
 
 function challenging(current: State<'challenging'>, event: MessageEvent, context: StepContext): Step {
   const bytesLeft = current.bytesLeft - event.sizeBytes
-  if (bytesLeft < 0) return close(closeCodes.policyViolation, 'message_too_large')
+  if (bytesLeft < 0) return close(closeCodes.policyViolation, 'message_too_large', tooLarge(event.sizeBytes))
   const waiting = { ...current, bytesLeft }
-  if (event.type === 'bad-message') return [waiting, [errorMessage(event.code, event.detail)]]
-  if (event.message.type !== 'challenge_response') return [waiting, [errorMessage('challenge_required')]]
+  if (event.type === 'bad-message') return strike(waiting, event, context, badMessage(event))
+  const { message } = event
+  if (message.type !== 'challenge_response') {
+    const attempted: Effect[] =
+      message.type === 'tool_execute'
+        ? [log({ event: 'ws_unauthorized_tool_execution_attempt', toolName: message.toolName })]
+        : []
+    return strike(waiting, { code: 'challenge_required', detail: '' }, context, attempted)
+  }
 
-  const { response } = event.message
   const { userId, sessionId } = context
+  const { response } = message
   if (verifyChallengeResponse({ challenge: current.challenge, userId, sessionId, response })) {
+    const verified: Effect = { type: 'send', message: { type: 'challenge_verified' } }
     return [
       { state: 'ready', strikesAtMs: [] },
-      [{ type: 'send', message: { type: 'challenge_verified' } }, { type: 'verified' }],
+      [log({ event: 'ws_challenge_verified' }), verified, { type: 'verified' }],
     ]
   }
   const attemptsLeft = current.attemptsLeft - 1
-  if (attemptsLeft === 0) return close(closeCodes.policyViolation, 'challenge_failed')
-  return [{ ...waiting, attemptsLeft }, [errorMessage('challenge_failed')]]
+  const failed: Effect[] = [challengeFailed('challenge_failed'), { type: 'challenge-failed' }]
+  if (attemptsLeft === 0) return close(closeCodes.policyViolation, 'challenge_failed', ...failed)
+  return [{ ...waiting, attemptsLeft }, [errorMessage('challenge_failed'), ...failed]]
 }
 
 function ready(current: State<'ready'>, event: MessageEvent, context: StepContext): Step {
-  if (event.type === 'bad-message') return strike(current, event, context)
+  if (event.type === 'bad-message') return strike(current, event, context, badMessage(event))
   const { message } = event
   switch (message.type) {
     case 'tool_result':
@@ -137,16 +161,38 @@ function ready(current: State<'ready'>, event: MessageEvent, context: StepContex
   }
 }
 
-/** [MSG.4] Malformed messages are answered, but a peer that keeps sending them is closed. */
+/** [MSG.4] Messages that are out of order are answered, but a peer that keeps sending them is closed. */
 function strike(
-  current: State<'ready'>,
-  event: Extract<ConnectionEvent, { type: 'bad-message' }>,
-  context: StepContext,
+  current: State<'ready' | 'challenging'>,
+  { code, detail }: { readonly code: ErrorCode; readonly detail: string },
+  { nowMs }: StepContext,
+  record: readonly Effect[],
 ): Step {
-  const { nowMs } = context
   const recent = current.strikesAtMs.filter((atMs) => nowMs - atMs < limits.strikeWindowMs)
-  if (recent.length >= limits.strikes) return close(closeCodes.messagesInvalid, event.code)
-  return [{ state: 'ready', strikesAtMs: [...recent, nowMs] }, [errorMessage(event.code, event.detail)]]
+  if (recent.length >= limits.strikes) return close(closeCodes.messagesInvalid, code, ...record)
+  return [{ ...current, strikesAtMs: [...recent, nowMs] }, [errorMessage(code, detail), ...record]]
+}
+
+function badMessage({
+  code,
+  detail,
+  sizeBytes,
+}: Extract<ConnectionEvent, { type: 'bad-message' }>): Effect[] {
+  if (code === 'message_too_large') return [tooLarge(sizeBytes)]
+  if (code === 'message_type_unknown') return [log({ event: 'ws_unknown_message_type', messageType: detail })]
+  return [log({ event: 'ws_message_parse_error', error: `${code} ${detail}`.trim() })]
+}
+
+function tooLarge(size: number): Effect {
+  return log({ event: 'ws_message_too_large', size, maxSize: limits.messageBytes })
+}
+
+function challengeFailed(reason: ErrorCode): Effect {
+  return log({ event: 'ws_challenge_verification_failed', reason })
+}
+
+function log(event: SecurityEvent): Effect {
+  return { type: 'log', event }
 }
 
 function errorMessage(code: ErrorCode, detail = ''): Effect {
@@ -155,6 +201,6 @@ function errorMessage(code: ErrorCode, detail = ''): Effect {
   return { type: 'send', message: { type: 'error', error: code, message, ...maxSize } }
 }
 
-function close(code: number, reason: string): Step {
-  return [CLOSED, [{ type: 'close', code, reason }]]
+function close(code: number, reason: ErrorCode, ...record: Effect[]): Step {
+  return [CLOSED, [...record, { type: 'close', code, reason }]]
 }

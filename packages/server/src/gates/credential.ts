@@ -1,12 +1,5 @@
+import type { RequestFacts } from './request-facts.ts'
 import { allow, deny, type Verdict } from './verdict.ts'
-
-/** The parts of a request that may carry a token, each header with all its occurrences. */
-export interface CredentialSources {
-  /** Path and query, as received. */
-  readonly url: string
-  readonly authorization: readonly string[]
-  readonly cookie: readonly string[]
-}
 
 const BEARER = /^Bearer +([A-Za-z0-9\-._~+/]+=*)$/i
 const COOKIE_NAME = 'accessToken'
@@ -20,7 +13,9 @@ const URL_TOKEN = /[?&](?:access_?token|token|jwt|auth|authorization|bearer)=/i
  * Source: RFC 6750 sections 2.1 and 5.3, RFC 6265 section 5.4.
  * Not checked here: whether the token is valid.
  */
-export function credentialGate(sources: CredentialSources): Verdict<string> {
+export function credentialGate(
+  sources: Pick<RequestFacts, 'url' | 'authorization' | 'cookie'>,
+): Verdict<string> {
   if (URL_TOKEN.test(sources.url)) return deny('token_in_url')
 
   const cookies = cookieValues(sources.cookie)
@@ -43,24 +38,4 @@ function cookieValues(headers: readonly string[]): string[] {
     .map((pair) => pair.trim())
     .filter((pair) => pair.startsWith(`${COOKIE_NAME}=`))
     .map((pair) => pair.slice(COOKIE_NAME.length + 1))
-}
-
-/**
- * The parts of this request that may carry a token. Read from the raw headers: Node's `headers` drops
- * what came twice, and its `headersDistinct` builds every header anew for each request.
- */
-export function credentialSources(request: {
-  readonly url?: string | undefined
-  readonly rawHeaders: readonly string[]
-}): CredentialSources {
-  const authorization: string[] = []
-  const cookie: string[] = []
-  const { rawHeaders } = request
-  for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
-    const name = rawHeaders[at] ?? ''
-    if (name.length === 13 && name.toLowerCase() === 'authorization')
-      authorization.push(rawHeaders[at + 1] ?? '')
-    else if (name.length === 6 && name.toLowerCase() === 'cookie') cookie.push(rawHeaders[at + 1] ?? '')
-  }
-  return { url: request.url ?? '', authorization, cookie }
 }

@@ -1,4 +1,4 @@
-import type { ErrorCode } from '@bridgekeeper/protocol'
+import { BridgeError, type ErrorCode } from '@bridgekeeper/protocol'
 
 /** What a gate answers. A gate never closes, answers or logs; one place turns a refusal into those. */
 export type Verdict<T> = Allowed<T> | Denied
@@ -13,6 +13,8 @@ export interface Denied {
   readonly code: ErrorCode
   /** What the code's own text cannot know; safe to show to the peer. */
   readonly detail?: string
+  /** Whole seconds after which trying again may help. */
+  readonly retryAfterSeconds?: number
 }
 
 export function allow<T>(value: T): Allowed<T> {
@@ -21,4 +23,14 @@ export function allow<T>(value: T): Allowed<T> {
 
 export function deny(code: ErrorCode, detail?: string): Denied {
   return detail === undefined ? { allowed: false, code } : { allowed: false, code, detail }
+}
+
+/** Refused for now. @param leftMs how long it stays so */
+export function denyFor(code: ErrorCode, leftMs: number): Denied {
+  return { allowed: false, code, retryAfterSeconds: Math.max(1, Math.ceil(leftMs / 1_000)) }
+}
+
+/** The same as an error, where a refusal is how a call ends. */
+export function denialError({ code, detail, retryAfterSeconds }: Denied): BridgeError {
+  return new BridgeError(code, detail, { retryAfterSeconds })
 }

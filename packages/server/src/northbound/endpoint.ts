@@ -1,16 +1,24 @@
 import { isUtf8 } from 'node:buffer'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { BridgeError, parseJson, unreachable } from '@bridgekeeper/protocol'
+import {
+  BridgeError,
+  isBoundedJson,
+  isObject,
+  parseJson,
+  type RawJson,
+  unreachable,
+} from '@bridgekeeper/protocol'
 import { type NodeIncomingMessageLike, toNodeHandler } from '@modelcontextprotocol/node'
 import { createMcpHandler } from '@modelcontextprotocol/server'
+import type { Admission } from '../admission/admission.ts'
 import type { CallOutcome } from '../calls/outcome.ts'
-import { credentialGate, credentialSources } from '../gates/credential.ts'
-import { allow, deny, type Verdict } from '../gates/verdict.ts'
-import type { Authenticator, Principal } from '../ports.ts'
+import { deny } from '../gates/verdict.ts'
+import type { Caller, SecurityLog } from '../ports.ts'
+import type { Dispatcher } from '../router/dispatcher.ts'
 import type { Router } from '../router/router.ts'
 import { readBody } from './body.ts'
 import { createMcpServer, type RunCall } from './mcp-server.ts'
-import { sendRefusal, sendRpc } from './respond.ts'
+import { HTTP_REFUSALS, sendCallRefusal, sendRefusal, sendRpc } from './respond.ts'
 import { toRpcError } from './rpc-error.ts'
 import { readToolCall, type ToolCallRequest } from './tool-call.ts'
 import { resultFor } from './tool-result.ts'
@@ -36,12 +44,16 @@ export function mcpPath(pathname: string): { readonly serverName?: string } | un
  * bytes; everything else goes to the SDK's server.
  */
 export class McpEndpoint {
+  readonly #admission: Admission
   readonly #router: Router
-  readonly #authenticator: Authenticator
+  readonly #dispatcher: Dispatcher
+  readonly #log: SecurityLog
 
-  constructor(router: Router, authenticator: Authenticator) {
+  constructor(admission: Admission, router: Router, dispatcher: Dispatcher, log: SecurityLog) {
+    this.#admission = admission
     this.#router = router
-    this.#authenticator = authenticator
+    this.#dispatcher = dispatcher
+    this.#log = log
   }
 
   /** Answers the request, whatever happens. Never rejects. */
@@ -63,45 +75,46 @@ export class McpEndpoint {
     response: ServerResponse,
     path: { readonly serverName?: string },
   ): Promise<void> {
-    const token = credentialGate(credentialSources(request))
-    if (!token.allowed) return sendRefusal(response, token)
-    const recalled = this.#authenticator.recall(token.value)
-    const admitted: Verdict<Principal> =
-      recalled === undefined ? await this.#authenticator.authenticate(token.value) : allow(recalled)
-    if (!admitted.allowed) return sendRefusal(response, admitted)
-    const { userId } = admitted.value
+    const verdict = this.#admission.admitCaller(request)
+    const admitted = verdict instanceof Promise ? await verdict : verdict
+    if (!admitted.allowed) return this.#log.afterWritten(() => sendRefusal(response, admitted))
+    const caller = admitted.value
     const view =
       path.serverName === undefined
-        ? allServersView(this.#router, userId)
-        : oneServerView(this.#router, userId, path.serverName)
-    if (request.method !== 'POST') return this.#serveBySdk(request, response, view, admitted.value, undefined)
+        ? allServersView(this.#router, caller)
+        : oneServerView(this.#router, caller, path.serverName)
+    if (request.method !== 'POST') return this.#serveBySdk(request, response, view, caller, undefined)
 
     const body = await readBody(request)
     if (body === undefined) return sendRefusal(response, deny('body_too_large'))
     // What is forwarded as bytes must be text to the WebSocket that carries it.
     if (!isUtf8(body)) return sendParseError(response)
     const call = readToolCall(request.headers, body)
-    if (call !== undefined) return this.#callLean(response, view, userId, call)
-    const parsed = parseJson(body.toString('utf8'))
+    if (call !== undefined) return this.#callLean(response, view, caller, call)
+    const parsed = isBoundedJson(body) ? parseJson(body.toString('utf8')) : undefined
     if (parsed === undefined) return sendParseError(response)
-    return this.#serveBySdk(request, response, view, admitted.value, parsed.value)
+    const obstacle = isToolCall(parsed.value) ? this.#dispatcher.obstacle(caller) : undefined
+    if (obstacle !== undefined)
+      return this.#log.afterWritten(() => sendCallRefusal(response, idOf(parsed.value), obstacle))
+    return this.#serveBySdk(request, response, view, caller, parsed.value)
   }
 
   async #callLean(
     response: ServerResponse,
     view: ToolView,
-    userId: string,
+    caller: Caller,
     call: ToolCallRequest,
   ): Promise<void> {
     try {
       const address = view.address(call.toolName)
       const outcome = await new Promise<CallOutcome>((resolve) => {
-        const cancel = this.#router.call(userId, { ...address, rawArgs: call.rawArgs }, resolve)
+        const cancel = this.#dispatcher.call(caller, { ...address, rawArgs: call.rawArgs }, resolve)
         response.on('close', cancel)
       })
       sendOutcome(response, view, call, outcome)
     } catch (error) {
       if (!(error instanceof BridgeError)) throw error
+      if (HTTP_REFUSALS.has(error.code)) return sendCallRefusal(response, call.id, error)
       sendRpc(response, call.id, 'error', Buffer.from(JSON.stringify(toRpcError(error))))
     }
   }
@@ -110,11 +123,11 @@ export class McpEndpoint {
     request: IncomingMessage,
     response: ServerResponse,
     view: ToolView,
-    principal: Principal,
+    caller: Caller,
     body: unknown,
   ): Promise<void> {
     const runCall: RunCall = (address, rawArgs, signal) =>
-      this.#router.run(principal.userId, { ...address, rawArgs }, signal)
+      this.#dispatcher.run(caller, { ...address, rawArgs }, signal)
     const handler = createMcpHandler(() => createMcpServer(view, runCall))
     response.on('close', () => void handler.close())
     await toNodeHandler(handler)(request as NodeIncomingMessageLike, response, body)
@@ -142,6 +155,15 @@ function sendOutcome(
     default:
       return unreachable(outcome)
   }
+}
+
+function isToolCall(body: unknown): boolean {
+  return isObject(body) && body.method === 'tools/call'
+}
+
+function idOf(body: unknown): RawJson {
+  const id = isObject(body) && (typeof body.id === 'string' || typeof body.id === 'number') ? body.id : null
+  return Buffer.from(JSON.stringify(id))
 }
 
 /** JSON-RPC 2.0 section 5.1, with the status that the Streamable HTTP transport gives it. */

@@ -12,6 +12,10 @@ export function toRpcError(error: BridgeError): RpcError {
   return {
     code: codes[error.code].rpc,
     message: error.message,
-    data: { code: error.code, next: error.next },
+    data: {
+      code: error.code,
+      next: error.next,
+      ...(error.retryAfterSeconds !== undefined && { retryAfter: error.retryAfterSeconds }),
+    },
   }
 }

@@ -1,5 +1,7 @@
 import { BridgeError, isObject, type ToolDefinition } from '@bridgekeeper/protocol'
 import manifest from '../../package.json' with { type: 'json' }
+import { mayList } from '../gates/call-authority.ts'
+import type { Caller } from '../ports.ts'
 import type { Router } from '../router/router.ts'
 import { addressOf, type ExposedTool, exposedTools, type ToolAddress, toolsOf } from './tool-names.ts'
 
@@ -21,12 +23,14 @@ export interface ToolView {
 const bridgeIdentity: ServerIdentity = { serverInfo: { name: 'bridgekeeper', version: manifest.version } }
 
 /** `/mcp`: all servers as one, names prefixed. */
-export function allServersView(router: Router, userId: string): ToolView {
+export function allServersView(router: Router, { userId, scopes }: Caller): ToolView {
   return {
     identity: () => bridgeIdentity,
     list() {
       throwIf(router.obstacle(userId))
-      return [...exposedTools(router.catalog(userId)).values()].map(prefixed)
+      return [...exposedTools(router.catalog(userId)).values()]
+        .filter(({ serverName, toolName }) => mayList(scopes, serverName, toolName))
+        .map(prefixed)
     },
     address(toolName) {
       const address = addressOf(toolName, router.catalog(userId))
@@ -37,7 +41,7 @@ export function allServersView(router: Router, userId: string): ToolView {
 }
 
 /** `/mcp/{server}`: one server as it is. */
-export function oneServerView(router: Router, userId: string, serverName: string): ToolView {
+export function oneServerView(router: Router, { userId, scopes }: Caller, serverName: string): ToolView {
   return {
     identity() {
       const server = router.catalog(userId).get(serverName)
@@ -45,7 +49,9 @@ export function oneServerView(router: Router, userId: string, serverName: string
     },
     list() {
       throwIf(router.obstacle(userId, serverName))
-      return toolsOf(router.catalog(userId).get(serverName)).map((tool) => tool.definition)
+      return toolsOf(router.catalog(userId).get(serverName))
+        .map(({ definition }) => definition)
+        .filter(({ name }) => mayList(scopes, serverName, name))
     },
     address: (toolName) => ({ serverName, toolName }),
   }

@@ -1,6 +1,6 @@
 import { BridgeError, type CatalogServer } from '@bridgekeeper/protocol'
 import { type CallOutcome, failed, type ToolCall } from '../calls/outcome.ts'
-import type { ConnectionListener, ReadyConnection } from '../connection/connection.ts'
+import { NOT_SENT, type ReadyConnection, type SentCall } from '../connection/connection.ts'
 
 /** A user's local servers by name. */
 export type Catalog = ReadonlyMap<string, CatalogServer>
@@ -9,7 +9,7 @@ export type Catalog = ReadonlyMap<string, CatalogServer>
  * Which ready connection runs a user's call. Knows only verified connections, and of each only what
  * `ReadyConnection` shows.
  */
-export class Router implements ConnectionListener {
+export class Router {
   /** Newest first: where two agents have a server of one name, the newer answers. */
   readonly #byUser = new Map<string, readonly ReadyConnection[]>()
   #inFlight = 0
@@ -34,39 +34,18 @@ export class Router implements ConnectionListener {
     else this.#byUser.set(userId, rest)
   }
 
-  execute(connection: ReadyConnection, call: ToolCall, settle: (outcome: CallOutcome) => void): () => void {
-    return this.call(connection.principal.userId, call, settle)
-  }
-
-  /**
-   * Runs a call on the user's agent that has the server. `settle` is called exactly once.
-   * @returns cancels the call
-   */
-  call(userId: string, call: ToolCall, settle: (outcome: CallOutcome) => void): () => void {
+  /** Runs a call on the user's agent that has the server. `settle` is called exactly once. */
+  call(userId: string, call: ToolCall, settle: (outcome: CallOutcome) => void): SentCall {
     const found = this.#draining ? new BridgeError('shutting_down') : this.#find(userId, call.serverName)
     if (found instanceof BridgeError) {
       settle(failed(found))
-      return () => {}
+      return NOT_SENT
     }
     this.#inFlight++
     return found.call(call, (outcome) => {
       this.#inFlight--
       settle(outcome)
       if (this.#inFlight === 0) for (const resolve of this.#whenIdle.splice(0)) resolve()
-    })
-  }
-
-  /** The same, as a promise that never rejects; aborting the signal cancels the call. */
-  run(userId: string, call: ToolCall, signal?: AbortSignal): Promise<CallOutcome> {
-    if (signal?.aborted) return Promise.resolve(failed(new BridgeError('call_cancelled')))
-    return new Promise((resolve) => {
-      let cancel = (): void => {}
-      const onAbort = (): void => cancel()
-      signal?.addEventListener('abort', onAbort, { once: true })
-      cancel = this.call(userId, call, (outcome) => {
-        signal?.removeEventListener('abort', onAbort)
-        resolve(outcome)
-      })
     })
   }
 

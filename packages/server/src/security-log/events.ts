@@ -23,7 +23,7 @@ export type FieldKind =
 interface EventEntry {
   readonly severity: Severity
   readonly when: string
-  /** In the order in which they are written, after `userId` and `ip`, which any event may have. */
+  /** In the order in which they are written, after `userId` and `ip`, which any event may have. `suppressed`: like events before it that were only counted. */
   readonly fields: Readonly<Record<string, FieldKind>>
 }
 
@@ -31,8 +31,12 @@ export const securityEvents = {
   // The events of the original protocol, by its names
   ws_insecure_connection_rejected: event('error', 'a request came without TLS where it is required', {
     url: 'text',
+    suppressed: 'count',
   }),
-  ws_authentication_failed: event('warn', 'an agent came without a good token', { reason: 'code' }),
+  ws_authentication_failed: event('warn', 'an agent came without a good token', {
+    reason: 'code',
+    suppressed: 'count',
+  }),
   ws_connection_established: event('info', 'an agent was let in; its challenge is still open', {
     fingerprint: 'digest',
   }),
@@ -73,18 +77,19 @@ export const securityEvents = {
   // Who may come in
   ws_connection_refused: event('warn', 'an agent was refused for another reason than its token', {
     reason: 'code',
+    suppressed: 'count',
   }),
-  mcp_authentication_failed: event('warn', 'a caller came without a good token', { reason: 'code' }),
+  mcp_authentication_failed: event('warn', 'a caller came without a good token', {
+    reason: 'code',
+    suppressed: 'count',
+  }),
   mcp_request_refused: event('warn', 'a caller was refused for another reason than its token', {
     reason: 'code',
+    suppressed: 'count',
   }),
   address_blocked: event('warn', 'an address failed too often and is refused from now on', {
     failures: 'count',
     retryAfter: 'count',
-  }),
-  address_refusals: event('warn', 'how often a refused address came since the last such line', {
-    reason: 'code',
-    suppressed: 'count',
   }),
   challenge_locked: event('warn', 'a user and address may not try the challenge for a while', {
     retryAfter: 'count',

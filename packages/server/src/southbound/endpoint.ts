@@ -2,16 +2,14 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { closeCodes, codes, limits, type ProtocolVersion, SUBPROTOCOL_V2 } from '@bridgekeeper/protocol'
 import type { WebSocket } from 'ws'
-import {
-  type Admission,
-  Connection,
-  type ConnectionListener,
-  type ConnectionOptions,
-} from '../connection/connection.ts'
-import { credentialGate, credentialSources } from '../gates/credential.ts'
-import { allow, deny, type Verdict } from '../gates/verdict.ts'
-import type { Authenticator, System } from '../ports.ts'
+import type { Admission, AdmittedAgent } from '../admission/admission.ts'
+import { Connection, type ConnectionListener, type ConnectionOptions } from '../connection/connection.ts'
+import { deny, type Verdict } from '../gates/verdict.ts'
+import type { SecurityLog, System } from '../ports.ts'
+import type { SecurityEvent } from '../security-log/events.ts'
+import { Liveness } from './liveness.ts'
 import { errorBody, plainHeaders, refuseWithClose, refuseWithHttp } from './refuse.ts'
+import { SocketWriter } from './socket-writer.ts'
 import { webSocketServer } from './web-sockets.ts'
 
 export const AGENT_PATH = '/api/mcp-ws'
@@ -19,13 +17,21 @@ export const AGENT_PATH = '/api/mcp-ws'
 /** A peer that does not answer our close is cut after this. */
 const CLOSE_MS = 2_000
 
-/** Where agents connect: authenticates before the handshake is answered, then hands the socket over. */
+/** What becomes of agents that were let in. */
+export type AgentListener = Omit<ConnectionListener, 'challengeFailed'>
+
+/** Of a refusal that says how things stand with the peer's address, and not with its login, a WebSocket is no help. */
+const NEVER_BY_CLOSE = new Set(['address_blocked', 'handshake_rate_exceeded', 'too_many_connections'])
+
+/** Where agents connect: has them admitted before the handshake is answered, then hands the socket over. */
 export class AgentEndpoint {
-  readonly #authenticator: Authenticator
-  readonly #listener: ConnectionListener
+  readonly #admission: Admission
+  readonly #listener: AgentListener
   readonly #system: System
+  readonly #log: SecurityLog
   readonly #options: ConnectionOptions
   readonly #connections = new Set<Connection>()
+  readonly #liveness: Liveness
   readonly #webSockets = webSocketServer(
     { maxFrameBytes: limits.frameBytes, closeMs: CLOSE_MS },
     (offered) => (offered.has(SUBPROTOCOL_V2) ? SUBPROTOCOL_V2 : false),
@@ -33,15 +39,18 @@ export class AgentEndpoint {
   #draining = false
 
   constructor(
-    authenticator: Authenticator,
-    listener: ConnectionListener,
+    admission: Admission,
+    listener: AgentListener,
     system: System,
+    log: SecurityLog,
     options: ConnectionOptions,
   ) {
-    this.#authenticator = authenticator
+    this.#admission = admission
     this.#listener = listener
     this.#system = system
+    this.#log = log
     this.#options = options
+    this.#liveness = new Liveness(system)
   }
 
   /** Takes an upgrade request to its end. Never rejects. */
@@ -57,16 +66,19 @@ export class AgentEndpoint {
 
   async #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     const version = offeredVersion(request)
-    const admission = await this.#admit(request, version)
+    const admitted = await this.#admit(request, version)
     if (socket.destroyed) return
-    if (admission.allowed) {
+    if (admitted.allowed) {
       return this.#webSockets.handleUpgrade(request, socket, head, (webSocket) =>
-        this.#open(admission.value, webSocket, socket),
+        this.#open(admitted.value, webSocket, socket),
       )
     }
-    const isPeersFault = codes[admission.code].http < 500
-    if (version === 'v1' && isPeersFault) refuseWithClose(request, socket, head, admission.code)
-    else refuseWithHttp(socket, admission)
+    const { code } = admitted
+    const toldByClose = version === 'v1' && codes[code].http < 500 && !NEVER_BY_CLOSE.has(code)
+    this.#log.afterWritten(() => {
+      if (toldByClose) refuseWithClose(request, socket, head, code)
+      else refuseWithHttp(socket, admitted)
+    })
   }
 
   /** [WS.1] A request that is no upgrade gets 426 with security headers. */
@@ -87,67 +99,81 @@ export class AgentEndpoint {
 
   /** Closes every connection, verified or not. */
   closeAll(): void {
+    this.#liveness.stop()
     for (const connection of [...this.#connections]) connection.drain()
   }
 
-  async #admit(request: IncomingMessage, version: ProtocolVersion): Promise<Verdict<Admission>> {
-    const token = credentialGate(credentialSources(request))
-    if (!token.allowed) return token
+  async #admit(request: IncomingMessage, version: ProtocolVersion): Promise<Verdict<AdmittedAgent>> {
     try {
-      const principal = await this.#authenticator.authenticate(token.value)
-      if (!principal.allowed) return principal
-      return this.#draining ? deny('shutting_down') : allow({ principal: principal.value, version })
+      const admitted = await this.#admission.admitAgent(request, version)
+      return admitted.allowed && this.#draining ? deny('shutting_down') : admitted
     } catch {
       return deny('internal_error')
     }
   }
 
-  #open(admission: Admission, webSocket: WebSocket, socket: Duplex): void {
-    let corked = false
-    const uncork = (): void => {
-      corked = false
-      socket.uncork()
-    }
-    const agentSocket = {
-      send(frame: Buffer, more = false) {
-        // [SIZE.6] A peer that does not read must not fill our memory.
-        if (webSocket.bufferedAmount > limits.sendBufferBytes) return webSocket.terminate()
-        // Frames of one turn of the event loop leave in one write.
-        if (more && !corked) {
-          corked = true
-          socket.cork()
-          setImmediate(uncork)
-        }
-        webSocket.send(frame, { binary: false })
-      },
-      close: (code: number, reason: string) => webSocket.close(code, reason),
-    }
-    webSocket.on('error', () => {})
+  #open(agent: AdmittedAgent, webSocket: WebSocket, socket: Duplex): void {
     const stopCounting = capUnverifiedBytes(webSocket, socket)
-    const listener: ConnectionListener = {
-      verified: (ready) => {
-        stopCounting()
-        this.#listener.verified(ready)
+    const left = this.#admission.opened(agent)
+    const record = this.#recorder(agent)
+    const writer = new SocketWriter(webSocket, socket, this.#system, {
+      slow: (size) => {
+        connection.slow = true
+        record({ event: 'ws_slow_reader', size })
       },
-      ended: (ready) => this.#listener.ended(ready),
-      execute: (ready, call, settle) => this.#listener.execute(ready, call, settle),
-    }
-    const connection = new Connection(admission, agentSocket, listener, this.#system, this.#options)
+      readingAgain: () => {
+        connection.slow = false
+      },
+      stuck: (size) => record({ event: 'ws_slow_reader', size }),
+    })
+    const connection = this.#connection(agent, writer, () => {
+      stopCounting()
+      this.#liveness.watch(webSocket, () => record({ event: 'ws_connection_unresponsive' }))
+    })
     this.#connections.add(connection)
     // [WS.6] A fault of ours in one connection must not take the others down with the process.
     const guarded = (handle: () => void): void => {
       try {
         handle()
-      } catch {
+      } catch (error) {
+        record({ event: 'ws_error', error: `internal_error ${nameOf(error)}` })
         webSocket.close(closeCodes.internalError, 'internal_error')
       }
     }
+    webSocket.on('error', (error) => record({ event: 'ws_error', error: error.message }))
     webSocket.on('message', (data: Buffer, isBinary) => guarded(() => connection.receive(data, isBinary)))
-    webSocket.on('close', () => {
+    webSocket.on('close', (code, reason) => {
+      left()
       this.#connections.delete(connection)
-      guarded(() => connection.socketClosed())
+      guarded(() => connection.socketClosed(code, reason.toString('utf8')))
     })
   }
+
+  #connection(agent: AdmittedAgent, writer: SocketWriter, onVerified: () => void): Connection {
+    const { principal, version, address, seen } = agent
+    const listener: ConnectionListener = {
+      verified: (ready) => {
+        onVerified()
+        this.#admission.challengePassed(agent)
+        this.#listener.verified(ready)
+      },
+      challengeFailed: () => this.#admission.challengeFailed(agent),
+      ended: (ready) => this.#listener.ended(ready),
+      execute: (ready, call, settle) => this.#listener.execute(ready, call, settle),
+    }
+    const challengeAttempts = seen.mustProve ? 1 : limits.challengeAttempts
+    const login = { principal, version, ip: address.ip, challengeAttempts }
+    return new Connection(login, writer, listener, this.#system, this.#log, this.#options)
+  }
+
+  #recorder({ principal: { userId }, address: { ip } }: AdmittedAgent): (event: SecurityEvent) => void {
+    return (event) => this.#log.logSecurityEvent({ ...event, userId, ip })
+  }
+}
+
+/** A fault's text may hold what a peer sent; its kind does not. */
+function nameOf(error: unknown): string {
+  return error instanceof Error ? error.name : typeof error
 }
 
 function offeredVersion(request: IncomingMessage): ProtocolVersion {

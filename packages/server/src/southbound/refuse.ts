@@ -26,6 +26,7 @@ export function refuseWithHttp(socket: Duplex, denied: Denied): void {
     'Content-Type': 'application/json',
     'Content-Length': String(Buffer.byteLength(body)),
     ...(status === 401 && { 'WWW-Authenticate': 'Bearer realm="bridgekeeper"' }),
+    ...(denied.retryAfterSeconds !== undefined && { 'Retry-After': String(denied.retryAfterSeconds) }),
   }).map(([name, value]) => `${name}: ${value}`)
   socket.once('finish', () => socket.destroy())
   socket.end([`HTTP/1.1 ${status} ${STATUS_CODES[status]}`, ...head, '', body].join('\r\n'))

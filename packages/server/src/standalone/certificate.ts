@@ -23,7 +23,7 @@ export type TlsEvent =
 const OTHERS_MAY_READ = 0o004
 
 /**
- * [TLS.3] Reads both files and checks that they can be used together and today.
+ * [TLS.13] Reads both files and checks that they can be used together and today.
  * @throws SetupError `tls_unusable`
  */
 export async function readCertificate(files: TlsFiles, system: System): Promise<Certificate> {

@@ -20,7 +20,7 @@ const HTTP_LIMITS: ServerOptions = {
 }
 
 /**
- * [TLS.1] [TLS.2] What is spoken: TLS 1.2 and 1.3 with forward secrecy and authenticated ciphers. No
+ * [TLS.11] [TLS.12] What is spoken: TLS 1.2 and 1.3 with forward secrecy and authenticated ciphers. No
  * renegotiation, and no session tickets, whose key would open what was recorded.
  * Source: RFC 9325 sections 3.1, 3.4, 4.1, 4.2.
  */

@@ -1,9 +1,8 @@
 import { isIP } from 'node:net'
 import ipaddr from 'ipaddr.js'
+import type { TlsMode } from '../gates/transport.ts'
 import { type Environment, isProduction } from './secret.ts'
 import { SetupError } from './setup-error.ts'
-
-export type TlsMode = 'required' | 'terminated-by-proxy' | 'off'
 
 /** Who reaches a node how, as an operator says it; checked by `bridgeSettings`. */
 export interface ReachOptions {
@@ -18,17 +17,15 @@ export interface ReachOptions {
   readonly allowedOrigins?: readonly string[]
 }
 
-/** The same for the bridge, with nothing left to guess. */
+/** The same for the bridge, with nothing left to guess: a part of what `createBridge` takes. */
 export interface BridgeSettings {
-  readonly transport: {
-    readonly mode: TlsMode
-    /** Whether plain connections from this very machine are taken though TLS is required. */
-    readonly loopbackPlain: boolean
-    /** CIDR ranges. */
-    readonly trustedProxies: readonly string[]
-  }
+  readonly tls: TlsMode
+  /** CIDR ranges. */
+  readonly trustedProxies: readonly string[]
   readonly publicUrls: readonly string[]
   readonly allowedOrigins: readonly string[]
+  /** Outside of production the bridge takes plain connections from its own machine. */
+  readonly production: boolean
 }
 
 const MODES: readonly string[] = ['required', 'terminated-by-proxy', 'off'] satisfies TlsMode[]
@@ -39,20 +36,21 @@ const MODES: readonly string[] = ['required', 'terminated-by-proxy', 'off'] sati
  */
 export function bridgeSettings(options: ReachOptions): BridgeSettings {
   const production = isProduction(options.env)
-  const mode = tlsMode(options, production)
+  const tls = tlsMode(options, production)
   const trustedProxies = (options.trustedProxies ?? []).map(proxyRange)
-  if (mode === 'terminated-by-proxy' && trustedProxies.length === 0) {
+  if (tls === 'terminated-by-proxy' && trustedProxies.length === 0) {
     throw new SetupError(
       'trusted_proxy_missing',
       'A proxy is said to end TLS, but not which.',
       "Give the proxy's address or range, such as --trusted-proxy 10.0.0.0/8 (or BRIDGEKEEPER_TRUSTED_PROXIES).",
     )
   }
-  const loopbackPlain = options.tlsMode === undefined && !options.ownTls && !production
   return {
-    transport: { mode, loopbackPlain, trustedProxies },
+    tls,
+    trustedProxies,
     publicUrls: (options.publicUrls ?? []).map((url) => publicUrl(url, production)),
     allowedOrigins: (options.allowedOrigins ?? []).map(origin),
+    production,
   }
 }
 

@@ -1,0 +1,190 @@
+import type { ProtocolVersion } from '@bridgekeeper/protocol'
+import { AddressFailures, type FailureLimit } from '../gates/address-failures.ts'
+import { connectAuthorityGate } from '../gates/call-authority.ts'
+import type { ClientAddress, TrustedProxies } from '../gates/client-address.ts'
+import { ConnectionCaps, type ConnectionLimits } from '../gates/connection-caps.ts'
+import { credentialGate } from '../gates/credential.ts'
+import { ChallengeLockout } from '../gates/lockout.ts'
+import { type OriginPolicy, originGate } from '../gates/origin.ts'
+import { type FactsSource, type RequestFacts, requestFacts } from '../gates/request-facts.ts'
+import { type TransportPolicy, transportGate } from '../gates/transport.ts'
+import { allow, type Denied, type Verdict } from '../gates/verdict.ts'
+import type { Authenticator, Caller, Principal, SecurityLog, System } from '../ports.ts'
+import type { DurableBlocks } from './durable-blocks.ts'
+import type { Fingerprints, SeenLogin } from './fingerprints.ts'
+import { type Door, isFailure, Refusals } from './refusals.ts'
+
+export interface AdmissionOptions {
+  readonly transport: TransportPolicy
+  readonly proxies: TrustedProxies
+  readonly origins: OriginPolicy
+  readonly failures?: FailureLimit | undefined
+  readonly connections?: ConnectionLimits | undefined
+}
+
+/** What admission works with. */
+export interface AdmissionParts {
+  readonly authenticator: Authenticator
+  readonly blocks: DurableBlocks
+  readonly fingerprints: Fingerprints
+  readonly log: SecurityLog
+  readonly system: System
+}
+
+/** An agent that passed every gate there is before the handshake. A connection is made of nothing else. */
+export interface AdmittedAgent {
+  readonly principal: Principal
+  readonly version: ProtocolVersion
+  readonly address: ClientAddress
+  readonly seen: SeenLogin
+}
+
+/**
+ * Who may come in: runs the gates in their order, cheapest first, counts failures, and puts what was
+ * refused on record. What a refusal looks like to the peer is the endpoints' affair.
+ */
+export class Admission {
+  readonly #options: AdmissionOptions
+  readonly #parts: AdmissionParts
+  readonly #failures: AddressFailures
+  readonly #lockout: ChallengeLockout
+  readonly #caps: ConnectionCaps
+  readonly #refusals: Refusals
+
+  constructor(options: AdmissionOptions, parts: AdmissionParts) {
+    this.#options = options
+    this.#parts = parts
+    this.#failures = new AddressFailures(parts.blocks.list, options.failures)
+    this.#lockout = new ChallengeLockout(parts.blocks.list)
+    this.#caps = new ConnectionCaps(options.connections)
+    this.#refusals = new Refusals(parts.log, parts.system)
+  }
+
+  /** A caller's request. Answers at once where the token was verified moments ago. */
+  admitCaller(request: FactsSource): Verdict<Caller> | Promise<Verdict<Caller>> {
+    const facts = requestFacts(request)
+    const address = this.#address(facts)
+    const passed = this.#frontDoor(facts, address)
+    if (!passed.allowed) return this.#refuse('caller', passed, address, facts)
+    const token = credentialGate(facts)
+    if (!token.allowed) return this.#refuse('caller', token, address, facts)
+    const recalled = this.#parts.authenticator.recall(token.value)
+    if (recalled !== undefined) return allow(callerOf(recalled, address))
+    return this.#authenticate('caller', token.value, address, facts).then((principal) =>
+      principal.allowed ? allow(callerOf(principal.value, address)) : principal,
+    )
+  }
+
+  /** An agent's upgrade request. Rejects when what it depends on is down. */
+  async admitAgent(request: FactsSource, version: ProtocolVersion): Promise<Verdict<AdmittedAgent>> {
+    const facts = requestFacts(request)
+    const address = this.#address(facts)
+    const early = firstDenial(
+      () => this.#caps.checkAddress(address, this.#nowMs()),
+      () => this.#frontDoor(facts, address),
+    )
+    if (early !== undefined) return this.#refuse('agent', early, address, facts)
+    const token = credentialGate(facts)
+    if (!token.allowed) return this.#refuse('agent', token, address, facts)
+    const authenticated = await this.#authenticate('agent', token.value, address, facts)
+    if (!authenticated.allowed) return authenticated
+
+    const principal = authenticated.value
+    const late = firstDenial(
+      () => connectAuthorityGate(principal.scopes),
+      () => this.#lockout.check(principal.userId, address.key, this.#nowMs()),
+      () => this.#caps.checkUser(principal.userId),
+    )
+    if (late !== undefined) return this.#refuse('agent', late, address, facts)
+    const seen = await this.#parts.fingerprints.look(principal, address, facts)
+    if (!seen.allowed) return this.#refuse('agent', seen, address, facts)
+    return allow({ principal, version, address, seen: seen.value })
+  }
+
+  /** The agent has a socket now. @returns to be called once when that has ended */
+  opened({ principal: { userId }, address, seen }: AdmittedAgent): () => void {
+    const { ip } = address
+    const { fingerprint } = seen
+    this.#parts.log.logSecurityEvent({ event: 'ws_connection_established', userId, ip, fingerprint })
+    return this.#caps.opened(address, userId)
+  }
+
+  challengePassed({ principal: { userId }, address, seen }: AdmittedAgent): void {
+    this.#lockout.passed(userId, address.key)
+    this.#parts.fingerprints.accept(seen)
+  }
+
+  /** @returns whether the user is locked out from this address now */
+  challengeFailed({ principal: { userId }, address }: AdmittedAgent): boolean {
+    this.#failed(address)
+    const nowMs = this.#nowMs()
+    const lock = this.#lockout.failed(userId, address.key, nowMs)
+    if (lock === undefined) return false
+    const retryAfter = Math.ceil(lock.lockMs / 1_000)
+    this.#parts.log.logSecurityEvent({ event: 'challenge_locked', userId, ip: address.ip, retryAfter })
+    this.#parts.blocks.save({ kind: 'challenge', key: lock.key, untilMs: nowMs + lock.lockMs })
+    return true
+  }
+
+  #address(facts: RequestFacts): ClientAddress {
+    return this.#options.proxies.clientAddress(facts)
+  }
+
+  /** What needs no token: blocked addresses, layer 1, origin and host. */
+  #frontDoor(facts: RequestFacts, address: ClientAddress): Verdict<void> {
+    const { transport, proxies, origins } = this.#options
+    const denied = firstDenial(
+      () => this.#failures.check(address, this.#nowMs()),
+      () => transportGate(facts, proxies, transport),
+      () => originGate(facts, origins),
+    )
+    return denied ?? allow(undefined)
+  }
+
+  async #authenticate(
+    door: Door,
+    token: string,
+    address: ClientAddress,
+    facts: RequestFacts,
+  ): Promise<Verdict<Principal>> {
+    const principal = await this.#parts.authenticator.authenticate(token)
+    return principal.allowed ? principal : this.#refuse(door, principal, address, facts)
+  }
+
+  #refuse(door: Door, denied: Denied, address: ClientAddress, { url }: RequestFacts): Denied {
+    this.#refusals.record(door, denied.code, address, pathOf(url))
+    if (isFailure(door, denied.code)) this.#failed(address)
+    return denied
+  }
+
+  #failed(address: ClientAddress): void {
+    const nowMs = this.#nowMs()
+    const blockMs = this.#failures.failed(address, nowMs)
+    if (blockMs === undefined) return
+    const { ip, key } = address
+    const retryAfter = Math.ceil(blockMs / 1_000)
+    this.#parts.log.logSecurityEvent({ event: 'address_blocked', ip, retryAfter })
+    this.#parts.blocks.save({ kind: 'address', key, untilMs: nowMs + blockMs })
+  }
+
+  #nowMs(): number {
+    return this.#parts.system.monotonicMs()
+  }
+}
+
+function callerOf({ userId, sessionId, scopes }: Principal, { ip }: ClientAddress): Caller {
+  return { userId, sessionId, scopes, ip }
+}
+
+/** Gates in their order; those after the first that denies are not asked. */
+function firstDenial(...gates: readonly (() => Verdict<unknown>)[]): Denied | undefined {
+  for (const gate of gates) {
+    const verdict = gate()
+    if (!verdict.allowed) return verdict
+  }
+  return undefined
+}
+
+function pathOf(url: string): string {
+  return url.split('?')[0] as string
+}

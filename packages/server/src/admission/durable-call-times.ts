@@ -1,0 +1,57 @@
+import type { SlidingWindow } from '../gates/sliding-window.ts'
+import type { CallTimesStore, System } from '../ports.ts'
+
+/** Calls of the last moments before a kill may be forgotten: this long. */
+const SAVE_MS = 1_000
+/** Older calls no longer count towards any limit by default. */
+const LOAD_MS = 3_600_000
+
+/** Keeps when users called over a restart, so that a restart gives nobody a fresh limit. */
+export class DurableCallTimes {
+  readonly #store: CallTimesStore | undefined
+  readonly #window: SlidingWindow
+  readonly #system: System
+  #savedAtMs = Number.NEGATIVE_INFINITY
+  #cancelTimer = (): void => {}
+
+  constructor(store: CallTimesStore | undefined, window: SlidingWindow, system: System) {
+    this.#store = store
+    this.#window = window
+    this.#system = system
+  }
+
+  /** Takes over what the store has. Rejects when it is down. */
+  async start(): Promise<void> {
+    if (this.#store === undefined) return
+    const wallMs = this.#system.nowMs()
+    const nowMs = this.#system.monotonicMs()
+    for (const [userId, calledAtMs] of await this.#store.load(wallMs - LOAD_MS)) {
+      const agesMs = calledAtMs.map((atMs) => wallMs - atMs)
+      this.#window.restore(userId, agesMs, nowMs)
+    }
+    this.#schedule()
+  }
+
+  async close(): Promise<void> {
+    this.#cancelTimer()
+    await this.#save()
+  }
+
+  #schedule(): void {
+    this.#cancelTimer = this.#system.after(SAVE_MS, () => {
+      const again = (): void => this.#schedule()
+      this.#save().then(again, again)
+    })
+  }
+
+  async #save(): Promise<void> {
+    if (this.#store === undefined) return
+    const wallMs = this.#system.nowMs()
+    const nowMs = this.#system.monotonicMs()
+    const changed = [...this.#window.agesMs(nowMs, this.#savedAtMs)].map(
+      ([userId, agesMs]) => [userId, agesMs.map((ageMs) => Math.round(wallMs - ageMs))] as const,
+    )
+    this.#savedAtMs = nowMs
+    if (changed.length > 0) await this.#store.save(changed)
+  }
+}

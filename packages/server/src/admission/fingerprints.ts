@@ -1,0 +1,55 @@
+import type { ClientAddress } from '../gates/client-address.ts'
+import { type FingerprintPolicy, fingerprintGate, getConnectionFingerprint } from '../gates/fingerprint.ts'
+import type { RequestFacts } from '../gates/request-facts.ts'
+import { allow, type Verdict } from '../gates/verdict.ts'
+import type { FingerprintStore, Principal, SecurityLog, System } from '../ports.ts'
+
+export interface FingerprintOptions {
+  readonly policy: FingerprintPolicy
+  /** At least 32 bytes, known to the bridge alone. */
+  readonly key: Uint8Array
+}
+
+/** A login as it comes now. */
+export interface SeenLogin {
+  readonly sessionId: string
+  readonly fingerprint: string
+  /** Whether it may come from here only once its challenge is answered, and at the first attempt. */
+  readonly mustProve: boolean
+}
+
+/** Remembers where each login comes from, and tells when that changes. */
+export class Fingerprints {
+  readonly #options: FingerprintOptions
+  readonly #store: FingerprintStore
+  readonly #log: SecurityLog
+  readonly #system: System
+
+  constructor(options: FingerprintOptions, store: FingerprintStore, log: SecurityLog, system: System) {
+    this.#options = options
+    this.#store = store
+    this.#log = log
+    this.#system = system
+  }
+
+  /** Compares with where this login came from before. Rejects when the store is down. */
+  async look(
+    { userId, sessionId }: Principal,
+    { ip, key: addressKey }: ClientAddress,
+    { userAgent }: RequestFacts,
+  ): Promise<Verdict<SeenLogin>> {
+    const { policy, key } = this.#options
+    const fingerprint = getConnectionFingerprint(addressKey, userAgent.join(' '), key)
+    const previous = await this.#store.last(sessionId)
+    const verdict = fingerprintGate(fingerprint, previous, policy)
+    if (!verdict.allowed || verdict.value !== 'same')
+      this.#log.logSecurityEvent({ event: 'fingerprint_changed', userId, ip, policy, fingerprint, previous })
+    if (!verdict.allowed) return verdict
+    return allow({ sessionId, fingerprint, mustProve: verdict.value === 'unproven' })
+  }
+
+  /** The login is good here. A store that is down forgets it; the next change is then compared with an older one. */
+  accept({ sessionId, fingerprint }: SeenLogin): void {
+    this.#store.remember(sessionId, fingerprint, this.#system.nowMs()).catch(() => {})
+  }
+}

@@ -1,0 +1,59 @@
+import type { ErrorCode } from '@bridgekeeper/protocol'
+import type { ClientAddress } from '../gates/client-address.ts'
+import { Sampler } from '../gates/sampler.ts'
+import type { SecurityLog, System } from '../ports.ts'
+
+/** Which door it was: agents come by WebSocket, callers by MCP. */
+export type Door = 'agent' | 'caller'
+
+const AUTHENTICATION: ReadonlySet<ErrorCode> = new Set([
+  'token_missing',
+  'token_ambiguous',
+  'token_in_url',
+  'token_invalid',
+  'token_expired',
+  'user_unknown',
+  'user_suspended',
+])
+
+/** Puts refusals on record. */
+export class Refusals {
+  readonly #log: SecurityLog
+  readonly #system: System
+  readonly #sampler = new Sampler()
+
+  constructor(log: SecurityLog, system: System) {
+    this.#log = log
+    this.#system = system
+  }
+
+  /** @param path without query: what stands there may be a secret */
+  record(door: Door, reason: ErrorCode, { ip, key }: ClientAddress, path: string): void {
+    const passedOver = this.#sampler.take(`${reason} ${key}`, this.#system.monotonicMs())
+    if (passedOver === undefined) return
+    const suppressed = passedOver === 0 ? undefined : passedOver
+    if (reason === 'transport_insecure') {
+      this.#log.logSecurityEvent({ event: 'ws_insecure_connection_rejected', ip, url: path, suppressed })
+      return
+    }
+    const failed = AUTHENTICATION.has(reason)
+    const event =
+      door === 'agent'
+        ? failed
+          ? 'ws_authentication_failed'
+          : 'ws_connection_refused'
+        : failed
+          ? 'mcp_authentication_failed'
+          : 'mcp_request_refused'
+    this.#log.logSecurityEvent({ event, ip, reason, suppressed })
+  }
+}
+
+/**
+ * Whether this counts towards blocking the address. A request without any token does not: that is how
+ * an MCP client finds out where to log in. Neither does an expired one: it proves an earlier login.
+ */
+export function isFailure(door: Door, reason: ErrorCode): boolean {
+  if (reason === 'token_missing') return door === 'agent'
+  return AUTHENTICATION.has(reason) && reason !== 'token_expired'
+}

@@ -1,0 +1,48 @@
+/** What a block shuts out: an address, a user's calls, or one user's challenges from one address. */
+export const BLOCK_KINDS = ['address', 'calls', 'challenge'] as const
+export type BlockKind = (typeof BLOCK_KINDS)[number]
+
+export interface Block {
+  readonly kind: BlockKind
+  readonly key: string
+  /** On the clock of whoever keeps it: monotonic here, the wall clock in a store. */
+  readonly untilMs: number
+}
+
+/** Who is refused, and until when. Knows nothing of sockets: a block outlives every one of them. */
+export class Blocklist {
+  readonly #byKind: Readonly<Record<BlockKind, Map<string, number>>> = {
+    address: new Map(),
+    calls: new Map(),
+    challenge: new Map(),
+  }
+
+  /** How much longer it is refused; 0 when it is not. @param nowMs monotonic */
+  leftMs(kind: BlockKind, key: string, nowMs: number): number {
+    const blocks = this.#byKind[kind]
+    if (blocks.size === 0) return 0
+    return Math.max(0, (blocks.get(key) ?? nowMs) - nowMs)
+  }
+
+  /** A longer block that stands already stays. */
+  add({ kind, key, untilMs }: Block): void {
+    const blocks = this.#byKind[kind]
+    blocks.set(key, Math.max(untilMs, blocks.get(key) ?? untilMs))
+  }
+
+  lift(kind: BlockKind, key: string): void {
+    this.#byKind[kind].delete(key)
+  }
+
+  /** Those that still hold; what has run out is forgotten. */
+  list(nowMs: number): Block[] {
+    const held: Block[] = []
+    for (const kind of BLOCK_KINDS) {
+      for (const [key, untilMs] of this.#byKind[kind]) {
+        if (untilMs > nowMs) held.push({ kind, key, untilMs })
+        else this.lift(kind, key)
+      }
+    }
+    return held
+  }
+}

@@ -1,0 +1,47 @@
+import { allow, deny, type Verdict } from './verdict.ts'
+
+/** What a token may do; `undefined` when it has no limits of its own. */
+export type Scopes = readonly string[] | undefined
+
+export const LIST_SCOPE = 'tools:list'
+export const CONNECT_SCOPE = 'agent:connect'
+
+/** The scope that allows this one tool. */
+export function callScope(serverName: string, toolName: string): string {
+  return `tools:call:${scopeName(serverName)}/${scopeName(toolName)}`
+}
+
+/** In a scope, names are percent-encoded, so that none of them can be read as two or as all. */
+export function scopeName(name: string): string {
+  return encodeURIComponent(name).replaceAll('*', '%2A')
+}
+
+/**
+ * Call authority: [SCOPE.1] a token with scopes runs only the tools that they name, [SCOPE.2] and
+ * sees only those in lists, [SCOPE.3] and connects as an agent only with `agent:connect`.
+ *
+ * Threat: a token that was made for one job and is used, or stolen, for another.
+ */
+export function callAuthorityGate(scopes: Scopes, serverName: string, toolName: string): Verdict<void> {
+  if (mayCall(scopes, serverName, toolName)) return allow(undefined)
+  return deny('scope_insufficient', `Needed: ${callScope(serverName, toolName)}`)
+}
+
+export function mayCall(scopes: Scopes, serverName: string, toolName: string): boolean {
+  if (scopes === undefined) return true
+  return (
+    scopes.includes(callScope(serverName, toolName)) ||
+    scopes.includes(`tools:call:${scopeName(serverName)}/*`) ||
+    scopes.includes('tools:call:*/*')
+  )
+}
+
+/** Whether lists show this tool. */
+export function mayList(scopes: Scopes, serverName: string, toolName: string): boolean {
+  return scopes === undefined || scopes.includes(LIST_SCOPE) || mayCall(scopes, serverName, toolName)
+}
+
+export function connectAuthorityGate(scopes: Scopes): Verdict<void> {
+  if (scopes === undefined || scopes.includes(CONNECT_SCOPE)) return allow(undefined)
+  return deny('scope_insufficient', `Needed: ${CONNECT_SCOPE}`)
+}

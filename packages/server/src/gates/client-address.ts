@@ -1,0 +1,106 @@
+import ipaddr from 'ipaddr.js'
+import type { RequestFacts } from './request-facts.ts'
+
+type Address = ipaddr.IPv4 | ipaddr.IPv6
+type Range = readonly [Address, number]
+
+/** Whose request it is. */
+export interface ClientAddress {
+  /** For the log and for people. */
+  readonly ip: string
+  /** What limits count by. IPv6 by /64: whoever has one address there has them all. */
+  readonly key: string
+  /** A trusted proxy that does not say for whom it speaks; it is never blocked. */
+  readonly isProxy: boolean
+}
+
+/** Hops of `X-Forwarded-For` that are looked at; longer chains are an attack, not a network. */
+const MAX_HOPS = 32
+const PORT = /^(?:(\d+\.\d+\.\d+\.\d+):\d{1,5}|\[([0-9a-fA-F:.]+)\](?::\d{1,5})?)$/
+const NETWORK_BITS = 64
+/** Clients whose form is remembered, so that a busy one is not read anew for each of its calls. */
+const REMEMBERED = 4_096
+
+/** The proxies whose `X-Forwarded-*` headers count. */
+export class TrustedProxies {
+  readonly #ranges: readonly Range[]
+  readonly #direct = new Map<string, ClientAddress>()
+
+  /**
+   * @param ranges addresses, or ranges such as `10.0.0.0/8`
+   * @throws TypeError when one is neither
+   */
+  constructor(ranges: readonly string[]) {
+    this.#ranges = ranges.map(parseRange)
+  }
+
+  has(ip: string): boolean {
+    const address = parse(ip)
+    return address !== undefined && this.#ranges.some((range) => isIn(address, range))
+  }
+
+  /**
+   * Whose request this is: the other end of the socket; or, where that is a trusted proxy, the last
+   * address of `X-Forwarded-For` that is none. What stands before it, the client wrote itself.
+   */
+  clientAddress({ remoteAddress, forwardedFor }: RequestFacts): ClientAddress {
+    if (this.#ranges.length > 0 && this.has(remoteAddress)) return this.#behind(remoteAddress, forwardedFor)
+    const known = this.#direct.get(remoteAddress)
+    if (known !== undefined) return known
+    const address = describe(remoteAddress, false)
+    if (this.#direct.size >= REMEMBERED) this.#direct.clear()
+    this.#direct.set(remoteAddress, address)
+    return address
+  }
+
+  #behind(proxy: string, forwardedFor: readonly string[]): ClientAddress {
+    const hops = forwardedFor.join(',').split(',').slice(-MAX_HOPS)
+    let nearest = proxy
+    for (const hop of hops.reverse()) {
+      const ip = withoutPort(hop.trim())
+      if (parse(ip) === undefined) break
+      if (!this.has(ip)) return describe(ip, false)
+      nearest = ip
+    }
+    return describe(nearest, true)
+  }
+}
+
+/** Whether this is the machine itself; by the socket's address, never by text of the request. */
+export function isLoopback(ip: string): boolean {
+  return parse(ip)?.range() === 'loopback'
+}
+
+function describe(ip: string, isProxy: boolean): ClientAddress {
+  const address = parse(ip)
+  if (address === undefined) return { ip: 'unknown', key: 'unknown', isProxy }
+  const text = address.toString()
+  return { ip: text, key: address instanceof ipaddr.IPv6 ? networkOf(address) : text, isProxy }
+}
+
+function networkOf(address: ipaddr.IPv6): string {
+  return `${ipaddr.IPv6.networkAddressFromCIDR(`${address.toString()}/${NETWORK_BITS}`).toString()}/${NETWORK_BITS}`
+}
+
+/** An IPv4 address in IPv6's clothes is the IPv4 address; a zone (`%eth0`) is not part of it. */
+function parse(ip: string): Address | undefined {
+  const bare = ip.split('%')[0] as string
+  const isPlain = ipaddr.IPv4.isValidFourPartDecimal(bare) || ipaddr.IPv6.isValid(bare)
+  return isPlain ? ipaddr.process(bare) : undefined
+}
+
+function withoutPort(hop: string): string {
+  const [, ipv4, ipv6] = PORT.exec(hop) ?? []
+  return ipv4 ?? ipv6 ?? hop
+}
+
+function parseRange(text: string): Range {
+  const ip = parse(text)
+  if (ip !== undefined) return [ip, ip instanceof ipaddr.IPv4 ? 32 : 128]
+  if (text.includes('/') && ipaddr.isValidCIDR(text)) return ipaddr.parseCIDR(text)
+  throw new TypeError(`${JSON.stringify(text)} is neither an address nor a range like 10.0.0.0/8.`)
+}
+
+function isIn(address: Address, [network, bits]: Range): boolean {
+  return address.kind() === network.kind() && address.match(network, bits)
+}

@@ -1,0 +1,59 @@
+import ipaddr from 'ipaddr.js'
+import type { RequestFacts } from './request-facts.ts'
+import { allow, deny, type Verdict } from './verdict.ts'
+
+export interface OriginPolicy {
+  /** Exactly as browsers write them: `https://app.example.com`, no path, no default port. */
+  readonly origins: ReadonlySet<string>
+  /** Host names in lower case, without ports. */
+  readonly hosts: ReadonlySet<string>
+}
+
+/** A name that only leads to this very machine (RFC 6761 section 6.3). */
+const LOOPBACK_HOST = 'localhost'
+const HOST = /^([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?$/
+
+/**
+ * What may reach a bridge under these addresses: pages of these origins, and requests for these
+ * hosts.
+ *
+ * @param publicUrls the bridge's own addresses, e.g. `https://bridge.example.com`
+ * @param allowedOrigins further origins whose pages may use it
+ * @throws TypeError when one of them is no URL
+ */
+export function originPolicy(
+  publicUrls: readonly string[],
+  allowedOrigins: readonly string[] = [],
+): OriginPolicy {
+  const own = publicUrls.map((url) => new URL(url))
+  const others = allowedOrigins.map((origin) => new URL(origin))
+  return {
+    origins: new Set([...own, ...others].map(({ origin }) => origin)),
+    hosts: new Set([LOOPBACK_HOST, ...own.map(({ hostname }) => hostname)]),
+  }
+}
+
+/**
+ * Threat: a page in a user's browser uses the user's cookie (cross-site WebSocket hijacking), or
+ * reaches a bridge on the user's own network through a name that it rebinds.
+ *
+ * Rules: [ORIGIN.1] a request with an Origin is a browser's, and its origin must be listed, whatever
+ * its credential; [ORIGIN.2] one without is no browser's; [ORIGIN.3] the Host must be a listed name,
+ * or an address: who rebinds needs a name.
+ * Source: RFC 6455 section 10.2, RFC 6454 section 7, MCP Streamable HTTP (security warning).
+ */
+export function originGate({ origin, host }: RequestFacts, policy: OriginPolicy): Verdict<void> {
+  const [name] = host
+  if (host.length !== 1 || name === undefined || !isOurHost(name, policy)) return deny('host_forbidden')
+  const listed = origin.every((one) => policy.origins.has(one))
+  return origin.length <= 1 && listed ? allow(undefined) : deny('origin_forbidden')
+}
+
+function isOurHost(text: string, { hosts }: OriginPolicy): boolean {
+  const name = HOST.exec(text.toLowerCase())?.[1]
+  if (name === undefined) return false
+  if (hosts.has(name)) return true
+  return name.startsWith('[')
+    ? ipaddr.IPv6.isValid(name.slice(1, -1))
+    : ipaddr.IPv4.isValidFourPartDecimal(name)
+}

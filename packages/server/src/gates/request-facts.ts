@@ -1,0 +1,66 @@
+/** What gates look at of an HTTP request: each header with all its occurrences, nothing interpreted. */
+export interface RequestFacts {
+  /** Path and query, as received. */
+  readonly url: string
+  /** The other end of the TCP connection; `''` when it is gone already. */
+  readonly remoteAddress: string
+  /** Whether TLS ends here. */
+  readonly encrypted: boolean
+  readonly authorization: readonly string[]
+  readonly cookie: readonly string[]
+  readonly origin: readonly string[]
+  readonly host: readonly string[]
+  readonly forwardedFor: readonly string[]
+  readonly forwardedProto: readonly string[]
+  readonly userAgent: readonly string[]
+}
+
+/** The part of Node's `IncomingMessage` that is read here. */
+export interface FactsSource {
+  readonly url?: string | undefined
+  readonly rawHeaders: readonly string[]
+  readonly socket: { readonly remoteAddress?: string | undefined; readonly encrypted?: boolean }
+}
+
+const NONE: readonly string[] = []
+
+const MEMBER_OF_HEADER: Readonly<Record<string, HeaderMember>> = {
+  authorization: 'authorization',
+  cookie: 'cookie',
+  origin: 'origin',
+  host: 'host',
+  'x-forwarded-for': 'forwardedFor',
+  'x-forwarded-proto': 'forwardedProto',
+  'user-agent': 'userAgent',
+}
+
+type HeaderMember = Exclude<keyof RequestFacts, 'url' | 'remoteAddress' | 'encrypted'>
+
+/**
+ * Reads the raw headers once: Node's `headers` drops what came twice, and its `headersDistinct` builds
+ * every header anew for each request.
+ */
+export function requestFacts({ url, rawHeaders, socket }: FactsSource): RequestFacts {
+  const facts: { -readonly [M in keyof RequestFacts]: RequestFacts[M] } = {
+    url: url ?? '',
+    remoteAddress: socket.remoteAddress ?? '',
+    encrypted: socket.encrypted === true,
+    authorization: NONE,
+    cookie: NONE,
+    origin: NONE,
+    host: NONE,
+    forwardedFor: NONE,
+    forwardedProto: NONE,
+    userAgent: NONE,
+  }
+  for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
+    const member = memberOf(rawHeaders[at] as string)
+    if (member !== undefined) facts[member] = [...facts[member], rawHeaders[at + 1] as string]
+  }
+  return facts
+}
+
+function memberOf(name: string): HeaderMember | undefined {
+  const lower = name.toLowerCase()
+  return Object.hasOwn(MEMBER_OF_HEADER, lower) ? MEMBER_OF_HEADER[lower] : undefined
+}

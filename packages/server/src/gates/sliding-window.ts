@@ -1,0 +1,91 @@
+export interface WindowOptions {
+  /** Events allowed within any window. */
+  readonly max: number
+  readonly windowMs: number
+  /** Keys that are remembered; beyond them the longest known is forgotten. */
+  readonly maxKeys?: number
+}
+
+/**
+ * When one key's events happened: a ring as long as the limit. The oldest entry alone decides, so a
+ * check costs the same at any rate, and the memory does not depend on what the key does.
+ */
+interface Ring {
+  readonly atMs: Float64Array
+  oldest: number
+  newestAtMs: number
+}
+
+const DEFAULT_MAX_KEYS = 100_000
+/** Keys are looked through for idle ones once in so many checks. */
+const CHECKS_PER_SWEEP = 1_024
+
+/** Counts events by key in a true sliding window: never more than `max` within any `windowMs`. */
+export class SlidingWindow {
+  readonly #options: WindowOptions
+  readonly #rings = new Map<string, Ring>()
+  #checks = 0
+
+  constructor(options: WindowOptions) {
+    this.#options = options
+  }
+
+  /** Counts one event, unless it is one too many. @param nowMs monotonic @returns whether it counted */
+  take(key: string, nowMs: number): boolean {
+    if (++this.#checks % CHECKS_PER_SWEEP === 0) this.#sweep(nowMs)
+    const ring = this.#rings.get(key) ?? this.#add(key)
+    if (nowMs - (ring.atMs[ring.oldest] as number) < this.#options.windowMs) return false
+    ring.atMs[ring.oldest] = nowMs
+    ring.oldest = (ring.oldest + 1) % this.#options.max
+    ring.newestAtMs = nowMs
+    return true
+  }
+
+  /** How many more events the window that ends now would take. Changes nothing. */
+  remaining(key: string, nowMs: number): number {
+    const { max, windowMs } = this.#options
+    const ring = this.#rings.get(key)
+    return ring === undefined ? max : max - ring.atMs.filter((atMs) => nowMs - atMs < windowMs).length
+  }
+
+  forget(key: string): void {
+    this.#rings.delete(key)
+  }
+
+  /** Keys that are remembered. */
+  get size(): number {
+    return this.#rings.size
+  }
+
+  /** How long ago the events of each key were, for those since `sinceMs`. */
+  *agesMs(nowMs: number, sinceMs = Number.NEGATIVE_INFINITY): Iterable<readonly [string, readonly number[]]> {
+    for (const [key, { atMs, newestAtMs }] of this.#rings) {
+      const recent = atMs.filter((at) => nowMs - at < this.#options.windowMs)
+      if (newestAtMs >= sinceMs && recent.length > 0) yield [key, [...recent.map((at) => nowMs - at)]]
+    }
+  }
+
+  /** Counts again what happened so long ago; what `agesMs` told. */
+  restore(key: string, agesMs: readonly number[], nowMs: number): void {
+    for (const ageMs of [...agesMs].sort((a, b) => b - a)) this.take(key, nowMs - Math.max(0, ageMs))
+  }
+
+  #add(key: string): Ring {
+    const { max, maxKeys = DEFAULT_MAX_KEYS } = this.#options
+    const longestKnown = this.#rings.keys().next()
+    if (this.#rings.size >= maxKeys && !longestKnown.done) this.#rings.delete(longestKnown.value)
+    const ring: Ring = {
+      atMs: new Float64Array(max).fill(Number.NEGATIVE_INFINITY),
+      oldest: 0,
+      newestAtMs: Number.NEGATIVE_INFINITY,
+    }
+    this.#rings.set(key, ring)
+    return ring
+  }
+
+  #sweep(nowMs: number): void {
+    for (const [key, { newestAtMs }] of this.#rings) {
+      if (nowMs - newestAtMs >= this.#options.windowMs) this.#rings.delete(key)
+    }
+  }
+}

@@ -1,0 +1,42 @@
+import { isLoopback, type TrustedProxies } from './client-address.ts'
+import type { RequestFacts } from './request-facts.ts'
+import { allow, deny, type Verdict } from './verdict.ts'
+
+export type TlsMode = 'required' | 'terminated-by-proxy' | 'off'
+
+export interface TransportPolicy {
+  readonly mode: TlsMode
+  /** Outside of production, plain connections from the machine itself are fine. */
+  readonly loopbackPlain: boolean
+}
+
+/**
+ * Layer 1: whether what is said on this connection can be read on the way. Threat: a token that
+ * travels in the clear.
+ *
+ * Rules: [TLS.1] TLS that ends here is secure; [TLS.2] behind a proxy, only a trusted one's word for
+ * https counts; [TLS.3] loopback is told by the socket's address.
+ */
+export function isSecureConnection(
+  { encrypted, remoteAddress, forwardedProto }: RequestFacts,
+  proxies: TrustedProxies,
+  { mode, loopbackPlain }: TransportPolicy,
+): boolean {
+  if (encrypted || mode === 'off') return true
+  if (mode === 'terminated-by-proxy' && proxies.has(remoteAddress)) return saysHttps(forwardedProto)
+  return loopbackPlain && isLoopback(remoteAddress)
+}
+
+export function transportGate(
+  facts: RequestFacts,
+  proxies: TrustedProxies,
+  policy: TransportPolicy,
+): Verdict<void> {
+  return isSecureConnection(facts, proxies, policy) ? allow(undefined) : deny('transport_insecure')
+}
+
+/** A client may have written a part of a list itself, so every part must say it. */
+function saysHttps(forwardedProto: readonly string[]): boolean {
+  const said = forwardedProto.join(',').split(',')
+  return said.every((proto) => proto.trim().toLowerCase() === 'https')
+}
