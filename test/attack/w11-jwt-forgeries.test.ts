@@ -68,8 +68,11 @@ test.each(HEADERS)(
   },
 )
 
+/** Many forgeries from one address: what is asked is what each is told, not when the address is blocked. */
+const PATIENT = { addressFailures: { failures: 1_000, windowMs: 60_000, blockMs: 1_000 } }
+
 test('[AUTH.5] W11: whatever key a token names, it is verified with ours', async () => {
-  const bridge = await startBridge()
+  const bridge = await startBridge(PATIENT)
   const mine = partsOf((await bridge.token('ann')).accessToken)
   for (const kid of [
     '../../../../dev/null',
@@ -84,7 +87,7 @@ test('[AUTH.5] W11: whatever key a token names, it is verified with ours', async
 })
 
 test('[AUTH.11] W11: a token that says one thing twice is refused, whichever comes first', async () => {
-  const bridge = await startBridge()
+  const bridge = await startBridge(PATIENT)
   const { header, claims } = partsOf((await bridge.token('ann')).accessToken)
   const inside = JSON.stringify(claims).slice(1, -1)
   const head = JSON.stringify(header).slice(1, -1)
@@ -100,7 +103,7 @@ test('[AUTH.11] W11: a token that says one thing twice is refused, whichever com
 })
 
 test('[AUTH.11] W11: a well-signed token of more than 8,192 characters is refused, and just below it taken', async () => {
-  const bridge = await startBridge()
+  const bridge = await startBridge(PATIENT)
   const { header, claims } = partsOf((await bridge.token('ann')).accessToken)
   const sized = (chars: number) => {
     const bare = hmacToken(header, { ...claims, pad: '' }, SECRET).length
@@ -112,7 +115,7 @@ test('[AUTH.11] W11: a well-signed token of more than 8,192 characters is refuse
 })
 
 test('[AUTH.11] W11: payloads that are no object, or nested without end, are refused', async () => {
-  const bridge = await startBridge()
+  const bridge = await startBridge(PATIENT)
   const { header } = partsOf((await bridge.token('ann')).accessToken)
   const deep = `{"sub":${'['.repeat(2_000)}${']'.repeat(2_000)}}`
   for (const claims of ['[]', 'null', '"x"', '', '{', deep, '{"sub":"user_ann"} trailing']) {
