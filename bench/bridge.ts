@@ -13,6 +13,7 @@ const user: User = {
   userId: randomUUID(),
   email: 'bench@example.com',
   tokenVersion: 0,
+  state: 'active',
   createdAtMs: system.nowMs(),
 }
 const tokens = createTokens(randomBytes(SECRET_BYTES), memoryUsers([user]), system)

@@ -15,6 +15,7 @@ const TASKS = {
   test: ['node_modules/vitest/vitest.mjs', 'run'],
   check: ['scripts/check.ts'],
   bench: ['bench/main.ts'],
+  'test:tls': ['scripts/testssl.ts'],
 }
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))

@@ -1,6 +1,6 @@
 import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { beforeAll, describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test, vi } from 'vitest'
 import { bridgekeeper, jsonOf, type RunningBridge, serve } from '../support/installation.ts'
 import { bearer, post } from '../support/mcp.ts'
 import { scratch } from '../support/scratch.ts'
@@ -58,6 +58,28 @@ describe.each(['a folder of its own', 'the folder of a running bridge'])('in %s'
     ])
     for (const { stdout } of failures) expect(JSON.parse(stdout).error.next).toMatch(/\w/)
   })
+})
+
+test('[DATA.6] user suspend, resume and logout reach a bridge that runs, within the time it recalls', async () => {
+  const email = 'eve@example.com'
+  const user = (...words: string[]) => bridgekeeper(['user', ...words, email, '--data', bridge.data])
+  await user('add')
+  const scope = 'tools:list tools:call:memory/*'
+  const args = ['token', 'issue', email, '--scope', scope, '--data', bridge.data, '--json']
+  const { accessToken } = (await jsonOf(bridgekeeper(args))) as { accessToken: string }
+  expect(JSON.parse(Buffer.from(accessToken.split('.')[1] ?? '', 'base64url').toString())).toMatchObject({
+    scope,
+  })
+  const status = async () => (await post(bridge, '/mcp', DISCOVER, bearer(accessToken))).status
+  const becomes = (expected: number) =>
+    vi.waitFor(async () => expect(await status()).toBe(expected), { timeout: 10_000, interval: 200 })
+  await becomes(200)
+  expect((await user('suspend')).stdout).toContain(`Suspended ${email}`)
+  await becomes(403)
+  await user('resume')
+  await becomes(200)
+  await user('logout')
+  await becomes(401)
 })
 
 test('[DATA.5] without --json a failure is told on standard error, and nothing on standard output', async () => {

@@ -40,17 +40,20 @@ test('[STOP.1] on SIGTERM serve takes nothing new, lets a running call end, and 
   expect(agent.program.processes().length).toBeGreaterThan(0)
 })
 
+const PROXIED = { BRIDGEKEEPER_TLS: 'terminated-by-proxy', BRIDGEKEEPER_TRUSTED_PROXIES: '127.0.0.1' }
+
 test('[SECRET.1] in production serve refuses to make up a secret, however the word is written', async () => {
   for (const NODE_ENV of ['production', 'Production']) {
     const data = join(scratch(), 'data')
     const { code, stdout } = await bridgekeeper(['serve', '--port', '0', '--data', data, '--json'], {
       NODE_ENV,
+      ...PROXIED,
     })
     expect(code).toBe(1)
     expect(JSON.parse(stdout)).toMatchObject({ error: { code: 'secret_missing' } })
     expect(existsSync(join(data, 'jwt-secret'))).toBe(false)
   }
-  const env = { NODE_ENV: 'Production', JWT_SECRET: 'thirty-two bytes at the very least' }
+  const env = { NODE_ENV: 'Production', JWT_SECRET: 'thirty-two bytes at the very least', ...PROXIED }
   const { url } = await serve({ env })
   expect((await fetch(`${url}/healthz`)).status).toBe(200)
 })

@@ -16,7 +16,13 @@ import { onTestFinished } from 'vitest'
 export const SECRET = Buffer.alloc(32, 7)
 
 export function user(name: string): User {
-  return { userId: `user_${name}`, email: `${name}@example.com`, tokenVersion: 0, createdAtMs: 0 }
+  return {
+    userId: `user_${name}`,
+    email: `${name}@example.com`,
+    tokenVersion: 0,
+    createdAtMs: 0,
+    state: 'active',
+  }
 }
 
 export interface TestBridge {

@@ -65,6 +65,11 @@ function tokenFromFile(path: string | undefined): string | undefined {
   }
 }
 
+/** The words of `--scope`; what each may be is for the bridge to say. */
+export function scopes(option: string | undefined): readonly string[] | undefined {
+  return option?.split(' ').filter((scope) => scope !== '')
+}
+
 /** A time such as `15m`, `12h`, `30d`, in milliseconds. @throws UsageError */
 export function lifetimeMs(text: string): number {
   const [, count, unit = ''] = /^(\d+)([smhd])$/.exec(text) ?? []

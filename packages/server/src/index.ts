@@ -10,6 +10,7 @@ export {
 } from './bridge.ts'
 export { ToolError } from './calls/result.ts'
 export { allow, type Denied, deny, type Verdict } from './gates/verdict.ts'
+export { createJwksAuthenticator, type Identity, type JwksOptions } from './identity/jwks.ts'
 export { createTokens, type IssuedToken, type Tokens } from './identity/tokens.ts'
 export type {
   Authenticator,
@@ -21,11 +22,14 @@ export type {
   SecurityLog,
   System,
   User,
+  UserState,
   UserStore,
 } from './ports.ts'
 export { type EventName, type SecurityEvent, securityEvents } from './security-log/events.ts'
+export type { TlsEvent, TlsFiles } from './standalone/certificate.ts'
 export { DataFolder } from './standalone/data-folder.ts'
 export type { Environment } from './standalone/secret.ts'
 export { type Node, type ServeOptions, serve } from './standalone/serve.ts'
 export { SetupError, type SetupErrorCode } from './standalone/setup-error.ts'
+export { type BridgeSettings, bridgeSettings, type ReachOptions } from './standalone/transport.ts'
 export { realSystem } from './system.ts'

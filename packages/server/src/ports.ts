@@ -25,10 +25,16 @@ export interface User {
   /** Tokens carry it; raising it ends all of the user's tokens. */
   readonly tokenVersion: number
   readonly createdAtMs: number
+  /** A suspended user's tokens are refused until the user is active again. */
+  readonly state: UserState
 }
 
+export type UserState = 'active' | 'suspended'
+
 /**
- * Users. `add` is atomic: of two calls with one email, one gets the user and the other `undefined`.
+ * Users. Every change is atomic: of two calls of `add` with one email, one gets the user and the other
+ * `undefined`; of two that raise a token version, each raises it. A change gives the user as it is now, or
+ * `undefined` where there is none.
  * When the store is down every method rejects, and whoever needs it refuses (fails closed).
  */
 export interface UserStore {
@@ -36,6 +42,9 @@ export interface UserStore {
   /** Letter case does not matter. */
   findByEmail(email: string): Promise<User | undefined>
   add(user: User): Promise<User | undefined>
+  setState(userId: string, state: UserState): Promise<User | undefined>
+  /** Ends all tokens that the user has. */
+  raiseTokenVersion(userId: string): Promise<User | undefined>
 }
 
 /** Whoever presented a valid token. */
@@ -44,6 +53,7 @@ export interface Principal {
   /** The login behind the token; stable while it lasts. */
   readonly sessionId: string
   readonly expiresAtMs: number
+  /** What the token allows; without it, everything. */
   readonly scopes?: Scopes
 }
 
@@ -63,6 +73,8 @@ export interface Authenticator {
   /** A principal verified moments ago, without asking anyone; `undefined` when it must be verified. */
   recall(token: string): Principal | undefined
   authenticate(token: string): Promise<Verdict<Principal>>
+  /** Nothing of this user is recalled any more; to be called after the user was changed. */
+  forget?(userId: string): void
 }
 
 /**

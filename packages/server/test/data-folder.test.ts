@@ -82,6 +82,38 @@ test('[DATA.5] users and tokens are refused with a code and the next step', asyn
   await expect(data.issueToken('bob@example.com', 1)).rejects.toMatchObject({ code: 'user_unknown' })
 })
 
+test('[AUTH.13] a user who is suspended or logged out in the process of the bridge is so at once', async () => {
+  const data = open(folder())
+  const tokens = data.claim()
+  const user = await data.addUser('ann@example.com')
+  const { accessToken } = await tokens.issue(user, 60_000)
+  await tokens.authenticate(accessToken)
+  await data.setUserState('ann@example.com', 'suspended')
+  expect(tokens.recall(accessToken)).toBeUndefined()
+  expect(await tokens.authenticate(accessToken)).toMatchObject({ code: 'user_suspended' })
+  await data.setUserState('ANN@example.com', 'active')
+  expect(await tokens.authenticate(accessToken)).toMatchObject({ allowed: true })
+  await data.logOutUser('ann@example.com')
+  expect(tokens.recall(accessToken)).toBeUndefined()
+  expect(await tokens.authenticate(accessToken)).toMatchObject({ code: 'token_invalid' })
+  const again = await data.issueToken('ann@example.com', 60_000)
+  expect(await tokens.authenticate(again.accessToken)).toMatchObject({ allowed: true })
+})
+
+test('[DATA.5] scopes that are none, and users who are not there, are refused with a code', async () => {
+  const data = open(folder())
+  await data.addUser('ann@example.com')
+  for (const scopes of [[], ['tools:lists'], ['tools:list', 'tools:call:memory']]) {
+    await expect(data.issueToken('ann@example.com', 1, scopes)).rejects.toMatchObject({
+      code: 'scope_invalid',
+    })
+  }
+  await expect(data.setUserState('bob@example.com', 'suspended')).rejects.toMatchObject({
+    code: 'user_unknown',
+  })
+  await expect(data.logOutUser('bob@example.com')).rejects.toMatchObject({ code: 'user_unknown' })
+})
+
 test('[SECRET.4] a token is not issued with another secret than the bridge of the folder uses', async () => {
   const path = folder()
   const bridge = open(path, { JWT_SECRET: LONG })

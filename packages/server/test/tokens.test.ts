@@ -1,11 +1,17 @@
-import { generateKeyPairSync, randomBytes } from 'node:crypto'
+import { createHmac, generateKeyPairSync, randomBytes } from 'node:crypto'
 import { createTokens, memoryUsers, type User } from '@bridgekeeper/server'
 import { SignJWT } from 'jose'
 import { expect, test } from 'vitest'
 import { FakeSystem } from '../../../test/support/fake-system.ts'
 
 const SECRET = randomBytes(32)
-const ANN: User = { userId: 'user_ann', email: 'ann@example.com', tokenVersion: 3, createdAtMs: 0 }
+const ANN: User = {
+  userId: 'user_ann',
+  email: 'ann@example.com',
+  tokenVersion: 3,
+  createdAtMs: 0,
+  state: 'active',
+}
 
 function setUp(users = memoryUsers([ANN])) {
   const system = new FakeSystem()
@@ -122,6 +128,104 @@ test('[AUTH.8] recalls a verified token for five seconds, and never a bad one or
   expect(tokens.recall(accessToken)).toBeUndefined()
 })
 
+test('[AUTH.12] refuses a suspended user, and takes the same token again once resumed', async () => {
+  const users = memoryUsers([ANN])
+  const { tokens } = setUp(users)
+  const { accessToken } = await tokens.issue(ANN, 60_000)
+  await users.setState(ANN.userId, 'suspended')
+  expect(await tokens.authenticate(accessToken)).toMatchObject({ code: 'user_suspended' })
+  expect(tokens.recall(accessToken)).toBeUndefined()
+  await users.setState(ANN.userId, 'active')
+  expect(await tokens.authenticate(accessToken)).toMatchObject({ allowed: true })
+})
+
+test('[AUTH.13] a user who is forgotten is not recalled, and others are', async () => {
+  const bob: User = { ...ANN, userId: 'user_bob', email: 'bob@example.com' }
+  const { tokens } = setUp(memoryUsers([ANN, bob]))
+  const [one, two, bobs] = await Promise.all([ANN, ANN, bob].map((user) => tokens.issue(user, 60_000)))
+  for (const issued of [one, two, bobs]) await tokens.authenticate(issued?.accessToken ?? '')
+  tokens.forget(ANN.userId)
+  expect([one, two, bobs].map((issued) => tokens.recall(issued?.accessToken ?? '')?.userId)).toEqual([
+    undefined,
+    undefined,
+    'user_bob',
+  ])
+})
+
+test('[AUTH.13] what was read of a user before a change is not remembered after it', async () => {
+  const users = memoryUsers([ANN])
+  const [read, answer] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+  const slow = {
+    ...users,
+    async findById(userId: string) {
+      const user = await users.findById(userId)
+      read.resolve()
+      await answer.promise
+      return user
+    },
+  }
+  const { tokens } = setUp(slow)
+  const { accessToken } = await tokens.issue(ANN, 60_000)
+  const verdict = tokens.authenticate(accessToken)
+  await read.promise
+  tokens.forget(ANN.userId)
+  answer.resolve()
+  expect(await verdict).toMatchObject({ allowed: true })
+  expect(tokens.recall(accessToken)).toBeUndefined()
+})
+
+test('[AUTH.14] the scopes that a token was issued with are those of its principal', async () => {
+  const { system, tokens } = setUp()
+  const scopes = ['tools:list', 'tools:call:memory/*']
+  const limited = await tokens.issue(ANN, 60_000, scopes)
+  expect(await tokens.authenticate(limited.accessToken)).toMatchObject({ value: { scopes } })
+  const free = await tokens.authenticate((await tokens.issue(ANN, 60_000)).accessToken)
+  expect(free.allowed && free.value.scopes).toBeUndefined()
+  const none = await tokens.authenticate(await jwt(system, { scope: '' }))
+  expect(none).toMatchObject({ value: { scopes: [] } })
+  expect(await tokens.authenticate(await jwt(system, { scope: ['tools:list'] }))).toMatchObject({
+    code: 'token_invalid',
+  })
+})
+
+test('[AUTH.5] a begin that is a minute ahead is a clock that differs, and more is not', async () => {
+  const { system, tokens } = setUp()
+  const ahead = async (seconds: number, name: string) =>
+    tokens.authenticate(await jwt(system, { [name]: Math.floor(system.nowMs() / 1_000) + seconds }))
+  for (const name of ['iat', 'nbf']) {
+    expect(await ahead(59, name), name).toMatchObject({ allowed: true })
+    expect(await ahead(62, name), name).toMatchObject({ code: 'token_invalid' })
+  }
+})
+
+test.each<[string, object]>([
+  ['jku', { jku: 'https://evil.example/jwks' }],
+  ['jwk', { jwk: { kty: 'oct', k: 'AAAA' } }],
+  ['x5u', { x5u: 'https://evil.example/cert' }],
+  ['x5c', { x5c: ['AAAA'] }],
+  ['b64', { b64: true }],
+])('[AUTH.11] refuses a well-signed token with %s in its header', async (_name, header) => {
+  const { system, tokens } = setUp()
+  expect(await tokens.authenticate(await jwt(system, {}, header))).toMatchObject({ code: 'token_invalid' })
+})
+
+test('[AUTH.11] refuses a well-signed token in which a claim or a header occurs twice, or that is too long', async () => {
+  const { system, tokens } = setUp()
+  const [header = '', payload = ''] = (await jwt(system)).split('.')
+  const twice = (part: string, member: string) =>
+    Buffer.from(`{${member},${Buffer.from(part, 'base64url').toString('utf8').slice(1)}`).toString(
+      'base64url',
+    )
+  expect(await tokens.authenticate(signed(header, payload))).toMatchObject({ allowed: true })
+  for (const token of [
+    signed(header, twice(payload, '"sub":"user_bob"')),
+    signed(twice(header, '"alg":"none"'), payload),
+    await jwt(system, { padding: 'x'.repeat(8_192) }),
+  ]) {
+    expect(await tokens.authenticate(token)).toMatchObject({ code: 'token_invalid' })
+  }
+})
+
 test('[AUTH.9] a store that is down refuses: it rejects, and nothing is recalled', async () => {
   const { tokens } = setUp({ ...memoryUsers(), findById: () => Promise.reject(new Error('down')) })
   const { accessToken } = await tokens.issue(ANN, 60_000)
@@ -131,6 +235,12 @@ test('[AUTH.9] a store that is down refuses: it rejects, and nothing is recalled
 
 function encode(value: object): string {
   return Buffer.from(JSON.stringify(value)).toString('base64url')
+}
+
+/** Signed with the right key, whatever it says. */
+function signed(header: string, payload: string): string {
+  const signature = createHmac('sha256', SECRET).update(`${header}.${payload}`).digest('base64url')
+  return `${header}.${payload}.${signature}`
 }
 
 /** jose refuses to sign some headers; an attacker does not. */

@@ -1,10 +1,11 @@
-import { realSystem, serve } from '@bridgekeeper/server'
+import { realSystem, serve, type TlsEvent } from '@bridgekeeper/server'
 import { Command } from 'commander'
 import { aborted, endSignal } from '../lifetime.ts'
-import { printJson, printLine, printTable } from '../output.ts'
+import { forTerminal, printJson, printLine, printTable } from '../output.ts'
+import { addReachFlags, type ReachFlags, reachOptions } from '../serve-options.ts'
 import { dataFolder, port } from '../settings.ts'
 
-interface Options {
+interface Options extends ReachFlags {
   readonly host: string
   readonly port?: string
   readonly data?: string
@@ -13,13 +14,13 @@ interface Options {
 
 /** `bridgekeeper serve`: a node, until it is told to stop. */
 export function serveCommand(): Command {
-  return new Command('serve')
+  const command = new Command('serve')
     .description('run a bridge')
     .option('--host <address>', 'address to listen on', '127.0.0.1')
     .option('--port <number>', 'port to listen on; 0 chooses a free one (default: PORT or 8787)')
     .option('--data <dir>', 'data folder (default: BRIDGEKEEPER_DATA or ./.bridgekeeper)')
     .option('--json', 'print JSON lines')
-    .action(run)
+  return addReachFlags(command).action(run)
 }
 
 async function run(options: Options): Promise<void> {
@@ -31,7 +32,10 @@ async function run(options: Options): Promise<void> {
     dataFolder: folder,
     env: process.env,
     system: realSystem(),
+    ...reachOptions(options, process.env),
+    onTls: (event) => tellTls(event, options.json),
   })
+  for (const note of node.notes) process.stderr.write(`note: ${forTerminal(note)}\n`)
   if (options.json) printJson({ event: 'listening', url: node.url, mcp: `${node.url}/mcp`, data: folder })
   else {
     printLine('Bridgekeeper is listening.')
@@ -49,4 +53,12 @@ async function run(options: Options): Promise<void> {
   if (!options.json) printLine('Stopping: letting calls end…')
   await node.close()
   if (options.json) printJson({ event: 'stopped' })
+}
+
+function tellTls(told: TlsEvent, json: boolean | undefined): void {
+  if (json) return printJson(told)
+  if (told.event === 'tls_reloaded') return printLine('The new TLS certificate is in use.')
+  process.stderr.write(
+    `The new TLS certificate cannot be used, the old one stays: ${forTerminal(told.error)}\n`,
+  )
 }

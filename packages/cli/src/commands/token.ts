@@ -1,11 +1,12 @@
 import { DataFolder, realSystem } from '@bridgekeeper/server'
 import { Command } from 'commander'
 import { printJson, printLine, printTable } from '../output.ts'
-import { dataFolder, lifetimeMs } from '../settings.ts'
+import { dataFolder, lifetimeMs, scopes } from '../settings.ts'
 
 interface Options {
   readonly data?: string
   readonly ttl: string
+  readonly scope?: string
   readonly json?: boolean
 }
 
@@ -15,18 +16,23 @@ export function tokenCommand(): Command {
     .description('issue an access token, for an agent or for a caller')
     .argument('<email>')
     .option('--ttl <time>', 'how long it is valid: 15m, 12h, 30d', '12h')
+    .option(
+      '--scope <scopes>',
+      'what it allows, such as "agent:connect tools:call:memory/*" (default: everything)',
+    )
     .option('--data <dir>', 'data folder (default: BRIDGEKEEPER_DATA or ./.bridgekeeper)')
     .option('--json', 'print {"accessToken","sessionId","userId","expiresAt"}')
     .action(async (email: string, options: Options) => {
       const data = new DataFolder(dataFolder(options.data), process.env, realSystem())
       try {
-        const issued = await data.issueToken(email, lifetimeMs(options.ttl))
+        const issued = await data.issueToken(email, lifetimeMs(options.ttl), scopes(options.scope))
         if (options.json) return printJson(issued)
         printTable([
           ['token', issued.accessToken],
           ['user', issued.userId],
           ['session', issued.sessionId],
           ['expires', issued.expiresAt],
+          ['scope', options.scope ?? 'everything'],
         ])
         printLine(
           'Next: give it to the agent or the caller as BRIDGEKEEPER_TOKEN. Whoever has it acts as this user.',

@@ -1,6 +1,9 @@
-import { errors, jwtVerify, SignJWT } from 'jose'
+import { SignJWT } from 'jose'
 import { allow, deny, type Verdict } from '../gates/verdict.ts'
 import type { Authenticator, Principal, System, User, UserStore } from '../ports.ts'
+import { type TokenRules, verifyJwt } from './jwt.ts'
+import { Recall } from './recall.ts'
+import { splitScopes } from './scopes.ts'
 
 export interface IssuedToken {
   readonly accessToken: string
@@ -11,18 +14,22 @@ export interface IssuedToken {
 }
 
 export interface Tokens extends Authenticator {
-  /** A token for a new login of this user. */
-  issue(user: User, lifetimeMs: number): Promise<IssuedToken>
+  forget(userId: string): void
+  /**
+   * A token for a new login of this user.
+   * @param scopes what it allows; everything unless given
+   */
+  issue(user: User, lifetimeMs: number, scopes?: readonly string[]): Promise<IssuedToken>
 }
 
 const ALGORITHM = 'HS256'
-const TYPE = 'at+jwt'
-const ISSUER = 'bridgekeeper'
-const AUDIENCE = 'bridgekeeper'
-
-/** A verified token is not verified again for this long; a changed user takes effect within it. */
-const RECALL_MS = 5_000
-const RECALL_ENTRIES = 10_000
+const RULES: TokenRules = {
+  algorithms: [ALGORITHM],
+  typ: 'at+jwt',
+  issuer: 'bridgekeeper',
+  audience: 'bridgekeeper',
+  requiredClaims: ['sub', 'sid', 'tv', 'exp', 'iat', 'jti'],
+}
 
 /**
  * Access tokens of the standalone bridge: JWTs signed with one secret.
@@ -31,43 +38,41 @@ const RECALL_ENTRIES = 10_000
  * @param secret at least 32 bytes; whoever has it can make tokens
  */
 export function createTokens(secret: Uint8Array, users: UserStore, system: System): Tokens {
-  const recalled = new Map<string, { readonly principal: Principal; readonly untilMs: number }>()
+  const recalled = new Recall(system)
 
   async function authenticate(token: string): Promise<Verdict<Principal>> {
-    const claims = await verifyClaims(token, secret, system)
-    if (!claims.allowed) return claims
-    const { sub, sid, tv, exp } = claims.value
+    const remember = recalled.begin(token)
+    const verified = await verifyJwt(token, secret, RULES, system)
+    if (!verified.allowed) return verified
+    const { sub, sid, tv, exp, scope } = verified.value
+    if (typeof sub !== 'string' || typeof sid !== 'string' || typeof tv !== 'number')
+      return deny('token_invalid')
+    if (scope !== undefined && typeof scope !== 'string') return deny('token_invalid')
+
     const user = await users.findById(sub)
     if (user === undefined) return deny('user_unknown')
     if (user.tokenVersion !== tv) return deny('token_invalid', 'It was revoked.')
-    const principal: Principal = { userId: sub, sessionId: sid, expiresAtMs: exp * 1_000 }
-    remember(token, principal)
+    if (user.state !== 'active') return deny('user_suspended')
+
+    const principal: Principal = {
+      userId: sub,
+      sessionId: sid,
+      expiresAtMs: exp * 1_000,
+      ...(scope !== undefined && { scopes: splitScopes(scope) }),
+    }
+    remember(principal)
     return allow(principal)
   }
 
-  function remember(token: string, principal: Principal): void {
-    const oldest = recalled.keys().next()
-    if (recalled.size >= RECALL_ENTRIES && !oldest.done) recalled.delete(oldest.value)
-    recalled.set(token, { principal, untilMs: system.monotonicMs() + RECALL_MS })
-  }
-
-  function recall(token: string): Principal | undefined {
-    const entry = recalled.get(token)
-    if (entry === undefined) return undefined
-    if (entry.untilMs > system.monotonicMs() && entry.principal.expiresAtMs > system.nowMs())
-      return entry.principal
-    recalled.delete(token)
-    return undefined
-  }
-
-  async function issue(user: User, lifetimeMs: number): Promise<IssuedToken> {
+  async function issue(user: User, lifetimeMs: number, scopes?: readonly string[]): Promise<IssuedToken> {
     const sessionId = system.randomBytes(16).toString('hex')
     const nowSeconds = Math.floor(system.nowMs() / 1_000)
     const expiresAtSeconds = nowSeconds + Math.ceil(lifetimeMs / 1_000)
-    const accessToken = await new SignJWT({ sid: sessionId, tv: user.tokenVersion })
-      .setProtectedHeader({ alg: ALGORITHM, typ: TYPE })
-      .setIssuer(ISSUER)
-      .setAudience(AUDIENCE)
+    const limits = scopes === undefined ? {} : { scope: scopes.join(' ') }
+    const accessToken = await new SignJWT({ sid: sessionId, tv: user.tokenVersion, ...limits })
+      .setProtectedHeader({ alg: ALGORITHM, typ: RULES.typ })
+      .setIssuer(RULES.issuer)
+      .setAudience(RULES.audience)
       .setSubject(user.userId)
       .setJti(system.randomBytes(16).toString('hex'))
       .setIssuedAt(nowSeconds)
@@ -77,33 +82,10 @@ export function createTokens(secret: Uint8Array, users: UserStore, system: Syste
     return { accessToken, sessionId, userId: user.userId, expiresAt }
   }
 
-  return { authenticate, recall, issue }
-}
-
-interface Claims {
-  readonly sub: string
-  readonly sid: string
-  readonly tv: number
-  readonly exp: number
-}
-
-async function verifyClaims(token: string, secret: Uint8Array, system: System): Promise<Verdict<Claims>> {
-  try {
-    const { payload } = await jwtVerify(token, secret, {
-      algorithms: [ALGORITHM],
-      typ: TYPE,
-      issuer: ISSUER,
-      audience: AUDIENCE,
-      requiredClaims: ['sub', 'sid', 'tv', 'exp', 'iat', 'jti'],
-      currentDate: new Date(system.nowMs()),
-    })
-    const { sub, sid, tv, exp } = payload
-    const typed =
-      typeof sub === 'string' && typeof sid === 'string' && typeof tv === 'number' && exp !== undefined
-    return typed ? allow({ sub, sid, tv, exp }) : deny('token_invalid')
-  } catch (error) {
-    if (error instanceof errors.JWTExpired) return deny('token_expired')
-    if (error instanceof errors.JOSEError) return deny('token_invalid')
-    throw error
+  return {
+    authenticate,
+    recall: (token) => recalled.get(token),
+    forget: (userId) => recalled.forget(userId),
+    issue,
   }
 }

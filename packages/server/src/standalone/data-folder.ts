@@ -4,8 +4,9 @@ import { join } from 'node:path'
 import { type Database, openDatabase } from '../adapters/sqlite/database.ts'
 import { type Settings, sqliteSettings } from '../adapters/sqlite/settings.ts'
 import { sqliteUsers } from '../adapters/sqlite/users.ts'
+import { parseScope } from '../identity/scopes.ts'
 import { createTokens, type IssuedToken, type Tokens } from '../identity/tokens.ts'
-import type { System, User, UserStore } from '../ports.ts'
+import type { System, User, UserState, UserStore } from '../ports.ts'
 import { type Environment, loadSecret } from './secret.ts'
 import { SetupError } from './setup-error.ts'
 
@@ -22,6 +23,7 @@ export class DataFolder {
   readonly #system: System
   readonly #database: Database
   readonly #settings: Settings
+  #tokens: Tokens | undefined
 
   /**
    * Opens the folder, making it when it is missing. Several processes may have one folder open.
@@ -55,7 +57,8 @@ export class DataFolder {
   claim(): Tokens {
     const secret = loadSecret(this.#env, this.#path)
     this.#settings.set(SECRET_MARK, secretMark(secret))
-    return createTokens(secret, this.users, this.#system)
+    this.#tokens = createTokens(secret, this.users, this.#system)
+    return this.#tokens
   }
 
   /** @throws SetupError `email_invalid`, `user_exists` */
@@ -68,7 +71,8 @@ export class DataFolder {
       )
     }
     const userId = `user_${this.#system.randomBytes(12).toString('hex')}`
-    const user = await this.users.add({ userId, email, tokenVersion: 0, createdAtMs: this.#system.nowMs() })
+    const createdAtMs = this.#system.nowMs()
+    const user = await this.users.add({ userId, email, tokenVersion: 0, createdAtMs, state: 'active' })
     if (user === undefined) {
       throw new SetupError(
         'user_exists',
@@ -79,19 +83,33 @@ export class DataFolder {
     return user
   }
 
+  /** Suspends a user, whose tokens are then refused, or resumes one. @throws SetupError `user_unknown` */
+  async setUserState(email: string, state: UserState): Promise<User> {
+    const { userId } = await this.#userOf(email)
+    return this.#changed(email, await this.users.setState(userId, state))
+  }
+
+  /** Ends all tokens that the user has; new ones may be issued. @throws SetupError `user_unknown` */
+  async logOutUser(email: string): Promise<User> {
+    const { userId } = await this.#userOf(email)
+    return this.#changed(email, await this.users.raiseTokenVersion(userId))
+  }
+
   /**
    * A token for a new login.
-   * @throws SetupError `user_unknown`, `secret_mismatch`, or what is wrong with the secret
+   * @param scopes what it allows; everything unless given
+   * @throws SetupError `user_unknown`, `scope_invalid`, `secret_mismatch`, or what is wrong with the secret
    */
-  async issueToken(email: string, lifetimeMs: number): Promise<IssuedToken> {
-    const user = await this.users.findByEmail(email)
-    if (user === undefined) {
+  async issueToken(email: string, lifetimeMs: number, scopes?: readonly string[]): Promise<IssuedToken> {
+    const unreadable = scopes?.find((scope) => parseScope(scope) === undefined)
+    if (unreadable !== undefined || scopes?.length === 0) {
       throw new SetupError(
-        'user_unknown',
-        `There is no user ${email} here.`,
-        `Add it: bridgekeeper user add ${email}`,
+        'scope_invalid',
+        `${JSON.stringify(unreadable ?? '')} is no scope.`,
+        'There are agent:connect, tools:list and tools:call:<server>/<tool>, with * for any server or tool.',
       )
     }
+    const user = await this.#userOf(email)
     const secret = loadSecret(this.#env, this.#path)
     const claimed = this.#settings.get(SECRET_MARK)
     if (claimed !== undefined && claimed !== secretMark(secret)) {
@@ -101,12 +119,31 @@ export class DataFolder {
         'Set the same JWT_SECRET (or JWT_SECRET_FILE) here as for bridgekeeper serve.',
       )
     }
-    return createTokens(secret, this.users, this.#system).issue(user, lifetimeMs)
+    return createTokens(secret, this.users, this.#system).issue(user, lifetimeMs, scopes)
   }
 
   close(): void {
     this.#database.close()
   }
+
+  async #userOf(email: string): Promise<User> {
+    return known(email, await this.users.findByEmail(email))
+  }
+
+  #changed(email: string, user: User | undefined): User {
+    const after = known(email, user)
+    this.#tokens?.forget(after.userId)
+    return after
+  }
+}
+
+function known(email: string, user: User | undefined): User {
+  if (user !== undefined) return user
+  throw new SetupError(
+    'user_unknown',
+    `There is no user ${email} here.`,
+    `Add it: bridgekeeper user add ${email}`,
+  )
 }
 
 /** Tells one secret from another and says nothing else about it. */

@@ -23,3 +23,8 @@ export type SetupErrorCode =
   | 'email_invalid'
   | 'user_exists'
   | 'user_unknown'
+  | 'scope_invalid'
+  | 'tls_unusable'
+  | 'tls_cert_missing'
+  | 'tls_off_in_production'
+  | 'trusted_proxy_missing'

@@ -28,6 +28,7 @@ const MIGRATIONS: readonly string[] = [
      called_at_ms TEXT NOT NULL,
      newest_at_ms INTEGER NOT NULL
    ) STRICT`,
+  `ALTER TABLE users ADD COLUMN state TEXT NOT NULL DEFAULT 'active' CHECK (state IN ('active', 'suspended'))`,
 ]
 
 /**

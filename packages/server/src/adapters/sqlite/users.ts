@@ -7,6 +7,7 @@ const rowSchema = z.object({
   email: z.string(),
   token_version: z.number(),
   created_at_ms: z.number(),
+  state: z.enum(['active', 'suspended']),
 })
 
 /** Users in SQLite. Several processes may use one file; the unique email makes `add` atomic. */
@@ -14,20 +15,28 @@ export function sqliteUsers(database: Database): UserStore {
   const byId = database.prepare('SELECT * FROM users WHERE user_id = ?')
   const byEmail = database.prepare('SELECT * FROM users WHERE email = ? COLLATE NOCASE')
   const insert = database.prepare(
-    'INSERT INTO users (user_id, email, token_version, created_at_ms) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING',
+    `INSERT INTO users (user_id, email, token_version, created_at_ms, state) VALUES (?, ?, ?, ?, ?)
+     ON CONFLICT DO NOTHING`,
+  )
+  const setState = database.prepare('UPDATE users SET state = ? WHERE user_id = ? RETURNING *')
+  const raise = database.prepare(
+    'UPDATE users SET token_version = token_version + 1 WHERE user_id = ? RETURNING *',
   )
   return {
     findById: async (userId) => toUser(byId.get(userId)),
     findByEmail: async (email) => toUser(byEmail.get(email)),
     async add(user) {
-      const { changes } = insert.run(user.userId, user.email, user.tokenVersion, user.createdAtMs)
+      const { userId, email, tokenVersion, createdAtMs, state } = user
+      const { changes } = insert.run(userId, email, tokenVersion, createdAtMs, state)
       return Number(changes) === 1 ? user : undefined
     },
+    setState: async (userId, state) => toUser(setState.get(state, userId)),
+    raiseTokenVersion: async (userId) => toUser(raise.get(userId)),
   }
 }
 
 function toUser(row: unknown): User | undefined {
   if (row === undefined) return undefined
-  const { user_id, email, token_version, created_at_ms } = rowSchema.parse(row)
-  return { userId: user_id, email, tokenVersion: token_version, createdAtMs: created_at_ms }
+  const { user_id, email, token_version, created_at_ms, state } = rowSchema.parse(row)
+  return { userId: user_id, email, tokenVersion: token_version, createdAtMs: created_at_ms, state }
 }

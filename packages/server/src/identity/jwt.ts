@@ -1,0 +1,76 @@
+import { objectMembers } from '@bridgekeeper/protocol'
+import { errors, type JWTPayload, type JWTVerifyGetKey, type JWTVerifyOptions, jwtVerify } from 'jose'
+import { allow, deny, type Verdict } from '../gates/verdict.ts'
+import type { System } from '../ports.ts'
+
+/** More than an access token of any provider has, and little enough to be looked at for nothing. */
+const MAX_TOKEN_CHARS = 8_192
+/** What clocks of different machines may differ by, for times at which a token begins (not for its end). */
+const LEEWAY_SECONDS = 60
+const COMPACT = /^([\w-]+)\.([\w-]+)\.([\w-]+)$/
+
+/**
+ * Headers that name a key, or change how the rest is read (RFC 7515 section 4.1, RFC 7797). We know
+ * our keys and need none of them: whoever sends one tries to be verified with a key of their own.
+ */
+const FORBIDDEN_HEADERS = ['jku', 'jwk', 'x5u', 'x5c', 'crit', 'b64']
+
+/** What is demanded of a token; nothing of it has a default, so that none is forgotten. */
+export interface TokenRules {
+  readonly algorithms: readonly string[]
+  readonly typ: string
+  readonly issuer: string
+  readonly audience: string
+  readonly requiredClaims: readonly string[]
+}
+
+/**
+ * [AUTH.5] [AUTH.11] Verifies a signed token: its shape before any cryptography, then signature,
+ * algorithm, type, issuer, audience and times.
+ * Source: RFC 8725 sections 2.4, 3.1, 3.3, 3.8 to 3.11.
+ *
+ * @param key the one key, or a function that finds it; when that rejects with an error of its own, so do we
+ */
+export async function verifyJwt(
+  token: string,
+  key: Uint8Array | JWTVerifyGetKey,
+  rules: TokenRules,
+  system: System,
+): Promise<Verdict<JWTPayload & { readonly exp: number }>> {
+  if (!isWellFormed(token)) return deny('token_invalid')
+  try {
+    const { payload } = await jwtVerify(token, typeof key === 'function' ? key : () => key, {
+      ...optionsOf(rules),
+      currentDate: new Date(system.nowMs()),
+    })
+    const { exp, iat } = payload
+    const nowSeconds = system.nowMs() / 1_000
+    if (exp === undefined || (iat !== undefined && iat > nowSeconds + LEEWAY_SECONDS))
+      return deny('token_invalid')
+    // The leeway above is for a token's begin; its end is its end.
+    return exp > nowSeconds ? allow({ ...payload, exp }) : deny('token_expired')
+  } catch (error) {
+    if (error instanceof errors.JWTExpired) return deny('token_expired')
+    if (error instanceof errors.JOSEError) return deny('token_invalid')
+    throw error
+  }
+}
+
+function optionsOf({ algorithms, requiredClaims, ...rules }: TokenRules): JWTVerifyOptions {
+  return {
+    ...rules,
+    algorithms: [...algorithms],
+    requiredClaims: [...requiredClaims],
+    clockTolerance: LEEWAY_SECONDS,
+  }
+}
+
+/** Whether it is worth verifying: bounded, three parts, objects whose keys occur once, no foreign key. */
+function isWellFormed(token: string): boolean {
+  if (token.length > MAX_TOKEN_CHARS) return false
+  const [, header, payload] = COMPACT.exec(token) ?? []
+  if (header === undefined || payload === undefined) return false
+  const members = objectMembers(Buffer.from(header, 'base64url'))
+  if (members === undefined || FORBIDDEN_HEADERS.some((name) => members.has(name))) return false
+  return objectMembers(Buffer.from(payload, 'base64url')) !== undefined
+}

@@ -1,0 +1,55 @@
+import { hash } from 'node:crypto'
+import type { Principal, System } from '../ports.ts'
+
+/** A verified token is not verified again for this long; a change by another process takes effect within it. */
+const RECALL_MS = 5_000
+const RECALL_ENTRIES = 10_000
+
+/**
+ * [AUTH.8] Whose the tokens are that were verified moments ago. Kept by their hash, so that a dump of
+ * the memory holds no list of live tokens.
+ */
+export class Recall {
+  readonly #system: System
+  readonly #entries = new Map<string, { readonly principal: Principal; readonly untilMs: number }>()
+  #forgotten = 0
+
+  constructor(system: System) {
+    this.#system = system
+  }
+
+  get(token: string): Principal | undefined {
+    const key = digest(token)
+    const entry = this.#entries.get(key)
+    if (entry === undefined) return undefined
+    if (entry.untilMs > this.#system.monotonicMs() && entry.principal.expiresAtMs > this.#system.nowMs())
+      return entry.principal
+    this.#entries.delete(key)
+    return undefined
+  }
+
+  /**
+   * Begins a verification. The function that is returned remembers what came of it, unless somebody was
+   * forgotten meanwhile: then what was read of the user may be from before.
+   */
+  begin(token: string): (principal: Principal) => void {
+    const forgotten = this.#forgotten
+    return (principal) => {
+      if (forgotten !== this.#forgotten) return
+      const oldest = this.#entries.keys().next()
+      if (this.#entries.size >= RECALL_ENTRIES && !oldest.done) this.#entries.delete(oldest.value)
+      this.#entries.set(digest(token), { principal, untilMs: this.#system.monotonicMs() + RECALL_MS })
+    }
+  }
+
+  /** Rare enough to look at every entry rather than to keep an index for it. */
+  forget(userId: string): void {
+    this.#forgotten++
+    for (const [key, { principal }] of this.#entries)
+      if (principal.userId === userId) this.#entries.delete(key)
+  }
+}
+
+function digest(token: string): string {
+  return hash('sha256', token, 'base64')
+}

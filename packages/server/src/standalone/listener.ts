@@ -1,0 +1,93 @@
+import { constants } from 'node:crypto'
+import { createServer, type Server, type ServerOptions } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
+import type { TlsOptions } from 'node:tls'
+import type { System } from '../ports.ts'
+import { type Certificate, type TlsEvent, type TlsFiles, watchCertificate } from './certificate.ts'
+
+/**
+ * [HTTP.1] A peer that dawdles is cut. The time for a request ends when it is read: an answer, such as
+ * that of a long call, may take as long as it takes. Idle connections outlive those of usual proxies
+ * (60 seconds), or a proxy would now and then send a request into one that just closes.
+ */
+const HTTP_LIMITS: ServerOptions = {
+  headersTimeout: 5_000,
+  requestTimeout: 30_000,
+  keepAliveTimeout: 75_000,
+  connectionsCheckingInterval: 1_000,
+  maxHeaderSize: 16_384,
+  insecureHTTPParser: false,
+}
+
+/**
+ * [TLS.11] [TLS.12] What is spoken: TLS 1.2 and 1.3 with forward secrecy and authenticated ciphers. No
+ * renegotiation, and no session tickets, whose key would open what was recorded.
+ * Source: RFC 9325 sections 3.1, 3.4, 4.1, 4.2.
+ */
+const TLS_OPTIONS: TlsOptions = {
+  minVersion: 'TLSv1.2',
+  maxVersion: 'TLSv1.3',
+  ciphers: [
+    'TLS_AES_256_GCM_SHA384',
+    'TLS_CHACHA20_POLY1305_SHA256',
+    'TLS_AES_128_GCM_SHA256',
+    'ECDHE-ECDSA-AES256-GCM-SHA384',
+    'ECDHE-RSA-AES256-GCM-SHA384',
+    'ECDHE-ECDSA-CHACHA20-POLY1305',
+    'ECDHE-RSA-CHACHA20-POLY1305',
+    'ECDHE-ECDSA-AES128-GCM-SHA256',
+    'ECDHE-RSA-AES128-GCM-SHA256',
+  ].join(':'),
+  honorCipherOrder: true,
+  secureOptions: constants.SSL_OP_NO_RENEGOTIATION | constants.SSL_OP_NO_TICKET,
+}
+
+const TLS_HANDSHAKE_MS = 5_000
+const RELOAD_LOOK_MS = 2_000
+
+/** [TLS.5] Whoever came over TLS comes over TLS for a year. RFC 6797; not for other hosts of the domain. */
+export const strictTransport: Readonly<Record<string, string>> = {
+  'Strict-Transport-Security': 'max-age=31536000',
+}
+
+export interface ListenerOptions {
+  readonly maxConnections: number
+  readonly system: System
+  readonly tls?: {
+    readonly files: TlsFiles
+    readonly certificate: Certificate
+    readonly onEvent: (event: TlsEvent) => void
+    /** How often the files are looked at. */
+    readonly everyMs?: number
+  }
+}
+
+/** An HTTP server with our limits, over TLS when it is given a certificate. It does not listen yet. */
+export function createListener({ maxConnections, system, tls }: ListenerOptions): Server {
+  const server = tls === undefined ? createServer(HTTP_LIMITS) : tlsServer(tls, system)
+  server.maxConnections = maxConnections
+  return server
+}
+
+/** [TLS.5] Adds the header to every answer of this server; to be called after its other listeners are in place. */
+export function demandTls(server: Server): void {
+  server.prependListener('request', (_request, response) => {
+    for (const [name, value] of Object.entries(strictTransport)) response.setHeader(name, value)
+  })
+}
+
+function tlsServer(
+  { files, certificate, onEvent, everyMs = RELOAD_LOOK_MS }: NonNullable<ListenerOptions['tls']>,
+  system: System,
+): Server {
+  const server = createTlsServer({
+    ...HTTP_LIMITS,
+    ...TLS_OPTIONS,
+    ...certificate,
+    handshakeTimeout: TLS_HANDSHAKE_MS,
+  })
+  // Open connections keep what they began with.
+  const use = (renewed: Certificate): void => server.setSecureContext({ ...TLS_OPTIONS, ...renewed })
+  server.on('close', watchCertificate(files, certificate, everyMs, system, use, onEvent))
+  return server
+}

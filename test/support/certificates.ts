@@ -1,0 +1,37 @@
+import { execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { TlsFiles } from '@bridgekeeper/server'
+import { scratch } from './scratch.ts'
+
+export interface TestCertificate extends TlsFiles {
+  /** PEM, also what a client has to trust. */
+  readonly cert: string
+  readonly key: string
+}
+
+/** A new self-signed certificate of this machine's loopback names, made by the program `openssl`. */
+export function selfSigned(name = 'localhost', days = 2): TestCertificate {
+  const folder = scratch()
+  const files = { certFile: join(folder, 'cert.pem'), keyFile: join(folder, 'key.pem') }
+  execFileSync(
+    'openssl',
+    [
+      [
+        'req',
+        '-x509',
+        '-newkey',
+        'ec',
+        '-pkeyopt',
+        'ec_paramgen_curve:P-256',
+        '-nodes',
+        '-days',
+        String(days),
+      ],
+      ['-subj', `/CN=${name}`, '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1'],
+      ['-keyout', files.keyFile, '-out', files.certFile],
+    ].flat(),
+    { stdio: 'ignore' },
+  )
+  return { ...files, cert: readFileSync(files.certFile, 'utf8'), key: readFileSync(files.keyFile, 'utf8') }
+}

@@ -1,0 +1,246 @@
+import { once } from 'node:events'
+import { copyFileSync, renameSync, writeFileSync } from 'node:fs'
+import { request } from 'node:https'
+import { connect as connectPlain } from 'node:net'
+import { join } from 'node:path'
+import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls'
+import { realSystem, type ServeOptions, serve, type TlsEvent } from '@bridgekeeper/server'
+import { expect, onTestFinished, test, vi } from 'vitest'
+import WebSocket from 'ws'
+import { selfSigned, type TestCertificate } from '../support/certificates.ts'
+import { scratch } from '../support/scratch.ts'
+
+async function startNode(options: Partial<ServeOptions> = {}) {
+  const node = await serve({
+    host: '127.0.0.1',
+    port: 0,
+    dataFolder: join(scratch(), 'data'),
+    env: {},
+    system: realSystem(),
+    ...options,
+  })
+  onTestFinished(() => node.close())
+  return { ...node, port: Number(new URL(node.url).port) }
+}
+
+async function startTls(options: Partial<ServeOptions> = {}) {
+  const certificate = selfSigned()
+  const events: TlsEvent[] = []
+  const node = await startNode({ tls: certificate, onTls: (event) => events.push(event), ...options })
+  return { ...node, certificate, events }
+}
+
+/** The socket once it is encrypted. */
+async function secured(port: number, options: ConnectionOptions): Promise<TLSSocket> {
+  const socket = connect({ host: '127.0.0.1', port, ...options })
+  onTestFinished(() => void socket.destroy())
+  await once(socket, 'secureConnect')
+  return socket
+}
+
+/** The public key that a new connection is shown. */
+async function shown(port: number): Promise<string | undefined> {
+  const socket = await secured(port, { rejectUnauthorized: false })
+  const { fingerprint256 } = socket.getPeerX509Certificate() ?? {}
+  socket.destroy()
+  return fingerprint256
+}
+
+async function fingerprintOf({ cert }: TestCertificate): Promise<string> {
+  const { X509Certificate } = await import('node:crypto')
+  return new X509Certificate(cert).fingerprint256
+}
+
+function get(url: string, ca: string) {
+  return new Promise<{ status: number | undefined; headers: Record<string, unknown> }>((resolve, reject) => {
+    request(url, { ca, agent: false }, (response) => {
+      response.resume()
+      response.on('end', () => resolve({ status: response.statusCode, headers: response.headers }))
+    })
+      .on('error', reject)
+      .end()
+  })
+}
+
+test('[TLS.11] a node with a certificate serves https and wss, to clients that verify it', async () => {
+  const { url, data, certificate } = await startTls()
+  expect(url).toMatch(/^https:/)
+  expect(await get(`${url}/readyz`, certificate.cert)).toMatchObject({ status: 200 })
+  await data.addUser('ann@example.com')
+  const { accessToken } = await data.issueToken('ann@example.com', 60_000)
+  const socket = new WebSocket(`${url.replace('https', 'wss')}/api/mcp-ws`, {
+    ca: certificate.cert,
+    headers: { authorization: `Bearer ${accessToken}` },
+  })
+  onTestFinished(() => socket.terminate())
+  const [first] = (await once(socket, 'message')) as [Buffer]
+  expect(JSON.parse(String(first))).toMatchObject({ type: 'challenge' })
+})
+
+test('[TLS.5] every answer over TLS, also a refusal, demands TLS from then on; plain HTTP does not speak of it', async () => {
+  const { url, certificate } = await startTls()
+  for (const path of ['/readyz', '/mcp', '/api/mcp-ws', '/nothing'])
+    expect((await get(url + path, certificate.cert)).headers, path).toMatchObject({
+      'strict-transport-security': 'max-age=31536000',
+    })
+  const plain = await fetch(`${(await startNode()).url}/readyz`)
+  expect(plain.headers.has('strict-transport-security')).toBe(false)
+})
+
+test.each(['TLSv1', 'TLSv1.1'] as const)('[TLS.11] %s is refused', async (maxVersion) => {
+  const { port } = await startTls()
+  // At security level 0 our client would speak it.
+  const old = {
+    minVersion: 'TLSv1',
+    maxVersion,
+    ciphers: 'ALL:@SECLEVEL=0',
+    rejectUnauthorized: false,
+  } as const
+  await expect(secured(port, old)).rejects.toMatchObject({ code: 'ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION' })
+})
+
+test('[TLS.12] only forward-secret authenticated ciphers are spoken, in our order, and nothing is renegotiated', async () => {
+  const { port } = await startTls()
+  const over12 = { maxVersion: 'TLSv1.2', rejectUnauthorized: false } as const
+  for (const ciphers of ['ECDHE-ECDSA-AES128-SHA256', 'ECDHE-ECDSA-AES256-SHA', 'AES128-GCM-SHA256'])
+    await expect(secured(port, { ...over12, ciphers }), ciphers).rejects.toThrow()
+  const ciphers = 'ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384'
+  const socket = await secured(port, { ...over12, ciphers })
+  expect(socket.getCipher().name).toBe('ECDHE-ECDSA-AES256-GCM-SHA384')
+  const refused = new Promise((resolve) => {
+    socket.on('error', resolve)
+    socket.renegotiate({}, resolve)
+  })
+  expect(await refused).toBeInstanceOf(Error)
+  const modern = await secured(port, { rejectUnauthorized: false })
+  expect([modern.getProtocol(), modern.getCipher().name]).toEqual(['TLSv1.3', 'TLS_AES_256_GCM_SHA384'])
+})
+
+test('[TLS.4] a certificate replaced by renaming is taken up, and an open connection goes on', async () => {
+  const { url, port, certificate, events } = await startTls()
+  const open = await secured(port, { ca: certificate.cert, servername: 'localhost' })
+  const renewed = selfSigned()
+  renameSync(renewed.certFile, certificate.certFile)
+  renameSync(renewed.keyFile, certificate.keyFile)
+  await vi.waitFor(() => expect(events).toEqual([{ event: 'tls_reloaded' }]), 10_000)
+  expect(await shown(port)).toBe(await fingerprintOf(renewed))
+  expect(await get(`${url}/readyz`, renewed.cert)).toMatchObject({ status: 200 })
+  open.write('GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n')
+  expect(String(((await once(open, 'data')) as [Buffer])[0])).toMatch(/^HTTP\/1\.1 200/)
+})
+
+test('[TLS.4] a certificate whose key has not come is told once, and the old one stays until it comes', async () => {
+  const { port, certificate, events } = await startTls()
+  const renewed = selfSigned()
+  copyFileSync(renewed.certFile, certificate.certFile)
+  await vi.waitFor(() => expect(events.length).toBeGreaterThan(0), 10_000)
+  expect(events).toEqual([{ event: 'tls_reload_failed', error: expect.stringContaining('not that of') }])
+  expect(await shown(port)).toBe(await fingerprintOf(certificate))
+  copyFileSync(renewed.keyFile, certificate.keyFile)
+  await vi.waitFor(() => expect(events.at(-1)).toEqual({ event: 'tls_reloaded' }), 10_000)
+  expect(events).toHaveLength(2)
+  expect(await shown(port)).toBe(await fingerprintOf(renewed))
+})
+
+test('[TLS.13] what cannot be used stops the start with the next step', async () => {
+  const [one, other] = [selfSigned(), selfSigned()]
+  const broken = join(scratch(), 'broken.pem')
+  writeFileSync(broken, 'no certificate')
+  const past = selfSigned('localhost', 1)
+  const inAWeek = { ...realSystem(), nowMs: () => realSystem().nowMs() + 7 * 86_400_000 }
+  const bad: Partial<ServeOptions>[] = [
+    { tls: { certFile: one.certFile, keyFile: other.keyFile } },
+    { tls: { certFile: broken, keyFile: one.keyFile } },
+    { tls: { certFile: one.certFile, keyFile: broken } },
+    { tls: { certFile: `${broken}-none`, keyFile: one.keyFile } },
+    { tls: past, system: inAWeek },
+  ]
+  for (const options of bad)
+    await expect(startNode(options)).rejects.toMatchObject({
+      code: 'tls_unusable',
+      next: expect.stringContaining('PEM'),
+    })
+})
+
+test('[TLS.8] a key that every account may read is refused in production, and noted otherwise', async () => {
+  const { chmodSync } = await import('node:fs')
+  const tls = selfSigned()
+  chmodSync(tls.keyFile, 0o644)
+  const env = { NODE_ENV: 'production', JWT_SECRET: 'x'.repeat(32) }
+  await expect(startNode({ tls, env })).rejects.toMatchObject({
+    code: 'tls_unusable',
+    next: expect.stringContaining('chmod'),
+  })
+  expect((await startNode({ tls })).notes).toEqual([expect.stringContaining(tls.keyFile)])
+  chmodSync(tls.keyFile, 0o640)
+  expect((await startNode({ tls, env })).notes).toEqual([])
+})
+
+/** What is sent back until the socket is closed, and how long that took. */
+function outlast(port: number, bytes: string): Promise<{ answer: string; tookMs: number }> {
+  const startMs = performance.now()
+  const socket = connectPlain(port, '127.0.0.1', () => socket.write(bytes))
+  onTestFinished(() => void socket.destroy())
+  let answer = ''
+  socket.on('error', () => {})
+  socket.on('data', (data) => (answer += String(data)))
+  return new Promise((resolve) =>
+    socket.on('close', () => resolve({ answer, tookMs: performance.now() - startMs })),
+  )
+}
+
+test('[HTTP.1] W28: a peer that never ends its headers, or never begins, is cut within seconds', async () => {
+  const { port } = await startNode()
+  const started = 'GET /mcp HTTP/1.1\r\nHost: x\r\n'
+  for (const { answer, tookMs } of await Promise.all([outlast(port, started), outlast(port, '')])) {
+    expect(answer).toMatch(/^HTTP\/1\.1 408/)
+    expect(tookMs).toBeGreaterThan(4_000)
+    expect(tookMs).toBeLessThan(9_000)
+  }
+})
+
+test('[TLS.9] W28: a TLS handshake that never ends is cut within seconds', async () => {
+  const { port } = await startTls()
+  const hello = '\x16\x03\x01\x02\x00\x01'
+  for (const { tookMs } of await Promise.all([outlast(port, ''), outlast(port, hello)])) {
+    expect(tookMs).toBeGreaterThan(4_000)
+    expect(tookMs).toBeLessThan(9_000)
+  }
+})
+
+test.each([
+  ['is no HTTP', 'nonsense\r\n\r\n', 400],
+  ['has headers over 16 KiB', `GET / HTTP/1.1\r\nHost: x\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`, 431],
+  [
+    'says its length twice',
+    'POST /mcp HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n',
+    400,
+  ],
+  [
+    'says its length in two ways',
+    'POST /mcp HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
+    400,
+  ],
+])(
+  '[HTTP.2] W28: a request that %s is answered shortly and its socket closed',
+  async (_what, bytes, status) => {
+    const { port } = await startNode()
+    const { answer, tookMs } = await outlast(port, bytes)
+    expect(answer).toMatch(new RegExp(`^HTTP/1\\.1 ${status} [\\w ]+\r\nConnection: close\r\n\r\n$`))
+    expect(tookMs).toBeLessThan(1_000)
+  },
+)
+
+test('[HTTP.3] W28: connections over the limit are dropped, and those that are open go on', async () => {
+  const { url, port } = await startNode({ maxConnections: 1 })
+  const open = connectPlain(port, '127.0.0.1')
+  onTestFinished(() => void open.destroy())
+  await once(open, 'connect')
+  const second = connectPlain(port, '127.0.0.1')
+  second.on('error', () => {})
+  await once(second, 'close')
+  open.write('GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n')
+  expect(String(((await once(open, 'data')) as [Buffer])[0])).toMatch(/^HTTP\/1\.1 200/)
+  await once(open, 'close')
+  await vi.waitFor(async () => expect((await fetch(`${url}/readyz`)).status).toBe(200))
+})
