@@ -1,5 +1,6 @@
 import { Command } from 'commander'
 import manifest from '../package.json' with { type: 'json' }
+import { auditCommand } from './commands/audit.ts'
 import { callCommand } from './commands/call.ts'
 import { connectCommand } from './commands/connect.ts'
 import { serveCommand } from './commands/serve.ts'
@@ -18,6 +19,7 @@ const program = new Command('bridgekeeper')
   .addCommand(tokenCommand())
   .addCommand(toolsCommand())
   .addCommand(callCommand())
+  .addCommand(auditCommand())
 
 try {
   await program.parseAsync()

@@ -1,9 +1,20 @@
+export { callbackLog } from './adapters/memory/security-log.ts'
 export { memoryUsers } from './adapters/memory/users.ts'
 export { type Bridge, type BridgeOptions, type CallOptions, createBridge, type ListedTool } from './bridge.ts'
 export { ToolError } from './calls/result.ts'
 export { allow, type Denied, deny, type Verdict } from './gates/verdict.ts'
 export { createTokens, type IssuedToken, type Tokens } from './identity/tokens.ts'
-export type { Authenticator, Principal, System, User, UserStore } from './ports.ts'
+export type { Authenticator, Principal, SecurityLog, System, User, UserStore } from './ports.ts'
+export type { EventName, SecurityEvent, Severity } from './security-log/events.ts'
+export {
+  type ChainedLog,
+  createSecurityLog,
+  type LineSink,
+  type SecurityLogOptions,
+} from './security-log/security-log.ts'
+export { streamSink } from './security-log/stream-sink.ts'
+export { type Problem, type Verification, verifyLog } from './security-log/verify.ts'
+export { verifySecurityLog } from './standalone/audit.ts'
 export { DataFolder } from './standalone/data-folder.ts'
 export type { Environment } from './standalone/secret.ts'
 export { type Node, type ServeOptions, serve } from './standalone/serve.ts'

@@ -31,6 +31,7 @@ async function run(options: Options): Promise<void> {
     dataFolder: folder,
     env: process.env,
     system: realSystem(),
+    logTo: process.stdout,
   })
   if (options.json) printJson({ event: 'listening', url: node.url, mcp: `${node.url}/mcp`, data: folder })
   else {

@@ -2,11 +2,12 @@ import { createHmac } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Database, openDatabase } from '../adapters/sqlite/database.ts'
+import { type Outbox, sqliteOutbox } from '../adapters/sqlite/outbox.ts'
 import { type Settings, sqliteSettings } from '../adapters/sqlite/settings.ts'
 import { sqliteUsers } from '../adapters/sqlite/users.ts'
 import { createTokens, type IssuedToken, type Tokens } from '../identity/tokens.ts'
 import type { System, User, UserStore } from '../ports.ts'
-import { type Environment, loadSecret } from './secret.ts'
+import { anchorKeyOf, type Environment, loadSecret } from './secret.ts'
 import { SetupError } from './setup-error.ts'
 
 const DATABASE_FILE = 'bridgekeeper.db'
@@ -17,6 +18,8 @@ const MAX_EMAIL_CHARS = 254
 /** What one installation keeps: its accounts, and which secret is behind its tokens. Open until closed. */
 export class DataFolder {
   readonly users: UserStore
+  /** What this and other processes did and the running node is to log. */
+  readonly outbox: Outbox
   readonly #path: string
   readonly #env: Environment
   readonly #system: System
@@ -45,6 +48,7 @@ export class DataFolder {
     }
     this.users = sqliteUsers(this.#database)
     this.#settings = sqliteSettings(this.#database)
+    this.outbox = sqliteOutbox(this.#database)
   }
 
   /**
@@ -56,6 +60,14 @@ export class DataFolder {
     const secret = loadSecret(this.#env, this.#path)
     this.#settings.set(SECRET_MARK, secretMark(secret))
     return createTokens(secret, this.users, this.#system)
+  }
+
+  /**
+   * The key of the security log's anchor.
+   * @throws SetupError what is wrong with the secret
+   */
+  anchorKey(): Uint8Array {
+    return anchorKeyOf(loadSecret(this.#env, this.#path))
   }
 
   /** @throws SetupError `email_invalid`, `user_exists` */
@@ -76,6 +88,7 @@ export class DataFolder {
         `Issue a token: bridgekeeper token issue ${email}`,
       )
     }
+    this.outbox.add({ event: 'user_added', userId }, this.#system.nowMs())
     return user
   }
 
@@ -101,7 +114,11 @@ export class DataFolder {
         'Set the same JWT_SECRET (or JWT_SECRET_FILE) here as for bridgekeeper serve.',
       )
     }
-    return createTokens(secret, this.users, this.#system).issue(user, lifetimeMs)
+    const issued = await createTokens(secret, this.users, this.#system).issue(user, lifetimeMs)
+    // Nobody gets a token that is not on record.
+    const lifetimeSeconds = Math.ceil(lifetimeMs / 1_000)
+    this.outbox.add({ event: 'token_issued', userId: user.userId, lifetimeSeconds }, this.#system.nowMs())
+    return issued
   }
 
   close(): void {

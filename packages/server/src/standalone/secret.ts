@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { hkdfSync, randomBytes } from 'node:crypto'
 import { linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { SetupError } from './setup-error.ts'
@@ -30,6 +30,11 @@ export function loadSecret(env: Environment, dataFolder: string): Buffer {
     )
   }
   return longEnough(keptSecret(join(dataFolder, SECRET_FILE)))
+}
+
+/** The key of the security log's anchor: another one than signs tokens, from the same secret. Source: RFC 5869. */
+export function anchorKeyOf(secret: Uint8Array): Uint8Array {
+  return new Uint8Array(hkdfSync('sha256', secret, '', 'bridgekeeper security log anchor', 32))
 }
 
 function readSecretFile(path: string | undefined): string | undefined {

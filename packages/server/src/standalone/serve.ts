@@ -1,8 +1,13 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import type { Writable } from 'node:stream'
+import manifest from '../../package.json' with { type: 'json' }
 import { type Bridge, createBridge } from '../bridge.ts'
-import type { System } from '../ports.ts'
+import type { SecurityLog, System } from '../ports.ts'
+import type { ChainedLog } from '../security-log/security-log.ts'
+import { streamSink } from '../security-log/stream-sink.ts'
 import { DataFolder } from './data-folder.ts'
+import { openNodeLog } from './node-log.ts'
 import type { Environment } from './secret.ts'
 import { SetupError } from './setup-error.ts'
 
@@ -13,6 +18,8 @@ export interface ServeOptions {
   readonly dataFolder: string
   readonly env: Environment
   readonly system: System
+  /** Where the lines of the security log go besides its file, such as standard output. */
+  readonly logTo?: Writable
 }
 
 /** A running node. */
@@ -21,6 +28,7 @@ export interface Node {
   readonly url: string
   readonly data: DataFolder
   readonly bridge: Bridge
+  readonly securityLog: SecurityLog
   /** Stops accepting, lets calls end within the limit, closes everything. */
   close(): Promise<void>
 }
@@ -40,18 +48,33 @@ export async function serve(options: ServeOptions): Promise<Node> {
   const { system } = options
   const timeoutMs = callTimeoutMs(options.env.BRIDGEKEEPER_CALL_TIMEOUT_MS)
   const data = new DataFolder(options.dataFolder, options.env, system)
-  const bridge = createBridge({
-    authenticator: data.claim(),
-    ...(timeoutMs !== undefined && { callTimeoutMs: timeoutMs }),
-    system,
-  })
   const server = createServer({ headersTimeout: HEADERS_MS, requestTimeout: REQUEST_MS })
-  bridge.attach(server)
   try {
     await listen(server, options)
   } catch (error) {
     data.close()
     throw error
+  }
+  // From here to `attach` nothing waits, so that no request comes in between.
+  const { bridge, log } = openOrClose()
+  bridge.attach(server)
+
+  function openOrClose(): { readonly bridge: Bridge; readonly log: ChainedLog } {
+    try {
+      const sinks = options.logTo === undefined ? [] : [streamSink(options.logTo, system)]
+      const log = openNodeLog({ path: options.dataFolder, data, system, sinks })
+      log.logSecurityEvent({ event: 'bridge_started', version: manifest.version })
+      const bridge = createBridge({
+        authenticator: data.claim(),
+        ...(timeoutMs !== undefined && { callTimeoutMs: timeoutMs }),
+        system,
+      })
+      return { bridge, log }
+    } catch (error) {
+      server.close()
+      data.close()
+      throw error
+    }
   }
 
   async function close(): Promise<void> {
@@ -61,10 +84,12 @@ export async function serve(options: ServeOptions): Promise<Node> {
     const cancel = system.after(HTTP_CLOSE_MS, () => server.closeAllConnections())
     await closed
     cancel()
+    log.logSecurityEvent({ event: 'bridge_stopped' })
+    await log.close()
     data.close()
   }
 
-  return { url: urlOf(server, options.host), data, bridge, close }
+  return { url: urlOf(server, options.host), data, bridge, securityLog: log, close }
 }
 
 function listen(server: Server, { host, port }: ServeOptions): Promise<void> {

@@ -12,6 +12,11 @@ const MIGRATIONS: readonly string[] = [
      created_at_ms INTEGER NOT NULL
    ) STRICT`,
   'CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT',
+  `CREATE TABLE log_outbox (
+     id INTEGER PRIMARY KEY AUTOINCREMENT,
+     at_ms INTEGER NOT NULL,
+     event TEXT NOT NULL
+   ) STRICT`,
 ]
 
 /**
