@@ -1,6 +1,6 @@
 import { cleanText, limits } from '@bridgekeeper/protocol'
 import type { FieldKind } from './events.ts'
-import { REDACTED, withoutKnownSecrets, withoutRandomRuns } from './secrets.ts'
+import { REDACTED, withoutKnownKeys, withoutKnownSecrets, withoutRandomRuns } from './secrets.ts'
 
 /** What holds a string: the kinds of the table's fields, and the two that any event may have. */
 export type TextKind = Exclude<FieldKind, 'count' | 'flag'> | 'user' | 'ip'
@@ -53,7 +53,7 @@ export function jsonText(kind: TextKind, value: unknown): string {
 
 function idText(value: string): string {
   if (!PLAIN_ID.test(value)) return asciiJson(redact('id', value))
-  const safe = OWN_ID.test(value) ? withoutKnownSecrets(value) : redact('id', value)
+  const safe = OWN_ID.test(value) ? withoutKnownKeys(value) : redact('id', value)
   return `"${safe}"`
 }
 

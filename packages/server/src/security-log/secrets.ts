@@ -55,6 +55,11 @@ function withoutCredentials(text: string): string {
   return text.replace(URL_CREDENTIALS, `//${REDACTED}@`).replace(USER_AND_PASSWORD, `${REDACTED}@`)
 }
 
+/** The same for a plain id, in which only a key can be. */
+export function withoutKnownKeys(id: string): string {
+  return id.replace(KNOWN_KEY, REDACTED)
+}
+
 /** Replaces long runs that look random: secrets that have no form of their own. */
 export function withoutRandomRuns(text: string): string {
   return text.replace(RUN, (run) => (looksRandom(run) ? REDACTED : run))
