@@ -17,11 +17,11 @@ const MAX_CHARS: Readonly<Record<TextKind, number>> = {
 
 /** What is looked at of a longer value; the rest is gone. */
 const SCANNED_CHARS = 1_024
-const DIGEST = /^[0-9a-f]{1,128}$/i
+const DIGEST = /^(?:[0-9a-f]{16}|[0-9a-f]{32}|[0-9a-f]{64})$/
 /** Hex, or as short as our own call ids: too short for a key that `withoutKnownSecrets` would not know. */
-const OWN_ID = /^(?:[\w-]{1,24}|(?:user_)?[0-9a-f]{24,64})$/
+const OWN_ID = /^(?:[\w-]{1,24}|user_[0-9a-f]{24}|[0-9a-f]{32})$/
 const PLAIN_ID = /^[\w-]+$/
-const ADDRESS = /^[0-9a-f:.]{2,45}$/i
+const ADDRESS = /^(?:\d{1,3}(?:\.\d{1,3}){3}|(?=[^:]{0,4}:)[0-9a-f:.]{2,45})$/i
 const LONE_SURROGATE = /\p{Cs}/gu
 const HALF_A_CHARACTER = /[\ud800-\udbff]$/
 const NOT_ASCII = /[^\x20-\x7e]/g

@@ -62,10 +62,11 @@ export function createSecurityLog(options: SecurityLogOptions): ChainedLog {
   function recordAt(event: SecurityEvent, atMs: number): void {
     const body = lineBody(event, timestamp(atMs))
     if (body === undefined) return
-    if (!file.hasRoom(body.length + CHAIN_CHARS)) {
-      lost += 1
-      return
-    }
+    if (file.hasRoom(body.length + CHAIN_CHARS)) append(body)
+    else lost += 1
+  }
+
+  function append(body: string): void {
     const next = chained(head, body)
     head = next.head
     file.append(next.line, head.seq)
@@ -73,10 +74,11 @@ export function createSecurityLog(options: SecurityLogOptions): ChainedLog {
     if (!anchorIsDue) scheduleAnchor()
   }
 
+  /** The line that tells of a gap is written whether there is room or not. */
   function onMended(error: Error): void {
-    const gap: SecurityEvent = { event: 'log_gap', lost, error: error.message }
+    const body = lineBody({ event: 'log_gap', lost, error: error.message }, timestamp(system.nowMs()))
     lost = 0
-    recordAt(gap, system.nowMs())
+    if (body !== undefined) append(body)
   }
 
   function scheduleAnchor(): void {
