@@ -215,8 +215,8 @@ test('[LOG.12] a file that cannot be put aside grows on', async () => {
   writeFileSync(join(folder, 'security-1.log'), '')
   const log = openTestLog({ folder, maxFileBytes: 1_000 })
   for (let i = 0; i < 20; i++) log.logSecurityEvent(call('a'))
-  expect(linesOf(folder)).toHaveLength(20)
   await log.close()
+  expect(linesOf(folder)).toHaveLength(20)
   const path = join(scratch(), 'log')
   const elsewhere = logFile(openSync(path, 'ax'), realSystem(), {
     maxBytes: 1,
@@ -231,7 +231,7 @@ test('[LOG.12] a file that cannot be put aside grows on', async () => {
 test('[LOG.13] a reader that stops reading loses lines, is told how many, and holds up nothing', async () => {
   const stream = new PassThrough({ highWaterMark: 10 })
   const system = new FakeSystem()
-  const log = openTestLog({ sinks: [streamSink(stream, system)] })
+  const log = openTestLog({ system, sinks: [streamSink(stream, system)] })
   for (let i = 0; i < 10_000; i++) {
     log.logSecurityEvent(call(`tool ${i}`))
     if (i % 1_000 === 0) system.advance(50)

@@ -1,5 +1,6 @@
 import type { SecurityLog, System } from '../ports.ts'
 import { writeAnchor, writeAnchorSync } from './anchor.ts'
+import { AnchorKeeper } from './anchor-keeper.ts'
 import { chained, type Head } from './chain.ts'
 import type { SecurityEvent } from './events.ts'
 import { anchorPath, archivePath, currentPath } from './files.ts'
@@ -8,7 +9,6 @@ import { LogFile } from './log-file.ts'
 import { openLog } from './open-log.ts'
 
 const DEFAULT_MAX_FILE_BYTES = 100 * 1_048_576
-const ANCHOR_MS = 100
 /** `,"seq":…,"hash":"…"}` and the line feed, at most. */
 const CHAIN_CHARS = 100
 
@@ -48,7 +48,6 @@ export function createSecurityLog(options: SecurityLogOptions): ChainedLog {
   const timestamp = timestamps()
   let head: Head = opened.head
   let lost = 0
-  let anchorIsDue = false
   const file = new LogFile({
     fd: opened.fd,
     path: currentPath(folder),
@@ -57,6 +56,15 @@ export function createSecurityLog(options: SecurityLogOptions): ChainedLog {
     archivePath: (firstSeq) => archivePath(folder, firstSeq),
     firstSeq: opened.firstSeq,
     onMended,
+  })
+
+  const anchor = new AnchorKeeper(system, (done) => {
+    const reached = head
+    file.afterWritten(() => {
+      const fileSeq = file.firstSeq
+      if (file.writable) writeAnchor(anchorPath(folder), { ...reached, fileSeq }, key, done)
+      else done()
+    })
   })
 
   function recordAt(event: SecurityEvent, atMs: number): void {
@@ -71,7 +79,7 @@ export function createSecurityLog(options: SecurityLogOptions): ChainedLog {
     head = next.head
     file.append(next.line, head.seq)
     for (const sink of sinks) sink.write(next.line)
-    if (!anchorIsDue) scheduleAnchor()
+    anchor.follow()
   }
 
   /** The line that tells of a gap is written whether there is room or not. */
@@ -81,25 +89,9 @@ export function createSecurityLog(options: SecurityLogOptions): ChainedLog {
     if (body !== undefined) append(body)
   }
 
-  function scheduleAnchor(): void {
-    anchorIsDue = true
-    system.after(ANCHOR_MS, () => {
-      const reached = head
-      file.afterWritten(() => {
-        if (!file.writable) return scheduleAnchor()
-        const anchor = { ...reached, fileSeq: file.firstSeq }
-        writeAnchor(anchorPath(folder), anchor, key, () => anchorWritten(reached))
-      })
-    })
-  }
-
-  function anchorWritten(reached: Head): void {
-    anchorIsDue = false
-    if (reached !== head) scheduleAnchor()
-  }
-
   async function close(): Promise<void> {
     await file.close()
+    await anchor.close()
     if (file.writable) writeAnchorSync(anchorPath(folder), { ...head, fileSeq: file.firstSeq }, key)
     await Promise.all(sinks.map((sink) => sink.close()))
   }
