@@ -131,6 +131,21 @@ test('[LOG.8] what waits while a slow write fails is let go as well', async () =
   await file.close()
 })
 
+test('[LOG.8] what a slow disk has no room for is counted, and nothing is writable until it has', async () => {
+  let nowMs = 0
+  const system = { ...realSystem(), monotonicMs: () => (nowMs += 60) }
+  const log = openTestLog({ system })
+  let recorded = 0
+  while (log.writable) log.logSecurityEvent(call(`tool ${recorded++}`))
+  for (let i = 0; i < 99; i++) log.logSecurityEvent(call(`tool ${recorded++}`))
+  await vi.waitFor(() => expect(log.writable).toBe(true))
+  await log.close()
+  const records = recordsOf(log.folder)
+  const { lost } = records.find(({ event }) => event === 'log_gap') ?? {}
+  expect(records.length - 1 + Number(lost)).toBe(recorded)
+  expect(verify(log.folder).intact).toBe(true)
+})
+
 test('[LOG.8] on a small disk that fills up, no line is torn or lost, and the gap is on record', async (context) => {
   const folder = scratch()
   try {

@@ -22,7 +22,7 @@ export interface LogFileOptions {
   readonly archivePath: (firstSeq: number) => string
   /** The number of the first line in it, or of the next one where it is empty. */
   readonly firstSeq: number
-  /** Writing works again after it had failed with this. */
+  /** Writing works again after it had failed with this, or was too slow. */
   readonly onMended: (error: Error) => void
 }
 
@@ -45,6 +45,7 @@ export class LogFile {
   #offset = 0
   #inFlight = false
   #error: Error | undefined
+  #refused = false
   #cancelRetry = (): void => {}
   #slowUntilMs = 0
   #appendedBytes = 0
@@ -60,9 +61,9 @@ export class LogFile {
     this.#firstSeq = options.firstSeq
   }
 
-  /** Whether the last write went well, or is still on its way. */
+  /** Whether the last write went well, or is still on its way, and no line found the queue full since. */
   get writable(): boolean {
-    return this.#error === undefined
+    return this.#error === undefined && !this.#refused
   }
 
   /** The number of the first line in the file, or of the next one where it is empty. */
@@ -70,9 +71,11 @@ export class LogFile {
     return this.#firstSeq
   }
 
-  /** Whether a line of this size may be appended. */
+  /** Whether a line of this size may be appended; where not, it is taken for lost. */
   hasRoom(countBytes: number): boolean {
-    return this.#appendedBytes - this.#writtenBytes + countBytes <= MAX_PENDING_BYTES
+    if (this.#appendedBytes - this.#writtenBytes + countBytes <= MAX_PENDING_BYTES) return true
+    this.#refused = true
+    return false
   }
 
   append(line: string, seq: number): void {
@@ -145,7 +148,8 @@ export class LogFile {
   }
 
   #batchWritten(): void {
-    const mended = this.#error
+    const mended = this.#error ?? (this.#refused ? new Error('the disk is too slow') : undefined)
+    this.#refused = false
     this.#batch = undefined
     this.#error = undefined
     if (this.#queue !== '') this.#writeQueue()

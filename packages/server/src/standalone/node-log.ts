@@ -70,7 +70,7 @@ function lock(folder: string): () => void {
   throw new SetupError(
     'data_folder_busy',
     `Another bridge runs on the data folder ${folder}.`,
-    'Stop it, or give this one a folder of its own: --data DIR.',
+    'Stop it, or give this one a folder of its own: --data DIR, or BRIDGEKEEPER_DATA=DIR in the environment.',
   )
 }
 
