@@ -1,4 +1,4 @@
-import { type EventName, type FieldKind, type SecurityEvent, securityEvents } from './events.ts'
+import { type FieldKind, type SecurityEvent, securityEvents } from './events.ts'
 import { jsonText } from './redact.ts'
 
 /** What of a line is known before anything happens. */
@@ -28,11 +28,6 @@ const shapes: ReadonlyMap<string, Shape> = new Map(
     },
   ]),
 )
-
-/** Whether the table has an event of this name. */
-export function isEventName(name: string): name is EventName {
-  return shapes.has(name)
-}
 
 /**
  * The line of an event, without its `seq`, `hash` and closing brace. Only fields of the table are read.
