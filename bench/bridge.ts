@@ -1,8 +1,18 @@
 /** The bridge as an app embeds it, every check on: what is compared with the relay. */
 import { randomBytes, randomUUID } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { createBridge, createTokens, memoryUsers, realSystem, type User } from '@bridgekeeper/server'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import {
+  createBridge,
+  createSecurityLog,
+  createTokens,
+  memoryUsers,
+  realSystem,
+  type User,
+} from '@bridgekeeper/server'
 import { announce, KEEP_ALIVE_MS } from './child.ts'
 
 const TOKEN_LIFETIME_MS = 3_600_000
@@ -20,7 +30,15 @@ const tokens = createTokens(randomBytes(SECRET_BYTES), memoryUsers([user]), syst
 const { accessToken: token, userId, sessionId } = await tokens.issue(user, TOKEN_LIFETIME_MS)
 
 const http = createServer({ noDelay: true, keepAliveTimeout: KEEP_ALIVE_MS })
-createBridge({ authenticator: tokens, system }).attach(http)
+const folder = mkdtempSync(join(tmpdir(), 'bridgekeeper-bench-'))
+process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
+createBridge({
+  authenticator: tokens,
+  securityLog: createSecurityLog({ folder, key: randomBytes(SECRET_BYTES), system }),
+  // As many as can be, so that the limit is checked and never met.
+  rateLimits: { user: { maxCalls: 100, windowMs: 0, blockMs: 0 } },
+  system,
+}).attach(http)
 http.listen(0, '127.0.0.1', () => {
   const { port } = http.address() as AddressInfo
   announce({ port, login: { token, userId, sessionId } })

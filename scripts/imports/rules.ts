@@ -47,7 +47,9 @@ export const LAYERS: readonly Layer[] = [
   {
     area: 'server/security-log',
     imports: ['server/ports', 'protocol'],
-    because: 'it records what others decided and decides nothing',
+    modules: ['node:crypto', 'node:fs', 'node:path', 'node:stream'],
+    because:
+      'it records what others decided and decides nothing: no network, no database, no clock of its own',
   },
   {
     area: 'server/calls',

@@ -18,11 +18,15 @@ let data: string
 
 beforeAll(async () => {
   data = join(scratch(), 'data')
-  demo = await start('npm', ['start'])
+  demo = await start('npm', ['start'], data)
 })
 
 /** The demo on a free port, once it has said all that a newcomer needs. */
-async function start(command: string, args: readonly string[]): Promise<Demo> {
+async function start(
+  command: string,
+  args: readonly string[],
+  data = join(scratch(), 'data'),
+): Promise<Demo> {
   const program = new Program(command, args, { PORT: '0', BRIDGEKEEPER_DATA: data })
   const text = await program.printed((stdout) => (stdout.includes('Ctrl-C') ? stdout : undefined))
   const [, url = '', port = ''] = /^ {2}MCP URL {2}(http:\/\/127\.0\.0\.1:(\d+))\/mcp /m.exec(text) ?? []

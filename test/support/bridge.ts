@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net'
 import {
   type Bridge,
   type BridgeOptions,
+  callbackLog,
   createBridge,
   createTokens,
   type IssuedToken,
@@ -40,7 +41,12 @@ export async function startBridge(
 ): Promise<TestBridge> {
   const system = options.system ?? realSystem()
   const tokens = createTokens(SECRET, memoryUsers([user('ann'), user('bob')]), system)
-  const bridge = createBridge({ authenticator: tokens, ...options, system })
+  const bridge = createBridge({
+    authenticator: tokens,
+    securityLog: callbackLog(() => {}),
+    ...options,
+    system,
+  })
   const server = createServer()
   bridge.attach(server)
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))

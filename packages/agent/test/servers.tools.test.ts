@@ -1,5 +1,11 @@
 import { createHash } from 'node:crypto'
-import { type CatalogServer, canonicalJson, catalogSchema, decodeUp } from '@bridgekeeper/protocol'
+import {
+  type CatalogServer,
+  canonicalJson,
+  catalogSchema,
+  decodeUp,
+  objectMembers,
+} from '@bridgekeeper/protocol'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { catalogFrame } from '../src/link/catalog-frame.ts'
@@ -24,16 +30,16 @@ test('[TOOLS.2] each definition is kept as the server wrote it, and named by the
   const { servers } = await runReady(fixture('starts', 'odd-definitions'))
   const [tool] = toolsOf(servers.catalog())
   const definition = JSON.parse(
-    '{"name":"kept","x-vendor":{"b":1,"a":[null]},"inputSchema":{"type":"object","$defs":{}},"__proto__":{"p":1}}',
+    '{"name":"kept","x-vendor":{"b":1,"a":[null]},"inputSchema":{"type":"object","$defs":{}},"constructor":{"p":1}}',
   )
   expect(JSON.stringify(tool?.definition)).toBe(JSON.stringify(definition))
   expect(tool?.hash).toBe(createHash('sha256').update(canonicalJson(definition)).digest('hex'))
 })
 
-test('[TOOLS.3] definitions without a name or a schema are left out and counted', async () => {
+test('[TOOLS.3] definitions without a name or a schema, or with a key that the wire refuses, are left out and counted', async () => {
   const { servers, event } = await runReady(fixture('starts', 'odd-definitions'))
   expect(toolsOf(servers.catalog())).toHaveLength(1)
-  expect(await event('server-ready')).toMatchObject({ tools: 1, skippedTools: 3 })
+  expect(await event('server-ready')).toMatchObject({ tools: 1, skippedTools: 4 })
 })
 
 test('[TOOLS.4] every page of a list is read', async () => {
@@ -80,8 +86,15 @@ function nested(depth: number): unknown {
   return JSON.parse('['.repeat(depth) + ']'.repeat(depth))
 }
 
+/** As the transport hands an answer on: one that breaks a bound of the wire is parsed, and no result. */
 function listOf(tools: readonly unknown[]) {
-  return listTools(async () => ({ kind: 'result', result: Buffer.from(JSON.stringify({ tools })) }))
+  const result = Buffer.from(JSON.stringify({ tools }))
+  const parsed: unknown = JSON.parse(result.toString('utf8'))
+  return listTools(async () =>
+    objectMembers(result) === undefined
+      ? { kind: 'invalid', detail: 'it breaks a bound', parsed }
+      : { kind: 'result', result },
+  )
 }
 
 test.each([

@@ -1,5 +1,7 @@
 import { Command } from 'commander'
 import manifest from '../package.json' with { type: 'json' }
+import { auditCommand } from './commands/audit.ts'
+import { blockCommand } from './commands/block.ts'
 import { callCommand } from './commands/call.ts'
 import { connectCommand } from './commands/connect.ts'
 import { serveCommand } from './commands/serve.ts'
@@ -16,8 +18,10 @@ const program = new Command('bridgekeeper')
   .addCommand(connectCommand())
   .addCommand(userCommand())
   .addCommand(tokenCommand())
+  .addCommand(blockCommand())
   .addCommand(toolsCommand())
   .addCommand(callCommand())
+  .addCommand(auditCommand())
 
 try {
   await program.parseAsync()

@@ -2,7 +2,6 @@ import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node
 import type { Duplex } from 'node:stream'
 import { BridgeError, isObject, type RawJson, type ToolDefinition } from '@bridgekeeper/protocol'
 import { memoryFingerprints } from './adapters/memory/fingerprints.ts'
-import { callbackLog } from './adapters/memory/security-log.ts'
 import { Admission, type AdmissionOptions } from './admission/admission.ts'
 import { DurableBlocks } from './admission/durable-blocks.ts'
 import { DurableCallTimes } from './admission/durable-call-times.ts'
@@ -30,6 +29,7 @@ import type {
 } from './ports.ts'
 import { Dispatcher } from './router/dispatcher.ts'
 import { Router } from './router/router.ts'
+import { streamLog } from './security-log/stream-log.ts'
 import { AGENT_PATH, AgentEndpoint, type AgentListener } from './southbound/endpoint.ts'
 import { refuseWithHttp } from './southbound/refuse.ts'
 import { isProduction } from './standalone/secret.ts'
@@ -42,7 +42,7 @@ export interface BridgeOptions {
   readonly callTimeoutMs?: number
   /** Calls that may wait for one agent. Default 64. */
   readonly maxPendingCalls?: number
-  /** Where security events go. */
+  /** Where security events go. Default: JSON lines on standard output. */
   readonly securityLog?: SecurityLog
   /**
    * Whether TLS ends here, at a trusted proxy, or nowhere. Default: here, and outside of production the
@@ -209,7 +209,7 @@ export function createBridge(options: BridgeOptions): Bridge {
 
 /** The parts of a bridge, each given what it needs of the others. */
 function assemble(options: BridgeOptions, system: System) {
-  const log = options.securityLog ?? callbackLog(() => {})
+  const log = options.securityLog ?? streamLog(process.stdout, system)
   const blocks = new DurableBlocks(options.stores?.blocks, system, ({ kind, key }) => {
     if (kind === 'calls') limiter.resetRateLimit(key)
   })

@@ -25,7 +25,18 @@ export type {
   UserState,
   UserStore,
 } from './ports.ts'
-export { type EventName, type SecurityEvent, securityEvents } from './security-log/events.ts'
+export { BLOCK_KINDS, type Block } from './ports.ts'
+export { type EventName, type SecurityEvent, type Severity, securityEvents } from './security-log/events.ts'
+export {
+  type ChainedLog,
+  createSecurityLog,
+  type LineSink,
+  type SecurityLogOptions,
+} from './security-log/security-log.ts'
+export { streamLog } from './security-log/stream-log.ts'
+export { streamSink } from './security-log/stream-sink.ts'
+export { type Problem, type Verification, verifyLog } from './security-log/verify.ts'
+export { verifySecurityLog } from './standalone/audit.ts'
 export type { TlsEvent, TlsFiles } from './standalone/certificate.ts'
 export { DataFolder } from './standalone/data-folder.ts'
 export type { Environment } from './standalone/secret.ts'

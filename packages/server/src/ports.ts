@@ -122,4 +122,5 @@ export interface FingerprintStore {
 export interface CallTimesStore {
   load(sinceMs: number): Promise<Iterable<readonly [userId: string, calledAtMs: readonly number[]]>>
   save(entries: Iterable<readonly [userId: string, calledAtMs: readonly number[]]>): Promise<void>
+  forget(userId: string): Promise<void>
 }

@@ -5,8 +5,8 @@ import { isObject, objectMembers, parseJson, type RawJson, type Span } from '@br
 export type RawOutcome =
   | { readonly kind: 'result'; readonly result: RawJson }
   | { readonly kind: 'rpc-error'; readonly rpcError: RawJson; readonly message: string }
-  /** The answer cannot be read as one. */
-  | { readonly kind: 'invalid'; readonly detail: string }
+  /** The answer cannot be handed on; `parsed` is its result, where it is JSON that only breaks a bound. */
+  | { readonly kind: 'invalid'; readonly detail: string; readonly parsed?: unknown }
   | { readonly kind: 'cancelled' }
   /** The server ended first. */
   | { readonly kind: 'ended' }
@@ -62,12 +62,20 @@ export class RawCalls {
 
   /** Takes a line that answers one of these requests; `false` when it does not. */
   take(line: Buffer, members: ReadonlyMap<string, Span> | undefined): boolean {
-    const id = members === undefined ? unreadableId(line) : stringAt(line, members.get('id'))
-    if (id === undefined || !id.startsWith(ID_PREFIX) || members?.has('method')) return false
-    this.#settle(
-      id,
-      members === undefined ? invalid('it is not plain JSON, or nested too deep') : readAnswer(line, members),
-    )
+    if (members === undefined) return this.#takeUnfit(line)
+    const id = stringAt(line, members.get('id'))
+    if (id === undefined || !id.startsWith(ID_PREFIX) || members.has('method')) return false
+    this.#settle(id, readAnswer(line, members))
+    return true
+  }
+
+  /** An answer that breaks a bound of the wire may still be seen to be one of ours. */
+  #takeUnfit(line: Buffer): boolean {
+    const value = line[0] === OPEN_BRACE ? parseJson(line.toString('utf8'))?.value : undefined
+    if (!isObject(value) || typeof value.id !== 'string' || 'method' in value) return false
+    if (!value.id.startsWith(ID_PREFIX)) return false
+    const detail = 'it is not plain JSON, is nested too deep, or has keys that are refused'
+    this.#settle(value.id, { kind: 'invalid', detail, parsed: value.result })
     return true
   }
 
@@ -98,12 +106,6 @@ function readAnswer(line: Buffer, members: ReadonlyMap<string, Span>): RawOutcom
     return invalid('it is an error without a usable code or message')
   }
   return { kind: 'rpc-error', rpcError, message: value.message }
-}
-
-/** An answer that has no readable members may still be seen to be one of ours. */
-function unreadableId(line: Buffer): string | undefined {
-  const value = line[0] === OPEN_BRACE ? parseJson(line.toString('utf8'))?.value : undefined
-  return isObject(value) && typeof value.id === 'string' && !('method' in value) ? value.id : undefined
 }
 
 function stringAt(line: Buffer, span: Span | undefined): string | undefined {

@@ -5,6 +5,7 @@ import {
   cleanText,
   decodeUp,
   encode,
+  isObject,
   limits,
   nameSchema,
   type RawJson,
@@ -29,9 +30,9 @@ export async function listTools(call: (params: RawJson) => Promise<RawOutcome>):
   let cursor: string | undefined
   for (let page = 0; page < MAX_PAGES; page++) {
     const outcome = await call(Buffer.from(JSON.stringify(cursor === undefined ? {} : { cursor })))
-    if (outcome.kind !== 'result') return { ok: false, reason: `it did not list its tools${why(outcome)}` }
-    const result = parseResult(outcome.result)
-    const listed = result?.tools
+    const result = listResult(outcome)
+    if (result === undefined) return { ok: false, reason: `it did not list its tools${why(outcome)}` }
+    const listed = result.tools
     if (!Array.isArray(listed)) return { ok: false, reason: 'its list of tools cannot be read' }
 
     const usable = listed.flatMap((value) => catalogTool(value) ?? [])
@@ -40,11 +41,18 @@ export async function listTools(call: (params: RawJson) => Promise<RawOutcome>):
     if (tools.length > limits.toolsPerServer) {
       return { ok: false, reason: `it lists more than ${limits.toolsPerServer} tools` }
     }
-    const next = result?.nextCursor
+    const next = result.nextCursor
     if (typeof next !== 'string') return { ok: true, tools, skipped }
     cursor = next
   }
   return { ok: false, reason: `its list of tools has more than ${MAX_PAGES} pages` }
+}
+
+/** One bad definition breaks the bounds of the whole list; the others are still usable. */
+function listResult(outcome: RawOutcome): Record<string, unknown> | undefined {
+  if (outcome.kind === 'invalid') return isObject(outcome.parsed) ? outcome.parsed : undefined
+  if (outcome.kind !== 'result') return undefined
+  return parseResult(outcome.result) ?? {}
 }
 
 /** The name of exactly this definition: SHA-256, hex, of its canonical JSON. */

@@ -1,4 +1,4 @@
-import { realSystem, serve, type TlsEvent } from '@bridgekeeper/server'
+import { realSystem, serve } from '@bridgekeeper/server'
 import { Command } from 'commander'
 import { aborted, endSignal } from '../lifetime.ts'
 import { forTerminal, printJson, printLine, printTable } from '../output.ts'
@@ -33,7 +33,7 @@ async function run(options: Options): Promise<void> {
     env: process.env,
     system: realSystem(),
     ...reachOptions(options, process.env),
-    onTls: (event) => tellTls(event, options.json),
+    logTo: process.stdout,
   })
   for (const note of node.notes) process.stderr.write(`note: ${forTerminal(note)}\n`)
   if (options.json) printJson({ event: 'listening', url: node.url, mcp: `${node.url}/mcp`, data: folder })
@@ -53,12 +53,4 @@ async function run(options: Options): Promise<void> {
   if (!options.json) printLine('Stopping: letting calls end…')
   await node.close()
   if (options.json) printJson({ event: 'stopped' })
-}
-
-function tellTls(told: TlsEvent, json: boolean | undefined): void {
-  if (json) return printJson(told)
-  if (told.event === 'tls_reloaded') return printLine('The new TLS certificate is in use.')
-  process.stderr.write(
-    `The new TLS certificate cannot be used, the old one stays: ${forTerminal(told.error)}\n`,
-  )
 }

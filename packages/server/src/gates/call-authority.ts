@@ -32,6 +32,7 @@ export function mayCall(scopes: Scopes, serverName: string, toolName: string): b
   return (
     scopes.includes(callScope(serverName, toolName)) ||
     scopes.includes(`tools:call:${scopeName(serverName)}/*`) ||
+    scopes.includes(`tools:call:*/${scopeName(toolName)}`) ||
     scopes.includes('tools:call:*/*')
   )
 }

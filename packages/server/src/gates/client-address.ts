@@ -71,6 +71,11 @@ export function isLoopback(ip: string): boolean {
   return parse(ip)?.range() === 'loopback'
 }
 
+/** What limits count this address by; `undefined` when it is none. */
+export function addressKey(ip: string): string | undefined {
+  return parse(ip) === undefined ? undefined : describe(ip, false).key
+}
+
 function describe(ip: string, isProxy: boolean): ClientAddress {
   const address = parse(ip)
   if (address === undefined) return { ip: 'unknown', key: 'unknown', isProxy }

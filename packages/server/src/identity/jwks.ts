@@ -4,7 +4,7 @@ import type { Authenticator, Principal, System, UserStore } from '../ports.ts'
 import { type TokenRules, verifyJwt } from './jwt.ts'
 import { localKeys, remoteKeys } from './key-set.ts'
 import { Recall } from './recall.ts'
-import { splitScopes } from './scopes.ts'
+import { readScopes } from './scopes.ts'
 
 /** What the claims of a token say of whoever has it. */
 export interface Identity {
@@ -91,5 +91,5 @@ export function createJwksAuthenticator(
 function standardClaims({ sub, sid, scope }: Readonly<JWTPayload>): Identity | undefined {
   if (typeof sub !== 'string' || typeof sid !== 'string') return undefined
   if (scope === undefined) return { userId: sub, sessionId: sid }
-  return typeof scope === 'string' ? { userId: sub, sessionId: sid, scopes: splitScopes(scope) } : undefined
+  return typeof scope === 'string' ? { userId: sub, sessionId: sid, scopes: readScopes(scope) } : undefined
 }

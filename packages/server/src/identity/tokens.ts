@@ -3,7 +3,7 @@ import { allow, deny, type Verdict } from '../gates/verdict.ts'
 import type { Authenticator, Principal, System, User, UserStore } from '../ports.ts'
 import { type TokenRules, verifyJwt } from './jwt.ts'
 import { Recall } from './recall.ts'
-import { splitScopes } from './scopes.ts'
+import { readScopes } from './scopes.ts'
 
 export interface IssuedToken {
   readonly accessToken: string
@@ -58,7 +58,7 @@ export function createTokens(secret: Uint8Array, users: UserStore, system: Syste
       userId: sub,
       sessionId: sid,
       expiresAtMs: exp * 1_000,
-      ...(scope !== undefined && { scopes: splitScopes(scope) }),
+      ...(scope !== undefined && { scopes: readScopes(scope) }),
     }
     remember(principal)
     return allow(principal)

@@ -114,7 +114,11 @@ export const securityEvents = {
 
   // What an operator does
   user_added: event('info', 'a user was added', {}),
-  token_issued: event('info', 'a token was issued', { sessionId: 'id', lifetimeSeconds: 'count' }),
+  user_suspended: event('warn', 'a user was suspended', {}),
+  user_resumed: event('info', 'a suspended user may come in again', {}),
+  user_logged_out: event('warn', "all of a user's tokens were ended", {}),
+  // Without its session: with the challenge of v1 that is nearly a credential.
+  token_issued: event('info', 'a token was issued', { lifetimeSeconds: 'count' }),
   block_added: event('warn', 'an operator blocked something', { kind: 'code', key: 'name' }),
   block_lifted: event('warn', 'an operator lifted a block or reset a limit', { kind: 'code', key: 'name' }),
 
@@ -131,7 +135,13 @@ export const securityEvents = {
     bytes: 'count',
   }),
   log_tail_missing: event('error', 'lines that an earlier run wrote are gone', { lost: 'count' }),
-  log_gap: event('error', 'events could not be written and were lost', { lost: 'count', error: 'text' }),
+  log_unproven: event('error', 'lines of an earlier run are not those that its anchor speaks of', {
+    reason: 'code',
+  }),
+  log_gap: event('error', 'the log could not be written for a while; this many events are lost', {
+    lost: 'count',
+    error: 'text',
+  }),
 } as const satisfies Record<string, EventEntry>
 
 export type EventName = keyof typeof securityEvents

@@ -16,12 +16,18 @@ export const plainHeaders: Readonly<Record<string, string>> = {
   'Cache-Control': 'no-store',
 }
 
+/** [TLS.5] Whoever came over TLS comes over TLS for a year. RFC 6797; not for other hosts of the domain. */
+export const strictTransport: Readonly<Record<string, string>> = {
+  'Strict-Transport-Security': 'max-age=31536000',
+}
+
 /** [WS.2] Refuses an upgrade as plain HTTP: the peer never gets a WebSocket. */
 export function refuseWithHttp(socket: Duplex, denied: Denied): void {
   const status = codes[denied.code].http
   const body = errorBody(denied)
   const head = Object.entries({
     ...plainHeaders,
+    ...('encrypted' in socket && strictTransport),
     Connection: 'close',
     'Content-Type': 'application/json',
     'Content-Length': String(Buffer.byteLength(body)),

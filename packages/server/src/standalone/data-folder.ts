@@ -1,13 +1,20 @@
 import { createHmac } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { sqliteBlocks } from '../adapters/sqlite/blocks.ts'
+import { sqliteCallTimes } from '../adapters/sqlite/call-times.ts'
 import { type Database, openDatabase } from '../adapters/sqlite/database.ts'
+import { sqliteFingerprints } from '../adapters/sqlite/fingerprints.ts'
+import { type Outbox, sqliteOutbox } from '../adapters/sqlite/outbox.ts'
 import { type Settings, sqliteSettings } from '../adapters/sqlite/settings.ts'
 import { sqliteUsers } from '../adapters/sqlite/users.ts'
-import { parseScope } from '../identity/scopes.ts'
+import type { BridgeStores } from '../bridge.ts'
+import { canonicalScope } from '../identity/scopes.ts'
 import { createTokens, type IssuedToken, type Tokens } from '../identity/tokens.ts'
 import type { System, User, UserState, UserStore } from '../ports.ts'
-import { type Environment, loadSecret } from './secret.ts'
+import type { SecurityEvent } from '../security-log/events.ts'
+import { OperatorBlocks } from './operator-blocks.ts'
+import { derivedKey, type Environment, type KeyPurpose, loadSecret } from './secret.ts'
 import { SetupError } from './setup-error.ts'
 
 const DATABASE_FILE = 'bridgekeeper.db'
@@ -18,6 +25,11 @@ const MAX_EMAIL_CHARS = 254
 /** What one installation keeps: its accounts, and which secret is behind its tokens. Open until closed. */
 export class DataFolder {
   readonly users: UserStore
+  readonly blocks: OperatorBlocks
+  /** What a bridge keeps here over a restart. */
+  readonly stores: Required<BridgeStores>
+  /** What this and other processes did and the running node is to log. */
+  readonly outbox: Outbox
   readonly #path: string
   readonly #env: Environment
   readonly #system: System
@@ -47,6 +59,13 @@ export class DataFolder {
     }
     this.users = sqliteUsers(this.#database)
     this.#settings = sqliteSettings(this.#database)
+    this.stores = {
+      blocks: sqliteBlocks(this.#database, () => system.nowMs()),
+      fingerprints: sqliteFingerprints(this.#database),
+      callTimes: sqliteCallTimes(this.#database),
+    }
+    this.blocks = new OperatorBlocks(this.stores, this.users, system, (event) => this.record(event))
+    this.outbox = sqliteOutbox(this.#database)
   }
 
   /**
@@ -59,6 +78,14 @@ export class DataFolder {
     this.#settings.set(SECRET_MARK, secretMark(secret))
     this.#tokens = createTokens(secret, this.users, this.#system)
     return this.#tokens
+  }
+
+  /**
+   * A key for one purpose, made of this folder's secret.
+   * @throws SetupError what is wrong with the secret
+   */
+  keyFor(purpose: KeyPurpose): Uint8Array {
+    return derivedKey(loadSecret(this.#env, this.#path), purpose)
   }
 
   /** @throws SetupError `email_invalid`, `user_exists` */
@@ -80,19 +107,24 @@ export class DataFolder {
         `Issue a token: bridgekeeper token issue ${email}`,
       )
     }
+    this.record({ event: 'user_added', userId })
     return user
   }
 
   /** Suspends a user, whose tokens are then refused, or resumes one. @throws SetupError `user_unknown` */
   async setUserState(email: string, state: UserState): Promise<User> {
     const { userId } = await this.#userOf(email)
-    return this.#changed(email, await this.users.setState(userId, state))
+    const user = this.#changed(email, await this.users.setState(userId, state))
+    this.record({ event: state === 'suspended' ? 'user_suspended' : 'user_resumed', userId })
+    return user
   }
 
   /** Ends all tokens that the user has; new ones may be issued. @throws SetupError `user_unknown` */
   async logOutUser(email: string): Promise<User> {
     const { userId } = await this.#userOf(email)
-    return this.#changed(email, await this.users.raiseTokenVersion(userId))
+    const user = this.#changed(email, await this.users.raiseTokenVersion(userId))
+    this.record({ event: 'user_logged_out', userId })
+    return user
   }
 
   /**
@@ -101,7 +133,7 @@ export class DataFolder {
    * @throws SetupError `user_unknown`, `scope_invalid`, `secret_mismatch`, or what is wrong with the secret
    */
   async issueToken(email: string, lifetimeMs: number, scopes?: readonly string[]): Promise<IssuedToken> {
-    const unreadable = scopes?.find((scope) => parseScope(scope) === undefined)
+    const unreadable = scopes?.find((scope) => canonicalScope(scope) === undefined)
     if (unreadable !== undefined || scopes?.length === 0) {
       throw new SetupError(
         'scope_invalid',
@@ -119,7 +151,16 @@ export class DataFolder {
         'Set the same JWT_SECRET (or JWT_SECRET_FILE) here as for bridgekeeper serve.',
       )
     }
-    return createTokens(secret, this.users, this.#system).issue(user, lifetimeMs, scopes)
+    const issued = await createTokens(secret, this.users, this.#system).issue(user, lifetimeMs, scopes)
+    // Nobody gets a token that is not on record.
+    const lifetimeSeconds = Math.ceil(lifetimeMs / 1_000)
+    this.record({ event: 'token_issued', userId: user.userId, lifetimeSeconds })
+    return issued
+  }
+
+  /** Puts an operator's act on record, through whichever node has or gets the log. */
+  record(event: SecurityEvent): void {
+    this.outbox.add(event, this.#system.nowMs())
   }
 
   close(): void {

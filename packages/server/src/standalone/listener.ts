@@ -3,6 +3,7 @@ import { createServer, type Server, type ServerOptions } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import type { TlsOptions } from 'node:tls'
 import type { System } from '../ports.ts'
+import { strictTransport } from '../southbound/refuse.ts'
 import { type Certificate, type TlsEvent, type TlsFiles, watchCertificate } from './certificate.ts'
 
 /**
@@ -44,11 +45,6 @@ const TLS_OPTIONS: TlsOptions = {
 
 const TLS_HANDSHAKE_MS = 5_000
 const RELOAD_LOOK_MS = 2_000
-
-/** [TLS.5] Whoever came over TLS comes over TLS for a year. RFC 6797; not for other hosts of the domain. */
-export const strictTransport: Readonly<Record<string, string>> = {
-  'Strict-Transport-Security': 'max-age=31536000',
-}
 
 export interface ListenerOptions {
   readonly maxConnections: number

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { hkdfSync, randomBytes } from 'node:crypto'
 import { linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { SetupError } from './setup-error.ts'
@@ -30,6 +30,13 @@ export function loadSecret(env: Environment, dataFolder: string): Buffer {
     )
   }
   return longEnough(keptSecret(join(dataFolder, SECRET_FILE)))
+}
+
+export type KeyPurpose = 'security log anchor' | 'fingerprint'
+
+/** A key for one purpose: another one than signs tokens, from the same secret. Source: RFC 5869. */
+export function derivedKey(secret: Uint8Array, purpose: KeyPurpose): Uint8Array {
+  return new Uint8Array(hkdfSync('sha256', secret, '', `bridgekeeper ${purpose}`, 32))
 }
 
 function readSecretFile(path: string | undefined): string | undefined {

@@ -1,7 +1,10 @@
 import type { Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { Writable } from 'node:stream'
+import manifest from '../../package.json' with { type: 'json' }
 import { type Bridge, createBridge } from '../bridge.ts'
-import type { System } from '../ports.ts'
+import type { SecurityLog, System } from '../ports.ts'
+import type { ChainedLog } from '../security-log/security-log.ts'
+import { streamSink } from '../security-log/stream-sink.ts'
 import {
   type Certificate,
   othersMayRead,
@@ -10,11 +13,13 @@ import {
   type TlsFiles,
 } from './certificate.ts'
 import { DataFolder } from './data-folder.ts'
+import { listen, urlOf } from './listen.ts'
 import { createListener, demandTls } from './listener.ts'
+import { openNodeLog } from './node-log.ts'
 import { providerOf } from './provider.ts'
 import { type Environment, isProduction } from './secret.ts'
 import { SetupError } from './setup-error.ts'
-import { bridgeSettings } from './transport.ts'
+import { type BridgeSettings, bridgeSettings } from './transport.ts'
 
 export interface ServeOptions {
   readonly host: string
@@ -37,6 +42,8 @@ export interface ServeOptions {
   readonly maxConnections?: number
   /** Told when a new certificate is in use, or cannot be. */
   readonly onTls?: (event: TlsEvent) => void
+  /** Where the lines of the security log go besides its file, such as standard output. */
+  readonly logTo?: Writable
 }
 
 /** A running node. */
@@ -47,6 +54,7 @@ export interface Node {
   readonly bridge: Bridge
   /** What an operator should mend, though the node runs. */
   readonly notes: readonly string[]
+  readonly securityLog: SecurityLog
   /** Stops accepting, lets calls end within the limit, closes everything. */
   close(): Promise<void>
 }
@@ -65,43 +73,79 @@ export async function serve(options: ServeOptions): Promise<Node> {
   const settings = bridgeSettings({ ...options, ownTls: tls !== undefined })
   const notes = tls === undefined ? [] : await keyFileNotes(tls, options.env)
   const certificate = tls === undefined ? undefined : await readCertificate(tls, system)
-  const timeoutMs = callTimeoutMs(options.env.BRIDGEKEEPER_CALL_TIMEOUT_MS)
-  const provider = providerOf(options.env, system)
   const data = new DataFolder(options.dataFolder, options.env, system)
-  const bridge = createBridge({
-    authenticator: provider ?? data.claim(),
-    ...settings,
-    ...(timeoutMs !== undefined && { callTimeoutMs: timeoutMs }),
-    system,
-  })
-  const server = listenerOf(options, certificate)
-  bridge.attach(server)
-  if (tls !== undefined) demandTls(server)
+  let log: ChainedLog | undefined
+  const onTls = (event: TlsEvent): void => {
+    log?.logSecurityEvent(event)
+    options.onTls?.(event)
+  }
+  const server = listenerOf(options, certificate, onTls)
   try {
     await listen(server, options)
+    // The log is opened only by whoever got the port: two nodes of one folder must not both write it.
+    const sinks = options.logTo === undefined ? [] : [streamSink(options.logTo, system)]
+    log = openNodeLog({ path: options.dataFolder, data, system, sinks })
+    const bridge = bridgeOf(options, settings, data, log)
+    bridge.attach(server)
+    if (tls !== undefined) demandTls(server)
+    await bridge.ready()
+    log.logSecurityEvent({ event: 'bridge_started', version: manifest.version })
+    const url = urlOf(server, tls === undefined ? 'http' : 'https', options.host)
+    return { url, data, bridge, notes, securityLog: log, close: closer(server, bridge, log, data, system) }
   } catch (error) {
     server.close()
+    await log?.close()
     data.close()
     throw error
   }
+}
 
-  async function close(): Promise<void> {
+/** @throws SetupError */
+function bridgeOf(
+  { env, system }: ServeOptions,
+  settings: BridgeSettings,
+  data: DataFolder,
+  securityLog: SecurityLog,
+): Bridge {
+  const timeoutMs = callTimeoutMs(env.BRIDGEKEEPER_CALL_TIMEOUT_MS)
+  return createBridge({
+    authenticator: providerOf(env, system) ?? data.claim(),
+    ...settings,
+    ...(timeoutMs !== undefined && { callTimeoutMs: timeoutMs }),
+    fingerprintKey: data.keyFor('fingerprint'),
+    stores: data.stores,
+    securityLog,
+    system,
+  })
+}
+
+function closer(
+  server: Server,
+  bridge: Bridge,
+  log: ChainedLog,
+  data: DataFolder,
+  system: System,
+): () => Promise<void> {
+  return async () => {
     const closed = new Promise<void>((resolve) => server.close(() => resolve()))
     await bridge.close()
     server.closeIdleConnections()
     const cancel = system.after(HTTP_CLOSE_MS, () => server.closeAllConnections())
     await closed
     cancel()
+    log.logSecurityEvent({ event: 'bridge_stopped' })
+    await log.close()
     data.close()
   }
-
-  return { url: urlOf(server, options), data, bridge, notes, close }
 }
 
-function listenerOf(options: ServeOptions, certificate: Certificate | undefined): Server {
-  const { system, tls: files, maxConnections = MAX_CONNECTIONS, onTls = () => {} } = options
+function listenerOf(
+  { system, tls: files, maxConnections = MAX_CONNECTIONS }: ServeOptions,
+  certificate: Certificate | undefined,
+  onEvent: (event: TlsEvent) => void,
+): Server {
   if (files === undefined || certificate === undefined) return createListener({ maxConnections, system })
-  return createListener({ maxConnections, system, tls: { files, certificate, onEvent: onTls } })
+  return createListener({ maxConnections, system, tls: { files, certificate, onEvent } })
 }
 
 /** [TLS.8] @throws SetupError `tls_unusable` in production, where everyone here may read the key */
@@ -112,37 +156,6 @@ async function keyFileNotes({ keyFile }: TlsFiles, env: Environment): Promise<st
   const next = `Take the right away: chmod o-r ${keyFile} (in Kubernetes, defaultMode: 0440).`
   if (isProduction(env)) throw new SetupError('tls_unusable', message, next)
   return [`${message} ${next}`]
-}
-
-function listen(server: Server, { host, port }: ServeOptions): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(error, host, port)))
-    server.listen(port, host, resolve)
-  })
-}
-
-function listenError(error: NodeJS.ErrnoException, host: string, port: number): SetupError {
-  if (error.code === 'EADDRINUSE') {
-    return new SetupError(
-      'port_taken',
-      `Port ${port} on ${host} is taken; perhaps a bridge runs there already.`,
-      `Stop what runs there, or choose another port: --port ${port + 1}, or PORT=${port + 1} in the environment.`,
-      { cause: error },
-    )
-  }
-  return new SetupError(
-    'address_unusable',
-    `Cannot listen on ${host}:${port}: ${error.message}`,
-    'Choose another --host or --port.',
-    {
-      cause: error,
-    },
-  )
-}
-
-function urlOf(server: Server, { host, tls }: ServeOptions): string {
-  const { port } = server.address() as AddressInfo
-  return `${tls === undefined ? 'http' : 'https'}://${host.includes(':') ? `[${host}]` : host}:${port}`
 }
 
 /** @throws SetupError */

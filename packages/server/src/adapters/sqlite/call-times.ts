@@ -12,6 +12,7 @@ export function sqliteCallTimes(database: Database): CallTimesStore {
     'INSERT INTO call_times (user_id, called_at_ms, newest_at_ms) VALUES (?, ?, ?) ON CONFLICT (user_id) DO UPDATE SET called_at_ms = excluded.called_at_ms, newest_at_ms = excluded.newest_at_ms',
   )
   const expire = database.prepare('DELETE FROM call_times WHERE newest_at_ms < ?')
+  const remove = database.prepare('DELETE FROM call_times WHERE user_id = ?')
   return {
     async load(sinceMs) {
       expire.run(Math.round(sinceMs))
@@ -25,6 +26,9 @@ export function sqliteCallTimes(database: Database): CallTimesStore {
       for (const [userId, calledAtMs] of entries)
         replace.run(userId, JSON.stringify(calledAtMs), Math.max(...calledAtMs))
       database.exec('COMMIT')
+    },
+    async forget(userId) {
+      remove.run(userId)
     },
   }
 }

@@ -29,6 +29,11 @@ const MIGRATIONS: readonly string[] = [
      newest_at_ms INTEGER NOT NULL
    ) STRICT`,
   `ALTER TABLE users ADD COLUMN state TEXT NOT NULL DEFAULT 'active' CHECK (state IN ('active', 'suspended'))`,
+  `CREATE TABLE log_outbox (
+     id INTEGER PRIMARY KEY AUTOINCREMENT,
+     at_ms INTEGER NOT NULL,
+     event TEXT NOT NULL
+   ) STRICT`,
 ]
 
 /**

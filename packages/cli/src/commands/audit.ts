@@ -1,0 +1,43 @@
+import { type Problem, type Verification, verifySecurityLog } from '@bridgekeeper/server'
+import { Command } from 'commander'
+import { forTerminal, printJson, printLine } from '../output.ts'
+import { dataFolder } from '../settings.ts'
+
+interface Options {
+  readonly data?: string
+  readonly json?: boolean
+}
+
+/** `bridgekeeper audit verify`: whether the security log is as it was written. */
+export function auditCommand(): Command {
+  const verify = new Command('verify')
+    .description('check that no line of the security log was changed, added, moved or taken out')
+    .option('--data <dir>', 'data folder (default: BRIDGEKEEPER_DATA or ./.bridgekeeper)')
+    .option('--json', 'print {"intact","firstSeq","lastSeq","problems",…}')
+    .action((options: Options) => {
+      const found = verifySecurityLog(dataFolder(options.data), process.env)
+      if (!found.intact) process.exitCode = 1
+      if (options.json) return printJson(found)
+      for (const line of describe(found)) printLine(forTerminal(line))
+    })
+  return new Command('audit').description('the security log').addCommand(verify)
+}
+
+function describe(found: Verification): string[] {
+  const { problems, problemCount, firstSeq, lastSeq, anchoredSeq, lines, files, tornBytes } = found
+  const more = problemCount - problems.length
+  return [
+    `${lines} lines in ${files} ${files === 1 ? 'file' : 'files'}, numbers ${firstSeq} to ${lastSeq}; anchored up to ${anchoredSeq}.`,
+    ...(firstSeq > 1 ? [`It starts at ${firstSeq}: older files were removed.`] : []),
+    ...problems.map(problemText),
+    ...(more > 0 ? [`… and ${more} more.`] : []),
+    ...(tornBytes > 0
+      ? [`Read up to the last complete line, ${lastSeq}; ${tornBytes} bytes of a torn line follow.`]
+      : []),
+    found.intact ? 'The log is intact.' : 'The log is NOT as it was written.',
+  ]
+}
+
+function problemText({ file, line, text }: Problem): string {
+  return file === undefined ? text : `${file}:${line}  ${text}`
+}

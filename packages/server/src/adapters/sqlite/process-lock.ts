@@ -1,0 +1,28 @@
+import { closeSync, openSync } from 'node:fs'
+import { DatabaseSync } from 'node:sqlite'
+
+/**
+ * Takes a lock that one process at a time can have. The system gives it back when the process ends, however
+ * that comes about, so it is never stale.
+ *
+ * @returns gives it back; `undefined` where somebody else has it
+ * @throws when the file cannot be made or locked
+ */
+export function takeLock(path: string): (() => void) | undefined {
+  closeSync(openSync(path, 'a', 0o600))
+  const database = new DatabaseSync(path)
+  try {
+    database.exec('PRAGMA busy_timeout = 0; BEGIN EXCLUSIVE')
+    return () => database.close()
+  } catch (error) {
+    database.close()
+    if (isBusy(error)) return undefined
+    throw error
+  }
+}
+
+const SQLITE_BUSY = 5
+
+function isBusy(error: unknown): boolean {
+  return error instanceof Error && 'errcode' in error && error.errcode === SQLITE_BUSY
+}

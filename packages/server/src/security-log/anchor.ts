@@ -1,0 +1,76 @@
+import { createHmac, timingSafeEqual } from 'node:crypto'
+import {
+  closeSync,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  rename,
+  renameSync,
+  writeFile,
+  writeSync,
+} from 'node:fs'
+import type { Head } from './chain.ts'
+
+const FORM = /^\{"seq":(\d{1,15}),"hash":"([0-9a-f]{64})","fileSeq":(\d{1,15}),"mac":"([0-9a-f]{64})"\}\n$/
+
+/** What is vouched for: the last line, and the first one of the file that it stands in. */
+export interface AnchoredHead extends Head {
+  readonly fileSeq: number
+}
+
+/** What the anchor file says: `missing`, `unproven` (made with another key, or no anchor at all), or a head. */
+export type Anchor = AnchoredHead | 'missing' | 'unproven'
+
+/** @throws when the file is there and cannot be read */
+export function readAnchor(path: string, key: Uint8Array): Anchor {
+  let text: string
+  try {
+    text = readFileSync(path, 'latin1')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 'missing'
+    throw error
+  }
+  const [, seq, hash = '', fileSeq, mac = ''] = FORM.exec(text) ?? []
+  if (seq === undefined) return 'unproven'
+  const head = { seq: Number(seq), hash, fileSeq: Number(fileSeq) }
+  const proven = timingSafeEqual(Buffer.from(mac, 'hex'), macOf(head, key))
+  return proven ? head : 'unproven'
+}
+
+/** Replaces the anchor in one step, so that a reader or a crash finds the old one or the new one. @throws */
+export function writeAnchorSync(path: string, head: AnchoredHead, key: Uint8Array): void {
+  const fd = openSync(draftOf(path), 'w', 0o600)
+  try {
+    writeSync(fd, anchorText(head, key))
+    fsyncSync(fd)
+  } finally {
+    closeSync(fd)
+  }
+  renameSync(draftOf(path), path)
+}
+
+/** The same, without waiting. An anchor that cannot be written stays behind; the next one catches up. */
+export function writeAnchor(path: string, head: AnchoredHead, key: Uint8Array, done: () => void): void {
+  writeFile(draftOf(path), anchorText(head, key), { mode: 0o600 }, (error) =>
+    error === null ? rename(draftOf(path), path, done) : done(),
+  )
+}
+
+function draftOf(path: string): string {
+  return `${path}.new`
+}
+
+function anchorText(head: AnchoredHead, key: Uint8Array): string {
+  const { seq, hash, fileSeq } = head
+  return `${JSON.stringify({ seq, hash, fileSeq, mac: macOf(head, key).toString('hex') })}
+`
+}
+
+function macOf({ seq, hash, fileSeq }: AnchoredHead, key: Uint8Array): Buffer {
+  return createHmac('sha256', key).update(`${seq} ${hash} ${fileSeq}`).digest()
+}
+
+/** Whether the file of the anchor may begin with this line: it did then, or it was begun since. */
+export function beginsAsAnchored(firstSeq: number, anchor: AnchoredHead): boolean {
+  return firstSeq === anchor.fileSeq || firstSeq > anchor.seq
+}

@@ -1,0 +1,214 @@
+import { closeSync, existsSync, fstatSync, openSync, renameSync, write, writeSync } from 'node:fs'
+import type { System } from '../ports.ts'
+
+/** A write that took longer makes the ones after it go through the thread pool. */
+const SLOW_WRITE_MS = 2
+/** The same for a write of the thread pool, which also waits for its turn. */
+const SLOW_POOL_WRITE_MS = 50
+/** How long after a slow write the thread pool is used. */
+const SLOW_FOR_MS = 10_000
+const RETRY_MS = 1_000
+/** What may wait to be written; a record that would exceed it is refused. */
+const MAX_PENDING_BYTES = 1_048_576
+
+export interface LogFileOptions {
+  /** Open for appending; closed by this. */
+  readonly fd: number
+  readonly path: string
+  readonly system: System
+  /** The file is put aside once it has this size. */
+  readonly maxBytes: number
+  /** Where it is put, by the number of its first line. */
+  readonly archivePath: (firstSeq: number) => string
+  /** The number of the first line in it, or of the next one where it is empty. */
+  readonly firstSeq: number
+  /** Writing works again after it had failed with this, or was too slow. */
+  readonly onMended: (error: Error) => void
+}
+
+/**
+ * Appends lines to a file: each at once while the disk is fast, and through the thread pool, all that
+ * waits in one write, while it is slow. A write that fails is tried again every second, from the very byte
+ * where it stopped. Lines must be ASCII, so that their characters are their bytes.
+ */
+export class LogFile {
+  readonly #options: LogFileOptions
+  #fd: number
+  #sizeBytes: number
+  #rotateAtBytes: number
+  #firstSeq: number
+  /** Lines that wait for the write before them, and the number of the first one. */
+  #queue = ''
+  #queueSeq = 0
+  /** What is being written, or could not be; what is before the offset is in the file. */
+  #batch: Buffer | undefined
+  #offset = 0
+  #inFlight = false
+  #error: Error | undefined
+  #refused = false
+  #cancelRetry = (): void => {}
+  #slowUntilMs = 0
+  #appendedBytes = 0
+  #writtenBytes = 0
+  #waiting: { readonly untilBytes: number; readonly run: () => void }[] = []
+  #whenSettled: (() => void) | undefined
+
+  constructor(options: LogFileOptions) {
+    this.#options = options
+    this.#fd = options.fd
+    this.#sizeBytes = fstatSync(options.fd).size
+    this.#rotateAtBytes = options.maxBytes
+    this.#firstSeq = options.firstSeq
+  }
+
+  /** Whether the last write went well, or is still on its way, and no line found the queue full since. */
+  get writable(): boolean {
+    return this.#error === undefined && !this.#refused
+  }
+
+  /** The number of the first line in the file, or of the next one where it is empty. */
+  get firstSeq(): number {
+    return this.#firstSeq
+  }
+
+  /** Whether a line of this size may be appended; where not, it is taken for lost. */
+  hasRoom(countBytes: number): boolean {
+    if (this.#appendedBytes - this.#writtenBytes + countBytes <= MAX_PENDING_BYTES) return true
+    this.#refused = true
+    return false
+  }
+
+  append(line: string, seq: number): void {
+    this.#appendedBytes += line.length
+    const mustWait = this.#batch !== undefined
+    if (!mustWait && this.#options.system.monotonicMs() >= this.#slowUntilMs) return this.#writeNow(line, seq)
+    if (this.#queue === '') this.#queueSeq = seq
+    this.#queue += line
+    if (!mustWait) this.#writeQueue()
+  }
+
+  /** Runs once all that was appended so far is written or is known to have failed: at once where it is. */
+  afterWritten(run: () => void): void {
+    if (this.#batch === undefined || this.#error !== undefined) return run()
+    this.#waiting.push({ untilBytes: this.#appendedBytes, run })
+  }
+
+  /** Writes what waits, once more where it failed before, and closes the file. */
+  close(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#whenSettled = () => {
+        this.#cancelRetry()
+        closeSync(this.#fd)
+        resolve()
+      }
+      if (this.#batch === undefined) this.#whenSettled()
+      else if (!this.#inFlight) this.#writeBatch()
+    })
+  }
+
+  #writeNow(line: string, seq: number): void {
+    this.#rotateIfFull(seq)
+    const startMs = this.#options.system.monotonicMs()
+    let written = 0
+    try {
+      written = writeSync(this.#fd, line, null, 'latin1')
+    } catch (error) {
+      this.#batch = Buffer.from(line, 'latin1')
+      this.#offset = 0
+      return this.#fail(error as Error)
+    }
+    this.#noteWritten(written, startMs, SLOW_WRITE_MS)
+    if (written === line.length) return
+    this.#batch = Buffer.from(line, 'latin1')
+    this.#offset = written
+    this.#writeBatch()
+  }
+
+  #writeQueue(): void {
+    this.#rotateIfFull(this.#queueSeq)
+    this.#batch = Buffer.from(this.#queue, 'latin1')
+    this.#offset = 0
+    this.#queue = ''
+    this.#writeBatch()
+  }
+
+  #writeBatch(): void {
+    const batch = this.#batch
+    if (batch === undefined) return
+    const startMs = this.#options.system.monotonicMs()
+    this.#inFlight = true
+    write(this.#fd, batch, this.#offset, batch.length - this.#offset, null, (error, written) => {
+      this.#inFlight = false
+      if (error !== null) return this.#fail(error)
+      this.#noteWritten(written, startMs, SLOW_POOL_WRITE_MS)
+      this.#offset += written
+      if (this.#offset < batch.length) this.#writeBatch()
+      else this.#batchWritten()
+    })
+  }
+
+  #batchWritten(): void {
+    const mended = this.#error ?? (this.#refused ? new Error('the disk is too slow') : undefined)
+    this.#refused = false
+    this.#batch = undefined
+    this.#error = undefined
+    if (this.#queue !== '') this.#writeQueue()
+    this.#release((untilBytes) => untilBytes <= this.#writtenBytes)
+    if (mended !== undefined) this.#options.onMended(mended)
+    if (this.#batch === undefined) this.#whenSettled?.()
+  }
+
+  #noteWritten(countBytes: number, startMs: number, slowMs: number): void {
+    this.#sizeBytes += countBytes
+    this.#writtenBytes += countBytes
+    const nowMs = this.#options.system.monotonicMs()
+    if (nowMs - startMs > slowMs) this.#slowUntilMs = nowMs + SLOW_FOR_MS
+  }
+
+  /** Whoever waits hears of it: an answer must not be lost because its line was. */
+  #fail(error: Error): void {
+    this.#error = error
+    this.#release(() => true)
+    if (this.#whenSettled !== undefined) this.#whenSettled()
+    else this.#cancelRetry = this.#options.system.after(RETRY_MS, () => this.#writeBatch())
+  }
+
+  #release(isDue: (untilBytes: number) => boolean): void {
+    const due = this.#waiting.filter(({ untilBytes }) => isDue(untilBytes))
+    if (due.length === 0) return
+    this.#waiting = this.#waiting.filter(({ untilBytes }) => !isDue(untilBytes))
+    for (const { run } of due) run()
+  }
+
+  /** Between two lines. Where the file cannot be put aside it grows on, and that is tried again later. */
+  #rotateIfFull(nextSeq: number): void {
+    if (this.#sizeBytes < this.#rotateAtBytes) return
+    const { path, archivePath, maxBytes } = this.#options
+    const fd = putAside(path, archivePath(this.#firstSeq))
+    if (fd === undefined) {
+      this.#rotateAtBytes = this.#sizeBytes + maxBytes
+      return
+    }
+    closeSync(this.#fd)
+    this.#fd = fd
+    this.#sizeBytes = 0
+    this.#rotateAtBytes = maxBytes
+    this.#firstSeq = nextSeq
+  }
+}
+
+/** @returns the new file, open for appending; `undefined` where all is as it was */
+function putAside(path: string, archive: string): number | undefined {
+  if (existsSync(archive)) return undefined
+  try {
+    renameSync(path, archive)
+  } catch {
+    return undefined
+  }
+  try {
+    return openSync(path, 'ax', 0o600)
+  } catch {
+    renameSync(archive, path)
+    return undefined
+  }
+}

@@ -1,0 +1,21 @@
+import type { Writable } from 'node:stream'
+import type { SecurityLog, System } from '../ports.ts'
+import { lineBody, timestamps } from './line.ts'
+import { streamSink } from './stream-sink.ts'
+
+/**
+ * Writes the lines to a stream and keeps nothing: for apps whose standard output is collected. Without
+ * a file there is no chain, and a stream that nobody reads loses lines (and says how many).
+ */
+export function streamLog(stream: Writable, system: System): SecurityLog {
+  const sink = streamSink(stream, system)
+  const timestamp = timestamps()
+  return {
+    logSecurityEvent(event) {
+      const body = lineBody(event, timestamp(system.nowMs()))
+      if (body !== undefined) sink.write(`${body}}\n`)
+    },
+    afterWritten: (run) => run(),
+    writable: true,
+  }
+}

@@ -1,0 +1,214 @@
+import { closeSync, openSync, readSync } from 'node:fs'
+import { basename } from 'node:path'
+import { type Anchor, beginsAsAnchored, readAnchor } from './anchor.ts'
+import { type Head, linkHash, parseLine, START } from './chain.ts'
+import { anchorPath, archiveSeq, logPaths } from './files.ts'
+
+/** Something that is not as it was written. */
+export interface Problem {
+  /** The file's name, where it is about one. */
+  readonly file?: string
+  /** Counted from 1. */
+  readonly line?: number
+  readonly kind: ProblemKind
+  readonly text: string
+}
+
+export type ProblemKind =
+  | 'not_a_line'
+  | 'altered'
+  | 'missing'
+  | 'out_of_order'
+  | 'anchor_differs'
+  | 'anchor_missing'
+  | 'anchor_unproven'
+  | 'tail_missing'
+
+/** What a log is found to be. */
+export interface Verification {
+  readonly intact: boolean
+  readonly files: number
+  readonly lines: number
+  /** Greater than 1 where older files were removed. 0 without lines. */
+  readonly firstSeq: number
+  /** The last complete line. */
+  readonly lastSeq: number
+  /** The last line that the anchor vouches for; later ones could have been appended by anybody. */
+  readonly anchoredSeq: number
+  /** What follows the last complete line: the rest of one that was cut off, or is being written. */
+  readonly tornBytes: number
+  /** The first hundred. */
+  readonly problems: readonly Problem[]
+  readonly problemCount: number
+}
+
+const CHUNK_BYTES = 1_048_576
+/** More than any line of ours; what is longer is none. */
+const MAX_LINE_CHARS = 65_536
+const MAX_PROBLEMS = 100
+
+/**
+ * Reads all lines of a log, oldest first, in constant memory, also while a bridge appends to it.
+ * @throws when a file cannot be read
+ */
+export function verifyLog(folder: string, key: Uint8Array): Verification {
+  // Before the lines: they are at least as far as it says.
+  const anchor = readAnchor(anchorPath(folder), key)
+  const files = openAll(folder)
+  const chain = new ChainReader(anchor)
+  try {
+    for (const { path, fd } of files) chain.readFile(basename(path), chunksOf(fd))
+  } finally {
+    for (const { fd } of files) closeSync(fd)
+  }
+  return { files: files.length, ...chain.end() }
+}
+
+interface OpenFile {
+  readonly path: string
+  readonly fd: number
+}
+
+/** A file that is put aside meanwhile stays open; one that came between is found by looking again. */
+function openAll(folder: string): OpenFile[] {
+  const paths = logPaths(folder)
+  const files: OpenFile[] = []
+  for (const path of paths) {
+    try {
+      files.push({ path, fd: openSync(path, 'r') })
+    } catch (error) {
+      for (const { fd } of files) closeSync(fd)
+      throw error
+    }
+  }
+  if (logPaths(folder).length === paths.length) return files
+  for (const { fd } of files) closeSync(fd)
+  return openAll(folder)
+}
+
+function* chunksOf(fd: number): Generator<string> {
+  const bytes = Buffer.alloc(CHUNK_BYTES)
+  for (;;) {
+    const read = readSync(fd, bytes)
+    if (read === 0) return
+    yield bytes.toString('latin1', 0, read)
+  }
+}
+
+/** Follows the chain from line to line and keeps nothing but where it is. */
+class ChainReader {
+  readonly #anchor: Anchor
+  readonly #problems: Problem[] = []
+  #problemCount = 0
+  #lines = 0
+  #firstSeq = 0
+  #last: Head | undefined
+  #anchorSeen = false
+  #torn: { readonly file: string; readonly line: number; readonly bytes: number } | undefined
+
+  constructor(anchor: Anchor) {
+    this.#anchor = anchor
+  }
+
+  readFile(file: string, chunks: Iterable<string>): void {
+    this.#noteTorn()
+    let rest = ''
+    let restBytes = 0
+    let line = 0
+    for (const chunk of chunks) {
+      const pieces = (rest + chunk).split('\n')
+      const last = pieces.pop() ?? ''
+      for (const piece of pieces) this.#readLine(file, ++line, piece)
+      restBytes = pieces.length === 0 ? restBytes + chunk.length : last.length
+      rest = last.slice(0, MAX_LINE_CHARS)
+    }
+    if (restBytes > 0) this.#torn = { file, line: line + 1, bytes: restBytes }
+  }
+
+  end(): Omit<Verification, 'files'> {
+    const anchoredSeq = this.#judgeAnchor()
+    return {
+      intact: this.#problemCount === 0,
+      lines: this.#lines,
+      firstSeq: this.#firstSeq,
+      lastSeq: this.#last?.seq ?? 0,
+      anchoredSeq,
+      tornBytes: this.#torn?.bytes ?? 0,
+      problems: this.#problems,
+      problemCount: this.#problemCount,
+    }
+  }
+
+  #readLine(file: string, line: number, text: string): void {
+    this.#lines += 1
+    const found = parseLine(text)
+    if (found === undefined) return this.#note('not_a_line', 'is no line of this log', file, line)
+    const { seq, hash, covered } = found
+    const before = this.#last ?? (seq === 1 ? START : undefined)
+    if (this.#firstSeq === 0) this.#firstSeq = seq
+    if (line === 1) this.#judgeStart(file, seq)
+    if (before !== undefined) {
+      if (seq > before.seq + 1) {
+        this.#note('missing', `lines ${before.seq + 1} to ${seq - 1} are missing before it`, file, line)
+      } else if (seq <= before.seq) {
+        this.#note('out_of_order', `has number ${seq} and stands after ${before.seq}`, file, line)
+      } else if (linkHash(before.hash, covered) !== hash) {
+        this.#note('altered', 'it, or what stood before it, was altered', file, line)
+      }
+    }
+    this.#last = { seq, hash }
+    if (typeof this.#anchor === 'string' || seq !== this.#anchor.seq) return
+    this.#anchorSeen = true
+    if (hash !== this.#anchor.hash)
+      this.#note('anchor_differs', 'is not what the anchor speaks of', file, line)
+  }
+
+  /** Whole files may be removed from the start, single lines may not. */
+  #judgeStart(file: string, seq: number): void {
+    const archived = archiveSeq(file)
+    const anchor = this.#anchor
+    const unknown = typeof anchor === 'string'
+    const begins = archived === undefined ? unknown || beginsAsAnchored(seq, anchor) : archived === seq
+    if (!begins) this.#note('missing', 'is not the one that the file began with', file, 1)
+  }
+
+  /** Only the very last line may be torn. */
+  #noteTorn(): void {
+    if (this.#torn === undefined) return
+    this.#note('not_a_line', 'is cut off', this.#torn.file, this.#torn.line)
+    this.#torn = undefined
+  }
+
+  #judgeAnchor(): number {
+    const anchor = this.#anchor
+    if (anchor === 'missing') {
+      if (this.#lines > 0) this.#note('anchor_missing', 'The anchor, security.log.head, is missing.')
+      return 0
+    }
+    if (anchor === 'unproven') {
+      this.#note('anchor_unproven', 'The anchor was altered, or made with another secret than this one.')
+      return 0
+    }
+    const lastSeq = this.#last?.seq ?? 0
+    if (lastSeq < anchor.seq) {
+      this.#note(
+        'tail_missing',
+        `Lines ${lastSeq + 1} to ${anchor.seq} were written and are missing at the end.`,
+      )
+    } else if (anchor.seq > 0 && !this.#anchorSeen) {
+      this.#note('anchor_differs', `The line ${anchor.seq}, which the anchor speaks of, is missing.`)
+    }
+    return anchor.seq
+  }
+
+  #note(kind: ProblemKind, text: string, file?: string, line?: number): void {
+    this.#problemCount += 1
+    if (this.#problems.length >= MAX_PROBLEMS) return
+    this.#problems.push({
+      kind,
+      text,
+      ...(file !== undefined && { file }),
+      ...(line !== undefined && { line }),
+    })
+  }
+}

@@ -1,0 +1,33 @@
+import { existsSync } from 'node:fs'
+import { anchorPath, logPaths } from '../security-log/files.ts'
+import { type Verification, verifyLog } from '../security-log/verify.ts'
+import { derivedKey, type Environment, loadSecret } from './secret.ts'
+import { SetupError } from './setup-error.ts'
+
+/**
+ * Verifies the security log of a data folder, also while a node runs on it. Changes nothing.
+ * @throws SetupError `log_missing`, `log_unusable`, or what is wrong with the secret
+ */
+export function verifySecurityLog(folder: string, env: Environment): Verification {
+  if (!hasLog(folder)) {
+    throw new SetupError(
+      'log_missing',
+      `There is no security log in ${folder}.`,
+      'Name the data folder of the bridge: --data DIR. It has a log once bridgekeeper serve has run.',
+    )
+  }
+  const key = derivedKey(loadSecret(env, folder), 'security log anchor')
+  try {
+    return verifyLog(folder, key)
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error)
+    throw new SetupError('log_unusable', `The security log cannot be read: ${why}`, 'Check its rights.', {
+      cause: error,
+    })
+  }
+}
+
+/** An anchor alone says that there was one. */
+function hasLog(folder: string): boolean {
+  return existsSync(anchorPath(folder)) || (existsSync(folder) && logPaths(folder).length > 0)
+}

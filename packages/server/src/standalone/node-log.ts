@@ -1,0 +1,102 @@
+import { join } from 'node:path'
+import { takeLock } from '../adapters/sqlite/process-lock.ts'
+import type { System } from '../ports.ts'
+import { type ChainedLog, createSecurityLog, type LineSink } from '../security-log/security-log.ts'
+import type { DataFolder } from './data-folder.ts'
+import { SetupError } from './setup-error.ts'
+
+const LOCK_FILE = 'security.log.lock'
+const DRAIN_MS = 1_000
+
+export interface NodeLogOptions {
+  readonly path: string
+  readonly data: DataFolder
+  readonly system: System
+  readonly sinks?: readonly LineSink[]
+}
+
+/**
+ * Opens the security log of a data folder for this process alone, and brings in every second what other
+ * processes, such as `bridgekeeper user add`, left for it.
+ * @throws SetupError `data_folder_busy`, `log_unusable`, or what is wrong with the secret
+ */
+export function openNodeLog(options: NodeLogOptions): ChainedLog {
+  const { data, system } = options
+  const key = data.keyFor('security log anchor')
+  const unlock = lock(options.path)
+  const log = openOrUnlock(options, key, unlock)
+  let drainedId = 0
+  let cancel = (): void => {}
+
+  function drain(): void {
+    if (!log.writable) return
+    const waiting = data.outbox.after(drainedId)
+    for (const { event, atMs } of waiting) log.recordAt(event, atMs)
+    drainedId = waiting.at(-1)?.id ?? drainedId
+    const writtenId = drainedId
+    if (waiting.length === 0) return
+    log.afterWritten(() => {
+      if (log.writable) data.outbox.removeUpTo(writtenId)
+    })
+  }
+
+  function drainEverySecond(): void {
+    drain()
+    cancel = system.after(DRAIN_MS, drainEverySecond)
+  }
+
+  async function close(): Promise<void> {
+    cancel()
+    drain()
+    await log.close()
+    unlock()
+  }
+
+  drainEverySecond()
+  return {
+    logSecurityEvent: log.logSecurityEvent,
+    recordAt: log.recordAt,
+    afterWritten: log.afterWritten,
+    get writable() {
+      return log.writable
+    },
+    close,
+  }
+}
+
+function lock(folder: string): () => void {
+  const unlock = attempt(() => takeLock(join(folder, LOCK_FILE)))
+  if (unlock !== undefined) return unlock
+  throw new SetupError(
+    'data_folder_busy',
+    `Another bridge runs on the data folder ${folder}.`,
+    'Stop it, or give this one a folder of its own: --data DIR, or BRIDGEKEEPER_DATA=DIR in the environment.',
+  )
+}
+
+function openOrUnlock(
+  { path, system, sinks }: NodeLogOptions,
+  key: Uint8Array,
+  unlock: () => void,
+): ChainedLog {
+  try {
+    return attempt(() => createSecurityLog({ folder: path, key, system, ...(sinks && { sinks }) }))
+  } catch (error) {
+    unlock()
+    throw error
+  }
+}
+
+function attempt<T>(open: () => T): T {
+  try {
+    return open()
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error)
+    throw new SetupError(
+      'log_unusable',
+      `The security log cannot be opened: ${why}`,
+      'Without it no call is taken. Make room, or mend the rights of security.log and its folder.',
+      { cause: error },
+    )
+  }
+}
