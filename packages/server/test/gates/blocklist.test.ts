@@ -41,3 +41,12 @@ test('[BLOCK.2] it lists what holds, of every kind; what has run out is forgotte
   expect(list.list(0)).toEqual(long)
   expect(list.list(20)).toEqual([])
 })
+
+test('[BLOCK.3] blocks that have run out are forgotten while others are asked for', () => {
+  const list = new Blocklist()
+  for (let key = 0; key < 500; key++) list.add({ kind: 'address', key: `run out ${key}`, untilMs: 10 })
+  list.add({ kind: 'calls', key: 'ann', untilMs: 1_000 })
+  for (let asked = 0; asked < 1_024; asked++) list.leftMs('address', 'nobody', 500)
+  // An earlier moment shows what is still in memory.
+  expect(list.list(0)).toEqual([{ kind: 'calls', key: 'ann', untilMs: 1_000 }])
+})
