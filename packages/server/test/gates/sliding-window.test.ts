@@ -191,6 +191,7 @@ test('[RATE.2] it tells of keys with events since a moment, and never of events 
   ])
   expect(told(120)).toEqual([['new', [80, 0]]])
   expect(told(120.5)).toEqual([])
+  expect([...window.agesMs(150)]).toEqual([['new', [30]]])
 })
 
 test('[RATE.2] ages come back in any order; one from the future counts as now', () => {
@@ -199,6 +200,7 @@ test('[RATE.2] ages come back in any order; one from the future counts as now', 
   expect([1_000, 1_010, 1_089, 1_090, 1_099, 1_100].map((atMs) => window.remaining('ann', atMs))).toEqual([
     0, 1, 1, 2, 2, 3,
   ])
+  expect([window.take('ann', 1_010), window.take('ann', 1_010)]).toEqual([true, false])
 })
 
 test('[RATE.2] of more ages than the limit, which was lowered meanwhile, the newest count', () => {
