@@ -14,6 +14,8 @@ const TASKS = {
   demo: ['scripts/demo.ts'],
   test: ['node_modules/vitest/vitest.mjs', 'run'],
   check: ['scripts/check.ts'],
+  coverage: ['node_modules/vitest/vitest.mjs', 'run', '--config', 'vitest.coverage.config.ts'],
+  mutate: ['node_modules/@stryker-mutator/core/bin/stryker.js', 'run'],
   bench: ['bench/main.ts'],
   'test:tls': ['scripts/testssl.ts'],
 }

@@ -34,6 +34,11 @@ export class FakeSystem implements System {
     return this.#timers.length
   }
 
+  /** Sets the wall clock forward or back, as an operator or a time server does; no time passes. */
+  stepWallClock(byMs: number): void {
+    this.#nowMs += byMs
+  }
+
   /** Moves both clocks, running each timer at its moment. */
   advance(durationMs: number): void {
     const untilMs = this.#monotonicMs + durationMs

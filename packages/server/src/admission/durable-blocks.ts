@@ -12,12 +12,15 @@ export class DurableBlocks {
   readonly list = new Blocklist()
   readonly #store: BlockStore | undefined
   readonly #system: System
-  readonly #onLifted: (block: Block) => void
-  /** Not yet in the store: its absence there means nothing. */
-  readonly #unsaved = new Set<string>()
+  readonly #onLifted: (block: BlockName) => void
+  /** What the store is known to hold, by its clock. Only what was there can have been lifted. */
+  readonly #stored = new Map<string, Block>()
+  /** What it could not take, by its clock. */
+  readonly #unsaved = new Map<string, Block>()
+  #closed = false
   #cancelTimer = (): void => {}
 
-  constructor(store: BlockStore | undefined, system: System, onLifted: (block: Block) => void) {
+  constructor(store: BlockStore | undefined, system: System, onLifted: (block: BlockName) => void) {
     this.#store = store
     this.#system = system
     this.#onLifted = onLifted
@@ -31,19 +34,26 @@ export class DurableBlocks {
   }
 
   close(): void {
+    this.#closed = true
     this.#cancelTimer()
   }
 
   /** A block began here. */
   save({ kind, key, untilMs }: Block): void {
-    if (this.#store === undefined) return
-    const name = nameOf({ kind, key })
-    this.#unsaved.add(name)
-    const saved = (): void => void this.#unsaved.delete(name)
-    this.#store.put({ kind, key, untilMs: this.#toWallMs(untilMs) }).then(saved, saved)
+    if (this.#store !== undefined) this.#put(this.#store, { kind, key, untilMs: this.#toWallMs(untilMs) })
+  }
+
+  #put(store: BlockStore, block: Block): void {
+    const name = nameOf(block)
+    const saved = (): void => {
+      this.#unsaved.delete(name)
+      this.#stored.set(name, block)
+    }
+    store.put(block).then(saved, () => void this.#unsaved.set(name, block))
   }
 
   #watch(store: BlockStore): void {
+    if (this.#closed) return
     this.#cancelTimer = this.#system.after(REFRESH_MS, () => {
       const again = (): void => this.#watch(store)
       this.#refresh(store).then(again, again)
@@ -51,15 +61,38 @@ export class DurableBlocks {
   }
 
   async #refresh(store: BlockStore): Promise<void> {
-    const stored = await store.all()
-    const nowMs = this.#system.monotonicMs()
-    const names = new Set(stored.map(nameOf))
-    for (const block of this.list.list(nowMs)) {
-      if (names.has(nameOf(block)) || this.#unsaved.has(nameOf(block))) continue
-      this.list.lift(block.kind, block.key)
-      this.#onLifted(block)
+    this.#saveAgain(store)
+    const before = [...this.#stored]
+    const blocks = await store.all()
+    const names = new Set(blocks.map(nameOf))
+    for (const [name, block] of before) {
+      if (!names.has(name) && this.#stored.get(name) === block) this.#gone(name, block)
     }
-    for (const block of stored) this.list.add({ ...block, untilMs: this.#toMonotonicMs(block.untilMs) })
+    for (const block of blocks) this.#takeOver(block)
+  }
+
+  #saveAgain(store: BlockStore): void {
+    const nowMs = this.#system.monotonicMs()
+    for (const [name, block] of this.#unsaved) {
+      if (this.list.leftMs(block.kind, block.key, nowMs) > 0) this.#put(store, block)
+      else this.#unsaved.delete(name)
+    }
+  }
+
+  /** It was lifted, unless it has run out by the store's clock; that may be ahead of ours, which counts. */
+  #gone(name: string, { kind, key, untilMs }: Block): void {
+    this.#stored.delete(name)
+    if (untilMs <= this.#system.nowMs()) return
+    this.list.lift(kind, key)
+    this.#onLifted({ kind, key })
+  }
+
+  /** What is known already stays as it is, since the wall clock may have been set meanwhile. */
+  #takeOver(block: Block): void {
+    const name = nameOf(block)
+    if (this.#stored.get(name)?.untilMs === block.untilMs) return
+    this.#stored.set(name, block)
+    this.list.add({ ...block, untilMs: this.#toMonotonicMs(block.untilMs) })
   }
 
   #toWallMs(monotonicMs: number): number {
@@ -71,6 +104,8 @@ export class DurableBlocks {
   }
 }
 
-function nameOf({ kind, key }: Pick<Block, 'kind' | 'key'>): string {
+type BlockName = Pick<Block, 'kind' | 'key'>
+
+function nameOf({ kind, key }: BlockName): string {
   return `${kind} ${key}`
 }

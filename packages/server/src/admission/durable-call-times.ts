@@ -12,6 +12,7 @@ export class DurableCallTimes {
   readonly #window: SlidingWindow
   readonly #system: System
   #savedAtMs = Number.NEGATIVE_INFINITY
+  #closed = false
   #cancelTimer = (): void => {}
 
   constructor(store: CallTimesStore | undefined, window: SlidingWindow, system: System) {
@@ -33,11 +34,13 @@ export class DurableCallTimes {
   }
 
   async close(): Promise<void> {
+    this.#closed = true
     this.#cancelTimer()
     await this.#save()
   }
 
   #schedule(): void {
+    if (this.#closed) return
     this.#cancelTimer = this.#system.after(SAVE_MS, () => {
       const again = (): void => this.#schedule()
       this.#save().then(again, again)
@@ -51,7 +54,7 @@ export class DurableCallTimes {
     const changed = [...this.#window.agesMs(nowMs, this.#savedAtMs)].map(
       ([userId, agesMs]) => [userId, agesMs.map((ageMs) => Math.round(wallMs - ageMs))] as const,
     )
-    this.#savedAtMs = nowMs
     if (changed.length > 0) await this.#store.save(changed)
+    this.#savedAtMs = nowMs
   }
 }

@@ -26,7 +26,7 @@ export class AddressFailures {
   constructor(blocks: Blocklist, limit: FailureLimit = DEFAULT_FAILURE_LIMIT) {
     this.#blocks = blocks
     this.#limit = limit
-    this.#failures = new SlidingWindow({ max: Math.max(1, limit.failures - 1), windowMs: limit.windowMs })
+    this.#failures = new SlidingWindow({ max: Math.max(0, limit.failures - 1), windowMs: limit.windowMs })
   }
 
   check({ key, isProxy }: ClientAddress, nowMs: number): Verdict<void> {

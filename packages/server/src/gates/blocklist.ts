@@ -1,5 +1,8 @@
 import { BLOCK_KINDS, type Block, type BlockKind } from '../ports.ts'
 
+/** Blocks are looked through for those that have run out once in so many questions. */
+const CHECKS_PER_SWEEP = 1_024
+
 /** Who is refused, and until when. Knows nothing of sockets: a block outlives every one of them. */
 export class Blocklist {
   readonly #byKind: Readonly<Record<BlockKind, Map<string, number>>> = {
@@ -8,10 +11,13 @@ export class Blocklist {
     challenge: new Map(),
   }
 
+  #checks = 0
+
   /** How much longer it is refused; 0 when it is not. @param nowMs monotonic */
   leftMs(kind: BlockKind, key: string, nowMs: number): number {
     const blocks = this.#byKind[kind]
     if (blocks.size === 0) return 0
+    if (++this.#checks % CHECKS_PER_SWEEP === 0) this.list(nowMs)
     return Math.max(0, (blocks.get(key) ?? nowMs) - nowMs)
   }
 

@@ -13,7 +13,13 @@ export function callScope(serverName: string, toolName: string): string {
 
 /** In a scope, names are percent-encoded, so that none of them can be read as two or as all. */
 export function scopeName(name: string): string {
-  return encodeURIComponent(name).replaceAll('*', '%2A')
+  const encoded = name.isWellFormed() ? encodeURIComponent(name) : [...name].map(encodeAny).join('')
+  return encoded.replaceAll('*', '%2A')
+}
+
+/** Half a character, which JSON may hold, has no percent-encoding of its own. */
+function encodeAny(char: string): string {
+  return char.isWellFormed() ? encodeURIComponent(char) : `%u${char.charCodeAt(0).toString(16).toUpperCase()}`
 }
 
 /**

@@ -17,6 +17,7 @@ export interface ClientAddress {
 /** Hops of `X-Forwarded-For` that are looked at; longer chains are an attack, not a network. */
 const MAX_HOPS = 32
 const PORT = /^(?:(\d+\.\d+\.\d+\.\d+):\d{1,5}|\[([0-9a-fA-F:.]+)\](?::\d{1,5})?)$/
+const RANGE = /^([^/]*)\/(\d{1,3})$/
 const NETWORK_BITS = 64
 /** Clients whose form is remembered, so that a busy one is not read anew for each of its calls. */
 const REMEMBERED = 4_096
@@ -100,9 +101,10 @@ function withoutPort(hop: string): string {
 }
 
 function parseRange(text: string): Range {
-  const ip = parse(text)
-  if (ip !== undefined) return [ip, ip instanceof ipaddr.IPv4 ? 32 : 128]
-  if (text.includes('/') && ipaddr.isValidCIDR(text)) return ipaddr.parseCIDR(text)
+  const [, start = text, bits] = RANGE.exec(text) ?? []
+  const ip = start.includes('%') ? undefined : parse(start)
+  const mostBits = ip instanceof ipaddr.IPv4 ? 32 : 128
+  if (ip !== undefined && Number(bits ?? 0) <= mostBits) return [ip, Number(bits ?? mostBits)]
   throw new TypeError(`${JSON.stringify(text)} is neither an address nor a range like 10.0.0.0/8.`)
 }
 

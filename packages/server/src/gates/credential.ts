@@ -19,17 +19,18 @@ export function credentialGate(
   if (URL_TOKEN.test(sources.url)) return deny('token_in_url')
 
   const cookies = cookieValues(sources.cookie)
-  const found = sources.authorization.length + cookies.length
-  if (found === 0) return deny('token_missing')
-  if (found > 1) return deny('token_ambiguous')
+  if (sources.authorization.length + cookies.length > 1) return deny('token_ambiguous')
+  const [header] = sources.authorization
+  if (header !== undefined) return bearerToken(header)
+  const [cookie = ''] = cookies
+  return cookie === '' ? deny('token_missing') : allow(cookie)
+}
 
-  const cookie = cookies[0]
-  if (cookie !== undefined) return cookie === '' ? deny('token_missing') : allow(cookie)
-
-  const bearer = BEARER.exec(sources.authorization[0] ?? '')?.[1]
-  return bearer === undefined
+function bearerToken(header: string): Verdict<string> {
+  const token = BEARER.exec(header)?.[1]
+  return token === undefined
     ? deny('token_invalid', 'The Authorization header is not "Bearer <token>".')
-    : allow(bearer)
+    : allow(token)
 }
 
 function cookieValues(headers: readonly string[]): string[] {

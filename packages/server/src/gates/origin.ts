@@ -19,14 +19,14 @@ const HOST = /^([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?$/
  *
  * @param publicUrls the bridge's own addresses, e.g. `https://bridge.example.com`
  * @param allowedOrigins further origins whose pages may use it
- * @throws TypeError when one of them is no URL
+ * @throws TypeError when one of them is no `http` or `https` URL
  */
 export function originPolicy(
   publicUrls: readonly string[],
   allowedOrigins: readonly string[] = [],
 ): OriginPolicy {
-  const own = publicUrls.map((url) => new URL(url))
-  const others = allowedOrigins.map((origin) => new URL(origin))
+  const own = publicUrls.map(webUrl)
+  const others = allowedOrigins.map(webUrl)
   return {
     origins: new Set([...own, ...others].map(({ origin }) => origin)),
     hosts: new Set([LOOPBACK_HOST, ...own.map(({ hostname }) => hostname)]),
@@ -47,6 +47,13 @@ export function originGate({ origin, host }: RequestFacts, policy: OriginPolicy)
   if (host.length !== 1 || name === undefined || !isOurHost(name, policy)) return deny('host_forbidden')
   const listed = origin.every((one) => policy.origins.has(one))
   return origin.length <= 1 && listed ? allow(undefined) : deny('origin_forbidden')
+}
+
+/** [ORIGIN.4] Of any other URL the origin is `null`, which is that of every sandboxed page. */
+function webUrl(text: string): URL {
+  const url = new URL(text)
+  if (url.protocol === 'https:' || url.protocol === 'http:') return url
+  throw new TypeError(`${JSON.stringify(text)} does not begin with https:// or http://.`)
 }
 
 function isOurHost(text: string, { hosts }: OriginPolicy): boolean {

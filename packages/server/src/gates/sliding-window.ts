@@ -32,6 +32,7 @@ export class SlidingWindow {
 
   /** Counts one event, unless it is one too many. @param nowMs monotonic @returns whether it counted */
   take(key: string, nowMs: number): boolean {
+    if (this.#options.max === 0) return false
     if (++this.#checks % CHECKS_PER_SWEEP === 0) this.#sweep(nowMs)
     const ring = this.#rings.get(key) ?? this.#add(key)
     if (nowMs - (ring.atMs[ring.oldest] as number) < this.#options.windowMs) return false
@@ -65,9 +66,10 @@ export class SlidingWindow {
     }
   }
 
-  /** Counts again what happened so long ago; what `agesMs` told. */
+  /** Counts again what happened so long ago, as `agesMs` told it; of more than the limit, the newest. */
   restore(key: string, agesMs: readonly number[], nowMs: number): void {
-    for (const ageMs of [...agesMs].sort((a, b) => b - a)) this.take(key, nowMs - Math.max(0, ageMs))
+    const newestFirst = [...agesMs].sort((a, b) => a - b).slice(0, this.#options.max)
+    for (const ageMs of newestFirst.reverse()) this.take(key, nowMs - Math.max(0, ageMs))
   }
 
   #add(key: string): Ring {

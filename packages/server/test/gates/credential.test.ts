@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { credentialGate } from '../src/gates/credential.ts'
+import { credentialGate } from '../../src/gates/credential.ts'
 
 type CredentialSources = Parameters<typeof credentialGate>[0]
 

@@ -1,0 +1,211 @@
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import { FakeSystem } from '../../../../test/support/fake-system.ts'
+import { scratch } from '../../../../test/support/scratch.ts'
+import { sqliteBlocks } from '../../src/adapters/sqlite/blocks.ts'
+import { openDatabase } from '../../src/adapters/sqlite/database.ts'
+import { DurableBlocks } from '../../src/admission/durable-blocks.ts'
+import type { Block, BlockStore } from '../../src/ports.ts'
+
+const MINUTE_MS = 60_000
+const BLOCK = { kind: 'calls', key: 'ann' } as const
+
+/** Lets promises that are settled already run their course. */
+const settled = () => new Promise((resolve) => setImmediate(resolve))
+
+function openStore(system: FakeSystem, path = join(scratch(), 'state.db')): BlockStore {
+  const database = openDatabase(path)
+  onTestFinished(() => database.close())
+  return sqliteBlocks(database, () => system.nowMs())
+}
+
+function setUp(system = new FakeSystem(), store: BlockStore | undefined = openStore(system)) {
+  const lifted: Block[] = []
+  const blocks = new DurableBlocks(store, system, (block) => lifted.push(block))
+  const begin = (forMs: number): void => {
+    const block = { ...BLOCK, untilMs: system.monotonicMs() + forMs }
+    blocks.list.add(block)
+    blocks.save(block)
+  }
+  const leftMs = () => blocks.list.leftMs('calls', 'ann', system.monotonicMs())
+  const advance = async (ms: number) => {
+    system.advance(ms)
+    await settled()
+  }
+  return { system, store, blocks, lifted, begin, leftMs, advance }
+}
+
+/** A store whose every method waits until it is told how to end; a store that is down only rejects. */
+function slowStore(inner: BlockStore) {
+  const waiting: { readonly go: () => void; readonly fail: () => void }[] = []
+  const slowly = <T>(run: () => Promise<T>): Promise<T> =>
+    new Promise((resolve, reject) =>
+      waiting.push({
+        go: () => void run().then(resolve, reject),
+        fail: () => reject(new Error('the store is down')),
+      }),
+    )
+  const store: BlockStore = {
+    all: async () => {
+      const read = await inner.all()
+      return slowly(async () => read)
+    },
+    put: (block) => slowly(() => inner.put(block)),
+    remove: (block) => slowly(() => inner.remove(block)),
+  }
+  return { store, next: () => waiting.shift() }
+}
+
+/** A store that may be down. */
+function breakable(inner: BlockStore) {
+  const state = { down: false }
+  const unlessDown = <T>(run: () => Promise<T>): Promise<T> =>
+    state.down ? Promise.reject(new Error('the store is down')) : run()
+  const store: BlockStore = {
+    all: () => unlessDown(() => inner.all()),
+    put: (block) => unlessDown(() => inner.put(block)),
+    remove: (block) => unlessDown(() => inner.remove(block)),
+  }
+  return { state, store }
+}
+
+test('[BLOCK.1] a block outlives the node: the next one keeps it for the rest of its time', async () => {
+  const { system, store, blocks, begin, advance } = setUp()
+  await blocks.start()
+  begin(15 * MINUTE_MS)
+  await advance(5 * MINUTE_MS)
+  blocks.close()
+  // The next process counts its monotonic time from elsewhere.
+  const after = new FakeSystem()
+  after.advance(123_456)
+  after.stepWallClock(system.nowMs() - after.nowMs())
+  const next = setUp(after, store)
+  await next.blocks.start()
+  expect(next.leftMs()).toBe(10 * MINUTE_MS)
+})
+
+test("[BLOCK.1] an operator's block reaches a running node within two seconds", async () => {
+  const { system, store, blocks, leftMs, advance } = setUp()
+  await blocks.start()
+  await store?.put({ ...BLOCK, untilMs: system.nowMs() + MINUTE_MS })
+  expect(leftMs()).toBe(0)
+  await advance(2_000)
+  expect(leftMs()).toBe(58_000)
+})
+
+test("[BLOCK.1] so does an operator's lift, which is told once; a block that runs out is not told", async () => {
+  const { store, blocks, lifted, begin, leftMs, advance } = setUp()
+  await blocks.start()
+  begin(15 * MINUTE_MS)
+  await advance(2_000)
+  expect(leftMs()).toBeGreaterThan(0)
+  await store?.remove(BLOCK)
+  await advance(2_000)
+  expect(leftMs()).toBe(0)
+  await advance(2_000)
+  expect(lifted).toMatchObject([BLOCK])
+  begin(3_000)
+  await advance(2_000)
+  await advance(2_000)
+  expect(leftMs()).toBe(0)
+  expect(lifted).toHaveLength(1)
+})
+
+test('[BLOCK.1] a block that was lifted may begin anew', async () => {
+  const { store, blocks, lifted, begin, leftMs, advance } = setUp()
+  await blocks.start()
+  begin(MINUTE_MS)
+  await store?.remove(BLOCK)
+  await advance(2_000)
+  begin(MINUTE_MS)
+  await advance(2_000)
+  expect(leftMs()).toBe(58_000)
+  expect(lifted).toHaveLength(1)
+})
+
+test('[BLOCK.1] a node without a store keeps its own blocks and arms nothing', async () => {
+  const system = new FakeSystem()
+  const blocks = new DurableBlocks(undefined, system, () => {})
+  await blocks.start()
+  blocks.list.add({ ...BLOCK, untilMs: 1_000 })
+  blocks.save({ ...BLOCK, untilMs: 1_000 })
+  expect(system.armed).toBe(0)
+  expect(blocks.list.leftMs('calls', 'ann', 0)).toBe(1_000)
+})
+
+test('[BLOCK.1] a start without its store rejects', async () => {
+  const system = new FakeSystem()
+  const { state, store } = breakable(openStore(system))
+  state.down = true
+  await expect(setUp(system, store).blocks.start()).rejects.toThrow('down')
+})
+
+test('[BLOCK.2] while the store is down a block holds, and is saved once the store is back', async () => {
+  const system = new FakeSystem()
+  const inner = openStore(system)
+  const { state, store } = breakable(inner)
+  const { blocks, lifted, begin, leftMs, advance } = setUp(system, store)
+  await blocks.start()
+  state.down = true
+  begin(15 * MINUTE_MS)
+  await advance(10_000)
+  expect(leftMs()).toBe(15 * MINUTE_MS - 10_000)
+  state.down = false
+  await advance(2_000)
+  await advance(2_000)
+  expect(leftMs()).toBe(15 * MINUTE_MS - 14_000)
+  expect(lifted).toEqual([])
+  expect(await inner.all()).toMatchObject([BLOCK])
+})
+
+test('[BLOCK.2] a block that begins while the store is being read is not taken for lifted', async () => {
+  const system = new FakeSystem()
+  const { store, next } = slowStore(openStore(system))
+  const { blocks, lifted, begin, leftMs, advance } = setUp(system, store)
+  const started = blocks.start()
+  await settled()
+  next()?.go()
+  await started
+  await advance(2_000)
+  const reading = next()
+  begin(MINUTE_MS)
+  next()?.go()
+  await settled()
+  reading?.go()
+  await settled()
+  expect(leftMs()).toBe(MINUTE_MS)
+  expect(lifted).toEqual([])
+})
+
+test.each([-7 * 24 * 3_600_000, -1_000, 1_000, 7 * 24 * 3_600_000])(
+  '[BLOCK.2] a step of the wall clock by %i ms neither ends a block early nor makes it longer',
+  async (stepMs) => {
+    const { system, blocks, lifted, begin, leftMs, advance } = setUp()
+    await blocks.start()
+    begin(15 * MINUTE_MS)
+    await advance(2_000)
+    system.stepWallClock(stepMs)
+    await advance(2_000)
+    expect(leftMs()).toBe(15 * MINUTE_MS - 4_000)
+    system.stepWallClock(-stepMs)
+    await advance(2_000)
+    expect(leftMs()).toBe(15 * MINUTE_MS - 6_000)
+    expect(lifted).toEqual([])
+  },
+)
+
+test('[BLOCK.2] a node that is closed watches nothing more, also when it was just reading or the store is down', async () => {
+  const system = new FakeSystem()
+  const { store, next } = slowStore(openStore(system))
+  const { blocks, advance } = setUp(system, store)
+  const started = blocks.start()
+  await settled()
+  next()?.go()
+  await started
+  expect(system.armed).toBe(1)
+  await advance(2_000)
+  blocks.close()
+  next()?.fail()
+  await settled()
+  expect(system.armed).toBe(0)
+})
