@@ -72,7 +72,10 @@ test('[CHAL.1] W03: no two connections are given one challenge', async () => {
   const at = await startBridge()
   const { accessToken } = await at.token('ann')
   const challenges = await Promise.all(
-    Array.from({ length: 20 }, async () => (await dial(at, { token: accessToken }).next('challenge')).challenge),
+    Array.from(
+      { length: 20 },
+      async () => (await dial(at, { token: accessToken }).next('challenge')).challenge,
+    ),
   )
   expect(new Set(challenges).size).toBe(20)
   for (const challenge of challenges) expect(challenge).toMatch(/^[0-9a-f]{64}$/)

@@ -9,7 +9,11 @@ import { Recorded } from '../support/recorded.ts'
 const WRONG = { type: 'challenge_response', response: 'f'.repeat(64) }
 
 /** One wrong answer on a connection of its own. */
-async function wrongAnswer(at: TestBridge, { accessToken }: IssuedToken, from: string): Promise<Message | Closed> {
+async function wrongAnswer(
+  at: TestBridge,
+  { accessToken }: IssuedToken,
+  from: string,
+): Promise<Message | Closed> {
   const headers = { authorization: `Bearer ${accessToken}`, 'x-forwarded-for': from }
   const peer = dial(at, { v2: true, socketOptions: { headers } })
   await peer.next('challenge')
@@ -33,7 +37,9 @@ test('[CHAL.6] W04: three wrong answers over three sockets, then 429 before the 
     expect(refused).toMatchObject({ status: 429, code: 'challenge_locked' })
     expect(refused.headers.get('retry-after')).toBe('60')
   }
-  expect(log.named('challenge_locked')).toMatchObject([{ userId: 'user_ann', ip: '10.0.0.1', retryAfter: 60 }])
+  expect(log.named('challenge_locked')).toMatchObject([
+    { userId: 'user_ann', ip: '10.0.0.1', retryAfter: 60 },
+  ])
 
   system.advance(60_000)
   expect(await connect(at, ann, '10.0.0.1')).toMatchObject({ status: 101 })

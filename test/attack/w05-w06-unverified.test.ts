@@ -12,7 +12,13 @@ test('[CHAL.4] W05: nothing keeps an unverified socket open, and at no moment do
   const at = await startBridge({ system, securityLog: log.securityLog })
   const peer = dial(at, { token: (await at.token('ann')).accessToken, v2: true })
   await peer.next('challenge')
-  const keepAlive = [{ type: 'ping' }, { type: 'pong' }, { type: 'catalog', servers: [] }, WRONG, { type: 'ping' }]
+  const keepAlive = [
+    { type: 'ping' },
+    { type: 'pong' },
+    { type: 'catalog', servers: [] },
+    WRONG,
+    { type: 'ping' },
+  ]
   for (const message of keepAlive) {
     peer.send(message)
     await peer.next('error')

@@ -54,7 +54,16 @@ test('[AUTH.1] W17: a token in the URL is refused at every door, beside a good o
   const log = new Recorded()
   const at = await startBridge({ trustedProxies: ['127.0.0.1'], securityLog: log.securityLog })
   const { accessToken } = await at.token('ann')
-  const names = ['token', 'access_token', 'accessToken', 'ACCESS_TOKEN', 'jwt', 'auth', 'authorization', 'bearer']
+  const names = [
+    'token',
+    'access_token',
+    'accessToken',
+    'ACCESS_TOKEN',
+    'jwt',
+    'auth',
+    'authorization',
+    'bearer',
+  ]
   let source = 0
   for (const name of names) {
     for (const token of [undefined, accessToken]) {

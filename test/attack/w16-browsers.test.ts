@@ -6,7 +6,13 @@ import { Recorded } from '../support/recorded.ts'
 const options = {
   publicUrls: ['https://bridge.example.com'],
   allowedOrigins: ['https://app.example.com', 'http://localhost:3000'],
-  connectionLimits: { inAll: 500, perAddress: 500, perUser: 500, handshakes: 1_000, handshakeWindowMs: 60_000 },
+  connectionLimits: {
+    inAll: 500,
+    perAddress: 500,
+    perUser: 500,
+    handshakes: 1_000,
+    handshakeWindowMs: 60_000,
+  },
 }
 
 const foreign = [
@@ -69,7 +75,8 @@ test('[ORIGIN.1] W16: a page of any origin that is not listed gets neither a Web
       const answer = await tryUpgrade(at, { headers: [...headers, bytes] })
       expect(answer, `${origin} with ${name}`).toMatchObject({ status: 403, code: 'origin_forbidden' })
     }
-    if (/^[\x20-\x7e]+$/.test(origin)) expect((await postAs(at, origin, accessToken)).status, origin).toBe(403)
+    if (/^[\x20-\x7e]+$/.test(origin))
+      expect((await postAs(at, origin, accessToken)).status, origin).toBe(403)
   }
   expect(log.named('ws_connection_refused')[0]).toMatchObject({ reason: 'origin_forbidden', ip: '127.0.0.1' })
 })
@@ -116,7 +123,13 @@ test('[ORIGIN.3] W16: a name that was rebound to the bridge reaches nothing, and
     expect([400, 403], host).toContain(answer.status)
     if (answer.status === 403) expect(answer.code).toBe('host_forbidden')
   }
-  for (const host of ['bridge.example.com', 'BRIDGE.example.com:443', 'localhost:1', '127.0.0.1:9', '[::1]:9'])
+  for (const host of [
+    'bridge.example.com',
+    'BRIDGE.example.com:443',
+    'localhost:1',
+    '127.0.0.1:9',
+    '[::1]:9',
+  ])
     expect((await tryUpgrade(at, { token, headers: [`Host: ${host}`] })).status, host).toBe(101)
   const two = ['Host: localhost', 'Host: evil.example']
   expect([400, 403]).toContain((await tryUpgrade(at, { token, headers: two })).status)

@@ -36,7 +36,11 @@ test('[ADDR.2] W18: behind a trusted proxy, what the client itself wrote into X-
 test('[ADDR.3] W18: one IPv6 network and all spellings of one address count as one', async () => {
   const at = await startBridge({ trustedProxies: ['127.0.0.1'] })
   await fails(at, 10, (index) => `2001:db8:1:2::${(index + 1).toString(16)}`)
-  await fails(at, 10, (index) => ['::ffff:192.0.2.1', '192.0.2.1', '[::ffff:c000:201]:99', '192.0.2.1:5'][index % 4] as string)
+  await fails(
+    at,
+    10,
+    (index) => ['::ffff:192.0.2.1', '192.0.2.1', '[::ffff:c000:201]:99', '192.0.2.1:5'][index % 4] as string,
+  )
   const { accessToken: token } = await at.token('ann')
   const status = async (address: string) =>
     (await tryUpgrade(at, { token, headers: [`X-Forwarded-For: ${address}`] })).status
@@ -65,7 +69,9 @@ test('[FP.1] W18: a login is compared with where it was before, not with itself'
   expect(await from('10.0.0.2', 'agent/1')).toBe(1)
   expect(await from('10.0.0.2', 'agent/2')).toBe(2)
   expect(await from('10.0.0.2', 'agent/2')).toBe(2)
-  expect(JSON.stringify(log.named('fingerprint_changed')).match(/"fingerprint":"[0-9a-f]{64}"/g)).toHaveLength(2)
+  expect(
+    JSON.stringify(log.named('fingerprint_changed')).match(/"fingerprint":"[0-9a-f]{64}"/g),
+  ).toHaveLength(2)
 })
 
 for (const [policy, rule] of [

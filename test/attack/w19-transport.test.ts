@@ -15,7 +15,9 @@ test('[TLS.1] W19: in production, in any letter case, no text of a request makes
     { path: '/api/mcp-ws?host=127.0.0.1&wss://localhost' },
     { headers: ['X-Forwarded-Proto: https'] },
     { headers: ['X-Forwarded-Proto: wss', 'X-Forwarded-Ssl: on', 'Front-End-Https: on'] },
-    { headers: ['Forwarded: proto=https;for=127.0.0.1', 'X-Forwarded-For: 127.0.0.1', 'X-Url-Scheme: https'] },
+    {
+      headers: ['Forwarded: proto=https;for=127.0.0.1', 'X-Forwarded-For: 127.0.0.1', 'X-Url-Scheme: https'],
+    },
   ]
   for (const NODE_ENV of ['production', 'Production', 'PRODUCTION', ' production ']) {
     vi.stubEnv('NODE_ENV', NODE_ENV)
@@ -29,14 +31,20 @@ test('[TLS.1] W19: in production, in any letter case, no text of a request makes
       })
     }
     expect((await post(at, '/mcp', toolCall('s__t'), bearer(token))).status).toBe(403)
-    expect(log.names).toEqual(Array.from({ length: tricks.length + 1 }, () => 'ws_insecure_connection_rejected'))
+    expect(log.names).toEqual(
+      Array.from({ length: tricks.length + 1 }, () => 'ws_insecure_connection_rejected'),
+    )
     expect(JSON.stringify(log.events)).not.toContain('x=localhost')
   }
 })
 
 test('[TLS.1] W19: outside of production too, a clear connection from another machine is refused', async () => {
   vi.stubEnv('NODE_ENV', 'development')
-  const at = await startBridge({ trustedProxies: ['127.0.0.0/8'], tls: 'terminated-by-proxy', production: false })
+  const at = await startBridge({
+    trustedProxies: ['127.0.0.0/8'],
+    tls: 'terminated-by-proxy',
+    production: false,
+  })
   const { accessToken: token } = await at.token('ann')
   expect((await tryUpgrade(at, { token })).code).toBe('transport_insecure')
 })

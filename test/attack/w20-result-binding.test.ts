@@ -63,8 +63,18 @@ test('[CALL.1] W20: guessed, changed and hostile ids answer nothing, and guessin
   const ann = await verifiedPeer(at, await at.token('ann'))
   const call = at.bridge.callTool('user_ann', 's', 't')
   const { id } = (await ann.next('tool_execute')) as unknown as { id: string }
-  const guesses = [`${id} `, id.slice(0, -1), id.toUpperCase(), id.slice(20), '00', '__proto__', 'constructor', 'x']
-  for (const guess of guesses) ann.send({ type: 'tool_result', id: guess, success: true, result: text('guess') })
+  const guesses = [
+    `${id} `,
+    id.slice(0, -1),
+    id.toUpperCase(),
+    id.slice(20),
+    '00',
+    '__proto__',
+    'constructor',
+    'x',
+  ]
+  for (const guess of guesses)
+    ann.send({ type: 'tool_result', id: guess, success: true, result: text('guess') })
   for (let count = 0; count < 200; count++)
     ann.send({ type: 'tool_result', id: `guess-${count}`, success: true, result: text('guess') })
   await settled(ann)

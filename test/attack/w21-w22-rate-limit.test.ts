@@ -64,7 +64,8 @@ test('[RATE.1] W21: sockets, `/mcp` and the app share one window, and a socket i
   v2.send({ type: 'ping' })
   await v2.next('pong')
   const waiting: Promise<unknown>[] = []
-  for (let index = 0; index < 40; index++) waiting.push(at.bridge.callTool('user_ann', 's', 't').catch(() => {}))
+  for (let index = 0; index < 40; index++)
+    waiting.push(at.bridge.callTool('user_ann', 's', 't').catch(() => {}))
   for (let index = 0; index < 40; index++) {
     const { id } = await v1.next('tool_execute')
     v1.send({ type: 'tool_result', id, success: true, result: { content: [] } })
@@ -81,10 +82,12 @@ test('[RATE.1] W21: sockets, `/mcp` and the app share one window, and a socket i
   }
   other.socket.close()
   await other.closed
-  for (let index = 0; index < 30; index++)
-    await post(at, '/mcp/s', toolCall('t'), bearer(issued.accessToken))
+  for (let index = 0; index < 30; index++) await post(at, '/mcp/s', toolCall('t'), bearer(issued.accessToken))
   const late = await verifiedPeer(at, await at.token('ann'))
-  expect(await socketCall(late, 'x', 'error')).toMatchObject({ error: 'rate_limit_exceeded', retryAfter: 900 })
+  expect(await socketCall(late, 'x', 'error')).toMatchObject({
+    error: 'rate_limit_exceeded',
+    retryAfter: 900,
+  })
   expect(await socketCall(v2, 'y', 'tool_result')).toMatchObject({
     code: 'rate_limit_exceeded',
     retryAfter: 900,
@@ -107,7 +110,10 @@ test('[RATE.1] W21: in no 60 seconds are there more than 100 calls, also across 
 test('[RATE.2] W22: neither leaving, nor another socket leaving, nor a fresh login lifts the block, which ends after 900 seconds', async () => {
   const system = new FakeSystem()
   const at = await startBridge({ system })
-  const peers = [await verifiedPeer(at, await at.token('ann', HOUR)), await verifiedPeer(at, await at.token('ann', HOUR))]
+  const peers = [
+    await verifiedPeer(at, await at.token('ann', HOUR)),
+    await verifiedPeer(at, await at.token('ann', HOUR)),
+  ]
   for (const peer of peers) {
     peer.socket.close()
     await peer.closed
@@ -130,7 +136,10 @@ test('[RATE.2] W22 W23: neither the block nor the calls of the last minute are f
   const node = async () => {
     const database = openDatabase(path)
     onTestFinished(() => database.close())
-    const stores = { blocks: sqliteBlocks(database, () => system.nowMs()), callTimes: sqliteCallTimes(database) }
+    const stores = {
+      blocks: sqliteBlocks(database, () => system.nowMs()),
+      callTimes: sqliteCallTimes(database),
+    }
     const at = await startBridge({ system, stores })
     await at.bridge.ready()
     return at

@@ -30,8 +30,13 @@ test('[SIZE.3] W27: of 90 MiB that an unverified peer announces, no more than on
     const client = await rawUpgrade(at, { token: accessToken })
     await client.message('challenge')
     client.write(start)
-    const piece = name === 'one frame' ? Buffer.alloc(16_384, 0x20) : frame(Buffer.alloc(16_000, 0x20), { fin: false })
-    for (let sent = 0; sent < 90 * MIB && !client.socket.closed && client.socket.writable; sent += piece.length) {
+    const piece =
+      name === 'one frame' ? Buffer.alloc(16_384, 0x20) : frame(Buffer.alloc(16_000, 0x20), { fin: false })
+    for (
+      let sent = 0;
+      sent < 90 * MIB && !client.socket.closed && client.socket.writable;
+      sent += piece.length
+    ) {
       if (!client.socket.write(piece))
         await new Promise<void>((resolve) => {
           client.socket.once('drain', resolve)
@@ -45,7 +50,13 @@ test('[SIZE.3] W27: of 90 MiB that an unverified peer announces, no more than on
 
 test('[SIZE.3] W27: what many unverified peers leave behind in memory is small', async () => {
   const at = await startBridge({
-    connectionLimits: { inAll: 500, perAddress: 500, perUser: 500, handshakes: 500, handshakeWindowMs: 60_000 },
+    connectionLimits: {
+      inAll: 500,
+      perAddress: 500,
+      perUser: 500,
+      handshakes: 500,
+      handshakeWindowMs: 60_000,
+    },
   })
   const { accessToken: token } = await at.token('ann')
   const before = process.memoryUsage()
@@ -89,8 +100,14 @@ test('[SIZE.4] W27: a frame over 4 MiB is refused by its head, and so are tiny a
   const { accessToken } = await at.token('ann')
   const floods: Readonly<Record<string, readonly Buffer[]>> = {
     'a frame of 4 MiB and a byte': [Buffer.from([0x81, 0xff, 0, 0, 0, 0, 0, 0x40, 0, 1])],
-    'tiny fragments': [frame('a', { fin: false }), ...Array.from({ length: 5_000 }, () => frame('a', { opcode: 0, fin: false }))],
-    'empty fragments': [frame('', { fin: false }), ...Array.from({ length: 5_000 }, () => frame('', { opcode: 0, fin: false }))],
+    'tiny fragments': [
+      frame('a', { fin: false }),
+      ...Array.from({ length: 5_000 }, () => frame('a', { opcode: 0, fin: false })),
+    ],
+    'empty fragments': [
+      frame('', { fin: false }),
+      ...Array.from({ length: 5_000 }, () => frame('', { opcode: 0, fin: false })),
+    ],
   }
   for (const [name, frames] of Object.entries(floods)) {
     const peer = await verifiedPeer(at, await at.token('ann'))

@@ -8,7 +8,8 @@ import { tryUpgrade } from '../support/raw.ts'
 import { Recorded } from '../support/recorded.ts'
 
 const behind = (address: string) => [`X-Forwarded-For: ${address}`]
-const guess = (at: TestBridge, address: string) => tryUpgrade(at, { token: 'a.b.c', headers: behind(address) })
+const guess = (at: TestBridge, address: string) =>
+  tryUpgrade(at, { token: 'a.b.c', headers: behind(address) })
 
 async function call(at: TestBridge, token: string, address: string) {
   return await post(at, '/mcp', toolCall('s__t'), { ...bearer(token), 'x-forwarded-for': address })
@@ -49,12 +50,13 @@ test('[ADDR.1] W28: guesses at `/mcp` and wrong answers to challenges count like
   }
   expect((await guess(at, '203.0.113.7')).status).toBe(403)
 
-  const logins = await Promise.all(['ann', 'bob', 'ann', 'bob'].map((name) => at.token(name)))
-  for (const { accessToken } of logins.slice(0, 4)) {
+  for (const name of ['ann', 'bob']) {
+    const { accessToken } = await at.token(name)
     const headers = { authorization: `Bearer ${accessToken}`, 'x-forwarded-for': '203.0.113.9' }
     const peer = dial(at, { socketOptions: { headers } })
     await peer.next('challenge')
-    for (let wrong = 0; wrong < 3; wrong++) peer.send({ type: 'challenge_response', response: 'f'.repeat(64) })
+    for (let wrong = 0; wrong < 3; wrong++)
+      peer.send({ type: 'challenge_response', response: 'f'.repeat(64) })
     await peer.closed
     for (let failure = 0; failure < 2; failure++) await guess(at, '203.0.113.9')
   }
@@ -106,14 +108,21 @@ test('[CONN.1] W28: connections are bounded for each address, for each user and 
     const headers = { authorization: `Bearer ${accessToken}`, 'x-forwarded-for': address }
     const peers = Array.from({ length: 12 }, () => dial(at, { v2: true, socketOptions: { headers } }))
     const opened = await Promise.all(
-      peers.map((peer) => peer.next('challenge').then(() => 1, () => 0)),
+      peers.map((peer) =>
+        peer.next('challenge').then(
+          () => 1,
+          () => 0,
+        ),
+      ),
     )
     return opened.reduce((sum: number, one) => sum + one, 0)
   }
   expect(await burst('ann', '203.0.113.1')).toBe(4)
   expect(await burst('ann', '203.0.113.2')).toBe(2)
   expect(await burst('bob', '203.0.113.3')).toBe(3)
-  expect(await tryUpgrade(at, { token: (await at.token('bob')).accessToken, headers: behind('203.0.113.4') })).toMatchObject({
+  expect(
+    await tryUpgrade(at, { token: (await at.token('bob')).accessToken, headers: behind('203.0.113.4') }),
+  ).toMatchObject({
     status: 429,
     code: 'too_many_connections',
   })
@@ -131,7 +140,9 @@ test('[CONN.1] W28: places are free again when connections end, however they end
       await peer.closed
     }
     // The bridge may hear of the end a moment after the client.
-    await expect.poll(async () => (await tryUpgrade(at, { token: (await at.token('ann')).accessToken })).status).toBe(101)
+    await expect
+      .poll(async () => (await tryUpgrade(at, { token: (await at.token('ann')).accessToken })).status)
+      .toBe(101)
     await expect.poll(() => openSockets(at)).toBe(0)
   }
 })

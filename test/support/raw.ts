@@ -17,7 +17,12 @@ export class RawClient {
       this.#received = Buffer.concat([this.#received, chunk])
       this.#wake()
     })
-    this.ended = once(socket, 'close').then(() => this.#wake())
+    this.ended = new Promise((resolve) =>
+      socket.once('close', () => {
+        this.#wake()
+        resolve()
+      }),
+    )
   }
 
   write(bytes: Buffer | string): void {
@@ -105,7 +110,12 @@ export interface UpgradeOptions {
 }
 
 /** The bytes of an upgrade request. */
-export function upgradeRequest({ path = '/api/mcp-ws', token, v2 = true, headers = [] }: UpgradeOptions): string {
+export function upgradeRequest({
+  path = '/api/mcp-ws',
+  token,
+  v2 = true,
+  headers = [],
+}: UpgradeOptions): string {
   const hasHost = headers.some((line) => /^host:/i.test(line))
   return [
     `GET ${path} HTTP/1.1`,
@@ -131,9 +141,14 @@ export async function rawClient(port: number, from = '127.0.0.1'): Promise<RawCl
 }
 
 /** Asks for an upgrade. */
-export async function rawUpgrade(at: { readonly port: number }, options: UpgradeOptions = {}): Promise<RawClient> {
+export async function rawUpgrade(
+  at: { readonly port: number },
+  options: UpgradeOptions = {},
+): Promise<RawClient> {
   const client = await rawClient(at.port, options.from)
-  client.write(Buffer.concat([Buffer.from(upgradeRequest(options), 'latin1'), options.tail ?? Buffer.alloc(0)]))
+  client.write(
+    Buffer.concat([Buffer.from(upgradeRequest(options), 'latin1'), options.tail ?? Buffer.alloc(0)]),
+  )
   return client
 }
 
@@ -168,7 +183,12 @@ export function frame(
   if (extended.length === 2) extended.writeUInt16BE(bytes.length)
   if (extended.length === 8) extended.writeBigUInt64BE(BigInt(bytes.length))
   const length = extended.length === 0 ? bytes.length : extended.length === 2 ? 126 : 127
-  return Buffer.concat([Buffer.from([first, maskBit | length]), extended, Buffer.alloc(masked ? 4 : 0), bytes])
+  return Buffer.concat([
+    Buffer.from([first, maskBit | length]),
+    extended,
+    Buffer.alloc(masked ? 4 : 0),
+    bytes,
+  ])
 }
 
 function readFrames(bytes: Buffer): Frame[] {
