@@ -3,6 +3,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import { sqliteBlocks } from '../../packages/server/src/adapters/sqlite/blocks.ts'
 import { sqliteCallTimes } from '../../packages/server/src/adapters/sqlite/call-times.ts'
 import { openDatabase } from '../../packages/server/src/adapters/sqlite/database.ts'
+import { SlidingWindow } from '../../packages/server/src/gates/sliding-window.ts'
 import { startBridge, type TestBridge } from '../support/bridge.ts'
 import { FakeSystem } from '../support/fake-system.ts'
 import { bearer, post, SDK_PATH, toolCall } from '../support/mcp.ts'
@@ -175,4 +176,28 @@ test('[RATE.7] W21: limits of one tool and of one token hold beside that of the 
   expect([await call('dear'), await call('dear'), await call('dear')]).toEqual([200, 200, 429])
   expect([await call('cheap'), await call('cheap'), await call('cheap')]).toEqual([200, 200, 429])
   expect(await call('cheap', other)).toBe(200)
+})
+
+test('[RATE.5] W22: an operator who takes the block out of the store lifts it in the running node, and the window starts anew', async () => {
+  const system = new FakeSystem()
+  const database = openDatabase(join(scratch(), 'state.db'))
+  onTestFinished(() => database.close())
+  const blocks = sqliteBlocks(database, () => system.nowMs())
+  const at = await startBridge({ system, stores: { blocks } })
+  await at.bridge.ready()
+  expect(await appCalls(at, 101)).toContain('rate_limit_exceeded')
+  expect(await blocks.remove({ kind: 'calls', key: 'user_ann' })).toBe(true)
+  system.advance(2_000)
+  await expect.poll(() => appCalls(at, 1)).toEqual(['agent_offline'])
+  expect(await appCalls(at, 99)).not.toContain('rate_limit_exceeded')
+})
+
+test('[RATE.6] W21: however often a key comes, its memory stays, and keys that have gone quiet are forgotten', () => {
+  const window = new SlidingWindow({ max: 100, windowMs: 60_000, maxKeys: 2_000 })
+  for (let at = 0; at < 10_000; at++) window.take('busy', at / 100)
+  expect(window.size).toBe(1)
+  for (let key = 0; key < 10_000; key++) window.take(`key ${key}`, 200)
+  expect(window.size).toBe(2_000)
+  for (let at = 0; at < 2_000; at++) window.take('busy', 120_000)
+  expect(window.size).toBe(1)
 })

@@ -42,7 +42,7 @@ test('[SCOPE.1] W24: a token runs the tools that its scopes name, on no path any
   }
 })
 
-test('[SCOPE.1] W24: a socket has the scopes of its token as well', async () => {
+test('[SCOPE.1] [SCOPE.3] W24: a token connects only with `agent:connect`, and its socket calls only what it names', async () => {
   const at = await startScopedBridge()
   const agent = await agentWith(at, 'ann', 'notes', 'read', 'erase')
   const issued = await at.token('ann')
