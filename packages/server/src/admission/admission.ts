@@ -93,7 +93,6 @@ export class Admission {
     const late = firstDenial(
       () => connectAuthorityGate(principal.scopes),
       () => this.#lockout.check(principal.userId, address.key, this.#nowMs()),
-      () => this.#caps.checkUser(principal.userId),
     )
     if (late !== undefined) return this.#refuse('agent', late, address, facts)
     const seen = await this.#parts.fingerprints.look(principal, address, facts)
@@ -101,12 +100,16 @@ export class Admission {
     return allow({ principal, version, address, seen: seen.value })
   }
 
-  /** The agent has a socket now. @returns to be called once when that has ended */
-  opened({ principal: { userId }, address, seen }: AdmittedAgent): () => void {
-    const { ip } = address
-    const { fingerprint } = seen
+  /** Right before the handshake is answered. @returns to be called once when the socket has ended */
+  enter({ principal: { userId }, address }: AdmittedAgent): Verdict<() => void> {
+    const place = this.#caps.take(address, userId)
+    if (!place.allowed) this.#refusals.record('agent', place.code, address, '')
+    return place
+  }
+
+  /** The agent has a socket now. */
+  opened({ principal: { userId }, address: { ip }, seen: { fingerprint } }: AdmittedAgent): void {
     this.#parts.log.logSecurityEvent({ event: 'ws_connection_established', userId, ip, fingerprint })
-    return this.#caps.opened(address, userId)
   }
 
   challengePassed({ principal: { userId }, address, seen }: AdmittedAgent): void {

@@ -199,10 +199,8 @@ export class Connection implements ReadyConnection {
   /** [SIZE.2] [CALL.9] The caller of an answer that was refused hears so at once, not at its deadline. */
   #failAnswer(frame: Buffer, code: 'result_too_large' | 'result_invalid'): void {
     if (this.#state.state !== 'ready') return
-    const span = objectMembers(frame)?.get('id')
-    if (span === undefined) return
-    const id = frame.toString('utf8', span[0] + 1, span[1] - 1)
-    this.#pending.settle(id, failed(new BridgeError(code)))
+    const id = answeredId(frame)
+    if (id !== undefined) this.#pending.settle(id, failed(new BridgeError(code)))
   }
 
   #take(event: ConnectionEvent): void {
@@ -275,6 +273,17 @@ export class Connection implements ReadyConnection {
     this.#pending.failAll('outcome_unknown')
     this.#ownCalls.cancelAll()
   }
+}
+
+/** How an answer begins by custom. It is all that can be read of one that nests too deep, or has hostile keys. */
+const ANSWER_HEAD = /^\{"type":"tool_result","id":"([\w-]+)"/
+const HEAD_BYTES = 256
+
+/** The call that a refused frame meant to answer. */
+function answeredId(frame: Buffer): string | undefined {
+  const span = objectMembers(frame)?.get('id')
+  if (span !== undefined) return frame.toString('utf8', span[0] + 1, span[1] - 1)
+  return ANSWER_HEAD.exec(frame.toString('latin1', 0, HEAD_BYTES))?.[1]
 }
 
 /** [CALL.6] What the agent could only refuse is not sent: its caller would wait for nothing. */

@@ -41,26 +41,29 @@ export class ConnectionCaps {
   checkAddress({ key, isProxy }: ClientAddress, nowMs: number): Verdict<void> {
     if (!isProxy && !this.#handshakes.take(key, nowMs))
       return denyFor('handshake_rate_exceeded', this.#limits.handshakeWindowMs)
-    const full =
-      this.#inAll >= this.#limits.inAll ||
-      (!isProxy && this.#count(`address ${key}`) >= this.#limits.perAddress)
-    return full ? deny('too_many_connections') : allow(undefined)
+    return this.#isFull(key, isProxy) ? deny('too_many_connections') : allow(undefined)
   }
 
-  checkUser(userId: string): Verdict<void> {
-    const full = this.#count(`user ${userId}`) >= this.#limits.perUser
-    return full ? deny('too_many_connections') : allow(undefined)
-  }
-
-  /** A connection was let in. @returns to be called once when it has ended */
-  opened({ key }: ClientAddress, userId: string): () => void {
+  /**
+   * Takes a connection's place, in one step with the question whether there is one: many may have been
+   * let past `checkAddress` at the same time.
+   * @returns to be called once when the connection has ended
+   */
+  take({ key, isProxy }: ClientAddress, userId: string): Verdict<() => void> {
+    const counted = [`address ${key}`, `user ${userId}`] as const
+    if (this.#isFull(key, isProxy) || this.#count(counted[1]) >= this.#limits.perUser)
+      return deny('too_many_connections')
     this.#inAll++
-    const counted = [`address ${key}`, `user ${userId}`]
     for (const name of counted) this.#open.set(name, this.#count(name) + 1)
-    return () => {
+    return allow(() => {
       this.#inAll--
       for (const name of counted) this.#close(name)
-    }
+    })
+  }
+
+  #isFull(key: string, isProxy: boolean): boolean {
+    if (this.#inAll >= this.#limits.inAll) return true
+    return !isProxy && this.#count(`address ${key}`) >= this.#limits.perAddress
   }
 
   #close(name: string): void {

@@ -4,7 +4,7 @@ import { closeCodes, codes, limits, type ProtocolVersion, SUBPROTOCOL_V2 } from 
 import type { WebSocket } from 'ws'
 import type { Admission, AdmittedAgent } from '../admission/admission.ts'
 import { Connection, type ConnectionListener, type ConnectionOptions } from '../connection/connection.ts'
-import { deny, type Verdict } from '../gates/verdict.ts'
+import { type Denied, deny, type Verdict } from '../gates/verdict.ts'
 import type { SecurityLog, System } from '../ports.ts'
 import type { SecurityEvent } from '../security-log/events.ts'
 import { Liveness } from './liveness.ts'
@@ -68,17 +68,23 @@ export class AgentEndpoint {
     const version = offeredVersion(request)
     const admitted = await this.#admit(request, version)
     if (socket.destroyed) return
-    if (admitted.allowed) {
-      return this.#webSockets.handleUpgrade(request, socket, head, (webSocket) =>
-        this.#open(admitted.value, webSocket, socket),
-      )
-    }
-    const { code } = admitted
+    const refused = admitted.allowed ? this.#letIn(admitted.value, request, socket, head) : admitted
+    if (refused === undefined) return
+    const { code } = refused
     const toldByClose = version === 'v1' && codes[code].http < 500 && !NEVER_BY_CLOSE.has(code)
     this.#log.afterWritten(() => {
       if (toldByClose) refuseWithClose(request, socket, head, code)
-      else refuseWithHttp(socket, admitted)
+      else refuseWithHttp(socket, refused)
     })
+  }
+
+  /** Answers the handshake, unless the last place has just been taken. */
+  #letIn(agent: AdmittedAgent, request: IncomingMessage, socket: Duplex, head: Buffer): Denied | undefined {
+    const place = this.#admission.enter(agent)
+    if (!place.allowed) return place
+    socket.once('close', place.value)
+    this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => this.#open(agent, webSocket, socket))
+    return undefined
   }
 
   /** [WS.1] A request that is no upgrade gets 426 with security headers. */
@@ -114,7 +120,7 @@ export class AgentEndpoint {
 
   #open(agent: AdmittedAgent, webSocket: WebSocket, socket: Duplex): void {
     const stopCounting = capUnverifiedBytes(webSocket, socket)
-    const left = this.#admission.opened(agent)
+    this.#admission.opened(agent)
     const record = this.#recorder(agent)
     const writer = new SocketWriter(webSocket, socket, this.#system, {
       slow: (size) => {
@@ -143,7 +149,6 @@ export class AgentEndpoint {
     webSocket.on('error', (error) => record({ event: 'ws_error', error: error.message }))
     webSocket.on('message', (data: Buffer, isBinary) => guarded(() => connection.receive(data, isBinary)))
     webSocket.on('close', (code, reason) => {
-      left()
       this.#connections.delete(connection)
       guarded(() => connection.socketClosed(code, reason.toString('utf8')))
     })

@@ -1,0 +1,90 @@
+import { afterEach, expect, test } from 'vitest'
+import { agentWith, answerNextWith } from '../support/agents.ts'
+import { startBridge } from '../support/bridge.ts'
+import { bearer, post, SDK_PATH, toolCall } from '../support/mcp.ts'
+import { verifiedPeer } from '../support/peer.ts'
+
+const deep = (levels: number) => `${'['.repeat(levels)}${']'.repeat(levels)}`
+const wide = (keys: number) => `{${Array.from({ length: keys }, (_, index) => `"k${index}":0`).join(',')}}`
+
+afterEach(() => {
+  expect(({} as Record<string, unknown>).polluted).toBeUndefined()
+  expect(Object.keys(Object.prototype)).toEqual([])
+})
+
+const bombs: Readonly<Record<string, string>> = {
+  'nested 500,000 deep': `{"a":${deep(500_000)}}`,
+  'nested just too deep': `{"a":${deep(65)}}`,
+  'too many keys': wide(70_000),
+  __proto__: '{"__proto__":{"polluted":true}}',
+  '__proto__ inside': '{"a":[{"b":{"__proto__":{"polluted":true}}}]}',
+  '__proto__ in escapes': '{"a":{"__proto\\u005f_":{"polluted":true}}}',
+}
+
+for (const [path, headers] of [
+  ['the lean path', {}],
+  ["the SDK's path", SDK_PATH],
+] as const) {
+  test(`[JSON.7] W32: hostile arguments on ${path} are refused soon and reach no agent`, async () => {
+    const at = await startBridge()
+    const agent = await agentWith(at, 'ann', 's', 't')
+    const { accessToken } = await at.token('ann')
+    for (const [name, bomb] of Object.entries(bombs)) {
+      const startMs = performance.now()
+      const body = `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"s__t","arguments":${bomb}}}`
+      const answer = await post(at, '/mcp', body, { ...bearer(accessToken), ...headers })
+      expect(answer.json?.error, name).toBeDefined()
+      expect(performance.now() - startMs, name).toBeLessThan(2_000)
+    }
+    agent.send({ type: 'ping' })
+    await agent.next('pong')
+    expect(agent.waiting).toEqual([])
+  })
+}
+
+test('[CALL.9] [JSON.2] [JSON.6] W32: a bomb for an answer ends its call at once, and nothing else', async () => {
+  const at = await startBridge()
+  const agent = await agentWith(at, 'ann', 's', 't')
+  for (const [name, bomb] of Object.entries(bombs)) {
+    const call = at.bridge.callTool('user_ann', 's', 't').catch((error: { code: string }) => error.code)
+    const { id } = await agent.next('tool_execute')
+    const startMs = performance.now()
+    agent.send(`{"type":"tool_result","id":"${id}","success":true,"result":${bomb}}`)
+    expect(await call, name).toBe('result_invalid')
+    expect(performance.now() - startMs, name).toBeLessThan(2_000)
+  }
+})
+
+test("[JSON.5] W32: prototype keys in a frame, a catalog and a socket's own call change nothing", async () => {
+  const at = await startBridge()
+  const agent = await agentWith(at, 'ann', '__proto__x', 't')
+  const other = await verifiedPeer(at, await at.token('ann'), { v2: true })
+  for (const text of [
+    '{"type":"ping","__proto__":{"polluted":true}}',
+    '{"type":"ping","constructor":{"prototype":{"polluted":true}}}',
+    '{"__proto__":{"type":"ping"}}',
+    '{"type":"catalog","servers":[{"state":"ready","name":"a","serverInfo":{"name":"a","version":"1"},"tools":[],"__proto__":{"polluted":true}}]}',
+    '{"type":"tool_execute","id":"1","serverName":"s","toolName":"t","args":{"__proto__":{"polluted":true}}}',
+  ]) {
+    other.send(text)
+    expect(await other.next('error'), text).toMatchObject({ error: 'message_invalid' })
+  }
+  const call = at.bridge.callTool('user_ann', '__proto__x', 't')
+  await answerNextWith(agent, { success: true, result: { content: [] } })
+  await call
+})
+
+test('[ROUTE.6] W32: servers and tools that are called like members of every object are names like any other', async () => {
+  const at = await startBridge()
+  const agent = await agentWith(at, 'ann', 'constructor', 'toString', '__proto__', 'hasOwnProperty')
+  const { accessToken } = await at.token('ann')
+  for (const name of ['toString', '__proto__', 'hasOwnProperty']) {
+    const call = post(at, '/mcp/constructor', toolCall(name), bearer(accessToken))
+    await answerNextWith(agent, { success: true, result: { content: [] } })
+    expect((await call).json.result, name).toEqual({ content: [] })
+  }
+  for (const server of ['__proto__', 'toString', 'valueOf'])
+    expect((await post(at, `/mcp/${server}`, toolCall('t'), bearer(accessToken))).json.error.data.code).toBe(
+      'server_not_found',
+    )
+})
