@@ -20,7 +20,7 @@ function openStore(system: FakeSystem, path = join(scratch(), 'state.db')): Bloc
 }
 
 function setUp(system = new FakeSystem(), store: BlockStore | undefined = openStore(system)) {
-  const lifted: Block[] = []
+  const lifted: Pick<Block, 'kind' | 'key'>[] = []
   const blocks = new DurableBlocks(store, system, (block) => lifted.push(block))
   const begin = (forMs: number): void => {
     const block = { ...BLOCK, untilMs: system.monotonicMs() + forMs }
