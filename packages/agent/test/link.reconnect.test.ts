@@ -86,6 +86,8 @@ test.each([
   [http(500), { next: 'retry' }],
   [http(503, body('shutting_down')), { next: 'retry' }],
   [http(408), { next: 'retry' }],
+  [http(403, body('address_blocked'), '60'), { next: 'retry', afterMs: 60_000 }],
+  [http(403, body('user_suspended')), { next: 'give-up', code: 'user_suspended' }],
   [http(429, '', '7'), { next: 'retry', afterMs: 7_000 }],
   [http(503, '', '86400'), { next: 'retry', afterMs: 900_000 }],
   [http(429, '', 'Wed, 21 Oct 2026 07:28:00 GMT'), { next: 'retry' }],

@@ -66,26 +66,25 @@ test('[LOG.6] through the thread pool afterWritten runs once its lines are in th
   expect(readFileSync(path, 'latin1')).toBe(lines.join(''))
 })
 
-test('[LOG.7] a disk that stands still holds up one write, and the lines come in order', async () => {
+test('[LOG.7] a disk that stands still now and then holds up one write at most, and the lines come in order', async () => {
   const { path, fd } = fifo()
   const file = logFile(fd, realSystem())
-  // A reader in another process, which lets the pipe fill up first.
-  const reader = spawn('sh', ['-c', `sleep 1.5; exec head -c ${40 * 5_000} "$0"`, path])
+  // A reader in another process, which lets the pipe fill up first and then again and again.
+  const reading = 'sleep 0.3; i=0; while [ $i -lt 25 ]; do head -c 8000; sleep 0.03; i=$((i+1)); done <"$0"'
+  const reader = spawn('sh', ['-c', reading, path])
   const parts: Buffer[] = []
   reader.stdout.on('data', (part: Buffer) => parts.push(part))
   const ended = new Promise((resolve) => reader.once('close', resolve))
-  let longest = 0
   let heldUp = 0
   for (const [i, line] of numbered(5_000).entries()) {
     const startMs = performance.now()
     file.append(line, i + 1)
     const tookMs = performance.now() - startMs
-    longest = Math.max(longest, tookMs)
     if (tookMs > 20) heldUp += 1
     if (i % 100 === 0) await new Promise((resolve) => setImmediate(resolve))
   }
-  expect(heldUp).toBe(1)
-  expect(longest).toBeGreaterThan(100)
+  // None, where an earlier write happened to be slow enough to be on guard already.
+  expect(heldUp).toBeLessThanOrEqual(1)
   await ended
   await new Promise<void>((resolve) => file.afterWritten(resolve))
   expect(Buffer.concat(parts).toString()).toBe(numbered(5_000).join(''))

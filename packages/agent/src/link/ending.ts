@@ -29,12 +29,12 @@ export function endingOfHttp(answer: {
 }): Ending {
   const { status } = answer
   const reason = `The bridge answered with HTTP status ${status}.`
-  if (status >= 500 || PASSING_STATUSES.includes(status)) {
+  const code = errorCodeIn(answer.body)
+  if (status >= 500 || PASSING_STATUSES.includes(status) || code === 'address_blocked') {
     const afterMs = retryAfterMs(answer.retryAfter)
     return { next: 'retry', reason, ...(afterMs !== undefined && { afterMs }) }
   }
   if (status === 404) return { next: 'give-up', code: 'bridge_not_found' }
-  const code = errorCodeIn(answer.body)
   if (code !== undefined) return refusal(code)
   return { next: 'give-up', code: 'bridge_refused', detail: `It answered with HTTP status ${status}.` }
 }

@@ -99,6 +99,7 @@ test('[RATE.2] what could not be saved while the store was down is saved once it
   const store: CallTimesStore = {
     load: (sinceMs) => inner.load(sinceMs),
     save: (entries) => (down ? Promise.reject(new Error('the store is down')) : inner.save(entries)),
+    forget: (userId) => inner.forget(userId),
   }
   const before = setUp(store)
   await before.callTimes.start()
@@ -116,6 +117,7 @@ test('[RATE.2] a start without its store rejects', async () => {
   const down: CallTimesStore = {
     load: () => Promise.reject(new Error('the store is down')),
     save: async () => {},
+    forget: async () => {},
   }
   const { callTimes, system } = setUp(down)
   await expect(callTimes.start()).rejects.toThrow('down')
@@ -159,6 +161,7 @@ test('[RATE.2] once closed it saves no more, also when it was just saving', asyn
   const store: CallTimesStore = {
     load: async () => [],
     save: () => new Promise((resolve) => saving.push(resolve)),
+    forget: async () => {},
   }
   const { callTimes, call, system, advance } = setUp(store)
   await callTimes.start()
