@@ -9,10 +9,18 @@ const PROXY = address('10.0.0.1', true)
 const FULL = { allowed: false, code: 'too_many_connections' }
 const small = { ...DEFAULT_CONNECTION_LIMITS, inAll: 5, perAddress: 3, perUser: 2 }
 
+/** Takes a place that there is. @returns leaves it */
+function enter(caps: ConnectionCaps, from: ClientAddress, user: string): () => void {
+  const place = caps.take(from, user)
+  if (!place.allowed) throw new Error(place.code)
+  return place.value
+}
+
 test('[CONN.1] an address may have so many connections, and one more when one has ended', () => {
   const caps = new ConnectionCaps(small)
-  const leave = ['ann', 'bob', 'eve'].map((user) => caps.opened(HERE, user))
+  const leave = ['ann', 'bob', 'eve'].map((user) => enter(caps, HERE, user))
   expect(caps.checkAddress(HERE, 0)).toEqual(FULL)
+  expect(caps.take(HERE, 'zoe')).toEqual(FULL)
   expect(caps.checkAddress(address('203.0.113.2'), 0)).toMatchObject({ allowed: true })
   leave[1]?.()
   expect(caps.checkAddress(HERE, 0)).toMatchObject({ allowed: true })
@@ -20,19 +28,20 @@ test('[CONN.1] an address may have so many connections, and one more when one ha
 
 test('[CONN.1] a user may have so many connections, from wherever', () => {
   const caps = new ConnectionCaps(small)
-  const [leave] = ['a', 'b'].map((from) => caps.opened(address(from), 'ann'))
-  expect(caps.checkUser('ann')).toEqual(FULL)
-  expect(caps.checkUser('bob')).toMatchObject({ allowed: true })
+  const [leave] = ['a', 'b'].map((from) => enter(caps, address(from), 'ann'))
+  expect(caps.take(address('c'), 'ann')).toEqual(FULL)
+  expect(caps.take(address('c'), 'bob')).toMatchObject({ allowed: true })
   leave?.()
-  expect(caps.checkUser('ann')).toMatchObject({ allowed: true })
+  expect(caps.take(address('c'), 'ann')).toMatchObject({ allowed: true })
 })
 
 test('[CONN.1] the sum holds for everybody, behind a proxy too; a proxy has no limit of its own', () => {
   const caps = new ConnectionCaps(small)
-  const leave = Array.from({ length: 4 }, (_, user) => caps.opened(PROXY, `user ${user}`))
+  const leave = Array.from({ length: 4 }, (_, user) => enter(caps, PROXY, `user ${user}`))
   expect(caps.checkAddress(PROXY, 0)).toMatchObject({ allowed: true })
-  caps.opened(PROXY, 'user 5')
+  enter(caps, PROXY, 'user 5')
   expect(caps.checkAddress(PROXY, 0)).toEqual(FULL)
+  expect(caps.take(PROXY, 'user 6')).toEqual(FULL)
   expect(caps.checkAddress(HERE, 0)).toEqual(FULL)
   leave[0]?.()
   expect(caps.checkAddress(HERE, 0)).toMatchObject({ allowed: true })
@@ -40,8 +49,8 @@ test('[CONN.1] the sum holds for everybody, behind a proxy too; a proxy has no l
 
 test('[CONN.1] an address and a user of the same name are counted apart', () => {
   const caps = new ConnectionCaps(small)
-  for (const user of ['a', 'b', 'c']) caps.opened(address('same'), user)
-  expect(caps.checkUser('same')).toMatchObject({ allowed: true })
+  for (const user of ['a', 'b', 'c']) enter(caps, address('same'), user)
+  expect(caps.take(address('other'), 'same')).toMatchObject({ allowed: true })
 })
 
 test('[CONN.1] in any order of coming and going, what is counted is what is open', () => {
@@ -55,11 +64,16 @@ test('[CONN.1] in any order of coming and going, what is counted is what is open
       const caps = new ConnectionCaps(small)
       const open: { user: string; from: string; leave: () => void }[] = []
       for (const { user, from, go } of moves) {
-        if (go % 2 === 0 && open.length > 0) open.splice(go % open.length, 1)[0]?.leave()
-        else open.push({ user, from, leave: caps.opened(address(from), user) })
+        if (go % 2 === 0 && open.length > 0) {
+          open.splice(go % open.length, 1)[0]?.leave()
+          continue
+        }
         const of = (name: 'user' | 'from', value: string) => open.filter((one) => one[name] === value).length
-        expect(caps.checkUser(user).allowed).toBe(of('user', user) < 2)
-        expect(caps.checkAddress(address(from), 0).allowed).toBe(of('from', from) < 3 && open.length < 5)
+        const hasRoom = of('from', from) < 3 && open.length < 5
+        expect(caps.checkAddress(address(from), 0).allowed).toBe(hasRoom)
+        const place = caps.take(address(from), user)
+        expect(place.allowed).toBe(hasRoom && of('user', user) < 2)
+        if (place.allowed) open.push({ user, from, leave: place.value })
       }
     }),
   )
