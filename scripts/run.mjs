@@ -16,6 +16,7 @@ const TASKS = {
   check: ['scripts/check.ts'],
   coverage: ['node_modules/vitest/vitest.mjs', 'run', '--config', 'vitest.coverage.config.ts'],
   mutate: ['node_modules/@stryker-mutator/core/bin/stryker.js', 'run'],
+  ablate: ['scripts/ablate.ts'],
   bench: ['bench/main.ts'],
   'test:tls': ['scripts/testssl.ts'],
 }

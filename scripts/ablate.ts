@@ -1,0 +1,82 @@
+/**
+ * Takes out each protection, one at a time, and demands that its attack tests turn red: a test that stays
+ * green without the gate that it is about shows nothing.
+ *
+ * Usage: npm run ablate [-- part of a gate's name]
+ */
+import { spawn } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { ABLATIONS, type Ablation } from './ablate/gates.ts'
+
+const AT_ONCE = 2
+/** A protection taken out may leave its attack waiting; this is long enough for any to fail. */
+const TEST_TIMEOUT_MS = 10_000
+
+interface Outcome {
+  readonly red: readonly string[]
+  /** Why the run shows nothing. */
+  readonly broken?: string
+}
+
+const wanted = process.argv[2] ?? ''
+const scratch = mkdtempSync(join(tmpdir(), 'bridgekeeper-ablate-'))
+process.on('exit', () => rmSync(scratch, { recursive: true, force: true }))
+
+const waiting = [...ABLATIONS.entries()].filter(([, { gate }]) => gate.includes(wanted))
+const chosen = waiting.length
+let green = 0
+await Promise.all(Array.from({ length: AT_ONCE }, work))
+console.log(
+  green === 0
+    ? `${chosen} protections taken out, each missed by its tests.`
+    : `${green} of ${chosen} protections are not missed by their tests.`,
+)
+process.exitCode = green === 0 && chosen > 0 ? 0 : 1
+
+async function work(): Promise<void> {
+  for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+    const [number, ablation] = next
+    const { red, broken } = await run(number, ablation)
+    if (red.length === 0) green++
+    const told = broken ?? (red.length === 0 ? 'NOT MISSED' : `missed by ${red.length}: ${red[0]}`)
+    console.log(`${red.length === 0 ? '✗' : '✓'} ${ablation.gate}: ${told}`)
+  }
+}
+
+async function run(number: number, { tests }: Ablation): Promise<Outcome> {
+  const report = join(scratch, `${number}.json`)
+  const args = [
+    'run',
+    ...tests,
+    '--reporter=json',
+    `--outputFile=${report}`,
+    `--testTimeout=${TEST_TIMEOUT_MS}`,
+  ]
+  const vitest = spawn(process.execPath, ['node_modules/vitest/vitest.mjs', ...args, '--maxWorkers=1'], {
+    env: { ...process.env, BRIDGEKEEPER_ABLATE: String(number) },
+    stdio: 'ignore',
+  })
+  await new Promise((resolve) => vitest.once('close', resolve))
+  return read(report)
+}
+
+interface Report {
+  readonly testResults: readonly {
+    readonly message: string
+    readonly assertionResults: readonly { readonly status: string; readonly title: string }[]
+  }[]
+}
+
+function read(path: string): Outcome {
+  try {
+    const { testResults } = JSON.parse(readFileSync(path, 'utf8')) as Report
+    const unloaded = testResults.find(({ assertionResults }) => assertionResults.length === 0)
+    if (unloaded !== undefined) return { red: [], broken: `the tests do not load: ${unloaded.message}` }
+    const titles = testResults.flatMap(({ assertionResults }) => assertionResults)
+    return { red: titles.filter(({ status }) => status === 'failed').map(({ title }) => title) }
+  } catch {
+    return { red: [], broken: 'vitest left no report' }
+  }
+}

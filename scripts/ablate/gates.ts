@@ -1,0 +1,293 @@
+/** One protection, how to take it out, and the attack that must then succeed. */
+export interface Ablation {
+  readonly gate: string
+  readonly edits: readonly Edit[]
+  /** Files whose tests must turn red. */
+  readonly tests: readonly string[]
+}
+
+/** `first` becomes the first statement of the function or method; or `find`, which occurs once, is replaced. */
+export type Edit =
+  | { readonly file: string; readonly within: string; readonly first: string }
+  | { readonly file: string; readonly find: string; readonly replace: string }
+
+const ALLOW = 'return { allowed: true, value: undefined }'
+
+function gate(file: string, within: string, first: string): Edit {
+  return { file: `packages/server/src/${file}`, within, first }
+}
+
+function text(file: string, find: string, replace: string): Edit {
+  return { file: `packages/server/src/${file}`, find, replace }
+}
+
+function attack(...names: string[]): string[] {
+  return names.map((name) => `test/attack/${name}.test.ts`)
+}
+
+/** Every gate, in the order in which a request and a call meet them. */
+export const ABLATIONS: readonly Ablation[] = [
+  {
+    gate: 'address: X-Forwarded-For from trusted proxies only',
+    edits: [
+      text(
+        'gates/client-address.ts',
+        'this.#ranges.length > 0 && this.has(remoteAddress)',
+        'forwardedFor.length > 0',
+      ),
+    ],
+    tests: attack('w18-w38-client-address'),
+  },
+  {
+    gate: 'address: blocked after failures',
+    edits: [gate('gates/address-failures.ts', 'check', ALLOW)],
+    tests: attack('w28-w34-address-blocks-and-caps'),
+  },
+  {
+    gate: 'connections: handshake rate and caps for an address',
+    edits: [gate('gates/connection-caps.ts', 'checkAddress', ALLOW)],
+    tests: attack('w28-w34-address-blocks-and-caps'),
+  },
+  {
+    gate: 'connections: a place for each address, user and in all',
+    edits: [gate('gates/connection-caps.ts', 'take', 'return allow(() => {})')],
+    tests: attack('w28-w34-address-blocks-and-caps'),
+  },
+  {
+    gate: 'layer 1: secure transport',
+    edits: [gate('gates/transport.ts', 'isSecureConnection', 'return true')],
+    tests: attack('w19-transport'),
+  },
+  {
+    gate: 'origin and host',
+    edits: [gate('gates/origin.ts', 'originGate', ALLOW)],
+    tests: attack('w16-browsers'),
+  },
+  {
+    gate: 'layer 2: one token, in its place',
+    edits: [
+      gate(
+        'gates/credential.ts',
+        'credentialGate',
+        "return allow(cookieValues(sources.cookie)[0] ?? BEARER.exec(sources.authorization[0] ?? '')?.[1] ?? '')",
+      ),
+    ],
+    tests: attack('w12-w17-one-token'),
+  },
+  {
+    gate: 'layer 2: the token is verified',
+    edits: [
+      gate(
+        'identity/jwt.ts',
+        'verifyJwt',
+        "try { return allow(JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString())) } catch { return deny('token_invalid') }",
+      ),
+    ],
+    tests: attack('w10-token-confusion', 'w11-jwt-forgeries'),
+  },
+  {
+    gate: 'layer 2: token version and state of the user',
+    edits: [
+      text('identity/tokens.ts', 'if (user.tokenVersion !== tv)', 'if (false)'),
+      text('identity/tokens.ts', "if (user.state !== 'active')", 'if (false)'),
+    ],
+    tests: attack('w09-session-end'),
+  },
+  {
+    gate: 'layer 3: fingerprint',
+    edits: [gate('gates/fingerprint.ts', 'fingerprintGate', "return allow('same')")],
+    tests: attack('w18-w38-client-address'),
+  },
+  {
+    gate: 'layer 3: the fingerprint tells places apart',
+    edits: [gate('gates/fingerprint.ts', 'getConnectionFingerprint', "return '0'.repeat(64)")],
+    tests: attack('w18-w38-client-address'),
+  },
+  {
+    gate: 'layer 4: lockout over connections',
+    edits: [gate('gates/lockout.ts', 'check', ALLOW)],
+    tests: attack('w04-challenge-lockout'),
+  },
+  {
+    gate: 'layer 4: the answer is compared',
+    edits: [gate('gates/challenge.ts', 'verifyChallengeResponse', 'return true')],
+    tests: attack('w01-w02-echo-check'),
+  },
+  {
+    gate: 'layer 4: a deadline',
+    edits: [
+      text(
+        'connection/state.ts',
+        "if (current.state !== 'challenging') return [current, NOTHING]",
+        'return [current, NOTHING]',
+      ),
+    ],
+    tests: attack('w05-w06-unverified'),
+  },
+  {
+    gate: 'layer 4: nothing before it',
+    edits: [
+      gate(
+        'connection/state.ts',
+        'challenging',
+        "return [{ state: 'ready', strikesAtMs: [] }, [{ type: 'verified' }]]",
+      ),
+    ],
+    tests: attack('w05-w06-unverified'),
+  },
+  {
+    gate: 'layer 5: message size',
+    edits: [gate('gates/message-size.ts', 'validateMessageSize', 'return allow(sizeBytes)')],
+    tests: attack('w27-memory'),
+  },
+  {
+    gate: 'layer 5: bytes before verification',
+    edits: [
+      text('southbound/endpoint.ts', 'if (leftBytes < 0) webSocket.terminate()', ''),
+      text('connection/state.ts', 'if (bytesLeft < 0)', 'if (false)'),
+    ],
+    tests: attack('w27-memory'),
+  },
+  {
+    gate: 'layer 5: hard cap on frames and fragments',
+    edits: [
+      text('southbound/web-sockets.ts', 'maxPayload: maxFrameBytes,', 'maxPayload: 0,'),
+      text('southbound/web-sockets.ts', 'maxFragments: MAX_FRAGMENTS,', ''),
+    ],
+    tests: attack('w27-memory'),
+  },
+  {
+    gate: 'layer 5: JSON depth and keys',
+    edits: [
+      {
+        file: 'packages/protocol/src/json-spans.ts',
+        find: 'if (depth === limits.jsonDepth) return NOT_FOUND',
+        replace:
+          'if (depth === closers.length) closers = Uint8Array.from({ length: depth * 2 }, (_, at) => closers[at] ?? 0)',
+      },
+      {
+        file: 'packages/protocol/src/json-spans.ts',
+        find: 'const closers = new Uint8Array',
+        replace: 'let closers = new Uint8Array',
+      },
+      {
+        file: 'packages/protocol/src/json-spans.ts',
+        find: '++keys > limits.jsonKeys',
+        replace: '++keys < 0',
+      },
+    ],
+    tests: attack('w32-json-bombs'),
+  },
+  {
+    gate: 'layer 5: keys that reach a prototype',
+    edits: [{ file: 'packages/protocol/src/json-spans.ts', within: 'isProtoKey', first: 'return false' }],
+    tests: attack('w32-json-bombs'),
+  },
+  {
+    gate: 'layer 5: compression is never negotiated',
+    edits: [text('southbound/web-sockets.ts', 'perMessageDeflate: false', 'perMessageDeflate: true')],
+    tests: attack('w31-compression'),
+  },
+  {
+    gate: 'layer 6: rate limit',
+    edits: [gate('gates/rate-limit.ts', 'checkToolExecutionRateLimit', 'return ALLOWED')],
+    tests: attack('w21-w22-rate-limit'),
+  },
+  {
+    gate: 'layer 6: the block outlives a connection and a restart',
+    edits: [gate('admission/durable-blocks.ts', 'save', 'return')],
+    tests: attack('w21-w22-rate-limit'),
+  },
+  {
+    gate: 'layer 7: events are recorded',
+    edits: [gate('security-log/line.ts', 'lineBody', 'return undefined')],
+    tests: ['packages/server/test/security-log.lines.test.ts'],
+  },
+  {
+    gate: 'layer 7: secrets and control characters',
+    edits: [gate('security-log/redact.ts', 'jsonText', "return '\"' + value + '\"'")],
+    tests: ['packages/server/test/security-log.lines.test.ts'],
+  },
+  {
+    gate: 'layer 7: on record before the answer',
+    edits: [
+      text('router/dispatcher.ts', 'this.#log.afterWritten(() => settle(outcome))', 'settle(outcome)'),
+      text(
+        'northbound/endpoint.ts',
+        'this.#log.afterWritten(() => sendRefusal(response, admitted))',
+        'sendRefusal(response, admitted)',
+      ),
+    ],
+    tests: attack('w37-fail-closed'),
+  },
+  {
+    gate: 'layer 7: no call while the log fails',
+    edits: [
+      { file: 'packages/server/src/router/dispatcher.ts', within: '#refusal', first: 'return undefined' },
+      { file: 'packages/server/src/router/dispatcher.ts', within: 'obstacle', first: 'return undefined' },
+    ],
+    tests: attack('w37-fail-closed'),
+  },
+  {
+    gate: 'messages: out of order once too often',
+    edits: [text('connection/state.ts', 'if (recent.length >= limits.strikes)', 'if (false)')],
+    tests: attack('w33-amplification'),
+  },
+  {
+    gate: 'call authority: running tools',
+    edits: [gate('gates/call-authority.ts', 'callAuthorityGate', ALLOW)],
+    tests: attack('w24-scopes'),
+  },
+  {
+    gate: 'call authority: lists',
+    edits: [gate('gates/call-authority.ts', 'mayList', 'return true')],
+    tests: attack('w24-scopes'),
+  },
+  {
+    gate: 'call authority: connecting as an agent',
+    edits: [gate('gates/call-authority.ts', 'connectAuthorityGate', ALLOW)],
+    tests: attack('w24-scopes'),
+  },
+  {
+    gate: 'calls: an answer counts from the asked connection, once',
+    edits: [
+      text(
+        'connection/pending-calls.ts',
+        'if (call === undefined || call.id !== id) return false',
+        'if (call === undefined) return false',
+      ),
+    ],
+    tests: attack('w20-result-binding'),
+  },
+  {
+    gate: 'calls: so many wait for one agent',
+    edits: [text('connection/connection.ts', 'this.#pending.size >= this.#maxPendingCalls', 'false')],
+    tests: attack('w26-waiting-calls'),
+  },
+  {
+    gate: 'routing: the end of a connection takes out no other',
+    edits: [text('router/router.ts', 'filter((other) => other !== connection)', 'filter(() => false)')],
+    tests: ['test/bridge/calls.test.ts'],
+  },
+  {
+    gate: 'routing: only the same login is replaced',
+    edits: [
+      text(
+        'router/router.ts',
+        'if (other.principal.sessionId === sessionId) other.replace()',
+        'other.replace()',
+      ),
+    ],
+    tests: attack('w07-w25-takeover'),
+  },
+  {
+    gate: 'liveness: dead agents',
+    edits: [gate('gates/liveness.ts', 'isUnresponsive', 'return false')],
+    tests: attack('w30-dead-and-slow-agents'),
+  },
+  {
+    gate: 'liveness: slow readers',
+    edits: [gate('gates/liveness.ts', 'readerState', "return 'reading'")],
+    tests: attack('w30-dead-and-slow-agents'),
+  },
+]

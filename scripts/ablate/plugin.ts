@@ -1,0 +1,44 @@
+import { join } from 'node:path'
+import { ABLATIONS, type Edit } from './gates.ts'
+
+/** The part of Vite's plugins that is used here. */
+interface Transform {
+  readonly name: string
+  readonly enforce: 'pre'
+  transform(code: string, id: string): string | undefined
+}
+
+/**
+ * Takes out the protection with this number while tests run; sources stay as they are.
+ * @throws when there is none
+ */
+export function ablation(number: string, root: string): Transform {
+  const chosen = ABLATIONS[Number(number)]
+  if (chosen === undefined) throw new Error(`There is no ablation ${number}.`)
+  return {
+    name: 'ablate',
+    enforce: 'pre',
+    transform(code, id) {
+      const edits = chosen.edits.filter(({ file }) => join(root, file) === id)
+      return edits.length === 0 ? undefined : edits.reduce(applied, code)
+    },
+  }
+}
+
+/** @throws when the source has changed so that the edit no longer fits; it then shows nothing */
+export function applied(code: string, edit: Edit): string {
+  if ('within' in edit) return withFirst(code, edit.within, edit.first)
+  if (code.split(edit.find).length !== 2) throw new Error(`${edit.file} has not exactly one ${edit.find}`)
+  return code.replace(edit.find, () => edit.replace)
+}
+
+/** Puts a statement at the beginning of a function or method: behind the first brace that ends a line. */
+function withFirst(code: string, name: string, statement: string): string {
+  const start = new RegExp(
+    `^(?:export )?(?:async )?(?:function | {2}(?:async )?)${name}(?:<[^>]*>)?\\(`,
+    'm',
+  ).exec(code)
+  const brace = start === null ? -1 : code.indexOf(' {\n', start.index)
+  if (brace === -1) throw new Error(`There is no function ${name}.`)
+  return `${code.slice(0, brace)} {\n${statement}\n${code.slice(brace + 3)}`
+}
