@@ -37,6 +37,8 @@ export interface AdmittedAgent {
   readonly version: ProtocolVersion
   readonly address: ClientAddress
   readonly seen: SeenLogin
+  /** Gives its place back; to be called once, when it has gone or never came. */
+  readonly leave: () => void
 }
 
 /**
@@ -98,15 +100,23 @@ export class Admission {
     if (late !== undefined) return this.#refuse('agent', late, address, facts)
     const seen = await this.#parts.fingerprints.look(principal, address, facts)
     if (!seen.allowed) return this.#refuse('agent', seen, address, facts)
-    return allow({ principal, version, address, seen: seen.value })
+    const place = this.#takePlace(principal.userId, address)
+    if (!place.allowed) return this.#refuse('agent', place, address, facts)
+    return allow({ principal, version, address, seen: seen.value, leave: place.value })
   }
 
-  /** The agent has a socket now. @returns to be called once when that has ended */
-  opened({ principal: { userId }, address, seen }: AdmittedAgent): () => void {
-    const { ip } = address
-    const { fingerprint } = seen
+  /** The agent has a socket now. */
+  opened({ principal: { userId }, address: { ip }, seen: { fingerprint } }: AdmittedAgent): void {
     this.#parts.log.logSecurityEvent({ event: 'ws_connection_established', userId, ip, fingerprint })
-    return this.#caps.opened(address, userId)
+  }
+
+  /** [CONN.1] Looks and takes in one step: while this one waited for the stores, others may have come in. */
+  #takePlace(userId: string, address: ClientAddress): Verdict<() => void> {
+    const full = firstDenial(
+      () => this.#caps.checkRoom(address),
+      () => this.#caps.checkUser(userId),
+    )
+    return full ?? allow(this.#caps.opened(address, userId))
   }
 
   challengePassed({ principal: { userId }, address, seen }: AdmittedAgent): void {

@@ -38,9 +38,14 @@ export class ConnectionCaps {
   }
 
   /** Before anything is known but the address. */
-  checkAddress({ key, isProxy }: ClientAddress, nowMs: number): Verdict<void> {
-    if (!isProxy && !this.#handshakes.take(key, nowMs))
+  checkAddress(address: ClientAddress, nowMs: number): Verdict<void> {
+    if (!address.isProxy && !this.#handshakes.take(address.key, nowMs))
       return denyFor('handshake_rate_exceeded', this.#limits.handshakeWindowMs)
+    return this.checkRoom(address)
+  }
+
+  /** Whether there is room for one more from there; counts nothing. */
+  checkRoom({ key, isProxy }: ClientAddress): Verdict<void> {
     const full =
       this.#inAll >= this.#limits.inAll ||
       (!isProxy && this.#count(`address ${key}`) >= this.#limits.perAddress)
@@ -52,7 +57,7 @@ export class ConnectionCaps {
     return full ? deny('too_many_connections') : allow(undefined)
   }
 
-  /** A connection was let in. @returns to be called once when it has ended */
+  /** Takes a place. @returns gives it back, to be called once */
   opened({ key }: ClientAddress, userId: string): () => void {
     this.#inAll++
     const counted = [`address ${key}`, `user ${userId}`]

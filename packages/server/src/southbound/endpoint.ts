@@ -67,18 +67,26 @@ export class AgentEndpoint {
   async #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     const version = offeredVersion(request)
     const admitted = await this.#admit(request, version)
+    if (admitted.allowed) return this.#enter(admitted.value, request, socket, head)
     if (socket.destroyed) return
-    if (admitted.allowed) {
-      return this.#webSockets.handleUpgrade(request, socket, head, (webSocket) =>
-        this.#open(admitted.value, webSocket, socket),
-      )
-    }
     const { code } = admitted
     const toldByClose = version === 'v1' && codes[code].http < 500 && !NEVER_BY_CLOSE.has(code)
     this.#log.afterWritten(() => {
       if (toldByClose) refuseWithClose(request, socket, head, code)
       else refuseWithHttp(socket, admitted)
     })
+  }
+
+  /** Answers the handshake; whoever has gone meanwhile, or shakes hands wrongly, gives its place back. */
+  #enter(agent: AdmittedAgent, request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    let entered = false
+    if (!socket.destroyed) {
+      this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => {
+        entered = true
+        this.#open(agent, webSocket, socket)
+      })
+    }
+    if (!entered) agent.leave()
   }
 
   /** [WS.1] A request that is no upgrade gets 426 with security headers. */
@@ -106,7 +114,9 @@ export class AgentEndpoint {
   async #admit(request: IncomingMessage, version: ProtocolVersion): Promise<Verdict<AdmittedAgent>> {
     try {
       const admitted = await this.#admission.admitAgent(request, version)
-      return admitted.allowed && this.#draining ? deny('shutting_down') : admitted
+      if (!admitted.allowed || !this.#draining) return admitted
+      admitted.value.leave()
+      return deny('shutting_down')
     } catch {
       return deny('internal_error')
     }
@@ -114,7 +124,7 @@ export class AgentEndpoint {
 
   #open(agent: AdmittedAgent, webSocket: WebSocket, socket: Duplex): void {
     const stopCounting = capUnverifiedBytes(webSocket, socket)
-    const left = this.#admission.opened(agent)
+    this.#admission.opened(agent)
     const record = this.#recorder(agent)
     const writer = new SocketWriter(webSocket, socket, this.#system, {
       slow: (size) => {
@@ -143,7 +153,7 @@ export class AgentEndpoint {
     webSocket.on('error', (error) => record({ event: 'ws_error', error: error.message }))
     webSocket.on('message', (data: Buffer, isBinary) => guarded(() => connection.receive(data, isBinary)))
     webSocket.on('close', (code, reason) => {
-      left()
+      agent.leave()
       this.#connections.delete(connection)
       guarded(() => connection.socketClosed(code, reason.toString('utf8')))
     })
