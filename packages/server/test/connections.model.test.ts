@@ -134,7 +134,8 @@ class Model {
     for (const { real, state, closedWith, answered, executed } of this.sockets) {
       expect(this.world.ready.has(real.connection)).toBe(state === 'ready')
       expect(real.socket.closedWith).toBe(closedWith)
-      expect(real.socket.answers).toEqual(answered)
+      // Of calls that end in one moment none is the first.
+      expect(real.socket.answers.sort()).toEqual([...answered].sort())
       expect(real.socket.idsOf('tool_execute')).toEqual(executed)
       for (const { type, whileReady } of real.socket.sent)
         if (type === 'tool_execute' || type === 'tool_cancel' || type === 'tool_result')
@@ -342,11 +343,11 @@ function textOf(outcome: CallOutcome): string {
 
 test('[STATE.4] [CALL.1] [CALL.3] [ROUTE.1] [ROUTE.2] [ROUTE.4] any order of events over many sockets comes to what the model says', () => {
   fc.assert(
-    fc.property(fc.array(op, { minLength: 5, maxLength: 90 }), (events) => {
+    fc.property(fc.array(op, { minLength: 20, maxLength: 90, size: 'max' }), (events) => {
       const model = new Model()
       for (const event of events) model.run(event)
       model.end()
     }),
-    { numRuns: 3_000 },
+    { numRuns: 400 },
   )
 })

@@ -60,7 +60,7 @@ test('[CONN.1] in any order of coming and going, what is counted is what is open
     go: fc.nat(),
   })
   fc.assert(
-    fc.property(fc.array(move, { maxLength: 60 }), (moves) => {
+    fc.property(fc.array(move, { maxLength: 60, size: 'max' }), (moves) => {
       const caps = new ConnectionCaps(small)
       const open: { user: string; from: string; leave: () => void }[] = []
       for (const { user, from, go } of moves) {

@@ -89,7 +89,7 @@ test('[CHAL.7] a lock outlives whoever set it, with the blocks', () => {
 test('[CHAL.6] in any order of answers, every third wrong one in a row within 15 minutes locks', () => {
   const answer = fc.record({ right: fc.boolean(), gapMs: fc.nat({ max: 400_000 }) })
   fc.assert(
-    fc.property(fc.array(answer, { maxLength: 60 }), (answers) => {
+    fc.property(fc.array(answer, { maxLength: 60, size: 'max' }), (answers) => {
       const { lockout, fail } = setUp()
       let wrongMs: number[] = []
       let nowMs = 0

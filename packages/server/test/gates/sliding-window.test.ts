@@ -38,7 +38,7 @@ test('[RATE.1] at any moments, it counts exactly what a naive model counts, and 
     fc.double({ min: 0, max: 2_000, noNaN: true }),
   )
   fc.assert(
-    fc.property(fc.array(gapMs, { minLength: 90, maxLength: 350 }), (gaps) => {
+    fc.property(fc.array(gapMs, { minLength: 90, maxLength: 350, size: 'max' }), (gaps) => {
       const window = new SlidingWindow({ max: 100, windowMs: MINUTE_MS })
       const model = new NaiveWindow(100, MINUTE_MS)
       const countedMs: number[] = []
@@ -64,7 +64,7 @@ test.each([1, 2, 3, 7])(
   (max) => {
     const step = fc.record({ key: fc.constantFrom('ann', 'bob', 'eve'), gapMs: fc.nat({ max: 60 }) })
     fc.assert(
-      fc.property(fc.array(step, { maxLength: 120 }), (steps) => {
+      fc.property(fc.array(step, { maxLength: 120, size: 'max' }), (steps) => {
         const window = new SlidingWindow({ max, windowMs: 100 })
         const models = new Map<string, NaiveWindow>()
         let nowMs = 0
@@ -156,7 +156,7 @@ test('[RATE.6] idle keys are forgotten at the 1,024th check, those within their 
 test('[RATE.2] what it tells of itself, counted again elsewhere, leaves the same room at every moment', () => {
   fc.assert(
     fc.property(
-      fc.array(fc.nat({ max: 40 }), { maxLength: 30 }),
+      fc.array(fc.nat({ max: 40 }), { maxLength: 30, size: 'max' }),
       fc.nat({ max: 300 }),
       fc.nat({ max: 1_000_000 }),
       (gaps, laterMs, otherClockMs) => {

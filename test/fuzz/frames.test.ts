@@ -1,0 +1,150 @@
+import { decodeDown, decodeUp, isBoundedJson, objectMembers } from '@bridgekeeper/protocol'
+import { callbackLog, createTokens, memoryUsers, realSystem, type SecurityEvent } from '@bridgekeeper/server'
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { answerNext } from '../support/agents.ts'
+import { SECRET, startBridge, user } from '../support/bridge.ts'
+import { dial, type Peer, verifiedPeer } from '../support/peer.ts'
+import { anyFrame, anyWireBytes, REPEATED, repeated } from './frames.ts'
+
+const READERS = [
+  (frame: Buffer) => decodeUp(frame, 'v1'),
+  (frame: Buffer) => decodeUp(frame, 'v2'),
+  (frame: Buffer) => decodeDown(frame, 'v1'),
+  (frame: Buffer) => decodeDown(frame, 'v2'),
+]
+
+/** What every object has; nothing a peer sends may add to it. */
+const inherited = () => Reflect.ownKeys(Object.prototype).length + Reflect.ownKeys(Array.prototype).length
+
+test('[WIRE.4] no bytes make a reader throw, hang on to a prototype, or take what is not one object', () => {
+  const before = inherited()
+  fc.assert(
+    fc.property(anyFrame, (frame) => {
+      const copy = Buffer.from(frame)
+      const members = objectMembers(frame)
+      isBoundedJson(frame)
+      for (const read of READERS) {
+        const decoded = read(frame)
+        if (members === undefined) expect(decoded).toMatchObject({ ok: false, code: 'message_invalid' })
+        if (decoded.ok) expect(Object.getPrototypeOf(decoded.message)).toBe(Object.prototype)
+        else expect(['message_invalid', 'message_type_unknown']).toContain(decoded.code)
+      }
+      expect(frame.equals(copy)).toBe(true)
+    }),
+    { numRuns: 12_000 },
+  )
+  expect(inherited()).toBe(before)
+})
+
+test('[JSON.4] sixteen times the bytes take nowhere near sixteen times sixteen the time', () => {
+  const fastestMs = (frame: Buffer): number => {
+    const times = Array.from({ length: 5 }, () => {
+      const start = performance.now()
+      for (const read of READERS) read(frame)
+      isBoundedJson(frame)
+      return performance.now() - start
+    })
+    return Math.min(...times)
+  }
+  for (const parts of REPEATED) {
+    const smallMs = Math.max(0.5, fastestMs(repeated(parts, 65_536)))
+    const largeMs = fastestMs(repeated(parts, 16 * 65_536))
+    expect(largeMs / smallMs, parts.join('…')).toBeLessThan(16 * 6)
+  }
+})
+
+const ATTACKERS = 48
+
+async function fuzzedBridge() {
+  const system = realSystem()
+  const users = Array.from({ length: ATTACKERS }, (_, number) => user(`attacker${number}`))
+  const tokens = createTokens(SECRET, memoryUsers([user('ann'), user('bob'), ...users]), system)
+  const noLimit = {
+    inAll: 1_000,
+    perAddress: 1_000,
+    perUser: 1_000,
+    handshakes: 1_000,
+    handshakeWindowMs: 1_000,
+  }
+  const faults: SecurityEvent[] = []
+  const securityLog = callbackLog((event) => {
+    if (event.event === 'ws_error' && event.error?.startsWith('internal_error')) faults.push(event)
+  })
+  const at = await startBridge({
+    system,
+    securityLog,
+    authenticator: tokens,
+    connectionLimits: noLimit,
+    addressFailures: { failures: 1_000_000, windowMs: 1_000, blockMs: 1_000 },
+  })
+  return { at, faults }
+}
+
+/** Whatever was sent before is dealt with, or the socket is gone. */
+async function dealtWith({ socket, closed }: Peer): Promise<void> {
+  if (socket.readyState !== socket.OPEN) return void (await closed)
+  const pong = new Promise<void>((resolve) => socket.once('pong', () => resolve()))
+  socket.ping()
+  await Promise.race([pong, closed])
+}
+
+const STATES = ['challenging', 'ready', 'ready v2', 'waiting'] as const
+
+test('[WS.4] [STATE.4] whatever frames come, in any state, the bridge lives and serves who is honest', async () => {
+  const { at, faults } = await fuzzedBridge()
+  const bob = await verifiedPeer(at, await at.token('bob'), { v2: true })
+  const before = inherited()
+  const batches = fc.sample(fc.array(anyFrame, { minLength: 25, maxLength: 25 }), ATTACKERS)
+  for (const [number, frames] of batches.entries()) {
+    const name = `attacker${number}`
+    const state = STATES[number % STATES.length]
+    const issued = await at.token(name)
+    const peer =
+      state === 'challenging'
+        ? dial(at, { token: issued.accessToken })
+        : await verifiedPeer(at, issued, { v2: state !== 'ready' })
+    if (state === 'challenging') await peer.next('challenge')
+    const waiting = state === 'waiting' ? at.bridge.callTool(`user_${name}`, 's', 't') : undefined
+    const ended = waiting?.then(
+      () => 'ended',
+      () => 'ended',
+    )
+    for (const frame of frames)
+      if (peer.socket.readyState === peer.socket.OPEN) peer.socket.send(frame, { binary: false })
+    await dealtWith(peer)
+    peer.socket.terminate()
+    await peer.closed
+    if (ended !== undefined) expect(await ended).toBe('ended')
+  }
+  expect(inherited()).toBe(before)
+  expect(faults).toEqual([])
+  await expectServed(at, bob)
+})
+
+test('[WS.4] whatever bytes come on the TCP connection, before and after the challenge, others are served', async () => {
+  const { at, faults } = await fuzzedBridge()
+  const bob = await verifiedPeer(at, await at.token('bob'), { v2: true })
+  for (const [number, wire] of fc
+    .sample(fc.array(anyWireBytes, { minLength: 3, maxLength: 6 }), ATTACKERS)
+    .entries()) {
+    const issued = await at.token(`attacker${number}`)
+    const peer = number % 2 === 0 ? dial(at, { token: issued.accessToken }) : await verifiedPeer(at, issued)
+    if (number % 2 === 0) await peer.next('challenge')
+    if (number % 3 === 0) peer.socket.close()
+    const tcp = (peer.socket as unknown as { _socket: import('node:net').Socket })._socket
+    for (const bytes of wire) tcp.write(bytes)
+    await new Promise<void>((resolve) => tcp.end(resolve))
+    peer.socket.terminate()
+    await peer.closed
+  }
+  expect(faults).toEqual([])
+  await expectServed(at, bob)
+})
+
+async function expectServed(at: Awaited<ReturnType<typeof startBridge>>, bob: Peer): Promise<void> {
+  const called = at.bridge.callTool('user_bob', 's', 't', { n: 1 })
+  await answerNext(bob, { content: [], n: 2 })
+  expect(await called).toEqual({ content: [], n: 2 })
+  await verifiedPeer(at, await at.token('ann'))
+}
