@@ -6,7 +6,7 @@
 import { describe, expect, test } from 'vitest'
 import { agentWith, answerNext } from '../support/agents.ts'
 import { as, challenged, codeOf, EMPTY, HOUR, LIST, tokenWith } from '../support/attacker.ts'
-import { startBridge, user } from '../support/bridge.ts'
+import { startBridge } from '../support/bridge.ts'
 import { FakeSystem } from '../support/fake-system.ts'
 import { bearer, post, toolCall } from '../support/mcp.ts'
 import { dial, verifiedPeer } from '../support/peer.ts'
