@@ -13,6 +13,7 @@ import { endAs, standIn } from '../packages/cli/bin/stand-in.mjs'
 const TASKS = {
   demo: ['scripts/demo.ts'],
   test: ['node_modules/vitest/vitest.mjs', 'run'],
+  'test:attack': ['node_modules/vitest/vitest.mjs', 'run', 'test/attack'],
   check: ['scripts/check.ts'],
   coverage: ['node_modules/vitest/vitest.mjs', 'run', '--config', 'vitest.coverage.config.ts'],
   mutate: ['node_modules/@stryker-mutator/core/bin/stryker.js', 'run'],

@@ -64,7 +64,7 @@ test('[ORACLE.1] W42: a token that is not ours gets one and the same refusal, wh
   expect([...answers].join()).toContain('token_invalid')
 })
 
-test('[ORACLE.2] W42: a refused message is told by its code and not by what stood in it', async () => {
+test('[ORACLE.2] W42: a refused message is told by its code and not by the values in it', async () => {
   const at = await startBridge()
   const peer = dial(at, { token: (await at.token('ann')).accessToken })
   await peer.next('challenge')

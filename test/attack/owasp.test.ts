@@ -1,0 +1,294 @@
+/**
+ * The categories of the OWASP Top 10 that a bridge can be judged by: numbers of 2021, with those of 2025.
+ * One behaviour a test; the files beside this one attack each of them in full. A05, A07 and A09 are in
+ * owasp-operation.test.ts.
+ */
+import { describe, expect, test } from 'vitest'
+import { agentWith, answerNext } from '../support/agents.ts'
+import { as, challenged, codeOf, EMPTY, HOUR, LIST, tokenWith } from '../support/attacker.ts'
+import { startBridge } from '../support/bridge.ts'
+import { FakeSystem } from '../support/fake-system.ts'
+import { bearer, post, toolCall } from '../support/mcp.ts'
+import { dial, verifiedPeer } from '../support/peer.ts'
+import { tryUpgrade } from '../support/raw.ts'
+import { Recorded } from '../support/recorded.ts'
+import { startScopedBridge } from '../support/scoped.ts'
+
+describe('A01:2021 Broken Access Control (A01:2025)', () => {
+  test('[AUTH.10] without a token no caller reaches a tool', async () => {
+    const at = await startBridge()
+    const agent = await agentWith(at, 'ann', 's', 't')
+    expect((await post(at, '/mcp', toolCall('s__t'))).status).toBe(401)
+    expect(agent.waiting).toEqual([])
+  })
+
+  test('[WS.2] without a token no agent gets a socket', async () => {
+    expect((await tryUpgrade(await startBridge())).status).toBe(401)
+  })
+
+  test("[ROUTE.1] one user's token does not call another user's tool", async () => {
+    const at = await startBridge()
+    const agent = await agentWith(at, 'ann', 's', 't')
+    const answer = await post(at, '/mcp', toolCall('s__t'), await as(at, 'bob'))
+    expect(answer.json.error.data.code).toBe('agent_offline')
+    expect(agent.waiting).toEqual([])
+  })
+
+  test("[ROUTE.2] one user's list does not show another user's tools", async () => {
+    const at = await startBridge()
+    await agentWith(at, 'ann', 'private', 'diary')
+    await agentWith(at, 'bob', 's', 't')
+    const { text } = await post(at, '/mcp', LIST, await as(at, 'bob'))
+    expect(text).toContain('s__t')
+    expect(text).not.toMatch(/private|diary/)
+  })
+
+  test('[ROUTE.2] whose call it is, the token says, and nothing else in the request', async () => {
+    const at = await startBridge()
+    const ann = await agentWith(at, 'ann', 's', 't')
+    const bob = await agentWith(at, 'bob', 's', 't')
+    const call = post(at, '/mcp/s?userId=user_ann', toolCall('t', { userId: 'user_ann' }), {
+      ...(await as(at, 'bob')),
+      'x-user-id': 'user_ann',
+      'x-forwarded-user': 'user_ann',
+    })
+    await answerNext(bob, EMPTY)
+    expect((await call).json.result).toEqual(EMPTY)
+    expect(ann.waiting).toEqual([])
+  })
+
+  test('[CALL.8] a socket calls tools of its own user only', async () => {
+    const at = await startBridge()
+    const ann = await agentWith(at, 'ann', 's', 't')
+    const bob = await agentWith(at, 'bob', 'other', 't')
+    bob.send({ type: 'tool_execute', id: '1', serverName: 's', toolName: 't', args: {} })
+    expect(await bob.next('tool_result')).toMatchObject({ code: 'server_not_found' })
+    expect(ann.waiting).toEqual([])
+  })
+
+  test('[CALL.5] one user’s waiting calls take no place of another’s', async () => {
+    const at = await startBridge({ maxPendingCalls: 1 })
+    await agentWith(at, 'ann', 's', 't')
+    const bob = await agentWith(at, 'bob', 's', 't')
+    void codeOf(at.bridge.callTool('user_ann', 's', 't'))
+    expect(await codeOf(at.bridge.callTool('user_ann', 's', 't'))).toBe('too_many_calls')
+    const call = at.bridge.callTool('user_bob', 's', 't')
+    await answerNext(bob, EMPTY)
+    expect(await call).toEqual(EMPTY)
+  })
+
+  test('[SCOPE.1] a token for one tool does not run another', async () => {
+    const at = await startScopedBridge()
+    await agentWith(at, 'ann', 's', 'read', 'erase')
+    const scoped = await at.scopedToken('ann', 'tools:call:s/read')
+    const answer = await post(at, '/mcp', toolCall('s__erase'), bearer(scoped))
+    expect(answer).toMatchObject({ status: 403 })
+    expect(answer.headers.get('www-authenticate')).toContain('insufficient_scope')
+  })
+
+  test('[SCOPE.2] a token for one tool does not see another', async () => {
+    const at = await startScopedBridge()
+    await agentWith(at, 'ann', 's', 'read', 'erase')
+    const { text } = await post(at, '/mcp/s', LIST, bearer(await at.scopedToken('ann', 'tools:call:s/read')))
+    expect(text).not.toContain('erase')
+  })
+
+  test("[SCOPE.3] a caller's token does not connect as an agent", async () => {
+    const at = await startScopedBridge()
+    const scoped = await at.scopedToken('ann', 'tools:call:*/*', 'tools:list')
+    expect((await tryUpgrade(at, { token: scoped })).code).toBe('scope_insufficient')
+  })
+
+  test('[ORIGIN.1] a page of another site cannot ride on the cookie', async () => {
+    const at = await startBridge()
+    const cookie = `Cookie: accessToken=${(await at.token('ann')).accessToken}`
+    expect((await tryUpgrade(at, { headers: [cookie, 'Origin: https://evil.example'] })).status).toBe(403)
+  })
+
+  test('[API.3] what is no path of the bridge is not found, however it is written', async () => {
+    const at = await startBridge()
+    const headers = await as(at, 'ann')
+    for (const path of ['/mcp/a/b', '/mcp/..%2f..%2fetc', '/metrics', '/.env', '/mcp%2Fs', '/console'])
+      expect([404, 200], path).toContain((await post(at, path, LIST, headers)).status)
+    expect((await post(at, '/mcp/a/b', LIST, headers)).json.error.data.code).toBe('not_found')
+  })
+
+  test('[ROUTE.3] an unverified socket takes nothing from the verified one', async () => {
+    const at = await startBridge()
+    const issued = await at.token('ann')
+    const agent = await verifiedPeer(at, issued)
+    await dial(at, { token: issued.accessToken }).next('challenge')
+    const call = at.bridge.callTool('user_ann', 's', 't')
+    await answerNext(agent, EMPTY)
+    expect(await call).toEqual(EMPTY)
+  })
+})
+
+describe('A02:2021 Cryptographic Failures (A04:2025)', () => {
+  test('[TLS.1] in production no caller is served in the clear', async () => {
+    const at = await startBridge({ production: true })
+    expect((await post(at, '/mcp', LIST, await as(at, 'ann'))).json.error.data.code).toBe(
+      'transport_insecure',
+    )
+  })
+
+  test('[TLS.2] a proxy that says http is believed', async () => {
+    const at = await startBridge({ tls: 'terminated-by-proxy', trustedProxies: ['127.0.0.1'] })
+    const { accessToken } = await at.token('ann')
+    const status = async (proto: string) =>
+      (await tryUpgrade(at, { token: accessToken, headers: [`X-Forwarded-Proto: ${proto}`] })).status
+    expect([await status('http'), await status('https')]).toEqual([403, 101])
+  })
+
+  test('[AUTH.5] a token of another key is refused', async () => {
+    const forged = await tokenWith({}, Buffer.alloc(32, 8))
+    expect((await tryUpgrade(await startBridge(), { token: forged })).code).toBe('token_invalid')
+  })
+
+  test('[AUTH.5] a token without a signature is refused', async () => {
+    const [, claims] = (await tokenWith()).split('.')
+    const header = Buffer.from('{"alg":"none","typ":"at+jwt"}').toString('base64url')
+    const at = await startBridge()
+    for (const forged of [`${header}.${claims}.`, `${header}.${claims}`])
+      expect((await tryUpgrade(at, { token: forged })).code).toBe('token_invalid')
+  })
+
+  test('[AUTH.5] one changed claim breaks the signature', async () => {
+    const [header, , signature] = (await tokenWith()).split('.')
+    const [, claims] = (await tokenWith({ sub: 'user_bob' })).split('.')
+    const at = await startBridge()
+    expect((await tryUpgrade(at, { token: `${header}.${claims}.${signature}` })).code).toBe('token_invalid')
+  })
+
+  test('[AUTH.5] a token that was made for another service is refused, though its key is ours', async () => {
+    const at = await startBridge()
+    expect((await tryUpgrade(at, { token: await tokenWith() })).status).toBe(101)
+    for (const changes of [{ aud: 'other' }, { iss: 'other' }])
+      expect((await tryUpgrade(at, { token: await tokenWith(changes) })).code).toBe('token_invalid')
+  })
+
+  test('[CHAL.1] a challenge has 256 bits that nobody can predict', async () => {
+    const at = await startBridge()
+    const { accessToken } = await at.token('ann')
+    const { challenge } = await dial(at, { token: accessToken }).next('challenge')
+    const again = await dial(at, { token: accessToken }).next('challenge')
+    expect(challenge).toMatch(/^[0-9a-f]{64}$/)
+    expect(again.challenge).not.toBe(challenge)
+  })
+
+  test('[CALL.1] the ids of calls have 120 random bits', async () => {
+    const at = await startBridge()
+    const agent = await agentWith(at, 'ann', 's', 't')
+    const ids = new Set<unknown>()
+    for (let count = 0; count < 20; count++) {
+      const call = codeOf(at.bridge.callTool('user_ann', 's', 't'))
+      const { id } = await agent.next('tool_execute')
+      ids.add(String(id).slice(0, 20))
+      agent.send({ type: 'tool_result', id, success: true, result: EMPTY })
+      await call
+    }
+    expect(ids.size).toBe(20)
+    for (const id of ids) expect(id).toMatch(/^[\w-]{20}$/)
+  })
+
+  test('[AUTH.4] each login has a session of its own, at the same moment too', async () => {
+    const at = await startBridge({ system: new FakeSystem() })
+    const sessions = await Promise.all(
+      Array.from({ length: 8 }, async () => (await at.token('ann')).sessionId),
+    )
+    expect(new Set(sessions).size).toBe(8)
+  })
+})
+
+describe('A04:2021 Insecure Design (A06:2025)', () => {
+  test('[CHAL.5] no step before the challenge can be skipped', async () => {
+    const at = await startBridge()
+    const peer = await challenged(at)
+    for (const type of ['ping', 'pong']) {
+      peer.send({ type })
+      expect(await peer.next('error')).toMatchObject({ error: 'challenge_required' })
+    }
+  })
+
+  test('[CHAL.4] an open challenge ends after 30 seconds', async () => {
+    const system = new FakeSystem()
+    const peer = await challenged(await startBridge({ system }))
+    system.advance(30_000)
+    expect((await peer.closed).reason).toBe('challenge_timeout')
+  })
+
+  test('[CHAL.2] an answer is good for the challenge of its own connection only', async () => {
+    const at = await startBridge()
+    const issued = await at.token('ann')
+    const other = await dial(at, { token: issued.accessToken }).next('challenge')
+    const peer = dial(at, { token: issued.accessToken })
+    await peer.next('challenge')
+    peer.answer(other, issued)
+    expect(await peer.next('error')).toMatchObject({ error: 'challenge_failed' })
+  })
+
+  test('[SIZE.3] an unverified peer cannot make the bridge hold its data', async () => {
+    const peer = await challenged(await startBridge())
+    peer.send('x'.repeat(5_000))
+    expect((await peer.closed).code).toBeGreaterThanOrEqual(1006)
+  })
+
+  test('[SIZE.5] a caller cannot either', async () => {
+    const at = await startBridge()
+    const answer = await post(at, '/mcp', toolCall('s__t', { a: 'x'.repeat(1_100_000) }), await as(at, 'ann'))
+    expect(answer.status).toBe(413)
+  })
+
+  test('[RATE.1] no user drives a machine faster than 100 calls a minute', async () => {
+    const at = await startBridge({ system: new FakeSystem() })
+    const codes = await Promise.all(
+      Array.from({ length: 150 }, () => codeOf(at.bridge.callTool('user_ann', 's', 't'))),
+    )
+    expect(codes.filter((code) => code === 'agent_offline')).toHaveLength(100)
+  })
+
+  test('[CALL.3] a call whose fate is unknown is told so, and never repeated', async () => {
+    const at = await startBridge()
+    const first = await agentWith(at, 'ann', 's', 't')
+    const call = codeOf(at.bridge.callTool('user_ann', 's', 't'))
+    await first.next('tool_execute')
+    first.socket.terminate()
+    expect(await call).toBe('outcome_unknown')
+    const second = await agentWith(at, 'ann', 's', 't')
+    expect(second.waiting.filter(({ type }) => type === 'tool_execute')).toEqual([])
+  })
+
+  test('[CALL.2] a tool that never answers holds its caller for a bounded time', async () => {
+    const system = new FakeSystem()
+    const at = await startBridge({ system, callTimeoutMs: 5_000 })
+    const agent = await verifiedPeer(at, await at.token('ann', HOUR))
+    const call = codeOf(at.bridge.callTool('user_ann', 's', 't'))
+    await agent.next('tool_execute')
+    system.advance(5_000)
+    expect(await call).toBe('call_timeout')
+  })
+
+  test('[CONN.1] connections are bounded for each user', async () => {
+    const limits = { inAll: 9, perAddress: 9, perUser: 2, handshakes: 99, handshakeWindowMs: 60_000 }
+    const at = await startBridge({ connectionLimits: limits })
+    for (let count = 0; count < 2; count++) await challenged(at)
+    const { accessToken } = await at.token('ann')
+    expect((await tryUpgrade(at, { token: accessToken })).code).toBe('too_many_connections')
+  })
+
+  test('[AUTH.9] when accounts cannot be read, nobody comes in', async () => {
+    const broken = () => Promise.reject(new Error('down'))
+    const at = await startBridge({ authenticator: { recall: () => undefined, authenticate: broken } })
+    expect((await tryUpgrade(at, { token: await tokenWith() })).status).toBe(500)
+    expect((await post(at, '/mcp', LIST, bearer(await tokenWith()))).status).toBe(500)
+  })
+
+  test('[LOG.8] when the security log cannot be written, no call is taken', async () => {
+    const { securityLog } = new Recorded()
+    const at = await startBridge({ securityLog: { ...securityLog, writable: false } })
+    const agent = await agentWith(at, 'ann', 's', 't')
+    expect(await codeOf(at.bridge.callTool('user_ann', 's', 't'))).toBe('log_unavailable')
+    expect((await post(at, '/mcp', toolCall('s__t'), await as(at, 'ann'))).status).toBe(503)
+    expect(agent.waiting).toEqual([])
+  })
+})
