@@ -1,7 +1,9 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { answerNext } from '../support/agents.ts'
 import { startBridge } from '../support/bridge.ts'
-import { dial, type Message, type Peer } from '../support/peer.ts'
+import { dial, type Message, type Peer, verifiedPeer } from '../support/peer.ts'
+import { Recorded } from '../support/recorded.ts'
 
 type Act = readonly ['right' | 'foreign' | 'leave', number]
 
@@ -65,6 +67,18 @@ test("[ROUTE.4] W03 W08: the end of an old socket of a login takes neither the n
   const call = at.bridge.callTool('user_ann', 's', 't')
   const { id } = await fresh.next('tool_execute')
   fresh.send({ type: 'tool_result', id, success: true, result: { content: [] } })
+  expect(await call).toEqual({ content: [] })
+})
+
+test('[ROUTE.4] W08: when a second machine of the user leaves, the first still gets the calls', async () => {
+  const log = new Recorded()
+  const at = await startBridge({ securityLog: log.securityLog })
+  const first = await verifiedPeer(at, await at.token('ann'))
+  const second = await verifiedPeer(at, await at.token('ann'))
+  second.socket.terminate()
+  await expect.poll(() => log.named('ws_connection_closed')).toHaveLength(1)
+  const call = at.bridge.callTool('user_ann', 's', 't')
+  await answerNext(first, { content: [] })
   expect(await call).toEqual({ content: [] })
 })
 

@@ -24,6 +24,9 @@ test("[ROUTE.2] W20: another user's answer to a known call id is dropped and put
   ann.send({ type: 'tool_result', id, success: true, result: text('of ann') })
   expect(await call).toEqual(text('of ann'))
   expect(log.named('ws_unexpected_result')).toMatchObject([{ userId: 'user_bob', requestId: id }])
+  ann.send({ type: 'tool_result', id, success: true, result: text('a second one') })
+  await settled(ann)
+  expect(log.named('ws_unexpected_result')[1]).toMatchObject({ userId: 'user_ann', requestId: id })
 })
 
 test('[CALL.1] W20: over two users with two machines each, an answer counts from the asked connection only, and once', async () => {
