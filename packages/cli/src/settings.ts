@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs'
+import { durationMs } from '@bridgekeeper/server'
 import { UsageError } from './usage-error.ts'
 
 const DEFAULT_PORT = 8787
 const DEFAULT_DATA_FOLDER = '.bridgekeeper'
 
-const UNITS_MS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 const MAX_LIFETIME_MS = 365 * 86_400_000
 
 /** `--data`, else `BRIDGEKEEPER_DATA`, else `.bridgekeeper` in the current folder. */
@@ -72,9 +72,8 @@ export function scopes(option: string | undefined): readonly string[] | undefine
 
 /** A time such as `15m`, `12h`, `30d`, in milliseconds. @throws UsageError */
 export function lifetimeMs(text: string): number {
-  const [, count, unit = ''] = /^(\d+)([smhd])$/.exec(text) ?? []
-  const value = Number(count) * (UNITS_MS[unit] ?? Number.NaN)
-  if (value > 0 && value <= MAX_LIFETIME_MS) return value
+  const value = durationMs(text)
+  if (value !== undefined && value <= MAX_LIFETIME_MS) return value
   throw new UsageError(
     `${JSON.stringify(text)} is no lifetime.`,
     'Give one like 15m, 12h or 30d; at most 365d.',

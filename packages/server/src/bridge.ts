@@ -13,7 +13,7 @@ import { TrustedProxies } from './gates/client-address.ts'
 import type { ConnectionLimits } from './gates/connection-caps.ts'
 import type { FingerprintPolicy } from './gates/fingerprint.ts'
 import { originPolicy } from './gates/origin.ts'
-import { RateLimiter, type RateLimits } from './gates/rate-limit.ts'
+import { RateLimiter, type RateLimitStatus, type RateLimits } from './gates/rate-limit.ts'
 import type { TlsMode } from './gates/transport.ts'
 import { deny } from './gates/verdict.ts'
 import { McpEndpoint, mcpPath } from './northbound/endpoint.ts'
@@ -115,6 +115,10 @@ export interface Bridge {
   ready(): Promise<void>
   /** The user's tools, as far as connected agents tell. */
   listTools(userId: string): readonly ListedTool[]
+  /** Where the user stands with the rate limit; asking counts nothing. */
+  getRateLimitStatus(userId: string): RateLimitStatus
+  /** Lifts the user's block and starts the window anew: an operator's act. */
+  resetRateLimit(userId: string): Promise<void>
   /** Takes nothing new, lets calls end within the limit, closes every connection. */
   close(limitMs?: number): Promise<void>
 }
@@ -129,7 +133,7 @@ const APP_SESSION = 'app'
 /** Makes a bridge. It listens to nothing until it is attached. @throws TypeError for an option that is none */
 export function createBridge(options: BridgeOptions): Bridge {
   const system = options.system ?? realSystem()
-  const { agents, mcp, router, dispatcher, blocks, callTimes } = assemble(options, system)
+  const { agents, mcp, router, dispatcher, limiter, blocks, callTimes } = assemble(options, system)
   const started = Promise.all([blocks.start(), callTimes.start()])
   // Whoever does not ask whether it is ready is told by requests that fail.
   started.catch(() => {})
@@ -204,7 +208,16 @@ export function createBridge(options: BridgeOptions): Bridge {
     await started
   }
 
-  return { attach, ready, callTool, listTools, close }
+  async function resetRateLimit(userId: string): Promise<void> {
+    limiter.resetRateLimit(userId)
+    await options.stores?.blocks?.remove({ kind: 'calls', key: userId })
+    await options.stores?.callTimes?.forget(userId)
+  }
+
+  const getRateLimitStatus = (userId: string): RateLimitStatus =>
+    limiter.getRateLimitStatus(userId, system.monotonicMs())
+
+  return { attach, ready, callTool, listTools, getRateLimitStatus, resetRateLimit, close }
 }
 
 /** The parts of a bridge, each given what it needs of the others. */
@@ -231,7 +244,7 @@ function assemble(options: BridgeOptions, system: System) {
     maxPendingCalls: options.maxPendingCalls ?? DEFAULT_MAX_PENDING_CALLS,
   })
   const mcp = new McpEndpoint(admission, router, dispatcher, log)
-  return { agents, mcp, router, dispatcher, blocks, callTimes }
+  return { agents, mcp, router, dispatcher, limiter, blocks, callTimes }
 }
 
 function agentListener(router: Router, dispatcher: Dispatcher): AgentListener {

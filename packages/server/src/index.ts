@@ -39,6 +39,7 @@ export { type Problem, type Verification, verifyLog } from './security-log/verif
 export { verifySecurityLog } from './standalone/audit.ts'
 export type { TlsEvent, TlsFiles } from './standalone/certificate.ts'
 export { DataFolder } from './standalone/data-folder.ts'
+export { durationMs } from './standalone/duration.ts'
 export type { Environment } from './standalone/secret.ts'
 export { type Node, type ServeOptions, serve } from './standalone/serve.ts'
 export { SetupError, type SetupErrorCode } from './standalone/setup-error.ts'

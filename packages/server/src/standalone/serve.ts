@@ -13,6 +13,7 @@ import {
   type TlsFiles,
 } from './certificate.ts'
 import { DataFolder } from './data-folder.ts'
+import { limitSettings } from './limit-settings.ts'
 import { listen, urlOf } from './listen.ts'
 import { createListener, demandTls } from './listener.ts'
 import { openNodeLog } from './node-log.ts'
@@ -111,6 +112,7 @@ function bridgeOf(
   return createBridge({
     authenticator: providerOf(env, system) ?? data.claim(),
     ...settings,
+    ...limitSettings(env),
     ...(timeoutMs !== undefined && { callTimeoutMs: timeoutMs }),
     fingerprintKey: data.keyFor('fingerprint'),
     stores: data.stores,
