@@ -1,5 +1,12 @@
 import { beforeAll, expect, test, vi } from 'vitest'
-import { bridgekeeper, jsonOf, login, type RunningBridge, serve } from '../support/installation.ts'
+import {
+  bridgekeeper,
+  jsonOf,
+  login,
+  mainProcess,
+  type RunningBridge,
+  serve,
+} from '../support/installation.ts'
 import { bearer, post } from '../support/mcp.ts'
 
 const PING = { jsonrpc: '2.0', id: 1, method: 'ping' }
@@ -36,7 +43,7 @@ test('[CLI.16] [RATE.5] [RATE.8] a limit from the environment holds, over a rest
   // No agent is there, yet each try is one.
   for (let call = 0; call < 2; call++) expect(await statusOf(CALL, accessToken)).toBe(200)
   expect(await statusOf(CALL, accessToken)).toBe(429)
-  bridge.program.kill('SIGKILL')
+  process.kill(mainProcess(bridge.program), 'SIGKILL')
   await bridge.program.ended
   bridge = await serve({ data: bridge.data, env: LIMITS })
   expect(await statusOf(CALL, accessToken)).toBe(429)

@@ -1,6 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { closeCodes, codes, limits, type ProtocolVersion, SUBPROTOCOL_V2 } from '@bridgekeeper/protocol'
+import {
+  closeCodes,
+  codes,
+  type ErrorCode,
+  limits,
+  type ProtocolVersion,
+  SUBPROTOCOL_V2,
+} from '@bridgekeeper/protocol'
 import type { WebSocket } from 'ws'
 import type { Admission, AdmittedAgent } from '../admission/admission.ts'
 import { Connection, type ConnectionListener, type ConnectionOptions } from '../connection/connection.ts'
@@ -20,8 +27,13 @@ const CLOSE_MS = 2_000
 /** What becomes of agents that were let in. */
 export type AgentListener = Omit<ConnectionListener, 'challengeFailed'>
 
-/** Of a refusal that says how things stand with the peer's address, and not with its login, a WebSocket is no help. */
-const NEVER_BY_CLOSE = new Set(['address_blocked', 'handshake_rate_exceeded', 'too_many_connections'])
+/** Blocks and floods are told in plain HTTP to everybody: they must cost little, and say when to come again. */
+const NEVER_BY_CLOSE: ReadonlySet<ErrorCode> = new Set([
+  'address_blocked',
+  'challenge_locked',
+  'handshake_rate_exceeded',
+  'too_many_connections',
+])
 
 /** Where agents connect: has them admitted before the handshake is answered, then hands the socket over. */
 export class AgentEndpoint {
