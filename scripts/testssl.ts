@@ -10,11 +10,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { isObject, parseJson } from '@bridgekeeper/protocol'
 import { realSystem, serve } from '@bridgekeeper/server'
+import { missingDebianCommand } from './debian.ts'
 
-/** How Debian, and whoever installs it from its makers, call the program. */
-const PROGRAMS = ['testssl', 'testssl.sh']
+/** As Debian calls it. */
+const PROGRAM = 'testssl'
 const LIMIT_MS = 180_000
-const INSTALL_MS = 120_000
 const CERTIFICATE_DAYS = 365
 const GRAVE = ['MEDIUM', 'HIGH', 'CRITICAL']
 /** A run that broke off early finds nothing bad. */
@@ -40,9 +40,9 @@ try {
 }
 
 async function main(): Promise<number> {
-  const program = installed() ?? install()
-  if (program === undefined) {
-    console.error('testssl.sh is missing. Install it, then try again: apt-get install testssl.sh')
+  const missing = missingDebianCommand(PROGRAM, 'testssl.sh')
+  if (missing !== undefined) {
+    console.error(missing)
     return 1
   }
   const tls = { certFile: join(folder, 'cert.pem'), keyFile: join(folder, 'key.pem') }
@@ -57,24 +57,12 @@ async function main(): Promise<number> {
   })
   try {
     const report = join(folder, 'report.json')
-    console.log(`${program} looks at ${node.url}; this takes about a minute…`)
-    await look(program, Number(new URL(node.url).port), report)
+    console.log(`${PROGRAM} looks at ${node.url}; this takes about a minute…`)
+    await look(Number(new URL(node.url).port), report)
     return judge(findingsIn(report))
   } finally {
     await node.close()
   }
-}
-
-function installed(): string | undefined {
-  return PROGRAMS.find((program) => spawnSync(program, ['--help'], { stdio: 'ignore' }).status === 0)
-}
-
-function install(): string | undefined {
-  if (process.getuid?.() !== 0) return undefined
-  const apt = (...args: string[]) => spawnSync('apt-get', args, { stdio: 'inherit', timeout: INSTALL_MS })
-  apt('update', '-qq')
-  apt('install', '-y', '-qq', 'testssl.sh')
-  return installed()
 }
 
 function makeCertificate({ certFile, keyFile }: { certFile: string; keyFile: string }): void {
@@ -87,10 +75,10 @@ function makeCertificate({ certFile, keyFile }: { certFile: string; keyFile: str
 }
 
 /** Resolves once testssl.sh ended, by itself or at the limit with all that it started. */
-function look(program: string, port: number, report: string): Promise<void> {
+function look(port: number, report: string): Promise<void> {
   const args = ['--quiet', '--warnings', 'batch', '--color', '0', '--ip', '127.0.0.1', '--nodns', 'none']
   const waits = ['--connect-timeout', '5', '--openssl-timeout', '5']
-  const child = spawn(program, [...args, ...waits, '--jsonfile', report, `https://localhost:${port}`], {
+  const child = spawn(PROGRAM, [...args, ...waits, '--jsonfile', report, `https://localhost:${port}`], {
     stdio: 'ignore',
     detached: true,
   })
