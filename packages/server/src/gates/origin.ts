@@ -13,6 +13,9 @@ export interface OriginPolicy {
 const LOOPBACK_HOST = 'localhost'
 const HOST = /^([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?$/
 
+const OCTET = '(?:25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)'
+const IPV4 = new RegExp(`^${OCTET}(?:\\.${OCTET}){3}$`)
+
 /**
  * What may reach a bridge under these addresses: pages of these origins, and requests for these
  * hosts.
@@ -60,7 +63,5 @@ function isOurHost(text: string, { hosts }: OriginPolicy): boolean {
   const name = HOST.exec(text.toLowerCase())?.[1]
   if (name === undefined) return false
   if (hosts.has(name)) return true
-  return name.startsWith('[')
-    ? ipaddr.IPv6.isValid(name.slice(1, -1))
-    : ipaddr.IPv4.isValidFourPartDecimal(name)
+  return name.startsWith('[') ? ipaddr.IPv6.isValid(name.slice(1, -1)) : IPV4.test(name)
 }

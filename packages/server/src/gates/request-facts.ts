@@ -24,15 +24,15 @@ export interface FactsSource {
 
 const NONE: readonly string[] = []
 
-const MEMBER_OF_HEADER: Readonly<Record<string, HeaderMember>> = {
-  authorization: 'authorization',
-  cookie: 'cookie',
-  origin: 'origin',
-  host: 'host',
-  'x-forwarded-for': 'forwardedFor',
-  'x-forwarded-proto': 'forwardedProto',
-  'user-agent': 'userAgent',
-}
+const MEMBER_OF_HEADER: ReadonlyMap<string, HeaderMember> = new Map([
+  ['authorization', 'authorization'],
+  ['cookie', 'cookie'],
+  ['origin', 'origin'],
+  ['host', 'host'],
+  ['x-forwarded-for', 'forwardedFor'],
+  ['x-forwarded-proto', 'forwardedProto'],
+  ['user-agent', 'userAgent'],
+])
 
 type HeaderMember = Exclude<keyof RequestFacts, 'url' | 'remoteAddress' | 'encrypted'>
 
@@ -54,13 +54,10 @@ export function requestFacts({ url, rawHeaders, socket }: FactsSource): RequestF
     userAgent: NONE,
   }
   for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
-    const member = memberOf(rawHeaders[at] as string)
-    if (member !== undefined) facts[member] = [...facts[member], rawHeaders[at + 1] as string]
+    const member = MEMBER_OF_HEADER.get((rawHeaders[at] as string).toLowerCase())
+    if (member === undefined) continue
+    const value = rawHeaders[at + 1] as string
+    facts[member] = facts[member] === NONE ? [value] : [...facts[member], value]
   }
   return facts
-}
-
-function memberOf(name: string): HeaderMember | undefined {
-  const lower = name.toLowerCase()
-  return Object.hasOwn(MEMBER_OF_HEADER, lower) ? MEMBER_OF_HEADER[lower] : undefined
 }
