@@ -5,12 +5,11 @@ import { REDACTED, withoutKnownKeys, withoutKnownSecrets, withoutRandomRuns } fr
 /** What holds a string: the kinds of the table's fields, and the two that any event may have. */
 export type TextKind = Exclude<FieldKind, 'count' | 'flag'> | 'user' | 'ip'
 
-const MAX_CHARS: Readonly<Record<TextKind, number>> = {
+const MAX_CHARS: Readonly<Record<Exclude<TextKind, 'digest'>, number>> = {
   code: limits.nameChars,
   id: limits.callIdChars,
   name: limits.nameChars,
   text: 256,
-  digest: 128,
   user: limits.nameChars,
   ip: 64,
 }
@@ -58,7 +57,7 @@ function idText(value: string): string {
 }
 
 /** The value itself where nothing is wrong with it. */
-function redact(kind: TextKind, value: string): string {
+function redact(kind: keyof typeof MAX_CHARS, value: string): string {
   const text = cleanText(value.slice(0, SCANNED_CHARS).replace(LONE_SURROGATE, ' '))
   const known = withoutKnownSecrets(text)
   const safe = kind === 'user' ? known : withoutRandomRuns(known)
