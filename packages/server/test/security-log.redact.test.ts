@@ -1,7 +1,8 @@
 import type { SecurityEvent } from '@bridgekeeper/server'
 import { expect, test } from 'vitest'
 import { lineBody, timestamps } from '../src/security-log/line.ts'
-import { jsonText, type TextKind } from '../src/security-log/redact.ts'
+import { Memo } from '../src/security-log/memo.ts'
+import { jsonText, remembered, type TextKind } from '../src/security-log/redact.ts'
 import { canaries } from './support/canaries.ts'
 
 const text = (value: unknown, kind: TextKind = 'text'): unknown => JSON.parse(jsonText(kind, value))
@@ -21,6 +22,18 @@ test.each([
   ['two changes of five', 'abcDE6abcDE6abcDE6abcDE6abcDE6', true],
   ['long words in camelCase', 'getUserProfileFromDatabaseByEmailAddress2', false],
   ['a UUID', '123e4567-e89b-12d3-a456-426614174000', false],
+  ['a UUID in any letters', 'a1B2c3D4-e5F6-a1B2-c3D4-e5F6a1B2c3D4', false],
+  ['random text, then a UUID', 'aB1cD2-a1B2c3D4-e5F6-a1B2-c3D4-e5F6a1B2c3D4', true],
+  ['a UUID, then random text', 'a1B2c3D4-e5F6-a1B2-c3D4-e5F6a1B2c3D4aB1cD2', true],
+  ['10 changes in 26', 'AbAbAbAbA1bbbbbbbbbbbbbbbb', true],
+  ['9 changes in 26', 'AbAbAbAbb1bbbbbbbbbbbbbbbb', false],
+  ['capitals and digits alone, 26 of them', 'A1B2C3D4E5F6A1B2C3D4E5F6A1', false],
+  ['small letters and digits alone, 26 of them', 'a1b2c3d4e5f6a1b2c3d4e5f6a1', false],
+  ['6 changes in 31', 'zz1zz1zz1zzzzzzzzzzzzzzzzzzzzzz', true],
+  ['5 changes in 31', 'zz1zz1zzzzzzzzzzzzzzzzzzzzzzzz1', false],
+  ['6 changes in 32', 'zz1zz1zz1zzzzzzzzzzzzzzzzzzzzzzz', false],
+  ['digits and signs, 28 of them', '1-2-3-4-5-6-7-8-9-0-1-2-3-4-5', false],
+  ['letters at their ends', 'aZzA09aZzA09aZzA09aZzA09aZ', true],
   ['a UUID in capitals', '123E4567-E89B-12D3-A456-426614174000', false],
   ['a UUID with more behind it', '123e4567-e89b-12d3-a456-426614174000ab', false],
   ['32 digits of hex', 'deadbeefdeadbeefdeadbeefdeadbeef', true],
@@ -258,6 +271,9 @@ test.each<[TextKind, string, string]>([
   ['id', '0a'.repeat(17), '[redacted]'],
   ['id', `x-${'0a'.repeat(16)}`, '[redacted]'],
   ['id', `user_${'0a1B'.repeat(9)}`, '[redacted]'],
+  ['id', 'user_0a1b2c3d4e5f6a7b8c9d0e1f2a3b4c5d6', '[redacted]'],
+  ['id', 'é token=abc', 'é token=[redacted]'],
+  ['id', 'token=abc', 'token=[redacted]'],
   ['id', 'sk-aaaaaaaaaaaaaaaaaaaaa', '[redacted]'],
   ['id', 'npm_aaaaaaaaaaaaaaaaaaaaaaaaa', '[redacted]'],
   ['id', 'a/b "c"', 'a/b "c"'],
@@ -300,4 +316,39 @@ test('[LOG.1] a line has the fields of the table that are there, each in the for
 test('[LOG.1] a timestamp is that of its moment, also when the clock goes back', () => {
   const timestamp = timestamps()
   expect([0, 0, 1, 0].map(timestamp)).toEqual([0, 0, 1, 0].map((ms) => new Date(ms).toISOString()))
+})
+
+test('[LOG.3] what was changed is not kept in memory, and what was not is', () => {
+  const secret = 'password=neverkeepthis'
+  for (const kind of ['code', 'name', 'text', 'user', 'ip'] as const) {
+    jsonText(kind, secret)
+    jsonText(kind, 'keep this')
+    expect([remembered[kind].get(secret), remembered[kind].get('keep this')]).toEqual([
+      undefined,
+      '"keep this"',
+    ])
+  }
+})
+
+test('[LOG.4] ten thousand short texts are remembered, and no more, and no long one', () => {
+  const memo = new Memo()
+  for (let i = 0; i < 10_000; i++) memo.keep(`text ${i}`, `made ${i}`)
+  expect([memo.get('text 0'), memo.get('text 9999'), memo.get('other')]).toEqual([
+    'made 0',
+    'made 9999',
+    undefined,
+  ])
+  memo.keep('one more', 'made')
+  expect([memo.get('text 0'), memo.get('text 9999'), memo.get('one more')]).toEqual([
+    undefined,
+    undefined,
+    'made',
+  ])
+  for (const [length, made] of [
+    [256, 'made'],
+    [257, undefined],
+  ] as const) {
+    memo.keep('x'.repeat(length), 'made')
+    expect(memo.get('x'.repeat(length))).toBe(made)
+  }
 })
