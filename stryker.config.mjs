@@ -12,8 +12,8 @@ export default {
   plugins: ['@stryker-mutator/vitest-runner'],
   mutate: [
     'packages/server/src/gates/{rate-limit,sliding-window,challenge,lockout}.ts',
-    'packages/server/src/identity/{tokens,jwt}*.ts',
-    'packages/server/src/security-log/redact*.ts',
+    'packages/server/src/identity/{tokens,jwt,recall}.ts',
+    'packages/server/src/security-log/{redact,secrets,line}.ts',
   ],
   coverageAnalysis: 'perTest',
   concurrency: 2,

@@ -8,8 +8,7 @@ export default defineConfig({
     include: [
       'packages/server/test/gates/{rate-limit,sliding-window,challenge,lockout}.test.ts',
       'packages/server/test/tokens*.test.ts',
-      'packages/server/test/identity/**/*.test.ts',
-      'packages/server/test/security-log/redact*.test.ts',
+      'packages/server/test/security-log.redact.test.ts',
     ],
     environment: 'node',
     testTimeout: 30_000,

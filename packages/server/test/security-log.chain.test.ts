@@ -1,6 +1,5 @@
-import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { appendFileSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { appendFileSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { SecurityEvent } from '@bridgekeeper/server'
 import fc from 'fast-check'
@@ -241,35 +240,3 @@ test('[LOG.14] a log whose files cannot be used does not open', () => {
   renameSync(scratch(), `${current(folder)}.head`)
   expect(() => openTestLog({ folder })).toThrow('EISDIR')
 })
-
-test('[LOG.9] killed 200 times at random, it verifies each time and goes on', {
-  timeout: 120_000,
-}, async () => {
-  await Promise.all([killedOften(100), killedOften(100)])
-})
-
-async function killedOften(times: number): Promise<void> {
-  const folder = scratch()
-  let lastSeq = 0
-  for (let run = 0; run < times; run++) {
-    await killedLogger(folder, 5 + Math.random() * 20)
-    const found = verify(folder)
-    expect(found).toMatchObject({ intact: true, problems: [] })
-    expect(found.lastSeq).toBeGreaterThan(lastSeq)
-    await writtenLog([call('again')], { folder })
-    const { lastSeq: afterwards, ...again } = verify(folder)
-    expect(again).toMatchObject({ intact: true, tornBytes: 0, anchoredSeq: afterwards })
-    lastSeq = afterwards
-    // Old files may go, and the time that verifying takes stays the same.
-    for (const name of readdirSync(folder)) if (/^security-/.test(name)) rmSync(join(folder, name))
-  }
-}
-
-async function killedLogger(folder: string, afterMs: number): Promise<void> {
-  const child = spawn(process.execPath, [join(import.meta.dirname, 'fixtures/logger.ts'), folder], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
-  const ended = new Promise((resolve) => child.once('close', resolve))
-  child.stdout.once('data', () => setTimeout(() => child.kill('SIGKILL'), afterMs))
-  await ended
-}

@@ -36,8 +36,10 @@ export class Recall {
     const forgotten = this.#forgotten
     return (principal) => {
       if (forgotten !== this.#forgotten) return
-      const oldest = this.#entries.keys().next()
-      if (this.#entries.size >= RECALL_ENTRIES && !oldest.done) this.#entries.delete(oldest.value)
+      for (const oldest of this.#entries.keys()) {
+        if (this.#entries.size < RECALL_ENTRIES) break
+        this.#entries.delete(oldest)
+      }
       this.#entries.set(digest(token), { principal, untilMs: this.#system.monotonicMs() + RECALL_MS })
     }
   }

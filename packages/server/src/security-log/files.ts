@@ -2,7 +2,7 @@ import { closeSync, fstatSync, openSync, readdirSync, readSync } from 'node:fs'
 import { join } from 'node:path'
 
 const CURRENT = 'security.log'
-const ARCHIVE = /^security-(\d{1,16})\.log$/
+const ARCHIVE = /^security-([1-9]\d{0,14})\.log$/
 const CHUNK_BYTES = 65_536
 
 /** The file that is written to. */
@@ -20,18 +20,16 @@ export function archivePath(folder: string, firstSeq: number): string {
   return join(folder, `security-${firstSeq}.log`)
 }
 
-/** All files of the log, oldest first. */
-export function logPaths(folder: string): string[] {
-  const names = readdirSync(folder)
-  const archives = names.filter((name) => ARCHIVE.test(name)).sort((a, b) => firstSeqOf(a) - firstSeqOf(b))
-  return [...archives, ...names.filter((name) => name === CURRENT)].map((name) => join(folder, name))
+/** The files that were put aside, oldest first. */
+export function archivePaths(folder: string): string[] {
+  return readdirSync(folder)
+    .map(archiveSeq)
+    .filter((seq) => seq !== undefined)
+    .sort((a, b) => a - b)
+    .map((seq) => archivePath(folder, seq))
 }
 
-function firstSeqOf(name: string): number {
-  return archiveSeq(name) ?? 0
-}
-
-/** The number in the name of a file that was put aside; `undefined` for any other name. */
+/** The number in the name of a file that was put aside, written as we write it; `undefined` for any other name. */
 export function archiveSeq(name: string): number | undefined {
   const seq = ARCHIVE.exec(name)?.[1]
   return seq === undefined ? undefined : Number(seq)
@@ -41,23 +39,21 @@ export function archiveSeq(name: string): number | undefined {
 export function* linesFromEnd(path: string): Generator<string> {
   const fd = openSync(path, 'r')
   try {
-    let place = fstatSync(fd).size
     // What follows the last line feed is no line.
-    let rest: string | undefined
-    while (place > 0) {
+    const end = fstatSync(fd).size - tornBytes(fd)
+    if (end === 0) return
+    let rest = ''
+    for (let place = end - 1; place > 0; place -= CHUNK_BYTES) {
       const start = Math.max(0, place - CHUNK_BYTES)
-      const pieces = readAt(fd, start, place - start).split('\n')
-      place = start
-      const last = pieces.pop() ?? ''
-      if (pieces.length === 0) {
-        rest = rest === undefined ? undefined : last + rest
-        continue
+      const pieces = readAt(fd, start, place - start)
+        .split('\n')
+        .reverse()
+      for (const [i, piece] of pieces.entries()) {
+        if (i > 0) yield rest
+        rest = i > 0 ? piece : piece + rest
       }
-      if (rest !== undefined) yield last + rest
-      while (pieces.length > 1) yield pieces.pop() ?? ''
-      rest = pieces[0] ?? ''
     }
-    if (rest !== undefined) yield rest
+    yield rest
   } finally {
     closeSync(fd)
   }
@@ -65,7 +61,9 @@ export function* linesFromEnd(path: string): Generator<string> {
 
 /** The first line, without its line feed; cut where it is longer than any of ours. */
 export function firstLine(fd: number): string {
-  return readAt(fd, 0, CHUNK_BYTES).split('\n', 1)[0] ?? ''
+  const text = readAt(fd, 0, CHUNK_BYTES)
+  const end = text.indexOf('\n')
+  return end === -1 ? text : text.slice(0, end)
 }
 
 /** How many bytes of a file stand after its last line feed. */

@@ -95,14 +95,15 @@ export class LogFile {
 
   /** Writes what waits, once more where it failed before, and closes the file. */
   close(): Promise<void> {
+    // A try that comes while this one is under way would write the same once more.
+    this.#cancelRetry()
     return new Promise((resolve) => {
       this.#whenSettled = () => {
-        this.#cancelRetry()
         closeSync(this.#fd)
         resolve()
       }
       if (this.#batch === undefined) this.#whenSettled()
-      else if (!this.#inFlight) this.#writeBatch()
+      else if (!this.#inFlight) this.#writeBatch(this.#batch)
     })
   }
 
@@ -113,36 +114,35 @@ export class LogFile {
     try {
       written = writeSync(this.#fd, line, null, 'latin1')
     } catch (error) {
-      this.#batch = Buffer.from(line, 'latin1')
-      this.#offset = 0
-      return this.#fail(error as Error)
+      return this.#fail(error as Error, this.#begin(line, 0))
     }
     this.#noteWritten(written, startMs, SLOW_WRITE_MS)
-    if (written === line.length) return
-    this.#batch = Buffer.from(line, 'latin1')
-    this.#offset = written
-    this.#writeBatch()
+    if (written < line.length) this.#writeBatch(this.#begin(line, written))
   }
 
   #writeQueue(): void {
     this.#rotateIfFull(this.#queueSeq)
-    this.#batch = Buffer.from(this.#queue, 'latin1')
-    this.#offset = 0
+    const batch = this.#begin(this.#queue, 0)
     this.#queue = ''
-    this.#writeBatch()
+    this.#writeBatch(batch)
   }
 
-  #writeBatch(): void {
-    const batch = this.#batch
-    if (batch === undefined) return
+  #begin(lines: string, offset: number): Buffer {
+    const batch = Buffer.from(lines, 'latin1')
+    this.#batch = batch
+    this.#offset = offset
+    return batch
+  }
+
+  #writeBatch(batch: Buffer): void {
     const startMs = this.#options.system.monotonicMs()
     this.#inFlight = true
     write(this.#fd, batch, this.#offset, batch.length - this.#offset, null, (error, written) => {
       this.#inFlight = false
-      if (error !== null) return this.#fail(error)
+      if (error !== null) return this.#fail(error, batch)
       this.#noteWritten(written, startMs, SLOW_POOL_WRITE_MS)
       this.#offset += written
-      if (this.#offset < batch.length) this.#writeBatch()
+      if (this.#offset < batch.length) this.#writeBatch(batch)
       else this.#batchWritten()
     })
   }
@@ -166,11 +166,11 @@ export class LogFile {
   }
 
   /** Whoever waits hears of it: an answer must not be lost because its line was. */
-  #fail(error: Error): void {
+  #fail(error: Error, batch: Buffer): void {
     this.#error = error
     this.#release(() => true)
     if (this.#whenSettled !== undefined) this.#whenSettled()
-    else this.#cancelRetry = this.#options.system.after(RETRY_MS, () => this.#writeBatch())
+    else this.#cancelRetry = this.#options.system.after(RETRY_MS, () => this.#writeBatch(batch))
   }
 
   #release(isDue: (untilBytes: number) => boolean): void {
@@ -197,18 +197,19 @@ export class LogFile {
   }
 }
 
-/** @returns the new file, open for appending; `undefined` where all is as it was */
+/**
+ * Where a file was put aside and no new one could be made, it grows on under its new name until one can.
+ *
+ * @returns the new file, open for appending; `undefined` where there is none
+ */
 function putAside(path: string, archive: string): number | undefined {
-  if (existsSync(archive)) return undefined
   try {
-    renameSync(path, archive)
-  } catch {
-    return undefined
-  }
-  try {
+    if (existsSync(path)) {
+      if (existsSync(archive)) return undefined
+      renameSync(path, archive)
+    }
     return openSync(path, 'ax', 0o600)
   } catch {
-    renameSync(archive, path)
     return undefined
   }
 }

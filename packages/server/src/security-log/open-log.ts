@@ -2,7 +2,7 @@ import { closeSync, fstatSync, ftruncateSync, openSync } from 'node:fs'
 import { type Anchor, beginsAsAnchored, readAnchor, writeAnchorSync } from './anchor.ts'
 import { type ChainedLine, type Head, parseLine, START } from './chain.ts'
 import type { SecurityEvent } from './events.ts'
-import { anchorPath, currentPath, firstLine, linesFromEnd, logPaths, tornBytes } from './files.ts'
+import { anchorPath, archivePaths, currentPath, firstLine, linesFromEnd, tornBytes } from './files.ts'
 
 /** A log that was opened for appending. */
 export interface OpenedLog {
@@ -45,22 +45,17 @@ function continuation(folder: string, anchor: Anchor): Continuation {
   const anchoredSeq = typeof anchor === 'string' || anchor.seq === 0 ? Number.POSITIVE_INFINITY : anchor.seq
   const { last, anchored, unreadable } = readTail(folder, anchoredSeq)
   const findings: SecurityEvent[] = unreadable ? [unproven('lines_unreadable')] : []
-  if (anchor === 'missing' && last === undefined) return { head: START, findings }
-  if (anchor === 'missing')
-    return { head: last ?? START, findings: [...findings, unproven('anchor_missing')] }
-  if (anchor === 'unproven')
-    return { head: last ?? START, findings: [...findings, unproven('anchor_unproven')] }
-  const lastSeq = last?.seq ?? 0
-  if (lastSeq < anchor.seq) {
+  const head = last ?? START
+  if (anchor === 'missing' && head === START) return { head, findings }
+  if (typeof anchor === 'string') return { head, findings: [...findings, unproven(`anchor_${anchor}`)] }
+  if (head.seq < anchor.seq) {
     return {
       head: anchor,
-      findings: [...findings, { event: 'log_tail_missing', lost: anchor.seq - lastSeq }],
+      findings: [...findings, { event: 'log_tail_missing', lost: anchor.seq - head.seq }],
     }
   }
-  if (last === undefined || anchor.seq === 0 || anchored?.hash === anchor.hash) {
-    return { head: last ?? START, findings }
-  }
-  return { head: { seq: lastSeq, hash: anchor.hash }, findings: [...findings, unproven('lines_differ')] }
+  if (anchor.seq === 0 || anchored?.hash === anchor.hash) return { head, findings }
+  return { head: { seq: head.seq, hash: anchor.hash }, findings: [...findings, unproven('lines_differ')] }
 }
 
 /** Where lines were taken from its beginning, the file keeps the number that it began with. */
@@ -86,7 +81,7 @@ interface Tail {
 function readTail(folder: string, anchoredSeq: number): Tail {
   let last: ChainedLine | undefined
   let unreadable = false
-  for (const path of logPaths(folder).reverse()) {
+  for (const path of [...archivePaths(folder), currentPath(folder)].reverse()) {
     for (const text of linesFromEnd(path)) {
       const line = parseLine(text)
       unreadable ||= line === undefined && last === undefined

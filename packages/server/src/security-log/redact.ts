@@ -1,19 +1,19 @@
 import { cleanText, limits } from '@bridgekeeper/protocol'
 import type { FieldKind } from './events.ts'
+import { Memo } from './memo.ts'
 import { REDACTED, withoutKnownKeys, withoutKnownSecrets, withoutRandomRuns } from './secrets.ts'
 
 /** What holds a string: the kinds of the table's fields, and the two that any event may have. */
 export type TextKind = Exclude<FieldKind, 'count' | 'flag'> | 'user' | 'ip'
 
-const MAX_CHARS: Readonly<Record<TextKind, number>> = {
+const MAX_CHARS = {
   code: limits.nameChars,
   id: limits.callIdChars,
   name: limits.nameChars,
   text: 256,
-  digest: 128,
   user: limits.nameChars,
   ip: 64,
-}
+} as const satisfies Partial<Record<TextKind, number>>
 
 /** What is looked at of a longer value; the rest is gone. */
 const SCANNED_CHARS = 1_024
@@ -21,13 +21,18 @@ const DIGEST = /^(?:[0-9a-f]{16}|[0-9a-f]{32}|[0-9a-f]{64})$/
 /** Hex, or as short as our own call ids: too short for a key that `withoutKnownSecrets` would not know. */
 const OWN_ID = /^(?:[\w-]{1,24}|user_[0-9a-f]{24}|[0-9a-f]{32})$/
 const PLAIN_ID = /^[\w-]+$/
-const ADDRESS = /^(?:\d{1,3}(?:\.\d{1,3}){3}|(?=[^:]{0,4}:)[0-9a-f:.]{2,45})$/i
 const LONE_SURROGATE = /\p{Cs}/gu
 const HALF_A_CHARACTER = /[\ud800-\udbff]$/
 const NOT_ASCII = /[^\x20-\x7e]/g
 
-const REMEMBERED = 2_000
-const remembered: Record<'any' | 'user', Map<string, string>> = { any: new Map(), user: new Map() }
+/** Names come again and again. What was changed is not kept, so that no secret stays in memory. */
+export const remembered = {
+  code: new Memo(),
+  name: new Memo(),
+  text: new Memo(),
+  user: new Memo(),
+  ip: new Memo(),
+} as const
 
 /**
  * A value as a JSON string that is safe in the log: without control, format or bidi characters, bounded, and
@@ -38,16 +43,13 @@ const remembered: Record<'any' | 'user', Map<string, string>> = { any: new Map()
  */
 export function jsonText(kind: TextKind, value: unknown): string {
   if (typeof value !== 'string') return `"${REDACTED}"`
-  if (kind === 'ip' && ADDRESS.test(value)) return `"${value}"`
   if (kind === 'digest') return DIGEST.test(value) ? `"${value}"` : `"${REDACTED}"`
   if (kind === 'id') return idText(value)
-  // Names come again and again; what was changed is not kept, so that no secret stays in memory.
-  const known = remembered[kind === 'user' ? 'user' : 'any']
-  const before = value.length <= MAX_CHARS[kind] ? known.get(value) : undefined
+  const before = remembered[kind].get(value)
   if (before !== undefined) return before
   const safe = redact(kind, value)
   const json = asciiJson(safe)
-  if (safe === value) remember(known, value, json)
+  if (safe === value) remembered[kind].keep(value, json)
   return json
 }
 
@@ -58,16 +60,11 @@ function idText(value: string): string {
 }
 
 /** The value itself where nothing is wrong with it. */
-function redact(kind: TextKind, value: string): string {
+function redact(kind: keyof typeof MAX_CHARS, value: string): string {
   const text = cleanText(value.slice(0, SCANNED_CHARS).replace(LONE_SURROGATE, ' '))
   const known = withoutKnownSecrets(text)
   const safe = kind === 'user' ? known : withoutRandomRuns(known)
   return safe.slice(0, MAX_CHARS[kind]).replace(HALF_A_CHARACTER, '')
-}
-
-function remember(known: Map<string, string>, value: string, json: string): void {
-  if (known.size >= REMEMBERED) known.clear()
-  known.set(value, json)
 }
 
 function asciiJson(text: string): string {

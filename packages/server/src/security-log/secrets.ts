@@ -40,6 +40,7 @@ const KNOWN_KEY = new RegExp(
 const RUN = /[A-Za-z0-9+/_-]{24,}/g
 const UUID = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i
 const LONG_HEX = /[0-9a-f]{32}/i
+const KINDS = [/[a-z]/, /[A-Z]/, /\d/]
 const WORD = /[A-Za-z0-9]{28,}/
 
 /** Replaces what has the form of a known kind of secret. Time is in proportion to the text. */
@@ -74,8 +75,8 @@ function looksRandom(run: string): boolean {
   if (LONG_HEX.test(run)) return true
   const mixed = /[a-z]/.test(run) && /[A-Z]/.test(run) && (/\d/.test(run) || run.length >= 40)
   if (mixed && changesIn(run) >= 0.4) return true
-  const word = WORD.exec(run)?.[0]
-  return word !== undefined && /\d.*\d.*\d/.test(word) && /[A-Za-z]/.test(word) && changesIn(word) >= 0.2
+  const [word = ''] = WORD.exec(run) ?? []
+  return /\d.*\d.*\d/.test(word) && /[A-Za-z]/.test(word) && changesIn(word) >= 0.2
 }
 
 /** At how many of its places a run changes its kind of character, from 0 to 1. */
@@ -85,7 +86,5 @@ function changesIn(run: string): number {
 }
 
 function kindOf(character: string): number {
-  if (character >= 'a' && character <= 'z') return 0
-  if (character >= 'A' && character <= 'Z') return 1
-  return character >= '0' && character <= '9' ? 2 : 3
+  return KINDS.findIndex((kind) => kind.test(character))
 }

@@ -67,10 +67,10 @@ export function createSecurityLog(options: SecurityLogOptions): ChainedLog {
     })
   })
 
-  function recordAt(event: SecurityEvent, atMs: number): void {
+  function record(event: SecurityEvent, atMs: number, atAnySize: boolean): void {
     const body = lineBody(event, timestamp(atMs))
     if (body === undefined) return
-    if (file.hasRoom(body.length + CHAIN_CHARS)) append(body)
+    if (atAnySize || file.hasRoom(body.length + CHAIN_CHARS)) append(body)
     else lost += 1
   }
 
@@ -84,9 +84,9 @@ export function createSecurityLog(options: SecurityLogOptions): ChainedLog {
 
   /** The line that tells of a gap is written whether there is room or not. */
   function onMended(error: Error): void {
-    const body = lineBody({ event: 'log_gap', lost, error: error.message }, timestamp(system.nowMs()))
+    const gap = { event: 'log_gap', lost, error: error.message } as const
     lost = 0
-    if (body !== undefined) append(body)
+    record(gap, system.nowMs(), true)
   }
 
   async function close(): Promise<void> {
@@ -96,10 +96,10 @@ export function createSecurityLog(options: SecurityLogOptions): ChainedLog {
     await Promise.all(sinks.map((sink) => sink.close()))
   }
 
-  for (const finding of opened.findings) recordAt(finding, system.nowMs())
+  for (const finding of opened.findings) record(finding, system.nowMs(), false)
   return {
-    recordAt,
-    logSecurityEvent: (event) => recordAt(event, system.nowMs()),
+    recordAt: (event, atMs) => record(event, atMs, false),
+    logSecurityEvent: (event) => record(event, system.nowMs(), false),
     afterWritten: (run) => file.afterWritten(run),
     get writable() {
       return file.writable

@@ -1,8 +1,8 @@
-import { closeSync, openSync, readSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import { basename } from 'node:path'
 import { type Anchor, beginsAsAnchored, readAnchor } from './anchor.ts'
 import { type Head, linkHash, parseLine, START } from './chain.ts'
-import { anchorPath, archiveSeq, logPaths } from './files.ts'
+import { anchorPath, archivePaths, archiveSeq, currentPath } from './files.ts'
 
 /** Something that is not as it was written. */
 export interface Problem {
@@ -54,36 +54,48 @@ const MAX_PROBLEMS = 100
 export function verifyLog(folder: string, key: Uint8Array): Verification {
   // Before the lines: they are at least as far as it says.
   const anchor = readAnchor(anchorPath(folder), key)
-  const files = openAll(folder)
   const chain = new ChainReader(anchor)
+  const opened: OpenFile[] = []
   try {
+    const files = openAll(folder, opened)
     for (const { path, fd } of files) chain.readFile(basename(path), chunksOf(fd))
+    return { files: files.length, ...chain.end() }
   } finally {
-    for (const { fd } of files) closeSync(fd)
+    for (const { fd } of opened) closeSync(fd)
   }
-  return { files: files.length, ...chain.end() }
 }
 
 interface OpenFile {
   readonly path: string
   readonly fd: number
+  /** What the system knows the file by, whatever its name. */
+  readonly inode: bigint
 }
 
-/** A file that is put aside meanwhile stays open; one that came between is found by looking again. */
-function openAll(folder: string): OpenFile[] {
-  const paths = logPaths(folder)
-  const files: OpenFile[] = []
-  for (const path of paths) {
-    try {
-      files.push({ path, fd: openSync(path, 'r') })
-    } catch (error) {
-      for (const { fd } of files) closeSync(fd)
-      throw error
-    }
+/**
+ * The file that is written to is opened first, if there is one: put aside meanwhile, it is found among the
+ * others once more, and no other can have come between.
+ */
+function openAll(folder: string, opened: OpenFile[]): OpenFile[] {
+  const open = (path: string): OpenFile => {
+    const fd = openSync(path, 'r')
+    const file = { path, fd, inode: fstatSync(fd, { bigint: true }).ino }
+    opened.push(file)
+    return file
   }
-  if (logPaths(folder).length === paths.length) return files
-  for (const { fd } of files) closeSync(fd)
-  return openAll(folder)
+  const newest = ifThere(() => open(currentPath(folder)))
+  const archives = archivePaths(folder).map(open)
+  if (newest === undefined) return archives
+  return [...archives.filter(({ inode }) => inode !== newest.inode), newest]
+}
+
+function ifThere<T>(open: () => T): T | undefined {
+  try {
+    return open()
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw error
+  }
 }
 
 function* chunksOf(fd: number): Generator<string> {
@@ -116,11 +128,11 @@ class ChainReader {
     let restBytes = 0
     let line = 0
     for (const chunk of chunks) {
-      const pieces = (rest + chunk).split('\n')
-      const last = pieces.pop() ?? ''
-      for (const piece of pieces) this.#readLine(file, ++line, piece)
-      restBytes = pieces.length === 0 ? restBytes + chunk.length : last.length
-      rest = last.slice(0, MAX_LINE_CHARS)
+      const text = rest + chunk
+      const end = text.lastIndexOf('\n')
+      if (end !== -1) for (const piece of text.slice(0, end).split('\n')) this.#readLine(file, ++line, piece)
+      restBytes = end === -1 ? restBytes + chunk.length : text.length - end - 1
+      rest = text.slice(end + 1, end + 1 + MAX_LINE_CHARS)
     }
     if (restBytes > 0) this.#torn = { file, line: line + 1, bytes: restBytes }
   }

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { anchorPath, logPaths } from '../security-log/files.ts'
+import { anchorPath, archivePaths, currentPath } from '../security-log/files.ts'
 import { type Verification, verifyLog } from '../security-log/verify.ts'
 import { derivedKey, type Environment, loadSecret } from './secret.ts'
 import { SetupError } from './setup-error.ts'
@@ -29,5 +29,6 @@ export function verifySecurityLog(folder: string, env: Environment): Verificatio
 
 /** An anchor alone says that there was one. */
 function hasLog(folder: string): boolean {
-  return existsSync(anchorPath(folder)) || (existsSync(folder) && logPaths(folder).length > 0)
+  if (existsSync(anchorPath(folder)) || existsSync(currentPath(folder))) return true
+  return existsSync(folder) && archivePaths(folder).length > 0
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { isLoopback, TrustedProxies } from '../../src/gates/client-address.ts'
+import { addressKey, isLoopback, TrustedProxies } from '../../src/gates/client-address.ts'
 import { requestFacts } from '../../src/gates/request-facts.ts'
 
 const proxies = new TrustedProxies(['10.0.0.0/8', '192.0.2.7', 'fd00::/8'])
@@ -171,6 +171,16 @@ test.each([
   'loopback',
 ])('[ADDR.2] %j is no address and no range, and is refused instead of trusting what it may mean', (text) => {
   expect(() => new TrustedProxies(['10.0.0.1', text])).toThrow(TypeError)
+})
+
+test.each<[string, string | undefined]>([
+  ['198.51.100.1', '198.51.100.1'],
+  ['::ffff:198.51.100.1', '198.51.100.1'],
+  ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2::/64'],
+  ['user_ann', undefined],
+  ['', undefined],
+])('[ADDR.3] what limits count %j by is %j', (ip, key) => {
+  expect(addressKey(ip)).toBe(key)
 })
 
 test.each<[string, boolean]>([

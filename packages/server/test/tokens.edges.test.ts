@@ -1,0 +1,168 @@
+import { createHmac, randomBytes } from 'node:crypto'
+import { createTokens, memoryUsers, type User } from '@bridgekeeper/server'
+import { expect, test } from 'vitest'
+import { FakeSystem } from '../../../test/support/fake-system.ts'
+import { allow, deny } from '../src/gates/verdict.ts'
+import { type TokenRules, verifyJwt } from '../src/identity/jwt.ts'
+import { Recall } from '../src/identity/recall.ts'
+
+const SECRET = randomBytes(32)
+const ANN: User = {
+  userId: 'user_ann',
+  email: 'ann@example.com',
+  tokenVersion: 3,
+  createdAtMs: 0,
+  state: 'active',
+}
+const RULES: TokenRules = {
+  algorithms: ['HS256'],
+  typ: 'at+jwt',
+  issuer: 'i',
+  audience: 'a',
+  requiredClaims: [],
+}
+const HEADER = { alg: 'HS256', typ: 'at+jwt' }
+const START_SECONDS = 1_800_000_000
+const CLAIMS = { iss: 'i', aud: 'a', exp: START_SECONDS + 60 }
+const OURS = { iss: 'bridgekeeper', aud: 'bridgekeeper', sub: 'user_ann', sid: 's', tv: 3, jti: 'j' }
+
+const encode = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url')
+
+/** Signed with the right key, whatever it says. */
+function signed(claims: object | string, header: object | string = HEADER): string {
+  const [head, body] = [header, claims].map((part) => (typeof part === 'string' ? part : encode(part)))
+  return `${head}.${body}.${createHmac('sha256', SECRET).update(`${head}.${body}`).digest('base64url')}`
+}
+
+const verify = (token: string) => verifyJwt(token, SECRET, RULES, new FakeSystem())
+const ours = (claims: object): string =>
+  signed({ ...OURS, iat: START_SECONDS, exp: START_SECONDS + 60, ...claims })
+
+test.each([
+  ['exp', 1, allow],
+  ['exp', 0, 'token_expired'],
+  ['exp', -59, 'token_expired'],
+  ['exp', -61, 'token_expired'],
+  ['iat', 60, allow],
+  ['iat', 61, 'token_invalid'],
+  ['nbf', 60, allow],
+  ['nbf', 61, 'token_invalid'],
+] as const)('[AUTH.4] [AUTH.5] a token whose %s is %i seconds from now', async (claim, seconds, expected) => {
+  const verdict = await verify(signed({ ...CLAIMS, [claim]: START_SECONDS + seconds }))
+  expect(verdict.allowed ? allow : verdict.code).toBe(expected)
+})
+
+test('[AUTH.5] a token without an end is refused, whatever claims the rules demand', async () => {
+  expect(await verify(signed({ iss: 'i', aud: 'a' }))).toEqual(deny('token_invalid'))
+})
+
+test('[AUTH.5] a signed token in any other shape than three plain parts is refused', async () => {
+  expect(await verify(signed(CLAIMS))).toMatchObject({ allowed: true, value: CLAIMS })
+  const good = signed(CLAIMS)
+  const shapes = [
+    `${good}\n`,
+    `${good}=`,
+    `${good}.`,
+    `${good}.e30`,
+    ` ${good}`,
+    signed(CLAIMS, ` ${encode(HEADER)}`),
+    signed(` ${encode(CLAIMS)}`),
+    signed(`${encode(CLAIMS)}=`),
+    signed('W10'),
+    signed(CLAIMS, 'W10'),
+    `.${encode(CLAIMS)}.e30`,
+    '..',
+    '',
+  ]
+  for (const shape of shapes) expect(await verify(shape), shape).toEqual(deny('token_invalid'))
+})
+
+test('[AUTH.11] a token of 8,192 characters is read, and a longer one is not', async () => {
+  const sized = (length: number): string => {
+    for (let header = 0; header < 4; header++) {
+      for (let pad = Math.floor((length - 250) * 0.75); pad < length; pad++) {
+        const token = signed({ ...CLAIMS, pad: 'x'.repeat(pad) }, { ...HEADER, h: 'x'.repeat(header) })
+        if (token.length === length) return token
+        if (token.length > length) break
+      }
+    }
+    throw new Error('no such length')
+  }
+  expect(await verify(sized(8_192))).toMatchObject({ allowed: true })
+  expect(await verify(sized(8_193))).toEqual(deny('token_invalid'))
+})
+
+test("[AUTH.11] a key is looked for by a header that is ours, and an error of the search is not the token's", async () => {
+  let asked = 0
+  const find = (header: { kid?: string }) => {
+    asked += 1
+    if (header.kid !== 'k') throw new RangeError('the provider is down')
+    return SECRET
+  }
+  const system = new FakeSystem()
+  const check = (header: object) => verifyJwt(signed(CLAIMS, { ...HEADER, ...header }), find, RULES, system)
+  expect(await check({ kid: 'k' })).toMatchObject({ allowed: true })
+  await expect(check({ kid: 'other' })).rejects.toThrow(RangeError)
+  expect(asked).toBe(2)
+  for (const name of ['jku', 'jwk', 'x5u', 'x5c', 'crit', 'b64'])
+    expect(await check({ kid: 'k', [name]: true }), name).toEqual(deny('token_invalid'))
+  expect(asked).toBe(2)
+})
+
+test.each([{ sub: 5 }, { sid: 5 }, { tv: '3' }, { sub: null }, { sid: {} }, { tv: null }, { scope: 5 }])(
+  '[AUTH.5] a signed token with %j is refused as none of ours',
+  async (claims) => {
+    const tokens = createTokens(SECRET, memoryUsers([ANN]), new FakeSystem())
+    expect(await tokens.authenticate(ours({}))).toMatchObject({ allowed: true })
+    expect(await tokens.authenticate(ours(claims))).toEqual(deny('token_invalid'))
+  },
+)
+
+test('[AUTH.4] [AUTH.7] a token tells when it ends, and is refused as revoked once its version is over', async () => {
+  const system = new FakeSystem()
+  const tokens = createTokens(SECRET, memoryUsers([ANN]), system)
+  const issued = await tokens.issue(ANN, 60_001)
+  expect(issued.expiresAt).toBe(new Date((START_SECONDS + 61) * 1_000).toISOString())
+  expect(await tokens.authenticate(issued.accessToken)).toMatchObject({
+    value: { expiresAtMs: (START_SECONDS + 61) * 1_000 },
+  })
+  expect(await tokens.authenticate(ours({ tv: 2 }))).toEqual(deny('token_invalid', 'It was revoked.'))
+})
+
+test('[AUTH.8] a token is recalled up to five seconds and up to its end, and at neither moment', () => {
+  const system = new FakeSystem()
+  const recall = new Recall(system)
+  const principal = (lifetimeMs: number) => ({
+    userId: 'ann',
+    sessionId: 's',
+    expiresAtMs: system.nowMs() + lifetimeMs,
+  })
+  recall.begin('long')(principal(60_000))
+  recall.begin('short')(principal(3_000))
+  system.advance(2_999)
+  expect(recall.get('short')).toBeDefined()
+  system.advance(1)
+  expect(recall.get('short')).toBeUndefined()
+  system.advance(1_999)
+  expect(recall.get('long')).toBeDefined()
+  system.advance(1)
+  expect(recall.get('long')).toBeUndefined()
+})
+
+test('[AUTH.8] ten thousand tokens are recalled, and the next takes the place of what is stale or oldest', () => {
+  const system = new FakeSystem()
+  const recall = new Recall(system)
+  const remember = (token: string) =>
+    recall.begin(token)({ userId: 'ann', sessionId: 's', expiresAtMs: system.nowMs() + 60_000 })
+  remember('first')
+  remember('stale')
+  system.advance(5_000)
+  expect(recall.get('first')).toBeUndefined()
+  remember('first')
+  for (let i = 0; i < 9_998; i++) remember(`token ${i}`)
+  expect(recall.get('first')).toBeDefined()
+  remember('in the place of the stale one')
+  expect(recall.get('first')).toBeDefined()
+  remember('in the place of the oldest one')
+  expect([recall.get('first'), recall.get('token 0') === undefined]).toEqual([undefined, false])
+})
