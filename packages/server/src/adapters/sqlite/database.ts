@@ -77,7 +77,7 @@ export function inTransaction(database: Database, run: () => void): void {
     database.exec('COMMIT')
   } catch (error) {
     // SQLite ends it by itself after some errors, such as a full disk.
-    if (database.isTransaction) database.exec('ROLLBACK')
+    if (database.isTransaction !== false) database.exec('ROLLBACK')
     throw error
   }
 }
