@@ -42,6 +42,15 @@ test('[SCOPE.1] W24: a token runs the tools that its scopes name, on no path any
   }
 })
 
+test('[SAMPLE.1] W24: calls outside of the scopes, which no rate limit counts, do not flood the log', async () => {
+  const log = new Recorded()
+  const at = await startScopedBridge({ securityLog: log.securityLog })
+  const token = bearer(await at.scopedToken('ann', 'tools:call:notes/read'))
+  for (let call = 0; call < 30; call++)
+    expect((await post(at, '/mcp/notes', toolCall('erase'), token)).status).toBe(403)
+  expect(log.named('call_forbidden')).toHaveLength(20)
+})
+
 test('[SCOPE.1] [SCOPE.3] W24: a token connects only with `agent:connect`, and its socket calls only what it names', async () => {
   const at = await startScopedBridge()
   const agent = await agentWith(at, 'ann', 'notes', 'read', 'erase')

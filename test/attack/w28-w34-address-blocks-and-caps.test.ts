@@ -81,6 +81,13 @@ test('[ADDR.5] W28: asking `/mcp` without a token, and an expired token, block n
   }
 })
 
+test('[ADDR.5] W28: a page whose images ask for `/mcp?token=x` does not get its visitors blocked', async () => {
+  const at = await startBridge()
+  for (let image = 0; image < 15; image++) expect((await fetch(`${at.url}/mcp?token=x`)).status).toBe(400)
+  const { accessToken } = await at.token('ann')
+  expect((await tryUpgrade(at, { token: accessToken })).status).toBe(101)
+})
+
 test('[CONN.2] W28: an address that keeps connecting is slowed down in plain HTTP, and nobody else is', async () => {
   const at = await startBridge({ trustedProxies: ['127.0.0.1'] })
   const { accessToken: token } = await at.token('ann')

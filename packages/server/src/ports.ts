@@ -100,8 +100,9 @@ export interface Block {
 }
 
 /**
- * Blocks that outlive a node; `untilMs` is on the wall clock. Each method is atomic; a later `put` of
- * one kind and key replaces the earlier. What has run out may be left out of `all`.
+ * Blocks that outlive a node; `untilMs` is on the wall clock. Each method is atomic; of two `put` of one
+ * kind and key the longer counts, since a node may not yet have seen an operator's. What has run out may be
+ * left out of `all`.
  */
 export interface BlockStore {
   all(): Promise<readonly Block[]>

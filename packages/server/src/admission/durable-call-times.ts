@@ -3,8 +3,6 @@ import type { CallTimesStore, System } from '../ports.ts'
 
 /** Calls of the last moments before a kill may be forgotten: this long. */
 const SAVE_MS = 1_000
-/** Older calls no longer count towards any limit by default. */
-const LOAD_MS = 3_600_000
 
 /** Keeps when users called over a restart, so that a restart gives nobody a fresh limit. */
 export class DurableCallTimes {
@@ -26,7 +24,7 @@ export class DurableCallTimes {
     if (this.#store === undefined) return
     const wallMs = this.#system.nowMs()
     const nowMs = this.#system.monotonicMs()
-    for (const [userId, calledAtMs] of await this.#store.load(wallMs - LOAD_MS)) {
+    for (const [userId, calledAtMs] of await this.#store.load(wallMs - this.#window.windowMs)) {
       const agesMs = calledAtMs.map((atMs) => wallMs - atMs)
       this.#window.restore(userId, agesMs, nowMs)
     }
@@ -36,7 +34,8 @@ export class DurableCallTimes {
   async close(): Promise<void> {
     this.#closed = true
     this.#cancelTimer()
-    await this.#save()
+    // Whatever else is to be closed must not hang on it.
+    await this.#save().catch(() => {})
   }
 
   #schedule(): void {

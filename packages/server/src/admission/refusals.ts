@@ -50,10 +50,12 @@ export class Refusals {
 }
 
 /**
- * Whether this counts towards blocking the address. A request without any token does not: that is how
- * an MCP client finds out where to log in. Neither does an expired one: it proves an earlier login.
+ * Whether this counts towards blocking the address. An expired token does not: it proves an earlier login.
+ * At the callers' door neither does a request without a token, which is how an MCP client finds out where to
+ * log in, nor one with a token in its URL: any page can make a browser send those, by an image, and would
+ * have its visitors blocked. Upgrades of a browser always bear its Origin, so they never get that far.
  */
 export function isFailure(door: Door, reason: ErrorCode): boolean {
-  if (reason === 'token_missing') return door === 'agent'
+  if (reason === 'token_missing' || reason === 'token_in_url') return door === 'agent'
   return AUTHENTICATION.has(reason) && reason !== 'token_expired'
 }

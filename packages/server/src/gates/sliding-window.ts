@@ -53,6 +53,10 @@ export class SlidingWindow {
     this.#rings.delete(key)
   }
 
+  get windowMs(): number {
+    return this.#options.windowMs
+  }
+
   /** Keys that are remembered. */
   get size(): number {
     return this.#rings.size

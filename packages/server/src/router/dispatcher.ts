@@ -92,7 +92,16 @@ export class Dispatcher {
     if (!this.#log.writable) return new BridgeError('log_unavailable')
     const authority = callAuthorityGate(scopes, serverName, toolName)
     if (!authority.allowed) {
-      this.#log.logSecurityEvent({ event: 'call_forbidden', userId, ip, serverName, toolName })
+      const suppressed = this.#passedOver(`forbidden ${userId}`, this.#system.monotonicMs())
+      if (suppressed !== undefined)
+        this.#log.logSecurityEvent({
+          event: 'call_forbidden',
+          userId,
+          ip,
+          serverName,
+          toolName,
+          ...suppressed,
+        })
       return denialError(authority)
     }
     return this.#rateRefusal({ userId, sessionId, ip }, call)
@@ -113,7 +122,7 @@ export class Dispatcher {
   #recordLimit(userId: string, ip: string | undefined, rate: RateDenied, nowMs: number): void {
     const { limit, key, begins, retryAfterSeconds: retryAfter = 0 } = rate
     if (begins) this.#onBlock(key, nowMs + retryAfter * 1_000)
-    const suppressed = this.#sampler.take(key, nowMs)
+    const suppressed = this.#passedOver(`limited ${key}`, nowMs)
     if (suppressed === undefined) return
     this.#log.logSecurityEvent({
       event: 'ws_rate_limit_exceeded',
@@ -121,8 +130,15 @@ export class Dispatcher {
       ip,
       retryAfter,
       limit,
-      suppressed: suppressed === 0 ? undefined : suppressed,
+      ...suppressed,
     })
+  }
+
+  /** What the next line of this kind says of those before it; `undefined` where it is passed over too. */
+  #passedOver(key: string, nowMs: number): { readonly suppressed?: number } | undefined {
+    const count = this.#sampler.take(key, nowMs)
+    if (count === undefined) return undefined
+    return count === 0 ? {} : { suppressed: count }
   }
 
   #recordEnd({ userId, ip }: Caller, requestId: string, outcome: CallOutcome): void {

@@ -104,6 +104,7 @@ export const securityEvents = {
   call_forbidden: event('warn', "a call was outside of its token's scopes", {
     serverName: 'name',
     toolName: 'name',
+    suppressed: 'count',
   }),
   ws_unexpected_result: event('warn', 'an answer fitted no call of its connection', { requestId: 'id' }),
   ws_connection_replaced: event('info', 'a login connected again; its earlier connection is closed', {}),

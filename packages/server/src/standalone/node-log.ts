@@ -26,18 +26,25 @@ export function openNodeLog(options: NodeLogOptions): ChainedLog {
   const unlock = lock(options.path)
   const log = openOrUnlock(options, key, unlock)
   let drainedId = 0
+  let removedId = 0
   let cancel = (): void => {}
 
   function drain(): void {
-    if (!log.writable) return
-    const waiting = data.outbox.after(drainedId)
-    for (const { event, atMs } of waiting) log.recordAt(event, atMs)
-    drainedId = waiting.at(-1)?.id ?? drainedId
-    const writtenId = drainedId
-    if (waiting.length === 0) return
-    log.afterWritten(() => {
-      if (log.writable) data.outbox.removeUpTo(writtenId)
+    attemptOnly(() => {
+      if (!log.writable) return
+      const waiting = data.outbox.after(drainedId)
+      for (const { event, atMs } of waiting) log.recordAt(event, atMs)
+      drainedId = waiting.at(-1)?.id ?? drainedId
     })
+    const writtenId = drainedId
+    if (writtenId === removedId) return
+    log.afterWritten(() =>
+      attemptOnly(() => {
+        if (!log.writable) return
+        data.outbox.removeUpTo(writtenId)
+        removedId = writtenId
+      }),
+    )
   }
 
   function drainEverySecond(): void {
@@ -85,6 +92,13 @@ function openOrUnlock(
     unlock()
     throw error
   }
+}
+
+/** A database that is full, or locked by somebody, ends no node: what waits in it waits for the next time. */
+function attemptOnly(act: () => void): void {
+  try {
+    act()
+  } catch {}
 }
 
 function attempt<T>(open: () => T): T {

@@ -18,8 +18,12 @@ function openStore(): CallTimesStore {
   return sqliteCallTimes(database)
 }
 
-function setUp(store: CallTimesStore | undefined = openStore(), system = new FakeSystem()) {
-  const window = new SlidingWindow(LIMIT)
+function setUp(
+  store: CallTimesStore | undefined = openStore(),
+  system = new FakeSystem(),
+  limit = LIMIT,
+) {
+  const window = new SlidingWindow(limit)
   const callTimes = new DurableCallTimes(store, window, system)
   const call = (user: string) => window.take(user, system.monotonicMs())
   const remaining = (user: string) => window.remaining(user, system.monotonicMs())
@@ -111,6 +115,30 @@ test('[RATE.2] what could not be saved while the store was down is saved once it
   down = false
   await before.advance(1_000)
   expect((await restart(before)).remaining('ann')).toBe(4)
+})
+
+test('[RATE.2] a window of days holds over a restart', async () => {
+  const day = { max: 5, windowMs: 86_400_000 }
+  const before = setUp(openStore(), new FakeSystem(), day)
+  await before.callTimes.start()
+  for (let call = 0; call < 5; call++) before.call('ann')
+  await before.callTimes.close()
+  await before.advance(7_200_000)
+  const after = setUp(before.store, before.system, day)
+  await after.callTimes.start()
+  expect(after.call('ann')).toBe(false)
+})
+
+test('[STOP.1] a store that is down when the bridge closes does not keep the rest from closing', async () => {
+  const down: CallTimesStore = {
+    load: async () => [],
+    save: () => Promise.reject(new Error('the store is down')),
+    forget: async () => {},
+  }
+  const { callTimes, call } = setUp(down)
+  await callTimes.start()
+  call('ann')
+  await callTimes.close()
 })
 
 test('[RATE.2] a start without its store rejects', async () => {

@@ -7,7 +7,6 @@ import type { SecurityEvent } from '../../src/security-log/events.ts'
 
 const GUESSES: readonly ErrorCode[] = [
   'token_ambiguous',
-  'token_in_url',
   'token_invalid',
   'user_unknown',
   'user_suspended',
@@ -17,8 +16,12 @@ test.each(GUESSES.filter(isErrorCode))('[ADDR.5] %s counts as a failure at both 
   expect([isFailure('agent', code), isFailure('caller', code)]).toEqual([true, true])
 })
 
-test('[ADDR.5] no token counts at the door of agents only, and an expired one at neither', () => {
-  expect([isFailure('agent', 'token_missing'), isFailure('caller', 'token_missing')]).toEqual([true, false])
+test.each<ErrorCode>(['token_missing', 'token_in_url'])(
+  '[ADDR.5] %s counts at the door of agents only',
+  (code) => expect([isFailure('agent', code), isFailure('caller', code)]).toEqual([true, false]),
+)
+
+test('[ADDR.5] an expired token counts at neither door', () => {
   expect([isFailure('agent', 'token_expired'), isFailure('caller', 'token_expired')]).toEqual([false, false])
 })
 

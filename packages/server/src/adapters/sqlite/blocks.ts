@@ -8,7 +8,7 @@ const rowSchema = z.object({ kind: z.enum(BLOCK_KINDS), key: z.string(), until_m
 export function sqliteBlocks(database: Database, nowMs: () => number): BlockStore {
   const select = database.prepare('SELECT kind, key, until_ms FROM blocks WHERE until_ms > ?')
   const replace = database.prepare(
-    'INSERT INTO blocks (kind, key, until_ms) VALUES (?, ?, ?) ON CONFLICT (kind, key) DO UPDATE SET until_ms = excluded.until_ms',
+    'INSERT INTO blocks (kind, key, until_ms) VALUES (?, ?, ?) ON CONFLICT (kind, key) DO UPDATE SET until_ms = max(until_ms, excluded.until_ms)',
   )
   const remove = database.prepare('DELETE FROM blocks WHERE kind = ? AND key = ?')
   const expire = database.prepare('DELETE FROM blocks WHERE until_ms <= ?')

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { CallTimesStore } from '../../ports.ts'
-import type { Database } from './database.ts'
+import { type Database, inTransaction } from './database.ts'
 
 const rowSchema = z.object({ user_id: z.string(), called_at_ms: z.string() })
 const timesSchema = z.array(z.number())
@@ -22,10 +22,10 @@ export function sqliteCallTimes(database: Database): CallTimesStore {
       })
     },
     async save(entries) {
-      database.exec('BEGIN')
-      for (const [userId, calledAtMs] of entries)
-        replace.run(userId, JSON.stringify(calledAtMs), Math.max(...calledAtMs))
-      database.exec('COMMIT')
+      inTransaction(database, () => {
+        for (const [userId, calledAtMs] of entries)
+          replace.run(userId, JSON.stringify(calledAtMs), Math.max(...calledAtMs))
+      })
     },
     async forget(userId) {
       remove.run(userId)

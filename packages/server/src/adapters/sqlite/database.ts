@@ -59,14 +59,25 @@ export function openDatabase(path: string): Database {
 }
 
 function migrate(database: Database): void {
-  database.exec('BEGIN IMMEDIATE')
-  try {
+  inTransaction(database, () => {
     const version = refuseNewer(database)
     for (const migration of MIGRATIONS.slice(version)) database.exec(migration)
     database.exec(`PRAGMA user_version = ${MIGRATIONS.length}`)
+  })
+}
+
+/**
+ * Does all of it or nothing. One that were left open would swallow every later write of this process, and
+ * keep all other processes from theirs.
+ */
+export function inTransaction(database: Database, run: () => void): void {
+  database.exec('BEGIN IMMEDIATE')
+  try {
+    run()
     database.exec('COMMIT')
   } catch (error) {
-    database.exec('ROLLBACK')
+    // SQLite ends it by itself after some errors, such as a full disk.
+    if (database.isTransaction !== false) database.exec('ROLLBACK')
     throw error
   }
 }
