@@ -13,7 +13,7 @@ export default {
   mutate: [
     'packages/server/src/gates/{rate-limit,sliding-window,challenge,lockout}.ts',
     'packages/server/src/identity/{tokens,jwt,recall}.ts',
-    'packages/server/src/security-log/{redact,secrets,line}.ts',
+    'packages/server/src/security-log/{redact,secrets,line,memo}.ts',
   ],
   coverageAnalysis: 'perTest',
   concurrency: 2,
