@@ -18,11 +18,7 @@ function openStore(): CallTimesStore {
   return sqliteCallTimes(database)
 }
 
-function setUp(
-  store: CallTimesStore | undefined = openStore(),
-  system = new FakeSystem(),
-  limit = LIMIT,
-) {
+function setUp(store: CallTimesStore | undefined = openStore(), system = new FakeSystem(), limit = LIMIT) {
   const window = new SlidingWindow(limit)
   const callTimes = new DurableCallTimes(store, window, system)
   const call = (user: string) => window.take(user, system.monotonicMs())

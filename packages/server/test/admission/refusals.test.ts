@@ -5,12 +5,7 @@ import { callbackLog } from '../../src/adapters/memory/security-log.ts'
 import { isFailure, Refusals } from '../../src/admission/refusals.ts'
 import type { SecurityEvent } from '../../src/security-log/events.ts'
 
-const GUESSES: readonly ErrorCode[] = [
-  'token_ambiguous',
-  'token_invalid',
-  'user_unknown',
-  'user_suspended',
-]
+const GUESSES: readonly ErrorCode[] = ['token_ambiguous', 'token_invalid', 'user_unknown', 'user_suspended']
 
 test.each(GUESSES.filter(isErrorCode))('[ADDR.5] %s counts as a failure at both doors', (code) => {
   expect([isFailure('agent', code), isFailure('caller', code)]).toEqual([true, true])
