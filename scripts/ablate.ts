@@ -49,6 +49,7 @@ async function run(number: number, { tests }: Ablation): Promise<Outcome> {
   const report = join(scratch, `${number}.json`)
   const args = [
     'run',
+    '--config=vitest.ablate.config.ts',
     ...tests,
     '--reporter=json',
     `--outputFile=${report}`,

@@ -2,7 +2,7 @@ import type { IssuedToken } from '@bridgekeeper/server'
 import { expect, test } from 'vitest'
 import { startBridge, type TestBridge } from '../support/bridge.ts'
 import { FakeSystem } from '../support/fake-system.ts'
-import { type Closed, dial, type Message } from '../support/peer.ts'
+import { type Closed, dial, type Message, verifiedPeer } from '../support/peer.ts'
 import { tryUpgrade } from '../support/raw.ts'
 import { Recorded } from '../support/recorded.ts'
 
@@ -60,6 +60,23 @@ test('[CHAL.6] W04: the third wrong answer ends the very connection that gave it
   await peer.next('challenge')
   peer.send(WRONG)
   expect(await peer.closed).toEqual({ code: 1008, reason: 'challenge_locked' })
+})
+
+test('[CHAL.6] W04: a lock ends the open challenges of that user and address, and nothing that is verified', async () => {
+  const at = await startBridge()
+  const [ann, bob] = [await at.token('ann'), await at.token('bob')]
+  const verified = await verifiedPeer(at, await at.token('ann'))
+  const [spare, wrong] = [dial(at, { token: ann.accessToken }), dial(at, { token: ann.accessToken })]
+  const others = dial(at, { token: bob.accessToken })
+  await spare.next('challenge')
+  const othersChallenge = await others.next('challenge')
+  await wrong.next('challenge')
+  for (let attempt = 0; attempt < 3; attempt++) wrong.send(WRONG)
+  expect(await spare.closed).toEqual({ code: 1008, reason: 'challenge_locked' })
+  others.answer(othersChallenge, bob)
+  await others.next('challenge_verified')
+  verified.send({ type: 'ping' })
+  await verified.next('pong')
 })
 
 test('[CHAL.7] W04: the lock of one user at one address hits neither the user elsewhere nor others at that address', async () => {

@@ -86,6 +86,21 @@ test('[SCOPE.2] W24: lists show what may be called, unless the token may list', 
   expect(await listed('/mcp/notes', 'tools:list')).toEqual(['read', 'erase'])
 })
 
+test('[SCOPE.2] W24: a token learns nothing of servers that it has no tool of', async () => {
+  const at = await startScopedBridge()
+  await agentWith(at, 'ann', 'bank', 'pay')
+  const token = bearer(await at.scopedToken('ann', 'tools:call:notes/read'))
+  const hello = {
+    jsonrpc: '2.0',
+    id: 1,
+    method: 'initialize',
+    params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'x', version: '1' } },
+  }
+  expect((await post(at, '/mcp/bank', hello, token)).json.result.serverInfo.name).toBe('bridgekeeper')
+  expect((await post(at, '/mcp/notes', LIST, token)).text).not.toContain('bank')
+  expect((await post(at, '/mcp/notes', toolCall('read'), token)).text).not.toContain('bank')
+})
+
 test('[MCP.8] W24: tool definitions come from the agent alone: nothing that a caller sends changes or adds one', async () => {
   const at = await startScopedBridge()
   await agentWith(at, 'ann', 'notes', 'read')

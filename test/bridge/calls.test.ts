@@ -95,7 +95,7 @@ test('[ROUTE.6] no agent, no such server, and a server that is not up are three 
   const peer = await agentWith(at, 'ann', 'notes', 't')
   await expect(at.bridge.callTool('user_ann', 's', 't')).rejects.toMatchObject({
     code: 'server_not_found',
-    message: expect.stringContaining('"notes"'),
+    message: expect.stringContaining('"s"'),
   })
   peer.send({ type: 'catalog', servers: [{ state: 'failed', name: 's', reason: 'no such program: foo' }] })
   await vi.waitFor(() =>

@@ -47,6 +47,8 @@ test('[HOUSE.8] an unknown task is refused with the list of tasks', async () => 
   const outcome = await runNode([join(plantProject(), 'scripts/run.mjs'), 'constructor'])
   expect(outcome).toMatchObject({
     code: 1,
-    stderr: expect.stringContaining('setup|demo|test|test:attack|check|coverage|mutate|ablate|bench|test:tls'),
+    stderr: expect.stringContaining(
+      'setup|demo|test|test:attack|check|coverage|mutate|ablate|bench|test:tls',
+    ),
   })
 })

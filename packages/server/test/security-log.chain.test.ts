@@ -152,6 +152,19 @@ test('[AUDIT.1] files may be removed from the start, and not from the middle, no
   expect(verify(folder).intact).toBe(false)
 })
 
+test('[AUDIT.1] lines taken from the start of a file are found when the rest is passed off as an older file', async () => {
+  const folder = await writtenLog(tools)
+  const kept = linesOf(folder)
+    .slice(8)
+    .map((line) => `${line}\n`)
+  writeFileSync(join(folder, 'security-9.log'), kept.join(''))
+  writeFileSync(current(folder), '')
+  expect(verify(folder).problems).toMatchObject([{ kind: 'missing', file: 'security-9.log', line: 1 }])
+  expect(await reopened(folder)).toMatchObject([{ event: 'log_unproven', reason: 'start_missing' }])
+  await reopened(folder, call('later'))
+  expect(verify(folder).intact).toBe(false)
+})
+
 test('[AUDIT.2] of many problems the first hundred are kept, and all are counted', async () => {
   const folder = await writtenLog(tools)
   appendFileSync(current(folder), 'rubbish\n'.repeat(300))

@@ -2,7 +2,13 @@ import { createHash } from 'node:crypto'
 import { limits, type UpFrame } from '@bridgekeeper/protocol'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { type ConnectionEvent, type ConnectionState, opened, step } from '../src/connection/state.ts'
+import {
+  type ConnectionEvent,
+  type ConnectionState,
+  type Effect,
+  opened,
+  step,
+} from '../src/connection/state.ts'
 import { generateChallenge, verifyChallengeResponse } from '../src/gates/challenge.ts'
 import { realSystem } from '../src/system.ts'
 
@@ -121,12 +127,17 @@ test.each<[ConnectionEvent['type'], number, string]>([
   ['replaced', 4509, 'connection_replaced'],
   ['token-expired', 4401, 'token_expired'],
   ['drain', 1001, 'shutting_down'],
-  ['locked', 1008, 'challenge_locked'],
 ])('[STATE.1] %s closes with its code in any state', (type, code, reason) => {
   const event = { type } as ConnectionEvent
   for (const before of [[], [respond(RIGHT)]]) {
     expect(run([...before, event]).last).toEqual([{ type: 'close', code, reason }])
   }
+})
+
+test('[CHAL.6] a lock ends a challenge that is open, and no connection that is verified', () => {
+  const closed: Effect = { type: 'close', code: 1008, reason: 'challenge_locked' }
+  expect(run([{ type: 'locked' }]).last).toEqual([closed])
+  expect(run([respond(RIGHT), { type: 'locked' }]).last).toEqual([])
 })
 
 const anyEvent: fc.Arbitrary<ConnectionEvent> = fc.oneof(

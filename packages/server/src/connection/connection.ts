@@ -66,8 +66,7 @@ export interface ReadyConnection {
 
 export interface ConnectionListener {
   verified(connection: ReadyConnection): void
-  /** A wrong answer to the challenge. @returns whether the user is locked out now */
-  challengeFailed(): boolean
+  challengeFailed(): void
   ended(connection: ReadyConnection): void
   /** This socket asks for a tool itself. @returns cancels the call */
   execute(connection: ReadyConnection, call: ToolCall, settle: (outcome: CallOutcome) => void): () => void
@@ -152,6 +151,11 @@ export class Connection implements ReadyConnection {
     this.#take({ type: 'replaced' })
   }
 
+  /** Whoever has not yet answered the challenge may no longer do so. */
+  lockOut(): void {
+    this.#take({ type: 'locked' })
+  }
+
   drain(): void {
     this.#take({ type: 'drain' })
   }
@@ -227,8 +231,7 @@ export class Connection implements ReadyConnection {
         this.#wasVerified = true
         return this.#listener.verified(this)
       case 'challenge-failed':
-        if (this.#listener.challengeFailed()) this.#take({ type: 'locked' })
-        return
+        return this.#listener.challengeFailed()
       case 'log':
         return this.#record(effect.event)
       case 'catalog':

@@ -87,6 +87,7 @@ export function step(current: ConnectionState, event: ConnectionEvent, context: 
     case 'replaced':
       return close(closeCodes.replaced, 'connection_replaced')
     case 'locked':
+      if (current.state !== 'challenging') return [current, NOTHING]
       return close(closeCodes.policyViolation, 'challenge_locked')
     case 'token-expired':
       return close(

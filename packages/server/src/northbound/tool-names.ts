@@ -46,22 +46,30 @@ export interface ExposedTool extends ToolAddress {
   readonly tool: CatalogTool
 }
 
+const exposedByServer = new WeakMap<CatalogServer, readonly ExposedTool[]>()
+
+/** Made once for each catalog that an agent sends: names may take a hash each, and every call by one asks. */
+function exposedBy(server: CatalogServer): readonly ExposedTool[] {
+  const known = exposedByServer.get(server)
+  if (known !== undefined) return known
+  const exposed = toolsOf(server).map((tool) => {
+    const address = { serverName: server.name, toolName: tool.definition.name }
+    return { ...address, name: exposedName(address.serverName, address.toolName), tool }
+  })
+  exposedByServer.set(server, exposed)
+  return exposed
+}
+
 /**
  * All tools of a user under their exposed names. [NAME.3] A tool whose plain name another tool's
  * hashed name happens to equal keeps it; the other is reached through `/mcp/{server}`.
  */
 export function exposedTools(catalog: Catalog): ReadonlyMap<string, ExposedTool> {
-  const plain = new Map<string, ExposedTool>()
-  const hashed = new Map<string, ExposedTool>()
-  for (const [serverName, server] of catalog) {
-    for (const tool of toolsOf(server)) {
-      const toolName = tool.definition.name
-      const name = exposedName(serverName, toolName)
-      const kind = plainName(serverName, toolName) === name ? plain : hashed
-      kind.set(name, { name, serverName, toolName, tool })
-    }
-  }
-  return new Map([...hashed, ...plain])
+  const all = [...catalog.values()].flatMap(exposedBy)
+  const isPlain = ({ name, serverName, toolName }: ExposedTool): boolean =>
+    name === serverName + SEPARATOR + toolName
+  const hashed = all.filter((tool) => !isPlain(tool))
+  return new Map([...hashed, ...all.filter(isPlain)].map((tool) => [tool.name, tool]))
 }
 
 export function toolsOf(server: CatalogServer | undefined): readonly CatalogTool[] {
@@ -75,7 +83,11 @@ export function toolsOf(server: CatalogServer | undefined): readonly CatalogTool
 export function addressOf(name: string, catalog: Catalog): ToolAddress | BridgeError {
   const plain = readPlain(name)
   if (plain !== undefined && isListed(plain, catalog)) return plain
-  return exposedTools(catalog).get(name) ?? plain ?? new BridgeError('tool_name_invalid')
+  for (const server of catalog.values()) {
+    const hashed = exposedBy(server).find((tool) => tool.name === name)
+    if (hashed !== undefined) return hashed
+  }
+  return plain ?? new BridgeError('tool_name_invalid')
 }
 
 function readPlain(name: string): ToolAddress | undefined {

@@ -42,16 +42,19 @@ export function allServersView(router: Router, { userId, scopes }: Caller): Tool
 
 /** `/mcp/{server}`: one server as it is. */
 export function oneServerView(router: Router, { userId, scopes }: Caller, serverName: string): ToolView {
+  const visible = (): readonly ToolDefinition[] =>
+    toolsOf(router.catalog(userId).get(serverName))
+      .map(({ definition }) => definition)
+      .filter(({ name }) => mayList(scopes, serverName, name))
   return {
     identity() {
       const server = router.catalog(userId).get(serverName)
-      return server?.state === 'ready' ? server : bridgeIdentity
+      const isVisible = scopes === undefined || visible().length > 0
+      return server?.state === 'ready' && isVisible ? server : bridgeIdentity
     },
     list() {
       throwIf(router.obstacle(userId, serverName))
-      return toolsOf(router.catalog(userId).get(serverName))
-        .map(({ definition }) => definition)
-        .filter(({ name }) => mayList(scopes, serverName, name))
+      return visible()
     },
     address: (toolName) => ({ serverName, toolName }),
   }

@@ -98,14 +98,10 @@ export class Router {
       absent ??= server
     }
     if (withoutCatalog !== undefined) return withoutCatalog
-    if (absent === undefined) return new BridgeError('server_not_found', this.#known(userId, serverName))
+    if (absent === undefined)
+      return new BridgeError('server_not_found', `Asked for ${JSON.stringify(serverName)}.`)
     const reason = absent.state === 'ready' ? undefined : absent.reason
     return new BridgeError('server_unavailable', reason ?? `It is ${absent.state}.`)
-  }
-
-  #known(userId: string, serverName: string): string {
-    const names = [...this.catalog(userId).keys()].map((name) => JSON.stringify(name))
-    return `Asked for ${JSON.stringify(serverName)}; there is ${names.join(', ') || 'none'}.`
   }
 }
 

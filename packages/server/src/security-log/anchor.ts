@@ -70,6 +70,11 @@ function macOf({ seq, hash, fileSeq }: AnchoredHead, key: Uint8Array): Buffer {
   return createHmac('sha256', key).update(`${seq} ${hash} ${fileSeq}`).digest()
 }
 
+/** Whether a file that was put aside may begin with this line: none was begun between those two. */
+export function mayBegin(firstSeq: number, anchor: AnchoredHead): boolean {
+  return firstSeq <= anchor.fileSeq || firstSeq > anchor.seq
+}
+
 /** Whether the file of the anchor may begin with this line: it did then, or it was begun since. */
 export function beginsAsAnchored(firstSeq: number, anchor: AnchoredHead): boolean {
   return firstSeq === anchor.fileSeq || firstSeq > anchor.seq

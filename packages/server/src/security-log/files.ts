@@ -22,11 +22,15 @@ export function archivePath(folder: string, firstSeq: number): string {
 
 /** The files that were put aside, oldest first. */
 export function archivePaths(folder: string): string[] {
+  return archiveSeqs(folder).map((seq) => archivePath(folder, seq))
+}
+
+/** The numbers in their names, in order. */
+export function archiveSeqs(folder: string): number[] {
   return readdirSync(folder)
     .map(archiveSeq)
     .filter((seq) => seq !== undefined)
     .sort((a, b) => a - b)
-    .map((seq) => archivePath(folder, seq))
 }
 
 /** The number in the name of a file that was put aside, written as we write it; `undefined` for any other name. */

@@ -1,8 +1,17 @@
 import { closeSync, fstatSync, ftruncateSync, openSync } from 'node:fs'
-import { type Anchor, beginsAsAnchored, readAnchor, writeAnchorSync } from './anchor.ts'
+import { type Anchor, beginsAsAnchored, mayBegin, readAnchor, writeAnchorSync } from './anchor.ts'
 import { type ChainedLine, type Head, parseLine, START } from './chain.ts'
 import type { SecurityEvent } from './events.ts'
-import { anchorPath, archivePaths, currentPath, firstLine, linesFromEnd, tornBytes } from './files.ts'
+
+import {
+  anchorPath,
+  archivePaths,
+  archiveSeqs,
+  currentPath,
+  firstLine,
+  linesFromEnd,
+  tornBytes,
+} from './files.ts'
 
 /** A log that was opened for appending. */
 export interface OpenedLog {
@@ -28,7 +37,7 @@ export function openLog(folder: string, key: Uint8Array): OpenedLog {
     if (torn > 0) ftruncateSync(fd, fstatSync(fd).size - torn)
     const anchor = readAnchor(anchorPath(folder), key)
     const { head, findings } = continuation(folder, anchor)
-    const start = startOfFile(fd, anchor, head.seq + 1)
+    const start = startOfFile(folder, fd, anchor, head.seq + 1)
     // From now on a missing anchor means that somebody took it.
     writeAnchorSync(anchorPath(folder), { ...head, fileSeq: start.firstSeq }, key)
     const recovered: SecurityEvent[] = torn > 0 ? [{ event: 'log_recovered', bytes: torn }] : []
@@ -59,9 +68,16 @@ function continuation(folder: string, anchor: Anchor): Continuation {
 }
 
 /** Where lines were taken from its beginning, the file keeps the number that it began with. */
-function startOfFile(fd: number, anchor: Anchor, nextSeq: number): Pick<OpenedLog, 'firstSeq' | 'findings'> {
+function startOfFile(
+  folder: string,
+  fd: number,
+  anchor: Anchor,
+  nextSeq: number,
+): Pick<OpenedLog, 'firstSeq' | 'findings'> {
   const firstSeq = parseLine(firstLine(fd))?.seq ?? nextSeq
-  if (typeof anchor === 'string' || beginsAsAnchored(firstSeq, anchor)) return { firstSeq, findings: [] }
+  if (typeof anchor === 'string') return { firstSeq, findings: [] }
+  if (beginsAsAnchored(firstSeq, anchor) && archiveSeqs(folder).every((seq) => mayBegin(seq, anchor)))
+    return { firstSeq, findings: [] }
   return { firstSeq: anchor.fileSeq, findings: [unproven('start_missing')] }
 }
 

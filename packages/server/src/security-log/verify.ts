@@ -1,6 +1,6 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import { basename } from 'node:path'
-import { type Anchor, beginsAsAnchored, readAnchor } from './anchor.ts'
+import { type Anchor, beginsAsAnchored, mayBegin, readAnchor } from './anchor.ts'
 import { type Head, linkHash, parseLine, START } from './chain.ts'
 import { anchorPath, archivePaths, archiveSeq, currentPath } from './files.ts'
 
@@ -179,9 +179,10 @@ class ChainReader {
   #judgeStart(file: string, seq: number): void {
     const archived = archiveSeq(file)
     const anchor = this.#anchor
-    const unknown = typeof anchor === 'string'
-    const begins = archived === undefined ? unknown || beginsAsAnchored(seq, anchor) : archived === seq
-    if (!begins) this.#note('missing', 'is not the one that the file began with', file, 1)
+    const judge = archived === undefined ? beginsAsAnchored : mayBegin
+    const vouchedFor = typeof anchor === 'string' || judge(seq, anchor)
+    if (!vouchedFor || (archived ?? seq) !== seq)
+      this.#note('missing', 'is not the one that the file began with', file, 1)
   }
 
   /** Only the very last line may be torn. */

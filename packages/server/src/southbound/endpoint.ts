@@ -42,7 +42,7 @@ export class AgentEndpoint {
   readonly #system: System
   readonly #log: SecurityLog
   readonly #options: ConnectionOptions
-  readonly #connections = new Set<Connection>()
+  readonly #connections = new Map<Connection, AdmittedAgent>()
   readonly #liveness: Liveness
   readonly #webSockets = webSocketServer(
     { maxFrameBytes: limits.frameBytes, closeMs: CLOSE_MS },
@@ -118,7 +118,7 @@ export class AgentEndpoint {
   /** Closes every connection, verified or not. */
   closeAll(): void {
     this.#liveness.stop()
-    for (const connection of [...this.#connections]) connection.drain()
+    for (const connection of [...this.#connections.keys()]) connection.drain()
   }
 
   async #admit(request: IncomingMessage, version: ProtocolVersion): Promise<Verdict<AdmittedAgent>> {
@@ -148,7 +148,7 @@ export class AgentEndpoint {
       stopCounting()
       this.#liveness.watch(webSocket, () => record({ event: 'ws_connection_unresponsive' }))
     })
-    this.#connections.add(connection)
+    this.#connections.set(connection, agent)
     // [WS.6] A fault of ours in one connection must not take the others down with the process.
     const guarded = (handle: () => void): void => {
       try {
@@ -174,13 +174,21 @@ export class AgentEndpoint {
         this.#admission.challengePassed(agent)
         this.#listener.verified(ready)
       },
-      challengeFailed: () => this.#admission.challengeFailed(agent),
+      challengeFailed: () => {
+        if (this.#admission.challengeFailed(agent)) this.#lockOut(agent)
+      },
       ended: (ready) => this.#listener.ended(ready),
       execute: (ready, call, settle) => this.#listener.execute(ready, call, settle),
     }
     const challengeAttempts = seen.mustProve ? 1 : limits.challengeAttempts
     const login = { principal, version, ip: address.ip, challengeAttempts }
     return new Connection(login, writer, listener, this.#system, this.#log, this.#options)
+  }
+
+  /** [CHAL.6] A lock also ends the challenges that are open: each of them would be three more attempts. */
+  #lockOut({ principal: { userId }, address: { key } }: AdmittedAgent): void {
+    for (const [connection, { principal, address }] of [...this.#connections])
+      if (principal.userId === userId && address.key === key) connection.lockOut()
   }
 
   #recorder({ principal: { userId }, address: { ip } }: AdmittedAgent): (event: SecurityEvent) => void {

@@ -79,7 +79,7 @@ export class World {
     const principal = { userId, sessionId, expiresAtMs: this.system.nowMs() + lifetimeMs }
     const login = { principal, version, ip: '127.0.0.1', challengeAttempts: 3 }
     const options = { callTimeoutMs: CALL_TIMEOUT_MS, maxPendingCalls: MAX_PENDING }
-    const listener = this.#listener(userId)
+    const listener = this.#listener(userId, () => connection.lockOut())
     const connection = new Connection(login, socket, listener, this.system, this.#log, options)
     socket.isReady = () => this.ready.has(connection)
     const challenge = String(socket.sent[0]?.challenge)
@@ -95,7 +95,7 @@ export class World {
     return this.#dispatcher.call({ userId, sessionId: 'app' }, call, settle)
   }
 
-  #listener(userId: string): ConnectionListener {
+  #listener(userId: string, lockOut: () => void): ConnectionListener {
     return {
       verified: (connection) => {
         this.#lockout.passed(userId, 'here')
@@ -104,7 +104,7 @@ export class World {
       },
       challengeFailed: () => {
         this.lockedNow = this.#lockout.failed(userId, 'here', this.system.monotonicMs()) !== undefined
-        return this.lockedNow
+        if (this.lockedNow) lockOut()
       },
       ended: (connection) => {
         this.ready.delete(connection)
