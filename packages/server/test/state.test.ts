@@ -135,8 +135,7 @@ test.each<[ConnectionEvent['type'], number, string]>([
 })
 
 test('[CHAL.6] a lock ends a challenge that is open, and no connection that is verified', () => {
-  const closed: Effect = { type: 'close', code: 1008, reason: 'challenge_locked' }
-  expect(run([{ type: 'locked' }]).last).toEqual([closed])
+  expect(run([{ type: 'locked' }]).last).toEqual([{ type: 'close', code: 1008, reason: 'challenge_locked' }])
   expect(run([respond(RIGHT), { type: 'locked' }]).last).toEqual([])
 })
 

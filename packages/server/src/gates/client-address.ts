@@ -19,25 +19,26 @@ const MAX_HOPS = 32
 const PORT = /^(?:(\d+\.\d+\.\d+\.\d+):\d{1,5}|\[([0-9a-fA-F:.]+)\](?::\d{1,5})?)$/
 const RANGE = /^([^/]*)\/(\d{1,3})$/
 const NETWORK_BITS = 64
-/** Clients whose form is remembered, so that a busy one is not read anew for each of its calls. */
+/** Addresses that are remembered, so that a busy one is not read anew for each of its calls. */
 const REMEMBERED = 4_096
+const MAX_ADDRESS_CHARS = 64
 
 /** The proxies whose `X-Forwarded-*` headers count. */
 export class TrustedProxies {
-  readonly #ranges: readonly Range[]
-  readonly #direct = new Map<string, ClientAddress>()
+  readonly has: (ip: string) => boolean
+  readonly #any: boolean
 
   /**
    * @param ranges addresses, or ranges such as `10.0.0.0/8`
    * @throws TypeError when one is neither
    */
   constructor(ranges: readonly string[]) {
-    this.#ranges = ranges.map(parseRange)
-  }
-
-  has(ip: string): boolean {
-    const address = parse(ip)
-    return address !== undefined && this.#ranges.some((range) => isIn(address, range))
+    const trusted = ranges.map(parseRange)
+    this.#any = trusted.length > 0
+    this.has = remembered((ip) => {
+      const address = parse(ip)
+      return address !== undefined && trusted.some((range) => isIn(address, range))
+    })
   }
 
   /**
@@ -45,13 +46,8 @@ export class TrustedProxies {
    * address of `X-Forwarded-For` that is none. What stands before it, the client wrote itself.
    */
   clientAddress({ remoteAddress, forwardedFor }: RequestFacts): ClientAddress {
-    if (this.#ranges.length > 0 && this.has(remoteAddress)) return this.#behind(remoteAddress, forwardedFor)
-    const known = this.#direct.get(remoteAddress)
-    if (known !== undefined) return known
-    const address = describe(remoteAddress, false)
-    if (this.#direct.size >= REMEMBERED) this.#direct.clear()
-    this.#direct.set(remoteAddress, address)
-    return address
+    const isProxy = this.#any && this.has(remoteAddress)
+    return isProxy ? this.#behind(remoteAddress, forwardedFor) : describe(remoteAddress)
   }
 
   #behind(proxy: string, forwardedFor: readonly string[]): ClientAddress {
@@ -60,39 +56,51 @@ export class TrustedProxies {
     for (const hop of hops.reverse()) {
       const ip = withoutPort(hop.trim())
       if (parse(ip) === undefined) break
-      if (!this.has(ip)) return describe(ip, false)
+      if (!this.has(ip)) return describe(ip)
       nearest = ip
     }
-    return describe(nearest, true)
+    return { ...describe(nearest), isProxy: true }
   }
 }
 
 /** Whether this is the machine itself; by the socket's address, never by text of the request. */
-export function isLoopback(ip: string): boolean {
-  return parse(ip)?.range() === 'loopback'
-}
+export const isLoopback = remembered((ip) => parse(ip)?.range() === 'loopback')
 
 /** What limits count this address by; `undefined` when it is none. */
 export function addressKey(ip: string): string | undefined {
-  return parse(ip) === undefined ? undefined : describe(ip, false).key
+  return parse(ip) === undefined ? undefined : describe(ip).key
 }
 
-function describe(ip: string, isProxy: boolean): ClientAddress {
+const describe = remembered((ip): ClientAddress => {
   const address = parse(ip)
-  if (address === undefined) return { ip: 'unknown', key: 'unknown', isProxy }
+  if (address === undefined) return { ip: 'unknown', key: 'unknown', isProxy: false }
   const text = address.toString()
-  return { ip: text, key: address instanceof ipaddr.IPv6 ? networkOf(address) : text, isProxy }
-}
+  return { ip: text, key: address instanceof ipaddr.IPv6 ? networkOf(address) : text, isProxy: false }
+})
 
 function networkOf(address: ipaddr.IPv6): string {
   return `${ipaddr.IPv6.networkAddressFromCIDR(`${address.toString()}/${NETWORK_BITS}`).toString()}/${NETWORK_BITS}`
 }
 
 /** An IPv4 address in IPv6's clothes is the IPv4 address; a zone (`%eth0`) is not part of it. */
-function parse(ip: string): Address | undefined {
+const parse = remembered((ip): Address | undefined => {
   const bare = ip.split('%')[0] as string
   const isPlain = ipaddr.IPv4.isValidFourPartDecimal(bare) || ipaddr.IPv6.isValid(bare)
   return isPlain ? ipaddr.process(bare) : undefined
+})
+
+/** The same function, which looks up what it said of the last few thousand addresses. */
+function remembered<T>(read: (ip: string) => T): (ip: string) => T {
+  const known = new Map<string, T>()
+  return (ip) => {
+    const before = known.get(ip)
+    if (before !== undefined) return before
+    const found = read(ip)
+    if (known.size >= REMEMBERED) known.clear()
+    // What a client writes into a header may be long.
+    if (ip.length <= MAX_ADDRESS_CHARS) known.set(ip, found)
+    return found
+  }
 }
 
 function withoutPort(hop: string): string {
