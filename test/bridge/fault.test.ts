@@ -1,13 +1,16 @@
-import { callbackLog } from '@bridgekeeper/server'
+import { callbackLog, type SecurityLog } from '@bridgekeeper/server'
 import { expect, test } from 'vitest'
 import { startBridge } from '../support/bridge.ts'
 import { dial, verifiedPeer } from '../support/peer.ts'
 
 test('[WS.6] a fault inside the bridge ends one connection with 1011, not the process', async () => {
   let faulty = false
-  const securityLog = callbackLog(({ event }) => {
-    if (faulty && event === 'ws_challenge_verified') throw new Error('a fault of ours')
-  })
+  const securityLog: SecurityLog = {
+    ...callbackLog(() => {}),
+    logSecurityEvent({ event }) {
+      if (faulty && event === 'ws_challenge_verified') throw new Error('a fault of ours')
+    },
+  }
   const at = await startBridge({ securityLog })
   const other = await verifiedPeer(at, await at.token('bob'))
   faulty = true
@@ -17,4 +20,16 @@ test('[WS.6] a fault inside the bridge ends one connection with 1011, not the pr
   expect(await peer.closed).toEqual({ code: 1011, reason: 'internal_error' })
   other.send({ type: 'ping' })
   await other.next('pong')
+})
+
+test('[LOG.17] a log of the app that throws loses its event and harms nothing', async () => {
+  const securityLog = callbackLog(() => {
+    throw new Error('a fault of the app')
+  })
+  const at = await startBridge({ securityLog })
+  const peer = await verifiedPeer(at, await at.token('ann'))
+  peer.send('nonsense')
+  await peer.next('error')
+  peer.send({ type: 'ping' })
+  await peer.next('pong')
 })

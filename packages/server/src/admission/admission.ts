@@ -79,9 +79,10 @@ export class Admission {
   async admitAgent(request: FactsSource, version: ProtocolVersion): Promise<Verdict<AdmittedAgent>> {
     const facts = requestFacts(request)
     const address = this.#address(facts)
+    // The door first: pages that it refuses must not use up what their visitor's own agent may try.
     const early = firstDenial(
-      () => this.#caps.checkAddress(address, this.#nowMs()),
       () => this.#frontDoor(facts, address),
+      () => this.#caps.checkAddress(address, this.#nowMs()),
     )
     if (early !== undefined) return this.#refuse('agent', early, address, facts)
     const token = credentialGate(facts)

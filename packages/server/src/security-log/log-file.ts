@@ -2,11 +2,14 @@ import { closeSync, existsSync, fstatSync, openSync, renameSync, write, writeSyn
 import type { System } from '../ports.ts'
 
 /** A write that took longer makes the ones after it go through the thread pool. */
-const SLOW_WRITE_MS = 2
+const SLOW_WRITE_MS = 5
 /** The same for a write of the thread pool, which also waits for its turn. */
-const SLOW_POOL_WRITE_MS = 50
-/** How long after a slow write the thread pool is used. */
-const SLOW_FOR_MS = 10_000
+const SLOW_POOL_WRITE_MS = 20
+/**
+ * So many writes of the thread pool in a row must be quick before the disk is trusted again. Few: on a busy
+ * machine a write is also slow when another process had the processor, which says nothing of the disk.
+ */
+const QUICK_WRITES = 8
 const RETRY_MS = 1_000
 /** What may wait to be written; a record that would exceed it is refused. */
 const MAX_PENDING_BYTES = 1_048_576
@@ -47,7 +50,8 @@ export class LogFile {
   #error: Error | undefined
   #refused = false
   #cancelRetry = (): void => {}
-  #slowUntilMs = 0
+  /** Quick writes that the disk still owes. */
+  #onGuard = 0
   #appendedBytes = 0
   #writtenBytes = 0
   #waiting: { readonly untilBytes: number; readonly run: () => void }[] = []
@@ -81,7 +85,7 @@ export class LogFile {
   append(line: string, seq: number): void {
     this.#appendedBytes += line.length
     const mustWait = this.#batch !== undefined
-    if (!mustWait && this.#options.system.monotonicMs() >= this.#slowUntilMs) return this.#writeNow(line, seq)
+    if (!mustWait && this.#onGuard === 0) return this.#writeNow(line, seq)
     if (this.#queue === '') this.#queueSeq = seq
     this.#queue += line
     if (!mustWait) this.#writeQueue()
@@ -161,8 +165,8 @@ export class LogFile {
   #noteWritten(countBytes: number, startMs: number, slowMs: number): void {
     this.#sizeBytes += countBytes
     this.#writtenBytes += countBytes
-    const nowMs = this.#options.system.monotonicMs()
-    if (nowMs - startMs > slowMs) this.#slowUntilMs = nowMs + SLOW_FOR_MS
+    const isSlow = this.#options.system.monotonicMs() - startMs > slowMs
+    this.#onGuard = isSlow ? QUICK_WRITES : Math.max(0, this.#onGuard - 1)
   }
 
   /** Whoever waits hears of it: an answer must not be lost because its line was. */
