@@ -2,13 +2,7 @@ import { createHash } from 'node:crypto'
 import { limits, type UpFrame } from '@bridgekeeper/protocol'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import {
-  type ConnectionEvent,
-  type ConnectionState,
-  type Effect,
-  opened,
-  step,
-} from '../src/connection/state.ts'
+import { type ConnectionEvent, type ConnectionState, opened, step } from '../src/connection/state.ts'
 import { generateChallenge, verifyChallengeResponse } from '../src/gates/challenge.ts'
 import { realSystem } from '../src/system.ts'
 
