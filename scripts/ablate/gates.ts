@@ -30,11 +30,7 @@ export const ABLATIONS: readonly Ablation[] = [
   {
     gate: 'address: X-Forwarded-For from trusted proxies only',
     edits: [
-      text(
-        'gates/client-address.ts',
-        'this.#ranges.length > 0 && this.has(remoteAddress)',
-        'forwardedFor.length > 0',
-      ),
+      text('gates/client-address.ts', 'this.#any && this.has(remoteAddress)', 'forwardedFor.length > 0'),
     ],
     tests: attack('w18-w38-client-address'),
   },
@@ -118,8 +114,8 @@ export const ABLATIONS: readonly Ablation[] = [
     edits: [
       text(
         'connection/state.ts',
-        "if (current.state !== 'challenging') return [current, NOTHING]",
-        'return [current, NOTHING]',
+        "case 'challenge-timeout':\n",
+        "case 'challenge-timeout':\n      return [current, NOTHING]\n",
       ),
     ],
     tests: attack('w05-w06-unverified'),

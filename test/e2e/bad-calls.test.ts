@@ -23,22 +23,8 @@ async function expectTheRestToWork(): Promise<void> {
 }
 
 test.each([
-  [
-    'a server that is not there',
-    '/mcp/nowhere',
-    'echo',
-    -32056,
-    'server_not_found',
-    '"everything", "unruly"',
-  ],
-  [
-    'a server that is not there',
-    '/mcp',
-    'nowhere__echo',
-    -32056,
-    'server_not_found',
-    '"everything", "unruly"',
-  ],
+  ['a server that is not there', '/mcp/nowhere', 'echo', -32056, 'server_not_found', '"nowhere"'],
+  ['a server that is not there', '/mcp', 'nowhere__echo', -32056, 'server_not_found', '"nowhere"'],
   ['a name that names no server', '/mcp', 'echo', -32602, 'tool_name_invalid', 'names no local server'],
 ])('[MCP.5] a call to %s, at %s, fails with its code', async (_, path, tool, rpcCode, code, text) => {
   const { status, json } = await send(path, toolCall(tool))

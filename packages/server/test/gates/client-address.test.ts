@@ -37,6 +37,7 @@ test.each<[string, string[], string]>([
   ['a zone', ['fe80::1%eth0'], 'fe80::1'],
   ['white space', ['  \t 198.51.100.1 \t'], '198.51.100.1'],
   ['garbage before the last hop', ['nonsense, 198.51.100.1'], '198.51.100.1'],
+  ['a hop without end before the last', [`${'9'.repeat(5_000)}, 198.51.100.1`], '198.51.100.1'],
 ])(
   '[ADDR.2] behind a trusted proxy, with %s, it is the last address that is no proxy',
   (_what, headers, ip) => {
@@ -52,6 +53,7 @@ test.each<[string, string[]]>([
   ['a name', ['client.example.com']],
   ['a hop that is no address, and the client in front', ['198.51.100.1, unknown']],
   ['an address with a word', ['198.51.100.1 evil']],
+  ['a hop without end', [`198.51.100.1, ${'9'.repeat(5_000)}`]],
   ['an address in hex', ['0xc6336401']],
   ['an address as one number', ['3325256705']],
   ['a short address', ['198.51']],

@@ -99,6 +99,7 @@ test('[RATE.1] a limit of none allows nothing', () => {
   const window = new SlidingWindow({ max: 0, windowMs: 1_000 })
   expect([window.take('ann', 0), window.take('ann', 5_000)]).toEqual([false, false])
   expect(window.remaining('ann', 0)).toBe(0)
+  expect(window.windowMs).toBe(1_000)
 })
 
 test('[RATE.4] asking adds no key and changes no count', () => {
