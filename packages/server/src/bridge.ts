@@ -1,6 +1,12 @@
 import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { BridgeError, isObject, type RawJson, type ToolDefinition } from '@bridgekeeper/protocol'
+import {
+  BridgeError,
+  type ErrorCode,
+  isObject,
+  type RawJson,
+  type ToolDefinition,
+} from '@bridgekeeper/protocol'
 import { memoryFingerprints } from './adapters/memory/fingerprints.ts'
 import { Admission, type AdmissionOptions } from './admission/admission.ts'
 import { DurableBlocks } from './admission/durable-blocks.ts'
@@ -133,28 +139,41 @@ const APP_SESSION = 'app'
 /** Makes a bridge. It listens to nothing until it is attached. @throws TypeError for an option that is none */
 export function createBridge(options: BridgeOptions): Bridge {
   const system = options.system ?? realSystem()
-  const { agents, mcp, router, dispatcher, limiter, blocks, callTimes } = assemble(options, system)
-  const started = Promise.all([blocks.start(), callTimes.start()])
-  // Whoever does not ask whether it is ready is told by requests that fail.
+  const { agents, mcp, router, dispatcher, limiter, blocks, callTimes, log } = assemble(options, system)
+  let state: 'starting' | 'serving' | 'draining' = 'starting'
+  const started = Promise.all([blocks.start(), callTimes.start()]).then(() => {
+    if (state === 'starting') state = 'serving'
+  })
+  // Whoever does not wait for `ready` is told by every request: without its blocks the bridge lets nobody in.
   started.catch(() => {})
-  let draining = false
+
+  function obstacle(): ErrorCode | undefined {
+    if (state === 'draining') return 'shutting_down'
+    return state === 'starting' ? 'internal_error' : undefined
+  }
+
+  function readiness(): string {
+    if (state !== 'serving') return state
+    return log.writable ? 'ready' : 'log_unavailable'
+  }
 
   function onRequest(request: IncomingMessage, response: ServerResponse): boolean {
     const pathname = pathOf(request)
     const path = mcpPath(pathname)
-    if (path !== undefined && draining) sendRefusal(response, deny('shutting_down'))
+    const refusal = obstacle()
+    if (path !== undefined && refusal !== undefined) sendRefusal(response, deny(refusal))
     else if (path !== undefined) void mcp.handle(request, response, path)
     else if (pathname === AGENT_PATH) agents.explain(response)
     else if (pathname === '/healthz') sendStatus(response, 200, 'ok')
-    else if (pathname === '/readyz')
-      sendStatus(response, draining ? 503 : 200, draining ? 'draining' : 'ready')
+    else if (pathname === '/readyz') sendStatus(response, readiness() === 'ready' ? 200 : 503, readiness())
     else return false
     return true
   }
 
   function onUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean {
     if (pathOf(request) !== AGENT_PATH) return false
-    void agents.upgrade(request, socket, head)
+    if (state === 'starting') refuseUpgrade(socket, 'internal_error')
+    else void agents.upgrade(request, socket, head)
     return true
   }
 
@@ -163,10 +182,7 @@ export function createBridge(options: BridgeOptions): Bridge {
       request: onRequest,
       upgrade: onUpgrade,
       nobodysRequest: (response) => sendRefusal(response, deny('not_found')),
-      nobodysUpgrade(socket) {
-        socket.on('error', () => socket.destroy())
-        refuseWithHttp(socket, deny('not_found'))
-      },
+      nobodysUpgrade: (socket) => refuseUpgrade(socket, 'not_found'),
     })
   }
 
@@ -177,6 +193,7 @@ export function createBridge(options: BridgeOptions): Bridge {
     args: Readonly<Record<string, unknown>> = {},
     { signal }: CallOptions = {},
   ): Promise<unknown> {
+    if (state === 'starting') throw new BridgeError('internal_error', 'Its stores are not read yet.')
     const call = { serverName, toolName, rawArgs: argumentBytes(args) }
     const outcome = await dispatcher.run({ userId, sessionId: APP_SESSION }, call, signal)
     return resultOrThrow(outcome)
@@ -191,7 +208,7 @@ export function createBridge(options: BridgeOptions): Bridge {
   }
 
   async function close(limitMs = DEFAULT_CLOSE_MS): Promise<void> {
-    draining = true
+    state = 'draining'
     let cancelLimit = (): void => {}
     const limit = new Promise<void>((resolve) => {
       cancelLimit = system.after(limitMs, resolve)
@@ -244,7 +261,7 @@ function assemble(options: BridgeOptions, system: System) {
     maxPendingCalls: options.maxPendingCalls ?? DEFAULT_MAX_PENDING_CALLS,
   })
   const mcp = new McpEndpoint(admission, router, dispatcher, log)
-  return { agents, mcp, router, dispatcher, limiter, blocks, callTimes }
+  return { agents, mcp, router, dispatcher, limiter, blocks, callTimes, log }
 }
 
 function agentListener(router: Router, dispatcher: Dispatcher): AgentListener {
@@ -287,6 +304,11 @@ function pathOf(request: IncomingMessage): string {
   const url = request.url ?? ''
   const query = url.indexOf('?')
   return query === -1 ? url : url.slice(0, query)
+}
+
+function refuseUpgrade(socket: Duplex, code: ErrorCode): void {
+  socket.on('error', () => socket.destroy())
+  refuseWithHttp(socket, deny(code))
 }
 
 function sendStatus(response: ServerResponse, httpStatus: number, status: string): void {

@@ -1,0 +1,27 @@
+import type { BlockStore } from '@bridgekeeper/server'
+import { expect, test } from 'vitest'
+import { startBridge } from '../support/bridge.ts'
+import { bearer, post, toolCall } from '../support/mcp.ts'
+import { dial, refusedUpgrade } from '../support/peer.ts'
+
+const readiness = async (at: { readonly url: string }) => (await fetch(`${at.url}/readyz`)).status
+
+test('[BLOCK.4] W22: a bridge that cannot read its blocks lets nobody in, whoever forgot to wait for it', async () => {
+  const down = () => Promise.reject(new Error('the store is down'))
+  const blocks: BlockStore = { all: down, put: down, remove: down }
+  const at = await startBridge({ stores: { blocks } })
+  const { accessToken } = await at.token('ann')
+  expect(await readiness(at)).toBe(503)
+  expect((await post(at, '/mcp', toolCall('s__t'), bearer(accessToken))).status).toBe(500)
+  expect(await refusedUpgrade(dial(at, { token: accessToken, v2: true }))).toMatchObject({ status: 500 })
+  await expect(at.bridge.callTool('user_ann', 's', 't')).rejects.toMatchObject({ code: 'internal_error' })
+  await expect(at.bridge.ready()).rejects.toThrow('down')
+})
+
+test('[BLOCK.4] W37: while the log cannot be written, /readyz says so', async () => {
+  const securityLog = { logSecurityEvent: () => {}, afterWritten: (run: () => void) => run(), writable: true }
+  const at = await startBridge({ securityLog })
+  expect(await readiness(at)).toBe(200)
+  securityLog.writable = false
+  expect(await readiness(at)).toBe(503)
+})
