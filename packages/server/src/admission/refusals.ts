@@ -16,6 +16,11 @@ const AUTHENTICATION: ReadonlySet<ErrorCode> = new Set([
   'user_suspended',
 ])
 
+const EVENTS = {
+  agent: { authentication: 'ws_authentication_failed', other: 'ws_connection_refused' },
+  caller: { authentication: 'mcp_authentication_failed', other: 'mcp_request_refused' },
+} as const
+
 /** Puts refusals on record. */
 export class Refusals {
   readonly #log: SecurityLog
@@ -36,15 +41,7 @@ export class Refusals {
       this.#log.logSecurityEvent({ event: 'ws_insecure_connection_rejected', ip, url: path, suppressed })
       return
     }
-    const failed = AUTHENTICATION.has(reason)
-    const event =
-      door === 'agent'
-        ? failed
-          ? 'ws_authentication_failed'
-          : 'ws_connection_refused'
-        : failed
-          ? 'mcp_authentication_failed'
-          : 'mcp_request_refused'
+    const event = EVENTS[door][AUTHENTICATION.has(reason) ? 'authentication' : 'other']
     this.#log.logSecurityEvent({ event, ip, reason, suppressed })
   }
 }
