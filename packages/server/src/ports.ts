@@ -55,6 +55,12 @@ export interface Principal {
   readonly expiresAtMs: number
   /** What the token allows; without it, everything. */
   readonly scopes?: Scopes
+  /** The only resource that the token is for, as a URL (RFC 8707); without it, every one of the bridge's. */
+  readonly resource?: string
+  /** The enrolled device that the token was made for. */
+  readonly deviceId?: string
+  /** Thumbprint of the key that whoever uses the token must prove to have (RFC 9449 section 6.1). */
+  readonly boundKeyId?: string
 }
 
 /** Who asks for a call, as limits and the log know it. */
