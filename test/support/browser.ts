@@ -1,0 +1,43 @@
+import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core'
+import { missingDebianCommand } from '../../scripts/debian.ts'
+import { atEnd } from './at-end.ts'
+
+/** What keeps Chromium from asking the network anything by itself; as root it has no sandbox. */
+const ARGUMENTS = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+]
+
+let running: Promise<Browser> | undefined
+
+/** A page of a real Chromium with no cookies but its own, gone when the test ends. */
+export async function openPage(options: { readonly phone?: boolean } = {}): Promise<Page> {
+  const context = await openContext(options)
+  return context.newPage()
+}
+
+async function openContext({ phone = false }: { readonly phone?: boolean }): Promise<BrowserContext> {
+  running ??= launch()
+  const browser = await running
+  const context = await browser.newContext({
+    viewport: phone ? { width: 390, height: 844 } : { width: 1_280, height: 800 },
+  })
+  atEnd(async () => {
+    await context.close()
+    if (browser.contexts().length > 0) return
+    running = undefined
+    await browser.close()
+  })
+  return context
+}
+
+async function launch(): Promise<Browser> {
+  const missing = missingDebianCommand('chromium', 'chromium')
+  if (missing !== undefined) throw new Error(missing)
+  return chromium.launch({ executablePath: '/usr/bin/chromium', args: ARGUMENTS })
+}
