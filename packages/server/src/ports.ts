@@ -88,7 +88,8 @@ export interface Authenticator {
  * written, `writable` is false and no call is taken (fails closed).
  */
 export interface SecurityLog {
-  logSecurityEvent(event: SecurityEvent): void
+  /** @param more whether others are likely to follow within this turn of the event loop */
+  logSecurityEvent(event: SecurityEvent, more?: boolean): void
   /** Runs once all that was recorded so far is written: at once, where it already is. */
   afterWritten(run: () => void): void
   readonly writable: boolean

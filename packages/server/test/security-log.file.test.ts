@@ -46,6 +46,49 @@ test('[LOG.6] what is recorded is in the file at once, and afterWritten runs at 
   await log.close()
 })
 
+test('[LOG.6] lines that others follow are written once the turn ends, in order, and only then afterWritten runs', async () => {
+  const log = openTestLog()
+  const seen: string[] = []
+  for (const name of ['a', 'b', 'c']) {
+    log.logSecurityEvent(call(name), true)
+    log.afterWritten(() => seen.push(`${name} after ${linesOf(log.folder).length}`))
+  }
+  expect([seen, linesOf(log.folder)]).toEqual([[], []])
+  await new Promise((resolve) => setImmediate(resolve))
+  expect(seen).toEqual(['a after 3', 'b after 3', 'c after 3'])
+  log.logSecurityEvent(call('d'), true)
+  log.logSecurityEvent(call('e'))
+  expect(recordsOf(log.folder).map(({ toolName }) => toolName)).toEqual(['a', 'b', 'c', 'd', 'e'])
+  log.logSecurityEvent(call('f'), true)
+  await log.close()
+  expect(verify(log.folder)).toMatchObject({ intact: true, lines: 6, anchoredSeq: 6 })
+})
+
+test('[LOG.6] a turn that writes much holds little of it back', async () => {
+  const log = openTestLog({ system: new FakeSystem() })
+  for (let i = 0; i < 2_000; i++) log.logSecurityEvent(call(`tool ${i}`), true)
+  const writtenBytes = statSync(current(log.folder)).size
+  await log.close()
+  expect(statSync(current(log.folder)).size - writtenBytes).toBeLessThan(66_000)
+  expect(verify(log.folder)).toMatchObject({ intact: true, lines: 2_000 })
+})
+
+test('[LOG.8] lines of a turn that cannot be written are kept, and whoever waits for them is let go', async () => {
+  const system = new FakeSystem()
+  const file = logFile(openSync('/dev/full', 'a'), system)
+  const seen: string[] = []
+  file.append('a\n', 1, true)
+  file.afterWritten(() => seen.push('a'))
+  expect([file.writable, seen]).toEqual([true, []])
+  await new Promise((resolve) => setImmediate(resolve))
+  expect([file.writable, seen]).toEqual([false, ['a']])
+  file.append('b\n', 2, true)
+  file.afterWritten(() => seen.push('b'))
+  expect([seen, system.armed]).toEqual([['a', 'b'], 1])
+  await file.close()
+  expect([file.writable, system.armed]).toEqual([false, 0])
+})
+
 test('[LOG.6] through the thread pool afterWritten runs once its lines are in the file, in order', async () => {
   const path = join(scratch(), 'log')
   let nowMs = 0

@@ -51,14 +51,10 @@ export class Dispatcher {
     })
     requestId = sent.id
     if (requestId !== undefined) {
-      this.#log.logSecurityEvent({
-        event: 'ws_tool_execution_request',
-        userId,
-        ip,
-        serverName,
-        toolName,
-        requestId,
-      })
+      this.#log.logSecurityEvent(
+        { event: 'ws_tool_execution_request', userId, ip, serverName, toolName, requestId },
+        this.#router.inFlight > 1,
+      )
     }
     return () => sent.cancel()
   }
@@ -142,13 +138,11 @@ export class Dispatcher {
   }
 
   #recordEnd({ userId, ip }: Caller, requestId: string, outcome: CallOutcome): void {
-    this.#log.logSecurityEvent({
-      event: 'ws_tool_execution_result',
-      userId,
-      ip,
-      requestId,
-      success: outcome.kind === 'result',
-      reason: outcome.kind === 'failed' ? outcome.error.code : undefined,
-    })
+    const success = outcome.kind === 'result'
+    const reason = outcome.kind === 'failed' ? outcome.error.code : undefined
+    this.#log.logSecurityEvent(
+      { event: 'ws_tool_execution_result', userId, ip, requestId, success, reason },
+      this.#router.inFlight > 0,
+    )
   }
 }

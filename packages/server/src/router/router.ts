@@ -49,6 +49,11 @@ export class Router {
     })
   }
 
+  /** Calls that wait for an answer. */
+  get inFlight(): number {
+    return this.#inFlight
+  }
+
   /** Takes no call any more; resolves when none waits for an answer. */
   drain(): Promise<void> {
     this.#draining = true

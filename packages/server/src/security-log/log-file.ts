@@ -13,6 +13,8 @@ const QUICK_WRITES = 8
 const RETRY_MS = 1_000
 /** What may wait to be written; a record that would exceed it is refused. */
 const MAX_PENDING_BYTES = 1_048_576
+/** What is held back until the turn of the event loop ends. */
+const MAX_HELD_BYTES = 65_536
 
 export interface LogFileOptions {
   /** Open for appending; closed by this. */
@@ -30,8 +32,8 @@ export interface LogFileOptions {
 }
 
 /**
- * Appends lines to a file: each at once while the disk is fast, and through the thread pool, all that
- * waits in one write, while it is slow. A write that fails is tried again every second, from the very byte
+ * Appends lines to a file: each at once while the disk is fast, or with the others of its turn of the event
+ * loop where others follow; and through the thread pool, all that waits in one write, while it is slow. A write that fails is tried again every second, from the very byte
  * where it stopped. Lines must be ASCII, so that their characters are their bytes.
  */
 export class LogFile {
@@ -40,13 +42,14 @@ export class LogFile {
   #sizeBytes: number
   #rotateAtBytes: number
   #firstSeq: number
-  /** Lines that wait for the write before them, and the number of the first one. */
+  /** Lines that wait for the write before them or for the end of the turn, and the number of the first one. */
   #queue = ''
   #queueSeq = 0
   /** What is being written, or could not be; what is before the offset is in the file. */
   #batch: Buffer | undefined
   #offset = 0
   #inFlight = false
+  #turnEnds = false
   #error: Error | undefined
   #refused = false
   #cancelRetry = (): void => {}
@@ -82,23 +85,28 @@ export class LogFile {
     return false
   }
 
-  append(line: string, seq: number): void {
+  /** @param more whether others are likely to follow within this turn of the event loop */
+  append(line: string, seq: number, more = false): void {
     this.#appendedBytes += line.length
-    const mustWait = this.#batch !== undefined
-    if (!mustWait && this.#onGuard === 0) return this.#writeNow(line, seq)
     if (this.#queue === '') this.#queueSeq = seq
     this.#queue += line
-    if (!mustWait) this.#writeQueue()
+    if (this.#batch !== undefined) return
+    if (!more || this.#queue.length > MAX_HELD_BYTES) return this.#writeHeld()
+    if (this.#turnEnds) return
+    this.#turnEnds = true
+    setImmediate(this.#endTurn)
   }
 
   /** Runs once all that was appended so far is written or is known to have failed: at once where it is. */
   afterWritten(run: () => void): void {
-    if (this.#batch === undefined || this.#error !== undefined) return run()
+    const isWritten = this.#batch === undefined && this.#queue === ''
+    if (isWritten || this.#error !== undefined) return run()
     this.#waiting.push({ untilBytes: this.#appendedBytes, run })
   }
 
   /** Writes what waits, once more where it failed before, and closes the file. */
   close(): Promise<void> {
+    this.#endTurn()
     // A try that comes while this one is under way would write the same once more.
     this.#cancelRetry()
     return new Promise((resolve) => {
@@ -111,24 +119,36 @@ export class LogFile {
     })
   }
 
-  #writeNow(line: string, seq: number): void {
-    this.#rotateIfFull(seq)
+  readonly #endTurn = (): void => {
+    this.#turnEnds = false
+    if (this.#batch === undefined && this.#queue !== '') this.#writeHeld()
+  }
+
+  #writeHeld(): void {
+    if (this.#onGuard > 0) return this.#writeQueue()
+    const lines = this.#takeQueue()
     const startMs = this.#options.system.monotonicMs()
     let written = 0
     try {
-      written = writeSync(this.#fd, line, null, 'latin1')
+      written = writeSync(this.#fd, lines, null, 'latin1')
     } catch (error) {
-      return this.#fail(error as Error, this.#begin(line, 0))
+      return this.#fail(error as Error, this.#begin(lines, 0))
     }
     this.#noteWritten(written, startMs, SLOW_WRITE_MS)
-    if (written < line.length) this.#writeBatch(this.#begin(line, written))
+    if (written < lines.length) this.#writeBatch(this.#begin(lines, written))
+    else this.#releaseWritten()
   }
 
+  /** Through the thread pool. */
   #writeQueue(): void {
+    this.#writeBatch(this.#begin(this.#takeQueue(), 0))
+  }
+
+  #takeQueue(): string {
     this.#rotateIfFull(this.#queueSeq)
-    const batch = this.#begin(this.#queue, 0)
+    const lines = this.#queue
     this.#queue = ''
-    this.#writeBatch(batch)
+    return lines
   }
 
   #begin(lines: string, offset: number): Buffer {
@@ -157,7 +177,7 @@ export class LogFile {
     this.#batch = undefined
     this.#error = undefined
     if (this.#queue !== '') this.#writeQueue()
-    this.#release((untilBytes) => untilBytes <= this.#writtenBytes)
+    this.#releaseWritten()
     if (mended !== undefined) this.#options.onMended(mended)
     if (this.#batch === undefined) this.#whenSettled?.()
   }
@@ -175,6 +195,10 @@ export class LogFile {
     this.#release(() => true)
     if (this.#whenSettled !== undefined) this.#whenSettled()
     else this.#cancelRetry = this.#options.system.after(RETRY_MS, () => this.#writeBatch(batch))
+  }
+
+  #releaseWritten(): void {
+    this.#release((untilBytes) => untilBytes <= this.#writtenBytes)
   }
 
   #release(isDue: (untilBytes: number) => boolean): void {

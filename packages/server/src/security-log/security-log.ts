@@ -67,17 +67,17 @@ export function createSecurityLog(options: SecurityLogOptions): ChainedLog {
     })
   })
 
-  function record(event: SecurityEvent, atMs: number, atAnySize: boolean): void {
+  function record(event: SecurityEvent, atMs: number, atAnySize: boolean, more = false): void {
     const body = lineBody(event, timestamp(atMs))
     if (body === undefined) return
-    if (atAnySize || file.hasRoom(body.length + CHAIN_CHARS)) append(body)
+    if (atAnySize || file.hasRoom(body.length + CHAIN_CHARS)) append(body, more)
     else lost += 1
   }
 
-  function append(body: string): void {
+  function append(body: string, more: boolean): void {
     const next = chained(head, body)
     head = next.head
-    file.append(next.line, head.seq)
+    file.append(next.line, head.seq, more)
     for (const sink of sinks) sink.write(next.line)
     anchor.follow()
   }
@@ -99,7 +99,7 @@ export function createSecurityLog(options: SecurityLogOptions): ChainedLog {
   for (const finding of opened.findings) record(finding, system.nowMs(), false)
   return {
     recordAt: (event, atMs) => record(event, atMs, false),
-    logSecurityEvent: (event) => record(event, system.nowMs(), false),
+    logSecurityEvent: (event, more) => record(event, system.nowMs(), false, more),
     afterWritten: (run) => file.afterWritten(run),
     get writable() {
       return file.writable
