@@ -1,5 +1,6 @@
 import type { Scopes } from './gates/call-authority.ts'
 import type { Verdict } from './gates/verdict.ts'
+import type { Revocation } from './ports/identity.ts'
 import type { SecurityEvent } from './security-log/events.ts'
 
 /**
@@ -27,9 +28,12 @@ export interface User {
   readonly createdAtMs: number
   /** A suspended user's tokens are refused until the user is active again. */
   readonly state: UserState
+  /** `admin` may manage other users; without it, nobody but oneself. */
+  readonly role?: UserRole | undefined
 }
 
 export type UserState = 'active' | 'suspended'
+export type UserRole = 'admin' | 'user'
 
 /**
  * Users. Every change is atomic: of two calls of `add` with one email, one gets the user and the other
@@ -45,6 +49,19 @@ export interface UserStore {
   setState(userId: string, state: UserState): Promise<User | undefined>
   /** Ends all tokens that the user has. */
   raiseTokenVersion(userId: string): Promise<User | undefined>
+}
+
+/** Users as the account pages and commands manage them. */
+export interface AccountStore extends UserStore {
+  /** By email, from the one after this email on; `''` begins. */
+  list(afterEmail: string, limit: number): Promise<readonly User[]>
+  setRole(userId: string, role: UserRole): Promise<User | undefined>
+  /**
+   * With all that is the user's: sessions, refresh tokens, credentials, passkeys, links and devices. Keys of
+   * devices are remembered, so that none is ever enrolled again.
+   * @returns whether the user was there
+   */
+  remove(userId: string): Promise<boolean>
 }
 
 /** Whoever presented a valid token. */
@@ -79,8 +96,8 @@ export interface Authenticator {
   /** A principal verified moments ago, without asking anyone; `undefined` when it must be verified. */
   recall(token: string): Principal | undefined
   authenticate(token: string): Promise<Verdict<Principal>>
-  /** Nothing of this user is recalled any more; to be called after the user was changed. */
-  forget?(userId: string): void
+  /** Nothing of what was revoked is recalled any more; to be called after a user, session or device changed. */
+  forget?(revoked: Revocation): void
 }
 
 /**

@@ -144,7 +144,7 @@ test('[AUTH.13] a user who is forgotten is not recalled, and others are', async 
   const { tokens } = setUp(memoryUsers([ANN, bob]))
   const [one, two, bobs] = await Promise.all([ANN, ANN, bob].map((user) => tokens.issue(user, 60_000)))
   for (const issued of [one, two, bobs]) await tokens.authenticate(issued?.accessToken ?? '')
-  tokens.forget(ANN.userId)
+  tokens.forget({ kind: 'user', id: ANN.userId })
   expect([one, two, bobs].map((issued) => tokens.recall(issued?.accessToken ?? '')?.userId)).toEqual([
     undefined,
     undefined,
@@ -168,7 +168,7 @@ test('[AUTH.13] what was read of a user before a change is not remembered after 
   const { accessToken } = await tokens.issue(ANN, 60_000)
   const verdict = tokens.authenticate(accessToken)
   await read.promise
-  tokens.forget(ANN.userId)
+  tokens.forget({ kind: 'user', id: ANN.userId })
   answer.resolve()
   expect(await verdict).toMatchObject({ allowed: true })
   expect(tokens.recall(accessToken)).toBeUndefined()

@@ -84,7 +84,7 @@ export function createJwksAuthenticator(
   return {
     authenticate,
     recall: (token) => recalled.get(token),
-    forget: (userId) => recalled.forget(userId),
+    forget: (revoked) => recalled.forget(revoked),
   }
 }
 

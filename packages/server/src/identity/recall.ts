@@ -1,4 +1,6 @@
 import { hash } from 'node:crypto'
+import { unreachable } from '@bridgekeeper/protocol'
+import type { Revocation } from '../ports/identity.ts'
 import type { Principal, System } from '../ports.ts'
 
 /** A verified token is not verified again for this long; a change by another process takes effect within it. */
@@ -45,10 +47,23 @@ export class Recall {
   }
 
   /** Rare enough to look at every entry rather than to keep an index for it. */
-  forget(userId: string): void {
+  forget(revoked: Revocation): void {
     this.#forgotten++
     for (const [key, { principal }] of this.#entries)
-      if (principal.userId === userId) this.#entries.delete(key)
+      if (idOf(principal, revoked.kind) === revoked.id) this.#entries.delete(key)
+  }
+}
+
+function idOf({ userId, sessionId, deviceId }: Principal, kind: Revocation['kind']): string | undefined {
+  switch (kind) {
+    case 'user':
+      return userId
+    case 'session':
+      return sessionId
+    case 'device':
+      return deviceId
+    default:
+      return unreachable(kind)
   }
 }
 

@@ -1,5 +1,6 @@
 import { SignJWT } from 'jose'
 import { allow, deny, type Verdict } from '../gates/verdict.ts'
+import type { Revocation, SessionStore } from '../ports/identity.ts'
 import type { Authenticator, Principal, System, User, UserStore } from '../ports.ts'
 import { type TokenRules, verifyJwt } from './jwt.ts'
 import { Recall } from './recall.ts'
@@ -14,13 +15,18 @@ export interface IssuedToken {
 }
 
 export interface Tokens extends Authenticator {
-  forget(userId: string): void
+  forget(revoked: Revocation): void
   /**
-   * A token for a new login of this user.
+   * A token for a new login of this user, which ends with it.
    * @param scopes what it allows; everything unless given
    */
   issue(user: User, lifetimeMs: number, scopes?: readonly string[]): Promise<IssuedToken>
+  /** A further token of a login that there is. */
+  renew(user: User, sessionId: string, lifetimeMs: number, scopes?: readonly string[]): Promise<IssuedToken>
 }
+
+/** How often it is put down that a session is in use. */
+const SEEN_MS = 60_000
 
 const ALGORITHM = 'HS256'
 const RULES: TokenRules = {
@@ -36,8 +42,14 @@ const RULES: TokenRules = {
  * Source: RFC 8725 sections 3.1, 3.8 to 3.12; RFC 9068 section 2 (`at+jwt`).
  *
  * @param secret at least 32 bytes; whoever has it can make tokens
+ * @param sessions where given, each login is in it, and a token whose login has ended is refused
  */
-export function createTokens(secret: Uint8Array, users: UserStore, system: System): Tokens {
+export function createTokens(
+  secret: Uint8Array,
+  users: Pick<UserStore, 'findById'>,
+  system: System,
+  sessions?: SessionStore,
+): Tokens {
   const recalled = new Recall(system)
 
   async function authenticate(token: string): Promise<Verdict<Principal>> {
@@ -53,6 +65,7 @@ export function createTokens(secret: Uint8Array, users: UserStore, system: Syste
     if (user === undefined) return deny('user_unknown')
     if (user.tokenVersion !== tv) return deny('token_invalid', 'It was revoked.')
     if (user.state !== 'active') return deny('user_suspended')
+    if (!(await isOpen(sid, sub))) return deny('token_invalid', 'Its login has ended.')
 
     const principal: Principal = {
       userId: sub,
@@ -64,8 +77,37 @@ export function createTokens(secret: Uint8Array, users: UserStore, system: Syste
     return allow(principal)
   }
 
+  /** [LOGIN.1] Without a store of sessions, a login ends with its tokens. */
+  async function isOpen(sessionId: string, userId: string): Promise<boolean> {
+    if (sessions === undefined) return true
+    const session = await sessions.find(sessionId)
+    const nowMs = system.nowMs()
+    if (session === undefined || session.userId !== userId || session.expiresAtMs <= nowMs) return false
+    if (nowMs - session.seenAtMs >= SEEN_MS) await sessions.seen(sessionId, nowMs)
+    return true
+  }
+
   async function issue(user: User, lifetimeMs: number, scopes?: readonly string[]): Promise<IssuedToken> {
-    const sessionId = system.randomBytes(16).toString('hex')
+    const sessionId = newSessionId(system)
+    const nowMs = system.nowMs()
+    await sessions?.add({
+      sessionId,
+      userId: user.userId,
+      kind: 'token',
+      label: 'token issue',
+      createdAtMs: nowMs,
+      seenAtMs: nowMs,
+      expiresAtMs: nowMs + lifetimeMs + 1_000,
+    })
+    return renew(user, sessionId, lifetimeMs, scopes)
+  }
+
+  async function renew(
+    user: User,
+    sessionId: string,
+    lifetimeMs: number,
+    scopes?: readonly string[],
+  ): Promise<IssuedToken> {
     const nowSeconds = Math.floor(system.nowMs() / 1_000)
     const expiresAtSeconds = nowSeconds + Math.ceil(lifetimeMs / 1_000)
     const limits = scopes === undefined ? {} : { scope: scopes.join(' ') }
@@ -85,7 +127,13 @@ export function createTokens(secret: Uint8Array, users: UserStore, system: Syste
   return {
     authenticate,
     recall: (token) => recalled.get(token),
-    forget: (userId) => recalled.forget(userId),
+    forget: (revoked) => recalled.forget(revoked),
     issue,
+    renew,
   }
+}
+
+/** 128 random bits: never made of anything that can be read or guessed. */
+export function newSessionId(system: System): string {
+  return system.randomBytes(16).toString('hex')
 }

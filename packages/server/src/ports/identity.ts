@@ -165,7 +165,17 @@ export interface CredentialStore {
   removePasskey(userId: string, credentialId: string): Promise<boolean>
   /** Who an upstream provider's subject is here. */
   findUpstream(issuer: string, subject: string): Promise<string | undefined>
+  /** @returns whether it was linked: not where the subject is somebody's already */
   linkUpstream(issuer: string, subject: string, userId: string): Promise<boolean>
+  /** The providers' subjects that this user comes as. */
+  upstreamsOf(userId: string): Promise<readonly Upstream[]>
+  unlinkUpstream(userId: string, issuer: string, subject: string): Promise<boolean>
+}
+
+/** Who a user is at a provider. */
+export interface Upstream {
+  readonly issuer: string
+  readonly subject: string
 }
 
 /** One record of the authorization server: a grant, a code, a token, a client. */

@@ -173,7 +173,7 @@ export class DataFolder {
 
   #changed(email: string, user: User | undefined): User {
     const after = known(email, user)
-    this.#tokens?.forget(after.userId)
+    this.#tokens?.forget({ kind: 'user', id: after.userId })
     return after
   }
 }
