@@ -161,7 +161,7 @@ test('[JWKS.1] an app may say which claims name user and session, and a user sto
   })
   expect(await authenticator.authenticate(await sign(key))).toMatchObject({ code: 'token_invalid' })
   await users.setState('b', 'suspended')
-  authenticator.forget?.('b')
+  authenticator.forget?.({ kind: 'user', id: 'b' })
   expect(authenticator.recall(known)).toBeUndefined()
   expect(await authenticator.authenticate(known)).toMatchObject({ code: 'user_suspended' })
 })
