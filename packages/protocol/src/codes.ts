@@ -49,6 +49,12 @@ export const codes = {
     'Add the user, then issue a token: bridgekeeper user add EMAIL',
   ),
 
+  login_revoked: entry(
+    401,
+    -32050,
+    'This login was ended: its user was logged out, suspended or deleted, or its session or device was revoked.',
+    'Log in again, if you still may.',
+  ),
   user_suspended: entry(403, -32050, 'The user is suspended.', 'Ask the operator of the bridge.'),
   scope_insufficient: entry(
     403,
@@ -298,6 +304,7 @@ export const closeCodes = {
   challengeTimeout: 4408,
   tokenExpired: 4401,
   replaced: 4509,
+  loginRevoked: 4510,
 } as const
 
 /** Whether an agent should connect again after this close code. */

@@ -127,6 +127,11 @@ export interface Revocations {
   publish(revocation: Revocation): Promise<void>
   /** @returns ends the watch */
   watch(told: (revocation: Revocation) => void): () => void
+  /**
+   * How long ago, at most, something may have been revoked that whoever watches was not told: the age of the
+   * last look, by a clock that never goes back. 0 where nothing is looked at. Beyond a bound nobody new is let in.
+   */
+  behindMs(): number
 }
 
 /** What a login page asks a user for. */

@@ -100,6 +100,12 @@ export const securityEvents = {
     previous: 'digest',
   }),
 
+  login_revoked: event('warn', 'connections and requests of a revoked user, session or device were ended', {
+    kind: 'code',
+    connections: 'count',
+    requests: 'count',
+  }),
+
   // What a verified peer does
   call_forbidden: event('warn', "a call was outside of its token's scopes", {
     serverName: 'name',
@@ -118,6 +124,9 @@ export const securityEvents = {
   user_suspended: event('warn', 'a user was suspended', {}),
   user_resumed: event('info', 'a suspended user may come in again', {}),
   user_logged_out: event('warn', "all of a user's tokens were ended", {}),
+  user_deleted: event('warn', 'a user was deleted, with all that is theirs', {}),
+  session_revoked: event('warn', 'a login was ended before its time', { sessionId: 'id' }),
+  device_revoked: event('warn', 'a machine was revoked; its key is never enrolled again', { deviceId: 'id' }),
   // Without its session: with the challenge of v1 that is nearly a credential.
   token_issued: event('info', 'a token was issued', { lifetimeSeconds: 'count' }),
   block_added: event('warn', 'an operator blocked something', { kind: 'code', key: 'name' }),
