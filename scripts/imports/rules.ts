@@ -96,6 +96,11 @@ export const LAYERS: readonly Layer[] = [
     because: 'who someone is does not depend on how they came in',
   },
   {
+    area: 'server/accounts',
+    imports: ['server/identity', 'server/ports', 'server/gates', 'protocol'],
+    because: 'pages log people in and show what is theirs; what that is good for is decided elsewhere',
+  },
+  {
     area: 'server/adapters',
     imports: ['server/ports', 'protocol'],
     importsTypes: ['server/security-log'],
@@ -120,6 +125,11 @@ export const OWNERS: readonly Owner[] = [
   },
   { modules: ['@modelcontextprotocol/*'], area: 'server/northbound', because: 'one place speaks MCP' },
   { modules: ['jose'], area: 'server/identity', because: 'one place reads and makes tokens' },
+  {
+    modules: ['@node-rs/argon2', 'otpauth', '@simplewebauthn/server', 'openid-client'],
+    area: 'server/accounts',
+    because: 'one place takes passwords, codes and passkeys, and asks providers who somebody is',
+  },
   {
     modules: ['node:sqlite', 'pg', 'ioredis', 'redis'],
     area: 'server/adapters',

@@ -107,6 +107,27 @@ export const codes = {
     'Wait a moment between attempts.',
   ),
 
+  // Pages
+  form_invalid: entry(
+    400,
+    INVALID_REQUEST,
+    'The form cannot be read.',
+    'Load the page again, and send its form as it is.',
+  ),
+  form_stale: entry(
+    403,
+    INVALID_REQUEST,
+    'The form is too old, or no page of this bridge sent it.',
+    'Load the page again, then send the form once more.',
+  ),
+  login_required: entry(401, -32050, 'Nobody is logged in here.', 'Log in at /login.'),
+  login_limited: entry(
+    429,
+    -32050,
+    'Too many logins failed.',
+    'Wait as long as Retry-After says, then try again.',
+  ),
+
   // HTTP
   not_found: entry(
     404,

@@ -119,6 +119,40 @@ export const securityEvents = {
     size: 'count',
   }),
 
+  // Accounts and logins
+  login_succeeded: event('info', 'a user logged in', { method: 'code' }),
+  login_failed: event('warn', 'a login failed; without the user where there is none of that email', {
+    reason: 'code',
+    suppressed: 'count',
+  }),
+  login_limited: event('warn', 'a login was refused unseen after too many that failed', {
+    limit: 'code',
+    retryAfter: 'count',
+    suppressed: 'count',
+  }),
+  page_request_refused: event('warn', 'a page was refused for another reason than a login', {
+    reason: 'code',
+    suppressed: 'count',
+  }),
+  session_started: event('info', 'a session began', { kind: 'code' }),
+  session_ended: event('info', 'a session was ended, and with it all of its tokens', {
+    kind: 'code',
+    reason: 'code',
+  }),
+  refresh_token_reused: event(
+    'error',
+    'a refresh token was used a second time, so its session was ended',
+    {},
+  ),
+  password_changed: event('warn', 'a password was set', {}),
+  second_factor_added: event('info', 'a user switched on codes as a second factor', {}),
+  second_factor_removed: event('warn', 'a user switched the second factor off', {}),
+  passkey_added: event('info', 'a passkey was added', { name: 'name' }),
+  passkey_removed: event('warn', 'a passkey was removed', { name: 'name' }),
+  upstream_linked: event('info', "a user's account at a provider was linked", {}),
+  upstream_unlinked: event('warn', "a user's account at a provider was unlinked", {}),
+  user_role_changed: event('warn', "a user's role was changed", { role: 'code' }),
+
   // What an operator does
   user_added: event('info', 'a user was added', {}),
   user_suspended: event('warn', 'a user was suspended', {}),

@@ -1,0 +1,41 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+
+export interface CookieOptions {
+  readonly secure: boolean
+  readonly maxAgeMs: number
+  /** `strict`, unless another site has to lead back to us. */
+  readonly sameSite?: 'Strict' | 'Lax'
+  readonly path?: string
+}
+
+/** The cookie's value; `undefined` where there is none, or more than one, of which two parsers could pick different ones. */
+export function cookieOf(request: IncomingMessage, name: string): string | undefined {
+  const values = (request.headers.cookie ?? '')
+    .split(';')
+    .map((pair) => pair.trim())
+    .filter((pair) => pair.startsWith(`${name}=`))
+    .map((pair) => pair.slice(name.length + 1))
+  return values.length === 1 && values[0] !== '' ? values[0] : undefined
+}
+
+/** [LOGIN.2] No script reads it, and no other site makes a browser send it. Source: RFC 6265 section 4.1.2. */
+export function setCookie(
+  response: ServerResponse,
+  name: string,
+  value: string,
+  { secure, maxAgeMs, sameSite = 'Strict', path = '/' }: CookieOptions,
+): void {
+  const attributes = [
+    `${name}=${value}`,
+    `Path=${path}`,
+    `Max-Age=${Math.ceil(maxAgeMs / 1_000)}`,
+    'HttpOnly',
+    `SameSite=${sameSite}`,
+    ...(secure ? ['Secure'] : []),
+  ]
+  response.appendHeader('Set-Cookie', attributes.join('; '))
+}
+
+export function clearCookie(response: ServerResponse, name: string, secure: boolean, path = '/'): void {
+  setCookie(response, name, '', { secure, maxAgeMs: 0, path })
+}

@@ -1,0 +1,32 @@
+import { createHmac, timingSafeEqual } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
+import type { Site } from './site.ts'
+
+/** Name of the field, and of the header where a script asks. */
+export const FORM_TOKEN = 'formToken'
+export const FORM_TOKEN_HEADER = 'x-form-token'
+
+/** The token that a form of this login (or, before that, of this browser) has to bring along. */
+export function formToken(key: Uint8Array, boundTo: string): string {
+  return createHmac('sha256', key).update(`form token ${boundTo}`).digest('base64url')
+}
+
+/** [CSRF.2] */
+export function isFormToken(key: Uint8Array, boundTo: string, text: string | undefined): boolean {
+  const wanted = Buffer.from(formToken(key, boundTo))
+  const given = Buffer.from(text ?? '')
+  return given.length === wanted.length && timingSafeEqual(given, wanted)
+}
+
+/**
+ * [CSRF.1] Whether a page of our own makes the browser send this: its Origin is ours, that is the bridge's
+ * address or the very host that was asked; where a browser sends none, `Sec-Fetch-Site` says so. The host was
+ * looked at by the front door: a name that somebody rebinds does not get here.
+ * Source: OWASP CSRF prevention, "verifying origin with standard headers"; Fetch Metadata (W3C).
+ */
+export function isOwnOrigin(request: IncomingMessage, site: Site): boolean {
+  const { origin, host } = request.headers
+  if (origin !== undefined)
+    return origin === site.origin || origin === `${site.secure ? 'https' : 'http'}://${host ?? ''}`
+  return request.headers['sec-fetch-site'] === 'same-origin'
+}

@@ -1,0 +1,45 @@
+/** Text that is HTML already. Made by `html` only, so that whatever comes from outside is escaped. */
+export class Html {
+  readonly #text: string
+
+  private constructor(text: string) {
+    this.#text = text
+  }
+
+  /** For constant text of ours. */
+  static trusted(text: string): Html {
+    return new Html(text)
+  }
+
+  toString(): string {
+    return this.#text
+  }
+}
+
+/** What may stand in a template; nothing is written for `undefined` and `false`. */
+export type HtmlValue = Html | string | number | undefined | false | readonly HtmlValue[]
+
+const ENTITIES: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+}
+
+/**
+ * [PAGE.1] HTML from a template: every value that is no `Html` is escaped for text and for quoted attributes.
+ * Not for values inside `<script>`, `<style>`, URLs' schemes or unquoted attributes: nothing of ours has those.
+ */
+export function html(strings: TemplateStringsArray, ...values: readonly HtmlValue[]): Html {
+  return Html.trusted(
+    strings.map((text, at) => text + (at < values.length ? written(values[at]) : '')).join(''),
+  )
+}
+
+function written(value: HtmlValue): string {
+  if (value === undefined || value === false) return ''
+  if (value instanceof Html) return value.toString()
+  if (typeof value === 'object') return value.map(written).join('')
+  return String(value).replace(/[&<>"']/g, (character) => ENTITIES[character] ?? '')
+}

@@ -1,0 +1,122 @@
+import { FORM_TOKEN } from './csrf.ts'
+import { Html, type HtmlValue, html } from './html.ts'
+import type { Site } from './site.ts'
+import { STYLE } from './style.ts'
+
+export interface PageOptions {
+  readonly site: Site
+  readonly title: string
+  readonly main: Html
+  /** Who is logged in: with links to the account, and a button to log out. */
+  readonly account?: { readonly email: string; readonly isAdmin: boolean; readonly formToken: string }
+  readonly notice?: Notice | undefined
+  /** One column for a form, rather than the width of a list. */
+  readonly narrow?: boolean
+  /** Name of a script of ours, such as `passkeys.js`; the page must be of use without it. */
+  readonly script?: string | undefined
+  /** A path of ours to which the browser goes on by itself. */
+  readonly goOnTo?: string
+}
+
+/** What went wrong or was done, read out by screen readers as the page opens. */
+export interface Notice {
+  readonly kind: 'bad' | 'good'
+  readonly text: string
+}
+
+const STYLE_ELEMENT = Html.trusted(`<style>${STYLE}</style>`)
+
+/** A whole page, in our one layout. */
+export function page(options: PageOptions): Html {
+  const { site, title, main, account, notice, narrow, script, goOnTo } = options
+  return html`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width,initial-scale=1">
+<meta name="robots" content="noindex">
+<title>${title} · Bridgekeeper</title>
+${STYLE_ELEMENT}
+${goOnTo !== undefined && html`<meta http-equiv="refresh" content="0;url=${site.base}${goOnTo}">`}
+${script !== undefined && html`<script src="${site.base}/account/${script}" defer></script>`}
+</head>
+<body>
+<header${narrow && html` class="narrow"`}><strong>Bridgekeeper</strong>${account && navigation(site, account)}</header>
+<main${narrow && html` class="narrow"`}>
+<h1>${title}</h1>
+<div aria-live="polite" id="notice">${notice && alert(notice)}</div>
+${main}
+</main>
+</body>
+</html>`
+}
+
+function navigation(site: Site, account: NonNullable<PageOptions['account']>): Html {
+  return html`<nav aria-label="Account">
+<span class="soft small">${account.email}</span>
+<a href="${site.base}/account">Account</a>
+${account.isAdmin && html`<a href="${site.base}/account/users">Users</a>`}
+${form({ site, action: '/logout', token: account.formToken, fields: button('Log out', 'link') })}
+</nav>`
+}
+
+function alert({ kind, text }: Notice): Html {
+  return html`<p class="alert ${kind}" role="${kind === 'bad' ? 'alert' : 'status'}" tabindex="-1" autofocus>${text}</p>`
+}
+
+export interface FormOptions {
+  readonly site: Site
+  /** A path of ours. */
+  readonly action: string
+  /** Of whoever looks at the page; see `formToken`. */
+  readonly token: string
+  readonly fields: HtmlValue
+  /** Values that go along unseen. */
+  readonly hidden?: Readonly<Record<string, string>>
+  readonly wide?: boolean
+}
+
+/** [CSRF.2] A form that brings its token along. */
+export function form({ site, action, token, fields, hidden = {}, wide }: FormOptions): Html {
+  const values = Object.entries({ ...hidden, [FORM_TOKEN]: token }).map(
+    ([name, value]) => html`<input type="hidden" name="${name}" value="${value}">`,
+  )
+  return html`<form method="post" action="${site.base}${action}"${wide && html` class="wide"`}>${values}${fields}</form>`
+}
+
+export interface FieldOptions {
+  readonly name: string
+  readonly label: string
+  readonly type?: 'text' | 'email' | 'password'
+  /** What browsers and password managers fill in (HTML section 4.10.18.7). */
+  readonly autocomplete: string
+  readonly value?: string | undefined
+  readonly hint?: string
+  readonly focus?: boolean
+  readonly maxLength?: number
+  /** Six digits, with the keyboard of a phone that has digits. */
+  readonly isCode?: boolean
+}
+
+/** A labelled field, which must be filled in. */
+export function field(options: FieldOptions): Html {
+  const { name, label, type = 'text', autocomplete, value, hint, focus, maxLength = 254, isCode } = options
+  return html`<label for="${name}">${label}</label>
+<input id="${name}" name="${name}" type="${type}" autocomplete="${autocomplete}" maxlength="${maxLength}" required${[
+    value !== undefined && html` value="${value}"`,
+    hint !== undefined && html` aria-describedby="${name}-hint"`,
+    focus && html` autofocus`,
+    isCode && html` class="code" inputmode="numeric" pattern="[0-9 ]{6,7}"`,
+    type === 'email' && html` autocapitalize="none" spellcheck="false"`,
+  ]}>${hint !== undefined && html`<span class="hint" id="${name}-hint">${hint}</span>`}`
+}
+
+/** @param label what a screen reader says of it, where its text alone would say too little */
+export function button(text: string, kind: 'main' | 'plain' | 'bad' | 'link' = 'main', label?: string): Html {
+  return html`<button class="${kind}"${label !== undefined && html` aria-label="${label}"`}>${text}</button>`
+}
+
+/** A part of a page, under a heading of its own. */
+export function card(heading: string, content: HtmlValue): Html {
+  return html`<section class="card"><h2>${heading}</h2>${content}</section>`
+}

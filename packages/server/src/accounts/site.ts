@@ -1,0 +1,34 @@
+/** Where the pages stand, as browsers see it. */
+export interface Site {
+  /** Scheme, host and port, as browsers write an origin. */
+  readonly origin: string
+  readonly hostname: string
+  /** The path before ours, which a proxy takes away; mostly empty. */
+  readonly base: string
+  /** Whether browsers come over TLS, so that cookies may be for TLS only. */
+  readonly secure: boolean
+}
+
+/** @param issuer the bridge's own address, such as `https://bridge.example.com` */
+export function siteOf(issuer: string): Site {
+  const { origin, hostname, pathname, protocol } = new URL(issuer)
+  return { origin, hostname, base: pathname.replace(/\/+$/, ''), secure: protocol === 'https:' }
+}
+
+/** A path of ours, which may have a query: no other origin, whatever a browser makes of it. */
+const LOCAL_PATH = /^\/(?![/\\])[\x21-\x7e]*$/
+const MAX_PATH_CHARS = 2_048
+
+/**
+ * [PAGE.4] Where a form may lead when it is done: a path of this very origin, else the account page. Browsers
+ * read `//host`, `/\host` and control characters within as another origin.
+ */
+export function localPath(text: string | undefined, otherwise = '/account'): string {
+  if (text === undefined || text.length > MAX_PATH_CHARS) return otherwise
+  if (!LOCAL_PATH.test(text) || text.includes('\\')) return otherwise
+  // As a browser resolves it, dots and all.
+  const url = new URL(text, 'http://here.invalid')
+  return url.origin === 'http://here.invalid' && !url.pathname.startsWith('//')
+    ? url.pathname + url.search
+    : otherwise
+}

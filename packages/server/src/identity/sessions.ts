@@ -1,0 +1,79 @@
+import type { Revocation, Session, SessionStore } from '../ports/identity.ts'
+import type { SecurityLog, System } from '../ports.ts'
+import { newSessionId } from './tokens.ts'
+
+/** Why a session ended, for the log. */
+export type SessionEnd =
+  | 'logged_out'
+  | 'ended_by_user'
+  | 'ended_by_admin'
+  | 'replaced'
+  | 'token_reused'
+  | 'user_deleted'
+
+export interface NewSession extends Pick<Session, 'userId' | 'kind' | 'label'> {
+  readonly lifetimeMs: number
+  readonly clientId?: string
+  readonly deviceId?: string
+}
+
+export interface SessionParts {
+  readonly sessions: SessionStore
+  /** Ends what is open of it: here at once, on other nodes within a second. Rejects when they cannot be told. */
+  readonly revoke: (revocation: Revocation) => Promise<void>
+  readonly log: Pick<SecurityLog, 'logSecurityEvent'>
+  readonly system: System
+}
+
+/** Beginning and ending of sessions, told to whoever has to know. Rejects when a store is down. */
+export class Sessions {
+  readonly #parts: SessionParts
+
+  constructor(parts: SessionParts) {
+    this.#parts = parts
+  }
+
+  /** [LOGIN.3] A new login has a new random id, whatever the browser brought along. */
+  async start({ lifetimeMs, ...given }: NewSession, ip?: string): Promise<Session> {
+    const { sessions, system, log } = this.#parts
+    const nowMs = system.nowMs()
+    const session: Session = {
+      ...given,
+      sessionId: newSessionId(system),
+      createdAtMs: nowMs,
+      seenAtMs: nowMs,
+      expiresAtMs: nowMs + lifetimeMs,
+    }
+    await sessions.add(session)
+    log.logSecurityEvent({ event: 'session_started', userId: given.userId, ip, kind: given.kind })
+    return session
+  }
+
+  /** Of this id, where it has neither ended nor run out. */
+  async find(sessionId: string): Promise<Session | undefined> {
+    const session = await this.#parts.sessions.find(sessionId)
+    return session !== undefined && session.expiresAtMs > this.#parts.system.nowMs() ? session : undefined
+  }
+
+  async ofUser(userId: string): Promise<readonly Session[]> {
+    const nowMs = this.#parts.system.nowMs()
+    const sessions = await this.#parts.sessions.ofUser(userId)
+    return sessions.filter(({ expiresAtMs }) => expiresAtMs > nowMs)
+  }
+
+  /** [LOGIN.4] From now on none of its tokens is good, here at once and on every node within a second. */
+  async end({ sessionId, userId, kind }: Session, reason: SessionEnd, ip?: string): Promise<void> {
+    const { sessions, revoke, log } = this.#parts
+    const wasThere = await sessions.end(sessionId)
+    if (wasThere) log.logSecurityEvent({ event: 'session_ended', userId, ip, kind, reason })
+    await revoke({ kind: 'session', id: sessionId })
+  }
+
+  /** @param exceptId the one that stays, if any @returns how many there were */
+  async endAll(userId: string, reason: SessionEnd, exceptId?: string, ip?: string): Promise<number> {
+    const sessions = await this.#parts.sessions.ofUser(userId)
+    const others = sessions.filter(({ sessionId }) => sessionId !== exceptId)
+    for (const session of others) await this.end(session, reason, ip)
+    return others.length
+  }
+}
