@@ -30,6 +30,7 @@ export {
 export type { DownMessage } from './down.ts'
 export { canonicalJson, isObject, type Json, parseJson, type RawJson } from './json.ts'
 export { isBoundedJson, objectMembers, type Span } from './json-spans.ts'
+export { keyWords } from './key-words.ts'
 export { limits } from './limits.ts'
 export { cleanText, isName, nameSchema } from './text.ts'
 export { unreachable } from './unreachable.ts'

@@ -20,7 +20,8 @@ export interface TokenRules {
   readonly algorithms: readonly string[]
   readonly typ: string
   readonly issuer: string
-  readonly audience: string
+  /** The one audience, or which one it may be. */
+  readonly audience: string | ((audience: string) => boolean)
   readonly requiredClaims: readonly string[]
 }
 
@@ -43,7 +44,10 @@ export async function verifyJwt(
       ...optionsOf(rules),
       currentDate: new Date(system.nowMs()),
     })
-    const { exp, iat = 0 } = payload
+    const { aud, exp, iat = 0 } = payload
+    const { audience } = rules
+    if (typeof audience === 'function' && !(typeof aud === 'string' && audience(aud)))
+      return deny('token_invalid')
     const nowSeconds = system.nowMs() / 1_000
     if (exp === undefined || iat > nowSeconds + LEEWAY_SECONDS) return deny('token_invalid')
     // The leeway above is for a token's begin; its end is its end.
@@ -55,9 +59,11 @@ export async function verifyJwt(
   }
 }
 
-function optionsOf({ algorithms, requiredClaims, ...rules }: TokenRules): JWTVerifyOptions {
+function optionsOf({ algorithms, requiredClaims, audience, typ, issuer }: TokenRules): JWTVerifyOptions {
   return {
-    ...rules,
+    typ,
+    issuer,
+    ...(typeof audience === 'string' && { audience }),
     algorithms: [...algorithms],
     requiredClaims: [...requiredClaims],
     clockTolerance: LEEWAY_SECONDS,

@@ -29,11 +29,12 @@ export interface Tokens extends Authenticator {
 const SEEN_MS = 60_000
 
 const ALGORITHM = 'HS256'
+const AUDIENCE = 'bridgekeeper'
 const RULES: TokenRules = {
   algorithms: [ALGORITHM],
   typ: 'at+jwt',
   issuer: 'bridgekeeper',
-  audience: 'bridgekeeper',
+  audience: AUDIENCE,
   requiredClaims: ['sub', 'sid', 'tv', 'exp', 'iat', 'jti'],
 }
 
@@ -43,15 +44,15 @@ const RULES: TokenRules = {
  *
  * @param secret at least 32 bytes; whoever has it can make tokens
  * @param sessions where given, each login is in it, and a token whose login has ended is refused
+ * @param recalled shared with whoever else verifies tokens of the bridge
  */
 export function createTokens(
   secret: Uint8Array,
   users: Pick<UserStore, 'findById'>,
   system: System,
   sessions?: SessionStore,
+  recalled: Recall = new Recall(system),
 ): Tokens {
-  const recalled = new Recall(system)
-
   async function authenticate(token: string): Promise<Verdict<Principal>> {
     const remember = recalled.begin(token)
     const verified = await verifyJwt(token, secret, RULES, system)
@@ -114,7 +115,7 @@ export function createTokens(
     const accessToken = await new SignJWT({ sid: sessionId, tv: user.tokenVersion, ...limits })
       .setProtectedHeader({ alg: ALGORITHM, typ: RULES.typ })
       .setIssuer(RULES.issuer)
-      .setAudience(RULES.audience)
+      .setAudience(AUDIENCE)
       .setSubject(user.userId)
       .setJti(system.randomBytes(16).toString('hex'))
       .setIssuedAt(nowSeconds)

@@ -1,0 +1,31 @@
+const CONSONANTS = 'bdfghjklmnprstvz'
+const VOWELS = 'aiou'
+const WORDS = 6
+const KEY_ID = /^[\w-]{43}$/
+
+/**
+ * The fingerprint of a key in six words, such as `lusab-babad-gutih-tugad-mudof-sakat`: what a person compares
+ * on two screens. 96 bits of the thumbprint, 16 in each word of consonants and vowels in turn, so that no letter
+ * looks or sounds like another and no list of words of some language is needed.
+ * Source: Wilkerson, "A Proposal for Proquints", arXiv:0901.4016.
+ *
+ * @param keyId JWK thumbprint (RFC 7638), base64url of SHA-256
+ * @returns `undefined` where that is no thumbprint
+ */
+export function keyWords(keyId: string): string | undefined {
+  if (!KEY_ID.test(keyId)) return undefined
+  const bytes = atob(keyId.replaceAll('-', '+').replaceAll('_', '/'))
+  return Array.from({ length: WORDS }, (_, at) =>
+    word(bytes.charCodeAt(2 * at) * 256 + bytes.charCodeAt(2 * at + 1)),
+  ).join('-')
+}
+
+function word(bits: number): string {
+  return [
+    CONSONANTS.charAt((bits >> 12) & 15),
+    VOWELS.charAt((bits >> 10) & 3),
+    CONSONANTS.charAt((bits >> 6) & 15),
+    VOWELS.charAt((bits >> 4) & 3),
+    CONSONANTS.charAt(bits & 15),
+  ].join('')
+}

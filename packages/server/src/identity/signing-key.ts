@@ -1,0 +1,59 @@
+import {
+  createHash,
+  createPrivateKey,
+  generateKeyPairSync,
+  type JsonWebKey,
+  type KeyObject,
+} from 'node:crypto'
+import { calculateJwkThumbprint, type JWK } from 'jose'
+import type { KeyStore } from '../ports/identity.ts'
+import type { System } from '../ports.ts'
+import { seal, unseal } from './sealed.ts'
+
+export const ACCESS_TOKEN_ALGORITHM = 'ES256'
+
+/** The key with which the authorization server signs. */
+export interface SigningKey {
+  /** RFC 7638 thumbprint. */
+  readonly keyId: string
+  readonly privateKey: KeyObject
+  /** With its private part: for the authorization server alone. */
+  readonly privateJwk: JWK
+  /** What `/oauth/jwks` shows. */
+  readonly publicJwk: JWK
+}
+
+/**
+ * The installation's signing key, made when there is none; of several nodes that start at once, all get the
+ * same. It is kept under a name that depends on the secret: with another secret there is another key, and all
+ * tokens of before are refused, like those that the secret itself signed.
+ *
+ * @param sealKey 32 bytes, derived from the installation's secret
+ * @throws Error when what is kept cannot be unsealed: it was changed
+ */
+export async function loadSigningKey(
+  store: KeyStore,
+  sealKey: Uint8Array,
+  system: System,
+): Promise<SigningKey> {
+  const name = `oauth-signing-${createHash('sha256').update(sealKey).digest('hex').slice(0, 16)}`
+  const kept = (await store.get(name)) ?? (await store.keep(name, seal(sealKey, name, freshKey(), system)))
+  const text = unseal(sealKey, name, kept)
+  if (text === undefined) throw new Error('The signing key in the store was changed by somebody.')
+  const jwk = JSON.parse(text) as JsonWebKey & JWK
+  const { kty, crv, x, y } = jwk
+  const publicPart = { kty, crv, x, y } as JWK
+  const keyId = await calculateJwkThumbprint(publicPart)
+  const marks = { kid: keyId, alg: ACCESS_TOKEN_ALGORITHM, use: 'sig' }
+  return {
+    keyId,
+    privateKey: createPrivateKey({ key: jwk, format: 'jwk' }),
+    privateJwk: { ...jwk, ...marks },
+    publicJwk: { ...publicPart, ...marks },
+  }
+}
+
+function freshKey(): string {
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  return JSON.stringify(privateKey.export({ format: 'jwk' }))
+}

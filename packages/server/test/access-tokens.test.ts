@@ -1,0 +1,212 @@
+import { SignJWT } from 'jose'
+import { expect, test } from 'vitest'
+import { memoryUsers } from '../src/adapters/memory/users.ts'
+import { AccessTokens } from '../src/identity/access-tokens.ts'
+import { loadSigningKey } from '../src/identity/signing-key.ts'
+import type { Device, Session } from '../src/ports/identity.ts'
+import type { User } from '../src/ports.ts'
+import { realSystem } from '../src/system.ts'
+import { memoryDevices, memoryKeys, memorySessions } from './support/identity-stores.ts'
+
+const ISSUER = 'https://bridge.example.com'
+const system = realSystem()
+const key = await loadSigningKey(memoryKeys(), Buffer.alloc(32, 1), system)
+const other = await loadSigningKey(memoryKeys(), Buffer.alloc(32, 1), system)
+const KEY_ID = 'k'.repeat(43)
+const ann: User = { userId: 'ann', email: 'a@x.example', tokenVersion: 3, createdAtMs: 0, state: 'active' }
+const bob: User = { ...ann, userId: 'bob', email: 'b@x.example' }
+
+const session = (sessionId: string, kind: Session['kind'], more: Partial<Session> = {}): Session => ({
+  sessionId,
+  userId: 'ann',
+  kind,
+  label: '',
+  createdAtMs: 0,
+  seenAtMs: 0,
+  expiresAtMs: 4e12,
+  ...more,
+})
+
+const device: Device = {
+  deviceId: 'd1',
+  userId: 'ann',
+  sessionId: 'sd',
+  name: 'laptop',
+  keys: [{ keyId: KEY_ID, algorithm: 'ES256', generation: 1, jwk: '{}' }],
+  createdAtMs: 0,
+  usedAtMs: 0,
+}
+
+function world() {
+  const users = memoryUsers([ann, bob])
+  const sessions = memorySessions([
+    session('sc', 'client', { clientId: 'https://app.example' }),
+    session('se', 'client', { clientId: 'bridgekeeper-agent' }),
+    session('sd', 'device', { deviceId: 'd1' }),
+    session('sb', 'browser'),
+    session('so', 'client', { expiresAtMs: 1 }),
+  ])
+  const devices = memoryDevices([device])
+  return {
+    users,
+    sessions,
+    devices,
+    tokens: new AccessTokens({ key, issuer: ISSUER, users, sessions, devices, system }),
+  }
+}
+
+const CLIENT = {
+  sub: 'ann',
+  sid: 'sc',
+  tv: 3,
+  client_id: 'https://app.example',
+  scope: 'tools:list openid',
+  aud: `${ISSUER}/mcp`,
+  iss: ISSUER,
+  jti: 'j',
+}
+const ENROLMENT = {
+  ...CLIENT,
+  sid: 'se',
+  client_id: 'bridgekeeper-agent',
+  scope: 'device:enroll',
+  aud: `${ISSUER}/api/devices`,
+  device_name: 'laptop',
+  device_key: KEY_ID,
+}
+const DEVICE = {
+  ...CLIENT,
+  sid: 'sd',
+  client_id: 'bridgekeeper-agent',
+  scope: 'agent:connect',
+  aud: `${ISSUER}/api/mcp-ws`,
+  did: 'd1',
+  cnf: { jkt: KEY_ID },
+}
+
+function sign(claims: object, header: object = {}, signer = key): Promise<string> {
+  const nowSeconds = Math.floor(system.nowMs() / 1_000)
+  return new SignJWT({ iat: nowSeconds, exp: nowSeconds + 60, ...claims })
+    .setProtectedHeader({ alg: 'ES256', typ: 'at+jwt', kid: signer.keyId, ...header })
+    .sign(signer.privateKey)
+}
+
+test('[RS.1] a good token gives its user, session, scopes and resource', async () => {
+  const { tokens } = world()
+  expect(await tokens.authenticate(await sign(CLIENT))).toMatchObject({
+    allowed: true,
+    value: { userId: 'ann', sessionId: 'sc', scopes: ['tools:list'], resource: `${ISSUER}/mcp` },
+  })
+  const bound = await tokens.authenticate(await sign({ ...CLIENT, cnf: { jkt: KEY_ID } }))
+  expect(bound).toMatchObject({ value: { boundKeyId: KEY_ID } })
+  const one = await tokens.authenticate(await sign({ ...CLIENT, aud: `${ISSUER}/mcp/my%20files` }))
+  expect(one).toMatchObject({ value: { resource: `${ISSUER}/mcp/my%20files` } })
+})
+
+test.each<[string, object, object?]>([
+  ['another issuer', { iss: 'https://evil.example' }],
+  ['several audiences', { aud: [`${ISSUER}/mcp`] }],
+  ['no audience', { aud: undefined }],
+  ['the issuer as audience', { aud: ISSUER }],
+  ['an audience with a slash more', { aud: `${ISSUER}/mcp/` }],
+  ['an audience under a server', { aud: `${ISSUER}/mcp/a/b` }],
+  ['an audience that is not written as we do', { aud: `${ISSUER}/mcp/%61` }],
+  ['an audience that cannot be decoded', { aud: `${ISSUER}/mcp/%ff` }],
+  ['an audience with a query', { aud: `${ISSUER}/mcp?x` }],
+  ['an audience of a longer name', { aud: `${ISSUER}.evil.example/mcp` }],
+  ['another type', {}, { typ: 'JWT' }],
+  ['no type', {}, { typ: undefined }],
+  ['no session', { sid: undefined }],
+  ['a session that is no text', { sid: 7 }],
+  ['no scope', { scope: undefined }],
+  ['a scope that is a list', { scope: ['tools:list'] }],
+  ['no version', { tv: undefined }],
+  ['no client', { client_id: undefined }],
+  ['no id', { jti: undefined }],
+  ['a confirmation of another kind', { cnf: { 'x5t#S256': KEY_ID } }],
+  ['two confirmations', { cnf: { jkt: KEY_ID, kid: 'x' } }],
+  ['a confirmation that is none', { cnf: { jkt: 'short' } }],
+  ['a confirmation that is no object', { cnf: 'x' }],
+  ['another key under our id', {}, { kid: key.keyId, foreign: true }],
+])('[RS.1] refuses a token with %s', async (_what, claims, header: { foreign?: boolean } = {}) => {
+  const { foreign, ...rest } = header
+  const token = await sign({ ...CLIENT, ...claims }, rest, foreign ? other : key)
+  expect(await world().tokens.authenticate(token)).toMatchObject({ code: 'token_invalid' })
+})
+
+test('[RS.2] refuses what has ended, recalled or not', async () => {
+  const { tokens, sessions, users } = world()
+  const token = await sign(CLIENT)
+  await sessions.end('sc')
+  expect(await tokens.authenticate(token)).toMatchObject({ code: 'token_invalid' })
+  expect(tokens.recall(token)).toBeUndefined()
+  await users.setState('ann', 'suspended')
+  expect(await tokens.authenticate(await sign(DEVICE))).toMatchObject({ code: 'user_suspended' })
+  await users.setState('ann', 'active')
+  await users.raiseTokenVersion('ann')
+  expect(await tokens.authenticate(await sign(DEVICE))).toMatchObject({ code: 'token_invalid' })
+  expect(await tokens.authenticate(await sign({ ...CLIENT, sub: 'nobody' }))).toMatchObject({
+    code: 'user_unknown',
+  })
+})
+
+test.each<[string, object]>([
+  ["another user's session", { sub: 'bob' }],
+  ["a browser's session", { sid: 'sb' }],
+  ["a device's session", { sid: 'sd' }],
+  ['a session that ran out', { sid: 'so' }],
+])('[RS.2] refuses a client token with %s', async (_what, claims) => {
+  const token = await sign({ ...CLIENT, ...claims })
+  expect(await world().tokens.authenticate(token)).toMatchObject({ code: 'token_invalid' })
+})
+
+test('[RS.2] refuses the token of a revoked device, and one for a key that it has not', async () => {
+  const { tokens, devices, users } = world()
+  const { accessToken } = await tokens.deviceToken({
+    user: ann,
+    sessionId: 'sd',
+    deviceId: 'd1',
+    keyId: KEY_ID,
+  })
+  expect(await tokens.authenticate(accessToken)).toMatchObject({
+    value: { userId: 'ann', deviceId: 'd1', boundKeyId: KEY_ID, resource: `${ISSUER}/api/mcp-ws` },
+  })
+  for (const claims of [
+    { cnf: { jkt: 'x'.repeat(43) } },
+    { cnf: undefined },
+    { did: 'd2' },
+    { did: undefined },
+    { sid: 'sc' },
+  ])
+    expect(await tokens.authenticate(await sign({ ...DEVICE, ...claims }))).toMatchObject({
+      code: 'token_invalid',
+    })
+  await devices.revoke('d1', 0)
+  expect(await tokens.authenticate(await sign(DEVICE))).toMatchObject({ code: 'token_invalid' })
+  expect(await users.findById('ann')).toBeDefined()
+})
+
+test('[RS.3] an enrolment token enrols and does nothing else; no other enrols', async () => {
+  const { tokens, sessions } = world()
+  const token = await sign(ENROLMENT)
+  expect(await tokens.verifyEnrolment(token)).toEqual({
+    allowed: true,
+    value: { userId: 'ann', sessionId: 'se', deviceName: 'laptop', deviceKey: KEY_ID },
+  })
+  expect(await tokens.authenticate(token)).toMatchObject({ code: 'token_invalid' })
+  for (const claims of [CLIENT, DEVICE]) {
+    expect(await tokens.verifyEnrolment(await sign(claims))).toMatchObject({ code: 'token_invalid' })
+    const renamed = await sign({ ...claims, aud: ENROLMENT.aud })
+    expect(await tokens.verifyEnrolment(renamed)).toMatchObject({ code: 'token_invalid' })
+  }
+  for (const claims of [
+    { device_key: 'x' },
+    { device_name: undefined },
+    { scope: 'device:enroll tools:list' },
+  ])
+    expect(await tokens.verifyEnrolment(await sign({ ...ENROLMENT, ...claims }))).toMatchObject({
+      code: 'token_invalid',
+    })
+  await sessions.end('se')
+  expect(await tokens.verifyEnrolment(token)).toMatchObject({ code: 'token_invalid' })
+})

@@ -1,0 +1,48 @@
+import { expect, test } from 'vitest'
+import { seal, unseal } from '../src/identity/sealed.ts'
+import { loadSigningKey } from '../src/identity/signing-key.ts'
+import { realSystem } from '../src/system.ts'
+import { memoryKeys } from './support/identity-stores.ts'
+
+const KEY = Buffer.alloc(32, 1)
+const system = realSystem()
+
+test('[OAUTH.2] a sealed value opens with its key and name, unchanged, and not otherwise', () => {
+  const sealed = seal(KEY, 'a', 'secret', system)
+  expect(sealed).not.toContain('secret')
+  expect(sealed).not.toBe(seal(KEY, 'a', 'secret', system))
+  expect(unseal(KEY, 'a', sealed)).toBe('secret')
+  expect(unseal(KEY, 'b', sealed)).toBeUndefined()
+  expect(unseal(Buffer.alloc(32, 2), 'a', sealed)).toBeUndefined()
+  expect(unseal(KEY, 'a', '')).toBeUndefined()
+  expect(unseal(KEY, 'a', sealed.slice(3))).toBeUndefined()
+  expect(unseal(KEY, 'a', 'v1.AAAA')).toBeUndefined()
+  const bytes = Buffer.from(sealed.slice(3), 'base64url')
+  for (let at = 0; at < bytes.length; at++) {
+    const changed = Buffer.from(bytes)
+    changed[at] = (changed[at] as number) ^ 1
+    expect(unseal(KEY, 'a', `v1.${changed.toString('base64url')}`)).toBeUndefined()
+  }
+})
+
+test('[OAUTH.2] the key is made once, also by nodes that start at once, and is kept sealed', async () => {
+  const store = memoryKeys()
+  const [one, two] = await Promise.all([
+    loadSigningKey(store, KEY, system),
+    loadSigningKey(store, KEY, system),
+  ])
+  const later = await loadSigningKey(store, KEY, system)
+  expect(new Set([one.keyId, two.keyId, later.keyId]).size).toBe(1)
+  expect(store.kept.size).toBe(1)
+  expect([...store.kept.values()].join()).not.toContain(String(one.privateJwk.d))
+  expect(Object.keys(one.publicJwk).sort()).toEqual(['alg', 'crv', 'kid', 'kty', 'use', 'x', 'y'])
+})
+
+test('[OAUTH.2] another secret has another key; a changed one stops whoever needs it', async () => {
+  const store = memoryKeys()
+  const { keyId } = await loadSigningKey(store, KEY, system)
+  expect((await loadSigningKey(store, Buffer.alloc(32, 2), system)).keyId).not.toBe(keyId)
+  const [name = '', other = ''] = store.kept.keys()
+  store.kept.set(name, String(store.kept.get(other)))
+  await expect(loadSigningKey(store, KEY, system)).rejects.toThrow('changed')
+})
