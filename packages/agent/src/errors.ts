@@ -26,6 +26,30 @@ export const agentCodes = {
     message: 'No bridge answers at this URL.',
     next: 'Check the URL; agents connect to /api/mcp-ws.',
   },
+  keychain_unusable: {
+    message: "The folder with this machine's keys cannot be used.",
+    next: 'Nothing was changed. Mend what is named, or choose another folder with BRIDGEKEEPER_HOME.',
+  },
+  keychain_exposed: {
+    message: "Others on this machine may read or replace this machine's keys.",
+    next: 'Nothing was changed. Take their rights away; if they may have read it, move it away and enrol again.',
+  },
+  keychain_corrupt: {
+    message: "What is kept of this machine's keys cannot be read.",
+    next: 'Nothing was changed. Put it back from a backup, or move the file away and enrol again: bridgekeeper connect URL',
+  },
+  keychain_newer: {
+    message: 'It was written by a newer version of this program.',
+    next: 'Nothing was changed. Use that version, or another folder with BRIDGEKEEPER_HOME.',
+  },
+  key_store_unavailable: {
+    message: 'The key store of the operating system cannot be reached.',
+    next: 'Log in to the desktop and unlock it; or enrol with a key in a file: BRIDGEKEEPER_KEY_STORE=file',
+  },
+  device_key_missing: {
+    message: "This machine's key is not in the key store of the operating system any more.",
+    next: 'Enrol this machine again: bridgekeeper connect URL --enrol-again',
+  },
 } as const satisfies Record<string, { message: string; next: string }>
 
 export type AgentErrorCode = keyof typeof agentCodes | ErrorCode

@@ -1,0 +1,220 @@
+import { createHash } from 'node:crypto'
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { isObject, parseJson } from '@bridgekeeper/protocol'
+import { AgentError } from '../errors.ts'
+import type { System } from '../system.ts'
+import { type DeviceKey, deviceKey, makePrivateJwk, type PrivateJwk, privateJwkSchema } from './device-key.ts'
+import { alone } from './file-lock.ts'
+import { type OsKeyStore, osKeyStore } from './os-key-store.ts'
+import {
+  isDraft,
+  privateFolder,
+  readPrivate,
+  removeDraft,
+  removePrivate,
+  unusable,
+  writePrivate,
+} from './private-file.ts'
+import { type BridgeRecord, type KeyPlace, parseRecord, placesOf, recordText } from './record.ts'
+
+/** `auto` takes the operating system's key store where there is one, and else a file. */
+export const KEY_STORE_CHOICES = ['auto', 'os', 'file'] as const
+export type KeyStoreChoice = (typeof KEY_STORE_CHOICES)[number]
+
+export interface KeychainOptions {
+  /** As `agentHome` finds it. */
+  readonly home: string
+  readonly keyStore: KeyStoreChoice
+  readonly system: System
+}
+
+/** A record that cannot be used, and why. */
+export interface UnusableRecord {
+  readonly path: string
+  readonly problem: AgentError
+}
+
+const FOLDER = 'bridges'
+const SUFFIX = '.json'
+const HOST_CHARS = 60
+const DRAFT_MS = 60_000
+
+/**
+ * [KEYCHAIN.1] What this machine knows of the bridges that it is enrolled at, one record for each, and
+ * the keys that it made for them. Several processes may use it at once. A record that cannot be used is told
+ * and left as it is.
+ */
+export class Keychain {
+  readonly #folder: string
+  readonly #home: string
+  readonly #keyStore: KeyStoreChoice
+  readonly #system: System
+
+  constructor({ home, keyStore, system }: KeychainOptions) {
+    this.#home = home
+    this.#folder = join(home, FOLDER)
+    this.#keyStore = keyStore
+    this.#system = system
+  }
+
+  /** @throws AgentError `keychain_…` */
+  async find(origin: string): Promise<BridgeRecord | undefined> {
+    await this.#open()
+    return this.#read(this.#pathOf(origin), origin)
+  }
+
+  /** Every record. @throws AgentError `keychain_…` when the folder cannot be used */
+  async list(): Promise<readonly (BridgeRecord | UnusableRecord)[]> {
+    await this.#open()
+    const records = (await this.#names()).filter((name) => name.endsWith(SUFFIX))
+    return Promise.all(records.sort().map((name) => this.#readOrTell(join(this.#folder, name))))
+  }
+
+  /**
+   * Changes a record, or makes it; keys that it no longer speaks of are destroyed. Of two processes one
+   * comes after the other and sees what it did.
+   * @param change gets what is there, and gives what is to be there
+   * @throws AgentError `keychain_…`
+   */
+  async update<T extends BridgeRecord>(
+    origin: string,
+    change: (current: BridgeRecord | undefined) => T,
+  ): Promise<T> {
+    await this.#open()
+    const path = this.#pathOf(origin)
+    return this.#alone(path, async () => {
+      const current = await this.#read(path, origin)
+      const next = change(current)
+      if (next === current) return next
+      await writePrivate(path, recordText(next))
+      const kept = new Set(placesOf(next).map(({ keyId }) => keyId))
+      await this.#destroy(current, (keyId) => !kept.has(keyId))
+      return next
+    })
+  }
+
+  /** Forgets the bridge and destroys its keys. @returns whether it was known @throws AgentError `keychain_…` */
+  async remove(origin: string): Promise<boolean> {
+    await this.#open()
+    const path = this.#pathOf(origin)
+    return this.#alone(path, async () => {
+      const current = await this.#read(path, origin)
+      if (current === undefined) return false
+      await this.#destroy(current, () => true)
+      await removePrivate(path)
+      return true
+    })
+  }
+
+  /**
+   * Makes a key and keeps its private half; whoever asked is to put its place into a record.
+   * @throws AgentError `key_store_unavailable`
+   */
+  async makeKey(): Promise<KeyPlace> {
+    const jwk = makePrivateJwk()
+    const { keyId } = deviceKey(jwk)
+    if (this.#keyStore !== 'file' && (await this.#keepInOs(keyId, jwk))) return { keyId, keyStore: 'os' }
+    return { keyId, keyStore: 'file', privateKey: jwk }
+  }
+
+  /** @throws AgentError `device_key_missing`, `key_store_unavailable`, `keychain_corrupt` */
+  async key(place: KeyPlace): Promise<DeviceKey> {
+    const jwk = place.privateKey ?? (await this.#fromOs(place.keyId))
+    const key = keyOf(jwk)
+    if (key?.keyId !== place.keyId) throw new AgentError('keychain_corrupt', `The key ${place.keyId}.`)
+    return key
+  }
+
+  async #keepInOs(keyId: string, jwk: PrivateJwk): Promise<boolean> {
+    try {
+      const store = await osKeyStore(this.#system)
+      const secret = JSON.stringify(jwk)
+      await store.set(keyId, secret)
+      // A store that takes a secret and does not give it back would lock this machine out later.
+      if ((await store.get(keyId)) === secret) return true
+    } catch (error) {
+      if (this.#keyStore === 'os') throw error
+      return false
+    }
+    if (this.#keyStore === 'os') throw new AgentError('key_store_unavailable', 'It does not keep secrets.')
+    return false
+  }
+
+  async #fromOs(keyId: string): Promise<unknown> {
+    const secret = await (await osKeyStore(this.#system)).get(keyId)
+    if (secret === undefined) throw new AgentError('device_key_missing')
+    return parseJson(secret)?.value
+  }
+
+  /** What cannot be destroyed is of no use to anybody once the bridge has forgotten it. */
+  async #destroy(record: BridgeRecord | undefined, isGone: (keyId: string) => boolean): Promise<void> {
+    if (record === undefined) return
+    for (const { keyId, keyStore } of placesOf(record)) {
+      if (keyStore !== 'os' || !isGone(keyId)) continue
+      await osKeyStore(this.#system)
+        .then((store: OsKeyStore) => store.remove(keyId))
+        .catch(() => {})
+    }
+  }
+
+  async #read(path: string, origin?: string): Promise<BridgeRecord | undefined> {
+    const content = await readPrivate(path)
+    if (content === undefined) return undefined
+    const record = parseRecord(content)
+    if (record === 'newer') throw new AgentError('keychain_newer', path)
+    // A record of another bridge in this place was put there by hand.
+    if (record === 'corrupt' || (origin !== undefined && record.origin !== origin))
+      throw new AgentError('keychain_corrupt', path)
+    return record
+  }
+
+  async #readOrTell(path: string): Promise<BridgeRecord | UnusableRecord> {
+    try {
+      const record = await this.#read(path)
+      if (record !== undefined && this.#pathOf(record.origin) === path) return record
+      throw new AgentError('keychain_corrupt', path)
+    } catch (error) {
+      if (error instanceof AgentError) return { path, problem: error }
+      throw error
+    }
+  }
+
+  #alone<T>(path: string, run: () => Promise<T>): Promise<T> {
+    return alone(this.#system, `${path}.lock`, run)
+  }
+
+  /** Makes sure that the folders are there and ours, and clears away what killed writes left. */
+  async #open(): Promise<void> {
+    await privateFolder(this.#home)
+    await privateFolder(this.#folder)
+    const olderThanMs = this.#system.nowMs() - DRAFT_MS
+    for (const name of (await this.#names()).filter(isDraft))
+      await removeDraft(this.#folder, name, olderThanMs)
+  }
+
+  async #names(): Promise<string[]> {
+    try {
+      return await readdir(this.#folder)
+    } catch (error) {
+      throw unusable(this.#folder, error instanceof Error ? error.message : String(error), error)
+    }
+  }
+
+  /** A name that a person recognises, and a hash that makes it the name of this origin alone. */
+  #pathOf(origin: string): string {
+    const host = new URL(origin).hostname.replaceAll(/[^\w.-]/g, '_').slice(0, HOST_CHARS)
+    const hash = createHash('sha256').update(origin).digest('hex').slice(0, 16)
+    return join(this.#folder, `${host}-${hash}${SUFFIX}`)
+  }
+}
+
+function keyOf(jwk: unknown): DeviceKey | undefined {
+  const parsed = isObject(jwk) ? privateJwkSchema.safeParse(jwk) : undefined
+  if (parsed?.success !== true) return undefined
+  try {
+    return deviceKey(parsed.data)
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,92 @@
+import { isObject, parseJson } from '@bridgekeeper/protocol'
+import { z } from 'zod'
+import { privateJwkSchema, publicJwkSchema } from './device-key.ts'
+
+const VERSION = 1
+const text = z.string().min(1).max(256)
+const keyId = z.string().regex(/^[\w-]{43}$/)
+const stamp = z.number().nonnegative()
+
+/** Where a private key is: in the key store of the operating system, or in the record itself. */
+const keyStore = z.enum(['os', 'file'])
+export type KeyStoreKind = z.infer<typeof keyStore>
+
+const keyPlace = { keyId, keyStore, privateKey: privateJwkSchema.optional() }
+
+/** A device flow that was begun (RFC 8628), so that whoever takes over does not ask the user again. */
+const flow = z.strictObject({
+  deviceCode: z.string().min(1).max(4_096),
+  userCode: text,
+  verificationUri: z.string().min(1).max(2_048),
+  verificationUriComplete: z.string().min(1).max(2_048).optional(),
+  intervalMs: stamp,
+  expiresAtMs: stamp,
+})
+export type PendingFlow = z.infer<typeof flow>
+
+/** A key is made, and the bridge does not know it yet, or we do not know that it does. */
+const pending = z.strictObject({
+  version: z.literal(VERSION),
+  state: z.literal('pending'),
+  origin: text,
+  name: text,
+  ...keyPlace,
+  madeAtMs: stamp,
+  flow: flow.optional(),
+})
+export type PendingRecord = z.infer<typeof pending>
+
+const enrolled = z.strictObject({
+  version: z.literal(VERSION),
+  state: z.literal('enrolled'),
+  /** The bridge, as it is dialled: `https://bridge.example.com`. */
+  origin: text,
+  deviceId: text,
+  userId: text,
+  sessionId: text,
+  name: text,
+  ...keyPlace,
+  generation: z.int().positive(),
+  /** When this key was made, on the wall clock. */
+  madeAtMs: stamp,
+  /** The bridge's own key, pinned when the device was enrolled. */
+  bridgeKey: publicJwkSchema,
+  bridgeKeyId: keyId,
+  /** The last connection that was verified; empty before the first. */
+  previous: z.string().max(256),
+  /** The key that the bridge was, or is about to be, asked to take in place of this one. */
+  next: z.strictObject(keyPlace).optional(),
+})
+/** What this machine knows of one bridge that it is enrolled at. */
+export type EnrolledRecord = z.infer<typeof enrolled>
+
+const record = z.discriminatedUnion('state', [pending, enrolled])
+export type BridgeRecord = z.infer<typeof record>
+
+/** Why a record cannot be used. */
+export type RecordProblem = 'corrupt' | 'newer'
+
+/** Reads a record's file; an unknown member makes it one of somebody else's, or of a later program. */
+export function parseRecord(content: string): BridgeRecord | RecordProblem {
+  const value = parseJson(content)?.value
+  if (isObject(value) && typeof value.version === 'number' && value.version > VERSION) return 'newer'
+  const parsed = record.safeParse(value)
+  if (!parsed.success) return 'corrupt'
+  return placesOf(parsed.data).every(isPlaced) ? parsed.data : 'corrupt'
+}
+
+export function recordText(value: BridgeRecord): string {
+  return `${JSON.stringify(value, undefined, 2)}\n`
+}
+
+export type KeyPlace = Pick<BridgeRecord, 'keyId' | 'keyStore' | 'privateKey'>
+
+/** The keys that a record speaks of. */
+export function placesOf(value: BridgeRecord): readonly KeyPlace[] {
+  return value.state === 'enrolled' && value.next !== undefined ? [value, value.next] : [value]
+}
+
+/** A private key is in one place: in the file, or not. */
+function isPlaced({ keyStore: store, privateKey }: KeyPlace): boolean {
+  return (store === 'file') === (privateKey !== undefined)
+}

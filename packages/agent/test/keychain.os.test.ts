@@ -1,0 +1,62 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { missingDebianCommand } from '../../../scripts/debian.ts'
+import { run } from '../../../test/support/program.ts'
+import { scratch } from '../../../test/support/scratch.ts'
+
+const FIXTURE = join(import.meta.dirname, 'fixtures/keychain.ts')
+
+/** Runs these actions one after the other, each in its own process, beside an unlocked Secret Service. */
+async function besideSecretService(home: string, actions: readonly string[]): Promise<unknown[]> {
+  const node = process.execPath
+  const lines = actions.map((action) => `'${node}' '${FIXTURE}' '${home}' auto ${action}`)
+  const script = ['printf secret | gnome-keyring-daemon --unlock --components=secrets >/dev/null', ...lines]
+  const { stdout, stderr } = await run('dbus-run-session', ['--', 'sh', '-c', script.join('\n')], {
+    HOME: scratch(),
+    XDG_RUNTIME_DIR: scratch(),
+  })
+  const answers = stdout
+    .trim()
+    .split('\n')
+    .map((line): unknown => JSON.parse(line))
+  expect(answers, stderr).toHaveLength(actions.length)
+  return answers
+}
+
+test('[KEYCHAIN.8] with a Secret Service the private key is there, and nowhere in a file', async () => {
+  const missing =
+    missingDebianCommand('gnome-keyring-daemon', 'gnome-keyring') ??
+    missingDebianCommand('dbus-run-session', 'dbus')
+  if (missing !== undefined) throw new Error(missing)
+  const home = join(scratch(), 'home')
+  const [made, signed, rotated, again, removed, gone] = await besideSecretService(home, [
+    'make',
+    'sign',
+    'rotate',
+    'sign',
+    'remove',
+    'sign',
+  ])
+  expect(made).toMatchObject({ keyStore: 'os' })
+  expect(made).not.toHaveProperty('privateKey')
+  const { keyId } = made as { keyId: string }
+  expect(signed).toEqual({ keyId, signed: 64 })
+  expect(rotated).toMatchObject({ keyStore: 'os', generation: 2 })
+  expect(again).toEqual({ keyId: (rotated as { keyId: string }).keyId, signed: 64 })
+  expect([removed, gone]).toEqual([true, null])
+})
+
+test('[KEYCHAIN.8] a record whose key store is gone is told as such, and the record stays', async () => {
+  const home = join(scratch(), 'home')
+  await besideSecretService(home, ['make'])
+  const folder = join(home, 'bridges')
+  const path = join(folder, readdirSync(folder)[0] ?? '')
+  const content = readFileSync(path, 'utf8')
+  expect(content).not.toContain('"d"')
+  // Another login, whose store is new and empty: such as on another machine.
+  expect(await besideSecretService(home, ['sign'])).toEqual([{ code: 'device_key_missing' }])
+  const { stdout } = await run(process.execPath, [FIXTURE, home, 'auto', 'sign'])
+  expect(JSON.parse(stdout)).toEqual({ code: 'key_store_unavailable' })
+  expect(readFileSync(path, 'utf8')).toBe(content)
+})

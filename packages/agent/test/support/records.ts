@@ -1,0 +1,30 @@
+import { deviceKey, makePrivateJwk, thumbprint } from '../../src/keychain/device-key.ts'
+import type { EnrolledRecord, KeyPlace } from '../../src/keychain/record.ts'
+
+export const ORIGIN = 'https://bridge.example.com'
+
+const bridgeKey = deviceKey(makePrivateJwk()).publicJwk
+
+/** A key whose private half is in the record. */
+export function filePlace(): KeyPlace {
+  const privateKey = makePrivateJwk()
+  return { keyId: deviceKey(privateKey).keyId, keyStore: 'file', privateKey }
+}
+
+export function enrolledRecord(place: KeyPlace = filePlace(), origin = ORIGIN): EnrolledRecord {
+  return {
+    version: 1,
+    state: 'enrolled',
+    origin,
+    deviceId: 'device_1',
+    userId: 'user_ann',
+    sessionId: 'session_1',
+    name: 'laptop',
+    ...place,
+    generation: 1,
+    madeAtMs: 1_800_000_000_000,
+    bridgeKey,
+    bridgeKeyId: thumbprint(bridgeKey),
+    previous: '',
+  }
+}
