@@ -69,6 +69,32 @@ export const codes = {
     'Log in anew on this machine: bridgekeeper token issue EMAIL',
   ),
 
+  // Devices
+  device_unknown: entry(
+    401,
+    -32050,
+    'The device is not enrolled here, or no longer.',
+    'Enrol this machine: bridgekeeper connect URL',
+  ),
+  device_key_copied: entry(
+    403,
+    -32050,
+    "The device's key was used by two machines, so the device is revoked.",
+    'Find out who copied it, then enrol this machine anew: bridgekeeper connect URL',
+  ),
+  proof_required: entry(
+    403,
+    -32052,
+    "This login connects only with the proof of a device's key.",
+    'Enrol this machine: bridgekeeper connect URL. For agents without keys, the operator may allow --allow-v1.',
+  ),
+  proof_failed: entry(
+    403,
+    -32052,
+    "The proof of the device's key does not hold.",
+    "Dial the bridge by its own address, which its operator gives as --public-url, with nothing in between that ends TLS unless it is the operator's.",
+  ),
+
   // The way in
   transport_insecure: entry(
     403,

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { BINDING_TYPES, connectionIdSchema, signatureSchema, thumbprintSchema } from './proof.ts'
 import { callIdSchema, nameSchema } from './text.ts'
 
 /** Messages from the bridge to an agent. PROTOCOL.md says what each means. */
@@ -10,6 +11,24 @@ const challenge = z.object({
   expiresIn: z.number().int().positive(),
 })
 const challengeVerified = z.object({ type: z.literal('challenge_verified') })
+
+/** v2: with `proof`, the answer must prove a device's key; without, it is the echo. */
+const challengeV2 = challenge.extend({
+  proof: z
+    .object({
+      connectionId: connectionIdSchema,
+      /** Thumbprint of the bridge's key. */
+      keyId: thumbprintSchema,
+      /** What of the TLS connection the proof binds (RFC 9266). */
+      binding: z.enum(BINDING_TYPES),
+    })
+    .optional(),
+})
+/** v2: the bridge answers a proof with its own. */
+const challengeVerifiedV2 = challengeVerified.extend({
+  proof: z.object({ signature: signatureSchema }).optional(),
+})
+
 const ping = z.object({ type: z.literal('ping') })
 const pong = z.object({ type: z.literal('pong') })
 
@@ -49,9 +68,14 @@ const error = z.object({
   retryAfter: z.number().int().optional(),
 })
 
-const shared = [challenge, challengeVerified, ping, pong, toolExecute, toolResult, error] as const
+const shared = [ping, pong, toolExecute, toolResult, error] as const
 
-export const downSchemaV1 = z.discriminatedUnion('type', [...shared])
-export const downSchemaV2 = z.discriminatedUnion('type', [...shared, toolCancel])
+export const downSchemaV1 = z.discriminatedUnion('type', [challenge, challengeVerified, ...shared])
+export const downSchemaV2 = z.discriminatedUnion('type', [
+  challengeV2,
+  challengeVerifiedV2,
+  ...shared,
+  toolCancel,
+])
 
 export type DownMessage = z.infer<typeof downSchemaV2>

@@ -32,7 +32,14 @@ export { canonicalJson, isObject, type Json, parseJson, type RawJson } from './j
 export { isBoundedJson, objectMembers, type Span } from './json-spans.ts'
 export { keyWords } from './key-words.ts'
 export { limits } from './limits.ts'
+export {
+  BINDING_TYPES,
+  type BindingType,
+  type Proof,
+  thumbprintText,
+} from './proof.ts'
 export { cleanText, isName, nameSchema } from './text.ts'
+export { agentSigned, bridgeSigned, type TranscriptFacts, transcript } from './transcript.ts'
 export { unreachable } from './unreachable.ts'
 export type { UpMessage } from './up.ts'
 export { type ProtocolVersion, SUBPROTOCOL_V2, schemaHashes, schemas } from './version.ts'

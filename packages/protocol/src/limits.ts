@@ -11,6 +11,10 @@ export const limits = {
   /** From the first moment of the socket, whatever is sent meanwhile. */
   challengeMs: 30_000,
   challengeAttempts: 3,
+  /** A device proves its key again after this at the latest, on the same connection. */
+  renewalMs: 600_000,
+  /** Longest token. */
+  tokenChars: 8_192,
   /** Malformed messages a verified peer may send within `strikeWindowMs` before it is closed. */
   strikes: 10,
   strikeWindowMs: 60_000,

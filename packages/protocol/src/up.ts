@@ -1,10 +1,22 @@
 import { z } from 'zod'
 import { catalogSchema } from './catalog.ts'
+import { limits } from './limits.ts'
+import { proofSchema } from './proof.ts'
 import { callIdSchema, nameSchema } from './text.ts'
 
 /** Messages from an agent to the bridge. PROTOCOL.md says what each means. */
 
 const challengeResponse = z.object({ type: z.literal('challenge_response'), response: z.string().max(256) })
+/** v2: what the challenge asks for, the echo or a device's proof. */
+const challengeResponseV2 = challengeResponse.extend({
+  response: challengeResponse.shape.response.optional(),
+  proof: proofSchema.optional(),
+})
+/** v2: a fresh token for this connection; a new challenge follows, whose proof binds it. */
+const reauthenticate = z.object({
+  type: z.literal('reauthenticate'),
+  token: z.string().min(1).max(limits.tokenChars),
+})
 const ping = z.object({ type: z.literal('ping') })
 const pong = z.object({ type: z.literal('pong') })
 
@@ -43,11 +55,17 @@ const toolFailedV2 = toolFailedV1.extend({
 
 const catalog = z.object({ type: z.literal('catalog'), servers: catalogSchema })
 
-const shared = [challengeResponse, ping, pong, toolExecute] as const
+const shared = [ping, pong, toolExecute] as const
 const toolResultV1 = z.discriminatedUnion('success', [toolSucceeded, toolFailedV1])
 const toolResultV2 = z.discriminatedUnion('success', [toolSucceeded, toolFailedV2])
 
-export const upSchemaV1 = z.discriminatedUnion('type', [...shared, toolResultV1])
-export const upSchemaV2 = z.discriminatedUnion('type', [...shared, toolResultV2, catalog])
+export const upSchemaV1 = z.discriminatedUnion('type', [challengeResponse, ...shared, toolResultV1])
+export const upSchemaV2 = z.discriminatedUnion('type', [
+  challengeResponseV2,
+  ...shared,
+  toolResultV2,
+  catalog,
+  reauthenticate,
+])
 
 export type UpMessage = z.infer<typeof upSchemaV2>

@@ -5,7 +5,7 @@ import { upSchemaV1, upSchemaV2 } from './up.ts'
  * The protocol's versions.
  *
  * - v1: challenge echo, tool_execute, tool_result, ping. No subprotocol is offered.
- * - v2: adds the agent's catalog, cancellation, and the reason of a failure.
+ * - v2: adds the agent's catalog, cancellation, the reason of a failure, and the proof of a device's key.
  */
 export type ProtocolVersion = 'v1' | 'v2'
 
@@ -19,9 +19,10 @@ export const schemas = {
 
 /**
  * SHA-256 of each version's canonical JSON Schema. A released version's hash never changes: a
- * message that must change shape goes into a new version.
+ * message that must change shape goes into a new version. v2 is not yet released: 11eab599 was without
+ * proofs and `reauthenticate`.
  */
 export const schemaHashes = {
   v1: '34a0f440bf3b9bbb68208ab3bc52e961e918c785c7cb126a351b964bf54296db',
-  v2: '11eab599cde1528d8844071a09de185d825f773d7f3073772a0dd646b39e838b',
+  v2: '1a4ed28256072394e4723ca4b94ce75d9a9028ebb1f4a4bc013aeb14a503467c',
 } as const satisfies Record<ProtocolVersion, string>

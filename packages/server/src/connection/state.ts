@@ -128,7 +128,7 @@ function challenging(current: State<'challenging'>, event: MessageEvent, context
   }
 
   const { userId, sessionId } = context
-  const { response } = message
+  const { response = '' } = message
   if (verifyChallengeResponse({ challenge: current.challenge, userId, sessionId, response })) {
     const verified: Effect = { type: 'send', message: { type: 'challenge_verified' } }
     return [
@@ -156,6 +156,7 @@ function ready(current: State<'ready'>, event: MessageEvent, context: StepContex
       return [current, [{ type: 'send', message: { type: 'pong' } }]]
     case 'pong':
     case 'challenge_response':
+    case 'reauthenticate':
       return [current, NOTHING]
     default:
       return unreachable(message)

@@ -1,0 +1,23 @@
+import type { webcrypto } from 'node:crypto'
+
+/** An enrolled machine, as the link uses it to prove itself; its private key stays with whoever made this. */
+export interface DeviceIdentity {
+  readonly deviceId: string
+  readonly userId: string
+  readonly sessionId: string
+  /** JWK thumbprint of the key that `sign` uses now. */
+  readonly keyId: string
+  /** 1 for the machine's first key, one more for each rotation. */
+  readonly generation: number
+  /** The bridge's public keys, pinned at enrolment: Ed25519, as JWKs. */
+  readonly bridgeKeys: readonly webcrypto.JsonWebKey[]
+  /** The last connection that was remembered, also by another process of this machine; empty for none. */
+  readonly previous: string
+  /** 64 bytes: Ed25519, or r and s of ES256 over SHA-256 (IEEE P1363). An `AgentError` ends the agent. */
+  sign(bytes: Buffer): Buffer | Promise<Buffer>
+  /**
+   * Keeps the connection as the last one, for good. No call is run before it has resolved; when it rejects the
+   * connection is dropped and tried again.
+   */
+  remember(connectionId: string): Promise<void>
+}
