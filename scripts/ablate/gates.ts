@@ -90,6 +90,34 @@ export const ABLATIONS: readonly Ablation[] = [
     tests: attack('w09-session-end'),
   },
   {
+    gate: 'revocation: an agent that is connected',
+    edits: [text('southbound/endpoint.ts', '        connection.revoke()\n', '')],
+    tests: attack('w09-revocation', 'w09-session-end'),
+  },
+  {
+    gate: 'revocation: a request in flight, and its result',
+    edits: [gate('northbound/open-request.ts', 'revoked', 'return')],
+    tests: attack('w09-revocation', 'w09-session-end'),
+  },
+  {
+    gate: 'revocation: what is recalled',
+    edits: [
+      text('admission/revoker.ts', 'this.#authenticator.forget?.(revocation)', ''),
+      text('admission/logins.ts', 'return known.revoked ? undefined : known', 'return known'),
+    ],
+    tests: attack('w09-revocation'),
+  },
+  {
+    gate: 'revocation: while being admitted, and afterwards',
+    edits: [gate('admission/logins.ts', 'isRevoked', 'return false')],
+    tests: attack('w09-revocation'),
+  },
+  {
+    gate: 'revocation: a node that cannot see it lets nobody in',
+    edits: [text('admission/revoker.ts', 'this.#store.behindMs() > MAX_BEHIND_MS', 'false')],
+    tests: attack('w09-revocation'),
+  },
+  {
     gate: 'layer 3: fingerprint',
     edits: [gate('gates/fingerprint.ts', 'fingerprintGate', "return allow('same')")],
     tests: attack('w18-w38-client-address'),

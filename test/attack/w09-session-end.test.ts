@@ -1,4 +1,4 @@
-import { createTokens, memoryUsers, type User } from '@bridgekeeper/server'
+import { createTokens, memoryUsers, type User, type UserStore } from '@bridgekeeper/server'
 import { expect, test } from 'vitest'
 import { SECRET, startBridge, user } from '../support/bridge.ts'
 import { FakeSystem } from '../support/fake-system.ts'
@@ -41,3 +41,36 @@ test('[AUTH.7] W09: after a revocation no door takes the token any more, once it
   system.advance(5_001)
   expect((await mcp()).status).toBe(401)
 })
+
+test.each<[string, (users: UserStore) => Promise<unknown>, string]>([
+  ['logged out', (users) => users.raiseTokenVersion('user_ann'), 'token_invalid'],
+  ['suspended', (users) => users.setState('user_ann', 'suspended'), 'user_suspended'],
+])(
+  '[REVOKE.1] [REVOKE.2] W09: a user who is %s in the middle of a call gets no result, loses every connection, and is not let in again',
+  async (_, change, code) => {
+    const system = new FakeSystem()
+    const users = memoryUsers([user('ann')])
+    const tokens = createTokens(SECRET, users, system)
+    const at = await startBridge({ system, authenticator: tokens })
+    const login = await tokens.issue(user('ann'), 600_000)
+    const agent = await verifiedPeer(at, login)
+    const answered = post(at, '/mcp', toolCall('s__t'), bearer(login.accessToken))
+    const { id } = await agent.next('tool_execute')
+    await change(users)
+    await at.bridge.revoke({ kind: 'user', id: 'user_ann' })
+    agent.send({
+      type: 'tool_result',
+      id,
+      success: true,
+      result: { content: [{ type: 'text', text: 'secret' }] },
+    })
+    const { status, text } = await answered
+    expect(status).toBe(401)
+    expect(text).not.toContain('secret')
+    expect(await agent.closed).toEqual({ code: 4510, reason: 'login_revoked' })
+    expect((await tryUpgrade(at, { token: login.accessToken })).code).toBe(code)
+    expect((await post(at, '/mcp', toolCall('s__t'), bearer(login.accessToken))).json.error.data.code).toBe(
+      code,
+    )
+  },
+)

@@ -1,101 +1,19 @@
 import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
-import {
-  BridgeError,
-  type ErrorCode,
-  isObject,
-  type RawJson,
-  type ToolDefinition,
-} from '@bridgekeeper/protocol'
-import { memoryFingerprints } from './adapters/memory/fingerprints.ts'
-import { Admission, type AdmissionOptions } from './admission/admission.ts'
-import { DurableBlocks } from './admission/durable-blocks.ts'
-import { DurableCallTimes } from './admission/durable-call-times.ts'
-import { Fingerprints } from './admission/fingerprints.ts'
+import { BridgeError, type ErrorCode } from '@bridgekeeper/protocol'
+import { type CallOptions, callTool, type ListedTool, listTools } from './app-calls.ts'
+import { assemble } from './assemble.ts'
 import { attachTo } from './attach.ts'
-import { resultOrThrow } from './calls/result.ts'
-import type { FailureLimit } from './gates/address-failures.ts'
-import { TrustedProxies } from './gates/client-address.ts'
-import type { ConnectionLimits } from './gates/connection-caps.ts'
-import type { FingerprintPolicy } from './gates/fingerprint.ts'
-import { originPolicy } from './gates/origin.ts'
-import { RateLimiter, type RateLimitStatus, type RateLimits } from './gates/rate-limit.ts'
-import type { TlsMode } from './gates/transport.ts'
+import type { BridgeOptions } from './bridge-options.ts'
+import type { RateLimitStatus } from './gates/rate-limit.ts'
 import { deny } from './gates/verdict.ts'
-import { McpEndpoint, mcpPath } from './northbound/endpoint.ts'
+import { mcpPath } from './northbound/endpoint.ts'
 import { sendRefusal } from './northbound/respond.ts'
-import { exposedTools } from './northbound/tool-names.ts'
-import type {
-  Authenticator,
-  BlockStore,
-  CallTimesStore,
-  FingerprintStore,
-  SecurityLog,
-  System,
-} from './ports.ts'
-import { Dispatcher } from './router/dispatcher.ts'
-import { Router } from './router/router.ts'
-import { streamLog } from './security-log/stream-log.ts'
-import { AGENT_PATH, AgentEndpoint, type AgentListener } from './southbound/endpoint.ts'
+import type { Revocation } from './ports/identity.ts'
+import type { System } from './ports.ts'
+import { AGENT_PATH } from './southbound/endpoint.ts'
 import { refuseWithHttp } from './southbound/refuse.ts'
-import { isProduction } from './standalone/secret.ts'
 import { realSystem } from './system.ts'
-
-export interface BridgeOptions {
-  /** Who may connect and call; `createTokens` makes one. */
-  readonly authenticator: Authenticator
-  /** Time limit of each call. Default 60,000. */
-  readonly callTimeoutMs?: number
-  /** Calls that may wait for one agent. Default 64. */
-  readonly maxPendingCalls?: number
-  /** Where security events go. Default: JSON lines on standard output. */
-  readonly securityLog?: SecurityLog
-  /**
-   * Whether TLS ends here, at a trusted proxy, or nowhere. Default: here, and outside of production the
-   * machine itself may connect in the clear.
-   */
-  readonly tls?: TlsMode
-  /** Addresses and ranges of proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` count. */
-  readonly trustedProxies?: readonly string[]
-  /** The bridge's own addresses, e.g. `https://bridge.example.com`: what a Host header may name. */
-  readonly publicUrls?: readonly string[]
-  /** Origins whose pages may use the bridge, besides its own. */
-  readonly allowedOrigins?: readonly string[]
-  /** Default: 100 calls a minute for each user, else refused for 15 minutes. */
-  readonly rateLimits?: RateLimits
-  /** Failures that block an address. Default: 10 within a minute, for an hour. */
-  readonly addressFailures?: FailureLimit
-  readonly connectionLimits?: ConnectionLimits
-  /** What happens when a login comes from elsewhere than before. Default: it is put on record. */
-  readonly fingerprints?: FingerprintPolicy
-  /** The key of fingerprints, at least 32 bytes. Default: a fresh one, which a restart forgets. */
-  readonly fingerprintKey?: Uint8Array
-  /** What outlives the process. Default: nothing does. */
-  readonly stores?: BridgeStores
-  /** Whether this is production. Default: whether NODE_ENV says so, in any letter case. */
-  readonly production?: boolean
-  /** Time and randomness; the real ones unless a test passes its own. */
-  readonly system?: System
-}
-
-export interface BridgeStores {
-  readonly blocks?: BlockStore
-  readonly fingerprints?: FingerprintStore
-  readonly callTimes?: CallTimesStore
-}
-
-export interface CallOptions {
-  /** Aborting cancels the call, on the agent too. */
-  readonly signal?: AbortSignal
-}
-
-/** A tool as an app sees it. */
-export interface ListedTool {
-  readonly server: string
-  /** The tool's name on `/mcp`. */
-  readonly exposedName: string
-  readonly definition: ToolDefinition
-}
 
 /** A running bridge, to be attached to an HTTP server of yours. */
 export interface Bridge {
@@ -125,22 +43,27 @@ export interface Bridge {
   getRateLimitStatus(userId: string): RateLimitStatus
   /** Lifts the user's block and starts the window anew: an operator's act. */
   resetRateLimit(userId: string): Promise<void>
+  /**
+   * Ends a user's, a session's or a device's connections, requests and calls, here in this very turn: no result
+   * of theirs is delivered after it. Call it when somebody logs out, or may come in no longer.
+   * Rejects when other nodes cannot be told; here it has ended all the same.
+   */
+  revoke(revocation: Revocation): Promise<void>
   /** Takes nothing new, lets calls end within the limit, closes every connection. */
   close(limitMs?: number): Promise<void>
 }
 
-const DEFAULT_CALL_TIMEOUT_MS = 60_000
-const DEFAULT_MAX_PENDING_CALLS = 64
 const DEFAULT_CLOSE_MS = 10_000
-const FINGERPRINT_KEY_BYTES = 32
-/** The session of calls that the app itself makes for a user. */
-const APP_SESSION = 'app'
 
 /** Makes a bridge. It listens to nothing until it is attached. @throws TypeError for an option that is none */
 export function createBridge(options: BridgeOptions): Bridge {
   const system = options.system ?? realSystem()
-  const { agents, mcp, router, dispatcher, limiter, blocks, callTimes, log } = assemble(options, system)
+  const { agents, mcp, router, dispatcher, limiter, blocks, callTimes, revoker, log } = assemble(
+    options,
+    system,
+  )
   let state: 'starting' | 'serving' | 'draining' = 'starting'
+  revoker.start()
   const started = Promise.all([blocks.start(), callTimes.start()]).then(() => {
     if (state === 'starting') state = 'serving'
   })
@@ -154,6 +77,7 @@ export function createBridge(options: BridgeOptions): Bridge {
 
   function readiness(): string {
     if (state !== 'serving') return state
+    if (revoker.isBlind) return 'revocations_unavailable'
     return log.writable ? 'ready' : 'log_unavailable'
   }
 
@@ -186,7 +110,7 @@ export function createBridge(options: BridgeOptions): Bridge {
     })
   }
 
-  async function callTool(
+  async function call(
     userId: string,
     serverName: string,
     toolName: string,
@@ -194,29 +118,15 @@ export function createBridge(options: BridgeOptions): Bridge {
     { signal }: CallOptions = {},
   ): Promise<unknown> {
     if (state === 'starting') throw new BridgeError('internal_error', 'Its stores are not read yet.')
-    const call = { serverName, toolName, rawArgs: argumentBytes(args) }
-    const outcome = await dispatcher.run({ userId, sessionId: APP_SESSION }, call, signal)
-    return resultOrThrow(outcome)
-  }
-
-  function listTools(userId: string): readonly ListedTool[] {
-    return [...exposedTools(router.catalog(userId)).values()].map(({ name, serverName, tool }) => ({
-      server: serverName,
-      exposedName: name,
-      definition: tool.definition,
-    }))
+    return callTool(dispatcher, userId, { serverName, toolName }, args, signal)
   }
 
   async function close(limitMs = DEFAULT_CLOSE_MS): Promise<void> {
     state = 'draining'
-    let cancelLimit = (): void => {}
-    const limit = new Promise<void>((resolve) => {
-      cancelLimit = system.after(limitMs, resolve)
-    })
     agents.refuseNew()
-    await Promise.race([router.drain(), limit])
-    cancelLimit()
+    await atMost(limitMs, router.drain(), system)
     agents.closeAll()
+    revoker.close()
     blocks.close()
     await callTimes.close()
   }
@@ -231,73 +141,26 @@ export function createBridge(options: BridgeOptions): Bridge {
     await options.stores?.callTimes?.forget(userId)
   }
 
-  const getRateLimitStatus = (userId: string): RateLimitStatus =>
-    limiter.getRateLimitStatus(userId, system.monotonicMs())
-
-  return { attach, ready, callTool, listTools, getRateLimitStatus, resetRateLimit, close }
-}
-
-/** The parts of a bridge, each given what it needs of the others. */
-function assemble(options: BridgeOptions, system: System) {
-  const log = options.securityLog ?? streamLog(process.stdout, system)
-  const blocks = new DurableBlocks(options.stores?.blocks, system, ({ kind, key }) => {
-    if (kind === 'calls') limiter.resetRateLimit(key)
-  })
-  const limiter = new RateLimiter(blocks.list, options.rateLimits)
-  const callTimes = new DurableCallTimes(options.stores?.callTimes, limiter.userWindow, system)
-  const router = new Router()
-  const dispatcher = new Dispatcher(router, limiter, log, system, (key, untilMs) =>
-    blocks.save({ kind: 'calls', key, untilMs }),
-  )
-  const admission = new Admission(admissionOptions(options), {
-    authenticator: options.authenticator,
-    blocks,
-    fingerprints: fingerprints(options, log, system),
-    log,
-    system,
-  })
-  const agents = new AgentEndpoint(admission, agentListener(router, dispatcher), system, log, {
-    callTimeoutMs: options.callTimeoutMs ?? DEFAULT_CALL_TIMEOUT_MS,
-    maxPendingCalls: options.maxPendingCalls ?? DEFAULT_MAX_PENDING_CALLS,
-  })
-  const mcp = new McpEndpoint(admission, router, dispatcher, log)
-  return { agents, mcp, router, dispatcher, limiter, blocks, callTimes, log }
-}
-
-function agentListener(router: Router, dispatcher: Dispatcher): AgentListener {
   return {
-    verified: (connection) => router.verified(connection),
-    ended: (connection) => router.ended(connection),
-    execute: ({ principal: { userId, sessionId, scopes }, ip }, call, settle) =>
-      dispatcher.call({ userId, sessionId, scopes, ip }, call, settle),
+    attach,
+    ready,
+    callTool: call,
+    listTools: (userId) => listTools(router, userId),
+    getRateLimitStatus: (userId) => limiter.getRateLimitStatus(userId, system.monotonicMs()),
+    resetRateLimit,
+    revoke: (revocation) => revoker.revoke(revocation),
+    close,
   }
 }
 
-/** @throws TypeError when a proxy, URL or origin is none */
-function admissionOptions(options: BridgeOptions): AdmissionOptions {
-  const production = options.production ?? isProduction(process.env)
-  return {
-    transport: { mode: options.tls ?? 'required', loopbackPlain: !production },
-    proxies: new TrustedProxies(options.trustedProxies ?? []),
-    origins: originPolicy(options.publicUrls ?? [], options.allowedOrigins),
-    failures: options.addressFailures,
-    connections: options.connectionLimits,
-  }
-}
-
-function fingerprints(options: BridgeOptions, log: SecurityLog, system: System): Fingerprints {
-  const policy = options.fingerprints ?? 'observe'
-  const key = options.fingerprintKey ?? Buffer.from(system.randomBytes(FINGERPRINT_KEY_BYTES))
-  return new Fingerprints({ policy, key }, options.stores?.fingerprints ?? memoryFingerprints(), log, system)
-}
-
-function argumentBytes(args: Readonly<Record<string, unknown>>): RawJson {
-  try {
-    if (isObject(args)) return Buffer.from(JSON.stringify(args))
-  } catch {
-    // What JSON cannot hold, such as a BigInt or a circle, is told like any other bad arguments.
-  }
-  throw new BridgeError('arguments_invalid')
+/** Waits for it, and not longer than the limit. */
+async function atMost(limitMs: number, done: Promise<void>, system: System): Promise<void> {
+  let cancel = (): void => {}
+  const limit = new Promise<void>((resolve) => {
+    cancel = system.after(limitMs, resolve)
+  })
+  await Promise.race([done, limit])
+  cancel()
 }
 
 function pathOf(request: IncomingMessage): string {

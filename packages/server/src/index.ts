@@ -1,17 +1,14 @@
+export { memoryRevocations } from './adapters/memory/revocations.ts'
 export { callbackLog } from './adapters/memory/security-log.ts'
 export { memoryUsers } from './adapters/memory/users.ts'
-export {
-  type Bridge,
-  type BridgeOptions,
-  type BridgeStores,
-  type CallOptions,
-  createBridge,
-  type ListedTool,
-} from './bridge.ts'
+export type { CallOptions, ListedTool } from './app-calls.ts'
+export { type Bridge, createBridge } from './bridge.ts'
+export type { BridgeOptions, BridgeStores } from './bridge-options.ts'
 export { ToolError } from './calls/result.ts'
 export { allow, type Denied, deny, type Verdict } from './gates/verdict.ts'
 export { createJwksAuthenticator, type Identity, type JwksOptions } from './identity/jwks.ts'
 export { createTokens, type IssuedToken, type Tokens } from './identity/tokens.ts'
+export type { Revocation, Revocations } from './ports/identity.ts'
 export type {
   Authenticator,
   BlockStore,

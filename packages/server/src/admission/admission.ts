@@ -8,11 +8,13 @@ import { ChallengeLockout } from '../gates/lockout.ts'
 import { type OriginPolicy, originGate } from '../gates/origin.ts'
 import { type FactsSource, type RequestFacts, requestFacts } from '../gates/request-facts.ts'
 import { type TransportPolicy, transportGate } from '../gates/transport.ts'
-import { allow, type Denied, type Verdict } from '../gates/verdict.ts'
+import { allow, type Denied, deny, type Verdict } from '../gates/verdict.ts'
 import type { Authenticator, Caller, Principal, SecurityLog, System } from '../ports.ts'
 import type { DurableBlocks } from './durable-blocks.ts'
 import type { Fingerprints, SeenLogin } from './fingerprints.ts'
+import type { Login, Logins } from './logins.ts'
 import { type Door, isFailure, Refusals } from './refusals.ts'
+import type { Revoker } from './revoker.ts'
 
 export interface AdmissionOptions {
   readonly transport: TransportPolicy
@@ -25,6 +27,7 @@ export interface AdmissionOptions {
 /** What admission works with. */
 export interface AdmissionParts {
   readonly authenticator: Authenticator
+  readonly revoker: Revoker
   readonly blocks: DurableBlocks
   readonly fingerprints: Fingerprints
   readonly log: SecurityLog
@@ -34,9 +37,15 @@ export interface AdmissionParts {
 /** An agent that passed every gate there is before the handshake. A connection is made of nothing else. */
 export interface AdmittedAgent {
   readonly principal: Principal
+  readonly login: Login
   readonly version: ProtocolVersion
   readonly address: ClientAddress
   readonly seen: SeenLogin
+}
+
+/** A caller who passed every gate that a request meets. */
+export interface AdmittedCaller extends Caller {
+  readonly login: Login
 }
 
 /**
@@ -50,6 +59,7 @@ export class Admission {
   readonly #lockout: ChallengeLockout
   readonly #caps: ConnectionCaps
   readonly #refusals: Refusals
+  readonly #logins: Logins
 
   constructor(options: AdmissionOptions, parts: AdmissionParts) {
     this.#options = options
@@ -58,10 +68,11 @@ export class Admission {
     this.#lockout = new ChallengeLockout(parts.blocks.list)
     this.#caps = new ConnectionCaps(options.connections)
     this.#refusals = new Refusals(parts.log, parts.system)
+    this.#logins = parts.revoker.logins
   }
 
   /** A caller's request. Answers at once where the token was verified moments ago. */
-  admitCaller(request: FactsSource): Verdict<Caller> | Promise<Verdict<Caller>> {
+  admitCaller(request: FactsSource): Verdict<AdmittedCaller> | Promise<Verdict<AdmittedCaller>> {
     const facts = requestFacts(request)
     const address = this.#address(facts)
     const passed = this.#frontDoor(facts, address)
@@ -69,10 +80,13 @@ export class Admission {
     const token = credentialGate(facts)
     if (!token.allowed) return this.#refuse('caller', token, address, facts)
     const recalled = this.#parts.authenticator.recall(token.value)
-    if (recalled !== undefined) return allow(callerOf(recalled, address))
-    return this.#authenticate('caller', token.value, address, facts).then((principal) =>
-      principal.allowed ? allow(callerOf(principal.value, address)) : principal,
-    )
+    const known = recalled === undefined ? undefined : this.#logins.recalled(recalled)
+    if (recalled !== undefined && known !== undefined) return allow(callerOf(recalled, known, address))
+    return this.#authenticate('caller', token.value, address, facts).then((authenticated) => {
+      if (!authenticated.allowed) return authenticated
+      const { principal, login } = authenticated.value
+      return allow(callerOf(principal, login, address))
+    })
   }
 
   /** An agent's upgrade request. Rejects when what it depends on is down. */
@@ -90,7 +104,7 @@ export class Admission {
     const authenticated = await this.#authenticate('agent', token.value, address, facts)
     if (!authenticated.allowed) return authenticated
 
-    const principal = authenticated.value
+    const { principal, login } = authenticated.value
     const late = firstDenial(
       () => connectAuthorityGate(principal.scopes),
       () => this.#lockout.check(principal.userId, address.key, this.#nowMs()),
@@ -98,11 +112,15 @@ export class Admission {
     if (late !== undefined) return this.#refuse('agent', late, address, facts)
     const seen = await this.#parts.fingerprints.look(principal, address, facts)
     if (!seen.allowed) return this.#refuse('agent', seen, address, facts)
-    return allow({ principal, version, address, seen: seen.value })
+    return allow({ principal, login, version, address, seen: seen.value })
   }
 
   /** Right before the handshake is answered. @returns to be called once when the socket has ended */
-  enter({ principal: { userId }, address }: AdmittedAgent): Verdict<() => void> {
+  enter({ principal: { userId }, login, address }: AdmittedAgent): Verdict<() => void> {
+    if (login.revoked) {
+      this.#refusals.record('agent', 'login_revoked', address, '')
+      return deny('login_revoked')
+    }
     const place = this.#caps.take(address, userId)
     if (!place.allowed) this.#refusals.record('agent', place.code, address, '')
     return place
@@ -150,9 +168,15 @@ export class Admission {
     token: string,
     address: ClientAddress,
     facts: RequestFacts,
-  ): Promise<Verdict<Principal>> {
-    const principal = await this.#parts.authenticator.authenticate(token)
-    return principal.allowed ? principal : this.#refuse(door, principal, address, facts)
+  ): Promise<Verdict<Authenticated>> {
+    const { authenticator, revoker } = this.#parts
+    if (revoker.isBlind) throw new Error('It cannot be known what was revoked.')
+    const since = this.#logins.now
+    const principal = await authenticator.authenticate(token)
+    if (!principal.allowed) return this.#refuse(door, principal, address, facts)
+    const login = this.#logins.enter(principal.value, since)
+    if (login === undefined) return this.#refuse(door, deny('login_revoked'), address, facts)
+    return allow({ principal: principal.value, login })
   }
 
   #refuse(door: Door, denied: Denied, address: ClientAddress, { url }: RequestFacts): Denied {
@@ -176,8 +200,17 @@ export class Admission {
   }
 }
 
-function callerOf({ userId, sessionId, scopes }: Principal, { ip }: ClientAddress): Caller {
-  return { userId, sessionId, scopes, ip }
+interface Authenticated {
+  readonly principal: Principal
+  readonly login: Login
+}
+
+function callerOf(
+  { userId, sessionId, scopes }: Principal,
+  login: Login,
+  { ip }: ClientAddress,
+): AdmittedCaller {
+  return { userId, sessionId, scopes, ip, login }
 }
 
 /** Gates in their order; those after the first that denies are not asked. */

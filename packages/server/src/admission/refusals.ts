@@ -14,6 +14,7 @@ const AUTHENTICATION: ReadonlySet<ErrorCode> = new Set([
   'token_expired',
   'user_unknown',
   'user_suspended',
+  'login_revoked',
 ])
 
 const EVENTS = {
@@ -47,12 +48,13 @@ export class Refusals {
 }
 
 /**
- * Whether this counts towards blocking the address. An expired token does not: it proves an earlier login.
+ * Whether this counts towards blocking the address. An expired token does not, nor does that of a login which
+ * was ended: they prove an earlier login.
  * At the callers' door neither does a request without a token, which is how an MCP client finds out where to
  * log in, nor one with a token in its URL: any page can make a browser send those, by an image, and would
  * have its visitors blocked. Upgrades of a browser always bear its Origin, so they never get that far.
  */
 export function isFailure(door: Door, reason: ErrorCode): boolean {
   if (reason === 'token_missing' || reason === 'token_in_url') return door === 'agent'
-  return AUTHENTICATION.has(reason) && reason !== 'token_expired'
+  return AUTHENTICATION.has(reason) && reason !== 'token_expired' && reason !== 'login_revoked'
 }

@@ -156,6 +156,11 @@ export class Connection implements ReadyConnection {
     this.#take({ type: 'locked' })
   }
 
+  /** Its login was revoked. */
+  revoke(): void {
+    this.#take({ type: 'revoked' })
+  }
+
   drain(): void {
     this.#take({ type: 'drain' })
   }

@@ -40,6 +40,7 @@ export type ConnectionEvent =
   | { readonly type: 'token-expired' }
   | { readonly type: 'replaced' }
   | { readonly type: 'locked' }
+  | { readonly type: 'revoked' }
   | { readonly type: 'drain' }
   | { readonly type: 'socket-closed' }
 
@@ -95,6 +96,8 @@ export function step(current: ConnectionState, event: ConnectionEvent, context: 
         'token_expired',
         ...(current.state === 'challenging' ? [log({ event: 'ws_challenge_failed_invalid_token' })] : []),
       )
+    case 'revoked':
+      return close(closeCodes.loginRevoked, 'login_revoked')
     case 'drain':
       return close(closeCodes.goingAway, 'shutting_down')
     case 'challenge-timeout':

@@ -11,13 +11,14 @@ import {
 import { type NodeIncomingMessageLike, toNodeHandler } from '@modelcontextprotocol/node'
 import { createMcpHandler } from '@modelcontextprotocol/server'
 import type { Admission } from '../admission/admission.ts'
-import type { CallOutcome } from '../calls/outcome.ts'
+import { type CallOutcome, failed } from '../calls/outcome.ts'
 import { deny } from '../gates/verdict.ts'
 import type { Caller, SecurityLog } from '../ports.ts'
 import type { Dispatcher } from '../router/dispatcher.ts'
 import type { Router } from '../router/router.ts'
 import { readBody } from './body.ts'
 import { createMcpServer, type RunCall } from './mcp-server.ts'
+import { OpenRequest } from './open-request.ts'
 import { HTTP_REFUSALS, sendCallRefusal, sendRefusal, sendRpc } from './respond.ts'
 import { toRpcError } from './rpc-error.ts'
 import { readToolCall, type ToolCallRequest } from './tool-call.ts'
@@ -65,6 +66,8 @@ export class McpEndpoint {
     try {
       await this.#handle(request, response, path)
     } catch {
+      // An answer that is whole is one, whatever fails after it.
+      if (response.writableEnded) return
       if (response.headersSent) response.destroy()
       else sendRefusal(response, deny('internal_error'))
     }
@@ -79,38 +82,37 @@ export class McpEndpoint {
     const admitted = verdict instanceof Promise ? await verdict : verdict
     if (!admitted.allowed) return this.#log.afterWritten(() => sendRefusal(response, admitted))
     const caller = admitted.value
+    const open = new OpenRequest(response, this.#log)
+    if (!open.openAt(caller.login)) return sendRefusal(response, deny('login_revoked'))
     const view =
       path.serverName === undefined
         ? allServersView(this.#router, caller)
         : oneServerView(this.#router, caller, path.serverName)
-    if (request.method !== 'POST') return this.#serveBySdk(request, response, view, caller, undefined)
+    if (request.method !== 'POST') return this.#serveBySdk(request, open, view, caller, undefined)
 
     const body = await readBody(request)
+    if (open.hasEnded) return
     if (body === undefined) return sendRefusal(response, deny('body_too_large'))
     // What is forwarded as bytes must be text to the WebSocket that carries it.
     if (!isUtf8(body)) return sendParseError(response)
     const call = readToolCall(request.headers, body)
-    if (call !== undefined) return this.#callLean(response, view, caller, call)
+    if (call !== undefined) return this.#callLean(open, view, caller, call)
     const parsed = isBoundedJson(body) ? parseJson(body.toString('utf8')) : undefined
     if (parsed === undefined) return sendParseError(response)
     const obstacle = isToolCall(parsed.value) ? this.#dispatcher.obstacle(caller) : undefined
     if (obstacle !== undefined)
       return this.#log.afterWritten(() => sendCallRefusal(response, idOf(parsed.value), obstacle))
-    return this.#serveBySdk(request, response, view, caller, parsed.value)
+    return this.#serveBySdk(request, open, view, caller, parsed.value)
   }
 
-  async #callLean(
-    response: ServerResponse,
-    view: ToolView,
-    caller: Caller,
-    call: ToolCallRequest,
-  ): Promise<void> {
+  async #callLean(open: OpenRequest, view: ToolView, caller: Caller, call: ToolCallRequest): Promise<void> {
+    const { response } = open
     try {
       const address = view.address(call.toolName)
       const outcome = await new Promise<CallOutcome>((resolve) => {
-        const cancel = this.#dispatcher.call(caller, { ...address, rawArgs: call.rawArgs }, resolve)
-        response.on('close', cancel)
+        open.onEnd(this.#dispatcher.call(caller, { ...address, rawArgs: call.rawArgs }, resolve))
       })
+      if (open.hasEnded) return
       sendOutcome(response, view, call, outcome)
     } catch (error) {
       if (!(error instanceof BridgeError)) throw error
@@ -121,16 +123,18 @@ export class McpEndpoint {
 
   async #serveBySdk(
     request: IncomingMessage,
-    response: ServerResponse,
+    open: OpenRequest,
     view: ToolView,
     caller: Caller,
     body: unknown,
   ): Promise<void> {
-    const runCall: RunCall = (address, rawArgs, signal) =>
-      this.#dispatcher.run(caller, { ...address, rawArgs }, signal)
+    const runCall: RunCall = async (address, rawArgs, signal) => {
+      const outcome = await this.#dispatcher.run(caller, { ...address, rawArgs }, signal)
+      return open.hasEnded ? failed(new BridgeError('login_revoked')) : outcome
+    }
     const handler = createMcpHandler(() => createMcpServer(view, runCall))
-    response.on('close', () => void handler.close())
-    await toNodeHandler(handler)(request as NodeIncomingMessageLike, response, body)
+    open.onEnd(() => void handler.close())
+    await toNodeHandler(handler)(request as NodeIncomingMessageLike, open.response, body)
   }
 }
 

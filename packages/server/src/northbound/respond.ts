@@ -39,8 +39,8 @@ export function sendRefusal(response: ServerResponse, denied: Denied): void {
     'content-length': Buffer.byteLength(body),
     'cache-control': 'no-store',
     ...refusalHeaders(status, denied),
-    // What is left of a body that was not read would be taken for the next request.
-    ...(status === 413 && { connection: 'close' }),
+    // What is left of a body that was not read would be taken for the next request, or be waited for.
+    ...((status === 413 || denied.code === 'login_revoked') && { connection: 'close' }),
   })
   response.end(body)
 }

@@ -100,11 +100,15 @@ export const securityEvents = {
     previous: 'digest',
   }),
 
-  login_revoked: event('warn', 'connections and requests of a revoked user, session or device were ended', {
-    kind: 'code',
-    connections: 'count',
-    requests: 'count',
-  }),
+  login_revoked: event(
+    'warn',
+    'what a user, session or device that was revoked had open on this node was ended',
+    {
+      kind: 'code',
+      id: 'id',
+      ended: 'count',
+    },
+  ),
 
   // What a verified peer does
   call_forbidden: event('warn', "a call was outside of its token's scopes", {

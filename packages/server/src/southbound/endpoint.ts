@@ -10,6 +10,7 @@ import {
 } from '@bridgekeeper/protocol'
 import type { WebSocket } from 'ws'
 import type { Admission, AdmittedAgent } from '../admission/admission.ts'
+import type { Use } from '../admission/logins.ts'
 import { Connection, type ConnectionListener, type ConnectionOptions } from '../connection/connection.ts'
 import { type Denied, deny, type Verdict } from '../gates/verdict.ts'
 import type { SecurityLog, System } from '../ports.ts'
@@ -23,6 +24,8 @@ export const AGENT_PATH = '/api/mcp-ws'
 
 /** A peer that does not answer our close is cut after this. */
 const CLOSE_MS = 2_000
+/** One whose login was revoked is cut sooner: within a second its socket is gone. */
+const REVOKED_CLOSE_MS = 500
 
 /** What becomes of agents that were let in. */
 export type AgentListener = Omit<ConnectionListener, 'challengeFailed'>
@@ -149,6 +152,8 @@ export class AgentEndpoint {
       this.#liveness.watch(webSocket, () => record({ event: 'ws_connection_unresponsive' }))
     })
     this.#connections.set(connection, agent)
+    const use = this.#use(connection, webSocket)
+    if (!agent.login.open(use)) use.revoked()
     // [WS.6] A fault of ours in one connection must not take the others down with the process.
     const guarded = (handle: () => void): void => {
       try {
@@ -162,6 +167,7 @@ export class AgentEndpoint {
     webSocket.on('message', (data: Buffer, isBinary) => guarded(() => connection.receive(data, isBinary)))
     webSocket.on('close', (code, reason) => {
       this.#connections.delete(connection)
+      agent.login.close(use)
       guarded(() => connection.socketClosed(code, reason.toString('utf8')))
     })
   }
@@ -183,6 +189,17 @@ export class AgentEndpoint {
     const challengeAttempts = seen.mustProve ? 1 : limits.challengeAttempts
     const login = { principal, version, ip: address.ip, challengeAttempts }
     return new Connection(login, writer, listener, this.#system, this.#log, this.#options)
+  }
+
+  /** [REVOKE.1] The end of its login ends the connection in any state; whoever does not hear it is cut off. */
+  #use(connection: Connection, webSocket: WebSocket): Use {
+    return {
+      place: 0,
+      revoked: () => {
+        connection.revoke()
+        this.#system.after(REVOKED_CLOSE_MS, () => webSocket.terminate())
+      },
+    }
   }
 
   /** [CHAL.6] A lock also ends the challenges that are open: each of them would be three more attempts. */

@@ -1,4 +1,4 @@
-import type { BridgeOptions } from '../bridge.ts'
+import type { BridgeOptions } from '../bridge-options.ts'
 import { FINGERPRINT_POLICIES } from '../gates/fingerprint.ts'
 import { DEFAULT_RATE_LIMIT, type RateLimit } from '../gates/rate-limit.ts'
 import { durationMs } from './duration.ts'

@@ -1,4 +1,4 @@
-import type { BridgeStores } from '../bridge.ts'
+import type { BridgeStores } from '../bridge-options.ts'
 import { addressKey } from '../gates/client-address.ts'
 import type { Block, System, UserStore } from '../ports.ts'
 import type { SecurityEvent } from '../security-log/events.ts'

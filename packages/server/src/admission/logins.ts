@@ -1,0 +1,215 @@
+import { unreachable } from '@bridgekeeper/protocol'
+import type { Revocation } from '../ports/identity.ts'
+import type { Principal } from '../ports.ts'
+
+/** Revocations that are remembered, newest last; beyond them the oldest are forgotten. */
+const MAX_REMEMBERED = 10_000
+/** Logins without anything open that are kept, beside as many as have something. */
+const SPARE_LOGINS = 1_024
+
+/** Something that is open, and ends with its login: an agent's socket, a caller's request. */
+export interface Use {
+  /** Its place among those of its login, which alone reads and writes it. */
+  place: number
+  /** Its login was revoked: nothing is taken from it and nothing given to it any more. Once, in that very turn. */
+  revoked(): void
+}
+
+/** One login as it is used here. A revoked one stays revoked; whoever comes again gets another. */
+export class Login {
+  readonly userId: string
+  readonly sessionId: string
+  readonly deviceId: string | undefined
+  readonly #logins: Logins
+  #uses: Use[] = []
+  #revoked = false
+  /** When it was taken out of the index for having nothing open. */
+  #unlistedAt: number | undefined
+
+  constructor({ userId, sessionId, deviceId }: Principal, logins: Logins) {
+    this.userId = userId
+    this.sessionId = sessionId
+    this.deviceId = deviceId
+    this.#logins = logins
+  }
+
+  /** Whether it was revoked. What was admitted before asks once more when it goes on. */
+  get revoked(): boolean {
+    if (this.#unlistedAt !== undefined && !this.#revoked) this.#listAgain(this.#unlistedAt)
+    return this.#revoked
+  }
+
+  get isIdle(): boolean {
+    return this.#uses.length === 0
+  }
+
+  /** @returns whether it is open now: not where the login was revoked meanwhile */
+  open(use: Use): boolean {
+    if (this.revoked) return false
+    use.place = this.#uses.length
+    this.#uses.push(use)
+    return true
+  }
+
+  /** It ended by itself. */
+  close(use: Use): void {
+    const last = this.#uses.at(-1)
+    if (last === undefined || this.#uses[use.place] !== use) return
+    last.place = use.place
+    this.#uses[use.place] = last
+    this.#uses.pop()
+  }
+
+  /** @returns what was open */
+  revoke(): readonly Use[] {
+    this.#revoked = true
+    const uses = this.#uses
+    this.#uses = []
+    return uses
+  }
+
+  unlist(at: number): void {
+    this.#unlistedAt = at
+  }
+
+  #listAgain(unlistedAt: number): void {
+    this.#unlistedAt = undefined
+    if (this.#logins.isRevoked(this, unlistedAt)) this.#revoked = true
+    else this.#logins.list(this)
+  }
+}
+
+/**
+ * [REVOKE.1] The logins in use, found by user, session and device, so that a revocation costs what it ends and
+ * a call costs nothing. It also remembers what was revoked, for those who are being admitted meanwhile.
+ */
+export class Logins {
+  readonly #byUser = new Map<string, Login[]>()
+  readonly #bySession = new Map<string, Login[]>()
+  readonly #byDevice = new Map<string, Login[]>()
+  readonly #ofPrincipal = new WeakMap<Principal, Login>()
+  /** When each was last revoked, oldest first. */
+  readonly #revokedAt = new Map<string, number>()
+  #now = 0
+  #forgottenAt = -1
+  #count = 0
+  #sweepAt = SPARE_LOGINS
+
+  /** The moment at which an admission begins. Counts revocations, so that none falls between two moments. */
+  get now(): number {
+    return this.#now
+  }
+
+  /** Logins in the index. */
+  get count(): number {
+    return this.#count
+  }
+
+  /** The login of a principal who was verified before; `undefined` where it was revoked since. */
+  recalled(principal: Principal): Login | undefined {
+    const known = this.#ofPrincipal.get(principal)
+    if (known === undefined) return this.enter(principal, this.#now)
+    return known.revoked ? undefined : known
+  }
+
+  /**
+   * The login of a principal whose verification began then; `undefined` where it was revoked meanwhile. A session
+   * or device that was ever revoked, as far as is remembered, is so for good: its id never comes again.
+   */
+  enter(principal: Principal, since: number): Login | undefined {
+    if (this.isRevoked(principal, since)) return undefined
+    const { userId, sessionId, deviceId } = principal
+    const known = this.#bySession
+      .get(sessionId)
+      ?.find((login) => login.userId === userId && login.deviceId === deviceId)
+    const login = known ?? new Login(principal, this)
+    if (known === undefined) this.list(login)
+    this.#ofPrincipal.set(principal, login)
+    return login
+  }
+
+  /** [REVOKE.3] Whether it was revoked since that moment; also where that is not remembered. */
+  isRevoked({ userId, sessionId, deviceId }: Login | Principal, since: number): boolean {
+    if (since < this.#forgottenAt) return true
+    return (
+      (this.#revokedAt.get(keyOf('user', userId)) ?? 0) > since ||
+      this.#revokedAt.has(keyOf('session', sessionId)) ||
+      (deviceId !== undefined && this.#revokedAt.has(keyOf('device', deviceId)))
+    )
+  }
+
+  /** @returns all that was open of it, which is for the caller to end in this very turn */
+  revoke({ kind, id }: Revocation): readonly Use[] {
+    this.#remember(keyOf(kind, id))
+    const revoked = this.#index(kind).get(id) ?? []
+    return [...revoked].flatMap((login) => {
+      this.#takeOut(login)
+      return login.revoke()
+    })
+  }
+
+  list(login: Login): void {
+    if (this.#count >= this.#sweepAt) this.#sweep()
+    this.#count++
+    add(this.#byUser, login.userId, login)
+    add(this.#bySession, login.sessionId, login)
+    if (login.deviceId !== undefined) add(this.#byDevice, login.deviceId, login)
+  }
+
+  #remember(key: string): void {
+    this.#now++
+    this.#revokedAt.delete(key)
+    this.#revokedAt.set(key, this.#now)
+    const [oldest] = this.#revokedAt
+    if (this.#revokedAt.size <= MAX_REMEMBERED || oldest === undefined) return
+    this.#revokedAt.delete(oldest[0])
+    this.#forgottenAt = oldest[1]
+  }
+
+  /** Takes those out that have nothing open: all at once now and then, rather than one at the end of each request. */
+  #sweep(): void {
+    for (const logins of [...this.#bySession.values()])
+      for (const login of [...logins]) {
+        if (!login.isIdle) continue
+        this.#takeOut(login)
+        login.unlist(this.#now)
+      }
+    this.#sweepAt = 2 * this.#count + SPARE_LOGINS
+  }
+
+  #takeOut(login: Login): void {
+    this.#count--
+    remove(this.#byUser, login.userId, login)
+    remove(this.#bySession, login.sessionId, login)
+    if (login.deviceId !== undefined) remove(this.#byDevice, login.deviceId, login)
+  }
+
+  #index(kind: Revocation['kind']): ReadonlyMap<string, readonly Login[]> {
+    switch (kind) {
+      case 'user':
+        return this.#byUser
+      case 'session':
+        return this.#bySession
+      case 'device':
+        return this.#byDevice
+      default:
+        return unreachable(kind)
+    }
+  }
+}
+
+function keyOf(kind: Revocation['kind'], id: string): string {
+  return `${kind} ${id}`
+}
+
+function add(index: Map<string, Login[]>, id: string, login: Login): void {
+  const known = index.get(id)
+  if (known === undefined) index.set(id, [login])
+  else known.push(login)
+}
+
+function remove(index: Map<string, Login[]>, id: string, login: Login): void {
+  const rest = index.get(id)?.filter((other) => other !== login) ?? []
+  if (rest.length === 0) index.delete(id)
+  else index.set(id, rest)
+}

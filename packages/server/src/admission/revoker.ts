@@ -1,0 +1,81 @@
+import type { Revocation, Revocations } from '../ports/identity.ts'
+import type { Authenticator, SecurityLog } from '../ports.ts'
+import { Logins } from './logins.ts'
+
+/** A node that may have missed what was revoked for longer than this lets nobody new in. */
+const MAX_BEHIND_MS = 5_000
+
+/** Ends what is revoked, by whomever, in the very turn in which it is told. */
+export class Revoker {
+  readonly logins = new Logins()
+  readonly #store: Revocations | undefined
+  readonly #authenticator: Authenticator
+  readonly #log: SecurityLog
+  /** What was published here and is still to be told here, how often. */
+  readonly #echoes = new Map<string, number>()
+  #endWatch = (): void => {}
+
+  constructor(store: Revocations | undefined, authenticator: Authenticator, log: SecurityLog) {
+    this.#store = store
+    this.#authenticator = authenticator
+    this.#log = log
+  }
+
+  start(): void {
+    if (this.#store !== undefined) this.#endWatch = this.#store.watch((told) => this.#told(told))
+  }
+
+  close(): void {
+    this.#endWatch()
+  }
+
+  /** [REVOKE.6] Whether something may have been revoked that this node does not know of. */
+  get isBlind(): boolean {
+    return this.#store !== undefined && this.#store.behindMs() > MAX_BEHIND_MS
+  }
+
+  /** Ends it here at once. Rejects when other nodes cannot be told; here it has ended all the same. */
+  async revoke(revocation: Revocation): Promise<void> {
+    this.#end(revocation, true)
+    if (this.#store === undefined) return
+    this.#expectEcho(revocation, 1)
+    try {
+      await this.#store.publish(revocation)
+    } catch (error) {
+      this.#expectEcho(revocation, -1)
+      throw error
+    }
+  }
+
+  /** What began here has ended already: to end it once more would hit who has logged in since. */
+  #told(revocation: Revocation): void {
+    if ((this.#echoes.get(keyOf(revocation)) ?? 0) > 0) this.#expectEcho(revocation, -1)
+    else this.#end(revocation, false)
+  }
+
+  #expectEcho(revocation: Revocation, change: 1 | -1): void {
+    const key = keyOf(revocation)
+    const count = (this.#echoes.get(key) ?? 0) + change
+    if (count > 0) this.#echoes.set(key, count)
+    else this.#echoes.delete(key)
+  }
+
+  #end(revocation: Revocation, beganHere: boolean): void {
+    this.#authenticator.forget?.(revocation)
+    const uses = this.logins.revoke(revocation)
+    const { kind, id } = revocation
+    const ended = uses.length
+    if (beganHere || ended > 0) this.#log.logSecurityEvent({ event: 'login_revoked', kind, id, ended })
+    for (const use of uses) {
+      try {
+        use.revoked()
+      } catch {
+        // One that cannot be ended in order must not spare those after it.
+      }
+    }
+  }
+}
+
+function keyOf({ kind, id }: Revocation): string {
+  return `${kind} ${id}`
+}

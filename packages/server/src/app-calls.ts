@@ -1,0 +1,51 @@
+import { BridgeError, isObject, type RawJson, type ToolDefinition } from '@bridgekeeper/protocol'
+import { resultOrThrow } from './calls/result.ts'
+import { exposedTools } from './northbound/tool-names.ts'
+import type { Dispatcher } from './router/dispatcher.ts'
+import type { Router } from './router/router.ts'
+
+export interface CallOptions {
+  /** Aborting cancels the call, on the agent too. */
+  readonly signal?: AbortSignal
+}
+
+/** A tool as an app sees it. */
+export interface ListedTool {
+  readonly server: string
+  /** The tool's name on `/mcp`. */
+  readonly exposedName: string
+  readonly definition: ToolDefinition
+}
+
+/** The session of calls that the app itself makes for a user. */
+const APP_SESSION = 'app'
+
+/** Calls a tool for the app. @throws BridgeError, ToolError as `Bridge.callTool` says */
+export async function callTool(
+  dispatcher: Dispatcher,
+  userId: string,
+  address: { readonly serverName: string; readonly toolName: string },
+  args: Readonly<Record<string, unknown>>,
+  signal: AbortSignal | undefined,
+): Promise<unknown> {
+  const call = { ...address, rawArgs: argumentBytes(args) }
+  return resultOrThrow(await dispatcher.run({ userId, sessionId: APP_SESSION }, call, signal))
+}
+
+/** The user's tools, as far as connected agents tell. */
+export function listTools(router: Router, userId: string): readonly ListedTool[] {
+  return [...exposedTools(router.catalog(userId)).values()].map(({ name, serverName, tool }) => ({
+    server: serverName,
+    exposedName: name,
+    definition: tool.definition,
+  }))
+}
+
+function argumentBytes(args: Readonly<Record<string, unknown>>): RawJson {
+  try {
+    if (isObject(args)) return Buffer.from(JSON.stringify(args))
+  } catch {
+    // What JSON cannot hold, such as a BigInt or a circle, is told like any other bad arguments.
+  }
+  throw new BridgeError('arguments_invalid')
+}

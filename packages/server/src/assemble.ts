@@ -1,0 +1,77 @@
+import { memoryFingerprints } from './adapters/memory/fingerprints.ts'
+import { Admission, type AdmissionOptions } from './admission/admission.ts'
+import { DurableBlocks } from './admission/durable-blocks.ts'
+import { DurableCallTimes } from './admission/durable-call-times.ts'
+import { Fingerprints } from './admission/fingerprints.ts'
+import { Revoker } from './admission/revoker.ts'
+import type { BridgeOptions } from './bridge-options.ts'
+import { TrustedProxies } from './gates/client-address.ts'
+import { originPolicy } from './gates/origin.ts'
+import { RateLimiter } from './gates/rate-limit.ts'
+import { McpEndpoint } from './northbound/endpoint.ts'
+import type { SecurityLog, System } from './ports.ts'
+import { Dispatcher } from './router/dispatcher.ts'
+import { Router } from './router/router.ts'
+import { streamLog } from './security-log/stream-log.ts'
+import { AgentEndpoint, type AgentListener } from './southbound/endpoint.ts'
+import { isProduction } from './standalone/secret.ts'
+
+const DEFAULT_CALL_TIMEOUT_MS = 60_000
+const DEFAULT_MAX_PENDING_CALLS = 64
+const FINGERPRINT_KEY_BYTES = 32
+
+/** The parts of a bridge, each given what it needs of the others. */
+export function assemble(options: BridgeOptions, system: System) {
+  const log = options.securityLog ?? streamLog(process.stdout, system)
+  const blocks = new DurableBlocks(options.stores?.blocks, system, ({ kind, key }) => {
+    if (kind === 'calls') limiter.resetRateLimit(key)
+  })
+  const limiter = new RateLimiter(blocks.list, options.rateLimits)
+  const callTimes = new DurableCallTimes(options.stores?.callTimes, limiter.userWindow, system)
+  const router = new Router()
+  const dispatcher = new Dispatcher(router, limiter, log, system, (key, untilMs) =>
+    blocks.save({ kind: 'calls', key, untilMs }),
+  )
+  const revoker = new Revoker(options.revocations, options.authenticator, log)
+  const admission = new Admission(admissionOptions(options), {
+    authenticator: options.authenticator,
+    revoker,
+    blocks,
+    fingerprints: fingerprints(options, log, system),
+    log,
+    system,
+  })
+  const agents = new AgentEndpoint(admission, agentListener(router, dispatcher), system, log, {
+    callTimeoutMs: options.callTimeoutMs ?? DEFAULT_CALL_TIMEOUT_MS,
+    maxPendingCalls: options.maxPendingCalls ?? DEFAULT_MAX_PENDING_CALLS,
+  })
+  const mcp = new McpEndpoint(admission, router, dispatcher, log)
+  return { agents, mcp, router, dispatcher, limiter, blocks, callTimes, revoker, log }
+}
+
+function agentListener(router: Router, dispatcher: Dispatcher): AgentListener {
+  return {
+    verified: (connection) => router.verified(connection),
+    ended: (connection) => router.ended(connection),
+    execute: ({ principal: { userId, sessionId, scopes }, ip }, call, settle) =>
+      dispatcher.call({ userId, sessionId, scopes, ip }, call, settle),
+  }
+}
+
+/** @throws TypeError when a proxy, URL or origin is none */
+function admissionOptions(options: BridgeOptions): AdmissionOptions {
+  const production = options.production ?? isProduction(process.env)
+  return {
+    transport: { mode: options.tls ?? 'required', loopbackPlain: !production },
+    proxies: new TrustedProxies(options.trustedProxies ?? []),
+    origins: originPolicy(options.publicUrls ?? [], options.allowedOrigins),
+    failures: options.addressFailures,
+    connections: options.connectionLimits,
+  }
+}
+
+function fingerprints(options: BridgeOptions, log: SecurityLog, system: System): Fingerprints {
+  const policy = options.fingerprints ?? 'observe'
+  const key = options.fingerprintKey ?? Buffer.from(system.randomBytes(FINGERPRINT_KEY_BYTES))
+  return new Fingerprints({ policy, key }, options.stores?.fingerprints ?? memoryFingerprints(), log, system)
+}

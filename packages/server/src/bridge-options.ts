@@ -1,0 +1,59 @@
+import type { FailureLimit } from './gates/address-failures.ts'
+import type { ConnectionLimits } from './gates/connection-caps.ts'
+import type { FingerprintPolicy } from './gates/fingerprint.ts'
+import type { RateLimits } from './gates/rate-limit.ts'
+import type { TlsMode } from './gates/transport.ts'
+import type { Revocations } from './ports/identity.ts'
+import type {
+  Authenticator,
+  BlockStore,
+  CallTimesStore,
+  FingerprintStore,
+  SecurityLog,
+  System,
+} from './ports.ts'
+
+export interface BridgeOptions {
+  /** Who may connect and call; `createTokens` makes one. */
+  readonly authenticator: Authenticator
+  /** Time limit of each call. Default 60,000. */
+  readonly callTimeoutMs?: number
+  /** Calls that may wait for one agent. Default 64. */
+  readonly maxPendingCalls?: number
+  /** Where security events go. Default: JSON lines on standard output. */
+  readonly securityLog?: SecurityLog
+  /**
+   * Whether TLS ends here, at a trusted proxy, or nowhere. Default: here, and outside of production the
+   * machine itself may connect in the clear.
+   */
+  readonly tls?: TlsMode
+  /** Addresses and ranges of proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` count. */
+  readonly trustedProxies?: readonly string[]
+  /** The bridge's own addresses, e.g. `https://bridge.example.com`: what a Host header may name. */
+  readonly publicUrls?: readonly string[]
+  /** Origins whose pages may use the bridge, besides its own. */
+  readonly allowedOrigins?: readonly string[]
+  /** Default: 100 calls a minute for each user, else refused for 15 minutes. */
+  readonly rateLimits?: RateLimits
+  /** Failures that block an address. Default: 10 within a minute, for an hour. */
+  readonly addressFailures?: FailureLimit
+  readonly connectionLimits?: ConnectionLimits
+  /** What happens when a login comes from elsewhere than before. Default: it is put on record. */
+  readonly fingerprints?: FingerprintPolicy
+  /** The key of fingerprints, at least 32 bytes. Default: a fresh one, which a restart forgets. */
+  readonly fingerprintKey?: Uint8Array
+  /** Tells this bridge what other processes revoke, and them what it revokes. Default: nobody does. */
+  readonly revocations?: Revocations
+  /** What outlives the process. Default: nothing does. */
+  readonly stores?: BridgeStores
+  /** Whether this is production. Default: whether NODE_ENV says so, in any letter case. */
+  readonly production?: boolean
+  /** Time and randomness; the real ones unless a test passes its own. */
+  readonly system?: System
+}
+
+export interface BridgeStores {
+  readonly blocks?: BlockStore
+  readonly fingerprints?: FingerprintStore
+  readonly callTimes?: CallTimesStore
+}

@@ -1,0 +1,101 @@
+import { expect, test } from 'vitest'
+import type { Login } from '../src/admission/logins.ts'
+import { Logins, type Use } from '../src/admission/logins.ts'
+
+function principal(userId: string, sessionId: string, deviceId?: string) {
+  return { userId, sessionId, expiresAtMs: 0, ...(deviceId !== undefined && { deviceId }) }
+}
+
+function use(): Use & { ended: number } {
+  const made = {
+    place: 0,
+    ended: 0,
+    revoked: () => {
+      made.ended++
+    },
+  }
+  return made
+}
+
+function entered(logins: Logins, ...ids: [string, string, string?]): Login {
+  const login = logins.enter(principal(...ids), logins.now)
+  if (login === undefined) throw new Error('refused')
+  return login
+}
+
+test('[REVOKE.4] what ended by itself is not ended again, in whatever order it ended', () => {
+  const logins = new Logins()
+  const login = entered(logins, 'ann', 's1')
+  const uses = Array.from({ length: 5 }, use)
+  for (const one of uses) expect(login.open(one)).toBe(true)
+  for (const at of [1, 4, 0, 1]) login.close(uses[at] as Use)
+  expect(logins.revoke({ kind: 'user', id: 'ann' })).toEqual(expect.arrayContaining([uses[2], uses[3]]))
+  expect(logins.revoke({ kind: 'user', id: 'ann' })).toEqual([])
+  expect(login.open(use())).toBe(false)
+})
+
+test('[REVOKE.1] a login is found by its user, its session and its device, and its parts once', () => {
+  for (const revocation of [
+    { kind: 'user', id: 'ann' },
+    { kind: 'session', id: 's1' },
+    { kind: 'device', id: 'd1' },
+  ] as const) {
+    const logins = new Logins()
+    const mine = use()
+    entered(logins, 'ann', 's1', 'd1').open(mine)
+    const other = use()
+    entered(logins, 'bob', 's2', 'd2').open(other)
+    expect(logins.revoke(revocation)).toEqual([mine])
+    expect(logins.revoke({ kind: 'user', id: 'bob' })).toEqual([other])
+  }
+})
+
+test('[REVOKE.4] an id of one kind revokes none of another kind', () => {
+  const logins = new Logins()
+  entered(logins, 'x', 'y', 'z').open(use())
+  expect(logins.revoke({ kind: 'user', id: 'y' })).toEqual([])
+  expect(logins.revoke({ kind: 'session', id: 'z' })).toEqual([])
+  expect(logins.revoke({ kind: 'device', id: 'x' })).toEqual([])
+})
+
+test('[REVOKE.9] logins that have nothing open are forgotten, and are found again when they open something', () => {
+  const logins = new Logins()
+  const early = principal('ann', 'early')
+  const idle = entered(logins, 'ann', 'idle')
+  logins.enter(early, logins.now)
+  const busy = use()
+  entered(logins, 'ann', 'busy').open(busy)
+  for (let n = 0; n < 5_000; n++) entered(logins, `user${n}`, `session${n}`)
+  expect(logins.count).toBeLessThan(5_000)
+  // One that was forgotten opens something, and is hit by what comes.
+  const late = use()
+  expect(idle.open(late)).toBe(true)
+  expect(logins.revoke({ kind: 'session', id: 'idle' })).toEqual([late])
+  expect(logins.revoke({ kind: 'session', id: 'busy' })).toEqual([busy])
+  // One that was revoked while it was forgotten opens nothing.
+  expect(logins.recalled(early)).toBeDefined()
+  for (let n = 0; n < 20_000; n++) entered(logins, `more${n}`, `more${n}`)
+  logins.revoke({ kind: 'user', id: 'ann' })
+  expect(logins.recalled(early)).toBeUndefined()
+})
+
+test('[REVOKE.3] what was revoked since an admission began is refused, also where that is no longer remembered', () => {
+  const logins = new Logins()
+  const since = logins.now
+  logins.revoke({ kind: 'user', id: 'ann' })
+  expect(logins.enter(principal('ann', 's1'), since)).toBeUndefined()
+  expect(logins.enter(principal('ann', 's1'), logins.now)).toBeDefined()
+  expect(logins.enter(principal('bob', 's2'), since)).toBeDefined()
+  for (let n = 0; n < 10_001; n++) logins.revoke({ kind: 'session', id: `other${n}` })
+  expect(logins.enter(principal('bob', 's2'), since)).toBeUndefined()
+  expect(logins.enter(principal('bob', 's2'), logins.now)).toBeDefined()
+})
+
+test('[REVOKE.9] a revocation costs what it ends, not what is open', () => {
+  const logins = new Logins()
+  for (let n = 0; n < 50_000; n++) entered(logins, `user${n}`, `session${n}`, `device${n}`).open(use())
+  const startMs = performance.now()
+  for (let n = 0; n < 10_000; n++) logins.revoke({ kind: 'device', id: `device${n}` })
+  // A look at all of them each time would take minutes.
+  expect(performance.now() - startMs).toBeLessThan(2_000)
+})
