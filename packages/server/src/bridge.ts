@@ -86,7 +86,7 @@ export function createBridge(options: BridgeOptions): Bridge {
     const path = mcpPath(pathname)
     const refusal = obstacle()
     if (path !== undefined && refusal !== undefined) sendRefusal(response, deny(refusal))
-    else if (path !== undefined) void mcp.handle(request, response, path)
+    else if (path !== undefined) mcp.handle(request, response, path)
     else if (pathname === AGENT_PATH) agents.explain(response)
     else if (pathname === '/healthz') sendStatus(response, 200, 'ok')
     else if (pathname === '/readyz') sendStatus(response, readiness() === 'ready' ? 200 : 503, readiness())

@@ -10,9 +10,9 @@ import {
 } from '@bridgekeeper/protocol'
 import { type NodeIncomingMessageLike, toNodeHandler } from '@modelcontextprotocol/node'
 import { createMcpHandler } from '@modelcontextprotocol/server'
-import type { Admission } from '../admission/admission.ts'
+import type { Admission, AdmittedCaller } from '../admission/admission.ts'
 import { type CallOutcome, failed } from '../calls/outcome.ts'
-import { deny } from '../gates/verdict.ts'
+import { deny, type Verdict } from '../gates/verdict.ts'
 import type { Caller, SecurityLog } from '../ports.ts'
 import type { Dispatcher } from '../router/dispatcher.ts'
 import type { Router } from '../router/router.ts'
@@ -28,8 +28,13 @@ import { allServersView, oneServerView, type ToolView } from './tool-view.ts'
 const ALL = '/mcp'
 const ONE = /^\/mcp\/([^/]+)$/
 
+/** `/mcp`, or `/mcp/{server}`. */
+export interface McpPath {
+  readonly serverName?: string
+}
+
 /** Which of the MCP paths this is; `undefined` when it is none. */
-export function mcpPath(pathname: string): { readonly serverName?: string } | undefined {
+export function mcpPath(pathname: string): McpPath | undefined {
   if (pathname === ALL) return {}
   const encoded = ONE.exec(pathname)?.[1]
   if (encoded === undefined) return undefined
@@ -57,29 +62,21 @@ export class McpEndpoint {
     this.#log = log
   }
 
-  /** Answers the request, whatever happens. Never rejects. */
-  async handle(
-    request: IncomingMessage,
-    response: ServerResponse,
-    path: { readonly serverName?: string },
-  ): Promise<void> {
-    try {
-      await this.#handle(request, response, path)
-    } catch {
-      // An answer that is whole is one, whatever fails after it.
-      if (response.writableEnded) return
-      if (response.headersSent) response.destroy()
-      else sendRefusal(response, deny('internal_error'))
-    }
+  /** Answers the request, whatever happens. Never throws. Waits for nothing by promises where it need not. */
+  handle(request: IncomingMessage, response: ServerResponse, path: McpPath): void {
+    guarded(response, () => {
+      const verdict = this.#admission.admitCaller(request)
+      if (!(verdict instanceof Promise)) return this.#admitted(request, response, path, verdict)
+      return verdict.then((late) => this.#admitted(request, response, path, late))
+    })
   }
 
-  async #handle(
+  #admitted(
     request: IncomingMessage,
     response: ServerResponse,
-    path: { readonly serverName?: string },
-  ): Promise<void> {
-    const verdict = this.#admission.admitCaller(request)
-    const admitted = verdict instanceof Promise ? await verdict : verdict
+    path: McpPath,
+    admitted: Verdict<AdmittedCaller>,
+  ): void | Promise<void> {
     if (!admitted.allowed) return this.#log.afterWritten(() => sendRefusal(response, admitted))
     const caller = admitted.value
     const open = new OpenRequest(response, this.#log)
@@ -89,8 +86,17 @@ export class McpEndpoint {
         ? allServersView(this.#router, caller)
         : oneServerView(this.#router, caller, path.serverName)
     if (request.method !== 'POST') return this.#serveBySdk(request, open, view, caller, undefined)
+    readBody(request, (body) => guarded(response, () => this.#read(request, open, view, caller, body)))
+  }
 
-    const body = await readBody(request)
+  #read(
+    request: IncomingMessage,
+    open: OpenRequest,
+    view: ToolView,
+    caller: Caller,
+    body: Buffer | undefined,
+  ): void | Promise<void> {
+    const { response } = open
     if (open.hasEnded) return
     if (body === undefined) return sendRefusal(response, deny('body_too_large'))
     // What is forwarded as bytes must be text to the WebSocket that carries it.
@@ -105,20 +111,16 @@ export class McpEndpoint {
     return this.#serveBySdk(request, open, view, caller, parsed.value)
   }
 
-  async #callLean(open: OpenRequest, view: ToolView, caller: Caller, call: ToolCallRequest): Promise<void> {
+  #callLean(open: OpenRequest, view: ToolView, caller: Caller, call: ToolCallRequest): void {
     const { response } = open
-    try {
-      const address = view.address(call.toolName)
-      const outcome = await new Promise<CallOutcome>((resolve) => {
-        open.onEnd(this.#dispatcher.call(caller, { ...address, rawArgs: call.rawArgs }, resolve))
+    const address = view.address(call.toolName)
+    if (address instanceof BridgeError) return sendError(response, call.id, address)
+    const { serverName, toolName } = address
+    const settle = (outcome: CallOutcome): void =>
+      guarded(response, () => {
+        if (!open.hasEnded) sendOutcome(response, view, call, outcome)
       })
-      if (open.hasEnded) return
-      sendOutcome(response, view, call, outcome)
-    } catch (error) {
-      if (!(error instanceof BridgeError)) throw error
-      if (HTTP_REFUSALS.has(error.code)) return sendCallRefusal(response, call.id, error)
-      sendRpc(response, call.id, 'error', Buffer.from(JSON.stringify(toRpcError(error))))
-    }
+    open.onEnd(this.#dispatcher.call(caller, { serverName, toolName, rawArgs: call.rawArgs }, settle))
   }
 
   async #serveBySdk(
@@ -138,7 +140,21 @@ export class McpEndpoint {
   }
 }
 
-/** @throws BridgeError when there is neither a result nor an error of the local server */
+/** What goes wrong with one request must end neither the process nor what called back for it. */
+function guarded(response: ServerResponse, act: () => void | Promise<void>): void {
+  const fail = (): void => {
+    // An answer that is whole is one, whatever fails after it.
+    if (response.writableEnded) return
+    if (response.headersSent) response.destroy()
+    else sendRefusal(response, deny('internal_error'))
+  }
+  try {
+    act()?.catch(fail)
+  } catch {
+    fail()
+  }
+}
+
 function sendOutcome(
   response: ServerResponse,
   view: ToolView,
@@ -149,16 +165,21 @@ function sendOutcome(
   switch (outcome.kind) {
     case 'result': {
       const result = resultFor(era, outcome.result, () => view.identity())
-      if (result === undefined) throw new BridgeError('result_invalid')
+      if (result === undefined) return sendError(response, id, new BridgeError('result_invalid'))
       return sendRpc(response, id, 'result', result)
     }
     case 'rpc-error':
       return sendRpc(response, id, 'error', outcome.rpcError)
     case 'failed':
-      throw outcome.error
+      return sendError(response, id, outcome.error)
     default:
       return unreachable(outcome)
   }
+}
+
+function sendError(response: ServerResponse, id: RawJson, error: BridgeError): void {
+  if (HTTP_REFUSALS.has(error.code)) sendCallRefusal(response, id, error)
+  else sendRpc(response, id, 'error', Buffer.from(JSON.stringify(toRpcError(error))))
 }
 
 function isToolCall(body: unknown): boolean {

@@ -31,7 +31,9 @@ export function createMcpServer(view: ToolView, runCall: RunCall): Server {
   server.setRequestHandler('tools/call', ({ params }, { mcpReq }) =>
     asProtocolErrors(async () => {
       const rawArgs = Buffer.from(JSON.stringify(params.arguments ?? {}))
-      const outcome = await runCall(view.address(params.name), rawArgs, mcpReq.signal)
+      const address = view.address(params.name)
+      if (address instanceof BridgeError) throw address
+      const outcome = await runCall(address, rawArgs, mcpReq.signal)
       const result = resultOrThrow(outcome)
       if (!isObject(result)) throw new BridgeError('result_invalid')
       return result as CallToolResult

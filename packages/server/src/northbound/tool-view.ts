@@ -16,8 +16,8 @@ export interface ToolView {
   identity(): ServerIdentity
   /** @throws BridgeError when no agent is there, or the path's server is not */
   list(): readonly ToolDefinition[]
-  /** @throws BridgeError when the name names no tool */
-  address(toolName: string): ToolAddress
+  /** Which tool the name means, or why none. */
+  address(toolName: string): ToolAddress | BridgeError
 }
 
 const bridgeIdentity: ServerIdentity = { serverInfo: { name: 'bridgekeeper', version: manifest.version } }
@@ -32,11 +32,7 @@ export function allServersView(router: Router, { userId, scopes }: Caller): Tool
         .filter(({ serverName, toolName }) => mayList(scopes, serverName, toolName))
         .map(prefixed)
     },
-    address(toolName) {
-      const address = addressOf(toolName, router.catalog(userId))
-      if (address instanceof BridgeError) throw address
-      return address
-    },
+    address: (toolName) => addressOf(toolName, router.catalog(userId)),
   }
 }
 
