@@ -2,7 +2,7 @@ import type { z } from 'zod'
 import type { ErrorCode } from './codes.ts'
 import type { DownMessage } from './down.ts'
 import { parseJson, type RawJson } from './json.ts'
-import { objectMembers, type Span } from './json-spans.ts'
+import { objectMembers, type Span, spanIs } from './json-spans.ts'
 import { limits } from './limits.ts'
 import { cleanText } from './text.ts'
 import type { UpMessage } from './up.ts'
@@ -48,10 +48,9 @@ const NULL: RawJson = Buffer.from('null')
 export function decodeUp(frame: Buffer, version: ProtocolVersion): Decoded<UpFrame> {
   const members = objectMembers(frame)
   if (members === undefined) return invalid('It is not one JSON object with plain, distinct keys.')
-  const succeeded = slice(frame, members.get('success'))?.toString('latin1') === 'true'
-  if (succeeded && stringMember(frame, members.get('type')) === 'tool_result') {
+  const success = members.get('success')
+  if (success !== undefined && spanIs(frame, success, 'true') && isToolResult(frame, members.get('type')))
     return decodeToolSuccess(frame, members)
-  }
   return decodeBySchema(frame, members, schemas[version].up) as Decoded<UpFrame>
 }
 
@@ -159,6 +158,12 @@ function invalid(detail: string): Decoded<never> {
 
 function slice(frame: Buffer, span: Span | undefined): Buffer | undefined {
   return span === undefined ? undefined : frame.subarray(span[0], span[1])
+}
+
+/** Who writes the type with escapes means the same. */
+function isToolResult(frame: Buffer, type: Span | undefined): boolean {
+  if (type === undefined) return false
+  return spanIs(frame, type, '"tool_result"') || stringMember(frame, type) === 'tool_result'
 }
 
 function stringMember(frame: Buffer, span: Span | undefined): string | undefined {

@@ -29,7 +29,7 @@ export {
 } from './codes.ts'
 export type { DownMessage } from './down.ts'
 export { canonicalJson, isObject, type Json, parseJson, type RawJson } from './json.ts'
-export { isBoundedJson, objectMembers, type Span } from './json-spans.ts'
+export { isBoundedJson, objectMembers, type Span, spanIs } from './json-spans.ts'
 export { keyWords } from './key-words.ts'
 export { limits } from './limits.ts'
 export {

@@ -10,6 +10,8 @@ const OPEN_BRACE = 0x7b
 const CLOSE_BRACE = 0x7d
 const OPEN_BRACKET = 0x5b
 const CLOSE_BRACKET = 0x5d
+const ZERO = 0x30
+const NINE = 0x39
 const COMMA = 0x2c
 const COLON = 0x3a
 const UNDERSCORE = 0x5f
@@ -20,9 +22,19 @@ const PROTOTYPE_KEYS: ReadonlySet<string> = new Set(['__proto__', 'constructor',
 /** Of them, the one that no honest payload has. */
 const PROTO = Buffer.from('"__proto__"')
 
+/** Keys of our own messages, by their length: a string need not be made for each time one comes. */
+const USUAL_KEYS = byLength([
+  ...['type', 'id', 'success', 'result', 'error', 'serverName', 'toolName', 'args'],
+  ...['jsonrpc', 'method', 'params', 'name', 'arguments', '_meta'],
+])
+const NONE: readonly string[] = []
+
 /** Bytes of a string that are looked at one by one before a native search is tried. */
 const BYTEWISE_BYTES = 64
 const NOT_FOUND = -1
+
+/** The brackets that are open, innermost last; scratch space of one scan, which nothing interrupts. */
+const closers = new Uint8Array(limits.jsonDepth)
 
 /**
  * Finds the members of the outermost object without parsing what is inside them, so that a payload
@@ -46,7 +58,7 @@ export function objectMembers(json: Buffer): ReadonlyMap<string, Span> | undefin
     if (json[at] !== QUOTE) return undefined
     const keyEnd = skipString(json, at)
     if (keyEnd === NOT_FOUND) return undefined
-    const key = json.toString('utf8', at + 1, keyEnd - 1)
+    const key = keyText(json, at + 1, keyEnd - 1)
     if (key.includes('\\') || members.has(key) || PROTOTYPE_KEYS.has(key)) return undefined
 
     at = skipSpace(json, keyEnd)
@@ -73,6 +85,23 @@ export function isBoundedJson(json: Buffer): boolean {
   return end !== NOT_FOUND && endsAt(json, end)
 }
 
+/** Whether these bytes are exactly this ASCII text. */
+export function spanIs(json: Buffer, [start, end]: Span, text: string): boolean {
+  if (end - start !== text.length) return false
+  for (let i = 0; i < text.length; i++) if (json[start + i] !== text.charCodeAt(i)) return false
+  return true
+}
+
+function keyText(json: Buffer, start: number, end: number): string {
+  for (const key of USUAL_KEYS[end - start] ?? NONE) if (spanIs(json, [start, end], key)) return key
+  return json.toString('utf8', start, end)
+}
+
+function byLength(texts: readonly string[]): readonly (readonly string[])[] {
+  const longest = Math.max(...texts.map((text) => text.length))
+  return Array.from({ length: longest + 1 }, (_, length) => texts.filter((text) => text.length === length))
+}
+
 function endsAt(json: Buffer, at: number): boolean {
   return skipSpace(json, at) === json.length
 }
@@ -89,7 +118,17 @@ function skipValue(json: Buffer, at: number): number {
   if (first === OPEN_BRACE || first === OPEN_BRACKET) return skipContainer(json, at)
   let end = at
   while (end < json.length && isScalarByte(json[end] as number)) end++
-  return SCALAR.test(json.toString('latin1', at, end)) ? end : NOT_FOUND
+  return isCount(json, at, end) || SCALAR.test(json.toString('latin1', at, end)) ? end : NOT_FOUND
+}
+
+/** A whole number without a sign, as most numbers are. */
+function isCount(json: Buffer, start: number, end: number): boolean {
+  for (let i = start; i < end; i++) if (!isDigit(json[i] as number)) return false
+  return end > start && (json[start] !== ZERO || end === start + 1)
+}
+
+function isDigit(byte: number): boolean {
+  return byte >= ZERO && byte <= NINE
 }
 
 function isScalarByte(byte: number): boolean {
@@ -127,7 +166,6 @@ function isEscaped(json: Buffer, at: number): boolean {
 }
 
 function skipContainer(json: Buffer, at: number): number {
-  const closers = new Uint8Array(limits.jsonDepth)
   let depth = 0
   let keys = 0
   let stringAt = 0

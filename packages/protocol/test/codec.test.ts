@@ -93,6 +93,14 @@ test('[WIRE.3] arguments and results cross as the bytes they came in', () => {
   )
 })
 
+test('[WIRE.3] a result whose type is written with escapes crosses as its bytes too', () => {
+  const frame = '{"type":"tool\\u005fresult","id":"\\u0061b","success":true,"result":{"n":1.0}}'
+  expect(decodeUp(Buffer.from(frame), 'v2')).toEqual({
+    ok: true,
+    message: { type: 'tool_result', id: 'ab', success: true, result: Buffer.from('{"n":1.0}') },
+  })
+})
+
 test("[WIRE.3] a local server's error crosses as the bytes it came in", () => {
   const rpcError = Buffer.from('{"code":-32602,"message":"x","data":{"n":1.0, "é":"\\u00e9"}}')
   const decoded = decodeUp(encodeToolFailure('i', { error: 'x', code: 'tool_failed', rpcError }), 'v2')

@@ -52,6 +52,60 @@ test('[JSON.2] never accepts what JSON.parse refuses at the outermost level, and
   )
 })
 
+test('[JSON.2] takes exactly the numbers and words that JSON.parse takes', () => {
+  const isJson = (text: string): boolean => {
+    try {
+      return typeof JSON.parse(text) !== 'object' || text === 'null'
+    } catch {
+      return false
+    }
+  }
+  fc.assert(
+    fc.property(
+      fc.oneof(
+        fc.string({ unit: fc.constantFrom(...'0123456789.eE+-'), minLength: 1, maxLength: 8 }),
+        fc.constantFrom(
+          'true',
+          'false',
+          'null',
+          'tru',
+          'True',
+          'nul',
+          'NaN',
+          'Infinity',
+          '0',
+          '00',
+          '-0',
+          '10',
+        ),
+      ),
+      (text) => {
+        expect(members(`{"a":${text}}`) !== undefined).toBe(isJson(text))
+      },
+    ),
+    { numRuns: 3_000 },
+  )
+})
+
+test('[JSON.1] keys like our own are told from them', () => {
+  const keys = [
+    'type',
+    'tyoe',
+    'name',
+    'args',
+    'argz',
+    'id',
+    'ie',
+    'success',
+    'jsonrpc',
+    'jsonrpd',
+    'métho',
+    'result',
+  ]
+  const json = Buffer.from(JSON.stringify(Object.fromEntries(keys.map((key) => [key, key]))))
+  expect([...(objectMembers(json) ?? [])].map(([key]) => key)).toEqual(keys)
+})
+
 test.each([
   ['nothing', ''],
   ['an array', '[]'],

@@ -10,11 +10,14 @@ import {
   type ToolResultFrame,
 } from '@bridgekeeper/protocol'
 
-/** One call to a local server; `rawArgs` is one JSON object. */
+/** One call to a local server. */
 export interface ToolCall {
   readonly serverName: string
   readonly toolName: string
+  /** One JSON object. */
   readonly rawArgs: RawJson
+  /** Whether they are known to keep the bounds of `objectMembers`, because a larger text around them did. */
+  readonly bounded?: true
 }
 
 /** How a call ended. */

@@ -171,8 +171,9 @@ export class Connection implements ReadyConnection {
       settle(failed(new BridgeError(this.#slow ? 'agent_slow' : 'too_many_calls')))
       return NOT_SENT
     }
+    const { serverName, toolName, rawArgs } = call
     const id = this.#pending.add(settle)
-    const frame = encodeToolExecute({ id, ...call })
+    const frame = encodeToolExecute({ id, serverName, toolName, rawArgs })
     const refusal = refusalOf(call, frame)
     if (refusal !== undefined) {
       this.#pending.settle(id, failed(refusal))
@@ -295,11 +296,11 @@ function answeredId(frame: Buffer): string | undefined {
 }
 
 /** [CALL.6] What the agent could only refuse is not sent: its caller would wait for nothing. */
-function refusalOf({ serverName, toolName }: ToolCall, frame: Buffer): BridgeError | undefined {
+function refusalOf({ serverName, toolName, bounded }: ToolCall, frame: Buffer): BridgeError | undefined {
   if (!isName(serverName)) return new BridgeError('server_not_found')
   if (!isName(toolName)) return new BridgeError('tool_name_invalid')
   if (!validateMessageSize(frame.length).allowed) return new BridgeError('arguments_too_large')
-  return objectMembers(frame) === undefined ? new BridgeError('arguments_invalid') : undefined
+  return bounded || objectMembers(frame) !== undefined ? undefined : new BridgeError('arguments_invalid')
 }
 
 /** Node's timers hold 31 bits of milliseconds; a token may live longer. */

@@ -120,7 +120,8 @@ export class McpEndpoint {
       guarded(response, () => {
         if (!open.hasEnded) sendOutcome(response, view, call, outcome)
       })
-    open.onEnd(this.#dispatcher.call(caller, { serverName, toolName, rawArgs: call.rawArgs }, settle))
+    const { rawArgs, bounded } = call
+    open.onEnd(this.#dispatcher.call(caller, { serverName, toolName, rawArgs, bounded }, settle))
   }
 
   async #serveBySdk(

@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import { isObject, objectMembers, parseJson, type RawJson, type Span } from '@bridgekeeper/protocol'
+import { isObject, objectMembers, parseJson, type RawJson, type Span, spanIs } from '@bridgekeeper/protocol'
 import {
   classifyInboundRequest,
   PROTOCOL_VERSION_META_KEY,
@@ -16,12 +16,16 @@ export interface ToolCallRequest {
   readonly id: RawJson
   readonly toolName: string
   readonly rawArgs: RawJson
+  /** The bounds of `objectMembers` hold for the whole request, which nests the arguments deeper than a frame does. */
+  readonly bounded: true
 }
 
 const JSON_TYPE = /^application\/json(?:\s*;\s*charset="?utf-8"?)?$/i
 const REQUEST_MEMBERS = new Set(['jsonrpc', 'id', 'method', 'params'])
 const PARAMS_MEMBERS = new Set(['name', 'arguments', '_meta'])
 const INTEGER = /^-?\d{1,15}$/
+/** Text that JSON writes as it is. */
+const PLAIN_STRING = /^"[ !#-[\]-~]*"$/
 const NO_ARGUMENTS: RawJson = Buffer.from('{}')
 
 /**
@@ -33,24 +37,20 @@ export function readToolCall(headers: IncomingHttpHeaders, body: Buffer): ToolCa
   if (!usualHeaders(headers)) return undefined
   const request = objectMembers(body)
   if (request === undefined || !onlyMembers(request, REQUEST_MEMBERS)) return undefined
-  if (
-    text(body, request.get('jsonrpc')) !== '"2.0"' ||
-    text(body, request.get('method')) !== '"tools/call"'
-  ) {
-    return undefined
-  }
+  if (!isAt(body, request.get('jsonrpc'), '"2.0"')) return undefined
+  if (!isAt(body, request.get('method'), '"tools/call"')) return undefined
   const id = slice(body, request.get('id'))
   const paramsJson = slice(body, request.get('params'))
   if (id === undefined || !isRequestId(id) || paramsJson === undefined) return undefined
 
   const params = objectMembers(paramsJson)
   if (params === undefined || !onlyMembers(params, PARAMS_MEMBERS)) return undefined
-  const toolName = jsonValue(paramsJson, params.get('name'))
-  if (typeof toolName !== 'string') return undefined
+  const toolName = stringAt(paramsJson, params.get('name'))
+  if (toolName === undefined) return undefined
   const rawArgs = slice(paramsJson, params.get('arguments')) ?? NO_ARGUMENTS
   if (rawArgs[0] !== 0x7b || parseJson(rawArgs.toString('utf8')) === undefined) return undefined
   const era = eraOf(headers, body, slice(paramsJson, params.get('_meta')), toolName)
-  return era === undefined ? undefined : { era, id, toolName, rawArgs }
+  return era === undefined ? undefined : { era, id, toolName, rawArgs, bounded: true }
 }
 
 function usualHeaders({ accept = '', 'content-type': contentType = '' }: IncomingHttpHeaders): boolean {
@@ -100,7 +100,8 @@ function isModern(headers: IncomingHttpHeaders, body: Buffer, toolName: string):
 }
 
 function isRequestId(id: RawJson): boolean {
-  return id[0] === 0x22 ? parseJson(id.toString('utf8')) !== undefined : INTEGER.test(id.toString('latin1'))
+  const text = id.toString('utf8')
+  return id[0] === 0x22 ? parseJson(text) !== undefined : INTEGER.test(text)
 }
 
 function onlyMembers(members: ReadonlyMap<string, Span>, allowed: ReadonlySet<string>): boolean {
@@ -112,11 +113,14 @@ function slice(json: Buffer, span: Span | undefined): Buffer | undefined {
   return span === undefined ? undefined : json.subarray(span[0], span[1])
 }
 
-function text(json: Buffer, span: Span | undefined): string | undefined {
-  return slice(json, span)?.toString('latin1')
+function isAt(json: Buffer, span: Span | undefined, text: string): boolean {
+  return span !== undefined && spanIs(json, span, text)
 }
 
-function jsonValue(json: Buffer, span: Span | undefined): unknown {
-  const raw = slice(json, span)
-  return raw === undefined ? undefined : parseJson(raw.toString('utf8'))?.value
+function stringAt(json: Buffer, span: Span | undefined): string | undefined {
+  if (span === undefined) return undefined
+  const raw = json.toString('utf8', span[0], span[1])
+  if (PLAIN_STRING.test(raw)) return raw.slice(1, -1)
+  const value = parseJson(raw)?.value
+  return typeof value === 'string' ? value : undefined
 }

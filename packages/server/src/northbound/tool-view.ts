@@ -1,4 +1,4 @@
-import { BridgeError, isObject, type ToolDefinition } from '@bridgekeeper/protocol'
+import { type BridgeError, isObject, type ToolDefinition } from '@bridgekeeper/protocol'
 import manifest from '../../package.json' with { type: 'json' }
 import { mayList } from '../gates/call-authority.ts'
 import type { Caller } from '../ports.ts'
