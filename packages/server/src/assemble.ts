@@ -46,7 +46,7 @@ export function assemble(options: BridgeOptions, system: System) {
     maxPendingCalls: options.maxPendingCalls ?? DEFAULT_MAX_PENDING_CALLS,
   })
   const mcp = new McpEndpoint(admission, router, dispatcher, log)
-  return { agents, mcp, router, dispatcher, limiter, blocks, callTimes, revoker, log }
+  return { admission, agents, mcp, router, dispatcher, limiter, blocks, callTimes, revoker, log }
 }
 
 function agentListener(router: Router, dispatcher: Dispatcher): AgentListener {

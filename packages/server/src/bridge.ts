@@ -1,6 +1,7 @@
 import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { BridgeError, type ErrorCode } from '@bridgekeeper/protocol'
+import type { Admission } from './admission/admission.ts'
 import { type CallOptions, callTool, type ListedTool, listTools } from './app-calls.ts'
 import { assemble } from './assemble.ts'
 import { attachTo } from './attach.ts'
@@ -10,7 +11,7 @@ import { deny } from './gates/verdict.ts'
 import { mcpPath } from './northbound/endpoint.ts'
 import { sendRefusal } from './northbound/respond.ts'
 import type { Revocation } from './ports/identity.ts'
-import type { System } from './ports.ts'
+import type { FrontDoor, System } from './ports.ts'
 import { AGENT_PATH } from './southbound/endpoint.ts'
 import { refuseWithHttp } from './southbound/refuse.ts'
 import { realSystem } from './system.ts'
@@ -35,6 +36,8 @@ export interface Bridge {
     args?: Readonly<Record<string, unknown>>,
     options?: CallOptions,
   ): Promise<unknown>
+  /** For pages of your own that take passwords and the like: failures there count as they do here. */
+  readonly frontDoor: FrontDoor
   /** Resolves once what the stores hold is taken over; rejects when they cannot be read. */
   ready(): Promise<void>
   /** The user's tools, as far as connected agents tell. */
@@ -58,7 +61,7 @@ const DEFAULT_CLOSE_MS = 10_000
 /** Makes a bridge. It listens to nothing until it is attached. @throws TypeError for an option that is none */
 export function createBridge(options: BridgeOptions): Bridge {
   const system = options.system ?? realSystem()
-  const { agents, mcp, router, dispatcher, limiter, blocks, callTimes, revoker, log } = assemble(
+  const { admission, agents, mcp, router, dispatcher, limiter, blocks, callTimes, revoker, log } = assemble(
     options,
     system,
   )
@@ -131,10 +134,6 @@ export function createBridge(options: BridgeOptions): Bridge {
     await callTimes.close()
   }
 
-  async function ready(): Promise<void> {
-    await started
-  }
-
   async function resetRateLimit(userId: string): Promise<void> {
     limiter.resetRateLimit(userId)
     await options.stores?.blocks?.remove({ kind: 'calls', key: userId })
@@ -143,13 +142,24 @@ export function createBridge(options: BridgeOptions): Bridge {
 
   return {
     attach,
-    ready,
+    frontDoor: frontDoorOf(admission, obstacle),
+    ready: () => started,
     callTool: call,
     listTools: (userId) => listTools(router, userId),
     getRateLimitStatus: (userId) => limiter.getRateLimitStatus(userId, system.monotonicMs()),
     resetRateLimit,
     revoke: (revocation) => revoker.revoke(revocation),
     close,
+  }
+}
+
+function frontDoorOf(admission: Admission, obstacle: () => ErrorCode | undefined): FrontDoor {
+  return {
+    enter(request) {
+      const refusal = obstacle()
+      return refusal === undefined ? admission.admitVisitor(request) : deny(refusal)
+    },
+    failed: (address) => admission.visitorFailed(address),
   }
 }
 

@@ -1,4 +1,6 @@
 import type { Scopes } from './gates/call-authority.ts'
+import type { ClientAddress } from './gates/client-address.ts'
+import type { FactsSource } from './gates/request-facts.ts'
 import type { Verdict } from './gates/verdict.ts'
 import type { Revocation } from './ports/identity.ts'
 import type { SecurityEvent } from './security-log/events.ts'
@@ -98,6 +100,17 @@ export interface Authenticator {
   authenticate(token: string): Promise<Verdict<Principal>>
   /** Nothing of what was revoked is recalled any more; to be called after a user, session or device changed. */
   forget?(revoked: Revocation): void
+}
+
+/**
+ * What every request meets that comes without a token yet, such as one for a page: the same blocks, transport
+ * and host as for agents and callers. The origin is for the page to look at: a browser may come from anywhere.
+ */
+export interface FrontDoor {
+  /** @returns whose request it is */
+  enter(request: FactsSource): Verdict<ClientAddress>
+  /** It gave a wrong password, code or the like: too many block the address at every door. */
+  failed(address: ClientAddress): void
 }
 
 /**

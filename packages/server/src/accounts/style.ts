@@ -22,11 +22,14 @@ a{color:var(--accent);text-underline-offset:.15em}
 ul.rows{list-style:none;margin:.5rem 0 0;padding:0}
 ul.rows>li{display:flex;flex-wrap:wrap;gap:.5rem 1rem;align-items:center;justify-content:space-between;padding:.75rem 0;border-top:1px solid var(--line)}
 ul.rows>li:last-child{padding-bottom:0}
-.what{flex:1 1 14rem;min-width:0;overflow-wrap:anywhere}
+.card>ul.rows:first-child{margin-top:0}
+.card>ul.rows:first-child>li:first-child{border-top:0;padding-top:0}
+.what{flex:1 1 11rem;min-width:0;overflow-wrap:anywhere}
 .what strong{display:block;font-weight:600}
 .acts{display:flex;flex-wrap:wrap;gap:.5rem}
 .tag{display:inline-block;font-size:.78rem;font-weight:600;padding:.05rem .5rem;border-radius:1rem;border:1px solid var(--line);color:var(--soft)}
 label{display:block;font-weight:600;margin:.9rem 0 .25rem}
+form>label:first-of-type{margin-top:0}
 label.check{display:flex;gap:.6rem;align-items:flex-start;font-weight:400}
 input{font:inherit;color:inherit;background:var(--bg);border:1px solid var(--soft);border-radius:.5rem;padding:.6rem .75rem;width:100%;min-height:2.75rem}
 input[type=checkbox]{width:1.25rem;min-height:1.25rem;flex:none;margin:.15rem 0 0}
@@ -37,6 +40,7 @@ button.plain,.button.plain{background:transparent;color:var(--accent);border-col
 button.bad{background:transparent;color:var(--bad);border-color:var(--bad)}
 button.link{background:none;border:0;padding:0;min-height:1.5rem;color:var(--accent);text-decoration:underline;text-underline-offset:.15em;font-weight:400}
 .wide button,.wide .button{width:100%}
+form>p:first-of-type{margin-top:0}
 form>button{margin-top:1.1rem}
 .acts form>button,nav form>button,li form>button{margin-top:0}
 .or{display:flex;align-items:center;gap:.75rem;color:var(--soft);margin:1.1rem 0}

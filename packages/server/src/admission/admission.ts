@@ -115,6 +115,19 @@ export class Admission {
     return allow({ principal, login, version, address, seen: seen.value })
   }
 
+  /** [ADDR.1] [TLS.1] [ORIGIN.3] A request for a page, whose origin is for the page to look at. */
+  admitVisitor(request: FactsSource): Verdict<ClientAddress> {
+    const facts = { ...requestFacts(request), origin: [] }
+    const address = this.#address(facts)
+    const passed = this.#frontDoor(facts, address)
+    return passed.allowed ? allow(address) : this.#refuse('page', passed, address, facts)
+  }
+
+  /** What a visitor gave to log in was wrong. */
+  visitorFailed(address: ClientAddress): void {
+    this.#failed(address)
+  }
+
   /** Right before the handshake is answered. @returns to be called once when the socket has ended */
   enter({ principal: { userId }, login, address }: AdmittedAgent): Verdict<() => void> {
     if (login.revoked) {

@@ -3,8 +3,8 @@ import type { ClientAddress } from '../gates/client-address.ts'
 import { Sampler } from '../gates/sampler.ts'
 import type { SecurityLog, System } from '../ports.ts'
 
-/** Which door it was: agents come by WebSocket, callers by MCP. */
-export type Door = 'agent' | 'caller'
+/** Which door it was: agents come by WebSocket, callers by MCP, people by browser. */
+export type Door = 'agent' | 'caller' | 'page'
 
 const AUTHENTICATION: ReadonlySet<ErrorCode> = new Set([
   'token_missing',
@@ -20,6 +20,7 @@ const AUTHENTICATION: ReadonlySet<ErrorCode> = new Set([
 const EVENTS = {
   agent: { authentication: 'ws_authentication_failed', other: 'ws_connection_refused' },
   caller: { authentication: 'mcp_authentication_failed', other: 'mcp_request_refused' },
+  page: { authentication: 'login_failed', other: 'page_request_refused' },
 } as const
 
 /** Puts refusals on record. */

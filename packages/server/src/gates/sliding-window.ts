@@ -49,6 +49,13 @@ export class SlidingWindow {
     return ring === undefined ? max : max - ring.atMs.filter((atMs) => nowMs - atMs < windowMs).length
   }
 
+  /** How long until it takes another event; 0 where it takes one now. Changes nothing. */
+  leftMs(key: string, nowMs: number): number {
+    const ring = this.#rings.get(key)
+    if (ring === undefined) return 0
+    return Math.max(0, this.#options.windowMs - (nowMs - (ring.atMs[ring.oldest] as number)))
+  }
+
   forget(key: string): void {
     this.#rings.delete(key)
   }

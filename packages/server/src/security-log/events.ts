@@ -138,6 +138,9 @@ export const securityEvents = {
     reason: 'code',
     suppressed: 'count',
   }),
+  page_failed: event('error', 'a page could not be made, such as with a store that is down', {
+    error: 'text',
+  }),
   session_started: event('info', 'a session began', { kind: 'code' }),
   session_ended: event('info', 'a session was ended, and with it all of its tokens', {
     kind: 'code',

@@ -1,0 +1,77 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { type Denied, deny } from '../gates/verdict.ts'
+import { accountRoutes } from './account-routes.ts'
+import { LoginLimits } from './login-limits.ts'
+import { loginRoutes } from './login-routes.ts'
+import { Logins } from './logins.ts'
+import type { AccountParts, Pages } from './parts.ts'
+import { Passwords } from './passwords.ts'
+import { sendRefusalJson, sendRefusalPage } from './respond.ts'
+import { securityRoutes } from './security-routes.ts'
+import { Totp } from './totp.ts'
+import { usersRoutes } from './users-routes.ts'
+import type { Routes, Visit } from './visit.ts'
+
+/** The pages of accounts, and who is logged in for whoever has pages of their own. */
+export interface Accounts {
+  readonly logins: Logins
+  /** Answers the request where its path is one of ours. @returns whether it is */
+  handle(request: IncomingMessage, response: ServerResponse): boolean
+}
+
+const OWN_PATH = /^\/(?:login|logout|account|auth)(?:\/|$)/
+
+export function createAccounts(parts: AccountParts): Accounts {
+  const { credentials, system, door, log, key } = parts
+  const pages: Pages = {
+    ...parts,
+    logins: new Logins(parts),
+    limits: new LoginLimits(door, log, system),
+    passwords: new Passwords(credentials, system),
+    totp: new Totp(credentials, system, key),
+  }
+  const routes: Routes = {
+    ...loginRoutes(pages, undefined),
+    ...accountRoutes(pages, undefined),
+    ...securityRoutes(pages),
+    ...usersRoutes(pages),
+  }
+
+  function refuse(request: IncomingMessage, response: ServerResponse, denied: Denied): void {
+    const wantsJson = request.headers.accept?.includes('application/json') === true
+    if (wantsJson) sendRefusalJson(response, denied)
+    else sendRefusalPage(response, parts.site, denied)
+  }
+
+  async function answer(request: IncomingMessage, response: ServerResponse, url: URL): Promise<void> {
+    const address = door.enter(request)
+    if (!address.allowed) return refuse(request, response, address)
+    const path = url.pathname
+    const method = request.method === 'HEAD' ? 'GET' : (request.method ?? '')
+    const visit: Visit = { request, response, path, query: url.searchParams, address: address.value }
+    const handler = Object.hasOwn(routes, `${method} ${path}`) ? routes[`${method} ${path}`] : undefined
+    if (handler !== undefined) return handler(visit)
+    const isKnown = ['GET', 'POST'].some((other) => Object.hasOwn(routes, `${other} ${path}`))
+    refuse(request, response, deny(isKnown ? 'method_not_allowed' : 'not_found'))
+  }
+
+  function handle(request: IncomingMessage, response: ServerResponse): boolean {
+    const url = urlOf(request)
+    if (url === undefined || !OWN_PATH.test(url.pathname)) return false
+    answer(request, response, url).catch((error: unknown) => {
+      // A browser that went away is no fault.
+      if (!response.socket?.destroyed) log.logSecurityEvent({ event: 'page_failed', error: String(error) })
+      // [PAGE.5] Nothing of it is told.
+      if (response.headersSent) response.destroy()
+      else refuse(request, response, deny('internal_error'))
+    })
+    return true
+  }
+
+  return { logins: pages.logins, handle }
+}
+
+function urlOf({ url = '' }: IncomingMessage): URL | undefined {
+  const text = `http://here.invalid${url}`
+  return url.startsWith('/') && URL.canParse(text) ? new URL(text) : undefined
+}

@@ -1,0 +1,115 @@
+import type { ClientAddress } from '../gates/client-address.ts'
+import { Sampler } from '../gates/sampler.ts'
+import { SlidingWindow } from '../gates/sliding-window.ts'
+import { allow, denyFor, type Verdict } from '../gates/verdict.ts'
+import type { FrontDoor, SecurityLog, System } from '../ports.ts'
+
+const MINUTE_MS = 60_000
+
+/** Why a login failed, as it is put on record; whoever tried is told none of it. */
+export type LoginFailure =
+  | 'user_unknown'
+  | 'user_suspended'
+  | 'password_wrong'
+  | 'code_wrong'
+  | 'passkey_wrong'
+  | 'provider_refused'
+  | 'provider_user_unknown'
+
+/** What is being tried: passwords by the account's email, codes by the user's id. */
+export interface Attempt {
+  readonly kind: 'password' | 'code'
+  readonly account: string
+  readonly userId?: string | undefined
+}
+
+/**
+ * [LIMIT.1] [LIMIT.2] [LIMIT.3] How often may be tried. An attempt is counted before it is looked at, so that
+ * many at once are no more than one after the other; the right password takes the attempts of its address back.
+ *
+ * An account's limit over all addresses lets a stranger lock out passwords there, for an hour at most; passkeys,
+ * a provider's login and open sessions are not touched by it.
+ */
+export class LoginLimits {
+  readonly #door: FrontDoor
+  readonly #log: Pick<SecurityLog, 'logSecurityEvent'>
+  readonly #system: System
+  readonly #sampler = new Sampler()
+  readonly #windows = {
+    password: {
+      here: new SlidingWindow({ max: 5, windowMs: 15 * MINUTE_MS }),
+      anywhere: new SlidingWindow({ max: 50, windowMs: 60 * MINUTE_MS, maxKeys: 20_000 }),
+    },
+    code: {
+      here: new SlidingWindow({ max: 5, windowMs: 15 * MINUTE_MS }),
+      anywhere: new SlidingWindow({ max: 10, windowMs: 60 * MINUTE_MS, maxKeys: 20_000 }),
+    },
+  }
+
+  constructor(door: FrontDoor, log: Pick<SecurityLog, 'logSecurityEvent'>, system: System) {
+    this.#door = door
+    this.#log = log
+    this.#system = system
+  }
+
+  /** Counts an attempt, or refuses it unseen. */
+  take(attempt: Attempt, address: ClientAddress): Verdict<void> {
+    const { here, anywhere } = this.#windows[attempt.kind]
+    const nowMs = this.#system.monotonicMs()
+    const keyHere = keyOf(attempt, address)
+    const leftMs = Math.max(here.leftMs(keyHere, nowMs), anywhere.leftMs(attempt.account, nowMs))
+    if (leftMs <= 0) {
+      here.take(keyHere, nowMs)
+      anywhere.take(attempt.account, nowMs)
+      return allow(undefined)
+    }
+    const denied = denyFor('login_limited', leftMs)
+    this.#record(attempt.userId, address, { limit: attempt.kind, retryAfter: denied.retryAfterSeconds })
+    this.#door.failed(address)
+    return denied
+  }
+
+  /** It was right: what went wrong here before is forgotten. */
+  passed(attempt: Attempt, address: ClientAddress): void {
+    this.#windows[attempt.kind].here.forget(keyOf(attempt, address))
+  }
+
+  /** [LIMIT.4] It was wrong: it counts against the address as at every other door. */
+  failed(reason: LoginFailure, address: ClientAddress, userId?: string): void {
+    this.#door.failed(address)
+    const suppressed = this.#sample(reason, address)
+    if (suppressed === undefined) return
+    this.#log.logSecurityEvent({
+      event: 'login_failed',
+      userId,
+      ip: address.ip,
+      reason,
+      ...(suppressed > 0 && { suppressed }),
+    })
+  }
+
+  #record(
+    userId: string | undefined,
+    address: ClientAddress,
+    { limit, retryAfter }: { readonly limit: string; readonly retryAfter: number | undefined },
+  ): void {
+    const suppressed = this.#sample('limited', address)
+    if (suppressed === undefined) return
+    this.#log.logSecurityEvent({
+      event: 'login_limited',
+      userId,
+      ip: address.ip,
+      limit,
+      retryAfter,
+      ...(suppressed > 0 && { suppressed }),
+    })
+  }
+
+  #sample(kind: string, { key }: ClientAddress): number | undefined {
+    return this.#sampler.take(`${kind} ${key}`, this.#system.monotonicMs())
+  }
+}
+
+function keyOf({ account }: Attempt, { key }: ClientAddress): string {
+  return `${key} ${account}`
+}

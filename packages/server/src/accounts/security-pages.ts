@@ -1,0 +1,92 @@
+import { accountOf } from './account-pages.ts'
+import { type Html, html } from './html.ts'
+import { button, field, form, type Notice, type PageOptions } from './layout.ts'
+import type { LoggedIn } from './logins.ts'
+import type { Site } from './site.ts'
+import type { NewTotp } from './totp.ts'
+
+/** What each page of this kind has: who looks at it, what asks whether it is them, and what went wrong. */
+export interface ChangePage {
+  readonly site: Site
+  readonly loggedIn: LoggedIn
+  /** What asks for the password; `undefined` where nothing is asked. */
+  readonly confirmation: Html | undefined
+  readonly notice?: Notice | undefined
+}
+
+/** Whether other logins go, ticked unless somebody takes the tick away. */
+const END_OTHERS = html`<label class="check"><input type="checkbox" name="endOthers" value="yes" checked><span>Also log out everywhere else. Machines and apps stay connected.</span></label>`
+
+export function passwordPage(page: ChangePage): PageOptions {
+  const fields = [
+    page.confirmation,
+    field({
+      name: 'newPassword',
+      label: 'New password',
+      type: 'password',
+      autocomplete: 'new-password',
+      maxLength: 256,
+      hint: 'At least 12 characters, any of them. A few words in a row are easy to keep in mind.',
+    }),
+    END_OTHERS,
+    button('Save'),
+  ]
+  return changePage(page, 'Change your password', '/account/password', fields)
+}
+
+export function codesOffPage(page: ChangePage): PageOptions {
+  const fields = [
+    html`<p>Your password alone will be enough to log in then.</p>`,
+    page.confirmation,
+    END_OTHERS,
+    button('Switch codes off', 'bad'),
+  ]
+  return changePage(page, 'Switch codes off', '/account/codes/off', fields)
+}
+
+export function codesOnPage(page: ChangePage, totp: NewTotp): PageOptions {
+  const fields = [
+    html`<p>Add this key to an authenticator app, then type the code that the app shows.</p>
+<p><code class="big">${totp.text}</code></p>
+<p class="small"><a href="${totp.uri}">Open it in an app on this device</a></p>`,
+    page.confirmation,
+    field({
+      name: 'code',
+      label: 'Code',
+      autocomplete: 'one-time-code',
+      hint: 'Six digits. From then on a code is asked for after your password.',
+      maxLength: 7,
+      isCode: true,
+    }),
+    END_OTHERS,
+    button('Switch codes on'),
+  ]
+  return changePage(page, 'Codes from an app', '/account/codes/on', fields, { begun: totp.sealed })
+}
+
+export function deletePage(page: ChangePage): PageOptions {
+  const fields = [
+    html`<p>Your machines, apps and logins are disconnected at once, and nothing of your account is kept but the record of what was done. This cannot be undone.</p>`,
+    page.confirmation,
+    field({
+      name: 'email',
+      label: 'Type your email to go on',
+      type: 'email',
+      autocomplete: 'off',
+    }),
+    button('Delete my account', 'bad'),
+  ]
+  return changePage(page, 'Delete your account', '/account/delete', fields)
+}
+
+function changePage(
+  { site, loggedIn, notice }: ChangePage,
+  title: string,
+  action: string,
+  fields: readonly (Html | undefined)[],
+  hidden: Readonly<Record<string, string>> = {},
+): PageOptions {
+  const main = html`<div class="card">${form({ site, action, token: loggedIn.formToken, hidden, fields })}</div>
+<p class="small"><a href="${site.base}/account">Back</a></p>`
+  return { site, title, main, account: accountOf(loggedIn), narrow: true, notice }
+}

@@ -1,0 +1,168 @@
+import { codes } from '@bridgekeeper/protocol'
+import { done, endOtherLogins } from './account-routes.ts'
+import { confirmationFields, confirmationOf, confirmationProblem } from './confirm.ts'
+import type { Form } from './form-body.ts'
+import type { Notice, PageOptions } from './layout.ts'
+import { loggedOutPage } from './login-pages.ts'
+import type { LoggedIn } from './logins.ts'
+import type { Pages } from './parts.ts'
+import { passwordProblem } from './password-rules.ts'
+import { retryHeaders, sendPage } from './respond.ts'
+import { type ChangePage, codesOffPage, codesOnPage, deletePage, passwordPage } from './security-pages.ts'
+import { loggedInForm, type Routes, type Visit } from './visit.ts'
+
+const SERVICE = 'Bridgekeeper'
+
+/** What a page of this kind shows; some show more than the rest have. */
+type View = (page: ChangePage) => PageOptions
+
+/** Changing the password, switching codes on and off, and deleting the account. */
+export function securityRoutes(pages: Pages): Routes {
+  const { passwords, totp, credentials, log } = pages
+
+  /** [TOTP.1] A new secret, or the one that was shown already. */
+  function codesOn(loggedIn: LoggedIn, again?: string): View {
+    const { userId, email } = loggedIn.user
+    const shown = totp.begin(userId, email, SERVICE, again)
+    return (page) => codesOnPage(page, shown)
+  }
+
+  async function showCodes(visit: Visit): Promise<void> {
+    const loggedIn = await pages.logins.requireLogin(visit.request, visit.response, '/account/codes')
+    if (loggedIn === undefined) return
+    const isOn = (await credentials.find(loggedIn.user.userId))?.totpSecret !== undefined
+    await showChange(pages, visit, loggedIn, '/account/codes', isOn ? codesOffPage : codesOn(loggedIn))
+  }
+
+  async function setPassword(visit: Visit): Promise<void> {
+    const sent = await confirmedForm(pages, visit, '/account/password', () => passwordPage)
+    if (sent === undefined) return
+    const { loggedIn, form } = sent
+    const { userId, email } = loggedIn.user
+    const password = form.get('newPassword') ?? ''
+    const problem = passwordProblem(password, email)
+    if (problem !== undefined)
+      return showChange(pages, visit, loggedIn, '/account/password', passwordPage, bad(problem))
+    await passwords.set(userId, password)
+    log.logSecurityEvent({ event: 'password_changed', userId, ip: visit.address.ip })
+    await renewLogin(pages, visit, loggedIn, form)
+    done(pages, visit, 'password')
+  }
+
+  async function switchOn(visit: Visit): Promise<void> {
+    const begun = ({ user }: LoggedIn, form: Form): string | undefined =>
+      totp.begun(user.userId, form.get('begun'))
+    const sent = await confirmedForm(pages, visit, '/account/codes', (loggedIn, form) =>
+      codesOn(loggedIn, begun(loggedIn, form)),
+    )
+    if (sent === undefined) return
+    const { loggedIn, form } = sent
+    const { userId } = loggedIn.user
+    const base32 = begun(loggedIn, form)
+    const isOn = base32 !== undefined && (await totp.switchOn(userId, base32, form.get('code') ?? ''))
+    if (!isOn) {
+      const notice = bad('That is not the code of this key. Look again: it changes every half minute.')
+      return showChange(pages, visit, loggedIn, '/account/codes', codesOn(loggedIn, base32), notice)
+    }
+    log.logSecurityEvent({ event: 'second_factor_added', userId, ip: visit.address.ip })
+    await renewLogin(pages, visit, loggedIn, form)
+    done(pages, visit, 'codes-on')
+  }
+
+  async function switchOff(visit: Visit): Promise<void> {
+    const sent = await confirmedForm(pages, visit, '/account/codes', () => codesOffPage)
+    if (sent === undefined) return
+    const { loggedIn, form } = sent
+    await totp.switchOff(loggedIn.user.userId)
+    log.logSecurityEvent({
+      event: 'second_factor_removed',
+      userId: loggedIn.user.userId,
+      ip: visit.address.ip,
+    })
+    await renewLogin(pages, visit, loggedIn, form)
+    done(pages, visit, 'codes-off')
+  }
+
+  return {
+    'GET /account/password': (visit) => show(pages, visit, '/account/password', passwordPage),
+    'POST /account/password': setPassword,
+    'GET /account/codes': showCodes,
+    'POST /account/codes/on': switchOn,
+    'POST /account/codes/off': switchOff,
+    'GET /account/delete': (visit) => show(pages, visit, '/account/delete', deletePage),
+    'POST /account/delete': (visit) => deleteAccount(pages, visit),
+  }
+}
+
+/** [ACCT.8] */
+async function deleteAccount(pages: Pages, visit: Visit): Promise<void> {
+  const sent = await confirmedForm(pages, visit, '/account/delete', () => deletePage)
+  if (sent === undefined) return
+  const { loggedIn, form } = sent
+  const { userId, email } = loggedIn.user
+  if (form.get('email')?.trim().toLowerCase() !== email.toLowerCase())
+    return showChange(pages, visit, loggedIn, '/account/delete', deletePage, bad('That is not your email.'))
+  await pages.logins.end(visit.response, loggedIn, visit.address.ip)
+  await pages.users.remove(userId)
+  pages.log.logSecurityEvent({ event: 'user_deleted', userId, ip: visit.address.ip })
+  await pages.revoke({ kind: 'user', id: userId })
+  sendPage(visit.response, {
+    ...loggedOutPage(pages.site),
+    notice: { kind: 'good', text: 'Your account is deleted.' },
+  })
+}
+
+/** [LOGIN.7] After a password or factor has changed: a login with a new id, and no other where it was asked for. */
+export async function renewLogin(pages: Pages, visit: Visit, { user }: LoggedIn, form: Form): Promise<void> {
+  const { request, response, address } = visit
+  const { session } = await pages.logins.start(request, response, user, address.ip)
+  if (form.get('endOthers') === 'yes') await endOtherLogins(pages, user.userId, session.sessionId, visit)
+}
+
+async function show(pages: Pages, visit: Visit, path: string, view: View): Promise<void> {
+  const loggedIn = await pages.logins.requireLogin(visit.request, visit.response, path)
+  if (loggedIn !== undefined) await showChange(pages, visit, loggedIn, path, view)
+}
+
+async function showChange(
+  pages: Pages,
+  visit: Visit,
+  loggedIn: LoggedIn,
+  path: string,
+  view: View,
+  notice?: Notice,
+  status = notice === undefined ? 200 : 403,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<void> {
+  const confirmation = await confirmationOf(pages, visit, loggedIn)
+  const fields = confirmationFields(pages, confirmation, path)
+  sendPage(
+    visit.response,
+    view({ site: pages.site, loggedIn, confirmation: fields, notice }),
+    status,
+    headers,
+  )
+}
+
+/** [ACCT.5] A form of somebody who showed that it is really them. @returns `undefined` where it is answered */
+async function confirmedForm(
+  pages: Pages,
+  visit: Visit,
+  path: string,
+  view: (loggedIn: LoggedIn, form: Form) => View,
+): Promise<{ readonly loggedIn: LoggedIn; readonly form: Form } | undefined> {
+  const sent = await loggedInForm(visit, pages, path)
+  if (sent === undefined) return undefined
+  const { loggedIn, form } = sent
+  const problem = await confirmationProblem(pages, visit, loggedIn, form)
+  if (problem === undefined) return sent
+  const { denied, text } = problem
+  const status = denied === undefined ? 403 : codes[denied.code].http
+  const headers = denied === undefined ? {} : retryHeaders(denied)
+  await showChange(pages, visit, loggedIn, path, view(loggedIn, form), bad(text), status, headers)
+  return undefined
+}
+
+function bad(text: string): Notice {
+  return { kind: 'bad', text }
+}
