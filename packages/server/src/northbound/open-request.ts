@@ -9,8 +9,8 @@ export class OpenRequest implements Use {
   place = 0
   readonly response: ServerResponse
   readonly #log: SecurityLog
+  #login: Login | undefined
   #cancel: (() => void) | undefined
-  #hasEnded = false
 
   constructor(response: ServerResponse, log: SecurityLog) {
     this.response = response
@@ -20,6 +20,7 @@ export class OpenRequest implements Use {
   /** @returns whether it is open: not where its login was revoked meanwhile */
   openAt(login: Login): boolean {
     if (!login.open(this)) return false
+    this.#login = login
     this.response.on('close', () => {
       login.close(this)
       this.#cancel?.()
@@ -27,9 +28,12 @@ export class OpenRequest implements Use {
     return true
   }
 
-  /** Whether its login was revoked: nothing more may be sent. */
+  /**
+   * Whether its login was revoked: nothing more may be sent. The login is asked, since other uses of it end
+   * before this one hears, and what they end may be what this one waits for.
+   */
   get hasEnded(): boolean {
-    return this.#hasEnded
+    return this.#login?.revoked === true
   }
 
   /** What is to be cancelled when the caller goes away or may no longer ask. */
@@ -39,7 +43,6 @@ export class OpenRequest implements Use {
 
   /** [REVOKE.2] What runs is cancelled, and its caller hears why, where it has heard nothing yet. */
   revoked(): void {
-    this.#hasEnded = true
     this.#cancel?.()
     this.#log.afterWritten(() => {
       if (this.response.headersSent) this.response.destroy()
