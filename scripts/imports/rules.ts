@@ -101,6 +101,11 @@ export const LAYERS: readonly Layer[] = [
     because: 'pages log people in and show what is theirs; what that is good for is decided elsewhere',
   },
   {
+    area: 'server/devices',
+    imports: ['server/identity', 'server/gates', 'server/ports', 'protocol'],
+    because: 'it turns requests into what identity decides, and the answer into HTTP',
+  },
+  {
     area: 'server/adapters',
     imports: ['server/ports', 'protocol'],
     importsTypes: ['server/security-log'],

@@ -73,14 +73,62 @@ export const codes = {
   device_unknown: entry(
     401,
     -32050,
-    'The device is not enrolled here, or no longer.',
-    'Enrol this machine: bridgekeeper connect URL',
+    'The device or its key is not enrolled here, or no longer.',
+    'Enrol this machine again: bridgekeeper connect URL --enrol-again',
+  ),
+  assertion_invalid: entry(
+    401,
+    -32050,
+    'What the device signed is not for this bridge, or was used before.',
+    'Connect to the address under which the bridge is known, with a current program.',
+  ),
+  clock_wrong: entry(
+    401,
+    -32050,
+    'What the device signed is too old, or from the future.',
+    "Set that machine's clock.",
+  ),
+  device_key_invalid: entry(
+    400,
+    INVALID_REQUEST,
+    'The key cannot be taken.',
+    'Send an Ed25519 or P-256 public key as a JWK, and a proof that is signed by its private half.',
+  ),
+  device_key_mismatch: entry(
+    403,
+    -32050,
+    'It is another key than the one that was approved.',
+    'Begin anew on the machine: bridgekeeper connect URL',
+  ),
+  device_key_known: entry(
+    409,
+    -32050,
+    "The key is or was a device's already, or the device's key was changed meanwhile.",
+    'Make a new key: bridgekeeper connect URL --enrol-again',
+  ),
+  device_generation_wrong: entry(
+    409,
+    -32050,
+    "Only a device's current key may name the next one.",
+    'Use the current key: bridgekeeper device rotate',
+  ),
+  device_name_invalid: entry(
+    400,
+    INVALID_REQUEST,
+    'The device has no name that can be shown.',
+    'Give one: bridgekeeper connect URL --device-name NAME',
+  ),
+  too_many_devices: entry(
+    403,
+    -32050,
+    'This user has as many devices as a user may have.',
+    'Remove one that is no longer used, at /account.',
   ),
   device_key_copied: entry(
     403,
     -32050,
     "The device's key was used by two machines, so the device is revoked.",
-    'Find out who copied it, then enrol this machine anew: bridgekeeper connect URL',
+    'Find out who copied it, then enrol this machine anew: bridgekeeper connect URL --enrol-again',
   ),
   proof_required: entry(
     403,
@@ -337,24 +385,4 @@ export class BridgeError extends Error {
     this.next = codes[code].next
     this.retryAfterSeconds = options?.retryAfterSeconds
   }
-}
-
-/**
- * WebSocket close codes (RFC 6455 section 7.4). 4000-4499: connect again; 4500-4999: connecting
- * again will not help. 1008 is what v1 peers know for a refusal.
- */
-export const closeCodes = {
-  goingAway: 1001,
-  policyViolation: 1008,
-  internalError: 1011,
-  messagesInvalid: 4400,
-  challengeTimeout: 4408,
-  tokenExpired: 4401,
-  replaced: 4509,
-  loginRevoked: 4510,
-} as const
-
-/** Whether an agent should connect again after this close code. */
-export function mayReconnect(closeCode: number): boolean {
-  return closeCode !== closeCodes.policyViolation && !(closeCode >= 4500 && closeCode <= 4999)
 }

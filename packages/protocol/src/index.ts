@@ -5,6 +5,7 @@ export {
   type ToolDefinition,
   toolDefinitionSchema,
 } from './catalog.ts'
+export { closeCodes, mayReconnect } from './close-codes.ts'
 export {
   type Decoded,
   type DownFrame,
@@ -21,11 +22,9 @@ export {
 export {
   BridgeError,
   type CodeEntry,
-  closeCodes,
   codes,
   type ErrorCode,
   isErrorCode,
-  mayReconnect,
 } from './codes.ts'
 export type { DownMessage } from './down.ts'
 export { canonicalJson, isObject, type Json, parseJson, type RawJson } from './json.ts'

@@ -160,6 +160,17 @@ export const securityEvents = {
   upstream_unlinked: event('warn', "a user's account at a provider was unlinked", {}),
   user_role_changed: event('warn', "a user's role was changed", { role: 'code' }),
 
+  // Machines
+  device_enrolled: event('warn', 'a machine was enrolled', { deviceId: 'id', name: 'name' }),
+  device_key_rotated: event('info', "a machine's key was replaced; the old one is good for another day", {
+    deviceId: 'id',
+    generation: 'count',
+  }),
+  device_request_refused: event('warn', 'a machine, or who says to be one, was refused', {
+    reason: 'code',
+    suppressed: 'count',
+  }),
+
   // What an operator does
   user_added: event('info', 'a user was added', {}),
   user_suspended: event('warn', 'a user was suspended', {}),

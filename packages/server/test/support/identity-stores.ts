@@ -15,20 +15,38 @@ export function memorySessions(sessions: readonly Session[] = []): SessionStore 
   }
 }
 
-/** Devices in memory, as far as tokens look at them. */
+/** Devices in memory, as the port says. */
 export function memoryDevices(devices: readonly Device[] = []): DeviceStore {
   const all = new Map(devices.map((device) => [device.deviceId, device]))
-  const ofUser = async (userId: string) => [...all.values()].filter((device) => device.userId === userId)
+  /** Every key that is or was a device's, and whose. */
+  const owners = new Map(devices.flatMap(({ keys, userId }) => keys.map(({ keyId }) => [keyId, userId])))
+  const last = new Map<string, readonly [last: string, before: string]>()
   return {
     async add(device) {
+      if (device.keys.some(({ keyId }) => owners.has(keyId))) return false
+      for (const { keyId } of device.keys) owners.set(keyId, device.userId)
       all.set(device.deviceId, device)
       return true
     },
     find: async (deviceId) => all.get(deviceId),
-    ofUser,
-    hasEnrolled: async (userId) => (await ofUser(userId)).length > 0,
-    rotate: async () => false,
-    connected: async () => 'continued',
+    ofUser: async (userId) => [...all.values()].filter((device) => device.userId === userId),
+    hasEnrolled: async (userId) => [...owners.values()].includes(userId),
+    async rotate(deviceId, key, oldRetiresAtMs) {
+      const device = all.get(deviceId)
+      const [current, ...older] = device?.keys ?? []
+      if (device === undefined || current?.generation !== key.generation - 1 || owners.has(key.keyId))
+        return false
+      owners.set(key.keyId, device.userId)
+      all.set(deviceId, { ...device, keys: [key, { ...current, retiresAtMs: oldRetiresAtMs }, ...older] })
+      return true
+    },
+    async connected(deviceId, connectionId, previous) {
+      if (!all.has(deviceId)) return 'unknown'
+      const [newest, before] = last.get(deviceId) ?? ['', '']
+      if (previous !== newest && previous !== before) return 'diverged'
+      last.set(deviceId, [connectionId, previous === newest ? newest : before])
+      return 'continued'
+    },
     revoke: async (deviceId) => all.delete(deviceId),
   }
 }

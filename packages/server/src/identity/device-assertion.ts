@@ -1,0 +1,147 @@
+import { createHash } from 'node:crypto'
+import { compactVerify, decodeJwt, decodeProtectedHeader, type JWTPayload } from 'jose'
+import { allow, deny, type Verdict } from '../gates/verdict.ts'
+import type { Device, DeviceKey } from '../ports/identity.ts'
+import type { System } from '../ports.ts'
+import { type PublicKey, verifierOf } from './device-key.ts'
+import { verifyJwt } from './jwt.ts'
+
+/** What a signature of a device's key may be used for; each has a type of its own (RFC 8725 section 3.11). */
+export const DEVICE_JWTS = {
+  /** For an access token. */
+  token: { typ: 'device-assertion+jwt', path: '/api/devices/token' },
+  /** To put another key in the place of the one that signs. */
+  rotation: { typ: 'device-rotation+jwt', path: '/api/devices/key' },
+} as const
+export type DeviceJwt = keyof typeof DEVICE_JWTS
+
+/** That whoever enrols a key, or rotates to it, has its private half. */
+const PROOF_TYP = 'device-proof+jwt'
+const MAX_LIFETIME_SECONDS = 60
+const MAX_JTI_CHARS = 128
+/** What `verifyJwt` lets a clock be ahead by. */
+const LEEWAY_SECONDS = 60
+
+/** An assertion whose signature holds. */
+export interface Assertion {
+  readonly device: Device
+  readonly key: DeviceKey
+  readonly jti: string
+  readonly claims: Readonly<JWTPayload>
+}
+
+export interface AssertionParts {
+  find(deviceId: string): Promise<Device | undefined>
+  /** The addresses under which this bridge is reached. */
+  readonly origins: () => readonly string[]
+  readonly system: System
+}
+
+/**
+ * [DEV.4] Verifies what a device signed: by a key of that very device, current or replaced and still good, with
+ * that key's own algorithm; for this bridge and this purpose; within a minute. Whether it was used before is for
+ * the caller to see.
+ *
+ * One refusal for a device that is not there, a key that is not its own, and a signature that is wrong: nobody
+ * but who has the key learns which.
+ * Source: RFC 7523 section 3, RFC 8725 sections 3.1, 3.8, 3.9, 3.11, 3.12.
+ */
+export async function verifyAssertion(
+  assertion: string,
+  use: DeviceJwt,
+  { find, origins, system }: AssertionParts,
+): Promise<Verdict<Assertion>> {
+  const named = namesIn(assertion)
+  const device = named === undefined ? undefined : await find(named.deviceId)
+  const key = device?.keys.find(({ keyId }) => keyId === named?.keyId)
+  if (named === undefined || device === undefined || key === undefined) return deny('device_unknown')
+  if (key.retiresAtMs !== undefined && key.retiresAtMs <= system.nowMs()) return deny('device_unknown')
+
+  const { typ, path } = DEVICE_JWTS[use]
+  const { verifier, jwsAlgorithm } = verifierOf(key)
+  const rules = {
+    algorithms: [jwsAlgorithm],
+    typ,
+    issuer: device.deviceId,
+    audience: (audience: string) => isOurs(audience, path, origins()),
+    requiredClaims: ['sub', 'iat', 'exp', 'jti'],
+  }
+  const verified = await verifyJwt(assertion, async () => verifier, rules, system)
+  if (!verified.allowed) {
+    const signed = await isSigned(assertion, verifier, jwsAlgorithm)
+    if (!signed) return deny('device_unknown')
+    return isUntimely(named.claims, system) ? deny('clock_wrong') : deny('assertion_invalid')
+  }
+  const { sub, jti } = verified.value
+  if (sub !== device.deviceId || !isJti(jti)) return deny('assertion_invalid')
+  if (!isShort(verified.value)) return deny('assertion_invalid', 'It is good for more than a minute.')
+  return allow({ device, key, jti, claims: verified.value })
+}
+
+/**
+ * [DEV.2] Verifies that who wants a key to be known has its private half, and means this request: the proof
+ * is signed by that key and holds the hash of what came with it.
+ * @param with_ the enrolment token or the rotation's assertion
+ */
+export async function verifyKeyProof(
+  proof: string,
+  key: PublicKey,
+  { path, accompanies }: { readonly path: string; readonly accompanies: string },
+  { origins, system }: Pick<AssertionParts, 'origins' | 'system'>,
+): Promise<Verdict<void>> {
+  const rules = {
+    algorithms: [key.jwsAlgorithm],
+    typ: PROOF_TYP,
+    issuer: key.keyId,
+    audience: (audience: string) => isOurs(audience, path, origins()),
+    requiredClaims: ['iat', 'exp', 'ath'],
+  }
+  const verified = await verifyJwt(proof, async () => key.verifier, rules, system)
+  if (!verified.allowed) {
+    const untimely = verified.code === 'token_expired' || isUntimely(namesIn(proof)?.claims ?? {}, system)
+    return untimely
+      ? deny('clock_wrong')
+      : deny('device_key_invalid', 'The proof of its private half is wrong.')
+  }
+  const hash = createHash('sha256').update(accompanies).digest('base64url')
+  if (verified.value.ath !== hash || !isShort(verified.value))
+    return deny('device_key_invalid', 'The proof of its private half is for another request.')
+  return allow(undefined)
+}
+
+function isOurs(audience: string, path: string, origins: readonly string[]): boolean {
+  return origins.some((origin) => audience === origin + path)
+}
+
+/** What it says of itself, before anything is verified; only to find the key. */
+function namesIn(jwt: string) {
+  try {
+    const claims = decodeJwt(jwt)
+    const { kid = '' } = decodeProtectedHeader(jwt)
+    return { claims, deviceId: claims.iss ?? '', keyId: kid }
+  } catch {
+    return undefined
+  }
+}
+
+async function isSigned(jwt: string, verifier: PublicKey['verifier'], algorithm: string): Promise<boolean> {
+  try {
+    await compactVerify(jwt, verifier, { algorithms: [algorithm] })
+    return true
+  } catch {
+    return false
+  }
+}
+
+function isJti(jti: unknown): jti is string {
+  return typeof jti === 'string' && jti !== '' && jti.length <= MAX_JTI_CHARS
+}
+
+function isShort({ iat, exp }: JWTPayload): boolean {
+  return iat !== undefined && exp !== undefined && exp > iat && exp - iat <= MAX_LIFETIME_SECONDS
+}
+
+function isUntimely({ iat, exp }: Readonly<JWTPayload>, system: System): boolean {
+  const nowSeconds = system.nowMs() / 1_000
+  return (exp ?? Number.POSITIVE_INFINITY) <= nowSeconds || (iat ?? 0) > nowSeconds + LEEWAY_SECONDS
+}
