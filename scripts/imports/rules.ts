@@ -136,7 +136,7 @@ export const OWNERS: readonly Owner[] = [
     because: 'one place takes passwords, codes and passkeys, and asks providers who somebody is',
   },
   {
-    modules: ['node:sqlite', 'pg', 'ioredis', 'redis'],
+    modules: ['node:sqlite', 'kysely', 'pg', 'ioredis', 'redis'],
     area: 'server/adapters',
     because: 'databases stay behind the ports',
   },

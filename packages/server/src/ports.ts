@@ -45,7 +45,7 @@ export type UserRole = 'admin' | 'user'
  */
 export interface UserStore {
   findById(userId: string): Promise<User | undefined>
-  /** Letter case does not matter. */
+  /** The case of ASCII letters does not matter. */
   findByEmail(email: string): Promise<User | undefined>
   add(user: User): Promise<User | undefined>
   setState(userId: string, state: UserState): Promise<User | undefined>

@@ -30,7 +30,10 @@ export interface SessionStore {
   ofUser(userId: string): Promise<readonly Session[]>
   /** Puts down that it was used; what is older than known is left. */
   seen(sessionId: string, atMs: number): Promise<void>
-  /** @returns whether it was there */
+  /**
+   * Ends it with all that lives by it: its refresh tokens, and the records of the grant of its name.
+   * @returns whether it was there
+   */
   end(sessionId: string): Promise<boolean>
 }
 
@@ -50,7 +53,7 @@ export type Redeemed =
 
 export interface RefreshTokenStore {
   add(token: RefreshToken): Promise<void>
-  /** Of two that redeem one token, one finds it good. One that has run out is unknown. */
+  /** Of two that redeem one token, one finds it good. One that has run out, or whose session ended, is unknown. */
   redeem(hash: string, atMs: number): Promise<Redeemed>
 }
 
@@ -109,7 +112,7 @@ export interface DeviceStore {
     previous: string,
     atMs: number,
   ): Promise<'continued' | 'diverged' | 'unknown'>
-  /** @returns whether it was there */
+  /** Ends its session with it. @returns whether it was there */
   revoke(deviceId: string, atMs: number): Promise<boolean>
 }
 
@@ -121,7 +124,8 @@ export interface Revocation {
 
 /**
  * Tells every node what is revoked, also what another process did. Whoever watches is told each once, in
- * order, within 300 ms. While the store is down nobody is told; what was published then rejects.
+ * order, within 300 ms; whoever begins to watch may be told of some from just before. While the store is down
+ * nobody is told, and what is published rejects; afterwards nothing is missing.
  */
 export interface Revocations {
   publish(revocation: Revocation): Promise<void>
@@ -160,12 +164,14 @@ export interface Passkey {
 export interface CredentialStore {
   find(userId: string): Promise<Credentials | undefined>
   setPassword(userId: string, passwordHash: string | undefined): Promise<void>
+  /** Another secret than before has no used steps. */
   setTotp(userId: string, totpSecret: string | undefined): Promise<void>
   /** @returns whether the step is later than any used before; of two at once, one is */
   useTotpStep(userId: string, step: number): Promise<boolean>
   addPasskey(passkey: Passkey): Promise<boolean>
   findPasskey(credentialId: string): Promise<Passkey | undefined>
   passkeysOf(userId: string): Promise<readonly Passkey[]>
+  /** A counter only rises. */
   usedPasskey(credentialId: string, counter: number): Promise<void>
   removePasskey(userId: string, credentialId: string): Promise<boolean>
   /** Who an upstream provider's subject is here. */
@@ -197,6 +203,7 @@ export interface OAuthRecord {
 
 /** What has run out is found by nobody. */
 export interface OAuthStore {
+  /** Replaces one of the same name; what was consumed stays so. */
   put(record: OAuthRecord): Promise<void>
   find(model: string, id: string): Promise<OAuthRecord | undefined>
   findByUserCode(model: string, userCode: string): Promise<OAuthRecord | undefined>

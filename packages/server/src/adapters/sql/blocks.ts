@@ -1,0 +1,30 @@
+import type { BlockStore, System } from '../../ports.ts'
+import type { Database } from './schema.ts'
+
+/** Blocks, shared by all nodes of a database. What has run out goes with the next `put`. */
+export function sqlBlocks(db: Database, system: System): BlockStore {
+  return {
+    async all() {
+      const query = db.selectFrom('blocks').selectAll().where('until_ms', '>', system.nowMs())
+      const rows = await query.orderBy('kind').orderBy('key').execute()
+      return rows.map(({ kind, key, until_ms }) => ({ kind, key, untilMs: until_ms }))
+    },
+    async put({ kind, key, untilMs }) {
+      await db.deleteFrom('blocks').where('until_ms', '<=', system.nowMs()).execute()
+      await db
+        .insertInto('blocks')
+        .values({ kind, key, until_ms: Math.ceil(untilMs) })
+        .onConflict((on) =>
+          on
+            .columns(['kind', 'key'])
+            .doUpdateSet((eb) => ({ until_ms: eb.ref('excluded.until_ms') }))
+            .whereRef('blocks.until_ms', '<', 'excluded.until_ms'),
+        )
+        .execute()
+    },
+    async remove({ kind, key }) {
+      const query = db.deleteFrom('blocks').where('kind', '=', kind).where('key', '=', key)
+      return (await query.executeTakeFirst()).numDeletedRows === 1n
+    },
+  }
+}

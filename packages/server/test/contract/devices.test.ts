@@ -1,0 +1,122 @@
+import { expect, test } from 'vitest'
+import { FakeSystem } from '../../../../test/support/fake-system.ts'
+import { describeStores } from './databases.ts'
+import { DEVICE, deviceKey, NOW_MS, SESSION } from './examples.ts'
+
+describeStores('devices', (fresh) => {
+  test('[STORE.4] a device is found by every process, with its keys, until it is revoked', async () => {
+    const open = fresh()
+    const system = new FakeSystem()
+    const [one, other] = [await open(system), await open(system)]
+    const second = { ...DEVICE, deviceId: 'd2', sessionId: 's2', keys: [deviceKey('k2')] }
+    await one.sessions.add(SESSION)
+    expect(await one.devices.hasEnrolled('user_1')).toBe(false)
+    expect(await one.devices.add(DEVICE)).toBe(true)
+    expect(await one.devices.add(second)).toBe(true)
+    expect(await other.devices.find('d1')).toEqual(DEVICE)
+    expect(await other.devices.ofUser('user_1')).toEqual([DEVICE, second])
+    expect(await other.devices.revoke('d1', NOW_MS + 1)).toBe(true)
+    expect(await one.devices.revoke('d1', NOW_MS + 2)).toBe(false)
+    expect(await one.devices.find('d1')).toBeUndefined()
+    expect(await one.devices.ofUser('user_1')).toEqual([second])
+    expect(await one.sessions.find('s1')).toBeUndefined()
+    await one.devices.revoke('d2', NOW_MS + 2)
+    expect(await one.devices.hasEnrolled('user_1')).toBe(true)
+    expect(await one.devices.hasEnrolled('user_2')).toBe(false)
+  })
+
+  test('[STORE.4] a key that is or was any device’s is never enrolled again, and nothing of the try stays', async () => {
+    const { devices } = await fresh()(new FakeSystem())
+    await devices.add(DEVICE)
+    const copy = { ...DEVICE, deviceId: 'd2', userId: 'user_2', keys: [deviceKey('k9'), deviceKey('k1')] }
+    expect(await devices.add(copy)).toBe(false)
+    await devices.revoke('d1', NOW_MS)
+    expect(await devices.add(copy)).toBe(false)
+    expect(await devices.find('d2')).toBeUndefined()
+    expect(await devices.hasEnrolled('user_2')).toBe(false)
+    expect(await devices.add({ ...copy, keys: [deviceKey('k9')] })).toBe(true)
+  })
+
+  test('[STORE.4] of many who enrol one key at once, one does', async () => {
+    const open = fresh()
+    const [one, other] = [await open(), await open()]
+    const added = await Promise.all(
+      Array.from({ length: 10 }, (_, index) =>
+        (index % 2 === 0 ? one : other).devices.add({ ...DEVICE, deviceId: `d${index}` }),
+      ),
+    )
+    expect(added.filter((wasAdded) => wasAdded)).toHaveLength(1)
+  })
+
+  test('[STORE.5] a key is rotated to the next generation only, and the one before is good for a while', async () => {
+    const system = new FakeSystem()
+    const { devices } = await fresh()(system)
+    await devices.add(DEVICE)
+    expect(await devices.rotate('d1', deviceKey('k3', 3), NOW_MS + 1_000)).toBe(false)
+    expect(await devices.rotate('d1', deviceKey('k1', 2), NOW_MS + 1_000)).toBe(false)
+    expect(await devices.rotate('none', deviceKey('k2', 2), NOW_MS + 1_000)).toBe(false)
+    expect(await devices.find('d1')).toEqual(DEVICE)
+    expect(await devices.rotate('d1', deviceKey('k2', 2), NOW_MS + 1_000)).toBe(true)
+    expect((await devices.find('d1'))?.keys).toEqual([
+      deviceKey('k2', 2),
+      { ...deviceKey('k1'), retiresAtMs: NOW_MS + 1_000 },
+    ])
+    system.advance(1_000)
+    expect((await devices.find('d1'))?.keys).toEqual([deviceKey('k2', 2)])
+    expect(await devices.rotate('d1', deviceKey('k1', 3), NOW_MS)).toBe(false)
+  })
+
+  test('[STORE.5] of many rotations at once, one is done', async () => {
+    const open = fresh()
+    const system = new FakeSystem()
+    const [one, other] = [await open(system), await open(system)]
+    await one.devices.add(DEVICE)
+    const rotated = await Promise.all(
+      Array.from({ length: 10 }, (_, index) =>
+        (index % 2 === 0 ? one : other).devices.rotate('d1', deviceKey(`n${index}`, 2), NOW_MS + 1),
+      ),
+    )
+    expect(rotated.filter((wasRotated) => wasRotated)).toHaveLength(1)
+    expect((await other.devices.find('d1'))?.keys).toEqual([
+      deviceKey(`n${rotated.indexOf(true)}`, 2),
+      { ...deviceKey('k1'), retiresAtMs: NOW_MS + 1 },
+    ])
+  })
+
+  test('[STORE.6] a device that knows its last connection, or the one before, goes on; any other is a copy', async () => {
+    const { devices } = await fresh()(new FakeSystem())
+    await devices.add(DEVICE)
+    const connected = (id: string, previous: string) => devices.connected('d1', id, previous, NOW_MS + 7)
+    expect(await connected('c1', '')).toBe('continued')
+    // It was cut before it heard of c1.
+    expect(await connected('c2', '')).toBe('continued')
+    expect(await connected('c3', 'c2')).toBe('continued')
+    expect(await connected('c4', 'c2')).toBe('continued')
+    expect(await connected('c5', 'c4')).toBe('continued')
+    for (const forgotten of ['', 'c1', 'c2', 'c3', 'other']) {
+      expect(await connected('copy', forgotten), forgotten).toBe('diverged')
+    }
+    expect(await connected('c6', 'c5')).toBe('continued')
+    expect(await devices.find('d1')).toMatchObject({ usedAtMs: NOW_MS + 7 })
+    expect(await devices.connected('none', 'c1', '', NOW_MS)).toBe('unknown')
+  })
+
+  test('[STORE.6] of a device and its copy that go on from one connection, one is noticed within two connections', async () => {
+    const open = fresh()
+    const [one, other] = [await open(), await open()]
+    await one.devices.add(DEVICE)
+    const place = { device: '', copy: '' }
+    const seen: string[] = []
+    for (let round = 0; round < 3; round++) {
+      const [first, second] = await Promise.all([
+        one.devices.connected('d1', `device ${round}`, place.device, NOW_MS),
+        other.devices.connected('d1', `copy ${round}`, place.copy, NOW_MS),
+      ])
+      seen.push(first, second)
+      if (first === 'continued') place.device = `device ${round}`
+      if (second === 'continued') place.copy = `copy ${round}`
+    }
+    expect(seen).toContain('diverged')
+    expect(seen.slice(0, 4)).toContain('diverged')
+  })
+})

@@ -1,0 +1,47 @@
+import { expect, test } from 'vitest'
+import { FakeSystem } from '../../../../test/support/fake-system.ts'
+import type { Revocation } from '../../src/ports/identity.ts'
+import { describeStores } from './databases.ts'
+
+const user = (id: string): Revocation => ({ kind: 'user', id })
+
+describeStores('revocations', (fresh) => {
+  test('[STORE.11] whoever watches, in any process, is told each once, in one order, within 300 ms', async () => {
+    const open = fresh()
+    const [one, other] = [await open(), await open()]
+    const told: Revocation[] = []
+    const toldThere: Revocation[] = []
+    one.revocations.watch((revocation) => told.push(revocation))
+    other.revocations.watch((revocation) => toldThere.push(revocation))
+    const beganAtMs = performance.now()
+    await one.revocations.publish({ kind: 'session', id: 's1' })
+    await expect.poll(() => toldThere.length, { interval: 5, timeout: 5_000 }).toBe(1)
+    expect(performance.now() - beganAtMs).toBeLessThan(1_000)
+    const publish = (index: number) => (index % 2 === 0 ? one : other).revocations.publish(user(`u${index}`))
+    await Promise.all(Array.from({ length: 40 }, (_, index) => publish(index)))
+    await expect.poll(() => [told.length, toldThere.length], { interval: 5 }).toEqual([41, 41])
+    expect(toldThere).toEqual(told)
+    expect(new Set(told.map(({ id }) => id)).size).toBe(41)
+    expect(one.revocations.behindMs()).toBeLessThan(2_000)
+  })
+
+  test('[STORE.11] who has stopped watching is told nothing, and nothing is read for nobody', async () => {
+    const system = new FakeSystem()
+    const { revocations } = await fresh()(system)
+    const told: string[] = []
+    expect(system.armed).toBe(0)
+    const stop = revocations.watch(({ id }) => told.push(`a ${id}`))
+    const stopToo = revocations.watch(({ id }) => told.push(`b ${id}`))
+    await revocations.publish(user('1'))
+    stop()
+    await revocations.publish(user('2'))
+    stopToo()
+    await revocations.publish(user('3'))
+    expect(told).toEqual(['a 1', 'b 1', 'b 2'])
+    expect(system.armed).toBe(0)
+    expect(revocations.behindMs()).toBe(0)
+    revocations.watch(({ id }) => told.push(`c ${id}`))
+    system.advance(250)
+    await expect.poll(() => told.at(-1)).toBe('c 3')
+  })
+})

@@ -1,0 +1,108 @@
+import { expect, test } from 'vitest'
+import { FakeSystem } from '../../../../test/support/fake-system.ts'
+import { describeStores } from './databases.ts'
+import { CODE, DAY_MS, NOW_MS, SESSION } from './examples.ts'
+
+describeStores('sessions and refresh tokens', (fresh) => {
+  test('[STORE.1] a session is found by every process, whole, until it is ended or runs out', async () => {
+    const open = fresh()
+    const system = new FakeSystem()
+    const [one, other] = [await open(system), await open(system)]
+    const device = { ...SESSION, sessionId: 's2', kind: 'device', clientId: 'c', deviceId: 'd' } as const
+    await one.sessions.add(SESSION)
+    await one.sessions.add(device)
+    await one.sessions.add({ ...SESSION, sessionId: 's3', userId: 'user_2' })
+    expect(await other.sessions.find('s1')).toEqual(SESSION)
+    expect(await other.sessions.ofUser('user_1')).toEqual([SESSION, device])
+    expect(await other.sessions.end('s1')).toBe(true)
+    expect(await one.sessions.end('s1')).toBe(false)
+    expect(await one.sessions.find('s1')).toBeUndefined()
+    system.advance(DAY_MS)
+    expect(await one.sessions.find('s2')).toBeUndefined()
+    expect(await one.sessions.ofUser('user_1')).toEqual([])
+  })
+
+  test('[STORE.1] an id that is taken is refused, and when it was seen only moves on', async () => {
+    const { sessions } = await fresh()(new FakeSystem())
+    await sessions.add(SESSION)
+    await expect(sessions.add({ ...SESSION, userId: 'user_2' })).rejects.toThrow()
+    await sessions.seen('s1', NOW_MS + 5.5)
+    await sessions.seen('s1', NOW_MS + 1)
+    expect(await sessions.find('s1')).toEqual({ ...SESSION, seenAtMs: NOW_MS + 5 })
+  })
+
+  test('[STORE.2] with a session end its refresh tokens and its grant, and nobody else’s', async () => {
+    const { sessions, refreshTokens, oauth } = await fresh()(new FakeSystem())
+    for (const sessionId of ['s1', 's2']) {
+      await sessions.add({ ...SESSION, sessionId })
+      await refreshTokens.add({ hash: sessionId, sessionId, expiresAtMs: NOW_MS + DAY_MS })
+      await oauth.put({ ...CODE, id: sessionId, grantId: sessionId })
+      await oauth.put({ model: 'Grant', id: sessionId, payload: {} })
+    }
+    await sessions.end('s1')
+    expect(await oauth.find(CODE.model, 's1')).toBeUndefined()
+    expect(await oauth.find('Grant', 's1')).toBeUndefined()
+    expect(await refreshTokens.redeem('s1', NOW_MS)).toEqual({ state: 'unknown' })
+    expect(await oauth.find(CODE.model, 's2')).toBeDefined()
+    expect(await oauth.find('Grant', 's2')).toBeDefined()
+    expect(await refreshTokens.redeem('s2', NOW_MS)).toEqual({ state: 'good', sessionId: 's2' })
+  })
+
+  test('[STORE.2] a refresh token that is added while its session ends is good for nothing', async () => {
+    const { sessions, refreshTokens } = await fresh()(new FakeSystem())
+    await sessions.add(SESSION)
+    await sessions.end('s1')
+    await refreshTokens.add({ hash: 'h', sessionId: 's1', expiresAtMs: NOW_MS + DAY_MS })
+    expect(await refreshTokens.redeem('h', NOW_MS)).toEqual({ state: 'unknown' })
+  })
+
+  test('[STORE.3] of many who redeem one refresh token at once, one finds it good', async () => {
+    const open = fresh()
+    const [one, other] = [await open(), await open()]
+    const atMs = Date.now()
+    await one.sessions.add({ ...SESSION, expiresAtMs: atMs + DAY_MS })
+    await one.refreshTokens.add({ hash: 'h', sessionId: 's1', expiresAtMs: atMs + DAY_MS })
+    const redeemed = await Promise.all(
+      Array.from({ length: 20 }, (_, index) =>
+        (index % 2 === 0 ? one : other).refreshTokens.redeem('h', atMs + index),
+      ),
+    )
+    const good = redeemed.findIndex(({ state }) => state === 'good')
+    expect(redeemed.filter(({ state }) => state === 'good')).toHaveLength(1)
+    expect(redeemed.filter(({ state }) => state === 'reused')).toHaveLength(19)
+    expect(await other.refreshTokens.redeem('h', atMs + 100)).toEqual({
+      state: 'reused',
+      sessionId: 's1',
+      usedAtMs: atMs + good,
+    })
+  })
+
+  test('[STORE.3] a refresh token that has run out is unknown, used or not', async () => {
+    const { sessions, refreshTokens } = await fresh()(new FakeSystem())
+    await sessions.add(SESSION)
+    await refreshTokens.add({ hash: 'h', sessionId: 's1', expiresAtMs: NOW_MS + 10 })
+    await refreshTokens.add({ hash: 'g', sessionId: 's1', expiresAtMs: NOW_MS + 10 })
+    expect(await refreshTokens.redeem('h', NOW_MS + 9)).toEqual({ state: 'good', sessionId: 's1' })
+    expect(await refreshTokens.redeem('h', NOW_MS + 10)).toEqual({ state: 'unknown' })
+    expect(await refreshTokens.redeem('g', NOW_MS + 10)).toEqual({ state: 'unknown' })
+    expect(await refreshTokens.redeem('none', NOW_MS)).toEqual({ state: 'unknown' })
+    await expect(
+      refreshTokens.add({ hash: 'h', sessionId: 's1', expiresAtMs: NOW_MS + 20 }),
+    ).rejects.toThrow()
+  })
+
+  test('[STORE.12] what has run out is taken out with time, and nothing else', async () => {
+    const open = fresh()
+    const system = new FakeSystem()
+    const { sessions, oauth } = await open(system)
+    await sessions.add({ ...SESSION, expiresAtMs: NOW_MS + 10 })
+    await sessions.add({ ...SESSION, sessionId: 's2', expiresAtMs: NOW_MS + DAY_MS })
+    await oauth.put({ model: 'Client', id: 'c', payload: { a: 1 } })
+    system.advance(60_000)
+    await oauth.put(CODE)
+    system.stepWallClock(-60_000)
+    expect(await sessions.find('s1')).toBeUndefined()
+    expect(await sessions.find('s2')).toBeDefined()
+    expect(await oauth.find('Client', 'c')).toBeDefined()
+  })
+})
