@@ -6,8 +6,10 @@ import { Fingerprints } from './admission/fingerprints.ts'
 import { Revoker } from './admission/revoker.ts'
 import type { BridgeOptions } from './bridge-options.ts'
 import { TrustedProxies } from './gates/client-address.ts'
+import { DEFAULT_COOKIE, isCookieName } from './gates/credential.ts'
 import { originPolicy } from './gates/origin.ts'
 import { RateLimiter } from './gates/rate-limit.ts'
+import { authenticatorOf } from './identity/choose.ts'
 import { McpEndpoint } from './northbound/endpoint.ts'
 import type { SecurityLog, System } from './ports.ts'
 import { Dispatcher } from './router/dispatcher.ts'
@@ -22,6 +24,8 @@ const FINGERPRINT_KEY_BYTES = 32
 
 /** The parts of a bridge, each given what it needs of the others. */
 export function assemble(options: BridgeOptions, system: System) {
+  const authenticator = authenticatorOf(options, system)
+  const entry = admissionOptions(options)
   const log = options.securityLog ?? streamLog(process.stdout, system)
   const blocks = new DurableBlocks(options.stores?.blocks, system, ({ kind, key }) => {
     if (kind === 'calls') limiter.resetRateLimit(key)
@@ -32,9 +36,9 @@ export function assemble(options: BridgeOptions, system: System) {
   const dispatcher = new Dispatcher(router, limiter, log, system, (key, untilMs) =>
     blocks.save({ kind: 'calls', key, untilMs }),
   )
-  const revoker = new Revoker(options.revocations, options.authenticator, log)
-  const admission = new Admission(admissionOptions(options), {
-    authenticator: options.authenticator,
+  const revoker = new Revoker(options.revocations, authenticator, log)
+  const admission = new Admission(entry, {
+    authenticator,
     revoker,
     blocks,
     fingerprints: fingerprints(options, log, system),
@@ -58,12 +62,15 @@ function agentListener(router: Router, dispatcher: Dispatcher): AgentListener {
   }
 }
 
-/** @throws TypeError when a proxy, URL or origin is none */
+/** @throws TypeError when a proxy, URL, origin or name of a cookie is none */
 function admissionOptions(options: BridgeOptions): AdmissionOptions {
+  const { cookie = DEFAULT_COOKIE } = options
+  if (!isCookieName(cookie)) throw new TypeError('A cookie cannot have that name.')
   const production = options.production ?? isProduction(process.env)
   return {
     transport: { mode: options.tls ?? 'required', loopbackPlain: !production },
     proxies: new TrustedProxies(options.trustedProxies ?? []),
+    cookie,
     origins: originPolicy(options.publicUrls ?? [], options.allowedOrigins),
     failures: options.addressFailures,
     connections: options.connectionLimits,

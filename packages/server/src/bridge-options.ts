@@ -3,19 +3,14 @@ import type { ConnectionLimits } from './gates/connection-caps.ts'
 import type { FingerprintPolicy } from './gates/fingerprint.ts'
 import type { RateLimits } from './gates/rate-limit.ts'
 import type { TlsMode } from './gates/transport.ts'
+import type { IdentityOptions } from './identity/choose.ts'
 import type { Revocations } from './ports/identity.ts'
-import type {
-  Authenticator,
-  BlockStore,
-  CallTimesStore,
-  FingerprintStore,
-  SecurityLog,
-  System,
-} from './ports.ts'
+import type { BlockStore, CallTimesStore, FingerprintStore, SecurityLog, System } from './ports.ts'
 
-export interface BridgeOptions {
-  /** Who may connect and call; `createTokens` makes one. */
-  readonly authenticator: Authenticator
+/** What a bridge is made of. Who may come in is told in one of three ways: see `IdentityOptions`. */
+export interface BridgeOptions extends IdentityOptions {
+  /** The cookie that may hold the token, where it is no bearer token. Default `accessToken`. */
+  readonly cookie?: string
   /** Time limit of each call. Default 60,000. */
   readonly callTimeoutMs?: number
   /** Calls that may wait for one agent. Default 64. */

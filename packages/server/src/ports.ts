@@ -1,6 +1,6 @@
 import type { Scopes } from './gates/call-authority.ts'
 import type { ClientAddress } from './gates/client-address.ts'
-import type { FactsSource } from './gates/request-facts.ts'
+import type { FactsSource, RequestFacts } from './gates/request-facts.ts'
 import type { Verdict } from './gates/verdict.ts'
 import type { Revocation } from './ports/identity.ts'
 import type { SecurityEvent } from './security-log/events.ts'
@@ -97,7 +97,8 @@ export interface Caller {
 export interface Authenticator {
   /** A principal verified moments ago, without asking anyone; `undefined` when it must be verified. */
   recall(token: string): Principal | undefined
-  authenticate(token: string): Promise<Verdict<Principal>>
+  /** @param request the request that bore the token, where there is one */
+  authenticate(token: string, request?: RequestFacts): Promise<Verdict<Principal>>
   /** Nothing of what was revoked is recalled any more; to be called after a user, session or device changed. */
   forget?(revoked: Revocation): void
 }

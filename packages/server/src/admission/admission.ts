@@ -20,6 +20,8 @@ export interface AdmissionOptions {
   readonly transport: TransportPolicy
   readonly proxies: TrustedProxies
   readonly origins: OriginPolicy
+  /** The cookie that may hold the token. */
+  readonly cookie: string
   readonly failures?: FailureLimit | undefined
   readonly connections?: ConnectionLimits | undefined
 }
@@ -77,7 +79,7 @@ export class Admission {
     const address = this.#address(facts)
     const passed = this.#frontDoor(facts, address)
     if (!passed.allowed) return this.#refuse('caller', passed, address, facts)
-    const token = credentialGate(facts)
+    const token = credentialGate(facts, this.#options.cookie)
     if (!token.allowed) return this.#refuse('caller', token, address, facts)
     const recalled = this.#parts.authenticator.recall(token.value)
     const known = recalled === undefined ? undefined : this.#logins.recalled(recalled)
@@ -99,7 +101,7 @@ export class Admission {
       () => this.#caps.checkAddress(address, this.#nowMs()),
     )
     if (early !== undefined) return this.#refuse('agent', early, address, facts)
-    const token = credentialGate(facts)
+    const token = credentialGate(facts, this.#options.cookie)
     if (!token.allowed) return this.#refuse('agent', token, address, facts)
     const authenticated = await this.#authenticate('agent', token.value, address, facts)
     if (!authenticated.allowed) return authenticated
@@ -185,7 +187,7 @@ export class Admission {
     const { authenticator, revoker } = this.#parts
     if (revoker.isBlind) throw new Error('It cannot be known what was revoked.')
     const since = this.#logins.now
-    const principal = await authenticator.authenticate(token)
+    const principal = await authenticator.authenticate(token, facts)
     if (!principal.allowed) return this.#refuse(door, principal, address, facts)
     const login = this.#logins.enter(principal.value, since)
     if (login === undefined) return this.#refuse(door, deny('login_revoked'), address, facts)

@@ -2,23 +2,27 @@ import type { RequestFacts } from './request-facts.ts'
 import { allow, deny, type Verdict } from './verdict.ts'
 
 const BEARER = /^Bearer +([A-Za-z0-9\-._~+/]+=*)$/i
-const COOKIE_NAME = 'accessToken'
+/** RFC 6265 section 4.1.1: a token of RFC 9110 section 5.6.2. */
+const COOKIE_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
+export const DEFAULT_COOKIE = 'accessToken'
 const URL_TOKEN = /[?&](?:access_?token|token|jwt|auth|authorization|bearer)=/i
 
 /**
  * Layer 2, first half: finds the one token of a request.
  *
  * Threat: a token leaks through a URL, or two parsers pick different ones of two tokens.
- * Rules: [AUTH.1] never in the URL, [AUTH.2] one and only one, [AUTH.3] bearer or the cookie.
+ * Rules: [AUTH.1] never in the URL, [AUTH.2] one and only one, [AUTH.3] bearer or the cookie, [EMBED.3] of the
+ * app's own name.
  * Source: RFC 6750 sections 2.1 and 5.3, RFC 6265 section 5.4.
  * Not checked here: whether the token is valid.
  */
 export function credentialGate(
   sources: Pick<RequestFacts, 'url' | 'authorization' | 'cookie'>,
+  cookieName: string = DEFAULT_COOKIE,
 ): Verdict<string> {
   if (URL_TOKEN.test(sources.url)) return deny('token_in_url')
 
-  const cookies = cookieValues(sources.cookie)
+  const cookies = cookieValues(sources.cookie, cookieName)
   if (sources.authorization.length + cookies.length > 1) return deny('token_ambiguous')
   const [header] = sources.authorization
   if (header !== undefined) return bearerToken(header)
@@ -33,10 +37,15 @@ function bearerToken(header: string): Verdict<string> {
     : allow(token)
 }
 
-function cookieValues(headers: readonly string[]): string[] {
+/** Whether a cookie can have this name. */
+export function isCookieName(name: string): boolean {
+  return COOKIE_NAME.test(name)
+}
+
+function cookieValues(headers: readonly string[], name: string): string[] {
   return headers
     .flatMap((header) => header.split(';'))
     .map((pair) => pair.trim())
-    .filter((pair) => pair.startsWith(`${COOKIE_NAME}=`))
-    .map((pair) => pair.slice(COOKIE_NAME.length + 1))
+    .filter((pair) => pair.startsWith(`${name}=`))
+    .map((pair) => pair.slice(name.length + 1))
 }

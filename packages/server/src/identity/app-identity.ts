@@ -1,0 +1,89 @@
+import { type RequestFacts, requestFacts } from '../gates/request-facts.ts'
+import { allow, deny, type Verdict } from '../gates/verdict.ts'
+import type { Authenticator, Principal, System } from '../ports.ts'
+import { Recall } from './recall.ts'
+import { readScopes } from './scopes.ts'
+
+/** Who someone is, as the app that embeds the bridge knows it. */
+export interface AppIdentity {
+  /** The app's own id of the user; not empty. */
+  readonly userId: string
+  /** One for each login, the same while its token is renewed; never used again after it was revoked. */
+  readonly sessionId: string
+  /** What the login allows, such as `agent:connect`. Default: everything. */
+  readonly scopes?: readonly string[]
+  /** The machine that the login is of, where the app tells machines apart. */
+  readonly deviceId?: string
+  /** When the token ends, in milliseconds since the epoch, and with it the connection. Default: in an hour. */
+  readonly expiresAtMs?: number
+}
+
+/**
+ * The app's own function: whose token it is, or `undefined` where it is nobody's. What it says of a token holds
+ * for five seconds, wherever the token comes from, unless `bridge.revoke` names its user, session or device.
+ */
+export type Authenticate = (
+  token: string,
+  request: RequestFacts,
+) => AppIdentity | undefined | Promise<AppIdentity | undefined>
+
+const DEFAULT_LIFETIME_MS = 3_600_000
+/** A function that has not answered by then is taken for one that failed. */
+const ANSWER_MS = 10_000
+const NO_REQUEST = requestFacts({ rawHeaders: [], socket: {} })
+
+/** The app's function failed, was too slow, or said something that is no identity: nobody is let in. */
+export class AppIdentityError extends Error {
+  override readonly name = 'AppIdentityError'
+}
+
+/**
+ * [EMBED.1] Has the app say whose a token is. When its function throws, rejects, is too slow or gives what is
+ * no identity, the request is refused with `internal_error`.
+ */
+export function createAppAuthenticator(authenticate: Authenticate, system: System): Authenticator {
+  const recalled = new Recall(system)
+  return {
+    async authenticate(token: string, request: RequestFacts = NO_REQUEST): Promise<Verdict<Principal>> {
+      const remember = recalled.begin(token)
+      const identity = await inTime(async () => authenticate(token, request), system)
+      if (identity === undefined) return deny('token_invalid')
+      const principal = principalOf(identity, system)
+      if (principal.expiresAtMs <= system.nowMs()) return deny('token_expired')
+      remember(principal)
+      return allow(principal)
+    },
+    recall: (token) => recalled.get(token),
+    forget: (revoked) => recalled.forget(revoked),
+  }
+}
+
+async function inTime<T>(run: () => Promise<T>, system: System): Promise<T> {
+  let cancel = (): void => {}
+  const tooLate = new Promise<never>((_, reject) => {
+    cancel = system.after(ANSWER_MS, () => reject(new AppIdentityError('It did not answer in time.')))
+  })
+  try {
+    return await Promise.race([run(), tooLate])
+  } finally {
+    cancel()
+  }
+}
+
+/** An app in JavaScript may give anything; what is not understood must not be taken for everything. */
+function principalOf(identity: AppIdentity, system: System): Principal {
+  const { userId, sessionId, scopes, deviceId, expiresAtMs = system.nowMs() + DEFAULT_LIFETIME_MS } = identity
+  const ids = deviceId === undefined ? [userId, sessionId] : [userId, sessionId, deviceId]
+  if (!ids.every((id) => typeof id === 'string' && id !== ''))
+    throw new AppIdentityError('userId, sessionId and deviceId are texts that are not empty.')
+  if (!Number.isFinite(expiresAtMs)) throw new AppIdentityError('expiresAtMs is a number of milliseconds.')
+  if (scopes !== undefined && !(Array.isArray(scopes) && scopes.every((scope) => typeof scope === 'string')))
+    throw new AppIdentityError('scopes is a list of texts.')
+  return {
+    userId,
+    sessionId,
+    expiresAtMs,
+    ...(scopes !== undefined && { scopes: readScopes(scopes.join(' ')) }),
+    ...(deviceId !== undefined && { deviceId }),
+  }
+}

@@ -1,0 +1,35 @@
+import type { Authenticator, System } from '../ports.ts'
+import { type Authenticate, createAppAuthenticator } from './app-identity.ts'
+import { createJwksAuthenticator, type JwksOptions } from './jwks.ts'
+
+/** The ways in which a bridge may be told who may come in; one of them is given. */
+export interface IdentityOptions {
+  /** A function of the app: whose token it is. */
+  readonly authenticate?: Authenticate | undefined
+  /** Tokens of an identity provider: its keys, or where it publishes them; with `issuer` and `audience`. */
+  readonly jwks?: JwksOptions['jwks'] | undefined
+  readonly issuer?: string | undefined
+  readonly audience?: string | undefined
+  /** Anything else, such as what `createTokens` and `createJwksAuthenticator` make. */
+  readonly authenticator?: Authenticator | undefined
+}
+
+/** [EMBED.2] @throws TypeError when none is given, more than one, or one in part */
+export function authenticatorOf(options: IdentityOptions, system: System): Authenticator {
+  const { authenticate, jwks, issuer, audience, authenticator } = options
+  const given = [authenticate, jwks, authenticator].filter((way) => way !== undefined)
+  if (given.length !== 1)
+    throw new TypeError(
+      'Give the bridge one of authenticate, jwks (with issuer and audience), authenticator.',
+    )
+  if (jwks === undefined && (issuer !== undefined || audience !== undefined))
+    throw new TypeError('issuer and audience go with jwks.')
+  if (authenticator !== undefined) return authenticator
+  if (authenticate !== undefined) {
+    if (typeof authenticate !== 'function') throw new TypeError('authenticate is a function.')
+    return createAppAuthenticator(authenticate, system)
+  }
+  if (jwks === undefined || issuer === undefined || audience === undefined)
+    throw new TypeError('jwks goes with issuer and audience.')
+  return createJwksAuthenticator({ jwks, issuer, audience }, undefined, system)
+}
