@@ -65,10 +65,26 @@ export const ABLATIONS: readonly Ablation[] = [
       gate(
         'gates/credential.ts',
         'credentialGate',
-        "return allow(cookieValues(sources.cookie)[0] ?? BEARER.exec(sources.authorization[0] ?? '')?.[1] ?? '')",
+        "return allow(cookieValues(sources.cookie, cookieName)[0] ?? BEARER.exec(sources.authorization[0] ?? '')?.[1] ?? '')",
       ),
     ],
     tests: attack('w12-w17-one-token'),
+  },
+  {
+    gate: 'embedding: what the app says is an identity',
+    edits: [
+      text(
+        'identity/app-identity.ts',
+        "if (!ids.every((id) => typeof id === 'string' && id !== ''))",
+        'if (ids.length === 0)',
+      ),
+    ],
+    tests: attack('embedding'),
+  },
+  {
+    gate: "embedding: the app's own listeners see nothing of the bridge's",
+    edits: [gate('attach.ts', 'takeAfter', 'return')],
+    tests: attack('embedding'),
   },
   {
     gate: 'layer 2: the token is verified',
