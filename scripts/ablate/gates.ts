@@ -55,6 +55,28 @@ export const ABLATIONS: readonly Ablation[] = [
     tests: attack('w19-transport'),
   },
   {
+    gate: 'tokens: each for its own resource',
+    edits: [gate('gates/resource.ts', 'resourceGate', ALLOW)],
+    tests: ['test/oauth/resource-server.test.ts'],
+  },
+  {
+    gate: 'tokens: a bound one needs a proof by its key',
+    edits: [gate('gates/dpop.ts', 'dpopGate', ALLOW)],
+    tests: attack('dpop'),
+  },
+  {
+    gate: 'tokens: a bound one is no bearer token',
+    edits: [
+      text('admission/token-use.ts', 'if (!isDpop) return deny(', "if (facts.url === '') return deny("),
+    ],
+    tests: attack('dpop'),
+  },
+  {
+    gate: 'tokens: a proof counts once',
+    edits: [gate('gates/proof-replays.ts', 'take', 'return true')],
+    tests: attack('dpop'),
+  },
+  {
     gate: 'origin and host',
     edits: [gate('gates/origin.ts', 'originGate', ALLOW)],
     tests: attack('w16-browsers'),

@@ -55,6 +55,12 @@ export const codes = {
     'This login was ended: its user was logged out, suspended or deleted, or its session or device was revoked.',
     'Log in again, if you still may.',
   ),
+  dpop_proof_invalid: entry(
+    401,
+    -32050,
+    'The proof of possession of the token is missing or does not hold.',
+    'Send the token as "Authorization: DPoP <token>", with a fresh proof by its key in the header DPoP.',
+  ),
   user_suspended: entry(403, -32050, 'The user is suspended.', 'Ask the operator of the bridge.'),
   scope_insufficient: entry(
     403,

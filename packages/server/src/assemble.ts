@@ -11,6 +11,7 @@ import { originPolicy } from './gates/origin.ts'
 import { RateLimiter } from './gates/rate-limit.ts'
 import { authenticatorOf } from './identity/choose.ts'
 import { McpEndpoint } from './northbound/endpoint.ts'
+import { ResourceMetadata } from './northbound/resource-metadata.ts'
 import type { SecurityLog, System } from './ports.ts'
 import { Dispatcher } from './router/dispatcher.ts'
 import { Router } from './router/router.ts'
@@ -49,8 +50,9 @@ export function assemble(options: BridgeOptions, system: System) {
     callTimeoutMs: options.callTimeoutMs ?? DEFAULT_CALL_TIMEOUT_MS,
     maxPendingCalls: options.maxPendingCalls ?? DEFAULT_MAX_PENDING_CALLS,
   })
-  const mcp = new McpEndpoint(admission, router, dispatcher, log)
-  return { admission, agents, mcp, router, dispatcher, limiter, blocks, callTimes, revoker, log }
+  const metadata = resourceMetadata(options)
+  const mcp = new McpEndpoint(admission, router, dispatcher, log, metadata)
+  return { admission, agents, mcp, metadata, router, dispatcher, limiter, blocks, callTimes, revoker, log }
 }
 
 function agentListener(router: Router, dispatcher: Dispatcher): AgentListener {
@@ -72,9 +74,19 @@ function admissionOptions(options: BridgeOptions): AdmissionOptions {
     proxies: new TrustedProxies(options.trustedProxies ?? []),
     cookie,
     origins: originPolicy(options.publicUrls ?? [], options.allowedOrigins),
+    publicUrls: options.publicUrls ?? [],
     failures: options.addressFailures,
     connections: options.connectionLimits,
   }
+}
+
+/** @throws TypeError for an authorization server without an address under which the bridge is known to it */
+function resourceMetadata({ authorizationServers = [], publicUrls = [] }: BridgeOptions) {
+  if (authorizationServers.length === 0) return undefined
+  const [publicUrl] = publicUrls
+  if (publicUrl === undefined)
+    throw new TypeError('With authorizationServers, publicUrls must name the address of the bridge.')
+  return new ResourceMetadata({ publicUrl, authorizationServers })
 }
 
 function fingerprints(options: BridgeOptions, log: SecurityLog, system: System): Fingerprints {

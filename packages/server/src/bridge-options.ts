@@ -26,6 +26,11 @@ export interface BridgeOptions extends IdentityOptions {
   readonly trustedProxies?: readonly string[]
   /** The bridge's own addresses, e.g. `https://bridge.example.com`: what a Host header may name. */
   readonly publicUrls?: readonly string[]
+  /**
+   * Issuers whose access tokens are for this bridge: MCP clients are sent there to log in (RFC 9728). The
+   * resources are named under the first of `publicUrls`. Default: clients bring a token along.
+   */
+  readonly authorizationServers?: readonly string[]
   /** Origins whose pages may use the bridge, besides its own. */
   readonly allowedOrigins?: readonly string[]
   /** Default: 100 calls a minute for each user, else refused for 15 minutes. */

@@ -61,10 +61,9 @@ const DEFAULT_CLOSE_MS = 10_000
 /** Makes a bridge. It listens to nothing until it is attached. @throws TypeError for an option that is none */
 export function createBridge(options: BridgeOptions): Bridge {
   const system = options.system ?? realSystem()
-  const { admission, agents, mcp, router, dispatcher, limiter, blocks, callTimes, revoker, log } = assemble(
-    options,
-    system,
-  )
+  const parts = assemble(options, system)
+  const { admission, agents, mcp, metadata, router, dispatcher, limiter, blocks, callTimes } = parts
+  const { revoker, log } = parts
   let state: 'starting' | 'serving' | 'draining' = 'starting'
   revoker.start()
   const started = Promise.all([blocks.start(), callTimes.start()]).then(() => {
@@ -90,6 +89,7 @@ export function createBridge(options: BridgeOptions): Bridge {
     const refusal = obstacle()
     if (path !== undefined && refusal !== undefined) sendRefusal(response, deny(refusal))
     else if (path !== undefined) mcp.handle(request, response, path)
+    else if (metadata?.handle(request, response, pathname)) return true
     else if (pathname === AGENT_PATH) agents.explain(response)
     else if (pathname === '/healthz') sendStatus(response, 200, 'ok')
     else if (pathname === '/readyz') sendStatus(response, readiness() === 'ready' ? 200 : 503, readiness())

@@ -15,6 +15,7 @@ import type { Fingerprints, SeenLogin } from './fingerprints.ts'
 import type { Login, Logins } from './logins.ts'
 import { type Door, isFailure, Refusals } from './refusals.ts'
 import type { Revoker } from './revoker.ts'
+import { TokenUse } from './token-use.ts'
 
 export interface AdmissionOptions {
   readonly transport: TransportPolicy
@@ -22,6 +23,8 @@ export interface AdmissionOptions {
   readonly origins: OriginPolicy
   /** The cookie that may hold the token. */
   readonly cookie: string
+  /** What resources of the bridge are named under. */
+  readonly publicUrls: readonly string[]
   readonly failures?: FailureLimit | undefined
   readonly connections?: ConnectionLimits | undefined
 }
@@ -62,6 +65,7 @@ export class Admission {
   readonly #caps: ConnectionCaps
   readonly #refusals: Refusals
   readonly #logins: Logins
+  readonly #use: TokenUse
 
   constructor(options: AdmissionOptions, parts: AdmissionParts) {
     this.#options = options
@@ -71,6 +75,7 @@ export class Admission {
     this.#caps = new ConnectionCaps(options.connections)
     this.#refusals = new Refusals(parts.log, parts.system)
     this.#logins = parts.revoker.logins
+    this.#use = new TokenUse(options.publicUrls, parts.system)
   }
 
   /** A caller's request. Answers at once where the token was verified moments ago. */
@@ -83,12 +88,24 @@ export class Admission {
     if (!token.allowed) return this.#refuse('caller', token, address, facts)
     const recalled = this.#parts.authenticator.recall(token.value)
     const known = recalled === undefined ? undefined : this.#logins.recalled(recalled)
-    if (recalled !== undefined && known !== undefined) return allow(callerOf(recalled, known, address))
-    return this.#authenticate('caller', token.value, address, facts).then((authenticated) => {
-      if (!authenticated.allowed) return authenticated
-      const { principal, login } = authenticated.value
-      return allow(callerOf(principal, login, address))
-    })
+    if (recalled !== undefined && known !== undefined)
+      return this.#useBy({ principal: recalled, login: known }, token.value, address, facts)
+    return this.#authenticate('caller', token.value, address, facts).then((authenticated) =>
+      authenticated.allowed ? this.#useBy(authenticated.value, token.value, address, facts) : authenticated,
+    )
+  }
+
+  /** A good token is looked at in each request: where it is used, and by whom. */
+  #useBy(
+    { principal, login }: Authenticated,
+    token: string,
+    address: ClientAddress,
+    facts: RequestFacts,
+  ): Verdict<AdmittedCaller> {
+    const use = this.#use.byCaller(principal, token, facts)
+    return use.allowed
+      ? allow(callerOf(principal, login, address))
+      : this.#refuse('caller', use, address, facts)
   }
 
   /** An agent's upgrade request. Rejects when what it depends on is down. */
@@ -108,6 +125,7 @@ export class Admission {
 
     const { principal, login } = authenticated.value
     const late = firstDenial(
+      () => this.#use.byAgent(principal, facts),
       () => connectAuthorityGate(principal.scopes),
       () => this.#lockout.check(principal.userId, address.key, this.#nowMs()),
     )

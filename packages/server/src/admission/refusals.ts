@@ -14,6 +14,7 @@ const AUTHENTICATION: ReadonlySet<ErrorCode> = new Set([
   'token_expired',
   'user_unknown',
   'user_suspended',
+  'dpop_proof_invalid',
   'login_revoked',
 ])
 
@@ -48,14 +49,17 @@ export class Refusals {
   }
 }
 
+const NO_FAILURES: ReadonlySet<ErrorCode> = new Set(['token_expired', 'login_revoked', 'dpop_proof_invalid'])
+
 /**
  * Whether this counts towards blocking the address. An expired token does not, nor does that of a login which
- * was ended: they prove an earlier login.
+ * was ended: they prove an earlier login. Nor does a proof that fails: its token is good, and a key cannot be
+ * guessed, but a clock can be wrong.
  * At the callers' door neither does a request without a token, which is how an MCP client finds out where to
  * log in, nor one with a token in its URL: any page can make a browser send those, by an image, and would
  * have its visitors blocked. Upgrades of a browser always bear its Origin, so they never get that far.
  */
 export function isFailure(door: Door, reason: ErrorCode): boolean {
   if (reason === 'token_missing' || reason === 'token_in_url') return door === 'agent'
-  return AUTHENTICATION.has(reason) && reason !== 'token_expired' && reason !== 'login_revoked'
+  return AUTHENTICATION.has(reason) && !NO_FAILURES.has(reason)
 }

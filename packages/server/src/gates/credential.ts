@@ -1,7 +1,8 @@
 import type { RequestFacts } from './request-facts.ts'
 import { allow, deny, type Verdict } from './verdict.ts'
 
-const BEARER = /^Bearer +([A-Za-z0-9\-._~+/]+=*)$/i
+const SCHEME = /^(?:Bearer|DPoP) +([A-Za-z0-9\-._~+/]+=*)$/i
+const DPOP = /^DPoP /i
 /** RFC 6265 section 4.1.1: a token of RFC 9110 section 5.6.2. */
 const COOKIE_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 export const DEFAULT_COOKIE = 'accessToken'
@@ -13,8 +14,8 @@ const URL_TOKEN = /[?&](?:access_?token|token|jwt|auth|authorization|bearer)=/i
  * Threat: a token leaks through a URL, or two parsers pick different ones of two tokens.
  * Rules: [AUTH.1] never in the URL, [AUTH.2] one and only one, [AUTH.3] bearer or the cookie, [EMBED.3] of the
  * app's own name.
- * Source: RFC 6750 sections 2.1 and 5.3, RFC 6265 section 5.4.
- * Not checked here: whether the token is valid.
+ * Source: RFC 6750 sections 2.1 and 5.3, RFC 9449 section 7.1, RFC 6265 section 5.4.
+ * Not checked here: whether the token is valid, and whether it may be used under that scheme.
  */
 export function credentialGate(
   sources: Pick<RequestFacts, 'url' | 'authorization' | 'cookie'>,
@@ -30,10 +31,16 @@ export function credentialGate(
   return cookie === '' ? deny('token_missing') : allow(cookie)
 }
 
+/** Whether the token was sent as one that is bound to a key. */
+export function isSentAsDpop({ authorization }: Pick<RequestFacts, 'authorization'>): boolean {
+  const [header] = authorization
+  return header !== undefined && DPOP.test(header)
+}
+
 function bearerToken(header: string): Verdict<string> {
-  const token = BEARER.exec(header)?.[1]
+  const token = SCHEME.exec(header)?.[1]
   return token === undefined
-    ? deny('token_invalid', 'The Authorization header is not "Bearer <token>".')
+    ? deny('token_invalid', 'The Authorization header is not "Bearer <token>" or "DPoP <token>".')
     : allow(token)
 }
 

@@ -1,5 +1,6 @@
 /** What gates look at of an HTTP request: each header with all its occurrences, nothing interpreted. */
 export interface RequestFacts {
+  readonly method: string
   /** Path and query, as received. */
   readonly url: string
   /** The other end of the TCP connection; `''` when it is gone already. */
@@ -13,10 +14,12 @@ export interface RequestFacts {
   readonly forwardedFor: readonly string[]
   readonly forwardedProto: readonly string[]
   readonly userAgent: readonly string[]
+  readonly dpop: readonly string[]
 }
 
 /** The part of Node's `IncomingMessage` that is read here. */
 export interface FactsSource {
+  readonly method?: string | undefined
   readonly url?: string | undefined
   readonly rawHeaders: readonly string[]
   readonly socket: { readonly remoteAddress?: string | undefined; readonly encrypted?: boolean }
@@ -32,16 +35,18 @@ const MEMBER_OF_HEADER: ReadonlyMap<string, HeaderMember> = new Map([
   ['x-forwarded-for', 'forwardedFor'],
   ['x-forwarded-proto', 'forwardedProto'],
   ['user-agent', 'userAgent'],
+  ['dpop', 'dpop'],
 ])
 
-type HeaderMember = Exclude<keyof RequestFacts, 'url' | 'remoteAddress' | 'encrypted'>
+type HeaderMember = Exclude<keyof RequestFacts, 'method' | 'url' | 'remoteAddress' | 'encrypted'>
 
 /**
  * Reads the raw headers once: Node's `headers` drops what came twice, and its `headersDistinct` builds
  * every header anew for each request.
  */
-export function requestFacts({ url, rawHeaders, socket }: FactsSource): RequestFacts {
+export function requestFacts({ method, url, rawHeaders, socket }: FactsSource): RequestFacts {
   const facts: { -readonly [M in keyof RequestFacts]: RequestFacts[M] } = {
+    method: method ?? '',
     url: url ?? '',
     remoteAddress: socket.remoteAddress ?? '',
     encrypted: socket.encrypted === true,
@@ -52,6 +57,7 @@ export function requestFacts({ url, rawHeaders, socket }: FactsSource): RequestF
     forwardedFor: NONE,
     forwardedProto: NONE,
     userAgent: NONE,
+    dpop: NONE,
   }
   for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
     const member = MEMBER_OF_HEADER.get((rawHeaders[at] as string).toLowerCase())

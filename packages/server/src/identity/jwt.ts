@@ -4,7 +4,7 @@ import { allow, deny, type Verdict } from '../gates/verdict.ts'
 import type { System } from '../ports.ts'
 
 /** More than an access token of any provider has, and little enough to be looked at for nothing. */
-const MAX_TOKEN_CHARS = 8_192
+export const MAX_TOKEN_CHARS = 8_192
 /** What clocks of different machines may differ by, for times at which a token begins (not for its end). */
 const LEEWAY_SECONDS = 60
 const COMPACT = /^[\w-]+\.[\w-]+\.[\w-]+$/

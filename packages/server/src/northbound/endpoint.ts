@@ -12,6 +12,7 @@ import { type NodeIncomingMessageLike, toNodeHandler } from '@modelcontextprotoc
 import { createMcpHandler } from '@modelcontextprotocol/server'
 import type { Admission, AdmittedCaller } from '../admission/admission.ts'
 import { type CallOutcome, failed } from '../calls/outcome.ts'
+import { callScope } from '../gates/call-authority.ts'
 import { deny, type Verdict } from '../gates/verdict.ts'
 import type { Caller, SecurityLog } from '../ports.ts'
 import type { Dispatcher } from '../router/dispatcher.ts'
@@ -19,9 +20,11 @@ import type { Router } from '../router/router.ts'
 import { readBody } from './body.ts'
 import { createMcpServer, type RunCall } from './mcp-server.ts'
 import { OpenRequest } from './open-request.ts'
+import type { ResourceMetadata } from './resource-metadata.ts'
 import { HTTP_REFUSALS, sendCallRefusal, sendRefusal, sendRpc } from './respond.ts'
 import { toRpcError } from './rpc-error.ts'
 import { readToolCall, type ToolCallRequest } from './tool-call.ts'
+import type { ToolAddress } from './tool-names.ts'
 import { resultFor } from './tool-result.ts'
 import { allServersView, oneServerView, type ToolView } from './tool-view.ts'
 
@@ -54,12 +57,21 @@ export class McpEndpoint {
   readonly #router: Router
   readonly #dispatcher: Dispatcher
   readonly #log: SecurityLog
+  readonly #metadata: ResourceMetadata | undefined
 
-  constructor(admission: Admission, router: Router, dispatcher: Dispatcher, log: SecurityLog) {
+  /** @param metadata where clients learn who gives tokens, if anybody does */
+  constructor(
+    admission: Admission,
+    router: Router,
+    dispatcher: Dispatcher,
+    log: SecurityLog,
+    metadata: ResourceMetadata | undefined,
+  ) {
     this.#admission = admission
     this.#router = router
     this.#dispatcher = dispatcher
     this.#log = log
+    this.#metadata = metadata
   }
 
   /** Answers the request, whatever happens. Never throws. Waits for nothing by promises where it need not. */
@@ -77,7 +89,10 @@ export class McpEndpoint {
     path: McpPath,
     admitted: Verdict<AdmittedCaller>,
   ): void | Promise<void> {
-    if (!admitted.allowed) return this.#log.afterWritten(() => sendRefusal(response, admitted))
+    if (!admitted.allowed) {
+      const challenge = { metadataUrl: this.#metadataUrl(path) }
+      return this.#log.afterWritten(() => sendRefusal(response, admitted, challenge))
+    }
     const caller = admitted.value
     const open = new OpenRequest(response, this.#log)
     if (!open.openAt(caller.login)) return sendRefusal(response, deny('login_revoked'))
@@ -118,10 +133,24 @@ export class McpEndpoint {
     const { serverName, toolName } = address
     const settle = (outcome: CallOutcome): void =>
       guarded(response, () => {
-        if (!open.hasEnded) sendOutcome(response, view, call, outcome)
+        if (open.hasEnded) return
+        if (lacksScope(outcome)) this.#askForScope(response, call.id, outcome.error, address)
+        else sendOutcome(response, view, call, outcome)
       })
     const { rawArgs, bounded } = call
     open.onEnd(this.#dispatcher.call(caller, { serverName, toolName, rawArgs, bounded }, settle))
+  }
+
+  /** [RS.6] Says which scope a client has to ask for to make this very call. */
+  #askForScope(response: ServerResponse, id: RawJson, error: BridgeError, address: ToolAddress): void {
+    const path = mcpPath(response.req.url?.split('?')[0] ?? '') ?? {}
+    const neededScope = callScope(address.serverName, address.toolName)
+    sendCallRefusal(response, id, error, { metadataUrl: this.#metadataUrl(path), neededScope })
+  }
+
+  #metadataUrl({ serverName }: McpPath): string | undefined {
+    const path = serverName === undefined ? ALL : `${ALL}/${encodeURIComponent(serverName)}`
+    return this.#metadata?.urlFor(path)
   }
 
   async #serveBySdk(
@@ -154,6 +183,10 @@ function guarded(response: ServerResponse, act: () => void | Promise<void>): voi
   } catch {
     fail()
   }
+}
+
+function lacksScope(outcome: CallOutcome): outcome is Extract<CallOutcome, { kind: 'failed' }> {
+  return outcome.kind === 'failed' && outcome.error.code === 'scope_insufficient'
 }
 
 function sendOutcome(

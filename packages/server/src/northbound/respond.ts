@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import { type BridgeError, codes, type ErrorCode, type RawJson } from '@bridgekeeper/protocol'
 import { type Denied, denialError } from '../gates/verdict.ts'
+import { type ChallengeFacts, challenges } from './challenge.ts'
 import { toRpcError } from './rpc-error.ts'
 
 const JSON_TYPE = 'application/json'
@@ -30,7 +31,7 @@ export function sendRpc(
 }
 
 /** Refuses a whole HTTP request: the status of the code, and a JSON-RPC error without an id. */
-export function sendRefusal(response: ServerResponse, denied: Denied): void {
+export function sendRefusal(response: ServerResponse, denied: Denied, challenge: ChallengeFacts = {}): void {
   const error = denialError(denied)
   const body = JSON.stringify({ jsonrpc: '2.0', id: null, error: toRpcError(error) })
   const status = codes[denied.code].http
@@ -38,7 +39,7 @@ export function sendRefusal(response: ServerResponse, denied: Denied): void {
     'content-type': JSON_TYPE,
     'content-length': Buffer.byteLength(body),
     'cache-control': 'no-store',
-    ...refusalHeaders(status, denied),
+    ...refusalHeaders(denied, challenge),
     // What is left of a body that was not read would be taken for the next request, or be waited for.
     ...((status === 413 || denied.code === 'login_revoked') && { connection: 'close' }),
   })
@@ -49,15 +50,19 @@ export function sendRefusal(response: ServerResponse, denied: Denied): void {
  * Refuses one call as HTTP tells it, so that whoever does not read JSON-RPC understands it too: too many
  * calls (RFC 6585 section 4), or a scope that is missing (RFC 6750 section 3.1).
  */
-export function sendCallRefusal(response: ServerResponse, id: RawJson, error: BridgeError): void {
+export function sendCallRefusal(
+  response: ServerResponse,
+  id: RawJson,
+  error: BridgeError,
+  challenge: ChallengeFacts = {},
+): void {
   const status = codes[error.code].http
   const body = `{"jsonrpc":"2.0","id":${id.toString('utf8')},"error":${JSON.stringify(toRpcError(error))}}`
-  const { code, retryAfterSeconds } = error
   response.writeHead(status, {
     'content-type': JSON_TYPE,
     'content-length': Buffer.byteLength(body),
     'cache-control': 'no-store',
-    ...refusalHeaders(status, { code, retryAfterSeconds }),
+    ...refusalHeaders(error, challenge),
   })
   response.end(body)
 }
@@ -70,21 +75,12 @@ export const HTTP_REFUSALS: ReadonlySet<ErrorCode> = new Set([
 ])
 
 function refusalHeaders(
-  status: number,
-  denied: { readonly code: ErrorCode; readonly retryAfterSeconds?: number | undefined },
-): Record<string, string> {
+  { code, retryAfterSeconds }: Pick<Denied, 'code'> & { readonly retryAfterSeconds?: number | undefined },
+  challenge: ChallengeFacts,
+): Record<string, string | string[]> {
+  const isChallenged = codes[code].http === 401 || code === 'scope_insufficient'
   return {
-    ...(status === 401 && { 'www-authenticate': bearerChallenge(denied.code) }),
-    ...(denied.code === 'scope_insufficient' && {
-      'www-authenticate': 'Bearer realm="bridgekeeper", error="insufficient_scope"',
-    }),
-    ...(denied.retryAfterSeconds !== undefined && { 'retry-after': String(denied.retryAfterSeconds) }),
+    ...(isChallenged && { 'www-authenticate': challenges(code, challenge) }),
+    ...(retryAfterSeconds !== undefined && { 'retry-after': String(retryAfterSeconds) }),
   }
-}
-
-/** RFC 6750 section 3.1: no error code where no token was sent. */
-function bearerChallenge(code: ErrorCode): string {
-  const realm = 'Bearer realm="bridgekeeper"'
-  if (code === 'token_missing') return realm
-  return `${realm}, error="invalid_token", error_description="${codes[code].message}"`
 }

@@ -18,6 +18,7 @@ test('[AUTH.2] every occurrence of a header is seen, in any letter case and in i
     'd',
   ]
   expect(requestFacts({ url: '/x?y', rawHeaders, socket })).toEqual({
+    method: '',
     url: '/x?y',
     remoteAddress: '203.0.113.1',
     encrypted: true,
@@ -28,6 +29,7 @@ test('[AUTH.2] every occurrence of a header is seen, in any letter case and in i
     forwardedFor: [],
     forwardedProto: [],
     userAgent: [],
+    dpop: [],
   })
 })
 
@@ -38,6 +40,7 @@ test('[AUTH.2] each header that gates look at lands in its own place', () => {
     'x-forwarded-for',
     'x-forwarded-proto',
     'user-agent',
+    'dpop',
     'cookie',
     'authorization',
   ]
@@ -48,6 +51,7 @@ test('[AUTH.2] each header that gates look at lands in its own place', () => {
     forwardedFor: ['of x-forwarded-for'],
     forwardedProto: ['of x-forwarded-proto'],
     userAgent: ['of user-agent'],
+    dpop: ['of dpop'],
     cookie: ['of cookie'],
     authorization: ['of authorization'],
   })
@@ -80,7 +84,7 @@ test('[AUTH.2] headers with names of members of every object are headers like an
       })
       expect(facts).toMatchObject({ url: '/', remoteAddress: '203.0.113.1', encrypted: true })
       expect(facts.host).toEqual(names.filter((name) => name === 'Host').map(() => 'v'))
-      expect(Object.keys(facts)).toHaveLength(10)
+      expect(Object.keys(facts)).toHaveLength(12)
     }),
   )
 })

@@ -1,0 +1,36 @@
+import { codes, type ErrorCode } from '@bridgekeeper/protocol'
+import { DPOP_ALGORITHMS } from '../gates/dpop.ts'
+import { ALL_SCOPES } from './resource-metadata.ts'
+
+const REALM = 'realm="bridgekeeper"'
+
+/** What a challenge may name besides its reason. */
+export interface ChallengeFacts {
+  /** Where the metadata of this resource is; `undefined` without an authorization server. */
+  readonly metadataUrl?: string | undefined
+  /** The scope that was missing. */
+  readonly neededScope?: string | undefined
+}
+
+/**
+ * [RS.6] The headers `WWW-Authenticate`: how to get in with which kind of token, and where to get one.
+ * Source: RFC 6750 section 3, RFC 9449 section 7.1, RFC 9728 section 5.1, MCP authorization ("scope selection").
+ */
+export function challenges(code: ErrorCode, { metadataUrl, neededScope }: ChallengeFacts): string[] {
+  const where = metadataUrl === undefined ? [] : [`resource_metadata="${metadataUrl}"`]
+  if (code === 'scope_insufficient') {
+    const scope = neededScope === undefined ? [] : [`scope="${neededScope}"`]
+    return [`Bearer ${[REALM, 'error="insufficient_scope"', ...scope, ...where].join(', ')}`]
+  }
+  const scope = metadataUrl === undefined ? [] : [`scope="${ALL_SCOPES.join(' ')}"`]
+  const bearer = `Bearer ${[REALM, ...reason(code, 'invalid_token'), ...scope, ...where].join(', ')}`
+  if (metadataUrl === undefined && code !== 'dpop_proof_invalid') return [bearer]
+  const error = code === 'dpop_proof_invalid' ? reason(code, 'invalid_dpop_proof') : []
+  return [bearer, `DPoP ${[REALM, ...error, `algs="${DPOP_ALGORITHMS.join(' ')}"`, ...where].join(', ')}`]
+}
+
+/** RFC 6750 section 3.1: no error code where no token was sent. */
+function reason(code: ErrorCode, error: string): string[] {
+  if (code === 'token_missing') return []
+  return [`error="${error}"`, `error_description="${codes[code].message}"`]
+}
