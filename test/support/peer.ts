@@ -61,19 +61,21 @@ export class Peer {
 export interface PeerOptions {
   readonly token?: string
   readonly via?: 'cookie' | 'bearer'
+  /** The cookie's name. */
+  readonly cookie?: string
   readonly v2?: boolean
   readonly path?: string
   readonly socketOptions?: ClientOptions
 }
 
 /** Opens a socket to the bridge; whatever happens to it is for the test to see. */
-export function dial(bridge: TestBridge, options: PeerOptions = {}): Peer {
-  const { token, via = 'bearer', v2 = false, path = '/api/mcp-ws' } = options
+export function dial(bridge: Pick<TestBridge, 'port'>, options: PeerOptions = {}): Peer {
+  const { token, via = 'bearer', cookie = 'accessToken', v2 = false, path = '/api/mcp-ws' } = options
   const credential: Record<string, string> =
     token === undefined
       ? {}
       : via === 'cookie'
-        ? { cookie: `accessToken=${token}` }
+        ? { cookie: `${cookie}=${token}` }
         : { authorization: `Bearer ${token}` }
   const socket = new WebSocket(`ws://127.0.0.1:${bridge.port}${path}`, v2 ? [SUBPROTOCOL_V2] : [], {
     headers: credential,
@@ -85,7 +87,7 @@ export function dial(bridge: TestBridge, options: PeerOptions = {}): Peer {
 
 /** A peer that has answered its challenge. */
 export async function verifiedPeer(
-  bridge: TestBridge,
+  bridge: Pick<TestBridge, 'port'>,
   issued: IssuedToken,
   options: PeerOptions = {},
 ): Promise<Peer> {

@@ -35,10 +35,10 @@ export class Program {
   #hasEnded = false
   #waiting: (() => void)[] = []
 
-  constructor(command: string, args: readonly string[], env: Env = {}) {
+  constructor(command: string, args: readonly string[], env: Env = {}, folder = repository) {
     const kept = Object.fromEntries(KEPT.map((name) => [name, process.env[name]]))
     this.#child = spawn(command, args, {
-      cwd: repository,
+      cwd: folder,
       env: { ...kept, ...env, PATH: `${process.env.PATH}:${this.#mark}` },
     })
     this.#child.stdin?.on('error', () => {})
