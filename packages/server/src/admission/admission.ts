@@ -188,12 +188,10 @@ export class Admission {
   /** What needs no token: blocked addresses, layer 1, origin and host. */
   #frontDoor(facts: RequestFacts, address: ClientAddress): Verdict<void> {
     const { transport, proxies, origins } = this.#options
-    const denied = firstDenial(
-      () => this.#failures.check(address, this.#nowMs()),
-      () => transportGate(facts, proxies, transport),
-      () => originGate(facts, origins),
-    )
-    return denied ?? allow(undefined)
+    const unblocked = this.#failures.check(address, this.#nowMs())
+    if (!unblocked.allowed) return unblocked
+    const secure = transportGate(facts, proxies, transport)
+    return secure.allowed ? originGate(facts, origins) : secure
   }
 
   async #authenticate(

@@ -49,7 +49,8 @@ export function isCookieName(name: string): boolean {
   return COOKIE_NAME.test(name)
 }
 
-function cookieValues(headers: readonly string[], name: string): string[] {
+function cookieValues(headers: readonly string[], name: string): readonly string[] {
+  if (headers.length === 0) return headers
   return headers
     .flatMap((header) => header.split(';'))
     .map((pair) => pair.trim())

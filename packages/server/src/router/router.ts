@@ -5,6 +5,8 @@ import { NOT_SENT, type ReadyConnection, type SentCall } from '../connection/con
 /** A user's local servers by name. */
 export type Catalog = ReadonlyMap<string, CatalogServer>
 
+const NO_SERVERS: Catalog = new Map()
+
 /**
  * Which ready connection runs a user's call. Knows only verified connections, and of each only what
  * `ReadyConnection` shows.
@@ -63,6 +65,8 @@ export class Router {
 
   /** The user's local servers of all agents, as far as agents tell. */
   catalog(userId: string): Catalog {
+    const [newest, ...others] = this.#connections(userId)
+    if (others.length === 0) return newest?.catalog ?? NO_SERVERS
     const merged = new Map<string, CatalogServer>()
     for (const connection of this.#connections(userId)) {
       for (const [name, server] of connection.catalog ?? []) {

@@ -57,7 +57,7 @@ export class LogFile {
   #onGuard = 0
   #appendedBytes = 0
   #writtenBytes = 0
-  #waiting: { readonly untilBytes: number; readonly run: () => void }[] = []
+  readonly #waiting: { readonly untilBytes: number; readonly run: () => void }[] = []
   #whenSettled: (() => void) | undefined
 
   constructor(options: LogFileOptions) {
@@ -192,20 +192,19 @@ export class LogFile {
   /** Whoever waits hears of it: an answer must not be lost because its line was. */
   #fail(error: Error, batch: Buffer): void {
     this.#error = error
-    this.#release(() => true)
+    this.#release(this.#waiting.length)
     if (this.#whenSettled !== undefined) this.#whenSettled()
     else this.#cancelRetry = this.#options.system.after(RETRY_MS, () => this.#writeBatch(batch))
   }
 
   #releaseWritten(): void {
-    this.#release((untilBytes) => untilBytes <= this.#writtenBytes)
+    const stillWaits = this.#waiting.findIndex(({ untilBytes }) => untilBytes > this.#writtenBytes)
+    this.#release(stillWaits === -1 ? this.#waiting.length : stillWaits)
   }
 
-  #release(isDue: (untilBytes: number) => boolean): void {
-    const due = this.#waiting.filter(({ untilBytes }) => isDue(untilBytes))
-    if (due.length === 0) return
-    this.#waiting = this.#waiting.filter(({ untilBytes }) => !isDue(untilBytes))
-    for (const { run } of due) run()
+  /** Those who have waited longest, so many of them. */
+  #release(count: number): void {
+    for (const { run } of this.#waiting.splice(0, count)) run()
   }
 
   /** Between two lines. Where the file cannot be put aside it grows on, and that is tried again later. */
