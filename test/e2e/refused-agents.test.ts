@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test, vi } from 'vitest'
 import { connect, fixture, startAgent } from '../support/agent-program.ts'
+import { startBridge } from '../support/bridge.ts'
 import { bridgekeeper, login, type RunningBridge, serve } from '../support/installation.ts'
 import { bearer, post, toolCall } from '../support/mcp.ts'
 import type { Env } from '../support/program.ts'
@@ -40,8 +41,13 @@ async function expectGivenUp(code: string, { url = bridge.url, env = {} }: Given
 const withToken = (accessToken: string) => ({ env: { BRIDGEKEEPER_TOKEN: accessToken } })
 
 describe('an agent that is refused ends with exit code 1 and the code', () => {
-  test('[LIFE.3] token_missing without a token', async () => {
-    await expectGivenUp('token_missing', {})
+  test('[LIFE.3] enrolment_unavailable without a token, at a bridge that has no page to approve machines', async () => {
+    const { url } = await startBridge()
+    await expectGivenUp('enrolment_unavailable', { url, env: { BRIDGEKEEPER_HOME: join(scratch(), 'home') } })
+  })
+
+  test('[LIFE.3] usage where TLS is not to be verified', async () => {
+    await expectGivenUp('usage', { env: { NODE_TLS_REJECT_UNAUTHORIZED: '0', BRIDGEKEEPER_TOKEN: token } })
   })
 
   test('[LIFE.3] token_invalid with a token of another secret', async () => {

@@ -11,10 +11,10 @@ export interface AgentOptions {
   /** The bridge's web address, or its endpoint: `https://bridge.example.com`. */
   readonly url: string
   /**
-   * Asked for the token at every attempt to connect, so that it can be a fresh one. When it rejects
-   * with an `AgentError` the agent gives up; with anything else it tries again.
+   * Asked for the token at every attempt to connect, so that it can be a fresh one, and told the one that the bridge
+   * called expired. When it rejects with an `AgentError` the agent gives up; with anything else it tries again.
    */
-  readonly token: () => string | Promise<string>
+  readonly token: (spent?: string) => string | Promise<string>
   /** As `readConfig` returns them. */
   readonly servers: readonly ServerEntry[]
   /** Must not throw. */

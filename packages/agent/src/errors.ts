@@ -50,6 +50,26 @@ export const agentCodes = {
     message: "This machine's key is not in the key store of the operating system any more.",
     next: 'Enrol this machine again: bridgekeeper connect URL --enrol-again',
   },
+  enrolment_unavailable: {
+    message: 'This bridge has no page on which its users approve machines.',
+    next: 'Check the URL; or use a token: BRIDGEKEEPER_TOKEN, from bridgekeeper token issue EMAIL',
+  },
+  bridge_misnamed: {
+    message: 'The bridge at this address goes by another address.',
+    next: 'Connect to that one, if it is the bridge that you mean.',
+  },
+  enrolment_denied: {
+    message: 'The request to approve this machine was denied.',
+    next: 'Try again, and compare the code and the words: bridgekeeper connect URL',
+  },
+  enrolment_expired: {
+    message: 'Nobody approved this machine in time.',
+    next: 'Begin anew: bridgekeeper connect URL',
+  },
+  not_enrolled: {
+    message: 'This machine is not enrolled at this bridge.',
+    next: 'Enrol it: bridgekeeper connect URL',
+  },
 } as const satisfies Record<string, { message: string; next: string }>
 
 export type AgentErrorCode = keyof typeof agentCodes | ErrorCode

@@ -4,7 +4,7 @@ import type { ErrorCode, ProtocolVersion } from '@bridgekeeper/protocol'
  * What the agent tells whoever runs it. No token, no argument, no result and no value of a server's
  * environment is ever in it.
  */
-export type AgentEvent = LinkEvent | ServerEvent
+export type AgentEvent = LinkEvent | ServerEvent | EnrolmentEvent
 
 export type LinkEvent =
   | { readonly type: 'connecting'; readonly url: string; readonly version: ProtocolVersion }
@@ -23,6 +23,27 @@ export type LinkEvent =
       readonly tool: string
       readonly outcome: 'ok' | ErrorCode
       readonly durationMs: number
+    }
+
+export type EnrolmentEvent =
+  /** The user is to approve this machine at the address; code and words must be the same on both sides. */
+  | {
+      readonly type: 'enrolment-waiting'
+      readonly origin: string
+      readonly name: string
+      readonly verificationUri: string
+      /** The same with the code in it. */
+      readonly verificationUriComplete?: string
+      readonly userCode: string
+      readonly keyWords: string
+      readonly expiresInMs: number
+    }
+  | {
+      readonly type: 'enrolled'
+      readonly origin: string
+      readonly deviceId: string
+      readonly name: string
+      readonly keyStore: 'os' | 'file'
     }
 
 export type ServerEvent =

@@ -27,11 +27,30 @@ export function describeEvent(event: AgentEvent, verbose: boolean): string | und
       return `${event.name}: failed: ${event.reason}${retry(event.retryInMs)}${quoted(event.stderr)}`
     case 'server-exited':
       return `${event.name}: ended: ${event.reason}${retry(event.retryInMs)}${quoted(event.stderr)}`
+    case 'enrolment-waiting':
+      return approvalText(event)
+    case 'enrolled':
+      return `this machine is enrolled at ${event.origin} as ${event.name}; its key is ${KEY_PLACES[event.keyStore]}`
     case 'server-stderr':
       return verbose ? `${event.name}: ${event.text.trimEnd()}` : undefined
     default:
       return unreachable(event)
   }
+}
+
+const KEY_PLACES = { os: "in the system's key store", file: 'in a file that only you can read' } as const
+
+type Waiting = Extract<AgentEvent, { type: 'enrolment-waiting' }>
+
+function approvalText({ name, verificationUri, userCode, keyWords, expiresInMs }: Waiting): string {
+  return `To connect this machine as ${name}, log in and approve it in a browser, on any machine:
+
+  ${verificationUri}
+
+  code   ${userCode}
+  words  ${keyWords}
+
+Approve it only if the page shows the same code and words. They are good for ${Math.ceil(expiresInMs / 60_000)} minutes.`
 }
 
 /** Prints what {@link describeEvent} says. */

@@ -4,6 +4,7 @@ import { auditCommand } from './commands/audit.ts'
 import { blockCommand } from './commands/block.ts'
 import { callCommand } from './commands/call.ts'
 import { connectCommand } from './commands/connect.ts'
+import { deviceCommand } from './commands/device.ts'
 import { serveCommand } from './commands/serve.ts'
 import { tokenCommand } from './commands/token.ts'
 import { toolsCommand } from './commands/tools.ts'
@@ -16,6 +17,7 @@ const program = new Command('bridgekeeper')
   .showHelpAfterError('(bridgekeeper --help lists the commands)')
   .addCommand(serveCommand())
   .addCommand(connectCommand())
+  .addCommand(deviceCommand())
   .addCommand(userCommand())
   .addCommand(tokenCommand())
   .addCommand(blockCommand())

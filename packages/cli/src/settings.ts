@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { agentHome, KEY_STORE_CHOICES, Keychain, type KeyStoreChoice, realSystem } from '@bridgekeeper/agent'
 import { durationMs } from '@bridgekeeper/server'
 import { UsageError } from './usage-error.ts'
 
@@ -43,12 +44,18 @@ export function bridgeUrl(option: string | undefined): string {
 
 /**
  * `--token`, else `BRIDGEKEEPER_TOKEN`, else the content of the file `BRIDGEKEEPER_TOKEN_FILE`, read
- * anew each time so that a replaced token is picked up.
+ * anew each time so that a replaced token is picked up; `undefined` where there is none.
  * @throws UsageError
  */
-export function token(option: string | undefined): string {
+export function givenToken(option: string | undefined): string | undefined {
   const given = option ?? process.env.BRIDGEKEEPER_TOKEN ?? tokenFromFile(process.env.BRIDGEKEEPER_TOKEN_FILE)
-  if (given !== undefined && given !== '') return given
+  return given === '' ? undefined : given
+}
+
+/** The same where there must be one. @throws UsageError */
+export function token(option: string | undefined): string {
+  const given = givenToken(option)
+  if (given !== undefined) return given
   throw new UsageError(
     'There is no token.',
     'Set BRIDGEKEEPER_TOKEN (or --token); get one where the bridge runs: bridgekeeper token issue EMAIL',
@@ -77,5 +84,21 @@ export function lifetimeMs(text: string): number {
   throw new UsageError(
     `${JSON.stringify(text)} is no lifetime.`,
     'Give one like 15m, 12h or 30d; at most 365d.',
+  )
+}
+
+/** What this machine keeps of its bridges. @throws UsageError */
+export function keychain(): Keychain {
+  return new Keychain({ home: agentHome(process.env), keyStore: keyStore(), system: realSystem })
+}
+
+/** `BRIDGEKEEPER_KEY_STORE`: where keys are kept that are made from now on. @throws UsageError */
+function keyStore(): KeyStoreChoice {
+  const text = process.env.BRIDGEKEEPER_KEY_STORE || 'auto'
+  const choice = KEY_STORE_CHOICES.find((one) => one === text)
+  if (choice !== undefined) return choice
+  throw new UsageError(
+    `BRIDGEKEEPER_KEY_STORE is ${JSON.stringify(text)}.`,
+    `Choose one of ${KEY_STORE_CHOICES.join(', ')}.`,
   )
 }

@@ -53,7 +53,7 @@ export const codes = {
     401,
     -32050,
     'This login was ended: its user was logged out, suspended or deleted, or its session or device was revoked.',
-    'Log in again, if you still may.',
+    'Log in again, if you still may; on a machine that was enrolled: bridgekeeper connect URL --enrol-again',
   ),
   dpop_proof_invalid: entry(
     401,

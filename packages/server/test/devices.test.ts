@@ -5,6 +5,7 @@ import { ReplayMemory } from '../src/identity/replay.ts'
 import {
   assertionClaims,
   assertionOf,
+  BRIDGE_KEY,
   proofOf,
   rotationOf,
   signed,
@@ -31,8 +32,8 @@ test.each(['EdDSA', 'ES256'] as const)(
         name: 'Ann’s laptop',
         keyId: key.keyId,
         generation: 1,
-        bridgeKey: { kty: 'OKP', crv: 'Ed25519', x: 'x' },
-        bridgeKeyId: 'b'.repeat(43),
+        bridgeKey: BRIDGE_KEY.jwk,
+        bridgeKeyId: BRIDGE_KEY.keyId,
       },
     })
     const device = {

@@ -89,7 +89,7 @@ export class Keychain {
       if (next === current) return next
       await writePrivate(path, recordText(next))
       const kept = new Set(placesOf(next).map(({ keyId }) => keyId))
-      await this.#destroy(current, (keyId) => !kept.has(keyId))
+      await this.#destroy(placesIn(current).filter(({ keyId }) => !kept.has(keyId)))
       return next
     })
   }
@@ -101,7 +101,7 @@ export class Keychain {
     return this.#alone(path, async () => {
       const current = await this.#read(path, origin)
       if (current === undefined) return false
-      await this.#destroy(current, () => true)
+      await this.#destroy(placesOf(current))
       await removePrivate(path)
       return true
     })
@@ -116,6 +116,11 @@ export class Keychain {
     const { keyId } = deviceKey(jwk)
     if (this.#keyStore !== 'file' && (await this.#keepInOs(keyId, jwk))) return { keyId, keyStore: 'os' }
     return { keyId, keyStore: 'file', privateKey: jwk }
+  }
+
+  /** Destroys a key that was made and is in no record. */
+  async discard(place: KeyPlace): Promise<void> {
+    await this.#destroy([place])
   }
 
   /** @throws AgentError `device_key_missing`, `key_store_unavailable`, `keychain_corrupt` */
@@ -148,10 +153,9 @@ export class Keychain {
   }
 
   /** What cannot be destroyed is of no use to anybody once the bridge has forgotten it. */
-  async #destroy(record: BridgeRecord | undefined, isGone: (keyId: string) => boolean): Promise<void> {
-    if (record === undefined) return
-    for (const { keyId, keyStore } of placesOf(record)) {
-      if (keyStore !== 'os' || !isGone(keyId)) continue
+  async #destroy(places: readonly KeyPlace[]): Promise<void> {
+    for (const { keyId, keyStore } of places) {
+      if (keyStore !== 'os') continue
       await osKeyStore(this.#system)
         .then((store: OsKeyStore) => store.remove(keyId))
         .catch(() => {})
@@ -207,6 +211,10 @@ export class Keychain {
     const hash = createHash('sha256').update(origin).digest('hex').slice(0, 16)
     return join(this.#folder, `${host}-${hash}${SUFFIX}`)
   }
+}
+
+function placesIn(record: BridgeRecord | undefined): readonly KeyPlace[] {
+  return record === undefined ? [] : placesOf(record)
 }
 
 function keyOf(jwk: unknown): DeviceKey | undefined {

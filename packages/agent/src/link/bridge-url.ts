@@ -25,3 +25,13 @@ export function bridgeUrl(text: string, allowInsecure: boolean): string {
   const path = url.pathname.replace(/\/+$/, '')
   return `${scheme}//${url.host}${path.endsWith(PATH) ? path : path + PATH}`
 }
+
+/**
+ * The bridge's origin for what the user gave as the bridge: where machines are enrolled.
+ *
+ * @throws AgentError `url_invalid`, `url_credentials`, `url_insecure`
+ */
+export function bridgeOrigin(text: string, allowInsecure: boolean): string {
+  const { protocol, host } = new URL(bridgeUrl(text, allowInsecure))
+  return `${protocol === 'wss:' ? 'https' : 'http'}://${host}`
+}

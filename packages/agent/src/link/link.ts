@@ -13,8 +13,11 @@ import { Wakes } from './wakes.ts'
 export interface LinkOptions {
   /** As `bridgeUrl` makes it. */
   readonly url: string
-  /** Asked at every attempt. A rejection is tried again, unless it is an `AgentError`. */
-  readonly token: () => string | Promise<string>
+  /**
+   * Asked at every attempt; told the one that the bridge called expired. A rejection is tried again, unless it is an
+   * `AgentError`.
+   */
+  readonly token: (spent?: string) => string | Promise<string>
   /** Stands in for the token's claims. */
   readonly identity: Partial<Identity>
   readonly system: System
@@ -88,7 +91,7 @@ export class Link {
 
   /** Lives through one connection, and plans the next. */
   async #attempt(plan: Plan, signal: AbortSignal): Promise<Plan> {
-    const token = await this.#token(signal)
+    const token = await this.#token(plan.spentToken, signal)
     if (signal.aborted) return plan
     if (token === undefined) return this.#retry(plan, { reason: 'No token could be had.', ignoredFrames: 0 })
     if (token === plan.spentToken) throw new AgentError('token_expired')
@@ -184,7 +187,7 @@ export class Link {
   }
 
   /** The token for this attempt; `undefined` when there is none, or when the signal aborted first. */
-  async #token(signal: AbortSignal): Promise<string | undefined> {
+  async #token(spent: string | undefined, signal: AbortSignal): Promise<string | undefined> {
     type Answer =
       | { readonly ok: true; readonly token: string }
       | { readonly ok: false; readonly error: unknown }
@@ -194,7 +197,7 @@ export class Link {
       this.#wakes.wake('token')
     }
     Promise.resolve()
-      .then(() => this.#options.token())
+      .then(() => this.#options.token(spent))
       .then((token) => record({ ok: true, token }))
       .catch((error: unknown) => record({ ok: false, error }))
     for (;;) {

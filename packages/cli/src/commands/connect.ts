@@ -1,25 +1,29 @@
-import { createAgent, readConfig } from '@bridgekeeper/agent'
+import { type AgentEvent, createAgent, readConfig } from '@bridgekeeper/agent'
 import { Command } from 'commander'
 import { printEvent } from '../agent-events.ts'
+import { demandVerifiedTls, deviceLogin, type EnrolmentFlags } from '../enrolment.ts'
 import { endSignal } from '../lifetime.ts'
 import { printJson } from '../output.ts'
-import { token } from '../settings.ts'
+import { givenToken, token } from '../settings.ts'
 
-interface Options {
+interface Options extends EnrolmentFlags {
   readonly config: string
   readonly token?: string
-  readonly allowInsecure?: boolean
   readonly verbose?: boolean
-  readonly json?: boolean
 }
 
 /** `bridgekeeper connect URL`: the agent, until it is told to stop. */
 export function connectCommand(): Command {
   return new Command('connect')
-    .description("connect this machine's MCP servers to a bridge")
+    .description("connect this machine's MCP servers to a bridge; the first time, approve it in a browser")
     .argument('<url>', 'the bridge, e.g. https://bridge.example.com')
     .option('--config <file>', 'mcpServers file', process.env.BRIDGEKEEPER_CONFIG ?? '.mcp.json')
-    .option('--token <token>', 'access token; BRIDGEKEEPER_TOKEN keeps it out of the process list')
+    .option('--device-name <name>', "what this machine is called there (default: the system's name for it)")
+    .option('--enrol-again', 'forget what is kept of this bridge, and enrol anew')
+    .option(
+      '--token <token>',
+      'use this access token instead; BRIDGEKEEPER_TOKEN keeps it out of the process list',
+    )
     .option('--allow-insecure', 'allow ws:// to another machine')
     .option('--verbose', "show each call and the servers' own output")
     .option('--json', 'print events as JSON lines')
@@ -27,15 +31,20 @@ export function connectCommand(): Command {
 }
 
 async function run(url: string, options: Options): Promise<void> {
+  demandVerifiedTls(process.env)
   const end = endSignal()
-  const agent = createAgent({
-    url,
-    token: () => token(options.token),
-    servers: await readConfig(options.config, process.env),
-    allowInsecure: options.allowInsecure ?? false,
-    onEvent: (event) => (options.json ? printJson(event) : printEvent(event, options.verbose ?? false)),
-  })
-  // The agent asks for it at each attempt, and tries again without one; at the start that is a mistake.
-  token(options.token)
-  await agent.run(end)
+  const onEvent = (event: AgentEvent): void =>
+    options.json ? printJson(event) : printEvent(event, options.verbose ?? false)
+  // A file that cannot be used is told before the user is sent to a browser.
+  const servers = await readConfig(options.config, process.env)
+  const common = { url, servers, onEvent, allowInsecure: options.allowInsecure ?? false }
+  if (givenToken(options.token) !== undefined)
+    return createAgent({ ...common, token: () => token(options.token) }).run(end)
+  try {
+    const login = await deviceLogin(url, options, onEvent, end)
+    await createAgent({ ...common, token: (spent) => login.token(spent) }).run(end)
+  } catch (error) {
+    // Told to stop while the user was asked: the next time goes on from here.
+    if (!end.aborted) throw error
+  }
 }

@@ -1,5 +1,5 @@
 import { createHash, generateKeyPairSync, type JsonWebKey, type KeyObject } from 'node:crypto'
-import { createServer } from 'node:http'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { canonicalJson } from '@bridgekeeper/protocol'
 import { type JWTPayload, SignJWT } from 'jose'
@@ -26,6 +26,14 @@ const users: readonly User[] = NAMES.map((userId) => ({
   state: 'active',
 }))
 const signingKey = await loadSigningKey(memoryKeys(), Buffer.alloc(32, 1), realSystem())
+
+/** That of RFC 8037, appendix A. */
+export const BRIDGE_KEY = {
+  keyId: 'kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k',
+  jwk: { kty: 'OKP', crv: 'Ed25519', x: '11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo' },
+}
+
+export type RequestListener = (request: IncomingMessage, response: ServerResponse) => boolean
 
 export interface Refused {
   readonly status: number
@@ -57,13 +65,16 @@ export async function startDevices(system: System = realSystem()) {
     system,
   })
   const address: ClientAddress = { ip: '127.0.0.1', key: '127.0.0.1', isProxy: false }
-  const bridgeKey = { keyId: 'b'.repeat(43), jwk: { kty: 'OKP', crv: 'Ed25519', x: 'x' } }
+  const bridgeKey = BRIDGE_KEY
   const endpoint = new DeviceEndpoint({
     ...{ devices, bridgeKey, log, system },
     door: { enter: () => allow(address), failed: ({ key }) => failed.push(key) },
     mayEnrol: (token) => tokens.verifyEnrolment(token),
   })
+  /** What is asked before the endpoints are: a listener that answers says so. */
+  const before: RequestListener[] = []
   server.on('request', (request, response) => {
+    if (before.some((listens) => listens(request, response))) return
     if (!endpoint.handle(request, response, new URL(request.url ?? '', url).pathname))
       response.writeHead(404).end('{}')
   })
@@ -115,7 +126,7 @@ export async function startDevices(system: System = realSystem()) {
     return { ...(json as unknown as Omit<TestDevice, 'key'>), key }
   }
 
-  return { url, ...parts, tokens, events, failed, system, send, post, bearer, approval, enrolled }
+  return { url, before, ...parts, tokens, events, failed, system, send, post, bearer, approval, enrolled }
 }
 
 /** What is signed, as an attacker may write it. */

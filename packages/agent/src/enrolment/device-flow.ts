@@ -1,0 +1,117 @@
+import { AgentError } from '../errors.ts'
+import type { PendingFlow } from '../keychain/record.ts'
+import type { System } from '../system.ts'
+import { ask, Unreachable } from './ask.ts'
+import { type AuthorizationServer, isWithin } from './discovery.ts'
+import { refusal } from './refusal.ts'
+
+const CLIENT_ID = 'bridgekeeper-agent'
+const SCOPE = 'device:enroll'
+const GRANT_TYPE = 'urn:ietf:params:oauth:grant-type:device_code'
+/** RFC 8628 section 3.2: unless the bridge says otherwise. */
+const INTERVAL_MS = 5_000
+/** RFC 8628 section 3.5: how much slower, when told so. */
+const SLOWER_MS = 5_000
+const MAX_INTERVAL_MS = 60_000
+/** A bridge that names no end, or a far one, does not make this machine ask for ever. */
+const MAX_LIFETIME_MS = 1_800_000
+const USER_CODE = /^[A-Z0-9-]{4,32}$/
+
+export interface FlowRequest {
+  readonly origin: string
+  readonly server: AuthorizationServer
+  readonly deviceName: string
+  /** Thumbprint of the key that the user is to approve. */
+  readonly deviceKey: string
+}
+
+/**
+ * Asks for a code that the user approves in a browser.
+ * Source: RFC 8628 sections 3.1 and 3.2.
+ *
+ * @throws AgentError, Unreachable
+ */
+export async function beginFlow(
+  system: System,
+  { origin, server, deviceName, deviceKey }: FlowRequest,
+  signal: AbortSignal,
+): Promise<PendingFlow> {
+  const form = {
+    client_id: CLIENT_ID,
+    scope: SCOPE,
+    resource: resourceOf(origin),
+    device_name: deviceName,
+    device_key: deviceKey,
+  }
+  const answer = await ask(system, server.deviceAuthorizationEndpoint, { form }, signal)
+  if (answer.status !== 200) throw refusal(answer)
+  const { device_code: deviceCode, user_code: userCode, verification_uri: verificationUri } = answer.body
+  const { verification_uri_complete: complete, interval, expires_in: expiresIn } = answer.body
+  if (typeof deviceCode !== 'string' || deviceCode === '' || deviceCode.length > 4_096) throw unreadable()
+  if (typeof userCode !== 'string' || !USER_CODE.test(userCode)) throw unreadable()
+  // It is shown and opened; another site's would be phishing.
+  if (!isWithin(verificationUri, origin)) throw unreadable()
+  return {
+    ...{ deviceCode, userCode, verificationUri },
+    ...(isWithin(complete, origin) && { verificationUriComplete: complete }),
+    intervalMs: Math.min(durationMs(interval) ?? INTERVAL_MS, MAX_INTERVAL_MS),
+    expiresAtMs: system.nowMs() + Math.min(durationMs(expiresIn) ?? MAX_LIFETIME_MS, MAX_LIFETIME_MS),
+  }
+}
+
+export type Polled =
+  | { readonly is: 'pending'; readonly intervalMs: number }
+  | { readonly is: 'approved'; readonly token: string }
+  /** The code was used, has run out, or is not known any more. */
+  | { readonly is: 'over' }
+
+/**
+ * Asks once whether the user has approved it.
+ * Source: RFC 8628 sections 3.4 and 3.5.
+ *
+ * @param intervalMs how long it was waited for last; the next wait is never shorter
+ * @throws AgentError `enrolment_denied`, or what the bridge refused with
+ */
+export async function poll(
+  system: System,
+  { origin, server }: Pick<FlowRequest, 'origin' | 'server'>,
+  { deviceCode }: PendingFlow,
+  intervalMs: number,
+  signal: AbortSignal,
+): Promise<Polled> {
+  const form = {
+    grant_type: GRANT_TYPE,
+    client_id: CLIENT_ID,
+    device_code: deviceCode,
+    resource: resourceOf(origin),
+  }
+  try {
+    const answer = await ask(system, server.tokenEndpoint, { form }, signal)
+    const { access_token: token, error } = answer.body
+    if (answer.status === 200) {
+      if (typeof token !== 'string') throw unreadable()
+      return { is: 'approved', token }
+    }
+    if (error === 'authorization_pending') return { is: 'pending', intervalMs }
+    if (error === 'slow_down') return { is: 'pending', intervalMs: intervalMs + SLOWER_MS }
+    if (error === 'access_denied') throw new AgentError('enrolment_denied')
+    if (error === 'expired_token' || error === 'invalid_grant') return { is: 'over' }
+    throw refusal(answer)
+  } catch (error) {
+    if (!(error instanceof Unreachable) || signal.aborted) throw error
+    // RFC 8628 section 3.5: after a time-out, half as often.
+    return { is: 'pending', intervalMs: Math.min(intervalMs * 2, MAX_INTERVAL_MS) }
+  }
+}
+
+function resourceOf(origin: string): string {
+  return `${origin}/api/devices`
+}
+
+function durationMs(seconds: unknown): number | undefined {
+  return typeof seconds === 'number' && seconds > 0 ? seconds * 1_000 : undefined
+}
+
+function unreadable(): AgentError {
+  return new AgentError('bridge_refused', 'Its answer to the request for a code cannot be read.')
+}

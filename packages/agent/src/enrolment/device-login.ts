@@ -1,0 +1,179 @@
+import { AgentError } from '../errors.ts'
+import type { DeviceKey } from '../keychain/device-key.ts'
+import type { Keychain } from '../keychain/keychain.ts'
+import type { EnrolledRecord, KeyPlace } from '../keychain/record.ts'
+import type { DeviceIdentity } from '../link/device-identity.ts'
+import type { System } from '../system.ts'
+import { type Answer, ask, Unreachable } from './ask.ts'
+import { BridgeClock } from './bridge-clock.ts'
+import { refusal, refusalCode } from './refusal.ts'
+import { assertion, keyProof, PATHS, rotation } from './signed.ts'
+
+/** A key is replaced after this long. */
+const MAX_KEY_AGE_MS = 180 * 86_400_000
+/** A token is replaced this long before its end. */
+const AHEAD_MS = 120_000
+
+/**
+ * An enrolled machine's login at its bridge: tokens in exchange for what its key signs, the identity that the link
+ * proves, and the rotation of its key. What is kept is read anew each time: another process may have changed it.
+ */
+export class DeviceLogin {
+  readonly #keychain: Keychain
+  readonly #origin: string
+  readonly #system: System
+  readonly #signal: AbortSignal
+  readonly #clock: BridgeClock
+  #token: { readonly text: string; readonly keyId: string; readonly untilMs: number } | undefined
+
+  /** @param signal ends whatever is asked */
+  constructor(keychain: Keychain, origin: string, system: System, signal: AbortSignal) {
+    this.#keychain = keychain
+    this.#origin = origin
+    this.#system = system
+    this.#signal = signal
+    this.#clock = new BridgeClock(system)
+  }
+
+  /**
+   * A token that is good for a while, by the key that is good now; its key is rotated where that is due.
+   * @param spent a token that the bridge does not take any more
+   * @throws AgentError `device_unknown`, `login_revoked` and other refusals for good; Unreachable to try again
+   */
+  async token(spent?: string): Promise<string> {
+    const record = await this.#settled(await this.#record())
+    const known = this.#token
+    const isGood = known?.keyId === record.keyId && known.untilMs > this.#system.monotonicMs()
+    if (known !== undefined && isGood && known.text !== spent) return known.text
+    const isOld = this.#system.nowMs() - record.madeAtMs > MAX_KEY_AGE_MS
+    return this.#freshToken(isOld ? await this.#rotatedIfPossible(record) : record)
+  }
+
+  /** As the link proves it; asked for anew at each connection. @throws AgentError */
+  async identity(): Promise<DeviceIdentity> {
+    const record = await this.#record()
+    const key = await this.#keychain.key(record)
+    const { deviceId, userId, sessionId, keyId, generation, previous, bridgeKey } = record
+    return {
+      ...{ deviceId, userId, sessionId, keyId, generation, previous },
+      bridgeKeys: [bridgeKey],
+      sign: (bytes) => key.sign(bytes),
+      remember: async (connectionId) => {
+        await this.#change((current) => ({ ...current, previous: connectionId }))
+      },
+    }
+  }
+
+  /**
+   * [LINKUP.5] Puts a new key in the place of the present one. It is kept before the bridge hears of it, and
+   * becomes ours once the bridge has taken it: cut off at any moment, the next time goes on from there.
+   * @throws AgentError, Unreachable
+   */
+  async rotate(): Promise<EnrolledRecord> {
+    const place = await this.#keychain.makeKey()
+    const record = await this.#change((current) =>
+      current.next === undefined ? { ...current, next: place } : current,
+    )
+    if (record.next?.keyId !== place.keyId) await this.#keychain.discard(place)
+    return this.#settled(record)
+  }
+
+  /** The record without an open question: of a rotation that was begun, by us or by another process, the end. */
+  async #settled(record: EnrolledRecord): Promise<EnrolledRecord> {
+    const { next } = record
+    if (next === undefined) return record
+    if (await this.#isTaken(next, record)) return this.#promote(next)
+    const answer = await this.#sendRotation(record, next)
+    if (answer.status === 200) return this.#promote(next)
+    if (answer.status !== 409) throw refusal(answer)
+    // Whoever sent the same a moment earlier was quicker.
+    if (await this.#isTaken(next, record)) return this.#promote(next)
+    return this.#change((current) =>
+      current.next?.keyId === next.keyId ? { ...current, next: undefined } : current,
+    )
+  }
+
+  /** Whether the bridge knows this key as ours: it gives a token for it. */
+  async #isTaken(place: KeyPlace, record: EnrolledRecord): Promise<boolean> {
+    const answer = await this.#askToken(await this.#keychain.key(place), record)
+    if (answer.status === 200) this.#keep(answer, place.keyId)
+    else if (refusalCode(answer) !== 'device_unknown') throw refusal(answer)
+    return answer.status === 200
+  }
+
+  /** A bridge that does not rotate now is asked again the next time; the present key goes on. */
+  async #rotatedIfPossible(record: EnrolledRecord): Promise<EnrolledRecord> {
+    try {
+      return await this.rotate()
+    } catch (error) {
+      if (error instanceof Unreachable) return record
+      throw error
+    }
+  }
+
+  async #freshToken(record: EnrolledRecord): Promise<string> {
+    const answer = await this.#askToken(await this.#keychain.key(record), record)
+    if (answer.status !== 200) throw refusal(answer)
+    return this.#keep(answer, record.keyId)
+  }
+
+  #askToken(key: DeviceKey, { deviceId }: EnrolledRecord): Promise<Answer> {
+    return this.#clock.ask((nowMs) => {
+      const json = { assertion: assertion(key, deviceId, { origin: this.#origin, nowMs }) }
+      return ask(this.#system, this.#origin + PATHS.token, { json }, this.#signal)
+    })
+  }
+
+  async #sendRotation(record: EnrolledRecord, place: KeyPlace): Promise<Answer> {
+    const [key, nextKey] = await Promise.all([this.#keychain.key(record), this.#keychain.key(place)])
+    const next = { key: nextKey, generation: record.generation + 1 }
+    return this.#clock.ask((nowMs) => {
+      const about = { origin: this.#origin, nowMs }
+      const statement = rotation(key, record.deviceId, next, about)
+      const json = { assertion: statement, proof: keyProof(nextKey, PATHS.rotate, statement, about) }
+      return ask(this.#system, this.#origin + PATHS.rotate, { json }, this.#signal)
+    })
+  }
+
+  #keep({ body }: Answer, keyId: string): string {
+    const { access_token: text, expires_in: seconds } = body
+    if (typeof text !== 'string' || typeof seconds !== 'number')
+      throw new AgentError('bridge_refused', 'Its answer to the request for a token cannot be read.')
+    // Of a token that lives shortly, half its life.
+    const usableMs = Math.max(seconds * 1_000 - AHEAD_MS, seconds * 500)
+    this.#token = { text, keyId, untilMs: this.#system.monotonicMs() + usableMs }
+    return text
+  }
+
+  /** The bridge has taken the next key: it is the present one from now on, and the one before is destroyed. */
+  #promote(place: KeyPlace): Promise<EnrolledRecord> {
+    return this.#change((current) => {
+      if (current.next?.keyId !== place.keyId) return current
+      const { next: _next, privateKey: _old, ...rest } = current
+      const { keyId, keyStore, privateKey } = place
+      const generation = current.generation + 1
+      const madeAtMs = this.#system.nowMs()
+      return {
+        ...rest,
+        keyId,
+        keyStore,
+        ...(privateKey !== undefined && { privateKey }),
+        generation,
+        madeAtMs,
+      }
+    })
+  }
+
+  async #record(): Promise<EnrolledRecord> {
+    const record = await this.#keychain.find(this.#origin)
+    if (record?.state === 'enrolled') return record
+    throw new AgentError('not_enrolled')
+  }
+
+  #change(change: (current: EnrolledRecord) => EnrolledRecord): Promise<EnrolledRecord> {
+    return this.#keychain.update(this.#origin, (current) => {
+      if (current?.state === 'enrolled') return change(current)
+      throw new AgentError('not_enrolled')
+    })
+  }
+}

@@ -1,0 +1,232 @@
+import { isObject, keyWords } from '@bridgekeeper/protocol'
+import { AgentError } from '../errors.ts'
+import type { EnrolmentEvent } from '../events.ts'
+import { publicJwkSchema, thumbprint } from '../keychain/device-key.ts'
+import type { Keychain } from '../keychain/keychain.ts'
+import type { BridgeRecord, EnrolledRecord, PendingFlow, PendingRecord } from '../keychain/record.ts'
+import { pause, type System } from '../system.ts'
+import { type Answer, ask, Unreachable } from './ask.ts'
+import { BridgeClock } from './bridge-clock.ts'
+import { beginFlow, poll } from './device-flow.ts'
+import { type AuthorizationServer, discover } from './discovery.ts'
+import { refusal, refusalCode } from './refusal.ts'
+import { keyProof, PATHS } from './signed.ts'
+
+export interface EnrolmentParts {
+  readonly keychain: Keychain
+  readonly system: System
+  readonly onEvent: (event: EnrolmentEvent) => void
+}
+
+export interface EnrolmentOptions {
+  /** The bridge, as it is dialled: `https://bridge.example.com`. */
+  readonly origin: string
+  /** As the user is shown it, and as it is listed then. */
+  readonly name: string
+  /** Forgets what is kept of this bridge first, its key too. */
+  readonly again?: boolean
+}
+
+/** How often a code that has run out is replaced by another, before the user is asked to come back. */
+const FLOWS = 3
+const SEND_TRIES = 3
+const SEND_AGAIN_MS = 1_000
+
+/**
+ * [LINKUP.1] This machine's place at a bridge: what is kept of it, or a new one that its user approves in a browser.
+ * Whatever moment this is cut off at, the next time goes on from there: with the same key, and with the code
+ * that the user may have approved meanwhile.
+ *
+ * @throws AgentError when it cannot be had; Unreachable; or when the signal aborts
+ */
+export async function ensureEnrolled(
+  parts: EnrolmentParts,
+  options: EnrolmentOptions,
+  signal: AbortSignal,
+): Promise<EnrolledRecord> {
+  const { keychain, system, onEvent } = parts
+  const { origin } = options
+  if (options.again === true) await keychain.remove(origin)
+  const known = await keychain.find(origin)
+  if (known?.state === 'enrolled') return known
+  const server = await discover(system, origin, signal)
+  for (let flows = 0; flows < FLOWS; flows++) {
+    const pending = await begun(parts, options, server, signal)
+    if (pending.state === 'enrolled') return pending
+    onEvent(waiting(pending, pending.flow, system))
+    const record = await approved(parts, server, pending, signal)
+    if (record !== undefined) {
+      onEvent({
+        type: 'enrolled',
+        origin,
+        deviceId: record.deviceId,
+        name: record.name,
+        keyStore: record.keyStore,
+      })
+      return record
+    }
+  }
+  throw new AgentError('enrolment_expired')
+}
+
+type BegunRecord = PendingRecord & { readonly flow: PendingFlow }
+
+/** A key of which nobody but us knows yet, and a code for it; those of before, where they are still good. */
+async function begun(
+  { keychain, system }: EnrolmentParts,
+  { origin, name }: EnrolmentOptions,
+  server: AuthorizationServer,
+  signal: AbortSignal,
+): Promise<BegunRecord | EnrolledRecord> {
+  const known = await keychain.find(origin)
+  const place = known ?? (await keychain.makeKey())
+  const fresh = (): PendingRecord => ({
+    ...{ version: 1, state: 'pending', origin, name, madeAtMs: system.nowMs() },
+    ...{ keyId: place.keyId, keyStore: place.keyStore },
+    ...(place.privateKey !== undefined && { privateKey: place.privateKey }),
+  })
+  const record = await keychain.update<BridgeRecord>(origin, (current) => {
+    if (current === undefined) return fresh()
+    return current.state === 'enrolled' || current.name === name
+      ? current
+      : { ...current, name, flow: undefined }
+  })
+  if (known === undefined && record.keyId !== place.keyId) await keychain.discard(place)
+  if (record.state === 'enrolled') return record
+  const { flow } = record
+  if (flow !== undefined && flow.expiresAtMs > system.nowMs()) return { ...record, flow }
+
+  const request = { origin, server, deviceName: name, deviceKey: record.keyId }
+  const begun = await beginFlow(system, request, signal)
+  const kept = await keychain.update<BridgeRecord>(origin, (current) =>
+    isSame(current, record) ? { ...current, flow: begun } : (current ?? { ...record, flow: begun }),
+  )
+  return kept.state === 'enrolled' ? kept : { ...kept, flow: kept.flow ?? begun }
+}
+
+/** @returns `undefined` when the code is over and another one is needed */
+async function approved(
+  parts: EnrolmentParts,
+  server: AuthorizationServer,
+  pending: BegunRecord,
+  signal: AbortSignal,
+): Promise<EnrolledRecord | undefined> {
+  const { keychain, system } = parts
+  const { origin, flow } = pending
+  let { intervalMs } = flow
+  while (flow.expiresAtMs > system.nowMs()) {
+    await pause(system, intervalMs, signal)
+    signal.throwIfAborted()
+    // Another process of this user may have been quicker.
+    const current = await keychain.find(origin)
+    if (current?.state === 'enrolled') return current
+    const polled = await poll(system, { origin, server }, flow, intervalMs, signal)
+    if (polled.is === 'approved') return sendKey(parts, pending, polled.token, signal)
+    if (polled.is === 'over') break
+    intervalMs = polled.intervalMs
+  }
+  return forgetFlow(keychain, pending)
+}
+
+/** Sends our public key with the approval. @returns `undefined` when the approval was spent meanwhile */
+async function sendKey(
+  { keychain, system }: EnrolmentParts,
+  pending: PendingRecord,
+  token: string,
+  signal: AbortSignal,
+): Promise<EnrolledRecord | undefined> {
+  const { origin, name } = pending
+  const key = await keychain.key(pending)
+  const answer = await untilAnswered(system, signal, () =>
+    new BridgeClock(system).ask((nowMs) => {
+      const proof = keyProof(key, PATHS.enrol, token, { origin, nowMs })
+      const json = { name, jwk: key.publicJwk, proof }
+      return ask(system, origin + PATHS.enrol, { json, token }, signal)
+    }),
+  )
+  if (answer.status === 200) {
+    const record = enrolledRecord(pending, answer)
+    return keychain.update(origin, (current) => (current?.state === 'enrolled' ? current : record))
+  }
+  const code = refusalCode(answer)
+  if (code === 'token_invalid' || code === 'token_expired') return forgetFlow(keychain, pending)
+  // The bridge will never take this key; the next time begins with another.
+  if (code === 'device_key_known') await keychain.remove(origin)
+  throw refusal(answer)
+}
+
+/** The approval is good once: who asks for another because a network failed for a moment has a user to ask. */
+async function untilAnswered(
+  system: System,
+  signal: AbortSignal,
+  send: () => Promise<Answer>,
+): Promise<Answer> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await send()
+    } catch (error) {
+      if (!(error instanceof Unreachable) || signal.aborted || tries === SEND_TRIES) throw error
+      await pause(system, SEND_AGAIN_MS, signal)
+    }
+  }
+}
+
+/** What the bridge made of us. It must be our key that it took, and its own key must be what it says. */
+function enrolledRecord(pending: PendingRecord, { body }: Answer): EnrolledRecord {
+  const { flow: _flow, ...ours } = pending
+  const bridgeKey = publicJwkSchema.safeParse(body.bridgeKey)
+  const { deviceId, userId, sessionId, name, bridgeKeyId, keyId, generation } = body
+  const isReadable =
+    [deviceId, userId, sessionId, name].every(
+      (text) => typeof text === 'string' && /^[^\p{C}]{1,256}$/u.test(text),
+    ) &&
+    bridgeKey.success &&
+    thumbprint(bridgeKey.data) === bridgeKeyId &&
+    keyId === pending.keyId &&
+    generation === 1
+  if (!isReadable || !isObject(body.bridgeKey) || !bridgeKey.success)
+    throw new AgentError('bridge_refused', 'Its answer to the enrolment cannot be read.')
+  return {
+    ...ours,
+    state: 'enrolled',
+    deviceId: String(deviceId),
+    userId: String(userId),
+    sessionId: String(sessionId),
+    name: String(name),
+    generation: 1,
+    bridgeKey: bridgeKey.data,
+    bridgeKeyId: String(bridgeKeyId),
+    previous: '',
+  }
+}
+
+/** @returns what another process made of it meanwhile, if that is a place */
+async function forgetFlow(
+  keychain: Keychain,
+  pending: BegunRecord | PendingRecord,
+): Promise<EnrolledRecord | undefined> {
+  const { flow, ...rest } = pending
+  const kept = await keychain.update<BridgeRecord>(pending.origin, (current) => {
+    if (current === undefined) return rest
+    const isOurs = current.state === 'pending' && current.flow?.deviceCode === flow?.deviceCode
+    return isOurs ? { ...current, flow: undefined } : current
+  })
+  return kept.state === 'enrolled' ? kept : undefined
+}
+
+function isSame(current: BridgeRecord | undefined, { keyId }: PendingRecord): current is PendingRecord {
+  return current?.state === 'pending' && current.keyId === keyId
+}
+
+function waiting({ origin, name, keyId }: PendingRecord, flow: PendingFlow, system: System): EnrolmentEvent {
+  return {
+    type: 'enrolment-waiting',
+    ...{ origin, name },
+    ...{ userCode: flow.userCode, verificationUri: flow.verificationUri },
+    ...(flow.verificationUriComplete !== undefined && {
+      verificationUriComplete: flow.verificationUriComplete,
+    }),
+    keyWords: keyWords(keyId) ?? keyId,
+    expiresInMs: Math.max(0, Math.round(flow.expiresAtMs - system.nowMs())),
+  }
+}

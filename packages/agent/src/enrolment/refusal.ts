@@ -1,0 +1,25 @@
+import { isErrorCode, isObject } from '@bridgekeeper/protocol'
+import { AgentError } from '../errors.ts'
+import { type Answer, Unreachable } from './ask.ts'
+
+/** Client errors that pass by themselves: time-out, too early, too many requests. */
+const PASSING: readonly number[] = [408, 425, 429]
+
+/** The stable code of a refusal; what to tell the user is not for a stranger's bridge to say. */
+export function refusalCode({ body }: Answer) {
+  const code = isObject(body.error) ? body.error.code : undefined
+  return typeof code === 'string' && isErrorCode(code) ? code : undefined
+}
+
+/** What an answer means that is not what was asked for: an error to give up by, or one to try again after. */
+export function refusal(answer: Answer): AgentError | Unreachable {
+  const { status } = answer
+  const code = refusalCode(answer)
+  if (status >= 500 || PASSING.includes(status) || code === 'address_blocked')
+    return new Unreachable(
+      `The bridge answered with HTTP status ${status}${code === undefined ? '' : ` (${code})`}.`,
+    )
+  if (code !== undefined) return new AgentError(code)
+  if (status === 404) return new AgentError('bridge_not_found')
+  return new AgentError('bridge_refused', `It answered with HTTP status ${status}.`)
+}

@@ -1,0 +1,60 @@
+import { createHash, randomBytes } from 'node:crypto'
+import type { DeviceKey } from '../keychain/device-key.ts'
+
+const LIFETIME_SECONDS = 60
+/** A little in the past, for a bridge whose clock is a little behind. */
+const EARLY_SECONDS = 5
+
+export const PATHS = {
+  enrol: '/api/devices',
+  token: '/api/devices/token',
+  rotate: '/api/devices/key',
+} as const
+
+interface About {
+  /** Where the bridge was dialled: whatever is signed is good there, and nowhere else. */
+  readonly origin: string
+  readonly nowMs: number
+}
+
+/** What a device signs to get a token. Source: RFC 7523 section 3. */
+export function assertion(key: DeviceKey, deviceId: string, { origin, nowMs }: About): string {
+  return jwt(key, 'device-assertion+jwt', { ...byDevice(deviceId), aud: origin + PATHS.token }, nowMs)
+}
+
+/** What a device's current key signs to name the next one. */
+export function rotation(
+  key: DeviceKey,
+  deviceId: string,
+  next: { readonly key: DeviceKey; readonly generation: number },
+  { origin, nowMs }: About,
+): string {
+  const claims = { ...byDevice(deviceId), aud: origin + PATHS.rotate, jwk: next.key.publicJwk }
+  return jwt(key, 'device-rotation+jwt', { ...claims, generation: next.generation }, nowMs)
+}
+
+/** That we have the private half of this key, for one request. @param accompanies what it is sent with */
+export function keyProof(
+  key: DeviceKey,
+  path: string,
+  accompanies: string,
+  { origin, nowMs }: About,
+): string {
+  const ath = createHash('sha256').update(accompanies).digest('base64url')
+  return jwt(key, 'device-proof+jwt', { iss: key.keyId, aud: origin + path, ath }, nowMs)
+}
+
+function byDevice(deviceId: string) {
+  return { iss: deviceId, sub: deviceId, jti: randomBytes(16).toString('base64url') }
+}
+
+/** A compact JWS (RFC 7515 section 7.1). By hand, since a key may sign where no library reaches it. */
+function jwt(key: DeviceKey, typ: string, claims: object, nowMs: number): string {
+  const iat = Math.floor(nowMs / 1_000) - EARLY_SECONDS
+  const parts = [
+    { alg: key.algorithm, typ, kid: key.keyId },
+    { ...claims, iat, exp: iat + LIFETIME_SECONDS },
+  ].map((part) => Buffer.from(JSON.stringify(part)).toString('base64url'))
+  const input = parts.join('.')
+  return `${input}.${key.sign(Buffer.from(input)).toString('base64url')}`
+}

@@ -1,0 +1,38 @@
+import { spawn } from 'node:child_process'
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+/** Where we run, as far as it says whether a browser of the user's is at hand. */
+export interface Desktop {
+  readonly platform: NodeJS.Platform
+  readonly env: Environment
+  /** Whether a person reads what we print. */
+  readonly terminal: boolean
+}
+
+/**
+ * The command that opens an address in the user's browser, which no shell reads; `undefined` where there is nobody to
+ * look at it: no terminal, a build machine, another machine by SSH, or a system without a desktop.
+ */
+export function browserCommand(
+  url: string,
+  { platform, env, terminal }: Desktop,
+): readonly [string, ...string[]] | undefined {
+  const isSet = (name: string) => env[name] !== undefined && env[name] !== ''
+  if (!terminal || ['CI', 'BRIDGEKEEPER_NO_BROWSER', 'SSH_CONNECTION'].some(isSet)) return undefined
+  if (platform === 'win32') return ['rundll32', 'url.dll,FileProtocolHandler', url]
+  if (platform === 'darwin') return ['open', url]
+  // Without a desktop, xdg-open would start a browser in our own terminal.
+  return isSet('DISPLAY') || isSet('WAYLAND_DISPLAY') ? ['xdg-open', url] : undefined
+}
+
+/** Opens it, if that can be done; whoever reads the address can open it, too. */
+export function openBrowser(url: string): void {
+  const terminal = process.stdout.isTTY === true
+  const [command, ...args] =
+    browserCommand(url, { platform: process.platform, env: process.env, terminal }) ?? []
+  if (command === undefined) return
+  const child = spawn(command, args, { stdio: 'ignore', detached: true })
+  child.on('error', () => {})
+  child.unref()
+}

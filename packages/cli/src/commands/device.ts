@@ -1,0 +1,93 @@
+import {
+  type BridgeRecord,
+  bridgeOrigin,
+  DeviceLogin,
+  type EnrolledRecord,
+  realSystem,
+  type UnusableRecord,
+} from '@bridgekeeper/agent'
+import { Command } from 'commander'
+import { demandVerifiedTls } from '../enrolment.ts'
+import { endSignal } from '../lifetime.ts'
+import { forTerminal, printJson, printLine, printTable } from '../output.ts'
+import { keychain } from '../settings.ts'
+import { UsageError } from '../usage-error.ts'
+
+interface Options {
+  readonly allowInsecure?: boolean
+  readonly json?: boolean
+}
+
+/** `bridgekeeper device list|forget|rotate`: where this machine is enrolled. */
+export function deviceCommand(): Command {
+  const list = new Command('list')
+    .description('the bridges at which this machine is enrolled')
+    .option('--json', 'print [{"origin","state","deviceId","name","userId","keyId","generation","keyStore"}]')
+    .action(runList)
+  const forget = new Command('forget')
+    .description("destroy this machine's key for a bridge, and forget the bridge")
+    .argument('<url>')
+    .option('--json', 'print {"origin"}')
+    .action(runForget)
+  const rotate = new Command('rotate')
+    .description("replace this machine's key for a bridge by a new one")
+    .argument('<url>')
+    .option('--allow-insecure', 'allow http:// to another machine')
+    .option('--json', 'print {"origin","keyId","generation"}')
+    .action(runRotate)
+  return new Command('device')
+    .description('this machine, as bridges know it')
+    .addCommand(list)
+    .addCommand(forget)
+    .addCommand(rotate)
+}
+
+async function runList({ json }: Options): Promise<void> {
+  const found = await keychain().list()
+  if (json) return printJson(found.map(described))
+  if (found.length === 0) return printLine('This machine is enrolled nowhere. Next: bridgekeeper connect URL')
+  printTable(
+    found.map((record) =>
+      'problem' in record
+        ? [forTerminal(record.path), record.problem.code]
+        : [record.origin, forTerminal(record.name), record.state, `key in ${record.keyStore}`],
+    ),
+  )
+}
+
+function described(record: BridgeRecord | UnusableRecord): object {
+  if ('problem' in record) {
+    const { code, message, next } = record.problem
+    return { path: record.path, error: { code, message, next } }
+  }
+  const { origin, state, name, keyId, keyStore } = record
+  return { origin, state, name, keyId, keyStore, ...(state === 'enrolled' && placeOf(record)) }
+}
+
+async function runForget(url: string, { json }: Options): Promise<void> {
+  const origin = bridgeOrigin(url, true)
+  if (!(await keychain().remove(origin))) throw notEnrolled(origin)
+  if (json) return printJson({ origin })
+  printLine(`Forgot ${origin}, and destroyed this machine's key for it.`)
+  printLine(`Next: remove the machine there, too, at ${origin}/account.`)
+}
+
+async function runRotate(url: string, { allowInsecure, json }: Options): Promise<void> {
+  demandVerifiedTls(process.env)
+  const origin = bridgeOrigin(url, allowInsecure ?? false)
+  const login = new DeviceLogin(keychain(), origin, realSystem, endSignal())
+  const { keyId, generation } = await login.rotate()
+  if (json) return printJson({ origin, keyId, generation })
+  printLine(`This machine has a new key at ${origin}: key number ${generation}. The old one is destroyed.`)
+}
+
+function placeOf({ deviceId, userId, generation }: EnrolledRecord) {
+  return { deviceId, userId, generation }
+}
+
+function notEnrolled(origin: string): UsageError {
+  return new UsageError(
+    `This machine is not enrolled at ${origin}.`,
+    'See where it is: bridgekeeper device list',
+  )
+}

@@ -1,0 +1,44 @@
+import { hostname } from 'node:os'
+import { type AgentEvent, bridgeOrigin, DeviceLogin, ensureEnrolled, realSystem } from '@bridgekeeper/agent'
+import { openBrowser } from './browser.ts'
+import { keychain } from './settings.ts'
+import { UsageError } from './usage-error.ts'
+
+export interface EnrolmentFlags {
+  readonly deviceName?: string
+  readonly enrolAgain?: boolean
+  readonly allowInsecure?: boolean
+  readonly json?: boolean
+}
+
+/**
+ * This machine's login at the bridge: it is enrolled first where it is not, which its user approves in a browser.
+ * @throws AgentError, Unreachable, UsageError; whatever, when the signal aborts
+ */
+export async function deviceLogin(
+  url: string,
+  flags: EnrolmentFlags,
+  onEvent: (event: AgentEvent) => void,
+  end: AbortSignal,
+): Promise<DeviceLogin> {
+  const origin = bridgeOrigin(url, flags.allowInsecure ?? false)
+  const keys = keychain()
+  const name = flags.deviceName ?? (hostname() || 'this machine')
+  const again = flags.enrolAgain ?? false
+  const tell = (event: AgentEvent): void => {
+    onEvent(event)
+    if (event.type === 'enrolment-waiting' && !flags.json)
+      openBrowser(event.verificationUriComplete ?? event.verificationUri)
+  }
+  await ensureEnrolled({ keychain: keys, system: realSystem, onEvent: tell }, { origin, name, again }, end)
+  return new DeviceLogin(keys, origin, realSystem, end)
+}
+
+/** What a bridge says is believed because TLS says whose it is. @throws UsageError */
+export function demandVerifiedTls(env: Readonly<Record<string, string | undefined>>): void {
+  if (env.NODE_TLS_REJECT_UNAUTHORIZED !== '0') return
+  throw new UsageError(
+    'NODE_TLS_REJECT_UNAUTHORIZED=0 would let anybody pretend to be the bridge.',
+    'Unset it; to trust a certificate of your own, set NODE_EXTRA_CA_CERTS to its file.',
+  )
+}

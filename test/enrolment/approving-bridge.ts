@@ -1,0 +1,111 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { type DeviceWorld, startDevices } from '../../packages/server/test/support/device-world.ts'
+
+/** What a client asked for at the device authorization endpoint. */
+export interface Asked {
+  readonly userCode: string
+  readonly deviceCode: string
+  readonly form: URLSearchParams
+}
+
+type Json = Readonly<Record<string, unknown>>
+
+/**
+ * The real endpoints of devices beside an authorization server that the test plays: it decides what each code is
+ * answered with, and may answer anything in place of a bridge.
+ */
+export async function startApprovingBridge() {
+  const at = await startDevices()
+  const asked: Asked[] = []
+  /** By device code; what is not here is pending. */
+  const answers = new Map<string, readonly [status: number, json: Json]>()
+  /** By path, in place of what would be answered. */
+  const odd = new Map<string, (response: ServerResponse) => void>()
+  const polls: number[] = []
+  const waiting: (() => void)[] = []
+  const wake = () => {
+    for (const resume of waiting.splice(0)) resume()
+  }
+
+  const routes: Readonly<Record<string, (form: URLSearchParams) => readonly [number, Json]>> = {
+    '/.well-known/oauth-authorization-server': () => [
+      200,
+      {
+        issuer: at.url,
+        device_authorization_endpoint: `${at.url}/oauth/device`,
+        token_endpoint: `${at.url}/oauth/token`,
+      },
+    ],
+    '/oauth/device': (form) => {
+      const count = asked.length + 1
+      const [deviceCode, userCode] = [`device-code-${count}`, `CODE-${count}000`]
+      asked.push({ deviceCode, userCode, form })
+      const page = `${at.url}/device`
+      const uris = { verification_uri: page, verification_uri_complete: `${page}?user_code=${userCode}` }
+      return [200, { device_code: deviceCode, user_code: userCode, ...uris, expires_in: 600, interval: 0.05 }]
+    },
+    '/oauth/token': (form) => {
+      polls.push(performance.now())
+      return answers.get(form.get('device_code') ?? '') ?? [400, { error: 'authorization_pending' }]
+    },
+  }
+
+  at.before.push((request, response) => {
+    const { pathname } = new URL(request.url ?? '', at.url)
+    const strange = odd.get(pathname)
+    const route = routes[pathname]
+    if (strange === undefined && route === undefined) return false
+    void body(request).then((text) => {
+      if (strange !== undefined) return strange(response)
+      const [status, json] = route?.(new URLSearchParams(text)) ?? [404, {}]
+      sendJson(response, status, json)
+      wake()
+    })
+    return true
+  })
+
+  /** The request number `count`, once it came. */
+  async function request(count = 1): Promise<Asked> {
+    for (;;) {
+      const found = asked[count - 1]
+      if (found !== undefined) return found
+      await new Promise<void>((resolve) => waiting.push(resolve))
+    }
+  }
+
+  /** The user approves what was asked for: name and key. @returns the approval, which is given out once */
+  async function approve({ deviceCode, form }: Asked, userId = 'ann'): Promise<string> {
+    const token = await at.approval(form.get('device_key') ?? '', {
+      userId,
+      name: form.get('device_name') ?? '',
+    })
+    answers.set(deviceCode, [200, { access_token: token, token_type: 'Bearer', expires_in: 300 }])
+    return token
+  }
+
+  /** Has the endpoints of devices do what is asked, and gives nobody the answer. */
+  async function parts(request: IncomingMessage): Promise<void> {
+    const init = { method: 'POST', headers: headersOf(request), body: await body(request) }
+    await (await fetch(at.url + request.url, init)).text()
+  }
+
+  return { ...at, parts, asked, answers, odd, polls, request, approve }
+}
+
+export type ApprovingBridge = Awaited<ReturnType<typeof startApprovingBridge>>
+export type { DeviceWorld }
+
+function headersOf({ headers }: IncomingMessage): Record<string, string> {
+  const { authorization, 'content-type': type = '' } = headers
+  return { 'content-type': type, ...(authorization !== undefined && { authorization }) }
+}
+
+export function sendJson(response: ServerResponse, status: number, json: unknown): void {
+  response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(json))
+}
+
+async function body(request: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = []
+  for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk)
+  return Buffer.concat(chunks).toString('utf8')
+}
