@@ -13,18 +13,25 @@ const ARGUMENTS = [
   '--disable-sync',
 ]
 
+export interface PageOptions {
+  readonly phone?: boolean
+  /** Whether pages may run scripts; they may unless this says otherwise. */
+  readonly scripts?: boolean
+}
+
 let running: Promise<Browser> | undefined
 
 /** A page of a real Chromium with no cookies but its own, gone when the test ends. */
-export async function openPage(options: { readonly phone?: boolean } = {}): Promise<Page> {
+export async function openPage(options: PageOptions = {}): Promise<Page> {
   const context = await openContext(options)
   return context.newPage()
 }
 
-async function openContext({ phone = false }: { readonly phone?: boolean }): Promise<BrowserContext> {
+async function openContext({ phone = false, scripts = true }: PageOptions): Promise<BrowserContext> {
   running ??= launch()
   const browser = await running
   const context = await browser.newContext({
+    javaScriptEnabled: scripts,
     viewport: phone ? { width: 390, height: 844 } : { width: 1_280, height: 800 },
   })
   atEnd(async () => {

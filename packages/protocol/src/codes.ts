@@ -200,6 +200,31 @@ export const codes = {
     'The form is too old, or no page of this bridge sent it.',
     'Load the page again, then send the form once more.',
   ),
+  confirmation_failed: entry(
+    403,
+    INVALID_REQUEST,
+    'That is not your password.',
+    'Give your password, or log in with a passkey first.',
+  ),
+  passkey_refused: entry(
+    403,
+    -32050,
+    'The passkey was not accepted here.',
+    'Load the page again and try once more, or log in another way.',
+  ),
+  provider_unavailable: entry(
+    502,
+    -32050,
+    'The provider of logins cannot be reached.',
+    'Try again in a moment, or log in another way.',
+  ),
+  provider_refused: entry(403, -32050, 'The provider did not log you in.', 'Begin again at /login.'),
+  provider_user_unknown: entry(
+    403,
+    -32050,
+    'No account here is linked with yours at the provider.',
+    'Log in another way and link it on your account page, or ask the operator of this bridge.',
+  ),
   login_required: entry(401, -32050, 'Nobody is logged in here.', 'Log in at /login.'),
   login_limited: entry(
     429,
@@ -371,24 +396,4 @@ function entry(http: number, rpc: number, message: string, next: string): CodeEn
 
 export function isErrorCode(text: string): text is ErrorCode {
   return Object.hasOwn(codes, text)
-}
-
-export interface BridgeErrorOptions extends ErrorOptions {
-  /** Whole seconds after which trying again may help. */
-  readonly retryAfterSeconds?: number | undefined
-}
-
-/** A failure with a stable code. `detail` says what the code's own text cannot know. */
-export class BridgeError extends Error {
-  override readonly name = 'BridgeError'
-  readonly code: ErrorCode
-  readonly next: string
-  readonly retryAfterSeconds: number | undefined
-
-  constructor(code: ErrorCode, detail?: string, options?: BridgeErrorOptions) {
-    super(detail === undefined ? codes[code].message : `${codes[code].message} ${detail}`, options)
-    this.code = code
-    this.next = codes[code].next
-    this.retryAfterSeconds = options?.retryAfterSeconds
-  }
 }

@@ -1,3 +1,4 @@
+export { BridgeError } from './bridge-error.ts'
 export {
   type CatalogServer,
   type CatalogTool,
@@ -19,13 +20,7 @@ export {
   type ToolResultFrame,
   type UpFrame,
 } from './codec.ts'
-export {
-  BridgeError,
-  type CodeEntry,
-  codes,
-  type ErrorCode,
-  isErrorCode,
-} from './codes.ts'
+export { type CodeEntry, codes, type ErrorCode, isErrorCode } from './codes.ts'
 export type { DownMessage } from './down.ts'
 export { canonicalJson, isObject, type Json, parseJson, type RawJson } from './json.ts'
 export { isBoundedJson, objectMembers, type Span, spanIs } from './json-spans.ts'

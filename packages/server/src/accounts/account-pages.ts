@@ -87,7 +87,7 @@ function sessionRow(
 }
 
 function waysIn(view: AccountView): Html {
-  const { site, hasPassword, hasTotp, passkeys, providerName } = view
+  const { site, hasPassword, hasTotp, passkeys, providerName, upstreams } = view
   const link = (path: string, text: string, label: string): Html =>
     html`<a class="button plain" href="${site.base}/account/${path}" aria-label="${label}">${text}</a>`
   const rows = [
@@ -106,21 +106,14 @@ function waysIn(view: AccountView): Html {
       soft(passkeys.length === 0 ? 'None' : String(passkeys.length)),
       link('passkeys', 'Manage', 'Manage passkeys'),
     ),
-    providerName !== undefined && providerRow(view, providerName),
+    providerName !== undefined &&
+      row(
+        providerName,
+        soft(upstreams.length > 0 ? 'Linked' : 'Not linked'),
+        link('provider', upstreams.length > 0 ? 'Unlink' : 'Link', `Logging in with ${providerName}`),
+      ),
   ]
   return card('How you log in', list(rows))
-}
-
-function providerRow({ site, loggedIn, upstreams }: AccountView, providerName: string): Html {
-  const token = loggedIn.formToken
-  const isLinked = upstreams.length > 0
-  const action = `/account/provider/${isLinked ? 'unlink' : 'link'}`
-  const fields = button(
-    isLinked ? 'Unlink' : 'Link',
-    'plain',
-    `${isLinked ? 'Unlink' : 'Link'} ${providerName}`,
-  )
-  return row(providerName, soft(isLinked ? 'Linked' : 'Not linked'), form({ site, action, token, fields }))
 }
 
 function endForm(

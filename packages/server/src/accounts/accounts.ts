@@ -5,7 +5,11 @@ import { LoginLimits } from './login-limits.ts'
 import { loginRoutes } from './login-routes.ts'
 import { Logins } from './logins.ts'
 import type { AccountParts, Pages } from './parts.ts'
+import { passkeyRoutes } from './passkey-routes.ts'
+import { Passkeys } from './passkeys.ts'
 import { Passwords } from './passwords.ts'
+import { Provider, type ProviderSettings } from './provider.ts'
+import { providerRoutes } from './provider-routes.ts'
 import { sendRefusalJson, sendRefusalPage } from './respond.ts'
 import { securityRoutes } from './security-routes.ts'
 import { Totp } from './totp.ts'
@@ -21,7 +25,8 @@ export interface Accounts {
 
 const OWN_PATH = /^\/(?:login|logout|account|auth)(?:\/|$)/
 
-export function createAccounts(parts: AccountParts): Accounts {
+/** @param settings of the provider at which users may log in instead, if any */
+export function createAccounts(parts: AccountParts, settings?: ProviderSettings): Accounts {
   const { credentials, system, door, log, key } = parts
   const pages: Pages = {
     ...parts,
@@ -30,10 +35,14 @@ export function createAccounts(parts: AccountParts): Accounts {
     passwords: new Passwords(credentials, system),
     totp: new Totp(credentials, system, key),
   }
+  const { origin, base } = parts.site
+  const provider = settings && new Provider(settings, `${origin}${base}/login/sso/callback`, system)
   const routes: Routes = {
-    ...loginRoutes(pages, undefined),
-    ...accountRoutes(pages, undefined),
+    ...loginRoutes(pages, settings?.name),
+    ...accountRoutes(pages, settings?.name),
+    ...(provider !== undefined && providerRoutes(pages, provider)),
     ...securityRoutes(pages),
+    ...passkeyRoutes(pages, new Passkeys(parts, credentials)),
     ...usersRoutes(pages),
   }
 

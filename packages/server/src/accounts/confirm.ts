@@ -8,15 +8,18 @@ import type { LoggedIn } from './logins.ts'
 import type { Pages } from './parts.ts'
 import type { Visit } from './visit.ts'
 
-const FIELD = 'currentPassword'
+/** Name of the field. */
+export const CURRENT_PASSWORD = 'currentPassword'
 
 /** How somebody shows that it is really them, before what a stolen login must not do. */
-export type Confirmation = 'done' | 'password' | 'login'
+export type Confirmation = 'done' | 'password' | 'password_or_login' | 'login'
 
 /** [ACCT.5] Nothing more after a login by passkey or provider just now; else the password, or such a login. */
 export async function confirmationOf(pages: Pages, visit: Visit, loggedIn: LoggedIn): Promise<Confirmation> {
   if (isConfirmed(pages, visit, loggedIn)) return 'done'
-  return (await pages.passwords.has(loggedIn.user.userId)) ? 'password' : 'login'
+  const { userId } = loggedIn.user
+  if (!(await pages.passwords.has(userId))) return 'login'
+  return (await pages.credentials.passkeysOf(userId)).length > 0 ? 'password_or_login' : 'password'
 }
 
 /** The part of a form that asks for it. @param path where the form stands, to come back to */
@@ -30,12 +33,12 @@ export function confirmationFields(
   if (confirmation === 'login')
     return html`<p>Confirm that it is you: <a href="${again}">log in once more</a>, then come back here.</p>`
   return html`${field({
-    name: FIELD,
+    name: CURRENT_PASSWORD,
     label: 'Your password now',
     type: 'password',
     autocomplete: 'current-password',
     maxLength: 1_024,
-  })}<span class="hint">Or <a href="${again}">log in with a passkey</a> first.</span>`
+  })}${confirmation === 'password_or_login' && html`<span class="hint">Or <a href="${again}">log in with a passkey</a> first.</span>`}`
 }
 
 /** @returns what is wrong, for whoever sent the form; `undefined` where it is really them */
@@ -46,7 +49,8 @@ export async function confirmationProblem(
   form: Form,
 ): Promise<{ readonly text: string; readonly denied?: Denied } | undefined> {
   if (isConfirmed(pages, visit, loggedIn)) return undefined
-  const { user, denied } = await checkPassword(pages, visit, loggedIn.user.email, form.get(FIELD) ?? '')
+  const password = form.get(CURRENT_PASSWORD) ?? ''
+  const { user, denied } = await checkPassword(pages, visit, loggedIn.user.email, password)
   if (denied !== undefined) return { text: 'Too many tries. Wait a while, then try again.', denied }
   return user?.userId === loggedIn.user.userId ? undefined : { text: 'That is not your password.' }
 }

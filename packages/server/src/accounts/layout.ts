@@ -14,7 +14,7 @@ export interface PageOptions {
   readonly narrow?: boolean
   /** Name of a script of ours, such as `passkeys.js`; the page must be of use without it. */
   readonly script?: string | undefined
-  /** A path of ours to which the browser goes on by itself. */
+  /** Where the browser goes on to by itself. */
   readonly goOnTo?: string
 }
 
@@ -37,12 +37,12 @@ export function page(options: PageOptions): Html {
 <meta name="robots" content="noindex">
 <title>${title} · Bridgekeeper</title>
 ${STYLE_ELEMENT}
-${goOnTo !== undefined && html`<meta http-equiv="refresh" content="0;url=${site.base}${goOnTo}">`}
+${goOnTo !== undefined && html`<meta http-equiv="refresh" content="0;url=${goOnTo}">`}
 ${script !== undefined && html`<script src="${site.base}/account/${script}" defer></script>`}
 </head>
 <body>
-<header${narrow && html` class="narrow"`}><strong>Bridgekeeper</strong>${account && navigation(site, account)}</header>
-<main${narrow && html` class="narrow"`}>
+<header${narrow && account === undefined && html` class="narrow"`}><strong>Bridgekeeper</strong>${account && navigation(site, account)}</header>
+<main${narrow && html` class="${account === undefined ? 'narrow' : 'form'}"`}>
 <h1>${title}</h1>
 <div aria-live="polite" id="notice">${notice && alert(notice)}</div>
 ${main}

@@ -23,7 +23,7 @@ export function loginPage(options: LoginPage): PageOptions {
       name: 'email',
       label: 'Email',
       type: 'email',
-      autocomplete: 'username webauthn',
+      autocomplete: 'username',
       value: email,
       focus: email === undefined && notice === undefined,
     }),

@@ -62,7 +62,13 @@ export function redirect(response: ServerResponse, site: Site, path: string): vo
  */
 export function sendOnward(response: ServerResponse, site: Site, path: string): void {
   const main = html`<p><a class="button" href="${site.base}${path}">Go on</a></p>`
-  sendPage(response, { site, title: 'One moment', main, narrow: true, goOnTo: path })
+  sendPage(response, { site, title: 'One moment', main, narrow: true, goOnTo: site.base + path })
+}
+
+/** The same, to another site. */
+export function sendAway(response: ServerResponse, site: Site, url: URL): void {
+  const main = html`<p><a class="button" href="${url.href}">Go on</a></p>`
+  sendPage(response, { site, title: 'One moment', main, narrow: true, goOnTo: url.href })
 }
 
 /** What was refused, as a page: the code's own words, status and `Retry-After`. */

@@ -1,20 +1,15 @@
-import { codes } from '@bridgekeeper/protocol'
-import { done, endOtherLogins } from './account-routes.ts'
-import { confirmationFields, confirmationOf, confirmationProblem } from './confirm.ts'
+import { done } from './account-routes.ts'
+import { bad, confirmedForm, renewLogin, show, showChange, type View } from './change.ts'
 import type { Form } from './form-body.ts'
-import type { Notice, PageOptions } from './layout.ts'
 import { loggedOutPage } from './login-pages.ts'
 import type { LoggedIn } from './logins.ts'
 import type { Pages } from './parts.ts'
 import { passwordProblem } from './password-rules.ts'
-import { retryHeaders, sendPage } from './respond.ts'
-import { type ChangePage, codesOffPage, codesOnPage, deletePage, passwordPage } from './security-pages.ts'
-import { loggedInForm, type Routes, type Visit } from './visit.ts'
+import { sendPage } from './respond.ts'
+import { codesOffPage, codesOnPage, deletePage, passwordPage } from './security-pages.ts'
+import type { Routes, Visit } from './visit.ts'
 
 const SERVICE = 'Bridgekeeper'
-
-/** What a page of this kind shows; some show more than the rest have. */
-type View = (page: ChangePage) => PageOptions
 
 /** Changing the password, switching codes on and off, and deleting the account. */
 export function securityRoutes(pages: Pages): Routes {
@@ -110,59 +105,4 @@ async function deleteAccount(pages: Pages, visit: Visit): Promise<void> {
     ...loggedOutPage(pages.site),
     notice: { kind: 'good', text: 'Your account is deleted.' },
   })
-}
-
-/** [LOGIN.7] After a password or factor has changed: a login with a new id, and no other where it was asked for. */
-export async function renewLogin(pages: Pages, visit: Visit, { user }: LoggedIn, form: Form): Promise<void> {
-  const { request, response, address } = visit
-  const { session } = await pages.logins.start(request, response, user, address.ip)
-  if (form.get('endOthers') === 'yes') await endOtherLogins(pages, user.userId, session.sessionId, visit)
-}
-
-async function show(pages: Pages, visit: Visit, path: string, view: View): Promise<void> {
-  const loggedIn = await pages.logins.requireLogin(visit.request, visit.response, path)
-  if (loggedIn !== undefined) await showChange(pages, visit, loggedIn, path, view)
-}
-
-async function showChange(
-  pages: Pages,
-  visit: Visit,
-  loggedIn: LoggedIn,
-  path: string,
-  view: View,
-  notice?: Notice,
-  status = notice === undefined ? 200 : 403,
-  headers: Readonly<Record<string, string>> = {},
-): Promise<void> {
-  const confirmation = await confirmationOf(pages, visit, loggedIn)
-  const fields = confirmationFields(pages, confirmation, path)
-  sendPage(
-    visit.response,
-    view({ site: pages.site, loggedIn, confirmation: fields, notice }),
-    status,
-    headers,
-  )
-}
-
-/** [ACCT.5] A form of somebody who showed that it is really them. @returns `undefined` where it is answered */
-async function confirmedForm(
-  pages: Pages,
-  visit: Visit,
-  path: string,
-  view: (loggedIn: LoggedIn, form: Form) => View,
-): Promise<{ readonly loggedIn: LoggedIn; readonly form: Form } | undefined> {
-  const sent = await loggedInForm(visit, pages, path)
-  if (sent === undefined) return undefined
-  const { loggedIn, form } = sent
-  const problem = await confirmationProblem(pages, visit, loggedIn, form)
-  if (problem === undefined) return sent
-  const { denied, text } = problem
-  const status = denied === undefined ? 403 : codes[denied.code].http
-  const headers = denied === undefined ? {} : retryHeaders(denied)
-  await showChange(pages, visit, loggedIn, path, view(loggedIn, form), bad(text), status, headers)
-  return undefined
-}
-
-function bad(text: string): Notice {
-  return { kind: 'bad', text }
 }

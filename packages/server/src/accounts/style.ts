@@ -12,6 +12,7 @@ header strong::before{content:"";display:inline-block;width:.7em;height:.7em;mar
 nav{display:flex;flex-wrap:wrap;gap:.25rem 1rem;align-items:center}
 main{max-width:44rem;margin:0 auto;padding:1rem}
 .narrow{max-width:26rem}
+.form>*{max-width:30rem}
 h1{font-size:1.5rem;line-height:1.25;margin:.75rem 0 1rem;letter-spacing:-.015em}
 h2{font-size:1.1rem;line-height:1.3;margin:0 0 .25rem}
 p{margin:.5rem 0}
@@ -41,7 +42,7 @@ button.bad{background:transparent;color:var(--bad);border-color:var(--bad)}
 button.link{background:none;border:0;padding:0;min-height:1.5rem;color:var(--accent);text-decoration:underline;text-underline-offset:.15em;font-weight:400}
 .wide button,.wide .button{width:100%}
 form>p:first-of-type{margin-top:0}
-form>button{margin-top:1.1rem}
+form>button,div>button.main{margin-top:1.1rem}
 .acts form>button,nav form>button,li form>button{margin-top:0}
 .or{display:flex;align-items:center;gap:.75rem;color:var(--soft);margin:1.1rem 0}
 .or::before,.or::after{content:"";flex:1;border-top:1px solid var(--line)}

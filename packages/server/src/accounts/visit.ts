@@ -1,10 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { ClientAddress } from '../gates/client-address.ts'
-import { deny } from '../gates/verdict.ts'
+import { allow, deny, type Verdict } from '../gates/verdict.ts'
 import type { System } from '../ports.ts'
 import { cookieOf, setCookie } from './cookies.ts'
-import { FORM_TOKEN, formToken, isFormToken, isOwnOrigin } from './csrf.ts'
-import { type Form, readForm } from './form-body.ts'
+import { FORM_TOKEN, FORM_TOKEN_HEADER, formToken, isFormToken, isOwnOrigin } from './csrf.ts'
+import { type Form, readForm, readJson } from './form-body.ts'
 import type { LoggedIn, Logins } from './logins.ts'
 import { sendRefusalPage } from './respond.ts'
 import type { Site } from './site.ts'
@@ -86,6 +86,38 @@ export async function loggedInForm(
   if (!isFormToken(key, loggedIn.session.sessionId, form.value.get(FORM_TOKEN)))
     return refuse(visit, site, 'form_stale')
   return { loggedIn, form: form.value }
+}
+
+/** [CSRF.1] [CSRF.2] What a script of ours asks for a browser that is to log in. */
+export async function visitorQuestion(
+  { request }: Visit,
+  { site, key }: GuardParts,
+): Promise<Verdict<{ readonly visitId: string; readonly question: Readonly<Record<string, unknown>> }>> {
+  if (!isOwnOrigin(request, site)) return deny('origin_forbidden')
+  const question = await readJson(request)
+  if (!question.allowed) return question
+  const visitId = knownVisitId(request)
+  if (visitId === undefined || !isFormToken(key, `visit ${visitId}`, headerOf(request)))
+    return deny('form_stale')
+  return allow({ visitId, question: question.value })
+}
+
+/** [CSRF.1] [CSRF.2] What a script of ours asks for somebody who is logged in. */
+export async function loggedInQuestion(
+  { request, response }: Visit,
+  { site, key, logins }: GuardParts,
+): Promise<Verdict<{ readonly loggedIn: LoggedIn; readonly question: Readonly<Record<string, unknown>> }>> {
+  if (!isOwnOrigin(request, site)) return deny('origin_forbidden')
+  const question = await readJson(request)
+  if (!question.allowed) return question
+  const loggedIn = await logins.loggedInUser(request, response)
+  if (loggedIn === undefined) return deny('login_required')
+  if (!isFormToken(key, loggedIn.session.sessionId, headerOf(request))) return deny('form_stale')
+  return allow({ loggedIn, question: question.value })
+}
+
+function headerOf(request: IncomingMessage): string | undefined {
+  return request.headersDistinct[FORM_TOKEN_HEADER]?.[0]
 }
 
 function knownVisitId(request: IncomingMessage): string | undefined {

@@ -1,0 +1,70 @@
+import { codes } from '@bridgekeeper/protocol'
+import { endOtherLogins } from './account-routes.ts'
+import { confirmationFields, confirmationOf, confirmationProblem } from './confirm.ts'
+import type { Form } from './form-body.ts'
+import type { Notice, PageOptions } from './layout.ts'
+import type { LoggedIn } from './logins.ts'
+import type { Pages } from './parts.ts'
+import { retryHeaders, sendPage } from './respond.ts'
+import type { ChangePage } from './security-pages.ts'
+import { loggedInForm, type Visit } from './visit.ts'
+
+/** What a page of this kind shows; some show more than the rest have. */
+export type View = (page: ChangePage) => PageOptions
+
+/** [LOGIN.7] After a password or factor has changed: a login with a new id, and no other where it was asked for. */
+export async function renewLogin(pages: Pages, visit: Visit, { user }: LoggedIn, form: Form): Promise<void> {
+  const { request, response, address } = visit
+  const { session } = await pages.logins.start(request, response, user, address.ip)
+  if (form.get('endOthers') === 'yes') await endOtherLogins(pages, user.userId, session.sessionId, visit)
+}
+
+/** A page of this kind, for whoever is logged in. */
+export async function show(pages: Pages, visit: Visit, path: string, view: View): Promise<void> {
+  const loggedIn = await pages.logins.requireLogin(visit.request, visit.response, path)
+  if (loggedIn !== undefined) await showChange(pages, visit, loggedIn, path, view)
+}
+
+/** The page once more, such as with what was wrong. */
+export async function showChange(
+  pages: Pages,
+  visit: Visit,
+  loggedIn: LoggedIn,
+  path: string,
+  view: View,
+  notice?: Notice,
+  status = notice === undefined ? 200 : 403,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<void> {
+  const confirmation = await confirmationOf(pages, visit, loggedIn)
+  const fields = confirmationFields(pages, confirmation, path)
+  sendPage(
+    visit.response,
+    view({ site: pages.site, loggedIn, confirmation: fields, notice }),
+    status,
+    headers,
+  )
+}
+
+/** [ACCT.5] A form of somebody who showed that it is really them. @returns `undefined` where it is answered */
+export async function confirmedForm(
+  pages: Pages,
+  visit: Visit,
+  path: string,
+  view: (loggedIn: LoggedIn, form: Form) => View | Promise<View>,
+): Promise<{ readonly loggedIn: LoggedIn; readonly form: Form } | undefined> {
+  const sent = await loggedInForm(visit, pages, path)
+  if (sent === undefined) return undefined
+  const { loggedIn, form } = sent
+  const problem = await confirmationProblem(pages, visit, loggedIn, form)
+  if (problem === undefined) return sent
+  const { denied, text } = problem
+  const status = denied === undefined ? 403 : codes[denied.code].http
+  const headers = denied === undefined ? {} : retryHeaders(denied)
+  await showChange(pages, visit, loggedIn, path, await view(loggedIn, form), bad(text), status, headers)
+  return undefined
+}
+
+export function bad(text: string): Notice {
+  return { kind: 'bad', text }
+}

@@ -1,0 +1,82 @@
+// @ts-nocheck: it runs in a browser, which the types of this project do not know.
+/**
+ * Passkeys on the pages of accounts: the one thing there that needs a script. Without it, or in a browser
+ * without passkeys, its buttons stay hidden.
+ */
+const canPasskeys =
+  window.PublicKeyCredential?.parseRequestOptionsFromJSON !== undefined &&
+  window.PublicKeyCredential.parseCreationOptionsFromJSON !== undefined
+
+/** Asks the bridge; what it refuses is thrown in its own words. */
+async function ask(place, path, value) {
+  const response = await fetch(place.dataset.base + path, {
+    method: 'POST',
+    headers: {
+      'content-type': 'application/json',
+      accept: 'application/json',
+      'x-form-token': place.dataset.token,
+    },
+    body: JSON.stringify(value),
+  })
+  const answer = await response.json()
+  if (response.ok) return answer
+  throw new Error(`${answer.error.message} ${answer.error.next}`)
+}
+
+function tell(text) {
+  const notice = document.createElement('p')
+  notice.className = 'alert bad'
+  notice.setAttribute('role', 'alert')
+  notice.textContent = text
+  document.getElementById('notice').replaceChildren(notice)
+}
+
+/** While the browser asks its user, the button rests; whoever closes its window has changed their mind. */
+function onClick(button, run) {
+  button.addEventListener('click', async (event) => {
+    event.preventDefault()
+    button.disabled = true
+    try {
+      await run()
+    } catch (error) {
+      if (error.name === 'NotAllowedError') tell('No passkey was used.')
+      else if (error.name === 'InvalidStateError') tell('This device has a passkey for this account already.')
+      else tell(error.message)
+    } finally {
+      button.disabled = false
+    }
+  })
+}
+
+const login = document.getElementById('passkey')
+if (login !== null && canPasskeys) {
+  login.hidden = false
+  onClick(document.getElementById('passkey-login'), async () => {
+    const { options, begun } = await ask(login, '/login/passkey/begin', {})
+    const publicKey = PublicKeyCredential.parseRequestOptionsFromJSON(options)
+    const credential = await navigator.credentials.get({ publicKey })
+    const { returnTo } = login.dataset
+    const { goTo } = await ask(login, '/login/passkey', { begun, returnTo, credential: credential.toJSON() })
+    location.assign(login.dataset.base + goTo)
+  })
+}
+
+const add = document.getElementById('passkey-add')
+if (add !== null && canPasskeys) {
+  add.hidden = false
+  document.getElementById('passkey-none').hidden = true
+  const textIn = (name) => add.querySelector(`[name=${name}]`)?.value ?? ''
+  onClick(document.getElementById('passkey-create'), async () => {
+    const { options, begun } = await ask(add, '/account/passkeys/begin', {
+      currentPassword: textIn('currentPassword'),
+    })
+    const publicKey = PublicKeyCredential.parseCreationOptionsFromJSON(options)
+    const credential = await navigator.credentials.create({ publicKey })
+    const { goTo } = await ask(add, '/account/passkeys/add', {
+      begun,
+      name: textIn('name'),
+      credential: credential.toJSON(),
+    })
+    location.assign(add.dataset.base + goTo)
+  })
+}

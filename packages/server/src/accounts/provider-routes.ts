@@ -1,0 +1,189 @@
+import { z } from 'zod'
+import { deny } from '../gates/verdict.ts'
+import { seal, unseal } from '../identity/sealed.ts'
+import type { User } from '../ports.ts'
+import { done } from './account-routes.ts'
+import { bad, confirmedForm, show, showChange } from './change.ts'
+import { clearCookie, cookieOf, setCookie } from './cookies.ts'
+import { startLogin } from './finish-login.ts'
+import { html } from './html.ts'
+import type { LoginFailure } from './login-limits.ts'
+import type { Pages } from './parts.ts'
+import type { Provider, UpstreamIdentity } from './provider.ts'
+import { providerPage } from './provider-pages.ts'
+import { sendAway, sendOnward, sendPage, sendRefusalPage } from './respond.ts'
+import { localPath } from './site.ts'
+import { type Routes, type Visit, visitorForm } from './visit.ts'
+
+const COOKIE = 'providerLogin'
+const COOKIE_PATH = '/login/sso'
+const BEGUN_MS = 600_000
+const PURPOSE = 'login at the provider'
+const LINK_PATH = '/account/provider'
+
+/** What the browser keeps while it is at the provider. */
+const begunSchema = z.object({
+  checks: z.object({ state: z.string(), nonce: z.string(), verifier: z.string() }),
+  returnTo: z.string(),
+  /** The login that this browser has: to be linked, or to be replaced. */
+  sessionId: z.string().optional(),
+  isLink: z.boolean(),
+  untilMs: z.number(),
+})
+type BegunLogin = z.infer<typeof begunSchema>
+
+/** Logging in at the operator's provider, and linking an account with one there. */
+export function providerRoutes(pages: Pages, provider: Provider): Routes {
+  const { credentials, log } = pages
+  const { name } = provider.settings
+
+  async function login(visit: Visit): Promise<void> {
+    const sent = await visitorForm(visit, pages)
+    if (sent === undefined) return
+    const before = await pages.logins.loggedInUser(visit.request, visit.response)
+    await leave(pages, provider, visit, {
+      returnTo: localPath(sent.form.get('returnTo')),
+      sessionId: before?.session.sessionId,
+      isLink: false,
+    })
+  }
+
+  async function link(visit: Visit): Promise<void> {
+    const sent = await confirmedForm(pages, visit, LINK_PATH, () => (page) => providerPage(page, name, false))
+    if (sent === undefined) return
+    const { sessionId } = sent.loggedIn.session
+    await leave(pages, provider, visit, { returnTo: '/account?done=linked', sessionId, isLink: true })
+  }
+
+  async function unlink(visit: Visit): Promise<void> {
+    const sent = await confirmedForm(pages, visit, LINK_PATH, () => (page) => providerPage(page, name, true))
+    if (sent === undefined) return
+    const { userId } = sent.loggedIn.user
+    const hasOther = (await pages.passwords.has(userId)) || (await credentials.passkeysOf(userId)).length > 0
+    if (!hasOther) {
+      const notice = bad('Set a password or add a passkey first: you could not log in any more.')
+      return showChange(
+        pages,
+        visit,
+        sent.loggedIn,
+        LINK_PATH,
+        (page) => providerPage(page, name, true),
+        notice,
+      )
+    }
+    for (const { issuer, subject } of await credentials.upstreamsOf(userId)) {
+      await credentials.unlinkUpstream(userId, issuer, subject)
+      log.logSecurityEvent({ event: 'upstream_unlinked', userId, ip: visit.address.ip })
+    }
+    done(pages, visit, 'unlinked')
+  }
+
+  async function showLink(visit: Visit): Promise<void> {
+    const loggedIn = await pages.logins.requireLogin(visit.request, visit.response, LINK_PATH)
+    if (loggedIn === undefined) return
+    const isLinked = (await credentials.upstreamsOf(loggedIn.user.userId)).length > 0
+    await show(pages, visit, LINK_PATH, (page) => providerPage(page, name, isLinked))
+  }
+
+  return {
+    'POST /login/sso': login,
+    'GET /login/sso/callback': (visit) => comeBack(pages, provider, visit),
+    [`GET ${LINK_PATH}`]: showLink,
+    [`POST ${LINK_PATH}/link`]: link,
+    [`POST ${LINK_PATH}/unlink`]: unlink,
+  }
+}
+
+/** Off to the provider, and what has to fit goes into a cookie that comes back from there. */
+async function leave(
+  { site, key, system }: Pages,
+  provider: Provider,
+  { response }: Visit,
+  begun: Pick<BegunLogin, 'returnTo' | 'isLink'> & { readonly sessionId: string | undefined },
+): Promise<void> {
+  const began = await provider.begin().catch(() => undefined)
+  if (began === undefined) return sendRefusalPage(response, site, deny('provider_unavailable'))
+  const untilMs = system.nowMs() + BEGUN_MS
+  const value = seal(key, PURPOSE, JSON.stringify({ ...begun, checks: began.checks, untilMs }), system)
+  setCookie(response, COOKIE, value, {
+    secure: site.secure,
+    maxAgeMs: BEGUN_MS,
+    sameSite: 'Lax',
+    path: COOKIE_PATH,
+  })
+  sendAway(response, site, began.url)
+}
+
+/** [SSO.1] Back from the provider, once. */
+async function comeBack(pages: Pages, provider: Provider, visit: Visit): Promise<void> {
+  const { site, key, system } = pages
+  const { request, response, address } = visit
+  const text = unseal(key, PURPOSE, cookieOf(request, COOKIE) ?? '')
+  clearCookie(response, COOKIE, site.secure, COOKIE_PATH)
+  const begun = text === undefined ? undefined : begunSchema.parse(JSON.parse(text))
+  if (begun === undefined || begun.untilMs <= system.nowMs())
+    return sendRefusalPage(response, site, deny('form_stale'))
+  const identity = await provider.finish(visit.query, begun.checks).catch(() => undefined)
+  if (identity === undefined) {
+    pages.limits.failed('provider_refused', address)
+    return sendRefusalPage(response, site, deny('provider_refused'))
+  }
+  if (begun.isLink) return linkTo(pages, visit, begun, identity)
+  const found = await userOf(pages, provider, visit, identity)
+  if (typeof found === 'string') {
+    pages.limits.failed(found, address)
+    return sendRefusalPage(response, site, deny(found === 'user_suspended' ? found : 'provider_user_unknown'))
+  }
+  // The strict cookies of an earlier login stayed behind, as another site led here.
+  const before = begun.sessionId === undefined ? undefined : await pages.sessions.find(begun.sessionId)
+  if (before !== undefined) await pages.sessions.end(before, 'replaced', address.ip)
+  await startLogin(pages, visit, found, 'provider')
+  sendOnward(response, site, localPath(begun.returnTo))
+}
+
+/** [SSO.2] [SSO.3] Who this is here: by issuer and subject, never by an email that somebody has already. */
+async function userOf(
+  { credentials, users, log, system }: Pages,
+  { settings }: Provider,
+  { address: { ip } }: Visit,
+  { issuer, subject, verifiedEmail }: UpstreamIdentity,
+): Promise<User | LoginFailure> {
+  const userId = await credentials.findUpstream(issuer, subject)
+  const known = userId === undefined ? undefined : await users.findById(userId)
+  if (known !== undefined) return known.state === 'active' ? known : 'user_suspended'
+  if (!settings.createUsers || verifiedEmail === undefined || userId !== undefined)
+    return 'provider_user_unknown'
+  const added = await users.add({
+    userId: `user_${system.randomBytes(12).toString('hex')}`,
+    email: verifiedEmail,
+    tokenVersion: 0,
+    createdAtMs: system.nowMs(),
+    state: 'active',
+    role: 'user',
+  })
+  if (added === undefined) return 'provider_user_unknown'
+  log.logSecurityEvent({ event: 'user_added', userId: added.userId, ip })
+  await credentials.linkUpstream(issuer, subject, added.userId)
+  return added
+}
+
+async function linkTo(
+  pages: Pages,
+  { response, address: { ip } }: Visit,
+  { sessionId = '', returnTo }: BegunLogin,
+  { issuer, subject }: UpstreamIdentity,
+): Promise<void> {
+  const { site, sessions, credentials, log } = pages
+  const session = await sessions.find(sessionId)
+  if (session === undefined) return sendRefusalPage(response, site, deny('login_required'))
+  const { userId } = session
+  if (await credentials.linkUpstream(issuer, subject, userId)) {
+    log.logSecurityEvent({ event: 'upstream_linked', userId, ip })
+    return sendOnward(response, site, returnTo)
+  }
+  if ((await credentials.findUpstream(issuer, subject)) === userId)
+    return sendOnward(response, site, returnTo)
+  const main = html`<p><a class="button" href="${site.base}/account">Back to your account</a></p>`
+  const notice = bad('That account at the provider belongs to somebody else here.')
+  sendPage(response, { site, title: 'Not linked', main, narrow: true, notice }, 409)
+}

@@ -1,0 +1,181 @@
+import { expect, test } from 'vitest'
+import type { Device, Session } from '../../packages/server/src/ports/identity.ts'
+import { PASSWORD, startAccounts, type TestAccounts } from '../support/accounts.ts'
+import { hiddenFields, Surfer, textOf } from '../support/surfer.ts'
+
+const KEY_ID = 'NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs'
+
+function sessionOf(userId: string, kind: Session['kind'], more: Partial<Session> = {}): Session {
+  const nowMs = Date.now()
+  return {
+    sessionId: `session_${userId}_${kind}`,
+    userId,
+    kind,
+    label: kind,
+    createdAtMs: nowMs,
+    seenAtMs: nowMs,
+    expiresAtMs: nowMs + 86_400_000,
+    ...more,
+  }
+}
+
+async function addDevice({ stores }: TestAccounts, userId: string, name: string): Promise<Device> {
+  const session = sessionOf(userId, 'device', { deviceId: `device_${userId}` })
+  await stores.sessions.add(session)
+  const device: Device = {
+    deviceId: `device_${userId}`,
+    userId,
+    sessionId: session.sessionId,
+    name,
+    keys: [{ keyId: KEY_ID, algorithm: 'Ed25519', generation: 1, jwk: '{}' }],
+    createdAtMs: Date.now(),
+    usedAtMs: Date.now(),
+  }
+  await stores.devices.add(device)
+  return device
+}
+
+test('[ACCT.6] the page shows machines with the words of their key, apps and logins, and each button ends its own', async () => {
+  const accounts = await startAccounts()
+  const { userId } = await accounts.user('ann')
+  const { deviceId, sessionId } = await addDevice(accounts, userId, "Ann's laptop")
+  await accounts.stores.sessions.add(sessionOf(userId, 'client', { label: 'Some app', clientId: 'app' }))
+  await accounts.login('ann')
+  const ann = await accounts.login('ann')
+  const page = await ann.get('/account')
+  for (const shown of [
+    "Ann's laptop",
+    'gisuk-sovud-lodus-robub-nudul-vupas',
+    'Some app',
+    'Firefox on Linux',
+    'this browser',
+  ])
+    expect(textOf(page.text)).toContain(shown)
+
+  const fields = { ...hiddenFields(page.text, '/account/devices/end'), deviceId }
+  await ann.submit(page, '/account/devices/end', fields)
+  expect(await accounts.stores.devices.find(deviceId)).toBeUndefined()
+  expect(await accounts.stores.sessions.find(sessionId)).toBeUndefined()
+  expect(accounts.recorded.named('device_revoked')).toMatchObject([{ userId, deviceId }])
+  expect(accounts.revoked).toContainEqual({ kind: 'device', id: deviceId })
+
+  await ann.submit(page, '/account/sessions/end', { sessionId: `session_${userId}_client` })
+  await ann.submit(page, '/account/sessions/end-others')
+  const left = await accounts.stores.sessions.ofUser(userId)
+  expect(left.map(({ kind }) => kind)).toEqual(['browser'])
+  expect((await ann.get('/account')).status).toBe(200)
+})
+
+test('[ACCT.6] nobody ends or sees what is somebody else’s', async () => {
+  const accounts = await startAccounts()
+  await accounts.user('ann')
+  const bob = await accounts.user('bob')
+  const device = await addDevice(accounts, bob.userId, "Bob's machine")
+  await accounts.login('bob')
+  const [bobs] = (await accounts.stores.sessions.ofUser(bob.userId)).filter(({ kind }) => kind === 'browser')
+  const ann = await accounts.login('ann')
+  await accounts.login('ann')
+  const page = await ann.get('/account')
+  expect(textOf(page.text)).not.toContain('Bob')
+  const token = hiddenFields(page.text, '/account/sessions/end-others')
+  for (const [path, fields] of [
+    ['/account/sessions/end', { sessionId: bobs?.sessionId ?? '' }],
+    ['/account/devices/end', { deviceId: device.deviceId }],
+  ] as const)
+    expect((await ann.post(path, { ...token, ...fields })).status).toBe(404)
+  expect(await accounts.stores.devices.find(device.deviceId)).toBeDefined()
+  expect(await accounts.stores.sessions.find(bobs?.sessionId ?? '')).toBeDefined()
+})
+
+test('[ACCT.5] what a stolen login must not do takes the password', async () => {
+  const accounts = await startAccounts()
+  const { userId } = await accounts.user('ann')
+  const ann = await accounts.login('ann')
+  const before = await accounts.stores.credentials.find(userId)
+  for (const [from, path, fields] of [
+    ['/account/password', '/account/password', { newPassword: 'the thief’s own password' }],
+    ['/account/codes', '/account/codes/on', { code: '000000' }],
+    ['/account/codes', '/account/codes/off', {}],
+    ['/account/delete', '/account/delete', { email: 'ann@example.com' }],
+  ] as const) {
+    const token = Object.values(hiddenFields((await ann.get(from)).text, '/logout'))[0] ?? ''
+    for (const currentPassword of ['', 'not the password']) {
+      const seen = await ann.post(path, { formToken: token, ...fields, currentPassword })
+      expect([path, seen.status === 403 || seen.status === 429]).toEqual([path, true])
+    }
+  }
+  expect(await accounts.stores.credentials.find(userId)).toEqual(before)
+  expect(await accounts.stores.users.findById(userId)).toBeDefined()
+})
+
+test('[ACCT.8] a deleted account is gone with all that was its user’s, and what is open of it ends', async () => {
+  const accounts = await startAccounts()
+  const { userId } = await accounts.user('ann')
+  await addDevice(accounts, userId, 'laptop')
+  const elsewhere = await accounts.login('ann')
+  const ann = await accounts.login('ann')
+  const page = await ann.get('/account/delete')
+  const kept = await ann.submit(page, '/account/delete', {
+    currentPassword: PASSWORD,
+    email: 'bob@example.com',
+  })
+  expect(kept.status).toBe(403)
+  const seen = await ann.submit(page, '/account/delete', {
+    currentPassword: PASSWORD,
+    email: 'Ann@example.com',
+  })
+  expect(textOf(seen.text)).toContain('Your account is deleted.')
+  expect(await accounts.stores.users.findById(userId)).toBeUndefined()
+  expect(await accounts.stores.sessions.ofUser(userId)).toEqual([])
+  expect(await accounts.stores.devices.ofUser(userId)).toEqual([])
+  expect(await accounts.stores.credentials.find(userId)).toBeUndefined()
+  expect(accounts.revoked).toContainEqual({ kind: 'user', id: userId })
+  expect(accounts.recorded.named('user_deleted')).toMatchObject([{ userId }])
+  expect((await elsewhere.get('/account')).path).toMatch(/^\/login/)
+})
+
+test('[ACCT.7] an admin lists, suspends, resumes and logs out others; to others there is no such page', async () => {
+  const accounts = await startAccounts()
+  await accounts.user('root', { role: 'admin' })
+  const { userId } = await accounts.user('ann')
+  const ann = await accounts.login('ann')
+  const root = await accounts.login('root')
+  expect((await ann.get('/account/users')).status).toBe(404)
+  const token = Object.values(hiddenFields((await ann.get('/account')).text, '/logout'))[0] ?? ''
+  for (const act of ['suspend', 'resume', 'logout'])
+    expect((await ann.post(`/account/users/${act}`, { formToken: token, userId: 'user_root' })).status).toBe(
+      404,
+    )
+
+  const page = await root.get('/account/users')
+  expect(textOf(page.text)).toContain('ann@example.com')
+  await root.submit(page, '/account/users/suspend')
+  expect(await accounts.stores.users.findById(userId)).toMatchObject({ state: 'suspended' })
+  expect((await ann.get('/account')).path).toMatch(/^\/login/)
+  const login = await new Surfer(accounts.url).get('/login')
+  expect(login.status).toBe(200)
+  await root.submit(await root.get('/account/users'), '/account/users/resume')
+  const again = await accounts.login('ann')
+  await root.submit(await root.get('/account/users'), '/account/users/logout')
+  expect((await again.get('/account')).path).toMatch(/^\/login/)
+  expect(accounts.recorded.names).toEqual(
+    expect.arrayContaining(['user_suspended', 'user_resumed', 'user_logged_out']),
+  )
+  // Nobody locks themselves out.
+  const own = Object.values(hiddenFields((await root.get('/account')).text, '/logout'))[0] ?? ''
+  expect((await root.post('/account/users/suspend', { formToken: own, userId: 'user_root' })).status).toBe(
+    404,
+  )
+})
+
+test('[ACCT.7] long lists have pages', async () => {
+  const accounts = await startAccounts()
+  await accounts.user('root', { role: 'admin' })
+  for (let i = 0; i < 60; i++) await accounts.user(`user${100 + i}`, { password: '' })
+  const root = await accounts.login('root')
+  const first = await root.get('/account/users')
+  const next = /href="([^"]*users\?after=[^"]*)"/.exec(first.text)?.[1] ?? ''
+  const second = await root.get(next)
+  const shown = [first, second].flatMap(({ text }) => textOf(text).match(/user1\d\d@/g) ?? [])
+  expect(new Set(shown).size).toBe(60)
+})

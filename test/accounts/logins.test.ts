@@ -1,0 +1,165 @@
+import { expect, test } from 'vitest'
+import { PASSWORD, startAccounts } from '../support/accounts.ts'
+import { FakeSystem } from '../support/fake-system.ts'
+import { hiddenFields, Surfer, textOf } from '../support/surfer.ts'
+
+const MINUTE_MS = 60_000
+const DAY_MS = 86_400_000
+
+test('[LOGIN.2] cookies are for the bridge alone, secure where browsers come over TLS, and last 15 minutes and 30 days', async () => {
+  for (const [issuer, secure] of [
+    [undefined, false],
+    ['https://bridge.example.com', true],
+  ] as const) {
+    const accounts = await startAccounts({
+      ...(issuer && { issuer, bridge: { publicUrls: [issuer] } }),
+    })
+    await accounts.user('ann')
+    const ann = new Surfer(accounts.url)
+    const page = await ann.get('/login')
+    const fields = { ...hiddenFields(page.text, '/login'), email: 'ann@example.com', password: PASSWORD }
+    const answer = await ann.post('/login', fields, { origin: issuer ?? accounts.url })
+    expect(answer.status).toBe(303)
+    const cookies = answer.headers.get('set-cookie') ?? []
+    const end = `; HttpOnly; SameSite=Strict${secure ? '; Secure' : ''}`
+    expect(cookies).toEqual([
+      expect.stringMatching(new RegExp(`^accessToken=[\\w.-]+; Path=/; Max-Age=900${end}$`)),
+      expect.stringMatching(new RegExp(`^refreshToken=[\\w-]{43}; Path=/; Max-Age=2592000${end}$`)),
+    ])
+  }
+})
+
+test('[LOGIN.5] a page that is asked for with an access token that has run out renews it on the way', async () => {
+  const system = new FakeSystem()
+  const accounts = await startAccounts({ system })
+  await accounts.user('ann')
+  const ann = await accounts.login('ann')
+  const before = new Map(ann.cookies)
+  system.advance(16 * MINUTE_MS)
+  expect((await ann.get('/account')).status).toBe(200)
+  for (const name of ['accessToken', 'refreshToken']) expect(ann.cookies.get(name)).not.toBe(before.get(name))
+  // A form that was open before is still good: it is bound to the login, not to its token.
+  const page = await ann.get('/logout')
+  system.advance(16 * MINUTE_MS)
+  expect(textOf((await ann.submit(page, '/logout')).text)).toContain('You are logged out')
+})
+
+test('[LOGIN.5] /auth/refresh renews, and refuses who has nothing to renew', async () => {
+  const accounts = await startAccounts()
+  await accounts.user('ann')
+  const ann = await accounts.login('ann')
+  ann.cookies.delete('accessToken')
+  const refreshed = await ann.send('POST', '/auth/refresh', '', { origin: accounts.url })
+  expect([refreshed.status, JSON.parse(refreshed.text)]).toEqual([200, { userId: 'user_ann' }])
+  expect(ann.cookies.has('accessToken')).toBe(true)
+  const nobody = await new Surfer(accounts.url).send('POST', '/auth/refresh', '', { origin: accounts.url })
+  expect(nobody.status).toBe(401)
+  expect(JSON.parse(nobody.text)).toMatchObject({ error: { code: 'login_required' } })
+})
+
+test('[LOGIN.5] a login ends after 30 days, however often it was renewed', async () => {
+  const system = new FakeSystem()
+  const accounts = await startAccounts({ system })
+  await accounts.user('ann')
+  const ann = await accounts.login('ann')
+  for (let days = 0; days < 29; days += 7) {
+    system.advance(7 * DAY_MS)
+    const seen = await ann.get('/account')
+    expect(textOf(seen.text).includes('Your account')).toBe(days < 28)
+  }
+  expect((await ann.get('/account')).path).toBe('/login?returnTo=%2Faccount')
+})
+
+test('[LOGIN.6] two tabs that renew at once both go on; a token that comes later ends the login', async () => {
+  const system = new FakeSystem()
+  const accounts = await startAccounts({ system })
+  await accounts.user('ann')
+  const ann = await accounts.login('ann')
+  system.advance(16 * MINUTE_MS)
+  const tab = new Surfer(accounts.url)
+  for (const [name, value] of ann.cookies) tab.cookies.set(name, value)
+  const [one, other] = await Promise.all([ann.get('/account'), tab.get('/account')])
+  expect([one, other].map(({ text }) => textOf(text).includes('Your account'))).toEqual([true, true])
+  expect(accounts.recorded.named('refresh_token_reused')).toEqual([])
+  expect(await accounts.stores.sessions.ofUser('user_ann')).toHaveLength(1)
+})
+
+test('[LOGIN.7] a new password makes a new login, and ends the others where that is wanted', async () => {
+  for (const [endOthers, left] of [
+    ['yes', 1],
+    ['', 2],
+  ] as const) {
+    const accounts = await startAccounts()
+    await accounts.user('ann')
+    const elsewhere = await accounts.login('ann')
+    const ann = await accounts.login('ann')
+    const before = await accounts.stores.sessions.ofUser('user_ann')
+    const page = await ann.get('/account/password')
+    await ann.submit(page, '/account/password', {
+      currentPassword: PASSWORD,
+      newPassword: 'another good password',
+      endOthers,
+    })
+    const after = await accounts.stores.sessions.ofUser('user_ann')
+    expect(after).toHaveLength(left)
+    const kept = before.filter(({ sessionId }) => after.some((session) => session.sessionId === sessionId))
+    expect(kept).toHaveLength(left - 1)
+    expect((await ann.get('/account')).path).toBe('/account')
+    expect((await elsewhere.get('/account')).path.startsWith('/login')).toBe(left === 1)
+    expect(accounts.recorded.named('password_changed')).toHaveLength(1)
+  }
+})
+
+test('[LOGIN.8] pages take no bearer token, and no token that an operator issued', async () => {
+  const accounts = await startAccounts()
+  const user = await accounts.user('ann', { role: 'admin' })
+  const { accessToken } = await accounts.tokens.issue(user, MINUTE_MS)
+  const surfer = new Surfer(accounts.url)
+  const bearer = await surfer.send('GET', '/account/users', undefined, {
+    authorization: `Bearer ${accessToken}`,
+  })
+  expect(bearer.status).toBe(303)
+  surfer.cookies.set('accessToken', accessToken)
+  expect((await surfer.send('GET', '/account/users')).status).toBe(303)
+})
+
+test('[LOGIN.8] who comes from another site, where browsers keep strict cookies back, is asked once more from here', async () => {
+  const accounts = await startAccounts()
+  const surfer = new Surfer(accounts.url)
+  const seen = await surfer.send('GET', '/account', undefined, { 'sec-fetch-site': 'cross-site' })
+  expect([seen.status, seen.text.includes('http-equiv="refresh" content="0;url=/account"')]).toEqual([
+    200,
+    true,
+  ])
+  const again = await surfer.send('GET', '/account', undefined, { 'sec-fetch-site': 'same-origin' })
+  expect(again.headers.get('location')).toEqual(['/login?returnTo=%2Faccount'])
+})
+
+test('[LOGIN.3] a login ends the one that the browser had, and names the browser in words of ours', async () => {
+  const accounts = await startAccounts()
+  await accounts.user('ann')
+  const ann = await accounts.login('ann')
+  const [first] = await accounts.stores.sessions.ofUser('user_ann')
+  const page = await ann.get('/login?again=1')
+  await ann.submit(page, '/login', { email: 'ann@example.com', password: PASSWORD })
+  const sessions = await accounts.stores.sessions.ofUser('user_ann')
+  expect(sessions).toMatchObject([{ kind: 'browser', label: 'Firefox on Linux' }])
+  expect(sessions[0]?.sessionId).not.toBe(first?.sessionId)
+})
+
+test('[LOGIN.1] a token that an operator issued ends with its login, though it has not expired', async () => {
+  const accounts = await startAccounts()
+  const user = await accounts.user('ann')
+  const { accessToken, sessionId } = await accounts.tokens.issue(user, MINUTE_MS)
+  expect(await accounts.stores.sessions.find(sessionId)).toMatchObject({ kind: 'token', userId: user.userId })
+  expect(await accounts.tokens.authenticate(accessToken)).toMatchObject({ allowed: true })
+  const ann = await accounts.login('ann')
+  const page = await ann.get('/account')
+  expect(textOf(page.text)).toContain('Token from the command line')
+  await ann.submit(page, '/account/sessions/end', { sessionId })
+  expect(accounts.tokens.recall(accessToken)).toBeUndefined()
+  expect(await accounts.tokens.authenticate(accessToken)).toMatchObject({
+    allowed: false,
+    code: 'token_invalid',
+  })
+})

@@ -1,0 +1,89 @@
+import type { Page } from 'playwright-core'
+import { expect, test } from 'vitest'
+import { PASSWORD, startAccounts, type TestAccounts } from '../support/accounts.ts'
+import { openPage } from '../support/browser.ts'
+
+/** Where browsers take the bridge to have a name. */
+async function named(): Promise<TestAccounts & { readonly site: string }> {
+  const accounts = await startAccounts({ host: 'localhost' })
+  return { ...accounts, site: accounts.url }
+}
+
+/** A Chromium with an authenticator of its own, whose user is always there and always says yes. */
+async function browserWithPasskeys(): Promise<Page> {
+  const page = await openPage()
+  const devtools = await page.context().newCDPSession(page)
+  await devtools.send('WebAuthn.enable')
+  await devtools.send('WebAuthn.addVirtualAuthenticator', {
+    options: {
+      protocol: 'ctap2',
+      transport: 'internal',
+      hasResidentKey: true,
+      hasUserVerification: true,
+      isUserVerified: true,
+      automaticPresenceSimulation: true,
+    },
+  })
+  return page
+}
+
+async function logIn(page: Page, site: string): Promise<void> {
+  await page.goto(`${site}/login`)
+  await page.fill('#email', 'ann@example.com')
+  await page.fill('#password', PASSWORD)
+  await page.getByRole('button', { name: 'Log in', exact: true }).click()
+  await page.waitForURL('**/account')
+}
+
+async function addPasskey(page: Page, site: string): Promise<void> {
+  await page.goto(`${site}/account/passkeys`)
+  await page.fill('#currentPassword', PASSWORD)
+  await page.fill('#name', "Ann's <i>phone</i>")
+  await page.click('#passkey-create')
+  await page.waitForURL('**/account?done=passkey')
+}
+
+test('[PASSKEY.1] [PASSKEY.2] a passkey is added in Chromium, logs in without a password, and is removed', async () => {
+  const { site, recorded, user, stores } = await named()
+  const { userId } = await user('ann')
+  const page = await browserWithPasskeys()
+  await logIn(page, site)
+  await addPasskey(page, site)
+  expect(await stores.credentials.passkeysOf(userId)).toMatchObject([{ userId, name: "Ann's <i>phone</i>" }])
+
+  await page.getByRole('button', { name: 'Log out' }).click()
+  await page.waitForSelector('text=You are logged out')
+  await page.goto(`${site}/login?returnTo=/account/passkeys`)
+  await page.click('#passkey-login')
+  await page.waitForURL(`${site}/account/passkeys`)
+  expect(await page.textContent('main')).toContain("Ann's <i>phone</i>")
+  expect(recorded.named('login_succeeded').at(-1)).toMatchObject({ method: 'passkey', userId })
+
+  // Who has just come by passkey is asked for no password.
+  await page.getByRole('link', { name: 'Remove' }).click()
+  await page.getByRole('button', { name: 'Remove it' }).click()
+  await page.waitForURL('**/account?done=passkey')
+  expect(await stores.credentials.passkeysOf(userId)).toEqual([])
+  expect(recorded.named('passkey_removed')).toMatchObject([{ userId }])
+}, 60_000)
+
+test('[PASSKEY.1] a wrong password adds no passkey, and a passkey of a removed one logs nobody in', async () => {
+  const { site, user, stores, recorded } = await named()
+  const { userId } = await user('ann')
+  const page = await browserWithPasskeys()
+  await logIn(page, site)
+  await page.goto(`${site}/account/passkeys`)
+  await page.fill('#currentPassword', 'not the password')
+  await page.click('#passkey-create')
+  await page.waitForSelector('text=That is not your password.')
+  expect(await stores.credentials.passkeysOf(userId)).toEqual([])
+
+  await addPasskey(page, site)
+  const [passkey] = await stores.credentials.passkeysOf(userId)
+  await stores.credentials.removePasskey(userId, passkey?.credentialId ?? '')
+  await page.context().clearCookies()
+  await page.goto(`${site}/login`)
+  await page.click('#passkey-login')
+  await page.waitForSelector('text=The passkey was not accepted here.')
+  expect(recorded.named('login_failed')).toContainEqual(expect.objectContaining({ reason: 'passkey_wrong' }))
+}, 60_000)

@@ -1,0 +1,101 @@
+import { hash, parseOptions } from '@node-rs/argon2'
+import { expect, test } from 'vitest'
+import { passwordProblem } from '../../packages/server/src/accounts/password-rules.ts'
+import { Passwords, PasswordsBusy } from '../../packages/server/src/accounts/passwords.ts'
+import { PASSWORD, startAccounts } from '../support/accounts.ts'
+import { textOf } from '../support/surfer.ts'
+
+test('[ACCT.1] a password is kept as argon2id with the parameters that OWASP asks for, and a salt of its own', async () => {
+  const { stores, user } = await startAccounts()
+  await user('ann')
+  await user('bob')
+  const ann = (await stores.credentials.find('user_ann'))?.passwordHash ?? ''
+  const bob = (await stores.credentials.find('user_bob'))?.passwordHash ?? ''
+  expect(parseOptions(ann)).toMatchObject({
+    algorithm: 2,
+    memoryCost: 19_456,
+    timeCost: 2,
+    parallelism: 1,
+    saltLen: 16,
+  })
+  expect(ann.split('$').at(-2)).not.toBe(bob.split('$').at(-2))
+})
+
+test('[ACCT.1] more than two passwords wait their turn, and more than 64 that wait are refused', async () => {
+  const { stores, system, user } = await startAccounts()
+  await user('ann')
+  const passwords = new Passwords(stores.credentials, system)
+  const tries = Array.from({ length: 80 }, () => passwords.check('user_ann', PASSWORD))
+  const results = await Promise.allSettled(tries)
+  const busy = results.filter(
+    (result) => result.status === 'rejected' && result.reason instanceof PasswordsBusy,
+  )
+  const right = results.filter((result) => result.status === 'fulfilled' && result.value)
+  expect(busy).toHaveLength(14)
+  expect(right).toHaveLength(66)
+  expect(await passwords.check('user_ann', PASSWORD)).toBe(true)
+}, 60_000)
+
+test('[ACCT.2] length and what everybody tries decide, and nothing else', () => {
+  const problem = (text: string): string | undefined => passwordProblem(text, 'benjamin@example.com')
+  for (const fine of [
+    'correct horse reads',
+    'ich mag süße Brötchen',
+    '日本語のパスワードです。長い',
+    '            a           b',
+    'xxxxxxyzabcdefg',
+    `${'a'.repeat(64)}${'b'.repeat(64)}`,
+  ])
+    expect(problem(fine), fine).toBeUndefined()
+  for (const short of ['', 'short', 'elevenchars', '👍👍👍👍👍👍👍👍👍👍👍'])
+    expect(problem(short), short).toMatch(/at least 12/)
+  expect(problem('ab'.repeat(65))).toMatch(/at most 128/)
+  for (const obvious of [
+    'password1234',
+    'PassWord1234',
+    'aaaaaaaaaaaa',
+    'abcabcabcabc',
+    '123456789012',
+    '987654321098',
+    'abcdefghijklmnop',
+    'benjamin@example.com',
+    'benjamin2026',
+    'Bridgekeeper1',
+    'qwertyuiop12',
+  ])
+    expect(problem(obvious), obvious).toMatch(/one of the first/)
+})
+
+test('[ACCT.2] the page refuses a password by its rule, and says which', async () => {
+  const accounts = await startAccounts()
+  await accounts.user('ann')
+  const ann = await accounts.login('ann')
+  const before = await accounts.stores.credentials.find('user_ann')
+  const page = await ann.get('/account/password')
+  const seen = await ann.submit(page, '/account/password', {
+    currentPassword: PASSWORD,
+    newPassword: 'short',
+  })
+  expect(seen.status).toBe(403)
+  expect(textOf(seen.text)).toContain('Use at least 12 characters')
+  expect(await accounts.stores.credentials.find('user_ann')).toEqual(before)
+})
+
+test('[ACCT.4] a hash of older parameters logs in, and is made anew', async () => {
+  const accounts = await startAccounts()
+  await accounts.user('ann')
+  await accounts.stores.credentials.setPassword(
+    'user_ann',
+    await hash(PASSWORD, { memoryCost: 4_096, timeCost: 1 }),
+  )
+  await accounts.login('ann')
+  const renewed = (await accounts.stores.credentials.find('user_ann'))?.passwordHash ?? ''
+  expect(parseOptions(renewed)).toMatchObject({ memoryCost: 19_456, timeCost: 2 })
+  await accounts.login('ann')
+})
+
+test('[ACCT.2] the same letters typed on another system are the same password', async () => {
+  const accounts = await startAccounts()
+  await accounts.user('ann', { password: 'ein süßes Frühstück' })
+  await accounts.login('ann', 'ein süßes Frühstück'.normalize('NFD'))
+})

@@ -1,0 +1,190 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { expect, test } from 'vitest'
+import { PASSWORD, startAccounts, type TestAccounts } from '../support/accounts.ts'
+import { type Seen, Surfer, textOf } from '../support/surfer.ts'
+import { startUpstream, type Upstream } from '../support/upstream.ts'
+
+interface World {
+  readonly accounts: TestAccounts
+  readonly upstream: Upstream
+}
+
+async function world(createUsers = false): Promise<World> {
+  const port = await freePort()
+  const upstream = await startUpstream(`http://127.0.0.1:${port}/login/sso/callback`, createUsers)
+  const accounts = await startAccounts({ port, provider: upstream.settings })
+  return { accounts, upstream }
+}
+
+/** Off to the provider and back; the last page. */
+async function logInThere(surfer: Surfer, returnTo = '/account'): Promise<Seen> {
+  const page = await surfer.get(`/login?again=1&returnTo=${encodeURIComponent(returnTo)}`)
+  return goOn(surfer, await surfer.submit(page, '/login/sso'))
+}
+
+/** Follows the pages that lead on by themselves. */
+async function goOn(surfer: Surfer, seen: Seen): Promise<Seen> {
+  const next = /http-equiv="refresh" content="0;url=([^"]*)"/.exec(seen.text)?.[1]
+  return next === undefined ? seen : goOn(surfer, await surfer.get(next.replaceAll('&amp;', '&')))
+}
+
+test('[SSO.1] [SSO.2] an account that is linked on its page logs in at the provider, and no longer once unlinked', async () => {
+  const { accounts, upstream } = await world()
+  await accounts.user('ann')
+  upstream.user = { subject: 'upstream-ann', email: 'elsewhere@example.com' }
+  const ann = await accounts.login('ann')
+  const link = await ann.get('/account/provider')
+  expect((await ann.submit(link, '/account/provider/link', { currentPassword: 'wrong' })).status).toBe(403)
+  const linked = await goOn(
+    ann,
+    await ann.submit(link, '/account/provider/link', { currentPassword: PASSWORD }),
+  )
+  expect(textOf(linked.text)).toContain('Your account there is linked.')
+  expect(accounts.recorded.named('upstream_linked')).toMatchObject([{ userId: 'user_ann' }])
+
+  const surfer = new Surfer(accounts.url)
+  const seen = await logInThere(surfer, '/account/passkeys')
+  expect([seen.path, seen.status]).toEqual(['/account/passkeys', 200])
+  expect(accounts.recorded.named('login_succeeded').at(-1)).toMatchObject({
+    method: 'provider',
+    userId: 'user_ann',
+  })
+
+  // Whoever has just come from there is asked for no password.
+  await surfer.submit(await surfer.get('/account/provider'), '/account/provider/unlink')
+  expect(await accounts.stores.credentials.upstreamsOf('user_ann')).toEqual([])
+  expect(textOf((await logInThere(new Surfer(accounts.url))).text)).toContain('No account here is linked')
+})
+
+test('[SSO.3] a newcomer gets an account only where that is switched on, with a verified email that is nobody’s', async () => {
+  for (const [createUsers, user, isAdded] of [
+    [false, { subject: 'n', email: 'new@example.com' }, false],
+    [true, { subject: 'n', email: 'new@example.com', isVerified: false }, false],
+    [true, { subject: 'n' }, false],
+    [true, { subject: 'n', email: 'Ann@Example.com' }, false],
+    [true, { subject: 'n', email: 'new@example.com' }, true],
+  ] as const) {
+    const { accounts, upstream } = await world(createUsers)
+    await accounts.user('ann')
+    upstream.user = user
+    const surfer = new Surfer(accounts.url)
+    const seen = await logInThere(surfer)
+    expect([seen.path === '/account', (await accounts.stores.users.list('', 9)).length]).toEqual([
+      isAdded,
+      isAdded ? 2 : 1,
+    ])
+    expect(surfer.cookies.has('accessToken')).toBe(isAdded)
+    expect(await accounts.stores.credentials.findUpstream(upstream.issuer, 'n')).toEqual(
+      isAdded ? expect.stringMatching(/^user_/) : undefined,
+    )
+  }
+}, 30_000)
+
+test('[SSO.2] one account at the provider is one account here, and who is suspended here stays out', async () => {
+  const { accounts, upstream } = await world()
+  await accounts.user('ann')
+  await accounts.user('bob')
+  await accounts.stores.credentials.linkUpstream(upstream.issuer, 'shared', 'user_ann')
+  upstream.user = { subject: 'shared' }
+  const bob = await accounts.login('bob')
+  const link = await bob.get('/account/provider')
+  const seen = await goOn(
+    bob,
+    await bob.submit(link, '/account/provider/link', { currentPassword: PASSWORD }),
+  )
+  expect([seen.status, textOf(seen.text).includes('belongs to somebody else here')]).toEqual([409, true])
+  await accounts.stores.users.setState('user_ann', 'suspended')
+  expect(textOf((await logInThere(new Surfer(accounts.url))).text)).toContain('The user is suspended.')
+})
+
+test('[SSO.1] an answer counts in the browser that asked, once, in time, and as the provider signed it', async () => {
+  const { accounts, upstream } = await world()
+  await accounts.user('ann')
+  await accounts.stores.credentials.linkUpstream(upstream.issuer, 'a', 'user_ann')
+  upstream.user = { subject: 'a' }
+
+  const victim = new Surfer(accounts.url)
+  const attacker = new Surfer(accounts.url)
+  const callback = await callbackOf(attacker)
+  // Another browser, that has asked for nothing; then one that has asked for itself.
+  expect((await victim.get(callback)).status).toBe(403)
+  await callbackOf(victim)
+  expect((await victim.get(callback)).status).toBe(403)
+  expect(victim.cookies.has('accessToken')).toBe(false)
+  // The right one, and the same once more.
+  expect((await attacker.get(callback)).status).toBe(200)
+  expect((await attacker.get(callback)).status).toBe(403)
+
+  // State, issuer, or code of somebody else.
+  for (const change of [
+    (url: URL) => url.searchParams.set('state', 'x'),
+    (url: URL) => url.searchParams.set('iss', 'https://evil.example'),
+    (url: URL) => url.searchParams.delete('iss'),
+    (url: URL) => url.searchParams.set('code', 'x'),
+  ]) {
+    const surfer = new Surfer(accounts.url)
+    const url = new URL(await callbackOf(surfer))
+    change(url)
+    expect((await surfer.get(url.href)).status).toBe(403)
+    expect(surfer.cookies.has('accessToken')).toBe(false)
+  }
+  expect(accounts.recorded.named('login_failed')[0]).toMatchObject({ reason: 'provider_refused' })
+}, 30_000)
+
+test('[SSO.1] a token for another client, by another key or with another nonce logs nobody in', async () => {
+  const { accounts, upstream } = await world()
+  await accounts.user('ann')
+  await accounts.stores.credentials.linkUpstream(upstream.issuer, 'a', 'user_ann')
+  upstream.user = { subject: 'a' }
+  for (const claims of [{ aud: 'another' }, { nonce: 'x' }, { iss: 'https://evil.example' }, { sub: 'b' }]) {
+    const surfer = new Surfer(accounts.url)
+    const callback = await callbackOf(surfer)
+    upstream.tamper = (body) =>
+      body.replace(/"id_token":"([^"]*)"/, (_all, token: string) => `"id_token":"${changed(token, claims)}"`)
+    expect((await surfer.get(callback)).status).toBe(403)
+    upstream.tamper = undefined
+    expect(surfer.cookies.has('accessToken')).toBe(false)
+  }
+}, 30_000)
+
+test('[SSO.1] who cancels there is not logged in, and a provider that is down is told as that', async () => {
+  const { accounts, upstream } = await world()
+  const surfer = new Surfer(accounts.url)
+  expect(textOf((await logInThere(surfer)).text)).toContain('The provider did not log you in.')
+  const down = await startAccounts({
+    provider: { ...upstream.settings, issuer: new URL('http://127.0.0.1:9/') },
+  })
+  const page = await new Surfer(down.url).get('/login')
+  expect(page.text).toContain('Log in with Example Inc.')
+  const other = new Surfer(down.url)
+  const seen = await other.submit(await other.get('/login'), '/login/sso')
+  expect([seen.status, textOf(seen.text).includes('cannot be reached')]).toEqual([502, true])
+})
+
+/** The address with which the provider sends this browser back, not yet asked. */
+async function callbackOf(surfer: Surfer): Promise<string> {
+  const page = await surfer.get('/login?again=1')
+  const leaving = await surfer.submit(page, '/login/sso')
+  let next = /content="0;url=([^"]*)"/.exec(leaving.text)?.[1]?.replaceAll('&amp;', '&') ?? ''
+  for (let hops = 0; hops < 8 && !next.includes('/login/sso/callback'); hops++)
+    next = new URL((await surfer.send('GET', next)).headers.get('location')?.[0] ?? '', next).href
+  return next
+}
+
+/** The same token with other claims, and the signature of the old ones. */
+function changed(token: string, claims: object): string {
+  const [header, payload = '', signature] = token.split('.')
+  const read: object = JSON.parse(Buffer.from(payload, 'base64url').toString())
+  return [header, Buffer.from(JSON.stringify({ ...read, ...claims })).toString('base64url'), signature].join(
+    '.',
+  )
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  await new Promise((resolve) => server.close(resolve))
+  return port
+}

@@ -1,0 +1,94 @@
+import { expect, test } from 'vitest'
+import { PASSWORD, startAccounts } from '../support/accounts.ts'
+import { FakeSystem } from '../support/fake-system.ts'
+import { Surfer } from '../support/surfer.ts'
+
+/** A second browser with the same cookies: whoever stole them. */
+function copyOf(surfer: Surfer, url: string): Surfer {
+  const thief = new Surfer(url)
+  for (const [name, value] of surfer.cookies) thief.cookies.set(name, value)
+  return thief
+}
+
+test('[LOGIN.6] a refresh token that was copied ends the login, whoever uses it second', async () => {
+  for (const second of ['owner', 'thief'] as const) {
+    const system = new FakeSystem()
+    const accounts = await startAccounts({ system })
+    await accounts.user('ann')
+    const owner = await accounts.login('ann')
+    const thief = copyOf(owner, accounts.url)
+    system.advance(16 * 60_000)
+    const [first, late] = second === 'owner' ? [thief, owner] : [owner, thief]
+    expect((await first.get('/account')).path).toBe('/account')
+    system.advance(10_001)
+    expect((await late.get('/account')).path).toMatch(/^\/login/)
+    // The one that was first has fresh tokens, which are worth nothing now.
+    expect((await first.get('/account')).path).toMatch(/^\/login/)
+    expect(accounts.recorded.named('refresh_token_reused')).toMatchObject([{ userId: 'user_ann' }])
+    expect(await accounts.stores.sessions.ofUser('user_ann')).toEqual([])
+  }
+})
+
+test('[LOGIN.4] after logging out, stolen cookies are refused within a second, at pages and at /mcp', async () => {
+  const accounts = await startAccounts()
+  await accounts.user('ann')
+  const ann = await accounts.login('ann')
+  const thief = copyOf(ann, accounts.url)
+  const token = thief.cookies.get('accessToken') ?? ''
+  const mcp = async (): Promise<number> => {
+    const body = '{"jsonrpc":"2.0","id":1,"method":"tools/list"}'
+    const headers = { 'content-type': 'application/json', accept: 'application/json, text/event-stream' }
+    return (
+      await new Surfer(accounts.url).send('POST', '/mcp', body, {
+        ...headers,
+        authorization: `Bearer ${token}`,
+      })
+    ).status
+  }
+  expect(await mcp()).toBe(200)
+  await ann.submit(await ann.get('/account'), '/logout')
+  expect(await mcp()).toBe(401)
+  expect((await thief.get('/account')).path).toMatch(/^\/login/)
+  const refresh = await copyOf(thief, accounts.url).send('POST', '/auth/refresh', '', {
+    origin: accounts.url,
+  })
+  expect(refresh.status).toBe(401)
+  expect(accounts.recorded.named('session_ended')).toMatchObject([{ kind: 'browser', reason: 'logged_out' }])
+})
+
+test('[LOGIN.3] cookies that somebody planted are worth nothing after the login', async () => {
+  const accounts = await startAccounts()
+  await accounts.user('ann')
+  await accounts.user('mallory')
+  const mallory = await accounts.login('mallory')
+  const planted = new Map(mallory.cookies)
+  const victim = copyOf(mallory, accounts.url)
+  victim.cookies.set('visit', 'x'.repeat(43))
+  const page = await victim.get('/login?again=1')
+  await victim.submit(page, '/login', { email: 'ann@example.com', password: PASSWORD })
+  for (const name of ['accessToken', 'refreshToken'])
+    expect(victim.cookies.get(name)).not.toBe(planted.get(name))
+  const seen = await mallory.get('/account')
+  expect(seen.text).not.toContain('ann@example.com')
+})
+
+test('[LOGIN.4] the cookies of a user who is suspended or deleted are refused, and renew nothing', async () => {
+  for (const end of ['suspend', 'delete', 'logout'] as const) {
+    const system = new FakeSystem()
+    const accounts = await startAccounts({ system })
+    const { userId } = await accounts.user('ann')
+    const ann = await accounts.login('ann')
+    if (end === 'suspend') await accounts.stores.users.setState(userId, 'suspended')
+    else if (end === 'delete') await accounts.stores.users.remove(userId)
+    else {
+      await accounts.stores.users.raiseTokenVersion(userId)
+      for (const { sessionId } of await accounts.stores.sessions.ofUser(userId))
+        await accounts.stores.sessions.end(sessionId)
+    }
+    await accounts.bridge.revoke({ kind: 'user', id: userId })
+    for (const laterMs of [0, 16 * 60_000]) {
+      system.advance(laterMs)
+      expect((await copyOf(ann, accounts.url).get('/account')).path, end).toMatch(/^\/login/)
+    }
+  }
+})
