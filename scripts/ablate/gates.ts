@@ -276,8 +276,8 @@ export const ABLATIONS: readonly Ablation[] = [
       text('router/dispatcher.ts', 'this.#log.afterWritten(() => settle(outcome))', 'settle(outcome)'),
       text(
         'northbound/endpoint.ts',
-        'this.#log.afterWritten(() => sendRefusal(response, admitted))',
-        'sendRefusal(response, admitted)',
+        'this.#log.afterWritten(() => sendRefusal(response, admitted, challenge))',
+        'sendRefusal(response, admitted, challenge)',
       ),
     ],
     tests: attack('w37-fail-closed'),

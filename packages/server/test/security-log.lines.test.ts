@@ -1,5 +1,6 @@
 import { Buffer } from 'node:buffer'
 import type { EventName, SecurityEvent } from '@bridgekeeper/server'
+import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { securityEvents } from '../src/security-log/events.ts'
 import { lineBody, timestamps } from '../src/security-log/line.ts'
@@ -72,6 +73,20 @@ test('[LOG.1] what is missing is left out, what does not fit is replaced, and an
     '.000Z',
     '.001Z',
   ])
+})
+
+test('[LOG.1] timestamps are those of the clock, whichever way it goes', () => {
+  const timestamp = timestamps()
+  const instants = fc.oneof(
+    fc.nat(3_000),
+    fc.integer({ min: -5_000, max: 4_102_444_800_000 }),
+    fc.constant(999.9),
+  )
+  fc.assert(
+    fc.property(instants, (nowMs) => {
+      expect(timestamp(nowMs)).toBe(new Date(nowMs).toISOString())
+    }),
+  )
 })
 
 const FORGERY = 'x"}\n{"timestamp":"2026-01-01T00:00:00.000Z","event":"user_added"'

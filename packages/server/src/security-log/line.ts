@@ -53,14 +53,17 @@ function jsonValue(kind: FieldKind, value: unknown): string {
   return jsonText(kind, value)
 }
 
-/** ISO 8601 in UTC, made once a millisecond. */
+/** ISO 8601 in UTC; all but the milliseconds is made once a second. */
 export function timestamps(): (nowMs: number) => string {
-  let lastMs = Number.NaN
-  let text = ''
+  let second = Number.NaN
+  let untilSecond = ''
   return (nowMs) => {
-    if (nowMs === lastMs) return text
-    lastMs = nowMs
-    text = new Date(nowMs).toISOString()
-    return text
+    const wholeMs = Math.trunc(nowMs)
+    const ofSecond = Math.floor(wholeMs / 1_000)
+    if (ofSecond !== second) {
+      second = ofSecond
+      untilSecond = new Date(ofSecond * 1_000).toISOString().slice(0, -4)
+    }
+    return `${untilSecond}${String(wholeMs - ofSecond * 1_000).padStart(3, '0')}Z`
   }
 }
