@@ -106,6 +106,11 @@ export const LAYERS: readonly Layer[] = [
     because: 'it turns requests into what identity decides, and the answer into HTTP',
   },
   {
+    area: 'server/oauth',
+    imports: ['server/accounts', 'server/identity', 'server/gates', 'server/ports', 'protocol'],
+    because: 'it asks users by pages like those of accounts, and gives tokens that identity verifies',
+  },
+  {
     area: 'server/adapters',
     imports: ['server/ports', 'protocol'],
     importsTypes: ['server/security-log'],
@@ -134,6 +139,11 @@ export const OWNERS: readonly Owner[] = [
     modules: ['@node-rs/argon2', 'otpauth', '@simplewebauthn/server', 'openid-client'],
     area: 'server/accounts',
     because: 'one place takes passwords, codes and passkeys, and asks providers who somebody is',
+  },
+  {
+    modules: ['oidc-provider'],
+    area: 'server/oauth',
+    because: 'what the library is told, and what it is kept from, stands in one place',
   },
   {
     modules: ['node:sqlite', 'kysely', 'pg', 'ioredis', 'redis'],

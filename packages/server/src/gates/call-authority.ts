@@ -5,6 +5,8 @@ export type Scopes = readonly string[] | undefined
 
 export const LIST_SCOPE = 'tools:list'
 export const CONNECT_SCOPE = 'agent:connect'
+/** What a client asks for that wants to use all that its user has. */
+export const ALL_SCOPES = [LIST_SCOPE, 'tools:call:*/*'] as const
 
 /** The scope that allows this one tool. */
 export function callScope(serverName: string, toolName: string): string {

@@ -10,6 +10,8 @@ export type SessionEnd =
   | 'replaced'
   | 'token_reused'
   | 'user_deleted'
+  /** The app gave its token back. */
+  | 'ended_by_client'
 
 export interface NewSession extends Pick<Session, 'userId' | 'kind' | 'label'> {
   readonly lifetimeMs: number

@@ -1,6 +1,6 @@
 import { codes, type ErrorCode } from '@bridgekeeper/protocol'
+import { ALL_SCOPES } from '../gates/call-authority.ts'
 import { DPOP_ALGORITHMS } from '../gates/dpop.ts'
-import { ALL_SCOPES } from './resource-metadata.ts'
 
 const REALM = 'realm="bridgekeeper"'
 

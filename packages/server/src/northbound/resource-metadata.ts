@@ -1,11 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { LIST_SCOPE } from '../gates/call-authority.ts'
+import { ALL_SCOPES } from '../gates/call-authority.ts'
 import { DPOP_ALGORITHMS } from '../gates/dpop.ts'
 import { isMcpResource } from '../gates/resource.ts'
 
 const WELL_KNOWN = '/.well-known/oauth-protected-resource'
-/** What a client asks for that wants to use all that its user has. */
-export const ALL_SCOPES = [LIST_SCOPE, 'tools:call:*/*'] as const
 
 /** Whose tokens are taken, and under which address the resources are named. */
 export interface ResourceOptions {

@@ -141,6 +141,15 @@ export const securityEvents = {
   page_failed: event('error', 'a page could not be made, such as with a store that is down', {
     error: 'text',
   }),
+  client_approved: event('info', 'a user let an app in', { clientId: 'text', scope: 'text' }),
+  client_refused: event('info', 'a user refused an app', { clientId: 'text' }),
+  client_registered: event('info', 'an app registered itself', { clientId: 'text' }),
+  device_approved: event('info', 'a user approved a machine that is to be enrolled', {}),
+  user_code_wrong: event('warn', 'a user entered a code that no machine shows', {}),
+  oauth_request_refused: event('warn', 'the authorization server refused a request', {
+    reason: 'code',
+    suppressed: 'count',
+  }),
   session_started: event('info', 'a session began', { kind: 'code' }),
   session_ended: event('info', 'a session was ended, and with it all of its tokens', {
     kind: 'code',

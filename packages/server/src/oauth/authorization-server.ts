@@ -1,0 +1,204 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { Provider } from 'oidc-provider'
+import { isOwnOrigin } from '../accounts/csrf.ts'
+import type { Logins } from '../accounts/logins.ts'
+import { sendRefusalJson, sendRefusalPage } from '../accounts/respond.ts'
+import type { Site } from '../accounts/site.ts'
+import type { ClientAddress } from '../gates/client-address.ts'
+import { type Denied, deny, type Verdict } from '../gates/verdict.ts'
+import type { Sessions } from '../identity/sessions.ts'
+import type { SigningKey } from '../identity/signing-key.ts'
+import type { OAuthStore, SessionStore } from '../ports/identity.ts'
+import type { FrontDoor, SecurityLog, System, UserStore } from '../ports.ts'
+import { codeInLink, codeKeys, DevicePages } from './device-pages.ts'
+import { Interactions } from './interactions.ts'
+import { type Limited, OAuthLimits } from './limits.ts'
+import { useMiddleware } from './middleware.ts'
+import { createProvider } from './provider.ts'
+import { recordEvents } from './recorded-events.ts'
+import { type RecordParts, removeGrant } from './records.ts'
+
+export interface AuthorizationServerParts {
+  /** The bridge's own address: who issues the tokens. */
+  readonly issuer: string
+  readonly site: Site
+  readonly signingKey: SigningKey
+  /** 32 bytes: what records and cookies are sealed and signed with. */
+  readonly recordKey: Uint8Array
+  readonly cookieKey: Uint8Array
+  /** Of the account pages. */
+  readonly pageKey: Uint8Array
+  readonly store: OAuthStore
+  readonly users: Pick<UserStore, 'findById'>
+  readonly sessionStore: SessionStore
+  readonly sessions: Sessions
+  readonly logins: Logins
+  readonly door: FrontDoor
+  readonly log: SecurityLog
+  readonly system: System
+  readonly allowRegistration: boolean
+  readonly allowedOrigins: readonly string[]
+}
+
+const OWN_PATH =
+  /^\/(?:oauth\/|interaction\/|device(?:\/|$)|\.well-known\/(?:oauth-authorization-server|openid-configuration)$)/
+const SESSION_COOKIE = /(?:^|;)\s*oauthSession(?:\.sig)?=[^;]*/g
+const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/
+const NARROWER: Readonly<Record<string, Limited>> = {
+  '/oauth/device': 'device',
+  '/oauth/register': 'registration',
+}
+
+/** The bridge's authorization server, with its pages: everything between a request for access and a token. */
+export class AuthorizationServer {
+  readonly #parts: AuthorizationServerParts
+  readonly #provider: Provider
+  readonly #answer: (request: IncomingMessage, response: ServerResponse) => void
+  readonly #interactions: Interactions
+  readonly #devicePages: DevicePages
+  readonly #limits: OAuthLimits
+  readonly #records: RecordParts
+  readonly #addresses = new WeakMap<IncomingMessage, ClientAddress>()
+
+  constructor(parts: AuthorizationServerParts) {
+    const { issuer, site, system, log } = parts
+    this.#parts = parts
+    this.#limits = new OAuthLimits(system)
+    this.#devicePages = new DevicePages(site, this.#limits, log)
+    this.#records = {
+      store: parts.store,
+      key: parts.recordKey,
+      system,
+      grantEnded: (id) => this.#grantEnded(id),
+    }
+    this.#provider = createProvider(
+      {
+        issuer,
+        key: parts.signingKey,
+        cookieKey: parts.cookieKey,
+        records: this.#records,
+        users: parts.users,
+        sessions: parts.sessionStore,
+        system,
+        allowRegistration: parts.allowRegistration,
+        allowedOrigins: parts.allowedOrigins,
+        isLoopback: LOOPBACK.test(site.hostname),
+        devicePages: this.#devicePages,
+        mayFetchMetadata: ({ req }) => this.#isWithin('metadata', this.#addresses.get(req)).allowed,
+      },
+      site,
+    )
+    useMiddleware(this.#provider, site.base, system)
+    recordEvents(this.#provider, log, system, (request) => this.#addresses.get(request))
+    this.#answer = this.#provider.callback()
+    this.#interactions = new Interactions({ ...parts, provider: this.#provider, key: parts.pageKey })
+  }
+
+  /** Answers the request where its path is one of ours. @returns whether it is */
+  handle(request: IncomingMessage, response: ServerResponse): boolean {
+    const path = (request.url ?? '').split('?')[0] ?? ''
+    if (!OWN_PATH.test(path)) return false
+    this.#handle(request, response, path).catch((error: unknown) => {
+      // A browser that went away is no fault.
+      if (!response.socket?.destroyed)
+        this.#parts.log.logSecurityEvent({ event: 'page_failed', error: String(error) })
+      if (response.headersSent) response.destroy()
+      else this.#refuse(request, response, deny('internal_error'))
+    })
+    return true
+  }
+
+  /** The session of a grant was ended elsewhere: nothing of the grant is kept. */
+  async sessionEnded(sessionId: string): Promise<void> {
+    await removeGrant(this.#records, sessionId)
+  }
+
+  async #handle(request: IncomingMessage, response: ServerResponse, path: string): Promise<void> {
+    const entered = this.#enter(request, path)
+    if (!entered.allowed) return this.#refuse(request, response, entered)
+    const address = entered.value
+    this.#addresses.set(request, address)
+    if (path.startsWith('/interaction/'))
+      return this.#interactions.handle({ request, response, path, address })
+    if (path.startsWith('/device') && !(await this.#enterDevice(request, response, path, address))) return
+    if (path === '/oauth/authorize' || (path === '/device' && request.method === 'GET'))
+      forgetSession(request)
+    asIssuer(request, this.#parts.issuer)
+    this.#answer(request, response)
+  }
+
+  #enter(request: IncomingMessage, path: string): Verdict<ClientAddress> {
+    const entered = this.#parts.door.enter(request)
+    if (!entered.allowed) return entered
+    const narrower = NARROWER[path]
+    for (const kind of narrower === undefined ? (['request'] as const) : (['request', narrower] as const)) {
+      const within = this.#isWithin(kind, entered.value)
+      if (!within.allowed) return within
+    }
+    return entered
+  }
+
+  /** A proxy's address stands for everybody behind it. */
+  #isWithin(kind: Limited, address: ClientAddress | undefined): Verdict<void> {
+    return this.#limits.take(kind, address === undefined || address.isProxy ? '' : address.key)
+  }
+
+  /** [OAUTH.13] Only somebody who is logged in tries codes, and not without end. @returns whether to go on */
+  async #enterDevice(
+    request: IncomingMessage,
+    response: ServerResponse,
+    path: string,
+    address: ClientAddress,
+  ): Promise<boolean> {
+    const { site, logins } = this.#parts
+    const isOwn = request.method !== 'POST' || isOwnOrigin(request, site)
+    if (!isOwn) return this.#stop(response, deny('origin_forbidden'))
+    const userCode = codeInLink(new URL(request.url ?? '', site.origin).searchParams.get('user_code'))
+    const returnTo = userCode === undefined ? path : `${path}?user_code=${userCode}`
+    const loggedIn = await logins.requireLogin(request, response, returnTo)
+    if (loggedIn === undefined) return false
+    const mayTry = this.#limits.mayTryCode(codeKeys(loggedIn.user.userId, address))
+    if (request.method === 'POST' && !mayTry.allowed) return this.#stop(response, mayTry)
+    this.#devicePages.enter(request, { loggedIn, address, userCode })
+    request.url = path
+    return true
+  }
+
+  #stop(response: ServerResponse, denied: Denied): false {
+    sendRefusalPage(response, this.#parts.site, denied)
+    return false
+  }
+
+  #refuse(request: IncomingMessage, response: ServerResponse, denied: Denied): void {
+    if (request.headers.accept?.includes('text/html') === true)
+      sendRefusalPage(response, this.#parts.site, denied)
+    else sendRefusalJson(response, denied)
+  }
+
+  /** The library has ended a grant: a code or token of it was used twice, or given back. */
+  async #grantEnded(grantId: string): Promise<void> {
+    const { sessionStore, sessions } = this.#parts
+    const session = await sessionStore.find(grantId)
+    if (session === undefined) return
+    const isGivenBack = Provider.ctx?.oidc?.route === 'revocation'
+    await sessions.end(session, isGivenBack ? 'ended_by_client' : 'token_reused')
+  }
+}
+
+/** Each request for access is looked at anew: who is logged in now says whose it is, and no approval is reused. */
+function forgetSession(request: IncomingMessage): void {
+  const { cookie } = request.headers
+  if (cookie !== undefined) request.headers.cookie = cookie.replace(SESSION_COOKIE, '')
+}
+
+/**
+ * The library makes addresses of itself out of the request. It is told the issuer's, whatever a client, or a proxy
+ * that adds headers, says.
+ */
+function asIssuer({ headers }: IncomingMessage, issuer: string): void {
+  const { host, protocol } = new URL(issuer)
+  headers.host = host
+  headers['x-forwarded-proto'] = protocol.slice(0, -1)
+  delete headers['x-forwarded-host']
+  delete headers['x-forwarded-for']
+}

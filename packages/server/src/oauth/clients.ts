@@ -1,0 +1,46 @@
+import { type ClientMetadata, errors } from 'oidc-provider'
+import { AGENT_CLIENT_ID } from '../identity/access-tokens.ts'
+
+export const DEVICE_GRANT = 'urn:ietf:params:oauth:grant-type:device_code'
+const GRANTS: readonly string[] = ['authorization_code', 'refresh_token']
+const LOOPBACK: readonly string[] = ['localhost', '127.0.0.1', '[::1]']
+
+/** The agent: a public client that needs no registration, and only enrols devices. */
+export const AGENT_CLIENT: ClientMetadata = {
+  client_id: AGENT_CLIENT_ID,
+  client_name: 'Bridgekeeper agent',
+  application_type: 'native',
+  token_endpoint_auth_method: 'none',
+  grant_types: [DEVICE_GRANT],
+  response_types: [],
+  redirect_uris: [],
+}
+
+/**
+ * [OAUTH.7] What a client may say of itself, wherever it comes from: codes go to https, to the user's own machine,
+ * or to a scheme that an app has there; only codes and refresh tokens are given. An app on the user's machine is
+ * taken as one, so that it may choose its port each time (RFC 8252 section 7.3).
+ *
+ * @param metadata is changed @throws errors.InvalidRedirectUri, errors.InvalidClientMetadata
+ */
+export function checkClient(metadata: ClientMetadata): void {
+  if (metadata.client_id === AGENT_CLIENT_ID) return
+  const redirects: unknown = metadata.redirect_uris
+  if (!Array.isArray(redirects) || redirects.length === 0)
+    throw new errors.InvalidRedirectUri('redirect_uris are needed')
+  const urls = redirects.map(redirectUrl)
+  if (urls.some(({ protocol }) => protocol !== 'https:')) metadata.application_type = 'native'
+  const grants: unknown = metadata.grant_types ?? []
+  const isGiven = (grant: unknown): boolean => typeof grant === 'string' && GRANTS.includes(grant)
+  if (!Array.isArray(grants) || !grants.every(isGiven))
+    throw new errors.InvalidClientMetadata(`grant_types may be ${GRANTS.join(' and ')}`)
+}
+
+function redirectUrl(text: unknown): URL {
+  const url = typeof text === 'string' && URL.canParse(text) ? new URL(text) : undefined
+  if (url === undefined || url.hash !== '' || url.username + url.password !== '')
+    throw new errors.InvalidRedirectUri('redirect_uris must be addresses without user name and fragment')
+  if (url.protocol === 'http:' && !LOOPBACK.includes(url.hostname))
+    throw new errors.InvalidRedirectUri('redirect_uris over http must lead to the machine itself')
+  return url
+}

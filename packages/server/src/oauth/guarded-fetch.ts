@@ -1,0 +1,94 @@
+import { lookup } from 'node:dns'
+import { type RequestOptions, request } from 'node:https'
+import type { LookupFunction } from 'node:net'
+import ipaddr from 'ipaddr.js'
+
+const MAX_BYTES = 65_536
+const NO_BODY: readonly number[] = [204, 205, 304]
+
+export interface GuardedFetchOptions {
+  /** Where the bridge itself is reached at this machine only: then others at this machine may be asked too. */
+  readonly allowLoopback: boolean
+}
+
+export type GuardedFetch = typeof fetch
+
+/**
+ * [OAUTH.6] Fetches what a stranger named, such as a client's metadata: over https from public addresses only, and
+ * the address that was looked at is the one that is dialled. No redirect is followed; time and size are bounded.
+ * Source: draft-ietf-oauth-client-id-metadata-document section 6 (SSRF); OWASP SSRF prevention.
+ */
+export function guardedFetch({ allowLoopback }: GuardedFetchOptions): GuardedFetch {
+  const mayDial = (address: string): boolean => {
+    const range = rangeOf(address)
+    return range === 'unicast' || (allowLoopback && range === 'loopback')
+  }
+
+  const checkedLookup: LookupFunction = (hostname, options, callback) => {
+    lookup(hostname, { ...options, all: true }, (error, found) => {
+      const [first] = found ?? []
+      if (error !== null || first === undefined) return callback(error ?? notAllowed(), [])
+      // A name with any other address is not asked at all: it may be meant for us.
+      if (!found.every(({ address }) => mayDial(address))) return callback(notAllowed(), [])
+      if (options.all) callback(null, found)
+      else callback(null, first.address, first.family)
+    })
+  }
+
+  return async (url, { method = 'GET', headers, signal } = {}) => {
+    const target = new URL(url instanceof Request ? url.url : url)
+    const hostname = target.hostname.replace(/^\[|\]$/g, '')
+    if (target.protocol !== 'https:') throw notAllowed()
+    if (target.port !== '' && !allowLoopback) throw notAllowed()
+    // Addresses are dialled without being looked up.
+    if (ipaddr.isValid(hostname) && !mayDial(hostname)) throw notAllowed()
+    const given = Object.fromEntries(new Headers(headers))
+    return get(target, {
+      method,
+      headers: { ...given, 'accept-encoding': 'identity' },
+      lookup: checkedLookup,
+      agent: false,
+      ...(signal && { signal }),
+    })
+  }
+}
+
+function get(target: URL, options: RequestOptions): Promise<Response> {
+  return new Promise((resolve, reject) => {
+    const sent = request(target, options, (incoming) => {
+      const chunks: Buffer[] = []
+      let sizeBytes = 0
+      incoming.on('data', (chunk: Buffer) => {
+        sizeBytes += chunk.length
+        chunks.push(chunk)
+        if (sizeBytes > MAX_BYTES) sent.destroy(new Error('The answer is too large.'))
+      })
+      incoming.on('error', reject)
+      incoming.on('end', () => {
+        const { statusCode: status = 502, headers } = incoming
+        const text = (value: string | string[] | undefined): string => String(value ?? '')
+        const kept = {
+          'content-type': text(headers['content-type']),
+          'cache-control': text(headers['cache-control']),
+        }
+        const body = NO_BODY.includes(status) ? null : Buffer.concat(chunks)
+        resolve(new Response(body, { status: status < 200 ? 502 : status, headers: kept }))
+      })
+    })
+    sent.on('error', reject)
+    sent.end()
+  })
+}
+
+/** `unicast` for a public address; an IPv4 address in IPv6's clothes counts as what it is. */
+function rangeOf(address: string): string {
+  try {
+    return ipaddr.process(address).range()
+  } catch {
+    return 'invalid'
+  }
+}
+
+function notAllowed(): Error {
+  return new Error('That address is not asked.')
+}

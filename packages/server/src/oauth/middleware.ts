@@ -1,0 +1,52 @@
+import type { KoaContextWithOIDC, Provider } from 'oidc-provider'
+import { ALL_SCOPES } from '../gates/call-authority.ts'
+import type { System } from '../ports.ts'
+import { DEVICE_GRANT } from './clients.ts'
+import { DevicePolls, POLL_SECONDS } from './device-polls.ts'
+import { isMcpScope } from './resources.ts'
+
+/** What the library leaves to others: before and after it handles a request. */
+export function useMiddleware(provider: Provider, base: string, system: System): void {
+  const polls = new DevicePolls(system)
+  provider.use(async (context, next) => {
+    const ctx = context as unknown as KoaContextWithOIDC
+    // The path that a proxy takes away stands in every address that the library makes.
+    Object.assign(ctx, { mountPath: base })
+    if (ctx.path === '/oauth/authorize') askForSomething(ctx)
+    await next()
+    afterDeviceRequest(ctx, polls)
+    hardened(ctx)
+  })
+}
+
+/** [OAUTH.5] A client that names no scope of ours asks for all of them (RFC 6749 section 3.3); its user sees that. */
+function askForSomething(ctx: KoaContextWithOIDC): void {
+  const { scope } = ctx.query
+  if (Array.isArray(scope)) return
+  const asked = scope === undefined || scope === '' ? [] : scope.split(' ')
+  if (!asked.some(isMcpScope)) ctx.query = { ...ctx.query, scope: [...asked, ...ALL_SCOPES].join(' ') }
+}
+
+/** [OAUTH.10] RFC 8628 sections 3.2 and 3.5: how often to ask, and who asks too often. */
+function afterDeviceRequest(ctx: KoaContextWithOIDC, polls: DevicePolls): void {
+  const body: unknown = ctx.body
+  if (typeof body !== 'object' || body === null) return
+  if (ctx.path === '/oauth/device' && 'device_code' in body) Object.assign(body, { interval: POLL_SECONDS })
+  const { grant_type: grant, device_code: code } = ctx.oidc?.params ?? {}
+  const isPending = 'error' in body && body.error === 'authorization_pending'
+  if (!isPending || grant !== DEVICE_GRANT || typeof code !== 'string') return
+  if (polls.isTooFast(code))
+    ctx.body = {
+      error: 'slow_down',
+      error_description: `wait ${POLL_SECONDS} seconds longer between requests`,
+    }
+}
+
+/** Of answers that are no pages of ours: nothing frames, guesses or keeps them. */
+function hardened(ctx: KoaContextWithOIDC): void {
+  ctx.set('X-Content-Type-Options', 'nosniff')
+  ctx.set('X-Frame-Options', 'DENY')
+  ctx.set('Referrer-Policy', 'no-referrer')
+  if (ctx.response.get('Content-Security-Policy') === '')
+    ctx.set('Content-Security-Policy', "frame-ancestors 'none'; base-uri 'none'")
+}

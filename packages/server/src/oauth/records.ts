@@ -1,0 +1,113 @@
+import { createHmac } from 'node:crypto'
+import { type Adapter, type AdapterPayload, errors } from 'oidc-provider'
+import { seal, unseal } from '../identity/sealed.ts'
+import type { OAuthRecord, OAuthStore } from '../ports/identity.ts'
+import type { System } from '../ports.ts'
+
+/** Registered clients outlive every login of theirs, and then have to register again. */
+const CLIENT_MS = 180 * 86_400_000
+
+export interface RecordParts {
+  readonly store: OAuthStore
+  /** 32 bytes, derived from the installation's secret. */
+  readonly key: Uint8Array
+  readonly system: System
+  /** A grant is gone, with all tokens of it: its session is to end. */
+  readonly grantEnded: (grantId: string) => Promise<void>
+}
+
+/**
+ * [OAUTH.3] What the authorization server keeps of one kind: grants, codes, tokens, clients. Whoever reads the
+ * store finds no token in it: records are found by keyed hashes, and are sealed.
+ */
+export class Records implements Adapter {
+  readonly #model: string
+  readonly #parts: RecordParts
+
+  constructor(model: string, parts: RecordParts) {
+    this.#model = model
+    this.#parts = parts
+  }
+
+  async upsert(id: string, payload: AdapterPayload, expiresInSeconds?: number): Promise<void> {
+    const { store, key, system } = this.#parts
+    const { grantId, userCode, uid } = payload
+    const hashedId = this.#hashed(id)
+    const lifetimeMs = expiresInSeconds === undefined ? CLIENT_MS : expiresInSeconds * 1_000
+    await store.put({
+      model: this.#model,
+      id: hashedId,
+      payload: { sealed: seal(key, this.#name(hashedId), JSON.stringify(payload), system) },
+      // Not hashed: it is the id of the session that a user sees and ends.
+      ...(grantId !== undefined && { grantId }),
+      ...(userCode !== undefined && { userCode: this.#hashed(userCode) }),
+      ...(uid !== undefined && { uid: this.#hashed(uid) }),
+      expiresAtMs: system.nowMs() + lifetimeMs,
+    })
+  }
+
+  async find(id: string): Promise<AdapterPayload | undefined> {
+    return this.#open(await this.#parts.store.find(this.#model, this.#hashed(id)))
+  }
+
+  async findByUserCode(userCode: string): Promise<AdapterPayload | undefined> {
+    return this.#open(await this.#parts.store.findByUserCode(this.#model, this.#hashed(userCode)))
+  }
+
+  async findByUid(uid: string): Promise<AdapterPayload | undefined> {
+    return this.#open(await this.#parts.store.findByUid(this.#model, this.#hashed(uid)))
+  }
+
+  /** [OAUTH.4] Of two that use one code or token at once, one was copied: neither gets any further. */
+  async consume(id: string): Promise<void> {
+    const { store, system } = this.#parts
+    const hashedId = this.#hashed(id)
+    const record = await store.find(this.#model, hashedId)
+    if (await store.consume(this.#model, hashedId, system.nowMs())) return
+    if (record?.grantId !== undefined) await this.#endGrant(record.grantId)
+    throw new errors.InvalidGrant('it was used already')
+  }
+
+  async destroy(id: string): Promise<void> {
+    await this.#parts.store.remove(this.#model, this.#hashed(id))
+    if (this.#model === 'Grant') await this.#endGrant(id)
+  }
+
+  async revokeByGrantId(grantId: string): Promise<void> {
+    await this.#parts.store.removeGrant(grantId)
+  }
+
+  async #endGrant(grantId: string): Promise<void> {
+    await removeGrant(this.#parts, grantId)
+    await this.#parts.grantEnded(grantId)
+  }
+
+  #open(record: OAuthRecord | undefined): AdapterPayload | undefined {
+    const sealed = record?.payload.sealed
+    if (record === undefined || typeof sealed !== 'string') return undefined
+    const text = unseal(this.#parts.key, this.#name(record.id), sealed)
+    if (text === undefined) return undefined
+    const payload = JSON.parse(text) as AdapterPayload
+    if (record.consumedAtMs === undefined) return payload
+    return { ...payload, consumed: Math.floor(record.consumedAtMs / 1_000) }
+  }
+
+  /** A store that is read gives no code or token away, nor lets a short user code be found by trying. */
+  #hashed(value: string): string {
+    return hashed(this.#parts.key, this.#model, value)
+  }
+
+  #name(hashedId: string): string {
+    return `oauth ${this.#model} ${hashedId}`
+  }
+}
+
+/** Ends a grant whose session was ended: its refresh tokens and codes are gone. */
+export async function removeGrant({ store, key }: RecordParts, grantId: string): Promise<void> {
+  await store.remove('Grant', hashed(key, 'Grant', grantId))
+  await store.removeGrant(grantId)
+}
+
+function hashed(key: Uint8Array, model: string, value: string): string {
+  return createHmac('sha256', key).update(`${model} ${value}`).digest('base64url')
+}

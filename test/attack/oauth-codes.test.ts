@@ -1,0 +1,235 @@
+import * as oauth from 'oauth4webapi'
+import { afterEach, expect, test, vi } from 'vitest'
+import { LIST } from '../support/attacker.ts'
+import { bearer, post } from '../support/mcp.ts'
+import { type OAuthNode, startOAuth } from '../support/oauth.ts'
+import {
+  type Asked,
+  allow,
+  ask,
+  askToken,
+  CALLBACK,
+  connect,
+  redeem,
+  register,
+  type TestClient,
+} from '../support/oauth-client.ts'
+
+afterEach(() => vi.useRealTimers())
+
+/** Time passes, for the library as well. */
+function later(ms: number): void {
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + ms })
+}
+
+async function codeFor(
+  node: OAuthNode,
+  app: TestClient,
+): Promise<{ readonly asked: Asked; readonly code: string }> {
+  const asked = await ask(app)
+  const { left } = await allow(await node.login('ann'), asked)
+  return { asked, code: String(left?.searchParams.get('code')) }
+}
+
+const codeParameters = (app: TestClient, code: string, asked: Asked) => ({
+  grant_type: 'authorization_code',
+  client_id: app.client.client_id,
+  redirect_uri: CALLBACK,
+  code,
+  code_verifier: asked.verifier,
+})
+
+const clientSessions = async (node: OAuthNode) =>
+  (await node.stores.sessions.ofUser('user_ann')).filter(({ kind }) => kind === 'client')
+
+test('[OAUTH.4] a code that was copied and used again ends what the first use gave', async () => {
+  const node = await startOAuth()
+  const app = await register(node)
+  const { asked, code } = await codeFor(node, app)
+  const first = await askToken(app.as, codeParameters(app, code, asked))
+  expect(first.status).toBe(200)
+  const token = bearer(String(first.body.access_token))
+  expect((await post(node, '/mcp', LIST, token)).status).toBe(200)
+  expect((await askToken(app.as, codeParameters(app, code, asked))).body.error).toBe('invalid_grant')
+  expect((await post(node, '/mcp', LIST, token)).status).toBe(401)
+  expect(await clientSessions(node)).toEqual([])
+  expect(node.recorded.named('session_ended')).toMatchObject([{ reason: 'token_reused' }])
+})
+
+test('[OAUTH.4] of many that use one code at once, at most one gets tokens, and nobody keeps any', async () => {
+  const node = await startOAuth()
+  const app = await register(node)
+  const { asked, code } = await codeFor(node, app)
+  const answers = await Promise.all(
+    Array.from({ length: 8 }, () => askToken(app.as, codeParameters(app, code, asked))),
+  )
+  expect(answers.filter(({ status }) => status === 200).length).toBeLessThanOrEqual(1)
+  expect(await clientSessions(node)).toEqual([])
+  for (const { body } of answers)
+    if (body.access_token !== undefined)
+      expect((await post(node, '/mcp', LIST, bearer(String(body.access_token)))).status).toBe(401)
+})
+
+test.each<[string, Record<string, string>]>([
+  ['another verifier', { code_verifier: 'a'.repeat(43) }],
+  ['no verifier', { code_verifier: '' }],
+  ['another address', { redirect_uri: `${CALLBACK}2` }],
+  ['no address', { redirect_uri: '' }],
+  ['another resource', { resource: 'https://evil.example/mcp' }],
+])('[OAUTH.11] a code with %s gives nothing', async (_what, changes) => {
+  const node = await startOAuth()
+  const app = await register(node)
+  const { asked, code } = await codeFor(node, app)
+  const answer = await askToken(app.as, { ...codeParameters(app, code, asked), ...changes })
+  expect(answer.status).toBe(400)
+  expect(answer.body).not.toHaveProperty('access_token')
+})
+
+test('[OAUTH.11] a code is of no use to another client, nor after a minute', async () => {
+  const node = await startOAuth()
+  const app = await register(node)
+  const thief = await register(node)
+  const { asked, code } = await codeFor(node, app)
+  const stolen = { ...codeParameters(app, code, asked), client_id: thief.client.client_id }
+  expect((await askToken(app.as, stolen)).body.error).toBe('invalid_grant')
+  later(61_000)
+  expect((await askToken(app.as, codeParameters(app, code, asked))).body.error).toBe('invalid_grant')
+})
+
+test.each<[string, Record<string, string | undefined>]>([
+  ['plain PKCE', { code_challenge_method: 'plain' }],
+  ['PKCE of no method', { code_challenge_method: undefined }],
+  ['no PKCE', { code_challenge: undefined, code_challenge_method: undefined }],
+  ['a short challenge', { code_challenge: 'abc' }],
+  ['tokens in the address', { response_type: 'token' }],
+  ['an ID token in the address', { response_type: 'code id_token', nonce: 'n' }],
+  ['parameters in a JWT', { request: 'e30.e30.' }],
+])('[OAUTH.11] a request with %s gets no code', async (_what, changes) => {
+  const node = await startOAuth()
+  const app = await register(node)
+  const person = await node.login('ann')
+  const { left } = await person.visit((await ask(app, changes)).url.href)
+  const answer = new URLSearchParams(left?.hash.slice(1) || left?.search)
+  expect(answer.get('error')).toMatch(/^(invalid_request|unsupported_response_type|request_not_supported)$/)
+  expect(answer.get('code')).toBeNull()
+  expect(answer.get('iss')).toBe(node.url)
+})
+
+test.each<[string, (url: string) => Record<string, string | undefined>]>([
+  ['none', () => ({ resource: undefined })],
+  ['of another server', () => ({ resource: 'https://evil.example/mcp' })],
+  ['that begins like ours', (url) => ({ resource: `${url}.evil.example/mcp` })],
+  ['with a slash more', (url) => ({ resource: `${url}/mcp/` })],
+  ['that is the issuer', (url) => ({ resource: url })],
+  ['of agents', (url) => ({ resource: `${url}/api/mcp-ws` })],
+  ['of enrolment', (url) => ({ resource: `${url}/api/devices` })],
+  ['with a fragment', (url) => ({ resource: `${url}/mcp#a` })],
+  ['that is no address', () => ({ resource: 'mcp' })],
+])('[OAUTH.5] a request for a resource %s is refused', async (_what, changes) => {
+  const node = await startOAuth()
+  const app = await register(node)
+  const person = await node.login('ann')
+  const { left } = await person.visit((await ask(app, changes(node.url))).url.href)
+  expect(left?.searchParams.get('error')).toBe('invalid_target')
+})
+
+test('[OAUTH.5] a request for two resources gets no code for either', async () => {
+  const node = await startOAuth()
+  const app = await register(node)
+  const asked = await ask(app)
+  asked.url.searchParams.append('resource', `${node.url}/mcp/files`)
+  const { left } = await (await node.login('ann')).visit(asked.url.href)
+  expect(left?.searchParams.get('code') ?? null).toBeNull()
+})
+
+test.each([
+  'http://127.0.0.1:45871/callback/',
+  'http://127.0.0.1:45871/callbac',
+  'http://127.0.0.1:45871/Callback',
+  'http://127.0.0.1:45871/callback?x=1',
+  'http://127.0.0.1:45871/callback#x',
+  'http://127.0.0.1:45871/../callback',
+  'http://127.0.0.1:45871//callback',
+  'https://127.0.0.1:45871/callback',
+  'http://127.0.0.2:45871/callback',
+  'http://localhost:45871/callback',
+  'http://127.0.0.1.evil.example:45871/callback',
+  'http://127.0.0.1:45871@evil.example/callback',
+  'http://evil.example/callback',
+  'javascript:alert(1)',
+  '//evil.example/callback',
+  '',
+])('[OAUTH.7] a browser is never sent to an address that is not registered: %s', async (address) => {
+  const node = await startOAuth()
+  const app = await register(node)
+  const person = await node.login('ann')
+  const page = await person.visit((await ask(app, { redirect_uri: address })).url.href)
+  expect(page.left).toBeUndefined()
+  expect(page.status).toBe(400)
+  expect(page.headers.get('location')).toBeNull()
+})
+
+test('[OAUTH.12] a refresh token that was copied and used again ends the session of both', async () => {
+  const node = await startOAuth()
+  const app = await register(node)
+  const first = await connect(await node.login('ann'), app)
+  const parameters = {
+    grant_type: 'refresh_token',
+    client_id: app.client.client_id,
+    refresh_token: String(first.refresh_token),
+  }
+  const second = await askToken(app.as, parameters)
+  expect(second.status).toBe(200)
+  expect((await askToken(app.as, parameters)).body.error).toBe('invalid_grant')
+  const latest = { ...parameters, refresh_token: String(second.body.refresh_token) }
+  expect((await askToken(app.as, latest)).body.error).toBe('invalid_grant')
+  expect((await post(node, '/mcp', LIST, bearer(String(second.body.access_token)))).status).toBe(401)
+  expect(node.recorded.named('session_ended')).toMatchObject([{ reason: 'token_reused' }])
+})
+
+test('[OAUTH.4] of many that use one refresh token at once, nobody keeps anything', async () => {
+  const node = await startOAuth()
+  const app = await register(node)
+  const first = await connect(await node.login('ann'), app)
+  const parameters = {
+    grant_type: 'refresh_token',
+    client_id: app.client.client_id,
+    refresh_token: String(first.refresh_token),
+  }
+  const answers = await Promise.all(Array.from({ length: 8 }, () => askToken(app.as, parameters)))
+  expect(answers.filter(({ status }) => status === 200).length).toBeLessThanOrEqual(1)
+  expect(await clientSessions(node)).toEqual([])
+})
+
+test('[OAUTH.12] a refresh token is of no use to another client, nor for more scopes, nor for another resource, nor late', async () => {
+  const node = await startOAuth()
+  const app = await register(node)
+  const thief = await register(node)
+  const first = await connect(await node.login('ann'), app, { scope: 'tools:list' })
+  const parameters = {
+    grant_type: 'refresh_token',
+    client_id: app.client.client_id,
+    refresh_token: String(first.refresh_token),
+  }
+  const stolen = { ...parameters, client_id: thief.client.client_id }
+  expect((await askToken(app.as, stolen)).body.error).toBe('invalid_grant')
+  const wider = { ...parameters, scope: 'tools:list tools:call:*/*' }
+  expect((await askToken(app.as, wider)).body.error).toBe('invalid_scope')
+  const elsewhere = { ...parameters, resource: `${node.url}/mcp/files` }
+  expect((await askToken(app.as, elsewhere)).body.error).toBe('invalid_target')
+  later(31 * 86_400_000)
+  expect((await askToken(app.as, parameters)).body.error).toBe('invalid_grant')
+})
+
+test('[OAUTH.15] an answer of another server, mixed up with ours, is told apart by its issuer', async () => {
+  const node = await startOAuth()
+  const app = await register(node)
+  const asked = await ask(app)
+  const { left } = await allow(await node.login('ann'), asked)
+  const mixedUp = new URL(left?.href ?? '')
+  mixedUp.searchParams.set('iss', 'https://evil.example')
+  expect(() => oauth.validateAuthResponse(app.as, app.client, mixedUp, asked.state)).toThrow('iss')
+  mixedUp.searchParams.delete('iss')
+  expect(() => oauth.validateAuthResponse(app.as, app.client, mixedUp, asked.state)).toThrow('iss')
+  expect((await redeem(app, left as URL, asked)).token_type).toBe('bearer')
+})

@@ -1,0 +1,176 @@
+import { keyWords } from '@bridgekeeper/protocol'
+import * as oauth from 'oauth4webapi'
+import { expect, test } from 'vitest'
+import { LIST } from '../support/attacker.ts'
+import { FakeSystem } from '../support/fake-system.ts'
+import { partsOf } from '../support/forge.ts'
+import { bearer, post } from '../support/mcp.ts'
+import { type OAuthNode, startOAuth } from '../support/oauth.ts'
+import { askToken, discover, INSECURE, register } from '../support/oauth-client.ts'
+import {
+  AGENT,
+  askDevice,
+  DEVICE_GRANT,
+  DEVICE_KEY,
+  deviceParameters,
+  enterCode,
+} from '../support/oauth-device.ts'
+import { Person, wordsOn } from '../support/person.ts'
+
+const poll = (as: oauth.AuthorizationServer, code: string) =>
+  askToken(as, { grant_type: DEVICE_GRANT, device_code: code, client_id: AGENT.client_id })
+
+test('[OAUTH.13] a machine is approved by its code, its name and the words of its key, and gets a token to enrol', async () => {
+  const node = await startOAuth()
+  const as = await discover(node)
+  const device = await askDevice(node, as)
+  expect(device).toMatchObject({ interval: 5, expires_in: 600, verification_uri: `${node.url}/device` })
+  expect(device.user_code).toMatch(/^[BCDFGHJKLMNPQRSTVWXZ]{4}-[BCDFGHJKLMNPQRSTVWXZ]{4}$/)
+  expect((await poll(as, device.device_code)).body.error).toBe('authorization_pending')
+
+  const person = await node.login('ann')
+  const confirm = await enterCode(person, node, device.user_code.toLowerCase().replace('-', ''))
+  const words = wordsOn(confirm)
+  for (const part of [device.user_code, "Ann's laptop", String(keyWords(DEVICE_KEY))])
+    expect(words).toContain(part)
+  const done = await person.submit(confirm, { confirm: 'yes' })
+  expect(wordsOn(done)).toContain('Approved')
+
+  const response = await oauth.deviceCodeGrantRequest(as, AGENT, oauth.None(), device.device_code, INSECURE)
+  const tokens = await oauth.processDeviceCodeResponse(as, AGENT, response)
+  expect(tokens).toMatchObject({ scope: 'device:enroll', expires_in: 900 })
+  expect(tokens.refresh_token).toBeUndefined()
+  expect(partsOf(tokens.access_token).claims).toMatchObject({
+    sub: 'user_ann',
+    aud: `${node.url}/api/devices`,
+    device_name: "Ann's laptop",
+    device_key: DEVICE_KEY,
+  })
+  expect(await node.access.verifyEnrolment(tokens.access_token)).toMatchObject({
+    value: { userId: 'user_ann', deviceName: "Ann's laptop", deviceKey: DEVICE_KEY },
+  })
+  expect((await post(node, '/mcp', LIST, bearer(tokens.access_token))).status).toBe(401)
+  expect(node.recorded.names).toContain('device_approved')
+})
+
+test('[OAUTH.13] the link with the code in it leads to a form that shows it, after the login; nothing is approved by a link', async () => {
+  const node = await startOAuth()
+  const as = await discover(node)
+  const device = await askDevice(node, as)
+  const person = new Person(node.url)
+  const login = await person.visit(String(device.verification_uri_complete))
+  expect(new URL(login.url).pathname).toBe('/login')
+  const form = await person.submit(
+    login,
+    { action: '/login' },
+    { email: 'ann@example.com', password: 'a horse that reads maps' },
+  )
+  expect(form.text).toContain(`value="${device.user_code}"`)
+  expect((await poll(as, device.device_code)).body.error).toBe('authorization_pending')
+  for (const odd of ['<script>', 'AAAA-AAAA"', '%00'])
+    expect(
+      (await person.visit(`${node.url}/device?user_code=${encodeURIComponent(odd)}`)).text,
+    ).not.toContain(odd)
+})
+
+test('[OAUTH.13] what the user refuses gets no token', async () => {
+  const node = await startOAuth()
+  const as = await discover(node)
+  const device = await askDevice(node, as)
+  const person = await node.login('ann')
+  const refused = await person.submit(await enterCode(person, node, device.user_code), { abort: 'yes' })
+  expect(wordsOn(refused)).toContain('Refused')
+  expect((await poll(as, device.device_code)).body.error).toBe('access_denied')
+})
+
+test('[OAUTH.10] who polls faster than asked is told to slow down, and each time a little more', async () => {
+  const system = new FakeSystem()
+  const node = await startOAuth({ system })
+  const as = await discover(node)
+  const { device_code: code } = await askDevice(node, as)
+  const after = async (seconds: number) => {
+    system.advance(seconds * 1_000)
+    return (await poll(as, code)).body.error
+  }
+  expect(await after(0)).toBe('authorization_pending')
+  expect(await after(5)).toBe('authorization_pending')
+  expect(await after(4)).toBe('slow_down')
+  expect(await after(9)).toBe('slow_down')
+  expect(await after(15)).toBe('authorization_pending')
+})
+
+test('[OAUTH.10] a device code is good once', async () => {
+  const node = await startOAuth()
+  const as = await discover(node)
+  const device = await askDevice(node, as)
+  const person = await node.login('ann')
+  await person.submit(await enterCode(person, node, device.user_code), { confirm: 'yes' })
+  const answers = await Promise.all([1, 2, 3, 4].map(() => poll(as, device.device_code)))
+  expect(answers.filter(({ status }) => status === 200).length).toBeLessThanOrEqual(1)
+  expect((await poll(as, device.device_code)).body.error).toBe('invalid_grant')
+  const late = await enterCode(person, node, device.user_code)
+  expect(wordsOn(late)).toMatch(/There is no such code|used already/)
+})
+
+test.each<[string, Record<string, string | undefined>, string]>([
+  ['without a name', { device_name: undefined }, 'invalid_request'],
+  ['with an empty name', { device_name: ' ' }, 'invalid_request'],
+  ['with a long name', { device_name: 'x'.repeat(65) }, 'invalid_request'],
+  ['without a key', { device_key: undefined }, 'invalid_request'],
+  ['with a key that is none', { device_key: 'abc' }, 'invalid_request'],
+  ['without a resource', { resource: undefined }, 'invalid_target'],
+  ['for /mcp', { resource: '/mcp' }, 'invalid_target'],
+])('[OAUTH.13] an agent that asks %s is refused', async (_what, changes, error) => {
+  const node = await startOAuth()
+  const as = await discover(node)
+  const resource = changes.resource === '/mcp' ? { resource: `${node.url}/mcp` } : {}
+  const response = await fetch(String(as.device_authorization_endpoint), {
+    method: 'POST',
+    body: new URLSearchParams({
+      ...deviceParameters(node, { ...changes, ...resource }),
+      client_id: AGENT.client_id,
+    }),
+  })
+  expect(response.status).toBe(400)
+  expect(await response.json()).toMatchObject({ error })
+})
+
+test('[OAUTH.5] no other client gets a device code, and the agent gets no token for /mcp', async () => {
+  const node = await startOAuth()
+  const app = await register(node)
+  const ask = async (clientId: string) => {
+    const response = await fetch(String(app.as.device_authorization_endpoint), {
+      method: 'POST',
+      body: new URLSearchParams({ ...deviceParameters(node), client_id: clientId }),
+    })
+    return response.status
+  }
+  expect(await ask(app.client.client_id)).toBe(400)
+  expect(await ask('nobody')).toBe(401)
+  expect(await ask(AGENT.client_id)).toBe(200)
+})
+
+async function guess(node: OAuthNode, person: Person, at: number): Promise<number> {
+  const letters = 'BCDFGHJKLMNPQRSTVWXZ'
+  const code = Array.from({ length: 8 }, (_, place) => letters[(at + place) % 20]).join('')
+  const page = await person.visit(`${node.url}/device`)
+  return (await person.submit(page, { action: '/device' }, { user_code: code })).status
+}
+
+test('[OAUTH.13] user codes are not guessed at speed: after ten wrong ones a user, and the address, must wait', async () => {
+  const system = new FakeSystem()
+  const node = await startOAuth({ system })
+  const device = await askDevice(node, await discover(node))
+  const ann = await node.login('ann')
+  const bob = await node.login('bob')
+  const answers: number[] = []
+  for (let at = 0; at < 12; at++) answers.push(await guess(node, ann, at))
+  expect(answers).toEqual([...Array(10).fill(200), 429, 429])
+  expect(await guess(node, bob, 0)).toBe(429)
+  // The right one is refused as well, so that an answer tells nothing.
+  const page = await ann.visit(`${node.url}/device`)
+  expect((await ann.submit(page, { action: '/device' }, { user_code: device.user_code })).status).toBe(429)
+  expect(node.recorded.named('user_code_wrong')).toHaveLength(10)
+  system.advance(15 * 60_000)
+  expect(await guess(node, ann, 0)).toBe(200)
+})

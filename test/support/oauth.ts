@@ -1,0 +1,124 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { onTestFinished } from 'vitest'
+import { createAccounts } from '../../packages/server/src/accounts/accounts.ts'
+import { Passwords } from '../../packages/server/src/accounts/passwords.ts'
+import { siteOf } from '../../packages/server/src/accounts/site.ts'
+import { openSqliteStores, type Stores } from '../../packages/server/src/adapters/sql/open.ts'
+import { type Bridge, createBridge } from '../../packages/server/src/bridge.ts'
+import { AccessTokens } from '../../packages/server/src/identity/access-tokens.ts'
+import { byIssuer } from '../../packages/server/src/identity/by-issuer.ts'
+import { Recall } from '../../packages/server/src/identity/recall.ts'
+import { Sessions } from '../../packages/server/src/identity/sessions.ts'
+import { loadSigningKey } from '../../packages/server/src/identity/signing-key.ts'
+import { createTokens } from '../../packages/server/src/identity/tokens.ts'
+import {
+  AuthorizationServer,
+  type AuthorizationServerParts,
+} from '../../packages/server/src/oauth/authorization-server.ts'
+import type { Revocation } from '../../packages/server/src/ports/identity.ts'
+import type { System } from '../../packages/server/src/ports.ts'
+import { realSystem } from '../../packages/server/src/system.ts'
+import { SECRET, type TestBridge, user } from './bridge.ts'
+import { Person } from './person.ts'
+import { Recorded } from './recorded.ts'
+
+export const PASSWORD = 'a horse that reads maps'
+
+export interface OAuthNode extends TestBridge {
+  readonly bridge: Bridge
+  readonly stores: Stores
+  readonly access: AccessTokens
+  readonly recorded: Recorded
+  /** Ends it wherever it is used. */
+  revoke(revoked: Revocation): Promise<void>
+  /** A browser in which this user is logged in. */
+  login(name: string): Promise<Person>
+}
+
+export interface OAuthOptions {
+  readonly system?: System
+  readonly parts?: Partial<AuthorizationServerParts>
+}
+
+/** A bridge with accounts and an authorization server on a free port, its stores in memory. */
+export async function startOAuth({
+  system = realSystem(),
+  parts = {},
+}: OAuthOptions = {}): Promise<OAuthNode> {
+  const stores = await openSqliteStores(':memory:', system)
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  const url = `http://127.0.0.1:${port}`
+  const recorded = new Recorded()
+  const log = recorded.securityLog
+  const recalled = new Recall(system)
+  const signingKey = await loadSigningKey(stores.keys, Buffer.alloc(32, 1), system)
+  const tokens = createTokens(SECRET, stores.users, system, undefined, recalled)
+  const access = new AccessTokens({ ...stores, key: signingKey, issuer: url, system, recalled })
+  const bridge = createBridge({
+    authenticator: byIssuer(url, access, tokens, recalled),
+    publicUrls: [url],
+    authorizationServers: [url],
+    securityLog: log,
+    system,
+  })
+  await bridge.ready()
+  const revoke = async (revoked: Revocation): Promise<void> => {
+    await bridge.revoke(revoked)
+    if (revoked.kind === 'session') await oauth.sessionEnded(revoked.id)
+  }
+  const sessions = new Sessions({ sessions: stores.sessions, revoke, log, system })
+  const common = { site: siteOf(url), sessions, log, system, door: bridge.frontDoor }
+  const pageKey = Buffer.alloc(32, 8)
+  const loginTokens = createTokens(SECRET, stores.users, system, stores.sessions)
+  const accounts = createAccounts({ ...stores, ...common, tokens: loginTokens, key: pageKey, revoke })
+  const oauth = new AuthorizationServer({
+    ...common,
+    issuer: url,
+    signingKey,
+    recordKey: Buffer.alloc(32, 2),
+    cookieKey: Buffer.alloc(32, 3),
+    pageKey,
+    store: stores.oauth,
+    users: stores.users,
+    sessionStore: stores.sessions,
+    logins: accounts.logins,
+    allowRegistration: true,
+    allowedOrigins: [],
+    ...parts,
+  })
+  server.on('request', (request, response) => {
+    if (!accounts.handle(request, response) && !oauth.handle(request, response)) response.writeHead(404).end()
+  })
+  bridge.attach(server)
+  const passwords = new Passwords(stores.credentials, system)
+  for (const name of ['ann', 'bob']) {
+    await stores.users.add(user(name))
+    await passwords.set(`user_${name}`, PASSWORD)
+  }
+  onTestFinished(async () => {
+    await bridge.close(0)
+    server.closeAllConnections()
+    await new Promise((resolve) => server.close(resolve))
+    await stores.close()
+  })
+  return {
+    bridge,
+    server,
+    port,
+    url,
+    stores,
+    access,
+    recorded,
+    revoke,
+    token: (name, lifetimeMs = 60_000) => tokens.issue(user(name), lifetimeMs),
+    async login(name) {
+      const person = new Person(url)
+      const page = await person.visit(`${url}/login`)
+      await person.submit(page, { action: '/login' }, { email: `${name}@example.com`, password: PASSWORD })
+      return person
+    },
+  }
+}
