@@ -52,7 +52,20 @@ export function assemble(options: BridgeOptions, system: System) {
   })
   const metadata = resourceMetadata(options)
   const mcp = new McpEndpoint(admission, router, dispatcher, log, metadata)
-  return { admission, agents, mcp, metadata, router, dispatcher, limiter, blocks, callTimes, revoker, log }
+  return {
+    admission,
+    agents,
+    mcp,
+    metadata,
+    router,
+    dispatcher,
+    limiter,
+    blocks,
+    callTimes,
+    revoker,
+    authenticator,
+    log,
+  }
 }
 
 function agentListener(router: Router, dispatcher: Dispatcher): AgentListener {

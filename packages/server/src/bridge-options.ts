@@ -3,9 +3,12 @@ import type { ConnectionLimits } from './gates/connection-caps.ts'
 import type { FingerprintPolicy } from './gates/fingerprint.ts'
 import type { RateLimits } from './gates/rate-limit.ts'
 import type { TlsMode } from './gates/transport.ts'
+import type { Verdict } from './gates/verdict.ts'
+import type { AccessTokens } from './identity/access-tokens.ts'
 import type { IdentityOptions } from './identity/choose.ts'
-import type { Revocations } from './ports/identity.ts'
-import type { BlockStore, CallTimesStore, FingerprintStore, SecurityLog, System } from './ports.ts'
+import type { MayEnrol } from './identity/devices.ts'
+import type { DeviceStore, Revocations, SessionStore } from './ports/identity.ts'
+import type { BlockStore, CallTimesStore, FingerprintStore, SecurityLog, System, UserStore } from './ports.ts'
 
 /** What a bridge is made of. Who may come in is told in one of three ways: see `IdentityOptions`. */
 export interface BridgeOptions extends IdentityOptions {
@@ -46,10 +49,27 @@ export interface BridgeOptions extends IdentityOptions {
   readonly revocations?: Revocations
   /** What outlives the process. Default: nothing does. */
   readonly stores?: BridgeStores
+  /** Machines enrol here, under `/api/devices`; `publicUrls` then names what they dial. Default: none does. */
+  readonly enrolment?: EnrolmentOptions
   /** Whether this is production. Default: whether NODE_ENV says so, in any letter case. */
   readonly production?: boolean
   /** Time and randomness; the real ones unless a test passes its own. */
   readonly system?: System
+}
+
+export interface EnrolmentOptions {
+  readonly devices: DeviceStore
+  readonly sessions: SessionStore
+  readonly users: Pick<UserStore, 'findById'>
+  /** Makes the devices' tokens, which the bridge's authenticator must take. */
+  readonly tokens: Pick<AccessTokens, 'deviceToken'>
+  /** The public half of the bridge's own key, which devices pin: a JWK and its thumbprint. */
+  readonly bridgeKey: { readonly keyId: string; readonly jwk: object }
+  /**
+   * Whose machine a token may enrol. Default: whoever has a token without limits of its own, such as an app's own
+   * users have.
+   */
+  readonly mayEnrol?: (token: string) => Promise<Verdict<MayEnrol>>
 }
 
 export interface BridgeStores {

@@ -5,8 +5,9 @@ import type { Admission } from './admission/admission.ts'
 import { type CallOptions, callTool, type ListedTool, listTools } from './app-calls.ts'
 import { assemble } from './assemble.ts'
 import { attachTo } from './attach.ts'
-import type { BridgeOptions } from './bridge-options.ts'
-import type { RateLimitStatus } from './gates/rate-limit.ts'
+import type { BridgeOptions, BridgeStores } from './bridge-options.ts'
+import { deviceEndpoint } from './enrolment.ts'
+import type { RateLimiter, RateLimitStatus } from './gates/rate-limit.ts'
 import { deny } from './gates/verdict.ts'
 import { mcpPath } from './northbound/endpoint.ts'
 import { sendRefusal } from './northbound/respond.ts'
@@ -83,6 +84,9 @@ export function createBridge(options: BridgeOptions): Bridge {
     return log.writable ? 'ready' : 'log_unavailable'
   }
 
+  const frontDoor = frontDoorOf(admission, obstacle)
+  const devices = deviceEndpoint(options, parts, frontDoor, system)
+
   function onRequest(request: IncomingMessage, response: ServerResponse): boolean {
     const pathname = pathOf(request)
     const path = mcpPath(pathname)
@@ -90,6 +94,7 @@ export function createBridge(options: BridgeOptions): Bridge {
     if (path !== undefined && refusal !== undefined) sendRefusal(response, deny(refusal))
     else if (path !== undefined) mcp.handle(request, response, path)
     else if (metadata?.handle(request, response, pathname)) return true
+    else if (devices?.handle(request, response, pathname)) return true
     else if (pathname === AGENT_PATH) agents.explain(response)
     else if (pathname === '/healthz') sendStatus(response, 200, 'ok')
     else if (pathname === '/readyz') sendStatus(response, readiness() === 'ready' ? 200 : 503, readiness())
@@ -134,23 +139,27 @@ export function createBridge(options: BridgeOptions): Bridge {
     await callTimes.close()
   }
 
-  async function resetRateLimit(userId: string): Promise<void> {
-    limiter.resetRateLimit(userId)
-    await options.stores?.blocks?.remove({ kind: 'calls', key: userId })
-    await options.stores?.callTimes?.forget(userId)
-  }
-
   return {
     attach,
-    frontDoor: frontDoorOf(admission, obstacle),
+    frontDoor,
     ready: () => started,
     callTool: call,
     listTools: (userId) => listTools(router, userId),
     getRateLimitStatus: (userId) => limiter.getRateLimitStatus(userId, system.monotonicMs()),
-    resetRateLimit,
+    resetRateLimit: (userId) => resetRateLimit(limiter, options.stores, userId),
     revoke: (revocation) => revoker.revoke(revocation),
     close,
   }
+}
+
+async function resetRateLimit(
+  limiter: RateLimiter,
+  stores: BridgeStores | undefined,
+  userId: string,
+): Promise<void> {
+  limiter.resetRateLimit(userId)
+  await stores?.blocks?.remove({ kind: 'calls', key: userId })
+  await stores?.callTimes?.forget(userId)
 }
 
 function frontDoorOf(admission: Admission, obstacle: () => ErrorCode | undefined): FrontDoor {

@@ -8,24 +8,19 @@ import { SlidingWindow } from '../gates/sliding-window.ts'
 import { allow, type Denied, deny, denyFor, type Verdict } from '../gates/verdict.ts'
 import { DEVICE_JWTS } from '../identity/device-assertion.ts'
 import { type Devices, ENROL_PATH, type MayEnrol } from '../identity/devices.ts'
-import type { SecurityLog, System } from '../ports.ts'
+import type { FrontDoor, SecurityLog, System } from '../ports.ts'
 import { readSmallBody } from './body.ts'
 
 export interface DeviceEndpointParts {
   readonly devices: Devices
-  readonly door: DeviceDoor
+  /** Blocked addresses, transport and host, and where failures count: the same as for everybody. */
+  readonly door: FrontDoor
   /** Whose machine a token may enrol; it is asked for nothing else. */
   readonly mayEnrol: (token: string) => Promise<Verdict<MayEnrol>>
   /** The bridge's own public key, which machines pin: a JWK and its thumbprint. */
   readonly bridgeKey: { readonly keyId: string; readonly jwk: object }
   readonly log: SecurityLog
   readonly system: System
-}
-
-/** Blocked addresses, transport and host, and where failures count: the same as for everybody. */
-export interface DeviceDoor {
-  enter(request: IncomingMessage): Verdict<ClientAddress>
-  failed(address: ClientAddress): void
 }
 
 type Body = Readonly<Record<string, unknown>>

@@ -33,7 +33,7 @@ export interface Assertion {
 export interface AssertionParts {
   find(deviceId: string): Promise<Device | undefined>
   /** The addresses under which this bridge is reached. */
-  readonly origins: () => readonly string[]
+  readonly addresses: readonly string[]
   readonly system: System
 }
 
@@ -49,7 +49,7 @@ export interface AssertionParts {
 export async function verifyAssertion(
   assertion: string,
   use: DeviceJwt,
-  { find, origins, system }: AssertionParts,
+  { find, addresses, system }: AssertionParts,
 ): Promise<Verdict<Assertion>> {
   const named = namesIn(assertion)
   const device = named === undefined ? undefined : await find(named.deviceId)
@@ -63,7 +63,7 @@ export async function verifyAssertion(
     algorithms: [jwsAlgorithm],
     typ,
     issuer: device.deviceId,
-    audience: (audience: string) => isOurs(audience, path, origins()),
+    audience: (audience: string) => isOurs(audience, path, addresses),
     requiredClaims: ['sub', 'iat', 'exp', 'jti'],
   }
   const verified = await verifyJwt(assertion, async () => verifier, rules, system)
@@ -87,13 +87,13 @@ export async function verifyKeyProof(
   proof: string,
   key: PublicKey,
   { path, accompanies }: { readonly path: string; readonly accompanies: string },
-  { origins, system }: Pick<AssertionParts, 'origins' | 'system'>,
+  { addresses, system }: Pick<AssertionParts, 'addresses' | 'system'>,
 ): Promise<Verdict<void>> {
   const rules = {
     algorithms: [key.jwsAlgorithm],
     typ: PROOF_TYP,
     issuer: key.keyId,
-    audience: (audience: string) => isOurs(audience, path, origins()),
+    audience: (audience: string) => isOurs(audience, path, addresses),
     requiredClaims: ['iat', 'exp', 'ath'],
   }
   const verified = await verifyJwt(proof, async () => key.verifier, rules, system)
@@ -109,8 +109,8 @@ export async function verifyKeyProof(
   return allow(undefined)
 }
 
-function isOurs(audience: string, path: string, origins: readonly string[]): boolean {
-  return origins.some((origin) => audience === origin + path)
+function isOurs(audience: string, path: string, addresses: readonly string[]): boolean {
+  return addresses.some((address) => audience === address + path)
 }
 
 /** What it says of itself, before anything is verified; only to find the key. */

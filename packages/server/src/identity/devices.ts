@@ -35,7 +35,7 @@ export interface DevicesParts {
   readonly users: Pick<UserStore, 'findById'>
   readonly tokens: Pick<AccessTokens, 'deviceToken'>
   /** The addresses under which this bridge is reached: what devices dial. */
-  readonly origins: () => readonly string[]
+  readonly addresses: readonly string[]
   readonly log: Pick<SecurityLog, 'logSecurityEvent'>
   readonly system: System
 }
@@ -145,9 +145,9 @@ export class Devices {
   }
 
   async #verify(assertion: string, use: DeviceJwt): Promise<Verdict<Assertion>> {
-    const { devices, origins, system } = this.#parts
+    const { devices, addresses, system } = this.#parts
     const find = (deviceId: string) => devices.find(deviceId)
-    const verified = await verifyAssertion(assertion, use, { find, origins, system })
+    const verified = await verifyAssertion(assertion, use, { find, addresses, system })
     if (!verified.allowed) return verified
     const { device, jti } = verified.value
     const nowMs = system.monotonicMs()

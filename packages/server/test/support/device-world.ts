@@ -60,7 +60,7 @@ export async function startDevices(system: System = realSystem()) {
   const devices = new Devices({
     ...parts,
     tokens,
-    origins: () => [url, 'https://also.example.com'],
+    addresses: [url, 'https://also.example.com'],
     log,
     system,
   })

@@ -1,0 +1,103 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { callbackLog, createBridge, deny, realSystem } from '@bridgekeeper/server'
+import { expect, onTestFinished, test } from 'vitest'
+import { BRIDGE_KEY, proofOf, testKey } from '../../packages/server/test/support/device-world.ts'
+import { memoryDevices, memorySessions } from '../../packages/server/test/support/identity-stores.ts'
+
+const system = realSystem()
+
+/** An app with users of its own, whose bridge takes machines. */
+async function startApp() {
+  const server = createServer((_request, response) => response.writeHead(418).end('{}'))
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const [devices, sessions] = [memoryDevices(), memorySessions()]
+  const principal = { userId: 'ann', sessionId: 's1', expiresAtMs: Date.now() + 600_000 }
+  const tokens: Readonly<Record<string, object>> = {
+    app: principal,
+    scoped: { ...principal, scopes: ['agent:connect'] },
+    everything: { ...principal, scopes: [] },
+    client: { ...principal, resource: `${url}/mcp` },
+    device: { ...principal, deviceId: 'd', boundKeyId: 'k' },
+    bound: { ...principal, boundKeyId: 'k' },
+  }
+  const bridge = createBridge({
+    authenticator: {
+      recall: () => undefined,
+      authenticate: async (token) => {
+        const found = tokens[token] as typeof principal | undefined
+        return found === undefined ? deny('token_invalid') : { allowed: true, value: found }
+      },
+    },
+    enrolment: {
+      ...{ devices, sessions, bridgeKey: BRIDGE_KEY },
+      users: { findById: async () => undefined },
+      tokens: { deviceToken: async () => ({ accessToken: 'x', expiresAtMs: 0 }) },
+    },
+    publicUrls: [`${url}/`],
+    securityLog: callbackLog(() => {}),
+  })
+  bridge.attach(server)
+  await bridge.ready()
+  onTestFinished(async () => {
+    await bridge.close(0)
+    server.closeAllConnections()
+    server.close()
+  })
+  const key = testKey()
+  const enrol = async (headers: Record<string, string>, token = 'app') => {
+    const body = { name: 'phone', jwk: key.jwk, proof: await proofOf(key, token, url, system) }
+    const response = await fetch(`${url}/api/devices`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...headers },
+      body: JSON.stringify(body),
+    })
+    const json = (await response.json()) as { error?: { code: string } }
+    return { status: response.status, code: json.error?.code, json }
+  }
+  return { url, devices, enrol, bridge }
+}
+
+test('[ENROL.6] an app’s own users enrol their machines at its bridge, and its other paths stay its own', async () => {
+  const { url, devices, enrol } = await startApp()
+  expect(await enrol({ authorization: 'Bearer app' })).toMatchObject({
+    status: 200,
+    json: { userId: 'ann', name: 'phone', generation: 1 },
+  })
+  expect(await devices.ofUser('ann')).toHaveLength(1)
+  expect((await fetch(`${url}/api/devices/other`)).status).toBe(418)
+})
+
+test.each(['scoped', 'everything', 'client', 'device', 'bound'])(
+  '[ENROL.6] a token that is limited (%s) enrols nothing',
+  async (token) => {
+    const { devices, enrol } = await startApp()
+    expect(await enrol({ authorization: `Bearer ${token}` }, token)).toMatchObject({
+      status: 403,
+      code: 'scope_insufficient',
+    })
+    expect(await devices.ofUser('ann')).toEqual([])
+  },
+)
+
+test('[ENROL.6] nor does a cookie, a page of the app, or a stranger, whose address is blocked in the end', async () => {
+  const { url, enrol } = await startApp()
+  expect(await enrol({ cookie: 'accessToken=app' })).toMatchObject({ code: 'token_missing' })
+  expect(await enrol({ authorization: 'Bearer app', origin: url })).toMatchObject({
+    code: 'origin_forbidden',
+  })
+  for (let count = 0; count < 10; count++)
+    expect(await enrol({ authorization: 'Bearer stranger' }, 'stranger')).toMatchObject({ status: 401 })
+  expect(await enrol({ authorization: 'Bearer app' })).toMatchObject({ status: 403, code: 'address_blocked' })
+})
+
+test('[ENROL.6] without an address that machines dial there is no such bridge', () => {
+  const enrolment = {
+    ...{ devices: memoryDevices(), sessions: memorySessions(), bridgeKey: BRIDGE_KEY },
+    users: { findById: async () => undefined },
+    tokens: { deviceToken: async () => ({ accessToken: 'x', expiresAtMs: 0 }) },
+  }
+  const authenticator = { recall: () => undefined, authenticate: async () => deny('token_invalid') }
+  expect(() => createBridge({ authenticator, enrolment })).toThrow('publicUrls')
+})
