@@ -19,13 +19,13 @@ test('[CLI.17] device list, rotate and forget show, renew and destroy this machi
   const mine = await enrolledMachine(at)
   const before = await mine.record()
   const listed = await device(mine.home, 'list', '--json')
-  const { origin, deviceId, userId, keyId } = before
+  const { bridge, deviceId, userId, keyId } = before
   expect(JSON.parse(listed.stdout)).toEqual([
-    { origin, state: 'enrolled', name: 'laptop', keyId, keyStore: 'file', deviceId, userId, generation: 1 },
+    { bridge, state: 'enrolled', name: 'laptop', keyId, keyStore: 'file', deviceId, userId, generation: 1 },
   ])
   const rotated = await device(mine.home, 'rotate', at.url, '--json')
   const after = await mine.record()
-  expect(JSON.parse(rotated.stdout)).toEqual({ origin, keyId: after.keyId, generation: 2 })
+  expect(JSON.parse(rotated.stdout)).toEqual({ bridge, keyId: after.keyId, generation: 2 })
   expect((await at.devices.find(deviceId))?.keys[0]?.keyId).toBe(after.keyId)
   expect((await device(mine.home, 'list')).stdout).toMatch(/laptop +enrolled +key in file\n$/)
 

@@ -19,7 +19,7 @@ export function machine(at: ApprovingBridge, system: System = realSystem, home =
   const enrol = (options: { name?: string; again?: boolean } = {}) =>
     ensureEnrolled(
       { keychain, system, onEvent: (event) => events.push(event) },
-      { origin: at.url, name: 'laptop', ...options },
+      { bridge: at.url, name: 'laptop', ...options },
       abort.signal,
     )
   const login = () => new DeviceLogin(keychain, at.url, system, abort.signal)

@@ -29,7 +29,7 @@ export type EnrolmentEvent =
   /** The user is to approve this machine at the address; code and words must be the same on both sides. */
   | {
       readonly type: 'enrolment-waiting'
-      readonly origin: string
+      readonly bridge: string
       readonly name: string
       readonly verificationUri: string
       /** The same with the code in it. */
@@ -40,7 +40,7 @@ export type EnrolmentEvent =
     }
   | {
       readonly type: 'enrolled'
-      readonly origin: string
+      readonly bridge: string
       readonly deviceId: string
       readonly name: string
       readonly keyStore: 'os' | 'file'

@@ -19,7 +19,7 @@ import { agentHome } from '../src/keychain/home.ts'
 import { Keychain } from '../src/keychain/keychain.ts'
 import type { EnrolledRecord } from '../src/keychain/record.ts'
 import { realSystem } from '../src/system.ts'
-import { enrolledRecord, filePlace, ORIGIN } from './support/records.ts'
+import { BRIDGE, enrolledRecord, filePlace } from './support/records.ts'
 
 function keychainIn(home: string): Keychain {
   return new Keychain({ home, keyStore: 'file', system: realSystem })
@@ -29,7 +29,7 @@ function keychainIn(home: string): Keychain {
 async function withRecord(record: EnrolledRecord = enrolledRecord()) {
   const home = join(scratch(), 'home')
   const keychain = keychainIn(home)
-  await keychain.update(record.origin, () => record)
+  await keychain.update(record.bridge, () => record)
   const folder = join(home, 'bridges')
   return { home, keychain, record, folder, path: join(folder, readdirSync(folder)[0] ?? '') }
 }
@@ -77,13 +77,13 @@ describe('a device key', () => {
 test('[KEYCHAIN.1] a record is found by its bridge, and forgotten with its key', async () => {
   const { keychain, record, folder } = await withRecord()
   const other = enrolledRecord(filePlace(), 'https://bridge.example.com:8443')
-  await keychain.update(other.origin, () => other)
-  expect(await keychain.find(ORIGIN)).toEqual(record)
-  expect(await keychain.find(other.origin)).toEqual(other)
+  await keychain.update(other.bridge, () => other)
+  expect(await keychain.find(BRIDGE)).toEqual(record)
+  expect(await keychain.find(other.bridge)).toEqual(other)
   expect(await keychain.find('https://elsewhere.example.com')).toBeUndefined()
   expect((await keychain.key(record)).keyId).toBe(record.keyId)
-  expect(await keychain.remove(ORIGIN)).toBe(true)
-  expect(await keychain.remove(ORIGIN)).toBe(false)
+  expect(await keychain.remove(BRIDGE)).toBe(true)
+  expect(await keychain.remove(BRIDGE)).toBe(false)
   expect(await keychain.list()).toEqual([other])
   expect(readdirSync(folder)).toHaveLength(1)
 })
@@ -111,9 +111,9 @@ describe('a file that others may touch is told, and left as it is', () => {
     const at = await withRecord()
     const content = readFileSync(at.path, 'utf8')
     expose(at)
-    expect(await codeOf(at.keychain.find(ORIGIN))).toBe('keychain_exposed')
-    expect(await codeOf(at.keychain.update(ORIGIN, () => enrolledRecord()))).toBe('keychain_exposed')
-    expect(await codeOf(at.keychain.remove(ORIGIN))).toBe('keychain_exposed')
+    expect(await codeOf(at.keychain.find(BRIDGE))).toBe('keychain_exposed')
+    expect(await codeOf(at.keychain.update(BRIDGE, () => enrolledRecord()))).toBe('keychain_exposed')
+    expect(await codeOf(at.keychain.remove(BRIDGE))).toBe('keychain_exposed')
     expect(readFileSync(at.path, 'utf8')).toBe(content)
   })
 
@@ -122,9 +122,9 @@ describe('a file that others may touch is told, and left as it is', () => {
     const elsewhere = join(scratch(), 'record')
     copyFileSync(path, elsewhere)
     chmodSync(elsewhere, 0o600)
-    await keychain.remove(ORIGIN)
+    await keychain.remove(BRIDGE)
     symlinkSync(elsewhere, path)
-    expect(await codeOf(keychain.find(ORIGIN))).toBe('keychain_exposed')
+    expect(await codeOf(keychain.find(BRIDGE))).toBe('keychain_exposed')
     expect(readdirSync(folder)).toHaveLength(1)
   })
 })
@@ -140,7 +140,7 @@ describe('a record that cannot be read is told with its path, and left as it is'
       'keychain_corrupt',
       (text) => text.replace('{', '{"policy":"allow",'),
     ],
-    ['of another bridge', 'keychain_corrupt', (text) => text.replace(ORIGIN, 'https://evil.example.com')],
+    ['of another bridge', 'keychain_corrupt', (text) => text.replace(BRIDGE, 'https://evil.example.com')],
     ['without its key', 'keychain_corrupt', (text) => text.replace(/"privateKey": \{[^}]*\},/, '')],
     ['of a newer program', 'keychain_newer', (text) => text.replace('"version": 1', '"version": 2')],
   ]
@@ -148,11 +148,11 @@ describe('a record that cannot be read is told with its path, and left as it is'
     const { keychain, path } = await withRecord()
     const spoilt = spoil(readFileSync(path, 'utf8'))
     writeFileSync(path, spoilt)
-    const error = await keychain.find(ORIGIN).catch((reason: unknown) => reason)
+    const error = await keychain.find(BRIDGE).catch((reason: unknown) => reason)
     expect(error).toMatchObject({ code, next: expect.stringMatching(/Nothing was changed/) })
     expect(String(error)).toContain(path)
-    expect(await codeOf(keychain.update(ORIGIN, () => enrolledRecord()))).toBe(code)
-    expect(await codeOf(keychain.remove(ORIGIN))).toBe(code)
+    expect(await codeOf(keychain.update(BRIDGE, () => enrolledRecord()))).toBe(code)
+    expect(await codeOf(keychain.remove(BRIDGE))).toBe(code)
     expect(await keychain.list()).toEqual([{ path, problem: expect.objectContaining({ code }) }])
     expect(readFileSync(path, 'utf8')).toBe(spoilt)
   })
@@ -167,8 +167,8 @@ describe('a record that cannot be read is told with its path, and left as it is'
   test('[KEYCHAIN.4] a file that is too large, and a home that is a file', async () => {
     const { keychain, path } = await withRecord()
     writeFileSync(path, 'x'.repeat(70_000))
-    expect(await codeOf(keychain.find(ORIGIN))).toBe('keychain_unusable')
-    expect(await codeOf(keychainIn(path).find(ORIGIN))).toBe('keychain_unusable')
+    expect(await codeOf(keychain.find(BRIDGE))).toBe('keychain_unusable')
+    expect(await codeOf(keychainIn(path).find(BRIDGE))).toBe('keychain_unusable')
   })
 })
 
@@ -180,27 +180,27 @@ test('[KEYCHAIN.5] of processes that change one record at once none loses what a
   const { home, keychain } = await withRecord()
   const ended = await Promise.all(Array.from({ length: 4 }, () => keychainProcess(home, 'file', 'count', 25)))
   expect(ended.map(({ stdout }) => stdout.trim())).toEqual(Array(4).fill('"done"'))
-  expect(await keychain.find(ORIGIN)).toMatchObject({ generation: 101 })
+  expect(await keychain.find(BRIDGE)).toMatchObject({ generation: 101 })
   expect(readdirSync(join(home, 'bridges'))).toHaveLength(1)
 })
 
 test('[KEYCHAIN.6] a process that is killed at any moment leaves the whole record of before or after', async () => {
   const { home, keychain, folder } = await withRecord()
   for (let round = 0; round < 6; round++) {
-    const { generation } = (await keychain.find(ORIGIN)) as EnrolledRecord
+    const { generation } = (await keychain.find(BRIDGE)) as EnrolledRecord
     const program = new Program(process.execPath, [FIXTURE, home, 'file', 'count', '100000'])
-    while (((await keychain.find(ORIGIN)) as EnrolledRecord).generation < generation + 3 + round) {}
+    while (((await keychain.find(BRIDGE)) as EnrolledRecord).generation < generation + 3 + round) {}
     program.signal('SIGKILL')
     await program.ended
-    expect(await keychain.find(ORIGIN)).toMatchObject({ state: 'enrolled', origin: ORIGIN })
+    expect(await keychain.find(BRIDGE)).toMatchObject({ state: 'enrolled', bridge: BRIDGE })
     // What it held is taken from the dead, which takes as long as a change could.
     const lock = readdirSync(folder).find((name) => name.endsWith('.lock'))
     if (lock !== undefined) utimesSync(join(folder, lock), new Date(0), new Date(0))
-    await keychain.update(ORIGIN, (record) => ({ ...(record as EnrolledRecord), previous: `round ${round}` }))
+    await keychain.update(BRIDGE, (record) => ({ ...(record as EnrolledRecord), previous: `round ${round}` }))
   }
   for (const name of readdirSync(folder).filter((name) => name.endsWith('.tmp')))
     utimesSync(join(folder, name), new Date(0), new Date(0))
-  await keychain.find(ORIGIN)
+  await keychain.find(BRIDGE)
   expect(readdirSync(folder)).toHaveLength(1)
 })
 

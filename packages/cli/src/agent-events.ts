@@ -30,7 +30,7 @@ export function describeEvent(event: AgentEvent, verbose: boolean): string | und
     case 'enrolment-waiting':
       return approvalText(event)
     case 'enrolled':
-      return `this machine is enrolled at ${event.origin} as ${event.name}; its key is ${KEY_PLACES[event.keyStore]}`
+      return `this machine is enrolled at ${event.bridge} as ${event.name}; its key is ${KEY_PLACES[event.keyStore]}`
     case 'server-stderr':
       return verbose ? `${event.name}: ${event.text.trimEnd()}` : undefined
     default:

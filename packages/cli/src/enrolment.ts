@@ -1,5 +1,5 @@
 import { hostname } from 'node:os'
-import { type AgentEvent, bridgeOrigin, DeviceLogin, ensureEnrolled, realSystem } from '@bridgekeeper/agent'
+import { type AgentEvent, bridgeAddress, DeviceLogin, ensureEnrolled, realSystem } from '@bridgekeeper/agent'
 import { openBrowser } from './browser.ts'
 import { keychain } from './settings.ts'
 import { UsageError } from './usage-error.ts'
@@ -21,7 +21,7 @@ export async function deviceLogin(
   onEvent: (event: AgentEvent) => void,
   end: AbortSignal,
 ): Promise<DeviceLogin> {
-  const origin = bridgeOrigin(url, flags.allowInsecure ?? false)
+  const bridge = bridgeAddress(url, flags.allowInsecure ?? false)
   const keys = keychain()
   const name = flags.deviceName ?? (hostname() || 'this machine')
   const again = flags.enrolAgain ?? false
@@ -30,8 +30,8 @@ export async function deviceLogin(
     if (event.type === 'enrolment-waiting' && !flags.json)
       openBrowser(event.verificationUriComplete ?? event.verificationUri)
   }
-  await ensureEnrolled({ keychain: keys, system: realSystem, onEvent: tell }, { origin, name, again }, end)
-  return new DeviceLogin(keys, origin, realSystem, end)
+  await ensureEnrolled({ keychain: keys, system: realSystem, onEvent: tell }, { bridge, name, again }, end)
+  return new DeviceLogin(keys, bridge, realSystem, end)
 }
 
 /** What a bridge says is believed because TLS says whose it is. @throws UsageError */

@@ -18,7 +18,7 @@ const MAX_LIFETIME_MS = 1_800_000
 const USER_CODE = /^[A-Z0-9-]{4,32}$/
 
 export interface FlowRequest {
-  readonly origin: string
+  readonly bridge: string
   readonly server: AuthorizationServer
   readonly deviceName: string
   /** Thumbprint of the key that the user is to approve. */
@@ -33,13 +33,13 @@ export interface FlowRequest {
  */
 export async function beginFlow(
   system: System,
-  { origin, server, deviceName, deviceKey }: FlowRequest,
+  { bridge, server, deviceName, deviceKey }: FlowRequest,
   signal: AbortSignal,
 ): Promise<PendingFlow> {
   const form = {
     client_id: CLIENT_ID,
     scope: SCOPE,
-    resource: resourceOf(origin),
+    resource: resourceOf(bridge),
     device_name: deviceName,
     device_key: deviceKey,
   }
@@ -50,10 +50,10 @@ export async function beginFlow(
   if (typeof deviceCode !== 'string' || deviceCode === '' || deviceCode.length > 4_096) throw unreadable()
   if (typeof userCode !== 'string' || !USER_CODE.test(userCode)) throw unreadable()
   // It is shown and opened; another site's would be phishing.
-  if (!isWithin(verificationUri, origin)) throw unreadable()
+  if (!isWithin(verificationUri, bridge)) throw unreadable()
   return {
     ...{ deviceCode, userCode, verificationUri },
-    ...(isWithin(complete, origin) && { verificationUriComplete: complete }),
+    ...(isWithin(complete, bridge) && { verificationUriComplete: complete }),
     intervalMs: Math.min(durationMs(interval) ?? INTERVAL_MS, MAX_INTERVAL_MS),
     expiresAtMs: system.nowMs() + Math.min(durationMs(expiresIn) ?? MAX_LIFETIME_MS, MAX_LIFETIME_MS),
   }
@@ -74,7 +74,7 @@ export type Polled =
  */
 export async function poll(
   system: System,
-  { origin, server }: Pick<FlowRequest, 'origin' | 'server'>,
+  { bridge, server }: Pick<FlowRequest, 'bridge' | 'server'>,
   { deviceCode }: PendingFlow,
   intervalMs: number,
   signal: AbortSignal,
@@ -83,7 +83,7 @@ export async function poll(
     grant_type: GRANT_TYPE,
     client_id: CLIENT_ID,
     device_code: deviceCode,
-    resource: resourceOf(origin),
+    resource: resourceOf(bridge),
   }
   try {
     const answer = await ask(system, server.tokenEndpoint, { form }, signal)
@@ -104,8 +104,8 @@ export async function poll(
   }
 }
 
-function resourceOf(origin: string): string {
-  return `${origin}/api/devices`
+function resourceOf(bridge: string): string {
+  return `${bridge}/api/devices`
 }
 
 function durationMs(seconds: unknown): number | undefined {

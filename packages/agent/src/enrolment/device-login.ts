@@ -20,16 +20,16 @@ const AHEAD_MS = 120_000
  */
 export class DeviceLogin {
   readonly #keychain: Keychain
-  readonly #origin: string
+  readonly #bridge: string
   readonly #system: System
   readonly #signal: AbortSignal
   readonly #clock: BridgeClock
   #token: { readonly text: string; readonly keyId: string; readonly untilMs: number } | undefined
 
   /** @param signal ends whatever is asked */
-  constructor(keychain: Keychain, origin: string, system: System, signal: AbortSignal) {
+  constructor(keychain: Keychain, bridge: string, system: System, signal: AbortSignal) {
     this.#keychain = keychain
-    this.#origin = origin
+    this.#bridge = bridge
     this.#system = system
     this.#signal = signal
     this.#clock = new BridgeClock(system)
@@ -119,8 +119,8 @@ export class DeviceLogin {
 
   #askToken(key: DeviceKey, { deviceId }: EnrolledRecord): Promise<Answer> {
     return this.#clock.ask((nowMs) => {
-      const json = { assertion: assertion(key, deviceId, { origin: this.#origin, nowMs }) }
-      return ask(this.#system, this.#origin + PATHS.token, { json }, this.#signal)
+      const json = { assertion: assertion(key, deviceId, { bridge: this.#bridge, nowMs }) }
+      return ask(this.#system, this.#bridge + PATHS.token, { json }, this.#signal)
     })
   }
 
@@ -128,10 +128,10 @@ export class DeviceLogin {
     const [key, nextKey] = await Promise.all([this.#keychain.key(record), this.#keychain.key(place)])
     const next = { key: nextKey, generation: record.generation + 1 }
     return this.#clock.ask((nowMs) => {
-      const about = { origin: this.#origin, nowMs }
+      const about = { bridge: this.#bridge, nowMs }
       const statement = rotation(key, record.deviceId, next, about)
       const json = { assertion: statement, proof: keyProof(nextKey, PATHS.rotate, statement, about) }
-      return ask(this.#system, this.#origin + PATHS.rotate, { json }, this.#signal)
+      return ask(this.#system, this.#bridge + PATHS.rotate, { json }, this.#signal)
     })
   }
 
@@ -165,13 +165,13 @@ export class DeviceLogin {
   }
 
   async #record(): Promise<EnrolledRecord> {
-    const record = await this.#keychain.find(this.#origin)
+    const record = await this.#keychain.find(this.#bridge)
     if (record?.state === 'enrolled') return record
     throw new AgentError('not_enrolled')
   }
 
   #change(change: (current: EnrolledRecord) => EnrolledRecord): Promise<EnrolledRecord> {
-    return this.#keychain.update(this.#origin, (current) => {
+    return this.#keychain.update(this.#bridge, (current) => {
       if (current?.state === 'enrolled') return change(current)
       throw new AgentError('not_enrolled')
     })

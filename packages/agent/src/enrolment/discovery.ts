@@ -20,26 +20,23 @@ export interface AuthorizationServer {
  */
 export async function discover(
   system: System,
-  origin: string,
+  bridge: string,
   signal: AbortSignal,
 ): Promise<AuthorizationServer> {
-  const answer = await ask(system, `${origin}/.well-known/oauth-authorization-server`, {}, signal)
+  const answer = await ask(system, `${bridge}/.well-known/oauth-authorization-server`, {}, signal)
   if (answer.status === 404) throw new AgentError('enrolment_unavailable')
   if (answer.status !== 200) throw refusal(answer)
   const { issuer, device_authorization_endpoint: device, token_endpoint: token } = answer.body
   if (typeof issuer !== 'string') throw new AgentError('enrolment_unavailable')
-  if (issuer !== origin)
+  if (issuer !== bridge)
     throw new AgentError('bridge_misnamed', `It says: ${cleanText(issuer).slice(0, 200)}`)
-  if (!isWithin(device, origin) || !isWithin(token, origin)) throw new AgentError('enrolment_unavailable')
+  if (!isWithin(device, bridge) || !isWithin(token, bridge)) throw new AgentError('enrolment_unavailable')
   return { deviceAuthorizationEndpoint: device, tokenEndpoint: token }
 }
 
 /** Whether this is an address of the bridge itself, fit to be asked, or shown to a person and opened. */
-export function isWithin(url: unknown, origin: string): url is string {
-  return (
-    typeof url === 'string' &&
-    URL.canParse(url) &&
-    new URL(url).origin === origin &&
-    !/[^\x21-\x7e]/.test(url)
-  )
+export function isWithin(url: unknown, bridge: string): url is string {
+  if (typeof url !== 'string' || !URL.canParse(url) || /[^\x21-\x7e]/.test(url)) return false
+  // As it is resolved, dots and all.
+  return new URL(url).href.startsWith(`${bridge}/`)
 }

@@ -20,7 +20,7 @@ export interface EnrolmentParts {
 
 export interface EnrolmentOptions {
   /** The bridge, as it is dialled: `https://bridge.example.com`. */
-  readonly origin: string
+  readonly bridge: string
   /** As the user is shown it, and as it is listed then. */
   readonly name: string
   /** Forgets what is kept of this bridge first, its key too. */
@@ -45,11 +45,11 @@ export async function ensureEnrolled(
   signal: AbortSignal,
 ): Promise<EnrolledRecord> {
   const { keychain, system, onEvent } = parts
-  const { origin } = options
-  if (options.again === true) await keychain.remove(origin)
-  const known = await keychain.find(origin)
+  const { bridge } = options
+  if (options.again === true) await keychain.remove(bridge)
+  const known = await keychain.find(bridge)
   if (known?.state === 'enrolled') return known
-  const server = await discover(system, origin, signal)
+  const server = await discover(system, bridge, signal)
   for (let flows = 0; flows < FLOWS; flows++) {
     const pending = await begun(parts, options, server, signal)
     if (pending.state === 'enrolled') return pending
@@ -58,7 +58,7 @@ export async function ensureEnrolled(
     if (record !== undefined) {
       onEvent({
         type: 'enrolled',
-        origin,
+        bridge,
         deviceId: record.deviceId,
         name: record.name,
         keyStore: record.keyStore,
@@ -74,18 +74,18 @@ type BegunRecord = PendingRecord & { readonly flow: PendingFlow }
 /** A key of which nobody but us knows yet, and a code for it; those of before, where they are still good. */
 async function begun(
   { keychain, system }: EnrolmentParts,
-  { origin, name }: EnrolmentOptions,
+  { bridge, name }: EnrolmentOptions,
   server: AuthorizationServer,
   signal: AbortSignal,
 ): Promise<BegunRecord | EnrolledRecord> {
-  const known = await keychain.find(origin)
+  const known = await keychain.find(bridge)
   const place = known ?? (await keychain.makeKey())
   const fresh = (): PendingRecord => ({
-    ...{ version: 1, state: 'pending', origin, name, madeAtMs: system.nowMs() },
+    ...{ version: 1, state: 'pending', bridge, name, madeAtMs: system.nowMs() },
     ...{ keyId: place.keyId, keyStore: place.keyStore },
     ...(place.privateKey !== undefined && { privateKey: place.privateKey }),
   })
-  const record = await keychain.update<BridgeRecord>(origin, (current) => {
+  const record = await keychain.update<BridgeRecord>(bridge, (current) => {
     if (current === undefined) return fresh()
     return current.state === 'enrolled' || current.name === name
       ? current
@@ -96,9 +96,9 @@ async function begun(
   const { flow } = record
   if (flow !== undefined && flow.expiresAtMs > system.nowMs()) return { ...record, flow }
 
-  const request = { origin, server, deviceName: name, deviceKey: record.keyId }
+  const request = { bridge, server, deviceName: name, deviceKey: record.keyId }
   const begun = await beginFlow(system, request, signal)
-  const kept = await keychain.update<BridgeRecord>(origin, (current) =>
+  const kept = await keychain.update<BridgeRecord>(bridge, (current) =>
     isSame(current, record) ? { ...current, flow: begun } : (current ?? { ...record, flow: begun }),
   )
   return kept.state === 'enrolled' ? kept : { ...kept, flow: kept.flow ?? begun }
@@ -112,15 +112,15 @@ async function approved(
   signal: AbortSignal,
 ): Promise<EnrolledRecord | undefined> {
   const { keychain, system } = parts
-  const { origin, flow } = pending
+  const { bridge, flow } = pending
   let { intervalMs } = flow
   while (flow.expiresAtMs > system.nowMs()) {
     await pause(system, intervalMs, signal)
     signal.throwIfAborted()
     // Another process of this user may have been quicker.
-    const current = await keychain.find(origin)
+    const current = await keychain.find(bridge)
     if (current?.state === 'enrolled') return current
-    const polled = await poll(system, { origin, server }, flow, intervalMs, signal)
+    const polled = await poll(system, { bridge, server }, flow, intervalMs, signal)
     if (polled.is === 'approved') return sendKey(parts, pending, polled.token, signal)
     if (polled.is === 'over') break
     intervalMs = polled.intervalMs
@@ -135,23 +135,23 @@ async function sendKey(
   token: string,
   signal: AbortSignal,
 ): Promise<EnrolledRecord | undefined> {
-  const { origin, name } = pending
+  const { bridge, name } = pending
   const key = await keychain.key(pending)
   const answer = await untilAnswered(system, signal, () =>
     new BridgeClock(system).ask((nowMs) => {
-      const proof = keyProof(key, PATHS.enrol, token, { origin, nowMs })
+      const proof = keyProof(key, PATHS.enrol, token, { bridge, nowMs })
       const json = { name, jwk: key.publicJwk, proof }
-      return ask(system, origin + PATHS.enrol, { json, token }, signal)
+      return ask(system, bridge + PATHS.enrol, { json, token }, signal)
     }),
   )
   if (answer.status === 200) {
     const record = enrolledRecord(pending, answer)
-    return keychain.update(origin, (current) => (current?.state === 'enrolled' ? current : record))
+    return keychain.update(bridge, (current) => (current?.state === 'enrolled' ? current : record))
   }
   const code = refusalCode(answer)
   if (code === 'token_invalid' || code === 'token_expired') return forgetFlow(keychain, pending)
   // The bridge will never take this key; the next time begins with another.
-  if (code === 'device_key_known') await keychain.remove(origin)
+  if (code === 'device_key_known') await keychain.remove(bridge)
   throw refusal(answer)
 }
 
@@ -206,7 +206,7 @@ async function forgetFlow(
   pending: BegunRecord | PendingRecord,
 ): Promise<EnrolledRecord | undefined> {
   const { flow, ...rest } = pending
-  const kept = await keychain.update<BridgeRecord>(pending.origin, (current) => {
+  const kept = await keychain.update<BridgeRecord>(pending.bridge, (current) => {
     if (current === undefined) return rest
     const isOurs = current.state === 'pending' && current.flow?.deviceCode === flow?.deviceCode
     return isOurs ? { ...current, flow: undefined } : current
@@ -218,10 +218,10 @@ function isSame(current: BridgeRecord | undefined, { keyId }: PendingRecord): cu
   return current?.state === 'pending' && current.keyId === keyId
 }
 
-function waiting({ origin, name, keyId }: PendingRecord, flow: PendingFlow, system: System): EnrolmentEvent {
+function waiting({ bridge, name, keyId }: PendingRecord, flow: PendingFlow, system: System): EnrolmentEvent {
   return {
     type: 'enrolment-waiting',
-    ...{ origin, name },
+    ...{ bridge, name },
     ...{ userCode: flow.userCode, verificationUri: flow.verificationUri },
     ...(flow.verificationUriComplete !== undefined && {
       verificationUriComplete: flow.verificationUriComplete,

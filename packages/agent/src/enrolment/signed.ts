@@ -13,13 +13,13 @@ export const PATHS = {
 
 interface About {
   /** Where the bridge was dialled: whatever is signed is good there, and nowhere else. */
-  readonly origin: string
+  readonly bridge: string
   readonly nowMs: number
 }
 
 /** What a device signs to get a token. Source: RFC 7523 section 3. */
-export function assertion(key: DeviceKey, deviceId: string, { origin, nowMs }: About): string {
-  return jwt(key, 'device-assertion+jwt', { ...byDevice(deviceId), aud: origin + PATHS.token }, nowMs)
+export function assertion(key: DeviceKey, deviceId: string, { bridge, nowMs }: About): string {
+  return jwt(key, 'device-assertion+jwt', { ...byDevice(deviceId), aud: bridge + PATHS.token }, nowMs)
 }
 
 /** What a device's current key signs to name the next one. */
@@ -27,9 +27,9 @@ export function rotation(
   key: DeviceKey,
   deviceId: string,
   next: { readonly key: DeviceKey; readonly generation: number },
-  { origin, nowMs }: About,
+  { bridge, nowMs }: About,
 ): string {
-  const claims = { ...byDevice(deviceId), aud: origin + PATHS.rotate, jwk: next.key.publicJwk }
+  const claims = { ...byDevice(deviceId), aud: bridge + PATHS.rotate, jwk: next.key.publicJwk }
   return jwt(key, 'device-rotation+jwt', { ...claims, generation: next.generation }, nowMs)
 }
 
@@ -38,10 +38,10 @@ export function keyProof(
   key: DeviceKey,
   path: string,
   accompanies: string,
-  { origin, nowMs }: About,
+  { bridge, nowMs }: About,
 ): string {
   const ath = createHash('sha256').update(accompanies).digest('base64url')
-  return jwt(key, 'device-proof+jwt', { iss: key.keyId, aud: origin + path, ath }, nowMs)
+  return jwt(key, 'device-proof+jwt', { iss: key.keyId, aud: bridge + path, ath }, nowMs)
 }
 
 function byDevice(deviceId: string) {

@@ -59,9 +59,9 @@ export class Keychain {
   }
 
   /** @throws AgentError `keychain_…` */
-  async find(origin: string): Promise<BridgeRecord | undefined> {
+  async find(bridge: string): Promise<BridgeRecord | undefined> {
     await this.#open()
-    return this.#read(this.#pathOf(origin), origin)
+    return this.#read(this.#pathOf(bridge), bridge)
   }
 
   /** Every record. @throws AgentError `keychain_…` when the folder cannot be used */
@@ -78,13 +78,13 @@ export class Keychain {
    * @throws AgentError `keychain_…`
    */
   async update<T extends BridgeRecord>(
-    origin: string,
+    bridge: string,
     change: (current: BridgeRecord | undefined) => T,
   ): Promise<T> {
     await this.#open()
-    const path = this.#pathOf(origin)
+    const path = this.#pathOf(bridge)
     return this.#alone(path, async () => {
-      const current = await this.#read(path, origin)
+      const current = await this.#read(path, bridge)
       const next = change(current)
       if (next === current) return next
       await writePrivate(path, recordText(next))
@@ -95,11 +95,11 @@ export class Keychain {
   }
 
   /** Forgets the bridge and destroys its keys. @returns whether it was known @throws AgentError `keychain_…` */
-  async remove(origin: string): Promise<boolean> {
+  async remove(bridge: string): Promise<boolean> {
     await this.#open()
-    const path = this.#pathOf(origin)
+    const path = this.#pathOf(bridge)
     return this.#alone(path, async () => {
-      const current = await this.#read(path, origin)
+      const current = await this.#read(path, bridge)
       if (current === undefined) return false
       await this.#destroy(placesOf(current))
       await removePrivate(path)
@@ -162,13 +162,13 @@ export class Keychain {
     }
   }
 
-  async #read(path: string, origin?: string): Promise<BridgeRecord | undefined> {
+  async #read(path: string, bridge?: string): Promise<BridgeRecord | undefined> {
     const content = await readPrivate(path)
     if (content === undefined) return undefined
     const record = parseRecord(content)
     if (record === 'newer') throw new AgentError('keychain_newer', path)
     // A record of another bridge in this place was put there by hand.
-    if (record === 'corrupt' || (origin !== undefined && record.origin !== origin))
+    if (record === 'corrupt' || (bridge !== undefined && record.bridge !== bridge))
       throw new AgentError('keychain_corrupt', path)
     return record
   }
@@ -176,7 +176,7 @@ export class Keychain {
   async #readOrTell(path: string): Promise<BridgeRecord | UnusableRecord> {
     try {
       const record = await this.#read(path)
-      if (record !== undefined && this.#pathOf(record.origin) === path) return record
+      if (record !== undefined && this.#pathOf(record.bridge) === path) return record
       throw new AgentError('keychain_corrupt', path)
     } catch (error) {
       if (error instanceof AgentError) return { path, problem: error }
@@ -205,10 +205,10 @@ export class Keychain {
     }
   }
 
-  /** A name that a person recognises, and a hash that makes it the name of this origin alone. */
-  #pathOf(origin: string): string {
-    const host = new URL(origin).hostname.replaceAll(/[^\w.-]/g, '_').slice(0, HOST_CHARS)
-    const hash = createHash('sha256').update(origin).digest('hex').slice(0, 16)
+  /** A name that a person recognises, and a hash that makes it the name of this bridge alone. */
+  #pathOf(bridge: string): string {
+    const host = new URL(bridge).hostname.replaceAll(/[^\w.-]/g, '_').slice(0, HOST_CHARS)
+    const hash = createHash('sha256').update(bridge).digest('hex').slice(0, 16)
     return join(this.#folder, `${host}-${hash}${SUFFIX}`)
   }
 }

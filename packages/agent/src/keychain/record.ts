@@ -28,7 +28,7 @@ export type PendingFlow = z.infer<typeof flow>
 const pending = z.strictObject({
   version: z.literal(VERSION),
   state: z.literal('pending'),
-  origin: text,
+  bridge: text,
   name: text,
   ...keyPlace,
   madeAtMs: stamp,
@@ -40,7 +40,7 @@ const enrolled = z.strictObject({
   version: z.literal(VERSION),
   state: z.literal('enrolled'),
   /** The bridge, as it is dialled: `https://bridge.example.com`. */
-  origin: text,
+  bridge: text,
   deviceId: text,
   userId: text,
   sessionId: text,

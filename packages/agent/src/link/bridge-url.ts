@@ -27,11 +27,12 @@ export function bridgeUrl(text: string, allowInsecure: boolean): string {
 }
 
 /**
- * The bridge's origin for what the user gave as the bridge: where machines are enrolled.
+ * The bridge's web address for what the user gave as the bridge, without a slash at its end: where machines are
+ * enrolled.
  *
  * @throws AgentError `url_invalid`, `url_credentials`, `url_insecure`
  */
-export function bridgeOrigin(text: string, allowInsecure: boolean): string {
-  const { protocol, host } = new URL(bridgeUrl(text, allowInsecure))
-  return `${protocol === 'wss:' ? 'https' : 'http'}://${host}`
+export function bridgeAddress(text: string, allowInsecure: boolean): string {
+  const { protocol, host, pathname } = new URL(bridgeUrl(text, allowInsecure))
+  return `${protocol === 'wss:' ? 'https' : 'http'}://${host}${pathname.slice(0, -PATH.length)}`
 }

@@ -1,7 +1,7 @@
 import { deviceKey, makePrivateJwk, thumbprint } from '../../src/keychain/device-key.ts'
 import type { EnrolledRecord, KeyPlace } from '../../src/keychain/record.ts'
 
-export const ORIGIN = 'https://bridge.example.com'
+export const BRIDGE = 'https://bridge.example.com'
 
 const bridgeKey = deviceKey(makePrivateJwk()).publicJwk
 
@@ -11,11 +11,11 @@ export function filePlace(): KeyPlace {
   return { keyId: deviceKey(privateKey).keyId, keyStore: 'file', privateKey }
 }
 
-export function enrolledRecord(place: KeyPlace = filePlace(), origin = ORIGIN): EnrolledRecord {
+export function enrolledRecord(place: KeyPlace = filePlace(), bridge = BRIDGE): EnrolledRecord {
   return {
     version: 1,
     state: 'enrolled',
-    origin,
+    bridge,
     deviceId: 'device_1',
     userId: 'user_ann',
     sessionId: 'session_1',

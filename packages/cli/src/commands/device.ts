@@ -1,6 +1,6 @@
 import {
   type BridgeRecord,
-  bridgeOrigin,
+  bridgeAddress,
   DeviceLogin,
   type EnrolledRecord,
   realSystem,
@@ -22,18 +22,18 @@ interface Options {
 export function deviceCommand(): Command {
   const list = new Command('list')
     .description('the bridges at which this machine is enrolled')
-    .option('--json', 'print [{"origin","state","deviceId","name","userId","keyId","generation","keyStore"}]')
+    .option('--json', 'print [{"bridge","state","deviceId","name","userId","keyId","generation","keyStore"}]')
     .action(runList)
   const forget = new Command('forget')
     .description("destroy this machine's key for a bridge, and forget the bridge")
     .argument('<url>')
-    .option('--json', 'print {"origin"}')
+    .option('--json', 'print {"bridge"}')
     .action(runForget)
   const rotate = new Command('rotate')
     .description("replace this machine's key for a bridge by a new one")
     .argument('<url>')
     .option('--allow-insecure', 'allow http:// to another machine')
-    .option('--json', 'print {"origin","keyId","generation"}')
+    .option('--json', 'print {"bridge","keyId","generation"}')
     .action(runRotate)
   return new Command('device')
     .description('this machine, as bridges know it')
@@ -50,7 +50,7 @@ async function runList({ json }: Options): Promise<void> {
     found.map((record) =>
       'problem' in record
         ? [forTerminal(record.path), record.problem.code]
-        : [record.origin, forTerminal(record.name), record.state, `key in ${record.keyStore}`],
+        : [record.bridge, forTerminal(record.name), record.state, `key in ${record.keyStore}`],
     ),
   )
 }
@@ -60,34 +60,34 @@ function described(record: BridgeRecord | UnusableRecord): object {
     const { code, message, next } = record.problem
     return { path: record.path, error: { code, message, next } }
   }
-  const { origin, state, name, keyId, keyStore } = record
-  return { origin, state, name, keyId, keyStore, ...(state === 'enrolled' && placeOf(record)) }
+  const { bridge, state, name, keyId, keyStore } = record
+  return { bridge, state, name, keyId, keyStore, ...(state === 'enrolled' && placeOf(record)) }
 }
 
 async function runForget(url: string, { json }: Options): Promise<void> {
-  const origin = bridgeOrigin(url, true)
-  if (!(await keychain().remove(origin))) throw notEnrolled(origin)
-  if (json) return printJson({ origin })
-  printLine(`Forgot ${origin}, and destroyed this machine's key for it.`)
-  printLine(`Next: remove the machine there, too, at ${origin}/account.`)
+  const bridge = bridgeAddress(url, true)
+  if (!(await keychain().remove(bridge))) throw notEnrolled(bridge)
+  if (json) return printJson({ bridge })
+  printLine(`Forgot ${bridge}, and destroyed this machine's key for it.`)
+  printLine(`Next: remove the machine there, too, at ${bridge}/account.`)
 }
 
 async function runRotate(url: string, { allowInsecure, json }: Options): Promise<void> {
   demandVerifiedTls(process.env)
-  const origin = bridgeOrigin(url, allowInsecure ?? false)
-  const login = new DeviceLogin(keychain(), origin, realSystem, endSignal())
+  const bridge = bridgeAddress(url, allowInsecure ?? false)
+  const login = new DeviceLogin(keychain(), bridge, realSystem, endSignal())
   const { keyId, generation } = await login.rotate()
-  if (json) return printJson({ origin, keyId, generation })
-  printLine(`This machine has a new key at ${origin}: key number ${generation}. The old one is destroyed.`)
+  if (json) return printJson({ bridge, keyId, generation })
+  printLine(`This machine has a new key at ${bridge}: key number ${generation}. The old one is destroyed.`)
 }
 
 function placeOf({ deviceId, userId, generation }: EnrolledRecord) {
   return { deviceId, userId, generation }
 }
 
-function notEnrolled(origin: string): UsageError {
+function notEnrolled(bridge: string): UsageError {
   return new UsageError(
-    `This machine is not enrolled at ${origin}.`,
+    `This machine is not enrolled at ${bridge}.`,
     'See where it is: bridgekeeper device list',
   )
 }
