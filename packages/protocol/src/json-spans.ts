@@ -58,8 +58,8 @@ export function objectMembers(json: Buffer): ReadonlyMap<string, Span> | undefin
     if (json[at] !== QUOTE) return undefined
     const keyEnd = skipString(json, at)
     if (keyEnd === NOT_FOUND) return undefined
-    const key = keyText(json, at + 1, keyEnd - 1)
-    if (key.includes('\\') || members.has(key) || PROTOTYPE_KEYS.has(key)) return undefined
+    const key = usualKey(json, at + 1, keyEnd - 1) ?? plainKey(json, at + 1, keyEnd - 1)
+    if (key === undefined || members.has(key)) return undefined
 
     at = skipSpace(json, keyEnd)
     if (json[at] !== COLON) return undefined
@@ -92,9 +92,15 @@ export function spanIs(json: Buffer, [start, end]: Span, text: string): boolean 
   return true
 }
 
-function keyText(json: Buffer, start: number, end: number): string {
+function usualKey(json: Buffer, start: number, end: number): string | undefined {
   for (const key of USUAL_KEYS[end - start] ?? NONE) if (spanIs(json, [start, end], key)) return key
-  return json.toString('utf8', start, end)
+  return undefined
+}
+
+/** `undefined` for one that is written with escapes, or reaches a prototype. */
+function plainKey(json: Buffer, start: number, end: number): string | undefined {
+  const key = json.toString('utf8', start, end)
+  return key.includes('\\') || PROTOTYPE_KEYS.has(key) ? undefined : key
 }
 
 function byLength(texts: readonly string[]): readonly (readonly string[])[] {
