@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto'
 import {
   type Authenticator,
   callbackLog,
@@ -11,11 +12,15 @@ import {
 import { expect, test } from 'vitest'
 import { agentWith, answerNext } from '../support/agents.ts'
 import { SECRET, startBridge, type TestBridge, user } from '../support/bridge.ts'
+import { MemoryDevices } from '../support/device-store.ts'
+import { enrolIn, provenDevice } from '../support/devices.ts'
 import { FakeSystem } from '../support/fake-system.ts'
 import { bearer, post, SDK_PATH, toolCall } from '../support/mcp.ts'
 import { dial, verifiedPeer } from '../support/peer.ts'
 import { rawClient, rawUpgrade, tryUpgrade } from '../support/raw.ts'
 
+const enrolled = new MemoryDevices()
+const proof = { devices: enrolled, key: generateKeyPairSync('ed25519').privateKey }
 const ENDED = { code: 4510, reason: 'login_revoked' }
 
 /** Tokens are `userId/sessionId/deviceId`; whoever has one is let in, as an app without a store of logins does. */
@@ -32,7 +37,11 @@ function lenient(): Authenticator {
 }
 
 async function peerOf(at: TestBridge, token: string) {
-  const [userId = '', sessionId = ''] = token.split('/')
+  const [userId = '', sessionId = '', deviceId] = token.split('/')
+  if (deviceId !== undefined) {
+    const device = await enrolIn(enrolled, { userId, sessionId, deviceId }, token)
+    return (await provenDevice(at, device)).peer
+  }
   return verifiedPeer(at, { accessToken: token, userId, sessionId, expiresAt: '' })
 }
 
@@ -43,7 +52,7 @@ test.each<[Revocation['kind'], string]>([
 ])(
   "[REVOKE.1] [REVOKE.4] W09: revoking a %s ends its idle connection with 4510, and nobody else's",
   async (kind, id) => {
-    const at = await startBridge({ authenticator: lenient() })
+    const at = await startBridge({ authenticator: lenient(), proof })
     const revoked = await peerOf(at, 'ann/ann1/laptop')
     const other = await peerOf(at, 'bob/bob1/desktop')
     const ofTheSameUser = await peerOf(at, 'ann/ann2/phone')
@@ -308,7 +317,7 @@ test('[REVOKE.8] W09: each revocation that ended something is one line of the lo
 })
 
 test('[REVOKE.1] [REVOKE.4] W09: in a storm of revocations every revoked connection ends, and the others answer', async () => {
-  const at = await startBridge({ authenticator: lenient() })
+  const at = await startBridge({ authenticator: lenient(), proof })
   const peers = await Promise.all(
     Array.from({ length: 60 }, async (_, n) => ({ n, peer: await peerOf(at, `u${n}/s${n}/d${n}`) })),
   )

@@ -75,7 +75,12 @@ test('[TLS.3] W19: outside of production the machine itself is told by its addre
 })
 
 async function behindProxy(trustedProxies: readonly string[]) {
-  const at = await startBridge({ production: true, tls: 'terminated-by-proxy', trustedProxies })
+  const at = await startBridge({
+    production: true,
+    tls: 'terminated-by-proxy',
+    trustedProxies,
+    allowV1: true,
+  })
   const { accessToken: token } = await at.token('ann')
   const statusOf = async (headers: readonly string[], from: string) =>
     (await tryUpgrade(at, { token, headers, from })).status

@@ -10,10 +10,14 @@ export interface ReachFlags {
   readonly trustedProxy?: readonly string[]
   readonly publicUrl?: readonly string[]
   readonly allowOrigin?: readonly string[]
+  readonly allowV1?: boolean
 }
 
 type Environment = Readonly<Record<string, string | undefined>>
-type Reach = Pick<ServeOptions, 'tls' | 'tlsMode' | 'trustedProxies' | 'publicUrls' | 'allowedOrigins'>
+type Reach = Pick<
+  ServeOptions,
+  'tls' | 'tlsMode' | 'trustedProxies' | 'publicUrls' | 'allowedOrigins' | 'allowV1'
+>
 
 /** Adds the flags to `bridgekeeper serve`. */
 export function addReachFlags(command: Command): Command {
@@ -28,12 +32,13 @@ export function addReachFlags(command: Command): Command {
       'whose pages may use it; repeatable (BRIDGEKEEPER_ALLOWED_ORIGINS)',
       append,
     )
+    .option('--allow-v1', "in production too, let in agents without a device's key (BRIDGEKEEPER_ALLOW_V1=1)")
 }
 
 /**
  * [CLI.15] The flags, and where one is not given, the environment, whose lists are separated by commas. What
  * each may be is for the bridge to say.
- * @throws UsageError where only one of certificate and key is given
+ * @throws UsageError where only one of certificate and key is given, or a switch is neither on nor off
  */
 export function reachOptions(flags: ReachFlags, env: Environment): Reach {
   const tls = tlsFiles(
@@ -47,6 +52,7 @@ export function reachOptions(flags: ReachFlags, env: Environment): Reach {
     trustedProxies: flags.trustedProxy ?? listed(env.BRIDGEKEEPER_TRUSTED_PROXIES),
     publicUrls: flags.publicUrl ?? listed(env.BRIDGEKEEPER_PUBLIC_URLS),
     allowedOrigins: flags.allowOrigin ?? listed(env.BRIDGEKEEPER_ALLOWED_ORIGINS),
+    allowV1: flags.allowV1 ?? switchedOn('BRIDGEKEEPER_ALLOW_V1', env.BRIDGEKEEPER_ALLOW_V1),
   }
 }
 
@@ -55,6 +61,13 @@ function tlsFiles(certFile: string | undefined, keyFile: string | undefined): Tl
   if (certFile === undefined && keyFile === undefined) return undefined
   const missing = certFile === undefined ? 'certificate' : 'key'
   throw new UsageError(`The TLS ${missing} is missing.`, 'Give both --tls-cert FILE and --tls-key FILE.')
+}
+
+/** [CLI.19] A slip must not switch a protection off, so nothing but `1` does. @throws UsageError */
+function switchedOn(name: string, value: string | undefined): boolean {
+  const text = set(value) ?? '0'
+  if (text === '0' || text === '1') return text === '1'
+  throw new UsageError(`${name} is ${JSON.stringify(text)}.`, 'Give 1 or 0.')
 }
 
 function append(value: string, earlier: readonly string[] = []): readonly string[] {

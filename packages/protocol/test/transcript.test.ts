@@ -64,7 +64,7 @@ test('[PROOF.1] equal transcripts come of equal facts only, whatever the facts a
       if (transcript(a).equals(transcript(b))) expect(b).toEqual(a)
       else expect(b).not.toEqual(a)
     }),
-    { numRuns: 20_000 },
+    { numRuns: 5_000 },
   )
 })
 
@@ -78,7 +78,7 @@ test('[PROOF.1] what agent and bridge sign are never the same, and each fits one
         isSame && Buffer.compare(signatureA, signatureB) === 0,
       )
     }),
-    { numRuns: 5_000 },
+    { numRuns: 2_000 },
   )
 })
 

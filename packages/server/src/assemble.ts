@@ -1,5 +1,6 @@
 import { memoryFingerprints } from './adapters/memory/fingerprints.ts'
 import { Admission, type AdmissionOptions } from './admission/admission.ts'
+import { Devices } from './admission/devices.ts'
 import { DurableBlocks } from './admission/durable-blocks.ts'
 import { DurableCallTimes } from './admission/durable-call-times.ts'
 import { Fingerprints } from './admission/fingerprints.ts'
@@ -8,6 +9,7 @@ import type { BridgeOptions } from './bridge-options.ts'
 import { TrustedProxies } from './gates/client-address.ts'
 import { DEFAULT_COOKIE, isCookieName } from './gates/credential.ts'
 import { originPolicy } from './gates/origin.ts'
+import { OwnAddresses } from './gates/own-addresses.ts'
 import { RateLimiter } from './gates/rate-limit.ts'
 import { authenticatorOf } from './identity/choose.ts'
 import { McpEndpoint } from './northbound/endpoint.ts'
@@ -16,7 +18,7 @@ import type { SecurityLog, System } from './ports.ts'
 import { Dispatcher } from './router/dispatcher.ts'
 import { Router } from './router/router.ts'
 import { streamLog } from './security-log/stream-log.ts'
-import { AgentEndpoint, type AgentListener } from './southbound/endpoint.ts'
+import { AGENT_PATH, AgentEndpoint, type AgentListener } from './southbound/endpoint.ts'
 import { isProduction } from './standalone/secret.ts'
 
 const DEFAULT_CALL_TIMEOUT_MS = 60_000
@@ -38,15 +40,19 @@ export function assemble(options: BridgeOptions, system: System) {
     blocks.save({ kind: 'calls', key, untilMs }),
   )
   const revoker = new Revoker(options.revocations, authenticator, log)
+  const devices =
+    options.proof &&
+    new Devices({ ...options.proof, addresses: addresses(options), authenticator, log, system })
   const admission = new Admission(entry, {
     authenticator,
+    devices,
     revoker,
     blocks,
     fingerprints: fingerprints(options, log, system),
     log,
     system,
   })
-  const agents = new AgentEndpoint(admission, agentListener(router, dispatcher), system, log, {
+  const agents = new AgentEndpoint(admission, agentListener(router, dispatcher, revoker), system, log, {
     callTimeoutMs: options.callTimeoutMs ?? DEFAULT_CALL_TIMEOUT_MS,
     maxPendingCalls: options.maxPendingCalls ?? DEFAULT_MAX_PENDING_CALLS,
   })
@@ -68,8 +74,11 @@ export function assemble(options: BridgeOptions, system: System) {
   }
 }
 
-function agentListener(router: Router, dispatcher: Dispatcher): AgentListener {
+function agentListener(router: Router, dispatcher: Dispatcher, revoker: Revoker): AgentListener {
   return {
+    earlier: (principal) => router.ofLogin(principal),
+    // The store has it as revoked in any case; a node that is not told finds out at the next renewal.
+    copied: (deviceId) => void revoker.revoke({ kind: 'device', id: deviceId }).catch(() => {}),
     verified: (connection) => router.verified(connection),
     ended: (connection) => router.ended(connection),
     execute: ({ principal: { userId, sessionId, scopes }, ip }, call, settle) =>
@@ -90,6 +99,7 @@ function admissionOptions(options: BridgeOptions): AdmissionOptions {
     publicUrls: options.publicUrls ?? [],
     failures: options.addressFailures,
     connections: options.connectionLimits,
+    proofs: { production, allowEcho: options.allowV1 ?? false },
   }
 }
 
@@ -100,6 +110,11 @@ function resourceMetadata({ authorizationServers = [], publicUrls = [] }: Bridge
   if (publicUrl === undefined)
     throw new TypeError('With authorizationServers, publicUrls must name the address of the bridge.')
   return new ResourceMetadata({ publicUrl, authorizationServers })
+}
+
+/** @throws TypeError when a URL is none */
+function addresses({ publicUrls = [] }: BridgeOptions): OwnAddresses {
+  return new OwnAddresses(publicUrls, AGENT_PATH)
 }
 
 function fingerprints(options: BridgeOptions, log: SecurityLog, system: System): Fingerprints {

@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto'
 import type { FailureLimit } from './gates/address-failures.ts'
 import type { ConnectionLimits } from './gates/connection-caps.ts'
 import type { FingerprintPolicy } from './gates/fingerprint.ts'
@@ -51,6 +52,13 @@ export interface BridgeOptions extends IdentityOptions {
   readonly stores?: BridgeStores
   /** Machines enrol here, under `/api/devices`; `publicUrls` then names what they dial. Default: none does. */
   readonly enrolment?: EnrolmentOptions
+  /** Enrolled devices, which prove their key. Default: no device can connect. */
+  readonly proof?: ProofOptions
+  /**
+   * Whether agents without a device's key may connect in production too: those of v1, and those of v2 with a plain
+   * token. Never those of a user who has or ever had a device. Default: they may not.
+   */
+  readonly allowV1?: boolean
   /** Whether this is production. Default: whether NODE_ENV says so, in any letter case. */
   readonly production?: boolean
   /** Time and randomness; the real ones unless a test passes its own. */
@@ -70,6 +78,12 @@ export interface EnrolmentOptions {
    * users have.
    */
   readonly mayEnrol?: (token: string) => Promise<Verdict<MayEnrol>>
+}
+
+export interface ProofOptions {
+  readonly devices: DeviceStore
+  /** The installation's own private key, Ed25519, the same on every node: agents pin its public half. */
+  readonly key: KeyObject
 }
 
 export interface BridgeStores {

@@ -3,14 +3,14 @@ export { callbackLog } from './adapters/memory/security-log.ts'
 export { memoryUsers } from './adapters/memory/users.ts'
 export type { CallOptions, ListedTool } from './app-calls.ts'
 export { type Bridge, createBridge } from './bridge.ts'
-export type { BridgeOptions, BridgeStores, EnrolmentOptions } from './bridge-options.ts'
+export type { BridgeOptions, BridgeStores, EnrolmentOptions, ProofOptions } from './bridge-options.ts'
 export { ToolError } from './calls/result.ts'
 export type { RequestFacts } from './gates/request-facts.ts'
 export { allow, type Denied, deny, type Verdict } from './gates/verdict.ts'
 export type { AppIdentity, Authenticate } from './identity/app-identity.ts'
 export { createJwksAuthenticator, type Identity, type JwksOptions } from './identity/jwks.ts'
 export { createTokens, type IssuedToken, type Tokens } from './identity/tokens.ts'
-export type { Revocation, Revocations } from './ports/identity.ts'
+export type { Device, DeviceKey, DeviceStore, Revocation, Revocations } from './ports/identity.ts'
 export type {
   Authenticator,
   BlockStore,

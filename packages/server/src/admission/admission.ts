@@ -6,10 +6,12 @@ import { ConnectionCaps, type ConnectionLimits } from '../gates/connection-caps.
 import { credentialGate } from '../gates/credential.ts'
 import { ChallengeLockout } from '../gates/lockout.ts'
 import { type OriginPolicy, originGate } from '../gates/origin.ts'
+import { type ProofPolicy, proofPolicyGate } from '../gates/proof-policy.ts'
 import { type FactsSource, type RequestFacts, requestFacts } from '../gates/request-facts.ts'
 import { type TransportPolicy, transportGate } from '../gates/transport.ts'
 import { allow, type Denied, deny, type Verdict } from '../gates/verdict.ts'
 import type { Authenticator, Caller, Principal, SecurityLog, System } from '../ports.ts'
+import type { Channel, DeviceProofs, Devices } from './devices.ts'
 import type { DurableBlocks } from './durable-blocks.ts'
 import type { Fingerprints, SeenLogin } from './fingerprints.ts'
 import type { Login, Logins } from './logins.ts'
@@ -27,6 +29,7 @@ export interface AdmissionOptions {
   readonly publicUrls: readonly string[]
   readonly failures?: FailureLimit | undefined
   readonly connections?: ConnectionLimits | undefined
+  readonly proofs: ProofPolicy
 }
 
 /** What admission works with. */
@@ -35,6 +38,8 @@ export interface AdmissionParts {
   readonly revoker: Revoker
   readonly blocks: DurableBlocks
   readonly fingerprints: Fingerprints
+  /** Without it no device can connect. */
+  readonly devices?: Devices | undefined
   readonly log: SecurityLog
   readonly system: System
 }
@@ -46,6 +51,8 @@ export interface AdmittedAgent {
   readonly version: ProtocolVersion
   readonly address: ClientAddress
   readonly seen: SeenLogin
+  /** What its device proves; `undefined` where the echo is asked for. */
+  readonly device: DeviceProofs | undefined
 }
 
 /** A caller who passed every gate that a request meets. */
@@ -109,7 +116,11 @@ export class Admission {
   }
 
   /** An agent's upgrade request. Rejects when what it depends on is down. */
-  async admitAgent(request: FactsSource, version: ProtocolVersion): Promise<Verdict<AdmittedAgent>> {
+  async admitAgent(
+    request: FactsSource,
+    version: ProtocolVersion,
+    channel: Channel,
+  ): Promise<Verdict<AdmittedAgent>> {
     const facts = requestFacts(request)
     const address = this.#address(facts)
     // The door first: pages that it refuses must not use up what their visitor's own agent may try.
@@ -130,9 +141,14 @@ export class Admission {
       () => this.#lockout.check(principal.userId, address.key, this.#nowMs()),
     )
     if (late !== undefined) return this.#refuse('agent', late, address, facts)
+    const device = await this.#challenge(principal, token.value, version, channel)
+    if (!device.allowed) {
+      if (device.code === 'proof_required') this.#refusals.recordDowngrade(principal.userId, address, version)
+      return this.#refuse('agent', device, address, facts)
+    }
     const seen = await this.#parts.fingerprints.look(principal, address, facts)
     if (!seen.allowed) return this.#refuse('agent', seen, address, facts)
-    return allow({ principal, login, version, address, seen: seen.value })
+    return allow({ principal, login, version, address, seen: seen.value, device: device.value })
   }
 
   /** [ADDR.1] [TLS.1] [ORIGIN.3] A request for a page, whose origin is for the page to look at. */
@@ -164,9 +180,11 @@ export class Admission {
     this.#parts.log.logSecurityEvent({ event: 'ws_connection_established', userId, ip, fingerprint })
   }
 
-  challengePassed({ principal: { userId }, address, seen }: AdmittedAgent): void {
+  challengePassed({ principal: { userId }, address, seen, version, device }: AdmittedAgent): void {
     this.#lockout.passed(userId, address.key)
     this.#parts.fingerprints.accept(seen)
+    if (device === undefined && this.#options.proofs.production)
+      this.#parts.log.logSecurityEvent({ event: 'echo_accepted', userId, ip: address.ip, version })
   }
 
   /** @returns whether the user is locked out from this address now */
@@ -179,6 +197,22 @@ export class Admission {
     this.#parts.log.logSecurityEvent({ event: 'challenge_locked', userId, ip: address.ip, retryAfter })
     this.#parts.blocks.save({ kind: 'challenge', key: lock.key, untilMs: nowMs + lock.lockMs })
     return true
+  }
+
+  /** What the challenge asks for: a device's proof, or `undefined` for the echo. */
+  async #challenge(
+    principal: Principal,
+    token: string,
+    version: ProtocolVersion,
+    channel: Channel,
+  ): Promise<Verdict<DeviceProofs | undefined>> {
+    const { devices } = this.#parts
+    const isDevice = principal.deviceId !== undefined
+    const hasEnrolled = !isDevice && ((await devices?.hasEnrolled(principal.userId)) ?? false)
+    const kind = proofPolicyGate(principal, version, hasEnrolled, this.#options.proofs)
+    if (!kind.allowed) return kind
+    if (kind.value === 'echo') return allow(undefined)
+    return devices === undefined ? deny('proof_required') : devices.begin(principal, token, channel)
   }
 
   #address(facts: RequestFacts): ClientAddress {

@@ -1,4 +1,4 @@
-import type { ErrorCode } from '@bridgekeeper/protocol'
+import type { ErrorCode, ProtocolVersion } from '@bridgekeeper/protocol'
 import type { ClientAddress } from '../gates/client-address.ts'
 import { Sampler } from '../gates/sampler.ts'
 import type { SecurityLog, System } from '../ports.ts'
@@ -33,6 +33,14 @@ export class Refusals {
   constructor(log: SecurityLog, system: System) {
     this.#log = log
     this.#system = system
+  }
+
+  /** An agent without the proof that this login needs; the refusal itself is recorded too. */
+  recordDowngrade(userId: string, { ip, key }: ClientAddress, version: ProtocolVersion): void {
+    const passedOver = this.#sampler.take(`downgrade ${userId} ${key}`, this.#system.monotonicMs())
+    if (passedOver === undefined) return
+    const suppressed = passedOver === 0 ? undefined : passedOver
+    this.#log.logSecurityEvent({ event: 'proof_downgrade_rejected', userId, ip, version, suppressed })
   }
 
   /** @param path without query: what stands there may be a secret */

@@ -1,12 +1,13 @@
 import {
   BridgeError,
   type CatalogServer,
+  closeCodes,
   type DownMessage,
   decodeUp,
+  type ErrorCode,
   encode,
   encodeToolExecute,
   isName,
-  limits,
   objectMembers,
   type ProtocolVersion,
   type ToolExecuteFrame,
@@ -15,26 +16,21 @@ import {
 import { type CallOutcome, failed, outcomeOf, type ToolCall } from '../calls/outcome.ts'
 import { generateChallenge } from '../gates/challenge.ts'
 import { validateMessageSize } from '../gates/message-size.ts'
+import type { Verdict } from '../gates/verdict.ts'
 import type { Principal, SecurityLog, System } from '../ports.ts'
 import type { SecurityEvent } from '../security-log/events.ts'
+import { Deadlines } from './deadlines.ts'
+import type { ConnectionEvent, ConnectionState, Effect, RenewalFacts, Step } from './life.ts'
+import type { AgentLogin, DeviceProofs } from './login.ts'
 import { OwnCalls } from './own-calls.ts'
 import { PendingCalls } from './pending-calls.ts'
-import { type ConnectionEvent, type ConnectionState, type Effect, opened, type Step, step } from './state.ts'
+import { opened, step } from './state.ts'
 
 /** What a connection needs of a WebSocket; the glue that has one is in southbound. */
 export interface AgentSocket {
   /** @param more whether other frames are likely to follow within this turn of the event loop */
   send(frame: Buffer, more?: boolean): void
   close(code: number, reason: string): void
-}
-
-/** What a connection knows of an agent that passed the gates. */
-export interface AgentLogin {
-  readonly principal: Principal
-  readonly version: ProtocolVersion
-  readonly ip: string
-  /** Answers to the challenge that it may give. */
-  readonly challengeAttempts: number
 }
 
 /** A call on its way. */
@@ -58,13 +54,21 @@ export interface ReadyConnection {
   /** The agent's servers; `undefined` until it says, and for v1 agents, who never do. */
   readonly catalog: ReadonlyMap<string, CatalogServer> | undefined
   readonly ip: string
+  /** The id that a device remembers; `undefined` where none proved itself. */
+  readonly connectionId: string | undefined
   /** Sends the call; `settle` is called exactly once. */
   call(call: ToolCall, settle: (outcome: CallOutcome) => void): SentCall
   /** Another connection of the same login took over. */
   replace(): void
+  /** Ends it for good: what is said here is no longer anybody's who may say it. */
+  revoke(code?: RevocationCode): void
 }
 
+export type RevocationCode = 'login_revoked' | 'device_key_copied' | 'device_unknown'
+
 export interface ConnectionListener {
+  /** The device's proof holds. @returns whether it is the one that was enrolled, and no copy of it */
+  confirm(connection: Connection, previous: string): Promise<Verdict<void>>
   verified(connection: ReadyConnection): void
   challengeFailed(): void
   ended(connection: ReadyConnection): void
@@ -77,9 +81,9 @@ export interface ConnectionListener {
  * that wait, carries out effects, and decides nothing.
  */
 export class Connection implements ReadyConnection {
-  readonly principal: Principal
   readonly version: ProtocolVersion
   readonly ip: string
+  readonly #device: DeviceProofs | undefined
   readonly #socket: AgentSocket
   readonly #system: System
   readonly #listener: ConnectionListener
@@ -92,8 +96,8 @@ export class Connection implements ReadyConnection {
   #slow = false
   #unexpectedResults = 0
   #catalog: ReadonlyMap<string, CatalogServer> | undefined
-  #cancelChallengeTimer: () => void
-  #cancelExpiryTimer: () => void
+  #principal: Principal
+  readonly #deadlines: Deadlines
 
   constructor(
     login: AgentLogin,
@@ -103,7 +107,7 @@ export class Connection implements ReadyConnection {
     log: SecurityLog,
     options: ConnectionOptions,
   ) {
-    this.principal = login.principal
+    this.#principal = login.principal
     this.version = login.version
     this.ip = login.ip
     this.#socket = socket
@@ -115,15 +119,22 @@ export class Connection implements ReadyConnection {
       if (this.#state.state === 'ready') this.#socket.send(frame)
     })
     this.#pending = new PendingCalls(system, options.callTimeoutMs, (id) => this.#cancelOnAgent(id))
-    this.#cancelChallengeTimer = system.after(limits.challengeMs, () =>
-      this.#take({ type: 'challenge-timeout' }),
+    const { principal, challengeAttempts, device } = login
+    this.#device = device
+    this.#deadlines = new Deadlines(system, principal.expiresAtMs, (due) =>
+      due === 'renew' ? this.#renew(undefined) : this.#take({ type: due }),
     )
-    this.#cancelExpiryTimer = afterLong(system, login.principal.expiresAtMs - system.nowMs(), () =>
-      this.#take({ type: 'token-expired' }),
-    )
-    const [state, effects] = opened(generateChallenge(system), login.challengeAttempts)
+    const [state, effects] = opened(generateChallenge(system), challengeAttempts, device?.begin())
     this.#state = state
     for (const effect of effects) this.#carryOut(effect)
+  }
+
+  get principal(): Principal {
+    return this.#principal
+  }
+
+  get connectionId(): string | undefined {
+    return this.#device?.connectionId
   }
 
   get catalog(): ReadonlyMap<string, CatalogServer> | undefined {
@@ -156,9 +167,8 @@ export class Connection implements ReadyConnection {
     this.#take({ type: 'locked' })
   }
 
-  /** Its login was revoked. */
-  revoke(): void {
-    this.#take({ type: 'revoked' })
+  revoke(code: RevocationCode = 'login_revoked'): void {
+    this.#take({ type: 'denied', code })
   }
 
   drain(): void {
@@ -233,11 +243,24 @@ export class Connection implements ReadyConnection {
       case 'close':
         return this.#socket.close(effect.code, effect.reason)
       case 'verified':
-        this.#cancelChallengeTimer()
         this.#wasVerified = true
+        if (this.#device === undefined) this.#deadlines.answered()
+        else this.#deadlines.proved()
         return this.#listener.verified(this)
       case 'challenge-failed':
         return this.#listener.challengeFailed()
+      case 'confirm':
+        return this.#confirm(effect.previous)
+      case 'countersign':
+        return this.#countersign(effect.bytes)
+      case 'reauthenticate':
+        return this.#renew(effect.token)
+      case 'renew':
+        return this.#renew(undefined)
+      case 'challenge-sent':
+        return this.#deadlines.challenged()
+      case 'renewed':
+        return this.#renewed(effect)
       case 'log':
         return this.#record(effect.event)
       case 'catalog':
@@ -275,9 +298,62 @@ export class Connection implements ReadyConnection {
     this.#socket.send(encode(message))
   }
 
+  #confirm(previous: string): void {
+    const confirmed = this.#listener.confirm(this, previous)
+    this.#later(
+      confirmed.then((verdict) =>
+        verdict.allowed ? { type: 'confirmed' } : { type: 'denied', code: verdict.code },
+      ),
+      { type: 'denied', code: 'internal_error' },
+    )
+  }
+
+  #countersign(bytes: Buffer): void {
+    if (this.#device === undefined) return
+    this.#send({ type: 'challenge_verified', proof: { signature: this.#device.sign(bytes) } })
+  }
+
+  /** [PROOF.10] [PROOF.11] Looks up what is to be proven next. @param token a fresh one that the agent sent */
+  #renew(token: string | undefined): void {
+    if (this.#device === undefined) return
+    const challenge = generateChallenge(this.#system)
+    const facts = this.#device.renewal(this.#principal, token)
+    const refused = (code: ErrorCode): ConnectionEvent =>
+      token === undefined ? { type: 'denied', code } : { type: 'token-refused', code }
+    this.#later(
+      facts.then((verdict) =>
+        verdict.allowed ? { type: 'renew', challenge, ...verdict.value } : refused(verdict.code),
+      ),
+      token === undefined ? undefined : refused('internal_error'),
+    )
+  }
+
+  #renewed({ expected, principal = this.#principal }: RenewalFacts): void {
+    this.#device?.renewed(expected)
+    this.#principal = principal
+    this.#deadlines.setTokenEnd(principal.expiresAtMs)
+    this.#deadlines.proved()
+  }
+
+  /**
+   * Goes on when an answer comes from elsewhere.
+   * @param failed what happens when none does; without it, the same is tried again in a while
+   */
+  #later(answer: Promise<ConnectionEvent>, failed: ConnectionEvent | undefined): void {
+    answer
+      .catch(() => failed)
+      .then((event) => {
+        if (event === undefined) this.#deadlines.retry()
+        else this.#take(event)
+      })
+      .catch(() => {
+        this.#record({ event: 'ws_error', error: 'internal_error' })
+        this.#socket.close(closeCodes.internalError, 'internal_error')
+      })
+  }
+
   #end(): void {
-    this.#cancelChallengeTimer()
-    this.#cancelExpiryTimer()
+    this.#deadlines.stop()
     if (this.#wasVerified) this.#listener.ended(this)
     this.#pending.failAll('outcome_unknown')
     this.#ownCalls.cancelAll()
@@ -301,17 +377,4 @@ function refusalOf({ serverName, toolName, bounded }: ToolCall, frame: Buffer): 
   if (!isName(toolName)) return new BridgeError('tool_name_invalid')
   if (!validateMessageSize(frame.length).allowed) return new BridgeError('arguments_too_large')
   return bounded || objectMembers(frame) !== undefined ? undefined : new BridgeError('arguments_invalid')
-}
-
-/** Node's timers hold 31 bits of milliseconds; a token may live longer. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1
-
-function afterLong(system: System, delayMs: number, run: () => void): () => void {
-  let cancel = () => {}
-  const arm = (leftMs: number): void => {
-    const stepMs = Math.max(0, Math.min(leftMs, LONGEST_TIMER_MS))
-    cancel = system.after(stepMs, () => (leftMs > stepMs ? arm(leftMs - stepMs) : run()))
-  }
-  arm(delayMs)
-  return () => cancel()
 }

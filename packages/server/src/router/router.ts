@@ -1,6 +1,7 @@
 import { BridgeError, type CatalogServer } from '@bridgekeeper/protocol'
 import { type CallOutcome, failed, type ToolCall } from '../calls/outcome.ts'
 import { NOT_SENT, type ReadyConnection, type SentCall } from '../connection/connection.ts'
+import type { Principal } from '../ports.ts'
 
 /** A user's local servers by name. */
 export type Catalog = ReadonlyMap<string, CatalogServer>
@@ -26,6 +27,11 @@ export class Router {
     for (const other of others) {
       if (other.principal.sessionId === sessionId) other.replace()
     }
+  }
+
+  /** The connection of this login. */
+  ofLogin({ userId, sessionId }: Pick<Principal, 'userId' | 'sessionId'>): ReadyConnection | undefined {
+    return this.#connections(userId).find(({ principal }) => principal.sessionId === sessionId)
   }
 
   /** [ROUTE.4] Takes out this very connection, never another of the same user. */

@@ -43,6 +43,7 @@ export const securityEvents = {
   ws_challenge_verified: event('info', 'an agent answered its challenge', {}),
   ws_challenge_verification_failed: event('warn', 'an answer to a challenge was wrong or late', {
     reason: 'code',
+    check: 'code',
   }),
   ws_challenge_failed_no_token: event(
     'error',
@@ -109,6 +110,27 @@ export const securityEvents = {
       ended: 'count',
     },
   ),
+  proof_downgrade_rejected: event(
+    'warn',
+    "an agent that must prove a device's key came without: an older one, or a downgrade on the way",
+    { version: 'code', suppressed: 'count' },
+  ),
+  echo_accepted: event(
+    'warn',
+    "in production, an agent was let in without the proof of a device's key, as is allowed",
+    { version: 'code' },
+  ),
+  proof_renewal_failed: event(
+    'warn',
+    'a device did not prove itself again, or sent a token that is not good',
+    {
+      reason: 'code',
+      check: 'code',
+    },
+  ),
+  device_key_copied: event('error', "a device's key was used by two machines, so the device was revoked", {
+    deviceId: 'id',
+  }),
 
   // What a verified peer does
   call_forbidden: event('warn', "a call was outside of its token's scopes", {

@@ -10,11 +10,18 @@ import {
 } from '@bridgekeeper/protocol'
 import type { WebSocket } from 'ws'
 import type { Admission, AdmittedAgent } from '../admission/admission.ts'
+import type { DeviceProofs } from '../admission/devices.ts'
 import type { Use } from '../admission/logins.ts'
-import { Connection, type ConnectionListener, type ConnectionOptions } from '../connection/connection.ts'
+import {
+  Connection,
+  type ConnectionListener,
+  type ConnectionOptions,
+  type ReadyConnection,
+} from '../connection/connection.ts'
 import { type Denied, deny, type Verdict } from '../gates/verdict.ts'
-import type { SecurityLog, System } from '../ports.ts'
+import type { Principal, SecurityLog, System } from '../ports.ts'
 import type { SecurityEvent } from '../security-log/events.ts'
+import { channelOf } from './channel.ts'
 import { Liveness } from './liveness.ts'
 import { errorBody, plainHeaders, refuseWithClose, refuseWithHttp } from './refuse.ts'
 import { SocketWriter } from './socket-writer.ts'
@@ -28,7 +35,12 @@ const CLOSE_MS = 2_000
 const REVOKED_CLOSE_MS = 500
 
 /** What becomes of agents that were let in. */
-export type AgentListener = Omit<ConnectionListener, 'challengeFailed'>
+export interface AgentListener extends Omit<ConnectionListener, 'challengeFailed' | 'confirm'> {
+  /** The connection that a new one of the same login would replace. */
+  earlier(principal: Principal): ReadyConnection | undefined
+  /** The device was revoked, since its key was copied: all that is open of it must end, wherever it is. */
+  copied(deviceId: string): void
+}
 
 /** Blocks and floods are told in plain HTTP to everybody: they must cost little, and say when to come again. */
 const NEVER_BY_CLOSE: ReadonlySet<ErrorCode> = new Set([
@@ -81,7 +93,7 @@ export class AgentEndpoint {
 
   async #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     const version = offeredVersion(request)
-    const admitted = await this.#admit(request, version)
+    const admitted = await this.#admit(request, socket, version)
     if (socket.destroyed) return
     const refused = admitted.allowed ? this.#letIn(admitted.value, request, socket, head) : admitted
     if (refused === undefined) return
@@ -124,9 +136,13 @@ export class AgentEndpoint {
     for (const connection of [...this.#connections.keys()]) connection.drain()
   }
 
-  async #admit(request: IncomingMessage, version: ProtocolVersion): Promise<Verdict<AdmittedAgent>> {
+  async #admit(
+    request: IncomingMessage,
+    socket: Duplex,
+    version: ProtocolVersion,
+  ): Promise<Verdict<AdmittedAgent>> {
     try {
-      const admitted = await this.#admission.admitAgent(request, version)
+      const admitted = await this.#admission.admitAgent(request, version, channelOf(request, socket))
       return admitted.allowed && this.#draining ? deny('shutting_down') : admitted
     } catch {
       return deny('internal_error')
@@ -173,8 +189,9 @@ export class AgentEndpoint {
   }
 
   #connection(agent: AdmittedAgent, writer: SocketWriter, onVerified: () => void): Connection {
-    const { principal, version, address, seen } = agent
+    const { principal, version, address, seen, device } = agent
     const listener: ConnectionListener = {
+      confirm: (connection, previous) => this.#confirm(connection, device, previous),
       verified: (ready) => {
         onVerified()
         this.#admission.challengePassed(agent)
@@ -187,8 +204,27 @@ export class AgentEndpoint {
       execute: (ready, call, settle) => this.#listener.execute(ready, call, settle),
     }
     const challengeAttempts = seen.mustProve ? 1 : limits.challengeAttempts
-    const login = { principal, version, ip: address.ip, challengeAttempts }
+    const login = { principal, version, ip: address.ip, challengeAttempts, device }
     return new Connection(login, writer, listener, this.#system, this.#log, this.#options)
+  }
+
+  /**
+   * [PROOF.9] Whether the device is the one that was enrolled. Its earlier connection that is still open here is
+   * one that it remembers for certain, once it has sent its catalog: it puts the connection down before that.
+   */
+  async #confirm(
+    connection: Connection,
+    device: DeviceProofs | undefined,
+    previous: string,
+  ): Promise<Verdict<void>> {
+    const { principal } = connection
+    const earlier = this.#listener.earlier(principal)
+    const certain = earlier?.catalog === undefined ? undefined : earlier.connectionId
+    const confirmed = (await device?.confirm(principal, previous, certain)) ?? deny('device_unknown')
+    if (confirmed.allowed || confirmed.code !== 'device_key_copied') return confirmed
+    for (const one of [connection, earlier]) one?.revoke('device_key_copied')
+    this.#listener.copied(principal.deviceId ?? '')
+    return confirmed
   }
 
   /** [REVOKE.1] The end of its login ends the connection in any state; whoever does not hear it is cut off. */

@@ -39,6 +39,8 @@ export interface ServeOptions {
   readonly publicUrls?: readonly string[]
   /** Pages of these origins may use it. */
   readonly allowedOrigins?: readonly string[]
+  /** Whether agents without a device's key may connect in production too. */
+  readonly allowV1?: boolean
   /** Default 20,000. */
   readonly maxConnections?: number
   /** Told when a new certificate is in use, or cannot be. */
@@ -103,7 +105,7 @@ export async function serve(options: ServeOptions): Promise<Node> {
 
 /** @throws SetupError */
 function bridgeOf(
-  { env, system }: ServeOptions,
+  { env, system, allowV1 = false }: ServeOptions,
   settings: BridgeSettings,
   data: DataFolder,
   securityLog: SecurityLog,
@@ -114,6 +116,7 @@ function bridgeOf(
     ...settings,
     ...limitSettings(env),
     ...(timeoutMs !== undefined && { callTimeoutMs: timeoutMs }),
+    allowV1,
     fingerprintKey: data.keyFor('fingerprint'),
     stores: data.stores,
     securityLog,

@@ -1,5 +1,6 @@
-import { createHash } from 'node:crypto'
+import { createHash, hash, type KeyObject, sign } from 'node:crypto'
 import type { ProtocolVersion } from '@bridgekeeper/protocol'
+import { keyIdOf, type TestDevice } from '../../../../test/support/devices.ts'
 import { FakeSystem } from '../../../../test/support/fake-system.ts'
 import { callbackLog } from '../../src/adapters/memory/security-log.ts'
 import type { CallOutcome, ToolCall } from '../../src/calls/outcome.ts'
@@ -9,14 +10,20 @@ import {
   type ConnectionListener,
   type ReadyConnection,
 } from '../../src/connection/connection.ts'
+import type { RenewalFacts } from '../../src/connection/life.ts'
+import type { DeviceProofs } from '../../src/connection/login.ts'
 import { Blocklist } from '../../src/gates/blocklist.ts'
 import { ChallengeLockout } from '../../src/gates/lockout.ts'
+import type { BoundConnection, ExpectedProof } from '../../src/gates/proof.ts'
 import { RateLimiter } from '../../src/gates/rate-limit.ts'
+import { allow, type Verdict } from '../../src/gates/verdict.ts'
+import type { Principal } from '../../src/ports.ts'
 import { Dispatcher } from '../../src/router/dispatcher.ts'
 import { Router } from '../../src/router/router.ts'
 
 export const CALL_TIMEOUT_MS = 10_007.5
 export const MAX_PENDING = 2
+const HOUR_MS = 3_600_000
 
 type Frame = Readonly<Record<string, unknown>> & { readonly type: string }
 
@@ -53,6 +60,53 @@ export interface RealPeer {
   readonly rightAnswer: string
 }
 
+/** What a device's connection asks of admission, answered by hand. */
+export class HandProofs implements DeviceProofs {
+  readonly connectionId: string
+  readonly #device: TestDevice
+  readonly #bridgeKey: KeyObject
+  readonly #connection: BoundConnection
+  readonly #bridgeKeyId: string
+  #token: string
+  /** What the next look-up comes to; by default, that it is the same device. */
+  answer: (token: string | undefined) => Verdict<Principal | undefined> = () => allow(undefined)
+
+  constructor(device: TestDevice, bridgeKey: KeyObject, connection: BoundConnection) {
+    this.#device = device
+    this.#bridgeKey = bridgeKey
+    this.#bridgeKeyId = keyIdOf(bridgeKey)
+    this.#connection = connection
+    this.#token = device.accessToken
+    this.connectionId = connection.connectionId
+  }
+
+  begin(): ExpectedProof {
+    return this.#expected('connect', this.#token)
+  }
+
+  async renewal(_before: Principal, token: string | undefined): Promise<Verdict<RenewalFacts>> {
+    const verdict = this.answer(token)
+    if (!verdict.allowed) return verdict
+    return allow({ expected: this.#expected('renew', token ?? this.#token), principal: verdict.value })
+  }
+
+  renewed({ tokenHash }: ExpectedProof): void {
+    if (tokenHash !== hash('sha256', this.#token, 'base64url')) this.#token = this.#device.accessToken
+  }
+
+  sign(bytes: Buffer): string {
+    return sign(null, bytes, this.#bridgeKey).toString('base64url')
+  }
+
+  #expected(purpose: ExpectedProof['purpose'], token: string): ExpectedProof {
+    const { userId, sessionId, deviceId, key } = this.#device
+    const bridgeKeyId = this.#bridgeKeyId
+    const tokenHash = hash('sha256', token, 'base64url')
+    const connection = this.#connection
+    return { purpose, connection, userId, sessionId, deviceId, keys: [key.public], bridgeKeyId, tokenHash }
+  }
+}
+
 /** Real connections, router, dispatcher, limiter and lockout; only time and sockets are by hand. */
 export class World {
   readonly system = new FakeSystem()
@@ -62,6 +116,7 @@ export class World {
   lockedNow = false
   /** A socket asks for a call. @returns is told how the call ends */
   onExecute = (): ((outcome: CallOutcome) => void) => () => {}
+  #connections = 0
   readonly #router = new Router()
   readonly #log = callbackLog(() => {})
   readonly #blocks = new Blocklist()
@@ -89,6 +144,31 @@ export class World {
     return { connection, socket, rightAnswer }
   }
 
+  /** A device that has a key of its own, as `device` has it. */
+  connectDevice(
+    device: TestDevice,
+    bridgeKey: KeyObject,
+    origin: string,
+    expiresAtMs = this.system.nowMs() + HOUR_MS,
+  ): RealPeer & { readonly proofs: HandProofs } {
+    const socket = new HandSocket()
+    const { userId, sessionId, deviceId } = device
+    const principal = { userId, sessionId, deviceId, expiresAtMs }
+    const connectionId = `connection-${++this.#connections}`
+    const proofs = new HandProofs(device, bridgeKey, {
+      connectionId,
+      offeredSubprotocols: 'bridgekeeper.v2',
+      dialled: [{ origin, path: '/api/mcp-ws' }],
+      exporter: undefined,
+    })
+    const login = { principal, version: 'v2', ip: '127.0.0.1', challengeAttempts: 3, device: proofs } as const
+    const options = { callTimeoutMs: CALL_TIMEOUT_MS, maxPendingCalls: MAX_PENDING }
+    const listener = this.#listener(userId, () => connection.lockOut())
+    const connection = new Connection(login, socket, listener, this.system, this.#log, options)
+    socket.isReady = () => this.ready.has(connection)
+    return { connection, socket, rightAnswer: connectionId, proofs }
+  }
+
   /** @returns cancels the call */
   call(userId: string, settle: (outcome: CallOutcome) => void): () => void {
     const call: ToolCall = { serverName: 's', toolName: 't', rawArgs: Buffer.from('{}') }
@@ -97,6 +177,7 @@ export class World {
 
   #listener(userId: string, lockOut: () => void): ConnectionListener {
     return {
+      confirm: () => Promise.resolve(allow(undefined)),
       verified: (connection) => {
         this.#lockout.passed(userId, 'here')
         this.ready.add(connection)

@@ -1,0 +1,187 @@
+import { createPublicKey, hash, type KeyObject, sign } from 'node:crypto'
+import { thumbprintText } from '@bridgekeeper/protocol'
+import { connectAuthorityGate } from '../gates/call-authority.ts'
+import type { OwnAddresses, OwnEnd } from '../gates/own-addresses.ts'
+import { type BoundConnection, type ExpectedProof, provableKeys } from '../gates/proof.ts'
+import { allow, deny, type Verdict } from '../gates/verdict.ts'
+import type { DeviceStore } from '../ports/identity.ts'
+import type { Authenticator, Principal, SecurityLog, System } from '../ports.ts'
+
+const CONNECTION_ID_BYTES = 16
+
+/** The bridge's own end of a connection, as a proof binds it. */
+export interface Channel extends OwnEnd {
+  readonly offeredSubprotocols: string
+  /** The exporter of TLS 1.3 that ends here, base64url (RFC 9266); asked for where it is needed. */
+  exporter(): string | undefined
+}
+
+export interface DeviceParts {
+  readonly devices: DeviceStore
+  /** The bridge's own, Ed25519. */
+  readonly key: KeyObject
+  readonly addresses: OwnAddresses
+  readonly authenticator: Authenticator
+  readonly log: SecurityLog
+  readonly system: System
+}
+
+/** What a renewal asks for; `principal` where that is a fresh token's. */
+interface NextProof {
+  readonly expected: ExpectedProof
+  readonly principal: Principal | undefined
+}
+
+/** The enrolled devices as admission uses them, and the bridge's key with which it proves itself to them. */
+export class Devices {
+  readonly #parts: DeviceParts
+  readonly #keyId: string
+
+  /** @throws TypeError when the bridge's key is not a private Ed25519 key */
+  constructor(parts: DeviceParts) {
+    const { key } = parts
+    if (key.type !== 'private' || key.asymmetricKeyType !== 'ed25519')
+      throw new TypeError("The bridge's key is not a private Ed25519 key.")
+    this.#parts = parts
+    this.#keyId = hash(
+      'sha256',
+      thumbprintText({ ...createPublicKey(key).export({ format: 'jwk' }) }) ?? '',
+      'base64url',
+    )
+  }
+
+  /** Whether the user has or ever had a device. Rejects when the store is down. */
+  hasEnrolled(userId: string): Promise<boolean> {
+    return this.#parts.devices.hasEnrolled(userId)
+  }
+
+  /** A device wants to connect. @returns what it must prove, denied where it cannot. Rejects when the store is down. */
+  async begin(principal: Principal, token: string, channel: Channel): Promise<Verdict<DeviceProofs>> {
+    const { addresses, system } = this.#parts
+    const connection: BoundConnection = {
+      connectionId: system.randomBytes(CONNECTION_ID_BYTES).toString('base64url'),
+      offeredSubprotocols: channel.offeredSubprotocols,
+      dialled: addresses.at(channel),
+      exporter: channel.exporter(),
+    }
+    const tokenHash = hashOf(token)
+    const expected = await this.expected('connect', principal, connection, tokenHash)
+    if (!expected.allowed) return expected
+    return allow(new DeviceProofs(this, expected.value))
+  }
+
+  /** What this device, as it is now, is to prove. */
+  async expected(
+    purpose: ExpectedProof['purpose'],
+    principal: Principal,
+    connection: BoundConnection,
+    tokenHash: string,
+  ): Promise<Verdict<ExpectedProof>> {
+    const { userId, sessionId, deviceId } = principal
+    if (deviceId === undefined) return deny('device_unknown')
+    const device = await this.#parts.devices.find(deviceId)
+    const keys = provableKeys(principal, device, this.#parts.system.nowMs())
+    if (!keys.allowed) return keys
+    const bridgeKeyId = this.#keyId
+    return allow({
+      ...{ purpose, connection, userId, sessionId, deviceId, keys: keys.value, bridgeKeyId, tokenHash },
+    })
+  }
+
+  /**
+   * [PROOF.11] A fresh token for a connection: good here, and of the same user, session, device and resource.
+   * Rejects when it cannot be verified.
+   */
+  async authenticateAgain(before: Principal, token: string): Promise<Verdict<Principal>> {
+    const authenticated = await this.#parts.authenticator.authenticate(token)
+    if (!authenticated.allowed) return authenticated
+    const { userId, sessionId, deviceId, resource, scopes } = authenticated.value
+    const isSame = userId === before.userId && sessionId === before.sessionId && deviceId === before.deviceId
+    if (!isSame || resource !== before.resource) return deny('token_invalid')
+    const authority = connectAuthorityGate(scopes)
+    return authority.allowed ? authenticated : authority
+  }
+
+  /**
+   * [PROOF.9] A device's proof holds; whether its key is on another machine too. Of two machines with one key,
+   * neither remembers the connections of the other.
+   * @param previous the device's last connection, as it says
+   * @param certain the last one, where it is known for certain that the device has put it down
+   */
+  async confirm(
+    { userId, deviceId = '' }: Principal,
+    connectionId: string,
+    previous: string,
+    certain: string | undefined,
+  ): Promise<Verdict<void>> {
+    const { devices, system } = this.#parts
+    const isStranger = certain !== undefined && certain !== previous
+    const found = isStranger
+      ? 'diverged'
+      : await devices.connected(deviceId, connectionId, previous, system.nowMs())
+    if (found === 'continued') return allow(undefined)
+    if (found === 'unknown') return deny('device_unknown')
+    this.#parts.log.logSecurityEvent({ event: 'device_key_copied', userId, deviceId })
+    await devices.revoke(deviceId, system.nowMs())
+    return deny('device_key_copied')
+  }
+
+  /** @returns the bridge's signature, base64url */
+  sign(bytes: Buffer): string {
+    return sign(null, bytes, this.#parts.key).toString('base64url')
+  }
+}
+
+/** What one connection of a device proves over its life: one small object for each that is open. */
+export class DeviceProofs {
+  readonly #devices: Devices
+  readonly #connection: BoundConnection
+  #tokenHash: string
+  #first: ExpectedProof | undefined
+
+  constructor(devices: Devices, first: ExpectedProof) {
+    this.#devices = devices
+    this.#connection = first.connection
+    this.#tokenHash = first.tokenHash
+    this.#first = first
+  }
+
+  get connectionId(): string {
+    return this.#connection.connectionId
+  }
+
+  /** What is to be proven at first; kept until it is asked for. */
+  begin(): ExpectedProof | undefined {
+    const first = this.#first
+    this.#first = undefined
+    return first
+  }
+
+  /** What is to be proven next. @param token a fresh one, which is verified first */
+  async renewal(before: Principal, token: string | undefined): Promise<Verdict<NextProof>> {
+    const fresh = token === undefined ? allow(before) : await this.#devices.authenticateAgain(before, token)
+    if (!fresh.allowed) return fresh
+    const tokenHash = token === undefined ? this.#tokenHash : hashOf(token)
+    const expected = await this.#devices.expected('renew', fresh.value, this.#connection, tokenHash)
+    if (!expected.allowed) return expected
+    return allow({ expected: expected.value, principal: token === undefined ? undefined : fresh.value })
+  }
+
+  /** It was proven. */
+  renewed({ tokenHash }: ExpectedProof): void {
+    this.#tokenHash = tokenHash
+  }
+
+  confirm(principal: Principal, previous: string, certain: string | undefined): Promise<Verdict<void>> {
+    return this.#devices.confirm(principal, this.connectionId, previous, certain)
+  }
+
+  /** @returns the bridge's signature, base64url */
+  sign(bytes: Buffer): string {
+    return this.#devices.sign(bytes)
+  }
+}
+
+function hashOf(token: string): string {
+  return hash('sha256', token, 'base64url')
+}

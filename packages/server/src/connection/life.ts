@@ -1,0 +1,157 @@
+import {
+  type CatalogServer,
+  closeCodes,
+  codes,
+  type DownMessage,
+  type ErrorCode,
+  limits,
+  type ToolExecuteFrame,
+  type ToolResultFrame,
+  type UpFrame,
+} from '@bridgekeeper/protocol'
+import type { ExpectedProof } from '../gates/proof.ts'
+import type { Principal } from '../ports.ts'
+import type { SecurityEvent } from '../security-log/events.ts'
+
+/** The life of an agent's connection, as data: no socket, no timer, no clock of its own. */
+export type ConnectionState =
+  | {
+      readonly state: 'challenging'
+      readonly challenge: string
+      /** What a device must prove; without it, the echo is asked for. */
+      readonly expected: ExpectedProof | undefined
+      readonly attemptsLeft: number
+      readonly bytesLeft: number
+      readonly strikesAtMs: Strikes
+    }
+  | {
+      /** The proof holds; whether the device was copied is being looked up. */
+      readonly state: 'confirming'
+      readonly countersigned: Buffer
+      readonly bytesLeft: number
+      readonly strikesAtMs: Strikes
+    }
+  | {
+      readonly state: 'ready'
+      /** `undefined` where no device proved itself. */
+      readonly renewal: Renewal | undefined
+      readonly strikesAtMs: Strikes
+    }
+  | { readonly state: 'closed' }
+
+export type State<S extends ConnectionState['state']> = Extract<ConnectionState, { state: S }>
+
+/** When messages came that were not in order. */
+type Strikes = readonly number[]
+
+/** Where the next proof of a device's connection stands. */
+export interface Renewal {
+  readonly step: RenewalStep
+  /** Answers that are on their way to challenges that no longer count. */
+  readonly stale: number
+}
+
+type RenewalStep =
+  | { readonly is: 'none' }
+  /** A token that the agent sent is being verified. @see renewal.ts for `dropped` */
+  | { readonly is: 'token'; readonly dropped: boolean }
+  | ({ readonly is: 'open'; readonly challenge: string } & RenewalFacts)
+
+/** What a renewal asks for. */
+export interface RenewalFacts {
+  readonly expected: ExpectedProof
+  /** Whose token it binds, where that is a fresh one. */
+  readonly principal: Principal | undefined
+}
+
+export type ConnectionEvent =
+  | { readonly type: 'message'; readonly message: UpFrame; readonly sizeBytes: number }
+  | {
+      readonly type: 'bad-message'
+      readonly code: ErrorCode
+      readonly detail: string
+      readonly sizeBytes: number
+    }
+  | { readonly type: 'challenge-timeout' }
+  | { readonly type: 'confirmed' }
+  /** What was looked up, or what happened elsewhere, ends this connection for good. */
+  | { readonly type: 'denied'; readonly code: ErrorCode }
+  /** The device is to prove itself again. */
+  | ({ readonly type: 'renew'; readonly challenge: string } & RenewalFacts)
+  | { readonly type: 'token-refused'; readonly code: ErrorCode }
+  | { readonly type: 'token-expired' }
+  | { readonly type: 'replaced' }
+  | { readonly type: 'locked' }
+  | { readonly type: 'drain' }
+  | { readonly type: 'socket-closed' }
+
+export type MessageEvent = Extract<ConnectionEvent, { type: 'message' | 'bad-message' }>
+
+export type Effect =
+  | { readonly type: 'send'; readonly message: DownMessage }
+  | { readonly type: 'close'; readonly code: number; readonly reason: string }
+  | { readonly type: 'verified' }
+  | { readonly type: 'challenge-failed' }
+  /** To be looked up; `confirmed` or `denied` answers. */
+  | { readonly type: 'confirm'; readonly previous: string }
+  /** The bridge signs this, and says so in `challenge_verified`. */
+  | { readonly type: 'countersign'; readonly bytes: Buffer }
+  /** To be verified; `renew` or `token-refused` answers. */
+  | { readonly type: 'reauthenticate'; readonly token: string }
+  /** A renewal is to be begun; `renew` answers. */
+  | { readonly type: 'renew' }
+  | { readonly type: 'challenge-sent' }
+  | ({ readonly type: 'renewed' } & RenewalFacts)
+  | { readonly type: 'log'; readonly event: SecurityEvent }
+  | { readonly type: 'catalog'; readonly servers: readonly CatalogServer[] }
+  | { readonly type: 'result'; readonly result: ToolResultFrame }
+  | { readonly type: 'execute'; readonly call: ToolExecuteFrame }
+
+export type Step = readonly [next: ConnectionState, effects: readonly Effect[]]
+
+/** Whose connection it is, and when the event happened on the monotonic clock. */
+export interface StepContext {
+  readonly userId: string
+  readonly sessionId: string
+  readonly nowMs: number
+}
+
+export const CLOSED: ConnectionState = { state: 'closed' }
+export const NOTHING: readonly Effect[] = []
+
+/** [MSG.4] Messages that are out of order are answered, but a peer that keeps sending them is closed. */
+export function strike(
+  current: State<'ready' | 'challenging' | 'confirming'>,
+  { code, detail }: { readonly code: ErrorCode; readonly detail: string },
+  { nowMs }: StepContext,
+  record: readonly Effect[],
+): Step {
+  const strikesAtMs = struck(current.strikesAtMs, nowMs)
+  if (strikesAtMs === undefined) return close(closeCodes.messagesInvalid, code, ...record)
+  return [{ ...current, strikesAtMs }, [errorMessage(code, detail), ...record]]
+}
+
+/** One strike more; `undefined` when there were enough. */
+export function struck(strikesAtMs: Strikes, nowMs: number): Strikes | undefined {
+  const recent = strikesAtMs.filter((atMs) => nowMs - atMs < limits.strikeWindowMs)
+  return recent.length >= limits.strikes ? undefined : [...recent, nowMs]
+}
+
+/** @param check which part of the answer was wrong */
+export function challengeFailed(reason: ErrorCode, check?: string): Effect {
+  return log({ event: 'ws_challenge_verification_failed', reason, check })
+}
+
+export function log(event: SecurityEvent): Effect {
+  return { type: 'log', event }
+}
+
+export function errorMessage(code: ErrorCode, detail = ''): Effect {
+  const message = `${codes[code].message} ${detail}`.trim()
+  const maxSize = code === 'message_too_large' ? { maxSize: limits.messageBytes } : {}
+  return { type: 'send', message: { type: 'error', error: code, message, ...maxSize } }
+}
+
+export function close(code: number, reason: ErrorCode, ...record: Effect[]): Step {
+  return [CLOSED, [...record, { type: 'close', code, reason }]]
+}

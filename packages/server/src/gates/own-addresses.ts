@@ -1,0 +1,54 @@
+import type { Dialled } from './proof.ts'
+
+/** The bridge's own end of a socket. */
+export interface OwnEnd {
+  readonly encrypted?: boolean | undefined
+  readonly localAddress?: string | undefined
+  readonly localPort?: number | undefined
+}
+
+const IPV4_IN_IPV6 = '::ffff:'
+const LOOPBACK = /^(?:127\.|::1$)/
+
+/**
+ * Under which addresses agents dial this bridge, as far as it knows by itself: its public URLs, and where it has
+ * none, the address at which the socket arrived. What a peer claims, such as its Host header, never counts.
+ */
+export class OwnAddresses {
+  readonly #public: readonly Dialled[]
+  readonly #path: string
+  /** Sockets arrive at few addresses; most at the same as the one before. */
+  #last: { readonly url: string; readonly dialled: readonly Dialled[] } | undefined
+
+  /** @param path of the agents' endpoint @throws TypeError for what is no URL */
+  constructor(publicUrls: readonly string[], path: string) {
+    this.#path = path
+    this.#public = publicUrls.map((text) => {
+      const { origin, pathname } = new URL(text)
+      return { origin, path: pathname.replace(/\/+$/, '') + path }
+    })
+  }
+
+  /** [PROOF.4] What an agent has dialled that dialled this bridge. */
+  at({ encrypted, localAddress = '', localPort = 0 }: OwnEnd): readonly Dialled[] {
+    if (this.#public.length > 0) return this.#public
+    const scheme = encrypted === true ? 'https' : 'http'
+    const address = localAddress.startsWith(IPV4_IN_IPV6)
+      ? localAddress.slice(IPV4_IN_IPV6.length)
+      : localAddress
+    const url = `${scheme}://${address.includes(':') ? `[${address}]` : address}:${localPort}`
+    if (this.#last?.url !== url) this.#last = { url, dialled: this.#named(url, address) }
+    return this.#last.dialled
+  }
+
+  #named(url: string, address: string): readonly Dialled[] {
+    if (!URL.canParse(url)) return []
+    const names = [new URL(url)]
+    if (LOOPBACK.test(address)) {
+      const byName = new URL(url)
+      byName.hostname = 'localhost'
+      names.push(byName)
+    }
+    return names.map(({ origin }) => ({ origin, path: this.#path }))
+  }
+}

@@ -1,0 +1,27 @@
+import type { IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { TLSSocket } from 'node:tls'
+import type { Channel } from '../admission/devices.ts'
+
+/** RFC 9266 section 2. */
+const LABEL = 'EXPORTER-Channel-Binding'
+const EXPORTER_BYTES = 32
+const EMPTY_CONTEXT = Buffer.alloc(0)
+
+/** What of a request and its socket a device's proof binds, seen from this end. */
+export function channelOf({ headers, socket }: IncomingMessage, raw: Duplex): Channel {
+  const { localAddress, localPort } = socket
+  return {
+    offeredSubprotocols: headers['sec-websocket-protocol'] ?? '',
+    encrypted: raw instanceof TLSSocket,
+    localAddress,
+    localPort,
+    exporter: () => exporterOf(raw),
+  }
+}
+
+/** Only TLS 1.3 gives every connection one of its own without further conditions (RFC 9266 section 3). */
+function exporterOf(socket: Duplex): string | undefined {
+  if (!(socket instanceof TLSSocket) || socket.getProtocol() !== 'TLSv1.3') return undefined
+  return socket.exportKeyingMaterial(EXPORTER_BYTES, LABEL, EMPTY_CONTEXT).toString('base64url')
+}

@@ -1,0 +1,85 @@
+import { expect, test } from 'vitest'
+import {
+  challengedDevice,
+  type DeviceBridge,
+  prove,
+  provenDevice,
+  startDeviceBridge,
+  type TestDevice,
+} from '../support/devices.ts'
+import type { Peer } from '../support/peer.ts'
+import { tryUpgrade } from '../support/raw.ts'
+import { Recorded } from '../support/recorded.ts'
+
+const COPIED = { code: 4510, reason: 'device_key_copied' }
+
+async function answered(at: DeviceBridge, device: TestDevice): Promise<Peer> {
+  const { peer, challenge } = await challengedDevice(at, device)
+  peer.send({ type: 'challenge_response', proof: prove(device, challenge, at.url).proof })
+  return peer
+}
+
+test('[PROOF.9] W01: a copied key that is used beside the device ends both, and neither comes in again', async () => {
+  const recorded = new Recorded()
+  const at = await startDeviceBridge({ securityLog: recorded.securityLog })
+  const device = await at.enrol('ann')
+  const copy = device.copy()
+  const { peer } = await provenDevice(at, device)
+  peer.send({ type: 'catalog', servers: [] })
+  peer.send({ type: 'ping' })
+  await peer.next('pong')
+
+  const thief = await answered(at, copy)
+  expect(await thief.closed).toEqual(COPIED)
+  expect(await peer.closed).toEqual(COPIED)
+  expect(recorded.named('device_key_copied')).toMatchObject([
+    { userId: 'user_ann', deviceId: device.deviceId },
+  ])
+  for (const { accessToken } of [device, copy])
+    expect(await tryUpgrade(at, { token: accessToken })).toMatchObject({ status: 401 })
+})
+
+test('[PROOF.9] W01: a copied key that is used before the device comes again ends both then', async () => {
+  const at = await startDeviceBridge()
+  const device = await at.enrol('ann')
+  ;(await provenDevice(at, device)).peer.socket.close()
+  const copy = device.copy()
+  ;(await provenDevice(at, device)).peer.socket.close()
+  const thief = await provenDevice(at, copy)
+  const again = await answered(at, device)
+  expect(await again.closed).toEqual(COPIED)
+  expect(await thief.peer.closed).toEqual(COPIED)
+})
+
+test('[PROOF.9] W01: a copied key that is used later than the device is noticed by what it remembers', async () => {
+  const at = await startDeviceBridge()
+  const device = await at.enrol('ann')
+  const copy = device.copy()
+  for (let n = 0; n < 2; n++) (await provenDevice(at, device)).peer.socket.close()
+  const thief = await answered(at, copy)
+  expect(await thief.closed).toEqual(COPIED)
+})
+
+test('[PROOF.9] a device whose connection broke before it heard of it is no copy, however often', async () => {
+  const at = await startDeviceBridge()
+  const device = await at.enrol('ann')
+  await provenDevice(at, device)
+  for (let n = 0; n < 4; n++) {
+    const peer = await answered(at, device)
+    await peer.next('challenge_verified')
+    peer.socket.terminate()
+  }
+  await provenDevice(at, device)
+})
+
+test("[PROOF.9] [ROUTE.3] other users' agents and other devices of the user stay", async () => {
+  const at = await startDeviceBridge()
+  const [one, two] = [await at.enrol('ann'), await at.enrol('ann')]
+  const stays = await provenDevice(at, one)
+  const gone = await provenDevice(at, two)
+  gone.peer.send({ type: 'catalog', servers: [] })
+  const thief = await answered(at, Object.assign(two.copy(), { previous: '' }))
+  expect(await thief.closed).toEqual(COPIED)
+  stays.peer.send({ type: 'ping' })
+  await stays.peer.next('pong')
+})
