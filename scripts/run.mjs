@@ -19,6 +19,7 @@ const TASKS = {
   mutate: ['node_modules/@stryker-mutator/core/bin/stryker.js', 'run'],
   ablate: ['scripts/ablate.ts'],
   bench: ['bench/main.ts'],
+  'bench:connections': ['bench/connections/main.ts'],
   'test:tls': ['scripts/testssl.ts'],
 }
 

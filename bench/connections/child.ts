@@ -1,0 +1,91 @@
+/** Processes of this benchmark: what they are asked, and what they answer, one question at a time. */
+import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
+import type { BareAnswers } from './bare.ts'
+import type { BridgeAnswers } from './bridge.ts'
+import type { CrowdAnswers } from './crowd.ts'
+
+/** What the process of each file answers. */
+export interface Programs {
+  readonly './bare.ts': BareAnswers
+  readonly './bridge.ts': BridgeAnswers
+  readonly './crowd.ts': CrowdAnswers
+}
+
+type Answers<F extends keyof Programs> = Programs[F]
+type Asked<A, Q extends keyof A> = A[Q] extends (argument: infer I) => infer O ? [I, Awaited<O>] : never
+
+const ANSWER_MS = 120_000
+const STOP_MS = 3_000
+
+interface Reply {
+  readonly value?: unknown
+  readonly error?: string
+}
+
+/** The side of whoever asks. */
+export class Child<F extends keyof Programs> {
+  readonly #process: ChildProcess
+  readonly #file: F
+
+  private constructor(file: F, process: ChildProcess) {
+    this.#file = file
+    this.#process = process
+  }
+
+  static async start<F extends keyof Programs>(
+    file: F,
+    env: Readonly<Record<string, string>> = {},
+  ): Promise<Child<F>> {
+    const child = fork(new URL(file, import.meta.url), [], {
+      env: { ...process.env, ...env },
+      execArgv: ['--expose-gc'],
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    })
+    const started = new Child(file, child)
+    await started.#reply()
+    return started
+  }
+
+  async ask<Q extends keyof Answers<F> & string>(
+    question: Q,
+    argument: Asked<Answers<F>, Q>[0],
+  ): Promise<Asked<Answers<F>, Q>[1]> {
+    this.#process.send({ question, argument })
+    return (await this.#reply()) as Asked<Answers<F>, Q>[1]
+  }
+
+  async stop(): Promise<void> {
+    if (this.#process.exitCode !== null || this.#process.signalCode !== null) return
+    const gone = once(this.#process, 'exit')
+    this.#process.disconnect()
+    const timer = setTimeout(() => this.#process.kill('SIGKILL'), STOP_MS)
+    await gone
+    clearTimeout(timer)
+  }
+
+  async #reply(): Promise<unknown> {
+    const ended = once(this.#process, 'exit').then(() => {
+      throw new Error(`${this.#file} ended`)
+    })
+    const signal = AbortSignal.timeout(ANSWER_MS)
+    const [reply] = (await Promise.race([once(this.#process, 'message', { signal }), ended])) as [Reply]
+    if (reply.error !== undefined) throw new Error(`${this.#file}: ${reply.error}`)
+    return reply.value
+  }
+}
+
+/** The side of whoever answers; ends with the process that asks. */
+export function answer(answers: object): void {
+  process.on('disconnect', () => process.exit(0))
+  process.on('message', async ({ question, argument }: { question: string; argument: unknown }) => {
+    try {
+      const answerOne = (answers as Record<string, (argument: unknown) => unknown>)[question]
+      if (answerOne === undefined) throw new Error(`nobody answers ${question}`)
+      process.send?.({ value: await answerOne(argument) })
+    } catch (error) {
+      process.send?.({ error: String(error) })
+    }
+  })
+  process.send?.({ value: 'ready' })
+}

@@ -1,0 +1,106 @@
+import { alignedTable, median, medianInterval, reachFromOne } from '../stats.ts'
+import { certificate } from './certificate.ts'
+import { Child } from './child.ts'
+
+/** A server with the agents that connect to it. */
+interface Side {
+  readonly server: Child<'./bare.ts'> | Child<'./bridge.ts'>
+  readonly crowd: Child<'./crowd.ts'>
+  readonly url: string
+  logins(count: number): Promise<readonly import('./crowd.ts').Login[] | number>
+  stop(): Promise<void>
+}
+
+interface Sample {
+  readonly cpuMicros: number
+  readonly perSecond: number
+}
+
+const STARTS = 3
+const PAIRS = 8
+const PER_SAMPLE = 150
+const AT_ONCE = 8
+const GOAL = 2
+
+/** CPU of a connection that is set up, and how many a second, over TLS: the bridge beside a bare server. */
+export async function handshake(): Promise<string> {
+  const tls = certificate()
+  const compared: [Sample, Sample][] = []
+  const equal: [Sample, Sample][] = []
+  for (let start = 0; start < STARTS; start++) {
+    const sides = [await bare(tls), await bare(tls), await bridge(tls)] as const
+    try {
+      for (const side of sides) await sample(side)
+      for (let pair = 0; pair < PAIRS; pair++) {
+        equal.push(await samplePair(sides[0], sides[1], pair % 2 === 0))
+        compared.push(await samplePair(sides[0], sides[2], pair % 2 === 0))
+      }
+    } finally {
+      await Promise.all(sides.map((side) => side.stop()))
+    }
+    console.error(`handshake: start ${start + 1} of ${STARTS}`)
+  }
+  const rows = (['cpuMicros', 'perSecond'] as const).map((figure) => {
+    const ratios = (pairs: readonly [Sample, Sample][]) =>
+      pairs.map(([base, other]) => other[figure] / base[figure])
+    const { low, high } = medianInterval(ratios(compared))
+    const ratio = median(ratios(compared))
+    return [
+      figure === 'cpuMicros' ? 'CPU per connection, µs' : 'connections per second',
+      median(compared.map(([base]) => base[figure])).toFixed(0),
+      median(compared.map(([, other]) => other[figure])).toFixed(0),
+      ratio.toFixed(2),
+      `${low.toFixed(2)}–${high.toFixed(2)}`,
+      `±${reachFromOne(medianInterval(ratios(equal))).toFixed(2)}`,
+      figure === 'cpuMicros' ? `≤ ${GOAL.toFixed(2)}` : '',
+      figure === 'cpuMicros' ? (ratio <= GOAL ? 'must met' : 'MISSED') : '',
+    ]
+  })
+  return alignedTable(
+    [['set-up over TLS, v1', 'bare ws', 'bridge', 'ratio', '95 %', 'A/A', 'must', ''], ...rows],
+    1,
+  )
+}
+
+async function samplePair(base: Side, other: Side, baseFirst: boolean): Promise<[Sample, Sample]> {
+  if (baseFirst) return [await sample(base), await sample(other)]
+  const second = await sample(other)
+  return [await sample(base), second]
+}
+
+async function sample({ server, crowd, url, logins }: Side): Promise<Sample> {
+  const opening = { url, logins: await logins(PER_SAMPLE), atOnce: AT_ONCE }
+  const before = await cpu(server)
+  const elapsedMs = await crowd.ask('open', opening)
+  const after = await cpu(server)
+  await crowd.ask('close', undefined)
+  return { cpuMicros: (after - before) / PER_SAMPLE, perSecond: (PER_SAMPLE * 1_000) / elapsedMs }
+}
+
+async function cpu(server: Side['server']): Promise<number> {
+  return (await (server as Child<'./bare.ts'>).ask('cpu', undefined)).cpuMicros
+}
+
+async function bare(env: Readonly<Record<string, string>>): Promise<Side> {
+  const server = await Child.start('./bare.ts', env)
+  const crowd = await Child.start('./crowd.ts', env)
+  const url = `wss://127.0.0.1:${await server.ask('port', undefined)}/`
+  return { server, crowd, url, logins: async (count) => count, stop: () => stop(server, crowd) }
+}
+
+async function bridge(env: Readonly<Record<string, string>>): Promise<Side> {
+  const server = await Child.start('./bridge.ts', env)
+  const crowd = await Child.start('./crowd.ts', env)
+  const url = `wss://127.0.0.1:${await server.ask('port', undefined)}/api/mcp-ws`
+  return {
+    server,
+    crowd,
+    url,
+    logins: (count) => server.ask('logins', count),
+    stop: () => stop(server, crowd),
+  }
+}
+
+async function stop(...children: { stop(): Promise<void> }[]): Promise<void> {
+  await Promise.all(children.map((child) => child.stop()))
+}
