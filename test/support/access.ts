@@ -25,6 +25,7 @@ export interface AccessBridge extends TestBridge {
   readonly access: AccessTokens
   /** A token as the authorization server makes them, but for what is changed. */
   sign(claims?: object, header?: object): Promise<string>
+  readonly publicJwk: object
   /** Claims of the three kinds of token that the server makes. */
   readonly kinds: Readonly<Record<'client' | 'enrolment' | 'device', object>>
 }
@@ -82,6 +83,7 @@ export async function startAccessBridge(options: Partial<BridgeOptions> = {}): P
     sessions,
     access,
     kinds,
+    publicJwk: key.publicJwk,
     token: (name, lifetimeMs = 60_000) => tokens.issue(user(name), lifetimeMs),
     sign(claims = kinds.client, header = {}) {
       const nowSeconds = Math.floor(system.nowMs() / 1_000)
