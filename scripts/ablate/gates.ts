@@ -1,3 +1,5 @@
+import { OAUTH_ABLATIONS } from './oauth.ts'
+
 /** One protection, how to take it out, and the attack that must then succeed. */
 export interface Ablation {
   readonly gate: string
@@ -352,4 +354,5 @@ export const ABLATIONS: readonly Ablation[] = [
     edits: [gate('gates/liveness.ts', 'readerState', "return 'reading'")],
     tests: attack('w30-dead-and-slow-agents'),
   },
+  ...OAUTH_ABLATIONS,
 ]

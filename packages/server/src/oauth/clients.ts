@@ -25,6 +25,8 @@ export const AGENT_CLIENT: ClientMetadata = {
  */
 export function checkClient(metadata: ClientMetadata): void {
   if (metadata.client_id === AGENT_CLIENT_ID) return
+  // Clients name scopes of ours here, which the library does not know. What they get is asked for each time.
+  delete metadata.scope
   const redirects: unknown = metadata.redirect_uris
   if (!Array.isArray(redirects) || redirects.length === 0)
     throw new errors.InvalidRedirectUri('redirect_uris are needed')

@@ -1,0 +1,98 @@
+import type { Ablation, Edit } from './gates.ts'
+
+function gate(file: string, within: string, first: string): Edit {
+  return { file: `packages/server/src/${file}`, within, first }
+}
+
+function text(file: string, find: string, replace: string): Edit {
+  return { file: `packages/server/src/${file}`, find, replace }
+}
+
+const attack = (name: string): string[] => [`test/attack/${name}.test.ts`]
+
+/** What stands around the authorization server and its tokens. */
+export const OAUTH_ABLATIONS: readonly Ablation[] = [
+  {
+    gate: 'oauth: a token is for a resource of this bridge',
+    edits: [
+      text(
+        'oauth/resources.ts',
+        'if (!isEnrolment && !isMcpResource(issuer, resource))',
+        "if (resource === '')",
+      ),
+    ],
+    tests: attack('oauth-codes'),
+  },
+  {
+    gate: 'oauth: enrolment is for agents, and agents for enrolment',
+    edits: [
+      text(
+        'oauth/resources.ts',
+        'if (isEnrolment !== (clientId === AGENT_CLIENT_ID))',
+        "if (resource === '')",
+      ),
+    ],
+    tests: ['test/oauth/device-flow.test.ts'],
+  },
+  {
+    gate: 'oauth: a code or token that is used twice ends its session',
+    edits: [gate('oauth/authorization-server.ts', '#grantEnded', 'return')],
+    tests: attack('oauth-codes'),
+  },
+  {
+    gate: 'oauth: what clients may say of themselves',
+    edits: [gate('oauth/clients.ts', 'checkClient', 'return')],
+    tests: attack('oauth-metadata-fetch'),
+  },
+  {
+    gate: 'oauth: strangers name public addresses only',
+    edits: [text('oauth/guarded-fetch.ts', "range === 'unicast' ||", "range !== '' ||")],
+    tests: attack('oauth-metadata-fetch'),
+  },
+  {
+    gate: 'oauth: a user whose version was raised has no grants',
+    edits: [text('oauth/provider.ts', '|| user.tokenVersion !== account.tokenVersion', '')],
+    tests: ['test/oauth/code-flow.test.ts'],
+  },
+  {
+    gate: 'oauth: wrong user codes are limited',
+    edits: [gate('oauth/limits.ts', 'mayTryCode', 'return allow(undefined)')],
+    tests: ['test/oauth/device-flow.test.ts'],
+  },
+  {
+    gate: 'oauth: requests of one address are limited',
+    edits: [gate('oauth/limits.ts', 'take', 'return allow(undefined)')],
+    tests: attack('oauth-pages'),
+  },
+  {
+    gate: 'oauth: polls that come too fast are told so',
+    edits: [gate('oauth/device-polls.ts', 'isTooFast', 'return false')],
+    tests: ['test/oauth/device-flow.test.ts'],
+  },
+  {
+    gate: 'oauth: the one who answers is the one who was asked',
+    edits: [gate('oauth/interactions.ts', 'isAccountOf', 'return true')],
+    tests: attack('oauth-pages'),
+  },
+  {
+    gate: 'oauth: the library hears the issuer, not the request',
+    edits: [gate('oauth/authorization-server.ts', 'asIssuer', 'return')],
+    tests: ['test/oauth/code-flow.test.ts'],
+  },
+  {
+    gate: 'tokens: the session behind it is open',
+    edits: [
+      text(
+        'identity/access-tokens.ts',
+        'session?.userId !== sub || session.expiresAtMs <= system.nowMs()',
+        'session?.userId === null',
+      ),
+    ],
+    tests: ['packages/server/test/access-tokens.test.ts'],
+  },
+  {
+    gate: 'tokens: each is verified by whoever it says made it',
+    edits: [text('identity/by-issuer.ts', 'issuerOf(token) === issuer ? server : own', 'own')],
+    tests: attack('oauth-forgeries'),
+  },
+]

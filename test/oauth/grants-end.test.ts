@@ -1,0 +1,49 @@
+import { expect, test } from 'vitest'
+import { partsOf } from '../support/forge.ts'
+import { startOAuth } from '../support/oauth.ts'
+import { ask, askToken, CALLBACK, connect, register } from '../support/oauth-client.ts'
+
+test('[OAUTH.12] where the session is gone, a refresh token that is still kept gives nothing', async () => {
+  const node = await startOAuth()
+  const app = await register(node)
+  const tokens = await connect(await node.login('ann'), app)
+  // Ended in the store alone, as by another process that could not tell anybody.
+  await node.stores.sessions.end(String(partsOf(tokens.access_token).claims.sid))
+  const answer = await askToken(app.as, {
+    grant_type: 'refresh_token',
+    client_id: app.client.client_id,
+    refresh_token: String(tokens.refresh_token),
+  })
+  expect(answer.body.error).toBe('invalid_grant')
+})
+
+test('[OAUTH.8] a user who is suspended between the approval and the code gets no token', async () => {
+  const node = await startOAuth()
+  const app = await register(node)
+  const person = await node.login('ann')
+  const asked = await ask(app)
+  const { left } = await person.submit(await person.visit(asked.url.href), { answer: 'allow' })
+  await node.stores.users.setState('user_ann', 'suspended')
+  const answer = await askToken(app.as, {
+    grant_type: 'authorization_code',
+    client_id: app.client.client_id,
+    redirect_uri: CALLBACK,
+    code: String(left?.searchParams.get('code')),
+    code_verifier: asked.verifier,
+  })
+  expect(answer.body.error).toBe('invalid_grant')
+})
+
+test('[OAUTH.12] a session that was ended takes its grant and refresh tokens out of the store', async () => {
+  const node = await startOAuth()
+  const app = await register(node)
+  const tokens = await connect(await node.login('ann'), app)
+  const sessionId = String(partsOf(tokens.access_token).claims.sid)
+  await node.revoke({ kind: 'session', id: sessionId })
+  const answer = await askToken(app.as, {
+    grant_type: 'refresh_token',
+    client_id: app.client.client_id,
+    refresh_token: String(tokens.refresh_token),
+  })
+  expect(answer.body).toMatchObject({ error: 'invalid_grant' })
+})
