@@ -1,4 +1,5 @@
 import { OAUTH_ABLATIONS } from './oauth.ts'
+import { DEVICE_ABLATIONS } from './devices.ts'
 
 /** One protection, how to take it out, and the attack that must then succeed. */
 export interface Ablation {
@@ -355,4 +356,5 @@ export const ABLATIONS: readonly Ablation[] = [
     tests: attack('w30-dead-and-slow-agents'),
   },
   ...OAUTH_ABLATIONS,
+  ...DEVICE_ABLATIONS,
 ]

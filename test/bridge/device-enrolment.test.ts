@@ -2,10 +2,11 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { callbackLog, createBridge, deny, realSystem } from '@bridgekeeper/server'
 import { expect, onTestFinished, test } from 'vitest'
-import { BRIDGE_KEY, proofOf, testKey } from '../../packages/server/test/support/device-world.ts'
+import { proofOf, testKey } from '../../packages/server/test/support/device-world.ts'
 import { memoryDevices, memorySessions } from '../../packages/server/test/support/identity-stores.ts'
 
 const system = realSystem()
+const BRIDGE_KEY = testKey().privateKey
 
 /** An app with users of its own, whose bridge takes machines. */
 async function startApp() {
@@ -30,8 +31,9 @@ async function startApp() {
         return found === undefined ? deny('token_invalid') : { allowed: true, value: found }
       },
     },
+    proof: { devices, key: BRIDGE_KEY },
     enrolment: {
-      ...{ devices, sessions, bridgeKey: BRIDGE_KEY },
+      sessions,
       users: { findById: async () => undefined },
       tokens: { deviceToken: async () => ({ accessToken: 'x', expiresAtMs: 0 }) },
     },
@@ -63,7 +65,7 @@ test('[ENROL.6] an app’s own users enrol their machines at its bridge, and its
   const { url, devices, enrol } = await startApp()
   expect(await enrol({ authorization: 'Bearer app' })).toMatchObject({
     status: 200,
-    json: { userId: 'ann', name: 'phone', generation: 1 },
+    json: { userId: 'ann', name: 'phone', generation: 1, bridgeKey: { crv: 'Ed25519' } },
   })
   expect(await devices.ofUser('ann')).toHaveLength(1)
   expect((await fetch(`${url}/api/devices/other`)).status).toBe(418)
@@ -92,12 +94,15 @@ test('[ENROL.6] nor does a cookie, a page of the app, or a stranger, whose addre
   expect(await enrol({ authorization: 'Bearer app' })).toMatchObject({ status: 403, code: 'address_blocked' })
 })
 
-test('[ENROL.6] without an address that machines dial there is no such bridge', () => {
+test('[ENROL.6] without an address that machines dial, or a key to know it by, there is no such bridge', () => {
   const enrolment = {
-    ...{ devices: memoryDevices(), sessions: memorySessions(), bridgeKey: BRIDGE_KEY },
+    sessions: memorySessions(),
     users: { findById: async () => undefined },
     tokens: { deviceToken: async () => ({ accessToken: 'x', expiresAtMs: 0 }) },
   }
   const authenticator = { recall: () => undefined, authenticate: async () => deny('token_invalid') }
-  expect(() => createBridge({ authenticator, enrolment })).toThrow('publicUrls')
+  const proof = { devices: memoryDevices(), key: BRIDGE_KEY }
+  expect(() => createBridge({ authenticator, enrolment, proof })).toThrow('publicUrls')
+  const publicUrls = ['https://bridge.example.com']
+  expect(() => createBridge({ authenticator, enrolment, publicUrls })).toThrow('proof')
 })

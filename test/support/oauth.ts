@@ -7,6 +7,7 @@ import { siteOf } from '../../packages/server/src/accounts/site.ts'
 import { openSqliteStores, type Stores } from '../../packages/server/src/adapters/sql/open.ts'
 import { type Bridge, createBridge } from '../../packages/server/src/bridge.ts'
 import { AccessTokens } from '../../packages/server/src/identity/access-tokens.ts'
+import { loadBridgeKey } from '../../packages/server/src/identity/bridge-key.ts'
 import { byIssuer } from '../../packages/server/src/identity/by-issuer.ts'
 import { Recall } from '../../packages/server/src/identity/recall.ts'
 import { Sessions } from '../../packages/server/src/identity/sessions.ts'
@@ -61,6 +62,11 @@ export async function startOAuth({
     authenticator: byIssuer(url, access, tokens, recalled),
     publicUrls: [url],
     authorizationServers: [url],
+    proof: { devices: stores.devices, key: await loadBridgeKey(stores.keys, Buffer.alloc(32, 4), system) },
+    enrolment: {
+      ...{ sessions: stores.sessions, users: stores.users, tokens: access },
+      mayEnrol: (token) => access.verifyEnrolment(token),
+    },
     securityLog: log,
     system,
   })

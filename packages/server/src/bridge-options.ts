@@ -50,7 +50,10 @@ export interface BridgeOptions extends IdentityOptions {
   readonly revocations?: Revocations
   /** What outlives the process. Default: nothing does. */
   readonly stores?: BridgeStores
-  /** Machines enrol here, under `/api/devices`; `publicUrls` then names what they dial. Default: none does. */
+  /**
+   * Machines enrol here, under `/api/devices`, and prove their keys from then on: it goes with `proof`, and with
+   * `publicUrls`, which name what they dial. Default: none does.
+   */
   readonly enrolment?: EnrolmentOptions
   /** Enrolled devices, which prove their key. Default: no device can connect. */
   readonly proof?: ProofOptions
@@ -66,13 +69,10 @@ export interface BridgeOptions extends IdentityOptions {
 }
 
 export interface EnrolmentOptions {
-  readonly devices: DeviceStore
   readonly sessions: SessionStore
   readonly users: Pick<UserStore, 'findById'>
   /** Makes the devices' tokens, which the bridge's authenticator must take. */
   readonly tokens: Pick<AccessTokens, 'deviceToken'>
-  /** The public half of the bridge's own key, which devices pin: a JWK and its thumbprint. */
-  readonly bridgeKey: { readonly keyId: string; readonly jwk: object }
   /**
    * Whose machine a token may enrol. Default: whoever has a token without limits of its own, such as an app's own
    * users have.

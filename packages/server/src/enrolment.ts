@@ -1,3 +1,5 @@
+import { createPublicKey, hash, type KeyObject } from 'node:crypto'
+import { thumbprintText } from '@bridgekeeper/protocol'
 import type { BridgeOptions } from './bridge-options.ts'
 import { DeviceEndpoint } from './devices/endpoint.ts'
 import { allow, deny, type Verdict } from './gates/verdict.ts'
@@ -6,10 +8,10 @@ import type { Authenticator, FrontDoor, SecurityLog, System } from './ports.ts'
 
 /**
  * Where machines enrol, where the bridge is to have that.
- * @throws TypeError without an address that machines dial
+ * @throws TypeError without an address that machines dial, or without a key by which they know the bridge
  */
 export function deviceEndpoint(
-  { enrolment, publicUrls = [] }: BridgeOptions,
+  { enrolment, proof, publicUrls = [] }: BridgeOptions,
   { authenticator, log }: { readonly authenticator: Authenticator; readonly log: SecurityLog },
   door: FrontDoor,
   system: System,
@@ -17,10 +19,18 @@ export function deviceEndpoint(
   if (enrolment === undefined) return undefined
   if (publicUrls.length === 0)
     throw new TypeError('With enrolment, publicUrls must name the addresses that machines dial.')
+  if (proof === undefined) throw new TypeError('enrolment goes with proof.')
   const addresses = publicUrls.map((url) => url.replace(/\/+$/, ''))
-  const { mayEnrol = (token) => anyOfTheApp(authenticator, token), bridgeKey, ...parts } = enrolment
-  const devices = new Devices({ ...parts, addresses, log, system })
-  return new DeviceEndpoint({ devices, door, mayEnrol, bridgeKey, log, system })
+  const { mayEnrol = (token) => anyOfTheApp(authenticator, token), ...parts } = enrolment
+  const devices = new Devices({ ...parts, devices: proof.devices, addresses, log, system })
+  return new DeviceEndpoint({ devices, door, mayEnrol, bridgeKey: publicKeyOf(proof.key), log, system })
+}
+
+/** What devices pin. */
+function publicKeyOf(key: KeyObject): { readonly keyId: string; readonly jwk: object } {
+  const { kty, crv, x } = createPublicKey(key).export({ format: 'jwk' })
+  const jwk = { kty, crv, x }
+  return { jwk, keyId: hash('sha256', thumbprintText(jwk) ?? '', 'base64url') }
 }
 
 /**

@@ -1,0 +1,97 @@
+import type { Ablation, Edit } from './gates.ts'
+
+const ALLOW = 'return { allowed: true, value: undefined }'
+const DEVICE_ATTACKS = ['packages/server/test/devices.attack.test.ts']
+
+function gate(file: string, within: string, first: string): Edit {
+  return { file: `packages/server/src/${file}`, within, first }
+}
+
+function text(file: string, find: string, replace: string): Edit {
+  return { file: `packages/server/src/${file}`, find, replace }
+}
+
+/** What stands around enrolment, and around the tokens and keys of devices. */
+export const DEVICE_ABLATIONS: readonly Ablation[] = [
+  {
+    gate: 'devices: a key is a sound point, and nothing besides',
+    edits: [
+      gate('identity/ed25519-point.ts', 'isSoundPoint', 'return true'),
+      text('identity/device-key.ts', 'Object.keys(jwk).sort().join() !== MEMBERS[kty].join()', 'false'),
+    ],
+    tests: ['packages/server/test/device-key.test.ts'],
+  },
+  {
+    gate: 'devices: whoever enrols a key has it',
+    edits: [gate('identity/device-assertion.ts', 'verifyKeyProof', ALLOW)],
+    tests: DEVICE_ATTACKS,
+  },
+  {
+    gate: 'devices: the key that was approved',
+    edits: [text('identity/devices.ts', 'may.deviceKey !== key.keyId', 'false')],
+    tests: DEVICE_ATTACKS,
+  },
+  {
+    gate: 'devices: an approval is good once',
+    edits: [text('identity/devices.ts', '!(await sessions.end(may.sessionId))', 'false')],
+    tests: DEVICE_ATTACKS,
+  },
+  {
+    gate: 'devices: an assertion is good once',
+    edits: [gate('identity/replay.ts', 'take', 'return true')],
+    tests: DEVICE_ATTACKS,
+  },
+  {
+    gate: 'devices: an assertion is for a minute, for one purpose and one bridge',
+    edits: [
+      gate('identity/device-assertion.ts', 'isShort', 'return true'),
+      gate('identity/device-assertion.ts', 'isOurs', 'return true'),
+    ],
+    tests: DEVICE_ATTACKS,
+  },
+  {
+    gate: 'devices: the current key alone names the next one',
+    edits: [
+      text('identity/devices.ts', 'old !== device.keys[0] || claims.generation !== generation', 'false'),
+    ],
+    tests: DEVICE_ATTACKS,
+  },
+  {
+    gate: 'devices: only a token without limits enrols for an app',
+    edits: [text('enrolment.ts', 'return isLimited ?', 'return false ?')],
+    tests: ['test/bridge/device-enrolment.test.ts'],
+  },
+  {
+    gate: 'devices: guessing counts towards the block of the address',
+    edits: [text('devices/endpoint.ts', 'if (GUESSES.has(reason)) door.failed(address)', '')],
+    tests: ['test/bridge/device-enrolment.test.ts'],
+  },
+  {
+    gate: 'keychain: what others may touch is refused',
+    edits: [
+      {
+        file: 'packages/agent/src/keychain/private-file.ts',
+        find: 'if (HAS_MODES && (mode & OTHERS) !== 0)',
+        replace: 'if (false)',
+      },
+      {
+        file: 'packages/agent/src/keychain/private-file.ts',
+        find: 'if ((mode & OTHERS_WRITE) !== 0)',
+        replace: 'if (false)',
+      },
+    ],
+    tests: ['packages/agent/test/keychain.test.ts'],
+  },
+  {
+    gate: 'enrolment: a bridge speaks for itself only',
+    edits: [
+      { file: 'packages/agent/src/enrolment/discovery.ts', within: 'isWithin', first: 'return true' },
+      {
+        file: 'packages/agent/src/enrolment/discovery.ts',
+        find: 'if (issuer !== bridge)',
+        replace: 'if (false)',
+      },
+    ],
+    tests: ['test/enrolment/enrolment.test.ts'],
+  },
+]
