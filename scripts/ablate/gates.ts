@@ -1,5 +1,5 @@
-import { OAUTH_ABLATIONS } from './oauth.ts'
 import { DEVICE_ABLATIONS } from './devices.ts'
+import { OAUTH_ABLATIONS } from './oauth.ts'
 
 /** One protection, how to take it out, and the attack that must then succeed. */
 export interface Ablation {
