@@ -1,6 +1,7 @@
 import type { ServerEntry } from './config/entry.ts'
 import type { AgentEvent } from './events.ts'
 import { bridgeUrl } from './link/bridge-url.ts'
+import type { DeviceIdentity } from './link/device-identity.ts'
 import { Link } from './link/link.ts'
 import { Reaper } from './servers/reaper.ts'
 import { STOP_TIMES } from './servers/server-process.ts'
@@ -15,6 +16,11 @@ export interface AgentOptions {
    * called expired. When it rejects with an `AgentError` the agent gives up; with anything else it tries again.
    */
   readonly token: (spent?: string) => string | Promise<string>
+  /**
+   * The enrolled machine, asked for at every proof of its key; without it, challenges are answered by the echo, as
+   * far as the bridge allows that. When it rejects with an `AgentError` the agent gives up.
+   */
+  readonly device?: () => DeviceIdentity | Promise<DeviceIdentity>
   /** As `readConfig` returns them. */
   readonly servers: readonly ServerEntry[]
   /** Must not throw. */
@@ -54,7 +60,7 @@ export function createAgent(options: AgentOptions): Agent {
 }
 
 async function run(url: string, options: AgentOptions, signal: AbortSignal): Promise<void> {
-  const { token, userId, sessionId, system = realSystem, onEvent = () => {} } = options
+  const { token, device, userId, sessionId, system = realSystem, onEvent = () => {} } = options
   const reaper = new Reaper(system)
   const servers = new ServerSet(options.servers, {
     ...{ system, reaper, onEvent },
@@ -64,7 +70,7 @@ async function run(url: string, options: AgentOptions, signal: AbortSignal): Pro
     onChange: () => link.catalogChanged(),
   })
   const link = new Link({
-    ...{ url, token, system, onEvent },
+    ...{ url, token, device, system, onEvent },
     identity: { ...(userId !== undefined && { userId }), ...(sessionId !== undefined && { sessionId }) },
     tools: servers,
   })

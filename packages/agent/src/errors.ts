@@ -22,6 +22,16 @@ export const agentCodes = {
     message: 'The bridge refused the connection.',
     next: "Check the URL and the token, and the bridge's log for the reason.",
   },
+  bridge_not_recognised: {
+    message:
+      'This is not the bridge that this machine was enrolled at: it did not prove the key that is known of it.',
+    next: 'Nothing was run. Check the address and who answers there; if your operator made the bridge anew, enrol this machine again: bridgekeeper connect URL --enrol-again',
+  },
+  bridge_downgraded: {
+    message:
+      "The bridge, or something on the way to it, is content with less than the proof of this machine's key.",
+    next: "Nothing was run. Ask the bridge's operator; something on the way may change what you and the bridge say.",
+  },
   bridge_not_found: {
     message: 'No bridge answers at this URL.',
     next: 'Check the URL; agents connect to /api/mcp-ws.',

@@ -1,17 +1,21 @@
 import {
   cleanText,
+  codes,
   type DownFrame,
   decodeDown,
   encode,
+  isErrorCode,
   limits,
   type ProtocolVersion,
   unreachable,
 } from '@bridgekeeper/protocol'
+import { AgentError } from '../errors.ts'
 import type { LinkEvent } from '../events.ts'
 import type { LocalTools } from '../outcome.ts'
 import type { System } from '../system.ts'
 import type { Ending } from './ending.ts'
 import { challengeResponse, type Identity } from './identity.ts'
+import type { Prover, Recognised } from './prover.ts'
 import { RunningCalls } from './running-calls.ts'
 import { dial, type Socket } from './socket.ts'
 import { unreadableCallId } from './unreadable-call.ts'
@@ -32,7 +36,7 @@ export type ConnectionState =
 export interface ConnectionOptions {
   readonly url: string
   readonly token: string
-  readonly identity: Identity
+  readonly login: Login
   readonly version: ProtocolVersion
   readonly system: System
   readonly tools: LocalTools
@@ -40,8 +44,17 @@ export interface ConnectionOptions {
   readonly wake: (reason: Wake) => void
 }
 
+/** How it answers the challenge: a machine that is not enrolled by the echo. */
+export type Login =
+  | { readonly by: 'echo'; readonly identity: Identity }
+  | { readonly by: 'proof'; readonly prover: Prover }
+
 const DIAL_MS = 20_000
 const MAX_QUEUED_BYTES = 64 * 1_048_576
+/** Frames of a bridge that is recognised, while that is being put down. */
+const MAX_HELD = 1_024
+/** What a bridge answers where it does not take a token. */
+const TOKEN_REFUSALS: readonly number[] = [401, 403, 500]
 
 /** One connection to the bridge, from dialling to its end: it keeps the facts, the loop decides. */
 export class Connection {
@@ -52,22 +65,26 @@ export class Connection {
   #state: ConnectionState
   #heard = 0
   #ignoredFrames = 0
+  /** The token that the bridge took last. */
+  #token: string
+  /** What came after the bridge was recognised, and before that was put down. */
+  #held: DownFrame[] | undefined
 
   constructor(options: ConnectionOptions) {
     const { url, token, version, system } = options
     this.version = version
     this.#options = options
+    this.#token = token
     this.#state = { is: 'dialling', deadlineMs: system.monotonicMs() + DIAL_MS }
     this.#calls = new RunningCalls({ ...options, send: (frame) => this.send(frame) })
     this.#socket = dial(
       url,
       { token, version },
       {
-        onOpen: () =>
-          this.#advance(
-            { is: 'unverified', deadlineMs: system.monotonicMs() + limits.challengeMs },
-            'opened',
-          ),
+        onOpen: (exporter) => {
+          if (options.login.by === 'proof') options.login.prover.exporter = exporter
+          this.#advance({ is: 'unverified', deadlineMs: system.monotonicMs() + limits.challengeMs }, 'opened')
+        },
         onFrame: (frame) => this.#receive(frame),
         onEnd: (ending) => this.#end(ending),
       },
@@ -81,6 +98,18 @@ export class Connection {
   /** Frames received. */
   get heard(): number {
     return this.#heard
+  }
+
+  get token(): string {
+    return this.#token
+  }
+
+  /** [LINK.31] Hands the bridge a fresh token; the challenge that follows binds it. */
+  reauthenticate(token: string): void {
+    const { login } = this.#options
+    if (login.by !== 'proof') return
+    login.prover.token = token
+    this.send(encode({ type: 'reauthenticate', token }))
   }
 
   /** Queues a frame; a bridge that lets too much of what it asked for pile up is left. */
@@ -102,6 +131,7 @@ export class Connection {
   }
 
   #receive(frame: Buffer): void {
+    if (this.#state.is === 'ended') return
     this.#heard++
     const decoded = decodeDown(frame, this.version)
     const handled = decoded.ok && this.#handle(decoded.message)
@@ -117,20 +147,14 @@ export class Connection {
 
   /** @returns whether the message was one to expect now */
   #handle(message: DownFrame): boolean {
+    if (this.#held !== undefined && message.type !== 'challenge') return this.#hold(this.#held, message)
     const verified = this.#state.is === 'verified'
     switch (message.type) {
       case 'challenge':
-        this.send(
-          encode({
-            type: 'challenge_response',
-            response: challengeResponse(message.challenge, this.#options.identity),
-          }),
-        )
+        this.#answer(message)
         return true
       case 'challenge_verified':
-        if (this.#state.is !== 'unverified') return false
-        this.#advance({ is: 'verified', sinceMs: this.#options.system.monotonicMs() }, 'verified')
-        return true
+        return this.#accepted(message.proof?.signature)
       case 'ping':
         this.send(encode({ type: 'pong' }))
         return true
@@ -146,10 +170,83 @@ export class Connection {
         return false
       case 'error':
         this.#options.onEvent({ type: 'bridge-error', code: cleanText(message.error) })
+        this.#tokenRefused(message.error)
         return true
       default:
         return unreachable(message)
     }
+  }
+
+  #answer(challenge: Extract<DownFrame, { type: 'challenge' }>): void {
+    const { login } = this.#options
+    if (login.by === 'proof') {
+      Promise.resolve()
+        .then(() => login.prover.answer(challenge))
+        .then((frame) => this.send(frame))
+        .catch((error: unknown) => this.#fail(error))
+    } else if (challenge.proof === undefined) {
+      const response = challengeResponse(challenge.challenge, login.identity)
+      this.send(encode({ type: 'challenge_response', response }))
+    } else this.#fail(new AgentError('proof_required'))
+  }
+
+  /** @returns whether that was to be expected now */
+  #accepted(signature: string | undefined): boolean {
+    const { login } = this.#options
+    if (login.by === 'echo') {
+      if (this.#state.is !== 'unverified') return false
+      this.#verified()
+      return true
+    }
+    try {
+      const recognised = login.prover.recognise(signature)
+      if (recognised === undefined) return false
+      this.#token = recognised.token
+      if (this.#state.is === 'unverified') this.#remember(recognised)
+      else this.#options.wake('verified')
+    } catch (error) {
+      this.#fail(error)
+    }
+    return true
+  }
+
+  /** [LINK.30] Nothing of what the bridge asks is done before the connection is put down as the last one. */
+  #remember({ device, connectionId }: Recognised): void {
+    const held: DownFrame[] = []
+    this.#held = held
+    Promise.resolve()
+      .then(() => device.remember(connectionId))
+      .then(() => {
+        this.#held = undefined
+        if (this.#state.is !== 'unverified') return
+        this.#verified()
+        for (const message of held) this.#handle(message)
+      })
+      .catch((error: unknown) => this.#fail(error))
+  }
+
+  #hold(held: DownFrame[], message: DownFrame): boolean {
+    if (held.length >= MAX_HELD) this.drop('The bridge sends more than can be kept.')
+    else held.push(message)
+    return true
+  }
+
+  #verified(): void {
+    this.#advance({ is: 'verified', sinceMs: this.#options.system.monotonicMs() }, 'verified')
+  }
+
+  /** A token that the bridge does not take leaves the one before it in place. */
+  #tokenRefused(code: string): void {
+    const { login } = this.#options
+    if (login.by !== 'proof' || !isErrorCode(code) || !TOKEN_REFUSALS.includes(codes[code].http)) return
+    login.prover.token = this.#token
+  }
+
+  #fail(error: unknown): void {
+    if (error instanceof AgentError) {
+      this.#end({ next: 'give-up', code: error.code, error })
+      this.#socket.close()
+    } else this.drop('This machine could not prove its key, or keep what it is to remember.')
   }
 
   #advance(state: ConnectionState, wake: Wake): void {

@@ -1,4 +1,4 @@
-import type { webcrypto } from 'node:crypto'
+import type { JsonWebKey } from 'node:crypto'
 
 /** An enrolled machine, as the link uses it to prove itself; its private key stays with whoever made this. */
 export interface DeviceIdentity {
@@ -10,7 +10,7 @@ export interface DeviceIdentity {
   /** 1 for the machine's first key, one more for each rotation. */
   readonly generation: number
   /** The bridge's public keys, pinned at enrolment: Ed25519, as JWKs. */
-  readonly bridgeKeys: readonly webcrypto.JsonWebKey[]
+  readonly bridgeKeys: readonly JsonWebKey[]
   /** The last connection that was remembered, also by another process of this machine; empty for none. */
   readonly previous: string
   /** 64 bytes: Ed25519, or r and s of ES256 over SHA-256 (IEEE P1363). An `AgentError` ends the agent. */

@@ -6,7 +6,7 @@ import {
   mayReconnect,
   parseJson,
 } from '@bridgekeeper/protocol'
-import type { AgentErrorCode } from '../errors.ts'
+import type { AgentError, AgentErrorCode } from '../errors.ts'
 
 /** How a connection ended, and with that, what comes next. */
 export type Ending =
@@ -15,7 +15,13 @@ export type Ending =
   | { readonly next: 'speak-v1' }
   /** A newer token may do. */
   | { readonly next: 'renew-token' }
-  | { readonly next: 'give-up'; readonly code: AgentErrorCode; readonly detail?: string }
+  | {
+      readonly next: 'give-up'
+      readonly code: AgentErrorCode
+      readonly detail?: string
+      /** Where it began on this machine. */
+      readonly error?: AgentError
+    }
 
 const MAX_RETRY_AFTER_MS = 15 * 60_000
 /** Client errors that pass by themselves: time-out, too early, too many requests. */

@@ -19,7 +19,6 @@ const HEADER_VALUE = /^[\x21-\x7e]+$/
  * @throws AgentError `token_unreadable`
  */
 export function identityOf(token: string, known: Partial<Identity>): Identity {
-  if (!HEADER_VALUE.test(token)) throw new AgentError('token_unreadable')
   const payload = Buffer.from(token.split('.')[1] ?? '', 'base64url').toString('utf8')
   const claims = parseJson(payload)?.value
   const claim = (name: string) =>
@@ -28,6 +27,11 @@ export function identityOf(token: string, known: Partial<Identity>): Identity {
   const sessionId = known.sessionId ?? claim('sid')
   if (userId === undefined || sessionId === undefined) throw new AgentError('token_unreadable')
   return { userId, sessionId }
+}
+
+/** @throws AgentError `token_unreadable` for what fits no header */
+export function demandHeaderValue(token: string): void {
+  if (!HEADER_VALUE.test(token)) throw new AgentError('token_unreadable')
 }
 
 /** The answer to a challenge of protocol v1: it shows knowledge of the login, no more. */

@@ -5,9 +5,12 @@ import type { LinkEvent } from '../events.ts'
 import type { LocalTools } from '../outcome.ts'
 import type { System } from '../system.ts'
 import { catalogFrame } from './catalog-frame.ts'
-import { Connection, type ConnectionState } from './connection.ts'
+import { Connection, type ConnectionState, type Login } from './connection.ts'
+import type { DeviceIdentity } from './device-identity.ts'
 import { dueMs, probe, quiet, step } from './heartbeat.ts'
-import { type Identity, identityOf } from './identity.ts'
+import { demandHeaderValue, type Identity, identityOf } from './identity.ts'
+import { Prover } from './prover.ts'
+import { TokenRefresh } from './token-refresh.ts'
 import { Wakes } from './wakes.ts'
 
 export interface LinkOptions {
@@ -20,6 +23,11 @@ export interface LinkOptions {
   readonly token: (spent?: string) => string | Promise<string>
   /** Stands in for the token's claims. */
   readonly identity: Partial<Identity>
+  /**
+   * The enrolled machine, asked for at every proof; without it, challenges are answered by the echo. An `AgentError`
+   * ends the agent.
+   */
+  readonly device?: (() => DeviceIdentity | Promise<DeviceIdentity>) | undefined
   readonly system: System
   readonly tools: LocalTools
   readonly onEvent: (event: LinkEvent) => void
@@ -97,16 +105,25 @@ export class Link {
     if (token === plan.spentToken) throw new AgentError('token_expired')
     const { version } = plan
     const { url, system, tools, onEvent } = this.#options
-    const identity = identityOf(token, this.#options.identity)
+    const login = this.#login(token)
     onEvent({ type: 'connecting', url, version })
     const connection = new Connection({
-      ...{ url, token, identity, version, system, tools, onEvent },
+      ...{ url, token, login, version, system, tools, onEvent },
       wake: (reason) => this.#wakes.wake(reason),
     })
     await this.#awaitVerified(connection, signal)
     await this.#serve(connection, signal)
     const ended = await this.#awaitEnded(connection)
-    return signal.aborted ? plan : this.#replan(plan, token, ended)
+    return signal.aborted ? plan : this.#replan(plan, connection.token, ended)
+  }
+
+  /** @throws AgentError `token_unreadable` */
+  #login(token: string): Login {
+    const { url, identity, device } = this.#options
+    demandHeaderValue(token)
+    return device === undefined
+      ? { by: 'echo', identity: identityOf(token, identity) }
+      : { by: 'proof', prover: new Prover(url, token, device) }
   }
 
   async #awaitVerified(connection: Connection, signal: AbortSignal): Promise<void> {
@@ -125,6 +142,7 @@ export class Link {
     if (connection.state.is === 'verified') onEvent({ type: 'verified', url, version })
     let sent: Buffer | undefined
     let beat = quiet(system.monotonicMs())
+    const refresh = this.#refresh(connection.token)
     while (!signal.aborted && connection.state.is === 'verified') {
       if (version === 'v2' && (this.#catalogChanged || sent === undefined)) {
         const frame = catalogFrame(tools.catalog())
@@ -138,11 +156,21 @@ export class Link {
       if (action === 'dead') connection.drop('The bridge no longer answers.')
       if (action === 'ping') connection.send(PING)
 
-      const wakes = await this.#wakes.next(dueMs(beat))
+      const fresh = refresh?.step(connection.token)
+      if (fresh !== undefined) connection.reauthenticate(fresh)
+
+      const wakes = await this.#wakes.next(Math.min(dueMs(beat), refresh?.dueMs ?? Number.POSITIVE_INFINITY))
       if (!wakes.has('slept')) continue
       connection.send(PING)
       beat = probe(beat, system.monotonicMs(), connection.heard)
     }
+  }
+
+  /** Only an enrolled machine can take up a fresh token without connecting again. */
+  #refresh(token: string): TokenRefresh | undefined {
+    const { device, system, token: source } = this.#options
+    if (device === undefined) return undefined
+    return new TokenRefresh(token, { token: () => source(), system, wake: () => this.#wakes.wake('token') })
   }
 
   async #awaitEnded(connection: Connection): Promise<Ended> {
@@ -164,6 +192,8 @@ export class Link {
       case 'retry':
         return this.#retry(wasVerified ? fresh : plan, { ...ending, ignoredFrames })
       case 'speak-v1':
+        // [LINK.29] Whoever took v2 out of the offer on the way would have us answer by the echo.
+        if (this.#options.device !== undefined) throw new AgentError('bridge_downgraded')
         return { ...plan, dueMs: this.#monotonicMs(), version: 'v1' }
       case 'renew-token':
         if (spentToken !== undefined && !wasVerified) throw new AgentError('token_expired')
@@ -172,7 +202,7 @@ export class Link {
           { reason: 'The token has expired.', ignoredFrames },
         )
       case 'give-up':
-        throw new AgentError(ending.code, ending.detail)
+        throw ending.error ?? new AgentError(ending.code, ending.detail)
       default:
         return unreachable(ending)
     }

@@ -1,10 +1,12 @@
 import type { IncomingMessage } from 'node:http'
+import { TLSSocket } from 'node:tls'
 import { limits, type ProtocolVersion, SUBPROTOCOL_V2 } from '@bridgekeeper/protocol'
 import { WebSocket } from 'ws'
 import { type Ending, endingOfClose, endingOfError, endingOfHttp } from './ending.ts'
 
 export interface SocketHandlers {
-  readonly onOpen: () => void
+  /** @param exporter of TLS 1.3 (RFC 9266) */
+  readonly onOpen: (exporter: Buffer | undefined) => void
   readonly onFrame: (frame: Buffer) => void
   /** Called once; nothing is called after it. */
   readonly onEnd: (ending: Ending) => void
@@ -40,6 +42,7 @@ export function dial(
     perMessageDeflate: false,
   })
   let ended = false
+  let exporter: Buffer | undefined
   const end = (ending: Ending) => {
     if (ended) return
     ended = true
@@ -47,6 +50,7 @@ export function dial(
   }
 
   socket.on('upgrade', (response) => {
+    exporter = exporterOf(response.socket)
     // The library is about to refuse this handshake, since no subprotocol was picked of those offered.
     const picked = response.headers['sec-websocket-protocol']
     if (options.version === 'v2' && picked === undefined) end({ next: 'speak-v1' })
@@ -60,7 +64,7 @@ export function dial(
     })
   })
   socket.on('open', () => {
-    if (!ended) handlers.onOpen()
+    if (!ended) handlers.onOpen(exporter)
   })
   socket.on('message', (data, isBinary) => {
     if (!ended && !isBinary && Buffer.isBuffer(data)) handlers.onFrame(data)
@@ -76,6 +80,12 @@ export function dial(
     close: () => socket.close(GOING_AWAY),
     terminate: () => socket.terminate(),
   }
+}
+
+/** Source: RFC 9266 section 2. */
+function exporterOf(socket: unknown): Buffer | undefined {
+  if (!(socket instanceof TLSSocket) || socket.getProtocol() !== 'TLSv1.3') return undefined
+  return socket.exportKeyingMaterial(32, 'EXPORTER-Channel-Binding', Buffer.alloc(0))
 }
 
 /** Reads as much of a refusal as its code can need. */

@@ -17,8 +17,10 @@ export interface Refusal {
 /** How the bridge treats those who come; a test may change it between connections. */
 export interface Manners {
   speaks: 'v1' | 'v2'
-  /** Sends a challenge and accepts any answer to it. */
-  verifies: boolean
+  /** What it says at first. */
+  greets: DownMessage
+  /** Accepts any answer to its challenge, in these words. */
+  verifies: boolean | ((answer: Frame) => DownMessage)
   answersPings: boolean
   refuses: Refusal | undefined
   closesWith: readonly [code: number, reason: string] | undefined
@@ -42,10 +44,13 @@ export class Peer {
       const frame: Frame = JSON.parse(data.toString('utf8'))
       this.raw.push(data)
       this.frames.push(frame)
-      if (frame.type === 'challenge_response' && manners.verifies) this.send({ type: 'challenge_verified' })
+      if (frame.type === 'challenge_response' && manners.verifies !== false) {
+        const { verifies } = manners
+        this.send(verifies === true ? { type: 'challenge_verified' } : verifies(frame))
+      }
       if (frame.type === 'ping' && manners.answersPings) this.send({ type: 'pong' })
     })
-    this.send({ type: 'challenge', challenge: 'abc', expiresIn: 30_000 })
+    this.send(manners.greets)
   }
 
   send(message: DownMessage): void {
@@ -75,6 +80,7 @@ export class Peer {
 export class FakeBridge {
   readonly manners: Manners = {
     speaks: 'v2',
+    greets: { type: 'challenge', challenge: 'abc', expiresIn: 30_000 },
     verifies: true,
     answersPings: true,
     refuses: undefined,

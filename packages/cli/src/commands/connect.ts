@@ -42,7 +42,8 @@ async function run(url: string, options: Options): Promise<void> {
     return createAgent({ ...common, token: () => token(options.token) }).run(end)
   try {
     const login = await deviceLogin(url, options, onEvent, end)
-    await createAgent({ ...common, token: (spent) => login.token(spent) }).run(end)
+    const device = () => login.identity()
+    await createAgent({ ...common, device, token: (spent) => login.token(spent) }).run(end)
   } catch (error) {
     // Told to stop while the user was asked: the next time goes on from here.
     if (!end.aborted) throw error

@@ -1,0 +1,137 @@
+import { createHash, createPublicKey, hash, type KeyObject, randomBytes, verify } from 'node:crypto'
+import {
+  agentSigned,
+  bridgeSigned,
+  type DownFrame,
+  encode,
+  SUBPROTOCOL_V2,
+  thumbprintText,
+  transcript,
+} from '@bridgekeeper/protocol'
+import { AgentError } from '../errors.ts'
+import type { DeviceIdentity } from './device-identity.ts'
+
+type Challenge = Extract<DownFrame, { type: 'challenge' }>
+
+/** A proof that was sent; the bridge is to sign back. */
+interface OpenProof {
+  readonly countersigned: Buffer
+  readonly bridgeKey: KeyObject
+  readonly token: string
+}
+
+/** What the bridge has proven in turn. */
+export interface Recognised {
+  readonly connectionId: string
+  readonly device: DeviceIdentity
+  /** The token that is good for this connection now. */
+  readonly token: string
+}
+
+/** Challenges that wait for an answer of ours; the bridge has no reason to have more than two open. */
+const MAX_OPEN = 4
+const NONCE_BYTES = 32
+const CHALLENGE = /^[0-9a-f]{64}$/
+const NOTHING = Buffer.alloc(0)
+
+/** Proves this machine's key on one connection, and has the bridge prove its own. */
+export class Prover {
+  readonly #identity: () => DeviceIdentity | Promise<DeviceIdentity>
+  readonly #origin: string
+  readonly #path: string
+  readonly #open: (OpenProof & Recognised)[] = []
+  /** Answers are given in the order of the challenges. */
+  #before: Promise<unknown> = Promise.resolve()
+  #waiting = 0
+  #recognised = false
+  /** What challenges bind from now on. */
+  token: string
+  /** Of the TLS connection, where it is TLS 1.3; set before the first challenge comes. */
+  exporter: Buffer | undefined
+
+  /** @param url as it is dialled */
+  constructor(url: string, token: string, identity: () => DeviceIdentity | Promise<DeviceIdentity>) {
+    const { protocol, host, pathname } = new URL(url)
+    this.#origin = `${protocol === 'wss:' ? 'https' : 'http'}://${host}`
+    this.#path = pathname
+    this.#identity = identity
+    this.token = token
+  }
+
+  /**
+   * The answer to a challenge, after those before it.
+   * @throws AgentError `bridge_downgraded`, `bridge_not_recognised`; whatever the identity throws
+   */
+  answer(challenge: Challenge): Promise<Buffer> {
+    if (++this.#waiting > MAX_OPEN)
+      throw new AgentError('bridge_not_recognised', 'It asks for proof after proof.')
+    const { token } = this
+    const made = this.#before.then(() => this.#prove(challenge, token))
+    this.#before = made.catch(() => {}).finally(() => this.#waiting--)
+    return made
+  }
+
+  /**
+   * [LINK.28] Whether the bridge signed one of our proofs with a key that we know.
+   * @returns `undefined` where none was waiting for that
+   * @throws AgentError `bridge_not_recognised`
+   */
+  recognise(signature: string | undefined): Recognised | undefined {
+    if (this.#open.length === 0) return undefined
+    const bytes = Buffer.from(signature ?? '', 'base64url')
+    const at = this.#open.findLastIndex(({ countersigned, bridgeKey }) =>
+      verify(null, countersigned, bridgeKey, bytes),
+    )
+    const proof = this.#open[at]
+    if (proof === undefined) throw new AgentError('bridge_not_recognised')
+    // Those before it gave way to it.
+    this.#open.splice(0, at + 1)
+    this.#recognised = true
+    return proof
+  }
+
+  async #prove({ challenge, proof: asked }: Challenge, token: string): Promise<Buffer> {
+    // [LINK.29] The echo is no proof, and whoever is content with it may be nobody.
+    if (asked === undefined) throw new AgentError('bridge_downgraded')
+    const device = await this.#identity()
+    const bridgeKey = pinnedKey(device, asked.keyId)
+    if (bridgeKey === undefined || !CHALLENGE.test(challenge)) throw new AgentError('bridge_not_recognised')
+    const isBound = asked.binding === 'tls-exporter'
+    if (isBound && this.exporter === undefined)
+      throw new AgentError('bridge_not_recognised', 'It binds a TLS connection that is not this one.')
+    const { connectionId } = asked
+    const { deviceId, userId, sessionId, keyId, generation, previous } = device
+    const nonce = randomBytes(NONCE_BYTES)
+    const signed = transcript({
+      ...{ connectionId, nonce, deviceId, userId, sessionId, keyId, generation, previous },
+      purpose: this.#recognised ? 'renew' : 'connect',
+      offeredSubprotocols: SUBPROTOCOL_V2,
+      origin: this.#origin,
+      path: this.#path,
+      challenge: Buffer.from(challenge, 'hex'),
+      bridgeKeyId: asked.keyId,
+      tokenHash: createHash('sha256').update(token).digest(),
+      bindingType: asked.binding,
+      bindingValue: (isBound ? this.exporter : undefined) ?? NOTHING,
+    })
+    const signature = await device.sign(agentSigned(signed))
+    const countersigned = bridgeSigned(signed, signature)
+    this.#open.push({ connectionId, device, token, countersigned, bridgeKey })
+    if (this.#open.length > MAX_OPEN) this.#open.shift()
+    const proof = {
+      keyId,
+      nonce: nonce.toString('base64url'),
+      previous,
+      signature: signature.toString('base64url'),
+    }
+    return encode({ type: 'challenge_response', proof })
+  }
+}
+
+/** The pinned key of this thumbprint. */
+function pinnedKey({ bridgeKeys }: DeviceIdentity, keyId: string): KeyObject | undefined {
+  const jwk = bridgeKeys.find(
+    (key) => hash('sha256', thumbprintText({ ...key }) ?? '', 'base64url') === keyId && key.crv === 'Ed25519',
+  )
+  return jwk === undefined ? undefined : createPublicKey({ key: jwk, format: 'jwk' })
+}

@@ -1,0 +1,82 @@
+import { isObject, parseJson } from '@bridgekeeper/protocol'
+import type { System } from '../system.ts'
+
+/** A fresh token is asked for this long before the end of the present one, or in the last quarter of its life. */
+const AHEAD_MS = 90_000
+const LAST_PART = 4
+/** Where none could be had, or the bridge did not take it. */
+const RETRY_MS = 15_000
+
+export interface TokenRefreshOptions {
+  readonly token: () => string | Promise<string>
+  readonly system: System
+  /** An answer has come. */
+  readonly wake: () => void
+}
+
+/** Gets the next token in time, so that a connection need not end with the present one. */
+export class TokenRefresh {
+  readonly #options: TokenRefreshOptions
+  #present: string
+  #dueMs: number
+  #isAsking = false
+  #fresh: string | undefined
+
+  /** @param token the one that the connection began with */
+  constructor(token: string, options: TokenRefreshOptions) {
+    this.#options = options
+    this.#present = token
+    this.#dueMs = this.#dueOf(token)
+  }
+
+  /** When `step` has something to do again, on the monotonic clock. */
+  get dueMs(): number {
+    return this.#isAsking ? Number.POSITIVE_INFINITY : this.#dueMs
+  }
+
+  /** @param accepted the token that the bridge took last @returns one to send to it now */
+  step(accepted: string): string | undefined {
+    if (accepted !== this.#present) {
+      this.#present = accepted
+      this.#dueMs = this.#dueOf(accepted)
+    }
+    if (!this.#isAsking && this.#options.system.monotonicMs() >= this.#dueMs) this.#ask()
+    const fresh = this.#fresh
+    this.#fresh = undefined
+    return fresh === this.#present ? undefined : fresh
+  }
+
+  #ask(): void {
+    const { token, system, wake } = this.#options
+    this.#isAsking = true
+    const answered = (fresh: string | undefined): void => {
+      this.#isAsking = false
+      this.#fresh = fresh
+      this.#dueMs = system.monotonicMs() + RETRY_MS
+      wake()
+    }
+    // Why there is none is told when the connection has ended and there still is none.
+    Promise.resolve()
+      .then(token)
+      .then(answered, () => answered(undefined))
+  }
+
+  #dueOf(token: string): number {
+    const { system } = this.#options
+    const lifetimeMs = lifetimeOf(token, system.nowMs())
+    return system.monotonicMs() + lifetimeMs - Math.min(AHEAD_MS, lifetimeMs / LAST_PART)
+  }
+}
+
+/**
+ * How long a token is good by its own claims, which nobody has verified. A clock that is set wrongly makes it
+ * no longer than it was made for.
+ * @returns Infinity where it does not say
+ */
+function lifetimeOf(token: string, nowMs: number): number {
+  const claims = parseJson(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString('utf8'))?.value
+  if (!isObject(claims) || typeof claims.exp !== 'number') return Number.POSITIVE_INFINITY
+  const leftMs = claims.exp * 1_000 - nowMs
+  const madeForMs = typeof claims.iat === 'number' ? (claims.exp - claims.iat) * 1_000 : leftMs
+  return Math.max(0, leftMs > 0 ? Math.min(leftMs, madeForMs) : madeForMs)
+}

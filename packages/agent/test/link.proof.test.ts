@@ -1,0 +1,263 @@
+import { createHash, generateKeyPairSync, hash, type KeyObject, randomBytes, sign } from 'node:crypto'
+import {
+  agentSigned,
+  bridgeSigned,
+  type DownMessage,
+  type TranscriptFacts,
+  thumbprintText,
+  transcript,
+} from '@bridgekeeper/protocol'
+import { expect, test } from 'vitest'
+import { AgentError } from '../src/errors.ts'
+import type { DeviceIdentity } from '../src/link/device-identity.ts'
+import { FakeBridge, type Frame, type Manners } from './support/bridge.ts'
+import { runLink, tokenOf } from './support/linked.ts'
+import { until } from './support/until.ts'
+
+const bridgeKey = generateKeyPairSync('ed25519')
+const deviceKey = generateKeyPairSync('ed25519')
+const thumbprint = (key: KeyObject) =>
+  hash('sha256', thumbprintText({ ...key.export({ format: 'jwk' }) }) ?? '', 'base64url')
+const BRIDGE_KEY_ID = thumbprint(bridgeKey.publicKey)
+
+function device(changes: Partial<DeviceIdentity> = {}): DeviceIdentity & { readonly signed: Buffer[] } {
+  const signed: Buffer[] = []
+  return {
+    ...{ deviceId: 'd', userId: 'user', sessionId: 'session', generation: 1, previous: 'before' },
+    keyId: thumbprint(deviceKey.publicKey),
+    bridgeKeys: [bridgeKey.publicKey.export({ format: 'jwk' })],
+    sign(bytes) {
+      signed.push(bytes)
+      return sign(null, bytes, deviceKey.privateKey)
+    },
+    remember: async () => {},
+    ...changes,
+    signed,
+  }
+}
+
+function challenge(changes: object = {}, text = randomBytes(32).toString('hex')): DownMessage {
+  const proof = { connectionId: 'c1', keyId: BRIDGE_KEY_ID, binding: 'none' as const, ...changes }
+  return { type: 'challenge', challenge: text, expiresIn: 30_000, proof }
+}
+
+/** What an honest bridge answers to a proof: it has the signed text, as it knows the facts itself. */
+function countersigned(me: ReturnType<typeof device>, key = bridgeKey.privateKey) {
+  return (answer: Frame): DownMessage => {
+    const { signature } = answer.proof as { signature: string }
+    // The text is behind the label and two lengths.
+    const text = me.signed.at(-1)?.subarray(4 + 'agent'.length + 4) ?? Buffer.alloc(0)
+    const bytes = bridgeSigned(text, Buffer.from(signature, 'base64url'))
+    return { type: 'challenge_verified', proof: { signature: sign(null, bytes, key).toString('base64url') } }
+  }
+}
+
+async function linked(me: ReturnType<typeof device>, manners: Partial<Manners> = {}) {
+  const bridge = await FakeBridge.start({ greets: challenge(), verifies: countersigned(me), ...manners })
+  const made = runLink(bridge.url, { device: () => me })
+  return { bridge, ...made }
+}
+
+test('[LINK.28] signs the facts as this machine knows them, and goes on once the bridge has signed back', async () => {
+  const me = device()
+  const text = 'ab'.repeat(32)
+  const { bridge, event } = await linked(me, { greets: challenge({}, text) })
+  const { proof } = (await (await bridge.peer()).frame('challenge_response')) as unknown as {
+    proof: { nonce: string; previous: string; keyId: string }
+  }
+  const facts: TranscriptFacts = {
+    ...{ purpose: 'connect', offeredSubprotocols: 'bridgekeeper.v2', path: '/api/mcp-ws' },
+    ...{ connectionId: 'c1', userId: 'user', sessionId: 'session', deviceId: 'd', generation: 1 },
+    origin: bridge.url.replace('ws:', 'http:').replace('/api/mcp-ws', ''),
+    challenge: Buffer.from(text, 'hex'),
+    nonce: Buffer.from(proof.nonce, 'base64url'),
+    keyId: me.keyId,
+    bridgeKeyId: BRIDGE_KEY_ID,
+    tokenHash: createHash('sha256').update(tokenOf()).digest(),
+    bindingType: 'none',
+    bindingValue: Buffer.alloc(0),
+    previous: 'before',
+  }
+  expect(me.signed).toEqual([agentSigned(transcript(facts))])
+  expect(proof).toMatchObject({ previous: 'before', keyId: me.keyId })
+  expect(await event('verified')).toMatchObject({ version: 'v2' })
+})
+
+const other = generateKeyPairSync('ed25519')
+const ONE_CALL = { type: 'tool_execute', id: '1', serverName: 'server', toolName: 'tool', args: {} } as const
+
+test.each<[string, (me: ReturnType<typeof device>) => Manners['verifies']]>([
+  ['not at all', () => true],
+  ['with a key of its own', (me) => countersigned(me, other.privateKey)],
+  [
+    'something else',
+    () => () => {
+      const signature = sign(null, randomBytes(64), bridgeKey.privateKey).toString('base64url')
+      return { type: 'challenge_verified', proof: { signature } }
+    },
+  ],
+])('[LINK.28] a bridge that signs back %s gets nothing run', async (_how, verifies) => {
+  const me = device()
+  const { bridge, tools, ended } = await linked(me)
+  bridge.manners.verifies = false
+  const peer = await bridge.peer()
+  const answer = await peer.frame('challenge_response')
+  const words = verifies(me)
+  peer.send(typeof words === 'function' ? words(answer) : { type: 'challenge_verified' })
+  peer.send(ONE_CALL)
+  expect(await ended).toMatchObject({ code: 'bridge_not_recognised' })
+  expect(tools.calls).toEqual([])
+  expect(peer.all('catalog')).toEqual([])
+})
+
+test.each<[string, DownMessage]>([
+  ['another key', challenge({ keyId: thumbprint(other.publicKey) })],
+  ['a TLS connection where there is none', challenge({ binding: 'tls-exporter' })],
+  ['a challenge that is none', challenge({}, 'abc')],
+])('[LINK.28] a bridge that speaks of %s gets no signature', async (_what, greets) => {
+  const me = device()
+  const { bridge, ended } = await linked(me, { greets })
+  expect(await ended).toMatchObject({
+    code: 'bridge_not_recognised',
+    next: expect.stringContaining('Nothing was run'),
+  })
+  expect(me.signed).toEqual([])
+  expect(bridge.peers[0]?.all('challenge_response')).toEqual([])
+})
+
+test('[LINK.29] a bridge that asks for the echo only is left, and gets no answer', async () => {
+  const me = device()
+  const { bridge, ended } = await linked(me, {
+    greets: { type: 'challenge', challenge: 'abc', expiresIn: 1 },
+  })
+  expect(await ended).toMatchObject({ code: 'bridge_downgraded' })
+  expect(bridge.peers[0]?.all('challenge_response')).toEqual([])
+})
+
+test('[LINK.29] so is one that speaks v1 only, as after somebody took v2 out of the offer', async () => {
+  const { bridge, ended } = await linked(device(), { speaks: 'v1' })
+  expect(await ended).toMatchObject({ code: 'bridge_downgraded' })
+  expect(bridge.peers).toHaveLength(1)
+})
+
+test('[LINK.29] asked for the echo later on, it leaves too', async () => {
+  const { bridge, ended, event } = await linked(device())
+  await event('verified')
+  const peer = await bridge.peer()
+  peer.send({ type: 'challenge', challenge: 'abc', expiresIn: 1 })
+  expect(await ended).toMatchObject({ code: 'bridge_downgraded' })
+  expect(peer.all('challenge_response')).toHaveLength(1)
+})
+
+test('[LINK.29] an agent that is not enrolled ends when it is asked for a proof', async () => {
+  const bridge = await FakeBridge.start({ greets: challenge() })
+  const { ended } = runLink(bridge.url)
+  expect(await ended).toMatchObject({ code: 'proof_required' })
+})
+
+test('[LINK.30] a call that comes at once waits until the connection is put down', async () => {
+  let putDown = (): void => {}
+  const remembered: string[] = []
+  const me = device({
+    remember: (connectionId) => {
+      remembered.push(connectionId)
+      return new Promise((resolve) => (putDown = resolve))
+    },
+  })
+  const { bridge, tools } = await linked(me)
+  const peer = await bridge.peer()
+  await peer.frame('challenge_response')
+  peer.send(ONE_CALL)
+  peer.send({ type: 'tool_cancel', id: '0' })
+  await until(() => remembered[0])
+  peer.send(challenge())
+  await peer.frame('challenge_response', 2)
+  expect(tools.calls).toEqual([])
+  expect(peer.all('catalog')).toEqual([])
+  putDown()
+  expect(await peer.result('1')).toMatchObject({ success: true })
+  expect(remembered).toEqual(['c1'])
+})
+
+test('[LINK.30] what cannot be put down is not used: the connection is dropped and tried again', async () => {
+  let isFull = true
+  const me = device({
+    remember: () => (isFull ? Promise.reject(new Error('disk full')) : Promise.resolve()),
+  })
+  const { bridge, tools, event, system } = await linked(me)
+  const peer = await bridge.peer()
+  await peer.frame('challenge_response')
+  peer.send(ONE_CALL)
+  expect(await event('disconnected')).toMatchObject({ reason: expect.not.stringContaining('disk full') })
+  expect(tools.calls).toEqual([])
+  isFull = false
+  await system.advance(30_000)
+  await event('verified')
+})
+
+test('[LINK.30] an AgentError of the machine itself ends the agent in its words', async () => {
+  const gone = new AgentError('token_unreadable', 'The key is gone.')
+  const me = device({ sign: () => Promise.reject(gone) })
+  expect(await (await linked(me)).ended).toBe(gone)
+})
+
+/** A token that is good for 15 minutes by its claims, told from others by its number. */
+const shortToken = (nowMs: number, n: number) => {
+  const iat = Math.floor(nowMs / 1_000)
+  return tokenOf({ sub: 'user', sid: 'session', iat, exp: iat + 900, n })
+}
+const hashIn = (signed: Buffer | undefined, token: string) =>
+  signed?.includes(createHash('sha256').update(token).digest()) ?? false
+
+async function refreshing(verdicts: readonly ('taken' | 'token_invalid')[]) {
+  const me = device()
+  const tokens: string[] = []
+  const bridge = await FakeBridge.start({ greets: challenge(), verifies: countersigned(me) })
+  const made = runLink(bridge.url, {
+    device: () => me,
+    token: () => {
+      tokens.push(shortToken(made.system.nowMs(), tokens.length))
+      return tokens.at(-1) ?? ''
+    },
+  })
+  await made.event('verified')
+  const peer = await bridge.peer()
+  for (const [n, verdict] of verdicts.entries()) {
+    await until(async () => {
+      await made.system.advance(10_000)
+      return peer.all('reauthenticate')[n]
+    })
+    if (verdict === 'taken') {
+      peer.send(challenge())
+      await peer.frame('challenge_response', peer.all('challenge_response').length + 1)
+    } else peer.send({ type: 'error', error: verdict })
+    peer.send({ type: 'ping' })
+    await until(() => peer.all('pong')[n])
+  }
+  return { ...made, bridge, me, tokens, peer }
+}
+
+test('[LINK.31] a fresh token goes to the bridge before the present one ends, and the next proof binds it', async () => {
+  const { bridge, me, tokens, peer, events } = await refreshing(['taken', 'taken'])
+  expect(tokens).toHaveLength(3)
+  expect(peer.all('reauthenticate').map(({ token }) => token)).toEqual(tokens.slice(1))
+  expect(me.signed.map((signed, n) => hashIn(signed, tokens[n] ?? ''))).toEqual([true, true, true])
+  expect(bridge.peers).toHaveLength(1)
+  expect(events.filter(({ type }) => type === 'disconnected')).toEqual([])
+})
+
+test('[LINK.31] one that the bridge does not take leaves the present one in place, and another is tried soon', async () => {
+  const { me, tokens, peer } = await refreshing(['token_invalid', 'taken'])
+  expect(peer.all('reauthenticate')).toHaveLength(2)
+  expect(hashIn(me.signed.at(-1), tokens[2] ?? '')).toBe(true)
+  peer.send(challenge())
+  await peer.frame('challenge_response', 3)
+  expect(hashIn(me.signed.at(-1), tokens[2] ?? '')).toBe(true)
+})
+
+test('[LINK.31] after a refusal, proofs bind the token that the bridge took last', async () => {
+  const { me, tokens, peer } = await refreshing(['token_invalid'])
+  peer.send(challenge())
+  await peer.frame('challenge_response', 2)
+  expect(hashIn(me.signed.at(-1), tokens[0] ?? '')).toBe(true)
+})
