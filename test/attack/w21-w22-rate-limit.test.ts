@@ -1,8 +1,6 @@
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { sqliteBlocks } from '../../packages/server/src/adapters/sqlite/blocks.ts'
-import { sqliteCallTimes } from '../../packages/server/src/adapters/sqlite/call-times.ts'
-import { openDatabase } from '../../packages/server/src/adapters/sqlite/database.ts'
+import { openSqliteStores } from '../../packages/server/src/adapters/sql/open.ts'
 import { SlidingWindow } from '../../packages/server/src/gates/sliding-window.ts'
 import { startBridge, type TestBridge } from '../support/bridge.ts'
 import { FakeSystem } from '../support/fake-system.ts'
@@ -135,12 +133,9 @@ test('[RATE.2] W22 W23: neither the block nor the calls of the last minute are f
   const system = new FakeSystem()
   const path = join(scratch(), 'state.db')
   const node = async () => {
-    const database = openDatabase(path)
-    onTestFinished(() => database.close())
-    const stores = {
-      blocks: sqliteBlocks(database, () => system.nowMs()),
-      callTimes: sqliteCallTimes(database),
-    }
+    const { close, blocks, callTimes } = await openSqliteStores(path, system)
+    onTestFinished(() => close())
+    const stores = { blocks, callTimes }
     const at = await startBridge({ system, stores })
     await at.bridge.ready()
     return at
@@ -180,9 +175,8 @@ test('[RATE.7] W21: limits of one tool and of one token hold beside that of the 
 
 test('[RATE.5] W22: an operator who takes the block out of the store lifts it in the running node, and the window starts anew', async () => {
   const system = new FakeSystem()
-  const database = openDatabase(join(scratch(), 'state.db'))
-  onTestFinished(() => database.close())
-  const blocks = sqliteBlocks(database, () => system.nowMs())
+  const { close, blocks } = await openSqliteStores(join(scratch(), 'state.db'), system)
+  onTestFinished(() => close())
   const at = await startBridge({ system, stores: { blocks } })
   await at.bridge.ready()
   expect(await appCalls(at, 101)).toContain('rate_limit_exceeded')

@@ -59,12 +59,12 @@ export async function login(
   ttlMs = 3_600_000,
   env: Env = {},
 ): Promise<IssuedToken> {
-  const data = new DataFolder(path, env, realSystem())
+  const data = await DataFolder.open(path, env, realSystem())
   try {
     if ((await data.users.findByEmail(email)) === undefined) await data.addUser(email)
     return await data.issueToken(email, ttlMs)
   } finally {
-    data.close()
+    await data.close()
   }
 }
 

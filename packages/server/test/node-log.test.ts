@@ -10,10 +10,10 @@ import { openNodeLog } from '../src/standalone/node-log.ts'
 test('[LOG.11] a database that cannot be written ends no node; what waits in it is logged once', async () => {
   const path = scratch()
   const system = new FakeSystem()
-  const data = new DataFolder(path, {}, system)
+  const data = await DataFolder.open(path, {}, system)
   onTestFinished(() => data.close())
   const log = openNodeLog({ path, data, system })
-  data.record({ event: 'user_added', userId: 'user_ann' })
+  await data.record({ event: 'user_added', userId: 'user_ann' })
 
   const other = new DatabaseSync(join(path, 'bridgekeeper.db'))
   onTestFinished(() => other.close())
@@ -22,6 +22,6 @@ test('[LOG.11] a database that cannot be written ends no node; what waits in it 
   other.exec('ROLLBACK')
   system.advance(1_000)
   await log.close()
-  expect(data.outbox.after(0)).toEqual([])
+  expect(await data.outbox.after(0)).toEqual([])
   expect(readFileSync(join(path, 'security.log'), 'utf8').match(/user_added/g)).toHaveLength(1)
 }, 15_000)

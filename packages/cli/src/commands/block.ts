@@ -50,11 +50,11 @@ function shared(command: Command): Command {
 }
 
 async function withData(options: Options, act: (data: DataFolder) => Promise<void>): Promise<void> {
-  const data = new DataFolder(dataFolder(options.data), process.env, realSystem())
+  const data = await DataFolder.open(dataFolder(options.data), process.env, realSystem())
   try {
     await act(data)
   } finally {
-    data.close()
+    await data.close()
   }
 }
 

@@ -23,7 +23,7 @@ export function tokenCommand(): Command {
     .option('--data <dir>', 'data folder (default: BRIDGEKEEPER_DATA or ./.bridgekeeper)')
     .option('--json', 'print {"accessToken","sessionId","userId","expiresAt"}')
     .action(async (email: string, options: Options) => {
-      const data = new DataFolder(dataFolder(options.data), process.env, realSystem())
+      const data = await DataFolder.open(dataFolder(options.data), process.env, realSystem())
       try {
         const issued = await data.issueToken(email, lifetimeMs(options.ttl), scopes(options.scope))
         if (options.json) return printJson(issued)
@@ -38,7 +38,7 @@ export function tokenCommand(): Command {
           'Next: give it to the agent or the caller as BRIDGEKEEPER_TOKEN. Whoever has it acts as this user.',
         )
       } finally {
-        data.close()
+        await data.close()
       }
     })
   return new Command('token').description('access tokens').addCommand(issue)

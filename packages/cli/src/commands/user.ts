@@ -63,13 +63,13 @@ function subcommand({ name, description, act, told }: Action): Command {
     .option('--data <dir>', 'data folder (default: BRIDGEKEEPER_DATA or ./.bridgekeeper)')
     .option('--json', 'print {"userId"}')
     .action(async (email: string, options: Options) => {
-      const data = new DataFolder(dataFolder(options.data), process.env, realSystem())
+      const data = await DataFolder.open(dataFolder(options.data), process.env, realSystem())
       try {
         const user = await act(data, email)
         if (options.json) return printJson({ userId: user.userId })
         for (const line of told(email, user)) printLine(line)
       } finally {
-        data.close()
+        await data.close()
       }
     })
 }

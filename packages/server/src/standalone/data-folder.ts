@@ -1,83 +1,75 @@
 import { createHmac } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
-import { join } from 'node:path'
-import { sqliteBlocks } from '../adapters/sqlite/blocks.ts'
-import { sqliteCallTimes } from '../adapters/sqlite/call-times.ts'
-import { type Database, openDatabase } from '../adapters/sqlite/database.ts'
-import { sqliteFingerprints } from '../adapters/sqlite/fingerprints.ts'
-import { type Outbox, sqliteOutbox } from '../adapters/sqlite/outbox.ts'
-import { type Settings, sqliteSettings } from '../adapters/sqlite/settings.ts'
-import { sqliteUsers } from '../adapters/sqlite/users.ts'
-import type { BridgeStores } from '../bridge-options.ts'
+import type { Stores } from '../adapters/sql/open.ts'
+import type { Outbox } from '../adapters/sql/outbox.ts'
 import { canonicalScope } from '../identity/scopes.ts'
 import { createTokens, type IssuedToken, type Tokens } from '../identity/tokens.ts'
-import type { System, User, UserState, UserStore } from '../ports.ts'
+import type { AccountStore, System, User, UserState } from '../ports.ts'
 import type { SecurityEvent } from '../security-log/events.ts'
+import { folderUnusable, openDatabase } from './database.ts'
 import { OperatorBlocks } from './operator-blocks.ts'
 import { derivedKey, type Environment, type KeyPurpose, loadSecret } from './secret.ts'
 import { SetupError } from './setup-error.ts'
 
-const DATABASE_FILE = 'bridgekeeper.db'
 const SECRET_MARK = 'secret-mark'
 const EMAIL = /^[^\s@]+@[^\s@]+$/
 const MAX_EMAIL_CHARS = 254
 
 /** What one installation keeps: its accounts, and which secret is behind its tokens. Open until closed. */
 export class DataFolder {
-  readonly users: UserStore
+  /** All that it keeps; a bridge's own stores are among them. */
+  readonly stores: Stores
+  readonly users: AccountStore
   readonly blocks: OperatorBlocks
-  /** What a bridge keeps here over a restart. */
-  readonly stores: Required<BridgeStores>
   /** What this and other processes did and the running node is to log. */
   readonly outbox: Outbox
   readonly #path: string
   readonly #env: Environment
   readonly #system: System
-  readonly #database: Database
-  readonly #settings: Settings
   #tokens: Tokens | undefined
 
-  /**
-   * Opens the folder, making it when it is missing. Several processes may have one folder open.
-   * @throws SetupError `data_folder_unusable`
-   */
-  constructor(path: string, env: Environment, system: System) {
+  private constructor(path: string, env: Environment, system: System, stores: Stores) {
     this.#path = path
     this.#env = env
     this.#system = system
-    try {
-      mkdirSync(path, { recursive: true, mode: 0o700 })
-      this.#database = openDatabase(join(path, DATABASE_FILE))
-    } catch (error) {
-      const why = error instanceof Error ? error.message : String(error)
-      throw new SetupError(
-        'data_folder_unusable',
-        `The data folder ${path} cannot be used: ${why}`,
-        'Nothing was changed. Choose another with --data DIR, or mend this one.',
-        { cause: error },
-      )
-    }
-    this.users = sqliteUsers(this.#database)
-    this.#settings = sqliteSettings(this.#database)
-    this.stores = {
-      blocks: sqliteBlocks(this.#database, () => system.nowMs()),
-      fingerprints: sqliteFingerprints(this.#database),
-      callTimes: sqliteCallTimes(this.#database),
-    }
-    this.blocks = new OperatorBlocks(this.stores, this.users, system, (event) => this.record(event))
-    this.outbox = sqliteOutbox(this.#database)
+    this.stores = stores
+    this.users = stores.users
+    this.blocks = new OperatorBlocks(stores, this.users, system, (event) => this.record(event))
+    this.outbox = stores.outbox
   }
 
   /**
-   * For the bridge itself: its tokens, and from now on the secret that they are signed with is that of
-   * this folder.
+   * Opens the folder, making it when it is missing, and the database in it, or the one of `DATABASE_URL`.
+   * Several processes may have one folder, and one database, open.
+   * @throws SetupError `data_folder_unusable`, `database_unusable`, `database_newer`
+   */
+  static async open(path: string, env: Environment, system: System): Promise<DataFolder> {
+    try {
+      mkdirSync(path, { recursive: true, mode: 0o700 })
+    } catch (error) {
+      throw folderUnusable(path, error)
+    }
+    return new DataFolder(path, env, system, await openDatabase(path, env, system))
+  }
+
+  /**
+   * The bridge's tokens.
    * @throws SetupError what is wrong with the secret
    */
-  claim(): Tokens {
-    const secret = loadSecret(this.#env, this.#path)
-    this.#settings.set(SECRET_MARK, secretMark(secret))
-    this.#tokens = createTokens(secret, this.users, this.#system)
+  tokens(): Tokens {
+    const { users, sessions } = this.stores
+    this.#tokens ??= createTokens(loadSecret(this.#env, this.#path), users, this.#system, sessions)
     return this.#tokens
+  }
+
+  /**
+   * For the bridge itself: from now on the secret that tokens are signed with is that of this folder.
+   * @throws SetupError what is wrong with the secret
+   */
+  async claim(): Promise<Tokens> {
+    const tokens = this.tokens()
+    await this.stores.settings.set(SECRET_MARK, secretMark(loadSecret(this.#env, this.#path)))
+    return tokens
   }
 
   /**
@@ -99,7 +91,14 @@ export class DataFolder {
     }
     const userId = `user_${this.#system.randomBytes(12).toString('hex')}`
     const createdAtMs = this.#system.nowMs()
-    const user = await this.users.add({ userId, email, tokenVersion: 0, createdAtMs, state: 'active' })
+    const user = await this.users.add({
+      userId,
+      email,
+      tokenVersion: 0,
+      createdAtMs,
+      state: 'active',
+      role: 'user',
+    })
     if (user === undefined) {
       throw new SetupError(
         'user_exists',
@@ -107,7 +106,7 @@ export class DataFolder {
         `Issue a token: bridgekeeper token issue ${email}`,
       )
     }
-    this.record({ event: 'user_added', userId })
+    await this.record({ event: 'user_added', userId })
     return user
   }
 
@@ -115,7 +114,8 @@ export class DataFolder {
   async setUserState(email: string, state: UserState): Promise<User> {
     const { userId } = await this.#userOf(email)
     const user = this.#changed(email, await this.users.setState(userId, state))
-    this.record({ event: state === 'suspended' ? 'user_suspended' : 'user_resumed', userId })
+    await this.record({ event: state === 'suspended' ? 'user_suspended' : 'user_resumed', userId })
+    if (state === 'suspended') await this.#tellBridges(userId)
     return user
   }
 
@@ -123,7 +123,12 @@ export class DataFolder {
   async logOutUser(email: string): Promise<User> {
     const { userId } = await this.#userOf(email)
     const user = this.#changed(email, await this.users.raiseTokenVersion(userId))
-    this.record({ event: 'user_logged_out', userId })
+    for (const { sessionId, kind } of await this.stores.sessions.ofUser(userId)) {
+      // A device's login ends with the device.
+      if (kind !== 'device') await this.stores.sessions.end(sessionId)
+    }
+    await this.record({ event: 'user_logged_out', userId })
+    await this.#tellBridges(userId)
     return user
   }
 
@@ -143,7 +148,7 @@ export class DataFolder {
     }
     const user = await this.#userOf(email)
     const secret = loadSecret(this.#env, this.#path)
-    const claimed = this.#settings.get(SECRET_MARK)
+    const claimed = await this.stores.settings.get(SECRET_MARK)
     if (claimed !== undefined && claimed !== secretMark(secret)) {
       throw new SetupError(
         'secret_mismatch',
@@ -151,20 +156,20 @@ export class DataFolder {
         'Set the same JWT_SECRET (or JWT_SECRET_FILE) here as for bridgekeeper serve.',
       )
     }
-    const issued = await createTokens(secret, this.users, this.#system).issue(user, lifetimeMs, scopes)
+    const issued = await this.tokens().issue(user, lifetimeMs, scopes)
     // Nobody gets a token that is not on record.
     const lifetimeSeconds = Math.ceil(lifetimeMs / 1_000)
-    this.record({ event: 'token_issued', userId: user.userId, lifetimeSeconds })
+    await this.record({ event: 'token_issued', userId: user.userId, lifetimeSeconds })
     return issued
   }
 
   /** Puts an operator's act on record, through whichever node has or gets the log. */
-  record(event: SecurityEvent): void {
-    this.outbox.add(event, this.#system.nowMs())
+  async record(event: SecurityEvent): Promise<void> {
+    await this.outbox.add(event, this.#system.nowMs())
   }
 
-  close(): void {
-    this.#database.close()
+  async close(): Promise<void> {
+    await this.stores.close()
   }
 
   async #userOf(email: string): Promise<User> {
@@ -175,6 +180,11 @@ export class DataFolder {
     const after = known(email, user)
     this.#tokens?.forget({ kind: 'user', id: after.userId })
     return after
+  }
+
+  /** They end what is open of the user. */
+  async #tellBridges(userId: string): Promise<void> {
+    await this.stores.revocations.publish({ kind: 'user', id: userId })
   }
 }
 

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { takeLock } from '../adapters/sqlite/process-lock.ts'
+import { takeLock } from '../adapters/process-lock.ts'
 import type { System } from '../ports.ts'
 import { type ChainedLog, createSecurityLog, type LineSink } from '../security-log/security-log.ts'
 import type { DataFolder } from './data-folder.ts'
@@ -28,34 +28,44 @@ export function openNodeLog(options: NodeLogOptions): ChainedLog {
   let drainedId = 0
   let removedId = 0
   let cancel = (): void => {}
+  let closed = false
+  let draining = Promise.resolve()
+  let removing = Promise.resolve()
 
-  function drain(): void {
-    attemptOnly(() => {
+  async function drain(): Promise<void> {
+    await attemptOnly(async () => {
       if (!log.writable) return
-      const waiting = data.outbox.after(drainedId)
+      const waiting = await data.outbox.after(drainedId)
       for (const { event, atMs } of waiting) log.recordAt(event, atMs)
       drainedId = waiting.at(-1)?.id ?? drainedId
     })
     const writtenId = drainedId
     if (writtenId === removedId) return
-    log.afterWritten(() =>
-      attemptOnly(() => {
-        if (!log.writable) return
-        data.outbox.removeUpTo(writtenId)
-        removedId = writtenId
-      }),
-    )
+    log.afterWritten(() => {
+      if (log.writable) removing = remove(writtenId)
+    })
+  }
+
+  function remove(writtenId: number): Promise<void> {
+    return attemptOnly(async () => {
+      await data.outbox.removeUpTo(writtenId)
+      removedId = writtenId
+    })
   }
 
   function drainEverySecond(): void {
-    drain()
-    cancel = system.after(DRAIN_MS, drainEverySecond)
+    draining = drain().then(() => {
+      if (!closed) cancel = system.after(DRAIN_MS, drainEverySecond)
+    })
   }
 
   async function close(): Promise<void> {
+    closed = true
     cancel()
-    drain()
+    await draining
+    await drain()
     await log.close()
+    await removing
     unlock()
   }
 
@@ -95,9 +105,9 @@ function openOrUnlock(
 }
 
 /** A database that is full, or locked by somebody, ends no node: what waits in it waits for the next time. */
-function attemptOnly(act: () => void): void {
+async function attemptOnly(act: () => Promise<void>): Promise<void> {
   try {
-    act()
+    await act()
   } catch {}
 }
 

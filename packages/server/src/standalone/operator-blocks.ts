@@ -9,13 +9,13 @@ export class OperatorBlocks {
   readonly #stores: Required<BridgeStores>
   readonly #users: UserStore
   readonly #system: System
-  readonly #record: (event: SecurityEvent) => void
+  readonly #record: (event: SecurityEvent) => Promise<void>
 
   constructor(
     stores: Required<BridgeStores>,
     users: UserStore,
     system: System,
-    record: (event: SecurityEvent) => void,
+    record: (event: SecurityEvent) => Promise<void>,
   ) {
     this.#stores = stores
     this.#users = users
@@ -39,7 +39,7 @@ export class OperatorBlocks {
     }
     const block: Block = { kind: 'address', key, untilMs: this.#system.nowMs() + lifetimeMs }
     await this.#stores.blocks.put(block)
-    this.#record({ event: 'block_added', kind: block.kind, key })
+    await this.#record({ event: 'block_added', kind: block.kind, key })
     return block
   }
 
@@ -62,7 +62,7 @@ export class OperatorBlocks {
     for (const block of lifted) {
       await this.#stores.blocks.remove(block)
       if (block.kind === 'calls') await this.#stores.callTimes.forget(block.key)
-      this.#record({ event: 'block_lifted', kind: block.kind, key: block.key })
+      await this.#record({ event: 'block_lifted', kind: block.kind, key: block.key })
     }
     return lifted
   }

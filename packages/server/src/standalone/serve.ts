@@ -2,7 +2,7 @@ import type { Server } from 'node:http'
 import type { Writable } from 'node:stream'
 import manifest from '../../package.json' with { type: 'json' }
 import { type Bridge, createBridge } from '../bridge.ts'
-import type { SecurityLog, System } from '../ports.ts'
+import type { Authenticator, SecurityLog, System } from '../ports.ts'
 import type { ChainedLog } from '../security-log/security-log.ts'
 import { streamSink } from '../security-log/stream-sink.ts'
 import {
@@ -76,7 +76,7 @@ export async function serve(options: ServeOptions): Promise<Node> {
   const settings = bridgeSettings({ ...options, ownTls: tls !== undefined })
   const notes = tls === undefined ? [] : await keyFileNotes(tls, options.env)
   const certificate = tls === undefined ? undefined : await readCertificate(tls, system)
-  const data = new DataFolder(options.dataFolder, options.env, system)
+  const data = await DataFolder.open(options.dataFolder, options.env, system)
   let log: ChainedLog | undefined
   const onTls = (event: TlsEvent): void => {
     log?.logSecurityEvent(event)
@@ -88,9 +88,11 @@ export async function serve(options: ServeOptions): Promise<Node> {
     // The log is opened only by whoever got the port: two nodes of one folder must not both write it.
     const sinks = options.logTo === undefined ? [] : [streamSink(options.logTo, system)]
     log = openNodeLog({ path: options.dataFolder, data, system, sinks })
-    const bridge = bridgeOf(options, settings, data, log)
+    const provider = providerOf(options.env, system)
+    const bridge = bridgeOf(options, settings, data, log, provider ?? data.tokens())
     bridge.attach(server)
     if (tls !== undefined) demandTls(server)
+    if (provider === undefined) await data.claim()
     await bridge.ready()
     log.logSecurityEvent({ event: 'bridge_started', version: manifest.version })
     const url = urlOf(server, tls === undefined ? 'http' : 'https', options.host)
@@ -98,7 +100,7 @@ export async function serve(options: ServeOptions): Promise<Node> {
   } catch (error) {
     server.close()
     await log?.close()
-    data.close()
+    await data.close()
     throw error
   }
 }
@@ -109,16 +111,18 @@ function bridgeOf(
   settings: BridgeSettings,
   data: DataFolder,
   securityLog: SecurityLog,
+  authenticator: Authenticator,
 ): Bridge {
   const timeoutMs = callTimeoutMs(env.BRIDGEKEEPER_CALL_TIMEOUT_MS)
   return createBridge({
-    authenticator: providerOf(env, system) ?? data.claim(),
+    authenticator,
     ...settings,
     ...limitSettings(env),
     ...(timeoutMs !== undefined && { callTimeoutMs: timeoutMs }),
     allowV1,
     fingerprintKey: data.keyFor('fingerprint'),
     stores: data.stores,
+    revocations: data.stores.revocations,
     securityLog,
     system,
   })
@@ -140,7 +144,7 @@ function closer(
     cancel()
     log.logSecurityEvent({ event: 'bridge_stopped' })
     await log.close()
-    data.close()
+    await data.close()
   }
 }
 

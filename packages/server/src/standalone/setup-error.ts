@@ -19,6 +19,8 @@ export type SetupErrorCode =
   | 'setting_invalid'
   | 'data_folder_unusable'
   | 'data_folder_busy'
+  | 'database_unusable'
+  | 'database_newer'
   | 'log_unusable'
   | 'log_missing'
   | 'port_taken'

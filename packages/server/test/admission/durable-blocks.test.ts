@@ -2,8 +2,7 @@ import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { FakeSystem } from '../../../../test/support/fake-system.ts'
 import { scratch } from '../../../../test/support/scratch.ts'
-import { sqliteBlocks } from '../../src/adapters/sqlite/blocks.ts'
-import { openDatabase } from '../../src/adapters/sqlite/database.ts'
+import { openSqliteStores } from '../../src/adapters/sql/open.ts'
 import { DurableBlocks } from '../../src/admission/durable-blocks.ts'
 import type { Block, BlockStore } from '../../src/ports.ts'
 
@@ -13,13 +12,14 @@ const BLOCK = { kind: 'calls', key: 'ann' } as const
 /** Lets promises that are settled already run their course. */
 const settled = () => new Promise((resolve) => setImmediate(resolve))
 
-function openStore(system: FakeSystem, path = join(scratch(), 'state.db')): BlockStore {
-  const database = openDatabase(path)
-  onTestFinished(() => database.close())
-  return sqliteBlocks(database, () => system.nowMs())
+async function openStore(system: FakeSystem): Promise<BlockStore> {
+  const stores = await openSqliteStores(join(scratch(), 'state.db'), system)
+  onTestFinished(() => stores.close())
+  return stores.blocks
 }
 
-function setUp(system = new FakeSystem(), store: BlockStore | undefined = openStore(system)) {
+async function setUp(system = new FakeSystem(), given?: BlockStore) {
+  const store = given ?? (await openStore(system))
   const lifted: Pick<Block, 'kind' | 'key'>[] = []
   const blocks = new DurableBlocks(store, system, (block) => lifted.push(block))
   const begin = (forMs: number): void => {
@@ -70,7 +70,7 @@ function breakable(inner: BlockStore) {
 }
 
 test('[BLOCK.1] a block outlives the node: the next one keeps it for the rest of its time', async () => {
-  const { system, store, blocks, begin, advance } = setUp()
+  const { system, store, blocks, begin, advance } = await setUp()
   await blocks.start()
   begin(15 * MINUTE_MS)
   await advance(5 * MINUTE_MS)
@@ -79,13 +79,13 @@ test('[BLOCK.1] a block outlives the node: the next one keeps it for the rest of
   const after = new FakeSystem()
   after.advance(123_456)
   after.stepWallClock(system.nowMs() - after.nowMs())
-  const next = setUp(after, store)
+  const next = await setUp(after, store)
   await next.blocks.start()
   expect(next.leftMs()).toBe(10 * MINUTE_MS)
 })
 
 test("[BLOCK.1] an operator's block reaches a running node within two seconds", async () => {
-  const { system, store, blocks, leftMs, advance } = setUp()
+  const { system, store, blocks, leftMs, advance } = await setUp()
   await blocks.start()
   await store?.put({ ...BLOCK, untilMs: system.nowMs() + MINUTE_MS })
   expect(leftMs()).toBe(0)
@@ -94,7 +94,7 @@ test("[BLOCK.1] an operator's block reaches a running node within two seconds", 
 })
 
 test("[BLOCK.1] so does an operator's lift, which is told once; a block that runs out is not told", async () => {
-  const { store, blocks, lifted, begin, leftMs, advance } = setUp()
+  const { store, blocks, lifted, begin, leftMs, advance } = await setUp()
   await blocks.start()
   begin(15 * MINUTE_MS)
   await advance(2_000)
@@ -112,7 +112,7 @@ test("[BLOCK.1] so does an operator's lift, which is told once; a block that run
 })
 
 test('[BLOCK.1] a block that was lifted may begin anew', async () => {
-  const { store, blocks, lifted, begin, leftMs, advance } = setUp()
+  const { store, blocks, lifted, begin, leftMs, advance } = await setUp()
   await blocks.start()
   begin(MINUTE_MS)
   await store?.remove(BLOCK)
@@ -135,16 +135,16 @@ test('[BLOCK.1] a node without a store keeps its own blocks and arms nothing', a
 
 test('[BLOCK.1] a start without its store rejects', async () => {
   const system = new FakeSystem()
-  const { state, store } = breakable(openStore(system))
+  const { state, store } = breakable(await openStore(system))
   state.down = true
-  await expect(setUp(system, store).blocks.start()).rejects.toThrow('down')
+  await expect((await setUp(system, store)).blocks.start()).rejects.toThrow('down')
 })
 
 test('[BLOCK.2] while the store is down a block holds, and is saved once the store is back', async () => {
   const system = new FakeSystem()
-  const inner = openStore(system)
+  const inner = await openStore(system)
   const { state, store } = breakable(inner)
-  const { blocks, lifted, begin, leftMs, advance } = setUp(system, store)
+  const { blocks, lifted, begin, leftMs, advance } = await setUp(system, store)
   await blocks.start()
   state.down = true
   begin(15 * MINUTE_MS)
@@ -160,8 +160,8 @@ test('[BLOCK.2] while the store is down a block holds, and is saved once the sto
 
 test('[BLOCK.2] a block that begins while the store is being read is not taken for lifted', async () => {
   const system = new FakeSystem()
-  const { store, next } = slowStore(openStore(system))
-  const { blocks, lifted, begin, leftMs, advance } = setUp(system, store)
+  const { store, next } = slowStore(await openStore(system))
+  const { blocks, lifted, begin, leftMs, advance } = await setUp(system, store)
   const started = blocks.start()
   await settled()
   next()?.go()
@@ -180,7 +180,7 @@ test('[BLOCK.2] a block that begins while the store is being read is not taken f
 test.each([-7 * 24 * 3_600_000, -1_000, 1_000, 7 * 24 * 3_600_000])(
   '[BLOCK.2] a step of the wall clock by %i ms neither ends a block early nor makes it longer',
   async (stepMs) => {
-    const { system, blocks, lifted, begin, leftMs, advance } = setUp()
+    const { system, blocks, lifted, begin, leftMs, advance } = await setUp()
     await blocks.start()
     begin(15 * MINUTE_MS)
     await advance(2_000)
@@ -196,8 +196,8 @@ test.each([-7 * 24 * 3_600_000, -1_000, 1_000, 7 * 24 * 3_600_000])(
 
 test('[BLOCK.2] a node that is closed watches nothing more, also when it was just reading or the store is down', async () => {
   const system = new FakeSystem()
-  const { store, next } = slowStore(openStore(system))
-  const { blocks, advance } = setUp(system, store)
+  const { store, next } = slowStore(await openStore(system))
+  const { blocks, advance } = await setUp(system, store)
   const started = blocks.start()
   await settled()
   next()?.go()

@@ -3,8 +3,7 @@ import fc from 'fast-check'
 import { expect, onTestFinished, test } from 'vitest'
 import { FakeSystem } from '../../../../test/support/fake-system.ts'
 import { scratch } from '../../../../test/support/scratch.ts'
-import { sqliteCallTimes } from '../../src/adapters/sqlite/call-times.ts'
-import { openDatabase } from '../../src/adapters/sqlite/database.ts'
+import { openSqliteStores } from '../../src/adapters/sql/open.ts'
 import { DurableCallTimes } from '../../src/admission/durable-call-times.ts'
 import { SlidingWindow } from '../../src/gates/sliding-window.ts'
 import type { CallTimesStore } from '../../src/ports.ts'
@@ -12,13 +11,14 @@ import type { CallTimesStore } from '../../src/ports.ts'
 const LIMIT = { max: 5, windowMs: 60_000 }
 const settled = () => new Promise((resolve) => setImmediate(resolve))
 
-function openStore(): CallTimesStore {
-  const database = openDatabase(join(scratch(), 'state.db'))
-  onTestFinished(() => database.close())
-  return sqliteCallTimes(database)
+async function openStore(): Promise<CallTimesStore> {
+  const stores = await openSqliteStores(join(scratch(), 'state.db'), new FakeSystem())
+  onTestFinished(() => stores.close())
+  return stores.callTimes
 }
 
-function setUp(store: CallTimesStore | undefined = openStore(), system = new FakeSystem(), limit = LIMIT) {
+async function setUp(given?: CallTimesStore, system = new FakeSystem(), limit = LIMIT) {
+  const store = given ?? (await openStore())
   const window = new SlidingWindow(limit)
   const callTimes = new DurableCallTimes(store, window, system)
   const call = (user: string) => window.take(user, system.monotonicMs())
@@ -31,17 +31,17 @@ function setUp(store: CallTimesStore | undefined = openStore(), system = new Fak
 }
 
 /** The same store in a process that starts so much later, with a monotonic clock of its own. */
-async function restart(before: ReturnType<typeof setUp>, laterMs = 0, store = before.store) {
+async function restart(before: Awaited<ReturnType<typeof setUp>>, laterMs = 0, store = before.store) {
   const system = new FakeSystem()
   system.advance(98_765)
   system.stepWallClock(before.system.nowMs() + laterMs - system.nowMs())
-  const after = setUp(store, system)
+  const after = await setUp(store, system)
   await after.callTimes.start()
   return after
 }
 
 test('[RATE.2] who called before the restart has what is left of the limit, no more and no less', async () => {
-  const before = setUp()
+  const before = await setUp()
   await before.callTimes.start()
   for (const user of ['ann', 'ann', 'ann', 'bob']) before.call(user)
   await before.advance(30_000)
@@ -54,14 +54,14 @@ test('[RATE.2] who called before the restart has what is left of the limit, no m
 })
 
 test('[RATE.2] at any calls and moments a restart gives nobody anything: at most 5 within any 60 seconds', async () => {
-  const store = openStore()
+  const store = await openStore()
   const step = fc.record({ gapMs: fc.nat({ max: 30_000 }), restarts: fc.boolean() })
   let run = 0
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
       const user = `user ${run++}`
       const passedMs: number[] = []
-      let node = setUp(store)
+      let node = await setUp(store)
       await node.callTimes.start()
       for (const { gapMs, restarts } of steps) {
         await node.advance(gapMs)
@@ -81,7 +81,7 @@ test('[RATE.2] at any calls and moments a restart gives nobody anything: at most
 })
 
 test('[RATE.2] after a kill, calls of the last second at most are forgotten', async () => {
-  const before = setUp()
+  const before = await setUp()
   await before.callTimes.start()
   before.call('ann')
   await before.advance(1_000)
@@ -94,14 +94,14 @@ test('[RATE.2] after a kill, calls of the last second at most are forgotten', as
 })
 
 test('[RATE.2] what could not be saved while the store was down is saved once it is back', async () => {
-  const inner = openStore()
+  const inner = await openStore()
   let down = false
   const store: CallTimesStore = {
     load: (sinceMs) => inner.load(sinceMs),
     save: (entries) => (down ? Promise.reject(new Error('the store is down')) : inner.save(entries)),
     forget: (userId) => inner.forget(userId),
   }
-  const before = setUp(store)
+  const before = await setUp(store)
   await before.callTimes.start()
   down = true
   before.call('ann')
@@ -115,12 +115,12 @@ test('[RATE.2] what could not be saved while the store was down is saved once it
 
 test('[RATE.2] a window of days holds over a restart', async () => {
   const day = { max: 5, windowMs: 86_400_000 }
-  const before = setUp(openStore(), new FakeSystem(), day)
+  const before = await setUp(await openStore(), new FakeSystem(), day)
   await before.callTimes.start()
   for (let call = 0; call < 5; call++) before.call('ann')
   await before.callTimes.close()
   await before.advance(7_200_000)
-  const after = setUp(before.store, before.system, day)
+  const after = await setUp(before.store, before.system, day)
   await after.callTimes.start()
   expect(after.call('ann')).toBe(false)
 })
@@ -131,7 +131,7 @@ test('[STOP.1] a store that is down when the bridge closes does not keep the res
     save: () => Promise.reject(new Error('the store is down')),
     forget: async () => {},
   }
-  const { callTimes, call } = setUp(down)
+  const { callTimes, call } = await setUp(down)
   await callTimes.start()
   call('ann')
   await callTimes.close()
@@ -143,7 +143,7 @@ test('[RATE.2] a start without its store rejects', async () => {
     save: async () => {},
     forget: async () => {},
   }
-  const { callTimes, system } = setUp(down)
+  const { callTimes, system } = await setUp(down)
   await expect(callTimes.start()).rejects.toThrow('down')
   expect(system.armed).toBe(0)
 })
@@ -151,7 +151,7 @@ test('[RATE.2] a start without its store rejects', async () => {
 test.each([-3_600_000, -10_000])(
   '[RATE.2] a wall clock that was set back by %i ms before a restart frees nobody early',
   async (stepMs) => {
-    const before = setUp()
+    const before = await setUp()
     await before.callTimes.start()
     for (let call = 0; call < 5; call++) before.call('ann')
     await before.callTimes.close()
@@ -163,7 +163,7 @@ test.each([-3_600_000, -10_000])(
 )
 
 test('[RATE.2] a step of the wall clock between two savings moves no call that was made', async () => {
-  const before = setUp()
+  const before = await setUp()
   await before.callTimes.start()
   before.call('ann')
   before.system.stepWallClock(3_600_000)
@@ -187,7 +187,7 @@ test('[RATE.2] once closed it saves no more, also when it was just saving', asyn
     save: () => new Promise((resolve) => saving.push(resolve)),
     forget: async () => {},
   }
-  const { callTimes, call, system, advance } = setUp(store)
+  const { callTimes, call, system, advance } = await setUp(store)
   await callTimes.start()
   call('ann')
   await advance(1_000)

@@ -1,8 +1,9 @@
 import type { BlockStore, System } from '../../ports.ts'
 import type { Database } from './schema.ts'
+import type { Sweep } from './sweep.ts'
 
-/** Blocks, shared by all nodes of a database. What has run out goes with the next `put`. */
-export function sqlBlocks(db: Database, system: System): BlockStore {
+/** Blocks, shared by all nodes of a database, or by all processes with a file. */
+export function sqlBlocks(db: Database, system: System, sweep: Sweep): BlockStore {
   return {
     async all() {
       const query = db.selectFrom('blocks').selectAll().where('until_ms', '>', system.nowMs())
@@ -10,7 +11,6 @@ export function sqlBlocks(db: Database, system: System): BlockStore {
       return rows.map(({ kind, key, until_ms }) => ({ kind, key, untilMs: until_ms }))
     },
     async put({ kind, key, untilMs }) {
-      await db.deleteFrom('blocks').where('until_ms', '<=', system.nowMs()).execute()
       await db
         .insertInto('blocks')
         .values({ kind, key, until_ms: Math.ceil(untilMs) })
@@ -21,6 +21,7 @@ export function sqlBlocks(db: Database, system: System): BlockStore {
             .whereRef('blocks.until_ms', '<', 'excluded.until_ms'),
         )
         .execute()
+      sweep()
     },
     async remove({ kind, key }) {
       const query = db.deleteFrom('blocks').where('kind', '=', kind).where('key', '=', key)

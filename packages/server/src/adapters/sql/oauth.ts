@@ -25,8 +25,8 @@ export function sqlOAuth(db: Database, system: System, sweep: Sweep): OAuthStore
 
   return {
     async put(record) {
-      await sweep()
       await put(db, toRow(record))
+      sweep()
     },
     find: (model, id) => find(model, 'id', id),
     findByUserCode: (model, userCode) => find(model, 'user_code', userCode),

@@ -68,6 +68,22 @@ export async function openSqliteStores(path: string, system: System): Promise<St
   }
 }
 
+/**
+ * Opens the stores in a PostgreSQL database, which is shared by all nodes that have its address.
+ * @throws NewerDatabaseError; or what PostgreSQL or the network says, within seconds. Nothing is changed then.
+ */
+export async function openPostgresStores(url: string, system: System): Promise<Stores> {
+  const { postgresDialect, takeMigrationLock } = await import('./postgres.ts')
+  const db = new Kysely<Tables>({ dialect: postgresDialect(url) })
+  try {
+    await migrate(db, { integer: 'bigint', strict: false }, takeMigrationLock)
+    return await storesIn(db, system)
+  } catch (error) {
+    await db.destroy()
+    throw error
+  }
+}
+
 async function refuseDamaged(db: Database): Promise<void> {
   const { rows } = await sql<{ quick_check: string }>`pragma quick_check(1)`.execute(db)
   const found = rows[0]?.quick_check
@@ -86,8 +102,8 @@ async function storesIn(db: Database, system: System): Promise<Stores> {
     oauth: sqlOAuth(db, system, sweep),
     keys: sqlKeys(db),
     revocations,
-    blocks: sqlBlocks(db, system),
-    fingerprints: sqlFingerprints(db),
+    blocks: sqlBlocks(db, system, sweep),
+    fingerprints: sqlFingerprints(db, sweep),
     callTimes: sqlCallTimes(db),
     settings: sqlSettings(db),
     outbox: sqlOutbox(db),

@@ -6,9 +6,9 @@ import type { Sweep } from './sweep.ts'
 export function sqlRefreshTokens(db: Database, sweep: Sweep): RefreshTokenStore {
   return {
     async add({ hash, sessionId, expiresAtMs }) {
-      await sweep()
       const token = { hash, session_id: sessionId, expires_at_ms: Math.floor(expiresAtMs), used_at_ms: null }
       await db.insertInto('refresh_tokens').values(token).execute()
+      sweep()
     },
     async redeem(hash, atMs) {
       const good = await db

@@ -9,8 +9,8 @@ export function sqlSessions(db: Database, system: System, sweep: Sweep): Session
 
   return {
     async add(session) {
-      await sweep()
       await db.insertInto('sessions').values(toRow(session)).execute()
+      sweep()
     },
     async find(sessionId) {
       const row = await live().where('session_id', '=', sessionId).executeTakeFirst()

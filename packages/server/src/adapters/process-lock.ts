@@ -1,5 +1,6 @@
 import { closeSync, openSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
+import { isBusy } from './busy.ts'
 
 /**
  * Takes a lock that one process at a time can have. The system gives it back when the process ends, however
@@ -19,10 +20,4 @@ export function takeLock(path: string): (() => void) | undefined {
     if (isBusy(error)) return undefined
     throw error
   }
-}
-
-const SQLITE_BUSY = 5
-
-function isBusy(error: unknown): boolean {
-  return error instanceof Error && 'errcode' in error && error.errcode === SQLITE_BUSY
 }
