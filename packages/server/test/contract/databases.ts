@@ -1,14 +1,15 @@
 import { join } from 'node:path'
 import { realSystem, type System } from '@bridgekeeper/server'
-import { describe, onTestFinished } from 'vitest'
+import { beforeAll, describe, onTestFinished } from 'vitest'
+import { type Postgres, startPostgres } from '../../../../test/support/postgres.ts'
 import { scratch } from '../../../../test/support/scratch.ts'
-import { openSqliteStores, type Stores } from '../../src/adapters/sql/open.ts'
+import { openPostgresStores, openSqliteStores, type Stores } from '../../src/adapters/sql/open.ts'
 
 /** Opens the stores of one database; each call is as another process that has it open. */
 export type Open = (system?: System) => Promise<Stores>
 
-/** Each kind of database; a call makes a fresh one. */
-const DATABASES: Readonly<Record<string, () => Open>> = {
+/** Each of these makes a fresh database. */
+const SQLITE: Readonly<Record<string, () => Open>> = {
   'SQLite in memory': () => {
     let only: Promise<Stores> | undefined
     return (system = realSystem()) => {
@@ -22,9 +23,22 @@ const DATABASES: Readonly<Record<string, () => Open>> = {
   },
 }
 
-/** The contract of stores: the same tests on every database. */
+/** The contract of stores: the same tests on every kind of database. */
 export function describeStores(title: string, body: (fresh: () => Open) => void): void {
-  for (const [name, fresh] of Object.entries(DATABASES)) describe(`${title}: ${name}`, () => body(fresh))
+  for (const [name, fresh] of Object.entries(SQLITE)) describe(`${title}: ${name}`, () => body(fresh))
+  describe(`${title}: PostgreSQL`, () => {
+    let postgres: Postgres
+    beforeAll(async () => {
+      postgres = await startPostgres()
+    })
+    body(() => {
+      let url: Promise<string> | undefined
+      return async (system = realSystem()) => {
+        url ??= postgres.fresh()
+        return closing(openPostgresStores(await url, system))
+      }
+    })
+  })
 }
 
 async function closing(opening: Promise<Stores>): Promise<Stores> {
