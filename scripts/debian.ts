@@ -1,6 +1,9 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+
+const APT_LOCK = join(tmpdir(), 'bridgekeeper-apt.lock')
 
 /**
  * Makes sure that a command of Debian's is here, for tests that need the real program: installs its package
@@ -21,8 +24,9 @@ function isThere(command: string): boolean {
 
 function install(packageName: string): void {
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
+  // One at a time: test files that need packages run side by side, and apt waits for nobody.
   const apt = (...args: string[]): boolean =>
-    spawnSync('apt-get', args, { env, stdio: 'ignore' }).status === 0
+    spawnSync('flock', [APT_LOCK, 'apt-get', ...args], { env, stdio: 'ignore' }).status === 0
   const args = ['install', '-y', '-qq', '--no-install-recommends', packageName]
   if (!apt(...args) && apt('update', '-qq')) apt(...args)
 }

@@ -96,7 +96,9 @@ const REASONS: Readonly<Record<string, string>> = {
 /** Neither the error nor its cause goes along: either may hold the address. */
 function unreachable(error: unknown): SetupError {
   const code = codeOf(error)
-  const why = (code && REASONS[code]) ?? (code === undefined ? 'it did not answer' : `error ${code}`)
+  const why =
+    (code && REASONS[code]) ??
+    (code === undefined ? 'it did not answer, or not as PostgreSQL does' : `error ${code}`)
   return new SetupError(
     'database_unusable',
     `The database of DATABASE_URL cannot be used: ${why}.`,
