@@ -5,8 +5,9 @@ import { createAgent, readConfig } from '@bridgekeeper/agent'
 import { type Node, realSystem, serve } from '@bridgekeeper/server'
 import { printEvent } from '../packages/cli/src/agent-events.ts'
 import { endSignal } from '../packages/cli/src/lifetime.ts'
+import { lifetimeMs } from '../packages/cli/src/lifetime-setting.ts'
 import { printLine, reportFailure } from '../packages/cli/src/output.ts'
-import { lifetimeMs, port } from '../packages/cli/src/settings.ts'
+import { port } from '../packages/cli/src/settings.ts'
 
 /**
  * `npm start`: a bridge with embedded state, and an agent beside it with three sample servers. What

@@ -1,7 +1,7 @@
 import { hostname } from 'node:os'
 import { type AgentEvent, bridgeAddress, DeviceLogin, ensureEnrolled, realSystem } from '@bridgekeeper/agent'
 import { openBrowser } from './browser.ts'
-import { keychain } from './settings.ts'
+import { keychain } from './keychain-setting.ts'
 import { UsageError } from './usage-error.ts'
 
 export interface EnrolmentFlags {

@@ -1,31 +1,35 @@
 import { Command } from 'commander'
 import manifest from '../package.json' with { type: 'json' }
-import { auditCommand } from './commands/audit.ts'
-import { blockCommand } from './commands/block.ts'
-import { callCommand } from './commands/call.ts'
-import { connectCommand } from './commands/connect.ts'
-import { deviceCommand } from './commands/device.ts'
-import { serveCommand } from './commands/serve.ts'
-import { tokenCommand } from './commands/token.ts'
-import { toolsCommand } from './commands/tools.ts'
-import { userCommand } from './commands/user.ts'
 import { reportFailure } from './output.ts'
+
+/**
+ * Loaded when they are asked for: an agent need not wait for what a bridge is made of, which is most of the
+ * time that a command takes to start.
+ */
+const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
+  serve: async () => (await import('./commands/serve.ts')).serveCommand(),
+  connect: async () => (await import('./commands/connect.ts')).connectCommand(),
+  device: async () => (await import('./commands/device.ts')).deviceCommand(),
+  user: async () => (await import('./commands/user.ts')).userCommand(),
+  token: async () => (await import('./commands/token.ts')).tokenCommand(),
+  block: async () => (await import('./commands/block.ts')).blockCommand(),
+  tools: async () => (await import('./commands/tools.ts')).toolsCommand(),
+  call: async () => (await import('./commands/call.ts')).callCommand(),
+  audit: async () => (await import('./commands/audit.ts')).auditCommand(),
+}
 
 const program = new Command('bridgekeeper')
   .description('Use the MCP servers of your own machine from anywhere: a bridge, its agent, and a caller.')
   .version(manifest.version)
   .showHelpAfterError('(bridgekeeper --help lists the commands)')
-  .addCommand(serveCommand())
-  .addCommand(connectCommand())
-  .addCommand(deviceCommand())
-  .addCommand(userCommand())
-  .addCommand(tokenCommand())
-  .addCommand(blockCommand())
-  .addCommand(toolsCommand())
-  .addCommand(callCommand())
-  .addCommand(auditCommand())
 
 try {
+  const [asked = ''] = process.argv.slice(2)
+  const names = Object.hasOwn(COMMANDS, asked) ? [asked] : Object.keys(COMMANDS)
+  for (const name of names) {
+    const command = await COMMANDS[name]?.()
+    if (command !== undefined) program.addCommand(command)
+  }
   await program.parseAsync()
 } catch (error) {
   reportFailure(error, process.argv.includes('--json'))

@@ -1,12 +1,8 @@
 import { readFileSync } from 'node:fs'
-import { agentHome, KEY_STORE_CHOICES, Keychain, type KeyStoreChoice, realSystem } from '@bridgekeeper/agent'
-import { durationMs } from '@bridgekeeper/server'
 import { UsageError } from './usage-error.ts'
 
 const DEFAULT_PORT = 8787
 const DEFAULT_DATA_FOLDER = '.bridgekeeper'
-
-const MAX_LIFETIME_MS = 365 * 86_400_000
 
 /** `--data`, else `BRIDGEKEEPER_DATA`, else `.bridgekeeper` in the current folder. */
 export function dataFolder(option: string | undefined): string {
@@ -75,30 +71,4 @@ function tokenFromFile(path: string | undefined): string | undefined {
 /** The words of `--scope`; what each may be is for the bridge to say. */
 export function scopes(option: string | undefined): readonly string[] | undefined {
   return option?.split(' ').filter((scope) => scope !== '')
-}
-
-/** A time such as `15m`, `12h`, `30d`, in milliseconds. @throws UsageError */
-export function lifetimeMs(text: string): number {
-  const value = durationMs(text)
-  if (value !== undefined && value <= MAX_LIFETIME_MS) return value
-  throw new UsageError(
-    `${JSON.stringify(text)} is no lifetime.`,
-    'Give one like 15m, 12h or 30d; at most 365d.',
-  )
-}
-
-/** What this machine keeps of its bridges. @throws UsageError */
-export function keychain(): Keychain {
-  return new Keychain({ home: agentHome(process.env), keyStore: keyStore(), system: realSystem })
-}
-
-/** `BRIDGEKEEPER_KEY_STORE`: where keys are kept that are made from now on. @throws UsageError */
-function keyStore(): KeyStoreChoice {
-  const text = process.env.BRIDGEKEEPER_KEY_STORE || 'auto'
-  const choice = KEY_STORE_CHOICES.find((one) => one === text)
-  if (choice !== undefined) return choice
-  throw new UsageError(
-    `BRIDGEKEEPER_KEY_STORE is ${JSON.stringify(text)}.`,
-    `Choose one of ${KEY_STORE_CHOICES.join(', ')}.`,
-  )
 }

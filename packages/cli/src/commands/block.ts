@@ -1,7 +1,8 @@
 import { type Block, DataFolder, realSystem } from '@bridgekeeper/server'
 import { Command } from 'commander'
+import { lifetimeMs } from '../lifetime-setting.ts'
 import { printJson, printLine, printTable } from '../output.ts'
-import { dataFolder, lifetimeMs } from '../settings.ts'
+import { dataFolder } from '../settings.ts'
 
 interface Options {
   readonly data?: string

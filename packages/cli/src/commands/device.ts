@@ -8,9 +8,9 @@ import {
 } from '@bridgekeeper/agent'
 import { Command } from 'commander'
 import { demandVerifiedTls } from '../enrolment.ts'
+import { keychain } from '../keychain-setting.ts'
 import { endSignal } from '../lifetime.ts'
 import { forTerminal, printJson, printLine, printTable } from '../output.ts'
-import { keychain } from '../settings.ts'
 import { UsageError } from '../usage-error.ts'
 
 interface Options {

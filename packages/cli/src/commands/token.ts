@@ -1,7 +1,8 @@
 import { DataFolder, realSystem } from '@bridgekeeper/server'
 import { Command } from 'commander'
+import { lifetimeMs } from '../lifetime-setting.ts'
 import { printJson, printLine, printTable } from '../output.ts'
-import { dataFolder, lifetimeMs, scopes } from '../settings.ts'
+import { dataFolder, scopes } from '../settings.ts'
 
 interface Options {
   readonly data?: string
