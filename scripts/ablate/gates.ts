@@ -1,3 +1,4 @@
+import { ACCOUNT_ABLATIONS } from './accounts.ts'
 import { DEVICE_ABLATIONS } from './devices.ts'
 import { OAUTH_ABLATIONS } from './oauth.ts'
 
@@ -357,4 +358,5 @@ export const ABLATIONS: readonly Ablation[] = [
   },
   ...OAUTH_ABLATIONS,
   ...DEVICE_ABLATIONS,
+  ...ACCOUNT_ABLATIONS,
 ]

@@ -88,7 +88,7 @@ test('[PAGE.3] Chromium without scripts logs in, changes the password and logs o
   await page.getByRole('button', { name: 'Log out' }).click()
   await page.getByText('You are logged out.').waitFor()
   await accounts.login('ann', 'four new words here')
-}, 60_000)
+}, 120_000)
 
 test('[PAGE.3] each page has a language, one main heading and a name for every field, and fits a phone', async () => {
   const accounts = await startAccounts()
@@ -116,7 +116,7 @@ test('[PAGE.3] each page has a language, one main heading and a name for every f
     }
   }
   expect(failures).toEqual([])
-}, 60_000)
+}, 120_000)
 
 test('[PAGE.5] while a store is down a page tells nothing of it, and the fault is on record', async () => {
   const accounts = await startAccounts()

@@ -34,7 +34,7 @@ test('[ACCT.1] more than two passwords wait their turn, and more than 64 that wa
   expect(busy).toHaveLength(14)
   expect(right).toHaveLength(66)
   expect(await passwords.check('user_ann', PASSWORD)).toBe(true)
-}, 60_000)
+}, 120_000)
 
 test('[ACCT.2] length and what everybody tries decide, and nothing else', () => {
   const problem = (text: string): string | undefined => passwordProblem(text, 'benjamin@example.com')

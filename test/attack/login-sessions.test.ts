@@ -92,3 +92,18 @@ test('[LOGIN.4] the cookies of a user who is suspended or deleted are refused, a
     }
   }
 })
+
+test('[LOGIN.1] the token of a login that another process ended is good no longer, though nobody told', async () => {
+  const accounts = await startAccounts()
+  const user = await accounts.user('ann')
+  const { accessToken, sessionId } = await accounts.tokens.issue(user, 3_600_000)
+  await accounts.stores.sessions.end(sessionId)
+  const seen = await new Surfer(accounts.url).send('POST', '/mcp', '{}', {
+    'content-type': 'application/json',
+    authorization: `Bearer ${accessToken}`,
+  })
+  expect([
+    seen.status,
+    seen.text.includes('Its login has ended') || seen.text.includes('token_invalid'),
+  ]).toEqual([401, true])
+})

@@ -1,36 +1,62 @@
 import { DataFolder, realSystem, type User } from '@bridgekeeper/server'
 import { Command } from 'commander'
 import { printJson, printLine } from '../output.ts'
+import { newPassword, type PasswordOptions } from '../password.ts'
 import { dataFolder } from '../settings.ts'
+import { UsageError } from '../usage-error.ts'
 
-interface Options {
+interface Options extends PasswordOptions {
   readonly data?: string
   readonly json?: boolean
+  readonly admin?: boolean
 }
 
 /** What one subcommand does with the user of this email, and says of it. */
 interface Action {
   readonly name: string
   readonly description: string
-  act(data: DataFolder, email: string): Promise<User>
-  told(email: string, user: User): readonly string[]
+  /** Whether it takes a password. */
+  readonly takesPassword?: boolean
+  readonly takesAdmin?: boolean
+  act(data: DataFolder, email: string, options: Options): Promise<User>
+  told(email: string, user: User, options: Options): readonly string[]
 }
 
 /** How long a running bridge may go on with what it knew. */
 const TAKES_EFFECT = 'A running bridge takes this up within five seconds.'
+const ENDED = 'What a running bridge has open of it ends within a second.'
 
 const ACTIONS: readonly Action[] = [
   {
     name: 'add',
     description: 'add a user',
-    act: (data, email) => data.addUser(email),
-    told: (email, { userId }) => [`Added ${email} as ${userId}.`, `Next: bridgekeeper token issue ${email}`],
+    takesPassword: true,
+    takesAdmin: true,
+    act: addUser,
+    told: (email, { userId, role }) => [
+      `Added ${email} as ${userId}${role === 'admin' ? ', an admin' : ''}.`,
+      `Next: bridgekeeper token issue ${email}, or log in at /login of the bridge.`,
+    ],
+  },
+  {
+    name: 'password',
+    description: "set the user's password, and end all logins in browsers",
+    takesPassword: true,
+    act: async (data, email, options) => {
+      const password = await newPassword(options)
+      if (password !== undefined) return data.accounts.setPassword(email, password)
+      throw new UsageError(
+        'There is no password.',
+        'Type it at a terminal, or pipe it in with --password-stdin.',
+      )
+    },
+    told: (email) => [`Set the password of ${email}.`],
   },
   {
     name: 'suspend',
     description: "refuse the user's tokens until the user is resumed",
     act: (data, email) => data.setUserState(email, 'suspended'),
-    told: (email) => [`Suspended ${email}. ${TAKES_EFFECT}`, `To undo: bridgekeeper user resume ${email}`],
+    told: (email) => [`Suspended ${email}. ${ENDED}`, `To undo: bridgekeeper user resume ${email}`],
   },
   {
     name: 'resume',
@@ -42,34 +68,67 @@ const ACTIONS: readonly Action[] = [
     name: 'logout',
     description: 'end all tokens of the user',
     act: (data, email) => data.logOutUser(email),
-    told: (email) => [
-      `Ended all tokens of ${email}. ${TAKES_EFFECT}`,
-      `Next: bridgekeeper token issue ${email}`,
-    ],
+    told: (email) => [`Ended all tokens of ${email}. ${ENDED}`, `Next: bridgekeeper token issue ${email}`],
+  },
+  {
+    name: 'delete',
+    description: 'delete the user, with all that is the user’s',
+    act: (data, email) => data.accounts.remove(email),
+    told: (email) => [`Deleted ${email}. ${ENDED}`],
   },
 ]
 
-/** `bridgekeeper user add|suspend|resume|logout EMAIL`. */
+/** `bridgekeeper user add|password|role|suspend|resume|logout|delete EMAIL`. */
 export function userCommand(): Command {
   const user = new Command('user').description("the bridge's users")
   for (const action of ACTIONS) user.addCommand(subcommand(action))
-  return user
+  return user.addCommand(roleCommand())
 }
 
-function subcommand({ name, description, act, told }: Action): Command {
+function subcommand(action: Action): Command {
+  const command = commandFor(action.name, action.description)
+  if (action.takesPassword) command.option('--password-stdin', 'read the password from standard input')
+  if (action.takesAdmin) command.option('--admin', 'let the user manage others, at /account/users')
+  return command.action(async (email: string, options: Options) => run(action, email, options))
+}
+
+function roleCommand(): Command {
+  const description = 'let the user manage others (admin), or not (user)'
+  return commandFor('role', description)
+    .argument('<role>', 'admin or user')
+    .action(async (email: string, role: string, options: Options) => {
+      if (role !== 'admin' && role !== 'user')
+        throw new UsageError(`${JSON.stringify(role)} is no role.`, 'Give admin or user.')
+      const act = (data: DataFolder): Promise<User> => data.accounts.setRole(email, role)
+      const told = (): readonly string[] => [`${email} is ${role === 'admin' ? 'an admin' : 'no admin'} now.`]
+      await run({ name: 'role', description, act, told }, email, options)
+    })
+}
+
+function commandFor(name: string, description: string): Command {
   return new Command(name)
     .description(description)
     .argument('<email>')
     .option('--data <dir>', 'data folder (default: BRIDGEKEEPER_DATA or ./.bridgekeeper)')
     .option('--json', 'print {"userId"}')
-    .action(async (email: string, options: Options) => {
-      const data = await DataFolder.open(dataFolder(options.data), process.env, realSystem())
-      try {
-        const user = await act(data, email)
-        if (options.json) return printJson({ userId: user.userId })
-        for (const line of told(email, user)) printLine(line)
-      } finally {
-        await data.close()
-      }
-    })
+}
+
+async function run({ act, told }: Action, email: string, options: Options): Promise<void> {
+  const data = await DataFolder.open(dataFolder(options.data), process.env, realSystem())
+  try {
+    const user = await act(data, email, options)
+    if (options.json) return printJson({ userId: user.userId })
+    for (const line of told(email, user, options)) printLine(line)
+  } finally {
+    await data.close()
+  }
+}
+
+/** A password that is refused leaves no user behind. */
+async function addUser(data: DataFolder, email: string, options: Options): Promise<User> {
+  const password = await newPassword(options)
+  if (password !== undefined) data.accounts.checkPassword(email, password)
+  const user = await data.addUser(email)
+  if (password !== undefined) await data.accounts.setPassword(email, password)
+  return options.admin === true ? data.accounts.setRole(email, 'admin') : user
 }

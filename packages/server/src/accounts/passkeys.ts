@@ -1,13 +1,9 @@
 import { isIP } from 'node:net'
-import {
-  type AuthenticationResponseJSON,
-  generateAuthenticationOptions,
-  generateRegistrationOptions,
-  type PublicKeyCredentialCreationOptionsJSON,
-  type PublicKeyCredentialRequestOptionsJSON,
-  type RegistrationResponseJSON,
-  verifyAuthenticationResponse,
-  verifyRegistrationResponse,
+import type {
+  AuthenticationResponseJSON,
+  PublicKeyCredentialCreationOptionsJSON,
+  PublicKeyCredentialRequestOptionsJSON,
+  RegistrationResponseJSON,
 } from '@simplewebauthn/server'
 import { z } from 'zod'
 import { SlidingWindow } from '../gates/sliding-window.ts'
@@ -48,6 +44,9 @@ const authenticationSchema = z.object({
 })
 const begunSchema = z.tuple([z.string(), z.number()])
 
+/** Loaded when it is first needed: it takes longer to start than all the rest, and most commands never use it. */
+const library = () => import('@simplewebauthn/server')
+
 /** What the browser is asked, and what has to come back with its answer. */
 export interface Begun<Options> {
   readonly options: Options
@@ -82,6 +81,7 @@ export class Passkeys {
   async beginAdding(user: User, sessionId: string): Promise<Begun<PublicKeyCredentialCreationOptionsJSON>> {
     const known = await this.#credentials.passkeysOf(user.userId)
     const challenge = this.#challenge()
+    const { generateRegistrationOptions } = await library()
     const options = await generateRegistrationOptions({
       rpName: SERVICE,
       rpID: this.#site.hostname,
@@ -106,6 +106,7 @@ export class Passkeys {
     const expectedChallenge = this.#open(addingFor(sessionId), begun)
     const response = registrationSchema.safeParse(credential)
     if (expectedChallenge === undefined || !response.success) return undefined
+    const { verifyRegistrationResponse } = await library()
     const registration = await orNothing(
       verifyRegistrationResponse({
         response: response.data satisfies object as RegistrationResponseJSON,
@@ -132,6 +133,7 @@ export class Passkeys {
 
   /** @param visitId whose answer alone will count */
   async beginLogin(visitId: string): Promise<Begun<PublicKeyCredentialRequestOptionsJSON>> {
+    const { generateAuthenticationOptions } = await library()
     const options = await generateAuthenticationOptions({
       rpID: this.#site.hostname,
       challenge: this.#challenge(),
@@ -153,6 +155,7 @@ export class Passkeys {
     const { userHandle } = response.data.response
     if (userHandle !== undefined && Buffer.from(userHandle, 'base64url').toString() !== passkey.userId)
       return undefined
+    const { verifyAuthenticationResponse } = await library()
     const authentication = await orNothing(
       verifyAuthenticationResponse({
         response: response.data satisfies object as AuthenticationResponseJSON,

@@ -54,7 +54,7 @@ export function usersRoutes(pages: Pages): Routes {
   async function logOut({ userId }: User, { address: { ip } }: Visit): Promise<void> {
     await users.raiseTokenVersion(userId)
     log.logSecurityEvent({ event: 'user_logged_out', userId, ip })
-    await sessions.endAll(userId, 'ended_by_admin', undefined, ip)
+    await sessions.endAll(userId, 'ended_by_admin', ip)
     await pages.revoke({ kind: 'user', id: userId })
   }
 

@@ -71,11 +71,9 @@ export class Sessions {
     await revoke({ kind: 'session', id: sessionId })
   }
 
-  /** @param exceptId the one that stays, if any @returns how many there were */
-  async endAll(userId: string, reason: SessionEnd, exceptId?: string, ip?: string): Promise<number> {
-    const sessions = await this.#parts.sessions.ofUser(userId)
-    const others = sessions.filter(({ sessionId }) => sessionId !== exceptId)
-    for (const session of others) await this.end(session, reason, ip)
-    return others.length
+  /** Of all kinds but machines', whose login ends with the machine. */
+  async endAll(userId: string, reason: SessionEnd, ip?: string): Promise<void> {
+    for (const session of await this.#parts.sessions.ofUser(userId))
+      if (session.kind !== 'device') await this.end(session, reason, ip)
   }
 }

@@ -7,6 +7,7 @@ import { createTokens, type IssuedToken, type Tokens } from '../identity/tokens.
 import type { AccountStore, System, User, UserState } from '../ports.ts'
 import type { SecurityEvent } from '../security-log/events.ts'
 import { folderUnusable, openDatabase } from './database.ts'
+import { known, OperatorAccounts } from './operator-accounts.ts'
 import { OperatorBlocks } from './operator-blocks.ts'
 import { derivedKey, type Environment, type KeyPurpose, loadSecret } from './secret.ts'
 import { SetupError } from './setup-error.ts'
@@ -21,6 +22,7 @@ export class DataFolder {
   readonly stores: Stores
   readonly users: AccountStore
   readonly blocks: OperatorBlocks
+  readonly accounts: OperatorAccounts
   /** What this and other processes did and the running node is to log. */
   readonly outbox: Outbox
   readonly #path: string
@@ -35,6 +37,7 @@ export class DataFolder {
     this.stores = stores
     this.users = stores.users
     this.blocks = new OperatorBlocks(stores, this.users, system, (event) => this.record(event))
+    this.accounts = new OperatorAccounts(stores, system, (event) => this.record(event))
     this.outbox = stores.outbox
   }
 
@@ -186,15 +189,6 @@ export class DataFolder {
   async #tellBridges(userId: string): Promise<void> {
     await this.stores.revocations.publish({ kind: 'user', id: userId })
   }
-}
-
-function known(email: string, user: User | undefined): User {
-  if (user !== undefined) return user
-  throw new SetupError(
-    'user_unknown',
-    `There is no user ${email} here.`,
-    `Add it: bridgekeeper user add ${email}`,
-  )
 }
 
 /** Tells one secret from another and says nothing else about it. */

@@ -32,7 +32,12 @@ export function loadSecret(env: Environment, dataFolder: string): Buffer {
   return longEnough(keptSecret(join(dataFolder, SECRET_FILE)))
 }
 
-export type KeyPurpose = 'security log anchor' | 'fingerprint' | 'kept keys' | 'oauth cookies'
+export type KeyPurpose =
+  | 'security log anchor'
+  | 'fingerprint'
+  | 'kept keys'
+  | 'oauth cookies'
+  | 'account pages'
 
 /** A key for one purpose: another one than signs tokens, from the same secret. Source: RFC 5869. */
 export function derivedKey(secret: Uint8Array, purpose: KeyPurpose): Uint8Array {

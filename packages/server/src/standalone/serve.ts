@@ -2,6 +2,8 @@ import type { Server } from 'node:http'
 import type { Writable } from 'node:stream'
 import manifest from '../../package.json' with { type: 'json' }
 import { type Bridge, createBridge } from '../bridge.ts'
+import { deny } from '../gates/verdict.ts'
+import { sendRefusal } from '../northbound/respond.ts'
 import type { Authenticator, SecurityLog, System } from '../ports.ts'
 import type { ChainedLog } from '../security-log/security-log.ts'
 import { streamSink } from '../security-log/stream-sink.ts'
@@ -13,6 +15,7 @@ import {
   type TlsFiles,
 } from './certificate.ts'
 import { DataFolder } from './data-folder.ts'
+import { identityHandlers, type PathHandler } from './identity.ts'
 import { limitSettings } from './limit-settings.ts'
 import { listen, urlOf } from './listen.ts'
 import { createListener, demandTls } from './listener.ts'
@@ -90,12 +93,17 @@ export async function serve(options: ServeOptions): Promise<Node> {
     log = openNodeLog({ path: options.dataFolder, data, system, sinks })
     const provider = providerOf(options.env, system)
     const bridge = bridgeOf(options, settings, data, log, provider ?? data.tokens())
+    const url = urlOf(server, tls === undefined ? 'http' : 'https', options.host)
+    // Whose tokens come from a provider has no accounts here.
+    if (provider === undefined) {
+      const issuer = settings.publicUrls[0] ?? url
+      serveOwn(server, identityHandlers({ env: options.env, issuer, data, bridge, log, system }))
+    }
     bridge.attach(server)
     if (tls !== undefined) demandTls(server)
     if (provider === undefined) await data.claim()
     await bridge.ready()
     log.logSecurityEvent({ event: 'bridge_started', version: manifest.version })
-    const url = urlOf(server, tls === undefined ? 'http' : 'https', options.host)
     return { url, data, bridge, notes, securityLog: log, close: closer(server, bridge, log, data, system) }
   } catch (error) {
     server.close()
@@ -125,6 +133,13 @@ function bridgeOf(
     revocations: data.stores.revocations,
     securityLog,
     system,
+  })
+}
+
+/** Paths of the node's own, which the bridge leaves to whoever listened before it. */
+function serveOwn(server: Server, handlers: readonly PathHandler[]): void {
+  server.on('request', (request, response) => {
+    if (!handlers.some((handle) => handle(request, response))) sendRefusal(response, deny('not_found'))
   })
 }
 

@@ -28,6 +28,7 @@ export type SetupErrorCode =
   | 'email_invalid'
   | 'user_exists'
   | 'user_unknown'
+  | 'password_refused'
   | 'address_invalid'
   | 'block_unknown'
   | 'scope_invalid'

@@ -1,0 +1,134 @@
+import type { Ablation, Edit } from './gates.ts'
+
+function gate(file: string, within: string, first: string): Edit {
+  return { file: `packages/server/src/${file}`, within, first }
+}
+
+function text(file: string, find: string, replace: string): Edit {
+  return { file: `packages/server/src/${file}`, find, replace }
+}
+
+function attack(...names: string[]): string[] {
+  return names.map((name) => `test/attack/${name}.test.ts`)
+}
+
+/** What stands around accounts and browsers' logins. */
+export const ACCOUNT_ABLATIONS: readonly Ablation[] = [
+  {
+    gate: 'accounts: what a peer wrote is escaped',
+    edits: [gate('accounts/html.ts', 'written', "if (typeof value === 'string') return value")],
+    tests: attack('login-csrf'),
+  },
+  {
+    gate: 'accounts: a form comes from our own origin',
+    edits: [gate('accounts/csrf.ts', 'isOwnOrigin', 'return true')],
+    tests: attack('login-csrf'),
+  },
+  {
+    gate: 'accounts: a form brings the token of its login',
+    edits: [gate('accounts/csrf.ts', 'isFormToken', 'return true')],
+    tests: attack('login-csrf'),
+  },
+  {
+    gate: 'accounts: a login leads to no other origin',
+    edits: [gate('accounts/site.ts', 'localPath', 'return text ?? otherwise')],
+    tests: attack('login-csrf'),
+  },
+  {
+    gate: 'accounts: nobody takes as long as somebody',
+    edits: [
+      text(
+        'accounts/passwords.ts',
+        'const isRight = await',
+        'if (known === undefined) return false\n    const isRight = await',
+      ),
+    ],
+    tests: attack('login-guessing'),
+  },
+  {
+    gate: 'accounts: so many tries',
+    edits: [gate('accounts/login-limits.ts', 'take', 'return allow(undefined)')],
+    tests: attack('login-guessing'),
+  },
+  {
+    gate: 'accounts: wrong logins count against their address',
+    edits: [
+      text('accounts/login-limits.ts', 'this.#door.failed(address)\n    const', 'const'),
+      text('accounts/login-limits.ts', 'this.#door.failed(address)\n    return denied', 'return denied'),
+    ],
+    tests: attack('login-guessing'),
+  },
+  {
+    gate: 'accounts: a refresh token that is used again ends its login',
+    edits: [text('accounts/logins.ts', 'if (nowMs - redeemed.usedAtMs <= GRACE_MS) return', 'return')],
+    tests: attack('login-sessions'),
+  },
+  {
+    gate: 'accounts: a token ends with its login',
+    edits: [text('identity/tokens.ts', 'if (!(await isOpen(sid, sub)))', 'if (false)')],
+    tests: attack('login-sessions'),
+  },
+  {
+    gate: 'accounts: who is suspended renews nothing',
+    edits: [text('accounts/logins.ts', "user?.state !== 'active'", 'user === undefined')],
+    tests: attack('login-sessions'),
+  },
+  {
+    gate: "accounts: an operator's token manages no account",
+    edits: [text('accounts/logins.ts', "session?.kind !== 'browser'", 'session === undefined')],
+    tests: ['test/accounts/logins.test.ts'],
+  },
+  {
+    gate: 'accounts: a code counts once',
+    edits: [
+      text(
+        'accounts/totp.ts',
+        'return step !== undefined && (await this.#credentials.useTotpStep(userId, step))',
+        'return step !== undefined',
+      ),
+    ],
+    tests: ['test/accounts/totp.test.ts'],
+  },
+  {
+    gate: 'accounts: what a stolen login must not do takes the password',
+    edits: [gate('accounts/confirm.ts', 'confirmationProblem', 'return undefined')],
+    tests: ['test/accounts/account.test.ts'],
+  },
+  {
+    gate: 'accounts: sessions of others',
+    edits: [text('accounts/account-routes.ts', 'session.userId !== userId', 'false')],
+    tests: ['test/accounts/account.test.ts'],
+  },
+  {
+    gate: 'accounts: machines of others',
+    edits: [text('accounts/account-routes.ts', 'device.userId !== sent.loggedIn.user.userId', 'false')],
+    tests: ['test/accounts/account.test.ts'],
+  },
+  {
+    gate: 'accounts: who is an admin',
+    edits: [text('accounts/users-routes.ts', "user.role !== 'admin' || other", 'other')],
+    tests: ['test/accounts/account.test.ts'],
+  },
+  {
+    gate: 'accounts: a passkey answers one question',
+    edits: [
+      text(
+        'accounts/passkeys.ts',
+        'inTime && this.#answered.take(challenge, this.#system.monotonicMs())',
+        'inTime',
+      ),
+    ],
+    tests: ['test/accounts/passkeys.test.ts'],
+  },
+  {
+    gate: "accounts: a provider's email takes over no account",
+    edits: [
+      text(
+        'accounts/provider-routes.ts',
+        "if (added === undefined) return 'provider_user_unknown'",
+        "if (added === undefined) return (await users.findByEmail(verifiedEmail)) ?? 'provider_user_unknown'",
+      ),
+    ],
+    tests: ['test/accounts/provider.test.ts'],
+  },
+]

@@ -1,0 +1,123 @@
+import { spawn } from 'node:child_process'
+import { join } from 'node:path'
+import { beforeAll, expect, test, vi } from 'vitest'
+import { ssoSettings } from '../../packages/server/src/standalone/sso-settings.ts'
+import { bridgekeeper, jsonOf, type RunningBridge, serve } from '../support/installation.ts'
+import { repository } from '../support/program.ts'
+import { Surfer, textOf } from '../support/surfer.ts'
+
+const PASSWORD = 'a horse that reads maps'
+let bridge: RunningBridge
+
+beforeAll(async () => {
+  bridge = await serve()
+})
+
+function user(args: readonly string[], password?: string) {
+  const stdin = password === undefined ? [] : ['--password-stdin']
+  return bridgekeeper(
+    ['user', ...args, ...stdin, '--data', bridge.data, '--json'],
+    {},
+    password && `${password}\n`,
+  )
+}
+
+async function logIn(
+  email: string,
+  password: string,
+): Promise<{ readonly surfer: Surfer; readonly text: string }> {
+  const surfer = new Surfer(bridge.url)
+  const seen = await surfer.submit(await surfer.get('/login'), '/login', { email, password })
+  return { surfer, text: textOf(seen.text) }
+}
+
+test('[CLI.20] an admin is added with a password, logs in at the running bridge, and is deleted', async () => {
+  const email = 'root@example.com'
+  const added = await jsonOf(user(['add', email, '--admin'], PASSWORD))
+  expect(added).toEqual({ userId: expect.stringMatching(/^user_/) })
+  const { surfer, text } = await logIn(email, PASSWORD)
+  expect(text).toContain('Your account')
+  expect((await surfer.get('/account/users')).status).toBe(200)
+  await jsonOf(user(['role', email, 'user']))
+  expect((await surfer.get('/account/users')).status).toBe(404)
+  expect(await jsonOf(user(['delete', email]))).toEqual(added)
+  expect((await surfer.get('/account')).path).toMatch(/^\/login/)
+  expect((await user(['delete', email])).stdout).toContain('user_unknown')
+})
+
+test('[CLI.20] a new password ends the logins that there were, within a second', async () => {
+  const email = 'ann@example.com'
+  await jsonOf(user(['add', email], PASSWORD))
+  const { surfer } = await logIn(email, PASSWORD)
+  await jsonOf(user(['password', email], 'another horse reads maps'))
+  await vi.waitFor(async () => expect((await surfer.get('/account')).path).toMatch(/^\/login/), 1_000)
+  expect((await logIn(email, PASSWORD)).text).toContain('do not fit together')
+  expect((await logIn(email, 'another horse reads maps')).text).toContain('Your account')
+})
+
+test('[CLI.20] a password that is refused leaves no user behind, and is not repeated', async () => {
+  const short = await user(['add', 'bob@example.com'], 'short one')
+  expect(short.code).toBe(1)
+  expect(JSON.parse(short.stdout).error.code).toBe('password_refused')
+  expect(short.stdout + short.stderr).not.toContain('short one')
+  expect((await user(['password', 'bob@example.com'], PASSWORD)).stdout).toContain('user_unknown')
+  expect(JSON.parse((await user(['password', 'ann@example.com'])).stdout).error.code).toBe('usage')
+  expect(JSON.parse((await user(['add', 'bob@example.com'], '')).stdout).error.code).toBe('usage')
+  expect(JSON.parse((await user(['role', 'ann@example.com', 'king'])).stdout).error.code).toBe('usage')
+})
+
+test('[CLI.20] at a terminal a password is typed twice, and not shown', async () => {
+  const command = join(repository, 'packages/cli/bin/bridgekeeper.mjs')
+  const typed = (second: string): Promise<string> =>
+    atTerminal(`node ${command} user add carl@example.com --data ${bridge.data}`, [
+      ['Password', `${PASSWORD}x\u007f\r`],
+      ['Once more', `${second}\r`],
+    ])
+  expect(await typed('something else')).toContain('differ')
+  const shown = await typed(PASSWORD)
+  expect(shown).toContain('Added carl@example.com')
+  expect(shown).not.toContain(PASSWORD.slice(0, 8))
+  expect((await logIn('carl@example.com', PASSWORD)).text).toContain('Your account')
+})
+
+test('[SSO.4] the environment names a provider whole or not at all', () => {
+  const whole = {
+    BRIDGEKEEPER_SSO_ISSUER: 'https://login.example.com/tenant',
+    BRIDGEKEEPER_SSO_CLIENT_ID: 'bridge',
+    BRIDGEKEEPER_SSO_CLIENT_SECRET: 'secret',
+  }
+  expect(ssoSettings({})).toBeUndefined()
+  expect(ssoSettings(whole)).toMatchObject({ clientId: 'bridge', createUsers: false })
+  expect(
+    ssoSettings({ ...whole, BRIDGEKEEPER_SSO_CREATE: '1', BRIDGEKEEPER_SSO_NAME: 'Example' }),
+  ).toMatchObject({
+    createUsers: true,
+    name: 'Example',
+  })
+  for (const name of Object.keys(whole))
+    expect(() => ssoSettings({ ...whole, [name]: '' })).toThrow(/some are not/)
+  expect(() => ssoSettings({ ...whole, BRIDGEKEEPER_SSO_ISSUER: 'http://login.example.com' })).toThrow(
+    /no https/,
+  )
+  const file = {
+    ...whole,
+    BRIDGEKEEPER_SSO_CLIENT_SECRET: '',
+    BRIDGEKEEPER_SSO_CLIENT_SECRET_FILE: '/nowhere',
+  }
+  expect(() => ssoSettings(file)).toThrow(/cannot be read/)
+})
+
+/** Runs it at a terminal and answers what it asks. @returns what the terminal showed */
+function atTerminal(command: string, answers: readonly (readonly [string, string])[]): Promise<string> {
+  const terminal = spawn('script', ['-qec', command, '/dev/null'], { stdio: ['pipe', 'pipe', 'ignore'] })
+  const waiting = [...answers]
+  let shown = ''
+  terminal.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+    shown += chunk
+    const [next] = waiting
+    if (next === undefined || !shown.includes(next[0])) return
+    waiting.shift()
+    terminal.stdin.write(next[1])
+  })
+  return new Promise((resolve) => terminal.on('close', () => resolve(shown)))
+}
