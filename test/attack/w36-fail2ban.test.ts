@@ -10,6 +10,7 @@ import { bearer, post, toolCall } from '../support/mcp.ts'
 import { dial, type Peer, verifiedPeer } from '../support/peer.ts'
 import { tryUpgrade } from '../support/raw.ts'
 import { scratch } from '../support/scratch.ts'
+import { Surfer } from '../support/surfer.ts'
 
 const FILTER = join(import.meta.dirname, '../../deploy/fail2ban/filter.d/bridgekeeper.conf')
 const missing = missingDebianCommand('fail2ban-regex', 'fail2ban')
@@ -76,6 +77,11 @@ testWithFail2ban(
       guesser.send({ type: 'challenge_response', response: '0'.repeat(64) })
     await guesser.closed
 
+    const surfer = new Surfer(node.url)
+    const page = await surfer.get('/login', from('203.0.113.4'))
+    const wrong = { email: 'ann@example.com","ip":"6.6.6.6', password: 'not the password' }
+    expect((await surfer.submit(page, '/login', wrong, from('203.0.113.4'))).status).toBe(403)
+
     // None of these is a failure.
     const expired = await login(node.data, 'ann@example.com', -60_000)
     await post(at, '/mcp', toolCall('s__t'), from('203.0.113.9'))
@@ -92,6 +98,7 @@ testWithFail2ban(
       '2001:db8::1',
       '203.0.113.2',
       ...Array.from({ length: 4 }, () => '203.0.113.3'),
+      '203.0.113.4',
     ]
     expect(banned(log)).toEqual(failures)
     expect(readFileSync(log, 'utf8')).toContain('6.6.6.6')
