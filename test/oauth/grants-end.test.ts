@@ -33,17 +33,3 @@ test('[OAUTH.8] a user who is suspended between the approval and the code gets n
   })
   expect(answer.body.error).toBe('invalid_grant')
 })
-
-test('[OAUTH.12] a session that was ended takes its grant and refresh tokens out of the store', async () => {
-  const node = await startOAuth()
-  const app = await register(node)
-  const tokens = await connect(await node.login('ann'), app)
-  const sessionId = String(partsOf(tokens.access_token).claims.sid)
-  await node.revoke({ kind: 'session', id: sessionId })
-  const answer = await askToken(app.as, {
-    grant_type: 'refresh_token',
-    client_id: app.client.client_id,
-    refresh_token: String(tokens.refresh_token),
-  })
-  expect(answer.body).toMatchObject({ error: 'invalid_grant' })
-})

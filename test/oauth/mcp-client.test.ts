@@ -1,8 +1,6 @@
 import {
   auth,
   Client,
-  type OAuthClientInformationMixed,
-  type OAuthClientProvider,
   type OAuthTokens,
   StreamableHTTPClientTransport,
   UnauthorizedError,
@@ -10,51 +8,11 @@ import {
 import { expect, test } from 'vitest'
 import { agentWith, answerNext } from '../support/agents.ts'
 import { partsOf } from '../support/forge.ts'
+import { AppLogin } from '../support/mcp-login.ts'
 import { httpsServer } from '../support/metadata-server.ts'
 import { type OAuthNode, startOAuth } from '../support/oauth.ts'
 import { CALLBACK } from '../support/oauth-client.ts'
 import { type Person, wordsOn } from '../support/person.ts'
-
-/** What an app keeps of its login, and how its user's browser is sent away. */
-class AppLogin implements OAuthClientProvider {
-  readonly redirectUrl = CALLBACK
-  readonly clientMetadata = {
-    client_name: 'Official client',
-    redirect_uris: [CALLBACK],
-    grant_types: ['authorization_code', 'refresh_token'],
-    token_endpoint_auth_method: 'none',
-  }
-  readonly clientMetadataUrl?: string
-  information: OAuthClientInformationMixed | undefined
-  kept: OAuthTokens | undefined
-  sentTo: URL | undefined
-  #verifier = ''
-
-  constructor(clientMetadataUrl?: string) {
-    if (clientMetadataUrl !== undefined) this.clientMetadataUrl = clientMetadataUrl
-  }
-
-  state = () => 'state-of-the-app'
-  clientInformation = () => this.information
-  tokens = () => this.kept
-  codeVerifier = () => this.#verifier
-
-  saveClientInformation(information: OAuthClientInformationMixed): void {
-    this.information = information
-  }
-
-  saveTokens(tokens: OAuthTokens): void {
-    this.kept = tokens
-  }
-
-  saveCodeVerifier(verifier: string): void {
-    this.#verifier = verifier
-  }
-
-  redirectToAuthorization(url: URL): void {
-    this.sentTo = url
-  }
-}
 
 /** The client finds everything out by itself; its user logs in and allows. */
 async function connected(node: OAuthNode, person: Person, login: AppLogin, path = '/mcp'): Promise<Client> {

@@ -71,10 +71,7 @@ export async function startOAuth({
     system,
   })
   await bridge.ready()
-  const revoke = async (revoked: Revocation): Promise<void> => {
-    await bridge.revoke(revoked)
-    if (revoked.kind === 'session') await oauth.sessionEnded(revoked.id)
-  }
+  const { revoke } = bridge
   const sessions = new Sessions({ sessions: stores.sessions, revoke, log, system })
   const common = { site: siteOf(url), sessions, log, system, door: bridge.frontDoor }
   const pageKey = Buffer.alloc(32, 8)

@@ -11,12 +11,13 @@ export interface ReachFlags {
   readonly publicUrl?: readonly string[]
   readonly allowOrigin?: readonly string[]
   readonly allowV1?: boolean
+  readonly allowRegistration?: boolean
 }
 
 type Environment = Readonly<Record<string, string | undefined>>
 type Reach = Pick<
   ServeOptions,
-  'tls' | 'tlsMode' | 'trustedProxies' | 'publicUrls' | 'allowedOrigins' | 'allowV1'
+  'tls' | 'tlsMode' | 'trustedProxies' | 'publicUrls' | 'allowedOrigins' | 'allowV1' | 'allowRegistration'
 >
 
 /** Adds the flags to `bridgekeeper serve`. */
@@ -32,6 +33,7 @@ export function addReachFlags(command: Command): Command {
       'whose pages may use it; repeatable (BRIDGEKEEPER_ALLOWED_ORIGINS)',
       append,
     )
+    .option('--allow-registration', 'let any app register itself (BRIDGEKEEPER_ALLOW_REGISTRATION=1)')
     .option('--allow-v1', "in production too, let in agents without a device's key (BRIDGEKEEPER_ALLOW_V1=1)")
 }
 
@@ -46,9 +48,13 @@ export function reachOptions(flags: ReachFlags, env: Environment): Reach {
     flags.tlsKey ?? set(env.BRIDGEKEEPER_TLS_KEY),
   )
   const tlsMode = flags.tls ?? set(env.BRIDGEKEEPER_TLS)
+  const mayRegister = set(env.BRIDGEKEEPER_ALLOW_REGISTRATION)
+  const allowRegistration =
+    flags.allowRegistration ?? (mayRegister && switchedOn('BRIDGEKEEPER_ALLOW_REGISTRATION', mayRegister))
   return {
     ...(tls !== undefined && { tls }),
     ...(tlsMode !== undefined && { tlsMode }),
+    ...(typeof allowRegistration === 'boolean' && { allowRegistration }),
     trustedProxies: flags.trustedProxy ?? listed(env.BRIDGEKEEPER_TRUSTED_PROXIES),
     publicUrls: flags.publicUrl ?? listed(env.BRIDGEKEEPER_PUBLIC_URLS),
     allowedOrigins: flags.allowOrigin ?? listed(env.BRIDGEKEEPER_ALLOWED_ORIGINS),

@@ -15,6 +15,13 @@ export function siteOf(issuer: string): Site {
   return { origin, hostname, base: pathname.replace(/\/+$/, ''), secure: protocol === 'https:' }
 }
 
+const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/
+
+/** Whether only this very machine comes under that address. */
+export function isOfThisMachine({ hostname }: Site): boolean {
+  return LOOPBACK.test(hostname)
+}
+
 /** A path of ours, which may have a query: no other origin, whatever a browser makes of it. */
 const LOCAL_PATH = /^\/(?![/\\])[\x21-\x7e]*$/
 const MAX_PATH_CHARS = 2_048

@@ -3,7 +3,7 @@ import { Provider } from 'oidc-provider'
 import { isOwnOrigin } from '../accounts/csrf.ts'
 import type { Logins } from '../accounts/logins.ts'
 import { sendRefusalJson, sendRefusalPage } from '../accounts/respond.ts'
-import type { Site } from '../accounts/site.ts'
+import { isOfThisMachine, type Site } from '../accounts/site.ts'
 import type { ClientAddress } from '../gates/client-address.ts'
 import { type Denied, deny, type Verdict } from '../gates/verdict.ts'
 import type { Sessions } from '../identity/sessions.ts'
@@ -16,7 +16,6 @@ import { type Limited, OAuthLimits } from './limits.ts'
 import { useMiddleware } from './middleware.ts'
 import { createProvider } from './provider.ts'
 import { recordEvents } from './recorded-events.ts'
-import { type RecordParts, removeGrant } from './records.ts'
 
 export interface AuthorizationServerParts {
   /** The bridge's own address: who issues the tokens. */
@@ -43,7 +42,6 @@ export interface AuthorizationServerParts {
 const OWN_PATH =
   /^\/(?:oauth\/|interaction\/|device(?:\/|$)|\.well-known\/(?:oauth-authorization-server|openid-configuration)$)/
 const SESSION_COOKIE = /(?:^|;)\s*oauthSession(?:\.sig)?=[^;]*/g
-const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/
 const NARROWER: Readonly<Record<string, Limited>> = {
   '/oauth/device': 'device',
   '/oauth/register': 'registration',
@@ -57,7 +55,6 @@ export class AuthorizationServer {
   readonly #interactions: Interactions
   readonly #devicePages: DevicePages
   readonly #limits: OAuthLimits
-  readonly #records: RecordParts
   readonly #addresses = new WeakMap<IncomingMessage, ClientAddress>()
 
   constructor(parts: AuthorizationServerParts) {
@@ -65,24 +62,23 @@ export class AuthorizationServer {
     this.#parts = parts
     this.#limits = new OAuthLimits(system)
     this.#devicePages = new DevicePages(site, this.#limits, log)
-    this.#records = {
-      store: parts.store,
-      key: parts.recordKey,
-      system,
-      grantEnded: (id) => this.#grantEnded(id),
-    }
     this.#provider = createProvider(
       {
         issuer,
         key: parts.signingKey,
         cookieKey: parts.cookieKey,
-        records: this.#records,
+        records: {
+          store: parts.store,
+          key: parts.recordKey,
+          system,
+          grantEnded: (id) => this.#grantEnded(id),
+        },
         users: parts.users,
         sessions: parts.sessionStore,
         system,
         allowRegistration: parts.allowRegistration,
         allowedOrigins: parts.allowedOrigins,
-        isLoopback: LOOPBACK.test(site.hostname),
+        isLoopback: isOfThisMachine(site),
         devicePages: this.#devicePages,
         mayFetchMetadata: ({ req }) => this.#isWithin('metadata', this.#addresses.get(req)).allowed,
       },
@@ -106,11 +102,6 @@ export class AuthorizationServer {
       else this.#refuse(request, response, deny('internal_error'))
     })
     return true
-  }
-
-  /** The session of a grant was ended elsewhere: nothing of the grant is kept. */
-  async sessionEnded(sessionId: string): Promise<void> {
-    await removeGrant(this.#records, sessionId)
   }
 
   async #handle(request: IncomingMessage, response: ServerResponse, path: string): Promise<void> {

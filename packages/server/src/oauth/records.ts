@@ -31,7 +31,9 @@ export class Records implements Adapter {
 
   async upsert(id: string, payload: AdapterPayload, expiresInSeconds?: number): Promise<void> {
     const { store, key, system } = this.#parts
-    const { grantId, userCode, uid } = payload
+    const { userCode, uid } = payload
+    // The grant itself goes with the session of its name, as its tokens do.
+    const grantId = this.#model === 'Grant' ? id : payload.grantId
     const hashedId = this.#hashed(id)
     const lifetimeMs = expiresInSeconds === undefined ? CLIENT_MS : expiresInSeconds * 1_000
     await store.put({
@@ -102,8 +104,8 @@ export class Records implements Adapter {
   }
 }
 
-/** Ends a grant whose session was ended: its refresh tokens and codes are gone. */
-export async function removeGrant({ store, key }: RecordParts, grantId: string): Promise<void> {
+/** A grant, with all codes and tokens of it. */
+async function removeGrant({ store, key }: RecordParts, grantId: string): Promise<void> {
   await store.remove('Grant', hashed(key, 'Grant', grantId))
   await store.removeGrant(grantId)
 }

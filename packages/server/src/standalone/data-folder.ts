@@ -2,6 +2,7 @@ import { createHmac } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
 import type { Stores } from '../adapters/sql/open.ts'
 import type { Outbox } from '../adapters/sql/outbox.ts'
+import type { Recall } from '../identity/recall.ts'
 import { canonicalScope } from '../identity/scopes.ts'
 import { createTokens, type IssuedToken, type Tokens } from '../identity/tokens.ts'
 import type { AccountStore, System, User, UserState } from '../ports.ts'
@@ -57,11 +58,12 @@ export class DataFolder {
 
   /**
    * The bridge's tokens.
+   * @param recalled shared with whoever else verifies tokens of the bridge; of the first call counts
    * @throws SetupError what is wrong with the secret
    */
-  tokens(): Tokens {
+  tokens(recalled?: Recall): Tokens {
     const { users, sessions } = this.stores
-    this.#tokens ??= createTokens(loadSecret(this.#env, this.#path), users, this.#system, sessions)
+    this.#tokens ??= createTokens(loadSecret(this.#env, this.#path), users, this.#system, sessions, recalled)
     return this.#tokens
   }
 

@@ -1,10 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createAccounts } from '../accounts/accounts.ts'
-import { siteOf } from '../accounts/site.ts'
+import { isOfThisMachine, siteOf } from '../accounts/site.ts'
 import type { Bridge } from '../bridge.ts'
 import { Sessions } from '../identity/sessions.ts'
+import { AuthorizationServer } from '../oauth/authorization-server.ts'
 import type { SecurityLog, System } from '../ports.ts'
 import type { DataFolder } from './data-folder.ts'
+import type { OwnKeys } from './own-tokens.ts'
 import type { Environment } from './secret.ts'
 import { ssoSettings } from './sso-settings.ts'
 
@@ -16,34 +18,62 @@ export interface IdentityOptions {
   /** The bridge's own address, as browsers and clients know it. */
   readonly issuer: string
   readonly data: DataFolder
+  readonly keys: OwnKeys
   readonly bridge: Bridge
+  /** Whether anybody may register a client. Default: outside of production, where only this machine comes. */
+  readonly allowRegistration: boolean | undefined
+  readonly production: boolean
+  /** Origins whose pages may ask for tokens. */
+  readonly allowedOrigins: readonly string[]
   readonly log: SecurityLog
   readonly system: System
 }
 
 /**
- * The pages of a node that keeps its own accounts.
+ * The pages and the authorization server of a node that keeps its own accounts.
  * @throws SetupError `setting_invalid`, or what is wrong with the secret
  */
-export function identityHandlers({ env, issuer, data, bridge, log, system }: IdentityOptions): PathHandler[] {
+export function identityHandlers(options: IdentityOptions): PathHandler[] {
+  const { env, issuer, data, keys, bridge, log, system } = options
   const { stores } = data
   const revoke = bridge.revoke
+  const site = siteOf(issuer)
+  const sessions = new Sessions({ sessions: stores.sessions, revoke, log, system })
+  const pageKey = data.keyFor('account pages')
   const accounts = createAccounts(
     {
-      site: siteOf(issuer),
+      site,
       users: stores.users,
-      sessions: new Sessions({ sessions: stores.sessions, revoke, log, system }),
+      sessions,
       refreshTokens: stores.refreshTokens,
       credentials: stores.credentials,
       devices: stores.devices,
       tokens: data.tokens(),
       door: bridge.frontDoor,
-      key: data.keyFor('account pages'),
+      key: pageKey,
       revoke,
       log,
       system,
     },
     ssoSettings(env),
   )
-  return [accounts.handle]
+  const server = new AuthorizationServer({
+    issuer,
+    site,
+    signingKey: keys.signing,
+    recordKey: data.keyFor('oauth records'),
+    cookieKey: data.keyFor('oauth cookies'),
+    pageKey,
+    store: stores.oauth,
+    users: stores.users,
+    sessionStore: stores.sessions,
+    sessions,
+    logins: accounts.logins,
+    door: bridge.frontDoor,
+    log,
+    system,
+    allowRegistration: options.allowRegistration ?? (!options.production && isOfThisMachine(site)),
+    allowedOrigins: options.allowedOrigins,
+  })
+  return [accounts.handle, (request, response) => server.handle(request, response)]
 }

@@ -37,6 +37,7 @@ export type KeyPurpose =
   | 'fingerprint'
   | 'kept keys'
   | 'oauth cookies'
+  | 'oauth records'
   | 'account pages'
 
 /** A key for one purpose: another one than signs tokens, from the same secret. Source: RFC 5869. */

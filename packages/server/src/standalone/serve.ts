@@ -2,9 +2,10 @@ import type { Server } from 'node:http'
 import type { Writable } from 'node:stream'
 import manifest from '../../package.json' with { type: 'json' }
 import { type Bridge, createBridge } from '../bridge.ts'
+import type { BridgeOptions } from '../bridge-options.ts'
 import { deny } from '../gates/verdict.ts'
 import { sendRefusal } from '../northbound/respond.ts'
-import type { Authenticator, SecurityLog, System } from '../ports.ts'
+import type { SecurityLog, System } from '../ports.ts'
 import type { ChainedLog } from '../security-log/security-log.ts'
 import { streamSink } from '../security-log/stream-sink.ts'
 import {
@@ -20,6 +21,7 @@ import { limitSettings } from './limit-settings.ts'
 import { listen, urlOf } from './listen.ts'
 import { createListener, demandTls } from './listener.ts'
 import { openNodeLog } from './node-log.ts'
+import { type OwnKeys, ownKeys, ownTokens } from './own-tokens.ts'
 import { providerOf } from './provider.ts'
 import { type Environment, isProduction } from './secret.ts'
 import { SetupError } from './setup-error.ts'
@@ -44,6 +46,8 @@ export interface ServeOptions {
   readonly allowedOrigins?: readonly string[]
   /** Whether agents without a device's key may connect in production too. */
   readonly allowV1?: boolean
+  /** Whether any app may register itself. Default: outside of production, where only this machine reaches the node. */
+  readonly allowRegistration?: boolean
   /** Default 20,000. */
   readonly maxConnections?: number
   /** Told when a new certificate is in use, or cannot be. */
@@ -87,18 +91,17 @@ export async function serve(options: ServeOptions): Promise<Node> {
   }
   const server = listenerOf(options, certificate, onTls)
   try {
+    const provider = providerOf(options.env, system)
+    // Whose tokens come from a provider has no accounts here.
+    const keys = provider === undefined ? await ownKeys(data, system) : undefined
     await listen(server, options)
     // The log is opened only by whoever got the port: two nodes of one folder must not both write it.
     const sinks = options.logTo === undefined ? [] : [streamSink(options.logTo, system)]
     log = openNodeLog({ path: options.dataFolder, data, system, sinks })
-    const provider = providerOf(options.env, system)
-    const bridge = bridgeOf(options, settings, data, log, provider ?? data.tokens())
     const url = urlOf(server, tls === undefined ? 'http' : 'https', options.host)
-    // Whose tokens come from a provider has no accounts here.
-    if (provider === undefined) {
-      const issuer = settings.publicUrls[0] ?? url
-      serveOwn(server, identityHandlers({ env: options.env, issuer, data, bridge, log, system }))
-    }
+    const parts = { options, settings, data, log, url }
+    const bridge =
+      keys === undefined ? bridgeOf(parts, { authenticator: provider }) : ownBridge(parts, keys, server)
     bridge.attach(server)
     if (tls !== undefined) demandTls(server)
     if (provider === undefined) await data.claim()
@@ -113,17 +116,50 @@ export async function serve(options: ServeOptions): Promise<Node> {
   }
 }
 
+interface BridgeParts {
+  readonly options: ServeOptions
+  readonly settings: BridgeSettings
+  readonly data: DataFolder
+  readonly log: SecurityLog
+  /** Where the node listens. */
+  readonly url: string
+}
+
+/**
+ * The bridge of a node that keeps its own accounts, with their pages and the authorization server.
+ * @throws SetupError
+ */
+function ownBridge(parts: BridgeParts, keys: OwnKeys, server: Server): Bridge {
+  const { options, settings, data, log, url } = parts
+  const { env, system } = options
+  const publicUrls = settings.publicUrls.length > 0 ? settings.publicUrls : [url]
+  const [issuer = url] = publicUrls
+  const bridge = bridgeOf(parts, ownTokens({ issuer, publicUrls, keys, data, system }))
+  const { allowRegistration } = options
+  const { allowedOrigins, production } = settings
+  const given = {
+    env,
+    issuer,
+    data,
+    keys,
+    bridge,
+    allowRegistration,
+    allowedOrigins,
+    production,
+    log,
+    system,
+  }
+  serveOwn(server, identityHandlers(given))
+  return bridge
+}
+
 /** @throws SetupError */
 function bridgeOf(
-  { env, system, allowV1 = false }: ServeOptions,
-  settings: BridgeSettings,
-  data: DataFolder,
-  securityLog: SecurityLog,
-  authenticator: Authenticator,
+  { options: { env, system, allowV1 = false }, settings, data, log }: BridgeParts,
+  own: Partial<BridgeOptions> & Pick<BridgeOptions, 'authenticator'>,
 ): Bridge {
   const timeoutMs = callTimeoutMs(env.BRIDGEKEEPER_CALL_TIMEOUT_MS)
   return createBridge({
-    authenticator,
     ...settings,
     ...limitSettings(env),
     ...(timeoutMs !== undefined && { callTimeoutMs: timeoutMs }),
@@ -131,8 +167,9 @@ function bridgeOf(
     fingerprintKey: data.keyFor('fingerprint'),
     stores: data.stores,
     revocations: data.stores.revocations,
-    securityLog,
+    securityLog: log,
     system,
+    ...own,
   })
 }
 

@@ -16,6 +16,7 @@ export type SetupErrorCode =
   | 'secret_too_short'
   | 'secret_unreadable'
   | 'secret_mismatch'
+  | 'keys_unusable'
   | 'setting_invalid'
   | 'data_folder_unusable'
   | 'data_folder_busy'
