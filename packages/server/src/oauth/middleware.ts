@@ -42,11 +42,14 @@ function afterDeviceRequest(ctx: KoaContextWithOIDC, polls: DevicePolls): void {
     }
 }
 
-/** Of answers that are no pages of ours: nothing frames, guesses or keeps them. */
+/**
+ * Of answers that are no pages of ours: nothing frames, guesses or keeps them. Our pages come with headers of
+ * their own; without a referrer, browsers would send `Origin: null` with their forms.
+ */
 function hardened(ctx: KoaContextWithOIDC): void {
+  if (ctx.response.get('Content-Security-Policy') !== '') return
   ctx.set('X-Content-Type-Options', 'nosniff')
   ctx.set('X-Frame-Options', 'DENY')
   ctx.set('Referrer-Policy', 'no-referrer')
-  if (ctx.response.get('Content-Security-Policy') === '')
-    ctx.set('Content-Security-Policy', "frame-ancestors 'none'; base-uri 'none'")
+  ctx.set('Content-Security-Policy', "frame-ancestors 'none'; base-uri 'none'")
 }
