@@ -16,7 +16,7 @@ import {
   type TlsFiles,
 } from './certificate.ts'
 import { DataFolder } from './data-folder.ts'
-import { identityHandlers, type PathHandler } from './identity.ts'
+import type { identityHandlers, PathHandler } from './identity.ts'
 import { limitSettings } from './limit-settings.ts'
 import { listen, urlOf } from './listen.ts'
 import { createListener, demandTls } from './listener.ts'
@@ -93,7 +93,7 @@ export async function serve(options: ServeOptions): Promise<Node> {
   try {
     const provider = providerOf(options.env, system)
     // Whose tokens come from a provider has no accounts here.
-    const keys = provider === undefined ? await ownKeys(data, system) : undefined
+    const own = provider === undefined ? await ownIdentity(data, system) : undefined
     await listen(server, options)
     // The log is opened only by whoever got the port: two nodes of one folder must not both write it.
     const sinks = options.logTo === undefined ? [] : [streamSink(options.logTo, system)]
@@ -101,7 +101,7 @@ export async function serve(options: ServeOptions): Promise<Node> {
     const url = urlOf(server, tls === undefined ? 'http' : 'https', options.host)
     const parts = { options, settings, data, log, url }
     const bridge =
-      keys === undefined ? bridgeOf(parts, { authenticator: provider }) : ownBridge(parts, keys, server)
+      own === undefined ? bridgeOf(parts, { authenticator: provider }) : ownBridge(parts, own, server)
     bridge.attach(server)
     if (tls !== undefined) demandTls(server)
     if (provider === undefined) await data.claim()
@@ -114,6 +114,17 @@ export async function serve(options: ServeOptions): Promise<Node> {
     await data.close()
     throw error
   }
+}
+
+interface OwnIdentity {
+  readonly keys: OwnKeys
+  readonly handlersOf: typeof identityHandlers
+}
+
+/** Its libraries are loaded by whoever serves: they take longer than most commands of the shell. */
+async function ownIdentity(data: DataFolder, system: System): Promise<OwnIdentity> {
+  const [keys, { identityHandlers }] = await Promise.all([ownKeys(data, system), import('./identity.ts')])
+  return { keys, handlersOf: identityHandlers }
 }
 
 interface BridgeParts {
@@ -129,7 +140,7 @@ interface BridgeParts {
  * The bridge of a node that keeps its own accounts, with their pages and the authorization server.
  * @throws SetupError
  */
-function ownBridge(parts: BridgeParts, keys: OwnKeys, server: Server): Bridge {
+function ownBridge(parts: BridgeParts, { keys, handlersOf }: OwnIdentity, server: Server): Bridge {
   const { options, settings, data, log, url } = parts
   const { env, system } = options
   const publicUrls = settings.publicUrls.length > 0 ? settings.publicUrls : [url]
@@ -149,7 +160,7 @@ function ownBridge(parts: BridgeParts, keys: OwnKeys, server: Server): Bridge {
     log,
     system,
   }
-  serveOwn(server, identityHandlers(given))
+  serveOwn(server, handlersOf(given))
   return bridge
 }
 
