@@ -4,7 +4,6 @@ import { login, type RunningBridge, serve } from '../support/installation.ts'
 import { bearer, post, toolCall } from '../support/mcp.ts'
 import { scratch } from '../support/scratch.ts'
 
-const REALM = 'Bearer realm="bridgekeeper"'
 const INVALID = /^Bearer realm="bridgekeeper", error="invalid_token", error_description=".+"$/
 const env = { JWT_SECRET: 'shared by two installations, for the token of a stranger' }
 
@@ -43,7 +42,13 @@ async function expectRefusal(
 }
 
 test('[AUTH.10] a caller without a token is refused with token_missing', async () => {
-  await expectRefusal(await attempt({}), { status: 401, code: 'token_missing', challenge: REALM })
+  await expectRefusal(await attempt({}), {
+    status: 401,
+    code: 'token_missing',
+    challenge: expect.stringMatching(
+      /^Bearer realm="bridgekeeper", scope="[^"]+", resource_metadata="[^"]+"/,
+    ),
+  })
 })
 
 test('[AUTH.10] a caller with a changed token is refused with token_invalid', async () => {
