@@ -65,9 +65,9 @@ export class HandProofs implements DeviceProofs {
   readonly connectionId: string
   readonly #device: TestDevice
   readonly #bridgeKey: KeyObject
-  readonly #connection: BoundConnection
   readonly #bridgeKeyId: string
-  #token: string
+  readonly #connection: BoundConnection
+  #tokenHash: string
   /** What the next look-up comes to; by default, that it is the same device. */
   answer: (token: string | undefined) => Verdict<Principal | undefined> = () => allow(undefined)
 
@@ -76,44 +76,53 @@ export class HandProofs implements DeviceProofs {
     this.#bridgeKey = bridgeKey
     this.#bridgeKeyId = keyIdOf(bridgeKey)
     this.#connection = connection
-    this.#token = device.accessToken
+    this.#tokenHash = hash('sha256', device.accessToken, 'base64url')
     this.connectionId = connection.connectionId
   }
 
   begin(): ExpectedProof {
-    return this.#expected('connect', this.#token)
+    return this.#expected('connect', this.#tokenHash)
   }
 
   async renewal(_before: Principal, token: string | undefined): Promise<Verdict<RenewalFacts>> {
     const verdict = this.answer(token)
     if (!verdict.allowed) return verdict
-    return allow({ expected: this.#expected('renew', token ?? this.#token), principal: verdict.value })
+    const tokenHash = token === undefined ? this.#tokenHash : hash('sha256', token, 'base64url')
+    return allow({ expected: this.#expected('renew', tokenHash), principal: verdict.value })
   }
 
   renewed({ tokenHash }: ExpectedProof): void {
-    if (tokenHash !== hash('sha256', this.#token, 'base64url')) this.#token = this.#device.accessToken
+    this.#tokenHash = tokenHash
   }
 
   sign(bytes: Buffer): string {
     return sign(null, bytes, this.#bridgeKey).toString('base64url')
   }
 
-  #expected(purpose: ExpectedProof['purpose'], token: string): ExpectedProof {
+  #expected(purpose: ExpectedProof['purpose'], tokenHash: string): ExpectedProof {
     const { userId, sessionId, deviceId, key } = this.#device
     const bridgeKeyId = this.#bridgeKeyId
-    const tokenHash = hash('sha256', token, 'base64url')
     const connection = this.#connection
     return { purpose, connection, userId, sessionId, deviceId, keys: [key.public], bridgeKeyId, tokenHash }
   }
 }
 
+/** Renewals are due after ten minutes sharp: nothing is drawn for them. */
+class EvenSystem extends FakeSystem {
+  override randomBytes(countBytes: number): Buffer {
+    return countBytes === 4 ? Buffer.alloc(4) : super.randomBytes(countBytes)
+  }
+}
+
 /** Real connections, router, dispatcher, limiter and lockout; only time and sockets are by hand. */
 export class World {
-  readonly system = new FakeSystem()
+  readonly system: FakeSystem = new EvenSystem()
   /** Reported as verified and not yet as ended. */
   readonly ready = new Set<ReadyConnection>()
   /** What the lockout said to the last wrong answer. */
   lockedNow = false
+  /** What is known of a device whose proof holds. */
+  confirmed: Verdict<void> = allow(undefined)
   /** A socket asks for a call. @returns is told how the call ends */
   onExecute = (): ((outcome: CallOutcome) => void) => () => {}
   #connections = 0
@@ -177,7 +186,7 @@ export class World {
 
   #listener(userId: string, lockOut: () => void): ConnectionListener {
     return {
-      confirm: () => Promise.resolve(allow(undefined)),
+      confirm: () => Promise.resolve(this.confirmed),
       verified: (connection) => {
         this.#lockout.passed(userId, 'here')
         this.ready.add(connection)
