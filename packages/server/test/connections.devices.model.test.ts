@@ -54,6 +54,8 @@ type Op =
       copied: boolean
     }
   | { do: 'token'; socket: number; good: boolean; lifetime: number }
+  /** A token that crosses the challenge of a renewal on the way. */
+  | { do: 'cross'; socket: number; good: boolean; lifetime: number }
   | { do: 'call' }
   | { do: 'result'; call: number }
   | { do: 'peer-gone' | 'revoke' | 'echo' | 'ping'; socket: number }
@@ -78,6 +80,7 @@ const op: fc.Arbitrary<Op> = fc.oneof(
     }) as fc.Arbitrary<Op>,
   ),
   weighed(5, fc.record({ do: fc.constant('token' as const), socket, good: fc.boolean(), lifetime })),
+  weighed(4, fc.record({ do: fc.constant('cross' as const), socket, good: fc.boolean(), lifetime })),
   weighed(3, fc.constant({ do: 'call' as const })),
   weighed(2, fc.record({ do: fc.constant('result' as const), call: fc.nat({ max: 20 }) })),
   weighed(
@@ -112,7 +115,11 @@ class Model {
     else if (found === undefined) return
     else if (event.do === 'prove') await this.#prove(found, event.how, event.copied)
     else if (event.do === 'token') await this.#token(found, event.good, event.lifetime)
-    else await this.#simple(event.do, found)
+    else if (event.do === 'cross') {
+      const leftMs = Math.ceil(found.renewAtMs - this.#nowMs)
+      if (found.state === 'ready' && leftMs > 0 && leftMs <= RENEWAL_MS) await this.#advance(leftMs)
+      await this.#token(found, event.good, event.lifetime)
+    } else await this.#simple(event.do, found)
     this.check()
   }
 
