@@ -1,6 +1,7 @@
 import { ACCOUNT_ABLATIONS } from './accounts.ts'
 import { DEVICE_ABLATIONS } from './devices.ts'
 import { OAUTH_ABLATIONS } from './oauth.ts'
+import { PROOF_ABLATIONS } from './proof.ts'
 
 /** One protection, how to take it out, and the attack that must then succeed. */
 export interface Ablation {
@@ -201,6 +202,7 @@ export const ABLATIONS: readonly Ablation[] = [
     ],
     tests: attack('w05-w06-unverified'),
   },
+  ...PROOF_ABLATIONS,
   {
     gate: 'layer 5: message size',
     edits: [gate('gates/message-size.ts', 'validateMessageSize', 'return allow(sizeBytes)')],

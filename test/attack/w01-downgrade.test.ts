@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net'
 import type { Authenticator } from '@bridgekeeper/server'
 import { createTokens, memoryUsers, realSystem } from '@bridgekeeper/server'
 import { expect, onTestFinished, test } from 'vitest'
-import { SECRET, user } from '../support/bridge.ts'
+import { SECRET, startBridge, user } from '../support/bridge.ts'
 import { challengedDevice, provenDevice, startDeviceBridge } from '../support/devices.ts'
 import { dial, refusedUpgrade, verifiedPeer } from '../support/peer.ts'
 import { Recorded } from '../support/recorded.ts'
@@ -88,15 +88,18 @@ test('[PROOF.8] W01: where it is switched on, each echo that is accepted is on r
   expect(recorded.named('echo_accepted')).toMatchObject([{ version: 'v2' }, { version: 'v1' }])
 })
 
-test('[PROOF.8] a bridge without devices takes no token of one', async () => {
+test('[PROOF.6] W01: a device that is enrolled no longer is refused, and so is every one at a bridge that knows none', async () => {
   const at = await startDeviceBridge()
   const device = await at.enrol('ann')
   await at.devices.revoke(device.deviceId, Date.now())
-  const peer = dial(at, { token: device.accessToken, v2: true })
-  expect(await refusedUpgrade(peer)).toMatchObject({
+  const unknown = dial(at, { token: device.accessToken, v2: true })
+  expect(await refusedUpgrade(unknown)).toMatchObject({
     status: 401,
     body: { error: { code: 'device_unknown' } },
   })
+  const without = await startBridge({ authenticator: at.tokens })
+  const refused = dial(without, { token: device.accessToken, v2: true })
+  expect(await refusedUpgrade(refused)).toMatchObject(REQUIRED)
 })
 
 test('[PROOF.3] W01: a proxy that offers other subprotocols than the agent did makes the proof wrong', async () => {

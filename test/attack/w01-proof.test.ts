@@ -223,6 +223,17 @@ test('[PROOF.5] a replaced key is good until it retires, and the next one at onc
   }
 })
 
+test('[PROOF.5] W01: a key that has retired is none any more, also where the token is bound to no key', async () => {
+  const at = await startDeviceBridge()
+  const device = await at.enrol('ann')
+  at.tokens.unbind(device.accessToken)
+  await provenDevice(at, device)
+  await at.devices.rotate(device.deviceId, makeKey(2).public, Date.now() - 1)
+  const { peer, challenge } = await challengedDevice(at, device)
+  peer.send({ type: 'challenge_response', proof: prove(device, challenge, at.url).proof })
+  expect(await peer.closed).toEqual(REFUSED)
+})
+
 test('[PROOF.5] the right key with the number of another generation is refused', async () => {
   const at = await startDeviceBridge()
   const device = await at.enrol('ann')

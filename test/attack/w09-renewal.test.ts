@@ -238,10 +238,19 @@ test.each([
   expect(await end()).toEqual({ code: 4401, reason: 'token_expired' })
 })
 
-test('[PROOF.11] [MSG.4] who sends token after token is closed', async () => {
-  const { peer } = await withShortToken()
-  for (let n = 0; n < 12; n++) peer.send({ type: 'reauthenticate', token: 'nonsense' })
-  expect(await peer.closed).toMatchObject({ code: 4400 })
+test('[PROOF.11] [MSG.4] who sends token after token is closed, be it one at a time or many at once', async () => {
+  const patient = (await withShortToken()).peer
+  // One was good.
+  for (let n = 0; n < 9; n++) {
+    patient.send({ type: 'reauthenticate', token: 'nonsense' })
+    await patient.next('error')
+  }
+  patient.send({ type: 'reauthenticate', token: 'nonsense' })
+  expect(await patient.closed).toMatchObject({ code: 4400 })
+
+  const hasty = (await withShortToken()).peer
+  for (let n = 0; n < 12; n++) hasty.send({ type: 'reauthenticate', token: 'nonsense' })
+  expect(await hasty.closed).toMatchObject({ code: 4400 })
 })
 
 test('[PROOF.11] tokens do not put off the proof that is due', async () => {

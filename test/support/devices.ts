@@ -163,6 +163,12 @@ export class TokenTable implements Authenticator {
     this.#next = next
   }
 
+  /** Makes it a token that is bound to no key. */
+  unbind(token: string): void {
+    const { boundKeyId: _bound, ...principal } = this.principals.get(token) as Principal
+    this.principals.set(token, principal)
+  }
+
   recall(token: string): Principal | undefined {
     return this.principals.get(token) ?? this.#next?.recall(token)
   }

@@ -1,0 +1,113 @@
+import type { Ablation, Edit } from './gates.ts'
+
+function gate(file: string, within: string, first: string): Edit {
+  return { file: `packages/server/src/${file}`, within, first }
+}
+
+function text(file: string, find: string, replace: string): Edit {
+  return { file: `packages/server/src/${file}`, find, replace }
+}
+
+function attack(...names: string[]): string[] {
+  return names.map((name) => `test/attack/${name}.test.ts`)
+}
+
+/** What stands between a stolen token and a user's machine, at the bridge and on the machine itself. */
+export const PROOF_ABLATIONS: readonly Ablation[] = [
+  {
+    gate: 'layer 4 of v2: the signature is verified',
+    edits: [gate('gates/proof.ts', 'isSignedBy', 'return true')],
+    tests: attack('w01-proof', 'w01-relay'),
+  },
+  {
+    gate: 'layer 4 of v2: keys that are retired',
+    edits: [text('gates/proof.ts', 'retiresAtMs === undefined || retiresAtMs > nowMs', 'true')],
+    tests: attack('w01-proof'),
+  },
+  {
+    gate: 'layer 4 of v2: the TLS connection that is bound',
+    edits: [gate('southbound/channel.ts', 'exporterOf', 'return undefined')],
+    tests: attack('w01-relay'),
+  },
+  {
+    gate: 'layer 4 of v2: no way back to the echo',
+    edits: [
+      gate(
+        'gates/proof-policy.ts',
+        'proofPolicyGate',
+        "return allow(version === 'v1' || deviceId === undefined ? 'echo' : 'proof')",
+      ),
+    ],
+    tests: attack('w01-downgrade'),
+  },
+  {
+    gate: 'layer 4 of v2: a key on two machines',
+    edits: [gate('admission/devices.ts', 'confirm', 'return allow(undefined)')],
+    tests: attack('w01-copied-key'),
+  },
+  {
+    gate: 'layer 4 of v2: proven again within ten minutes',
+    edits: [text('connection/deadlines.ts', "this.#onDue('renew')", '')],
+    tests: attack('w09-renewal'),
+  },
+  {
+    gate: 'layer 4 of v2: by when the next proof must have come',
+    edits: [text('connection/deadlines.ts', 'if (nowMs >= this.#proveByMs)', 'if (false)')],
+    tests: attack('w09-renewal'),
+  },
+  {
+    gate: 'layer 4 of v2: a fresh token is of the same login',
+    edits: [text('admission/devices.ts', 'if (!isSame || resource !== before.resource)', 'if (false)')],
+    tests: attack('w09-renewal'),
+  },
+  {
+    gate: 'layer 4 of v2: so many tokens on one connection',
+    edits: [
+      text(
+        'connection/proving.ts',
+        'const strikesAtMs = struck(current.strikesAtMs, context.nowMs)',
+        'const strikesAtMs: typeof current.strikesAtMs | undefined = []',
+      ),
+    ],
+    tests: attack('w09-renewal'),
+  },
+  {
+    gate: "agent: the bridge's own signature",
+    edits: [
+      {
+        file: 'packages/agent/src/link/prover.ts',
+        within: 'recognise',
+        first: 'const first = this.#open.shift(); this.#recognised = true; return first',
+      },
+    ],
+    tests: ['packages/agent/test/link.proof.test.ts'],
+  },
+  {
+    gate: 'agent: no way back to the echo',
+    edits: [
+      {
+        file: 'packages/agent/src/link/prover.ts',
+        find: "if (asked === undefined) throw new AgentError('bridge_downgraded')",
+        replace:
+          "if (asked === undefined) return encode({ type: 'challenge_response', response: challenge })",
+      },
+      {
+        file: 'packages/agent/src/link/link.ts',
+        find: "if (this.#options.device !== undefined) throw new AgentError('bridge_downgraded')",
+        replace: '',
+      },
+    ],
+    tests: ['packages/agent/test/link.proof.test.ts'],
+  },
+  {
+    gate: 'agent: the connection is put down before a call is run',
+    edits: [
+      {
+        file: 'packages/agent/src/link/connection.ts',
+        find: '.then(() => device.remember(connectionId))',
+        replace: '',
+      },
+    ],
+    tests: ['packages/agent/test/link.proof.test.ts'],
+  },
+]
