@@ -1,5 +1,11 @@
 import { constants } from 'node:crypto'
-import { createServer, type Server, type ServerOptions } from 'node:http'
+import {
+  createServer,
+  type IncomingMessage,
+  type Server,
+  type ServerOptions,
+  ServerResponse,
+} from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import type { TlsOptions } from 'node:tls'
 import type { System } from '../ports.ts'
@@ -65,11 +71,12 @@ export function createListener({ maxConnections, system, tls }: ListenerOptions)
   return server
 }
 
-/** [TLS.5] Adds the header to every answer of this server; to be called after its other listeners are in place. */
-export function demandTls(server: Server): void {
-  server.prependListener('request', (_request, response) => {
-    for (const [name, value] of Object.entries(strictTransport)) response.setHeader(name, value)
-  })
+/** [TLS.5] An answer that says to come over TLS from now on, whoever writes it. */
+class StrictResponse<Request extends IncomingMessage = IncomingMessage> extends ServerResponse<Request> {
+  constructor(request: Request) {
+    super(request)
+    for (const [name, value] of Object.entries(strictTransport)) this.setHeader(name, value)
+  }
 }
 
 function tlsServer(
@@ -80,6 +87,7 @@ function tlsServer(
     ...HTTP_LIMITS,
     ...TLS_OPTIONS,
     ...certificate,
+    ServerResponse: StrictResponse,
     handshakeTimeout: TLS_HANDSHAKE_MS,
   })
   // Open connections keep what they began with.

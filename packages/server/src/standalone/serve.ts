@@ -19,7 +19,7 @@ import { DataFolder } from './data-folder.ts'
 import type { identityHandlers, PathHandler } from './identity.ts'
 import { limitSettings } from './limit-settings.ts'
 import { listen, urlOf } from './listen.ts'
-import { createListener, demandTls } from './listener.ts'
+import { createListener } from './listener.ts'
 import { openNodeLog } from './node-log.ts'
 import { type OwnKeys, ownKeys, ownTokens } from './own-tokens.ts'
 import { providerOf } from './provider.ts'
@@ -103,7 +103,6 @@ export async function serve(options: ServeOptions): Promise<Node> {
     const bridge =
       own === undefined ? bridgeOf(parts, { authenticator: provider }) : ownBridge(parts, own, server)
     bridge.attach(server)
-    if (tls !== undefined) demandTls(server)
     if (provider === undefined) await data.claim()
     await bridge.ready()
     log.logSecurityEvent({ event: 'bridge_started', version: manifest.version })
