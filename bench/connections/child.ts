@@ -65,11 +65,17 @@ export class Child<F extends keyof Programs> {
   }
 
   async #reply(): Promise<unknown> {
-    const ended = once(this.#process, 'exit').then(() => {
-      throw new Error(`${this.#file} ended`)
+    const reply = await new Promise<Reply>((resolve, reject) => {
+      const settle = (act: () => void): void => {
+        clearTimeout(timer)
+        this.#process.off('message', onMessage).off('exit', onExit)
+        act()
+      }
+      const onMessage = (message: unknown): void => settle(() => resolve(message as Reply))
+      const onExit = (): void => settle(() => reject(new Error(`${this.#file} ended`)))
+      const timer = setTimeout(() => settle(() => reject(new Error(`${this.#file} is silent`))), ANSWER_MS)
+      this.#process.on('message', onMessage).on('exit', onExit)
     })
-    const signal = AbortSignal.timeout(ANSWER_MS)
-    const [reply] = (await Promise.race([once(this.#process, 'message', { signal }), ended])) as [Reply]
     if (reply.error !== undefined) throw new Error(`${this.#file}: ${reply.error}`)
     return reply.value
   }

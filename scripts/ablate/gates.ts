@@ -51,7 +51,7 @@ export const ABLATIONS: readonly Ablation[] = [
   },
   {
     gate: 'connections: a place for each address, user and in all',
-    edits: [gate('gates/connection-caps.ts', 'take', 'return allow(() => {})')],
+    edits: [gate('gates/connection-caps.ts', 'take', 'return allow(undefined)')],
     tests: attack('w28-w34-address-blocks-and-caps'),
   },
   {
@@ -134,7 +134,7 @@ export const ABLATIONS: readonly Ablation[] = [
   },
   {
     gate: 'revocation: an agent that is connected',
-    edits: [text('southbound/endpoint.ts', '        connection.revoke()\n', '')],
+    edits: [text('southbound/open-agent.ts', '    this.connection.revoke()\n', '')],
     tests: attack('w09-revocation', 'w09-session-end'),
   },
   {
@@ -211,7 +211,7 @@ export const ABLATIONS: readonly Ablation[] = [
   {
     gate: 'layer 5: bytes before verification',
     edits: [
-      text('southbound/endpoint.ts', 'if (leftBytes < 0) webSocket.terminate()', ''),
+      text('southbound/open-agent.ts', 'if (leftBytes < 0) webSocket.terminate()', ''),
       text('connection/state.ts', 'if (bytesLeft < 0)', 'if (false)'),
     ],
     tests: attack('w27-memory'),

@@ -18,7 +18,8 @@ import type { SecurityLog, System } from './ports.ts'
 import { Dispatcher } from './router/dispatcher.ts'
 import { Router } from './router/router.ts'
 import { streamLog } from './security-log/stream-log.ts'
-import { AGENT_PATH, AgentEndpoint, type AgentListener } from './southbound/endpoint.ts'
+import { AGENT_PATH, AgentEndpoint } from './southbound/endpoint.ts'
+import type { AgentListener } from './southbound/open-agent.ts'
 import { isProduction } from './standalone/secret.ts'
 
 const DEFAULT_CALL_TIMEOUT_MS = 60_000

@@ -164,8 +164,8 @@ export class Admission {
     this.#failed(address)
   }
 
-  /** Right before the handshake is answered. @returns to be called once when the socket has ended */
-  enter({ principal: { userId }, login, address }: AdmittedAgent): Verdict<() => void> {
+  /** Takes a place, right before the handshake is answered. */
+  enter({ principal: { userId }, login, address }: AdmittedAgent): Verdict<void> {
     if (login.revoked) {
       this.#refusals.record('agent', 'login_revoked', address, '')
       return deny('login_revoked')
@@ -173,6 +173,11 @@ export class Admission {
     const place = this.#caps.take(address, userId)
     if (!place.allowed) this.#refusals.record('agent', place.code, address, '')
     return place
+  }
+
+  /** Its socket has ended, or it got none. */
+  left({ principal: { userId }, address }: AdmittedAgent): void {
+    this.#caps.leave(address, userId)
   }
 
   /** The agent has a socket now. */

@@ -47,7 +47,9 @@ export class Login {
   open(use: Use): boolean {
     if (this.revoked) return false
     use.place = this.#uses.length
-    this.#uses.push(use)
+    // An empty array that is added to takes room for many at once, and most logins have one thing open.
+    if (use.place === 0) this.#uses = [use]
+    else this.#uses.push(use)
     return true
   }
 

@@ -19,7 +19,8 @@ import { validateMessageSize } from '../gates/message-size.ts'
 import type { Verdict } from '../gates/verdict.ts'
 import type { Principal, SecurityLog, System } from '../ports.ts'
 import type { SecurityEvent } from '../security-log/events.ts'
-import { Deadlines } from './deadlines.ts'
+import type { DeadlineQueue } from './deadline-queue.ts'
+import { Deadlines, type Due, type DueListener } from './deadlines.ts'
 import type { ConnectionEvent, ConnectionState, Effect, RenewalFacts, Step } from './life.ts'
 import type { AgentLogin, DeviceProofs } from './login.ts'
 import { OwnCalls } from './own-calls.ts'
@@ -45,6 +46,8 @@ export const NOT_SENT: SentCall = { id: undefined, cancel: () => {} }
 export interface ConnectionOptions {
   readonly callTimeoutMs: number
   readonly maxPendingCalls: number
+  /** The deadlines of all connections. */
+  readonly deadlines: DeadlineQueue
 }
 
 /** A connection whose challenge is answered: all that the router ever sees of one. */
@@ -80,7 +83,7 @@ export interface ConnectionListener {
  * The thin shell around the state machine of `state.ts`: owns the socket, the timers and the calls
  * that wait, carries out effects, and decides nothing.
  */
-export class Connection implements ReadyConnection {
+export class Connection implements ReadyConnection, DueListener {
   readonly version: ProtocolVersion
   readonly ip: string
   readonly #device: DeviceProofs | undefined
@@ -88,9 +91,10 @@ export class Connection implements ReadyConnection {
   readonly #system: System
   readonly #listener: ConnectionListener
   readonly #log: SecurityLog
-  readonly #maxPendingCalls: number
-  readonly #pending: PendingCalls
-  readonly #ownCalls: OwnCalls
+  readonly #options: ConnectionOptions
+  /** Made for the first call: most connections are idle most of the time, and there are many. */
+  #pendingCalls: PendingCalls | undefined
+  #ownCalls: OwnCalls | undefined
   #state: ConnectionState
   #wasVerified = false
   #slow = false
@@ -114,16 +118,10 @@ export class Connection implements ReadyConnection {
     this.#listener = listener
     this.#system = system
     this.#log = log
-    this.#maxPendingCalls = options.maxPendingCalls
-    this.#ownCalls = new OwnCalls(login.version, options.maxPendingCalls, (frame) => {
-      if (this.#state.state === 'ready') this.#socket.send(frame)
-    })
-    this.#pending = new PendingCalls(system, options.callTimeoutMs, (id) => this.#cancelOnAgent(id))
+    this.#options = options
     const { principal, challengeAttempts, device } = login
     this.#device = device
-    this.#deadlines = new Deadlines(system, principal.expiresAtMs, (due) =>
-      due === 'renew' ? this.#renew(undefined) : this.#take({ type: due }),
-    )
+    this.#deadlines = new Deadlines(system, options.deadlines, principal.expiresAtMs, this)
     const [state, effects] = opened(generateChallenge(system), challengeAttempts, device?.begin())
     this.#state = state
     for (const effect of effects) this.#carryOut(effect)
@@ -139,6 +137,11 @@ export class Connection implements ReadyConnection {
 
   get catalog(): ReadonlyMap<string, CatalogServer> | undefined {
     return this.#catalog
+  }
+
+  onDue(due: Due): void {
+    if (due === 'renew') this.#renew(undefined)
+    else this.#take({ type: due })
   }
 
   /** One frame arrived. */
@@ -176,26 +179,38 @@ export class Connection implements ReadyConnection {
   }
 
   call(call: ToolCall, settle: (outcome: CallOutcome) => void): SentCall {
-    const isFull = this.#pending.size >= this.#maxPendingCalls
+    const pending = this.#pending()
+    const isFull = pending.size >= this.#options.maxPendingCalls
     if (isFull || this.#slow) {
       settle(failed(new BridgeError(this.#slow ? 'agent_slow' : 'too_many_calls')))
       return NOT_SENT
     }
     const { serverName, toolName, rawArgs } = call
-    const id = this.#pending.add(settle)
+    const id = pending.add(settle)
     const frame = encodeToolExecute({ id, serverName, toolName, rawArgs })
     const refusal = refusalOf(call, frame)
     if (refusal !== undefined) {
-      this.#pending.settle(id, failed(refusal))
+      pending.settle(id, failed(refusal))
       return NOT_SENT
     }
-    this.#socket.send(frame, this.#pending.size > 1)
+    this.#socket.send(frame, pending.size > 1)
     return { id, cancel: () => this.#cancel(id) }
   }
 
+  #pending(): PendingCalls {
+    this.#pendingCalls ??= new PendingCalls(this.#system, this.#options.callTimeoutMs, (id) =>
+      this.#cancelOnAgent(id),
+    )
+    return this.#pendingCalls
+  }
+
+  /** @returns whether such a call waited */
+  #settle(id: string, outcome: CallOutcome): boolean {
+    return this.#pendingCalls?.settle(id, outcome) ?? false
+  }
+
   #cancel(id: string): void {
-    if (!this.#pending.has(id)) return
-    this.#pending.settle(id, failed(new BridgeError('call_cancelled')))
+    if (!this.#settle(id, failed(new BridgeError('call_cancelled')))) return
     this.#cancelOnAgent(id)
   }
 
@@ -220,7 +235,7 @@ export class Connection implements ReadyConnection {
   #failAnswer(frame: Buffer, code: 'result_too_large' | 'result_invalid'): void {
     if (this.#state.state !== 'ready') return
     const id = answeredId(frame)
-    if (id !== undefined) this.#pending.settle(id, failed(new BridgeError(code)))
+    if (id !== undefined) this.#settle(id, failed(new BridgeError(code)))
   }
 
   #take(event: ConnectionEvent): void {
@@ -267,7 +282,7 @@ export class Connection implements ReadyConnection {
         this.#catalog = new Map(effect.servers.map((server) => [server.name, server]))
         return
       case 'result':
-        if (!this.#pending.settle(effect.result.id, outcomeOf(effect.result, this.version)))
+        if (!this.#settle(effect.result.id, outcomeOf(effect.result, this.version)))
           this.#recordUnexpected(effect.result.id)
         return
       case 'execute':
@@ -278,6 +293,9 @@ export class Connection implements ReadyConnection {
   }
 
   #execute({ id, serverName, toolName, rawArgs }: ToolExecuteFrame): void {
+    this.#ownCalls ??= new OwnCalls(this.version, this.#options.maxPendingCalls, (frame) => {
+      if (this.#state.state === 'ready') this.#socket.send(frame)
+    })
     this.#ownCalls.run(id, (settle) =>
       this.#listener.execute(this, { serverName, toolName, rawArgs }, settle),
     )
@@ -355,8 +373,8 @@ export class Connection implements ReadyConnection {
   #end(): void {
     this.#deadlines.stop()
     if (this.#wasVerified) this.#listener.ended(this)
-    this.#pending.failAll('outcome_unknown')
-    this.#ownCalls.cancelAll()
+    this.#pendingCalls?.failAll('outcome_unknown')
+    this.#ownCalls?.cancelAll()
   }
 }
 

@@ -1,5 +1,6 @@
 import { limits } from '@bridgekeeper/protocol'
 import type { System } from '../ports.ts'
+import type { Dated, DeadlineQueue } from './deadline-queue.ts'
 
 /** What is due: the token has ended, no proof came in time, or a device is to prove itself again. */
 export type Due = 'token-expired' | 'challenge-timeout' | 'renew'
@@ -9,24 +10,30 @@ const SPREAD_STEPS = 60
 const SPREAD_STEP_MS = 1_000
 /** A store that could not say what is to be proven is asked again after this. */
 const RETRY_MS = 10_000
-/** Node's timers hold 31 bits of milliseconds; a token may live longer. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1
 const NEVER = Number.POSITIVE_INFINITY
 
-/** The moments of a connection, on the monotonic clock, and one timer for the next of them. */
-export class Deadlines {
+/** Who is told what is due. */
+export interface DueListener {
+  onDue(due: Due): void
+}
+
+/** The moments of a connection, on the monotonic clock; the next of them stands in the queue of all. */
+export class Deadlines implements Dated {
+  dueAtMs = NEVER
+  queuePlace = -1
   readonly #system: System
-  readonly #onDue: (due: Due) => void
+  readonly #queue: DeadlineQueue
+  readonly #listener: DueListener
   #expiresAtMs = NEVER
   #renewAtMs = NEVER
   #proveByMs: number
   #stopped = false
-  #cancelTimer = (): void => {}
 
   /** The challenge goes out now. @param tokenEndsAtMs wall clock */
-  constructor(system: System, tokenEndsAtMs: number, onDue: (due: Due) => void) {
+  constructor(system: System, queue: DeadlineQueue, tokenEndsAtMs: number, listener: DueListener) {
     this.#system = system
-    this.#onDue = onDue
+    this.#queue = queue
+    this.#listener = listener
     this.#proveByMs = system.monotonicMs() + limits.challengeMs
     this.setTokenEnd(tokenEndsAtMs)
   }
@@ -68,24 +75,20 @@ export class Deadlines {
 
   stop(): void {
     this.#stopped = true
-    this.#cancelTimer()
+    this.#queue.remove(this)
   }
 
   #arm(): void {
-    this.#cancelTimer()
-    if (this.#stopped) return
-    const nextAtMs = Math.min(this.#expiresAtMs, this.#renewAtMs, this.#proveByMs)
-    const delayMs = Math.min(Math.max(0, nextAtMs - this.#system.monotonicMs()), LONGEST_TIMER_MS)
-    this.#cancelTimer = this.#system.after(delayMs, () => this.#timeUp())
+    if (!this.#stopped) this.#queue.set(this, Math.min(this.#expiresAtMs, this.#renewAtMs, this.#proveByMs))
   }
 
-  #timeUp(): void {
+  timeUp(): void {
     const nowMs = this.#system.monotonicMs()
-    if (nowMs >= this.#expiresAtMs) return this.#onDue('token-expired')
-    if (nowMs >= this.#proveByMs) return this.#onDue('challenge-timeout')
+    if (nowMs >= this.#expiresAtMs) return this.#listener.onDue('token-expired')
+    if (nowMs >= this.#proveByMs) return this.#listener.onDue('challenge-timeout')
     if (nowMs >= this.#renewAtMs) {
       this.#renewAtMs = NEVER
-      this.#onDue('renew')
+      this.#listener.onDue('renew')
     }
     this.#arm()
   }

@@ -47,18 +47,20 @@ export class ConnectionCaps {
   /**
    * Takes a connection's place, in one step with the question whether there is one: many may have been
    * let past `checkAddress` at the same time.
-   * @returns to be called once when the connection has ended
+   * Who has one leaves it once.
    */
-  take({ key, isProxy }: ClientAddress, userId: string): Verdict<() => void> {
-    const counted = [`address ${key}`, `user ${userId}`] as const
-    if (this.#isFull(key, isProxy) || this.#count(counted[1]) >= this.#limits.perUser)
+  take({ key, isProxy }: ClientAddress, userId: string): Verdict<void> {
+    if (this.#isFull(key, isProxy) || this.#count(`user ${userId}`) >= this.#limits.perUser)
       return deny('too_many_connections')
     this.#inAll++
-    for (const name of counted) this.#open.set(name, this.#count(name) + 1)
-    return allow(() => {
-      this.#inAll--
-      for (const name of counted) this.#close(name)
-    })
+    for (const name of namesOf(key, userId)) this.#open.set(name, this.#count(name) + 1)
+    return allow(undefined)
+  }
+
+  /** A connection that had a place has ended. */
+  leave({ key }: ClientAddress, userId: string): void {
+    this.#inAll--
+    for (const name of namesOf(key, userId)) this.#close(name)
   }
 
   #isFull(key: string, isProxy: boolean): boolean {
@@ -75,4 +77,8 @@ export class ConnectionCaps {
   #count(name: string): number {
     return this.#open.get(name) ?? 0
   }
+}
+
+function namesOf(key: string, userId: string): readonly string[] {
+  return [`address ${key}`, `user ${userId}`]
 }

@@ -1,32 +1,31 @@
-import type { WebSocket } from 'ws'
 import { isUnresponsive, PING_EVERY_MS, type PingState, PONG_WITHIN_MS } from '../gates/liveness.ts'
 import type { System } from '../ports.ts'
 
-interface Watched extends PingState {
-  readonly onGone: () => void
+/** A peer that is pinged. Whoever has it notes each sign of life. */
+export interface Pinged extends PingState {
+  ping(): void
+  /** It is gone. */
+  cutOff(): void
 }
 
 /** Pings every verified agent, all in one round, and cuts off those that do not answer. */
 export class Liveness {
   readonly #system: System
-  readonly #watched = new Map<WebSocket, Watched>()
+  readonly #watched = new Set<Pinged>()
   #cancelTimer: (() => void) | undefined
 
   constructor(system: System) {
     this.#system = system
   }
 
-  /** @param onGone runs just before a peer that is gone is cut off */
-  watch(webSocket: WebSocket, onGone: () => void): void {
-    const watched: Watched = { unanswered: 0, onGone }
-    this.#watched.set(webSocket, watched)
-    const alive = (): void => {
-      watched.unanswered = 0
-    }
-    webSocket.on('pong', alive)
-    webSocket.on('message', alive)
-    webSocket.on('close', () => this.#watched.delete(webSocket))
+  watch(peer: Pinged): void {
+    peer.unanswered = 0
+    this.#watched.add(peer)
     this.#cancelTimer ??= this.#system.after(PING_EVERY_MS, () => this.#round())
+  }
+
+  ended(peer: Pinged): void {
+    this.#watched.delete(peer)
   }
 
   stop(): void {
@@ -36,9 +35,9 @@ export class Liveness {
   }
 
   #round(): void {
-    for (const [webSocket, watched] of this.#watched) {
-      watched.unanswered++
-      webSocket.ping()
+    for (const peer of this.#watched) {
+      peer.unanswered++
+      peer.ping()
     }
     this.#system.after(PONG_WITHIN_MS, () => this.#cutOff())
     this.#cancelTimer =
@@ -46,10 +45,6 @@ export class Liveness {
   }
 
   #cutOff(): void {
-    for (const [webSocket, watched] of this.#watched) {
-      if (!isUnresponsive(watched)) continue
-      watched.onGone()
-      webSocket.terminate()
-    }
+    for (const peer of this.#watched) if (isUnresponsive(peer)) peer.cutOff()
   }
 }

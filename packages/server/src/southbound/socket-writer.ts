@@ -36,7 +36,7 @@ export class SocketWriter implements AgentSocket {
     if (more && !this.#corked) {
       this.#corked = true
       this.#socket.cork()
-      setImmediate(this.#uncork)
+      setImmediate(uncork, this)
     }
     this.#webSocket.send(frame, { binary: false })
     this.#judge()
@@ -46,7 +46,7 @@ export class SocketWriter implements AgentSocket {
     this.#webSocket.close(code, reason)
   }
 
-  readonly #uncork = (): void => {
+  uncork(): void {
     this.#corked = false
     this.#socket.uncork()
   }
@@ -80,4 +80,9 @@ export class SocketWriter implements AgentSocket {
         this.#lookAgain()
     })
   }
+}
+
+/** One function for all: a connection that is idle should hold none of its own. */
+function uncork(writer: SocketWriter): void {
+  writer.uncork()
 }

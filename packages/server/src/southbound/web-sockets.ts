@@ -1,4 +1,4 @@
-import { type ServerOptions, WebSocketServer } from 'ws'
+import { type Server, type ServerOptions, type WebSocket, WebSocketServer } from 'ws'
 
 /** Messages cut into more pieces than this are an attack on memory, not a slow network. */
 const MAX_FRAGMENTS = 1_024
@@ -10,13 +10,18 @@ export interface WebSocketLimits {
   readonly closeMs: number
 }
 
-/** A parser of WebSockets without a port of its own; compression is never negotiated. */
-export function webSocketServer(
+/**
+ * A parser of WebSockets without a port of its own; compression is never negotiated.
+ * @param kind the class that its sockets are made of
+ */
+export function webSocketServer<T extends typeof WebSocket>(
   { maxFrameBytes, closeMs }: WebSocketLimits,
+  kind: T,
   chooseProtocol?: (offered: Set<string>) => string | false,
-): WebSocketServer {
-  const options: ServerOptions & { closeTimeout: number } = {
+): Server<T> {
+  const options: ServerOptions<T> & { closeTimeout: number } = {
     noServer: true,
+    WebSocket: kind,
     clientTracking: false,
     perMessageDeflate: false,
     maxPayload: maxFrameBytes,
@@ -24,5 +29,5 @@ export function webSocketServer(
     closeTimeout: closeMs,
     ...(chooseProtocol !== undefined && { handleProtocols: chooseProtocol }),
   }
-  return new WebSocketServer(options)
+  return new WebSocketServer<T>(options)
 }

@@ -13,7 +13,7 @@ const small = { ...DEFAULT_CONNECTION_LIMITS, inAll: 5, perAddress: 3, perUser: 
 function enter(caps: ConnectionCaps, from: ClientAddress, user: string): () => void {
   const place = caps.take(from, user)
   if (!place.allowed) throw new Error(place.code)
-  return place.value
+  return () => caps.leave(from, user)
 }
 
 test('[CONN.1] an address may have so many connections, and one more when one has ended', () => {
@@ -73,7 +73,7 @@ test('[CONN.1] in any order of coming and going, what is counted is what is open
         expect(caps.checkAddress(address(from), 0).allowed).toBe(hasRoom)
         const place = caps.take(address(from), user)
         expect(place.allowed).toBe(hasRoom && of('user', user) < 2)
-        if (place.allowed) open.push({ user, from, leave: place.value })
+        if (place.allowed) open.push({ user, from, leave: () => caps.leave(address(from), user) })
       }
     }),
   )

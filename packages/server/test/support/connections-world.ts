@@ -10,6 +10,7 @@ import {
   type ConnectionListener,
   type ReadyConnection,
 } from '../../src/connection/connection.ts'
+import { DeadlineQueue } from '../../src/connection/deadline-queue.ts'
 import type { RenewalFacts } from '../../src/connection/life.ts'
 import type { DeviceProofs } from '../../src/connection/login.ts'
 import { Blocklist } from '../../src/gates/blocklist.ts'
@@ -127,6 +128,7 @@ export class World {
   onExecute = (): ((outcome: CallOutcome) => void) => () => {}
   #connections = 0
   readonly #router = new Router()
+  readonly #deadlines = new DeadlineQueue(this.system)
   readonly #log = callbackLog(() => {})
   readonly #blocks = new Blocklist()
   readonly #lockout = new ChallengeLockout(this.#blocks)
@@ -142,7 +144,11 @@ export class World {
     const socket = new HandSocket()
     const principal = { userId, sessionId, expiresAtMs: this.system.nowMs() + lifetimeMs }
     const login = { principal, version, ip: '127.0.0.1', challengeAttempts: 3 }
-    const options = { callTimeoutMs: CALL_TIMEOUT_MS, maxPendingCalls: MAX_PENDING }
+    const options = {
+      callTimeoutMs: CALL_TIMEOUT_MS,
+      maxPendingCalls: MAX_PENDING,
+      deadlines: this.#deadlines,
+    }
     const listener = this.#listener(userId, () => connection.lockOut())
     const connection = new Connection(login, socket, listener, this.system, this.#log, options)
     socket.isReady = () => this.ready.has(connection)
@@ -171,7 +177,11 @@ export class World {
       exporter: undefined,
     })
     const login = { principal, version: 'v2', ip: '127.0.0.1', challengeAttempts: 3, device: proofs } as const
-    const options = { callTimeoutMs: CALL_TIMEOUT_MS, maxPendingCalls: MAX_PENDING }
+    const options = {
+      callTimeoutMs: CALL_TIMEOUT_MS,
+      maxPendingCalls: MAX_PENDING,
+      deadlines: this.#deadlines,
+    }
     const listener = this.#listener(userId, () => connection.lockOut())
     const connection = new Connection(login, socket, listener, this.system, this.#log, options)
     socket.isReady = () => this.ready.has(connection)

@@ -1,0 +1,100 @@
+import type { System } from '../ports.ts'
+
+/** Something that is due at a moment of the monotonic clock. */
+export interface Dated {
+  dueAtMs: number
+  /** Its place in the queue, which alone writes it; -1 while it is in none. */
+  queuePlace: number
+  timeUp(): void
+}
+
+/** Node's timers hold 31 bits of milliseconds. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1
+const NEVER = Number.POSITIVE_INFINITY
+
+/**
+ * Deadlines of many, and one timer for the next of them: a timer of its own costs each several hundred bytes.
+ * A binary heap whose entries know their places, so that setting and removing take few steps.
+ */
+export class DeadlineQueue {
+  readonly #system: System
+  readonly #heap: Dated[] = []
+  #timerAtMs = NEVER
+  #cancelTimer = (): void => {}
+
+  constructor(system: System) {
+    this.#system = system
+  }
+
+  /** Due then, and no longer when it was before. */
+  set(dated: Dated, dueAtMs: number): void {
+    dated.dueAtMs = dueAtMs
+    if (dated.queuePlace === -1) dated.queuePlace = this.#heap.push(dated) - 1
+    this.#sift(dated)
+    this.#arm()
+  }
+
+  remove(dated: Dated): void {
+    const place = dated.queuePlace
+    if (place === -1) return
+    dated.queuePlace = -1
+    const last = this.#heap.pop()
+    if (last !== undefined && last !== dated) {
+      this.#put(last, place)
+      this.#sift(last)
+    }
+    if (this.#heap.length > 0) return
+    this.#cancelTimer()
+    this.#timerAtMs = NEVER
+  }
+
+  /** A timer that is too early finds nothing due and is set anew: cheaper than to set it at each change. */
+  #arm(): void {
+    const next = this.#heap[0]
+    if (next === undefined || next.dueAtMs >= this.#timerAtMs) return
+    this.#cancelTimer()
+    this.#timerAtMs = next.dueAtMs
+    const delayMs = Math.min(Math.max(0, next.dueAtMs - this.#system.monotonicMs()), LONGEST_TIMER_MS)
+    this.#cancelTimer = this.#system.after(delayMs, () => this.#timeUp())
+  }
+
+  #timeUp(): void {
+    this.#timerAtMs = NEVER
+    const nowMs = this.#system.monotonicMs()
+    try {
+      for (let next = this.#heap[0]; next !== undefined && next.dueAtMs <= nowMs; next = this.#heap[0]) {
+        this.remove(next)
+        next.timeUp()
+      }
+    } finally {
+      this.#arm()
+    }
+  }
+
+  /** Up while it is due before its parent, else down while a child is due before it. */
+  #sift(dated: Dated): void {
+    for (;;) {
+      const parent = this.#heap[(dated.queuePlace - 1) >> 1]
+      if (dated.queuePlace === 0 || parent === undefined || parent.dueAtMs <= dated.dueAtMs) break
+      this.#swap(dated, parent)
+    }
+    for (;;) {
+      const left = this.#heap[2 * dated.queuePlace + 1]
+      const right = this.#heap[2 * dated.queuePlace + 2]
+      const child = right !== undefined && left !== undefined && right.dueAtMs < left.dueAtMs ? right : left
+      if (child === undefined || child.dueAtMs >= dated.dueAtMs) return
+      this.#swap(dated, child)
+    }
+  }
+
+  #swap(one: Dated, other: Dated): void {
+    const place = one.queuePlace
+    this.#put(one, other.queuePlace)
+    this.#put(other, place)
+  }
+
+  #put(dated: Dated, place: number): void {
+    dated.queuePlace = place
+    this.#heap[place] = dated
+  }
+}

@@ -1,0 +1,232 @@
+import type { Duplex } from 'node:stream'
+import { closeCodes, limits } from '@bridgekeeper/protocol'
+import { WebSocket } from 'ws'
+import type { Admission, AdmittedAgent } from '../admission/admission.ts'
+import type { Use } from '../admission/logins.ts'
+import {
+  Connection,
+  type ConnectionListener,
+  type ConnectionOptions,
+  type ReadyConnection,
+} from '../connection/connection.ts'
+import { deny, type Verdict } from '../gates/verdict.ts'
+import type { Principal, SecurityLog, System } from '../ports.ts'
+import type { SecurityEvent } from '../security-log/events.ts'
+import type { Liveness, Pinged } from './liveness.ts'
+import { type ReaderListener, SocketWriter } from './socket-writer.ts'
+
+/** One whose login was revoked is cut sooner than others: within a second its socket is gone. */
+const REVOKED_CLOSE_MS = 500
+
+/** What becomes of agents that were let in. */
+export interface AgentListener extends Omit<ConnectionListener, 'challengeFailed' | 'confirm'> {
+  /** The connection that a new one of the same login would replace. */
+  earlier(principal: Principal): ReadyConnection | undefined
+  /** The device was revoked, since its key was copied: all that is open of it must end, wherever it is. */
+  copied(deviceId: string): void
+}
+
+/** What all agents share. */
+export interface Surroundings {
+  readonly admission: Admission
+  readonly listener: AgentListener
+  readonly system: System
+  readonly log: SecurityLog
+  readonly liveness: Liveness
+  readonly options: ConnectionOptions
+  readonly open: Set<OpenAgent>
+}
+
+/** A WebSocket that knows whose it is. */
+export class AgentWebSocket extends WebSocket {
+  agent: OpenAgent | undefined = undefined
+}
+
+/**
+ * An agent that has a socket: everything that belongs to it alone, and what happens to its socket. Ten thousand
+ * of them may be idle, so it is one object, and its listeners are functions that all of them share.
+ */
+export class OpenAgent implements ConnectionListener, ReaderListener, Pinged, Use {
+  place = 0
+  unanswered = 0
+  readonly connection: Connection
+  readonly #agent: AdmittedAgent
+  readonly #webSocket: AgentWebSocket
+  readonly #around: Surroundings
+  #stopCounting: (() => void) | undefined
+
+  /** It ends with its socket. */
+  static open(
+    agent: AdmittedAgent,
+    webSocket: AgentWebSocket,
+    socket: Duplex,
+    around: Surroundings,
+  ): OpenAgent {
+    return new OpenAgent(agent, webSocket, socket, around)
+  }
+
+  private constructor(agent: AdmittedAgent, webSocket: AgentWebSocket, socket: Duplex, around: Surroundings) {
+    this.#agent = agent
+    this.#webSocket = webSocket
+    this.#around = around
+    this.#stopCounting = capUnverifiedBytes(webSocket, socket)
+    around.admission.opened(agent)
+    const { principal, version, address, seen, device } = agent
+    const challengeAttempts = seen.mustProve ? 1 : limits.challengeAttempts
+    const login = { principal, version, ip: address.ip, challengeAttempts, device }
+    const writer = new SocketWriter(webSocket, socket, around.system, this)
+    this.connection = new Connection(login, writer, this, around.system, around.log, around.options)
+    around.open.add(this)
+    webSocket.agent = this
+    webSocket.on('error', onError).on('message', onMessage).on('pong', onPong).on('close', onClose)
+    if (!agent.login.open(this)) this.revoked()
+  }
+
+  received(data: Buffer, isBinary: boolean): void {
+    this.unanswered = 0
+    try {
+      this.connection.receive(data, isBinary)
+    } catch (error) {
+      this.#fault(error)
+    }
+  }
+
+  ended(ready: ReadyConnection): void {
+    this.#around.listener.ended(ready)
+  }
+
+  socketClosed(code: number, reason: Buffer): void {
+    const { open, liveness, admission } = this.#around
+    open.delete(this)
+    liveness.ended(this)
+    this.#agent.login.close(this)
+    admission.left(this.#agent)
+    try {
+      this.connection.socketClosed(code, reason.toString('utf8'))
+    } catch (error) {
+      this.#fault(error)
+    }
+  }
+
+  verified(ready: ReadyConnection): void {
+    const { liveness, admission, listener } = this.#around
+    this.#stopCounting?.()
+    this.#stopCounting = undefined
+    liveness.watch(this)
+    admission.challengePassed(this.#agent)
+    listener.verified(ready)
+  }
+
+  challengeFailed(): void {
+    if (this.#around.admission.challengeFailed(this.#agent)) this.#lockOut()
+  }
+
+  execute(...asked: Parameters<ConnectionListener['execute']>): () => void {
+    return this.#around.listener.execute(...asked)
+  }
+
+  /**
+   * [PROOF.9] Whether the device is the one that was enrolled. Its earlier connection that is still open here is
+   * one that it remembers for certain, once it has sent its catalog: it puts the connection down before that.
+   */
+  async confirm(connection: Connection, previous: string): Promise<Verdict<void>> {
+    const { principal } = connection
+    const { listener } = this.#around
+    const earlier = listener.earlier(principal)
+    const certain = earlier?.catalog === undefined ? undefined : earlier.connectionId
+    const confirmed =
+      (await this.#agent.device?.confirm(principal, previous, certain)) ?? deny('device_unknown')
+    if (confirmed.allowed || confirmed.code !== 'device_key_copied') return confirmed
+    for (const one of [connection, earlier]) one?.revoke('device_key_copied')
+    listener.copied(principal.deviceId ?? '')
+    return confirmed
+  }
+
+  slow(size: number): void {
+    this.connection.slow = true
+    this.record({ event: 'ws_slow_reader', size })
+  }
+
+  readingAgain(): void {
+    this.connection.slow = false
+  }
+
+  stuck(size: number): void {
+    this.record({ event: 'ws_slow_reader', size })
+  }
+
+  ping(): void {
+    this.#webSocket.ping()
+  }
+
+  cutOff(): void {
+    this.record({ event: 'ws_connection_unresponsive' })
+    this.#webSocket.terminate()
+  }
+
+  /** [REVOKE.1] The end of its login ends the connection in any state; whoever does not hear it is cut off. */
+  revoked(): void {
+    this.connection.revoke()
+    this.#around.system.after(REVOKED_CLOSE_MS, () => this.#webSocket.terminate())
+  }
+
+  record(event: SecurityEvent): void {
+    const { principal, address } = this.#agent
+    this.#around.log.logSecurityEvent({ ...event, userId: principal.userId, ip: address.ip })
+  }
+
+  /** [WS.6] A fault of ours in one connection must not take the others down with the process. */
+  #fault(error: unknown): void {
+    this.record({ event: 'ws_error', error: `internal_error ${nameOf(error)}` })
+    this.#webSocket.close(closeCodes.internalError, 'internal_error')
+  }
+
+  /** [CHAL.6] A lock also ends the challenges that are open: each of them would be three more attempts. */
+  #lockOut(): void {
+    const { principal, address } = this.#agent
+    for (const other of [...this.#around.open]) {
+      const { principal: its, address: at } = other.#agent
+      if (its.userId === principal.userId && at.key === address.key) other.connection.lockOut()
+    }
+  }
+}
+
+function onMessage(this: WebSocket, data: Buffer, isBinary: boolean): void {
+  agentOf(this)?.received(data, isBinary)
+}
+
+function onPong(this: WebSocket): void {
+  const agent = agentOf(this)
+  if (agent !== undefined) agent.unanswered = 0
+}
+
+function onError(this: WebSocket, error: Error): void {
+  agentOf(this)?.record({ event: 'ws_error', error: error.message })
+}
+
+function onClose(this: WebSocket, code: number, reason: Buffer): void {
+  agentOf(this)?.socketClosed(code, reason)
+}
+
+function agentOf(webSocket: WebSocket): OpenAgent | undefined {
+  return webSocket instanceof AgentWebSocket ? webSocket.agent : undefined
+}
+
+/** A fault's text may hold what a peer sent; its kind does not. */
+function nameOf(error: unknown): string {
+  return error instanceof Error ? error.name : typeof error
+}
+
+/**
+ * [SIZE.3] The state machine counts whole messages; this counts bytes, so that a frame which never
+ * ends is cut before it is buffered.
+ */
+function capUnverifiedBytes(webSocket: WebSocket, socket: Duplex): () => void {
+  let leftBytes: number = limits.unverifiedBytes
+  const count = (chunk: Buffer): void => {
+    leftBytes -= chunk.length
+    if (leftBytes < 0) webSocket.terminate()
+  }
+  socket.on('data', count)
+  return () => socket.off('data', count)
+}

@@ -1,0 +1,62 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { FakeSystem } from '../../../test/support/fake-system.ts'
+import { type Dated, DeadlineQueue } from '../src/connection/deadline-queue.ts'
+
+interface Waiting extends Dated {
+  toldAtMs: number[]
+}
+
+function waiting(system: FakeSystem): Waiting {
+  const dated: Waiting = {
+    dueAtMs: 0,
+    queuePlace: -1,
+    toldAtMs: [],
+    timeUp: () => void dated.toldAtMs.push(system.monotonicMs()),
+  }
+  return dated
+}
+
+test('[STATE.5] deadlines that are set, moved and taken away in any order are told once each, at their moment', () => {
+  const move = fc.record({ who: fc.nat(7), afterMs: fc.option(fc.nat(1_000)), thenMs: fc.nat(300) })
+  fc.assert(
+    fc.property(fc.array(move, { maxLength: 60 }), (moves) => {
+      const system = new FakeSystem()
+      const queue = new DeadlineQueue(system)
+      const all = Array.from({ length: 8 }, () => waiting(system))
+      const due = new Map<number, number>()
+      const told: number[][] = all.map(() => [])
+      for (const { who, afterMs, thenMs } of moves) {
+        const dated = all[who] as Waiting
+        if (afterMs === null) queue.remove(dated)
+        else queue.set(dated, system.monotonicMs() + afterMs)
+        if (afterMs === null) due.delete(who)
+        else due.set(who, system.monotonicMs() + afterMs)
+        system.advance(thenMs)
+        for (const [one, atMs] of due) {
+          if (atMs > system.monotonicMs()) continue
+          told[one]?.push(atMs)
+          due.delete(one)
+        }
+        expect(all.map(({ toldAtMs }) => toldAtMs)).toEqual(told)
+        expect(system.armed).toBe(due.size === 0 ? 0 : 1)
+      }
+    }),
+  )
+})
+
+test('[STATE.5] a deadline beyond what a timer holds comes at its moment, and one that fails stops no other', () => {
+  const system = new FakeSystem()
+  const queue = new DeadlineQueue(system)
+  const late = waiting(system)
+  const failing = waiting(system)
+  failing.timeUp = () => {
+    throw new Error('a fault')
+  }
+  queue.set(late, 3 * 2 ** 31)
+  queue.set(failing, 5)
+  expect(() => system.advance(5)).toThrow('a fault')
+  system.advance(3 * 2 ** 31)
+  expect(late.toldAtMs).toEqual([3 * 2 ** 31])
+  expect(system.armed).toBe(0)
+})
