@@ -33,8 +33,8 @@ export async function memory(): Promise<string> {
   return alignedTable(
     [
       [`${CONNECTIONS} idle connections`, 'bare ws', 'bridge', 'ratio', 'must', ''],
-      row('heap and what it keeps, KiB each', used, GOAL),
-      row('resident, KiB each', rss),
+      row('resident, KiB each', rss, GOAL),
+      row('of that on the heap of V8 and what it keeps', used),
     ],
     1,
   )

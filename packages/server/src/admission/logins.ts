@@ -86,9 +86,9 @@ export class Login {
  * a call costs nothing. It also remembers what was revoked, for those who are being admitted meanwhile.
  */
 export class Logins {
-  readonly #byUser = new Map<string, Login[]>()
-  readonly #bySession = new Map<string, Login[]>()
-  readonly #byDevice = new Map<string, Login[]>()
+  readonly #byUser: Index = new Map()
+  readonly #bySession: Index = new Map()
+  readonly #byDevice: Index = new Map()
   readonly #ofPrincipal = new WeakMap<Principal, Login>()
   /** When each was last revoked, oldest first. */
   readonly #revokedAt = new Map<string, number>()
@@ -121,9 +121,9 @@ export class Logins {
   enter(principal: Principal, since: number): Login | undefined {
     if (this.isRevoked(principal, since)) return undefined
     const { userId, sessionId, deviceId } = principal
-    const known = this.#bySession
-      .get(sessionId)
-      ?.find((login) => login.userId === userId && login.deviceId === deviceId)
+    const known = found(this.#bySession, sessionId).find(
+      (login) => login.userId === userId && login.deviceId === deviceId,
+    )
     const login = known ?? new Login(principal, this)
     if (known === undefined) this.list(login)
     this.#ofPrincipal.set(principal, login)
@@ -143,8 +143,7 @@ export class Logins {
   /** @returns all that was open of it, which is for the caller to end in this very turn */
   revoke({ kind, id }: Revocation): readonly Use[] {
     this.#remember(keyOf(kind, id))
-    const revoked = this.#index(kind).get(id) ?? []
-    return [...revoked].flatMap((login) => {
+    return found(this.#index(kind), id).flatMap((login) => {
       this.#takeOut(login)
       return login.revoke()
     })
@@ -170,12 +169,11 @@ export class Logins {
 
   /** Takes those out that have nothing open: all at once now and then, rather than one at the end of each request. */
   #sweep(): void {
-    for (const logins of [...this.#bySession.values()])
-      for (const login of [...logins]) {
-        if (!login.isIdle) continue
-        this.#takeOut(login)
-        login.unlist(this.#now)
-      }
+    for (const login of [...this.#bySession.values()].flat()) {
+      if (!login.isIdle) continue
+      this.#takeOut(login)
+      login.unlist(this.#now)
+    }
     this.#sweepAt = 2 * this.#count + SPARE_LOGINS
   }
 
@@ -186,7 +184,7 @@ export class Logins {
     if (login.deviceId !== undefined) remove(this.#byDevice, login.deviceId, login)
   }
 
-  #index(kind: Revocation['kind']): ReadonlyMap<string, readonly Login[]> {
+  #index(kind: Revocation['kind']): Index {
     switch (kind) {
       case 'user':
         return this.#byUser
@@ -204,14 +202,20 @@ function keyOf(kind: Revocation['kind'], id: string): string {
   return `${kind} ${id}`
 }
 
-function add(index: Map<string, Login[]>, id: string, login: Login): void {
-  const known = index.get(id)
-  if (known === undefined) index.set(id, [login])
-  else known.push(login)
+/** Most ids have one login, and a list of one costs as much as all the rest of its entry. */
+type Index = Map<string, Login | readonly Login[]>
+
+function found(index: Index, id: string): readonly Login[] {
+  return [index.get(id) ?? []].flat()
 }
 
-function remove(index: Map<string, Login[]>, id: string, login: Login): void {
-  const rest = index.get(id)?.filter((other) => other !== login) ?? []
-  if (rest.length === 0) index.delete(id)
-  else index.set(id, rest)
+function add(index: Index, id: string, login: Login): void {
+  const known = index.get(id)
+  index.set(id, known === undefined ? login : [known, login].flat())
+}
+
+function remove(index: Index, id: string, login: Login): void {
+  const [first, ...others] = found(index, id).filter((other) => other !== login)
+  if (first === undefined) index.delete(id)
+  else index.set(id, others.length === 0 ? first : [first, ...others])
 }

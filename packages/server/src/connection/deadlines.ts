@@ -10,7 +10,6 @@ const SPREAD_STEPS = 60
 const SPREAD_STEP_MS = 1_000
 /** A store that could not say what is to be proven is asked again after this. */
 const RETRY_MS = 10_000
-const NEVER = Number.POSITIVE_INFINITY
 
 /** Who is told what is due. */
 export interface DueListener {
@@ -19,14 +18,15 @@ export interface DueListener {
 
 /** The moments of a connection, on the monotonic clock; the next of them stands in the queue of all. */
 export class Deadlines implements Dated {
-  dueAtMs = NEVER
+  dueAtMs = 0
   queuePlace = -1
   readonly #system: System
   readonly #queue: DeadlineQueue
   readonly #listener: DueListener
-  #expiresAtMs = NEVER
-  #renewAtMs = NEVER
-  #proveByMs: number
+  // Whole numbers, and nothing where there is none: a fraction, or infinity, would be an object of its own.
+  #expiresAtMs: number
+  #renewAtMs: number | undefined
+  #proveByMs: number | undefined
   #stopped = false
 
   /** The challenge goes out now. @param tokenEndsAtMs wall clock */
@@ -34,19 +34,20 @@ export class Deadlines implements Dated {
     this.#system = system
     this.#queue = queue
     this.#listener = listener
-    this.#proveByMs = system.monotonicMs() + limits.challengeMs
-    this.setTokenEnd(tokenEndsAtMs)
+    this.#proveByMs = Math.ceil(system.monotonicMs()) + limits.challengeMs
+    this.#expiresAtMs = this.#ends(tokenEndsAtMs)
+    this.#arm()
   }
 
   /** @param tokenEndsAtMs wall clock */
   setTokenEnd(tokenEndsAtMs: number): void {
-    this.#expiresAtMs = this.#system.monotonicMs() + tokenEndsAtMs - this.#system.nowMs()
+    this.#expiresAtMs = this.#ends(tokenEndsAtMs)
     this.#arm()
   }
 
   /** The challenge was answered, and no device has to prove itself again. */
   answered(): void {
-    this.#proveByMs = NEVER
+    this.#proveByMs = undefined
     this.#arm()
   }
 
@@ -56,20 +57,21 @@ export class Deadlines implements Dated {
    */
   proved(): void {
     const earlierMs = (this.#system.randomBytes(4).readUInt32BE() % SPREAD_STEPS) * SPREAD_STEP_MS
-    this.#renewAtMs = this.#system.monotonicMs() + limits.renewalMs - earlierMs
+    this.#renewAtMs = Math.ceil(this.#system.monotonicMs()) + limits.renewalMs - earlierMs
     this.#proveByMs = this.#renewAtMs + limits.challengeMs
     this.#arm()
   }
 
   /** A later challenge went out. No challenge gives more time than the one before it. */
   challenged(): void {
-    this.#proveByMs = Math.min(this.#proveByMs, this.#system.monotonicMs() + limits.challengeMs)
+    const byMs = Math.ceil(this.#system.monotonicMs()) + limits.challengeMs
+    this.#proveByMs = Math.min(this.#proveByMs ?? byMs, byMs)
     this.#arm()
   }
 
   /** A renewal could not be begun. */
   retry(): void {
-    this.#renewAtMs = this.#system.monotonicMs() + RETRY_MS
+    this.#renewAtMs = Math.ceil(this.#system.monotonicMs()) + RETRY_MS
     this.#arm()
   }
 
@@ -78,16 +80,23 @@ export class Deadlines implements Dated {
     this.#queue.remove(this)
   }
 
+  #ends(tokenEndsAtMs: number): number {
+    return Math.floor(this.#system.monotonicMs() + tokenEndsAtMs - this.#system.nowMs())
+  }
+
   #arm(): void {
-    if (!this.#stopped) this.#queue.set(this, Math.min(this.#expiresAtMs, this.#renewAtMs, this.#proveByMs))
+    if (this.#stopped) return
+    const soonestMs = Math.min(this.#expiresAtMs, this.#renewAtMs ?? this.#expiresAtMs)
+    this.#queue.set(this, Math.min(soonestMs, this.#proveByMs ?? soonestMs))
   }
 
   timeUp(): void {
     const nowMs = this.#system.monotonicMs()
     if (nowMs >= this.#expiresAtMs) return this.#listener.onDue('token-expired')
-    if (nowMs >= this.#proveByMs) return this.#listener.onDue('challenge-timeout')
-    if (nowMs >= this.#renewAtMs) {
-      this.#renewAtMs = NEVER
+    if (this.#proveByMs !== undefined && nowMs >= this.#proveByMs)
+      return this.#listener.onDue('challenge-timeout')
+    if (this.#renewAtMs !== undefined && nowMs >= this.#renewAtMs) {
+      this.#renewAtMs = undefined
       this.#listener.onDue('renew')
     }
     this.#arm()

@@ -19,6 +19,9 @@ import {
 } from './life.ts'
 import { answered, challengeMessage, confirmed, proven, reauthenticate, renewing } from './proving.ts'
 
+/** Verified by the echo, and nothing has been wrong since: one value for all the connections that are so. */
+const READY: ConnectionState = { state: 'ready', renewal: undefined, strikesAtMs: [] }
+
 /**
  * A fresh connection: the challenge is out, and nothing but its answer counts.
  * @param attempts at the echo @param expected what a device must prove; without it, the echo is asked for
@@ -118,10 +121,7 @@ function echoed(
   const { challenge } = current
   if (verifyChallengeResponse({ challenge, userId, sessionId, response: response ?? '' })) {
     const verified: Effect = { type: 'send', message: { type: 'challenge_verified' } }
-    return [
-      { state: 'ready', renewal: undefined, strikesAtMs: [] },
-      [log({ event: 'ws_challenge_verified' }), verified, { type: 'verified' }],
-    ]
+    return [READY, [log({ event: 'ws_challenge_verified' }), verified, { type: 'verified' }]]
   }
   const attemptsLeft = current.attemptsLeft - 1
   const failed: Effect[] = [challengeFailed('challenge_failed'), { type: 'challenge-failed' }]

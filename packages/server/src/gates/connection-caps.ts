@@ -29,7 +29,8 @@ export const DEFAULT_CONNECTION_LIMITS: ConnectionLimits = {
 export class ConnectionCaps {
   readonly #limits: ConnectionLimits
   readonly #handshakes: SlidingWindow
-  readonly #open = new Map<string, number>()
+  readonly #ofAddress = new Map<string, number>()
+  readonly #ofUser = new Map<string, number>()
   #inAll = 0
 
   constructor(limits: ConnectionLimits = DEFAULT_CONNECTION_LIMITS) {
@@ -50,35 +51,29 @@ export class ConnectionCaps {
    * Who has one leaves it once.
    */
   take({ key, isProxy }: ClientAddress, userId: string): Verdict<void> {
-    if (this.#isFull(key, isProxy) || this.#count(`user ${userId}`) >= this.#limits.perUser)
-      return deny('too_many_connections')
+    const ofUser = this.#ofUser.get(userId) ?? 0
+    if (this.#isFull(key, isProxy) || ofUser >= this.#limits.perUser) return deny('too_many_connections')
     this.#inAll++
-    for (const name of namesOf(key, userId)) this.#open.set(name, this.#count(name) + 1)
+    this.#ofUser.set(userId, ofUser + 1)
+    this.#ofAddress.set(key, (this.#ofAddress.get(key) ?? 0) + 1)
     return allow(undefined)
   }
 
   /** A connection that had a place has ended. */
   leave({ key }: ClientAddress, userId: string): void {
     this.#inAll--
-    for (const name of namesOf(key, userId)) this.#close(name)
+    oneLess(this.#ofUser, userId)
+    oneLess(this.#ofAddress, key)
   }
 
   #isFull(key: string, isProxy: boolean): boolean {
     if (this.#inAll >= this.#limits.inAll) return true
-    return !isProxy && this.#count(`address ${key}`) >= this.#limits.perAddress
-  }
-
-  #close(name: string): void {
-    const left = this.#count(name) - 1
-    if (left === 0) this.#open.delete(name)
-    else this.#open.set(name, left)
-  }
-
-  #count(name: string): number {
-    return this.#open.get(name) ?? 0
+    return !isProxy && (this.#ofAddress.get(key) ?? 0) >= this.#limits.perAddress
   }
 }
 
-function namesOf(key: string, userId: string): readonly string[] {
-  return [`address ${key}`, `user ${userId}`]
+function oneLess(open: Map<string, number>, name: string): void {
+  const left = (open.get(name) ?? 0) - 1
+  if (left > 0) open.set(name, left)
+  else open.delete(name)
 }
