@@ -5,7 +5,7 @@ import type { Memory } from './usage.ts'
 const CONNECTIONS = 5_000
 const WARM_UP = 300
 const AT_ONCE = 32
-const STARTS = 3
+const STARTS = 5
 const GOAL = 1.25
 
 /** Memory of an idle connection, the bridge's verified, beside a bare server's. Without TLS, which costs both the same. */

@@ -176,7 +176,7 @@ export class Admission {
   }
 
   /** Its socket has ended, or it got none. */
-  left({ principal: { userId }, address }: AdmittedAgent): void {
+  left({ userId }: Login, address: ClientAddress): void {
     this.#caps.leave(address, userId)
   }
 
@@ -193,7 +193,7 @@ export class Admission {
   }
 
   /** @returns whether the user is locked out from this address now */
-  challengeFailed({ principal: { userId }, address }: AdmittedAgent): boolean {
+  challengeFailed({ userId }: Login, address: ClientAddress): boolean {
     this.#failed(address)
     const nowMs = this.#nowMs()
     const lock = this.#lockout.failed(userId, address.key, nowMs)

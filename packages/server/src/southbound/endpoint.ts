@@ -91,7 +91,7 @@ export class AgentEndpoint {
       })
     } finally {
       // What is no handshake was answered, and has no socket that could end.
-      if (!isOpen) this.#around.admission.left(agent)
+      if (!isOpen) this.#around.admission.left(agent.login, agent.address)
     }
     return undefined
   }

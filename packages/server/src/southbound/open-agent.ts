@@ -2,13 +2,14 @@ import type { Duplex } from 'node:stream'
 import { closeCodes, limits } from '@bridgekeeper/protocol'
 import { WebSocket } from 'ws'
 import type { Admission, AdmittedAgent } from '../admission/admission.ts'
-import type { Use } from '../admission/logins.ts'
+import type { Login, Use } from '../admission/logins.ts'
 import {
   Connection,
   type ConnectionListener,
   type ConnectionOptions,
   type ReadyConnection,
 } from '../connection/connection.ts'
+import type { ClientAddress } from '../gates/client-address.ts'
 import { deny, type Verdict } from '../gates/verdict.ts'
 import type { Principal, SecurityLog, System } from '../ports.ts'
 import type { SecurityEvent } from '../security-log/events.ts'
@@ -50,7 +51,10 @@ export class OpenAgent implements ConnectionListener, ReaderListener, Pinged, Us
   place = 0
   unanswered = 0
   readonly connection: Connection
-  readonly #agent: AdmittedAgent
+  readonly #login: Login
+  readonly #address: ClientAddress
+  /** What admission found, until the challenge is passed. */
+  #admitted: AdmittedAgent | undefined
   readonly #webSocket: AgentWebSocket
   readonly #around: Surroundings
   #stopCounting: (() => void) | undefined
@@ -66,7 +70,9 @@ export class OpenAgent implements ConnectionListener, ReaderListener, Pinged, Us
   }
 
   private constructor(agent: AdmittedAgent, webSocket: AgentWebSocket, socket: Duplex, around: Surroundings) {
-    this.#agent = agent
+    this.#login = agent.login
+    this.#address = agent.address
+    this.#admitted = agent
     this.#webSocket = webSocket
     this.#around = around
     this.#stopCounting = capUnverifiedBytes(webSocket, socket)
@@ -99,8 +105,8 @@ export class OpenAgent implements ConnectionListener, ReaderListener, Pinged, Us
     const { open, liveness, admission } = this.#around
     open.delete(this)
     liveness.ended(this)
-    this.#agent.login.close(this)
-    admission.left(this.#agent)
+    this.#login.close(this)
+    admission.left(this.#login, this.#address)
     try {
       this.connection.socketClosed(code, reason.toString('utf8'))
     } catch (error) {
@@ -113,12 +119,13 @@ export class OpenAgent implements ConnectionListener, ReaderListener, Pinged, Us
     this.#stopCounting?.()
     this.#stopCounting = undefined
     liveness.watch(this)
-    admission.challengePassed(this.#agent)
+    if (this.#admitted !== undefined) admission.challengePassed(this.#admitted)
+    this.#admitted = undefined
     listener.verified(ready)
   }
 
   challengeFailed(): void {
-    if (this.#around.admission.challengeFailed(this.#agent)) this.#lockOut()
+    if (this.#around.admission.challengeFailed(this.#login, this.#address)) this.#lockOut()
   }
 
   execute(...asked: Parameters<ConnectionListener['execute']>): () => void {
@@ -135,7 +142,7 @@ export class OpenAgent implements ConnectionListener, ReaderListener, Pinged, Us
     const earlier = listener.earlier(principal)
     const certain = earlier?.catalog === undefined ? undefined : earlier.connectionId
     const confirmed =
-      (await this.#agent.device?.confirm(principal, previous, certain)) ?? deny('device_unknown')
+      (await this.#admitted?.device?.confirm(principal, previous, certain)) ?? deny('device_unknown')
     if (confirmed.allowed || confirmed.code !== 'device_key_copied') return confirmed
     for (const one of [connection, earlier]) one?.revoke('device_key_copied')
     listener.copied(principal.deviceId ?? '')
@@ -171,8 +178,7 @@ export class OpenAgent implements ConnectionListener, ReaderListener, Pinged, Us
   }
 
   record(event: SecurityEvent): void {
-    const { principal, address } = this.#agent
-    this.#around.log.logSecurityEvent({ ...event, userId: principal.userId, ip: address.ip })
+    this.#around.log.logSecurityEvent({ ...event, userId: this.#login.userId, ip: this.#address.ip })
   }
 
   /** [WS.6] A fault of ours in one connection must not take the others down with the process. */
@@ -183,11 +189,10 @@ export class OpenAgent implements ConnectionListener, ReaderListener, Pinged, Us
 
   /** [CHAL.6] A lock also ends the challenges that are open: each of them would be three more attempts. */
   #lockOut(): void {
-    const { principal, address } = this.#agent
-    for (const other of [...this.#around.open]) {
-      const { principal: its, address: at } = other.#agent
-      if (its.userId === principal.userId && at.key === address.key) other.connection.lockOut()
-    }
+    const { userId } = this.#login
+    for (const other of [...this.#around.open])
+      if (other.#login.userId === userId && other.#address.key === this.#address.key)
+        other.connection.lockOut()
   }
 }
 
