@@ -22,8 +22,6 @@ interface Action {
   told(email: string, user: User, options: Options): readonly string[]
 }
 
-/** How long a running bridge may go on with what it knew. */
-const TAKES_EFFECT = 'A running bridge takes this up within five seconds.'
 const ENDED = 'What a running bridge has open of it ends within a second.'
 
 const ACTIONS: readonly Action[] = [
@@ -62,7 +60,7 @@ const ACTIONS: readonly Action[] = [
     name: 'resume',
     description: 'take the tokens of a suspended user again',
     act: (data, email) => data.setUserState(email, 'active'),
-    told: (email) => [`Resumed ${email}. ${TAKES_EFFECT}`],
+    told: (email) => [`Resumed ${email}.`],
   },
   {
     name: 'logout',

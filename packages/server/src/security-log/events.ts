@@ -208,7 +208,6 @@ export const securityEvents = {
   user_resumed: event('info', 'a suspended user may come in again', {}),
   user_logged_out: event('warn', "all of a user's tokens were ended", {}),
   user_deleted: event('warn', 'a user was deleted, with all that is theirs', {}),
-  session_revoked: event('warn', 'a login was ended before its time', { sessionId: 'id' }),
   device_revoked: event('warn', 'a machine was revoked; its key is never enrolled again', { deviceId: 'id' }),
   // Without its session: with the challenge of v1 that is nearly a credential.
   token_issued: event('info', 'a token was issued', { lifetimeSeconds: 'count' }),

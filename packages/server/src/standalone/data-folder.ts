@@ -10,6 +10,7 @@ import type { SecurityEvent } from '../security-log/events.ts'
 import { folderUnusable, openDatabase } from './database.ts'
 import { known, OperatorAccounts } from './operator-accounts.ts'
 import { OperatorBlocks } from './operator-blocks.ts'
+import { OperatorLogins } from './operator-logins.ts'
 import { derivedKey, type Environment, type KeyPurpose, loadSecret } from './secret.ts'
 import { SetupError } from './setup-error.ts'
 
@@ -24,6 +25,7 @@ export class DataFolder {
   readonly users: AccountStore
   readonly blocks: OperatorBlocks
   readonly accounts: OperatorAccounts
+  readonly logins: OperatorLogins
   /** What this and other processes did and the running node is to log. */
   readonly outbox: Outbox
   readonly #path: string
@@ -39,6 +41,7 @@ export class DataFolder {
     this.users = stores.users
     this.blocks = new OperatorBlocks(stores, this.users, system, (event) => this.record(event))
     this.accounts = new OperatorAccounts(stores, system, (event) => this.record(event))
+    this.logins = new OperatorLogins(stores, system, (event) => this.record(event))
     this.outbox = stores.outbox
   }
 

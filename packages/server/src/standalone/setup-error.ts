@@ -30,6 +30,8 @@ export type SetupErrorCode =
   | 'user_exists'
   | 'user_unknown'
   | 'password_refused'
+  | 'session_unknown'
+  | 'device_unknown'
   | 'address_invalid'
   | 'block_unknown'
   | 'scope_invalid'

@@ -1,0 +1,160 @@
+import { generateKeyPairSync } from 'node:crypto'
+import { DataFolder, realSystem } from '@bridgekeeper/server'
+import { beforeAll, expect, test } from 'vitest'
+import { bridgekeeper, jsonOf, login, type RunningBridge, serve } from '../support/installation.ts'
+import { bearer, post, toolCall } from '../support/mcp.ts'
+import { verifiedPeer } from '../support/peer.ts'
+
+const ENDED = { code: 4510, reason: 'login_revoked' }
+
+/** On a busy machine a command takes its time to start. */
+const SLOW_MS = 120_000
+
+let bridge: RunningBridge
+
+beforeAll(async () => {
+  bridge = await serve()
+})
+
+const command = (...args: string[]) => bridgekeeper([...args, '--data', bridge.data, '--json'])
+
+async function withData<T>(act: (data: DataFolder) => Promise<T>): Promise<T> {
+  const data = await DataFolder.open(bridge.data, {}, realSystem())
+  try {
+    return await act(data)
+  } finally {
+    await data.close()
+  }
+}
+
+test.each<[string, (data: DataFolder, email: string) => Promise<unknown>]>([
+  ['suspend', (data, email) => data.setUserState(email, 'suspended')],
+  ['logout', (data, email) => data.logOutUser(email)],
+  ['delete', (data, email) => data.accounts.remove(email)],
+  ['revoke', (data, email) => data.logins.revokeUser(email)],
+])(
+  '[REVOKE.10] %s of another process ends an agent that is connected within a second, and a call in flight without its result',
+  async (name, act) => {
+    const email = `${name}@example.com`
+    const issued = await login(bridge.data, email)
+    const agent = await verifiedPeer(bridge, issued)
+    const answered = post(bridge, '/mcp', toolCall('s__t'), bearer(issued.accessToken))
+    const { id } = await agent.next('tool_execute')
+    const actedMs = await withData(async (data) => {
+      await act(data, email)
+      return performance.now()
+    })
+    expect(await agent.closed).toEqual(ENDED)
+    expect(performance.now() - actedMs).toBeLessThan(1_000)
+    agent.send({ type: 'tool_result', id, success: true, result: { content: [] } })
+    expect((await answered).status).toBe(401)
+    expect((await post(bridge, '/mcp', toolCall('s__t'), bearer(issued.accessToken))).status).toBeGreaterThan(
+      400,
+    )
+  },
+)
+
+test(
+  "[REVOKE.10] [REVOKE.11] a session is listed and ended by command, and the user's other session goes on",
+  async () => {
+    const email = 'sess@example.com'
+    const doomed = await login(bridge.data, email)
+    const kept = await login(bridge.data, email)
+    const [agent, other] = [await verifiedPeer(bridge, doomed), await verifiedPeer(bridge, kept)]
+    const listed = (await jsonOf(command('sessions', email))) as { id: string; kind: string }[]
+    expect(listed.map(({ id }) => id).sort()).toEqual([doomed.sessionId, kept.sessionId].sort())
+    expect(await jsonOf(command('revoke', 'session', doomed.sessionId))).toEqual({
+      kind: 'session',
+      id: doomed.sessionId,
+      userId: doomed.userId,
+    })
+    expect(await agent.closed).toEqual(ENDED)
+    other.send({ type: 'ping' })
+    await other.next('pong')
+    const left = await withData((data) => data.logins.sessions())
+    expect(left.filter((one) => one.email === email).map(({ sessionId }) => sessionId)).toEqual([
+      kept.sessionId,
+    ])
+  },
+  SLOW_MS,
+)
+
+/** A machine of this user, as if it had been enrolled. */
+async function enrolled(data: DataFolder, userId: string, n: number): Promise<void> {
+  const nowMs = Date.now()
+  const sessionId = `session-${n}`
+  const deviceId = `dev_${n}`
+  await data.stores.sessions.add({
+    sessionId,
+    userId,
+    kind: 'device',
+    label: 'laptop',
+    deviceId,
+    createdAtMs: nowMs,
+    seenAtMs: nowMs,
+    expiresAtMs: nowMs + 600_000,
+  })
+  const jwk = JSON.stringify(generateKeyPairSync('ed25519').publicKey.export({ format: 'jwk' }))
+  const key = { keyId: `key${n}`, algorithm: 'Ed25519', generation: 1, jwk } as const
+  const name = 'my \u001b[31mlaptop'
+  await data.stores.devices.add({
+    deviceId,
+    userId,
+    sessionId,
+    name,
+    keys: [key],
+    createdAtMs: nowMs,
+    usedAtMs: nowMs,
+  })
+}
+
+test(
+  '[REVOKE.10] [REVOKE.11] machines are listed, and revoked by their id or their session, and with their user',
+  async () => {
+    const email = 'dev@example.com'
+    const { userId } = await login(bridge.data, email)
+    await withData(async (data) => {
+      for (const n of [1, 2, 3]) await enrolled(data, userId, n)
+    })
+    const { stdout } = await bridgekeeper(['devices', '--data', bridge.data])
+    expect(stdout).toContain('dev_1  dev@example.com  device  my')
+    expect(stdout).not.toContain('\u001b')
+    expect((await command('revoke', 'device', 'dev_1')).code).toBe(0)
+    await withData(async ({ logins }) => {
+      await logins.revokeSession('session-2')
+      expect((await logins.devices(email)).map(({ deviceId }) => deviceId)).toEqual(['dev_3'])
+      expect((await logins.sessions(email)).map(({ kind }) => kind).sort()).toEqual(['device', 'token'])
+      await logins.revokeUser(email)
+      expect(await logins.devices()).toEqual([])
+      expect(await logins.sessions(email)).toEqual([])
+    })
+  },
+  SLOW_MS,
+)
+
+test(
+  '[REVOKE.10] what is not there is told, and changes nothing',
+  async () => {
+    await withData(async ({ logins }) => {
+      await expect(logins.revokeUser('nobody@example.com')).rejects.toMatchObject({ code: 'user_unknown' })
+      await expect(logins.sessions('nobody@example.com')).rejects.toMatchObject({ code: 'user_unknown' })
+      await expect(logins.revokeSession('x')).rejects.toMatchObject({ code: 'session_unknown' })
+    })
+    const { code, stdout } = await command('revoke', 'device', 'x')
+    expect([code, JSON.parse(stdout).error.code]).toEqual([1, 'device_unknown'])
+  },
+  SLOW_MS,
+)
+
+test('[REVOKE.8] every act is on record, with what it ended', async () => {
+  const acts = [
+    'user_suspended',
+    'user_logged_out',
+    'user_deleted',
+    'session_ended',
+    'device_revoked',
+    'login_revoked',
+  ]
+  for (const act of acts)
+    await bridge.program.printed((text) => (text.includes(`"event":"${act}"`) ? true : undefined))
+})
