@@ -204,3 +204,17 @@ test('[OAUTH.14] somebody who is logged in is asked each time, and an approval i
   const { left } = await allow(person, await ask(app))
   expect(left?.href.startsWith(CALLBACK)).toBe(true)
 })
+
+test('[OAUTH.5] a client that asks for two resources at once is refused: its user would see one of them', async () => {
+  const node = await startOAuth()
+  const asked = await ask(await register(node), { resource: `${node.url}/mcp/notes` })
+  asked.url.searchParams.append('resource', `${node.url}/mcp`)
+  const { left } = await (await node.login('ann')).visit(asked.url.href)
+  expect(left?.searchParams.get('error')).toBe('invalid_target')
+})
+
+test('[OAUTH.9] a path in capitals is not another way around its limit', async () => {
+  const node = await startOAuth()
+  for (const path of ['/oauth/REGISTER', '/oauth/Device', '/oauth/Authorize'])
+    expect((await fetch(node.url + path, { method: 'POST' })).status).toBe(404)
+})

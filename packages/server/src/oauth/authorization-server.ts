@@ -42,6 +42,7 @@ export interface AuthorizationServerParts {
 const OWN_PATH =
   /^\/(?:oauth\/|interaction\/|device(?:\/|$)|\.well-known\/(?:oauth-authorization-server|openid-configuration)$)/
 const SESSION_COOKIE = /(?:^|;)\s*oauthSession(?:\.sig)?=[^;]*/g
+const AUTHORIZE_PATH = '/oauth/authorize'
 const NARROWER: Readonly<Record<string, Limited>> = {
   '/oauth/device': 'device',
   '/oauth/register': 'registration',
@@ -93,7 +94,7 @@ export class AuthorizationServer {
   /** Answers the request where its path is one of ours. @returns whether it is */
   handle(request: IncomingMessage, response: ServerResponse): boolean {
     const path = (request.url ?? '').split('?')[0] ?? ''
-    if (!OWN_PATH.test(path)) return false
+    if (!OWN_PATH.test(path) || isMisspelt(path)) return false
     this.#handle(request, response, path).catch((error: unknown) => {
       // A browser that went away is no fault.
       if (!response.socket?.destroyed)
@@ -112,8 +113,7 @@ export class AuthorizationServer {
     if (path.startsWith('/interaction/'))
       return this.#interactions.handle({ request, response, path, address })
     if (path.startsWith('/device') && !(await this.#enterDevice(request, response, path, address))) return
-    if (path === '/oauth/authorize' || (path === '/device' && request.method === 'GET'))
-      forgetSession(request)
+    if (path === AUTHORIZE_PATH || (path === '/device' && request.method === 'GET')) forgetSession(request)
     asIssuer(request, this.#parts.issuer)
     this.#answer(request, response)
   }
@@ -174,6 +174,12 @@ export class AuthorizationServer {
     const isGivenBack = Provider.ctx?.oidc?.route === 'revocation'
     await sessions.end(session, isGivenBack ? 'ended_by_client' : 'token_reused')
   }
+}
+
+/** The library reads paths in any case; what is limited or looked at by its path has one way to be written. */
+function isMisspelt(path: string): boolean {
+  const lower = path.toLowerCase()
+  return path !== lower && (lower === AUTHORIZE_PATH || Object.hasOwn(NARROWER, lower))
 }
 
 /** Each request for access is looked at anew: who is logged in now says whose it is, and no approval is reused. */

@@ -7,6 +7,7 @@ import { ACCESS_TOKEN_ALGORITHM } from '../identity/signing-key.ts'
 
 /** Routes at which a client says for which resource it asks; at the others, what was granted counts. */
 const FIRST_ROUTES: readonly string[] = ['authorization', 'device_authorization']
+const ONE_AT_A_TIME = 'ask for one resource at a time'
 
 /**
  * [OAUTH.5] The resource that a token is for: exactly one of ours, named by the client. Devices are enrolled by
@@ -20,6 +21,9 @@ export function resourceServer(
   resource: string,
   clientId: string,
 ): ResourceServer {
+  // The user sees one resource on the page: what they allow is that one.
+  const asked: unknown = ctx.oidc.params?.resource
+  if (Array.isArray(asked) && asked.length > 1) throw new errors.InvalidTarget(ONE_AT_A_TIME)
   const isEnrolment = resource === enrolmentResource(issuer)
   if (!isEnrolment && !isMcpResource(issuer, resource))
     throw new errors.InvalidTarget('that is no resource of this bridge')
@@ -37,7 +41,7 @@ export function resourceServer(
 
 /** @throws errors.InvalidTarget where the client named none, or several */
 export function defaultResource(ctx: KoaContextWithOIDC, oneOf: readonly string[] | undefined): string[] {
-  if (oneOf !== undefined) throw new errors.InvalidTarget('ask for one resource at a time')
+  if (oneOf !== undefined) throw new errors.InvalidTarget(ONE_AT_A_TIME)
   if (FIRST_ROUTES.includes(ctx.oidc.route))
     throw new errors.InvalidTarget(
       'say for which resource the token is to be: the parameter resource is missing',
