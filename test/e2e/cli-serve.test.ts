@@ -40,7 +40,11 @@ test('[STOP.1] on SIGTERM serve takes nothing new, lets a running call end, and 
   expect(agent.program.processes().length).toBeGreaterThan(0)
 })
 
-const PROXIED = { BRIDGEKEEPER_TLS: 'terminated-by-proxy', BRIDGEKEEPER_TRUSTED_PROXIES: '127.0.0.1' }
+const PROXIED = {
+  BRIDGEKEEPER_TLS: 'terminated-by-proxy',
+  BRIDGEKEEPER_TRUSTED_PROXIES: '127.0.0.1',
+  BRIDGEKEEPER_PUBLIC_URLS: 'https://bridge.example.com',
+}
 
 test('[SECRET.1] in production serve refuses to make up a secret, however the word is written', async () => {
   for (const NODE_ENV of ['production', 'Production']) {

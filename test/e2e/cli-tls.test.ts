@@ -45,16 +45,18 @@ test('[TLS.6] in production serve without TLS does not start, and says the two w
   const env = { NODE_ENV: 'PRODUCTION ', JWT_SECRET: 'thirty-two bytes at the very least' }
   const start = (...args: string[]) =>
     bridgekeeper(['serve', '--port', '0', '--data', join(scratch(), 'data'), '--json', ...args], env)
-  const [bare, off, proxied] = await Promise.all([
+  const [bare, off, proxied, nowhere] = await Promise.all([
     start(),
     start('--tls', 'off'),
     start('--tls', 'terminated-by-proxy'),
+    start('--tls', 'terminated-by-proxy', '--trusted-proxy', '127.0.0.1'),
   ])
-  for (const { code } of [bare, off, proxied]) expect(code).toBe(1)
+  for (const { code } of [bare, off, proxied, nowhere]) expect(code).toBe(1)
   expect(JSON.parse(bare.stdout).error).toMatchObject({
     code: 'tls_cert_missing',
     next: expect.stringMatching(/--tls-cert.*--trusted-proxy/),
   })
   expect(JSON.parse(off.stdout).error).toMatchObject({ code: 'tls_off_in_production' })
   expect(JSON.parse(proxied.stdout).error).toMatchObject({ code: 'trusted_proxy_missing' })
+  expect(JSON.parse(nowhere.stdout).error).toMatchObject({ code: 'public_url_missing' })
 })

@@ -15,7 +15,7 @@ import {
   deviceParameters,
   enterCode,
 } from '../support/oauth-device.ts'
-import { Person, wordsOn } from '../support/person.ts'
+import { formOn, Person, wordsOn } from '../support/person.ts'
 
 const poll = (as: oauth.AuthorizationServer, code: string) =>
   askToken(as, { grant_type: DEVICE_GRANT, device_code: code, client_id: AGENT.client_id })
@@ -173,4 +173,26 @@ test('[OAUTH.13] user codes are not guessed at speed: after ten wrong ones a use
   expect(node.recorded.named('user_code_wrong')).toHaveLength(10)
   system.advance(15 * 60_000)
   expect(await guess(node, ann, 0)).toBe(200)
+})
+
+test("[OAUTH.19] the steps of somebody's approval, planted in another browser, enrol nothing for its user", async () => {
+  const node = await startOAuth()
+  const as = await discover(node)
+  const device = await askDevice(node, as)
+  const bob = await node.login('bob')
+  const confirm = await enterCode(bob, node, device.user_code)
+  const { values } = formOn(confirm, { confirm: 'yes' })
+  const pressed = await bob.send('POST', '/device', new URLSearchParams(values).toString(), {
+    origin: node.url,
+  })
+  const ann = await node.login('ann')
+  for (const [key, cookie] of bob.cookies) {
+    const [name = ''] = key.split(' ')
+    if (/^oauth|^deviceApproval/.test(name)) ann.plant(name, cookie)
+  }
+  const step = pressed.headers.get('location') ?? ''
+  expect(new URL(step, node.url).pathname).toMatch(/^\/interaction\//)
+  expect(wordsOn(await ann.visit(new URL(step, node.url).href))).not.toContain('Approved')
+  expect((await poll(as, device.device_code)).body).not.toHaveProperty('access_token')
+  expect(await node.stores.sessions.ofUser('user_ann')).toHaveLength(1)
 })

@@ -89,6 +89,7 @@ export async function startOAuth({
     sessionStore: stores.sessions,
     logins: accounts.logins,
     allowRegistration: true,
+    production: false,
     allowedOrigins: [],
     ...parts,
   })

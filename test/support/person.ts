@@ -80,6 +80,11 @@ export class Person {
     return this.#cookies
   }
 
+  /** Puts a cookie of somebody else's into this browser. */
+  plant(name: string, cookie: Cookie): void {
+    this.#cookies.set(`${name} ${cookie.path}`, cookie)
+  }
+
   forget(name: string): void {
     for (const key of this.#cookies.keys()) if (key.split(' ')[0] === name) this.#cookies.delete(key)
   }
@@ -115,7 +120,7 @@ function nextOf({ status, headers, text }: Page): string | undefined {
   return onward === undefined ? undefined : unescaped(onward)
 }
 
-function formOn(
+export function formOn(
   { text, url }: Page,
   having: Readonly<Record<string, string>>,
 ): { readonly action: string; readonly values: Record<string, string> } {

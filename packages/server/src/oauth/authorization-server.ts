@@ -35,6 +35,7 @@ export interface AuthorizationServerParts {
   readonly door: FrontDoor
   readonly log: SecurityLog
   readonly system: System
+  readonly production: boolean
   readonly allowRegistration: boolean
   readonly allowedOrigins: readonly string[]
 }
@@ -62,7 +63,7 @@ export class AuthorizationServer {
     const { issuer, site, system, log } = parts
     this.#parts = parts
     this.#limits = new OAuthLimits(system)
-    this.#devicePages = new DevicePages(site, this.#limits, log)
+    this.#devicePages = new DevicePages({ site, key: parts.pageKey, system }, this.#limits, log)
     this.#provider = createProvider(
       {
         issuer,
@@ -79,13 +80,14 @@ export class AuthorizationServer {
         system,
         allowRegistration: parts.allowRegistration,
         allowedOrigins: parts.allowedOrigins,
-        isLoopback: isOfThisMachine(site),
+        // Behind a proxy, this machine's own address says nothing of who comes.
+        isLoopback: !parts.production && isOfThisMachine(site),
         devicePages: this.#devicePages,
         mayFetchMetadata: ({ req }) => this.#isWithin('metadata', this.#addresses.get(req)).allowed,
       },
       site,
     )
-    useMiddleware(this.#provider, site.base, system)
+    useMiddleware(this.#provider, site.base, system, this.#devicePages)
     recordEvents(this.#provider, log, system, (request) => this.#addresses.get(request))
     this.#answer = this.#provider.callback()
     this.#interactions = new Interactions({ ...parts, provider: this.#provider, key: parts.pageKey })

@@ -9,6 +9,7 @@ import { pageHeaders } from '../accounts/respond.ts'
 import type { Site } from '../accounts/site.ts'
 import type { ClientAddress } from '../gates/client-address.ts'
 import type { SecurityLog } from '../ports.ts'
+import { type ApprovalParts, putApproval } from './device-approval.ts'
 import type { OAuthLimits } from './limits.ts'
 
 /** Who is looking at the pages of `/device`. */
@@ -35,12 +36,14 @@ const CODE_PATTERN = /^[A-Za-z]{4}-?[A-Za-z]{4}$/
  */
 export class DevicePages {
   readonly #site: Site
+  readonly #approval: ApprovalParts
   readonly #limits: OAuthLimits
   readonly #log: Pick<SecurityLog, 'logSecurityEvent'>
   readonly #visits = new WeakMap<IncomingMessage, DeviceVisit>()
 
-  constructor(site: Site, limits: OAuthLimits, log: Pick<SecurityLog, 'logSecurityEvent'>) {
-    this.#site = site
+  constructor(approval: ApprovalParts, limits: OAuthLimits, log: Pick<SecurityLog, 'logSecurityEvent'>) {
+    this.#site = approval.site
+    this.#approval = approval
     this.#limits = limits
     this.#log = log
   }
@@ -83,6 +86,13 @@ export class DevicePages {
 <p>Approve only if the machine in front of you shows this very code and these very words. Whoever you approve can be asked to run the MCP servers there, under your account.</p>
 <div class="acts">${approve}${refuse}</div></div>`
     this.#show(ctx, visit, { title: 'Is this your machine?', main })
+  }
+
+  /** The button was pressed, and the library goes on with its next step. */
+  approving(ctx: KoaContextWithOIDC): void {
+    const code = ctx.oidc?.deviceCode
+    if (code?.inFlight !== true) return
+    putApproval(ctx.res, this.#approval, this.#visitOf(ctx).loggedIn, code.jti)
   }
 
   done(ctx: KoaContextWithOIDC): void {

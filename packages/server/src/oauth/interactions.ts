@@ -12,6 +12,7 @@ import type { Sessions } from '../identity/sessions.ts'
 import type { SecurityLog, System } from '../ports.ts'
 import { accountIdOf } from './accounts.ts'
 import { consentPage } from './consent-page.ts'
+import { hasApproved } from './device-approval.ts'
 import { GRANT_MS } from './provider.ts'
 
 export interface InteractionParts {
@@ -62,6 +63,7 @@ export class Interactions {
       return sendRefusalPage(response, this.#parts.site, deny('method_not_allowed'))
     const loggedIn = await this.#parts.logins.requireLogin(request, response, visit.path)
     if (loggedIn === undefined) return
+    if (!this.#isTheirs(request, details, loggedIn)) return this.#finish(visit, ANOTHER_USER)
     if (details.prompt.name === 'login') return this.#loggedIn(visit, loggedIn)
     if (!isAccountOf(details, loggedIn)) return this.#finish(visit, ANOTHER_USER)
     if (details.params.client_id === AGENT_CLIENT_ID) return this.#enrol(visit, details, loggedIn)
@@ -76,6 +78,11 @@ export class Interactions {
       if (error instanceof errors.SessionNotFound) return undefined
       throw error
     }
+  }
+
+  /** [OAUTH.19] A machine's next step is for the login that approved it. */
+  #isTheirs(request: IncomingMessage, { deviceCode }: Details, loggedIn: LoggedIn): boolean {
+    return deviceCode === undefined || hasApproved(request, this.#parts.key, loggedIn, deviceCode)
   }
 
   async #loggedIn(visit: InteractionVisit, { user, session }: LoggedIn): Promise<void> {
@@ -109,7 +116,7 @@ export class Interactions {
     return this.#finish(visit, { consent: { grantId } })
   }
 
-  /** The user has approved the machine on the page before, in this very browser and login. */
+  /** The user has approved the machine on the page before, in this very login: `#isTheirs` has seen to that. */
   async #enrol(visit: InteractionVisit, details: Details, loggedIn: LoggedIn): Promise<void> {
     if (details.deviceCode === undefined) return this.#finish(visit, REFUSED)
     await this.#finish(visit, {

@@ -2,11 +2,17 @@ import type { KoaContextWithOIDC, Provider } from 'oidc-provider'
 import { ALL_SCOPES } from '../gates/call-authority.ts'
 import type { System } from '../ports.ts'
 import { DEVICE_GRANT } from './clients.ts'
+import type { DevicePages } from './device-pages.ts'
 import { DevicePolls, POLL_SECONDS } from './device-polls.ts'
 import { isMcpScope } from './resources.ts'
 
 /** What the library leaves to others: before and after it handles a request. */
-export function useMiddleware(provider: Provider, base: string, system: System): void {
+export function useMiddleware(
+  provider: Provider,
+  base: string,
+  system: System,
+  devicePages: DevicePages,
+): void {
   const polls = new DevicePolls(system)
   provider.use(async (context, next) => {
     const ctx = context as unknown as KoaContextWithOIDC
@@ -14,6 +20,7 @@ export function useMiddleware(provider: Provider, base: string, system: System):
     Object.assign(ctx, { mountPath: base })
     if (ctx.path === '/oauth/authorize') askForSomething(ctx)
     await next()
+    if (ctx.path === '/device') devicePages.approving(ctx)
     afterDeviceRequest(ctx, polls)
     hardened(ctx)
   })

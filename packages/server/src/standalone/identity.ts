@@ -72,6 +72,7 @@ export function identityHandlers(options: IdentityOptions): PathHandler[] {
     door: bridge.frontDoor,
     log,
     system,
+    production: options.production,
     allowRegistration: options.allowRegistration ?? (!options.production && isOfThisMachine(site)),
     allowedOrigins: options.allowedOrigins,
   })

@@ -39,3 +39,4 @@ export type SetupErrorCode =
   | 'tls_cert_missing'
   | 'tls_off_in_production'
   | 'trusted_proxy_missing'
+  | 'public_url_missing'

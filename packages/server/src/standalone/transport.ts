@@ -32,7 +32,8 @@ const MODES: readonly string[] = ['required', 'terminated-by-proxy', 'off'] sati
 
 /**
  * [TLS.6] [TLS.7] Checks how a node is reached, before anything is opened.
- * @throws SetupError `setting_invalid`, `tls_cert_missing`, `tls_off_in_production`, `trusted_proxy_missing`
+ * @throws SetupError `setting_invalid`, `tls_cert_missing`, `tls_off_in_production`, `trusted_proxy_missing`,
+ * `public_url_missing`
  */
 export function bridgeSettings(options: ReachOptions): BridgeSettings {
   const production = isProduction(options.env)
@@ -43,6 +44,13 @@ export function bridgeSettings(options: ReachOptions): BridgeSettings {
       'trusted_proxy_missing',
       'A proxy is said to end TLS, but not which.',
       "Give the proxy's address or range, such as --trusted-proxy 10.0.0.0/8 (or BRIDGEKEEPER_TRUSTED_PROXIES).",
+    )
+  }
+  if (tls === 'terminated-by-proxy' && production && (options.publicUrls ?? []).length === 0) {
+    throw new SetupError(
+      'public_url_missing',
+      'A proxy ends TLS, and under which address people come through it is not known.',
+      'Give that address: --public-url https://bridge.example.com (or BRIDGEKEEPER_PUBLIC_URLS).',
     )
   }
   return {
