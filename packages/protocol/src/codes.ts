@@ -140,7 +140,7 @@ export const codes = {
     403,
     -32052,
     "This login connects only with the proof of a device's key.",
-    'Enrol this machine: bridgekeeper connect URL. For agents without keys, the operator may allow --allow-v1.',
+    'Enrol this machine: bridgekeeper connect URL. An operator may let agents without keys in: --allow-v1 (in an app, allowV1).',
   ),
   proof_failed: entry(
     403,

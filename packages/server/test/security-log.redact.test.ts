@@ -267,6 +267,7 @@ test.each<[TextKind, string, string]>([
   ['id', 'aBcDeFgHiJkLmNoPqRsTuVw9', 'aBcDeFgHiJkLmNoPqRsTuVw9'],
   ['id', 'aBcDeFgHiJkLmNoPqRsTuVw9x', '[redacted]'],
   ['id', `user_${'0a'.repeat(12)}`, `user_${'0a'.repeat(12)}`],
+  ['id', `device_${'0a'.repeat(16)}`, `device_${'0a'.repeat(16)}`],
   ['id', '0a'.repeat(16), '0a'.repeat(16)],
   ['id', '0a'.repeat(17), '[redacted]'],
   ['id', `x-${'0a'.repeat(16)}`, '[redacted]'],

@@ -44,10 +44,8 @@ async function run(options: Options): Promise<void> {
       ['  agents', node.url],
       ['  data', folder],
     ])
-    printLine(
-      'Next: bridgekeeper user add EMAIL, bridgekeeper token issue EMAIL, then on the machine with the',
-    )
-    printLine(`MCP servers: BRIDGEKEEPER_TOKEN=… bridgekeeper connect ${node.url} --config mcp.json`)
+    printLine(`Next: bridgekeeper user add EMAIL${options.data === undefined ? '' : ` --data ${folder}`}`)
+    printLine(`Then, on the machine with the MCP servers: bridgekeeper connect ${node.url} --config mcp.json`)
   }
   await aborted(end)
   if (!options.json) printLine('Stopping: letting calls end…')

@@ -33,7 +33,7 @@ const ACTIONS: readonly Action[] = [
     act: addUser,
     told: (email, { userId, role }) => [
       `Added ${email} as ${userId}${role === 'admin' ? ', an admin' : ''}.`,
-      `Next: bridgekeeper token issue ${email}, or log in at /login of the bridge.`,
+      `Next: bridgekeeper user password ${email}, where you gave none; then they log in at /login of the bridge.`,
     ],
   },
   {

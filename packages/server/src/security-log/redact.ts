@@ -19,7 +19,7 @@ const MAX_CHARS = {
 const SCANNED_CHARS = 1_024
 const DIGEST = /^(?:[0-9a-f]{16}|[0-9a-f]{32}|[0-9a-f]{64})$/
 /** Hex, or as short as our own call ids: too short for a key that `withoutKnownSecrets` would not know. */
-const OWN_ID = /^(?:[\w-]{1,24}|user_[0-9a-f]{24}|[0-9a-f]{32})$/
+const OWN_ID = /^(?:[\w-]{1,24}|user_[0-9a-f]{24}|(?:device_)?[0-9a-f]{32})$/
 const PLAIN_ID = /^[\w-]+$/
 const LONE_SURROGATE = /\p{Cs}/gu
 const HALF_A_CHARACTER = /[\ud800-\udbff]$/
