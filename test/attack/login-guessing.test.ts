@@ -47,10 +47,11 @@ test('[ACCT.3] who exists is told neither by the answer nor by its time', async 
         answers.add(`${status} ${text.replaceAll(email, 'EMAIL')}`)
       }
   expect(answers.size).toBe(1)
-  const [real, bare, fake] = kinds.map((kind) => median(timesMs[kind]))
+  // The quickest of twelve: whatever else the machine does can only add to it. Without a decoy it is a fiftieth.
+  const [real = 0, bare = 0, fake = 0] = kinds.map((kind) => Math.min(...timesMs[kind]))
   for (const other of [bare, fake]) {
-    expect((other ?? 0) / (real ?? 1)).toBeGreaterThan(0.6)
-    expect((other ?? 0) / (real ?? 1)).toBeLessThan(1.7)
+    expect(other / real).toBeGreaterThan(0.5)
+    expect(other / real).toBeLessThan(2)
   }
   for (const event of accounts.recorded.named('login_failed'))
     expect(JSON.stringify(event)).not.toContain('@')
@@ -126,7 +127,3 @@ test('[LIMIT.4] ten wrong logins within a minute block the address at every door
   const mcp = await other.send('POST', '/mcp', '{}')
   expect([mcp.status, mcp.text.includes('address_blocked')]).toEqual([403, true])
 }, 120_000)
-
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0
-}
