@@ -196,8 +196,8 @@ export const ABLATIONS: readonly Ablation[] = [
     edits: [
       gate(
         'connection/state.ts',
-        'challenging',
-        "return [{ state: 'ready', strikesAtMs: [] }, [{ type: 'verified' }]]",
+        'unverified',
+        "return [{ state: 'ready', renewal: undefined, strikesAtMs: [] }, [{ type: 'verified' }]]",
       ),
     ],
     tests: attack('w05-w06-unverified'),
@@ -298,7 +298,7 @@ export const ABLATIONS: readonly Ablation[] = [
   },
   {
     gate: 'messages: out of order once too often',
-    edits: [text('connection/state.ts', 'if (recent.length >= limits.strikes)', 'if (false)')],
+    edits: [text('connection/life.ts', 'recent.length >= limits.strikes', 'false')],
     tests: attack('w33-amplification'),
   },
   {

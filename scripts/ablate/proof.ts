@@ -52,7 +52,13 @@ export const PROOF_ABLATIONS: readonly Ablation[] = [
   },
   {
     gate: 'layer 4 of v2: by when the next proof must have come',
-    edits: [text('connection/deadlines.ts', 'if (nowMs >= this.#proveByMs)', 'if (false)')],
+    edits: [
+      text(
+        'connection/state.ts',
+        'if (current.renewal === undefined) return [current, NOTHING]',
+        'return [current, NOTHING]',
+      ),
+    ],
     tests: attack('w09-renewal'),
   },
   {

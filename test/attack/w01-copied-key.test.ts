@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { sqliteDevices } from '../support/device-store.ts'
 import {
   challengedDevice,
   type DeviceBridge,
@@ -21,7 +22,10 @@ async function answered(at: DeviceBridge, device: TestDevice): Promise<Peer> {
 
 test('[PROOF.9] W01: a copied key that is used beside the device ends both, and neither comes in again', async () => {
   const recorded = new Recorded()
-  const at = await startDeviceBridge({ securityLog: recorded.securityLog })
+  const at = await startDeviceBridge({
+    securityLog: recorded.securityLog,
+    proof: { devices: await sqliteDevices() },
+  })
   const device = await at.enrol('ann')
   const copy = device.copy()
   const { peer } = await provenDevice(at, device)
@@ -40,7 +44,7 @@ test('[PROOF.9] W01: a copied key that is used beside the device ends both, and 
 })
 
 test('[PROOF.9] W01: a copied key that is used before the device comes again ends both then', async () => {
-  const at = await startDeviceBridge()
+  const at = await startDeviceBridge({ proof: { devices: await sqliteDevices() } })
   const device = await at.enrol('ann')
   ;(await provenDevice(at, device)).peer.socket.close()
   const copy = device.copy()
@@ -52,7 +56,7 @@ test('[PROOF.9] W01: a copied key that is used before the device comes again end
 })
 
 test('[PROOF.9] W01: a copied key that is used later than the device is noticed by what it remembers', async () => {
-  const at = await startDeviceBridge()
+  const at = await startDeviceBridge({ proof: { devices: await sqliteDevices() } })
   const device = await at.enrol('ann')
   const copy = device.copy()
   for (let n = 0; n < 2; n++) (await provenDevice(at, device)).peer.socket.close()
@@ -61,7 +65,7 @@ test('[PROOF.9] W01: a copied key that is used later than the device is noticed 
 })
 
 test('[PROOF.9] a device whose connection broke before it heard of it is no copy, however often', async () => {
-  const at = await startDeviceBridge()
+  const at = await startDeviceBridge({ proof: { devices: await sqliteDevices() } })
   const device = await at.enrol('ann')
   await provenDevice(at, device)
   for (let n = 0; n < 4; n++) {
@@ -73,7 +77,7 @@ test('[PROOF.9] a device whose connection broke before it heard of it is no copy
 })
 
 test("[PROOF.9] [ROUTE.3] other users' agents and other devices of the user stay", async () => {
-  const at = await startDeviceBridge()
+  const at = await startDeviceBridge({ proof: { devices: await sqliteDevices() } })
   const [one, two] = [await at.enrol('ann'), await at.enrol('ann')]
   const stays = await provenDevice(at, one)
   const gone = await provenDevice(at, two)

@@ -56,7 +56,7 @@ async function connected(options: DeviceBridgeOptions = {}) {
   }
   /** Lets time pass until the connection has ended. @returns how */
   const end = async (): Promise<Closed> => {
-    while (peer.socket.readyState === WebSocket.OPEN) {
+    for (let n = 0; n < 1_200 && peer.socket.readyState === WebSocket.OPEN; n++) {
       system.advance(1_000)
       peer.socket.ping()
       await Promise.race([once(peer.socket, 'pong'), peer.closed])

@@ -1,4 +1,6 @@
-import type { Device, DeviceKey, DeviceStore } from '@bridgekeeper/server'
+import { type Device, type DeviceKey, type DeviceStore, realSystem } from '@bridgekeeper/server'
+import { onTestFinished } from 'vitest'
+import { openSqliteStores } from '../../packages/server/src/adapters/sql/open.ts'
 
 interface Row {
   device: Device
@@ -59,4 +61,11 @@ export class MemoryDevices implements DeviceStore {
   async revoke(deviceId: string): Promise<boolean> {
     return this.#rows.delete(deviceId)
   }
+}
+
+/** The store that a node has, in memory. */
+export async function sqliteDevices(): Promise<DeviceStore> {
+  const stores = await openSqliteStores(':memory:', realSystem())
+  onTestFinished(() => stores.close())
+  return stores.devices
 }

@@ -188,7 +188,8 @@ export async function enrolIn(
   algorithm?: Algorithm,
 ): Promise<TestDevice> {
   const key = makeKey(1, algorithm)
-  await devices.add({ ...login, name: 'a machine', keys: [key.public], createdAtMs: 0, usedAtMs: 0 })
+  const device = { ...login, name: 'a machine', keys: [key.public], createdAtMs: 0, usedAtMs: 0 }
+  if (!(await devices.add(device))) throw new Error('The device cannot be enrolled.')
   return new TestDevice(login, accessToken, key)
 }
 
