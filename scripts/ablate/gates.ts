@@ -72,7 +72,11 @@ export const ABLATIONS: readonly Ablation[] = [
   {
     gate: 'tokens: a bound one is no bearer token',
     edits: [
-      text('admission/token-use.ts', 'if (!isDpop) return deny(', "if (facts.url === '') return deny("),
+      text(
+        'admission/token-use.ts',
+        "if (!isDpop) return deny('dpop_proof_invalid', 'The token is bound to a key.')",
+        'if (!isDpop) return here',
+      ),
     ],
     tests: attack('dpop'),
   },

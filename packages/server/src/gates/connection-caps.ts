@@ -73,7 +73,7 @@ export class ConnectionCaps {
 }
 
 function oneLess(open: Map<string, number>, name: string): void {
-  const left = (open.get(name) ?? 0) - 1
+  const left = (open.get(name) as number) - 1
   if (left > 0) open.set(name, left)
   else open.delete(name)
 }

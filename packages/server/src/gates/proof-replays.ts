@@ -27,7 +27,7 @@ export class ProofReplays {
     for (const [proof, { keyId, untilMs }] of this.#used) {
       if (untilMs > nowMs) return
       this.#used.delete(proof)
-      const left = (this.#countOf.get(keyId) ?? 1) - 1
+      const left = (this.#countOf.get(keyId) as number) - 1
       if (left === 0) this.#countOf.delete(keyId)
       else this.#countOf.set(keyId, left)
     }

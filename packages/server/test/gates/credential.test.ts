@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { credentialGate } from '../../src/gates/credential.ts'
+import { credentialGate, isCookieName, isSentAsDpop } from '../../src/gates/credential.ts'
 
 type CredentialSources = Parameters<typeof credentialGate>[0]
 
@@ -49,4 +49,25 @@ test.each<[string, Partial<CredentialSources>, string]>([
   ['spaces inside', { authorization: ['Bearer a b'] }, 'token_invalid'],
 ])('[AUTH.3] refuses %s', (_what, sources, code) => {
   expect(gate(sources)).toMatchObject({ allowed: false, code })
+})
+
+test('[AUTH.3] the cookie may have the name that an app gave it', () => {
+  const cookie = ['accessToken=abc; session=def']
+  expect(credentialGate({ url: '/mcp', authorization: [], cookie }, 'session')).toEqual({
+    allowed: true,
+    value: 'def',
+  })
+  expect(['session', '__Host-id', 'a b', 'a=b', 'a;b', ''].filter(isCookieName)).toEqual([
+    'session',
+    '__Host-id',
+  ])
+})
+
+test.each<[string, readonly string[], boolean]>([
+  ['DPoP', ['DPoP abc'], true],
+  ['DPoP, letter case aside', ['dpop abc'], true],
+  ['Bearer', ['Bearer abc'], false],
+  ['no header', [], false],
+])('[DPOP.5] a token sent as %s is told apart', (_what, authorization, isDpop) => {
+  expect(isSentAsDpop({ authorization })).toBe(isDpop)
 })

@@ -65,6 +65,7 @@ test('[DPOP.1] refuses none, several, and what is none', () => {
     [`${header}.${body}.${signature}.${signature}`],
     [signProof(key, claims({ pad: 'x'.repeat(5_000) }))],
     [signProof(key, '[]')],
+    [signProof(key, '{"jti":[x]}')],
     [signProof(key, JSON.stringify(claims()).replace('{', '{"jti":"a",'))],
     [
       signProof(

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { resourceGate } from '../../src/gates/resource.ts'
+import { agentResource, enrolmentResource, isMcpResource, resourceGate } from '../../src/gates/resource.ts'
 
 const URLS = ['https://bridge.example.com', 'https://b.example/under']
 
@@ -27,4 +27,14 @@ test.each<[string, string]>([
   ['https://bridge.example.com/mcp/%ff', '/mcp/%fe'],
 ])('[RS.4] a token for %s is refused at %s', (resource, path) => {
   expect(resourceGate(resource, path, URLS)).toMatchObject({ code: 'token_invalid' })
+})
+
+test('[RS.4] the resources of a bridge are named under its address, each in one way', () => {
+  const url = 'https://b.example/under'
+  expect(agentResource(url)).toBe('https://b.example/under/api/mcp-ws')
+  expect(enrolmentResource(url)).toBe('https://b.example/under/api/devices')
+  const good = ['/mcp', '/mcp/files', '/mcp/my%20files']
+  const bad = ['/mcp/', '/mcp/%66iles', '/mcp/a/b', '/mcp/%ff', '/mcp?x', '/mcpx', '/api/devices', '']
+  expect([...good, ...bad].filter((path) => isMcpResource(url, url + path))).toEqual(good)
+  expect(isMcpResource(url, 'https://b.example/mcp')).toBe(false)
 })

@@ -209,3 +209,15 @@ test('[RATE.2] of more ages than the limit, which was lowered meanwhile, the new
   window.restore('ann', [90, 80, 10, 0], 1_000)
   expect(window.remaining('ann', 1_030)).toBe(0)
 })
+
+test('[LIMIT.1] how long until the next is told, and changes nothing', () => {
+  const window = new SlidingWindow({ max: 2, windowMs: MINUTE_MS })
+  expect(window.leftMs('ann', 0)).toBe(0)
+  window.take('ann', 0)
+  expect(window.leftMs('ann', 5_000)).toBe(0)
+  window.take('ann', 10_000)
+  expect([20_000, 20_000, 59_999, MINUTE_MS].map((nowMs) => window.leftMs('ann', nowMs))).toEqual([
+    40_000, 40_000, 1, 0,
+  ])
+  expect(window.leftMs('bob', 20_000)).toBe(0)
+})
