@@ -47,7 +47,7 @@ export const PROOF_ABLATIONS: readonly Ablation[] = [
   },
   {
     gate: 'layer 4 of v2: proven again within ten minutes',
-    edits: [text('connection/deadlines.ts', "this.#onDue('renew')", '')],
+    edits: [text('connection/deadlines.ts', "this.#listener.onDue('renew')", '')],
     tests: attack('w09-renewal'),
   },
   {
