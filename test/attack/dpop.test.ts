@@ -45,6 +45,8 @@ test('[DPOP.5] a stolen bound token is nothing without its key', async () => {
   expect(await codeAt(at, dpop(token, signProof(key, proofClaims(at, token))))).toBe('let in')
   expect(await codeAt(at, { authorization: `Bearer ${token}` })).toBe('dpop_proof_invalid')
   expect(await codeAt(at, { cookie: `accessToken=${token}` })).toBe('dpop_proof_invalid')
+  const proof = signProof(key, proofClaims(at, token))
+  expect(await codeAt(at, { authorization: `Bearer ${token}`, dpop: proof })).toBe('dpop_proof_invalid')
   expect(await codeAt(at, dpop(token))).toBe('dpop_proof_invalid')
   expect(await codeAt(at, dpop(token, signProof(thief, proofClaims(at, token))))).toBe('dpop_proof_invalid')
   const masked = signProof(thief, proofClaims(at, token), { jwk: key.jwk })

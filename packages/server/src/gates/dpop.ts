@@ -78,7 +78,7 @@ interface Proof {
 /** A proof whose signature holds; its claims are still to be looked at. */
 function readProof(text: string): Proof | undefined {
   if (text.length > MAX_PROOF_CHARS || !COMPACT.test(text)) return undefined
-  const [headerPart = '', claimsPart = '', signaturePart = ''] = text.split('.')
+  const [headerPart, claimsPart, signaturePart] = text.split('.') as [string, string, string]
   const header = jsonOf(headerPart)
   const claims = jsonOf(claimsPart)
   if (header === undefined || claims === undefined || 'crit' in header) return undefined
@@ -94,9 +94,8 @@ function readProof(text: string): Proof | undefined {
 /** Objects whose keys occur once; `undefined` for anything else. */
 function jsonOf(part: string): Readonly<Record<string, unknown>> | undefined {
   const bytes = Buffer.from(part, 'base64url')
-  if (objectMembers(bytes) === undefined) return undefined
-  const value = parseJson(bytes.toString('utf8'))?.value
-  return isObject(value) ? value : undefined
+  const parsed = objectMembers(bytes) && parseJson(bytes.toString('utf8'))
+  return isObject(parsed?.value) ? parsed.value : undefined
 }
 
 interface ProofKey {
