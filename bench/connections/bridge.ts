@@ -1,9 +1,11 @@
 /** The bridge as an app embeds it, every check on, with as many users as there are to be connections. */
-import { randomBytes } from 'node:crypto'
+import { generateKeyPairSync, hash, randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { canonicalJson, thumbprintText } from '@bridgekeeper/protocol'
 import {
+  type Authenticator,
   createBridge,
   createSecurityLog,
   createTokens,
@@ -12,15 +14,16 @@ import {
   realSystem,
   type User,
 } from '@bridgekeeper/server'
+import { MemoryDevices } from '../../test/support/device-store.ts'
 import { answer } from './child.ts'
-import type { Login } from './crowd.ts'
+import type { Device, Login } from './crowd.ts'
 import { listenerOf, listening } from './listener.ts'
 import { type ServerAnswers, serverAnswers, sharedMs } from './usage.ts'
 
 export interface BridgeAnswers extends ServerAnswers {
   port(argument: undefined): number
-  /** New logins, of a user each. */
-  logins(count: number): Promise<readonly Login[]>
+  /** New logins, of a user each; and of a machine each, where they are to prove its key. */
+  logins(asked: { readonly count: number; readonly proving: boolean }): Promise<readonly Login[]>
   /** Revokes them one after the other. @returns when each revocation began */
   revoke(revocations: readonly Revocation[]): Promise<readonly number[]>
 }
@@ -34,8 +37,22 @@ const tokens = createTokens(randomBytes(SECRET_BYTES), users, system)
 const folder = mkdtempSync(join(tmpdir(), 'bridgekeeper-bench-'))
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
 const server = listenerOf()
+/** Whose machine each session is of. In memory: what a database would cost is not what is measured. */
+const machines = new Map<string, string>()
+const devices = new MemoryDevices()
+const authenticator: Authenticator = {
+  recall: () => undefined,
+  async authenticate(token) {
+    const verified = await tokens.authenticate(token)
+    const deviceId = verified.allowed ? machines.get(verified.value.sessionId) : undefined
+    return verified.allowed && deviceId !== undefined
+      ? { allowed: true, value: { ...verified.value, deviceId } }
+      : verified
+  },
+}
 const bridge = createBridge({
-  authenticator: tokens,
+  authenticator,
+  proof: { devices, key: generateKeyPairSync('ed25519').privateKey },
   securityLog: createSecurityLog({ folder, key: randomBytes(SECRET_BYTES), system }),
   system,
 })
@@ -43,10 +60,23 @@ bridge.attach(server)
 const port = await listening(server)
 let made = 0
 
+/** A machine with a key of its own. */
+async function enrolled({ userId, sessionId }: Login): Promise<Device> {
+  const { publicKey, privateKey } = generateKeyPairSync('ed25519')
+  const jwk = publicKey.export({ format: 'jwk' })
+  const keyId = hash('sha256', thumbprintText({ ...jwk }) ?? '', 'base64url')
+  const deviceId = `machine_${sessionId}`
+  machines.set(sessionId, deviceId)
+  const key = { keyId, algorithm: 'Ed25519', generation: 1, jwk: canonicalJson(jwk) } as const
+  const times = { createdAtMs: 0, usedAtMs: 0 }
+  await devices.add({ deviceId, userId, sessionId, name: 'a machine', keys: [key], ...times })
+  return { deviceId, keyId, privateKey: privateKey.export({ format: 'jwk' }) }
+}
+
 const answers: BridgeAnswers = {
   ...serverAnswers,
   port: () => port,
-  async logins(count) {
+  async logins({ count, proving }) {
     const logins: Login[] = []
     for (let n = 0; n < count; n++) {
       const userId = `user_${made++}`
@@ -59,7 +89,8 @@ const answers: BridgeAnswers = {
       }
       await users.add(user)
       const { accessToken: token, sessionId } = await tokens.issue(user, TOKEN_MS)
-      logins.push({ userId, sessionId, token })
+      const login = { userId, sessionId, token }
+      logins.push(proving ? { ...login, device: await enrolled(login) } : login)
     }
     return logins
   },

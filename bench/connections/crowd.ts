@@ -1,6 +1,8 @@
 /** Many agents in one process, each from an address that a hundred share. */
-import { hash } from 'node:crypto'
+import { createHash, createPrivateKey, hash, type JsonWebKey, randomBytes, sign } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import type { TLSSocket } from 'node:tls'
+import { agentSigned, SUBPROTOCOL_V2, transcript } from '@bridgekeeper/protocol'
 import { WebSocket } from 'ws'
 import { answer } from './child.ts'
 import { sharedMs } from './usage.ts'
@@ -9,6 +11,20 @@ export interface Login {
   readonly userId: string
   readonly sessionId: string
   readonly token: string
+  /** It proves this machine's key; without it, it answers the echo of v1. */
+  readonly device?: Device
+}
+
+export interface Device {
+  readonly deviceId: string
+  readonly keyId: string
+  readonly privateKey: JsonWebKey
+}
+
+interface Challenge {
+  readonly type: string
+  readonly challenge: string
+  readonly proof?: { readonly connectionId: string; readonly keyId: string; readonly binding: string }
 }
 
 export interface Opening {
@@ -47,7 +63,7 @@ class Agent {
   readonly socket: WebSocket
 
   constructor(url: string, login: Login | undefined) {
-    this.socket = new WebSocket(url, {
+    this.socket = new WebSocket(url, login?.device === undefined ? [] : [SUBPROTOCOL_V2], {
       perMessageDeflate: false,
       localAddress: nextAddress(),
       ...(ca !== undefined && { ca }),
@@ -66,11 +82,50 @@ class Agent {
     this.ready.catch(() => {})
   }
 
-  #answer(message: { type: string; challenge?: string }, login: Login, verified: () => void): void {
+  #answer(message: Challenge, login: Login, verified: () => void): void {
     if (message.type === 'challenge_verified') return verified()
+    const { device } = login
+    if (device !== undefined) return this.#prove(message, login, device)
     const response = hash('sha256', `${message.challenge}${login.userId}${login.sessionId}`)
     this.socket.send(JSON.stringify({ type: 'challenge_response', response }))
   }
+
+  #prove({ challenge, proof }: Challenge, login: Login, { deviceId, keyId, privateKey }: Device): void {
+    if (proof === undefined) throw new Error('the bridge asked for no proof')
+    const url = new URL(this.socket.url)
+    const nonce = randomBytes(32)
+    const bound = proof.binding === 'tls-exporter'
+    const facts = transcript({
+      purpose: 'connect',
+      offeredSubprotocols: SUBPROTOCOL_V2,
+      origin: `${url.protocol === 'wss:' ? 'https' : 'http'}://${url.host}`,
+      path: url.pathname,
+      connectionId: proof.connectionId,
+      challenge: Buffer.from(challenge, 'hex'),
+      nonce,
+      userId: login.userId,
+      sessionId: login.sessionId,
+      deviceId,
+      keyId,
+      generation: 1,
+      bridgeKeyId: proof.keyId,
+      tokenHash: createHash('sha256').update(login.token).digest(),
+      bindingType: bound ? 'tls-exporter' : 'none',
+      bindingValue: bound
+        ? below(this.socket).exportKeyingMaterial(32, 'EXPORTER-Channel-Binding', Buffer.alloc(0))
+        : Buffer.alloc(0),
+      previous: '',
+    })
+    const key = createPrivateKey({ key: privateKey, format: 'jwk' })
+    const signature = sign(null, agentSigned(facts), key).toString('base64url')
+    const answer = { keyId, nonce: nonce.toString('base64url'), previous: '', signature }
+    this.socket.send(JSON.stringify({ type: 'challenge_response', proof: answer }))
+  }
+}
+
+/** The TCP or TLS socket below; `ws` does not say so in its types. */
+function below(socket: WebSocket): TLSSocket {
+  return (socket as WebSocket & { readonly _socket: TLSSocket })._socket
 }
 
 /** 127.1.0.1 and so on, a new one for each hundred. */

@@ -48,7 +48,9 @@ async function perConnection(file: './bare.ts' | './bridge.ts'): Promise<Memory>
     const port = await (server as Child<'./bare.ts'>).ask('port', undefined)
     const url = `ws://127.0.0.1:${port}${file === './bridge.ts' ? '/api/mcp-ws' : '/'}`
     const logins = async (count: number) =>
-      file === './bridge.ts' ? (server as Child<'./bridge.ts'>).ask('logins', count) : count
+      file === './bridge.ts'
+        ? (server as Child<'./bridge.ts'>).ask('logins', { count, proving: false })
+        : count
     await crowd.ask('open', { url, logins: await logins(WARM_UP), atOnce: AT_ONCE })
     await crowd.ask('close', undefined)
     const newcomers = await logins(CONNECTIONS)

@@ -17,7 +17,7 @@ async function inProcess(): Promise<string[]> {
   const crowd = await Child.start('./crowd.ts')
   try {
     const url = `ws://127.0.0.1:${await server.ask('port', undefined)}/api/mcp-ws`
-    const logins = await server.ask('logins', AGENTS)
+    const logins = await server.ask('logins', { count: AGENTS, proving: false })
     await crowd.ask('open', { url, logins, atOnce: AT_ONCE })
     const revocations = logins.map(({ userId, sessionId }, n) =>
       n % 2 === 0 ? ({ kind: 'user', id: userId } as const) : ({ kind: 'session', id: sessionId } as const),
