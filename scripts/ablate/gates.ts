@@ -333,7 +333,7 @@ export const ABLATIONS: readonly Ablation[] = [
   },
   {
     gate: 'calls: so many wait for one agent',
-    edits: [text('connection/connection.ts', 'this.#pending.size >= this.#maxPendingCalls', 'false')],
+    edits: [text('connection/connection.ts', 'pending.size >= this.#options.maxPendingCalls', 'false')],
     tests: attack('w26-waiting-calls'),
   },
   {

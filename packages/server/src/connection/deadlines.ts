@@ -92,9 +92,10 @@ export class Deadlines implements Dated {
 
   timeUp(): void {
     const nowMs = this.#system.monotonicMs()
+    const proveByMs = this.#proveByMs ?? Number.POSITIVE_INFINITY
+    // Of two at one moment the one that was there first: a token's end is rounded down to it.
+    if (nowMs >= proveByMs && proveByMs <= this.#expiresAtMs) return this.#listener.onDue('challenge-timeout')
     if (nowMs >= this.#expiresAtMs) return this.#listener.onDue('token-expired')
-    if (this.#proveByMs !== undefined && nowMs >= this.#proveByMs)
-      return this.#listener.onDue('challenge-timeout')
     if (this.#renewAtMs !== undefined && nowMs >= this.#renewAtMs) {
       this.#renewAtMs = undefined
       this.#listener.onDue('renew')
