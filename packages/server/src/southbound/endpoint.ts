@@ -84,12 +84,15 @@ export class AgentEndpoint {
     const place = this.#around.admission.enter(agent)
     if (!place.allowed) return place
     let isOpen = false
+    // The answer and the challenge leave in one write.
+    socket.cork()
     try {
       this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => {
         OpenAgent.open(agent, webSocket, socket, this.#around)
         isOpen = true
       })
     } finally {
+      socket.uncork()
       // What is no handshake was answered, and has no socket that could end.
       if (!isOpen) this.#around.admission.left(agent.login, agent.address)
     }
