@@ -12,7 +12,7 @@ export default {
   plugins: ['@stryker-mutator/vitest-runner'],
   mutate: [
     'packages/server/src/gates/{rate-limit,sliding-window,challenge,lockout}.ts',
-    'packages/server/src/identity/{tokens,jwt,recall}.ts',
+    'packages/server/src/identity/{tokens,jwt,own-jwt,recall}.ts',
     'packages/server/src/security-log/{redact,secrets,line,memo}.ts',
   ],
   coverageAnalysis: 'perTest',

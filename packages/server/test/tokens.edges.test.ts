@@ -1,9 +1,11 @@
 import { createHmac, randomBytes } from 'node:crypto'
 import { createTokens, memoryUsers, type User } from '@bridgekeeper/server'
+import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { FakeSystem } from '../../../test/support/fake-system.ts'
 import { allow, deny } from '../src/gates/verdict.ts'
 import { type TokenRules, verifyJwt } from '../src/identity/jwt.ts'
+import { verifyOwnJwt } from '../src/identity/own-jwt.ts'
 import { Recall } from '../src/identity/recall.ts'
 
 const SECRET = randomBytes(32)
@@ -34,7 +36,7 @@ function signed(claims: object | string, header: object | string = HEADER): stri
   return `${head}.${body}.${createHmac('sha256', SECRET).update(`${head}.${body}`).digest('base64url')}`
 }
 
-const verify = (token: string) => verifyJwt(token, SECRET, RULES, new FakeSystem())
+const verify = (token: string) => verifyJwt(token, () => SECRET, RULES, new FakeSystem())
 const ours = (claims: object): string =>
   signed({ ...OURS, iat: START_SECONDS, exp: START_SECONDS + 60, ...claims })
 
@@ -165,4 +167,45 @@ test('[AUTH.8] ten thousand tokens are recalled, and the next takes the place of
   expect(recall.get('first')).toBeDefined()
   remember('in the place of the oldest one')
   expect([recall.get('first'), recall.get('token 0') === undefined]).toEqual([undefined, false])
+})
+
+test('[AUTH.5] [AUTH.11] what the reader of our own tokens takes, the library takes too, and says the same of', async () => {
+  const times = fc.constantFrom<unknown>(undefined, null, '1', -61, -1, 0, 1, 60, 61, 1e12)
+  const at = (offset: unknown) => (typeof offset === 'number' ? START_SECONDS + offset : offset)
+  const header = fc.record({
+    alg: fc.constantFrom('HS256', 'HS512', 'hs256', 'none'),
+    typ: fc.constantFrom('at+jwt', 'AT+JWT', 'application/at+jwt', 'jwt', undefined),
+    kid: fc.constantFrom(undefined, 'k'),
+  })
+  const claims = fc.record({
+    iss: fc.constantFrom('i', 'I', ['i'], undefined),
+    aud: fc.constantFrom('a', ['a'], 'b', undefined),
+    exp: times,
+    iat: times,
+    nbf: times,
+  })
+  const rules = { ...RULES, audience: 'a' }
+  let taken = 0
+  await fc.assert(
+    fc.asyncProperty(header, claims, fc.boolean(), async (head, said, isRight) => {
+      const { exp, iat, nbf, ...rest } = said
+      const whole = signed({ ...rest, exp: at(exp), iat: at(iat), nbf: at(nbf) }, head)
+      const token = isRight ? whole : `${whole.slice(0, -2)}${whole.endsWith('AA') ? 'BB' : 'AA'}`
+      const own = verifyOwnJwt(token, SECRET, rules, new FakeSystem())
+      const library = await verify(token)
+      if (own.allowed || own.code === 'token_expired') expect(library).toEqual(own)
+      if (own.allowed) taken++
+    }),
+    {
+      numRuns: 3_000,
+      examples: [
+        [
+          { alg: 'HS256', typ: 'at+jwt', kid: undefined },
+          { iss: 'i', aud: 'a', exp: 60, iat: 0, nbf: 0 },
+          true,
+        ],
+      ],
+    },
+  )
+  expect(taken).toBeGreaterThan(0)
 })

@@ -6,7 +6,7 @@ import type { System } from '../ports.ts'
 /** More than an access token of any provider has, and little enough to be looked at for nothing. */
 export const MAX_TOKEN_CHARS = 8_192
 /** What clocks of different machines may differ by, for times at which a token begins (not for its end). */
-const LEEWAY_SECONDS = 60
+export const LEEWAY_SECONDS = 60
 const COMPACT = /^[\w-]+\.[\w-]+\.[\w-]+$/
 
 /**
@@ -14,6 +14,9 @@ const COMPACT = /^[\w-]+\.[\w-]+\.[\w-]+$/
  * our keys and need none of them: whoever sends one tries to be verified with a key of their own.
  */
 const FORBIDDEN_HEADERS = ['jku', 'jwk', 'x5u', 'x5c', 'crit', 'b64']
+
+/** The claims of a token that is good until `exp`, in seconds. */
+export type Claims = JWTPayload & { readonly exp: number }
 
 /** What is demanded of a token; nothing of it has a default, so that none is forgotten. */
 export interface TokenRules {
@@ -30,17 +33,17 @@ export interface TokenRules {
  * algorithm, type, issuer, audience and times.
  * Source: RFC 8725 sections 2.4, 3.1, 3.3, 3.8 to 3.11.
  *
- * @param key the one key, or a function that finds it; when that rejects with an error of its own, so do we
+ * @param findKey finds the key; when it rejects with an error of its own, so do we
  */
 export async function verifyJwt(
   token: string,
-  key: Uint8Array | JWTVerifyGetKey,
+  findKey: JWTVerifyGetKey,
   rules: TokenRules,
   system: System,
-): Promise<Verdict<JWTPayload & { readonly exp: number }>> {
+): Promise<Verdict<Claims>> {
   if (!isWellFormed(token)) return deny('token_invalid')
   try {
-    const { payload } = await jwtVerify(token, typeof key === 'function' ? key : () => key, {
+    const { payload } = await jwtVerify(token, findKey, {
       ...optionsOf(rules),
       currentDate: new Date(system.nowMs()),
     })
@@ -71,7 +74,7 @@ function optionsOf({ algorithms, requiredClaims, audience, typ, issuer }: TokenR
 }
 
 /** Whether it is worth verifying: bounded, three parts, objects whose keys occur once, no foreign key. */
-function isWellFormed(token: string): boolean {
+export function isWellFormed(token: string): boolean {
   if (token.length > MAX_TOKEN_CHARS || !COMPACT.test(token)) return false
   const [header, payload] = token.split('.', 2).map((part) => objectMembers(Buffer.from(part, 'base64url')))
   if (header === undefined || payload === undefined) return false

@@ -2,7 +2,7 @@ import { SignJWT } from 'jose'
 import { allow, deny, type Verdict } from '../gates/verdict.ts'
 import type { Revocation, SessionStore } from '../ports/identity.ts'
 import type { Authenticator, Principal, System, User, UserStore } from '../ports.ts'
-import { type TokenRules, verifyJwt } from './jwt.ts'
+import { type OwnTokenRules, verifyOwnJwt } from './own-jwt.ts'
 import { Recall } from './recall.ts'
 import { readScopes } from './scopes.ts'
 
@@ -30,8 +30,7 @@ const SEEN_MS = 60_000
 
 const ALGORITHM = 'HS256'
 const AUDIENCE = 'bridgekeeper'
-const RULES: TokenRules = {
-  algorithms: [ALGORITHM],
+const RULES: OwnTokenRules = {
   typ: 'at+jwt',
   issuer: 'bridgekeeper',
   audience: AUDIENCE,
@@ -55,7 +54,7 @@ export function createTokens(
 ): Tokens {
   async function authenticate(token: string): Promise<Verdict<Principal>> {
     const remember = recalled.begin(token)
-    const verified = await verifyJwt(token, secret, RULES, system)
+    const verified = verifyOwnJwt(token, secret, RULES, system)
     if (!verified.allowed) return verified
     const { sub, sid, tv, exp, scope } = verified.value
     if (typeof sub !== 'string' || typeof sid !== 'string' || typeof tv !== 'number')
