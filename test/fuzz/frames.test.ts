@@ -47,10 +47,12 @@ test('[JSON.4] sixteen times the bytes take nowhere near sixteen times sixteen t
     })
     return Math.min(...times)
   }
+  const growth = (parts: (typeof REPEATED)[number]): number =>
+    fastestMs(repeated(parts, 16 * 65_536)) / Math.max(0.5, fastestMs(repeated(parts, 65_536)))
   for (const parts of REPEATED) {
-    const smallMs = Math.max(0.5, fastestMs(repeated(parts, 65_536)))
-    const largeMs = fastestMs(repeated(parts, 16 * 65_536))
-    expect(largeMs / smallMs, parts.join('…')).toBeLessThan(16 * 6)
+    // What is quadratic is so each time; a busy machine is not.
+    const isLinear = [1, 2, 3].some(() => growth(parts) < 16 * 6)
+    expect(isLinear, parts.join('…')).toBe(true)
   }
 })
 

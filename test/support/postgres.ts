@@ -80,9 +80,8 @@ class Server {
       unix_socket_directories: sockets,
       port,
       max_connections: 200,
-      // Nothing here outlives the test.
+      // Nothing here outlives the machine. But what was committed outlives the server.
       fsync: 'off',
-      synchronous_commit: 'off',
       full_page_writes: 'off',
       shared_buffers: '32MB',
     }
