@@ -210,7 +210,9 @@ export class Connection implements ReadyConnection, DueListener {
   }
 
   #cancel(id: string): void {
-    if (!this.#settle(id, failed(new BridgeError('call_cancelled')))) return
+    // Asked at the end of every request, most of which have their answer: no error is made for them.
+    if (!this.#pendingCalls?.has(id)) return
+    this.#settle(id, failed(new BridgeError('call_cancelled')))
     this.#cancelOnAgent(id)
   }
 
