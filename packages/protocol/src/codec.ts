@@ -2,7 +2,7 @@ import type { z } from 'zod'
 import type { ErrorCode } from './codes.ts'
 import type { DownMessage } from './down.ts'
 import { parseJson, type RawJson } from './json.ts'
-import { objectMembers, type Span, spanIs } from './json-spans.ts'
+import { namedMembers, objectMembers, type Span, spanIs } from './json-spans.ts'
 import { limits } from './limits.ts'
 import { cleanText } from './text.ts'
 import type { UpMessage } from './up.ts'
@@ -46,11 +46,12 @@ const NULL: RawJson = Buffer.from('null')
 
 /** Reads one frame from an agent. */
 export function decodeUp(frame: Buffer, version: ProtocolVersion): Decoded<UpFrame> {
+  const answer = decodePlainSuccess(frame)
+  if (answer !== undefined) return answer
   const members = objectMembers(frame)
   if (members === undefined) return invalid('It is not one JSON object with plain, distinct keys.')
-  const success = members.get('success')
-  if (success !== undefined && spanIs(frame, success, 'true') && isToolResult(frame, members.get('type')))
-    return decodeToolSuccess(frame, members)
+  if (isToolSuccess(frame, members.get('type'), members.get('success')))
+    return decodeToolSuccess(frame, members.get('id'), members.get('result'))
   return decodeBySchema(frame, members, schemas[version].up) as Decoded<UpFrame>
 }
 
@@ -103,15 +104,35 @@ function wrap(head: string, payload: RawJson): Buffer {
   return frame
 }
 
+const ANSWER_MEMBERS = ['type', 'id', 'success', 'result']
+
+/** An answer with nothing besides, as nearly every one is. @returns `undefined` for anything else */
+function decodePlainSuccess(frame: Buffer): Decoded<ToolResultFrame> | undefined {
+  const members = namedMembers(frame, ANSWER_MEMBERS)
+  if (members === undefined) return undefined
+  const [type, id, success, result] = members
+  return isToolSuccess(frame, type, success) ? decodeToolSuccess(frame, id, result) : undefined
+}
+
+/** Who writes the type with escapes means the same. */
+function isToolSuccess(frame: Buffer, type: Span | undefined, success: Span | undefined): boolean {
+  if (type === undefined || success === undefined || !spanIs(frame, success, 'true')) return false
+  return spanIs(frame, type, '"tool_result"') || stringMember(frame, type) === 'tool_result'
+}
+
 /**
  * The one message read without parsing its payload, since it is the large one. It accepts what the
  * schema accepts, but for the inside of `result`.
  */
-function decodeToolSuccess(frame: Buffer, members: ReadonlyMap<string, Span>): Decoded<ToolResultFrame> {
-  const id = stringMember(frame, members.get('id')) ?? ''
+function decodeToolSuccess(
+  frame: Buffer,
+  idAt: Span | undefined,
+  resultAt: Span | undefined,
+): Decoded<ToolResultFrame> {
+  const id = stringMember(frame, idAt) ?? ''
   if (id === '' || id.length > limits.callIdChars)
     return invalid('id: must be a string of 1 to 128 characters.')
-  const result = slice(frame, members.get('result')) ?? NULL
+  const result = slice(frame, resultAt) ?? NULL
   return { ok: true, message: { type: 'tool_result', id, success: true, result } }
 }
 
@@ -158,12 +179,6 @@ function invalid(detail: string): Decoded<never> {
 
 function slice(frame: Buffer, span: Span | undefined): Buffer | undefined {
   return span === undefined ? undefined : frame.subarray(span[0], span[1])
-}
-
-/** Who writes the type with escapes means the same. */
-function isToolResult(frame: Buffer, type: Span | undefined): boolean {
-  if (type === undefined) return false
-  return spanIs(frame, type, '"tool_result"') || stringMember(frame, type) === 'tool_result'
 }
 
 function stringMember(frame: Buffer, span: Span | undefined): string | undefined {

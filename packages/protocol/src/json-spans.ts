@@ -22,13 +22,6 @@ const PROTOTYPE_KEYS: ReadonlySet<string> = new Set(['__proto__', 'constructor',
 /** Of them, the one that no honest payload has. */
 const PROTO = Buffer.from('"__proto__"')
 
-/** Keys of our own messages, by their length: a string need not be made for each time one comes. */
-const USUAL_KEYS = byLength([
-  ...['type', 'id', 'success', 'result', 'error', 'serverName', 'toolName', 'args'],
-  ...['jsonrpc', 'method', 'params', 'name', 'arguments', '_meta'],
-])
-const NONE: readonly string[] = []
-
 /** Bytes of a string that are looked at one by one before a native search is tried. */
 const BYTEWISE_BYTES = 64
 const NOT_FOUND = -1
@@ -48,32 +41,63 @@ const closers = new Uint8Array(limits.jsonDepth)
  * written with escapes (two parsers could then disagree about what it says).
  */
 export function objectMembers(json: Buffer): ReadonlyMap<string, Span> | undefined {
-  let at = skipSpace(json, 0)
-  if (json[at] !== OPEN_BRACE) return undefined
   const members = new Map<string, Span>()
-  at = skipSpace(json, at + 1)
-  if (json[at] === CLOSE_BRACE) return endsAt(json, at + 1) ? members : undefined
+  const isObject = eachMember(json, (keyStart, keyEnd, start, end) => {
+    const key = plainKey(json, keyStart, keyEnd)
+    if (key === undefined || members.has(key)) return false
+    members.set(key, [start, end])
+    return true
+  })
+  return isObject ? members : undefined
+}
 
-  while (members.size < limits.frameMembers) {
-    if (json[at] !== QUOTE) return undefined
+/**
+ * The same for an object that has no other members than these, of which a call has many: no text and no map is
+ * made. @returns their places in the order of the names, `undefined` for each that is not there; `undefined`
+ * instead of all of them also where there is any other
+ */
+export function namedMembers(
+  json: Buffer,
+  names: readonly string[],
+): readonly (Span | undefined)[] | undefined {
+  const spans: (Span | undefined)[] = names.map(() => undefined)
+  const isObject = eachMember(json, (keyStart, keyEnd, start, end) => {
+    const place = names.findIndex((name) => isTextAt(json, keyStart, keyEnd, name))
+    if (place === NOT_FOUND || spans[place] !== undefined) return false
+    spans[place] = [start, end]
+    return true
+  })
+  return isObject ? spans : undefined
+}
+
+/** @param take gets each member's key, without its quotes, and value; false ends it @returns whether it was an object */
+function eachMember(
+  json: Buffer,
+  take: (keyStart: number, keyEnd: number, start: number, end: number) => boolean,
+): boolean {
+  let at = skipSpace(json, 0)
+  if (json[at] !== OPEN_BRACE) return false
+  at = skipSpace(json, at + 1)
+  if (json[at] === CLOSE_BRACE) return endsAt(json, at + 1)
+
+  for (let count = 0; count < limits.frameMembers; count++) {
+    if (json[at] !== QUOTE) return false
+    const keyStart = at + 1
     const keyEnd = skipString(json, at)
-    if (keyEnd === NOT_FOUND) return undefined
-    const key = usualKey(json, at + 1, keyEnd - 1) ?? plainKey(json, at + 1, keyEnd - 1)
-    if (key === undefined || members.has(key)) return undefined
+    if (keyEnd === NOT_FOUND) return false
 
     at = skipSpace(json, keyEnd)
-    if (json[at] !== COLON) return undefined
+    if (json[at] !== COLON) return false
     const start = skipSpace(json, at + 1)
     const end = skipValue(json, start)
-    if (end === NOT_FOUND) return undefined
-    members.set(key, [start, end])
+    if (end === NOT_FOUND || !take(keyStart, keyEnd - 1, start, end)) return false
 
     at = skipSpace(json, end)
-    if (json[at] === CLOSE_BRACE) return endsAt(json, at + 1) ? members : undefined
-    if (json[at] !== COMMA) return undefined
+    if (json[at] === CLOSE_BRACE) return endsAt(json, at + 1)
+    if (json[at] !== COMMA) return false
     at = skipSpace(json, at + 1)
   }
-  return undefined
+  return false
 }
 
 /**
@@ -87,25 +111,19 @@ export function isBoundedJson(json: Buffer): boolean {
 
 /** Whether these bytes are exactly this ASCII text. */
 export function spanIs(json: Buffer, [start, end]: Span, text: string): boolean {
+  return isTextAt(json, start, end, text)
+}
+
+function isTextAt(json: Buffer, start: number, end: number, text: string): boolean {
   if (end - start !== text.length) return false
   for (let i = 0; i < text.length; i++) if (json[start + i] !== text.charCodeAt(i)) return false
   return true
-}
-
-function usualKey(json: Buffer, start: number, end: number): string | undefined {
-  for (const key of USUAL_KEYS[end - start] ?? NONE) if (spanIs(json, [start, end], key)) return key
-  return undefined
 }
 
 /** `undefined` for one that is written with escapes, or reaches a prototype. */
 function plainKey(json: Buffer, start: number, end: number): string | undefined {
   const key = json.toString('utf8', start, end)
   return key.includes('\\') || PROTOTYPE_KEYS.has(key) ? undefined : key
-}
-
-function byLength(texts: readonly string[]): readonly (readonly string[])[] {
-  const longest = Math.max(...texts.map((text) => text.length))
-  return Array.from({ length: longest + 1 }, (_, length) => texts.filter((text) => text.length === length))
 }
 
 function endsAt(json: Buffer, at: number): boolean {

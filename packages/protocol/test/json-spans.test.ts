@@ -1,4 +1,4 @@
-import { isBoundedJson, limits, objectMembers } from '@bridgekeeper/protocol'
+import { isBoundedJson, limits, namedMembers, objectMembers } from '@bridgekeeper/protocol'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 
@@ -25,6 +25,24 @@ test('[JSON.1] finds each member as JSON.parse does, for any object in any layou
       expect(read).toEqual(Object.entries(JSON.parse(json.toString('utf8'))))
     }),
     { numRuns: 2_000 },
+  )
+})
+
+test('[JSON.1] members asked for by name are found as all are, and where there is any other, none is', () => {
+  const names = ['id', 'is', 'type']
+  const anyMember = fc.tuple(
+    fc.constantFrom(...names, 'it', 'types', '', String.raw`i\u0064`, '__proto__'),
+    fc.constantFrom('1', '"x"', '{"id":[]}', 'tru', '[', '"'),
+  )
+  fc.assert(
+    fc.property(fc.array(anyMember, { maxLength: 4 }), fc.constantFrom('', ' ', '}'), (given, tail) => {
+      const json = Buffer.from(`{${given.map(([key, value]) => `"${key}": ${value}`).join()}}${tail}`)
+      const all = objectMembers(json)
+      const isOnlyThese = all !== undefined && [...all.keys()].every((key) => names.includes(key))
+      const expected = isOnlyThese ? names.map((name) => all.get(name)) : undefined
+      expect(namedMembers(json, names)).toEqual(expected)
+    }),
+    { numRuns: 3_000 },
   )
 })
 

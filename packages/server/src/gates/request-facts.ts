@@ -38,6 +38,11 @@ const MEMBER_OF_HEADER: ReadonlyMap<string, HeaderMember> = new Map([
   ['dpop', 'dpop'],
 ])
 
+/** Most headers are told from these by the length of their name. */
+const IS_LENGTH = Array.from({ length: 32 }, (_, chars) =>
+  [...MEMBER_OF_HEADER.keys()].some((name) => name.length === chars),
+)
+
 type HeaderMember = Exclude<keyof RequestFacts, 'method' | 'url' | 'remoteAddress' | 'encrypted'>
 
 /**
@@ -60,7 +65,8 @@ export function requestFacts({ method, url, rawHeaders, socket }: FactsSource): 
     dpop: NONE,
   }
   for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
-    const member = MEMBER_OF_HEADER.get((rawHeaders[at] as string).toLowerCase())
+    const name = rawHeaders[at] as string
+    const member = IS_LENGTH[name.length] === true ? MEMBER_OF_HEADER.get(name.toLowerCase()) : undefined
     if (member === undefined) continue
     const value = rawHeaders[at + 1] as string
     facts[member] = facts[member] === NONE ? [value] : [...facts[member], value]

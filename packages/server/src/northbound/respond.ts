@@ -16,15 +16,16 @@ export function sendRpc(
   member: 'result' | 'error',
   value: RawJson,
 ): void {
-  const head = `{"jsonrpc":"2.0","id":${id.toString('utf8')},"${member}":`
-  const sizeBytes = Buffer.byteLength(head) + value.length + 1
+  // Read and written as latin1, bytes stay what they are and need not be looked at.
+  const head = `{"jsonrpc":"2.0","id":${id.toString('latin1')},"${member}":`
+  const sizeBytes = head.length + value.length + 1
   response.writeHead(200, { 'content-type': JSON_TYPE, 'content-length': sizeBytes })
   if (sizeBytes < ONE_WRITE_BELOW_BYTES) {
-    response.end(`${head}${value.toString('utf8')}}`)
+    response.end(`${head}${value.toString('latin1')}}`, 'latin1')
     return
   }
   response.cork()
-  response.write(head)
+  response.write(head, 'latin1')
   response.write(value)
   response.end('}')
   response.uncork()

@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import { isObject, objectMembers, parseJson, type RawJson, type Span, spanIs } from '@bridgekeeper/protocol'
+import { isObject, namedMembers, parseJson, type RawJson, type Span, spanIs } from '@bridgekeeper/protocol'
 import {
   classifyInboundRequest,
   PROTOCOL_VERSION_META_KEY,
@@ -21,8 +21,8 @@ export interface ToolCallRequest {
 }
 
 const JSON_TYPE = /^application\/json(?:\s*;\s*charset="?utf-8"?)?$/i
-const REQUEST_MEMBERS = new Set(['jsonrpc', 'id', 'method', 'params'])
-const PARAMS_MEMBERS = new Set(['name', 'arguments', '_meta'])
+const REQUEST_MEMBERS = ['jsonrpc', 'id', 'method', 'params']
+const PARAMS_MEMBERS = ['name', 'arguments', '_meta']
 const INTEGER = /^-?\d{1,15}$/
 /** Text that JSON writes as it is. */
 const PLAIN_STRING = /^"[ !#-[\]-~]*"$/
@@ -35,21 +35,22 @@ const NO_ARGUMENTS: RawJson = Buffer.from('{}')
  */
 export function readToolCall(headers: IncomingHttpHeaders, body: Buffer): ToolCallRequest | undefined {
   if (!usualHeaders(headers)) return undefined
-  const request = objectMembers(body)
-  if (request === undefined || !onlyMembers(request, REQUEST_MEMBERS)) return undefined
-  if (!isAt(body, request.get('jsonrpc'), '"2.0"')) return undefined
-  if (!isAt(body, request.get('method'), '"tools/call"')) return undefined
-  const id = slice(body, request.get('id'))
-  const paramsJson = slice(body, request.get('params'))
+  const request = namedMembers(body, REQUEST_MEMBERS)
+  if (request === undefined) return undefined
+  const [jsonrpc, idAt, method, paramsAt] = request
+  if (!isAt(body, jsonrpc, '"2.0"') || !isAt(body, method, '"tools/call"')) return undefined
+  const id = slice(body, idAt)
+  const paramsJson = slice(body, paramsAt)
   if (id === undefined || !isRequestId(id) || paramsJson === undefined) return undefined
 
-  const params = objectMembers(paramsJson)
-  if (params === undefined || !onlyMembers(params, PARAMS_MEMBERS)) return undefined
-  const toolName = stringAt(paramsJson, params.get('name'))
+  const params = namedMembers(paramsJson, PARAMS_MEMBERS)
+  if (params === undefined) return undefined
+  const [name, args, meta] = params
+  const toolName = stringAt(paramsJson, name)
   if (toolName === undefined) return undefined
-  const rawArgs = slice(paramsJson, params.get('arguments')) ?? NO_ARGUMENTS
+  const rawArgs = slice(paramsJson, args) ?? NO_ARGUMENTS
   if (rawArgs[0] !== 0x7b || parseJson(rawArgs.toString('utf8')) === undefined) return undefined
-  const era = eraOf(headers, body, slice(paramsJson, params.get('_meta')), toolName)
+  const era = eraOf(headers, body, slice(paramsJson, meta), toolName)
   return era === undefined ? undefined : { era, id, toolName, rawArgs, bounded: true }
 }
 
@@ -102,11 +103,6 @@ function isModern(headers: IncomingHttpHeaders, body: Buffer, toolName: string):
 function isRequestId(id: RawJson): boolean {
   const text = id.toString('utf8')
   return id[0] === 0x22 ? parseJson(text) !== undefined : INTEGER.test(text)
-}
-
-function onlyMembers(members: ReadonlyMap<string, Span>, allowed: ReadonlySet<string>): boolean {
-  for (const key of members.keys()) if (!allowed.has(key)) return false
-  return true
 }
 
 function slice(json: Buffer, span: Span | undefined): Buffer | undefined {

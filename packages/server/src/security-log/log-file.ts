@@ -57,7 +57,7 @@ export class LogFile {
   #onGuard = 0
   #appendedBytes = 0
   #writtenBytes = 0
-  readonly #waiting: { readonly untilBytes: number; readonly run: () => void }[] = []
+  #waiting: { readonly untilBytes: number; readonly run: () => void }[] = []
   #whenSettled: (() => void) | undefined
 
   constructor(options: LogFileOptions) {
@@ -198,13 +198,19 @@ export class LogFile {
   }
 
   #releaseWritten(): void {
-    const stillWaits = this.#waiting.findIndex(({ untilBytes }) => untilBytes > this.#writtenBytes)
-    this.#release(stillWaits === -1 ? this.#waiting.length : stillWaits)
+    let count = 0
+    for (const { untilBytes } of this.#waiting) {
+      if (untilBytes > this.#writtenBytes) break
+      count++
+    }
+    this.#release(count)
   }
 
   /** Those who have waited longest, so many of them. */
   #release(count: number): void {
-    for (const { run } of this.#waiting.splice(0, count)) run()
+    const released = this.#waiting
+    this.#waiting = released.splice(count)
+    for (const { run } of released) run()
   }
 
   /** Between two lines. Where the file cannot be put aside it grows on, and that is tried again later. */
