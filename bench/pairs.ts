@@ -17,7 +17,8 @@ export interface Pair {
   readonly disturbed: boolean
 }
 
-const PRIME_MS = 1_000
+/** V8 compiles what is busy for seconds, in which the side with more code would pay more. */
+const PRIME_MS = 6_000
 
 /** Runs each cell's code in a fresh target, so that the first samples do not measure its compilation. */
 export async function prime(target: Target, cells: readonly Cell[]): Promise<void> {

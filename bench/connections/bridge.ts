@@ -32,8 +32,10 @@ const TOKEN_MS = 3_600_000
 const SECRET_BYTES = 32
 
 const system = realSystem()
-const users = memoryUsers([])
-const tokens = createTokens(randomBytes(SECRET_BYTES), users, system)
+const { BENCH_SECRET } = process.env
+const secret = BENCH_SECRET === undefined ? randomBytes(SECRET_BYTES) : Buffer.from(BENCH_SECRET, 'hex')
+// Everybody is a user, and none is kept: what a store of users would take is not a connection's.
+const tokens = createTokens(secret, { ...memoryUsers([]), findById: async (userId) => user(userId) }, system)
 const folder = mkdtempSync(join(tmpdir(), 'bridgekeeper-bench-'))
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
 const server = listenerOf()
@@ -60,6 +62,10 @@ bridge.attach(server)
 const port = await listening(server)
 let made = 0
 
+function user(userId: string): User {
+  return { userId, email: `${userId}@example.com`, tokenVersion: 0, state: 'active', createdAtMs: 0 }
+}
+
 /** A machine with a key of its own. */
 async function enrolled({ userId, sessionId }: Login): Promise<Device> {
   const { publicKey, privateKey } = generateKeyPairSync('ed25519')
@@ -80,15 +86,7 @@ const answers: BridgeAnswers = {
     const logins: Login[] = []
     for (let n = 0; n < count; n++) {
       const userId = `user_${made++}`
-      const user: User = {
-        userId,
-        email: `${userId}@example.com`,
-        tokenVersion: 0,
-        state: 'active',
-        createdAtMs: 0,
-      }
-      await users.add(user)
-      const { accessToken: token, sessionId } = await tokens.issue(user, TOKEN_MS)
+      const { accessToken: token, sessionId } = await tokens.issue(user(userId), TOKEN_MS)
       const login = { userId, sessionId, token }
       logins.push(proving ? { ...login, device: await enrolled(login) } : login)
     }

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { alignedTable, median } from '../stats.ts'
 import { Child } from './child.ts'
 import type { Memory } from './usage.ts'
@@ -6,6 +7,7 @@ const CONNECTIONS = 5_000
 const WARM_UP = 300
 const AT_ONCE = 32
 const STARTS = 5
+const SECRET_BYTES = 32
 const GOAL = 1.25
 
 /** Memory of an idle connection, the bridge's verified, beside a bare server's. Without TLS, which costs both the same. */
@@ -42,27 +44,30 @@ export async function memory(): Promise<string> {
 
 /** What each connection adds to a server that has served before. */
 async function perConnection(file: './bare.ts' | './bridge.ts'): Promise<Memory> {
-  const server = await Child.start(file)
+  const env = { BENCH_SECRET: randomBytes(SECRET_BYTES).toString('hex') }
+  const server = await Child.start(file, env)
   const crowd = await Child.start('./crowd.ts')
+  // Logins are made elsewhere: what that leaves free in a process would be taken by its connections unseen.
+  const issuer = await Child.start('./bridge.ts', env)
   try {
     const port = await (server as Child<'./bare.ts'>).ask('port', undefined)
-    const url = `ws://127.0.0.1:${port}${file === './bridge.ts' ? '/api/mcp-ws' : '/'}`
-    const logins = async (count: number) =>
-      file === './bridge.ts'
-        ? (server as Child<'./bridge.ts'>).ask('logins', { count, proving: false })
-        : count
-    await crowd.ask('open', { url, logins: await logins(WARM_UP), atOnce: AT_ONCE })
+    const isBare = file === './bare.ts'
+    const url = `ws://127.0.0.1:${port}${isBare ? '/' : '/api/mcp-ws'}`
+    const open = async (count: number): Promise<unknown> => {
+      const logins = isBare ? count : await issuer.ask('logins', { count, proving: false })
+      return crowd.ask('open', { url, logins, atOnce: AT_ONCE })
+    }
+    await open(WARM_UP)
     await crowd.ask('close', undefined)
-    const newcomers = await logins(CONNECTIONS)
     const before = await measured(server)
-    await crowd.ask('open', { url, logins: newcomers, atOnce: AT_ONCE })
+    await open(CONNECTIONS)
     const after = await measured(server)
     return {
       usedBytes: (after.usedBytes - before.usedBytes) / CONNECTIONS,
       rssBytes: (after.rssBytes - before.rssBytes) / CONNECTIONS,
     }
   } finally {
-    await Promise.all([crowd.stop(), server.stop()])
+    await Promise.all([crowd.stop(), server.stop(), issuer.stop()])
   }
 }
 
