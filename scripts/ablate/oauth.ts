@@ -56,7 +56,7 @@ export const OAUTH_ABLATIONS: readonly Ablation[] = [
   },
   {
     gate: 'oauth: wrong user codes are limited',
-    edits: [gate('oauth/limits.ts', 'mayTryCode', 'return allow(undefined)')],
+    edits: [gate('oauth/limits.ts', 'tryCode', 'return allow(undefined)')],
     tests: ['test/oauth/device-flow.test.ts'],
   },
   {

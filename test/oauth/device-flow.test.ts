@@ -175,6 +175,23 @@ test('[OAUTH.13] user codes are not guessed at speed: after ten wrong ones a use
   expect(await guess(node, ann, 0)).toBe(200)
 })
 
+test('[OAUTH.13] of many wrong user codes at once no more are looked at than of one after the other, and right ones do not count', async () => {
+  const node = await startOAuth()
+  const device = await askDevice(node, await discover(node))
+  const ann = await node.login('ann')
+  for (let times = 0; times < 12; times++) await enterCode(ann, node, device.user_code)
+  const forms: [Person, Awaited<ReturnType<Person['visit']>>][] = []
+  for (let browsers = 0; browsers < 14; browsers++) {
+    const browser = await node.login('ann')
+    forms.push([browser, await browser.visit(`${node.url}/device`)])
+  }
+  const answers = await Promise.all(
+    forms.map(([browser, page]) => browser.submit(page, { action: '/device' }, { user_code: 'BCDF-GHJK' })),
+  )
+  expect(answers.map(({ status }) => status).sort()).toEqual([...Array(10).fill(200), ...Array(4).fill(429)])
+  expect(node.recorded.named('user_code_wrong')).toHaveLength(10)
+}, 60_000)
+
 test("[OAUTH.19] the steps of somebody's approval, planted in another browser, enrol nothing for its user", async () => {
   const node = await startOAuth()
   const as = await discover(node)

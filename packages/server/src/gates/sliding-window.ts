@@ -42,6 +42,14 @@ export class SlidingWindow {
     return true
   }
 
+  /** Takes back the newest event of a key, which was counted before it was known that it should not be. */
+  giveBack(key: string): void {
+    const ring = this.#rings.get(key)
+    if (ring === undefined) return
+    ring.oldest = (ring.oldest + this.#options.max - 1) % this.#options.max
+    ring.atMs[ring.oldest] = Number.NEGATIVE_INFINITY
+  }
+
   /** How many more events the window that ends now would take. Changes nothing. */
   remaining(key: string, nowMs: number): number {
     const { max, windowMs } = this.#options

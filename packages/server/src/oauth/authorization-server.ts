@@ -150,8 +150,10 @@ export class AuthorizationServer {
     const returnTo = userCode === undefined ? path : `${path}?user_code=${userCode}`
     const loggedIn = await logins.requireLogin(request, response, returnTo)
     if (loggedIn === undefined) return false
-    const mayTry = this.#limits.mayTryCode(codeKeys(loggedIn.user.userId, address))
-    if (request.method === 'POST' && !mayTry.allowed) return this.#stop(response, mayTry)
+    if (request.method === 'POST') {
+      const mayTry = this.#limits.tryCode(codeKeys(loggedIn.user.userId, address))
+      if (!mayTry.allowed) return this.#stop(response, mayTry)
+    }
     this.#devicePages.enter(request, { loggedIn, address, userCode })
     request.url = path
     return true

@@ -40,6 +40,7 @@ export class DevicePages {
   readonly #limits: OAuthLimits
   readonly #log: Pick<SecurityLog, 'logSecurityEvent'>
   readonly #visits = new WeakMap<IncomingMessage, DeviceVisit>()
+  readonly #wrong = new WeakSet<DeviceVisit>()
 
   constructor(approval: ApprovalParts, limits: OAuthLimits, log: Pick<SecurityLog, 'logSecurityEvent'>) {
     this.#site = approval.site
@@ -95,6 +96,13 @@ export class DevicePages {
     putApproval(ctx.res, this.#approval, this.#visitOf(ctx).loggedIn, code.jti)
   }
 
+  /** The library has answered a form. It was counted as a wrong code beforehand. */
+  answered(ctx: KoaContextWithOIDC): void {
+    const visit = this.#visitOf(ctx)
+    if (!this.#wrong.has(visit))
+      this.#limits.codeWasRight(codeKeys(visit.loggedIn.user.userId, visit.address))
+  }
+
   done(ctx: KoaContextWithOIDC): void {
     const visit = this.#visitOf(ctx)
     this.#log.logSecurityEvent({
@@ -110,8 +118,10 @@ export class DevicePages {
     })
   }
 
-  #wrongCode({ loggedIn: { user }, address }: DeviceVisit): void {
-    this.#limits.wrongCode(codeKeys(user.userId, address))
+  #wrongCode(visit: DeviceVisit): void {
+    const { loggedIn, address } = visit
+    const { user } = loggedIn
+    this.#wrong.add(visit)
     this.#log.logSecurityEvent({ event: 'user_code_wrong', userId: user.userId, ip: address.ip })
   }
 

@@ -38,14 +38,20 @@ export class OAuthLimits {
     return isWithin ? allow(undefined) : denyFor('handshake_rate_exceeded', MINUTE_MS)
   }
 
-  /** @param keys whose codes were wrong: the user, the address */
-  mayTryCode(keys: readonly string[]): Verdict<void> {
+  /**
+   * Counts a try before its code is looked at, so that many at once are no more than one after the other.
+   * @param keys who tries: the user, the address
+   */
+  tryCode(keys: readonly string[]): Verdict<void> {
     const nowMs = this.#system.monotonicMs()
-    const isLocked = keys.some((key) => this.#wrongCodes.remaining(key, nowMs) === 0)
-    return isLocked ? denyFor('handshake_rate_exceeded', CODE_WINDOW_MS) : allow(undefined)
+    if (keys.some((key) => this.#wrongCodes.leftMs(key, nowMs) > 0))
+      return denyFor('handshake_rate_exceeded', CODE_WINDOW_MS)
+    for (const key of keys) this.#wrongCodes.take(key, nowMs)
+    return allow(undefined)
   }
 
-  wrongCode(keys: readonly string[]): void {
-    for (const key of keys) this.#wrongCodes.take(key, this.#system.monotonicMs())
+  /** The code was not wrong. */
+  codeWasRight(keys: readonly string[]): void {
+    for (const key of keys) this.#wrongCodes.giveBack(key)
   }
 }

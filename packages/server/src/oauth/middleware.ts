@@ -21,6 +21,7 @@ export function useMiddleware(
     if (ctx.path === '/oauth/authorize') askForSomething(ctx)
     await next()
     if (ctx.path === '/device') devicePages.approving(ctx)
+    if (ctx.path === '/device' && ctx.method === 'POST') devicePages.answered(ctx)
     afterDeviceRequest(ctx, polls)
     hardened(ctx)
   })

@@ -221,3 +221,15 @@ test('[LIMIT.1] how long until the next is told, and changes nothing', () => {
   ])
   expect(window.leftMs('bob', 20_000)).toBe(0)
 })
+
+test('[LIMIT.1] an event that is given back was never counted, and of a key without any nothing is', () => {
+  const window = new SlidingWindow({ max: 2, windowMs: MINUTE_MS })
+  window.giveBack('ann')
+  expect(window.remaining('ann', 0)).toBe(2)
+  window.take('ann', 0)
+  window.take('ann', 10)
+  window.giveBack('ann')
+  expect(window.remaining('ann', 10)).toBe(1)
+  expect([window.take('ann', 20), window.take('ann', 30)]).toEqual([true, false])
+  expect(window.take('ann', MINUTE_MS)).toBe(true)
+})
