@@ -98,6 +98,18 @@ test('[SSO.2] one account at the provider is one account here, and who is suspen
   expect(textOf((await logInThere(new Surfer(accounts.url))).text)).toContain('The user is suspended.')
 })
 
+test('[SSO.2] who is suspended while at the provider is not linked', async () => {
+  const { accounts, upstream } = await world()
+  await accounts.user('ann')
+  upstream.user = { subject: 'upstream-ann' }
+  const ann = await accounts.login('ann')
+  const link = await ann.get('/account/provider')
+  const left = await ann.submit(link, '/account/provider/link', { currentPassword: PASSWORD })
+  await accounts.stores.users.setState('user_ann', 'suspended')
+  expect(textOf((await goOn(ann, left)).text)).toContain('The user is suspended.')
+  expect(await accounts.stores.credentials.upstreamsOf('user_ann')).toEqual([])
+})
+
 test('[SSO.1] an answer counts in the browser that asked, once, in time, and as the provider signed it', async () => {
   const { accounts, upstream } = await world()
   await accounts.user('ann')

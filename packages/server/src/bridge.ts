@@ -125,7 +125,8 @@ export function createBridge(options: BridgeOptions): Bridge {
     args: Readonly<Record<string, unknown>> = {},
     { signal }: CallOptions = {},
   ): Promise<unknown> {
-    if (state === 'starting') throw new BridgeError('internal_error', 'Its stores are not read yet: wait for `ready()` first.')
+    if (state === 'starting')
+      throw new BridgeError('internal_error', 'Its stores are not read yet: wait for `ready()` first.')
     return callTool(dispatcher, userId, { serverName, toolName }, args, signal)
   }
 

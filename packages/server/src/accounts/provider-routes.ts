@@ -173,10 +173,12 @@ async function linkTo(
   { sessionId = '', returnTo }: BegunLogin,
   { issuer, subject }: UpstreamIdentity,
 ): Promise<void> {
-  const { site, sessions, credentials, log } = pages
+  const { site, sessions, credentials, users, log } = pages
   const session = await sessions.find(sessionId)
   if (session === undefined) return sendRefusalPage(response, site, deny('login_required'))
   const { userId } = session
+  const user = await users.findById(userId)
+  if (user?.state !== 'active') return sendRefusalPage(response, site, deny('user_suspended'))
   if (await credentials.linkUpstream(issuer, subject, userId)) {
     log.logSecurityEvent({ event: 'upstream_linked', userId, ip })
     return sendOnward(response, site, returnTo)
