@@ -14,7 +14,7 @@ import {
   realSystem,
   type User,
 } from '@bridgekeeper/server'
-import { MemoryDevices } from '../../test/support/device-store.ts'
+import { MemoryDevices } from '../../test/support/memory-devices.ts'
 import { answer } from './child.ts'
 import type { Device, Login } from './crowd.ts'
 import { listenerOf, listening } from './listener.ts'

@@ -36,10 +36,11 @@ export class Child<F extends keyof Programs> {
   static async start<F extends keyof Programs>(
     file: F,
     env: Readonly<Record<string, string>> = {},
+    nodeOptions: readonly string[] = [],
   ): Promise<Child<F>> {
     const child = fork(new URL(file, import.meta.url), [], {
       env: { ...process.env, ...env },
-      execArgv: ['--expose-gc'],
+      execArgv: ['--expose-gc', ...nodeOptions],
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     })
     const started = new Child(file, child)

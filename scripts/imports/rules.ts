@@ -56,9 +56,10 @@ export const LAYERS: readonly Layer[] = [
     imports: ['protocol'],
     because: 'what a call is and how it ended is a value, whoever carries it',
   },
+  { area: 'server/groups', imports: [], modules: [], because: 'a collection knows nothing of what is in it' },
   {
     area: 'server/admission',
-    imports: ['server/gates', 'server/ports', 'protocol'],
+    imports: ['server/gates', 'server/groups', 'server/ports', 'protocol'],
     because: 'it runs the gates in their order and knows no socket, no HTTP and no database',
   },
   {
@@ -69,7 +70,14 @@ export const LAYERS: readonly Layer[] = [
   },
   {
     area: 'server/router',
-    imports: ['server/calls', 'server/connection', 'server/gates', 'server/ports', 'protocol'],
+    imports: [
+      'server/calls',
+      'server/connection',
+      'server/gates',
+      'server/groups',
+      'server/ports',
+      'protocol',
+    ],
     because: 'it sees a connection, not the socket or the caller at either end',
   },
   {

@@ -3,7 +3,6 @@ import { once } from 'node:events'
 import type { Device } from '@bridgekeeper/server'
 import { expect, test } from 'vitest'
 import WebSocket from 'ws'
-import { MemoryDevices } from '../support/device-store.ts'
 import {
   type Changes,
   type DeviceBridgeOptions,
@@ -15,6 +14,7 @@ import {
   type TestDevice,
 } from '../support/devices.ts'
 import { FakeSystem } from '../support/fake-system.ts'
+import { MemoryDevices } from '../support/memory-devices.ts'
 import type { Closed, Message, Peer } from '../support/peer.ts'
 import { Recorded } from '../support/recorded.ts'
 

@@ -12,10 +12,10 @@ import {
 import { expect, test } from 'vitest'
 import { agentWith, answerNext } from '../support/agents.ts'
 import { SECRET, startBridge, type TestBridge, user } from '../support/bridge.ts'
-import { MemoryDevices } from '../support/device-store.ts'
 import { enrolIn, provenDevice } from '../support/devices.ts'
 import { FakeSystem } from '../support/fake-system.ts'
 import { bearer, post, SDK_PATH, toolCall } from '../support/mcp.ts'
+import { MemoryDevices } from '../support/memory-devices.ts'
 import { dial, verifiedPeer } from '../support/peer.ts'
 import { rawClient, rawUpgrade, tryUpgrade } from '../support/raw.ts'
 

@@ -26,7 +26,7 @@ import type {
   ProofOptions,
 } from '@bridgekeeper/server'
 import { startBridge, type TestBridge } from './bridge.ts'
-import { MemoryDevices } from './device-store.ts'
+import { MemoryDevices } from './memory-devices.ts'
 import { dial, type Message, type Peer, type PeerOptions } from './peer.ts'
 
 export const AGENT_PATH = '/api/mcp-ws'

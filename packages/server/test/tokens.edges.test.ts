@@ -151,6 +151,21 @@ test('[AUTH.8] a token is recalled up to five seconds and up to its end, and at 
   expect(recall.get('long')).toBeUndefined()
 })
 
+test('[AUTH.8] nothing of a token is left once it has run out, though none comes after it', () => {
+  const system = new FakeSystem()
+  const recall = new Recall(system)
+  const remember = (token: string) =>
+    recall.begin(token)({ userId: 'ann', sessionId: 's', expiresAtMs: system.nowMs() + 60_000 })
+  remember('first')
+  system.advance(3_000)
+  remember('later')
+  expect(recall.size).toBe(2)
+  system.advance(2_000)
+  expect(recall.size).toBe(1)
+  system.advance(5_000)
+  expect([recall.size, system.armed]).toEqual([0, 0])
+})
+
 test('[AUTH.8] ten thousand tokens are recalled, and the next takes the place of what is stale or oldest', () => {
   const system = new FakeSystem()
   const recall = new Recall(system)

@@ -1,4 +1,5 @@
 import { unreachable } from '@bridgekeeper/protocol'
+import { Groups } from '../groups.ts'
 import type { Revocation } from '../ports/identity.ts'
 import type { Principal } from '../ports.ts'
 
@@ -21,7 +22,9 @@ export class Login {
   readonly sessionId: string
   readonly deviceId: string | undefined
   readonly #logins: Logins
-  #uses: Use[] = []
+  /** Most logins have one thing open, and a list of one costs more than all else of it. */
+  #use: Use | undefined
+  #more: Use[] | undefined
   #revoked = false
   /** When it was taken out of the index for having nothing open. */
   #unlistedAt: number | undefined
@@ -40,33 +43,39 @@ export class Login {
   }
 
   get isIdle(): boolean {
-    return this.#uses.length === 0
+    return this.#use === undefined && (this.#more === undefined || this.#more.length === 0)
   }
 
   /** @returns whether it is open now: not where the login was revoked meanwhile */
   open(use: Use): boolean {
     if (this.revoked) return false
-    use.place = this.#uses.length
-    // An empty array that is added to takes room for many at once, and most logins have one thing open.
-    if (use.place === 0) this.#uses = [use]
-    else this.#uses.push(use)
+    if (this.#use === undefined) this.#use = use
+    else {
+      this.#more ??= []
+      use.place = this.#more.push(use) - 1
+    }
     return true
   }
 
   /** It ended by itself. */
   close(use: Use): void {
-    const last = this.#uses.at(-1)
-    if (last === undefined || this.#uses[use.place] !== use) return
+    if (this.#use === use) {
+      this.#use = undefined
+      return
+    }
+    const last = this.#more?.at(-1)
+    if (this.#more === undefined || last === undefined || this.#more[use.place] !== use) return
     last.place = use.place
-    this.#uses[use.place] = last
-    this.#uses.pop()
+    this.#more[use.place] = last
+    this.#more.pop()
   }
 
   /** @returns what was open */
   revoke(): readonly Use[] {
     this.#revoked = true
-    const uses = this.#uses
-    this.#uses = []
+    const uses = [this.#use ?? [], this.#more ?? []].flat()
+    this.#use = undefined
+    this.#more = undefined
     return uses
   }
 
@@ -86,9 +95,9 @@ export class Login {
  * a call costs nothing. It also remembers what was revoked, for those who are being admitted meanwhile.
  */
 export class Logins {
-  readonly #byUser: Index = new Map()
-  readonly #bySession: Index = new Map()
-  readonly #byDevice: Index = new Map()
+  readonly #byUser = new Groups<Login>()
+  readonly #bySession = new Groups<Login>()
+  readonly #byDevice = new Groups<Login>()
   readonly #ofPrincipal = new WeakMap<Principal, Login>()
   /** When each was last revoked, oldest first. */
   readonly #revokedAt = new Map<string, number>()
@@ -121,9 +130,9 @@ export class Logins {
   enter(principal: Principal, since: number): Login | undefined {
     if (this.isRevoked(principal, since)) return undefined
     const { userId, sessionId, deviceId } = principal
-    const known = found(this.#bySession, sessionId).find(
-      (login) => login.userId === userId && login.deviceId === deviceId,
-    )
+    const known = this.#bySession
+      .get(sessionId)
+      .find((login) => login.userId === userId && login.deviceId === deviceId)
     const login = known ?? new Login(principal, this)
     if (known === undefined) this.list(login)
     this.#ofPrincipal.set(principal, login)
@@ -143,18 +152,20 @@ export class Logins {
   /** @returns all that was open of it, which is for the caller to end in this very turn */
   revoke({ kind, id }: Revocation): readonly Use[] {
     this.#remember(keyOf(kind, id))
-    return found(this.#index(kind), id).flatMap((login) => {
-      this.#takeOut(login)
-      return login.revoke()
-    })
+    return this.#index(kind)
+      .get(id)
+      .flatMap((login) => {
+        this.#takeOut(login)
+        return login.revoke()
+      })
   }
 
   list(login: Login): void {
     if (this.#count >= this.#sweepAt) this.#sweep()
     this.#count++
-    add(this.#byUser, login.userId, login)
-    add(this.#bySession, login.sessionId, login)
-    if (login.deviceId !== undefined) add(this.#byDevice, login.deviceId, login)
+    this.#byUser.add(login.userId, login)
+    this.#bySession.add(login.sessionId, login)
+    if (login.deviceId !== undefined) this.#byDevice.add(login.deviceId, login)
   }
 
   #remember(key: string): void {
@@ -169,7 +180,7 @@ export class Logins {
 
   /** Takes those out that have nothing open: all at once now and then, rather than one at the end of each request. */
   #sweep(): void {
-    for (const login of [...this.#bySession.values()].flat()) {
+    for (const login of this.#bySession.values()) {
       if (!login.isIdle) continue
       this.#takeOut(login)
       login.unlist(this.#now)
@@ -179,12 +190,12 @@ export class Logins {
 
   #takeOut(login: Login): void {
     this.#count--
-    remove(this.#byUser, login.userId, login)
-    remove(this.#bySession, login.sessionId, login)
-    if (login.deviceId !== undefined) remove(this.#byDevice, login.deviceId, login)
+    this.#byUser.remove(login.userId, login)
+    this.#bySession.remove(login.sessionId, login)
+    if (login.deviceId !== undefined) this.#byDevice.remove(login.deviceId, login)
   }
 
-  #index(kind: Revocation['kind']): Index {
+  #index(kind: Revocation['kind']): Groups<Login> {
     switch (kind) {
       case 'user':
         return this.#byUser
@@ -200,22 +211,4 @@ export class Logins {
 
 function keyOf(kind: Revocation['kind'], id: string): string {
   return `${kind} ${id}`
-}
-
-/** Most ids have one login, and a list of one costs as much as all the rest of its entry. */
-type Index = Map<string, Login | readonly Login[]>
-
-function found(index: Index, id: string): readonly Login[] {
-  return [index.get(id) ?? []].flat()
-}
-
-function add(index: Index, id: string, login: Login): void {
-  const known = index.get(id)
-  index.set(id, known === undefined ? login : [known, login].flat())
-}
-
-function remove(index: Index, id: string, login: Login): void {
-  const [first, ...others] = found(index, id).filter((other) => other !== login)
-  if (first === undefined) index.delete(id)
-  else index.set(id, others.length === 0 ? first : [first, ...others])
 }

@@ -30,7 +30,7 @@ import { opened, step } from './state.ts'
 /** What a connection needs of a WebSocket; the glue that has one is in southbound. */
 export interface AgentSocket {
   /** @param more whether other frames are likely to follow within this turn of the event loop */
-  send(frame: Buffer, more?: boolean): void
+  write(frame: Buffer, more?: boolean): void
   close(code: number, reason: string): void
 }
 
@@ -193,7 +193,7 @@ export class Connection implements ReadyConnection, DueListener {
       pending.settle(id, failed(refusal))
       return NOT_SENT
     }
-    this.#socket.send(frame, pending.size > 1)
+    this.#socket.write(frame, pending.size > 1)
     return { id, cancel: () => this.#cancel(id) }
   }
 
@@ -296,7 +296,7 @@ export class Connection implements ReadyConnection, DueListener {
 
   #execute({ id, serverName, toolName, rawArgs }: ToolExecuteFrame): void {
     this.#ownCalls ??= new OwnCalls(this.version, this.#options.maxPendingCalls, (frame) => {
-      if (this.#state.state === 'ready') this.#socket.send(frame)
+      if (this.#state.state === 'ready') this.#socket.write(frame)
     })
     this.#ownCalls.run(id, (settle) =>
       this.#listener.execute(this, { serverName, toolName, rawArgs }, settle),
@@ -315,7 +315,7 @@ export class Connection implements ReadyConnection, DueListener {
   }
 
   #send(message: DownMessage): void {
-    this.#socket.send(encode(message))
+    this.#socket.write(encode(message))
   }
 
   #confirm(previous: string): void {

@@ -30,8 +30,9 @@ export class OwnAddresses {
   }
 
   /** [PROOF.4] What an agent has dialled that dialled this bridge. */
-  at({ encrypted, localAddress = '', localPort = 0 }: OwnEnd): readonly Dialled[] {
+  at(own: OwnEnd): readonly Dialled[] {
     if (this.#public.length > 0) return this.#public
+    const { encrypted, localAddress = '', localPort = 0 } = own
     const scheme = encrypted === true ? 'https' : 'http'
     const address = localAddress.startsWith(IPV4_IN_IPV6)
       ? localAddress.slice(IPV4_IN_IPV6.length)

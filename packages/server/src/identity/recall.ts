@@ -15,9 +15,15 @@ export class Recall {
   readonly #system: System
   readonly #entries = new Map<string, { readonly principal: Principal; readonly untilMs: number }>()
   #forgotten = 0
+  #isSwept = false
 
   constructor(system: System) {
     this.#system = system
+  }
+
+  /** Tokens that are remembered. */
+  get size(): number {
+    return this.#entries.size
   }
 
   get(token: string): Principal | undefined {
@@ -38,16 +44,33 @@ export class Recall {
     const forgotten = this.#forgotten
     return (principal) => {
       if (forgotten !== this.#forgotten) return
-      const nowMs = this.#system.monotonicMs()
-      for (const [oldest, { untilMs }] of this.#entries) {
-        if (untilMs > nowMs && this.#entries.size < RECALL_ENTRIES) break
-        this.#entries.delete(oldest)
-      }
+      this.#dropStale(RECALL_ENTRIES - 1)
       const key = digest(token)
       // The map is in the order in which they run out.
       this.#entries.delete(key)
-      this.#entries.set(key, { principal, untilMs: nowMs + RECALL_MS })
+      this.#entries.set(key, { principal, untilMs: this.#system.monotonicMs() + RECALL_MS })
+      this.#sweepLater()
     }
+  }
+
+  /** Takes out those that have run out, and the oldest of more than `most`. */
+  #dropStale(most: number): void {
+    const nowMs = this.#system.monotonicMs()
+    for (const [oldest, { untilMs }] of this.#entries) {
+      if (untilMs > nowMs && this.#entries.size <= most) return
+      this.#entries.delete(oldest)
+    }
+  }
+
+  /** An agent shows its token once and stays: without this, what it left here would stay as long. */
+  #sweepLater(): void {
+    if (this.#isSwept || this.#entries.size === 0) return
+    this.#isSwept = true
+    this.#system.after(RECALL_MS, () => {
+      this.#isSwept = false
+      this.#dropStale(RECALL_ENTRIES)
+      this.#sweepLater()
+    })
   }
 
   /** Rare enough to look at every entry rather than to keep an index for it. */

@@ -1,6 +1,7 @@
 import { BridgeError, type CatalogServer } from '@bridgekeeper/protocol'
 import { type CallOutcome, failed, type ToolCall } from '../calls/outcome.ts'
 import { NOT_SENT, type ReadyConnection, type SentCall } from '../connection/connection.ts'
+import { Groups } from '../groups.ts'
 import type { Principal } from '../ports.ts'
 
 /** A user's local servers by name. */
@@ -14,7 +15,7 @@ const NO_SERVERS: Catalog = new Map()
  */
 export class Router {
   /** Newest first: where two agents have a server of one name, the newer answers. */
-  readonly #byUser = new Map<string, readonly ReadyConnection[]>()
+  readonly #byUser = new Groups<ReadyConnection>()
   #inFlight = 0
   #draining = false
   #whenIdle: (() => void)[] = []
@@ -23,7 +24,7 @@ export class Router {
   verified(connection: ReadyConnection): void {
     const { userId, sessionId } = connection.principal
     const others = this.#connections(userId)
-    this.#byUser.set(userId, [connection, ...others])
+    this.#byUser.add(userId, connection)
     for (const other of others) {
       if (other.principal.sessionId === sessionId) other.replace()
     }
@@ -36,10 +37,7 @@ export class Router {
 
   /** [ROUTE.4] Takes out this very connection, never another of the same user. */
   ended(connection: ReadyConnection): void {
-    const { userId } = connection.principal
-    const rest = this.#connections(userId).filter((other) => other !== connection)
-    if (rest.length === 0) this.#byUser.delete(userId)
-    else this.#byUser.set(userId, rest)
+    this.#byUser.remove(connection.principal.userId, connection)
   }
 
   /** Runs a call on the user's agent that has the server. `settle` is called exactly once. */
@@ -95,7 +93,7 @@ export class Router {
   }
 
   #connections(userId: string): readonly ReadyConnection[] {
-    return this.#byUser.get(userId) ?? []
+    return this.#byUser.get(userId)
   }
 
   #find(userId: string, serverName: string): ReadyConnection | BridgeError {

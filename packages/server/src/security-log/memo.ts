@@ -1,4 +1,4 @@
-const MAX_TEXTS = 10_000
+const MAX_TEXTS = 1_000
 const MAX_CHARS = 256
 
 /** What came of short texts that come again and again. With too many of them, all are forgotten at once. */

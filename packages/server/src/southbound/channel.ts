@@ -10,12 +10,16 @@ const EMPTY_CONTEXT = Buffer.alloc(0)
 
 /** What of a request and its socket a device's proof binds, seen from this end. */
 export function channelOf({ headers, socket }: IncomingMessage, raw: Duplex): Channel {
-  const { localAddress, localPort } = socket
   return {
     offeredSubprotocols: headers['sec-websocket-protocol'] ?? '',
     encrypted: raw instanceof TLSSocket,
-    localAddress,
-    localPort,
+    // Asked for where needed: Node keeps what it found with the socket, for as long as that lives.
+    get localAddress() {
+      return socket.localAddress
+    },
+    get localPort() {
+      return socket.localPort
+    },
     exporter: () => exporterOf(raw),
   }
 }

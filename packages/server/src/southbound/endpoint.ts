@@ -6,9 +6,10 @@ import type { ConnectionOptions } from '../connection/connection.ts'
 import { DeadlineQueue } from '../connection/deadline-queue.ts'
 import { type Denied, deny, type Verdict } from '../gates/verdict.ts'
 import type { SecurityLog, System } from '../ports.ts'
+import { AgentWebSocket } from './agent-web-socket.ts'
 import { channelOf } from './channel.ts'
 import { Liveness } from './liveness.ts'
-import { type AgentListener, AgentWebSocket, OpenAgent, type Surroundings } from './open-agent.ts'
+import { type AgentListener, OpenAgent, type Surroundings } from './open-agent.ts'
 import { errorBody, plainHeaders, refuseWithClose, refuseWithHttp } from './refuse.ts'
 import { webSocketServer } from './web-sockets.ts'
 
@@ -43,14 +44,15 @@ export class AgentEndpoint {
     options: Omit<ConnectionOptions, 'deadlines'>,
   ) {
     this.#log = log
+    const open = new Set<OpenAgent>()
     this.#around = {
       admission,
       listener,
       system,
       log,
-      liveness: new Liveness(system),
+      liveness: new Liveness(system, open),
       options: { ...options, deadlines: new DeadlineQueue(system) },
-      open: new Set(),
+      open,
     }
   }
 
@@ -90,6 +92,8 @@ export class AgentEndpoint {
       this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => {
         OpenAgent.open(agent, webSocket, socket, this.#around)
         isOpen = true
+        // From here on the WebSocket listens.
+        socket.off('error', destroyThis)
       })
     } finally {
       socket.uncork()

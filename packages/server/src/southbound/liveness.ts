@@ -3,6 +3,7 @@ import type { System } from '../ports.ts'
 
 /** A peer that is pinged. Whoever has it notes each sign of life. */
 export interface Pinged extends PingState {
+  readonly isPinged: boolean
   ping(): void
   /** It is gone. */
   cutOff(): void
@@ -11,40 +12,39 @@ export interface Pinged extends PingState {
 /** Pings every verified agent, all in one round, and cuts off those that do not answer. */
 export class Liveness {
   readonly #system: System
-  readonly #watched = new Set<Pinged>()
+  readonly #peers: ReadonlySet<Pinged>
   #cancelTimer: (() => void) | undefined
+  #cancelCutOff: (() => void) | undefined
 
-  constructor(system: System) {
+  /** @param peers all that are open */
+  constructor(system: System, peers: ReadonlySet<Pinged>) {
     this.#system = system
+    this.#peers = peers
   }
 
-  watch(peer: Pinged): void {
-    peer.unanswered = 0
-    this.#watched.add(peer)
+  /** There is somebody to ping. */
+  begin(): void {
     this.#cancelTimer ??= this.#system.after(PING_EVERY_MS, () => this.#round())
-  }
-
-  ended(peer: Pinged): void {
-    this.#watched.delete(peer)
   }
 
   stop(): void {
     this.#cancelTimer?.()
+    this.#cancelCutOff?.()
     this.#cancelTimer = undefined
-    this.#watched.clear()
   }
 
   #round(): void {
-    for (const peer of this.#watched) {
+    this.#cancelTimer = undefined
+    for (const peer of this.#peers) {
+      if (!peer.isPinged) continue
       peer.unanswered++
       peer.ping()
+      this.begin()
     }
-    this.#system.after(PONG_WITHIN_MS, () => this.#cutOff())
-    this.#cancelTimer =
-      this.#watched.size === 0 ? undefined : this.#system.after(PING_EVERY_MS, () => this.#round())
+    this.#cancelCutOff = this.#system.after(PONG_WITHIN_MS, () => this.#cutOff())
   }
 
   #cutOff(): void {
-    for (const peer of this.#watched) if (isUnresponsive(peer)) peer.cutOff()
+    for (const peer of this.#peers) if (peer.isPinged && isUnresponsive(peer)) peer.cutOff()
   }
 }

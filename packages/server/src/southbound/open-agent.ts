@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream'
 import { closeCodes, limits } from '@bridgekeeper/protocol'
-import { WebSocket } from 'ws'
+import type { WebSocket } from 'ws'
 import type { Admission, AdmittedAgent } from '../admission/admission.ts'
 import type { Login, Use } from '../admission/logins.ts'
 import {
@@ -13,8 +13,8 @@ import type { ClientAddress } from '../gates/client-address.ts'
 import { deny, type Verdict } from '../gates/verdict.ts'
 import type { Principal, SecurityLog, System } from '../ports.ts'
 import type { SecurityEvent } from '../security-log/events.ts'
+import type { AgentWebSocket, WebSocketListener } from './agent-web-socket.ts'
 import type { Liveness, Pinged } from './liveness.ts'
-import { type ReaderListener, SocketWriter } from './socket-writer.ts'
 
 /** One whose login was revoked is cut sooner than others: within a second its socket is gone. */
 const REVOKED_CLOSE_MS = 500
@@ -38,16 +38,11 @@ export interface Surroundings {
   readonly open: Set<OpenAgent>
 }
 
-/** A WebSocket that knows whose it is. */
-export class AgentWebSocket extends WebSocket {
-  agent: OpenAgent | undefined = undefined
-}
-
 /**
  * An agent that has a socket: everything that belongs to it alone, and what happens to its socket. Ten thousand
- * of them may be idle, so it is one object, and its listeners are functions that all of them share.
+ * of them may be idle, so it is one object.
  */
-export class OpenAgent implements ConnectionListener, ReaderListener, Pinged, Use {
+export class OpenAgent implements ConnectionListener, WebSocketListener, Pinged, Use {
   place = 0
   unanswered = 0
   readonly connection: Connection
@@ -77,14 +72,12 @@ export class OpenAgent implements ConnectionListener, ReaderListener, Pinged, Us
     this.#around = around
     this.#stopCounting = capUnverifiedBytes(webSocket, socket)
     around.admission.opened(agent)
+    webSocket.begin(this, socket, around.system)
     const { principal, version, address, seen, device } = agent
     const challengeAttempts = seen.mustProve ? 1 : limits.challengeAttempts
     const login = { principal, version, ip: address.ip, challengeAttempts, device }
-    const writer = new SocketWriter(webSocket, socket, around.system, this)
-    this.connection = new Connection(login, writer, this, around.system, around.log, around.options)
+    this.connection = new Connection(login, webSocket, this, around.system, around.log, around.options)
     around.open.add(this)
-    webSocket.agent = this
-    webSocket.on('error', onError).on('message', onMessage).on('pong', onPong).on('close', onClose)
     if (!agent.login.open(this)) this.revoked()
   }
 
@@ -101,10 +94,22 @@ export class OpenAgent implements ConnectionListener, ReaderListener, Pinged, Us
     this.#around.listener.ended(ready)
   }
 
-  socketClosed(code: number, reason: Buffer): void {
-    const { open, liveness, admission } = this.#around
+  /** [LIVE.1] Whoever is not yet verified has the deadline of the challenge. */
+  get isPinged(): boolean {
+    return this.#admitted === undefined
+  }
+
+  ponged(): void {
+    this.unanswered = 0
+  }
+
+  failed(error: Error): void {
+    this.record({ event: 'ws_error', error: error.message })
+  }
+
+  closed(code: number, reason: Buffer): void {
+    const { open, admission } = this.#around
     open.delete(this)
-    liveness.ended(this)
     this.#login.close(this)
     admission.left(this.#login, this.#address)
     try {
@@ -118,7 +123,8 @@ export class OpenAgent implements ConnectionListener, ReaderListener, Pinged, Us
     const { liveness, admission, listener } = this.#around
     this.#stopCounting?.()
     this.#stopCounting = undefined
-    liveness.watch(this)
+    this.unanswered = 0
+    liveness.begin()
     if (this.#admitted !== undefined) admission.challengePassed(this.#admitted)
     this.#admitted = undefined
     listener.verified(ready)
@@ -194,27 +200,6 @@ export class OpenAgent implements ConnectionListener, ReaderListener, Pinged, Us
       if (other.#login.userId === userId && other.#address.key === this.#address.key)
         other.connection.lockOut()
   }
-}
-
-function onMessage(this: WebSocket, data: Buffer, isBinary: boolean): void {
-  agentOf(this)?.received(data, isBinary)
-}
-
-function onPong(this: WebSocket): void {
-  const agent = agentOf(this)
-  if (agent !== undefined) agent.unanswered = 0
-}
-
-function onError(this: WebSocket, error: Error): void {
-  agentOf(this)?.record({ event: 'ws_error', error: error.message })
-}
-
-function onClose(this: WebSocket, code: number, reason: Buffer): void {
-  agentOf(this)?.socketClosed(code, reason)
-}
-
-function agentOf(webSocket: WebSocket): OpenAgent | undefined {
-  return webSocket instanceof AgentWebSocket ? webSocket.agent : undefined
 }
 
 /** A fault's text may hold what a peer sent; its kind does not. */

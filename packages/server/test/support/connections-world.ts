@@ -34,7 +34,7 @@ export class HandSocket implements AgentSocket {
   closedWith: string | undefined
   isReady = (): boolean => false
 
-  send(frame: Buffer): void {
+  write(frame: Buffer): void {
     this.sent.push({ ...(JSON.parse(frame.toString('utf8')) as Frame), whileReady: this.isReady() })
   }
 
