@@ -35,6 +35,11 @@ export const ACCOUNT_ABLATIONS: readonly Ablation[] = [
     tests: attack('login-csrf'),
   },
   {
+    gate: 'accounts: what the provider told is for the login that asked',
+    edits: [gate('accounts/provider-routes.ts', 'foundPurpose', "return 'found'")],
+    tests: ['test/accounts/provider.test.ts'],
+  },
+  {
     gate: 'accounts: nobody takes as long as somebody',
     edits: [
       text(

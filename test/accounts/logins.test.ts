@@ -24,7 +24,9 @@ test('[LOGIN.2] cookies are for the bridge alone, secure where browsers come ove
     const end = `; HttpOnly; SameSite=Strict${secure ? '; Secure' : ''}`
     expect(cookies).toEqual([
       expect.stringMatching(new RegExp(`^accessToken=[\\w.-]+; Path=/; Max-Age=900${end}$`)),
-      expect.stringMatching(new RegExp(`^refreshToken=[\\w-]{43}; Path=/; Max-Age=2592000${end}$`)),
+      expect.stringMatching(
+        new RegExp(`^${secure ? '__Host-' : ''}refreshToken=[\\w-]{43}; Path=/; Max-Age=2592000${end}$`),
+      ),
     ])
   }
 })

@@ -24,9 +24,10 @@ async function logInThere(surfer: Surfer, returnTo = '/account'): Promise<Seen> 
 }
 
 /** Follows the pages that lead on by themselves. */
-async function goOn(surfer: Surfer, seen: Seen): Promise<Seen> {
-  const next = /http-equiv="refresh" content="0;url=([^"]*)"/.exec(seen.text)?.[1]
-  return next === undefined ? seen : goOn(surfer, await surfer.get(next.replaceAll('&amp;', '&')))
+async function goOn(surfer: Surfer, seen: Seen, stopAt = (_path: string) => false): Promise<Seen> {
+  const next = /http-equiv="refresh" content="0;url=([^"]*)"/.exec(seen.text)?.[1]?.replaceAll('&amp;', '&')
+  if (next === undefined || stopAt(new URL(next, 'http://here.invalid').pathname)) return seen
+  return goOn(surfer, await surfer.get(next), stopAt)
 }
 
 test('[SSO.1] [SSO.2] an account that is linked on its page logs in at the provider, and no longer once unlinked', async () => {
@@ -106,8 +107,40 @@ test('[SSO.2] who is suspended while at the provider is not linked', async () =>
   const link = await ann.get('/account/provider')
   const left = await ann.submit(link, '/account/provider/link', { currentPassword: PASSWORD })
   await accounts.stores.users.setState('user_ann', 'suspended')
-  expect(textOf((await goOn(ann, left)).text)).toContain('The user is suspended.')
+  expect((await goOn(ann, left)).path).toMatch(/^\/login/)
   expect(await accounts.stores.credentials.upstreamsOf('user_ann')).toEqual([])
+})
+
+test('[SSO.5] cookies of one login that are planted in the browser of another link nothing to either', async () => {
+  const { accounts, upstream } = await world()
+  const upstreams = async () =>
+    Promise.all(['user_ann', 'user_mallory'].map((id) => accounts.stores.credentials.upstreamsOf(id)))
+  await accounts.user('ann')
+  await accounts.user('mallory')
+  const ann = await accounts.login('ann')
+  const mallory = await accounts.login('mallory')
+  const link = await mallory.get('/account/provider')
+  const leave = () => mallory.submit(link, '/account/provider/link', { currentPassword: PASSWORD })
+
+  // Off as Mallory, there and back in Ann's browser.
+  upstream.user = { subject: 'upstream-ann' }
+  const left = await leave()
+  ann.cookies.set('providerLogin', mallory.cookies.get('providerLogin') ?? '')
+  expect((await goOn(ann, left)).status).toBe(403)
+  expect(await upstreams()).toEqual([[], []])
+
+  // There and back as Mallory; what came of it is brought to Ann's browser.
+  upstream.user = { subject: 'upstream-mallory' }
+  const back = await goOn(mallory, await leave(), (path) => path === '/account/provider/finish')
+  expect(back.text).toContain('/account/provider/finish')
+  ann.cookies.set('providerFound', mallory.cookies.get('providerFound') ?? '')
+  expect((await ann.get('/account/provider/finish')).status).toBe(403)
+  expect(await upstreams()).toEqual([[], []])
+
+  // In her own browser it counts, once.
+  expect((await mallory.get('/account/provider/finish')).path).toBe('/account?done=linked')
+  expect((await mallory.get('/account/provider/finish')).status).toBe(403)
+  expect((await upstreams()).map((known) => known.length)).toEqual([0, 1])
 })
 
 test('[SSO.1] an answer counts in the browser that asked, once, in time, and as the provider signed it', async () => {

@@ -1,5 +1,6 @@
 import { bridgeSettings, type ReachOptions } from '@bridgekeeper/server'
 import { expect, test } from 'vitest'
+import { reachNotes } from '../src/standalone/transport.ts'
 
 const PRODUCTION = { NODE_ENV: ' Production' }
 const settings = (options: Partial<ReachOptions>) => bridgeSettings({ env: {}, ownTls: false, ...options })
@@ -53,4 +54,18 @@ test('[TLS.7] public URLs and origins are checked and brought into their usual f
   ).toEqual(['https://app.example.com', 'http://localhost:3000'])
   for (const origin of ['*', 'null', 'https://*.example.com', 'https://a/', 'https://a:443', 'a', 'file:///'])
     expect(() => settings({ allowedOrigins: [origin] }), origin).toThrow(failure('setting_invalid'))
+})
+
+test('[TLS.14] a node that listens everywhere and has no public URL says so, and no other', () => {
+  for (const [host, publicUrls, notes] of [
+    ['0.0.0.0', [], 1],
+    ['::', [], 1],
+    ['0.0.0.0', ['http://bridge.lan:8787'], 0],
+    ['127.0.0.1', [], 0],
+    ['localhost', [], 0],
+    ['192.168.1.5', [], 0],
+  ] as const) {
+    const settings = bridgeSettings({ env: {}, ownTls: false, publicUrls })
+    expect(reachNotes(settings, host, `http://${host}:8787`)).toHaveLength(notes)
+  }
 })

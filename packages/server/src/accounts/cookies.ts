@@ -1,11 +1,19 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Site } from './site.ts'
 
 export interface CookieOptions {
   readonly secure: boolean
   readonly maxAgeMs: number
   /** `strict`, unless another site has to lead back to us. */
   readonly sameSite?: 'Strict' | 'Lax'
-  readonly path?: string
+}
+
+/**
+ * The name of a cookie of the pages: over TLS one that only this very host can set, and no neighbour in its domain.
+ * Source: draft-ietf-httpbis-rfc6265bis section 4.1.3.2.
+ */
+export function pageCookie({ secure }: Site, name: string): string {
+  return secure ? `__Host-${name}` : name
 }
 
 /** The cookie's value; `undefined` where there is none, or more than one, of which two parsers could pick different ones. */
@@ -23,11 +31,11 @@ export function setCookie(
   response: ServerResponse,
   name: string,
   value: string,
-  { secure, maxAgeMs, sameSite = 'Strict', path = '/' }: CookieOptions,
+  { secure, maxAgeMs, sameSite = 'Strict' }: CookieOptions,
 ): void {
   const attributes = [
     `${name}=${value}`,
-    `Path=${path}`,
+    'Path=/',
     `Max-Age=${Math.ceil(maxAgeMs / 1_000)}`,
     'HttpOnly',
     `SameSite=${sameSite}`,
@@ -36,6 +44,6 @@ export function setCookie(
   response.appendHeader('Set-Cookie', attributes.join('; '))
 }
 
-export function clearCookie(response: ServerResponse, name: string, secure: boolean, path = '/'): void {
-  setCookie(response, name, '', { secure, maxAgeMs: 0, path })
+export function clearCookie(response: ServerResponse, name: string, secure: boolean): void {
+  setCookie(response, name, '', { secure, maxAgeMs: 0 })
 }

@@ -1,6 +1,6 @@
 import { seal, unseal } from '../identity/sealed.ts'
 import type { User } from '../ports.ts'
-import { cookieOf, setCookie } from './cookies.ts'
+import { cookieOf, pageCookie, setCookie } from './cookies.ts'
 import type { LoggedIn } from './logins.ts'
 import type { Pages } from './parts.ts'
 import { redirect, sendOnward } from './respond.ts'
@@ -28,14 +28,18 @@ export async function startLogin(
   if (method === 'passkey' || method === 'provider') {
     const untilMs = String(system.nowMs() + CONFIRMED_MS)
     const value = seal(key, confirmedPurpose(loggedIn), untilMs, system)
-    setCookie(response, CONFIRMED_COOKIE, value, { secure: site.secure, maxAgeMs: CONFIRMED_MS })
+    setCookie(response, pageCookie(site, CONFIRMED_COOKIE), value, {
+      secure: site.secure,
+      maxAgeMs: CONFIRMED_MS,
+    })
   }
   return loggedIn
 }
 
 /** Whether this very login was by passkey or provider, minutes ago. */
-export function isConfirmed({ key, system }: Pages, { request }: Visit, loggedIn: LoggedIn): boolean {
-  const untilMs = unseal(key, confirmedPurpose(loggedIn), cookieOf(request, CONFIRMED_COOKIE) ?? '')
+export function isConfirmed({ site, key, system }: Pages, { request }: Visit, loggedIn: LoggedIn): boolean {
+  const sealed = cookieOf(request, pageCookie(site, CONFIRMED_COOKIE)) ?? ''
+  const untilMs = unseal(key, confirmedPurpose(loggedIn), sealed)
   return untilMs !== undefined && Number(untilMs) > system.nowMs()
 }
 

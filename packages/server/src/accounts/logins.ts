@@ -5,7 +5,7 @@ import type { Tokens } from '../identity/tokens.ts'
 import type { RefreshTokenStore, Session } from '../ports/identity.ts'
 import type { SecurityLog, System, User, UserStore } from '../ports.ts'
 import { browserName } from './browser-name.ts'
-import { clearCookie, cookieOf, setCookie } from './cookies.ts'
+import { clearCookie, cookieOf, pageCookie, setCookie } from './cookies.ts'
 import { formToken } from './csrf.ts'
 import { redirect, sendOnward } from './respond.ts'
 import type { Site } from './site.ts'
@@ -89,14 +89,14 @@ export class Logins {
     const loggedIn = await this.loggedInUser(request, response)
     if (loggedIn !== undefined) return loggedIn
     const { site } = this.#parts
-    if (comesFromElsewhere(request)) sendOnward(response, site, returnTo)
+    if (comesFromElsewhere(request, site)) sendOnward(response, site, returnTo)
     else redirect(response, site, `/login?returnTo=${encodeURIComponent(returnTo)}`)
     return undefined
   }
 
   /** [LOGIN.5] [LOGIN.6] Uses up the refresh token for a new pair. */
   async renew(request: IncomingMessage, response: ServerResponse): Promise<LoggedIn | undefined> {
-    const presented = cookieOf(request, REFRESH_COOKIE)
+    const presented = cookieOf(request, pageCookie(this.#parts.site, REFRESH_COOKIE))
     if (presented === undefined) return undefined
     const session = await this.#redeem(presented)
     const user = session && (await this.#parts.users.findById(session.userId))
@@ -149,12 +149,16 @@ export class Logins {
     const accessMs = Math.min(ACCESS_MS, leftMs)
     const { accessToken } = await tokens.renew(user, sessionId, accessMs)
     setCookie(response, ACCESS_COOKIE, accessToken, { secure: site.secure, maxAgeMs: accessMs })
-    setCookie(response, REFRESH_COOKIE, refreshToken, { secure: site.secure, maxAgeMs: leftMs })
+    setCookie(response, pageCookie(site, REFRESH_COOKIE), refreshToken, {
+      secure: site.secure,
+      maxAgeMs: leftMs,
+    })
   }
 
   #clearCookies(response: ServerResponse): void {
-    clearCookie(response, ACCESS_COOKIE, this.#parts.site.secure)
-    clearCookie(response, REFRESH_COOKIE, this.#parts.site.secure)
+    const { site } = this.#parts
+    clearCookie(response, ACCESS_COOKIE, site.secure)
+    clearCookie(response, pageCookie(site, REFRESH_COOKIE), site.secure)
   }
 
   #loggedIn(user: User, session: Session): LoggedIn {
@@ -166,11 +170,11 @@ export class Logins {
  * Another site led here, so the browser kept our strict cookies to itself, if it has any. A page of ours that
  * leads to the same place is asked with them.
  */
-function comesFromElsewhere(request: IncomingMessage): boolean {
+function comesFromElsewhere(request: IncomingMessage, site: Site): boolean {
   return (
     request.method === 'GET' &&
     request.headers['sec-fetch-site'] === 'cross-site' &&
-    cookieOf(request, REFRESH_COOKIE) === undefined
+    cookieOf(request, pageCookie(site, REFRESH_COOKIE)) === undefined
   )
 }
 

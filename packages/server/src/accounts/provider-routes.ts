@@ -4,7 +4,7 @@ import { seal, unseal } from '../identity/sealed.ts'
 import type { User } from '../ports.ts'
 import { done } from './account-routes.ts'
 import { bad, confirmedForm, show, showChange } from './change.ts'
-import { clearCookie, cookieOf, setCookie } from './cookies.ts'
+import { clearCookie, cookieOf, pageCookie, setCookie } from './cookies.ts'
 import { startLogin } from './finish-login.ts'
 import { html } from './html.ts'
 import type { LoginFailure } from './login-limits.ts'
@@ -16,10 +16,13 @@ import { localPath } from './site.ts'
 import { type Routes, type Visit, visitorForm } from './visit.ts'
 
 const COOKIE = 'providerLogin'
-const COOKIE_PATH = '/login/sso'
+/** Who came back from there, until a page of ours is asked with the login that is to be linked. */
+const FOUND_COOKIE = 'providerFound'
+const FOUND_MS = 60_000
 const BEGUN_MS = 600_000
 const PURPOSE = 'login at the provider'
 const LINK_PATH = '/account/provider'
+const FINISH_PATH = `${LINK_PATH}/finish`
 
 /** What the browser keeps while it is at the provider. */
 const begunSchema = z.object({
@@ -31,6 +34,8 @@ const begunSchema = z.object({
   untilMs: z.number(),
 })
 type BegunLogin = z.infer<typeof begunSchema>
+
+const foundSchema = z.object({ issuer: z.string(), subject: z.string(), untilMs: z.number() })
 
 /** Logging in at the operator's provider, and linking an account with one there. */
 export function providerRoutes(pages: Pages, provider: Provider): Routes {
@@ -52,7 +57,7 @@ export function providerRoutes(pages: Pages, provider: Provider): Routes {
     const sent = await confirmedForm(pages, visit, LINK_PATH, () => (page) => providerPage(page, name, false))
     if (sent === undefined) return
     const { sessionId } = sent.loggedIn.session
-    await leave(pages, provider, visit, { returnTo: '/account?done=linked', sessionId, isLink: true })
+    await leave(pages, provider, visit, { returnTo: FINISH_PATH, sessionId, isLink: true })
   }
 
   async function unlink(visit: Visit): Promise<void> {
@@ -90,6 +95,7 @@ export function providerRoutes(pages: Pages, provider: Provider): Routes {
     'GET /login/sso/callback': (visit) => comeBack(pages, provider, visit),
     [`GET ${LINK_PATH}`]: showLink,
     [`POST ${LINK_PATH}/link`]: link,
+    [`GET ${FINISH_PATH}`]: (visit) => finishLink(pages, visit),
     [`POST ${LINK_PATH}/unlink`]: unlink,
   }
 }
@@ -105,11 +111,10 @@ async function leave(
   if (began === undefined) return sendRefusalPage(response, site, deny('provider_unavailable'))
   const untilMs = system.nowMs() + BEGUN_MS
   const value = seal(key, PURPOSE, JSON.stringify({ ...begun, checks: began.checks, untilMs }), system)
-  setCookie(response, COOKIE, value, {
+  setCookie(response, pageCookie(site, COOKIE), value, {
     secure: site.secure,
     maxAgeMs: BEGUN_MS,
     sameSite: 'Lax',
-    path: COOKIE_PATH,
   })
   sendAway(response, site, began.url)
 }
@@ -118,8 +123,8 @@ async function leave(
 async function comeBack(pages: Pages, provider: Provider, visit: Visit): Promise<void> {
   const { site, key, system } = pages
   const { request, response, address } = visit
-  const text = unseal(key, PURPOSE, cookieOf(request, COOKIE) ?? '')
-  clearCookie(response, COOKIE, site.secure, COOKIE_PATH)
+  const text = unseal(key, PURPOSE, cookieOf(request, pageCookie(site, COOKIE)) ?? '')
+  clearCookie(response, pageCookie(site, COOKIE), site.secure)
   const begun = text === undefined ? undefined : begunSchema.parse(JSON.parse(text))
   if (begun === undefined || begun.untilMs <= system.nowMs())
     return sendRefusalPage(response, site, deny('form_stale'))
@@ -128,7 +133,7 @@ async function comeBack(pages: Pages, provider: Provider, visit: Visit): Promise
     pages.limits.failed('provider_refused', address)
     return sendRefusalPage(response, site, deny('provider_refused'))
   }
-  if (begun.isLink) return linkTo(pages, visit, begun, identity)
+  if (begun.isLink) return keepFound(pages, visit, begun, identity)
   const found = await userOf(pages, provider, visit, identity)
   if (typeof found === 'string') {
     pages.limits.failed(found, address)
@@ -167,24 +172,45 @@ async function userOf(
   return added
 }
 
-async function linkTo(
-  pages: Pages,
-  { response, address: { ip } }: Visit,
+/**
+ * [SSO.5] The strict cookies stayed behind, so that it cannot be known here whose browser this is: what was found is
+ * sealed for the login that asked, and a page of ours is asked for it with those cookies.
+ */
+function keepFound(
+  { site, key, system }: Pages,
+  { response }: Visit,
   { sessionId = '', returnTo }: BegunLogin,
   { issuer, subject }: UpstreamIdentity,
-): Promise<void> {
-  const { site, sessions, credentials, users, log } = pages
-  const session = await sessions.find(sessionId)
-  if (session === undefined) return sendRefusalPage(response, site, deny('login_required'))
-  const { userId } = session
-  const user = await users.findById(userId)
-  if (user?.state !== 'active') return sendRefusalPage(response, site, deny('user_suspended'))
+): void {
+  const found = { issuer, subject, untilMs: system.nowMs() + FOUND_MS }
+  const value = seal(key, foundPurpose(sessionId), JSON.stringify(found), system)
+  setCookie(response, pageCookie(site, FOUND_COOKIE), value, { secure: site.secure, maxAgeMs: FOUND_MS })
+  sendOnward(response, site, returnTo)
+}
+
+function foundPurpose(sessionId: string): string {
+  return `found at the provider for ${sessionId}`
+}
+
+/** [SSO.5] Links what the provider told to the login that asked for it, and to no other. */
+async function finishLink(pages: Pages, visit: Visit): Promise<void> {
+  const { site, key, system, credentials, log } = pages
+  const { request, response, address } = visit
+  const loggedIn = await pages.logins.requireLogin(request, response, FINISH_PATH)
+  if (loggedIn === undefined) return
+  const { userId } = loggedIn.user
+  const cookie = pageCookie(site, FOUND_COOKIE)
+  const text = unseal(key, foundPurpose(loggedIn.session.sessionId), cookieOf(request, cookie) ?? '')
+  clearCookie(response, cookie, site.secure)
+  const found = text === undefined ? undefined : foundSchema.parse(JSON.parse(text))
+  if (found === undefined || found.untilMs <= system.nowMs())
+    return sendRefusalPage(response, site, deny('form_stale'))
+  const { issuer, subject } = found
   if (await credentials.linkUpstream(issuer, subject, userId)) {
-    log.logSecurityEvent({ event: 'upstream_linked', userId, ip })
-    return sendOnward(response, site, returnTo)
+    log.logSecurityEvent({ event: 'upstream_linked', userId, ip: address.ip })
+    return done(pages, visit, 'linked')
   }
-  if ((await credentials.findUpstream(issuer, subject)) === userId)
-    return sendOnward(response, site, returnTo)
+  if ((await credentials.findUpstream(issuer, subject)) === userId) return done(pages, visit, 'linked')
   const main = html`<p><a class="button" href="${site.base}/account">Back to your account</a></p>`
   const notice = bad('That account at the provider belongs to somebody else here.')
   sendPage(response, { site, title: 'Not linked', main, narrow: true, notice }, 409)

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { ClientAddress } from '../gates/client-address.ts'
 import { allow, deny, type Verdict } from '../gates/verdict.ts'
 import type { System } from '../ports.ts'
-import { cookieOf, setCookie } from './cookies.ts'
+import { cookieOf, pageCookie, setCookie } from './cookies.ts'
 import { FORM_TOKEN, FORM_TOKEN_HEADER, formToken, isFormToken, isOwnOrigin } from './csrf.ts'
 import { type Form, readForm, readJson } from './form-body.ts'
 import type { LoggedIn, Logins } from './logins.ts'
@@ -41,10 +41,10 @@ export interface Visitor {
 
 /** The browser that is to log in, which is given an id to bind its forms to. */
 export function visitorOf({ request, response }: Visit, { site, key, system }: GuardParts): Visitor {
-  const known = knownVisitId(request)
+  const known = knownVisitId(request, site)
   const visitId = known ?? system.randomBytes(32).toString('base64url')
   if (known === undefined)
-    setCookie(response, VISIT_COOKIE, visitId, { secure: site.secure, maxAgeMs: VISIT_MS })
+    setCookie(response, pageCookie(site, VISIT_COOKIE), visitId, { secure: site.secure, maxAgeMs: VISIT_MS })
   return { visitId, formToken: formToken(key, `visit ${visitId}`) }
 }
 
@@ -61,7 +61,7 @@ export async function visitorForm(
     sendRefusalPage(response, site, form)
     return undefined
   }
-  const visitId = knownVisitId(request)
+  const visitId = knownVisitId(request, site)
   if (visitId === undefined || !isFormToken(key, `visit ${visitId}`, form.value.get(FORM_TOKEN)))
     return refuse(visit, site, 'form_stale')
   return { visitor: visitorOf(visit, parts), form: form.value }
@@ -96,7 +96,7 @@ export async function visitorQuestion(
   if (!isOwnOrigin(request, site)) return deny('origin_forbidden')
   const question = await readJson(request)
   if (!question.allowed) return question
-  const visitId = knownVisitId(request)
+  const visitId = knownVisitId(request, site)
   if (visitId === undefined || !isFormToken(key, `visit ${visitId}`, headerOf(request)))
     return deny('form_stale')
   return allow({ visitId, question: question.value })
@@ -120,8 +120,8 @@ function headerOf(request: IncomingMessage): string | undefined {
   return request.headersDistinct[FORM_TOKEN_HEADER]?.[0]
 }
 
-function knownVisitId(request: IncomingMessage): string | undefined {
-  const visitId = cookieOf(request, VISIT_COOKIE)
+function knownVisitId(request: IncomingMessage, site: Site): string | undefined {
+  const visitId = cookieOf(request, pageCookie(site, VISIT_COOKIE))
   return visitId !== undefined && VISIT_ID.test(visitId) ? visitId : undefined
 }
 

@@ -22,7 +22,7 @@ export class TokenUse {
 
   /** [RS.4] [DPOP.5] A caller's: a bound token with its proof, and no other as if it were bound. */
   byCaller(principal: Principal, token: string, facts: RequestFacts): Verdict<void> {
-    const { resource, boundKeyId } = principal
+    const { userId, resource, boundKeyId } = principal
     const isDpop = isSentAsDpop(facts)
     if (resource === undefined && boundKeyId === undefined && !isDpop) return allow(undefined)
     const path = pathOf(facts.url)
@@ -33,7 +33,7 @@ export class TokenUse {
     if (!isDpop) return deny('dpop_proof_invalid', 'The token is bound to a key.')
     const request = { method: facts.method, path, proofs: facts.dpop }
     const clock = { nowMs: this.#system.nowMs(), monotonicMs: this.#system.monotonicMs() }
-    return dpopGate(request, token, boundKeyId, this.#publicUrls, this.#replays, clock)
+    return dpopGate(request, token, { userId, keyId: boundKeyId }, this.#publicUrls, this.#replays, clock)
   }
 
   /** [RS.4] An agent's: there the connection's challenge has the key proven, so that DPoP has no place. */

@@ -40,13 +40,13 @@ export interface DpopClock {
  * Source: RFC 9449 sections 4.2, 4.3, 7.1, 11.1.
  *
  * @param token the access token that came with it, verified before
- * @param boundKeyId thumbprint of the key that the token is bound to
+ * @param bound whose the token is, and the thumbprint of the key that it is bound to
  * @param publicUrls the addresses of the bridge
  */
 export function dpopGate(
   request: DpopRequest,
   token: string,
-  boundKeyId: string,
+  bound: { readonly userId: string; readonly keyId: string },
   publicUrls: readonly string[],
   replays: ProofReplays,
   { nowMs, monotonicMs }: DpopClock,
@@ -56,7 +56,7 @@ export function dpopGate(
   const proof = readProof(text)
   if (proof === undefined) return refuse('It is no proof that is taken here.')
   const { claims, keyId } = proof
-  if (keyId !== boundKeyId) return refuse('It is by another key than the token is bound to.')
+  if (keyId !== bound.keyId) return refuse('It is by another key than the token is bound to.')
   if (claims.htm !== request.method) return refuse('It is for another method.')
   if (!isFor(claims.htu, request.path, publicUrls)) return refuse('It is for another address.')
   if (claims.ath !== hash('sha256', token, 'base64url')) return refuse('It is for another token.')
@@ -65,7 +65,7 @@ export function dpopGate(
     return refuse('It was not made within the last minute; is the clock right?')
   if (typeof jti !== 'string' || jti === '' || jti.length > MAX_ID_CHARS) return refuse('It has no id.')
   // Good until its date is a window past, which may be two windows from now.
-  const isNew = replays.take(keyId, jti, monotonicMs, 2 * WINDOW_MS)
+  const isNew = replays.take(bound.userId, keyId, jti, monotonicMs, 2 * WINDOW_MS)
   return isNew ? allow(undefined) : refuse('It was used before, or too many were used.')
 }
 

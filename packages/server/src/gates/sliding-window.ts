@@ -2,7 +2,7 @@ export interface WindowOptions {
   /** Events allowed within any window. */
   readonly max: number
   readonly windowMs: number
-  /** Keys that are remembered; beyond them the longest known is forgotten. */
+  /** Keys that are remembered; beyond them the longest idle is forgotten. */
   readonly maxKeys?: number
 }
 
@@ -14,11 +14,14 @@ interface Ring {
   readonly atMs: Float64Array
   oldest: number
   newestAtMs: number
+  /** When it was last put at the end of the order in which keys are forgotten. */
+  movedAtMs: number
 }
 
 const DEFAULT_MAX_KEYS = 100_000
 /** Keys are looked through for idle ones once in so many checks. */
 const CHECKS_PER_SWEEP = 1_024
+const MOVES_PER_WINDOW = 16
 
 /** Counts events by key in a true sliding window: never more than `max` within any `windowMs`. */
 export class SlidingWindow {
@@ -35,6 +38,7 @@ export class SlidingWindow {
     if (this.#options.max === 0) return false
     if (++this.#checks % CHECKS_PER_SWEEP === 0) this.#sweep(nowMs)
     const ring = this.#rings.get(key) ?? this.#add(key)
+    this.#keepInOrder(key, ring, nowMs)
     if (nowMs - (ring.atMs[ring.oldest] as number) < this.#options.windowMs) return false
     ring.atMs[ring.oldest] = nowMs
     ring.oldest = (ring.oldest + 1) % this.#options.max
@@ -93,15 +97,27 @@ export class SlidingWindow {
 
   #add(key: string): Ring {
     const { max, maxKeys = DEFAULT_MAX_KEYS } = this.#options
-    const longestKnown = this.#rings.keys().next()
-    if (this.#rings.size >= maxKeys && !longestKnown.done) this.#rings.delete(longestKnown.value)
+    const longestIdle = this.#rings.keys().next()
+    if (this.#rings.size >= maxKeys && !longestIdle.done) this.#rings.delete(longestIdle.value)
     const ring: Ring = {
       atMs: new Float64Array(max).fill(Number.NEGATIVE_INFINITY),
       oldest: 0,
       newestAtMs: Number.NEGATIVE_INFINITY,
+      movedAtMs: Number.NEGATIVE_INFINITY,
     }
     this.#rings.set(key, ring)
     return ring
+  }
+
+  /**
+   * Whoever comes with many new keys makes those forgotten that nobody uses, and not the one that is tried all the
+   * while. Once in a fraction of the window is enough, and costs next to nothing.
+   */
+  #keepInOrder(key: string, ring: Ring, nowMs: number): void {
+    if (nowMs - ring.movedAtMs < this.#options.windowMs / MOVES_PER_WINDOW) return
+    ring.movedAtMs = nowMs
+    this.#rings.delete(key)
+    this.#rings.set(key, ring)
   }
 
   #sweep(nowMs: number): void {

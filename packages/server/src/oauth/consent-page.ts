@@ -31,7 +31,7 @@ export function consentPage(view: ConsentView): PageOptions {
   const main = html`<div class="card">
 <p><strong>${name}</strong> asks to use MCP servers on your machines, as <strong>${loggedIn.user.email}</strong>.</p>
 <dl>${whoRows(view)}<dt>Goes to</dt><dd>${destination(redirectUri)}</dd><dt>Servers</dt><dd>${serversOf(view)}</dd></dl>
-<p>It may:</p><ul>${scopes.map((scope) => html`<li>${inWords(scope)}</li>`)}</ul>
+<p>It may:</p><ul>${scopes.map((scope) => html`<li>${inWords(scope, view.serverName)}</li>`)}</ul>
 <p class="soft small">${staysConnected ? 'It stays connected for up to 90 days, or until you disconnect it on your account page.' : 'It is connected for 15 minutes.'}</p>
 <p>Allow it only if you started this yourself a moment ago.</p>
 <div class="acts">${answer('allow', 'Allow', 'main')}${answer('deny', 'Refuse', 'bad')}</div></div>`
@@ -60,13 +60,18 @@ function serversOf({ serverName }: ConsentView): string {
   return serverName === undefined ? 'all of yours' : `${cleanText(serverName)} only`
 }
 
-/** A scope as a user reads it. @param scope canonical */
-export function inWords(scope: string): string {
+/**
+ * A scope as a user reads it.
+ * @param scope canonical
+ * @param only the one server that the token will be good for; `undefined` where it is for all
+ */
+export function inWords(scope: string, only?: string): string {
   if (scope === LIST_SCOPE) return 'see the names and descriptions of your tools'
-  const [server = '', tool = ''] = scope
+  const [named = '', tool = ''] = scope
     .replace(/^tools:call:/, '')
     .split('/')
     .map(shown)
+  const server = named === '*' && only !== undefined ? cleanText(only) : named
   if (server === '*' && tool === '*') return 'run every tool of your servers'
   if (tool === '*') return `run every tool of ${server}`
   return server === '*' ? `run the tool ${tool} of any server` : `run the tool ${tool} of ${server}`

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { cookieOf, setCookie } from '../accounts/cookies.ts'
+import { cookieOf, pageCookie, setCookie } from '../accounts/cookies.ts'
 import type { LoggedIn } from '../accounts/logins.ts'
 import type { Site } from '../accounts/site.ts'
 import { seal, unseal } from '../identity/sealed.ts'
@@ -28,19 +28,19 @@ export function putApproval(
   loggedIn: LoggedIn,
   deviceCode: string,
 ): void {
-  const { secure } = site
   const value = seal(key, purpose(loggedIn, deviceCode), YES, system)
-  setCookie(response, COOKIE, value, { secure, maxAgeMs: APPROVED_MS })
+  setCookie(response, pageCookie(site, COOKIE), value, { secure: site.secure, maxAgeMs: APPROVED_MS })
 }
 
 /** Whether this very login pressed the button for this machine. */
 export function hasApproved(
   request: IncomingMessage,
-  key: Uint8Array,
+  { site, key }: Pick<ApprovalParts, 'site' | 'key'>,
   loggedIn: LoggedIn,
   deviceCode: string,
 ): boolean {
-  return unseal(key, purpose(loggedIn, deviceCode), cookieOf(request, COOKIE) ?? '') === YES
+  const sealed = cookieOf(request, pageCookie(site, COOKIE)) ?? ''
+  return unseal(key, purpose(loggedIn, deviceCode), sealed) === YES
 }
 
 function purpose({ session }: LoggedIn, deviceCode: string): string {

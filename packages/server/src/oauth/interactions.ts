@@ -82,7 +82,7 @@ export class Interactions {
 
   /** [OAUTH.19] A machine's next step is for the login that approved it. */
   #isTheirs(request: IncomingMessage, { deviceCode }: Details, loggedIn: LoggedIn): boolean {
-    return deviceCode === undefined || hasApproved(request, this.#parts.key, loggedIn, deviceCode)
+    return deviceCode === undefined || hasApproved(request, this.#parts, loggedIn, deviceCode)
   }
 
   async #loggedIn(visit: InteractionVisit, { user, session }: LoggedIn): Promise<void> {

@@ -25,7 +25,7 @@ import { type OwnKeys, ownKeys, ownTokens } from './own-tokens.ts'
 import { providerOf } from './provider.ts'
 import { type Environment, isProduction } from './secret.ts'
 import { SetupError } from './setup-error.ts'
-import { type BridgeSettings, bridgeSettings } from './transport.ts'
+import { type BridgeSettings, bridgeSettings, reachNotes } from './transport.ts'
 
 export interface ServeOptions {
   readonly host: string
@@ -81,7 +81,7 @@ const HTTP_CLOSE_MS = 2_000
 export async function serve(options: ServeOptions): Promise<Node> {
   const { system, tls } = options
   const settings = bridgeSettings({ ...options, ownTls: tls !== undefined })
-  const notes = tls === undefined ? [] : await keyFileNotes(tls, options.env)
+  const keyNotes = tls === undefined ? [] : await keyFileNotes(tls, options.env)
   const certificate = tls === undefined ? undefined : await readCertificate(tls, system)
   const data = await DataFolder.open(options.dataFolder, options.env, system)
   let log: ChainedLog | undefined
@@ -99,6 +99,7 @@ export async function serve(options: ServeOptions): Promise<Node> {
     const sinks = options.logTo === undefined ? [] : [streamSink(options.logTo, system)]
     log = openNodeLog({ path: options.dataFolder, data, system, sinks })
     const url = urlOf(server, tls === undefined ? 'http' : 'https', options.host)
+    const notes = [...keyNotes, ...reachNotes(settings, options.host, url)]
     const parts = { options, settings, data, log, url }
     const bridge =
       own === undefined ? bridgeOf(parts, { authenticator: provider }) : ownBridge(parts, own, server)

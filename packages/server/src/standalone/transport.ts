@@ -62,6 +62,15 @@ export function bridgeSettings(options: ReachOptions): BridgeSettings {
   }
 }
 
+/** [TLS.14] What an operator should know of how a node is reached. @param url where it listens */
+export function reachNotes({ publicUrls }: BridgeSettings, host: string, url: string): readonly string[] {
+  const isEverywhere = isIP(host) !== 0 && ipaddr.process(host).range() === 'unspecified'
+  if (!isEverywhere || publicUrls.length > 0) return []
+  return [
+    `Nobody reaches this node as ${url}, and apps that log in there are sent to that address. Say under which it is reached: --public-url URL (or BRIDGEKEEPER_PUBLIC_URLS).`,
+  ]
+}
+
 function tlsMode({ tlsMode: given, ownTls }: ReachOptions, production: boolean): TlsMode {
   const mode = given ?? 'required'
   if (!isMode(mode)) {

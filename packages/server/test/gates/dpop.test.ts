@@ -39,7 +39,10 @@ function gate({
   monotonicMs = 0,
 }: Case) {
   const request = { method: 'POST', path, proofs }
-  return dpopGate(request, TOKEN, keyId, URLS, replays ?? new ProofReplays(), { nowMs, monotonicMs })
+  return dpopGate(request, TOKEN, { userId: 'ann', keyId }, URLS, replays ?? new ProofReplays(), {
+    nowMs,
+    monotonicMs,
+  })
 }
 
 const DENIED = { allowed: false, code: 'dpop_proof_invalid' }
@@ -179,19 +182,20 @@ test('[DPOP.4] a proof without an id, or a huge one, is refused', () => {
     expect(gate({ proofs: [signProof(key, claims({ jti }))] })).toMatchObject(DENIED)
 })
 
-test('[DPOP.4] over its bound a key is refused and others are not; with time it may go on', () => {
+test('[DPOP.4] over its bound a user is refused, by whatever key, and others are not; with time it may go on', () => {
   const replays = new ProofReplays()
-  for (let at = 0; at < 10_000; at++) expect(replays.take('k', String(at), 0, 120_000)).toBe(true)
-  expect(replays.take('k', 'more', 0, 120_000)).toBe(false)
-  expect(replays.take('other', 'more', 0, 120_000)).toBe(true)
-  expect(replays.take('k', '0', 119_999, 120_000)).toBe(false)
-  expect(replays.take('k', 'more', 120_000, 120_000)).toBe(true)
+  for (let at = 0; at < 10_000; at++)
+    expect(replays.take('ann', `k${at % 20}`, String(at), 0, 120_000)).toBe(true)
+  expect(replays.take('ann', 'k0', 'more', 0, 120_000)).toBe(false)
+  expect(replays.take('bob', 'k0', 'more', 0, 120_000)).toBe(true)
+  expect(replays.take('ann', 'k0', '0', 119_999, 120_000)).toBe(false)
+  expect(replays.take('ann', 'k0', 'more', 120_000, 120_000)).toBe(true)
 })
 
 test('[DPOP.4] over the bound of all, new proofs are refused and used ones stay used', () => {
   const replays = new ProofReplays()
-  for (let at = 0; at < 100_000; at++) replays.take(`k${at % 20}`, String(at), 0, 120_000)
-  expect(replays.take('new', 'a', 0, 120_000)).toBe(false)
-  expect(replays.take('k0', '0', 1, 120_000)).toBe(false)
-  expect(replays.take('new', 'a', 120_000, 120_000)).toBe(true)
+  for (let at = 0; at < 100_000; at++) replays.take(`user${at % 20}`, 'k', String(at), 0, 120_000)
+  expect(replays.take('new', 'k', 'a', 0, 120_000)).toBe(false)
+  expect(replays.take('user0', 'k', '0', 1, 120_000)).toBe(false)
+  expect(replays.take('new', 'k', 'a', 120_000, 120_000)).toBe(true)
 })

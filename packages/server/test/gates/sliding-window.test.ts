@@ -127,7 +127,34 @@ test('[RATE.6] a key holds as many numbers after a million events as after the l
   expect(window.size).toBe(1)
 })
 
-test('[RATE.6] beyond the number of keys the longest known is forgotten, and only that', () => {
+test('[RATE.6] many new keys do not make one forgotten that is in use, but those that are not', () => {
+  const window = new SlidingWindow({ max: 2, windowMs: 1_600, maxKeys: 3 })
+  window.take('tried', 0)
+  window.take('tried', 1)
+  for (let nowMs = 100; nowMs < 1_600; nowMs += 100) {
+    window.take(`new ${nowMs}`, nowMs)
+    // One too many counts as use all the same.
+    expect(window.take('tried', nowMs)).toBe(false)
+  }
+  expect(window.size).toBe(3)
+  expect([window.remaining('new 100', 1_599), window.remaining('new 1500', 1_599)]).toEqual([2, 1])
+})
+
+test('[RATE.6] the order in which keys are forgotten changes with use, once in a sixteenth of the window', () => {
+  for (const [usedAgainAtMs, kept] of [
+    [99, false],
+    [100, true],
+  ] as const) {
+    const window = new SlidingWindow({ max: 9, windowMs: 1_600, maxKeys: 2 })
+    window.take('a', 0)
+    window.take('b', 1)
+    window.take('a', usedAgainAtMs)
+    window.take('c', 101)
+    expect([window.remaining('a', 101) < 9, window.size]).toEqual([kept, 2])
+  }
+})
+
+test('[RATE.6] beyond the number of keys the longest idle is forgotten, and only that', () => {
   const window = new SlidingWindow({ max: 1, windowMs: 1_000, maxKeys: 3 })
   for (const key of ['a', 'b', 'c', 'd']) window.take(key, 0)
   expect(window.size).toBe(3)

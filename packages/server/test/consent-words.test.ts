@@ -1,0 +1,10 @@
+import { expect, test } from 'vitest'
+import { inWords } from '../src/oauth/consent-page.ts'
+
+test('[OAUTH.14] what an app may do is told of the one server that it asks for, or of all', () => {
+  expect(inWords('tools:call:*/*')).toBe('run every tool of your servers')
+  expect(inWords('tools:call:*/*', 'my files')).toBe('run every tool of my files')
+  expect(inWords('tools:call:*/read')).toBe('run the tool read of any server')
+  expect(inWords('tools:call:*/read', 'my files')).toBe('run the tool read of my files')
+  expect(inWords('tools:call:my%20files/read', 'my files')).toBe('run the tool read of my files')
+})
