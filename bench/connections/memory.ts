@@ -16,7 +16,7 @@ const GOAL = 1.25
  * Both servers hold still what is no connection's: the nursery of V8, which grows with how much a process does at once,
  * to tens of MiB, and the code of functions that have not run for a while, which is dropped.
  */
-const HELD_STILL = ['--max-semi-space-size=1', '--no-flush-bytecode']
+const HELD_STILL = ['--min-semi-space-size=16', '--max-semi-space-size=16', '--no-flush-bytecode']
 
 /** Memory of an idle connection, the bridge's verified, beside a bare server's. Without TLS, which costs both the same. */
 export async function memory(): Promise<string> {

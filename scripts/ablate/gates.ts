@@ -343,7 +343,13 @@ export const ABLATIONS: readonly Ablation[] = [
   },
   {
     gate: 'routing: the end of a connection takes out no other',
-    edits: [text('router/router.ts', 'filter((other) => other !== connection)', 'filter(() => false)')],
+    edits: [
+      text(
+        'router/router.ts',
+        'this.#byUser.remove(connection.principal.userId, connection)',
+        'for (const other of this.#connections(connection.principal.userId)) this.#byUser.remove(other.principal.userId, other)',
+      ),
+    ],
     tests: ['test/bridge/calls.test.ts'],
   },
   {

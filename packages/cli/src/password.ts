@@ -30,8 +30,9 @@ export async function newPassword({ passwordStdin }: PasswordOptions): Promise<s
 /** One line from the terminal, which does not show it. */
 function typed(question: string): Promise<string> {
   const { stdin, stderr } = process
-  stderr.write(question)
+  // Before the question: who answers at once must not be shown either.
   stdin.setRawMode(true)
+  stderr.write(question)
   stdin.setEncoding('utf8')
   return new Promise((resolve, reject) => {
     let line = ''
