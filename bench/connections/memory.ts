@@ -13,8 +13,8 @@ const STARTS = 5
 const SECRET_BYTES = 32
 const GOAL = 1.25
 /**
- * Both servers hold still what is no connection's: the nursery of V8, which grows with how much a process does at once,
- * to tens of MiB, and the code of functions that have not run for a while, which is dropped.
+ * Both servers hold still what is no connection's: the nursery of V8, which grows with how much a process does at once
+ * and has its full size here from the start, and the code of functions that have not run for a while, which is dropped.
  */
 const HELD_STILL = ['--min-semi-space-size=16', '--max-semi-space-size=16', '--no-flush-bytecode']
 

@@ -128,3 +128,30 @@ test('[SIZE.6] a peer that lets 16 MiB of answers to its own calls wait is cut o
   for (let answered = 0; answered < CALLS; answered++) await answerNext(agent, result)
   expect(await cutOff.promise).toBe(1006)
 })
+
+test('[LIVE.2] [LIVE.3] pings are answered; a peer that sends them and does not read the answers is cut off', async () => {
+  const system = new FakeSystem()
+  const slow: number[] = []
+  const securityLog = callbackLog((event) => {
+    if (event.event === 'ws_slow_reader') slow.push(event.size ?? 0)
+  })
+  const { peer } = await ready({ system, securityLog })
+  const ponged = new Promise<Buffer>((resolve) => peer.socket.once('pong', resolve))
+  peer.socket.ping('hello')
+  expect(String(await ponged)).toBe('hello')
+
+  peer.socket.pause()
+  const payload = Buffer.alloc(125)
+  await vi.waitFor(
+    () => {
+      if (peer.socket.bufferedAmount === 0) for (let i = 0; i < 20_000; i++) peer.socket.ping(payload)
+      expect(slow).toHaveLength(1)
+    },
+    { timeout: 15_000, interval: 5 },
+  )
+  // What more comes is not answered, so that no more waits than that.
+  for (let i = 0; i < 20_000; i++) peer.socket.ping(payload)
+  system.advance(31_000)
+  await vi.waitFor(() => expect(slow).toHaveLength(2))
+  for (const waitingBytes of slow) expect(waitingBytes).toBeLessThan(4 * 1_048_576 + 1_024)
+}, 30_000)

@@ -18,9 +18,7 @@ export interface Use {
 
 /** One login as it is used here. A revoked one stays revoked; whoever comes again gets another. */
 export class Login {
-  readonly userId: string
-  readonly sessionId: string
-  readonly deviceId: string | undefined
+  readonly #principal: Principal
   readonly #logins: Logins
   /** Most logins have one thing open, and a list of one costs more than all else of it. */
   #use: Use | undefined
@@ -29,11 +27,21 @@ export class Login {
   /** When it was taken out of the index for having nothing open. */
   #unlistedAt: number | undefined
 
-  constructor({ userId, sessionId, deviceId }: Principal, logins: Logins) {
-    this.userId = userId
-    this.sessionId = sessionId
-    this.deviceId = deviceId
+  constructor(principal: Principal, logins: Logins) {
+    this.#principal = principal
     this.#logins = logins
+  }
+
+  get userId(): string {
+    return this.#principal.userId
+  }
+
+  get sessionId(): string {
+    return this.#principal.sessionId
+  }
+
+  get deviceId(): string | undefined {
+    return this.#principal.deviceId
   }
 
   /** Whether it was revoked. What was admitted before asks once more when it goes on. */

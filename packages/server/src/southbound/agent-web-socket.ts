@@ -2,7 +2,7 @@ import type { Duplex } from 'node:stream'
 import { limits } from '@bridgekeeper/protocol'
 import { WebSocket } from 'ws'
 import type { AgentSocket } from '../connection/connection.ts'
-import { readerState } from '../gates/liveness.ts'
+import { readerState, SLOW_BYTES } from '../gates/liveness.ts'
 import type { System } from '../ports.ts'
 
 /** How often a slow reader is looked at. */
@@ -45,6 +45,9 @@ export class AgentWebSocket extends WebSocket implements AgentSocket {
       case 'message':
         listener.received(told[0] as Buffer, told[1] as boolean)
         return true
+      case 'ping':
+        this.#answerPing(told[0] as Buffer)
+        return true
       case 'pong':
         listener.ponged()
         return true
@@ -67,6 +70,12 @@ export class AgentWebSocket extends WebSocket implements AgentSocket {
       setImmediate(uncork, this)
     }
     this.send(frame, { binary: false })
+    this.#judge()
+  }
+
+  /** [LIVE.2] Whoever does not read gets no answers to pings either. */
+  #answerPing(payload: Buffer): void {
+    if (this.readyState === WebSocket.OPEN && this.bufferedAmount <= SLOW_BYTES) this.pong(payload)
     this.#judge()
   }
 

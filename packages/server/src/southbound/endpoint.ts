@@ -86,6 +86,9 @@ export class AgentEndpoint {
     const place = this.#around.admission.enter(agent)
     if (!place.allowed) return place
     let isOpen = false
+    // Of a socket that may be half open Node's own listener does nothing, and a list of two is not free.
+    if (socket.allowHalfOpen)
+      for (const nodes of socket.listeners('end')) socket.off('end', nodes as () => void)
     // The answer and the challenge leave in one write.
     socket.cork()
     try {

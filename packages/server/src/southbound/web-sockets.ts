@@ -26,6 +26,8 @@ export function webSocketServer<T extends typeof WebSocket>(
     perMessageDeflate: false,
     maxPayload: maxFrameBytes,
     maxFragments: MAX_FRAGMENTS,
+    // A function of its own for each socket otherwise.
+    autoPong: false,
     closeTimeout: closeMs,
     ...(chooseProtocol !== undefined && { handleProtocols: chooseProtocol }),
   }
