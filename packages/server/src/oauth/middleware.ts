@@ -20,8 +20,10 @@ export function useMiddleware(
     Object.assign(ctx, { mountPath: base })
     if (ctx.path === '/oauth/authorize') askForSomething(ctx)
     await next()
-    if (ctx.path === '/device') devicePages.approving(ctx)
-    if (ctx.path === '/device' && ctx.method === 'POST') devicePages.answered(ctx)
+    if (ctx.path === '/device') {
+      devicePages.approving(ctx)
+      if (ctx.method === 'POST') devicePages.answered(ctx)
+    }
     afterDeviceRequest(ctx, polls)
     hardened(ctx)
   })

@@ -249,7 +249,7 @@ test('[LIMIT.1] how long until the next is told, and changes nothing', () => {
   expect(window.leftMs('bob', 20_000)).toBe(0)
 })
 
-test('[LIMIT.1] an event that is given back was never counted, and of a key without any nothing is', () => {
+test('[OAUTH.13] an event that is given back was never counted, and of a key without any nothing is', () => {
   const window = new SlidingWindow({ max: 2, windowMs: MINUTE_MS })
   window.giveBack('ann')
   expect(window.remaining('ann', 0)).toBe(2)
