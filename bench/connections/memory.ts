@@ -44,7 +44,7 @@ export async function memory(): Promise<string> {
     [
       [`${CONNECTIONS} idle connections, after ${EARLIER}`, 'bare ws', 'bridge', 'ratio', 'must', ''],
       row('resident, KiB each', rss, GOAL),
-      row('of that on the heap of V8 and what it keeps', used),
+      row('on the heap of V8 and what it keeps', used),
     ],
     1,
   )

@@ -162,6 +162,13 @@ test('[TLS.13] what cannot be used stops the start with the next step', async ()
     })
 })
 
+test('[TLS.14] a node that is started on every address without a public URL says so', async () => {
+  const everywhere = { host: '0.0.0.0' }
+  expect((await startNode(everywhere)).notes).toEqual([expect.stringContaining('--public-url')])
+  expect((await startNode({ ...everywhere, publicUrls: ['http://bridge.example:8787'] })).notes).toEqual([])
+  expect((await startNode()).notes).toEqual([])
+})
+
 test('[TLS.8] a key that every account may read is refused in production, and noted otherwise', async () => {
   const { chmodSync } = await import('node:fs')
   const tls = selfSigned()

@@ -8,14 +8,6 @@ export interface CookieOptions {
   readonly sameSite?: 'Strict' | 'Lax'
 }
 
-/**
- * The name of a cookie of the pages: over TLS one that only this very host can set, and no neighbour in its domain.
- * Source: draft-ietf-httpbis-rfc6265bis section 4.1.3.2.
- */
-export function pageCookie({ secure }: Site, name: string): string {
-  return secure ? `__Host-${name}` : name
-}
-
 /** The cookie's value; `undefined` where there is none, or more than one, of which two parsers could pick different ones. */
 export function cookieOf(request: IncomingMessage, name: string): string | undefined {
   const values = (request.headers.cookie ?? '')
@@ -46,4 +38,39 @@ export function setCookie(
 
 export function clearCookie(response: ServerResponse, name: string, secure: boolean): void {
   setCookie(response, name, '', { secure, maxAgeMs: 0 })
+}
+
+/**
+ * A cookie of the pages, which nobody else reads: over TLS it has a name that only this very host can set, and no
+ * neighbour in its domain. Source: draft-ietf-httpbis-rfc6265bis section 4.1.3.2.
+ */
+export class PageCookie {
+  readonly #name: string
+  readonly #sameSite: 'Strict' | 'Lax'
+
+  constructor(name: string, sameSite: 'Strict' | 'Lax' = 'Strict') {
+    this.#name = name
+    this.#sameSite = sameSite
+  }
+
+  /** `undefined` as `cookieOf` says. */
+  of(request: IncomingMessage, site: Site): string | undefined {
+    return cookieOf(request, this.#nameAt(site))
+  }
+
+  set(response: ServerResponse, site: Site, value: string, maxAgeMs: number): void {
+    setCookie(response, this.#nameAt(site), value, {
+      secure: site.secure,
+      maxAgeMs,
+      sameSite: this.#sameSite,
+    })
+  }
+
+  clear(response: ServerResponse, site: Site): void {
+    clearCookie(response, this.#nameAt(site), site.secure)
+  }
+
+  #nameAt({ secure }: Site): string {
+    return secure ? `__Host-${this.#name}` : this.#name
+  }
 }

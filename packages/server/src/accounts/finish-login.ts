@@ -1,6 +1,6 @@
 import { seal, unseal } from '../identity/sealed.ts'
 import type { User } from '../ports.ts'
-import { cookieOf, pageCookie, setCookie } from './cookies.ts'
+import { PageCookie } from './cookies.ts'
 import type { LoggedIn } from './logins.ts'
 import type { Pages } from './parts.ts'
 import { redirect, sendOnward } from './respond.ts'
@@ -9,7 +9,7 @@ import type { Visit } from './visit.ts'
 
 export type LoginMethod = 'password' | 'password_and_code' | 'passkey' | 'provider'
 
-const CONFIRMED_COOKIE = 'confirmed'
+const CONFIRMED_COOKIE = new PageCookie('confirmed')
 const CONFIRMED_MS = 300_000
 
 /**
@@ -28,17 +28,14 @@ export async function startLogin(
   if (method === 'passkey' || method === 'provider') {
     const untilMs = String(system.nowMs() + CONFIRMED_MS)
     const value = seal(key, confirmedPurpose(loggedIn), untilMs, system)
-    setCookie(response, pageCookie(site, CONFIRMED_COOKIE), value, {
-      secure: site.secure,
-      maxAgeMs: CONFIRMED_MS,
-    })
+    CONFIRMED_COOKIE.set(response, site, value, CONFIRMED_MS)
   }
   return loggedIn
 }
 
 /** Whether this very login was by passkey or provider, minutes ago. */
 export function isConfirmed({ site, key, system }: Pages, { request }: Visit, loggedIn: LoggedIn): boolean {
-  const sealed = cookieOf(request, pageCookie(site, CONFIRMED_COOKIE)) ?? ''
+  const sealed = CONFIRMED_COOKIE.of(request, site) ?? ''
   const untilMs = unseal(key, confirmedPurpose(loggedIn), sealed)
   return untilMs !== undefined && Number(untilMs) > system.nowMs()
 }

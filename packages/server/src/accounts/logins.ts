@@ -5,13 +5,13 @@ import type { Tokens } from '../identity/tokens.ts'
 import type { RefreshTokenStore, Session } from '../ports/identity.ts'
 import type { SecurityLog, System, User, UserStore } from '../ports.ts'
 import { browserName } from './browser-name.ts'
-import { clearCookie, cookieOf, pageCookie, setCookie } from './cookies.ts'
+import { clearCookie, cookieOf, PageCookie, setCookie } from './cookies.ts'
 import { formToken } from './csrf.ts'
 import { redirect, sendOnward } from './respond.ts'
 import type { Site } from './site.ts'
 
 export const ACCESS_COOKIE = 'accessToken'
-export const REFRESH_COOKIE = 'refreshToken'
+const REFRESH_COOKIE = new PageCookie('refreshToken')
 const ACCESS_MS = 900_000
 /** From the login on, whatever is renewed. */
 const LOGIN_MS = 30 * 86_400_000
@@ -96,7 +96,7 @@ export class Logins {
 
   /** [LOGIN.5] [LOGIN.6] Uses up the refresh token for a new pair. */
   async renew(request: IncomingMessage, response: ServerResponse): Promise<LoggedIn | undefined> {
-    const presented = cookieOf(request, pageCookie(this.#parts.site, REFRESH_COOKIE))
+    const presented = REFRESH_COOKIE.of(request, this.#parts.site)
     if (presented === undefined) return undefined
     const session = await this.#redeem(presented)
     const user = session && (await this.#parts.users.findById(session.userId))
@@ -149,16 +149,13 @@ export class Logins {
     const accessMs = Math.min(ACCESS_MS, leftMs)
     const { accessToken } = await tokens.renew(user, sessionId, accessMs)
     setCookie(response, ACCESS_COOKIE, accessToken, { secure: site.secure, maxAgeMs: accessMs })
-    setCookie(response, pageCookie(site, REFRESH_COOKIE), refreshToken, {
-      secure: site.secure,
-      maxAgeMs: leftMs,
-    })
+    REFRESH_COOKIE.set(response, site, refreshToken, leftMs)
   }
 
   #clearCookies(response: ServerResponse): void {
     const { site } = this.#parts
     clearCookie(response, ACCESS_COOKIE, site.secure)
-    clearCookie(response, pageCookie(site, REFRESH_COOKIE), site.secure)
+    REFRESH_COOKIE.clear(response, site)
   }
 
   #loggedIn(user: User, session: Session): LoggedIn {
@@ -174,7 +171,7 @@ function comesFromElsewhere(request: IncomingMessage, site: Site): boolean {
   return (
     request.method === 'GET' &&
     request.headers['sec-fetch-site'] === 'cross-site' &&
-    cookieOf(request, pageCookie(site, REFRESH_COOKIE)) === undefined
+    REFRESH_COOKIE.of(request, site) === undefined
   )
 }
 

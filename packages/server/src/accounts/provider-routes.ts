@@ -4,7 +4,7 @@ import { seal, unseal } from '../identity/sealed.ts'
 import type { User } from '../ports.ts'
 import { done } from './account-routes.ts'
 import { bad, confirmedForm, show, showChange } from './change.ts'
-import { clearCookie, cookieOf, pageCookie, setCookie } from './cookies.ts'
+import { PageCookie } from './cookies.ts'
 import { startLogin } from './finish-login.ts'
 import { html } from './html.ts'
 import type { LoginFailure } from './login-limits.ts'
@@ -15,9 +15,10 @@ import { sendAway, sendOnward, sendPage, sendRefusalPage } from './respond.ts'
 import { localPath } from './site.ts'
 import { type Routes, type Visit, visitorForm } from './visit.ts'
 
-const COOKIE = 'providerLogin'
+/** The provider leads back from another site. */
+const BEGUN_COOKIE = new PageCookie('providerLogin', 'Lax')
 /** Who came back from there, until a page of ours is asked with the login that is to be linked. */
-const FOUND_COOKIE = 'providerFound'
+const FOUND_COOKIE = new PageCookie('providerFound')
 const FOUND_MS = 60_000
 const BEGUN_MS = 600_000
 const PURPOSE = 'login at the provider'
@@ -111,11 +112,7 @@ async function leave(
   if (began === undefined) return sendRefusalPage(response, site, deny('provider_unavailable'))
   const untilMs = system.nowMs() + BEGUN_MS
   const value = seal(key, PURPOSE, JSON.stringify({ ...begun, checks: began.checks, untilMs }), system)
-  setCookie(response, pageCookie(site, COOKIE), value, {
-    secure: site.secure,
-    maxAgeMs: BEGUN_MS,
-    sameSite: 'Lax',
-  })
+  BEGUN_COOKIE.set(response, site, value, BEGUN_MS)
   sendAway(response, site, began.url)
 }
 
@@ -123,8 +120,8 @@ async function leave(
 async function comeBack(pages: Pages, provider: Provider, visit: Visit): Promise<void> {
   const { site, key, system } = pages
   const { request, response, address } = visit
-  const text = unseal(key, PURPOSE, cookieOf(request, pageCookie(site, COOKIE)) ?? '')
-  clearCookie(response, pageCookie(site, COOKIE), site.secure)
+  const text = unseal(key, PURPOSE, BEGUN_COOKIE.of(request, site) ?? '')
+  BEGUN_COOKIE.clear(response, site)
   const begun = text === undefined ? undefined : begunSchema.parse(JSON.parse(text))
   if (begun === undefined || begun.untilMs <= system.nowMs())
     return sendRefusalPage(response, site, deny('form_stale'))
@@ -184,7 +181,7 @@ function keepFound(
 ): void {
   const found = { issuer, subject, untilMs: system.nowMs() + FOUND_MS }
   const value = seal(key, foundPurpose(sessionId), JSON.stringify(found), system)
-  setCookie(response, pageCookie(site, FOUND_COOKIE), value, { secure: site.secure, maxAgeMs: FOUND_MS })
+  FOUND_COOKIE.set(response, site, value, FOUND_MS)
   sendOnward(response, site, returnTo)
 }
 
@@ -199,9 +196,8 @@ async function finishLink(pages: Pages, visit: Visit): Promise<void> {
   const loggedIn = await pages.logins.requireLogin(request, response, FINISH_PATH)
   if (loggedIn === undefined) return
   const { userId } = loggedIn.user
-  const cookie = pageCookie(site, FOUND_COOKIE)
-  const text = unseal(key, foundPurpose(loggedIn.session.sessionId), cookieOf(request, cookie) ?? '')
-  clearCookie(response, cookie, site.secure)
+  const text = unseal(key, foundPurpose(loggedIn.session.sessionId), FOUND_COOKIE.of(request, site) ?? '')
+  FOUND_COOKIE.clear(response, site)
   const found = text === undefined ? undefined : foundSchema.parse(JSON.parse(text))
   if (found === undefined || found.untilMs <= system.nowMs())
     return sendRefusalPage(response, site, deny('form_stale'))

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { ClientAddress } from '../gates/client-address.ts'
 import { allow, deny, type Verdict } from '../gates/verdict.ts'
 import type { System } from '../ports.ts'
-import { cookieOf, pageCookie, setCookie } from './cookies.ts'
+import { PageCookie } from './cookies.ts'
 import { FORM_TOKEN, FORM_TOKEN_HEADER, formToken, isFormToken, isOwnOrigin } from './csrf.ts'
 import { type Form, readForm, readJson } from './form-body.ts'
 import type { LoggedIn, Logins } from './logins.ts'
@@ -29,7 +29,7 @@ interface GuardParts {
   readonly logins: Logins
 }
 
-const VISIT_COOKIE = 'visit'
+const VISIT_COOKIE = new PageCookie('visit')
 const VISIT_MS = 3_600_000
 const VISIT_ID = /^[\w-]{43}$/
 
@@ -43,8 +43,7 @@ export interface Visitor {
 export function visitorOf({ request, response }: Visit, { site, key, system }: GuardParts): Visitor {
   const known = knownVisitId(request, site)
   const visitId = known ?? system.randomBytes(32).toString('base64url')
-  if (known === undefined)
-    setCookie(response, pageCookie(site, VISIT_COOKIE), visitId, { secure: site.secure, maxAgeMs: VISIT_MS })
+  if (known === undefined) VISIT_COOKIE.set(response, site, visitId, VISIT_MS)
   return { visitId, formToken: formToken(key, `visit ${visitId}`) }
 }
 
@@ -121,7 +120,7 @@ function headerOf(request: IncomingMessage): string | undefined {
 }
 
 function knownVisitId(request: IncomingMessage, site: Site): string | undefined {
-  const visitId = cookieOf(request, pageCookie(site, VISIT_COOKIE))
+  const visitId = VISIT_COOKIE.of(request, site)
   return visitId !== undefined && VISIT_ID.test(visitId) ? visitId : undefined
 }
 

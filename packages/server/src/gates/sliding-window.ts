@@ -37,7 +37,7 @@ export class SlidingWindow {
   take(key: string, nowMs: number): boolean {
     if (this.#options.max === 0) return false
     if (++this.#checks % CHECKS_PER_SWEEP === 0) this.#sweep(nowMs)
-    const ring = this.#rings.get(key) ?? this.#add(key)
+    const ring = this.#rings.get(key) ?? this.#add(key, nowMs)
     this.#keepInOrder(key, ring, nowMs)
     if (nowMs - (ring.atMs[ring.oldest] as number) < this.#options.windowMs) return false
     ring.atMs[ring.oldest] = nowMs
@@ -95,7 +95,7 @@ export class SlidingWindow {
     for (const ageMs of newestFirst.reverse()) this.take(key, nowMs - Math.max(0, ageMs))
   }
 
-  #add(key: string): Ring {
+  #add(key: string, nowMs: number): Ring {
     const { max, maxKeys = DEFAULT_MAX_KEYS } = this.#options
     const longestIdle = this.#rings.keys().next()
     if (this.#rings.size >= maxKeys && !longestIdle.done) this.#rings.delete(longestIdle.value)
@@ -103,7 +103,7 @@ export class SlidingWindow {
       atMs: new Float64Array(max).fill(Number.NEGATIVE_INFINITY),
       oldest: 0,
       newestAtMs: Number.NEGATIVE_INFINITY,
-      movedAtMs: Number.NEGATIVE_INFINITY,
+      movedAtMs: nowMs,
     }
     this.#rings.set(key, ring)
     return ring

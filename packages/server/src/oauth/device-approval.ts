@@ -1,11 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { cookieOf, pageCookie, setCookie } from '../accounts/cookies.ts'
+import { PageCookie } from '../accounts/cookies.ts'
 import type { LoggedIn } from '../accounts/logins.ts'
 import type { Site } from '../accounts/site.ts'
 import { seal, unseal } from '../identity/sealed.ts'
 import type { System } from '../ports.ts'
 
-const COOKIE = 'deviceApproval'
+const COOKIE = new PageCookie('deviceApproval')
 /** As long as the code is good. */
 const APPROVED_MS = 600_000
 const YES = 'yes'
@@ -29,7 +29,7 @@ export function putApproval(
   deviceCode: string,
 ): void {
   const value = seal(key, purpose(loggedIn, deviceCode), YES, system)
-  setCookie(response, pageCookie(site, COOKIE), value, { secure: site.secure, maxAgeMs: APPROVED_MS })
+  COOKIE.set(response, site, value, APPROVED_MS)
 }
 
 /** Whether this very login pressed the button for this machine. */
@@ -39,8 +39,7 @@ export function hasApproved(
   loggedIn: LoggedIn,
   deviceCode: string,
 ): boolean {
-  const sealed = cookieOf(request, pageCookie(site, COOKIE)) ?? ''
-  return unseal(key, purpose(loggedIn, deviceCode), sealed) === YES
+  return unseal(key, purpose(loggedIn, deviceCode), COOKIE.of(request, site) ?? '') === YES
 }
 
 function purpose({ session }: LoggedIn, deviceCode: string): string {

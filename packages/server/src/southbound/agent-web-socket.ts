@@ -22,7 +22,7 @@ export interface WebSocketListener {
 /**
  * An agent's WebSocket: writes frames, as many as fall into one turn of the event loop at once, and minds slow
  * readers. It tells its one listener by itself what happens to it: thousands may be idle, and a table of listeners
- * for each would be a sixth of what it takes.
+ * for each takes more than this class adds.
  */
 export class AgentWebSocket extends WebSocket implements AgentSocket {
   #listener: WebSocketListener | undefined
@@ -67,7 +67,7 @@ export class AgentWebSocket extends WebSocket implements AgentSocket {
     if (more && !this.#corked) {
       this.#corked = true
       this.#socket?.cork()
-      setImmediate(uncork, this)
+      setImmediate(AgentWebSocket.#uncork, this)
     }
     this.send(frame, { binary: false })
     this.#judge()
@@ -79,9 +79,10 @@ export class AgentWebSocket extends WebSocket implements AgentSocket {
     this.#judge()
   }
 
-  uncork(): void {
-    this.#corked = false
-    this.#socket?.uncork()
+  /** One function for all: a connection that is idle should hold none of its own. */
+  static #uncork(webSocket: AgentWebSocket): void {
+    webSocket.#corked = false
+    webSocket.#socket?.uncork()
   }
 
   /** [LIVE.2] [LIVE.3] */
@@ -99,8 +100,7 @@ export class AgentWebSocket extends WebSocket implements AgentSocket {
         if (wasSlow) return
         this.#slowSinceMs = nowMs
         this.#listener?.slow(waitingBytes)
-        this.#system.after(LOOK_MS, () => this.#lookAgain())
-        return
+        return this.#lookAgain()
       case 'stuck':
         this.#listener?.stuck(waitingBytes)
         return this.terminate()
@@ -108,13 +108,9 @@ export class AgentWebSocket extends WebSocket implements AgentSocket {
   }
 
   #lookAgain(): void {
-    this.#judge()
-    if (this.#slowSinceMs !== undefined && this.readyState === WebSocket.OPEN)
-      this.#system?.after(LOOK_MS, () => this.#lookAgain())
+    this.#system?.after(LOOK_MS, () => {
+      this.#judge()
+      if (this.#slowSinceMs !== undefined && this.readyState === WebSocket.OPEN) this.#lookAgain()
+    })
   }
-}
-
-/** One function for all: a connection that is idle should hold none of its own. */
-function uncork(webSocket: AgentWebSocket): void {
-  webSocket.uncork()
 }

@@ -86,9 +86,7 @@ export class AgentEndpoint {
     const place = this.#around.admission.enter(agent)
     if (!place.allowed) return place
     let isOpen = false
-    // Of a socket that may be half open Node's own listener does nothing, and a list of two is not free.
-    if (socket.allowHalfOpen)
-      for (const nodes of socket.listeners('end')) socket.off('end', nodes as () => void)
+    dropIdleEndListener(socket)
     // The answer and the challenge leave in one write.
     socket.cork()
     try {
@@ -150,4 +148,11 @@ function offeredVersion(request: IncomingMessage): ProtocolVersion {
 /** [WS.4] One function for all sockets. */
 function destroyThis(this: Duplex): void {
   this.destroy()
+}
+
+/** Of a socket that may be half open, Node's own listener does nothing, and would make a list of two for each agent. */
+function dropIdleEndListener(socket: Duplex): void {
+  if (!socket.allowHalfOpen) return
+  for (const listener of socket.listeners('end'))
+    if (listener.name === 'onReadableStreamEnd') socket.off('end', listener as () => void)
 }

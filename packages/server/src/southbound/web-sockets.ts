@@ -26,7 +26,7 @@ export function webSocketServer<T extends typeof WebSocket>(
     perMessageDeflate: false,
     maxPayload: maxFrameBytes,
     maxFragments: MAX_FRAGMENTS,
-    // A function of its own for each socket otherwise.
+    // Its class answers pings, where they are answered: a function of its own for each socket otherwise.
     autoPong: false,
     closeTimeout: closeMs,
     ...(chooseProtocol !== undefined && { handleProtocols: chooseProtocol }),
