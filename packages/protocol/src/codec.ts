@@ -75,7 +75,7 @@ export function encodeToolExecute(call: {
   readonly rawArgs: RawJson
 }): Buffer {
   const { id, serverName, toolName, rawArgs } = call
-  const head = `{"type":"tool_execute","id":${JSON.stringify(id)},"serverName":${JSON.stringify(serverName)},"toolName":${JSON.stringify(toolName)},"args":`
+  const head = `{"type":"tool_execute","id":${jsonString(id)},"serverName":${jsonString(serverName)},"toolName":${jsonString(toolName)},"args":`
   return wrap(head, rawArgs)
 }
 
@@ -93,6 +93,10 @@ export function encodeToolFailure(
   const frame = Buffer.from(JSON.stringify({ type: 'tool_result', id, success: false, ...plain }))
   if (rpcError === undefined) return frame
   return wrap(`${frame.toString('utf8', 0, frame.length - 1)},"rpcError":`, rpcError)
+}
+
+function jsonString(text: string): string {
+  return PLAIN.test(text) ? `"${text}"` : JSON.stringify(text)
 }
 
 function wrap(head: string, payload: RawJson): Buffer {
@@ -183,8 +187,9 @@ function slice(frame: Buffer, span: Span | undefined): Buffer | undefined {
 
 function stringMember(frame: Buffer, span: Span | undefined): string | undefined {
   if (span === undefined || frame[span[0]] !== 0x22) return undefined
-  const inside = frame.toString('utf8', span[0] + 1, span[1] - 1)
+  // One character for each byte: quicker, and the same where all are plain.
+  const inside = frame.toString('latin1', span[0] + 1, span[1] - 1)
   if (PLAIN.test(inside)) return inside
-  const value = parseJson(`"${inside}"`)?.value
+  const value = parseJson(frame.toString('utf8', span[0], span[1]))?.value
   return typeof value === 'string' ? value : undefined
 }

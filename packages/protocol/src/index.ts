@@ -23,6 +23,7 @@ export {
 export { type CodeEntry, codes, type ErrorCode, isErrorCode } from './codes.ts'
 export type { DownMessage } from './down.ts'
 export { canonicalJson, isObject, type Json, parseJson, type RawJson } from './json.ts'
+export { isJson } from './json-grammar.ts'
 export { isBoundedJson, namedMembers, objectMembers, type Span, spanIs } from './json-spans.ts'
 export { keyWords } from './key-words.ts'
 export { limits } from './limits.ts'

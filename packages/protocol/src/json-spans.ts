@@ -42,7 +42,7 @@ const closers = new Uint8Array(limits.jsonDepth)
  */
 export function objectMembers(json: Buffer): ReadonlyMap<string, Span> | undefined {
   const members = new Map<string, Span>()
-  const isObject = eachMember(json, (keyStart, keyEnd, start, end) => {
+  const isObject = eachMember(json, [0, json.length], (keyStart, keyEnd, start, end) => {
     const key = plainKey(json, keyStart, keyEnd)
     if (key === undefined || members.has(key)) return false
     members.set(key, [start, end])
@@ -53,15 +53,18 @@ export function objectMembers(json: Buffer): ReadonlyMap<string, Span> | undefin
 
 /**
  * The same for an object that has no other members than these, of which a call has many: no text and no map is
- * made. @returns their places in the order of the names, `undefined` for each that is not there; `undefined`
+ * made.
+ * @param object where it lies, when it is not all there is: a span that was found before
+ * @returns their places in the order of the names, `undefined` for each that is not there; `undefined`
  * instead of all of them also where there is any other
  */
 export function namedMembers(
   json: Buffer,
   names: readonly string[],
+  object: Span = [0, json.length],
 ): readonly (Span | undefined)[] | undefined {
   const spans: (Span | undefined)[] = names.map(() => undefined)
-  const isObject = eachMember(json, (keyStart, keyEnd, start, end) => {
+  const isObject = eachMember(json, object, (keyStart, keyEnd, start, end) => {
     const place = names.findIndex((name) => isTextAt(json, keyStart, keyEnd, name))
     if (place === NOT_FOUND || spans[place] !== undefined) return false
     spans[place] = [start, end]
@@ -73,12 +76,13 @@ export function namedMembers(
 /** @param take gets each member's key, without its quotes, and value; false ends it @returns whether it was an object */
 function eachMember(
   json: Buffer,
+  [objectStart, objectEnd]: Span,
   take: (keyStart: number, keyEnd: number, start: number, end: number) => boolean,
 ): boolean {
-  let at = skipSpace(json, 0)
+  let at = skipSpace(json, objectStart)
   if (json[at] !== OPEN_BRACE) return false
   at = skipSpace(json, at + 1)
-  if (json[at] === CLOSE_BRACE) return endsAt(json, at + 1)
+  if (json[at] === CLOSE_BRACE) return skipSpace(json, at + 1) === objectEnd
 
   for (let count = 0; count < limits.frameMembers; count++) {
     if (json[at] !== QUOTE) return false
@@ -93,7 +97,7 @@ function eachMember(
     if (end === NOT_FOUND || !take(keyStart, keyEnd - 1, start, end)) return false
 
     at = skipSpace(json, end)
-    if (json[at] === CLOSE_BRACE) return endsAt(json, at + 1)
+    if (json[at] === CLOSE_BRACE) return skipSpace(json, at + 1) === objectEnd
     if (json[at] !== COMMA) return false
     at = skipSpace(json, at + 1)
   }
@@ -106,7 +110,7 @@ function eachMember(
  */
 export function isBoundedJson(json: Buffer): boolean {
   const end = skipValue(json, skipSpace(json, 0))
-  return end !== NOT_FOUND && endsAt(json, end)
+  return end !== NOT_FOUND && skipSpace(json, end) === json.length
 }
 
 /** Whether these bytes are exactly this ASCII text. */
@@ -124,10 +128,6 @@ function isTextAt(json: Buffer, start: number, end: number, text: string): boole
 function plainKey(json: Buffer, start: number, end: number): string | undefined {
   const key = json.toString('utf8', start, end)
   return key.includes('\\') || PROTOTYPE_KEYS.has(key) ? undefined : key
-}
-
-function endsAt(json: Buffer, at: number): boolean {
-  return skipSpace(json, at) === json.length
 }
 
 function skipSpace(json: Buffer, at: number): number {

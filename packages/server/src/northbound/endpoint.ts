@@ -41,6 +41,7 @@ export function mcpPath(pathname: string): McpPath | undefined {
   if (pathname === ALL) return {}
   const encoded = ONE.exec(pathname)?.[1]
   if (encoded === undefined) return undefined
+  if (!encoded.includes('%')) return { serverName: encoded }
   try {
     return { serverName: decodeURIComponent(encoded) }
   } catch {

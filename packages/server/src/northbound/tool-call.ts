@@ -1,5 +1,13 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import { isObject, namedMembers, parseJson, type RawJson, type Span, spanIs } from '@bridgekeeper/protocol'
+import {
+  isJson,
+  isObject,
+  namedMembers,
+  parseJson,
+  type RawJson,
+  type Span,
+  spanIs,
+} from '@bridgekeeper/protocol'
 import {
   classifyInboundRequest,
   PROTOCOL_VERSION_META_KEY,
@@ -23,9 +31,12 @@ export interface ToolCallRequest {
 const JSON_TYPE = /^application\/json(?:\s*;\s*charset="?utf-8"?)?$/i
 const REQUEST_MEMBERS = ['jsonrpc', 'id', 'method', 'params']
 const PARAMS_MEMBERS = ['name', 'arguments', '_meta']
-const INTEGER = /^-?\d{1,15}$/
+const MAX_DIGITS = 15
 /** Text that JSON writes as it is. */
 const PLAIN_STRING = /^"[ !#-[\]-~]*"$/
+const OPEN_BRACE = 0x7b
+const QUOTE = 0x22
+const MINUS = 0x2d
 const NO_ARGUMENTS: RawJson = Buffer.from('{}')
 
 /**
@@ -40,17 +51,16 @@ export function readToolCall(headers: IncomingHttpHeaders, body: Buffer): ToolCa
   const [jsonrpc, idAt, method, paramsAt] = request
   if (!isAt(body, jsonrpc, '"2.0"') || !isAt(body, method, '"tools/call"')) return undefined
   const id = slice(body, idAt)
-  const paramsJson = slice(body, paramsAt)
-  if (id === undefined || !isRequestId(id) || paramsJson === undefined) return undefined
+  if (id === undefined || !isRequestId(id) || paramsAt === undefined) return undefined
 
-  const params = namedMembers(paramsJson, PARAMS_MEMBERS)
+  const params = namedMembers(body, PARAMS_MEMBERS, paramsAt)
   if (params === undefined) return undefined
   const [name, args, meta] = params
-  const toolName = stringAt(paramsJson, name)
+  const toolName = stringAt(body, name)
   if (toolName === undefined) return undefined
-  const rawArgs = slice(paramsJson, args) ?? NO_ARGUMENTS
-  if (rawArgs[0] !== 0x7b || parseJson(rawArgs.toString('utf8')) === undefined) return undefined
-  const era = eraOf(headers, body, slice(paramsJson, meta), toolName)
+  const rawArgs = slice(body, args) ?? NO_ARGUMENTS
+  if (rawArgs[0] !== OPEN_BRACE || !isJson(rawArgs)) return undefined
+  const era = eraOf(headers, body, slice(body, meta), toolName)
   return era === undefined ? undefined : { era, id, toolName, rawArgs, bounded: true }
 }
 
@@ -100,9 +110,16 @@ function isModern(headers: IncomingHttpHeaders, body: Buffer, toolName: string):
   )
 }
 
+/** @param id a string whose quotes are closed, or a well-formed scalar */
 function isRequestId(id: RawJson): boolean {
-  const text = id.toString('utf8')
-  return id[0] === 0x22 ? parseJson(text) !== undefined : INTEGER.test(text)
+  if (id[0] === QUOTE) return isJson(id)
+  const start = id[0] === MINUS ? 1 : 0
+  for (let at = start; at < id.length; at++) if (!isDigit(id[at] as number)) return false
+  return id.length - start <= MAX_DIGITS
+}
+
+function isDigit(byte: number): boolean {
+  return byte >= 0x30 && byte <= 0x39
 }
 
 function slice(json: Buffer, span: Span | undefined): Buffer | undefined {
@@ -115,8 +132,9 @@ function isAt(json: Buffer, span: Span | undefined, text: string): boolean {
 
 function stringAt(json: Buffer, span: Span | undefined): string | undefined {
   if (span === undefined) return undefined
-  const raw = json.toString('utf8', span[0], span[1])
+  // One character for each byte: quicker, and the same where all are plain.
+  const raw = json.toString('latin1', span[0], span[1])
   if (PLAIN_STRING.test(raw)) return raw.slice(1, -1)
-  const value = parseJson(raw)?.value
+  const value = parseJson(json.toString('utf8', span[0], span[1]))?.value
   return typeof value === 'string' ? value : undefined
 }

@@ -1,10 +1,10 @@
-import { isObject, objectMembers, parseJson, type RawJson, type Span } from '@bridgekeeper/protocol'
+import { isObject, objectMembers, parseJson, type RawJson, type Span, spanIs } from '@bridgekeeper/protocol'
 import { SERVER_INFO_META_KEY } from '@modelcontextprotocol/server'
 import type { Era } from './tool-call.ts'
 import type { ServerIdentity } from './tool-view.ts'
 
 const OPEN_BRACE = 0x7b
-const CONTENT_FIRST = Buffer.from('{"content":')
+const CONTENT_FIRST = '{"content":'
 
 /**
  * A result as the caller's protocol revision wants it, changed only where it must be, and then by
@@ -47,7 +47,7 @@ function rewritten(era: Era, result: RawJson, identity: () => ServerIdentity): R
 
 /** Most results begin with their content; for the older revision that is all there is to know. */
 function isComplete(era: Era, result: RawJson): boolean {
-  return era === 'legacy' && result.subarray(0, CONTENT_FIRST.length).equals(CONTENT_FIRST)
+  return era === 'legacy' && spanIs(result, [0, CONTENT_FIRST.length], CONTENT_FIRST)
 }
 
 function withNamedMeta(result: RawJson, [start, end]: Span, identity: () => ServerIdentity): RawJson {

@@ -1,0 +1,69 @@
+import { isJson, limits, parseJson } from '@bridgekeeper/protocol'
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+
+/** What breaks a text, or nearly does. */
+const pieces = fc.constantFrom(
+  ...'{}[]:,"\\/ \t\n\r0123456789-+.eEutfnalsr',
+  '\u0000',
+  '\u001f',
+  '\u007f',
+  'é',
+  '\u{1f600}',
+  '\\u00e9',
+  '\\u12g4',
+  '\\ud800',
+  '\\x',
+  'true',
+  'nul',
+  '-0',
+  '1e5',
+  '1.',
+  '.5',
+  '01',
+  '\v',
+  '\ufeff',
+)
+const anyValue = fc.jsonValue({ maxDepth: 4, stringUnit: 'grapheme' })
+const indents = fc.constantFrom(undefined, 1, '\t')
+
+test('[JSON.8] says of any text whether it is JSON as JSON.parse does, also of one with a piece put in or taken out', () => {
+  const changes = fc.array(fc.tuple(fc.nat(), fc.nat({ max: 2 }), fc.option(pieces, { nil: '' })), {
+    maxLength: 2,
+  })
+  let valid = 0
+  fc.assert(
+    fc.property(anyValue, indents, changes, (value, indent, changed) => {
+      let text = JSON.stringify(value, null, indent)
+      for (const [at, gone, put] of changed) {
+        const place = at % (text.length + 1)
+        text = text.slice(0, place) + put + text.slice(place + gone)
+      }
+      // Half a character would be another one as bytes.
+      const json = Buffer.from(text)
+      const expected = parseJson(json.toString('utf8')) !== undefined
+      valid += Number(expected)
+      expect(isJson(json)).toBe(expected)
+    }),
+    { numRuns: 20_000 },
+  )
+  expect(valid).toBeGreaterThan(2_000)
+  expect(valid).toBeLessThan(18_000)
+})
+
+test('[JSON.8] says the same of texts made of nothing but what JSON is made of', () => {
+  fc.assert(
+    fc.property(fc.array(pieces, { maxLength: 8 }), (parts) => {
+      const json = Buffer.from(parts.join(''))
+      expect(isJson(json)).toBe(parseJson(json.toString('utf8')) !== undefined)
+    }),
+    { numRuns: 20_000 },
+  )
+})
+
+test('[JSON.8] what is nested deeper than the limit is none', () => {
+  const nested = (depth: number) => Buffer.from(`${'[{"a":'.repeat(depth / 2)}1${'}]'.repeat(depth / 2)}`)
+  expect(isJson(nested(limits.jsonDepth))).toBe(true)
+  expect(isJson(nested(limits.jsonDepth + 2))).toBe(false)
+  expect(isJson(Buffer.from('['.repeat(1_000_000)))).toBe(false)
+})
