@@ -4,6 +4,7 @@ import { WebSocket } from 'ws'
 import type { AgentSocket } from '../connection/connection.ts'
 import { readerState, SLOW_BYTES } from '../gates/liveness.ts'
 import type { System } from '../ports.ts'
+import { writeTextFrame } from './text-frame.ts'
 
 /** How often a slow reader is looked at. */
 const LOOK_MS = 250
@@ -63,13 +64,15 @@ export class AgentWebSocket extends WebSocket implements AgentSocket {
   }
 
   write(frame: Buffer, more = false): void {
+    const socket = this.#socket
+    if (socket === undefined || this.readyState !== WebSocket.OPEN) return
     // Frames of one turn of the event loop leave in one write.
     if (more && !this.#corked) {
       this.#corked = true
-      this.#socket?.cork()
+      socket.cork()
       setImmediate(AgentWebSocket.#uncork, this)
     }
-    this.send(frame, { binary: false })
+    writeTextFrame(socket, frame)
     this.#judge()
   }
 
@@ -89,16 +92,17 @@ export class AgentWebSocket extends WebSocket implements AgentSocket {
   #judge(): void {
     if (this.readyState !== WebSocket.OPEN || this.#system === undefined) return
     const waitingBytes = this.bufferedAmount
-    const nowMs = this.#system.monotonicMs()
-    const wasSlow = this.#slowSinceMs !== undefined
-    switch (readerState(waitingBytes, nowMs - (this.#slowSinceMs ?? nowMs), limits.sendBufferBytes)) {
+    const sinceMs = this.#slowSinceMs
+    const wasSlow = sinceMs !== undefined
+    const slowMs = wasSlow ? this.#system.monotonicMs() - sinceMs : 0
+    switch (readerState(waitingBytes, slowMs, limits.sendBufferBytes)) {
       case 'reading':
         if (wasSlow) this.#listener?.readingAgain()
         this.#slowSinceMs = undefined
         return
       case 'slow':
         if (wasSlow) return
-        this.#slowSinceMs = nowMs
+        this.#slowSinceMs = this.#system.monotonicMs()
         this.#listener?.slow(waitingBytes)
         return this.#lookAgain()
       case 'stuck':

@@ -1,0 +1,54 @@
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { expect, onTestFinished, test } from 'vitest'
+import { WebSocket, WebSocketServer } from 'ws'
+import { writeTextFrame } from '../src/southbound/text-frame.ts'
+
+/** Around each size at which the length is written otherwise, or the frame goes in two pieces. */
+const SIZES = [0, 1, 125, 126, 127, 16_383, 16_384, 65_535, 65_536, 1_048_576]
+
+/** Both ends of a real WebSocket, and the socket below the server's. */
+async function openPair() {
+  const http = createServer().listen(0, '127.0.0.1')
+  const server = new WebSocketServer({ server: http })
+  const sockets: Duplex[] = []
+  http.on('upgrade', (_request, socket) => sockets.push(socket))
+  await once(http, 'listening')
+  const client = new WebSocket(`ws://127.0.0.1:${(http.address() as AddressInfo).port}`)
+  onTestFinished(() => {
+    client.terminate()
+    server.close()
+    http.close()
+  })
+  const [accepted] = (await once(server, 'connection')) as [WebSocket]
+  return { client, accepted, socket: sockets[0] as Duplex }
+}
+
+test('[WIRE.5] a standard client reads every size as one text message, between the pings of the WebSocket', async () => {
+  const { client, accepted, socket } = await openPair()
+  const texts = SIZES.map((size) => 'é'.repeat(size / 2).padEnd(size - Math.floor(size / 2), 'x'))
+  const read: string[] = []
+  let pings = 0
+  client.on('ping', () => pings++)
+  const all = new Promise<void>((resolve, reject) => {
+    client.on('message', (data: Buffer, isBinary) => {
+      if (isBinary) return reject(new Error('a binary message'))
+      if (read.push(data.toString()) === SIZES.length) resolve()
+    })
+    client.on('close', (code) => reject(new Error(`closed with ${code}`)))
+  })
+  socket.cork()
+  for (const text of texts) {
+    const payload = Buffer.from(text)
+    expect(SIZES).toContain(payload.length)
+    writeTextFrame(socket, payload)
+    accepted.ping()
+  }
+  socket.uncork()
+  await all
+  expect(read.map((text) => text.length)).toEqual(texts.map((text) => text.length))
+  expect(read).toEqual(texts)
+  expect(pings).toBeGreaterThanOrEqual(SIZES.length - 1)
+})
