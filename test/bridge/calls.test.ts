@@ -214,6 +214,15 @@ test('[CALL.9] an answer that cannot be read ends its call at once', async () =>
   }
 })
 
+test('[CALL.9] an answer in a binary frame ends its call at once too', async () => {
+  const at = await startBridge()
+  const peer = await verifiedPeer(at, await at.token('ann'))
+  const call = at.bridge.callTool('user_ann', 's', 't').catch((error: unknown) => error)
+  const { id } = await peer.next('tool_execute')
+  peer.socket.send(Buffer.from(`{"type":"tool_result","id":"${id}","success":true,"result":{}}`))
+  expect(await call).toMatchObject({ code: 'result_invalid' })
+})
+
 test("[CALL.7] a v2 agent tells why a call failed: a code of ours, or the server's own error untouched", async () => {
   const at = await startBridge()
   const peer = await agentWith(at, 'ann', 's', 't')

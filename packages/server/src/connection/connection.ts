@@ -3,28 +3,26 @@ import {
   type CatalogServer,
   closeCodes,
   type DownMessage,
-  decodeUp,
   type ErrorCode,
   encode,
-  encodeToolExecute,
-  isName,
-  objectMembers,
   type ProtocolVersion,
   type ToolExecuteFrame,
   unreachable,
 } from '@bridgekeeper/protocol'
 import { type CallOutcome, failed, outcomeOf, type ToolCall } from '../calls/outcome.ts'
 import { generateChallenge } from '../gates/challenge.ts'
-import { validateMessageSize } from '../gates/message-size.ts'
 import type { Verdict } from '../gates/verdict.ts'
 import type { Principal, SecurityLog, System } from '../ports.ts'
 import type { SecurityEvent } from '../security-log/events.ts'
+import { callFrame } from './call-frame.ts'
 import type { DeadlineQueue } from './deadline-queue.ts'
 import { Deadlines, type Due, type DueListener } from './deadlines.ts'
 import type { ConnectionEvent, ConnectionState, Effect, RenewalFacts, Step } from './life.ts'
 import type { AgentLogin, DeviceProofs } from './login.ts'
 import { OwnCalls } from './own-calls.ts'
 import { PendingCalls } from './pending-calls.ts'
+import { answeredId, readFrame } from './read-frame.ts'
+import { NOT_SENT, type ReadyConnection, type RevocationCode, type SentCall } from './ready-connection.ts'
 import { opened, step } from './state.ts'
 
 /** What a connection needs of a WebSocket; the glue that has one is in southbound. */
@@ -34,40 +32,12 @@ export interface AgentSocket {
   close(code: number, reason: string): void
 }
 
-/** A call on its way. */
-export interface SentCall {
-  /** `undefined` when it was refused before it was sent. */
-  readonly id: string | undefined
-  cancel(): void
-}
-
-export const NOT_SENT: SentCall = { id: undefined, cancel: () => {} }
-
 export interface ConnectionOptions {
   readonly callTimeoutMs: number
   readonly maxPendingCalls: number
   /** The deadlines of all connections. */
   readonly deadlines: DeadlineQueue
 }
-
-/** A connection whose challenge is answered: all that the router ever sees of one. */
-export interface ReadyConnection {
-  readonly principal: Principal
-  readonly version: ProtocolVersion
-  /** The agent's servers; `undefined` until it says, and for v1 agents, who never do. */
-  readonly catalog: ReadonlyMap<string, CatalogServer> | undefined
-  readonly ip: string
-  /** The id that a device remembers; `undefined` where none proved itself. */
-  readonly connectionId: string | undefined
-  /** Sends the call; `settle` is called exactly once. */
-  call(call: ToolCall, settle: (outcome: CallOutcome) => void): SentCall
-  /** Another connection of the same login took over. */
-  replace(): void
-  /** Ends it for good: what is said here is no longer anybody's who may say it. */
-  revoke(code?: RevocationCode): void
-}
-
-export type RevocationCode = 'login_revoked' | 'device_key_copied' | 'device_unknown'
 
 export interface ConnectionListener {
   /** The device's proof holds. @returns whether it is the one that was enrolled, and no copy of it */
@@ -146,7 +116,9 @@ export class Connection implements ReadyConnection, DueListener {
 
   /** One frame arrived. */
   receive(frame: Buffer, isBinary: boolean): void {
-    this.#take(this.#read(frame, isBinary))
+    const event = readFrame(frame, isBinary, this.version)
+    if (event.type === 'bad-message') this.#failAnswer(frame, event.code)
+    this.#take(event)
   }
 
   /** @param code 1006 when the peer just went away */
@@ -185,12 +157,10 @@ export class Connection implements ReadyConnection, DueListener {
       settle(failed(new BridgeError(this.#slow ? 'agent_slow' : 'too_many_calls')))
       return NOT_SENT
     }
-    const { serverName, toolName, rawArgs } = call
     const id = pending.add(settle)
-    const frame = encodeToolExecute({ id, serverName, toolName, rawArgs })
-    const refusal = refusalOf(call, frame)
-    if (refusal !== undefined) {
-      pending.settle(id, failed(refusal))
+    const frame = callFrame(id, call)
+    if (frame instanceof BridgeError) {
+      pending.settle(id, failed(frame))
       return NOT_SENT
     }
     this.#socket.write(frame, pending.size > 1)
@@ -220,23 +190,11 @@ export class Connection implements ReadyConnection, DueListener {
     if (this.version === 'v2' && this.#state.state === 'ready') this.#send({ type: 'tool_cancel', id })
   }
 
-  #read(frame: Buffer, isBinary: boolean): ConnectionEvent {
-    const sizeBytes = frame.length
-    if (isBinary) return { type: 'bad-message', code: 'message_not_text', detail: '', sizeBytes }
-    if (!validateMessageSize(sizeBytes).allowed) {
-      this.#failAnswer(frame, 'result_too_large')
-      return { type: 'bad-message', code: 'message_too_large', detail: '', sizeBytes }
-    }
-    const decoded = decodeUp(frame, this.version)
-    if (decoded.ok) return { type: 'message', message: decoded.message, sizeBytes }
-    this.#failAnswer(frame, 'result_invalid')
-    return { type: 'bad-message', code: decoded.code, detail: decoded.detail, sizeBytes }
-  }
-
   /** [SIZE.2] [CALL.9] The caller of an answer that was refused hears so at once, not at its deadline. */
-  #failAnswer(frame: Buffer, code: 'result_too_large' | 'result_invalid'): void {
+  #failAnswer(frame: Buffer, refused: ErrorCode): void {
     if (this.#state.state !== 'ready') return
     const id = answeredId(frame)
+    const code = refused === 'message_too_large' ? 'result_too_large' : 'result_invalid'
     if (id !== undefined) this.#settle(id, failed(new BridgeError(code)))
   }
 
@@ -378,23 +336,4 @@ export class Connection implements ReadyConnection, DueListener {
     this.#pendingCalls?.failAll('outcome_unknown')
     this.#ownCalls?.cancelAll()
   }
-}
-
-/** How an answer begins by custom. It is all that can be read of one that nests too deep, or has hostile keys. */
-const ANSWER_HEAD = /^\{"type":"tool_result","id":"([\w-]+)"/
-const HEAD_BYTES = 256
-
-/** The call that a refused frame meant to answer. */
-function answeredId(frame: Buffer): string | undefined {
-  const span = objectMembers(frame)?.get('id')
-  if (span !== undefined) return frame.toString('utf8', span[0] + 1, span[1] - 1)
-  return ANSWER_HEAD.exec(frame.toString('latin1', 0, HEAD_BYTES))?.[1]
-}
-
-/** [CALL.6] What the agent could only refuse is not sent: its caller would wait for nothing. */
-function refusalOf({ serverName, toolName, bounded }: ToolCall, frame: Buffer): BridgeError | undefined {
-  if (!isName(serverName)) return new BridgeError('server_not_found')
-  if (!isName(toolName)) return new BridgeError('tool_name_invalid')
-  if (!validateMessageSize(frame.length).allowed) return new BridgeError('arguments_too_large')
-  return bounded || objectMembers(frame) !== undefined ? undefined : new BridgeError('arguments_invalid')
 }

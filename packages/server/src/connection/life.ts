@@ -53,7 +53,7 @@ export interface Renewal {
 
 type RenewalStep =
   | { readonly is: 'none' }
-  /** A token that the agent sent is being verified. @see renewal.ts for `dropped` */
+  /** A token that the agent sent is being verified. @see proving.ts for `dropped` */
   | { readonly is: 'token'; readonly dropped: boolean }
   | ({ readonly is: 'open'; readonly challenge: string } & RenewalFacts)
 

@@ -1,6 +1,6 @@
 import { BridgeError, type CatalogServer } from '@bridgekeeper/protocol'
 import { type CallOutcome, failed, type ToolCall } from '../calls/outcome.ts'
-import { NOT_SENT, type ReadyConnection, type SentCall } from '../connection/connection.ts'
+import { NOT_SENT, type ReadyConnection, type SentCall } from '../connection/ready-connection.ts'
 import { Groups } from '../groups.ts'
 import type { Principal } from '../ports.ts'
 

@@ -3,12 +3,8 @@ import { closeCodes, limits } from '@bridgekeeper/protocol'
 import type { WebSocket } from 'ws'
 import type { Admission, AdmittedAgent } from '../admission/admission.ts'
 import type { Login, Use } from '../admission/logins.ts'
-import {
-  Connection,
-  type ConnectionListener,
-  type ConnectionOptions,
-  type ReadyConnection,
-} from '../connection/connection.ts'
+import { Connection, type ConnectionListener, type ConnectionOptions } from '../connection/connection.ts'
+import type { ReadyConnection } from '../connection/ready-connection.ts'
 import type { ClientAddress } from '../gates/client-address.ts'
 import { deny, type Verdict } from '../gates/verdict.ts'
 import type { Principal, SecurityLog, System } from '../ports.ts'

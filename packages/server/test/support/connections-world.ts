@@ -4,15 +4,11 @@ import { keyIdOf, type TestDevice } from '../../../../test/support/devices.ts'
 import { FakeSystem } from '../../../../test/support/fake-system.ts'
 import { callbackLog } from '../../src/adapters/memory/security-log.ts'
 import type { CallOutcome, ToolCall } from '../../src/calls/outcome.ts'
-import {
-  type AgentSocket,
-  Connection,
-  type ConnectionListener,
-  type ReadyConnection,
-} from '../../src/connection/connection.ts'
+import { type AgentSocket, Connection, type ConnectionListener } from '../../src/connection/connection.ts'
 import { DeadlineQueue } from '../../src/connection/deadline-queue.ts'
 import type { RenewalFacts } from '../../src/connection/life.ts'
 import type { DeviceProofs } from '../../src/connection/login.ts'
+import type { ReadyConnection } from '../../src/connection/ready-connection.ts'
 import { Blocklist } from '../../src/gates/blocklist.ts'
 import { ChallengeLockout } from '../../src/gates/lockout.ts'
 import type { BoundConnection, ExpectedProof } from '../../src/gates/proof.ts'

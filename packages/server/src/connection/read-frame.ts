@@ -1,0 +1,25 @@
+import { decodeUp, objectMembers, type ProtocolVersion } from '@bridgekeeper/protocol'
+import { validateMessageSize } from '../gates/message-size.ts'
+import type { MessageEvent } from './life.ts'
+
+/** What one frame of an agent is to the state machine: a message, or why it is none. */
+export function readFrame(frame: Buffer, isBinary: boolean, version: ProtocolVersion): MessageEvent {
+  const sizeBytes = frame.length
+  if (isBinary) return { type: 'bad-message', code: 'message_not_text', detail: '', sizeBytes }
+  if (!validateMessageSize(sizeBytes).allowed)
+    return { type: 'bad-message', code: 'message_too_large', detail: '', sizeBytes }
+  const decoded = decodeUp(frame, version)
+  if (decoded.ok) return { type: 'message', message: decoded.message, sizeBytes }
+  return { type: 'bad-message', code: decoded.code, detail: decoded.detail, sizeBytes }
+}
+
+/** How an answer begins by custom. It is all that can be read of one that nests too deep, or has hostile keys. */
+const ANSWER_HEAD = /^\{"type":"tool_result","id":"([\w-]+)"/
+const HEAD_BYTES = 256
+
+/** The call that a refused frame meant to answer. */
+export function answeredId(frame: Buffer): string | undefined {
+  const span = objectMembers(frame)?.get('id')
+  if (span !== undefined) return frame.toString('utf8', span[0] + 1, span[1] - 1)
+  return ANSWER_HEAD.exec(frame.toString('latin1', 0, HEAD_BYTES))?.[1]
+}
