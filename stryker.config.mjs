@@ -11,8 +11,8 @@ export default {
   tsconfigFile: 'not-needed.json',
   plugins: ['@stryker-mutator/vitest-runner'],
   mutate: [
-    'packages/server/src/gates/{rate-limit,sliding-window,challenge,lockout}.ts',
-    'packages/server/src/identity/{tokens,jwt,own-jwt,recall}.ts',
+    'packages/server/src/gates/{rate-limit,sliding-window,challenge,lockout,credential}.ts',
+    'packages/server/src/identity/{tokens,jwt,own-jwt,access-tokens,recall}.ts',
     'packages/server/src/security-log/{redact,secrets,line,memo}.ts',
   ],
   coverageAnalysis: 'perTest',

@@ -6,9 +6,10 @@ export default defineConfig({
   resolve: { alias: { '@bridgekeeper/server': `${import.meta.dirname}/packages/server/src/index.ts` } },
   test: {
     include: [
-      'packages/server/test/gates/{rate-limit,sliding-window,challenge,lockout}.test.ts',
+      'packages/server/test/gates/{rate-limit,sliding-window,challenge,lockout,credential}.test.ts',
       'packages/server/test/tokens*.test.ts',
-      'packages/server/test/security-log.redact.test.ts',
+      'packages/server/test/access-tokens.test.ts',
+      'packages/server/test/security-log.{redact,lines}.test.ts',
     ],
     environment: 'node',
     testTimeout: 30_000,

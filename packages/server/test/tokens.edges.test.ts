@@ -37,6 +37,8 @@ function signed(claims: object | string, header: object | string = HEADER): stri
 }
 
 const verify = (token: string) => verifyJwt(token, () => SECRET, RULES, new FakeSystem())
+const verifyOwn = (token: string) =>
+  verifyOwnJwt(token, SECRET, { ...RULES, audience: 'a' }, new FakeSystem())
 const ours = (claims: object): string =>
   signed({ ...OURS, iat: START_SECONDS, exp: START_SECONDS + 60, ...claims })
 
@@ -52,6 +54,46 @@ test.each([
 ] as const)('[AUTH.4] [AUTH.5] a token whose %s is %i seconds from now', async (claim, seconds, expected) => {
   const verdict = await verify(signed({ ...CLAIMS, [claim]: START_SECONDS + seconds }))
   expect(verdict.allowed ? allow : verdict.code).toBe(expected)
+})
+
+test('[AUTH.5] the library is told the audience, one or a choice of them, and the claims there must be', async () => {
+  const check = (claims: object, rules: Partial<TokenRules>) =>
+    verifyJwt(signed({ ...CLAIMS, ...claims }), () => SECRET, { ...RULES, ...rules }, new FakeSystem())
+  const asked: string[] = []
+  const audience = (given: string) => asked.push(given) > 0 && given.startsWith('https://')
+  expect(await check({ aud: 'b' }, {})).toEqual(deny('token_invalid'))
+  expect(await check({ aud: 'https://b' }, { audience })).toMatchObject({ allowed: true })
+  for (const aud of ['b', ['https://b'], undefined])
+    expect(await check({ aud }, { audience })).toEqual(deny('token_invalid'))
+  expect(asked).toEqual(['https://b', 'b'])
+  expect(await check({}, { requiredClaims: ['sub'] })).toEqual(deny('token_invalid'))
+  expect(await check({ sub: 'ann' }, { requiredClaims: ['sub'] })).toMatchObject({ allowed: true })
+})
+
+test.each([
+  ['exp', 1, allow],
+  ['exp', 0, 'token_expired'],
+  ['iat', 60, allow],
+  ['iat', 61, 'token_invalid'],
+  ['nbf', 60, allow],
+  ['nbf', 61, 'token_invalid'],
+] as const)(
+  '[AUTH.4] [AUTH.5] a token of ours whose %s is %i seconds from now',
+  (claim, seconds, expected) => {
+    const verdict = verifyOwn(signed({ ...CLAIMS, iat: START_SECONDS, [claim]: START_SECONDS + seconds }))
+    expect(verdict.allowed ? allow : verdict.code).toBe(expected)
+  },
+)
+
+test('[AUTH.5] a token of ours with a time that is no number, or that is no JSON inside, is refused', () => {
+  const good = { ...CLAIMS, iat: START_SECONDS }
+  expect(verifyOwn(signed(good))).toMatchObject({ allowed: true })
+  for (const times of [{ exp: String(START_SECONDS + 60) }, { iat: String(START_SECONDS) }, { nbf: '1' }])
+    expect(verifyOwn(signed({ ...good, ...times })), JSON.stringify(times)).toEqual(deny('token_invalid'))
+  const withNonsense = (object: object) =>
+    Buffer.from(JSON.stringify({ ...object, x: ['?'] }).replace('"?"', 'tru')).toString('base64url')
+  expect(verifyOwn(signed(withNonsense(good)))).toEqual(deny('token_invalid'))
+  expect(verifyOwn(signed(good, withNonsense(HEADER)))).toEqual(deny('token_invalid'))
 })
 
 test('[AUTH.5] a token without an end is refused, whatever claims the rules demand', async () => {
@@ -165,6 +207,53 @@ test('[AUTH.8] nothing of a token is left once it has run out, though none comes
   system.advance(5_000)
   expect([recall.size, system.armed]).toEqual([0, 0])
 })
+
+test('[AUTH.8] a token that comes between two sweeps has its five seconds, and is gone with the first question after', () => {
+  const system = new FakeSystem()
+  const recall = new Recall(system)
+  const remember = (token: string) =>
+    recall.begin(token)({ userId: 'ann', sessionId: 's', expiresAtMs: system.nowMs() + 60_000 })
+  remember('first')
+  system.advance(3_000)
+  remember('later')
+  system.advance(4_999)
+  expect(recall.get('later')).toBeDefined()
+  system.advance(1)
+  expect([recall.size, recall.get('later'), recall.size]).toEqual([1, undefined, 0])
+})
+
+test('[AUTH.8] a token that is verified again is as fresh as the newest', () => {
+  const system = new FakeSystem()
+  const recall = new Recall(system)
+  const remember = (token: string) =>
+    recall.begin(token)({ userId: 'ann', sessionId: 's', expiresAtMs: system.nowMs() + 60_000 })
+  remember('twice')
+  system.advance(1_000)
+  remember('once')
+  system.advance(3_000)
+  remember('twice')
+  system.advance(2_500)
+  remember('newest')
+  expect(recall.size).toBe(2)
+})
+
+test.each(['user', 'session', 'device'] as const)(
+  '[AUTH.13] what is recalled of a %s is forgotten with it, and nothing else',
+  (kind) => {
+    const recall = new Recall(new FakeSystem())
+    const remember = (owner: string) =>
+      recall.begin(owner)({
+        userId: owner === 'other' ? 'u2' : 'u1',
+        sessionId: owner === 'other' ? 's2' : 's1',
+        deviceId: owner === 'other' ? 'd2' : 'd1',
+        expiresAtMs: Number.POSITIVE_INFINITY,
+      })
+    remember('one')
+    remember('other')
+    recall.forget({ kind, id: `${kind[0]}1` })
+    expect([recall.get('one'), recall.get('other')?.userId]).toEqual([undefined, 'u2'])
+  },
+)
 
 test('[AUTH.8] ten thousand tokens are recalled, and the next takes the place of what is stale or oldest', () => {
   const system = new FakeSystem()

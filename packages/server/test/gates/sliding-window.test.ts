@@ -141,16 +141,17 @@ test('[RATE.6] many new keys do not make one forgotten that is in use, but those
 })
 
 test('[RATE.6] the order in which keys are forgotten changes with use, once in a sixteenth of the window', () => {
-  for (const [usedAgainAtMs, kept] of [
+  for (const [usedAgainMs, kept] of [
     [99, false],
     [100, true],
   ] as const) {
+    const startMs = 1_000_000
     const window = new SlidingWindow({ max: 9, windowMs: 1_600, maxKeys: 2 })
-    window.take('a', 0)
-    window.take('b', 1)
-    window.take('a', usedAgainAtMs)
-    window.take('c', 101)
-    expect([window.remaining('a', 101) < 9, window.size]).toEqual([kept, 2])
+    window.take('a', startMs)
+    window.take('b', startMs + 1)
+    window.take('a', startMs + usedAgainMs)
+    window.take('c', startMs + 101)
+    expect([window.remaining('a', startMs + 101) < 9, window.size]).toEqual([kept, 2])
   }
 })
 
@@ -259,4 +260,11 @@ test('[OAUTH.13] an event that is given back was never counted, and of a key wit
   expect(window.remaining('ann', 10)).toBe(1)
   expect([window.take('ann', 20), window.take('ann', 30)]).toEqual([true, false])
   expect(window.take('ann', MINUTE_MS)).toBe(true)
+})
+
+test('[OAUTH.13] the event that is given back is the newest', () => {
+  const window = new SlidingWindow({ max: 3, windowMs: MINUTE_MS })
+  for (const atMs of [0, 10, 20]) window.take('ann', atMs)
+  window.giveBack('ann')
+  expect([...window.agesMs(30)]).toEqual([['ann', [30, 20]]])
 })
