@@ -81,7 +81,7 @@ export function encodeToolExecute(call: {
 
 /** Writes the answer to a call; `result` must be one JSON value. */
 export function encodeToolResult(id: string, result: RawJson): Buffer {
-  return wrap(`{"type":"tool_result","id":${JSON.stringify(id)},"success":true,"result":`, result)
+  return wrap(`{"type":"tool_result","id":${jsonString(id)},"success":true,"result":`, result)
 }
 
 /** Writes why a call has no result; `rpcError`, for v2, must be one JSON object. */

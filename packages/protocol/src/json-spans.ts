@@ -1,20 +1,24 @@
 import { parseJson } from './json.ts'
+import {
+  BACKSLASH,
+  CLOSE_BRACE,
+  CLOSE_BRACKET,
+  COLON,
+  COMMA,
+  isDigit,
+  OPEN_BRACE,
+  OPEN_BRACKET,
+  QUOTE,
+  SPACE,
+  skipSpace,
+  UNDERSCORE,
+  ZERO,
+} from './json-bytes.ts'
 import { limits } from './limits.ts'
 
 /** Where a JSON value lies in its buffer: first byte, and the byte after its last. */
 export type Span = readonly [start: number, end: number]
 
-const QUOTE = 0x22
-const BACKSLASH = 0x5c
-const OPEN_BRACE = 0x7b
-const CLOSE_BRACE = 0x7d
-const OPEN_BRACKET = 0x5b
-const CLOSE_BRACKET = 0x5d
-const ZERO = 0x30
-const NINE = 0x39
-const COMMA = 0x2c
-const COLON = 0x3a
-const UNDERSCORE = 0x5f
 const SCALAR = /^(?:-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null)$/
 
 /** Keys that reach an object's prototype where a careless program merges objects. */
@@ -54,7 +58,7 @@ export function objectMembers(json: Buffer): ReadonlyMap<string, Span> | undefin
 /**
  * The same for an object that has no other members than these, of which a call has many: no text and no map is
  * made.
- * @param object where it lies, when it is not all there is: a span that was found before
+ * @param object where it lies, when it is not all there is: a span that was found before, whatever follows it
  * @returns their places in the order of the names, `undefined` for each that is not there; `undefined`
  * instead of all of them also where there is any other
  */
@@ -82,7 +86,7 @@ function eachMember(
   let at = skipSpace(json, objectStart)
   if (json[at] !== OPEN_BRACE) return false
   at = skipSpace(json, at + 1)
-  if (json[at] === CLOSE_BRACE) return skipSpace(json, at + 1) === objectEnd
+  if (json[at] === CLOSE_BRACE) return endsAt(json, at + 1, objectEnd)
 
   for (let count = 0; count < limits.frameMembers; count++) {
     if (json[at] !== QUOTE) return false
@@ -97,7 +101,7 @@ function eachMember(
     if (end === NOT_FOUND || !take(keyStart, keyEnd - 1, start, end)) return false
 
     at = skipSpace(json, end)
-    if (json[at] === CLOSE_BRACE) return skipSpace(json, at + 1) === objectEnd
+    if (json[at] === CLOSE_BRACE) return endsAt(json, at + 1, objectEnd)
     if (json[at] !== COMMA) return false
     at = skipSpace(json, at + 1)
   }
@@ -110,7 +114,7 @@ function eachMember(
  */
 export function isBoundedJson(json: Buffer): boolean {
   const end = skipValue(json, skipSpace(json, 0))
-  return end !== NOT_FOUND && skipSpace(json, end) === json.length
+  return end !== NOT_FOUND && endsAt(json, end, json.length)
 }
 
 /** Whether these bytes are exactly this ASCII text. */
@@ -130,10 +134,9 @@ function plainKey(json: Buffer, start: number, end: number): string | undefined 
   return key.includes('\\') || PROTOTYPE_KEYS.has(key) ? undefined : key
 }
 
-function skipSpace(json: Buffer, at: number): number {
-  let byte = json[at]
-  while (byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09) byte = json[++at]
-  return at
+/** Whether nothing but white space is left until there. */
+function endsAt(json: Buffer, at: number, end: number): boolean {
+  return at <= end && skipSpace(json, at) >= end
 }
 
 function skipValue(json: Buffer, at: number): number {
@@ -151,12 +154,8 @@ function isCount(json: Buffer, start: number, end: number): boolean {
   return end > start && (json[start] !== ZERO || end === start + 1)
 }
 
-function isDigit(byte: number): boolean {
-  return byte >= ZERO && byte <= NINE
-}
-
 function isScalarByte(byte: number): boolean {
-  return byte > 0x20 && byte !== COMMA && byte !== CLOSE_BRACE && byte !== CLOSE_BRACKET
+  return byte > SPACE && byte !== COMMA && byte !== CLOSE_BRACE && byte !== CLOSE_BRACKET
 }
 
 /**

@@ -46,6 +46,24 @@ test('[JSON.1] members asked for by name are found as all are, and where there i
   )
 })
 
+test('[JSON.1] members of an object inside a text are found as if it stood alone, whatever follows it', () => {
+  const names = ['a', 'b']
+  const anyObject = fc.dictionary(fc.constantFrom(...names), fc.jsonValue({ maxDepth: 2 }))
+  const indents = fc.constantFrom(undefined, 1, '\t')
+  fc.assert(
+    fc.property(anyObject, indents, fc.constantFrom('', ' ', '\n  ', ' }'), (value, indent, after) => {
+      const object = JSON.stringify(value, null, indent)
+      const start = 7
+      const json = Buffer.from(`{"p": ${' '.repeat(start - 6)}${object}${after}}`)
+      const end = start + Buffer.byteLength(object)
+      const moved = namedMembers(Buffer.from(object), names)?.map((span) => span?.map((at) => at + start))
+      expect(moved).toBeDefined()
+      expect(namedMembers(json, names, [start, end])).toEqual(moved)
+    }),
+    { numRuns: 500 },
+  )
+})
+
 test('[JSON.1] finds long strings with any run of backslashes before a quote', () => {
   fc.assert(
     fc.property(fc.array(fc.constantFrom('\\', '"', 'x'.repeat(40), 'é'), { maxLength: 30 }), (parts) => {

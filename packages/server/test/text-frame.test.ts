@@ -1,18 +1,30 @@
 import { once } from 'node:events'
-import { createServer } from 'node:http'
+import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { expect, onTestFinished, test } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
+import { FakeSystem } from '../../../test/support/fake-system.ts'
+import { AgentWebSocket, type WebSocketListener } from '../src/southbound/agent-web-socket.ts'
 import { writeTextFrame } from '../src/southbound/text-frame.ts'
 
 /** Around each size at which the length is written otherwise, or the frame goes in two pieces. */
 const SIZES = [0, 1, 125, 126, 127, 16_383, 16_384, 65_535, 65_536, 1_048_576]
 
-/** Both ends of a real WebSocket, and the socket below the server's. */
+const nobody: WebSocketListener = {
+  received() {},
+  ponged() {},
+  failed() {},
+  closed() {},
+  slow() {},
+  readingAgain() {},
+  stuck() {},
+}
+
+/** Both ends of a real WebSocket, and the socket below each. */
 async function openPair() {
   const http = createServer().listen(0, '127.0.0.1')
-  const server = new WebSocketServer({ server: http })
+  const server = new WebSocketServer({ server: http, WebSocket: AgentWebSocket })
   const sockets: Duplex[] = []
   http.on('upgrade', (_request, socket) => sockets.push(socket))
   await once(http, 'listening')
@@ -22,8 +34,10 @@ async function openPair() {
     server.close()
     http.close()
   })
-  const [accepted] = (await once(server, 'connection')) as [WebSocket]
-  return { client, accepted, socket: sockets[0] as Duplex }
+  const below = once(client, 'upgrade') as Promise<[IncomingMessage]>
+  const [accepted] = (await once(server, 'connection')) as [AgentWebSocket]
+  const [{ socket: clientSocket }] = await below
+  return { client, accepted, socket: sockets[0] as Duplex, clientSocket }
 }
 
 test('[WIRE.5] a standard client reads every size as one text message, between the pings of the WebSocket', async () => {
@@ -51,4 +65,17 @@ test('[WIRE.5] a standard client reads every size as one text message, between t
   expect(read.map((text) => text.length)).toEqual(texts.map((text) => text.length))
   expect(read).toEqual(texts)
   expect(pings).toBeGreaterThanOrEqual(SIZES.length - 1)
+})
+
+test('[WIRE.5] nothing follows the frame that closes a WebSocket, whoever writes after it', async () => {
+  const { accepted, socket, clientSocket } = await openPair()
+  const sent: Buffer[] = []
+  clientSocket.on('data', (bytes: Buffer) => sent.push(bytes))
+  accepted.begin(nobody, socket, new FakeSystem())
+  accepted.write(Buffer.from('first'), true)
+  accepted.close(1000)
+  accepted.write(Buffer.from('late'), true)
+  accepted.write(Buffer.from('later'))
+  await once(clientSocket, 'end')
+  expect(Buffer.concat(sent)).toEqual(Buffer.from('\x81\x05first\x88\x02\x03\xe8', 'latin1'))
 })

@@ -43,6 +43,15 @@ test('[CALL.6] as many keys as a request may have, its frame may have too', () =
   expect(read(withKeys(65_535))).toBeUndefined()
 })
 
+test('[WIRE.3] in any layout of the request, the arguments are the bytes they came in', () => {
+  for (const indent of [undefined, 1, '\t']) {
+    const params = { name: 't', arguments: { n: 'N' } }
+    const request = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/call', params }, null, indent)
+    const body = ` ${request.replace('"N"', '1.0e2').replaceAll('}', '} ')}\n`
+    expect(read(body)?.rawArgs.toString().replace(/\s/g, ''), body).toBe('{"n":1.0e2}')
+  }
+})
+
 test.each([
   ['"plain"', 'plain'],
   ['"\\u0041\\n"', 'A\n'],

@@ -3,8 +3,8 @@ import type { ToolCall } from '../calls/outcome.ts'
 import { validateMessageSize } from '../gates/message-size.ts'
 
 /**
- * The frame that asks an agent for a call. [CALL.6] What the agent could only refuse is not sent, since its caller
- * would wait for nothing: @returns the error instead
+ * The frame that asks an agent for a call.
+ * @returns [CALL.6] the error where the agent could only refuse it: its caller would wait for nothing
  */
 export function callFrame(id: string, call: ToolCall): Buffer | BridgeError {
   const { serverName, toolName, rawArgs } = call

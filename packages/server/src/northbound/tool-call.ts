@@ -31,12 +31,11 @@ export interface ToolCallRequest {
 const JSON_TYPE = /^application\/json(?:\s*;\s*charset="?utf-8"?)?$/i
 const REQUEST_MEMBERS = ['jsonrpc', 'id', 'method', 'params']
 const PARAMS_MEMBERS = ['name', 'arguments', '_meta']
-const MAX_DIGITS = 15
+const INTEGER = /^-?\d{1,15}$/
 /** Text that JSON writes as it is. */
 const PLAIN_STRING = /^"[ !#-[\]-~]*"$/
 const OPEN_BRACE = 0x7b
 const QUOTE = 0x22
-const MINUS = 0x2d
 const NO_ARGUMENTS: RawJson = Buffer.from('{}')
 
 /**
@@ -110,16 +109,9 @@ function isModern(headers: IncomingHttpHeaders, body: Buffer, toolName: string):
   )
 }
 
-/** @param id a string whose quotes are closed, or a well-formed scalar */
+/** @param id one JSON value, quotes and brackets closed */
 function isRequestId(id: RawJson): boolean {
-  if (id[0] === QUOTE) return isJson(id)
-  const start = id[0] === MINUS ? 1 : 0
-  for (let at = start; at < id.length; at++) if (!isDigit(id[at] as number)) return false
-  return id.length - start <= MAX_DIGITS
-}
-
-function isDigit(byte: number): boolean {
-  return byte >= 0x30 && byte <= 0x39
+  return id[0] === QUOTE ? isJson(id) : INTEGER.test(id.toString('latin1'))
 }
 
 function slice(json: Buffer, span: Span | undefined): Buffer | undefined {

@@ -1,0 +1,33 @@
+/** The bytes that JSON is made of (RFC 8259 section 2), for those who read it as bytes. */
+export const SPACE = 0x20
+export const QUOTE = 0x22
+export const PLUS = 0x2b
+export const COMMA = 0x2c
+export const MINUS = 0x2d
+export const POINT = 0x2e
+export const ZERO = 0x30
+const NINE = 0x39
+export const COLON = 0x3a
+export const UPPER_E = 0x45
+export const OPEN_BRACKET = 0x5b
+export const BACKSLASH = 0x5c
+export const CLOSE_BRACKET = 0x5d
+export const UNDERSCORE = 0x5f
+export const LOWER_E = 0x65
+export const LOWER_U = 0x75
+export const OPEN_BRACE = 0x7b
+export const CLOSE_BRACE = 0x7d
+const TAB = 0x09
+const LINE_FEED = 0x0a
+const CARRIAGE_RETURN = 0x0d
+
+export function isDigit(byte: number): boolean {
+  return byte >= ZERO && byte <= NINE
+}
+
+/** @returns where the next byte is that is no white space, which may be behind the last one */
+export function skipSpace(json: Buffer, at: number): number {
+  let byte = json[at]
+  while (byte === SPACE || byte === LINE_FEED || byte === CARRIAGE_RETURN || byte === TAB) byte = json[++at]
+  return at
+}
