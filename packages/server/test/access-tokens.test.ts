@@ -1,15 +1,16 @@
 import { SignJWT } from 'jose'
 import { expect, test } from 'vitest'
+import { FakeSystem } from '../../../test/support/fake-system.ts'
 import { memoryUsers } from '../src/adapters/memory/users.ts'
+import { deny } from '../src/gates/verdict.ts'
 import { AccessTokens } from '../src/identity/access-tokens.ts'
 import { loadSigningKey } from '../src/identity/signing-key.ts'
 import type { Device, Session } from '../src/ports/identity.ts'
 import type { User } from '../src/ports.ts'
-import { realSystem } from '../src/system.ts'
 import { memoryDevices, memoryKeys, memorySessions } from './support/identity-stores.ts'
 
 const ISSUER = 'https://bridge.example.com'
-const system = realSystem()
+const system = new FakeSystem()
 const key = await loadSigningKey(memoryKeys(), Buffer.alloc(32, 1), system)
 const other = await loadSigningKey(memoryKeys(), Buffer.alloc(32, 1), system)
 const KEY_ID = 'k'.repeat(43)
@@ -37,7 +38,8 @@ const device: Device = {
   usedAtMs: 0,
 }
 
-function world() {
+/** @param extra sessions beside to the usual ones @param machine in the place of the usual one */
+function world(extra: readonly Session[] = [], machine: Device = device, clock = system) {
   const users = memoryUsers([ann, bob])
   const sessions = memorySessions([
     session('sc', 'client', { clientId: 'https://app.example' }),
@@ -45,13 +47,14 @@ function world() {
     session('sd', 'device', { deviceId: 'd1' }),
     session('sb', 'browser'),
     session('so', 'client', { expiresAtMs: 1 }),
+    ...extra,
   ])
-  const devices = memoryDevices([device])
+  const devices = memoryDevices([machine])
   return {
     users,
     sessions,
     devices,
-    tokens: new AccessTokens({ key, issuer: ISSUER, users, sessions, devices, system }),
+    tokens: new AccessTokens({ key, issuer: ISSUER, users, sessions, devices, system: clock }),
   }
 }
 
@@ -91,12 +94,20 @@ function sign(claims: object, header: object = {}, signer = key): Promise<string
     .sign(signer.privateKey)
 }
 
-test('[RS.1] a good token gives its user, session, scopes and resource', async () => {
+test('[RS.1] a good token gives its user, session, scopes and resource, and is recalled until it is forgotten', async () => {
   const { tokens } = world()
-  expect(await tokens.authenticate(await sign(CLIENT))).toMatchObject({
-    allowed: true,
-    value: { userId: 'ann', sessionId: 'sc', scopes: ['tools:list'], resource: `${ISSUER}/mcp` },
-  })
+  const token = await sign(CLIENT)
+  const principal = {
+    userId: 'ann',
+    sessionId: 'sc',
+    expiresAtMs: system.nowMs() + 60_000,
+    scopes: ['tools:list'],
+    resource: `${ISSUER}/mcp`,
+  }
+  expect(await tokens.authenticate(token)).toStrictEqual({ allowed: true, value: principal })
+  expect(tokens.recall(token)).toStrictEqual(principal)
+  tokens.forget({ kind: 'session', id: 'sc' })
+  expect(tokens.recall(token)).toBeUndefined()
   const bound = await tokens.authenticate(await sign({ ...CLIENT, cnf: { jkt: KEY_ID } }))
   expect(bound).toMatchObject({ value: { boundKeyId: KEY_ID } })
   const one = await tokens.authenticate(await sign({ ...CLIENT, aud: `${ISSUER}/mcp/my%20files` }))
@@ -132,6 +143,53 @@ test.each<[string, object, object?]>([
   const { foreign, ...rest } = header
   const token = await sign({ ...CLIENT, ...claims }, rest, foreign ? other : key)
   expect(await world().tokens.authenticate(token)).toMatchObject({ code: 'token_invalid' })
+})
+
+test.each([
+  { sub: 7 },
+  { sub: ['ann'] },
+  { sid: 7 },
+  { sid: ['sc'] },
+  { tv: '3' },
+  { tv: [3] },
+  { cnf: { jkt: [KEY_ID] } },
+  { cnf: { jkt: `${KEY_ID}k` } },
+])('[RS.1] refuses a token with %j before anybody is looked up', async (claims) => {
+  const { users, sessions, devices } = world()
+  const never = () => Promise.reject(new Error('looked up'))
+  const tokens = new AccessTokens({
+    ...{ key, issuer: ISSUER, devices, system },
+    users: { ...users, findById: never },
+    sessions: { ...sessions, find: never },
+  })
+  expect(await tokens.authenticate(await sign({ ...CLIENT, ...claims }))).toEqual(deny('token_invalid'))
+  await expect(tokens.authenticate(await sign(CLIENT))).rejects.toThrow('looked up')
+})
+
+test('[RS.2] says whether it was revoked or its login has ended, at the very moment', async () => {
+  const at = system.nowMs()
+  const { tokens } = world([
+    session('s1', 'client', { expiresAtMs: at }),
+    session('s2', 'client', { expiresAtMs: at + 1 }),
+  ])
+  const ask = async (claims: object) => tokens.authenticate(await sign({ ...CLIENT, ...claims }))
+  expect(await ask({ tv: 2 })).toEqual(deny('token_invalid', 'It was revoked.'))
+  expect(await ask({ sid: 's1' })).toEqual(deny('token_invalid', 'Its login has ended.'))
+  expect(await ask({ sid: 's2' })).toMatchObject({ allowed: true })
+})
+
+test('[RS.2] that a session is in use is put down once a minute', async () => {
+  const clock = new FakeSystem()
+  const startMs = clock.nowMs()
+  const { tokens, sessions } = world([session('s1', 'client', { seenAtMs: startMs })], device, clock)
+  const use = async () => {
+    await tokens.authenticate(await sign({ ...CLIENT, sid: 's1', exp: startMs }))
+    return ((await sessions.find('s1'))?.seenAtMs ?? 0) - startMs
+  }
+  clock.advance(59_999)
+  expect(await use()).toBe(0)
+  clock.advance(1)
+  expect(await use()).toBe(60_000)
 })
 
 test('[RS.2] refuses what has ended, recalled or not', async () => {
@@ -182,14 +240,75 @@ test('[RS.2] refuses the token of a revoked device, and one for a key that it ha
       code: 'token_invalid',
     })
   await devices.revoke('d1', 0)
-  expect(await tokens.authenticate(await sign(DEVICE))).toMatchObject({ code: 'token_invalid' })
+  expect(await tokens.authenticate(await sign(DEVICE))).toEqual(deny('token_invalid', 'It was revoked.'))
   expect(await users.findById('ann')).toBeDefined()
+})
+
+test.each<[string, Session, Device]>([
+  [
+    'its session is of another device',
+    session('s1', 'device', { deviceId: 'd2' }),
+    { ...device, sessionId: 's1' },
+  ],
+  ['it has another session', session('s1', 'device', { deviceId: 'd1' }), device],
+  ['its session is a client’s', session('s1', 'client', { deviceId: 'd1' }), { ...device, sessionId: 's1' }],
+  [
+    'it is another user’s',
+    session('s1', 'device', { deviceId: 'd1' }),
+    { ...device, sessionId: 's1', userId: 'bob' },
+  ],
+])('[RS.2] refuses the token of a device: %s', async (_what, its, machine) => {
+  const { tokens } = world([its], machine)
+  expect(await tokens.authenticate(await sign({ ...DEVICE, sid: 's1' }))).toMatchObject({
+    code: 'token_invalid',
+  })
+})
+
+test('[RS.2] a device token may be bound to any key that its device still has, and lives 15 minutes', async () => {
+  const [current] = device.keys
+  const newer = { ...current, keyId: 'n'.repeat(43), generation: 2 } as Device['keys'][number]
+  const { tokens } = world([], { ...device, keys: [newer, ...device.keys] })
+  const login = { user: ann, sessionId: 'sd', deviceId: 'd1' }
+  for (const { keyId } of [newer, ...device.keys]) {
+    const { accessToken, expiresAtMs } = await tokens.deviceToken({ ...login, keyId })
+    expect(expiresAtMs).toBe(system.nowMs() + 900_000)
+    expect(await tokens.authenticate(accessToken)).toStrictEqual({
+      allowed: true,
+      value: {
+        userId: 'ann',
+        sessionId: 'sd',
+        expiresAtMs,
+        scopes: ['agent:connect', 'tools:list', 'tools:call:*/*'],
+        resource: `${ISSUER}/api/mcp-ws`,
+        deviceId: 'd1',
+        boundKeyId: keyId,
+      },
+    })
+  }
+})
+
+test('[RS.3] an enrolment token is for its one place, of the agent’s client, and may be bound', async () => {
+  const { tokens } = world()
+  const bound = await tokens.verifyEnrolment(await sign({ ...ENROLMENT, cnf: { jkt: KEY_ID } }))
+  const enrolment = { userId: 'ann', sessionId: 'se', deviceName: 'laptop', deviceKey: KEY_ID }
+  expect(bound).toStrictEqual({ allowed: true, value: { ...enrolment, boundKeyId: KEY_ID } })
+  for (const claims of [
+    { aud: `${ISSUER}/mcp` },
+    { aud: `${ISSUER}/api/mcp-ws` },
+    { sid: 'sc' },
+    { device_key: [KEY_ID] },
+    { device_key: `${KEY_ID}k` },
+    { device_name: 7 },
+  ])
+    expect(await tokens.verifyEnrolment(await sign({ ...ENROLMENT, ...claims }))).toEqual(
+      deny('token_invalid'),
+    )
 })
 
 test('[RS.3] an enrolment token enrols and does nothing else; no other enrols', async () => {
   const { tokens, sessions } = world()
   const token = await sign(ENROLMENT)
-  expect(await tokens.verifyEnrolment(token)).toEqual({
+  expect(await tokens.verifyEnrolment(token)).toStrictEqual({
     allowed: true,
     value: { userId: 'ann', sessionId: 'se', deviceName: 'laptop', deviceKey: KEY_ID },
   })

@@ -85,11 +85,12 @@ test.each([
   },
 )
 
-test('[AUTH.5] a token of ours with a time that is no number, or that is no JSON inside, is refused', () => {
+test('[AUTH.5] a token of ours with a time that is no number, another algorithm, or no JSON inside is refused', () => {
   const good = { ...CLAIMS, iat: START_SECONDS }
   expect(verifyOwn(signed(good))).toMatchObject({ allowed: true })
   for (const times of [{ exp: String(START_SECONDS + 60) }, { iat: String(START_SECONDS) }, { nbf: '1' }])
     expect(verifyOwn(signed({ ...good, ...times })), JSON.stringify(times)).toEqual(deny('token_invalid'))
+  expect(verifyOwn(signed(good, { ...HEADER, alg: 'HS512' }))).toEqual(deny('token_invalid'))
   const withNonsense = (object: object) =>
     Buffer.from(JSON.stringify({ ...object, x: ['?'] }).replace('"?"', 'tru')).toString('base64url')
   expect(verifyOwn(signed(withNonsense(good)))).toEqual(deny('token_invalid'))

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { credentialGate, isCookieName, isSentAsDpop } from '../../src/gates/credential.ts'
+import { deny } from '../../src/gates/verdict.ts'
 
 type CredentialSources = Parameters<typeof credentialGate>[0]
 
@@ -35,6 +36,7 @@ test.each<[string, Partial<CredentialSources>]>([
 test.each<[string, Partial<CredentialSources>, string]>([
   ['a bearer token', { authorization: ['Bearer a.b-c_d~e+f/g=='] }, 'a.b-c_d~e+f/g=='],
   ['a bearer token, letter case aside', { authorization: ['bearer abc'] }, 'abc'],
+  ['a bearer token after more spaces', { authorization: ['Bearer   abc'] }, 'abc'],
   ['the cookie among others', { cookie: ['theme=dark; accessToken=a.b.c=; x=y'] }, 'a.b.c='],
 ])('[AUTH.3] takes %s', (_what, sources, value) => {
   expect(gate(sources)).toEqual({ allowed: true, value })
@@ -49,6 +51,12 @@ test.each<[string, Partial<CredentialSources>, string]>([
   ['spaces inside', { authorization: ['Bearer a b'] }, 'token_invalid'],
 ])('[AUTH.3] refuses %s', (_what, sources, code) => {
   expect(gate(sources)).toMatchObject({ allowed: false, code })
+})
+
+test('[AUTH.3] says what the header should be', () => {
+  expect(gate({ authorization: ['Bearer: abc'] })).toEqual(
+    deny('token_invalid', 'The Authorization header is not "Bearer <token>" or "DPoP <token>".'),
+  )
 })
 
 test('[AUTH.3] the cookie may have the name that an app gave it', () => {
@@ -67,6 +75,7 @@ test.each<[string, readonly string[], boolean]>([
   ['DPoP', ['DPoP abc'], true],
   ['DPoP, letter case aside', ['dpop abc'], true],
   ['Bearer', ['Bearer abc'], false],
+  ['Bearer, with the other word after it', ['Bearer DPoP abc'], false],
   ['no header', [], false],
 ])('[DPOP.5] a token sent as %s is told apart', (_what, authorization, isDpop) => {
   expect(isSentAsDpop({ authorization })).toBe(isDpop)
