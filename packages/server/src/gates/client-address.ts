@@ -1,4 +1,5 @@
 import ipaddr from 'ipaddr.js'
+import { remembered } from './remembered.ts'
 import type { RequestFacts } from './request-facts.ts'
 
 type Address = ipaddr.IPv4 | ipaddr.IPv6
@@ -19,9 +20,6 @@ const MAX_HOPS = 32
 const PORT = /^(?:(\d+\.\d+\.\d+\.\d+):\d{1,5}|\[([0-9a-fA-F:.]+)\](?::\d{1,5})?)$/
 const RANGE = /^([^/]*)\/(\d{1,3})$/
 const NETWORK_BITS = 64
-/** Addresses that are remembered, so that a busy one is not read anew for each of its calls. */
-const REMEMBERED = 4_096
-const MAX_ADDRESS_CHARS = 64
 
 /** The proxies whose `X-Forwarded-*` headers count. */
 export class TrustedProxies {
@@ -88,20 +86,6 @@ const parse = remembered((ip): Address | undefined => {
   const isPlain = ipaddr.IPv4.isValidFourPartDecimal(bare) || ipaddr.IPv6.isValid(bare)
   return isPlain ? ipaddr.process(bare) : undefined
 })
-
-/** The same function, which looks up what it said of the last few thousand addresses. */
-function remembered<T>(read: (ip: string) => T): (ip: string) => T {
-  const known = new Map<string, T>()
-  return (ip) => {
-    const before = known.get(ip)
-    if (before !== undefined) return before
-    const found = read(ip)
-    if (known.size >= REMEMBERED) known.clear()
-    // What a client writes into a header may be long.
-    if (ip.length <= MAX_ADDRESS_CHARS) known.set(ip, found)
-    return found
-  }
-}
 
 function withoutPort(hop: string): string {
   const [, ipv4, ipv6] = PORT.exec(hop) ?? []

@@ -1,12 +1,13 @@
 import ipaddr from 'ipaddr.js'
+import { remembered } from './remembered.ts'
 import type { RequestFacts } from './request-facts.ts'
 import { allow, deny, type Verdict } from './verdict.ts'
 
 export interface OriginPolicy {
   /** Exactly as browsers write them: `https://app.example.com`, no path, no default port. */
   readonly origins: ReadonlySet<string>
-  /** Host names in lower case, without ports. */
-  readonly hosts: ReadonlySet<string>
+  /** Whether a Host, as it was sent, is one of ours. */
+  isOurHost(host: string): boolean
 }
 
 /** A name that only leads to this very machine (RFC 6761 section 6.3). */
@@ -30,9 +31,10 @@ export function originPolicy(
 ): OriginPolicy {
   const own = publicUrls.map(webUrl)
   const others = allowedOrigins.map(webUrl)
+  const hosts = new Set([LOOPBACK_HOST, ...own.map(({ hostname }) => hostname)])
   return {
     origins: new Set([...own, ...others].map(({ origin }) => origin)),
-    hosts: new Set([LOOPBACK_HOST, ...own.map(({ hostname }) => hostname)]),
+    isOurHost: remembered((host) => isListedOrAddress(host, hosts)),
   }
 }
 
@@ -47,7 +49,7 @@ export function originPolicy(
  */
 export function originGate({ origin, host }: RequestFacts, policy: OriginPolicy): Verdict<void> {
   const [name] = host
-  if (host.length !== 1 || name === undefined || !isOurHost(name, policy)) return deny('host_forbidden')
+  if (host.length !== 1 || name === undefined || !policy.isOurHost(name)) return deny('host_forbidden')
   const listed = origin.every((one) => policy.origins.has(one))
   return origin.length <= 1 && listed ? allow(undefined) : deny('origin_forbidden')
 }
@@ -59,7 +61,8 @@ function webUrl(text: string): URL {
   throw new TypeError(`${JSON.stringify(text)} does not begin with https:// or http://.`)
 }
 
-function isOurHost(text: string, { hosts }: OriginPolicy): boolean {
+/** @param hosts names in lower case, without ports */
+function isListedOrAddress(text: string, hosts: ReadonlySet<string>): boolean {
   const name = HOST.exec(text.toLowerCase())?.[1]
   if (name === undefined) return false
   if (hosts.has(name)) return true

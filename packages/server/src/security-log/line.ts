@@ -53,17 +53,16 @@ function jsonValue(kind: FieldKind, value: unknown): string {
   return jsonText(kind, value)
 }
 
-/** ISO 8601 in UTC; all but the milliseconds is made once a second. */
+/** ISO 8601 in UTC, made once for each millisecond, in which there may be many lines. */
 export function timestamps(): (nowMs: number) => string {
-  let second = Number.NaN
-  let untilSecond = ''
+  let madeOfMs = Number.NaN
+  let made = ''
   return (nowMs) => {
     const wholeMs = Math.trunc(nowMs)
-    const ofSecond = Math.floor(wholeMs / 1_000)
-    if (ofSecond !== second) {
-      second = ofSecond
-      untilSecond = new Date(ofSecond * 1_000).toISOString().slice(0, -4)
+    if (wholeMs !== madeOfMs) {
+      madeOfMs = wholeMs
+      made = new Date(wholeMs).toISOString()
     }
-    return `${untilSecond}${String(wholeMs - ofSecond * 1_000).padStart(3, '0')}Z`
+    return made
   }
 }

@@ -20,7 +20,6 @@ const SCANNED_CHARS = 1_024
 const DIGEST = /^(?:[0-9a-f]{16}|[0-9a-f]{32}|[0-9a-f]{64})$/
 /** Hex, or as short as our own call ids: too short for a key that `withoutKnownSecrets` would not know. */
 const OWN_ID = /^(?:[\w-]{1,24}|user_[0-9a-f]{24}|(?:device_)?[0-9a-f]{32})$/
-const PLAIN_ID = /^[\w-]+$/
 const LONE_SURROGATE = /\p{Cs}/gu
 const HALF_A_CHARACTER = /[\ud800-\udbff]$/
 const NOT_ASCII = /[^\x20-\x7e]/g
@@ -54,9 +53,7 @@ export function jsonText(kind: TextKind, value: unknown): string {
 }
 
 function idText(value: string): string {
-  if (!PLAIN_ID.test(value)) return asciiJson(redact('id', value))
-  const safe = OWN_ID.test(value) ? withoutKnownKeys(value) : redact('id', value)
-  return `"${safe}"`
+  return OWN_ID.test(value) ? `"${withoutKnownKeys(value)}"` : asciiJson(redact('id', value))
 }
 
 /** The value itself where nothing is wrong with it. */

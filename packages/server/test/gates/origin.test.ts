@@ -135,15 +135,21 @@ test('[ORIGIN.3] no Host, or two, are refused', () => {
 })
 
 test('[ORIGIN.3] a bridge without public addresses is reached by localhost and by address only', () => {
-  const { hosts, origins } = originPolicy([])
-  expect([...hosts]).toEqual(['localhost'])
+  const { isOurHost, origins } = originPolicy([])
+  for (const asked of ['first', 'again'])
+    expect(['localhost', '127.0.0.1:8080', 'bridge.example', ''].map(isOurHost), asked).toEqual([
+      true,
+      true,
+      false,
+      false,
+    ])
   expect([...origins]).toEqual([])
 })
 
 test('[ORIGIN.1] origins are kept as browsers write them: no default port, no path, lower case', () => {
-  const { origins, hosts } = originPolicy(['HTTPS://Bridge.Example:443/path'], ['http://a.example:80/'])
+  const { origins, isOurHost } = originPolicy(['HTTPS://Bridge.Example:443/path'], ['http://a.example:80/'])
   expect([...origins]).toEqual(['https://bridge.example', 'http://a.example'])
-  expect([...hosts]).toEqual(['localhost', 'bridge.example'])
+  expect(['localhost', 'bridge.example', 'a.example'].map(isOurHost)).toEqual([true, true, false])
 })
 
 test.each([
