@@ -43,6 +43,10 @@ test('[CLI.16] [RATE.5] [RATE.8] a limit from the environment holds, over a rest
   // No agent is there, yet each try is one.
   for (let call = 0; call < 2; call++) expect(await statusOf(CALL, accessToken)).toBe(200)
   expect(await statusOf(CALL, accessToken)).toBe(429)
+  // A kill within the very moment of the answer could come before the store has the block.
+  await vi.waitFor(async () => expect(await jsonOf(block('list'))).toMatchObject([{ kind: 'calls' }]), {
+    timeout: 10_000,
+  })
   process.kill(mainProcess(bridge.program), 'SIGKILL')
   await bridge.program.ended
   bridge = await serve({ data: bridge.data, env: LIMITS })
