@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream'
 const FINAL_TEXT = 0x81
 const LENGTH_IN_2_BYTES = 126
 const LENGTH_IN_8_BYTES = 127
+const MAX_IN_2_BYTES = 0xffff
 /** Beyond this a copy costs more than a second piece in the same write. */
 const ONE_PIECE_BELOW_BYTES = 16_384
 
@@ -13,35 +14,36 @@ const ONE_PIECE_BELOW_BYTES = 16_384
  * The socket must be that of an open WebSocket, between two frames. Source: RFC 6455 section 5.2.
  */
 export function writeTextFrame(socket: Duplex, payload: Buffer): void {
-  const headBytes = payload.length < LENGTH_IN_2_BYTES ? 2 : payload.length < 0x1_0000 ? 4 : 10
-  if (payload.length < ONE_PIECE_BELOW_BYTES) {
-    const frame = Buffer.allocUnsafe(headBytes + payload.length)
-    writeHead(frame, headBytes, payload.length)
-    payload.copy(frame, headBytes)
-    socket.write(frame)
+  const headBytes = headBytesFor(payload.length)
+  const isOnePiece = payload.length < ONE_PIECE_BELOW_BYTES
+  const first = Buffer.allocUnsafe(isOnePiece ? headBytes + payload.length : headBytes)
+  writeHead(first, payload.length)
+  if (isOnePiece) {
+    payload.copy(first, headBytes)
+    socket.write(first)
     return
   }
-  const head = Buffer.allocUnsafe(headBytes)
-  writeHead(head, headBytes, payload.length)
   socket.cork()
-  socket.write(head)
+  socket.write(first)
   socket.write(payload)
   socket.uncork()
 }
 
-function writeHead(into: Buffer, headBytes: 2 | 4 | 10, sizeBytes: number): void {
+function headBytesFor(sizeBytes: number): number {
+  if (sizeBytes < LENGTH_IN_2_BYTES) return 2
+  return sizeBytes <= MAX_IN_2_BYTES ? 4 : 10
+}
+
+function writeHead(into: Buffer, sizeBytes: number): void {
   into[0] = FINAL_TEXT
-  switch (headBytes) {
-    case 2:
-      into[1] = sizeBytes
-      return
-    case 4:
-      into[1] = LENGTH_IN_2_BYTES
-      into.writeUInt16BE(sizeBytes, 2)
-      return
-    case 10:
-      into[1] = LENGTH_IN_8_BYTES
-      into.writeUInt32BE(0, 2)
-      into.writeUInt32BE(sizeBytes, 6)
+  if (sizeBytes < LENGTH_IN_2_BYTES) {
+    into[1] = sizeBytes
+  } else if (sizeBytes <= MAX_IN_2_BYTES) {
+    into[1] = LENGTH_IN_2_BYTES
+    into.writeUInt16BE(sizeBytes, 2)
+  } else {
+    into[1] = LENGTH_IN_8_BYTES
+    into.writeUInt32BE(0, 2)
+    into.writeUInt32BE(sizeBytes, 6)
   }
 }
