@@ -194,11 +194,17 @@ test('[AUTH.8] a token is recalled up to five seconds and up to its end, and at 
   expect(recall.get('long')).toBeUndefined()
 })
 
-test('[AUTH.8] nothing of a token is left once it has run out, though none comes after it', () => {
+/** A recall, and what has it remember a token that is good for a minute. */
+function recalling() {
   const system = new FakeSystem()
   const recall = new Recall(system)
   const remember = (token: string) =>
     recall.begin(token)({ userId: 'ann', sessionId: 's', expiresAtMs: system.nowMs() + 60_000 })
+  return { system, recall, remember }
+}
+
+test('[AUTH.8] nothing of a token is left once it has run out, though none comes after it', () => {
+  const { system, recall, remember } = recalling()
   remember('first')
   system.advance(3_000)
   remember('later')
@@ -210,10 +216,7 @@ test('[AUTH.8] nothing of a token is left once it has run out, though none comes
 })
 
 test('[AUTH.8] a token that comes between two sweeps has its five seconds, and is gone with the first question after', () => {
-  const system = new FakeSystem()
-  const recall = new Recall(system)
-  const remember = (token: string) =>
-    recall.begin(token)({ userId: 'ann', sessionId: 's', expiresAtMs: system.nowMs() + 60_000 })
+  const { system, recall, remember } = recalling()
   remember('first')
   system.advance(3_000)
   remember('later')
@@ -224,10 +227,7 @@ test('[AUTH.8] a token that comes between two sweeps has its five seconds, and i
 })
 
 test('[AUTH.8] a token that is verified again is as fresh as the newest', () => {
-  const system = new FakeSystem()
-  const recall = new Recall(system)
-  const remember = (token: string) =>
-    recall.begin(token)({ userId: 'ann', sessionId: 's', expiresAtMs: system.nowMs() + 60_000 })
+  const { system, recall, remember } = recalling()
   remember('twice')
   system.advance(1_000)
   remember('once')
@@ -257,10 +257,7 @@ test.each(['user', 'session', 'device'] as const)(
 )
 
 test('[AUTH.8] ten thousand tokens are recalled, and the next takes the place of what is stale or oldest', () => {
-  const system = new FakeSystem()
-  const recall = new Recall(system)
-  const remember = (token: string) =>
-    recall.begin(token)({ userId: 'ann', sessionId: 's', expiresAtMs: system.nowMs() + 60_000 })
+  const { system, recall, remember } = recalling()
   remember('first')
   remember('stale')
   system.advance(5_000)
