@@ -1,8 +1,8 @@
 import type { z } from 'zod'
 import type { ErrorCode } from './codes.ts'
 import type { DownMessage } from './down.ts'
-import { parseJson, type RawJson } from './json.ts'
-import { namedMembers, objectMembers, type Span, spanIs } from './json-spans.ts'
+import { isPlain, parseJson, type RawJson } from './json.ts'
+import { bytesAt, namedMembers, objectMembers, type Span, spanIs, stringAt } from './json-spans.ts'
 import { limits } from './limits.ts'
 import { cleanText } from './text.ts'
 import type { UpMessage } from './up.ts'
@@ -39,8 +39,6 @@ export type Decoded<T> =
       readonly detail: string
     }
 
-/** Text that JSON writes as it is. */
-const PLAIN = /^[ !#-[\]-~]*$/
 const EMPTY_OBJECT: RawJson = Buffer.from('{}')
 const NULL: RawJson = Buffer.from('null')
 
@@ -96,7 +94,7 @@ export function encodeToolFailure(
 }
 
 function jsonString(text: string): string {
-  return PLAIN.test(text) ? `"${text}"` : JSON.stringify(text)
+  return isPlain(text) ? `"${text}"` : JSON.stringify(text)
 }
 
 function wrap(head: string, payload: RawJson): Buffer {
@@ -121,7 +119,7 @@ function decodePlainSuccess(frame: Buffer): Decoded<ToolResultFrame> | undefined
 /** Who writes the type with escapes means the same. */
 function isToolSuccess(frame: Buffer, type: Span | undefined, success: Span | undefined): boolean {
   if (type === undefined || success === undefined || !spanIs(frame, success, 'true')) return false
-  return spanIs(frame, type, '"tool_result"') || stringMember(frame, type) === 'tool_result'
+  return spanIs(frame, type, '"tool_result"') || stringAt(frame, type) === 'tool_result'
 }
 
 /**
@@ -133,10 +131,10 @@ function decodeToolSuccess(
   idAt: Span | undefined,
   resultAt: Span | undefined,
 ): Decoded<ToolResultFrame> {
-  const id = stringMember(frame, idAt) ?? ''
+  const id = stringAt(frame, idAt) ?? ''
   if (id === '' || id.length > limits.callIdChars)
     return invalid('id: must be a string of 1 to 128 characters.')
-  const result = slice(frame, resultAt) ?? NULL
+  const result = bytesAt(frame, resultAt) ?? NULL
   return { ok: true, message: { type: 'tool_result', id, success: true, result } }
 }
 
@@ -148,7 +146,7 @@ function decodeBySchema(
   const json = parseJson(frame.toString('utf8'))
   if (json === undefined) return invalid('It is not JSON.')
   const parsed = schema.safeParse(json.value)
-  if (!parsed.success) return refusal(parsed.error, stringMember(frame, members.get('type')))
+  if (!parsed.success) return refusal(parsed.error, stringAt(frame, members.get('type')))
   return { ok: true, message: withRawPayload(parsed.data, frame, members) }
 }
 
@@ -159,10 +157,10 @@ function withRawPayload(
   members: ReadonlyMap<string, Span>,
 ): unknown {
   if (message.type === 'tool_execute') {
-    return { args: {}, ...message, rawArgs: slice(frame, members.get('args')) ?? EMPTY_OBJECT }
+    return { args: {}, ...message, rawArgs: bytesAt(frame, members.get('args')) ?? EMPTY_OBJECT }
   }
   if (!('rpcError' in message)) return message
-  return { ...message, rpcError: slice(frame, members.get('rpcError')) }
+  return { ...message, rpcError: bytesAt(frame, members.get('rpcError')) }
 }
 
 function refusal(error: z.ZodError, type: string | undefined): Decoded<never> {
@@ -179,17 +177,4 @@ function firstIssue(error: z.ZodError): string {
 
 function invalid(detail: string): Decoded<never> {
   return { ok: false, code: 'message_invalid', detail }
-}
-
-function slice(frame: Buffer, span: Span | undefined): Buffer | undefined {
-  return span === undefined ? undefined : frame.subarray(span[0], span[1])
-}
-
-function stringMember(frame: Buffer, span: Span | undefined): string | undefined {
-  if (span === undefined || frame[span[0]] !== 0x22) return undefined
-  // One character for each byte: quicker, and the same where all are plain.
-  const inside = frame.toString('latin1', span[0] + 1, span[1] - 1)
-  if (PLAIN.test(inside)) return inside
-  const value = parseJson(frame.toString('utf8', span[0], span[1]))?.value
-  return typeof value === 'string' ? value : undefined
 }

@@ -24,7 +24,15 @@ export { type CodeEntry, codes, type ErrorCode, isErrorCode } from './codes.ts'
 export type { DownMessage } from './down.ts'
 export { canonicalJson, isObject, type Json, parseJson, type RawJson } from './json.ts'
 export { isJson } from './json-grammar.ts'
-export { isBoundedJson, namedMembers, objectMembers, type Span, spanIs } from './json-spans.ts'
+export {
+  bytesAt,
+  isBoundedJson,
+  namedMembers,
+  objectMembers,
+  type Span,
+  spanIs,
+  stringAt,
+} from './json-spans.ts'
 export { keyWords } from './key-words.ts'
 export { limits } from './limits.ts'
 export {

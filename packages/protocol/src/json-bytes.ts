@@ -17,6 +17,8 @@ export const LOWER_E = 0x65
 export const LOWER_U = 0x75
 export const OPEN_BRACE = 0x7b
 export const CLOSE_BRACE = 0x7d
+/** In the place of a place. */
+export const NOT_FOUND = -1
 const TAB = 0x09
 const LINE_FEED = 0x0a
 const CARRIAGE_RETURN = 0x0d

@@ -8,6 +8,7 @@ import {
   LOWER_E,
   LOWER_U,
   MINUS,
+  NOT_FOUND,
   OPEN_BRACE,
   OPEN_BRACKET,
   PLUS,
@@ -21,8 +22,6 @@ import {
 import { limits } from './limits.ts'
 
 const HEX_DIGITS = 4
-
-const BAD = -1
 
 /** What may stand after a backslash, but for `u`. */
 const IS_ESCAPE = Uint8Array.from({ length: 256 }, (_, byte) =>
@@ -41,7 +40,7 @@ const LITERALS: ReadonlyMap<number, readonly number[]> = new Map(
  */
 export function isJson(json: Buffer): boolean {
   const end = pastValue(json, skipSpace(json, 0), 0)
-  return end !== BAD && skipSpace(json, end) === json.length
+  return end !== NOT_FOUND && skipSpace(json, end) === json.length
 }
 
 /** @returns the byte after the value */
@@ -50,60 +49,54 @@ function pastValue(json: Buffer, at: number, depth: number): number {
     case QUOTE:
       return pastString(json, at)
     case OPEN_BRACE:
-      return depth < limits.jsonDepth ? pastObject(json, at, depth + 1) : BAD
+      return pastContainer(json, at, CLOSE_BRACE, depth + 1)
     case OPEN_BRACKET:
-      return depth < limits.jsonDepth ? pastArray(json, at, depth + 1) : BAD
+      return pastContainer(json, at, CLOSE_BRACKET, depth + 1)
     default:
       return pastScalar(json, at)
   }
 }
 
-function pastObject(json: Buffer, openAt: number, depth: number): number {
+/** @param close which bracket ends it: a member of what a brace ends has a key */
+function pastContainer(json: Buffer, openAt: number, close: number, depth: number): number {
+  if (depth > limits.jsonDepth) return NOT_FOUND
   let at = skipSpace(json, openAt + 1)
-  if (json[at] === CLOSE_BRACE) return at + 1
+  if (json[at] === close) return at + 1
   for (;;) {
-    const keyEnd = json[at] === QUOTE ? pastString(json, at) : BAD
-    if (keyEnd === BAD) return BAD
-    const colon = skipSpace(json, keyEnd)
-    if (json[colon] !== COLON) return BAD
-    const end = pastValue(json, skipSpace(json, colon + 1), depth)
-    if (end === BAD) return BAD
+    const valueAt = close === CLOSE_BRACE ? pastKey(json, at) : at
+    const end = valueAt === NOT_FOUND ? NOT_FOUND : pastValue(json, valueAt, depth)
+    if (end === NOT_FOUND) return NOT_FOUND
     at = skipSpace(json, end)
-    if (json[at] === CLOSE_BRACE) return at + 1
-    if (json[at] !== COMMA) return BAD
+    if (json[at] === close) return at + 1
+    if (json[at] !== COMMA) return NOT_FOUND
     at = skipSpace(json, at + 1)
   }
 }
 
-function pastArray(json: Buffer, openAt: number, depth: number): number {
-  let at = skipSpace(json, openAt + 1)
-  if (json[at] === CLOSE_BRACKET) return at + 1
-  for (;;) {
-    const end = pastValue(json, at, depth)
-    if (end === BAD) return BAD
-    at = skipSpace(json, end)
-    if (json[at] === CLOSE_BRACKET) return at + 1
-    if (json[at] !== COMMA) return BAD
-    at = skipSpace(json, at + 1)
-  }
+/** @returns where the value begins */
+function pastKey(json: Buffer, at: number): number {
+  const end = json[at] === QUOTE ? pastString(json, at) : NOT_FOUND
+  if (end === NOT_FOUND) return NOT_FOUND
+  const colon = skipSpace(json, end)
+  return json[colon] === COLON ? skipSpace(json, colon + 1) : NOT_FOUND
 }
 
 function pastString(json: Buffer, openAt: number): number {
   let at = openAt + 1
-  while (at !== BAD) {
+  while (at !== NOT_FOUND) {
     // Beyond the last byte is 0, which no string holds.
     const byte = json[at] ?? 0
     if (byte === QUOTE) return at + 1
-    if (byte < SPACE) return BAD
+    if (byte < SPACE) return NOT_FOUND
     at = byte === BACKSLASH ? pastEscape(json, at) : at + 1
   }
-  return BAD
+  return NOT_FOUND
 }
 
 function pastEscape(json: Buffer, at: number): number {
   const letter = json[at + 1] ?? 0
-  if (letter === LOWER_U) return areHex(json, at + 2) ? at + 2 + HEX_DIGITS : BAD
-  return IS_ESCAPE[letter] === 1 ? at + 2 : BAD
+  if (letter === LOWER_U) return areHex(json, at + 2) ? at + 2 + HEX_DIGITS : NOT_FOUND
+  return IS_ESCAPE[letter] === 1 ? at + 2 : NOT_FOUND
 }
 
 function areHex(json: Buffer, at: number): boolean {
@@ -111,17 +104,18 @@ function areHex(json: Buffer, at: number): boolean {
   return true
 }
 
-function pastScalar(json: Buffer, at: number): number {
+/** A number, `true`, `false` or `null`; what may follow it is not looked at. @returns the byte after it */
+export function pastScalar(json: Buffer, at: number): number {
   const word = LITERALS.get(json[at] ?? 0)
   if (word === undefined) return pastNumber(json, at)
-  return word.every((byte, i) => json[at + i] === byte) ? at + word.length : BAD
+  return word.every((byte, i) => json[at + i] === byte) ? at + word.length : NOT_FOUND
 }
 
 function pastNumber(json: Buffer, start: number): number {
   const whole = json[start] === MINUS ? start + 1 : start
   let at = json[whole] === ZERO ? whole + 1 : pastDigits(json, whole)
-  if (at !== BAD && json[at] === POINT) at = pastDigits(json, at + 1)
-  if (at === BAD || (json[at] !== LOWER_E && json[at] !== UPPER_E)) return at
+  if (at !== NOT_FOUND && json[at] === POINT) at = pastDigits(json, at + 1)
+  if (at === NOT_FOUND || (json[at] !== LOWER_E && json[at] !== UPPER_E)) return at
   const sign = json[at + 1]
   return pastDigits(json, sign === PLUS || sign === MINUS ? at + 2 : at + 1)
 }
@@ -130,5 +124,5 @@ function pastNumber(json: Buffer, start: number): number {
 function pastDigits(json: Buffer, start: number): number {
   let at = start
   while (isDigit(json[at] ?? 0)) at++
-  return at === start ? BAD : at
+  return at === start ? NOT_FOUND : at
 }

@@ -1,25 +1,22 @@
-import { parseJson } from './json.ts'
+import { isPlain, parseJson } from './json.ts'
 import {
   BACKSLASH,
   CLOSE_BRACE,
   CLOSE_BRACKET,
   COLON,
   COMMA,
-  isDigit,
+  NOT_FOUND,
   OPEN_BRACE,
   OPEN_BRACKET,
   QUOTE,
-  SPACE,
   skipSpace,
   UNDERSCORE,
-  ZERO,
 } from './json-bytes.ts'
+import { pastScalar } from './json-grammar.ts'
 import { limits } from './limits.ts'
 
 /** Where a JSON value lies in its buffer: first byte, and the byte after its last. */
 export type Span = readonly [start: number, end: number]
-
-const SCALAR = /^(?:-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null)$/
 
 /** Keys that reach an object's prototype where a careless program merges objects. */
 const PROTOTYPE_KEYS: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype'])
@@ -28,7 +25,6 @@ const PROTO = Buffer.from('"__proto__"')
 
 /** Bytes of a string that are looked at one by one before a native search is tried. */
 const BYTEWISE_BYTES = 64
-const NOT_FOUND = -1
 
 /** The brackets that are open, innermost last; scratch space of one scan, which nothing interrupts. */
 const closers = new Uint8Array(limits.jsonDepth)
@@ -122,6 +118,21 @@ export function spanIs(json: Buffer, [start, end]: Span, text: string): boolean 
   return isTextAt(json, start, end, text)
 }
 
+/** The bytes of a span; `undefined` where there is none. */
+export function bytesAt(json: Buffer, span: Span | undefined): Buffer | undefined {
+  return span === undefined ? undefined : json.subarray(span[0], span[1])
+}
+
+/** The text of a string; `undefined` where there is none, or something else. */
+export function stringAt(json: Buffer, span: Span | undefined): string | undefined {
+  if (span === undefined || json[span[0]] !== QUOTE) return undefined
+  // One character for each byte: quicker, and the same where all are plain.
+  const inside = json.toString('latin1', span[0] + 1, span[1] - 1)
+  if (isPlain(inside)) return inside
+  const value = parseJson(json.toString('utf8', span[0], span[1]))?.value
+  return typeof value === 'string' ? value : undefined
+}
+
 function isTextAt(json: Buffer, start: number, end: number, text: string): boolean {
   if (end - start !== text.length) return false
   for (let i = 0; i < text.length; i++) if (json[start + i] !== text.charCodeAt(i)) return false
@@ -143,19 +154,7 @@ function skipValue(json: Buffer, at: number): number {
   const first = json[at]
   if (first === QUOTE) return skipString(json, at)
   if (first === OPEN_BRACE || first === OPEN_BRACKET) return skipContainer(json, at)
-  let end = at
-  while (end < json.length && isScalarByte(json[end] as number)) end++
-  return isCount(json, at, end) || SCALAR.test(json.toString('latin1', at, end)) ? end : NOT_FOUND
-}
-
-/** A whole number without a sign, as most numbers are. */
-function isCount(json: Buffer, start: number, end: number): boolean {
-  for (let i = start; i < end; i++) if (!isDigit(json[i] as number)) return false
-  return end > start && (json[start] !== ZERO || end === start + 1)
-}
-
-function isScalarByte(byte: number): boolean {
-  return byte > SPACE && byte !== COMMA && byte !== CLOSE_BRACE && byte !== CLOSE_BRACKET
+  return pastScalar(json, at)
 }
 
 /**
@@ -191,12 +190,12 @@ function isEscaped(json: Buffer, at: number): boolean {
 function skipContainer(json: Buffer, at: number): number {
   let depth = 0
   let keys = 0
-  let stringAt = 0
+  let lastString = 0
   let i = at
   while (i < json.length) {
     const byte = json[i]
     if (byte === QUOTE) {
-      stringAt = i
+      lastString = i
       i = skipString(json, i)
       if (i === NOT_FOUND) return NOT_FOUND
       continue
@@ -208,7 +207,7 @@ function skipContainer(json: Buffer, at: number): number {
     } else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) {
       if (closers[--depth] !== byte) return NOT_FOUND
       if (depth === 0) return i
-    } else if (byte === COLON && (++keys > limits.jsonKeys || isProtoKey(json, stringAt))) return NOT_FOUND
+    } else if (byte === COLON && (++keys > limits.jsonKeys || isProtoKey(json, lastString))) return NOT_FOUND
   }
   return NOT_FOUND
 }

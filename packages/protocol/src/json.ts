@@ -4,6 +4,14 @@ export type Json = unknown
 /** One JSON value as the UTF-8 bytes it arrived in. */
 export type RawJson = Buffer
 
+/** Text that JSON writes as it is. */
+const PLAIN = /^[ !#-[\]-~]*$/
+
+/** Whether a string of JSON has this text inside its quotes as it is: ASCII without control characters and escapes. */
+export function isPlain(text: string): boolean {
+  return PLAIN.test(text)
+}
+
 /** Parses, or `undefined` when the text is not JSON. */
 export function parseJson(text: string): { readonly value: Json } | undefined {
   try {

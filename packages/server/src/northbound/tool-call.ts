@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import {
+  bytesAt,
   isJson,
   isObject,
   namedMembers,
@@ -7,6 +8,7 @@ import {
   type RawJson,
   type Span,
   spanIs,
+  stringAt,
 } from '@bridgekeeper/protocol'
 import {
   classifyInboundRequest,
@@ -32,8 +34,6 @@ const JSON_TYPE = /^application\/json(?:\s*;\s*charset="?utf-8"?)?$/i
 const REQUEST_MEMBERS = ['jsonrpc', 'id', 'method', 'params']
 const PARAMS_MEMBERS = ['name', 'arguments', '_meta']
 const INTEGER = /^-?\d{1,15}$/
-/** Text that JSON writes as it is. */
-const PLAIN_STRING = /^"[ !#-[\]-~]*"$/
 const OPEN_BRACE = 0x7b
 const QUOTE = 0x22
 const NO_ARGUMENTS: RawJson = Buffer.from('{}')
@@ -49,7 +49,7 @@ export function readToolCall(headers: IncomingHttpHeaders, body: Buffer): ToolCa
   if (request === undefined) return undefined
   const [jsonrpc, idAt, method, paramsAt] = request
   if (!isAt(body, jsonrpc, '"2.0"') || !isAt(body, method, '"tools/call"')) return undefined
-  const id = slice(body, idAt)
+  const id = bytesAt(body, idAt)
   if (id === undefined || !isRequestId(id) || paramsAt === undefined) return undefined
 
   const params = namedMembers(body, PARAMS_MEMBERS, paramsAt)
@@ -57,9 +57,9 @@ export function readToolCall(headers: IncomingHttpHeaders, body: Buffer): ToolCa
   const [name, args, meta] = params
   const toolName = stringAt(body, name)
   if (toolName === undefined) return undefined
-  const rawArgs = slice(body, args) ?? NO_ARGUMENTS
+  const rawArgs = bytesAt(body, args) ?? NO_ARGUMENTS
   if (rawArgs[0] !== OPEN_BRACE || !isJson(rawArgs)) return undefined
-  const era = eraOf(headers, body, slice(body, meta), toolName)
+  const era = eraOf(headers, body, bytesAt(body, meta), toolName)
   return era === undefined ? undefined : { era, id, toolName, rawArgs, bounded: true }
 }
 
@@ -114,19 +114,6 @@ function isRequestId(id: RawJson): boolean {
   return id[0] === QUOTE ? isJson(id) : INTEGER.test(id.toString('latin1'))
 }
 
-function slice(json: Buffer, span: Span | undefined): Buffer | undefined {
-  return span === undefined ? undefined : json.subarray(span[0], span[1])
-}
-
 function isAt(json: Buffer, span: Span | undefined, text: string): boolean {
   return span !== undefined && spanIs(json, span, text)
-}
-
-function stringAt(json: Buffer, span: Span | undefined): string | undefined {
-  if (span === undefined) return undefined
-  // One character for each byte: quicker, and the same where all are plain.
-  const raw = json.toString('latin1', span[0], span[1])
-  if (PLAIN_STRING.test(raw)) return raw.slice(1, -1)
-  const value = parseJson(json.toString('utf8', span[0], span[1]))?.value
-  return typeof value === 'string' ? value : undefined
 }
