@@ -35,8 +35,8 @@ process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
 createBridge({
   authenticator: tokens,
   securityLog: createSecurityLog({ folder, key: randomBytes(SECRET_BYTES), system }),
-  // As many as can be, so that the limit is checked and never met.
-  rateLimits: { user: { maxCalls: 100, windowMs: 0, blockMs: 0 } },
+  // More than there can be, so that the limit is checked and never met.
+  rateLimits: { user: { maxCalls: 100_000, windowMs: 1_000, blockMs: 0 } },
   system,
 }).attach(http)
 http.listen(0, '127.0.0.1', () => {
