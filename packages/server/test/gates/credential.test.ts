@@ -36,6 +36,11 @@ test.each<[string, Partial<CredentialSources>]>([
 test.each<[string, Partial<CredentialSources>, string]>([
   ['a bearer token', { authorization: ['Bearer a.b-c_d~e+f/g=='] }, 'a.b-c_d~e+f/g=='],
   ['a bearer token, letter case aside', { authorization: ['bearer abc'] }, 'abc'],
+  [
+    "an app's own bearer token, which may have other characters",
+    { authorization: ['Bearer 1|ab:c'] },
+    '1|ab:c',
+  ],
   ['a bearer token after more spaces', { authorization: ['Bearer   abc'] }, 'abc'],
   ['the cookie among others', { cookie: ['theme=dark; accessToken=a.b.c=; x=y'] }, 'a.b.c='],
 ])('[AUTH.3] takes %s', (_what, sources, value) => {
