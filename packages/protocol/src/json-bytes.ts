@@ -33,3 +33,10 @@ export function skipSpace(json: Buffer, at: number): number {
   while (byte === SPACE || byte === LINE_FEED || byte === CARRIAGE_RETURN || byte === TAB) byte = json[++at]
   return at
 }
+
+/** Whether these bytes are exactly this ASCII text. */
+export function isTextAt(json: Buffer, start: number, end: number, text: string): boolean {
+  if (end - start !== text.length) return false
+  for (let i = 0; i < text.length; i++) if (json[start + i] !== text.charCodeAt(i)) return false
+  return true
+}

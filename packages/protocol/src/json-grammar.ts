@@ -5,6 +5,7 @@ import {
   COLON,
   COMMA,
   isDigit,
+  isTextAt,
   LOWER_E,
   LOWER_U,
   MINUS,
@@ -30,8 +31,9 @@ const IS_ESCAPE = Uint8Array.from({ length: 256 }, (_, byte) =>
 const IS_HEX = Uint8Array.from({ length: 256 }, (_, byte) =>
   Number(/[0-9a-fA-F]/.test(String.fromCharCode(byte))),
 )
-const LITERALS: ReadonlyMap<number, readonly number[]> = new Map(
-  ['true', 'false', 'null'].map((word) => [word.charCodeAt(0), [...Buffer.from(word)]]),
+/** The literals, each at the place of its first byte. */
+const LITERALS = Array.from({ length: 256 }, (_, byte) =>
+  ['true', 'false', 'null'].find((word) => word.charCodeAt(0) === byte),
 )
 
 /**
@@ -106,9 +108,10 @@ function areHex(json: Buffer, at: number): boolean {
 
 /** A number, `true`, `false` or `null`; what may follow it is not looked at. @returns the byte after it */
 export function pastScalar(json: Buffer, at: number): number {
-  const word = LITERALS.get(json[at] ?? 0)
+  const word = LITERALS[json[at] ?? 0]
   if (word === undefined) return pastNumber(json, at)
-  return word.every((byte, i) => json[at + i] === byte) ? at + word.length : NOT_FOUND
+  const end = at + word.length
+  return isTextAt(json, at, end, word) ? end : NOT_FOUND
 }
 
 function pastNumber(json: Buffer, start: number): number {

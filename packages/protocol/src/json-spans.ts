@@ -5,6 +5,7 @@ import {
   CLOSE_BRACKET,
   COLON,
   COMMA,
+  isTextAt,
   NOT_FOUND,
   OPEN_BRACE,
   OPEN_BRACKET,
@@ -65,7 +66,7 @@ export function namedMembers(
 ): readonly (Span | undefined)[] | undefined {
   const spans: (Span | undefined)[] = names.map(() => undefined)
   const isObject = eachMember(json, object, (keyStart, keyEnd, start, end) => {
-    const place = names.findIndex((name) => isTextAt(json, keyStart, keyEnd, name))
+    const place = placeOf(names, json, keyStart, keyEnd)
     if (place === NOT_FOUND || spans[place] !== undefined) return false
     spans[place] = [start, end]
     return true
@@ -133,10 +134,11 @@ export function stringAt(json: Buffer, span: Span | undefined): string | undefin
   return typeof value === 'string' ? value : undefined
 }
 
-function isTextAt(json: Buffer, start: number, end: number, text: string): boolean {
-  if (end - start !== text.length) return false
-  for (let i = 0; i < text.length; i++) if (json[start + i] !== text.charCodeAt(i)) return false
-  return true
+/** Which of the texts these bytes are. */
+function placeOf(texts: readonly string[], json: Buffer, start: number, end: number): number {
+  for (let place = 0; place < texts.length; place++)
+    if (isTextAt(json, start, end, texts[place] as string)) return place
+  return NOT_FOUND
 }
 
 /** `undefined` for one that is written with escapes, or reaches a prototype. */

@@ -26,10 +26,10 @@ import { toRpcError } from './rpc-error.ts'
 import { readToolCall, type ToolCallRequest } from './tool-call.ts'
 import type { ToolAddress } from './tool-names.ts'
 import { resultFor } from './tool-result.ts'
-import { allServersView, oneServerView, type ToolView } from './tool-view.ts'
+import { AllServersView, OneServerView, type ToolView } from './tool-view.ts'
 
 const ALL = '/mcp'
-const ONE = /^\/mcp\/([^/]+)$/
+const ONE = '/mcp/'
 
 /** `/mcp`, or `/mcp/{server}`. */
 export interface McpPath {
@@ -39,8 +39,9 @@ export interface McpPath {
 /** Which of the MCP paths this is; `undefined` when it is none. */
 export function mcpPath(pathname: string): McpPath | undefined {
   if (pathname === ALL) return {}
-  const encoded = ONE.exec(pathname)?.[1]
-  if (encoded === undefined) return undefined
+  if (!pathname.startsWith(ONE)) return undefined
+  const encoded = pathname.slice(ONE.length)
+  if (encoded === '' || encoded.includes('/')) return undefined
   if (!encoded.includes('%')) return { serverName: encoded }
   try {
     return { serverName: decodeURIComponent(encoded) }
@@ -99,8 +100,8 @@ export class McpEndpoint {
     if (!open.openAt(caller.login)) return sendRefusal(response, deny('login_revoked'))
     const view =
       path.serverName === undefined
-        ? allServersView(this.#router, caller)
-        : oneServerView(this.#router, caller, path.serverName)
+        ? new AllServersView(this.#router, caller)
+        : new OneServerView(this.#router, caller, path.serverName)
     if (request.method !== 'POST') return this.#serveBySdk(request, open, view, caller, undefined)
     readBody(request, (body) => guarded(response, () => this.#read(request, open, view, caller, body)))
   }

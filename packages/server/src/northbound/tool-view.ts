@@ -1,4 +1,4 @@
-import { type BridgeError, isObject, type ToolDefinition } from '@bridgekeeper/protocol'
+import { type BridgeError, type CatalogServer, isObject, type ToolDefinition } from '@bridgekeeper/protocol'
 import manifest from '../../package.json' with { type: 'json' }
 import { mayList } from '../gates/call-authority.ts'
 import type { Caller } from '../ports.ts'
@@ -23,36 +23,67 @@ export interface ToolView {
 const bridgeIdentity: ServerIdentity = { serverInfo: { name: 'bridgekeeper', version: manifest.version } }
 
 /** `/mcp`: all servers as one, names prefixed. */
-export function allServersView(router: Router, { userId, scopes }: Caller): ToolView {
-  return {
-    identity: () => bridgeIdentity,
-    list() {
-      throwIf(router.obstacle(userId))
-      return [...exposedTools(router.catalog(userId)).values()]
-        .filter(({ serverName, toolName }) => mayList(scopes, serverName, toolName))
-        .map(prefixed)
-    },
-    address: (toolName) => addressOf(toolName, router.catalog(userId)),
+export class AllServersView implements ToolView {
+  readonly #router: Router
+  readonly #caller: Caller
+
+  constructor(router: Router, caller: Caller) {
+    this.#router = router
+    this.#caller = caller
+  }
+
+  identity(): ServerIdentity {
+    return bridgeIdentity
+  }
+
+  list(): readonly ToolDefinition[] {
+    const { userId, scopes } = this.#caller
+    throwIf(this.#router.obstacle(userId))
+    return [...exposedTools(this.#router.catalog(userId)).values()]
+      .filter(({ serverName, toolName }) => mayList(scopes, serverName, toolName))
+      .map(prefixed)
+  }
+
+  address(toolName: string): ToolAddress | BridgeError {
+    return addressOf(toolName, this.#router.catalog(this.#caller.userId))
   }
 }
 
 /** `/mcp/{server}`: one server as it is. */
-export function oneServerView(router: Router, { userId, scopes }: Caller, serverName: string): ToolView {
-  const visible = (): readonly ToolDefinition[] =>
-    toolsOf(router.catalog(userId).get(serverName))
+export class OneServerView implements ToolView {
+  readonly #router: Router
+  readonly #caller: Caller
+  readonly #serverName: string
+
+  constructor(router: Router, caller: Caller, serverName: string) {
+    this.#router = router
+    this.#caller = caller
+    this.#serverName = serverName
+  }
+
+  identity(): ServerIdentity {
+    const server = this.#server
+    const isVisible = this.#caller.scopes === undefined || this.#visible().length > 0
+    return server?.state === 'ready' && isVisible ? server : bridgeIdentity
+  }
+
+  list(): readonly ToolDefinition[] {
+    throwIf(this.#router.obstacle(this.#caller.userId, this.#serverName))
+    return this.#visible()
+  }
+
+  address(toolName: string): ToolAddress {
+    return { serverName: this.#serverName, toolName }
+  }
+
+  #visible(): readonly ToolDefinition[] {
+    return toolsOf(this.#server)
       .map(({ definition }) => definition)
-      .filter(({ name }) => mayList(scopes, serverName, name))
-  return {
-    identity() {
-      const server = router.catalog(userId).get(serverName)
-      const isVisible = scopes === undefined || visible().length > 0
-      return server?.state === 'ready' && isVisible ? server : bridgeIdentity
-    },
-    list() {
-      throwIf(router.obstacle(userId, serverName))
-      return visible()
-    },
-    address: (toolName) => ({ serverName, toolName }),
+      .filter(({ name }) => mayList(this.#caller.scopes, this.#serverName, name))
+  }
+
+  get #server(): CatalogServer | undefined {
+    return this.#router.catalog(this.#caller.userId).get(this.#serverName)
   }
 }
 
