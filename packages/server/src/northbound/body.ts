@@ -6,20 +6,26 @@ import { limits } from '@bridgekeeper/protocol'
  * @param done gets it once, `undefined` when it is larger; never called when the client goes away before
  */
 export function readBody(request: IncomingMessage, done: (body: Buffer | undefined) => void): void {
-  if (Number(request.headers['content-length']) > limits.messageBytes) return done(undefined)
+  const { 'content-length': announced } = request.headers
+  const announcedBytes = announced === undefined ? undefined : Number(announced)
+  if (announcedBytes !== undefined && announcedBytes > limits.messageBytes) return done(undefined)
   const chunks: Buffer[] = []
   let sizeBytes = 0
+  const finish = (): void => {
+    const [first] = chunks
+    done(first !== undefined && chunks.length === 1 ? first : Buffer.concat(chunks))
+  }
   request.on('data', (chunk: Buffer) => {
     if (sizeBytes > limits.messageBytes) return
     sizeBytes += chunk.length
-    if (sizeBytes > limits.messageBytes) done(undefined)
-    else chunks.push(chunk)
+    if (sizeBytes > limits.messageBytes) return done(undefined)
+    chunks.push(chunk)
+    if (sizeBytes === announcedBytes) finish()
   })
-  request.on('end', () => {
-    if (sizeBytes > limits.messageBytes) return
-    const [first] = chunks
-    done(first !== undefined && chunks.length === 1 ? first : Buffer.concat(chunks))
-  })
+  if (announcedBytes === undefined || announcedBytes === 0)
+    request.on('end', () => {
+      if (sizeBytes <= limits.messageBytes) finish()
+    })
   // An error is that the client goes away, and its response is closed with it.
   request.on('error', () => {})
 }
