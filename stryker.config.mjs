@@ -12,7 +12,7 @@ export default {
   plugins: ['@stryker-mutator/vitest-runner'],
   mutate: [
     'packages/server/src/gates/{rate-limit,sliding-window,challenge,lockout,credential}.ts',
-    'packages/server/src/identity/{tokens,jwt,own-jwt,access-tokens,recall}.ts',
+    'packages/server/src/identity/{tokens,jwt,own-jwt,access-tokens,recall,session-use}.ts',
     'packages/server/src/security-log/{redact,secrets,line,memo}.ts',
   ],
   coverageAnalysis: 'perTest',

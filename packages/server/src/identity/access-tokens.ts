@@ -7,6 +7,7 @@ import type { Authenticator, Principal, System, User, UserStore } from '../ports
 import { type TokenRules, verifyJwt } from './jwt.ts'
 import { Recall } from './recall.ts'
 import { readScopes } from './scopes.ts'
+import { noteUse } from './session-use.ts'
 import { ACCESS_TOKEN_ALGORITHM, type SigningKey } from './signing-key.ts'
 
 export const ACCESS_TOKEN_MS = 900_000
@@ -14,8 +15,6 @@ export const ACCESS_TOKEN_MS = 900_000
 export const AGENT_CLIENT_ID = 'bridgekeeper-agent'
 export const ENROL_SCOPE = 'device:enroll'
 const DEVICE_SCOPES = ['agent:connect', 'tools:list', 'tools:call:*/*']
-/** A session is put down as used at most this often. */
-const SEEN_EVERY_MS = 60_000
 const THUMBPRINT = /^[\w-]{43}$/
 
 export interface AccessTokenParts {
@@ -105,7 +104,7 @@ export class AccessTokens implements Authenticator {
     if (!isDevices && session.kind !== 'client') return deny('token_invalid')
     const principal = principalOf(held.value, device.value)
     remember(principal)
-    await this.#noteUse(session)
+    await noteUse(this.#parts.sessions, session, this.#parts.system.nowMs())
     return allow(principal)
   }
 
@@ -184,11 +183,6 @@ export class AccessTokens implements Authenticator {
     if (!isTheirs || !device.keys.some(({ keyId }) => keyId === boundKeyId))
       return deny('token_invalid', 'It was revoked.')
     return allow(did)
-  }
-
-  async #noteUse({ sessionId, seenAtMs }: Session): Promise<void> {
-    const nowMs = this.#parts.system.nowMs()
-    if (nowMs - seenAtMs >= SEEN_EVERY_MS) await this.#parts.sessions.seen(sessionId, nowMs)
   }
 }
 

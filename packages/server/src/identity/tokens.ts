@@ -5,6 +5,7 @@ import type { Authenticator, Principal, System, User, UserStore } from '../ports
 import { type OwnTokenRules, verifyOwnJwt } from './own-jwt.ts'
 import { Recall } from './recall.ts'
 import { readScopes } from './scopes.ts'
+import { noteUse } from './session-use.ts'
 
 export interface IssuedToken {
   readonly accessToken: string
@@ -24,9 +25,6 @@ export interface Tokens extends Authenticator {
   /** A further token of a login that there is. */
   renew(user: User, sessionId: string, lifetimeMs: number, scopes?: readonly string[]): Promise<IssuedToken>
 }
-
-/** How often it is put down that a session is in use. */
-const SEEN_MS = 60_000
 
 const ALGORITHM = 'HS256'
 const AUDIENCE = 'bridgekeeper'
@@ -83,7 +81,7 @@ export function createTokens(
     const session = await sessions.find(sessionId)
     const nowMs = system.nowMs()
     if (session === undefined || session.userId !== userId || session.expiresAtMs <= nowMs) return false
-    if (nowMs - session.seenAtMs >= SEEN_MS) await sessions.seen(sessionId, nowMs)
+    await noteUse(sessions, session, nowMs)
     return true
   }
 

@@ -1,0 +1,12 @@
+import type { Session, SessionStore } from '../ports/identity.ts'
+
+const SEEN_EVERY_MS = 60_000
+
+/** Puts down that a session is in use, once a minute at most. Rejects when the store is down. */
+export async function noteUse(
+  sessions: SessionStore,
+  { sessionId, seenAtMs }: Session,
+  nowMs: number,
+): Promise<void> {
+  if (nowMs - seenAtMs >= SEEN_EVERY_MS) await sessions.seen(sessionId, nowMs)
+}
