@@ -6,8 +6,7 @@ import { limits } from '@bridgekeeper/protocol'
  * @param done gets it once, `undefined` when it is larger; never called when the client goes away before
  */
 export function readBody(request: IncomingMessage, done: (body: Buffer | undefined) => void): void {
-  const { 'content-length': announced } = request.headers
-  const announcedBytes = announced === undefined ? undefined : Number(announced)
+  const announcedBytes = announcedBytesOf(request)
   if (announcedBytes !== undefined && announcedBytes > limits.messageBytes) return done(undefined)
   const chunks: Buffer[] = []
   let sizeBytes = 0
@@ -28,4 +27,10 @@ export function readBody(request: IncomingMessage, done: (body: Buffer | undefin
     })
   // An error is that the client goes away, and its response is closed with it.
   request.on('error', () => {})
+}
+
+/** `undefined` where the end alone tells: a body in chunks has no other length (RFC 9112 section 6.3). */
+function announcedBytesOf({ headers }: IncomingMessage): number | undefined {
+  const { 'content-length': length, 'transfer-encoding': coding } = headers
+  return length === undefined || coding !== undefined ? undefined : Number(length)
 }
