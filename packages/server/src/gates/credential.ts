@@ -3,6 +3,8 @@ import { allow, deny, type Verdict } from './verdict.ts'
 
 const SCHEME = /^(?:Bearer|DPoP) +/i
 const DPOP = /^DPoP /i
+/** Visible ASCII: an app's own tokens may have other characters than those of RFC 6750 section 2.1. */
+const TOKEN = /^[!-~]+$/
 /** RFC 6265 section 4.1.1: a token of RFC 9110 section 5.6.2. */
 const COOKIE_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 export const DEFAULT_COOKIE = 'accessToken'
@@ -15,8 +17,7 @@ const URL_TOKEN = /[?&](?:access_?token|token|jwt|auth|authorization|bearer)=/i
  * Rules: [AUTH.1] never in the URL, [AUTH.2] one and only one, [AUTH.3] bearer or the cookie, [EMBED.3] of the
  * app's own name.
  * Source: RFC 6750 sections 2.1 and 5.3, RFC 9449 section 7.1, RFC 6265 section 5.4.
- * Not checked here: whether the token is valid, nor its form, which may be an app's own; and whether it may be used
- * under that scheme.
+ * Not checked here: whether the token is valid, and whether it may be used under that scheme.
  */
 export function credentialGate(
   sources: Pick<RequestFacts, 'url' | 'authorization' | 'cookie'>,
@@ -41,9 +42,9 @@ export function isSentAsDpop({ authorization }: Pick<RequestFacts, 'authorizatio
 function bearerToken(header: string): Verdict<string> {
   const scheme = SCHEME.exec(header)?.[0]
   const token = scheme === undefined ? '' : header.slice(scheme.length)
-  return token === '' || token.includes(' ')
-    ? deny('token_invalid', 'The Authorization header is not "Bearer <token>" or "DPoP <token>".')
-    : allow(token)
+  return TOKEN.test(token)
+    ? allow(token)
+    : deny('token_invalid', 'The Authorization header is not "Bearer <token>" or "DPoP <token>".')
 }
 
 /** Whether a cookie can have this name. */

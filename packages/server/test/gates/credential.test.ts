@@ -54,6 +54,10 @@ test.each<[string, Partial<CredentialSources>, string]>([
   ['another scheme', { authorization: ['Basic abc'] }, 'token_invalid'],
   ['an empty bearer', { authorization: ['Bearer '] }, 'token_invalid'],
   ['spaces inside', { authorization: ['Bearer a b'] }, 'token_invalid'],
+  ['a tab inside', { authorization: ['Bearer a\tb'] }, 'token_invalid'],
+  ['a tab at its end', { authorization: ['Bearer ab\t'] }, 'token_invalid'],
+  ['a letter beyond ASCII', { authorization: ['Bearer \u00e9a'] }, 'token_invalid'],
+  ['a control character', { authorization: ['Bearer a\u007f'] }, 'token_invalid'],
 ])('[AUTH.3] refuses %s', (_what, sources, code) => {
   expect(gate(sources)).toMatchObject({ allowed: false, code })
 })
