@@ -118,7 +118,7 @@ function decodePlainSuccess(frame: Buffer): Decoded<ToolResultFrame> | undefined
 
 /** Who writes the type with escapes means the same. */
 function isToolSuccess(frame: Buffer, type: Span | undefined, success: Span | undefined): boolean {
-  if (type === undefined || success === undefined || !spanIs(frame, success, 'true')) return false
+  if (!spanIs(frame, success, 'true')) return false
   return spanIs(frame, type, '"tool_result"') || stringAt(frame, type) === 'tool_result'
 }
 

@@ -114,9 +114,9 @@ export function isBoundedJson(json: Buffer): boolean {
   return end !== NOT_FOUND && endsAt(json, end, json.length)
 }
 
-/** Whether these bytes are exactly this ASCII text. */
-export function spanIs(json: Buffer, [start, end]: Span, text: string): boolean {
-  return isTextAt(json, start, end, text)
+/** Whether there is a span whose bytes are exactly this ASCII text. */
+export function spanIs(json: Buffer, span: Span | undefined, text: string): boolean {
+  return span !== undefined && isTextAt(json, span[0], span[1], text)
 }
 
 /** The bytes of a span; `undefined` where there is none. */

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer'
-import { isObject, objectMembers, parseJson, type RawJson, type Span } from '@bridgekeeper/protocol'
+import { isObject, objectMembers, parseJson, type RawJson, type Span, stringAt } from '@bridgekeeper/protocol'
 
 /** How a request to a local server ended. */
 export type RawOutcome =
@@ -106,11 +106,6 @@ function readAnswer(line: Buffer, members: ReadonlyMap<string, Span>): RawOutcom
     return invalid('it is an error without a usable code or message')
   }
   return { kind: 'rpc-error', rpcError, message: value.message }
-}
-
-function stringAt(line: Buffer, span: Span | undefined): string | undefined {
-  const value = span === undefined ? undefined : parseJson(line.toString('utf8', ...span))?.value
-  return typeof value === 'string' ? value : undefined
 }
 
 /** A bridge ends the whole connection over a text frame that is not UTF-8. */

@@ -6,7 +6,6 @@ import {
   namedMembers,
   parseJson,
   type RawJson,
-  type Span,
   spanIs,
   stringAt,
 } from '@bridgekeeper/protocol'
@@ -48,7 +47,7 @@ export function readToolCall(headers: IncomingHttpHeaders, body: Buffer): ToolCa
   const request = namedMembers(body, REQUEST_MEMBERS)
   if (request === undefined) return undefined
   const [jsonrpc, idAt, method, paramsAt] = request
-  if (!isAt(body, jsonrpc, '"2.0"') || !isAt(body, method, '"tools/call"')) return undefined
+  if (!spanIs(body, jsonrpc, '"2.0"') || !spanIs(body, method, '"tools/call"')) return undefined
   const id = bytesAt(body, idAt)
   if (id === undefined || !isRequestId(id) || paramsAt === undefined) return undefined
 
@@ -112,8 +111,4 @@ function isModern(headers: IncomingHttpHeaders, body: Buffer, toolName: string):
 /** @param id one JSON value, quotes and brackets closed */
 function isRequestId(id: RawJson): boolean {
   return id[0] === QUOTE ? isJson(id) : INTEGER.test(id.toString('latin1'))
-}
-
-function isAt(json: Buffer, span: Span | undefined, text: string): boolean {
-  return span !== undefined && spanIs(json, span, text)
 }
