@@ -36,7 +36,7 @@ test('[SIZE.5] a request body over 1 MiB is refused with 413, with a length or w
   })
   const chunked = fetch(`${at.url}/mcp/notes`, {
     method: 'POST',
-    headers: { ...auth, 'content-type': 'application/json', accept: 'application/json, text/event-stream' },
+    headers: { ...auth, ...MCP_HEADERS },
     body: new Blob([body]).stream(),
     duplex: 'half',
   } as RequestInit)

@@ -8,23 +8,24 @@ import { limits } from '@bridgekeeper/protocol'
 export function readBody(request: IncomingMessage, done: (body: Buffer | undefined) => void): void {
   const announcedBytes = announcedBytesOf(request)
   if (announcedBytes !== undefined && announcedBytes > limits.messageBytes) return done(undefined)
-  const chunks: Buffer[] = []
+  /** What has come of it; `undefined` once `done` has been called. */
+  let chunks: Buffer[] | undefined = []
   let sizeBytes = 0
-  const finish = (): void => {
-    const [first] = chunks
-    done(first !== undefined && chunks.length === 1 ? first : Buffer.concat(chunks))
+  const give = (body: Buffer | undefined): void => {
+    chunks = undefined
+    done(body)
   }
   request.on('data', (chunk: Buffer) => {
-    if (sizeBytes > limits.messageBytes) return
+    if (chunks === undefined) return
     sizeBytes += chunk.length
-    if (sizeBytes > limits.messageBytes) return done(undefined)
+    if (sizeBytes > limits.messageBytes) return give(undefined)
     chunks.push(chunk)
-    if (sizeBytes === announcedBytes) finish()
+    // An event before the end.
+    if (sizeBytes === announcedBytes) give(joined(chunks))
   })
-  if (announcedBytes === undefined || announcedBytes === 0)
-    request.on('end', () => {
-      if (sizeBytes <= limits.messageBytes) finish()
-    })
+  request.on('end', () => {
+    if (chunks !== undefined) give(joined(chunks))
+  })
   // An error is that the client goes away, and its response is closed with it.
   request.on('error', () => {})
 }
@@ -33,4 +34,9 @@ export function readBody(request: IncomingMessage, done: (body: Buffer | undefin
 function announcedBytesOf({ headers }: IncomingMessage): number | undefined {
   const { 'content-length': length, 'transfer-encoding': coding } = headers
   return length === undefined || coding !== undefined ? undefined : Number(length)
+}
+
+function joined(chunks: readonly Buffer[]): Buffer {
+  const [first] = chunks
+  return first !== undefined && chunks.length === 1 ? first : Buffer.concat(chunks)
 }

@@ -151,7 +151,7 @@ export class McpEndpoint {
   }
 
   #metadataUrl({ serverName }: McpPath): string | undefined {
-    const path = serverName === undefined ? ALL : `${ALL}/${encodeURIComponent(serverName)}`
+    const path = serverName === undefined ? ALL : ONE + encodeURIComponent(serverName)
     return this.#metadata?.urlFor(path)
   }
 
