@@ -20,6 +20,7 @@ const TASKS = {
   ablate: ['scripts/ablate.ts'],
   bench: ['bench/main.ts'],
   'bench:connections': ['bench/connections/main.ts'],
+  'bench:soak': ['bench/soak/main.ts'],
   'test:tls': ['scripts/testssl.ts'],
 }
 

@@ -15,10 +15,17 @@ export class Surfer {
   readonly cookies = new Map<string, string>()
   readonly #origin: string
   readonly #userAgent: string
+  readonly #from: string | undefined
 
-  constructor(origin: string, userAgent = 'Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0') {
+  /** @param from where it connects from, within 127.0.0.0/8 */
+  constructor(
+    origin: string,
+    userAgent = 'Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0',
+    from: string | undefined = undefined,
+  ) {
     this.#origin = origin
     this.#userAgent = userAgent
+    this.#from = from
   }
 
   /** Follows redirects. */
@@ -62,7 +69,12 @@ export class Surfer {
     const all = { 'user-agent': this.#userAgent, ...(cookie !== '' && { cookie }), ...headers }
     const sent = Object.fromEntries(Object.entries(all).filter(([, value]) => value !== ''))
     return new Promise((resolve, reject) => {
-      const request = httpRequest(new URL(path, this.#origin), { method, headers: sent }, (response) => {
+      const options = {
+        method,
+        headers: sent,
+        ...(this.#from !== undefined && { localAddress: this.#from }),
+      }
+      const request = httpRequest(new URL(path, this.#origin), options, (response) => {
         const chunks: Buffer[] = []
         response.on('data', (chunk: Buffer) => chunks.push(chunk))
         response.on('end', () => {
