@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { scratch } from '../../../test/support/scratch.ts'
+import { ServerInput } from '../src/servers/server-input.ts'
 import { ODD_RESULT } from './fixtures/odd-result.ts'
 import { fixture, published, runReady, runServers } from './support/local.ts'
 
@@ -180,4 +181,30 @@ test('[STDIO.7] when 64 MiB wait for a server that does not read, further calls 
   process.kill(pid, 'SIGUSR2')
   const outcomes = await Promise.all(calls)
   expect(outcomes.filter(({ ok }) => ok).length).toBeGreaterThanOrEqual(64)
+})
+
+test.each(['flood-pings', 'flood-requests'])(
+  '[STDIO.8] ends a server that sends requests and does not read the answers: %s',
+  async (tool) => {
+    const { call, event } = await runReady(fixture('server'))
+    expect(await call(tool)).toMatchObject({ ok: false, code: 'server_exited' })
+    expect(await event('server-exited')).toMatchObject({
+      reason: 'It was stopped, because it does not read the answers to its own requests.',
+    })
+    await event('server-ready', 2)
+  },
+)
+
+test('[STDIO.8] queues at most 1 MiB of unread answers, whatever the calls have queued', () => {
+  const queued: { readonly bytes: number; readonly read: (() => void) | undefined }[] = []
+  const input = new ServerInput({
+    write: ({ length }, read) => queued.push({ bytes: length, read }),
+    queuedBytes: () => queued.reduce((sum, { bytes }) => sum + bytes, 0),
+  })
+  input.write(Buffer.alloc(30 * 1_048_576))
+  const answer = Buffer.alloc(1_024)
+  while (input.answer(answer)) {}
+  expect(queued.slice(1)).toHaveLength(1_024)
+  queued.splice(1, 1)[0]?.read?.()
+  expect([input.answer(answer), input.answer(answer)]).toEqual([true, false])
 })

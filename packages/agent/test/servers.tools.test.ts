@@ -10,6 +10,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { catalogFrame } from '../src/link/catalog-frame.ts'
 import { listTools } from '../src/servers/tools.ts'
+import { realSystem, type System } from '../src/system.ts'
 import { fixture, published, runReady, runServers } from './support/local.ts'
 import { until } from './support/until.ts'
 
@@ -67,8 +68,26 @@ test('[TOOLS.5] a change while the first list is read leads to a second reading'
   await until(() => toolsOf(servers.catalog())[0]?.definition.name !== 'list-1')
 })
 
+test('[TOOLS.9] reads a list that changes all the time once a second', async () => {
+  const rests: (() => void)[] = []
+  const schedule: System['schedule'] = (delayMs, run) =>
+    delayMs === 1_000 ? (rests.push(run), () => {}) : realSystem.schedule(delayMs, run)
+  const { event, text } = await runReady(fixture('starts', 'change-while-listing'), {
+    system: { ...realSystem, schedule },
+  })
+  await event('server-tools-changed')
+  await until(() => rests.length === 1)
+  expect(await text('listed')).toBe('2')
+  rests[0]?.()
+  await event('server-tools-changed', 2)
+  await until(() => rests.length === 2)
+  expect(await text('listed')).toBe('3')
+})
+
 test.each([
   ['endless-pages', 'its list of tools has more than 64 pages'],
+  ['large-pages', 'its list of tools has more than 8388608 bytes'],
+  ['large-odd-pages', 'its list of tools has more than 8388608 bytes'],
   ['many-tools', 'it lists more than 1024 tools'],
   ['no-list', 'it did not list its tools: Not today'],
 ])('[TOOLS.6] a list that cannot be used fails the server: %s', async (how, reason) => {
@@ -89,7 +108,7 @@ function nested(depth: number): unknown {
 /** As the transport hands an answer on: one that breaks a bound of the wire is parsed, and no result. */
 function listOf(tools: readonly unknown[]) {
   const result = Buffer.from(JSON.stringify({ tools }))
-  const parsed: unknown = JSON.parse(result.toString('utf8'))
+  const parsed = { value: JSON.parse(result.toString('utf8')) as unknown, bytes: result.length }
   return listTools(async () =>
     objectMembers(result) === undefined
       ? { kind: 'invalid', detail: 'it breaks a bound', parsed }

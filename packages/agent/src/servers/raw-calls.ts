@@ -1,38 +1,37 @@
 import { isUtf8 } from 'node:buffer'
 import { isObject, objectMembers, parseJson, type RawJson, type Span, stringAt } from '@bridgekeeper/protocol'
+import type { ServerInput } from './server-input.ts'
 
 /** How a request to a local server ended. */
 export type RawOutcome =
   | { readonly kind: 'result'; readonly result: RawJson }
   | { readonly kind: 'rpc-error'; readonly rpcError: RawJson; readonly message: string }
   /** The answer cannot be handed on; `parsed` is its result, where it is JSON that only breaks a bound. */
-  | { readonly kind: 'invalid'; readonly detail: string; readonly parsed?: unknown }
+  | { readonly kind: 'invalid'; readonly detail: string; readonly parsed?: ParsedResult }
   | { readonly kind: 'cancelled' }
   /** The server ended first. */
   | { readonly kind: 'ended' }
   /** Nothing was sent: the server does not read what already waits for it. */
   | { readonly kind: 'full' }
 
+export interface ParsedResult {
+  readonly value: unknown
+  /** Length of the line that held it. */
+  readonly bytes: number
+}
+
 /** Of our requests; the SDK's client beside us numbers its own. */
 const ID_PREFIX = 'bk-'
 const OPEN_BRACE = 0x7b
-const MAX_QUEUED_BYTES = 64 * 1_048_576
-
-/** Where requests go. */
-export interface Input {
-  readonly write: (line: Buffer) => void
-  /** Written, and not yet read by the server. */
-  readonly queuedBytes: () => number
-}
 
 /** Requests whose answers are kept as the bytes that the server wrote. */
 export class RawCalls {
   readonly #waiting = new Map<string, (outcome: RawOutcome) => void>()
-  readonly #input: Input
+  readonly #input: ServerInput
   #lastId = 0
   #ended = false
 
-  constructor(input: Input) {
+  constructor(input: ServerInput) {
     this.#input = input
   }
 
@@ -44,7 +43,7 @@ export class RawCalls {
   start(method: string, params: RawJson, signal: AbortSignal): Promise<RawOutcome> {
     if (signal.aborted) return Promise.resolve({ kind: 'cancelled' })
     if (this.#ended) return Promise.resolve({ kind: 'ended' })
-    if (this.#input.queuedBytes() > MAX_QUEUED_BYTES) return Promise.resolve({ kind: 'full' })
+    if (!this.#input.hasRoom) return Promise.resolve({ kind: 'full' })
     const id = `${ID_PREFIX}${++this.#lastId}`
     return new Promise((resolve) => {
       const cancel = () => {
@@ -75,7 +74,7 @@ export class RawCalls {
     if (!isObject(value) || typeof value.id !== 'string' || 'method' in value) return false
     if (!value.id.startsWith(ID_PREFIX)) return false
     const detail = 'it is not plain JSON, is nested too deep, or has keys that are refused'
-    this.#settle(value.id, { kind: 'invalid', detail, parsed: value.result })
+    this.#settle(value.id, { kind: 'invalid', detail, parsed: { value: value.result, bytes: line.length } })
     return true
   }
 

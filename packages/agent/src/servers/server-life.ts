@@ -1,6 +1,7 @@
 import { type CatalogTool, cleanText } from '@bridgekeeper/protocol'
 import { Client } from '@modelcontextprotocol/client'
 import { coalesce } from '../coalesce.ts'
+import { pause } from '../system.ts'
 import { describeEnd, isMissing } from './reasons.ts'
 import { hide } from './secrets.ts'
 import type { ProcessSpec } from './server-process.ts'
@@ -43,6 +44,8 @@ export interface LifeEnd {
 const CLIENT_INFO = { name: 'bridgekeeper', version: '0.1.0' }
 /** The SDK's own time-out must not come before ours, whose reason is the better one. */
 const SDK_SPARE_MS = 60_000
+/** From one reading of a changed list to the next. A server may announce changes as fast as it writes. */
+const RELIST_MS = 1_000
 
 /** One process of a local server, from its start until it is gone. Never rejects. */
 export async function live(
@@ -60,7 +63,7 @@ export async function live(
     transport.fail(`it was not ready within ${startMs / 1_000} seconds`),
   )
 
-  const prepared = await prepare(transport, handlers, deps)
+  const prepared = await prepare(transport, signal, handlers, deps)
   cancelDeadline()
   if (!prepared.ok) transport.fail(prepared.reason)
   const readySinceMs = prepared.ok ? system.monotonicMs() : undefined
@@ -79,11 +82,17 @@ export async function live(
 
 type Prepared = { readonly ok: true; readonly ready: Ready } | { readonly ok: false; readonly reason: string }
 
-async function prepare(transport: StdioTransport, handlers: LifeHandlers, deps: LifeDeps): Promise<Prepared> {
+async function prepare(
+  transport: StdioTransport,
+  signal: AbortSignal,
+  handlers: LifeHandlers,
+  deps: LifeDeps,
+): Promise<Prepared> {
   const client = new Client(CLIENT_INFO, { capabilities: {} })
   const refresh = coalesce(async () => {
     const tools = await list(transport, deps)
     if (transport.isRunning) handlers.onTools(tools)
+    await pause(deps.system, RELIST_MS, signal)
   })
   // Whether the first list was read before or after a change that came meanwhile cannot be known.
   let changedMeanwhile = false

@@ -79,9 +79,13 @@ export class ServerProcess {
     return this.#child?.stdin.writableLength ?? 0
   }
 
-  /** Queues bytes for its standard input; how fast it reads them is its own affair. */
-  write(bytes: Buffer): void {
-    this.#child?.stdin.write(bytes)
+  /**
+   * Queues bytes for its standard input.
+   *
+   * @param read is called when the operating system has taken the bytes
+   */
+  write(bytes: Buffer, read?: () => void): void {
+    this.#child?.stdin.write(bytes, read)
   }
 
   /** Ends it: politely, then by SIGTERM, then by SIGKILL. Resolves when it is gone. */

@@ -4,6 +4,7 @@ import type { System } from '../system.ts'
 import { LineSplitter } from './lines.ts'
 import { RawCalls, type RawOutcome } from './raw-calls.ts'
 import type { Reaper } from './reaper.ts'
+import { ServerInput } from './server-input.ts'
 import { type ProcessEnd, type ProcessSpec, ServerProcess, type StopTimes } from './server-process.ts'
 
 /** Why a server is of no use any more, as far as its transport can tell. */
@@ -31,10 +32,11 @@ export class StdioTransport implements Transport {
   readonly #spec: ProcessSpec
   readonly #deps: TransportDeps
   readonly #lines = new LineSplitter(limits.frameBytes)
-  readonly #calls = new RawCalls({
-    write: (line) => this.#process?.write(line),
+  readonly #input = new ServerInput({
+    write: (line, read) => this.#process?.write(line, read),
     queuedBytes: () => this.#process?.queuedBytes ?? 0,
   })
+  readonly #calls = new RawCalls(this.#input)
   #process: ServerProcess | undefined
   #isRunning = false
   #broken: string | undefined
@@ -79,7 +81,8 @@ export class StdioTransport implements Transport {
   }
 
   async send(message: JSONRPCMessage): Promise<void> {
-    this.#process?.write(Buffer.from(`${JSON.stringify(message)}\n`))
+    const line = Buffer.from(`${JSON.stringify(message)}\n`)
+    if (!this.#input.answer(line)) this.fail('it does not read the answers to its own requests')
   }
 
   /** Ends the process; resolves when it is gone. */
@@ -89,7 +92,8 @@ export class StdioTransport implements Transport {
 
   /** Gives the process up, with all calls, for a reason that `ended` will tell. */
   fail(detail: string): void {
-    this.#broken ??= detail
+    if (this.#broken !== undefined) return
+    this.#broken = detail
     this.#calls.endAll()
     void this.close()
   }

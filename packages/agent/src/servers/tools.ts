@@ -19,6 +19,8 @@ export type ToolList =
   | { readonly ok: false; readonly reason: string }
 
 const MAX_PAGES = 64
+/** Of all pages. A catalog holds 1 MiB at most, so that no server needs more than a few of them. */
+const MAX_LIST_BYTES = 8 * 1_048_576
 
 /**
  * Lists a server's tools, each definition as the server wrote it. Definitions without a name or a
@@ -27,9 +29,14 @@ const MAX_PAGES = 64
 export async function listTools(call: (params: RawJson) => Promise<RawOutcome>): Promise<ToolList> {
   const tools: CatalogTool[] = []
   let skipped = 0
+  let listBytes = 0
   let cursor: string | undefined
   for (let page = 0; page < MAX_PAGES; page++) {
     const outcome = await call(Buffer.from(JSON.stringify(cursor === undefined ? {} : { cursor })))
+    listBytes += resultBytes(outcome)
+    if (listBytes > MAX_LIST_BYTES) {
+      return { ok: false, reason: `its list of tools has more than ${MAX_LIST_BYTES} bytes` }
+    }
     const result = listResult(outcome)
     if (result === undefined) return { ok: false, reason: `it did not list its tools${why(outcome)}` }
     const listed = result.tools
@@ -50,9 +57,14 @@ export async function listTools(call: (params: RawJson) => Promise<RawOutcome>):
 
 /** One bad definition breaks the bounds of the whole list; the others are still usable. */
 function listResult(outcome: RawOutcome): Record<string, unknown> | undefined {
-  if (outcome.kind === 'invalid') return isObject(outcome.parsed) ? outcome.parsed : undefined
+  if (outcome.kind === 'invalid') return isObject(outcome.parsed?.value) ? outcome.parsed.value : undefined
   if (outcome.kind !== 'result') return undefined
   return parseResult(outcome.result) ?? {}
+}
+
+function resultBytes(outcome: RawOutcome): number {
+  if (outcome.kind === 'invalid') return outcome.parsed?.bytes ?? 0
+  return outcome.kind === 'result' ? outcome.result.length : 0
 }
 
 /** The name of exactly this definition: SHA-256, hex, of its canonical JSON. */

@@ -1,0 +1,52 @@
+/** Requests and cancellations that a server has not read. */
+const MAX_REQUEST_BYTES = 64 * 1_048_576
+/** Answers to a server's own requests that it has not read. Nobody asks that much and reads none of it. */
+const MAX_ANSWER_BYTES = 1_048_576
+
+/** The standard input of a process. */
+export interface InputPipe {
+  /** @param read is called when the operating system has taken the bytes */
+  readonly write: (bytes: Buffer, read?: () => void) => void
+  /** Written, and not yet taken. */
+  readonly queuedBytes: () => number
+}
+
+/**
+ * The only writer to the standard input of a local server. It bounds what a server that does not read can make
+ * the agent keep.
+ *
+ * Output is read on while input waits: a server that writes a large result before it reads on would otherwise
+ * wait for the agent, and the agent for the server.
+ */
+export class ServerInput {
+  readonly #pipe: InputPipe
+  #answerBytes = 0
+
+  constructor(pipe: InputPipe) {
+    this.#pipe = pipe
+  }
+
+  /** Whether another request may be queued. */
+  get hasRoom(): boolean {
+    return this.#pipe.queuedBytes() <= MAX_REQUEST_BYTES
+  }
+
+  /** Queues a request or a cancellation. Check {@link hasRoom} before a request; each has one cancellation. */
+  write(line: Buffer): void {
+    this.#pipe.write(line)
+  }
+
+  /**
+   * Queues an answer to a request of the server, or a message of the handshake.
+   *
+   * @returns whether the server reads its answers; if not, the line was dropped
+   */
+  answer(line: Buffer): boolean {
+    if (this.#answerBytes + line.length > MAX_ANSWER_BYTES) return false
+    this.#answerBytes += line.length
+    this.#pipe.write(line, () => {
+      this.#answerBytes -= line.length
+    })
+    return true
+  }
+}
