@@ -179,6 +179,17 @@ test('[LINK.30] a call that comes at once waits until the connection is put down
   expect(remembered).toEqual(['c1'])
 })
 
+test('[LINK.33] drops a bridge that sends more than 16 MiB before the connection is recorded', async () => {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const { bridge, tools, event } = await linked(device({ remember: () => promise }))
+  const peer = await bridge.peer()
+  await peer.frame('challenge_response')
+  for (let i = 0; i < 17; i++) peer.execute(String(i), 'tool', { x: 'x'.repeat(1_000_000) })
+  expect(await event('disconnected')).toMatchObject({ reason: 'The bridge sends more than can be kept.' })
+  resolve()
+  expect(tools.calls).toEqual([])
+})
+
 test('[LINK.30] what cannot be put down is not used: the connection is dropped and tried again', async () => {
   let isFull = true
   const me = device({

@@ -70,8 +70,11 @@ test('[TOOLS.5] a change while the first list is read leads to a second reading'
 
 test('[TOOLS.9] reads a list that changes all the time once a second', async () => {
   const rests: (() => void)[] = []
-  const schedule: System['schedule'] = (delayMs, run) =>
-    delayMs === 1_000 ? (rests.push(run), () => {}) : realSystem.schedule(delayMs, run)
+  const schedule: System['schedule'] = (delayMs, run) => {
+    if (delayMs !== 1_000) return realSystem.schedule(delayMs, run)
+    rests.push(run)
+    return () => {}
+  }
   const { event, text } = await runReady(fixture('starts', 'change-while-listing'), {
     system: { ...realSystem, schedule },
   })

@@ -50,9 +50,9 @@ export type Login =
   | { readonly by: 'proof'; readonly prover: Prover }
 
 const DIAL_MS = 20_000
-const MAX_QUEUED_BYTES = 64 * 1_048_576
-/** Frames of a bridge that is recognised, while that is being put down. */
+/** Frames of a bridge that is recognised, while that is being recorded. */
 const MAX_HELD = 1_024
+const MAX_HELD_BYTES = 16 * 1_048_576
 /** What a bridge answers where it does not take a token. */
 const TOKEN_REFUSALS: readonly number[] = [401, 403, 500]
 
@@ -69,6 +69,7 @@ export class Connection {
   #token: string
   /** What came after the bridge was recognised, and before that was put down. */
   #held: DownFrame[] | undefined
+  #heldBytes = 0
 
   constructor(options: ConnectionOptions) {
     const { url, token, version, system } = options
@@ -112,11 +113,9 @@ export class Connection {
     this.send(encode({ type: 'reauthenticate', token }))
   }
 
-  /** Queues a frame; a bridge that lets too much of what it asked for pile up is left. */
+  /** Queues a frame. */
   send(frame: Buffer): void {
     this.#socket.send(frame)
-    if (this.#socket.queuedBytes() > MAX_QUEUED_BYTES)
-      this.drop('The bridge does not read what it asked for.')
   }
 
   /** Says goodbye; the state becomes `ended` when the bridge has answered. */
@@ -134,7 +133,7 @@ export class Connection {
     if (this.#state.is === 'ended') return
     this.#heard++
     const decoded = decodeDown(frame, this.version)
-    const handled = decoded.ok && this.#handle(decoded.message)
+    const handled = decoded.ok && this.#handleOrHold(decoded.message, frame.length)
     if (!handled) this.#ignoredFrames++
     if (!decoded.ok && this.#state.is === 'verified') this.#refuse(frame, decoded.detail)
   }
@@ -146,8 +145,17 @@ export class Connection {
   }
 
   /** @returns whether the message was one to expect now */
+  #handleOrHold(message: DownFrame, frameBytes: number): boolean {
+    const held = this.#held
+    if (held === undefined || message.type === 'challenge') return this.#handle(message)
+    this.#heldBytes += frameBytes
+    if (held.length >= MAX_HELD || this.#heldBytes > MAX_HELD_BYTES)
+      this.drop('The bridge sends more than can be kept.')
+    else held.push(message)
+    return true
+  }
+
   #handle(message: DownFrame): boolean {
-    if (this.#held !== undefined && message.type !== 'challenge') return this.#hold(this.#held, message)
     const verified = this.#state.is === 'verified'
     switch (message.type) {
       case 'challenge':
@@ -223,12 +231,6 @@ export class Connection {
         for (const message of held) this.#handle(message)
       })
       .catch((error: unknown) => this.#fail(error))
-  }
-
-  #hold(held: DownFrame[], message: DownFrame): boolean {
-    if (held.length >= MAX_HELD) this.drop('The bridge sends more than can be kept.')
-    else held.push(message)
-    return true
   }
 
   #verified(): void {

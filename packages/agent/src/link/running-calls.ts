@@ -14,6 +14,8 @@ import type { System } from '../system.ts'
 
 /** Calls at once; a bridge that forgets its own limits must not fill this machine's memory. */
 const MAX_RUNNING = 512
+/** Of the arguments of all of them. */
+const MAX_ARGUMENT_BYTES = 64 * 1_048_576
 
 export interface CallDeps {
   readonly system: System
@@ -27,6 +29,7 @@ export interface CallDeps {
 export class RunningCalls {
   readonly #deps: CallDeps
   readonly #running = new Map<string, AbortController>()
+  #argumentBytes = 0
 
   constructor(deps: CallDeps) {
     this.#deps = deps
@@ -36,13 +39,17 @@ export class RunningCalls {
   async run({ id, serverName, toolName, rawArgs }: ToolExecuteFrame): Promise<void> {
     const { system, tools, version, send, onEvent } = this.#deps
     if (this.#running.has(id)) return send(failureFrame(id, refused('call_id_conflict'), version))
-    if (this.#running.size >= MAX_RUNNING) return send(failureFrame(id, refused('too_many_calls'), version))
+    const argumentBytes = rawArgs.length
+    if (this.#running.size >= MAX_RUNNING || this.#argumentBytes + argumentBytes > MAX_ARGUMENT_BYTES)
+      return send(failureFrame(id, refused('too_many_calls'), version))
 
     const abort = new AbortController()
     this.#running.set(id, abort)
+    this.#argumentBytes += argumentBytes
     const startedMs = system.monotonicMs()
     const outcome = fitting(id, await tools.call({ serverName, toolName, rawArgs, signal: abort.signal }))
     this.#running.delete(id)
+    this.#argumentBytes -= argumentBytes
     send(outcome.ok ? outcome.frame : failureFrame(id, outcome, version))
     onEvent({
       type: 'call-finished',

@@ -14,9 +14,8 @@ export interface SocketHandlers {
 
 /** One socket to the bridge, reduced to what the link needs of it. */
 export interface Socket {
+  /** Queues a frame. A bridge that lets too much of what it asked for pile up is left: see `onEnd`. */
   send(frame: Buffer): void
-  /** Sent, and not yet taken by the network. */
-  queuedBytes(): number
   /** Says goodbye and closes. */
   close(): void
   /** Ends it without the other side's help. */
@@ -26,6 +25,10 @@ export interface Socket {
 const HANDSHAKE_MS = 10_000
 const MAX_BODY_BYTES = 16_384
 const GOING_AWAY = 1001
+/** Sent, and not yet taken by the network. */
+const MAX_QUEUED_BYTES = 64 * 1_048_576
+/** The same in frames: each takes a few hundred bytes of memory beside its content. */
+const MAX_QUEUED_FRAMES = 16_384
 
 /** Dials the bridge. Whatever goes wrong is told by `onEnd`. */
 export function dial(
@@ -40,6 +43,8 @@ export function dial(
     handshakeTimeout: HANDSHAKE_MS,
     maxPayload: limits.frameBytes,
     perMessageDeflate: false,
+    // The library's own answers to pings would pile up uncounted.
+    autoPong: false,
   })
   let ended = false
   let exporter: Buffer | undefined
@@ -47,6 +52,18 @@ export function dial(
     if (ended) return
     ended = true
     handlers.onEnd(ending)
+  }
+  let queuedFrames = 0
+  const sent = () => {
+    queuedFrames--
+  }
+  const queue = (write: () => void) => {
+    if (socket.readyState !== WebSocket.OPEN) return
+    queuedFrames++
+    write()
+    if (queuedFrames <= MAX_QUEUED_FRAMES && socket.bufferedAmount <= MAX_QUEUED_BYTES) return
+    end({ next: 'retry', reason: 'The bridge does not read what it asked for.' })
+    socket.terminate()
   }
 
   socket.on('upgrade', (response) => {
@@ -69,14 +86,12 @@ export function dial(
   socket.on('message', (data, isBinary) => {
     if (!ended && !isBinary && Buffer.isBuffer(data)) handlers.onFrame(data)
   })
+  socket.on('ping', (data) => queue(() => socket.pong(data, true, sent)))
   socket.on('error', (error) => end(endingOfError(error)))
   socket.on('close', (code, reason) => end(endingOfClose(code, reason.toString('utf8'))))
 
   return {
-    send: (frame) => {
-      if (socket.readyState === WebSocket.OPEN) socket.send(frame, { binary: false })
-    },
-    queuedBytes: () => socket.bufferedAmount,
+    send: (frame) => queue(() => socket.send(frame, { binary: false }, sent)),
     close: () => socket.close(GOING_AWAY),
     terminate: () => socket.terminate(),
   }

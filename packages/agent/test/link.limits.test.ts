@@ -1,0 +1,48 @@
+import { expect, test } from 'vitest'
+import type { CallOutcome } from '../src/outcome.ts'
+import { FakeBridge } from './support/bridge.ts'
+import { runLink } from './support/linked.ts'
+import { until } from './support/until.ts'
+
+test('[LINK.32] refuses calls once the arguments of running ones hold 64 MiB', async () => {
+  const bridge = await FakeBridge.start()
+  const { tools, event } = runLink(bridge.url)
+  const peer = await bridge.peer()
+  await event('verified')
+  const { promise, resolve } = Promise.withResolvers<CallOutcome>()
+  tools.answer = () => promise
+  const large = { x: 'x'.repeat(1_000_000) }
+  for (let i = 1; i <= 70; i++) peer.execute(String(i), 'tool', large)
+  expect(await peer.result('70')).toMatchObject({ code: 'too_many_calls' })
+  expect(tools.calls).toHaveLength(67)
+  resolve({ ok: true, result: Buffer.from('{}') })
+  await until(() => peer.all('tool_result').length === 70)
+  peer.execute('after', 'tool', large)
+  expect(await peer.result('after')).toMatchObject({ success: true })
+})
+
+test('[LINK.25] a bridge that lets 64 MiB of answers pile up is left', async () => {
+  const bridge = await FakeBridge.start()
+  const { tools, event } = runLink(bridge.url)
+  const peer = await bridge.peer()
+  await event('verified')
+  tools.answer = () => ({ ok: true, result: Buffer.from(JSON.stringify({ x: 'x'.repeat(1_000_000) })) })
+  for (let i = 0; i < 100; i++) peer.execute(String(i), 'tool')
+  peer.socket.pause()
+  expect(await event('disconnected')).toMatchObject({ reason: 'The bridge does not read what it asked for.' })
+})
+
+test('[LINK.25] leaves a bridge that pings and does not read the answers', async () => {
+  const bridge = await FakeBridge.start()
+  const { event, events } = runLink(bridge.url)
+  const peer = await bridge.peer()
+  await event('verified')
+  peer.socket.pause()
+  const hasLeft = () => events.some(({ type }) => type === 'disconnected')
+  await until(() => {
+    if (hasLeft()) return true
+    for (let i = 0; i < 2_000; i++) peer.socket.ping(Buffer.alloc(125))
+    return false
+  }, 20_000)
+  expect(await event('disconnected')).toMatchObject({ reason: 'The bridge does not read what it asked for.' })
+})
