@@ -5,7 +5,7 @@ import { type Ended, type Env, Program, repository, run } from './program.ts'
 import { scratch } from './scratch.ts'
 
 /** The command as npm installs it, run by the Node on the search path, whichever that is. */
-const COMMAND = join(repository, 'packages/cli/bin/bridgekeeper.mjs')
+export const COMMAND = join(repository, 'packages/cli/bin/bridgekeeper.mjs')
 
 /** Runs `bridgekeeper …` to its end. */
 export function bridgekeeper(args: readonly string[], env?: Env, input?: string): Promise<Ended> {

@@ -1,4 +1,5 @@
 import type { ServerEntry } from './config/entry.ts'
+import { EventSampler } from './event-sampler.ts'
 import type { AgentEvent } from './events.ts'
 import { bridgeUrl } from './link/bridge-url.ts'
 import type { DeviceIdentity } from './link/device-identity.ts'
@@ -23,7 +24,7 @@ export interface AgentOptions {
   readonly device?: () => DeviceIdentity | Promise<DeviceIdentity>
   /** As `readConfig` returns them. */
   readonly servers: readonly ServerEntry[]
-  /** Must not throw. */
+  /** Must not throw. Gets at most 100 events of a kind within 10 seconds, and the number of the others. */
   readonly onEvent?: (event: AgentEvent) => void
   /** In place of the token's claims `sub` and `sid`. */
   readonly userId?: string
@@ -60,7 +61,9 @@ export function createAgent(options: AgentOptions): Agent {
 }
 
 async function run(url: string, options: AgentOptions, signal: AbortSignal): Promise<void> {
-  const { token, device, userId, sessionId, system = realSystem, onEvent = () => {} } = options
+  const { token, device, userId, sessionId, system = realSystem } = options
+  const events = new EventSampler(system, options.onEvent ?? (() => {}))
+  const onEvent = events.take
   const reaper = new Reaper(system)
   const servers = new ServerSet(options.servers, {
     ...{ system, reaper, onEvent },
@@ -81,5 +84,6 @@ async function run(url: string, options: AgentOptions, signal: AbortSignal): Pro
   } finally {
     await servers.stop()
     reaper.close()
+    events.close()
   }
 }

@@ -4,7 +4,17 @@ import type { ErrorCode, ProtocolVersion } from '@bridgekeeper/protocol'
  * What the agent tells whoever runs it. No token, no argument, no result and no value of a server's
  * environment is ever in it.
  */
-export type AgentEvent = LinkEvent | ServerEvent | EnrolmentEvent
+export type AgentEvent = SampledEvent | LeftOutEvent
+
+/** At most 100 of a kind are reported within 10 seconds. */
+export type SampledEvent = LinkEvent | ServerEvent | EnrolmentEvent
+
+/** More events of one kind came within 10 seconds than are reported; `last` is the latest of them. */
+export interface LeftOutEvent {
+  readonly type: 'events-left-out'
+  readonly count: number
+  readonly last: SampledEvent
+}
 
 export type LinkEvent =
   | { readonly type: 'connecting'; readonly url: string; readonly version: ProtocolVersion }

@@ -1,6 +1,7 @@
 import type { AgentEvent } from '@bridgekeeper/agent'
 import { unreachable } from '@bridgekeeper/protocol'
-import { forTerminal, printLine } from './output.ts'
+import { forTerminal, jsonText } from './output.ts'
+import { printOrDrop } from './stdout.ts'
 
 /** One line for the user about what the agent does; `undefined` for what only matters in detail. */
 export function describeEvent(event: AgentEvent, verbose: boolean): string | undefined {
@@ -33,6 +34,10 @@ export function describeEvent(event: AgentEvent, verbose: boolean): string | und
       return `this machine is enrolled at ${event.bridge} as ${event.name}; its key is ${KEY_PLACES[event.keyStore]}`
     case 'server-stderr':
       return verbose ? `${event.name}: ${event.text.trimEnd()}` : undefined
+    case 'events-left-out': {
+      const last = describeEvent(event.last, verbose)
+      return last === undefined ? undefined : `${last}\n  (and ${event.count - 1} more like this)`
+    }
     default:
       return unreachable(event)
   }
@@ -53,10 +58,16 @@ function approvalText({ name, verificationUri, userCode, keyWords, expiresInMs }
 Approve it only if the page shows the same code and words. They are good for ${Math.ceil(expiresInMs / 60_000)} minutes.`
 }
 
-/** Prints what {@link describeEvent} says. */
+/** Prints what {@link describeEvent} says. Events are dropped while nobody reads them. */
 export function printEvent(event: AgentEvent, verbose: boolean): void {
   const line = describeEvent(event, verbose)
-  if (line !== undefined) printLine(forTerminal(line))
+  if (line !== undefined)
+    printOrDrop(`${forTerminal(line)}\n`, (count) => `(${count} events were not shown: nobody read them)\n`)
+}
+
+/** Prints an event as a line of JSON. Events are dropped while nobody reads them. */
+export function printEventJson(event: AgentEvent): void {
+  printOrDrop(`${jsonText(event)}\n`, (count) => `${jsonText({ type: 'events-dropped', count })}\n`)
 }
 
 function retry(retryInMs: number | undefined): string {

@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import manifest from '../package.json' with { type: 'json' }
 import { reportFailure } from './output.ts'
+import { guardOutput } from './stdout.ts'
 
 /**
  * Loaded when they are asked for: an agent need not wait for what a bridge is made of, which is most of the
@@ -26,6 +27,7 @@ const program = new Command('bridgekeeper')
   .version(manifest.version)
   .showHelpAfterError('(bridgekeeper --help lists the commands)')
 
+guardOutput()
 try {
   const [asked = ''] = process.argv.slice(2)
   const names = Object.hasOwn(COMMANDS, asked) ? [asked] : Object.keys(COMMANDS)

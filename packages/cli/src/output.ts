@@ -1,4 +1,5 @@
 import { stripVTControlCharacters } from 'node:util'
+import { print } from './stdout.ts'
 
 /** What went wrong, as every error of the product tells it. */
 export interface Failure {
@@ -12,7 +13,7 @@ const NOT_TEXT = /[^\P{C}\t\n]|[\u2028\u2029]/gu
 
 /** Prints one JSON value on a line of its own. */
 export function printJson(value: unknown): void {
-  process.stdout.write(`${jsonText(value)}\n`)
+  print(`${jsonText(value)}\n`)
 }
 
 /** JSON with everything escaped that a terminal would act upon: the same value to whoever parses it. */
@@ -26,7 +27,7 @@ function escaped(character: string): string {
 }
 
 export function printLine(text = ''): void {
-  process.stdout.write(`${text}\n`)
+  print(`${text}\n`)
 }
 
 /** Prints rows with their columns aligned; with `cut`, lines end at the terminal's edge. */

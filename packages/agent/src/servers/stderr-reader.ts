@@ -1,6 +1,6 @@
 import { cleanText } from '@bridgekeeper/protocol'
 import { LineSplitter } from './lines.ts'
-import { hide } from './secrets.ts'
+import { hider } from './secrets.ts'
 
 const TAIL_BYTES = 4_096
 const SHOWN_CHARS = 600
@@ -8,26 +8,26 @@ const MAX_LINE_BYTES = 65_536
 
 /** What a server writes to its standard error: line by line for whoever looks on, and the last of it kept. */
 export class StderrReader {
-  readonly #secrets: readonly string[]
+  readonly #hide: (text: string) => string
   readonly #onLine: (line: string) => void
   readonly #lines = new LineSplitter(MAX_LINE_BYTES)
   #tail: Buffer = Buffer.alloc(0)
 
   /** @param secrets values to keep out of everything that is shown */
   constructor(secrets: readonly string[], onLine: (line: string) => void) {
-    this.#secrets = secrets
+    this.#hide = hider(secrets)
     this.#onLine = onLine
   }
 
   push(chunk: Buffer): void {
     this.#tail = Buffer.concat([this.#tail, chunk.subarray(-TAIL_BYTES)]).subarray(-TAIL_BYTES)
     for (const line of this.#lines.push(chunk) ?? []) {
-      this.#onLine(cleanText(hide(line.toString('utf8'), this.#secrets)))
+      this.#onLine(cleanText(this.#hide(line.toString('utf8'))))
     }
   }
 
   /** The last of it, as one line. */
   tail(): string {
-    return cleanText(hide(this.#tail.toString('utf8'), this.#secrets).trim().slice(-SHOWN_CHARS))
+    return cleanText(this.#hide(this.#tail.toString('utf8')).trim().slice(-SHOWN_CHARS))
   }
 }

@@ -1,9 +1,8 @@
 import { type AgentEvent, createAgent, readConfig } from '@bridgekeeper/agent'
 import { Command } from 'commander'
-import { printEvent } from '../agent-events.ts'
+import { printEvent, printEventJson } from '../agent-events.ts'
 import { demandVerifiedTls, deviceLogin, type EnrolmentFlags } from '../enrolment.ts'
 import { endSignal } from '../lifetime.ts'
-import { printJson } from '../output.ts'
 import { givenToken, token } from '../settings.ts'
 
 interface Options extends EnrolmentFlags {
@@ -34,7 +33,7 @@ async function run(url: string, options: Options): Promise<void> {
   demandVerifiedTls(process.env)
   const end = endSignal()
   const onEvent = (event: AgentEvent): void =>
-    options.json ? printJson(event) : printEvent(event, options.verbose ?? false)
+    options.json ? printEventJson(event) : printEvent(event, options.verbose ?? false)
   // A file that cannot be used is told before the user is sent to a browser.
   const servers = await readConfig(options.config, process.env)
   const common = { url, servers, onEvent, allowInsecure: options.allowInsecure ?? false }
