@@ -67,9 +67,19 @@ test('[ADDR.2] W28: a trusted proxy is never blocked by what comes through it', 
   const at = await startBridge({ trustedProxies: ['127.0.0.1', '10.0.0.0/8'] })
   for (let failure = 0; failure < 15; failure++) {
     expect((await tryUpgrade(at, { token: 'a.b.c' })).status).toBe(401)
-    expect((await guess(at, '10.0.0.1')).status).toBe(401)
     expect((await guess(at, 'nonsense')).status).toBe(401)
+    expect((await guess(at, '10.0.0.1, nonsense, 10.0.0.1')).status).toBe(401)
   }
+})
+
+test('[ADDR.6] W28: blocks a client inside the trusted range by its own address, and no other client there', async () => {
+  const at = await startBridge({ trustedProxies: ['127.0.0.1', '10.0.0.0/8'] })
+  for (let failure = 0; failure < 10; failure++) await guess(at, '10.1.2.3, 10.0.0.9')
+  const { accessToken: token } = await at.token('ann')
+  const from = async (address: string) => (await tryUpgrade(at, { token, headers: behind(address) })).code
+  expect(await from('10.1.2.3')).toBe('address_blocked')
+  expect(await from('10.1.2.4, 10.0.0.9')).toBeUndefined()
+  expect(await from('10.1.2.3, 198.51.100.1')).toBeUndefined()
 })
 
 test('[ADDR.5] W28: asking `/mcp` without a token, and an expired token, block nobody', async () => {

@@ -27,7 +27,7 @@ export class TrustedProxies {
   readonly #any: boolean
 
   /**
-   * @param ranges addresses, or ranges such as `10.0.0.0/8`
+   * @param ranges addresses, or ranges such as `10.0.0.0/8`; a client inside one can claim any address
    * @throws TypeError when one is neither
    */
   constructor(ranges: readonly string[]) {
@@ -40,10 +40,14 @@ export class TrustedProxies {
   }
 
   /**
-   * Whose request this is: the other end of the socket; or, where that is a trusted proxy, the last
-   * address of `X-Forwarded-For` that is none. What stands before it, the client wrote itself.
+   * Finds the client of a request: the peer of the socket or, behind a trusted proxy, the last address of
+   * `X-Forwarded-For` that is no trusted proxy. The client may have written everything before that address.
+   * If every address is trusted, the client is itself in a trusted range, and the outermost address is its own.
    */
-  clientAddress({ remoteAddress, forwardedFor }: RequestFacts): ClientAddress {
+  clientAddress({
+    remoteAddress,
+    forwardedFor,
+  }: Pick<RequestFacts, 'remoteAddress' | 'forwardedFor'>): ClientAddress {
     const isProxy = this.#any && this.has(remoteAddress)
     return isProxy ? this.#behind(remoteAddress, forwardedFor) : describe(remoteAddress)
   }
@@ -53,11 +57,11 @@ export class TrustedProxies {
     let nearest = proxy
     for (const hop of hops.reverse()) {
       const ip = withoutPort(hop.trim())
-      if (parse(ip) === undefined) break
+      if (parse(ip) === undefined) return { ...describe(nearest), isProxy: true }
       if (!this.has(ip)) return describe(ip)
       nearest = ip
     }
-    return { ...describe(nearest), isProxy: true }
+    return describe(nearest)
   }
 }
 

@@ -43,7 +43,7 @@ export function bridgeSettings(options: ReachOptions): BridgeSettings {
     throw new SetupError(
       'trusted_proxy_missing',
       'A proxy is said to end TLS, but not which.',
-      "Give the proxy's address or range, such as --trusted-proxy 10.0.0.0/8 (or BRIDGEKEEPER_TRUSTED_PROXIES).",
+      "Give the proxy's address, such as --trusted-proxy 10.0.0.5 (or BRIDGEKEEPER_TRUSTED_PROXIES).",
     )
   }
   if (tls === 'terminated-by-proxy' && production && (options.publicUrls ?? []).length === 0) {
@@ -90,7 +90,7 @@ function tlsMode({ tlsMode: given, ownTls }: ReachOptions, production: boolean):
     throw new SetupError(
       'tls_cert_missing',
       'TLS is required, and there is no certificate.',
-      'Give --tls-cert FILE and --tls-key FILE; or, behind a proxy that ends TLS, --tls terminated-by-proxy with --trusted-proxy CIDR.',
+      'Give --tls-cert FILE and --tls-key FILE; or, behind a proxy that ends TLS, --tls terminated-by-proxy with --trusted-proxy ADDRESS.',
     )
   }
   return mode

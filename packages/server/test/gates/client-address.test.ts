@@ -61,7 +61,6 @@ test.each<[string, string[]]>([
   ['an empty last hop', ['198.51.100.1,']],
   ['half a bracket', ['[2001:db8::1']],
   ['a port that is none', ['198.51.100.1:port']],
-  ['proxies only', ['10.0.0.2, 10.0.0.3']],
 ])('[ADDR.2] behind a trusted proxy, with %s, it is a proxy, which is never blocked', (_what, headers) => {
   expect(client('10.0.0.1', ...headers)).toMatchObject({ isProxy: true, ip: expect.stringMatching(/^10\./) })
 })
@@ -74,10 +73,32 @@ test('[ADDR.2] a hop that cannot be read stops the search at the last proxy that
   })
 })
 
+test.each<[string, string[], string]>([
+  ['one client', ['10.1.2.3'], '10.1.2.3'],
+  ['a client behind two proxies', ['10.1.2.3, 192.0.2.7'], '10.1.2.3'],
+  ['two headers', ['10.1.2.3', '10.0.0.3'], '10.1.2.3'],
+  ['an IPv6 client', ['fd12:3:4:5::6, 10.0.0.3'], 'fd12:3:4:5::6'],
+  ['a proxy that names itself', ['10.0.0.1'], '10.0.0.1'],
+])('[ADDR.6] takes the outermost of trusted addresses only for the client: %s', (_what, headers, ip) => {
+  expect(client('10.0.0.1', ...headers)).toMatchObject({ ip, isProxy: false })
+})
+
+test('[ADDR.6] takes a client outside for itself, whatever trusted addresses it writes in front', () => {
+  const trusted = fc.constantFrom('10.0.0.1', '10.1.2.3', '192.0.2.7', 'fd00::1', '[fd00::2]:80')
+  fc.assert(
+    fc.property(fc.array(trusted, { maxLength: 50, size: 'max' }), (written) => {
+      expect(client('10.0.0.1', [...written, '198.51.100.1'].join(', '))).toMatchObject({
+        ip: '198.51.100.1',
+        isProxy: false,
+      })
+    }),
+  )
+})
+
 test('[ADDR.2] of a chain of more than 32 hops the rest is not looked at', () => {
   const hops = (count: number) => ['198.51.100.1', ...Array(count).fill('10.0.0.2')].join(', ')
   expect(client('10.0.0.1', hops(31))).toMatchObject({ ip: '198.51.100.1', isProxy: false })
-  expect(client('10.0.0.1', hops(32))).toMatchObject({ ip: '10.0.0.2', isProxy: true })
+  expect(client('10.0.0.1', hops(32))).toMatchObject({ ip: '10.0.0.2', isProxy: false })
   expect(client('10.0.0.1', `${hops(40)}, 203.0.113.5`)).toMatchObject({ ip: '203.0.113.5', isProxy: false })
 })
 
