@@ -58,10 +58,15 @@ export const ACCOUNT_ABLATIONS: readonly Ablation[] = [
   {
     gate: 'accounts: wrong logins count against their address',
     edits: [
-      text('accounts/login-limits.ts', 'this.#door.failed(address)\n    const', 'const'),
+      text('accounts/login-limits.ts', 'if (counted) this.#door.failed(address)', ''),
       text('accounts/login-limits.ts', 'this.#door.failed(address)\n    return denied', 'return denied'),
     ],
     tests: attack('login-guessing'),
+  },
+  {
+    gate: "accounts: a provider's answer is no guess",
+    edits: [text('accounts/login-limits.ts', 'GUESSES.has(reason) && ', '')],
+    tests: ['test/accounts/provider.test.ts'],
   },
   {
     gate: 'accounts: a refresh token that is used again ends its login',

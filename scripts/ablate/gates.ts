@@ -1,4 +1,5 @@
 import { ACCOUNT_ABLATIONS } from './accounts.ts'
+import { ADDRESS_ABLATIONS } from './addresses.ts'
 import { DEVICE_ABLATIONS } from './devices.ts'
 import { OAUTH_ABLATIONS } from './oauth.ts'
 import { PROOF_ABLATIONS } from './proof.ts'
@@ -32,18 +33,7 @@ function attack(...names: string[]): string[] {
 
 /** Every gate, in the order in which a request and a call meet them. */
 export const ABLATIONS: readonly Ablation[] = [
-  {
-    gate: 'address: X-Forwarded-For from trusted proxies only',
-    edits: [
-      text('gates/client-address.ts', 'this.#any && this.has(remoteAddress)', 'forwardedFor.length > 0'),
-    ],
-    tests: attack('w18-w38-client-address'),
-  },
-  {
-    gate: 'address: blocked after failures',
-    edits: [gate('gates/address-failures.ts', 'check', ALLOW)],
-    tests: attack('w28-w34-address-blocks-and-caps'),
-  },
+  ...ADDRESS_ABLATIONS,
   {
     gate: 'connections: handshake rate and caps for an address',
     edits: [gate('gates/connection-caps.ts', 'checkAddress', ALLOW)],

@@ -162,6 +162,6 @@ test('[LOGIN.1] a token that an operator issued ends with its login, though it h
   expect(accounts.tokens.recall(accessToken)).toBeUndefined()
   expect(await accounts.tokens.authenticate(accessToken)).toMatchObject({
     allowed: false,
-    code: 'token_invalid',
+    code: 'login_revoked',
   })
 })

@@ -2,7 +2,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { expect, test } from 'vitest'
 import { PASSWORD, startAccounts, type TestAccounts } from '../support/accounts.ts'
-import { type Seen, Surfer, textOf } from '../support/surfer.ts'
+import { hiddenFields, type Seen, Surfer, textOf } from '../support/surfer.ts'
 import { startUpstream, type Upstream } from '../support/upstream.ts'
 
 interface World {
@@ -233,3 +233,21 @@ async function freePort(): Promise<number> {
   await new Promise((resolve) => server.close(resolve))
   return port
 }
+
+test('[ADDR.7] answers of the provider that a page makes a browser bring back block nobody at its address', async () => {
+  const { accounts, upstream } = await world()
+  await accounts.user('ann')
+  upstream.user = { subject: 'stranger', email: 'eve@example.com' }
+  for (let count = 0; count < 12; count++) {
+    const attacker = new Surfer(accounts.url)
+    await attacker.post('/login/sso', hiddenFields((await attacker.get('/login')).text, '/login/sso'))
+    const planted = `providerLogin=${attacker.cookies.get('providerLogin')}`
+    const path = '/login/sso/callback?code=x&state=x'
+    const seen = await new Surfer(accounts.url).send('GET', path, undefined, { cookie: planted })
+    expect(textOf(seen.text)).toContain('The provider did not log you in.')
+    expect(textOf((await logInThere(new Surfer(accounts.url))).text)).toContain('No account here is linked')
+  }
+  expect(accounts.recorded.named('login_failed').length).toBeGreaterThan(10)
+  expect(accounts.recorded.named('address_blocked')).toEqual([])
+  expect((await accounts.login('ann')).cookies.has('accessToken')).toBe(true)
+})

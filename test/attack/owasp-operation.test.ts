@@ -159,7 +159,13 @@ describe('A09:2021 Security Logging and Monitoring Failures (A09:2025)', () => {
     const { log, at } = await recorded()
     await tryUpgrade(at, { token: 'a.b.c' })
     expect(log.events).toEqual([
-      { event: 'ws_authentication_failed', ip: '127.0.0.1', reason: 'token_invalid', suppressed: undefined },
+      {
+        event: 'ws_authentication_failed',
+        ip: '127.0.0.1',
+        reason: 'token_invalid',
+        counted: true,
+        suppressed: undefined,
+      },
     ])
   })
 

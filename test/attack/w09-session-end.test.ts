@@ -37,13 +37,13 @@ test('[AUTH.7] W09: after a revocation no door takes the token any more, once it
   const mcp = () => post(at, '/mcp', toolCall('s__t'), bearer(accessToken))
   expect((await mcp()).status).toBe(200)
   users.set('user_ann', { ...user('ann'), tokenVersion: 1 })
-  expect(await tryUpgrade(at, { token: accessToken })).toMatchObject({ status: 401, code: 'token_invalid' })
+  expect(await tryUpgrade(at, { token: accessToken })).toMatchObject({ status: 401, code: 'login_revoked' })
   system.advance(5_001)
   expect((await mcp()).status).toBe(401)
 })
 
 test.each<[string, (users: UserStore) => Promise<unknown>, string]>([
-  ['logged out', (users) => users.raiseTokenVersion('user_ann'), 'token_invalid'],
+  ['logged out', (users) => users.raiseTokenVersion('user_ann'), 'login_revoked'],
   ['suspended', (users) => users.setState('user_ann', 'suspended'), 'user_suspended'],
 ])(
   '[REVOKE.1] [REVOKE.2] W09: a user who is %s in the middle of a call gets no result, loses every connection, and is not let in again',

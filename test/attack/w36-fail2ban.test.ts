@@ -85,6 +85,9 @@ testWithFail2ban(
     // None of these is a failure.
     const expired = await login(node.data, 'ann@example.com', -60_000)
     await post(at, '/mcp', toolCall('s__t'), from('203.0.113.9'))
+    await post(at, '/mcp', toolCall('s__t'), { cookie: 'accessToken=a.b.c', ...from('203.0.113.9') })
+    await tryUpgrade(at, { headers: [...lines('203.0.113.9'), 'Cookie: accessToken=a.b.c'] })
+    await tryUpgrade(at, { token: 'a.b.c' })
     await tryUpgrade(at, { token: expired.accessToken, headers: lines('203.0.113.9') })
     await tryUpgrade(at, { headers: [...lines('203.0.113.9'), 'Origin: https://evil.example'] })
     for (const text of forged) await say(at, issued, text)

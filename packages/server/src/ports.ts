@@ -110,7 +110,10 @@ export interface Authenticator {
 export interface FrontDoor {
   /** @returns whose request it is */
   enter(request: FactsSource): Verdict<ClientAddress>
-  /** It gave a wrong password, code or the like: too many block the address at every door. */
+  /**
+   * Counts a wrong password, code or the like: too many block the address at every door. Call it only for what a
+   * user typed into your own form, never for a cookie or a URL, which another site can make a browser send.
+   */
   failed(address: ClientAddress): void
 }
 

@@ -98,7 +98,7 @@ test('[AUTH.13] a user who is suspended or logged out in the process of the brid
   expect(await tokens.authenticate(accessToken)).toMatchObject({ allowed: true })
   await data.logOutUser('ann@example.com')
   expect(tokens.recall(accessToken)).toBeUndefined()
-  expect(await tokens.authenticate(accessToken)).toMatchObject({ code: 'token_invalid' })
+  expect(await tokens.authenticate(accessToken)).toMatchObject({ code: 'login_revoked' })
   const again = await data.issueToken('ann@example.com', 60_000)
   expect(await tokens.authenticate(again.accessToken)).toMatchObject({ allowed: true })
 })

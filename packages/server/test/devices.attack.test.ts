@@ -29,7 +29,7 @@ describe('an enrolment', () => {
     const token = await at.approval(key.keyId)
     const both = await Promise.all([enrol(at, token, key), enrol(at, token, key)])
     expect(both.map(({ status }) => status).sort()).toEqual([200, 401])
-    expect(await enrol(at, token, key)).toMatchObject({ status: 401, code: 'token_invalid' })
+    expect(await enrol(at, token, key)).toMatchObject({ status: 401, code: 'login_revoked' })
     expect(await at.devices.ofUser('ann')).toHaveLength(1)
   })
 
@@ -39,7 +39,7 @@ describe('an enrolment', () => {
     const token = await at.approval(approved.keyId)
     expect(await enrol(at, token, thief)).toMatchObject({ status: 403, code: 'device_key_mismatch' })
     expect(await enrol(at, token, approved)).toMatchObject({ status: 200 })
-    expect(at.failed).toHaveLength(1)
+    expect(at.failed).toEqual([])
   })
 
   test('[ENROL.1] of a key of another user’s machine is refused, and nobody gets it', async () => {
@@ -233,7 +233,7 @@ describe('an assertion', () => {
     const device = await at.enrolled({ key: testKey('ES256') })
     const answer = await at.post('/api/devices/token', { assertion: await forge(device, at) })
     expect(answer).toMatchObject({ status: 401, code })
-    expect(at.failed).toHaveLength(code === 'device_unknown' ? 1 : 0)
+    expect(at.failed).toEqual([])
     expect(await at.post('/api/devices/token', { assertion: await assertionOf(device, at) })).toMatchObject({
       status: 200,
     })

@@ -3,7 +3,7 @@ import { createTokens, memoryUsers, type User } from '@bridgekeeper/server'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { FakeSystem } from '../../../test/support/fake-system.ts'
-import { allow, deny } from '../src/gates/verdict.ts'
+import { allow, deny, denyGenuine } from '../src/gates/verdict.ts'
 import { type TokenRules, verifyJwt } from '../src/identity/jwt.ts'
 import { verifyOwnJwt } from '../src/identity/own-jwt.ts'
 import { Recall } from '../src/identity/recall.ts'
@@ -61,12 +61,12 @@ test('[AUTH.5] the library is told the audience, one or a choice of them, and th
     verifyJwt(signed({ ...CLAIMS, ...claims }), () => SECRET, { ...RULES, ...rules }, new FakeSystem())
   const asked: string[] = []
   const audience = (given: string) => asked.push(given) > 0 && given.startsWith('https://')
-  expect(await check({ aud: 'b' }, {})).toEqual(deny('token_invalid'))
+  expect(await check({ aud: 'b' }, {})).toEqual(denyGenuine('token_invalid'))
   expect(await check({ aud: 'https://b' }, { audience })).toMatchObject({ allowed: true })
   for (const aud of ['b', ['https://b'], undefined])
-    expect(await check({ aud }, { audience })).toEqual(deny('token_invalid'))
+    expect(await check({ aud }, { audience })).toEqual(denyGenuine('token_invalid'))
   expect(asked).toEqual(['https://b', 'b'])
-  expect(await check({}, { requiredClaims: ['sub'] })).toEqual(deny('token_invalid'))
+  expect(await check({}, { requiredClaims: ['sub'] })).toEqual(denyGenuine('token_invalid'))
   expect(await check({ sub: 'ann' }, { requiredClaims: ['sub'] })).toMatchObject({ allowed: true })
 })
 
@@ -89,16 +89,18 @@ test('[AUTH.5] a token of ours with a time that is no number, another algorithm,
   const good = { ...CLAIMS, iat: START_SECONDS }
   expect(verifyOwn(signed(good))).toMatchObject({ allowed: true })
   for (const times of [{ exp: String(START_SECONDS + 60) }, { iat: String(START_SECONDS) }, { nbf: '1' }])
-    expect(verifyOwn(signed({ ...good, ...times })), JSON.stringify(times)).toEqual(deny('token_invalid'))
-  expect(verifyOwn(signed(good, { ...HEADER, alg: 'HS512' }))).toEqual(deny('token_invalid'))
+    expect(verifyOwn(signed({ ...good, ...times })), JSON.stringify(times)).toEqual(
+      denyGenuine('token_invalid'),
+    )
+  expect(verifyOwn(signed(good, { ...HEADER, alg: 'HS512' }))).toEqual(denyGenuine('token_invalid'))
   const withNonsense = (object: object) =>
     Buffer.from(JSON.stringify({ ...object, x: ['?'] }).replace('"?"', 'tru')).toString('base64url')
-  expect(verifyOwn(signed(withNonsense(good)))).toEqual(deny('token_invalid'))
-  expect(verifyOwn(signed(good, withNonsense(HEADER)))).toEqual(deny('token_invalid'))
+  expect(verifyOwn(signed(withNonsense(good)))).toEqual(denyGenuine('token_invalid'))
+  expect(verifyOwn(signed(good, withNonsense(HEADER)))).toEqual(denyGenuine('token_invalid'))
 })
 
 test('[AUTH.5] a token without an end is refused, whatever claims the rules demand', async () => {
-  expect(await verify(signed({ iss: 'i', aud: 'a' }))).toEqual(deny('token_invalid'))
+  expect(await verify(signed({ iss: 'i', aud: 'a' }))).toEqual(denyGenuine('token_invalid'))
 })
 
 test('[AUTH.5] a signed token in any other shape than three plain parts is refused', async () => {
@@ -155,11 +157,11 @@ test("[AUTH.11] a key is looked for by a header that is ours, and an error of th
 })
 
 test.each([{ sub: 5 }, { sid: 5 }, { tv: '3' }, { sub: null }, { sid: {} }, { tv: null }, { scope: 5 }])(
-  '[AUTH.5] a signed token with %j is refused as none of ours',
+  '[AUTH.5] a signed token with %j is refused',
   async (claims) => {
     const tokens = createTokens(SECRET, memoryUsers([ANN]), new FakeSystem())
     expect(await tokens.authenticate(ours({}))).toMatchObject({ allowed: true })
-    expect(await tokens.authenticate(ours(claims))).toEqual(deny('token_invalid'))
+    expect(await tokens.authenticate(ours(claims))).toEqual(denyGenuine('token_invalid'))
   },
 )
 
@@ -171,7 +173,7 @@ test('[AUTH.4] [AUTH.7] a token tells when it ends, and is refused as revoked on
   expect(await tokens.authenticate(issued.accessToken)).toMatchObject({
     value: { expiresAtMs: (START_SECONDS + 61) * 1_000 },
   })
-  expect(await tokens.authenticate(ours({ tv: 2 }))).toEqual(deny('token_invalid', 'It was revoked.'))
+  expect(await tokens.authenticate(ours({ tv: 2 }))).toEqual(deny('login_revoked'))
 })
 
 test('[AUTH.8] a token is recalled up to five seconds and up to its end, and at neither moment', () => {

@@ -13,7 +13,7 @@ const ANN: User = {
   createdAtMs: 0,
   state: 'active',
 }
-const ENDED = deny('token_invalid', 'Its login has ended.')
+const ENDED = deny('login_revoked')
 
 /** A token of Ann's login `s`, whose session is as given; without one, it has ended. */
 async function tokenWith(session: Partial<Session> | undefined) {

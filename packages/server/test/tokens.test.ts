@@ -108,7 +108,7 @@ test('[AUTH.6] refuses the token of a user who does not exist', async () => {
 test('[AUTH.7] refuses the tokens from before the token version was raised', async () => {
   const { tokens } = setUp(memoryUsers([{ ...ANN, tokenVersion: 4 }]))
   expect(await tokens.authenticate((await tokens.issue(ANN, 60_000)).accessToken)).toMatchObject({
-    code: 'token_invalid',
+    code: 'login_revoked',
   })
 })
 

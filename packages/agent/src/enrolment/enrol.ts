@@ -1,4 +1,4 @@
-import { isObject, keyWords } from '@bridgekeeper/protocol'
+import { type ErrorCode, isObject, keyWords } from '@bridgekeeper/protocol'
 import { AgentError } from '../errors.ts'
 import type { EnrolmentEvent } from '../events.ts'
 import { publicJwkSchema, thumbprint } from '../keychain/device-key.ts'
@@ -29,6 +29,8 @@ export interface EnrolmentOptions {
 
 /** How often a code that has run out is replaced by another, before the user is asked to come back. */
 const FLOWS = 3
+/** Refusals of an approval that was used or has ended. */
+const SPENT: ReadonlySet<ErrorCode> = new Set(['token_invalid', 'token_expired', 'login_revoked'])
 const SEND_TRIES = 3
 const SEND_AGAIN_MS = 1_000
 
@@ -149,7 +151,7 @@ async function sendKey(
     return keychain.update(bridge, (current) => (current?.state === 'enrolled' ? current : record))
   }
   const code = refusalCode(answer)
-  if (code === 'token_invalid' || code === 'token_expired') return forgetFlow(keychain, pending)
+  if (code !== undefined && SPENT.has(code)) return forgetFlow(keychain, pending)
   // The bridge will never take this key; the next time begins with another.
   if (code === 'device_key_known') await keychain.remove(bridge)
   throw refusal(answer)

@@ -16,6 +16,14 @@ export type LoginFailure =
   | 'provider_refused'
   | 'provider_user_unknown'
 
+/** Wrong guesses. The others gave what is right, or what a page can make a browser send. */
+const GUESSES: ReadonlySet<LoginFailure> = new Set([
+  'user_unknown',
+  'password_wrong',
+  'code_wrong',
+  'passkey_wrong',
+])
+
 /** What is being tried: passwords by the account's email, codes by the user's id. */
 export interface Attempt {
   readonly kind: 'password' | 'code'
@@ -74,9 +82,10 @@ export class LoginLimits {
     this.#windows[attempt.kind].here.forget(keyOf(attempt, address))
   }
 
-  /** [LIMIT.4] It was wrong: it counts against the address as at every other door. */
+  /** [LIMIT.4] [ADDR.7] Records a failed login. A wrong guess counts against its address, as at every other door. */
   failed(reason: LoginFailure, address: ClientAddress, userId?: string): void {
-    this.#door.failed(address)
+    const counted = GUESSES.has(reason) && !address.isProxy
+    if (counted) this.#door.failed(address)
     const suppressed = this.#sample(reason, address)
     if (suppressed === undefined) return
     this.#log.logSecurityEvent({
@@ -84,6 +93,7 @@ export class LoginLimits {
       userId,
       ip: address.ip,
       reason,
+      ...(counted && { counted }),
       ...(suppressed > 0 && { suppressed }),
     })
   }

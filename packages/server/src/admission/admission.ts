@@ -3,19 +3,19 @@ import { AddressFailures, type FailureLimit } from '../gates/address-failures.ts
 import { connectAuthorityGate } from '../gates/call-authority.ts'
 import type { ClientAddress, TrustedProxies } from '../gates/client-address.ts'
 import { ConnectionCaps, type ConnectionLimits } from '../gates/connection-caps.ts'
-import { credentialGate } from '../gates/credential.ts'
+import { credentialGate, isSentInHeader } from '../gates/credential.ts'
 import { ChallengeLockout } from '../gates/lockout.ts'
 import { type OriginPolicy, originGate } from '../gates/origin.ts'
 import { type ProofPolicy, proofPolicyGate } from '../gates/proof-policy.ts'
 import { type FactsSource, type RequestFacts, requestFacts } from '../gates/request-facts.ts'
 import { type TransportPolicy, transportGate } from '../gates/transport.ts'
-import { allow, type Denied, deny, type Verdict } from '../gates/verdict.ts'
+import { allow, type Denied, deny, isGuess, type Verdict } from '../gates/verdict.ts'
 import type { Authenticator, Caller, Principal, SecurityLog, System } from '../ports.ts'
 import type { Channel, DeviceProofs, Devices } from './devices.ts'
 import type { DurableBlocks } from './durable-blocks.ts'
 import type { Fingerprints, SeenLogin } from './fingerprints.ts'
 import type { Login, Logins } from './logins.ts'
-import { type Door, isFailure, Refusals } from './refusals.ts'
+import { type Door, Refusals } from './refusals.ts'
 import type { Revoker } from './revoker.ts'
 import { TokenUse } from './token-use.ts'
 
@@ -130,7 +130,7 @@ export class Admission {
     )
     if (early !== undefined) return this.#refuse('agent', early, address, facts)
     const token = credentialGate(facts, this.#options.cookie)
-    if (!token.allowed) return this.#refuse('agent', token, address, facts)
+    if (!token.allowed) return this.#refuse('agent', token, address, facts, isProgram(facts))
     const authenticated = await this.#authenticate('agent', token.value, address, facts)
     if (!authenticated.allowed) return authenticated
 
@@ -243,15 +243,27 @@ export class Admission {
     if (revoker.isBlind) throw new Error('It cannot be known what was revoked.')
     const since = this.#logins.now
     const principal = await authenticator.authenticate(token, facts)
-    if (!principal.allowed) return this.#refuse(door, principal, address, facts)
+    if (!principal.allowed) {
+      // [ADDR.7] A page may have planted the cookie.
+      const isFailure = isGuess(principal) && isSentInHeader(facts)
+      return this.#refuse(door, principal, address, facts, isFailure)
+    }
     const login = this.#logins.enter(principal.value, since)
     if (login === undefined) return this.#refuse(door, deny('login_revoked'), address, facts)
     return allow({ principal: principal.value, login })
   }
 
-  #refuse(door: Door, denied: Denied, address: ClientAddress, { url }: RequestFacts): Denied {
-    this.#refusals.record(door, denied.code, address, pathOf(url))
-    if (isFailure(door, denied.code)) this.#failed(address)
+  /** @param isFailure whether it counts towards blocking the address; a proxy is never blocked */
+  #refuse(
+    door: Door,
+    denied: Denied,
+    address: ClientAddress,
+    { url }: RequestFacts,
+    isFailure = false,
+  ): Denied {
+    const counted = isFailure && !address.isProxy
+    this.#refusals.record(door, denied.code, address, pathOf(url), counted)
+    if (counted) this.#failed(address)
     return denied
   }
 
@@ -290,6 +302,11 @@ function firstDenial(...gates: readonly (() => Verdict<unknown>)[]): Denied | un
     if (!verdict.allowed) return verdict
   }
   return undefined
+}
+
+/** [ADDR.5] Whether no browser can have sent this upgrade: those of browsers have an Origin. */
+function isProgram({ origin, cookie }: RequestFacts): boolean {
+  return origin.length === 0 && cookie.length === 0
 }
 
 function pathOf(url: string): string {

@@ -43,31 +43,24 @@ export class Refusals {
     this.#log.logSecurityEvent({ event: 'proof_downgrade_rejected', userId, ip, version, suppressed })
   }
 
-  /** @param path without query: what stands there may be a secret */
-  record(door: Door, reason: ErrorCode, { ip, key }: ClientAddress, path: string): void {
-    const passedOver = this.#sampler.take(`${reason} ${key}`, this.#system.monotonicMs())
+  /**
+   * @param path without query: what stands there may be a secret
+   * @param counted whether it counts towards blocking the address
+   */
+  record(door: Door, reason: ErrorCode, { ip, key }: ClientAddress, path: string, counted = false): void {
+    const sampled = counted ? `counted ${reason} ${key}` : `${reason} ${key}`
+    const passedOver = this.#sampler.take(sampled, this.#system.monotonicMs())
     if (passedOver === undefined) return
     const suppressed = passedOver === 0 ? undefined : passedOver
     if (reason === 'transport_insecure') {
       this.#log.logSecurityEvent({ event: 'ws_insecure_connection_rejected', ip, url: path, suppressed })
       return
     }
-    const event = EVENTS[door][AUTHENTICATION.has(reason) ? 'authentication' : 'other']
-    this.#log.logSecurityEvent({ event, ip, reason, suppressed })
+    if (!AUTHENTICATION.has(reason)) {
+      this.#log.logSecurityEvent({ event: EVENTS[door].other, ip, reason, suppressed })
+      return
+    }
+    const event = EVENTS[door].authentication
+    this.#log.logSecurityEvent({ event, ip, reason, counted: counted || undefined, suppressed })
   }
-}
-
-const NO_FAILURES: ReadonlySet<ErrorCode> = new Set(['token_expired', 'login_revoked', 'dpop_proof_invalid'])
-
-/**
- * Whether this counts towards blocking the address. An expired token does not, nor does that of a login which
- * was ended: they prove an earlier login. Nor does a proof that fails: its token is good, and a key cannot be
- * guessed, but a clock can be wrong.
- * At the callers' door neither does a request without a token, which is how an MCP client finds out where to
- * log in, nor one with a token in its URL: any page can make a browser send those, by an image, and would
- * have its visitors blocked. Upgrades of a browser always bear its Origin, so they never get that far.
- */
-export function isFailure(door: Door, reason: ErrorCode): boolean {
-  if (reason === 'token_missing' || reason === 'token_in_url') return door === 'agent'
-  return AUTHENTICATION.has(reason) && !NO_FAILURES.has(reason)
 }

@@ -1,11 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { codes, type ErrorCode, isObject, parseJson } from '@bridgekeeper/protocol'
+import { codes, isObject, parseJson } from '@bridgekeeper/protocol'
 import type { ClientAddress } from '../gates/client-address.ts'
 import { credentialGate } from '../gates/credential.ts'
 import { type RequestFacts, requestFacts } from '../gates/request-facts.ts'
 import { Sampler } from '../gates/sampler.ts'
 import { SlidingWindow } from '../gates/sliding-window.ts'
-import { allow, type Denied, deny, denyFor, type Verdict } from '../gates/verdict.ts'
+import { allow, type Denied, deny, denyFor, isGuess, type Verdict } from '../gates/verdict.ts'
 import { DEVICE_JWTS } from '../identity/device-assertion.ts'
 import { type Devices, ENROL_PATH, type MayEnrol } from '../identity/devices.ts'
 import type { FrontDoor, SecurityLog, System } from '../ports.ts'
@@ -34,14 +34,6 @@ interface Visit {
 
 /** Of one address; a machine asks four times an hour, and many may stand behind one address. */
 const REQUESTS = { max: 120, windowMs: 60_000, maxKeys: 10_000 }
-/** What somebody gets who guesses; the rest is wrong for other reasons. */
-const GUESSES: ReadonlySet<ErrorCode> = new Set([
-  'token_ambiguous',
-  'token_invalid',
-  'user_unknown',
-  'device_unknown',
-  'device_key_mismatch',
-])
 
 /**
  * [ENROL.4] Where machines enrol, get their tokens and change their keys. Not for browsers: no cookie counts, and a
@@ -83,7 +75,7 @@ export class DeviceEndpoint {
     const address = entered.value
     const admitted = await this.#admit(request, address)
     const answer = admitted.allowed ? await act(admitted.value) : admitted
-    if (!answer.allowed) this.#refused(answer.code, address)
+    if (!answer.allowed) this.#refused(answer, address)
     // Nobody gets what is not on record.
     this.#parts.log.afterWritten(() => send(response, answer))
   }
@@ -140,14 +132,16 @@ export class DeviceEndpoint {
     return allow({ keyId, generation })
   }
 
-  #refused(reason: ErrorCode, address: ClientAddress): void {
+  /** A device's signature cannot be guessed, so a device that was revoked or is unknown counts as no failure. */
+  #refused(denied: Denied, address: ClientAddress): void {
     const { door, log, system } = this.#parts
     const { ip, key } = address
+    const reason = denied.code
     const passedOver = this.#sampler.take(`${reason} ${key}`, system.monotonicMs())
     const suppressed = passedOver === 0 ? undefined : passedOver
     if (passedOver !== undefined)
       log.logSecurityEvent({ event: 'device_request_refused', ip, reason, suppressed })
-    if (GUESSES.has(reason)) door.failed(address)
+    if (isGuess(denied)) door.failed(address)
   }
 }
 

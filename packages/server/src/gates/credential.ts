@@ -33,6 +33,11 @@ export function credentialGate(
   return cookie === '' ? deny('token_missing') : allow(cookie)
 }
 
+/** Whether the sender put the token into a header on purpose: no page can make a browser do that. */
+export function isSentInHeader({ authorization }: Pick<RequestFacts, 'authorization'>): boolean {
+  return authorization.length > 0
+}
+
 /** Whether the token was sent as one that is bound to a key. */
 export function isSentAsDpop({ authorization }: Pick<RequestFacts, 'authorization'>): boolean {
   const [header] = authorization

@@ -15,6 +15,8 @@ export interface Denied {
   readonly detail?: string
   /** Whole seconds after which trying again may help. */
   readonly retryAfterSeconds?: number
+  /** The refused token has a valid signature of its issuer, so nobody guessed it. */
+  readonly isGenuine?: true
 }
 
 export function allow<T>(value: T): Allowed<T> {
@@ -23,6 +25,19 @@ export function allow<T>(value: T): Allowed<T> {
 
 export function deny(code: ErrorCode, detail?: string): Denied {
   return detail === undefined ? { allowed: false, code } : { allowed: false, code, detail }
+}
+
+/** Refuses a token whose signature is valid: of the wrong kind, or for something else. */
+export function denyGenuine(code: ErrorCode, detail?: string): Denied {
+  return { ...deny(code, detail), isGenuine: true }
+}
+
+/**
+ * [ADDR.5] Whether a refused token may have been guessed. A token that is expired, revoked, or of a suspended or
+ * deleted user is no guess: its signature was valid.
+ */
+export function isGuess({ code, isGenuine }: Denied): boolean {
+  return code === 'token_invalid' && isGenuine !== true
 }
 
 /** Refused for now. @param leftMs how long it stays so */

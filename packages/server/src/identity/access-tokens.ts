@@ -1,7 +1,7 @@
 import { createPublicKey, type KeyObject } from 'node:crypto'
 import { type JWTPayload, SignJWT } from 'jose'
 import { agentResource, enrolmentResource, isMcpResource } from '../gates/resource.ts'
-import { allow, deny, type Verdict } from '../gates/verdict.ts'
+import { allow, deny, denyGenuine, type Verdict } from '../gates/verdict.ts'
 import type { DeviceStore, Revocation, Session, SessionStore } from '../ports/identity.ts'
 import type { Authenticator, Principal, System, User, UserStore } from '../ports.ts'
 import { type TokenRules, verifyJwt } from './jwt.ts'
@@ -101,7 +101,7 @@ export class AccessTokens implements Authenticator {
     const isDevices = claims.aud === this.#agents
     const device = isDevices ? await this.#deviceOf(held.value) : allow(undefined)
     if (!device.allowed) return device
-    if (!isDevices && session.kind !== 'client') return deny('token_invalid')
+    if (!isDevices && session.kind !== 'client') return denyGenuine('token_invalid')
     const principal = principalOf(held.value, device.value)
     remember(principal)
     await noteUse(this.#parts.sessions, session, this.#parts.system.nowMs())
@@ -115,8 +115,9 @@ export class AccessTokens implements Authenticator {
     const { claims, user, session, boundKeyId } = held.value
     const { device_name: deviceName, device_key: deviceKey, scope } = claims
     if (typeof deviceName !== 'string' || typeof deviceKey !== 'string' || scope !== ENROL_SCOPE)
-      return deny('token_invalid')
-    if (!THUMBPRINT.test(deviceKey) || session.clientId !== AGENT_CLIENT_ID) return deny('token_invalid')
+      return denyGenuine('token_invalid')
+    if (!THUMBPRINT.test(deviceKey) || session.clientId !== AGENT_CLIENT_ID)
+      return denyGenuine('token_invalid')
     const bound = boundKeyId === undefined ? {} : { boundKeyId }
     return allow({ userId: user.userId, sessionId: session.sessionId, deviceName, deviceKey, ...bound })
   }
@@ -161,27 +162,25 @@ export class AccessTokens implements Authenticator {
     const { sub, sid, tv, scope } = claims
     const boundKeyId = keyIdOf(claims)
     if (typeof sub !== 'string' || typeof sid !== 'string' || typeof tv !== 'number')
-      return deny('token_invalid')
-    if (typeof scope !== 'string' || boundKeyId === null) return deny('token_invalid')
+      return denyGenuine('token_invalid')
+    if (typeof scope !== 'string' || boundKeyId === null) return denyGenuine('token_invalid')
 
     const [user, session] = await Promise.all([users.findById(sub), sessions.find(sid)])
     if (user === undefined) return deny('user_unknown')
-    if (user.tokenVersion !== tv) return deny('token_invalid', 'It was revoked.')
+    if (user.tokenVersion !== tv) return deny('login_revoked')
     if (user.state !== 'active') return deny('user_suspended')
-    if (session?.userId !== sub || session.expiresAtMs <= system.nowMs())
-      return deny('token_invalid', 'Its login has ended.')
+    if (session?.userId !== sub || session.expiresAtMs <= system.nowMs()) return deny('login_revoked')
     return allow({ claims, user, session, boundKeyId })
   }
 
   /** A device token names an enrolled device of its user and session, and a key of that to prove. */
   async #deviceOf({ claims, user, session, boundKeyId }: Held): Promise<Verdict<string>> {
     const { did } = claims
-    if (typeof did !== 'string' || boundKeyId === undefined) return deny('token_invalid')
-    if (session.kind !== 'device' || session.deviceId !== did) return deny('token_invalid')
+    if (typeof did !== 'string' || boundKeyId === undefined) return denyGenuine('token_invalid')
+    if (session.kind !== 'device' || session.deviceId !== did) return denyGenuine('token_invalid')
     const device = await this.#parts.devices.find(did)
     const isTheirs = device?.userId === user.userId && device.sessionId === session.sessionId
-    if (!isTheirs || !device.keys.some(({ keyId }) => keyId === boundKeyId))
-      return deny('token_invalid', 'It was revoked.')
+    if (!isTheirs || !device.keys.some(({ keyId }) => keyId === boundKeyId)) return deny('login_revoked')
     return allow(did)
   }
 }

@@ -1,7 +1,7 @@
 import { type RequestFacts, requestFacts } from '../gates/request-facts.ts'
 import { allow, deny, type Verdict } from '../gates/verdict.ts'
 import type { Authenticator, Principal, System } from '../ports.ts'
-import { Recall } from './recall.ts'
+import { digest, Recall } from './recall.ts'
 import { readScopes } from './scopes.ts'
 
 /** Who someone is, as the app that embeds the bridge knows it. */
@@ -21,6 +21,7 @@ export interface AppIdentity {
 /**
  * The app's own function: whose token it is, or `undefined` where it is nobody's. What it says of a token holds
  * for five seconds, wherever the token comes from, unless `bridge.revoke` names its user, session or device.
+ * A refused token in a header counts as a guess, unless the function accepted it recently.
  */
 export type Authenticate = (
   token: string,
@@ -30,6 +31,8 @@ export type Authenticate = (
 const DEFAULT_LIFETIME_MS = 3_600_000
 /** A function that has not answered by then is taken for one that failed. */
 const ANSWER_MS = 10_000
+/** Accepted tokens to remember; beyond them the least recently accepted are forgotten. */
+const MAX_ACCEPTED = 10_000
 const NO_REQUEST = requestFacts({ rawHeaders: [], socket: {} })
 
 /** The app's function failed, was too slow, or said something that is no identity: nobody is let in. */
@@ -43,18 +46,40 @@ export class AppIdentityError extends Error {
  */
 export function createAppAuthenticator(authenticate: Authenticate, system: System): Authenticator {
   const recalled = new Recall(system)
+  const accepted = new AcceptedTokens()
   return {
     async authenticate(token: string, request: RequestFacts = NO_REQUEST): Promise<Verdict<Principal>> {
       const remember = recalled.begin(token)
       const identity = await inTime(async () => authenticate(token, request), system)
-      if (identity === undefined) return deny('token_invalid')
+      if (identity === undefined) return deny(accepted.has(token) ? 'login_revoked' : 'token_invalid')
       const principal = principalOf(identity, system)
       if (principal.expiresAtMs <= system.nowMs()) return deny('token_expired')
       remember(principal)
+      accepted.add(token)
       return allow(principal)
     },
     recall: (token) => recalled.get(token),
     forget: (revoked) => recalled.forget(revoked),
+  }
+}
+
+/**
+ * Hashes of the tokens that the app accepted most recently. If the app refuses such a token later, its login has
+ * ended: it is no guess.
+ */
+class AcceptedTokens {
+  readonly #digests = new Set<string>()
+
+  has(token: string): boolean {
+    return this.#digests.has(digest(token))
+  }
+
+  add(token: string): void {
+    const added = digest(token)
+    this.#digests.delete(added)
+    this.#digests.add(added)
+    const [oldest] = this.#digests
+    if (this.#digests.size > MAX_ACCEPTED && oldest !== undefined) this.#digests.delete(oldest)
   }
 }
 

@@ -1,6 +1,6 @@
 import { cleanText } from '@bridgekeeper/protocol'
 import { SlidingWindow } from '../gates/sliding-window.ts'
-import { allow, deny, type Verdict } from '../gates/verdict.ts'
+import { allow, deny, denyGenuine, type Verdict } from '../gates/verdict.ts'
 import type { Device, DeviceStore, SessionStore } from '../ports/identity.ts'
 import type { SecurityLog, System, UserStore } from '../ports.ts'
 import type { AccessTokens, Enrolment } from './access-tokens.ts'
@@ -88,7 +88,7 @@ export class Devices {
     if (known === undefined && theirs.length >= MAX_DEVICES) return deny('too_many_devices')
     // Of two requests with one approval, one ends it.
     if (may.sessionId !== undefined && !(await sessions.end(may.sessionId)))
-      return deny('token_invalid', 'It was used before.')
+      return denyGenuine('token_invalid', 'It was used before.')
     const device = known ?? (await this.#add(may.userId, called, key))
     if (device === undefined) return deny('device_key_known')
     const { deviceId, userId } = device

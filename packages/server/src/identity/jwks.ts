@@ -1,5 +1,5 @@
 import type { JSONWebKeySet, JWTPayload } from 'jose'
-import { allow, deny, type Verdict } from '../gates/verdict.ts'
+import { allow, deny, denyGenuine, type Verdict } from '../gates/verdict.ts'
 import type { Authenticator, Principal, System, UserStore } from '../ports.ts'
 import { type TokenRules, verifyJwt } from './jwt.ts'
 import { localKeys, remoteKeys } from './key-set.ts'
@@ -70,7 +70,7 @@ export function createJwksAuthenticator(
     if (!verified.allowed) return verified
     const identity = claims(verified.value)
     if (identity === undefined || identity.userId === '' || identity.sessionId === '')
-      return deny('token_invalid', 'Its claims name no user and session.')
+      return denyGenuine('token_invalid', 'Its claims name no user and session.')
     if (users !== undefined) {
       const user = await users.findById(identity.userId)
       if (user === undefined) return deny('user_unknown')

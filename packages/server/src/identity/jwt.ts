@@ -1,6 +1,6 @@
 import { objectMembers } from '@bridgekeeper/protocol'
 import { errors, type JWTPayload, type JWTVerifyGetKey, type JWTVerifyOptions, jwtVerify } from 'jose'
-import { allow, deny, type Verdict } from '../gates/verdict.ts'
+import { allow, deny, denyGenuine, type Verdict } from '../gates/verdict.ts'
 import type { System } from '../ports.ts'
 
 /** More than an access token of any provider has, and little enough to be looked at for nothing. */
@@ -50,13 +50,15 @@ export async function verifyJwt(
     const { aud, exp, iat = 0 } = payload
     const { audience } = rules
     if (typeof audience === 'function' && !(typeof aud === 'string' && audience(aud)))
-      return deny('token_invalid')
+      return denyGenuine('token_invalid')
     const nowSeconds = system.nowMs() / 1_000
-    if (exp === undefined || iat > nowSeconds + LEEWAY_SECONDS) return deny('token_invalid')
+    if (exp === undefined || iat > nowSeconds + LEEWAY_SECONDS) return denyGenuine('token_invalid')
     // The leeway above is for a token's begin; its end is its end.
     return exp > nowSeconds ? allow({ ...payload, exp }) : deny('token_expired')
   } catch (error) {
     if (error instanceof errors.JWTExpired) return deny('token_expired')
+    // The library checks claims only after the signature.
+    if (error instanceof errors.JWTClaimValidationFailed) return denyGenuine('token_invalid')
     if (error instanceof errors.JOSEError) return deny('token_invalid')
     throw error
   }

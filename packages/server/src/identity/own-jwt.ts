@@ -1,6 +1,6 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import { isObject, parseJson } from '@bridgekeeper/protocol'
-import { allow, deny, type Verdict } from '../gates/verdict.ts'
+import { allow, deny, denyGenuine, type Verdict } from '../gates/verdict.ts'
 import type { System } from '../ports.ts'
 import { type Claims, isWellFormed, LEEWAY_SECONDS } from './jwt.ts'
 
@@ -36,16 +36,16 @@ export function verifyOwnJwt(
     return deny('token_invalid')
 
   const [header, claims] = signed.split('.').map((part) => readObject(part))
-  if (header === undefined || claims === undefined) return deny('token_invalid')
-  if (header.alg !== ALGORITHM || header.typ !== rules.typ) return deny('token_invalid')
-  if (claims.iss !== rules.issuer || claims.aud !== rules.audience) return deny('token_invalid')
-  if (!rules.requiredClaims.every((name) => Object.hasOwn(claims, name))) return deny('token_invalid')
+  if (header === undefined || claims === undefined) return denyGenuine('token_invalid')
+  if (header.alg !== ALGORITHM || header.typ !== rules.typ) return denyGenuine('token_invalid')
+  if (claims.iss !== rules.issuer || claims.aud !== rules.audience) return denyGenuine('token_invalid')
+  if (!rules.requiredClaims.every((name) => Object.hasOwn(claims, name))) return denyGenuine('token_invalid')
   const { exp, iat, nbf } = claims
   const nowSeconds = system.nowMs() / 1_000
   if (typeof exp !== 'number' || typeof iat !== 'number' || iat > nowSeconds + LEEWAY_SECONDS)
-    return deny('token_invalid')
+    return denyGenuine('token_invalid')
   if (nbf !== undefined && !(typeof nbf === 'number' && nbf <= nowSeconds + LEEWAY_SECONDS))
-    return deny('token_invalid')
+    return denyGenuine('token_invalid')
   // The leeway above is for a token's begin; its end is its end.
   return exp > nowSeconds ? allow({ ...claims, exp }) : deny('token_expired')
 }

@@ -1,5 +1,5 @@
 import { SignJWT } from 'jose'
-import { allow, deny, type Verdict } from '../gates/verdict.ts'
+import { allow, deny, denyGenuine, type Verdict } from '../gates/verdict.ts'
 import type { Revocation, SessionStore } from '../ports/identity.ts'
 import type { Authenticator, Principal, System, User, UserStore } from '../ports.ts'
 import { type OwnTokenRules, verifyOwnJwt } from './own-jwt.ts'
@@ -56,14 +56,14 @@ export function createTokens(
     if (!verified.allowed) return verified
     const { sub, sid, tv, exp, scope } = verified.value
     if (typeof sub !== 'string' || typeof sid !== 'string' || typeof tv !== 'number')
-      return deny('token_invalid')
-    if (scope !== undefined && typeof scope !== 'string') return deny('token_invalid')
+      return denyGenuine('token_invalid')
+    if (scope !== undefined && typeof scope !== 'string') return denyGenuine('token_invalid')
 
     const user = await users.findById(sub)
     if (user === undefined) return deny('user_unknown')
-    if (user.tokenVersion !== tv) return deny('token_invalid', 'It was revoked.')
+    if (user.tokenVersion !== tv) return deny('login_revoked')
     if (user.state !== 'active') return deny('user_suspended')
-    if (!(await isOpen(sid, sub))) return deny('token_invalid', 'Its login has ended.')
+    if (!(await isOpen(sid, sub))) return deny('login_revoked')
 
     const principal: Principal = {
       userId: sub,

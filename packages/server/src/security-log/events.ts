@@ -23,7 +23,7 @@ export type FieldKind =
 interface EventEntry {
   readonly severity: Severity
   readonly when: string
-  /** In the order in which they are written, after `userId` and `ip`, which any event may have. `suppressed`: like events before it that were only counted. */
+  /** In the order in which they are written, after `userId` and `ip`, which any event may have. `suppressed`: like events before it that were not written. `counted`: it counts towards blocking the address. */
   readonly fields: Readonly<Record<string, FieldKind>>
 }
 
@@ -35,6 +35,7 @@ export const securityEvents = {
   }),
   ws_authentication_failed: event('warn', 'an agent came without a good token', {
     reason: 'code',
+    counted: 'flag',
     suppressed: 'count',
   }),
   ws_connection_established: event('info', 'an agent was let in; its challenge is still open', {
@@ -82,6 +83,7 @@ export const securityEvents = {
   }),
   mcp_authentication_failed: event('warn', 'a caller came without a good token', {
     reason: 'code',
+    counted: 'flag',
     suppressed: 'count',
   }),
   mcp_request_refused: event('warn', 'a caller was refused for another reason than its token', {
@@ -149,6 +151,7 @@ export const securityEvents = {
   login_succeeded: event('info', 'a user logged in', { method: 'code' }),
   login_failed: event('warn', 'a login failed; without the user where there is none of that email', {
     reason: 'code',
+    counted: 'flag',
     suppressed: 'count',
   }),
   login_limited: event('warn', 'a login was refused unseen after too many that failed', {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { credentialGate, isCookieName, isSentAsDpop } from '../../src/gates/credential.ts'
+import { credentialGate, isCookieName, isSentAsDpop, isSentInHeader } from '../../src/gates/credential.ts'
 import { deny } from '../../src/gates/verdict.ts'
 
 type CredentialSources = Parameters<typeof credentialGate>[0]
@@ -88,4 +88,9 @@ test.each<[string, readonly string[], boolean]>([
   ['no header', [], false],
 ])('[DPOP.5] a token sent as %s is told apart', (_what, authorization, isDpop) => {
   expect(isSentAsDpop({ authorization })).toBe(isDpop)
+})
+
+test('[ADDR.7] a token in a header is told from one in a cookie', () => {
+  expect(isSentInHeader({ authorization: ['Bearer x'] })).toBe(true)
+  expect(isSentInHeader({ authorization: [] })).toBe(false)
 })

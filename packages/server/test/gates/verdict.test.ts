@@ -1,6 +1,6 @@
 import { BridgeError } from '@bridgekeeper/protocol'
 import { expect, test } from 'vitest'
-import { allow, denialError, deny, denyFor } from '../../src/gates/verdict.ts'
+import { allow, denialError, deny, denyFor, denyGenuine, isGuess } from '../../src/gates/verdict.ts'
 
 test('[RATE.3] a refusal for now says after how many whole seconds to try again, at least one', () => {
   const seconds = [-5, 0, 1, 999, 1_000, 1_001, 900_000].map(
@@ -20,4 +20,23 @@ test('[CODE.1] as an error, a refusal keeps code, detail and when to try again',
   expect(error).toBeInstanceOf(BridgeError)
   expect(error).toMatchObject({ code: 'rate_limit_exceeded', retryAfterSeconds: 5 })
   expect(denialError(deny('scope_insufficient', 'Needed: x')).message).toContain('Needed: x')
+})
+
+test('[ADDR.5] only an invalid token without a valid signature is a guess', () => {
+  expect(denyGenuine('token_invalid', 'why')).toStrictEqual({
+    allowed: false,
+    code: 'token_invalid',
+    detail: 'why',
+    isGenuine: true,
+  })
+  const codes = [
+    'token_expired',
+    'login_revoked',
+    'user_suspended',
+    'user_unknown',
+    'token_ambiguous',
+  ] as const
+  expect(isGuess(deny('token_invalid'))).toBe(true)
+  expect(isGuess(denyGenuine('token_invalid'))).toBe(false)
+  for (const code of codes) expect(isGuess(deny(code)), code).toBe(false)
 })

@@ -1,0 +1,68 @@
+import type { Ablation, Edit } from './gates.ts'
+
+function gate(file: string, within: string, first: string): Edit {
+  return { file: `packages/server/src/${file}`, within, first }
+}
+
+function text(file: string, find: string, replace: string): Edit {
+  return { file: `packages/server/src/${file}`, find, replace }
+}
+
+function attack(...names: string[]): string[] {
+  return names.map((name) => `test/attack/${name}.test.ts`)
+}
+
+/** Whose request it is, and when its address is blocked. */
+export const ADDRESS_ABLATIONS: readonly Ablation[] = [
+  {
+    gate: 'address: X-Forwarded-For from trusted proxies only',
+    edits: [
+      text('gates/client-address.ts', 'this.#any && this.has(remoteAddress)', 'forwardedFor.length > 0'),
+    ],
+    tests: attack('w18-w38-client-address'),
+  },
+  {
+    gate: 'address: blocked after failures',
+    edits: [gate('gates/address-failures.ts', 'check', 'return { allowed: true, value: undefined }')],
+    tests: attack('w28-w34-address-blocks-and-caps'),
+  },
+  {
+    gate: 'address: the outermost of trusted hops is the client',
+    edits: [
+      text(
+        'gates/client-address.ts',
+        '    return describe(nearest)\n',
+        '    return { ...describe(nearest), isProxy: true }\n',
+      ),
+    ],
+    tests: attack('w28-w34-address-blocks-and-caps'),
+  },
+  {
+    gate: 'address: a genuine token is no guess',
+    edits: [text('gates/verdict.ts', ' && isGenuine !== true', '')],
+    tests: attack('ended-logins'),
+  },
+  {
+    gate: 'address: a token of an ended login is no guess',
+    edits: [
+      text(
+        'identity/tokens.ts',
+        "return deny('login_revoked')\n    if (user.state",
+        "return deny('token_invalid')\n    if (user.state",
+      ),
+    ],
+    tests: attack('ended-logins'),
+  },
+  {
+    gate: 'address: a cookie is no guess',
+    edits: [
+      text('admission/admission.ts', 'isGuess(principal) && isSentInHeader(facts)', 'isGuess(principal)'),
+    ],
+    tests: attack('planted-cookies'),
+  },
+  {
+    gate: "address: a browser's upgrade without a token is no failure",
+    edits: [gate('admission/admission.ts', 'isProgram', 'return true')],
+    tests: attack('planted-cookies'),
+  },
+]
