@@ -65,6 +65,27 @@ export const OAUTH_ABLATIONS: readonly Ablation[] = [
     tests: attack('oauth-pages'),
   },
   {
+    gate: 'paths: the library reads a request in the spelling that was limited',
+    edits: [gate('gates/canonical-path.ts', 'rewriteTarget', 'return')],
+    tests: attack('path-spellings'),
+  },
+  {
+    gate: 'paths: dot segments have no canonical spelling',
+    edits: [text('gates/canonical-path.ts', "segment === '.' || segment === '..'", "segment === ''")],
+    tests: ['packages/server/test/gates/canonical-path.test.ts'],
+  },
+  {
+    gate: 'paths: the library serves the paths that are listed',
+    edits: [
+      gate(
+        'oauth/authorization-server.ts',
+        'isOwnPath',
+        "return path.startsWith('/oauth/') || STEP_PATH.test(path)",
+      ),
+    ],
+    tests: attack('path-spellings'),
+  },
+  {
     gate: 'oauth: polls that come too fast are told so',
     edits: [gate('oauth/device-polls.ts', 'isTooFast', 'return false')],
     tests: ['test/oauth/device-flow.test.ts'],

@@ -337,7 +337,7 @@ test('[API.1] arguments that JSON cannot hold, or that are no object, are refuse
 
 test('[API.3] without an app, an unknown path is 404 with a code', async () => {
   const { url } = await startBridge()
-  for (const path of ['/', '/mcp/', '/mcp/a/b', '/mcp/%E0%A4%A', '/mcpx']) {
+  for (const path of ['/', '/mcp//', '/mcp/a/b', '/mcp/%E0%A4%A', '/mcpx']) {
     const response = await fetch(url + path)
     expect([response.status, await response.json()], path).toMatchObject([
       404,

@@ -30,7 +30,7 @@ test('[RS.5] there is none of other paths, other methods, or without an authoriz
   const at = await startAccessBridge()
   const status = async (url: string, method = 'GET') => (await fetch(url, { method })).status
   const base = '/.well-known/oauth-protected-resource'
-  for (const path of ['/api/mcp-ws', '/mcp/', '/mcp/a/b', '/mcp/%ff', 'x', '/'])
+  for (const path of ['/api/mcp-ws', '/mcp//', '/mcp/a/b', '/mcp/%ff', 'x', '//'])
     expect(await status(at.url + base + path)).toBe(404)
   expect(await status(`${at.url}${base}/mcp`, 'POST')).toBe(405)
   expect(await status(`${at.url}${base}/mcp`, 'HEAD')).toBe(200)

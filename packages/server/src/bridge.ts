@@ -7,6 +7,7 @@ import { assemble } from './assemble.ts'
 import { attachTo } from './attach.ts'
 import type { BridgeOptions, BridgeStores } from './bridge-options.ts'
 import { deviceEndpoint } from './enrolment.ts'
+import { canonicalTarget, rewriteTarget } from './gates/canonical-path.ts'
 import type { RateLimiter, RateLimitStatus } from './gates/rate-limit.ts'
 import { deny } from './gates/verdict.ts'
 import { mcpPath } from './northbound/endpoint.ts'
@@ -87,8 +88,7 @@ export function createBridge(options: BridgeOptions): Bridge {
   const frontDoor = frontDoorOf(admission, obstacle)
   const devices = deviceEndpoint(options, parts, frontDoor, system)
 
-  function onRequest(request: IncomingMessage, response: ServerResponse): boolean {
-    const pathname = pathOf(request)
+  function onRequest(request: IncomingMessage, response: ServerResponse, pathname: string): boolean {
     const path = mcpPath(pathname)
     const refusal = obstacle()
     if (path !== undefined && refusal !== undefined) sendRefusal(response, deny(refusal))
@@ -103,7 +103,8 @@ export function createBridge(options: BridgeOptions): Bridge {
   }
 
   function onUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean {
-    if (pathOf(request) !== AGENT_PATH) return false
+    // Agents sign the path that they dial, so that it has one spelling.
+    if (request.url?.split('?')[0] !== AGENT_PATH) return false
     if (state === 'starting') refuseUpgrade(socket, 'internal_error')
     else void agents.upgrade(request, socket, head)
     return true
@@ -111,7 +112,7 @@ export function createBridge(options: BridgeOptions): Bridge {
 
   function attach(server: HttpServer): void {
     attachTo(server, {
-      request: onRequest,
+      request: canonically(onRequest),
       upgrade: onUpgrade,
       nobodysRequest: (response) => sendRefusal(response, deny('not_found')),
       nobodysUpgrade: (socket) => refuseUpgrade(socket, 'not_found'),
@@ -183,10 +184,19 @@ async function atMost(limitMs: number, done: Promise<void>, system: System): Pro
   cancel()
 }
 
-function pathOf(request: IncomingMessage): string {
-  const url = request.url ?? ''
-  const query = url.indexOf('?')
-  return query === -1 ? url : url.slice(0, query)
+/** Gives the handler each request in its canonical spelling; what it does not answer stays as it was sent. */
+function canonically(
+  handle: (request: IncomingMessage, response: ServerResponse, pathname: string) => boolean,
+): (request: IncomingMessage, response: ServerResponse) => boolean {
+  return (request, response) => {
+    const received = request.url
+    const target = canonicalTarget(received ?? '')
+    if (target === undefined) return false
+    rewriteTarget(request, target)
+    if (handle(request, response, target.path)) return true
+    request.url = received
+    return false
+  }
 }
 
 function refuseUpgrade(socket: Duplex, code: ErrorCode): void {

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { canonicalTarget, rewriteTarget, type Target } from '../gates/canonical-path.ts'
 import { type Denied, deny } from '../gates/verdict.ts'
 import { accountRoutes } from './account-routes.ts'
 import { LoginLimits } from './login-limits.ts'
@@ -52,12 +53,21 @@ export function createAccounts(parts: AccountParts, settings?: ProviderSettings)
     else sendRefusalPage(response, parts.site, denied)
   }
 
-  async function answer(request: IncomingMessage, response: ServerResponse, url: URL): Promise<void> {
+  async function answer(
+    request: IncomingMessage,
+    response: ServerResponse,
+    { path, query }: Target,
+  ): Promise<void> {
     const address = door.enter(request)
     if (!address.allowed) return refuse(request, response, address)
-    const path = url.pathname
     const method = request.method === 'HEAD' ? 'GET' : (request.method ?? '')
-    const visit: Visit = { request, response, path, query: url.searchParams, address: address.value }
+    const visit: Visit = {
+      request,
+      response,
+      path,
+      query: new URLSearchParams(query),
+      address: address.value,
+    }
     const handler = Object.hasOwn(routes, `${method} ${path}`) ? routes[`${method} ${path}`] : undefined
     if (handler !== undefined) return handler(visit)
     const isKnown = ['GET', 'POST'].some((other) => Object.hasOwn(routes, `${other} ${path}`))
@@ -65,9 +75,10 @@ export function createAccounts(parts: AccountParts, settings?: ProviderSettings)
   }
 
   function handle(request: IncomingMessage, response: ServerResponse): boolean {
-    const url = urlOf(request)
-    if (url === undefined || !OWN_PATH.test(url.pathname)) return false
-    answer(request, response, url).catch((error: unknown) => {
+    const target = canonicalTarget(request.url ?? '')
+    if (target === undefined || !OWN_PATH.test(target.path)) return false
+    rewriteTarget(request, target)
+    answer(request, response, target).catch((error: unknown) => {
       // A browser that went away is no fault.
       if (!response.socket?.destroyed) log.logSecurityEvent({ event: 'page_failed', error: String(error) })
       // [PAGE.5] Nothing of it is told.
@@ -78,9 +89,4 @@ export function createAccounts(parts: AccountParts, settings?: ProviderSettings)
   }
 
   return { logins: pages.logins, handle }
-}
-
-function urlOf({ url = '' }: IncomingMessage): URL | undefined {
-  const text = `http://here.invalid${url}`
-  return url.startsWith('/') && URL.canParse(text) ? new URL(text) : undefined
 }

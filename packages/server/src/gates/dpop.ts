@@ -1,5 +1,6 @@
 import { createPublicKey, hash, type JsonWebKey, type KeyObject, verify } from 'node:crypto'
 import { isObject, objectMembers, parseJson } from '@bridgekeeper/protocol'
+import { canonicalPath } from './canonical-path.ts'
 import type { ProofReplays } from './proof-replays.ts'
 import { allow, deny, type Verdict } from './verdict.ts'
 
@@ -126,7 +127,7 @@ function imported(jwk: JsonWebKey, digest: 'sha256' | null): ProofKey | undefine
   }
 }
 
-/** Query and fragment do not count; scheme, host and escapes are compared as RFC 3986 section 6.2.2 writes them. */
+/** Query and fragment do not count; scheme, host and path are compared in their canonical spelling. */
 function isFor(htu: unknown, path: string, publicUrls: readonly string[]): boolean {
   if (typeof htu !== 'string') return false
   const named = addressOf(htu)
@@ -136,10 +137,8 @@ function isFor(htu: unknown, path: string, publicUrls: readonly string[]): boole
 function addressOf(text: string): string | undefined {
   const url = URL.canParse(text) ? new URL(text) : undefined
   if (url === undefined || url.username + url.password !== '') return undefined
-  const path = url.pathname
-    .replace(/%[0-9a-f]{2}/gi, (octet) => octet.toUpperCase())
-    .replace(/%(?:4[1-9A-F]|5[0-9A]|6[1-9A-F]|7[0-9A]|3[0-9]|2[DE]|5F|7E)/g, decodeURIComponent)
-  return url.origin + path
+  const path = canonicalPath(url.pathname)
+  return path === undefined ? undefined : url.origin + path
 }
 
 function refuse(detail: string): Verdict<never> {

@@ -1,4 +1,5 @@
 import { isName } from '@bridgekeeper/protocol'
+import { canonicalPath } from './canonical-path.ts'
 import { allow, deny, type Verdict } from './verdict.ts'
 
 const MCP = '/mcp'
@@ -41,15 +42,8 @@ export function resourceGate(
 ): Verdict<void> {
   if (resource === undefined) return allow(undefined)
   const canonical = canonicalPath(path)
-  if (publicUrls.some((url) => url + canonical === resource)) return allow(undefined)
-  return deny('token_invalid', 'It is for another resource.')
-}
-
-/** Names are compared as we encode them, however a client wrote them. */
-function canonicalPath(path: string): string {
-  if (!path.startsWith(`${MCP}/`)) return path
-  const name = decoded(path.slice(MCP.length + 1))
-  return name === undefined ? path : `${MCP}/${encodeURIComponent(name)}`
+  const isHere = canonical !== undefined && publicUrls.some((url) => url + canonical === resource)
+  return isHere ? allow(undefined) : deny('token_invalid', 'It is for another resource.')
 }
 
 function decoded(text: string): string | undefined {

@@ -4,6 +4,7 @@ import { isOwnOrigin } from '../accounts/csrf.ts'
 import type { Logins } from '../accounts/logins.ts'
 import { sendRefusalJson, sendRefusalPage } from '../accounts/respond.ts'
 import { isOfThisMachine, type Site } from '../accounts/site.ts'
+import { canonicalTarget, rewriteTarget } from '../gates/canonical-path.ts'
 import type { ClientAddress } from '../gates/client-address.ts'
 import { type Denied, deny, type Verdict } from '../gates/verdict.ts'
 import type { Sessions } from '../identity/sessions.ts'
@@ -14,7 +15,7 @@ import { codeInLink, codeKeys, DevicePages } from './device-pages.ts'
 import { Interactions } from './interactions.ts'
 import { type Limited, OAuthLimits } from './limits.ts'
 import { useMiddleware } from './middleware.ts'
-import { createProvider } from './provider.ts'
+import { createProvider, ROUTES } from './provider.ts'
 import { recordEvents } from './recorded-events.ts'
 
 export interface AuthorizationServerParts {
@@ -40,13 +41,17 @@ export interface AuthorizationServerParts {
   readonly allowedOrigins: readonly string[]
 }
 
-const OWN_PATH =
-  /^\/(?:oauth\/|interaction\/|device(?:\/|$)|\.well-known\/(?:oauth-authorization-server|openid-configuration)$)/
+const METADATA = ['/.well-known/oauth-authorization-server', '/.well-known/openid-configuration']
+/** Where the library logs out a user before another, see `ROUTES.end_session`. */
+const LOGOUT_PATH = `${ROUTES.end_session}/confirm`
+/** Every path that the library serves, and no other: it would read more spellings of each. */
+const OWN_PATHS: ReadonlySet<string> = new Set([...Object.values(ROUTES), ...METADATA, LOGOUT_PATH])
+/** Those that end with the id of a request for access. */
+const STEP_PATH = /^\/(?:interaction|oauth\/authorize|device)\/[\w-]{1,64}$/
 const SESSION_COOKIE = /(?:^|;)\s*oauthSession(?:\.sig)?=[^;]*/g
-const AUTHORIZE_PATH = '/oauth/authorize'
 const NARROWER: Readonly<Record<string, Limited>> = {
-  '/oauth/device': 'device',
-  '/oauth/register': 'registration',
+  [ROUTES.device_authorization]: 'device',
+  [ROUTES.registration]: 'registration',
 }
 
 /** The bridge's authorization server, with its pages: everything between a request for access and a token. */
@@ -95,9 +100,10 @@ export class AuthorizationServer {
 
   /** Answers the request where its path is one of ours. @returns whether it is */
   handle(request: IncomingMessage, response: ServerResponse): boolean {
-    const path = (request.url ?? '').split('?')[0] ?? ''
-    if (!OWN_PATH.test(path) || isMisspelt(path)) return false
-    this.#handle(request, response, path).catch((error: unknown) => {
+    const target = canonicalTarget(request.url ?? '')
+    if (target === undefined || !isOwnPath(target.path)) return false
+    rewriteTarget(request, target)
+    this.#handle(request, response, target.path).catch((error: unknown) => {
       // A browser that went away is no fault.
       if (!response.socket?.destroyed)
         this.#parts.log.logSecurityEvent({ event: 'page_failed', error: String(error) })
@@ -115,7 +121,8 @@ export class AuthorizationServer {
     if (path.startsWith('/interaction/'))
       return this.#interactions.handle({ request, response, path, address })
     if (path.startsWith('/device') && !(await this.#enterDevice(request, response, path, address))) return
-    if (path === AUTHORIZE_PATH || (path === '/device' && request.method === 'GET')) forgetSession(request)
+    if (path === ROUTES.authorization || (path === ROUTES.code_verification && request.method === 'GET'))
+      forgetSession(request)
     asIssuer(request, this.#parts.issuer)
     this.#answer(request, response)
   }
@@ -180,10 +187,9 @@ export class AuthorizationServer {
   }
 }
 
-/** The library reads paths in any case; what is limited or looked at by its path has one way to be written. */
-function isMisspelt(path: string): boolean {
-  const lower = path.toLowerCase()
-  return path !== lower && (lower === AUTHORIZE_PATH || Object.hasOwn(NARROWER, lower))
+/** @param path canonical */
+function isOwnPath(path: string): boolean {
+  return OWN_PATHS.has(path) || STEP_PATH.test(path)
 }
 
 /** Each request for access is looked at anew: who is logged in now says whose it is, and no approval is reused. */

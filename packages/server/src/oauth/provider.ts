@@ -78,7 +78,8 @@ export function createProvider(parts: ProviderParts, site: Site): Provider {
   return provider
 }
 
-const ROUTES = {
+/** The paths of the library's endpoints; those of steps have an id added. */
+export const ROUTES = {
   authorization: '/oauth/authorize',
   token: '/oauth/token',
   jwks: '/oauth/jwks',

@@ -125,7 +125,7 @@ test.each<[string, object]>([
   ['the method in small letters', { htm: 'post' }],
   ['no method', { htm: undefined }],
   ['another path', { htu: 'https://bridge.example.com/mcp/files' }],
-  ['a path with a slash more', { htu: 'https://bridge.example.com/mcp/' }],
+  ['a path with two slashes more', { htu: 'https://bridge.example.com/mcp//' }],
   ['another host', { htu: 'https://bridge.example.com.evil.example/mcp' }],
   ['another port', { htu: 'https://bridge.example.com:444/mcp' }],
   ['another scheme', { htu: 'http://bridge.example.com/mcp' }],
@@ -145,6 +145,7 @@ test.each([
   ['https://other.example:8443/under/mcp', '/mcp'],
   ['https://bridge.example.com/mcp/%66iles%2f', '/mcp/files%2F'],
   ['https://bridge.example.com/a/../mcp', '/mcp'],
+  ['https://bridge.example.com/mcp/', '/mcp'],
 ])('[DPOP.3] takes an address however it is written: %s', (htu, path) => {
   expect(gate({ proofs: [signProof(key, claims({ htu }))], path })).toEqual({ allowed: true })
 })

@@ -9,6 +9,7 @@ test.each<[string | undefined, string]>([
   ['https://b.example/under/mcp', '/mcp'],
   ['https://bridge.example.com/mcp/my%20files', '/mcp/my%20files'],
   ['https://bridge.example.com/mcp/files', '/mcp/%66iles'],
+  ['https://bridge.example.com/mcp/files', '/mcp/files/'],
   ['https://bridge.example.com/api/mcp-ws', '/api/mcp-ws'],
 ])('[RS.4] a token for %s is good at %s', (resource, path) => {
   expect(resourceGate(resource, path, URLS)).toMatchObject({ allowed: true })
@@ -18,7 +19,7 @@ test.each<[string, string]>([
   ['https://bridge.example.com/mcp', '/mcp/files'],
   ['https://bridge.example.com/mcp/files', '/mcp'],
   ['https://bridge.example.com/mcp/files', '/mcp/Files'],
-  ['https://bridge.example.com/mcp/files', '/mcp/files/'],
+  ['https://bridge.example.com/mcp/files', '/mcp/x/../files'],
   ['https://bridge.example.com/mcp', '/api/mcp-ws'],
   ['https://bridge.example.com/api/mcp-ws', '/mcp'],
   ['https://other.example/mcp', '/mcp'],
