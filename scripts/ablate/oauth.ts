@@ -86,6 +86,16 @@ export const OAUTH_ABLATIONS: readonly Ablation[] = [
     tests: attack('path-spellings'),
   },
   {
+    gate: 'oauth: answers of the library bear headers that protect browsers',
+    edits: [text('oauth/middleware.ts', 'ctx.set(ANSWER_HEADERS)', '')],
+    tests: ['test/oauth/answer-headers.test.ts'],
+  },
+  {
+    gate: 'oauth: a failure is answered with these headers too',
+    edits: [gate('oauth/middleware.ts', 'caught', 'await next(); return')],
+    tests: ['test/oauth/answer-headers.test.ts'],
+  },
+  {
     gate: 'oauth: polls that come too fast are told so',
     edits: [gate('oauth/device-polls.ts', 'isTooFast', 'return false')],
     tests: ['test/oauth/device-flow.test.ts'],

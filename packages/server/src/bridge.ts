@@ -11,7 +11,7 @@ import { canonicalTarget, rewriteTarget } from './gates/canonical-path.ts'
 import type { RateLimiter, RateLimitStatus } from './gates/rate-limit.ts'
 import { deny } from './gates/verdict.ts'
 import { mcpPath } from './northbound/endpoint.ts'
-import { sendRefusal } from './northbound/respond.ts'
+import { answerHeaders, sendRefusal } from './northbound/respond.ts'
 import type { Revocation } from './ports/identity.ts'
 import type { FrontDoor, System } from './ports.ts'
 import { AGENT_PATH } from './southbound/endpoint.ts'
@@ -206,7 +206,5 @@ function refuseUpgrade(socket: Duplex, code: ErrorCode): void {
 
 function sendStatus(response: ServerResponse, httpStatus: number, status: string): void {
   const body = JSON.stringify({ status })
-  response
-    .writeHead(httpStatus, { 'content-type': 'application/json', 'cache-control': 'no-store' })
-    .end(body)
+  response.writeHead(httpStatus, { 'content-type': 'application/json', ...answerHeaders }).end(body)
 }

@@ -52,7 +52,12 @@ export function sendPage(
 /** After a form is done: the browser asks for the other page by GET. @param path one of ours */
 export function redirect(response: ServerResponse, site: Site, path: string): void {
   response
-    .writeHead(303, { Location: site.base + path, 'Cache-Control': 'no-store', 'Content-Length': 0 })
+    .writeHead(303, {
+      Location: site.base + path,
+      'Cache-Control': 'no-store',
+      'Content-Length': 0,
+      'X-Content-Type-Options': 'nosniff',
+    })
     .end()
 }
 

@@ -21,7 +21,7 @@ import { readBody } from './body.ts'
 import { createMcpServer, type RunCall } from './mcp-server.ts'
 import { OpenRequest } from './open-request.ts'
 import type { ResourceMetadata } from './resource-metadata.ts'
-import { HTTP_REFUSALS, sendCallRefusal, sendRefusal, sendRpc } from './respond.ts'
+import { answerHeaders, HTTP_REFUSALS, sendCallRefusal, sendRefusal, sendRpc } from './respond.ts'
 import { toRpcError } from './rpc-error.ts'
 import { readToolCall, type ToolCallRequest } from './tool-call.ts'
 import type { ToolAddress } from './tool-names.ts'
@@ -230,5 +230,7 @@ function idOf(body: unknown): RawJson {
 /** JSON-RPC 2.0 section 5.1, with the status that the Streamable HTTP transport gives it. */
 function sendParseError(response: ServerResponse): void {
   const body = '{"jsonrpc":"2.0","error":{"code":-32700,"message":"Parse error: Invalid JSON"},"id":null}'
-  response.writeHead(400, { 'content-type': 'application/json', 'content-length': body.length }).end(body)
+  response
+    .writeHead(400, { 'content-type': 'application/json', 'content-length': body.length, ...answerHeaders })
+    .end(body)
 }

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { ALL_SCOPES } from '../gates/call-authority.ts'
 import { DPOP_ALGORITHMS } from '../gates/dpop.ts'
 import { isMcpResource } from '../gates/resource.ts'
+import { answerHeaders } from './respond.ts'
 
 const WELL_KNOWN = '/.well-known/oauth-protected-resource'
 
@@ -30,7 +31,7 @@ export class ResourceMetadata {
     if (resource === undefined) return false
     const isRead = request.method === 'GET' || request.method === 'HEAD'
     if (!isRead) {
-      response.writeHead(405, { allow: 'GET, HEAD', 'content-length': 0 }).end()
+      response.writeHead(405, { allow: 'GET, HEAD', 'content-length': 0, ...answerHeaders }).end()
       return true
     }
     const body = JSON.stringify({

@@ -6,6 +6,9 @@ import { toRpcError } from './rpc-error.ts'
 
 const JSON_TYPE = 'application/json'
 
+/** [ANSWER.1] Headers of each answer but an MCP result, which only a script with a token gets. */
+export const answerHeaders = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' } as const
+
 /** Node sends a short string together with the head, in one write; of long bytes a copy would cost more. */
 const ONE_WRITE_BELOW_BYTES = 16_384
 
@@ -39,7 +42,7 @@ export function sendRefusal(response: ServerResponse, denied: Denied, challenge:
   response.writeHead(status, {
     'content-type': JSON_TYPE,
     'content-length': Buffer.byteLength(body),
-    'cache-control': 'no-store',
+    ...answerHeaders,
     ...refusalHeaders(denied, challenge),
     // What is left of a body that was not read would be taken for the next request, or be waited for.
     ...((status === 413 || denied.code === 'login_revoked') && { connection: 'close' }),
@@ -62,7 +65,7 @@ export function sendCallRefusal(
   response.writeHead(status, {
     'content-type': JSON_TYPE,
     'content-length': Buffer.byteLength(body),
-    'cache-control': 'no-store',
+    ...answerHeaders,
     ...refusalHeaders(error, challenge),
   })
   response.end(body)

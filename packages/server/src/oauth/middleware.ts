@@ -1,3 +1,4 @@
+import type { EventEmitter } from 'node:events'
 import type { KoaContextWithOIDC, Provider } from 'oidc-provider'
 import { ALL_SCOPES } from '../gates/call-authority.ts'
 import type { System } from '../ports.ts'
@@ -18,14 +19,15 @@ export function useMiddleware(
     const ctx = context as unknown as KoaContextWithOIDC
     // The path that a proxy takes away stands in every address that the library makes.
     Object.assign(ctx, { mountPath: base })
+    // Before the library: it adds the hash of its own script where a policy for scripts is set.
+    ctx.set(ANSWER_HEADERS)
     if (ctx.path === '/oauth/authorize') askForSomething(ctx)
-    await next()
+    await caught(ctx, provider, next)
     if (ctx.path === '/device') {
       devicePages.approving(ctx)
       if (ctx.method === 'POST') devicePages.answered(ctx)
     }
     afterDeviceRequest(ctx, polls)
-    hardened(ctx)
   })
 }
 
@@ -53,13 +55,28 @@ function afterDeviceRequest(ctx: KoaContextWithOIDC, polls: DevicePolls): void {
 }
 
 /**
- * Of answers that are no pages of ours: nothing frames, guesses or keeps them. Our pages come with headers of
- * their own; without a referrer, browsers would send `Origin: null` with their forms.
+ * [OAUTH.21] Headers of the library's own answers; our pages replace them. A page of the library runs its own script
+ * and may post a code to an app, so that there is no `form-action`: browsers apply that to the app's redirects too.
  */
-function hardened(ctx: KoaContextWithOIDC): void {
-  if (ctx.response.get('Content-Security-Policy') !== '') return
-  ctx.set('X-Content-Type-Options', 'nosniff')
-  ctx.set('X-Frame-Options', 'DENY')
-  ctx.set('Referrer-Policy', 'no-referrer')
-  ctx.set('Content-Security-Policy', "frame-ancestors 'none'; base-uri 'none'")
+const ANSWER_HEADERS = {
+  'X-Content-Type-Options': 'nosniff',
+  'X-Frame-Options': 'DENY',
+  'Referrer-Policy': 'no-referrer',
+  'Content-Security-Policy': "default-src 'none'; script-src; frame-ancestors 'none'; base-uri 'none'",
+}
+
+/** Answers a failure here: Koa would drop every header. */
+async function caught(
+  ctx: KoaContextWithOIDC,
+  provider: Provider,
+  next: () => Promise<unknown>,
+): Promise<void> {
+  try {
+    await next()
+  } catch (error) {
+    const emitter: EventEmitter = provider
+    emitter.emit('error', error)
+    ctx.status = 500
+    ctx.body = { error: 'server_error', error_description: 'oops! something went wrong' }
+  }
 }
