@@ -96,6 +96,27 @@ export const OAUTH_ABLATIONS: readonly Ablation[] = [
     tests: ['test/oauth/answer-headers.test.ts'],
   },
   {
+    gate: 'oauth: codes go to schemes that are domain names',
+    edits: [text('oauth/clients.ts', '!APP_SCHEME.test(url.protocol)', "url.protocol === 'javascript:'")],
+    tests: attack('oauth-redirects'),
+  },
+  {
+    gate: 'oauth: errors of an app that nobody approved stay here',
+    edits: [gate('oauth/error-answers.ts', 'answer', 'return')],
+    tests: attack('oauth-redirects'),
+  },
+  {
+    gate: 'oauth: an app is known to the user who approved it',
+    edits: [
+      text(
+        'oauth/error-answers.ts',
+        "kind === 'client' && clientId === Client.clientId",
+        "kind === 'client'",
+      ),
+    ],
+    tests: attack('oauth-redirects'),
+  },
+  {
     gate: 'oauth: polls that come too fast are told so',
     edits: [gate('oauth/device-polls.ts', 'isTooFast', 'return false')],
     tests: ['test/oauth/device-flow.test.ts'],

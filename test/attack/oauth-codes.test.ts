@@ -96,6 +96,13 @@ test('[OAUTH.11] a code is of no use to another client, nor after a minute', asy
   expect((await askToken(app.as, codeParameters(app, code, asked))).body.error).toBe('invalid_grant')
 })
 
+/** A user who has the app connected, so that its errors reach it. */
+async function knownBy(node: OAuthNode, app: TestClient) {
+  const person = await node.login('ann')
+  await connect(person, app)
+  return person
+}
+
 test.each<[string, Record<string, string | undefined>]>([
   ['plain PKCE', { code_challenge_method: 'plain' }],
   ['PKCE of no method', { code_challenge_method: undefined }],
@@ -107,7 +114,7 @@ test.each<[string, Record<string, string | undefined>]>([
 ])('[OAUTH.11] a request with %s gets no code', async (_what, changes) => {
   const node = await startOAuth()
   const app = await register(node)
-  const person = await node.login('ann')
+  const person = await knownBy(node, app)
   const { left } = await person.visit((await ask(app, changes)).url.href)
   const answer = new URLSearchParams(left?.hash.slice(1) || left?.search)
   expect(answer.get('error')).toMatch(/^(invalid_request|unsupported_response_type|request_not_supported)$/)
@@ -128,7 +135,7 @@ test.each<[string, (url: string) => Record<string, string | undefined>]>([
 ])('[OAUTH.5] a request for a resource %s is refused', async (_what, changes) => {
   const node = await startOAuth()
   const app = await register(node)
-  const person = await node.login('ann')
+  const person = await knownBy(node, app)
   const { left } = await person.visit((await ask(app, changes(node.url))).url.href)
   expect(left?.searchParams.get('error')).toBe('invalid_target')
 })

@@ -207,9 +207,12 @@ test('[OAUTH.14] somebody who is logged in is asked each time, and an approval i
 
 test('[OAUTH.5] a client that asks for two resources at once is refused: its user would see one of them', async () => {
   const node = await startOAuth()
-  const asked = await ask(await register(node), { resource: `${node.url}/mcp/notes` })
+  const app = await register(node)
+  const person = await node.login('ann')
+  await connect(person, app)
+  const asked = await ask(app, { resource: `${node.url}/mcp/notes` })
   asked.url.searchParams.append('resource', `${node.url}/mcp`)
-  const { left } = await (await node.login('ann')).visit(asked.url.href)
+  const { left } = await person.visit(asked.url.href)
   expect(left?.searchParams.get('error')).toBe('invalid_target')
 })
 

@@ -167,7 +167,7 @@ export class Logins {
  * Another site led here, so the browser kept our strict cookies to itself, if it has any. A page of ours that
  * leads to the same place is asked with them.
  */
-function comesFromElsewhere(request: IncomingMessage, site: Site): boolean {
+export function comesFromElsewhere(request: IncomingMessage, site: Site): boolean {
   return (
     request.method === 'GET' &&
     request.headers['sec-fetch-site'] === 'cross-site' &&

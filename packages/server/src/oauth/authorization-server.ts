@@ -12,6 +12,7 @@ import type { SigningKey } from '../identity/signing-key.ts'
 import type { OAuthStore, SessionStore } from '../ports/identity.ts'
 import type { FrontDoor, SecurityLog, System, UserStore } from '../ports.ts'
 import { codeInLink, codeKeys, DevicePages } from './device-pages.ts'
+import { ErrorAnswers } from './error-answers.ts'
 import { Interactions } from './interactions.ts'
 import { type Limited, OAuthLimits } from './limits.ts'
 import { useMiddleware } from './middleware.ts'
@@ -92,7 +93,8 @@ export class AuthorizationServer {
       },
       site,
     )
-    useMiddleware(this.#provider, site.base, system, this.#devicePages)
+    const errorAnswers = new ErrorAnswers(this.#provider, parts)
+    useMiddleware(this.#provider, site.base, system, this.#devicePages, errorAnswers)
     recordEvents(this.#provider, log, system, (request) => this.#addresses.get(request))
     this.#answer = this.#provider.callback()
     this.#interactions = new Interactions({ ...parts, provider: this.#provider, key: parts.pageKey })

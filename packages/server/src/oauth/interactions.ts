@@ -13,6 +13,7 @@ import type { SecurityLog, System } from '../ports.ts'
 import { accountIdOf } from './accounts.ts'
 import { consentPage } from './consent-page.ts'
 import { hasApproved } from './device-approval.ts'
+import { REFUSED_BY_USER } from './error-answers.ts'
 import { GRANT_MS } from './provider.ts'
 
 export interface InteractionParts {
@@ -180,7 +181,11 @@ export class Interactions {
   }
 }
 
-const REFUSED: Result = { error: 'access_denied', error_description: 'the user refused' }
+const REFUSED: Result = {
+  error: 'access_denied',
+  error_description: 'the user refused',
+  [REFUSED_BY_USER]: true,
+}
 const ANOTHER_USER: Result = {
   error: 'access_denied',
   error_description: 'another user has logged in meanwhile',

@@ -5,6 +5,8 @@ import type { System } from '../ports.ts'
 import { DEVICE_GRANT } from './clients.ts'
 import type { DevicePages } from './device-pages.ts'
 import { DevicePolls, POLL_SECONDS } from './device-polls.ts'
+import type { ErrorAnswers } from './error-answers.ts'
+import { ROUTES } from './provider.ts'
 import { isMcpScope } from './resources.ts'
 
 /** What the library leaves to others: before and after it handles a request. */
@@ -13,6 +15,7 @@ export function useMiddleware(
   base: string,
   system: System,
   devicePages: DevicePages,
+  errorAnswers: ErrorAnswers,
 ): void {
   const polls = new DevicePolls(system)
   provider.use(async (context, next) => {
@@ -21,8 +24,9 @@ export function useMiddleware(
     Object.assign(ctx, { mountPath: base })
     // Before the library: it adds the hash of its own script where a policy for scripts is set.
     ctx.set(ANSWER_HEADERS)
-    if (ctx.path === '/oauth/authorize') askForSomething(ctx)
+    if (ctx.path === ROUTES.authorization) askForSomething(ctx)
     await caught(ctx, provider, next)
+    if (ctx.path.startsWith(ROUTES.authorization)) await errorAnswers.answer(ctx)
     if (ctx.path === '/device') {
       devicePages.approving(ctx)
       if (ctx.method === 'POST') devicePages.answered(ctx)

@@ -223,7 +223,7 @@ function isForDevice({ oidc }: KoaContextWithOIDC): boolean {
 }
 
 /** What cannot be told to the client, since it is not known where it is, is told to the user. */
-function showError(ctx: KoaContextWithOIDC, site: Site, text: string): void {
+export function showError(ctx: KoaContextWithOIDC, site: Site, text: string): void {
   const main = html`<div class="card"><p>The app that led you here asked for something that it does not get. Nothing was changed.</p></div>`
   const notice = { kind: 'bad', text } as const
   ctx.set(pageHeaders(false))

@@ -1,0 +1,59 @@
+import type { KoaContextWithOIDC, Provider } from 'oidc-provider'
+import { comesFromElsewhere, type Logins } from '../accounts/logins.ts'
+import { sendOnward } from '../accounts/respond.ts'
+import type { Site } from '../accounts/site.ts'
+import type { Sessions } from '../identity/sessions.ts'
+import { showError } from './provider.ts'
+
+export interface ErrorAnswerParts {
+  readonly site: Site
+  readonly logins: Logins
+  readonly sessions: Sessions
+}
+
+type Failure = { readonly error?: string; readonly error_description?: string | undefined }
+
+/** Member of an interaction's result: its user has pressed Refuse on the page that names the app's address. */
+export const REFUSED_BY_USER = 'refusedByUser'
+
+/**
+ * [OAUTH.22] Keeps the browser here when a request for access fails, unless its user knows the app. Anybody may
+ * register a client; without this, a link to the bridge would lead to any address without a click.
+ * Source: RFC 9700 section 4.11.2.
+ */
+export class ErrorAnswers {
+  readonly #parts: ErrorAnswerParts
+  readonly #failures = new WeakMap<KoaContextWithOIDC, Failure>()
+
+  constructor(provider: Provider, parts: ErrorAnswerParts) {
+    this.#parts = parts
+    provider.on('authorization.error', (ctx, error) => this.#failures.set(ctx, error))
+    provider.on('server_error', (ctx) => this.#failures.set(ctx, { error: 'server_error' }))
+  }
+
+  /** Replaces the library's answer to a request for access by a page of ours, where it has failed. */
+  async answer(ctx: KoaContextWithOIDC): Promise<void> {
+    const failure = this.#failures.get(ctx)
+    if (failure === undefined || (await this.#knowsApp(ctx))) return
+    const { site } = this.#parts
+    ctx.remove('Location')
+    if (comesFromElsewhere(ctx.req, site)) {
+      // Asked again from a page of ours, the browser sends the cookies that say who its user is.
+      ctx.respond = false
+      return sendOnward(ctx.res, site, ctx.url)
+    }
+    ctx.status = 400
+    showError(ctx, site, failure.error_description ?? failure.error ?? 'server_error')
+  }
+
+  /** Whether the user has this app connected, or has just refused it. */
+  async #knowsApp(ctx: KoaContextWithOIDC): Promise<boolean> {
+    const { logins, sessions } = this.#parts
+    const { Client, Interaction } = ctx.oidc.entities
+    if (Interaction?.result?.[REFUSED_BY_USER] === true) return true
+    const loggedIn = Client && (await logins.loggedInUser(ctx.req, ctx.res))
+    if (Client === undefined || loggedIn === undefined) return false
+    const all = await sessions.ofUser(loggedIn.user.userId)
+    return all.some(({ kind, clientId }) => kind === 'client' && clientId === Client.clientId)
+  }
+}
