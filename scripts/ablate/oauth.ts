@@ -117,6 +117,42 @@ export const OAUTH_ABLATIONS: readonly Ablation[] = [
     tests: attack('oauth-redirects'),
   },
   {
+    gate: 'oauth records: requests for access of one address are limited',
+    edits: [text('oauth/authorization-server.ts', "[ROUTES.authorization]: ['begin'],", '')],
+    tests: attack('oauth-tables'),
+  },
+  {
+    gate: 'oauth records: pages for machines are limited',
+    edits: [text('oauth/authorization-server.ts', "[ROUTES.code_verification]: ['begin'],", '')],
+    tests: attack('oauth-tables'),
+  },
+  {
+    gate: 'oauth records: their size has a bound',
+    edits: [gate('oauth/records.ts', '#checkSize', 'return')],
+    tests: attack('oauth-tables'),
+  },
+  {
+    gate: 'oauth records: their number has a bound',
+    edits: [gate('oauth/records.ts', '#trim', 'return')],
+    tests: attack('oauth-tables'),
+  },
+  {
+    gate: 'oauth records: an approved client is kept',
+    edits: [gate('oauth/records.ts', '#clientIsUsed', 'return')],
+    tests: attack('oauth-tables'),
+  },
+  {
+    gate: 'oauth records: assertions are short-lived',
+    edits: [
+      text(
+        'oauth/provider.ts',
+        'if (Number(exp) * 1_000 > system.nowMs() + MAX_ASSERTION_SECONDS * 1_000)',
+        'if (exp === 0)',
+      ),
+    ],
+    tests: attack('oauth-tables'),
+  },
+  {
     gate: 'oauth: polls that come too fast are told so',
     edits: [gate('oauth/device-polls.ts', 'isTooFast', 'return false')],
     tests: ['test/oauth/device-flow.test.ts'],

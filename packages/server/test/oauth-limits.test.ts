@@ -13,3 +13,23 @@ test('[OAUTH.13] a try counts before its code is looked at, and one with a right
   expect(limits.tryCode(['user bob', 'address 192.0.2.1']).allowed).toBe(false)
   expect(limits.tryCode(['user bob', 'address 192.0.2.2']).allowed).toBe(true)
 })
+
+test('[OAUTH.23] an address registers 200 clients a day, and another one as many', () => {
+  const system = new FakeSystem()
+  const limits = new OAuthLimits(system)
+  const take = (address: string) => limits.take('registrationOfDay', address)
+  for (let at = 0; at < 200; at++) {
+    expect(take('192.0.2.1').allowed).toBe(true)
+    system.advance(60_000)
+  }
+  expect(take('192.0.2.1')).toMatchObject({ code: 'handshake_rate_exceeded', retryAfterSeconds: 86_400 })
+  expect(take('192.0.2.2').allowed).toBe(true)
+  system.advance(86_400_000 - 200 * 60_000)
+  expect([take('192.0.2.1').allowed, take('192.0.2.1').allowed]).toEqual([true, false])
+})
+
+test('[OAUTH.23] however many addresses come, none is blocked by the others, and memory has a bound', () => {
+  const limits = new OAuthLimits(new FakeSystem())
+  for (let at = 0; at < 12_000; at++) expect(limits.take('begin', `address ${at}`).allowed).toBe(true)
+  expect(limits.take('begin', '192.0.2.1').allowed).toBe(true)
+})

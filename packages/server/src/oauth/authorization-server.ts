@@ -50,9 +50,12 @@ const OWN_PATHS: ReadonlySet<string> = new Set([...Object.values(ROUTES), ...MET
 /** Those that end with the id of a request for access. */
 const STEP_PATH = /^\/(?:interaction|oauth\/authorize|device)\/[\w-]{1,64}$/
 const SESSION_COOKIE = /(?:^|;)\s*oauthSession(?:\.sig)?=[^;]*/g
-const NARROWER: Readonly<Record<string, Limited>> = {
-  [ROUTES.device_authorization]: 'device',
-  [ROUTES.registration]: 'registration',
+/** Limits of a path besides that of every request. */
+const NARROWER: Readonly<Record<string, readonly Limited[]>> = {
+  [ROUTES.authorization]: ['begin'],
+  [ROUTES.code_verification]: ['begin'],
+  [ROUTES.device_authorization]: ['device'],
+  [ROUTES.registration]: ['registration', 'registrationOfDay'],
 }
 
 /** The bridge's authorization server, with its pages: everything between a request for access and a token. */
@@ -132,8 +135,7 @@ export class AuthorizationServer {
   #enter(request: IncomingMessage, path: string): Verdict<ClientAddress> {
     const entered = this.#parts.door.enter(request)
     if (!entered.allowed) return entered
-    const narrower = NARROWER[path]
-    for (const kind of narrower === undefined ? (['request'] as const) : (['request', narrower] as const)) {
+    for (const kind of ['request' as const, ...(NARROWER[path] ?? [])]) {
       const within = this.#isWithin(kind, entered.value)
       if (!within.allowed) return within
     }

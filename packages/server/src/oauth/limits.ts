@@ -4,38 +4,56 @@ import type { System } from '../ports.ts'
 
 const MINUTE_MS = 60_000
 const CODE_WINDOW_MS = 15 * MINUTE_MS
+/** Addresses that are counted; beyond them the longest idle is forgotten, which blocks nobody. */
+const MAX_ADDRESSES = 10_000
 
-/** What one address may do in a minute. */
-const LIMITS = { request: 300, device: 30, registration: 10, metadata: 30 } as const
+/**
+ * What one address may do. `begin` counts requests that add a record of ten minutes, so that its window is as long;
+ * `registrationOfDay` keeps one address from filling the table of clients.
+ */
+const LIMITS = {
+  request: { max: 300, windowMs: MINUTE_MS },
+  begin: { max: 200, windowMs: 10 * MINUTE_MS },
+  device: { max: 30, windowMs: MINUTE_MS },
+  registration: { max: 10, windowMs: MINUTE_MS },
+  registrationOfDay: { max: 200, windowMs: 86_400_000 },
+  metadata: { max: 30, windowMs: MINUTE_MS },
+} as const
 export type Limited = keyof typeof LIMITS
 
 /** Wrong user codes within 15 minutes, of one user, and from one address. Source: RFC 8628 section 5.1. */
 const WRONG_CODES = 10
 
 /**
- * [OAUTH.9] How often one address may ask the authorization server, and how often a user or an address may be
+ * [OAUTH.9] [OAUTH.23] How often one address may ask the authorization server, and how often a user or an address may be
  * wrong about a user code. In this node's memory; the tokens of each user have limits of their own.
  */
 export class OAuthLimits {
   readonly #system: System
   readonly #windows: Readonly<Record<Limited, SlidingWindow>>
-  readonly #wrongCodes = new SlidingWindow({ max: WRONG_CODES, windowMs: CODE_WINDOW_MS, maxKeys: 10_000 })
+  readonly #wrongCodes = new SlidingWindow({
+    max: WRONG_CODES,
+    windowMs: CODE_WINDOW_MS,
+    maxKeys: MAX_ADDRESSES,
+  })
 
   constructor(system: System) {
     this.#system = system
-    const window = (max: number): SlidingWindow =>
-      new SlidingWindow({ max, windowMs: MINUTE_MS, maxKeys: 10_000 })
+    const window = (kind: Limited): SlidingWindow =>
+      new SlidingWindow({ ...LIMITS[kind], maxKeys: MAX_ADDRESSES })
     this.#windows = {
-      request: window(LIMITS.request),
-      device: window(LIMITS.device),
-      registration: window(LIMITS.registration),
-      metadata: window(LIMITS.metadata),
+      request: window('request'),
+      begin: window('begin'),
+      device: window('device'),
+      registration: window('registration'),
+      registrationOfDay: window('registrationOfDay'),
+      metadata: window('metadata'),
     }
   }
 
   take(kind: Limited, address: string): Verdict<void> {
     const isWithin = this.#windows[kind].take(address, this.#system.monotonicMs())
-    return isWithin ? allow(undefined) : denyFor('handshake_rate_exceeded', MINUTE_MS)
+    return isWithin ? allow(undefined) : denyFor('handshake_rate_exceeded', LIMITS[kind].windowMs)
   }
 
   /**

@@ -26,6 +26,8 @@ export const GRANT_MS = 90 * 86_400_000
 const DEVICE_CODE_SECONDS = 600
 const REFRESH_TOKEN_SECONDS = 30 * 86_400
 const CODE_SECONDS = 60
+/** A client's signed assertion is remembered until it expires, to be used once. */
+const MAX_ASSERTION_SECONDS = 900
 const THUMBPRINT = /^[\w-]{43}$/
 const MAX_DEVICE_NAME_CHARS = 64
 
@@ -101,9 +103,13 @@ function cookies(key: Uint8Array): NonNullable<Configuration['cookies']> {
 }
 
 /** [OAUTH.7] [OAUTH.11] Who may be a client, and how one shows that it is that client. */
-function clientRules({ allowedOrigins }: ProviderParts): Partial<Configuration> {
+function clientRules({ allowedOrigins, system }: ProviderParts): Partial<Configuration> {
   return {
     clientAuthMethods: ['none', 'client_secret_basic', 'client_secret_post', 'private_key_jwt'],
+    assertJwtClientAuthClaimsAndHeader: (_ctx, { exp }) => {
+      if (Number(exp) * 1_000 > system.nowMs() + MAX_ASSERTION_SECONDS * 1_000)
+        throw new errors.InvalidClientAuth(`a client assertion may live ${MAX_ASSERTION_SECONDS} seconds`)
+    },
     clientDefaults: { id_token_signed_response_alg: 'ES256', token_endpoint_auth_method: 'none' },
     clientBasedCORS: (_ctx, origin) => allowedOrigins.includes(origin),
     extraClientMetadata: {

@@ -4,8 +4,29 @@ import { seal, unseal } from '../identity/sealed.ts'
 import type { OAuthRecord, OAuthStore } from '../ports/identity.ts'
 import type { System } from '../ports.ts'
 
-/** Registered clients outlive every login of theirs, and then have to register again. */
-const CLIENT_MS = 180 * 86_400_000
+const DAY_MS = 86_400_000
+/** A registered client that no user has approved yet. */
+const UNUSED_CLIENT_MS = 3 * DAY_MS
+/** From its last approval on: it outlives that, and then has to register again. */
+const CLIENT_MS = 180 * DAY_MS
+
+/**
+ * Most records of a kind that a stranger can add, or whoever is logged in; those that expire soonest give way. What
+ * one address adds is bounded by `OAuthLimits`, so that it takes many addresses to get there.
+ */
+const MOST: Readonly<Record<string, number>> = {
+  Client: 10_000,
+  Interaction: 10_000,
+  DeviceCode: 10_000,
+  Session: 10_000,
+  ReplayDetection: 50_000,
+}
+/** The surplus is removed once in so many additions. */
+const ADDITIONS_PER_TRIM = 100
+/** Refresh tokens of one grant: the live one, and the used ones whose copies are still found out. */
+const MOST_REFRESH_TOKENS = 21
+const MAX_CLIENT_BYTES = 8_192
+const MAX_RECORD_BYTES = 16_384
 
 export interface RecordParts {
   readonly store: OAuthStore
@@ -23,29 +44,35 @@ export interface RecordParts {
 export class Records implements Adapter {
   readonly #model: string
   readonly #parts: RecordParts
+  #additions = 0
 
   constructor(model: string, parts: RecordParts) {
     this.#model = model
     this.#parts = parts
   }
 
+  /** @throws errors.InvalidClientMetadata, errors.InvalidRequest for what is too large to be kept */
   async upsert(id: string, payload: AdapterPayload, expiresInSeconds?: number): Promise<void> {
     const { store, key, system } = this.#parts
+    const text = JSON.stringify(payload)
+    this.#checkSize(text)
     const { userCode, uid } = payload
     // The grant itself goes with the session of its name, as its tokens do.
     const grantId = this.#model === 'Grant' ? id : payload.grantId
     const hashedId = this.#hashed(id)
-    const lifetimeMs = expiresInSeconds === undefined ? CLIENT_MS : expiresInSeconds * 1_000
+    const lifetimeMs = expiresInSeconds === undefined ? UNUSED_CLIENT_MS : expiresInSeconds * 1_000
     await store.put({
       model: this.#model,
       id: hashedId,
-      payload: { sealed: seal(key, this.#name(hashedId), JSON.stringify(payload), system) },
+      payload: { sealed: seal(key, this.#name(hashedId), text, system) },
       // Not hashed: it is the id of the session that a user sees and ends.
       ...(grantId !== undefined && { grantId }),
       ...(userCode !== undefined && { userCode: this.#hashed(userCode) }),
       ...(uid !== undefined && { uid: this.#hashed(uid) }),
       expiresAtMs: system.nowMs() + lifetimeMs,
     })
+    await this.#trim(grantId)
+    if (this.#model === 'Grant') await this.#clientIsUsed(payload.clientId)
   }
 
   async find(id: string): Promise<AdapterPayload | undefined> {
@@ -77,6 +104,29 @@ export class Records implements Adapter {
 
   async revokeByGrantId(grantId: string): Promise<void> {
     await this.#parts.store.removeGrant(grantId)
+  }
+
+  #checkSize(text: string): void {
+    const sizeBytes = Buffer.byteLength(text)
+    if (this.#model === 'Client' && sizeBytes > MAX_CLIENT_BYTES)
+      throw new errors.InvalidClientMetadata(`a client's metadata may have ${MAX_CLIENT_BYTES} bytes`)
+    if (sizeBytes > MAX_RECORD_BYTES) throw new errors.InvalidRequest('the request is too large')
+  }
+
+  /** [OAUTH.24] */
+  async #trim(grantId: string | undefined): Promise<void> {
+    const { store } = this.#parts
+    if (this.#model === 'RefreshToken') await store.trim(this.#model, MOST_REFRESH_TOKENS, grantId)
+    const most = MOST[this.#model]
+    if (most !== undefined && this.#additions++ % ADDITIONS_PER_TRIM === 0)
+      await store.trim(this.#model, most)
+  }
+
+  /** A grant is an approval: its client is kept for as long as approved ones are. */
+  async #clientIsUsed(clientId: string | undefined): Promise<void> {
+    const { store, key, system } = this.#parts
+    if (clientId !== undefined)
+      await store.extend('Client', hashed(key, 'Client', clientId), system.nowMs() + CLIENT_MS)
   }
 
   async #endGrant(grantId: string): Promise<void> {

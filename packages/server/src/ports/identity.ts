@@ -210,6 +210,10 @@ export interface OAuthStore {
   findByUid(model: string, uid: string): Promise<OAuthRecord | undefined>
   /** Of two that consume one record, one does: `false` where it was consumed before, or is gone. */
   consume(model: string, id: string, atMs: number): Promise<boolean>
+  /** Moves its expiry to later, where it is there. */
+  extend(model: string, id: string, expiresAtMs: number): Promise<void>
+  /** Removes all of a model, or of its records of one grant, but so many that expire last. */
+  trim(model: string, most: number, grantId?: string): Promise<void>
   remove(model: string, id: string): Promise<void>
   removeGrant(grantId: string): Promise<void>
 }

@@ -65,6 +65,42 @@ describeStores('records of the authorization server', (fresh) => {
     expect(await oauth.find(CODE.model, 'other')).toBeUndefined()
   })
 
+  test('[STORE.13] of a model, or of one grant, those that expire last are kept and no more', async () => {
+    const { oauth } = await fresh()(new FakeSystem())
+    const put = (model: string, id: string, grantId: string, afterMs: number) =>
+      oauth.put({ model, id, payload: {}, grantId, expiresAtMs: NOW_MS + afterMs })
+    await put('RefreshToken', 'a1', 'a', 30)
+    await put('RefreshToken', 'a2', 'a', 10)
+    await put('RefreshToken', 'a3', 'a', 20)
+    await put('RefreshToken', 'b1', 'b', 5)
+    await put('Grant', 'a1', 'a', 1)
+    const left = async () => {
+      const found = await Promise.all(['a1', 'a2', 'a3', 'b1'].map((id) => oauth.find('RefreshToken', id)))
+      return found.flatMap((record) => record?.id ?? [])
+    }
+    await oauth.trim('RefreshToken', 3, 'a')
+    expect(await left()).toEqual(['a1', 'a2', 'a3', 'b1'])
+    await oauth.trim('RefreshToken', 2, 'a')
+    expect(await left()).toEqual(['a1', 'a3', 'b1'])
+    await oauth.trim('RefreshToken', 1)
+    expect(await left()).toEqual(['a1'])
+    expect(await oauth.find('Grant', 'a1')).toBeDefined()
+  })
+
+  test('[STORE.13] the expiry of a record moves to later only, and makes none anew', async () => {
+    const system = new FakeSystem()
+    const { oauth } = await fresh()(system)
+    await oauth.put({ model: 'Client', id: 'c', payload: {}, expiresAtMs: NOW_MS + 1_000 })
+    await oauth.extend('Client', 'c', NOW_MS + 5_000)
+    await oauth.extend('Client', 'c', NOW_MS + 2_000)
+    await oauth.extend('Client', 'd', NOW_MS + 5_000)
+    system.advance(4_999)
+    expect(await oauth.find('Client', 'c')).toMatchObject({ expiresAtMs: NOW_MS + 5_000 })
+    expect(await oauth.find('Client', 'd')).toBeUndefined()
+    system.advance(1)
+    expect(await oauth.find('Client', 'c')).toBeUndefined()
+  })
+
   test('[STORE.8] a payload comes back as it was, whatever it holds', async () => {
     const { oauth } = await fresh()(new FakeSystem())
     const payload = { text: '"\u0000\u2028 🔑', deep: { a: [[], {}, null, -0.5, 1e21] }, __proto__: 1 }

@@ -1,3 +1,4 @@
+import type { ExpressionBuilder } from 'kysely'
 import { z } from 'zod'
 import type { OAuthRecord, OAuthStore } from '../../ports/identity.ts'
 import type { System } from '../../ports.ts'
@@ -41,6 +42,31 @@ export function sqlOAuth(db: Database, system: System, sweep: Sweep): OAuthStore
         .where((eb) => eb.or([eb('expires_at_ms', 'is', null), eb('expires_at_ms', '>', atMs)]))
         .executeTakeFirst()
       return numUpdatedRows === 1n
+    },
+    async extend(model, id, expiresAtMs) {
+      await db
+        .updateTable('oauth_records')
+        .set({ expires_at_ms: Math.floor(expiresAtMs) })
+        .where('model', '=', model)
+        .where('id', '=', id)
+        .where('expires_at_ms', '<', Math.floor(expiresAtMs))
+        .execute()
+    },
+    async trim(model, most, grantId) {
+      const isOf = (eb: ExpressionBuilder<Tables, 'oauth_records'>) =>
+        eb.and({ model, ...(grantId !== undefined && { grant_id: grantId }) })
+      await db
+        .deleteFrom('oauth_records')
+        .where(isOf)
+        .where('id', 'not in', (eb) =>
+          eb
+            .selectFrom('oauth_records')
+            .select('id')
+            .where(isOf)
+            .orderBy('expires_at_ms', 'desc')
+            .limit(most),
+        )
+        .execute()
     },
     async remove(model, id) {
       await db.deleteFrom('oauth_records').where('model', '=', model).where('id', '=', id).execute()
