@@ -1,6 +1,7 @@
 import { ACCOUNT_ABLATIONS } from './accounts.ts'
 import { ADDRESS_ABLATIONS } from './addresses.ts'
 import { DEVICE_ABLATIONS } from './devices.ts'
+import { LOAD_ABLATIONS } from './load.ts'
 import { OAUTH_ABLATIONS } from './oauth.ts'
 import { PROOF_ABLATIONS } from './proof.ts'
 
@@ -201,6 +202,7 @@ export const ABLATIONS: readonly Ablation[] = [
     ],
     tests: attack('w05-w06-unverified'),
   },
+  ...LOAD_ABLATIONS,
   ...PROOF_ABLATIONS,
   {
     gate: 'layer 5: message size',

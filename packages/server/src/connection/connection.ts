@@ -14,6 +14,7 @@ import { generateChallenge } from '../gates/challenge.ts'
 import type { Verdict } from '../gates/verdict.ts'
 import type { Principal, SecurityLog, System } from '../ports.ts'
 import type { SecurityEvent } from '../security-log/events.ts'
+import { AbandonedCalls } from './abandoned-calls.ts'
 import { callFrame } from './call-frame.ts'
 import type { DeadlineQueue } from './deadline-queue.ts'
 import { Deadlines, type Due, type DueListener } from './deadlines.ts'
@@ -64,6 +65,7 @@ export class Connection implements ReadyConnection, DueListener {
   readonly #options: ConnectionOptions
   /** Made for the first call: most connections are idle most of the time, and there are many. */
   #pendingCalls: PendingCalls | undefined
+  #abandonedCalls: AbandonedCalls | undefined
   #ownCalls: OwnCalls | undefined
   #state: ConnectionState
   #wasVerified = false
@@ -169,7 +171,7 @@ export class Connection implements ReadyConnection, DueListener {
 
   #pending(): PendingCalls {
     this.#pendingCalls ??= new PendingCalls(this.#system, this.#options.callTimeoutMs, (id) =>
-      this.#cancelOnAgent(id),
+      this.#abandon(id),
     )
     return this.#pendingCalls
   }
@@ -183,10 +185,13 @@ export class Connection implements ReadyConnection, DueListener {
     // Asked at the end of every request, most of which have their answer: no error is made for them.
     if (!this.#pendingCalls?.has(id)) return
     this.#settle(id, failed(new BridgeError('call_cancelled')))
-    this.#cancelOnAgent(id)
+    this.#abandon(id)
   }
 
-  #cancelOnAgent(id: string): void {
+  /** [CALL.10] Cancels the call on the agent, whose answer may be on its way already. */
+  #abandon(id: string): void {
+    this.#abandonedCalls ??= new AbandonedCalls()
+    this.#abandonedCalls.add(id)
     if (this.version === 'v2' && this.#state.state === 'ready') this.#send({ type: 'tool_cancel', id })
   }
 
@@ -195,7 +200,7 @@ export class Connection implements ReadyConnection, DueListener {
     if (this.#state.state !== 'ready') return
     const id = answeredId(frame)
     const code = refused === 'message_too_large' ? 'result_too_large' : 'result_invalid'
-    if (id !== undefined) this.#settle(id, failed(new BridgeError(code)))
+    if (id !== undefined && !this.#settle(id, failed(new BridgeError(code)))) this.#abandonedCalls?.take(id)
   }
 
   #take(event: ConnectionEvent): void {
@@ -243,7 +248,7 @@ export class Connection implements ReadyConnection, DueListener {
         return
       case 'result':
         if (!this.#settle(effect.result.id, outcomeOf(effect.result, this.version)))
-          this.#recordUnexpected(effect.result.id)
+          this.#late(effect.result.id)
         return
       case 'execute':
         return this.#execute(effect.call)
@@ -265,8 +270,9 @@ export class Connection implements ReadyConnection, DueListener {
     this.#log.logSecurityEvent({ ...event, userId: this.principal.userId, ip: this.ip })
   }
 
-  /** A late answer is no attack; a peer that only guesses fills the log ever more slowly. */
-  #recordUnexpected(requestId: string): void {
+  /** [CALL.10] Records an answer that nobody waits for, unless its call was abandoned; a flood ever more sparsely. */
+  #late(requestId: string): void {
+    if (this.#abandonedCalls?.take(requestId)) return
     const count = ++this.#unexpectedResults
     const isPowerOfTwo = (count & (count - 1)) === 0
     if (isPowerOfTwo) this.#record({ event: 'ws_unexpected_result', requestId })
