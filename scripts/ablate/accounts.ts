@@ -105,6 +105,38 @@ export const ACCOUNT_ABLATIONS: readonly Ablation[] = [
     tests: ['test/accounts/account.test.ts'],
   },
   {
+    gate: 'accounts: lasting access takes a recent login',
+    edits: [gate('accounts/finish-login.ts', 'requireRecentLogin', 'return true')],
+    tests: attack('stolen-cookie'),
+  },
+  {
+    gate: 'accounts: an app is allowed within five minutes of a login',
+    edits: [
+      text(
+        'oauth/interactions.ts',
+        'if (!requireRecentLogin(this.#parts, visit, loggedIn, visit.path)) return',
+        '',
+      ),
+    ],
+    tests: attack('stolen-cookie'),
+  },
+  {
+    gate: 'accounts: a machine is approved within five minutes of a login',
+    edits: [
+      text(
+        'oauth/authorization-server.ts',
+        'if (isPage && !requireRecentLogin',
+        'if (false && !requireRecentLogin',
+      ),
+    ],
+    tests: attack('stolen-cookie'),
+  },
+  {
+    gate: 'accounts: a new password ends apps and machines',
+    edits: [text('accounts/ending.ts', 'groups.includes(groupOf(session))', "groupOf(session) === 'logins'")],
+    tests: ['test/accounts/account.test.ts'],
+  },
+  {
     gate: 'accounts: sessions of others',
     edits: [text('accounts/account-routes.ts', 'session.userId !== userId', 'false')],
     tests: ['test/accounts/account.test.ts'],

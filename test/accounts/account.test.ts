@@ -1,6 +1,9 @@
+import { TOTP } from 'otpauth'
 import { expect, test } from 'vitest'
+import { AGENT_CLIENT_ID } from '../../packages/server/src/identity/access-tokens.ts'
 import type { Device, Session } from '../../packages/server/src/ports/identity.ts'
 import { PASSWORD, startAccounts, type TestAccounts } from '../support/accounts.ts'
+import { FakeSystem } from '../support/fake-system.ts'
 import { hiddenFields, Surfer, textOf } from '../support/surfer.ts'
 
 const KEY_ID = 'NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs'
@@ -17,6 +20,11 @@ function sessionOf(userId: string, kind: Session['kind'], more: Partial<Session>
     expiresAtMs: nowMs + 86_400_000,
     ...more,
   }
+}
+
+function checkedBoxes(text: string): string[] {
+  const boxes = text.matchAll(/<input type="checkbox" name="([^"]*)" value="yes" checked>/g)
+  return [...boxes].map(([, name = '']) => name)
 }
 
 async function addDevice({ stores }: TestAccounts, userId: string, name: string): Promise<Device> {
@@ -108,6 +116,73 @@ test('[ACCT.5] what a stolen login must not do takes the password', async () => 
   expect(await accounts.stores.users.findById(userId)).toBeDefined()
 })
 
+test('[LOGIN.7] a new password ends the apps and machines that its page shows, but for those that are unticked', async () => {
+  for (const [unticked, left] of [
+    [[], ['browser']],
+    [['endMachines'], ['browser', 'client', 'device']],
+    [['endApps'], ['browser', 'client']],
+    [['endOthers'], ['browser', 'browser']],
+  ] as const) {
+    const accounts = await startAccounts()
+    const { userId } = await accounts.user('ann')
+    const { deviceId } = await addDevice(accounts, userId, "Ann's laptop")
+    const app = { label: 'Some app', clientId: 'app' }
+    const enrolling = { label: 'Enrolment of a box', clientId: AGENT_CLIENT_ID, sessionId: 'enrolling' }
+    await accounts.stores.sessions.add(sessionOf(userId, 'client', app))
+    await accounts.stores.sessions.add(sessionOf(userId, 'client', enrolling))
+    await accounts.login('ann')
+    const ann = await accounts.login('ann')
+    const page = await ann.get('/account/password')
+    for (const shown of [
+      "Ann's laptop (gisuk-sovud-lodus-robub-nudul-vupas)",
+      'Some app',
+      'Enrolment of a box',
+    ])
+      expect(textOf(page.text)).toContain(shown)
+    const ticked = checkedBoxes(page.text).filter((name) => !unticked.some((other) => other === name))
+    await ann.submit(page, '/account/password', {
+      currentPassword: PASSWORD,
+      newPassword: 'another good password',
+      ...Object.fromEntries(ticked.map((name) => [name, 'yes'])),
+    })
+    const open = await accounts.stores.sessions.ofUser(userId)
+    expect(open.map(({ kind }) => kind).sort(), String(unticked)).toEqual(left)
+    const isKept = unticked.some((name) => name === 'endMachines')
+    expect((await accounts.stores.devices.find(deviceId)) !== undefined).toBe(isKept)
+    expect(accounts.revoked.some(({ kind }) => kind === 'device')).toBe(!isKept)
+  }
+}, 60_000)
+
+test('[LOGIN.7] an app that was allowed while the page was open ends as well', async () => {
+  const accounts = await startAccounts()
+  const { userId } = await accounts.user('ann')
+  const ann = await accounts.login('ann')
+  const page = await ann.get('/account/password')
+  await accounts.stores.sessions.add(sessionOf(userId, 'client', { clientId: 'thief' }))
+  const fields = { currentPassword: PASSWORD, newPassword: 'another good password', endOthers: 'yes' }
+  await ann.submit(page, '/account/password', fields)
+  expect((await accounts.stores.sessions.ofUser(userId)).map(({ kind }) => kind)).toEqual(['browser'])
+})
+
+test('[LOGIN.7] switching codes on and off ends the same as a new password', async () => {
+  const accounts = await startAccounts()
+  const { userId } = await accounts.user('ann')
+  const ann = await accounts.login('ann')
+  for (const action of ['on', 'off'] as const) {
+    await accounts.stores.sessions.add(
+      sessionOf(userId, 'client', { label: 'Some app', clientId: 'app', sessionId: `app ${action}` }),
+    )
+    const page = await ann.get('/account/codes')
+    expect(checkedBoxes(page.text)).toEqual(['endOthers', 'endApps'])
+    const secret = /class="big">([A-Z2-7 ]+)</.exec(page.text)?.[1]?.replaceAll(' ', '')
+    const code = secret === undefined ? {} : { code: new TOTP({ secret }).generate() }
+    const fields = { currentPassword: PASSWORD, endOthers: 'yes', endApps: 'yes', ...code }
+    const seen = await ann.submit(page, `/account/codes/${action}`, fields)
+    expect(seen.path).toBe(`/account?done=codes-${action}`)
+    expect((await accounts.stores.sessions.ofUser(userId)).map(({ kind }) => kind)).toEqual(['browser'])
+  }
+})
+
 test('[ACCT.8] a deleted account is gone with all that was its user’s, and what is open of it ends', async () => {
   const accounts = await startAccounts()
   const { userId } = await accounts.user('ann')
@@ -166,6 +241,22 @@ test('[ACCT.7] an admin lists, suspends, resumes and logs out others; to others 
   expect((await root.post('/account/users/suspend', { formToken: own, userId: 'user_root' })).status).toBe(
     404,
   )
+})
+
+test('[ACCT.9] an admin whose login is older than five minutes logs in once more before acting on others', async () => {
+  const system = new FakeSystem()
+  const accounts = await startAccounts({ system })
+  await accounts.user('root', { role: 'admin' })
+  const { userId } = await accounts.user('ann')
+  const root = await accounts.login('root')
+  system.advance(300_001)
+  const page = await root.get('/account/users')
+  const login = await root.submit(page, '/account/users/suspend')
+  expect(login.path).toBe('/login?again=1&returnTo=%2Faccount%2Fusers')
+  expect(await accounts.stores.users.findById(userId)).toMatchObject({ state: 'active' })
+  const again = await root.submit(login, '/login', { email: 'root@example.com', password: PASSWORD })
+  await root.submit(again, '/account/users/suspend')
+  expect(await accounts.stores.users.findById(userId)).toMatchObject({ state: 'suspended' })
 })
 
 test('[ACCT.7] long lists have pages', async () => {

@@ -27,6 +27,9 @@ test('[LOGIN.2] cookies are for the bridge alone, secure where browsers come ove
       expect.stringMatching(
         new RegExp(`^${secure ? '__Host-' : ''}refreshToken=[\\w-]{43}; Path=/; Max-Age=2592000${end}$`),
       ),
+      expect.stringMatching(
+        new RegExp(`^${secure ? '__Host-' : ''}confirmed=[\\w.-]+; Path=/; Max-Age=300${end}$`),
+      ),
     ])
   }
 })

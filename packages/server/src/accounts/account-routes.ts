@@ -1,6 +1,7 @@
 import { deny } from '../gates/verdict.ts'
-import type { Device, Session } from '../ports/identity.ts'
+import type { Session } from '../ports/identity.ts'
 import { accountPage, type NoticeName, noticeOf } from './account-pages.ts'
+import { endGroups, revokeDevice } from './ending.ts'
 import type { Pages } from './parts.ts'
 import { redirect, sendPage, sendRefusalPage } from './respond.ts'
 import { loggedInForm, type Routes, type Visit } from './visit.ts'
@@ -45,7 +46,7 @@ export function accountRoutes(pages: Pages, providerName: string | undefined): R
     const sent = await loggedInForm(visit, pages)
     if (sent === undefined) return
     const { user, session } = sent.loggedIn
-    await endOtherLogins(pages, user.userId, session.sessionId, visit)
+    await endGroups(pages, visit, { userId: user.userId, keptId: session.sessionId }, ['logins'])
     done(pages, visit, 'others-ended')
   }
 
@@ -72,35 +73,11 @@ export function done({ site }: Pages, { response }: Visit, notice: NoticeName): 
   redirect(response, site, `/account?done=${notice}`)
 }
 
-/** Browsers and tokens other than this one. Machines and apps have their own logins, and stay. */
-export async function endOtherLogins(
-  pages: Pages,
-  userId: string,
-  keptId: string,
-  { address: { ip } }: Visit,
-): Promise<void> {
-  for (const session of await pages.sessions.ofUser(userId)) {
-    const isLogin = session.kind === 'browser' || session.kind === 'token'
-    if (isLogin && session.sessionId !== keptId) await pages.sessions.end(session, 'ended_by_user', ip)
-  }
-}
-
 /** A machine's session is its machine's, which is revoked with it. */
 async function endOne(pages: Pages, session: Session, visit: Visit): Promise<void> {
   const device = session.deviceId === undefined ? undefined : await pages.devices.find(session.deviceId)
   if (device !== undefined) return revokeDevice(pages, device, visit)
   await pages.sessions.end(session, 'ended_by_user', visit.address.ip)
-}
-
-/** Its key is never enrolled again, and what is open of it ends. */
-async function revokeDevice(pages: Pages, device: Device, { address: { ip } }: Visit): Promise<void> {
-  const { devices, sessions, revoke, log, system } = pages
-  const { deviceId, userId, sessionId } = device
-  const wasThere = await devices.revoke(deviceId, system.nowMs())
-  if (wasThere) log.logSecurityEvent({ event: 'device_revoked', userId, ip, deviceId })
-  await revoke({ kind: 'device', id: deviceId })
-  const session = await sessions.find(sessionId)
-  if (session !== undefined) await sessions.end(session, 'ended_by_user', ip)
 }
 
 function newestFirst(sessions: readonly Session[]): readonly Session[] {

@@ -1,6 +1,6 @@
 import { codes } from '@bridgekeeper/protocol'
-import { endOtherLogins } from './account-routes.ts'
 import { confirmationFields, confirmationOf, confirmationProblem } from './confirm.ts'
+import { endGroups, endingFields, tickedGroups } from './ending.ts'
 import type { Form } from './form-body.ts'
 import type { Notice, PageOptions } from './layout.ts'
 import type { LoggedIn } from './logins.ts'
@@ -12,11 +12,11 @@ import { loggedInForm, type Visit } from './visit.ts'
 /** What a page of this kind shows; some show more than the rest have. */
 export type View = (page: ChangePage) => PageOptions
 
-/** [LOGIN.7] After a password or factor has changed: a login with a new id, and no other where it was asked for. */
+/** [LOGIN.7] After a password or factor has changed: starts a login with a new id, and ends what is ticked. */
 export async function renewLogin(pages: Pages, visit: Visit, { user }: LoggedIn, form: Form): Promise<void> {
   const { request, response, address } = visit
   const { session } = await pages.logins.start(request, response, user, address.ip)
-  if (form.get('endOthers') === 'yes') await endOtherLogins(pages, user.userId, session.sessionId, visit)
+  await endGroups(pages, visit, { userId: user.userId, keptId: session.sessionId }, tickedGroups(form))
 }
 
 /** A page of this kind, for whoever is logged in. */
@@ -37,13 +37,14 @@ export async function showChange(
   headers: Readonly<Record<string, string>> = {},
 ): Promise<void> {
   const confirmation = await confirmationOf(pages, visit, loggedIn)
-  const fields = confirmationFields(pages, confirmation, path)
-  sendPage(
-    visit.response,
-    view({ site: pages.site, loggedIn, confirmation: fields, notice }),
-    status,
-    headers,
-  )
+  const page: ChangePage = {
+    site: pages.site,
+    loggedIn,
+    confirmation: confirmationFields(pages, confirmation, path),
+    ending: await endingFields(pages, loggedIn.user.userId),
+    notice,
+  }
+  sendPage(visit.response, view(page), status, headers)
 }
 
 /** [ACCT.5] A form of somebody who showed that it is really them. @returns `undefined` where it is answered */

@@ -1,21 +1,19 @@
 import { seal, unseal } from '../identity/sealed.ts'
-import type { User } from '../ports.ts'
+import type { System, User } from '../ports.ts'
 import { PageCookie } from './cookies.ts'
 import type { LoggedIn } from './logins.ts'
 import type { Pages } from './parts.ts'
 import { redirect, sendOnward } from './respond.ts'
-import { localPath } from './site.ts'
+import { localPath, type Site } from './site.ts'
 import type { Visit } from './visit.ts'
 
 export type LoginMethod = 'password' | 'password_and_code' | 'passkey' | 'provider'
 
-const CONFIRMED_COOKIE = new PageCookie('confirmed')
-const CONFIRMED_MS = 300_000
+/** Says how and when this browser logged in. The access token alone, such as a stolen one, does not say it. */
+const RECENT_COOKIE = new PageCookie('confirmed')
+const RECENT_MS = 300_000
 
-/**
- * A new login, its cookies, and what was asked for before. Who came by passkey or provider need not give a
- * password for what the account page asks it for, for a few minutes.
- */
+/** Starts a login, sets its cookies, and notes for five minutes how the user proved to be themselves. */
 export async function startLogin(
   pages: Pages,
   { request, response, address: { ip } }: Visit,
@@ -25,19 +23,49 @@ export async function startLogin(
   const { logins, log, site, key, system } = pages
   const loggedIn = await logins.start(request, response, user, ip)
   log.logSecurityEvent({ event: 'login_succeeded', userId: user.userId, ip, method })
-  if (method === 'passkey' || method === 'provider') {
-    const untilMs = String(system.nowMs() + CONFIRMED_MS)
-    const value = seal(key, confirmedPurpose(loggedIn), untilMs, system)
-    CONFIRMED_COOKIE.set(response, site, value, CONFIRMED_MS)
-  }
+  const proof = `${method} ${system.nowMs() + RECENT_MS}`
+  RECENT_COOKIE.set(response, site, seal(key, recentPurpose(loggedIn), proof, system), RECENT_MS)
   return loggedIn
 }
 
-/** Whether this very login was by passkey or provider, minutes ago. */
-export function isConfirmed({ site, key, system }: Pages, { request }: Visit, loggedIn: LoggedIn): boolean {
-  const sealed = CONFIRMED_COOKIE.of(request, site) ?? ''
-  const untilMs = unseal(key, confirmedPurpose(loggedIn), sealed)
-  return untilMs !== undefined && Number(untilMs) > system.nowMs()
+/** Whether this login began within the last five minutes by passkey or provider. */
+export function isConfirmed(pages: Pages, visit: Visit, loggedIn: LoggedIn): boolean {
+  const method = recentMethod(pages, visit, loggedIn)
+  return method === 'passkey' || method === 'provider'
+}
+
+interface RecentParts {
+  readonly site: Site
+  readonly key: Uint8Array
+  readonly system: System
+}
+
+/**
+ * [ACCT.9] Asks whoever logged in more than five minutes ago to log in once more, by any method, and then to come
+ * back. A user who has just logged in is not asked again.
+ * @param returnTo path of ours
+ * @returns whether the login is recent; otherwise the request is answered
+ */
+export function requireRecentLogin(
+  parts: RecentParts,
+  visit: Pick<Visit, 'request' | 'response'>,
+  loggedIn: LoggedIn,
+  returnTo: string,
+): boolean {
+  if (recentMethod(parts, visit, loggedIn) !== undefined) return true
+  redirect(visit.response, parts.site, `/login?again=1&returnTo=${encodeURIComponent(returnTo)}`)
+  return false
+}
+
+/** How this login began, where that was within the last five minutes. */
+function recentMethod(
+  { site, key, system }: RecentParts,
+  { request }: Pick<Visit, 'request'>,
+  loggedIn: LoggedIn,
+): string | undefined {
+  const proof = unseal(key, recentPurpose(loggedIn), RECENT_COOKIE.of(request, site) ?? '')
+  const [method, untilMs] = proof?.split(' ') ?? []
+  return Number(untilMs) > system.nowMs() ? method : undefined
 }
 
 /**
@@ -50,6 +78,6 @@ export function leadOn({ site }: Pages, { response }: Visit, returnTo: string | 
   else sendOnward(response, site, path)
 }
 
-function confirmedPurpose({ session: { sessionId } }: LoggedIn): string {
-  return `confirmed login ${sessionId}`
+function recentPurpose({ session: { sessionId } }: LoggedIn): string {
+  return `recent login ${sessionId}`
 }

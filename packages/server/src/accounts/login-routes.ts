@@ -25,6 +25,7 @@ const WRONG_CODE: Notice = {
   kind: 'bad',
   text: 'That code is not right, or was used before. Wait for the next one.',
 }
+const ONCE_MORE: Notice = { kind: 'good', text: 'Confirm that it is you: log in once more.' }
 const SUSPENDED: Notice = { kind: 'bad', text: 'This account is suspended. Ask the operator of this bridge.' }
 
 /** `/login`, `/logout` and `/auth/refresh`. @param providerName of the provider, where there is one */
@@ -35,10 +36,11 @@ export function loginRoutes(pages: Pages, providerName: string | undefined): Rou
     const { request, response, query } = visit
     const returnTo = localPath(query.get('returnTo') ?? undefined)
     const again = query.get('again') === '1'
-    if (!again && (await logins.loggedInUser(request, response)) !== undefined)
-      return leadOn(pages, visit, returnTo)
+    const loggedIn = await logins.loggedInUser(request, response)
+    if (loggedIn !== undefined && !again) return leadOn(pages, visit, returnTo)
     const visitor = visitorOf(visit, pages)
-    sendPage(response, loginPage({ site, visitor, returnTo, providerName }))
+    const confirm = loggedIn && { email: loggedIn.user.email, notice: ONCE_MORE }
+    sendPage(response, loginPage({ site, visitor, returnTo, providerName, ...confirm }))
   }
 
   async function password(visit: Visit): Promise<void> {

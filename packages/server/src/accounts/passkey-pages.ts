@@ -52,10 +52,11 @@ ${rows.length > 0 && card('Your passkeys', list(rows))}${card('One more', adding
 }
 
 export function removePasskeyPage(page: ChangePage, { credentialId, name }: Passkey): PageOptions {
-  const { site, loggedIn, confirmation, notice } = page
+  const { site, loggedIn, confirmation, ending, notice } = page
   const fields = [
     html`<p>Nobody can log in with <strong>${cleanText(name)}</strong> any more then.</p>`,
     confirmation,
+    ending,
     button('Remove it', 'bad'),
   ]
   const action = '/account/passkeys/remove'

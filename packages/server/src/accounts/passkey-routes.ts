@@ -4,7 +4,7 @@ import { cleanText } from '@bridgekeeper/protocol'
 import { deny } from '../gates/verdict.ts'
 import type { Passkey } from '../ports/identity.ts'
 import { done } from './account-routes.ts'
-import { confirmedForm, showChange, type View } from './change.ts'
+import { confirmedForm, renewLogin, showChange, type View } from './change.ts'
 import { CURRENT_PASSWORD, confirmationProblem } from './confirm.ts'
 import { startLogin } from './finish-login.ts'
 import type { LoggedIn } from './logins.ts'
@@ -70,7 +70,7 @@ export function passkeyRoutes(pages: Pages, passkeys: Passkeys): Routes {
         ip: visit.address.ip,
         name: passkey.name,
       })
-    await pages.logins.start(visit.request, visit.response, loggedIn.user, visit.address.ip)
+    await renewLogin(pages, visit, loggedIn, form)
     done(pages, visit, 'passkey')
   }
 

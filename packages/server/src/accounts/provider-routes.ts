@@ -3,7 +3,7 @@ import { deny } from '../gates/verdict.ts'
 import { seal, unseal } from '../identity/sealed.ts'
 import type { User } from '../ports.ts'
 import { done } from './account-routes.ts'
-import { bad, confirmedForm, show, showChange } from './change.ts'
+import { bad, confirmedForm, renewLogin, show, showChange } from './change.ts'
 import { PageCookie } from './cookies.ts'
 import { startLogin } from './finish-login.ts'
 import { html } from './html.ts'
@@ -81,6 +81,7 @@ export function providerRoutes(pages: Pages, provider: Provider): Routes {
       await credentials.unlinkUpstream(userId, issuer, subject)
       log.logSecurityEvent({ event: 'upstream_unlinked', userId, ip: visit.address.ip })
     }
+    await renewLogin(pages, visit, sent.loggedIn, sent.form)
     done(pages, visit, 'unlinked')
   }
 

@@ -11,11 +11,10 @@ export interface ChangePage {
   readonly loggedIn: LoggedIn
   /** What asks for the password; `undefined` where nothing is asked. */
   readonly confirmation: Html | undefined
+  /** Checkboxes for the logins, apps and machines that end with the change. */
+  readonly ending: Html
   readonly notice?: Notice | undefined
 }
-
-/** Whether other logins go, ticked unless somebody takes the tick away. */
-const END_OTHERS = html`<label class="check"><input type="checkbox" name="endOthers" value="yes" checked><span>Also log out everywhere else. Machines and apps stay connected.</span></label>`
 
 export function passwordPage(page: ChangePage): PageOptions {
   const fields = [
@@ -28,7 +27,7 @@ export function passwordPage(page: ChangePage): PageOptions {
       maxLength: 256,
       hint: 'At least 12 characters, any of them. A few words in a row are easy to keep in mind.',
     }),
-    END_OTHERS,
+    page.ending,
     button('Save'),
   ]
   return changePage(page, 'Change your password', '/account/password', fields)
@@ -38,7 +37,7 @@ export function codesOffPage(page: ChangePage): PageOptions {
   const fields = [
     html`<p>Your password alone will be enough to log in then.</p>`,
     page.confirmation,
-    END_OTHERS,
+    page.ending,
     button('Switch codes off', 'bad'),
   ]
   return changePage(page, 'Switch codes off', '/account/codes/off', fields)
@@ -58,7 +57,7 @@ export function codesOnPage(page: ChangePage, totp: NewTotp): PageOptions {
       maxLength: 7,
       isCode: true,
     }),
-    END_OTHERS,
+    page.ending,
     button('Switch codes on'),
   ]
   return changePage(page, 'Codes from an app', '/account/codes/on', fields, { begun: totp.sealed })

@@ -2,6 +2,7 @@ import { cleanText } from '@bridgekeeper/protocol'
 import { deny } from '../gates/verdict.ts'
 import type { User } from '../ports.ts'
 import { accountOf, list, row } from './account-pages.ts'
+import { requireRecentLogin } from './finish-login.ts'
 import { type Html, html } from './html.ts'
 import { button, form, type PageOptions } from './layout.ts'
 import type { LoggedIn } from './logins.ts'
@@ -35,6 +36,7 @@ export function usersRoutes(pages: Pages): Routes {
       const other = await users.findById(sent.form.get('userId') ?? '')
       if (user.role !== 'admin' || other === undefined || other.userId === user.userId)
         return sendRefusalPage(visit.response, site, deny('not_found'))
+      if (!requireRecentLogin(pages, visit, sent.loggedIn, PATH)) return
       await change(other, visit)
       redirect(visit.response, site, PATH)
     }

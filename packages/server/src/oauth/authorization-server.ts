@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Provider } from 'oidc-provider'
 import { isOwnOrigin } from '../accounts/csrf.ts'
+import { requireRecentLogin } from '../accounts/finish-login.ts'
 import type { Logins } from '../accounts/logins.ts'
 import { sendRefusalJson, sendRefusalPage } from '../accounts/respond.ts'
 import { isOfThisMachine, type Site } from '../accounts/site.ts'
@@ -161,6 +162,10 @@ export class AuthorizationServer {
     const returnTo = userCode === undefined ? path : `${path}?user_code=${userCode}`
     const loggedIn = await logins.requireLogin(request, response, returnTo)
     if (loggedIn === undefined) return false
+    // The library's next steps are GET requests below /device, for the approval that this check let through.
+    const isPage = request.method === 'POST' || path === '/device'
+    const parts = { ...this.#parts, key: this.#parts.pageKey }
+    if (isPage && !requireRecentLogin(parts, { request, response }, loggedIn, returnTo)) return false
     if (request.method === 'POST') {
       const mayTry = this.#limits.tryCode(codeKeys(loggedIn.user.userId, address))
       if (!mayTry.allowed) return this.#stop(response, mayTry)

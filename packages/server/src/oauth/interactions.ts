@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { errors, type Provider } from 'oidc-provider'
+import { requireRecentLogin } from '../accounts/finish-login.ts'
 import type { LoggedIn, Logins } from '../accounts/logins.ts'
 import { redirect, sendOnward, sendPage, sendRefusalPage } from '../accounts/respond.ts'
 import type { Site } from '../accounts/site.ts'
@@ -68,7 +69,8 @@ export class Interactions {
     if (details.prompt.name === 'login') return this.#loggedIn(visit, loggedIn)
     if (!isAccountOf(details, loggedIn)) return this.#finish(visit, ANOTHER_USER)
     if (details.params.client_id === AGENT_CLIENT_ID) return this.#enrol(visit, details, loggedIn)
-    sendPage(response, consentPage(await this.#view(details, loggedIn)))
+    if (requireRecentLogin(this.#parts, visit, loggedIn, visit.path))
+      sendPage(response, consentPage(await this.#view(details, loggedIn)))
   }
 
   async #details(request: IncomingMessage, response: ServerResponse): Promise<Details | undefined> {
@@ -106,6 +108,7 @@ export class Interactions {
       log.logSecurityEvent({ event: 'client_refused', userId, ip, clientId })
       return this.#finish(visit, REFUSED)
     }
+    if (!requireRecentLogin(this.#parts, visit, loggedIn, visit.path)) return
     const grantId = await this.#grant(details, loggedIn, ip)
     log.logSecurityEvent({
       event: 'client_approved',
