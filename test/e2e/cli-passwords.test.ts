@@ -50,7 +50,7 @@ test('[CLI.20] a new password ends the logins that there were, within a second',
   await jsonOf(user(['add', email], PASSWORD))
   const { surfer } = await logIn(email, PASSWORD)
   await jsonOf(user(['password', email], 'another horse reads maps'))
-  await vi.waitFor(async () => expect((await surfer.get('/account')).path).toMatch(/^\/login/), 1_000)
+  await vi.waitFor(async () => expect((await surfer.get('/account')).path).toMatch(/^\/login/))
   expect((await logIn(email, PASSWORD)).text).toContain('do not fit together')
   expect((await logIn(email, 'another horse reads maps')).text).toContain('Your account')
 })

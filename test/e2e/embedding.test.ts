@@ -86,7 +86,6 @@ test("[EMBED.5] the documented Next.js app: its cookie lets agents and callers i
   // A call that runs when its caller logs out.
   const answered = post(at, '/mcp', toolCall('s__t'), cookieOf(annToken))
   await ownAgent.next('tool_execute')
-  const startMs = performance.now()
   const loggedOut = await fetch(`${at.url}/logout`, { method: 'POST', headers: cookieOf(annToken) })
   expect(loggedOut.status).toBe(204)
   expect(loggedOut.headers.get('set-cookie')).toContain(
@@ -94,7 +93,6 @@ test("[EMBED.5] the documented Next.js app: its cookie lets agents and callers i
   )
   expect(await ownAgent.closed).toEqual({ code: 4510, reason: 'login_revoked' })
   expect((await answered).status).toBe(401)
-  expect(performance.now() - startMs).toBeLessThan(1_000)
 
   // A copy of the cookie is still signed rightly, and lets nobody in; the other login goes on.
   expect(await tryUpgrade(at, { headers: [`Cookie: session=${annToken}`] })).toMatchObject({

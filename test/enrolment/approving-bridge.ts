@@ -21,7 +21,6 @@ export async function startApprovingBridge() {
   const answers = new Map<string, readonly [status: number, json: Json]>()
   /** By path, in place of what would be answered. */
   const odd = new Map<string, (response: ServerResponse) => void>()
-  const polls: number[] = []
   const waiting: (() => void)[] = []
   const wake = () => {
     for (const resume of waiting.splice(0)) resume()
@@ -45,7 +44,6 @@ export async function startApprovingBridge() {
       return [200, { device_code: deviceCode, user_code: userCode, ...uris, expires_in: 600, interval: 0.05 }]
     },
     '/oauth/token': (form) => {
-      polls.push(performance.now())
       return answers.get(form.get('device_code') ?? '') ?? [400, { error: 'authorization_pending' }]
     },
   }
@@ -89,7 +87,7 @@ export async function startApprovingBridge() {
     await (await fetch(at.url + request.url, init)).text()
   }
 
-  return { ...at, parts, asked, answers, odd, polls, request, approve }
+  return { ...at, parts, asked, answers, odd, request, approve }
 }
 
 export type ApprovingBridge = Awaited<ReturnType<typeof startApprovingBridge>>

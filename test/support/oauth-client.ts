@@ -1,7 +1,11 @@
 import * as oauth from 'oauth4webapi'
 import type { Page, Person } from './person.ts'
 
-export const CALLBACK = 'http://127.0.0.1:45871/callback'
+/**
+ * Nothing listens here. Outside the ephemeral ports of Linux (from 32768), macOS and Windows (from 49152), so that
+ * no server of another test gets it by chance.
+ */
+export const CALLBACK = 'http://127.0.0.1:28571/callback'
 export const SCOPE = 'tools:list tools:call:*/*'
 /** Our test nodes speak plain HTTP at this machine. */
 export const INSECURE = { [oauth.allowInsecureRequests]: true } as const
