@@ -1,17 +1,20 @@
 import { defineConfig } from 'vitest/config'
+import { MUTATION_AREAS } from './scripts/mutation-areas.ts'
 
-/** The tests that judge mutants: those of the mutated files alone, so that each mutant takes moments. */
+/** The tests that judge mutants of one area, so that each mutant takes moments: `npm run mutate` says which. */
 export default defineConfig({
   // By its name, a package is the one in node_modules, which no mutant is in.
-  resolve: { alias: { '@bridgekeeper/server': `${import.meta.dirname}/packages/server/src/index.ts` } },
+  resolve: {
+    alias: {
+      '@bridgekeeper/server': `${import.meta.dirname}/packages/server/src/index.ts`,
+      '@bridgekeeper/agent': `${import.meta.dirname}/packages/agent/src/index.ts`,
+    },
+  },
   test: {
-    include: [
-      'packages/server/test/gates/{rate-limit,sliding-window,challenge,lockout,credential}.test.ts',
-      'packages/server/test/tokens*.test.ts',
-      'packages/server/test/access-tokens.test.ts',
-      'packages/server/test/security-log.{redact,lines}.test.ts',
-    ],
+    include: [...(MUTATION_AREAS[process.env.BRIDGEKEEPER_MUTATE ?? 'guards']?.tests ?? [])],
     environment: 'node',
     testTimeout: 30_000,
+    setupFiles: ['test/support/patience.ts'],
+    expect: { poll: { timeout: 20_000 } },
   },
 })

@@ -16,7 +16,7 @@ const TASKS = {
   'test:attack': ['node_modules/vitest/vitest.mjs', 'run', 'test/attack'],
   check: ['scripts/check.ts'],
   coverage: ['node_modules/vitest/vitest.mjs', 'run', '--config', 'vitest.coverage.config.ts'],
-  mutate: ['node_modules/@stryker-mutator/core/bin/stryker.js', 'run'],
+  mutate: ['scripts/mutate.ts'],
   ablate: ['scripts/ablate.ts'],
   bench: ['bench/main.ts'],
   'bench:connections': ['bench/connections/main.ts'],

@@ -1,0 +1,169 @@
+import type { CatalogServer } from '@bridgekeeper/protocol'
+import { expect, test } from 'vitest'
+import type { CallOutcome } from '../../src/calls/outcome.ts'
+import { Router } from '../../src/router/router.ts'
+import { FakeConnection, READY_SERVER, resultOf, shown } from '../support/fake-connection.ts'
+
+const CALL = { serverName: 's', toolName: 't', rawArgs: Buffer.from('{}') }
+const STARTING: CatalogServer = { state: 'starting', name: 's' }
+
+function setUp(...connections: readonly FakeConnection[]) {
+  const router = new Router()
+  for (const connection of connections) router.verified(connection)
+  const outcomes: CallOutcome[] = []
+  const call = (userId = 'ann', serverName = 's') =>
+    router.call(userId, { ...CALL, serverName }, (outcome) => outcomes.push(outcome))
+  return { router, outcomes, call }
+}
+
+test('[ROUTE.1] a call goes to the agent of its user, and to no other', () => {
+  const ann = new FakeConnection('ann', 'a1', [READY_SERVER])
+  const bob = new FakeConnection('bob', 'b1', [READY_SERVER])
+  const { outcomes, call } = setUp(ann, bob)
+  const sent = call('bob')
+  expect([ann.calls.length, bob.calls.length, sent.id]).toEqual([0, 1, 'call 1'])
+  bob.calls[0]?.settle(resultOf('1'))
+  expect(outcomes.map(shown)).toEqual(['1'])
+  expect(call('eve').id).toBeUndefined()
+  expect(shown(outcomes[1])).toBe('agent_offline')
+})
+
+test('[ROUTE.3] a second and a third connection of one login each replace the one before, once', () => {
+  const [first, second, third] = ['a1', 'a1', 'a1'].map((id) => new FakeConnection('ann', id, [READY_SERVER]))
+  const other = new FakeConnection('ann', 'a2', [READY_SERVER])
+  if (first === undefined || second === undefined || third === undefined) throw new Error('unreachable')
+  const { router } = setUp(other, first)
+  router.verified(second)
+  router.ended(first)
+  router.verified(third)
+  router.ended(second)
+  expect([first.replaced, second.replaced, third.replaced, other.replaced]).toEqual([1, 1, 0, 0])
+  expect(router.ofLogin({ userId: 'ann', sessionId: 'a1' })).toBe(third)
+  expect(router.ofLogin({ userId: 'ann', sessionId: 'a2' })).toBe(other)
+  expect(router.ofLogin({ userId: 'bob', sessionId: 'a1' })).toBeUndefined()
+})
+
+test('[ROUTE.4] the late end of a replaced connection leaves the new one in place, also the second time', () => {
+  const [old, fresh] = [new FakeConnection('ann', 'a1', []), new FakeConnection('ann', 'a1', [READY_SERVER])]
+  const { router, call } = setUp(old, fresh)
+  for (let time = 0; time < 2; time++) {
+    router.ended(old)
+    call()
+  }
+  expect(fresh.calls).toHaveLength(2)
+  router.ended(fresh)
+  expect(call().id).toBeUndefined()
+})
+
+test('[ROUTE.5] of two agents with one server the newer that is ready answers', () => {
+  const older = new FakeConnection('ann', 'a1', [READY_SERVER])
+  const newer = new FakeConnection('ann', 'a2', [STARTING])
+  const { router, call } = setUp(older, newer)
+  call()
+  expect([older.calls.length, newer.calls.length]).toEqual([1, 0])
+  newer.catalog = new Map([['s', READY_SERVER]])
+  call()
+  expect([older.calls.length, newer.calls.length]).toEqual([1, 1])
+  expect(router.catalog('ann').get('s')?.state).toBe('ready')
+})
+
+test('[ROUTE.5] servers of all agents are merged, one that is ready before one that is not', () => {
+  const other: CatalogServer = { ...READY_SERVER, name: 'other' }
+  const newest = new FakeConnection('ann', 'a3', [STARTING, other])
+  const { router } = setUp(
+    new FakeConnection('ann', 'a1', [{ state: 'failed', name: 's' }]),
+    new FakeConnection('ann', 'a2', [READY_SERVER]),
+    newest,
+  )
+  expect([...router.catalog('ann')].map(([name, { state }]) => `${name} ${state}`).sort()).toEqual([
+    'other ready',
+    's ready',
+  ])
+  expect([...router.catalog('bob')]).toEqual([])
+  const alone = setUp(newest).router
+  expect(alone.catalog('ann')).toBe(newest.catalog)
+  const silent = setUp(new FakeConnection('ann', 'a1')).router
+  expect([...silent.catalog('ann')]).toEqual([])
+})
+
+test('[ROUTE.5] of two servers of one name that are both ready the newer is listed', () => {
+  const second = { ...READY_SERVER, serverInfo: { name: 'second', version: '2' } } as CatalogServer
+  const { router } = setUp(
+    new FakeConnection('ann', 'a1', [READY_SERVER]),
+    new FakeConnection('ann', 'a2', [second]),
+  )
+  expect(router.catalog('ann').get('s')).toBe(second)
+})
+
+test('[ROUTE.6] a call to a server that is missing or not ready says which and why', () => {
+  const { outcomes, call } = setUp(
+    new FakeConnection('ann', 'a1', [STARTING, { state: 'failed', name: 'f', reason: 'It has no command.' }]),
+  )
+  call('ann', 'none')
+  call('ann', 's')
+  call('ann', 'f')
+  const errors = outcomes.map((outcome) => (outcome.kind === 'failed' ? outcome.error : undefined))
+  expect(errors.map((error) => error?.code)).toEqual([
+    'server_not_found',
+    'server_unavailable',
+    'server_unavailable',
+  ])
+  expect(errors[0]?.message).toContain('Asked for "none".')
+  expect(errors[1]?.message).toContain('It is starting.')
+  expect(errors[2]?.message).toContain('It has no command.')
+})
+
+test('[ROUTE.5] an agent that lists no servers gets every call that no other agent has a server for', () => {
+  const v1 = new FakeConnection('ann', 'a1', undefined, 'v1')
+  const silent = new FakeConnection('ann', 'a2')
+  const v2 = new FakeConnection('ann', 'a3', [READY_SERVER])
+  const { router, call } = setUp(v1, silent, v2)
+  call('ann', 's')
+  call('ann', 'other')
+  expect([v1, silent, v2].map(({ calls }) => calls.length)).toEqual([0, 1, 1])
+  expect([...router.catalog('ann').keys()]).toEqual(['s'])
+  expect(router.obstacle('ann')).toBeUndefined()
+  expect(router.obstacle('ann', 's')).toBeUndefined()
+  expect(router.obstacle('ann', 'other')?.code).toBe('server_unavailable')
+})
+
+test('[ROUTE.7] tools cannot be listed while no agent, or only agents that have just connected, are there', () => {
+  expect(setUp().router.obstacle('ann')?.code).toBe('agent_offline')
+  expect(setUp().router.obstacle('ann', 's')?.code).toBe('agent_offline')
+  const silent = setUp(new FakeConnection('ann', 'a1'), new FakeConnection('ann', 'a2')).router
+  expect(silent.obstacle('ann')?.code).toBe('server_unavailable')
+  expect(silent.obstacle('ann')?.message).toContain('has just connected')
+  expect(silent.obstacle('ann', 's')?.message).toContain('has just connected')
+  const v1 = setUp(new FakeConnection('ann', 'a1', undefined, 'v1')).router
+  expect([v1.obstacle('ann'), v1.obstacle('ann', 's')]).toEqual([undefined, undefined])
+})
+
+test('[STOP.1] a drain ends when the last call is settled, and refuses calls from its beginning on', async () => {
+  const agent = new FakeConnection('ann', 'a1', [READY_SERVER])
+  const { router, outcomes, call } = setUp(agent)
+  call()
+  call()
+  expect(router.inFlight).toBe(2)
+  let drained = 0
+  const both = [router.drain(), router.drain()].map((drain) => drain.then(() => drained++))
+  call()
+  expect(outcomes.map(shown)).toEqual(['shutting_down'])
+  agent.calls[0]?.settle(resultOf('1'))
+  await new Promise((resolve) => setImmediate(resolve))
+  expect([drained, router.inFlight]).toEqual([0, 1])
+  agent.calls[1]?.settle(resultOf('2'))
+  await Promise.all(both)
+  expect([drained, router.inFlight]).toEqual([2, 0])
+  await router.drain()
+})
+
+test('[STOP.1] a drain without calls ends at once, and calls that ended before count no more', async () => {
+  const agent = new FakeConnection('ann', 'a1', [READY_SERVER])
+  const { router, call } = setUp(agent)
+  for (let time = 0; time < 3; time++) {
+    call()
+    agent.calls[time]?.settle(resultOf('x'))
+  }
+  expect(router.inFlight).toBe(0)
+  await router.drain()
+})

@@ -1,0 +1,56 @@
+import type { CatalogServer, ProtocolVersion } from '@bridgekeeper/protocol'
+import type { CallOutcome, ToolCall } from '../../src/calls/outcome.ts'
+import type { ReadyConnection, SentCall } from '../../src/connection/ready-connection.ts'
+import type { Principal } from '../../src/ports.ts'
+
+export const READY_SERVER: CatalogServer = {
+  state: 'ready',
+  name: 's',
+  serverInfo: { name: 's', version: '1' },
+  tools: [],
+}
+
+export function resultOf(text: string): CallOutcome {
+  return { kind: 'result', result: Buffer.from(text) }
+}
+
+/** The code of a failed call, or the bytes of its result. */
+export function shown(outcome: CallOutcome | undefined): string | undefined {
+  if (outcome === undefined) return undefined
+  if (outcome.kind === 'failed') return outcome.error.code
+  return (outcome.kind === 'result' ? outcome.result : outcome.rpcError).toString()
+}
+
+/** A verified connection by hand: keeps its calls until the test settles them. */
+export class FakeConnection implements ReadyConnection {
+  readonly principal: Principal
+  readonly version: ProtocolVersion
+  readonly ip = '203.0.113.1'
+  readonly connectionId = undefined
+  catalog: ReadonlyMap<string, CatalogServer> | undefined
+  readonly calls: { readonly call: ToolCall; readonly settle: (outcome: CallOutcome) => void }[] = []
+  replaced = 0
+  cancelled = 0
+
+  constructor(
+    userId: string,
+    sessionId: string,
+    servers?: readonly CatalogServer[],
+    version?: ProtocolVersion,
+  ) {
+    this.principal = { userId, sessionId, expiresAtMs: 0 }
+    this.version = version ?? 'v2'
+    this.catalog = servers && new Map(servers.map((server) => [server.name, server]))
+  }
+
+  call(call: ToolCall, settle: (outcome: CallOutcome) => void): SentCall {
+    this.calls.push({ call, settle })
+    return { id: `call ${this.calls.length}`, cancel: () => void this.cancelled++ }
+  }
+
+  replace(): void {
+    this.replaced++
+  }
+
+  revoke(): void {}
+}
