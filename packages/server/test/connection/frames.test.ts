@@ -1,0 +1,65 @@
+import { BridgeError, limits } from '@bridgekeeper/protocol'
+import { expect, test } from 'vitest'
+import { callFrame } from '../../src/connection/call-frame.ts'
+import { answeredId, readFrame } from '../../src/connection/read-frame.ts'
+
+const CALL = { serverName: 's', toolName: 't', rawArgs: Buffer.from('{"a":1}') }
+
+function codeOf(frame: Buffer | BridgeError): string {
+  return frame instanceof BridgeError ? frame.code : 'sent'
+}
+
+test('[CALL.6] a call that its agent could only refuse is no frame', () => {
+  expect(JSON.parse(String(callFrame('i', CALL)))).toEqual({
+    type: 'tool_execute',
+    id: 'i',
+    serverName: 's',
+    toolName: 't',
+    args: { a: 1 },
+  })
+  expect(codeOf(callFrame('i', { ...CALL, serverName: '' }))).toBe('server_not_found')
+  expect(codeOf(callFrame('i', { ...CALL, toolName: 'x'.repeat(limits.nameChars + 1) }))).toBe(
+    'tool_name_invalid',
+  )
+  expect(codeOf(callFrame('i', { ...CALL, toolName: 'x'.repeat(limits.nameChars) }))).toBe('sent')
+  const nested = Buffer.from(`{"a":${'['.repeat(100)}${']'.repeat(100)}}`)
+  expect(codeOf(callFrame('i', { ...CALL, rawArgs: nested }))).toBe('arguments_invalid')
+  // Whoever checked a larger text around them need not check them once more.
+  expect(codeOf(callFrame('i', { ...CALL, rawArgs: nested, bounded: true }))).toBe('sent')
+})
+
+test('[CALL.6] arguments fill a message to its last byte, and one byte more is refused', () => {
+  const argsOf = (chars: number) => Buffer.from(`{"a":"${'x'.repeat(chars)}"}`)
+  const around = (callFrame('i', { ...CALL, rawArgs: argsOf(0) }) as Buffer).length
+  const full = limits.messageBytes - around
+  expect((callFrame('i', { ...CALL, rawArgs: argsOf(full) }) as Buffer).length).toBe(limits.messageBytes)
+  expect(codeOf(callFrame('i', { ...CALL, rawArgs: argsOf(full + 1) }))).toBe('arguments_too_large')
+})
+
+test('[MSG.1] [MSG.2] [MSG.3] [SIZE.1] each frame is a message, or says by a code why it is none', () => {
+  const read = (text: string, isBinary = false) => readFrame(Buffer.from(text), isBinary, 'v2')
+  expect(read('{"type":"ping"}')).toEqual({ type: 'message', message: { type: 'ping' }, sizeBytes: 15 })
+  const bad = { type: 'bad-message', detail: '' }
+  expect(read('{"type":"ping"}', true)).toEqual({ ...bad, code: 'message_not_text', sizeBytes: 15 })
+  expect(read('{')).toMatchObject({ type: 'bad-message', code: 'message_invalid', sizeBytes: 1 })
+  expect(read('{"type":"x"}')).toMatchObject({ code: 'message_type_unknown', detail: 'x', sizeBytes: 12 })
+  const large = (bytes: number) => read(`{"type":"ping"}${' '.repeat(bytes - 15)}`)
+  expect(large(limits.messageBytes)).toMatchObject({ type: 'message', sizeBytes: limits.messageBytes })
+  expect(large(limits.messageBytes + 1)).toEqual({
+    ...bad,
+    code: 'message_too_large',
+    sizeBytes: limits.messageBytes + 1,
+  })
+})
+
+test('[CALL.9] the call of an answer that is refused is found by its id, also where the rest cannot be read', () => {
+  const idOf = (text: string) => answeredId(Buffer.from(text))
+  expect(idOf('{"result":[1],"id":"abc-_1"}')).toBe('abc-_1')
+  const deep = '['.repeat(100)
+  expect(idOf(`{"type":"tool_result","id":"abc","result":${deep}`)).toBe('abc')
+  expect(idOf(`{"type":"tool_result","id":"a b","result":${deep}`)).toBeUndefined()
+  expect(idOf(` {"type":"tool_result","id":"abc","result":${deep}`)).toBeUndefined()
+  expect(idOf('{"type":"tool_result"}')).toBeUndefined()
+  expect(idOf(`{"type":"tool_result","id":"${'x'.repeat(200)}","r":${deep}`)).toBe('x'.repeat(200))
+  expect(idOf(`{"type":"tool_result","id":"${'x'.repeat(300)}","r":${deep}`)).toBeUndefined()
+})
