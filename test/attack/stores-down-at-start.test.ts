@@ -8,7 +8,7 @@ const readiness = async (at: { readonly url: string }) => (await fetch(`${at.url
 
 test('[BLOCK.4] W22: a bridge that cannot read its blocks lets nobody in, whoever forgot to wait for it', async () => {
   const down = () => Promise.reject(new Error('the store is down'))
-  const blocks: BlockStore = { all: down, put: down, remove: down }
+  const blocks: BlockStore = { all: down, held: down, put: down, remove: down }
   const at = await startBridge({ stores: { blocks } })
   const { accessToken } = await at.token('ann')
   expect(await readiness(at)).toBe(503)

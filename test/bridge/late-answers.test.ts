@@ -14,7 +14,8 @@ async function setUp(v2 = true, system = new FakeSystem()) {
   const log = new Recorded()
   const at = await startBridge({ system, securityLog: log.securityLog, rateLimits: UNLIMITED })
   const agent = await verifiedPeer(at, await at.token('ann', HOUR_MS), { v2 })
-  const logged = () => log.named('ws_unexpected_result').map((event) => event.requestId)
+  const logged = () =>
+    log.events.flatMap((event) => (event.event === 'ws_unexpected_result' ? [event.requestId] : []))
   return { at, agent, system, logged }
 }
 

@@ -37,9 +37,10 @@ export function assemble(options: BridgeOptions, system: System) {
   const limiter = new RateLimiter(blocks.list, options.rateLimits)
   const callTimes = new DurableCallTimes(options.stores?.callTimes, limiter.userWindow, system)
   const router = new Router()
-  const dispatcher = new Dispatcher(router, limiter, log, system, (key, untilMs) =>
-    blocks.save({ kind: 'calls', key, untilMs }),
-  )
+  const dispatcher = new Dispatcher(router, limiter, log, system, {
+    began: (key, untilMs) => blocks.save({ kind: 'calls', key, untilMs }),
+    recheck: (key) => blocks.recheck({ kind: 'calls', key }),
+  })
   const revoker = new Revoker(options.revocations, authenticator, log)
   const devices =
     options.proof &&
@@ -82,8 +83,8 @@ function agentListener(router: Router, dispatcher: Dispatcher, revoker: Revoker)
     copied: (deviceId) => void revoker.revoke({ kind: 'device', id: deviceId }).catch(() => {}),
     verified: (connection) => router.verified(connection),
     ended: (connection) => router.ended(connection),
-    execute: ({ principal: { userId, sessionId, scopes }, ip }, call, settle) =>
-      dispatcher.call({ userId, sessionId, scopes, ip }, call, settle),
+    execute: ({ principal: { userId, sessionId, scopes }, ip }, call, settle, obstacle) =>
+      dispatcher.call({ userId, sessionId, scopes, ip }, call, settle, obstacle),
   }
 }
 

@@ -108,8 +108,8 @@ export interface Authenticator {
  * and host as for agents and callers. The origin is for the page to look at: a browser may come from anywhere.
  */
 export interface FrontDoor {
-  /** @returns whose request it is */
-  enter(request: FactsSource): Verdict<ClientAddress>
+  /** @returns whose request it is; a promise if the address is blocked and the store is asked for a lift */
+  enter(request: FactsSource): Verdict<ClientAddress> | Promise<Verdict<ClientAddress>>
   /**
    * Counts a wrong password, code or the like: too many block the address at every door. Call it only for what a
    * user typed into your own form, never for a cookie or a URL, which another site can make a browser send.
@@ -147,6 +147,8 @@ export interface Block {
  */
 export interface BlockStore {
   all(): Promise<readonly Block[]>
+  /** Those of the named blocks that are there. */
+  held(names: readonly Pick<Block, 'kind' | 'key'>[]): Promise<readonly Block[]>
   put(block: Block): Promise<void>
   remove(block: Pick<Block, 'kind' | 'key'>): Promise<boolean>
 }

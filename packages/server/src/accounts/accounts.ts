@@ -58,7 +58,7 @@ export function createAccounts(parts: AccountParts, settings?: ProviderSettings)
     response: ServerResponse,
     { path, query }: Target,
   ): Promise<void> {
-    const address = door.enter(request)
+    const address = await door.enter(request)
     if (!address.allowed) return refuse(request, response, address)
     const method = request.method === 'HEAD' ? 'GET' : (request.method ?? '')
     const visit: Visit = {

@@ -4,7 +4,7 @@ import { connectAuthorityGate } from '../gates/call-authority.ts'
 import type { ClientAddress, TrustedProxies } from '../gates/client-address.ts'
 import { ConnectionCaps, type ConnectionLimits } from '../gates/connection-caps.ts'
 import { credentialGate, isSentInHeader } from '../gates/credential.ts'
-import { ChallengeLockout } from '../gates/lockout.ts'
+import { ChallengeLockout, lockKey } from '../gates/lockout.ts'
 import { type OriginPolicy, originGate } from '../gates/origin.ts'
 import { type ProofPolicy, proofPolicyGate } from '../gates/proof-policy.ts'
 import { type FactsSource, type RequestFacts, requestFacts } from '../gates/request-facts.ts'
@@ -89,6 +89,15 @@ export class Admission {
   admitCaller(request: FactsSource): Verdict<AdmittedCaller> | Promise<Verdict<AdmittedCaller>> {
     const facts = requestFacts(request)
     const address = this.#address(facts)
+    const recheck = this.#recheckAddress(address)
+    if (recheck !== undefined) return recheck.then(() => this.#admitCaller(facts, address))
+    return this.#admitCaller(facts, address)
+  }
+
+  #admitCaller(
+    facts: RequestFacts,
+    address: ClientAddress,
+  ): Verdict<AdmittedCaller> | Promise<Verdict<AdmittedCaller>> {
     const passed = this.#frontDoor(facts, address)
     if (!passed.allowed) return this.#refuse('caller', passed, address, facts)
     const token = credentialGate(facts, this.#options.cookie)
@@ -123,6 +132,7 @@ export class Admission {
   ): Promise<Verdict<AdmittedAgent>> {
     const facts = requestFacts(request)
     const address = this.#address(facts)
+    await this.#recheckAddress(address)
     // The door first: pages that it refuses must not use up what their visitor's own agent may try.
     const early = firstDenial(
       () => this.#frontDoor(facts, address),
@@ -135,6 +145,7 @@ export class Admission {
     if (!authenticated.allowed) return authenticated
 
     const { principal, login } = authenticated.value
+    await this.#recheckLock(principal.userId, address)
     const late = firstDenial(
       () => this.#use.byAgent(principal, facts),
       () => connectAuthorityGate(principal.scopes),
@@ -152,9 +163,15 @@ export class Admission {
   }
 
   /** [ADDR.1] [TLS.1] [ORIGIN.3] A request for a page, whose origin is for the page to look at. */
-  admitVisitor(request: FactsSource): Verdict<ClientAddress> {
+  admitVisitor(request: FactsSource): Verdict<ClientAddress> | Promise<Verdict<ClientAddress>> {
     const facts = { ...requestFacts(request), origin: [] }
     const address = this.#address(facts)
+    const recheck = this.#recheckAddress(address)
+    if (recheck !== undefined) return recheck.then(() => this.#admitVisitor(facts, address))
+    return this.#admitVisitor(facts, address)
+  }
+
+  #admitVisitor(facts: RequestFacts, address: ClientAddress): Verdict<ClientAddress> {
     const passed = this.#frontDoor(facts, address)
     return passed.allowed ? allow(address) : this.#refuse('page', passed, address, facts)
   }
@@ -222,6 +239,18 @@ export class Admission {
 
   #address(facts: RequestFacts): ClientAddress {
     return this.#options.proxies.clientAddress(facts)
+  }
+
+  /** [BLOCK.5] A promise if the address is blocked and the store must be asked whether it still is. */
+  #recheckAddress(address: ClientAddress): Promise<void> | undefined {
+    if (this.#failures.check(address, this.#nowMs()).allowed) return undefined
+    return this.#parts.blocks.recheck({ kind: 'address', key: address.key })
+  }
+
+  /** [BLOCK.5] The same for a user who is locked out at this address. */
+  #recheckLock(userId: string, { key }: ClientAddress): Promise<void> | undefined {
+    if (this.#lockout.check(userId, key, this.#nowMs()).allowed) return undefined
+    return this.#parts.blocks.recheck({ kind: 'challenge', key: lockKey(userId, key) })
   }
 
   /** What needs no token: blocked addresses, layer 1, origin and host. */

@@ -1,5 +1,6 @@
 import { Blocklist } from '../gates/blocklist.ts'
 import type { Block, BlockStore, System } from '../ports.ts'
+import { LiftChecks } from './lift-checks.ts'
 
 /** How soon an operator's block or lift reaches a running node. */
 const REFRESH_MS = 2_000
@@ -11,6 +12,7 @@ const REFRESH_MS = 2_000
 export class DurableBlocks {
   readonly list = new Blocklist()
   readonly #store: BlockStore | undefined
+  readonly #checks: LiftChecks | undefined
   readonly #system: System
   readonly #onLifted: (block: BlockName) => void
   /** What the store is known to hold, by its clock. Only what was there can have been lifted. */
@@ -22,6 +24,7 @@ export class DurableBlocks {
 
   constructor(store: BlockStore | undefined, system: System, onLifted: (block: BlockName) => void) {
     this.#store = store
+    this.#checks = store && new LiftChecks(store, system, (names) => this.#asking(names))
     this.#system = system
     this.#onLifted = onLifted
   }
@@ -41,6 +44,15 @@ export class DurableBlocks {
   /** A block began here. */
   save({ kind, key, untilMs }: Block): void {
     if (this.#store !== undefined) this.#put(this.#store, { kind, key, untilMs: this.#toWallMs(untilMs) })
+  }
+
+  /**
+   * [BLOCK.5] To be awaited before a request is refused because of this block: afterwards the list has it only if
+   * nobody has lifted it. `undefined` where nobody can have, and where too many wait for such a check.
+   */
+  recheck(block: BlockName): Promise<void> | undefined {
+    const name = nameOf(block)
+    return this.#stored.has(name) ? this.#checks?.check(name, block) : undefined
   }
 
   #put(store: BlockStore, block: Block): void {
@@ -63,12 +75,24 @@ export class DurableBlocks {
   async #refresh(store: BlockStore): Promise<void> {
     this.#saveAgain(store)
     const before = [...this.#stored]
-    const blocks = await store.all()
-    const names = new Set(blocks.map(nameOf))
+    this.#reconcile(before, await store.all())
+  }
+
+  /** @param before what was stored when the store was asked @param held what it answered */
+  #reconcile(before: readonly (readonly [string, Block])[], held: readonly Block[]): void {
+    const names = new Set(held.map(nameOf))
     for (const [name, block] of before) {
       if (!names.has(name) && this.#stored.get(name) === block) this.#gone(name, block)
     }
-    for (const block of blocks) this.#takeOver(block)
+    for (const block of held) this.#takeOver(block)
+  }
+
+  #asking(names: readonly string[]): (held: readonly Block[]) => void {
+    const before = names.flatMap((name) => {
+      const block = this.#stored.get(name)
+      return block === undefined ? [] : [[name, block] as const]
+    })
+    return (held) => this.#reconcile(before, held)
   }
 
   #saveAgain(store: BlockStore): void {

@@ -46,8 +46,17 @@ export interface ConnectionListener {
   verified(connection: ReadyConnection): void
   challengeFailed(): void
   ended(connection: ReadyConnection): void
-  /** This socket asks for a tool itself. @returns cancels the call */
-  execute(connection: ReadyConnection, call: ToolCall, settle: (outcome: CallOutcome) => void): () => void
+  /**
+   * This socket asks for a tool itself.
+   * @param obstacle why it cannot run; it counts all the same
+   * @returns cancels the call
+   */
+  execute(
+    connection: ReadyConnection,
+    call: ToolCall,
+    settle: (outcome: CallOutcome) => void,
+    obstacle: ErrorCode | undefined,
+  ): () => void
 }
 
 /**
@@ -261,8 +270,8 @@ export class Connection implements ReadyConnection, DueListener {
     this.#ownCalls ??= new OwnCalls(this.version, this.#options.maxPendingCalls, (frame) => {
       if (this.#state.state === 'ready') this.#socket.write(frame)
     })
-    this.#ownCalls.run(id, (settle) =>
-      this.#listener.execute(this, { serverName, toolName, rawArgs }, settle),
+    this.#ownCalls.run(id, (settle, obstacle) =>
+      this.#listener.execute(this, { serverName, toolName, rawArgs }, settle, obstacle),
     )
   }
 

@@ -1,12 +1,12 @@
 import {
-  BridgeError,
+  type ErrorCode,
   encode,
   encodeToolFailure,
   encodeToolResult,
   type ProtocolVersion,
   unreachable,
 } from '@bridgekeeper/protocol'
-import { type CallOutcome, failed } from '../calls/outcome.ts'
+import type { CallOutcome } from '../calls/outcome.ts'
 
 /** The calls that a socket asked for itself, by the ids that it chose. */
 export class OwnCalls {
@@ -24,18 +24,29 @@ export class OwnCalls {
 
   /**
    * Runs a call and sends its outcome, once.
-   * @param start starts the call, settles it once, and returns what cancels it
+   * @param start counts and starts the call, unless there is an obstacle; settles it once; returns what cancels it
    */
-  run(id: string, start: (settle: (outcome: CallOutcome) => void) => () => void): void {
-    if (this.#running.has(id)) return this.#answer(id, failed(new BridgeError('call_id_conflict')))
-    if (this.#running.size >= this.#maxRunning)
-      return this.#answer(id, failed(new BridgeError('too_many_calls')))
+  run(
+    id: string,
+    start: (settle: (outcome: CallOutcome) => void, obstacle: ErrorCode | undefined) => () => void,
+  ): void {
+    const obstacle = this.#obstacle(id)
+    // [RATE.9] A call that cannot run counts too: the rate limit comes before the limit of calls at once.
+    if (obstacle !== undefined) {
+      start((outcome) => this.#answer(id, outcome), obstacle)
+      return
+    }
     this.#running.set(id, () => {})
     const cancel = start((outcome) => {
       this.#running.delete(id)
       this.#answer(id, outcome)
-    })
+    }, undefined)
     if (this.#running.has(id)) this.#running.set(id, cancel)
+  }
+
+  #obstacle(id: string): ErrorCode | undefined {
+    if (this.#running.has(id)) return 'call_id_conflict'
+    return this.#running.size >= this.#maxRunning ? 'too_many_calls' : undefined
   }
 
   cancelAll(): void {

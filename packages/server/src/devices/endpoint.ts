@@ -70,7 +70,7 @@ export class DeviceEndpoint {
     response: ServerResponse,
     act: (visit: Visit) => Answer,
   ): Promise<void> {
-    const entered = this.#parts.door.enter(request)
+    const entered = await this.#parts.door.enter(request)
     if (!entered.allowed) return send(response, entered)
     const address = entered.value
     const admitted = await this.#admit(request, address)

@@ -21,6 +21,11 @@ export class Blocklist {
     return Math.max(0, (blocks.get(key) ?? nowMs) - nowMs)
   }
 
+  /** Whether nobody is refused by a block of this kind. */
+  isEmpty(kind: BlockKind): boolean {
+    return this.#byKind[kind].size === 0
+  }
+
   /** A longer block that stands already stays. */
   add({ kind, key, untilMs }: Block): void {
     const blocks = this.#byKind[kind]

@@ -25,7 +25,7 @@ export class ChallengeLockout {
   }
 
   check(userId: string, addressKey: string, nowMs: number): Verdict<void> {
-    const leftMs = this.#blocks.leftMs('challenge', keyOf(userId, addressKey), nowMs)
+    const leftMs = this.#blocks.leftMs('challenge', lockKey(userId, addressKey), nowMs)
     return leftMs > 0 ? denyFor('challenge_locked', leftMs) : allow(undefined)
   }
 
@@ -35,7 +35,7 @@ export class ChallengeLockout {
     addressKey: string,
     nowMs: number,
   ): { readonly key: string; readonly lockMs: number } | undefined {
-    const key = keyOf(userId, addressKey)
+    const key = lockKey(userId, addressKey)
     if (this.#failures.take(key, nowMs)) return undefined
     this.#failures.forget(key)
     const earlier = REMEMBERED_LOCKS.max - this.#locks.remaining(key, nowMs)
@@ -47,10 +47,11 @@ export class ChallengeLockout {
 
   /** The challenge was met; what went wrong before it no longer counts. */
   passed(userId: string, addressKey: string): void {
-    this.#failures.forget(keyOf(userId, addressKey))
+    this.#failures.forget(lockKey(userId, addressKey))
   }
 }
 
-function keyOf(userId: string, addressKey: string): string {
+/** The key of the block that locks out a user at an address. */
+export function lockKey(userId: string, addressKey: string): string {
   return `${userId} ${addressKey}`
 }

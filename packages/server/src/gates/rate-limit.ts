@@ -81,6 +81,13 @@ export class RateLimiter {
     )
   }
 
+  /** Keys of the blocks that refuse this call now. Counts nothing. @param nowMs monotonic */
+  blockedKeys({ userId, sessionId, serverName, toolName }: CountedCall, nowMs: number): readonly string[] {
+    if (this.#blocks.isEmpty('calls')) return NONE
+    const keys = [userId, `${userId} ${sessionId}`, `${userId} ${serverName}/${toolName}`]
+    return keys.filter((key) => this.#blocks.leftMs('calls', key, nowMs) > 0)
+  }
+
   /** Where the user stands; counts nothing and changes nothing. @param nowMs monotonic */
   getRateLimitStatus(userId: string, nowMs: number): RateLimitStatus {
     const leftMs = this.#blocks.leftMs('calls', userId, nowMs)
@@ -120,6 +127,7 @@ export class RateLimiter {
 }
 
 const ALLOWED = allow(undefined)
+const NONE: readonly string[] = []
 
 function limiter(limit: RateLimit): Limiter {
   return { limit, window: new SlidingWindow({ max: limit.maxCalls, windowMs: limit.windowMs }) }

@@ -122,10 +122,22 @@ export class McpEndpoint {
     if (call !== undefined) return this.#callLean(open, view, caller, call)
     const parsed = isBoundedJson(body) ? parseJson(body.toString('utf8')) : undefined
     if (parsed === undefined) return sendParseError(response)
-    const obstacle = isToolCall(parsed.value) ? this.#dispatcher.obstacle(caller) : undefined
+    return this.#readForSdk(request, open, view, caller, parsed.value)
+  }
+
+  async #readForSdk(
+    request: IncomingMessage,
+    open: OpenRequest,
+    view: ToolView,
+    caller: Caller,
+    body: unknown,
+  ): Promise<void> {
+    const { response } = open
+    const obstacle = isToolCall(body) ? await this.#dispatcher.obstacle(caller) : undefined
+    if (open.hasEnded) return
     if (obstacle !== undefined)
-      return this.#log.afterWritten(() => sendCallRefusal(response, idOf(parsed.value), obstacle))
-    return this.#serveBySdk(request, open, view, caller, parsed.value)
+      return this.#log.afterWritten(() => sendCallRefusal(response, idOf(body), obstacle))
+    return this.#serveBySdk(request, open, view, caller, body)
   }
 
   #callLean(open: OpenRequest, view: ToolView, caller: Caller, call: ToolCallRequest): void {

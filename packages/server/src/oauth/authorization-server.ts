@@ -120,7 +120,7 @@ export class AuthorizationServer {
   }
 
   async #handle(request: IncomingMessage, response: ServerResponse, path: string): Promise<void> {
-    const entered = this.#enter(request, path)
+    const entered = await this.#enter(request, path)
     if (!entered.allowed) return this.#refuse(request, response, entered)
     const address = entered.value
     this.#addresses.set(request, address)
@@ -133,8 +133,8 @@ export class AuthorizationServer {
     this.#answer(request, response)
   }
 
-  #enter(request: IncomingMessage, path: string): Verdict<ClientAddress> {
-    const entered = this.#parts.door.enter(request)
+  async #enter(request: IncomingMessage, path: string): Promise<Verdict<ClientAddress>> {
+    const entered = await this.#parts.door.enter(request)
     if (!entered.allowed) return entered
     for (const kind of ['request' as const, ...(NARROWER[path] ?? [])]) {
       const within = this.#isWithin(kind, entered.value)

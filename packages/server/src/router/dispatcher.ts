@@ -1,4 +1,4 @@
-import { BridgeError } from '@bridgekeeper/protocol'
+import { BridgeError, type ErrorCode } from '@bridgekeeper/protocol'
 import { type CallOutcome, failed, type ToolCall } from '../calls/outcome.ts'
 import { callAuthorityGate } from '../gates/call-authority.ts'
 import type { RateDenied, RateLimiter } from '../gates/rate-limit.ts'
@@ -6,6 +6,18 @@ import { Sampler } from '../gates/sampler.ts'
 import { denialError } from '../gates/verdict.ts'
 import type { Caller, SecurityLog, System } from '../ports.ts'
 import type { Router } from './router.ts'
+
+type CalledTool = Pick<ToolCall, 'serverName' | 'toolName'>
+
+const ANY_TOOL: CalledTool = { serverName: '', toolName: '' }
+
+/** Blocks of callers who went over a limit, as they outlive the node. */
+export interface CallBlocks {
+  /** @param untilMs monotonic */
+  began(key: string, untilMs: number): void
+  /** [BLOCK.5] Resolves once the store was asked whether the block was lifted; `undefined` if it need not be. */
+  recheck(key: string): Promise<void> | undefined
+}
 
 /**
  * The gates of every call, wherever it comes from, before it is routed: the log must be writable, the
@@ -17,26 +29,49 @@ export class Dispatcher {
   readonly #limiter: RateLimiter
   readonly #log: SecurityLog
   readonly #system: System
-  readonly #onBlock: (key: string, untilMs: number) => void
+  readonly #blocks: CallBlocks
   readonly #sampler = new Sampler()
 
-  constructor(
-    router: Router,
-    limiter: RateLimiter,
-    log: SecurityLog,
-    system: System,
-    onBlock: (key: string, untilMs: number) => void,
-  ) {
+  constructor(router: Router, limiter: RateLimiter, log: SecurityLog, system: System, blocks: CallBlocks) {
     this.#router = router
     this.#limiter = limiter
     this.#log = log
     this.#system = system
-    this.#onBlock = onBlock
+    this.#blocks = blocks
   }
 
-  /** Runs a call of this caller. `settle` is called exactly once. @returns cancels the call */
-  call(caller: Caller, call: ToolCall, settle: (outcome: CallOutcome) => void): () => void {
-    const refusal = this.#refusal(caller, call)
+  /**
+   * Runs a call of this caller. `settle` is called exactly once.
+   * @param obstacle why the caller's side cannot run it; the call counts all the same
+   * @returns cancels the call
+   */
+  call(
+    caller: Caller,
+    call: ToolCall,
+    settle: (outcome: CallOutcome) => void,
+    obstacle?: ErrorCode,
+  ): () => void {
+    const recheck = this.#recheck(caller, call)
+    if (recheck === undefined) return this.#call(caller, call, settle, obstacle)
+    let cancel: (() => void) | undefined
+    let isCancelled = false
+    void recheck.then(() => {
+      if (isCancelled) settle(failed(new BridgeError('call_cancelled')))
+      else cancel = this.#call(caller, call, settle, obstacle)
+    })
+    return () => {
+      isCancelled = true
+      cancel?.()
+    }
+  }
+
+  #call(
+    caller: Caller,
+    call: ToolCall,
+    settle: (outcome: CallOutcome) => void,
+    obstacle: ErrorCode | undefined,
+  ): () => void {
+    const refusal = this.#refusal(caller, call) ?? (obstacle && new BridgeError(obstacle))
     if (refusal !== undefined) {
       this.#log.afterWritten(() => settle(failed(refusal)))
       return () => {}
@@ -59,6 +94,18 @@ export class Dispatcher {
     return () => sent.cancel()
   }
 
+  /** [BLOCK.5] A promise if the caller is blocked and the store must be asked whether that still holds. */
+  #recheck(
+    { userId, sessionId }: Caller,
+    { serverName, toolName }: CalledTool,
+  ): Promise<unknown> | undefined {
+    const counted = { userId, sessionId, serverName, toolName }
+    const rechecks = this.#limiter
+      .blockedKeys(counted, this.#system.monotonicMs())
+      .flatMap((key) => this.#blocks.recheck(key) ?? [])
+    return rechecks.length === 0 ? undefined : Promise.all(rechecks)
+  }
+
   /** The same, as a promise that never rejects; aborting the signal cancels the call. */
   run(caller: Caller, call: ToolCall, signal?: AbortSignal): Promise<CallOutcome> {
     if (signal?.aborted) return Promise.resolve(failed(new BridgeError('call_cancelled')))
@@ -77,10 +124,11 @@ export class Dispatcher {
    * Why no call of this caller can pass now, whatever it calls. A caller who may call is not counted;
    * one who may not has gone over the limit.
    */
-  obstacle(caller: Caller): BridgeError | undefined {
+  async obstacle(caller: Caller): Promise<BridgeError | undefined> {
+    await this.#recheck(caller, ANY_TOOL)
     if (!this.#log.writable) return new BridgeError('log_unavailable')
     const { remaining } = this.#limiter.getRateLimitStatus(caller.userId, this.#system.monotonicMs())
-    return remaining > 0 ? undefined : this.#rateRefusal(caller, { serverName: '', toolName: '' })
+    return remaining > 0 ? undefined : this.#rateRefusal(caller, ANY_TOOL)
   }
 
   #refusal({ userId, sessionId, scopes, ip }: Caller, call: ToolCall): BridgeError | undefined {
@@ -105,7 +153,7 @@ export class Dispatcher {
 
   #rateRefusal(
     { userId, sessionId, ip }: Caller,
-    { serverName, toolName }: Pick<ToolCall, 'serverName' | 'toolName'>,
+    { serverName, toolName }: CalledTool,
   ): BridgeError | undefined {
     const nowMs = this.#system.monotonicMs()
     const counted = { userId, sessionId, serverName, toolName }
@@ -117,7 +165,7 @@ export class Dispatcher {
 
   #recordLimit(userId: string, ip: string | undefined, rate: RateDenied, nowMs: number): void {
     const { limit, key, begins, retryAfterSeconds: retryAfter = 0 } = rate
-    if (begins) this.#onBlock(key, nowMs + retryAfter * 1_000)
+    if (begins) this.#blocks.began(key, nowMs + retryAfter * 1_000)
     const suppressed = this.#passedOver(`limited ${key}`, nowMs)
     if (suppressed === undefined) return
     this.#log.logSecurityEvent({

@@ -1,9 +1,10 @@
 import { join } from 'node:path'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { FakeSystem } from '../../../../test/support/fake-system.ts'
 import { scratch } from '../../../../test/support/scratch.ts'
 import { openSqliteStores } from '../../src/adapters/sql/open.ts'
 import { DurableBlocks } from '../../src/admission/durable-blocks.ts'
+import { MAX_WAITING_BLOCKS, MAX_WAITING_PER_BLOCK } from '../../src/admission/lift-checks.ts'
 import type { Block, BlockStore } from '../../src/ports.ts'
 
 const MINUTE_MS = 60_000
@@ -50,6 +51,10 @@ function slowStore(inner: BlockStore) {
       const read = await inner.all()
       return slowly(async () => read)
     },
+    held: async (names) => {
+      const read = await inner.held(names)
+      return slowly(async () => read)
+    },
     put: (block) => slowly(() => inner.put(block)),
     remove: (block) => slowly(() => inner.remove(block)),
   }
@@ -63,6 +68,7 @@ function breakable(inner: BlockStore) {
     state.down ? Promise.reject(new Error('the store is down')) : run()
   const store: BlockStore = {
     all: () => unlessDown(() => inner.all()),
+    held: (names) => unlessDown(() => inner.held(names)),
     put: (block) => unlessDown(() => inner.put(block)),
     remove: (block) => unlessDown(() => inner.remove(block)),
   }
@@ -208,4 +214,96 @@ test('[BLOCK.2] a node that is closed watches nothing more, also when it was jus
   next()?.fail()
   await settled()
   expect(system.armed).toBe(0)
+})
+
+test('[BLOCK.5] a check finds a lift at once, for the block that it asks about', async () => {
+  const { system, store, blocks, lifted, begin, leftMs } = await setUp()
+  await blocks.start()
+  begin(MINUTE_MS)
+  const other = { kind: 'address', key: 'ann', untilMs: system.monotonicMs() + MINUTE_MS } as const
+  blocks.list.add(other)
+  blocks.save(other)
+  await settled()
+  await blocks.recheck(BLOCK)
+  expect(leftMs()).toBe(MINUTE_MS)
+  await store.remove(BLOCK)
+  await store.remove(other)
+  await blocks.recheck(BLOCK)
+  expect(leftMs()).toBe(0)
+  expect(lifted).toMatchObject([BLOCK])
+  expect(blocks.list.leftMs('address', 'ann', system.monotonicMs())).toBe(MINUTE_MS)
+})
+
+test('[BLOCK.5] a lift that comes while the store is being read is found by the check after that', async () => {
+  const system = new FakeSystem()
+  const inner = await openStore(system)
+  const { store, next } = slowStore(inner)
+  const { blocks, begin, leftMs } = await setUp(system, store)
+  begin(MINUTE_MS)
+  next()?.go()
+  await settled()
+  const first = blocks.recheck(BLOCK)
+  await settled()
+  await inner.remove(BLOCK)
+  const second = blocks.recheck(BLOCK)
+  next()?.go()
+  await first
+  expect(leftMs()).toBe(MINUTE_MS)
+  await settled()
+  next()?.go()
+  await second
+  expect(leftMs()).toBe(0)
+})
+
+test('[BLOCK.5] a flood of requests makes one query at a time, and those over the bounds are refused without one', async () => {
+  const system = new FakeSystem()
+  const inner = await openStore(system)
+  let running = 0
+  let most = 0
+  let queries = 0
+  const held: BlockStore['held'] = async (names) => {
+    queries++
+    most = Math.max(most, ++running)
+    await settled()
+    running--
+    return inner.held(names)
+  }
+  const { blocks } = await setUp(system, { ...inner, held })
+  const block = (key: string) => ({ kind: 'calls', key, untilMs: MINUTE_MS }) as const
+  const keys = Array.from({ length: MAX_WAITING_BLOCKS + 2 }, (_, index) => `user ${index}`)
+  for (const key of keys) blocks.save(block(key))
+  await vi.waitFor(async () => expect(await inner.all()).toHaveLength(keys.length))
+  const checks = Array.from({ length: 200 }, () => blocks.recheck(block('user 0')))
+  // The first is in flight; the others wait for the next query.
+  expect(checks.filter((check) => check !== undefined)).toHaveLength(1 + MAX_WAITING_PER_BLOCK)
+  const others = keys.slice(1).map((key) => blocks.recheck(block(key)))
+  expect(others.filter((check) => check === undefined)).toHaveLength(2)
+  await Promise.all([...checks, ...others])
+  expect([most, queries]).toEqual([1, 2])
+})
+
+test('[BLOCK.5] while the store is down or does not answer, a block holds and requests are refused in time', async () => {
+  const system = new FakeSystem()
+  const inner = await openStore(system)
+  const { state, store } = breakable(inner)
+  const broken = await setUp(system, store)
+  broken.begin(MINUTE_MS)
+  await settled()
+  state.down = true
+  await broken.blocks.recheck(BLOCK)
+  expect(broken.leftMs()).toBe(MINUTE_MS)
+  const silent = await setUp(system, { ...inner, held: () => new Promise(() => {}) })
+  silent.begin(MINUTE_MS)
+  await settled()
+  const check = silent.blocks.recheck(BLOCK)
+  system.advance(1_000)
+  await check
+  expect(silent.leftMs()).toBe(MINUTE_MS - 1_000)
+  expect(system.armed).toBe(0)
+})
+
+test('[BLOCK.5] a block that no store holds is not looked up', async () => {
+  const { blocks } = await setUp()
+  blocks.list.add({ ...BLOCK, untilMs: MINUTE_MS })
+  expect(blocks.recheck(BLOCK)).toBeUndefined()
 })

@@ -17,6 +17,14 @@ describeStores('blocks, fingerprints and call times', (fresh) => {
     ])
     system.advance(3_000)
     expect(await other.all()).toHaveLength(1)
+    const names = [
+      { kind: 'address', key: '10.0.0.1' },
+      { kind: 'calls', key: '10.0.0.1' },
+      { kind: 'challenge', key: "' or 1" },
+    ] as const
+    expect(await other.held(names)).toEqual([{ kind: 'address', key: '10.0.0.1', untilMs: NOW_MS + 6_001 }])
+    expect(await other.held(names.slice(1))).toEqual([])
+    expect(await other.held([])).toEqual([])
     expect(await other.remove({ kind: 'address', key: '10.0.0.1' })).toBe(true)
     expect(await other.remove({ kind: 'address', key: '10.0.0.1' })).toBe(false)
     expect(await one.all()).toEqual([])

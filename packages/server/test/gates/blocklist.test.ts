@@ -50,3 +50,9 @@ test('[BLOCK.3] blocks that have run out are forgotten while others are asked fo
   // An earlier moment shows what is still in memory.
   expect(list.list(0)).toEqual([{ kind: 'calls', key: 'ann', untilMs: 1_000 }])
 })
+
+test('[BLOCK.2] is empty for each kind until a block of that kind is added', () => {
+  const list = new Blocklist()
+  list.add({ kind: 'calls', key: 'ann', untilMs: 10 })
+  expect(BLOCK_KINDS.filter((kind) => !list.isEmpty(kind))).toEqual(['calls'])
+})

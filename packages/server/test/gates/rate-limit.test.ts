@@ -169,3 +169,15 @@ test('[RATE.7] a tool that is limited to no calls gets none', () => {
   expect(allowed(5, 0, { toolName: 'delete' })).toBe(0)
   expect(allowed(5, 50_000, { toolName: 'delete' })).toBe(0)
 })
+
+test('[BLOCK.5] names the blocks of user, token and tool that refuse a call, and counts nothing', () => {
+  const { blocks, limiter, allowed } = setUp()
+  const add = (key: string) => blocks.add({ kind: 'calls', key, untilMs: 10 })
+  expect(limiter.blockedKeys(ann, 0)).toEqual([])
+  add('bob')
+  expect(limiter.blockedKeys(ann, 0)).toEqual([])
+  for (const key of ['ann', 'ann laptop', 'ann files/read']) add(key)
+  expect(limiter.blockedKeys(ann, 9)).toEqual(['ann', 'ann laptop', 'ann files/read'])
+  expect(limiter.blockedKeys(ann, 10)).toEqual([])
+  expect(allowed(101, 10)).toBe(100)
+})

@@ -128,13 +128,10 @@ export class World {
   readonly #log = callbackLog(() => {})
   readonly #blocks = new Blocklist()
   readonly #lockout = new ChallengeLockout(this.#blocks)
-  readonly #dispatcher = new Dispatcher(
-    this.#router,
-    new RateLimiter(this.#blocks),
-    this.#log,
-    this.system,
-    () => {},
-  )
+  readonly #dispatcher = new Dispatcher(this.#router, new RateLimiter(this.#blocks), this.#log, this.system, {
+    began: () => {},
+    recheck: () => undefined,
+  })
 
   connect(userId: string, sessionId: string, version: ProtocolVersion, lifetimeMs: number): RealPeer {
     const socket = new HandSocket()
@@ -206,12 +203,13 @@ export class World {
         this.ready.delete(connection)
         this.#router.ended(connection)
       },
-      execute: (_asker, call, settle) => {
-        const record = this.onExecute()
-        return this.#dispatcher.call({ userId, sessionId: 'socket' }, call, (outcome) => {
+      execute: (_asker, call, settle, obstacle) => {
+        const record = obstacle === undefined ? this.onExecute() : () => {}
+        const ended = (outcome: CallOutcome): void => {
           record(outcome)
           settle(outcome)
-        })
+        }
+        return this.#dispatcher.call({ userId, sessionId: 'socket' }, call, ended, obstacle)
       },
     }
   }

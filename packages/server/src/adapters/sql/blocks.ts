@@ -10,6 +10,18 @@ export function sqlBlocks(db: Database, system: System, sweep: Sweep): BlockStor
       const rows = await query.orderBy('kind').orderBy('key').execute()
       return rows.map(({ kind, key, until_ms }) => ({ kind, key, untilMs: until_ms }))
     },
+    async held(names) {
+      const query = db
+        .selectFrom('blocks')
+        .selectAll()
+        .where('until_ms', '>', system.nowMs())
+        .where('key', 'in', [...new Set(names.map(({ key }) => key))])
+      const asked = new Set(names.map(({ kind, key }) => `${kind} ${key}`))
+      const rows = names.length === 0 ? [] : await query.execute()
+      return rows
+        .filter(({ kind, key }) => asked.has(`${kind} ${key}`))
+        .map(({ kind, key, until_ms }) => ({ kind, key, untilMs: until_ms }))
+    },
     async put({ kind, key, untilMs }) {
       await db
         .insertInto('blocks')
