@@ -51,8 +51,36 @@ export const ACCOUNT_ABLATIONS: readonly Ablation[] = [
     tests: attack('login-guessing'),
   },
   {
+    gate: 'accounts: checks of one address at once',
+    edits: [
+      text(
+        'admission/address-checks.ts',
+        'checks.running < this.#failures.left(address, nowMs())',
+        'checks.running < 1_000',
+      ),
+    ],
+    tests: attack('bursts'),
+  },
+  {
+    gate: 'accounts: a block refuses those that wait',
+    edits: [text('admission/address-checks.ts', 'if (unblocked.allowed) return', 'return')],
+    tests: attack('bursts'),
+  },
+  {
+    gate: 'accounts: addresses take turns at passwords',
+    edits: [
+      text('accounts/fair-turns.ts', 'this.#queues.get(asker)', "this.#queues.get('')"),
+      text(
+        'accounts/fair-turns.ts',
+        'this.#queues.set(asker, queue)\n    this.#waiting++',
+        "this.#queues.set('', queue)\n    this.#waiting++",
+      ),
+    ],
+    tests: ['test/accounts/passwords.test.ts'],
+  },
+  {
     gate: 'accounts: so many tries',
-    edits: [gate('accounts/login-limits.ts', 'take', 'return allow(undefined)')],
+    edits: [gate('accounts/login-limits.ts', '#take', 'return allow(undefined)')],
     tests: attack('login-guessing'),
   },
   {

@@ -1,5 +1,6 @@
 import { hash, parseOptions } from '@node-rs/argon2'
 import { expect, test } from 'vitest'
+import { FairTurns } from '../../packages/server/src/accounts/fair-turns.ts'
 import { passwordProblem } from '../../packages/server/src/accounts/password-rules.ts'
 import { Passwords, PasswordsBusy } from '../../packages/server/src/accounts/passwords.ts'
 import { PASSWORD, startAccounts } from '../support/accounts.ts'
@@ -35,6 +36,35 @@ test('[ACCT.1] more than two passwords wait their turn, and more than 64 that wa
   expect(right).toHaveLength(66)
   expect(await passwords.check('user_ann', PASSWORD)).toBe(true)
 }, 120_000)
+
+/** Jobs of askers that end one after the other, and the order in which they began. */
+function jobs(maxWaiting: number) {
+  const turns = new FairTurns({ maxAtOnce: 1, maxWaiting }, () => new PasswordsBusy('busy'))
+  const order: string[] = []
+  const ask = (name: string): Promise<string> =>
+    turns.run(name[0] ?? '', async () => {
+      order.push(name)
+      await new Promise((resolve) => setImmediate(resolve))
+      return name
+    })
+  return { order, ask }
+}
+
+test('[ACCT.1] addresses take turns, however many passwords one of them has waiting', async () => {
+  const { order, ask } = jobs(64)
+  await Promise.all(['a1', 'a2', 'a3', 'a4', 'b1', 'c1', 'b2'].map(ask))
+  expect(order).toEqual(['a1', 'a2', 'b1', 'c1', 'a3', 'b2', 'a4'])
+})
+
+test('[ACCT.1] where all places are taken, the address with the most gives its newest one up', async () => {
+  const { order, ask } = jobs(3)
+  const asked = ['a1', 'a2', 'a3', 'a4', 'b1', 'a5', 'b2'].map(ask)
+  const results = await Promise.allSettled(asked)
+  expect(results.map(({ status }) => status === 'fulfilled')).toEqual([
+    ...[true, true, true, false, true, false, false],
+  ])
+  expect(order).toEqual(['a1', 'a2', 'b1', 'a3'])
+})
 
 test('[ACCT.2] length and what everybody tries decide, and nothing else', () => {
   const problem = (text: string): string | undefined => passwordProblem(text, 'benjamin@example.com')

@@ -170,6 +170,7 @@ function frontDoorOf(admission: Admission, obstacle: () => ErrorCode | undefined
       const refusal = obstacle()
       return refusal === undefined ? admission.admitVisitor(request) : deny(refusal)
     },
+    beginCheck: (address) => admission.beginCheck(address),
     failed: (address) => admission.visitorFailed(address),
   }
 }

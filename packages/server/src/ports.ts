@@ -111,11 +111,19 @@ export interface FrontDoor {
   /** @returns whose request it is; a promise if the address is blocked and the store is asked for a lift */
   enter(request: FactsSource): Verdict<ClientAddress> | Promise<Verdict<ClientAddress>>
   /**
+   * To be called before a password, code or the like is checked. Waits until the address has fewer checks in flight
+   * than failures left before its block. End the check in any case, after `failed` where it was wrong.
+   */
+  beginCheck(address: ClientAddress): Promise<Verdict<EndCheck>>
+  /**
    * Counts a wrong password, code or the like: too many block the address at every door. Call it only for what a
    * user typed into your own form, never for a cookie or a URL, which another site can make a browser send.
    */
   failed(address: ClientAddress): void
 }
+
+/** Frees the place of a check that `beginCheck` allowed. To be called once. */
+export type EndCheck = () => void
 
 /**
  * Where security events go. Recording never throws and never waits. While what is recorded cannot be

@@ -2,7 +2,7 @@ import type { ClientAddress } from '../gates/client-address.ts'
 import { Sampler } from '../gates/sampler.ts'
 import { SlidingWindow } from '../gates/sliding-window.ts'
 import { allow, denyFor, type Verdict } from '../gates/verdict.ts'
-import type { FrontDoor, SecurityLog, System } from '../ports.ts'
+import type { EndCheck, FrontDoor, SecurityLog, System } from '../ports.ts'
 
 const MINUTE_MS = 60_000
 
@@ -60,8 +60,20 @@ export class LoginLimits {
     this.#system = system
   }
 
-  /** Counts an attempt, or refuses it unseen. */
-  take(attempt: Attempt, address: ClientAddress): Verdict<void> {
+  /**
+   * Counts an attempt once it is the address's turn, or refuses it unseen.
+   * @returns what ends the attempt, to be called in any case
+   */
+  async begin(attempt: Attempt, address: ClientAddress): Promise<Verdict<EndCheck>> {
+    const begun = await this.#door.beginCheck(address)
+    if (!begun.allowed) return begun
+    const taken = this.#take(attempt, address)
+    if (taken.allowed) return begun
+    begun.value()
+    return taken
+  }
+
+  #take(attempt: Attempt, address: ClientAddress): Verdict<void> {
     const { here, anywhere } = this.#windows[attempt.kind]
     const nowMs = this.#system.monotonicMs()
     const keyHere = keyOf(attempt, address)

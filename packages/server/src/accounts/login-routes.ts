@@ -73,17 +73,10 @@ export function loginRoutes(pages: Pages, providerName: string | undefined): Rou
     const begun = openStep(pages, visitor, step)
     if (begun === undefined) return redirect(visit.response, site, '/login')
     const again = (notice: Notice): PageOptions => codePage({ site, visitor, step, notice })
-    const attempt: Attempt = { kind: 'code', account: begun.userId, userId: begun.userId }
-    const taken = pages.limits.take(attempt, visit.address)
-    if (!taken.allowed) return sendLimited(visit, again, taken)
-    const user = await pages.users.findById(begun.userId)
-    const credentials = await pages.credentials.find(begun.userId)
-    const isRight = credentials !== undefined && (await pages.totp.check(credentials, form.get('code') ?? ''))
-    if (user?.state !== 'active' || !isRight) {
-      pages.limits.failed('code_wrong', visit.address, begun.userId)
-      return sendPage(visit.response, again(WRONG_CODE), 403)
-    }
-    pages.limits.passed(attempt, visit.address)
+    const result = await checkCode(pages, visit, begun.userId, form.get('code') ?? '')
+    if (result.denied !== undefined) return sendLimited(visit, again, result.denied)
+    const { user } = result
+    if (user === undefined) return sendPage(visit.response, again(WRONG_CODE), 403)
     await startLogin(pages, visit, user, 'password_and_code')
     leadOn(pages, visit, begun.returnTo)
   }
@@ -119,28 +112,57 @@ export function loginRoutes(pages: Pages, providerName: string | undefined): Rou
   }
 }
 
+/** Whose password or code it was; nobody's where it was wrong. */
+interface Checked {
+  readonly user?: User | undefined
+  readonly denied?: Denied
+}
+
 /** [ACCT.3] [LIMIT.1] The user whose password this is, after as long a look where there is none. */
 export async function checkPassword(
   { users, passwords, limits }: Pages,
   { address }: Visit,
   email: string,
   password: string,
-): Promise<{ readonly user?: User | undefined; readonly denied?: Denied }> {
+): Promise<Checked> {
   const user = await users.findByEmail(email)
   const attempt: Attempt = { kind: 'password', account: email.toLowerCase(), userId: user?.userId }
-  const taken = limits.take(attempt, address)
-  if (!taken.allowed) return { denied: taken }
+  const begun = await limits.begin(attempt, address)
+  if (!begun.allowed) return { denied: begun }
   try {
-    if (await passwords.check(user?.userId, password)) {
+    if (await passwords.check(user?.userId, password, address.key)) {
       limits.passed(attempt, address)
       return { user }
     }
+    limits.failed(user === undefined ? 'user_unknown' : 'password_wrong', address, user?.userId)
+    return {}
   } catch (error) {
     if (error instanceof PasswordsBusy) return { denied: denyFor('login_limited', BUSY_MS) }
     throw error
+  } finally {
+    begun.value()
   }
-  limits.failed(user === undefined ? 'user_unknown' : 'password_wrong', address, user?.userId)
-  return {}
+}
+
+/** [LIMIT.2] The user whose code this is, where the user may log in. */
+async function checkCode(pages: Pages, { address }: Visit, userId: string, code: string): Promise<Checked> {
+  const { users, credentials, totp, limits } = pages
+  const attempt: Attempt = { kind: 'code', account: userId, userId }
+  const begun = await limits.begin(attempt, address)
+  if (!begun.allowed) return { denied: begun }
+  try {
+    const user = await users.findById(userId)
+    const known = await credentials.find(userId)
+    const isRight = known !== undefined && (await totp.check(known, code))
+    if (user?.state === 'active' && isRight) {
+      limits.passed(attempt, address)
+      return { user }
+    }
+    limits.failed('code_wrong', address, userId)
+    return {}
+  } finally {
+    begun.value()
+  }
 }
 
 interface Step {

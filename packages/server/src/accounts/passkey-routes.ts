@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { cleanText } from '@bridgekeeper/protocol'
-import { deny } from '../gates/verdict.ts'
+import { allow, deny, type Verdict } from '../gates/verdict.ts'
 import type { Passkey } from '../ports/identity.ts'
+import type { User } from '../ports.ts'
 import { done } from './account-routes.ts'
 import { confirmedForm, renewLogin, showChange, type View } from './change.ts'
 import { CURRENT_PASSWORD, confirmationProblem } from './confirm.ts'
@@ -121,19 +122,30 @@ async function login(pages: Pages, passkeys: Passkeys, visit: Visit): Promise<vo
   const { response, address } = visit
   const asked = await visitorQuestion(visit, pages)
   if (!asked.allowed) return sendRefusalJson(response, asked)
-  const { visitId, question } = asked.value
+  const { question } = asked.value
+  const begun = await pages.door.beginCheck(address)
+  if (!begun.allowed) return sendRefusalJson(response, begun)
+  try {
+    const user = await userOf(pages, passkeys, visit, asked.value)
+    if (!user.allowed) return sendRefusalJson(response, user)
+    await startLogin(pages, visit, user.value, 'passkey')
+    sendJson(response, { goTo: localPath(textOf(question.returnTo)) })
+  } finally {
+    begun.value()
+  }
+}
+
+async function userOf(
+  { users, limits }: Pages,
+  passkeys: Passkeys,
+  { address }: Visit,
+  { visitId, question }: { readonly visitId: string; readonly question: Readonly<Record<string, unknown>> },
+): Promise<Verdict<User>> {
   const userId = await passkeys.login(visitId, question)
-  const user = userId === undefined ? undefined : await pages.users.findById(userId)
-  if (user === undefined) {
-    pages.limits.failed('passkey_wrong', address, userId)
-    return sendRefusalJson(response, deny('passkey_refused'))
-  }
-  if (user.state !== 'active') {
-    pages.limits.failed('user_suspended', address, userId)
-    return sendRefusalJson(response, deny('user_suspended'))
-  }
-  await startLogin(pages, visit, user, 'passkey')
-  sendJson(response, { goTo: localPath(textOf(question.returnTo)) })
+  const user = userId === undefined ? undefined : await users.findById(userId)
+  if (user?.state === 'active') return allow(user)
+  limits.failed(user === undefined ? 'passkey_wrong' : 'user_suspended', address, userId)
+  return deny(user === undefined ? 'passkey_refused' : 'user_suspended')
 }
 
 async function ownPasskey(

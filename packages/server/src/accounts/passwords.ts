@@ -1,6 +1,7 @@
 import { hash, parseOptions, verify } from '@node-rs/argon2'
 import type { CredentialStore } from '../ports/identity.ts'
 import type { System } from '../ports.ts'
+import { FairTurns } from './fair-turns.ts'
 import { normalPassword } from './password-rules.ts'
 
 /** Argon2id with 19 MiB, two passes and one lane. Source: OWASP Password Storage Cheat Sheet. */
@@ -20,8 +21,10 @@ export class PasswordsBusy extends Error {
 export class Passwords {
   readonly #credentials: CredentialStore
   readonly #system: System
-  readonly #waiting: (() => void)[] = []
-  #running = 0
+  readonly #turns = new FairTurns(
+    { maxAtOnce: MAX_AT_ONCE, maxWaiting: MAX_WAITING },
+    () => new PasswordsBusy('Too many passwords wait.'),
+  )
   #decoy: Promise<string> | undefined
 
   constructor(credentials: CredentialStore, system: System) {
@@ -32,21 +35,22 @@ export class Passwords {
   /**
    * [ACCT.3] Whether it is this user's password. For nobody, and for somebody without one, it takes as long and
    * says no. A hash of older parameters is renewed.
+   * @param asker takes turns with others, such as the key of an address
    * @throws PasswordsBusy
    */
-  async check(userId: string | undefined, guess: string): Promise<boolean> {
+  async check(userId: string | undefined, guess: string, asker = ''): Promise<boolean> {
     // Asked for nobody too, so that the store takes as long.
     const credentials = await this.#credentials.find(userId ?? '')
     const known = credentials?.passwordHash
-    const isRight = await this.#verify(known ?? (await this.#decoyHash()), guess)
+    const isRight = await this.#verify(known ?? (await this.#decoyHash()), guess, asker)
     if (!isRight || known === undefined || userId === undefined) return false
-    if (!isCurrent(known)) await this.set(userId, guess)
+    if (!isCurrent(known)) await this.set(userId, guess, asker)
     return true
   }
 
-  /** @param password one that the rules allow @throws PasswordsBusy */
-  async set(userId: string, password: string): Promise<void> {
-    await this.#credentials.setPassword(userId, await this.#hash(password))
+  /** @param password one that the rules allow @param asker as for `check` @throws PasswordsBusy */
+  async set(userId: string, password: string, asker = ''): Promise<void> {
+    await this.#credentials.setPassword(userId, await this.#hash(password, asker))
   }
 
   /** Whether there is a password at all: somebody who comes from a provider may have none. */
@@ -54,33 +58,18 @@ export class Passwords {
     return (await this.#credentials.find(userId))?.passwordHash !== undefined
   }
 
-  #hash(password: string): Promise<string> {
+  #hash(password: string, asker = ''): Promise<string> {
     const salt = this.#system.randomBytes(16)
-    return this.#inTurn(() => hash(normalPassword(password), { ...PARAMETERS, salt }))
+    return this.#turns.run(asker, () => hash(normalPassword(password), { ...PARAMETERS, salt }))
   }
 
-  #verify(known: string, guess: string): Promise<boolean> {
-    return this.#inTurn(() => verify(known, normalPassword(guess.slice(0, MAX_GUESS_CHARS))))
+  #verify(known: string, guess: string, asker: string): Promise<boolean> {
+    return this.#turns.run(asker, () => verify(known, normalPassword(guess.slice(0, MAX_GUESS_CHARS))))
   }
 
   #decoyHash(): Promise<string> {
     this.#decoy ??= this.#hash(this.#system.randomBytes(32).toString('base64url'))
     return this.#decoy
-  }
-
-  async #inTurn<T>(run: () => Promise<T>): Promise<T> {
-    if (this.#running >= MAX_AT_ONCE) {
-      if (this.#waiting.length >= MAX_WAITING) throw new PasswordsBusy('Too many passwords wait.')
-      await new Promise<void>((resolve) => this.#waiting.push(resolve))
-    } else this.#running++
-    try {
-      return await run()
-    } finally {
-      // The place goes to whoever waits longest.
-      const next = this.#waiting.shift()
-      if (next === undefined) this.#running--
-      else next()
-    }
   }
 }
 

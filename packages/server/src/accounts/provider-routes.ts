@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { deny } from '../gates/verdict.ts'
+import { allow, deny, type Verdict } from '../gates/verdict.ts'
 import { seal, unseal } from '../identity/sealed.ts'
 import type { User } from '../ports.ts'
 import { done } from './account-routes.ts'
@@ -126,13 +126,10 @@ async function comeBack(pages: Pages, provider: Provider, visit: Visit): Promise
   const begun = text === undefined ? undefined : begunSchema.parse(JSON.parse(text))
   if (begun === undefined || begun.untilMs <= system.nowMs())
     return sendRefusalPage(response, site, deny('form_stale'))
-  const identity = await provider.finish(visit.query, begun.checks).catch(() => undefined)
-  if (identity === undefined) {
-    pages.limits.failed('provider_refused', address)
-    return sendRefusalPage(response, site, deny('provider_refused'))
-  }
-  if (begun.isLink) return keepFound(pages, visit, begun, identity)
-  const found = await userOf(pages, provider, visit, identity)
+  const identity = await identityOf(pages, provider, visit, begun)
+  if (!identity.allowed) return sendRefusalPage(response, site, identity)
+  if (begun.isLink) return keepFound(pages, visit, begun, identity.value)
+  const found = await userOf(pages, provider, visit, identity.value)
   if (typeof found === 'string') {
     pages.limits.failed(found, address)
     return sendRefusalPage(response, site, deny(found === 'user_suspended' ? found : 'provider_user_unknown'))
@@ -142,6 +139,25 @@ async function comeBack(pages: Pages, provider: Provider, visit: Visit): Promise
   if (before !== undefined) await pages.sessions.end(before, 'replaced', address.ip)
   await startLogin(pages, visit, found, 'provider')
   sendOnward(response, site, localPath(begun.returnTo))
+}
+
+/** Asks the provider whose answer this is. */
+async function identityOf(
+  { door, limits }: Pages,
+  provider: Provider,
+  { query, address }: Visit,
+  { checks }: BegunLogin,
+): Promise<Verdict<UpstreamIdentity>> {
+  const begun = await door.beginCheck(address)
+  if (!begun.allowed) return begun
+  try {
+    return allow(await provider.finish(query, checks))
+  } catch {
+    limits.failed('provider_refused', address)
+    return deny('provider_refused')
+  } finally {
+    begun.value()
+  }
 }
 
 /** [SSO.2] [SSO.3] Who this is here: by issuer and subject, never by an email that somebody has already. */

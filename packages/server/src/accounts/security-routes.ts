@@ -38,7 +38,7 @@ export function securityRoutes(pages: Pages): Routes {
     const problem = passwordProblem(password, email)
     if (problem !== undefined)
       return showChange(pages, visit, loggedIn, '/account/password', passwordPage, bad(problem))
-    await passwords.set(userId, password)
+    await passwords.set(userId, password, visit.address.key)
     log.logSecurityEvent({ event: 'password_changed', userId, ip: visit.address.ip })
     await renewLogin(pages, visit, loggedIn, form)
     done(pages, visit, 'password')

@@ -10,7 +10,8 @@ import { type ProofPolicy, proofPolicyGate } from '../gates/proof-policy.ts'
 import { type FactsSource, type RequestFacts, requestFacts } from '../gates/request-facts.ts'
 import { type TransportPolicy, transportGate } from '../gates/transport.ts'
 import { allow, type Denied, deny, isGuess, type Verdict } from '../gates/verdict.ts'
-import type { Authenticator, Caller, Principal, SecurityLog, System } from '../ports.ts'
+import type { Authenticator, Caller, EndCheck, Principal, SecurityLog, System } from '../ports.ts'
+import { AddressChecks } from './address-checks.ts'
 import type { Channel, DeviceProofs, Devices } from './devices.ts'
 import type { DurableBlocks } from './durable-blocks.ts'
 import type { Fingerprints, SeenLogin } from './fingerprints.ts'
@@ -68,6 +69,7 @@ export class Admission {
   readonly #options: AdmissionOptions
   readonly #parts: AdmissionParts
   readonly #failures: AddressFailures
+  readonly #checks: AddressChecks
   readonly #lockout: ChallengeLockout
   readonly #caps: ConnectionCaps
   readonly #refusals: Refusals
@@ -78,6 +80,7 @@ export class Admission {
     this.#options = options
     this.#parts = parts
     this.#failures = new AddressFailures(parts.blocks.list, options.failures)
+    this.#checks = new AddressChecks(this.#failures)
     this.#lockout = new ChallengeLockout(parts.blocks.list)
     this.#caps = new ConnectionCaps(options.connections)
     this.#refusals = new Refusals(parts.log, parts.system)
@@ -176,6 +179,11 @@ export class Admission {
     return passed.allowed ? allow(address) : this.#refuse('page', passed, address, facts)
   }
 
+  /** [ADDR.8] What a visitor gives to log in is about to be checked. */
+  beginCheck(address: ClientAddress): Promise<Verdict<EndCheck>> {
+    return this.#checks.begin(address, () => this.#nowMs())
+  }
+
   /** What a visitor gave to log in was wrong. */
   visitorFailed(address: ClientAddress): void {
     this.#failed(address)
@@ -268,18 +276,24 @@ export class Admission {
     address: ClientAddress,
     facts: RequestFacts,
   ): Promise<Verdict<Authenticated>> {
-    const { authenticator, revoker } = this.#parts
-    if (revoker.isBlind) throw new Error('It cannot be known what was revoked.')
-    const since = this.#logins.now
-    const principal = await authenticator.authenticate(token, facts)
-    if (!principal.allowed) {
-      // [ADDR.7] A page may have planted the cookie.
-      const isFailure = isGuess(principal) && isSentInHeader(facts)
-      return this.#refuse(door, principal, address, facts, isFailure)
+    const begun = await this.beginCheck(address)
+    if (!begun.allowed) return this.#refuse(door, begun, address, facts)
+    try {
+      const { authenticator, revoker } = this.#parts
+      if (revoker.isBlind) throw new Error('It cannot be known what was revoked.')
+      const since = this.#logins.now
+      const principal = await authenticator.authenticate(token, facts)
+      if (!principal.allowed) {
+        // [ADDR.7] A page may have planted the cookie.
+        const isFailure = isGuess(principal) && isSentInHeader(facts)
+        return this.#refuse(door, principal, address, facts, isFailure)
+      }
+      const login = this.#logins.enter(principal.value, since)
+      if (login === undefined) return this.#refuse(door, deny('login_revoked'), address, facts)
+      return allow({ principal: principal.value, login })
+    } finally {
+      begun.value()
     }
-    const login = this.#logins.enter(principal.value, since)
-    if (login === undefined) return this.#refuse(door, deny('login_revoked'), address, facts)
-    return allow({ principal: principal.value, login })
   }
 
   /** @param isFailure whether it counts towards blocking the address; a proxy is never blocked */

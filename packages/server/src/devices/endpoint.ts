@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { codes, isObject, parseJson } from '@bridgekeeper/protocol'
+import { codes, type ErrorCode, isObject, parseJson } from '@bridgekeeper/protocol'
 import type { ClientAddress } from '../gates/client-address.ts'
 import { credentialGate } from '../gates/credential.ts'
 import { type RequestFacts, requestFacts } from '../gates/request-facts.ts'
@@ -74,10 +74,27 @@ export class DeviceEndpoint {
     if (!entered.allowed) return send(response, entered)
     const address = entered.value
     const admitted = await this.#admit(request, address)
-    const answer = admitted.allowed ? await act(admitted.value) : admitted
-    if (!answer.allowed) this.#refused(answer, address)
+    const answer = admitted.allowed ? await this.#inTurn(admitted.value, act) : admitted
+    if (!answer.allowed) this.#record(answer.code, address)
     // Nobody gets what is not on record.
     this.#parts.log.afterWritten(() => send(response, answer))
+  }
+
+  /**
+   * [ADDR.8] Counts a failure before the turn ends. A device's signature cannot be guessed, so a device that was revoked
+   * or is unknown counts as no failure.
+   */
+  async #inTurn(visit: Visit, act: (visit: Visit) => Answer): Answer {
+    const { door } = this.#parts
+    const begun = await door.beginCheck(visit.address)
+    if (!begun.allowed) return begun
+    try {
+      const answer = await act(visit)
+      if (!answer.allowed && isGuess(answer)) door.failed(visit.address)
+      return answer
+    } finally {
+      begun.value()
+    }
   }
 
   async #admit(request: IncomingMessage, address: ClientAddress): Promise<Verdict<Visit>> {
@@ -132,16 +149,12 @@ export class DeviceEndpoint {
     return allow({ keyId, generation })
   }
 
-  /** A device's signature cannot be guessed, so a device that was revoked or is unknown counts as no failure. */
-  #refused(denied: Denied, address: ClientAddress): void {
-    const { door, log, system } = this.#parts
-    const { ip, key } = address
-    const reason = denied.code
+  #record(reason: ErrorCode, { ip, key }: ClientAddress): void {
+    const { log, system } = this.#parts
     const passedOver = this.#sampler.take(`${reason} ${key}`, system.monotonicMs())
     const suppressed = passedOver === 0 ? undefined : passedOver
     if (passedOver !== undefined)
       log.logSecurityEvent({ event: 'device_request_refused', ip, reason, suppressed })
-    if (isGuess(denied)) door.failed(address)
   }
 }
 

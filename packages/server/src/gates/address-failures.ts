@@ -34,6 +34,11 @@ export class AddressFailures {
     return leftMs > 0 ? denyFor('address_blocked', leftMs) : allow(undefined)
   }
 
+  /** Failures that block the address now; at least one. */
+  left({ key }: ClientAddress, nowMs: number): number {
+    return 1 + this.#failures.remaining(key, nowMs)
+  }
+
   /** It failed once more. @returns how long it is blocked, where this failure began it */
   failed({ key, isProxy }: ClientAddress, nowMs: number): number | undefined {
     if (isProxy || this.#failures.take(key, nowMs)) return undefined

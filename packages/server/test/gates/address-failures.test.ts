@@ -55,3 +55,14 @@ test('[ADDR.2] a trusted proxy is never blocked, however much fails behind it', 
   blocks.add({ kind: 'address', key: '10.0.0.1', untilMs: 1_000 })
   expect(failures.check(proxy, 0)).toMatchObject({ allowed: true })
 })
+
+test('[ADDR.8] tells how many failures are left before the block, and at least one', () => {
+  const { failures, fail } = setUp({ failures: 3, windowMs: 1_000, blockMs: 10 })
+  expect(failures.left(GUESSER, 0)).toBe(3)
+  fail(2, 0)
+  expect(failures.left(GUESSER, 999)).toBe(1)
+  expect(failures.left(GUESSER, 1_000)).toBe(3)
+  fail(3, 0)
+  expect(failures.left(address('203.0.113.10'), 0)).toBe(3)
+  expect(setUp({ failures: 1, windowMs: 1_000, blockMs: 10 }).failures.left(GUESSER, 0)).toBe(1)
+})

@@ -38,7 +38,10 @@ function setUp(limits = LIMITS) {
   router.verified(agent)
   const blocked: (readonly [string, number])[] = []
   const limiter = new RateLimiter(new Blocklist(), limits)
-  const dispatcher = new Dispatcher(router, limiter, log, system, (...block) => blocked.push(block))
+  const dispatcher = new Dispatcher(router, limiter, log, system, {
+    began: (...block) => void blocked.push(block),
+    recheck: () => undefined,
+  })
   const outcomes: CallOutcome[] = []
   const call = (caller: Caller = ANN, serverName = 's') =>
     dispatcher.call(caller, { ...CALL, serverName }, (outcome) => outcomes.push(outcome))
@@ -84,21 +87,21 @@ test('[LOG.6] a call that reaches no agent has no request on record, and is answ
   expect(log.events).toEqual([])
 })
 
-test('[LOG.8] without a log that can be written no call is taken, and none is counted', () => {
+test('[LOG.8] without a log that can be written no call is taken, and none is counted', async () => {
   const { log, agent, dispatcher, outcomes, call } = setUp()
   log.writable = false
   for (let time = 0; time < 10; time++) call()
   expect(new Set(outcomes.map(shown))).toEqual(new Set(['log_unavailable']))
-  expect(dispatcher.obstacle(ANN)?.code).toBe('log_unavailable')
+  expect((await dispatcher.obstacle(ANN))?.code).toBe('log_unavailable')
   log.writable = true
   call()
   expect(agent.calls).toHaveLength(1)
 })
 
-test('[RATE.1] passes as many calls as the limit allows and refuses the next, which begins one block', () => {
+test('[RATE.1] passes as many calls as the limit allows and refuses the next, which begins one block', async () => {
   const { log, agent, blocked, dispatcher, outcomes, system, call } = setUp()
   for (let time = 0; time < 2; time++) call()
-  expect(dispatcher.obstacle(ANN)).toBeUndefined()
+  expect(await dispatcher.obstacle(ANN)).toBeUndefined()
   call()
   expect([agent.calls.length, blocked]).toEqual([3, []])
   system.advance(10)
@@ -115,12 +118,12 @@ test('[RATE.1] passes as many calls as the limit allows and refuses the next, wh
   expect(outcomes.map(shown).at(-1)).toBe('agent_offline')
 })
 
-test('[RATE.1] a caller without calls left is told so before it calls, and one with calls is not counted', () => {
+test('[RATE.1] a caller without calls left is told so before it calls, and one with calls is not counted', async () => {
   const { blocked, agent, dispatcher, call } = setUp()
-  for (let time = 0; time < 10; time++) expect(dispatcher.obstacle(ANN)).toBeUndefined()
+  for (let time = 0; time < 10; time++) expect(await dispatcher.obstacle(ANN)).toBeUndefined()
   for (let time = 0; time < 3; time++) call()
   expect(agent.calls).toHaveLength(3)
-  expect(dispatcher.obstacle(ANN)).toMatchObject({ code: 'rate_limit_exceeded', retryAfterSeconds: 900 })
+  expect(await dispatcher.obstacle(ANN)).toMatchObject({ code: 'rate_limit_exceeded', retryAfterSeconds: 900 })
   expect(blocked).toHaveLength(1)
 })
 

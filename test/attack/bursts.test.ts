@@ -1,0 +1,94 @@
+import { expect, test } from 'vitest'
+import type { Authenticator } from '../../packages/server/src/ports.ts'
+import { startAccounts } from '../support/accounts.ts'
+import { LIST } from '../support/attacker.ts'
+import { bearer, post } from '../support/mcp.ts'
+import { startOAuth } from '../support/oauth.ts'
+import { hiddenFields, Surfer } from '../support/surfer.ts'
+
+/** A bridge that counts the tokens it verifies at once and in all, and finishes none before this many sockets are open. */
+async function startCounting(sockets: number) {
+  let inner: Authenticator | undefined
+  let running = 0
+  const seen = { total: 0, most: 0 }
+  const arrived = Promise.withResolvers<void>()
+  const accounts = await startAccounts({
+    bridge: {
+      authenticator: {
+        recall: () => undefined,
+        async authenticate(token) {
+          seen.total++
+          seen.most = Math.max(seen.most, ++running)
+          await arrived.promise
+          const verdict = await (inner as Authenticator).authenticate(token)
+          running--
+          return verdict
+        },
+      },
+    },
+  })
+  inner = accounts.tokens
+  let left = sockets
+  accounts.server.on('connection', () => --left === 0 && arrived.resolve())
+  return { accounts, seen }
+}
+
+test('[ADDR.8] of 66 passwords for as many accounts at once from one address, ten are checked', async () => {
+  const accounts = await startAccounts()
+  const surfer = new Surfer(accounts.url)
+  const fields = hiddenFields((await surfer.get('/login')).text, '/login')
+  const answers = await Promise.all(
+    Array.from({ length: 66 }, (_, i) =>
+      surfer.post('/login', { ...fields, email: `user${i}@example.com`, password: 'a wrong password' }),
+    ),
+  )
+  const count = (words: string) => answers.filter(({ text }) => text.includes(words)).length
+  expect([count('do not fit together'), count('This address failed too often')]).toEqual([10, 56])
+}, 60_000)
+
+test('[ADDR.8] of 200 forged tokens at once from one address, ten are verified', async () => {
+  const { accounts, seen } = await startCounting(200)
+  const { accessToken } = await accounts.tokens.issue(await accounts.user('ann'), 60_000)
+  const forged = (i: number) => `${accessToken.slice(0, -8)}${String(i).padStart(8, 'A')}`
+  const answers = await Promise.all(
+    Array.from({ length: 200 }, (_, i) => post(accounts, '/mcp', LIST, bearer(forged(i)))),
+  )
+  expect(seen).toEqual({ total: 10, most: 10 })
+  const count = (wanted: number) => answers.filter(({ status }) => status === wanted).length
+  expect([count(401), count(403)]).toEqual([10, 190])
+}, 60_000)
+
+test('[ADDR.8] many good tokens at once from one address wait for each other, and all are let in', async () => {
+  const { accounts, seen } = await startCounting(60)
+  const user = await accounts.user('ann')
+  const tokens = await Promise.all(Array.from({ length: 60 }, () => accounts.tokens.issue(user, 60_000)))
+  const answers = await Promise.all(
+    tokens.map(({ accessToken }) => post(accounts, '/mcp', LIST, bearer(accessToken))),
+  )
+  expect(answers.map(({ status }) => status)).toEqual(Array(60).fill(200))
+  expect(seen).toEqual({ total: 60, most: 10 })
+}, 60_000)
+
+test('[ADDR.8] of 60 assertions of unknown devices at once from one address, ten are looked up', async () => {
+  const node = await startOAuth()
+  const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
+  const nowSeconds = Math.floor(Date.now() / 1_000)
+  const assertion = (i: number) => {
+    const deviceId = `device_${String(i).padStart(32, '0')}`
+    const claims = { iss: deviceId, sub: deviceId, aud: node.url, iat: nowSeconds, exp: nowSeconds + 60 }
+    return `${part({ typ: 'device-assertion+jwt', alg: 'EdDSA' })}.${part({ ...claims, jti: String(i) })}.AAAA`
+  }
+  const answers = await Promise.all(
+    Array.from({ length: 60 }, async (_, i) => {
+      const response = await fetch(`${node.url}/api/devices/token`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ assertion: assertion(i) }),
+      })
+      return ((await response.json()) as { error: { code: string } }).error.code
+    }),
+  )
+  const blocked = answers.filter((code) => code === 'address_blocked')
+  expect(new Set(answers)).toEqual(new Set(['device_unknown', 'address_blocked']))
+  expect(answers.length - blocked.length).toBe(10)
+}, 60_000)
