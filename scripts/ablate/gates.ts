@@ -1,5 +1,6 @@
 import { ACCOUNT_ABLATIONS } from './accounts.ts'
 import { ADDRESS_ABLATIONS } from './addresses.ts'
+import { AGENT_ABLATIONS } from './agent.ts'
 import { DEVICE_ABLATIONS } from './devices.ts'
 import { LOAD_ABLATIONS } from './load.ts'
 import { OAUTH_ABLATIONS } from './oauth.ts'
@@ -368,4 +369,5 @@ export const ABLATIONS: readonly Ablation[] = [
   ...OAUTH_ABLATIONS,
   ...DEVICE_ABLATIONS,
   ...ACCOUNT_ABLATIONS,
+  ...AGENT_ABLATIONS,
 ]

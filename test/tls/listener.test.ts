@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { copyFileSync, renameSync, writeFileSync } from 'node:fs'
+import { chmodSync, copyFileSync, renameSync, writeFileSync } from 'node:fs'
 import { request } from 'node:https'
 import { connect as connectPlain } from 'node:net'
 import { join } from 'node:path'
@@ -145,7 +145,7 @@ test('[TLS.4] a certificate whose key has not come is told once, and the old one
 test('[TLS.13] what cannot be used stops the start with the next step', async () => {
   const [one, other] = [selfSigned(), selfSigned()]
   const broken = join(scratch(), 'broken.pem')
-  writeFileSync(broken, 'no certificate')
+  writeFileSync(broken, 'no certificate', { mode: 0o600 })
   const past = selfSigned('localhost', 1)
   const inAWeek = { ...realSystem(), nowMs: () => realSystem().nowMs() + 7 * 86_400_000 }
   const bad: Partial<ServeOptions>[] = [
@@ -169,18 +169,30 @@ test('[TLS.14] a node that is started on every address without a public URL says
   expect((await startNode()).notes).toEqual([])
 })
 
-test('[TLS.8] a key that every account may read is refused in production, and noted otherwise', async () => {
-  const { chmodSync } = await import('node:fs')
+test('[TLS.8] a key that every account may read is refused, in production and elsewhere', async () => {
   const tls = selfSigned()
   chmodSync(tls.keyFile, 0o644)
-  const env = { NODE_ENV: 'production', JWT_SECRET: 'x'.repeat(32) }
-  await expect(startNode({ tls, env })).rejects.toMatchObject({
-    code: 'tls_unusable',
-    next: expect.stringContaining('chmod'),
-  })
-  expect((await startNode({ tls })).notes).toEqual([expect.stringContaining(tls.keyFile)])
+  const production = { NODE_ENV: 'production', JWT_SECRET: 'x'.repeat(32) }
+  for (const env of [production, {}])
+    await expect(startNode({ tls, env })).rejects.toMatchObject({
+      code: 'rights_unsafe',
+      message: expect.stringContaining(tls.keyFile),
+      next: expect.stringContaining(`chmod g-w,o= "${tls.keyFile}"`),
+    })
   chmodSync(tls.keyFile, 0o640)
-  expect((await startNode({ tls, env })).notes).toEqual([])
+  expect((await startNode({ tls, env: production })).notes).toEqual([])
+})
+
+test('[TLS.8] a new key that every account may read is not taken up', async () => {
+  const { port, certificate, events } = await startTls()
+  const used = await shown(port)
+  const renewed = selfSigned()
+  chmodSync(renewed.keyFile, 0o644)
+  renameSync(renewed.keyFile, certificate.keyFile)
+  renameSync(renewed.certFile, certificate.certFile)
+  await vi.waitFor(() => expect(events).toHaveLength(1), 10_000)
+  expect(events).toEqual([{ event: 'tls_reload_failed', error: expect.stringContaining('0644') }])
+  expect(await shown(port)).toBe(used)
 })
 
 /** What is sent back until the socket is closed, and how long that took. */

@@ -1,5 +1,5 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: that is the syntax under test
-import { writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { scratch } from '../../../test/support/scratch.ts'
@@ -141,6 +141,32 @@ test('[CONFIG.5] a file that cannot be read is config_missing', async () => {
   await expect(readConfig(folder, ENV)).rejects.toMatchObject({ code: 'config_missing' })
   writeFileSync(join(folder, 'mcp.json'), '{"mcpServers":{"a":{"command":"x","cwd":"b"}}}')
   expect(await readConfig(join(folder, 'mcp.json'), ENV)).toMatchObject([{ cwd: join(folder, 'b') }])
+})
+
+test.skipIf(process.platform === 'win32')(
+  '[CONFIG.10] a file that every account may write is config_exposed, and used once that is changed',
+  async () => {
+    const file = join(scratch(), 'mcp.json')
+    writeFileSync(file, '{"mcpServers":{"a":{"command":"x"}}}')
+    chmodSync(file, 0o666)
+    await expect(readConfig(file, ENV)).rejects.toMatchObject({
+      code: 'config_exposed',
+      message: `The config file ${file} is not used: its mode 0666 gives others too many rights.`,
+      next: expect.stringContaining(`chmod o-w "${file}"`),
+    })
+    chmodSync(file, 0o664)
+    expect(await readConfig(file, ENV)).toHaveLength(1)
+  },
+)
+
+test.runIf(process.geteuid?.() === 0)('[CONFIG.10] a file of another user is config_exposed', async () => {
+  const file = join(scratch(), 'mcp.json')
+  writeFileSync(file, '{"mcpServers":{"a":{"command":"x"}}}')
+  chownSync(file, 12_345, 0)
+  await expect(readConfig(file, ENV)).rejects.toMatchObject({
+    code: 'config_exposed',
+    next: expect.stringContaining(`chown 0 "${file}"`),
+  })
 })
 
 test('[CONFIG.6] a disabled entry is skipped, whatever else it says', () => {

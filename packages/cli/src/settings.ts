@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs'
+import { secretExposure } from '@bridgekeeper/protocol'
 import { UsageError } from './usage-error.ts'
 
 const DEFAULT_PORT = 8787
@@ -61,10 +62,21 @@ export function token(option: string | undefined): string {
 
 function tokenFromFile(path: string | undefined): string | undefined {
   if (path === undefined) return undefined
+  let fd: number | undefined
   try {
-    return readFileSync(path, 'utf8').trim()
-  } catch {
+    fd = openSync(path, 'r')
+    const exposure = secretExposure(path, fstatSync(fd), process.geteuid?.())
+    if (exposure === undefined) return readFileSync(fd, 'utf8').trim()
+    throw new UsageError(
+      `BRIDGEKEEPER_TOKEN_FILE ${path} is not used: ${exposure.problem}.`,
+      `Others may have read or replaced it. If not: ${exposure.command}`,
+      'rights_unsafe',
+    )
+  } catch (error) {
+    if (error instanceof UsageError) throw error
     throw new UsageError(`BRIDGEKEEPER_TOKEN_FILE ${path} cannot be read.`, 'Check the path and its rights.')
+  } finally {
+    if (fd !== undefined) closeSync(fd)
   }
 }
 

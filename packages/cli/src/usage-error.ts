@@ -1,7 +1,7 @@
 /** The command was written wrong. */
 export class UsageError extends Error {
   override readonly name = 'UsageError'
-  readonly code: 'usage' | 'token_missing'
+  readonly code: 'usage' | 'token_missing' | 'rights_unsafe'
   readonly next: string
 
   constructor(message: string, next: string, code: UsageError['code'] = 'usage') {

@@ -1,5 +1,8 @@
-import { expect, test } from 'vitest'
-import { bridgeUrl } from '../src/settings.ts'
+import { chmodSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test, vi } from 'vitest'
+import { scratch } from '../../../test/support/scratch.ts'
+import { bridgeUrl, givenToken } from '../src/settings.ts'
 import { UsageError } from '../src/usage-error.ts'
 
 test.each([
@@ -22,3 +25,24 @@ test.each([
   expect(() => bridgeUrl(given)).toThrow(UsageError)
   expect(() => bridgeUrl(given)).not.toThrow('s3cr3t')
 })
+
+test.skipIf(process.platform === 'win32')(
+  '[FILE.1] a BRIDGEKEEPER_TOKEN_FILE that others may read is refused',
+  () => {
+    const file = join(scratch(), 'token')
+    writeFileSync(file, 's3cr3t\n')
+    chmodSync(file, 0o644)
+    vi.stubEnv('BRIDGEKEEPER_TOKEN', undefined)
+    vi.stubEnv('BRIDGEKEEPER_TOKEN_FILE', file)
+    expect(() => givenToken(undefined)).toThrow(
+      expect.objectContaining({
+        code: 'rights_unsafe',
+        message: expect.stringMatching(/^BRIDGEKEEPER_TOKEN_FILE .*0644/),
+        next: expect.stringContaining(`chmod g-w,o= "${file}"`),
+      }),
+    )
+    chmodSync(file, 0o600)
+    expect(givenToken(undefined)).toBe('s3cr3t')
+    vi.unstubAllEnvs()
+  },
+)

@@ -22,6 +22,7 @@ export {
 } from './codec.ts'
 export { type CodeEntry, codes, type ErrorCode, isErrorCode } from './codes.ts'
 export type { DownMessage } from './down.ts'
+export { type Exposure, type FileRights, secretExposure, trustExposure } from './file-rights.ts'
 export { canonicalJson, isObject, type Json, parseJson, type RawJson } from './json.ts'
 export { isJson } from './json-grammar.ts'
 export {

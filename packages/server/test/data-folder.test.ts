@@ -36,14 +36,14 @@ test('[SECRET.2] a secret under 32 bytes is refused, wherever it comes from', as
     expect.objectContaining({ code: 'secret_too_short' }),
   )
   const file = join(path, '..', 'secret')
-  writeFileSync(file, 'short\n')
+  writeFileSync(file, 'short\n', { mode: 0o600 })
   await expect(claimed(path, { JWT_SECRET_FILE: file })).rejects.toThrow(
     expect.objectContaining({ code: 'secret_too_short' }),
   )
   await expect(claimed(path, { JWT_SECRET_FILE: `${file}-none` })).rejects.toThrow(
     expect.objectContaining({ code: 'secret_unreadable' }),
   )
-  writeFileSync(join(path, 'jwt-secret'), '')
+  writeFileSync(join(path, 'jwt-secret'), '', { mode: 0o600 })
   await expect(claimed(path)).rejects.toThrow(expect.objectContaining({ code: 'secret_too_short' }))
 })
 

@@ -21,7 +21,7 @@ async function open(env: Environment, path = join(scratch(), 'data')): Promise<D
 test('[DB.4] with DATABASE_URL, or a file that holds it, folders share what PostgreSQL keeps', async () => {
   const DATABASE_URL = await postgres.fresh()
   const DATABASE_URL_FILE = join(scratch(), 'url')
-  writeFileSync(DATABASE_URL_FILE, `${DATABASE_URL}\n`)
+  writeFileSync(DATABASE_URL_FILE, `${DATABASE_URL}\n`, { mode: 0o600 })
   const path = join(scratch(), 'data')
   const [one, other] = [
     await open({ DATABASE_URL }, path),

@@ -1,5 +1,6 @@
 export type ConfigErrorCode =
   | 'config_missing'
+  | 'config_exposed'
   | 'config_malformed'
   | 'config_no_servers'
   | 'config_duplicate_server'

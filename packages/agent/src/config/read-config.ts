@@ -1,6 +1,6 @@
-import { readFile } from 'node:fs/promises'
+import { open } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { limits } from '@bridgekeeper/protocol'
+import { limits, trustExposure } from '@bridgekeeper/protocol'
 import { getNodeValue } from 'jsonc-parser'
 import { ConfigError } from './config-error.ts'
 import { type Document, findDuplicate, type Member, parseDocument } from './document.ts'
@@ -15,10 +15,11 @@ const EXAMPLE =
 /**
  * Reads the user's `mcpServers` file.
  *
- * @throws ConfigError when there is no such file, or when it cannot be used as it is
+ * @throws ConfigError when there is no such file, when others may write it, or when it cannot be used as it is
  */
 export async function readConfig(path: string, env: Env): Promise<readonly ServerEntry[]> {
-  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+  const text = await readTrusted(path).catch((error: NodeJS.ErrnoException) => {
+    if (error instanceof ConfigError) throw error
     throw new ConfigError(
       'config_missing',
       `The config file ${path} cannot be read (${error.code ?? 'unknown'}).`,
@@ -26,6 +27,22 @@ export async function readConfig(path: string, env: Env): Promise<readonly Serve
     )
   })
   return parseConfig(text, env, dirname(path))
+}
+
+/** The file names programs to run: who may write it may run anything as this user. */
+async function readTrusted(path: string): Promise<string> {
+  const file = await open(path)
+  try {
+    const exposure = trustExposure(path, await file.stat(), process.geteuid?.())
+    if (exposure === undefined) return await file.readFile('utf8')
+    throw new ConfigError(
+      'config_exposed',
+      `The config file ${path} is not used: ${exposure.problem}.`,
+      `It names programs that are run as you: check what it says, then: ${exposure.command}`,
+    )
+  } finally {
+    await file.close()
+  }
 }
 
 /**

@@ -1,7 +1,8 @@
 import { createPrivateKey, createPublicKey, X509Certificate } from 'node:crypto'
-import { readFile, stat } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { createSecureContext } from 'node:tls'
 import type { System } from '../ports.ts'
+import { readSecretFileAsync } from './file-rights.ts'
 import { SetupError } from './setup-error.ts'
 
 /** Where the certificate (with its chain) and its private key lie, as PEM. */
@@ -20,11 +21,9 @@ export type TlsEvent =
   | { readonly event: 'tls_reloaded' }
   | { readonly event: 'tls_reload_failed'; readonly error: string }
 
-const OTHERS_MAY_READ = 0o004
-
 /**
- * [TLS.13] Reads both files and checks that they can be used together and today.
- * @throws SetupError `tls_unusable`
+ * [TLS.8] [TLS.13] Reads both files and checks that they can be used together and today.
+ * @throws SetupError `tls_unusable`, `rights_unsafe`
  */
 export async function readCertificate(files: TlsFiles, system: System): Promise<Certificate> {
   try {
@@ -32,6 +31,7 @@ export async function readCertificate(files: TlsFiles, system: System): Promise<
     check(read, system)
     return read
   } catch (error) {
+    if (error instanceof SetupError) throw error
     const why = error instanceof Error ? error.message : String(error)
     throw new SetupError(
       'tls_unusable',
@@ -40,12 +40,6 @@ export async function readCertificate(files: TlsFiles, system: System): Promise<
       { cause: error },
     )
   }
-}
-
-/** Whether every account of this machine may read the file. Always false where there are no such rights. */
-export async function othersMayRead(path: string): Promise<boolean> {
-  if (process.platform === 'win32') return false
-  return ((await stat(path)).mode & OTHERS_MAY_READ) !== 0
 }
 
 /**
@@ -106,7 +100,7 @@ export function watchCertificate(
 }
 
 async function readBoth({ certFile, keyFile }: TlsFiles): Promise<Certificate> {
-  const [cert, key] = await Promise.all([readFile(certFile, 'utf8'), readFile(keyFile, 'utf8')])
+  const [cert, key] = await Promise.all([readFile(certFile, 'utf8'), readSecretFileAsync(keyFile)])
   return { cert, key }
 }
 

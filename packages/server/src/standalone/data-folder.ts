@@ -8,6 +8,7 @@ import { createTokens, type IssuedToken, type Tokens } from '../identity/tokens.
 import type { AccountStore, System, User, UserState } from '../ports.ts'
 import type { SecurityEvent } from '../security-log/events.ts'
 import { folderUnusable, openDatabase } from './database.ts'
+import { demandTrusted } from './file-rights.ts'
 import { known, OperatorAccounts } from './operator-accounts.ts'
 import { OperatorBlocks } from './operator-blocks.ts'
 import { OperatorLogins } from './operator-logins.ts'
@@ -48,7 +49,7 @@ export class DataFolder {
   /**
    * Opens the folder, making it when it is missing, and the database in it, or the one of `DATABASE_URL`.
    * Several processes may have one folder, and one database, open.
-   * @throws SetupError `data_folder_unusable`, `database_unusable`, `database_newer`
+   * @throws SetupError `data_folder_unusable`, `rights_unsafe`, `database_unusable`, `database_newer`
    */
   static async open(path: string, env: Environment, system: System): Promise<DataFolder> {
     try {
@@ -56,6 +57,7 @@ export class DataFolder {
     } catch (error) {
       throw folderUnusable(path, error)
     }
+    demandTrusted(path)
     return new DataFolder(path, env, system, await openDatabase(path, env, system))
   }
 

@@ -1,16 +1,19 @@
-import { readFileSync } from 'node:fs'
+import { closeSync, openSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Stores } from '../adapters/sql/open.ts'
 import type { System } from '../ports.ts'
+import { demandTrusted, hasCode, readSecretFile } from './file-rights.ts'
 import type { Environment } from './secret.ts'
 import { SetupError } from './setup-error.ts'
 
 const DATABASE_FILE = 'bridgekeeper.db'
+/** Files that SQLite keeps beside a database. It would take over what stands in them. */
+const COMPANIONS = ['', '-wal', '-shm', '-journal']
 
 /**
  * Opens the database of an installation: the PostgreSQL that `DATABASE_URL`, or the file `DATABASE_URL_FILE`,
  * names, else a file in the data folder. No message holds anything of the address: there is a password in it.
- * @throws SetupError `data_folder_unusable`, `database_unusable`, `database_newer`; nothing was changed then
+ * @throws SetupError `data_folder_unusable`, `rights_unsafe`, `database_unusable`, `database_newer`; nothing was changed then
  */
 export async function openDatabase(folder: string, env: Environment, system: System): Promise<Stores> {
   const url = databaseUrl(env)
@@ -18,12 +21,29 @@ export async function openDatabase(folder: string, env: Environment, system: Sys
   const { openPostgresStores, openSqliteStores } = await import('../adapters/sql/open.ts')
   try {
     if (url !== undefined) return await openPostgresStores(url, system)
-    return await openSqliteStores(join(folder, DATABASE_FILE), system)
+    return await openSqliteStores(ownDatabase(join(folder, DATABASE_FILE)), system)
   } catch (error) {
+    if (error instanceof SetupError) throw error
     if (isNewer(error))
       throw newer(url === undefined ? `The database in ${folder}` : 'The database of DATABASE_URL')
     throw url === undefined ? folderUnusable(folder, error) : unreachable(error)
   }
+}
+
+/**
+ * Creates the file for its owner alone; SQLite would let everybody read it. A file that exists is never opened here:
+ * closing it would end the locks of this process on it.
+ *
+ * @throws SetupError `rights_unsafe`
+ */
+function ownDatabase(path: string): string {
+  for (const companion of COMPANIONS) demandTrusted(path + companion)
+  try {
+    closeSync(openSync(path, 'wx', 0o600))
+  } catch (error) {
+    if (!hasCode(error, 'EEXIST')) throw error
+  }
+  return path
 }
 
 /** @throws SetupError `data_folder_unusable` */
@@ -52,8 +72,9 @@ function databaseUrl(env: Environment): string | undefined {
 function urlFromFile(path: string | undefined): string | undefined {
   if (!path) return undefined
   try {
-    return readFileSync(path, 'utf8').trim()
-  } catch {
+    return readSecretFile(path).trim()
+  } catch (error) {
+    if (error instanceof SetupError) throw error
     throw new SetupError(
       'database_unusable',
       `DATABASE_URL_FILE ${path} cannot be read.`,

@@ -1,8 +1,10 @@
 import { join } from 'node:path'
 import { takeLock } from '../adapters/process-lock.ts'
 import type { System } from '../ports.ts'
+import { anchorPath, currentPath } from '../security-log/files.ts'
 import { type ChainedLog, createSecurityLog, type LineSink } from '../security-log/security-log.ts'
 import type { DataFolder } from './data-folder.ts'
+import { demandTrusted } from './file-rights.ts'
 import { SetupError } from './setup-error.ts'
 
 const LOCK_FILE = 'security.log.lock'
@@ -18,11 +20,12 @@ export interface NodeLogOptions {
 /**
  * Opens the security log of a data folder for this process alone, and brings in every second what other
  * processes, such as `bridgekeeper user add`, left for it.
- * @throws SetupError `data_folder_busy`, `log_unusable`, or what is wrong with the secret
+ * @throws SetupError `data_folder_busy`, `log_unusable`, `rights_unsafe`, or what is wrong with the secret
  */
 export function openNodeLog(options: NodeLogOptions): ChainedLog {
   const { data, system } = options
   const key = data.keyFor('security log anchor')
+  for (const path of [currentPath(options.path), anchorPath(options.path)]) demandTrusted(path)
   const unlock = lock(options.path)
   const log = openOrUnlock(options, key, unlock)
   let drainedId = 0

@@ -1,6 +1,7 @@
-import { hkdfSync, randomBytes } from 'node:crypto'
-import { linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { hkdfSync, randomBytes, randomUUID } from 'node:crypto'
+import { linkSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { hasCode, readOwnSecretFile, readSecretFile } from './file-rights.ts'
 import { SetupError } from './setup-error.ts'
 
 const MIN_SECRET_BYTES = 32
@@ -17,10 +18,10 @@ export function isProduction(env: Environment): boolean {
  * The secret that signs tokens: `JWT_SECRET`, or the content of the file `JWT_SECRET_FILE`. In
  * development one is made and kept in the data folder; in production its absence is an error.
  *
- * @throws SetupError `secret_missing`, `secret_too_short`, `secret_unreadable`
+ * @throws SetupError `secret_missing`, `secret_too_short`, `secret_unreadable`, `rights_unsafe`
  */
 export function loadSecret(env: Environment, dataFolder: string): Buffer {
-  const given = env.JWT_SECRET ?? readSecretFile(env.JWT_SECRET_FILE)
+  const given = env.JWT_SECRET ?? givenSecret(env.JWT_SECRET_FILE)
   if (given !== undefined) return longEnough(Buffer.from(given))
   if (isProduction(env)) {
     throw new SetupError(
@@ -45,10 +46,10 @@ export function derivedKey(secret: Uint8Array, purpose: KeyPurpose): Uint8Array 
   return new Uint8Array(hkdfSync('sha256', secret, '', `bridgekeeper ${purpose}`, 32))
 }
 
-function readSecretFile(path: string | undefined): string | undefined {
+function givenSecret(path: string | undefined): string | undefined {
   if (path === undefined) return undefined
   try {
-    return readFileSync(path, 'utf8').trim()
+    return readSecretFile(path).trim()
   } catch (error) {
     throw unreadable(path, error)
   }
@@ -57,27 +58,24 @@ function readSecretFile(path: string | undefined): string | undefined {
 /** Of two processes that start at once, one makes the file and both use it: a link never overwrites. */
 function keptSecret(path: string): Buffer {
   try {
-    return readFileSync(path)
+    return readOwnSecretFile(path)
   } catch (error) {
     if (!hasCode(error, 'ENOENT')) throw unreadable(path, error)
   }
-  const draft = `${path}.${process.pid}`
+  const draft = `${path}.${randomUUID()}`
   try {
-    writeFileSync(draft, randomBytes(MIN_SECRET_BYTES).toString('hex'), { mode: 0o600 })
+    writeFileSync(draft, randomBytes(MIN_SECRET_BYTES).toString('hex'), { mode: 0o600, flag: 'wx' })
     linkSync(draft, path)
   } catch (error) {
     if (!hasCode(error, 'EEXIST')) throw unreadable(path, error)
   } finally {
     rmSync(draft, { force: true })
   }
-  return readFileSync(path)
-}
-
-function hasCode(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code
+  return readOwnSecretFile(path)
 }
 
 function unreadable(path: string, cause: unknown): SetupError {
+  if (cause instanceof SetupError) return cause
   return new SetupError(
     'secret_unreadable',
     `The secret in ${path} cannot be read.`,

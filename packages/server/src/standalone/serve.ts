@@ -8,13 +8,7 @@ import { sendRefusal } from '../northbound/respond.ts'
 import type { SecurityLog, System } from '../ports.ts'
 import type { ChainedLog } from '../security-log/security-log.ts'
 import { streamSink } from '../security-log/stream-sink.ts'
-import {
-  type Certificate,
-  othersMayRead,
-  readCertificate,
-  type TlsEvent,
-  type TlsFiles,
-} from './certificate.ts'
+import { type Certificate, readCertificate, type TlsEvent, type TlsFiles } from './certificate.ts'
 import { DataFolder } from './data-folder.ts'
 import type { identityHandlers, PathHandler } from './identity.ts'
 import { limitSettings } from './limit-settings.ts'
@@ -23,7 +17,7 @@ import { createListener } from './listener.ts'
 import { openNodeLog } from './node-log.ts'
 import { type OwnKeys, ownKeys, ownTokens } from './own-tokens.ts'
 import { providerOf } from './provider.ts'
-import { type Environment, isProduction } from './secret.ts'
+import type { Environment } from './secret.ts'
 import { SetupError } from './setup-error.ts'
 import { type BridgeSettings, bridgeSettings, reachNotes } from './transport.ts'
 
@@ -81,7 +75,6 @@ const HTTP_CLOSE_MS = 2_000
 export async function serve(options: ServeOptions): Promise<Node> {
   const { system, tls } = options
   const settings = bridgeSettings({ ...options, ownTls: tls !== undefined })
-  const keyNotes = tls === undefined ? [] : await keyFileNotes(tls, options.env)
   const certificate = tls === undefined ? undefined : await readCertificate(tls, system)
   const data = await DataFolder.open(options.dataFolder, options.env, system)
   let log: ChainedLog | undefined
@@ -99,7 +92,7 @@ export async function serve(options: ServeOptions): Promise<Node> {
     const sinks = options.logTo === undefined ? [] : [streamSink(options.logTo, system)]
     log = openNodeLog({ path: options.dataFolder, data, system, sinks })
     const url = urlOf(server, tls === undefined ? 'http' : 'https', options.host)
-    const notes = [...keyNotes, ...reachNotes(settings, options.host, url)]
+    const notes = reachNotes(settings, options.host, url)
     const parts = { options, settings, data, log, url }
     const bridge =
       own === undefined ? bridgeOf(parts, { authenticator: provider }) : ownBridge(parts, own, server)
@@ -218,16 +211,6 @@ function listenerOf(
 ): Server {
   if (files === undefined || certificate === undefined) return createListener({ maxConnections, system })
   return createListener({ maxConnections, system, tls: { files, certificate, onEvent } })
-}
-
-/** [TLS.8] @throws SetupError `tls_unusable` in production, where everyone here may read the key */
-async function keyFileNotes({ keyFile }: TlsFiles, env: Environment): Promise<string[]> {
-  // A file that is not there is told when it is read.
-  if (!(await othersMayRead(keyFile).catch(() => false))) return []
-  const message = `Every account of this machine may read the TLS key ${keyFile}.`
-  const next = `Take the right away: chmod o-r ${keyFile} (in Kubernetes, defaultMode: 0440).`
-  if (isProduction(env)) throw new SetupError('tls_unusable', message, next)
-  return [`${message} ${next}`]
 }
 
 /** @throws SetupError */

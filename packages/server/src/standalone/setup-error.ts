@@ -16,6 +16,7 @@ export type SetupErrorCode =
   | 'secret_too_short'
   | 'secret_unreadable'
   | 'secret_mismatch'
+  | 'rights_unsafe'
   | 'keys_unusable'
   | 'setting_invalid'
   | 'data_folder_unusable'

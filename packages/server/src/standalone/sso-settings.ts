@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs'
 import type { ProviderSettings } from '../accounts/provider.ts'
+import { readSecretFile } from './file-rights.ts'
 import type { Environment } from './secret.ts'
 import { SetupError } from './setup-error.ts'
 
@@ -11,7 +11,7 @@ const VARIABLES = [
 
 /**
  * The provider at which users may log in, as the environment names it; `undefined` where it names none.
- * @throws SetupError `setting_invalid`
+ * @throws SetupError `setting_invalid`, `rights_unsafe`
  */
 export function ssoSettings(env: Environment): ProviderSettings | undefined {
   const [issuer, clientId] = VARIABLES.map((name) => env[name]?.trim() || undefined)
@@ -45,8 +45,9 @@ function issuerUrl(text: string): URL {
 function secretIn(path: string | undefined): string | undefined {
   if (path === undefined || path.trim() === '') return undefined
   try {
-    return readFileSync(path, 'utf8').trim() || undefined
+    return readSecretFile(path).trim() || undefined
   } catch (cause) {
+    if (cause instanceof SetupError) throw cause
     throw invalid(
       'BRIDGEKEEPER_SSO_CLIENT_SECRET_FILE cannot be read.',
       'Check the path and its rights.',

@@ -1,0 +1,118 @@
+import type { Ablation, Edit } from './gates.ts'
+
+function text(file: string, find: string, replace: string): Edit {
+  return { file: `packages/${file}`, find, replace }
+}
+
+function agent(...names: string[]): string[] {
+  return names.map((name) => `packages/agent/test/${name}.test.ts`)
+}
+
+const FILES = ['packages/protocol/test/file-rights.test.ts', 'packages/server/test/file-rights.test.ts']
+
+/** What bounds the agent's memory and output, and which files are believed. */
+export const AGENT_ABLATIONS: readonly Ablation[] = [
+  {
+    gate: "agent: unread answers to a local server's requests",
+    edits: [
+      text(
+        'agent/src/servers/server-input.ts',
+        'this.#answerBytes + line.length > MAX_ANSWER_BYTES',
+        'false',
+      ),
+    ],
+    tests: agent('servers.calls'),
+  },
+  {
+    gate: 'agent: calls queued for a local server that does not read',
+    edits: [
+      text('agent/src/servers/server-input.ts', 'this.#pipe.queuedBytes() <= MAX_REQUEST_BYTES', 'true'),
+    ],
+    tests: agent('servers.calls'),
+  },
+  {
+    gate: 'agent: a list that changes all the time',
+    edits: [text('agent/src/servers/server-life.ts', 'await pause(deps.system, RELIST_MS, signal)', '')],
+    tests: agent('servers.tools'),
+  },
+  {
+    gate: 'agent: bytes of a list',
+    edits: [text('agent/src/servers/tools.ts', 'listBytes > MAX_LIST_BYTES', 'false')],
+    tests: agent('servers.tools'),
+  },
+  {
+    gate: 'agent: frames that a bridge does not read',
+    edits: [text('agent/src/link/socket.ts', 'queuedFrames <= MAX_QUEUED_FRAMES && ', '')],
+    tests: agent('link.limits'),
+  },
+  {
+    gate: 'agent: bytes that a bridge does not read',
+    edits: [text('agent/src/link/socket.ts', ' && socket.bufferedAmount <= MAX_QUEUED_BYTES', '')],
+    tests: agent('link.limits'),
+  },
+  {
+    gate: 'agent: arguments of running calls',
+    edits: [
+      text(
+        'agent/src/link/running-calls.ts',
+        ' || this.#argumentBytes + argumentBytes > MAX_ARGUMENT_BYTES',
+        '',
+      ),
+    ],
+    tests: agent('link.limits'),
+  },
+  {
+    gate: 'agent: frames kept before the connection is recorded',
+    edits: [text('agent/src/link/connection.ts', ' || this.#heldBytes > MAX_HELD_BYTES', '')],
+    tests: agent('link.proof'),
+  },
+  {
+    gate: 'agent: events of one kind',
+    edits: [text('agent/src/event-sampler.ts', 'kind.passed < MAX_EVENTS', 'true')],
+    tests: agent('event-sampler'),
+  },
+  {
+    gate: 'agent: who may write the config file',
+    edits: [text('agent/src/config/read-config.ts', 'exposure === undefined', 'true')],
+    tests: agent('config'),
+  },
+  {
+    gate: 'files: who owns them',
+    edits: [text('protocol/src/file-rights.ts', 'uid !== ownUid && uid !== ROOT', 'false')],
+    tests: FILES,
+  },
+  {
+    gate: 'files: what others may do',
+    edits: [text('protocol/src/file-rights.ts', '(mode & refusedBits) === 0', 'true')],
+    tests: FILES,
+  },
+  {
+    gate: 'files: secrets',
+    edits: [
+      text(
+        'server/src/standalone/file-rights.ts',
+        'const exposure = secretExposure',
+        'return; const exposure = secretExposure',
+      ),
+    ],
+    tests: ['packages/server/test/file-rights.test.ts'],
+  },
+  {
+    gate: 'files: the TLS key',
+    edits: [
+      text(
+        'server/src/standalone/certificate.ts',
+        'readSecretFileAsync(keyFile)',
+        "readFile(keyFile, 'utf8')",
+      ),
+    ],
+    tests: ['test/tls/listener.test.ts'],
+  },
+  {
+    gate: 'files: data folder, database and log',
+    edits: [
+      text('server/src/standalone/file-rights.ts', 'rights && trustExposure', 'undefined && trustExposure'),
+    ],
+    tests: ['packages/server/test/file-rights.test.ts'],
+  },
+]
