@@ -61,7 +61,11 @@ export class Revoker {
   }
 
   #end(revocation: Revocation, beganHere: boolean): void {
-    this.#authenticator.forget?.(revocation)
+    try {
+      this.#authenticator.forget?.(revocation)
+    } catch {
+      // An app's authenticator that fails keeps nothing open. A principal that it still recalls is verified again.
+    }
     const uses = this.logins.revoke(revocation)
     const { kind, id } = revocation
     const ended = uses.length

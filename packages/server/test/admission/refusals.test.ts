@@ -39,3 +39,39 @@ test('[ADDR.7] [SAMPLE.1] refusals that count are marked and sampled apart, so t
   expect(events[0]).not.toHaveProperty('counted', true)
   expect(events.at(-1)).toMatchObject({ event: 'mcp_authentication_failed', counted: true })
 })
+
+test('[SAMPLE.1] each user, address and door has lines of its own; a downgrade says how many were not written', () => {
+  const events: SecurityEvent[] = []
+  const system = new FakeSystem()
+  const refusals = new Refusals(
+    callbackLog((event) => events.push(event)),
+    system,
+  )
+  const here = { ip: '203.0.113.1', key: '203.0.113.1', isProxy: false }
+  const there = { ...here, ip: '203.0.113.2', key: '203.0.113.2' }
+  for (let time = 0; time < 25; time++) refusals.recordDowngrade('ann', here, 'v1')
+  refusals.recordDowngrade('bob', here, 'v2')
+  refusals.recordDowngrade('ann', there, 'v1')
+  system.advance(60_000)
+  refusals.recordDowngrade('ann', here, 'v1')
+  const downgrade = { event: 'proof_downgrade_rejected', userId: 'ann', ip: here.ip, version: 'v1' }
+  expect(events).toEqual([
+    ...Array(20).fill(downgrade),
+    { ...downgrade, userId: 'bob', version: 'v2' },
+    { ...downgrade, ip: there.ip },
+    { ...downgrade, suppressed: 5 },
+  ])
+  events.length = 0
+  for (let time = 0; time < 20; time++) refusals.record('page', 'token_invalid', here, '/x')
+  refusals.record('page', 'token_invalid', there, '/x')
+  refusals.record('page', 'origin_forbidden', here, '/x')
+  refusals.record('caller', 'origin_forbidden', here, '/x')
+  refusals.record('agent', 'origin_forbidden', here, '/x')
+  expect(events.slice(19).map(({ event }) => event)).toEqual([
+    'login_failed',
+    'login_failed',
+    'page_request_refused',
+    'mcp_request_refused',
+    'ws_connection_refused',
+  ])
+})
