@@ -66,6 +66,52 @@ describeStores('devices', (fresh) => {
     expect(await devices.rotate('d1', deviceKey('k1', 3), NOW_MS)).toBe(false)
   })
 
+  test('[STORE.5] a second rotation revives no key that the first one retired, and one more keeps each its own end', async () => {
+    const system = new FakeSystem()
+    const { devices } = await fresh()(system)
+    await devices.add(DEVICE)
+    await devices.add({ ...DEVICE, deviceId: 'd2', sessionId: 's2', keys: [deviceKey('other')] })
+    expect(await devices.rotate('d1', deviceKey('k2', 2), NOW_MS + 1_000)).toBe(true)
+    expect(await devices.rotate('d1', deviceKey('k3', 3), NOW_MS + 9_000)).toBe(true)
+    const ofFirst = { ...deviceKey('k1'), retiresAtMs: NOW_MS + 1_000 }
+    const ofSecond = { ...deviceKey('k2', 2), retiresAtMs: NOW_MS + 9_000 }
+    expect((await devices.find('d1'))?.keys).toEqual([deviceKey('k3', 3), ofSecond, ofFirst])
+    system.advance(999)
+    expect((await devices.find('d1'))?.keys).toHaveLength(3)
+    system.advance(1)
+    expect((await devices.find('d1'))?.keys).toEqual([deviceKey('k3', 3), ofSecond])
+    expect(await devices.rotate('d1', deviceKey('k4', 4), NOW_MS + 20_000)).toBe(true)
+    expect((await devices.find('d1'))?.keys).toEqual([
+      deviceKey('k4', 4),
+      { ...deviceKey('k3', 3), retiresAtMs: NOW_MS + 20_000 },
+      ofSecond,
+    ])
+    expect((await devices.find('d2'))?.keys).toEqual([deviceKey('other')])
+  })
+
+  test('[STORE.5] a rotation that is refused leaves the keys and the generation as they were', async () => {
+    const { devices } = await fresh()(new FakeSystem())
+    await devices.add(DEVICE)
+    await devices.rotate('d1', deviceKey('k2', 2), NOW_MS + 1_000)
+    expect(await devices.rotate('d1', deviceKey('k1', 3), NOW_MS + 2_000)).toBe(false)
+    expect(await devices.rotate('d1', deviceKey('k2', 3), NOW_MS + 2_000)).toBe(false)
+    expect((await devices.find('d1'))?.keys[0]).toEqual(deviceKey('k2', 2))
+    expect(await devices.rotate('d1', deviceKey('k3', 3), NOW_MS + 2_000)).toBe(true)
+  })
+
+  test('[STORE.4] revoking one machine leaves the others of its user, with their keys and sessions', async () => {
+    const { devices, sessions } = await fresh()(new FakeSystem())
+    for (const n of [1, 2, 3]) {
+      await sessions.add({ ...SESSION, sessionId: `s${n}` })
+      await devices.add({ ...DEVICE, deviceId: `d${n}`, sessionId: `s${n}`, keys: [deviceKey(`k${n}`)] })
+    }
+    expect(await devices.revoke('d2', NOW_MS)).toBe(true)
+    expect(
+      (await devices.ofUser('user_1')).map(({ deviceId, keys }) => `${deviceId} ${keys[0]?.keyId}`),
+    ).toEqual(['d1 k1', 'd3 k3'])
+    expect((await sessions.ofUser('user_1')).map(({ sessionId }) => sessionId)).toEqual(['s1', 's3'])
+  })
+
   test('[STORE.5] of many rotations at once, one is done', async () => {
     const open = fresh()
     const system = new FakeSystem()

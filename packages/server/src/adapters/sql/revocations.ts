@@ -45,8 +45,8 @@ export class SqlRevocations implements Revocations {
         .where('at_ms', '<', atMs - KEEP_MS)
         .execute()
     })
-    // Who watches here need not wait for the next reading.
-    if (this.#watchers.size > 0) await this.#read()
+    // Watchers here need not wait for the next reading. It is published, also where this reading fails.
+    if (this.#watchers.size > 0) await this.#read().catch(() => {})
   }
 
   watch(told: Told): () => void {
