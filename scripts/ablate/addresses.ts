@@ -65,4 +65,32 @@ export const ADDRESS_ABLATIONS: readonly Ablation[] = [
     edits: [gate('admission/admission.ts', 'isProgram', 'return true')],
     tests: attack('planted-cookies'),
   },
+  {
+    gate: 'sockets: so many of one address',
+    edits: [text('standalone/open-sockets.ts', 'own.size >= this.#perAddress', 'false')],
+    tests: attack('idle-sockets'),
+  },
+  {
+    gate: 'sockets: those of a trusted proxy aside',
+    edits: [text('standalone/open-sockets.ts', '!address.isProxy && ', '')],
+    tests: attack('idle-sockets'),
+  },
+  {
+    gate: 'sockets: none in use is closed for a newcomer',
+    edits: [
+      text('standalone/open-sockets.ts', 'open.inUse === 0 && (found', '(found'),
+      text('standalone/open-sockets.ts', 'if (open.inUse === 0) return open', 'return open'),
+    ],
+    tests: attack('idle-sockets'),
+  },
+  {
+    gate: 'sockets: idle ones are closed when the node is nearly full',
+    edits: [text('standalone/open-sockets.ts', 'this.#all.size > this.#nearlyFull', 'false')],
+    tests: attack('idle-sockets'),
+  },
+  {
+    gate: 'sockets: requests over TLS are told from idle sockets',
+    edits: [gate('standalone/open-sockets.ts', '#secured', 'return')],
+    tests: attack('idle-sockets'),
+  },
 ]

@@ -81,6 +81,11 @@ export const securityEvents = {
     reason: 'code',
     suppressed: 'count',
   }),
+  connection_dropped: event(
+    'warn',
+    'a new socket was closed at once: its address, or the node, has as many in use as it may',
+    { reason: 'code', suppressed: 'count' },
+  ),
   mcp_authentication_failed: event('warn', 'a caller came without a good token', {
     reason: 'code',
     counted: 'flag',

@@ -1,23 +1,26 @@
 import { constants } from 'node:crypto'
-import {
-  createServer,
-  type IncomingMessage,
-  type Server,
-  type ServerOptions,
-  ServerResponse,
-} from 'node:http'
+import { createServer, type IncomingMessage, type Server, type ServerOptions } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import type { TlsOptions } from 'node:tls'
+import type { ClientAddress, TrustedProxies } from '../gates/client-address.ts'
 import type { System } from '../ports.ts'
 import { strictTransport } from '../southbound/refuse.ts'
 import { type Certificate, type TlsEvent, type TlsFiles, watchCertificate } from './certificate.ts'
+import {
+  CountedRequest,
+  CountedResponse,
+  type DropReason,
+  OpenSockets,
+  type SocketLimits,
+} from './open-sockets.ts'
 
 /**
  * [HTTP.1] A peer that dawdles is cut. The time for a request ends when it is read: an answer, such as
  * that of a long call, may take as long as it takes. Idle connections outlive those of usual proxies
  * (60 seconds), or a proxy would now and then send a request into one that just closes.
  */
-const HTTP_LIMITS: ServerOptions = {
+const HTTP_OPTIONS: ServerOptions<typeof CountedRequest> = {
+  IncomingMessage: CountedRequest,
   headersTimeout: 5_000,
   requestTimeout: 30_000,
   keepAliveTimeout: 75_000,
@@ -53,7 +56,11 @@ const TLS_HANDSHAKE_MS = 5_000
 const RELOAD_LOOK_MS = 2_000
 
 export interface ListenerOptions {
-  readonly maxConnections: number
+  readonly sockets: SocketLimits
+  /** Not bounded as one address: each speaks for many. */
+  readonly proxies: TrustedProxies
+  /** Called for each new socket that is closed at once. */
+  readonly onDrop: (address: ClientAddress, reason: DropReason) => void
   readonly system: System
   readonly tls?: {
     readonly files: TlsFiles
@@ -65,14 +72,17 @@ export interface ListenerOptions {
 }
 
 /** An HTTP server with our limits, over TLS when it is given a certificate. It does not listen yet. */
-export function createListener({ maxConnections, system, tls }: ListenerOptions): Server {
-  const server = tls === undefined ? createServer(HTTP_LIMITS) : tlsServer(tls, system)
-  server.maxConnections = maxConnections
+export function createListener({ sockets, proxies, onDrop, system, tls }: ListenerOptions): Server {
+  const server =
+    tls === undefined
+      ? createServer({ ...HTTP_OPTIONS, ServerResponse: CountedResponse })
+      : tlsServer(tls, system)
+  new OpenSockets(server, sockets, proxies, onDrop)
   return server
 }
 
 /** [TLS.5] An answer that says to come over TLS from now on, whoever writes it. */
-class StrictResponse<Request extends IncomingMessage = IncomingMessage> extends ServerResponse<Request> {
+class StrictResponse<Request extends IncomingMessage = IncomingMessage> extends CountedResponse<Request> {
   constructor(request: Request) {
     super(request)
     for (const [name, value] of Object.entries(strictTransport)) this.setHeader(name, value)
@@ -84,7 +94,7 @@ function tlsServer(
   system: System,
 ): Server {
   const server = createTlsServer({
-    ...HTTP_LIMITS,
+    ...HTTP_OPTIONS,
     ...TLS_OPTIONS,
     ...certificate,
     ServerResponse: StrictResponse,

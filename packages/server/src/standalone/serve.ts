@@ -3,6 +3,8 @@ import type { Writable } from 'node:stream'
 import manifest from '../../package.json' with { type: 'json' }
 import { type Bridge, createBridge } from '../bridge.ts'
 import type { BridgeOptions } from '../bridge-options.ts'
+import { TrustedProxies } from '../gates/client-address.ts'
+import { Sampler } from '../gates/sampler.ts'
 import { deny } from '../gates/verdict.ts'
 import { sendRefusal } from '../northbound/respond.ts'
 import type { SecurityLog, System } from '../ports.ts'
@@ -13,8 +15,9 @@ import { DataFolder } from './data-folder.ts'
 import type { identityHandlers, PathHandler } from './identity.ts'
 import { limitSettings } from './limit-settings.ts'
 import { listen, urlOf } from './listen.ts'
-import { createListener } from './listener.ts'
+import { createListener, type ListenerOptions } from './listener.ts'
 import { openNodeLog } from './node-log.ts'
+import { MAX_SOCKETS_PER_ADDRESS } from './open-sockets.ts'
 import { type OwnKeys, ownKeys, ownTokens } from './own-tokens.ts'
 import { providerOf } from './provider.ts'
 import type { Environment } from './secret.ts'
@@ -42,8 +45,10 @@ export interface ServeOptions {
   readonly allowV1?: boolean
   /** Whether any app may register itself. Default: outside of production, where only this machine reaches the node. */
   readonly allowRegistration?: boolean
-  /** Default 20,000. */
+  /** Sockets of any kind. Default 20,000. */
   readonly maxConnections?: number
+  /** Those of one address, trusted proxies aside. Default 512. */
+  readonly maxConnectionsPerAddress?: number
   /** Told when a new certificate is in use, or cannot be. */
   readonly onTls?: (event: TlsEvent) => void
   /** Where the lines of the security log go besides its file, such as standard output. */
@@ -82,7 +87,10 @@ export async function serve(options: ServeOptions): Promise<Node> {
     log?.logSecurityEvent(event)
     options.onTls?.(event)
   }
-  const server = listenerOf(options, certificate, onTls)
+  const server = listenerOf(options, settings, certificate, {
+    onTls,
+    onDrop: dropRecorder(() => log, system),
+  })
   try {
     const provider = providerOf(options.env, system)
     // Whose tokens come from a provider has no accounts here.
@@ -205,12 +213,33 @@ function closer(
 }
 
 function listenerOf(
-  { system, tls: files, maxConnections = MAX_CONNECTIONS }: ServeOptions,
+  { system, tls: files, maxConnections, maxConnectionsPerAddress }: ServeOptions,
+  { trustedProxies }: BridgeSettings,
   certificate: Certificate | undefined,
-  onEvent: (event: TlsEvent) => void,
+  { onTls, onDrop }: Pick<ListenerOptions, 'onDrop'> & { readonly onTls: (event: TlsEvent) => void },
 ): Server {
-  if (files === undefined || certificate === undefined) return createListener({ maxConnections, system })
-  return createListener({ maxConnections, system, tls: { files, certificate, onEvent } })
+  const sockets = {
+    inAll: maxConnections ?? MAX_CONNECTIONS,
+    perAddress: maxConnectionsPerAddress ?? MAX_SOCKETS_PER_ADDRESS,
+  }
+  const options = { sockets, proxies: new TrustedProxies(trustedProxies), onDrop, system }
+  if (files === undefined || certificate === undefined) return createListener(options)
+  return createListener({ ...options, tls: { files, certificate, onEvent: onTls } })
+}
+
+/** Puts on record that sockets are closed at once, where the log is open already. */
+function dropRecorder(log: () => SecurityLog | undefined, system: System): ListenerOptions['onDrop'] {
+  const sampler = new Sampler()
+  return ({ ip, key }, reason) => {
+    const suppressed = sampler.take(`${reason} ${key}`, system.monotonicMs())
+    if (suppressed === undefined) return
+    log()?.logSecurityEvent({
+      event: 'connection_dropped',
+      ip,
+      reason,
+      ...(suppressed > 0 && { suppressed }),
+    })
+  }
 }
 
 /** @throws SetupError */

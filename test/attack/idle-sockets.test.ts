@@ -1,0 +1,207 @@
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { connect, type Socket } from 'node:net'
+import { join } from 'node:path'
+import { type ConnectionOptions, connect as connectTls } from 'node:tls'
+import { type Node, realSystem, type ServeOptions, serve } from '@bridgekeeper/server'
+import { expect, onTestFinished, test } from 'vitest'
+import { MAX_SOCKETS_PER_ADDRESS } from '../../packages/server/src/standalone/open-sockets.ts'
+import type { TestBridge } from '../support/bridge.ts'
+import { selfSigned } from '../support/certificates.ts'
+import { type Peer, verifiedPeer } from '../support/peer.ts'
+import { RawClient } from '../support/raw.ts'
+import { scratch } from '../support/scratch.ts'
+
+const HEALTH = 'GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n'
+
+interface World {
+  readonly node: Node
+  readonly port: number
+  /** What stands in the security log. */
+  readonly lines: () => string
+}
+
+async function start(options: Partial<ServeOptions> = {}): Promise<World> {
+  const dataFolder = join(scratch(), 'data')
+  const node = await serve({
+    host: '127.0.0.1',
+    port: 0,
+    dataFolder,
+    env: {},
+    system: realSystem(),
+    ...options,
+  })
+  onTestFinished(() => node.close())
+  const lines = () => readFileSync(join(dataFolder, 'security.log'), 'utf8')
+  return { node, port: Number(new URL(node.url).port), lines }
+}
+
+/** A socket that says nothing. */
+async function silent(port: number, localAddress: string): Promise<RawClient> {
+  const socket = connect({ port, host: '127.0.0.1', localAddress })
+  onTestFinished(() => void socket.destroy())
+  const client = new RawClient(socket)
+  await Promise.race([once(socket, 'connect'), client.ended])
+  return client
+}
+
+/** Asks for `/healthz` once. @returns whether there was an answer */
+async function ask(client: RawClient): Promise<boolean> {
+  const seen = client.received.length
+  client.write(HEALTH)
+  await client.until(() => client.received.length > seen || client.socket.closed)
+  return client.received.length > seen
+}
+
+/** A keep-alive connection that was used once, and is idle now. */
+async function idle(port: number, localAddress: string): Promise<RawClient> {
+  const client = await silent(port, localAddress)
+  await ask(client)
+  return client
+}
+
+/** A request that stays in flight: its form does not come to its end. */
+async function unanswered({ node, port }: World, localAddress: string): Promise<RawClient> {
+  const client = await silent(port, localAddress)
+  const head = ['POST /login HTTP/1.1', 'Host: localhost', `Origin: ${node.url}`, 'Content-Length: 9']
+  client.write(`${head.join('\r\n')}\r\nContent-Type: application/x-www-form-urlencoded\r\n\r\n`)
+  // An answer to what follows would come after it.
+  await ask(await silent(port, '127.0.0.9'))
+  return client
+}
+
+async function agent({ node, port }: World): Promise<Peer> {
+  const { data } = node
+  await data.addUser('ann@example.com')
+  return verifiedPeer({ port } as TestBridge, await data.issueToken('ann@example.com', 60_000))
+}
+
+function open(clients: readonly RawClient[]): number {
+  return clients.filter(({ socket }) => !socket.closed && !socket.readableEnded).length
+}
+
+test('[HTTP.4] closes the idlest of more than 512 sockets of one address, and no other', async () => {
+  const { port } = await start()
+  const other = await idle(port, '127.0.0.2')
+  const many: RawClient[] = []
+  for (let count = 0; count < MAX_SOCKETS_PER_ADDRESS + 88; count++) many.push(await idle(port, '127.0.0.3'))
+  await Promise.all(many.slice(0, 88).map(({ ended }) => ended))
+  expect(open(many)).toBe(MAX_SOCKETS_PER_ADDRESS)
+  expect(await ask(many.at(-1) as RawClient)).toBe(true)
+  expect(await ask(other)).toBe(true)
+})
+
+test.each<[string, (port: number) => Promise<RawClient>]>([
+  ['sockets that say nothing', (port) => silent(port, '127.0.0.3')],
+  ['idle keep-alive connections', (port) => idle(port, '127.0.0.3')],
+])('[HTTP.4] bounds %s of one address', async (_what, connected) => {
+  const { port } = await start({ maxConnectionsPerAddress: 5 })
+  const clients: RawClient[] = []
+  for (let count = 0; count < 12; count++) clients.push(await connected(port))
+  await Promise.all(clients.slice(0, 7).map(({ ended }) => ended))
+  expect(open(clients)).toBeLessThanOrEqual(5)
+  expect(await ask(clients.at(-1) as RawClient)).toBe(true)
+})
+
+test('[HTTP.4] a socket that was used again is not the idlest', async () => {
+  const { port } = await start({ maxConnectionsPerAddress: 2 })
+  const [first, second] = [await idle(port, '127.0.0.3'), await idle(port, '127.0.0.3')]
+  await ask(first)
+  await idle(port, '127.0.0.3')
+  await second.ended
+  expect(await ask(first)).toBe(true)
+})
+
+test('[HTTP.4] closes neither agents nor requests in flight, but the newcomer, and puts it on record', async () => {
+  const world = await start({ maxConnectionsPerAddress: 2 })
+  const peer = await agent(world)
+  const waiting = await unanswered(world, '127.0.0.1')
+  for (let count = 0; count < 3; count++) {
+    const newcomer = await silent(world.port, '127.0.0.1')
+    await newcomer.ended
+    expect(newcomer.received).toHaveLength(0)
+  }
+  peer.send({ type: 'ping' })
+  await peer.next('pong')
+  expect(await ask(await silent(world.port, '127.0.0.2'))).toBe(true)
+  waiting.write('formToken')
+  expect((await waiting.answer()).status).toBe(403)
+  await expect.poll(world.lines).toContain('"event":"connection_dropped"')
+  expect(world.lines()).toContain('"ip":"127.0.0.1","reason":"address_full"')
+})
+
+test('[HTTP.4] an address has as much room again as sockets have ended, however they end', async () => {
+  const { port } = await start({ maxConnectionsPerAddress: 3 })
+  for (let round = 0; round < 5; round++) {
+    const clients = [await silent(port, '127.0.0.3'), await idle(port, '127.0.0.3')]
+    clients.push(await idle(port, '127.0.0.3'), await idle(port, '127.0.0.3'))
+    await clients[0]?.ended
+    expect(open(clients)).toBe(3)
+    clients[1]?.socket.resetAndDestroy()
+    clients[2]?.socket.end()
+    clients[3]?.write('nonsense\r\n\r\n')
+    await Promise.all(clients.map(({ ended }) => ended))
+  }
+})
+
+test('[HTTP.4] a trusted proxy has no bound of its own', async () => {
+  const { port } = await start({ maxConnectionsPerAddress: 2, trustedProxies: ['127.0.0.3'] })
+  const clients: RawClient[] = []
+  for (let count = 0; count < 8; count++) clients.push(await idle(port, '127.0.0.3'))
+  for (const client of clients) expect(await ask(client)).toBe(true)
+})
+
+test('[HTTP.5] a node that is nearly full closes the idlest, so that newcomers get in', async () => {
+  const world = await start({ maxConnections: 20 })
+  const peer = await agent(world)
+  const waiting = await unanswered(world, '127.0.0.4')
+  const idlers: RawClient[] = []
+  for (let count = 0; count < 16; count++) idlers.push(await idle(world.port, `127.0.1.${count + 1}`))
+  const [first, second] = idlers as [RawClient, RawClient]
+  await ask(first)
+  for (let count = 0; count < 12; count++)
+    expect(await ask(await silent(world.port, `127.0.2.${count + 1}`)), String(count)).toBe(true)
+  await second.ended
+  expect(open(idlers)).toBeLessThan(8)
+  peer.send({ type: 'ping' })
+  await peer.next('pong')
+  waiting.write('formToken')
+  expect((await waiting.answer()).status).toBe(403)
+})
+
+test('[HTTP.5] an address alone cannot keep others out, though all of its sockets are in use', async () => {
+  const world = await start({ maxConnections: 20 })
+  const held: RawClient[] = []
+  for (let count = 0; count < 30; count++) held.push(await unanswered(world, '127.0.0.3'))
+  expect(open(held)).toBeLessThan(20)
+  expect(await ask(await silent(world.port, '127.0.0.2'))).toBe(true)
+})
+
+/** Connects by TCP, and by TLS where that is wanted. */
+async function overTls(port: number, options: ConnectionOptions & { localAddress: string }): Promise<Socket> {
+  const socket = connectTls({ port, host: '127.0.0.1', rejectUnauthorized: false, ...options })
+  onTestFinished(() => void socket.destroy())
+  socket.on('error', () => {})
+  await Promise.race([once(socket, 'secureConnect'), once(socket, 'close')])
+  return socket
+}
+
+test('[HTTP.4] [HTTP.5] over TLS, handshakes that do not end and idle connections are bounded, requests go on', async () => {
+  const world = await start({ tls: selfSigned(), maxConnectionsPerAddress: 3 })
+  const { port } = world
+  const waiting = new RawClient(await overTls(port, { localAddress: '127.0.0.3' }))
+  const head = ['POST /login HTTP/1.1', 'Host: localhost', `Origin: ${world.node.url}`, 'Content-Length: 9']
+  waiting.write(`${head.join('\r\n')}\r\nContent-Type: application/x-www-form-urlencoded\r\n\r\n`)
+  const tlsIdle = new RawClient(await overTls(port, { localAddress: '127.0.0.3' }))
+  expect(await ask(tlsIdle)).toBe(true)
+  const handshakes: RawClient[] = []
+  for (let count = 0; count < 6; count++) handshakes.push(await silent(port, '127.0.0.3'))
+  await Promise.all([tlsIdle, ...handshakes.slice(0, 4)].map(({ ended }) => ended))
+  expect(open(handshakes)).toBeLessThanOrEqual(2)
+  for (let count = 0; count < 5; count++) {
+    const newcomer = new RawClient(await overTls(port, { localAddress: '127.0.0.3' }))
+    expect(await ask(newcomer)).toBe(true)
+  }
+  waiting.write('formToken')
+  expect((await waiting.answer()).status).toBe(403)
+})
