@@ -165,6 +165,54 @@ export const ACCOUNT_ABLATIONS: readonly Ablation[] = [
     tests: ['test/accounts/account.test.ts'],
   },
   {
+    gate: 'accounts: a session renews so often',
+    edits: [
+      text('accounts/logins.ts', 'presented !== undefined && !this.#renewals', 'false && !this.#renewals'),
+    ],
+    tests: attack('growing-tables'),
+  },
+  {
+    gate: 'accounts: a refresh token needs our MAC',
+    edits: [
+      text(
+        'accounts/refresh-token.ts',
+        'given.length === wanted.length && timingSafeEqual(given, wanted)',
+        "digits !== ''",
+      ),
+    ],
+    tests: attack('growing-tables'),
+  },
+  {
+    gate: 'accounts: so many logins of one user',
+    edits: [gate('identity/sessions.ts', '#displaceIdlest', 'return')],
+    tests: attack('growing-tables'),
+  },
+  {
+    gate: 'accounts: a user logs in so often',
+    edits: [gate('accounts/login-limits.ts', 'login', 'return allow(undefined)')],
+    tests: attack('growing-tables'),
+  },
+  {
+    gate: 'accounts: so many passkeys of one user',
+    edits: [text('accounts/passkeys.ts', 'if (known.length >= MAX_PASSKEYS)', 'if (false)')],
+    tests: attack('growing-tables'),
+  },
+  {
+    gate: 'accounts: so many links of one user',
+    edits: [text('accounts/provider-routes.ts', 'if (links.length >= MAX_LINKS)', 'if (false)')],
+    tests: ['test/accounts/provider.test.ts'],
+  },
+  {
+    gate: 'devices: so many good keys of one machine',
+    edits: [text('identity/devices.ts', 'if (good.length >= MAX_GOOD_KEYS)', 'if (false)')],
+    tests: ['packages/server/test/devices.test.ts'],
+  },
+  {
+    gate: 'devices: so many machines of one user, enrolled at once',
+    edits: [text('identity/devices.ts', '(await devices.ofUser(userId)).length > MAX_DEVICES', 'false')],
+    tests: ['packages/server/test/devices.test.ts'],
+  },
+  {
     gate: 'accounts: sessions of others',
     edits: [text('accounts/account-routes.ts', 'session.userId !== userId', 'false')],
     tests: ['test/accounts/account.test.ts'],

@@ -25,7 +25,7 @@ test('[LOGIN.2] cookies are for the bridge alone, secure where browsers come ove
     expect(cookies).toEqual([
       expect.stringMatching(new RegExp(`^accessToken=[\\w.-]+; Path=/; Max-Age=900${end}$`)),
       expect.stringMatching(
-        new RegExp(`^${secure ? '__Host-' : ''}refreshToken=[\\w-]{43}; Path=/; Max-Age=2592000${end}$`),
+        new RegExp(`^${secure ? '__Host-' : ''}refreshToken=[\\w.-]+; Path=/; Max-Age=2592000${end}$`),
       ),
       expect.stringMatching(
         new RegExp(`^${secure ? '__Host-' : ''}confirmed=[\\w.-]+; Path=/; Max-Age=300${end}$`),

@@ -99,6 +99,23 @@ test('[SSO.2] one account at the provider is one account here, and who is suspen
   expect(textOf((await logInThere(new Surfer(accounts.url))).text)).toContain('The user is suspended.')
 })
 
+test('[SSO.6] a user is linked with at most eight accounts at the provider', async () => {
+  const { accounts, upstream } = await world()
+  await accounts.user('ann')
+  for (let index = 0; index < 7; index++)
+    await accounts.stores.credentials.linkUpstream(upstream.issuer, `earlier${index}`, 'user_ann')
+  const ann = await accounts.login('ann')
+  const fields = hiddenFields((await ann.get('/account')).text, '/logout')
+  const statuses: number[] = []
+  for (const subject of ['eighth', 'ninth']) {
+    upstream.user = { subject }
+    const post = { ...fields, currentPassword: PASSWORD }
+    statuses.push((await goOn(ann, await ann.post('/account/provider/link', post))).status)
+  }
+  expect(statuses).toEqual([200, 409])
+  expect(await accounts.stores.credentials.upstreamsOf('user_ann')).toHaveLength(8)
+})
+
 test('[SSO.2] who is suspended while at the provider is not linked', async () => {
   const { accounts, upstream } = await world()
   await accounts.user('ann')

@@ -229,7 +229,7 @@ export const codes = {
   login_limited: entry(
     429,
     -32050,
-    'Too many logins failed.',
+    'Too many logins in too short a time.',
     'Wait as long as Retry-After says, then try again.',
   ),
 

@@ -80,6 +80,29 @@ test('[ENROL.5] a user has at most 32 machines, each with a place of its own', a
   await at.enrolled({ userId: 'bob' })
 })
 
+test('[ENROL.5] of many that enrol at once no more than 32 stay', async () => {
+  const at = await startDevices()
+  for (let count = 0; count < 30; count++) await at.enrolled()
+  await Promise.allSettled(Array.from({ length: 8 }, () => at.enrolled()))
+  expect((await at.devices.ofUser('ann')).length).toBeLessThanOrEqual(32)
+})
+
+test('[DEV.7] a device has at most eight keys that are good, and replaces one again once an old one has retired', async () => {
+  const system = new FakeSystem()
+  const at = await startDevices(system)
+  let device = await at.enrolled()
+  const rotate = async (generation: number) => {
+    const key = testKey()
+    const answer = await at.post('/api/devices/key', await rotationOf(device, key, at, { generation }))
+    if (answer.status === 200) device = { ...device, key }
+    return answer
+  }
+  for (let generation = 2; generation <= 8; generation++) expect((await rotate(generation)).status).toBe(200)
+  expect(await rotate(9)).toMatchObject({ status: 429, code: 'rate_limit_exceeded' })
+  system.advance(DAY_MS)
+  expect((await rotate(9)).status).toBe(200)
+})
+
 test('[ENROL.3] a name is one clean, short line, or none', () => {
   expect(deviceName('  Ann’s\t\u0000MacBook\u202e \n Pro ')).toBe('Ann’s MacBook Pro')
   expect(deviceName('💻'.repeat(100))).toBe('💻'.repeat(64))

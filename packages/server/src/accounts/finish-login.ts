@@ -1,3 +1,4 @@
+import type { Verdict } from '../gates/verdict.ts'
 import { seal, unseal } from '../identity/sealed.ts'
 import type { System, User } from '../ports.ts'
 import { PageCookie } from './cookies.ts'
@@ -13,19 +14,25 @@ export type LoginMethod = 'password' | 'password_and_code' | 'passkey' | 'provid
 const RECENT_COOKIE = new PageCookie('confirmed')
 const RECENT_MS = 300_000
 
-/** Starts a login, sets its cookies, and notes for five minutes how the user proved to be themselves. */
+/**
+ * Starts a login, sets its cookies, and notes for five minutes how the user proved to be themselves.
+ * @returns denied where the user logs in too often
+ */
 export async function startLogin(
   pages: Pages,
-  { request, response, address: { ip } }: Visit,
+  { request, response, address }: Visit,
   user: User,
   method: LoginMethod,
-): Promise<LoggedIn> {
-  const { logins, log, site, key, system } = pages
+): Promise<Verdict<void>> {
+  const { logins, limits, log, site, key, system } = pages
+  const { ip } = address
+  const within = limits.login(user.userId, address)
+  if (!within.allowed) return within
   const loggedIn = await logins.start(request, response, user, ip)
   log.logSecurityEvent({ event: 'login_succeeded', userId: user.userId, ip, method })
   const proof = `${method} ${system.nowMs() + RECENT_MS}`
   RECENT_COOKIE.set(response, site, seal(key, recentPurpose(loggedIn), proof, system), RECENT_MS)
-  return loggedIn
+  return within
 }
 
 /** Whether this login began within the last five minutes by passkey or provider. */

@@ -6,6 +6,9 @@ import type { EndCheck, FrontDoor, SecurityLog, System } from '../ports.ts'
 
 const MINUTE_MS = 60_000
 
+/** Users who come from the provider for the first time, from one address. */
+const NEW_USERS = { max: 100, windowMs: 60 * MINUTE_MS, maxKeys: 20_000 }
+
 /** Why a login failed, as it is put on record; whoever tried is told none of it. */
 export type LoginFailure =
   | 'user_unknown'
@@ -54,6 +57,11 @@ export class LoginLimits {
     },
   }
 
+  /** Logins that succeed, of one user from one address. */
+  readonly #logins = new SlidingWindow({ max: 100, windowMs: 15 * MINUTE_MS, maxKeys: 20_000 })
+
+  readonly #newUsers = new SlidingWindow(NEW_USERS)
+
   constructor(door: FrontDoor, log: Pick<SecurityLog, 'logSecurityEvent'>, system: System) {
     this.#door = door
     this.#log = log
@@ -89,9 +97,28 @@ export class LoginLimits {
     return denied
   }
 
-  /** It was right: what went wrong here before is forgotten. */
+  /** It was right: what went wrong here before is forgotten, and this attempt counts nowhere. */
   passed(attempt: Attempt, address: ClientAddress): void {
-    this.#windows[attempt.kind].here.forget(keyOf(attempt, address))
+    const { here, anywhere } = this.#windows[attempt.kind]
+    here.forget(keyOf(attempt, address))
+    anywhere.giveBack(attempt.account)
+  }
+
+  /** [LIMIT.5] Counts a login that is about to begin: each one takes rows in tables and lines in the log. */
+  login(userId: string, address: ClientAddress): Verdict<void> {
+    const nowMs = this.#system.monotonicMs()
+    const account = `${address.key} ${userId}`
+    if (this.#logins.take(account, nowMs)) return allow(undefined)
+    const denied = denyFor('login_limited', this.#logins.leftMs(account, nowMs))
+    this.#record(userId, address, { limit: 'login', retryAfter: denied.retryAfterSeconds })
+    return denied
+  }
+
+  /** [LIMIT.6] Whether one more user may be made for somebody at this address; a proxy speaks for many. */
+  newUser({ key, isProxy }: ClientAddress): Verdict<void> {
+    const nowMs = this.#system.monotonicMs()
+    const isWithin = isProxy || this.#newUsers.take(key, nowMs)
+    return isWithin ? allow(undefined) : denyFor('login_limited', this.#newUsers.leftMs(key, nowMs))
   }
 
   /** [LIMIT.4] [ADDR.7] Records a failed login. A wrong guess counts against its address, as at every other door. */

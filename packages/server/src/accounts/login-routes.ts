@@ -61,7 +61,8 @@ export function loginRoutes(pages: Pages, providerName: string | undefined): Rou
       const step = sealStep(pages, visitor, { userId: user.userId, returnTo })
       return sendPage(visit.response, codePage({ site, visitor, step }))
     }
-    await startLogin(pages, visit, user, 'password')
+    const started = await startLogin(pages, visit, user, 'password')
+    if (!started.allowed) return sendLimited(visit, again, started)
     leadOn(pages, visit, returnTo)
   }
 
@@ -77,7 +78,8 @@ export function loginRoutes(pages: Pages, providerName: string | undefined): Rou
     if (result.denied !== undefined) return sendLimited(visit, again, result.denied)
     const { user } = result
     if (user === undefined) return sendPage(visit.response, again(WRONG_CODE), 403)
-    await startLogin(pages, visit, user, 'password_and_code')
+    const started = await startLogin(pages, visit, user, 'password_and_code')
+    if (!started.allowed) return sendLimited(visit, again, started)
     leadOn(pages, visit, begun.returnTo)
   }
 
@@ -97,9 +99,9 @@ export function loginRoutes(pages: Pages, providerName: string | undefined): Rou
   /** [CSRF.1] Without a form's token: it tells nothing, and does what asking for a page does. */
   async function refresh({ request, response }: Visit): Promise<void> {
     if (!isOwnOrigin(request, site)) return sendRefusalJson(response, deny('origin_forbidden'))
-    const loggedIn = await logins.renew(request, response)
-    if (loggedIn === undefined) return sendRefusalJson(response, deny('login_required'))
-    sendJson(response, { userId: loggedIn.user.userId })
+    const renewed = await logins.renew(request, response)
+    if (!renewed.allowed) return sendRefusalJson(response, renewed)
+    sendJson(response, { userId: renewed.value.user.userId })
   }
 
   return {

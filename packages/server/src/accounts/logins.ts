@@ -1,5 +1,6 @@
-import { hash } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { SlidingWindow } from '../gates/sliding-window.ts'
+import { allow, deny, denyFor, type Verdict } from '../gates/verdict.ts'
 import type { Sessions } from '../identity/sessions.ts'
 import type { Tokens } from '../identity/tokens.ts'
 import type { RefreshTokenStore, Session } from '../ports/identity.ts'
@@ -7,6 +8,7 @@ import type { SecurityLog, System, User, UserStore } from '../ports.ts'
 import { browserName } from './browser-name.ts'
 import { clearCookie, cookieOf, PageCookie, setCookie } from './cookies.ts'
 import { formToken } from './csrf.ts'
+import { type RefreshToken, readRefreshToken, writeRefreshToken } from './refresh-token.ts'
 import { redirect, sendOnward } from './respond.ts'
 import type { Site } from './site.ts'
 
@@ -17,7 +19,8 @@ const ACCESS_MS = 900_000
 const LOGIN_MS = 30 * 86_400_000
 /** Two tabs that renew at once send the same token; later, whoever does has copied it. */
 const GRACE_MS = 10_000
-const REFRESH_TOKEN_BYTES = 32
+/** Of one session; a browser needs one in a quarter of an hour. */
+const RENEWALS = { max: 30, windowMs: 60_000, maxKeys: 10_000 }
 
 /** Who looks at a page. */
 export interface LoggedIn {
@@ -45,6 +48,7 @@ export interface LoginParts {
  */
 export class Logins {
   readonly #parts: LoginParts
+  readonly #renewals = new SlidingWindow(RENEWALS)
 
   constructor(parts: LoginParts) {
     this.#parts = parts
@@ -65,7 +69,7 @@ export class Logins {
       { userId: user.userId, kind: 'browser', label, lifetimeMs: LOGIN_MS },
       ip,
     )
-    await this.#setCookies(response, user, session)
+    await this.#setCookies(response, user, session, 1)
     return this.#loggedIn(user, session)
   }
 
@@ -74,7 +78,10 @@ export class Logins {
    * @returns `undefined` for nobody, or somebody whose login has ended
    */
   async loggedInUser(request: IncomingMessage, response: ServerResponse): Promise<LoggedIn | undefined> {
-    return (await this.#ofAccessToken(request)) ?? (await this.renew(request, response))
+    const known = await this.#ofAccessToken(request)
+    if (known !== undefined) return known
+    const renewed = await this.renew(request, response)
+    return renewed.allowed ? renewed.value : undefined
   }
 
   /**
@@ -94,18 +101,25 @@ export class Logins {
     return undefined
   }
 
-  /** [LOGIN.5] [LOGIN.6] Uses up the refresh token for a new pair. */
-  async renew(request: IncomingMessage, response: ServerResponse): Promise<LoggedIn | undefined> {
-    const presented = REFRESH_COOKIE.of(request, this.#parts.site)
-    if (presented === undefined) return undefined
-    const session = await this.#redeem(presented)
-    const user = session && (await this.#parts.users.findById(session.userId))
-    if (session === undefined || user?.state !== 'active') {
+  /**
+   * [LOGIN.5] [LOGIN.6] Exchanges the refresh token for a new pair.
+   * @returns denied with `login_required`, or `rate_limit_exceeded` for a session that renews without end
+   */
+  async renew(request: IncomingMessage, response: ServerResponse): Promise<Verdict<LoggedIn>> {
+    const { site, key, system } = this.#parts
+    const cookie = REFRESH_COOKIE.of(request, site)
+    if (cookie === undefined) return deny('login_required')
+    const presented = readRefreshToken(key, cookie)
+    if (presented !== undefined && !this.#renewals.take(presented.sessionId, system.monotonicMs()))
+      return denyFor('rate_limit_exceeded', RENEWALS.windowMs)
+    const renewed = presented && (await this.#redeem(presented))
+    const user = renewed && (await this.#parts.users.findById(renewed.session.userId))
+    if (renewed === undefined || user?.state !== 'active') {
       this.#clearCookies(response)
-      return undefined
+      return deny('login_required')
     }
-    await this.#setCookies(response, user, session)
-    return this.#loggedIn(user, session)
+    await this.#setCookies(response, user, renewed.session, renewed.generation)
+    return allow(this.#loggedIn(user, renewed.session))
   }
 
   /** Ends the login and takes its cookies away. */
@@ -127,24 +141,33 @@ export class Logins {
     return user === undefined ? undefined : this.#loggedIn(user, session)
   }
 
-  async #redeem(token: string): Promise<Session | undefined> {
+  /** @returns the session, and the generation of its next token */
+  async #redeem({
+    sessionId,
+    generation,
+  }: RefreshToken): Promise<{ readonly session: Session; readonly generation: number } | undefined> {
     const { refreshTokens, sessions, system, log } = this.#parts
     const nowMs = system.nowMs()
-    const redeemed = await refreshTokens.redeem(hashOf(token), nowMs)
+    const redeemed = await refreshTokens.redeem(sessionId, generation, nowMs)
     if (redeemed.state === 'unknown') return undefined
-    const session = await sessions.find(redeemed.sessionId)
-    if (session === undefined || redeemed.state === 'good') return session
-    if (nowMs - redeemed.usedAtMs <= GRACE_MS) return session
+    const session = await sessions.find(sessionId)
+    if (session === undefined) return undefined
+    const renewed = { session, generation: redeemed.next }
+    if (redeemed.state === 'good') return renewed
+    if (nowMs - (redeemed.usedAtMs ?? 0) <= GRACE_MS) return renewed
     log.logSecurityEvent({ event: 'refresh_token_reused', userId: session.userId })
     await sessions.end(session, 'token_reused')
     return undefined
   }
 
-  async #setCookies(response: ServerResponse, user: User, session: Session): Promise<void> {
-    const { site, refreshTokens, tokens, system } = this.#parts
-    const refreshToken = system.randomBytes(REFRESH_TOKEN_BYTES).toString('base64url')
-    const { sessionId, expiresAtMs } = session
-    await refreshTokens.add({ hash: hashOf(refreshToken), sessionId, expiresAtMs })
+  async #setCookies(
+    response: ServerResponse,
+    user: User,
+    { sessionId, expiresAtMs }: Session,
+    generation: number,
+  ): Promise<void> {
+    const { site, key, tokens, system } = this.#parts
+    const refreshToken = writeRefreshToken(key, { sessionId, generation })
     const leftMs = expiresAtMs - system.nowMs()
     const accessMs = Math.min(ACCESS_MS, leftMs)
     const { accessToken } = await tokens.renew(user, sessionId, accessMs)
@@ -173,8 +196,4 @@ export function comesFromElsewhere(request: IncomingMessage, site: Site): boolea
     request.headers['sec-fetch-site'] === 'cross-site' &&
     REFRESH_COOKIE.of(request, site) === undefined
   )
-}
-
-function hashOf(token: string): string {
-  return hash('sha256', token, 'base64url')
 }

@@ -95,7 +95,9 @@ async function beginAdding(pages: Pages, passkeys: Passkeys, visit: Visit): Prom
   const problem = await confirmationProblem(pages, visit, loggedIn, form)
   if (problem !== undefined)
     return sendRefusalJson(visit.response, problem.denied ?? deny('confirmation_failed'))
-  sendJson(visit.response, await passkeys.beginAdding(loggedIn.user, loggedIn.session.sessionId))
+  const begun = await passkeys.beginAdding(loggedIn.user, loggedIn.session.sessionId)
+  if (!begun.allowed) return sendRefusalJson(visit.response, begun)
+  sendJson(visit.response, begun.value)
 }
 
 async function add(pages: Pages, passkeys: Passkeys, visit: Visit): Promise<void> {
@@ -128,7 +130,8 @@ async function login(pages: Pages, passkeys: Passkeys, visit: Visit): Promise<vo
   try {
     const user = await userOf(pages, passkeys, visit, asked.value)
     if (!user.allowed) return sendRefusalJson(response, user)
-    await startLogin(pages, visit, user.value, 'passkey')
+    const started = await startLogin(pages, visit, user.value, 'passkey')
+    if (!started.allowed) return sendRefusalJson(response, started)
     sendJson(response, { goTo: localPath(textOf(question.returnTo)) })
   } finally {
     begun.value()

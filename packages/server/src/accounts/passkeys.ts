@@ -7,6 +7,7 @@ import type {
 } from '@simplewebauthn/server'
 import { z } from 'zod'
 import { SlidingWindow } from '../gates/sliding-window.ts'
+import { allow, deny, type Verdict } from '../gates/verdict.ts'
 import { seal, unseal } from '../identity/sealed.ts'
 import type { CredentialStore, Passkey } from '../ports/identity.ts'
 import type { System, User } from '../ports.ts'
@@ -15,6 +16,8 @@ import type { Site } from './site.ts'
 /** Between the bridge's question and the browser's answer. */
 const BEGUN_MS = 300_000
 const CHALLENGE_BYTES = 32
+/** How many passkeys one user may have. */
+export const MAX_PASSKEYS = 32
 const SERVICE = 'Bridgekeeper'
 /** EdDSA, ES256, RS256 (RFC 9053): what authenticators have, without what Node calls experimental. */
 const ALGORITHMS = [-8, -7, -257]
@@ -78,8 +81,13 @@ export class Passkeys {
   }
 
   /** @param sessionId whose answer alone will count */
-  async beginAdding(user: User, sessionId: string): Promise<Begun<PublicKeyCredentialCreationOptionsJSON>> {
+  async beginAdding(
+    user: User,
+    sessionId: string,
+  ): Promise<Verdict<Begun<PublicKeyCredentialCreationOptionsJSON>>> {
     const known = await this.#credentials.passkeysOf(user.userId)
+    if (known.length >= MAX_PASSKEYS)
+      return deny('passkey_refused', `A user may have ${MAX_PASSKEYS}. Remove one first.`)
     const challenge = this.#challenge()
     const { generateRegistrationOptions } = await library()
     const options = await generateRegistrationOptions({
@@ -93,7 +101,7 @@ export class Passkeys {
       excludeCredentials: known.map(({ credentialId }) => ({ id: credentialId })),
       authenticatorSelection: { residentKey: 'required', userVerification: 'required' },
     })
-    return { options, begun: this.#seal(addingFor(sessionId), options.challenge) }
+    return allow({ options, begun: this.#seal(addingFor(sessionId), options.challenge) })
   }
 
   /** [PASSKEY.1] @returns the passkey that was added; `undefined` where the answer does not fit the question */
@@ -128,7 +136,12 @@ export class Passkeys {
       transports: response.data.response.transports ?? [],
       createdAtMs: this.#system.nowMs(),
     }
-    return (await this.#credentials.addPasskey(passkey)) ? passkey : undefined
+    if (!(await this.#credentials.addPasskey(passkey))) return undefined
+    // Others may have been added since the question.
+    const { length } = await this.#credentials.passkeysOf(user.userId)
+    if (length <= MAX_PASSKEYS) return passkey
+    await this.#credentials.removePasskey(user.userId, id)
+    return undefined
   }
 
   /** @param visitId whose answer alone will count */

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { allow, deny, type Verdict } from '../gates/verdict.ts'
+import { allow, type Denied, deny, type Verdict } from '../gates/verdict.ts'
 import { seal, unseal } from '../identity/sealed.ts'
 import type { User } from '../ports.ts'
 import { done } from './account-routes.ts'
@@ -12,7 +12,7 @@ import type { Pages } from './parts.ts'
 import type { Provider, UpstreamIdentity } from './provider.ts'
 import { providerPage } from './provider-pages.ts'
 import { sendAway, sendOnward, sendPage, sendRefusalPage } from './respond.ts'
-import { localPath } from './site.ts'
+import { localPath, type Site } from './site.ts'
 import { type Routes, type Visit, visitorForm } from './visit.ts'
 
 /** The provider leads back from another site. */
@@ -21,6 +21,8 @@ const BEGUN_COOKIE = new PageCookie('providerLogin', 'Lax')
 const FOUND_COOKIE = new PageCookie('providerFound')
 const FOUND_MS = 60_000
 const BEGUN_MS = 600_000
+/** Accounts at the provider that one user may be linked with. */
+const MAX_LINKS = 8
 const PURPOSE = 'login at the provider'
 const LINK_PATH = '/account/provider'
 const FINISH_PATH = `${LINK_PATH}/finish`
@@ -134,10 +136,12 @@ async function comeBack(pages: Pages, provider: Provider, visit: Visit): Promise
     pages.limits.failed(found, address)
     return sendRefusalPage(response, site, deny(found === 'user_suspended' ? found : 'provider_user_unknown'))
   }
+  if ('allowed' in found) return sendRefusalPage(response, site, found)
   // The strict cookies of an earlier login stayed behind, as another site led here.
   const before = begun.sessionId === undefined ? undefined : await pages.sessions.find(begun.sessionId)
   if (before !== undefined) await pages.sessions.end(before, 'replaced', address.ip)
-  await startLogin(pages, visit, found, 'provider')
+  const started = await startLogin(pages, visit, found, 'provider')
+  if (!started.allowed) return sendRefusalPage(response, site, started)
   sendOnward(response, site, localPath(begun.returnTo))
 }
 
@@ -162,16 +166,18 @@ async function identityOf(
 
 /** [SSO.2] [SSO.3] Who this is here: by issuer and subject, never by an email that somebody has already. */
 async function userOf(
-  { credentials, users, log, system }: Pages,
+  { credentials, users, limits, log, system }: Pages,
   { settings }: Provider,
-  { address: { ip } }: Visit,
+  { address }: Visit,
   { issuer, subject, verifiedEmail }: UpstreamIdentity,
-): Promise<User | LoginFailure> {
+): Promise<User | LoginFailure | Denied> {
   const userId = await credentials.findUpstream(issuer, subject)
   const known = userId === undefined ? undefined : await users.findById(userId)
   if (known !== undefined) return known.state === 'active' ? known : 'user_suspended'
   if (!settings.createUsers || verifiedEmail === undefined || userId !== undefined)
     return 'provider_user_unknown'
+  const within = limits.newUser(address)
+  if (!within.allowed) return within
   const added = await users.add({
     userId: `user_${system.randomBytes(12).toString('hex')}`,
     email: verifiedEmail,
@@ -181,7 +187,7 @@ async function userOf(
     role: 'user',
   })
   if (added === undefined) return 'provider_user_unknown'
-  log.logSecurityEvent({ event: 'user_added', userId: added.userId, ip })
+  log.logSecurityEvent({ event: 'user_added', userId: added.userId, ip: address.ip })
   await credentials.linkUpstream(issuer, subject, added.userId)
   return added
 }
@@ -219,12 +225,22 @@ async function finishLink(pages: Pages, visit: Visit): Promise<void> {
   if (found === undefined || found.untilMs <= system.nowMs())
     return sendRefusalPage(response, site, deny('form_stale'))
   const { issuer, subject } = found
+  const links = await credentials.upstreamsOf(userId)
+  if (links.length >= MAX_LINKS)
+    return sendNotLinked(
+      visit,
+      site,
+      `You are linked with ${links.length} accounts there. Unlink them first.`,
+    )
   if (await credentials.linkUpstream(issuer, subject, userId)) {
     log.logSecurityEvent({ event: 'upstream_linked', userId, ip: address.ip })
     return done(pages, visit, 'linked')
   }
   if ((await credentials.findUpstream(issuer, subject)) === userId) return done(pages, visit, 'linked')
+  sendNotLinked(visit, site, 'That account at the provider belongs to somebody else here.')
+}
+
+function sendNotLinked({ response }: Visit, site: Site, why: string): void {
   const main = html`<p><a class="button" href="${site.base}/account">Back to your account</a></p>`
-  const notice = bad('That account at the provider belongs to somebody else here.')
-  sendPage(response, { site, title: 'Not linked', main, narrow: true, notice }, 409)
+  sendPage(response, { site, title: 'Not linked', main, narrow: true, notice: bad(why) }, 409)
 }

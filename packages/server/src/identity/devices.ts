@@ -17,6 +17,8 @@ import { ReplayMemory } from './replay.ts'
 /** How many machines one user may have. */
 export const MAX_DEVICES = 32
 export const ENROL_PATH = '/api/devices'
+/** Keys of one device that are good at once: the current one, and those that were replaced within the last day. */
+const MAX_GOOD_KEYS = 8
 const NAME_CHARS = 64
 const ID_BYTES = 16
 /** A replaced key is good for so long, for a machine that did not hear that it is replaced. */
@@ -92,6 +94,11 @@ export class Devices {
     const device = known ?? (await this.#add(may.userId, called, key))
     if (device === undefined) return deny('device_key_known')
     const { deviceId, userId } = device
+    // Of many that enrol at once none may be one too many.
+    if (known === undefined && (await devices.ofUser(userId)).length > MAX_DEVICES) {
+      await devices.revoke(deviceId, this.#parts.system.nowMs())
+      return deny('too_many_devices')
+    }
     this.#parts.log.logSecurityEvent({ event: 'device_enrolled', userId, ip, deviceId, name: called })
     return allow(device)
   }
@@ -131,12 +138,16 @@ export class Devices {
     const proven = await verifyKeyProof(proof, key, accompanies, this.#parts)
     if (!proven.allowed) return proven
     const generation = old.generation + 1
+    const nowMs = system.nowMs()
+    const good = device.keys.filter(({ retiresAtMs = nowMs + 1 }) => retiresAtMs > nowMs)
+    if (good.length >= MAX_GOOD_KEYS)
+      return deny('rate_limit_exceeded', `A device has at most ${MAX_GOOD_KEYS} keys that are good.`)
     if (old !== device.keys[0] || claims.generation !== generation) return deny('device_generation_wrong')
     const { keyId, algorithm, jwk } = key
     const rotated = await devices.rotate(
       device.deviceId,
       { keyId, algorithm, generation, jwk },
-      system.nowMs() + OVERLAP_MS,
+      nowMs + OVERLAP_MS,
     )
     if (!rotated) return deny('device_key_known')
     const { userId, deviceId } = device

@@ -10,8 +10,13 @@ export type SessionEnd =
   | 'replaced'
   | 'token_reused'
   | 'user_deleted'
+  /** The user opened more than fit, and it was the idlest. */
+  | 'displaced'
   /** The app gave its token back. */
   | 'ended_by_client'
+
+/** Sessions of one kind that a user may have open. */
+export const MAX_SESSIONS = 64
 
 export interface NewSession extends Pick<Session, 'userId' | 'kind' | 'label'> {
   readonly lifetimeMs: number
@@ -48,7 +53,16 @@ export class Sessions {
     }
     await sessions.add(session)
     log.logSecurityEvent({ event: 'session_started', userId: given.userId, ip, kind: given.kind })
+    await this.#displaceIdlest(session, ip)
     return session
+  }
+
+  /** [LOGIN.9] Makes room for a new session of this kind: the ones that were not used for longest end. */
+  async #displaceIdlest({ sessionId, userId, kind }: Session, ip?: string): Promise<void> {
+    const open = await this.#parts.sessions.ofUser(userId)
+    const others = open.filter((other) => other.kind === kind && other.sessionId !== sessionId)
+    others.sort((a, b) => b.seenAtMs - a.seenAtMs)
+    for (const idle of others.slice(MAX_SESSIONS - 1)) await this.end(idle, 'displaced', ip)
   }
 
   /** Of this id, where it has neither ended nor run out. */

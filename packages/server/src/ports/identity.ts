@@ -31,30 +31,26 @@ export interface SessionStore {
   /** Puts down that it was used; what is older than known is left. */
   seen(sessionId: string, atMs: number): Promise<void>
   /**
-   * Ends it with all that lives by it: its refresh tokens, and the records of the grant of its name.
+   * Ends it with all that lives by it: its refresh tokens and the records of the grant of its name.
    * @returns whether it was there
    */
   end(sessionId: string): Promise<boolean>
 }
 
-/** A refresh token of a browser, kept by its hash. */
-export interface RefreshToken {
-  readonly hash: string
-  readonly sessionId: string
-  readonly expiresAtMs: number
-}
-
-/** What became of a refresh token that was presented. */
+/** What became of a refresh token that was presented; `next` is the generation to go on with. */
 export type Redeemed =
-  | { readonly state: 'good'; readonly sessionId: string }
-  /** It was used before, so it was copied: its session is to be ended. */
-  | { readonly state: 'reused'; readonly sessionId: string; readonly usedAtMs: number }
+  | { readonly state: 'good'; readonly next: number }
+  /** It was used before. Without `usedAtMs` that was several uses ago. */
+  | { readonly state: 'reused'; readonly next: number; readonly usedAtMs?: number }
   | { readonly state: 'unknown' }
 
+/**
+ * Where each session is in the chain of its refresh tokens. A new session is at generation 1. A session takes the same
+ * room however often it is renewed.
+ */
 export interface RefreshTokenStore {
-  add(token: RefreshToken): Promise<void>
-  /** Of two that redeem one token, one finds it good. One that has run out, or whose session ended, is unknown. */
-  redeem(hash: string, atMs: number): Promise<Redeemed>
+  /** Of two that redeem one generation, one finds it good. One whose session ended or has run out is unknown. */
+  redeem(sessionId: string, generation: number, atMs: number): Promise<Redeemed>
 }
 
 export const DEVICE_ALGORITHMS = ['Ed25519', 'ES256'] as const
@@ -88,8 +84,8 @@ export interface Device {
 }
 
 /**
- * Enrolled devices. A revoked one is found by nobody, but its keys are remembered: none is ever enrolled
- * again, and its user counts as one who has devices.
+ * Enrolled devices. A revoked one is found by nobody, but its keys are remembered, the latest 1,024 of each user at
+ * least: none of them is enrolled again, and its user counts as one who has devices.
  */
 export interface DeviceStore {
   /** @returns whether it was added: not where one of its keys is or was any device's */

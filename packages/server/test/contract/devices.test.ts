@@ -37,6 +37,23 @@ describeStores('devices', (fresh) => {
     expect(await devices.add({ ...copy, keys: [deviceKey('k9')] })).toBe(true)
   })
 
+  test('[STORE.14] of a user’s keys that are good no longer the latest 1,024 are remembered, and the good ones stay', async () => {
+    const { devices } = await fresh()(new FakeSystem())
+    const old = (count: number, from = 0) =>
+      Array.from({ length: count }, (_, index) => deviceKey(`old${from + index}`))
+    await devices.add({ ...DEVICE, deviceId: 'd0', keys: [deviceKey('good')] })
+    await devices.add({ ...DEVICE, deviceId: 'd1', keys: old(10) })
+    await devices.revoke('d1', NOW_MS - 2)
+    await devices.add({ ...DEVICE, deviceId: 'd2', keys: old(1_024, 10) })
+    await devices.revoke('d2', NOW_MS - 1)
+    await devices.add({ ...DEVICE, deviceId: 'other', userId: 'user_2', keys: [deviceKey('another')] })
+    expect(await devices.add({ ...DEVICE, deviceId: 'd3', keys: [deviceKey('old0')] })).toBe(false)
+    await devices.add({ ...DEVICE, deviceId: 'd4', keys: [deviceKey('new')] })
+    expect(await devices.add({ ...DEVICE, deviceId: 'd5', keys: [deviceKey('old0')] })).toBe(true)
+    for (const remembered of ['old10', 'old1033', 'good', 'another', 'new'])
+      expect(await devices.add({ ...DEVICE, deviceId: 'd6', keys: [deviceKey(remembered)] })).toBe(false)
+  }, 60_000)
+
   test('[STORE.4] of many who enrol one key at once, one does', async () => {
     const open = fresh()
     const [one, other] = [await open(), await open()]

@@ -65,7 +65,7 @@ describeStores('records of the authorization server', (fresh) => {
     expect(await oauth.find(CODE.model, 'other')).toBeUndefined()
   })
 
-  test('[STORE.13] of a model, or of one grant, those that expire last are kept and no more', async () => {
+  test('[STORE.15] of a model, or of one grant, those that expire last are kept and no more', async () => {
     const { oauth } = await fresh()(new FakeSystem())
     const put = (model: string, id: string, grantId: string, afterMs: number) =>
       oauth.put({ model, id, payload: {}, grantId, expiresAtMs: NOW_MS + afterMs })
@@ -87,7 +87,7 @@ describeStores('records of the authorization server', (fresh) => {
     expect(await oauth.find('Grant', 'a1')).toBeDefined()
   })
 
-  test('[STORE.13] the expiry of a record moves to later only, and makes none anew', async () => {
+  test('[STORE.15] the expiry of a record moves to later only, and makes none anew', async () => {
     const system = new FakeSystem()
     const { oauth } = await fresh()(system)
     await oauth.put({ model: 'Client', id: 'c', payload: {}, expiresAtMs: NOW_MS + 1_000 })

@@ -35,25 +35,16 @@ describeStores('sessions and refresh tokens', (fresh) => {
     const { sessions, refreshTokens, oauth } = await fresh()(new FakeSystem())
     for (const sessionId of ['s1', 's2']) {
       await sessions.add({ ...SESSION, sessionId })
-      await refreshTokens.add({ hash: sessionId, sessionId, expiresAtMs: NOW_MS + DAY_MS })
       await oauth.put({ ...CODE, id: sessionId, grantId: sessionId })
       await oauth.put({ model: 'Grant', id: sessionId, payload: {} })
     }
     await sessions.end('s1')
     expect(await oauth.find(CODE.model, 's1')).toBeUndefined()
     expect(await oauth.find('Grant', 's1')).toBeUndefined()
-    expect(await refreshTokens.redeem('s1', NOW_MS)).toEqual({ state: 'unknown' })
+    expect(await refreshTokens.redeem('s1', 1, NOW_MS)).toEqual({ state: 'unknown' })
     expect(await oauth.find(CODE.model, 's2')).toBeDefined()
     expect(await oauth.find('Grant', 's2')).toBeDefined()
-    expect(await refreshTokens.redeem('s2', NOW_MS)).toEqual({ state: 'good', sessionId: 's2' })
-  })
-
-  test('[STORE.2] a refresh token that is added while its session ends is good for nothing', async () => {
-    const { sessions, refreshTokens } = await fresh()(new FakeSystem())
-    await sessions.add(SESSION)
-    await sessions.end('s1')
-    await refreshTokens.add({ hash: 'h', sessionId: 's1', expiresAtMs: NOW_MS + DAY_MS })
-    expect(await refreshTokens.redeem('h', NOW_MS)).toEqual({ state: 'unknown' })
+    expect(await refreshTokens.redeem('s2', 1, NOW_MS)).toEqual({ state: 'good', next: 2 })
   })
 
   test('[STORE.3] of many who redeem one refresh token at once, one finds it good', async () => {
@@ -61,34 +52,41 @@ describeStores('sessions and refresh tokens', (fresh) => {
     const [one, other] = [await open(), await open()]
     const atMs = Date.now()
     await one.sessions.add({ ...SESSION, expiresAtMs: atMs + DAY_MS })
-    await one.refreshTokens.add({ hash: 'h', sessionId: 's1', expiresAtMs: atMs + DAY_MS })
     const redeemed = await Promise.all(
       Array.from({ length: 20 }, (_, index) =>
-        (index % 2 === 0 ? one : other).refreshTokens.redeem('h', atMs + index),
+        (index % 2 === 0 ? one : other).refreshTokens.redeem('s1', 1, atMs + index),
       ),
     )
     const good = redeemed.findIndex(({ state }) => state === 'good')
     expect(redeemed.filter(({ state }) => state === 'good')).toHaveLength(1)
-    expect(redeemed.filter(({ state }) => state === 'reused')).toHaveLength(19)
-    expect(await other.refreshTokens.redeem('h', atMs + 100)).toEqual({
-      state: 'reused',
-      sessionId: 's1',
-      usedAtMs: atMs + good,
-    })
+    const reused = { state: 'reused', next: 2, usedAtMs: atMs + good }
+    expect(redeemed.filter(({ state }) => state === 'reused')).toEqual(Array(19).fill(reused))
+    expect(await other.refreshTokens.redeem('s1', 1, atMs + 100)).toEqual(reused)
   })
 
-  test('[STORE.3] a refresh token that has run out is unknown, used or not', async () => {
+  test('[STORE.3] a refresh token whose session has run out is unknown, and so is one of later', async () => {
+    const { sessions, refreshTokens } = await fresh()(new FakeSystem())
+    await sessions.add({ ...SESSION, expiresAtMs: NOW_MS + 10 })
+    expect(await refreshTokens.redeem('s1', 2, NOW_MS)).toEqual({ state: 'unknown' })
+    expect(await refreshTokens.redeem('s1', 1, NOW_MS + 9)).toEqual({ state: 'good', next: 2 })
+    expect(await refreshTokens.redeem('s1', 2, NOW_MS + 10)).toEqual({ state: 'unknown' })
+    expect(await refreshTokens.redeem('s1', 1, NOW_MS + 10)).toEqual({ state: 'unknown' })
+    expect(await refreshTokens.redeem('none', 1, NOW_MS)).toEqual({ state: 'unknown' })
+  })
+
+  test('[STORE.13] every use of a long chain of refresh tokens is known as one, the latest eight with their time', async () => {
     const { sessions, refreshTokens } = await fresh()(new FakeSystem())
     await sessions.add(SESSION)
-    await refreshTokens.add({ hash: 'h', sessionId: 's1', expiresAtMs: NOW_MS + 10 })
-    await refreshTokens.add({ hash: 'g', sessionId: 's1', expiresAtMs: NOW_MS + 10 })
-    expect(await refreshTokens.redeem('h', NOW_MS + 9)).toEqual({ state: 'good', sessionId: 's1' })
-    expect(await refreshTokens.redeem('h', NOW_MS + 10)).toEqual({ state: 'unknown' })
-    expect(await refreshTokens.redeem('g', NOW_MS + 10)).toEqual({ state: 'unknown' })
-    expect(await refreshTokens.redeem('none', NOW_MS)).toEqual({ state: 'unknown' })
-    await expect(
-      refreshTokens.add({ hash: 'h', sessionId: 's1', expiresAtMs: NOW_MS + 20 }),
-    ).rejects.toThrow()
+    for (let generation = 1; generation <= 100; generation++)
+      expect(await refreshTokens.redeem('s1', generation, NOW_MS + generation)).toMatchObject({
+        state: 'good',
+      })
+    for (let generation = 1; generation <= 100; generation++)
+      expect(await refreshTokens.redeem('s1', generation, NOW_MS + 101)).toEqual({
+        state: 'reused',
+        next: 101,
+        ...(generation > 92 && { usedAtMs: NOW_MS + generation }),
+      })
   })
 
   test('[STORE.12] what has run out is taken out with time, and nothing else', async () => {
@@ -105,10 +103,22 @@ describeStores('sessions and refresh tokens', (fresh) => {
     await oauth.put(CODE)
     system.stepWallClock(-YEAR_MS)
     await expect.poll(() => fingerprints.last('s1')).toBeUndefined()
-    expect(await sessions.find('s1')).toBeUndefined()
-    expect(await blocks.all()).toEqual([])
+    await expect.poll(() => sessions.find('s1')).toBeUndefined()
+    await expect.poll(() => blocks.all()).toEqual([])
     expect(await sessions.find('s2')).toBeDefined()
     expect(await oauth.find('Client', 'c')).toBeDefined()
+    expect(await fingerprints.last('s2')).toBe('print')
+  })
+
+  test('[STORE.12] where a session was seen is taken out with it, however recent', async () => {
+    const system = new FakeSystem()
+    const { sessions, oauth, fingerprints } = await fresh()(system)
+    await sessions.add({ ...SESSION, expiresAtMs: NOW_MS + 60_000 })
+    await sessions.add({ ...SESSION, sessionId: 's2' })
+    for (const sessionId of ['s1', 's2']) await fingerprints.remember(sessionId, 'print', NOW_MS)
+    system.advance(60_000)
+    await oauth.put(CODE)
+    await expect.poll(() => fingerprints.last('s1')).toBeUndefined()
     expect(await fingerprints.last('s2')).toBe('print')
   })
 })

@@ -81,7 +81,6 @@ describeStores('users', (fresh) => {
     for (const { userId, email } of [ANN, BOB]) {
       await users.add({ ...ANN, userId, email })
       await sessions.add({ ...SESSION, sessionId: userId, userId })
-      await refreshTokens.add({ hash: userId, sessionId: userId, expiresAtMs: SESSION.expiresAtMs })
       await oauth.put({ ...CODE, id: userId, grantId: userId })
       await fingerprints.remember(userId, 'print', SESSION.seenAtMs)
       await devices.add({ ...DEVICE, deviceId: userId, userId, keys: [deviceKey(userId)] })
@@ -102,7 +101,7 @@ describeStores('users', (fresh) => {
     ]
     expect(await users.remove('user_1')).toBe(true)
     expect(new Set(await kept('user_1'))).toEqual(new Set([undefined]))
-    expect(await refreshTokens.redeem('user_1', SESSION.seenAtMs)).toEqual({ state: 'unknown' })
+    expect(await refreshTokens.redeem('user_1', 1, SESSION.seenAtMs)).toEqual({ state: 'unknown' })
     expect(await kept('user_2')).not.toContain(undefined)
     expect([...(await callTimes.load(0))].map(([userId]) => userId)).toEqual(['user_2'])
     expect(await devices.add({ ...DEVICE, userId: 'user_2', keys: [deviceKey('user_1')] })).toBe(false)

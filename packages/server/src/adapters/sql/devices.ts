@@ -4,7 +4,10 @@ import { Refused, unlessRefused } from './refused.ts'
 import type { Database, Tables } from './schema.ts'
 import { endSessions } from './sessions.ts'
 
-/** Enrolled devices. A device's row goes when it is revoked; the rows of its keys stay for ever. */
+/** Keys of one user that are good no longer and still remembered. */
+const MAX_OLD_KEYS = 1_024
+
+/** Enrolled devices. A device's row goes when it is revoked; the rows of its keys stay. */
 export function sqlDevices(db: Database, system: System): DeviceStore {
   const goodKeys = () =>
     db
@@ -14,7 +17,11 @@ export function sqlDevices(db: Database, system: System): DeviceStore {
       .orderBy('generation', 'desc')
 
   return {
-    add: (device) => unlessRefused(db, (transaction) => addDevice(transaction, device)),
+    add: (device) =>
+      unlessRefused(db, async (transaction) => {
+        await addDevice(transaction, device)
+        await forgetOldest(transaction, device.userId, system.nowMs())
+      }),
     async find(deviceId) {
       const device = await db
         .selectFrom('devices')
@@ -35,7 +42,10 @@ export function sqlDevices(db: Database, system: System): DeviceStore {
       return (await query.executeTakeFirst()) !== undefined
     },
     rotate: (deviceId, key, oldRetiresAtMs) =>
-      unlessRefused(db, (transaction) => rotateKey(transaction, deviceId, key, oldRetiresAtMs)),
+      unlessRefused(db, async (transaction) => {
+        const userId = await rotateKey(transaction, deviceId, key, oldRetiresAtMs)
+        await forgetOldest(transaction, userId, system.nowMs())
+      }),
     connected: (deviceId, connectionId, previous, atMs) =>
       continueFrom(db, deviceId, connectionId, previous, atMs),
     revoke: (deviceId, atMs) => unlessRefused(db, (transaction) => revokeDevice(transaction, deviceId, atMs)),
@@ -60,6 +70,24 @@ async function addDevice(transaction: Database, device: Device): Promise<void> {
     })
     .execute()
   for (const key of device.keys) await addKey(transaction, device, key)
+}
+
+/** A user who replaces and revokes without end does not fill the table. */
+async function forgetOldest(transaction: Database, userId: string, nowMs: number): Promise<void> {
+  const old = transaction
+    .selectFrom('device_keys')
+    .select('key_id')
+    .where('user_id', '=', userId)
+    .where((eb) => eb.or([eb('revoked_at_ms', 'is not', null), eb('retires_at_ms', '<=', nowMs)]))
+  const remembered = old
+    .orderBy((eb) => eb.fn.coalesce('revoked_at_ms', 'retires_at_ms'), 'desc')
+    .orderBy('key_id')
+    .limit(MAX_OLD_KEYS)
+  await transaction
+    .deleteFrom('device_keys')
+    .where('key_id', 'in', old)
+    .where('key_id', 'not in', remembered)
+    .execute()
 }
 
 /** Refuses a key that is or was any device's. */
@@ -92,7 +120,7 @@ async function rotateKey(
   deviceId: string,
   key: DeviceKey,
   oldRetiresAtMs: number,
-): Promise<void> {
+): Promise<string> {
   const device = await transaction
     .updateTable('devices')
     .set({ generation: key.generation })
@@ -108,6 +136,7 @@ async function rotateKey(
     .where('retires_at_ms', 'is', null)
     .execute()
   await addKey(transaction, { deviceId, userId: device.user_id }, { ...key, retiresAtMs: undefined })
+  return device.user_id
 }
 
 /** In one statement, so that of two copies at once one is noticed. */

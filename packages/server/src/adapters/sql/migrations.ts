@@ -70,6 +70,7 @@ function migrationsOf(ddl: Ddl): Record<string, Migration> {
   return {
     '0001_bridge': { up: (db) => bridgeTables(db, ddl) },
     '0002_identity': { up: (db) => identityTables(db, ddl) },
+    '0003_refresh_generations': { up: (db) => refreshGenerations(db, ddl) },
   }
 }
 
@@ -252,4 +253,17 @@ async function credentialTables(db: Kysely<unknown>, ddl: Ddl): Promise<void> {
     user_id: 'text',
   })
   await createIndex(db, 'upstream_links', 'user_id')
+}
+
+/** One place in each session instead of a row for each token. Browsers log in once more after this. */
+async function refreshGenerations(db: Kysely<unknown>, { integer }: Ddl): Promise<void> {
+  await db.schema
+    .alterTable('sessions')
+    .addColumn('refresh_generation', integer, (column) => column.notNull().defaultTo(1))
+    .execute()
+  await db.schema
+    .alterTable('sessions')
+    .addColumn('refresh_uses', 'text', (column) => column.notNull().defaultTo('[]'))
+    .execute()
+  await db.schema.dropTable('refresh_tokens').execute()
 }

@@ -96,7 +96,7 @@ async function storesIn(db: Database, system: System): Promise<Stores> {
   return {
     users: sqlUsers(db),
     sessions: sqlSessions(db, system, sweep),
-    refreshTokens: sqlRefreshTokens(db, sweep),
+    refreshTokens: sqlRefreshTokens(db),
     devices: sqlDevices(db, system),
     credentials: sqlCredentials(db),
     oauth: sqlOAuth(db, system, sweep),

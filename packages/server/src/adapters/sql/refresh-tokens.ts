@@ -1,43 +1,59 @@
-import type { Redeemed, RefreshTokenStore } from '../../ports/identity.ts'
+import { z } from 'zod'
+import type { RefreshTokenStore } from '../../ports/identity.ts'
 import type { Database } from './schema.ts'
-import type { Sweep } from './sweep.ts'
 
-/** Refresh tokens by their hashes. Used ones are kept until they would have run out, so that reuse is noticed. */
-export function sqlRefreshTokens(db: Database, sweep: Sweep): RefreshTokenStore {
+/** Uses of which a session keeps the time. */
+const KEPT_USES = 8
+const usesSchema = z.array(z.number())
+
+interface Chain {
+  readonly generation: number
+  /** When the generations before this one were used, the latest first. */
+  readonly usedAtMs: readonly number[]
+}
+
+/** The place of each session in the chain of its refresh tokens, in the session's own row. */
+export function sqlRefreshTokens(db: Database): RefreshTokenStore {
   return {
-    async add({ hash, sessionId, expiresAtMs }) {
-      const token = { hash, session_id: sessionId, expires_at_ms: Math.floor(expiresAtMs), used_at_ms: null }
-      await db.insertInto('refresh_tokens').values(token).execute()
-      sweep()
-    },
-    async redeem(hash, atMs) {
-      const good = await db
-        .updateTable('refresh_tokens')
-        .set({ used_at_ms: Math.floor(atMs) })
-        .where('hash', '=', hash)
-        .where('used_at_ms', 'is', null)
-        .where('expires_at_ms', '>', atMs)
-        .where('session_id', 'in', liveSessions(db, atMs))
-        .returning('session_id')
-        .executeTakeFirst()
-      return good === undefined ? refused(db, hash, atMs) : { state: 'good', sessionId: good.session_id }
+    async redeem(sessionId, generation, atMs) {
+      const before = await chainOf(db, sessionId, atMs)
+      if (before === undefined || generation > before.generation) return { state: 'unknown' }
+      if (generation === before.generation && (await advance(db, sessionId, before, atMs)))
+        return { state: 'good', next: generation + 1 }
+      // Another use may have come in between.
+      const chain = await chainOf(db, sessionId, atMs)
+      if (chain === undefined) return { state: 'unknown' }
+      const usedAtMs = chain.usedAtMs[chain.generation - 1 - generation]
+      return { state: 'reused', next: chain.generation, ...(usedAtMs !== undefined && { usedAtMs }) }
     },
   }
 }
 
-async function refused(db: Database, hash: string, atMs: number): Promise<Redeemed> {
-  const token = await db
-    .selectFrom('refresh_tokens')
-    .select(['session_id', 'used_at_ms'])
-    .where('hash', '=', hash)
-    .where('expires_at_ms', '>', atMs)
-    .where('session_id', 'in', liveSessions(db, atMs))
+/** In one statement, so that of two uses at once one is first. */
+async function advance(
+  db: Database,
+  sessionId: string,
+  { generation, usedAtMs }: Chain,
+  atMs: number,
+): Promise<boolean> {
+  const uses = [Math.floor(atMs), ...usedAtMs].slice(0, KEPT_USES)
+  const { numUpdatedRows } = await db
+    .updateTable('sessions')
+    .set({ refresh_generation: generation + 1, refresh_uses: JSON.stringify(uses) })
+    .where('session_id', '=', sessionId)
+    .where('refresh_generation', '=', generation)
     .executeTakeFirst()
-  if (token === undefined || token.used_at_ms === null) return { state: 'unknown' }
-  return { state: 'reused', sessionId: token.session_id, usedAtMs: token.used_at_ms }
+  return numUpdatedRows === 1n
 }
 
-/** One that was added while its session ended is good for nothing. */
-function liveSessions(db: Database, atMs: number) {
-  return db.selectFrom('sessions').select('session_id').where('expires_at_ms', '>', atMs)
+async function chainOf(db: Database, sessionId: string, atMs: number): Promise<Chain | undefined> {
+  const row = await db
+    .selectFrom('sessions')
+    .select(['refresh_generation', 'refresh_uses'])
+    .where('session_id', '=', sessionId)
+    .where('expires_at_ms', '>', atMs)
+    .executeTakeFirst()
+  return (
+    row && { generation: row.refresh_generation, usedAtMs: usesSchema.parse(JSON.parse(row.refresh_uses)) }
+  )
 }

@@ -46,12 +46,10 @@ export interface Tables {
     readonly created_at_ms: number
     readonly seen_at_ms: number
     readonly expires_at_ms: number
-  }
-  readonly refresh_tokens: {
-    readonly hash: string
-    readonly session_id: string
-    readonly expires_at_ms: number
-    readonly used_at_ms: number | null
+    /** Of the refresh token that is good now. */
+    readonly refresh_generation: number
+    /** When the latest ones before it were used: JSON array of numbers. */
+    readonly refresh_uses: string
   }
   readonly devices: {
     readonly device_id: string
@@ -66,7 +64,7 @@ export interface Tables {
     /** The one that was last before it. */
     readonly before_connection: string
   }
-  /** Never removed: a key is one device's, once and for all. */
+  /** A key is one device's for good; of those that are good no longer, the latest 1,024 of each user stay. */
   readonly device_keys: {
     readonly key_id: string
     readonly device_id: string

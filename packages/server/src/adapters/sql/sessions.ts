@@ -37,7 +37,7 @@ export function sqlSessions(db: Database, system: System, sweep: Sweep): Session
 }
 
 /**
- * Ends sessions with all that lives by them: refresh tokens, the grants of clients, and where they were seen.
+ * Ends sessions with all that lives by them: the grants of clients, and where they were seen.
  * To be called in a transaction.
  * @returns how many there were
  */
@@ -47,7 +47,6 @@ export async function endSessions(
   value: string,
 ): Promise<number> {
   const ended = transaction.selectFrom('sessions').select('session_id').where(column, '=', value)
-  await transaction.deleteFrom('refresh_tokens').where('session_id', 'in', ended).execute()
   await transaction.deleteFrom('fingerprints').where('session_id', 'in', ended).execute()
   await transaction.deleteFrom('oauth_records').where('grant_id', 'in', ended).execute()
   // The grant itself is named by its id.
@@ -74,6 +73,8 @@ function toRow(session: Session): Tables['sessions'] {
     created_at_ms: Math.floor(session.createdAtMs),
     seen_at_ms: Math.floor(session.seenAtMs),
     expires_at_ms: Math.floor(session.expiresAtMs),
+    refresh_generation: 1,
+    refresh_uses: '[]',
   }
 }
 

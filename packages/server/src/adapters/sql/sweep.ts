@@ -19,7 +19,9 @@ export function createSweep(db: Database, system: System): Sweep {
 }
 
 async function sweep(db: Database, nowMs: number): Promise<void> {
-  for (const table of ['refresh_tokens', 'oauth_records', 'sessions'] as const) {
+  const expired = db.selectFrom('sessions').select('session_id').where('expires_at_ms', '<=', nowMs)
+  await db.deleteFrom('fingerprints').where('session_id', 'in', expired).execute()
+  for (const table of ['oauth_records', 'sessions'] as const) {
     await db.deleteFrom(table).where('expires_at_ms', '<=', nowMs).execute()
   }
   await db.deleteFrom('blocks').where('until_ms', '<=', nowMs).execute()
