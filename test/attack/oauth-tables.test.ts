@@ -4,6 +4,8 @@ import { DatabaseSync } from 'node:sqlite'
 import * as oauth from 'oauth4webapi'
 import { expect, onTestFinished, test } from 'vitest'
 import { openSqliteStores } from '../../packages/server/src/adapters/sql/open.ts'
+import { allow } from '../../packages/server/src/gates/verdict.ts'
+import type { OAuthStore } from '../../packages/server/src/ports/identity.ts'
 import { realSystem } from '../../packages/server/src/system.ts'
 import { LIST } from '../support/attacker.ts'
 import { FakeSystem } from '../support/fake-system.ts'
@@ -38,6 +40,21 @@ async function nodeWithFile() {
   return { node, store: stores.oauth, count, fill }
 }
 
+/** A node whose store is in memory, and how many records of a model were put there. */
+async function nodeThatCounts() {
+  const { stores } = await startOAuth()
+  const ids = new Map<string, Set<string>>()
+  const store: OAuthStore = {
+    ...stores.oauth,
+    async put(record) {
+      ids.set(record.model, (ids.get(record.model) ?? new Set()).add(record.id))
+      await stores.oauth.put(record)
+    },
+  }
+  const count = (model: string): number => ids.get(model)?.size ?? 0
+  return { node: await startOAuth({ parts: { store } }), count }
+}
+
 const registration = (node: OAuthNode, metadata: object) =>
   fetch(`${node.url}/oauth/register`, {
     method: 'POST',
@@ -46,7 +63,7 @@ const registration = (node: OAuthNode, metadata: object) =>
   })
 
 test('[OAUTH.23] one address begins 200 requests for access in ten minutes, and the rest stays open to it', async () => {
-  const { node, count } = await nodeWithFile()
+  const { node, count } = await nodeThatCounts()
   const { url } = await ask(await register(node))
   const statuses: number[] = []
   for (let at = 0; at < 210; at++) statuses.push((await fetch(url, { redirect: 'manual' })).status)
@@ -55,8 +72,18 @@ test('[OAUTH.23] one address begins 200 requests for access in ten minutes, and 
   expect((await fetch(`${node.url}/oauth/jwks`)).status).toBe(200)
 })
 
+test('[OAUTH.23] users behind a proxy that does not say who they are have no lasting limit in common', async () => {
+  const address = { ip: '192.0.2.1', key: '192.0.2.1', isProxy: true }
+  const door = { enter: () => allow(address), failed: () => {} }
+  const node = await startOAuth({ parts: { door } })
+  const { url } = await ask(await register(node))
+  const statuses = new Set<number>()
+  for (let at = 0; at < 205; at++) statuses.add((await fetch(url, { redirect: 'manual' })).status)
+  expect([...statuses]).toEqual([303])
+})
+
 test('[OAUTH.23] a logged-in user who opens the page for machines without end adds no more', async () => {
-  const { node, count } = await nodeWithFile()
+  const { node, count } = await nodeThatCounts()
   const person = await node.login('ann')
   for (let at = 0; at < 210; at++) await person.send('GET', `${node.url}/device`)
   expect(count('Session')).toBe(200)
@@ -64,7 +91,7 @@ test('[OAUTH.23] a logged-in user who opens the page for machines without end ad
 })
 
 test('[OAUTH.24] what a client says of itself has a bound, and so has what a request keeps', async () => {
-  const { node, count } = await nodeWithFile()
+  const { node, count } = await nodeThatCounts()
   expect((await registration(node, { client_name: 'x'.repeat(4_000) })).status).toBe(201)
   const refused = await registration(node, { client_name: 'x'.repeat(9_000) })
   expect(refused.status).toBe(400)

@@ -7,7 +7,7 @@ import { sendRefusalJson, sendRefusalPage } from '../accounts/respond.ts'
 import { isOfThisMachine, type Site } from '../accounts/site.ts'
 import { canonicalTarget, rewriteTarget } from '../gates/canonical-path.ts'
 import type { ClientAddress } from '../gates/client-address.ts'
-import { type Denied, deny, type Verdict } from '../gates/verdict.ts'
+import { allow, type Denied, deny, type Verdict } from '../gates/verdict.ts'
 import type { Sessions } from '../identity/sessions.ts'
 import type { SigningKey } from '../identity/signing-key.ts'
 import type { OAuthStore, SessionStore } from '../ports/identity.ts'
@@ -15,7 +15,7 @@ import type { FrontDoor, SecurityLog, System, UserStore } from '../ports.ts'
 import { codeInLink, codeKeys, DevicePages } from './device-pages.ts'
 import { ErrorAnswers } from './error-answers.ts'
 import { Interactions } from './interactions.ts'
-import { type Limited, OAuthLimits } from './limits.ts'
+import { isLasting, type Limited, OAuthLimits } from './limits.ts'
 import { useMiddleware } from './middleware.ts'
 import { createProvider, ROUTES } from './provider.ts'
 import { recordEvents } from './recorded-events.ts'
@@ -143,9 +143,11 @@ export class AuthorizationServer {
     return entered
   }
 
-  /** A proxy's address stands for everybody behind it. */
+  /** A proxy's address stands for everybody behind it, so that only limits of a minute hold for it. */
   #isWithin(kind: Limited, address: ClientAddress | undefined): Verdict<void> {
-    return this.#limits.take(kind, address === undefined || address.isProxy ? '' : address.key)
+    const isShared = address === undefined || address.isProxy
+    if (isShared && isLasting(kind)) return allow(undefined)
+    return this.#limits.take(kind, isShared ? '' : address.key)
   }
 
   /** [OAUTH.13] Only somebody who is logged in tries codes, and not without end. @returns whether to go on */

@@ -21,6 +21,11 @@ const LIMITS = {
 } as const
 export type Limited = keyof typeof LIMITS
 
+/** Whether whoever is over this limit waits for longer than a minute. */
+export function isLasting(kind: Limited): boolean {
+  return LIMITS[kind].windowMs > MINUTE_MS
+}
+
 /** Wrong user codes within 15 minutes, of one user, and from one address. Source: RFC 8628 section 5.1. */
 const WRONG_CODES = 10
 

@@ -113,13 +113,15 @@ export class Records implements Adapter {
     if (sizeBytes > MAX_RECORD_BYTES) throw new errors.InvalidRequest('the request is too large')
   }
 
-  /** [OAUTH.24] */
+  /** [OAUTH.24] Never rejects: the record is stored, and the next trim removes what this one has left. */
   async #trim(grantId: string | undefined): Promise<void> {
     const { store } = this.#parts
-    if (this.#model === 'RefreshToken') await store.trim(this.#model, MOST_REFRESH_TOKENS, grantId)
+    const ignore = (): void => {}
+    if (this.#model === 'RefreshToken')
+      await store.trim(this.#model, MOST_REFRESH_TOKENS, grantId).catch(ignore)
     const most = MOST[this.#model]
     if (most !== undefined && this.#additions++ % ADDITIONS_PER_TRIM === 0)
-      await store.trim(this.#model, most)
+      await store.trim(this.#model, most).catch(ignore)
   }
 
   /** A grant is an approval: its client is kept for as long as approved ones are. */
