@@ -98,7 +98,7 @@ export const ACCOUNT_ABLATIONS: readonly Ablation[] = [
   },
   {
     gate: 'accounts: a refresh token that is used again ends its login',
-    edits: [text('accounts/logins.ts', 'if (nowMs - redeemed.usedAtMs <= GRACE_MS) return', 'return')],
+    edits: [text('accounts/logins.ts', 'if (nowMs - (redeemed.usedAtMs ?? 0) <= GRACE_MS) return', 'return')],
     tests: attack('login-sessions'),
   },
   {

@@ -63,7 +63,13 @@ export const DEVICE_ABLATIONS: readonly Ablation[] = [
   },
   {
     gate: 'devices: guessing counts towards the block of the address',
-    edits: [text('devices/endpoint.ts', 'if (GUESSES.has(reason)) door.failed(address)', '')],
+    edits: [
+      text(
+        'devices/endpoint.ts',
+        'if (!answer.allowed && GUESSES.has(answer.code)) door.failed(visit.address)',
+        '',
+      ),
+    ],
     tests: ['test/bridge/device-enrolment.test.ts'],
   },
   {
