@@ -1,10 +1,11 @@
-import { readFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { configFile, fixture, startAgent } from '../support/agent-program.ts'
 import { bridgekeeper, login, serve, startBridgekeeper } from '../support/installation.ts'
 import { bearer, post, toolCall } from '../support/mcp.ts'
 import type { Program } from '../support/program.ts'
+import { scratch } from '../support/scratch.ts'
 
 const API_KEY = 'sk-of-a-local-server-1234567890'
 /** A server that cannot keep a secret. */
@@ -66,3 +67,15 @@ test('[CLI.8] no command prints a token or a secret, but the one that issues tok
 function hidesTheKey(agent: Program): Promise<true> {
   return agent.printed((stdout) => (stdout.includes('my key is [hidden]') ? true : undefined))
 }
+
+test('[FILE.1] serve does not start on a jwt-secret that somebody planted', async () => {
+  const data = join(scratch(), 'data')
+  mkdirSync(data, { mode: 0o700 })
+  const planted = join(data, 'jwt-secret')
+  writeFileSync(planted, 'x'.repeat(64))
+  chmodSync(planted, 0o666)
+  const { code, stdout, stderr } = await bridgekeeper(['serve', '--port', '0', '--data', data])
+  expect([code, stdout]).toEqual([1, ''])
+  expect(stderr).toContain('code:  rights_unsafe')
+  expect(stderr).toContain(`chmod g-w,o= "${planted}"`)
+})

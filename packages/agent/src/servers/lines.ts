@@ -1,8 +1,10 @@
 const NEWLINE = 0x0a
+/** A chunk of one byte takes a hundred bytes of memory: so many are joined. */
+const MAX_CHUNKS = 1_024
 
 /**
  * Cuts a stream of bytes into lines without decoding it: a character that arrives in two chunks stays
- * whole, and a long line is copied once.
+ * whole, and a long line is copied once where its chunks are large.
  */
 export class LineSplitter {
   readonly #maxBytes: number
@@ -27,6 +29,7 @@ export class LineSplitter {
       start = end + 1
     }
     if (start < chunk.length) this.#chunks.push(chunk.subarray(start))
+    if (this.#chunks.length > MAX_CHUNKS) this.#chunks = [Buffer.concat(this.#chunks)]
     this.#bytes += chunk.length - start
     if (this.#bytes <= this.#maxBytes) return lines
     this.#clear()
