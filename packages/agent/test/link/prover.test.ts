@@ -1,0 +1,207 @@
+import { createHash, generateKeyPairSync, hash, type KeyObject, sign } from 'node:crypto'
+import { bridgeSigned, thumbprintText, transcript } from '@bridgekeeper/protocol'
+import { expect, test } from 'vitest'
+import type { DeviceIdentity } from '../../src/link/device-identity.ts'
+import { Prover } from '../../src/link/prover.ts'
+
+const bridge = generateKeyPairSync('ed25519')
+const stranger = generateKeyPairSync('ed25519')
+const device = generateKeyPairSync('ed25519')
+const thumbprint = (key: KeyObject) =>
+  hash('sha256', thumbprintText({ ...key.export({ format: 'jwk' }) }) ?? '', 'base64url')
+const BRIDGE_KEY_ID = thumbprint(bridge.publicKey)
+const MAX_OPEN = 4
+
+type Challenge = Parameters<Prover['answer']>[0]
+
+function setUp(changes: Partial<DeviceIdentity> = {}) {
+  const signed: Buffer[] = []
+  const identity: DeviceIdentity = {
+    ...{ deviceId: 'd', userId: 'u', sessionId: 's', generation: 2, previous: 'before' },
+    keyId: thumbprint(device.publicKey),
+    bridgeKeys: [stranger.publicKey.export({ format: 'jwk' }), bridge.publicKey.export({ format: 'jwk' })],
+    sign: (bytes) => {
+      signed.push(bytes)
+      return sign(null, bytes, device.privateKey)
+    },
+    remember: async () => {},
+    ...changes,
+  }
+  const prover = new Prover('wss://b.example/base/api/mcp-ws', 'token', () => identity)
+  return { prover, identity, signed }
+}
+
+let count = 0
+function challenge(changes: object = {}): Challenge {
+  const text = (++count).toString(16).padStart(64, '0')
+  const proof = { connectionId: `c${count}`, keyId: BRIDGE_KEY_ID, binding: 'none' as const, ...changes }
+  return { type: 'challenge', challenge: text, expiresIn: 30_000, proof }
+}
+
+/** The text that an answer signs, as the bridge makes it of what it knows. */
+function factsOf(asked: Challenge, frame: Buffer, changes: Partial<Parameters<typeof transcript>[0]> = {}) {
+  const { proof } = JSON.parse(String(frame))
+  const text = transcript({
+    ...{ purpose: 'connect', offeredSubprotocols: 'bridgekeeper.v2', origin: 'https://b.example' },
+    path: '/base/api/mcp-ws',
+    connectionId: asked.proof?.connectionId ?? '',
+    challenge: Buffer.from(asked.challenge, 'hex'),
+    nonce: Buffer.from(proof.nonce, 'base64url'),
+    ...{ userId: 'u', sessionId: 's', deviceId: 'd', generation: 2, previous: 'before' },
+    keyId: thumbprint(device.publicKey),
+    bridgeKeyId: BRIDGE_KEY_ID,
+    tokenHash: createHash('sha256').update('token').digest(),
+    ...{ bindingType: 'none', bindingValue: Buffer.alloc(0) },
+    ...changes,
+  })
+  const back = bridgeSigned(text, Buffer.from(proof.signature, 'base64url'))
+  return sign(null, back, bridge.privateKey).toString('base64url')
+}
+
+test('[LINK.28] signs what it knows, and recognises the bridge that signed just that, once', async () => {
+  const { prover } = setUp()
+  const asked = challenge()
+  const frame = await prover.answer(asked)
+  expect(JSON.parse(String(frame))).toMatchObject({
+    type: 'challenge_response',
+    proof: { keyId: thumbprint(device.publicKey), previous: 'before' },
+  })
+  const signature = factsOf(asked, frame)
+  expect(prover.recognise(signature)).toMatchObject({
+    connectionId: asked.proof?.connectionId,
+    token: 'token',
+  })
+  expect(prover.recognise(signature)).toBeUndefined()
+})
+
+test('[LINK.28] what the bridge signs later is a renewal, each time with a nonce of its own', async () => {
+  const { prover } = setUp()
+  const nonces = new Set<string>()
+  for (let time = 0; time < 3; time++) {
+    const asked = challenge()
+    const frame = await prover.answer(asked)
+    nonces.add(JSON.parse(String(frame)).proof.nonce)
+    const purpose = time === 0 ? 'connect' : 'renew'
+    expect(prover.recognise(factsOf(asked, frame, { purpose }))).toMatchObject({
+      connectionId: asked.proof?.connectionId,
+    })
+  }
+  expect(nonces.size).toBe(3)
+})
+
+test.each<[string, Partial<Parameters<typeof transcript>[0]>]>([
+  ['another origin', { origin: 'http://b.example' }],
+  ['another path', { path: '/api/mcp-ws' }],
+  ['another user', { userId: 'v' }],
+  ['another token', { tokenHash: createHash('sha256').update('other').digest() }],
+  ['another purpose', { purpose: 'renew' }],
+])('[LINK.28] a bridge that signed %s is not recognised', async (_what, changes) => {
+  const { prover } = setUp()
+  const asked = challenge()
+  const frame = await prover.answer(asked)
+  expect(() => prover.recognise(factsOf(asked, frame, changes))).toThrow(
+    expect.objectContaining({ code: 'bridge_not_recognised' }),
+  )
+  expect(() => prover.recognise(undefined)).toThrow(
+    expect.objectContaining({ code: 'bridge_not_recognised' }),
+  )
+  // It is still open: an honest bridge may sign it.
+  expect(prover.recognise(factsOf(asked, frame))).toBeDefined()
+})
+
+test('[LINK.28] an answer to a later challenge takes the earlier ones with it; an earlier one leaves the later', async () => {
+  const { prover } = setUp()
+  const [one, two, three] = [challenge(), challenge(), challenge()]
+  const frames = await Promise.all([one, two, three].map((asked) => prover.answer(asked)))
+  const signatures = [one, two, three].map((asked, n) => factsOf(asked, frames[n] ?? Buffer.alloc(0)))
+  expect(prover.recognise(signatures[1])).toMatchObject({ connectionId: two.proof?.connectionId })
+  expect(() => prover.recognise(signatures[0])).toThrow()
+  expect(prover.recognise(signatures[2])).toMatchObject({ connectionId: three.proof?.connectionId })
+  expect(prover.recognise(signatures[2])).toBeUndefined()
+})
+
+test('[LINK.28] four challenges wait at once and one more ends it; after they were answered four more may', async () => {
+  const { prover } = setUp()
+  for (let round = 0; round < 2; round++) {
+    const waiting = Array.from({ length: MAX_OPEN }, () => prover.answer(challenge()))
+    await Promise.all(waiting)
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  for (let n = 0; n < MAX_OPEN; n++) void prover.answer(challenge())
+  expect(() => prover.answer(challenge())).toThrow(expect.objectContaining({ code: 'bridge_not_recognised' }))
+})
+
+test('[LINK.28] of more than four answers that the bridge left alone the oldest is forgotten', async () => {
+  const { prover } = setUp()
+  const made: string[] = []
+  for (let n = 0; n <= MAX_OPEN; n++) {
+    const asked = challenge()
+    made.push(factsOf(asked, await prover.answer(asked)))
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  expect(() => prover.recognise(made[0])).toThrow()
+  expect(prover.recognise(made[1])).toBeDefined()
+})
+
+test('[LINK.29] the echo, an unknown key, a strange challenge or a binding that is not there gets no signature', async () => {
+  const { prover, signed } = setUp()
+  const { proof: _none, ...echo } = challenge()
+  await expect(prover.answer(echo as Challenge)).rejects.toMatchObject({ code: 'bridge_downgraded' })
+  for (const strange of [
+    challenge({ keyId: 'other' }),
+    { ...challenge(), challenge: 'ab' },
+    { ...challenge(), challenge: `${'0'.repeat(64)}x` },
+    challenge({ binding: 'tls-exporter' }),
+  ])
+    await expect(prover.answer(strange)).rejects.toMatchObject({ code: 'bridge_not_recognised' })
+  expect(signed).toEqual([])
+  const curve = { kty: 'EC', crv: 'P-256', x: 'x', y: 'y' }
+  const other = setUp({ bridgeKeys: [curve] })
+  await expect(
+    other.prover.answer(challenge({ keyId: hash('sha256', thumbprintText(curve) ?? '', 'base64url') })),
+  ).rejects.toMatchObject({
+    code: 'bridge_not_recognised',
+  })
+})
+
+test('[LINK.28] the exporter of the TLS connection is bound where the bridge asks for it', async () => {
+  const { prover } = setUp()
+  prover.exporter = Buffer.alloc(32, 9)
+  const bound = challenge({ binding: 'tls-exporter' })
+  const binding = { bindingType: 'tls-exporter', bindingValue: prover.exporter } as const
+  expect(prover.recognise(factsOf(bound, await prover.answer(bound), binding))).toBeDefined()
+  const plain = challenge()
+  expect(prover.recognise(factsOf(plain, await prover.answer(plain), { purpose: 'renew' }))).toBeDefined()
+})
+
+test('[LINK.31] a token that is set later is bound by the challenges that come after it', async () => {
+  const { prover } = setUp()
+  const before = challenge()
+  const answered = prover.answer(before)
+  prover.token = 'fresh'
+  const after = challenge()
+  const tokenHash = createHash('sha256').update('fresh').digest()
+  expect(prover.recognise(factsOf(before, await answered))).toMatchObject({ token: 'token' })
+  expect(
+    prover.recognise(factsOf(after, await prover.answer(after), { tokenHash, purpose: 'renew' })),
+  ).toMatchObject({ token: 'fresh' })
+})
+
+test('[LINK.30] an answer that fails keeps none that comes after it from being given', async () => {
+  let isGone = true
+  const { prover } = setUp()
+  const { identity } = setUp()
+  const failing = new Prover('ws://127.0.0.1:1/api/mcp-ws', 'token', () => {
+    if (isGone) throw new Error('gone')
+    return identity
+  })
+  for (let time = 0; time < 6; time++) {
+    await expect(failing.answer(challenge())).rejects.toThrow('gone')
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  isGone = false
+  const asked = challenge()
+  const plain = { origin: 'http://127.0.0.1:1', path: '/api/mcp-ws' }
+  expect(failing.recognise(factsOf(asked, await failing.answer(asked), plain))).toBeDefined()
+  expect(prover.recognise('x')).toBeUndefined()
+})

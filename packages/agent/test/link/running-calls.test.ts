@@ -1,0 +1,138 @@
+import { limits, type ProtocolVersion } from '@bridgekeeper/protocol'
+import { expect, test } from 'vitest'
+import type { LinkEvent } from '../../src/events.ts'
+import { RunningCalls } from '../../src/link/running-calls.ts'
+import type { CallOutcome, ToolCall } from '../../src/outcome.ts'
+import { FakeSystem } from '../support/fake-system.ts'
+
+const MAX_RUNNING = 512
+
+function setUp(version: ProtocolVersion = 'v2') {
+  const system = new FakeSystem()
+  const sent: Record<string, unknown>[] = []
+  const events: LinkEvent[] = []
+  const asked: (ToolCall & { readonly answer: (outcome: CallOutcome) => void })[] = []
+  const tools = {
+    catalog: () => [],
+    call: (call: ToolCall) => new Promise<CallOutcome>((answer) => asked.push({ ...call, answer })),
+  }
+  const calls = new RunningCalls({
+    ...{ system, tools, version },
+    send: (frame) => sent.push(JSON.parse(String(frame))),
+    onEvent: (event) => events.push(event),
+  })
+  const run = (id: string) =>
+    calls.run({
+      type: 'tool_execute',
+      id,
+      serverName: 's',
+      toolName: 't',
+      args: {},
+      rawArgs: Buffer.from('{"x":1}'),
+    })
+  return { system, calls, sent, events, asked, run }
+}
+
+const OK: CallOutcome = { ok: true, result: Buffer.from('{"y":2}') }
+
+test('[LINK.7] a call is run with its arguments, answered with the result, and told with its time', async () => {
+  const { system, sent, events, asked, run } = setUp()
+  const done = run('a')
+  expect(asked[0]).toMatchObject({ serverName: 's', toolName: 't' })
+  expect(String(asked[0]?.rawArgs)).toBe('{"x":1}')
+  await system.advance(12.4)
+  asked[0]?.answer(OK)
+  await done
+  expect(sent).toEqual([{ type: 'tool_result', id: 'a', success: true, result: { y: 2 } }])
+  expect(events).toEqual([{ type: 'call-finished', server: 's', tool: 't', outcome: 'ok', durationMs: 12 }])
+})
+
+test('[LINK.11] 512 calls run at once and one more is refused; after any number of finished ones as well', async () => {
+  const { sent, asked, run } = setUp()
+  for (let round = 0; round < 2; round++) {
+    const done = Array.from({ length: MAX_RUNNING }, (_, n) => run(`${round} ${n}`))
+    expect(sent).toHaveLength(round * (MAX_RUNNING + 1))
+    await run('one more')
+    expect(sent.at(-1)).toMatchObject({ id: 'one more', success: false, code: 'too_many_calls' })
+    for (const { answer } of asked.splice(0)) answer(OK)
+    await Promise.all(done)
+  }
+  void run('and then')
+  expect(asked).toHaveLength(1)
+})
+
+test('[LINK.11] an id that runs is refused, and may be used again once its call has ended', async () => {
+  const { sent, asked, run } = setUp()
+  for (let time = 0; time < 3; time++) {
+    const done = run('a')
+    await run('a')
+    expect(sent.at(-1)).toMatchObject({ id: 'a', code: 'call_id_conflict' })
+    asked[time]?.answer(OK)
+    await done
+    expect(sent.at(-1)).toMatchObject({ id: 'a', success: true })
+  }
+  expect(asked).toHaveLength(3)
+})
+
+test('[LINK.9] a result fills a message to its last byte; one byte more is too large', async () => {
+  const around = '{"type":"tool_result","id":"a","success":true,"result":}'.length
+  for (const [bytes, code] of [
+    [limits.messageBytes - around, undefined],
+    [limits.messageBytes - around + 1, 'result_too_large'],
+  ] as const) {
+    const { sent, events, asked, run } = setUp()
+    const done = run('a')
+    asked[0]?.answer({ ok: true, result: Buffer.from(`"${'x'.repeat(bytes - 2)}"`) })
+    await done
+    expect(sent[0]?.code).toBe(code)
+    expect(events).toMatchObject([{ outcome: code ?? 'ok' }])
+  }
+})
+
+test('[LINK.8] a failure tells v2 its code and the error of the server, where it fits, and v1 its text', async () => {
+  const failed = (data: string): CallOutcome => ({
+    ...{ ok: false, code: 'tool_failed', error: 'no' },
+    rpcError: Buffer.from(`{"code":-1,"message":"no","data":"${data}"}`),
+  })
+  const answerTo = async (outcome: CallOutcome, version?: ProtocolVersion) => {
+    const { sent, asked, run } = setUp(version)
+    const done = run('a')
+    asked[0]?.answer(outcome)
+    await done
+    return sent[0]
+  }
+  const head = { type: 'tool_result', id: 'a', success: false, error: 'no' }
+  expect(await answerTo(failed('d'))).toEqual({
+    ...{ ...head, code: 'tool_failed' },
+    rpcError: { code: -1, message: 'no', data: 'd' },
+  })
+  expect(await answerTo(failed('x'.repeat(limits.messageBytes)))).toEqual({ ...head, code: 'tool_failed' })
+  expect(await answerTo({ ok: false, code: 'server_exited', error: 'no' })).toEqual({
+    ...head,
+    code: 'server_exited',
+  })
+  expect(await answerTo(failed('d'), 'v1')).toEqual(head)
+})
+
+test('[LINK.10] [LINK.12] cancelling aborts the call that is named, or all that run', () => {
+  const { calls, asked, run } = setUp()
+  for (const id of ['a', 'b', 'c']) void run(id)
+  calls.cancel('b')
+  calls.cancel('none')
+  expect(asked.map(({ signal }) => signal.aborted)).toEqual([false, true, false])
+  calls.cancelAll()
+  expect(asked.map(({ signal }) => signal.aborted)).toEqual([true, true, true])
+})
+
+test('[LINK.27] a call that cannot be read is answered, unless one of its id runs', async () => {
+  const { calls, sent, run } = setUp()
+  void run('a')
+  calls.refuse('a', 'why')
+  expect(sent).toEqual([])
+  calls.refuse('b', 'why\u001b')
+  expect(sent).toMatchObject([{ id: 'b', success: false, code: 'message_invalid' }])
+  expect(sent[0]?.error).toBe('The message is not valid. why ')
+  const v1 = setUp('v1')
+  v1.calls.refuse('b', 'why')
+  expect(v1.sent[0]).not.toHaveProperty('code')
+})

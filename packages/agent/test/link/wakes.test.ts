@@ -1,0 +1,74 @@
+import { expect, test } from 'vitest'
+import { Wakes } from '../../src/link/wakes.ts'
+import { FakeSystem } from '../support/fake-system.ts'
+
+function setUp() {
+  const system = new FakeSystem()
+  const wakes = new Wakes(system)
+  const next = (inMs: number) => {
+    const seen: { reasons?: string[] } = {}
+    void wakes.next(system.monotonicMs() + inMs).then((reasons) => {
+      seen.reasons = [...reasons]
+    })
+    return seen
+  }
+  return { system, wakes, next }
+}
+
+test('[LINK.26] a wait ends at its moment as due, however long it is, again and again', async () => {
+  const { system, next } = setUp()
+  for (const waitMs of [1, 4_999, 5_000, 5_001, 60_000]) {
+    const seen = next(waitMs)
+    await system.advance(waitMs - 1)
+    expect(seen.reasons).toBeUndefined()
+    await system.advance(1)
+    expect(seen.reasons).toEqual(['due'])
+  }
+  const past = next(-1)
+  await system.advance(0)
+  expect(past.reasons).toEqual(['due'])
+})
+
+test('[LINK.26] reasons end a wait at once, are given once, and wait for the next one who asks', async () => {
+  const { system, wakes, next } = setUp()
+  const first = next(60_000)
+  wakes.wake('token')
+  wakes.wake('catalog')
+  wakes.wake('token')
+  await system.advance(0)
+  expect(first.reasons).toEqual(['token', 'catalog'])
+  wakes.wake('stop')
+  const second = next(60_000)
+  await system.advance(0)
+  expect(second.reasons).toEqual(['stop'])
+  const third = next(100)
+  await system.advance(100)
+  expect(third.reasons).toEqual(['due'])
+})
+
+test('[LINK.23] a timer that comes more than ten seconds late is a sleep, one of ten seconds is none', async () => {
+  for (const [lateMs, reasons] of [
+    [10_000, ['due']],
+    [10_001, ['slept', 'due']],
+  ] as const) {
+    const { system, next } = setUp()
+    const seen = next(1_000)
+    await system.sleep(1_000 + lateMs)
+    expect(seen.reasons).toEqual(reasons)
+  }
+})
+
+test('[LINK.23] a wall clock that is more than ten seconds ahead is a sleep, also before the wait is due', async () => {
+  for (const [byMs, slept] of [
+    [10_000, false],
+    [10_001, true],
+    [-60_000, false],
+  ] as const) {
+    const { system, next } = setUp()
+    const seen = next(60_000)
+    await system.advance(2_000)
+    system.stepWall(byMs)
+    await system.advance(3_000)
+    expect(seen.reasons).toEqual(slept ? ['slept'] : undefined)
+  }
+})

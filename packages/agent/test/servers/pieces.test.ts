@@ -1,0 +1,95 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import { serverEnvironment } from '../../src/servers/environment.ts'
+import { describeEnd, isMissing } from '../../src/servers/reasons.ts'
+import { hide } from '../../src/servers/secrets.ts'
+import { StderrReader } from '../../src/servers/stderr-reader.ts'
+
+test('[PROC.7] each value of six characters or more is hidden wherever it occurs, the longest first', () => {
+  expect(hide('abcdef and abcdef', ['abcdef'])).toBe('[hidden] and [hidden]')
+  expect(hide('abcde', ['abcde'])).toBe('abcde')
+  expect(hide('abcdefgh abcdef', ['abcdef', 'abcdefgh'])).toBe('[hidden] [hidden]')
+  expect(hide('line-one, line-two, x', ['line-one\nline-two\nx'])).toBe('[hidden], [hidden], x')
+  expect(hide('line-one\nline-two', ['line-one\nline-two'])).toBe('[hidden]')
+  expect(hide('text', [])).toBe('text')
+})
+
+test('[PROC.6] standard error is shown line by line, cleaned and without secrets', () => {
+  const lines: string[] = []
+  const reader = new StderrReader(['secret-1'], (line) => lines.push(line))
+  reader.push(Buffer.from('one\ntwo secret-1\u001b['))
+  reader.push(Buffer.from('31m\nthree'))
+  expect(lines).toEqual(['one', 'two [hidden] [31m'])
+  expect(reader.tail()).toContain('three')
+})
+
+test('[PROC.6] of standard error the last 600 characters are kept, of whatever was written', () => {
+  const lines: string[] = []
+  const reader = new StderrReader(['secret-1'], (line) => lines.push(line))
+  expect(reader.tail()).toBe('')
+  reader.push(Buffer.from(`  ${'a'.repeat(10_000)} secret-1 ${'b'.repeat(500)}\n`))
+  expect(reader.tail()).toBe(
+    ` secret-1 ${'b'.repeat(500)}`.replace('secret-1', '[hidden]').padStart(600, 'a'),
+  )
+  reader.push(Buffer.from('c'.repeat(599)))
+  expect(reader.tail()).toHaveLength(600)
+  expect(reader.tail().endsWith('c'.repeat(599))).toBe(true)
+  // A line that is too long to be shown is passed over, and the next one is shown.
+  reader.push(Buffer.from(`${'d'.repeat(70_000)}\n`))
+  reader.push(Buffer.from('e\n'))
+  expect(lines.at(-1)).toBe('e')
+})
+
+test('[PROC.6] what was written in many small pieces is kept as if it had been one', () => {
+  const reader = new StderrReader([], () => {})
+  for (let n = 0; n < 3_000; n++) reader.push(Buffer.from(`${String(n).padStart(4, '0')} `))
+  expect(reader.tail()).toMatch(/^(\d{4} )*\d{0,4} ?(\d{4} )*2999$/)
+  expect(reader.tail().length).toBe(600)
+})
+
+test('[PROC.1] a server gets the variables on the list of its system, and its own before them', () => {
+  const env = { HOME: '/h', PATH: '/bin', SECRET: 'x', APPDATA: 'a', TZ: undefined, USER: 'u' }
+  expect(serverEnvironment(env, { KEY: 'k', HOME: '/own' }, 'linux')).toEqual({
+    HOME: '/own',
+    PATH: '/bin',
+    USER: 'u',
+    KEY: 'k',
+  })
+  expect(serverEnvironment(env, {}, 'win32')).toEqual({ PATH: '/bin', APPDATA: 'a' })
+  expect(serverEnvironment(env, {}, 'darwin')).toEqual({ HOME: '/h', PATH: '/bin', USER: 'u' })
+})
+
+test('[PROC.1] these are all the variables that a server gets of the agent', () => {
+  const every = (platform: NodeJS.Platform) =>
+    Object.keys(serverEnvironment(new Proxy({}, { get: (_, name) => String(name) }), {}, platform)).join(' ')
+  expect(every('linux')).toBe('HOME LANG LC_ALL LOGNAME PATH SHELL TERM TMPDIR TZ USER')
+  expect(every('win32')).toBe(
+    'APPDATA COMSPEC HOMEDRIVE HOMEPATH LOCALAPPDATA PATH PATHEXT PROCESSOR_ARCHITECTURE PROGRAMDATA PROGRAMFILES ' +
+      'SYSTEMDRIVE SYSTEMROOT TEMP TMP USERNAME USERPROFILE',
+  )
+})
+
+test('[PROC.3] [PROC.4] why a server is not there is said in words for its user', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'pieces-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  const spec = { command: 'npx', args: [], env: {}, cwd: folder }
+  const missing = { kind: 'not-started', errno: 'ENOENT' } as const
+  const denied = { kind: 'not-started', errno: 'EACCES' } as const
+  const exited = { kind: 'exited', exitCode: 3 } as const
+  const killed = { kind: 'killed', signal: 'SIGTERM' } as const
+  const broken = { kind: 'broken', detail: 'it lied' } as const
+  expect(describeEnd(exited, spec, 'starting')).toBe('It ended during its start with exit code 3.')
+  expect(describeEnd(exited, spec, 'ready')).toBe('It ended with exit code 3.')
+  expect(describeEnd(killed, spec, 'starting')).toBe('It was ended during its start by SIGTERM.')
+  expect(describeEnd(killed, spec, 'ready')).toBe('It was ended by SIGTERM.')
+  expect(describeEnd(broken, spec, 'ready')).toBe('It was stopped, because it lied.')
+  expect(describeEnd(denied, spec, 'starting')).toBe('The program "npx" could not be started (EACCES).')
+  const notFound = 'The program "npx" was not found. Install it, or correct "command".'
+  expect(describeEnd(missing, spec, 'starting')).toBe(notFound)
+  expect(describeEnd(missing, { command: 'npx', args: [], env: {} }, 'starting')).toBe(notFound)
+  const gone = { ...spec, cwd: join(folder, 'no') }
+  expect(describeEnd(missing, gone, 'starting')).toBe(`Its folder "${join(folder, 'no')}" does not exist.`)
+  expect([missing, denied, exited, killed, broken].map(isMissing)).toEqual([true, false, false, false, false])
+})

@@ -1,0 +1,89 @@
+import { limits } from '@bridgekeeper/protocol'
+import { expect, test } from 'vitest'
+import type { RawOutcome } from '../../src/servers/raw-calls.ts'
+import { definitionHash, listTools } from '../../src/servers/tools.ts'
+
+const tool = (name: string) => ({ name, inputSchema: {} })
+const result = (value: object): RawOutcome => ({ kind: 'result', result: Buffer.from(JSON.stringify(value)) })
+
+/** Lists pages, by their cursor; a text page is what the server answers as it stands. */
+async function listed(pages: readonly (object | RawOutcome)[]) {
+  const asked: string[] = []
+  const list = await listTools(async (params) => {
+    asked.push(String(params))
+    const page = pages[asked.length - 1] ?? {}
+    return 'kind' in page ? (page as RawOutcome) : result(page)
+  })
+  return { list, asked }
+}
+
+test('[TOOLS.4] every page is asked for by the cursor of the one before, in order', async () => {
+  const { list, asked } = await listed([
+    { tools: [tool('a')], nextCursor: '1' },
+    { tools: [tool('b')], nextCursor: '' },
+    { tools: [tool('c'), {}] },
+  ])
+  expect(asked).toEqual(['{}', '{"cursor":"1"}', '{"cursor":""}'])
+  if (!list.ok) throw new Error(list.reason)
+  expect([list.tools.map(({ definition }) => definition.name), list.skipped]).toEqual([['a', 'b', 'c'], 1])
+  expect(list.tools[0]?.hash).toBe(definitionHash(tool('a')))
+})
+
+test('[TOOLS.6] 64 pages are read, and one more fails the list', async () => {
+  const page = (n: number, last: number) => ({
+    tools: [tool(`t${n}`)],
+    ...(n < last && { nextCursor: `${n}` }),
+  })
+  const pages = (count: number) => Array.from({ length: count }, (_, n) => page(n, count - 1))
+  expect(await listed(pages(64))).toMatchObject({ list: { ok: true, tools: { length: 64 } } })
+  const { list, asked } = await listed(pages(65))
+  expect(list).toEqual({ ok: false, reason: 'its list of tools has more than 64 pages' })
+  expect(asked).toHaveLength(64)
+})
+
+test('[TOOLS.6] as many tools as are allowed are listed, on one page or two, and one more fails the list', async () => {
+  const tools = (count: number) => Array.from({ length: count }, (_, n) => tool(`t${n}`))
+  const max = limits.toolsPerServer
+  expect((await listed([{ tools: tools(max) }])).list).toMatchObject({ ok: true, tools: { length: max } })
+  const tooMany = { ok: false, reason: `it lists more than ${max} tools` }
+  expect((await listed([{ tools: tools(max + 1) }])).list).toEqual(tooMany)
+  expect((await listed([{ tools: tools(max), nextCursor: 'n' }, { tools: [tool('x')] }])).list).toEqual(
+    tooMany,
+  )
+  expect((await listed([{ tools: tools(max), nextCursor: 'n' }, { tools: [{}] }])).list).toMatchObject({
+    ok: true,
+    skipped: 1,
+  })
+})
+
+test.each<[string, object | RawOutcome, string]>([
+  [
+    'an error',
+    { kind: 'rpc-error', rpcError: Buffer.from('{}'), message: 'no\u0007' },
+    'it did not list its tools: no ',
+  ],
+  ['an unfit answer', { kind: 'invalid', detail: 'it is bad' }, 'it did not list its tools: it is bad'],
+  ['its end', { kind: 'ended' }, 'it did not list its tools'],
+  ['no list', { tools: {} }, 'its list of tools cannot be read'],
+  ['nothing', {}, 'its list of tools cannot be read'],
+])('[TOOLS.6] a list that comes to %s fails with its reason', async (_what, page, reason) => {
+  expect((await listed([page])).list).toEqual({ ok: false, reason })
+})
+
+test('[TOOLS.3] [TOOLS.8] what is no definition, or would be refused, is left out and counted; the rest stays', async () => {
+  const nested = JSON.parse(`${'{"a":'.repeat(70)}1${'}'.repeat(70)}`)
+  const parsed = {
+    tools: [tool('a'), { ...tool('deep'), x: nested }, tool(''), { name: 'b' }, tool('x'.repeat(200)), 7],
+  }
+  const { list } = await listed([{ kind: 'invalid', detail: 'd', parsed }])
+  if (!list.ok) throw new Error(list.reason)
+  expect([list.tools.map(({ definition }) => definition.name), list.skipped]).toEqual([['a'], 5])
+  expect((await listed([{ kind: 'invalid', detail: 'd', parsed: [1] }])).list).toMatchObject({ ok: false })
+})
+
+test('[TOOLS.2] the hash of a definition does not depend on the order of its members', () => {
+  expect(definitionHash({ name: 'a', inputSchema: { x: 1, y: 2 } })).toBe(
+    definitionHash({ inputSchema: { y: 2, x: 1 }, name: 'a' }),
+  )
+  expect(definitionHash(tool('a'))).not.toBe(definitionHash(tool('b')))
+})
