@@ -153,4 +153,13 @@ test('[REVOKE.8] every act is on record, with what it ended', async () => {
   ]
   for (const act of acts)
     await bridge.program.printed((text) => (text.includes(`"event":"${act}"`) ? true : undefined))
+  // The agents above were open.
+  for (const kind of ['user', 'session'])
+    await bridge.program.printed((text) =>
+      text.split('\n').find((line) => line.includes('"event":"login_revoked"') && ended(line, kind)),
+    )
 })
+
+function ended(line: string, kind: string): boolean {
+  return line.includes(`"kind":"${kind}"`) && /"ended":[1-9]/.test(line)
+}
