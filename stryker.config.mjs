@@ -18,7 +18,7 @@ export default {
   mutate: [...area.mutate],
   coverageAnalysis: 'perTest',
   concurrency: 2,
-  timeoutMS: 5_000,
+  timeoutMS: 10_000,
   reporters: ['clear-text', 'progress'],
   clearTextReporter: { allowColor: false, allowEmojis: false, logTests: false, reportTests: false },
   tempDirName: '.stryker-tmp',

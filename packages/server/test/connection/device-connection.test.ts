@@ -228,6 +228,22 @@ test('[PROOF.11] one token at a time; and a challenge that was open gives way to
   expect([one.socket.closedWith, one.sent('challenge_verified').length]).toEqual([undefined, 2])
 })
 
+test('[PROOF.11] late answers to challenges that gave way say nothing, right or wrong; that to the token’s counts', async () => {
+  const one = await device()
+  await afterRenewal(one)
+  for (const token of ['first', 'second']) {
+    grants(one, 600_000)
+    one.send({ type: 'reauthenticate', token })
+    await settled()
+    // It comes after the challenge for the token is open.
+    if (token === 'first') one.send({ type: 'challenge_response', response: 'late' })
+    expect(one.socket.closedWith).toBeUndefined()
+    proveToken(one, token)
+    expect(one.sent('challenge_verified')).toHaveLength(token === 'first' ? 2 : 3)
+  }
+  expect(one.socket.closedWith).toBeUndefined()
+})
+
 test('[PROOF.11] a renewal that gave way to a token which was refused is begun again', async () => {
   const one = await device()
   if (one.proofs === undefined) throw new Error('unreachable')

@@ -26,6 +26,8 @@ const SQLITE: Readonly<Record<string, () => Open>> = {
 /** The contract of stores: the same tests on every kind of database. */
 export function describeStores(title: string, body: (fresh: () => Open) => void): void {
   for (const [name, fresh] of Object.entries(SQLITE)) describe(`${title}: ${name}`, () => body(fresh))
+  // Mutation tests do without: it is another process, and slow to start for each mutant.
+  if (process.env.BRIDGEKEEPER_MUTATE !== undefined) return
   describe(`${title}: PostgreSQL`, () => {
     let postgres: Postgres
     beforeAll(async () => {
