@@ -74,7 +74,11 @@ test('[OAUTH.23] one address begins 200 requests for access in ten minutes, and 
 
 test('[OAUTH.23] users behind a proxy that does not say who they are have no lasting limit in common', async () => {
   const address = { ip: '192.0.2.1', key: '192.0.2.1', isProxy: true }
-  const door = { enter: () => allow(address), failed: () => {} }
+  const door = {
+    enter: () => allow(address),
+    beginCheck: async () => allow(() => {}),
+    failed: () => {},
+  }
   const node = await startOAuth({ parts: { door } })
   const { url } = await ask(await register(node))
   const statuses = new Set<number>()

@@ -1,6 +1,7 @@
 import { objectMembers } from '@bridgekeeper/protocol'
 import { expect, test } from 'vitest'
 import { parseResult, RawCalls, type RawOutcome } from '../../src/servers/raw-calls.ts'
+import { ServerInput } from '../../src/servers/server-input.ts'
 
 const MAX_QUEUED_BYTES = 64 * 1_048_576
 
@@ -11,7 +12,7 @@ function setUp() {
     write: (line: Buffer) => void written.push(String(line)),
     queuedBytes: () => input.queued,
   }
-  const calls = new RawCalls(input)
+  const calls = new RawCalls(new ServerInput(input))
   const outcomes: RawOutcome[] = []
   const start = (signal = new AbortController().signal, params = '{}') =>
     calls.start('tools/call', Buffer.from(params), signal).then((outcome) => {

@@ -123,7 +123,10 @@ test('[RATE.1] a caller without calls left is told so before it calls, and one w
   for (let time = 0; time < 10; time++) expect(await dispatcher.obstacle(ANN)).toBeUndefined()
   for (let time = 0; time < 3; time++) call()
   expect(agent.calls).toHaveLength(3)
-  expect(await dispatcher.obstacle(ANN)).toMatchObject({ code: 'rate_limit_exceeded', retryAfterSeconds: 900 })
+  expect(await dispatcher.obstacle(ANN)).toMatchObject({
+    code: 'rate_limit_exceeded',
+    retryAfterSeconds: 900,
+  })
   expect(blocked).toHaveLength(1)
 })
 
