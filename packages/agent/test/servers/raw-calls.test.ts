@@ -98,7 +98,7 @@ test('[RUN.6] an answer that breaks a bound of the wire is still known for one o
   const deep = `${'['.repeat(100)}${']'.repeat(100)}`
   const ended = start()
   expect(take(`{"id":"bk-1","result":{"x":${deep}}}`)).toBe(true)
-  expect(await ended).toMatchObject({ kind: 'invalid', parsed: { x: expect.anything() } })
+  expect(await ended).toMatchObject({ kind: 'invalid', parsed: { value: { x: expect.anything() } } })
   for (const other of [
     `{"id":"x","result":${deep}}`,
     `{"id":1,"result":${deep}}`,

@@ -75,10 +75,12 @@ test('[TOOLS.3] [TOOLS.8] what is no definition, or would be refused, is left ou
   const parsed = {
     tools: [tool('a'), { ...tool('deep'), x: nested }, tool(''), { name: 'b' }, tool('x'.repeat(200)), 7],
   }
-  const { list } = await listed([{ kind: 'invalid', detail: 'd', parsed }])
+  const { list } = await listed([{ kind: 'invalid', detail: 'd', parsed: { value: parsed, bytes: 9 } }])
   if (!list.ok) throw new Error(list.reason)
   expect([list.tools.map(({ definition }) => definition.name), list.skipped]).toEqual([['a'], 5])
-  expect((await listed([{ kind: 'invalid', detail: 'd', parsed: [1] }])).list).toMatchObject({ ok: false })
+  expect(
+    (await listed([{ kind: 'invalid', detail: 'd', parsed: { value: [1], bytes: 3 } }])).list,
+  ).toMatchObject({ ok: false })
 })
 
 test('[TOOLS.2] the hash of a definition does not depend on the order of its members', () => {
