@@ -8,6 +8,7 @@ import { endSignal } from '../packages/cli/src/lifetime.ts'
 import { lifetimeMs } from '../packages/cli/src/lifetime-setting.ts'
 import { printLine, reportFailure } from '../packages/cli/src/output.ts'
 import { port } from '../packages/cli/src/settings.ts'
+import { guardOutput } from '../packages/cli/src/stdout.ts'
 
 /**
  * `npm start`: a bridge with embedded state, and an agent beside it with three sample servers. What
@@ -20,6 +21,7 @@ const USER = 'demo@example.com'
 const TOKEN_LIFETIME = '7d'
 const SHOWN_CHECK_MS = 20
 
+guardOutput()
 try {
   await demo()
 } catch (error) {
