@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { scratch } from '../../../../test/support/scratch.ts'
@@ -103,6 +104,9 @@ test('[LOG.10] one at a time has a lock; given back, it is taken again, any numb
 test('[LOG.10] a lock that cannot be made is an error, not a lock that somebody has', () => {
   expect(() => takeLock(join(scratch(), 'no', 'such', 'folder'))).toThrow()
   expect(() => takeLock(scratch())).toThrow()
+  const text = join(scratch(), 'text')
+  writeFileSync(text, 'this is no database, but somebody may need it')
+  expect(() => takeLock(text)).toThrow('not a database')
   expect([isBusy(new Error('x')), isBusy({ errcode: 5 }), isBusy(undefined)]).toEqual([false, false, false])
   expect(isBusy(Object.assign(new Error('x'), { errcode: 5 }))).toBe(true)
   expect(isBusy(Object.assign(new Error('x'), { errcode: 6 }))).toBe(false)

@@ -1,7 +1,5 @@
-import { join } from 'node:path'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { FakeSystem } from '../../../../test/support/fake-system.ts'
-import { scratch } from '../../../../test/support/scratch.ts'
 import { openSqliteStores } from '../../src/adapters/sql/open.ts'
 import { DurableBlocks } from '../../src/admission/durable-blocks.ts'
 import { MAX_WAITING_BLOCKS, MAX_WAITING_PER_BLOCK } from '../../src/admission/lift-checks.ts'
@@ -14,7 +12,7 @@ const BLOCK = { kind: 'calls', key: 'ann' } as const
 const settled = () => new Promise((resolve) => setImmediate(resolve))
 
 async function openStore(system: FakeSystem): Promise<BlockStore> {
-  const stores = await openSqliteStores(join(scratch(), 'state.db'), system)
+  const stores = await openSqliteStores(':memory:', system)
   onTestFinished(() => stores.close())
   return stores.blocks
 }

@@ -1,8 +1,6 @@
-import { join } from 'node:path'
 import fc from 'fast-check'
 import { expect, onTestFinished, test } from 'vitest'
 import { FakeSystem } from '../../../../test/support/fake-system.ts'
-import { scratch } from '../../../../test/support/scratch.ts'
 import { openSqliteStores } from '../../src/adapters/sql/open.ts'
 import { DurableCallTimes } from '../../src/admission/durable-call-times.ts'
 import { SlidingWindow } from '../../src/gates/sliding-window.ts'
@@ -12,7 +10,7 @@ const LIMIT = { max: 5, windowMs: 60_000 }
 const settled = () => new Promise((resolve) => setImmediate(resolve))
 
 async function openStore(): Promise<CallTimesStore> {
-  const stores = await openSqliteStores(join(scratch(), 'state.db'), new FakeSystem())
+  const stores = await openSqliteStores(':memory:', new FakeSystem())
   onTestFinished(() => stores.close())
   return stores.callTimes
 }

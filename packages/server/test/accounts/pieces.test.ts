@@ -1,0 +1,197 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { Readable } from 'node:stream'
+import { expect, test } from 'vitest'
+import { browserName } from '../../src/accounts/browser-name.ts'
+import { clearCookie, cookieOf, PageCookie, setCookie } from '../../src/accounts/cookies.ts'
+import { formToken, isFormToken, isOwnOrigin } from '../../src/accounts/csrf.ts'
+import { readForm, readJson } from '../../src/accounts/form-body.ts'
+import { html } from '../../src/accounts/html.ts'
+import { moment } from '../../src/accounts/moments.ts'
+import { isOfThisMachine, localPath, siteOf } from '../../src/accounts/site.ts'
+
+const MAX_BODY_BYTES = 65_536
+const PLAIN = siteOf('http://127.0.0.1:8787')
+const SECURE = siteOf('https://bridge.example.com/base//')
+
+const withHeaders = (headers: Readonly<Record<string, string>>) => ({ headers }) as unknown as IncomingMessage
+
+function posted(body: string | readonly string[], type: string | undefined): IncomingMessage {
+  const chunks = (typeof body === 'string' ? [body] : body).map((text) => Buffer.from(text))
+  return Object.assign(Readable.from(chunks), {
+    headers: { 'content-type': type },
+  }) as unknown as IncomingMessage
+}
+
+/** What a response would set. */
+function cookiesOf(act: (response: ServerResponse) => void): readonly string[] {
+  const set: string[] = []
+  act({ appendHeader: (_name: string, value: string) => set.push(value) } as unknown as ServerResponse)
+  return set
+}
+
+test('[LOGIN.2] a cookie is read where it stands once, whatever stands beside it', () => {
+  const of = (cookie: string) => cookieOf(withHeaders({ cookie }), 'a')
+  expect(of('a=1')).toBe('1')
+  expect(of('b=2;a=1;c=3')).toBe('1')
+  expect(of('b=2;   a=x=y ')).toBe('x=y')
+  for (const none of ['', 'b=1', 'aa=1', 'xa=1', 'a', 'a=', 'a=1; a=1', 'a=1; a=2'])
+    expect(of(none), none).toBeUndefined()
+  expect(cookieOf(withHeaders({}), 'a')).toBeUndefined()
+})
+
+test('[LOGIN.2] a cookie is set for the bridge alone, and cleared by the same name', () => {
+  expect(cookiesOf((response) => setCookie(response, 'a', 'v', { secure: true, maxAgeMs: 1_001 }))).toEqual([
+    'a=v; Path=/; Max-Age=2; HttpOnly; SameSite=Strict; Secure',
+  ])
+  expect(
+    cookiesOf((response) =>
+      setCookie(response, 'a', 'v', { secure: false, maxAgeMs: 1_000, sameSite: 'Lax' }),
+    ),
+  ).toEqual(['a=v; Path=/; Max-Age=1; HttpOnly; SameSite=Lax'])
+  expect(cookiesOf((response) => clearCookie(response, 'a', true))).toEqual([
+    'a=; Path=/; Max-Age=0; HttpOnly; SameSite=Strict; Secure',
+  ])
+  const lax = new PageCookie('v', 'Lax')
+  expect(cookiesOf((response) => lax.set(response, SECURE, 'x', 5_000))).toEqual([
+    '__Host-v=x; Path=/; Max-Age=5; HttpOnly; SameSite=Lax; Secure',
+  ])
+  expect(cookiesOf((response) => lax.clear(response, PLAIN))).toEqual([
+    'v=; Path=/; Max-Age=0; HttpOnly; SameSite=Strict',
+  ])
+  expect(lax.of(withHeaders({ cookie: '__Host-v=1; v=2' }), SECURE)).toBe('1')
+  expect(lax.of(withHeaders({ cookie: '__Host-v=1; v=2' }), PLAIN)).toBe('2')
+})
+
+test('[CSRF.2] a form token is of one key and one login', () => {
+  const [key, other] = [Buffer.alloc(32, 1), Buffer.alloc(32, 2)]
+  const token = formToken(key, 's1')
+  expect(token).toMatch(/^[\w-]{43}$/)
+  expect(isFormToken(key, 's1', token)).toBe(true)
+  for (const wrong of [
+    undefined,
+    '',
+    `${token}x`,
+    token.slice(1),
+    formToken(key, 's2'),
+    formToken(other, 's1'),
+  ])
+    expect(isFormToken(key, 's1', wrong), wrong).toBe(false)
+})
+
+test('[CSRF.1] a form comes from our own origin, or from the host that was asked', () => {
+  const isOwn = (headers: Record<string, string>, site = SECURE) => isOwnOrigin(withHeaders(headers), site)
+  expect(isOwn({ origin: 'https://bridge.example.com' })).toBe(true)
+  expect(isOwn({ origin: 'https://other.example', host: 'other.example' })).toBe(true)
+  expect(isOwn({ origin: 'http://127.0.0.1:8787', host: 'x' }, PLAIN)).toBe(true)
+  expect(isOwn({ origin: 'http://x', host: 'x' }, PLAIN)).toBe(true)
+  expect(isOwn({ 'sec-fetch-site': 'same-origin' })).toBe(true)
+  for (const headers of [
+    {},
+    { 'sec-fetch-site': 'same-site' },
+    { origin: 'null', 'sec-fetch-site': 'same-origin' },
+    { origin: 'https://evil.example', host: 'bridge.example.com' },
+    { origin: 'http://bridge.example.com', host: 'bridge.example.com' },
+  ])
+    expect(isOwn(headers as Record<string, string>), JSON.stringify(headers)).toBe(false)
+})
+
+test('[PAGE.9] a form has each field once, at most 64 KiB in all, and the type of a form', async () => {
+  const TYPE = 'application/x-www-form-urlencoded'
+  const read = async (body: string | readonly string[], type: string | undefined = TYPE) => {
+    const form = await readForm(posted(body, type))
+    return form.allowed ? Object.fromEntries(form.value) : form.code
+  }
+  expect(await read('a=1&b=x+y%26')).toEqual({ a: '1', b: 'x y&' })
+  expect(await read(['a=', '1&b', '=2'], `${TYPE.toUpperCase()} ; charset=utf-8`)).toEqual({ a: '1', b: '2' })
+  expect(await read('')).toEqual({})
+  expect(await read('a=1&a=1')).toBe('form_invalid')
+  expect(await read('a=1', 'text/plain')).toBe('form_invalid')
+  expect(await readForm(posted('a=1', undefined))).toMatchObject({ code: 'form_invalid' })
+  const full = `a=${'x'.repeat(MAX_BODY_BYTES - 2)}`
+  expect(await read(full)).toEqual({ a: full.slice(2) })
+  expect(await read(`${full}x`)).toBe('body_too_large')
+  expect(await read([full, 'x'])).toBe('body_too_large')
+})
+
+test('[PAGE.9] a question of a script is one JSON object of at most 64 KiB', async () => {
+  const read = async (body: string, type: string | undefined = 'application/json; charset=utf-8') => {
+    const json = await readJson(posted(body, type))
+    return json.allowed ? json.value : json.code
+  }
+  expect(await read('{"a":1}')).toEqual({ a: 1 })
+  for (const wrong of ['[1]', '1', '{', '', 'null']) expect(await read(wrong), wrong).toBe('form_invalid')
+  expect(await read('{}', 'text/json')).toBe('form_invalid')
+  expect(await read(`{"a":"${'x'.repeat(MAX_BODY_BYTES - 8)}"}`)).toMatchObject({ a: expect.any(String) })
+  expect(await read(`{"a":"${'x'.repeat(MAX_BODY_BYTES - 7)}"}`)).toBe('body_too_large')
+})
+
+test('[PAGE.4] only paths of this origin are led on to', () => {
+  expect(localPath('/a?b=c#d')).toBe('/a?b=c')
+  expect(localPath('/a/../b')).toBe('/b')
+  expect(localPath(`/${'a'.repeat(2_047)}`)).toHaveLength(2_048)
+  expect(localPath(`/${'a'.repeat(2_048)}`)).toBe('/account')
+  expect(localPath(undefined, '/x')).toBe('/x')
+  for (const wrong of ['', 'a', '//e', '/\\e', '/a\\b', '/a b', '/.//e', '/ä'])
+    expect(localPath(wrong), wrong).toBe('/account')
+})
+
+test('[LOGIN.2] the site is read from the issuer: origin, path before ours, and whether browsers come over TLS', () => {
+  expect(SECURE).toEqual({
+    origin: 'https://bridge.example.com',
+    hostname: 'bridge.example.com',
+    base: '/base',
+    secure: true,
+  })
+  expect(PLAIN).toEqual({ origin: 'http://127.0.0.1:8787', hostname: '127.0.0.1', base: '', secure: false })
+  const isLocal = (issuer: string) => isOfThisMachine(siteOf(issuer))
+  for (const local of ['http://localhost', 'http://127.0.0.1', 'http://127.255.3.4:1', 'http://[::1]:8'])
+    expect(isLocal(local), local).toBe(true)
+  for (const other of [
+    'http://localhost.example',
+    'http://xlocalhost',
+    'http://128.0.0.1',
+    'http://127.0.0.1.example',
+  ])
+    expect(isLocal(other), other).toBe(false)
+})
+
+test.each([
+  [0, 'just now'],
+  [59_999, 'just now'],
+  [60_000, '1 minute ago'],
+  [119_999, '1 minute ago'],
+  [120_000, '2 minutes ago'],
+  [3_599_999, '59 minutes ago'],
+  [3_600_000, '1 hour ago'],
+  [86_399_999, '23 hours ago'],
+  [86_400_000, '1 day ago'],
+  [200 * 86_400_000, '200 days ago'],
+])('[ACCT.6] a moment %i ms ago is read as %s', (ageMs, text) => {
+  const atMs = Date.UTC(2030, 0, 2, 3, 4, 5)
+  expect(moment(atMs, atMs + ageMs).toString()).toBe(
+    `<time datetime="2030-01-02T03:04:05.000Z" title="2030-01-02 03:04 UTC">${text}</time>`,
+  )
+})
+
+test.each([
+  ['Mozilla/5.0 (Windows NT 10.0) Chrome/1 Safari/537 Edg/1', 'Edge on Windows'],
+  ['Mozilla/5.0 (X11; CrOS x86_64) Chrome/1 Safari/1 OPR/1', 'Opera on ChromeOS'],
+  ['Mozilla/5.0 (Android 14; Mobile) Firefox/1', 'Firefox on Android'],
+  ['Mozilla/5.0 (iPhone; like Mac OS X) FxiOS/1 Safari/1', 'Firefox on iPhone'],
+  ['Mozilla/5.0 (Linux; Android 14) Chrome/1 Safari/1', 'Chrome on Android'],
+  ['Mozilla/5.0 (iPad; like Mac OS X) CriOS/1 Safari/1', 'Chrome on iPad'],
+  ['Mozilla/5.0 (Macintosh; Intel Mac OS X) Version/1 Safari/1', 'Safari on macOS'],
+  ['HeadlessChrome/1 Linux', 'Chrome on Linux'],
+  ['something on Linux', 'A browser on Linux'],
+  ['Firefox/1', 'Firefox'],
+  ['<script>', 'A browser'],
+  [undefined, 'A browser'],
+])('[LOGIN.3] the browser that says %j is called %s', (userAgent, name) => {
+  expect(browserName(userAgent)).toBe(name)
+})
+
+test('[PAGE.1] every character that means something in HTML is escaped, in values of any kind', () => {
+  expect(String(html`<a b="${`&<>"'`}">${0}${undefined}${false}${[html`<i>`, '<']}</a>`)).toBe(
+    '<a b="&amp;&lt;&gt;&quot;&#39;">0<i>&lt;</a>',
+  )
+})
