@@ -24,7 +24,7 @@ beforeAll(async () => {
 async function runningAgent(): Promise<Agent> {
   const agent = await connect(bridge, { token, servers: SERVERS })
   // The shells take a moment to start what they start.
-  await vi.waitFor(() => expect(agent.program.processes().length).toBeGreaterThanOrEqual(PROCESSES), 5_000)
+  await vi.waitFor(() => expect(agent.program.processes().length).toBeGreaterThanOrEqual(PROCESSES))
   return agent
 }
 

@@ -7,11 +7,19 @@ import { scratch } from '../../../test/support/scratch.ts'
 
 const FIXTURE = join(import.meta.dirname, 'fixtures/keychain.ts')
 
+const IS_ON_BUS =
+  'dbus-send --session --print-reply --dest=org.freedesktop.DBus /org/freedesktop/DBus org.freedesktop.DBus.NameHasOwner string:org.freedesktop.secrets'
+
 /** Runs these actions one after the other, each in its own process, beside an unlocked Secret Service. */
 async function besideSecretService(home: string, actions: readonly string[]): Promise<unknown[]> {
   const node = process.execPath
   const lines = actions.map((action) => `'${node}' '${FIXTURE}' '${home}' auto ${action}`)
-  const script = ['printf secret | gnome-keyring-daemon --unlock --components=secrets >/dev/null', ...lines]
+  const script = [
+    'printf secret | gnome-keyring-daemon --unlock --components=secrets >/dev/null',
+    // Asked for before it is on the bus, D-Bus would start another one, which is locked and answers nobody.
+    `until ${IS_ON_BUS} | grep -q true; do sleep 0.05; done`,
+    ...lines,
+  ]
   const { stdout, stderr } = await run('dbus-run-session', ['--', 'sh', '-c', script.join('\n')], {
     HOME: scratch(),
     XDG_RUNTIME_DIR: scratch(),
