@@ -27,6 +27,72 @@ export const LOAD_ABLATIONS: readonly Ablation[] = [
     tests: ['test/attack/burst-of-calls.test.ts'],
   },
   {
+    gate: 'load: so many requests of one user are open',
+    edits: [text('gates/user-load.ts', 'this.#openRequests >= MAX_OPEN_REQUESTS', 'false')],
+    tests: ['test/attack/greedy-callers.test.ts'],
+  },
+  {
+    gate: 'load: so much of one user is held',
+    edits: [gate('northbound/open-request.ts', 'hold', 'return undefined')],
+    tests: ['test/attack/greedy-callers.test.ts'],
+  },
+  {
+    gate: 'load: unread results of one user are bounded',
+    edits: [text('gates/user-load.ts', 'this.#heldBytes + sizeBytes > maxBytes', 'false')],
+    tests: ['test/attack/greedy-callers.test.ts'],
+  },
+  {
+    gate: 'load: messages are counted',
+    edits: [gate('northbound/open-request.ts', 'spend', 'return undefined')],
+    tests: ['test/attack/greedy-requests.test.ts'],
+  },
+  {
+    gate: 'load: refused requests are counted',
+    edits: [gate('northbound/open-request.ts', 'charge', 'return')],
+    tests: ['test/attack/greedy-requests.test.ts'],
+  },
+  {
+    gate: 'load: batches are bounded',
+    edits: [text('northbound/endpoint.ts', 'body.length > MAX_BATCH', 'false')],
+    tests: ['test/attack/greedy-requests.test.ts'],
+  },
+  {
+    gate: 'load: messages of a batch are counted one by one',
+    edits: [text('northbound/endpoint.ts', 'open.spend(body.length - 1)', 'undefined')],
+    tests: ['test/attack/greedy-requests.test.ts'],
+  },
+  {
+    gate: 'load: a list is serialised once',
+    edits: [text('northbound/list-cache.ts', 'if (known !== undefined) return known', '')],
+    tests: ['test/attack/greedy-requests.test.ts'],
+  },
+  {
+    gate: 'load: a caller that does not read is cut off',
+    edits: [gate('northbound/slow-callers.ts', 'watch', 'return')],
+    tests: ['test/attack/greedy-callers.test.ts'],
+  },
+  {
+    gate: 'load: pipelined requests are bounded',
+    edits: [gate('northbound/pipelining.ts', 'boundPipelining', 'return')],
+    tests: ['test/attack/greedy-callers.test.ts'],
+  },
+  {
+    gate: 'load: requests of a socket that pipelined end with it',
+    edits: [
+      text(
+        'northbound/open-request.ts',
+        "if (this.response.socket === null) this.response.req.socket.once('close', end)",
+        '',
+      ),
+    ],
+    tests: ['test/attack/greedy-callers.test.ts'],
+  },
+  {
+    gate: 'load: an agent that floods frames is read more slowly',
+    edits: [gate('southbound/agent-web-socket.ts', 'pauseFor', 'return')],
+    tests: ['test/attack/flooding-agents.test.ts'],
+  },
+  {
     gate: 'blocks: a lift holds from the next request on',
     edits: [gate('admission/durable-blocks.ts', 'recheck', 'return undefined')],
     tests: ['test/attack/burst-of-calls.test.ts'],

@@ -247,6 +247,8 @@ export const codes = {
     'This path speaks WebSocket only.',
     'Connect with a WebSocket client: bridgekeeper connect URL',
   ),
+  batch_too_large: entry(413, INVALID_REQUEST, 'The batch holds too many messages.', 'Send at most 32.'),
+  too_many_requests: entry(429, -32074, 'Too many requests or unread answers.', 'Read, then try again.'),
   body_too_large: entry(413, INVALID_REQUEST, 'The request body is too large.', 'Send at most 1 MiB.'),
   shutting_down: entry(503, -32051, 'The bridge is shutting down.', 'Try again in a few seconds.'),
 

@@ -59,7 +59,7 @@ export function assemble(options: BridgeOptions, system: System) {
     maxPendingCalls: options.maxPendingCalls ?? DEFAULT_MAX_PENDING_CALLS,
   })
   const metadata = resourceMetadata(options)
-  const mcp = new McpEndpoint(admission, router, dispatcher, log, metadata)
+  const mcp = new McpEndpoint(admission, router, dispatcher, log, metadata, system)
   return {
     admission,
     agents,

@@ -1,5 +1,6 @@
 import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
+import { boundPipelining, isCut } from './northbound/pipelining.ts'
 
 /** What takes an HTTP server's requests before the app does; each says whether the request was its own. */
 export interface Handlers {
@@ -17,8 +18,11 @@ export interface Handlers {
 export function attachTo(server: HttpServer, handlers: Handlers): void {
   const requests = new Others(server, 'request')
   const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
-    if (handlers.request(request, response)) return
-    if (!requests.call(request, response)) handlers.nobodysRequest(response)
+    if (isCut(request)) return
+    if (handlers.request(request, response)) return boundPipelining(request, response)
+    if (requests.call(request, response)) return
+    boundPipelining(request, response)
+    handlers.nobodysRequest(response)
   }
   const upgrades = new Others(server, 'upgrade')
   const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {

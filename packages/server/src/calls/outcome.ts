@@ -1,6 +1,7 @@
 import {
   BridgeError,
   cleanText,
+  type ErrorCode,
   isErrorCode,
   isObject,
   objectMembers,
@@ -31,6 +32,18 @@ export type CallOutcome =
 
 export function failed(error: BridgeError): CallOutcome {
   return { kind: 'failed', error }
+}
+
+/** Codes with which a gate refuses a call before it counts as one. */
+export const REFUSALS: ReadonlySet<ErrorCode> = new Set([
+  'rate_limit_exceeded',
+  'scope_insufficient',
+  'log_unavailable',
+])
+
+/** Whether no rate limit of calls counted it. */
+export function isRefusal(outcome: CallOutcome): boolean {
+  return outcome.kind === 'failed' && REFUSALS.has(outcome.error.code)
 }
 
 /** What the agent's answer means. */

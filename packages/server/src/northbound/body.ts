@@ -30,6 +30,13 @@ export function readBody(request: IncomingMessage, done: (body: Buffer | undefin
   request.on('error', () => {})
 }
 
+/** How much memory a request's body may take while it is read. */
+export function bodyBoundBytes(request: IncomingMessage): number {
+  const announcedBytes = announcedBytesOf(request)
+  if (announcedBytes !== undefined) return Math.min(announcedBytes, limits.messageBytes)
+  return request.headers['transfer-encoding'] === undefined ? 0 : limits.messageBytes
+}
+
 /** `undefined` where the end alone tells: a body in chunks has no other length (RFC 9112 section 6.3). */
 function announcedBytesOf({ headers }: IncomingMessage): number | undefined {
   const { 'content-length': length, 'transfer-encoding': coding } = headers

@@ -4,26 +4,34 @@ import {
   BridgeError,
   isBoundedJson,
   isObject,
+  limits,
   parseJson,
   type RawJson,
   unreachable,
 } from '@bridgekeeper/protocol'
-import { type NodeIncomingMessageLike, toNodeHandler } from '@modelcontextprotocol/node'
-import { createMcpHandler } from '@modelcontextprotocol/server'
+import { SERVER_INFO_META_KEY } from '@modelcontextprotocol/server'
 import type { Admission, AdmittedCaller } from '../admission/admission.ts'
-import { type CallOutcome, failed } from '../calls/outcome.ts'
+import { type CallOutcome, isRefusal, REFUSALS } from '../calls/outcome.ts'
+import { unitsOf } from '../gates/allowance.ts'
 import { callScope } from '../gates/call-authority.ts'
-import { deny, type Verdict } from '../gates/verdict.ts'
-import type { Caller, SecurityLog } from '../ports.ts'
+import { type Denied, deny, type Verdict } from '../gates/verdict.ts'
+import type { SecurityLog, System } from '../ports.ts'
 import type { Dispatcher } from '../router/dispatcher.ts'
 import type { Router } from '../router/router.ts'
-import { readBody } from './body.ts'
-import { createMcpServer, type RunCall } from './mcp-server.ts'
+import { bodyBoundBytes, readBody } from './body.ts'
+import { CallerLoads } from './caller-loads.ts'
 import { OpenRequest } from './open-request.ts'
 import type { ResourceMetadata } from './resource-metadata.ts'
-import { answerHeaders, HTTP_REFUSALS, sendCallRefusal, sendRefusal, sendRpc } from './respond.ts'
+import { answerHeaders, sendCallRefusal, sendList, sendRefusal, sendRpc } from './respond.ts'
 import { toRpcError } from './rpc-error.ts'
-import { readToolCall, type ToolCallRequest } from './tool-call.ts'
+import { serveBySdk } from './sdk-path.ts'
+import {
+  type Era,
+  readToolCall,
+  readToolList,
+  type ToolCallRequest,
+  type ToolListRequest,
+} from './tool-call.ts'
 import type { ToolAddress } from './tool-names.ts'
 import { resultFor } from './tool-result.ts'
 import { AllServersView, OneServerView, type ToolView } from './tool-view.ts'
@@ -50,8 +58,13 @@ export function mcpPath(pathname: string): McpPath | undefined {
   }
 }
 
+/** Messages of one JSON-RPC batch. */
+export const MAX_BATCH = 32
+/** What a parsed body takes, in its own size: an empty object of two characters is one of 56 bytes. */
+const PARSED_WEIGHT = 16
+
 /**
- * MCP over Streamable HTTP for callers. A plain `tools/call` takes the lean path, from bytes to
+ * MCP over Streamable HTTP for callers. A plain `tools/call` or `tools/list` takes the lean path, from bytes to
  * bytes; everything else goes to the SDK's server.
  */
 export class McpEndpoint {
@@ -60,6 +73,7 @@ export class McpEndpoint {
   readonly #dispatcher: Dispatcher
   readonly #log: SecurityLog
   readonly #metadata: ResourceMetadata | undefined
+  readonly #loads: CallerLoads
 
   /** @param metadata where clients learn who gives tokens, if anybody does */
   constructor(
@@ -68,12 +82,14 @@ export class McpEndpoint {
     dispatcher: Dispatcher,
     log: SecurityLog,
     metadata: ResourceMetadata | undefined,
+    system: System,
   ) {
     this.#admission = admission
     this.#router = router
     this.#dispatcher = dispatcher
     this.#log = log
     this.#metadata = metadata
+    this.#loads = new CallerLoads(log, system)
   }
 
   /** Answers the request, whatever happens. Never throws. Waits for nothing by promises where it need not. */
@@ -90,69 +106,96 @@ export class McpEndpoint {
     response: ServerResponse,
     path: McpPath,
     admitted: Verdict<AdmittedCaller>,
-  ): void | Promise<void> {
+  ): void {
     if (!admitted.allowed) {
       const challenge = { metadataUrl: this.#metadataUrl(path) }
       return this.#log.afterWritten(() => sendRefusal(response, admitted, challenge))
     }
     const caller = admitted.value
-    const open = new OpenRequest(response, this.#log)
-    if (!open.openAt(caller.login)) return sendRefusal(response, deny('login_revoked'))
+    const open = new OpenRequest(response, caller, this.#loads, this.#log)
+    const refused =
+      open.open() ?? (request.method === 'POST' ? open.hold(bodyBoundBytes(request)) : open.spend(1))
+    if (refused !== undefined) return this.#log.afterWritten(() => sendRefusal(response, refused))
+    if (request.method !== 'POST') return sendMethodRefusal(response)
     const view =
       path.serverName === undefined
         ? new AllServersView(this.#router, caller)
         : new OneServerView(this.#router, caller, path.serverName)
-    if (request.method !== 'POST') return this.#serveBySdk(request, open, view, caller, undefined)
-    readBody(request, (body) => guarded(response, () => this.#read(request, open, view, caller, body)))
+    readBody(request, (body) => guarded(response, () => this.#read(request, open, view, body)))
   }
 
   #read(
     request: IncomingMessage,
     open: OpenRequest,
     view: ToolView,
-    caller: Caller,
     body: Buffer | undefined,
   ): void | Promise<void> {
     const { response } = open
     if (open.hasEnded) return
-    if (body === undefined) return sendRefusal(response, deny('body_too_large'))
+    if (body === undefined) {
+      open.charge(limits.messageBytes)
+      return sendRefusal(response, deny('body_too_large'))
+    }
     // What is forwarded as bytes must be text to the WebSocket that carries it.
-    if (!isUtf8(body)) return sendParseError(response)
+    if (!isUtf8(body)) return refuseUnreadable(open, body)
     const call = readToolCall(request.headers, body)
-    if (call !== undefined) return this.#callLean(open, view, caller, call)
+    if (call !== undefined) return this.#callLean(open, view, call, body.length)
+    const spent = open.spend(unitsOf(body.length))
+    if (spent !== undefined) return this.#log.afterWritten(() => sendRefusal(response, spent))
+    const list = readToolList(request.headers, body)
+    if (list !== undefined) return this.#listLean(open, view, list)
     const parsed = isBoundedJson(body) ? parseJson(body.toString('utf8')) : undefined
     if (parsed === undefined) return sendParseError(response)
-    return this.#readForSdk(request, open, view, caller, parsed.value)
+    const refused = batchRefusal(open, parsed.value) ?? open.hold(body.length * PARSED_WEIGHT)
+    if (refused !== undefined) return this.#log.afterWritten(() => sendRefusal(response, refused))
+    return this.#readForSdk(request, open, view, parsed.value)
   }
 
   async #readForSdk(
     request: IncomingMessage,
     open: OpenRequest,
     view: ToolView,
-    caller: Caller,
     body: unknown,
   ): Promise<void> {
-    const { response } = open
+    const { response, caller } = open
     const obstacle = isToolCall(body) ? await this.#dispatcher.obstacle(caller) : undefined
     if (open.hasEnded) return
     if (obstacle !== undefined)
       return this.#log.afterWritten(() => sendCallRefusal(response, idOf(body), obstacle))
-    return this.#serveBySdk(request, open, view, caller, body)
+    return serveBySdk(request, open, view, this.#dispatcher, body)
   }
 
-  #callLean(open: OpenRequest, view: ToolView, caller: Caller, call: ToolCallRequest): void {
+  /** [LOAD.3] Answers with the text that is kept with the catalog. */
+  #listLean(open: OpenRequest, view: ToolView, { id, era }: ToolListRequest): void {
+    const { response } = open
+    try {
+      sendList(response, id, view.listJson(), listMembers(era, view))
+      open.sent()
+    } catch (error) {
+      if (!(error instanceof BridgeError)) throw error
+      sendError(response, id, error)
+    }
+  }
+
+  #callLean(open: OpenRequest, view: ToolView, call: ToolCallRequest, bodyBytes: number): void {
     const { response } = open
     const address = view.address(call.toolName)
-    if (address instanceof BridgeError) return sendError(response, call.id, address)
+    if (address instanceof BridgeError) {
+      open.charge(bodyBytes)
+      return sendError(response, call.id, address)
+    }
     const { serverName, toolName } = address
     const settle = (outcome: CallOutcome): void =>
       guarded(response, () => {
         if (open.hasEnded) return
+        // [LOAD.4] What no rate limit of calls counted costs all the same.
+        if (isRefusal(outcome)) open.charge(bodyBytes)
         if (lacksScope(outcome)) this.#askForScope(response, call.id, outcome.error, address)
         else sendOutcome(response, view, call, outcome)
+        open.sent()
       })
     const { rawArgs, bounded } = call
-    open.onEnd(this.#dispatcher.call(caller, { serverName, toolName, rawArgs, bounded }, settle))
+    open.onEnd(this.#dispatcher.call(open.caller, { serverName, toolName, rawArgs, bounded }, settle))
   }
 
   /** [RS.6] Says which scope a client has to ask for to make this very call. */
@@ -165,22 +208,6 @@ export class McpEndpoint {
   #metadataUrl({ serverName }: McpPath): string | undefined {
     const path = serverName === undefined ? ALL : ONE + encodeURIComponent(serverName)
     return this.#metadata?.urlFor(path)
-  }
-
-  async #serveBySdk(
-    request: IncomingMessage,
-    open: OpenRequest,
-    view: ToolView,
-    caller: Caller,
-    body: unknown,
-  ): Promise<void> {
-    const runCall: RunCall = async (address, rawArgs, signal) => {
-      const outcome = await this.#dispatcher.run(caller, { ...address, rawArgs }, signal)
-      return open.hasEnded ? failed(new BridgeError('login_revoked')) : outcome
-    }
-    const handler = createMcpHandler(() => createMcpServer(view, runCall))
-    open.onEnd(() => void handler.close())
-    await toNodeHandler(handler)(request as NodeIncomingMessageLike, open.response, body)
   }
 }
 
@@ -226,8 +253,22 @@ function sendOutcome(
 }
 
 function sendError(response: ServerResponse, id: RawJson, error: BridgeError): void {
-  if (HTTP_REFUSALS.has(error.code)) sendCallRefusal(response, id, error)
+  if (REFUSALS.has(error.code)) sendCallRefusal(response, id, error)
   else sendRpc(response, id, 'error', Buffer.from(JSON.stringify(toRpcError(error))))
+}
+
+/** [LOAD.5] Counts the messages of a batch one by one. @returns why it is refused */
+function batchRefusal(open: OpenRequest, body: unknown): Denied | undefined {
+  if (!Array.isArray(body)) return undefined
+  if (body.length > MAX_BATCH) return deny('batch_too_large')
+  return body.length > 1 ? open.spend(body.length - 1) : undefined
+}
+
+/** What a list's result has besides its tools. Neither revision needs more than the SDK's server gives. */
+function listMembers(era: Era, view: ToolView): string {
+  if (era === 'legacy') return '}'
+  const _meta = { [SERVER_INFO_META_KEY]: view.identity().serverInfo }
+  return `,"resultType":"complete","ttlMs":0,"cacheScope":"private","_meta":${JSON.stringify(_meta)}}`
 }
 
 function isToolCall(body: unknown): boolean {
@@ -237,6 +278,17 @@ function isToolCall(body: unknown): boolean {
 function idOf(body: unknown): RawJson {
   const id = isObject(body) && (typeof body.id === 'string' || typeof body.id === 'number') ? body.id : null
   return Buffer.from(JSON.stringify(id))
+}
+
+function refuseUnreadable(open: OpenRequest, body: Buffer): void {
+  open.charge(body.length)
+  sendParseError(open.response)
+}
+
+/** No session, and so no stream and nothing to end. RFC 9110 section 15.5.6 */
+function sendMethodRefusal(response: ServerResponse): void {
+  response.setHeader('allow', 'POST')
+  sendRefusal(response, deny('method_not_allowed'))
 }
 
 /** JSON-RPC 2.0 section 5.1, with the status that the Streamable HTTP transport gives it. */

@@ -1,4 +1,4 @@
-import { BridgeError, isObject, type RawJson } from '@bridgekeeper/protocol'
+import { BridgeError, isObject, type RawJson, type ToolDefinition } from '@bridgekeeper/protocol'
 import {
   type CallToolResult,
   type ListToolsResult,
@@ -14,11 +14,14 @@ import type { ToolView } from './tool-view.ts'
 /** Runs one call to its end. Never rejects; aborting the signal cancels the call. */
 export type RunCall = (address: ToolAddress, rawArgs: RawJson, signal: AbortSignal) => Promise<CallOutcome>
 
+/** @throws BridgeError when there is no list, or no room for it */
+export type ListTools = () => readonly ToolDefinition[]
+
 /**
  * The SDK's server over one view: everything of MCP but the plain `tools/call`, which the lean path
  * answers. One instance serves one request, so no two callers ever share one.
  */
-export function createMcpServer(view: ToolView, runCall: RunCall): Server {
+export function createMcpServer(view: ToolView, listTools: ListTools, runCall: RunCall): Server {
   const { serverInfo, instructions } = view.identity()
   const server = new Server(serverInfo, {
     capabilities: { tools: {} },
@@ -26,7 +29,7 @@ export function createMcpServer(view: ToolView, runCall: RunCall): Server {
   })
   server.setRequestHandler('tools/list', () =>
     // Definitions are the local server's affair: they pass as they are, whatever the SDK's type says.
-    asProtocolErrors(() => ({ tools: [...view.list()] }) as ListToolsResult),
+    asProtocolErrors(() => ({ tools: [...listTools()] }) as ListToolsResult),
   )
   server.setRequestHandler('tools/call', ({ params }, { mcpReq }) =>
     asProtocolErrors(async () => {

@@ -1,31 +1,48 @@
 import type { ServerResponse } from 'node:http'
-import type { Login, Use } from '../admission/logins.ts'
-import { deny } from '../gates/verdict.ts'
+import type { AdmittedCaller } from '../admission/admission.ts'
+import type { Use } from '../admission/logins.ts'
+import { MAX_HELD_BYTES, MAX_UNREAD_BYTES, type UserLoad } from '../gates/user-load.ts'
+import { type Denied, deny, denyFor } from '../gates/verdict.ts'
 import type { SecurityLog } from '../ports.ts'
+import type { CallerLoads } from './caller-loads.ts'
 import { sendRefusal } from './respond.ts'
 
-/** A caller's request, from the moment it is admitted until it is answered, or its login is revoked. */
+const RETRY_MS = 1_000
+
+/** A caller's request, from the moment it is admitted until its answer is taken, or its login is revoked. */
 export class OpenRequest implements Use {
   place = 0
   readonly response: ServerResponse
+  readonly caller: AdmittedCaller
+  readonly #load: UserLoad
+  readonly #loads: CallerLoads
   readonly #log: SecurityLog
-  #login: Login | undefined
+  #heldBytes = 0
+  #isOpen = false
   #cancel: (() => void) | undefined
 
-  constructor(response: ServerResponse, log: SecurityLog) {
+  constructor(response: ServerResponse, caller: AdmittedCaller, loads: CallerLoads, log: SecurityLog) {
     this.response = response
+    this.caller = caller
+    this.#load = loads.of(caller)
+    this.#loads = loads
     this.#log = log
   }
 
-  /** @returns whether it is open: not where its login was revoked meanwhile */
-  openAt(login: Login): boolean {
-    if (!login.open(this)) return false
-    this.#login = login
-    this.response.on('close', () => {
-      login.close(this)
-      this.#cancel?.()
-    })
-    return true
+  /** @returns why it may not begin: its user has too much open, or its login was revoked meanwhile */
+  open(): Denied | undefined {
+    const overload = this.#loads.enter(this.caller, this.#load)
+    if (overload !== undefined) return overload
+    if (!this.caller.login.open(this)) {
+      this.#load.leave(0)
+      return deny('login_revoked')
+    }
+    this.#isOpen = true
+    const end = (): void => this.#end()
+    this.response.on('close', end)
+    // On a socket that pipelines, Node reports its end only to the response whose turn it is.
+    if (this.response.socket === null) this.response.req.socket.once('close', end)
+    return undefined
   }
 
   /**
@@ -33,12 +50,47 @@ export class OpenRequest implements Use {
    * before this one hears, and what they end may be what this one waits for.
    */
   get hasEnded(): boolean {
-    return this.#login?.revoked === true
+    return this.caller.login.revoked
   }
 
   /** What is to be cancelled when the caller goes away or may no longer ask. */
   onEnd(cancel: () => void): void {
     this.#cancel = cancel
+  }
+
+  /** Holds memory until the answer is taken. @returns why it may not */
+  hold(sizeBytes: number): Denied | undefined {
+    if (this.#hold(sizeBytes, MAX_HELD_BYTES)) return undefined
+    return this.#loads.refused(this.caller, denyFor('too_many_requests', RETRY_MS))
+  }
+
+  /** Counts messages before they are handled. @returns why they may not be */
+  spend(units: number): Denied | undefined {
+    return this.#loads.spend(this.caller, this.#load, units)
+  }
+
+  /** Counts the request, which was refused once its body was read. */
+  charge(bodyBytes: number): void {
+    this.#loads.charge(this.#load, bodyBytes)
+  }
+
+  /** [LOAD.2] The answer is written: as much of it as its caller does not take at once is held, within limits. */
+  sent(): void {
+    const unreadBytes = this.response.writableLength
+    if (unreadBytes === 0) return
+    if (this.#hold(unreadBytes, MAX_UNREAD_BYTES)) this.watch()
+    else this.cutOff(unreadBytes)
+  }
+
+  /** [LIVE.4] Has the request cut off if its caller does not read. */
+  watch(): void {
+    this.#loads.slowCallers.watch(this)
+  }
+
+  cutOff(unreadBytes: number): void {
+    this.#loads.cut(this.caller, unreadBytes)
+    this.response.destroy()
+    this.response.req.socket.destroy()
   }
 
   /** [REVOKE.2] What runs is cancelled, and its caller hears why, where it has heard nothing yet. */
@@ -48,5 +100,21 @@ export class OpenRequest implements Use {
       if (this.response.headersSent) this.response.destroy()
       else sendRefusal(this.response, deny('login_revoked'))
     })
+  }
+
+  #hold(sizeBytes: number, maxBytes: number): boolean {
+    if (!this.#isOpen) return true
+    if (!this.#load.hold(sizeBytes, maxBytes)) return false
+    this.#heldBytes += sizeBytes
+    return true
+  }
+
+  #end(): void {
+    if (!this.#isOpen) return
+    this.#isOpen = false
+    this.caller.login.close(this)
+    this.#load.leave(this.#heldBytes)
+    this.#loads.slowCallers.forget(this)
+    this.#cancel?.()
   }
 }

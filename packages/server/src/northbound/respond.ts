@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http'
-import { type BridgeError, codes, type ErrorCode, type RawJson } from '@bridgekeeper/protocol'
+import { type BridgeError, codes, type RawJson } from '@bridgekeeper/protocol'
 import { type Denied, denialError } from '../gates/verdict.ts'
 import { type ChallengeFacts, challenges } from './challenge.ts'
 import { toRpcError } from './rpc-error.ts'
@@ -31,6 +31,22 @@ export function sendRpc(
   response.write(head, 'latin1')
   response.write(value)
   response.end('}')
+  response.uncork()
+}
+
+/**
+ * Answers one `tools/list` request. @param tools JSON text that is kept and so must not be copied for each answer
+ * @param more the rest of the result's JSON text
+ */
+export function sendList(response: ServerResponse, id: RawJson, tools: Buffer, more: string): void {
+  const head = Buffer.from(`{"jsonrpc":"2.0","id":${id.toString('latin1')},"result":{"tools":`, 'latin1')
+  const tail = Buffer.from(`${more}}`)
+  const sizeBytes = head.length + tools.length + tail.length
+  response.writeHead(200, { 'content-type': JSON_TYPE, 'content-length': sizeBytes })
+  response.cork()
+  response.write(head)
+  response.write(tools)
+  response.end(tail)
   response.uncork()
 }
 
@@ -70,13 +86,6 @@ export function sendCallRefusal(
   })
   response.end(body)
 }
-
-/** Codes that refuse a call as HTTP tells it. */
-export const HTTP_REFUSALS: ReadonlySet<ErrorCode> = new Set([
-  'rate_limit_exceeded',
-  'scope_insufficient',
-  'log_unavailable',
-])
 
 function refusalHeaders(
   { code, retryAfterSeconds }: Pick<Denied, 'code'> & { readonly retryAfterSeconds?: number | undefined },

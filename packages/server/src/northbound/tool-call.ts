@@ -29,6 +29,8 @@ export interface ToolCallRequest {
   readonly bounded: true
 }
 
+type LeanMethod = 'tools/call' | 'tools/list'
+
 const JSON_TYPE = /^application\/json(?:\s*;\s*charset="?utf-8"?)?$/i
 const REQUEST_MEMBERS = ['jsonrpc', 'id', 'method', 'params']
 const PARAMS_MEMBERS = ['name', 'arguments', '_meta']
@@ -58,8 +60,30 @@ export function readToolCall(headers: IncomingHttpHeaders, body: Buffer): ToolCa
   if (toolName === undefined) return undefined
   const rawArgs = bytesAt(body, args) ?? NO_ARGUMENTS
   if (rawArgs[0] !== OPEN_BRACE || !isJson(rawArgs)) return undefined
-  const era = eraOf(headers, body, bytesAt(body, meta), toolName)
+  const era = eraOf(headers, body, bytesAt(body, meta), 'tools/call', toolName)
   return era === undefined ? undefined : { era, id, toolName, rawArgs, bounded: true }
+}
+
+/** A `tools/list` request. */
+export interface ToolListRequest {
+  readonly era: Era
+  /** The JSON-RPC id as it came. */
+  readonly id: RawJson
+}
+
+/** The lean path's reader of `tools/list`, as picky as that of calls. Lists have one page, so it takes no cursor. */
+export function readToolList(headers: IncomingHttpHeaders, body: Buffer): ToolListRequest | undefined {
+  if (!usualHeaders(headers)) return undefined
+  const request = namedMembers(body, REQUEST_MEMBERS)
+  if (request === undefined) return undefined
+  const [jsonrpc, idAt, method, paramsAt] = request
+  if (!spanIs(body, jsonrpc, '"2.0"') || !spanIs(body, method, '"tools/list"')) return undefined
+  const id = bytesAt(body, idAt)
+  if (id === undefined || !isRequestId(id)) return undefined
+  const params = paramsAt === undefined ? [undefined] : namedMembers(body, ['_meta'], paramsAt)
+  if (params === undefined) return undefined
+  const era = eraOf(headers, body, bytesAt(body, params[0]), 'tools/list', undefined)
+  return era === undefined ? undefined : { era, id }
 }
 
 function usualHeaders({ accept = '', 'content-type': contentType = '' }: IncomingHttpHeaders): boolean {
@@ -72,33 +96,35 @@ function eraOf(
   headers: IncomingHttpHeaders,
   body: Buffer,
   meta: RawJson | undefined,
-  toolName: string,
+  method: LeanMethod,
+  name: string | undefined,
 ): Era | undefined {
   const version = headers['mcp-protocol-version']
   const parsedMeta = meta === undefined ? {} : parseJson(meta.toString('utf8'))?.value
   if (!isObject(parsedMeta)) return undefined
   if (Object.hasOwn(parsedMeta, PROTOCOL_VERSION_META_KEY)) {
-    return isModern(headers, body, toolName) ? 'modern' : undefined
+    return isModern(headers, body, method, name) ? 'modern' : undefined
   }
   const legacy = version === undefined || SUPPORTED_PROTOCOL_VERSIONS.includes(version as string)
   return legacy ? 'legacy' : undefined
 }
 
 /** The SDK's own classifier decides, and the headers that mirror the body must be there and plain. */
-function isModern(headers: IncomingHttpHeaders, body: Buffer, toolName: string): boolean {
+function isModern(
+  headers: IncomingHttpHeaders,
+  body: Buffer,
+  method: LeanMethod,
+  name: string | undefined,
+): boolean {
   const version = headers['mcp-protocol-version']
-  if (
-    version !== '2026-07-28' ||
-    headers['mcp-method'] !== 'tools/call' ||
-    headers['mcp-name'] !== toolName
-  ) {
+  if (version !== '2026-07-28' || headers['mcp-method'] !== method || headers['mcp-name'] !== name) {
     return false
   }
   const outcome = classifyInboundRequest({
     httpMethod: 'POST',
     protocolVersionHeader: version,
-    mcpMethodHeader: 'tools/call',
-    mcpNameHeader: toolName,
+    mcpMethodHeader: method,
+    ...(name !== undefined && { mcpNameHeader: name }),
     body: parseJson(body.toString('utf8'))?.value,
   })
   return (

@@ -3,6 +3,7 @@ import manifest from '../../package.json' with { type: 'json' }
 import { mayList } from '../gates/call-authority.ts'
 import type { Caller } from '../ports.ts'
 import type { Router } from '../router/router.ts'
+import { listJson } from './list-cache.ts'
 import { addressOf, type ExposedTool, exposedTools, type ToolAddress, toolsOf } from './tool-names.ts'
 
 /** Who the MCP server behind a path says it is. */
@@ -16,6 +17,8 @@ export interface ToolView {
   identity(): ServerIdentity
   /** @throws BridgeError when no agent is there, or the path's server is not */
   list(): readonly ToolDefinition[]
+  /** The same as JSON text, kept with the catalog. @throws BridgeError as `list` */
+  listJson(): Buffer
   /** Which tool the name means, or why none. */
   address(toolName: string): ToolAddress | BridgeError
 }
@@ -44,6 +47,11 @@ export class AllServersView implements ToolView {
       .map(prefixed)
   }
 
+  listJson(): Buffer {
+    throwIf(this.#router.obstacle(this.#caller.userId))
+    return listJson(this.#router.catalog(this.#caller.userId), this.#caller.scopes, () => this.list())
+  }
+
   address(toolName: string): ToolAddress | BridgeError {
     return addressOf(toolName, this.#router.catalog(this.#caller.userId))
   }
@@ -70,6 +78,12 @@ export class OneServerView implements ToolView {
   list(): readonly ToolDefinition[] {
     throwIf(this.#router.obstacle(this.#caller.userId, this.#serverName))
     return this.#visible()
+  }
+
+  listJson(): Buffer {
+    const server = this.#server
+    if (server === undefined) return Buffer.from(JSON.stringify(this.list()))
+    return listJson(server, this.#caller.scopes, () => this.list())
   }
 
   address(toolName: string): ToolAddress {

@@ -71,13 +71,7 @@ export class Router {
   catalog(userId: string): Catalog {
     const [newest, ...others] = this.#connections(userId)
     if (others.length === 0) return newest?.catalog ?? NO_SERVERS
-    const merged = new Map<string, CatalogServer>()
-    for (const connection of this.#connections(userId)) {
-      for (const [name, server] of connection.catalog ?? []) {
-        if (merged.get(name)?.state !== 'ready') merged.set(name, server)
-      }
-    }
-    return merged
+    return merged(this.#connections(userId).flatMap(({ catalog }) => catalog ?? []))
   }
 
   /** Why the tools of this server, or of all, cannot be listed now; `undefined` when they can. */
@@ -116,6 +110,29 @@ export class Router {
     const reason = absent.state === 'ready' ? undefined : absent.reason
     return new BridgeError('server_unavailable', reason ?? `It is ${absent.state}.`)
   }
+}
+
+interface Merged {
+  readonly of: readonly Catalog[]
+  readonly catalog: Catalog
+}
+
+/** The catalogs of several agents as one, by the newest, until any of them changes. */
+const mergedByNewest = new WeakMap<Catalog, Merged>()
+
+/** @param catalogs newest first: where two have a server of one name, the newer that is ready counts */
+function merged(catalogs: readonly Catalog[]): Catalog {
+  const [newest, ...others] = catalogs
+  if (newest === undefined) return NO_SERVERS
+  if (others.length === 0) return newest
+  const known = mergedByNewest.get(newest)
+  if (known?.of.length === catalogs.length && known.of.every((catalog, at) => catalog === catalogs[at]))
+    return known.catalog
+  const servers = new Map<string, CatalogServer>()
+  for (const catalog of catalogs)
+    for (const [name, server] of catalog) if (servers.get(name)?.state !== 'ready') servers.set(name, server)
+  mergedByNewest.set(newest, { of: catalogs, catalog: servers })
+  return servers
 }
 
 const JUST_CONNECTED = 'The agent has just connected and has not yet said what it has.'

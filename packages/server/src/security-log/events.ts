@@ -95,6 +95,10 @@ export const securityEvents = {
     reason: 'code',
     suppressed: 'count',
   }),
+  mcp_slow_caller: event('warn', 'a caller did not read its answer and was cut off', {
+    size: 'count',
+    suppressed: 'count',
+  }),
   address_blocked: event('warn', 'an address failed too often and is refused from now on', {
     failures: 'count',
     retryAfter: 'count',

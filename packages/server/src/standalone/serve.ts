@@ -6,6 +6,7 @@ import type { BridgeOptions } from '../bridge-options.ts'
 import { TrustedProxies } from '../gates/client-address.ts'
 import { Sampler } from '../gates/sampler.ts'
 import { deny } from '../gates/verdict.ts'
+import { boundPipelining } from '../northbound/pipelining.ts'
 import { sendRefusal } from '../northbound/respond.ts'
 import type { SecurityLog, System } from '../ports.ts'
 import type { ChainedLog } from '../security-log/security-log.ts'
@@ -188,6 +189,7 @@ function bridgeOf(
 /** Paths of the node's own, which the bridge leaves to whoever listened before it. */
 function serveOwn(server: Server, handlers: readonly PathHandler[]): void {
   server.on('request', (request, response) => {
+    boundPipelining(request, response)
     if (!handlers.some((handle) => handle(request, response))) sendRefusal(response, deny('not_found'))
   })
 }

@@ -1,0 +1,67 @@
+import type { ServerResponse } from 'node:http'
+import type { System } from '../ports.ts'
+
+/** A caller that takes nothing of its answer for this long is cut off. */
+export const UNREAD_MS = 60_000
+/** How often unread answers are looked at. */
+const LOOK_MS = 1_000
+
+/** A request whose caller may read slowly. */
+export interface WatchedRequest {
+  readonly response: ServerResponse
+  cutOff(unreadBytes: number): void
+}
+
+interface Unread {
+  waitingBytes: number
+  sinceMs: number
+}
+
+/** [LIVE.4] Cuts off callers that do not read their answers. One timer watches all answers. */
+export class SlowCallers {
+  readonly #system: System
+  readonly #unread = new Map<WatchedRequest, Unread>()
+  #isLooking = false
+
+  constructor(system: System) {
+    this.#system = system
+  }
+
+  /** Watches a request until `forget`. */
+  watch(request: WatchedRequest): void {
+    this.#unread.set(request, {
+      waitingBytes: request.response.writableLength,
+      sinceMs: this.#system.monotonicMs(),
+    })
+    this.#lookLater()
+  }
+
+  forget(request: WatchedRequest): void {
+    this.#unread.delete(request)
+  }
+
+  #lookLater(): void {
+    if (this.#isLooking || this.#unread.size === 0) return
+    this.#isLooking = true
+    this.#system.after(LOOK_MS, () => {
+      this.#isLooking = false
+      for (const [request, unread] of this.#unread) this.#look(request, unread)
+      this.#lookLater()
+    })
+  }
+
+  #look(request: WatchedRequest, unread: Unread): void {
+    const { response } = request
+    const waitingBytes = response.writableLength
+    const nowMs = this.#system.monotonicMs()
+    // An answer behind another one, on a socket that pipelines, has no socket yet: its caller cannot take it.
+    const isStuck = waitingBytes > 0 && waitingBytes === unread.waitingBytes && response.socket !== null
+    if (!isStuck) {
+      unread.waitingBytes = waitingBytes
+      unread.sinceMs = nowMs
+    } else if (nowMs - unread.sinceMs >= UNREAD_MS) {
+      this.forget(request)
+      request.cutOff(waitingBytes)
+    }
+  }
+}

@@ -1,0 +1,175 @@
+import { expect, test, vi } from 'vitest'
+import { MAX_HELD_BYTES, MAX_OPEN_REQUESTS } from '../../packages/server/src/gates/user-load.ts'
+import { MAX_BATCH } from '../../packages/server/src/northbound/endpoint.ts'
+import { MAX_PIPELINED } from '../../packages/server/src/northbound/pipelining.ts'
+import { UNREAD_MS } from '../../packages/server/src/northbound/slow-callers.ts'
+import { EMPTY, HOUR, LIST } from '../support/attacker.ts'
+import { agentWithCatalog, deafClient, request, withoutCallLimits } from '../support/greedy.ts'
+import { post, SDK_PATH, toolCall } from '../support/mcp.ts'
+import { verifiedPeer } from '../support/peer.ts'
+import { type RawClient, rawClient } from '../support/raw.ts'
+
+const MIB = 1_048_576
+const DEAF = 15
+
+test('[LOAD.1] refuses the 257th open request of a user with too_many_requests and Retry-After, and serves another user', async () => {
+  const { at, log, ann, bob } = await withoutCallLimits()
+  const agent = await verifiedPeer(at, await at.token('ann', HOUR))
+  const call = () => post(at, '/mcp/s', toolCall('t'), ann)
+  const calls = Array.from({ length: MAX_OPEN_REQUESTS }, call)
+  const ids: unknown[] = []
+  for (const _ of calls) ids.push((await agent.next('tool_execute')).id)
+  const refused = await call()
+  expect([refused.status, refused.headers.get('retry-after')]).toEqual([429, '1'])
+  expect(refused.json.error.data.code).toBe('too_many_requests')
+  expect(log.named('mcp_request_refused')).toMatchObject([
+    { userId: 'user_ann', ip: '127.0.0.1', reason: 'too_many_requests' },
+  ])
+  expect((await post(at, '/mcp', LIST, bob)).json.error.data.code).toBe('agent_offline')
+  for (const id of ids) agent.send({ type: 'tool_result', id, success: true, result: EMPTY })
+  for (const answer of await Promise.all(calls)) expect(answer.status).toBe(200)
+  const next = call()
+  const { id } = await agent.next('tool_execute')
+  agent.send({ type: 'tool_result', id, success: true, result: EMPTY })
+  expect((await next).status).toBe(200)
+})
+
+test('[LOAD.2] holds at most 32 MiB of bodies of one user that are being sent, and takes them again once they have ended', async () => {
+  const { at, ann, bob } = await withoutCallLimits()
+  const count = MAX_HELD_BYTES / MIB
+  const senders: RawClient[] = []
+  for (let index = 0; index < count; index++) {
+    const client = await rawClient(at.port)
+    client.write(request('', { ...ann, 'content-length': String(MIB) }))
+    client.write('{')
+    senders.push(client)
+  }
+  const ping = async (headers: Record<string, string>) => (await post(at, '/mcp', LIST, headers)).status
+  await vi.waitFor(async () => expect(await ping(ann)).toBe(429))
+  expect(await ping(bob)).toBe(200)
+  for (const { socket } of senders) socket.destroy()
+  await vi.waitFor(async () => expect(await ping(ann)).toBe(200))
+})
+
+test('[LOAD.2] batches of lists that nobody reads make the bridge hold 32 MiB of their user, and concern nobody else', async () => {
+  const { at, log, ann, bob } = await withoutCallLimits()
+  await agentWithCatalog(at, MIB / 2)
+  const batch = JSON.stringify(Array.from({ length: MAX_BATCH }, (_, id) => ({ ...LIST, id })))
+  const deaf: RawClient[] = []
+  for (let index = 0; index < 10; index++) deaf.push(await deafClient(at))
+  for (const client of deaf) client.write(request(batch, ann))
+  await vi.waitFor(() => expect(log.named('mcp_request_refused')).toHaveLength(20), { timeout: 20_000 })
+  expect(log.named('mcp_request_refused')[0]).toMatchObject({
+    reason: 'too_many_requests',
+    userId: 'user_ann',
+  })
+  expect((await post(at, '/mcp', LIST, bob)).json.error.data.code).toBe('agent_offline')
+  for (const { socket } of deaf) socket.destroy()
+  const again = JSON.stringify([LIST, { ...LIST, id: 2 }])
+  await vi.waitFor(async () => expect((await post(at, '/mcp', again, ann)).text).not.toContain('too_many'))
+})
+
+test('[LOAD.2] cuts a caller off whose unread results would come to 64 MiB, and delivers the others', async () => {
+  const { at, log, ann } = await withoutCallLimits()
+  const agent = await verifiedPeer(at, await at.token('ann', HOUR))
+  const text = 'x'.repeat(MIB - 1_024)
+  // The system buffers a few MiB for each socket, so that several answers go to one.
+  const call = request(JSON.stringify(toolCall('t')), ann, '/mcp/s').repeat(1 + MAX_PIPELINED)
+  const deaf: RawClient[] = []
+  for (let index = 0; index < DEAF; index++) {
+    const client = await deafClient(at)
+    client.write(call)
+    deaf.push(client)
+  }
+  const ids: unknown[] = []
+  while (ids.length < deaf.length * (1 + MAX_PIPELINED)) ids.push((await agent.next('tool_execute')).id)
+  for (const id of ids)
+    agent.send({ type: 'tool_result', id, success: true, result: { content: [{ type: 'text', text }] } })
+  await vi.waitFor(() => expect(log.named('mcp_slow_caller').length).toBeGreaterThan(0), { timeout: 20_000 })
+  expect(log.named('mcp_slow_caller')[0]).toMatchObject({ userId: 'user_ann', ip: '127.0.0.1' })
+  agent.send({ type: 'ping' })
+  await agent.next('pong')
+  const received = deaf.map(({ socket }) => {
+    const count = { bytes: 0 }
+    socket.removeAllListeners('data').on('data', (chunk) => (count.bytes += chunk.length))
+    return count
+  })
+  for (const { socket } of deaf) socket.resume()
+  const whole = () => received.filter(({ bytes }) => bytes > 9 * text.length).length
+  await vi.waitFor(() => expect(whole() + deaf.filter(({ socket }) => socket.closed).length).toBe(DEAF), {
+    timeout: 20_000,
+  })
+  expect(whole()).toBeGreaterThan(3)
+})
+
+test.each([
+  ['a result on the lean path', {}],
+  ['a result by the SDK', SDK_PATH],
+])(
+  '[LIVE.4] cuts a caller off that takes nothing of %s for 60 seconds, and not before',
+  async (_what, headers) => {
+    const { at, system, log, ann } = await withoutCallLimits()
+    const agent = await verifiedPeer(at, await at.token('ann', HOUR))
+    const text = 'x'.repeat(MIB - 1_024)
+    const deaf: RawClient[] = []
+    for (let index = 0; index < 12; index++) {
+      const client = await deafClient(at)
+      // One answer fits into what the system buffers, so that several go to one socket.
+      const call = request(JSON.stringify(toolCall('t')), { ...ann, ...headers }, '/mcp/s')
+      client.write(call.repeat(MAX_PIPELINED))
+      deaf.push(client)
+    }
+    for (let index = 0; index < deaf.length * MAX_PIPELINED; index++) {
+      const { id } = await agent.next('tool_execute')
+      agent.send({ type: 'tool_result', id, success: true, result: { content: [{ type: 'text', text }] } })
+      if (index >= 40) break
+    }
+    agent.send({ type: 'ping' })
+    await agent.next('pong')
+    system.advance(UNREAD_MS - 1_000)
+    expect(log.named('mcp_slow_caller')).toEqual([])
+    await vi.waitFor(
+      () => {
+        system.advance(1_000)
+        expect(log.named('mcp_slow_caller').length).toBeGreaterThan(0)
+      },
+      { timeout: 10_000 },
+    )
+  },
+)
+
+test('[HTTP.4] cuts a socket on which nine requests wait behind one, and ends them all', async () => {
+  const { at, ann } = await withoutCallLimits()
+  const agent = await verifiedPeer(at, await at.token('ann', HOUR))
+  const call = request(JSON.stringify(toolCall('t')), ann, '/mcp/s')
+  const patient = await rawClient(at.port)
+  patient.write(call.repeat(1 + MAX_PIPELINED))
+  const ids: unknown[] = []
+  for (let count = 0; count < 1 + MAX_PIPELINED; count++) ids.push((await agent.next('tool_execute')).id)
+  for (const id of ids) agent.send({ type: 'tool_result', id, success: true, result: EMPTY })
+  await patient.until(() => patient.received.toString().split('HTTP/1.1 200').length === 2 + MAX_PIPELINED)
+  const greedy = await rawClient(at.port)
+  greedy.write(call.repeat(2 + MAX_PIPELINED))
+  await greedy.ended
+  agent.send({ type: 'ping' })
+  await agent.next('pong')
+  // Every request of it has ended: as many as ever can be open.
+  const calls = Array.from({ length: MAX_OPEN_REQUESTS }, () => post(at, '/mcp/s', toolCall('t'), ann))
+  for (const _ of calls) {
+    const { id } = await agent.next('tool_execute')
+    agent.send({ type: 'tool_result', id, success: true, result: EMPTY })
+  }
+  for (const { status } of await Promise.all(calls)) expect(status).toBe(200)
+})
+
+test('[HTTP.4] cuts a socket that pipelines what needs no login, too', async () => {
+  const { at, ann } = await withoutCallLimits()
+  await verifiedPeer(at, await at.token('ann', HOUR))
+  for (const path of ['/healthz', '/nowhere', '/api/mcp-ws']) {
+    const client = await rawClient(at.port)
+    client.write(request(JSON.stringify(toolCall('t')), ann, '/mcp/s'))
+    client.write(`GET ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n`.repeat(500))
+    await client.ended
+    expect(client.received.length).toBe(0)
+  }
+})
