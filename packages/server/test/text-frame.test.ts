@@ -13,6 +13,7 @@ const SIZES = [0, 1, 125, 126, 127, 16_383, 16_384, 65_535, 65_536, 1_048_576]
 
 const nobody: WebSocketListener = {
   received() {},
+  pinged() {},
   ponged() {},
   failed() {},
   closed() {},

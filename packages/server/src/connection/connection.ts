@@ -9,7 +9,7 @@ import {
   type ToolExecuteFrame,
   unreachable,
 } from '@bridgekeeper/protocol'
-import { type CallOutcome, failed, outcomeOf, type ToolCall } from '../calls/outcome.ts'
+import { type CallOutcome, failed, isRefusal, outcomeOf, type ToolCall } from '../calls/outcome.ts'
 import { generateChallenge } from '../gates/challenge.ts'
 import type { Verdict } from '../gates/verdict.ts'
 import type { Principal, SecurityLog, System } from '../ports.ts'
@@ -46,6 +46,8 @@ export interface ConnectionListener {
   verified(connection: ReadyConnection): void
   challengeFailed(): void
   ended(connection: ReadyConnection): void
+  /** A frame came that answers no call and is no call that a rate limit let through. */
+  uncounted(sizeBytes: number): void
   /**
    * This socket asks for a tool itself.
    * @param obstacle why it cannot run; it counts all the same
@@ -80,6 +82,8 @@ export class Connection implements ReadyConnection, DueListener {
   #wasVerified = false
   #slow = false
   #unexpectedResults = 0
+  /** Whether the frame at hand is limited as a call, or answers one. */
+  #isCounted = false
   #catalog: ReadonlyMap<string, CatalogServer> | undefined
   #principal: Principal
   readonly #deadlines: Deadlines
@@ -129,7 +133,9 @@ export class Connection implements ReadyConnection, DueListener {
   receive(frame: Buffer, isBinary: boolean): void {
     const event = readFrame(frame, isBinary, this.version)
     if (event.type === 'bad-message') this.#failAnswer(frame, event.code)
+    this.#isCounted = false
     this.#take(event)
+    if (!this.#isCounted) this.#listener.uncounted(frame.length)
   }
 
   /** @param code 1006 when the peer just went away */
@@ -256,8 +262,10 @@ export class Connection implements ReadyConnection, DueListener {
         this.#catalog = new Map(effect.servers.map((server) => [server.name, server]))
         return
       case 'result':
-        if (!this.#settle(effect.result.id, outcomeOf(effect.result, this.version)))
-          this.#late(effect.result.id)
+        this.#isCounted =
+          this.#settle(effect.result.id, outcomeOf(effect.result, this.version)) ||
+          (this.#abandonedCalls?.take(effect.result.id) ?? false)
+        if (!this.#isCounted) this.#recordUnexpected(effect.result.id)
         return
       case 'execute':
         return this.#execute(effect.call)
@@ -267,21 +275,25 @@ export class Connection implements ReadyConnection, DueListener {
   }
 
   #execute({ id, serverName, toolName, rawArgs }: ToolExecuteFrame): void {
+    this.#isCounted = true
     this.#ownCalls ??= new OwnCalls(this.version, this.#options.maxPendingCalls, (frame) => {
       if (this.#state.state === 'ready') this.#socket.write(frame)
     })
-    this.#ownCalls.run(id, (settle, obstacle) =>
-      this.#listener.execute(this, { serverName, toolName, rawArgs }, settle, obstacle),
-    )
+    this.#ownCalls.run(id, (settle, obstacle) => {
+      const settled = (outcome: CallOutcome): void => {
+        if (isRefusal(outcome)) this.#listener.uncounted(rawArgs.length)
+        settle(outcome)
+      }
+      return this.#listener.execute(this, { serverName, toolName, rawArgs }, settled, obstacle)
+    })
   }
 
   #record(event: SecurityEvent): void {
     this.#log.logSecurityEvent({ ...event, userId: this.principal.userId, ip: this.ip })
   }
 
-  /** [CALL.10] Records an answer that nobody waits for, unless its call was abandoned; a flood ever more sparsely. */
-  #late(requestId: string): void {
-    if (this.#abandonedCalls?.take(requestId)) return
+  /** [CALL.10] Records an answer that nobody waits for; a flood of them ever more sparsely. */
+  #recordUnexpected(requestId: string): void {
     const count = ++this.#unexpectedResults
     const isPowerOfTwo = (count & (count - 1)) === 0
     if (isPowerOfTwo) this.#record({ event: 'ws_unexpected_result', requestId })

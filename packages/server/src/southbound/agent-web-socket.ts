@@ -12,6 +12,7 @@ const LOOK_MS = 250
 /** Who is told what happens to a WebSocket, and to a peer that does not read as fast as it is written to. */
 export interface WebSocketListener {
   received(data: Buffer, isBinary: boolean): void
+  pinged(): void
   ponged(): void
   failed(error: Error): void
   closed(code: number, reason: Buffer): void
@@ -48,6 +49,7 @@ export class AgentWebSocket extends WebSocket implements AgentSocket {
         return true
       case 'ping':
         this.#answerPing(told[0] as Buffer)
+        listener.pinged()
         return true
       case 'pong':
         listener.ponged()
@@ -74,6 +76,13 @@ export class AgentWebSocket extends WebSocket implements AgentSocket {
     }
     writeTextFrame(socket, frame)
     this.#judge()
+  }
+
+  /** Reads nothing for a while. The peer's own TCP makes it wait. */
+  pauseFor(pauseMs: number): void {
+    if (this.isPaused || this.readyState !== WebSocket.OPEN) return
+    this.pause()
+    this.#system?.after(pauseMs, () => this.resume())
   }
 
   /** [LIVE.2] Whoever does not read gets no answers to pings either. */

@@ -5,6 +5,7 @@ import type { Admission, AdmittedAgent } from '../admission/admission.ts'
 import type { Login, Use } from '../admission/logins.ts'
 import { Connection, type ConnectionListener, type ConnectionOptions } from '../connection/connection.ts'
 import type { ReadyConnection } from '../connection/ready-connection.ts'
+import { Allowance, MESSAGE_ALLOWANCE, unitsOf } from '../gates/allowance.ts'
 import type { ClientAddress } from '../gates/client-address.ts'
 import { deny, type Verdict } from '../gates/verdict.ts'
 import type { Principal, SecurityLog, System } from '../ports.ts'
@@ -16,7 +17,7 @@ import type { Liveness, Pinged } from './liveness.ts'
 const REVOKED_CLOSE_MS = 500
 
 /** What becomes of agents that were let in. */
-export interface AgentListener extends Omit<ConnectionListener, 'challengeFailed' | 'confirm'> {
+export interface AgentListener extends Omit<ConnectionListener, 'challengeFailed' | 'confirm' | 'uncounted'> {
   /** The connection that a new one of the same login would replace. */
   earlier(principal: Principal): ReadyConnection | undefined
   /** The device was revoked, since its key was copied: all that is open of it must end, wherever it is. */
@@ -49,6 +50,7 @@ export class OpenAgent implements ConnectionListener, WebSocketListener, Pinged,
   readonly #webSocket: AgentWebSocket
   readonly #around: Surroundings
   #stopCounting: (() => void) | undefined
+  #frames: Allowance | undefined
 
   /** It ends with its socket. */
   static open(
@@ -93,6 +95,19 @@ export class OpenAgent implements ConnectionListener, WebSocketListener, Pinged,
   /** [LIVE.1] Whoever is not yet verified has the deadline of the challenge. */
   get isPinged(): boolean {
     return this.#admitted === undefined
+  }
+
+  pinged(): void {
+    this.uncounted(0)
+  }
+
+  /** [LOAD.6] An agent that sends more than calls need is read from more slowly. */
+  uncounted(sizeBytes: number): void {
+    const nowMs = this.#around.system.monotonicMs()
+    this.#frames ??= new Allowance(MESSAGE_ALLOWANCE)
+    this.#frames.charge(unitsOf(sizeBytes), nowMs)
+    const waitMs = this.#frames.leftMs(1, nowMs)
+    if (waitMs > 0) this.#webSocket.pauseFor(waitMs)
   }
 
   ponged(): void {

@@ -203,6 +203,7 @@ export class World {
         this.ready.delete(connection)
         this.#router.ended(connection)
       },
+      uncounted: () => {},
       execute: (_asker, call, settle, obstacle) => {
         const record = obstacle === undefined ? this.onExecute() : () => {}
         const ended = (outcome: CallOutcome): void => {
