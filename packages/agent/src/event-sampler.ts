@@ -3,8 +3,8 @@ import type { AgentEvent, SampledEvent } from './events.ts'
 import type { System } from './system.ts'
 
 /** Events of one kind that are passed on within one window; the others are counted. */
-const MAX_EVENTS = 100
-const WINDOW_MS = 10_000
+export const MAX_EVENTS = 100
+export const WINDOW_MS = 10_000
 
 interface Kind {
   readonly untilMs: number

@@ -1,5 +1,5 @@
 /** Events are dropped while this much waits for a reader of standard output. */
-const MAX_WAITING_BYTES = 1_048_576
+export const MAX_WAITING_BYTES = 1_048_576
 
 let isClosed = false
 let isFailing = false

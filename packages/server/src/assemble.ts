@@ -23,7 +23,7 @@ import type { AgentListener } from './southbound/open-agent.ts'
 import { isProduction } from './standalone/secret.ts'
 
 const DEFAULT_CALL_TIMEOUT_MS = 60_000
-const DEFAULT_MAX_PENDING_CALLS = 64
+export const DEFAULT_MAX_PENDING_CALLS = 64
 const FINGERPRINT_KEY_BYTES = 32
 
 /** The parts of a bridge, each given what it needs of the others. */

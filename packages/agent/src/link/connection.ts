@@ -51,8 +51,8 @@ export type Login =
 
 const DIAL_MS = 20_000
 /** Frames of a bridge that is recognised, while that is being recorded. */
-const MAX_HELD = 1_024
-const MAX_HELD_BYTES = 16 * 1_048_576
+export const MAX_HELD = 1_024
+export const MAX_HELD_BYTES = 16 * 1_048_576
 /** What a bridge answers where it does not take a token. */
 const TOKEN_REFUSALS: readonly number[] = [401, 403, 500]
 

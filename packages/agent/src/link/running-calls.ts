@@ -13,9 +13,9 @@ import type { CallOutcome, LocalTools } from '../outcome.ts'
 import type { System } from '../system.ts'
 
 /** Calls at once; a bridge that forgets its own limits must not fill this machine's memory. */
-const MAX_RUNNING = 512
+export const MAX_RUNNING = 512
 /** Of the arguments of all of them. */
-const MAX_ARGUMENT_BYTES = 64 * 1_048_576
+export const MAX_ARGUMENT_BYTES = 64 * 1_048_576
 
 export interface CallDeps {
   readonly system: System

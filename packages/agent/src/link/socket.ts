@@ -26,9 +26,9 @@ const HANDSHAKE_MS = 10_000
 const MAX_BODY_BYTES = 16_384
 const GOING_AWAY = 1001
 /** Sent, and not yet taken by the network. */
-const MAX_QUEUED_BYTES = 64 * 1_048_576
+export const MAX_QUEUED_BYTES = 64 * 1_048_576
 /** The same in frames: each takes a few hundred bytes of memory beside its content. */
-const MAX_QUEUED_FRAMES = 16_384
+export const MAX_QUEUED_FRAMES = 16_384
 
 /** Dials the bridge. Whatever goes wrong is told by `onEnd`. */
 export function dial(

@@ -1,7 +1,7 @@
 /** Requests and cancellations that a server has not read. */
-const MAX_REQUEST_BYTES = 64 * 1_048_576
+export const MAX_REQUEST_BYTES = 64 * 1_048_576
 /** Answers to a server's own requests that it has not read. Nobody asks that much and reads none of it. */
-const MAX_ANSWER_BYTES = 1_048_576
+export const MAX_ANSWER_BYTES = 1_048_576
 
 /** The standard input of a process. */
 export interface InputPipe {

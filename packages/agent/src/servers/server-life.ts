@@ -45,7 +45,7 @@ const CLIENT_INFO = { name: 'bridgekeeper', version: '0.1.0' }
 /** The SDK's own time-out must not come before ours, whose reason is the better one. */
 const SDK_SPARE_MS = 60_000
 /** From one reading of a changed list to the next. A server may announce changes as fast as it writes. */
-const RELIST_MS = 1_000
+export const RELIST_MS = 1_000
 
 /** One process of a local server, from its start until it is gone. Never rejects. */
 export async function live(

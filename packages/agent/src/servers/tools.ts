@@ -18,9 +18,9 @@ export type ToolList =
   | { readonly ok: true; readonly tools: readonly CatalogTool[]; readonly skipped: number }
   | { readonly ok: false; readonly reason: string }
 
-const MAX_PAGES = 64
+export const MAX_PAGES = 64
 /** Of all pages. A catalog holds 1 MiB at most, so that no server needs more than a few of them. */
-const MAX_LIST_BYTES = 8 * 1_048_576
+export const MAX_LIST_BYTES = 8 * 1_048_576
 
 /**
  * Lists a server's tools, each definition as the server wrote it. Definitions without a name or a

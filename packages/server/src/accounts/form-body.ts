@@ -6,7 +6,7 @@ import { allow, deny, type Verdict } from '../gates/verdict.ts'
 export type Form = ReadonlyMap<string, string>
 
 /** More than any form of ours has; a passkey's answer is a few KiB. */
-const MAX_BODY_BYTES = 65_536
+export const MAX_BODY_BYTES = 65_536
 const FORM_TYPE = 'application/x-www-form-urlencoded'
 
 /** Reads a posted form. Rejects when the client goes away. */

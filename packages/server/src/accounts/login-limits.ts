@@ -6,8 +6,23 @@ import type { EndCheck, FrontDoor, SecurityLog, System } from '../ports.ts'
 
 const MINUTE_MS = 60_000
 
+/** Wrong attempts at one account: from one address, and from anywhere. */
+export const ATTEMPTS = {
+  password: {
+    here: { max: 5, windowMs: 15 * MINUTE_MS },
+    anywhere: { max: 50, windowMs: 60 * MINUTE_MS, maxKeys: 20_000 },
+  },
+  code: {
+    here: { max: 5, windowMs: 15 * MINUTE_MS },
+    anywhere: { max: 10, windowMs: 60 * MINUTE_MS, maxKeys: 20_000 },
+  },
+} as const
+
+/** Logins that succeed, of one user from one address. */
+export const LOGINS = { max: 100, windowMs: 15 * MINUTE_MS, maxKeys: 20_000 }
+
 /** Users who come from the provider for the first time, from one address. */
-const NEW_USERS = { max: 100, windowMs: 60 * MINUTE_MS, maxKeys: 20_000 }
+export const NEW_USERS = { max: 100, windowMs: 60 * MINUTE_MS, maxKeys: 20_000 }
 
 /** Why a login failed, as it is put on record; whoever tried is told none of it. */
 export type LoginFailure =
@@ -46,19 +61,8 @@ export class LoginLimits {
   readonly #log: Pick<SecurityLog, 'logSecurityEvent'>
   readonly #system: System
   readonly #sampler = new Sampler()
-  readonly #windows = {
-    password: {
-      here: new SlidingWindow({ max: 5, windowMs: 15 * MINUTE_MS }),
-      anywhere: new SlidingWindow({ max: 50, windowMs: 60 * MINUTE_MS, maxKeys: 20_000 }),
-    },
-    code: {
-      here: new SlidingWindow({ max: 5, windowMs: 15 * MINUTE_MS }),
-      anywhere: new SlidingWindow({ max: 10, windowMs: 60 * MINUTE_MS, maxKeys: 20_000 }),
-    },
-  }
-
-  /** Logins that succeed, of one user from one address. */
-  readonly #logins = new SlidingWindow({ max: 100, windowMs: 15 * MINUTE_MS, maxKeys: 20_000 })
+  readonly #windows = { password: windowsOf('password'), code: windowsOf('code') }
+  readonly #logins = new SlidingWindow(LOGINS)
 
   readonly #newUsers = new SlidingWindow(NEW_USERS)
 
@@ -161,4 +165,9 @@ export class LoginLimits {
 
 function keyOf({ account }: Attempt, { key }: ClientAddress): string {
   return `${key} ${account}`
+}
+
+function windowsOf(kind: Attempt['kind']) {
+  const { here, anywhere } = ATTEMPTS[kind]
+  return { here: new SlidingWindow(here), anywhere: new SlidingWindow(anywhere) }
 }

@@ -20,7 +20,7 @@ const LOGIN_MS = 30 * 86_400_000
 /** Two tabs that renew at once send the same token; later, whoever does has copied it. */
 const GRACE_MS = 10_000
 /** Of one session; a browser needs one in a quarter of an hour. */
-const RENEWALS = { max: 30, windowMs: 60_000, maxKeys: 10_000 }
+export const RENEWALS = { max: 30, windowMs: 60_000, maxKeys: 10_000 }
 
 /** Who looks at a page. */
 export interface LoggedIn {

@@ -7,8 +7,8 @@ import { normalPassword } from './password-rules.ts'
 /** Argon2id with 19 MiB, two passes and one lane. Source: OWASP Password Storage Cheat Sheet. */
 const PARAMETERS = { algorithm: 2, memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const
 /** Each takes 19 MiB and a thread of the pool, whose others are for files and names. */
-const MAX_AT_ONCE = 2
-const MAX_WAITING = 64
+export const MAX_AT_ONCE = 2
+export const MAX_WAITING = 64
 /** No password that anybody set is longer. */
 const MAX_GUESS_CHARS = 1_024
 

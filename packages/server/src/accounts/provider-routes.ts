@@ -22,7 +22,7 @@ const FOUND_COOKIE = new PageCookie('providerFound')
 const FOUND_MS = 60_000
 const BEGUN_MS = 600_000
 /** Accounts at the provider that one user may be linked with. */
-const MAX_LINKS = 8
+export const MAX_LINKS = 8
 const PURPOSE = 'login at the provider'
 const LINK_PATH = '/account/provider'
 const FINISH_PATH = `${LINK_PATH}/finish`

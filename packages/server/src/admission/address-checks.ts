@@ -4,7 +4,7 @@ import { allow, denyFor, type Verdict } from '../gates/verdict.ts'
 import type { EndCheck } from '../ports.ts'
 
 /** Checks of one address that wait for their turn. */
-const MAX_WAITING = 512
+export const MAX_WAITING = 512
 const RETRY_MS = 1_000
 
 interface Checks {

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 
 /** Two tokens of the greatest length, and what stands around them. */
-const MAX_BYTES = 20_480
+export const MAX_BYTES = 20_480
 
 /**
  * Reads a request's body as text.

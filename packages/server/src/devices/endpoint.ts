@@ -33,7 +33,7 @@ interface Visit {
 }
 
 /** Of one address; a machine asks four times an hour, and many may stand behind one address. */
-const REQUESTS = { max: 120, windowMs: 60_000, maxKeys: 10_000 }
+export const REQUESTS = { max: 120, windowMs: 60_000, maxKeys: 10_000 }
 
 /**
  * [ENROL.4] Where machines enrol, get their tokens and change their keys. Not for browsers: no cookie counts, and a

@@ -3,10 +3,10 @@ import { SlidingWindow } from './sliding-window.ts'
 import { allow, denyFor, type Verdict } from './verdict.ts'
 
 /** Wrong answers that a user and address may give in a window, whatever the number of connections. */
-const ATTEMPTS = 3
-const WINDOW_MS = 900_000
-const FIRST_LOCK_MS = 60_000
-const LONGEST_LOCK_MS = 3_600_000
+export const ATTEMPTS = 3
+export const WINDOW_MS = 900_000
+export const FIRST_LOCK_MS = 60_000
+export const LONGEST_LOCK_MS = 3_600_000
 /** After so long without a lock the next one is short again. */
 const REMEMBERED_LOCKS = { max: 8, windowMs: 86_400_000 }
 

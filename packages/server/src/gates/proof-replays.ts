@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 
 const MAX_PROOFS = 100_000
-const MAX_PROOFS_OF_USER = 10_000
+export const MAX_PROOFS_OF_USER = 10_000
 
 /**
  * [DPOP.4] Proofs that were used, until they are too old to be used again. Bounded for each user and in all: over

@@ -1,7 +1,7 @@
 import { SlidingWindow } from './sliding-window.ts'
 
 /** Lines of one kind that one key may write in a minute; what is more is counted. */
-const LINES = { max: 20, windowMs: 60_000, maxKeys: 10_000 }
+export const LINES = { max: 20, windowMs: 60_000, maxKeys: 10_000 }
 
 /** Keeps a flood of refusals from becoming a flood of lines. */
 export class Sampler {

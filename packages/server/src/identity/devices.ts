@@ -18,7 +18,7 @@ import { ReplayMemory } from './replay.ts'
 export const MAX_DEVICES = 32
 export const ENROL_PATH = '/api/devices'
 /** Keys of one device that are good at once: the current one, and those that were replaced within the last day. */
-const MAX_GOOD_KEYS = 8
+export const MAX_GOOD_KEYS = 8
 const NAME_CHARS = 64
 const ID_BYTES = 16
 /** A replaced key is good for so long, for a machine that did not hear that it is replaced. */
@@ -29,7 +29,7 @@ const SESSION_MS = 10 * 365 * 86_400_000
 const REPLAY_MS = 150_000
 const REPLAY_ENTRIES = 100_000
 /** A device needs one in a quarter of an hour. */
-const ASSERTIONS = { max: 30, windowMs: 60_000 }
+export const ASSERTIONS = { max: 30, windowMs: 60_000 }
 
 export interface DevicesParts {
   readonly devices: DeviceStore

@@ -2,7 +2,7 @@ import type { ToolDefinition } from '@bridgekeeper/protocol'
 import type { Scopes } from '../gates/call-authority.ts'
 
 /** Views of one catalog that are kept; the oldest goes first. */
-const MAX_VIEWS = 4
+export const MAX_VIEWS = 4
 /** No scope of ours. */
 const NO_LIMITS = '*'
 

@@ -3,7 +3,7 @@ import { allow, denyFor, type Verdict } from '../gates/verdict.ts'
 import type { System } from '../ports.ts'
 
 const MINUTE_MS = 60_000
-const CODE_WINDOW_MS = 15 * MINUTE_MS
+export const CODE_WINDOW_MS = 15 * MINUTE_MS
 /** Addresses that are counted; beyond them the longest idle is forgotten, which blocks nobody. */
 const MAX_ADDRESSES = 10_000
 
@@ -11,7 +11,7 @@ const MAX_ADDRESSES = 10_000
  * What one address may do. `begin` counts requests that add a record of ten minutes, so that its window is as long;
  * `registrationOfDay` keeps one address from filling the table of clients.
  */
-const LIMITS = {
+export const LIMITS = {
   request: { max: 300, windowMs: MINUTE_MS },
   begin: { max: 200, windowMs: 10 * MINUTE_MS },
   device: { max: 30, windowMs: MINUTE_MS },
@@ -27,7 +27,7 @@ export function isLasting(kind: Limited): boolean {
 }
 
 /** Wrong user codes within 15 minutes, of one user, and from one address. Source: RFC 8628 section 5.1. */
-const WRONG_CODES = 10
+export const WRONG_CODES = 10
 
 /**
  * [OAUTH.9] [OAUTH.23] How often one address may ask the authorization server, and how often a user or an address may be

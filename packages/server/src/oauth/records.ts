@@ -6,7 +6,7 @@ import type { System } from '../ports.ts'
 
 const DAY_MS = 86_400_000
 /** A registered client that no user has approved yet. */
-const UNUSED_CLIENT_MS = 3 * DAY_MS
+export const UNUSED_CLIENT_MS = 3 * DAY_MS
 /** From its last approval on: it outlives that, and then has to register again. */
 const CLIENT_MS = 180 * DAY_MS
 
@@ -14,7 +14,9 @@ const CLIENT_MS = 180 * DAY_MS
  * Most records of a kind that a stranger can add, or whoever is logged in; those that expire soonest give way. What
  * one address adds is bounded by `OAuthLimits`, so that it takes many addresses to get there.
  */
-const MOST: Readonly<Record<string, number>> = {
+export const MOST: Readonly<
+  Record<'Client' | 'Interaction' | 'DeviceCode' | 'Session' | 'ReplayDetection', number>
+> = {
   Client: 10_000,
   Interaction: 10_000,
   DeviceCode: 10_000,
@@ -24,9 +26,9 @@ const MOST: Readonly<Record<string, number>> = {
 /** The surplus is removed once in so many additions. */
 const ADDITIONS_PER_TRIM = 100
 /** Refresh tokens of one grant: the live one, and the used ones whose copies are still found out. */
-const MOST_REFRESH_TOKENS = 21
-const MAX_CLIENT_BYTES = 8_192
-const MAX_RECORD_BYTES = 16_384
+export const MOST_REFRESH_TOKENS = 21
+export const MAX_CLIENT_BYTES = 8_192
+export const MAX_RECORD_BYTES = 16_384
 
 export interface RecordParts {
   readonly store: OAuthStore
@@ -119,7 +121,7 @@ export class Records implements Adapter {
     const ignore = (): void => {}
     if (this.#model === 'RefreshToken')
       await store.trim(this.#model, MOST_REFRESH_TOKENS, grantId).catch(ignore)
-    const most = MOST[this.#model]
+    const most = isBounded(this.#model) ? MOST[this.#model] : undefined
     if (most !== undefined && this.#additions++ % ADDITIONS_PER_TRIM === 0)
       await store.trim(this.#model, most).catch(ignore)
   }
@@ -164,4 +166,8 @@ async function removeGrant({ store, key }: RecordParts, grantId: string): Promis
 
 function hashed(key: Uint8Array, model: string, value: string): string {
   return createHmac('sha256', key).update(`${model} ${value}`).digest('base64url')
+}
+
+function isBounded(model: string): model is keyof typeof MOST {
+  return Object.hasOwn(MOST, model)
 }

@@ -1,7 +1,7 @@
 import { type Server, type ServerOptions, type WebSocket, WebSocketServer } from 'ws'
 
 /** Messages cut into more pieces than this are an attack on memory, not a slow network. */
-const MAX_FRAGMENTS = 1_024
+export const MAX_FRAGMENTS = 1_024
 
 export interface WebSocketLimits {
   /** A frame over this closes the socket with 1009, unbuffered. */

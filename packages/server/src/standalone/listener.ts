@@ -19,13 +19,17 @@ import {
  * that of a long call, may take as long as it takes. Idle connections outlive those of usual proxies
  * (60 seconds), or a proxy would now and then send a request into one that just closes.
  */
-const HTTP_OPTIONS: ServerOptions<typeof CountedRequest> = {
-  IncomingMessage: CountedRequest,
+export const HTTP_LIMITS = {
   headersTimeout: 5_000,
   requestTimeout: 30_000,
   keepAliveTimeout: 75_000,
   connectionsCheckingInterval: 1_000,
   maxHeaderSize: 16_384,
+} as const
+
+const HTTP_OPTIONS: ServerOptions<typeof CountedRequest> = {
+  ...HTTP_LIMITS,
+  IncomingMessage: CountedRequest,
   insecureHTTPParser: false,
 }
 

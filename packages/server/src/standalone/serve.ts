@@ -69,7 +69,7 @@ export interface Node {
   close(): Promise<void>
 }
 
-const MAX_CONNECTIONS = 20_000
+export const MAX_CONNECTIONS = 20_000
 const MAX_CALL_TIMEOUT_MS = 86_400_000
 /** Requests still open this long after the bridge closed are cut. */
 const HTTP_CLOSE_MS = 2_000

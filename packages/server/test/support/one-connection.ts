@@ -105,6 +105,7 @@ export class OneConnection {
       confirm: () => this.confirm(),
       verified: () => void this.happened.push('verified'),
       challengeFailed: () => void this.happened.push('challenge failed'),
+      uncounted: () => {},
       ended: () => void this.happened.push('ended'),
       execute: (_connection, call, settle) => {
         const index = this.executed.push({ call, settle })

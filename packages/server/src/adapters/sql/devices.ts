@@ -5,7 +5,7 @@ import type { Database, Tables } from './schema.ts'
 import { endSessions } from './sessions.ts'
 
 /** Keys of one user that are good no longer and still remembered. */
-const MAX_OLD_KEYS = 1_024
+export const MAX_OLD_KEYS = 1_024
 
 /** Enrolled devices. A device's row goes when it is revoked; the rows of its keys stay. */
 export function sqlDevices(db: Database, system: System): DeviceStore {

@@ -1,0 +1,23 @@
+/**
+ * Checks that the tables of limits in SECURITY.md say what the constants say; rewrites them with `--fix`.
+ *
+ * Usage: node scripts/check-limits.ts [FILE] [--fix]
+ */
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { checkTable } from './generated-table.ts'
+import { ACCOUNTS, AGENTS, CALLS, MACHINE, SOCKETS } from './limits/rows.ts'
+
+const { values, positionals } = parseArgs({ options: { fix: { type: 'boolean' } }, allowPositionals: true })
+const parts = { sockets: SOCKETS, calls: CALLS, agents: AGENTS, accounts: ACCOUNTS, machine: MACHINE }
+const rows = Object.entries(parts).flatMap(([part, limits]) => limits.map((row) => [part, ...row]))
+checkTable(
+  {
+    check: 'limits',
+    path: positionals[0] ?? join(import.meta.dirname, '../SECURITY.md'),
+    document: 'SECURITY.md',
+    header: ['where', 'resource', 'bound', 'per', 'what the peer hears'],
+    rows,
+  },
+  values.fix ?? false,
+)
