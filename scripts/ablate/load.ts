@@ -39,7 +39,7 @@ export const LOAD_ABLATIONS: readonly Ablation[] = [
   {
     gate: 'load: unread results of one user are bounded',
     edits: [text('gates/user-load.ts', 'this.#heldBytes + sizeBytes > maxBytes', 'false')],
-    tests: ['test/attack/greedy-callers.test.ts'],
+    tests: ['test/attack/unread-results.test.ts'],
   },
   {
     gate: 'load: messages are counted',
