@@ -1,3 +1,5 @@
+import { remembered } from './remembered.ts'
+
 /** A request target in its one canonical spelling. */
 export interface Target {
   /** Begins with `/`; ends with one only as the root. */
@@ -31,13 +33,13 @@ export function canonicalTarget(url: string): Target | undefined {
 }
 
 /** The path of a target alone: see `canonicalTarget`. @param path without query */
-export function canonicalPath(path: string): string | undefined {
+export const canonicalPath = remembered((path): string | undefined => {
   if (PLAIN.test(path) || path === '/') return path
   if (!path.startsWith('/')) return undefined
   const written = path.endsWith('/') ? path.slice(1, -1) : path.slice(1)
   const segments = written.split('/').map(canonicalSegment)
   return segments.includes(undefined) ? undefined : `/${segments.join('/')}`
-}
+})
 
 function canonicalSegment(written: string): string | undefined {
   if (!SEGMENT.test(written)) return undefined
