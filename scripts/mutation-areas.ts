@@ -65,7 +65,8 @@ export const MUTATION_AREAS: Readonly<Record<string, MutationArea>> = {
     atLeast: 85,
   },
   'agent-servers': {
-    mutate: [`${AGENT}/src/servers/**/*.ts`],
+    // The reaper and its signals are real processes, which no mutant is in; their tests run in `npm test`.
+    mutate: [`${AGENT}/src/servers/**/*.ts`, `!${AGENT}/src/servers/{groups,reaper,reaper-process}.ts`],
     tests: [`${AGENT}/test/servers/**/*.test.ts`],
     atLeast: 85,
   },

@@ -64,6 +64,18 @@ test('[PROOF.10] a device proves itself again after ten minutes at the latest, a
   expect(due).toHaveLength(3)
 })
 
+test('[PROOF.10] a proof that comes before its time, as with a fresh token, puts the next renewal off', () => {
+  const { system, deadlines, due } = setUp()
+  deadlines.proved()
+  system.advance(limits.renewalMs / 2)
+  deadlines.challenged()
+  deadlines.proved()
+  system.advance(limits.renewalMs - 1)
+  expect(due).toEqual([])
+  system.advance(1)
+  expect(due).toEqual([`renew ${1.5 * limits.renewalMs}`])
+})
+
 test('[PROOF.10] renewals are spread over the last minute, in steps of a second', () => {
   for (const [draw, earlierMs] of [
     [0, 0],

@@ -1,0 +1,122 @@
+import { EventEmitter } from 'node:events'
+import { PassThrough } from 'node:stream'
+import type { ServerEntry } from '../../src/config/entry.ts'
+import type { ServerEvent } from '../../src/events.ts'
+import type { Reaper } from '../../src/servers/reaper.ts'
+import { ServerSet } from '../../src/servers/server-set.ts'
+import { FakeSystem } from './fake-system.ts'
+
+export const TOOL = { name: 'echo', inputSchema: { type: 'object' } }
+export const STOP_TIMES = { stdinMs: 1_000, termMs: 2_000 }
+export const START_MS = 20_000
+
+export const settled = async (): Promise<void> => {
+  for (let turn = 0; turn < 30; turn++) await new Promise((resolve) => setImmediate(resolve))
+}
+
+/** A child process by hand, which speaks MCP until the test says otherwise. */
+export class FakeChild extends EventEmitter {
+  static #lastPid = 1_000
+  readonly pid: number | undefined
+  readonly stdin = new PassThrough()
+  readonly stdout = new PassThrough()
+  readonly stderr = new PassThrough()
+  readonly lines: Record<string, unknown>[] = []
+  tools: object[] = [TOOL]
+  /** Whether it ends with its input, and at which signal. */
+  endsWithInput = true
+  endsAt: string | undefined = 'SIGTERM'
+  speaks = true
+  hasTools = true
+  #over = false
+
+  constructor(spawns = true) {
+    super()
+    this.pid = spawns ? ++FakeChild.#lastPid : undefined
+    let text = ''
+    this.stdin.on('data', (chunk: Buffer) => {
+      const lines = (text + chunk.toString('utf8')).split('\n')
+      text = lines.pop() ?? ''
+      for (const line of lines) this.#take(JSON.parse(line))
+    })
+    this.stdin.on('finish', () => {
+      if (this.endsWithInput) this.end(0)
+    })
+  }
+
+  write(line: string): void {
+    this.stdout.write(`${line}\n`)
+  }
+
+  answer(id: unknown, result: unknown): void {
+    this.write(JSON.stringify({ jsonrpc: '2.0', id, result }))
+  }
+
+  end(code: number | null, signal: NodeJS.Signals | null = null): void {
+    if (this.#over) return
+    this.#over = true
+    this.stdout.end()
+    this.emit('exit', code, signal)
+    this.emit('close', code, signal)
+  }
+
+  requests(method: string): readonly Record<string, unknown>[] {
+    return this.lines.filter((line) => line.method === method)
+  }
+
+  #take(message: Record<string, unknown>): void {
+    this.lines.push(message)
+    const { id, method } = message
+    if (!this.speaks || id === undefined) return
+    if (method === 'initialize') {
+      const { protocolVersion } = message.params as { protocolVersion: string }
+      const capabilities = this.hasTools ? { tools: { listChanged: true } } : {}
+      this.answer(id, {
+        protocolVersion,
+        capabilities,
+        serverInfo: { name: 'fake', version: '1' },
+        instructions: 'Be kind.',
+      })
+    } else if (method === 'tools/list') this.answer(id, { tools: this.tools })
+    else if (method !== 'tools/call')
+      this.write(JSON.stringify({ jsonrpc: '2.0', id, error: { code: -32601, message: 'unknown' } }))
+  }
+}
+
+/** Everything that happens to processes, in its order. */
+export interface World {
+  readonly children: FakeChild[]
+  readonly happened: string[]
+  /** What the next processes are. */
+  next: (() => FakeChild)[]
+}
+
+export function entry(changes: Partial<Extract<ServerEntry, { kind: 'stdio' }>> = {}): ServerEntry {
+  return { kind: 'stdio', name: 's', command: 'fake', args: [], env: {}, secrets: [], ...changes }
+}
+
+/** Servers whose processes are the world's. */
+export function runFakes(world: World, entries: readonly ServerEntry[] = [entry()]) {
+  const system = new FakeSystem()
+  const events: ServerEvent[] = []
+  const reaper = {
+    add: (group: number) => world.happened.push(`add ${group - (world.children[0]?.pid ?? 0)}`),
+    remove: (group: number) => world.happened.push(`remove ${group - (world.children[0]?.pid ?? 0)}`),
+  }
+  let changes = 0
+  const servers = new ServerSet(entries, {
+    system,
+    reaper: reaper as unknown as Reaper,
+    agentEnv: {},
+    startMs: START_MS,
+    stopTimes: STOP_TIMES,
+    onEvent: (event) => events.push(event),
+    onChange: () => void changes++,
+  })
+  servers.start()
+  const named = <T extends ServerEvent['type']>(type: T) =>
+    events.filter((event): event is Extract<ServerEvent, { type: T }> => event.type === type)
+  const call = (toolName = 'echo', signal = new AbortController().signal, serverName = 's') =>
+    servers.call({ serverName, toolName, rawArgs: Buffer.from('{"x":1}'), signal })
+  return { system, events, servers, named, call, changes: () => changes }
+}
