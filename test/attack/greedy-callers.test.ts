@@ -104,7 +104,7 @@ test.each([
   },
 )
 
-test('[HTTP.4] cuts a socket on which nine requests wait behind one, and ends them all', async () => {
+test('[HTTP.6] cuts a socket on which nine requests wait behind one, and ends them all', async () => {
   const { at, ann } = await withoutCallLimits()
   const agent = await verifiedPeer(at, await at.token('ann', HOUR))
   const call = request(JSON.stringify(toolCall('t')), ann, '/mcp/s')
@@ -128,7 +128,7 @@ test('[HTTP.4] cuts a socket on which nine requests wait behind one, and ends th
   for (const { status } of await Promise.all(calls)) expect(status).toBe(200)
 })
 
-test('[HTTP.4] cuts a socket that pipelines what needs no login, too', async () => {
+test('[HTTP.6] cuts a socket that pipelines what needs no login, too', async () => {
   const { at, ann } = await withoutCallLimits()
   await verifiedPeer(at, await at.token('ann', HOUR))
   for (const path of ['/healthz', '/nowhere', '/api/mcp-ws']) {
