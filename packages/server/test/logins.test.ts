@@ -29,7 +29,7 @@ test('[REVOKE.4] what ended by itself is not ended again, in whatever order it e
   const uses = Array.from({ length: 5 }, use)
   for (const one of uses) expect(login.open(one)).toBe(true)
   for (const at of [1, 4, 0, 1]) login.close(uses[at] as Use)
-  expect(logins.revoke({ kind: 'user', id: 'ann' })).toEqual(expect.arrayContaining([uses[2], uses[3]]))
+  expect(new Set(logins.revoke({ kind: 'user', id: 'ann' }))).toEqual(new Set([uses[2], uses[3]]))
   expect(logins.revoke({ kind: 'user', id: 'ann' })).toEqual([])
   expect(login.open(use())).toBe(false)
 })

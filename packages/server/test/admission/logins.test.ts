@@ -1,0 +1,189 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { type Login, Logins, type Use } from '../../src/admission/logins.ts'
+
+const MAX_REMEMBERED = 10_000
+const SPARE_LOGINS = 1_024
+
+const principal = (userId: string, sessionId: string, deviceId?: string) => ({
+  ...{ userId, sessionId, expiresAtMs: 0 },
+  ...(deviceId !== undefined && { deviceId }),
+})
+
+function entered(logins: Logins, ...ids: [string, string, string?]): Login {
+  const login = logins.enter(principal(...ids), logins.now)
+  if (login === undefined) throw new Error('It was refused.')
+  return login
+}
+
+/** A use that is told from others by its number. */
+const use = (n: number): Use & { readonly n: number } => ({ n, place: 0, revoked: () => {} })
+const numbers = (uses: readonly Use[]) =>
+  uses.map((one) => (one as ReturnType<typeof use>).n).sort((a, b) => a - b)
+
+test('[REVOKE.4] of uses that open and close in any order, just those that are open are ended', () => {
+  const step = fc.record({ n: fc.nat(5), opens: fc.boolean() })
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 30 }), (steps) => {
+      const logins = new Logins()
+      const login = entered(logins, 'ann', 's')
+      const all = Array.from({ length: 6 }, (_, n) => use(n))
+      const open = new Set<number>()
+      for (const { n, opens } of steps) {
+        if (opens === open.has(n)) continue
+        if (opens) expect(login.open(all[n] as Use)).toBe(true)
+        else login.close(all[n] as Use)
+        if (opens) open.add(n)
+        else open.delete(n)
+        expect(login.isIdle).toBe(open.size === 0)
+      }
+      expect(numbers(logins.revoke({ kind: 'session', id: 's' }))).toEqual([...open].sort((a, b) => a - b))
+      expect(login.isIdle).toBe(true)
+    }),
+    { numRuns: 200 },
+  )
+})
+
+test('[REVOKE.4] closing what was never opened, or was closed before, closes nothing else', () => {
+  const logins = new Logins()
+  const login = entered(logins, 'ann', 's')
+  const [one, two, three] = [use(1), use(2), use(3)]
+  login.close(one)
+  login.open(one)
+  login.close(two)
+  login.open(two)
+  login.close(three)
+  login.close(two)
+  login.close(two)
+  expect(numbers(logins.revoke({ kind: 'user', id: 'ann' }))).toEqual([1])
+  login.close(one)
+})
+
+test('[REVOKE.4] logins of one session id that differ in user or device are not one', () => {
+  const logins = new Logins()
+  const all = [
+    entered(logins, 'ann', 's', 'd1'),
+    entered(logins, 'ann', 's', 'd2'),
+    entered(logins, 'bob', 's', 'd1'),
+    entered(logins, 'ann', 's'),
+  ]
+  expect([new Set(all).size, logins.count]).toEqual([4, 4])
+  expect([
+    entered(logins, 'ann', 's', 'd1'),
+    entered(logins, 'ann', 's', 'd2'),
+    entered(logins, 'bob', 's', 'd1'),
+    entered(logins, 'ann', 's'),
+  ]).toEqual(all)
+  expect(all.map(({ userId, sessionId, deviceId }) => [userId, sessionId, deviceId])).toEqual([
+    ['ann', 's', 'd1'],
+    ['ann', 's', 'd2'],
+    ['bob', 's', 'd1'],
+    ['ann', 's', undefined],
+  ])
+  expect(logins.count).toBe(4)
+  for (const [n, login] of all.entries()) login.open(use(n))
+  expect(numbers(logins.revoke({ kind: 'device', id: 'd1' }))).toEqual([0, 2])
+  expect(logins.count).toBe(2)
+  expect(numbers(logins.revoke({ kind: 'user', id: 'ann' }))).toEqual([1, 3])
+  expect(logins.count).toBe(0)
+})
+
+test('[REVOKE.5] a session or device that was revoked never comes in again, a user does, each time', () => {
+  const logins = new Logins()
+  for (let time = 0; time < 2; time++) {
+    logins.revoke({ kind: 'session', id: 's' })
+    logins.revoke({ kind: 'device', id: 'd' })
+    logins.revoke({ kind: 'user', id: 'ann' })
+    const mayEnter = (...ids: [string, string, string?]) =>
+      logins.enter(principal(...ids), logins.now) !== undefined
+    expect(mayEnter('ann', 's')).toBe(false)
+    expect(mayEnter('ann', 't', 'd')).toBe(false)
+    expect(mayEnter('ann', 'd', 's')).toBe(true)
+    expect(mayEnter('ann', `fresh ${time}`)).toBe(true)
+    expect(mayEnter('s', `other ${time}`, 'ann')).toBe(true)
+  }
+})
+
+test('[REVOKE.3] an admission that began before a revocation is refused, one that began after it is not', () => {
+  const logins = new Logins()
+  for (let time = 0; time < 2; time++) {
+    const before = logins.now
+    logins.revoke({ kind: 'user', id: 'ann' })
+    expect(logins.isRevoked(principal('ann', 'x'), before)).toBe(true)
+    expect(logins.isRevoked(principal('ann', 'x'), logins.now)).toBe(false)
+    expect(logins.isRevoked(principal('bob', 'x'), before)).toBe(false)
+  }
+})
+
+test('[REVOKE.3] 10,000 revocations are remembered; with one more, whoever began before the oldest is refused', () => {
+  const logins = new Logins()
+  logins.revoke({ kind: 'session', id: 'oldest' })
+  const since = logins.now
+  for (let n = 1; n < MAX_REMEMBERED; n++) logins.revoke({ kind: 'session', id: `s${n}` })
+  expect(logins.isRevoked(principal('ann', 'oldest'), logins.now)).toBe(true)
+  expect(logins.isRevoked(principal('ann', 'x'), since - 1)).toBe(false)
+  // One that is remembered is remembered longer, and takes no more room.
+  logins.revoke({ kind: 'session', id: 's1' })
+  expect(logins.isRevoked(principal('ann', 'x'), since - 1)).toBe(false)
+  logins.revoke({ kind: 'session', id: 'one more' })
+  expect(logins.isRevoked(principal('ann', 'x'), since - 1)).toBe(true)
+  expect(logins.isRevoked(principal('ann', 'x'), since)).toBe(false)
+  expect(logins.isRevoked(principal('ann', 'oldest'), logins.now)).toBe(false)
+  logins.revoke({ kind: 'session', id: 'and one more' })
+  expect(logins.isRevoked(principal('ann', 's1'), logins.now)).toBe(true)
+  expect(logins.isRevoked(principal('ann', 's2'), logins.now)).toBe(false)
+})
+
+test('[REVOKE.9] idle logins are kept up to a number, and taken out by one more; those with something open stay', () => {
+  const logins = new Logins()
+  const busy = entered(logins, 'ann', 'busy', 'd')
+  busy.open(use(1))
+  const many = entered(logins, 'ann', 'many')
+  for (const n of [2, 3]) many.open(use(n))
+  const closed = use(4)
+  const idle = entered(logins, 'ann', 'idle', 'd')
+  idle.open(closed)
+  idle.close(closed)
+  for (let n = logins.count; n < SPARE_LOGINS; n++) entered(logins, `u${n}`, `s${n}`)
+  expect(logins.count).toBe(SPARE_LOGINS)
+  entered(logins, 'one', 'more')
+  expect(logins.count).toBe(3)
+  // What it is found by is gone with it: nothing of it is ended.
+  expect(numbers(logins.revoke({ kind: 'device', id: 'd' }))).toEqual([1])
+  expect(logins.count).toBe(2)
+  expect(idle.revoked).toBe(true)
+  expect(numbers(logins.revoke({ kind: 'user', id: 'ann' }))).toEqual([2, 3])
+  // The next sweep comes at twice what was kept, and as many more.
+  const next = 2 * 2 + SPARE_LOGINS
+  for (let n = logins.count; n < next; n++) entered(logins, `v${n}`, `t${n}`)
+  expect(logins.count).toBe(next)
+  entered(logins, 'and', 'one more')
+  expect(logins.count).toBe(1)
+})
+
+test('[REVOKE.9] a login that was taken out is found again once it is asked for, and not listed twice', () => {
+  const logins = new Logins()
+  const who = principal('ann', 'idle', 'd')
+  const idle = logins.enter(who, logins.now)
+  if (idle === undefined) throw new Error('It was refused.')
+  for (let n = 0; n < SPARE_LOGINS; n++) entered(logins, `u${n}`, `s${n}`)
+  const before = logins.count
+  for (let time = 0; time < 3; time++) {
+    expect(idle.revoked).toBe(false)
+    expect(logins.recalled(who)).toBe(idle)
+  }
+  expect(logins.count).toBe(before + 1)
+  idle.open(use(1))
+  expect(numbers(logins.revoke({ kind: 'device', id: 'd' }))).toEqual([1])
+  expect(logins.recalled(who)).toBeUndefined()
+  expect([idle.revoked, idle.open(use(2))]).toEqual([true, false])
+})
+
+test('[REVOKE.1] a principal that was never seen is entered by being recalled, unless it was revoked for good', () => {
+  const logins = new Logins()
+  const who = principal('ann', 's')
+  expect(logins.recalled(who)).toBe(logins.recalled(who))
+  expect(logins.count).toBe(1)
+  logins.revoke({ kind: 'session', id: 't' })
+  expect(logins.recalled(principal('ann', 't'))).toBeUndefined()
+})
