@@ -1,8 +1,29 @@
+import type { ErrorCode } from '@bridgekeeper/protocol'
 import { expect, test } from 'vitest'
 import { FakeSystem } from '../../../../test/support/fake-system.ts'
 import { callbackLog } from '../../src/adapters/memory/security-log.ts'
 import { Refusals } from '../../src/admission/refusals.ts'
 import type { SecurityEvent } from '../../src/security-log/events.ts'
+
+test.each<ErrorCode>([
+  'token_missing',
+  'token_ambiguous',
+  'token_in_url',
+  'token_invalid',
+  'token_expired',
+  'user_unknown',
+  'user_suspended',
+  'dpop_proof_invalid',
+  'login_revoked',
+])('[SAMPLE.1] %s is on record as a failed authentication', (code) => {
+  const events: SecurityEvent[] = []
+  const refusals = new Refusals(
+    callbackLog((event) => events.push(event)),
+    new FakeSystem(),
+  )
+  refusals.record('caller', code, { ip: '203.0.113.1', key: '203.0.113.1', isProxy: false }, '/x')
+  expect(events).toMatchObject([{ event: 'mcp_authentication_failed', reason: code }])
+})
 
 test('[SAMPLE.1] refusals of one address and reason are twenty lines a minute; the next says how many were not', () => {
   const events: SecurityEvent[] = []
