@@ -97,7 +97,6 @@ export class LoginLimits {
     }
     const denied = denyFor('login_limited', leftMs)
     this.#record(attempt.userId, address, { limit: attempt.kind, retryAfter: denied.retryAfterSeconds })
-    this.#door.failed(address)
     return denied
   }
 
