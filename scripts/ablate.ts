@@ -8,7 +8,8 @@ import { spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { ABLATIONS, type Ablation } from './ablate/gates.ts'
+import type { Ablation } from './ablate/ablation.ts'
+import { ABLATIONS } from './ablate/gates.ts'
 
 /** More than there are cores: a protection taken out often leaves its attack waiting. */
 const AT_ONCE = 4

@@ -2,7 +2,7 @@
  * Runs every check that is not a test, and goes on after one that fails, so that one run shows all there is to
  * mend.
  *
- * Usage: npm run check [-- types|style|imports|rules|events|limits …] [--fix]
+ * Usage: npm run check [-- types|style|imports|rules|ablations|events|limits …] [--fix]
  */
 import { spawnSync } from 'node:child_process'
 import { parseArgs } from 'node:util'
@@ -19,6 +19,7 @@ const CHECKS: Record<string, string[]> = {
   ],
   imports: ['scripts/check-imports.ts'],
   rules: ['scripts/check-rules.ts'],
+  ablations: ['scripts/check-ablations.ts'],
   events: ['scripts/check-events.ts', ...(values.fix ? ['--fix'] : [])],
   limits: ['scripts/check-limits.ts', ...(values.fix ? ['--fix'] : [])],
 }

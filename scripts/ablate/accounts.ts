@@ -1,16 +1,4 @@
-import type { Ablation, Edit } from './gates.ts'
-
-function gate(file: string, within: string, first: string): Edit {
-  return { file: `packages/server/src/${file}`, within, first }
-}
-
-function text(file: string, find: string, replace: string): Edit {
-  return { file: `packages/server/src/${file}`, find, replace }
-}
-
-function attack(...names: string[]): string[] {
-  return names.map((name) => `test/attack/${name}.test.ts`)
-}
+import { type Ablation, attack, gate, text } from './ablation.ts'
 
 /** What stands around accounts and browsers' logins. */
 export const ACCOUNT_ABLATIONS: readonly Ablation[] = [
@@ -85,10 +73,7 @@ export const ACCOUNT_ABLATIONS: readonly Ablation[] = [
   },
   {
     gate: 'accounts: wrong logins count against their address',
-    edits: [
-      text('accounts/login-limits.ts', 'if (counted) this.#door.failed(address)', ''),
-      text('accounts/login-limits.ts', 'this.#door.failed(address)\n    return denied', 'return denied'),
-    ],
+    edits: [text('accounts/login-limits.ts', 'if (counted) this.#door.failed(address)', '')],
     tests: attack('login-guessing'),
   },
   {

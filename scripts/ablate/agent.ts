@@ -1,4 +1,4 @@
-import type { Ablation, Edit } from './gates.ts'
+import type { Ablation, Edit } from './ablation.ts'
 
 function text(file: string, find: string, replace: string): Edit {
   return { file: `packages/${file}`, find, replace }

@@ -1,15 +1,6 @@
-import type { Ablation, Edit } from './gates.ts'
+import { type Ablation, ALLOW, gate, text } from './ablation.ts'
 
-const ALLOW = 'return { allowed: true, value: undefined }'
 const DEVICE_ATTACKS = ['packages/server/test/devices.attack.test.ts']
-
-function gate(file: string, within: string, first: string): Edit {
-  return { file: `packages/server/src/${file}`, within, first }
-}
-
-function text(file: string, find: string, replace: string): Edit {
-  return { file: `packages/server/src/${file}`, find, replace }
-}
 
 /** What stands around enrolment, and around the tokens and keys of devices. */
 export const DEVICE_ABLATIONS: readonly Ablation[] = [
@@ -64,11 +55,7 @@ export const DEVICE_ABLATIONS: readonly Ablation[] = [
   {
     gate: 'devices: guessing counts towards the block of the address',
     edits: [
-      text(
-        'devices/endpoint.ts',
-        'if (!answer.allowed && GUESSES.has(answer.code)) door.failed(visit.address)',
-        '',
-      ),
+      text('devices/endpoint.ts', 'if (!answer.allowed && isGuess(answer)) door.failed(visit.address)', ''),
     ],
     tests: ['test/bridge/device-enrolment.test.ts'],
   },

@@ -1,3 +1,4 @@
+import { type Ablation, ALLOW, attack, gate, text } from './ablation.ts'
 import { ACCOUNT_ABLATIONS } from './accounts.ts'
 import { ADDRESS_ABLATIONS } from './addresses.ts'
 import { AGENT_ABLATIONS } from './agent.ts'
@@ -5,33 +6,6 @@ import { DEVICE_ABLATIONS } from './devices.ts'
 import { LOAD_ABLATIONS } from './load.ts'
 import { OAUTH_ABLATIONS } from './oauth.ts'
 import { PROOF_ABLATIONS } from './proof.ts'
-
-/** One protection, how to take it out, and the attack that must then succeed. */
-export interface Ablation {
-  readonly gate: string
-  readonly edits: readonly Edit[]
-  /** Files whose tests must turn red. */
-  readonly tests: readonly string[]
-}
-
-/** `first` becomes the first statement of the function or method; or `find`, which occurs once, is replaced. */
-export type Edit =
-  | { readonly file: string; readonly within: string; readonly first: string }
-  | { readonly file: string; readonly find: string; readonly replace: string }
-
-const ALLOW = 'return { allowed: true, value: undefined }'
-
-function gate(file: string, within: string, first: string): Edit {
-  return { file: `packages/server/src/${file}`, within, first }
-}
-
-function text(file: string, find: string, replace: string): Edit {
-  return { file: `packages/server/src/${file}`, find, replace }
-}
-
-function attack(...names: string[]): string[] {
-  return names.map((name) => `test/attack/${name}.test.ts`)
-}
 
 /** Every gate, in the order in which a request and a call meet them. */
 export const ABLATIONS: readonly Ablation[] = [

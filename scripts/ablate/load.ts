@@ -1,12 +1,4 @@
-import type { Ablation, Edit } from './gates.ts'
-
-function gate(file: string, within: string, first: string): Edit {
-  return { file: `packages/server/src/${file}`, within, first }
-}
-
-function text(file: string, find: string, replace: string): Edit {
-  return { file: `packages/server/src/${file}`, find, replace }
-}
+import { type Ablation, gate, text } from './ablation.ts'
 
 /** Bounds of what one peer may make the bridge hold, compute or log. */
 export const LOAD_ABLATIONS: readonly Ablation[] = [

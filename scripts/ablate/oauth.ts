@@ -1,14 +1,4 @@
-import type { Ablation, Edit } from './gates.ts'
-
-function gate(file: string, within: string, first: string): Edit {
-  return { file: `packages/server/src/${file}`, within, first }
-}
-
-function text(file: string, find: string, replace: string): Edit {
-  return { file: `packages/server/src/${file}`, find, replace }
-}
-
-const attack = (name: string): string[] => [`test/attack/${name}.test.ts`]
+import { type Ablation, attack, gate, text } from './ablation.ts'
 
 /** What stands around the authorization server and its tokens. */
 export const OAUTH_ABLATIONS: readonly Ablation[] = [

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
-import { ABLATIONS, type Edit } from './gates.ts'
+import type { Edit } from './ablation.ts'
+import { ABLATIONS } from './gates.ts'
 
 /** The part of Vite's plugins that is used here. */
 interface Transform {

@@ -1,16 +1,4 @@
-import type { Ablation, Edit } from './gates.ts'
-
-function gate(file: string, within: string, first: string): Edit {
-  return { file: `packages/server/src/${file}`, within, first }
-}
-
-function text(file: string, find: string, replace: string): Edit {
-  return { file: `packages/server/src/${file}`, find, replace }
-}
-
-function attack(...names: string[]): string[] {
-  return names.map((name) => `test/attack/${name}.test.ts`)
-}
+import { type Ablation, attack, gate, text } from './ablation.ts'
 
 /** What stands between a stolen token and a user's machine, at the bridge and on the machine itself. */
 export const PROOF_ABLATIONS: readonly Ablation[] = [

@@ -17,7 +17,10 @@ test('[HOUSE.11] the limits in SECURITY.md are those of the constants', async ()
 test('[HOUSE.11] a changed limit fails the check, and --fix writes the right one', async () => {
   const copy = join(scratch(), 'page.md')
   copyFileSync(page, copy)
-  writeFileSync(copy, readFileSync(page, 'utf8').replace('| calls | body | 1 MiB |', '| calls | body | 2 MiB |'))
+  writeFileSync(
+    copy,
+    readFileSync(page, 'utf8').replace('| calls | body | 1 MiB |', '| calls | body | 2 MiB |'),
+  )
   const { code, stdout } = await check(copy)
   expect([code, stdout]).toEqual([1, expect.stringContaining('is stale')])
   expect((await check(copy, '--fix')).code).toBe(0)
