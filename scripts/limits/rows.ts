@@ -176,7 +176,7 @@ export const ACCOUNTS: readonly LimitRow[] = [
     'passwords hashed at once',
     `${count(MAX_AT_ONCE)}; ${count(MAX_HASHES_WAITING)} wait, addresses in turn`,
     'node',
-    '503 with Retry-After',
+    '`login_limited`',
   ],
   ['form', size(MAX_FORM_BYTES), 'request', '`body_too_large`'],
   ['browser logins', count(MAX_SESSIONS), 'user', 'the one unused for longest ends'],
