@@ -254,7 +254,7 @@ test('[TOOLS.5] tools that change are read again, each time; those that are what
   const change = async () => {
     child?.write('{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}')
     await settled()
-    await system.advance(50)
+    await system.advance(1_050)
   }
   await change()
   expect([named('server-tools-changed'), child?.requests('tools/list').length]).toEqual([[], 2])
