@@ -201,30 +201,19 @@ export const ABLATIONS: readonly Ablation[] = [
     tests: attack('w27-memory'),
   },
   {
-    gate: 'layer 5: JSON depth and keys',
+    gate: 'layer 5: JSON depth',
     edits: [
       {
-        file: 'packages/protocol/src/json-spans.ts',
-        find: 'if (depth === limits.jsonDepth) return NOT_FOUND',
-        replace:
-          'if (depth === closers.length) closers = Uint8Array.from({ length: depth * 2 }, (_, at) => closers[at] ?? 0)',
-      },
-      {
-        file: 'packages/protocol/src/json-spans.ts',
-        find: 'const closers = new Uint8Array',
-        replace: 'let closers = new Uint8Array',
-      },
-      {
-        file: 'packages/protocol/src/json-spans.ts',
-        find: '++keys > limits.jsonKeys',
-        replace: '++keys < 0',
+        file: 'packages/protocol/src/json-grammar.ts',
+        find: 'if (depth > limits.jsonDepth) return NOT_FOUND',
+        replace: '',
       },
     ],
     tests: attack('w32-json-bombs'),
   },
   {
     gate: 'layer 5: keys that reach a prototype',
-    edits: [{ file: 'packages/protocol/src/json-spans.ts', within: 'isProtoKey', first: 'return false' }],
+    edits: [{ file: 'packages/protocol/src/json-spans.ts', find: '|| PROTOTYPE_KEYS.has(key)', replace: '' }],
     tests: attack('w32-json-bombs'),
   },
   {

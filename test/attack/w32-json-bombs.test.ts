@@ -14,11 +14,15 @@ afterEach(() => {
 
 const bombs: Readonly<Record<string, string>> = {
   'nested 500,000 deep': `{"a":${deep(500_000)}}`,
-  'nested just too deep': `{"a":${deep(65)}}`,
-  'too many keys': wide(70_000),
+  'nested just too deep': `{"a":${deep(1_000)}}`,
+}
+/** JSON that only passes through, and would harm a program that merges objects. */
+const harmless: Readonly<Record<string, string>> = {
+  'many keys': wide(70_000),
+  'nested 900 deep': `{"a":${deep(900)}}`,
   __proto__: '{"__proto__":{"polluted":true}}',
   '__proto__ inside': '{"a":[{"b":{"__proto__":{"polluted":true}}}]}',
-  '__proto__ in escapes': '{"a":{"__proto\\u005f_":{"polluted":true}}}',
+  constructor: '{"constructor":{"prototype":{"polluted":true}}}',
 }
 
 for (const [path, headers] of [
@@ -38,20 +42,36 @@ for (const [path, headers] of [
     await agent.next('pong')
     expect(agent.waiting).toEqual([])
   })
+
+  test(`[JSON.5] [JSON.6] W32: odd keys in arguments and results pass through ${path} and change nothing`, async () => {
+    const at = await startBridge()
+    const agent = await agentWith(at, 'ann', 's', 't')
+    const { accessToken } = await at.token('ann')
+    for (const [name, odd] of Object.entries(harmless)) {
+      const body = `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"s__t","arguments":${odd}}}`
+      const answer = post(at, '/mcp', body, { ...bearer(accessToken), ...headers })
+      const { id, args } = await agent.next('tool_execute')
+      expect(JSON.stringify(args), name).toBe(odd)
+      agent.send(
+        `{"type":"tool_result","id":"${id}","success":true,"result":{"content":[],"structuredContent":${odd}}}`,
+      )
+      expect(JSON.stringify((await answer).json.result.structuredContent), name).toBe(odd)
+    }
+  })
 }
 
-test('[CALL.9] [JSON.2] [JSON.6] W32: a bomb for an answer ends its call, and nothing else', async () => {
+test('[CALL.9] [JSON.2] W32: a bomb for an answer ends its call, and nothing else', async () => {
   const at = await startBridge()
   const agent = await agentWith(at, 'ann', 's', 't')
   for (const [name, bomb] of Object.entries(bombs)) {
     const call = at.bridge.callTool('user_ann', 's', 't').catch((error: { code: string }) => error.code)
     const { id } = await agent.next('tool_execute')
     agent.send(`{"type":"tool_result","id":"${id}","success":true,"result":${bomb}}`)
-    expect(await call, name).toBe('result_invalid')
+    expect(await call, name).toBe('result_too_deep')
   }
 })
 
-test("[JSON.5] W32: prototype keys in a frame, a catalog and a socket's own call change nothing", async () => {
+test('[JSON.5] W32: prototype keys of a frame are refused and change nothing', async () => {
   const at = await startBridge()
   const agent = await agentWith(at, 'ann', '__proto__x', 't')
   const other = await verifiedPeer(at, await at.token('ann'), { v2: true })
@@ -59,8 +79,6 @@ test("[JSON.5] W32: prototype keys in a frame, a catalog and a socket's own call
     '{"type":"ping","__proto__":{"polluted":true}}',
     '{"type":"ping","constructor":{"prototype":{"polluted":true}}}',
     '{"__proto__":{"type":"ping"}}',
-    '{"type":"catalog","servers":[{"state":"ready","name":"a","serverInfo":{"name":"a","version":"1"},"tools":[],"__proto__":{"polluted":true}}]}',
-    '{"type":"tool_execute","id":"1","serverName":"s","toolName":"t","args":{"__proto__":{"polluted":true}}}',
   ]) {
     other.send(text)
     expect(await other.next('error'), text).toMatchObject({ error: 'message_invalid' })

@@ -190,7 +190,7 @@ test('[CALL.6] arguments that do not fit one message are refused before anything
   expect(peer.waiting).toEqual([])
 })
 
-test('[CALL.6] what an agent could only refuse is refused at once: hostile names, nesting over 64', async () => {
+test('[CALL.6] what an agent could only refuse is refused at once: hostile names, nesting over 1,000', async () => {
   const at = await startBridge()
   const peer = await verifiedPeer(at, await at.token('ann'))
   const call = (server: string, tool: string, args = {}) =>
@@ -198,15 +198,20 @@ test('[CALL.6] what an agent could only refuse is refused at once: hostile names
   expect(await call('s', 't'.repeat(129))).toBe('tool_name_invalid')
   expect(await call('s', 'a\u202eb')).toBe('tool_name_invalid')
   expect(await call('', 't')).toBe('server_not_found')
-  const deep = JSON.parse(`${'['.repeat(65)}${']'.repeat(65)}`)
-  expect(await call('s', 't', { deep })).toBe('arguments_invalid')
+  const deep = JSON.parse(`${'['.repeat(1_000)}${']'.repeat(1_000)}`)
+  expect(await call('s', 't', { deep })).toBe('arguments_too_deep')
   expect(peer.waiting).toEqual([])
 })
 
 test('[CALL.9] an answer that cannot be read ends its call at once', async () => {
   const at = await startBridge()
   const peer = await verifiedPeer(at, await at.token('ann'))
-  for (const broken of ['"success":false', '"success":"yes","result":{}', '"success":false,"error":5']) {
+  for (const broken of [
+    '"success":false',
+    '"success":"yes","result":{}',
+    '"success":false,"error":5',
+    '"success":true,"result":{"a":[NaN]}',
+  ]) {
     const call = at.bridge.callTool('user_ann', 's', 't').catch((error: unknown) => error)
     const { id } = await peer.next('tool_execute')
     peer.send(`{"type":"tool_result","id":"${id}",${broken}}`)

@@ -1,4 +1,4 @@
-import { decodeDown, decodeUp, isBoundedJson, objectMembers } from '@bridgekeeper/protocol'
+import { decodeDown, decodeUp, isJson, objectMembers } from '@bridgekeeper/protocol'
 import { callbackLog, createTokens, memoryUsers, realSystem, type SecurityEvent } from '@bridgekeeper/server'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
@@ -23,7 +23,7 @@ test('[WIRE.4] no bytes make a reader throw, hang on to a prototype, or take wha
     fc.property(anyFrame, (frame) => {
       const copy = Buffer.from(frame)
       const members = objectMembers(frame)
-      isBoundedJson(frame)
+      isJson(frame)
       for (const read of READERS) {
         const decoded = read(frame)
         if (members === undefined) expect(decoded).toMatchObject({ ok: false, code: 'message_invalid' })
@@ -39,10 +39,10 @@ test('[WIRE.4] no bytes make a reader throw, hang on to a prototype, or take wha
 
 test('[JSON.4] sixteen times the bytes take nowhere near sixteen times sixteen the time', () => {
   const fastestMs = (frame: Buffer): number => {
-    const times = Array.from({ length: 5 }, () => {
+    const times = Array.from({ length: 3 }, () => {
       const start = performance.now()
       for (const read of READERS) read(frame)
-      isBoundedJson(frame)
+      isJson(frame)
       return performance.now() - start
     })
     return Math.min(...times)

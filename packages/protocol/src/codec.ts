@@ -122,10 +122,7 @@ function isToolSuccess(frame: Buffer, type: Span | undefined, success: Span | un
   return spanIs(frame, type, '"tool_result"') || stringAt(frame, type) === 'tool_result'
 }
 
-/**
- * The one message read without parsing its payload, since it is the large one. It accepts what the
- * schema accepts, but for the inside of `result`.
- */
+/** The one message read without parsing its payload, since it is the large one. It accepts what the schema accepts. */
 function decodeToolSuccess(
   frame: Buffer,
   idAt: Span | undefined,

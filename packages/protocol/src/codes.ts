@@ -338,11 +338,23 @@ export const codes = {
     'The arguments are not a JSON object.',
     'Send an object, or nothing.',
   ),
+  arguments_too_deep: entry(
+    400,
+    -32602,
+    'The arguments are nested too deep.',
+    'Nest them less deep; 990 levels pass.',
+  ),
   result_too_large: entry(
     502,
     -32059,
     'The result is too large for one message. The tool has run.',
     'Ask the tool for less, in parts.',
+  ),
+  result_too_deep: entry(
+    502,
+    -32075,
+    'The result is nested too deep. The tool has run.',
+    'Ask the tool for a flatter result; 1,000 levels pass.',
   ),
   result_invalid: entry(
     502,

@@ -26,9 +26,12 @@ export { type Exposure, type FileRights, secretExposure, trustExposure } from '.
 export { canonicalJson, isObject, type Json, parseJson, type RawJson } from './json.ts'
 export { isJson } from './json-grammar.ts'
 export {
+  arrayItems,
   bytesAt,
-  isBoundedJson,
+  isTooDeep,
+  leadingMembers,
   namedMembers,
+  objectEnd,
   objectMembers,
   type Span,
   spanIs,

@@ -1,6 +1,5 @@
 import { isPlain, parseJson } from './json.ts'
 import {
-  BACKSLASH,
   CLOSE_BRACE,
   CLOSE_BRACKET,
   COLON,
@@ -11,32 +10,20 @@ import {
   OPEN_BRACKET,
   QUOTE,
   skipSpace,
-  UNDERSCORE,
 } from './json-bytes.ts'
-import { pastScalar } from './json-grammar.ts'
+import { pastString, pastValue } from './json-grammar.ts'
 import { limits } from './limits.ts'
 
 /** Where a JSON value lies in its buffer: first byte, and the byte after its last. */
 export type Span = readonly [start: number, end: number]
 
-/** Keys that reach an object's prototype where a careless program merges objects. */
+/** Keys that reach an object's prototype where a careless program merges objects. No frame has such a member. */
 const PROTOTYPE_KEYS: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype'])
-/** Of them, the one that no honest payload has. */
-const PROTO = Buffer.from('"__proto__"')
-
-/** Bytes of a string that are looked at one by one before a native search is tried. */
-const BYTEWISE_BYTES = 64
-
-/** The brackets that are open, innermost last; scratch space of one scan, which nothing interrupts. */
-const closers = new Uint8Array(limits.jsonDepth)
 
 /**
- * Finds the members of the outermost object without parsing what is inside them, so that a payload
- * can be forwarded as the bytes it came in.
- *
- * Checked: one object and nothing after it, every string and bracket closed, nesting within
- * `limits.jsonDepth`, keys within `limits.jsonKeys`, none of them `__proto__`, scalars of the outermost
- * level well-formed. Not checked: the grammar inside nested values; whoever reads a payload parses it.
+ * Finds the members of the outermost object without making values of them, so that a payload can be forwarded as
+ * the bytes it came in. The grammar of the whole text is checked on the way, and that nesting stays within
+ * `limits.jsonDepth`. The bytes must be UTF-8.
  *
  * @returns `undefined` when the bytes are not such an object, or when a key occurs twice or is
  * written with escapes (two parsers could then disagree about what it says).
@@ -88,13 +75,13 @@ function eachMember(
   for (let count = 0; count < limits.frameMembers; count++) {
     if (json[at] !== QUOTE) return false
     const keyStart = at + 1
-    const keyEnd = skipString(json, at)
+    const keyEnd = pastString(json, at)
     if (keyEnd === NOT_FOUND) return false
 
     at = skipSpace(json, keyEnd)
     if (json[at] !== COLON) return false
     const start = skipSpace(json, at + 1)
-    const end = skipValue(json, start)
+    const end = pastValue(json, start, 1)
     if (end === NOT_FOUND || !take(keyStart, keyEnd - 1, start, end)) return false
 
     at = skipSpace(json, end)
@@ -106,12 +93,58 @@ function eachMember(
 }
 
 /**
- * Whether a text keeps the bounds of `objectMembers` on nesting, members and keys, whatever JSON it
- * is; for texts that are parsed as a whole. Says nothing of the grammar.
+ * The members of an object that ends too early or breaks off: those that are whole before that place. Of a key
+ * that occurs twice the first counts. Keys are as they are written.
  */
-export function isBoundedJson(json: Buffer): boolean {
-  const end = skipValue(json, skipSpace(json, 0))
-  return end !== NOT_FOUND && endsAt(json, end, json.length)
+export function leadingMembers(json: Buffer): ReadonlyMap<string, Span> {
+  const members = new Map<string, Span>()
+  eachMember(json, [0, json.length], (keyStart, keyEnd, start, end) => {
+    const key = json.toString('utf8', keyStart, keyEnd)
+    // What touches the end may go on behind it.
+    if (!members.has(key) && end < json.length) members.set(key, [start, end])
+    return true
+  })
+  return members
+}
+
+/**
+ * Finds the items of an array, as `objectMembers` finds members.
+ * @returns `undefined` when the bytes are not one array, or have more than `limits.frameMembers` items
+ */
+export function arrayItems(json: Buffer): readonly Span[] | undefined {
+  const items: Span[] = []
+  let at = skipSpace(json, 0)
+  if (json[at] !== OPEN_BRACKET) return undefined
+  at = skipSpace(json, at + 1)
+  if (json[at] === CLOSE_BRACKET) return endsAt(json, at + 1, json.length) ? items : undefined
+  while (items.length < limits.frameMembers) {
+    const end = pastValue(json, at, 1)
+    if (end === NOT_FOUND) return undefined
+    items.push([at, end])
+    at = skipSpace(json, end)
+    if (json[at] === CLOSE_BRACKET) return endsAt(json, at + 1, json.length) ? items : undefined
+    if (json[at] !== COMMA) return undefined
+    at = skipSpace(json, at + 1)
+  }
+  return undefined
+}
+
+/** Where the object that opens here ends: the byte after it, or -1 when none does. */
+export function objectEnd(json: Buffer, at: number): number {
+  return json[at] === OPEN_BRACE ? pastValue(json, at, 0) : NOT_FOUND
+}
+
+/** Whether brackets outside of strings nest deeper than `limits.jsonDepth`. Tells why a text was refused. */
+export function isTooDeep(json: Buffer): boolean {
+  let depth = 0
+  let at = 0
+  while (at !== NOT_FOUND && at < json.length && depth <= limits.jsonDepth) {
+    const byte = json[at]
+    if (byte === OPEN_BRACE || byte === OPEN_BRACKET) depth++
+    else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) depth--
+    at = byte === QUOTE ? pastString(json, at) : at + 1
+  }
+  return depth > limits.jsonDepth
 }
 
 /** Whether there is a span whose bytes are exactly this ASCII text. */
@@ -150,75 +183,4 @@ function plainKey(json: Buffer, start: number, end: number): string | undefined 
 /** Whether nothing but white space is left until there. */
 function endsAt(json: Buffer, at: number, end: number): boolean {
   return at <= end && skipSpace(json, at) >= end
-}
-
-function skipValue(json: Buffer, at: number): number {
-  const first = json[at]
-  if (first === QUOTE) return skipString(json, at)
-  if (first === OPEN_BRACE || first === OPEN_BRACKET) return skipContainer(json, at)
-  return pastScalar(json, at)
-}
-
-/**
- * The native search is fast where quotes are rare. Where one is escaped more will follow, so the next
- * bytes are looked at one by one, which is cheaper than to start a search for each. No byte is searched
- * twice.
- *
- * @param at the opening quote @returns the byte after the closing one
- */
-function skipString(json: Buffer, at: number): number {
-  let i = at + 1
-  while (i < json.length) {
-    const stop = Math.min(i + BYTEWISE_BYTES, json.length)
-    while (i < stop) {
-      const byte = json[i]
-      if (byte === QUOTE) return i + 1
-      i += byte === BACKSLASH ? 2 : 1
-    }
-    const quote = json.indexOf(QUOTE, i)
-    if (quote === NOT_FOUND) return NOT_FOUND
-    if (!isEscaped(json, quote)) return quote + 1
-    i = quote + 1
-  }
-  return NOT_FOUND
-}
-
-function isEscaped(json: Buffer, at: number): boolean {
-  let before = at - 1
-  while (json[before] === BACKSLASH) before--
-  return (at - before) % 2 === 0
-}
-
-function skipContainer(json: Buffer, at: number): number {
-  let depth = 0
-  let keys = 0
-  let lastString = 0
-  let i = at
-  while (i < json.length) {
-    const byte = json[i]
-    if (byte === QUOTE) {
-      lastString = i
-      i = skipString(json, i)
-      if (i === NOT_FOUND) return NOT_FOUND
-      continue
-    }
-    i++
-    if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
-      if (depth === limits.jsonDepth) return NOT_FOUND
-      closers[depth++] = byte === OPEN_BRACE ? CLOSE_BRACE : CLOSE_BRACKET
-    } else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) {
-      if (closers[--depth] !== byte) return NOT_FOUND
-      if (depth === 0) return i
-    } else if (byte === COLON && (++keys > limits.jsonKeys || isProtoKey(json, lastString))) return NOT_FOUND
-  }
-  return NOT_FOUND
-}
-
-/** @param at where the key begins; written with escapes it is decoded first */
-function isProtoKey(json: Buffer, at: number): boolean {
-  if (json[at + 1] !== UNDERSCORE && json[at + 1] !== BACKSLASH) return false
-  const end = skipString(json, at)
-  const key = json.subarray(at, end)
-  if (!key.includes(BACKSLASH)) return key.equals(PROTO)
-  return parseJson(key.toString('utf8'))?.value === '__proto__'
 }

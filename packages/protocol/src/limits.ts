@@ -18,10 +18,8 @@ export const limits = {
   /** Malformed messages a verified peer may send within `strikeWindowMs` before it is closed. */
   strikes: 10,
   strikeWindowMs: 60_000,
-  /** Nesting of a JSON value. */
-  jsonDepth: 64,
-  /** Keys of all objects inside one member of a frame. */
-  jsonKeys: 65_536,
+  /** Nesting of a JSON value. Many parsers stop at a thousand levels, and some have no more stack than that. */
+  jsonDepth: 1_000,
   /** Members of the outermost object of a frame. */
   frameMembers: 32,
   serversPerAgent: 64,

@@ -44,7 +44,7 @@ const almostToolResult = fc
     },
     { requiredKeys: ['type'] },
   )
-  // Refused for that key, whatever the schema says.
+  // Refused for that key in the frame, whatever the schema says, which drops it from what it reads.
   .filter((value) => !JSON.stringify(value).includes('__proto__'))
 
 test.each(VERSIONS)(
@@ -82,7 +82,6 @@ test('[WIRE.3] arguments and results cross as the bytes they came in', () => {
   fc.assert(
     fc.property(fc.dictionary(fc.string(), fc.jsonValue()), fc.constantFrom(0, 1, '\t'), (value, indent) => {
       const raw = Buffer.from(JSON.stringify(value, null, indent))
-      fc.pre(!raw.includes('__proto__'))
       const call = decodeDown(
         encodeToolExecute({ id: 'i', serverName: 's', toolName: 't', rawArgs: raw }),
         'v2',

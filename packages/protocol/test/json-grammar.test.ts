@@ -72,3 +72,23 @@ test('[JSON.8] what is nested deeper than the limit is none', () => {
   }
   expect(isJson(Buffer.from('['.repeat(1_000_000)))).toBe(false)
 })
+
+test('[JSON.8] checks long strings as short ones, wherever the odd byte stands', () => {
+  fc.assert(
+    fc.property(
+      fc.array(
+        fc.oneof(
+          pieces,
+          fc.constantFrom('\\\\', '\\n', '\\"'),
+          fc.integer({ min: 1, max: 3_000 }).map((n) => 'x'.repeat(n)),
+        ),
+        { maxLength: 6 },
+      ),
+      (parts) => {
+        const json = Buffer.from(`["${parts.join('')}"]`)
+        expect(isJson(json)).toBe(parseJson(json.toString('utf8')) !== undefined)
+      },
+    ),
+    { numRuns: 10_000 },
+  )
+})

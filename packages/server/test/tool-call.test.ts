@@ -13,7 +13,7 @@ const frameOf = (rawArgs: Buffer) =>
 test('[CALL.6] whatever arguments the lean path takes as bounded, their frame is bounded too', () => {
   const args = fc.oneof(
     fc.dictionary(fc.string(), fc.jsonValue()).map((value) => JSON.stringify(value)),
-    fc.nat(70).map((depth) => `{"a":${'['.repeat(depth)}${']'.repeat(depth)}}`),
+    fc.integer({ min: 980, max: 1_000 }).map((depth) => `{"a":${'['.repeat(depth)}${']'.repeat(depth)}}`),
     fc.constantFrom('{"__proto__":1}', '{"\\u005f_proto__":{}}', '{"a":1,"a":2}', '{ "a" : 1e400 }\t', '{}'),
     fc.string().map((text) => `{${text}}`),
   )
@@ -32,15 +32,14 @@ test('[CALL.6] whatever arguments the lean path takes as bounded, their frame is
   expect(taken).toBeGreaterThan(200)
 })
 
-test('[CALL.6] as many keys as a request may have, its frame may have too', () => {
+test('[CALL.6] a request and its frame may have any number of keys', () => {
   const withKeys = (count: number) =>
     `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"t","arguments":{${Array.from(
       { length: count },
       (_, at) => `"${at}":0`,
     ).join(',')}}}}`
-  const most = read(withKeys(65_534))
-  expect(most && objectMembers(frameOf(most.rawArgs))).toBeDefined()
-  expect(read(withKeys(65_535))).toBeUndefined()
+  const many = read(withKeys(100_000))
+  expect(many && objectMembers(frameOf(many.rawArgs))).toBeDefined()
 })
 
 test('[WIRE.3] in any layout of the request, the arguments are the bytes they came in', () => {

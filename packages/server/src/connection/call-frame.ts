@@ -1,4 +1,4 @@
-import { BridgeError, encodeToolExecute, isName, objectMembers } from '@bridgekeeper/protocol'
+import { BridgeError, encodeToolExecute, isName, isTooDeep, objectMembers } from '@bridgekeeper/protocol'
 import type { ToolCall } from '../calls/outcome.ts'
 import { validateMessageSize } from '../gates/message-size.ts'
 
@@ -12,6 +12,6 @@ export function callFrame(id: string, call: ToolCall): Buffer | BridgeError {
   if (!isName(toolName)) return new BridgeError('tool_name_invalid')
   const frame = encodeToolExecute({ id, serverName, toolName, rawArgs })
   if (!validateMessageSize(frame.length).allowed) return new BridgeError('arguments_too_large')
-  const isBounded = call.bounded || objectMembers(frame) !== undefined
-  return isBounded ? frame : new BridgeError('arguments_invalid')
+  if (call.bounded || objectMembers(frame) !== undefined) return frame
+  return new BridgeError(isTooDeep(frame) ? 'arguments_too_deep' : 'arguments_invalid')
 }

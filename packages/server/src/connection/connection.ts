@@ -5,6 +5,7 @@ import {
   type DownMessage,
   type ErrorCode,
   encode,
+  isTooDeep,
   type ProtocolVersion,
   type ToolExecuteFrame,
   unreachable,
@@ -214,7 +215,7 @@ export class Connection implements ReadyConnection, DueListener {
   #failAnswer(frame: Buffer, refused: ErrorCode): void {
     if (this.#state.state !== 'ready') return
     const id = answeredId(frame)
-    const code = refused === 'message_too_large' ? 'result_too_large' : 'result_invalid'
+    const code = refusedResult(frame, refused)
     if (id !== undefined && !this.#settle(id, failed(new BridgeError(code)))) this.#abandonedCalls?.take(id)
   }
 
@@ -363,4 +364,10 @@ export class Connection implements ReadyConnection, DueListener {
     this.#pendingCalls?.failAll('outcome_unknown')
     this.#ownCalls?.cancelAll()
   }
+}
+
+/** Why a call has no result when the frame of its answer was refused. */
+function refusedResult(frame: Buffer, refused: ErrorCode): ErrorCode {
+  if (refused === 'message_too_large') return 'result_too_large'
+  return isTooDeep(frame) ? 'result_too_deep' : 'result_invalid'
 }

@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import {
   BridgeError,
-  isBoundedJson,
+  isJson,
   isObject,
   limits,
   parseJson,
@@ -144,7 +144,7 @@ export class McpEndpoint {
     if (spent !== undefined) return this.#log.afterWritten(() => sendRefusal(response, spent))
     const list = readToolList(request.headers, body)
     if (list !== undefined) return this.#listLean(open, view, list)
-    const parsed = isBoundedJson(body) ? parseJson(body.toString('utf8')) : undefined
+    const parsed = isJson(body) ? parseJson(body.toString('utf8')) : undefined
     if (parsed === undefined) return sendParseError(response)
     const refused = batchRefusal(open, parsed.value) ?? open.hold(body.length * PARSED_WEIGHT)
     if (refused !== undefined) return this.#log.afterWritten(() => sendRefusal(response, refused))

@@ -22,8 +22,9 @@ test('[CALL.6] a call that its agent could only refuse is no frame', () => {
     'tool_name_invalid',
   )
   expect(codeOf(callFrame('i', { ...CALL, toolName: 'x'.repeat(limits.nameChars) }))).toBe('sent')
-  const nested = Buffer.from(`{"a":${'['.repeat(100)}${']'.repeat(100)}}`)
-  expect(codeOf(callFrame('i', { ...CALL, rawArgs: nested }))).toBe('arguments_invalid')
+  const nested = Buffer.from(`{"a":${'['.repeat(1_000)}${']'.repeat(1_000)}}`)
+  expect(codeOf(callFrame('i', { ...CALL, rawArgs: nested }))).toBe('arguments_too_deep')
+  expect(codeOf(callFrame('i', { ...CALL, rawArgs: Buffer.from('{"a":NaN}') }))).toBe('arguments_invalid')
   // Whoever checked a larger text around them need not check them once more.
   expect(codeOf(callFrame('i', { ...CALL, rawArgs: nested, bounded: true }))).toBe('sent')
 })
