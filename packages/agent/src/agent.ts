@@ -31,7 +31,10 @@ export interface AgentOptions {
   readonly sessionId?: string
   /** Lets the token cross a network without TLS. */
   readonly allowInsecure?: boolean
-  /** How long a server may take from its start to its list of tools; 30 seconds unless told. */
+  /**
+   * Limit from the start of a server to its list of tools, for servers that name none. The default is 2 minutes, and
+   * 10 for commands that may install something first, such as `npx`.
+   */
   readonly startMs?: number
   /** Where the few variables that every server gets come from; `process.env` unless told. */
   readonly env?: Readonly<Record<string, string | undefined>>
@@ -47,8 +50,6 @@ export interface Agent {
    */
   run(signal: AbortSignal): Promise<void>
 }
-
-const START_MS = 30_000
 
 /**
  * Makes an agent; nothing is started yet.
@@ -68,7 +69,7 @@ async function run(url: string, options: AgentOptions, signal: AbortSignal): Pro
   const servers = new ServerSet(options.servers, {
     ...{ system, reaper, onEvent },
     agentEnv: options.env ?? process.env,
-    startMs: options.startMs ?? START_MS,
+    startMs: options.startMs,
     stopTimes: STOP_TIMES,
     onChange: () => link.catalogChanged(),
   })

@@ -73,6 +73,7 @@ function keyOf(event: SampledEvent): string {
       return `${event.type} ${isErrorCode(event.code) ? event.code : ''}`
     case 'call-finished':
       return `${event.type} ${event.outcome === 'server_not_found' ? '' : event.server}`
+    case 'server-starting':
     case 'server-ready':
     case 'server-tools-changed':
     case 'server-tools-unread':

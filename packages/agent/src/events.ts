@@ -57,6 +57,15 @@ export type EnrolmentEvent =
     }
 
 export type ServerEvent =
+  /** It was started, or has been starting for a while; it is ended at the limit. */
+  | {
+      readonly type: 'server-starting'
+      readonly name: string
+      readonly forMs: number
+      readonly limitMs: number
+      /** Its command is one that downloads what it runs. */
+      readonly mayInstall: boolean
+    }
   | {
       readonly type: 'server-ready'
       readonly name: string

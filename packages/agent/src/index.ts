@@ -1,6 +1,6 @@
 export { type Agent, type AgentOptions, createAgent } from './agent.ts'
 export { ConfigError, type ConfigErrorCode } from './config/config-error.ts'
-export type { HttpEntry, ServerEntry, StdioEntry } from './config/entry.ts'
+export type { HttpEntry, ServerEntry, StdioEntry, UnusableEntry } from './config/entry.ts'
 export { parseConfig, readConfig } from './config/read-config.ts'
 export { DeviceLogin } from './enrolment/device-login.ts'
 export { type EnrolmentOptions, type EnrolmentParts, ensureEnrolled } from './enrolment/enrol.ts'

@@ -56,11 +56,21 @@ test.each([
   ['${TOKEN:-else}', 's3cr3t-value'],
   ['$TOKEN ${} ${TOKEN', '$TOKEN ${} ${TOKEN'],
   ['${HOME%/}', '${HOME%/}'],
+  ['${time:HH}', '${time:HH}'],
 ])('[CONFIG.3] puts values in place of variables: %s', (written, meant) => {
   const entry = one(
-    JSON.stringify({ command: written || 'x', args: [written], env: { E: written }, cwd: `/${written}` }),
+    JSON.stringify({
+      command: written.replaceAll(' ', '') || 'x',
+      args: [written],
+      env: { E: written },
+      cwd: `/${written}`,
+    }),
   )
-  expect(entry).toMatchObject({ command: meant || expect.anything(), args: [meant], env: { E: meant } })
+  expect(entry).toMatchObject({
+    command: meant.replaceAll(' ', '') || expect.anything(),
+    args: [meant],
+    env: { E: meant },
+  })
 })
 
 test('[CONFIG.3] values that came from variables are known as secrets', () => {
@@ -130,9 +140,14 @@ test.each([
   expect(error.next).not.toBe('')
 })
 
-test('[CONFIG.4] more servers than an agent runs are refused', () => {
-  const servers = Object.fromEntries(Array.from({ length: 65 }, (_, i) => [`s${i}`, { command: 'x' }]))
-  expect(errorOf(JSON.stringify({ mcpServers: servers }))).toMatchObject({ code: 'config_server_invalid' })
+test('[CONFIG.4] runs 64 servers, and leaves those beyond them with a reason', () => {
+  const servers = Object.fromEntries(Array.from({ length: 66 }, (_, i) => [`s${i}`, { command: 'x' }]))
+  const entries = parse(JSON.stringify({ mcpServers: servers }))
+  expect(entries.filter(({ kind }) => kind === 'stdio')).toHaveLength(64)
+  expect(entries.slice(64)).toMatchObject([
+    { kind: 'unusable', name: 's64', error: { message: expect.stringContaining('at most 64') } },
+    { kind: 'unusable', name: 's65' },
+  ])
 })
 
 test('[CONFIG.5] a file that cannot be read is config_missing', async () => {

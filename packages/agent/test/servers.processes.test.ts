@@ -4,24 +4,28 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect, onTestFinished, test } from 'vitest'
 import { scratch } from '../../../test/support/scratch.ts'
+import { ConfigError } from '../src/config/config-error.ts'
 import { serverEnvironment } from '../src/servers/environment.ts'
 import { realSystem } from '../src/system.ts'
+import { FakeSystem } from './support/fake-system.ts'
 import { fixture, fixturePath, published, runReady, runServers } from './support/local.ts'
 import { isAlive, until } from './support/until.ts'
 
+const EXACT = { limitMs: 35_000, isExact: true }
 const temporaryFile = (name: string) => join(scratch(), name)
 
 test('[PROC.1] a server gets a few variables of the agent and its own, and none else', async () => {
   const secrets = Object.fromEntries(Array.from({ length: 50 }, (_, i) => [`SECRET_${i}`, `canary-${i}`]))
-  const env = { ...process.env, ...secrets, LC_ALL: 'C', NODE_OPTIONS: '--no-warnings' }
+  const inherited = { LC_ALL: 'C', HTTPS_PROXY: 'http://proxy.example', NODE_EXTRA_CA_CERTS: '' }
+  const env = { ...process.env, ...secrets, ...inherited, NODE_OPTIONS: '--no-warnings' }
   const { text } = await runReady({ ...fixture('server'), env: { OWN: 'value' } }, { env })
   const seen = JSON.parse(await text('env'))
   expect(JSON.stringify(seen)).not.toContain('canary')
-  expect(seen).toMatchObject({ OWN: 'value', LC_ALL: 'C', PATH: process.env.PATH })
+  expect(seen).toMatchObject({ OWN: 'value', ...inherited, PATH: process.env.PATH })
   const allowed = [
+    ...Object.keys(inherited),
     'HOME',
     'LANG',
-    'LC_ALL',
     'LOGNAME',
     'OWN',
     'PATH',
@@ -31,12 +35,15 @@ test('[PROC.1] a server gets a few variables of the agent and its own, and none 
     'TZ',
     'USER',
   ]
-  expect(Object.keys(seen).filter((name) => !allowed.includes(name))).toEqual([])
+  const others = Object.keys(seen).filter(
+    (name) => !allowed.includes(name) && !/proxy|_CA_|CERT|cafile|CAINFO/i.test(name),
+  )
+  expect(others).toEqual([])
 })
 
 test('[PROC.1] on Windows the variables are those that programs there cannot do without', () => {
   const env = { SYSTEMROOT: 'C:\\Windows', APPDATA: 'a', SECRET: 's', HOME: 'h' }
-  expect(serverEnvironment(env, { OWN: 'o' }, 'win32')).toEqual({
+  expect(serverEnvironment(env, { env: { OWN: 'o' } }, 'win32').env).toEqual({
     SYSTEMROOT: 'C:\\Windows',
     APPDATA: 'a',
     OWN: 'o',
@@ -82,6 +89,48 @@ test('[PROC.5] a server that is not ready in time is ended', async () => {
   const { event } = runServers([fixture('starts', 'silent')], { startMs: 500 })
   expect(await event('server-failed')).toMatchObject({
     reason: 'It was stopped, because it was not ready within 0.5 seconds.',
+  })
+})
+
+test('[PROC.15] a start is reported at once, and again while it goes on', async () => {
+  const system = new FakeSystem()
+  const { event, events } = runServers([{ ...fixture('starts', 'silent'), startLimit: EXACT }], { system })
+  await event('server-starting')
+  await system.advance(30_000)
+  const reports = events.filter(({ type }) => type === 'server-starting')
+  expect(reports.map((report) => 'forMs' in report && report.forMs)).toEqual([0, 10_000, 30_000])
+  expect(reports[0]).toMatchObject({ name: 'fixture', limitMs: 35_000, mayInstall: false })
+  await system.advance(5_000)
+  await until(async () => {
+    await system.advance(500)
+    return events.some(({ type }) => type === 'server-failed')
+  })
+  expect(await event('server-failed')).toMatchObject({ reason: expect.stringContaining('within 35 seconds') })
+})
+
+test('[CONFIG.11] an entry that cannot be used is shown with its reason, and the one beside it runs', async () => {
+  const error = new ConfigError('config_server_invalid', 'The server "bad" is not valid.', '')
+  const bad = { kind: 'unusable' as const, name: 'bad', error }
+  const odd = { kind: 'unusable' as const, name: 'o\u0000', error }
+  const { event, servers } = runServers([fixture('server'), bad, odd])
+  expect(await event('server-failed')).toMatchObject({
+    name: 'bad',
+    reason: 'The server "bad" is not valid.',
+  })
+  await event('server-ready')
+  expect(servers.catalog()).toMatchObject([
+    { state: 'ready', name: 'fixture' },
+    { state: 'failed', name: 'bad', reason: 'The server "bad" is not valid.' },
+  ])
+  const call = {
+    serverName: 'bad',
+    toolName: 't',
+    rawArgs: Buffer.from('{}'),
+    signal: new AbortController().signal,
+  }
+  expect(await servers.call(call)).toMatchObject({
+    code: 'server_unavailable',
+    error: expect.stringContaining('"bad" is not valid'),
   })
 })
 

@@ -18,6 +18,8 @@ export function describeEvent(event: AgentEvent, verbose: boolean): string | und
       return verbose
         ? `${event.server}/${event.tool}: ${event.outcome} in ${Math.round(event.durationMs)} ms`
         : undefined
+    case 'server-starting':
+      return startText(event, verbose)
     case 'server-ready':
       return `${event.name}: ready, ${event.tools} tools${skipped(event.skippedTools)}`
     case 'server-tools-changed':
@@ -41,6 +43,14 @@ export function describeEvent(event: AgentEvent, verbose: boolean): string | und
     default:
       return unreachable(event)
   }
+}
+
+type Starting = Extract<AgentEvent, { type: 'server-starting' }>
+
+function startText({ name, forMs, limitMs, mayInstall }: Starting, verbose: boolean): string | undefined {
+  if (forMs === 0) return verbose ? `${name}: starting` : undefined
+  const what = mayInstall ? ' (it may be installing packages)' : ''
+  return `${name}: still starting after ${seconds(forMs)}${what}; it has ${seconds(limitMs)}`
 }
 
 const KEY_PLACES = { os: "in the system's key store", file: 'in a file that only you can read' } as const

@@ -1,7 +1,8 @@
 import { type Node, type ParseError, parseTree, printParseErrorCode } from 'jsonc-parser'
 import { ConfigError } from './config-error.ts'
+import { lineAt, positionAt } from './position.ts'
 
-/** One member of an object, and the line that it stands on. */
+/** One member of an object, and its line. */
 export interface Member {
   readonly name: string
   readonly node: Node
@@ -12,7 +13,17 @@ export interface Document {
   readonly root: Node
   /** The members of an object node; none of any other node. */
   members(node: Node): readonly Member[]
+  /** A string's value; a number or a boolean as it is written. `undefined` for anything else. */
+  scalar(node: Node): string | undefined
+  /** `line:column` of a node. */
+  position(node: Node): string
 }
+
+/** What a single backslash in a Windows path is to JSON. */
+const ESCAPE_ERRORS: readonly string[] = ['InvalidEscapeCharacter', 'InvalidUnicode']
+const PLACE_HINT = 'Correct that place; comments and trailing commas are fine.'
+export const BACKSLASH_HINT =
+  'In JSON, write each backslash of a path twice, as in "C:\\\\Users\\\\ann", or write "C:/Users/ann".'
 
 /**
  * Reads JSON with comments and trailing commas.
@@ -22,13 +33,16 @@ export interface Document {
 export function parseDocument(text: string): Document {
   const errors: ParseError[] = []
   const root = parseTree(text, errors, { allowTrailingComma: true })
-  const lineAt = (offset: number) => text.slice(0, offset).split('\n').length
   const error = errors[0]
   if (error !== undefined) {
-    const column = error.offset - text.lastIndexOf('\n', error.offset - 1)
-    throw malformed(`${lineAt(error.offset)}:${column}: ${printParseErrorCode(error.error)}`)
+    const problem = printParseErrorCode(error.error)
+    throw new ConfigError(
+      'config_malformed',
+      `The config file is not valid JSON, at line:column ${positionAt(text, error.offset)}: ${problem}.`,
+      ESCAPE_ERRORS.includes(problem) ? BACKSLASH_HINT : PLACE_HINT,
+    )
   }
-  if (root?.type !== 'object') throw malformed('1:1: not an object')
+  if (root?.type !== 'object') throw misshapen('1:1', 'it must be one object')
 
   return {
     root,
@@ -36,8 +50,14 @@ export function parseDocument(text: string): Document {
       (node.type === 'object' ? (node.children ?? []) : []).flatMap((property) => {
         const [key, value] = property.children ?? []
         if (key === undefined || value === undefined) return []
-        return [{ name: String(key.value), node: value, line: lineAt(key.offset) }]
+        return [{ name: String(key.value), node: value, line: lineAt(text, key.offset) }]
       }),
+    scalar: (node) => {
+      if (node.type === 'string') return String(node.value)
+      if (node.type !== 'number' && node.type !== 'boolean') return undefined
+      return text.slice(node.offset, node.offset + node.length)
+    },
+    position: (node) => positionAt(text, node.offset),
   }
 }
 
@@ -54,10 +74,11 @@ export function findDuplicate(
   return undefined
 }
 
-function malformed(where: string): ConfigError {
+/** @param where `line:column` */
+export function misshapen(where: string, what: string): ConfigError {
   return new ConfigError(
     'config_malformed',
-    `The config file is not valid JSON, at line:column ${where}.`,
-    'Correct that place; comments and trailing commas are fine.',
+    `The config file has another shape than expected, at line:column ${where}: ${what}.`,
+    PLACE_HINT,
   )
 }

@@ -1,11 +1,16 @@
 import { resolve } from 'node:path'
 import { limits, nameSchema } from '@bridgekeeper/protocol'
-import { z } from 'zod'
+import type { Node } from 'jsonc-parser'
+import { isProgram, splitCommandLine } from './command-line.ts'
 import { ConfigError } from './config-error.ts'
-import { type Env, substitute } from './variables.ts'
+import { BACKSLASH_HINT, type Document, findDuplicate, type Member } from './document.ts'
+import { readInheritEnv } from './inherit-env.ts'
+import { type EntryStartLimit, readStartLimit } from './start-limit.ts'
+import { readSwitch } from './switch.ts'
+import { type FillContext, fill } from './variables.ts'
 
 /** A server as the user's file asks for it. */
-export type ServerEntry = StdioEntry | HttpEntry
+export type ServerEntry = StdioEntry | HttpEntry | UnusableEntry
 
 export interface StdioEntry {
   readonly kind: 'stdio'
@@ -14,8 +19,11 @@ export interface StdioEntry {
   readonly args: readonly string[]
   readonly env: Readonly<Record<string, string>>
   readonly cwd?: string
-  /** Values from `env` and from variables, to be kept out of whatever is shown. */
+  /** Values from `env` and from variables, to be kept out of all output. */
   readonly secrets: readonly string[]
+  readonly startLimit?: EntryStartLimit
+  /** Names of the agent's variables that the server gets besides; `XDG_*` means all that begin so. */
+  readonly inheritEnv?: readonly string[]
 }
 
 /** A server that is reached over HTTP. This version does not run it. */
@@ -24,61 +32,208 @@ export interface HttpEntry {
   readonly name: string
 }
 
-const entrySchema = z.looseObject({
-  command: z.string().min(1),
-  args: z.array(z.string()).default([]),
-  env: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()])).default({}),
-  cwd: z.string().min(1).optional(),
-})
-const httpSchema = z.union([
-  z.looseObject({ url: z.string() }),
-  z.looseObject({ serverUrl: z.string() }),
-  z.looseObject({ httpUrl: z.string() }),
-])
-const disabledSchema = z.looseObject({ disabled: z.literal(true) })
+/** An entry that cannot be used. The others are run all the same. */
+export interface UnusableEntry {
+  readonly kind: 'unusable'
+  readonly name: string
+  readonly error: ConfigError
+}
 
-/**
- * Reads one entry; `undefined` when it is disabled.
- *
- * @param folder what a relative `cwd` is relative to
- * @throws ConfigError `config_server_invalid`, `config_variable_missing`
- */
-export function readEntry(name: string, value: unknown, env: Env, folder: string): ServerEntry | undefined {
-  if (!nameSchema.safeParse(name).success) {
-    throw invalid(name, `its name must have 1 to ${limits.nameChars} characters and no control characters`)
-  }
-  if (disabledSchema.safeParse(value).success) return undefined
-  const parsed = entrySchema.safeParse(value)
-  if (!parsed.success) {
-    if (httpSchema.safeParse(value).success) return { kind: 'http', name }
-    const issue = parsed.error.issues[0]
-    throw invalid(name, `${issue?.path.join('.') || 'entry'}: ${issue?.message}`)
-  }
+export interface EntryContext extends FillContext {
+  readonly document: Document
+  /** For every entry of the file. */
+  readonly inheritEnv: readonly string[]
+}
 
-  const secrets: string[] = []
-  const fill = (text: string, key: string) =>
-    substitute(text, env, `"${name}" (${key})`, (secret) => secrets.push(secret))
-  const { command, args, cwd } = parsed.data
-  const ownEnv = Object.fromEntries(
-    Object.entries(parsed.data.env)
-      .filter(([, text]) => text !== null)
-      .map(([key, text]) => [key, fill(String(text), `env.${key}`)]),
-  )
-  return {
-    kind: 'stdio',
-    name,
-    command: fill(command, 'command'),
-    args: args.map((arg, i) => fill(arg, `args.${i}`)),
-    env: ownEnv,
-    ...(cwd !== undefined && { cwd: resolve(folder, fill(cwd, 'cwd')) }),
-    secrets: [...secrets, ...Object.values(ownEnv)],
+const URLS: readonly string[] = ['url', 'serverUrl', 'httpUrl']
+/** A path such as `C:\temp`, written with one backslash, has become a drive and a control character. */
+const LOST_BACKSLASH = /^[A-Za-z]:[\b\f\n\r\t]/
+
+/** Reads one entry; `undefined` if it is switched off. */
+export function readEntry({ name, node }: Member, context: EntryContext): ServerEntry | undefined {
+  const members = context.document.members(node)
+  const onOff = readSwitch(members)
+  if (onOff === 'off') return undefined
+  try {
+    if (onOff !== 'on') throw invalid(name, `${onOff.odd}: must be true or false, so that it was not started`)
+    return readUsable(name, node, context)
+  } catch (error) {
+    if (error instanceof ConfigError) return { kind: 'unusable', name, error }
+    throw error
   }
 }
 
-function invalid(name: string, why: string): ConfigError {
+/** @throws ConfigError `config_server_invalid`, `config_malformed`, `config_variable_missing` */
+function readUsable(name: string, node: Node, context: EntryContext): ServerEntry {
+  if (!nameSchema.safeParse(name).success) {
+    throw invalid(name, `its name must have 1 to ${limits.nameChars} characters and no control characters`)
+  }
+  if (node.type !== 'object') throw invalid(name, `entry: must be an object, not ${kindOf(node)}`)
+  const { document } = context
+  const members = document.members(node)
+  rejectDuplicateKeys(members, `in the server "${name}"`)
+  const reader = new EntryReader(name, members, document)
+  const commandLine = reader.command()
+  if (commandLine === undefined) {
+    if (URLS.some((url) => reader.member(url)?.type === 'string')) return { kind: 'http', name }
+    throw invalid(name, 'command: is missing')
+  }
+  const startLimit = readStartLimit(members, document)
+  if (startLimit !== undefined && 'invalid' in startLimit)
+    throw invalid(name, `${startLimit.invalid}: must be a number over 0`)
+
+  const secrets: string[] = []
+  const fillMember = (text: string, key: string) =>
+    checked(
+      name,
+      key,
+      fill(text, context, `"${name}" (${key})`, (secret) => secrets.push(secret)),
+    )
+  const ownEnv = Object.fromEntries(
+    reader.env().map(([key, text]) => [key, fillMember(text, `env.${key}`)] as const),
+  )
+  const cwd = reader.text('cwd')
+  const folder = cwd === undefined ? undefined : resolve(context.folder, fillMember(cwd, 'cwd'))
+  const [first = '', ...more] = wordsOf(name, commandLine, (word) => {
+    const program = fillMember(word, 'command')
+    return isProgram(program, ownEnv.PATH ?? context.env.PATH, folder ?? context.folder)
+  })
+  const inheritEnv = [...context.inheritEnv, ...inheritedBy(name, reader.member('inheritEnv'), document)]
+  return {
+    kind: 'stdio',
+    name,
+    command: fillMember(first, 'command'),
+    args: [
+      ...more.map((word, at) => fillMember(word, `command.${at + 1}`)),
+      ...reader.args().map((arg, at) => fillMember(arg, `args.${at}`)),
+    ],
+    env: ownEnv,
+    ...(folder !== undefined && { cwd: folder }),
+    secrets: [...secrets, ...Object.values(ownEnv)],
+    ...(startLimit !== undefined && { startLimit }),
+    ...(inheritEnv.length > 0 && { inheritEnv }),
+  }
+}
+
+/** The words of `command`: a list as it is, a text split unless there is a program of that name. */
+function wordsOf(
+  name: string,
+  command: string | readonly string[],
+  isThere: (program: string) => boolean,
+): readonly string[] {
+  if (typeof command !== 'string') return command
+  if (!/\s/.test(command) || isThere(command)) return [command]
+  const line = splitCommandLine(command)
+  if (!line.ok) throw invalid(name, `command: ${line.reason}`)
+  return [line.command, ...line.args]
+}
+
+function inheritedBy(name: string, node: Node | undefined, document: Document): readonly string[] {
+  const names = readInheritEnv(node, document)
+  if (names === undefined)
+    throw invalid(name, 'inheritEnv: must be a list of names of variables, such as "DOCKER_HOST" or "XDG_*"')
+  return names
+}
+
+/** Reads members of one entry; their values are never part of an error. */
+class EntryReader {
+  readonly #name: string
+  readonly #members: ReadonlyMap<string, Node>
+  readonly #document: Document
+
+  constructor(name: string, members: readonly Member[], document: Document) {
+    this.#name = name
+    this.#members = new Map(members.map((member) => [member.name, member.node]))
+    this.#document = document
+  }
+
+  /** `undefined` if it is missing or null. */
+  member(key: string): Node | undefined {
+    const node = this.#members.get(key)
+    return node?.type === 'null' ? undefined : node
+  }
+
+  /** A program or a command line, or a list of words. */
+  command(): string | readonly string[] | undefined {
+    if (this.member('command')?.type !== 'array') return this.text('command')
+    const words = this.#list('command')
+    return words.length === 0 || words[0] === '' ? undefined : words
+  }
+
+  args(): readonly string[] {
+    return this.#list('args')
+  }
+
+  env(): readonly (readonly [string, string])[] {
+    const node = this.member('env')
+    if (node === undefined) return []
+    if (node.type !== 'object') throw this.#wrong('env', 'must be an object', node)
+    return this.#document.members(node).flatMap((member) => {
+      if (member.node.type === 'null') return []
+      const text = this.#document.scalar(member.node)
+      if (text === undefined) throw this.#wrong(`env.${member.name}`, 'must be text', member.node)
+      if (member.name === '' || /[=\0]/.test(member.name))
+        throw invalid(this.#name, 'env: has a name that no variable can have')
+      return [[member.name, text] as const]
+    })
+  }
+
+  /** `undefined` also if it is empty. */
+  text(key: string): string | undefined {
+    const node = this.member(key)
+    if (node === undefined) return undefined
+    if (node.type !== 'string') throw this.#wrong(key, 'must be text', node)
+    return String(node.value).trim() || undefined
+  }
+
+  #list(key: string): readonly string[] {
+    const node = this.member(key)
+    if (node === undefined) return []
+    if (node.type !== 'array') throw this.#wrong(key, 'must be a list', node)
+    return (node.children ?? []).flatMap((child, at) => {
+      if (child.type === 'null') return []
+      const text = this.#document.scalar(child)
+      if (text === undefined) throw this.#wrong(`${key}.${at}`, 'must be text', child)
+      return [text]
+    })
+  }
+
+  #wrong(key: string, must: string, node: Node): ConfigError {
+    return invalid(this.#name, `${key}: ${must}, not ${kindOf(node)}`)
+  }
+}
+
+function kindOf({ type }: Node): string {
+  return { array: 'a list', string: 'text', object: 'an object', null: 'null' }[type as string] ?? `a ${type}`
+}
+
+/** @throws ConfigError for a text that no program can be given, or that nobody means */
+function checked(name: string, key: string, text: string): string {
+  if (text.includes('\0')) throw invalid(name, `${key}: has a NUL character`)
+  if (!key.startsWith('env.') && LOST_BACKSLASH.test(text))
+    throw invalid(name, `${key}: has a control character behind a drive letter`, BACKSLASH_HINT)
+  return text
+}
+
+/** @throws ConfigError `config_malformed` */
+export function rejectDuplicateKeys(members: readonly Member[], where: string): void {
+  const duplicate = findDuplicate(members)
+  if (duplicate === undefined) return
+  throw new ConfigError(
+    'config_malformed',
+    `"${duplicate.name}" occurs twice ${where}, in lines ${duplicate.lines.join(' and ')}.`,
+    'Remove one of them.',
+  )
+}
+
+function invalid(
+  name: string,
+  why: string,
+  next = 'An entry needs a "command", and may have "args", "env" and "cwd".',
+): ConfigError {
   return new ConfigError(
     'config_server_invalid',
     `The server "${name}" in the config file is not valid: ${why}.`,
-    'An entry needs a "command", and may have "args", "env" and "cwd".',
+    next,
   )
 }

@@ -1,10 +1,18 @@
 import { open } from 'node:fs/promises'
+import { homedir } from 'node:os'
 import { dirname } from 'node:path'
 import { limits, trustExposure } from '@bridgekeeper/protocol'
-import { getNodeValue } from 'jsonc-parser'
 import { ConfigError } from './config-error.ts'
-import { type Document, findDuplicate, type Member, parseDocument } from './document.ts'
-import { readEntry, type ServerEntry } from './entry.ts'
+import { type Document, type Member, misshapen, parseDocument } from './document.ts'
+import {
+  type EntryContext,
+  readEntry,
+  rejectDuplicateKeys,
+  type ServerEntry,
+  type UnusableEntry,
+} from './entry.ts'
+import { readInheritEnv } from './inherit-env.ts'
+import { textOfBytes } from './text-of-bytes.ts'
 import type { Env } from './variables.ts'
 
 /** `mcpServers` is most clients' word, `servers` that of VS Code. */
@@ -13,9 +21,9 @@ const EXAMPLE =
   '{ "mcpServers": { "files": { "command": "npx", "args": ["-y", "@modelcontextprotocol/server-filesystem", "."] } } }'
 
 /**
- * Reads the user's `mcpServers` file.
+ * Reads the user's `mcpServers` file. An entry that cannot be used is returned with its error, beside the others.
  *
- * @throws ConfigError when there is no such file, when others may write it, or when it cannot be used as it is
+ * @throws ConfigError if the file is missing, others may write it, its document has another shape, or no entry is left
  */
 export async function readConfig(path: string, env: Env): Promise<readonly ServerEntry[]> {
   const text = await readTrusted(path).catch((error: NodeJS.ErrnoException) => {
@@ -34,7 +42,7 @@ async function readTrusted(path: string): Promise<string> {
   const file = await open(path)
   try {
     const exposure = trustExposure(path, await file.stat(), process.geteuid?.())
-    if (exposure === undefined) return await file.readFile('utf8')
+    if (exposure === undefined) return textOfBytes(await file.readFile())
     throw new ConfigError(
       'config_exposed',
       `The config file ${path} is not used: ${exposure.problem}.`,
@@ -48,59 +56,85 @@ async function readTrusted(path: string): Promise<string> {
 /**
  * Reads the text of an `mcpServers` file.
  *
- * @param folder what a relative `cwd` is relative to
+ * @param folder that of the file: a relative `cwd` starts there
+ * @param platform decides whether `%VAR%` is filled
  * @throws ConfigError
  */
-export function parseConfig(text: string, env: Env, folder: string): readonly ServerEntry[] {
+export function parseConfig(
+  text: string,
+  env: Env,
+  folder: string,
+  platform: NodeJS.Platform = process.platform,
+): readonly ServerEntry[] {
   const document = parseDocument(text.replace(/^\uFEFF/, ''))
-  const servers = serverMembers(document)
-  for (const { name, node } of servers) rejectDuplicateKeys(document.members(node), `in the server "${name}"`)
+  const home = (platform === 'win32' ? env.USERPROFILE : env.HOME) || homedir()
+  const context = { env, home, folder, platform, document, inheritEnv: inheritedByAll(document) }
+  const members = serverMembers(document)
+  const entries = limited(byName(members).flatMap((same) => readSame(same, context) ?? []))
+  const unusable = entries.filter((entry) => entry.kind === 'unusable')
+  if (unusable.length === entries.length) throw nothingLeft(members.length, unusable)
+  return entries
+}
 
-  const entries = servers.flatMap(({ name, node }) => readEntry(name, getNodeValue(node), env, folder) ?? [])
-  if (entries.length === 0) throw noServers(servers.length)
-  if (entries.length > limits.serversPerAgent) {
-    throw new ConfigError(
+function byName(members: readonly Member[]): readonly (readonly Member[])[] {
+  return [...Map.groupBy(members, ({ name }) => name).values()]
+}
+
+/** An entry that occurs twice is not used at all: nobody knows which one is meant. */
+function readSame(same: readonly Member[], context: EntryContext): ServerEntry | undefined {
+  const used = same.flatMap((member) => readEntry(member, context) ?? [])
+  const [first] = used
+  if (first === undefined || same.length === 1) return first
+  const error = new ConfigError(
+    'config_duplicate_server',
+    `The server "${first.name}" occurs twice in the config file, in lines ${same.map(({ line }) => line).join(' and ')}.`,
+    'Rename or remove one of them.',
+  )
+  return { kind: 'unusable', name: first.name, error }
+}
+
+/** Leaves the servers beyond the limit of an agent unused. */
+function limited(entries: readonly ServerEntry[]): readonly ServerEntry[] {
+  let count = 0
+  return entries.map((entry) => {
+    if (entry.kind === 'unusable' || ++count <= limits.serversPerAgent) return entry
+    const error = new ConfigError(
       'config_server_invalid',
-      `The config file has ${entries.length} servers; an agent runs at most ${limits.serversPerAgent}.`,
+      `The server "${entry.name}" is not run: an agent runs at most ${limits.serversPerAgent}.`,
       'Set "disabled": true on those that are not needed.',
     )
-  }
-  return entries
+    return { kind: 'unusable', name: entry.name, error }
+  })
 }
 
 function serverMembers(document: Document): readonly Member[] {
   const sections = document.members(document.root).filter(({ name }) => SECTIONS.includes(name))
   rejectDuplicateKeys(sections, 'in the config file')
-  const servers = sections.flatMap(({ node }) => document.members(node))
-  const duplicate = findDuplicate(servers)
-  if (duplicate === undefined) return servers
-  throw new ConfigError(
-    'config_duplicate_server',
-    `The server "${duplicate.name}" occurs twice in the config file, in lines ${duplicate.lines.join(' and ')}.`,
-    'Rename or remove one of them.',
-  )
+  for (const { name, node } of sections) {
+    if (node.type !== 'object' && node.type !== 'null')
+      throw misshapen(document.position(node), `"${name}" must be an object, with a member for each server`)
+  }
+  return sections.flatMap(({ node }) => document.members(node))
 }
 
-function rejectDuplicateKeys(members: readonly Member[], where: string): void {
-  const duplicate = findDuplicate(members)
-  if (duplicate === undefined) return
+function inheritedByAll(document: Document): readonly string[] {
+  const member = document.members(document.root).find(({ name }) => name === 'inheritEnv')
+  const names = readInheritEnv(member?.node, document)
+  if (names !== undefined) return names
   throw new ConfigError(
     'config_malformed',
-    `"${duplicate.name}" occurs twice ${where}, in lines ${duplicate.lines.join(' and ')}.`,
-    'Remove one of them.',
+    `"inheritEnv" in the config file, in line ${member?.line}, is not a list of names of variables.`,
+    'Write it like: "inheritEnv": ["DOCKER_HOST", "XDG_*"]',
   )
 }
 
-function noServers(disabled: number): ConfigError {
-  return disabled > 0
-    ? new ConfigError(
-        'config_no_servers',
-        'Every server in the config file is disabled.',
-        'Remove "disabled" from one.',
-      )
-    : new ConfigError(
-        'config_no_servers',
-        'The config file names no servers.',
-        `It should look like: ${EXAMPLE}`,
-      )
+function nothingLeft(members: number, [first, ...others]: readonly UnusableEntry[]): ConfigError {
+  if (first !== undefined) {
+    const { code, message, next } = first.error
+    return new ConfigError(code, [message, ...others.map(({ error }) => error.message)].join(' '), next)
+  }
+  const message =
+    members > 0 ? 'Every server in the config file is disabled.' : 'The config file names no servers.'
+  const next = members > 0 ? 'Remove "disabled" from one.' : `It should look like: ${EXAMPLE}`
+  return new ConfigError('config_no_servers', message, next)
 }

@@ -1,27 +1,92 @@
+import { basename, dirname, sep } from 'node:path'
 import { ConfigError } from './config-error.ts'
 
 /** Where values of variables come from: as `process.env`. */
 export type Env = Readonly<Record<string, string | undefined>>
 
-const VARIABLE = /\$\{(?:(input):[^}]*|(?:env:)?([A-Za-z_]\w*)(?::-([^}]*))?)\}/g
+/** Where a text of the config file is filled. */
+export interface FillContext {
+  readonly env: Env
+  /** The user's home folder. */
+  readonly home: string
+  /** The folder of the config file. */
+  readonly folder: string
+  readonly platform: NodeJS.Platform
+}
+
+/** `${VAR}`, `${env:VAR}`, each with an optional default; what only an editor knows; `$HOME`; `${/}`. */
+const VARIABLE =
+  /\$\{(?:env:)?([A-Za-z_]\w*)(?::-([^}]*))?\}|(\$\{(?:input|config|command|promptString|workspaceFolder):[^}]*\})|(?<![\w$\\])(\$HOME)(?!\w)|(\$\{\/\})/g
+/** `%VAR%`, on Windows. */
+const PERCENT = /%([A-Za-z_][\w()]*)%/g
+/** Variables that name the user's own folder: no secrets, and hard to miss in a message. */
+const PUBLIC: readonly string[] = ['HOME', 'USERPROFILE']
 
 /**
- * Puts values in place of `${VAR}`, `${VAR:-default}` and `${env:VAR}`. As in a shell, the default
- * also stands in for an empty value. Any other `${` is left as it is.
+ * Fills `${VAR}`, `${VAR:-default}`, `${env:VAR}`, `$HOME`, `~` at the beginning, and the folders that editors know, such
+ * as `${workspaceFolder}`. As in a shell, a default also replaces an empty value. Any other `${` stays.
  *
- * @param onValue is told every value that was put in, so that it can be kept out of logs
+ * @param where the entry and its member, for the error
+ * @param onSecret gets every value that came from a variable
  * @throws ConfigError `config_variable_missing`
  */
-export function substitute(text: string, env: Env, where: string, onValue: (value: string) => void): string {
-  return text.replace(VARIABLE, (whole, input?: string, name?: string, fallback?: string) => {
-    if (input !== undefined || name === undefined)
-      throw missing(`${whole} in ${where} asks for an input, which only an editor can show.`)
-    const value = Object.hasOwn(env, name) ? env[name] : undefined
-    if (fallback !== undefined && (value === undefined || value === '')) return fallback
-    if (value === undefined) throw missing(`The variable ${name}, used in ${where}, is not set.`)
-    onValue(value)
+export function fill(
+  text: string,
+  context: FillContext,
+  where: string,
+  onSecret: (value: string) => void,
+): string {
+  const { env, home, platform } = context
+  const lookUp = (name: string) => (Object.hasOwn(env, name) ? env[name] : undefined)
+  const take = (name: string, value: string) => {
+    if (!PUBLIC.includes(name)) onSecret(value)
     return value
+  }
+  const filled = atHome(text, home).replace(
+    VARIABLE,
+    (_, name?: string, fallback?: string, editors?: string, dollarHome?: string) => {
+      if (editors !== undefined)
+        throw missing(`${editors} in ${where} asks for an input, which only an editor can show.`)
+      if (dollarHome !== undefined) return home
+      if (name === undefined) return sep
+      const value = lookUp(name)
+      if (fallback !== undefined && (value === undefined || value === '')) return atHome(fallback, home)
+      if (value !== undefined) return take(name, value)
+      const known = editorsValue(name, context)
+      if (known === undefined) throw missing(`The variable ${name}, used in ${where}, is not set.`)
+      return known
+    },
+  )
+  if (platform !== 'win32') return filled
+  return filled.replace(PERCENT, (whole, name: string) => {
+    const value = lookUp(name)
+    return value === undefined ? whole : take(name, value)
   })
+}
+
+/** Fills a `~` that begins a path; `--folder=~/x` has one, too. */
+function atHome(text: string, home: string): string {
+  return text.replace(/^(--?[\w-]+=)?~(?=$|[/\\])/, (_, option = '') => `${option}${home}`)
+}
+
+/** An editor keeps its file in a folder such as `.vscode` inside the one that it has open. */
+function editorsValue(name: string, { home, folder }: FillContext): string | undefined {
+  const workspace = basename(folder).startsWith('.') ? dirname(folder) : folder
+  switch (name) {
+    case 'HOME':
+    case 'userHome':
+      return home
+    case 'workspaceFolder':
+    case 'workspaceRoot':
+    case 'cwd':
+      return workspace
+    case 'workspaceFolderBasename':
+      return basename(workspace)
+    case 'pathSeparator':
+      return sep
+    default:
+      return undefined
+  }
 }
 
 function missing(message: string): ConfigError {

@@ -17,6 +17,8 @@ import type { Reaper } from './reaper.ts'
 import { hide } from './secrets.ts'
 import { type LifeEnd, live, type Ready } from './server-life.ts'
 import type { ProcessSpec, StopTimes } from './server-process.ts'
+import type { StartGate } from './start-gate.ts'
+import { isInstalled, startLimitMs } from './start-limit.ts'
 import type { ToolList } from './tools.ts'
 
 type ServerState =
@@ -29,7 +31,8 @@ export interface ServerDeps {
   readonly system: System
   readonly reaper: Reaper
   readonly agentEnv: Readonly<Record<string, string | undefined>>
-  readonly startMs: number
+  /** For every server that does not name its own; without it, a limit that fits its kind. */
+  readonly startMs?: number | undefined
   readonly stopTimes: StopTimes
   readonly onEvent: (event: ServerEvent) => void
   /** The server's catalog entry is no longer what it was. */
@@ -39,22 +42,32 @@ export interface ServerDeps {
 const HEALTHY_MS = 60_000
 const MISSING_RETRY_MS = 30_000
 
+/** When a start is reported that still goes on. */
+const STILL_STARTING_MS = [10_000, 30_000, 60_000, 120_000, 240_000, 480_000] as const
+
 /** One local server: kept running from `start` to `stop`, whatever happens to its processes. */
 export class LocalServer {
   readonly name: string
-  readonly #entry: StdioEntry
+  readonly #secrets: readonly string[]
   readonly #spec: ProcessSpec
   readonly #deps: ServerDeps
   readonly #stopping = new AbortController()
   #state: ServerState = { state: 'starting' }
   #running: Promise<void> = Promise.resolve()
 
-  constructor(entry: StdioEntry, deps: ServerDeps) {
+  readonly #gate: StartGate
+  readonly #mayInstall: boolean
+  readonly #startMs: number
+
+  constructor(entry: StdioEntry, deps: ServerDeps, gate: StartGate) {
     this.name = entry.name
-    this.#entry = entry
     this.#deps = deps
+    this.#gate = gate
+    this.#mayInstall = isInstalled(entry)
+    this.#startMs = startLimitMs(entry, deps.startMs)
     const { command, args, cwd } = entry
-    const env = serverEnvironment(deps.agentEnv, entry.env, process.platform)
+    const { env, secrets } = serverEnvironment(deps.agentEnv, entry, process.platform)
+    this.#secrets = [...entry.secrets, ...secrets]
     this.#spec = { command, args, env, ...(cwd !== undefined && { cwd }) }
   }
 
@@ -128,8 +141,10 @@ export class LocalServer {
     const { system } = this.#deps
     let attempt = 0
     while (!signal.aborted) {
-      const end = await this.#live()
-      if (signal.aborted) break
+      const leaveGate = await this.#gate.enter(this.#mayInstall, signal)
+      const end = signal.aborted ? undefined : await this.#live(leaveGate)
+      leaveGate()
+      if (end === undefined || signal.aborted) break
       if (end.readyForMs !== undefined && end.readyForMs >= HEALTHY_MS) attempt = 0
       const retryInMs = end.missing ? MISSING_RETRY_MS : backoffMs(attempt, system.random)
       attempt++
@@ -139,29 +154,50 @@ export class LocalServer {
     this.#setState({ state: 'stopped' })
   }
 
-  #live(): Promise<LifeEnd> {
+  /** @param leaveGate lets the next server start */
+  async #live(leaveGate: () => void): Promise<LifeEnd> {
     const { name } = this
     const { onEvent } = this.#deps
-    return live(
+    const stopReports = this.#reportStart()
+    const end = await live(
       this.#spec,
       this.#stopping.signal,
       {
         onReady: (ready) => {
+          stopReports()
+          leaveGate()
           this.#setState({ state: 'ready', ...ready })
           onEvent({ type: 'server-ready', name, tools: ready.tools.length, skippedTools: ready.skippedTools })
         },
         onTools: (list) => this.#replaceTools(list),
         onStderrLine: (text) => onEvent({ type: 'server-stderr', name, text }),
       },
-      { ...this.#deps, secrets: this.#entry.secrets },
+      { ...this.#deps, startMs: this.#startMs, secrets: this.#secrets },
     )
+    stopReports()
+    return end
+  }
+
+  /** Reports the start now, and again while it goes on. @returns stops the reports */
+  #reportStart(): () => void {
+    const { onEvent, system } = this.#deps
+    const report = (forMs: number) =>
+      onEvent({
+        type: 'server-starting',
+        ...{ name: this.name, forMs, limitMs: this.#startMs, mayInstall: this.#mayInstall },
+      })
+    report(0)
+    const cancels = STILL_STARTING_MS.map((atMs) => system.schedule(atMs, () => report(atMs)))
+    return () => {
+      for (const cancel of cancels) cancel()
+    }
   }
 
   #replaceTools(list: ToolList): void {
     const { name } = this
     if (this.#state.state !== 'ready') return
     if (!list.ok) {
-      const reason = hide(list.reason, this.#entry.secrets)
+      const reason = hide(list.reason, this.#secrets)
       return this.#deps.onEvent({ type: 'server-tools-unread', name, reason })
     }
     if (sameTools(this.#state.tools, list.tools)) return

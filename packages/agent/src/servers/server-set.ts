@@ -1,7 +1,8 @@
-import { type CatalogServer, codes, unreachable } from '@bridgekeeper/protocol'
+import { type CatalogServer, cleanText, codes, isName, limits, unreachable } from '@bridgekeeper/protocol'
 import type { ServerEntry } from '../config/entry.ts'
 import type { CallOutcome, LocalTools, ToolCall } from '../outcome.ts'
 import { LocalServer, type ServerDeps } from './local-server.ts'
+import { StartGate } from './start-gate.ts'
 
 /** Changes that come close together, such as those of the start, are told as one. */
 const CHANGE_MS = 50
@@ -12,20 +13,26 @@ const HTTP_REASON =
 export class ServerSet implements LocalTools {
   readonly #deps: ServerDeps
   readonly #servers = new Map<string, LocalServer>()
-  readonly #notRun: readonly string[]
+  /** Servers of the config file that are not run, each with its reason. */
+  readonly #notRun: ReadonlyMap<string, string>
   #changePending = false
 
   /** Each name must occur once. */
   constructor(entries: readonly ServerEntry[], deps: ServerDeps) {
     this.#deps = deps
-    const notRun: string[] = []
+    const gate = new StartGate(deps.system)
+    const onChange = () => this.#changed()
+    const notRun = new Map<string, string>()
     for (const entry of entries) {
       switch (entry.kind) {
         case 'stdio':
-          this.#servers.set(entry.name, new LocalServer(entry, { ...deps, onChange: () => this.#changed() }))
+          this.#servers.set(entry.name, new LocalServer(entry, { ...deps, onChange }, gate))
           break
         case 'http':
-          notRun.push(entry.name)
+          notRun.set(entry.name, HTTP_REASON)
+          break
+        case 'unusable':
+          notRun.set(entry.name, cleanText(entry.error.message))
           break
         default:
           unreachable(entry)
@@ -35,8 +42,8 @@ export class ServerSet implements LocalTools {
   }
 
   start(): void {
-    for (const name of this.#notRun) {
-      this.#deps.onEvent({ type: 'server-failed', name, reason: HTTP_REASON, stderr: '', ignoredLines: 0 })
+    for (const [name, reason] of this.#notRun) {
+      this.#deps.onEvent({ type: 'server-failed', name, reason, stderr: '', ignoredLines: 0 })
     }
     for (const server of this.#servers.values()) server.start()
   }
@@ -47,21 +54,20 @@ export class ServerSet implements LocalTools {
   }
 
   catalog(): readonly CatalogServer[] {
-    return [
-      ...[...this.#servers.values()].map((server) => server.catalogEntry()),
-      ...this.#notRun.map((name) => ({ state: 'failed' as const, name, reason: HTTP_REASON })),
-    ]
+    const notRun = [...this.#notRun]
+      .filter(([name]) => isName(name))
+      .map(([name, reason]) => ({ state: 'failed' as const, name, reason }))
+    const run = [...this.#servers.values()].map((server) => server.catalogEntry())
+    return [...run, ...notRun].slice(0, limits.serversPerAgent)
   }
 
   async call({ serverName, toolName, rawArgs, signal }: ToolCall): Promise<CallOutcome> {
     const server = this.#servers.get(serverName)
     if (server !== undefined) return server.call(toolName, rawArgs, signal)
-    if (this.#notRun.includes(serverName)) {
-      return {
-        ok: false,
-        code: 'server_unavailable',
-        error: `${codes.server_unavailable.message} ${HTTP_REASON}`,
-      }
+    const reason = this.#notRun.get(serverName)
+    if (reason !== undefined) {
+      const error = cleanText(`${codes.server_unavailable.message} ${reason}`)
+      return { ok: false, code: 'server_unavailable', error }
     }
     return { ok: false, code: 'server_not_found', error: codes.server_not_found.message }
   }

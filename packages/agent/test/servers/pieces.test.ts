@@ -49,26 +49,65 @@ test('[PROC.6] what was written in many small pieces is kept as if it had been o
   expect(reader.tail().length).toBe(600)
 })
 
+const envOf = (env: NodeJS.ProcessEnv, entry: Parameters<typeof serverEnvironment>[1], on: NodeJS.Platform) =>
+  serverEnvironment(env, entry, on).env
+
 test('[PROC.1] a server gets the variables on the list of its system, and its own before them', () => {
   const env = { HOME: '/h', PATH: '/bin', SECRET: 'x', APPDATA: 'a', TZ: undefined, USER: 'u' }
-  expect(serverEnvironment(env, { KEY: 'k', HOME: '/own' }, 'linux')).toEqual({
+  expect(envOf(env, { env: { KEY: 'k', HOME: '/own' } }, 'linux')).toEqual({
     HOME: '/own',
     PATH: '/bin',
     USER: 'u',
     KEY: 'k',
   })
-  expect(serverEnvironment(env, {}, 'win32')).toEqual({ PATH: '/bin', APPDATA: 'a' })
-  expect(serverEnvironment(env, {}, 'darwin')).toEqual({ HOME: '/h', PATH: '/bin', USER: 'u' })
+  expect(envOf(env, { env: {} }, 'win32')).toEqual({ PATH: '/bin', APPDATA: 'a' })
+  expect(envOf(env, { env: {} }, 'darwin')).toEqual({ HOME: '/h', PATH: '/bin', USER: 'u' })
 })
+
+const NETWORK =
+  'ALL_PROXY HTTP_PROXY HTTPS_PROXY NO_PROXY all_proxy http_proxy https_proxy no_proxy AWS_CA_BUNDLE ' +
+  'CARGO_HTTP_CAINFO CURL_CA_BUNDLE DENO_CERT GIT_SSL_CAINFO NIX_SSL_CERT_FILE NODE_EXTRA_CA_CERTS ' +
+  'NODE_USE_ENV_PROXY NODE_USE_SYSTEM_CA PIP_CERT REQUESTS_CA_BUNDLE SSL_CERT_DIR SSL_CERT_FILE UV_NATIVE_TLS ' +
+  'UV_SYSTEM_CERTS npm_config_cafile npm_config_https_proxy npm_config_noproxy npm_config_proxy'
 
 test('[PROC.1] these are all the variables that a server gets of the agent', () => {
   const every = (platform: NodeJS.Platform) =>
-    Object.keys(serverEnvironment(new Proxy({}, { get: (_, name) => String(name) }), {}, platform)).join(' ')
-  expect(every('linux')).toBe('HOME LANG LC_ALL LOGNAME PATH SHELL TERM TMPDIR TZ USER')
-  expect(every('win32')).toBe(
+    Object.keys(envOf(new Proxy({}, { get: (_, name) => String(name) }), { env: {} }, platform)).join(' ')
+  expect(every('linux')).toBe(`HOME LANG LC_ALL LOGNAME PATH SHELL TERM TMPDIR TZ USER ${NETWORK}`)
+  // One variable whatever the case: the names in lower case replace the others.
+  expect(every('win32').toUpperCase()).toBe(
     'APPDATA COMSPEC HOMEDRIVE HOMEPATH LOCALAPPDATA PATH PATHEXT PROCESSOR_ARCHITECTURE PROGRAMDATA PROGRAMFILES ' +
-      'SYSTEMDRIVE SYSTEMROOT TEMP TMP USERNAME USERPROFILE',
+      'SYSTEMDRIVE SYSTEMROOT TEMP TMP USERNAME USERPROFILE ' +
+      NETWORK.replace('all_proxy http_proxy https_proxy no_proxy ', '').toUpperCase(),
   )
+})
+
+test('[PROC.17] a server gets the variables that its entry lists, but never the settings of the agent', () => {
+  const env = {
+    XDG_DATA_HOME: '/d',
+    XDG_CACHE_HOME: '/c',
+    DOCKER_HOST: 'unix:///x',
+    BRIDGEKEEPER_TOKEN: 't',
+    X: 'x',
+  }
+  const inheritEnv = ['XDG_*', 'DOCKER_HOST', 'BRIDGEKEEPER_*', 'BRIDGEKEEPER_TOKEN', 'NOT_SET']
+  expect(serverEnvironment(env, { env: { DOCKER_HOST: 'own' }, inheritEnv }, 'linux')).toEqual({
+    env: { XDG_DATA_HOME: '/d', XDG_CACHE_HOME: '/c', DOCKER_HOST: 'own' },
+    secrets: ['/d', '/c', 'unix:///x'],
+  })
+})
+
+test('[PROC.17] the password of a proxy reaches the server, and is hidden in all output', () => {
+  const proxy = 'http://ann:s3cr3t%20word@proxy.example:3128'
+  const { env, secrets } = serverEnvironment({ HTTPS_PROXY: proxy, NO_PROXY: 'a:1' }, { env: {} }, 'linux')
+  expect(env).toEqual({ HTTPS_PROXY: proxy, NO_PROXY: 'a:1' })
+  expect(hide(`CONNECT ${proxy} with s3cr3t%20word`, secrets)).toBe(
+    'CONNECT http://[hidden]@proxy.example:3128 with [hidden]',
+  )
+})
+
+test('[PROC.1] on Windows one variable has one name', () => {
+  expect(envOf({ PATH: 'a' }, { env: { Path: 'b' } }, 'win32')).toEqual({ Path: 'b' })
 })
 
 test('[PROC.3] [PROC.4] why a server is not there is said in words for its user', () => {

@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import { onTestFinished } from 'vitest'
-import type { StdioEntry } from '../../src/config/entry.ts'
+import type { ServerEntry, StdioEntry } from '../../src/config/entry.ts'
 import type { ServerEvent } from '../../src/events.ts'
 import type { CallOutcome } from '../../src/outcome.ts'
 import { Reaper } from '../../src/servers/reaper.ts'
@@ -41,7 +41,7 @@ export interface Running {
 
 /** Starts servers, and stops them when the test has finished. */
 export function runServers(
-  entries: readonly StdioEntry[],
+  entries: readonly ServerEntry[],
   options: { readonly env?: NodeJS.ProcessEnv; readonly startMs?: number; readonly system?: System } = {},
 ): Running {
   const events: ServerEvent[] = []

@@ -4,11 +4,13 @@ import { printEvent, printEventJson } from '../agent-events.ts'
 import { demandVerifiedTls, deviceLogin, type EnrolmentFlags } from '../enrolment.ts'
 import { endSignal } from '../lifetime.ts'
 import { givenToken, token } from '../settings.ts'
+import { startTimeoutMs } from '../start-timeout.ts'
 
 interface Options extends EnrolmentFlags {
   readonly config: string
   readonly token?: string
   readonly verbose?: boolean
+  readonly startTimeout?: string
 }
 
 /** `bridgekeeper connect URL`: the agent, until it is told to stop. */
@@ -23,6 +25,10 @@ export function connectCommand(): Command {
       '--token <token>',
       'use this access token instead; BRIDGEKEEPER_TOKEN keeps it out of the process list',
     )
+    .option(
+      '--start-timeout <seconds>',
+      'how long a server may take to start, unless its entry says so (default: 120; 600 for npx, uvx, docker and the like)',
+    )
     .option('--allow-insecure', 'allow ws:// to another machine')
     .option('--verbose', "show each call and the servers' own output")
     .option('--json', 'print events as JSON lines')
@@ -36,7 +42,9 @@ async function run(url: string, options: Options): Promise<void> {
     options.json ? printEventJson(event) : printEvent(event, options.verbose ?? false)
   // A file that cannot be used is told before the user is sent to a browser.
   const servers = await readConfig(options.config, process.env)
-  const common = { url, servers, onEvent, allowInsecure: options.allowInsecure ?? false }
+  const startMs = startTimeoutMs(options.startTimeout)
+  const allowInsecure = options.allowInsecure ?? false
+  const common = { url, servers, onEvent, allowInsecure, ...(startMs !== undefined && { startMs }) }
   if (givenToken(options.token) !== undefined)
     return createAgent({ ...common, token: () => token(options.token) }).run(end)
   try {

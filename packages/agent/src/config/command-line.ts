@@ -1,0 +1,38 @@
+import { accessSync, constants } from 'node:fs'
+import { delimiter, join, resolve } from 'node:path'
+
+export type CommandLine =
+  | { readonly ok: true; readonly command: string; readonly args: readonly string[] }
+  | { readonly ok: false; readonly reason: string }
+
+/** Quoted parts, variables with spaces in their defaults, and plain text up to the next white space. */
+const WORD = /(?:"[^"]*"|'[^']*'|\$\{[^}]*\}|[^\s"'])+/g
+const PART = /"([^"]*)"|'([^']*)'/g
+const SHELL_WORDS = /^(?:&&?|\|\|?|;|\d?>{1,2}|<)$/
+const ASSIGNMENT = /^[A-Za-z_]\w*=/
+
+/** Splits a command line that stands in `command` as a whole, such as `npx -y some-server`. No shell reads it. */
+export function splitCommandLine(text: string): CommandLine {
+  if (text.replaceAll(PART, '').match(/["']/)) return { ok: false, reason: 'it has a quote without an end' }
+  const words = text.match(WORD) ?? []
+  if (words.some((word) => SHELL_WORDS.test(word)))
+    return { ok: false, reason: 'only a shell could run it; write "command": "sh" and "args": ["-c", "…"]' }
+  const [command = '', ...args] = words.map((word) => word.replaceAll(PART, '$1$2'))
+  if (ASSIGNMENT.test(command)) return { ok: false, reason: 'it sets a variable; write that into "env"' }
+  return { ok: true, command, args }
+}
+
+/** Whether there is a program of this name, spaces and all: as a path, or in one of the folders of PATH. */
+export function isProgram(name: string, path: string | undefined, folder: string): boolean {
+  if (/[/\\]/.test(name)) return isFile(resolve(folder, name))
+  return (path ?? '').split(delimiter).some((each) => each !== '' && isFile(join(each, name)))
+}
+
+function isFile(path: string): boolean {
+  try {
+    accessSync(path, constants.F_OK)
+    return true
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,60 @@
+import type { Document, Member } from './document.ts'
+
+/** The time that an entry gives its server to start. */
+export interface EntryStartLimit {
+  readonly limitMs: number
+  /**
+   * Whether the member speaks of the start. `timeout` does not in every program: for many it is the limit of a call,
+   * so that it must not cut the work of an installer short.
+   */
+  readonly isExact: boolean
+}
+
+type Unit = 's' | 'ms' | 'by size'
+
+/** Names without case, underscores and hyphens. Codex writes `startup_timeout_sec`; most others `timeout`. */
+const EXACT: ReadonlyMap<string, Unit> = new Map([
+  ['startuptimeoutsec', 's'],
+  ['startuptimeoutseconds', 's'],
+  ['starttimeoutsec', 's'],
+  ['startuptimeoutms', 'ms'],
+  ['starttimeoutms', 'ms'],
+  ['startuptimeout', 'by size'],
+  ['starttimeout', 'by size'],
+])
+const LOOSE: ReadonlyMap<string, Unit> = new Map([
+  ['timeout', 'by size'],
+  ['timeoutsec', 's'],
+  ['timeoutms', 'ms'],
+])
+/** From here on a number without a unit means milliseconds: nobody waits 1,000 seconds, or half a second. */
+const SMALLEST_MS = 1_000
+const LONGEST_MS = 3_600_000
+
+/**
+ * Reads the start limit of an entry: seconds up to 999, milliseconds from 1,000 on, unless the name has a unit.
+ *
+ * @returns the member's name if it speaks of the start and is not a positive number
+ */
+export function readStartLimit(
+  members: readonly Member[],
+  document: Document,
+): EntryStartLimit | { readonly invalid: string } | undefined {
+  let loose: EntryStartLimit | undefined
+  for (const { name, node } of members) {
+    const plainName = name.toLowerCase().replaceAll(/[_-]/g, '')
+    const exactUnit = EXACT.get(plainName)
+    const unit = exactUnit ?? LOOSE.get(plainName)
+    if (unit === undefined || node.type === 'null') continue
+    const limitMs = inMs(Number(document.scalar(node) || Number.NaN), unit)
+    if (exactUnit !== undefined) return limitMs === undefined ? { invalid: name } : { limitMs, isExact: true }
+    if (limitMs !== undefined) loose = { limitMs, isExact: false }
+  }
+  return loose
+}
+
+function inMs(value: number, unit: Unit): number | undefined {
+  if (!(value > 0)) return undefined
+  const isSeconds = unit === 's' || (unit === 'by size' && value < SMALLEST_MS)
+  return Math.min(isSeconds ? value * 1_000 : value, LONGEST_MS)
+}

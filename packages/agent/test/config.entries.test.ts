@@ -1,0 +1,279 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: that is the syntax under test
+import { chmodSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { scratch } from '../../../test/support/scratch.ts'
+import { ConfigError, parseConfig, readConfig, type ServerEntry } from '../src/index.ts'
+
+const ENV = { TOKEN: 's3cr3t-value', HOME: '/home/ann', PATH: '/bin' }
+const GOOD = '"good":{"command":"x"}'
+
+/** The entry `a` of a file that has a good one beside it. */
+function beside(entry: unknown, folder = '/home/ann/work'): ServerEntry | undefined {
+  const text = typeof entry === 'string' ? entry : JSON.stringify(entry)
+  const entries = parseConfig(`{"mcpServers":{"a":${text},${GOOD}}}`, ENV, folder, 'linux')
+  expect(entries.find(({ name }) => name === 'good')).toMatchObject({ kind: 'stdio', command: 'x' })
+  return entries.find(({ name }) => name === 'a')
+}
+
+test.each([
+  ['text in place of an entry', '"only a comment"', /entry: must be an object, not text/],
+  ['null in place of an entry', 'null', /entry: must be an object, not null/],
+  ['a list in place of an entry', '[]', /entry: must be an object, not a list/],
+  ['no command', '{"args":[]}', /command: is missing/],
+  ['an empty command', '{"command":" "}', /command: is missing/],
+  ['an empty list as command', '{"command":[]}', /command: is missing/],
+  ['a number as command', '{"command":7}', /command: must be text, not a number/],
+  ['text as args', '{"command":"x","args":"y"}', /args: must be a list, not text/],
+  ['a list in args', '{"command":"x","args":[["y"]]}', /args\.0: must be text, not a list/],
+  ['a list in env', '{"command":"x","env":{"K":["y"]}}', /env\.K: must be text, not a list/],
+  ['a list as env', '{"command":"x","env":["K=y"]}', /env: must be an object, not a list/],
+  ['a name that no variable can have', '{"command":"x","env":{"A=B":"y"}}', /no variable can have/],
+  ['a number as cwd', '{"command":"x","cwd":7}', /cwd: must be text, not a number/],
+  ['a member twice', '{"command":"x","command":"y"}', /"command" occurs twice/],
+  ['a variable that is not set', '{"command":"x","args":["${NOPE}"]}', /NOPE.*"a" \(args\.0\)/],
+  ['an input of an editor', '{"command":"x","env":{"K":"${input:key}"}}', /input:key/],
+  ['a setting of an editor', '{"command":"x","args":["${config:a.b}"]}', /config:a\.b/],
+  ['a NUL character', '{"command":"x","args":["\\u0000"]}', /args\.0: has a NUL/],
+  ['a lost backslash', '{"command":"C:\\tools\\run.exe"}', /command: has a control character behind a drive/],
+  ['an inheritEnv of text', '{"command":"x","inheritEnv":"PATH"}', /inheritEnv: must be a list/],
+  ['an inheritEnv of everything', '{"command":"x","inheritEnv":["*"]}', /inheritEnv: must be a list/],
+  [
+    'a start limit of text',
+    '{"command":"x","startup_timeout_sec":"soon"}',
+    /startup_timeout_sec: must be a number/,
+  ],
+  [
+    'a start limit of zero',
+    '{"command":"x","startup_timeout_sec":0}',
+    /startup_timeout_sec: must be a number/,
+  ],
+])('[CONFIG.11] an entry that cannot be used fails alone, with its reason: %s', (_, entry, message) => {
+  expect(beside(entry)).toMatchObject({
+    kind: 'unusable',
+    error: { message: expect.stringMatching(message) },
+  })
+})
+
+test('[CONFIG.11] a name that no server can have, and one that occurs twice, fail alone', () => {
+  const text = `{"mcpServers":{"a\\u0000":{"command":"x"},"b":{"command":"x"},\n"b":{"command":"y"},${GOOD}}}`
+  expect(parseConfig(text, ENV, '/')).toMatchObject([
+    { kind: 'unusable', error: { code: 'config_server_invalid' } },
+    {
+      kind: 'unusable',
+      error: { code: 'config_duplicate_server', message: expect.stringContaining('lines 1 and 2') },
+    },
+    { kind: 'stdio', name: 'good' },
+  ])
+})
+
+test('[CONFIG.11] when no entry is left, the error names each of them', () => {
+  const text = '{"mcpServers":{"a":{"args":[]},"b":{"command":"${NOPE}"}}}'
+  expect(() => parseConfig(text, ENV, '/')).toThrow(/"a".*command.*"b".*/)
+})
+
+test.each([
+  ['null is absent', { command: 'x', args: null, env: null, cwd: null, timeout: null, disabled: null }, []],
+  ['an empty folder is absent', { command: 'x', cwd: '' }, []],
+  ['null in a list is absent', { command: 'x', args: [null, 'y'] }, ['y']],
+  ['numbers become text', { command: 'x', args: ['--port', 3000, true] }, ['--port', '3000', 'true']],
+  ['a list is a command and its args', { command: ['x', 'y', 1], args: ['z'] }, ['y', '1', 'z']],
+])('[CONFIG.12] takes what other programs take: %s', (_, entry, args) => {
+  const { startLimit, cwd, ...read } = { startLimit: undefined, cwd: undefined, ...beside(entry) }
+  expect(read).toEqual({ kind: 'stdio', name: 'a', command: 'x', args, env: {}, secrets: [] })
+  expect([startLimit, cwd]).toEqual([undefined, undefined])
+})
+
+test('[CONFIG.12] numbers become the text that stands in the file', () => {
+  const entry = '{"command":"x","args":[12345678901234567890,1.0],"env":{"N":1e400}}'
+  expect(beside(entry)).toMatchObject({ args: ['12345678901234567890', '1.0'], env: { N: '1e400' } })
+})
+
+test.each([
+  ...[true, 'true', ' TRUE ', 1, '1', 'yes', 'on'].map((disabled) => ({ disabled })),
+  ...[false, 'false', 0, '0', 'no', 'Off'].map((enabled) => ({ enabled })),
+  ...[{ isActive: false }, { active: 'no' }, { Disabled: true }, { is_disabled: 1 }, { enable: false }],
+  ...[
+    { disabled: true, enabled: true },
+    { enabled: false, disabled: 'maybe' },
+  ],
+])('[CONFIG.6] an entry is off in every spelling: %j', (more) => {
+  expect(beside({ command: 'x', ...more })).toBeUndefined()
+})
+
+test.each([
+  ...[false, 'false', 0, 'no', null].map((disabled) => ({ disabled })),
+  ...[true, 'true', 1, 'on', null].map((enabled) => ({ enabled })),
+])('[CONFIG.6] an entry is on in every spelling: %j', (more) => {
+  expect(beside({ command: 'x', ...more })).toMatchObject({ kind: 'stdio' })
+})
+
+test.each([{ disabled: 'maybe' }, { disabled: '' }, { enabled: 2 }, { enabled: ['true'] }, { disabled: {} }])(
+  '[CONFIG.6] a switch that says neither yes nor no starts nothing, and is reported: %j',
+  (more) => {
+    const message = expect.stringContaining(`${Object.keys(more)[0]}: must be true or false`)
+    expect(beside({ command: 'x', ...more })).toMatchObject({ kind: 'unusable', error: { message } })
+  },
+)
+
+test('[CONFIG.6] when every server is off, the error says so', () => {
+  expect(() => parseConfig('{"mcpServers":{"a":{"enabled":0}}}', ENV, '/')).toThrow(/is disabled/)
+})
+
+test.each([
+  ['timeout', 120, 120_000, false],
+  ['timeout', 999, 999_000, false],
+  ['timeout', 1_000, 1_000, false],
+  ['timeout', '120000', 120_000, false],
+  ['startup_timeout_sec', 90, 90_000, true],
+  ['startupTimeoutMs', 500, 500, true],
+  ['startTimeout', 90, 90_000, true],
+  ['start-timeout', 90_000, 90_000, true],
+  ['startup_timeout_sec', 1e9, 3_600_000, true],
+])('[CONFIG.13] the start limit of an entry is read: %s %s', (name, value, limitMs, isExact) => {
+  expect(beside({ command: 'x', [name]: value })).toMatchObject({ startLimit: { limitMs, isExact } })
+})
+
+test('[CONFIG.13] a name that speaks of the start wins, and a timeout that is no limit is passed over', () => {
+  expect(beside({ command: 'x', timeout: 5, startup_timeout_sec: 90 })).toMatchObject({
+    startLimit: { limitMs: 90_000, isExact: true },
+  })
+  expect(beside({ command: 'x', timeout: 0 })).not.toHaveProperty('startLimit')
+})
+
+test.each([
+  ['~', '/home/ann'],
+  ['~/x', '/home/ann/x'],
+  ['--folder=~/x', '--folder=/home/ann/x'],
+  ['a~', 'a~'],
+  ['~bob/x', '~bob/x'],
+  ['$HOME/x', '/home/ann/x'],
+  ['$HOMER \\$HOME $$HOME', '$HOMER \\$HOME $$HOME'],
+  ['${HOME}', '/home/ann'],
+  ['${userHome}/x', '/home/ann/x'],
+  ['${workspaceFolder}/x', '/home/ann/work/x'],
+  ['${workspaceFolderBasename}', 'work'],
+  ['a${pathSeparator}b${/}c', 'a/b/c'],
+  ['${NOPE:-~/x}', '/home/ann/x'],
+])('[CONFIG.14] fills the names of folders: %s', (written, meant) => {
+  expect(beside({ command: 'x', args: [written], env: { E: written } })).toMatchObject({
+    args: [meant],
+    env: { E: meant },
+  })
+})
+
+test('[CONFIG.14] the folder of an editor is the one around its own', () => {
+  const at = (folder: string) => beside({ command: 'x', cwd: '${workspaceFolder}/y' }, folder)
+  expect(at('/work/.vscode')).toMatchObject({ cwd: '/work/y' })
+  expect(at('/work')).toMatchObject({ cwd: '/work/y' })
+})
+
+test('[CONFIG.14] folders are no secrets, other variables are', () => {
+  expect(
+    beside({ command: 'x', args: ['~/a', '${HOME}', '$HOME', '${workspaceFolder}', '${TOKEN}'] }),
+  ).toMatchObject({
+    secrets: ['s3cr3t-value'],
+  })
+})
+
+test('[CONFIG.14] variables in the way of Windows are filled there, and only there', () => {
+  const read = (platform: NodeJS.Platform) =>
+    parseConfig('{"mcpServers":{"a":{"command":"x","args":["%TOKEN%","%NOPE%"]}}}', ENV, '/', platform)
+  expect(read('win32')).toMatchObject([{ args: ['s3cr3t-value', '%NOPE%'], secrets: ['s3cr3t-value'] }])
+  expect(read('linux')).toMatchObject([{ args: ['%TOKEN%', '%NOPE%'] }])
+})
+
+test.each([
+  ['npx -y some-server', 'npx', ['-y', 'some-server']],
+  ['  npx\t-y  x ', 'npx', ['-y', 'x']],
+  [`node "a b.js" '--k=c d'`, 'node', ['a b.js', '--k=c d']],
+  ['node --home=${HOME} ${NOPE:-a b}', 'node', ['--home=/home/ann', 'a b']],
+  ['node ${TOKEN}', 'node', ['s3cr3t-value']],
+  ['node ~/x.js', 'node', ['/home/ann/x.js']],
+])('[CONFIG.15] a command line that stands in "command" is split: %s', (command, program, args) => {
+  expect(beside({ command, args: ['last'] })).toMatchObject({ command: program, args: [...args, 'last'] })
+})
+
+test.each([
+  ['cd x && node y', /only a shell/],
+  ['node x > log', /only a shell/],
+  ['KEY=value node x', /sets a variable/],
+  ['node "x', /quote without an end/],
+])('[CONFIG.15] a command line that only a shell could run fails with a hint: %s', (command, message) => {
+  expect(beside({ command })).toMatchObject({
+    kind: 'unusable',
+    error: { message: expect.stringMatching(message) },
+  })
+})
+
+test('[CONFIG.15] a program with spaces in its name is run as it is', () => {
+  const folder = scratch()
+  const file = join(folder, 'my server')
+  writeFileSync(file, '')
+  chmodSync(file, 0o755)
+  expect(beside({ command: file })).toMatchObject({ command: file, args: [] })
+  expect(beside({ command: './my server' }, folder)).toMatchObject({ command: './my server' })
+  expect(beside({ command: 'my server', env: { PATH: `/none:${folder}` } })).toMatchObject({
+    command: 'my server',
+  })
+})
+
+test('[CONFIG.16] inheritEnv is read for one entry and for all', () => {
+  const text = `{"inheritEnv":["DOCKER_HOST"],"mcpServers":{"a":{"command":"x","inheritEnv":["XDG_*"]},${GOOD}}}`
+  expect(parseConfig(text, ENV, '/')).toMatchObject([
+    { inheritEnv: ['DOCKER_HOST', 'XDG_*'] },
+    { inheritEnv: ['DOCKER_HOST'] },
+  ])
+  expect(() => parseConfig(`{"inheritEnv":"X","mcpServers":{${GOOD}}}`, ENV, '/')).toThrow(
+    /inheritEnv.*line 1/,
+  )
+})
+
+const SOME = '{"mcpServers":{"a":{"command":"x","args":["é"]}}}'
+const swapped = (text: string) => Buffer.from(text, 'utf16le').swap16()
+
+test.each([
+  ['UTF-8', Buffer.from(SOME)],
+  ['UTF-8 with a mark', Buffer.from(`\uFEFF${SOME}`)],
+  ['UTF-16LE with a mark', Buffer.from(`\uFEFF${SOME}`, 'utf16le')],
+  ['UTF-16LE', Buffer.from(SOME, 'utf16le')],
+  ['UTF-16BE with a mark', swapped(`\uFEFF${SOME}`)],
+  ['UTF-16BE', swapped(SOME)],
+])('[CONFIG.17] reads a file in %s', async (_, bytes) => {
+  const file = join(scratch(), 'mcp.json')
+  writeFileSync(file, bytes)
+  expect(await readConfig(file, ENV)).toMatchObject([{ args: ['é'] }])
+})
+
+test.each([
+  ['Latin-1', Buffer.from('{"mcpServers":\n {"a":{"command":"é"}}}', 'latin1'), /not valid UTF-8.* 2:19\./],
+  [
+    'Latin-1 after a real U+FFFD',
+    Buffer.concat([Buffer.from('{"\uFFFD":"'), Buffer.of(0xe9)]),
+    /UTF-8.* 1:7\./,
+  ],
+  ['half a character at the end', Buffer.concat([Buffer.from('{"'), Buffer.of(0xc3)]), /UTF-8.* 1:3\./],
+  ['half of UTF-16', Buffer.concat([Buffer.from('\uFEFF{', 'utf16le'), Buffer.of(0x20)]), /not valid UTF-16/],
+  [
+    'single backslashes',
+    Buffer.from('{"mcpServers":\n{"a":{"command":"C:\\Users"}}}'),
+    /JSON.* 2:\d+: InvalidEsc/,
+  ],
+  [
+    'a backslash before u',
+    Buffer.from('{"mcpServers":{"a":{"command":"C:\\users"}}}'),
+    /JSON.* 1:\d+: InvalidUni/,
+  ],
+  [
+    'a list of servers',
+    Buffer.from('{"x":1,\n"mcpServers":[]}'),
+    /another shape.* 2:14: "mcpServers" must be/,
+  ],
+])('[CONFIG.17] names what it cannot read, with its line and column: %s', async (_, bytes, message) => {
+  const file = join(scratch(), 'mcp.json')
+  writeFileSync(file, bytes)
+  const error = await readConfig(file, ENV).catch((caught: unknown) => caught)
+  expect(error).toBeInstanceOf(ConfigError)
+  expect(error).toMatchObject({ code: 'config_malformed', message: expect.stringMatching(message) })
+  expect((error as ConfigError).next).toMatch(/backslash.*twice|UTF-8|that place/)
+})
