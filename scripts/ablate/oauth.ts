@@ -87,8 +87,19 @@ export const OAUTH_ABLATIONS: readonly Ablation[] = [
   },
   {
     gate: 'oauth: codes go to schemes that are domain names',
-    edits: [text('oauth/clients.ts', '!APP_SCHEME.test(url.protocol)', "url.protocol === 'javascript:'")],
+    edits: [text('oauth/client-metadata.ts', 'APP_SCHEME.test(protocol)', "protocol !== 'javascript:'")],
     tests: attack('oauth-redirects'),
+  },
+  {
+    gate: 'oauth: the device grant is for the agent alone',
+    edits: [
+      text(
+        'oauth/client-metadata.ts',
+        "['authorization_code', 'refresh_token']\n",
+        "['authorization_code', 'refresh_token', 'urn:ietf:params:oauth:grant-type:device_code']\n",
+      ),
+    ],
+    tests: ['test/oauth/client-metadata.test.ts'],
   },
   {
     gate: 'oauth: errors of an app that nobody approved stay here',

@@ -30,12 +30,12 @@ export async function readJson(
   return isObject(value) ? allow(value) : deny('form_invalid')
 }
 
-function mediaType(request: IncomingMessage): string | undefined {
+export function mediaType(request: IncomingMessage): string | undefined {
   return request.headers['content-type']?.split(';')[0]?.trim().toLowerCase()
 }
 
-/** @returns `undefined` when it is too large */
-async function readSmallBody(request: IncomingMessage): Promise<string | undefined> {
+/** Reads a body of at most 64 KiB. Rejects when the client goes away. @returns `undefined` when it is too large */
+export async function readSmallBody(request: IncomingMessage): Promise<string | undefined> {
   const chunks: Buffer[] = []
   let sizeBytes = 0
   for await (const chunk of request as AsyncIterable<Buffer>) {

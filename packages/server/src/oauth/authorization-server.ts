@@ -12,6 +12,7 @@ import type { Sessions } from '../identity/sessions.ts'
 import type { SigningKey } from '../identity/signing-key.ts'
 import type { OAuthStore, SessionStore } from '../ports/identity.ts'
 import type { FrontDoor, SecurityLog, System, UserStore } from '../ports.ts'
+import { canonicalRequest } from './canonical-request.ts'
 import { codeInLink, codeKeys, DevicePages } from './device-pages.ts'
 import { ErrorAnswers } from './error-answers.ts'
 import { Interactions } from './interactions.ts'
@@ -129,8 +130,11 @@ export class AuthorizationServer {
     if (path.startsWith('/device') && !(await this.#enterDevice(request, response, path, address))) return
     if (path === ROUTES.authorization || (path === ROUTES.code_verification && request.method === 'GET'))
       forgetSession(request)
-    asIssuer(request, this.#parts.issuer)
-    this.#answer(request, response)
+    const canonical = await canonicalRequest(request, path)
+    if (canonical === undefined) return this.#refuse(request, response, deny('body_too_large'))
+    this.#addresses.set(canonical, address)
+    asIssuer(canonical, this.#parts.issuer)
+    this.#answer(canonical, response)
   }
 
   async #enter(request: IncomingMessage, path: string): Promise<Verdict<ClientAddress>> {

@@ -2,6 +2,7 @@ import { lookup } from 'node:dns'
 import { type RequestOptions, request } from 'node:https'
 import type { LookupFunction } from 'node:net'
 import ipaddr from 'ipaddr.js'
+import { reduceDocument } from './client-metadata.ts'
 
 const MAX_BYTES = 65_536
 const NO_BODY: readonly number[] = [204, 205, 304]
@@ -50,6 +51,17 @@ export function guardedFetch({ allowLoopback }: GuardedFetchOptions): GuardedFet
       agent: false,
       ...(signal && { signal }),
     })
+  }
+}
+
+/** [OAUTH.25] The same, with client metadata documents reduced before the library judges them. */
+export function documentFetch(fetch: GuardedFetch): GuardedFetch {
+  return async (url, options) => {
+    const response = await fetch(url, options)
+    const { status, headers } = response
+    return status === 200
+      ? new Response(reduceDocument(await response.text()), { status, headers })
+      : response
   }
 }
 

@@ -14,9 +14,10 @@ import type { SigningKey } from '../identity/signing-key.ts'
 import type { SessionStore } from '../ports/identity.ts'
 import type { System, UserStore } from '../ports.ts'
 import { readAccountId } from './accounts.ts'
+import { ASSERTION_ALGORITHMS } from './client-metadata.ts'
 import { AGENT_CLIENT, checkClient, DEVICE_GRANT } from './clients.ts'
 import type { DevicePages } from './device-pages.ts'
-import { guardedFetch } from './guarded-fetch.ts'
+import { documentFetch, guardedFetch } from './guarded-fetch.ts'
 import { type RecordParts, Records } from './records.ts'
 import { defaultResource, resourceServer } from './resources.ts'
 
@@ -70,10 +71,10 @@ export function createProvider(parts: ProviderParts, site: Site): Provider {
     },
     extraParams: { device_name: deviceName, device_key: deviceKey },
     renderError: (ctx, { error, error_description }) => showError(ctx, site, error_description ?? error),
-    fetch: guardedFetch({ allowLoopback: parts.isLoopback }),
+    fetch: documentFetch(guardedFetch({ allowLoopback: parts.isLoopback })),
     enabledJWA: {
       idTokenSigningAlgValues: ['ES256'],
-      clientAuthSigningAlgValues: ['ES256', 'Ed25519', 'EdDSA'],
+      clientAuthSigningAlgValues: [...ASSERTION_ALGORITHMS],
     },
   })
   provider.proxy = true
