@@ -109,7 +109,7 @@ export function pastString(json: Buffer, openAt: number): number {
     const quote = json.indexOf(QUOTE, at)
     if (quote === NOT_FOUND) return NOT_FOUND
     if (quote - at >= NATIVE_BYTES && !isEscaped(json, quote))
-      return parseJson(json.latin1Slice(openAt, quote + 1)) === undefined ? NOT_FOUND : quote + 1
+      return parseJson(json.toString('latin1', openAt, quote + 1)) === undefined ? NOT_FOUND : quote + 1
     at = pastPlain(json, at, quote + BYTEWISE_BYTES)
   }
   return NOT_FOUND

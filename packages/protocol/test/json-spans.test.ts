@@ -2,7 +2,6 @@ import {
   arrayItems,
   isTooDeep,
   leadingMembers,
-  limits,
   namedMembers,
   objectEnd,
   objectMembers,

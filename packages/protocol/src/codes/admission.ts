@@ -1,0 +1,240 @@
+import { type CodeEntry, entry, INVALID_REQUEST } from './entry.ts'
+
+/** Refusals of requests, pages and connections, before any call. */
+export const admissionCodes = {
+  // Credentials
+  token_missing: entry(401, -32050, 'No token was sent.', 'Send it as "Authorization: Bearer <token>".'),
+  token_ambiguous: entry(
+    400,
+    -32050,
+    'More than one token was sent.',
+    'Send one Authorization header or one accessToken cookie, not both and not twice.',
+  ),
+  token_in_url: entry(
+    400,
+    -32050,
+    'A token in the URL is refused: URLs end up in logs.',
+    'Send it as "Authorization: Bearer <token>", and replace this token: it may have been recorded.',
+  ),
+  token_invalid: entry(
+    401,
+    -32050,
+    'The token is not valid here.',
+    'Get a new one: bridgekeeper token issue EMAIL',
+  ),
+  token_expired: entry(
+    401,
+    -32050,
+    'The token has expired.',
+    'Get a new one: bridgekeeper token issue EMAIL',
+  ),
+  user_unknown: entry(
+    401,
+    -32050,
+    "The token's user does not exist here.",
+    'Add the user, then issue a token: bridgekeeper user add EMAIL',
+  ),
+
+  login_revoked: entry(
+    401,
+    -32050,
+    'This login was ended: its user was logged out, suspended or deleted, or its session or device was revoked.',
+    'Log in again, if you still may; on a machine that was enrolled: bridgekeeper connect URL --enrol-again',
+  ),
+  dpop_proof_invalid: entry(
+    401,
+    -32050,
+    'The proof of possession of the token is missing or does not hold.',
+    'Send the token as "Authorization: DPoP <token>", with a fresh proof by its key in the header DPoP.',
+  ),
+  user_suspended: entry(403, -32050, 'The user is suspended.', 'Ask the operator of the bridge.'),
+  scope_insufficient: entry(
+    403,
+    -32069,
+    'The token does not allow this.',
+    'Use a token with the scope that is named.',
+  ),
+  fingerprint_changed: entry(
+    403,
+    -32050,
+    'This login was used from another address or program before.',
+    'Log in anew on this machine: bridgekeeper token issue EMAIL',
+  ),
+
+  // Devices
+  device_unknown: entry(
+    401,
+    -32050,
+    'The device or its key is not enrolled here, or no longer.',
+    'Enrol this machine again: bridgekeeper connect URL --enrol-again',
+  ),
+  assertion_invalid: entry(
+    401,
+    -32050,
+    'What the device signed is not for this bridge, or was used before.',
+    'Connect to the address under which the bridge is known, with a current program.',
+  ),
+  clock_wrong: entry(
+    401,
+    -32050,
+    'What the device signed is too old, or from the future.',
+    "Set that machine's clock.",
+  ),
+  device_key_invalid: entry(
+    400,
+    INVALID_REQUEST,
+    'The key cannot be taken.',
+    'Send an Ed25519 or P-256 public key as a JWK, and a proof that is signed by its private half.',
+  ),
+  device_key_mismatch: entry(
+    403,
+    -32050,
+    'It is another key than the one that was approved.',
+    'Begin anew on the machine: bridgekeeper connect URL',
+  ),
+  device_key_known: entry(
+    409,
+    -32050,
+    "The key is or was a device's already, or the device's key was changed meanwhile.",
+    'Make a new key: bridgekeeper connect URL --enrol-again',
+  ),
+  device_generation_wrong: entry(
+    409,
+    -32050,
+    "Only a device's current key may name the next one.",
+    'Use the current key: bridgekeeper device rotate',
+  ),
+  device_name_invalid: entry(
+    400,
+    INVALID_REQUEST,
+    'The device has no name that can be shown.',
+    'Give one: bridgekeeper connect URL --device-name NAME',
+  ),
+  too_many_devices: entry(
+    403,
+    -32050,
+    'This user has as many devices as a user may have.',
+    'Remove one that is no longer used, at /account.',
+  ),
+  device_key_copied: entry(
+    403,
+    -32050,
+    "The device's key was used by two machines, so the device is revoked.",
+    'Find out who copied it, then enrol this machine anew: bridgekeeper connect URL --enrol-again',
+  ),
+  proof_required: entry(
+    403,
+    -32052,
+    "This login connects only with the proof of a device's key.",
+    'Enrol this machine: bridgekeeper connect URL. An operator may let agents without keys in: --allow-v1 (in an app, allowV1).',
+  ),
+  proof_failed: entry(
+    403,
+    -32052,
+    "The proof of the device's key does not hold.",
+    "Dial the bridge by its own address, which its operator gives as --public-url, with nothing in between that ends TLS unless it is the operator's.",
+  ),
+
+  // The way in
+  transport_insecure: entry(
+    403,
+    -32071,
+    'This bridge takes encrypted connections only.',
+    'Use https:// or wss://.',
+  ),
+  host_forbidden: entry(
+    403,
+    -32071,
+    'The Host header names no address of this bridge.',
+    'Use its public URL; its operator lists that with --public-url.',
+  ),
+  origin_forbidden: entry(
+    403,
+    -32071,
+    'Pages of this origin may not use this bridge.',
+    'Its operator lists origins with --allow-origin.',
+  ),
+  address_blocked: entry(
+    403,
+    -32072,
+    'This address failed too often and is blocked for a while.',
+    'Wait, or ask the operator: bridgekeeper block list',
+  ),
+  too_many_connections: entry(
+    429,
+    -32072,
+    'Too many connections are open.',
+    'Close some, then connect again.',
+  ),
+  handshake_rate_exceeded: entry(
+    429,
+    -32072,
+    'This address connects too often.',
+    'Wait a moment between attempts.',
+  ),
+
+  // Pages
+  form_invalid: entry(
+    400,
+    INVALID_REQUEST,
+    'The form cannot be read.',
+    'Load the page again, and send its form as it is.',
+  ),
+  form_stale: entry(
+    403,
+    INVALID_REQUEST,
+    'The form is too old, or no page of this bridge sent it.',
+    'Load the page again, then send the form once more.',
+  ),
+  confirmation_failed: entry(
+    403,
+    INVALID_REQUEST,
+    'That is not your password.',
+    'Give your password, or log in with a passkey first.',
+  ),
+  passkey_refused: entry(
+    403,
+    -32050,
+    'The passkey was not accepted here.',
+    'Load the page again and try once more, or log in another way.',
+  ),
+  provider_unavailable: entry(
+    502,
+    -32050,
+    'The provider of logins cannot be reached.',
+    'Try again in a moment, or log in another way.',
+  ),
+  provider_refused: entry(403, -32050, 'The provider did not log you in.', 'Begin again at /login.'),
+  provider_user_unknown: entry(
+    403,
+    -32050,
+    'No account here is linked with yours at the provider.',
+    'Log in another way and link it on your account page, or ask the operator of this bridge.',
+  ),
+  login_required: entry(401, -32050, 'Nobody is logged in here.', 'Log in at /login.'),
+  login_limited: entry(
+    429,
+    -32050,
+    'Too many logins in too short a time.',
+    'Wait as long as Retry-After says, then try again.',
+  ),
+
+  // HTTP
+  not_found: entry(
+    404,
+    INVALID_REQUEST,
+    'There is nothing at this path.',
+    'MCP is at /mcp and /mcp/{server}.',
+  ),
+  method_not_allowed: entry(405, INVALID_REQUEST, 'This path does not take this method.', 'Use POST.'),
+  upgrade_required: entry(
+    426,
+    INVALID_REQUEST,
+    'This path speaks WebSocket only.',
+    'Connect with a WebSocket client: bridgekeeper connect URL',
+  ),
+  batch_too_large: entry(413, INVALID_REQUEST, 'The batch holds too many messages.', 'Send at most 32.'),
+  too_many_requests: entry(429, -32074, 'Too many requests or unread answers.', 'Read, then try again.'),
+  body_too_large: entry(413, INVALID_REQUEST, 'The request body is too large.', 'Send at most 1 MiB.'),
+  shutting_down: entry(503, -32051, 'The bridge is shutting down.', 'Try again in a few seconds.'),
+} as const satisfies Record<string, CodeEntry>

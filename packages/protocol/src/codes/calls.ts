@@ -1,0 +1,153 @@
+import { type CodeEntry, entry } from './entry.ts'
+
+/** Errors of messages and calls. */
+export const callCodes = {
+  // Messages of an agent's connection
+  challenge_required: entry(403, -32052, 'The challenge must be answered first.', 'Send challenge_response.'),
+  challenge_failed: entry(
+    403,
+    -32052,
+    'The answer to the challenge is wrong.',
+    'Check userId and sessionId.',
+  ),
+  challenge_locked: entry(
+    429,
+    -32052,
+    'The challenge was answered wrongly too often.',
+    'Wait, then connect again with the right userId and sessionId.',
+  ),
+  challenge_timeout: entry(408, -32052, 'The challenge was not answered in time.', 'Connect again.'),
+  message_too_large: entry(413, -32053, 'The message is too large.', 'Send at most 1 MiB a message.'),
+  message_not_text: entry(400, -32053, 'Binary messages are not part of the protocol.', 'Send JSON as text.'),
+  message_invalid: entry(400, -32053, 'The message is not valid.', 'See PROTOCOL.md for its shape.'),
+  message_type_unknown: entry(
+    400,
+    -32053,
+    'The message type is not known.',
+    'See PROTOCOL.md for the types.',
+  ),
+  connection_replaced: entry(
+    409,
+    -32054,
+    'Another agent connected with the same login.',
+    'Run one agent for each login; issue a second token for a second machine.',
+  ),
+
+  // Calls
+  rate_limit_exceeded: entry(
+    429,
+    -32068,
+    'Too many calls in too short a time.',
+    'Wait as long as Retry-After says.',
+  ),
+  log_unavailable: entry(
+    503,
+    -32070,
+    'The security log cannot be written, so no call is taken.',
+    "Tell the operator; the bridge's output says why.",
+  ),
+  agent_slow: entry(
+    503,
+    -32073,
+    'The agent does not read what is sent to it.',
+    'Try again in a few seconds; see how the machine does.',
+  ),
+  agent_offline: entry(
+    503,
+    -32055,
+    'No agent of yours is connected.',
+    'Start it on the machine with the MCP servers: bridgekeeper connect URL',
+  ),
+  server_not_found: entry(
+    404,
+    -32056,
+    'No connected agent has this local server.',
+    "Check the name, or add the server to the agent's mcpServers file.",
+  ),
+  server_unavailable: entry(
+    503,
+    -32057,
+    'The local server is not running.',
+    "See the agent's output on that machine for the reason.",
+  ),
+  tool_name_invalid: entry(
+    404,
+    -32602,
+    'The tool name names no local server.',
+    'Use server__tool as listed by tools/list.',
+  ),
+  arguments_too_large: entry(
+    413,
+    -32058,
+    'The arguments are too large for one message.',
+    'Send at most 1 MiB.',
+  ),
+  arguments_invalid: entry(
+    400,
+    -32602,
+    'The arguments are not a JSON object.',
+    'Send an object, or nothing.',
+  ),
+  arguments_too_deep: entry(
+    400,
+    -32602,
+    'The arguments are nested too deep.',
+    'Nest them less deep; 990 levels pass.',
+  ),
+  result_too_large: entry(
+    502,
+    -32059,
+    'The result is too large for one message. The tool has run.',
+    'Ask the tool for less, in parts.',
+  ),
+  result_too_deep: entry(
+    502,
+    -32075,
+    'The result is nested too deep. The tool has run.',
+    'Ask the tool for a flatter result; 1,000 levels pass.',
+  ),
+  result_invalid: entry(
+    502,
+    -32060,
+    'The local server answered with something that is not a result. The tool may have run.',
+    'Report it to the author of that server.',
+  ),
+  server_exited: entry(
+    502,
+    -32061,
+    'The local server ended before it answered. The tool may have run.',
+    'It is started again by itself; check what the tool did before calling again.',
+  ),
+  call_timeout: entry(
+    504,
+    -32062,
+    'The tool did not answer in time. It may still be running.',
+    'Check what it did before calling again.',
+  ),
+  call_cancelled: entry(499, -32063, 'The caller cancelled the call.', 'The tool may have run in part.'),
+  call_id_conflict: entry(
+    409,
+    -32064,
+    'A call with this id is already running.',
+    'Use a new id for each call.',
+  ),
+  too_many_calls: entry(
+    503,
+    -32065,
+    'Too many calls are waiting for this agent.',
+    'Let some finish, then call again.',
+  ),
+  outcome_unknown: entry(
+    502,
+    -32066,
+    "The agent's connection ended while the call ran; whether it finished is not known.",
+    'Check what the tool did before calling again.',
+  ),
+  tool_failed: entry(
+    502,
+    -32067,
+    'The agent could not run the tool.',
+    'See the message, and the agent output.',
+  ),
+  internal_error: entry(500, -32603, 'Something went wrong inside the bridge.', "See the bridge's output."),
+} as const satisfies Record<string, CodeEntry>

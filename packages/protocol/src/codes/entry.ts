@@ -1,0 +1,18 @@
+/** One error: what it becomes at each edge. */
+export interface CodeEntry {
+  /** HTTP status where the error answers a whole HTTP request. */
+  readonly http: number
+  /** JSON-RPC error code where it answers one MCP request. Ours lie in -32050..-32079. */
+  readonly rpc: number
+  /** What went wrong, for a person. */
+  readonly message: string
+  /** What to do next. */
+  readonly next: string
+}
+
+/** JSON-RPC 2.0 section 5.1. */
+export const INVALID_REQUEST = -32600
+
+export function entry(http: number, rpc: number, message: string, next: string): CodeEntry {
+  return { http, rpc, message, next }
+}
