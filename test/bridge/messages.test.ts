@@ -148,3 +148,36 @@ test('[LIVE.2] [LOAD.6] pings are answered; of a flood of them only as many as t
   system.advance(10_000)
   peer.socket.terminate()
 })
+
+test('[LIVE.2] [LIVE.3] answers pings, but not those of a peer that does not read, and cuts it off', async () => {
+  const system = new FakeSystem()
+  const slow: number[] = []
+  const securityLog = callbackLog((event) => {
+    if (event.event === 'ws_slow_reader') slow.push(event.size ?? 0)
+  })
+  const bridge = await startBridge({ system, securityLog })
+  const agent = await agentWith(bridge, 'ann', 's', 't')
+  const asking = await verifiedPeer(bridge, await bridge.token('ann'), { v2: true })
+  const ponged = new Promise<Buffer>((resolve) => asking.socket.once('pong', resolve))
+  asking.socket.ping('hello')
+  expect(String(await ponged)).toBe('hello')
+
+  asking.socket.pause()
+  const execute = (id: number) =>
+    asking.send({ type: 'tool_execute', id: String(id), serverName: 's', toolName: 't', args: {} })
+  const result = { content: [{ type: 'text', text: 'x'.repeat(1_000_000) }] }
+  for (let id = 0; slow.length === 0 && id < CALLS; id++) {
+    execute(id)
+    await answerNext(agent, result)
+    agent.send({ type: 'ping' })
+    await agent.next('pong')
+  }
+  for (let count = 0; count < 500; count++) asking.socket.ping(Buffer.alloc(125))
+  // The bridge has read the pings once it passes on the call behind them.
+  execute(CALLS)
+  await agent.next('tool_execute')
+  system.advance(31_000)
+  expect(slow).toHaveLength(2)
+  // Its own ping every 30 seconds is all that the bridge has added.
+  expect(slow[1]).toBeLessThan((slow[0] as number) + 1_024)
+}, 30_000)
