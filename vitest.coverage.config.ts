@@ -7,7 +7,9 @@ export default defineConfig({
     include: ['packages/server/test/gates/**/*.test.ts', 'packages/server/test/security-log.*.test.ts'],
     // What it shows is in other processes, whose lines are not counted.
     exclude: ['packages/server/test/security-log.kill.test.ts'],
-    testTimeout: 30_000,
+    testTimeout: 60_000,
+    setupFiles: ['test/support/patience.ts'],
+    expect: { poll: { timeout: 20_000 } },
     environment: 'node',
     pool: 'forks',
     maxWorkers: 2,

@@ -2,10 +2,11 @@ import { limits } from '@bridgekeeper/protocol'
 import { beforeEach, expect, test, vi } from 'vitest'
 import { entry, FakeChild, runFakes, START_MS, settled, TOOL, type World } from '../support/fake-child.ts'
 
-const world = vi.hoisted((): World => ({ children: [], happened: [], next: [] }))
+const world = vi.hoisted((): World => ({ children: [], happened: [], next: [], spawned: [] }))
 
 vi.mock('node:child_process', () => ({
-  spawn: () => {
+  spawn: (...spawned: unknown[]) => {
+    world.spawned.push(spawned)
     const child = (world.next.shift() ?? (() => new FakeChild()))()
     world.children.push(child)
     return child
@@ -24,6 +25,7 @@ vi.mock('../../src/servers/groups.ts', () => ({
 beforeEach(() => {
   world.children.length = 0
   world.happened.length = 0
+  world.spawned.length = 0
   world.next = []
 })
 
@@ -53,6 +55,39 @@ test('[TOOLS.1] a server is ready with what it says of itself, and its calls rea
   expect(await called).toEqual({ ok: true, result: Buffer.from('{"content":[]}') })
 })
 
+test('[PROC.2] [PROC.9] a program is started by its own name and arguments, without a shell, in a group of its own', async () => {
+  const platform = process.platform !== 'win32'
+  await ready([
+    entry({ command: 'run;me', args: ['$(x)'], env: { A: '1' }, cwd: '/there' }),
+    entry({ name: 'other' }),
+  ])
+  const options = { shell: false, detached: platform, windowsHide: true }
+  expect(world.spawned).toEqual([
+    ['run;me', ['$(x)'], { ...options, cwd: '/there', env: { A: '1' } }],
+    ['fake', [], { ...options, cwd: undefined, env: {} }],
+  ])
+})
+
+test('[PROC.4] a program that spawn refuses at once fails its server with the reason', async () => {
+  world.next = [
+    () => {
+      throw Object.assign(new Error('no'), { code: 'E2BIG' })
+    },
+    () => {
+      throw new Error('no')
+    },
+  ]
+  const { named, system } = await ready()
+  expect(named('server-failed')).toMatchObject([
+    { reason: 'The program "fake" could not be started (E2BIG).' },
+  ])
+  await system.advance(500)
+  await settled()
+  expect(named('server-failed')[1]).toMatchObject({
+    reason: 'The program "fake" could not be started (unknown).',
+  })
+})
+
 test('[RUN.5] [RUN.6] [RUN.7] how a call ends at the server is told by its code', async () => {
   const { call } = await ready()
   const [child] = world.children
@@ -77,7 +112,7 @@ test('[RUN.5] [RUN.6] [RUN.7] how a call ends at the server is told by its code'
   expect(await cancelled).toMatchObject({ code: 'call_cancelled' })
   const cut = call()
   child?.end(1)
-  expect(await cut).toMatchObject({ code: 'server_exited' })
+  expect(await cut).toMatchObject({ ok: false, code: 'server_exited' })
 })
 
 test('[RUN.11] a server that is not ready, is not run, or is unknown is told apart', async () => {
@@ -88,10 +123,11 @@ test('[RUN.11] a server that is not ready, is not run, or is unknown is told apa
     error: expect.stringMatching(/It is starting\.$/),
   })
   expect(await call('echo', undefined, 'web')).toMatchObject({
+    ok: false,
     code: 'server_unavailable',
     error: expect.stringContaining('over HTTP'),
   })
-  expect(await call('echo', undefined, 'none')).toMatchObject({ code: 'server_not_found' })
+  expect(await call('echo', undefined, 'none')).toMatchObject({ ok: false, code: 'server_not_found' })
   expect(servers.catalog()).toEqual([
     { state: 'starting', name: 's' },
     { state: 'failed', name: 'web', reason: expect.stringContaining('over HTTP') },
@@ -271,6 +307,9 @@ test('[TOOLS.5] tools that change are read again, each time; those that are what
     expect(servers.catalog()[0]).toMatchObject({ tools: { length: count } })
   }
   expect(changes()).toBe(before + 2)
+  if (child !== undefined) child.tools = [{ ...TOOL, name: 'as many, and another' }]
+  await change()
+  expect(named('server-tools-changed')).toHaveLength(3)
   if (child !== undefined) child.tools = { not: 'a list' } as never
   await change()
   expect(named('server-tools-unread')).toEqual([

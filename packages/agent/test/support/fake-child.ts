@@ -87,6 +87,8 @@ export class FakeChild extends EventEmitter {
 export interface World {
   readonly children: FakeChild[]
   readonly happened: string[]
+  /** What each was started with. */
+  readonly spawned: unknown[][]
   /** What the next processes are. */
   next: (() => FakeChild)[]
 }
