@@ -75,6 +75,21 @@ export type ServerEvent =
   | { readonly type: 'server-tools-changed'; readonly name: string; readonly tools: number }
   /** Its new list of tools could not be read; the old one stays. */
   | { readonly type: 'server-tools-unread'; readonly name: string; readonly reason: string }
+  /** Tools that callers do not see, with the first of their names. */
+  | {
+      readonly type: 'server-tools-left-out'
+      readonly name: string
+      readonly reason: string
+      readonly count: number
+      readonly names: readonly string[]
+    }
+  /** Something on its standard output was not understood; `text` is what stood there, without data. */
+  | {
+      readonly type: 'server-output-ignored'
+      readonly name: string
+      readonly reason: string
+      readonly text: string
+    }
   /** It could not be started; without `retryInMs` it will not be tried again. */
   | ({ readonly type: 'server-failed'; readonly retryInMs?: number } & ServerEnd)
   /** It ended after it had been ready. */

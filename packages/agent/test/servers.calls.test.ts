@@ -67,7 +67,7 @@ test('[RUN.5] hands on the JSON-RPC error of a server, and its message without c
   expect(!outcome.ok && JSON.parse(outcome.rpcError?.toString('utf8') ?? '')).toMatchObject({ code: -32_602 })
 })
 
-test.each(['not-an-object', 'duplicate-keys', 'no-error-code', 'unsafe-error-code'])(
+test.each(['not-an-object', 'duplicate-keys', 'bad-utf8'])(
   '[RUN.6] an answer that is not a result is result_invalid: %s',
   async (toolName) => {
     const { call, text } = await runReady(fixture('server'))
@@ -123,14 +123,14 @@ test('[RUN.11] a server that is not ready is server_unavailable with its reason;
 
 test('[RUN.12] requests of the server are answered, even when they bear the number of a call', async () => {
   const { text } = await runReady(fixture('server'))
-  expect(JSON.parse(await text('ping'))).toEqual({ jsonrpc: '2.0', id: 'bk-1', result: {} })
+  expect(JSON.parse(await text('ping'))).toEqual({ jsonrpc: '2.0', id: 1, result: {} })
 })
 
 test('[STDIO.1] lines on standard output that are no messages are skipped and counted', async () => {
   const { text, call, event } = await runReady(fixture('server'))
   expect(await text('garbage')).toBe('after garbage')
   await call('exit')
-  expect(await event('server-exited')).toMatchObject({ ignoredLines: 7 })
+  expect(await event('server-exited')).toMatchObject({ ignoredLines: 6 })
 })
 
 test('[STDIO.2] a character that arrives in pieces stays whole', async () => {
@@ -138,19 +138,84 @@ test('[STDIO.2] a character that arrives in pieces stays whole', async () => {
   expect(await text('byte-by-byte')).toBe('¡año 🦊!')
 })
 
-test('[STDIO.3] bytes that are not UTF-8 become replacement characters', async () => {
-  const { call } = await runReady(fixture('server'))
-  const outcome = await call('bad-utf8')
-  expect(outcome.ok && outcome.result.equals(Buffer.from('{"content":[],"x":"��"}'))).toBe(true)
+test.each(['no-error-code', 'unsafe-error-code'])(
+  '[RUN.13] an error without a usable code is still an error: %s',
+  async (toolName) => {
+    const { call } = await runReady(fixture('server'))
+    const outcome = await call(toolName)
+    expect(outcome).toMatchObject({ ok: false, code: 'tool_failed', error: '?' })
+    expect(!outcome.ok && JSON.parse(String(outcome.rpcError))).toEqual({ code: -32_603, message: '?' })
+  },
+)
+
+test('[RUN.15] every request has an integer for its id', async () => {
+  const { text } = await runReady(fixture('server'))
+  const ids = (JSON.parse(await text('lines')) as string[])
+    .map((line) => JSON.parse(line))
+    .flatMap(({ id, method }) => (method.startsWith('notifications/') ? [] : [id]))
+  expect(ids).toEqual([1, 2, 3])
 })
 
-test('[STDIO.4] a line over 4 MiB ends the server with a reason, and it is started again', async () => {
+test('[RUN.14] the reason why an answer was dropped reaches the caller and the output of the agent', async () => {
   const { call, event } = await runReady(fixture('server'))
-  expect(await call('line-too-long')).toMatchObject({ ok: false, code: 'server_exited' })
-  expect(await event('server-exited')).toMatchObject({
-    reason: 'It was stopped, because it wrote a line of more than 4194304 bytes.',
+  const line = '{"jsonrpc":"2.0","id":ID,"result":{"content":[],"structuredContent":{"mean":NaN}}}\n'
+  expect(await call('raw', { line })).toMatchObject({
+    ok: false,
+    code: 'result_invalid',
+    error: expect.stringContaining('It was dropped, because it is not valid JSON.'),
   })
-  await event('server-ready', 2)
+  expect(await event('server-output-ignored')).toEqual({
+    type: 'server-output-ignored',
+    name: 'fixture',
+    reason: 'an answer was dropped, because it is not valid JSON',
+    text: '',
+  })
+})
+
+test('[STDIO.10] a line that is ignored is shown at once, without colours, data and secrets', async () => {
+  const { call, text, event } = await runReady({ ...fixture('server'), secrets: ['sk-secret'] })
+  const answer = '{"jsonrpc":"2.0","id":ID,"result":{"content":[{"type":"text","text":"x"}]}}'
+  expect(
+    await text('raw', { line: `\u001b[32m[info] sk-secret got {"token":"t"}\u001b[0m ${answer}\n` }),
+  ).toBe('x')
+  expect(await event('server-output-ignored')).toMatchObject({
+    reason: 'a line of its standard output was ignored, because it is no message',
+    text: '[info] [hidden] got {…',
+  })
+  const log = '{"token":"t"} and on\n'
+  expect(await text('raw', { line: log + answer + '\n' })).toBe('x')
+  expect(await event('server-output-ignored', 2)).toMatchObject({ text: '{…' })
+  expect((await call('garbage')).ok).toBe(true)
+})
+
+test('[STDIO.10] a log line that shows our own request is not taken for a request of the server', async () => {
+  const { text } = await runReady(fixture('server'))
+  const echo = 'received {"jsonrpc":"2.0","id":ID,"method":"tools/call","params":{}}\n'
+  const answer = '{"jsonrpc":"2.0","id":ID,"result":{"content":[{"type":"text","text":"x"}]}}\n'
+  expect(await text('raw', { line: echo + answer })).toBe('x')
+  expect(await text('lines')).not.toContain('Method not found')
+})
+
+test.each(['line-too-long', 'line-too-long-id-last'])(
+  '[STDIO.4] a line over 4 MiB fails its own call, and no other: %s',
+  async (toolName) => {
+    const { call, text } = await runReady(fixture('server'))
+    const pid = await text('pid')
+    const abort = new AbortController()
+    const beside = call('hang', {}, abort.signal)
+    expect(await call(toolName)).toMatchObject({ ok: false, code: 'result_too_large' })
+    expect(await text('pid')).toBe(pid)
+    abort.abort()
+    expect(await beside).toMatchObject({ code: 'call_cancelled' })
+  },
+)
+
+test('[STDIO.4] a line over 4 MiB that answers nothing is skipped and reported', async () => {
+  const { text, event } = await runReady(fixture('server'))
+  expect(await text('log-too-long')).toBe('after a long line')
+  expect(await event('server-output-ignored')).toMatchObject({
+    reason: 'a line of its standard output was ignored, because it has 5242880 bytes, more than 4194304',
+  })
 })
 
 test('[STDIO.5] a server that reads slowly still gets large arguments', async () => {

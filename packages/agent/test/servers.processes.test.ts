@@ -85,6 +85,40 @@ test.each([
   expect(servers.catalog()[0]).toMatchObject({ reason })
 })
 
+test.each([
+  ['refuses-new', ['2025-11-25', '2024-11-05']],
+  ['refuses-by-name', ['2025-11-25', '2025-03-26']],
+])(
+  '[PROC.18] a server that refuses the protocol version is asked again with an older one: %s',
+  async (how, versions) => {
+    const { text } = await runReady(fixture('starts', how))
+    const lines: { method: string; params: { protocolVersion: string } }[] = JSON.parse(
+      await text('received'),
+    ).map((line: string) => JSON.parse(line))
+    const asked = lines.filter(({ method }) => method === 'initialize')
+    expect(asked.map(({ params }) => params.protocolVersion)).toEqual(versions)
+  },
+)
+
+test('[PROC.18] a server that ends when it is offered a new version is started again with an old one', async () => {
+  const { event } = runServers([fixture('starts', 'hangs-up')])
+  expect(await event('server-failed')).toMatchObject({
+    reason: 'It ended during its start with exit code 1.',
+  })
+  expect(await event('server-ready')).toMatchObject({ tools: 3 })
+})
+
+test.each(['nulls', 'speaks-first', 'old'])(
+  '[PROC.19] takes a harmless oddity of an introduction: %s',
+  async (how) => {
+    const { servers, event } = await runReady(fixture('starts', how))
+    expect(await event('server-ready')).toMatchObject({ tools: 3 })
+    const [entry] = servers.catalog()
+    expect(entry).toMatchObject({ state: 'ready', serverInfo: { version: expect.any(String) } })
+    if (how !== 'speaks-first') expect(entry).not.toHaveProperty('instructions')
+  },
+)
+
 test('[PROC.5] a server that is not ready in time is ended', async () => {
   const { event } = runServers([fixture('starts', 'silent')], { startMs: 500 })
   expect(await event('server-failed')).toMatchObject({

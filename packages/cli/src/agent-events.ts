@@ -26,6 +26,10 @@ export function describeEvent(event: AgentEvent, verbose: boolean): string | und
       return `${event.name}: its tools changed, now ${event.tools}`
     case 'server-tools-unread':
       return `${event.name}: its new tools could not be read (${event.reason})`
+    case 'server-tools-left-out':
+      return `${event.name}: ${leftOut(event)}`
+    case 'server-output-ignored':
+      return `${event.name}: ${event.reason}${quoted(event.text)}`
     case 'server-failed':
       return `${event.name}: failed: ${event.reason}${retry(event.retryInMs)}${quoted(event.stderr)}`
     case 'server-exited':
@@ -89,6 +93,12 @@ function quoted(stderr: string): string {
   if (stderr.trim() === '') return ''
   const lines = stderr.trimEnd().split('\n')
   return lines.map((line) => `\n  | ${line}`).join('')
+}
+
+function leftOut({ count, names, reason }: Extract<AgentEvent, { type: 'server-tools-left-out' }>): string {
+  const shown = names.map((name) => (name === '' ? '(no name)' : name)).join(', ')
+  const others = count > names.length ? ` and ${count - names.length} more` : ''
+  return `left out ${shown}${others}: ${reason}`
 }
 
 function seconds(durationMs: number): string {

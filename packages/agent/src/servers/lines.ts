@@ -1,50 +1,76 @@
 const NEWLINE = 0x0a
 /** A chunk of one byte takes a hundred bytes of memory: so many are joined. */
 const MAX_CHUNKS = 1_024
+/** What is kept of a line that is too long. */
+const HEAD_BYTES = 4_096
+const TAIL_BYTES = 512
+
+/** A line that was too long to keep. */
+export interface LongLine {
+  readonly head: Buffer
+  readonly tail: Buffer
+  readonly bytes: number
+}
 
 /**
  * Cuts a stream of bytes into lines without decoding it: a character that arrives in two chunks stays
- * whole, and a long line is copied once where its chunks are large.
+ * whole, and a long line is copied once where its chunks are large. A line over the maximum is skipped to its end.
  */
 export class LineSplitter {
   readonly #maxBytes: number
+  readonly #onLong: (line: LongLine) => void
   #chunks: Buffer[] = []
   #bytes = 0
+  #long: LongLine | undefined
 
-  constructor(maxBytes: number) {
+  /** @param onLong gets what is left of a line over the maximum, once it has ended */
+  constructor(maxBytes: number, onLong: (line: LongLine) => void = () => {}) {
     this.#maxBytes = maxBytes
+    this.#onLong = onLong
   }
 
-  /**
-   * @returns the lines that this chunk completes, without their newline, or `undefined` when a line
-   * grew over the maximum; what was read of it is dropped then
-   */
-  push(chunk: Buffer): readonly Buffer[] | undefined {
+  /** @returns the lines that this chunk completes, without their newline */
+  push(chunk: Buffer): readonly Buffer[] {
     const lines: Buffer[] = []
     let start = 0
     for (let end = chunk.indexOf(NEWLINE); end !== -1; end = chunk.indexOf(NEWLINE, start)) {
       const line = this.#complete(chunk.subarray(start, end))
-      if (line.length > this.#maxBytes) return undefined
-      lines.push(line)
+      if (line !== undefined) lines.push(line)
       start = end + 1
     }
-    if (start < chunk.length) this.#chunks.push(chunk.subarray(start))
-    if (this.#chunks.length > MAX_CHUNKS) this.#chunks = [Buffer.concat(this.#chunks)]
-    this.#bytes += chunk.length - start
-    if (this.#bytes <= this.#maxBytes) return lines
-    this.#clear()
-    return undefined
+    if (start < chunk.length) this.#add(chunk.subarray(start))
+    return lines
   }
 
-  #complete(rest: Buffer): Buffer {
-    if (this.#chunks.length === 0) return rest
-    const line = Buffer.concat([...this.#chunks, rest])
-    this.#clear()
-    return line
+  #add(part: Buffer): void {
+    this.#chunks.push(part)
+    this.#bytes += part.length
+    if (this.#long !== undefined || this.#bytes > this.#maxBytes) this.#shorten()
+    else if (this.#chunks.length > MAX_CHUNKS) this.#chunks = [Buffer.concat(this.#chunks)]
   }
 
-  #clear(): void {
+  /** Keeps the two ends of a line that is too long. */
+  #shorten(): void {
+    const all = Buffer.concat(this.#long === undefined ? this.#chunks : [this.#long.tail, ...this.#chunks])
+    const bytes = (this.#long?.bytes ?? 0) + this.#bytes
+    const head = this.#long?.head ?? Buffer.from(all.subarray(0, HEAD_BYTES))
+    this.#long = { head, tail: Buffer.from(all.subarray(-TAIL_BYTES)), bytes }
     this.#chunks = []
     this.#bytes = 0
+  }
+
+  #complete(rest: Buffer): Buffer | undefined {
+    if (this.#chunks.length === 0 && this.#long === undefined && rest.length <= this.#maxBytes) return rest
+    this.#chunks.push(rest)
+    this.#bytes += rest.length
+    if (this.#long !== undefined || this.#bytes > this.#maxBytes) this.#shorten()
+    const long = this.#long
+    const line = Buffer.concat(this.#chunks)
+    this.#chunks = []
+    this.#bytes = 0
+    this.#long = undefined
+    if (long === undefined) return line
+    this.#onLong(long)
+    return undefined
   }
 }

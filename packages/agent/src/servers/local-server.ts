@@ -13,13 +13,14 @@ import type { ServerEvent } from '../events.ts'
 import type { CallOutcome } from '../outcome.ts'
 import { pause, type System } from '../system.ts'
 import { serverEnvironment } from './environment.ts'
+import { OLDEST_VERSION, PROTOCOL_VERSIONS, type ServerProtocolVersion } from './handshake.ts'
 import type { Reaper } from './reaper.ts'
 import { hide } from './secrets.ts'
 import { type LifeEnd, live, type Ready } from './server-life.ts'
 import type { ProcessSpec, StopTimes } from './server-process.ts'
 import type { StartGate } from './start-gate.ts'
 import { isInstalled, startLimitMs } from './start-limit.ts'
-import type { ToolList } from './tools.ts'
+import type { LeftOutTool, ToolList } from './tools.ts'
 
 type ServerState =
   | { readonly state: 'starting' }
@@ -41,6 +42,8 @@ export interface ServerDeps {
 
 const HEALTHY_MS = 60_000
 const MISSING_RETRY_MS = 30_000
+/** Names of tools in one event. */
+const SHOWN_TOOLS = 8
 
 /** When a start is reported that still goes on. */
 const STILL_STARTING_MS = [10_000, 30_000, 60_000, 120_000, 240_000, 480_000] as const
@@ -54,6 +57,7 @@ export class LocalServer {
   readonly #stopping = new AbortController()
   #state: ServerState = { state: 'starting' }
   #running: Promise<void> = Promise.resolve()
+  #version: ServerProtocolVersion = PROTOCOL_VERSIONS[0]
 
   readonly #gate: StartGate
   readonly #mayInstall: boolean
@@ -88,13 +92,14 @@ export class LocalServer {
       case 'starting':
         return { state: 'starting', name }
       case 'ready': {
-        const { serverInfo, instructions, tools } = state
+        const { introduction, list } = state
+        const { serverInfo, instructions } = introduction
         return {
           state: 'ready',
           name,
           serverInfo,
           ...(instructions !== undefined && { instructions }),
-          tools: [...tools],
+          tools: [...list.tools],
         }
       }
       case 'failed':
@@ -124,7 +129,7 @@ export class LocalServer {
           rpcError: outcome.rpcError,
         }
       case 'invalid':
-        return failure('result_invalid', `It was dropped, because ${outcome.detail}.`)
+        return failure(outcome.code, `It was dropped, because ${outcome.detail}.`)
       case 'cancelled':
         return failure('call_cancelled')
       case 'ended':
@@ -145,6 +150,8 @@ export class LocalServer {
       const end = signal.aborted ? undefined : await this.#live(leaveGate)
       leaveGate()
       if (end === undefined || signal.aborted) break
+      // Some servers end when they are offered a version that they do not know.
+      if (!end.answered && !end.missing) this.#version = otherVersion(this.#version)
       if (end.readyForMs !== undefined && end.readyForMs >= HEALTHY_MS) attempt = 0
       const retryInMs = end.missing ? MISSING_RETRY_MS : backoffMs(attempt, system.random)
       attempt++
@@ -167,12 +174,15 @@ export class LocalServer {
           stopReports()
           leaveGate()
           this.#setState({ state: 'ready', ...ready })
-          onEvent({ type: 'server-ready', name, tools: ready.tools.length, skippedTools: ready.skippedTools })
+          const { tools, leftOut } = ready.list
+          onEvent({ type: 'server-ready', name, tools: tools.length, skippedTools: leftOut.length })
+          this.#reportLeftOut(leftOut)
         },
         onTools: (list) => this.#replaceTools(list),
         onStderrLine: (text) => onEvent({ type: 'server-stderr', name, text }),
+        onIgnored: (reason, text) => onEvent({ type: 'server-output-ignored', name, reason, text }),
       },
-      { ...this.#deps, startMs: this.#startMs, secrets: this.#secrets },
+      { ...this.#deps, startMs: this.#startMs, secrets: this.#secrets, version: this.#version },
     )
     stopReports()
     return end
@@ -200,9 +210,24 @@ export class LocalServer {
       const reason = hide(list.reason, this.#secrets)
       return this.#deps.onEvent({ type: 'server-tools-unread', name, reason })
     }
-    if (sameTools(this.#state.tools, list.tools)) return
-    this.#setState({ ...this.#state, tools: list.tools, skippedTools: list.skipped })
+    if (sameTools(this.#state.list.tools, list.tools)) return
+    this.#setState({ ...this.#state, list })
     this.#deps.onEvent({ type: 'server-tools-changed', name, tools: list.tools.length })
+    this.#reportLeftOut(list.leftOut)
+  }
+
+  /** One event for each reason. */
+  #reportLeftOut(leftOut: readonly LeftOutTool[]): void {
+    for (const [reason, tools = []] of Map.groupBy(leftOut, (tool) => tool.reason)) {
+      const names = tools.slice(0, SHOWN_TOOLS).map(({ name }) => name)
+      this.#deps.onEvent({
+        type: 'server-tools-left-out',
+        name: this.name,
+        reason,
+        count: tools.length,
+        names,
+      })
+    }
   }
 
   #reportEnd({ reason, stderr, ignoredLines, readyForMs }: LifeEnd, retryInMs: number): void {
@@ -220,6 +245,10 @@ export class LocalServer {
 /** Some servers announce a change after every start, and nothing has changed. */
 function sameTools(one: readonly CatalogTool[], other: readonly CatalogTool[]): boolean {
   return one.length === other.length && one.every(({ hash }, at) => hash === other[at]?.hash)
+}
+
+function otherVersion(version: ServerProtocolVersion): ServerProtocolVersion {
+  return version === OLDEST_VERSION ? PROTOCOL_VERSIONS[0] : OLDEST_VERSION
 }
 
 function toolCallParams(toolName: string, rawArgs: RawJson): RawJson {

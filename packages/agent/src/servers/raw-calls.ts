@@ -1,38 +1,40 @@
-import { isUtf8 } from 'node:buffer'
-import { isObject, objectMembers, parseJson, type RawJson, type Span, stringAt } from '@bridgekeeper/protocol'
+import { isObject, objectMembers, parseJson, type RawJson } from '@bridgekeeper/protocol'
+import type { LongLine } from './lines.ts'
+import {
+  type Answer,
+  brokenId,
+  idNumber,
+  type Members,
+  readAnswer,
+  tooLarge,
+  unreadable,
+} from './rpc-answer.ts'
 import type { ServerInput } from './server-input.ts'
 
 /** How a request to a local server ended. */
 export type RawOutcome =
-  | { readonly kind: 'result'; readonly result: RawJson }
-  | { readonly kind: 'rpc-error'; readonly rpcError: RawJson; readonly message: string }
-  /** The answer cannot be handed on; `parsed` is its result, where it is JSON that only breaks a bound. */
-  | { readonly kind: 'invalid'; readonly detail: string; readonly parsed?: ParsedResult }
+  | Answer
   | { readonly kind: 'cancelled' }
   /** The server ended first. */
   | { readonly kind: 'ended' }
   /** Nothing was sent: the server does not read what already waits for it. */
   | { readonly kind: 'full' }
 
-export interface ParsedResult {
-  readonly value: unknown
-  /** Length of the line that held it. */
-  readonly bytes: number
-}
-
-/** Of our requests; the SDK's client beside us numbers its own. */
-const ID_PREFIX = 'bk-'
-const OPEN_BRACE = 0x7b
-
-/** Requests whose answers are kept as the bytes that the server wrote. */
+/**
+ * All requests to one local server. Ids are integers, which every server takes. Answers are kept as the bytes that
+ * the server wrote.
+ */
 export class RawCalls {
-  readonly #waiting = new Map<string, (outcome: RawOutcome) => void>()
+  readonly #waiting = new Map<number, (outcome: RawOutcome) => void>()
   readonly #input: ServerInput
+  readonly #onDropped: (reason: string) => void
   #lastId = 0
   #ended = false
 
-  constructor(input: ServerInput) {
+  /** @param onDropped gets why an answer could not be handed on */
+  constructor(input: ServerInput, onDropped: (reason: string) => void) {
     this.#input = input
+    this.#onDropped = onDropped
   }
 
   /**
@@ -44,7 +46,7 @@ export class RawCalls {
     if (signal.aborted) return Promise.resolve({ kind: 'cancelled' })
     if (this.#ended) return Promise.resolve({ kind: 'ended' })
     if (!this.#input.hasRoom) return Promise.resolve({ kind: 'full' })
-    const id = `${ID_PREFIX}${++this.#lastId}`
+    const id = ++this.#lastId
     return new Promise((resolve) => {
       const cancel = () => {
         this.#input.write(cancellation(id))
@@ -59,23 +61,29 @@ export class RawCalls {
     })
   }
 
-  /** Takes a line that answers one of these requests; `false` when it does not. */
-  take(line: Buffer, members: ReadonlyMap<string, Span> | undefined): boolean {
-    if (members === undefined) return this.#takeUnfit(line)
-    const id = stringAt(line, members.get('id'))
-    if (id === undefined || !id.startsWith(ID_PREFIX) || members.has('method')) return false
-    this.#settle(id, readAnswer(line, members))
-    return true
+  isWaiting(id: number | null | undefined): boolean {
+    return typeof id === 'number' && this.#waiting.has(id)
   }
 
-  /** An answer that breaks a bound of the wire may still be seen to be one of ours. */
-  #takeUnfit(line: Buffer): boolean {
-    const value = line[0] === OPEN_BRACE ? parseJson(line.toString('utf8'))?.value : undefined
-    if (!isObject(value) || typeof value.id !== 'string' || 'method' in value) return false
-    if (!value.id.startsWith(ID_PREFIX)) return false
-    const detail = 'it is not plain JSON, is nested too deep, or has keys that are refused'
-    this.#settle(value.id, { kind: 'invalid', detail, parsed: { value: value.result, bytes: line.length } })
-    return true
+  /** Takes a message that is an answer; `false` when it is none. */
+  take(line: Buffer, members: Members): boolean {
+    if (members.has('method') || !(members.has('id') || members.has('error'))) return false
+    const id = idNumber(line, members.get('id'))
+    if (id === undefined) return false
+    if (id !== null) return this.#answer(id, readAnswer(line, members))
+    return this.#answerWithoutId(readAnswer(line, members))
+  }
+
+  /** Takes a text that is no message, but names a request that waits for it; `false` when it does not. */
+  takeBroken(text: Buffer): boolean {
+    const id = brokenId(text, text.subarray(-256))
+    return id !== undefined && this.#waiting.has(id) && this.#answer(id, unreadable(text))
+  }
+
+  /** The same for a line that was too long to be kept. */
+  takeLong({ head, tail }: LongLine, maxBytes: number): boolean {
+    const id = brokenId(head, tail)
+    return id !== undefined && this.#waiting.has(id) && this.#answer(id, tooLarge(maxBytes))
   }
 
   /** Ends every request that still waits, and any to come. */
@@ -84,36 +92,29 @@ export class RawCalls {
     for (const id of [...this.#waiting.keys()]) this.#settle(id, { kind: 'ended' })
   }
 
-  #settle(id: string, outcome: RawOutcome): void {
+  #answer(id: number, answer: Answer): true {
+    if (answer.kind === 'invalid') this.#onDropped(`an answer was dropped, because ${answer.detail}`)
+    this.#settle(id, answer)
+    return true
+  }
+
+  /** A server that could not read the id of a request answers without one. With one request there is no doubt. */
+  #answerWithoutId(answer: Answer): true {
+    const [id, ...others] = this.#waiting.keys()
+    if (id !== undefined && others.length === 0) return this.#answer(id, answer)
+    this.#onDropped('an answer without an id was dropped')
+    return true
+  }
+
+  #settle(id: number, outcome: RawOutcome): void {
     const settle = this.#waiting.get(id)
     this.#waiting.delete(id)
     settle?.(outcome)
   }
 }
 
-function readAnswer(line: Buffer, members: ReadonlyMap<string, Span>): RawOutcome {
-  const result = members.get('result')
-  const error = members.get('error')
-  if (result !== undefined && error === undefined) {
-    if (line[result[0]] !== OPEN_BRACE) return invalid('it is not an object')
-    return { kind: 'result', result: asUtf8(line.subarray(...result)) }
-  }
-  if (error === undefined || result !== undefined) return invalid('it has not one of result and error')
-  const rpcError = asUtf8(line.subarray(...error))
-  const value = parseJson(rpcError.toString('utf8'))?.value
-  if (!isObject(value) || !Number.isSafeInteger(value.code) || typeof value.message !== 'string') {
-    return invalid('it is an error without a usable code or message')
-  }
-  return { kind: 'rpc-error', rpcError, message: value.message }
-}
-
-/** A bridge ends the whole connection over a text frame that is not UTF-8. */
-function asUtf8(bytes: RawJson): RawJson {
-  return isUtf8(bytes) ? bytes : Buffer.from(bytes.toString('utf8'))
-}
-
-function requestLine(id: string, method: string, params: RawJson): Buffer {
-  const head = `{"jsonrpc":"2.0","id":"${id}","method":${JSON.stringify(method)},"params":`
+function requestLine(id: number, method: string, params: RawJson): Buffer {
+  const head = `{"jsonrpc":"2.0","id":${id},"method":${JSON.stringify(method)},"params":`
   return Buffer.concat([Buffer.from(head), oneLine(params), Buffer.from('}\n')])
 }
 
@@ -126,14 +127,10 @@ function oneLine(json: RawJson): RawJson {
   return Buffer.from(json.map((byte) => (byte === 0x0a || byte === 0x0d ? 0x20 : byte)))
 }
 
-function cancellation(requestId: string): Buffer {
+function cancellation(requestId: number): Buffer {
   return Buffer.from(
-    `{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"${requestId}","reason":"The caller no longer waits."}}\n`,
+    `{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":${requestId},"reason":"The caller no longer waits."}}\n`,
   )
-}
-
-function invalid(detail: string): RawOutcome {
-  return { kind: 'invalid', detail }
 }
 
 /** The members of a result, for those results that are looked into. */

@@ -1,21 +1,18 @@
-import { type CatalogTool, cleanText } from '@bridgekeeper/protocol'
-import { Client } from '@modelcontextprotocol/client'
 import { coalesce } from '../coalesce.ts'
 import { pause } from '../system.ts'
+import { type Introduction, type ServerProtocolVersion, shakeHands } from './handshake.ts'
 import { describeEnd, isMissing } from './reasons.ts'
 import { hide } from './secrets.ts'
 import type { ProcessSpec } from './server-process.ts'
 import { StderrReader } from './stderr-reader.ts'
 import { StdioTransport, type TransportDeps } from './stdio-transport.ts'
-import { listTools, type ToolList } from './tools.ts'
+import { listTools, NO_TOOLS, type ToolList } from './tools.ts'
 
 /** What a server said of itself, and the way to call it. */
 export interface Ready {
   readonly transport: StdioTransport
-  readonly serverInfo: { readonly name: string; readonly version: string }
-  readonly instructions?: string
-  readonly tools: readonly CatalogTool[]
-  readonly skippedTools: number
+  readonly introduction: Introduction
+  readonly list: Extract<ToolList, { ok: true }>
 }
 
 export interface LifeHandlers {
@@ -23,12 +20,16 @@ export interface LifeHandlers {
   /** The server said that its tools changed, and this is the new list of them. */
   readonly onTools: (list: ToolList) => void
   readonly onStderrLine: (line: string) => void
+  /** Something on its standard output was not understood; `text` is what stood there, if it may be shown. */
+  readonly onIgnored: (reason: string, text: string) => void
 }
 
-export interface LifeDeps extends Omit<TransportDeps, 'onStderr'> {
+export interface LifeDeps extends Omit<TransportDeps, 'onStderr' | 'onNotification' | 'onIgnored'> {
   /** From the start of the process to its list of tools. */
   readonly startMs: number
   readonly secrets: readonly string[]
+  /** Offered to the server at first. */
+  readonly version: ServerProtocolVersion
 }
 
 /** How one process ended, after how long a time in which it could be called. */
@@ -39,11 +40,12 @@ export interface LifeEnd {
   readonly ignoredLines: number
   readonly missing: boolean
   readonly readyForMs: number | undefined
+  /** Whether it answered `initialize`, in whatever way. */
+  readonly answered: boolean
 }
 
-const CLIENT_INFO = { name: 'bridgekeeper', version: '0.1.0' }
-/** The SDK's own time-out must not come before ours, whose reason is the better one. */
-const SDK_SPARE_MS = 60_000
+/** For the list of tools of a server that does not say that it has any. */
+const UNANNOUNCED_TOOLS_MS = 3_000
 /** From one reading of a changed list to the next. A server may announce changes as fast as it writes. */
 export const RELIST_MS = 1_000
 
@@ -56,18 +58,33 @@ export async function live(
 ): Promise<LifeEnd> {
   const { system, startMs, secrets } = deps
   const stderr = new StderrReader(secrets, handlers.onStderrLine)
-  const transport = new StdioTransport(spec, { ...deps, onStderr: (chunk) => stderr.push(chunk) })
+  const changes = new ListChanges()
+  const transport = new StdioTransport(spec, {
+    ...deps,
+    onStderr: (chunk) => stderr.push(chunk),
+    onNotification: (method) => method === LIST_CHANGED && changes.announce(),
+    onIgnored: (reason, text) => handlers.onIgnored(reason, hide(text, secrets)),
+  })
   const stop = () => void transport.close()
   signal.addEventListener('abort', stop, { once: true })
   const cancelDeadline = system.schedule(startMs, () =>
     transport.fail(`it was not ready within ${startMs / 1_000} seconds`),
   )
 
-  const prepared = await prepare(transport, signal, handlers, deps)
+  const prepared = await prepare(transport, deps)
   cancelDeadline()
   if (!prepared.ok) transport.fail(prepared.reason)
   const readySinceMs = prepared.ok ? system.monotonicMs() : undefined
-  if (prepared.ok) handlers.onReady(prepared.ready)
+  if (prepared.ok) {
+    handlers.onReady(prepared.ready)
+    changes.follow(
+      coalesce(async () => {
+        const tools = await list(transport, deps, startMs)
+        if (transport.isRunning) handlers.onTools(tools)
+        await pause(system, RELIST_MS, signal)
+      }),
+    )
+  }
 
   const end = await transport.ended
   signal.removeEventListener('abort', stop)
@@ -77,59 +94,48 @@ export async function live(
     ignoredLines: transport.ignoredLines,
     missing: isMissing(end),
     readyForMs: readySinceMs === undefined ? undefined : system.monotonicMs() - readySinceMs,
+    answered: prepared.ok || prepared.answered,
   }
 }
 
-type Prepared = { readonly ok: true; readonly ready: Ready } | { readonly ok: false; readonly reason: string }
+const LIST_CHANGED = 'notifications/tools/list_changed'
 
-async function prepare(
-  transport: StdioTransport,
-  signal: AbortSignal,
-  handlers: LifeHandlers,
-  deps: LifeDeps,
-): Promise<Prepared> {
-  const client = new Client(CLIENT_INFO, { capabilities: {} })
-  const refresh = coalesce(async () => {
-    const tools = await list(transport, deps)
-    if (transport.isRunning) handlers.onTools(tools)
-    await pause(deps.system, RELIST_MS, signal)
-  })
-  // Whether the first list was read before or after a change that came meanwhile cannot be known.
-  let changedMeanwhile = false
-  let onListChanged = () => {
-    changedMeanwhile = true
-  }
-  client.setNotificationHandler('notifications/tools/list_changed', () => onListChanged())
-  try {
-    await client.connect(transport, { timeout: deps.startMs + SDK_SPARE_MS })
-  } catch (error) {
-    return {
-      ok: false,
-      reason: `it refused to be initialized: ${cleanText(error instanceof Error ? error.message : String(error))}`,
-    }
+/** Announcements of a changed list. One that comes before the first list is read is kept until then. */
+class ListChanges {
+  #isPending = false
+  #refresh = () => {
+    this.#isPending = true
   }
 
-  const hasTools = client.getServerCapabilities()?.tools !== undefined
-  const first: ToolList = hasTools ? await list(transport, deps) : { ok: true, tools: [], skipped: 0 }
-  if (!first.ok) return first
-  onListChanged = refresh
-  if (changedMeanwhile) refresh()
-  const instructions = client.getInstructions()
-  return {
-    ok: true,
-    ready: {
-      transport,
-      serverInfo: client.getServerVersion() ?? { name: '', version: '' },
-      ...(instructions !== undefined && { instructions }),
-      tools: first.tools,
-      skippedTools: first.skipped,
-    },
+  announce(): void {
+    this.#refresh()
+  }
+
+  follow(refresh: () => void): void {
+    this.#refresh = refresh
+    if (this.#isPending) refresh()
   }
 }
 
-async function list(transport: StdioTransport, { system, startMs }: LifeDeps): Promise<ToolList> {
+type Prepared =
+  | { readonly ok: true; readonly ready: Ready }
+  | { readonly ok: false; readonly reason: string; readonly answered: boolean }
+
+/** Starts the process and learns what it is and has. */
+async function prepare(transport: StdioTransport, deps: LifeDeps): Promise<Prepared> {
+  transport.start()
+  const handshake = await shakeHands(transport, deps.version)
+  if (!handshake.ok) return handshake
+  const { introduction } = handshake
+  const tools = await list(transport, deps, introduction.hasTools ? deps.startMs : UNANNOUNCED_TOOLS_MS)
+  if (tools.ok) return { ok: true, ready: { transport, introduction, list: tools } }
+  if (introduction.hasTools) return { ok: false, reason: tools.reason, answered: true }
+  return { ok: true, ready: { transport, introduction, list: NO_TOOLS } }
+}
+
+async function list(transport: StdioTransport, { system }: LifeDeps, withinMs: number): Promise<ToolList> {
   const abort = new AbortController()
-  const cancelDeadline = system.schedule(startMs, () => abort.abort())
+  const cancelDeadline = system.schedule(withinMs, () => abort.abort())
   const tools = await listTools((params) => transport.call('tools/list', params, abort.signal))
   cancelDeadline()
   return tools

@@ -21,7 +21,7 @@ export class StderrReader {
 
   push(chunk: Buffer): void {
     this.#tail = Buffer.concat([this.#tail, chunk.subarray(-TAIL_BYTES)]).subarray(-TAIL_BYTES)
-    for (const line of this.#lines.push(chunk) ?? []) {
+    for (const line of this.#lines.push(chunk)) {
       this.#onLine(cleanText(this.#hide(line.toString('utf8'))))
     }
   }

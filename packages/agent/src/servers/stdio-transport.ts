@@ -1,9 +1,10 @@
-import { limits, objectMembers, parseJson, type RawJson } from '@bridgekeeper/protocol'
-import { type JSONRPCMessage, parseJSONRPCMessage, type Transport } from '@modelcontextprotocol/client'
+import { bytesAt, cleanText, limits, type RawJson, stringAt } from '@bridgekeeper/protocol'
 import type { System } from '../system.ts'
-import { LineSplitter } from './lines.ts'
+import { LineSplitter, type LongLine } from './lines.ts'
+import { MessageReader } from './message-reader.ts'
 import { RawCalls, type RawOutcome } from './raw-calls.ts'
 import type { Reaper } from './reaper.ts'
+import { idNumber, type Members } from './rpc-answer.ts'
 import { ServerInput } from './server-input.ts'
 import { type ProcessEnd, type ProcessSpec, ServerProcess, type StopTimes } from './server-process.ts'
 
@@ -15,28 +16,40 @@ export interface TransportDeps {
   readonly reaper: Reaper
   readonly stopTimes: StopTimes
   readonly onStderr: (chunk: Buffer) => void
+  readonly onNotification: (method: string) => void
+  /** Something on standard output was not understood. `text` is what stood there, without any message. */
+  readonly onIgnored: (reason: string, text: string) => void
 }
 
-/**
- * The SDK's transport contract over the standard streams of one process, and beside it `call`, whose
- * payloads are never parsed.
- */
-export class StdioTransport implements Transport {
-  onclose?: () => void
-  onerror?: (error: Error) => void
-  onmessage?: <T extends JSONRPCMessage>(message: T) => void
+/** Longest text of an ignored line that is shown. */
+const SHOWN_CHARS = 200
+const ID = /^(?:"|-?\d)/
+/** Colours and other commands to a terminal. */
+const TERMINAL_CODES = /\u001b\[[\d;?]*[A-Za-z]/g
+/** Where a log line shows data. */
+const DATA = /(?:\{|\[\s*["{]).*$/s
 
+/** JSON-RPC over the standard streams of one process. Payloads stay bytes. */
+export class StdioTransport {
   /** Resolves when the process is gone. */
   readonly ended: Promise<TransportEnd>
   readonly #resolveEnded: (end: TransportEnd) => void
   readonly #spec: ProcessSpec
   readonly #deps: TransportDeps
-  readonly #lines = new LineSplitter(limits.frameBytes)
+  readonly #lines = new LineSplitter(limits.frameBytes, (line) => this.#takeLong(line))
   readonly #input = new ServerInput({
     write: (line, read) => this.#process?.write(line, read),
     queuedBytes: () => this.#process?.queuedBytes ?? 0,
   })
-  readonly #calls = new RawCalls(this.#input)
+  readonly #calls = new RawCalls(this.#input, (reason) => this.#deps.onIgnored(reason, ''))
+  readonly #messages = new MessageReader(
+    {
+      take: (message, members, amongNoise) => this.#take(message, members, amongNoise),
+      takeBroken: (text) => this.#calls.takeBroken(text),
+      ignored: (text) => this.#ignore('it is no message', text),
+    },
+    limits.frameBytes,
+  )
   #process: ServerProcess | undefined
   #isRunning = false
   #broken: string | undefined
@@ -59,7 +72,7 @@ export class StdioTransport implements Transport {
     return this.#isRunning
   }
 
-  async start(): Promise<void> {
+  start(): void {
     this.#isRunning = true
     const child = new ServerProcess(
       this.#spec,
@@ -76,13 +89,7 @@ export class StdioTransport implements Transport {
       this.#isRunning = false
       this.#calls.endAll()
       this.#resolveEnded(this.#broken === undefined ? end : { kind: 'broken', detail: this.#broken })
-      this.onclose?.()
     })
-  }
-
-  async send(message: JSONRPCMessage): Promise<void> {
-    const line = Buffer.from(`${JSON.stringify(message)}\n`)
-    if (!this.#input.answer(line)) this.fail('it does not read the answers to its own requests')
   }
 
   /** Ends the process; resolves when it is gone. */
@@ -107,27 +114,48 @@ export class StdioTransport implements Transport {
     return this.#calls.start(method, params, signal)
   }
 
+  notify(method: string): void {
+    this.#input.write(Buffer.from(`${JSON.stringify({ jsonrpc: '2.0', method })}\n`))
+  }
+
   #receive(chunk: Buffer): void {
     if (this.#broken !== undefined) return
-    const lines = this.#lines.push(chunk)
-    if (lines === undefined) return this.fail(`it wrote a line of more than ${limits.frameBytes} bytes`)
-    for (const line of lines) this.#receiveLine(line)
+    for (const line of this.#lines.push(chunk)) this.#messages.readLine(line)
   }
 
-  #receiveLine(line: Buffer): void {
-    if (this.#calls.take(line, objectMembers(line))) return
-    const message = parseMessage(line)
-    if (message === undefined) this.#ignoredLines++
-    else this.onmessage?.(message)
+  #take(message: Buffer, members: Members, amongNoise: boolean): boolean {
+    if (this.#calls.take(message, members)) return true
+    const method = stringAt(message, members.get('method'))
+    if (method === undefined) return false
+    const id = bytesAt(message, members.get('id'))?.toString('utf8')
+    if (id === undefined || id === 'null') {
+      this.#deps.onNotification(method)
+      return true
+    }
+    // A server that logs what it receives shows our own requests.
+    const isEcho = amongNoise && this.#calls.isWaiting(idNumber(message, members.get('id')))
+    if (isEcho || !ID.test(id)) return false
+    this.#answer(id, method)
+    return true
   }
-}
 
-function parseMessage(line: Buffer): JSONRPCMessage | undefined {
-  const json = parseJson(line.toString('utf8'))
-  if (json === undefined) return undefined
-  try {
-    return parseJSONRPCMessage(json.value)
-  } catch {
-    return undefined
+  /** Answers a request of the server: of all that servers may ask for, only `ping` is offered. */
+  #answer(id: string, method: string): void {
+    const outcome = method === 'ping' ? '"result":{}' : '"error":{"code":-32601,"message":"Method not found"}'
+    const line = Buffer.from(`{"jsonrpc":"2.0","id":${id},${outcome}}\n`)
+    if (!this.#input.answer(line)) this.fail('it does not read the answers to its own requests')
+  }
+
+  #takeLong(line: LongLine): void {
+    if (this.#calls.takeLong(line, limits.frameBytes)) return
+    this.#ignore(`it has ${line.bytes} bytes, more than ${limits.frameBytes}`, line.head)
+  }
+
+  /** Shows text that is no message, up to where data may begin: results and arguments are never shown. */
+  #ignore(reason: string, text: Buffer): void {
+    this.#ignoredLines++
+    const head = text.toString('utf8', 0, 4 * SHOWN_CHARS).replace(TERMINAL_CODES, '')
+    const shown = cleanText(head.replace(DATA, '{…')).trim().slice(0, SHOWN_CHARS)
+    this.#deps.onIgnored(`a line of its standard output was ignored, because ${reason}`, shown)
   }
 }

@@ -8,6 +8,7 @@ import {
   isObject,
   limits,
   nameSchema,
+  parseJson,
   type RawJson,
   type ToolDefinition,
   toolDefinitionSchema,
@@ -15,55 +16,72 @@ import {
 import { parseResult, type RawOutcome } from './raw-calls.ts'
 
 export type ToolList =
-  | { readonly ok: true; readonly tools: readonly CatalogTool[]; readonly skipped: number }
+  | { readonly ok: true; readonly tools: readonly CatalogTool[]; readonly leftOut: readonly LeftOutTool[] }
   | { readonly ok: false; readonly reason: string }
+
+/** A tool that callers do not see. */
+export interface LeftOutTool {
+  /** As far as it has one. */
+  readonly name: string
+  readonly reason: string
+}
+
+export const NO_TOOLS: Extract<ToolList, { ok: true }> = { ok: true, tools: [], leftOut: [] }
 
 export const MAX_PAGES = 64
 /** Of all pages. A catalog holds 1 MiB at most, so that no server needs more than a few of them. */
 export const MAX_LIST_BYTES = 8 * 1_048_576
+/** Strings, and the numbers that JSON does not have. */
+const TOKENS = /"(?:[^"\\]|\\.)*"|-?\bInfinity\b|\bNaN\b/g
 
 /**
- * Lists a server's tools, each definition as the server wrote it. Definitions without a name or a
- * schema, and those that the bridge would refuse, are left out and counted. Never rejects.
+ * Lists a server's tools, each definition as the server wrote it. Those that cannot be called are left out, each
+ * with a reason. A cursor that is empty, not a string or repeated ends the list. Never rejects.
  */
 export async function listTools(call: (params: RawJson) => Promise<RawOutcome>): Promise<ToolList> {
-  const tools: CatalogTool[] = []
-  let skipped = 0
+  const tools = new Map<string, CatalogTool>()
+  const leftOut: LeftOutTool[] = []
+  const cursors = new Set<string>()
   let listBytes = 0
-  let cursor: string | undefined
+  let params: { readonly cursor?: string } = {}
   for (let page = 0; page < MAX_PAGES; page++) {
-    const outcome = await call(Buffer.from(JSON.stringify(cursor === undefined ? {} : { cursor })))
+    const outcome = await call(Buffer.from(JSON.stringify(params)))
     listBytes += resultBytes(outcome)
     if (listBytes > MAX_LIST_BYTES) {
       return { ok: false, reason: `its list of tools has more than ${MAX_LIST_BYTES} bytes` }
     }
     const result = listResult(outcome)
     if (result === undefined) return { ok: false, reason: `it did not list its tools${why(outcome)}` }
-    const listed = result.tools
-    if (!Array.isArray(listed)) return { ok: false, reason: 'its list of tools cannot be read' }
-
-    const usable = listed.flatMap((value) => catalogTool(value) ?? [])
-    skipped += listed.length - usable.length
-    tools.push(...usable)
-    if (tools.length > limits.toolsPerServer) {
+    if (!Array.isArray(result.tools)) return { ok: false, reason: 'its list of tools cannot be read' }
+    for (const value of result.tools) {
+      const tool = catalogTool(value)
+      // A server that repeats a page repeats its tools.
+      if ('hash' in tool) tools.set(tool.hash, tool)
+      else leftOut.push(tool)
+    }
+    if (tools.size > limits.toolsPerServer) {
       return { ok: false, reason: `it lists more than ${limits.toolsPerServer} tools` }
     }
-    const next = result.nextCursor
-    if (typeof next !== 'string') return { ok: true, tools, skipped }
-    cursor = next
+    const cursor = result.nextCursor
+    if (typeof cursor !== 'string' || cursor === '' || cursors.has(cursor))
+      return { ok: true, tools: [...tools.values()], leftOut }
+    cursors.add(cursor)
+    params = { cursor }
   }
   return { ok: false, reason: `its list of tools has more than ${MAX_PAGES} pages` }
 }
 
-/** One bad definition breaks the bounds of the whole list; the others are still usable. */
+/** One bad definition can make a whole list invalid; the others are still usable. */
 function listResult(outcome: RawOutcome): Record<string, unknown> | undefined {
-  if (outcome.kind === 'invalid') return isObject(outcome.parsed?.value) ? outcome.parsed.value : undefined
-  if (outcome.kind !== 'result') return undefined
-  return parseResult(outcome.result) ?? {}
+  if (outcome.kind === 'result') return parseResult(outcome.result)
+  if (outcome.kind !== 'invalid') return undefined
+  const text = outcome.text.toString('utf8').replace(TOKENS, (token) => (token[0] === '"' ? token : 'null'))
+  const answer = parseJson(text)?.value
+  return isObject(answer) && isObject(answer.result) ? answer.result : undefined
 }
 
 function resultBytes(outcome: RawOutcome): number {
-  if (outcome.kind === 'invalid') return outcome.parsed?.bytes ?? 0
+  if (outcome.kind === 'invalid') return outcome.text.length
   return outcome.kind === 'result' ? outcome.result.length : 0
 }
 
@@ -72,10 +90,18 @@ export function definitionHash(definition: ToolDefinition): string {
   return hash('sha256', canonicalJson(definition))
 }
 
-function catalogTool(value: unknown): CatalogTool | undefined {
-  if (!isToolDefinition(value)) return undefined
-  const tool = { hash: definitionHash(value), definition: value }
-  return fitsCatalog(tool) ? tool : undefined
+function catalogTool(value: unknown): CatalogTool | LeftOutTool {
+  const name = isObject(value) && typeof value.name === 'string' ? cleanText(value.name) : ''
+  if (!isToolDefinition(value)) return { name, reason: 'it has no usable name or no schema' }
+  if (needsTask(value)) return { name, reason: 'it runs as a task only, which the bridge cannot do yet' }
+  try {
+    const tool = { hash: definitionHash(value), definition: value }
+    if (fitsCatalog(tool)) return tool
+  } catch (error) {
+    // A definition that is nested deeper than the stack.
+    if (!(error instanceof RangeError)) throw error
+  }
+  return { name, reason: 'its definition is nested too deep, or has keys that are refused' }
 }
 
 function isToolDefinition(value: unknown): value is ToolDefinition {
@@ -84,9 +110,14 @@ function isToolDefinition(value: unknown): value is ToolDefinition {
   return parsed.success && nameSchema.safeParse(parsed.data.name).success
 }
 
+/** MCP 2025-11-25, tasks: a plain call of such a tool is an error. */
+function needsTask({ execution }: ToolDefinition): boolean {
+  return isObject(execution) && execution.taskSupport === 'required'
+}
+
 /**
  * Asks the bridge's own reader: one definition that it refuses, such as a deeply nested one, would take
- * the whole catalog with it, and so hide every server.
+ * the whole catalog with it, and so hide every server. The reader also drops keys `__proto__`.
  */
 function fitsCatalog(tool: CatalogTool): boolean {
   const server = {
@@ -95,7 +126,13 @@ function fitsCatalog(tool: CatalogTool): boolean {
     serverInfo: { name: '', version: '' },
     tools: [tool],
   }
-  return decodeUp(encode({ type: 'catalog', servers: [server] }), 'v2').ok
+  const read = decodeUp(encode({ type: 'catalog', servers: [server] }), 'v2')
+  if (!read.ok || read.message.type !== 'catalog') return false
+  const [readServer] = read.message.servers
+  return (
+    readServer?.state === 'ready' &&
+    readServer.tools.every(({ definition }) => definitionHash(definition) === tool.hash)
+  )
 }
 
 function why(outcome: RawOutcome): string {

@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest'
-import { LineSplitter } from '../../src/servers/lines.ts'
+import { LineSplitter, type LongLine } from '../../src/servers/lines.ts'
 
 const MAX = 8
 
 function setUp() {
   const splitter = new LineSplitter(MAX)
-  return (text: string) => splitter.push(Buffer.from(text))?.map(String)
+  return (text: string) => splitter.push(Buffer.from(text)).map(String)
 }
 
 test('[STDIO.2] lines are cut at newlines, wherever the chunks end', () => {
@@ -18,20 +18,34 @@ test('[STDIO.2] lines are cut at newlines, wherever the chunks end', () => {
   expect(push('')).toEqual([])
 })
 
-test('[STDIO.4] a line of the longest length is whole, in one piece or in many, and one byte more is dropped', () => {
+test('[STDIO.4] a line of the longest length is whole, in one piece or in many, and a longer one is skipped', () => {
   const long = 'x'.repeat(MAX)
   expect(setUp()(`${long}\n`)).toEqual([long])
-  expect(setUp()(`${long}x\n`)).toBeUndefined()
-  expect(setUp()(`${long}x`)).toBeUndefined()
+  expect(setUp()(`a\n${long}x\nb\n`)).toEqual(['a', 'b'])
   const push = setUp()
   expect(push(long)).toEqual([])
   expect(push('\n')).toEqual([long])
   expect(push(long)).toEqual([])
-  expect(push('x')).toBeUndefined()
-  expect(push('next\n')).toEqual(['next'])
-  const again = setUp()
-  expect(again('xxxx')).toEqual([])
-  expect(again('xxxxx\n')).toBeUndefined()
+  expect(push('x')).toEqual([])
+  expect(push(long)).toEqual([])
+  expect(push('\nnext\n')).toEqual(['next'])
+  expect(push('xxxx')).toEqual([])
+  expect(push('xxxxx\nagain\n')).toEqual(['again'])
+})
+
+test('[STDIO.4] of a line that is skipped both ends are kept, in one piece or in many', () => {
+  const line = Buffer.from(`{"id":1,${'x'.repeat(20_000)},"end":2}`)
+  for (const chunkBytes of [1, 7, 600, 5_000, line.length]) {
+    const skipped: LongLine[] = []
+    const splitter = new LineSplitter(10_000, (long) => skipped.push(long))
+    for (let at = 0; at < line.length; at += chunkBytes) splitter.push(line.subarray(at, at + chunkBytes))
+    expect(skipped).toEqual([])
+    expect(splitter.push(Buffer.from('\nb\n')).map(String)).toEqual(['b'])
+    const [{ head, tail, bytes } = { head: '', tail: '', bytes: 0 }] = skipped
+    expect(String(head)).toBe(String(line.subarray(0, 4_096)))
+    expect(String(tail)).toBe(String(line.subarray(-512)))
+    expect(bytes).toBe(line.length)
+  }
 })
 
 test('[STDIO.4] lines that are complete do not count towards the length of the next', () => {

@@ -12,15 +12,21 @@ function setUp() {
     write: (line: Buffer) => void written.push(String(line)),
     queuedBytes: () => input.queued,
   }
-  const calls = new RawCalls(new ServerInput(input))
+  const dropped: string[] = []
+  const calls = new RawCalls(new ServerInput(input), (reason) => dropped.push(reason))
   const outcomes: RawOutcome[] = []
   const start = (signal = new AbortController().signal, params = '{}') =>
     calls.start('tools/call', Buffer.from(params), signal).then((outcome) => {
       outcomes.push(outcome)
       return outcome
     })
-  const take = (text: string) => calls.take(Buffer.from(text), objectMembers(Buffer.from(text)))
-  return { written, input, calls, outcomes, start, take }
+  const take = (text: string) => {
+    const members = objectMembers(Buffer.from(text))
+    return members === undefined
+      ? calls.takeBroken(Buffer.from(text))
+      : calls.take(Buffer.from(text), members)
+  }
+  return { written, input, calls, outcomes, dropped, start, take }
 }
 
 const settled = () => new Promise((resolve) => setImmediate(resolve))
@@ -30,84 +36,147 @@ test('[RUN.3] [RUN.4] a request is one line with the bytes of its parameters, an
   void start(undefined, '{"a": 1}')
   void start(undefined, '{"a":\n"x",\r\n"b":2}')
   expect(written).toEqual([
-    '{"jsonrpc":"2.0","id":"bk-1","method":"tools/call","params":{"a": 1}}\n',
-    '{"jsonrpc":"2.0","id":"bk-2","method":"tools/call","params":{"a": "x",  "b":2}}\n',
+    '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"a": 1}}\n',
+    '{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"a": "x",  "b":2}}\n',
   ])
   void start(undefined, '{"a":\r1}')
-  expect(written[2]).toBe('{"jsonrpc":"2.0","id":"bk-3","method":"tools/call","params":{"a": 1}}\n')
+  expect(written[2]).toBe('{"jsonrpc":"2.0","id":3,"method":"tools/call","params":{"a": 1}}\n')
 })
 
 test('[RUN.8] answers reach their own calls in any order, once; a late or strange one reaches none', async () => {
   const { outcomes, start, take } = setUp()
   const [first, second] = [start(), start()]
-  expect(take('{"id":"bk-2","result":{"n":2}}')).toBe(true)
-  expect(take('{"id":"bk-2","result":{"n":"again"}}')).toBe(true)
-  expect(take('{"id":"bk-1","result":{"n":1}}')).toBe(true)
+  expect(take('{"id":2,"result":{"n":2}}')).toBe(true)
+  expect(take('{"id":2,"result":{"n":"again"}}')).toBe(true)
+  expect(take('{"id":1,"result":{"n":1}}')).toBe(true)
   await Promise.all([first, second])
   expect(
     outcomes.map((outcome) => (outcome.kind === 'result' ? String(outcome.result) : outcome.kind)),
   ).toEqual(['{"n":2}', '{"n":1}'])
-  expect(take('{"id":"bk-9","result":{}}')).toBe(true)
+  expect(take('{"id":9,"result":{}}')).toBe(true)
   for (const other of [
-    '{"id":1,"result":{}}',
     '{"id":"x","result":{}}',
+    '{"id":1.5,"result":{}}',
+    '{"id":{},"result":{}}',
     '{"result":{}}',
-    '{"id":"bk-1","method":"m"}',
+    '{"id":1,"method":"m"}',
   ])
     expect(take(other), other).toBe(false)
   expect(outcomes).toHaveLength(2)
 })
 
-test.each<[string, string, RawOutcome]>([
-  ['{"id":"bk-1","result":[1]}', 'an array', { kind: 'invalid', detail: 'it is not an object' }],
-  ['{"id":"bk-1"}', 'neither', { kind: 'invalid', detail: 'it has not one of result and error' }],
+const invalid = (detail: string) =>
+  expect.objectContaining({ kind: 'invalid', code: 'result_invalid', detail })
+const rpcError = (error: string, message: string) => ({
+  kind: 'rpc-error',
+  rpcError: Buffer.from(error),
+  message,
+})
+const result = (json: string) => ({ kind: 'result', result: Buffer.from(json) })
+
+test.each<[string, unknown]>([
+  ['{"id":1,"result":[1]}', invalid('its result is not an object')],
+  ['{"id":1,"result":"text"}', invalid('its result is not an object')],
+  ['{"id":1,"result":null}', invalid('it has neither a result nor an error')],
+  ['{"id":1}', invalid('it has neither a result nor an error')],
+  ['{"id":1,"result":{},"error":{"code":1,"message":"m"}}', invalid('it has both a result and an error')],
+  ['{"id":1,"result":{"n":1.0},"error":null}', result('{"n":1.0}')],
+  ['{"result":{},"id":"1"}', result('{}')],
+  ['{"id":1.0,"result":{}}', result('{}')],
+  ['{"id":null,"result":{}}', result('{}')],
+  ['{"jsonrpc":"1.0","id":1,"result":{},"extra":[1]}', result('{}')],
+  ['{"id":1,"result":null,"error":{"code":-1,"message":"m"}}', rpcError('{"code":-1,"message":"m"}', 'm')],
+  ['{"id":1,"error":{"code":-1, "message":"m"}}', rpcError('{"code":-1, "message":"m"}', 'm')],
+  ['{"error":{"code":-32700,"message":"m"}}', rpcError('{"code":-32700,"message":"m"}', 'm')],
+  ['{"id":1,"error":{"code":1.5,"message":"m"}}', rpcError('{"code":-32603,"message":"m"}', 'm')],
+  ['{"id":1,"error":{"code":"-32602","message":"m"}}', rpcError('{"code":-32602,"message":"m"}', 'm')],
   [
-    '{"id":"bk-1","result":{},"error":{"code":1,"message":"m"}}',
-    'both',
-    { kind: 'invalid', detail: 'it has not one of result and error' },
+    '{"id":1,"error":{"message":"m","data":{"a":1}}}',
+    rpcError('{"code":-32603,"message":"m","data":{"a":1}}', 'm'),
   ],
   [
-    '{"id":"bk-1","error":{"code":1.5,"message":"m"}}',
-    'a broken code',
-    { kind: 'invalid', detail: 'it is an error without a usable code or message' },
+    '{"id":1,"error":{"code":1}}',
+    rpcError('{"code":1,"message":"The server gave no message."}', 'The server gave no message.'),
   ],
-  [
-    '{"id":"bk-1","error":{"code":1}}',
-    'no message',
-    { kind: 'invalid', detail: 'it is an error without a usable code or message' },
-  ],
-  [
-    '{"id":"bk-1","error":"text"}',
-    'text',
-    { kind: 'invalid', detail: 'it is an error without a usable code or message' },
-  ],
-  [
-    '{"id":"bk-1","error":{"code":-1,"message":"m"}}',
-    'an error',
-    { kind: 'rpc-error', rpcError: Buffer.from('{"code":-1,"message":"m"}'), message: 'm' },
-  ],
-])('[RUN.5] [RUN.6] the answer %s (%s) ends its call so', async (line, _what, expected) => {
-  const { start, take } = setUp()
+  ['{"id":1,"error":"text"}', rpcError('{"code":-32603,"message":"text"}', 'text')],
+])('[RUN.5] [RUN.13] the answer %s ends its call with all that it can mean', async (line, expected) => {
+  const { start, take, dropped } = setUp()
   const ended = start()
   expect(take(line)).toBe(true)
-  expect(await ended).toEqual(expected)
+  const outcome = await ended
+  expect(outcome).toEqual(expected)
+  expect(dropped).toEqual(
+    outcome.kind === 'invalid' ? [`an answer was dropped, because ${outcome.detail}`] : [],
+  )
 })
 
-test('[RUN.6] an answer that breaks a bound of the wire is still known for one of ours', async () => {
+test('[RUN.13] an answer without an id is for the one request that waits, and for none of several', async () => {
+  const { start, take, outcomes, dropped } = setUp()
+  const both = [start(), start()]
+  expect(take('{"id":null,"error":{"code":-32700,"message":"m"}}')).toBe(true)
+  await settled()
+  expect(outcomes).toEqual([])
+  expect(dropped).toEqual(['an answer without an id was dropped'])
+  expect(take('{"id":2,"result":{}}')).toBe(true)
+  expect(take('{"error":"m"}')).toBe(true)
+  await Promise.all(both)
+  expect(outcomes.map(({ kind }) => kind)).toEqual(['result', 'rpc-error'])
+})
+
+const nested = (depth: number) => '['.repeat(depth) + ']'.repeat(depth)
+
+test.each([
+  ['{"jsonrpc":"2.0","id":1,"result":{"a":NaN}}', 'result_invalid', 'it is not valid JSON'],
+  ['{"jsonrpc":"2.0","id":1,"result":{"a":-Infinity}}', 'result_invalid', 'it is not valid JSON'],
+  ['{"jsonrpc":"2.0","id":1,"result":tru}', 'result_invalid', 'it is not valid JSON'],
+  ['{"jsonrpc":"2.0","id":1,"result":{"a":"\t"}}', 'result_invalid', 'it is not valid JSON'],
+  ['{"jsonrpc":"2.0","id":1,"result":{"a":"cut', 'result_invalid', 'it is not valid JSON'],
+  ['{"result":{"a":01},"id":1,"jsonrpc":"2.0"}', 'result_invalid', 'it is not valid JSON'],
+  ['{"result":{"a":01},"id":"1"} ', 'result_invalid', 'it is not valid JSON'],
+  [
+    '{"id":1,"result":{},"result":{}}',
+    'result_invalid',
+    'it has a member twice, too many members, or odd names',
+  ],
+  [`{"id":1,"result":{"a":${nested(1_000)}}}`, 'result_too_deep', 'it is nested too deep'],
+])(
+  '[RUN.14] an answer that cannot be read fails its call with the reason: %s',
+  async (line, code, detail) => {
+    const { start, take } = setUp()
+    const ended = start()
+    expect(take(line)).toBe(true)
+    expect(await ended).toMatchObject({ kind: 'invalid', code, detail })
+  },
+)
+
+test("[RUN.14] broken text that names no request that waits is nobody's", () => {
   const { start, take } = setUp()
-  const deep = `${'['.repeat(100)}${']'.repeat(100)}`
-  const ended = start()
-  expect(take(`{"id":"bk-1","result":{"x":${deep}}}`)).toBe(true)
-  expect(await ended).toMatchObject({ kind: 'invalid', parsed: { value: { x: expect.anything() } } })
+  void start()
   for (const other of [
-    `{"id":"x","result":${deep}}`,
-    `{"id":1,"result":${deep}}`,
-    `{"id":"bk-1","method":"m","params":${deep}}`,
-    deep,
+    '{"id":2,"result":{"a":NaN}}',
+    '{"id":1,"method":"m","params":{"a":NaN}}',
+    '{"result":{"a":NaN,"id":1}}',
+    nested(1_001),
     'x',
     '{',
   ])
-    expect(take(other), other.slice(0, 20)).toBe(false)
+    expect(take(other), other.slice(0, 40)).toBe(false)
+})
+
+test.each([
+  ['{"jsonrpc":"2.0","id":1,"result":{"x":"', 'xxx"}}', true],
+  ['{"result":{"x":"', '"},"id":1}', true],
+  ['{"result":{"x":"', '"},"id":1,"jsonrpc":"2.0"}\r', true],
+  ['{"result":{"x":"', '","id":1}}', false],
+  ['{"jsonrpc":"2.0","id":1,"method":"m","params":{"x":"', '"}}', false],
+  ['{"jsonrpc":"2.0","id":7,"result":{"x":"', '"}}', false],
+])('[STDIO.4] a line that is too long fails the call that it names: %s … %s', async (head, tail, isOurs) => {
+  const { start, calls } = setUp()
+  const ended = start()
+  const line = { head: Buffer.from(head.padEnd(200, 'x')), tail: Buffer.from(tail), bytes: 1_000 }
+  expect(calls.takeLong(line, 500)).toBe(isOurs)
+  if (isOurs)
+    expect(await ended).toMatchObject({ code: 'result_too_large', detail: 'it has more than 500 bytes' })
 })
 
 test('[RUN.7] a call that is cancelled ends at once, the server is told by its id, and its late answer is dropped', async () => {
@@ -120,10 +189,10 @@ test('[RUN.7] a call that is cancelled ends at once, the server is told by its i
     expect(JSON.parse(written.at(-1) ?? '')).toEqual({
       jsonrpc: '2.0',
       method: 'notifications/cancelled',
-      params: { requestId: `bk-${n}`, reason: 'The caller no longer waits.' },
+      params: { requestId: n, reason: 'The caller no longer waits.' },
     })
     expect(written.at(-1)?.endsWith('}\n')).toBe(true)
-    expect(take(`{"id":"bk-${n}","result":{}}`)).toBe(true)
+    expect(take(`{"id":${n},"result":{}}`)).toBe(true)
   }
   await settled()
   expect(outcomes).toHaveLength(2)
@@ -135,7 +204,7 @@ test('[RUN.7] what was cancelled before is not sent, and what has ended is not c
   expect(written).toEqual([])
   const abort = new AbortController()
   const ended = start(abort.signal)
-  take('{"id":"bk-1","result":{}}')
+  take('{"id":1,"result":{}}')
   await ended
   abort.abort()
   expect(written).toHaveLength(1)
@@ -165,17 +234,12 @@ test('[RUN.9] when the server ends all calls end, those to come as well, and not
   expect(written).toHaveLength(2)
 })
 
-test('[STDIO.3] bytes that are no UTF-8 become replacement characters in results and errors', async () => {
+test('[STDIO.3] an answer that is not UTF-8 is invalid', async () => {
   const { calls, start } = setUp()
-  const bytes = Buffer.concat([
-    Buffer.from('{"id":"bk-1","result":{"x":"'),
-    Buffer.from([0xff]),
-    Buffer.from('"}}'),
-  ])
+  const bytes = Buffer.concat([Buffer.from('{"id":1,"result":{"x":"'), Buffer.of(0xff), Buffer.from('"}}')])
   const ended = start()
-  expect(calls.take(bytes, objectMembers(bytes))).toBe(true)
-  const outcome = await ended
-  expect(outcome.kind === 'result' && String(outcome.result)).toBe('{"x":"\ufffd"}')
+  expect(calls.take(bytes, objectMembers(bytes) ?? new Map())).toBe(true)
+  expect(await ended).toMatchObject({ code: 'result_invalid', detail: 'it is not UTF-8' })
 })
 
 test('[TOOLS.3] a result is looked into where it is an object within the bounds', () => {

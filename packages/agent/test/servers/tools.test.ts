@@ -20,12 +20,15 @@ async function listed(pages: readonly (object | RawOutcome)[]) {
 test('[TOOLS.4] every page is asked for by the cursor of the one before, in order', async () => {
   const { list, asked } = await listed([
     { tools: [tool('a')], nextCursor: '1' },
-    { tools: [tool('b')], nextCursor: '' },
+    { tools: [tool('b')], nextCursor: '2' },
     { tools: [tool('c'), {}] },
   ])
-  expect(asked).toEqual(['{}', '{"cursor":"1"}', '{"cursor":""}'])
+  expect(asked).toEqual(['{}', '{"cursor":"1"}', '{"cursor":"2"}'])
   if (!list.ok) throw new Error(list.reason)
-  expect([list.tools.map(({ definition }) => definition.name), list.skipped]).toEqual([['a', 'b', 'c'], 1])
+  expect([list.tools.map(({ definition }) => definition.name), list.leftOut]).toEqual([
+    ['a', 'b', 'c'],
+    [{ name: '', reason: 'it has no usable name or no schema' }],
+  ])
   expect(list.tools[0]?.hash).toBe(definitionHash(tool('a')))
 })
 
@@ -52,7 +55,7 @@ test('[TOOLS.6] as many tools as are allowed are listed, on one page or two, and
   )
   expect((await listed([{ tools: tools(max), nextCursor: 'n' }, { tools: [{}] }])).list).toMatchObject({
     ok: true,
-    skipped: 1,
+    leftOut: { length: 1 },
   })
 })
 
@@ -62,7 +65,11 @@ test.each<[string, object | RawOutcome, string]>([
     { kind: 'rpc-error', rpcError: Buffer.from('{}'), message: 'no\u0007' },
     'it did not list its tools: no ',
   ],
-  ['an unfit answer', { kind: 'invalid', detail: 'it is bad' }, 'it did not list its tools: it is bad'],
+  [
+    'an unfit answer',
+    { kind: 'invalid', code: 'result_invalid', detail: 'it is bad', text: Buffer.alloc(0) },
+    'it did not list its tools: it is bad',
+  ],
   ['its end', { kind: 'ended' }, 'it did not list its tools'],
   ['no list', { tools: {} }, 'its list of tools cannot be read'],
   ['nothing', {}, 'its list of tools cannot be read'],
@@ -71,16 +78,17 @@ test.each<[string, object | RawOutcome, string]>([
 })
 
 test('[TOOLS.3] [TOOLS.8] what is no definition, or would be refused, is left out and counted; the rest stays', async () => {
-  const nested = JSON.parse(`${'{"a":'.repeat(70)}1${'}'.repeat(70)}`)
-  const parsed = {
-    tools: [tool('a'), { ...tool('deep'), x: nested }, tool(''), { name: 'b' }, tool('x'.repeat(200)), 7],
-  }
-  const { list } = await listed([{ kind: 'invalid', detail: 'd', parsed: { value: parsed, bytes: 9 } }])
+  const nested = JSON.parse(`${'{"a":'.repeat(1_100)}1${'}'.repeat(1_100)}`)
+  const bottomless = `{"name":"bottomless","inputSchema":${'{"a":'.repeat(100_000)}1${'}'.repeat(100_000)}}`
+  const polluting = '{"name":"p","inputSchema":{"__proto__":{}}}'
+  const others = [{ ...tool('deep'), x: nested }, tool(''), { name: 'b' }, tool('x'.repeat(200)), 7]
+  const tools = [tool('a'), ...others].map((value) => JSON.stringify(value))
+  const text = Buffer.from(`{"id":1,"result":{"tools":[${[...tools, bottomless, polluting].join(',')}]}}`)
+  const { list } = await listed([{ kind: 'invalid', code: 'result_too_deep', detail: 'd', text }])
   if (!list.ok) throw new Error(list.reason)
-  expect([list.tools.map(({ definition }) => definition.name), list.skipped]).toEqual([['a'], 5])
-  expect(
-    (await listed([{ kind: 'invalid', detail: 'd', parsed: { value: [1], bytes: 3 } }])).list,
-  ).toMatchObject({ ok: false })
+  expect([list.tools.map(({ definition }) => definition.name), list.leftOut.length]).toEqual([['a'], 7])
+  const noList = { kind: 'invalid', code: 'result_invalid', detail: 'd', text: Buffer.from('[1]') } as const
+  expect((await listed([noList])).list).toMatchObject({ ok: false })
 })
 
 test('[TOOLS.2] the hash of a definition does not depend on the order of its members', () => {
@@ -88,4 +96,16 @@ test('[TOOLS.2] the hash of a definition does not depend on the order of its mem
     definitionHash({ inputSchema: { y: 2, x: 1 }, name: 'a' }),
   )
   expect(definitionHash(tool('a'))).not.toBe(definitionHash(tool('b')))
+})
+
+test('[TOOLS.10] a list ends at a cursor that is empty, not a string, or was there before; repeated tools count once', async () => {
+  for (const nextCursor of ['', null, 5, {}]) {
+    const { list, asked } = await listed([{ tools: [tool('a')], nextCursor }])
+    expect(list).toMatchObject({ ok: true, tools: { length: 1 } })
+    expect(asked).toHaveLength(1)
+  }
+  const page = (name: string, nextCursor: string) => ({ tools: [tool(name)], nextCursor })
+  const { list, asked } = await listed([page('a', 'x'), page('b', 'y'), page('a', 'x')])
+  expect(list).toMatchObject({ ok: true, tools: { length: 2 } })
+  expect(asked).toHaveLength(3)
 })

@@ -23,7 +23,11 @@ export class OneConnection {
   readonly socket = new HandSocket()
   readonly events: SecurityEvent[] = []
   readonly happened: string[] = []
-  readonly executed: { readonly call: ToolCall; readonly settle: (outcome: CallOutcome) => void }[] = []
+  readonly executed: {
+    readonly call: ToolCall
+    readonly settle: (outcome: CallOutcome) => void
+    readonly obstacle: ErrorCode | undefined
+  }[] = []
   readonly outcomes: (string | undefined)[] = []
   readonly connection: Connection
   readonly device: TestDevice
@@ -107,8 +111,8 @@ export class OneConnection {
       challengeFailed: () => void this.happened.push('challenge failed'),
       uncounted: () => {},
       ended: () => void this.happened.push('ended'),
-      execute: (_connection, call, settle) => {
-        const index = this.executed.push({ call, settle })
+      execute: (_connection, call, settle, obstacle) => {
+        const index = this.executed.push({ call, settle, obstacle })
         return () => void this.happened.push(`cancelled ${index}`)
       },
     }

@@ -1,0 +1,153 @@
+import { arrayItems, objectEnd, objectMembers, spanIs } from '@bridgekeeper/protocol'
+import type { Members } from './rpc-answer.ts'
+
+export interface MessageHandlers {
+  /**
+   * Takes one JSON object.
+   * @param amongNoise whether other text stands on its line
+   * @returns whether it was a message
+   */
+  readonly take: (message: Buffer, members: Members, amongNoise: boolean) => boolean
+  /** Takes text that is no message, but may break off or break the grammar. @returns whether somebody waits for it */
+  readonly takeBroken: (text: Buffer) => boolean
+  readonly ignored: (text: Buffer) => void
+}
+
+const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf]
+const OPEN_BRACE = 0x7b
+/** How far into a line, and at how many places, a message behind other text is looked for. */
+const NOISE_BYTES = 4_096
+const MAX_PLACES = 16
+const HEAD_BYTES = 128
+const BLANK = /^\s*$/
+/** How a message begins that is printed over several lines. */
+const BLOCK_HEAD = /^\s*(?:[[{]\s*$|(?:\[\s*)?\{\s*"(?:jsonrpc|id|result|error|method|params)")/
+
+/** A message that is printed over several lines, so far. */
+interface Block {
+  readonly lines: Buffer[]
+  bytes: number
+  depth: number
+}
+
+/**
+ * Finds messages in the lines of a standard output on which other text may stand: a byte order mark, log lines,
+ * progress or colour codes before or behind a message, batches, and messages printed over several lines.
+ */
+export class MessageReader {
+  readonly #handlers: MessageHandlers
+  readonly #maxBytes: number
+  #block: Block | undefined
+
+  /** @param maxBytes of a message over several lines */
+  constructor(handlers: MessageHandlers, maxBytes: number) {
+    this.#handlers = handlers
+    this.#maxBytes = maxBytes
+  }
+
+  /** Takes one line, without its newline. */
+  readLine(line: Buffer): void {
+    const isMarked = BYTE_ORDER_MARK.every((byte, at) => line[at] === byte)
+    const text = isMarked ? line.subarray(BYTE_ORDER_MARK.length) : line
+    if (this.#block !== undefined && this.#continues(this.#block, text)) return
+    if (this.#takeWhole(text) || isBlank(text) || this.#beginsBlock(text)) return
+    if (this.#takeAmongNoise(text)) return
+    if (!this.#handlers.takeBroken(text)) this.#handlers.ignored(text)
+  }
+
+  #takeWhole(text: Buffer): boolean {
+    const members = objectMembers(text)
+    if (members !== undefined) return this.#handlers.take(text, members, false)
+    const items = arrayItems(text)
+    if (items === undefined || items.length === 0) return false
+    for (const item of items) this.#takeItem(text.subarray(...item))
+    return true
+  }
+
+  #takeItem(item: Buffer): void {
+    const members = objectMembers(item)
+    if (members !== undefined && this.#handlers.take(item, members, false)) return
+    if (!this.#handlers.takeBroken(item)) this.#handlers.ignored(item)
+  }
+
+  #beginsBlock(text: Buffer): boolean {
+    if (!BLOCK_HEAD.test(text.toString('latin1', 0, HEAD_BYTES))) return false
+    const depth = depthBehind(text, 0)
+    if (depth === undefined || depth === 0) return false
+    this.#block = { lines: [text], bytes: text.length, depth }
+    return true
+  }
+
+  /** @returns whether the line was part of the block */
+  #continues(block: Block, text: Buffer): boolean {
+    const depth = isMessage(objectMembers(text), text) ? undefined : depthBehind(text, block.depth)
+    block.bytes += text.length + 1
+    if (depth === undefined || block.bytes > this.#maxBytes) {
+      this.#endBlock(block)
+      return false
+    }
+    block.lines.push(text)
+    block.depth = depth
+    if (depth === 0) this.#endBlock(block)
+    return true
+  }
+
+  #endBlock({ lines }: Block): void {
+    this.#block = undefined
+    const text = Buffer.concat(lines.flatMap((line) => [line, Buffer.from('\n')]))
+    if (this.#takeWhole(text) || this.#handlers.takeBroken(text)) return
+    for (const line of lines) this.#handlers.ignored(line)
+  }
+
+  #takeAmongNoise(text: Buffer): boolean {
+    let at = text.indexOf(OPEN_BRACE)
+    const isObject = isBlank(text.subarray(0, Math.max(at, 0)))
+    for (let place = 0; at !== -1 && at < NOISE_BYTES && place < MAX_PLACES; place++) {
+      const end = objectEnd(text, at)
+      const message = text.subarray(at, end)
+      const members = end === -1 ? undefined : objectMembers(message)
+      if (
+        members !== undefined &&
+        isMessage(members, message) &&
+        this.#handlers.take(message, members, true)
+      ) {
+        const [before, behind] = [text.subarray(0, at), text.subarray(end)]
+        if (!isBlank(before)) this.#handlers.ignored(before)
+        if (!isBlank(behind)) this.readLine(behind)
+        return true
+      }
+      // What stands inside of an object is its own affair.
+      if (isObject) return false
+      at = text.indexOf(OPEN_BRACE, Math.max(at + 1, end))
+    }
+    return false
+  }
+}
+
+function isMessage(members: Members | undefined, text: Buffer): boolean {
+  if (members === undefined || !spanIs(text, members.get('jsonrpc'), '"2.0"')) return false
+  return members.has('id') || members.has('method') || members.has('error')
+}
+
+function isBlank(text: Buffer): boolean {
+  return text.length <= HEAD_BYTES && BLANK.test(text.toString('latin1'))
+}
+
+/**
+ * How many brackets are open behind a line.
+ * @returns `undefined` where a string is not closed in its line or more is closed than was open, as in no message
+ */
+function depthBehind(line: Buffer, before: number): number | undefined {
+  let depth = before
+  let isInString = false
+  for (let at = 0; at < line.length; at++) {
+    const char = line[at]
+    if (isInString) {
+      if (char === 0x5c) at++
+      else if (char === 0x22) isInString = false
+    } else if (char === 0x22) isInString = true
+    else if (char === OPEN_BRACE || char === 0x5b) depth++
+    else if ((char === 0x7d || char === 0x5d) && --depth < 0) return undefined
+  }
+  return isInString ? undefined : depth
+}

@@ -1,0 +1,107 @@
+import { isUtf8 } from 'node:buffer'
+import {
+  bytesAt,
+  type ErrorCode,
+  isObject,
+  isTooDeep,
+  leadingMembers,
+  parseJson,
+  type RawJson,
+  type Span,
+  spanIs,
+} from '@bridgekeeper/protocol'
+
+export type Members = ReadonlyMap<string, Span>
+
+/** What an answer says. */
+export type Answer =
+  | { readonly kind: 'result'; readonly result: RawJson }
+  | { readonly kind: 'rpc-error'; readonly rpcError: RawJson; readonly message: string }
+  /** It cannot be handed on; `text` is what was read of it. */
+  | {
+      readonly kind: 'invalid'
+      readonly code: Extract<ErrorCode, 'result_invalid' | 'result_too_large' | 'result_too_deep'>
+      readonly detail: string
+      readonly text: Buffer
+    }
+
+const OPEN_BRACE = 0x7b
+const INTERNAL_ERROR = -32_603
+const NO_MESSAGE = 'The server gave no message.'
+/** The id of an answer that has it last, with at most the version behind it. */
+const LAST_ID = /,\s*"id"\s*:\s*(\d{1,15}|"\d{1,15}")\s*(?:,\s*"jsonrpc"\s*:\s*"2\.0"\s*)?\}\s*$/
+
+/**
+ * Reads a JSON-RPC answer (JSON-RPC 2.0 section 5). Liberal where one meaning is left: `null` is as good as absent
+ * beside the other member, and an error needs neither a code nor a form.
+ */
+export function readAnswer(line: Buffer, members: Members): Answer {
+  if (!isUtf8(line)) return invalid(line, 'it is not UTF-8')
+  const result = bytesAt(line, members.get('result'))
+  const error = bytesAt(line, members.get('error'))
+  const hasResult = result !== undefined && !isNull(line, members.get('result'))
+  const hasError = error !== undefined && !isNull(line, members.get('error'))
+  if (hasResult && hasError) return invalid(line, 'it has both a result and an error')
+  if (hasError) return readError(error)
+  if (!hasResult) return invalid(line, 'it has neither a result nor an error')
+  return result[0] === OPEN_BRACE ? { kind: 'result', result } : invalid(line, 'its result is not an object')
+}
+
+/** An answer of which only a part can be read. */
+export function unreadable(text: Buffer): Answer {
+  if (isTooDeep(text))
+    return { kind: 'invalid', code: 'result_too_deep', detail: 'it is nested too deep', text }
+  const value = text[0] === OPEN_BRACE ? parseJson(text.toString('utf8'))?.value : undefined
+  return invalid(
+    text,
+    value === undefined ? 'it is not valid JSON' : 'it has a member twice, too many members, or odd names',
+  )
+}
+
+export function tooLarge(maxBytes: number): Answer {
+  const detail = `it has more than ${maxBytes} bytes`
+  return { kind: 'invalid', code: 'result_too_large', detail, text: Buffer.alloc(0) }
+}
+
+/** The number that an id stands for, also as text; `null` where there is none, `undefined` for any other value. */
+export function idNumber(line: Buffer, id: Span | undefined): number | null | undefined {
+  if (id === undefined || isNull(line, id)) return null
+  const value = parseJson(line.toString('utf8', ...id))?.value
+  const number = typeof value === 'string' && /^\d{1,15}$/.test(value) ? Number(value) : value
+  return Number.isSafeInteger(number) ? (number as number) : undefined
+}
+
+/** The id of a message that breaks off or is broken, as far as it can be told. */
+export function brokenId(head: Buffer, tail: Buffer): number | undefined {
+  const members = leadingMembers(head)
+  if (members.has('method')) return undefined
+  const first = idNumber(head, members.get('id'))
+  if (typeof first === 'number') return first
+  const last = LAST_ID.exec(tail.toString('latin1'))?.[1]
+  return last === undefined ? undefined : Number(last.replaceAll('"', ''))
+}
+
+function isNull(line: Buffer, span: Span | undefined): boolean {
+  return spanIs(line, span, 'null')
+}
+
+/** A well-formed error stays the bytes that the server wrote. */
+function readError(rpcError: RawJson): Answer {
+  const value = parseJson(rpcError.toString('utf8'))?.value
+  if (!isObject(value)) return madeError(INTERNAL_ERROR, value)
+  const { code, message } = value
+  if (Number.isSafeInteger(code) && typeof message === 'string')
+    return { kind: 'rpc-error', rpcError, message }
+  const number = typeof code === 'string' ? Number.parseInt(code, 10) : code
+  return madeError(Number.isSafeInteger(number) ? (number as number) : INTERNAL_ERROR, message, value.data)
+}
+
+function madeError(code: number, said: unknown, data?: unknown): Answer {
+  const message = typeof said === 'string' && said !== '' ? said : NO_MESSAGE
+  const rpcError = Buffer.from(JSON.stringify({ code, message, ...(data !== undefined && { data }) }))
+  return { kind: 'rpc-error', rpcError, message }
+}
+
+function invalid(text: Buffer, detail: string): Answer {
+  return { kind: 'invalid', code: 'result_invalid', detail, text }
+}
