@@ -1,5 +1,3 @@
-/** A larger message counts as several. */
-export const BYTES_PER_UNIT = 65_536
 /** What was used without being asked for delays its principal by no more than this. */
 export const MAX_DEBT_MS = 5_000
 
@@ -8,17 +6,18 @@ export interface AllowanceLimit {
   readonly units: number
   /** An empty allowance is full again after this. */
   readonly refillMs: number
+  /** A message of more bytes takes several units. */
+  readonly bytesPerUnit: number
 }
 
-/**
- * Messages that no rate limit of calls counts: 600 at once, then ten a second. Of each user at `/mcp`, and of each
- * agent's connection.
- */
-export const MESSAGE_ALLOWANCE: AllowanceLimit = { units: 600, refillMs: 60_000 }
+/** Of each user at `/mcp`: messages that no rate limit of calls counts. 600 at once, then ten a second. */
+export const MESSAGE_ALLOWANCE: AllowanceLimit = { units: 600, refillMs: 60_000, bytesPerUnit: 65_536 }
+/** Of each agent's connection: frames that no rate limit of calls counts. 58 catalogs of 1 MiB, then one a second. */
+export const FRAME_ALLOWANCE: AllowanceLimit = { units: 60_000, refillMs: 60_000, bytesPerUnit: 1_024 }
 
 /** How much of an allowance a message of this size spends. */
-export function unitsOf(sizeBytes: number): number {
-  return Math.max(1, Math.ceil(sizeBytes / BYTES_PER_UNIT))
+export function unitsOf(sizeBytes: number, { bytesPerUnit }: AllowanceLimit): number {
+  return Math.max(1, Math.ceil(sizeBytes / bytesPerUnit))
 }
 
 /**

@@ -1,4 +1,4 @@
-import { unitsOf } from '../gates/allowance.ts'
+import { MESSAGE_ALLOWANCE, unitsOf } from '../gates/allowance.ts'
 import { Sampler } from '../gates/sampler.ts'
 import { type UserLoad, UserLoads } from '../gates/user-load.ts'
 import { type Denied, denyFor } from '../gates/verdict.ts'
@@ -39,7 +39,7 @@ export class CallerLoads {
 
   /** Counts a request that was refused after its body was read. */
   charge(load: UserLoad, bodyBytes: number): void {
-    load.messages.charge(unitsOf(bodyBytes), this.#system.monotonicMs())
+    load.messages.charge(unitsOf(bodyBytes, MESSAGE_ALLOWANCE), this.#system.monotonicMs())
   }
 
   /** Records a refusal. */

@@ -12,7 +12,7 @@ import {
 import { SERVER_INFO_META_KEY } from '@modelcontextprotocol/server'
 import type { Admission, AdmittedCaller } from '../admission/admission.ts'
 import { type CallOutcome, isRefusal, REFUSALS } from '../calls/outcome.ts'
-import { unitsOf } from '../gates/allowance.ts'
+import { MESSAGE_ALLOWANCE, unitsOf } from '../gates/allowance.ts'
 import { callScope } from '../gates/call-authority.ts'
 import { type Denied, deny, type Verdict } from '../gates/verdict.ts'
 import type { SecurityLog, System } from '../ports.ts'
@@ -140,7 +140,7 @@ export class McpEndpoint {
     if (!isUtf8(body)) return refuseUnreadable(open, body)
     const call = readToolCall(request.headers, body)
     if (call !== undefined) return this.#callLean(open, view, call, body.length)
-    const spent = open.spend(unitsOf(body.length))
+    const spent = open.spend(unitsOf(body.length, MESSAGE_ALLOWANCE))
     if (spent !== undefined) return this.#log.afterWritten(() => sendRefusal(response, spent))
     const list = readToolList(request.headers, body)
     if (list !== undefined) return this.#listLean(open, view, list)

@@ -5,7 +5,7 @@ import type { Admission, AdmittedAgent } from '../admission/admission.ts'
 import type { Login, Use } from '../admission/logins.ts'
 import { Connection, type ConnectionListener, type ConnectionOptions } from '../connection/connection.ts'
 import type { ReadyConnection } from '../connection/ready-connection.ts'
-import { Allowance, MESSAGE_ALLOWANCE, unitsOf } from '../gates/allowance.ts'
+import { Allowance, FRAME_ALLOWANCE, unitsOf } from '../gates/allowance.ts'
 import type { ClientAddress } from '../gates/client-address.ts'
 import { deny, type Verdict } from '../gates/verdict.ts'
 import type { Principal, SecurityLog, System } from '../ports.ts'
@@ -104,8 +104,8 @@ export class OpenAgent implements ConnectionListener, WebSocketListener, Pinged,
   /** [LOAD.6] An agent that sends more than calls need is read from more slowly. */
   uncounted(sizeBytes: number): void {
     const nowMs = this.#around.system.monotonicMs()
-    this.#frames ??= new Allowance(MESSAGE_ALLOWANCE)
-    this.#frames.charge(unitsOf(sizeBytes), nowMs)
+    this.#frames ??= new Allowance(FRAME_ALLOWANCE)
+    this.#frames.charge(unitsOf(sizeBytes, FRAME_ALLOWANCE), nowMs)
     const waitMs = this.#frames.leftMs(1, nowMs)
     if (waitMs > 0) this.#webSocket.pauseFor(waitMs)
   }

@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { Allowance, BYTES_PER_UNIT, MAX_DEBT_MS, unitsOf } from '../../src/gates/allowance.ts'
+import { Allowance, MAX_DEBT_MS, unitsOf } from '../../src/gates/allowance.ts'
 
-const LIMIT = { units: 10, refillMs: 1_000 }
+const LIMIT = { units: 10, refillMs: 1_000, bytesPerUnit: 1_024 }
 
 test('[LOAD.4] an allowance is spent at once, refills evenly, and holds no more than it is', () => {
   const allowance = new Allowance(LIMIT)
@@ -48,6 +48,7 @@ test('[LOAD.4] in no time does it give more than itself and what refilled', () =
   )
 })
 
-test('[LOAD.4] each 64 KiB of a message is one unit', () => {
-  expect([0, 1, BYTES_PER_UNIT, BYTES_PER_UNIT + 1, 1_048_576].map(unitsOf)).toEqual([1, 1, 1, 2, 16])
+test('[LOAD.4] [LOAD.6] a message takes a unit for each piece of that size which it begins', () => {
+  const sizes = [0, 1, 1_024, 1_025, 10_240]
+  expect(sizes.map((sizeBytes) => unitsOf(sizeBytes, LIMIT))).toEqual([1, 1, 1, 2, 10])
 })
