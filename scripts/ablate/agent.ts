@@ -32,7 +32,7 @@ export const AGENT_ABLATIONS: readonly Ablation[] = [
   },
   {
     gate: 'agent: a list that changes all the time',
-    edits: [text('agent/src/servers/server-life.ts', 'await pause(deps.system, RELIST_MS, signal)', '')],
+    edits: [text('agent/src/servers/server-life.ts', 'await pause(system, RELIST_MS, signal)', '')],
     tests: agent('servers.tools'),
   },
   {

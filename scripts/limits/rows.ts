@@ -24,7 +24,7 @@ import { MAX_ABANDONED_CALLS } from '../../packages/server/src/connection/abando
 import { MAX_BYTES as MAX_DEVICE_BODY_BYTES } from '../../packages/server/src/devices/body.ts'
 import { REQUESTS as DEVICE_REQUESTS } from '../../packages/server/src/devices/endpoint.ts'
 import { DEFAULT_FAILURE_LIMIT } from '../../packages/server/src/gates/address-failures.ts'
-import { MESSAGE_ALLOWANCE } from '../../packages/server/src/gates/allowance.ts'
+import { FRAME_ALLOWANCE, MESSAGE_ALLOWANCE } from '../../packages/server/src/gates/allowance.ts'
 import { DEFAULT_CONNECTION_LIMITS } from '../../packages/server/src/gates/connection-caps.ts'
 import { SLOW_BYTES, SLOW_MS } from '../../packages/server/src/gates/liveness.ts'
 import {
@@ -111,7 +111,12 @@ export const CALLS: readonly LimitRow[] = [
     'user',
     `\`rate_limit_exceeded\` for ${span(DEFAULT_RATE_LIMIT.blockMs)}`,
   ],
-  ['other messages', allowance(MESSAGE_ALLOWANCE), 'user', '`rate_limit_exceeded`, with the seconds to wait'],
+  [
+    'other messages',
+    `${allowance(MESSAGE_ALLOWANCE)}; one for each ${size(MESSAGE_ALLOWANCE.bytesPerUnit)}`,
+    'user',
+    '`rate_limit_exceeded`, with the seconds to wait',
+  ],
   ['messages of a batch', count(MAX_BATCH), 'request', '`batch_too_large`'],
   ['open requests', count(MAX_OPEN_REQUESTS), 'user', '`too_many_requests`'],
   ['bodies and unread answers', size(MAX_HELD_BYTES), 'user', '`too_many_requests`'],

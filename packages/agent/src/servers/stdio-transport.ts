@@ -25,7 +25,7 @@ export interface TransportDeps {
 const SHOWN_CHARS = 200
 const ID = /^(?:"|-?\d)/
 /** Colours and other commands to a terminal. */
-const TERMINAL_CODES = /\u001b\[[\d;?]*[A-Za-z]/g
+const TERMINAL_CODES = new RegExp(`${String.fromCharCode(0x1b)}\\[[\\d;?]*[A-Za-z]`, 'g')
 /** Where a log line shows data. */
 const DATA = /(?:\{|\[\s*["{]).*$/s
 
