@@ -81,7 +81,7 @@ describe('an agent that is refused ends with exit code 1 and the code', () => {
 
 test('[LIFE.3] an agent ends with token_expired when its token does, and the others of that user stay', async () => {
   await connect(bridge, { token, servers: { staying: fixture('unruly') } })
-  const short = await login(bridge.data, 'ann@example.com', 4_000, env)
+  const short = await login(bridge.data, 'ann@example.com', 10_000, env)
   const agent = startAgent(bridge, { token: short.accessToken, servers: { leaving: fixture('unruly') } })
   await agent.event('verified')
   const { code, stdout } = await agent.program.ended
