@@ -9,7 +9,7 @@ export default defineConfig({
     maxWorkers: 2,
     testTimeout: 60_000,
     hookTimeout: 120_000,
-    setupFiles: ['test/support/patience.ts'],
+    setupFiles: [`${import.meta.dirname}/test/support/patience.ts`],
     expect: { poll: { timeout: 20_000 } },
     reporters: ['default', new ClosingLine()],
   },

@@ -8,7 +8,7 @@ export default defineConfig({
     // What it shows is in other processes, whose lines are not counted.
     exclude: ['packages/server/test/security-log.kill.test.ts'],
     testTimeout: 60_000,
-    setupFiles: ['test/support/patience.ts'],
+    setupFiles: [`${import.meta.dirname}/test/support/patience.ts`],
     expect: { poll: { timeout: 20_000 } },
     environment: 'node',
     pool: 'forks',

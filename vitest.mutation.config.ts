@@ -14,7 +14,7 @@ export default defineConfig({
     include: [...(MUTATION_AREAS[process.env.BRIDGEKEEPER_MUTATE ?? 'guards']?.tests ?? [])],
     environment: 'node',
     testTimeout: 30_000,
-    setupFiles: ['test/support/patience.ts'],
+    setupFiles: [`${import.meta.dirname}/test/support/patience.ts`],
     expect: { poll: { timeout: 20_000 } },
   },
 })
