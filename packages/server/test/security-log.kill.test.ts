@@ -6,7 +6,7 @@ import { scratch } from '../../../test/support/scratch.ts'
 import { call, verify, writtenLog } from './support/logs.ts'
 
 test('[LOG.9] killed 200 times at random, it verifies each time and goes on', {
-  timeout: 120_000,
+  timeout: 600_000,
 }, async () => {
   const cache = scratch()
   await Promise.all(Array.from({ length: 2 }, () => killedOften(100, cache)))
