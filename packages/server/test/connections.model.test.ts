@@ -309,7 +309,8 @@ class Model {
       })),
     ]
     for (const { run } of moments
-      .filter(({ atMs }) => atMs > this.#nowMs && atMs <= untilMs)
+      // Timers fire at whole milliseconds; the fraction of a deadline only says which of two comes first.
+      .filter(({ atMs }) => Math.floor(atMs) > this.#nowMs && Math.floor(atMs) <= untilMs)
       .sort((a, b) => a.atMs - b.atMs))
       run()
     this.#nowMs = untilMs

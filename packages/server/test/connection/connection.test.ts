@@ -92,7 +92,7 @@ test('[SIZE.2] [CALL.9] an answer that is too large or cannot be read ends its c
   const one = await new OneConnection().ready()
   const ids = [one.call().id, one.call().id]
   one.send(
-    `{"type":"tool_result","id":"${ids[0]}","success":true,"result":${'['.repeat(100)}${']'.repeat(100)}}`,
+    `{"type":"tool_result","id":"${ids[0]}","success":true,"result":{"mean":NaN}}`,
   )
   one.send(`{"type":"tool_result","id":"${ids[1]}","success":true,"result":"${'x'.repeat(1_048_576)}"}`)
   expect(one.outcomes).toEqual(['result_invalid', 'result_too_large'])

@@ -10,8 +10,9 @@ function setUp(version: 'v1' | 'v2' = 'v2', maxRunning = 2) {
   const running = new Map<string, (outcome: CallOutcome) => void>()
   const cancelled: string[] = []
   const run = (id: string) =>
-    calls.run(id, (settle) => {
-      running.set(id, settle)
+    calls.run(id, (settle, obstacle) => {
+      if (obstacle === undefined) running.set(id, settle)
+      else settle(failed(new BridgeError(obstacle)))
       return () => cancelled.push(id)
     })
   return { calls, sent, run, running, cancelled }
