@@ -95,7 +95,13 @@ function directClient(kind: ClientKind, name: string): AnyClient {
 }
 
 async function directTools(kind: ClientKind, name: string): Promise<readonly Tool[]> {
-  return toolsOf(kind, await directClient(kind, name).listTools())
+  const { tools } = (await directClient(kind, name).listTools()) as { tools: readonly Tool[] }
+  // [TOOLS.11] What runs as a task only cannot be called through the bridge, and is not listed.
+  return toolsOf(kind, { tools: tools.filter(({ execution }) => !needsTask(execution)) })
+}
+
+function needsTask(execution: unknown): boolean {
+  return (execution as { taskSupport?: unknown } | undefined)?.taskSupport === 'required'
 }
 
 /** Makes each call twice, directly and through the bridge. */

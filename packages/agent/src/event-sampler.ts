@@ -77,7 +77,7 @@ function keyOf(event: SampledEvent): string {
     case 'server-ready':
     case 'server-tools-changed':
     case 'server-tools-unread':
-    case 'server-tools-left-out':
+    case 'server-tools-odd':
     case 'server-output-ignored':
     case 'server-failed':
     case 'server-exited':

@@ -75,10 +75,11 @@ export type ServerEvent =
   | { readonly type: 'server-tools-changed'; readonly name: string; readonly tools: number }
   /** Its new list of tools could not be read; the old one stays. */
   | { readonly type: 'server-tools-unread'; readonly name: string; readonly reason: string }
-  /** Tools that callers do not see, with the first of their names. */
+  /** Tools that callers do not see as the server defined them, with the first of their names. */
   | {
-      readonly type: 'server-tools-left-out'
+      readonly type: 'server-tools-odd'
       readonly name: string
+      /** What happens with each, and why. */
       readonly reason: string
       readonly count: number
       readonly names: readonly string[]

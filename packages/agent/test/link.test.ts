@@ -251,7 +251,7 @@ test('[LINK.14] frames that are no messages of the protocol are skipped and coun
   expect(await event('disconnected')).toMatchObject({ ignoredFrames: 6 })
 })
 
-const DEEP = '['.repeat(65) + ']'.repeat(65)
+const DEEP = '['.repeat(1_000) + ']'.repeat(1_000)
 const UNREADABLE_CALLS = [
   `{"type":"tool_execute","id":"1","serverName":"server","toolName":"t","args":{"a":${DEEP}}}`,
   '{"type":"tool_execute","id":"1","serverName":"server","toolName":"t","args":[]}',

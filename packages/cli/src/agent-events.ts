@@ -26,8 +26,8 @@ export function describeEvent(event: AgentEvent, verbose: boolean): string | und
       return `${event.name}: its tools changed, now ${event.tools}`
     case 'server-tools-unread':
       return `${event.name}: its new tools could not be read (${event.reason})`
-    case 'server-tools-left-out':
-      return `${event.name}: ${leftOut(event)}`
+    case 'server-tools-odd':
+      return `${event.name}: ${oddTools(event)}`
     case 'server-output-ignored':
       return `${event.name}: ${event.reason}${quoted(event.text)}`
     case 'server-failed':
@@ -95,10 +95,10 @@ function quoted(stderr: string): string {
   return lines.map((line) => `\n  | ${line}`).join('')
 }
 
-function leftOut({ count, names, reason }: Extract<AgentEvent, { type: 'server-tools-left-out' }>): string {
+function oddTools({ count, names, reason }: Extract<AgentEvent, { type: 'server-tools-odd' }>): string {
   const shown = names.map((name) => (name === '' ? '(no name)' : name)).join(', ')
   const others = count > names.length ? ` and ${count - names.length} more` : ''
-  return `left out ${shown}${others}: ${reason}`
+  return `${shown}${others}: ${reason}`
 }
 
 function seconds(durationMs: number): string {

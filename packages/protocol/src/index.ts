@@ -45,6 +45,7 @@ export {
   type Proof,
   thumbprintText,
 } from './proof.ts'
+export { type StrictDefinition, strictDefinition } from './strict-definition.ts'
 export { cleanText, isName, nameSchema } from './text.ts'
 export { agentSigned, bridgeSigned, type TranscriptFacts, transcript } from './transcript.ts'
 export { unreachable } from './unreachable.ts'

@@ -20,7 +20,7 @@ import { type LifeEnd, live, type Ready } from './server-life.ts'
 import type { ProcessSpec, StopTimes } from './server-process.ts'
 import type { StartGate } from './start-gate.ts'
 import { isInstalled, startLimitMs } from './start-limit.ts'
-import type { LeftOutTool, ToolList } from './tools.ts'
+import { repairedTools, type ToolList } from './tools.ts'
 
 type ServerState =
   | { readonly state: 'starting' }
@@ -176,7 +176,7 @@ export class LocalServer {
           this.#setState({ state: 'ready', ...ready })
           const { tools, leftOut } = ready.list
           onEvent({ type: 'server-ready', name, tools: tools.length, skippedTools: leftOut.length })
-          this.#reportLeftOut(leftOut)
+          this.#reportOdd(ready.list)
         },
         onTools: (list) => this.#replaceTools(list),
         onStderrLine: (text) => onEvent({ type: 'server-stderr', name, text }),
@@ -213,20 +213,15 @@ export class LocalServer {
     if (sameTools(this.#state.list.tools, list.tools)) return
     this.#setState({ ...this.#state, list })
     this.#deps.onEvent({ type: 'server-tools-changed', name, tools: list.tools.length })
-    this.#reportLeftOut(list.leftOut)
+    this.#reportOdd(list)
   }
 
   /** One event for each reason. */
-  #reportLeftOut(leftOut: readonly LeftOutTool[]): void {
-    for (const [reason, tools = []] of Map.groupBy(leftOut, (tool) => tool.reason)) {
+  #reportOdd({ tools: listed, leftOut }: Extract<ToolList, { ok: true }>): void {
+    const odd = [...leftOut, ...repairedTools(listed)]
+    for (const [reason, tools] of Map.groupBy(odd, (tool) => tool.reason)) {
       const names = tools.slice(0, SHOWN_TOOLS).map(({ name }) => name)
-      this.#deps.onEvent({
-        type: 'server-tools-left-out',
-        name: this.name,
-        reason,
-        count: tools.length,
-        names,
-      })
+      this.#deps.onEvent({ type: 'server-tools-odd', name: this.name, reason, count: tools.length, names })
     }
   }
 

@@ -10,17 +10,18 @@ import {
   nameSchema,
   parseJson,
   type RawJson,
+  strictDefinition,
   type ToolDefinition,
   toolDefinitionSchema,
 } from '@bridgekeeper/protocol'
 import { parseResult, type RawOutcome } from './raw-calls.ts'
 
 export type ToolList =
-  | { readonly ok: true; readonly tools: readonly CatalogTool[]; readonly leftOut: readonly LeftOutTool[] }
+  | { readonly ok: true; readonly tools: readonly CatalogTool[]; readonly leftOut: readonly OddTool[] }
   | { readonly ok: false; readonly reason: string }
 
-/** A tool that callers do not see. */
-export interface LeftOutTool {
+/** A tool that callers do not see, or not everywhere as the server defined it. */
+export interface OddTool {
   /** As far as it has one. */
   readonly name: string
   readonly reason: string
@@ -40,7 +41,7 @@ const TOKENS = /"(?:[^"\\]|\\.)*"|-?\bInfinity\b|\bNaN\b/g
  */
 export async function listTools(call: (params: RawJson) => Promise<RawOutcome>): Promise<ToolList> {
   const tools = new Map<string, CatalogTool>()
-  const leftOut: LeftOutTool[] = []
+  const leftOut: OddTool[] = []
   const cursors = new Set<string>()
   let listBytes = 0
   let params: { readonly cursor?: string } = {}
@@ -90,10 +91,10 @@ export function definitionHash(definition: ToolDefinition): string {
   return hash('sha256', canonicalJson(definition))
 }
 
-function catalogTool(value: unknown): CatalogTool | LeftOutTool {
+function catalogTool(value: unknown): CatalogTool | OddTool {
   const name = isObject(value) && typeof value.name === 'string' ? cleanText(value.name) : ''
-  if (!isToolDefinition(value)) return { name, reason: 'it has no usable name or no schema' }
-  if (needsTask(value)) return { name, reason: 'it runs as a task only, which the bridge cannot do yet' }
+  if (!isToolDefinition(value)) return { name, reason: 'left out, because it has no usable name or no schema' }
+  if (needsTask(value)) return { name, reason: 'left out, because it runs as a task only, which the bridge cannot do yet' }
   try {
     const tool = { hash: definitionHash(value), definition: value }
     if (fitsCatalog(tool)) return tool
@@ -101,7 +102,19 @@ function catalogTool(value: unknown): CatalogTool | LeftOutTool {
     // A definition that is nested deeper than the stack.
     if (!(error instanceof RangeError)) throw error
   }
-  return { name, reason: 'its definition is nested too deep, or has keys that are refused' }
+  return { name, reason: 'left out, because its definition is nested too deep or has a key that is refused' }
+}
+
+/** Tools that `/mcp`, the list of all servers, shows with changes or not at all. */
+export function repairedTools(tools: readonly CatalogTool[]): readonly OddTool[] {
+  return tools.flatMap(({ definition }) => {
+    const name = cleanText(definition.name)
+    const strict = strictDefinition(definition)
+    if (strict === undefined)
+      return { name, reason: 'left out of /mcp, because its arguments are not those of an object' }
+    if (strict.changed.length === 0) return []
+    return { name, reason: `repaired on /mcp, because strict clients refuse its ${strict.changed.join(', ')}` }
+  })
 }
 
 function isToolDefinition(value: unknown): value is ToolDefinition {

@@ -1,5 +1,11 @@
 import { createHash } from 'node:crypto'
-import { BridgeError, type CatalogServer, type CatalogTool } from '@bridgekeeper/protocol'
+import {
+  BridgeError,
+  type CatalogServer,
+  type CatalogTool,
+  strictDefinition,
+  type ToolDefinition,
+} from '@bridgekeeper/protocol'
 import type { Catalog } from '../router/router.ts'
 
 /** A tool of one local server. */
@@ -44,6 +50,8 @@ function hashedName(serverName: string, toolName: string): string {
 export interface ExposedTool extends ToolAddress {
   readonly name: string
   readonly tool: CatalogTool
+  /** As strict clients take it; `undefined` where they would refuse the whole list for it. */
+  readonly strict: ToolDefinition | undefined
 }
 
 const exposedByServer = new WeakMap<CatalogServer, readonly ExposedTool[]>()
@@ -54,7 +62,8 @@ function exposedBy(server: CatalogServer): readonly ExposedTool[] {
   if (known !== undefined) return known
   const exposed = toolsOf(server).map((tool) => {
     const address = { serverName: server.name, toolName: tool.definition.name }
-    return { ...address, name: exposedName(address.serverName, address.toolName), tool }
+    const strict = strictDefinition(tool.definition)?.definition
+    return { ...address, name: exposedName(address.serverName, address.toolName), tool, strict }
   })
   exposedByServer.set(server, exposed)
   return exposed

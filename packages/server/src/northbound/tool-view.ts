@@ -44,7 +44,7 @@ export class AllServersView implements ToolView {
     throwIf(this.#router.obstacle(userId))
     return [...exposedTools(this.#router.catalog(userId)).values()]
       .filter(({ serverName, toolName }) => mayList(scopes, serverName, toolName))
-      .map(prefixed)
+      .flatMap(prefixed)
   }
 
   listJson(): Buffer {
@@ -101,11 +101,12 @@ export class OneServerView implements ToolView {
   }
 }
 
-/** The definition under its exposed name; `_meta` tells where it comes from. */
-function prefixed({ name, serverName, toolName, tool }: ExposedTool): ToolDefinition {
-  const { _meta } = tool.definition
+/** [MCP.9] The definition under its exposed name; `_meta` tells where it comes from. */
+function prefixed({ name, serverName, toolName, strict }: ExposedTool): readonly ToolDefinition[] {
+  if (strict === undefined) return []
+  const { _meta } = strict
   const origin = { 'bridgekeeper/server': serverName, 'bridgekeeper/tool': toolName }
-  return { ...tool.definition, name, _meta: { ...(isObject(_meta) && _meta), ...origin } }
+  return [{ ...strict, name, _meta: { ...(isObject(_meta) && _meta), ...origin } }]
 }
 
 function throwIf(error: BridgeError | undefined): void {
