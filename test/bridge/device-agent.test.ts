@@ -8,6 +8,7 @@ import { realSystem } from '../../packages/agent/src/system.ts'
 import { FakeTools } from '../../packages/agent/test/support/linked.ts'
 import { identityOf } from '../support/device-agent.ts'
 import { type DeviceBridge, startDeviceBridge, type TestDevice } from '../support/devices.ts'
+import { proxyEnvironment, startProxy } from '../support/proxy.ts'
 
 interface Running {
   readonly events: LinkEvent[]
@@ -120,4 +121,24 @@ test('[LINK.31] a token that runs out is replaced on the same connection, while 
   finish()
   expect(await call).toEqual({ content: [] })
   expect(events.filter(({ type }) => type === 'disconnected')).toEqual([])
+})
+
+test('[PROXY.1] [PROOF.13] through a proxy, both ends bind the same TLS connection', async () => {
+  const { selfSigned } = await import('../support/certificates.ts')
+  const certificate = selfSigned('bridge.test')
+  const at = await startDeviceBridge({ publicUrls: ['https://bridge.test'] })
+  const server = createHttpsServer(certificate)
+  at.bridge.attach(server)
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  onTestFinished(() => void server.close())
+  const { port } = server.address() as AddressInfo
+  const { default: tls } = await import('node:tls')
+  const before = tls.getCACertificates('default')
+  tls.setDefaultCACertificates([...before, certificate.cert])
+  onTestFinished(() => tls.setDefaultCACertificates(before))
+  const proxy = await startProxy(port)
+  proxyEnvironment({ HTTPS_PROXY: `http://${proxy.at}` })
+  run(at, await at.enrol('ann'), { url: 'wss://bridge.test/api/mcp-ws' })
+  await listed(at)
+  expect(proxy.asked).toHaveLength(1)
 })

@@ -28,7 +28,7 @@ export function selfSigned(name = 'localhost', days = 2): TestCertificate {
         '-days',
         String(days),
       ],
-      ['-subj', `/CN=${name}`, '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1'],
+      ['-subj', `/CN=${name}`, '-addext', `subjectAltName=DNS:${name},DNS:localhost,IP:127.0.0.1`],
       ['-keyout', files.keyFile, '-out', files.certFile],
     ].flat(),
     { stdio: 'ignore' },

@@ -14,6 +14,10 @@ export const agentCodes = {
     message: 'Without TLS, the token and every result would cross the network in the open.',
     next: 'Use https:// or wss://, or allow it yourself with --allow-insecure on a network that you trust.',
   },
+  proxy_invalid: {
+    message: 'The environment names a proxy that cannot be used.',
+    next: 'Write it like http://proxy.example.com:3128, with http:// or https://; SOCKS is not supported. NO_PROXY lists hosts that are reached directly.',
+  },
   token_unreadable: {
     message: 'The token cannot be read, or names no user and session.',
     next: 'Use a token from: bridgekeeper token issue EMAIL',

@@ -1,5 +1,8 @@
+import { request as httpRequest, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http'
+import { request as httpsRequest } from 'node:https'
 import { isObject, parseJson } from '@bridgekeeper/protocol'
 import { AgentError } from '../errors.ts'
+import { ProxyError, tunnelAgent } from '../proxy/tunnel.ts'
 import type { System } from '../system.ts'
 
 /** What a bridge answered to a request. */
@@ -30,11 +33,11 @@ const ANSWER_MS = 15_000
 const MAX_BYTES = 65_536
 
 /**
- * Asks a bridge over HTTP, by GET or, where there is something to send, by POST. No redirect is followed: whoever
- * may send one would have what was asked.
+ * Asks a bridge over HTTP, by GET or, with something to send, by POST; through the proxy of the environment if there is
+ * one. It follows no redirect: the target would get everything that was sent.
  *
  * @throws Unreachable, also when the signal aborts
- * @throws AgentError `bridge_refused` for a redirect
+ * @throws AgentError `bridge_refused` for a redirect, `proxy_invalid`
  */
 export async function ask(
   system: System,
@@ -46,37 +49,52 @@ export async function ask(
   const cancel = system.schedule(ANSWER_MS, () => limit.abort())
   const body = json === undefined ? form && new URLSearchParams(form).toString() : JSON.stringify(json)
   const type = json === undefined ? 'application/x-www-form-urlencoded' : 'application/json'
+  const headers = {
+    accept: 'application/json',
+    ...(body !== undefined && { 'content-type': type, 'content-length': Buffer.byteLength(body) }),
+    ...(token !== undefined && { authorization: `Bearer ${token}` }),
+  }
   try {
-    const response = await fetch(url, {
-      method: body === undefined ? 'GET' : 'POST',
-      redirect: 'manual',
-      signal: AbortSignal.any([signal, limit.signal]),
-      headers: {
-        accept: 'application/json',
-        ...(body !== undefined && { 'content-type': type }),
-        ...(token !== undefined && { authorization: `Bearer ${token}` }),
-      },
-      ...(body !== undefined && { body }),
-    })
-    const { status } = response
+    const response = await send(url, headers, body, AbortSignal.any([signal, limit.signal]))
+    const status = response.statusCode ?? 0
     if (status >= 300 && status <= 399) {
+      response.destroy()
       throw new AgentError('bridge_refused', 'It answered with a redirect, and none is followed.')
     }
     const value = parseJson(await limitedText(response))?.value
-    const dateMs = Date.parse(response.headers.get('date') ?? '')
+    const dateMs = Date.parse(response.headers.date ?? '')
     return { status, body: isObject(value) ? value : {}, dateMs: Number.isNaN(dateMs) ? undefined : dateMs }
   } catch (cause) {
     if (cause instanceof AgentError || cause instanceof Unreachable) throw cause
+    if (cause instanceof ProxyError) throw new Unreachable(cause.message, { cause })
     throw new Unreachable(`The bridge cannot be reached (${reasonOf(cause)}).`, { cause })
   } finally {
     cancel()
   }
 }
 
-async function limitedText(response: Response): Promise<string> {
-  const chunks: Uint8Array[] = []
+/** Resolves with the head of the answer. */
+async function send(
+  url: string,
+  headers: OutgoingHttpHeaders,
+  body: string | undefined,
+  signal: AbortSignal,
+): Promise<IncomingMessage> {
+  signal.throwIfAborted()
+  const request = url.startsWith('https:') ? httpsRequest : httpRequest
+  const method = body === undefined ? 'GET' : 'POST'
+  const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>()
+  const sent = request(url, { method, headers, signal, agent: tunnelAgent(url) ?? false })
+  sent.once('response', resolve)
+  sent.on('error', reject)
+  sent.end(body)
+  return promise
+}
+
+async function limitedText(response: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = []
   let sizeBytes = 0
-  for await (const chunk of response.body ?? []) {
+  for await (const chunk of response) {
     sizeBytes += chunk.length
     if (sizeBytes > MAX_BYTES)
       throw new Unreachable('The bridge answers with more than any bridge has to say.')
@@ -85,9 +103,8 @@ async function limitedText(response: Response): Promise<string> {
   return Buffer.concat(chunks).toString('utf8')
 }
 
-/** `fetch` hides why behind one error for all; the code of what is behind it says more, and holds no address. */
+/** The code of an error says why, and holds no address. */
 function reasonOf(error: unknown): string {
-  const cause = error instanceof Error ? (error.cause ?? error) : error
-  if (isObject(cause) && typeof cause.code === 'string') return cause.code
-  return cause instanceof Error ? cause.name : 'unknown'
+  if (isObject(error) && typeof error.code === 'string') return error.code
+  return error instanceof Error ? error.name : 'unknown'
 }

@@ -7,6 +7,7 @@ import {
   parseJson,
 } from '@bridgekeeper/protocol'
 import type { AgentError, AgentErrorCode } from '../errors.ts'
+import { ProxyError } from '../proxy/tunnel.ts'
 
 /** How a connection ended, and with that, what comes next. */
 export type Ending =
@@ -62,6 +63,7 @@ export function endingOfClose(closeCode: number, closeReason: string): Ending {
 
 /** What a failure below HTTP means. */
 export function endingOfError(error: NodeJS.ErrnoException): Ending {
+  if (error instanceof ProxyError) return { next: 'retry', reason: error.message }
   return { next: 'retry', reason: `The bridge cannot be reached (${error.code ?? error.message}).` }
 }
 

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import { TLSSocket } from 'node:tls'
 import { limits, type ProtocolVersion, SUBPROTOCOL_V2 } from '@bridgekeeper/protocol'
 import { WebSocket } from 'ws'
+import { tunnelAgent } from '../proxy/tunnel.ts'
 import { type Ending, endingOfClose, endingOfError, endingOfHttp } from './ending.ts'
 
 export interface SocketHandlers {
@@ -30,14 +31,20 @@ export const MAX_QUEUED_BYTES = 64 * 1_048_576
 /** The same in frames: each takes a few hundred bytes of memory beside its content. */
 export const MAX_QUEUED_FRAMES = 16_384
 
-/** Dials the bridge. Whatever goes wrong is told by `onEnd`. */
+/**
+ * Dials the bridge, through the proxy of the environment if there is one. `onEnd` reports every failure.
+ *
+ * @throws AgentError `proxy_invalid`
+ */
 export function dial(
   url: string,
   options: { readonly token: string; readonly version: ProtocolVersion },
   handlers: SocketHandlers,
 ): Socket {
   const subprotocols = options.version === 'v2' ? [SUBPROTOCOL_V2] : []
+  const agent = tunnelAgent(url)
   const socket = new WebSocket(url, subprotocols, {
+    ...(agent !== undefined && { agent }),
     headers: { authorization: `Bearer ${options.token}` },
     followRedirects: false,
     handshakeTimeout: HANDSHAKE_MS,

@@ -1,0 +1,78 @@
+import { BlockList, isIP } from 'node:net'
+import { AgentError } from '../errors.ts'
+
+type Env = Readonly<Record<string, string | undefined>>
+
+/**
+ * The proxy for an address, as the environment names it: `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`, the
+ * names in lower case first. The own machine is never asked for through a proxy: without TLS, the token would leave it.
+ *
+ * @param target an address with `http:`, `https:`, `ws:` or `wss:`
+ * @throws AgentError `proxy_invalid`
+ */
+export function proxyFor(target: URL, env: Env): URL | undefined {
+  const isSecure = target.protocol === 'https:' || target.protocol === 'wss:'
+  const name = [isSecure ? 'https_proxy' : 'http_proxy', 'all_proxy'].find(
+    (each) => setting(env, each) !== undefined,
+  )
+  if (name === undefined) return undefined
+  const host = plainHost(target.hostname)
+  const port = target.port || (isSecure ? '443' : '80')
+  if (isLoopback(host) || isExcepted(host, port, setting(env, 'no_proxy') ?? '')) return undefined
+  return proxyUrl(name, setting(env, name) ?? '')
+}
+
+function setting(env: Env, name: string): string | undefined {
+  return env[name]?.trim() || env[name.toUpperCase()]?.trim() || undefined
+}
+
+function proxyUrl(name: string, text: string): URL {
+  const url = URL.parse(/^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `http://${text}`)
+  if (url === null || url.hostname === '' || !['http:', 'https:'].includes(url.protocol))
+    throw new AgentError('proxy_invalid', `It is the value of ${name.toUpperCase()}.`)
+  return url
+}
+
+function isLoopback(host: string): boolean {
+  return (
+    host === 'localhost' || host.endsWith('.localhost') || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host)
+  )
+}
+
+/** Host names with all below them, addresses, networks as `10.0.0.0/8`, each with a port or without, and `*`. */
+function isExcepted(host: string, port: string, exceptions: string): boolean {
+  return exceptions
+    .toLowerCase()
+    .split(/[\s,]+/)
+    .some((exception) => {
+      if (exception === '*') return true
+      const [, name = '', onlyPort] = /^(\[[^\]]*\]|[^:]*|[^:]*:[^:]*:.*?)(?::(\d+))?$/.exec(exception) ?? []
+      if (onlyPort !== undefined && onlyPort !== port) return false
+      return isSame(host, plainHost(name))
+    })
+}
+
+function isSame(host: string, exception: string): boolean {
+  if (exception === '') return false
+  if (exception.includes('/')) return isInNetwork(host, exception)
+  const domain = exception.replace(/^\*?\./, '')
+  return host === domain || (isIP(host) === 0 && host.endsWith(`.${domain}`))
+}
+
+function isInNetwork(host: string, network: string): boolean {
+  const [address = '', bits = ''] = network.split('/')
+  const family = isIP(address) === 6 ? 'ipv6' : 'ipv4'
+  if (isIP(host) === 0 || isIP(host) !== isIP(address) || !/^\d{1,3}$/.test(bits)) return false
+  if (Number(bits) > (family === 'ipv6' ? 128 : 32)) return false
+  const list = new BlockList()
+  list.addSubnet(address, Number(bits), family)
+  return list.check(host, family)
+}
+
+/** Without brackets, and without the dot that ends a full name. */
+function plainHost(hostname: string): string {
+  return hostname
+    .toLowerCase()
+    .replace(/^\[(.*)\]$/, '$1')
+    .replace(/\.$/, '')
+}
