@@ -115,4 +115,31 @@ export const AGENT_ABLATIONS: readonly Ablation[] = [
     ],
     tests: ['packages/server/test/file-rights.test.ts'],
   },
+  {
+    gate: 'agent: processes that left their group, by mark',
+    edits: [text('agent/src/servers/family.ts', '(mark !== undefined && marks.has(mark))', 'false')],
+    tests: agent('servers.processes'),
+  },
+  {
+    gate: "agent: settings of the agent in an entry's inheritEnv",
+    edits: [text('agent/src/servers/environment.ts', 'names.filter((name) => !OWN.test(name))', 'names')],
+    tests: agent('servers/pieces'),
+  },
+  {
+    gate: 'agent: odd switches of an entry',
+    edits: [
+      text('agent/src/config/entry.ts', "if (onOff !== 'on') throw", "if (onOff !== 'on' && false) throw"),
+    ],
+    tests: agent('config.entries'),
+  },
+  {
+    gate: 'agent: servers that start at a time',
+    edits: [text('agent/src/servers/start-gate.ts', 'this.#starting < AT_ONCE', 'true')],
+    tests: agent('servers/start'),
+  },
+  {
+    gate: 'agent: own machine around a proxy',
+    edits: [text('agent/src/proxy/choice.ts', 'isLoopback(host) || ', '')],
+    tests: agent('proxy'),
+  },
 ]

@@ -2,7 +2,7 @@ import { execFile, spawn } from 'node:child_process'
 import { existsSync, readFileSync, readlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { expect, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { scratch } from '../../../test/support/scratch.ts'
 import { ConfigError } from '../src/config/config-error.ts'
 import { serverEnvironment } from '../src/servers/environment.ts'
@@ -24,6 +24,7 @@ test('[PROC.1] a server gets a few variables of the agent and its own, and none 
   expect(seen).toMatchObject({ OWN: 'value', ...inherited, PATH: process.env.PATH })
   const allowed = [
     ...Object.keys(inherited),
+    'BRIDGEKEEPER_SERVER',
     'HOME',
     'LANG',
     'LOGNAME',
@@ -221,6 +222,47 @@ test('[PROC.9] what a server has started ends with it', async () => {
   await until(() => !pids.some(isAlive))
 })
 
+describe.runIf(existsSync('/proc'))('processes in sessions of their own', () => {
+  test('[PROC.9] end with the server that crashes', async () => {
+    const { call, text } = await runReady(fixture('server'))
+    const pids: number[] = JSON.parse(await text('strays'))
+    expect(pids.every(isAlive)).toBe(true)
+    await call('exit')
+    // Without its parent, only the mark in its environment tells where a process comes from.
+    await until(() => !isAlive(pids[0] ?? 0))
+    process.kill(pids[1] ?? 0, 'SIGKILL')
+  })
+
+  test('[PROC.9] end with the server that is stopped, also without a mark', async () => {
+    const { servers, text } = await runReady(fixture('server'))
+    const pids: number[] = JSON.parse(await text('strays'))
+    await servers.stop()
+    expect(pids.filter(isAlive)).toEqual([])
+  })
+
+  test('[PROC.10] have time to close', async () => {
+    const { servers, text } = await runReady(fixture('server'))
+    const file = temporaryFile('closed')
+    const pid = Number(await text('slow-stray', { file }))
+    await servers.stop()
+    expect(readFileSync(file, 'utf8')).toBe('closed\n')
+    expect(isAlive(pid)).toBe(false)
+  })
+
+  test.each(['running', 'stopped'])(
+    '[PROC.12] end with the agent that is killed, the server %s',
+    async (state) => {
+      const { agent, others } = await runAgentProcess('strays')
+      // The reaper, the server, and two shells with a sleeper each.
+      expect(others).toHaveLength(6)
+      const server = others.find((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('starts.ts'))
+      if (state === 'stopped') process.kill(server ?? 0, 'SIGSTOP')
+      process.kill(agent, 'SIGKILL')
+      await until(() => !others.some(isAlive), 5_000)
+    },
+  )
+})
+
 test('[PROC.10] a server that heeds neither the end of its input nor SIGTERM is killed, with what it started', async () => {
   const file = temporaryFile('pid')
   const { servers } = await runReady(fixture('starts', 'stubborn', file))
@@ -258,7 +300,7 @@ test('[PROC.14] a reaper that cannot be started is tried again, and the agent ru
 
 /** Runs an agent in a process of its own, and returns its id and those of all its servers' processes. */
 async function runAgentProcess(
-  mode: 'npx' | 'stubborn' | 'at-once',
+  mode: 'npx' | 'stubborn' | 'strays' | 'at-once',
 ): Promise<{ agent: number; others: readonly number[] }> {
   const child = spawn(process.execPath, [fixturePath('agent'), mode, scratch()], {
     stdio: ['ignore', 'pipe', 'inherit'],

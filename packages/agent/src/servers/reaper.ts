@@ -14,6 +14,7 @@ const RESTART_MS = 100
 export class Reaper {
   readonly #system: System
   readonly #groups = new Set<number>()
+  readonly #marks = new Set<string>()
   #child: ChildProcess | undefined
   #closed = false
 
@@ -27,16 +28,23 @@ export class Reaper {
     return this.#child?.pid
   }
 
-  /** Registers a group; call it in the same tick as the spawn. */
-  add(groupId: number): void {
+  /** Registers a group, and the mark of all that comes of it; call it in the same tick as the spawn. */
+  add(groupId: number, mark: string): void {
     this.#groups.add(groupId)
-    this.#tell(`+${groupId}\n`)
+    this.#marks.add(mark)
+    this.#tell(`+${groupId}\n+${mark}\n`)
   }
 
   /** Forgets a group that is gone: its number may come to mean another one. */
-  remove(groupId: number): void {
+  removeGroup(groupId: number): void {
     this.#groups.delete(groupId)
     this.#tell(`-${groupId}\n`)
+  }
+
+  /** Forgets a mark that no process has any more. */
+  removeMark(mark: string): void {
+    this.#marks.delete(mark)
+    this.#tell(`-${mark}\n`)
   }
 
   /** Lets the helper go; it ends what is still registered. */
@@ -62,7 +70,7 @@ export class Reaper {
     child.stdin?.on('error', () => {})
     child.unref()
     this.#child = child
-    for (const groupId of this.#groups) this.#tell(`+${groupId}\n`)
+    for (const each of [...this.#groups, ...this.#marks]) this.#tell(`+${each}\n`)
   }
 
   #startLater(): void {

@@ -1,5 +1,7 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
-import { type System, settlesWithin } from '../system.ts'
+import { randomUUID } from 'node:crypto'
+import { pause, type System, settlesWithin } from '../system.ts'
+import { type Family, findFamily, MARK, signalFamily } from './family.ts'
 import { signalGroup } from './groups.ts'
 import type { Reaper } from './reaper.ts'
 
@@ -28,18 +30,26 @@ export interface StopTimes {
   readonly stdinMs: number
   readonly termMs: number
 }
-export const STOP_TIMES: StopTimes = { stdinMs: 1_000, termMs: 2_000 }
+/** A server with a browser needs more than a second to close it. */
+export const STOP_TIMES: StopTimes = { stdinMs: 3_000, termMs: 1_500 }
 const KILL_MS = 1_000
+/** Time to close for what a server left behind when it ended, in groups of its own. */
+const STRAYS_MS = 1_000
+const STRAYS_POLL_MS = 100
+const NO_GROUPS: ReadonlySet<number> = new Set()
+const never = new AbortController().signal
 /** Output that a server wrote just before it ended is still in the pipe when the end is reported. */
 const DRAIN_MS = 500
 /** The pipes of a process that ends are seen to end a little before it. */
 const PIPE_MS = 500
 
-/** A program with all that it starts: one process group, which ends as a whole. */
+/** A program with all that it starts, in its process group and in others: it ends as a whole. */
 export class ServerProcess {
-  /** Resolves when the process has ended and its output was read. */
+  /** Resolves when the process and all that it started have ended, and its output was read. */
   readonly ended: Promise<ProcessEnd>
+  readonly #mark = randomUUID()
   readonly #system: System
+  #known: Family = new Map()
   readonly #child: ChildProcessWithoutNullStreams | undefined
 
   /** Starts the program. That it cannot be started is told by `ended`. */
@@ -49,7 +59,7 @@ export class ServerProcess {
     deps: { readonly system: System; readonly reaper: Reaper },
   ) {
     this.#system = deps.system
-    const child = trySpawn(spec)
+    const child = trySpawn(spec, this.#mark)
     if ('errno' in child) {
       this.ended = Promise.resolve({ kind: 'not-started', errno: child.errno })
       return
@@ -62,7 +72,7 @@ export class ServerProcess {
       })
       return
     }
-    deps.reaper.add(child.pid)
+    deps.reaper.add(child.pid, this.#mark)
     this.#child = child
     this.ended = this.#watch(child, child.pid, deps.reaper)
     child.stdout.on('data', handlers.onStdout)
@@ -88,16 +98,34 @@ export class ServerProcess {
     this.#child?.stdin.write(bytes, read)
   }
 
-  /** Ends it: politely, then by SIGTERM, then by SIGKILL. Resolves when it is gone. */
+  /** Ends it: closes its input, then sends SIGTERM, then SIGKILL. Resolves when it is gone. */
   async stop(times: StopTimes): Promise<void> {
     const groupId = this.#child?.pid
     if (groupId === undefined) return
+    // While the process lives, its descendants can be found without the mark.
+    this.#findFamily(groupId)
     this.#child?.stdin.end()
     if (await settlesWithin(this.#system, times.stdinMs, this.ended)) return
-    signalGroup(groupId, 'SIGTERM')
+    this.#signalAll(groupId, 'SIGTERM')
+    // A process that was stopped takes the signal only now.
+    if (process.platform !== 'win32') this.#signalAll(groupId, 'SIGCONT')
     if (await settlesWithin(this.#system, times.termMs, this.ended)) return
-    signalGroup(groupId, 'SIGKILL')
-    await settlesWithin(this.#system, KILL_MS, this.ended)
+    this.#signalAll(groupId, 'SIGKILL')
+    await settlesWithin(this.#system, KILL_MS + STRAYS_MS, this.ended)
+  }
+
+  #findFamily(groupId?: number): Family {
+    const groups = groupId === undefined ? NO_GROUPS : new Set([groupId])
+    this.#known = findFamily({ groups, marks: new Set([this.#mark]), known: this.#known })
+    return this.#known
+  }
+
+  #signalAll(groupId: number, signal: NodeJS.Signals): void {
+    // After its exit, its number may mean another group.
+    if (this.#child?.exitCode !== null || this.#child.signalCode !== null) return
+    this.#findFamily(groupId)
+    signalGroup(groupId, signal)
+    signalFamily(this.#known, signal)
   }
 
   async #watch(child: ChildProcessWithoutNullStreams, groupId: number, reaper: Reaper): Promise<ProcessEnd> {
@@ -106,22 +134,39 @@ export class ServerProcess {
       child.once('exit', (exitCode, signal) => {
         // In the tick of the exit, while no new group can have come by the same number.
         signalGroup(groupId, 'SIGKILL')
-        reaper.remove(groupId)
+        reaper.removeGroup(groupId)
         resolve(signal === null ? { kind: 'exited', exitCode: exitCode ?? 0 } : { kind: 'killed', signal })
       })
     })
-    await settlesWithin(this.#system, DRAIN_MS, drained)
+    await Promise.all([settlesWithin(this.#system, DRAIN_MS, drained), this.#endStrays()])
+    reaper.removeMark(this.#mark)
     child.stdout.destroy()
     child.stderr.destroy()
     return end
   }
+
+  /** Ends what the process left behind in groups of its own. */
+  async #endStrays(): Promise<void> {
+    if (this.#findFamily().size === 0) return
+    signalFamily(this.#known, 'SIGTERM')
+    signalFamily(this.#known, 'SIGCONT')
+    const endMs = this.#system.monotonicMs() + STRAYS_MS
+    while (this.#system.monotonicMs() < endMs) {
+      await pause(this.#system, STRAYS_POLL_MS, never)
+      if (this.#findFamily().size === 0) return
+    }
+    signalFamily(this.#known, 'SIGKILL')
+  }
 }
 
-function trySpawn(spec: ProcessSpec): ChildProcessWithoutNullStreams | { readonly errno: string } {
+function trySpawn(
+  spec: ProcessSpec,
+  mark: string,
+): ChildProcessWithoutNullStreams | { readonly errno: string } {
   try {
     return spawn(spec.command, spec.args, {
       cwd: spec.cwd,
-      env: spec.env,
+      env: { ...spec.env, [MARK]: mark },
       shell: false,
       detached: process.platform !== 'win32',
       windowsHide: true,
