@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto'
 import { expect, test } from 'vitest'
-import { catalogFrame } from '../src/link/catalog-frame.ts'
 import type { CallOutcome } from '../src/outcome.ts'
 import { FakeBridge } from './support/bridge.ts'
 import { runLink, tokenOf } from './support/linked.ts'
@@ -98,25 +97,6 @@ test('[LINK.5] a catalog that is what it was is not sent again', async () => {
   peer.send({ type: 'ping' })
   await peer.frame('pong')
   expect(peer.all('catalog')).toHaveLength(1)
-})
-
-test('[LINK.6] a catalog over 1 MiB leaves out the tools of the largest servers, and says so', () => {
-  const ready = (name: string, bytes: number) => ({
-    ...{ state: 'ready' as const, name, serverInfo: { name, version: '1' } },
-    tools: [
-      {
-        hash: 'a'.repeat(64),
-        definition: { name: 't', inputSchema: {}, description: 'é'.repeat(bytes / 2) },
-      },
-    ],
-  })
-  const frame = catalogFrame([ready('small', 1_000), ready('large', 900_000), ready('larger', 950_000)])
-  expect(frame.length).toBeLessThanOrEqual(1_048_576)
-  expect(JSON.parse(frame.toString('utf8')).servers).toMatchObject([
-    { name: 'small', state: 'ready' },
-    { name: 'large', state: 'ready' },
-    { name: 'larger', state: 'failed', reason: expect.stringContaining('too many tool definitions') },
-  ])
 })
 
 test('[LINK.7] runs a call and sends the bytes of its result', async () => {

@@ -8,7 +8,8 @@ import {
 } from '@bridgekeeper/protocol'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { catalogFrame } from '../src/link/catalog-frame.ts'
+import { catalogFrames } from '../src/link/catalog-frame.ts'
+import { CatalogBudget } from '../src/servers/catalog-budget.ts'
 import { listTools } from '../src/servers/tools.ts'
 import { realSystem, type System } from '../src/system.ts'
 import { fixture, published, runReady, runServers } from './support/local.ts'
@@ -188,7 +189,8 @@ test('[TOOLS.8] the bridge accepts the catalog, whatever servers say of their to
       if (!list.ok) throw new Error(list.reason)
       expect(list.tools.length + list.leftOut.length).toBeLessThanOrEqual(definitions.length)
       const server = { name: 's', serverInfo: { name: '', version: '' }, tools: [...list.tools] }
-      expect(decodeUp(catalogFrame([{ state: 'ready', ...server }]), 'v2')).toMatchObject({ ok: true })
+      for (const frame of catalogFrames([{ state: 'ready', ...server }]))
+        expect(decodeUp(frame, 'v2')).toMatchObject({ ok: true })
     }),
     { numRuns: 500 },
   )
@@ -196,5 +198,47 @@ test('[TOOLS.8] the bridge accepts the catalog, whatever servers say of their to
 
 test('[TOOLS.8] the bridge accepts the catalog, whatever a server says of itself', async () => {
   const { servers } = await runReady(fixture('starts', 'deep-info'))
-  expect(decodeUp(catalogFrame(servers.catalog()), 'v2')).toMatchObject({ ok: true })
+  for (const frame of catalogFrames(servers.catalog()))
+    expect(decodeUp(frame, 'v2')).toMatchObject({ ok: true })
+})
+
+test('[TOOLS.12] servers that fit the catalog together are ready; one beyond that is told by name, and runs on', async () => {
+  const large = (name: string) => ({ ...fixture('starts', 'large-tools'), name })
+  const { event, events, servers } = runServers([large('first')])
+  await event('server-ready')
+  expect(events).toContainEqual({ type: 'server-ready', name: 'first', tools: 10, skippedTools: 0 })
+  expect(servers.catalog()[0]).toMatchObject({ state: 'ready', tools: { length: 10 } })
+
+  const both = runServers([large('first'), large('second')])
+  const failed = await both.event('server-failed')
+  await both.event('server-ready')
+  expect(failed.reason).toMatch(/^It is not listed: its tools take \d+ bytes;.*over the limit of 7340032/)
+  expect(both.events.filter(({ type }) => type === 'server-ready')).toHaveLength(1)
+  expect(
+    both.servers
+      .catalog()
+      .map(({ state }) => state)
+      .toSorted(),
+  ).toEqual(['failed', 'ready'])
+  const call = { serverName: failed.name, toolName: 't', rawArgs: Buffer.from('{}') }
+  expect(await both.servers.call({ ...call, signal: new AbortController().signal })).toMatchObject({
+    code: 'server_unavailable',
+    error: expect.stringContaining('It is not listed'),
+  })
+})
+
+test('[TOOLS.12] the room of a server that ends is free again, and one with endless instructions gets none', () => {
+  const budget = new CatalogBudget()
+  const entry = (name: string, bytes: number, instructions = '') => ({
+    ...{ state: 'ready' as const, name, serverInfo: { name, version: '1' }, instructions },
+    tools: [{ hash: '', definition: { name: 't', inputSchema: {}, description: 'x'.repeat(bytes) } }],
+  })
+  expect(budget.take(entry('a', 4_000_000))).toBeUndefined()
+  expect(budget.take(entry('a', 5_000_000))).toBeUndefined()
+  expect(budget.take(entry('b', 3_000_000))).toContain('3000')
+  budget.free('a')
+  expect(budget.take(entry('b', 3_000_000))).toBeUndefined()
+  expect(budget.take(entry('c', 1, 'x'.repeat(300_000)))).toMatch(
+    /its instructions and info take 300\d+ bytes/,
+  )
 })

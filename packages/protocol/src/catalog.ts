@@ -36,5 +36,5 @@ const absentServerSchema = z.object({
 export const catalogServerSchema = z.discriminatedUnion('state', [readyServerSchema, absentServerSchema])
 export type CatalogServer = z.infer<typeof catalogServerSchema>
 
-/** All local servers of an agent; each message replaces the one before. */
+/** Local servers of an agent: all of them, or one part of the catalog. */
 export const catalogSchema = z.array(catalogServerSchema).max(limits.serversPerAgent)

@@ -22,6 +22,8 @@ export const limits = {
   jsonDepth: 1_000,
   /** Members of the outermost object of a frame. */
   frameMembers: 32,
+  /** All parts of one catalog. */
+  catalogBytes: 8 * 1_048_576,
   serversPerAgent: 64,
   toolsPerServer: 1_024,
   nameChars: 128,

@@ -53,7 +53,12 @@ const toolFailedV2 = toolFailedV1.extend({
   rpcError: rpcErrorSchema.optional(),
 })
 
-const catalog = z.object({ type: z.literal('catalog'), servers: catalogSchema })
+const catalog = z.object({
+  type: z.literal('catalog'),
+  servers: catalogSchema,
+  /** Another part follows; a server that occurs again has more tools. */
+  more: z.boolean().optional(),
+})
 
 const shared = [ping, pong, toolExecute] as const
 const toolResultV1 = z.discriminatedUnion('success', [toolSucceeded, toolFailedV1])

@@ -20,9 +20,9 @@ export const schemas = {
 /**
  * SHA-256 of each version's canonical JSON Schema. A released version's hash never changes: a
  * message that must change shape goes into a new version. v2 is not yet released: 11eab599 was without
- * proofs and `reauthenticate`.
+ * proofs and `reauthenticate`, 1a4ed282 without catalogs in parts.
  */
 export const schemaHashes = {
   v1: '34a0f440bf3b9bbb68208ab3bc52e961e918c785c7cb126a351b964bf54296db',
-  v2: '1a4ed28256072394e4723ca4b94ce75d9a9028ebb1f4a4bc013aeb14a503467c',
+  v2: 'a7d31f14c847549b571e7bfc876bc05a08b0fbe72a25a8d3cb432d5ab2093c78',
 } as const satisfies Record<ProtocolVersion, string>

@@ -1,29 +1,56 @@
-import { type CatalogServer, encode, limits } from '@bridgekeeper/protocol'
+import { type CatalogServer, encode } from '@bridgekeeper/protocol'
 
-const TOO_LARGE =
-  'It has too many tool definitions for one message of the bridge; disable it, or one beside it.'
+/** Small enough that the keys of a part cannot exceed those of a message; a larger definition gets a part of its own. */
+const PART_BYTES = 262_144
 
-/**
- * The frame that reports all local servers. When it would be too large for one message, the servers
- * with the largest entries are reported without their tools.
- */
-export function catalogFrame(servers: readonly CatalogServer[]): Buffer {
-  let fitting = [...servers]
-  let frame = encode({ type: 'catalog', servers: fitting })
-  while (frame.length > limits.messageBytes) {
-    const largest = largestReady(fitting)
-    if (largest === undefined) break
-    fitting = fitting.map((server) =>
-      server === largest ? { state: 'failed', name: server.name, reason: TOO_LARGE } : server,
-    )
-    frame = encode({ type: 'catalog', servers: fitting })
+/** The frames that report all local servers: parts of one catalog, each small enough for a message. */
+export function catalogFrames(servers: readonly CatalogServer[]): readonly Buffer[] {
+  const parts = new Parts()
+  for (const server of servers) {
+    if (server.state !== 'ready') {
+      parts.add(server)
+      continue
+    }
+    parts.add({ ...server, tools: [] })
+    for (const tool of server.tools) parts.addTool(server.name, tool)
   }
-  return frame
+  const all = parts.all()
+  return all.map((part, at) =>
+    encode({ type: 'catalog', servers: [...part], ...(at < all.length - 1 && { more: true }) }),
+  )
 }
 
-function largestReady(servers: readonly CatalogServer[]): CatalogServer | undefined {
-  return servers
-    .filter((server) => server.state === 'ready')
-    .map((server) => ({ server, chars: JSON.stringify(server).length }))
-    .toSorted((a, b) => b.chars - a.chars)[0]?.server
+type Ready = Extract<CatalogServer, { state: 'ready' }>
+
+class Parts {
+  readonly #parts: CatalogServer[][] = [[]]
+  #sizeBytes = 0
+
+  add(server: CatalogServer): void {
+    this.#makeRoom(server)
+    this.#last.push(server)
+  }
+
+  addTool(name: string, tool: Ready['tools'][number]): void {
+    this.#makeRoom(tool)
+    const server = this.#last.at(-1)
+    if (server?.state === 'ready' && server.name === name) server.tools.push(tool)
+    else this.#last.push({ state: 'ready', name, serverInfo: { name: '', version: '' }, tools: [tool] })
+  }
+
+  all(): readonly (readonly CatalogServer[])[] {
+    return this.#parts
+  }
+
+  get #last(): CatalogServer[] {
+    return this.#parts.at(-1) ?? []
+  }
+
+  #makeRoom(value: unknown): void {
+    const sizeBytes = Buffer.byteLength(JSON.stringify(value))
+    this.#sizeBytes += sizeBytes
+    if (this.#sizeBytes <= PART_BYTES || this.#last.length === 0) return
+    this.#parts.push([])
+    this.#sizeBytes = sizeBytes
+  }
 }

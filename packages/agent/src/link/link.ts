@@ -4,7 +4,7 @@ import { AgentError } from '../errors.ts'
 import type { LinkEvent } from '../events.ts'
 import type { LocalTools } from '../outcome.ts'
 import type { System } from '../system.ts'
-import { catalogFrame } from './catalog-frame.ts'
+import { catalogFrames } from './catalog-frame.ts'
 import { Connection, type ConnectionState, type Login } from './connection.ts'
 import type { DeviceIdentity } from './device-identity.ts'
 import { dueMs, probe, quiet, step } from './heartbeat.ts'
@@ -145,9 +145,10 @@ export class Link {
     const refresh = this.#refresh(connection.token)
     while (!signal.aborted && connection.state.is === 'verified') {
       if (version === 'v2' && (this.#catalogChanged || sent === undefined)) {
-        const frame = catalogFrame(tools.catalog())
-        if (sent === undefined || !frame.equals(sent)) connection.send(frame)
-        sent = frame
+        const frames = catalogFrames(tools.catalog())
+        const all = Buffer.concat(frames)
+        if (sent === undefined || !all.equals(sent)) for (const frame of frames) connection.send(frame)
+        sent = all
       }
       this.#catalogChanged = false
 

@@ -12,6 +12,7 @@ import type { StdioEntry } from '../config/entry.ts'
 import type { ServerEvent } from '../events.ts'
 import type { CallOutcome } from '../outcome.ts'
 import { pause, type System } from '../system.ts'
+import type { CatalogBudget } from './catalog-budget.ts'
 import { serverEnvironment } from './environment.ts'
 import { OLDEST_VERSION, PROTOCOL_VERSIONS, type ServerProtocolVersion } from './handshake.ts'
 import type { Reaper } from './reaper.ts'
@@ -25,6 +26,8 @@ import { repairedTools, type ToolList } from './tools.ts'
 type ServerState =
   | { readonly state: 'starting' }
   | ({ readonly state: 'ready' } & Ready)
+  /** It runs, and the catalog has no room for its tools. */
+  | { readonly state: 'unlisted'; readonly reason: string; readonly ready: Ready }
   | { readonly state: 'failed'; readonly reason: string }
   | { readonly state: 'stopped' }
 
@@ -45,6 +48,12 @@ const MISSING_RETRY_MS = 30_000
 /** Names of tools in one event. */
 const SHOWN_TOOLS = 8
 
+/** Common to all servers of an agent. */
+export interface SharedParts {
+  readonly gate: StartGate
+  readonly budget: CatalogBudget
+}
+
 /** When a start is reported that still goes on. */
 const STILL_STARTING_MS = [10_000, 30_000, 60_000, 120_000, 240_000, 480_000] as const
 
@@ -59,14 +68,14 @@ export class LocalServer {
   #running: Promise<void> = Promise.resolve()
   #version: ServerProtocolVersion = PROTOCOL_VERSIONS[0]
 
-  readonly #gate: StartGate
+  readonly #shared: SharedParts
   readonly #mayInstall: boolean
   readonly #startMs: number
 
-  constructor(entry: StdioEntry, deps: ServerDeps, gate: StartGate) {
+  constructor(entry: StdioEntry, deps: ServerDeps, shared: SharedParts) {
     this.name = entry.name
     this.#deps = deps
-    this.#gate = gate
+    this.#shared = shared
     this.#mayInstall = isInstalled(entry)
     this.#startMs = startLimitMs(entry, deps.startMs)
     const { command, args, cwd } = entry
@@ -91,17 +100,9 @@ export class LocalServer {
     switch (state.state) {
       case 'starting':
         return { state: 'starting', name }
-      case 'ready': {
-        const { introduction, list } = state
-        const { serverInfo, instructions } = introduction
-        return {
-          state: 'ready',
-          name,
-          serverInfo,
-          ...(instructions !== undefined && { instructions }),
-          tools: [...list.tools],
-        }
-      }
+      case 'ready':
+        return readyEntry(name, state)
+      case 'unlisted':
       case 'failed':
         return { state: 'failed', name, reason: cleanText(state.reason) }
       case 'stopped':
@@ -115,7 +116,7 @@ export class LocalServer {
   async call(toolName: string, rawArgs: RawJson, signal: AbortSignal): Promise<CallOutcome> {
     const state = this.#state
     if (state.state !== 'ready') {
-      return failure('server_unavailable', state.state === 'failed' ? state.reason : `It is ${state.state}.`)
+      return failure('server_unavailable', 'reason' in state ? state.reason : `It is ${state.state}.`)
     }
     const outcome = await state.transport.call('tools/call', toolCallParams(toolName, rawArgs), signal)
     switch (outcome.kind) {
@@ -146,7 +147,7 @@ export class LocalServer {
     const { system } = this.#deps
     let attempt = 0
     while (!signal.aborted) {
-      const leaveGate = await this.#gate.enter(this.#mayInstall, signal)
+      const leaveGate = await this.#shared.gate.enter(this.#mayInstall, signal)
       const end = signal.aborted ? undefined : await this.#live(leaveGate)
       leaveGate()
       if (end === undefined || signal.aborted) break
@@ -173,7 +174,7 @@ export class LocalServer {
         onReady: (ready) => {
           stopReports()
           leaveGate()
-          this.#setState({ state: 'ready', ...ready })
+          if (!this.#list(ready)) return
           const { tools, leftOut } = ready.list
           onEvent({ type: 'server-ready', name, tools: tools.length, skippedTools: leftOut.length })
           this.#reportOdd(ready.list)
@@ -205,13 +206,14 @@ export class LocalServer {
 
   #replaceTools(list: ToolList): void {
     const { name } = this
-    if (this.#state.state !== 'ready') return
+    const ready = this.#state.state === 'unlisted' ? this.#state.ready : this.#state
+    if (!('list' in ready)) return
     if (!list.ok) {
       const reason = hide(list.reason, this.#secrets)
       return this.#deps.onEvent({ type: 'server-tools-unread', name, reason })
     }
-    if (sameTools(this.#state.list.tools, list.tools)) return
-    this.#setState({ ...this.#state, list })
+    if (sameTools(ready.list.tools, list.tools)) return
+    if (!this.#list({ ...ready, list })) return
     this.#deps.onEvent({ type: 'server-tools-changed', name, tools: list.tools.length })
     this.#reportOdd(list)
   }
@@ -225,7 +227,21 @@ export class LocalServer {
     }
   }
 
+  /** @returns whether the catalog has room for it; if not, its user is told */
+  #list(ready: Ready): boolean {
+    const { name } = this
+    const reason = this.#shared.budget.take(readyEntry(name, ready))
+    if (reason === undefined) {
+      this.#setState({ state: 'ready', ...ready })
+      return true
+    }
+    this.#setState({ state: 'unlisted', reason, ready })
+    this.#deps.onEvent({ type: 'server-failed', name, reason, stderr: '', ignoredLines: 0 })
+    return false
+  }
+
   #reportEnd({ reason, stderr, ignoredLines, readyForMs }: LifeEnd, retryInMs: number): void {
+    this.#shared.budget.free(this.name)
     this.#setState({ state: 'failed', reason })
     const type = readyForMs === undefined ? 'server-failed' : 'server-exited'
     this.#deps.onEvent({ type, name: this.name, reason, stderr, ignoredLines, retryInMs })
@@ -234,6 +250,17 @@ export class LocalServer {
   #setState(state: ServerState): void {
     this.#state = state
     this.#deps.onChange()
+  }
+}
+
+function readyEntry(
+  name: string,
+  { introduction: { serverInfo, instructions }, list }: Ready,
+): Extract<CatalogServer, { state: 'ready' }> {
+  return {
+    ...{ state: 'ready', name, serverInfo },
+    ...(instructions !== undefined && { instructions }),
+    tools: [...list.tools],
   }
 }
 

@@ -1,6 +1,7 @@
 import { type CatalogServer, cleanText, codes, isName, limits, unreachable } from '@bridgekeeper/protocol'
 import type { ServerEntry } from '../config/entry.ts'
 import type { CallOutcome, LocalTools, ToolCall } from '../outcome.ts'
+import { CatalogBudget } from './catalog-budget.ts'
 import { LocalServer, type ServerDeps } from './local-server.ts'
 import { StartGate } from './start-gate.ts'
 
@@ -20,13 +21,13 @@ export class ServerSet implements LocalTools {
   /** Each name must occur once. */
   constructor(entries: readonly ServerEntry[], deps: ServerDeps) {
     this.#deps = deps
-    const gate = new StartGate(deps.system)
+    const shared = { gate: new StartGate(deps.system), budget: new CatalogBudget() }
     const onChange = () => this.#changed()
     const notRun = new Map<string, string>()
     for (const entry of entries) {
       switch (entry.kind) {
         case 'stdio':
-          this.#servers.set(entry.name, new LocalServer(entry, { ...deps, onChange }, gate))
+          this.#servers.set(entry.name, new LocalServer(entry, { ...deps, onChange }, shared))
           break
         case 'http':
           notRun.set(entry.name, HTTP_REASON)

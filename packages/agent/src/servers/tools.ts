@@ -30,7 +30,9 @@ export interface OddTool {
 export const NO_TOOLS: Extract<ToolList, { ok: true }> = { ok: true, tools: [], leftOut: [] }
 
 export const MAX_PAGES = 64
-/** Of all pages. A catalog holds 1 MiB at most, so that no server needs more than a few of them. */
+/** A definition travels in one message, with the name of its server. */
+const MAX_DEFINITION_BYTES = limits.messageBytes - 4_096
+/** Of all pages. */
 export const MAX_LIST_BYTES = 8 * 1_048_576
 /** Strings, and the numbers that JSON does not have. */
 const TOKENS = /"(?:[^"\\]|\\.)*"|-?\bInfinity\b|\bNaN\b/g
@@ -139,7 +141,9 @@ function fitsCatalog(tool: CatalogTool): boolean {
     serverInfo: { name: '', version: '' },
     tools: [tool],
   }
-  const read = decodeUp(encode({ type: 'catalog', servers: [server] }), 'v2')
+  const frame = encode({ type: 'catalog', servers: [server] })
+  if (frame.length > MAX_DEFINITION_BYTES) return false
+  const read = decodeUp(frame, 'v2')
   if (!read.ok || read.message.type !== 'catalog') return false
   const [readServer] = read.message.servers
   return (

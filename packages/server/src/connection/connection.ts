@@ -1,11 +1,11 @@
 import {
   BridgeError,
-  type CatalogServer,
   closeCodes,
   type DownMessage,
   type ErrorCode,
   encode,
   isTooDeep,
+  limits,
   type ProtocolVersion,
   type ToolExecuteFrame,
   unreachable,
@@ -17,6 +17,7 @@ import type { Principal, SecurityLog, System } from '../ports.ts'
 import type { SecurityEvent } from '../security-log/events.ts'
 import { AbandonedCalls } from './abandoned-calls.ts'
 import { callFrame } from './call-frame.ts'
+import { type Catalog, type CatalogPart, CatalogParts } from './catalog-parts.ts'
 import type { DeadlineQueue } from './deadline-queue.ts'
 import { Deadlines, type Due, type DueListener } from './deadlines.ts'
 import type { ConnectionEvent, ConnectionState, Effect, RenewalFacts, Step } from './life.ts'
@@ -85,7 +86,8 @@ export class Connection implements ReadyConnection, DueListener {
   #unexpectedResults = 0
   /** Whether the frame at hand is limited as a call, or answers one. */
   #isCounted = false
-  #catalog: ReadonlyMap<string, CatalogServer> | undefined
+  #catalog: Catalog | undefined
+  #catalogParts: CatalogParts | undefined
   #principal: Principal
   readonly #deadlines: Deadlines
 
@@ -121,7 +123,7 @@ export class Connection implements ReadyConnection, DueListener {
     return this.#device?.connectionId
   }
 
-  get catalog(): ReadonlyMap<string, CatalogServer> | undefined {
+  get catalog(): Catalog | undefined {
     return this.#catalog
   }
 
@@ -260,8 +262,7 @@ export class Connection implements ReadyConnection, DueListener {
       case 'log':
         return this.#record(effect.event)
       case 'catalog':
-        this.#catalog = new Map(effect.servers.map((server) => [server.name, server]))
-        return
+        return this.#takeCatalog(effect)
       case 'result':
         this.#isCounted =
           this.#settle(effect.result.id, outcomeOf(effect.result, this.version)) ||
@@ -273,6 +274,16 @@ export class Connection implements ReadyConnection, DueListener {
       default:
         return unreachable(effect)
     }
+  }
+
+  #takeCatalog(part: CatalogPart): void {
+    const parts = this.#catalogParts ?? new CatalogParts()
+    this.#catalogParts = part.more ? parts : undefined
+    const catalog = parts.add(part)
+    if (catalog === 'too-large') {
+      const detail = `A catalog has at most ${limits.catalogBytes} bytes.`
+      this.#take({ type: 'bad-message', code: 'message_too_large', detail, sizeBytes: part.sizeBytes })
+    } else if (catalog !== 'incomplete') this.#catalog = catalog
   }
 
   #execute({ id, serverName, toolName, rawArgs }: ToolExecuteFrame): void {

@@ -103,7 +103,13 @@ export type Effect =
   | { readonly type: 'challenge-sent' }
   | ({ readonly type: 'renewed' } & RenewalFacts)
   | { readonly type: 'log'; readonly event: SecurityEvent }
-  | { readonly type: 'catalog'; readonly servers: readonly CatalogServer[] }
+  | {
+      readonly type: 'catalog'
+      readonly servers: readonly CatalogServer[]
+      /** Another part follows. */
+      readonly more: boolean
+      readonly sizeBytes: number
+    }
   | { readonly type: 'result'; readonly result: ToolResultFrame }
   | { readonly type: 'execute'; readonly call: ToolExecuteFrame }
 

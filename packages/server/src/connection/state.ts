@@ -136,7 +136,17 @@ function ready(current: State<'ready'>, event: MessageEvent, context: StepContex
     case 'tool_result':
       return [current, [{ type: 'result', result: message }]]
     case 'catalog':
-      return [current, [{ type: 'catalog', servers: message.servers }]]
+      return [
+        current,
+        [
+          {
+            type: 'catalog',
+            servers: message.servers,
+            more: message.more === true,
+            sizeBytes: event.sizeBytes,
+          },
+        ],
+      ]
     case 'tool_execute':
       return [current, [{ type: 'execute', call: message }]]
     case 'ping':

@@ -1,0 +1,36 @@
+import { type CatalogServer, limits } from '@bridgekeeper/protocol'
+
+/** What frames, and servers that are not ready, take beside the entries that are counted. */
+const SPARE_BYTES = 1_048_576
+const MAX_BYTES = limits.catalogBytes - SPARE_BYTES
+/** Info and instructions of a server: they travel in one message. */
+const MAX_HEAD_BYTES = 262_144
+
+/** Shares the size of an agent's catalog among its servers, in the order in which they become ready. */
+export class CatalogBudget {
+  readonly #sizes = new Map<string, number>()
+
+  /** Takes what the entry needs, in place of what its server had. @returns why there is no room for it */
+  take(entry: Extract<CatalogServer, { state: 'ready' }>): string | undefined {
+    this.free(entry.name)
+    const headBytes = jsonBytes({ ...entry, tools: [] })
+    if (headBytes > MAX_HEAD_BYTES) {
+      return `It is not listed: its instructions and info take ${headBytes} bytes, over the limit of ${MAX_HEAD_BYTES}.`
+    }
+    const sizeBytes = headBytes + jsonBytes(entry.tools)
+    const takenBytes = [...this.#sizes.values()].reduce((sum, each) => sum + each, 0)
+    if (takenBytes + sizeBytes > MAX_BYTES) {
+      return `It is not listed: its tools take ${sizeBytes} bytes; with those of other servers that is over the limit of ${MAX_BYTES}. Disable a server, and start again.`
+    }
+    this.#sizes.set(entry.name, sizeBytes)
+    return undefined
+  }
+
+  free(name: string): void {
+    this.#sizes.delete(name)
+  }
+}
+
+function jsonBytes(value: unknown): number {
+  return Buffer.byteLength(JSON.stringify(value))
+}

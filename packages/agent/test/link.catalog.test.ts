@@ -1,0 +1,54 @@
+import { decodeUp } from '@bridgekeeper/protocol'
+import { expect, test } from 'vitest'
+import { catalogFrames } from '../src/link/catalog-frame.ts'
+import { FakeBridge } from './support/bridge.ts'
+import { runLink } from './support/linked.ts'
+import { until } from './support/until.ts'
+
+const toolOf = (name: string, bytes: number) => ({
+  hash: 'a'.repeat(64),
+  definition: { name, inputSchema: {}, description: 'é'.repeat(bytes / 2) },
+})
+const readyWith = (name: string, tools: ReturnType<typeof toolOf>[]) => ({
+  ...{ state: 'ready' as const, name, serverInfo: { name, version: '1' }, instructions: 'Use them.' },
+  tools,
+})
+
+test('[LINK.6] a catalog is sent in parts of 256 KiB, a larger definition in a part of its own', () => {
+  const many = readyWith(
+    'many',
+    Array.from({ length: 200 }, (_, i) => toolOf(`t${i}`, 10_000)),
+  )
+  const large = readyWith('large', [toolOf('small', 10), toolOf('large', 900_000), toolOf('last', 10)])
+  const frames = catalogFrames([many, { state: 'starting', name: 'other' }, large, readyWith('none', [])])
+  const parts = frames.map((frame) => JSON.parse(frame.toString('utf8')))
+  expect(frames.filter((frame) => frame.length > 300_000)).toHaveLength(1)
+  expect(frames.every((frame) => frame.length <= 1_048_576 && decodeUp(frame, 'v2').ok)).toBe(true)
+  expect(parts.map(({ more }) => more === true)).toEqual(parts.map((_, at) => at < parts.length - 1))
+  const servers = parts.flatMap((part) => part.servers)
+  expect(servers[0]).toMatchObject({ name: 'many', serverInfo: { name: 'many' }, instructions: 'Use them.' })
+  const toolsOf = (name: string) => servers.flatMap((server) => (server.name === name ? server.tools : []))
+  expect([toolsOf('many'), toolsOf('large'), toolsOf('none')]).toEqual([many.tools, large.tools, []])
+  expect(catalogFrames([]).map(String)).toEqual(['{"type":"catalog","servers":[]}'])
+})
+
+test('[LINK.6] a catalog of many parts is sent again only when it differs', async () => {
+  const bridge = await FakeBridge.start()
+  const { link, tools, event, system } = runLink(bridge.url)
+  tools.servers = [
+    readyWith(
+      'many',
+      Array.from({ length: 100 }, (_, i) => toolOf(`t${i}`, 10_000)),
+    ),
+  ]
+  const peer = await bridge.peer()
+  await event('verified')
+  const last = await until(() => peer.all('catalog').find((frame) => frame.more !== true))
+  const count = peer.all('catalog').length
+  expect(last).toMatchObject({ servers: [{ name: 'many' }] })
+  link.catalogChanged()
+  tools.servers = [...tools.servers, { state: 'starting', name: 'other' }]
+  link.catalogChanged()
+  await system.advance(0)
+  await until(() => peer.all('catalog').length === 2 * count)
+})
