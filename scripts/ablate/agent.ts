@@ -133,6 +133,11 @@ export const AGENT_ABLATIONS: readonly Ablation[] = [
     tests: agent('config.entries'),
   },
   {
+    gate: 'agent: arguments that cmd.exe would act upon',
+    edits: [text('agent/src/servers/windows-launch.ts', 'words.some((word) => UNSAFE.test(word))', 'false')],
+    tests: agent('servers/windows-launch'),
+  },
+  {
     gate: 'agent: servers that start at a time',
     edits: [text('agent/src/servers/start-gate.ts', 'this.#starting < AT_ONCE', 'true')],
     tests: agent('servers/start'),

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { unreachable } from '@bridgekeeper/protocol'
-import type { ProcessSpec } from './server-process.ts'
+import { BATCH_ERRNO, type ProcessSpec } from './server-process.ts'
 import type { TransportEnd } from './stdio-transport.ts'
 
 /** Says to the user why a server is not there. */
@@ -26,6 +26,10 @@ export function isMissing(end: TransportEnd): boolean {
 }
 
 function describeNoStart(errno: string, spec: ProcessSpec): string {
+  if (errno === BATCH_ERRNO) {
+    return `The program "${spec.command}" is a batch file, and an argument has a quote, a percent sign or a line break, which it would not get unchanged. Write the program that it starts as "command".`
+  }
+  if (errno === 'EACCES') return `The program "${spec.command}" may not be run (EACCES). Make it executable.`
   if (errno !== 'ENOENT') return `The program "${spec.command}" could not be started (${errno}).`
   // A missing folder and a missing program give the same error.
   if (spec.cwd !== undefined && !existsSync(spec.cwd)) return `Its folder "${spec.cwd}" does not exist.`

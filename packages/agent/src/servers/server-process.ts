@@ -4,6 +4,7 @@ import { pause, type System, settlesWithin } from '../system.ts'
 import { type Family, findFamily, MARK, signalFamily } from './family.ts'
 import { signalGroup } from './groups.ts'
 import type { Reaper } from './reaper.ts'
+import { realFiles, windowsLaunch } from './windows-launch.ts'
 
 /** How a process came to its end. */
 export type ProcessEnd =
@@ -24,6 +25,9 @@ export interface ProcessHandlers {
   /** It runs on without one of its pipes: it is of no use any more. */
   readonly onPipeEnd: (pipe: 'stdin' | 'stdout') => void
 }
+
+/** Stands for an error number: a batch file would get changed arguments. */
+export const BATCH_ERRNO = 'EBATCH'
 
 /** How long each step of the way from asking to killing may take. */
 export interface StopTimes {
@@ -164,11 +168,15 @@ function trySpawn(
   mark: string,
 ): ChildProcessWithoutNullStreams | { readonly errno: string } {
   try {
-    return spawn(spec.command, spec.args, {
+    const isWindows = process.platform === 'win32'
+    const launch = isWindows ? windowsLaunch(spec, realFiles) : { ...spec, isVerbatim: false }
+    if (launch === 'unsafe') return { errno: BATCH_ERRNO }
+    return spawn(launch.command, launch.args, {
       cwd: spec.cwd,
       env: { ...spec.env, [MARK]: mark },
       shell: false,
-      detached: process.platform !== 'win32',
+      windowsVerbatimArguments: launch.isVerbatim,
+      detached: !isWindows,
       windowsHide: true,
     })
   } catch (error) {

@@ -124,7 +124,13 @@ test('[PROC.3] [PROC.4] why a server is not there is said in words for its user'
   expect(describeEnd(killed, spec, 'starting')).toBe('It was ended during its start by SIGTERM.')
   expect(describeEnd(killed, spec, 'ready')).toBe('It was ended by SIGTERM.')
   expect(describeEnd(broken, spec, 'ready')).toBe('It was stopped, because it lied.')
-  expect(describeEnd(denied, spec, 'starting')).toBe('The program "npx" could not be started (EACCES).')
+  expect(describeEnd(denied, spec, 'starting')).toBe(
+    'The program "npx" may not be run (EACCES). Make it executable.',
+  )
+  const batch = { kind: 'not-started', errno: 'EBATCH' } as const
+  expect(describeEnd(batch, spec, 'starting')).toContain('is a batch file, and an argument has a quote')
+  const large = { kind: 'not-started', errno: 'E2BIG' } as const
+  expect(describeEnd(large, spec, 'starting')).toBe('The program "npx" could not be started (E2BIG).')
   const notFound = 'The program "npx" was not found. Install it, or correct "command".'
   expect(describeEnd(missing, spec, 'starting')).toBe(notFound)
   expect(describeEnd(missing, { command: 'npx', args: [], env: {} }, 'starting')).toBe(notFound)
