@@ -123,11 +123,14 @@ test.each<[string, Record<string, string | undefined>]>([
 })
 
 test.each<[string, (url: string) => Record<string, string | undefined>]>([
-  ['none', () => ({ resource: undefined })],
   ['of another server', () => ({ resource: 'https://evil.example/mcp' })],
   ['that begins like ours', (url) => ({ resource: `${url}.evil.example/mcp` })],
-  ['with a slash more', (url) => ({ resource: `${url}/mcp/` })],
-  ['that is the issuer', (url) => ({ resource: url })],
+  ['with a user name', (url) => ({ resource: `${url.replace('//', '//mcp@')}/mcp` })],
+  ['at another port', (url) => ({ resource: `${url}1/mcp` })],
+  ['over another scheme', (url) => ({ resource: `${url.replace('http', 'https')}/mcp` })],
+  ['in other letters', (url) => ({ resource: `${url}/MCP` })],
+  ['with a backslash', (url) => ({ resource: `${url}\\mcp` })],
+  ['with an empty segment', (url) => ({ resource: `${url}/mcp//files` })],
   ['of agents', (url) => ({ resource: `${url}/api/mcp-ws` })],
   ['of enrolment', (url) => ({ resource: `${url}/api/devices` })],
   ['with a fragment', (url) => ({ resource: `${url}/mcp#a` })],

@@ -134,7 +134,6 @@ const ERRORS: readonly [string, Record<string, string>][] = [
   ['a form is to be posted', { prompt: 'none', response_mode: 'form_post' }],
   ['a fragment is asked for', { prompt: 'none', response_mode: 'fragment' }],
   ['the resource is another’s', { resource: 'https://other.example/' }],
-  ['there is no resource', { resource: '' }],
   ['the type of response is none', { response_type: 'token' }],
   ['there is no proof key', { code_challenge: '' }],
   ['a request object is given', { request: 'x.y.z' }],

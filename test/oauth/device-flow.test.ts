@@ -118,7 +118,6 @@ test.each<[string, Record<string, string | undefined>, string]>([
   ['with a long name', { device_name: 'x'.repeat(65) }, 'invalid_request'],
   ['without a key', { device_key: undefined }, 'invalid_request'],
   ['with a key that is none', { device_key: 'abc' }, 'invalid_request'],
-  ['without a resource', { resource: undefined }, 'invalid_target'],
   ['for /mcp', { resource: '/mcp' }, 'invalid_target'],
 ])('[OAUTH.13] an agent that asks %s is refused', async (_what, changes, error) => {
   const node = await startOAuth()

@@ -80,6 +80,7 @@ export async function startOAuth({
   const oauth = new AuthorizationServer({
     ...common,
     issuer: url,
+    publicUrls: [url],
     signingKey,
     recordKey: Buffer.alloc(32, 2),
     cookieKey: Buffer.alloc(32, 3),

@@ -5,6 +5,8 @@ import { allow, deny, type Verdict } from './verdict.ts'
 const MCP = '/mcp'
 const AGENTS = '/api/mcp-ws'
 const ENROLMENT = '/api/devices'
+/** Characters that every reader of an address reads alike; no fragment (RFC 8707 section 2). */
+const PLAIN_ADDRESS = /^[\x21\x22\x24-\x5b\x5d-\x7e]+$/
 
 /** The protected resources of a bridge (RFC 8707), by the address that clients reach it under. */
 export function agentResource(publicUrl: string): string {
@@ -13,6 +15,32 @@ export function agentResource(publicUrl: string): string {
 
 export function enrolmentResource(publicUrl: string): string {
   return publicUrl + ENROLMENT
+}
+
+export function mcpResource(publicUrl: string): string {
+  return publicUrl + MCP
+}
+
+/**
+ * [OAUTH.5] The canonical spelling of a resource that a client names: under the first name of the bridge, with a
+ * canonical path. Upper case in scheme and host, a usual port, a query and a slash at the end make no other resource;
+ * the bridge's own address stands for its `/mcp`.
+ *
+ * @param names of the bridge, without a slash at the end
+ * @returns `undefined` for an address of something else; another path of the bridge is not judged here
+ */
+export function canonicalResource(names: readonly string[], asked: string): string | undefined {
+  if (!PLAIN_ADDRESS.test(asked) || !URL.canParse(asked)) return undefined
+  const { origin, pathname, username, password } = new URL(asked)
+  if (username + password !== '') return undefined
+  const [first = ''] = names
+  for (const name of names) {
+    const own = new URL(`${name}/`)
+    if (own.origin !== origin || !`${pathname}/`.startsWith(own.pathname)) continue
+    const path = canonicalPath(pathname.slice(own.pathname.length - 1) || '/')
+    if (path !== undefined) return first + (path === '/' ? MCP : path)
+  }
+  return undefined
 }
 
 /** Whether this is exactly how we write `/mcp` or `/mcp/{server}` of this bridge. */

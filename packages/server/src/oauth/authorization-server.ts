@@ -7,6 +7,7 @@ import { sendRefusalJson, sendRefusalPage } from '../accounts/respond.ts'
 import { isOfThisMachine, type Site } from '../accounts/site.ts'
 import { canonicalTarget, rewriteTarget } from '../gates/canonical-path.ts'
 import type { ClientAddress } from '../gates/client-address.ts'
+import { ownNames } from '../gates/own-names.ts'
 import { allow, type Denied, deny, type Verdict } from '../gates/verdict.ts'
 import type { Sessions } from '../identity/sessions.ts'
 import type { SigningKey } from '../identity/signing-key.ts'
@@ -42,6 +43,8 @@ export interface AuthorizationServerParts {
   readonly production: boolean
   readonly allowRegistration: boolean
   readonly allowedOrigins: readonly string[]
+  /** Every address under which the bridge is reached, the issuer first. */
+  readonly publicUrls: readonly string[]
 }
 
 const METADATA = ['/.well-known/oauth-authorization-server', '/.well-known/openid-configuration']
@@ -68,11 +71,13 @@ export class AuthorizationServer {
   readonly #interactions: Interactions
   readonly #devicePages: DevicePages
   readonly #limits: OAuthLimits
+  readonly #names: readonly string[]
   readonly #addresses = new WeakMap<IncomingMessage, ClientAddress>()
 
   constructor(parts: AuthorizationServerParts) {
     const { issuer, site, system, log } = parts
     this.#parts = parts
+    this.#names = ownNames(parts.publicUrls)
     this.#limits = new OAuthLimits(system)
     this.#devicePages = new DevicePages({ site, key: parts.pageKey, system }, this.#limits, log)
     this.#provider = createProvider(
@@ -130,7 +135,7 @@ export class AuthorizationServer {
     if (path.startsWith('/device') && !(await this.#enterDevice(request, response, path, address))) return
     if (path === ROUTES.authorization || (path === ROUTES.code_verification && request.method === 'GET'))
       forgetSession(request)
-    const canonical = await canonicalRequest(request, path)
+    const canonical = await canonicalRequest(request, path, this.#names)
     if (canonical === undefined) return this.#refuse(request, response, deny('body_too_large'))
     this.#addresses.set(canonical, address)
     asIssuer(canonical, this.#parts.issuer)

@@ -1,25 +1,47 @@
 import { IncomingMessage } from 'node:http'
 import { mediaType, readSmallBody } from '../accounts/form-body.ts'
 import { reduceRegistration } from './client-metadata.ts'
+import { canonicalParameters, hasParameters } from './parameters.ts'
 import { ROUTES } from './provider.ts'
 
 /**
  * Rewrites what clients write in many ways to the one way that the library reads.
  *
- * @param path canonical
+ * @param path of the request, canonical
+ * @param names of the bridge, the issuer first
  * @returns the request, or a copy of it with another body; `undefined` if its body is too large
  */
 export async function canonicalRequest(
   request: IncomingMessage,
   path: string,
+  names: readonly string[],
 ): Promise<IncomingMessage | undefined> {
-  if (path !== ROUTES.registration || mediaType(request) !== 'application/json') return request
-  const body = await readSmallBody(request)
-  return body === undefined ? undefined : withBody(request, reduceRegistration(body))
+  const rewrite = (text: string): string => {
+    const parameters = new URLSearchParams(text)
+    canonicalParameters(path, parameters, names)
+    return parameters.toString()
+  }
+  const { method, url = '' } = request
+  if (path === ROUTES.authorization && method === 'GET') {
+    request.url = `${path}?${rewrite(url.slice(path.length + 1))}`
+    return request
+  }
+  if (method !== 'POST') return request
+  const type = mediaType(request)
+  if (path === ROUTES.registration && type === 'application/json')
+    return rewritten(request, reduceRegistration)
+  const isForm = type === 'application/x-www-form-urlencoded'
+  return isForm && hasParameters(path) ? rewritten(request, rewrite) : request
 }
 
-/** A copy of a request whose body was read. */
-function withBody(request: IncomingMessage, body: string): IncomingMessage {
+/** A copy of a request with another body. */
+async function rewritten(
+  request: IncomingMessage,
+  rewrite: (body: string) => string,
+): Promise<IncomingMessage | undefined> {
+  const received = await readSmallBody(request)
+  if (received === undefined) return undefined
+  const body = rewrite(received)
   const copy = new IncomingMessage(request.socket)
   const { method, url, httpVersion, headers } = request
   const { 'transfer-encoding': _, ...others } = headers

@@ -15,6 +15,8 @@ export interface ConsentView {
   readonly clientId: string
   /** Where the code is sent. */
   readonly redirectUri: string
+  /** The address that the tokens are for. */
+  readonly resource: string
   /** The one server that the client asks for; `undefined` for all. */
   readonly serverName: string | undefined
   readonly scopes: readonly string[]
@@ -56,8 +58,9 @@ function destination(redirectUri: string): string {
   return protocol === 'https:' ? host : `an app on this machine (${cleanText(protocol)}//)`
 }
 
-function serversOf({ serverName }: ConsentView): string {
-  return serverName === undefined ? 'all of yours' : `${cleanText(serverName)} only`
+function serversOf({ serverName, resource }: ConsentView): string {
+  const which = serverName === undefined ? 'all of yours' : `${cleanText(serverName)} only`
+  return `${which}, at ${cleanText(resource)}`
 }
 
 /**

@@ -168,6 +168,7 @@ export class Interactions {
       clientName: client?.clientName,
       clientId,
       redirectUri: String(details.params.redirect_uri),
+      resource,
       serverName: server === '' ? undefined : decodeURIComponent(server),
       scopes: (scopes as string[]).map(canonicalScope).filter((scope) => scope !== undefined),
       staysConnected: client?.grantTypeAllowed('refresh_token') === true,

@@ -1,13 +1,11 @@
 import type { EventEmitter } from 'node:events'
 import type { KoaContextWithOIDC, Provider } from 'oidc-provider'
-import { ALL_SCOPES } from '../gates/call-authority.ts'
 import type { System } from '../ports.ts'
 import { DEVICE_GRANT } from './clients.ts'
 import type { DevicePages } from './device-pages.ts'
 import { DevicePolls, POLL_SECONDS } from './device-polls.ts'
 import type { ErrorAnswers } from './error-answers.ts'
 import { ROUTES } from './provider.ts'
-import { isMcpScope } from './resources.ts'
 
 /** What the library leaves to others: before and after it handles a request. */
 export function useMiddleware(
@@ -24,7 +22,6 @@ export function useMiddleware(
     Object.assign(ctx, { mountPath: base })
     // Before the library: it adds the hash of its own script where a policy for scripts is set.
     ctx.set(ANSWER_HEADERS)
-    if (ctx.path === ROUTES.authorization) askForSomething(ctx)
     await caught(ctx, provider, next)
     if (ctx.path.startsWith(ROUTES.authorization)) await errorAnswers.answer(ctx)
     if (ctx.path === '/device') {
@@ -33,14 +30,6 @@ export function useMiddleware(
     }
     afterDeviceRequest(ctx, polls)
   })
-}
-
-/** [OAUTH.5] A client that names no scope of ours asks for all of them (RFC 6749 section 3.3); its user sees that. */
-function askForSomething(ctx: KoaContextWithOIDC): void {
-  const { scope } = ctx.query
-  if (Array.isArray(scope)) return
-  const asked = scope === undefined || scope === '' ? [] : scope.split(' ')
-  if (!asked.some(isMcpScope)) ctx.query = { ...ctx.query, scope: [...asked, ...ALL_SCOPES].join(' ') }
 }
 
 /** [OAUTH.10] RFC 8628 sections 3.2 and 3.5: how often to ask, and who asks too often. */

@@ -202,7 +202,7 @@ function features(parts: ProviderParts): NonNullable<Configuration['features']> 
     registration: { enabled: parts.allowRegistration, issueRegistrationAccessToken: false },
     resourceIndicators: {
       enabled: true,
-      defaultResource: (ctx, _client, oneOf) => defaultResource(ctx, oneOf),
+      defaultResource: (_ctx, _client, oneOf) => defaultResource(oneOf),
       getResourceServerInfo: (ctx, resource, client) =>
         resourceServer(issuer, ctx, resource, client.clientId),
       useGrantedResource: () => true,

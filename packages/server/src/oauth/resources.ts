@@ -1,16 +1,14 @@
 import { errors, type KoaContextWithOIDC, type ResourceServer } from 'oidc-provider'
 import { CONNECT_SCOPE } from '../gates/call-authority.ts'
-import { enrolmentResource, isMcpResource } from '../gates/resource.ts'
+import { enrolmentResource, isMcpResource, mcpResource } from '../gates/resource.ts'
 import { ACCESS_TOKEN_MS, AGENT_CLIENT_ID, ENROL_SCOPE } from '../identity/access-tokens.ts'
 import { canonicalScope } from '../identity/scopes.ts'
 import { ACCESS_TOKEN_ALGORITHM } from '../identity/signing-key.ts'
 
-/** Routes at which a client says for which resource it asks; at the others, what was granted counts. */
-const FIRST_ROUTES: readonly string[] = ['authorization', 'device_authorization']
 const ONE_AT_A_TIME = 'ask for one resource at a time'
 
 /**
- * [OAUTH.5] The resource that a token is for: exactly one of ours, named by the client. Devices are enrolled by
+ * [OAUTH.5] The resource that a token is for: exactly one of ours, in its canonical spelling. Devices are enrolled by
  * agents alone, and agents do nothing else. Source: RFC 8707 section 2.
  *
  * @throws errors.InvalidTarget
@@ -26,7 +24,7 @@ export function resourceServer(
   if (Array.isArray(asked) && asked.length > 1) throw new errors.InvalidTarget(ONE_AT_A_TIME)
   const isEnrolment = resource === enrolmentResource(issuer)
   if (!isEnrolment && !isMcpResource(issuer, resource))
-    throw new errors.InvalidTarget('that is no resource of this bridge')
+    throw new errors.InvalidTarget(`that is no resource of this bridge: ask for ${mcpResource(issuer)}`)
   if (isEnrolment !== (clientId === AGENT_CLIENT_ID))
     throw new errors.InvalidTarget('this client gets no tokens for that resource')
   const isAllowed = isEnrolment ? isEnrolScope : isMcpScope
@@ -39,13 +37,9 @@ export function resourceServer(
   }
 }
 
-/** @throws errors.InvalidTarget where the client named none, or several */
-export function defaultResource(ctx: KoaContextWithOIDC, oneOf: readonly string[] | undefined): string[] {
+/** @throws errors.InvalidTarget if the client named several */
+export function defaultResource(oneOf: readonly string[] | undefined): string[] {
   if (oneOf !== undefined) throw new errors.InvalidTarget(ONE_AT_A_TIME)
-  if (FIRST_ROUTES.includes(ctx.oidc.route))
-    throw new errors.InvalidTarget(
-      'say for which resource the token is to be: the parameter resource is missing',
-    )
   return []
 }
 

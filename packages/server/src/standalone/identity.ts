@@ -17,6 +17,8 @@ export interface IdentityOptions {
   readonly env: Environment
   /** The bridge's own address, as browsers and clients know it. */
   readonly issuer: string
+  /** Every address under which the bridge is reached, the issuer first. */
+  readonly publicUrls: readonly string[]
   readonly data: DataFolder
   readonly keys: OwnKeys
   readonly bridge: Bridge
@@ -75,6 +77,7 @@ export function identityHandlers(options: IdentityOptions): PathHandler[] {
     production: options.production,
     allowRegistration: options.allowRegistration ?? (!options.production && isOfThisMachine(site)),
     allowedOrigins: options.allowedOrigins,
+    publicUrls: options.publicUrls,
   })
   return [accounts.handle, (request, response) => server.handle(request, response)]
 }

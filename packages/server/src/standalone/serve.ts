@@ -153,6 +153,7 @@ function ownBridge(parts: BridgeParts, { keys, handlersOf }: OwnIdentity, server
   const given = {
     env,
     issuer,
+    publicUrls,
     data,
     keys,
     bridge,

@@ -1,5 +1,12 @@
 import { expect, test } from 'vitest'
-import { agentResource, enrolmentResource, isMcpResource, resourceGate } from '../../src/gates/resource.ts'
+import {
+  agentResource,
+  canonicalResource,
+  enrolmentResource,
+  isMcpResource,
+  mcpResource,
+  resourceGate,
+} from '../../src/gates/resource.ts'
 
 const URLS = ['https://bridge.example.com', 'https://b.example/under']
 
@@ -38,4 +45,41 @@ test('[RS.4] the resources of a bridge are named under its address, each in one 
   const bad = ['/mcp/', '/mcp/%66iles', '/mcp/a/b', '/mcp/%ff', '/mcp?x', '/mcpx', '/api/devices', '']
   expect([...good, ...bad].filter((path) => isMcpResource(url, url + path))).toEqual(good)
   expect(isMcpResource(url, 'https://b.example/mcp')).toBe(false)
+})
+
+test.each<[string, string | undefined]>([
+  ['https://bridge.example.com/mcp', '/mcp'],
+  ['HTTPS://Bridge.Example.COM:443/mcp', '/mcp'],
+  ['https://bridge.example.com/mcp/', '/mcp'],
+  ['https://bridge.example.com/mcp?utm_source=x', '/mcp'],
+  ['https://bridge.example.com', '/mcp'],
+  ['https://bridge.example.com/', '/mcp'],
+  ['https://b.example/under', '/mcp'],
+  ['https://b.example/under/', '/mcp'],
+  ['https://b.example/under/mcp/my%20files/', '/mcp/my%20files'],
+  ['https://b.example/under/mcp/%66iles', '/mcp/files'],
+  ['https://bridge.example.com/mcp/./files', '/mcp/files'],
+  ['https://bridge.example.com/api/devices', '/api/devices'],
+  ['https://bridge.example.com/MCP', '/MCP'],
+  ['https://bridge.example.com/mcp#part', undefined],
+  ['https://bridge.example.com/mcp//files', undefined],
+  ['https://bridge.example.com/mcp/%ff', undefined],
+  ['https://user@bridge.example.com/mcp', undefined],
+  ['https://bridge.example.com\\mcp', undefined],
+  ['https://bridge.example.com/m cp', undefined],
+  ['http://bridge.example.com/mcp', undefined],
+  ['https://bridge.example.com:8443/mcp', undefined],
+  ['https://b.example/underneath/mcp', undefined],
+  ['https://b.example/mcp', undefined],
+  ['https://other.example/mcp', undefined],
+  ['/mcp', undefined],
+  ['', undefined],
+])('[OAUTH.5] the canonical spelling of the resource %s is %s under the first name', (asked, path) => {
+  const canonical = canonicalResource(URLS, asked)
+  expect(canonical).toBe(path === undefined ? undefined : `https://bridge.example.com${path}`)
+})
+
+test('[OAUTH.5] a bridge without a name has no resources', () => {
+  expect(canonicalResource([], 'https://bridge.example.com/mcp')).toBeUndefined()
+  expect(mcpResource('https://bridge.example.com')).toBe('https://bridge.example.com/mcp')
 })

@@ -1,0 +1,137 @@
+import { expect, test } from 'vitest'
+import { LIST } from '../support/attacker.ts'
+import { partsOf } from '../support/forge.ts'
+import { bearer, post } from '../support/mcp.ts'
+import { startOAuth } from '../support/oauth.ts'
+import {
+  allow,
+  ask,
+  askToken,
+  CALLBACK,
+  connect,
+  discover,
+  redeem,
+  register,
+  SCOPE,
+} from '../support/oauth-client.ts'
+import { AGENT, askDevice, deviceParameters } from '../support/oauth-device.ts'
+import { wordsOn } from '../support/person.ts'
+
+test('[OAUTH.5] a client that names no resource gets a token for /mcp, and its user sees that', async () => {
+  const node = await startOAuth()
+  const app = await register(node)
+  const person = await node.login('ann')
+  for (const resource of [undefined, '']) {
+    const asked = await ask(app, { resource })
+    const consent = await person.visit(asked.url.href)
+    expect(wordsOn(consent)).toContain(`all of yours, at ${node.url}/mcp`)
+    const { left } = await person.submit(consent, { answer: 'allow' })
+    const tokens = await redeem(app, left as URL, asked)
+    expect(partsOf(tokens.access_token).claims.aud).toBe(`${node.url}/mcp`)
+    expect((await post(node, '/mcp', LIST, bearer(tokens.access_token))).status).toBe(200)
+  }
+})
+
+test('[OAUTH.5] every spelling of a resource means that resource, at the authorization and at the token endpoint', async () => {
+  const node = await startOAuth()
+  const app = await register(node)
+  const person = await node.login('ann')
+  const { port } = new URL(node.url)
+  const spellings: [string, string][] = [
+    [`${node.url}/mcp?utm_source=x`, '/mcp'],
+    [`HTTP://LOCALHOST:${port}/mcp/`, '/mcp'],
+    [`http://[::1]:${port}/mcp`, '/mcp'],
+    [node.url, '/mcp'],
+    [`${node.url}/mcp/my%20files/`, '/mcp/my%20files'],
+    [`${node.url}/mcp/%6Dy%20files`, '/mcp/my%20files'],
+  ]
+  for (const [resource, path] of spellings) {
+    const asked = await ask(app, { resource })
+    const { left } = await allow(person, asked)
+    const { status, body } = await askToken(app.as, {
+      ...{ grant_type: 'authorization_code', client_id: app.client.client_id, redirect_uri: CALLBACK },
+      ...{ code: String(left?.searchParams.get('code')), code_verifier: asked.verifier, resource },
+    })
+    expect(status, resource).toBe(200)
+    expect(partsOf(String(body.access_token)).claims.aud, resource).toBe(node.url + path)
+    const renewed = await askToken(app.as, {
+      ...{ grant_type: 'refresh_token', client_id: app.client.client_id, resource },
+      refresh_token: String(body.refresh_token),
+    })
+    expect((await post(node, path, LIST, bearer(String(renewed.body.access_token)))).status, resource).toBe(
+      200,
+    )
+  }
+})
+
+test('[OAUTH.5] one resource in two spellings is one resource', async () => {
+  const node = await startOAuth()
+  const app = await register(node)
+  const asked = await ask(app)
+  asked.url.searchParams.append('resource', `${node.url}/mcp/`)
+  const { left } = await allow(await node.login('ann'), asked)
+  expect((await redeem(app, left as URL, asked)).token_type).toBe('bearer')
+})
+
+test.each<[string | undefined, string]>([
+  [' offline_access', SCOPE],
+  [' tools:list', 'tools:list'],
+  ['tools:list  tools:call:*/* ', SCOPE],
+  ['\ttools:list\n tools:list', 'tools:list'],
+  ['offline_access', SCOPE],
+  ['', SCOPE],
+  [' ', SCOPE],
+  ['mcp unknown', SCOPE],
+  ['"mcp" é\\', SCOPE],
+  ['tools:list mcp:read agent:connect', 'tools:list'],
+  ['openid profile email offline_access', SCOPE],
+  ['tools:call:my%20files/%72ead tools:call:x', 'tools:call:my%20files/read'],
+  [undefined, SCOPE],
+])('[OAUTH.26] a client that asks for the scope %j is granted %j, and told so', async (scope, granted) => {
+  const node = await startOAuth()
+  const app = await register(node)
+  const tokens = await connect(await node.login('ann'), app, { scope })
+  expect(tokens.scope).toBe(granted)
+  expect(partsOf(tokens.access_token).claims.scope).toBe(granted)
+  expect(typeof tokens.refresh_token).toBe('string')
+})
+
+test.each<[string, string]>([
+  [' offline_access', SCOPE],
+  ['openid offline_access mcp', SCOPE],
+  ['', SCOPE],
+  [' tools:list  offline_access\t', 'tools:list'],
+  ['tools:list é', 'tools:list'],
+])('[OAUTH.26] a renewal with the scope %j gets %j', async (scope, granted) => {
+  const node = await startOAuth()
+  const app = await register(node)
+  const tokens = await connect(await node.login('ann'), app)
+  const { status, body } = await askToken(app.as, {
+    ...{ grant_type: 'refresh_token', client_id: app.client.client_id, scope },
+    refresh_token: String(tokens.refresh_token),
+  })
+  expect(status).toBe(200)
+  expect(body.scope).toBe(granted)
+})
+
+test('[OAUTH.26] an agent that spells its scope and resource otherwise, or leaves them out, enrols all the same', async () => {
+  const node = await startOAuth()
+  const as = await discover(node)
+  for (const changes of [
+    { scope: ' device:enroll  offline_access' },
+    { scope: undefined, resource: undefined },
+    { resource: `${node.url}/api/devices/` },
+  ])
+    expect((await askDevice(node, as, changes)).user_code).toMatch(/^[A-Z]{4}-[A-Z]{4}$/)
+})
+
+test('[OAUTH.26] a scope that is given twice is refused, and so is a body over 64 KiB', async () => {
+  const node = await startOAuth()
+  const as = await discover(node)
+  const body = new URLSearchParams({ ...deviceParameters(node), client_id: AGENT.client_id })
+  body.append('scope', 'device:enroll')
+  const endpoint = String(as.device_authorization_endpoint)
+  expect((await fetch(endpoint, { method: 'POST', body })).status).toBe(400)
+  body.append('more', 'x'.repeat(65_536))
+  expect((await fetch(endpoint, { method: 'POST', body })).status).toBe(413)
+})
