@@ -91,6 +91,11 @@ export const OAUTH_ABLATIONS: readonly Ablation[] = [
     tests: attack('oauth-redirects'),
   },
   {
+    gate: 'names: a Host header adds no name',
+    edits: [gate('gates/own-names.ts', 'at', 'return `https://${host}`')],
+    tests: ['packages/server/test/gates/own-names.test.ts'],
+  },
+  {
     gate: 'oauth: the device grant is for the agent alone',
     edits: [
       text(

@@ -40,28 +40,36 @@ export interface OAuthNode extends TestBridge {
 export interface OAuthOptions {
   readonly system?: System
   readonly parts?: Partial<AuthorizationServerParts>
+  /** Default: the address at which the node listens. */
+  readonly publicUrls?: readonly string[]
+  readonly allowedOrigins?: readonly string[]
 }
 
 /** A bridge with accounts and an authorization server on a free port, its stores in memory. */
 export async function startOAuth({
   system = realSystem(),
   parts = {},
+  publicUrls,
+  allowedOrigins = [],
 }: OAuthOptions = {}): Promise<OAuthNode> {
   const stores = await openSqliteStores(':memory:', system)
   const server = createServer()
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo
   const url = `http://127.0.0.1:${port}`
+  const names = publicUrls ?? [url]
+  const [issuer = url] = names
   const recorded = new Recorded()
   const log = recorded.securityLog
   const recalled = new Recall(system)
   const signingKey = await loadSigningKey(stores.keys, Buffer.alloc(32, 1), system)
   const tokens = createTokens(SECRET, stores.users, system, undefined, recalled)
-  const access = new AccessTokens({ ...stores, key: signingKey, issuer: url, system, recalled })
+  const access = new AccessTokens({ ...stores, key: signingKey, issuer, system, recalled })
   const bridge = createBridge({
-    authenticator: byIssuer(url, access, tokens, recalled),
-    publicUrls: [url],
-    authorizationServers: [url],
+    authenticator: byIssuer(issuer, access, tokens, recalled),
+    publicUrls: names,
+    authorizationServers: [issuer],
+    allowedOrigins,
     proof: { devices: stores.devices, key: await loadBridgeKey(stores.keys, Buffer.alloc(32, 4), system) },
     enrolment: {
       ...{ sessions: stores.sessions, users: stores.users, tokens: access },
@@ -73,14 +81,14 @@ export async function startOAuth({
   await bridge.ready()
   const { revoke } = bridge
   const sessions = new Sessions({ sessions: stores.sessions, revoke, log, system })
-  const common = { site: siteOf(url), sessions, log, system, door: bridge.frontDoor }
+  const common = { site: siteOf(issuer), sessions, log, system, door: bridge.frontDoor }
   const pageKey = Buffer.alloc(32, 8)
   const loginTokens = createTokens(SECRET, stores.users, system, stores.sessions)
   const accounts = createAccounts({ ...stores, ...common, tokens: loginTokens, key: pageKey, revoke })
   const oauth = new AuthorizationServer({
     ...common,
-    issuer: url,
-    publicUrls: [url],
+    issuer,
+    publicUrls: names,
     signingKey,
     recordKey: Buffer.alloc(32, 2),
     cookieKey: Buffer.alloc(32, 3),
@@ -91,7 +99,7 @@ export async function startOAuth({
     logins: accounts.logins,
     allowRegistration: true,
     production: false,
-    allowedOrigins: [],
+    allowedOrigins,
     ...parts,
   })
   server.on('request', (request, response) => {

@@ -108,10 +108,9 @@ function admissionOptions(options: BridgeOptions): AdmissionOptions {
 /** @throws TypeError for an authorization server without an address under which the bridge is known to it */
 function resourceMetadata({ authorizationServers = [], publicUrls = [] }: BridgeOptions) {
   if (authorizationServers.length === 0) return undefined
-  const [publicUrl] = publicUrls
-  if (publicUrl === undefined)
+  if (publicUrls.length === 0)
     throw new TypeError('With authorizationServers, publicUrls must name the address of the bridge.')
-  return new ResourceMetadata({ publicUrl, authorizationServers })
+  return new ResourceMetadata({ publicUrls, authorizationServers })
 }
 
 /** @throws TypeError when a URL is none */

@@ -1,4 +1,5 @@
 import ipaddr from 'ipaddr.js'
+import { ownNames } from './own-names.ts'
 import { remembered } from './remembered.ts'
 import type { RequestFacts } from './request-facts.ts'
 import { allow, deny, type Verdict } from './verdict.ts'
@@ -29,7 +30,7 @@ export function originPolicy(
   publicUrls: readonly string[],
   allowedOrigins: readonly string[] = [],
 ): OriginPolicy {
-  const own = publicUrls.map(webUrl)
+  const own = ownNames(publicUrls).map(webUrl)
   const others = allowedOrigins.map(webUrl)
   const hosts = new Set([LOOPBACK_HOST, ...own.map(({ hostname }) => hostname)])
   return {

@@ -1,3 +1,4 @@
+import { ownNames } from './own-names.ts'
 import type { Dialled } from './proof.ts'
 
 /** The bridge's own end of a socket. */
@@ -23,7 +24,7 @@ export class OwnAddresses {
   /** @param path of the agents' endpoint @throws TypeError for what is no URL */
   constructor(publicUrls: readonly string[], path: string) {
     this.#path = path
-    this.#public = publicUrls.map((text) => {
+    this.#public = ownNames(publicUrls).map((text) => {
       const { origin, pathname } = new URL(text)
       return { origin, path: pathname.replace(/\/+$/, '') + path }
     })

@@ -1,4 +1,5 @@
 const LOOPBACK_HOSTS = ['127.0.0.1', 'localhost', '[::1]']
+const USUAL_PORTS: Readonly<Record<string, string>> = { 'http:': '80', 'https:': '443' }
 
 /**
  * [ORIGIN.5] Every address that names this bridge: its public URLs, first of all the first, and for one at the machine
@@ -17,4 +18,47 @@ function namesOfMachine(publicUrl: string): string[] {
   if (!LOOPBACK_HOSTS.includes(hostname)) return []
   const rest = (port === '' ? '' : `:${port}`) + pathname.replace(/\/+$/, '')
   return LOOPBACK_HOSTS.map((host) => `${protocol}//${host}${rest}`)
+}
+
+/** A name of the bridge, and what follows it in an address. */
+export interface Named {
+  readonly name: string
+  /** Begins with `/`, or is empty. */
+  readonly path: string
+}
+
+/** [RS.8] Finds the name under which a request came, among those of the bridge; a Host header adds none. */
+export class NameFinder {
+  readonly #first: string
+  readonly #byHost = new Map<string, string[]>()
+
+  /** @param names of the bridge, at least one */
+  constructor(names: readonly string[]) {
+    this.#first = names[0] ?? ''
+    for (const name of names) {
+      const { host, hostname, port, protocol } = new URL(name)
+      for (const one of new Set([host, port === '' ? `${hostname}:${USUAL_PORTS[protocol]}` : host]))
+        this.#byHost.set(one, [...(this.#byHost.get(one) ?? []), name])
+    }
+  }
+
+  /** @param host as received @returns the first name of the bridge if the host belongs to none */
+  at(host = ''): string {
+    return this.#byHost.get(host.toLowerCase())?.[0] ?? this.#first
+  }
+
+  /**
+   * Splits a path that may begin with the path of a public URL. A proxy that takes that away does so from the front
+   * only; a well-known address has it in the middle (RFC 8414 section 3.1, RFC 9728 section 3.1).
+   *
+   * @param path what follows the well-known part, canonical
+   */
+  within(host: string | undefined, path: string): Named {
+    const known = this.#byHost.get(host?.toLowerCase() ?? '') ?? [this.#first]
+    for (const name of known) {
+      const base = new URL(name).pathname
+      if (base !== '/' && `${path}/`.startsWith(`${base}/`)) return { name, path: path.slice(base.length) }
+    }
+    return { name: this.at(host), path }
+  }
 }

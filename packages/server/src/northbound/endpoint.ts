@@ -108,7 +108,7 @@ export class McpEndpoint {
     admitted: Verdict<AdmittedCaller>,
   ): void {
     if (!admitted.allowed) {
-      const challenge = { metadataUrl: this.#metadataUrl(path) }
+      const challenge = { metadataUrl: this.#metadataUrl(request, path) }
       return this.#log.afterWritten(() => sendRefusal(response, admitted, challenge))
     }
     const caller = admitted.value
@@ -200,14 +200,15 @@ export class McpEndpoint {
 
   /** [RS.6] Says which scope a client has to ask for to make this very call. */
   #askForScope(response: ServerResponse, id: RawJson, error: BridgeError, address: ToolAddress): void {
-    const path = mcpPath(response.req.url?.split('?')[0] ?? '') ?? {}
+    const { req: request } = response
+    const path = mcpPath(request.url?.split('?')[0] ?? '') ?? {}
     const neededScope = callScope(address.serverName, address.toolName)
-    sendCallRefusal(response, id, error, { metadataUrl: this.#metadataUrl(path), neededScope })
+    sendCallRefusal(response, id, error, { metadataUrl: this.#metadataUrl(request, path), neededScope })
   }
 
-  #metadataUrl({ serverName }: McpPath): string | undefined {
+  #metadataUrl({ headers }: IncomingMessage, { serverName }: McpPath): string | undefined {
     const path = serverName === undefined ? ALL : ONE + encodeURIComponent(serverName)
-    return this.#metadata?.urlFor(path)
+    return this.#metadata?.urlFor(headers.host, path)
   }
 }
 

@@ -1,33 +1,37 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { ALL_SCOPES } from '../gates/call-authority.ts'
 import { DPOP_ALGORITHMS } from '../gates/dpop.ts'
-import { isMcpResource } from '../gates/resource.ts'
+import { NameFinder, ownNames } from '../gates/own-names.ts'
+import { isMcpResource, mcpResource } from '../gates/resource.ts'
 import { answerHeaders } from './respond.ts'
 
 const WELL_KNOWN = '/.well-known/oauth-protected-resource'
 
-/** Whose tokens are taken, and under which address the resources are named. */
+/** Issuers of the tokens that are taken, and the addresses of the resources. */
 export interface ResourceOptions {
-  readonly publicUrl: string
-  /** Issuers, as URLs. */
+  readonly publicUrls: readonly string[]
+  /** Issuers, as URLs. The first public URL stands for the bridge itself, under whichever name it is asked. */
   readonly authorizationServers: readonly string[]
 }
 
 /**
- * [RS.5] Where a client learns which authorization server gives tokens for `/mcp` and `/mcp/{server}`. Public,
+ * [RS.5] [RS.8] Where a client learns which authorization server gives tokens for `/mcp` and `/mcp/{server}`. Public,
  * also for pages of any origin: it is the same for everybody. Source: RFC 9728 sections 2 and 3.
  */
 export class ResourceMetadata {
   readonly #options: ResourceOptions
+  readonly #names: NameFinder
 
   constructor(options: ResourceOptions) {
     this.#options = options
+    this.#names = new NameFinder(ownNames(options.publicUrls))
   }
 
   /** @returns whether the request was for metadata, and is answered */
   handle(request: IncomingMessage, response: ServerResponse, pathname: string): boolean {
     if (!pathname.startsWith(WELL_KNOWN)) return false
-    const resource = this.#resourceAt(pathname.slice(WELL_KNOWN.length))
+    const { name, path } = this.#names.within(request.headers.host, pathname.slice(WELL_KNOWN.length))
+    const resource = resourceAt(name, path)
     if (resource === undefined) return false
     const isRead = request.method === 'GET' || request.method === 'HEAD'
     if (!isRead) {
@@ -36,7 +40,7 @@ export class ResourceMetadata {
     }
     const body = JSON.stringify({
       resource,
-      authorization_servers: this.#options.authorizationServers,
+      authorization_servers: this.#issuers(name),
       scopes_supported: ALL_SCOPES,
       bearer_methods_supported: ['header'],
       dpop_signing_alg_values_supported: DPOP_ALGORITHMS,
@@ -53,15 +57,19 @@ export class ResourceMetadata {
     return true
   }
 
-  /** The address of the metadata for an MCP path. */
-  urlFor(path: string): string {
-    return this.#options.publicUrl + WELL_KNOWN + path
+  /** [RS.8] The address of the metadata for an MCP path, under the name that the client has used. */
+  urlFor(host: string | undefined, path: string): string {
+    return this.#names.at(host) + WELL_KNOWN + path
   }
 
-  #resourceAt(path: string): string | undefined {
-    const { publicUrl } = this.#options
-    if (path === '' || path === '/mcp') return `${publicUrl}/mcp`
-    const resource = publicUrl + path
-    return isMcpResource(publicUrl, resource) ? resource : undefined
+  #issuers(name: string): string[] {
+    const { authorizationServers, publicUrls } = this.#options
+    return authorizationServers.map((issuer) => (issuer === publicUrls[0] ? name : issuer))
   }
+}
+
+function resourceAt(name: string, path: string): string | undefined {
+  if (path === '') return mcpResource(name)
+  const resource = name + path
+  return isMcpResource(name, resource) ? resource : undefined
 }

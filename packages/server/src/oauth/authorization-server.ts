@@ -4,10 +4,10 @@ import { isOwnOrigin } from '../accounts/csrf.ts'
 import { requireRecentLogin } from '../accounts/finish-login.ts'
 import type { Logins } from '../accounts/logins.ts'
 import { sendRefusalJson, sendRefusalPage } from '../accounts/respond.ts'
-import { isOfThisMachine, type Site } from '../accounts/site.ts'
+import { isOfThisMachine, type Site, siteOf } from '../accounts/site.ts'
 import { canonicalTarget, rewriteTarget } from '../gates/canonical-path.ts'
 import type { ClientAddress } from '../gates/client-address.ts'
-import { ownNames } from '../gates/own-names.ts'
+import { type Named, NameFinder, ownNames } from '../gates/own-names.ts'
 import { allow, type Denied, deny, type Verdict } from '../gates/verdict.ts'
 import type { Sessions } from '../identity/sessions.ts'
 import type { SigningKey } from '../identity/signing-key.ts'
@@ -63,25 +63,96 @@ const NARROWER: Readonly<Record<string, readonly Limited[]>> = {
   [ROUTES.registration]: ['registration', 'registrationOfDay'],
 }
 
-/** The bridge's authorization server, with its pages: everything between a request for access and a token. */
+/** The library under one name of the bridge. What it keeps is the same under each. */
+interface NamedServer {
+  readonly name: string
+  readonly answer: (request: IncomingMessage, response: ServerResponse) => void
+  readonly interactions: Interactions
+}
+
+/**
+ * The bridge's authorization server, with its pages: everything between a request for access and a token. It is whole
+ * under each name of the bridge, since clients compare what it says of itself with the address that they know.
+ */
 export class AuthorizationServer {
   readonly #parts: AuthorizationServerParts
-  readonly #provider: Provider
-  readonly #answer: (request: IncomingMessage, response: ServerResponse) => void
-  readonly #interactions: Interactions
   readonly #devicePages: DevicePages
   readonly #limits: OAuthLimits
   readonly #names: readonly string[]
+  readonly #finder: NameFinder
+  readonly #servers = new Map<string, NamedServer>()
   readonly #addresses = new WeakMap<IncomingMessage, ClientAddress>()
 
   constructor(parts: AuthorizationServerParts) {
     const { issuer, site, system, log } = parts
     this.#parts = parts
     this.#names = ownNames(parts.publicUrls)
+    this.#finder = new NameFinder(this.#names)
     this.#limits = new OAuthLimits(system)
     this.#devicePages = new DevicePages({ site, key: parts.pageKey, system }, this.#limits, log)
-    this.#provider = createProvider(
+    this.#serverFor(issuer)
+  }
+
+  /** Answers the request where its path is one of ours. @returns whether it is */
+  handle(request: IncomingMessage, response: ServerResponse): boolean {
+    const target = canonicalTarget(request.url ?? '')
+    if (target === undefined) return false
+    const { name, path } = this.#asked(request, target.path)
+    if (!isOwnPath(path)) return false
+    rewriteTarget(request, { ...target, path })
+    this.#handle(request, response, name, path).catch((error: unknown) => {
+      // A browser that went away is no fault.
+      if (!response.socket?.destroyed)
+        this.#parts.log.logSecurityEvent({ event: 'page_failed', error: String(error) })
+      if (response.headersSent) response.destroy()
+      else this.#refuse(request, response, deny('internal_error'))
+    })
+    return true
+  }
+
+  /** [RS.8] The name that was asked, and the path without what stands between host and path (RFC 8414 section 3.1). */
+  #asked({ headers: { host } }: IncomingMessage, path: string): Named {
+    for (const metadata of METADATA) {
+      if (!path.startsWith(`${metadata}/`)) continue
+      const named = this.#finder.within(host, path.slice(metadata.length))
+      if (named.path === '') return { ...named, path: metadata }
+    }
+    return { name: this.#finder.at(host), path }
+  }
+
+  async #handle(
+    request: IncomingMessage,
+    response: ServerResponse,
+    name: string,
+    path: string,
+  ): Promise<void> {
+    const entered = await this.#enter(request, path)
+    if (!entered.allowed) return this.#refuse(request, response, entered)
+    const address = entered.value
+    this.#addresses.set(request, address)
+    const { answer, interactions } = this.#serverFor(name)
+    if (path.startsWith('/interaction/')) return interactions.handle({ request, response, path, address })
+    if (path.startsWith('/device') && !(await this.#enterDevice(request, response, path, address))) return
+    if (path === ROUTES.authorization || (path === ROUTES.code_verification && request.method === 'GET'))
+      forgetSession(request)
+    const canonical = await canonicalRequest(request, path, this.#names)
+    if (canonical === undefined) return this.#refuse(request, response, deny('body_too_large'))
+    this.#addresses.set(canonical, address)
+    asNamed(canonical, name)
+    answer(canonical, response)
+  }
+
+  #serverFor(name: string): NamedServer {
+    const made = this.#servers.get(name) ?? this.#makeServer(name)
+    this.#servers.set(name, made)
+    return made
+  }
+
+  #makeServer(name: string): NamedServer {
+    const { issuer, site, system, log, ...parts } = this.#parts
+    const provider = createProvider(
       {
+        name,
         issuer,
         key: parts.signingKey,
         cookieKey: parts.cookieKey,
@@ -103,43 +174,11 @@ export class AuthorizationServer {
       },
       site,
     )
-    const errorAnswers = new ErrorAnswers(this.#provider, parts)
-    useMiddleware(this.#provider, site.base, system, this.#devicePages, errorAnswers)
-    recordEvents(this.#provider, log, system, (request) => this.#addresses.get(request))
-    this.#answer = this.#provider.callback()
-    this.#interactions = new Interactions({ ...parts, provider: this.#provider, key: parts.pageKey })
-  }
-
-  /** Answers the request where its path is one of ours. @returns whether it is */
-  handle(request: IncomingMessage, response: ServerResponse): boolean {
-    const target = canonicalTarget(request.url ?? '')
-    if (target === undefined || !isOwnPath(target.path)) return false
-    rewriteTarget(request, target)
-    this.#handle(request, response, target.path).catch((error: unknown) => {
-      // A browser that went away is no fault.
-      if (!response.socket?.destroyed)
-        this.#parts.log.logSecurityEvent({ event: 'page_failed', error: String(error) })
-      if (response.headersSent) response.destroy()
-      else this.#refuse(request, response, deny('internal_error'))
-    })
-    return true
-  }
-
-  async #handle(request: IncomingMessage, response: ServerResponse, path: string): Promise<void> {
-    const entered = await this.#enter(request, path)
-    if (!entered.allowed) return this.#refuse(request, response, entered)
-    const address = entered.value
-    this.#addresses.set(request, address)
-    if (path.startsWith('/interaction/'))
-      return this.#interactions.handle({ request, response, path, address })
-    if (path.startsWith('/device') && !(await this.#enterDevice(request, response, path, address))) return
-    if (path === ROUTES.authorization || (path === ROUTES.code_verification && request.method === 'GET'))
-      forgetSession(request)
-    const canonical = await canonicalRequest(request, path, this.#names)
-    if (canonical === undefined) return this.#refuse(request, response, deny('body_too_large'))
-    this.#addresses.set(canonical, address)
-    asIssuer(canonical, this.#parts.issuer)
-    this.#answer(canonical, response)
+    const errorAnswers = new ErrorAnswers(provider, this.#parts)
+    useMiddleware(provider, siteOf(name).base, system, this.#devicePages, errorAnswers)
+    recordEvents(provider, log, system, (request) => this.#addresses.get(request))
+    const interactions = new Interactions({ ...this.#parts, provider, key: parts.pageKey })
+    return { name, answer: provider.callback(), interactions }
   }
 
   async #enter(request: IncomingMessage, path: string): Promise<Verdict<ClientAddress>> {
@@ -219,11 +258,11 @@ function forgetSession(request: IncomingMessage): void {
 }
 
 /**
- * The library makes addresses of itself out of the request. It is told the issuer's, whatever a client, or a proxy
- * that adds headers, says.
+ * Gives the library the name that was asked, of which it makes addresses of itself, whatever a client, or a proxy that
+ * adds headers, says.
  */
-function asIssuer({ headers }: IncomingMessage, issuer: string): void {
-  const { host, protocol } = new URL(issuer)
+function asNamed({ headers }: IncomingMessage, name: string): void {
+  const { host, protocol } = new URL(name)
   headers.host = host
   headers['x-forwarded-proto'] = protocol.slice(0, -1)
   delete headers['x-forwarded-host']

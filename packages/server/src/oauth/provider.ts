@@ -33,6 +33,9 @@ const THUMBPRINT = /^[\w-]{43}$/
 const MAX_DEVICE_NAME_CHARS = 64
 
 export interface ProviderParts {
+  /** The name of the bridge under which clients ask: the issuer that they see. */
+  readonly name: string
+  /** The bridge's first name, under which resources are named and tokens issued whichever name was asked. */
   readonly issuer: string
   readonly key: SigningKey
   readonly cookieKey: Uint8Array
@@ -56,7 +59,7 @@ export interface ProviderParts {
  * to do, and what it is to leave.
  */
 export function createProvider(parts: ProviderParts, site: Site): Provider {
-  const provider = new Provider(parts.issuer, {
+  const provider = new Provider(parts.name, {
     adapter: (model) => new Records(model, parts.records),
     clients: [AGENT_CLIENT],
     jwks: { keys: [parts.key.privateJwk] },
@@ -125,7 +128,7 @@ function clientRules({ allowedOrigins, system }: ProviderParts): Partial<Configu
 }
 
 /** [OAUTH.8] [OAUTH.12] What tokens say, how long they live, and whose they are. */
-function tokenRules({ users, sessions, system }: ProviderParts): Partial<Configuration> {
+function tokenRules({ issuer, users, sessions, system }: ProviderParts): Partial<Configuration> {
   return {
     scopes: ['openid', 'offline_access'],
     claims: { openid: ['sub'] },
@@ -171,6 +174,7 @@ function tokenRules({ users, sessions, system }: ProviderParts): Partial<Configu
     formats: {
       customizers: {
         jwt: (_ctx, _token, { payload }) => {
+          payload.iss = issuer
           payload.sub = readAccountId(String(payload.sub))?.userId
           payload.scope ??= ''
         },

@@ -24,7 +24,9 @@ export function resourceServer(
   if (Array.isArray(asked) && asked.length > 1) throw new errors.InvalidTarget(ONE_AT_A_TIME)
   const isEnrolment = resource === enrolmentResource(issuer)
   if (!isEnrolment && !isMcpResource(issuer, resource))
-    throw new errors.InvalidTarget(`that is no resource of this bridge: ask for ${mcpResource(issuer)}`)
+    throw new errors.InvalidTarget(
+      `that is no resource of this bridge: ask for ${mcpResource(issuer)}; its operator adds other names with --public-url`,
+    )
   if (isEnrolment !== (clientId === AGENT_CLIENT_ID))
     throw new errors.InvalidTarget('this client gets no tokens for that resource')
   const isAllowed = isEnrolment ? isEnrolScope : isMcpScope

@@ -168,3 +168,8 @@ test.each([
     expect(() => originPolicy([], [text])).toThrow(TypeError)
   },
 )
+
+test('[ORIGIN.5] a bridge at the machine itself takes pages of each of its names, at its port alone', () => {
+  const { origins } = originPolicy(['http://127.0.0.1:8787'])
+  expect([...origins]).toEqual(['http://127.0.0.1:8787', 'http://localhost:8787', 'http://[::1]:8787'])
+})

@@ -51,3 +51,11 @@ test('[PROOF.4] of a socket that is gone there is no address, and of one after a
   ])
   expect(addresses.at(a)).toBe(addresses.at(a))
 })
+
+test('[PROOF.4] [ORIGIN.5] a public URL at the machine itself is dialled by each name of the machine', () => {
+  expect(origins(['http://127.0.0.1:8787'], socket('127.0.0.1'))).toEqual([
+    'http://127.0.0.1:8787',
+    'http://localhost:8787',
+    'http://[::1]:8787',
+  ])
+})

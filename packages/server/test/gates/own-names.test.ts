@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { ownNames } from '../../src/gates/own-names.ts'
+import { NameFinder, ownNames } from '../../src/gates/own-names.ts'
 
 test('[ORIGIN.5] a bridge at the machine itself is known by each name of the machine, its own first', () => {
   expect(ownNames(['http://127.0.0.1:8787'])).toEqual([
@@ -25,4 +25,42 @@ test('[ORIGIN.5] any other bridge is known by its public URLs alone', () => {
   ])
   expect(ownNames([])).toEqual([])
   expect(() => ownNames(['nonsense'])).toThrow(TypeError)
+})
+
+const finder = new NameFinder([
+  'https://bridge.example',
+  'http://bridge.example',
+  'http://127.0.0.1:8787',
+  'https://apps.example/one',
+  'https://apps.example/two',
+])
+
+test.each<[string | undefined, string]>([
+  ['bridge.example', 'https://bridge.example'],
+  ['Bridge.Example:443', 'https://bridge.example'],
+  ['bridge.example:80', 'http://bridge.example'],
+  ['127.0.0.1:8787', 'http://127.0.0.1:8787'],
+  ['apps.example', 'https://apps.example/one'],
+  ['127.0.0.1', 'https://bridge.example'],
+  ['evil.example', 'https://bridge.example'],
+  ['', 'https://bridge.example'],
+  [undefined, 'https://bridge.example'],
+])('[RS.8] a request for the host %s is for %s, and no host adds a name', (host, name) => {
+  expect(finder.at(host)).toBe(name)
+})
+
+test('[RS.8] a path of a public URL is read between host and path', () => {
+  const within = (host: string | undefined, path: string) => finder.within(host, path)
+  expect(within('apps.example', '/two/mcp')).toEqual({ name: 'https://apps.example/two', path: '/mcp' })
+  expect(within('apps.example', '/one')).toEqual({ name: 'https://apps.example/one', path: '' })
+  expect(within('apps.example', '/mcp')).toEqual({ name: 'https://apps.example/one', path: '/mcp' })
+  expect(within('apps.example', '/twofold')).toEqual({ name: 'https://apps.example/one', path: '/twofold' })
+  expect(within('bridge.example', '/one')).toEqual({ name: 'https://bridge.example', path: '/one' })
+  expect(within(undefined, '')).toEqual({ name: 'https://bridge.example', path: '' })
+  const under = new NameFinder(['https://apps.example/under'])
+  expect(under.within('10.0.0.1', '/under/mcp')).toEqual({ name: 'https://apps.example/under', path: '/mcp' })
+})
+
+test('[RS.8] a bridge without a name finds none', () => {
+  expect(new NameFinder([]).at('bridge.example')).toBe('')
 })
