@@ -92,8 +92,20 @@ export const OAUTH_ABLATIONS: readonly Ablation[] = [
   },
   {
     gate: 'names: a Host header adds no name',
-    edits: [gate('gates/own-names.ts', 'at', 'return `https://${host}`')],
+    edits: [gate('gates/own-names.ts', 'at', 'return host')],
     tests: ['packages/server/test/gates/own-names.test.ts'],
+  },
+  {
+    gate: 'origins: pages that are not listed read nothing',
+    edits: [text('gates/cors.ts', 'else if (origins.has(origin)) ', 'else ')],
+    tests: ['packages/server/test/gates/cors.test.ts'],
+  },
+  {
+    gate: 'origins: pages that are not listed get no tokens',
+    edits: [
+      text('oauth/authorization-server.ts', 'origin !== undefined && !this.#origins.has(origin)', 'false'),
+    ],
+    tests: ['test/oauth/pages.test.ts'],
   },
   {
     gate: 'oauth: the device grant is for the agent alone',

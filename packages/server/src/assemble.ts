@@ -73,6 +73,8 @@ export function assemble(options: BridgeOptions, system: System) {
     revoker,
     authenticator,
     log,
+    /** Origins whose pages may use the bridge. */
+    origins: entry.origins.origins,
   }
 }
 

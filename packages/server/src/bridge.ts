@@ -8,6 +8,7 @@ import { attachTo } from './attach.ts'
 import type { BridgeOptions, BridgeStores } from './bridge-options.ts'
 import { deviceEndpoint } from './enrolment.ts'
 import { canonicalTarget, rewriteTarget } from './gates/canonical-path.ts'
+import { letPagesRead } from './gates/cors.ts'
 import type { RateLimiter, RateLimitStatus } from './gates/rate-limit.ts'
 import { deny } from './gates/verdict.ts'
 import { mcpPath } from './northbound/endpoint.ts'
@@ -65,7 +66,7 @@ export function createBridge(options: BridgeOptions): Bridge {
   const system = options.system ?? realSystem()
   const parts = assemble(options, system)
   const { admission, agents, mcp, metadata, router, dispatcher, limiter, blocks, callTimes } = parts
-  const { revoker, log } = parts
+  const { revoker, log, origins } = parts
   let state: 'starting' | 'serving' | 'draining' = 'starting'
   revoker.start()
   const started = Promise.all([blocks.start(), callTimes.start()]).then(() => {
@@ -90,6 +91,7 @@ export function createBridge(options: BridgeOptions): Bridge {
 
   function onRequest(request: IncomingMessage, response: ServerResponse, pathname: string): boolean {
     const path = mcpPath(pathname)
+    if (path !== undefined && letPagesRead(request, response, origins)) return true
     const refusal = obstacle()
     if (path !== undefined && refusal !== undefined) sendRefusal(response, deny(refusal))
     else if (path !== undefined) mcp.handle(request, response, path)

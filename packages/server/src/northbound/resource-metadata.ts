@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { ALL_SCOPES } from '../gates/call-authority.ts'
+import { letPagesRead } from '../gates/cors.ts'
 import { DPOP_ALGORITHMS } from '../gates/dpop.ts'
 import { NameFinder, ownNames } from '../gates/own-names.ts'
 import { isMcpResource, mcpResource } from '../gates/resource.ts'
@@ -33,6 +34,7 @@ export class ResourceMetadata {
     const { name, path } = this.#names.within(request.headers.host, pathname.slice(WELL_KNOWN.length))
     const resource = resourceAt(name, path)
     if (resource === undefined) return false
+    if (letPagesRead(request, response, '*')) return true
     const isRead = request.method === 'GET' || request.method === 'HEAD'
     if (!isRead) {
       response.writeHead(405, { allow: 'GET, HEAD', 'content-length': 0, ...answerHeaders }).end()

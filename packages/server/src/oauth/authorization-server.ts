@@ -7,6 +7,8 @@ import { sendRefusalJson, sendRefusalPage } from '../accounts/respond.ts'
 import { isOfThisMachine, type Site, siteOf } from '../accounts/site.ts'
 import { canonicalTarget, rewriteTarget } from '../gates/canonical-path.ts'
 import type { ClientAddress } from '../gates/client-address.ts'
+import { letPagesRead } from '../gates/cors.ts'
+import { originPolicy } from '../gates/origin.ts'
 import { type Named, NameFinder, ownNames } from '../gates/own-names.ts'
 import { allow, type Denied, deny, type Verdict } from '../gates/verdict.ts'
 import type { Sessions } from '../identity/sessions.ts'
@@ -52,6 +54,15 @@ const METADATA = ['/.well-known/oauth-authorization-server', '/.well-known/openi
 const LOGOUT_PATH = `${ROUTES.end_session}/confirm`
 /** Every path that the library serves, and no other: it would read more spellings of each. */
 const OWN_PATHS: ReadonlySet<string> = new Set([...Object.values(ROUTES), ...METADATA, LOGOUT_PATH])
+/** The same for everybody, so that pages of every origin may read it. */
+const PUBLIC: ReadonlySet<string> = new Set([...METADATA, ROUTES.jwks])
+/** Endpoints that apps ask by script; all others are for browsers that go there. */
+const FOR_APPS: ReadonlySet<string> = new Set([
+  ROUTES.token,
+  ROUTES.registration,
+  ROUTES.revocation,
+  ROUTES.device_authorization,
+])
 /** Those that end with the id of a request for access. */
 const STEP_PATH = /^\/(?:interaction|oauth\/authorize|device)\/[\w-]{1,64}$/
 const SESSION_COOKIE = /(?:^|;)\s*oauthSession(?:\.sig)?=[^;]*/g
@@ -80,6 +91,7 @@ export class AuthorizationServer {
   readonly #limits: OAuthLimits
   readonly #names: readonly string[]
   readonly #finder: NameFinder
+  readonly #origins: ReadonlySet<string>
   readonly #servers = new Map<string, NamedServer>()
   readonly #addresses = new WeakMap<IncomingMessage, ClientAddress>()
 
@@ -87,6 +99,7 @@ export class AuthorizationServer {
     const { issuer, site, system, log } = parts
     this.#parts = parts
     this.#names = ownNames(parts.publicUrls)
+    this.#origins = originPolicy(parts.publicUrls, parts.allowedOrigins).origins
     this.#finder = new NameFinder(this.#names)
     this.#limits = new OAuthLimits(system)
     this.#devicePages = new DevicePages({ site, key: parts.pageKey, system }, this.#limits, log)
@@ -100,6 +113,8 @@ export class AuthorizationServer {
     const { name, path } = this.#asked(request, target.path)
     if (!isOwnPath(path)) return false
     rewriteTarget(request, { ...target, path })
+    if (PUBLIC.has(path) && letPagesRead(request, response, '*')) return true
+    if (FOR_APPS.has(path) && letPagesRead(request, response, this.#origins)) return true
     this.#handle(request, response, name, path).catch((error: unknown) => {
       // A browser that went away is no fault.
       if (!response.socket?.destroyed)
@@ -166,7 +181,6 @@ export class AuthorizationServer {
         sessions: parts.sessionStore,
         system,
         allowRegistration: parts.allowRegistration,
-        allowedOrigins: parts.allowedOrigins,
         // Behind a proxy, this machine's own address says nothing of who comes.
         isLoopback: !parts.production && isOfThisMachine(site),
         devicePages: this.#devicePages,
@@ -184,6 +198,9 @@ export class AuthorizationServer {
   async #enter(request: IncomingMessage, path: string): Promise<Verdict<ClientAddress>> {
     const entered = await this.#parts.door.enter(request)
     if (!entered.allowed) return entered
+    const { origin } = request.headers
+    if (FOR_APPS.has(path) && origin !== undefined && !this.#origins.has(origin))
+      return deny('origin_forbidden')
     for (const kind of ['request' as const, ...(NARROWER[path] ?? [])]) {
       const within = this.#isWithin(kind, entered.value)
       if (!within.allowed) return within

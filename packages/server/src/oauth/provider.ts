@@ -45,8 +45,6 @@ export interface ProviderParts {
   readonly system: System
   /** Anybody may register a client, which then has to be approved by each user like any other. */
   readonly allowRegistration: boolean
-  /** Origins whose pages may ask the token endpoint. */
-  readonly allowedOrigins: readonly string[]
   /** The bridge is reached at this machine only. */
   readonly isLoopback: boolean
   readonly devicePages: DevicePages
@@ -107,7 +105,7 @@ function cookies(key: Uint8Array): NonNullable<Configuration['cookies']> {
 }
 
 /** [OAUTH.7] [OAUTH.11] Who may be a client, and how one shows that it is that client. */
-function clientRules({ allowedOrigins, system }: ProviderParts): Partial<Configuration> {
+function clientRules({ system }: ProviderParts): Partial<Configuration> {
   return {
     clientAuthMethods: ['none', 'client_secret_basic', 'client_secret_post', 'private_key_jwt'],
     assertJwtClientAuthClaimsAndHeader: (_ctx, { exp }) => {
@@ -115,7 +113,6 @@ function clientRules({ allowedOrigins, system }: ProviderParts): Partial<Configu
         throw new errors.InvalidClientAuth(`a client assertion may live ${MAX_ASSERTION_SECONDS} seconds`)
     },
     clientDefaults: { id_token_signed_response_alg: 'ES256', token_endpoint_auth_method: 'none' },
-    clientBasedCORS: (_ctx, origin) => allowedOrigins.includes(origin),
     extraClientMetadata: {
       // Checked for every client, whether it names the property or not.
       properties: ['bridgekeeper'],

@@ -1,0 +1,57 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+
+/** What a page may send besides what browsers let every page send. Names of MCP's own headers are added as asked. */
+const REQUEST_HEADERS = [
+  'accept',
+  'authorization',
+  'content-type',
+  'dpop',
+  'last-event-id',
+  'mcp-method',
+  'mcp-name',
+  'mcp-protocol-version',
+  'mcp-session-id',
+]
+const MCP_HEADER = /^mcp-[a-z0-9-]{1,64}$/
+const MAX_MCP_HEADERS = 32
+const METHODS = 'GET, POST, DELETE'
+const EXPOSED = 'WWW-Authenticate, Mcp-Session-Id, Mcp-Protocol-Version, Retry-After'
+/** Chromium keeps a preflight for two hours at most. */
+const PREFLIGHT_SECONDS = '7200'
+
+type Asked = Pick<IncomingMessage, 'method' | 'headers'>
+
+/**
+ * [ORIGIN.6] Lets pages of listed origins read the answer, also a refusal. It admits nobody: the gates judge the request
+ * as any other. Cookies are never for pages of another origin, so that no credentials are allowed.
+ *
+ * @param origins exactly as browsers write them, or `'*'` for what is public
+ * @returns whether the request was a preflight, and is answered
+ */
+export function letPagesRead(
+  { method, headers }: Asked,
+  response: ServerResponse,
+  origins: ReadonlySet<string> | '*',
+): boolean {
+  const { origin } = headers
+  if (origin === undefined) return false
+  if (origins === '*') response.setHeader('access-control-allow-origin', '*')
+  else if (origins.has(origin)) response.setHeader('access-control-allow-origin', origin)
+  else return false
+  response.setHeader('vary', 'Origin')
+  response.setHeader('access-control-expose-headers', EXPOSED)
+  if (method !== 'OPTIONS' || headers['access-control-request-method'] === undefined) return false
+  response.writeHead(204, {
+    'access-control-allow-methods': METHODS,
+    'access-control-allow-headers': allowedHeaders(headers['access-control-request-headers']),
+    'access-control-max-age': PREFLIGHT_SECONDS,
+  })
+  response.end()
+  return true
+}
+
+function allowedHeaders(asked = ''): string {
+  const names = asked.toLowerCase().split(',', REQUEST_HEADERS.length + MAX_MCP_HEADERS)
+  const own = names.map((name) => name.trim()).filter((name) => MCP_HEADER.test(name))
+  return [...new Set([...REQUEST_HEADERS, ...own])].join(', ')
+}
