@@ -96,6 +96,16 @@ export const OAUTH_ABLATIONS: readonly Ablation[] = [
     tests: ['packages/server/test/gates/own-names.test.ts'],
   },
   {
+    gate: 'oauth: the grace of a refresh token ends',
+    edits: [text('oauth/records.ts', 'this.#parts.system.nowMs() - consumedAtMs <= GRACE_MS', 'true')],
+    tests: attack('oauth-codes'),
+  },
+  {
+    gate: 'oauth: a copy used within the grace has no tokens of its own',
+    edits: [text('oauth/provider.ts', 'chainRefreshTokens(provider, parts.records.key)', '')],
+    tests: attack('oauth-codes'),
+  },
+  {
     gate: 'origins: pages that are not listed read nothing',
     edits: [text('gates/cors.ts', 'else if (origins.has(origin)) ', 'else ')],
     tests: ['packages/server/test/gates/cors.test.ts'],

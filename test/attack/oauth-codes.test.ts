@@ -179,7 +179,7 @@ test.each([
   expect(page.headers.get('location')).toBeNull()
 })
 
-test('[OAUTH.12] a refresh token that was copied and used again ends the session of both', async () => {
+test('[OAUTH.4] [OAUTH.12] a refresh token that was copied and used again after the grace ends the session of both', async () => {
   const node = await startOAuth()
   const app = await register(node)
   const first = await connect(await node.login('ann'), app)
@@ -190,6 +190,7 @@ test('[OAUTH.12] a refresh token that was copied and used again ends the session
   }
   const second = await askToken(app.as, parameters)
   expect(second.status).toBe(200)
+  later(11_000)
   expect((await askToken(app.as, parameters)).body.error).toBe('invalid_grant')
   const latest = { ...parameters, refresh_token: String(second.body.refresh_token) }
   expect((await askToken(app.as, latest)).body.error).toBe('invalid_grant')
@@ -197,18 +198,68 @@ test('[OAUTH.12] a refresh token that was copied and used again ends the session
   expect(node.recorded.named('session_ended')).toMatchObject([{ reason: 'token_reused' }])
 })
 
-test('[OAUTH.4] of many that use one refresh token at once, nobody keeps anything', async () => {
+test('[OAUTH.27] of many that use one refresh token at once, all get the same next one, and it is used once', async () => {
   const node = await startOAuth()
   const app = await register(node)
   const first = await connect(await node.login('ann'), app)
-  const parameters = {
-    grant_type: 'refresh_token',
-    client_id: app.client.client_id,
-    refresh_token: String(first.refresh_token),
-  }
-  const answers = await Promise.all(Array.from({ length: 8 }, () => askToken(app.as, parameters)))
-  expect(answers.filter(({ status }) => status === 200).length).toBeLessThanOrEqual(1)
-  expect(await clientSessions(node)).toEqual([])
+  const renew = (token: unknown) =>
+    askToken(app.as, {
+      grant_type: 'refresh_token',
+      client_id: app.client.client_id,
+      refresh_token: String(token),
+    })
+  const answers = await Promise.all(Array.from({ length: 8 }, () => renew(first.refresh_token)))
+  expect(answers.map(({ status }) => status)).toEqual(Array(8).fill(200))
+  const [next, ...others] = new Set(answers.map(({ body }) => body.refresh_token))
+  expect(others).toEqual([])
+  expect(next).not.toBe(first.refresh_token)
+  expect(await clientSessions(node)).toHaveLength(1)
+  expect(node.recorded.named('session_ended')).toEqual([])
+  for (const { body } of answers)
+    expect((await post(node, '/mcp', LIST, bearer(String(body.access_token)))).status).toBe(200)
+})
+
+test('[OAUTH.27] a retry after a lost answer goes on with the session, also where the next token was used already', async () => {
+  const node = await startOAuth()
+  const app = await register(node)
+  const first = await connect(await node.login('ann'), app)
+  const renew = async (token: unknown) =>
+    (
+      await askToken(app.as, {
+        grant_type: 'refresh_token',
+        client_id: app.client.client_id,
+        refresh_token: String(token),
+      })
+    ).body.refresh_token
+  const second = await renew(first.refresh_token)
+  const third = await renew(second)
+  expect(await renew(first.refresh_token)).toBe(second)
+  expect(await renew(second)).toBe(third)
+  later(11_000)
+  const fourth = await renew(third)
+  expect(typeof fourth).toBe('string')
+  // A copy that was used within the grace has the same next token: the second use of that ends the session.
+  later(11_000)
+  expect(await renew(third)).toBeUndefined()
+  expect(await renew(fourth)).toBeUndefined()
+  expect(node.recorded.named('session_ended')).toMatchObject([{ reason: 'token_reused' }])
+})
+
+test('[OAUTH.27] the grace is for the same client, and ends with the session', async () => {
+  const node = await startOAuth()
+  const app = await register(node)
+  const thief = await register(node)
+  const first = await connect(await node.login('ann'), app)
+  const renew = (clientId: string) =>
+    askToken(app.as, {
+      grant_type: 'refresh_token',
+      client_id: clientId,
+      refresh_token: String(first.refresh_token),
+    })
+  expect((await renew(app.client.client_id)).status).toBe(200)
+  expect((await renew(thief.client.client_id)).body.error).toBe('invalid_grant')
+  for (const { sessionId } of await clientSessions(node)) await node.stores.sessions.end(sessionId)
+  expect((await renew(app.client.client_id)).body.error).toBe('invalid_grant')
 })
 
 test('[OAUTH.12] a refresh token is of no use to another client, nor for more scopes, nor for another resource, nor late', async () => {

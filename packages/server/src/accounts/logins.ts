@@ -18,7 +18,7 @@ const ACCESS_MS = 900_000
 /** From the login on, whatever is renewed. */
 const LOGIN_MS = 30 * 86_400_000
 /** Two tabs that renew at once send the same token; later, whoever does has copied it. */
-const GRACE_MS = 10_000
+export const GRACE_MS = 10_000
 /** Of one session; a browser needs one in a quarter of an hour. */
 export const RENEWALS = { max: 30, windowMs: 60_000, maxKeys: 10_000 }
 

@@ -19,6 +19,7 @@ import { AGENT_CLIENT, checkClient, DEVICE_GRANT } from './clients.ts'
 import type { DevicePages } from './device-pages.ts'
 import { documentFetch, guardedFetch } from './guarded-fetch.ts'
 import { type RecordParts, Records } from './records.ts'
+import { chainRefreshTokens } from './refresh-chain.ts'
 import { defaultResource, resourceServer } from './resources.ts'
 
 /** A client's grant ends by itself after so long, and its user is asked anew. */
@@ -78,6 +79,7 @@ export function createProvider(parts: ProviderParts, site: Site): Provider {
       clientAuthSigningAlgValues: [...ASSERTION_ALGORITHMS],
     },
   })
+  chainRefreshTokens(provider, parts.records.key)
   provider.proxy = true
   return provider
 }

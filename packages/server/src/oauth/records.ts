@@ -1,5 +1,6 @@
 import { createHmac } from 'node:crypto'
 import { type Adapter, type AdapterPayload, errors } from 'oidc-provider'
+import { GRACE_MS } from '../accounts/logins.ts'
 import { seal, unseal } from '../identity/sealed.ts'
 import type { OAuthRecord, OAuthStore } from '../ports/identity.ts'
 import type { System } from '../ports.ts'
@@ -89,12 +90,13 @@ export class Records implements Adapter {
     return this.#open(await this.#parts.store.findByUid(this.#model, this.#hashed(uid)))
   }
 
-  /** [OAUTH.4] Of two that use one code or token at once, one was copied: neither gets any further. */
+  /** [OAUTH.4] Of two that use one code at once, or a refresh token again later, one has copied it: neither gets any further. */
   async consume(id: string): Promise<void> {
     const { store, system } = this.#parts
     const hashedId = this.#hashed(id)
-    const record = await store.find(this.#model, hashedId)
     if (await store.consume(this.#model, hashedId, system.nowMs())) return
+    const record = await store.find(this.#model, hashedId)
+    if (record !== undefined && this.#isInGrace(record)) return
     if (record?.grantId !== undefined) await this.#endGrant(record.grantId)
     throw new errors.InvalidGrant('it was used already')
   }
@@ -144,8 +146,14 @@ export class Records implements Adapter {
     const text = unseal(this.#parts.key, this.#name(record.id), sealed)
     if (text === undefined) return undefined
     const payload = JSON.parse(text) as AdapterPayload
-    if (record.consumedAtMs === undefined) return payload
+    if (record.consumedAtMs === undefined || this.#isInGrace(record)) return payload
     return { ...payload, consumed: Math.floor(record.consumedAtMs / 1_000) }
+  }
+
+  /** [OAUTH.27] Whether a used refresh token is answered once more: see `chainRefreshTokens`. */
+  #isInGrace({ consumedAtMs }: OAuthRecord): boolean {
+    if (this.#model !== 'RefreshToken' || consumedAtMs === undefined) return false
+    return this.#parts.system.nowMs() - consumedAtMs <= GRACE_MS
   }
 
   /** A store that is read gives no code or token away, nor lets a short user code be found by trying. */
