@@ -15,14 +15,18 @@ test.each([
   ['https://example.com/under/a/path', 'wss://example.com/under/a/path/api/mcp-ws'],
   ['ws://localhost', 'ws://localhost/api/mcp-ws'],
   ['http://[::1]:1', 'ws://[::1]:1/api/mcp-ws'],
+  ['https://bridge.example.com/mcp', 'wss://bridge.example.com/api/mcp-ws'],
+  ['http://127.0.0.1:8787/mcp/files', 'ws://127.0.0.1:8787/api/mcp-ws'],
+  ['bridge.example.com', 'wss://bridge.example.com/api/mcp-ws'],
+  ['localhost:8787', 'ws://localhost:8787/api/mcp-ws'],
 ])('[LINK.1] the address of the bridge: %s', (given, dialled) => {
   expect(bridgeUrl(given, false)).toBe(dialled)
 })
 
 test.each([
-  ['bridge.example.com', 'url_invalid'],
   ['', 'url_invalid'],
-  ['localhost:8787', 'url_invalid'],
+  ['user:pass@bridge.example.com', 'url_invalid'],
+  ['bridge.example.com/?token=t', 'url_credentials'],
   ['ftp://bridge.example.com', 'url_invalid'],
   ['https://user:pass@bridge.example.com', 'url_credentials'],
   ['https://bridge.example.com/?token=t', 'url_credentials'],

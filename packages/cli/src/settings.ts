@@ -1,5 +1,5 @@
 import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs'
-import { secretExposure } from '@bridgekeeper/protocol'
+import { readBridgeUrl, secretExposure } from '@bridgekeeper/protocol'
 import { UsageError } from './usage-error.ts'
 
 const DEFAULT_PORT = 8787
@@ -20,16 +20,18 @@ export function port(option: string | undefined): number {
 }
 
 /**
- * `--url`, else `BRIDGEKEEPER_URL`, else this machine's default port; without a slash at its end, as a
- * bridge may stand under a path. An address that is refused is not repeated: it may hold a password.
+ * `--url`, else `BRIDGEKEEPER_URL`, else this machine's default port: see `readBridgeUrl`. Without a slash at its end,
+ * as a bridge may stand under a path. An address that is refused is not repeated: it may hold a password.
  * @throws UsageError
  */
 export function bridgeUrl(option: string | undefined): string {
   const text = option ?? process.env.BRIDGEKEEPER_URL ?? `http://127.0.0.1:${port(undefined)}`
-  const url = URL.canParse(text) ? new URL(text) : undefined
-  if (url?.protocol !== 'http:' && url?.protocol !== 'https:') {
-    throw new UsageError("The bridge's URL is no http(s) address.", 'Give one like http://127.0.0.1:8787.')
-  }
+  const url = readBridgeUrl(text)
+  if (url === undefined)
+    throw new UsageError(
+      "The bridge's URL is not an http(s) address.",
+      'Give one like http://127.0.0.1:8787.',
+    )
   if (url.username + url.password + url.search + url.hash !== '') {
     throw new UsageError(
       "The bridge's URL carries more than an address: URLs end up in logs.",

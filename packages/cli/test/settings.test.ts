@@ -10,6 +10,10 @@ test.each([
   ['http://127.0.0.1:8787/', 'http://127.0.0.1:8787'],
   ['https://example.com/under/a/path', 'https://example.com/under/a/path'],
   ['https://example.com/under/a/path//', 'https://example.com/under/a/path'],
+  ['https://example.com/under/mcp', 'https://example.com/under'],
+  ['http://127.0.0.1:8787/mcp/files/', 'http://127.0.0.1:8787'],
+  ['wss://bridge.example.com/api/mcp-ws', 'https://bridge.example.com'],
+  ['127.0.0.1:8787/mcp', 'http://127.0.0.1:8787'],
 ])('[CLI.12] a path before the endpoint is kept, as the agent keeps it: %s', (given, expected) => {
   expect(bridgeUrl(given)).toBe(expected)
 })

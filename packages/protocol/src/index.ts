@@ -1,4 +1,5 @@
 export { BridgeError } from './bridge-error.ts'
+export { readBridgeUrl } from './bridge-url.ts'
 export {
   type CatalogServer,
   type CatalogTool,
