@@ -77,6 +77,19 @@ describe('a newcomer without a browser', () => {
     for (const { stdout } of [first, second]) expect(stdout).not.toMatch(/eyJ|"d":/)
   })
 
+  test('[ORIGIN.5] [LINK.34] [MACHINE.1] enrols at localhost, with the address that MCP clients have, as at 127.0.0.1', {
+    timeout,
+  }, async () => {
+    const node = await startOAuth()
+    const machine = newMachine({ ...node, url: `http://localhost:${node.port}/mcp` })
+    const first = machine.start('--json')
+    const waiting = await machine.event(first, 'enrolment-waiting')
+    expect(waiting.verificationUri).toBe(`http://localhost:${node.port}/device`)
+    await approve(node, waiting)
+    await machine.event(first, 'verified')
+    expect(await pidOfServer(node)).toMatch(/^\d+$/)
+  })
+
   test('[MACHINE.2] reads in words where to go, and what to compare', { timeout }, async () => {
     const node = await startOAuth()
     const machine = newMachine(node)

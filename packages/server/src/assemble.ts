@@ -10,6 +10,7 @@ import { TrustedProxies } from './gates/client-address.ts'
 import { DEFAULT_COOKIE, isCookieName } from './gates/credential.ts'
 import { originPolicy } from './gates/origin.ts'
 import { OwnAddresses } from './gates/own-addresses.ts'
+import { ownNames } from './gates/own-names.ts'
 import { RateLimiter } from './gates/rate-limit.ts'
 import { authenticatorOf } from './identity/choose.ts'
 import { McpEndpoint } from './northbound/endpoint.ts'
@@ -100,7 +101,7 @@ function admissionOptions(options: BridgeOptions): AdmissionOptions {
     proxies: new TrustedProxies(options.trustedProxies ?? []),
     cookie,
     origins: originPolicy(options.publicUrls ?? [], options.allowedOrigins),
-    publicUrls: options.publicUrls ?? [],
+    publicUrls: ownNames(options.publicUrls ?? []),
     failures: options.addressFailures,
     connections: options.connectionLimits,
     proofs: { production, allowEcho: options.allowV1 ?? false },

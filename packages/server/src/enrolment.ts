@@ -2,6 +2,7 @@ import { createPublicKey, hash, type KeyObject } from 'node:crypto'
 import { thumbprintText } from '@bridgekeeper/protocol'
 import type { BridgeOptions } from './bridge-options.ts'
 import { DeviceEndpoint } from './devices/endpoint.ts'
+import { ownNames } from './gates/own-names.ts'
 import { allow, deny, type Verdict } from './gates/verdict.ts'
 import { Devices, type MayEnrol } from './identity/devices.ts'
 import type { Authenticator, FrontDoor, SecurityLog, System } from './ports.ts'
@@ -20,7 +21,7 @@ export function deviceEndpoint(
   if (publicUrls.length === 0)
     throw new TypeError('With enrolment, publicUrls must name the addresses that machines dial.')
   if (proof === undefined) throw new TypeError('enrolment goes with proof.')
-  const addresses = publicUrls.map((url) => url.replace(/\/+$/, ''))
+  const addresses = ownNames(publicUrls.map((url) => url.replace(/\/+$/, '')))
   const { mayEnrol = (token) => anyOfTheApp(authenticator, token), ...parts } = enrolment
   const devices = new Devices({ ...parts, devices: proof.devices, addresses, log, system })
   return new DeviceEndpoint({ devices, door, mayEnrol, bridgeKey: publicKeyOf(proof.key), log, system })
