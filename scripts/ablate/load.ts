@@ -45,12 +45,12 @@ export const LOAD_ABLATIONS: readonly Ablation[] = [
   },
   {
     gate: 'load: batches are bounded',
-    edits: [text('northbound/endpoint.ts', 'body.length > MAX_BATCH', 'false')],
+    edits: [text('northbound/batch.ts', 'arrayItems(body, MAX_BATCH)', 'arrayItems(body, 10_000)')],
     tests: ['test/attack/greedy-requests.test.ts'],
   },
   {
     gate: 'load: messages of a batch are counted one by one',
-    edits: [text('northbound/endpoint.ts', 'open.spend(body.length - 1)', 'undefined')],
+    edits: [text('northbound/endpoint.ts', ' + messages - 1', '')],
     tests: ['test/attack/greedy-requests.test.ts'],
   },
   {

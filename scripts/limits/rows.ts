@@ -43,7 +43,7 @@ import {
 } from '../../packages/server/src/gates/user-load.ts'
 import { ASSERTIONS, MAX_DEVICES, MAX_GOOD_KEYS } from '../../packages/server/src/identity/devices.ts'
 import { MAX_SESSIONS } from '../../packages/server/src/identity/sessions.ts'
-import { MAX_BATCH } from '../../packages/server/src/northbound/endpoint.ts'
+import { MAX_BATCH } from '../../packages/server/src/northbound/batch.ts'
 import { MAX_VIEWS } from '../../packages/server/src/northbound/list-cache.ts'
 import { MAX_PIPELINED } from '../../packages/server/src/northbound/pipelining.ts'
 import { UNREAD_MS } from '../../packages/server/src/northbound/slow-callers.ts'

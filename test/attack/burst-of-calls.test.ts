@@ -4,7 +4,7 @@ import { openSqliteStores } from '../../packages/server/src/adapters/sql/open.ts
 import { codeOf, HOUR, WRONG_ANSWER } from '../support/attacker.ts'
 import { startBridge, type TestBridge } from '../support/bridge.ts'
 import { FakeSystem } from '../support/fake-system.ts'
-import { bearer, post, SDK_PATH, toolCall } from '../support/mcp.ts'
+import { bearer, OTHER_TYPE, post, toolCall } from '../support/mcp.ts'
 import { dial, type Peer, verifiedPeer } from '../support/peer.ts'
 import { tryUpgrade } from '../support/raw.ts'
 import { scratch } from '../support/scratch.ts'
@@ -49,8 +49,8 @@ test('[RATE.9] W21: of 101 calls at once from a verified socket, the 101st is re
 })
 
 for (const [path, headers] of [
-  ['the lean path', {}],
-  ["the SDK's path", SDK_PATH],
+  ['the usual content type', {}],
+  ['another content type', OTHER_TYPE],
 ] as const) {
   test(`[RATE.9] W21: of 101 calls at once on ${path}, one is refused with rate_limit_exceeded`, async () => {
     const at = await startBridge({ system: new FakeSystem() })
@@ -97,8 +97,8 @@ async function withStore() {
 }
 
 for (const [path, headers] of [
-  ['the lean path', {}],
-  ["the SDK's path", SDK_PATH],
+  ['the usual content type', {}],
+  ['another content type', OTHER_TYPE],
 ] as const) {
   test(`[BLOCK.5] W22: after a lift the very next call on ${path} passes, and the window is a fresh one`, async () => {
     const { at, lift } = await withStore()

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import type { TestBridge } from '../support/bridge.ts'
 import { login, serve } from '../support/installation.ts'
-import { bearer, post, SDK_PATH, toolCall } from '../support/mcp.ts'
+import { bearer, OTHER_TYPE, post, toolCall } from '../support/mcp.ts'
 import { dial, type Peer, verifiedPeer } from '../support/peer.ts'
 import { tryUpgrade } from '../support/raw.ts'
 
@@ -105,7 +105,7 @@ test('[LOG.3] W35: of 200 secrets on every path that logs, none is in the log, i
 
     const peer = await verifiedPeer(at, issued, { socketOptions: { headers } })
     await throughASocket(peer, index)
-    for (const sdk of [{}, SDK_PATH]) {
+    for (const sdk of [{}, OTHER_TYPE]) {
       const call = post(at, '/mcp/s', toolCall('t', { password: secret(), nested: [secret()] }), {
         ...bearer(accessToken),
         ...sdk,

@@ -1,12 +1,12 @@
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { MESSAGE_ALLOWANCE } from '../../packages/server/src/gates/allowance.ts'
-import { MAX_BATCH } from '../../packages/server/src/northbound/endpoint.ts'
+import { MAX_BATCH } from '../../packages/server/src/northbound/batch.ts'
 import { agentWith } from '../support/agents.ts'
 import { HOUR, LIST } from '../support/attacker.ts'
 import { startBridge, type TestBridge } from '../support/bridge.ts'
 import { FakeSystem } from '../support/fake-system.ts'
 import { request, withoutCallLimits } from '../support/greedy.ts'
-import { bearer, MODERN, post, SDK_PATH, toolCall } from '../support/mcp.ts'
+import { bearer, MODERN, OTHER_TYPE, post, toolCall } from '../support/mcp.ts'
 import { rawClient } from '../support/raw.ts'
 
 const MIB = 1_048_576
@@ -78,19 +78,19 @@ for (const [era, body, headers] of [
   ['2026', { ...LIST, params: { _meta } }, { 'mcp-protocol-version': MODERN, 'mcp-method': 'tools/list' }],
 ] as const) {
   for (const path of ['/mcp', '/mcp/s', '/mcp/unknown'])
-    test(`[MCP.3] [LOAD.3] a list of ${path} is the same on the lean path and by the SDK, in the ${era} revision`, async () => {
+    test(`[MCP.3] [LOAD.3] a list of ${path} is the same for either content type, in the ${era} revision`, async () => {
       const { at, ann } = await withoutCallLimits()
       await agentWith(at, 'ann', 's', 'one', 'two')
       const lean = await post(at, path, body, { ...ann, ...headers })
-      const sdk = await post(at, path, body, { ...ann, ...headers, ...SDK_PATH })
+      const sdk = await post(at, path, body, { ...ann, ...headers, ...OTHER_TYPE })
       expect(lean.headers.get('content-type')).toBe('application/json')
       expect([lean.status, lean.json]).toEqual([sdk.status, sdk.json])
     })
 }
 
 test.each([
-  ['lists on the lean path', LIST, {}],
-  ['lists by the SDK', LIST, SDK_PATH],
+  ['lists', LIST, {}],
+  ['lists with another content type', LIST, OTHER_TYPE],
   ['what is no JSON', '{"jsonrpc":', {}],
 ])(
   '[LOAD.4] of %s, the 601st at once is refused with 429, and a second later there are ten more',

@@ -4,7 +4,7 @@ import { openSqliteStores } from '../../packages/server/src/adapters/sql/open.ts
 import { SlidingWindow } from '../../packages/server/src/gates/sliding-window.ts'
 import { startBridge, type TestBridge } from '../support/bridge.ts'
 import { FakeSystem } from '../support/fake-system.ts'
-import { bearer, post, SDK_PATH, toolCall } from '../support/mcp.ts'
+import { bearer, OTHER_TYPE, post, toolCall } from '../support/mcp.ts'
 import { type Peer, verifiedPeer } from '../support/peer.ts'
 import { Recorded } from '../support/recorded.ts'
 import { scratch } from '../support/scratch.ts'
@@ -31,8 +31,8 @@ async function socketCall(peer: Peer, id: string, type: 'error' | 'tool_result')
 }
 
 for (const [path, headers] of [
-  ['the lean path', {}],
-  ["the SDK's path", SDK_PATH],
+  ['the usual content type', {}],
+  ['another content type', OTHER_TYPE],
 ] as const) {
   test(`[RATE.3] W21: the 101st call within a minute is 429 with Retry-After on ${path}`, async () => {
     const log = new Recorded()
@@ -154,7 +154,7 @@ test('[RATE.4] W21: being refused elsewhere and listing tools count nothing', as
   const { accessToken } = await at.token('ann')
   const list = { jsonrpc: '2.0', id: 1, method: 'tools/list' }
   for (let index = 0; index < 60; index++) await post(at, '/mcp', list, bearer(accessToken))
-  for (let index = 0; index < 60; index++) await post(at, '/mcp', toolCall('s__t'), { ...SDK_PATH })
+  for (let index = 0; index < 60; index++) await post(at, '/mcp', toolCall('s__t'), { ...OTHER_TYPE })
   expect(await appCalls(at, 100)).not.toContain('rate_limit_exceeded')
 })
 

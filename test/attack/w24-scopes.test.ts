@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { agentWith, answerNext } from '../support/agents.ts'
-import { bearer, modernToolCall, post, SDK_PATH, toolCall } from '../support/mcp.ts'
+import { bearer, modernToolCall, OTHER_TYPE, post, toolCall } from '../support/mcp.ts'
 import { dial } from '../support/peer.ts'
 import { tryUpgrade } from '../support/raw.ts'
 import { Recorded } from '../support/recorded.ts'
@@ -15,7 +15,7 @@ test('[SCOPE.1] W24: a token runs the tools that its scopes name, on no path any
   const agent = await agentWith(at, 'ann', 'notes', 'read', 'erase')
   const token = await at.scopedToken('ann', 'tools:call:notes/read')
   const forbidden: Promise<{ status: number; json: unknown; headers: Headers }>[] = []
-  for (const headers of [{}, SDK_PATH]) {
+  for (const headers of [{}, OTHER_TYPE]) {
     const all = { ...bearer(token), ...headers }
     forbidden.push(post(at, '/mcp', toolCall('notes__erase'), all))
     forbidden.push(post(at, '/mcp/notes', toolCall('erase'), all))

@@ -2,7 +2,7 @@ import type { SecurityEvent, SecurityLog } from '@bridgekeeper/server'
 import { expect, test, vi } from 'vitest'
 import { agentWith, answerNext } from '../support/agents.ts'
 import { startBridge } from '../support/bridge.ts'
-import { bearer, post, SDK_PATH, toolCall } from '../support/mcp.ts'
+import { bearer, OTHER_TYPE, post, toolCall } from '../support/mcp.ts'
 import { dial, refusedUpgrade } from '../support/peer.ts'
 
 /** A log whose disk the test holds in its hand. */
@@ -43,7 +43,7 @@ async function setUp() {
 test('[LOG.15] W37: while the log cannot be written no call is taken, from no side, and none reaches the agent', async () => {
   const { securityLog, at, agent, call } = await setUp()
   securityLog.writable = false
-  for (const headers of [{}, SDK_PATH]) {
+  for (const headers of [{}, OTHER_TYPE]) {
     const refused = await call(headers)
     expect(refused.status).toBe(503)
     expect(refused.json).toMatchObject({ id: 1, error: { data: { code: 'log_unavailable' } } })

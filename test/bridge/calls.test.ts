@@ -4,7 +4,7 @@ import { expect, test, vi } from 'vitest'
 import { agentWith, answerNext as answerWith } from '../support/agents.ts'
 import { startBridge } from '../support/bridge.ts'
 import { FakeSystem } from '../support/fake-system.ts'
-import { bearer, post, SDK_PATH, toolCall } from '../support/mcp.ts'
+import { bearer, OTHER_TYPE, post, toolCall } from '../support/mcp.ts'
 import { dial, type Peer, verifiedPeer } from '../support/peer.ts'
 
 const RESULT = { content: [{ type: 'text', text: 'done' }] }
@@ -151,7 +151,7 @@ test('[CALL.4] aborting a call, or a caller that goes away, cancels it on the ag
   await expect(call).rejects.toMatchObject({ code: 'call_cancelled' })
   expect(await peer.next('tool_cancel')).toMatchObject({ id: first.id })
 
-  for (const headers of [{}, SDK_PATH]) {
+  for (const headers of [{}, OTHER_TYPE]) {
     const byHttp = new AbortController()
     const posted = post(
       at,

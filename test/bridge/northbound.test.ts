@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { agentWith, answerNext, answerNextWith } from '../support/agents.ts'
 import { startBridge } from '../support/bridge.ts'
-import { bearer, MODERN, modernToolCall, post, type RpcAnswer, SDK_PATH, toolCall } from '../support/mcp.ts'
+import { bearer, MODERN, modernToolCall, OTHER_TYPE, post, type RpcAnswer, toolCall } from '../support/mcp.ts'
 import { dial, refusedUpgrade, verifiedPeer } from '../support/peer.ts'
 
 async function setUp() {
@@ -29,7 +29,7 @@ test.each<[string, object]>([
     { content: [], _meta: { [SERVER_INFO_KEY]: { name: 'own', version: '2' } } },
   ],
   ['a resultType of its own', { resultType: 'complete', content: [] }],
-])('[MCP.3] the lean path and the SDK answer the same, in both revisions: %s', async (_what, result) => {
+])('[MCP.3] either content type gets the same answer, in both revisions: %s', async (_what, result) => {
   const { at, peer, auth } = await setUp()
   const modern = modernToolCall('read')
   for (const [body, headers] of [
@@ -37,7 +37,7 @@ test.each<[string, object]>([
     [modern.body, modern.headers],
   ] as const) {
     const answers: unknown[] = []
-    for (const path of [{}, SDK_PATH]) {
+    for (const path of [{}, OTHER_TYPE]) {
       const posted = post(at, '/mcp/notes', body, { ...auth, ...headers, ...path })
       await answerNext(peer, result)
       const { status, json } = await posted
@@ -47,7 +47,7 @@ test.each<[string, object]>([
   }
 })
 
-test('[MCP.3] the lean path and the SDK tell failures the same', async () => {
+test('[MCP.3] either content type gets the same failures', async () => {
   const { at, peer, auth } = await setUp()
   const failures = [
     { success: false, error: 'gone', code: 'server_exited' },
@@ -56,7 +56,7 @@ test('[MCP.3] the lean path and the SDK tell failures the same', async () => {
   ]
   for (const failure of failures) {
     const answers: unknown[] = []
-    for (const path of [{}, SDK_PATH]) {
+    for (const path of [{}, OTHER_TYPE]) {
       const posted = post(at, '/mcp/notes', toolCall('read'), { ...auth, ...path })
       await answerNextWith(peer, failure)
       const { status, json } = await posted
@@ -115,7 +115,7 @@ test('[MCP.3] so do results with many members of their own', async () => {
   const { at, peer, auth } = await setUp()
   const result = { ...Object.fromEntries(Array.from({ length: 40 }, (_, i) => [`m${i}`, i])), content: [] }
   const modern = modernToolCall('read')
-  for (const path of [{}, SDK_PATH]) {
+  for (const path of [{}, OTHER_TYPE]) {
     const posted = post(at, '/mcp/notes', modern.body, { ...auth, ...modern.headers, ...path })
     await answerNext(peer, result)
     expect((await posted).json.result).toMatchObject({ ...result, resultType: 'complete' })
@@ -194,7 +194,7 @@ test.each<[string, string, number, number]>([
 
 test('[MCP.6] a body that is not UTF-8 is refused, and the agent stays connected', async () => {
   const { at, peer, auth } = await setUp()
-  for (const path of [{}, SDK_PATH]) {
+  for (const path of [{}, OTHER_TYPE]) {
     const body = Buffer.from(JSON.stringify(toolCall('read', { text: '#' })).replace('#', '\xff'), 'latin1')
     expect(await post(at, '/mcp/notes', body, { ...auth, ...path })).toMatchObject({
       status: 400,
@@ -207,7 +207,7 @@ test('[MCP.6] a body that is not UTF-8 is refused, and the agent stays connected
 
 test('[MCP.6] arguments that are no object never reach the agent', async () => {
   const { at, peer, auth } = await setUp()
-  for (const args of ['[]', '"a"', '5', 'null']) {
+  for (const args of ['[1]', '"a"', '5', 'true']) {
     const body = `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"read","arguments":${args}}}`
     expect((await post(at, '/mcp/notes', body, auth)).json).toHaveProperty('error')
   }

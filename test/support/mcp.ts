@@ -13,8 +13,8 @@ export const MCP_HEADERS = {
   accept: 'application/json, text/event-stream',
 } as const
 
-/** A header as good as the usual one, which the lean path leaves to the SDK's server. */
-export const SDK_PATH = { 'content-type': 'application/json; profile=any' } as const
+/** Another spelling of the usual content type, which must change nothing. */
+export const OTHER_TYPE = { 'content-type': 'application/json; profile=any' } as const
 
 /** One HTTP POST to an MCP path, as bytes in and bytes out. */
 export async function post(
@@ -64,5 +64,16 @@ export function modernToolCall(name: string, args: object = {}, meta: object = {
   return {
     body: { jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name, arguments: args, _meta } },
     headers: { 'mcp-protocol-version': MODERN, 'mcp-method': 'tools/call', 'mcp-name': name },
+  }
+}
+
+/** A `subscriptions/listen` of the 2026 revision, which stays open. */
+export function modernSubscription() {
+  const { body } = modernToolCall('')
+  const { _meta } = body.params
+  const method = 'subscriptions/listen'
+  return {
+    body: { jsonrpc: '2.0', id: 1, method, params: { notifications: { toolsListChanged: true }, _meta } },
+    headers: { 'mcp-protocol-version': MODERN, 'mcp-method': method },
   }
 }

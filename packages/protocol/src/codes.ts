@@ -1,5 +1,6 @@
 import { admissionCodes } from './codes/admission.ts'
 import { callCodes } from './codes/calls.ts'
+import { requestCodes } from './codes/requests.ts'
 
 export type { CodeEntry } from './codes/entry.ts'
 
@@ -7,7 +8,7 @@ export type { CodeEntry } from './codes/entry.ts'
  * Every error of the product: one stable code, and what it becomes at each edge. Local errors never
  * cross the wire; what does cross it is made from this table.
  */
-export const codes = { ...admissionCodes, ...callCodes } as const
+export const codes = { ...admissionCodes, ...requestCodes, ...callCodes } as const
 
 export type ErrorCode = keyof typeof codes
 

@@ -29,14 +29,18 @@ export { isJson } from './json-grammar.ts'
 export {
   arrayItems,
   bytesAt,
+  isEmptyAt,
   isTooDeep,
   leadingMembers,
   namedMembers,
   objectEnd,
   objectMembers,
+  pickDeepMembers,
+  pickMembers,
   type Span,
   spanIs,
   stringAt,
+  TWICE,
 } from './json-spans.ts'
 export { keyWords } from './key-words.ts'
 export { limits } from './limits.ts'

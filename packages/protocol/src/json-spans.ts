@@ -1,5 +1,6 @@
 import { isPlain, parseJson } from './json.ts'
 import {
+  BACKSLASH,
   CLOSE_BRACE,
   CLOSE_BRACKET,
   COLON,
@@ -61,18 +62,75 @@ export function namedMembers(
   return isObject ? spans : undefined
 }
 
-/** @param take gets each member's key, without its quotes, and value; false ends it @returns whether it was an object */
+/** Stands for a member that occurs more than once. */
+export const TWICE: Span = [NOT_FOUND, NOT_FOUND]
+
+/**
+ * Finds the members with these names in an object that may have any others, with keys in any spelling.
+ * @param names in ASCII
+ * @param object the span of the object, if it is not the whole text
+ * @param past finds the end of a value
+ * @returns their spans in the order of the names: `undefined` for an absent member, `TWICE` for a repeated one;
+ * `undefined` instead of all of them if this is not one object
+ */
+export function pickMembers(
+  json: Buffer,
+  names: readonly string[],
+  object: Span = [0, json.length],
+  past: typeof pastValue = pastValue,
+): readonly (Span | undefined)[] | undefined {
+  const spans: (Span | undefined)[] = names.map(() => undefined)
+  const take = (keyStart: number, keyEnd: number, start: number, end: number): boolean => {
+    const place = placeOfKey(names, json, keyStart, keyEnd)
+    if (place !== NOT_FOUND) spans[place] = spans[place] === undefined ? [start, end] : TWICE
+    return true
+  }
+  return eachMember(json, object, take, Number.POSITIVE_INFINITY, past) ? spans : undefined
+}
+
+/**
+ * Does the same for a text that nests deeper than `limits.jsonDepth`. The grammar inside of its members is not
+ * checked.
+ */
+export function pickDeepMembers(
+  json: Buffer,
+  names: readonly string[],
+): readonly (Span | undefined)[] | undefined {
+  return pickMembers(json, names, [0, json.length], pastBrackets)
+}
+
+/** Counts brackets instead of recursing. @returns the byte after the value */
+function pastBrackets(json: Buffer, start: number): number {
+  if (json[start] !== OPEN_BRACE && json[start] !== OPEN_BRACKET) return pastValue(json, start, 0)
+  let depth = 0
+  let at = start
+  while (at !== NOT_FOUND && at < json.length) {
+    const byte = json[at]
+    if (byte === OPEN_BRACE || byte === OPEN_BRACKET) depth++
+    else if ((byte === CLOSE_BRACE || byte === CLOSE_BRACKET) && --depth === 0) return at + 1
+    at = byte === QUOTE ? pastString(json, at) : at + 1
+  }
+  return NOT_FOUND
+}
+
+/**
+ * @param take gets each member's key, without its quotes, and value; false ends it
+ * @param past finds the end of a value
+ * @returns whether it was an object
+ */
 function eachMember(
   json: Buffer,
   [objectStart, objectEnd]: Span,
   take: (keyStart: number, keyEnd: number, start: number, end: number) => boolean,
+  maxMembers: number = limits.frameMembers,
+  past: typeof pastValue = pastValue,
 ): boolean {
   let at = skipSpace(json, objectStart)
   if (json[at] !== OPEN_BRACE) return false
   at = skipSpace(json, at + 1)
   if (json[at] === CLOSE_BRACE) return endsAt(json, at + 1, objectEnd)
 
-  for (let count = 0; count < limits.frameMembers; count++) {
+  for (let count = 0; count < maxMembers; count++) {
     if (json[at] !== QUOTE) return false
     const keyStart = at + 1
     const keyEnd = pastString(json, at)
@@ -81,7 +139,7 @@ function eachMember(
     at = skipSpace(json, keyEnd)
     if (json[at] !== COLON) return false
     const start = skipSpace(json, at + 1)
-    const end = pastValue(json, start, 1)
+    const end = past(json, start, 1)
     if (end === NOT_FOUND || !take(keyStart, keyEnd - 1, start, end)) return false
 
     at = skipSpace(json, end)
@@ -109,15 +167,18 @@ export function leadingMembers(json: Buffer): ReadonlyMap<string, Span> {
 
 /**
  * Finds the items of an array, as `objectMembers` finds members.
- * @returns `undefined` when the bytes are not one array, or have more than `limits.frameMembers` items
+ * @returns `undefined` when the bytes are not one array, or have more items
  */
-export function arrayItems(json: Buffer): readonly Span[] | undefined {
+export function arrayItems(
+  json: Buffer,
+  maxItems: number = limits.frameMembers,
+): readonly Span[] | undefined {
   const items: Span[] = []
   let at = skipSpace(json, 0)
   if (json[at] !== OPEN_BRACKET) return undefined
   at = skipSpace(json, at + 1)
   if (json[at] === CLOSE_BRACKET) return endsAt(json, at + 1, json.length) ? items : undefined
-  while (items.length < limits.frameMembers) {
+  while (items.length < maxItems) {
     const end = pastValue(json, at, 1)
     if (end === NOT_FOUND) return undefined
     items.push([at, end])
@@ -152,6 +213,12 @@ export function spanIs(json: Buffer, span: Span | undefined, text: string): bool
   return span !== undefined && isTextAt(json, span[0], span[1], text)
 }
 
+/** Whether there is no span, or its value is `null` or `[]`. */
+export function isEmptyAt(json: Buffer, span: Span | undefined): boolean {
+  if (span === undefined || spanIs(json, span, 'null')) return true
+  return json[span[0]] === OPEN_BRACKET && skipSpace(json, span[0] + 1) === span[1] - 1
+}
+
 /** The bytes of a span; `undefined` where there is none. */
 export function bytesAt(json: Buffer, span: Span | undefined): Buffer | undefined {
   return span === undefined ? undefined : json.subarray(span[0], span[1])
@@ -172,6 +239,14 @@ function placeOf(texts: readonly string[], json: Buffer, start: number, end: num
   for (let place = 0; place < texts.length; place++)
     if (isTextAt(json, start, end, texts[place] as string)) return place
   return NOT_FOUND
+}
+
+/** The same for a key in any spelling. */
+function placeOfKey(names: readonly string[], json: Buffer, start: number, end: number): number {
+  const place = placeOf(names, json, start, end)
+  if (place !== NOT_FOUND || !json.subarray(start, end).includes(BACKSLASH)) return place
+  const key = parseJson(`"${json.toString('utf8', start, end)}"`)?.value
+  return typeof key === 'string' ? names.indexOf(key) : NOT_FOUND
 }
 
 /** `undefined` for one that is written with escapes, or reaches a prototype. */

@@ -1,16 +1,21 @@
-import { encodeToolExecute, objectMembers } from '@bridgekeeper/protocol'
+import { BridgeError, encodeToolExecute, objectMembers, pickMembers } from '@bridgekeeper/protocol'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { readToolCall } from '../src/northbound/tool-call.ts'
+import { readMessage } from '../src/northbound/message.ts'
+import { type CallParams, readCallParams } from '../src/northbound/tool-call.ts'
 
-const HEADERS = { 'content-type': 'application/json', accept: 'application/json, text/event-stream' }
-
-const read = (body: string) => readToolCall(HEADERS, Buffer.from(body))
+const read = (text: string): CallParams | undefined => {
+  const body = Buffer.from(text)
+  const message = readMessage(body)
+  if (message?.kind !== 'request') return undefined
+  const call = readCallParams(body, message.params)
+  return call instanceof BridgeError ? undefined : call
+}
 
 const frameOf = (rawArgs: Buffer) =>
   encodeToolExecute({ id: 'i'.repeat(128), serverName: 's'.repeat(128), toolName: 't'.repeat(128), rawArgs })
 
-test('[CALL.6] whatever arguments the lean path takes as bounded, their frame is bounded too', () => {
+test('[CALL.6] whatever arguments the reader takes, their frame is bounded too', () => {
   const args = fc.oneof(
     fc.dictionary(fc.string(), fc.jsonValue()).map((value) => JSON.stringify(value)),
     fc.integer({ min: 980, max: 1_000 }).map((depth) => `{"a":${'['.repeat(depth)}${']'.repeat(depth)}}`),
@@ -56,25 +61,34 @@ test.each([
   ['"\\u0041\\n"', 'A\n'],
   ['"é"', 'é'],
   ['""', ''],
-])('[MCP.3] the tool name %s is read as JSON.parse reads it', (json, name) => {
+])('[MCP.9] the tool name %s is read as JSON.parse reads it', (json, name) => {
   const body = `{"jsonrpc":"2.0","id":"a","method":"tools/call","params":{"name":${json}}}`
   expect(read(body)).toMatchObject({ toolName: name, rawArgs: Buffer.from('{}') })
 })
 
-test.each([
-  '01',
-  '-',
-  '1.5',
-  '1e3',
-  '1234567890123456',
-  '"\\x"',
-  'null',
-  '1',
-  '-1',
-  '123456789012345',
-  '"x"',
-])('[MCP.3] an id that is not plain is left to the SDK: %s', (id) => {
-  const call = read(`{"jsonrpc":"2.0","id":${id},"method":"tools/call","params":{"name":"t"}}`)
-  const isPlain = /^(?:-?[1-9]\d{0,14}|"x")$/.test(id)
-  expect(call?.id.toString()).toBe(isPlain ? id : undefined)
+test('[MCP.9] members are found as JSON.parse finds them, whatever others there are', () => {
+  const names = ['name', 'arguments', '_meta', 'x', 'n"', '__proto__']
+  const spelled = fc.constantFrom(...names).chain((name) =>
+    fc.boolean().map((escaped) => {
+      const hex = name.charCodeAt(0).toString(16).padStart(4, '0')
+      return escaped ? `"\\u${hex}${JSON.stringify(name).slice(2)}` : JSON.stringify(name)
+    }),
+  )
+  const object = fc
+    .uniqueArray(fc.tuple(spelled, fc.jsonValue()), { selector: ([key]) => JSON.parse(key), maxLength: 40 })
+    .map((members) => `{${members.map(([key, value]) => `${key}: ${JSON.stringify(value)}`).join(' ,')}}`)
+  fc.assert(
+    fc.property(object, (params) => {
+      const body = Buffer.from(`{"jsonrpc":"2.0","id":1,"method":"x","params":${params}}`)
+      const message = readMessage(body)
+      const found = message?.kind === 'request' ? pickMembers(body, names, message.params) : undefined
+      const parsed = new Map(Object.entries(JSON.parse(params)))
+      names.forEach((name, at) => {
+        const span = found?.[at]
+        const value = span && JSON.parse(body.toString('utf8', ...span))
+        expect(value).toEqual(parsed.get(name))
+      })
+    }),
+    { numRuns: 2_000 },
+  )
 })

@@ -78,10 +78,15 @@ export class Login {
     this.#more.pop()
   }
 
+  /** Everything that is open, in no order. */
+  get uses(): readonly Use[] {
+    return [this.#use ?? [], this.#more ?? []].flat()
+  }
+
   /** @returns what was open */
   revoke(): readonly Use[] {
     this.#revoked = true
-    const uses = [this.#use ?? [], this.#more ?? []].flat()
+    const { uses } = this
     this.#use = undefined
     this.#more = undefined
     return uses

@@ -1,39 +1,30 @@
 import { isUtf8 } from 'node:buffer'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import {
-  BridgeError,
-  isJson,
-  isObject,
-  limits,
-  parseJson,
-  type RawJson,
-  unreachable,
-} from '@bridgekeeper/protocol'
-import { SERVER_INFO_META_KEY } from '@modelcontextprotocol/server'
+import { BridgeError, isTooDeep, limits } from '@bridgekeeper/protocol'
 import type { Admission, AdmittedCaller } from '../admission/admission.ts'
-import { type CallOutcome, isRefusal, REFUSALS } from '../calls/outcome.ts'
 import { MESSAGE_ALLOWANCE, unitsOf } from '../gates/allowance.ts'
-import { callScope } from '../gates/call-authority.ts'
-import { type Denied, deny, type Verdict } from '../gates/verdict.ts'
+import { denialError, deny, type Verdict } from '../gates/verdict.ts'
 import type { SecurityLog, System } from '../ports.ts'
 import type { Dispatcher } from '../router/dispatcher.ts'
 import type { Router } from '../router/router.ts'
+import { isBatch, readBatch } from './batch.ts'
 import { bodyBoundBytes, readBody } from './body.ts'
 import { CallerLoads } from './caller-loads.ts'
+import { guarded } from './guarded.ts'
+import { type AnswerFormat, answerFormat, bodyRefusal } from './media.ts'
+import { NULL_ID, readMessage, tooDeep } from './message.ts'
+import { Messages } from './messages.ts'
 import { OpenRequest } from './open-request.ts'
+import { BatchReply, replyTo } from './reply.ts'
 import type { ResourceMetadata } from './resource-metadata.ts'
-import { answerHeaders, sendCallRefusal, sendList, sendRefusal, sendRpc } from './respond.ts'
-import { toRpcError } from './rpc-error.ts'
-import { serveBySdk } from './sdk-path.ts'
 import {
-  type Era,
-  readToolCall,
-  readToolList,
-  type ToolCallRequest,
-  type ToolListRequest,
-} from './tool-call.ts'
-import type { ToolAddress } from './tool-names.ts'
-import { resultFor } from './tool-result.ts'
+  answerHeaders,
+  sendAccepted,
+  sendBatch,
+  sendCallRefusal,
+  sendEvents,
+  sendRefusal,
+} from './respond.ts'
 import { AllServersView, OneServerView, type ToolView } from './tool-view.ts'
 
 const ALL = '/mcp'
@@ -58,19 +49,13 @@ export function mcpPath(pathname: string): McpPath | undefined {
   }
 }
 
-/** Messages of one JSON-RPC batch. */
-export const MAX_BATCH = 32
-/** What a parsed body takes, in its own size: an empty object of two characters is one of 56 bytes. */
-const PARSED_WEIGHT = 16
+const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf])
 
-/**
- * MCP over Streamable HTTP for callers. A plain `tools/call` or `tools/list` takes the lean path, from bytes to
- * bytes; everything else goes to the SDK's server.
- */
+/** MCP over Streamable HTTP for callers: admits requests and reads their bodies. */
 export class McpEndpoint {
   readonly #admission: Admission
   readonly #router: Router
-  readonly #dispatcher: Dispatcher
+  readonly #messages: Messages
   readonly #log: SecurityLog
   readonly #metadata: ResourceMetadata | undefined
   readonly #loads: CallerLoads
@@ -86,7 +71,9 @@ export class McpEndpoint {
   ) {
     this.#admission = admission
     this.#router = router
-    this.#dispatcher = dispatcher
+    this.#messages = new Messages(dispatcher, log, (request) =>
+      this.#metadataUrl(request, mcpPath(request.url?.split('?')[0] ?? '') ?? {}),
+    )
     this.#log = log
     this.#metadata = metadata
     this.#loads = new CallerLoads(log, system)
@@ -128,82 +115,66 @@ export class McpEndpoint {
     request: IncomingMessage,
     open: OpenRequest,
     view: ToolView,
-    body: Buffer | undefined,
+    received: Buffer | undefined,
   ): void | Promise<void> {
     const { response } = open
     if (open.hasEnded) return
-    if (body === undefined) {
+    if (received === undefined) {
       open.charge(limits.messageBytes)
       return sendRefusal(response, deny('body_too_large'))
     }
+    const format = answerFormat(request.headers)
+    const refused = bodyRefusal(request.headers)
+    if (refused !== undefined || format === undefined) {
+      open.charge(received.length)
+      return sendRefusal(response, refused ?? deny('not_acceptable'))
+    }
     // What is forwarded as bytes must be text to the WebSocket that carries it.
-    if (!isUtf8(body)) return refuseUnreadable(open, body)
-    const call = readToolCall(request.headers, body)
-    if (call !== undefined) return this.#callLean(open, view, call, body.length)
+    if (!isUtf8(received)) return refuseUnreadable(open, received)
+    const body = withoutByteOrderMark(received)
+    if (isBatch(body)) return this.#readBatch(request, open, view, body, format)
+    const message = readMessage(body) ?? (isTooDeep(body) ? tooDeep(body) : undefined)
+    if (message !== undefined)
+      return this.#messages.answer({ request, open, view, body, reply: replyTo(response, format) }, message)
     const spent = open.spend(unitsOf(body.length, MESSAGE_ALLOWANCE))
     if (spent !== undefined) return this.#log.afterWritten(() => sendRefusal(response, spent))
-    const list = readToolList(request.headers, body)
-    if (list !== undefined) return this.#listLean(open, view, list)
-    const parsed = isJson(body) ? parseJson(body.toString('utf8')) : undefined
-    if (parsed === undefined) return sendParseError(response)
-    const refused = batchRefusal(open, parsed.value) ?? open.hold(body.length * PARSED_WEIGHT)
-    if (refused !== undefined) return this.#log.afterWritten(() => sendRefusal(response, refused))
-    return this.#readForSdk(request, open, view, parsed.value)
+    return sendParseError(response)
   }
 
-  async #readForSdk(
+  /** [LOAD.5] Counts the messages of a batch one by one, and answers each as if it came alone. */
+  #readBatch(
     request: IncomingMessage,
     open: OpenRequest,
     view: ToolView,
-    body: unknown,
-  ): Promise<void> {
-    const { response, caller } = open
-    const obstacle = isToolCall(body) ? await this.#dispatcher.obstacle(caller) : undefined
-    if (open.hasEnded) return
-    if (obstacle !== undefined)
-      return this.#log.afterWritten(() => sendCallRefusal(response, idOf(body), obstacle))
-    return serveBySdk(request, open, view, this.#dispatcher, body)
-  }
-
-  /** [LOAD.3] Answers with the text that is kept with the catalog. */
-  #listLean(open: OpenRequest, view: ToolView, { id, era }: ToolListRequest): void {
+    body: Buffer,
+    format: AnswerFormat,
+  ): void {
     const { response } = open
-    try {
-      sendList(response, id, view.listJson(), listMembers(era, view))
-      open.sent()
-    } catch (error) {
-      if (!(error instanceof BridgeError)) throw error
-      sendError(response, id, error)
+    const items = readBatch(request.headers, body)
+    const messages = Array.isArray(items) ? items.length : 1
+    const spent = open.spend(unitsOf(body.length, MESSAGE_ALLOWANCE) + messages - 1)
+    if (spent !== undefined) return this.#log.afterWritten(() => sendRefusal(response, spent))
+    if (items === undefined) return sendParseError(response)
+    if (items instanceof BridgeError) return sendCallRefusal(response, NULL_ID, items)
+    const hold = (sizeBytes: number): BridgeError | undefined => {
+      const refused = open.hold(sizeBytes)
+      return refused && denialError(refused)
     }
-  }
-
-  #callLean(open: OpenRequest, view: ToolView, call: ToolCallRequest, bodyBytes: number): void {
-    const { response } = open
-    const address = view.address(call.toolName)
-    if (address instanceof BridgeError) {
-      open.charge(bodyBytes)
-      return sendError(response, call.id, address)
+    const replies = new BatchReply(hold, (answers) => {
+      if (answers.length === 0) sendAccepted(response)
+      else if (format === 'json') sendBatch(response, answers)
+      else sendEvents(response, answers)
+    })
+    for (const at of items) {
+      const message = readMessage(body, at)
+      if (message === undefined) continue
+      const around = { request, open, view, body, at }
+      if (message.kind === 'request' || message.kind === 'invalid')
+        void this.#messages.answerRequest({ ...around, reply: replies.next() }, message)
+      else this.#messages.take(around, message)
     }
-    const { serverName, toolName } = address
-    const settle = (outcome: CallOutcome): void =>
-      guarded(response, () => {
-        if (open.hasEnded) return
-        // [LOAD.4] What no rate limit of calls counted costs all the same.
-        if (isRefusal(outcome)) open.charge(bodyBytes)
-        if (lacksScope(outcome)) this.#askForScope(response, call.id, outcome.error, address)
-        else sendOutcome(response, view, call, outcome)
-        open.sent()
-      })
-    const { rawArgs, bounded } = call
-    open.onEnd(this.#dispatcher.call(open.caller, { serverName, toolName, rawArgs, bounded }, settle))
-  }
-
-  /** [RS.6] Says which scope a client has to ask for to make this very call. */
-  #askForScope(response: ServerResponse, id: RawJson, error: BridgeError, address: ToolAddress): void {
-    const { req: request } = response
-    const path = mcpPath(request.url?.split('?')[0] ?? '') ?? {}
-    const neededScope = callScope(address.serverName, address.toolName)
-    sendCallRefusal(response, id, error, { metadataUrl: this.#metadataUrl(request, path), neededScope })
+    replies.end()
+    open.sent()
   }
 
   #metadataUrl({ headers }: IncomingMessage, { serverName }: McpPath): string | undefined {
@@ -212,73 +183,9 @@ export class McpEndpoint {
   }
 }
 
-/** What goes wrong with one request must end neither the process nor what called back for it. */
-function guarded(response: ServerResponse, act: () => void | Promise<void>): void {
-  const fail = (): void => {
-    // An answer that is whole is one, whatever fails after it.
-    if (response.writableEnded) return
-    if (response.headersSent) response.destroy()
-    else sendRefusal(response, deny('internal_error'))
-  }
-  try {
-    act()?.catch(fail)
-  } catch {
-    fail()
-  }
-}
-
-function lacksScope(outcome: CallOutcome): outcome is Extract<CallOutcome, { kind: 'failed' }> {
-  return outcome.kind === 'failed' && outcome.error.code === 'scope_insufficient'
-}
-
-function sendOutcome(
-  response: ServerResponse,
-  view: ToolView,
-  { id, era }: ToolCallRequest,
-  outcome: CallOutcome,
-): void {
-  if (response.destroyed) return
-  switch (outcome.kind) {
-    case 'result': {
-      const result = resultFor(era, outcome.result, () => view.identity())
-      if (result === undefined) return sendError(response, id, new BridgeError('result_invalid'))
-      return sendRpc(response, id, 'result', result)
-    }
-    case 'rpc-error':
-      return sendRpc(response, id, 'error', outcome.rpcError)
-    case 'failed':
-      return sendError(response, id, outcome.error)
-    default:
-      return unreachable(outcome)
-  }
-}
-
-function sendError(response: ServerResponse, id: RawJson, error: BridgeError): void {
-  if (REFUSALS.has(error.code)) sendCallRefusal(response, id, error)
-  else sendRpc(response, id, 'error', Buffer.from(JSON.stringify(toRpcError(error))))
-}
-
-/** [LOAD.5] Counts the messages of a batch one by one. @returns why it is refused */
-function batchRefusal(open: OpenRequest, body: unknown): Denied | undefined {
-  if (!Array.isArray(body)) return undefined
-  if (body.length > MAX_BATCH) return deny('batch_too_large')
-  return body.length > 1 ? open.spend(body.length - 1) : undefined
-}
-
-/** What a list's result has besides its tools. Neither revision needs more than the SDK's server gives. */
-function listMembers(era: Era, view: ToolView): string {
-  if (era === 'legacy') return '}'
-  const _meta = { [SERVER_INFO_META_KEY]: view.identity().serverInfo }
-  return `,"resultType":"complete","ttlMs":0,"cacheScope":"private","_meta":${JSON.stringify(_meta)}}`
-}
-
-function isToolCall(body: unknown): boolean {
-  return isObject(body) && body.method === 'tools/call'
-}
-
-function idOf(body: unknown): RawJson {
-  const id = isObject(body) && (typeof body.id === 'string' || typeof body.id === 'number') ? body.id : null
-  return Buffer.from(JSON.stringify(id))
+function withoutByteOrderMark(body: Buffer): Buffer {
+  const isMarked = body[0] === BYTE_ORDER_MARK[0] && body.subarray(0, 3).equals(BYTE_ORDER_MARK)
+  return isMarked ? body.subarray(3) : body
 }
 
 function refuseUnreadable(open: OpenRequest, body: Buffer): void {

@@ -1,17 +1,31 @@
 import type { ServerResponse } from 'node:http'
+import type { RawJson } from '@bridgekeeper/protocol'
 import type { AdmittedCaller } from '../admission/admission.ts'
 import type { Use } from '../admission/logins.ts'
 import { MAX_HELD_BYTES, MAX_UNREAD_BYTES, type UserLoad } from '../gates/user-load.ts'
 import { type Denied, deny, denyFor } from '../gates/verdict.ts'
 import type { SecurityLog } from '../ports.ts'
 import type { CallerLoads } from './caller-loads.ts'
+import { isSameId } from './message.ts'
 import { sendRefusal } from './respond.ts'
 
 const RETRY_MS = 1_000
 
+/** A call that an open request runs. */
+interface RunningCall {
+  /** The JSON-RPC id as it came. */
+  readonly id: RawJson
+  readonly cancel: () => void
+}
+
+/** Requests opened so far. */
+let opened = 0
+
 /** A caller's request, from the moment it is admitted until its answer is taken, or its login is revoked. */
 export class OpenRequest implements Use {
   place = 0
+  /** Tells the newer of two requests. */
+  readonly order = ++opened
   readonly response: ServerResponse
   readonly caller: AdmittedCaller
   readonly #load: UserLoad
@@ -20,6 +34,9 @@ export class OpenRequest implements Use {
   #heldBytes = 0
   #isOpen = false
   #cancel: (() => void) | undefined
+  #call: RunningCall | undefined
+  /** The other calls of a batch. */
+  #moreCalls: RunningCall[] | undefined
 
   constructor(response: ServerResponse, caller: AdmittedCaller, loads: CallerLoads, log: SecurityLog) {
     this.response = response
@@ -56,6 +73,21 @@ export class OpenRequest implements Use {
   /** What is to be cancelled when the caller goes away or may no longer ask. */
   onEnd(cancel: () => void): void {
     this.#cancel = cancel
+  }
+
+  /** Adds a call, which is cancelled when the request ends. */
+  runs(id: RawJson, cancel: () => void): void {
+    const call = { id, cancel }
+    if (this.#call === undefined) this.#call = call
+    else if (this.#moreCalls === undefined) this.#moreCalls = [call]
+    else this.#moreCalls.push(call)
+  }
+
+  /** How to cancel the call with this id; `undefined` if the request has none. */
+  cancelOf(id: RawJson): (() => void) | undefined {
+    if (this.#call === undefined) return undefined
+    if (isSameId(this.#call.id, id)) return this.#call.cancel
+    return this.#moreCalls?.find((call) => isSameId(call.id, id))?.cancel
   }
 
   /** Holds memory until the answer is taken. @returns why it may not */
@@ -95,7 +127,7 @@ export class OpenRequest implements Use {
 
   /** [REVOKE.2] What runs is cancelled, and its caller hears why, where it has heard nothing yet. */
   revoked(): void {
-    this.#cancel?.()
+    this.#cancelAll()
     this.#log.afterWritten(() => {
       if (this.response.headersSent) this.response.destroy()
       else sendRefusal(this.response, deny('login_revoked'))
@@ -115,6 +147,12 @@ export class OpenRequest implements Use {
     this.caller.login.close(this)
     this.#load.leave(this.#heldBytes)
     this.#loads.slowCallers.forget(this)
+    this.#cancelAll()
+  }
+
+  #cancelAll(): void {
     this.#cancel?.()
+    this.#call?.cancel()
+    if (this.#moreCalls !== undefined) for (const { cancel } of this.#moreCalls) cancel()
   }
 }

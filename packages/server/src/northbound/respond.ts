@@ -9,6 +9,13 @@ const JSON_TYPE = 'application/json'
 /** [ANSWER.1] Headers of each answer but an MCP result, which only a script with a token gets. */
 export const answerHeaders = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' } as const
 
+const EVENT_HEADERS = { 'content-type': 'text/event-stream', 'cache-control': 'no-cache, no-transform' }
+const EVENT_START = Buffer.from('event: message\ndata: ')
+const EVENT_END = Buffer.from('\n\n')
+const BATCH_START = Buffer.from('[')
+const BATCH_COMMA = Buffer.from(',')
+const BATCH_END = Buffer.from(']')
+
 /** Node sends a short string together with the head, in one write; of long bytes a copy would cost more. */
 const ONE_WRITE_BELOW_BYTES = 16_384
 
@@ -18,11 +25,12 @@ export function sendRpc(
   id: RawJson,
   member: 'result' | 'error',
   value: RawJson,
+  httpStatus = 200,
 ): void {
   // Read and written as latin1, bytes stay what they are and need not be looked at.
   const head = `{"jsonrpc":"2.0","id":${id.toString('latin1')},"${member}":`
   const sizeBytes = head.length + value.length + 1
-  response.writeHead(200, { 'content-type': JSON_TYPE, 'content-length': sizeBytes })
+  response.writeHead(httpStatus, { 'content-type': JSON_TYPE, 'content-length': sizeBytes })
   if (sizeBytes < ONE_WRITE_BELOW_BYTES) {
     response.end(`${head}${value.toString('latin1')}}`, 'latin1')
     return
@@ -48,6 +56,45 @@ export function sendList(response: ServerResponse, id: RawJson, tools: Buffer, m
   response.write(tools)
   response.end(tail)
   response.uncork()
+}
+
+/** Answers a batch with a JSON array. @param answers JSON texts in pieces */
+export function sendBatch(response: ServerResponse, answers: readonly (readonly Buffer[])[]): void {
+  const parts = answers.flatMap((answer, at) => [at === 0 ? BATCH_START : BATCH_COMMA, ...answer])
+  sendParts(response, { 'content-type': JSON_TYPE }, [...parts, BATCH_END])
+}
+
+/**
+ * Answers with an event stream of one message each. White space between members may hold line ends, which begin
+ * another line of the event's data.
+ */
+export function sendEvents(response: ServerResponse, answers: readonly (readonly Buffer[])[]): void {
+  const parts = answers.flatMap((answer) => [EVENT_START, ...answer.map(withDataLines), EVENT_END])
+  sendParts(response, EVENT_HEADERS, parts)
+}
+
+function sendParts(
+  response: ServerResponse,
+  headers: Readonly<Record<string, string>>,
+  parts: readonly Buffer[],
+): void {
+  if (response.destroyed) return
+  const sizeBytes = parts.reduce((sum, part) => sum + part.length, 0)
+  response.writeHead(200, { ...headers, 'content-length': sizeBytes })
+  response.cork()
+  for (const part of parts) response.write(part)
+  response.end()
+  response.uncork()
+}
+
+function withDataLines(json: Buffer): Buffer {
+  if (!json.includes('\n') && !json.includes('\r')) return json
+  return Buffer.from(json.toString('latin1').replace(/\r\n|[\r\n]/g, '\ndata: '), 'latin1')
+}
+
+/** Answers a request that holds only notifications and responses. */
+export function sendAccepted(response: ServerResponse): void {
+  response.writeHead(202, { 'content-length': 0, ...answerHeaders }).end()
 }
 
 /** Refuses a whole HTTP request: the status of the code, and a JSON-RPC error without an id. */
@@ -93,6 +140,7 @@ function refusalHeaders(
 ): Record<string, string | string[]> {
   const isChallenged = codes[code].http === 401 || code === 'scope_insufficient'
   return {
+    ...(code === 'content_encoding_unsupported' && { 'accept-encoding': 'identity' }),
     ...(isChallenged && { 'www-authenticate': challenges(code, challenge) }),
     ...(retryAfterSeconds !== undefined && { 'retry-after': String(retryAfterSeconds) }),
   }

@@ -1,6 +1,6 @@
 import { isObject, objectMembers, parseJson, type RawJson, type Span, spanIs } from '@bridgekeeper/protocol'
 import { SERVER_INFO_META_KEY } from '@modelcontextprotocol/server'
-import type { Era } from './tool-call.ts'
+import type { Era } from './revision.ts'
 import type { ServerIdentity } from './tool-view.ts'
 
 const OPEN_BRACE = 0x7b

@@ -9,8 +9,6 @@ import type { Router } from './router.ts'
 
 type CalledTool = Pick<ToolCall, 'serverName' | 'toolName'>
 
-const ANY_TOOL: CalledTool = { serverName: '', toolName: '' }
-
 /** Blocks of callers who went over a limit, as they outlive the node. */
 export interface CallBlocks {
   /** @param untilMs monotonic */
@@ -118,17 +116,6 @@ export class Dispatcher {
         resolve(outcome)
       })
     })
-  }
-
-  /**
-   * Why no call of this caller can pass now, whatever it calls. A caller who may call is not counted;
-   * one who may not has gone over the limit.
-   */
-  async obstacle(caller: Caller): Promise<BridgeError | undefined> {
-    await this.#recheck(caller, ANY_TOOL)
-    if (!this.#log.writable) return new BridgeError('log_unavailable')
-    const { remaining } = this.#limiter.getRateLimitStatus(caller.userId, this.#system.monotonicMs())
-    return remaining > 0 ? undefined : this.#rateRefusal(caller, ANY_TOOL)
   }
 
   #refusal({ userId, sessionId, scopes, ip }: Caller, call: ToolCall): BridgeError | undefined {

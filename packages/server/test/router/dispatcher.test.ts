@@ -87,21 +87,19 @@ test('[LOG.6] a call that reaches no agent has no request on record, and is answ
   expect(log.events).toEqual([])
 })
 
-test('[LOG.8] without a log that can be written no call is taken, and none is counted', async () => {
-  const { log, agent, dispatcher, outcomes, call } = setUp()
+test('[LOG.8] without a log that can be written no call is taken, and none is counted', () => {
+  const { log, agent, outcomes, call } = setUp()
   log.writable = false
   for (let time = 0; time < 10; time++) call()
   expect(new Set(outcomes.map(shown))).toEqual(new Set(['log_unavailable']))
-  expect((await dispatcher.obstacle(ANN))?.code).toBe('log_unavailable')
   log.writable = true
   call()
   expect(agent.calls).toHaveLength(1)
 })
 
-test('[RATE.1] passes as many calls as the limit allows and refuses the next, which begins one block', async () => {
-  const { log, agent, blocked, dispatcher, outcomes, system, call } = setUp()
+test('[RATE.1] passes as many calls as the limit allows and refuses the next, which begins one block', () => {
+  const { log, agent, blocked, outcomes, system, call } = setUp()
   for (let time = 0; time < 2; time++) call()
-  expect(await dispatcher.obstacle(ANN)).toBeUndefined()
   call()
   expect([agent.calls.length, blocked]).toEqual([3, []])
   system.advance(10)
@@ -116,18 +114,6 @@ test('[RATE.1] passes as many calls as the limit allows and refuses the next, wh
   ])
   call({ userId: 'bob', sessionId: 'b' })
   expect(outcomes.map(shown).at(-1)).toBe('agent_offline')
-})
-
-test('[RATE.1] a caller without calls left is told so before it calls, and one with calls is not counted', async () => {
-  const { blocked, agent, dispatcher, call } = setUp()
-  for (let time = 0; time < 10; time++) expect(await dispatcher.obstacle(ANN)).toBeUndefined()
-  for (let time = 0; time < 3; time++) call()
-  expect(agent.calls).toHaveLength(3)
-  expect(await dispatcher.obstacle(ANN)).toMatchObject({
-    code: 'rate_limit_exceeded',
-    retryAfterSeconds: 900,
-  })
-  expect(blocked).toHaveLength(1)
 })
 
 test('[SAMPLE.1] writes twenty refusals of a user in a minute; the next one after it says how many were not', () => {

@@ -1,0 +1,35 @@
+import { type CodeEntry, entry, INVALID_REQUEST } from './entry.ts'
+
+/** Errors of requests that cannot be read. */
+export const requestCodes = {
+  content_type_unsupported: entry(
+    415,
+    INVALID_REQUEST,
+    'The body must be JSON in UTF-8.',
+    'Send "Content-Type: application/json".',
+  ),
+  content_encoding_unsupported: entry(
+    415,
+    INVALID_REQUEST,
+    'Compressed request bodies are not supported.',
+    'Send the body without Content-Encoding.',
+  ),
+  not_acceptable: entry(
+    406,
+    INVALID_REQUEST,
+    'The Accept header excludes JSON and event streams.',
+    'Send "Accept: application/json, text/event-stream".',
+  ),
+  request_invalid: entry(
+    400,
+    INVALID_REQUEST,
+    'The message is not a valid JSON-RPC request.',
+    'Send an object with "jsonrpc": "2.0", an id and a method.',
+  ),
+  params_invalid: entry(
+    400,
+    -32602,
+    'The parameters of the request are not valid.',
+    'Send the member that is named as MCP defines it.',
+  ),
+} as const satisfies Record<string, CodeEntry>

@@ -1,0 +1,43 @@
+import { BridgeError, type RawJson, type Span, stringAt } from '@bridgekeeper/protocol'
+import { SERVER_INFO_META_KEY, SUPPORTED_PROTOCOL_VERSIONS } from '@modelcontextprotocol/server'
+import { readParams } from './message.ts'
+import { type Era, MODERN_VERSION } from './revision.ts'
+import type { ToolView } from './tool-view.ts'
+
+const CAPABILITIES = { tools: {} }
+
+/** The result of `initialize`. Nothing of what the client says of itself changes it but the version. */
+export function initializeResult(
+  body: Buffer,
+  params: Span | undefined,
+  view: ToolView,
+): RawJson | BridgeError {
+  const members = readParams(body, params, ['protocolVersion'])
+  if (members instanceof BridgeError) return members
+  const asked = stringAt(body, members[0]) ?? ''
+  const [newest] = SUPPORTED_PROTOCOL_VERSIONS
+  const protocolVersion = SUPPORTED_PROTOCOL_VERSIONS.includes(asked) ? asked : newest
+  const { serverInfo, instructions } = view.identity()
+  return toJson({ protocolVersion, capabilities: CAPABILITIES, serverInfo, instructions })
+}
+
+/** The result of `server/discover`. */
+export function discoverResult(view: ToolView): RawJson {
+  const { instructions } = view.identity()
+  const result = { supportedVersions: [MODERN_VERSION], capabilities: CAPABILITIES, instructions }
+  return toJson({ ...result, ...modernMembers(view) })
+}
+
+/** Members of a list's result besides its tools, as the end of its JSON text. */
+export function listMembers(era: Era, view: ToolView): string {
+  return era === 'legacy' ? '}' : `,${JSON.stringify(modernMembers(view)).slice(1)}`
+}
+
+function modernMembers(view: ToolView) {
+  const _meta = { [SERVER_INFO_META_KEY]: view.identity().serverInfo }
+  return { resultType: 'complete', ttlMs: 0, cacheScope: 'private', _meta }
+}
+
+function toJson(value: unknown): RawJson {
+  return Buffer.from(JSON.stringify(value))
+}

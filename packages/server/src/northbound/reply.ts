@@ -1,0 +1,139 @@
+import type { ServerResponse } from 'node:http'
+import type { BridgeError, RawJson } from '@bridgekeeper/protocol'
+import type { ChallengeFacts } from './challenge.ts'
+import type { AnswerFormat } from './media.ts'
+import { sendCallRefusal, sendEvents, sendList, sendRpc } from './respond.ts'
+import { type RpcError, toRpcError } from './rpc-error.ts'
+
+/** Takes the answer to one JSON-RPC request, once. Ids are JSON bytes. */
+export interface Reply {
+  result(id: RawJson, result: RawJson): void
+  /** @param httpStatus of the whole answer where it answers nothing else */
+  error(id: RawJson, error: RawJson, httpStatus?: number): void
+  /** @param tools kept JSON text, which must not be copied @param more the rest of the result's JSON text */
+  list(id: RawJson, tools: Buffer, more: string): void
+  /** Refuses a request as HTTP does: status, `Retry-After`, challenge. */
+  refuse(id: RawJson, error: BridgeError, challenge?: ChallengeFacts): void
+}
+
+/** The usual reply: the answer is the HTTP response. */
+export class JsonReply implements Reply {
+  readonly #response: ServerResponse
+
+  constructor(response: ServerResponse) {
+    this.#response = response
+  }
+
+  result(id: RawJson, result: RawJson): void {
+    if (!this.#response.destroyed) sendRpc(this.#response, id, 'result', result)
+  }
+
+  error(id: RawJson, error: RawJson, httpStatus?: number): void {
+    if (!this.#response.destroyed) sendRpc(this.#response, id, 'error', error, httpStatus)
+  }
+
+  list(id: RawJson, tools: Buffer, more: string): void {
+    sendList(this.#response, id, tools, more)
+  }
+
+  refuse(id: RawJson, error: BridgeError, challenge?: ChallengeFacts): void {
+    sendCallRefusal(this.#response, id, error, challenge)
+  }
+}
+
+/** For callers that accept only event streams: one event. Refusals with a status are JSON all the same. */
+export class EventReply extends JsonReply {
+  readonly #stream: ServerResponse
+
+  constructor(response: ServerResponse) {
+    super(response)
+    this.#stream = response
+  }
+
+  override result(id: RawJson, result: RawJson): void {
+    sendEvents(this.#stream, [rpcParts(id, 'result', result)])
+  }
+
+  override error(id: RawJson, error: RawJson, httpStatus?: number): void {
+    if (httpStatus === undefined) sendEvents(this.#stream, [rpcParts(id, 'error', error)])
+    else super.error(id, error, httpStatus)
+  }
+
+  override list(id: RawJson, tools: Buffer, more: string): void {
+    sendEvents(this.#stream, [listParts(id, tools, more)])
+  }
+}
+
+export function replyTo(response: ServerResponse, format: AnswerFormat): Reply {
+  return format === 'json' ? new JsonReply(response) : new EventReply(response)
+}
+
+/** One JSON text in pieces. */
+export type JsonParts = readonly Buffer[]
+
+/** Collects the answers of a batch in the order of its requests. */
+export class BatchReply {
+  readonly #answers: JsonParts[] = []
+  readonly #hold: (sizeBytes: number) => BridgeError | undefined
+  readonly #send: (answers: readonly JsonParts[]) => void
+  #waiting = 1
+
+  /**
+   * @param hold counts an answer until all are sent; returns why it may not be held
+   * @param send gets all answers
+   */
+  constructor(
+    hold: (sizeBytes: number) => BridgeError | undefined,
+    send: (answers: readonly JsonParts[]) => void,
+  ) {
+    this.#hold = hold
+    this.#send = send
+  }
+
+  /** The reply to the next request. */
+  next(): Reply {
+    const place = this.#answers.push([]) - 1
+    this.#waiting++
+    const take = (id: RawJson, parts: JsonParts): void => {
+      const refused = this.#hold(parts.reduce((sum, part) => sum + part.length, 0))
+      this.#answers[place] = refused === undefined ? parts : rpcParts(id, 'error', errorJson(refused))
+      this.#settle()
+    }
+    return {
+      result: (id, result) => take(id, rpcParts(id, 'result', result)),
+      error: (id, error) => take(id, rpcParts(id, 'error', error)),
+      list: (id, tools, more) => take(id, listParts(id, tools, more)),
+      refuse: (id, error) => take(id, rpcParts(id, 'error', errorJson(error))),
+    }
+  }
+
+  /** No request follows. */
+  end(): void {
+    this.#settle()
+  }
+
+  #settle(): void {
+    this.#waiting--
+    if (this.#waiting === 0) this.#send(this.#answers)
+  }
+}
+
+export function errorJson(error: BridgeError | RpcError): RawJson {
+  return Buffer.from(JSON.stringify('next' in error ? toRpcError(error) : error))
+}
+
+function rpcParts(id: RawJson, member: 'result' | 'error', value: RawJson): JsonParts {
+  return [Buffer.from('{"jsonrpc":"2.0","id":'), id, Buffer.from(`,"${member}":`), value, CLOSE]
+}
+
+function listParts(id: RawJson, tools: Buffer, more: string): JsonParts {
+  return [
+    Buffer.from('{"jsonrpc":"2.0","id":'),
+    id,
+    Buffer.from(',"result":{"tools":'),
+    tools,
+    Buffer.from(`${more}}`),
+  ]
+}
+
+const CLOSE = Buffer.from('}')

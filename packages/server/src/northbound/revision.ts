@@ -1,0 +1,128 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import { isObject, parseJson, type RawJson } from '@bridgekeeper/protocol'
+import {
+  classifyInboundRequest,
+  PROTOCOL_VERSION_META_KEY,
+  SUPPORTED_PROTOCOL_VERSIONS,
+  UnsupportedProtocolVersionError,
+} from '@modelcontextprotocol/server'
+import type { RpcError } from './rpc-error.ts'
+
+/** The protocol revisions differ in what a request and a result must carry. */
+export type Era = 'legacy' | 'modern'
+
+/** Why a message does not fit the revision that it names. */
+export interface RevisionError {
+  readonly httpStatus: number
+  readonly rpcError: RpcError
+}
+
+/** The revision with an envelope in each request's `_meta`. */
+export const MODERN_VERSION = '2026-07-28'
+const HEADER_MISMATCH = -32020
+const BASE64_NAME = /^=\?base64\?([A-Za-z0-9+/]*={0,2})\?=$/
+
+/** What decides the revision of a message. */
+export interface RevisionFacts {
+  readonly headers: IncomingHttpHeaders
+  /** The whole message. */
+  readonly message: Buffer
+  readonly method: string
+  readonly rawMeta: RawJson | undefined
+  /** `params.name` of a `tools/call`. */
+  readonly toolName?: string
+}
+
+/** Finds the revision of a message, and whether its headers agree with it. */
+export function eraOf(facts: RevisionFacts): Era | RevisionError {
+  const { headers, rawMeta } = facts
+  const version = headers['mcp-protocol-version'] as string | undefined
+  const isLegacy = version === undefined || SUPPORTED_PROTOCOL_VERSIONS.includes(version)
+  if (isLegacy && !namesVersion(rawMeta)) return 'legacy'
+  return classified(facts, version)
+}
+
+function namesVersion(rawMeta: RawJson | undefined): boolean {
+  if (rawMeta === undefined) return false
+  const meta = parseJson(rawMeta.toString('utf8'))?.value
+  return isObject(meta) && Object.hasOwn(meta, PROTOCOL_VERSION_META_KEY)
+}
+
+/** Asks the SDK's classifier. It gets an id of its own, since it knows fewer ids than JSON-RPC has. */
+function classified(facts: RevisionFacts, version: string | undefined): Era | RevisionError {
+  const { headers, message, method } = facts
+  const parsed = parseJson(message.toString('utf8'))?.value
+  const body = isObject(parsed) && 'id' in parsed ? { ...parsed, id: 1 } : parsed
+  const methodHeader = headers['mcp-method'] as string | undefined
+  const outcome = classifyInboundRequest({
+    httpMethod: 'POST',
+    ...(version !== undefined && { protocolVersionHeader: version }),
+    ...(methodHeader !== undefined && { mcpMethodHeader: methodHeader }),
+    body,
+  })
+  switch (outcome.kind) {
+    case 'reject': {
+      const { httpStatus, code, message: text, data } = outcome
+      return { httpStatus, rpcError: { code, message: text, data } }
+    }
+    case 'legacy':
+      return method === 'initialize' || version === undefined || SUPPORTED_PROTOCOL_VERSIONS.includes(version)
+        ? 'legacy'
+        : unknownVersion(version)
+    case 'modern': {
+      const { revision } = outcome.classification
+      if (revision !== MODERN_VERSION) return unsupported(revision)
+      return (outcome.messageKind === 'request' && headerFault(facts, version)) || 'modern'
+    }
+  }
+}
+
+/** The headers that mirror a request of the 2026 revision must be there (SEP-2243). */
+function headerFault(
+  { headers, method, toolName }: RevisionFacts,
+  version: string | undefined,
+): RevisionError | undefined {
+  if (version === undefined)
+    return mismatch(
+      '(missing)',
+      `the body envelope names protocol version ${MODERN_VERSION} but the required MCP-Protocol-Version header is absent`,
+    )
+  if (headers['mcp-method'] === undefined)
+    return mismatch(
+      '(missing)',
+      `the body names method ${method} but the required Mcp-Method header is absent`,
+    )
+  if (toolName === undefined) return undefined
+  const header = headers['mcp-name'] as string | undefined
+  const body = `the body carries params.name="${toolName}" but the`
+  if (header === undefined) return mismatch('(missing)', `${body} required Mcp-Name header is absent`)
+  if (nameIn(header) === toolName) return undefined
+  return mismatch(header, `${body} Mcp-Name header names another`)
+}
+
+function nameIn(header: string): string {
+  const [, base64] = BASE64_NAME.exec(header) ?? []
+  return base64 === undefined ? header : Buffer.from(base64, 'base64').toString('utf8')
+}
+
+function mismatch(header: string, body: string): RevisionError {
+  const message = `Bad Request: the request headers and body disagree: ${body}`
+  return {
+    httpStatus: 400,
+    rpcError: { code: HEADER_MISMATCH, message, data: { mismatch: { header, body } } },
+  }
+}
+
+function unsupported(requested: string | undefined): RevisionError {
+  const { code, message, data } = new UnsupportedProtocolVersionError({
+    supported: [MODERN_VERSION],
+    requested: requested ?? 'unknown',
+  })
+  return { httpStatus: 400, rpcError: { code, message, data } }
+}
+
+function unknownVersion(version: string): RevisionError {
+  const supported = [MODERN_VERSION, ...SUPPORTED_PROTOCOL_VERSIONS].join(', ')
+  const message = `Bad Request: Unsupported protocol version: ${version} (supported versions: ${supported})`
+  return { httpStatus: 400, rpcError: { code: -32000, message } }
+}

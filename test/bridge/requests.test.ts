@@ -1,0 +1,396 @@
+import { expect, test } from 'vitest'
+import { agentWith, answerNext } from '../support/agents.ts'
+import { startBridge } from '../support/bridge.ts'
+import { bearer, MODERN, modernToolCall, post, toolCall } from '../support/mcp.ts'
+import { rawClient } from '../support/raw.ts'
+
+const BIG = '12345678901234567890'
+const RESULT = `{"content":[],"structuredContent":{"n":${BIG},"e":1e400,"f":1.0}}`
+
+async function setUp() {
+  const at = await startBridge()
+  const peer = await agentWith(at, 'ann', 'notes', 'read')
+  const auth = bearer((await at.token('ann')).accessToken)
+  const frames: string[] = []
+  peer.socket.on('message', (data) => frames.push(String(data)))
+  const ask = (body: string | Buffer | object, headers: Record<string, string> = {}, path = '/mcp/notes') =>
+    post(at, path, body, { ...auth, ...headers })
+  /** Answers the next call with `RESULT`, byte for byte. */
+  const answer = async (): Promise<void> => {
+    const { id } = await peer.next('tool_execute')
+    peer.send(`{"type":"tool_result","id":"${id}","success":true,"result":${RESULT}}`)
+  }
+  return { at, peer, auth, ask, answer, frames }
+}
+
+const callText = (id: string, args = '{}') =>
+  `{"jsonrpc":"2.0","id":${id},"method":"tools/call","params":{"name":"read","arguments":${args}}}`
+
+const IDS = [
+  '1',
+  '-1',
+  '0',
+  '-0',
+  '1764459703123456',
+  '1764459703123456789',
+  '18446744073709551615',
+  '1.5',
+  '1.0',
+  '1e3',
+  '1E400',
+  '""',
+  '"a \\u00e9 \\/ \\"quoted\\""',
+  '"é 🎉"',
+]
+
+test('[MCP.9] any id comes back byte for byte, and no number in arguments or results changes', async () => {
+  const { ask, answer, frames } = await setUp()
+  for (const id of IDS) {
+    const args = `{"n":${BIG}, "e":1e400,"id":${id}}`
+    const posted = ask(callText(id, args))
+    await answer()
+    expect((await posted).text).toBe(`{"jsonrpc":"2.0","id":${id},"result":${RESULT}}`)
+    expect(frames.at(-1)).toContain(`"args":${args}}`)
+  }
+})
+
+const _meta = {
+  'io.modelcontextprotocol/protocolVersion': MODERN,
+  'io.modelcontextprotocol/clientInfo': { name: 'test', version: '1' },
+  'io.modelcontextprotocol/clientCapabilities': {},
+}
+
+test('[MCP.9] any id comes back byte for byte from every method, in both revisions', async () => {
+  const { ask } = await setUp()
+  for (const id of IDS) {
+    for (const method of ['initialize', 'ping', 'tools/list', 'no/such']) {
+      const { text } = await ask(`{"jsonrpc":"2.0","id":${id},"method":"${method}"}`)
+      expect(text).toContain(`"id":${id},`)
+    }
+    for (const method of ['server/discover', 'tools/list', 'no/such']) {
+      const headers = { 'mcp-protocol-version': MODERN, 'mcp-method': method }
+      const body = `{"jsonrpc":"2.0","id":${id},"method":"${method}","params":{"_meta":${JSON.stringify(_meta)}}}`
+      expect((await ask(body, headers)).text).toContain(`"id":${id},`)
+      expect((await ask(body, { ...headers, 'mcp-method': 'ping' })).text).toContain(`"id":${id},`)
+    }
+  }
+})
+
+test.each<[string, (text: string) => string | Buffer, Record<string, string>]>([
+  ['charset=utf8', (text) => text, { 'content-type': 'application/json; charset=utf8' }],
+  ['charset="UTF-8"', (text) => text, { 'content-type': 'Application/JSON ;Charset="UTF-8"' }],
+  [
+    'charset and another parameter',
+    (text) => text,
+    { 'content-type': 'application/json; charset=UTF-8; x=1' },
+  ],
+  ['a byte order mark', (text) => Buffer.concat([Buffer.from([0xef, 0xbb, 0xbf]), Buffer.from(text)]), {}],
+  ['white space', (text) => ` \n${text.replaceAll(',', ' ,\t')}\r\n`, {}],
+  ['members in another order', reversed, {}],
+  ['members that MCP does not know', (text) => text.replace('{', '{"x":{"id":2},"y":[1],'), {}],
+  [
+    'keys with escapes',
+    (text) => text.replace('"method"', '"\\u006dethod"').replace('"name"', '"n\\u0061me"'),
+    {},
+  ],
+  ['identity', (text) => text, { 'content-encoding': 'identity' }],
+])('[MCP.9] a call is read the same with %s', async (_what, write, headers) => {
+  const { ask, answer, frames } = await setUp()
+  const posted = ask(write(callText('1764459703123456789', `{"n":${BIG}}`)), headers)
+  await answer()
+  expect((await posted).text).toBe(`{"jsonrpc":"2.0","id":1764459703123456789,"result":${RESULT}}`)
+  expect(frames.at(-1)).toContain(`"n":${BIG}`)
+})
+
+/** As the Python SDK writes it. */
+function reversed(text: string): string {
+  const [, id, rest] = /^\{"jsonrpc":"2.0","id":(\d+),(.*)\}$/.exec(text) ?? []
+  return `{${rest},"jsonrpc":"2.0","id":${id}}`
+}
+
+test.each([
+  '*/*',
+  'application/*',
+  'application/json',
+  'text/html, application/json;q=0.5',
+  'application/json;q=1',
+])('[MCP.10] a caller with "Accept: %s" gets JSON', async (accept) => {
+  const { ask, answer } = await setUp()
+  const posted = ask(callText('1'), { accept })
+  await answer()
+  const { status, headers, text } = await posted
+  expect([status, headers.get('content-type')]).toEqual([200, 'application/json'])
+  expect(text).toBe(`{"jsonrpc":"2.0","id":1,"result":${RESULT}}`)
+})
+
+test('[MCP.10] a request without Accept and Content-Type is answered with JSON', async () => {
+  const { at, auth, answer } = await setUp()
+  const client = await rawClient(at.port)
+  const sent = callText('1')
+  client.write(
+    `POST /mcp/notes HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: ${auth.authorization}\r\ncontent-length: ${sent.length}\r\n\r\n${sent}`,
+  )
+  await answer()
+  const { status, body: text } = await client.answer()
+  expect([status, text]).toEqual([200, `{"jsonrpc":"2.0","id":1,"result":${RESULT}}`])
+})
+
+test.each(['text/event-stream', 'text/*', 'application/json;q=0, text/event-stream'])(
+  '[MCP.10] a caller with "Accept: %s" gets one event',
+  async (accept) => {
+    const { ask, peer } = await setUp()
+    const posted = ask(callText('1'), { accept })
+    const { id } = await peer.next('tool_execute')
+    peer.send(`{"type":"tool_result","id":"${id}","success":true,"result":{\n"content":\r\n[]}}`)
+    const { status, headers, text } = await posted
+    expect([status, headers.get('content-type')]).toEqual([200, 'text/event-stream'])
+    expect(text).toBe(
+      'event: message\ndata: {"jsonrpc":"2.0","id":1,"result":{\ndata: "content":\ndata: []}}\n\n',
+    )
+    const list = await ask({ jsonrpc: '2.0', id: 2, method: 'tools/list' }, { accept })
+    expect(list.json.result.tools).toHaveLength(1)
+    const unknown = await ask(toolCall('x__y'), { accept }, '/mcp')
+    expect(unknown.text).toMatch(/^event: message\ndata: \{.*server_not_found/)
+  },
+)
+
+test.each([
+  [406, 'not_acceptable', { accept: 'text/html' }],
+  [406, 'not_acceptable', { accept: 'application/json;q=0' }],
+  [415, 'content_type_unsupported', { 'content-type': 'text/plain' }],
+  [415, 'content_type_unsupported', { 'content-type': 'application/jsonx' }],
+  [415, 'content_type_unsupported', { 'content-type': 'application/json; charset=utf-16' }],
+  [415, 'content_type_unsupported', { 'content-type': 'application/json; charset="iso-8859-1"' }],
+  [415, 'content_encoding_unsupported', { 'content-encoding': 'gzip' }],
+  [415, 'content_encoding_unsupported', { 'content-encoding': 'br, identity' }],
+])('[MCP.10] answers %s %s to %o', async (status, code, headers) => {
+  const { ask, peer } = await setUp()
+  const answer = await ask(callText('1'), headers)
+  expect(answer).toMatchObject({ status, json: { id: null, error: { code: -32600, data: { code } } } })
+  if (code === 'content_encoding_unsupported') expect(answer.headers.get('accept-encoding')).toBe('identity')
+  expect(peer.waiting).toEqual([])
+})
+
+test('[MCP.11] empty arguments and _meta are taken for none, however they are written', async () => {
+  const { ask, peer } = await setUp()
+  for (const empty of ['null', '[]', '[ \n]', '{}', undefined]) {
+    const members = empty === undefined ? '' : `,"arguments":${empty},"_meta":${empty}`
+    const posted = ask(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"read"${members}}}`)
+    const { id, args } = await peer.next('tool_execute')
+    expect(args).toEqual({})
+    peer.send({ type: 'tool_result', id, success: true, result: { content: [] } })
+    expect((await posted).json).toEqual({ jsonrpc: '2.0', id: 1, result: { content: [] } })
+  }
+})
+
+test('[MCP.11] empty parameters, cursors and capabilities are taken for none', async () => {
+  const { ask } = await setUp()
+  for (const params of ['null', '[]', '{}', '{"cursor":null}', '{"cursor":""}', '{"cursor":[],"_meta":[]}']) {
+    const { json } = await ask(`{"jsonrpc":"2.0","id":1,"method":"tools/list","params":${params}}`)
+    expect(json.result.tools, params).toHaveLength(1)
+    expect((await ask(`{"jsonrpc":"2.0","id":1,"method":"ping","params":${params}}`)).json.result).toEqual({})
+  }
+  for (const params of ['null', '[]', '{"capabilities":[],"clientInfo":null}', '{"protocolVersion":null}']) {
+    const { json } = await ask(`{"jsonrpc":"2.0","id":1,"method":"initialize","params":${params}}`)
+    expect(json.result, params).toMatchObject({
+      protocolVersion: '2025-11-25',
+      serverInfo: { name: 'notes' },
+    })
+  }
+})
+
+test('[MCP.12] initialize agrees on the version that the client asks for, or the newest', async () => {
+  const { ask } = await setUp()
+  for (const [asked, agreed] of [
+    ['2025-11-25', '2025-11-25'],
+    ['2025-06-18', '2025-06-18'],
+    ['2025-03-26', '2025-03-26'],
+    ['1999-01-01', '2025-11-25'],
+    ['2026-07-28', '2025-11-25'],
+  ]) {
+    const params = { protocolVersion: asked, capabilities: {}, clientInfo: { name: 'x', version: '1' } }
+    expect((await ask({ jsonrpc: '2.0', id: 1, method: 'initialize', params })).json).toEqual({
+      jsonrpc: '2.0',
+      id: 1,
+      result: {
+        protocolVersion: agreed,
+        capabilities: { tools: {} },
+        serverInfo: { name: 'notes', version: '1' },
+      },
+    })
+  }
+})
+
+test.each<[string, string, number, number, string, string]>([
+  ['params', '"params":"x"', 200, -32602, 'params_invalid', '"params"'],
+  ['params as a filled list', '"params":["read"]', 200, -32602, 'params_invalid', '"params"'],
+  ['no name', '"params":null', 200, -32602, 'params_invalid', '"params.name"'],
+  ['a name', '"params":{"name":5}', 200, -32602, 'params_invalid', '"params.name"'],
+  [
+    'arguments',
+    '"params":{"name":"read","arguments":[1]}',
+    200,
+    -32602,
+    'arguments_invalid',
+    '"params.arguments"',
+  ],
+  [
+    'arguments as text',
+    '"params":{"name":"read","arguments":"{}"}',
+    200,
+    -32602,
+    'arguments_invalid',
+    'arguments',
+  ],
+  ['_meta', '"params":{"name":"read","_meta":1}', 200, -32602, 'params_invalid', '"params._meta"'],
+  [
+    'arguments twice',
+    '"params":{"name":"read","arguments":{},"arguments":{}}',
+    200,
+    -32602,
+    'params_invalid',
+    '"params.arguments" occurs twice',
+  ],
+  [
+    'a name twice',
+    '"params":{"name":"read","n\\u0061me":"erase"}',
+    200,
+    -32602,
+    'params_invalid',
+    '"params.name" occurs twice',
+  ],
+  ['a method twice', '"method":"ping"', 400, -32600, 'request_invalid', '"method" occurs twice'],
+])(
+  '[MCP.11] a call with wrong %s is refused under its id, by the name of the member',
+  async (_what, members, status, rpc, code, text) => {
+    const { ask, peer } = await setUp()
+    const answer = await ask(`{"method":"tools/call",${members},"jsonrpc":"2.0","id":1764459703123456789}`)
+    expect(answer).toMatchObject({ status, json: { error: { code: rpc, data: { code } } } })
+    expect(answer.text).toContain('"id":1764459703123456789')
+    expect(answer.json.error.message).toContain(text)
+    expect(peer.waiting).toEqual([])
+  },
+)
+
+test.each<[string, string, string]>([
+  ['{"id":7,"method":"ping"}', '7', '"jsonrpc"'],
+  ['{"jsonrpc":"1.0","id":7,"method":"ping"}', '7', '"jsonrpc"'],
+  ['{"jsonrpc":"2.0","id":7}', '7', '"method"'],
+  ['{"jsonrpc":"2.0","id":7,"method":null}', '7', '"method"'],
+  ['{"jsonrpc":"2.0","id":null,"method":"ping"}', 'null', '"id"'],
+  ['{"jsonrpc":"2.0","id":{},"method":"ping"}', 'null', '"id"'],
+  ['{"jsonrpc":"2.0","id":true,"method":"ping"}', 'null', '"id"'],
+  ['{"jsonrpc":"2.0","id":1,"id":2,"method":"ping"}', 'null', '"id" occurs twice'],
+  ['5', 'null', 'not an object'],
+  ['"text"', 'null', 'not an object'],
+])('[MCP.11] %s is refused as no request, not as broken JSON', async (body, id, text) => {
+  const { ask } = await setUp()
+  const answer = await ask(body)
+  expect(answer).toMatchObject({
+    status: 400,
+    json: { error: { code: -32600, data: { code: 'request_invalid' } } },
+  })
+  expect(answer.text).toContain(`"id":${id},`)
+  expect(answer.json.error.message).toContain(text)
+})
+
+const nested = (levels: number) => `${'{"a":'.repeat(levels)}1${'}'.repeat(levels)}`
+
+test('[CALL.6] arguments of 990 levels pass; deeper ones are refused by their code, under their id', async () => {
+  const { ask, peer, answer } = await setUp()
+  const posted = ask(callText('9', nested(990)))
+  await answer()
+  expect((await posted).text).toContain(RESULT)
+  for (const levels of [1_000, 100_000]) {
+    for (const body of [callText('"x"', nested(levels)), reversed(callText('1', nested(levels)))]) {
+      const { status, json } = await ask(body)
+      expect([status, json.error.code, json.error.data.code]).toEqual([200, -32602, 'arguments_too_deep'])
+      expect(['x', 1]).toContain(json.id)
+    }
+  }
+  const list = await ask(`{"jsonrpc":"2.0","id":3,"method":"tools/list","params":{"_meta":${nested(1_000)}}}`)
+  expect(list).toMatchObject({ status: 400, json: { id: 3, error: { data: { code: 'request_invalid' } } } })
+  const batch = await ask(`[${callText('1', nested(1_000))}]`)
+  expect(batch).toMatchObject({
+    status: 400,
+    json: { id: null, error: { data: { code: 'request_invalid' } } },
+  })
+  expect(peer.waiting).toEqual([])
+})
+
+test('[MCP.13] the messages of a batch are answered in their order, each as if it came alone', async () => {
+  const { ask, peer } = await setUp()
+  const batch = [
+    callText('1764459703123456789', `{"n":${BIG}}`),
+    '{"jsonrpc":"2.0","id":"p","method":"ping"}',
+    '{"jsonrpc":"2.0","method":"notifications/initialized"}',
+    '{"jsonrpc":"2.0","id":2,"method":"tools/list"}',
+    '{"jsonrpc":"2.0","id":99,"result":{}}',
+    callText('3'),
+    '5',
+    '{"jsonrpc":"2.0","id":4,"method":"initialize"}',
+  ]
+  for (const accept of ['application/json, text/event-stream', 'text/event-stream']) {
+    const posted = ask(`[${batch.join(' ,\n')}]`, { accept, 'mcp-protocol-version': '2025-03-26' })
+    const first = await peer.next('tool_execute')
+    const second = await peer.next('tool_execute')
+    peer.send({ type: 'tool_result', id: second.id, success: false, error: 'gone', code: 'server_exited' })
+    peer.send(`{"type":"tool_result","id":"${first.id}","success":true,"result":${RESULT}}`)
+    const { status, text } = await posted
+    expect(status).toBe(200)
+    const answers = accept.startsWith('text')
+      ? text
+          .replace(/^event: message\ndata: /gm, '')
+          .trim()
+          .split('\n\n')
+      : [text.slice(1, -1)]
+    const all = answers.join(',')
+    expect(all).toContain(
+      `{"jsonrpc":"2.0","id":1764459703123456789,"result":${RESULT}},{"jsonrpc":"2.0","id":"p","result":{}}`,
+    )
+    const parsed = JSON.parse(`[${all}]`)
+    expect(parsed.map((answer: { id: unknown }) => answer.id).slice(1)).toEqual(['p', 2, 3, null, 4])
+    expect(parsed.map((answer: { error?: { data: { code: string } } }) => answer.error?.data.code)).toEqual([
+      undefined,
+      undefined,
+      undefined,
+      'server_exited',
+      'request_invalid',
+      'request_invalid',
+    ])
+  }
+})
+
+test('[MCP.13] a batch of notifications is accepted; an empty one and one of another revision are refused', async () => {
+  const { ask, peer } = await setUp()
+  const notification = { jsonrpc: '2.0', method: 'notifications/initialized' }
+  expect((await ask([notification, { jsonrpc: '2.0', id: 1, result: {} }])).status).toBe(202)
+  expect((await ask([])).json.error.data.code).toBe('request_invalid')
+  for (const version of ['2025-06-18', '2025-11-25', MODERN]) {
+    const refused = await ask([toolCall('read')], { 'mcp-protocol-version': version })
+    expect(refused).toMatchObject({ status: 400, json: { error: { data: { code: 'request_invalid' } } } })
+    expect(refused.json.error.message).toContain(version)
+  }
+  const { json } = await ask([modernToolCall('read').body])
+  expect(json).toMatchObject([{ id: 1, error: { data: { code: 'request_invalid' } } }])
+  expect((await ask('[{"jsonrpc":"2.0",]')).json.error.code).toBe(-32700)
+  expect(peer.waiting).toEqual([])
+})
+
+test('[MCP.7] a base64 name header of the 2026 revision is read; an unknown version is refused under the id', async () => {
+  const { ask, peer } = await setUp()
+  const { body, headers } = modernToolCall('read')
+  const name = `=?base64?${Buffer.from('read').toString('base64')}?=`
+  const posted = ask(body, { ...headers, 'mcp-name': name })
+  await answerNext(peer, { content: [] })
+  expect((await posted).json.result.resultType).toBe('complete')
+  const other = `=?base64?${Buffer.from('erase').toString('base64')}?=`
+  expect((await ask(body, { ...headers, 'mcp-name': other })).json.error.code).toBe(-32020)
+  const old = await ask(callText(BIG), { 'mcp-protocol-version': '1999-01-01' })
+  expect([old.status, old.json.error.code]).toEqual([400, -32000])
+  expect(old.text).toContain(`"id":${BIG}`)
+  const claim = { ..._meta, 'io.modelcontextprotocol/protocolVersion': '2025-11-25' }
+  const claimed = await ask({ jsonrpc: '2.0', id: 1, method: 'ping', params: { _meta: claim } })
+  expect([claimed.status, claimed.json.error.code]).toEqual([400, -32022])
+  expect(peer.waiting).toEqual([])
+})
