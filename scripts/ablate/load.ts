@@ -54,6 +54,16 @@ export const LOAD_ABLATIONS: readonly Ablation[] = [
     tests: ['test/attack/greedy-requests.test.ts'],
   },
   {
+    gate: 'calls: a notice cancels only calls of the same client',
+    edits: [gate('northbound/cancel.ts', 'isSameClient', 'return true')],
+    tests: ['test/bridge/cancel.test.ts'],
+  },
+  {
+    gate: 'load: answers of a batch are held within limits',
+    edits: [text('northbound/endpoint.ts', 'const refused = open.hold(sizeBytes)', 'const refused = undefined')],
+    tests: ['test/attack/greedy-callers.test.ts'],
+  },
+  {
     gate: 'load: a list is serialised once',
     edits: [text('northbound/list-cache.ts', 'if (known !== undefined) return known', '')],
     tests: ['test/attack/greedy-requests.test.ts'],

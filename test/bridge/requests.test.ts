@@ -43,7 +43,7 @@ const IDS = [
   '"é 🎉"',
 ]
 
-test('[MCP.9] any id comes back byte for byte, and no number in arguments or results changes', async () => {
+test('[MCP.14] any id comes back byte for byte, and no number in arguments or results changes', async () => {
   const { ask, answer, frames } = await setUp()
   for (const id of IDS) {
     const args = `{"n":${BIG}, "e":1e400,"id":${id}}`
@@ -60,7 +60,7 @@ const _meta = {
   'io.modelcontextprotocol/clientCapabilities': {},
 }
 
-test('[MCP.9] any id comes back byte for byte from every method, in both revisions', async () => {
+test('[MCP.14] any id comes back byte for byte from every method, in both revisions', async () => {
   const { ask } = await setUp()
   for (const id of IDS) {
     for (const method of ['initialize', 'ping', 'tools/list', 'no/such']) {
@@ -94,7 +94,7 @@ test.each<[string, (text: string) => string | Buffer, Record<string, string>]>([
     {},
   ],
   ['identity', (text) => text, { 'content-encoding': 'identity' }],
-])('[MCP.9] a call is read the same with %s', async (_what, write, headers) => {
+])('[MCP.14] a call is read the same with %s', async (_what, write, headers) => {
   const { ask, answer, frames } = await setUp()
   const posted = ask(write(callText('1764459703123456789', `{"n":${BIG}}`)), headers)
   await answer()

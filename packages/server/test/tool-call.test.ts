@@ -61,12 +61,12 @@ test.each([
   ['"\\u0041\\n"', 'A\n'],
   ['"é"', 'é'],
   ['""', ''],
-])('[MCP.9] the tool name %s is read as JSON.parse reads it', (json, name) => {
+])('[MCP.14] the tool name %s is read as JSON.parse reads it', (json, name) => {
   const body = `{"jsonrpc":"2.0","id":"a","method":"tools/call","params":{"name":${json}}}`
   expect(read(body)).toMatchObject({ toolName: name, rawArgs: Buffer.from('{}') })
 })
 
-test('[MCP.9] members are found as JSON.parse finds them, whatever others there are', () => {
+test('[MCP.14] members are found as JSON.parse finds them, whatever others there are', () => {
   const names = ['name', 'arguments', '_meta', 'x', 'n"', '__proto__']
   const spelled = fc.constantFrom(...names).chain((name) =>
     fc.boolean().map((escaped) => {
