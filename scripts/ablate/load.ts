@@ -60,7 +60,9 @@ export const LOAD_ABLATIONS: readonly Ablation[] = [
   },
   {
     gate: 'load: answers of a batch are held within limits',
-    edits: [text('northbound/endpoint.ts', 'const refused = open.hold(sizeBytes)', 'const refused = undefined')],
+    edits: [
+      text('northbound/endpoint.ts', 'const refused = open.hold(sizeBytes)', 'const refused = undefined'),
+    ],
     tests: ['test/attack/greedy-callers.test.ts'],
   },
   {

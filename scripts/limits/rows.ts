@@ -151,7 +151,9 @@ export const AGENTS: readonly LimitRow[] = [
   ['message', size(limits.messageBytes), 'frame', '`message_too_large`'],
   ['frame', size(limits.frameBytes), 'frame', 'closed with 1009'],
   ['fragments', count(MAX_FRAGMENTS), 'frame', 'closed with 1009'],
-  ['frames that answer no call', `${allowance(FRAME_ALLOWANCE)}; one for each ${size(FRAME_ALLOWANCE.bytesPerUnit)}`,
+  [
+    'frames that answer no call',
+    `${allowance(FRAME_ALLOWANCE)}; one for each ${size(FRAME_ALLOWANCE.bytesPerUnit)}`,
     'connection',
     'its socket is read more slowly',
   ],

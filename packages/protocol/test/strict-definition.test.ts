@@ -1,4 +1,4 @@
-import { type ToolDefinition, strictDefinition } from '@bridgekeeper/protocol'
+import { strictDefinition, type ToolDefinition } from '@bridgekeeper/protocol'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 
@@ -43,7 +43,10 @@ test.each<[Record<string, unknown>, Record<string, unknown>]>([
   [{ outputSchema: { type: 'array' } }, {}],
   [{ outputSchema: { properties: {} } }, { outputSchema: { properties: {}, type: 'object' } }],
   [{ annotations: null }, {}],
-  [{ annotations: { readOnlyHint: 'yes', destructiveHint: false } }, { annotations: { destructiveHint: false } }],
+  [
+    { annotations: { readOnlyHint: 'yes', destructiveHint: false } },
+    { annotations: { destructiveHint: false } },
+  ],
   [{ execution: null }, {}],
   [{ execution: { taskSupport: 'sometimes' } }, { execution: {} }],
   [{ icons: null }, {}],
@@ -55,9 +58,12 @@ test.each<[Record<string, unknown>, Record<string, unknown>]>([
   expect(strict?.changed).toEqual(Object.keys(odd))
 })
 
-test.each(['string', 'array', ['null'], 5])('[MCP.9] gives up a tool whose arguments are of type %j', (type) => {
-  expect(repaired({ inputSchema: { type } })).toBeUndefined()
-})
+test.each(['string', 'array', ['null'], 5])(
+  '[MCP.9] gives up a tool whose arguments are of type %j',
+  (type) => {
+    expect(repaired({ inputSchema: { type } })).toBeUndefined()
+  },
+)
 
 test('[MCP.9] what it repaired needs no repair, whatever stood there', () => {
   const any = fc.jsonValue({ maxDepth: 2 })

@@ -86,6 +86,7 @@ function agentListener(router: Router, dispatcher: Dispatcher, revoker: Revoker)
     copied: (deviceId) => void revoker.revoke({ kind: 'device', id: deviceId }).catch(() => {}),
     verified: (connection) => router.verified(connection),
     ended: (connection) => router.ended(connection),
+    listed: (connection) => router.listed(connection),
     execute: ({ principal: { userId, sessionId, scopes }, ip }, call, settle, obstacle) =>
       dispatcher.call({ userId, sessionId, scopes, ip }, call, settle, obstacle),
   }

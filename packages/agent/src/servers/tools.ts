@@ -95,8 +95,10 @@ export function definitionHash(definition: ToolDefinition): string {
 
 function catalogTool(value: unknown): CatalogTool | OddTool {
   const name = isObject(value) && typeof value.name === 'string' ? cleanText(value.name) : ''
-  if (!isToolDefinition(value)) return { name, reason: 'left out, because it has no usable name or no schema' }
-  if (needsTask(value)) return { name, reason: 'left out, because it runs as a task only, which the bridge cannot do yet' }
+  if (!isToolDefinition(value))
+    return { name, reason: 'left out, because it has no usable name or no schema' }
+  if (needsTask(value))
+    return { name, reason: 'left out, because it runs as a task only, which the bridge cannot do yet' }
   try {
     const tool = { hash: definitionHash(value), definition: value }
     if (fitsCatalog(tool)) return tool
@@ -115,7 +117,10 @@ export function repairedTools(tools: readonly CatalogTool[]): readonly OddTool[]
     if (strict === undefined)
       return { name, reason: 'left out of /mcp, because its arguments are not those of an object' }
     if (strict.changed.length === 0) return []
-    return { name, reason: `repaired on /mcp, because strict clients refuse its ${strict.changed.join(', ')}` }
+    return {
+      name,
+      reason: `repaired on /mcp, because strict clients refuse its ${strict.changed.join(', ')}`,
+    }
   })
 }
 

@@ -50,6 +50,8 @@ export interface ConnectionListener {
   ended(connection: ReadyConnection): void
   /** A frame came that answers no call and is no call that a rate limit let through. */
   uncounted(sizeBytes: number): void
+  /** The agent said what servers it has. */
+  listed(connection: ReadyConnection): void
   /**
    * This socket asks for a tool itself.
    * @param obstacle why it cannot run; it counts all the same
@@ -283,7 +285,10 @@ export class Connection implements ReadyConnection, DueListener {
     if (catalog === 'too-large') {
       const detail = `A catalog has at most ${limits.catalogBytes} bytes.`
       this.#take({ type: 'bad-message', code: 'message_too_large', detail, sizeBytes: part.sizeBytes })
-    } else if (catalog !== 'incomplete') this.#catalog = catalog
+    } else if (catalog !== 'incomplete') {
+      this.#catalog = catalog
+      this.#listener.listed(this)
+    }
   }
 
   #execute({ id, serverName, toolName, rawArgs }: ToolExecuteFrame): void {

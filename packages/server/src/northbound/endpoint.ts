@@ -10,6 +10,7 @@ import type { Router } from '../router/router.ts'
 import { isBatch, readBatch } from './batch.ts'
 import { bodyBoundBytes, readBody } from './body.ts'
 import { CallerLoads } from './caller-loads.ts'
+import { FirstStart } from './first-start.ts'
 import { guarded } from './guarded.ts'
 import { type AnswerFormat, answerFormat, bodyRefusal } from './media.ts'
 import { NULL_ID, readMessage, tooDeep } from './message.ts'
@@ -71,8 +72,11 @@ export class McpEndpoint {
   ) {
     this.#admission = admission
     this.#router = router
-    this.#messages = new Messages(dispatcher, log, (request) =>
-      this.#metadataUrl(request, mcpPath(request.url?.split('?')[0] ?? '') ?? {}),
+    this.#messages = new Messages(
+      dispatcher,
+      log,
+      (request) => this.#metadataUrl(request, mcpPath(request.url?.split('?')[0] ?? '') ?? {}),
+      new FirstStart(router, system),
     )
     this.#log = log
     this.#metadata = metadata
@@ -170,7 +174,7 @@ export class McpEndpoint {
       if (message === undefined) continue
       const around = { request, open, view, body, at }
       if (message.kind === 'request' || message.kind === 'invalid')
-        void this.#messages.answerRequest({ ...around, reply: replies.next() }, message)
+        guarded(response, () => this.#messages.answerRequest({ ...around, reply: replies.next() }, message))
       else this.#messages.take(around, message)
     }
     replies.end()

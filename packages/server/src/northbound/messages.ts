@@ -8,6 +8,7 @@ import type { SecurityLog } from '../ports.ts'
 import type { Dispatcher } from '../router/dispatcher.ts'
 import { cancelCall } from './cancel.ts'
 import { discoverResult, initializeResult, listMembers } from './discovery.ts'
+import type { FirstStart } from './first-start.ts'
 import { guarded } from './guarded.ts'
 import { NULL_ID, type RpcMessage, type RpcRequest, readParams } from './message.ts'
 import type { OpenRequest } from './open-request.ts'
@@ -41,16 +42,19 @@ export class Messages {
   readonly #dispatcher: Dispatcher
   readonly #log: SecurityLog
   readonly #metadataUrl: (request: IncomingMessage) => string | undefined
+  readonly #firstStart: FirstStart
 
   /** @param metadataUrl where the metadata of a request's resource is */
   constructor(
     dispatcher: Dispatcher,
     log: SecurityLog,
     metadataUrl: (request: IncomingMessage) => string | undefined,
+    firstStart: FirstStart,
   ) {
     this.#dispatcher = dispatcher
     this.#log = log
     this.#metadataUrl = metadataUrl
+    this.#firstStart = firstStart
   }
 
   /** Answers a message that is a whole body. Everything but a call counts as a message. */
@@ -76,7 +80,21 @@ export class Messages {
     if (message.method === 'tools/call') return this.#call(exchange, message)
     const era = eraOfMessage(exchange, message)
     if (typeof era !== 'string') return sendRevisionError(exchange.reply, message.id, era)
-    return era === 'legacy' ? this.#legacy(exchange, message) : this.#modern(exchange, message)
+    const answer = (): void | Promise<void> =>
+      era === 'legacy' ? this.#legacy(exchange, message) : this.#modern(exchange, message)
+    const isStarting = (): boolean => exchange.view.isStarting(message.method)
+    return isStarting() ? this.#afterStart(exchange.open, message.id, isStarting, answer) : answer()
+  }
+
+  /** [ROUTE.8] Answers once the servers no longer start, unless the caller is gone by then. */
+  async #afterStart(
+    open: OpenRequest,
+    id: RawJson,
+    isStarting: () => boolean,
+    answer: () => void | Promise<void>,
+  ): Promise<void> {
+    await this.#firstStart.wait(open.caller.userId, isStarting, (end) => open.runs(id, end))
+    if (!open.hasEnded && !open.response.destroyed) await answer()
   }
 
   /** Takes a notification or a response. @returns why it is refused */

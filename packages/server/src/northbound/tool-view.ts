@@ -19,9 +19,14 @@ export interface ToolView {
   list(): readonly ToolDefinition[]
   /** The same as JSON text, kept with the catalog. @throws BridgeError as `list` */
   listJson(): Buffer
+  /** Whether an answer to this method would miss what still starts. */
+  isStarting(method: string): boolean
   /** Which tool the name means, or why none. */
   address(toolName: string): ToolAddress | BridgeError
 }
+
+/** Methods whose answers say what one server is and has. */
+const INTRODUCTIONS: readonly string[] = ['initialize', 'server/discover', 'tools/list']
 
 const bridgeIdentity: ServerIdentity = { serverInfo: { name: 'bridgekeeper', version: manifest.version } }
 
@@ -50,6 +55,10 @@ export class AllServersView implements ToolView {
   listJson(): Buffer {
     throwIf(this.#router.obstacle(this.#caller.userId))
     return listJson(this.#router.catalog(this.#caller.userId), this.#caller.scopes, () => this.list())
+  }
+
+  isStarting(method: string): boolean {
+    return method === 'tools/list' && this.#router.isStarting(this.#caller.userId)
   }
 
   address(toolName: string): ToolAddress | BridgeError {
@@ -84,6 +93,10 @@ export class OneServerView implements ToolView {
     const server = this.#server
     if (server === undefined) return Buffer.from(JSON.stringify(this.list()))
     return listJson(server, this.#caller.scopes, () => this.list())
+  }
+
+  isStarting(method: string): boolean {
+    return INTRODUCTIONS.includes(method) && this.#router.isStarting(this.#caller.userId, this.#serverName)
   }
 
   address(toolName: string): ToolAddress {

@@ -8,6 +8,8 @@ import type { Principal } from '../ports.ts'
 export type Catalog = ReadonlyMap<string, CatalogServer>
 
 const NO_SERVERS: Catalog = new Map()
+/** Requests of one user that wait for servers to start. */
+const MAX_START_WAITS = 64
 
 /**
  * Which ready connection runs a user's call. Knows only verified connections, and of each only what
@@ -16,6 +18,7 @@ const NO_SERVERS: Catalog = new Map()
 export class Router {
   /** Newest first: where two agents have a server of one name, the newer answers. */
   readonly #byUser = new Groups<ReadyConnection>()
+  readonly #startWaits = new Map<string, Set<() => void>>()
   #inFlight = 0
   #draining = false
   #whenIdle: (() => void)[] = []
@@ -25,6 +28,7 @@ export class Router {
     const { userId, sessionId } = connection.principal
     const others = this.#connections(userId)
     this.#byUser.add(userId, connection)
+    this.listed(connection)
     for (const other of others) {
       if (other.principal.sessionId === sessionId) other.replace()
     }
@@ -38,6 +42,38 @@ export class Router {
   /** [ROUTE.4] Takes out this very connection, never another of the same user. */
   ended(connection: ReadyConnection): void {
     this.#byUser.remove(connection.principal.userId, connection)
+    this.listed(connection)
+  }
+
+  /** What a user has may have changed. */
+  listed({ principal }: ReadyConnection): void {
+    for (const check of [...(this.#startWaits.get(principal.userId) ?? [])]) check()
+  }
+
+  /**
+   * [ROUTE.8] Whether this server, or any, is in its first start since its agent connected, or an agent has not yet
+   * said what it has. A server that another agent has ready is there.
+   */
+  isStarting(userId: string, serverName?: string): boolean {
+    const connections = this.#connections(userId)
+    if (serverName === undefined) return connections.some((each) => isSilent(each) || hasStarting(each))
+    const states = connections.map(({ catalog }) => catalog?.get(serverName)?.state)
+    if (states.includes('ready')) return false
+    return states.includes('starting') || connections.some(isSilent)
+  }
+
+  /**
+   * Calls back whenever what the user has may have changed.
+   * @returns stops that; `undefined` when too many wait already
+   */
+  onListed(userId: string, check: () => void): (() => void) | undefined {
+    const waits = this.#startWaits.get(userId) ?? new Set()
+    if (waits.size >= MAX_START_WAITS) return undefined
+    this.#startWaits.set(userId, waits.add(check))
+    return () => {
+      waits.delete(check)
+      if (waits.size === 0 && this.#startWaits.get(userId) === waits) this.#startWaits.delete(userId)
+    }
   }
 
   /** Runs a call on the user's agent that has the server. `settle` is called exactly once. */
@@ -140,4 +176,9 @@ const JUST_CONNECTED = 'The agent has just connected and has not yet said what i
 /** [ROUTE.7] An agent that will tell its servers, and has not yet: an empty list would be a lie. */
 function isSilent({ version, catalog }: ReadyConnection): boolean {
   return version === 'v2' && catalog === undefined
+}
+
+/** A server that failed or was ready before is not waited for: its agent reports no second start. */
+function hasStarting({ catalog }: ReadyConnection): boolean {
+  return catalog !== undefined && [...catalog.values()].some(({ state }) => state === 'starting')
 }

@@ -92,6 +92,10 @@ export class OpenAgent implements ConnectionListener, WebSocketListener, Pinged,
     this.#around.listener.ended(ready)
   }
 
+  listed(ready: ReadyConnection): void {
+    this.#around.listener.listed(ready)
+  }
+
   /** [LIVE.1] Whoever is not yet verified has the deadline of the challenge. */
   get isPinged(): boolean {
     return this.#admitted === undefined

@@ -1,6 +1,8 @@
 import type { CatalogServer } from '@bridgekeeper/protocol'
 import { expect, test } from 'vitest'
+import { FakeSystem } from '../../../../test/support/fake-system.ts'
 import type { CallOutcome } from '../../src/calls/outcome.ts'
+import { FirstStart } from '../../src/northbound/first-start.ts'
 import { Router } from '../../src/router/router.ts'
 import { FakeConnection, READY_SERVER, resultOf, shown } from '../support/fake-connection.ts'
 
@@ -166,4 +168,65 @@ test('[STOP.1] a drain without calls ends at once, and calls that ended before c
   }
   expect(router.inFlight).toBe(0)
   await router.drain()
+})
+
+test('[ROUTE.8] a server in its first start, and an agent that has not said what it has, are waited for', () => {
+  const starting = (...connections: readonly FakeConnection[]) => {
+    const { router } = setUp(...connections)
+    return [router.isStarting('ann'), router.isStarting('ann', 's'), router.isStarting('ann', 'other')]
+  }
+  const agent = (id: string, ...servers: readonly CatalogServer[]) => new FakeConnection('ann', id, servers)
+  const failed: CatalogServer = { state: 'failed', name: 's', reason: 'no' }
+  expect(starting()).toEqual([false, false, false])
+  expect(starting(new FakeConnection('bob', 'b', [STARTING]))).toEqual([false, false, false])
+  expect(starting(agent('a', STARTING))).toEqual([true, true, false])
+  expect(starting(agent('a', READY_SERVER))).toEqual([false, false, false])
+  expect(starting(agent('a', failed))).toEqual([false, false, false])
+  expect(starting(new FakeConnection('ann', 'a'))).toEqual([true, true, true])
+  expect(starting(new FakeConnection('ann', 'a', undefined, 'v1'))).toEqual([false, false, false])
+  expect(starting(agent('a', READY_SERVER), agent('b', STARTING))).toEqual([true, false, false])
+})
+
+test('[ROUTE.8] a wait hears of agents that come, go or say what they have, until it stops', () => {
+  const agent = new FakeConnection('ann', 'a', [STARTING])
+  const { router } = setUp()
+  let heard = 0
+  const stop = router.onListed('ann', () => void heard++)
+  router.verified(agent)
+  router.listed(agent)
+  router.ended(agent)
+  router.verified(new FakeConnection('bob', 'b', [STARTING]))
+  expect(heard).toBe(3)
+  stop?.()
+  stop?.()
+  router.verified(agent)
+  expect(heard).toBe(3)
+})
+
+test('[ROUTE.8] 64 requests of a user wait, and the 65th does not; those of others do', async () => {
+  const { router } = setUp(new FakeConnection('ann', 'a', [STARTING]))
+  const system = new FakeSystem()
+  const firstStart = new FirstStart(router, system)
+  const ended: string[] = []
+  const ends: (() => void)[] = []
+  const wait = (userId: string) =>
+    firstStart
+      .wait(
+        userId,
+        () => true,
+        (end) => void ends.push(end),
+      )
+      .then(() => ended.push(userId))
+  const all = Array.from({ length: 64 }, () => wait('ann'))
+  await wait('ann')
+  const other = wait('bob')
+  expect(ended).toEqual(['ann'])
+  expect(system.armed).toBe(65)
+  ends[0]?.()
+  await all[0]
+  void wait('ann')
+  expect(system.armed).toBe(65)
+  system.advance(5_000)
+  await Promise.all([...all, other])
+  expect(system.armed).toBe(0)
 })

@@ -204,6 +204,7 @@ export class World {
         this.#router.ended(connection)
       },
       uncounted: () => {},
+      listed: (connection) => this.#router.listed(connection),
       execute: (_asker, call, settle, obstacle) => {
         const record = obstacle === undefined ? this.onExecute() : () => {}
         const ended = (outcome: CallOutcome): void => {

@@ -111,6 +111,7 @@ export class OneConnection {
       challengeFailed: () => void this.happened.push('challenge failed'),
       uncounted: () => {},
       ended: () => void this.happened.push('ended'),
+      listed: () => {},
       execute: (_connection, call, settle, obstacle) => {
         const index = this.executed.push({ call, settle, obstacle })
         return () => void this.happened.push(`cancelled ${index}`)
