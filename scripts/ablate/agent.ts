@@ -41,6 +41,26 @@ export const AGENT_ABLATIONS: readonly Ablation[] = [
     tests: agent('servers.tools'),
   },
   {
+    gate: 'agent: bytes of a message over several lines',
+    edits: [text('agent/src/servers/message-reader.ts', ' || block.bytes > this.#maxBytes', '')],
+    tests: agent('servers/message-reader'),
+  },
+  {
+    gate: 'agent: places at which a message is looked for among noise',
+    edits: [text('agent/src/servers/message-reader.ts', ' && place < MAX_PLACES', '')],
+    tests: agent('servers/message-reader'),
+  },
+  {
+    gate: 'agent: answers that are not UTF-8',
+    edits: [text('agent/src/servers/rpc-answer.ts', '!isUtf8(line)', 'false')],
+    tests: agent('servers/raw-calls'),
+  },
+  {
+    gate: 'router: requests that wait for servers to start',
+    edits: [text('server/src/router/router.ts', 'waits.size >= MAX_START_WAITS', 'false')],
+    tests: ['packages/server/test/router/router.test.ts'],
+  },
+  {
     gate: 'agent: frames that a bridge does not read',
     edits: [text('agent/src/link/socket.ts', 'queuedFrames <= MAX_QUEUED_FRAMES && ', '')],
     tests: agent('link.limits'),

@@ -183,7 +183,7 @@ test('[STDIO.10] a line that is ignored is shown at once, without colours, data 
     text: '[info] [hidden] got {…',
   })
   const log = '{"token":"t"} and on\n'
-  expect(await text('raw', { line: log + answer + '\n' })).toBe('x')
+  expect(await text('raw', { line: `${log}${answer}\n` })).toBe('x')
   expect(await event('server-output-ignored', 2)).toMatchObject({ text: '{…' })
   expect((await call('garbage')).ok).toBe(true)
 })

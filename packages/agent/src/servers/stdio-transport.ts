@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from 'node:util'
 import { bytesAt, cleanText, limits, type RawJson, stringAt } from '@bridgekeeper/protocol'
 import type { System } from '../system.ts'
 import { LineSplitter, type LongLine } from './lines.ts'
@@ -24,8 +25,6 @@ export interface TransportDeps {
 /** Longest text of an ignored line that is shown. */
 const SHOWN_CHARS = 200
 const ID = /^(?:"|-?\d)/
-/** Colours and other commands to a terminal. */
-const TERMINAL_CODES = new RegExp(`${String.fromCharCode(0x1b)}\\[[\\d;?]*[A-Za-z]`, 'g')
 /** Where a log line shows data. */
 const DATA = /(?:\{|\[\s*["{]).*$/s
 
@@ -154,7 +153,7 @@ export class StdioTransport {
   /** Shows text that is no message, up to where data may begin: results and arguments are never shown. */
   #ignore(reason: string, text: Buffer): void {
     this.#ignoredLines++
-    const head = text.toString('utf8', 0, 4 * SHOWN_CHARS).replace(TERMINAL_CODES, '')
+    const head = stripVTControlCharacters(text.toString('utf8', 0, 4 * SHOWN_CHARS))
     const shown = cleanText(head.replace(DATA, '{…')).trim().slice(0, SHOWN_CHARS)
     this.#deps.onIgnored(`a line of its standard output was ignored, because ${reason}`, shown)
   }
