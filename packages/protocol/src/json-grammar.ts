@@ -1,4 +1,3 @@
-import { parseJson } from './json.ts'
 import {
   BACKSLASH,
   CLOSE_BRACE,
@@ -24,10 +23,12 @@ import {
 import { limits } from './limits.ts'
 
 const HEX_DIGITS = 4
-/** Bytes of a string that are checked one by one before a native search is tried. */
-const BYTEWISE_BYTES = 64
-/** From so many bytes without a quote on, the native parser checks a string faster than a loop does. */
-const NATIVE_BYTES = 1_024
+/** Bytes of a string that are checked one by one before a native search is tried, at first and after a near quote. */
+const FIRST_BYTES = 64
+const DENSE_BYTES = 1_024
+/** From so many bytes without a quote on, words are checked instead of bytes. */
+const SPARSE_BYTES = 256
+const WORD_BYTES = 4
 
 /** What may stand after a backslash, but for `u`. */
 const IS_ESCAPE = Uint8Array.from({ length: 256 }, (_, byte) =>
@@ -35,10 +36,6 @@ const IS_ESCAPE = Uint8Array.from({ length: 256 }, (_, byte) =>
 )
 const IS_HEX = Uint8Array.from({ length: 256 }, (_, byte) =>
   Number(/[0-9a-fA-F]/.test(String.fromCharCode(byte))),
-)
-/** What stands in a string for itself. */
-const IS_TEXT = Uint8Array.from({ length: 256 }, (_, byte) =>
-  Number(byte >= SPACE && byte !== QUOTE && byte !== BACKSLASH),
 )
 /** The literals, each at the place of its first byte. */
 const LITERALS = Array.from({ length: 256 }, (_, byte) =>
@@ -96,51 +93,81 @@ function pastKey(json: Buffer, at: number): number {
 }
 
 /**
- * Where quotes are dense, bytes are checked one by one. A native search finds quotes that are rare, and the native
- * parser checks what lies before them. No byte is searched twice.
+ * Where quotes are dense, bytes are checked one by one. Where a native search finds the next quote far away, the text
+ * before it is checked by words.
  *
  * @param openAt the opening quote
  * @returns the byte after the closing one
  */
 export function pastString(json: Buffer, openAt: number): number {
-  let at = pastPlain(json, openAt + 1, openAt + 1 + BYTEWISE_BYTES)
+  let at = pastDense(json, openAt + 1, FIRST_BYTES)
   while (at !== NOT_FOUND) {
     if (json[at] === QUOTE) return at + 1
     const quote = json.indexOf(QUOTE, at)
     if (quote === NOT_FOUND) return NOT_FOUND
-    if (quote - at >= NATIVE_BYTES && !isEscaped(json, quote))
-      return parseJson(json.toString('latin1', openAt, quote + 1)) === undefined ? NOT_FOUND : quote + 1
-    at = pastPlain(json, at, quote + BYTEWISE_BYTES)
+    const isSparse = quote - at >= SPARSE_BYTES
+    at = isSparse ? pastSparse(json, at, quote) : pastDense(json, at, DENSE_BYTES)
   }
   return NOT_FOUND
 }
 
-/** @returns the closing quote, or the first byte at or behind `stop` */
-function pastPlain(json: Buffer, start: number, stop: number): number {
+/** @returns the closing quote, or the first byte behind so many */
+function pastDense(json: Buffer, start: number, maxBytes: number): number {
+  // Literals, since the engine looks up each time what is imported.
+  const quote = 0x22
+  const backslash = 0x5c
+  const space = 0x20
+  const stop = Math.min(start + maxBytes, json.length)
   let at = start
   while (at < stop) {
-    // Beyond the last byte is 0, which no string holds.
-    const byte = json[at] ?? 0
-    if (IS_TEXT[byte] === 1) at++
-    else if (byte === BACKSLASH) {
-      at = pastEscape(json, at)
-      if (at === NOT_FOUND) return NOT_FOUND
-    } else return byte === QUOTE ? at : NOT_FOUND
+    const byte = json[at] as number
+    if (byte === quote) return at
+    if (byte === backslash) {
+      if (IS_ESCAPE[json[at + 1] as number] === 1) at += 2
+      else return pastEscape(json, at)
+    } else if (byte < space) return NOT_FOUND
+    else at++
   }
   return at
 }
 
-/** @param at a quote inside of a string */
-function isEscaped(json: Buffer, at: number): boolean {
-  let before = at - 1
-  while (json[before] === BACKSLASH) before--
-  return (at - before) % 2 === 0
+/** @param quote the next quote, which may be escaped @returns the quote, or the byte behind it where it is escaped */
+function pastSparse(json: Buffer, start: number, quote: number): number {
+  const lead = (WORD_BYTES - (json.byteOffset % WORD_BYTES)) % WORD_BYTES
+  const wordCount = Math.floor((json.length - lead) / WORD_BYTES)
+  const words = new Int32Array(json.buffer, json.byteOffset + lead, wordCount)
+  let at = start
+  while (at < quote) {
+    const byte = json[at] as number
+    if (byte < SPACE) return NOT_FOUND
+    at = byte === BACKSLASH ? pastEscape(json, at) : at + 1
+    if (at === NOT_FOUND) return NOT_FOUND
+    if (at < lead || (at - lead) % WORD_BYTES !== 0) continue
+    let word = (at - lead) / WORD_BYTES
+    while (word < wordCount && isPlainWord(words[word] as number)) word++
+    at = lead + word * WORD_BYTES
+  }
+  return at
+}
+
+/**
+ * Whether none of four bytes is a quote, a backslash or a control character. Flipping a bit makes a quote the least
+ * byte that is no control character; then a byte that is less than another one borrows from its highest bit.
+ * Source: Bit Twiddling Hacks, "Determine if a word has a byte less than n".
+ */
+function isPlainWord(word: number): boolean {
+  const flipped = word ^ 0x02020202
+  const backslashes = word ^ 0x5c5c5c5c
+  const small = (flipped - 0x21212121) & ~flipped
+  const zero = (backslashes - 0x01010101) & ~backslashes
+  return ((small | zero) & 0x80808080) === 0
 }
 
 function pastEscape(json: Buffer, at: number): number {
   const letter = json[at + 1] ?? 0
+  if (IS_ESCAPE[letter] === 1) return at + 2
   if (letter === LOWER_U) return areHex(json, at + 2) ? at + 2 + HEX_DIGITS : NOT_FOUND
-  return IS_ESCAPE[letter] === 1 ? at + 2 : NOT_FOUND
+  return NOT_FOUND
 }
 
 function areHex(json: Buffer, at: number): boolean {
