@@ -257,7 +257,6 @@ export const ABLATIONS: readonly Ablation[] = [
     gate: 'layer 7: no call while the log fails',
     edits: [
       { file: 'packages/server/src/router/dispatcher.ts', within: '#refusal', first: 'return undefined' },
-      { file: 'packages/server/src/router/dispatcher.ts', within: 'obstacle', first: 'return undefined' },
     ],
     tests: attack('w37-fail-closed'),
   },

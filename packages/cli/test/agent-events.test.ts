@@ -17,3 +17,17 @@ test('[TOOLS.11] [MCP.9] names the tools that callers do not see as they were de
     's: a, b and 7 more: left out, because of a reason',
   )
 })
+
+const start = (forMs: number, mayInstall: boolean) =>
+  ({ type: 'server-starting', name: 'files', forMs, limitMs: 600_000, mayInstall }) as const
+
+test('[PROC.15] a start is shown at once to those who ask for details, and to all while it goes on', () => {
+  expect(describeEvent(start(0, true), false)).toBeUndefined()
+  expect(describeEvent(start(0, true), true)).toBe('files: starting')
+  expect(describeEvent(start(10_000, true), false)).toBe(
+    'files: still starting after 10.0 s (it may be installing packages); it has 600.0 s',
+  )
+  expect(describeEvent(start(30_000, false), false)).toBe(
+    'files: still starting after 30.0 s; it has 600.0 s',
+  )
+})

@@ -1,6 +1,13 @@
 import { readFileSync, statSync } from 'node:fs'
 import { win32 } from 'node:path'
-import type { ProcessSpec } from './server-process.ts'
+
+/** A program as its entry names it. */
+export interface Program {
+  readonly command: string
+  readonly args: readonly string[]
+  readonly env: Readonly<Record<string, string>>
+  readonly cwd?: string
+}
 
 /** What `spawn` is given on Windows. */
 export interface Launch {
@@ -36,7 +43,7 @@ const UNSAFE = /["%\r\n]/
  *
  * @returns `unsafe` if an argument could become a command of cmd.exe
  */
-export function windowsLaunch(spec: ProcessSpec, files: Files): Launch | 'unsafe' {
+export function windowsLaunch(spec: Program, files: Files): Launch | 'unsafe' {
   const program = findProgram(spec, spec.command, files)
   if (program === undefined) return { command: spec.command, args: spec.args, isVerbatim: false }
   if (!/\.(?:cmd|bat)$/i.test(program)) return { command: program, args: spec.args, isVerbatim: false }
@@ -51,7 +58,7 @@ export function windowsLaunch(spec: ProcessSpec, files: Files): Launch | 'unsafe
   return { command: shell, args: ['/d', '/v:off', '/s', '/c', `"${line}"`], isVerbatim: true }
 }
 
-function findProgram(spec: ProcessSpec, name: string, { isFile }: Files): string | undefined {
+function findProgram(spec: Program, name: string, { isFile }: Files): string | undefined {
   const suffixes = (variable(spec, 'PATHEXT') ?? USUAL_PATHEXT).split(';').filter((each) => each !== '')
   const hasSuffix = suffixes.some((suffix) => name.toLowerCase().endsWith(suffix.toLowerCase()))
   const names = [...(hasSuffix ? [name] : []), ...suffixes.map((suffix) => name + suffix.toLowerCase())]
@@ -69,7 +76,7 @@ function scriptOf(batchFile: string, { isFile, read }: Files): string | undefine
   return script !== undefined && another === undefined && isFile(script) ? script : undefined
 }
 
-function variable({ env }: ProcessSpec, name: string): string | undefined {
+function variable({ env }: Program, name: string): string | undefined {
   const key = Object.keys(env).find((each) => each.toUpperCase() === name)
   return key === undefined ? undefined : env[key]
 }
