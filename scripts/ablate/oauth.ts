@@ -107,8 +107,8 @@ export const OAUTH_ABLATIONS: readonly Ablation[] = [
   },
   {
     gate: 'origins: pages that are not listed read nothing',
-    edits: [text('gates/cors.ts', 'else if (origins.has(origin)) ', 'else ')],
-    tests: ['packages/server/test/gates/cors.test.ts'],
+    edits: [text('cors.ts', 'else if (origins.has(origin)) ', 'else ')],
+    tests: ['packages/server/test/cors.test.ts'],
   },
   {
     gate: 'origins: pages that are not listed get no tokens',
@@ -192,7 +192,7 @@ export const OAUTH_ABLATIONS: readonly Ablation[] = [
   },
   {
     gate: 'oauth: the library hears the issuer, not the request',
-    edits: [gate('oauth/authorization-server.ts', 'asIssuer', 'return')],
+    edits: [gate('oauth/authorization-server.ts', 'asNamed', 'return')],
     tests: ['test/oauth/code-flow.test.ts'],
   },
   {

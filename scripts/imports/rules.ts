@@ -56,6 +56,13 @@ export const LAYERS: readonly Layer[] = [
     imports: ['protocol'],
     because: 'what a call is and how it ended is a value, whoever carries it',
   },
+  {
+    area: 'server/cors',
+    imports: [],
+    modules: ['node:http'],
+    because:
+      'each door lets pages of listed origins read its answers in the same way, and this admits nobody',
+  },
   { area: 'server/groups', imports: [], modules: [], because: 'a collection knows nothing of what is in it' },
   {
     area: 'server/admission',
@@ -90,6 +97,7 @@ export const LAYERS: readonly Layer[] = [
     area: 'server/northbound',
     imports: [
       'server/admission',
+      'server/cors',
       'server/calls',
       'server/router',
       'server/gates',
@@ -115,7 +123,14 @@ export const LAYERS: readonly Layer[] = [
   },
   {
     area: 'server/oauth',
-    imports: ['server/accounts', 'server/identity', 'server/gates', 'server/ports', 'protocol'],
+    imports: [
+      'server/accounts',
+      'server/cors',
+      'server/identity',
+      'server/gates',
+      'server/ports',
+      'protocol',
+    ],
     because: 'it asks users by pages like those of accounts, and gives tokens that identity verifies',
   },
   {

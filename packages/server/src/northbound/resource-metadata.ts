@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { letPagesRead } from '../cors.ts'
 import { ALL_SCOPES } from '../gates/call-authority.ts'
-import { letPagesRead } from '../gates/cors.ts'
 import { DPOP_ALGORITHMS } from '../gates/dpop.ts'
 import { NameFinder, ownNames } from '../gates/own-names.ts'
 import { isMcpResource, mcpResource } from '../gates/resource.ts'

@@ -1,6 +1,6 @@
 import { type IncomingHttpHeaders, type IncomingMessage, ServerResponse } from 'node:http'
 import { expect, test } from 'vitest'
-import { letPagesRead } from '../../src/gates/cors.ts'
+import { letPagesRead } from '../src/cors.ts'
 
 const ORIGIN = 'https://app.example'
 
