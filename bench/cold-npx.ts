@@ -77,11 +77,11 @@ try {
     ...{ userId: 'user', sessionId: 'session', servers, onEvent },
   })
   await agent.run(stop.signal)
+  console.log(
+    `${ready.size} of ${PACKAGES.length} ready after ${seconds().trim()} s; failures: ${failures.length}`,
+  )
 } finally {
   clearTimeout(timer)
   rmSync(folder, { recursive: true, force: true })
 }
-console.log(
-  `${ready.size} of ${PACKAGES.length} ready after ${seconds().trim()} s; failures: ${failures.length}`,
-)
 process.exitCode = ready.size === PACKAGES.length && failures.length === 0 ? 0 : 1
