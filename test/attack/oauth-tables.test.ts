@@ -2,7 +2,7 @@ import { generateKeyPairSync, type JsonWebKey, sign } from 'node:crypto'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import * as oauth from 'oauth4webapi'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { openSqliteStores } from '../../packages/server/src/adapters/sql/open.ts'
 import { allow } from '../../packages/server/src/gates/verdict.ts'
 import type { OAuthStore } from '../../packages/server/src/ports/identity.ts'
@@ -164,7 +164,9 @@ test('[OAUTH.12] an app that refreshes without end keeps twenty used tokens on r
   expect((await again(String(other.refresh_token))).status).toBe(200)
   expect((await again(String(used[0]))).body.error).toBe('invalid_grant')
   expect((await post(node, '/mcp', LIST, bearer(tokens.access_token))).status).toBe(200)
-  // A copy of a recent one is still found out.
+  // A copy of a recent one is still found out, once its grace is over.
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 11_000 })
+  onTestFinished(() => void vi.useRealTimers())
   expect((await again(String(used.at(-2)))).body.error).toBe('invalid_grant')
   expect((await post(node, '/mcp', LIST, bearer(tokens.access_token))).status).toBe(401)
 })

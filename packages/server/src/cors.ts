@@ -1,5 +1,3 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
-
 /** What a page may send besides what browsers let every page send. Names of MCP's own headers are added as asked. */
 const REQUEST_HEADERS = [
   'accept',
@@ -19,7 +17,22 @@ const EXPOSED = 'WWW-Authenticate, Mcp-Session-Id, Mcp-Protocol-Version, Retry-A
 /** Chromium keeps a preflight for two hours at most. */
 const PREFLIGHT_SECONDS = '7200'
 
-type Asked = Pick<IncomingMessage, 'method' | 'headers'>
+/** The part of Node's `IncomingMessage` that is read here. */
+interface Asked {
+  readonly method?: string | undefined
+  readonly headers: {
+    readonly origin?: string | undefined
+    readonly 'access-control-request-method'?: string | undefined
+    readonly 'access-control-request-headers'?: string | undefined
+  }
+}
+
+/** The part of Node's `ServerResponse` that is used here. */
+interface Answer {
+  setHeader(name: string, value: string): unknown
+  writeHead(status: number, headers: Record<string, string>): unknown
+  end(): unknown
+}
 
 /**
  * [ORIGIN.6] Lets pages of listed origins read the answer, also a refusal. It admits nobody: the gates judge the request
@@ -30,7 +43,7 @@ type Asked = Pick<IncomingMessage, 'method' | 'headers'>
  */
 export function letPagesRead(
   { method, headers }: Asked,
-  response: ServerResponse,
+  response: Answer,
   origins: ReadonlySet<string> | '*',
 ): boolean {
   const { origin } = headers
