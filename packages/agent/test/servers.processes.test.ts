@@ -79,6 +79,10 @@ test.each([
   ['dies', 'It ended during its start with exit code 7.'],
   ['killed', 'It was ended during its start by SIGKILL.'],
   ['refuses', 'It was stopped, because it refused to be initialized: Set API_KEY first.'],
+  [
+    'refuses-and-ends',
+    'It ended during its start with exit code 9. Before that, it refused to be initialized: Set API_KEY first.',
+  ],
 ])('[PROC.4] a server that does not start says why: %s', async (how, reason) => {
   const { event, servers } = runServers([fixture('starts', how)])
   expect(await event('server-failed')).toMatchObject({ reason })

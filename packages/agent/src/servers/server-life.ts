@@ -5,7 +5,7 @@ import { describeEnd, isMissing } from './reasons.ts'
 import { hide } from './secrets.ts'
 import type { ProcessSpec } from './server-process.ts'
 import { StderrReader } from './stderr-reader.ts'
-import { StdioTransport, type TransportDeps } from './stdio-transport.ts'
+import { StdioTransport, type TransportDeps, type TransportEnd } from './stdio-transport.ts'
 import { listTools, NO_TOOLS, type ToolList } from './tools.ts'
 
 /** What a server said of itself, and the way to call it. */
@@ -89,7 +89,7 @@ export async function live(
   const end = await transport.ended
   signal.removeEventListener('abort', stop)
   return {
-    reason: hide(describeEnd(end, spec, prepared.ok ? 'ready' : 'starting'), secrets),
+    reason: hide(reasonOf(end, spec, prepared), secrets),
     stderr: stderr.tail(),
     ignoredLines: transport.ignoredLines,
     missing: isMissing(end),
@@ -120,6 +120,13 @@ class ListChanges {
 type Prepared =
   | { readonly ok: true; readonly ready: Ready }
   | { readonly ok: false; readonly reason: string; readonly answered: boolean }
+
+/** A server that refuses and then ends by itself has said the better reason. */
+function reasonOf(end: TransportEnd, spec: ProcessSpec, prepared: Prepared): string {
+  const reason = describeEnd(end, spec, prepared.ok ? 'ready' : 'starting')
+  const hasRefused = !prepared.ok && prepared.answered && end.kind !== 'broken'
+  return hasRefused ? `${reason} Before that, ${prepared.reason}.` : reason
+}
 
 /** Starts the process and learns what it is and has. */
 async function prepare(transport: StdioTransport, deps: LifeDeps): Promise<Prepared> {
