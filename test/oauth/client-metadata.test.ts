@@ -1,8 +1,10 @@
 import { expect, test } from 'vitest'
 import { reduceMetadata } from '../../packages/server/src/oauth/client-metadata.ts'
+import { LIST } from '../support/attacker.ts'
+import { bearer, post } from '../support/mcp.ts'
 import { httpsServer } from '../support/metadata-server.ts'
 import { type OAuthNode, startOAuth } from '../support/oauth.ts'
-import { askToken, CALLBACK, connect, discover, register } from '../support/oauth-client.ts'
+import { askToken, CALLBACK, connect, discover, register, SCOPE } from '../support/oauth-client.ts'
 
 const DEVICE = 'urn:ietf:params:oauth:grant-type:device_code'
 const BOTH = ['authorization_code', 'refresh_token']
@@ -48,6 +50,23 @@ test.each([
     token_endpoint_auth_method: 'none',
   })
   expect(body).not.toHaveProperty('client_secret')
+})
+
+test.each<[string, object, string, Record<string, string | undefined>]>([
+  ['VS Code', VS_CODE, 'http://127.0.0.1:33418/', { scope: '' }],
+  ['VS Code in a browser', VS_CODE, 'https://vscode.dev/redirect', { scope: undefined, resource: undefined }],
+  ['claude.ai', CLAUDE_AI, 'https://claude.ai/api/mcp/auth_callback', { scope: ' offline_access' }],
+])('[OAUTH.25] [OAUTH.26] %s registers, logs in and lists', async (_name, metadata, redirect_uri, asked) => {
+  const node = await startOAuth()
+  const app = await register(node, metadata)
+  const tokens = await connect(await node.login('ann'), app, { redirect_uri, ...asked })
+  expect(tokens.scope).toBe(SCOPE)
+  expect((await post(node, '/mcp', LIST, bearer(tokens.access_token))).status).toBe(200)
+  const { body } = await askToken(app.as, {
+    ...{ grant_type: 'refresh_token', client_id: app.client.client_id, scope: 'offline_access' },
+    refresh_token: String(tokens.refresh_token),
+  })
+  expect((await post(node, '/mcp', LIST, bearer(String(body.access_token)))).status).toBe(200)
 })
 
 test('[OAUTH.25] answers with the reduced values for everything that it does not give', async () => {

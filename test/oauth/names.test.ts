@@ -83,6 +83,20 @@ test('[RS.8] metadata stands at every place that the standards name, with and wi
   expect((await ask(node, 'bridge.example', `${SERVER}/under`)).status).toBe(404)
 })
 
+test('[PATH.1] [RS.6] a slash at the end or a query changes nothing: 401 with the metadata of that resource', async () => {
+  const node = await startOAuth()
+  for (const [asked, path] of [
+    ['/mcp/', '/mcp'],
+    ['/mcp?utm_source=x', '/mcp'],
+    ['/mcp/no-such-server/', '/mcp/no-such-server'],
+    ['/mcp/%66iles?a=b', '/mcp/files'],
+  ] as const) {
+    const { status, challenge } = await ask(node, `127.0.0.1:${node.port}`, asked)
+    expect(status, asked).toBe(401)
+    expect(challenge, asked).toContain(`resource_metadata="${node.url}${RESOURCE}${path}"`)
+  }
+})
+
 test.each(['localhost', '[::1]'])(
   '[ORIGIN.5] [RS.8] a client logs in at %s as at 127.0.0.1',
   async (host) => {

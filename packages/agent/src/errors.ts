@@ -70,7 +70,7 @@ export const agentCodes = {
   },
   bridge_misnamed: {
     message: 'The bridge at this address goes by another address.',
-    next: 'Connect to that one, if it is the bridge that you mean.',
+    next: 'Connect to that one, if it is the bridge that you mean; its operator adds names with --public-url.',
   },
   enrolment_denied: {
     message: 'The request to approve this machine was denied.',
