@@ -107,7 +107,7 @@ export const OAUTH_ABLATIONS: readonly Ablation[] = [
   },
   {
     gate: 'origins: pages that are not listed read nothing',
-    edits: [text('cors.ts', 'else if (origins.has(origin)) ', 'else ')],
+    edits: [text('cors.ts', 'else if (origins.has(origin))', "else if (origin !== '')")],
     tests: ['packages/server/test/cors.test.ts'],
   },
   {
