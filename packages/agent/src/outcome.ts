@@ -10,6 +10,8 @@ export interface ToolCall {
   readonly toolName: string
   /** One JSON object. */
   readonly rawArgs: RawJson
+  /** The caller's `_meta`: one JSON object. */
+  readonly rawMeta?: RawJson | undefined
   readonly signal: AbortSignal
 }
 

@@ -47,6 +47,16 @@ test('[RUN.3] hands on arguments as the bytes they came in', async () => {
   )
 })
 
+test('[CALL.12] hands on _meta as the bytes it came in, in one line', async () => {
+  const { servers, text } = await runReady(fixture('server'))
+  const rawMeta = Buffer.from('{ "progressToken":12345678901234567890,\n"a":"\\u00e9","__proto__":1.0 }')
+  const call = { serverName: 'fixture', toolName: 'odd', rawArgs: Buffer.from('{}'), rawMeta }
+  await servers.call({ ...call, signal: new AbortController().signal })
+  expect(JSON.parse(await text('lines')).at(-2)).toContain(
+    `"arguments":{},"_meta":${String(rawMeta).replace('\n', ' ')}}}`,
+  )
+})
+
 test('[RUN.4] a newline in the arguments cannot begin a second message', async () => {
   const { call, text } = await runReady(fixture('server'))
   const smuggled = '{"jsonrpc":"2.0","id":99,"method":"tools/call","params":{"name":"exit"}}'

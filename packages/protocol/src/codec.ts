@@ -23,7 +23,10 @@ export type ToolResultFrame =
 type ToolExecute<M> = Extract<M, { type: 'tool_execute' }>
 
 /** A call to run: the arguments both parsed, for whoever decides on them, and as they came. */
-export type ToolExecuteFrame = ToolExecute<DownMessage> & { readonly rawArgs: RawJson }
+export type ToolExecuteFrame = ToolExecute<DownMessage> & {
+  readonly rawArgs: RawJson
+  readonly rawMeta?: RawJson
+}
 
 export type UpFrame =
   | Exclude<UpMessage, { type: 'tool_result' | 'tool_execute' }>
@@ -65,16 +68,18 @@ export function encode(message: UpMessage | DownMessage): Buffer {
   return Buffer.from(JSON.stringify(message))
 }
 
-/** Writes a call; `rawArgs` must be one JSON object. */
+/** Writes a call; `rawArgs` and `rawMeta`, for v2, must be one JSON object each. */
 export function encodeToolExecute(call: {
   readonly id: string
   readonly serverName: string
   readonly toolName: string
   readonly rawArgs: RawJson
+  readonly rawMeta?: RawJson | undefined
 }): Buffer {
-  const { id, serverName, toolName, rawArgs } = call
-  const head = `{"type":"tool_execute","id":${jsonString(id)},"serverName":${jsonString(serverName)},"toolName":${jsonString(toolName)},"args":`
-  return wrap(head, rawArgs)
+  const { id, serverName, toolName, rawArgs, rawMeta } = call
+  const head = `{"type":"tool_execute","id":${jsonString(id)},"serverName":${jsonString(serverName)},"toolName":${jsonString(toolName)}`
+  if (rawMeta === undefined) return wrap(`${head},"args":`, rawArgs)
+  return wrap(`${head},"meta":${rawMeta.toString('utf8')},"args":`, rawArgs)
 }
 
 /** Writes the answer to a call; `result` must be one JSON value. */
@@ -154,7 +159,8 @@ function withRawPayload(
   members: ReadonlyMap<string, Span>,
 ): unknown {
   if (message.type === 'tool_execute') {
-    return { args: {}, ...message, rawArgs: bytesAt(frame, members.get('args')) ?? EMPTY_OBJECT }
+    const call = { args: {}, ...message, rawArgs: bytesAt(frame, members.get('args')) ?? EMPTY_OBJECT }
+    return 'meta' in message ? { ...call, rawMeta: bytesAt(frame, members.get('meta')) } : call
   }
   if (!('rpcError' in message)) return message
   return { ...message, rpcError: bytesAt(frame, members.get('rpcError')) }

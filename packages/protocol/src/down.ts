@@ -68,13 +68,26 @@ const error = z.object({
   retryAfter: z.number().int().optional(),
 })
 
-const shared = [ping, pong, toolExecute, toolResult, error] as const
+/** v2: with the `_meta` that the caller sent. */
+const toolExecuteV2 = toolExecute.extend({ meta: z.record(z.string(), z.unknown()).optional() })
 
-export const downSchemaV1 = z.discriminatedUnion('type', [challenge, challengeVerified, ...shared])
+export const downSchemaV1 = z.discriminatedUnion('type', [
+  challenge,
+  challengeVerified,
+  ping,
+  pong,
+  toolExecute,
+  toolResult,
+  error,
+])
 export const downSchemaV2 = z.discriminatedUnion('type', [
   challengeV2,
   challengeVerifiedV2,
-  ...shared,
+  ping,
+  pong,
+  toolExecuteV2,
+  toolResult,
+  error,
   toolCancel,
 ])
 

@@ -41,6 +41,7 @@ export {
   spanIs,
   stringAt,
   TWICE,
+  withoutMembers,
 } from './json-spans.ts'
 export { keyWords } from './key-words.ts'
 export { limits } from './limits.ts'

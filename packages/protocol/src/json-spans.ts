@@ -62,6 +62,10 @@ export function namedMembers(
   return isObject ? spans : undefined
 }
 
+const OPEN = Buffer.from('{')
+const SEPARATOR = Buffer.from(',')
+const CLOSE = Buffer.from('}')
+
 /** Stands for a member that occurs more than once. */
 export const TWICE: Span = [NOT_FOUND, NOT_FOUND]
 
@@ -211,6 +215,21 @@ export function isTooDeep(json: Buffer): boolean {
 /** Whether there is a span whose bytes are exactly this ASCII text. */
 export function spanIs(json: Buffer, span: Span | undefined, text: string): boolean {
   return span !== undefined && isTextAt(json, span[0], span[1], text)
+}
+
+/** Leaves members out of an object. @returns the object itself if it has none of them, `undefined` if it has no others */
+export function withoutMembers(object: Buffer, names: readonly string[]): Buffer | undefined {
+  const kept: Buffer[] = []
+  let count = 0
+  const take = (keyStart: number, keyEnd: number, _start: number, end: number): boolean => {
+    count++
+    if (placeOfKey(names, object, keyStart, keyEnd) === NOT_FOUND)
+      kept.push(kept.length === 0 ? OPEN : SEPARATOR, object.subarray(keyStart - 1, end))
+    return true
+  }
+  eachMember(object, [0, object.length], take, Number.POSITIVE_INFINITY)
+  if (kept.length === 2 * count) return object
+  return kept.length === 0 ? undefined : Buffer.concat([...kept, CLOSE])
 }
 
 /** Whether there is no span, or its value is `null` or `[]`. */

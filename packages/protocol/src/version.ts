@@ -24,5 +24,5 @@ export const schemas = {
  */
 export const schemaHashes = {
   v1: '34a0f440bf3b9bbb68208ab3bc52e961e918c785c7cb126a351b964bf54296db',
-  v2: 'a7d31f14c847549b571e7bfc876bc05a08b0fbe72a25a8d3cb432d5ab2093c78',
+  v2: '37b9962de4f9d7dd2572a1ea7a32e05570edb555e4fce84bf9950c50c0a26fbb',
 } as const satisfies Record<ProtocolVersion, string>

@@ -36,10 +36,10 @@ export class RunningCalls {
   }
 
   /** Runs a call and sends its answer. Never rejects. */
-  async run({ id, serverName, toolName, rawArgs }: ToolExecuteFrame): Promise<void> {
+  async run({ id, serverName, toolName, rawArgs, rawMeta }: ToolExecuteFrame): Promise<void> {
     const { system, tools, version, send, onEvent } = this.#deps
     if (this.#running.has(id)) return send(failureFrame(id, refused('call_id_conflict'), version))
-    const argumentBytes = rawArgs.length
+    const argumentBytes = rawArgs.length + (rawMeta?.length ?? 0)
     if (this.#running.size >= MAX_RUNNING || this.#argumentBytes + argumentBytes > MAX_ARGUMENT_BYTES)
       return send(failureFrame(id, refused('too_many_calls'), version))
 
@@ -47,7 +47,10 @@ export class RunningCalls {
     this.#running.set(id, abort)
     this.#argumentBytes += argumentBytes
     const startedMs = system.monotonicMs()
-    const outcome = fitting(id, await tools.call({ serverName, toolName, rawArgs, signal: abort.signal }))
+    const outcome = fitting(
+      id,
+      await tools.call({ serverName, toolName, rawArgs, rawMeta, signal: abort.signal }),
+    )
     this.#running.delete(id)
     this.#argumentBytes -= argumentBytes
     send(outcome.ok ? outcome.frame : failureFrame(id, outcome, version))

@@ -10,7 +10,7 @@ import {
 import { backoffMs } from '../backoff.ts'
 import type { StdioEntry } from '../config/entry.ts'
 import type { ServerEvent } from '../events.ts'
-import type { CallOutcome } from '../outcome.ts'
+import type { CallOutcome, ToolCall } from '../outcome.ts'
 import { pause, type System } from '../system.ts'
 import type { CatalogBudget } from './catalog-budget.ts'
 import { serverEnvironment } from './environment.ts'
@@ -44,6 +44,8 @@ export interface ServerDeps {
 }
 
 const HEALTHY_MS = 60_000
+const META = Buffer.from(',"_meta":')
+const CLOSE = Buffer.from('}')
 const MISSING_RETRY_MS = 30_000
 /** Names of tools in one event. */
 const SHOWN_TOOLS = 8
@@ -113,12 +115,12 @@ export class LocalServer {
   }
 
   /** Runs one tool; never rejects. */
-  async call(toolName: string, rawArgs: RawJson, signal: AbortSignal): Promise<CallOutcome> {
+  async call(call: ToolCall): Promise<CallOutcome> {
     const state = this.#state
     if (state.state !== 'ready') {
       return failure('server_unavailable', 'reason' in state ? state.reason : `It is ${state.state}.`)
     }
-    const outcome = await state.transport.call('tools/call', toolCallParams(toolName, rawArgs), signal)
+    const outcome = await state.transport.call('tools/call', toolCallParams(call), call.signal)
     switch (outcome.kind) {
       case 'result':
         return { ok: true, result: outcome.result }
@@ -273,9 +275,10 @@ function otherVersion(version: ServerProtocolVersion): ServerProtocolVersion {
   return version === OLDEST_VERSION ? PROTOCOL_VERSIONS[0] : OLDEST_VERSION
 }
 
-function toolCallParams(toolName: string, rawArgs: RawJson): RawJson {
+function toolCallParams({ toolName, rawArgs, rawMeta }: ToolCall): RawJson {
   const head = `{"name":${JSON.stringify(toolName)},"arguments":`
-  return Buffer.concat([Buffer.from(head), rawArgs, Buffer.from('}')])
+  const meta = rawMeta === undefined ? [] : [META, rawMeta]
+  return Buffer.concat([Buffer.from(head), rawArgs, ...meta, CLOSE])
 }
 
 function failure(code: ErrorCode, detail?: string): CallOutcome {

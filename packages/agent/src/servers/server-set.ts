@@ -62,9 +62,10 @@ export class ServerSet implements LocalTools {
     return [...run, ...notRun].slice(0, limits.serversPerAgent)
   }
 
-  async call({ serverName, toolName, rawArgs, signal }: ToolCall): Promise<CallOutcome> {
+  async call(call: ToolCall): Promise<CallOutcome> {
+    const { serverName } = call
     const server = this.#servers.get(serverName)
-    if (server !== undefined) return server.call(toolName, rawArgs, signal)
+    if (server !== undefined) return server.call(call)
     const reason = this.#notRun.get(serverName)
     if (reason !== undefined) {
       const error = cleanText(`${codes.server_unavailable.message} ${reason}`)

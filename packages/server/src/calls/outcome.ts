@@ -17,6 +17,8 @@ export interface ToolCall {
   readonly toolName: string
   /** One JSON object. */
   readonly rawArgs: RawJson
+  /** The caller's `_meta`: one JSON object. */
+  readonly rawMeta?: RawJson | undefined
   /** Whether they are known to keep the bounds of `objectMembers`, because a larger text around them did. */
   readonly bounded?: true
 }

@@ -180,7 +180,7 @@ export class Connection implements ReadyConnection, DueListener {
       return NOT_SENT
     }
     const id = pending.add(settle)
-    const frame = callFrame(id, call)
+    const frame = callFrame(id, call, this.version)
     if (frame instanceof BridgeError) {
       pending.settle(id, failed(frame))
       return NOT_SENT

@@ -1,5 +1,13 @@
 import type { IncomingMessage } from 'node:http'
-import { BridgeError, bytesAt, parseJson, type RawJson, type Span, unreachable } from '@bridgekeeper/protocol'
+import {
+  BridgeError,
+  bytesAt,
+  isEmptyAt,
+  parseJson,
+  type RawJson,
+  type Span,
+  unreachable,
+} from '@bridgekeeper/protocol'
 import { type CallOutcome, isRefusal, REFUSALS } from '../calls/outcome.ts'
 import { MESSAGE_ALLOWANCE, unitsOf } from '../gates/allowance.ts'
 import { callScope } from '../gates/call-authority.ts'
@@ -14,7 +22,7 @@ import { NULL_ID, type RpcMessage, type RpcRequest, readParams } from './message
 import type { OpenRequest } from './open-request.ts'
 import { errorJson, type Reply } from './reply.ts'
 import { sendAccepted } from './respond.ts'
-import { type Era, eraOf, type RevisionError } from './revision.ts'
+import { type Era, eraOf, metaToForward, type RevisionError } from './revision.ts'
 import { serveBySdk } from './sdk-path.ts'
 import { type CallParams, readCallParams, readListParams } from './tool-call.ts'
 import type { ToolAddress } from './tool-names.ts'
@@ -192,9 +200,10 @@ export class Messages {
         open.sent()
       })
     const { rawArgs } = call
+    const rawMeta = metaToForward(era, call.rawMeta)
     open.runs(
       id,
-      this.#dispatcher.call(open.caller, { serverName, toolName, rawArgs, bounded: true }, settle),
+      this.#dispatcher.call(open.caller, { serverName, toolName, rawArgs, rawMeta, bounded: true }, settle),
     )
   }
 
@@ -207,15 +216,14 @@ export class Messages {
 
 function eraOfMessage(
   { request: { headers }, body, at }: Omit<Exchange, 'reply'>,
-  { method, params }: { readonly method: string; readonly params: Span | undefined },
+  { kind, method, params }: Extract<RpcMessage, { kind: 'request' | 'notification' }>,
   call?: CallParams,
 ): Era | RevisionError | BridgeError {
-  const message = bytesAt(body, at) ?? body
-  if (call !== undefined) return forBatch(at, eraOf({ headers, message, method, ...call }))
+  if (call !== undefined) return forBatch(at, eraOf({ headers, kind, method, ...call }))
   const members = readParams(body, params, ['_meta'])
   if (members instanceof BridgeError) return members
-  const meta = bytesAt(body, members[0])
-  return forBatch(at, eraOf({ headers, message, method, rawMeta: meta }))
+  const rawMeta = isEmptyAt(body, members[0]) ? undefined : bytesAt(body, members[0])
+  return forBatch(at, eraOf({ headers, kind, method, rawMeta }))
 }
 
 function forBatch(at: Span | undefined, era: Era | RevisionError): Era | RevisionError | BridgeError {

@@ -1,7 +1,10 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import { isObject, parseJson, type RawJson } from '@bridgekeeper/protocol'
+import { isObject, parseJson, type RawJson, withoutMembers } from '@bridgekeeper/protocol'
 import {
+  CLIENT_CAPABILITIES_META_KEY,
+  CLIENT_INFO_META_KEY,
   classifyInboundRequest,
+  LOG_LEVEL_META_KEY,
   PROTOCOL_VERSION_META_KEY,
   SUPPORTED_PROTOCOL_VERSIONS,
   UnsupportedProtocolVersionError,
@@ -22,11 +25,26 @@ export const MODERN_VERSION = '2026-07-28'
 const HEADER_MISMATCH = -32020
 const BASE64_NAME = /^=\?base64\?([A-Za-z0-9+/]*={0,2})\?=$/
 
+/** Keys of the 2026 envelope, which describe the caller's own connection to the bridge. */
+const ENVELOPE_KEYS = [
+  PROTOCOL_VERSION_META_KEY,
+  CLIENT_INFO_META_KEY,
+  CLIENT_CAPABILITIES_META_KEY,
+  LOG_LEVEL_META_KEY,
+]
+
+/**
+ * [CALL.12] The part of a caller's `_meta` that its local server gets. The agent has agreed on a revision and on
+ * capabilities with the server, so the caller's own are left out.
+ */
+export function metaToForward(era: Era, rawMeta: RawJson | undefined): RawJson | undefined {
+  return era === 'legacy' || rawMeta === undefined ? rawMeta : withoutMembers(rawMeta, ENVELOPE_KEYS)
+}
+
 /** What decides the revision of a message. */
 export interface RevisionFacts {
   readonly headers: IncomingHttpHeaders
-  /** The whole message. */
-  readonly message: Buffer
+  readonly kind: 'request' | 'notification'
   readonly method: string
   readonly rawMeta: RawJson | undefined
   /** `params.name` of a `tools/call`. */
@@ -48,11 +66,15 @@ function namesVersion(rawMeta: RawJson | undefined): boolean {
   return isObject(meta) && Object.hasOwn(meta, PROTOCOL_VERSION_META_KEY)
 }
 
-/** Asks the SDK's classifier. It gets an id of its own, since it knows fewer ids than JSON-RPC has. */
+/** Asks the SDK's classifier. It gets only what it decides on, since it refuses ids and tokens that JSON-RPC has. */
 function classified(facts: RevisionFacts, version: string | undefined): Era | RevisionError {
-  const { headers, message, method } = facts
-  const parsed = parseJson(message.toString('utf8'))?.value
-  const body = isObject(parsed) && 'id' in parsed ? { ...parsed, id: 1 } : parsed
+  const { headers, kind, method, rawMeta } = facts
+  const meta = rawMeta && parseJson(rawMeta.toString('utf8'))?.value
+  const _meta = isObject(meta)
+    ? Object.fromEntries(ENVELOPE_KEYS.flatMap((key) => (Object.hasOwn(meta, key) ? [[key, meta[key]]] : [])))
+    : undefined
+  const message = { jsonrpc: '2.0', method, ...(_meta && { params: { _meta } }) }
+  const body = kind === 'request' ? { ...message, id: 1 } : message
   const methodHeader = headers['mcp-method'] as string | undefined
   const outcome = classifyInboundRequest({
     httpMethod: 'POST',

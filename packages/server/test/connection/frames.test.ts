@@ -1,40 +1,49 @@
-import { BridgeError, limits } from '@bridgekeeper/protocol'
+import { BridgeError, limits, type ProtocolVersion } from '@bridgekeeper/protocol'
 import { expect, test } from 'vitest'
+import type { ToolCall } from '../../src/calls/outcome.ts'
 import { callFrame } from '../../src/connection/call-frame.ts'
 import { answeredId, readFrame } from '../../src/connection/read-frame.ts'
 
 const CALL = { serverName: 's', toolName: 't', rawArgs: Buffer.from('{"a":1}') }
+
+const frameFor = (call: ToolCall, version: ProtocolVersion = 'v2') => callFrame('i', call, version)
 
 function codeOf(frame: Buffer | BridgeError): string {
   return frame instanceof BridgeError ? frame.code : 'sent'
 }
 
 test('[CALL.6] a call that its agent could only refuse is no frame', () => {
-  expect(JSON.parse(String(callFrame('i', CALL)))).toEqual({
+  expect(JSON.parse(String(frameFor(CALL)))).toEqual({
     type: 'tool_execute',
     id: 'i',
     serverName: 's',
     toolName: 't',
     args: { a: 1 },
   })
-  expect(codeOf(callFrame('i', { ...CALL, serverName: '' }))).toBe('server_not_found')
-  expect(codeOf(callFrame('i', { ...CALL, toolName: 'x'.repeat(limits.nameChars + 1) }))).toBe(
-    'tool_name_invalid',
-  )
-  expect(codeOf(callFrame('i', { ...CALL, toolName: 'x'.repeat(limits.nameChars) }))).toBe('sent')
+  expect(codeOf(frameFor({ ...CALL, serverName: '' }))).toBe('server_not_found')
+  expect(codeOf(frameFor({ ...CALL, toolName: 'x'.repeat(limits.nameChars + 1) }))).toBe('tool_name_invalid')
+  expect(codeOf(frameFor({ ...CALL, toolName: 'x'.repeat(limits.nameChars) }))).toBe('sent')
   const nested = Buffer.from(`{"a":${'['.repeat(1_000)}${']'.repeat(1_000)}}`)
-  expect(codeOf(callFrame('i', { ...CALL, rawArgs: nested }))).toBe('arguments_too_deep')
-  expect(codeOf(callFrame('i', { ...CALL, rawArgs: Buffer.from('{"a":NaN}') }))).toBe('arguments_invalid')
+  expect(codeOf(frameFor({ ...CALL, rawArgs: nested }))).toBe('arguments_too_deep')
+  expect(codeOf(frameFor({ ...CALL, rawArgs: Buffer.from('{"a":NaN}') }))).toBe('arguments_invalid')
   // Whoever checked a larger text around them need not check them once more.
-  expect(codeOf(callFrame('i', { ...CALL, rawArgs: nested, bounded: true }))).toBe('sent')
+  expect(codeOf(frameFor({ ...CALL, rawArgs: nested, bounded: true }))).toBe('sent')
+})
+
+test('[CALL.12] the _meta of a call goes into the frame for v2, as the bytes it came in, and not for v1', () => {
+  const rawMeta = Buffer.from('{ "n":1.0,"progressToken":12345678901234567890,"__proto__":1}')
+  const call = { ...CALL, rawMeta }
+  const head = '{"type":"tool_execute","id":"i","serverName":"s","toolName":"t",'
+  expect(String(frameFor(call))).toBe(`${head}"meta":${rawMeta},"args":{"a":1}}`)
+  expect(String(frameFor(call, 'v1'))).toBe(`${head}"args":{"a":1}}`)
 })
 
 test('[CALL.6] arguments fill a message to its last byte, and one byte more is refused', () => {
   const argsOf = (chars: number) => Buffer.from(`{"a":"${'x'.repeat(chars)}"}`)
-  const around = (callFrame('i', { ...CALL, rawArgs: argsOf(0) }) as Buffer).length
+  const around = (frameFor({ ...CALL, rawArgs: argsOf(0) }) as Buffer).length
   const full = limits.messageBytes - around
-  expect((callFrame('i', { ...CALL, rawArgs: argsOf(full) }) as Buffer).length).toBe(limits.messageBytes)
-  expect(codeOf(callFrame('i', { ...CALL, rawArgs: argsOf(full + 1) }))).toBe('arguments_too_large')
+  expect((frameFor({ ...CALL, rawArgs: argsOf(full) }) as Buffer).length).toBe(limits.messageBytes)
+  expect(codeOf(frameFor({ ...CALL, rawArgs: argsOf(full + 1) }))).toBe('arguments_too_large')
 })
 
 test('[MSG.1] [MSG.2] [MSG.3] [SIZE.1] each frame is a message, or says by a code why it is none', () => {

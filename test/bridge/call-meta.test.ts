@@ -1,0 +1,54 @@
+import { expect, test } from 'vitest'
+import { answerNext } from '../support/agents.ts'
+import { startBridge } from '../support/bridge.ts'
+import { BIG, ENVELOPE, setUpCaller } from '../support/caller.ts'
+import { bearer, modernToolCall, post } from '../support/mcp.ts'
+import { verifiedPeer } from '../support/peer.ts'
+
+const META =
+  '{ "progressToken" : 12345678901234567890,"example.com/tenant":"a","e":1e400,"traceparent":"00-x"}'
+
+test('[CALL.12] _meta of a call reaches the agent byte for byte, and _meta of its result comes back', async () => {
+  const { ask, peer, frames } = await setUpCaller()
+  const body = `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"read","_meta":${META}}}`
+  const posted = ask(body)
+  const { id } = await peer.next('tool_execute')
+  expect(frames.at(-1)).toContain(`"meta":${META},"args":{}}`)
+  peer.send(`{"type":"tool_result","id":"${id}","success":true,"result":{"content":[],"_meta":${META}}}`)
+  expect((await posted).text).toBe(`{"jsonrpc":"2.0","id":1,"result":{"content":[],"_meta":${META}}}`)
+})
+
+test('[CALL.12] the envelope of the 2026 revision is left out of what the agent gets', async () => {
+  const { ask, peer, frames } = await setUpCaller()
+  const { headers } = modernToolCall('read')
+  const call = async (meta: string): Promise<string | undefined> => {
+    const posted = ask(
+      `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"read","_meta":${meta}}}`,
+      headers,
+    )
+    await answerNext(peer, { content: [] })
+    expect((await posted).status).toBe(200)
+    return /"meta":(.*),"args"/.exec(frames.at(-1) ?? '')?.[1]
+  }
+  const envelope = JSON.stringify({ ...ENVELOPE, 'io.modelcontextprotocol/logLevel': 'info' }).slice(1, -1)
+  expect(await call(`{${envelope}}`)).toBeUndefined()
+  expect(await call(`{"a":1.0 , ${envelope.replace('info', 'error')}, "b":[ 2 ]}`)).toBe(
+    '{"a":1.0,"b":[ 2 ]}',
+  )
+  const escaped = envelope.replace('io.model', '\\u0069o.model')
+  expect(await call(`{${escaped},"io.modelcontextprotocol/related-task":{},"progressToken":${BIG}}`)).toBe(
+    `{"io.modelcontextprotocol/related-task":{},"progressToken":${BIG}}`,
+  )
+})
+
+test('[CALL.12] a v1 agent gets no _meta', async () => {
+  const at = await startBridge()
+  const issued = await at.token('ann')
+  const peer = await verifiedPeer(at, issued)
+  const body = { jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name: 't', _meta: { a: 1 } } }
+  const posted = post(at, '/mcp/s', body, bearer(issued.accessToken))
+  const frame = await peer.next('tool_execute')
+  expect(Object.keys(frame)).toEqual(['type', 'id', 'serverName', 'toolName', 'args'])
+  peer.send({ type: 'tool_result', id: frame.id, success: true, result: { content: [] } })
+  expect((await posted).status).toBe(200)
+})
