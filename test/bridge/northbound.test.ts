@@ -1,6 +1,7 @@
 import { createServer, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { codes } from '@bridgekeeper/protocol'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { agentWith, answerNext, answerNextWith } from '../support/agents.ts'
 import { startBridge } from '../support/bridge.ts'
@@ -351,4 +352,21 @@ test('[STOP.1] closing lets a running call end, takes no new one, and closes age
   expect((await running).json.result).toEqual({ content: [] })
   await closing
   expect(await peer.closed).toEqual({ code: 1001, reason: 'shutting_down' })
+})
+
+test("[CODE.2] an agent's error says each sentence once, to callers, apps and sockets", async () => {
+  const { at, peer, auth } = await setUp()
+  const text = codes.server_exited.message
+  for (const error of [text, `${text} Its exit code was 3.`]) {
+    const failure = { success: false, error, code: 'server_exited' }
+    const posted = post(at, '/mcp/notes', toolCall('read'), auth)
+    await answerNextWith(peer, failure)
+    expect((await posted).json.error.message).toBe(error)
+    const called = at.bridge.callTool('user_ann', 'notes', 'read')
+    await answerNextWith(peer, failure)
+    await expect(called).rejects.toMatchObject({ message: error })
+    peer.send({ type: 'tool_execute', id: 'own', serverName: 'notes', toolName: 'read' })
+    await answerNextWith(peer, failure)
+    expect((await peer.next('tool_result')).error).toBe(error)
+  }
 })

@@ -5,7 +5,10 @@ export interface BridgeErrorOptions extends ErrorOptions {
   readonly retryAfterSeconds?: number | undefined
 }
 
-/** A failure with a stable code. `detail` says what the code's own text cannot know. */
+/**
+ * A failure with a stable code. `detail` says what the code's own text cannot know. A detail from a peer of this
+ * product often begins with that text already; it is not repeated.
+ */
 export class BridgeError extends Error {
   override readonly name = 'BridgeError'
   readonly code: ErrorCode
@@ -13,9 +16,14 @@ export class BridgeError extends Error {
   readonly retryAfterSeconds: number | undefined
 
   constructor(code: ErrorCode, detail?: string, options?: BridgeErrorOptions) {
-    super(detail === undefined ? codes[code].message : `${codes[code].message} ${detail}`, options)
+    super(withDetail(codes[code].message, detail), options)
     this.code = code
     this.next = codes[code].next
     this.retryAfterSeconds = options?.retryAfterSeconds
   }
+}
+
+function withDetail(message: string, detail: string | undefined): string {
+  if (detail === undefined || detail === '') return message
+  return detail.startsWith(message) ? detail : `${message} ${detail}`
 }
