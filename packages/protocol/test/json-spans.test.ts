@@ -1,10 +1,15 @@
 import {
   arrayItems,
+  isEmptyAt,
   isTooDeep,
   leadingMembers,
   namedMembers,
   objectEnd,
   objectMembers,
+  pickDeepMembers,
+  pickMembers,
+  TWICE,
+  withoutMembers,
 } from '@bridgekeeper/protocol'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
@@ -268,4 +273,42 @@ test('[JSON.9] tells nesting that is too deep from other faults', () => {
   expect(isTooDeep(Buffer.from(JSON.stringify('['.repeat(2_000))))).toBe(false)
   expect(isTooDeep(Buffer.from('[]'.repeat(2_000)))).toBe(false)
   expect(isTooDeep(Buffer.from(`"${'['.repeat(2_000)}`))).toBe(false)
+})
+
+test('[JSON.9] picks members by name, in any spelling, among any number of others', () => {
+  const many = Array.from({ length: 100 }, (_, at) => `"k${at}":${at},`).join('')
+  const json = Buffer.from(`{${many}"\\u0061":1 ,"b" : [2],"__proto__":3}`)
+  const texts = pickMembers(json, ['a', 'b', 'c', '__proto__'])?.map(
+    (span) => span && json.toString('utf8', ...span),
+  )
+  expect(texts).toEqual(['1', '[2]', undefined, '3'])
+  expect(pickMembers(Buffer.from('{"a":1,"\\u0061":2,"a":3}'), ['a'])).toEqual([TWICE])
+  for (const bad of ['[]', '1', '', '{"a":NaN}', '{"x":[}]}', '{"a":1} 2', `{"x":${'['.repeat(1_000)}`])
+    expect(pickMembers(Buffer.from(bad), ['a']), bad).toBeUndefined()
+})
+
+test('[JSON.9] picks members of a text that nests too deep, if its brackets match', () => {
+  const deep = `${'{"a":['.repeat(50_000)}"]}"${']}'.repeat(50_000)}`
+  const json = Buffer.from(`{"id":1,"x":${deep},"method":"m"}`)
+  expect(pickMembers(json, ['id'])).toBeUndefined()
+  const texts = pickDeepMembers(json, ['method', 'id'])?.map((span) => span && json.toString('utf8', ...span))
+  expect(texts).toEqual(['"m"', '1'])
+  for (const bad of [`{"x":${'['.repeat(5_000)}`, '{"x":["}', '{"x":[1]'])
+    expect(pickDeepMembers(Buffer.from(bad), ['x']), bad).toBeUndefined()
+})
+
+test('[JSON.9] leaves members out of an object and keeps the bytes of the others', () => {
+  const without = (json: string) => withoutMembers(Buffer.from(json), ['a', 'b'])?.toString()
+  expect(without('{ "c" : 1.0, "d":[ ] }')).toBe('{ "c" : 1.0, "d":[ ] }')
+  expect(without('{}')).toBe('{}')
+  expect(without('{"a":1, "c" : 1.0 ,"b":{"a":2},"d":{"a":[ 3 ]}}')).toBe('{"c" : 1.0,"d":{"a":[ 3 ]}}')
+  expect(without('{"\\u0061":1,"c":1,"a":2}')).toBe('{"c":1}')
+  expect(without('{"b":1,"a":2}')).toBeUndefined()
+})
+
+test('[JSON.9] tells an empty value, however it is written', () => {
+  const isEmpty = (json: string) => isEmptyAt(Buffer.from(json), [0, json.length])
+  expect(isEmptyAt(Buffer.from(''), undefined)).toBe(true)
+  for (const empty of ['null', '[]', '[ \n\t]']) expect(isEmpty(empty), empty).toBe(true)
+  for (const full of ['{}', '[null]', '0', 'false', '""', '"null"']) expect(isEmpty(full), full).toBe(false)
 })

@@ -1,0 +1,47 @@
+import { expect, test } from 'vitest'
+import { setUpCaller } from '../support/caller.ts'
+import { modernToolCall, toolCall } from '../support/mcp.ts'
+
+/** As an old or hostile agent may send them: strings and brackets close, and it is not JSON. */
+const BROKEN = [
+  'NaN',
+  '-Infinity',
+  'tru',
+  '01',
+  '1.',
+  '.5',
+  '+1',
+  '[1,]',
+  '{"a":1,}',
+  '"\\x"',
+  '"a\tb"',
+  "'a'",
+  'undefined',
+  '',
+]
+
+test('[WIRE.2] [CALL.9] a result or an error that is not JSON ends its call with result_invalid, in both revisions', async () => {
+  const modern = modernToolCall('read')
+  for (const broken of BROKEN) {
+    // The tenth message that cannot be read ends the connection of the agent.
+    const { ask, peer } = await setUpCaller()
+    for (const payload of [
+      `"success":true,"result":{"content":[],"structuredContent":{"mean":${broken}}}`,
+      `"success":false,"error":"x","rpcError":{"code":-1,"message":"x","data":${broken}}`,
+    ]) {
+      for (const [body, headers] of [
+        [toolCall('read'), {}],
+        [modern.body, modern.headers],
+        [[toolCall('read')], {}],
+      ] as const) {
+        const posted = ask(body, headers)
+        const { id } = await peer.next('tool_execute')
+        peer.send(`{"type":"tool_result","id":"${id}",${payload}}`)
+        const { status, json } = await posted
+        const answer = Array.isArray(json) ? json[0] : json
+        expect([status, answer.id, answer.error.data.code], payload).toEqual([200, 1, 'result_invalid'])
+        await peer.next('error')
+      }
+    }
+  }
+})
