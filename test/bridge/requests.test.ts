@@ -307,3 +307,22 @@ test('[MCP.7] a base64 name header of the 2026 revision is read; an unknown vers
   await expect([claimed.status, claimed.json.error.code]).toEqual([400, -32022])
   expect(peer.waiting).toEqual([])
 })
+
+test('[PATH.1] a call with its target in absolute-form is answered; one for another host finds nothing', async () => {
+  const { at, auth, answer } = await setUpCaller()
+  const sent = callText('1')
+  const ask = async (target: string) => {
+    const client = await rawClient(at.port)
+    const lines = [
+      `POST ${target} HTTP/1.1`,
+      `host: 127.0.0.1:${at.port}`,
+      `authorization: ${auth.authorization}`,
+    ]
+    client.write(`${lines.join('\r\n')}\r\ncontent-length: ${sent.length}\r\n\r\n${sent}`)
+    return client
+  }
+  const client = await ask(`http://127.0.0.1:${at.port}/mcp/notes`)
+  await answer()
+  expect((await client.answer()).status).toBe(200)
+  expect((await (await ask('http://other.example/mcp/notes')).answer()).status).toBe(404)
+})

@@ -193,7 +193,7 @@ function canonically(
 ): (request: IncomingMessage, response: ServerResponse) => boolean {
   return (request, response) => {
     const received = request.url
-    const target = canonicalTarget(received ?? '')
+    const target = canonicalTarget(received ?? '', request.headers.host)
     if (target === undefined) return false
     rewriteTarget(request, target)
     if (handle(request, response, target.path)) return true

@@ -75,7 +75,7 @@ export function createAccounts(parts: AccountParts, settings?: ProviderSettings)
   }
 
   function handle(request: IncomingMessage, response: ServerResponse): boolean {
-    const target = canonicalTarget(request.url ?? '')
+    const target = canonicalTarget(request.url ?? '', request.headers.host)
     if (target === undefined || !OWN_PATH.test(target.path)) return false
     rewriteTarget(request, target)
     answer(request, response, target).catch((error: unknown) => {

@@ -12,6 +12,7 @@ export interface Target {
 const PLAIN = /^(?:\/[\w~-][\w.~-]*)+$/
 /** RFC 3986 section 3.3 without escapes, which `decodeURIComponent` checks. */
 const SEGMENT = /^[\w.~!$&'()*+,;=:@%-]+$/
+const ABSOLUTE_FORM = /^https?:\/\/([^/?#]+)/i
 const QUERY = /^\?[\x21\x22\x24-\x7e]*$/
 
 /**
@@ -20,16 +21,26 @@ const QUERY = /^\?[\x21\x22\x24-\x7e]*$/
  * `encodeURIComponent` does it. Letter case counts.
  * Source: RFC 3986 sections 2.3 and 6.2.2, RFC 9112 section 3.2.
  *
- * @param url as received
- * @returns `undefined` for a target that can be read in two ways: absolute-form, empty and dot segments, a fragment,
- * a backslash, escapes that are not UTF-8
+ * @param received the target as received
+ * @param host the header `Host`
+ * @returns `undefined` for a target that can be read in two ways: absolute-form for another host, empty and dot
+ * segments, a fragment, a backslash, escapes that are not UTF-8
  */
-export function canonicalTarget(url: string): Target | undefined {
+export function canonicalTarget(received: string, host?: string): Target | undefined {
+  const url = received.startsWith('/') ? received : originForm(received, host)
   const at = url.indexOf('?')
   const query = at === -1 ? '' : url.slice(at)
   if (query !== '' && !QUERY.test(query)) return undefined
   const path = canonicalPath(at === -1 ? url : url.slice(0, at))
   return path === undefined ? undefined : { path, query }
+}
+
+/** Absolute-form, as clients send it to a proxy, without scheme and host. Others stay as they are. */
+function originForm(target: string, host: string | undefined): string {
+  const [absolute, authority = ''] = ABSOLUTE_FORM.exec(target) ?? []
+  if (absolute === undefined || authority.toLowerCase() !== host?.toLowerCase()) return target
+  const rest = target.slice(absolute.length)
+  return rest.startsWith('/') ? rest : `/${rest}`
 }
 
 /** The path of a target alone: see `canonicalTarget`. @param path without query */

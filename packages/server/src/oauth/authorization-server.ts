@@ -108,7 +108,7 @@ export class AuthorizationServer {
 
   /** Answers the request where its path is one of ours. @returns whether it is */
   handle(request: IncomingMessage, response: ServerResponse): boolean {
-    const target = canonicalTarget(request.url ?? '')
+    const target = canonicalTarget(request.url ?? '', request.headers.host)
     if (target === undefined) return false
     const { name, path } = this.#asked(request, target.path)
     if (!isOwnPath(path)) return false

@@ -69,3 +69,26 @@ test('[PATH.1] rewrites a request to its canonical target', () => {
   rewriteTarget(request, { path: '/oauth/register', query: '?a=b' })
   expect(request.url).toBe('/oauth/register?a=b')
 })
+
+test('[PATH.1] a target in absolute-form for the host of the request is the same as without', () => {
+  const read = (target: string, host: string | undefined = 'bridge.example:8443') =>
+    canonicalTarget(target, host)
+  expect(read('http://bridge.example:8443/mcp/notes/?a=b')).toEqual({ path: '/mcp/notes', query: '?a=b' })
+  expect(read('HTTPS://Bridge.Example:8443/mcp')).toEqual({ path: '/mcp', query: '' })
+  expect(read('http://bridge.example:8443')).toEqual({ path: '/', query: '' })
+  expect(read('http://bridge.example:8443?a')).toEqual({ path: '/', query: '?a' })
+  for (const other of [
+    'http://other.example/mcp',
+    'http://bridge.example/mcp',
+    'http://user@bridge.example:8443/mcp',
+    'http:///mcp',
+    'ftp://bridge.example:8443/mcp',
+    'http://bridge.example:8443#/mcp',
+    'http://bridge.example:8443\\/mcp',
+    'http://bridge.example:8443//mcp',
+    '*',
+    'mcp',
+  ])
+    expect(read(other), other).toBeUndefined()
+  expect(canonicalTarget('http://bridge.example/mcp')).toBeUndefined()
+})
