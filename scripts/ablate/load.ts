@@ -59,6 +59,19 @@ export const LOAD_ABLATIONS: readonly Ablation[] = [
     tests: ['test/bridge/cancel.test.ts'],
   },
   {
+    gate: 'calls: a repeated member is refused',
+    edits: [
+      text('northbound/message.ts', 'if (members.includes(TWICE)) return invalid', 'if (false) return invalid'),
+      text('northbound/message.ts', 'if (!members.includes(TWICE)) return members', 'return members'),
+    ],
+    tests: ['test/bridge/requests.test.ts'],
+  },
+  {
+    gate: 'calls: the envelope of the caller stays at the bridge',
+    edits: [gate('northbound/revision.ts', 'metaToForward', 'return rawMeta')],
+    tests: ['test/bridge/call-meta.test.ts'],
+  },
+  {
     gate: 'load: answers of a batch are held within limits',
     edits: [
       text('northbound/endpoint.ts', 'const refused = open.hold(sizeBytes)', 'const refused = undefined'),
