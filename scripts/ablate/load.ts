@@ -61,7 +61,11 @@ export const LOAD_ABLATIONS: readonly Ablation[] = [
   {
     gate: 'calls: a repeated member is refused',
     edits: [
-      text('northbound/message.ts', 'if (members.includes(TWICE)) return invalid', 'if (false) return invalid'),
+      text(
+        'northbound/message.ts',
+        'if (members.includes(TWICE)) return invalid',
+        'if (false) return invalid',
+      ),
       text('northbound/message.ts', 'if (!members.includes(TWICE)) return members', 'return members'),
     ],
     tests: ['test/bridge/requests.test.ts'],
