@@ -14,6 +14,10 @@ test('[HOUSE.12] every test that docs/interop.md names cites the rules beside it
       readFileSync(join(repository, path), 'utf8'),
     )
     const rules = [...shown.matchAll(/\b([A-Z]{2,}\.\d+)\b/g)].map(([, rule = '']) => rule)
-    for (const rule of rules) expect(texts.some((text) => text.includes(rule)), `${rule} in ${shown}`).toBe(true)
+    for (const rule of rules)
+      expect(
+        texts.some((text) => text.includes(rule)),
+        `${rule} in ${shown}`,
+      ).toBe(true)
   }
 })
