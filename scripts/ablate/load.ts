@@ -98,17 +98,6 @@ export const LOAD_ABLATIONS: readonly Ablation[] = [
     tests: ['test/attack/greedy-callers.test.ts'],
   },
   {
-    gate: 'load: requests of a socket that pipelined end with it',
-    edits: [
-      text(
-        'northbound/open-request.ts',
-        "if (this.response.socket === null) this.response.req.socket.once('close', end)",
-        '',
-      ),
-    ],
-    tests: ['test/attack/greedy-callers.test.ts'],
-  },
-  {
     gate: 'load: an agent that floods frames is read more slowly',
     edits: [gate('southbound/agent-web-socket.ts', 'pauseFor', 'return')],
     tests: ['test/attack/flooding-agents.test.ts'],

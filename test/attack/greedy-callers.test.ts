@@ -119,12 +119,45 @@ test('[HTTP.6] cuts a socket on which nine requests wait behind one, and ends th
   await greedy.ended
   agent.send({ type: 'ping' })
   await agent.next('pong')
-  // Every request of it has ended: as many as ever can be open.
-  const calls = Array.from({ length: MAX_OPEN_REQUESTS }, () => post(at, '/mcp/s', toolCall('t'), ann))
-  for (const _ of calls) {
-    const { id } = await agent.next('tool_execute')
-    agent.send({ type: 'tool_result', id, success: true, result: EMPTY })
+  // Every request of it has ended: as many as ever can be open at once.
+  const calls = Array.from({ length: MAX_OPEN_REQUESTS }, () => post(at, '/mcp/s', toolCall('other'), ann))
+  const others: unknown[] = []
+  while (others.length < calls.length) {
+    const { id, toolName } = await agent.next('tool_execute')
+    if (toolName === 'other') others.push(id)
   }
+  for (const id of others) agent.send({ type: 'tool_result', id, success: true, result: EMPTY })
+  for (const { status } of await Promise.all(calls)) expect(status).toBe(200)
+})
+
+test('[CALL.4] cancels every call of a socket that pipelined when it goes away', async () => {
+  const { at, ann } = await withoutCallLimits()
+  const agent = await verifiedPeer(at, await at.token('ann', HOUR), { v2: true })
+  const client = await rawClient(at.port)
+  client.write(request(JSON.stringify(toolCall('t')), ann, '/mcp/s').repeat(1 + MAX_PIPELINED))
+  const running = new Set<unknown>()
+  for (let count = 0; count < 1 + MAX_PIPELINED; count++) running.add((await agent.next('tool_execute')).id)
+  client.socket.destroy()
+  const cancelled = new Set<unknown>()
+  for (let count = 0; count < 1 + MAX_PIPELINED; count++) cancelled.add((await agent.next('tool_cancel')).id)
+  expect(cancelled).toEqual(running)
+})
+
+test('[LOAD.1] a socket that goes away leaves no request open, also not one whose answer waited for its turn', async () => {
+  const { at, ann } = await withoutCallLimits()
+  const agent = await verifiedPeer(at, await at.token('ann', HOUR))
+  const client = await rawClient(at.port)
+  const list = request(JSON.stringify(LIST), ann)
+  client.write(request(JSON.stringify(toolCall('t')), ann, '/mcp/s') + list.repeat(MAX_PIPELINED))
+  await agent.next('tool_execute')
+  // Answered behind the ones that wait, so that those are answered too by then.
+  await post(at, '/mcp', LIST, ann)
+  client.socket.destroy()
+  await client.ended
+  const calls = Array.from({ length: MAX_OPEN_REQUESTS }, () => post(at, '/mcp/s', toolCall('t'), ann))
+  const ids: unknown[] = []
+  for (const _ of calls) ids.push((await agent.next('tool_execute')).id)
+  for (const id of ids) agent.send({ type: 'tool_result', id, success: true, result: EMPTY })
   for (const { status } of await Promise.all(calls)) expect(status).toBe(200)
 })
 

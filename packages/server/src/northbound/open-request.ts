@@ -55,10 +55,7 @@ export class OpenRequest implements Use {
       return deny('login_revoked')
     }
     this.#isOpen = true
-    const end = (): void => this.#end()
-    this.response.on('close', end)
-    // On a socket that pipelines, Node reports its end only to the response whose turn it is.
-    if (this.response.socket === null) this.response.req.socket.once('close', end)
+    this.response.on('close', () => this.#end())
     return undefined
   }
 
