@@ -61,10 +61,11 @@ test('[PROC.2] [PROC.9] a program is started by its own name and arguments, with
     entry({ command: 'run;me', args: ['$(x)'], env: { A: '1' }, cwd: '/there' }),
     entry({ name: 'other' }),
   ])
-  const options = { shell: false, detached: platform, windowsHide: true }
+  const mark = { BRIDGEKEEPER_SERVER: expect.any(String) }
+  const options = { shell: false, detached: platform, windowsHide: true, windowsVerbatimArguments: false }
   expect(world.spawned).toEqual([
-    ['run;me', ['$(x)'], { ...options, cwd: '/there', env: { A: '1' } }],
-    ['fake', [], { ...options, cwd: undefined, env: {} }],
+    ['run;me', ['$(x)'], { ...options, cwd: '/there', env: { A: '1', ...mark } }],
+    ['fake', [], { ...options, cwd: undefined, env: mark }],
   ])
 })
 
@@ -221,14 +222,14 @@ test('[PROC.10] stopping closes the input, then sends SIGTERM, then SIGKILL, eac
   await system.advance(999)
   expect(world.happened).toEqual(['add 0'])
   await system.advance(1)
-  expect(world.happened).toEqual(['add 0', 'SIGTERM 0'])
+  expect(world.happened).toEqual(['add 0', 'SIGTERM 0', 'SIGCONT 0'])
   await system.advance(1_999)
-  expect([world.happened.length, stopped]).toEqual([2, false])
+  expect([world.happened.length, stopped]).toEqual([3, false])
   await system.advance(1)
   await settled()
   expect(stopped).toBe(true)
   // What it started is killed with it, before its number can come to mean another group.
-  expect(world.happened).toEqual(['add 0', 'SIGTERM 0', 'SIGKILL 0', 'SIGKILL 0', 'remove 0'])
+  expect(world.happened).toEqual(['add 0', 'SIGTERM 0', 'SIGCONT 0', 'SIGKILL 0', 'SIGKILL 0', 'remove 0'])
   expect(servers.catalog()).toEqual([{ state: 'failed', name: 's', reason: 'It was stopped.' }])
 })
 

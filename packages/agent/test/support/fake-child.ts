@@ -16,7 +16,8 @@ export const settled = async (): Promise<void> => {
 
 /** A child process by hand, which speaks MCP until the test says otherwise. */
 export class FakeChild extends EventEmitter {
-  static #lastPid = 1_000
+  /** Above the largest id of a real process (proc(5), pid_max), so that no signal can reach one. */
+  static #lastPid = 5_000_000
   readonly pid: number | undefined
   readonly stdin = new PassThrough()
   readonly stdout = new PassThrough()
@@ -28,6 +29,8 @@ export class FakeChild extends EventEmitter {
   endsAt: string | undefined = 'SIGTERM'
   speaks = true
   hasTools = true
+  exitCode: number | null = null
+  signalCode: NodeJS.Signals | null = null
   #over = false
 
   constructor(spawns = true) {
@@ -55,6 +58,8 @@ export class FakeChild extends EventEmitter {
   end(code: number | null, signal: NodeJS.Signals | null = null): void {
     if (this.#over) return
     this.#over = true
+    this.exitCode = code
+    this.signalCode = signal
     this.stdout.end()
     this.emit('exit', code, signal)
     this.emit('close', code, signal)
@@ -103,7 +108,8 @@ export function runFakes(world: World, entries: readonly ServerEntry[] = [entry(
   const events: ServerEvent[] = []
   const reaper = {
     add: (group: number) => world.happened.push(`add ${group - (world.children[0]?.pid ?? 0)}`),
-    remove: (group: number) => world.happened.push(`remove ${group - (world.children[0]?.pid ?? 0)}`),
+    removeGroup: (group: number) => world.happened.push(`remove ${group - (world.children[0]?.pid ?? 0)}`),
+    removeMark: () => {},
   }
   let changes = 0
   const servers = new ServerSet(entries, {
