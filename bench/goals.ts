@@ -14,14 +14,14 @@ export type Verdict = 'aim met' | 'must met' | 'MISSED'
 export function goalOf(figure: FigureName, { size, concurrency }: Cell): Goal | undefined {
   switch (figure) {
     case 'cpuMicros':
-      return concurrency === 32 ? { better: 'lower', must: 1.6, aim: 1.3 } : undefined
+      return concurrency === 32 && size === '200B' ? { better: 'lower', must: 1.8, aim: 1.4 } : undefined
     case 'callsPerSecond':
-      return concurrency === 32 && size === '200B' ? { better: 'higher', must: 0.75, aim: 0.9 } : undefined
+      return concurrency === 32 && size === '200B' ? { better: 'higher', must: 0.6, aim: 0.8 } : undefined
     case 'p50Ms':
-      if (size === '900KB') return { better: 'lower', must: 1.4, aim: 1.2 }
-      return concurrency === 1 && size === '200B' ? { better: 'lower', must: 1.2, aim: 1.1 } : undefined
+      if (concurrency !== 1) return undefined
+      return size === '200B' ? { better: 'lower', must: 1.6, aim: 1.25 } : { better: 'lower', must: 1.5, aim: 1.2 }
     case 'p99Ms':
-      return concurrency === 32 ? { better: 'lower', must: 2, aim: 1.3 } : undefined
+      return concurrency === 32 ? { better: 'lower', must: 2, aim: 1.5 } : undefined
   }
 }
 
