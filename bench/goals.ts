@@ -19,7 +19,9 @@ export function goalOf(figure: FigureName, { size, concurrency }: Cell): Goal | 
       return concurrency === 32 && size === '200B' ? { better: 'higher', must: 0.6, aim: 0.8 } : undefined
     case 'p50Ms':
       if (concurrency !== 1) return undefined
-      return size === '200B' ? { better: 'lower', must: 1.6, aim: 1.25 } : { better: 'lower', must: 1.5, aim: 1.2 }
+      return size === '200B'
+        ? { better: 'lower', must: 1.6, aim: 1.25 }
+        : { better: 'lower', must: 1.5, aim: 1.2 }
     case 'p99Ms':
       return concurrency === 32 ? { better: 'lower', must: 2, aim: 1.5 } : undefined
   }
