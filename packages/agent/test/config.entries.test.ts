@@ -9,7 +9,7 @@ const ENV = { TOKEN: 's3cr3t-value', HOME: '/home/ann', PATH: '/bin' }
 const GOOD = '"good":{"command":"x"}'
 
 /** The entry `a` of a file that has a good one beside it. */
-function beside(entry: unknown, folder = '/home/ann/work'): ServerEntry | undefined {
+function beside(entry: unknown, folder = '/home/ann/project'): ServerEntry | undefined {
   const text = typeof entry === 'string' ? entry : JSON.stringify(entry)
   const entries = parseConfig(`{"mcpServers":{"a":${text},${GOOD}}}`, ENV, folder, 'linux')
   expect(entries.find(({ name }) => name === 'good')).toMatchObject({ kind: 'stdio', command: 'x' })
@@ -151,8 +151,8 @@ test.each([
   ['$HOMER \\$HOME $$HOME', '$HOMER \\$HOME $$HOME'],
   ['${HOME}', '/home/ann'],
   ['${userHome}/x', '/home/ann/x'],
-  ['${workspaceFolder}/x', '/home/ann/work/x'],
-  ['${workspaceFolderBasename}', 'work'],
+  ['${workspaceFolder}/x', '/home/ann/project/x'],
+  ['${workspaceFolderBasename}', 'project'],
   ['a${pathSeparator}b${/}c', 'a/b/c'],
   ['${NOPE:-~/x}', '/home/ann/x'],
 ])('[CONFIG.14] fills the names of folders: %s', (written, meant) => {
@@ -164,8 +164,8 @@ test.each([
 
 test('[CONFIG.14] the folder of an editor is the one around its own', () => {
   const at = (folder: string) => beside({ command: 'x', cwd: '${workspaceFolder}/y' }, folder)
-  expect(at('/work/.vscode')).toMatchObject({ cwd: '/work/y' })
-  expect(at('/work')).toMatchObject({ cwd: '/work/y' })
+  expect(at('/project/.vscode')).toMatchObject({ cwd: '/project/y' })
+  expect(at('/project')).toMatchObject({ cwd: '/project/y' })
 })
 
 test('[CONFIG.14] folders are no secrets, other variables are', () => {

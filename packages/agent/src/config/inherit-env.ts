@@ -4,7 +4,7 @@ import type { Document } from './document.ts'
 /** A variable's name, or its beginning and a star. A star alone would hand over every secret. */
 const NAME = /^[A-Za-z_][\w()]*\*?$/
 
-/** Reads a list of names of variables; `undefined` if it is none. */
+/** Reads a list of variable names; `undefined` for any other value. */
 export function readInheritEnv(node: Node | undefined, document: Document): readonly string[] | undefined {
   if (node === undefined || node.type === 'null') return []
   if (node.type !== 'array') return undefined

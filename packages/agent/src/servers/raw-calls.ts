@@ -65,7 +65,7 @@ export class RawCalls {
     return typeof id === 'number' && this.#waiting.has(id)
   }
 
-  /** Takes a message that is an answer; `false` when it is none. */
+  /** Takes an answer; `false` for any other message. */
   take(line: Buffer, members: Members): boolean {
     if (members.has('method') || !(members.has('id') || members.has('error'))) return false
     const id = idNumber(line, members.get('id'))

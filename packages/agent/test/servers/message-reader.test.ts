@@ -47,7 +47,7 @@ test.each([
   expect(read(line)).toMatchObject({ taken, ignored, amongNoise: expect.arrayContaining([taken[0]]) })
 })
 
-test('[STDIO.10] takes no message out of an object that is none itself', () => {
+test('[STDIO.10] takes no message from inside an object that is not a message', () => {
   const line = `{"result":NaN,"inner":${ONE}}`
   expect(read(line)).toMatchObject({ taken: [], ignored: [line] })
   expect(read(`{"log":${ONE}}`)).toMatchObject({ taken: [], ignored: [`{"log":${ONE}}`] })

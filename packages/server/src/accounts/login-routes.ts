@@ -114,7 +114,7 @@ export function loginRoutes(pages: Pages, providerName: string | undefined): Rou
   }
 }
 
-/** Whose password or code it was; nobody's where it was wrong. */
+/** The user who gave the right password or code; `undefined` after a wrong one. */
 interface Checked {
   readonly user?: User | undefined
   readonly denied?: Denied
