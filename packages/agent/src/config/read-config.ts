@@ -37,7 +37,7 @@ export async function readConfig(path: string, env: Env): Promise<readonly Serve
   return parseConfig(text, env, dirname(path))
 }
 
-/** The file names programs to run: who may write it may run anything as this user. */
+/** The file names programs to run, so write access to it means running anything as this user. */
 async function readTrusted(path: string): Promise<string> {
   const file = await open(path)
   try {

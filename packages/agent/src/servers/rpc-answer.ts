@@ -63,7 +63,7 @@ export function tooLarge(maxBytes: number): Answer {
   return { kind: 'invalid', code: 'result_too_large', detail, text: Buffer.alloc(0) }
 }
 
-/** The number that an id stands for, also as text; `null` where there is none, `undefined` for any other value. */
+/** Reads an id as a number, also from text; `null` for a missing id, `undefined` for any other value. */
 export function idNumber(line: Buffer, id: Span | undefined): number | null | undefined {
   if (id === undefined || isNull(line, id)) return null
   const value = parseJson(line.toString('utf8', ...id))?.value

@@ -46,7 +46,7 @@ test('[LINK.26] reasons end a wait at once, are given once, and wait for the nex
   expect(third.reasons).toEqual(['due'])
 })
 
-test('[LINK.23] a timer that comes more than ten seconds late is a sleep, one of ten seconds is none', async () => {
+test('[LINK.23] takes a timer over ten seconds late for a sleep, and one exactly ten seconds late for none', async () => {
   for (const [lateMs, reasons] of [
     [10_000, ['due']],
     [10_001, ['slept', 'due']],

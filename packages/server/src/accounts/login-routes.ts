@@ -146,7 +146,7 @@ export async function checkPassword(
   }
 }
 
-/** [LIMIT.2] The user whose code this is, where the user may log in. */
+/** [LIMIT.2] Checks the code. @returns its user, if the user may log in */
 async function checkCode(pages: Pages, { address }: Visit, userId: string, code: string): Promise<Checked> {
   const { users, credentials, totp, limits } = pages
   const attempt: Attempt = { kind: 'code', account: userId, userId }

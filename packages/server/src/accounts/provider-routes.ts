@@ -145,7 +145,7 @@ async function comeBack(pages: Pages, provider: Provider, visit: Visit): Promise
   sendOnward(response, site, localPath(begun.returnTo))
 }
 
-/** Asks the provider whose answer this is. */
+/** Asks the provider for the user behind this answer. */
 async function identityOf(
   { door, limits }: Pages,
   provider: Provider,

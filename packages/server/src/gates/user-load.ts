@@ -15,7 +15,7 @@ const ALLOWED = allow(undefined)
 
 /**
  * [LOAD.1] What one user makes the bridge hold and compute at `/mcp`. Threat: a user who sends and does not read, or
- * who asks for what is dear and is not a tool call. Not checked here: calls, which `RateLimiter` counts.
+ * who sends expensive requests that are not tool calls. Not checked here: calls, which `RateLimiter` counts.
  */
 export class UserLoad {
   readonly messages = new Allowance(MESSAGE_ALLOWANCE)

@@ -21,7 +21,7 @@ export const LIMITS = {
 } as const
 export type Limited = keyof typeof LIMITS
 
-/** Whether whoever is over this limit waits for longer than a minute. */
+/** Whether a peer over this limit waits for longer than a minute. */
 export function isLasting(kind: Limited): boolean {
   return LIMITS[kind].windowMs > MINUTE_MS
 }

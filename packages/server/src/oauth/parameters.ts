@@ -28,7 +28,7 @@ const RULES: Readonly<Record<string, Rules>> = {
     otherwise: [ENROL_SCOPE],
     resource: enrolmentResource,
   },
-  // Whatever else was granted stays granted: a client that renews asks for no less of it.
+  // Other granted scopes stay granted: a renewal does not reduce them.
   [ROUTES.token]: { scopes: [ENROL_SCOPE], otherwise: [] },
 }
 

@@ -12,7 +12,7 @@ export const UNUSED_CLIENT_MS = 3 * DAY_MS
 const CLIENT_MS = 180 * DAY_MS
 
 /**
- * Most records of a kind that a stranger can add, or whoever is logged in; those that expire soonest give way. What
+ * Most records of a kind that anybody can add, logged in or not; those that expire soonest give way. What
  * one address adds is bounded by `OAuthLimits`, so that it takes many addresses to get there.
  */
 export const MOST: Readonly<

@@ -165,7 +165,7 @@ test('[AUTH.8] a token that is recalled is not verified, and its caller is who i
   expect([login.userId, asked]).toEqual(['ann', []])
 })
 
-test('[REVOKE.1] [REVOKE.3] a recalled token whose login was revoked is verified anew; one that is revoked while it is verified is refused', async () => {
+test('[REVOKE.1] [REVOKE.3] verifies a recalled token of a revoked login again; refuses one that is revoked during verification', async () => {
   const { admission, request, caller, recalled, revoker, asked, named } = setUp()
   recalled.set('ann/s', { userId: 'ann', sessionId: 's', expiresAtMs: 9 })
   expect(await caller({ token: 'ann/s' })).toBe('in')

@@ -173,14 +173,14 @@ test('[PROOF.9] a device goes on from its last connection, again and again; a co
   expect(await store.find('d1')).toBeUndefined()
 })
 
-test('[PROOF.9] one that does not know what the device is certain to know is a copy; a device that is gone is none', async () => {
+test('[PROOF.9] takes a device for a copy if it lacks what the device must know; a revoked device is not a copy', async () => {
   const { store, events, begun } = await setUp()
   const first = await begun()
   await first.confirm(ANN, '', undefined)
   const again = await begun()
   expect(await again.confirm(ANN, first.connectionId, first.connectionId)).toMatchObject({ allowed: true })
   const late = await begun()
-  // It is known in the store still, and the device was seen to have put down a later one.
+  // The store still has it, but the device has stored a later one.
   expect(await late.confirm(ANN, first.connectionId, again.connectionId)).toMatchObject({
     code: 'device_key_copied',
   })
