@@ -4,9 +4,12 @@ import { ClosingLine } from './scripts/closing-line.ts'
 /** What refuses and what records is covered whole, line by line and branch by branch, by its own tests. */
 export default defineConfig({
   test: {
-    include: ['packages/server/test/gates/**/*.test.ts', 'packages/server/test/security-log.*.test.ts'],
+    include: [
+      'packages/bridge/test/{gates,limiters}/**/*.test.ts',
+      'packages/{bridge,standalone}/test/security-log.*.test.ts',
+    ],
     // What it shows is in other processes, whose lines are not counted.
-    exclude: ['packages/server/test/security-log.kill.test.ts'],
+    exclude: ['packages/standalone/test/security-log.kill.test.ts'],
     testTimeout: 60_000,
     setupFiles: [`${import.meta.dirname}/test/support/patience.ts`],
     expect: { poll: { timeout: 20_000 } },
@@ -17,9 +20,13 @@ export default defineConfig({
     coverage: {
       enabled: true,
       provider: 'v8',
-      include: ['packages/server/src/gates/**', 'packages/server/src/security-log/**'],
+      include: [
+        'packages/bridge/src/{gates,limiters,security-log}/**',
+        'packages/bridge/src/memoize.ts',
+        'packages/standalone/src/security-log/**',
+      ],
       // A table and its types; there is nothing in it that a test could take another way.
-      exclude: ['packages/server/src/security-log/events.ts'],
+      exclude: ['packages/bridge/src/security-log/events.ts'],
       reporter: ['text'],
       thresholds: { lines: 100, branches: 100, functions: 100, statements: 100 },
     },

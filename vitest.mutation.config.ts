@@ -6,8 +6,16 @@ export default defineConfig({
   // By its name, a package is the one in node_modules, which no mutant is in.
   resolve: {
     alias: {
-      '@bridgekeeper/server': `${import.meta.dirname}/packages/server/src/index.ts`,
-      '@bridgekeeper/agent': `${import.meta.dirname}/packages/agent/src/index.ts`,
+      ...Object.fromEntries(
+        ['bridge', 'standalone', 'agent'].flatMap((name) =>
+          ['index', 'parts', 'testing']
+            .map((entry) => [
+              `@bridgekeeper/${name}${entry === 'index' ? '' : `/${entry}`}`,
+              `${import.meta.dirname}/packages/${name}/src/${entry}.ts`,
+            ])
+            .reverse(),
+        ),
+      ),
     },
   },
   test: {

@@ -5,14 +5,8 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import {
-  createBridge,
-  createSecurityLog,
-  createTokens,
-  memoryUsers,
-  realSystem,
-  type User,
-} from '@bridgekeeper/server'
+import { createBridge, createTokens, memoryUsers, realSystem, type User } from '@bridgekeeper/bridge'
+import { createSecurityLog } from '@bridgekeeper/standalone'
 import { announce, KEEP_ALIVE_MS } from './child.ts'
 
 const TOKEN_LIFETIME_MS = 3_600_000

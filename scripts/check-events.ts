@@ -5,7 +5,7 @@
  */
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { securityEvents } from '../packages/server/src/security-log/events.ts'
+import { securityEvents } from '@bridgekeeper/bridge'
 import { checkTable } from './generated-table.ts'
 
 const { values, positionals } = parseArgs({ options: { fix: { type: 'boolean' } }, allowPositionals: true })

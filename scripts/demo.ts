@@ -2,13 +2,17 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { createAgent, readConfig } from '@bridgekeeper/agent'
-import { type Node, realSystem, serve } from '@bridgekeeper/server'
-import { printEvent } from '../packages/cli/src/agent-events.ts'
-import { endSignal } from '../packages/cli/src/lifetime.ts'
-import { lifetimeMs } from '../packages/cli/src/lifetime-setting.ts'
-import { printLine, reportFailure } from '../packages/cli/src/output.ts'
-import { port } from '../packages/cli/src/settings.ts'
-import { guardOutput } from '../packages/cli/src/stdout.ts'
+import { realSystem } from '@bridgekeeper/bridge'
+import { type Node, serve } from '@bridgekeeper/standalone'
+import {
+  endSignal,
+  guardOutput,
+  lifetimeMs,
+  port,
+  printEvent,
+  printLine,
+  reportFailure,
+} from 'bridgekeeper/testing'
 
 /**
  * `npm start`: a bridge with embedded state, and an agent beside it with three sample servers. What

@@ -6,57 +6,63 @@ export interface MutationArea {
   readonly atLeast: number
 }
 
-const SERVER = 'packages/server'
+const BRIDGE = 'packages/bridge'
+const STANDALONE = 'packages/standalone'
 const AGENT = 'packages/agent'
 
 /** Areas by the name that `npm run mutate -- NAME` takes. */
 export const MUTATION_AREAS: Readonly<Record<string, MutationArea>> = {
   guards: {
     mutate: [
-      `${SERVER}/src/gates/{rate-limit,sliding-window,challenge,lockout,credential}.ts`,
-      `${SERVER}/src/identity/{tokens,jwt,own-jwt,access-tokens,recall,session-use}.ts`,
-      `${SERVER}/src/security-log/{redact,secrets,line,memo}.ts`,
+      `${BRIDGE}/src/gates/{challenge,credential}.ts`,
+      `${BRIDGE}/src/limiters/{rate-limit,sliding-window,lockout}.ts`,
+      `${BRIDGE}/src/identity/{tokens,jwt,own-jwt,access-tokens,recall,session-use}.ts`,
+      `${BRIDGE}/src/security-log/{redact,secrets,line}.ts`,
     ],
     tests: [
-      `${SERVER}/test/gates/{rate-limit,sliding-window,challenge,lockout,credential}.test.ts`,
-      `${SERVER}/test/tokens*.test.ts`,
-      `${SERVER}/test/access-tokens.test.ts`,
-      `${SERVER}/test/security-log.{redact,lines}.test.ts`,
+      `${BRIDGE}/test/gates/{challenge,credential}.test.ts`,
+      `${BRIDGE}/test/limiters/{rate-limit,sliding-window,lockout}.test.ts`,
+      `${BRIDGE}/test/tokens*.test.ts`,
+      `${BRIDGE}/test/access-tokens.test.ts`,
+      `${BRIDGE}/test/security-log.{redact,lines}.test.ts`,
     ],
     atLeast: 90,
   },
   router: {
-    mutate: [`${SERVER}/src/router/**/*.ts`],
-    tests: [`${SERVER}/test/router/**/*.test.ts`],
+    mutate: [`${BRIDGE}/src/router/**/*.ts`],
+    tests: [`${BRIDGE}/test/router/**/*.test.ts`],
     atLeast: 85,
   },
   connection: {
-    mutate: [`${SERVER}/src/connection/**/*.ts`],
-    tests: [`${SERVER}/test/connection/**/*.test.ts`, `${SERVER}/test/{state,deadline-queue}.test.ts`],
+    mutate: [`${BRIDGE}/src/connection/**/*.ts`],
+    tests: [`${BRIDGE}/test/connection/**/*.test.ts`, `${BRIDGE}/test/{state,deadline-queue}.test.ts`],
     atLeast: 85,
   },
   admission: {
-    mutate: [`${SERVER}/src/admission/**/*.ts`],
-    tests: [`${SERVER}/test/admission/**/*.test.ts`, `${SERVER}/test/logins.test.ts`],
+    mutate: [`${BRIDGE}/src/admission/**/*.ts`],
+    tests: [`${BRIDGE}/test/admission/**/*.test.ts`, `${BRIDGE}/test/logins.test.ts`],
     atLeast: 85,
   },
-  'adapters-memory': {
-    mutate: [`${SERVER}/src/adapters/*.ts`, `${SERVER}/src/adapters/memory/**/*.ts`],
-    tests: [`${SERVER}/test/adapters/**/*.test.ts`],
+  memory: {
+    mutate: [`${BRIDGE}/src/memory/**/*.ts`],
+    tests: [`${BRIDGE}/test/memory/**/*.test.ts`],
     atLeast: 85,
   },
   'adapters-sql': {
     // PostgreSQL is a process of its own, which no mutant can wait for; its contract tests run in `npm test`.
-    mutate: [`${SERVER}/src/adapters/sql/**/*.ts`, `!${SERVER}/src/adapters/sql/postgres.ts`],
+    mutate: [`${STANDALONE}/src/adapters/sql/**/*.ts`, `!${STANDALONE}/src/adapters/sql/postgres.ts`],
     tests: [
-      `${SERVER}/test/contract/{credentials,devices,keys-and-settings,limits,oauth,open-sqlite}.test.ts`,
-      `${SERVER}/test/contract/{revocations,sessions,sqlite-details,users}.test.ts`,
+      `${STANDALONE}/test/contract/{credentials,devices,keys-and-settings,limits,oauth,open-sqlite}.test.ts`,
+      `${STANDALONE}/test/contract/{revocations,sessions,sqlite-details,users}.test.ts`,
     ],
     atLeast: 85,
   },
   accounts: {
-    mutate: [`${SERVER}/src/accounts/**/*.ts`],
-    tests: [`${SERVER}/test/accounts/**/*.test.ts`, 'test/accounts/{account,logins,passwords,totp}.test.ts'],
+    mutate: [`${STANDALONE}/src/accounts/**/*.ts`],
+    tests: [
+      `${STANDALONE}/test/accounts/**/*.test.ts`,
+      'test/accounts/{account,logins,passwords,totp}.test.ts',
+    ],
     atLeast: 85,
   },
   'agent-link': {

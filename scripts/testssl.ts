@@ -8,8 +8,9 @@ import { spawn, spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { realSystem } from '@bridgekeeper/bridge'
 import { isObject, parseJson } from '@bridgekeeper/protocol'
-import { realSystem, serve } from '@bridgekeeper/server'
+import { serve } from '@bridgekeeper/standalone'
 import { missingDebianCommand } from './debian.ts'
 
 /** As Debian calls it. */

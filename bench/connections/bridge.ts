@@ -3,17 +3,17 @@ import { generateKeyPairSync, hash, randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { canonicalJson, thumbprintText } from '@bridgekeeper/protocol'
 import {
   type Authenticator,
   createBridge,
-  createSecurityLog,
   createTokens,
   memoryUsers,
   type Revocation,
   realSystem,
   type User,
-} from '@bridgekeeper/server'
+} from '@bridgekeeper/bridge'
+import { canonicalJson, thumbprintText } from '@bridgekeeper/protocol'
+import { createSecurityLog } from '@bridgekeeper/standalone'
 import { MemoryDevices } from '../../test/support/memory-devices.ts'
 import { answer } from './child.ts'
 import type { Device, Login } from './crowd.ts'

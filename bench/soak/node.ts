@@ -4,8 +4,9 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { DataFolder, realSystem } from '@bridgekeeper/server'
-import { Passwords } from '../../packages/server/src/accounts/passwords.ts'
+import { realSystem } from '@bridgekeeper/bridge'
+import { DataFolder } from '@bridgekeeper/standalone'
+import { Passwords } from '@bridgekeeper/standalone/testing'
 
 const COMMAND = join(import.meta.dirname, '../../packages/cli/src/main.ts')
 const START_MS = 20_000

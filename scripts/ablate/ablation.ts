@@ -14,14 +14,18 @@ export type Edit =
 /** The first statement of a gate that lets everything pass. */
 export const ALLOW = 'return { allowed: true, value: undefined }'
 
-/** @param file below the server's sources */
+/** @param file its package and path in `src`, such as `bridge/gates/proof.ts` */
 export function gate(file: string, within: string, first: string): Edit {
-  return { file: `packages/server/src/${file}`, within, first }
+  return { file: sourceOf(file), within, first }
 }
 
-/** @param file below the server's sources */
+/** @param file its package and path in `src`, such as `bridge/gates/proof.ts` */
 export function text(file: string, find: string, replace: string): Edit {
-  return { file: `packages/server/src/${file}`, find, replace }
+  return { file: sourceOf(file), find, replace }
+}
+
+function sourceOf(file: string): string {
+  return `packages/${file.replace('/', '/src/')}`
 }
 
 export function attack(...names: string[]): string[] {

@@ -4,34 +4,34 @@ import { type Ablation, attack, gate, text } from './ablation.ts'
 export const ACCOUNT_ABLATIONS: readonly Ablation[] = [
   {
     gate: 'accounts: what a peer wrote is escaped',
-    edits: [gate('accounts/html.ts', 'written', "if (typeof value === 'string') return value")],
+    edits: [gate('standalone/accounts/html.ts', 'written', "if (typeof value === 'string') return value")],
     tests: attack('login-csrf'),
   },
   {
     gate: 'accounts: a form comes from our own origin',
-    edits: [gate('accounts/csrf.ts', 'isOwnOrigin', 'return true')],
+    edits: [gate('standalone/accounts/csrf.ts', 'isOwnOrigin', 'return true')],
     tests: attack('login-csrf'),
   },
   {
     gate: 'accounts: a form brings the token of its login',
-    edits: [gate('accounts/csrf.ts', 'isFormToken', 'return true')],
+    edits: [gate('standalone/accounts/csrf.ts', 'isFormToken', 'return true')],
     tests: attack('login-csrf'),
   },
   {
     gate: 'accounts: a login leads to no other origin',
-    edits: [gate('accounts/site.ts', 'localPath', 'return text ?? otherwise')],
+    edits: [gate('standalone/accounts/site.ts', 'localPath', 'return text ?? otherwise')],
     tests: attack('login-csrf'),
   },
   {
     gate: 'accounts: what the provider told is for the login that asked',
-    edits: [gate('accounts/provider-routes.ts', 'foundPurpose', "return 'found'")],
+    edits: [gate('standalone/accounts/provider-routes.ts', 'foundPurpose', "return 'found'")],
     tests: ['test/accounts/provider.test.ts'],
   },
   {
     gate: 'accounts: nobody takes as long as somebody',
     edits: [
       text(
-        'accounts/passwords.ts',
+        'standalone/accounts/passwords.ts',
         'const isRight = await',
         'if (known === undefined) return false\n    const isRight = await',
       ),
@@ -42,7 +42,7 @@ export const ACCOUNT_ABLATIONS: readonly Ablation[] = [
     gate: 'accounts: checks of one address at once',
     edits: [
       text(
-        'admission/address-checks.ts',
+        'bridge/admission/address-checks.ts',
         'checks.running < this.#failures.left(address, nowMs())',
         'checks.running < 1_000',
       ),
@@ -51,15 +51,15 @@ export const ACCOUNT_ABLATIONS: readonly Ablation[] = [
   },
   {
     gate: 'accounts: a block refuses those that wait',
-    edits: [text('admission/address-checks.ts', 'if (unblocked.allowed) return', 'return')],
+    edits: [text('bridge/admission/address-checks.ts', 'if (unblocked.allowed) return', 'return')],
     tests: attack('bursts'),
   },
   {
     gate: 'accounts: addresses take turns at passwords',
     edits: [
-      text('accounts/fair-turns.ts', 'this.#queues.get(asker)', "this.#queues.get('')"),
+      text('standalone/accounts/fair-turns.ts', 'this.#queues.get(asker)', "this.#queues.get('')"),
       text(
-        'accounts/fair-turns.ts',
+        'standalone/accounts/fair-turns.ts',
         'this.#queues.set(asker, queue)\n    this.#waiting++',
         "this.#queues.set('', queue)\n    this.#waiting++",
       ),
@@ -68,44 +68,50 @@ export const ACCOUNT_ABLATIONS: readonly Ablation[] = [
   },
   {
     gate: 'accounts: so many tries',
-    edits: [gate('accounts/login-limits.ts', '#take', 'return allow(undefined)')],
+    edits: [gate('standalone/accounts/login-limits.ts', '#take', 'return allow(undefined)')],
     tests: attack('login-guessing'),
   },
   {
     gate: 'accounts: wrong logins count against their address',
-    edits: [text('accounts/login-limits.ts', 'if (counted) this.#door.failed(address)', '')],
+    edits: [text('standalone/accounts/login-limits.ts', 'if (counted) this.#door.failed(address)', '')],
     tests: attack('login-guessing'),
   },
   {
     gate: "accounts: a provider's answer is no guess",
-    edits: [text('accounts/login-limits.ts', 'GUESSES.has(reason) && ', '')],
+    edits: [text('standalone/accounts/login-limits.ts', 'GUESSES.has(reason) && ', '')],
     tests: ['test/accounts/provider.test.ts'],
   },
   {
     gate: 'accounts: a refresh token that is used again ends its login',
-    edits: [text('accounts/logins.ts', 'if (nowMs - (redeemed.usedAtMs ?? 0) <= GRACE_MS) return', 'return')],
+    edits: [
+      text(
+        'standalone/accounts/logins.ts',
+        'if (nowMs - (redeemed.usedAtMs ?? 0) <= GRACE_MS) return',
+        'return',
+      ),
+    ],
     tests: attack('login-sessions'),
   },
   {
     gate: 'accounts: a token ends with its login',
-    edits: [text('identity/tokens.ts', 'if (!(await isOpen(sid, sub)))', 'if (false)')],
+    edits: [text('bridge/identity/tokens.ts', 'if (!(await isOpen(sid, sub)))', 'if (false)')],
     tests: attack('login-sessions'),
   },
   {
     gate: 'accounts: who is suspended renews nothing',
-    edits: [text('accounts/logins.ts', "user?.state !== 'active'", 'user === undefined')],
+    edits: [text('standalone/accounts/logins.ts', "user?.state !== 'active'", 'user === undefined')],
     tests: attack('login-sessions'),
   },
   {
     gate: "accounts: an operator's token manages no account",
-    edits: [text('accounts/logins.ts', "session?.kind !== 'browser'", 'session === undefined')],
+    edits: [text('standalone/accounts/logins.ts', "session?.kind !== 'browser'", 'session === undefined')],
     tests: ['test/accounts/logins.test.ts'],
   },
   {
     gate: 'accounts: a code counts once',
     edits: [
       text(
-        'accounts/totp.ts',
+        'standalone/accounts/totp.ts',
         'return step !== undefined && (await this.#credentials.useTotpStep(userId, step))',
         'return step !== undefined',
       ),
@@ -114,19 +120,19 @@ export const ACCOUNT_ABLATIONS: readonly Ablation[] = [
   },
   {
     gate: 'accounts: what a stolen login must not do takes the password',
-    edits: [gate('accounts/confirm.ts', 'confirmationProblem', 'return undefined')],
+    edits: [gate('standalone/accounts/confirm.ts', 'confirmationProblem', 'return undefined')],
     tests: ['test/accounts/account.test.ts'],
   },
   {
     gate: 'accounts: lasting access takes a recent login',
-    edits: [gate('accounts/finish-login.ts', 'requireRecentLogin', 'return true')],
+    edits: [gate('standalone/accounts/finish-login.ts', 'requireRecentLogin', 'return true')],
     tests: attack('stolen-cookie'),
   },
   {
     gate: 'accounts: an app is allowed within five minutes of a login',
     edits: [
       text(
-        'oauth/interactions.ts',
+        'standalone/oauth/interactions.ts',
         'if (!requireRecentLogin(this.#parts, visit, loggedIn, visit.path)) return',
         '',
       ),
@@ -137,7 +143,7 @@ export const ACCOUNT_ABLATIONS: readonly Ablation[] = [
     gate: 'accounts: a machine is approved within five minutes of a login',
     edits: [
       text(
-        'oauth/authorization-server.ts',
+        'standalone/oauth/authorization-server.ts',
         'if (isPage && !requireRecentLogin',
         'if (false && !requireRecentLogin',
       ),
@@ -146,13 +152,23 @@ export const ACCOUNT_ABLATIONS: readonly Ablation[] = [
   },
   {
     gate: 'accounts: a new password ends apps and machines',
-    edits: [text('accounts/ending.ts', 'groups.includes(groupOf(session))', "groupOf(session) === 'logins'")],
+    edits: [
+      text(
+        'standalone/accounts/ending.ts',
+        'groups.includes(groupOf(session))',
+        "groupOf(session) === 'logins'",
+      ),
+    ],
     tests: ['test/accounts/account.test.ts'],
   },
   {
     gate: 'accounts: a session renews so often',
     edits: [
-      text('accounts/logins.ts', 'presented !== undefined && !this.#renewals', 'false && !this.#renewals'),
+      text(
+        'standalone/accounts/logins.ts',
+        'presented !== undefined && !this.#renewals',
+        'false && !this.#renewals',
+      ),
     ],
     tests: attack('growing-tables'),
   },
@@ -160,7 +176,7 @@ export const ACCOUNT_ABLATIONS: readonly Ablation[] = [
     gate: 'accounts: a refresh token needs our MAC',
     edits: [
       text(
-        'accounts/refresh-token.ts',
+        'standalone/accounts/refresh-token.ts',
         'given.length === wanted.length && timingSafeEqual(given, wanted)',
         "digits !== ''",
       ),
@@ -169,54 +185,58 @@ export const ACCOUNT_ABLATIONS: readonly Ablation[] = [
   },
   {
     gate: 'accounts: so many logins of one user',
-    edits: [gate('identity/sessions.ts', '#displaceIdlest', 'return')],
+    edits: [gate('standalone/identity/sessions.ts', '#displaceIdlest', 'return')],
     tests: attack('growing-tables'),
   },
   {
     gate: 'accounts: a user logs in so often',
-    edits: [gate('accounts/login-limits.ts', 'login', 'return allow(undefined)')],
+    edits: [gate('standalone/accounts/login-limits.ts', 'login', 'return allow(undefined)')],
     tests: attack('growing-tables'),
   },
   {
     gate: 'accounts: so many passkeys of one user',
-    edits: [text('accounts/passkeys.ts', 'if (known.length >= MAX_PASSKEYS)', 'if (false)')],
+    edits: [text('standalone/accounts/passkeys.ts', 'if (known.length >= MAX_PASSKEYS)', 'if (false)')],
     tests: attack('growing-tables'),
   },
   {
     gate: 'accounts: so many links of one user',
-    edits: [text('accounts/provider-routes.ts', 'if (links.length >= MAX_LINKS)', 'if (false)')],
+    edits: [text('standalone/accounts/provider-routes.ts', 'if (links.length >= MAX_LINKS)', 'if (false)')],
     tests: ['test/accounts/provider.test.ts'],
   },
   {
     gate: 'devices: so many good keys of one machine',
-    edits: [text('identity/devices.ts', 'if (good.length >= MAX_GOOD_KEYS)', 'if (false)')],
-    tests: ['packages/server/test/devices.test.ts'],
+    edits: [text('bridge/identity/devices.ts', 'if (good.length >= MAX_GOOD_KEYS)', 'if (false)')],
+    tests: ['packages/bridge/test/devices.test.ts'],
   },
   {
     gate: 'devices: so many machines of one user, enrolled at once',
-    edits: [text('identity/devices.ts', '(await devices.ofUser(userId)).length > MAX_DEVICES', 'false')],
-    tests: ['packages/server/test/devices.test.ts'],
+    edits: [
+      text('bridge/identity/devices.ts', '(await devices.ofUser(userId)).length > MAX_DEVICES', 'false'),
+    ],
+    tests: ['packages/bridge/test/devices.test.ts'],
   },
   {
     gate: 'accounts: sessions of others',
-    edits: [text('accounts/account-routes.ts', 'session.userId !== userId', 'false')],
+    edits: [text('standalone/accounts/account-routes.ts', 'session.userId !== userId', 'false')],
     tests: ['test/accounts/account.test.ts'],
   },
   {
     gate: 'accounts: machines of others',
-    edits: [text('accounts/account-routes.ts', 'device.userId !== sent.loggedIn.user.userId', 'false')],
+    edits: [
+      text('standalone/accounts/account-routes.ts', 'device.userId !== sent.loggedIn.user.userId', 'false'),
+    ],
     tests: ['test/accounts/account.test.ts'],
   },
   {
     gate: 'accounts: who is an admin',
-    edits: [text('accounts/users-routes.ts', "user.role !== 'admin' || other", 'other')],
+    edits: [text('standalone/accounts/users-routes.ts', "user.role !== 'admin' || other", 'other')],
     tests: ['test/accounts/account.test.ts'],
   },
   {
     gate: 'accounts: a passkey answers one question',
     edits: [
       text(
-        'accounts/passkeys.ts',
+        'standalone/accounts/passkeys.ts',
         'inTime && this.#answered.take(challenge, this.#system.monotonicMs())',
         'inTime',
       ),
@@ -227,7 +247,7 @@ export const ACCOUNT_ABLATIONS: readonly Ablation[] = [
     gate: "accounts: a provider's email takes over no account",
     edits: [
       text(
-        'accounts/provider-routes.ts',
+        'standalone/accounts/provider-routes.ts',
         "if (added === undefined) return 'provider_user_unknown'",
         "if (added === undefined) return (await users.findByEmail(verifiedEmail)) ?? 'provider_user_unknown'",
       ),

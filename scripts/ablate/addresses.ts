@@ -5,20 +5,26 @@ export const ADDRESS_ABLATIONS: readonly Ablation[] = [
   {
     gate: 'address: X-Forwarded-For from trusted proxies only',
     edits: [
-      text('gates/client-address.ts', 'this.#any && this.has(remoteAddress)', 'forwardedFor.length > 0'),
+      text(
+        'bridge/gates/client-address.ts',
+        'this.#any && this.has(remoteAddress)',
+        'forwardedFor.length > 0',
+      ),
     ],
     tests: attack('w18-w38-client-address'),
   },
   {
     gate: 'address: blocked after failures',
-    edits: [gate('gates/address-failures.ts', 'check', 'return { allowed: true, value: undefined }')],
+    edits: [
+      gate('bridge/limiters/address-failures.ts', 'check', 'return { allowed: true, value: undefined }'),
+    ],
     tests: attack('w28-w34-address-blocks-and-caps'),
   },
   {
     gate: 'address: the outermost of trusted hops is the client',
     edits: [
       text(
-        'gates/client-address.ts',
+        'bridge/gates/client-address.ts',
         '    return describe(nearest)\n',
         '    return { ...describe(nearest), isProxy: true }\n',
       ),
@@ -27,14 +33,14 @@ export const ADDRESS_ABLATIONS: readonly Ablation[] = [
   },
   {
     gate: 'address: a genuine token is no guess',
-    edits: [text('gates/verdict.ts', ' && isGenuine !== true', '')],
+    edits: [text('bridge/gates/verdict.ts', ' && isGenuine !== true', '')],
     tests: attack('ended-logins'),
   },
   {
     gate: 'address: a token of an ended login is no guess',
     edits: [
       text(
-        'identity/tokens.ts',
+        'bridge/identity/tokens.ts',
         "return deny('login_revoked')\n    if (user.state",
         "return deny('token_invalid')\n    if (user.state",
       ),
@@ -44,41 +50,45 @@ export const ADDRESS_ABLATIONS: readonly Ablation[] = [
   {
     gate: 'address: a cookie is no guess',
     edits: [
-      text('admission/admission.ts', 'isGuess(principal) && isSentInHeader(facts)', 'isGuess(principal)'),
+      text(
+        'bridge/admission/admission.ts',
+        'isGuess(principal) && isSentInHeader(facts)',
+        'isGuess(principal)',
+      ),
     ],
     tests: attack('planted-cookies'),
   },
   {
     gate: "address: a browser's upgrade without a token is no failure",
-    edits: [gate('admission/admission.ts', 'isProgram', 'return true')],
+    edits: [gate('bridge/admission/admission.ts', 'isProgram', 'return true')],
     tests: attack('planted-cookies'),
   },
   {
     gate: 'sockets: so many of one address',
-    edits: [text('standalone/open-sockets.ts', 'own.size >= this.#perAddress', 'false')],
+    edits: [text('standalone/http/open-sockets.ts', 'own.size >= this.#perAddress', 'false')],
     tests: attack('idle-sockets'),
   },
   {
     gate: 'sockets: those of a trusted proxy aside',
-    edits: [text('standalone/open-sockets.ts', '!address.isProxy && ', '')],
+    edits: [text('standalone/http/open-sockets.ts', '!address.isProxy && ', '')],
     tests: attack('idle-sockets'),
   },
   {
     gate: 'sockets: none in use is closed for a newcomer',
     edits: [
-      text('standalone/open-sockets.ts', 'open.inUse === 0 && (found', '(found'),
-      text('standalone/open-sockets.ts', 'if (open.inUse === 0) return open', 'return open'),
+      text('standalone/http/open-sockets.ts', 'open.inUse === 0 && (found', '(found'),
+      text('standalone/http/open-sockets.ts', 'if (open.inUse === 0) return open', 'return open'),
     ],
     tests: attack('idle-sockets'),
   },
   {
     gate: 'sockets: idle ones are closed when the node is nearly full',
-    edits: [text('standalone/open-sockets.ts', 'this.#all.size > this.#nearlyFull', 'false')],
+    edits: [text('standalone/http/open-sockets.ts', 'this.#all.size > this.#nearlyFull', 'false')],
     tests: attack('idle-sockets'),
   },
   {
     gate: 'sockets: requests over TLS are told from idle sockets',
-    edits: [gate('standalone/open-sockets.ts', '#secured', 'return')],
+    edits: [gate('standalone/http/open-sockets.ts', '#secured', 'return')],
     tests: attack('idle-sockets'),
   },
 ]

@@ -1,170 +1,148 @@
-import type { Ablation, Edit } from './ablation.ts'
-
-function text(file: string, find: string, replace: string): Edit {
-  return { file: `packages/${file}`, find, replace }
-}
+import { type Ablation, text } from './ablation.ts'
 
 function agent(...names: string[]): string[] {
   return names.map((name) => `packages/agent/test/${name}.test.ts`)
 }
 
-const FILES = ['packages/protocol/test/file-rights.test.ts', 'packages/server/test/file-rights.test.ts']
+const FILES = ['packages/protocol/test/file-rights.test.ts', 'packages/standalone/test/file-rights.test.ts']
 
 /** What bounds the agent's memory and output, and which files are believed. */
 export const AGENT_ABLATIONS: readonly Ablation[] = [
   {
     gate: "agent: unread answers to a local server's requests",
     edits: [
-      text(
-        'agent/src/servers/server-input.ts',
-        'this.#answerBytes + line.length > MAX_ANSWER_BYTES',
-        'false',
-      ),
+      text('agent/servers/server-input.ts', 'this.#answerBytes + line.length > MAX_ANSWER_BYTES', 'false'),
     ],
     tests: agent('servers.calls'),
   },
   {
     gate: 'agent: calls queued for a local server that does not read',
-    edits: [
-      text('agent/src/servers/server-input.ts', 'this.#pipe.queuedBytes() <= MAX_REQUEST_BYTES', 'true'),
-    ],
+    edits: [text('agent/servers/server-input.ts', 'this.#pipe.queuedBytes() <= MAX_REQUEST_BYTES', 'true')],
     tests: agent('servers.calls'),
   },
   {
     gate: 'agent: a list that changes all the time',
-    edits: [text('agent/src/servers/server-life.ts', 'await pause(system, RELIST_MS, signal)', '')],
+    edits: [text('agent/servers/server-life.ts', 'await pause(system, RELIST_MS, signal)', '')],
     tests: agent('servers.tools'),
   },
   {
     gate: 'agent: bytes of a list',
-    edits: [text('agent/src/servers/tools.ts', 'listBytes > MAX_LIST_BYTES', 'false')],
+    edits: [text('agent/servers/tools.ts', 'listBytes > MAX_LIST_BYTES', 'false')],
     tests: agent('servers.tools'),
   },
   {
     gate: 'agent: bytes of a message over several lines',
-    edits: [text('agent/src/servers/message-reader.ts', ' || block.bytes > this.#maxBytes', '')],
+    edits: [text('agent/servers/message-reader.ts', ' || block.bytes > this.#maxBytes', '')],
     tests: agent('servers/message-reader'),
   },
   {
     gate: 'agent: places at which a message is looked for among noise',
-    edits: [text('agent/src/servers/message-reader.ts', ' && place < MAX_PLACES', '')],
+    edits: [text('agent/servers/message-reader.ts', ' && place < MAX_PLACES', '')],
     tests: agent('servers/message-reader'),
   },
   {
     gate: 'agent: answers that are not UTF-8',
-    edits: [text('agent/src/servers/rpc-answer.ts', '!isUtf8(line)', 'false')],
+    edits: [text('agent/servers/rpc-answer.ts', '!isUtf8(line)', 'false')],
     tests: agent('servers/raw-calls'),
   },
   {
     gate: 'router: requests that wait for servers to start',
-    edits: [text('server/src/router/router.ts', 'waits.size >= MAX_START_WAITS', 'false')],
-    tests: ['packages/server/test/router/router.test.ts'],
+    edits: [text('bridge/router/router.ts', 'waits.size >= MAX_START_WAITS', 'false')],
+    tests: ['packages/bridge/test/router/router.test.ts'],
   },
   {
     gate: 'agent: frames that a bridge does not read',
-    edits: [text('agent/src/link/socket.ts', 'queuedFrames <= MAX_QUEUED_FRAMES && ', '')],
+    edits: [text('agent/link/socket.ts', 'queuedFrames <= MAX_QUEUED_FRAMES && ', '')],
     tests: agent('link.limits'),
   },
   {
     gate: 'agent: bytes that a bridge does not read',
-    edits: [text('agent/src/link/socket.ts', ' && socket.bufferedAmount <= MAX_QUEUED_BYTES', '')],
+    edits: [text('agent/link/socket.ts', ' && socket.bufferedAmount <= MAX_QUEUED_BYTES', '')],
     tests: agent('link.limits'),
   },
   {
     gate: 'agent: arguments of running calls',
     edits: [
-      text(
-        'agent/src/link/running-calls.ts',
-        ' || this.#argumentBytes + argumentBytes > MAX_ARGUMENT_BYTES',
-        '',
-      ),
+      text('agent/link/running-calls.ts', ' || this.#argumentBytes + argumentBytes > MAX_ARGUMENT_BYTES', ''),
     ],
     tests: agent('link.limits'),
   },
   {
     gate: 'agent: frames kept before the connection is recorded',
-    edits: [text('agent/src/link/connection.ts', ' || this.#heldBytes > MAX_HELD_BYTES', '')],
+    edits: [text('agent/link/connection.ts', ' || this.#heldBytes > MAX_HELD_BYTES', '')],
     tests: agent('link.proof'),
   },
   {
     gate: 'agent: events of one kind',
-    edits: [text('agent/src/event-sampler.ts', 'kind.passed < MAX_EVENTS', 'true')],
+    edits: [text('agent/event-sampler.ts', 'kind.passed < MAX_EVENTS', 'true')],
     tests: agent('event-sampler'),
   },
   {
     gate: 'agent: who may write the config file',
-    edits: [text('agent/src/config/read-config.ts', 'exposure === undefined', 'true')],
+    edits: [text('agent/config/read-config.ts', 'exposure === undefined', 'true')],
     tests: agent('config'),
   },
   {
     gate: 'files: who owns them',
-    edits: [text('protocol/src/file-rights.ts', 'uid !== ownUid && uid !== ROOT', 'false')],
+    edits: [text('protocol/file-rights.ts', 'uid !== ownUid && uid !== ROOT', 'false')],
     tests: FILES,
   },
   {
     gate: 'files: what others may do',
-    edits: [text('protocol/src/file-rights.ts', '(mode & refusedBits) === 0', 'true')],
+    edits: [text('protocol/file-rights.ts', '(mode & refusedBits) === 0', 'true')],
     tests: FILES,
   },
   {
     gate: 'files: secrets',
     edits: [
       text(
-        'server/src/standalone/file-rights.ts',
+        'standalone/data/file-rights.ts',
         'const exposure = secretExposure',
         'return; const exposure = secretExposure',
       ),
     ],
-    tests: ['packages/server/test/file-rights.test.ts'],
+    tests: ['packages/standalone/test/file-rights.test.ts'],
   },
   {
     gate: 'files: the TLS key',
     edits: [
-      text(
-        'server/src/standalone/certificate.ts',
-        'readSecretFileAsync(keyFile)',
-        "readFile(keyFile, 'utf8')",
-      ),
+      text('standalone/http/certificate.ts', 'readSecretFileAsync(keyFile)', "readFile(keyFile, 'utf8')"),
     ],
     tests: ['test/tls/listener.test.ts'],
   },
   {
     gate: 'files: data folder, database and log',
-    edits: [
-      text('server/src/standalone/file-rights.ts', 'rights && trustExposure', 'undefined && trustExposure'),
-    ],
-    tests: ['packages/server/test/file-rights.test.ts'],
+    edits: [text('standalone/data/file-rights.ts', 'rights && trustExposure', 'undefined && trustExposure')],
+    tests: ['packages/standalone/test/file-rights.test.ts'],
   },
   {
     gate: 'agent: processes that left their group, by mark',
-    edits: [text('agent/src/servers/family.ts', '(mark !== undefined && marks.has(mark))', 'false')],
+    edits: [text('agent/servers/family.ts', '(mark !== undefined && marks.has(mark))', 'false')],
     tests: agent('servers.processes'),
   },
   {
     gate: "agent: settings of the agent in an entry's inheritEnv",
-    edits: [text('agent/src/servers/environment.ts', 'names.filter((name) => !OWN.test(name))', 'names')],
+    edits: [text('agent/servers/environment.ts', 'names.filter((name) => !OWN.test(name))', 'names')],
     tests: agent('servers/pieces'),
   },
   {
     gate: 'agent: odd switches of an entry',
-    edits: [
-      text('agent/src/config/entry.ts', "if (onOff !== 'on') throw", "if (onOff !== 'on' && false) throw"),
-    ],
+    edits: [text('agent/config/entry.ts', "if (onOff !== 'on') throw", "if (onOff !== 'on' && false) throw")],
     tests: agent('config.entries'),
   },
   {
     gate: 'agent: arguments that cmd.exe would act upon',
-    edits: [text('agent/src/servers/windows-launch.ts', 'words.some((word) => UNSAFE.test(word))', 'false')],
+    edits: [text('agent/servers/windows-launch.ts', 'words.some((word) => UNSAFE.test(word))', 'false')],
     tests: agent('servers/windows-launch'),
   },
   {
     gate: 'agent: servers that start at a time',
-    edits: [text('agent/src/servers/start-gate.ts', 'this.#starting < AT_ONCE', 'true')],
+    edits: [text('agent/servers/start-gate.ts', 'this.#starting < AT_ONCE', 'true')],
     tests: agent('servers/start'),
   },
   {
     gate: 'agent: own machine around a proxy',
-    edits: [text('agent/src/proxy/choice.ts', 'isLoopback(host) || ', '')],
+    edits: [text('agent/proxy/choice.ts', 'isLoopback(host) || ', '')],
     tests: agent('proxy'),
   },
 ]

@@ -1,61 +1,73 @@
 import { type Ablation, ALLOW, gate, text } from './ablation.ts'
 
-const DEVICE_ATTACKS = ['packages/server/test/devices.attack.test.ts']
+const DEVICE_ATTACKS = ['packages/bridge/test/devices.attack.test.ts']
 
 /** What stands around enrolment, and around the tokens and keys of devices. */
 export const DEVICE_ABLATIONS: readonly Ablation[] = [
   {
     gate: 'devices: a key is a sound point, and nothing besides',
     edits: [
-      gate('identity/ed25519-point.ts', 'isSoundPoint', 'return true'),
-      text('identity/device-key.ts', 'Object.keys(jwk).sort().join() !== MEMBERS[kty].join()', 'false'),
+      gate('bridge/identity/ed25519-point.ts', 'isSoundPoint', 'return true'),
+      text(
+        'bridge/identity/device-key.ts',
+        'Object.keys(jwk).sort().join() !== MEMBERS[kty].join()',
+        'false',
+      ),
     ],
-    tests: ['packages/server/test/device-key.test.ts'],
+    tests: ['packages/bridge/test/device-key.test.ts'],
   },
   {
     gate: 'devices: whoever enrols a key has it',
-    edits: [gate('identity/device-assertion.ts', 'verifyKeyProof', ALLOW)],
+    edits: [gate('bridge/identity/device-assertion.ts', 'verifyKeyProof', ALLOW)],
     tests: DEVICE_ATTACKS,
   },
   {
     gate: 'devices: the key that was approved',
-    edits: [text('identity/devices.ts', 'may.deviceKey !== key.keyId', 'false')],
+    edits: [text('bridge/identity/devices.ts', 'may.deviceKey !== key.keyId', 'false')],
     tests: DEVICE_ATTACKS,
   },
   {
     gate: 'devices: an approval is good once',
-    edits: [text('identity/devices.ts', '!(await sessions.end(may.sessionId))', 'false')],
+    edits: [text('bridge/identity/devices.ts', '!(await sessions.end(may.sessionId))', 'false')],
     tests: DEVICE_ATTACKS,
   },
   {
     gate: 'devices: an assertion is good once',
-    edits: [gate('identity/replay.ts', 'take', 'return true')],
+    edits: [gate('bridge/identity/replay.ts', 'take', 'return true')],
     tests: DEVICE_ATTACKS,
   },
   {
     gate: 'devices: an assertion is for a minute, for one purpose and one bridge',
     edits: [
-      gate('identity/device-assertion.ts', 'isShort', 'return true'),
-      gate('identity/device-assertion.ts', 'isOurs', 'return true'),
+      gate('bridge/identity/device-assertion.ts', 'isShort', 'return true'),
+      gate('bridge/identity/device-assertion.ts', 'isOurs', 'return true'),
     ],
     tests: DEVICE_ATTACKS,
   },
   {
     gate: 'devices: the current key alone names the next one',
     edits: [
-      text('identity/devices.ts', 'old !== device.keys[0] || claims.generation !== generation', 'false'),
+      text(
+        'bridge/identity/devices.ts',
+        'old !== device.keys[0] || claims.generation !== generation',
+        'false',
+      ),
     ],
     tests: DEVICE_ATTACKS,
   },
   {
     gate: 'devices: only a token without limits enrols for an app',
-    edits: [text('enrolment.ts', 'return isLimited ?', 'return false ?')],
+    edits: [text('bridge/device-endpoint.ts', 'return isLimited ?', 'return false ?')],
     tests: ['test/bridge/device-enrolment.test.ts'],
   },
   {
     gate: 'devices: guessing counts towards the block of the address',
     edits: [
-      text('devices/endpoint.ts', 'if (!answer.allowed && isGuess(answer)) door.failed(visit.address)', ''),
+      text(
+        'bridge/devices/endpoint.ts',
+        'if (!answer.allowed && isGuess(answer)) door.failed(visit.address)',
+        '',
+      ),
     ],
     tests: ['test/bridge/device-enrolment.test.ts'],
   },

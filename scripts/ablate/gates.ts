@@ -12,34 +12,34 @@ export const ABLATIONS: readonly Ablation[] = [
   ...ADDRESS_ABLATIONS,
   {
     gate: 'connections: handshake rate and caps for an address',
-    edits: [gate('gates/connection-caps.ts', 'checkAddress', ALLOW)],
+    edits: [gate('bridge/limiters/connection-caps.ts', 'checkAddress', ALLOW)],
     tests: attack('w28-w34-address-blocks-and-caps'),
   },
   {
     gate: 'connections: a place for each address, user and in all',
-    edits: [gate('gates/connection-caps.ts', 'take', 'return allow(undefined)')],
+    edits: [gate('bridge/limiters/connection-caps.ts', 'take', 'return allow(undefined)')],
     tests: attack('w28-w34-address-blocks-and-caps'),
   },
   {
     gate: 'layer 1: secure transport',
-    edits: [gate('gates/transport.ts', 'isSecureConnection', 'return true')],
+    edits: [gate('bridge/gates/transport.ts', 'isSecureConnection', 'return true')],
     tests: attack('w19-transport'),
   },
   {
     gate: 'tokens: each for its own resource',
-    edits: [gate('gates/resource.ts', 'resourceGate', ALLOW)],
+    edits: [gate('bridge/gates/resource.ts', 'resourceGate', ALLOW)],
     tests: ['test/oauth/resource-server.test.ts'],
   },
   {
     gate: 'tokens: a bound one needs a proof by its key',
-    edits: [gate('gates/dpop.ts', 'dpopGate', ALLOW)],
+    edits: [gate('bridge/gates/dpop.ts', 'dpopGate', ALLOW)],
     tests: attack('dpop'),
   },
   {
     gate: 'tokens: a bound one is no bearer token',
     edits: [
       text(
-        'admission/token-use.ts',
+        'bridge/admission/token-use.ts',
         "if (!isDpop) return deny('dpop_proof_invalid', 'The token is bound to a key.')",
         'if (!isDpop) return here',
       ),
@@ -48,19 +48,19 @@ export const ABLATIONS: readonly Ablation[] = [
   },
   {
     gate: 'tokens: a proof counts once',
-    edits: [gate('gates/proof-replays.ts', 'take', 'return true')],
+    edits: [gate('bridge/limiters/proof-replays.ts', 'take', 'return true')],
     tests: attack('dpop'),
   },
   {
     gate: 'origin and host',
-    edits: [gate('gates/origin.ts', 'originGate', ALLOW)],
+    edits: [gate('bridge/gates/origin.ts', 'originGate', ALLOW)],
     tests: attack('w16-browsers'),
   },
   {
     gate: 'layer 2: one token, in its place',
     edits: [
       gate(
-        'gates/credential.ts',
+        'bridge/gates/credential.ts',
         'credentialGate',
         "return allow(cookieValues(sources.cookie, cookieName)[0] ?? BEARER.exec(sources.authorization[0] ?? '')?.[1] ?? '')",
       ),
@@ -71,7 +71,7 @@ export const ABLATIONS: readonly Ablation[] = [
     gate: 'embedding: what the app says is an identity',
     edits: [
       text(
-        'identity/app-identity.ts',
+        'bridge/identity/app-identity.ts',
         "if (!ids.every((id) => typeof id === 'string' && id !== ''))",
         'if (ids.length === 0)',
       ),
@@ -80,19 +80,19 @@ export const ABLATIONS: readonly Ablation[] = [
   },
   {
     gate: "embedding: the app's own listeners see nothing of the bridge's",
-    edits: [gate('attach.ts', 'takeAfter', 'return')],
+    edits: [gate('bridge/attach.ts', 'takeAfter', 'return')],
     tests: attack('embedding'),
   },
   {
     gate: 'layer 2: the token is verified',
     edits: [
       gate(
-        'identity/jwt.ts',
+        'bridge/identity/jwt.ts',
         'verifyJwt',
         "try { return allow(JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString())) } catch { return deny('token_invalid') }",
       ),
       gate(
-        'identity/own-jwt.ts',
+        'bridge/identity/own-jwt.ts',
         'verifyOwnJwt',
         "try { return allow(JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString())) } catch { return deny('token_invalid') }",
       ),
@@ -102,64 +102,64 @@ export const ABLATIONS: readonly Ablation[] = [
   {
     gate: 'layer 2: token version and state of the user',
     edits: [
-      text('identity/tokens.ts', 'if (user.tokenVersion !== tv)', 'if (false)'),
-      text('identity/tokens.ts', "if (user.state !== 'active')", 'if (false)'),
+      text('bridge/identity/tokens.ts', 'if (user.tokenVersion !== tv)', 'if (false)'),
+      text('bridge/identity/tokens.ts', "if (user.state !== 'active')", 'if (false)'),
     ],
     tests: attack('w09-session-end'),
   },
   {
     gate: 'revocation: an agent that is connected',
-    edits: [text('southbound/open-agent.ts', '    this.connection.revoke()\n', '')],
+    edits: [text('bridge/southbound/open-agent.ts', '    this.connection.revoke()\n', '')],
     tests: attack('w09-revocation', 'w09-session-end'),
   },
   {
     gate: 'revocation: a request in flight, and its result',
-    edits: [gate('northbound/open-request.ts', 'revoked', 'return')],
+    edits: [gate('bridge/northbound/open-request.ts', 'revoked', 'return')],
     tests: attack('w09-revocation', 'w09-session-end'),
   },
   {
     gate: 'revocation: what is recalled',
     edits: [
-      text('admission/revoker.ts', 'this.#authenticator.forget?.(revocation)', ''),
-      text('admission/logins.ts', 'return known.revoked ? undefined : known', 'return known'),
+      text('bridge/admission/revoker.ts', 'this.#authenticator.forget?.(revocation)', ''),
+      text('bridge/admission/logins.ts', 'return known.revoked ? undefined : known', 'return known'),
     ],
     tests: attack('w09-revocation'),
   },
   {
     gate: 'revocation: while being admitted, and afterwards',
-    edits: [gate('admission/logins.ts', 'isRevoked', 'return false')],
+    edits: [gate('bridge/admission/logins.ts', 'isRevoked', 'return false')],
     tests: attack('w09-revocation'),
   },
   {
     gate: 'revocation: a node that cannot see it lets nobody in',
-    edits: [text('admission/revoker.ts', 'this.#store.behindMs() > MAX_BEHIND_MS', 'false')],
+    edits: [text('bridge/admission/revoker.ts', 'this.#store.behindMs() > MAX_BEHIND_MS', 'false')],
     tests: attack('w09-revocation'),
   },
   {
     gate: 'layer 3: fingerprint',
-    edits: [gate('gates/fingerprint.ts', 'fingerprintGate', "return allow('same')")],
+    edits: [gate('bridge/gates/fingerprint.ts', 'fingerprintGate', "return allow('same')")],
     tests: attack('w18-w38-client-address'),
   },
   {
     gate: 'layer 3: the fingerprint tells places apart',
-    edits: [gate('gates/fingerprint.ts', 'getConnectionFingerprint', "return '0'.repeat(64)")],
+    edits: [gate('bridge/gates/fingerprint.ts', 'getConnectionFingerprint', "return '0'.repeat(64)")],
     tests: attack('w18-w38-client-address'),
   },
   {
     gate: 'layer 4: lockout over connections',
-    edits: [gate('gates/lockout.ts', 'check', ALLOW)],
+    edits: [gate('bridge/limiters/lockout.ts', 'check', ALLOW)],
     tests: attack('w04-challenge-lockout'),
   },
   {
     gate: 'layer 4: the answer is compared',
-    edits: [gate('gates/challenge.ts', 'verifyChallengeResponse', 'return true')],
+    edits: [gate('bridge/gates/challenge.ts', 'verifyChallengeResponse', 'return true')],
     tests: attack('w01-w02-echo-check'),
   },
   {
     gate: 'layer 4: a deadline',
     edits: [
       text(
-        'connection/state.ts',
+        'bridge/connection/state.ts',
         "case 'challenge-timeout':\n",
         "case 'challenge-timeout':\n      return [current, NOTHING]\n",
       ),
@@ -170,7 +170,7 @@ export const ABLATIONS: readonly Ablation[] = [
     gate: 'layer 4: nothing before it',
     edits: [
       gate(
-        'connection/state.ts',
+        'bridge/connection/state.ts',
         'unverified',
         "return [{ state: 'ready', renewal: undefined, strikesAtMs: [] }, [{ type: 'verified' }]]",
       ),
@@ -181,22 +181,22 @@ export const ABLATIONS: readonly Ablation[] = [
   ...PROOF_ABLATIONS,
   {
     gate: 'layer 5: message size',
-    edits: [gate('gates/message-size.ts', 'validateMessageSize', 'return allow(sizeBytes)')],
+    edits: [gate('bridge/gates/message-size.ts', 'validateMessageSize', 'return allow(sizeBytes)')],
     tests: attack('w27-memory'),
   },
   {
     gate: 'layer 5: bytes before verification',
     edits: [
-      text('southbound/open-agent.ts', 'if (leftBytes < 0) webSocket.terminate()', ''),
-      text('connection/state.ts', 'if (bytesLeft < 0)', 'if (false)'),
+      text('bridge/southbound/open-agent.ts', 'if (leftBytes < 0) webSocket.terminate()', ''),
+      text('bridge/connection/state.ts', 'if (bytesLeft < 0)', 'if (false)'),
     ],
     tests: attack('w27-memory'),
   },
   {
     gate: 'layer 5: hard cap on frames and fragments',
     edits: [
-      text('southbound/web-sockets.ts', 'maxPayload: maxFrameBytes,', 'maxPayload: 0,'),
-      text('southbound/web-sockets.ts', 'maxFragments: MAX_FRAGMENTS,', ''),
+      text('bridge/southbound/web-sockets.ts', 'maxPayload: maxFrameBytes,', 'maxPayload: 0,'),
+      text('bridge/southbound/web-sockets.ts', 'maxFragments: MAX_FRAGMENTS,', ''),
     ],
     tests: attack('w27-memory'),
   },
@@ -218,35 +218,35 @@ export const ABLATIONS: readonly Ablation[] = [
   },
   {
     gate: 'layer 5: compression is never negotiated',
-    edits: [text('southbound/web-sockets.ts', 'perMessageDeflate: false', 'perMessageDeflate: true')],
+    edits: [text('bridge/southbound/web-sockets.ts', 'perMessageDeflate: false', 'perMessageDeflate: true')],
     tests: attack('w31-compression'),
   },
   {
     gate: 'layer 6: rate limit',
-    edits: [gate('gates/rate-limit.ts', 'checkToolExecutionRateLimit', 'return ALLOWED')],
+    edits: [gate('bridge/limiters/rate-limit.ts', 'checkToolExecutionRateLimit', 'return ALLOWED')],
     tests: attack('w21-w22-rate-limit'),
   },
   {
     gate: 'layer 6: the block outlives a connection and a restart',
-    edits: [gate('admission/durable-blocks.ts', 'save', 'return')],
+    edits: [gate('bridge/admission/durable-blocks.ts', 'save', 'return')],
     tests: attack('w21-w22-rate-limit'),
   },
   {
     gate: 'layer 7: events are recorded',
-    edits: [gate('security-log/line.ts', 'lineBody', 'return undefined')],
-    tests: ['packages/server/test/security-log.lines.test.ts'],
+    edits: [gate('bridge/security-log/line.ts', 'lineBody', 'return undefined')],
+    tests: ['packages/bridge/test/security-log.lines.test.ts'],
   },
   {
     gate: 'layer 7: secrets and control characters',
-    edits: [gate('security-log/redact.ts', 'jsonText', "return '\"' + value + '\"'")],
-    tests: ['packages/server/test/security-log.lines.test.ts'],
+    edits: [gate('bridge/security-log/redact.ts', 'jsonText', "return '\"' + value + '\"'")],
+    tests: ['packages/bridge/test/security-log.lines.test.ts'],
   },
   {
     gate: 'layer 7: on record before the answer',
     edits: [
-      text('router/dispatcher.ts', 'this.#log.afterWritten(() => settle(outcome))', 'settle(outcome)'),
+      text('bridge/router/dispatcher.ts', 'this.#log.afterWritten(() => settle(outcome))', 'settle(outcome)'),
       text(
-        'northbound/endpoint.ts',
+        'bridge/northbound/endpoint.ts',
         'this.#log.afterWritten(() => sendRefusal(response, admitted, challenge))',
         'sendRefusal(response, admitted, challenge)',
       ),
@@ -256,35 +256,35 @@ export const ABLATIONS: readonly Ablation[] = [
   {
     gate: 'layer 7: no call while the log fails',
     edits: [
-      { file: 'packages/server/src/router/dispatcher.ts', within: '#refusal', first: 'return undefined' },
+      { file: 'packages/bridge/src/router/dispatcher.ts', within: '#refusal', first: 'return undefined' },
     ],
     tests: attack('w37-fail-closed'),
   },
   {
     gate: 'messages: out of order once too often',
-    edits: [text('connection/life.ts', 'recent.length >= limits.strikes', 'false')],
+    edits: [text('bridge/connection/life.ts', 'recent.length >= limits.strikes', 'false')],
     tests: attack('w33-amplification'),
   },
   {
     gate: 'call authority: running tools',
-    edits: [gate('gates/call-authority.ts', 'callAuthorityGate', ALLOW)],
+    edits: [gate('bridge/gates/call-authority.ts', 'callAuthorityGate', ALLOW)],
     tests: attack('w24-scopes'),
   },
   {
     gate: 'call authority: lists',
-    edits: [gate('gates/call-authority.ts', 'mayList', 'return true')],
+    edits: [gate('bridge/gates/call-authority.ts', 'mayList', 'return true')],
     tests: attack('w24-scopes'),
   },
   {
     gate: 'call authority: connecting as an agent',
-    edits: [gate('gates/call-authority.ts', 'connectAuthorityGate', ALLOW)],
+    edits: [gate('bridge/gates/call-authority.ts', 'connectAuthorityGate', ALLOW)],
     tests: attack('w24-scopes'),
   },
   {
     gate: 'calls: an answer counts from the asked connection, once',
     edits: [
       text(
-        'connection/pending-calls.ts',
+        'bridge/connection/pending-calls.ts',
         'if (call === undefined || call.id !== id) return false',
         'if (call === undefined) return false',
       ),
@@ -293,14 +293,16 @@ export const ABLATIONS: readonly Ablation[] = [
   },
   {
     gate: 'calls: so many wait for one agent',
-    edits: [text('connection/connection.ts', 'pending.size >= this.#options.maxPendingCalls', 'false')],
+    edits: [
+      text('bridge/connection/connection.ts', 'pending.size >= this.#options.maxPendingCalls', 'false'),
+    ],
     tests: attack('w26-waiting-calls'),
   },
   {
     gate: 'routing: the end of a connection takes out no other',
     edits: [
       text(
-        'router/router.ts',
+        'bridge/router/router.ts',
         'this.#byUser.remove(connection.principal.userId, connection)',
         'for (const other of this.#connections(connection.principal.userId)) this.#byUser.remove(other.principal.userId, other)',
       ),
@@ -311,7 +313,7 @@ export const ABLATIONS: readonly Ablation[] = [
     gate: 'routing: only the same login is replaced',
     edits: [
       text(
-        'router/router.ts',
+        'bridge/router/router.ts',
         'if (other.principal.sessionId === sessionId) other.replace()',
         'other.replace()',
       ),
@@ -320,12 +322,12 @@ export const ABLATIONS: readonly Ablation[] = [
   },
   {
     gate: 'liveness: dead agents',
-    edits: [gate('gates/liveness.ts', 'isUnresponsive', 'return false')],
+    edits: [gate('bridge/gates/liveness.ts', 'isUnresponsive', 'return false')],
     tests: attack('w30-dead-and-slow-agents'),
   },
   {
     gate: 'liveness: slow readers',
-    edits: [gate('gates/liveness.ts', 'readerState', "return 'reading'")],
+    edits: [gate('bridge/gates/liveness.ts', 'readerState', "return 'reading'")],
     tests: attack('w30-dead-and-slow-agents'),
   },
   ...OAUTH_ABLATIONS,

@@ -4,14 +4,14 @@ import { type Ablation, gate, text } from './ablation.ts'
 export const LOAD_ABLATIONS: readonly Ablation[] = [
   {
     gate: 'calls: a late answer to an abandoned call is expected once',
-    edits: [gate('connection/abandoned-calls.ts', 'take', 'return this.#ids.has(id)')],
+    edits: [gate('bridge/connection/abandoned-calls.ts', 'take', 'return this.#ids.has(id)')],
     tests: ['test/bridge/late-answers.test.ts'],
   },
   {
     gate: 'rate limit: a call counts before its obstacle is looked at',
     edits: [
       text(
-        'router/dispatcher.ts',
+        'bridge/router/dispatcher.ts',
         'const refusal = this.#refusal(caller, call) ?? (obstacle && new BridgeError(obstacle))',
         'const refusal = obstacle ? new BridgeError(obstacle) : this.#refusal(caller, call)',
       ),
@@ -20,91 +20,95 @@ export const LOAD_ABLATIONS: readonly Ablation[] = [
   },
   {
     gate: 'load: so many requests of one user are open',
-    edits: [text('gates/user-load.ts', 'this.#openRequests >= MAX_OPEN_REQUESTS', 'false')],
+    edits: [text('bridge/limiters/user-load.ts', 'this.#openRequests >= MAX_OPEN_REQUESTS', 'false')],
     tests: ['test/attack/greedy-callers.test.ts'],
   },
   {
     gate: 'load: so much of one user is held',
-    edits: [gate('northbound/open-request.ts', 'hold', 'return undefined')],
+    edits: [gate('bridge/northbound/open-request.ts', 'hold', 'return undefined')],
     tests: ['test/attack/greedy-callers.test.ts'],
   },
   {
     gate: 'load: unread results of one user are bounded',
-    edits: [text('gates/user-load.ts', 'this.#heldBytes + sizeBytes > maxBytes', 'false')],
+    edits: [text('bridge/limiters/user-load.ts', 'this.#heldBytes + sizeBytes > maxBytes', 'false')],
     tests: ['test/attack/unread-results.test.ts'],
   },
   {
     gate: 'load: messages are counted',
-    edits: [gate('northbound/open-request.ts', 'spend', 'return undefined')],
+    edits: [gate('bridge/northbound/open-request.ts', 'spend', 'return undefined')],
     tests: ['test/attack/greedy-requests.test.ts'],
   },
   {
     gate: 'load: refused requests are counted',
-    edits: [gate('northbound/open-request.ts', 'charge', 'return')],
+    edits: [gate('bridge/northbound/open-request.ts', 'charge', 'return')],
     tests: ['test/attack/greedy-requests.test.ts'],
   },
   {
     gate: 'load: batches are bounded',
-    edits: [text('northbound/batch.ts', 'arrayItems(body, MAX_BATCH)', 'arrayItems(body, 10_000)')],
+    edits: [text('bridge/northbound/batch.ts', 'arrayItems(body, MAX_BATCH)', 'arrayItems(body, 10_000)')],
     tests: ['test/attack/greedy-requests.test.ts'],
   },
   {
     gate: 'load: messages of a batch are counted one by one',
-    edits: [text('northbound/endpoint.ts', ' + messages - 1', '')],
+    edits: [text('bridge/northbound/endpoint.ts', ' + messages - 1', '')],
     tests: ['test/attack/greedy-requests.test.ts'],
   },
   {
     gate: 'calls: a notice cancels only calls of the same client',
-    edits: [gate('northbound/cancel.ts', 'isSameClient', 'return true')],
+    edits: [gate('bridge/northbound/cancel.ts', 'isSameClient', 'return true')],
     tests: ['test/bridge/cancel.test.ts'],
   },
   {
     gate: 'calls: a repeated member is refused',
     edits: [
       text(
-        'northbound/message.ts',
+        'bridge/northbound/message.ts',
         'if (members.includes(TWICE)) return invalid',
         'if (false) return invalid',
       ),
-      text('northbound/message.ts', 'if (!members.includes(TWICE)) return members', 'return members'),
+      text('bridge/northbound/message.ts', 'if (!members.includes(TWICE)) return members', 'return members'),
     ],
     tests: ['test/bridge/requests.test.ts'],
   },
   {
     gate: 'calls: the envelope of the caller stays at the bridge',
-    edits: [gate('northbound/revision.ts', 'metaToForward', 'return rawMeta')],
+    edits: [gate('bridge/northbound/revision.ts', 'metaToForward', 'return rawMeta')],
     tests: ['test/bridge/call-meta.test.ts'],
   },
   {
     gate: 'load: answers of a batch are held within limits',
     edits: [
-      text('northbound/endpoint.ts', 'const refused = open.hold(sizeBytes)', 'const refused = undefined'),
+      text(
+        'bridge/northbound/endpoint.ts',
+        'const refused = open.hold(sizeBytes)',
+        'const refused = undefined',
+      ),
     ],
     tests: ['test/attack/greedy-callers.test.ts'],
   },
   {
     gate: 'load: a list is serialised once',
-    edits: [text('northbound/list-cache.ts', 'if (known !== undefined) return known', '')],
+    edits: [text('bridge/northbound/list-cache.ts', 'if (known !== undefined) return known', '')],
     tests: ['test/attack/greedy-requests.test.ts'],
   },
   {
     gate: 'load: a caller that does not read is cut off',
-    edits: [gate('northbound/slow-callers.ts', 'watch', 'return')],
+    edits: [gate('bridge/northbound/slow-callers.ts', 'watch', 'return')],
     tests: ['test/attack/greedy-callers.test.ts'],
   },
   {
     gate: 'load: pipelined requests are bounded',
-    edits: [gate('northbound/pipelining.ts', 'boundPipelining', 'return')],
+    edits: [gate('bridge/northbound/pipelining.ts', 'boundPipelining', 'return')],
     tests: ['test/attack/greedy-callers.test.ts'],
   },
   {
     gate: 'load: an agent that floods frames is read more slowly',
-    edits: [gate('southbound/agent-web-socket.ts', 'pauseFor', 'return')],
+    edits: [gate('bridge/southbound/agent-web-socket.ts', 'pauseFor', 'return')],
     tests: ['test/attack/flooding-agents.test.ts'],
   },
   {
     gate: 'blocks: a lift holds from the next request on',
-    edits: [gate('admission/durable-blocks.ts', 'recheck', 'return undefined')],
+    edits: [gate('bridge/admission/durable-blocks.ts', 'recheck', 'return undefined')],
     tests: ['test/attack/burst-of-calls.test.ts'],
   },
 ]

@@ -6,7 +6,7 @@ export const OAUTH_ABLATIONS: readonly Ablation[] = [
     gate: 'oauth: a token is for a resource of this bridge',
     edits: [
       text(
-        'oauth/resources.ts',
+        'standalone/oauth/resources.ts',
         'if (!isEnrolment && !isMcpResource(issuer, resource))',
         "if (resource === '')",
       ),
@@ -17,7 +17,7 @@ export const OAUTH_ABLATIONS: readonly Ablation[] = [
     gate: 'oauth: enrolment is for agents, and agents for enrolment',
     edits: [
       text(
-        'oauth/resources.ts',
+        'standalone/oauth/resources.ts',
         'if (isEnrolment !== (clientId === AGENT_CLIENT_ID))',
         "if (resource === '')",
       ),
@@ -26,49 +26,49 @@ export const OAUTH_ABLATIONS: readonly Ablation[] = [
   },
   {
     gate: 'oauth: a code or token that is used twice ends its session',
-    edits: [gate('oauth/authorization-server.ts', '#grantEnded', 'return')],
+    edits: [gate('standalone/oauth/authorization-server.ts', '#grantEnded', 'return')],
     tests: attack('oauth-codes'),
   },
   {
     gate: 'oauth: what clients may say of themselves',
-    edits: [gate('oauth/clients.ts', 'checkClient', 'return')],
+    edits: [gate('standalone/oauth/clients.ts', 'checkClient', 'return')],
     tests: attack('oauth-metadata-fetch'),
   },
   {
     gate: 'oauth: strangers name public addresses only',
-    edits: [text('oauth/guarded-fetch.ts', "range === 'unicast' ||", "range !== '' ||")],
+    edits: [text('standalone/oauth/guarded-fetch.ts', "range === 'unicast' ||", "range !== '' ||")],
     tests: attack('oauth-metadata-fetch'),
   },
   {
     gate: 'oauth: a user whose version was raised has no grants',
-    edits: [text('oauth/provider.ts', '|| user.tokenVersion !== account.tokenVersion', '')],
+    edits: [text('standalone/oauth/provider.ts', '|| user.tokenVersion !== account.tokenVersion', '')],
     tests: ['test/oauth/code-flow.test.ts'],
   },
   {
     gate: 'oauth: wrong user codes are limited',
-    edits: [gate('oauth/limits.ts', 'tryCode', 'return allow(undefined)')],
+    edits: [gate('standalone/oauth/limits.ts', 'tryCode', 'return allow(undefined)')],
     tests: ['test/oauth/device-flow.test.ts'],
   },
   {
     gate: 'oauth: requests of one address are limited',
-    edits: [gate('oauth/limits.ts', 'take', 'return allow(undefined)')],
+    edits: [gate('standalone/oauth/limits.ts', 'take', 'return allow(undefined)')],
     tests: attack('oauth-pages'),
   },
   {
     gate: 'paths: the library reads a request in the spelling that was limited',
-    edits: [gate('gates/canonical-path.ts', 'rewriteTarget', 'return')],
+    edits: [gate('bridge/gates/canonical-path.ts', 'rewriteTarget', 'return')],
     tests: attack('path-spellings'),
   },
   {
     gate: 'paths: dot segments have no canonical spelling',
-    edits: [text('gates/canonical-path.ts', "segment === '.' || segment === '..'", "segment === ''")],
-    tests: ['packages/server/test/gates/canonical-path.test.ts'],
+    edits: [text('bridge/gates/canonical-path.ts', "segment === '.' || segment === '..'", "segment === ''")],
+    tests: ['packages/bridge/test/gates/canonical-path.test.ts'],
   },
   {
     gate: 'paths: the library serves the paths that are listed',
     edits: [
       gate(
-        'oauth/authorization-server.ts',
+        'standalone/oauth/authorization-server.ts',
         'isOwnPath',
         "return path.startsWith('/oauth/') || STEP_PATH.test(path)",
       ),
@@ -77,43 +77,51 @@ export const OAUTH_ABLATIONS: readonly Ablation[] = [
   },
   {
     gate: 'oauth: answers of the library bear headers that protect browsers',
-    edits: [text('oauth/middleware.ts', 'ctx.set(ANSWER_HEADERS)', '')],
+    edits: [text('standalone/oauth/middleware.ts', 'ctx.set(ANSWER_HEADERS)', '')],
     tests: ['test/oauth/answer-headers.test.ts'],
   },
   {
     gate: 'oauth: a failure is answered with these headers too',
-    edits: [gate('oauth/middleware.ts', 'caught', 'await next(); return')],
+    edits: [gate('standalone/oauth/middleware.ts', 'caught', 'await next(); return')],
     tests: ['test/oauth/answer-headers.test.ts'],
   },
   {
     gate: 'oauth: codes go to schemes that are domain names',
-    edits: [text('oauth/client-metadata.ts', 'APP_SCHEME.test(protocol)', "protocol !== 'javascript:'")],
+    edits: [
+      text('standalone/oauth/client-metadata.ts', 'APP_SCHEME.test(protocol)', "protocol !== 'javascript:'"),
+    ],
     tests: attack('oauth-redirects'),
   },
   {
     gate: 'names: a Host header adds no name',
-    edits: [gate('gates/own-names.ts', 'at', 'return host')],
-    tests: ['packages/server/test/gates/own-names.test.ts'],
+    edits: [gate('bridge/gates/own-names.ts', 'at', 'return host')],
+    tests: ['packages/bridge/test/gates/own-names.test.ts'],
   },
   {
     gate: 'oauth: the grace of a refresh token ends',
-    edits: [text('oauth/records.ts', 'this.#parts.system.nowMs() - consumedAtMs <= GRACE_MS', 'true')],
+    edits: [
+      text('standalone/oauth/records.ts', 'this.#parts.system.nowMs() - consumedAtMs <= GRACE_MS', 'true'),
+    ],
     tests: attack('oauth-codes'),
   },
   {
     gate: 'oauth: a copy used within the grace has no tokens of its own',
-    edits: [text('oauth/provider.ts', 'chainRefreshTokens(provider, parts.records.key)', '')],
+    edits: [text('standalone/oauth/provider.ts', 'chainRefreshTokens(provider, parts.records.key)', '')],
     tests: attack('oauth-codes'),
   },
   {
     gate: 'origins: pages that are not listed read nothing',
-    edits: [text('cors.ts', 'else if (origins.has(origin))', "else if (origin !== '')")],
-    tests: ['packages/server/test/cors.test.ts'],
+    edits: [text('bridge/cors.ts', 'else if (origins.has(origin))', "else if (origin !== '')")],
+    tests: ['packages/bridge/test/cors.test.ts'],
   },
   {
     gate: 'origins: pages that are not listed get no tokens',
     edits: [
-      text('oauth/authorization-server.ts', 'origin !== undefined && !this.#origins.has(origin)', 'false'),
+      text(
+        'standalone/oauth/authorization-server.ts',
+        'origin !== undefined && !this.#origins.has(origin)',
+        'false',
+      ),
     ],
     tests: ['test/oauth/pages.test.ts'],
   },
@@ -121,7 +129,7 @@ export const OAUTH_ABLATIONS: readonly Ablation[] = [
     gate: 'oauth: the device grant is for the agent alone',
     edits: [
       text(
-        'oauth/client-metadata.ts',
+        'standalone/oauth/client-metadata.ts',
         "['authorization_code', 'refresh_token']\n",
         "['authorization_code', 'refresh_token', 'urn:ietf:params:oauth:grant-type:device_code']\n",
       ),
@@ -130,14 +138,14 @@ export const OAUTH_ABLATIONS: readonly Ablation[] = [
   },
   {
     gate: 'oauth: errors of an app that nobody approved stay here',
-    edits: [gate('oauth/error-answers.ts', 'answer', 'return')],
+    edits: [gate('standalone/oauth/error-answers.ts', 'answer', 'return')],
     tests: attack('oauth-redirects'),
   },
   {
     gate: 'oauth: an app is known to the user who approved it',
     edits: [
       text(
-        'oauth/error-answers.ts',
+        'standalone/oauth/error-answers.ts',
         "kind === 'client' && clientId === Client.clientId",
         "kind === 'client'",
       ),
@@ -146,34 +154,34 @@ export const OAUTH_ABLATIONS: readonly Ablation[] = [
   },
   {
     gate: 'oauth records: requests for access of one address are limited',
-    edits: [text('oauth/authorization-server.ts', "[ROUTES.authorization]: ['begin'],", '')],
+    edits: [text('standalone/oauth/authorization-server.ts', "[ROUTES.authorization]: ['begin'],", '')],
     tests: attack('oauth-tables'),
   },
   {
     gate: 'oauth records: pages for machines are limited',
-    edits: [text('oauth/authorization-server.ts', "[ROUTES.code_verification]: ['begin'],", '')],
+    edits: [text('standalone/oauth/authorization-server.ts', "[ROUTES.code_verification]: ['begin'],", '')],
     tests: attack('oauth-tables'),
   },
   {
     gate: 'oauth records: their size has a bound',
-    edits: [gate('oauth/records.ts', '#checkSize', 'return')],
+    edits: [gate('standalone/oauth/records.ts', '#checkSize', 'return')],
     tests: attack('oauth-tables'),
   },
   {
     gate: 'oauth records: their number has a bound',
-    edits: [gate('oauth/records.ts', '#trim', 'return')],
+    edits: [gate('standalone/oauth/records.ts', '#trim', 'return')],
     tests: attack('oauth-tables'),
   },
   {
     gate: 'oauth records: an approved client is kept',
-    edits: [gate('oauth/records.ts', '#clientIsUsed', 'return')],
+    edits: [gate('standalone/oauth/records.ts', '#clientIsUsed', 'return')],
     tests: attack('oauth-tables'),
   },
   {
     gate: 'oauth records: assertions are short-lived',
     edits: [
       text(
-        'oauth/provider.ts',
+        'standalone/oauth/provider.ts',
         'if (Number(exp) * 1_000 > system.nowMs() + MAX_ASSERTION_SECONDS * 1_000)',
         'if (exp === 0)',
       ),
@@ -182,33 +190,33 @@ export const OAUTH_ABLATIONS: readonly Ablation[] = [
   },
   {
     gate: 'oauth: polls that come too fast are told so',
-    edits: [gate('oauth/device-polls.ts', 'isTooFast', 'return false')],
+    edits: [gate('standalone/oauth/device-polls.ts', 'isTooFast', 'return false')],
     tests: ['test/oauth/device-flow.test.ts'],
   },
   {
     gate: 'oauth: the one who answers is the one who was asked',
-    edits: [gate('oauth/interactions.ts', 'isAccountOf', 'return true')],
+    edits: [gate('standalone/oauth/interactions.ts', 'isAccountOf', 'return true')],
     tests: attack('oauth-pages'),
   },
   {
     gate: 'oauth: the library hears the issuer, not the request',
-    edits: [gate('oauth/authorization-server.ts', 'asNamed', 'return')],
+    edits: [gate('standalone/oauth/authorization-server.ts', 'asNamed', 'return')],
     tests: ['test/oauth/code-flow.test.ts'],
   },
   {
     gate: 'tokens: the session behind it is open',
     edits: [
       text(
-        'identity/access-tokens.ts',
+        'bridge/identity/access-tokens.ts',
         'session?.userId !== sub || session.expiresAtMs <= system.nowMs()',
         'session?.userId === null',
       ),
     ],
-    tests: ['packages/server/test/access-tokens.test.ts'],
+    tests: ['packages/bridge/test/access-tokens.test.ts'],
   },
   {
     gate: 'tokens: each is verified by whoever it says made it',
-    edits: [text('identity/by-issuer.ts', 'issuerOf(token) === issuer ? server : own', 'own')],
+    edits: [text('standalone/identity/by-issuer.ts', 'issuerOf(token) === issuer ? server : own', 'own')],
     tests: attack('oauth-forgeries'),
   },
 ]

@@ -4,24 +4,24 @@ import { type Ablation, attack, gate, text } from './ablation.ts'
 export const PROOF_ABLATIONS: readonly Ablation[] = [
   {
     gate: 'layer 4 of v2: the signature is verified',
-    edits: [gate('gates/proof.ts', 'isSignedBy', 'return true')],
+    edits: [gate('bridge/gates/proof.ts', 'isSignedBy', 'return true')],
     tests: attack('w01-proof', 'w01-relay'),
   },
   {
     gate: 'layer 4 of v2: keys that are retired',
-    edits: [text('gates/proof.ts', 'retiresAtMs === undefined || retiresAtMs > nowMs', 'true')],
+    edits: [text('bridge/gates/proof.ts', 'retiresAtMs === undefined || retiresAtMs > nowMs', 'true')],
     tests: attack('w01-proof'),
   },
   {
     gate: 'layer 4 of v2: the TLS connection that is bound',
-    edits: [gate('southbound/channel.ts', 'exporterOf', 'return undefined')],
+    edits: [gate('bridge/southbound/channel.ts', 'exporterOf', 'return undefined')],
     tests: attack('w01-relay'),
   },
   {
     gate: 'layer 4 of v2: no way back to the echo',
     edits: [
       gate(
-        'gates/proof-policy.ts',
+        'bridge/gates/proof-policy.ts',
         'proofPolicyGate',
         "return allow(version === 'v1' || deviceId === undefined ? 'echo' : 'proof')",
       ),
@@ -30,19 +30,19 @@ export const PROOF_ABLATIONS: readonly Ablation[] = [
   },
   {
     gate: 'layer 4 of v2: a key on two machines',
-    edits: [gate('admission/devices.ts', 'confirm', 'return allow(undefined)')],
+    edits: [gate('bridge/admission/devices.ts', 'confirm', 'return allow(undefined)')],
     tests: attack('w01-copied-key'),
   },
   {
     gate: 'layer 4 of v2: proven again within ten minutes',
-    edits: [text('connection/deadlines.ts', "this.#listener.onDue('renew')", '')],
+    edits: [text('bridge/connection/deadlines.ts', "this.#listener.onDue('renew')", '')],
     tests: attack('w09-renewal'),
   },
   {
     gate: 'layer 4 of v2: by when the next proof must have come',
     edits: [
       text(
-        'connection/state.ts',
+        'bridge/connection/state.ts',
         'if (current.renewal === undefined) return [current, NOTHING]',
         'return [current, NOTHING]',
       ),
@@ -51,14 +51,16 @@ export const PROOF_ABLATIONS: readonly Ablation[] = [
   },
   {
     gate: 'layer 4 of v2: a fresh token is of the same login',
-    edits: [text('admission/devices.ts', 'if (!isSame || resource !== before.resource)', 'if (false)')],
+    edits: [
+      text('bridge/admission/devices.ts', 'if (!isSame || resource !== before.resource)', 'if (false)'),
+    ],
     tests: attack('w09-renewal'),
   },
   {
     gate: 'layer 4 of v2: so many tokens on one connection',
     edits: [
       text(
-        'connection/proving.ts',
+        'bridge/connection/proving.ts',
         'const strikesAtMs = struck(current.strikesAtMs, context.nowMs)',
         'const strikesAtMs: typeof current.strikesAtMs | undefined = []',
       ),

@@ -1,8 +1,8 @@
 /**
  * Who may import whom.
  *
- * An area is a package (`agent`), or a folder or file directly in its `src` (`server/gates`, `server/ports`).
- * `server/*` means every area of the server.
+ * An area is a package (`agent`), or a folder or file directly in its `src` (`bridge/gates`, `bridge/ports`).
+ * `bridge/*` means every area of the bridge.
  */
 
 /** What the files of one area may import of this project. */
@@ -23,120 +23,141 @@ export const LAYERS: readonly Layer[] = [
     modules: ['zod'],
     because: 'both ends share the wire, so it drags in neither of them nor their machinery',
   },
-  { area: 'console', imports: ['protocol'], because: 'it runs in a browser and knows the wire only' },
   { area: 'agent', imports: ['agent/*', 'protocol'], because: 'a desktop gets no code of the bridge' },
-  { area: 'cli', imports: ['agent', 'protocol', 'server'], because: 'it puts the packages together' },
   {
-    area: 'server',
-    imports: ['server/*', 'protocol'],
-    because: 'the root files and standalone/ put the bridge together; the agent is no part of it',
+    area: 'cli',
+    imports: ['agent', 'bridge', 'protocol', 'standalone'],
+    because: 'it puts the packages together',
   },
-  { area: 'server/standalone', imports: ['server/*', 'protocol'], because: 'it puts a whole node together' },
   {
-    area: 'server/ports',
+    area: 'bridge',
+    imports: ['bridge/*', 'protocol'],
+    because: 'the files at its root put the library together; neither the node nor the agent is part of it',
+  },
+  {
+    area: 'standalone',
+    imports: ['standalone/*', 'bridge', 'protocol'],
+    because: 'it builds a whole node around the library; the agent is not part of it',
+  },
+  {
+    area: 'bridge/limiters',
+    imports: ['bridge/gates', 'bridge/ports', 'protocol'],
+    modules: ['node:crypto'],
+    because: 'a limiter counts what it is given: no network, no database, no clock or timer of its own',
+  },
+  {
+    area: 'bridge/ports',
     imports: ['protocol'],
-    importsTypes: ['server/gates', 'server/security-log'],
+    importsTypes: ['bridge/gates', 'bridge/limiters', 'bridge/security-log'],
     because: 'interfaces stand below all that use or fill them',
   },
   {
-    area: 'server/gates',
-    imports: ['server/ports', 'protocol'],
+    area: 'bridge/gates',
+    imports: ['bridge/memoize', 'bridge/ports', 'protocol'],
+    importsTypes: ['bridge/limiters'],
     modules: ['node:crypto', 'ipaddr.js'],
     because: 'a gate decides from what it is given: no network, no database, no clock or timer of its own',
   },
   {
-    area: 'server/security-log',
-    imports: ['server/ports', 'protocol'],
-    modules: ['node:crypto', 'node:fs', 'node:path', 'node:stream'],
+    area: 'bridge/security-log',
+    imports: ['bridge/memoize', 'bridge/ports', 'protocol'],
+    modules: ['node:stream'],
     because:
       'it records what others decided and decides nothing: no network, no database, no clock of its own',
   },
   {
-    area: 'server/calls',
+    area: 'bridge/calls',
     imports: ['protocol'],
     because: 'what a call is and how it ended is a value, whoever carries it',
   },
   {
-    area: 'server/cors',
+    area: 'bridge/cors',
     imports: [],
     modules: ['node:http'],
     because:
       'each door lets pages of listed origins read its answers in the same way, and this admits nobody',
   },
-  { area: 'server/groups', imports: [], modules: [], because: 'a collection knows nothing of what is in it' },
+  { area: 'bridge/memoize', imports: [], modules: [], because: 'a cache knows nothing of what is in it' },
+  { area: 'bridge/groups', imports: [], modules: [], because: 'a collection knows nothing of what is in it' },
   {
-    area: 'server/admission',
-    imports: ['server/gates', 'server/groups', 'server/ports', 'protocol'],
+    area: 'bridge/admission',
+    imports: ['bridge/gates', 'bridge/limiters', 'bridge/groups', 'bridge/ports', 'protocol'],
     because: 'it runs the gates in their order and knows no socket, no HTTP and no database',
   },
   {
-    area: 'server/connection',
-    imports: ['server/calls', 'server/gates', 'server/ports', 'protocol'],
-    importsTypes: ['server/security-log'],
+    area: 'bridge/connection',
+    imports: ['bridge/calls', 'bridge/gates', 'bridge/limiters', 'bridge/ports', 'protocol'],
+    importsTypes: ['bridge/security-log'],
     because: 'it runs the gates of each message and knows nothing of how messages come and go',
   },
   {
-    area: 'server/router',
+    area: 'bridge/router',
     imports: [
-      'server/calls',
-      'server/connection',
-      'server/gates',
-      'server/groups',
-      'server/ports',
+      'bridge/calls',
+      'bridge/connection',
+      'bridge/gates',
+      'bridge/limiters',
+      'bridge/groups',
+      'bridge/ports',
       'protocol',
     ],
     because: 'it sees a connection, not the socket or the caller at either end',
   },
   {
-    area: 'server/southbound',
-    imports: ['server/admission', 'server/gates', 'server/connection', 'server/ports', 'protocol'],
-    importsTypes: ['server/security-log'],
+    area: 'bridge/southbound',
+    imports: [
+      'bridge/admission',
+      'bridge/gates',
+      'bridge/limiters',
+      'bridge/connection',
+      'bridge/ports',
+      'protocol',
+    ],
+    importsTypes: ['bridge/security-log'],
     because: 'agents come in here, and callers do not',
   },
   {
-    area: 'server/northbound',
+    area: 'bridge/northbound',
     imports: [
-      'server/admission',
-      'server/cors',
-      'server/calls',
-      'server/router',
-      'server/gates',
-      'server/ports',
+      'bridge/admission',
+      'bridge/cors',
+      'bridge/calls',
+      'bridge/router',
+      'bridge/gates',
+      'bridge/limiters',
+      'bridge/ports',
       'protocol',
     ],
     because: 'callers reach an agent through the router only',
   },
   {
-    area: 'server/identity',
-    imports: ['server/ports', 'server/gates', 'protocol'],
+    area: 'bridge/identity',
+    imports: ['bridge/ports', 'bridge/gates', 'bridge/limiters', 'protocol'],
     because: 'who someone is does not depend on how they came in',
   },
   {
-    area: 'server/accounts',
-    imports: ['server/identity', 'server/ports', 'server/gates', 'protocol'],
+    area: 'standalone/identity',
+    imports: ['bridge', 'protocol'],
+    because: 'who someone is does not depend on the page that they use',
+  },
+  {
+    area: 'standalone/accounts',
+    imports: ['standalone/identity', 'bridge', 'protocol'],
     because: 'pages log people in and show what is theirs; what that is good for is decided elsewhere',
   },
   {
-    area: 'server/devices',
-    imports: ['server/identity', 'server/gates', 'server/ports', 'protocol'],
+    area: 'bridge/devices',
+    imports: ['bridge/identity', 'bridge/gates', 'bridge/limiters', 'bridge/ports', 'protocol'],
     because: 'it turns requests into what identity decides, and the answer into HTTP',
   },
   {
-    area: 'server/oauth',
-    imports: [
-      'server/accounts',
-      'server/cors',
-      'server/identity',
-      'server/gates',
-      'server/ports',
-      'protocol',
-    ],
+    area: 'standalone/oauth',
+    imports: ['standalone/accounts', 'standalone/identity', 'bridge', 'protocol'],
     because: 'it asks users by pages like those of accounts, and gives tokens that identity verifies',
   },
   {
-    area: 'server/adapters',
-    imports: ['server/ports', 'protocol'],
-    importsTypes: ['server/security-log'],
+    area: 'standalone/adapters',
+    imports: ['standalone/identity', 'bridge', 'protocol'],
     because: 'an adapter fills a port and can be replaced by another',
   },
 ]
@@ -149,31 +170,34 @@ export interface Owner {
 }
 
 export const OWNERS: readonly Owner[] = [
-  { modules: ['ws'], area: 'server/southbound', because: 'one place turns sockets into messages' },
+  { modules: ['ws'], area: 'bridge/southbound', because: 'one place turns sockets into messages' },
   { modules: ['ws'], area: 'agent/link', because: 'one place turns the socket into messages' },
   {
     modules: ['node:child_process', '@modelcontextprotocol/*'],
     area: 'agent/servers',
     because: 'one place starts local servers and speaks to them, after the guard',
   },
-  { modules: ['@modelcontextprotocol/*'], area: 'server/northbound', because: 'one place speaks MCP' },
-  { modules: ['jose'], area: 'server/identity', because: 'one place reads and makes tokens' },
+  { modules: ['@modelcontextprotocol/*'], area: 'bridge/northbound', because: 'one place speaks MCP' },
+  { modules: ['jose'], area: 'bridge/identity', because: 'one place reads and makes tokens' },
   {
     modules: ['@node-rs/argon2', 'otpauth', '@simplewebauthn/server', 'openid-client'],
-    area: 'server/accounts',
+    area: 'standalone/accounts',
     because: 'one place takes passwords, codes and passkeys, and asks providers who somebody is',
   },
   {
     modules: ['oidc-provider'],
-    area: 'server/oauth',
+    area: 'standalone/oauth',
     because: 'what the library is told, and what it is kept from, stands in one place',
   },
   {
     modules: ['node:sqlite', 'kysely', 'pg', 'ioredis', 'redis'],
-    area: 'server/adapters',
+    area: 'standalone/adapters',
     because: 'databases stay behind the ports',
   },
 ]
 
 /** The clock and randomness are passed in; in these packages only these files may reach for the real ones. */
-export const TIMELESS = { packages: ['protocol', 'server', 'agent'], except: /\/src\/(?:.+\/)?system\.ts$/ }
+export const TIMELESS = {
+  packages: ['protocol', 'bridge', 'standalone', 'agent'],
+  except: /\/src\/(?:.+\/)?system\.ts$/,
+}

@@ -1,64 +1,77 @@
-import { WINDOW_MS as EVENT_WINDOW_MS, MAX_EVENTS } from '../../packages/agent/src/event-sampler.ts'
-import { MAX_HELD_BYTES as MAX_EARLY_BYTES, MAX_HELD } from '../../packages/agent/src/link/connection.ts'
-import { MAX_ARGUMENT_BYTES, MAX_RUNNING } from '../../packages/agent/src/link/running-calls.ts'
-import { MAX_QUEUED_BYTES, MAX_QUEUED_FRAMES } from '../../packages/agent/src/link/socket.ts'
-import { MAX_ANSWER_BYTES, MAX_REQUEST_BYTES } from '../../packages/agent/src/servers/server-input.ts'
-import { RELIST_MS } from '../../packages/agent/src/servers/server-life.ts'
-import { MAX_LIST_BYTES, MAX_PAGES } from '../../packages/agent/src/servers/tools.ts'
-import { MAX_WAITING_BYTES } from '../../packages/cli/src/stdout.ts'
-import { limits } from '../../packages/protocol/src/limits.ts'
-import { MAX_BODY_BYTES as MAX_FORM_BYTES } from '../../packages/server/src/accounts/form-body.ts'
-import { ATTEMPTS, LOGINS, NEW_USERS } from '../../packages/server/src/accounts/login-limits.ts'
-import { RENEWALS } from '../../packages/server/src/accounts/logins.ts'
-import { MAX_PASSKEYS } from '../../packages/server/src/accounts/passkeys.ts'
 import {
-  MAX_AT_ONCE,
-  MAX_WAITING as MAX_HASHES_WAITING,
-} from '../../packages/server/src/accounts/passwords.ts'
-import { MAX_LINKS } from '../../packages/server/src/accounts/provider-routes.ts'
-import { MAX_OLD_KEYS } from '../../packages/server/src/adapters/sql/devices.ts'
-import { MAX_WAITING as MAX_CHECKS_WAITING } from '../../packages/server/src/admission/address-checks.ts'
-import { MAX_WAITING_BLOCKS, MAX_WAITING_PER_BLOCK } from '../../packages/server/src/admission/lift-checks.ts'
-import { DEFAULT_MAX_PENDING_CALLS } from '../../packages/server/src/assemble.ts'
-import { MAX_ABANDONED_CALLS } from '../../packages/server/src/connection/abandoned-calls.ts'
-import { MAX_BYTES as MAX_DEVICE_BODY_BYTES } from '../../packages/server/src/devices/body.ts'
-import { REQUESTS as DEVICE_REQUESTS } from '../../packages/server/src/devices/endpoint.ts'
-import { DEFAULT_FAILURE_LIMIT } from '../../packages/server/src/gates/address-failures.ts'
-import { FRAME_ALLOWANCE, MESSAGE_ALLOWANCE } from '../../packages/server/src/gates/allowance.ts'
-import { DEFAULT_CONNECTION_LIMITS } from '../../packages/server/src/gates/connection-caps.ts'
-import { SLOW_BYTES, SLOW_MS } from '../../packages/server/src/gates/liveness.ts'
+  EVENT_WINDOW_MS,
+  MAX_ANSWER_BYTES,
+  MAX_ARGUMENT_BYTES,
+  MAX_EARLY_BYTES,
+  MAX_EVENTS,
+  MAX_EARLY as MAX_HELD,
+  MAX_LIST_BYTES,
+  MAX_PAGES,
+  MAX_QUEUED_BYTES,
+  MAX_QUEUED_FRAMES,
+  MAX_REQUEST_BYTES,
+  MAX_RUNNING,
+  RELIST_MS,
+} from '@bridgekeeper/agent/testing'
 import {
+  ASSERTIONS,
+  DEFAULT_CONNECTION_LIMITS,
+  DEFAULT_FAILURE_LIMIT,
+  DEFAULT_MAX_PENDING_CALLS,
+  DEFAULT_RATE_LIMIT,
+  DEVICE_REQUESTS,
   FIRST_LOCK_MS,
-  ATTEMPTS as LOCK_ATTEMPTS,
-  WINDOW_MS as LOCK_WINDOW_MS,
+  FRAME_ALLOWANCE,
+  SAMPLED_LINES as LINES,
+  LOCK_ATTEMPTS,
+  LOCK_WINDOW_MS,
   LONGEST_LOCK_MS,
-} from '../../packages/server/src/gates/lockout.ts'
-import { MAX_PROOFS_OF_USER } from '../../packages/server/src/gates/proof-replays.ts'
-import { DEFAULT_RATE_LIMIT } from '../../packages/server/src/gates/rate-limit.ts'
-import { LINES } from '../../packages/server/src/gates/sampler.ts'
-import {
+  MAX_ABANDONED_CALLS,
+  MAX_BATCH,
+  MAX_CHECKS_WAITING,
+  MAX_DEVICE_BODY_BYTES,
+  MAX_DEVICES,
+  MAX_FRAGMENTS,
+  MAX_GOOD_KEYS,
   MAX_HELD_BYTES,
   MAX_OPEN_REQUESTS,
+  MAX_PIPELINED,
+  MAX_PROOFS_OF_USER,
   MAX_UNREAD_BYTES,
-} from '../../packages/server/src/gates/user-load.ts'
-import { ASSERTIONS, MAX_DEVICES, MAX_GOOD_KEYS } from '../../packages/server/src/identity/devices.ts'
-import { MAX_SESSIONS } from '../../packages/server/src/identity/sessions.ts'
-import { MAX_BATCH } from '../../packages/server/src/northbound/batch.ts'
-import { MAX_VIEWS } from '../../packages/server/src/northbound/list-cache.ts'
-import { MAX_PIPELINED } from '../../packages/server/src/northbound/pipelining.ts'
-import { UNREAD_MS } from '../../packages/server/src/northbound/slow-callers.ts'
-import { CODE_WINDOW_MS, LIMITS as OAUTH, WRONG_CODES } from '../../packages/server/src/oauth/limits.ts'
+  MAX_VIEWS,
+  MAX_WAITING_BLOCKS,
+  MAX_WAITING_PER_BLOCK,
+  MESSAGE_ALLOWANCE,
+  SLOW_BYTES,
+  SLOW_MS,
+  UNREAD_MS,
+} from '@bridgekeeper/bridge/testing'
+import { limits } from '@bridgekeeper/protocol'
 import {
+  LOGIN_ATTEMPTS as ATTEMPTS,
+  CODE_WINDOW_MS,
+  HTTP_LIMITS,
+  LOGINS,
+  MAX_HASHES_AT_ONCE as MAX_AT_ONCE,
   MAX_CLIENT_BYTES,
+  MAX_CONNECTIONS,
+  MAX_FORM_BYTES,
+  MAX_HASHES_WAITING,
+  MAX_LINKS,
+  MAX_OLD_KEYS,
+  MAX_PASSKEYS,
   MAX_RECORD_BYTES,
-  MOST,
+  MAX_SESSIONS,
+  MAX_SOCKETS_PER_ADDRESS,
+  MOST_RECORDS as MOST,
   MOST_REFRESH_TOKENS,
+  NEW_USERS,
+  OAUTH_LIMITS as OAUTH,
+  RENEWALS,
   UNUSED_CLIENT_MS,
-} from '../../packages/server/src/oauth/records.ts'
-import { MAX_FRAGMENTS } from '../../packages/server/src/southbound/web-sockets.ts'
-import { HTTP_LIMITS } from '../../packages/server/src/standalone/listener.ts'
-import { MAX_SOCKETS_PER_ADDRESS } from '../../packages/server/src/standalone/open-sockets.ts'
-import { MAX_CONNECTIONS } from '../../packages/server/src/standalone/serve.ts'
+  WRONG_CODES,
+} from '@bridgekeeper/standalone/testing'
+import { MAX_OUTPUT_WAITING_BYTES as MAX_WAITING_BYTES } from 'bridgekeeper/testing'
 import { allowance, count, size, span, within } from './units.ts'
 
 /** What is bounded, by how much, per what, and what a peer over the bound hears. */

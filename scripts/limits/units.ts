@@ -1,4 +1,4 @@
-import type { AllowanceLimit } from '../../packages/server/src/gates/allowance.ts'
+import type { AllowanceLimit } from '@bridgekeeper/bridge/testing'
 
 const KIB = 1_024
 const MIB = KIB * KIB

@@ -1,7 +1,6 @@
+import { html, localPath } from '@bridgekeeper/standalone/testing'
 import type { Locator, Page } from 'playwright-core'
 import { expect, test } from 'vitest'
-import { html } from '../../packages/server/src/accounts/html.ts'
-import { localPath } from '../../packages/server/src/accounts/site.ts'
 import { PASSWORD, startAccounts } from '../support/accounts.ts'
 import { openPage } from '../support/browser.ts'
 import { Surfer } from '../support/surfer.ts'

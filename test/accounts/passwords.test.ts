@@ -1,8 +1,6 @@
+import { FairTurns, Passwords, PasswordsBusy, passwordProblem } from '@bridgekeeper/standalone/testing'
 import { hash, parseOptions } from '@node-rs/argon2'
 import { expect, test } from 'vitest'
-import { FairTurns } from '../../packages/server/src/accounts/fair-turns.ts'
-import { passwordProblem } from '../../packages/server/src/accounts/password-rules.ts'
-import { Passwords, PasswordsBusy } from '../../packages/server/src/accounts/passwords.ts'
 import { PASSWORD, startAccounts } from '../support/accounts.ts'
 import { textOf } from '../support/surfer.ts'
 

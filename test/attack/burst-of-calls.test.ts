@@ -1,6 +1,6 @@
 import { join } from 'node:path'
+import { openSqliteStores } from '@bridgekeeper/standalone/testing'
 import { expect, onTestFinished, test, vi } from 'vitest'
-import { openSqliteStores } from '../../packages/server/src/adapters/sql/open.ts'
 import { codeOf, HOUR, WRONG_ANSWER } from '../support/attacker.ts'
 import { startBridge, type TestBridge } from '../support/bridge.ts'
 import { FakeSystem } from '../support/fake-system.ts'

@@ -1,5 +1,5 @@
+import type { Authenticator } from '@bridgekeeper/bridge'
 import { expect, test } from 'vitest'
-import type { Authenticator } from '../../packages/server/src/ports.ts'
 import { startAccounts } from '../support/accounts.ts'
 import { LIST } from '../support/attacker.ts'
 import { bearer, post } from '../support/mcp.ts'

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import { expect, test } from 'vitest'
-import { proofKey, signProof } from '../../packages/server/test/support/dpop-proof.ts'
+import { proofKey, signProof } from '../../packages/bridge/test/support/dpop-proof.ts'
 import { type AccessBridge, startAccessBridge } from '../support/access.ts'
 import { LIST } from '../support/attacker.ts'
 import { post } from '../support/mcp.ts'

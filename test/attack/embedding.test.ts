@@ -8,7 +8,7 @@ import {
   memoryUsers,
   type RequestFacts,
   realSystem,
-} from '@bridgekeeper/server'
+} from '@bridgekeeper/bridge'
 import { exportJWK, generateKeyPair, SignJWT } from 'jose'
 import { expect, onTestFinished, test } from 'vitest'
 import { SECRET, startBridge, type TestBridge, user } from '../support/bridge.ts'

@@ -1,5 +1,5 @@
+import { FRAME_ALLOWANCE } from '@bridgekeeper/bridge/testing'
 import { expect, test, vi } from 'vitest'
-import { FRAME_ALLOWANCE } from '../../packages/server/src/gates/allowance.ts'
 import { HOUR } from '../support/attacker.ts'
 import { withoutCallLimits } from '../support/greedy.ts'
 import { type Peer, verifiedPeer } from '../support/peer.ts'

@@ -1,8 +1,11 @@
+import {
+  MAX_BATCH,
+  MAX_HELD_BYTES,
+  MAX_OPEN_REQUESTS,
+  MAX_PIPELINED,
+  UNREAD_MS,
+} from '@bridgekeeper/bridge/testing'
 import { expect, test, vi } from 'vitest'
-import { MAX_HELD_BYTES, MAX_OPEN_REQUESTS } from '../../packages/server/src/gates/user-load.ts'
-import { MAX_BATCH } from '../../packages/server/src/northbound/batch.ts'
-import { MAX_PIPELINED } from '../../packages/server/src/northbound/pipelining.ts'
-import { UNREAD_MS } from '../../packages/server/src/northbound/slow-callers.ts'
 import { EMPTY, HOUR, LIST } from '../support/attacker.ts'
 import { agentWithCatalog, deafClient, request, withoutCallLimits } from '../support/greedy.ts'
 import { OTHER_TYPE, post, toolCall } from '../support/mcp.ts'

@@ -1,6 +1,5 @@
+import { MAX_BATCH, MESSAGE_ALLOWANCE } from '@bridgekeeper/bridge/testing'
 import { expect, onTestFinished, test, vi } from 'vitest'
-import { MESSAGE_ALLOWANCE } from '../../packages/server/src/gates/allowance.ts'
-import { MAX_BATCH } from '../../packages/server/src/northbound/batch.ts'
 import { agentWith } from '../support/agents.ts'
 import { HOUR, LIST } from '../support/attacker.ts'
 import { startBridge, type TestBridge } from '../support/bridge.ts'

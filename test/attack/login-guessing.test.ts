@@ -1,6 +1,6 @@
+import { seal } from '@bridgekeeper/bridge/testing'
 import { Secret, TOTP } from 'otpauth'
 import { expect, test } from 'vitest'
-import { seal } from '../../packages/server/src/identity/sealed.ts'
 import { PAGE_KEY, PASSWORD, startAccounts, type TestAccounts } from '../support/accounts.ts'
 import { FakeSystem } from '../support/fake-system.ts'
 import { hiddenFields, type Seen, Surfer } from '../support/surfer.ts'

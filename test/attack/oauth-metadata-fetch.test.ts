@@ -1,6 +1,6 @@
+import { guardedFetch } from '@bridgekeeper/standalone/testing'
 import * as oauth from 'oauth4webapi'
 import { expect, test } from 'vitest'
-import { guardedFetch } from '../../packages/server/src/oauth/guarded-fetch.ts'
 import { httpsServer } from '../support/metadata-server.ts'
 import { startOAuth } from '../support/oauth.ts'
 import { ask, CALLBACK, connect, discover, type TestClient } from '../support/oauth-client.ts'

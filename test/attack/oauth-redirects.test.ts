@@ -1,6 +1,6 @@
+import { realSystem } from '@bridgekeeper/bridge'
+import { Records } from '@bridgekeeper/standalone/testing'
 import { expect, test } from 'vitest'
-import { Records } from '../../packages/server/src/oauth/records.ts'
-import { realSystem } from '../../packages/server/src/system.ts'
 import { httpsServer } from '../support/metadata-server.ts'
 import { type OAuthNode, startOAuth } from '../support/oauth.ts'
 import { ask, CALLBACK, connect, discover, register, type TestClient } from '../support/oauth-client.ts'

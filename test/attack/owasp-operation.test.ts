@@ -1,5 +1,5 @@
 /** The rest of owasp.test.ts: how the bridge is set up, who it takes somebody for, and what it records. */
-import { createTokens, memoryUsers, realSystem } from '@bridgekeeper/server'
+import { createTokens, memoryUsers, realSystem } from '@bridgekeeper/bridge'
 import { describe, expect, test } from 'vitest'
 import { agentWith, answerNext, answerNextWith } from '../support/agents.ts'
 import { as, challenged, codeOf, LIST, tokenWith, WRONG_ANSWER } from '../support/attacker.ts'

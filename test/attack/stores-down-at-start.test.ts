@@ -1,4 +1,4 @@
-import type { BlockStore } from '@bridgekeeper/server'
+import type { BlockStore } from '@bridgekeeper/bridge'
 import { expect, test } from 'vitest'
 import { startBridge } from '../support/bridge.ts'
 import { bearer, post, toolCall } from '../support/mcp.ts'

@@ -1,5 +1,5 @@
+import { MAX_PIPELINED } from '@bridgekeeper/bridge/testing'
 import { expect, test, vi } from 'vitest'
-import { MAX_PIPELINED } from '../../packages/server/src/northbound/pipelining.ts'
 import { HOUR } from '../support/attacker.ts'
 import { deafClient, request, withoutCallLimits } from '../support/greedy.ts'
 import { toolCall } from '../support/mcp.ts'

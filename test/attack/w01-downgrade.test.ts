@@ -1,7 +1,6 @@
 import { createServer as createHttpServer, request as httpRequest } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import type { Authenticator } from '@bridgekeeper/server'
-import { createTokens, memoryUsers, realSystem } from '@bridgekeeper/server'
+import { type Authenticator, createTokens, memoryUsers, realSystem } from '@bridgekeeper/bridge'
 import { expect, onTestFinished, test } from 'vitest'
 import { SECRET, startBridge, user } from '../support/bridge.ts'
 import { challengedDevice, provenDevice, startDeviceBridge } from '../support/devices.ts'

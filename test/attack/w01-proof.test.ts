@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto'
 import { expect, test, vi } from 'vitest'
-import { World } from '../../packages/server/test/support/connections-world.ts'
+import { World } from '../../packages/bridge/test/support/connections-world.ts'
 import {
   type Algorithm,
   type Changes,

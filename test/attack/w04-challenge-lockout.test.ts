@@ -1,4 +1,4 @@
-import type { IssuedToken } from '@bridgekeeper/server'
+import type { IssuedToken } from '@bridgekeeper/bridge'
 import { expect, test } from 'vitest'
 import { startBridge, type TestBridge } from '../support/bridge.ts'
 import { FakeSystem } from '../support/fake-system.ts'

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import type { Device } from '@bridgekeeper/server'
+import type { Device } from '@bridgekeeper/bridge'
 import { expect, test } from 'vitest'
 import WebSocket from 'ws'
 import {

@@ -8,7 +8,7 @@ import {
   type Principal,
   type Revocation,
   type SecurityEvent,
-} from '@bridgekeeper/server'
+} from '@bridgekeeper/bridge'
 import { expect, test } from 'vitest'
 import { agentWith, answerNext } from '../support/agents.ts'
 import { SECRET, startBridge, type TestBridge, user } from '../support/bridge.ts'

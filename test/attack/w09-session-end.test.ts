@@ -1,4 +1,4 @@
-import { createTokens, memoryUsers, type User, type UserStore } from '@bridgekeeper/server'
+import { createTokens, memoryUsers, type User, type UserStore } from '@bridgekeeper/bridge'
 import { expect, test } from 'vitest'
 import { SECRET, startBridge, user } from '../support/bridge.ts'
 import { FakeSystem } from '../support/fake-system.ts'

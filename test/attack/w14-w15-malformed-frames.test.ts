@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { IssuedToken } from '@bridgekeeper/server'
+import type { IssuedToken } from '@bridgekeeper/bridge'
 import { expect, test } from 'vitest'
 import { startBridge, type TestBridge } from '../support/bridge.ts'
 import { verifiedPeer } from '../support/peer.ts'

@@ -1,4 +1,4 @@
-import { createTokens, memoryUsers, realSystem } from '@bridgekeeper/server'
+import { createTokens, memoryUsers, realSystem } from '@bridgekeeper/bridge'
 import { expect, test } from 'vitest'
 import { SECRET, startBridge, type TestBridge, user } from '../support/bridge.ts'
 import { FakeSystem } from '../support/fake-system.ts'

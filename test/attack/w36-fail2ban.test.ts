@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { createWriteStream, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type IssuedToken, realSystem, streamLog } from '@bridgekeeper/server'
+import { type IssuedToken, realSystem, streamLog } from '@bridgekeeper/bridge'
 import { expect, test } from 'vitest'
 import { missingDebianCommand } from '../../scripts/debian.ts'
 import { startBridge, type TestBridge, user } from '../support/bridge.ts'

@@ -1,4 +1,4 @@
-import type { SecurityEvent, SecurityLog } from '@bridgekeeper/server'
+import type { SecurityEvent, SecurityLog } from '@bridgekeeper/bridge'
 import { expect, test, vi } from 'vitest'
 import { agentWith, answerNext } from '../support/agents.ts'
 import { startBridge } from '../support/bridge.ts'

@@ -1,5 +1,5 @@
 import { connect } from 'node:net'
-import { memoryUsers } from '@bridgekeeper/server'
+import { memoryUsers } from '@bridgekeeper/bridge'
 import { expect, test } from 'vitest'
 import { startBridge } from '../support/bridge.ts'
 import { dial, refusedUpgrade, verifiedPeer } from '../support/peer.ts'

@@ -1,5 +1,5 @@
+import { ToolError } from '@bridgekeeper/bridge'
 import { limits } from '@bridgekeeper/protocol'
-import { ToolError } from '@bridgekeeper/server'
 import { expect, test, vi } from 'vitest'
 import { agentWith, answerNext as answerWith } from '../support/agents.ts'
 import { startBridge } from '../support/bridge.ts'

@@ -1,5 +1,5 @@
+import { catalogFrames } from '@bridgekeeper/agent/testing'
 import { expect, test, vi } from 'vitest'
-import { catalogFrames } from '../../packages/agent/src/link/catalog-frame.ts'
 import { startBridge } from '../support/bridge.ts'
 import { bearer, post } from '../support/mcp.ts'
 import { verifiedPeer } from '../support/peer.ts'

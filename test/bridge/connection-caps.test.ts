@@ -1,8 +1,8 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
-import type { FingerprintStore } from '@bridgekeeper/server'
+import type { FingerprintStore } from '@bridgekeeper/bridge'
+import { DEFAULT_CONNECTION_LIMITS } from '@bridgekeeper/bridge/testing'
 import { expect, test } from 'vitest'
-import { DEFAULT_CONNECTION_LIMITS } from '../../packages/server/src/gates/connection-caps.ts'
 import { startBridge } from '../support/bridge.ts'
 import { dial, verifiedPeer } from '../support/peer.ts'
 

@@ -1,9 +1,9 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { callbackLog, createBridge, deny, realSystem } from '@bridgekeeper/server'
+import { callbackLog, createBridge, deny, realSystem } from '@bridgekeeper/bridge'
 import { expect, onTestFinished, test } from 'vitest'
-import { proofOf, testKey } from '../../packages/server/test/support/device-world.ts'
-import { memoryDevices, memorySessions } from '../../packages/server/test/support/identity-stores.ts'
+import { proofOf, testKey } from '../../packages/bridge/test/support/device-world.ts'
+import { memoryDevices, memorySessions } from '../../packages/bridge/test/support/identity-stores.ts'
 
 const system = realSystem()
 const BRIDGE_KEY = testKey().privateKey

@@ -1,4 +1,4 @@
-import { callbackLog, type SecurityLog } from '@bridgekeeper/server'
+import { callbackLog, type SecurityLog } from '@bridgekeeper/bridge'
 import { expect, test } from 'vitest'
 import { startBridge } from '../support/bridge.ts'
 import { dial, verifiedPeer } from '../support/peer.ts'

@@ -1,5 +1,5 @@
+import { MAX_ABANDONED_CALLS } from '@bridgekeeper/bridge/testing'
 import { expect, test, vi } from 'vitest'
-import { MAX_ABANDONED_CALLS } from '../../packages/server/src/connection/abandoned-calls.ts'
 import { startBridge } from '../support/bridge.ts'
 import { FakeSystem } from '../support/fake-system.ts'
 import { bearer, post, toolCall } from '../support/mcp.ts'

@@ -1,5 +1,5 @@
+import { callbackLog } from '@bridgekeeper/bridge'
 import { limits } from '@bridgekeeper/protocol'
-import { callbackLog } from '@bridgekeeper/server'
 import { expect, test, vi } from 'vitest'
 import { agentWith, answerNext } from '../support/agents.ts'
 import { startBridge } from '../support/bridge.ts'

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
+import { ssoSettings } from '@bridgekeeper/standalone/testing'
 import { beforeAll, expect, test, vi } from 'vitest'
-import { ssoSettings } from '../../packages/server/src/standalone/sso-settings.ts'
 import { bridgekeeper, jsonOf, type RunningBridge, serve } from '../support/installation.ts'
 import { repository } from '../support/program.ts'
 import { Surfer, textOf } from '../support/surfer.ts'

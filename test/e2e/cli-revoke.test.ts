@@ -1,5 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto'
-import { DataFolder, realSystem } from '@bridgekeeper/server'
+import { realSystem } from '@bridgekeeper/bridge'
+import { DataFolder } from '@bridgekeeper/standalone'
 import { beforeAll, expect, test } from 'vitest'
 import { bridgekeeper, jsonOf, login, type RunningBridge, serve } from '../support/installation.ts'
 import { bearer, post, toolCall } from '../support/mcp.ts'

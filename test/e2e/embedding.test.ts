@@ -1,6 +1,6 @@
 import { stripTypeScriptTypes } from 'node:module'
 import { join } from 'node:path'
-import * as server from '@bridgekeeper/server'
+import * as server from '@bridgekeeper/bridge'
 import { SignJWT } from 'jose'
 import { expect, test } from 'vitest'
 import { codeOf, writeDocumented } from '../support/documented.ts'
@@ -19,7 +19,7 @@ async function documentedApp() {
   const module = (name: string) => join(repository, 'node_modules', name)
   writeDocumented(PAGE, folder, {
     next: join(repository, 'test/e2e/fixtures/next-shape'),
-    '@bridgekeeper/server': join(repository, 'packages/server'),
+    '@bridgekeeper/bridge': join(repository, 'packages/bridge'),
     jose: module('jose'),
   })
   const program = new Program(

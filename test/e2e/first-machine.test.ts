@@ -1,7 +1,7 @@
 import { cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test, vi } from 'vitest'
-import { testKey } from '../../packages/server/test/support/device-world.ts'
+import { testKey } from '../../packages/bridge/test/support/device-world.ts'
 import { configFile, fixture } from '../support/agent-program.ts'
 import { eventIn, mainProcess, startBridgekeeper } from '../support/installation.ts'
 import { bearer, post, toolCall } from '../support/mcp.ts'

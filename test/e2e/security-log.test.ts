@@ -1,7 +1,7 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
-import { canaries } from '../../packages/server/test/support/canaries.ts'
+import { canaries } from '../../packages/bridge/test/support/canaries.ts'
 import { bridgekeeper, jsonOf, serve, startBridgekeeper } from '../support/installation.ts'
 import { bearer, post, toolCall } from '../support/mcp.ts'
 import { scratch } from '../support/scratch.ts'

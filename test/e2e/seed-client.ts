@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { IssuedToken } from '@bridgekeeper/server'
+import type { IssuedToken } from '@bridgekeeper/bridge'
 import WebSocket from 'ws'
 import { atEnd } from '../support/at-end.ts'
 

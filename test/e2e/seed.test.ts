@@ -1,4 +1,4 @@
-import type { IssuedToken } from '@bridgekeeper/server'
+import type { IssuedToken } from '@bridgekeeper/bridge'
 import { beforeAll, expect, test, vi } from 'vitest'
 import { login, type RunningBridge, serve } from '../support/installation.ts'
 import { bearer, post, toolCall } from '../support/mcp.ts'

@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { IssuedToken } from '@bridgekeeper/server'
+import type { IssuedToken } from '@bridgekeeper/bridge'
 import { beforeAll, expect, test } from 'vitest'
 import { connect, fixture, published } from '../support/agent-program.ts'
 import { login, type RunningBridge, serve } from '../support/installation.ts'

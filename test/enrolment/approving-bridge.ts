@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { type DeviceWorld, startDevices } from '../../packages/server/test/support/device-world.ts'
+import { type DeviceWorld, startDevices } from '../../packages/bridge/test/support/device-world.ts'
 
 /** What a client asked for at the device authorization endpoint. */
 export interface Asked {

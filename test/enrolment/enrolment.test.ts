@@ -1,7 +1,7 @@
 import { bridgeAddress, realSystem, type System } from '@bridgekeeper/agent'
 import { keyWords } from '@bridgekeeper/protocol'
 import { describe, expect, test, vi } from 'vitest'
-import { BRIDGE_KEY } from '../../packages/server/test/support/device-world.ts'
+import { BRIDGE_KEY } from '../../packages/bridge/test/support/device-world.ts'
 import { type ApprovingBridge, sendJson, startApprovingBridge } from './approving-bridge.ts'
 import { codeOf, enrolledMachine, machine } from './machine.ts'
 

@@ -1,5 +1,5 @@
+import { callbackLog, createTokens, memoryUsers, realSystem, type SecurityEvent } from '@bridgekeeper/bridge'
 import { decodeDown, decodeUp, isJson, objectMembers } from '@bridgekeeper/protocol'
-import { callbackLog, createTokens, memoryUsers, realSystem, type SecurityEvent } from '@bridgekeeper/server'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { answerNext } from '../support/agents.ts'

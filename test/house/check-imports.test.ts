@@ -4,38 +4,38 @@ import { check, plant, repository } from './planted.ts'
 const clean: Record<string, string> = {
   'packages/protocol/package.json': manifest({ zod: '1' }),
   'packages/protocol/src/index.ts': "export { z } from 'zod'\n",
-  'packages/server/package.json': manifest({
+  'packages/bridge/package.json': manifest({
     '@bridgekeeper/protocol': '1',
     '@modelcontextprotocol/server': '1',
     jose: '1',
-    pg: '1',
     ws: '1',
     zod: '1',
   }),
-  'packages/server/src/ports.ts':
+  'packages/bridge/src/ports.ts':
     "import type { Verdict } from './gates/verdict.ts'\nexport type Port = Verdict\n",
-  'packages/server/src/gates/verdict.ts':
+  'packages/bridge/src/gates/verdict.ts':
     "import { createHash } from 'node:crypto'\nexport type Verdict = string\n",
-  'packages/server/src/router/router.ts':
+  'packages/bridge/src/router/router.ts':
     "// import '../southbound/agents.ts' and Date.now() are only talk\n",
-  'packages/server/src/southbound/agents.ts': "import { WebSocketServer } from 'ws'\n",
-  'packages/server/src/northbound/mcp.ts': "import { Server } from '@modelcontextprotocol/server/x.js'\n",
-  'packages/server/src/identity/tokens.ts':
+  'packages/bridge/src/southbound/agents.ts': "import { WebSocketServer } from 'ws'\n",
+  'packages/bridge/src/northbound/mcp.ts': "import { Server } from '@modelcontextprotocol/server/x.js'\n",
+  'packages/bridge/src/identity/tokens.ts':
     "import { jwtVerify } from 'jose'\nexport const seen = new Date(0)\n",
-  'packages/server/src/adapters/postgres/users.ts': "import pg from 'pg'\nimport '../../ports.ts'\n",
-  'packages/server/src/standalone/node.ts': "import '../southbound/agents.ts'\nimport '../bridge.ts'\n",
-  'packages/server/src/northbound/version.ts':
+  'packages/bridge/src/northbound/version.ts':
     "import { version } from '../../package.json' with { type: 'json' }\n",
-  'packages/server/src/bridge.ts': "import './adapters/postgres/users.ts'\nimport './northbound/mcp.ts'\n",
-  'packages/server/src/system.ts': 'export const now = () => Date.now() + Math.random()\n',
+  'packages/bridge/src/bridge.ts': "import './northbound/mcp.ts'\nimport './southbound/agents.ts'\n",
+  'packages/bridge/src/system.ts': 'export const now = () => Date.now() + Math.random()\n',
   'packages/agent/package.json': manifest({ '@modelcontextprotocol/client': '1', ws: '1' }),
   'packages/agent/src/link/socket.ts': "import WebSocket from 'ws'\nimport '../guard/policy.ts'\n",
   'packages/agent/src/guard/policy.ts': 'export const policy = 1\n',
   'packages/agent/src/servers/start.ts':
     "import { spawn } from 'child_process'\nawait import('@modelcontextprotocol/client')\n",
-  'packages/console/package.json': manifest({ '@bridgekeeper/server': '1' }),
-  'packages/cli/package.json': manifest({ '@bridgekeeper/server': '1', '@bridgekeeper/agent': '1' }),
-  'packages/cli/src/main.ts': "import '@bridgekeeper/server'\nimport '@bridgekeeper/agent'\nDate.now()\n",
+  'packages/standalone/package.json': manifest({ '@bridgekeeper/bridge': '1', pg: '1' }),
+  'packages/standalone/src/adapters/postgres/users.ts': "import pg from 'pg'\n",
+  'packages/standalone/src/serve.ts':
+    "import '@bridgekeeper/bridge'\nimport './adapters/postgres/users.ts'\n",
+  'packages/cli/package.json': manifest({ '@bridgekeeper/standalone': '1', '@bridgekeeper/agent': '1' }),
+  'packages/cli/src/main.ts': "import '@bridgekeeper/standalone'\nimport '@bridgekeeper/agent'\nDate.now()\n",
 }
 
 function manifest(dependencies: Record<string, string>): string {
@@ -68,44 +68,44 @@ function violations(table: string): [file: string, code: string, rule: string, w
 
 const layers = violations(`
   protocol/src/a.ts          | import { createHash } from 'node:crypto'       | layer | protocol may not import node:crypto
-  server/src/gates/a.ts      | import http from 'node:http'                   | layer | server/gates may not import node:http
-  server/src/gates/a.ts      | import { z } from 'zod'                        | layer | server/gates may not import zod
-  server/src/gates/a.ts      | import type { A } from '../router/router.ts'   | layer | server/gates may not import server/router
-  server/src/ports.ts        | export { verdict } from './gates/verdict.ts'   | layer | may import only types of server/gates
-  server/src/connection/a.ts | import '../router/router.ts'                   | layer | server/connection may not import server/router
-  server/src/router/a.ts     | import '../southbound/agents.ts'               | layer | server/router may not import server/southbound
-  server/src/southbound/a.ts | import '../northbound/mcp.ts'                  | layer | server/southbound may not import server/northbound
-  server/src/northbound/a.ts | export * from '../southbound/agents.ts'        | layer | server/northbound may not import server/southbound
-  server/src/northbound/a.ts | await import('../southbound/agents.ts')        | layer | server/northbound may not import server/southbound
-  server/src/northbound/a.ts | import '../adapters/postgres/users.ts'         | layer | server/northbound may not import server/adapters
-  server/src/northbound/a.ts | import '../bridge.ts'                          | layer | server/northbound may not import server/bridge
-  server/src/identity/a.ts   | import '../northbound/mcp.ts'                  | layer | server/identity may not import server/northbound
-  server/src/adapters/a.ts   | import '../gates/verdict.ts'                   | layer | server/adapters may not import server/gates
-  server/src/bridge.ts       | import '@bridgekeeper/agent'                   | layer | server may not import @bridgekeeper/agent
-  agent/src/link/a.ts        | import type { A } from '@bridgekeeper/server'  | layer | agent may not import @bridgekeeper/server
-  console/src/a.ts           | import '@bridgekeeper/server'                  | layer | console may not import @bridgekeeper/server
-  server/src/router/a.ts     | import WebSocket from 'ws'                     | owner | only server/southbound may import ws
-  server/src/standalone/a.ts | import { DatabaseSync } from 'node:sqlite'     | owner | only server/adapters may import node:sqlite
-  server/src/router/a.ts     | import pg from 'pg'                            | owner | only server/adapters may import pg
-  server/src/router/a.ts     | import { jwtVerify } from 'jose'               | owner | only server/identity may import jose
-  server/src/bridge.ts       | import '@modelcontextprotocol/server'          | owner | only server/northbound may import
+  bridge/src/gates/a.ts      | import http from 'node:http'                   | layer | bridge/gates may not import node:http
+  bridge/src/gates/a.ts      | import { z } from 'zod'                        | layer | bridge/gates may not import zod
+  bridge/src/gates/a.ts      | import type { A } from '../router/router.ts'   | layer | bridge/gates may not import bridge/router
+  bridge/src/ports.ts        | export { verdict } from './gates/verdict.ts'   | layer | may import only types of bridge/gates
+  bridge/src/connection/a.ts | import '../router/router.ts'                   | layer | bridge/connection may not import bridge/router
+  bridge/src/router/a.ts     | import '../southbound/agents.ts'               | layer | bridge/router may not import bridge/southbound
+  bridge/src/southbound/a.ts | import '../northbound/mcp.ts'                  | layer | bridge/southbound may not import bridge/northbound
+  bridge/src/northbound/a.ts | export * from '../southbound/agents.ts'        | layer | bridge/northbound may not import bridge/southbound
+  bridge/src/northbound/a.ts | await import('../southbound/agents.ts')        | layer | bridge/northbound may not import bridge/southbound
+  bridge/src/northbound/a.ts | import '../identity/tokens.ts'                 | layer | bridge/northbound may not import bridge/identity
+  bridge/src/northbound/a.ts | import '../bridge.ts'                          | layer | bridge/northbound may not import bridge/bridge
+  bridge/src/identity/a.ts   | import '../northbound/mcp.ts'                  | layer | bridge/identity may not import bridge/northbound
+  standalone/src/adapters/a.ts | import '../serve.ts'                           | layer | standalone/adapters may not import standalone/serve
+  bridge/src/bridge.ts       | import '@bridgekeeper/agent'                   | layer | bridge may not import @bridgekeeper/agent
+  agent/src/link/a.ts        | import type { A } from '@bridgekeeper/bridge'  | layer | agent may not import @bridgekeeper/bridge
+  bridge/src/bridge.ts       | import '@bridgekeeper/standalone'              | layer | bridge may not import @bridgekeeper/standalone
+  bridge/src/router/a.ts     | import WebSocket from 'ws'                     | owner | only bridge/southbound may import ws
+  standalone/src/http/a.ts   | import { DatabaseSync } from 'node:sqlite'     | owner | only standalone/adapters may import node:sqlite
+  standalone/src/http/a.ts   | import pg from 'pg'                            | owner | only standalone/adapters may import pg
+  bridge/src/router/a.ts     | import { jwtVerify } from 'jose'               | owner | only bridge/identity may import jose
+  bridge/src/bridge.ts       | import '@modelcontextprotocol/server'          | owner | only bridge/northbound may import
   agent/src/guard/a.ts       | import WebSocket from 'ws'                     | owner | only agent/link may import ws
   agent/src/config/a.ts      | import { spawn } from 'node:child_process'     | owner | only agent/servers may import node:child_process
   agent/src/link/a.ts        | import { A } from '@modelcontextprotocol/client' | owner | only agent/servers may import
 `)
 
 const detours = violations(`
-  server/src/router/a.ts     | import x from 'left-pad'                     | undeclared | does not declare left-pad
+  bridge/src/router/a.ts     | import x from 'left-pad'                     | undeclared | does not declare left-pad
   cli/src/a.ts               | import '@bridgekeeper/protocol'              | undeclared | does not declare @bridgekeeper/protocol
-  cli/src/a.ts               | import '../../server/src/bridge.ts'          | crossing   | packages/server/src/bridge.ts is outside
-  server/src/router/a.ts     | import './a.ts'                              | cycle      | router/a.ts → packages/server/src/router/a.ts
+  cli/src/a.ts               | import '../../bridge/src/bridge.ts'          | crossing   | packages/bridge/src/bridge.ts is outside
+  bridge/src/router/a.ts     | import './a.ts'                              | cycle      | router/a.ts → packages/bridge/src/router/a.ts
   agent/src/guard/policy.ts  | import type { A } from '../link/socket.ts'   | cycle      | link/socket.ts → packages/agent/src/guard/policy.ts
 `)
 
 const clocks = violations(`
   protocol/src/a.ts          | const at = Date.now()                        | time       | Date.now
-  server/src/gates/a.ts      | const clock = Date.now                       | time       | Date.now
-  server/src/router/a.ts     | const at = new Date()                        | time       | new Date
+  bridge/src/gates/a.ts      | const clock = Date.now                       | time       | Date.now
+  bridge/src/router/a.ts     | const at = new Date()                        | time       | new Date
   agent/src/link/a.ts        | const wait = Math.random() * 1000            | time       | Math.random
 `)
 

@@ -7,7 +7,7 @@ const [one, two, three] = ['[RATE.1]', '[RATE.2]', '[RATE.3]']
 const clean = {
   'SPEC.md': `# Rules\n\n**${one}** a limit\n- **${two}** a block\n\nText may speak of **${three}** freely.\n`,
   'test/rate.test.ts': `test('${one} refuses', () => {})\n`,
-  'packages/server/test/block.ts': `export const suite = () => it.each([\n  [1],\n])(\n  "${one} ${two} blocks %s",\n)\n`,
+  'packages/bridge/test/block.ts': `export const suite = () => it.each([\n  [1],\n])(\n  "${one} ${two} blocks %s",\n)\n`,
 }
 
 const passed = { code: 0, stderr: '', stdout: expect.stringMatching(/^rules: \d+, /) }
@@ -23,17 +23,17 @@ test('[HOUSE.4] the rules of this repository are all tested', async () => {
 const uncovered = `SPEC.md:4  uncovered  no test that runs cites ${two} in its title`
 
 test.each([
-  ['a rule that no test cites', 'packages/server/test/block.ts', '', uncovered],
-  ['a citation in a comment', 'packages/server/test/block.ts', `// test('${two} blocks')\n`, uncovered],
+  ['a rule that no test cites', 'packages/bridge/test/block.ts', '', uncovered],
+  ['a citation in a comment', 'packages/bridge/test/block.ts', `// test('${two} blocks')\n`, uncovered],
   [
     'a citation in a skipped test',
-    'packages/server/test/block.ts',
+    'packages/bridge/test/block.ts',
     `test.skip('${two} blocks')\n`,
     uncovered,
   ],
   [
     'a citation in a test to be written',
-    'packages/server/test/block.ts',
+    'packages/bridge/test/block.ts',
     `it.todo('${two} blocks')\n`,
     uncovered,
   ],

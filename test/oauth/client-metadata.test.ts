@@ -1,5 +1,5 @@
+import { reduceMetadata } from '@bridgekeeper/standalone/testing'
 import { expect, test } from 'vitest'
-import { reduceMetadata } from '../../packages/server/src/oauth/client-metadata.ts'
 import { LIST } from '../support/attacker.ts'
 import { bearer, post } from '../support/mcp.ts'
 import { httpsServer } from '../support/metadata-server.ts'

@@ -1,18 +1,15 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { type BridgeOptions, createBridge, createTokens, memoryUsers, realSystem } from '@bridgekeeper/server'
+import { type BridgeOptions, createBridge, createTokens, memoryUsers, realSystem } from '@bridgekeeper/bridge'
+import { AccessTokens, loadSigningKey, Recall, type Session } from '@bridgekeeper/bridge/testing'
+import { byIssuer } from '@bridgekeeper/standalone/testing'
 import { SignJWT } from 'jose'
 import { onTestFinished } from 'vitest'
-import { AccessTokens } from '../../packages/server/src/identity/access-tokens.ts'
-import { byIssuer } from '../../packages/server/src/identity/by-issuer.ts'
-import { Recall } from '../../packages/server/src/identity/recall.ts'
-import { loadSigningKey } from '../../packages/server/src/identity/signing-key.ts'
-import type { Session } from '../../packages/server/src/ports/identity.ts'
 import {
   memoryDevices,
   memoryKeys,
   memorySessions,
-} from '../../packages/server/test/support/identity-stores.ts'
+} from '../../packages/bridge/test/support/identity-stores.ts'
 import { SECRET, type TestBridge, user } from './bridge.ts'
 import { Recorded } from './recorded.ts'
 

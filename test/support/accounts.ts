@@ -1,19 +1,29 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import {
+  type Bridge,
+  type BridgeOptions,
+  createBridge,
+  createTokens,
+  type Revocation,
+  realSystem,
+  type System,
+  type Tokens,
+  type User,
+} from '@bridgekeeper/bridge'
+import type { UserRole } from '@bridgekeeper/bridge/testing'
+import {
+  type AccountParts,
+  type Accounts,
+  createAccounts,
+  openSqliteStores,
+  Passwords,
+  type ProviderSettings,
+  Sessions,
+  type Stores,
+  siteOf,
+} from '@bridgekeeper/standalone/testing'
 import { onTestFinished } from 'vitest'
-import { type Accounts, createAccounts } from '../../packages/server/src/accounts/accounts.ts'
-import type { AccountParts } from '../../packages/server/src/accounts/parts.ts'
-import { Passwords } from '../../packages/server/src/accounts/passwords.ts'
-import type { ProviderSettings } from '../../packages/server/src/accounts/provider.ts'
-import { siteOf } from '../../packages/server/src/accounts/site.ts'
-import { openSqliteStores, type Stores } from '../../packages/server/src/adapters/sql/open.ts'
-import { type Bridge, createBridge } from '../../packages/server/src/bridge.ts'
-import type { BridgeOptions } from '../../packages/server/src/bridge-options.ts'
-import { Sessions } from '../../packages/server/src/identity/sessions.ts'
-import { createTokens, type Tokens } from '../../packages/server/src/identity/tokens.ts'
-import type { Revocation } from '../../packages/server/src/ports/identity.ts'
-import type { System, User, UserRole } from '../../packages/server/src/ports.ts'
-import { realSystem } from '../../packages/server/src/system.ts'
 import { Recorded } from './recorded.ts'
 import { Surfer } from './surfer.ts'
 

@@ -11,7 +11,7 @@ import {
   realSystem,
   type System,
   type User,
-} from '@bridgekeeper/server'
+} from '@bridgekeeper/bridge'
 import { onTestFinished } from 'vitest'
 
 export const SECRET = Buffer.alloc(32, 7)

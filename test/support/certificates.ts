@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { TlsFiles } from '@bridgekeeper/server'
+import type { TlsFiles } from '@bridgekeeper/standalone'
 import { scratch } from './scratch.ts'
 
 export interface TestCertificate extends TlsFiles {

@@ -1,6 +1,6 @@
-import { type DeviceStore, realSystem } from '@bridgekeeper/server'
+import { type DeviceStore, realSystem } from '@bridgekeeper/bridge'
+import { openSqliteStores } from '@bridgekeeper/standalone/testing'
 import { onTestFinished } from 'vitest'
-import { openSqliteStores } from '../../packages/server/src/adapters/sql/open.ts'
 
 /** The store that a node has, in memory. */
 export async function sqliteDevices(): Promise<DeviceStore> {

@@ -8,14 +8,6 @@ import {
   sign,
   verify,
 } from 'node:crypto'
-import {
-  agentSigned,
-  bridgeSigned,
-  canonicalJson,
-  type TranscriptFacts,
-  thumbprintText,
-  transcript,
-} from '@bridgekeeper/protocol'
 import type {
   Authenticator,
   BridgeOptions,
@@ -24,7 +16,15 @@ import type {
   DeviceStore,
   Principal,
   ProofOptions,
-} from '@bridgekeeper/server'
+} from '@bridgekeeper/bridge'
+import {
+  agentSigned,
+  bridgeSigned,
+  canonicalJson,
+  type TranscriptFacts,
+  thumbprintText,
+  transcript,
+} from '@bridgekeeper/protocol'
 import { startBridge, type TestBridge } from './bridge.ts'
 import { MemoryDevices } from './memory-devices.ts'
 import { dial, type Message, type Peer, type PeerOptions } from './peer.ts'

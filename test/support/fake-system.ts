@@ -1,4 +1,4 @@
-import type { System } from '@bridgekeeper/server'
+import type { System } from '@bridgekeeper/bridge'
 
 /** Time that moves only when the test says so, and randomness that counts up. */
 export class FakeSystem implements System {

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
-import { DataFolder, type IssuedToken, realSystem } from '@bridgekeeper/server'
+import { type IssuedToken, realSystem } from '@bridgekeeper/bridge'
+import { DataFolder } from '@bridgekeeper/standalone'
 import { commandLine } from './processes.ts'
 import { type Ended, type Env, Program, repository, run } from './program.ts'
 import { scratch } from './scratch.ts'

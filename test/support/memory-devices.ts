@@ -1,4 +1,4 @@
-import type { Device, DeviceKey, DeviceStore } from '@bridgekeeper/server'
+import type { Device, DeviceKey, DeviceStore } from '@bridgekeeper/bridge'
 
 interface Row {
   device: Device

@@ -1,5 +1,5 @@
+import { AGENT_CLIENT_ID } from '@bridgekeeper/bridge/testing'
 import * as oauth from 'oauth4webapi'
-import { AGENT_CLIENT_ID } from '../../packages/server/src/identity/access-tokens.ts'
 import type { OAuthNode } from './oauth.ts'
 import { INSECURE, type TestClient } from './oauth-client.ts'
 import type { Page, Person } from './person.ts'

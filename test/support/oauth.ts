@@ -1,25 +1,27 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { onTestFinished } from 'vitest'
-import { createAccounts } from '../../packages/server/src/accounts/accounts.ts'
-import { Passwords } from '../../packages/server/src/accounts/passwords.ts'
-import { siteOf } from '../../packages/server/src/accounts/site.ts'
-import { openSqliteStores, type Stores } from '../../packages/server/src/adapters/sql/open.ts'
-import { type Bridge, createBridge } from '../../packages/server/src/bridge.ts'
-import { AccessTokens } from '../../packages/server/src/identity/access-tokens.ts'
-import { loadBridgeKey } from '../../packages/server/src/identity/bridge-key.ts'
-import { byIssuer } from '../../packages/server/src/identity/by-issuer.ts'
-import { Recall } from '../../packages/server/src/identity/recall.ts'
-import { Sessions } from '../../packages/server/src/identity/sessions.ts'
-import { loadSigningKey } from '../../packages/server/src/identity/signing-key.ts'
-import { createTokens } from '../../packages/server/src/identity/tokens.ts'
+import {
+  type Bridge,
+  createBridge,
+  createTokens,
+  type Revocation,
+  realSystem,
+  type System,
+} from '@bridgekeeper/bridge'
+import { AccessTokens, loadSigningKey, Recall } from '@bridgekeeper/bridge/testing'
 import {
   AuthorizationServer,
   type AuthorizationServerParts,
-} from '../../packages/server/src/oauth/authorization-server.ts'
-import type { Revocation } from '../../packages/server/src/ports/identity.ts'
-import type { System } from '../../packages/server/src/ports.ts'
-import { realSystem } from '../../packages/server/src/system.ts'
+  byIssuer,
+  createAccounts,
+  loadBridgeKey,
+  openSqliteStores,
+  Passwords,
+  Sessions,
+  type Stores,
+  siteOf,
+} from '@bridgekeeper/standalone/testing'
+import { onTestFinished } from 'vitest'
 import { SECRET, type TestBridge, user } from './bridge.ts'
 import { Person } from './person.ts'
 import { Recorded } from './recorded.ts'

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
+import type { IssuedToken } from '@bridgekeeper/bridge'
 import { SUBPROTOCOL_V2 } from '@bridgekeeper/protocol'
-import type { IssuedToken } from '@bridgekeeper/server'
 import { onTestFinished } from 'vitest'
 import WebSocket, { type ClientOptions } from 'ws'
 import type { TestBridge } from './bridge.ts'

@@ -1,4 +1,4 @@
-import { callbackLog, type EventName, type SecurityEvent, type SecurityLog } from '@bridgekeeper/server'
+import { callbackLog, type EventName, type SecurityEvent, type SecurityLog } from '@bridgekeeper/bridge'
 
 /** A security log whose events a test can look at. */
 export class Recorded {

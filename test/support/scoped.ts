@@ -1,4 +1,4 @@
-import { createTokens, memoryUsers, type Principal, realSystem } from '@bridgekeeper/server'
+import { createTokens, memoryUsers, type Principal, realSystem } from '@bridgekeeper/bridge'
 import { SECRET, startBridge, type TestBridge, user } from './bridge.ts'
 
 type Options = NonNullable<Parameters<typeof startBridge>[0]>

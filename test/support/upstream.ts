@@ -1,8 +1,8 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import type { ProviderSettings } from '@bridgekeeper/standalone/testing'
 import Provider, { type KoaContextWithOIDC } from 'oidc-provider'
 import { onTestFinished } from 'vitest'
-import type { ProviderSettings } from '../../packages/server/src/accounts/provider.ts'
 
 /** Whoever is logged in at the provider, as the next login there finds them. */
 export interface UpstreamUser {

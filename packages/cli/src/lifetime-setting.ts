@@ -1,4 +1,4 @@
-import { durationMs } from '@bridgekeeper/server'
+import { durationMs } from '@bridgekeeper/standalone'
 import { UsageError } from './usage-error.ts'
 
 const MAX_LIFETIME_MS = 365 * 86_400_000

@@ -1,4 +1,4 @@
-import type { ServeOptions, TlsFiles } from '@bridgekeeper/server'
+import type { ServeOptions, TlsFiles } from '@bridgekeeper/standalone'
 import type { Command } from 'commander'
 import { UsageError } from './usage-error.ts'
 

@@ -1,4 +1,4 @@
-import { type Problem, type Verification, verifySecurityLog } from '@bridgekeeper/server'
+import { type Problem, type Verification, verifySecurityLog } from '@bridgekeeper/standalone'
 import { Command } from 'commander'
 import { forTerminal, printJson, printLine } from '../output.ts'
 import { dataFolder } from '../settings.ts'

@@ -1,4 +1,5 @@
-import { type Block, DataFolder, realSystem } from '@bridgekeeper/server'
+import { type Block, realSystem } from '@bridgekeeper/bridge'
+import { DataFolder } from '@bridgekeeper/standalone'
 import { Command } from 'commander'
 import { lifetimeMs } from '../lifetime-setting.ts'
 import { printJson, printLine, printTable } from '../output.ts'

@@ -1,4 +1,5 @@
-import { DataFolder, realSystem } from '@bridgekeeper/server'
+import { realSystem } from '@bridgekeeper/bridge'
+import { DataFolder } from '@bridgekeeper/standalone'
 import { Command } from 'commander'
 import { printJson, printLine } from '../output.ts'
 import { dataFolder } from '../settings.ts'

@@ -1,4 +1,5 @@
-import { realSystem, serve } from '@bridgekeeper/server'
+import { realSystem } from '@bridgekeeper/bridge'
+import { serve } from '@bridgekeeper/standalone'
 import { Command } from 'commander'
 import { aborted, endSignal } from '../lifetime.ts'
 import { forTerminal, printJson, printLine, printTable } from '../output.ts'

@@ -1,4 +1,5 @@
-import { DataFolder, realSystem, type User } from '@bridgekeeper/server'
+import { realSystem, type User } from '@bridgekeeper/bridge'
+import { DataFolder } from '@bridgekeeper/standalone'
 import { Command } from 'commander'
 import { printJson, printLine } from '../output.ts'
 import { newPassword, type PasswordOptions } from '../password.ts'

@@ -1,0 +1,11 @@
+/** Internals that tests and checks outside this package use. Not published. */
+export { MAX_EVENTS, WINDOW_MS as EVENT_WINDOW_MS } from './event-sampler.ts'
+export { catalogFrames } from './link/catalog-frame.ts'
+export { MAX_HELD as MAX_EARLY, MAX_HELD_BYTES as MAX_EARLY_BYTES } from './link/connection.ts'
+export { Link, type LinkOptions } from './link/link.ts'
+export { MAX_ARGUMENT_BYTES, MAX_RUNNING } from './link/running-calls.ts'
+export { MAX_QUEUED_BYTES, MAX_QUEUED_FRAMES } from './link/socket.ts'
+export { MAX_ANSWER_BYTES, MAX_REQUEST_BYTES } from './servers/server-input.ts'
+export { RELIST_MS } from './servers/server-life.ts'
+export { MAX_LIST_BYTES, MAX_PAGES } from './servers/tools.ts'
+export { realSystem } from './system.ts'

@@ -1,0 +1,54 @@
+import type { ClientAddress } from '../gates/client-address.ts'
+import { allow, denyFor, type Verdict } from '../gates/verdict.ts'
+import type { AddressFailures } from '../limiters/address-failures.ts'
+import type { EndCheck } from '../ports.ts'
+
+/** Checks of one address that wait for their turn. */
+export const MAX_WAITING = 512
+const RETRY_MS = 1_000
+
+interface Checks {
+  running: number
+  readonly waiting: (() => void)[]
+}
+
+/**
+ * [ADDR.8] Bounds the credentials of one address that are checked at once to the failures that it has left before its
+ * block. Many guesses at once are therefore no more than one after the other. Others wait; a trusted proxy, which
+ * speaks for everybody behind it, does not.
+ */
+export class AddressChecks {
+  readonly #failures: AddressFailures
+  readonly #byAddress = new Map<string, Checks>()
+
+  constructor(failures: AddressFailures) {
+    this.#failures = failures
+  }
+
+  /** Waits for a turn. @returns what ends the check; to be called after a failure was counted */
+  async begin(address: ClientAddress, nowMs: () => number): Promise<Verdict<EndCheck>> {
+    if (address.isProxy) return allow(() => {})
+    const checks = this.#byAddress.get(address.key) ?? { running: 0, waiting: [] }
+    if (checks.waiting.length >= MAX_WAITING) return denyFor('handshake_rate_exceeded', RETRY_MS)
+    this.#byAddress.set(address.key, checks)
+    if (checks.running < this.#failures.left(address, nowMs())) checks.running++
+    else await new Promise<void>((resolve) => checks.waiting.push(resolve))
+    const end = (): void => this.#end(address, checks, nowMs())
+    // It may have been blocked meanwhile.
+    const unblocked = this.#failures.check(address, nowMs())
+    if (unblocked.allowed) return allow(end)
+    end()
+    return unblocked
+  }
+
+  /** Hands the turn over to those that wait longest. */
+  #end(address: ClientAddress, checks: Checks, nowMs: number): void {
+    checks.running--
+    const free = this.#failures.left(address, nowMs) - checks.running
+    for (const next of checks.waiting.splice(0, Math.max(0, free))) {
+      checks.running++
+      next()
+    }
+    if (checks.running === 0) this.#byAddress.delete(address.key)
+  }
+}

@@ -1,0 +1,357 @@
+import type { ProtocolVersion } from '@bridgekeeper/protocol'
+import { connectAuthorityGate } from '../gates/call-authority.ts'
+import type { ClientAddress, TrustedProxies } from '../gates/client-address.ts'
+import { credentialGate, isSentInHeader } from '../gates/credential.ts'
+import { type OriginPolicy, originGate } from '../gates/origin.ts'
+import { type ProofPolicy, proofPolicyGate } from '../gates/proof-policy.ts'
+import { type FactsSource, type RequestFacts, requestFacts } from '../gates/request-facts.ts'
+import { type TransportPolicy, transportGate } from '../gates/transport.ts'
+import { allow, type Denied, deny, isGuess, type Verdict } from '../gates/verdict.ts'
+import { AddressFailures, type FailureLimit } from '../limiters/address-failures.ts'
+import { ConnectionCaps, type ConnectionLimits } from '../limiters/connection-caps.ts'
+import { ChallengeLockout, lockKey } from '../limiters/lockout.ts'
+import type { Authenticator, Caller, EndCheck, Principal, SecurityLog, System } from '../ports.ts'
+import { AddressChecks } from './address-checks.ts'
+import type { Channel, DeviceProofs, Devices } from './devices.ts'
+import type { DurableBlocks } from './durable-blocks.ts'
+import type { Fingerprints, SeenLogin } from './fingerprints.ts'
+import type { Login, Logins } from './logins.ts'
+import { type Door, Refusals } from './refusals.ts'
+import type { Revoker } from './revoker.ts'
+import { TokenUse } from './token-use.ts'
+
+export interface AdmissionOptions {
+  readonly transport: TransportPolicy
+  readonly proxies: TrustedProxies
+  readonly origins: OriginPolicy
+  /** The cookie that may hold the token. */
+  readonly cookie: string
+  /** What resources of the bridge are named under. */
+  readonly publicUrls: readonly string[]
+  readonly failures?: FailureLimit | undefined
+  readonly connections?: ConnectionLimits | undefined
+  readonly proofs: ProofPolicy
+}
+
+/** What admission works with. */
+export interface AdmissionParts {
+  readonly authenticator: Authenticator
+  readonly revoker: Revoker
+  readonly blocks: DurableBlocks
+  readonly fingerprints: Fingerprints
+  /** Without it no device can connect. */
+  readonly devices?: Devices | undefined
+  readonly log: SecurityLog
+  readonly system: System
+}
+
+/** An agent that passed every gate there is before the handshake. A connection is made of nothing else. */
+export interface AdmittedAgent {
+  readonly principal: Principal
+  readonly login: Login
+  readonly version: ProtocolVersion
+  readonly address: ClientAddress
+  readonly seen: SeenLogin
+  /** What its device proves; `undefined` where the echo is asked for. */
+  readonly device: DeviceProofs | undefined
+}
+
+/** A caller who passed every gate that a request meets. */
+export interface AdmittedCaller extends Caller {
+  readonly login: Login
+}
+
+/**
+ * Who may come in: runs the gates in their order, cheapest first, counts failures, and puts what was
+ * refused on record. What a refusal looks like to the peer is the endpoints' affair.
+ */
+export class Admission {
+  readonly #options: AdmissionOptions
+  readonly #parts: AdmissionParts
+  readonly #failures: AddressFailures
+  readonly #checks: AddressChecks
+  readonly #lockout: ChallengeLockout
+  readonly #caps: ConnectionCaps
+  readonly #refusals: Refusals
+  readonly #logins: Logins
+  readonly #use: TokenUse
+
+  constructor(options: AdmissionOptions, parts: AdmissionParts) {
+    this.#options = options
+    this.#parts = parts
+    this.#failures = new AddressFailures(parts.blocks.list, options.failures)
+    this.#checks = new AddressChecks(this.#failures)
+    this.#lockout = new ChallengeLockout(parts.blocks.list)
+    this.#caps = new ConnectionCaps(options.connections)
+    this.#refusals = new Refusals(parts.log, parts.system)
+    this.#logins = parts.revoker.logins
+    this.#use = new TokenUse(options.publicUrls, parts.system)
+  }
+
+  /** A caller's request. Answers at once where the token was verified moments ago. */
+  admitCaller(request: FactsSource): Verdict<AdmittedCaller> | Promise<Verdict<AdmittedCaller>> {
+    const facts = requestFacts(request)
+    const address = this.#address(facts)
+    const recheck = this.#recheckAddress(address)
+    if (recheck !== undefined) return recheck.then(() => this.#admitCaller(facts, address))
+    return this.#admitCaller(facts, address)
+  }
+
+  #admitCaller(
+    facts: RequestFacts,
+    address: ClientAddress,
+  ): Verdict<AdmittedCaller> | Promise<Verdict<AdmittedCaller>> {
+    const passed = this.#frontDoor(facts, address)
+    if (!passed.allowed) return this.#refuse('caller', passed, address, facts)
+    const token = credentialGate(facts, this.#options.cookie)
+    if (!token.allowed) return this.#refuse('caller', token, address, facts)
+    const recalled = this.#parts.authenticator.recall(token.value)
+    const known = recalled === undefined ? undefined : this.#logins.recalled(recalled)
+    if (recalled !== undefined && known !== undefined)
+      return this.#useBy({ principal: recalled, login: known }, token.value, address, facts)
+    return this.#authenticate('caller', token.value, address, facts).then((authenticated) =>
+      authenticated.allowed ? this.#useBy(authenticated.value, token.value, address, facts) : authenticated,
+    )
+  }
+
+  /** A good token is looked at in each request: where it is used, and by whom. */
+  #useBy(
+    { principal, login }: Authenticated,
+    token: string,
+    address: ClientAddress,
+    facts: RequestFacts,
+  ): Verdict<AdmittedCaller> {
+    const use = this.#use.byCaller(principal, token, facts)
+    return use.allowed
+      ? allow(callerOf(principal, login, address))
+      : this.#refuse('caller', use, address, facts)
+  }
+
+  /** An agent's upgrade request. Rejects when what it depends on is down. */
+  async admitAgent(
+    request: FactsSource,
+    version: ProtocolVersion,
+    channel: Channel,
+  ): Promise<Verdict<AdmittedAgent>> {
+    const facts = requestFacts(request)
+    const address = this.#address(facts)
+    await this.#recheckAddress(address)
+    // The door first: pages that it refuses must not use up what their visitor's own agent may try.
+    const early = firstDenial(
+      () => this.#frontDoor(facts, address),
+      () => this.#caps.checkAddress(address, this.#nowMs()),
+    )
+    if (early !== undefined) return this.#refuse('agent', early, address, facts)
+    const token = credentialGate(facts, this.#options.cookie)
+    if (!token.allowed) return this.#refuse('agent', token, address, facts, isProgram(facts))
+    const authenticated = await this.#authenticate('agent', token.value, address, facts)
+    if (!authenticated.allowed) return authenticated
+
+    const { principal, login } = authenticated.value
+    await this.#recheckLock(principal.userId, address)
+    const late = firstDenial(
+      () => this.#use.byAgent(principal, facts),
+      () => connectAuthorityGate(principal.scopes),
+      () => this.#lockout.check(principal.userId, address.key, this.#nowMs()),
+    )
+    if (late !== undefined) return this.#refuse('agent', late, address, facts)
+    const device = await this.#challenge(principal, token.value, version, channel)
+    if (!device.allowed) {
+      if (device.code === 'proof_required') this.#refusals.recordDowngrade(principal.userId, address, version)
+      return this.#refuse('agent', device, address, facts)
+    }
+    const seen = await this.#parts.fingerprints.look(principal, address, facts)
+    if (!seen.allowed) return this.#refuse('agent', seen, address, facts)
+    return allow({ principal, login, version, address, seen: seen.value, device: device.value })
+  }
+
+  /** [ADDR.1] [TLS.1] [ORIGIN.3] A request for a page, whose origin is for the page to look at. */
+  admitVisitor(request: FactsSource): Verdict<ClientAddress> | Promise<Verdict<ClientAddress>> {
+    const facts = { ...requestFacts(request), origin: [] }
+    const address = this.#address(facts)
+    const recheck = this.#recheckAddress(address)
+    if (recheck !== undefined) return recheck.then(() => this.#admitVisitor(facts, address))
+    return this.#admitVisitor(facts, address)
+  }
+
+  #admitVisitor(facts: RequestFacts, address: ClientAddress): Verdict<ClientAddress> {
+    const passed = this.#frontDoor(facts, address)
+    return passed.allowed ? allow(address) : this.#refuse('page', passed, address, facts)
+  }
+
+  /** [ADDR.8] What a visitor gives to log in is about to be checked. */
+  beginCheck(address: ClientAddress): Promise<Verdict<EndCheck>> {
+    return this.#checks.begin(address, () => this.#nowMs())
+  }
+
+  /** What a visitor gave to log in was wrong. */
+  visitorFailed(address: ClientAddress): void {
+    this.#failed(address)
+  }
+
+  /** Takes a place, right before the handshake is answered. */
+  enter({ principal: { userId }, login, address }: AdmittedAgent): Verdict<void> {
+    if (login.revoked) {
+      this.#refusals.record('agent', 'login_revoked', address, '')
+      return deny('login_revoked')
+    }
+    const place = this.#caps.take(address, userId)
+    if (!place.allowed) this.#refusals.record('agent', place.code, address, '')
+    return place
+  }
+
+  /** Its socket has ended, or it got none. */
+  left({ userId }: Login, address: ClientAddress): void {
+    this.#caps.leave(address, userId)
+  }
+
+  /** The agent has a socket now. */
+  opened({ principal: { userId }, address: { ip }, seen: { fingerprint } }: AdmittedAgent): void {
+    this.#parts.log.logSecurityEvent({ event: 'ws_connection_established', userId, ip, fingerprint })
+  }
+
+  challengePassed({ principal: { userId }, address, seen, version, device }: AdmittedAgent): void {
+    this.#lockout.passed(userId, address.key)
+    this.#parts.fingerprints.accept(seen)
+    if (device === undefined && this.#options.proofs.production)
+      this.#parts.log.logSecurityEvent({ event: 'echo_accepted', userId, ip: address.ip, version })
+  }
+
+  /** @returns whether the user is locked out from this address now */
+  challengeFailed({ userId }: Login, address: ClientAddress): boolean {
+    this.#failed(address)
+    const nowMs = this.#nowMs()
+    const lock = this.#lockout.failed(userId, address.key, nowMs)
+    if (lock === undefined) return false
+    const retryAfter = Math.ceil(lock.lockMs / 1_000)
+    this.#parts.log.logSecurityEvent({ event: 'challenge_locked', userId, ip: address.ip, retryAfter })
+    this.#parts.blocks.save({ kind: 'challenge', key: lock.key, untilMs: nowMs + lock.lockMs })
+    return true
+  }
+
+  /** What the challenge asks for: a device's proof, or `undefined` for the echo. */
+  async #challenge(
+    principal: Principal,
+    token: string,
+    version: ProtocolVersion,
+    channel: Channel,
+  ): Promise<Verdict<DeviceProofs | undefined>> {
+    const { devices } = this.#parts
+    const isDevice = principal.deviceId !== undefined
+    const hasEnrolled = !isDevice && ((await devices?.hasEnrolled(principal.userId)) ?? false)
+    const kind = proofPolicyGate(principal, version, hasEnrolled, this.#options.proofs)
+    if (!kind.allowed) return kind
+    if (kind.value === 'echo') return allow(undefined)
+    return devices === undefined ? deny('proof_required') : devices.begin(principal, token, channel)
+  }
+
+  #address(facts: RequestFacts): ClientAddress {
+    return this.#options.proxies.clientAddress(facts)
+  }
+
+  /** [BLOCK.5] A promise if the address is blocked and the store must be asked whether it still is. */
+  #recheckAddress(address: ClientAddress): Promise<void> | undefined {
+    if (this.#failures.check(address, this.#nowMs()).allowed) return undefined
+    return this.#parts.blocks.recheck({ kind: 'address', key: address.key })
+  }
+
+  /** [BLOCK.5] The same for a user who is locked out at this address. */
+  #recheckLock(userId: string, { key }: ClientAddress): Promise<void> | undefined {
+    if (this.#lockout.check(userId, key, this.#nowMs()).allowed) return undefined
+    return this.#parts.blocks.recheck({ kind: 'challenge', key: lockKey(userId, key) })
+  }
+
+  /** What needs no token: blocked addresses, layer 1, origin and host. */
+  #frontDoor(facts: RequestFacts, address: ClientAddress): Verdict<void> {
+    const { transport, proxies, origins } = this.#options
+    const unblocked = this.#failures.check(address, this.#nowMs())
+    if (!unblocked.allowed) return unblocked
+    const secure = transportGate(facts, proxies, transport)
+    return secure.allowed ? originGate(facts, origins) : secure
+  }
+
+  async #authenticate(
+    door: Door,
+    token: string,
+    address: ClientAddress,
+    facts: RequestFacts,
+  ): Promise<Verdict<Authenticated>> {
+    const begun = await this.beginCheck(address)
+    if (!begun.allowed) return this.#refuse(door, begun, address, facts)
+    try {
+      const { authenticator, revoker } = this.#parts
+      if (revoker.isBlind) throw new Error('It cannot be known what was revoked.')
+      const since = this.#logins.now
+      const principal = await authenticator.authenticate(token, facts)
+      if (!principal.allowed) {
+        // [ADDR.7] A page may have planted the cookie.
+        const isFailure = isGuess(principal) && isSentInHeader(facts)
+        return this.#refuse(door, principal, address, facts, isFailure)
+      }
+      const login = this.#logins.enter(principal.value, since)
+      if (login === undefined) return this.#refuse(door, deny('login_revoked'), address, facts)
+      return allow({ principal: principal.value, login })
+    } finally {
+      begun.value()
+    }
+  }
+
+  /** @param isFailure whether it counts towards blocking the address; a proxy is never blocked */
+  #refuse(
+    door: Door,
+    denied: Denied,
+    address: ClientAddress,
+    { url }: RequestFacts,
+    isFailure = false,
+  ): Denied {
+    const counted = isFailure && !address.isProxy
+    this.#refusals.record(door, denied.code, address, pathOf(url), counted)
+    if (counted) this.#failed(address)
+    return denied
+  }
+
+  #failed(address: ClientAddress): void {
+    const nowMs = this.#nowMs()
+    const blockMs = this.#failures.failed(address, nowMs)
+    if (blockMs === undefined) return
+    const { ip, key } = address
+    const retryAfter = Math.ceil(blockMs / 1_000)
+    this.#parts.log.logSecurityEvent({ event: 'address_blocked', ip, retryAfter })
+    this.#parts.blocks.save({ kind: 'address', key, untilMs: nowMs + blockMs })
+  }
+
+  #nowMs(): number {
+    return this.#parts.system.monotonicMs()
+  }
+}
+
+interface Authenticated {
+  readonly principal: Principal
+  readonly login: Login
+}
+
+function callerOf(
+  { userId, sessionId, scopes }: Principal,
+  login: Login,
+  { ip }: ClientAddress,
+): AdmittedCaller {
+  return { userId, sessionId, scopes, ip, login }
+}
+
+/** Gates in their order; those after the first that denies are not asked. */
+function firstDenial(...gates: readonly (() => Verdict<unknown>)[]): Denied | undefined {
+  for (const gate of gates) {
+    const verdict = gate()
+    if (!verdict.allowed) return verdict
+  }
+  return undefined
+}
+
+/** [ADDR.5] Whether no browser can have sent this upgrade: those of browsers have an Origin. */
+function isProgram({ origin, cookie }: RequestFacts): boolean {
+  return origin.length === 0 && cookie.length === 0
+}
+
+function pathOf(url: string): string {
+  return url.split('?')[0] as string
+}

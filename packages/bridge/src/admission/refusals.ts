@@ -1,0 +1,66 @@
+import type { ErrorCode, ProtocolVersion } from '@bridgekeeper/protocol'
+import type { ClientAddress } from '../gates/client-address.ts'
+import { Sampler } from '../limiters/sampler.ts'
+import type { SecurityLog, System } from '../ports.ts'
+
+/** Which door it was: agents come by WebSocket, callers by MCP, people by browser. */
+export type Door = 'agent' | 'caller' | 'page'
+
+const AUTHENTICATION: ReadonlySet<ErrorCode> = new Set([
+  'token_missing',
+  'token_ambiguous',
+  'token_in_url',
+  'token_invalid',
+  'token_expired',
+  'user_unknown',
+  'user_suspended',
+  'dpop_proof_invalid',
+  'login_revoked',
+])
+
+const EVENTS = {
+  agent: { authentication: 'ws_authentication_failed', other: 'ws_connection_refused' },
+  caller: { authentication: 'mcp_authentication_failed', other: 'mcp_request_refused' },
+  page: { authentication: 'login_failed', other: 'page_request_refused' },
+} as const
+
+/** Puts refusals on record. */
+export class Refusals {
+  readonly #log: SecurityLog
+  readonly #system: System
+  readonly #sampler = new Sampler()
+
+  constructor(log: SecurityLog, system: System) {
+    this.#log = log
+    this.#system = system
+  }
+
+  /** An agent without the proof that this login needs; the refusal itself is recorded too. */
+  recordDowngrade(userId: string, { ip, key }: ClientAddress, version: ProtocolVersion): void {
+    const passedOver = this.#sampler.take(`downgrade ${userId} ${key}`, this.#system.monotonicMs())
+    if (passedOver === undefined) return
+    const suppressed = passedOver === 0 ? undefined : passedOver
+    this.#log.logSecurityEvent({ event: 'proof_downgrade_rejected', userId, ip, version, suppressed })
+  }
+
+  /**
+   * @param path without query: what stands there may be a secret
+   * @param counted whether it counts towards blocking the address
+   */
+  record(door: Door, reason: ErrorCode, { ip, key }: ClientAddress, path: string, counted = false): void {
+    const sampled = counted ? `counted ${reason} ${key}` : `${reason} ${key}`
+    const passedOver = this.#sampler.take(sampled, this.#system.monotonicMs())
+    if (passedOver === undefined) return
+    const suppressed = passedOver === 0 ? undefined : passedOver
+    if (reason === 'transport_insecure') {
+      this.#log.logSecurityEvent({ event: 'ws_insecure_connection_rejected', ip, url: path, suppressed })
+      return
+    }
+    if (!AUTHENTICATION.has(reason)) {
+      this.#log.logSecurityEvent({ event: EVENTS[door].other, ip, reason, suppressed })
+      return
+    }
+    const event = EVENTS[door].authentication
+    this.#log.logSecurityEvent({ event, ip, reason, counted: counted || undefined, suppressed })
+  }
+}

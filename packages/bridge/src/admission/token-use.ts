@@ -1,0 +1,49 @@
+import { isSentAsDpop } from '../gates/credential.ts'
+import { dpopGate } from '../gates/dpop.ts'
+import type { RequestFacts } from '../gates/request-facts.ts'
+import { resourceGate } from '../gates/resource.ts'
+import { allow, deny, type Verdict } from '../gates/verdict.ts'
+import { ProofReplays } from '../limiters/proof-replays.ts'
+import type { Principal, System } from '../ports.ts'
+
+/**
+ * Whether a verified token may be used for this request: at this path, under this scheme, by whoever has its key.
+ * Asked for each request, also where the token was recalled.
+ */
+export class TokenUse {
+  readonly #publicUrls: readonly string[]
+  readonly #system: System
+  readonly #replays = new ProofReplays()
+
+  constructor(publicUrls: readonly string[], system: System) {
+    this.#publicUrls = publicUrls
+    this.#system = system
+  }
+
+  /** [RS.4] [DPOP.5] A caller's: a bound token with its proof, and no other as if it were bound. */
+  byCaller(principal: Principal, token: string, facts: RequestFacts): Verdict<void> {
+    const { userId, resource, boundKeyId } = principal
+    const isDpop = isSentAsDpop(facts)
+    if (resource === undefined && boundKeyId === undefined && !isDpop) return allow(undefined)
+    const path = pathOf(facts.url)
+    const here = resourceGate(resource, path, this.#publicUrls)
+    if (!here.allowed) return here
+    if (boundKeyId === undefined)
+      return isDpop ? deny('token_invalid', 'It is not bound to a key: send it as Bearer.') : here
+    if (!isDpop) return deny('dpop_proof_invalid', 'The token is bound to a key.')
+    const request = { method: facts.method, path, proofs: facts.dpop }
+    const clock = { nowMs: this.#system.nowMs(), monotonicMs: this.#system.monotonicMs() }
+    return dpopGate(request, token, { userId, keyId: boundKeyId }, this.#publicUrls, this.#replays, clock)
+  }
+
+  /** [RS.4] An agent's: there the connection's challenge has the key proven, so that DPoP has no place. */
+  byAgent({ resource }: Principal, facts: RequestFacts): Verdict<void> {
+    if (isSentAsDpop(facts)) return deny('token_invalid', 'An agent sends its token as Bearer.')
+    return resourceGate(resource, pathOf(facts.url), this.#publicUrls)
+  }
+}
+
+function pathOf(url: string): string {
+  const query = url.indexOf('?')
+  return query === -1 ? url : url.slice(0, query)
+}

@@ -1,0 +1,129 @@
+import { Admission, type AdmissionOptions } from './admission/admission.ts'
+import { Devices } from './admission/devices.ts'
+import { DurableBlocks } from './admission/durable-blocks.ts'
+import { DurableCallTimes } from './admission/durable-call-times.ts'
+import { Fingerprints } from './admission/fingerprints.ts'
+import { Revoker } from './admission/revoker.ts'
+import type { BridgeOptions } from './bridge-options.ts'
+import { TrustedProxies } from './gates/client-address.ts'
+import { DEFAULT_COOKIE, isCookieName } from './gates/credential.ts'
+import { originPolicy } from './gates/origin.ts'
+import { OwnAddresses } from './gates/own-addresses.ts'
+import { ownNames } from './gates/own-names.ts'
+import { authenticatorOf } from './identity/choose.ts'
+import { RateLimiter } from './limiters/rate-limit.ts'
+import { memoryFingerprints } from './memory/fingerprints.ts'
+import { McpEndpoint } from './northbound/endpoint.ts'
+import { ResourceMetadata } from './northbound/resource-metadata.ts'
+import type { SecurityLog, System } from './ports.ts'
+import { isProduction } from './production.ts'
+import { Dispatcher } from './router/dispatcher.ts'
+import { Router } from './router/router.ts'
+import { streamLog } from './security-log/stream-log.ts'
+import { AGENT_PATH, AgentEndpoint } from './southbound/endpoint.ts'
+import type { AgentListener } from './southbound/open-agent.ts'
+
+const DEFAULT_CALL_TIMEOUT_MS = 60_000
+export const DEFAULT_MAX_PENDING_CALLS = 64
+const FINGERPRINT_KEY_BYTES = 32
+
+/** The parts of a bridge, each given what it needs of the others. */
+export function assemble(options: BridgeOptions, system: System) {
+  const authenticator = authenticatorOf(options, system)
+  const entry = admissionOptions(options)
+  const log = options.securityLog ?? streamLog(process.stdout, system)
+  const blocks = new DurableBlocks(options.stores?.blocks, system, ({ kind, key }) => {
+    if (kind === 'calls') limiter.resetRateLimit(key)
+  })
+  const limiter = new RateLimiter(blocks.list, options.rateLimits)
+  const callTimes = new DurableCallTimes(options.stores?.callTimes, limiter.userWindow, system)
+  const router = new Router()
+  const dispatcher = new Dispatcher(router, limiter, log, system, {
+    began: (key, untilMs) => blocks.save({ kind: 'calls', key, untilMs }),
+    recheck: (key) => blocks.recheck({ kind: 'calls', key }),
+  })
+  const revoker = new Revoker(options.revocations, authenticator, log)
+  const devices =
+    options.proof &&
+    new Devices({ ...options.proof, addresses: addresses(options), authenticator, log, system })
+  const admission = new Admission(entry, {
+    authenticator,
+    devices,
+    revoker,
+    blocks,
+    fingerprints: fingerprints(options, log, system),
+    log,
+    system,
+  })
+  const agents = new AgentEndpoint(admission, agentListener(router, dispatcher, revoker), system, log, {
+    callTimeoutMs: options.callTimeoutMs ?? DEFAULT_CALL_TIMEOUT_MS,
+    maxPendingCalls: options.maxPendingCalls ?? DEFAULT_MAX_PENDING_CALLS,
+  })
+  const metadata = resourceMetadata(options)
+  const mcp = new McpEndpoint(admission, router, dispatcher, log, metadata, system)
+  return {
+    admission,
+    agents,
+    mcp,
+    metadata,
+    router,
+    dispatcher,
+    limiter,
+    blocks,
+    callTimes,
+    revoker,
+    authenticator,
+    log,
+    /** Origins whose pages may use the bridge. */
+    origins: entry.origins.origins,
+  }
+}
+
+function agentListener(router: Router, dispatcher: Dispatcher, revoker: Revoker): AgentListener {
+  return {
+    earlier: (principal) => router.ofLogin(principal),
+    // The store has it as revoked in any case; a node that is not told finds out at the next renewal.
+    copied: (deviceId) => void revoker.revoke({ kind: 'device', id: deviceId }).catch(() => {}),
+    verified: (connection) => router.verified(connection),
+    ended: (connection) => router.ended(connection),
+    listed: (connection) => router.listed(connection),
+    execute: ({ principal: { userId, sessionId, scopes }, ip }, call, settle, obstacle) =>
+      dispatcher.call({ userId, sessionId, scopes, ip }, call, settle, obstacle),
+  }
+}
+
+/** @throws TypeError when a proxy, URL, origin or name of a cookie is none */
+function admissionOptions(options: BridgeOptions): AdmissionOptions {
+  const { cookie = DEFAULT_COOKIE } = options
+  if (!isCookieName(cookie)) throw new TypeError('A cookie cannot have that name.')
+  const production = options.production ?? isProduction(process.env)
+  return {
+    transport: { mode: options.tls ?? 'required', loopbackPlain: !production },
+    proxies: new TrustedProxies(options.trustedProxies ?? []),
+    cookie,
+    origins: originPolicy(options.publicUrls ?? [], options.allowedOrigins),
+    publicUrls: ownNames(options.publicUrls ?? []),
+    failures: options.addressFailures,
+    connections: options.connectionLimits,
+    proofs: { production, allowEcho: options.allowV1 ?? false },
+  }
+}
+
+/** @throws TypeError for an authorization server without an address under which the bridge is known to it */
+function resourceMetadata({ authorizationServers = [], publicUrls = [] }: BridgeOptions) {
+  if (authorizationServers.length === 0) return undefined
+  if (publicUrls.length === 0)
+    throw new TypeError('With authorizationServers, publicUrls must name the address of the bridge.')
+  return new ResourceMetadata({ publicUrls, authorizationServers })
+}
+
+/** @throws TypeError when a URL is none */
+function addresses({ publicUrls = [] }: BridgeOptions): OwnAddresses {
+  return new OwnAddresses(publicUrls, AGENT_PATH)
+}
+
+function fingerprints(options: BridgeOptions, log: SecurityLog, system: System): Fingerprints {
+  const policy = options.fingerprints ?? 'observe'
+  const key = options.fingerprintKey ?? Buffer.from(system.randomBytes(FINGERPRINT_KEY_BYTES))
+  return new Fingerprints({ policy, key }, options.stores?.fingerprints ?? memoryFingerprints(), log, system)
+}

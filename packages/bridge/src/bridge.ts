@@ -1,0 +1,213 @@
+import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { BridgeError, type ErrorCode } from '@bridgekeeper/protocol'
+import type { Admission } from './admission/admission.ts'
+import { type CallOptions, callTool, type ListedTool, listTools } from './app-calls.ts'
+import { assemble } from './assemble.ts'
+import { attachTo } from './attach.ts'
+import type { BridgeOptions, BridgeStores } from './bridge-options.ts'
+import { letPagesRead } from './cors.ts'
+import { deviceEndpoint } from './device-endpoint.ts'
+import { canonicalTarget, rewriteTarget } from './gates/canonical-path.ts'
+import { deny } from './gates/verdict.ts'
+import type { RateLimiter, RateLimitStatus } from './limiters/rate-limit.ts'
+import { mcpPath } from './northbound/endpoint.ts'
+import { answerHeaders, sendRefusal } from './northbound/respond.ts'
+import type { Revocation } from './ports/identity.ts'
+import type { FrontDoor, System } from './ports.ts'
+import { AGENT_PATH } from './southbound/endpoint.ts'
+import { refuseWithHttp } from './southbound/refuse.ts'
+import { realSystem } from './system.ts'
+
+/** A running bridge, to be attached to an HTTP server of yours. */
+export interface Bridge {
+  /**
+   * Serves the bridge's paths on this server. Requests for other paths go to the listeners that the
+   * server had before; without any, they get 404.
+   */
+  attach(server: HttpServer): void
+  /**
+   * Calls a tool on the user's machine.
+   * @returns the tool's result, also when the tool itself says that it failed (`isError`)
+   * @throws BridgeError with a stable `code` when the call did not get that far
+   * @throws ToolError when the local server answered with a JSON-RPC error
+   */
+  callTool(
+    userId: string,
+    server: string,
+    tool: string,
+    args?: Readonly<Record<string, unknown>>,
+    options?: CallOptions,
+  ): Promise<unknown>
+  /** For pages of your own that take passwords and the like: failures there count as they do here. */
+  readonly frontDoor: FrontDoor
+  /** Resolves once what the stores hold is taken over; rejects when they cannot be read. */
+  ready(): Promise<void>
+  /** The user's tools, as far as connected agents tell. */
+  listTools(userId: string): readonly ListedTool[]
+  /** Where the user stands with the rate limit; asking counts nothing. */
+  getRateLimitStatus(userId: string): RateLimitStatus
+  /** Lifts the user's block and starts the window anew: an operator's act. */
+  resetRateLimit(userId: string): Promise<void>
+  /**
+   * Ends a user's, a session's or a device's connections, requests and calls, here in this very turn: no result
+   * of theirs is delivered after it. Call it when somebody logs out, or may come in no longer.
+   * Rejects when other nodes cannot be told; here it has ended all the same.
+   */
+  revoke(revocation: Revocation): Promise<void>
+  /** Takes nothing new, lets calls end within the limit, closes every connection. */
+  close(limitMs?: number): Promise<void>
+}
+
+const DEFAULT_CLOSE_MS = 10_000
+
+/** Makes a bridge. It listens to nothing until it is attached. @throws TypeError for an option that is none */
+export function createBridge(options: BridgeOptions): Bridge {
+  const system = options.system ?? realSystem()
+  const parts = assemble(options, system)
+  const { admission, agents, mcp, metadata, router, dispatcher, limiter, blocks, callTimes } = parts
+  const { revoker, log, origins } = parts
+  let state: 'starting' | 'serving' | 'draining' = 'starting'
+  revoker.start()
+  const started = Promise.all([blocks.start(), callTimes.start()]).then(() => {
+    if (state === 'starting') state = 'serving'
+  })
+  // Whoever does not wait for `ready` is told by every request: without its blocks the bridge lets nobody in.
+  started.catch(() => {})
+
+  function obstacle(): ErrorCode | undefined {
+    if (state === 'draining') return 'shutting_down'
+    return state === 'starting' ? 'internal_error' : undefined
+  }
+
+  function readiness(): string {
+    if (state !== 'serving') return state
+    if (revoker.isBlind) return 'revocations_unavailable'
+    return log.writable ? 'ready' : 'log_unavailable'
+  }
+
+  const frontDoor = frontDoorOf(admission, obstacle)
+  const devices = deviceEndpoint(options, parts, frontDoor, system)
+
+  function onRequest(request: IncomingMessage, response: ServerResponse, pathname: string): boolean {
+    const path = mcpPath(pathname)
+    if (path !== undefined && letPagesRead(request, response, origins)) return true
+    const refusal = obstacle()
+    if (path !== undefined && refusal !== undefined) sendRefusal(response, deny(refusal))
+    else if (path !== undefined) mcp.handle(request, response, path)
+    else if (metadata?.handle(request, response, pathname)) return true
+    else if (devices?.handle(request, response, pathname)) return true
+    else if (pathname === AGENT_PATH) agents.explain(response)
+    else if (pathname === '/healthz') sendStatus(response, 200, 'ok')
+    else if (pathname === '/readyz') sendStatus(response, readiness() === 'ready' ? 200 : 503, readiness())
+    else return false
+    return true
+  }
+
+  function onUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean {
+    // Agents sign the path that they dial, so that it has one spelling.
+    if (request.url?.split('?')[0] !== AGENT_PATH) return false
+    if (state === 'starting') refuseUpgrade(socket, 'internal_error')
+    else void agents.upgrade(request, socket, head)
+    return true
+  }
+
+  function attach(server: HttpServer): void {
+    attachTo(server, {
+      request: canonically(onRequest),
+      upgrade: onUpgrade,
+      nobodysRequest: (response) => sendRefusal(response, deny('not_found')),
+      nobodysUpgrade: (socket) => refuseUpgrade(socket, 'not_found'),
+    })
+  }
+
+  async function call(
+    userId: string,
+    serverName: string,
+    toolName: string,
+    args: Readonly<Record<string, unknown>> = {},
+    { signal }: CallOptions = {},
+  ): Promise<unknown> {
+    if (state === 'starting')
+      throw new BridgeError('internal_error', 'Its stores are not read yet: wait for `ready()` first.')
+    return callTool(dispatcher, userId, { serverName, toolName }, args, signal)
+  }
+
+  async function close(limitMs = DEFAULT_CLOSE_MS): Promise<void> {
+    state = 'draining'
+    agents.refuseNew()
+    await atMost(limitMs, router.drain(), system)
+    agents.closeAll()
+    revoker.close()
+    blocks.close()
+    await callTimes.close()
+  }
+
+  return {
+    attach,
+    frontDoor,
+    ready: () => started,
+    callTool: call,
+    listTools: (userId) => listTools(router, userId),
+    getRateLimitStatus: (userId) => limiter.getRateLimitStatus(userId, system.monotonicMs()),
+    resetRateLimit: (userId) => resetRateLimit(limiter, options.stores, userId),
+    revoke: (revocation) => revoker.revoke(revocation),
+    close,
+  }
+}
+
+async function resetRateLimit(
+  limiter: RateLimiter,
+  stores: BridgeStores | undefined,
+  userId: string,
+): Promise<void> {
+  limiter.resetRateLimit(userId)
+  await stores?.blocks?.remove({ kind: 'calls', key: userId })
+  await stores?.callTimes?.forget(userId)
+}
+
+function frontDoorOf(admission: Admission, obstacle: () => ErrorCode | undefined): FrontDoor {
+  return {
+    enter(request) {
+      const refusal = obstacle()
+      return refusal === undefined ? admission.admitVisitor(request) : deny(refusal)
+    },
+    beginCheck: (address) => admission.beginCheck(address),
+    failed: (address) => admission.visitorFailed(address),
+  }
+}
+
+/** Waits for it, and not longer than the limit. */
+async function atMost(limitMs: number, done: Promise<void>, system: System): Promise<void> {
+  let cancel = (): void => {}
+  const limit = new Promise<void>((resolve) => {
+    cancel = system.after(limitMs, resolve)
+  })
+  await Promise.race([done, limit])
+  cancel()
+}
+
+/** Gives the handler each request in its canonical spelling; what it does not answer stays as it was sent. */
+function canonically(
+  handle: (request: IncomingMessage, response: ServerResponse, pathname: string) => boolean,
+): (request: IncomingMessage, response: ServerResponse) => boolean {
+  return (request, response) => {
+    const received = request.url
+    const target = canonicalTarget(received ?? '', request.headers.host)
+    if (target === undefined) return false
+    rewriteTarget(request, target)
+    if (handle(request, response, target.path)) return true
+    request.url = received
+    return false
+  }
+}
+
+function refuseUpgrade(socket: Duplex, code: ErrorCode): void {
+  socket.on('error', () => socket.destroy())
+  refuseWithHttp(socket, deny(code))
+}
+
+function sendStatus(response: ServerResponse, httpStatus: number, status: string): void {
+  const body = JSON.stringify({ status })
+  response.writeHead(httpStatus, { 'content-type': 'application/json', ...answerHeaders }).end(body)
+}

@@ -1,0 +1,194 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { codes, type ErrorCode, isObject, parseJson } from '@bridgekeeper/protocol'
+import type { ClientAddress } from '../gates/client-address.ts'
+import { credentialGate } from '../gates/credential.ts'
+import { type RequestFacts, requestFacts } from '../gates/request-facts.ts'
+import { allow, type Denied, deny, denyFor, isGuess, type Verdict } from '../gates/verdict.ts'
+import { DEVICE_JWTS } from '../identity/device-assertion.ts'
+import { type Devices, ENROL_PATH, type MayEnrol } from '../identity/devices.ts'
+import { Sampler } from '../limiters/sampler.ts'
+import { SlidingWindow } from '../limiters/sliding-window.ts'
+import type { FrontDoor, SecurityLog, System } from '../ports.ts'
+import { readSmallBody } from './body.ts'
+
+export interface DeviceEndpointParts {
+  readonly devices: Devices
+  /** Blocked addresses, transport and host, and where failures count: the same as for everybody. */
+  readonly door: FrontDoor
+  /** Whose machine a token may enrol; it is asked for nothing else. */
+  readonly mayEnrol: (token: string) => Promise<Verdict<MayEnrol>>
+  /** The bridge's own public key, which machines pin: a JWK and its thumbprint. */
+  readonly bridgeKey: { readonly keyId: string; readonly jwk: object }
+  readonly log: SecurityLog
+  readonly system: System
+}
+
+type Body = Readonly<Record<string, unknown>>
+type Answer = Promise<Verdict<object>>
+
+interface Visit {
+  readonly facts: RequestFacts
+  readonly address: ClientAddress
+  readonly body: Body
+}
+
+/** Of one address; a machine asks four times an hour, and many may stand behind one address. */
+export const REQUESTS = { max: 120, windowMs: 60_000, maxKeys: 10_000 }
+
+/**
+ * [ENROL.4] Where machines enrol, get their tokens and change their keys. Not for browsers: no cookie counts, and a
+ * request of a page is refused.
+ */
+export class DeviceEndpoint {
+  readonly #parts: DeviceEndpointParts
+  readonly #requests = new SlidingWindow(REQUESTS)
+  readonly #sampler = new Sampler()
+
+  constructor(parts: DeviceEndpointParts) {
+    this.#parts = parts
+  }
+
+  /** @param pathname without query @returns whether the path is one of these; then it is answered, whatever happens */
+  handle(request: IncomingMessage, response: ServerResponse, pathname: string): boolean {
+    const act = this.#acts.get(pathname)
+    if (act === undefined) return false
+    this.#answer(request, response, act).catch(() => {
+      if (response.headersSent) response.destroy()
+      else send(response, deny('internal_error'))
+    })
+    return true
+  }
+
+  readonly #acts: ReadonlyMap<string, (visit: Visit) => Answer> = new Map([
+    [ENROL_PATH, (visit) => this.#enrol(visit)],
+    [DEVICE_JWTS.token.path, (visit) => this.#token(visit)],
+    [DEVICE_JWTS.rotation.path, (visit) => this.#rotate(visit)],
+  ])
+
+  async #answer(
+    request: IncomingMessage,
+    response: ServerResponse,
+    act: (visit: Visit) => Answer,
+  ): Promise<void> {
+    const entered = await this.#parts.door.enter(request)
+    if (!entered.allowed) return send(response, entered)
+    const address = entered.value
+    const admitted = await this.#admit(request, address)
+    const answer = admitted.allowed ? await this.#inTurn(admitted.value, act) : admitted
+    if (!answer.allowed) this.#record(answer.code, address)
+    // Nobody gets what is not on record.
+    this.#parts.log.afterWritten(() => send(response, answer))
+  }
+
+  /**
+   * [ADDR.8] Counts a failure before the turn ends. A device's signature cannot be guessed, so a device that was revoked
+   * or is unknown counts as no failure.
+   */
+  async #inTurn(visit: Visit, act: (visit: Visit) => Answer): Answer {
+    const { door } = this.#parts
+    const begun = await door.beginCheck(visit.address)
+    if (!begun.allowed) return begun
+    try {
+      const answer = await act(visit)
+      if (!answer.allowed && isGuess(answer)) door.failed(visit.address)
+      return answer
+    } finally {
+      begun.value()
+    }
+  }
+
+  async #admit(request: IncomingMessage, address: ClientAddress): Promise<Verdict<Visit>> {
+    const nowMs = this.#parts.system.monotonicMs()
+    if (!address.isProxy && !this.#requests.take(address.key, nowMs))
+      return denyFor('handshake_rate_exceeded', REQUESTS.windowMs)
+    const facts = requestFacts(request)
+    if (facts.origin.length > 0) return deny('origin_forbidden')
+    if (request.method !== 'POST') return deny('method_not_allowed')
+    if (request.headers['content-type']?.split(';')[0]?.trim().toLowerCase() !== 'application/json')
+      return deny('message_invalid', 'Its Content-Type is not application/json.')
+    const text = await readSmallBody(request)
+    if (text === undefined) return deny('body_too_large')
+    const body = parseJson(text)?.value
+    return isObject(body) ? allow({ facts, address, body }) : deny('message_invalid')
+  }
+
+  async #enrol({ facts, address: { ip }, body }: Visit): Answer {
+    const { devices, mayEnrol, bridgeKey } = this.#parts
+    const token = bearerOf(facts)
+    if (!token.allowed) return token
+    const { name, jwk, proof } = body
+    if (typeof proof !== 'string') return deny('message_invalid')
+    const may = await mayEnrol(token.value)
+    if (!may.allowed) return may
+    const enrolled = await devices.enrol(may.value, { token: token.value, name, jwk, proof, ip })
+    if (!enrolled.allowed) return enrolled
+    const { deviceId, userId, sessionId, name: called, keys } = enrolled.value
+    const [key] = keys
+    return allow({
+      ...{ deviceId, userId, sessionId, name: called },
+      ...{ keyId: key?.keyId, generation: key?.generation },
+      ...{ bridgeKey: bridgeKey.jwk, bridgeKeyId: bridgeKey.keyId },
+    })
+  }
+
+  async #token({ body: { assertion } }: Visit): Answer {
+    if (typeof assertion !== 'string') return deny('message_invalid')
+    const token = await this.#parts.devices.token(assertion)
+    if (!token.allowed) return token
+    const { accessToken, expiresAtMs } = token.value
+    const expiresIn = Math.floor((expiresAtMs - this.#parts.system.nowMs()) / 1_000)
+    // The names of RFC 6749 section 5.1.
+    return allow({ access_token: accessToken, token_type: 'Bearer', expires_in: expiresIn })
+  }
+
+  async #rotate({ address: { ip }, body: { assertion, proof } }: Visit): Answer {
+    if (typeof assertion !== 'string' || typeof proof !== 'string') return deny('message_invalid')
+    const rotated = await this.#parts.devices.rotate(assertion, proof, ip)
+    if (!rotated.allowed) return rotated
+    const { keyId, generation } = rotated.value
+    return allow({ keyId, generation })
+  }
+
+  #record(reason: ErrorCode, { ip, key }: ClientAddress): void {
+    const { log, system } = this.#parts
+    const passedOver = this.#sampler.take(`${reason} ${key}`, system.monotonicMs())
+    const suppressed = passedOver === 0 ? undefined : passedOver
+    if (passedOver !== undefined)
+      log.logSecurityEvent({ event: 'device_request_refused', ip, reason, suppressed })
+  }
+}
+
+/** A bearer token in the header; a cookie is a browser's, and machines have none. */
+function bearerOf(facts: RequestFacts): Verdict<string> {
+  const token = credentialGate(facts)
+  return token.allowed && facts.authorization.length === 0 ? deny('token_missing') : token
+}
+
+function send(response: ServerResponse, answer: Verdict<object>): void {
+  if (response.destroyed) return
+  const status = answer.allowed ? 200 : codes[answer.code].http
+  const body = JSON.stringify(answer.allowed ? answer.value : errorOf(answer))
+  response.writeHead(status, {
+    'Content-Type': 'application/json',
+    'Content-Length': Buffer.byteLength(body),
+    'Cache-Control': 'no-store',
+    'X-Content-Type-Options': 'nosniff',
+    ...(!answer.allowed && refusalHeaders(status, answer)),
+  })
+  response.end(body)
+}
+
+function errorOf({ code, detail }: Denied): object {
+  const { message, next } = codes[code]
+  return { error: { code, message: detail === undefined ? message : `${message} ${detail}`, next } }
+}
+
+function refusalHeaders(status: number, { retryAfterSeconds }: Denied): Record<string, string> {
+  return {
+    ...(status === 401 && { 'WWW-Authenticate': 'Bearer realm="bridgekeeper"' }),
+    ...(status === 405 && { Allow: 'POST' }),
+    ...(retryAfterSeconds !== undefined && { 'Retry-After': String(retryAfterSeconds) }),
+    // What is left of a body that was not read would be taken for the next request.
+    Connection: 'close',
+  }
+}

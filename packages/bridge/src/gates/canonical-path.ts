@@ -1,0 +1,77 @@
+import { memoize } from '../memoize.ts'
+
+/** A request target in its one canonical spelling. */
+export interface Target {
+  /** Begins with `/`; ends with one only as the root. */
+  readonly path: string
+  /** Empty, or as received from the `?` on. */
+  readonly query: string
+}
+
+/** Segments that are canonical as they stand: most requests. */
+const PLAIN = /^(?:\/[\w~-][\w.~-]*)+$/
+/** RFC 3986 section 3.3 without escapes, which `decodeURIComponent` checks. */
+const SEGMENT = /^[\w.~!$&'()*+,;=:@%-]+$/
+const ABSOLUTE_FORM = /^https?:\/\/([^/?#]+)/i
+const QUERY = /^\?[\x21\x22\x24-\x7e]*$/
+
+/**
+ * [PATH.1] The canonical spelling of a request target. It decides routing, limits, metadata and audience alike, so
+ * that no second spelling passes a check: one slash at the end is dropped, and each segment is percent-encoded as
+ * `encodeURIComponent` does it. Letter case counts.
+ * Source: RFC 3986 sections 2.3 and 6.2.2, RFC 9112 section 3.2.
+ *
+ * @param received the target as received
+ * @param host the header `Host`
+ * @returns `undefined` for a target that can be read in two ways: absolute-form for another host, empty and dot
+ * segments, a fragment, a backslash, escapes that are not UTF-8
+ */
+export function canonicalTarget(received: string, host?: string): Target | undefined {
+  const url = received.startsWith('/') ? received : originForm(received, host)
+  const at = url.indexOf('?')
+  const query = at === -1 ? '' : url.slice(at)
+  if (query !== '' && !QUERY.test(query)) return undefined
+  const path = canonicalPath(at === -1 ? url : url.slice(0, at))
+  return path === undefined ? undefined : { path, query }
+}
+
+/** Absolute-form, as clients send it to a proxy, without scheme and host. Others stay as they are. */
+function originForm(target: string, host: string | undefined): string {
+  const [absolute, authority = ''] = ABSOLUTE_FORM.exec(target) ?? []
+  if (absolute === undefined || authority.toLowerCase() !== host?.toLowerCase()) return target
+  const rest = target.slice(absolute.length)
+  return rest.startsWith('/') ? rest : `/${rest}`
+}
+
+/** The path of a target alone: see `canonicalTarget`. @param path without query */
+export const canonicalPath = memoize((path): string | undefined => {
+  if (PLAIN.test(path) || path === '/') return path
+  if (!path.startsWith('/')) return undefined
+  const written = path.endsWith('/') ? path.slice(1, -1) : path.slice(1)
+  const segments = written.split('/').map(canonicalSegment)
+  return segments.includes(undefined) ? undefined : `/${segments.join('/')}`
+})
+
+function canonicalSegment(written: string): string | undefined {
+  if (!SEGMENT.test(written)) return undefined
+  try {
+    const segment = decodeURIComponent(written)
+    return segment === '.' || segment === '..' ? undefined : encodeURIComponent(segment)
+  } catch {
+    return undefined
+  }
+}
+
+/** A request whose target can be rewritten. */
+interface Targeted {
+  url?: string | undefined
+}
+
+/**
+ * Rewrites a request to its canonical target, for a handler that has found the path to be its own: whatever reads the
+ * target from then on, such as a library, the gates or the log, reads the same.
+ */
+export function rewriteTarget(request: Targeted, { path, query }: Target): void {
+  const url = path + query
+  if (request.url !== url) request.url = url
+}

@@ -1,0 +1,109 @@
+import ipaddr from 'ipaddr.js'
+import { memoize } from '../memoize.ts'
+import type { RequestFacts } from './request-facts.ts'
+
+type Address = ipaddr.IPv4 | ipaddr.IPv6
+type Range = readonly [Address, number]
+
+/** Whose request it is. */
+export interface ClientAddress {
+  /** For the log and for people. */
+  readonly ip: string
+  /** What limits count by. IPv6 by /64: whoever has one address there has them all. */
+  readonly key: string
+  /** A trusted proxy that does not say for whom it speaks; it is never blocked. */
+  readonly isProxy: boolean
+}
+
+/** Hops of `X-Forwarded-For` that are looked at; longer chains are an attack, not a network. */
+const MAX_HOPS = 32
+const PORT = /^(?:(\d+\.\d+\.\d+\.\d+):\d{1,5}|\[([0-9a-fA-F:.]+)\](?::\d{1,5})?)$/
+const RANGE = /^([^/]*)\/(\d{1,3})$/
+const NETWORK_BITS = 64
+
+/** The proxies whose `X-Forwarded-*` headers count. */
+export class TrustedProxies {
+  readonly has: (ip: string) => boolean
+  readonly #any: boolean
+
+  /**
+   * @param ranges addresses, or ranges such as `10.0.0.0/8`; a client inside one can claim any address
+   * @throws TypeError when one is neither
+   */
+  constructor(ranges: readonly string[]) {
+    const trusted = ranges.map(parseRange)
+    this.#any = trusted.length > 0
+    this.has = memoize((ip) => {
+      const address = parse(ip)
+      return address !== undefined && trusted.some((range) => isIn(address, range))
+    })
+  }
+
+  /**
+   * Finds the client of a request: the peer of the socket or, behind a trusted proxy, the last address of
+   * `X-Forwarded-For` that is no trusted proxy. The client may have written everything before that address.
+   * If every address is trusted, the client is itself in a trusted range, and the outermost address is its own.
+   */
+  clientAddress({
+    remoteAddress,
+    forwardedFor,
+  }: Pick<RequestFacts, 'remoteAddress' | 'forwardedFor'>): ClientAddress {
+    const isProxy = this.#any && this.has(remoteAddress)
+    return isProxy ? this.#behind(remoteAddress, forwardedFor) : describe(remoteAddress)
+  }
+
+  #behind(proxy: string, forwardedFor: readonly string[]): ClientAddress {
+    const hops = forwardedFor.join(',').split(',').slice(-MAX_HOPS)
+    let nearest = proxy
+    for (const hop of hops.reverse()) {
+      const ip = withoutPort(hop.trim())
+      if (parse(ip) === undefined) return { ...describe(nearest), isProxy: true }
+      if (!this.has(ip)) return describe(ip)
+      nearest = ip
+    }
+    return describe(nearest)
+  }
+}
+
+/** Whether this is the machine itself; by the socket's address, never by text of the request. */
+export const isLoopback = memoize((ip) => parse(ip)?.range() === 'loopback')
+
+/** What limits count this address by; `undefined` when it is none. */
+export function addressKey(ip: string): string | undefined {
+  return parse(ip) === undefined ? undefined : describe(ip).key
+}
+
+const describe = memoize((ip): ClientAddress => {
+  const address = parse(ip)
+  if (address === undefined) return { ip: 'unknown', key: 'unknown', isProxy: false }
+  const text = address.toString()
+  return { ip: text, key: address instanceof ipaddr.IPv6 ? networkOf(address) : text, isProxy: false }
+})
+
+function networkOf(address: ipaddr.IPv6): string {
+  return `${ipaddr.IPv6.networkAddressFromCIDR(`${address.toString()}/${NETWORK_BITS}`).toString()}/${NETWORK_BITS}`
+}
+
+/** An IPv4 address in IPv6's clothes is the IPv4 address; a zone (`%eth0`) is not part of it. */
+const parse = memoize((ip): Address | undefined => {
+  const bare = ip.split('%')[0] as string
+  const isPlain = ipaddr.IPv4.isValidFourPartDecimal(bare) || ipaddr.IPv6.isValid(bare)
+  return isPlain ? ipaddr.process(bare) : undefined
+})
+
+function withoutPort(hop: string): string {
+  const [, ipv4, ipv6] = PORT.exec(hop) ?? []
+  return ipv4 ?? ipv6 ?? hop
+}
+
+function parseRange(text: string): Range {
+  const [, start = text, bits] = RANGE.exec(text) ?? []
+  const ip = start.includes('%') ? undefined : parse(start)
+  const mostBits = ip instanceof ipaddr.IPv4 ? 32 : 128
+  if (ip !== undefined && Number(bits ?? 0) <= mostBits) return [ip, Number(bits ?? mostBits)]
+  throw new TypeError(`${JSON.stringify(text)} is neither an address nor a range like 10.0.0.0/8.`)
+}
+
+function isIn(address: Address, [network, bits]: Range): boolean {
+  return address.kind() === network.kind() && address.match(network, bits)
+}

@@ -1,0 +1,146 @@
+import { createPublicKey, hash, type JsonWebKey, type KeyObject, verify } from 'node:crypto'
+import { isObject, objectMembers, parseJson } from '@bridgekeeper/protocol'
+import type { ProofReplays } from '../limiters/proof-replays.ts'
+import { canonicalPath } from './canonical-path.ts'
+import { allow, deny, type Verdict } from './verdict.ts'
+
+/** The algorithms that a proof may use: asymmetric, and each for one kind of key. */
+export const DPOP_ALGORITHMS = ['ES256', 'Ed25519', 'EdDSA'] as const
+
+/** How far a proof's time may lie from ours, either way. */
+const WINDOW_MS = 60_000
+const MAX_PROOF_CHARS = 4_096
+const MAX_ID_CHARS = 256
+const COMPACT = /^[\w-]+\.[\w-]+\.[\w-]+$/
+const PART = /^[\w-]{43}$/
+const SECRET_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k', 'priv']
+
+/** What is looked at of a request that bears a proof. */
+export interface DpopRequest {
+  readonly method: string
+  /** As received, without query. */
+  readonly path: string
+  /** Every `DPoP` header. */
+  readonly proofs: readonly string[]
+}
+
+export interface DpopClock {
+  /** Wall clock: what the proof is dated by. */
+  readonly nowMs: number
+  /** For how long a proof is remembered. */
+  readonly monotonicMs: number
+}
+
+/**
+ * Proof of possession for a bound token: who uses it has the key that it was issued for.
+ *
+ * Threat: a token that was stolen from a log, a proxy or a client's memory; a proof that was recorded.
+ * Rules: [DPOP.1] one proof, of the form and by an algorithm that we know, signed by the public key that it
+ * brings; [DPOP.2] that key is the token's; [DPOP.3] for this method, this address and this token; [DPOP.4] made
+ * within a minute, and used once.
+ * Source: RFC 9449 sections 4.2, 4.3, 7.1, 11.1.
+ *
+ * @param token the access token that came with it, verified before
+ * @param bound whose the token is, and the thumbprint of the key that it is bound to
+ * @param publicUrls the addresses of the bridge
+ */
+export function dpopGate(
+  request: DpopRequest,
+  token: string,
+  bound: { readonly userId: string; readonly keyId: string },
+  publicUrls: readonly string[],
+  replays: ProofReplays,
+  { nowMs, monotonicMs }: DpopClock,
+): Verdict<void> {
+  const [text] = request.proofs
+  if (text === undefined || request.proofs.length > 1) return refuse('One DPoP header is needed.')
+  const proof = readProof(text)
+  if (proof === undefined) return refuse('It is no proof that is taken here.')
+  const { claims, keyId } = proof
+  if (keyId !== bound.keyId) return refuse('It is by another key than the token is bound to.')
+  if (claims.htm !== request.method) return refuse('It is for another method.')
+  if (!isFor(claims.htu, request.path, publicUrls)) return refuse('It is for another address.')
+  if (claims.ath !== hash('sha256', token, 'base64url')) return refuse('It is for another token.')
+  const { iat, jti } = claims
+  if (typeof iat !== 'number' || !(Math.abs(nowMs - iat * 1_000) <= WINDOW_MS))
+    return refuse('It was not made within the last minute; is the clock right?')
+  if (typeof jti !== 'string' || jti === '' || jti.length > MAX_ID_CHARS) return refuse('It has no id.')
+  // Good until its date is a window past, which may be two windows from now.
+  const isNew = replays.take(bound.userId, keyId, jti, monotonicMs, 2 * WINDOW_MS)
+  return isNew ? allow(undefined) : refuse('It was used before, or too many were used.')
+}
+
+interface Proof {
+  readonly claims: Readonly<Record<string, unknown>>
+  /** RFC 7638 thumbprint. */
+  readonly keyId: string
+}
+
+/** A proof whose signature holds; its claims are still to be looked at. */
+function readProof(text: string): Proof | undefined {
+  if (text.length > MAX_PROOF_CHARS || !COMPACT.test(text)) return undefined
+  const [headerPart, claimsPart, signaturePart] = text.split('.') as [string, string, string]
+  const header = jsonOf(headerPart)
+  const claims = jsonOf(claimsPart)
+  if (header === undefined || claims === undefined || 'crit' in header) return undefined
+  if (header.typ !== 'dpop+jwt' || !isObject(header.jwk)) return undefined
+  const key = readKey(header.alg, header.jwk)
+  if (key === undefined) return undefined
+  const signed = Buffer.from(`${headerPart}.${claimsPart}`)
+  const signature = Buffer.from(signaturePart, 'base64url')
+  const holds = verify(key.digest, signed, { key: key.publicKey, dsaEncoding: 'ieee-p1363' }, signature)
+  return holds ? { claims, keyId: key.keyId } : undefined
+}
+
+/** Objects whose keys occur once; `undefined` for anything else. */
+function jsonOf(part: string): Readonly<Record<string, unknown>> | undefined {
+  const bytes = Buffer.from(part, 'base64url')
+  const parsed = objectMembers(bytes) && parseJson(bytes.toString('utf8'))
+  return isObject(parsed?.value) ? parsed.value : undefined
+}
+
+interface ProofKey {
+  readonly publicKey: KeyObject
+  readonly digest: 'sha256' | null
+  readonly keyId: string
+}
+
+/** Of the key only its public members are read, in the canonical order of RFC 7638 section 3.2. */
+function readKey(alg: unknown, jwk: Readonly<Record<string, unknown>>): ProofKey | undefined {
+  if (SECRET_MEMBERS.some((member) => member in jwk)) return undefined
+  const { crv, kty, x, y } = jwk
+  if (typeof x !== 'string' || !PART.test(x)) return undefined
+  if (alg === 'ES256' && kty === 'EC' && crv === 'P-256' && typeof y === 'string' && PART.test(y))
+    return imported({ crv, kty, x, y }, 'sha256')
+  if ((alg === 'Ed25519' || alg === 'EdDSA') && kty === 'OKP' && crv === 'Ed25519')
+    return imported({ crv, kty, x }, null)
+  return undefined
+}
+
+function imported(jwk: JsonWebKey, digest: 'sha256' | null): ProofKey | undefined {
+  try {
+    const publicKey = createPublicKey({ key: jwk, format: 'jwk' })
+    return { publicKey, digest, keyId: hash('sha256', JSON.stringify(jwk), 'base64url') }
+  } catch {
+    // A point that does not lie on the curve.
+    return undefined
+  }
+}
+
+/** Query and fragment do not count; scheme, host and path are compared in their canonical spelling. */
+function isFor(htu: unknown, path: string, publicUrls: readonly string[]): boolean {
+  if (typeof htu !== 'string') return false
+  const named = addressOf(htu)
+  return named !== undefined && publicUrls.some((url) => addressOf(url + path) === named)
+}
+
+function addressOf(text: string): string | undefined {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (url === undefined || url.username + url.password !== '') return undefined
+  const path = canonicalPath(url.pathname)
+  return path === undefined ? undefined : url.origin + path
+}
+
+function refuse(detail: string): Verdict<never> {
+  return deny('dpop_proof_invalid', detail)
+}

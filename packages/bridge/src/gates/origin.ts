@@ -1,0 +1,71 @@
+import ipaddr from 'ipaddr.js'
+import { memoize } from '../memoize.ts'
+import { ownNames } from './own-names.ts'
+import type { RequestFacts } from './request-facts.ts'
+import { allow, deny, type Verdict } from './verdict.ts'
+
+export interface OriginPolicy {
+  /** Exactly as browsers write them: `https://app.example.com`, no path, no default port. */
+  readonly origins: ReadonlySet<string>
+  /** Whether a Host, as it was sent, is one of ours. */
+  isOurHost(host: string): boolean
+}
+
+/** A name that only leads to this very machine (RFC 6761 section 6.3). */
+const LOOPBACK_HOST = 'localhost'
+const HOST = /^([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?$/
+
+const OCTET = '(?:25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)'
+const IPV4 = new RegExp(`^${OCTET}(?:\\.${OCTET}){3}$`)
+
+/**
+ * What may reach a bridge under these addresses: pages of these origins, and requests for these
+ * hosts.
+ *
+ * @param publicUrls the bridge's own addresses, e.g. `https://bridge.example.com`
+ * @param allowedOrigins further origins whose pages may use it
+ * @throws TypeError when one of them is no `http` or `https` URL
+ */
+export function originPolicy(
+  publicUrls: readonly string[],
+  allowedOrigins: readonly string[] = [],
+): OriginPolicy {
+  const own = ownNames(publicUrls).map(webUrl)
+  const others = allowedOrigins.map(webUrl)
+  const hosts = new Set([LOOPBACK_HOST, ...own.map(({ hostname }) => hostname)])
+  return {
+    origins: new Set([...own, ...others].map(({ origin }) => origin)),
+    isOurHost: memoize((host) => isListedOrAddress(host, hosts)),
+  }
+}
+
+/**
+ * Threat: a page in a user's browser uses the user's cookie (cross-site WebSocket hijacking), or
+ * reaches a bridge on the user's own network through a name that it rebinds.
+ *
+ * Rules: [ORIGIN.1] a request with an Origin is a browser's, and its origin must be listed, whatever
+ * its credential; [ORIGIN.2] one without is no browser's; [ORIGIN.3] the Host must be a listed name,
+ * or an address: who rebinds needs a name.
+ * Source: RFC 6455 section 10.2, RFC 6454 section 7, MCP Streamable HTTP (security warning).
+ */
+export function originGate({ origin, host }: RequestFacts, policy: OriginPolicy): Verdict<void> {
+  const [name] = host
+  if (host.length !== 1 || name === undefined || !policy.isOurHost(name)) return deny('host_forbidden')
+  const listed = origin.every((one) => policy.origins.has(one))
+  return origin.length <= 1 && listed ? allow(undefined) : deny('origin_forbidden')
+}
+
+/** [ORIGIN.4] Of any other URL the origin is `null`, which is that of every sandboxed page. */
+function webUrl(text: string): URL {
+  const url = new URL(text)
+  if (url.protocol === 'https:' || url.protocol === 'http:') return url
+  throw new TypeError(`${JSON.stringify(text)} does not begin with https:// or http://.`)
+}
+
+/** @param hosts names in lower case, without ports */
+function isListedOrAddress(text: string, hosts: ReadonlySet<string>): boolean {
+  const name = HOST.exec(text.toLowerCase())?.[1]
+  if (name === undefined) return false
+  if (hosts.has(name)) return true
+  return name.startsWith('[') ? ipaddr.IPv6.isValid(name.slice(1, -1)) : IPV4.test(name)
+}

@@ -1,0 +1,31 @@
+export type { CallOptions, ListedTool } from './app-calls.ts'
+export { type Bridge, createBridge } from './bridge.ts'
+export type { BridgeOptions, BridgeStores, EnrolmentOptions, ProofOptions } from './bridge-options.ts'
+export { ToolError } from './calls/result.ts'
+export type { RequestFacts } from './gates/request-facts.ts'
+export { allow, type Denied, deny, type Verdict } from './gates/verdict.ts'
+export type { AppIdentity, Authenticate } from './identity/app-identity.ts'
+export { createJwksAuthenticator, type Identity, type JwksOptions } from './identity/jwks.ts'
+export { createTokens, type IssuedToken, type Tokens } from './identity/tokens.ts'
+export { memoryRevocations } from './memory/revocations.ts'
+export { callbackLog } from './memory/security-log.ts'
+export { memoryUsers } from './memory/users.ts'
+export type { Device, DeviceKey, DeviceStore, Revocation, Revocations } from './ports/identity.ts'
+export type {
+  Authenticator,
+  BlockStore,
+  Caller,
+  CallTimesStore,
+  FingerprintStore,
+  Principal,
+  SecurityLog,
+  System,
+  User,
+  UserState,
+  UserStore,
+} from './ports.ts'
+export { BLOCK_KINDS, type Block } from './ports.ts'
+export { type EventName, type SecurityEvent, type Severity, securityEvents } from './security-log/events.ts'
+export { streamLog } from './security-log/stream-log.ts'
+export { type LineSink, streamSink } from './security-log/stream-sink.ts'
+export { realSystem } from './system.ts'

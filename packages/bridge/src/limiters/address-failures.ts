@@ -1,0 +1,49 @@
+import type { ClientAddress } from '../gates/client-address.ts'
+import { allow, denyFor, type Verdict } from '../gates/verdict.ts'
+import type { Blocklist } from './blocklist.ts'
+import { SlidingWindow } from './sliding-window.ts'
+
+export interface FailureLimit {
+  /** Failures within a window that block the address. */
+  readonly failures: number
+  readonly windowMs: number
+  readonly blockMs: number
+}
+
+export const DEFAULT_FAILURE_LIMIT: FailureLimit = { failures: 10, windowMs: 60_000, blockMs: 3_600_000 }
+
+/**
+ * [ADDR.1] An address that fails to authenticate ten times within a minute is refused for an hour;
+ * [ADDR.2] a trusted proxy never is: it speaks for everybody behind it.
+ *
+ * Threat: guessing from one place, without end. Not checked here: guessing from many places.
+ */
+export class AddressFailures {
+  readonly #blocks: Blocklist
+  readonly #limit: FailureLimit
+  readonly #failures: SlidingWindow
+
+  constructor(blocks: Blocklist, limit: FailureLimit = DEFAULT_FAILURE_LIMIT) {
+    this.#blocks = blocks
+    this.#limit = limit
+    this.#failures = new SlidingWindow({ max: Math.max(0, limit.failures - 1), windowMs: limit.windowMs })
+  }
+
+  check({ key, isProxy }: ClientAddress, nowMs: number): Verdict<void> {
+    const leftMs = isProxy ? 0 : this.#blocks.leftMs('address', key, nowMs)
+    return leftMs > 0 ? denyFor('address_blocked', leftMs) : allow(undefined)
+  }
+
+  /** Failures that block the address now; at least one. */
+  left({ key }: ClientAddress, nowMs: number): number {
+    return 1 + this.#failures.remaining(key, nowMs)
+  }
+
+  /** It failed once more. @returns how long it is blocked, where this failure began it */
+  failed({ key, isProxy }: ClientAddress, nowMs: number): number | undefined {
+    if (isProxy || this.#failures.take(key, nowMs)) return undefined
+    this.#failures.forget(key)
+    this.#blocks.add({ kind: 'address', key, untilMs: nowMs + this.#limit.blockMs })
+    return this.#limit.blockMs
+  }
+}

@@ -1,0 +1,79 @@
+import type { ClientAddress } from '../gates/client-address.ts'
+import { allow, deny, denyFor, type Verdict } from '../gates/verdict.ts'
+import { SlidingWindow } from './sliding-window.ts'
+
+export interface ConnectionLimits {
+  readonly inAll: number
+  readonly perAddress: number
+  readonly perUser: number
+  /** Attempts to connect that one address may make within any `handshakeWindowMs`. */
+  readonly handshakes: number
+  readonly handshakeWindowMs: number
+}
+
+export const DEFAULT_CONNECTION_LIMITS: ConnectionLimits = {
+  inAll: 20_000,
+  perAddress: 256,
+  perUser: 32,
+  handshakes: 120,
+  handshakeWindowMs: 60_000,
+}
+
+/**
+ * [CONN.1] The agents' connections are bounded in all, for each address and for each user; [CONN.2] so
+ * is how often an address may try. A trusted proxy is bounded by the sum only.
+ *
+ * Threat: memory and time spent on whoever is not, or not yet, known. Not checked here: HTTP sockets
+ * that ask for no upgrade, which the HTTP server bounds.
+ */
+export class ConnectionCaps {
+  readonly #limits: ConnectionLimits
+  readonly #handshakes: SlidingWindow
+  readonly #ofAddress = new Map<string, number>()
+  readonly #ofUser = new Map<string, number>()
+  #inAll = 0
+
+  constructor(limits: ConnectionLimits = DEFAULT_CONNECTION_LIMITS) {
+    this.#limits = limits
+    this.#handshakes = new SlidingWindow({ max: limits.handshakes, windowMs: limits.handshakeWindowMs })
+  }
+
+  /** Before anything is known but the address. */
+  checkAddress({ key, isProxy }: ClientAddress, nowMs: number): Verdict<void> {
+    if (!isProxy && !this.#handshakes.take(key, nowMs))
+      return denyFor('handshake_rate_exceeded', this.#limits.handshakeWindowMs)
+    return this.#isFull(key, isProxy) ? deny('too_many_connections') : allow(undefined)
+  }
+
+  /**
+   * Takes a connection's place, in one step with the question whether there is one: many may have been
+   * let past `checkAddress` at the same time.
+   * Who has one leaves it once.
+   */
+  take({ key, isProxy }: ClientAddress, userId: string): Verdict<void> {
+    const ofUser = this.#ofUser.get(userId) ?? 0
+    if (this.#isFull(key, isProxy) || ofUser >= this.#limits.perUser) return deny('too_many_connections')
+    this.#inAll++
+    this.#ofUser.set(userId, ofUser + 1)
+    this.#ofAddress.set(key, (this.#ofAddress.get(key) ?? 0) + 1)
+    return allow(undefined)
+  }
+
+  /** A connection that had a place has ended. */
+  leave({ key }: ClientAddress, userId: string): void {
+    this.#inAll--
+    oneLess(this.#ofUser, userId)
+    oneLess(this.#ofAddress, key)
+  }
+
+  #isFull(key: string, isProxy: boolean): boolean {
+    if (this.#inAll >= this.#limits.inAll) return true
+    return !isProxy && (this.#ofAddress.get(key) ?? 0) >= this.#limits.perAddress
+  }
+}
+
+function oneLess(open: Map<string, number>, name: string): void {
+  const left = (open.get(name) as number) - 1
+  if (left > 0) open.set(name, left)
+  else open.delete(name)
+}

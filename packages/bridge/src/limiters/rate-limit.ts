@@ -1,0 +1,138 @@
+import { type Allowed, allow, type Denied, denyFor } from '../gates/verdict.ts'
+import type { Blocklist } from './blocklist.ts'
+import { SlidingWindow } from './sliding-window.ts'
+
+export interface RateLimit {
+  /** Calls allowed within any window. */
+  readonly maxCalls: number
+  readonly windowMs: number
+  /** How long everything is refused once the limit was passed. */
+  readonly blockMs: number
+}
+
+export interface RateLimits {
+  /** Of each user, whoever calls. */
+  readonly user: RateLimit
+  /** Of each token's login; none unless given. */
+  readonly token?: RateLimit | undefined
+  /** Of each user's calls of one tool, by `server/tool`. */
+  readonly tools?: Readonly<Record<string, RateLimit>> | undefined
+}
+
+export const DEFAULT_RATE_LIMIT: RateLimit = { maxCalls: 100, windowMs: 60_000, blockMs: 900_000 }
+
+/** What the limits count by. */
+export interface CountedCall {
+  readonly userId: string
+  readonly sessionId: string
+  readonly serverName: string
+  readonly toolName: string
+}
+
+export interface RateLimitStatus {
+  /** Calls left in the window that ends now; none while blocked. */
+  readonly remaining: number
+  /** Whole seconds until a call is allowed again; 0 when one is now. */
+  readonly retryAfterSeconds: number
+}
+
+/** A refusal, and which limit it was. */
+export interface RateDenied extends Denied {
+  readonly limit: 'user' | 'token' | 'tool'
+  readonly key: string
+  /** Whether it began a block, rather than met one. */
+  readonly begins: boolean
+}
+
+interface Limiter {
+  readonly limit: RateLimit
+  readonly window: SlidingWindow
+}
+
+/**
+ * Layer 6: [RATE.1] at most `maxCalls` in any `windowMs`, a true sliding window; [RATE.2] who goes
+ * over it is refused for `blockMs`, also after a disconnect.
+ *
+ * Threat: a caller with a good token floods a user's machine. Not checked here: calls that wait at
+ * the same time, and connections.
+ */
+export class RateLimiter {
+  readonly #blocks: Blocklist
+  readonly #user: Limiter
+  readonly #token: Limiter | undefined
+  readonly #tools: ReadonlyMap<string, Limiter>
+
+  constructor(blocks: Blocklist, limits: RateLimits = { user: DEFAULT_RATE_LIMIT }) {
+    this.#blocks = blocks
+    this.#user = limiter(limits.user)
+    this.#token = limits.token === undefined ? undefined : limiter(limits.token)
+    this.#tools = new Map(Object.entries(limits.tools ?? {}).map(([tool, limit]) => [tool, limiter(limit)]))
+  }
+
+  /** Counts one call and says whether it may go on; the narrowest limit first. @param nowMs monotonic */
+  checkToolExecutionRateLimit(call: CountedCall, nowMs: number): Allowed<void> | RateDenied {
+    const { userId, sessionId, serverName, toolName } = call
+    const tool = this.#tools.size === 0 ? undefined : this.#tools.get(`${serverName}/${toolName}`)
+    return (
+      (tool && this.#take('tool', tool, `${userId} ${serverName}/${toolName}`, nowMs)) ??
+      (this.#token && this.#take('token', this.#token, `${userId} ${sessionId}`, nowMs)) ??
+      this.#take('user', this.#user, userId, nowMs) ??
+      ALLOWED
+    )
+  }
+
+  /** Keys of the blocks that refuse this call now. Counts nothing. @param nowMs monotonic */
+  blockedKeys({ userId, sessionId, serverName, toolName }: CountedCall, nowMs: number): readonly string[] {
+    if (this.#blocks.isEmpty('calls')) return NONE
+    const keys = [userId, `${userId} ${sessionId}`, `${userId} ${serverName}/${toolName}`]
+    return keys.filter((key) => this.#blocks.leftMs('calls', key, nowMs) > 0)
+  }
+
+  /** Where the user stands; counts nothing and changes nothing. @param nowMs monotonic */
+  getRateLimitStatus(userId: string, nowMs: number): RateLimitStatus {
+    const leftMs = this.#blocks.leftMs('calls', userId, nowMs)
+    if (leftMs > 0) return { remaining: 0, retryAfterSeconds: Math.ceil(leftMs / 1_000) }
+    return { remaining: this.#user.window.remaining(userId, nowMs), retryAfterSeconds: 0 }
+  }
+
+  /** Forgets calls and block of this key: an operator's act, never a consequence of a disconnect. */
+  resetRateLimit(key: string): void {
+    this.#blocks.lift('calls', key)
+    for (const { window } of this.#limiters()) window.forget(key)
+  }
+
+  /** The windows of users, for whoever keeps them over a restart. */
+  get userWindow(): SlidingWindow {
+    return this.#user.window
+  }
+
+  #take(
+    limit: RateDenied['limit'],
+    { limit: { blockMs }, window }: Limiter,
+    key: string,
+    nowMs: number,
+  ): RateDenied | undefined {
+    const leftMs = this.#blocks.leftMs('calls', key, nowMs)
+    if (leftMs > 0) return refusal(limit, key, leftMs, false)
+    if (window.take(key, nowMs)) return undefined
+    this.#blocks.add({ kind: 'calls', key, untilMs: nowMs + blockMs })
+    return refusal(limit, key, blockMs, true)
+  }
+
+  *#limiters(): Iterable<Limiter> {
+    yield this.#user
+    if (this.#token !== undefined) yield this.#token
+    yield* this.#tools.values()
+  }
+}
+
+const ALLOWED = allow(undefined)
+const NONE: readonly string[] = []
+
+function limiter(limit: RateLimit): Limiter {
+  return { limit, window: new SlidingWindow({ max: limit.maxCalls, windowMs: limit.windowMs }) }
+}
+
+function refusal(limit: RateDenied['limit'], key: string, leftMs: number, begins: boolean): RateDenied {
+  return { ...denyFor('rate_limit_exceeded', leftMs), limit, key, begins }
+}

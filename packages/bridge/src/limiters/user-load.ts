@@ -1,0 +1,78 @@
+import { type Allowed, allow, type Denied, denyFor } from '../gates/verdict.ts'
+import { Allowance, MESSAGE_ALLOWANCE } from './allowance.ts'
+
+/** Requests of one user that may be open at once: being read, running, or not yet taken by the caller. */
+export const MAX_OPEN_REQUESTS = 256
+/** Bodies and unread answers of one user; beyond this, new requests are refused. */
+export const MAX_HELD_BYTES = 32 * 1_048_576
+/** Beyond this, an answer that its caller does not take is cut off. */
+export const MAX_UNREAD_BYTES = 64 * 1_048_576
+
+const RETRY_MS = 1_000
+/** Users without anything open that are kept, beside as many as have something. */
+const SPARE_USERS = 1_024
+const ALLOWED = allow(undefined)
+
+/**
+ * [LOAD.1] What one user makes the bridge hold and compute at `/mcp`. Threat: a user who sends and does not read, or
+ * who sends expensive requests that are not tool calls. Not checked here: calls, which `RateLimiter` counts.
+ */
+export class UserLoad {
+  readonly messages = new Allowance(MESSAGE_ALLOWANCE)
+  #openRequests = 0
+  #heldBytes = 0
+
+  /** A request begins; one that is let in ends with `leave`. @param nowMs monotonic */
+  enter(nowMs: number): Allowed<void> | Denied {
+    const waitMs = this.messages.leftMs(1, nowMs)
+    if (waitMs > 0) return denyFor('rate_limit_exceeded', waitMs)
+    if (this.#openRequests >= MAX_OPEN_REQUESTS || this.#heldBytes >= MAX_HELD_BYTES)
+      return denyFor('too_many_requests', RETRY_MS)
+    this.#openRequests++
+    return ALLOWED
+  }
+
+  /** A request ended. @param heldBytes what it held */
+  leave(heldBytes: number): void {
+    this.#openRequests--
+    this.#heldBytes -= heldBytes
+  }
+
+  /** Holds so many bytes more, unless it is too much. @param maxBytes of all that the user has */
+  hold(sizeBytes: number, maxBytes: number): boolean {
+    if (this.#heldBytes + sizeBytes > maxBytes) return false
+    this.#heldBytes += sizeBytes
+    return true
+  }
+
+  /** @param nowMs monotonic */
+  isIdle(nowMs: number): boolean {
+    return this.#openRequests === 0 && this.messages.isFull(nowMs)
+  }
+}
+
+/** The loads of all users; idle ones are forgotten. */
+export class UserLoads {
+  readonly #byUser = new Map<string, UserLoad>()
+  #sweepAt = SPARE_USERS
+
+  /** @param nowMs monotonic */
+  of(userId: string, nowMs: number): UserLoad {
+    const known = this.#byUser.get(userId)
+    if (known !== undefined) return known
+    if (this.#byUser.size >= this.#sweepAt) this.#sweep(nowMs)
+    const load = new UserLoad()
+    this.#byUser.set(userId, load)
+    return load
+  }
+
+  /** Users that are remembered. */
+  get size(): number {
+    return this.#byUser.size
+  }
+
+  #sweep(nowMs: number): void {
+    for (const [userId, load] of this.#byUser) if (load.isIdle(nowMs)) this.#byUser.delete(userId)
+    this.#sweepAt = 2 * this.#byUser.size + SPARE_USERS
+  }
+}

@@ -1,0 +1,64 @@
+import { type Denied, denyFor } from '../gates/verdict.ts'
+import { MESSAGE_ALLOWANCE, unitsOf } from '../limiters/allowance.ts'
+import { Sampler } from '../limiters/sampler.ts'
+import { type UserLoad, UserLoads } from '../limiters/user-load.ts'
+import type { Caller, SecurityLog, System } from '../ports.ts'
+import { SlowCallers } from './slow-callers.ts'
+
+type Known = Pick<Caller, 'userId' | 'ip'>
+
+/** What callers make the bridge hold and compute, with the log of those that went too far. */
+export class CallerLoads {
+  readonly slowCallers: SlowCallers
+  readonly #users = new UserLoads()
+  readonly #sampler = new Sampler()
+  readonly #log: SecurityLog
+  readonly #system: System
+
+  constructor(log: SecurityLog, system: System) {
+    this.#log = log
+    this.#system = system
+    this.slowCallers = new SlowCallers(system)
+  }
+
+  of({ userId }: Known): UserLoad {
+    return this.#users.of(userId, this.#system.monotonicMs())
+  }
+
+  /** A request begins. @returns why it may not */
+  enter(caller: Known, load: UserLoad): Denied | undefined {
+    const entered = load.enter(this.#system.monotonicMs())
+    return entered.allowed ? undefined : this.refused(caller, entered)
+  }
+
+  /** Counts messages before they are handled. @returns why they may not be */
+  spend(caller: Known, load: UserLoad, units: number): Denied | undefined {
+    const waitMs = load.messages.take(units, this.#system.monotonicMs())
+    return waitMs === 0 ? undefined : this.refused(caller, denyFor('rate_limit_exceeded', waitMs))
+  }
+
+  /** Counts a request that was refused after its body was read. */
+  charge(load: UserLoad, bodyBytes: number): void {
+    load.messages.charge(unitsOf(bodyBytes, MESSAGE_ALLOWANCE), this.#system.monotonicMs())
+  }
+
+  /** Records a refusal. */
+  refused(caller: Known, denied: Denied): Denied {
+    const reason = denied.code
+    const line = this.#lineOf(caller, reason)
+    if (line !== undefined) this.#log.logSecurityEvent({ event: 'mcp_request_refused', ...line, reason })
+    return denied
+  }
+
+  /** Records a caller that was cut off because it does not read. */
+  cut(caller: Known, size: number): void {
+    const line = this.#lineOf(caller, 'slow')
+    if (line !== undefined) this.#log.logSecurityEvent({ event: 'mcp_slow_caller', ...line, size })
+  }
+
+  /** [SAMPLE.1] @returns what the line begins with; `undefined` if it is one too many */
+  #lineOf({ userId, ip }: Known, kind: string) {
+    const suppressed = this.#sampler.take(`${kind} ${userId}`, this.#system.monotonicMs())
+    return suppressed === undefined ? undefined : { userId, ip, suppressed: suppressed || undefined }
+  }
+}

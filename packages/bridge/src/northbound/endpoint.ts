@@ -1,0 +1,212 @@
+import { isUtf8 } from 'node:buffer'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { BridgeError, isTooDeep, limits } from '@bridgekeeper/protocol'
+import type { Admission, AdmittedCaller } from '../admission/admission.ts'
+import { denialError, deny, type Verdict } from '../gates/verdict.ts'
+import { MESSAGE_ALLOWANCE, unitsOf } from '../limiters/allowance.ts'
+import type { SecurityLog, System } from '../ports.ts'
+import type { Dispatcher } from '../router/dispatcher.ts'
+import type { Router } from '../router/router.ts'
+import { isBatch, readBatch } from './batch.ts'
+import { bodyBoundBytes, readBody } from './body.ts'
+import { CallerLoads } from './caller-loads.ts'
+import { FirstStart } from './first-start.ts'
+import { guarded } from './guarded.ts'
+import { type AnswerFormat, answerFormat, bodyRefusal } from './media.ts'
+import { NULL_ID, readMessage, tooDeep } from './message.ts'
+import { Messages } from './messages.ts'
+import { OpenRequest } from './open-request.ts'
+import { BatchReply, replyTo } from './reply.ts'
+import type { ResourceMetadata } from './resource-metadata.ts'
+import {
+  answerHeaders,
+  sendAccepted,
+  sendBatch,
+  sendCallRefusal,
+  sendEvents,
+  sendRefusal,
+} from './respond.ts'
+import { AllServersView, OneServerView, type ToolView } from './tool-view.ts'
+
+const ALL = '/mcp'
+const ONE = '/mcp/'
+
+/** `/mcp`, or `/mcp/{server}`. */
+export interface McpPath {
+  readonly serverName?: string
+}
+
+/** Which of the MCP paths this is; `undefined` when it is none. */
+export function mcpPath(pathname: string): McpPath | undefined {
+  if (pathname === ALL) return {}
+  if (!pathname.startsWith(ONE)) return undefined
+  const encoded = pathname.slice(ONE.length)
+  if (encoded === '' || encoded.includes('/')) return undefined
+  if (!encoded.includes('%')) return { serverName: encoded }
+  try {
+    return { serverName: decodeURIComponent(encoded) }
+  } catch {
+    return undefined
+  }
+}
+
+const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf])
+
+/** MCP over Streamable HTTP for callers: admits requests and reads their bodies. */
+export class McpEndpoint {
+  readonly #admission: Admission
+  readonly #router: Router
+  readonly #messages: Messages
+  readonly #log: SecurityLog
+  readonly #metadata: ResourceMetadata | undefined
+  readonly #loads: CallerLoads
+
+  /** @param metadata where clients learn who gives tokens, if anybody does */
+  constructor(
+    admission: Admission,
+    router: Router,
+    dispatcher: Dispatcher,
+    log: SecurityLog,
+    metadata: ResourceMetadata | undefined,
+    system: System,
+  ) {
+    this.#admission = admission
+    this.#router = router
+    this.#messages = new Messages(
+      dispatcher,
+      log,
+      (request) => this.#metadataUrl(request, mcpPath(request.url?.split('?')[0] ?? '') ?? {}),
+      new FirstStart(router, system),
+    )
+    this.#log = log
+    this.#metadata = metadata
+    this.#loads = new CallerLoads(log, system)
+  }
+
+  /** Answers the request, whatever happens. Never throws. Waits for nothing by promises where it need not. */
+  handle(request: IncomingMessage, response: ServerResponse, path: McpPath): void {
+    guarded(response, () => {
+      const verdict = this.#admission.admitCaller(request)
+      if (!(verdict instanceof Promise)) return this.#admitted(request, response, path, verdict)
+      return verdict.then((late) => this.#admitted(request, response, path, late))
+    })
+  }
+
+  #admitted(
+    request: IncomingMessage,
+    response: ServerResponse,
+    path: McpPath,
+    admitted: Verdict<AdmittedCaller>,
+  ): void {
+    if (!admitted.allowed) {
+      const challenge = { metadataUrl: this.#metadataUrl(request, path) }
+      return this.#log.afterWritten(() => sendRefusal(response, admitted, challenge))
+    }
+    const caller = admitted.value
+    const open = new OpenRequest(response, caller, this.#loads, this.#log)
+    const refused =
+      open.open() ?? (request.method === 'POST' ? open.hold(bodyBoundBytes(request)) : open.spend(1))
+    if (refused !== undefined) return this.#log.afterWritten(() => sendRefusal(response, refused))
+    if (request.method !== 'POST') return sendMethodRefusal(response)
+    const view =
+      path.serverName === undefined
+        ? new AllServersView(this.#router, caller)
+        : new OneServerView(this.#router, caller, path.serverName)
+    readBody(request, (body) => guarded(response, () => this.#read(request, open, view, body)))
+  }
+
+  #read(
+    request: IncomingMessage,
+    open: OpenRequest,
+    view: ToolView,
+    received: Buffer | undefined,
+  ): void | Promise<void> {
+    const { response } = open
+    if (open.hasEnded) return
+    if (received === undefined) {
+      open.charge(limits.messageBytes)
+      return sendRefusal(response, deny('body_too_large'))
+    }
+    const format = answerFormat(request.headers)
+    const refused = bodyRefusal(request.headers)
+    if (refused !== undefined || format === undefined) {
+      open.charge(received.length)
+      return sendRefusal(response, refused ?? deny('not_acceptable'))
+    }
+    // What is forwarded as bytes must be text to the WebSocket that carries it.
+    if (!isUtf8(received)) return refuseUnreadable(open, received)
+    const body = withoutByteOrderMark(received)
+    if (isBatch(body)) return this.#readBatch(request, open, view, body, format)
+    const message = readMessage(body) ?? (isTooDeep(body) ? tooDeep(body) : undefined)
+    if (message !== undefined)
+      return this.#messages.answer({ request, open, view, body, reply: replyTo(response, format) }, message)
+    const spent = open.spend(unitsOf(body.length, MESSAGE_ALLOWANCE))
+    if (spent !== undefined) return this.#log.afterWritten(() => sendRefusal(response, spent))
+    return sendParseError(response)
+  }
+
+  /** [LOAD.5] Counts the messages of a batch one by one, and answers each as if it came alone. */
+  #readBatch(
+    request: IncomingMessage,
+    open: OpenRequest,
+    view: ToolView,
+    body: Buffer,
+    format: AnswerFormat,
+  ): void {
+    const { response } = open
+    const items = readBatch(request.headers, body)
+    const messages = Array.isArray(items) ? items.length : 1
+    const spent = open.spend(unitsOf(body.length, MESSAGE_ALLOWANCE) + messages - 1)
+    if (spent !== undefined) return this.#log.afterWritten(() => sendRefusal(response, spent))
+    if (items === undefined) return sendParseError(response)
+    if (items instanceof BridgeError) return sendCallRefusal(response, NULL_ID, items)
+    const hold = (sizeBytes: number): BridgeError | undefined => {
+      const refused = open.hold(sizeBytes)
+      return refused && denialError(refused)
+    }
+    const replies = new BatchReply(hold, (answers) => {
+      if (answers.length === 0) sendAccepted(response)
+      else if (format === 'json') sendBatch(response, answers)
+      else sendEvents(response, answers)
+    })
+    for (const at of items) {
+      const message = readMessage(body, at)
+      if (message === undefined) continue
+      const around = { request, open, view, body, at }
+      if (message.kind === 'request' || message.kind === 'invalid')
+        guarded(response, () => this.#messages.answerRequest({ ...around, reply: replies.next() }, message))
+      else this.#messages.take(around, message)
+    }
+    replies.end()
+    open.sent()
+  }
+
+  #metadataUrl({ headers }: IncomingMessage, { serverName }: McpPath): string | undefined {
+    const path = serverName === undefined ? ALL : ONE + encodeURIComponent(serverName)
+    return this.#metadata?.urlFor(headers.host, path)
+  }
+}
+
+function withoutByteOrderMark(body: Buffer): Buffer {
+  const isMarked = body[0] === BYTE_ORDER_MARK[0] && body.subarray(0, 3).equals(BYTE_ORDER_MARK)
+  return isMarked ? body.subarray(3) : body
+}
+
+function refuseUnreadable(open: OpenRequest, body: Buffer): void {
+  open.charge(body.length)
+  sendParseError(open.response)
+}
+
+/** No session, and so no stream and nothing to end. RFC 9110 section 15.5.6 */
+function sendMethodRefusal(response: ServerResponse): void {
+  response.setHeader('allow', 'POST')
+  sendRefusal(response, deny('method_not_allowed'))
+}
+
+/** JSON-RPC 2.0 section 5.1, with the status that the Streamable HTTP transport gives it. */
+function sendParseError(response: ServerResponse): void {
+  const body = '{"jsonrpc":"2.0","error":{"code":-32700,"message":"Parse error: Invalid JSON"},"id":null}'
+  response
+    .writeHead(400, { 'content-type': 'application/json', 'content-length': body.length, ...answerHeaders })
+    .end(body)
+}

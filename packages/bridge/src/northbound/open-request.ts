@@ -1,0 +1,155 @@
+import type { ServerResponse } from 'node:http'
+import type { RawJson } from '@bridgekeeper/protocol'
+import type { AdmittedCaller } from '../admission/admission.ts'
+import type { Use } from '../admission/logins.ts'
+import { type Denied, deny, denyFor } from '../gates/verdict.ts'
+import { MAX_HELD_BYTES, MAX_UNREAD_BYTES, type UserLoad } from '../limiters/user-load.ts'
+import type { SecurityLog } from '../ports.ts'
+import type { CallerLoads } from './caller-loads.ts'
+import { isSameId } from './message.ts'
+import { sendRefusal } from './respond.ts'
+
+const RETRY_MS = 1_000
+
+/** A call that an open request runs. */
+interface RunningCall {
+  /** The JSON-RPC id as it came. */
+  readonly id: RawJson
+  readonly cancel: () => void
+}
+
+/** Requests opened so far. */
+let opened = 0
+
+/** A caller's request, from the moment it is admitted until its answer is taken, or its login is revoked. */
+export class OpenRequest implements Use {
+  place = 0
+  /** Tells the newer of two requests. */
+  readonly order = ++opened
+  readonly response: ServerResponse
+  readonly caller: AdmittedCaller
+  readonly #load: UserLoad
+  readonly #loads: CallerLoads
+  readonly #log: SecurityLog
+  #heldBytes = 0
+  #isOpen = false
+  #cancel: (() => void) | undefined
+  #call: RunningCall | undefined
+  /** The other calls of a batch. */
+  #moreCalls: RunningCall[] | undefined
+
+  constructor(response: ServerResponse, caller: AdmittedCaller, loads: CallerLoads, log: SecurityLog) {
+    this.response = response
+    this.caller = caller
+    this.#load = loads.of(caller)
+    this.#loads = loads
+    this.#log = log
+  }
+
+  /** @returns why it may not begin: its user has too much open, or its login was revoked meanwhile */
+  open(): Denied | undefined {
+    const overload = this.#loads.enter(this.caller, this.#load)
+    if (overload !== undefined) return overload
+    if (!this.caller.login.open(this)) {
+      this.#load.leave(0)
+      return deny('login_revoked')
+    }
+    this.#isOpen = true
+    this.response.on('close', () => this.#end())
+    return undefined
+  }
+
+  /**
+   * Whether its login was revoked: nothing more may be sent. The login is asked, since other uses of it end
+   * before this one hears, and what they end may be what this one waits for.
+   */
+  get hasEnded(): boolean {
+    return this.caller.login.revoked
+  }
+
+  /** What is to be cancelled when the caller goes away or may no longer ask. */
+  onEnd(cancel: () => void): void {
+    this.#cancel = cancel
+  }
+
+  /** Adds a call, which is cancelled when the request ends. */
+  runs(id: RawJson, cancel: () => void): void {
+    const call = { id, cancel }
+    if (this.#call === undefined) this.#call = call
+    else if (this.#moreCalls === undefined) this.#moreCalls = [call]
+    else this.#moreCalls.push(call)
+  }
+
+  /** How to cancel the call with this id; `undefined` if the request has none. */
+  cancelOf(id: RawJson): (() => void) | undefined {
+    if (this.#call === undefined) return undefined
+    if (isSameId(this.#call.id, id)) return this.#call.cancel
+    return this.#moreCalls?.find((call) => isSameId(call.id, id))?.cancel
+  }
+
+  /** Holds memory until the answer is taken. @returns why it may not */
+  hold(sizeBytes: number): Denied | undefined {
+    if (this.#hold(sizeBytes, MAX_HELD_BYTES)) return undefined
+    return this.#loads.refused(this.caller, denyFor('too_many_requests', RETRY_MS))
+  }
+
+  /** Counts messages before they are handled. @returns why they may not be */
+  spend(units: number): Denied | undefined {
+    return this.#loads.spend(this.caller, this.#load, units)
+  }
+
+  /** Counts the request, which was refused once its body was read. */
+  charge(bodyBytes: number): void {
+    this.#loads.charge(this.#load, bodyBytes)
+  }
+
+  /** [LOAD.2] The answer is written: as much of it as its caller does not take at once is held, within limits. */
+  sent(): void {
+    const unreadBytes = this.response.writableLength
+    if (unreadBytes === 0) return
+    if (this.#hold(unreadBytes, MAX_UNREAD_BYTES)) this.watch()
+    else this.cutOff(unreadBytes)
+  }
+
+  /** [LIVE.4] Has the request cut off if its caller does not read. */
+  watch(): void {
+    this.#loads.slowCallers.watch(this)
+  }
+
+  cutOff(unreadBytes: number): void {
+    this.#loads.cut(this.caller, unreadBytes)
+    this.response.destroy()
+    this.response.req.socket.destroy()
+  }
+
+  /** [REVOKE.2] What runs is cancelled, and its caller hears why, where it has heard nothing yet. */
+  revoked(): void {
+    this.#cancelAll()
+    this.#log.afterWritten(() => {
+      if (this.response.headersSent) this.response.destroy()
+      else sendRefusal(this.response, deny('login_revoked'))
+    })
+  }
+
+  #hold(sizeBytes: number, maxBytes: number): boolean {
+    if (!this.#isOpen) return true
+    if (!this.#load.hold(sizeBytes, maxBytes)) return false
+    this.#heldBytes += sizeBytes
+    return true
+  }
+
+  #end(): void {
+    if (!this.#isOpen) return
+    this.#isOpen = false
+    this.caller.login.close(this)
+    this.#load.leave(this.#heldBytes)
+    this.#loads.slowCallers.forget(this)
+    this.#cancelAll()
+  }
+
+  #cancelAll(): void {
+    this.#cancel?.()
+    this.#call?.cancel()
+    if (this.#moreCalls !== undefined) for (const { cancel } of this.#moreCalls) cancel()
+  }
+}

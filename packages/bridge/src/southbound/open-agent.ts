@@ -1,0 +1,237 @@
+import type { Duplex } from 'node:stream'
+import { closeCodes, limits } from '@bridgekeeper/protocol'
+import type { WebSocket } from 'ws'
+import type { Admission, AdmittedAgent } from '../admission/admission.ts'
+import type { Login, Use } from '../admission/logins.ts'
+import { Connection, type ConnectionListener, type ConnectionOptions } from '../connection/connection.ts'
+import type { ReadyConnection } from '../connection/ready-connection.ts'
+import type { ClientAddress } from '../gates/client-address.ts'
+import { deny, type Verdict } from '../gates/verdict.ts'
+import { Allowance, FRAME_ALLOWANCE, unitsOf } from '../limiters/allowance.ts'
+import type { Principal, SecurityLog, System } from '../ports.ts'
+import type { SecurityEvent } from '../security-log/events.ts'
+import type { AgentWebSocket, WebSocketListener } from './agent-web-socket.ts'
+import type { Liveness, Pinged } from './liveness.ts'
+
+/** One whose login was revoked is cut sooner than others: within a second its socket is gone. */
+const REVOKED_CLOSE_MS = 500
+
+/** What becomes of agents that were let in. */
+export interface AgentListener extends Omit<ConnectionListener, 'challengeFailed' | 'confirm' | 'uncounted'> {
+  /** The connection that a new one of the same login would replace. */
+  earlier(principal: Principal): ReadyConnection | undefined
+  /** The device was revoked, since its key was copied: all that is open of it must end, wherever it is. */
+  copied(deviceId: string): void
+}
+
+/** What all agents share. */
+export interface Surroundings {
+  readonly admission: Admission
+  readonly listener: AgentListener
+  readonly system: System
+  readonly log: SecurityLog
+  readonly liveness: Liveness
+  readonly options: ConnectionOptions
+  readonly open: Set<OpenAgent>
+}
+
+/**
+ * An agent that has a socket: everything that belongs to it alone, and what happens to its socket. Ten thousand
+ * of them may be idle, so it is one object.
+ */
+export class OpenAgent implements ConnectionListener, WebSocketListener, Pinged, Use {
+  place = 0
+  unanswered = 0
+  readonly connection: Connection
+  readonly #login: Login
+  readonly #address: ClientAddress
+  /** What admission found, until the challenge is passed. */
+  #admitted: AdmittedAgent | undefined
+  readonly #webSocket: AgentWebSocket
+  readonly #around: Surroundings
+  #stopCounting: (() => void) | undefined
+  #frames: Allowance | undefined
+
+  /** It ends with its socket. */
+  static open(
+    agent: AdmittedAgent,
+    webSocket: AgentWebSocket,
+    socket: Duplex,
+    around: Surroundings,
+  ): OpenAgent {
+    return new OpenAgent(agent, webSocket, socket, around)
+  }
+
+  private constructor(agent: AdmittedAgent, webSocket: AgentWebSocket, socket: Duplex, around: Surroundings) {
+    this.#login = agent.login
+    this.#address = agent.address
+    this.#admitted = agent
+    this.#webSocket = webSocket
+    this.#around = around
+    this.#stopCounting = capUnverifiedBytes(webSocket, socket)
+    around.admission.opened(agent)
+    webSocket.begin(this, socket, around.system)
+    const { principal, version, address, seen, device } = agent
+    const challengeAttempts = seen.mustProve ? 1 : limits.challengeAttempts
+    const login = { principal, version, ip: address.ip, challengeAttempts, device }
+    this.connection = new Connection(login, webSocket, this, around.system, around.log, around.options)
+    around.open.add(this)
+    if (!agent.login.open(this)) this.revoked()
+  }
+
+  received(data: Buffer, isBinary: boolean): void {
+    this.unanswered = 0
+    try {
+      this.connection.receive(data, isBinary)
+    } catch (error) {
+      this.#fault(error)
+    }
+  }
+
+  ended(ready: ReadyConnection): void {
+    this.#around.listener.ended(ready)
+  }
+
+  listed(ready: ReadyConnection): void {
+    this.#around.listener.listed(ready)
+  }
+
+  /** [LIVE.1] Whoever is not yet verified has the deadline of the challenge. */
+  get isPinged(): boolean {
+    return this.#admitted === undefined
+  }
+
+  pinged(): void {
+    this.uncounted(0)
+  }
+
+  /** [LOAD.6] An agent that sends more than calls need is read from more slowly. */
+  uncounted(sizeBytes: number): void {
+    const nowMs = this.#around.system.monotonicMs()
+    this.#frames ??= new Allowance(FRAME_ALLOWANCE)
+    this.#frames.charge(unitsOf(sizeBytes, FRAME_ALLOWANCE), nowMs)
+    const waitMs = this.#frames.leftMs(1, nowMs)
+    if (waitMs > 0) this.#webSocket.pauseFor(waitMs)
+  }
+
+  ponged(): void {
+    this.unanswered = 0
+  }
+
+  failed(error: Error): void {
+    this.record({ event: 'ws_error', error: error.message })
+  }
+
+  closed(code: number, reason: Buffer): void {
+    const { open, admission } = this.#around
+    open.delete(this)
+    this.#login.close(this)
+    admission.left(this.#login, this.#address)
+    try {
+      this.connection.socketClosed(code, reason.toString('utf8'))
+    } catch (error) {
+      this.#fault(error)
+    }
+  }
+
+  verified(ready: ReadyConnection): void {
+    const { liveness, admission, listener } = this.#around
+    this.#stopCounting?.()
+    this.#stopCounting = undefined
+    this.unanswered = 0
+    liveness.begin()
+    if (this.#admitted !== undefined) admission.challengePassed(this.#admitted)
+    this.#admitted = undefined
+    listener.verified(ready)
+  }
+
+  challengeFailed(): void {
+    if (this.#around.admission.challengeFailed(this.#login, this.#address)) this.#lockOut()
+  }
+
+  execute(...asked: Parameters<ConnectionListener['execute']>): () => void {
+    return this.#around.listener.execute(...asked)
+  }
+
+  /**
+   * [PROOF.9] Whether the device is the one that was enrolled. Its earlier connection that is still open here is
+   * one that it remembers for certain, once it has sent its catalog: it puts the connection down before that.
+   */
+  async confirm(connection: Connection, previous: string): Promise<Verdict<void>> {
+    const { principal } = connection
+    const { listener } = this.#around
+    const earlier = listener.earlier(principal)
+    const certain = earlier?.catalog === undefined ? undefined : earlier.connectionId
+    const confirmed =
+      (await this.#admitted?.device?.confirm(principal, previous, certain)) ?? deny('device_unknown')
+    if (confirmed.allowed || confirmed.code !== 'device_key_copied') return confirmed
+    for (const one of [connection, earlier]) one?.revoke('device_key_copied')
+    listener.copied(principal.deviceId ?? '')
+    return confirmed
+  }
+
+  slow(size: number): void {
+    this.connection.slow = true
+    this.record({ event: 'ws_slow_reader', size })
+  }
+
+  readingAgain(): void {
+    this.connection.slow = false
+  }
+
+  stuck(size: number): void {
+    this.record({ event: 'ws_slow_reader', size })
+  }
+
+  ping(): void {
+    this.#webSocket.ping()
+  }
+
+  cutOff(): void {
+    this.record({ event: 'ws_connection_unresponsive' })
+    this.#webSocket.terminate()
+  }
+
+  /** [REVOKE.1] The end of its login ends the connection in any state; whoever does not hear it is cut off. */
+  revoked(): void {
+    this.connection.revoke()
+    this.#around.system.after(REVOKED_CLOSE_MS, () => this.#webSocket.terminate())
+  }
+
+  record(event: SecurityEvent): void {
+    this.#around.log.logSecurityEvent({ ...event, userId: this.#login.userId, ip: this.#address.ip })
+  }
+
+  /** [WS.6] A fault of ours in one connection must not take the others down with the process. */
+  #fault(error: unknown): void {
+    this.record({ event: 'ws_error', error: `internal_error ${nameOf(error)}` })
+    this.#webSocket.close(closeCodes.internalError, 'internal_error')
+  }
+
+  /** [CHAL.6] A lock also ends the challenges that are open: each of them would be three more attempts. */
+  #lockOut(): void {
+    const { userId } = this.#login
+    for (const other of [...this.#around.open])
+      if (other.#login.userId === userId && other.#address.key === this.#address.key)
+        other.connection.lockOut()
+  }
+}
+
+/** A fault's text may hold what a peer sent; its kind does not. */
+function nameOf(error: unknown): string {
+  return error instanceof Error ? error.name : typeof error
+}
+
+/**
+ * [SIZE.3] The state machine counts whole messages; this counts bytes, so that a frame which never
+ * ends is cut before it is buffered.
+ */
+function capUnverifiedBytes(webSocket: WebSocket, socket: Duplex): () => void {
+  let leftBytes: number = limits.unverifiedBytes
+  const count = (chunk: Buffer): void => {
+    leftBytes -= chunk.length
+    if (leftBytes < 0) webSocket.terminate()
+  }
+  socket.on('data', count)
+  return () => socket.off('data', count)
+}

@@ -1,0 +1,34 @@
+/** Internals that tests and checks outside this package use. Not published. */
+export { MAX_WAITING as MAX_CHECKS_WAITING } from './admission/address-checks.ts'
+export { MAX_WAITING_BLOCKS, MAX_WAITING_PER_BLOCK } from './admission/lift-checks.ts'
+export { DEFAULT_MAX_PENDING_CALLS } from './assemble.ts'
+export { MAX_ABANDONED_CALLS } from './connection/abandoned-calls.ts'
+export { MAX_BYTES as MAX_DEVICE_BODY_BYTES } from './devices/body.ts'
+export { REQUESTS as DEVICE_REQUESTS } from './devices/endpoint.ts'
+export { SLOW_BYTES, SLOW_MS } from './gates/liveness.ts'
+export { AccessTokens, AGENT_CLIENT_ID } from './identity/access-tokens.ts'
+export { ASSERTIONS, MAX_DEVICES, MAX_GOOD_KEYS } from './identity/devices.ts'
+export { Recall } from './identity/recall.ts'
+export { seal } from './identity/sealed.ts'
+export { loadSigningKey } from './identity/signing-key.ts'
+export { DEFAULT_FAILURE_LIMIT } from './limiters/address-failures.ts'
+export { type AllowanceLimit, FRAME_ALLOWANCE, MESSAGE_ALLOWANCE } from './limiters/allowance.ts'
+export { DEFAULT_CONNECTION_LIMITS } from './limiters/connection-caps.ts'
+export {
+  ATTEMPTS as LOCK_ATTEMPTS,
+  FIRST_LOCK_MS,
+  LONGEST_LOCK_MS,
+  WINDOW_MS as LOCK_WINDOW_MS,
+} from './limiters/lockout.ts'
+export { MAX_PROOFS_OF_USER } from './limiters/proof-replays.ts'
+export { DEFAULT_RATE_LIMIT } from './limiters/rate-limit.ts'
+export { LINES as SAMPLED_LINES } from './limiters/sampler.ts'
+export { SlidingWindow } from './limiters/sliding-window.ts'
+export { MAX_HELD_BYTES, MAX_OPEN_REQUESTS, MAX_UNREAD_BYTES } from './limiters/user-load.ts'
+export { MAX_BATCH } from './northbound/batch.ts'
+export { MAX_VIEWS } from './northbound/list-cache.ts'
+export { MAX_PIPELINED } from './northbound/pipelining.ts'
+export { UNREAD_MS } from './northbound/slow-callers.ts'
+export type { OAuthRecord, OAuthStore, Passkey, Session } from './ports/identity.ts'
+export type { UserRole } from './ports.ts'
+export { MAX_FRAGMENTS } from './southbound/web-sockets.ts'

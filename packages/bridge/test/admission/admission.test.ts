@@ -1,0 +1,372 @@
+import { expect, test } from 'vitest'
+import { FakeSystem } from '../../../../test/support/fake-system.ts'
+import { Admission, type AdmissionOptions, type AdmissionParts } from '../../src/admission/admission.ts'
+import type { DeviceProofs, Devices } from '../../src/admission/devices.ts'
+import { DurableBlocks } from '../../src/admission/durable-blocks.ts'
+import { Fingerprints } from '../../src/admission/fingerprints.ts'
+import { Revoker } from '../../src/admission/revoker.ts'
+import { TrustedProxies } from '../../src/gates/client-address.ts'
+import { originPolicy } from '../../src/gates/origin.ts'
+import { allow, type Verdict } from '../../src/gates/verdict.ts'
+import { memoryFingerprints } from '../../src/memory/fingerprints.ts'
+import type { Block, BlockStore, Principal } from '../../src/ports.ts'
+import type { SecurityEvent } from '../../src/security-log/events.ts'
+
+const MINUTE_MS = 60_000
+const HOST = 'bridge.example.com'
+const CHANNEL = { offeredSubprotocols: '', exporter: () => undefined }
+const CAPS = { inAll: 100, perAddress: 50, perUser: 2, handshakes: 60, handshakeWindowMs: MINUTE_MS }
+
+interface Asked {
+  readonly from?: string
+  readonly token?: string | undefined
+  readonly headers?: Readonly<Record<string, string>>
+  readonly url?: string
+  readonly encrypted?: boolean
+}
+
+/** Tokens are `userId/sessionId/deviceId`; one that begins with `!` is invalid, with the code after it. */
+function setUp(options: Partial<AdmissionOptions> = {}, parts: Partial<AdmissionParts> = {}) {
+  const system = new FakeSystem()
+  const events: SecurityEvent[] = []
+  const saved: Block[] = []
+  const log = {
+    logSecurityEvent: (event: SecurityEvent) => void events.push(event),
+    afterWritten: () => {},
+    writable: true,
+  }
+  const store: BlockStore = {
+    all: async () => saved,
+    held: async () => saved,
+    put: async (block) => void saved.push(block),
+    remove: async () => true,
+  }
+  const recalled = new Map<string, Principal>()
+  const authenticator = {
+    recall: (token: string) => recalled.get(token),
+    authenticate: async (token: string): Promise<Verdict<Principal>> => {
+      asked.push(token)
+      if (token.startsWith('!')) return { allowed: false, code: token.slice(1) as 'token_invalid' }
+      const [userId = '', sessionId = '', deviceId] = token.split('/')
+      return allow({ userId, sessionId, expiresAtMs: 9, ...(deviceId !== undefined && { deviceId }) })
+    },
+  }
+  const asked: string[] = []
+  const revoker = new Revoker(undefined, authenticator, log)
+  const blocks = new DurableBlocks(store, system, () => {})
+  const fingerprints = new Fingerprints(
+    { policy: 'observe', key: Buffer.alloc(32) },
+    memoryFingerprints(),
+    log,
+    system,
+  )
+  const admission = new Admission(
+    {
+      transport: { mode: 'required', loopbackPlain: false },
+      proxies: new TrustedProxies([]),
+      origins: originPolicy([`https://${HOST}`]),
+      cookie: 'accessToken',
+      publicUrls: [`https://${HOST}`],
+      proofs: { production: false, allowEcho: false },
+      connections: CAPS,
+      ...options,
+    },
+    { authenticator, revoker, blocks, fingerprints, log, system, ...parts },
+  )
+  const request = ({
+    from = '203.0.113.1',
+    token,
+    headers = {},
+    url = '/x?note=secret',
+    encrypted = true,
+  }: Asked) => ({
+    method: 'POST',
+    url,
+    rawHeaders: Object.entries({
+      Host: HOST,
+      'User-Agent': 'a program',
+      ...(token !== undefined && { Authorization: `Bearer ${token}` }),
+      ...headers,
+    }).flat(),
+    socket: { remoteAddress: from, encrypted },
+  })
+  const caller = async (given: Asked) => codeOf(await admission.admitCaller(request(given)))
+  const agent = (given: Asked, version: 'v1' | 'v2' = 'v2') =>
+    admission.admitAgent(request(given), version, CHANNEL)
+  const named = (name: string) => events.filter(({ event }) => event === name)
+  return { system, admission, request, caller, agent, events, named, saved, recalled, asked, revoker, blocks }
+}
+
+function codeOf(verdict: Verdict<unknown>): string {
+  return verdict.allowed ? 'in' : verdict.code
+}
+
+test('[ADDR.1] nine failures within a minute block nobody, the tenth blocks its address at every door, and at no other', async () => {
+  const { admission, caller, agent, request, named, saved, system } = setUp()
+  for (let time = 0; time < 9; time++) expect(await caller({ token: '!token_invalid' })).toBe('token_invalid')
+  expect(await caller({ token: 'ann/s' })).toBe('in')
+  expect(await caller({ token: '!token_invalid' })).toBe('token_invalid')
+  expect(await caller({ token: 'ann/s' })).toBe('address_blocked')
+  expect(codeOf(await agent({ token: 'ann/s' }))).toBe('address_blocked')
+  expect(codeOf(await admission.admitVisitor(request({})))).toBe('address_blocked')
+  expect(await caller({ token: 'ann/s', from: '203.0.113.2' })).toBe('in')
+  expect(named('address_blocked')).toEqual([
+    { event: 'address_blocked', ip: '203.0.113.1', retryAfter: 3_600 },
+  ])
+  expect(saved).toEqual([{ kind: 'address', key: '203.0.113.1', untilMs: system.nowMs() + 3_600_000 }])
+  system.advance(3_600_000)
+  expect(await caller({ token: 'ann/s' })).toBe('in')
+})
+
+test('[ADDR.1] an address whose block has run out has its ten failures again, and is blocked the second time', async () => {
+  const { caller, saved, system } = setUp()
+  for (let round = 1; round <= 2; round++) {
+    for (let time = 0; time < 10; time++) await caller({ token: '!token_invalid' })
+    expect(await caller({ token: 'ann/s' })).toBe('address_blocked')
+    expect(saved).toHaveLength(round)
+    system.advance(3_600_000)
+  }
+})
+
+test('[TLS.1] [ORIGIN.3] transport, host and origin are looked at before the token', async () => {
+  const { caller, agent, admission, request, asked, named } = setUp()
+  expect(await caller({ token: 'ann/s', encrypted: false })).toBe('transport_insecure')
+  expect(await caller({ token: 'ann/s', headers: { Host: 'evil.example' } })).toBe('host_forbidden')
+  expect(await caller({ token: 'ann/s', headers: { Origin: 'https://evil.example' } })).toBe(
+    'origin_forbidden',
+  )
+  expect(codeOf(await agent({ token: 'ann/s', headers: { Origin: 'https://evil.example' } }))).toBe(
+    'origin_forbidden',
+  )
+  // A page may be asked for from anywhere; it looks at the origin itself.
+  expect(admission.admitVisitor(request({ headers: { Origin: 'https://evil.example' } }))).toMatchObject({
+    allowed: true,
+    value: { ip: '203.0.113.1' },
+  })
+  expect(codeOf(await admission.admitVisitor(request({ headers: { Host: 'evil.example' } })))).toBe(
+    'host_forbidden',
+  )
+  expect(asked).toEqual([])
+  expect(named('ws_insecure_connection_rejected')).toEqual([
+    { event: 'ws_insecure_connection_rejected', ip: '203.0.113.1', url: '/x', suppressed: undefined },
+  ])
+  expect(named('page_request_refused')).toMatchObject([{ reason: 'host_forbidden' }])
+  expect(await caller({})).toBe('token_missing')
+  expect(codeOf(await agent({}))).toBe('token_missing')
+})
+
+test('[AUTH.8] a token that is recalled is not verified, and its caller is who it is', async () => {
+  const { admission, request, recalled, asked } = setUp()
+  recalled.set('t', { userId: 'ann', sessionId: 's', scopes: ['tools:list'], expiresAtMs: 9 })
+  const verdict = admission.admitCaller(request({ token: 't' }))
+  if (verdict instanceof Promise || !verdict.allowed) throw new Error('It was not recalled.')
+  const { login, ...caller } = verdict.value
+  expect(caller).toEqual({ userId: 'ann', sessionId: 's', scopes: ['tools:list'], ip: '203.0.113.1' })
+  expect([login.userId, asked]).toEqual(['ann', []])
+})
+
+test('[REVOKE.1] [REVOKE.3] verifies a recalled token of a revoked login again; refuses one that is revoked during verification', async () => {
+  const { admission, request, caller, recalled, revoker, asked, named } = setUp()
+  recalled.set('ann/s', { userId: 'ann', sessionId: 's', expiresAtMs: 9 })
+  expect(await caller({ token: 'ann/s' })).toBe('in')
+  await revoker.revoke({ kind: 'session', id: 's' })
+  expect(await caller({ token: 'ann/s' })).toBe('login_revoked')
+  expect(asked).toEqual(['ann/s'])
+  const admitting = admission.admitCaller(request({ token: 'bob/b' }))
+  for (let turn = 0; turn < 10 && !asked.includes('bob/b'); turn++) await Promise.resolve()
+  await revoker.revoke({ kind: 'user', id: 'bob' })
+  expect(codeOf(await admitting)).toBe('login_revoked')
+  expect(named('mcp_authentication_failed')).toMatchObject([
+    { reason: 'login_revoked' },
+    { reason: 'login_revoked' },
+  ])
+})
+
+test('[REVOKE.6] a node that may have missed revocations verifies no token', async () => {
+  const store = { publish: async () => {}, watch: () => () => {}, behindMs: () => 5_001 }
+  const authenticator = {
+    recall: () => undefined,
+    authenticate: async () => allow({ userId: 'a', sessionId: 's', expiresAtMs: 9 }),
+  }
+  const revoker = new Revoker(store, authenticator, {
+    logSecurityEvent: () => {},
+    afterWritten: () => {},
+    writable: true,
+  })
+  const { agent, caller } = setUp({}, { revoker, authenticator })
+  await expect(agent({ token: 't' })).rejects.toThrow()
+  await expect(caller({ token: 't' })).rejects.toThrow()
+})
+
+test('[CONN.2] as many upgrades of one address are looked at in a minute as are allowed, and one more is not', async () => {
+  const { agent, system } = setUp({ connections: { ...CAPS, handshakes: 3 } })
+  for (let round = 0; round < 2; round++) {
+    for (let time = 0; time < 3; time++) expect(codeOf(await agent({ token: 'ann/s' }))).toBe('in')
+    expect(codeOf(await agent({ token: 'ann/s' }))).toBe('handshake_rate_exceeded')
+    expect(codeOf(await agent({ token: 'ann/s', from: '203.0.113.2' }))).toBe('in')
+    system.advance(MINUTE_MS)
+  }
+})
+
+test('[CONN.1] a user has as many places as are allowed, one more is refused, and one that is left is free again', async () => {
+  const { admission, agent, named } = setUp()
+  for (let round = 0; round < 3; round++) {
+    const admitted = await Promise.all([1, 2, 3].map((n) => agent({ token: `ann/s${n}` })))
+    const [one, two, three] = admitted.map((verdict) => (verdict.allowed ? verdict.value : undefined))
+    if (one === undefined || two === undefined || three === undefined) throw new Error('refused')
+    expect([one, two, three].map((each) => codeOf(admission.enter(each)))).toEqual([
+      'in',
+      'in',
+      'too_many_connections',
+    ])
+    expect(named('ws_connection_refused')).toHaveLength(round + 1)
+    admission.left(one.login, one.address)
+    expect(codeOf(admission.enter(three))).toBe('in')
+    for (const each of [two, three]) admission.left(each.login, each.address)
+  }
+})
+
+test('[REVOKE.3] an agent that is revoked between admission and handshake gets no place', async () => {
+  const { admission, agent, revoker, named } = setUp()
+  const verdict = await agent({ token: 'ann/s' })
+  if (!verdict.allowed) throw new Error('refused')
+  await revoker.revoke({ kind: 'user', id: 'ann' })
+  expect(codeOf(admission.enter(verdict.value))).toBe('login_revoked')
+  expect(named('ws_authentication_failed')).toMatchObject([{ reason: 'login_revoked' }])
+})
+
+test('[CHAL.6] the third wrong answer locks user and address out together, longer each time, and is saved', async () => {
+  const { admission, agent, named, saved, system } = setUp()
+  for (const [round, lockMs] of [
+    [1, MINUTE_MS],
+    [2, 2 * MINUTE_MS],
+  ] as const) {
+    const verdict = await agent({ token: 'ann/s' })
+    if (!verdict.allowed) throw new Error(verdict.code)
+    const { login, address } = verdict.value
+    expect([1, 2, 3].map(() => admission.challengeFailed(login, address))).toEqual([false, false, true])
+    expect(codeOf(await agent({ token: 'ann/s' }))).toBe('challenge_locked')
+    expect(codeOf(await agent({ token: 'bob/s' }))).toBe('in')
+    expect(codeOf(await agent({ token: 'ann/s', from: '203.0.113.2' }))).toBe('in')
+    const locked = { event: 'challenge_locked', userId: 'ann', ip: '203.0.113.1', retryAfter: lockMs / 1_000 }
+    expect(named('challenge_locked')[round - 1]).toEqual(locked)
+    expect(saved.at(-1)).toMatchObject({ kind: 'challenge', untilMs: system.nowMs() + lockMs })
+    system.advance(lockMs)
+  }
+})
+
+test('[CHAL.7] the right answer forgets the wrong ones before it, each time', async () => {
+  const { admission, agent } = setUp()
+  for (let round = 0; round < 4; round++) {
+    const verdict = await agent({ token: 'ann/s' })
+    if (!verdict.allowed) throw new Error(verdict.code)
+    const { login, address } = verdict.value
+    expect([1, 2].map(() => admission.challengeFailed(login, address))).toEqual([false, false])
+    admission.challengePassed(verdict.value)
+  }
+})
+
+test('[ADDR.5] wrong answers and wrong logins count against the address', async () => {
+  const { admission, agent, caller } = setUp()
+  const verdict = await agent({ token: 'ann/s' })
+  if (!verdict.allowed) throw new Error(verdict.code)
+  for (let time = 0; time < 5; time++) admission.visitorFailed(verdict.value.address)
+  for (let time = 0; time < 5; time++) admission.challengeFailed(verdict.value.login, verdict.value.address)
+  expect(await caller({ token: 'ann/s' })).toBe('address_blocked')
+})
+
+test('[SCOPE.3] [RS.4] an agent needs the scope to connect, and a token that is not for callers', async () => {
+  const principal: Principal = { userId: 'ann', sessionId: 's', expiresAtMs: 9 }
+  const of = (changes: Partial<Principal>) =>
+    setUp(
+      {},
+      {
+        authenticator: {
+          recall: () => undefined,
+          authenticate: async () => allow({ ...principal, ...changes }),
+        },
+      },
+    )
+  expect(codeOf(await of({ scopes: ['tools:list'] }).agent({ token: 't' }))).toBe('scope_insufficient')
+  expect(codeOf(await of({ scopes: ['agent:connect'] }).agent({ token: 't' }))).toBe('in')
+  expect(
+    codeOf(await of({ resource: `https://${HOST}/mcp` }).agent({ token: 't', url: '/api/mcp-ws' })),
+  ).toBe('token_invalid')
+  expect(await of({ resource: `https://${HOST}/mcp` }).caller({ token: 't', url: '/mcp' })).toBe('in')
+  expect(await of({ resource: `https://${HOST}/mcp` }).caller({ token: 't', url: '/mcp/a' })).toBe(
+    'token_invalid',
+  )
+})
+
+/** As many devices as the test says that a user has. */
+function devicesOf(enrolled: readonly string[]) {
+  const begun: string[] = []
+  const devices = {
+    hasEnrolled: async (userId: string) => enrolled.includes(userId),
+    begin: async (principal: Principal, token: string) => {
+      begun.push(`${principal.deviceId} ${token}`)
+      return allow({ connectionId: 'c' } as DeviceProofs)
+    },
+  } as unknown as Devices
+  return { devices, begun }
+}
+
+test('[PROOF.6] [PROOF.7] a device proves its key; whoever has or had one does not come in by the echo', async () => {
+  const { devices, begun } = devicesOf(['bob'])
+  const { agent, named } = setUp({}, { devices })
+  expect(await agent({ token: 'ann/s/d1' })).toMatchObject({
+    value: { device: { connectionId: 'c' }, version: 'v2' },
+  })
+  expect(begun).toEqual(['d1 ann/s/d1'])
+  expect(codeOf(await agent({ token: 'ann/s/d1' }, 'v1'))).toBe('proof_required')
+  expect(codeOf(await agent({ token: 'bob/s' }))).toBe('proof_required')
+  const echo = await agent({ token: 'ann/s' })
+  expect(echo.allowed && echo.value.device).toBeUndefined()
+  expect(begun).toHaveLength(1)
+  expect(named('proof_downgrade_rejected')).toMatchObject([
+    { userId: 'ann', ip: '203.0.113.1', version: 'v1' },
+    { userId: 'bob', version: 'v2' },
+  ])
+  expect(codeOf(await setUp().agent({ token: 'ann/s/d1' }))).toBe('proof_required')
+  expect(codeOf(await setUp().agent({ token: 'bob/s' }))).toBe('in')
+})
+
+test('[PROOF.8] in production nobody comes in by the echo unless it is switched on, and each who does is on record', async () => {
+  const strict = setUp({ proofs: { production: true, allowEcho: false } })
+  expect(codeOf(await strict.agent({ token: 'ann/s' }))).toBe('proof_required')
+  for (const [production, recorded] of [
+    [true, 1],
+    [false, 0],
+  ] as const) {
+    const { admission, agent, named } = setUp({ proofs: { production, allowEcho: true } })
+    const verdict = await agent({ token: 'ann/s' })
+    if (!verdict.allowed) throw new Error(verdict.code)
+    admission.challengePassed(verdict.value)
+    expect(named('echo_accepted')).toHaveLength(recorded)
+  }
+  const { devices } = devicesOf([])
+  const proven = setUp({ proofs: { production: true, allowEcho: true } }, { devices })
+  const verdict = await proven.agent({ token: 'ann/s/d1' })
+  if (verdict.allowed) proven.admission.challengePassed(verdict.value)
+  expect([verdict.allowed, proven.named('echo_accepted')]).toEqual([true, []])
+})
+
+test('[FP.1] where an agent comes from is remembered once its challenge is passed, and told when it has a socket', async () => {
+  const { admission, agent, named } = setUp()
+  const first = await agent({ token: 'ann/s' })
+  if (!first.allowed) throw new Error(first.code)
+  admission.opened(first.value)
+  expect(named('ws_connection_established')).toEqual([
+    {
+      event: 'ws_connection_established',
+      userId: 'ann',
+      ip: '203.0.113.1',
+      fingerprint: expect.stringMatching(/^[0-9a-f]{64}$/),
+    },
+  ])
+  await agent({ token: 'ann/s', from: '203.0.113.2' })
+  expect(named('fingerprint_changed')).toEqual([])
+  admission.challengePassed(first.value)
+  await agent({ token: 'ann/s', from: '203.0.113.2' })
+  expect(named('fingerprint_changed')).toHaveLength(1)
+})

@@ -1,0 +1,222 @@
+import { expect, test } from 'vitest'
+import { Revoker } from '../../src/admission/revoker.ts'
+import { memoryRevocations } from '../../src/memory/revocations.ts'
+import type { Revocation, Revocations } from '../../src/ports/identity.ts'
+import type { Authenticator } from '../../src/ports.ts'
+import type { SecurityEvent } from '../../src/security-log/events.ts'
+
+const ANN: Revocation = { kind: 'user', id: 'ann' }
+
+/** Revocations whose every step is the test's: what is published, and what this node is told of it, and when. */
+class HandStore implements Revocations {
+  readonly published: Revocation[] = []
+  tell: (revocation: Revocation) => void = () => {}
+  watching = false
+  behind = 0
+  publish = async (revocation: Revocation): Promise<void> => void this.published.push(revocation)
+
+  watch(told: (revocation: Revocation) => void): () => void {
+    this.watching = true
+    this.tell = told
+    return () => {
+      this.watching = false
+    }
+  }
+
+  behindMs(): number {
+    return this.behind
+  }
+}
+
+function setUp(store: Revocations | undefined = new HandStore(), forget?: Authenticator['forget']) {
+  const events: SecurityEvent[] = []
+  const authenticator: Authenticator = {
+    recall: () => undefined,
+    authenticate: async () => ({ allowed: false, code: 'token_invalid' }),
+    ...(forget !== undefined && { forget }),
+  }
+  const log = {
+    logSecurityEvent: (event: SecurityEvent) => void events.push(event),
+    afterWritten: () => {},
+    writable: true,
+  }
+  const revoker = new Revoker(store, authenticator, log)
+  revoker.start()
+  let logins = 0
+  /** A login of this user that has something open. @returns how often that was ended */
+  const opened = (userId = 'ann') => {
+    const login = revoker.logins.enter(
+      { userId, sessionId: `s${++logins}`, expiresAtMs: 0 },
+      revoker.logins.now,
+    )
+    const use = { place: 0, ended: 0, revoked: () => void use.ended++ }
+    if (login?.open(use) !== true) throw new Error('It was refused.')
+    return use
+  }
+  return { revoker, events, opened }
+}
+
+test('[REVOKE.4] the echo of a revocation leaves a login alone that came after it, however late the echo is', async () => {
+  const store = new HandStore()
+  const { revoker, opened } = setUp(store)
+  const old = opened()
+  await revoker.revoke(ANN)
+  const fresh = opened()
+  store.tell(ANN)
+  expect([old.ended, fresh.ended, store.published]).toEqual([1, 0, [ANN]])
+})
+
+test('[REVOKE.7] the next revocation of one id from another node ends what is open, after each echo', async () => {
+  const store = new HandStore()
+  const { revoker, opened } = setUp(store)
+  for (let time = 0; time < 3; time++) {
+    await revoker.revoke(ANN)
+    store.tell(ANN)
+    const fresh = opened()
+    store.tell(ANN)
+    expect(fresh.ended).toBe(1)
+  }
+})
+
+test('[REVOKE.7] a revocation that could not be published has no echo: the next one from another node ends what is open', async () => {
+  const store = new HandStore()
+  const { revoker, opened } = setUp(store)
+  const old = opened()
+  store.publish = () => Promise.reject(new Error('down'))
+  for (let time = 0; time < 2; time++) await expect(revoker.revoke(ANN)).rejects.toThrow('down')
+  expect(old.ended).toBe(1)
+  const fresh = opened()
+  store.tell(ANN)
+  expect(fresh.ended).toBe(1)
+})
+
+test('[REVOKE.7] of two revocations of one id at once, each has its echo, also where one of them fails', async () => {
+  const store = new HandStore()
+  const { revoker, opened } = setUp(store)
+  await Promise.all([revoker.revoke(ANN), revoker.revoke(ANN)])
+  const fresh = opened()
+  store.tell(ANN)
+  store.tell(ANN)
+  expect(fresh.ended).toBe(0)
+  store.tell(ANN)
+  expect(fresh.ended).toBe(1)
+  const publish = store.publish
+  store.publish = () => Promise.reject(new Error('down'))
+  const failed = revoker.revoke(ANN)
+  store.publish = publish
+  await Promise.all([expect(failed).rejects.toThrow('down'), revoker.revoke(ANN)])
+  const later = opened()
+  store.tell(ANN)
+  expect(later.ended).toBe(0)
+  store.tell(ANN)
+  expect(later.ended).toBe(1)
+})
+
+test('[REVOKE.4] an echo of one id, or of one kind, is none of another', async () => {
+  const store = new HandStore()
+  const { revoker, opened } = setUp(store)
+  await revoker.revoke({ kind: 'session', id: 'bob' })
+  await revoker.revoke(ANN)
+  const bob = opened('bob')
+  store.tell({ kind: 'user', id: 'bob' })
+  expect(bob.ended).toBe(1)
+})
+
+test('[REVOKE.1] a use, or an authenticator, that fails spares nothing after it, here and on other nodes', async () => {
+  const store = new HandStore()
+  const { revoker, opened, events } = setUp(store, () => {
+    throw new Error('a fault of the app')
+  })
+  const first = opened()
+  const failing = {
+    ...opened(),
+    revoked: () => {
+      throw new Error('a fault')
+    },
+  }
+  revoker.logins
+    .enter({ userId: 'ann', sessionId: 'other', expiresAtMs: 0 }, revoker.logins.now)
+    ?.open(failing)
+  const last = opened()
+  await revoker.revoke(ANN)
+  expect([first.ended, last.ended, store.published]).toEqual([1, 1, [ANN]])
+  expect(events).toEqual([{ event: 'login_revoked', kind: 'user', id: 'ann', ended: 4 }])
+  store.tell(ANN)
+  const fresh = opened()
+  store.tell(ANN)
+  expect(fresh.ended).toBe(1)
+})
+
+test('[REVOKE.1] the authenticator is to forget each that is revoked, whoever revokes it, and not for an echo', async () => {
+  const store = new HandStore()
+  const forgotten: Revocation[] = []
+  const { revoker } = setUp(store, (revoked) => void forgotten.push(revoked))
+  await revoker.revoke(ANN)
+  store.tell(ANN)
+  store.tell({ kind: 'device', id: 'd' })
+  expect(forgotten).toEqual([ANN, { kind: 'device', id: 'd' }])
+})
+
+test('[REVOKE.8] what began here is on record even where it ended nothing; what another node did, where it did', async () => {
+  const store = new HandStore()
+  const { revoker, opened, events } = setUp(store)
+  store.tell({ kind: 'user', id: 'bob' })
+  expect(events).toEqual([])
+  await revoker.revoke(ANN)
+  store.tell(ANN)
+  opened('bob')
+  store.tell({ kind: 'user', id: 'bob' })
+  expect(events).toEqual([
+    { event: 'login_revoked', kind: 'user', id: 'ann', ended: 0 },
+    { event: 'login_revoked', kind: 'user', id: 'bob', ended: 1 },
+  ])
+})
+
+test('[REVOKE.6] a node is blind once it is behind by more than five seconds; one without a store never is', () => {
+  const store = new HandStore()
+  const { revoker } = setUp(store)
+  const blindAt = (ms: number) => {
+    store.behind = ms
+    return revoker.isBlind
+  }
+  expect([0, 5_000, 5_001, 5_000].map(blindAt)).toEqual([false, false, true, false])
+  const alone = new Revoker(
+    undefined,
+    { recall: () => undefined, authenticate: async () => ({ allowed: false, code: 'token_invalid' }) },
+    { logSecurityEvent: () => {}, afterWritten: () => {}, writable: true },
+  )
+  alone.start()
+  expect(alone.isBlind).toBe(false)
+  alone.close()
+})
+
+test('[REVOKE.7] a node without a store ends what is open here; one that is closed watches no more', async () => {
+  const events: SecurityEvent[] = []
+  const log = {
+    logSecurityEvent: (event: SecurityEvent) => void events.push(event),
+    afterWritten: () => {},
+    writable: true,
+  }
+  const alone = new Revoker(
+    undefined,
+    { recall: () => undefined, authenticate: async () => ({ allowed: false, code: 'token_invalid' }) },
+    log,
+  )
+  await alone.revoke(ANN)
+  expect(events).toHaveLength(1)
+  const store = new HandStore()
+  const { revoker } = setUp(store)
+  expect(store.watching).toBe(true)
+  revoker.close()
+  expect(store.watching).toBe(false)
+})
+
+test('[REVOKE.7] two nodes with one store each end what the other revokes, again and again', async () => {
+  const store = memoryRevocations()
+  const [here, there] = [setUp(store), setUp(store)]
+  for (let time = 0; time < 3; time++) {
+    const [one, other] = [here.opened(), there.opened()]
+    await (time % 2 === 0 ? here : there).revoker.revoke(ANN)
+    expect([one.ended, other.ended]).toEqual([1, 1])
+  }
+})

@@ -1,0 +1,54 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { Allowance, MAX_DEBT_MS, unitsOf } from '../../src/limiters/allowance.ts'
+
+const LIMIT = { units: 10, refillMs: 1_000, bytesPerUnit: 1_024 }
+
+test('[LOAD.4] an allowance is spent at once, refills evenly, and holds no more than it is', () => {
+  const allowance = new Allowance(LIMIT)
+  expect(allowance.isFull(0)).toBe(true)
+  for (let unit = 0; unit < 10; unit++) expect(allowance.take(1, 0)).toBe(0)
+  expect(allowance.take(1, 0)).toBe(100)
+  expect(allowance.take(3, 0)).toBe(300)
+  expect(allowance.take(1, 100)).toBe(0)
+  expect(allowance.take(1, 100)).toBe(100)
+  expect([allowance.isFull(1_099), allowance.isFull(1_100)]).toEqual([false, true])
+  expect(allowance.take(10, 60_000)).toBe(0)
+  expect(allowance.leftMs(1, 60_000)).toBe(100)
+})
+
+test('[LOAD.4] what costs more than all of an allowance takes all of it', () => {
+  const allowance = new Allowance(LIMIT)
+  expect(allowance.take(25, 0)).toBe(0)
+  expect(allowance.take(25, 0)).toBe(1_000)
+})
+
+test('[LOAD.6] what is charged may exceed the allowance, by five seconds at most', () => {
+  const allowance = new Allowance(LIMIT)
+  for (let count = 0; count < 10; count++) allowance.charge(1, 0)
+  expect(allowance.leftMs(1, 0)).toBe(100)
+  for (let count = 0; count < 1_000; count++) allowance.charge(10, 0)
+  expect(allowance.leftMs(1, 0)).toBe(MAX_DEBT_MS + 100)
+  expect(allowance.leftMs(1, MAX_DEBT_MS + 100)).toBe(0)
+})
+
+test('[LOAD.4] in no time does it give more than itself and what refilled', () => {
+  const steps = fc.array(fc.tuple(fc.nat(300), fc.integer({ min: 1, max: 4 })), { maxLength: 60 })
+  fc.assert(
+    fc.property(steps, (taken) => {
+      const allowance = new Allowance(LIMIT)
+      let nowMs = 0
+      let given = 0
+      for (const [afterMs, units] of taken) {
+        nowMs += afterMs
+        if (allowance.take(units, nowMs) === 0) given += units
+      }
+      expect(given).toBeLessThanOrEqual(LIMIT.units + (nowMs * LIMIT.units) / LIMIT.refillMs + 1e-6)
+    }),
+  )
+})
+
+test('[LOAD.4] [LOAD.6] a message takes a unit for each piece of that size which it begins', () => {
+  const sizes = [0, 1, 1_024, 1_025, 10_240]
+  expect(sizes.map((sizeBytes) => unitsOf(sizeBytes, LIMIT))).toEqual([1, 1, 1, 2, 10])
+})

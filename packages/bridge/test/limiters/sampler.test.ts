@@ -1,0 +1,24 @@
+import { expect, test } from 'vitest'
+import { Sampler } from '../../src/limiters/sampler.ts'
+
+test('[SAMPLE.1] a key writes twenty lines a minute; the next one says how many were passed over', () => {
+  const sampler = new Sampler()
+  for (let line = 0; line < 20; line++) expect(sampler.take('a', line)).toBe(0)
+  for (let line = 0; line < 7; line++) expect(sampler.take('a', 59_999)).toBeUndefined()
+  expect(sampler.take('b', 59_999)).toBe(0)
+  expect(sampler.take('a', 60_000)).toBe(7)
+  expect(sampler.take('a', 60_001)).toBe(0)
+})
+
+test('[SAMPLE.1] a flood of keys is remembered within bounds: counts may be lost, lines are still held back', () => {
+  const sampler = new Sampler()
+  const flood = (key: string): void => {
+    for (let line = 0; line < 21; line++) sampler.take(key, 0)
+  }
+  for (let key = 0; key < 10_000; key++) flood(`key ${key}`)
+  expect(sampler.take('key 1', 60_000)).toBe(1)
+  flood('key 10000')
+  expect(sampler.take('key 9999', 0)).toBeUndefined()
+  expect(sampler.take('key 9999', 60_000)).toBe(2)
+  expect(sampler.take('key 2', 60_000)).toBe(0)
+})

@@ -1,0 +1,183 @@
+import { BridgeError } from '@bridgekeeper/protocol'
+import { expect, test } from 'vitest'
+import { FakeSystem } from '../../../../test/support/fake-system.ts'
+import { type CallOutcome, failed } from '../../src/calls/outcome.ts'
+import { Blocklist } from '../../src/limiters/blocklist.ts'
+import { RateLimiter, type RateLimits } from '../../src/limiters/rate-limit.ts'
+import type { Caller } from '../../src/ports.ts'
+import { Dispatcher } from '../../src/router/dispatcher.ts'
+import { Router } from '../../src/router/router.ts'
+import type { SecurityEvent } from '../../src/security-log/events.ts'
+import { FakeConnection, READY_SERVER, resultOf, shown } from '../support/fake-connection.ts'
+
+const CALL = { serverName: 's', toolName: 't', rawArgs: Buffer.from('{}') }
+const ANN: Caller = { userId: 'ann', sessionId: 'a', ip: '203.0.113.1' }
+const LIMITS: RateLimits = { user: { maxCalls: 3, windowMs: 60_000, blockMs: 900_000 } }
+
+/** A log whose writes are held until the test lets them go. */
+class HeldLog {
+  writable = true
+  holds = false
+  readonly events: (SecurityEvent & { more?: boolean })[] = []
+  readonly held: (() => void)[] = []
+  logSecurityEvent = (event: SecurityEvent, more?: boolean): void => {
+    this.events.push(more === undefined ? event : { ...event, more })
+  }
+  afterWritten = (run: () => void): void => void (this.holds ? this.held.push(run) : run())
+
+  named(name: string) {
+    return this.events.filter(({ event }) => event === name)
+  }
+}
+
+function setUp(limits = LIMITS) {
+  const system = new FakeSystem()
+  const log = new HeldLog()
+  const router = new Router()
+  const agent = new FakeConnection('ann', 'agent', [READY_SERVER])
+  router.verified(agent)
+  const blocked: (readonly [string, number])[] = []
+  const limiter = new RateLimiter(new Blocklist(), limits)
+  const dispatcher = new Dispatcher(router, limiter, log, system, {
+    began: (...block) => void blocked.push(block),
+    recheck: () => undefined,
+  })
+  const outcomes: CallOutcome[] = []
+  const call = (caller: Caller = ANN, serverName = 's') =>
+    dispatcher.call(caller, { ...CALL, serverName }, (outcome) => outcomes.push(outcome))
+  return { system, log, agent, blocked, dispatcher, outcomes, call }
+}
+
+test('[LOG.6] the outcome of a call is delivered only once its end is written', () => {
+  const { log, agent, outcomes, call } = setUp()
+  call()
+  log.holds = true
+  agent.calls[0]?.settle(resultOf('secret'))
+  expect(outcomes).toEqual([])
+  log.held[0]?.()
+  expect(outcomes.map(shown)).toEqual(['secret'])
+  const requestId = 'call 1'
+  const who = { userId: 'ann', ip: '203.0.113.1' }
+  expect(log.events).toEqual([
+    { event: 'ws_tool_execution_request', ...who, serverName: 's', toolName: 't', requestId, more: false },
+    { event: 'ws_tool_execution_result', ...who, requestId, success: true, reason: undefined, more: false },
+  ])
+})
+
+test('[LOG.6] while other calls run, their lines are announced to follow', () => {
+  const { log, agent, call } = setUp()
+  call()
+  call()
+  agent.calls[0]?.settle({ kind: 'rpc-error', rpcError: Buffer.from('{}') })
+  agent.calls[1]?.settle(resultOf('x'))
+  expect(log.events.map(({ more }) => more)).toEqual([false, true, true, false])
+  call()
+  agent.calls[2]?.settle(failed(new BridgeError('call_timeout')))
+  expect(log.named('ws_tool_execution_result')).toMatchObject([
+    { success: false, reason: undefined },
+    { success: true },
+    { success: false, reason: 'call_timeout' },
+  ])
+})
+
+test('[LOG.6] a call that reaches no agent has no request on record, and is answered all the same', () => {
+  const { log, outcomes, call } = setUp()
+  call({ ...ANN, userId: 'bob' })()
+  expect(outcomes.map(shown)).toEqual(['agent_offline'])
+  expect(log.events).toEqual([])
+})
+
+test('[LOG.8] without a log that can be written no call is taken, and none is counted', () => {
+  const { log, agent, outcomes, call } = setUp()
+  log.writable = false
+  for (let time = 0; time < 10; time++) call()
+  expect(new Set(outcomes.map(shown))).toEqual(new Set(['log_unavailable']))
+  log.writable = true
+  call()
+  expect(agent.calls).toHaveLength(1)
+})
+
+test('[RATE.1] passes as many calls as the limit allows and refuses the next, which begins one block', () => {
+  const { log, agent, blocked, outcomes, system, call } = setUp()
+  for (let time = 0; time < 2; time++) call()
+  call()
+  expect([agent.calls.length, blocked]).toEqual([3, []])
+  system.advance(10)
+  for (let time = 0; time < 2; time++) call()
+  expect(agent.calls).toHaveLength(3)
+  expect(outcomes.map(shown)).toEqual(['rate_limit_exceeded', 'rate_limit_exceeded'])
+  expect(blocked).toEqual([['ann', 900_010]])
+  const limited = { event: 'ws_rate_limit_exceeded', userId: 'ann', ip: '203.0.113.1', limit: 'user' }
+  expect(log.named('ws_rate_limit_exceeded')).toEqual([
+    { ...limited, retryAfter: 900 },
+    { ...limited, retryAfter: 900 },
+  ])
+  call({ userId: 'bob', sessionId: 'b' })
+  expect(outcomes.map(shown).at(-1)).toBe('agent_offline')
+})
+
+test('[SAMPLE.1] writes twenty refusals of a user in a minute; the next one after it says how many were not', () => {
+  const { log, system, call } = setUp({ user: { ...LIMITS.user, maxCalls: 1 } })
+  for (let time = 0; time < 31; time++) call()
+  expect(log.named('ws_rate_limit_exceeded')).toHaveLength(20)
+  call({ ...ANN, userId: 'bob' })
+  call({ ...ANN, userId: 'bob' })
+  expect(log.named('ws_rate_limit_exceeded')).toHaveLength(21)
+  system.advance(60_000)
+  call()
+  expect(log.named('ws_rate_limit_exceeded').at(-1)).toMatchObject({ userId: 'ann', suppressed: 10 })
+})
+
+test('[SCOPE.2] a call outside of the scopes is refused, counted by no limit and recorded by the sample', () => {
+  const { log, agent, blocked, outcomes, call, system } = setUp()
+  const narrow = { ...ANN, scopes: ['tools:call:s/other'] }
+  for (let time = 0; time < 21; time++) call(narrow)
+  expect(new Set(outcomes.map(shown))).toEqual(new Set(['scope_insufficient']))
+  expect(log.named('call_forbidden')).toHaveLength(20)
+  const forbidden = { userId: 'ann', ip: '203.0.113.1', serverName: 's', toolName: 't' }
+  expect(log.named('call_forbidden')[0]).toEqual({ event: 'call_forbidden', ...forbidden })
+  system.advance(60_000)
+  call({ ...narrow, userId: 'bob' })
+  expect(log.named('call_forbidden').at(-1)).toEqual({ event: 'call_forbidden', ...forbidden, userId: 'bob' })
+  call(narrow)
+  expect(log.named('call_forbidden').at(-1)).toMatchObject({ suppressed: 1 })
+  call({ ...ANN, scopes: ['tools:call:s/*'] })
+  expect([agent.calls.length, blocked]).toEqual([1, []])
+})
+
+test('[LOG.6] a refusal is told only once its line is written', () => {
+  const { log, outcomes, call } = setUp()
+  log.holds = true
+  call({ ...ANN, scopes: [] })()
+  expect(outcomes).toEqual([])
+  log.held[0]?.()
+  expect(outcomes.map(shown)).toEqual(['scope_insufficient'])
+})
+
+test('[CALL.4] cancelling reaches the agent, by the returned function and by the signal', async () => {
+  const { agent, dispatcher, call } = setUp()
+  call()()
+  expect(agent.cancelled).toBe(1)
+  const abort = new AbortController()
+  const running = dispatcher.run(ANN, CALL, abort.signal)
+  expect(agent.cancelled).toBe(1)
+  abort.abort()
+  expect(agent.cancelled).toBe(2)
+  agent.calls[1]?.settle(resultOf('late'))
+  expect(shown(await running)).toBe('late')
+})
+
+test('[CALL.4] a signal that was aborted before starts nothing; one that aborts after the end cancels nothing', async () => {
+  const { agent, dispatcher } = setUp()
+  expect(shown(await dispatcher.run(ANN, CALL, AbortSignal.abort()))).toBe('call_cancelled')
+  expect(agent.calls).toEqual([])
+  const abort = new AbortController()
+  const ended = dispatcher.run(ANN, CALL, abort.signal)
+  agent.calls[0]?.settle(resultOf('x'))
+  await ended
+  abort.abort()
+  expect(agent.cancelled).toBe(0)
+  const without = dispatcher.run(ANN, CALL)
+  agent.calls[1]?.settle(resultOf('y'))
+  expect(shown(await without)).toBe('y')
+})

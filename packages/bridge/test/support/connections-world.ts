@@ -1,0 +1,218 @@
+import { createHash, hash, type KeyObject, sign } from 'node:crypto'
+import type { ProtocolVersion } from '@bridgekeeper/protocol'
+import { keyIdOf, type TestDevice } from '../../../../test/support/devices.ts'
+import { FakeSystem } from '../../../../test/support/fake-system.ts'
+import type { CallOutcome, ToolCall } from '../../src/calls/outcome.ts'
+import { type AgentSocket, Connection, type ConnectionListener } from '../../src/connection/connection.ts'
+import { DeadlineQueue } from '../../src/connection/deadline-queue.ts'
+import type { RenewalFacts } from '../../src/connection/life.ts'
+import type { DeviceProofs } from '../../src/connection/login.ts'
+import type { ReadyConnection } from '../../src/connection/ready-connection.ts'
+import type { BoundConnection, ExpectedProof } from '../../src/gates/proof.ts'
+import { allow, type Verdict } from '../../src/gates/verdict.ts'
+import { Blocklist } from '../../src/limiters/blocklist.ts'
+import { ChallengeLockout } from '../../src/limiters/lockout.ts'
+import { RateLimiter } from '../../src/limiters/rate-limit.ts'
+import { callbackLog } from '../../src/memory/security-log.ts'
+import type { Principal } from '../../src/ports.ts'
+import { Dispatcher } from '../../src/router/dispatcher.ts'
+import { Router } from '../../src/router/router.ts'
+
+export const CALL_TIMEOUT_MS = 10_007.5
+export const MAX_PENDING = 2
+const HOUR_MS = 3_600_000
+
+type Frame = Readonly<Record<string, unknown>> & { readonly type: string }
+
+/** A socket whose frames and close stay where they were put until the test looks. */
+export class HandSocket implements AgentSocket {
+  readonly sent: (Frame & { readonly whileReady: boolean })[] = []
+  closedWith: string | undefined
+  isReady = (): boolean => false
+
+  write(frame: Buffer): void {
+    this.sent.push({ ...(JSON.parse(frame.toString('utf8')) as Frame), whileReady: this.isReady() })
+  }
+
+  close(code: number, reason: string): void {
+    this.closedWith ??= `${code} ${reason}`
+  }
+
+  idsOf(type: string): string[] {
+    return this.sent.filter((frame) => frame.type === type).map((frame) => String(frame.id))
+  }
+
+  /** Answers to calls that this socket asked for: its id, and the result or the code. */
+  get answers(): string[] {
+    return this.sent
+      .filter(({ type }) => type === 'tool_result')
+      .map(({ id, success, result, code }) => `${id} ${success ? JSON.stringify(result) : code}`)
+  }
+}
+
+export interface RealPeer {
+  readonly connection: Connection
+  readonly socket: HandSocket
+  /** What the challenge asks for. */
+  readonly rightAnswer: string
+}
+
+/** What a device's connection asks of admission, answered by hand. */
+export class HandProofs implements DeviceProofs {
+  readonly connectionId: string
+  readonly #device: TestDevice
+  readonly #bridgeKey: KeyObject
+  readonly #bridgeKeyId: string
+  readonly #connection: BoundConnection
+  #tokenHash: string
+  /** What the next look-up comes to; by default, that it is the same device. */
+  answer: (token: string | undefined) => Verdict<Principal | undefined> = () => allow(undefined)
+
+  constructor(device: TestDevice, bridgeKey: KeyObject, connection: BoundConnection) {
+    this.#device = device
+    this.#bridgeKey = bridgeKey
+    this.#bridgeKeyId = keyIdOf(bridgeKey)
+    this.#connection = connection
+    this.#tokenHash = hash('sha256', device.accessToken, 'base64url')
+    this.connectionId = connection.connectionId
+  }
+
+  begin(): ExpectedProof {
+    return this.#expected('connect', this.#tokenHash)
+  }
+
+  async renewal(_before: Principal, token: string | undefined): Promise<Verdict<RenewalFacts>> {
+    const verdict = this.answer(token)
+    if (!verdict.allowed) return verdict
+    const tokenHash = token === undefined ? this.#tokenHash : hash('sha256', token, 'base64url')
+    return allow({ expected: this.#expected('renew', tokenHash), principal: verdict.value })
+  }
+
+  renewed({ tokenHash }: ExpectedProof): void {
+    this.#tokenHash = tokenHash
+  }
+
+  sign(bytes: Buffer): string {
+    return sign(null, bytes, this.#bridgeKey).toString('base64url')
+  }
+
+  #expected(purpose: ExpectedProof['purpose'], tokenHash: string): ExpectedProof {
+    const { userId, sessionId, deviceId, key } = this.#device
+    const bridgeKeyId = this.#bridgeKeyId
+    const connection = this.#connection
+    return { purpose, connection, userId, sessionId, deviceId, keys: [key.public], bridgeKeyId, tokenHash }
+  }
+}
+
+/** Renewals are due after ten minutes sharp: nothing is drawn for them. */
+class EvenSystem extends FakeSystem {
+  override randomBytes(countBytes: number): Buffer {
+    return countBytes === 4 ? Buffer.alloc(4) : super.randomBytes(countBytes)
+  }
+}
+
+/** Real connections, router, dispatcher, limiter and lockout; only time and sockets are by hand. */
+export class World {
+  readonly system: FakeSystem = new EvenSystem()
+  /** Reported as verified and not yet as ended. */
+  readonly ready = new Set<ReadyConnection>()
+  /** What the lockout said to the last wrong answer. */
+  lockedNow = false
+  /** What is known of a device whose proof holds. */
+  confirmed: Verdict<void> = allow(undefined)
+  /** A socket asks for a call. @returns is told how the call ends */
+  onExecute = (): ((outcome: CallOutcome) => void) => () => {}
+  #connections = 0
+  readonly #router = new Router()
+  readonly #deadlines = new DeadlineQueue(this.system)
+  readonly #log = callbackLog(() => {})
+  readonly #blocks = new Blocklist()
+  readonly #lockout = new ChallengeLockout(this.#blocks)
+  readonly #dispatcher = new Dispatcher(this.#router, new RateLimiter(this.#blocks), this.#log, this.system, {
+    began: () => {},
+    recheck: () => undefined,
+  })
+
+  connect(userId: string, sessionId: string, version: ProtocolVersion, lifetimeMs: number): RealPeer {
+    const socket = new HandSocket()
+    const principal = { userId, sessionId, expiresAtMs: this.system.nowMs() + lifetimeMs }
+    const login = { principal, version, ip: '127.0.0.1', challengeAttempts: 3 }
+    const options = {
+      callTimeoutMs: CALL_TIMEOUT_MS,
+      maxPendingCalls: MAX_PENDING,
+      deadlines: this.#deadlines,
+    }
+    const listener = this.#listener(userId, () => connection.lockOut())
+    const connection = new Connection(login, socket, listener, this.system, this.#log, options)
+    socket.isReady = () => this.ready.has(connection)
+    const challenge = String(socket.sent[0]?.challenge)
+    const rightAnswer = createHash('sha256')
+      .update(challenge + userId + sessionId)
+      .digest('hex')
+    return { connection, socket, rightAnswer }
+  }
+
+  /** A device that has a key of its own, as `device` has it. */
+  connectDevice(
+    device: TestDevice,
+    bridgeKey: KeyObject,
+    origin: string,
+    expiresAtMs = this.system.nowMs() + HOUR_MS,
+  ): RealPeer & { readonly proofs: HandProofs } {
+    const socket = new HandSocket()
+    const { userId, sessionId, deviceId } = device
+    const principal = { userId, sessionId, deviceId, expiresAtMs }
+    const connectionId = `connection-${++this.#connections}`
+    const proofs = new HandProofs(device, bridgeKey, {
+      connectionId,
+      offeredSubprotocols: 'bridgekeeper.v2',
+      dialled: [{ origin, path: '/api/mcp-ws' }],
+      exporter: undefined,
+    })
+    const login = { principal, version: 'v2', ip: '127.0.0.1', challengeAttempts: 3, device: proofs } as const
+    const options = {
+      callTimeoutMs: CALL_TIMEOUT_MS,
+      maxPendingCalls: MAX_PENDING,
+      deadlines: this.#deadlines,
+    }
+    const listener = this.#listener(userId, () => connection.lockOut())
+    const connection = new Connection(login, socket, listener, this.system, this.#log, options)
+    socket.isReady = () => this.ready.has(connection)
+    return { connection, socket, rightAnswer: connectionId, proofs }
+  }
+
+  /** @returns cancels the call */
+  call(userId: string, settle: (outcome: CallOutcome) => void): () => void {
+    const call: ToolCall = { serverName: 's', toolName: 't', rawArgs: Buffer.from('{}') }
+    return this.#dispatcher.call({ userId, sessionId: 'app' }, call, settle)
+  }
+
+  #listener(userId: string, lockOut: () => void): ConnectionListener {
+    return {
+      confirm: () => Promise.resolve(this.confirmed),
+      verified: (connection) => {
+        this.#lockout.passed(userId, 'here')
+        this.ready.add(connection)
+        this.#router.verified(connection)
+      },
+      challengeFailed: () => {
+        this.lockedNow = this.#lockout.failed(userId, 'here', this.system.monotonicMs()) !== undefined
+        if (this.lockedNow) lockOut()
+      },
+      ended: (connection) => {
+        this.ready.delete(connection)
+        this.#router.ended(connection)
+      },
+      uncounted: () => {},
+      listed: (connection) => this.#router.listed(connection),
+      execute: (_asker, call, settle, obstacle) => {
+        const record = obstacle === undefined ? this.onExecute() : () => {}
+        const ended = (outcome: CallOutcome): void => {
+          record(outcome)
+          settle(outcome)
+        }
+        return this.#dispatcher.call({ userId, sessionId: 'socket' }, call, ended, obstacle)
+      },
+    }
+  }
+}

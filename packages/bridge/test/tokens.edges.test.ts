@@ -1,0 +1,316 @@
+import { createHmac, randomBytes } from 'node:crypto'
+import { createTokens, memoryUsers, type User } from '@bridgekeeper/bridge'
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { FakeSystem } from '../../../test/support/fake-system.ts'
+import { allow, deny, denyGenuine } from '../src/gates/verdict.ts'
+import { type TokenRules, verifyJwt } from '../src/identity/jwt.ts'
+import { verifyOwnJwt } from '../src/identity/own-jwt.ts'
+import { Recall } from '../src/identity/recall.ts'
+
+const SECRET = randomBytes(32)
+const ANN: User = {
+  userId: 'user_ann',
+  email: 'ann@example.com',
+  tokenVersion: 3,
+  createdAtMs: 0,
+  state: 'active',
+}
+const RULES: TokenRules = {
+  algorithms: ['HS256'],
+  typ: 'at+jwt',
+  issuer: 'i',
+  audience: 'a',
+  requiredClaims: [],
+}
+const HEADER = { alg: 'HS256', typ: 'at+jwt' }
+const START_SECONDS = 1_800_000_000
+const CLAIMS = { iss: 'i', aud: 'a', exp: START_SECONDS + 60 }
+const OURS = { iss: 'bridgekeeper', aud: 'bridgekeeper', sub: 'user_ann', sid: 's', tv: 3, jti: 'j' }
+
+const encode = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url')
+
+/** Signed with the right key, whatever it says. */
+function signed(claims: object | string, header: object | string = HEADER): string {
+  const [head, body] = [header, claims].map((part) => (typeof part === 'string' ? part : encode(part)))
+  return `${head}.${body}.${createHmac('sha256', SECRET).update(`${head}.${body}`).digest('base64url')}`
+}
+
+const verify = (token: string) => verifyJwt(token, () => SECRET, RULES, new FakeSystem())
+const verifyOwn = (token: string) =>
+  verifyOwnJwt(token, SECRET, { ...RULES, audience: 'a' }, new FakeSystem())
+const ours = (claims: object): string =>
+  signed({ ...OURS, iat: START_SECONDS, exp: START_SECONDS + 60, ...claims })
+
+test.each([
+  ['exp', 1, allow],
+  ['exp', 0, 'token_expired'],
+  ['exp', -59, 'token_expired'],
+  ['exp', -61, 'token_expired'],
+  ['iat', 60, allow],
+  ['iat', 61, 'token_invalid'],
+  ['nbf', 60, allow],
+  ['nbf', 61, 'token_invalid'],
+] as const)('[AUTH.4] [AUTH.5] a token whose %s is %i seconds from now', async (claim, seconds, expected) => {
+  const verdict = await verify(signed({ ...CLAIMS, [claim]: START_SECONDS + seconds }))
+  expect(verdict.allowed ? allow : verdict.code).toBe(expected)
+})
+
+test('[AUTH.5] the library is told the audience, one or a choice of them, and the claims there must be', async () => {
+  const check = (claims: object, rules: Partial<TokenRules>) =>
+    verifyJwt(signed({ ...CLAIMS, ...claims }), () => SECRET, { ...RULES, ...rules }, new FakeSystem())
+  const asked: string[] = []
+  const audience = (given: string) => asked.push(given) > 0 && given.startsWith('https://')
+  expect(await check({ aud: 'b' }, {})).toEqual(denyGenuine('token_invalid'))
+  expect(await check({ aud: 'https://b' }, { audience })).toMatchObject({ allowed: true })
+  for (const aud of ['b', ['https://b'], undefined])
+    expect(await check({ aud }, { audience })).toEqual(denyGenuine('token_invalid'))
+  expect(asked).toEqual(['https://b', 'b'])
+  expect(await check({}, { requiredClaims: ['sub'] })).toEqual(denyGenuine('token_invalid'))
+  expect(await check({ sub: 'ann' }, { requiredClaims: ['sub'] })).toMatchObject({ allowed: true })
+})
+
+test.each([
+  ['exp', 1, allow],
+  ['exp', 0, 'token_expired'],
+  ['iat', 60, allow],
+  ['iat', 61, 'token_invalid'],
+  ['nbf', 60, allow],
+  ['nbf', 61, 'token_invalid'],
+] as const)(
+  '[AUTH.4] [AUTH.5] a token of ours whose %s is %i seconds from now',
+  (claim, seconds, expected) => {
+    const verdict = verifyOwn(signed({ ...CLAIMS, iat: START_SECONDS, [claim]: START_SECONDS + seconds }))
+    expect(verdict.allowed ? allow : verdict.code).toBe(expected)
+  },
+)
+
+test('[AUTH.5] a token of ours with a time that is no number, another algorithm, or no JSON inside is refused', () => {
+  const good = { ...CLAIMS, iat: START_SECONDS }
+  expect(verifyOwn(signed(good))).toMatchObject({ allowed: true })
+  for (const times of [{ exp: String(START_SECONDS + 60) }, { iat: String(START_SECONDS) }, { nbf: '1' }])
+    expect(verifyOwn(signed({ ...good, ...times })), JSON.stringify(times)).toEqual(
+      denyGenuine('token_invalid'),
+    )
+  expect(verifyOwn(signed(good, { ...HEADER, alg: 'HS512' }))).toEqual(denyGenuine('token_invalid'))
+  const withNonsense = (object: object) =>
+    Buffer.from(JSON.stringify({ ...object, x: ['?'] }).replace('"?"', 'tru')).toString('base64url')
+  // Not JSON, and therefore refused before its signature is checked.
+  expect(verifyOwn(signed(withNonsense(good)))).toEqual(deny('token_invalid'))
+  expect(verifyOwn(signed(good, withNonsense(HEADER)))).toEqual(deny('token_invalid'))
+})
+
+test('[AUTH.5] a token without an end is refused, whatever claims the rules demand', async () => {
+  expect(await verify(signed({ iss: 'i', aud: 'a' }))).toEqual(denyGenuine('token_invalid'))
+})
+
+test('[AUTH.5] a signed token in any other shape than three plain parts is refused', async () => {
+  expect(await verify(signed(CLAIMS))).toMatchObject({ allowed: true, value: CLAIMS })
+  const good = signed(CLAIMS)
+  const shapes = [
+    `${good}\n`,
+    `${good}=`,
+    `${good}.`,
+    `${good}.e30`,
+    ` ${good}`,
+    signed(CLAIMS, ` ${encode(HEADER)}`),
+    signed(` ${encode(CLAIMS)}`),
+    signed(`${encode(CLAIMS)}=`),
+    signed('W10'),
+    signed(CLAIMS, 'W10'),
+    `.${encode(CLAIMS)}.e30`,
+    '..',
+    '',
+  ]
+  for (const shape of shapes) expect(await verify(shape), shape).toEqual(deny('token_invalid'))
+})
+
+test('[AUTH.11] a token of 8,192 characters is read, and a longer one is not', async () => {
+  const sized = (length: number): string => {
+    for (let header = 0; header < 4; header++) {
+      for (let pad = Math.floor((length - 250) * 0.75); pad < length; pad++) {
+        const token = signed({ ...CLAIMS, pad: 'x'.repeat(pad) }, { ...HEADER, h: 'x'.repeat(header) })
+        if (token.length === length) return token
+        if (token.length > length) break
+      }
+    }
+    throw new Error('no such length')
+  }
+  expect(await verify(sized(8_192))).toMatchObject({ allowed: true })
+  expect(await verify(sized(8_193))).toEqual(deny('token_invalid'))
+})
+
+test("[AUTH.11] a key is looked for by a header that is ours, and an error of the search is not the token's", async () => {
+  let asked = 0
+  const find = (header: { kid?: string }) => {
+    asked += 1
+    if (header.kid !== 'k') throw new RangeError('the provider is down')
+    return SECRET
+  }
+  const system = new FakeSystem()
+  const check = (header: object) => verifyJwt(signed(CLAIMS, { ...HEADER, ...header }), find, RULES, system)
+  expect(await check({ kid: 'k' })).toMatchObject({ allowed: true })
+  await expect(check({ kid: 'other' })).rejects.toThrow(RangeError)
+  expect(asked).toBe(2)
+  for (const name of ['jku', 'jwk', 'x5u', 'x5c', 'crit', 'b64'])
+    expect(await check({ kid: 'k', [name]: true }), name).toEqual(deny('token_invalid'))
+  expect(asked).toBe(2)
+})
+
+test.each([{ sub: 5 }, { sid: 5 }, { tv: '3' }, { sub: null }, { sid: {} }, { tv: null }, { scope: 5 }])(
+  '[AUTH.5] a signed token with %j is refused',
+  async (claims) => {
+    const tokens = createTokens(SECRET, memoryUsers([ANN]), new FakeSystem())
+    expect(await tokens.authenticate(ours({}))).toMatchObject({ allowed: true })
+    expect(await tokens.authenticate(ours(claims))).toEqual(denyGenuine('token_invalid'))
+  },
+)
+
+test('[AUTH.4] [AUTH.7] a token tells when it ends, and is refused as revoked once its version is over', async () => {
+  const system = new FakeSystem()
+  const tokens = createTokens(SECRET, memoryUsers([ANN]), system)
+  const issued = await tokens.issue(ANN, 60_001)
+  expect(issued.expiresAt).toBe(new Date((START_SECONDS + 61) * 1_000).toISOString())
+  expect(await tokens.authenticate(issued.accessToken)).toMatchObject({
+    value: { expiresAtMs: (START_SECONDS + 61) * 1_000 },
+  })
+  expect(await tokens.authenticate(ours({ tv: 2 }))).toEqual(deny('login_revoked'))
+})
+
+test('[AUTH.8] a token is recalled up to five seconds and up to its end, and at neither moment', () => {
+  const system = new FakeSystem()
+  const recall = new Recall(system)
+  const principal = (lifetimeMs: number) => ({
+    userId: 'ann',
+    sessionId: 's',
+    expiresAtMs: system.nowMs() + lifetimeMs,
+  })
+  recall.begin('long')(principal(60_000))
+  recall.begin('short')(principal(3_000))
+  system.advance(2_999)
+  expect(recall.get('short')).toBeDefined()
+  system.advance(1)
+  expect(recall.get('short')).toBeUndefined()
+  system.advance(1_999)
+  expect(recall.get('long')).toBeDefined()
+  system.advance(1)
+  expect(recall.get('long')).toBeUndefined()
+})
+
+/** A recall, and what has it remember a token that is good for a minute. */
+function recalling() {
+  const system = new FakeSystem()
+  const recall = new Recall(system)
+  const remember = (token: string) =>
+    recall.begin(token)({ userId: 'ann', sessionId: 's', expiresAtMs: system.nowMs() + 60_000 })
+  return { system, recall, remember }
+}
+
+test('[AUTH.8] nothing of a token is left once it has run out, though none comes after it', () => {
+  const { system, recall, remember } = recalling()
+  remember('first')
+  system.advance(3_000)
+  remember('later')
+  expect(recall.size).toBe(2)
+  system.advance(2_000)
+  expect(recall.size).toBe(1)
+  system.advance(5_000)
+  expect([recall.size, system.armed]).toEqual([0, 0])
+})
+
+test('[AUTH.8] a token that comes between two sweeps has its five seconds, and is gone with the first question after', () => {
+  const { system, recall, remember } = recalling()
+  remember('first')
+  system.advance(3_000)
+  remember('later')
+  system.advance(4_999)
+  expect(recall.get('later')).toBeDefined()
+  system.advance(1)
+  expect([recall.size, recall.get('later'), recall.size]).toEqual([1, undefined, 0])
+})
+
+test('[AUTH.8] a token that is verified again is as fresh as the newest', () => {
+  const { system, recall, remember } = recalling()
+  remember('twice')
+  system.advance(1_000)
+  remember('once')
+  system.advance(3_000)
+  remember('twice')
+  system.advance(2_500)
+  remember('newest')
+  expect(recall.size).toBe(2)
+})
+
+test.each(['user', 'session', 'device'] as const)(
+  '[AUTH.13] what is recalled of a %s is forgotten with it, and nothing else',
+  (kind) => {
+    const recall = new Recall(new FakeSystem())
+    const remember = (owner: string) =>
+      recall.begin(owner)({
+        userId: owner === 'other' ? 'u2' : 'u1',
+        sessionId: owner === 'other' ? 's2' : 's1',
+        deviceId: owner === 'other' ? 'd2' : 'd1',
+        expiresAtMs: Number.POSITIVE_INFINITY,
+      })
+    remember('one')
+    remember('other')
+    recall.forget({ kind, id: `${kind[0]}1` })
+    expect([recall.get('one'), recall.get('other')?.userId]).toEqual([undefined, 'u2'])
+  },
+)
+
+test('[AUTH.8] ten thousand tokens are recalled, and the next takes the place of what is stale or oldest', () => {
+  const { system, recall, remember } = recalling()
+  remember('first')
+  remember('stale')
+  system.advance(5_000)
+  expect(recall.get('first')).toBeUndefined()
+  remember('first')
+  for (let i = 0; i < 9_998; i++) remember(`token ${i}`)
+  expect(recall.get('first')).toBeDefined()
+  remember('in the place of the stale one')
+  expect(recall.get('first')).toBeDefined()
+  remember('in the place of the oldest one')
+  expect([recall.get('first'), recall.get('token 0') === undefined]).toEqual([undefined, false])
+})
+
+test('[AUTH.5] [AUTH.11] what the reader of our own tokens takes, the library takes too, and says the same of', async () => {
+  const times = fc.constantFrom<unknown>(undefined, null, '1', -61, -1, 0, 1, 60, 61, 1e12)
+  const at = (offset: unknown) => (typeof offset === 'number' ? START_SECONDS + offset : offset)
+  const header = fc.record({
+    alg: fc.constantFrom('HS256', 'HS512', 'hs256', 'none'),
+    typ: fc.constantFrom('at+jwt', 'AT+JWT', 'application/at+jwt', 'jwt', undefined),
+    kid: fc.constantFrom(undefined, 'k'),
+  })
+  const claims = fc.record({
+    iss: fc.constantFrom('i', 'I', ['i'], undefined),
+    aud: fc.constantFrom('a', ['a'], 'b', undefined),
+    exp: times,
+    iat: times,
+    nbf: times,
+  })
+  const rules = { ...RULES, audience: 'a' }
+  let taken = 0
+  await fc.assert(
+    fc.asyncProperty(header, claims, fc.boolean(), async (head, said, isRight) => {
+      const { exp, iat, nbf, ...rest } = said
+      const whole = signed({ ...rest, exp: at(exp), iat: at(iat), nbf: at(nbf) }, head)
+      const token = isRight ? whole : `${whole.slice(0, -2)}${whole.endsWith('AA') ? 'BB' : 'AA'}`
+      const own = verifyOwnJwt(token, SECRET, rules, new FakeSystem())
+      const library = await verify(token)
+      if (own.allowed || own.code === 'token_expired') expect(library).toEqual(own)
+      if (own.allowed) taken++
+    }),
+    {
+      numRuns: 3_000,
+      examples: [
+        [
+          { alg: 'HS256', typ: 'at+jwt', kid: undefined },
+          { iss: 'i', aud: 'a', exp: 60, iat: 0, nbf: 0 },
+          true,
+        ],
+      ],
+    },
+  )
+  expect(taken).toBeGreaterThan(0)
+})

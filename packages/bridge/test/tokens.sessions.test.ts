@@ -1,0 +1,89 @@
+import { createTokens, memoryUsers, type User } from '@bridgekeeper/bridge'
+import { expect, test } from 'vitest'
+import { FakeSystem } from '../../../test/support/fake-system.ts'
+import { deny } from '../src/gates/verdict.ts'
+import type { Session } from '../src/ports/identity.ts'
+import { memorySessions } from './support/identity-stores.ts'
+
+const SECRET = Buffer.alloc(32, 7)
+const ANN: User = {
+  userId: 'ann',
+  email: 'ann@example.com',
+  tokenVersion: 0,
+  createdAtMs: 0,
+  state: 'active',
+}
+const ENDED = deny('login_revoked')
+
+/** A token of Ann's login `s`, whose session is as given; without one, it has ended. */
+async function tokenWith(session: Partial<Session> | undefined) {
+  const system = new FakeSystem()
+  const nowMs = system.nowMs()
+  const whole: Session = {
+    sessionId: 's',
+    userId: 'ann',
+    kind: 'browser',
+    label: '',
+    createdAtMs: nowMs,
+    seenAtMs: nowMs,
+    expiresAtMs: nowMs + 600_000,
+    ...session,
+  }
+  const sessions = memorySessions(session === undefined ? [] : [whole])
+  const tokens = createTokens(SECRET, memoryUsers([ANN]), system, sessions)
+  const { accessToken } = await tokens.renew(ANN, 's', 3_600_000)
+  return { system, sessions, tokens, accessToken, authenticate: () => tokens.authenticate(accessToken) }
+}
+
+test('[LOGIN.1] a token is good as long as its login is there, and is not recalled once that has ended', async () => {
+  const { authenticate, sessions } = await tokenWith({})
+  expect(await authenticate()).toMatchObject({ allowed: true, value: { userId: 'ann', sessionId: 's' } })
+  await sessions.end('s')
+  expect(await authenticate()).toEqual(ENDED)
+})
+
+test("[LOGIN.1] a token whose login is not there, or is another user's, is refused and not recalled", async () => {
+  for (const session of [undefined, { userId: 'bob' }, { sessionId: 'other' }]) {
+    const { authenticate, tokens, accessToken } = await tokenWith(session)
+    expect(await authenticate()).toEqual(ENDED)
+    expect(tokens.recall(accessToken)).toBeUndefined()
+  }
+})
+
+test('[LOGIN.1] a login ends at its very moment, before its token', async () => {
+  const { system, authenticate } = await tokenWith({})
+  system.advance(599_999)
+  expect(await authenticate()).toMatchObject({ allowed: true })
+  system.advance(1)
+  expect(await authenticate()).toEqual(ENDED)
+})
+
+test('[LOGIN.1] that a login is in use is put down once a minute', async () => {
+  const { system, sessions, authenticate } = await tokenWith({})
+  const startMs = system.nowMs()
+  const seenMs = async () => ((await sessions.find('s'))?.seenAtMs ?? 0) - startMs
+  system.advance(59_999)
+  await authenticate()
+  expect(await seenMs()).toBe(0)
+  system.advance(1)
+  await authenticate()
+  expect(await seenMs()).toBe(60_000)
+})
+
+test('[LOGIN.1] a token that is issued is a login of its own, which lasts a second longer', async () => {
+  const system = new FakeSystem()
+  const sessions = memorySessions()
+  const tokens = createTokens(SECRET, memoryUsers([ANN]), system, sessions)
+  const { sessionId, accessToken } = await tokens.issue(ANN, 60_000)
+  const nowMs = system.nowMs()
+  expect(await sessions.find(sessionId)).toEqual({
+    sessionId,
+    userId: 'ann',
+    kind: 'token',
+    label: 'token issue',
+    createdAtMs: nowMs,
+    seenAtMs: nowMs,
+    expiresAtMs: nowMs + 61_000,
+  })
+  expect(await tokens.authenticate(accessToken)).toMatchObject({ value: { sessionId } })
+})

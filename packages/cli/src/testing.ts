@@ -1,0 +1,7 @@
+/** Internals that tests and checks outside this package use. Not published. */
+export { printEvent } from './agent-events.ts'
+export { endSignal } from './lifetime.ts'
+export { lifetimeMs } from './lifetime-setting.ts'
+export { printLine, reportFailure } from './output.ts'
+export { port } from './settings.ts'
+export { guardOutput, MAX_WAITING_BYTES as MAX_OUTPUT_WAITING_BYTES } from './stdout.ts'

@@ -1,0 +1,85 @@
+import { deny } from '@bridgekeeper/bridge'
+import type { Session } from '@bridgekeeper/bridge/parts'
+import { accountPage, type NoticeName, noticeOf } from './account-pages.ts'
+import { endGroups, revokeDevice } from './ending.ts'
+import type { Pages } from './parts.ts'
+import { redirect, sendPage, sendRefusalPage } from './respond.ts'
+import { loggedInForm, type Routes, type Visit } from './visit.ts'
+
+/** `/account`: what is connected and logged in, each with an end. */
+export function accountRoutes(pages: Pages, providerName: string | undefined): Routes {
+  const { site, logins, sessions, devices, credentials, passwords, system } = pages
+
+  async function show(visit: Visit): Promise<void> {
+    const loggedIn = await logins.requireLogin(visit.request, visit.response, '/account')
+    if (loggedIn === undefined) return
+    const { userId } = loggedIn.user
+    const view = {
+      site,
+      loggedIn,
+      nowMs: system.nowMs(),
+      sessions: newestFirst(await sessions.ofUser(userId)),
+      devices: await devices.ofUser(userId),
+      passkeys: await credentials.passkeysOf(userId),
+      upstreams: await credentials.upstreamsOf(userId),
+      providerName,
+      hasPassword: await passwords.has(userId),
+      hasTotp: (await credentials.find(userId))?.totpSecret !== undefined,
+      notice: noticeOf(visit.query.get('done')),
+    }
+    sendPage(visit.response, accountPage(view))
+  }
+
+  async function endSession(visit: Visit): Promise<void> {
+    const sent = await loggedInForm(visit, pages)
+    if (sent === undefined) return
+    const { userId } = sent.loggedIn.user
+    const session = await sessions.find(sent.form.get('sessionId') ?? '')
+    // [ACCT.6] Somebody else's is as unknown as one that is none.
+    if (session !== undefined && session.userId !== userId)
+      return sendRefusalPage(visit.response, site, deny('not_found'))
+    if (session !== undefined) await endOne(pages, session, visit)
+    done(pages, visit, 'ended')
+  }
+
+  async function endOthers(visit: Visit): Promise<void> {
+    const sent = await loggedInForm(visit, pages)
+    if (sent === undefined) return
+    const { user, session } = sent.loggedIn
+    await endGroups(pages, visit, { userId: user.userId, keptId: session.sessionId }, ['logins'])
+    done(pages, visit, 'others-ended')
+  }
+
+  async function endDevice(visit: Visit): Promise<void> {
+    const sent = await loggedInForm(visit, pages)
+    if (sent === undefined) return
+    const device = await devices.find(sent.form.get('deviceId') ?? '')
+    if (device !== undefined && device.userId !== sent.loggedIn.user.userId)
+      return sendRefusalPage(visit.response, site, deny('not_found'))
+    if (device !== undefined) await revokeDevice(pages, device, visit)
+    done(pages, visit, 'ended')
+  }
+
+  return {
+    'GET /account': show,
+    'POST /account/sessions/end': endSession,
+    'POST /account/sessions/end-others': endOthers,
+    'POST /account/devices/end': endDevice,
+  }
+}
+
+/** To the account page, which says what was done. */
+export function done({ site }: Pages, { response }: Visit, notice: NoticeName): void {
+  redirect(response, site, `/account?done=${notice}`)
+}
+
+/** A machine's session is its machine's, which is revoked with it. */
+async function endOne(pages: Pages, session: Session, visit: Visit): Promise<void> {
+  const device = session.deviceId === undefined ? undefined : await pages.devices.find(session.deviceId)
+  if (device !== undefined) return revokeDevice(pages, device, visit)
+  await pages.sessions.end(session, 'ended_by_user', visit.address.ip)
+}
+
+function newestFirst(sessions: readonly Session[]): readonly Session[] {
+  return [...sessions].sort((a, b) => b.seenAtMs - a.seenAtMs)
+}

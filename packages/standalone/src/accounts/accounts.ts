@@ -1,0 +1,92 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { type Denied, deny } from '@bridgekeeper/bridge'
+import { canonicalTarget, rewriteTarget, type Target } from '@bridgekeeper/bridge/parts'
+import { accountRoutes } from './account-routes.ts'
+import { LoginLimits } from './login-limits.ts'
+import { loginRoutes } from './login-routes.ts'
+import { Logins } from './logins.ts'
+import type { AccountParts, Pages } from './parts.ts'
+import { passkeyRoutes } from './passkey-routes.ts'
+import { Passkeys } from './passkeys.ts'
+import { Passwords } from './passwords.ts'
+import { Provider, type ProviderSettings } from './provider.ts'
+import { providerRoutes } from './provider-routes.ts'
+import { sendRefusalJson, sendRefusalPage } from './respond.ts'
+import { securityRoutes } from './security-routes.ts'
+import { Totp } from './totp.ts'
+import { usersRoutes } from './users-routes.ts'
+import type { Routes, Visit } from './visit.ts'
+
+/** The pages of accounts, and who is logged in for whoever has pages of their own. */
+export interface Accounts {
+  readonly logins: Logins
+  /** Answers the request where its path is one of ours. @returns whether it is */
+  handle(request: IncomingMessage, response: ServerResponse): boolean
+}
+
+const OWN_PATH = /^\/(?:login|logout|account|auth)(?:\/|$)/
+
+/** @param settings of the provider at which users may log in instead, if any */
+export function createAccounts(parts: AccountParts, settings?: ProviderSettings): Accounts {
+  const { credentials, system, door, log, key } = parts
+  const pages: Pages = {
+    ...parts,
+    logins: new Logins(parts),
+    limits: new LoginLimits(door, log, system),
+    passwords: new Passwords(credentials, system),
+    totp: new Totp(credentials, system, key),
+  }
+  const { origin, base } = parts.site
+  const provider = settings && new Provider(settings, `${origin}${base}/login/sso/callback`, system)
+  const routes: Routes = {
+    ...loginRoutes(pages, settings?.name),
+    ...accountRoutes(pages, settings?.name),
+    ...(provider !== undefined && providerRoutes(pages, provider)),
+    ...securityRoutes(pages),
+    ...passkeyRoutes(pages, new Passkeys(parts, credentials)),
+    ...usersRoutes(pages),
+  }
+
+  function refuse(request: IncomingMessage, response: ServerResponse, denied: Denied): void {
+    const wantsJson = request.headers.accept?.includes('application/json') === true
+    if (wantsJson) sendRefusalJson(response, denied)
+    else sendRefusalPage(response, parts.site, denied)
+  }
+
+  async function answer(
+    request: IncomingMessage,
+    response: ServerResponse,
+    { path, query }: Target,
+  ): Promise<void> {
+    const address = await door.enter(request)
+    if (!address.allowed) return refuse(request, response, address)
+    const method = request.method === 'HEAD' ? 'GET' : (request.method ?? '')
+    const visit: Visit = {
+      request,
+      response,
+      path,
+      query: new URLSearchParams(query),
+      address: address.value,
+    }
+    const handler = Object.hasOwn(routes, `${method} ${path}`) ? routes[`${method} ${path}`] : undefined
+    if (handler !== undefined) return handler(visit)
+    const isKnown = ['GET', 'POST'].some((other) => Object.hasOwn(routes, `${other} ${path}`))
+    refuse(request, response, deny(isKnown ? 'method_not_allowed' : 'not_found'))
+  }
+
+  function handle(request: IncomingMessage, response: ServerResponse): boolean {
+    const target = canonicalTarget(request.url ?? '', request.headers.host)
+    if (target === undefined || !OWN_PATH.test(target.path)) return false
+    rewriteTarget(request, target)
+    answer(request, response, target).catch((error: unknown) => {
+      // A browser that went away is no fault.
+      if (!response.socket?.destroyed) log.logSecurityEvent({ event: 'page_failed', error: String(error) })
+      // [PAGE.5] Nothing of it is told.
+      if (response.headersSent) response.destroy()
+      else refuse(request, response, deny('internal_error'))
+    })
+    return true
+  }
+
+  return { logins: pages.logins, handle }
+}

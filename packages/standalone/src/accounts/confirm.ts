@@ -1,0 +1,56 @@
+import type { Denied } from '@bridgekeeper/bridge'
+import { isConfirmed } from './finish-login.ts'
+import type { Form } from './form-body.ts'
+import { type Html, html } from './html.ts'
+import { field } from './layout.ts'
+import { checkPassword } from './login-routes.ts'
+import type { LoggedIn } from './logins.ts'
+import type { Pages } from './parts.ts'
+import type { Visit } from './visit.ts'
+
+/** Name of the field. */
+export const CURRENT_PASSWORD = 'currentPassword'
+
+/** How somebody shows that it is really them, before what a stolen login must not do. */
+export type Confirmation = 'done' | 'password' | 'password_or_login' | 'login'
+
+/** [ACCT.5] Nothing more after a login by passkey or provider just now; else the password, or such a login. */
+export async function confirmationOf(pages: Pages, visit: Visit, loggedIn: LoggedIn): Promise<Confirmation> {
+  if (isConfirmed(pages, visit, loggedIn)) return 'done'
+  const { userId } = loggedIn.user
+  if (!(await pages.passwords.has(userId))) return 'login'
+  return (await pages.credentials.passkeysOf(userId)).length > 0 ? 'password_or_login' : 'password'
+}
+
+/** The part of a form that asks for it. @param path where the form stands, to come back to */
+export function confirmationFields(
+  { site }: Pages,
+  confirmation: Confirmation,
+  path: string,
+): Html | undefined {
+  if (confirmation === 'done') return undefined
+  const again = `${site.base}/login?again=1&returnTo=${encodeURIComponent(path)}`
+  if (confirmation === 'login')
+    return html`<p>Confirm that it is you: <a href="${again}">log in once more</a>, then come back here.</p>`
+  return html`${field({
+    name: CURRENT_PASSWORD,
+    label: 'Your password now',
+    type: 'password',
+    autocomplete: 'current-password',
+    maxLength: 1_024,
+  })}${confirmation === 'password_or_login' && html`<span class="hint">Or <a href="${again}">log in with a passkey</a> first.</span>`}`
+}
+
+/** @returns what is wrong, for whoever sent the form; `undefined` where it is really them */
+export async function confirmationProblem(
+  pages: Pages,
+  visit: Visit,
+  loggedIn: LoggedIn,
+  form: Form,
+): Promise<{ readonly text: string; readonly denied?: Denied } | undefined> {
+  if (isConfirmed(pages, visit, loggedIn)) return undefined
+  const password = form.get(CURRENT_PASSWORD) ?? ''
+  const { user, denied } = await checkPassword(pages, visit, loggedIn.user.email, password)
+  if (denied !== undefined) return { text: 'Too many tries. Wait a while, then try again.', denied }
+  return user?.userId === loggedIn.user.userId ? undefined : { text: 'That is not your password.' }
+}

@@ -1,0 +1,176 @@
+import { allow, type SecurityLog, type System, type Verdict } from '@bridgekeeper/bridge'
+import {
+  type ClientAddress,
+  denyFor,
+  type EndCheck,
+  type FrontDoor,
+  Sampler,
+  SlidingWindow,
+} from '@bridgekeeper/bridge/parts'
+
+const MINUTE_MS = 60_000
+
+/** Wrong attempts at one account: from one address, and from anywhere. */
+export const ATTEMPTS = {
+  password: {
+    here: { max: 5, windowMs: 15 * MINUTE_MS },
+    anywhere: { max: 50, windowMs: 60 * MINUTE_MS, maxKeys: 20_000 },
+  },
+  code: {
+    here: { max: 5, windowMs: 15 * MINUTE_MS },
+    anywhere: { max: 10, windowMs: 60 * MINUTE_MS, maxKeys: 20_000 },
+  },
+} as const
+
+/** Logins that succeed, of one user from one address. */
+export const LOGINS = { max: 100, windowMs: 15 * MINUTE_MS, maxKeys: 20_000 }
+
+/** Users who come from the provider for the first time, from one address. */
+export const NEW_USERS = { max: 100, windowMs: 60 * MINUTE_MS, maxKeys: 20_000 }
+
+/** Why a login failed, as it is put on record; whoever tried is told none of it. */
+export type LoginFailure =
+  | 'user_unknown'
+  | 'user_suspended'
+  | 'password_wrong'
+  | 'code_wrong'
+  | 'passkey_wrong'
+  | 'provider_refused'
+  | 'provider_user_unknown'
+
+/** Wrong guesses. The others gave what is right, or what a page can make a browser send. */
+const GUESSES: ReadonlySet<LoginFailure> = new Set([
+  'user_unknown',
+  'password_wrong',
+  'code_wrong',
+  'passkey_wrong',
+])
+
+/** What is being tried: passwords by the account's email, codes by the user's id. */
+export interface Attempt {
+  readonly kind: 'password' | 'code'
+  readonly account: string
+  readonly userId?: string | undefined
+}
+
+/**
+ * [LIMIT.1] [LIMIT.2] [LIMIT.3] How often may be tried. An attempt is counted before it is looked at, so that
+ * many at once are no more than one after the other; the right password takes the attempts of its address back.
+ *
+ * An account's limit over all addresses lets a stranger lock out passwords there, for an hour at most; passkeys,
+ * a provider's login and open sessions are not touched by it.
+ */
+export class LoginLimits {
+  readonly #door: FrontDoor
+  readonly #log: Pick<SecurityLog, 'logSecurityEvent'>
+  readonly #system: System
+  readonly #sampler = new Sampler()
+  readonly #windows = { password: windowsOf('password'), code: windowsOf('code') }
+  readonly #logins = new SlidingWindow(LOGINS)
+
+  readonly #newUsers = new SlidingWindow(NEW_USERS)
+
+  constructor(door: FrontDoor, log: Pick<SecurityLog, 'logSecurityEvent'>, system: System) {
+    this.#door = door
+    this.#log = log
+    this.#system = system
+  }
+
+  /**
+   * Counts an attempt once it is the address's turn, or refuses it unseen.
+   * @returns what ends the attempt, to be called in any case
+   */
+  async begin(attempt: Attempt, address: ClientAddress): Promise<Verdict<EndCheck>> {
+    const begun = await this.#door.beginCheck(address)
+    if (!begun.allowed) return begun
+    const taken = this.#take(attempt, address)
+    if (taken.allowed) return begun
+    begun.value()
+    return taken
+  }
+
+  #take(attempt: Attempt, address: ClientAddress): Verdict<void> {
+    const { here, anywhere } = this.#windows[attempt.kind]
+    const nowMs = this.#system.monotonicMs()
+    const keyHere = keyOf(attempt, address)
+    const leftMs = Math.max(here.leftMs(keyHere, nowMs), anywhere.leftMs(attempt.account, nowMs))
+    if (leftMs <= 0) {
+      here.take(keyHere, nowMs)
+      anywhere.take(attempt.account, nowMs)
+      return allow(undefined)
+    }
+    const denied = denyFor('login_limited', leftMs)
+    this.#record(attempt.userId, address, { limit: attempt.kind, retryAfter: denied.retryAfterSeconds })
+    return denied
+  }
+
+  /** It was right: what went wrong here before is forgotten, and this attempt counts nowhere. */
+  passed(attempt: Attempt, address: ClientAddress): void {
+    const { here, anywhere } = this.#windows[attempt.kind]
+    here.forget(keyOf(attempt, address))
+    anywhere.giveBack(attempt.account)
+  }
+
+  /** [LIMIT.5] Counts a login that is about to begin: each one takes rows in tables and lines in the log. */
+  login(userId: string, address: ClientAddress): Verdict<void> {
+    const nowMs = this.#system.monotonicMs()
+    const account = `${address.key} ${userId}`
+    if (this.#logins.take(account, nowMs)) return allow(undefined)
+    const denied = denyFor('login_limited', this.#logins.leftMs(account, nowMs))
+    this.#record(userId, address, { limit: 'login', retryAfter: denied.retryAfterSeconds })
+    return denied
+  }
+
+  /** [LIMIT.6] Whether one more user may be made for somebody at this address; a proxy speaks for many. */
+  newUser({ key, isProxy }: ClientAddress): Verdict<void> {
+    const nowMs = this.#system.monotonicMs()
+    const isWithin = isProxy || this.#newUsers.take(key, nowMs)
+    return isWithin ? allow(undefined) : denyFor('login_limited', this.#newUsers.leftMs(key, nowMs))
+  }
+
+  /** [LIMIT.4] [ADDR.7] Records a failed login. A wrong guess counts against its address, as at every other door. */
+  failed(reason: LoginFailure, address: ClientAddress, userId?: string): void {
+    const counted = GUESSES.has(reason) && !address.isProxy
+    if (counted) this.#door.failed(address)
+    const suppressed = this.#sample(reason, address)
+    if (suppressed === undefined) return
+    this.#log.logSecurityEvent({
+      event: 'login_failed',
+      userId,
+      ip: address.ip,
+      reason,
+      ...(counted && { counted }),
+      ...(suppressed > 0 && { suppressed }),
+    })
+  }
+
+  #record(
+    userId: string | undefined,
+    address: ClientAddress,
+    { limit, retryAfter }: { readonly limit: string; readonly retryAfter: number | undefined },
+  ): void {
+    const suppressed = this.#sample('limited', address)
+    if (suppressed === undefined) return
+    this.#log.logSecurityEvent({
+      event: 'login_limited',
+      userId,
+      ip: address.ip,
+      limit,
+      retryAfter,
+      ...(suppressed > 0 && { suppressed }),
+    })
+  }
+
+  #sample(kind: string, { key }: ClientAddress): number | undefined {
+    return this.#sampler.take(`${kind} ${key}`, this.#system.monotonicMs())
+  }
+}
+
+function keyOf({ account }: Attempt, { key }: ClientAddress): string {
+  return `${key} ${account}`
+}
+
+function windowsOf(kind: Attempt['kind']) {
+  const { here, anywhere } = ATTEMPTS[kind]
+  return { here: new SlidingWindow(here), anywhere: new SlidingWindow(anywhere) }
+}

@@ -1,0 +1,191 @@
+import { type Denied, deny, type User } from '@bridgekeeper/bridge'
+import { denialError, denyFor, seal, unseal } from '@bridgekeeper/bridge/parts'
+import { codes } from '@bridgekeeper/protocol'
+import { isOwnOrigin } from './csrf.ts'
+import { leadOn, startLogin } from './finish-login.ts'
+import type { Notice, PageOptions } from './layout.ts'
+import type { Attempt } from './login-limits.ts'
+import { codePage, loggedOutPage, loginPage, logoutPage } from './login-pages.ts'
+import type { Pages } from './parts.ts'
+import { PasswordsBusy } from './passwords.ts'
+import { redirect, retryHeaders, sendJson, sendPage, sendRefusalJson } from './respond.ts'
+import { localPath } from './site.ts'
+import { loggedInForm, type Routes, type Visit, type Visitor, visitorForm, visitorOf } from './visit.ts'
+
+/** Between password and code. */
+const STEP_MS = 600_000
+const BUSY_MS = 2_000
+const MAX_EMAIL_CHARS = 254
+
+/** [ACCT.3] One answer, whoever does not exist or has another password. */
+const WRONG: Notice = { kind: 'bad', text: 'That email and password do not fit together. Try again.' }
+const WRONG_CODE: Notice = {
+  kind: 'bad',
+  text: 'That code is not right, or was used before. Wait for the next one.',
+}
+const ONCE_MORE: Notice = { kind: 'good', text: 'Confirm that it is you: log in once more.' }
+const SUSPENDED: Notice = { kind: 'bad', text: 'This account is suspended. Ask the operator of this bridge.' }
+
+/** `/login`, `/logout` and `/auth/refresh`. @param providerName of the provider, where there is one */
+export function loginRoutes(pages: Pages, providerName: string | undefined): Routes {
+  const { site, logins } = pages
+
+  async function show(visit: Visit): Promise<void> {
+    const { request, response, query } = visit
+    const returnTo = localPath(query.get('returnTo') ?? undefined)
+    const again = query.get('again') === '1'
+    const loggedIn = await logins.loggedInUser(request, response)
+    if (loggedIn !== undefined && !again) return leadOn(pages, visit, returnTo)
+    const visitor = visitorOf(visit, pages)
+    const confirm = loggedIn && { email: loggedIn.user.email, notice: ONCE_MORE }
+    sendPage(response, loginPage({ site, visitor, returnTo, providerName, ...confirm }))
+  }
+
+  async function password(visit: Visit): Promise<void> {
+    const sent = await visitorForm(visit, pages)
+    if (sent === undefined) return
+    const { visitor, form } = sent
+    const email = (form.get('email') ?? '').trim().slice(0, MAX_EMAIL_CHARS)
+    const returnTo = localPath(form.get('returnTo'))
+    const again = (notice: Notice): PageOptions =>
+      loginPage({ site, visitor, returnTo, email, providerName, notice })
+    const result = await checkPassword(pages, visit, email, form.get('password') ?? '')
+    if (result.denied !== undefined) return sendLimited(visit, again, result.denied)
+    const { user } = result
+    if (user === undefined) return sendPage(visit.response, again(WRONG), 403)
+    if (user.state !== 'active') return sendPage(visit.response, again(SUSPENDED), 403)
+    const credentials = await pages.credentials.find(user.userId)
+    if (credentials?.totpSecret !== undefined) {
+      const step = sealStep(pages, visitor, { userId: user.userId, returnTo })
+      return sendPage(visit.response, codePage({ site, visitor, step }))
+    }
+    const started = await startLogin(pages, visit, user, 'password')
+    if (!started.allowed) return sendLimited(visit, again, started)
+    leadOn(pages, visit, returnTo)
+  }
+
+  async function code(visit: Visit): Promise<void> {
+    const sent = await visitorForm(visit, pages)
+    if (sent === undefined) return
+    const { visitor, form } = sent
+    const step = form.get('step') ?? ''
+    const begun = openStep(pages, visitor, step)
+    if (begun === undefined) return redirect(visit.response, site, '/login')
+    const again = (notice: Notice): PageOptions => codePage({ site, visitor, step, notice })
+    const result = await checkCode(pages, visit, begun.userId, form.get('code') ?? '')
+    if (result.denied !== undefined) return sendLimited(visit, again, result.denied)
+    const { user } = result
+    if (user === undefined) return sendPage(visit.response, again(WRONG_CODE), 403)
+    const started = await startLogin(pages, visit, user, 'password_and_code')
+    if (!started.allowed) return sendLimited(visit, again, started)
+    leadOn(pages, visit, begun.returnTo)
+  }
+
+  async function askLogout({ request, response }: Visit): Promise<void> {
+    const loggedIn = await logins.loggedInUser(request, response)
+    if (loggedIn === undefined) return sendPage(response, loggedOutPage(site))
+    sendPage(response, logoutPage(site, loggedIn.formToken))
+  }
+
+  async function logout(visit: Visit): Promise<void> {
+    const sent = await loggedInForm(visit, pages, '/logout')
+    if (sent === undefined) return
+    await logins.end(visit.response, sent.loggedIn, visit.address.ip)
+    sendPage(visit.response, loggedOutPage(site))
+  }
+
+  /** [CSRF.1] Without a form's token: it tells nothing, and does what asking for a page does. */
+  async function refresh({ request, response }: Visit): Promise<void> {
+    if (!isOwnOrigin(request, site)) return sendRefusalJson(response, deny('origin_forbidden'))
+    const renewed = await logins.renew(request, response)
+    if (!renewed.allowed) return sendRefusalJson(response, renewed)
+    sendJson(response, { userId: renewed.value.user.userId })
+  }
+
+  return {
+    'GET /login': show,
+    'POST /login': password,
+    'POST /login/code': code,
+    'GET /logout': askLogout,
+    'POST /logout': logout,
+    'POST /auth/refresh': refresh,
+  }
+}
+
+/** The user who gave the right password or code; `undefined` after a wrong one. */
+interface Checked {
+  readonly user?: User | undefined
+  readonly denied?: Denied
+}
+
+/** [ACCT.3] [LIMIT.1] The user whose password this is, after as long a look where there is none. */
+export async function checkPassword(
+  { users, passwords, limits }: Pages,
+  { address }: Visit,
+  email: string,
+  password: string,
+): Promise<Checked> {
+  const user = await users.findByEmail(email)
+  const attempt: Attempt = { kind: 'password', account: email.toLowerCase(), userId: user?.userId }
+  const begun = await limits.begin(attempt, address)
+  if (!begun.allowed) return { denied: begun }
+  try {
+    if (await passwords.check(user?.userId, password, address.key)) {
+      limits.passed(attempt, address)
+      return { user }
+    }
+    limits.failed(user === undefined ? 'user_unknown' : 'password_wrong', address, user?.userId)
+    return {}
+  } catch (error) {
+    if (error instanceof PasswordsBusy) return { denied: denyFor('login_limited', BUSY_MS) }
+    throw error
+  } finally {
+    begun.value()
+  }
+}
+
+/** [LIMIT.2] Checks the code. @returns its user, if the user may log in */
+async function checkCode(pages: Pages, { address }: Visit, userId: string, code: string): Promise<Checked> {
+  const { users, credentials, totp, limits } = pages
+  const attempt: Attempt = { kind: 'code', account: userId, userId }
+  const begun = await limits.begin(attempt, address)
+  if (!begun.allowed) return { denied: begun }
+  try {
+    const user = await users.findById(userId)
+    const known = await credentials.find(userId)
+    const isRight = known !== undefined && (await totp.check(known, code))
+    if (user?.state === 'active' && isRight) {
+      limits.passed(attempt, address)
+      return { user }
+    }
+    limits.failed('code_wrong', address, userId)
+    return {}
+  } finally {
+    begun.value()
+  }
+}
+
+interface Step {
+  readonly userId: string
+  readonly returnTo: string
+}
+
+/** The password was right, for this browser and some minutes. */
+function sealStep({ key, system }: Pages, { visitId }: Visitor, { userId, returnTo }: Step): string {
+  const untilMs = system.nowMs() + STEP_MS
+  return seal(key, `login step ${visitId}`, JSON.stringify([userId, returnTo, untilMs]), system)
+}
+
+function openStep({ key, system }: Pages, { visitId }: Visitor, sealed: string): Step | undefined {
+  const text = unseal(key, `login step ${visitId}`, sealed)
+  if (text === undefined) return undefined
+  const [userId, returnTo, untilMs]: [string, string, number] = JSON.parse(text)
+  return untilMs > system.nowMs() ? { userId, returnTo } : undefined
+}
+
+function sendLimited({ response }: Visit, again: (notice: Notice) => PageOptions, denied: Denied): void {
+  const { message } = denialError(denied)
+  const minutes = Math.ceil((denied.retryAfterSeconds ?? 60) / 60)
+  const text = `${message} Try again in ${minutes === 1 ? 'a minute' : `${minutes} minutes`}.`
+  sendPage(response, again({ kind: 'bad', text }), codes[denied.code].http, retryHeaders(denied))
+}

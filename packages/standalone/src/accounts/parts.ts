@@ -1,0 +1,24 @@
+import type { DeviceStore, Revocation } from '@bridgekeeper/bridge'
+import type { AccountStore, CredentialStore, FrontDoor } from '@bridgekeeper/bridge/parts'
+import type { LoginLimits } from './login-limits.ts'
+import type { LoginParts, Logins } from './logins.ts'
+import type { Passwords } from './passwords.ts'
+import type { Totp } from './totp.ts'
+
+/** What a node gives the account pages. */
+export interface AccountParts extends LoginParts {
+  readonly users: AccountStore
+  readonly credentials: CredentialStore
+  readonly devices: DeviceStore
+  readonly door: FrontDoor
+  /** Ends what is open of it: here at once, on other nodes within a second. */
+  readonly revoke: (revocation: Revocation) => Promise<void>
+}
+
+/** The same with what is made of it, as the pages use it. */
+export interface Pages extends AccountParts {
+  readonly logins: Logins
+  readonly limits: LoginLimits
+  readonly passwords: Passwords
+  readonly totp: Totp
+}

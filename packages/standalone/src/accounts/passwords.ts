@@ -1,0 +1,84 @@
+import type { System } from '@bridgekeeper/bridge'
+import type { CredentialStore } from '@bridgekeeper/bridge/parts'
+import { hash, parseOptions, verify } from '@node-rs/argon2'
+import { FairTurns } from './fair-turns.ts'
+import { normalPassword } from './password-rules.ts'
+
+/** Argon2id with 19 MiB, two passes and one lane. Source: OWASP Password Storage Cheat Sheet. */
+const PARAMETERS = { algorithm: 2, memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const
+/** Each takes 19 MiB and a thread of the pool, whose others are for files and names. */
+export const MAX_AT_ONCE = 2
+export const MAX_WAITING = 64
+/** No password that anybody set is longer. */
+const MAX_GUESS_CHARS = 1_024
+
+/** More passwords wait to be looked at than there is time for. */
+export class PasswordsBusy extends Error {
+  override readonly name = 'PasswordsBusy'
+}
+
+/** Passwords, kept as hashes that are slow to make. Rejects when the store is down. */
+export class Passwords {
+  readonly #credentials: CredentialStore
+  readonly #system: System
+  readonly #turns = new FairTurns(
+    { maxAtOnce: MAX_AT_ONCE, maxWaiting: MAX_WAITING },
+    () => new PasswordsBusy('Too many passwords wait.'),
+  )
+  #decoy: Promise<string> | undefined
+
+  constructor(credentials: CredentialStore, system: System) {
+    this.#credentials = credentials
+    this.#system = system
+  }
+
+  /**
+   * [ACCT.3] Whether it is this user's password. For nobody, and for somebody without one, it takes as long and
+   * says no. A hash of older parameters is renewed.
+   * @param asker takes turns with others, such as the key of an address
+   * @throws PasswordsBusy
+   */
+  async check(userId: string | undefined, guess: string, asker = ''): Promise<boolean> {
+    // Asked for nobody too, so that the store takes as long.
+    const credentials = await this.#credentials.find(userId ?? '')
+    const known = credentials?.passwordHash
+    const isRight = await this.#verify(known ?? (await this.#decoyHash()), guess, asker)
+    if (!isRight || known === undefined || userId === undefined) return false
+    if (!isCurrent(known)) await this.set(userId, guess, asker)
+    return true
+  }
+
+  /** @param password one that the rules allow @param asker as for `check` @throws PasswordsBusy */
+  async set(userId: string, password: string, asker = ''): Promise<void> {
+    await this.#credentials.setPassword(userId, await this.#hash(password, asker))
+  }
+
+  /** Whether there is a password at all: somebody who comes from a provider may have none. */
+  async has(userId: string): Promise<boolean> {
+    return (await this.#credentials.find(userId))?.passwordHash !== undefined
+  }
+
+  #hash(password: string, asker = ''): Promise<string> {
+    const salt = this.#system.randomBytes(16)
+    return this.#turns.run(asker, () => hash(normalPassword(password), { ...PARAMETERS, salt }))
+  }
+
+  #verify(known: string, guess: string, asker: string): Promise<boolean> {
+    return this.#turns.run(asker, () => verify(known, normalPassword(guess.slice(0, MAX_GUESS_CHARS))))
+  }
+
+  #decoyHash(): Promise<string> {
+    this.#decoy ??= this.#hash(this.#system.randomBytes(32).toString('base64url'))
+    return this.#decoy
+  }
+}
+
+function isCurrent(known: string): boolean {
+  const { algorithm, memoryCost, timeCost, parallelism } = parseOptions(known)
+  return (
+    algorithm === PARAMETERS.algorithm &&
+    memoryCost === PARAMETERS.memoryCost &&
+    timeCost === PARAMETERS.timeCost &&
+    parallelism === PARAMETERS.parallelism
+  )
+}

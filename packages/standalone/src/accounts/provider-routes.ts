@@ -1,0 +1,245 @@
+import { allow, type Denied, deny, type User, type Verdict } from '@bridgekeeper/bridge'
+import { seal, unseal } from '@bridgekeeper/bridge/parts'
+import { z } from 'zod'
+import { done } from './account-routes.ts'
+import { bad, confirmedForm, renewLogin, show, showChange } from './change.ts'
+import { PageCookie } from './cookies.ts'
+import { startLogin } from './finish-login.ts'
+import { html } from './html.ts'
+import type { LoginFailure } from './login-limits.ts'
+import type { Pages } from './parts.ts'
+import type { Provider, UpstreamIdentity } from './provider.ts'
+import { providerPage } from './provider-pages.ts'
+import { sendAway, sendOnward, sendPage, sendRefusalPage } from './respond.ts'
+import { localPath, type Site } from './site.ts'
+import { type Routes, type Visit, visitorForm } from './visit.ts'
+
+/** The provider leads back from another site. */
+const BEGUN_COOKIE = new PageCookie('providerLogin', 'Lax')
+/** Who came back from there, until a page of ours is asked with the login that is to be linked. */
+const FOUND_COOKIE = new PageCookie('providerFound')
+const FOUND_MS = 60_000
+const BEGUN_MS = 600_000
+/** Accounts at the provider that one user may be linked with. */
+export const MAX_LINKS = 8
+const PURPOSE = 'login at the provider'
+const LINK_PATH = '/account/provider'
+const FINISH_PATH = `${LINK_PATH}/finish`
+
+/** What the browser keeps while it is at the provider. */
+const begunSchema = z.object({
+  checks: z.object({ state: z.string(), nonce: z.string(), verifier: z.string() }),
+  returnTo: z.string(),
+  /** The login that this browser has: to be linked, or to be replaced. */
+  sessionId: z.string().optional(),
+  isLink: z.boolean(),
+  untilMs: z.number(),
+})
+type BegunLogin = z.infer<typeof begunSchema>
+
+const foundSchema = z.object({ issuer: z.string(), subject: z.string(), untilMs: z.number() })
+
+/** Logging in at the operator's provider, and linking an account with one there. */
+export function providerRoutes(pages: Pages, provider: Provider): Routes {
+  const { credentials, log } = pages
+  const { name } = provider.settings
+
+  async function login(visit: Visit): Promise<void> {
+    const sent = await visitorForm(visit, pages)
+    if (sent === undefined) return
+    const before = await pages.logins.loggedInUser(visit.request, visit.response)
+    await leave(pages, provider, visit, {
+      returnTo: localPath(sent.form.get('returnTo')),
+      sessionId: before?.session.sessionId,
+      isLink: false,
+    })
+  }
+
+  async function link(visit: Visit): Promise<void> {
+    const sent = await confirmedForm(pages, visit, LINK_PATH, () => (page) => providerPage(page, name, false))
+    if (sent === undefined) return
+    const { sessionId } = sent.loggedIn.session
+    await leave(pages, provider, visit, { returnTo: FINISH_PATH, sessionId, isLink: true })
+  }
+
+  async function unlink(visit: Visit): Promise<void> {
+    const sent = await confirmedForm(pages, visit, LINK_PATH, () => (page) => providerPage(page, name, true))
+    if (sent === undefined) return
+    const { userId } = sent.loggedIn.user
+    const hasOther = (await pages.passwords.has(userId)) || (await credentials.passkeysOf(userId)).length > 0
+    if (!hasOther) {
+      const notice = bad('Set a password or add a passkey first: you could not log in any more.')
+      return showChange(
+        pages,
+        visit,
+        sent.loggedIn,
+        LINK_PATH,
+        (page) => providerPage(page, name, true),
+        notice,
+      )
+    }
+    for (const { issuer, subject } of await credentials.upstreamsOf(userId)) {
+      await credentials.unlinkUpstream(userId, issuer, subject)
+      log.logSecurityEvent({ event: 'upstream_unlinked', userId, ip: visit.address.ip })
+    }
+    await renewLogin(pages, visit, sent.loggedIn, sent.form)
+    done(pages, visit, 'unlinked')
+  }
+
+  async function showLink(visit: Visit): Promise<void> {
+    const loggedIn = await pages.logins.requireLogin(visit.request, visit.response, LINK_PATH)
+    if (loggedIn === undefined) return
+    const isLinked = (await credentials.upstreamsOf(loggedIn.user.userId)).length > 0
+    await show(pages, visit, LINK_PATH, (page) => providerPage(page, name, isLinked))
+  }
+
+  return {
+    'POST /login/sso': login,
+    'GET /login/sso/callback': (visit) => comeBack(pages, provider, visit),
+    [`GET ${LINK_PATH}`]: showLink,
+    [`POST ${LINK_PATH}/link`]: link,
+    [`GET ${FINISH_PATH}`]: (visit) => finishLink(pages, visit),
+    [`POST ${LINK_PATH}/unlink`]: unlink,
+  }
+}
+
+/** Off to the provider, and what has to fit goes into a cookie that comes back from there. */
+async function leave(
+  { site, key, system }: Pages,
+  provider: Provider,
+  { response }: Visit,
+  begun: Pick<BegunLogin, 'returnTo' | 'isLink'> & { readonly sessionId: string | undefined },
+): Promise<void> {
+  const began = await provider.begin().catch(() => undefined)
+  if (began === undefined) return sendRefusalPage(response, site, deny('provider_unavailable'))
+  const untilMs = system.nowMs() + BEGUN_MS
+  const value = seal(key, PURPOSE, JSON.stringify({ ...begun, checks: began.checks, untilMs }), system)
+  BEGUN_COOKIE.set(response, site, value, BEGUN_MS)
+  sendAway(response, site, began.url)
+}
+
+/** [SSO.1] Back from the provider, once. */
+async function comeBack(pages: Pages, provider: Provider, visit: Visit): Promise<void> {
+  const { site, key, system } = pages
+  const { request, response, address } = visit
+  const text = unseal(key, PURPOSE, BEGUN_COOKIE.of(request, site) ?? '')
+  BEGUN_COOKIE.clear(response, site)
+  const begun = text === undefined ? undefined : begunSchema.parse(JSON.parse(text))
+  if (begun === undefined || begun.untilMs <= system.nowMs())
+    return sendRefusalPage(response, site, deny('form_stale'))
+  const identity = await identityOf(pages, provider, visit, begun)
+  if (!identity.allowed) return sendRefusalPage(response, site, identity)
+  if (begun.isLink) return keepFound(pages, visit, begun, identity.value)
+  const found = await userOf(pages, provider, visit, identity.value)
+  if (typeof found === 'string') {
+    pages.limits.failed(found, address)
+    return sendRefusalPage(response, site, deny(found === 'user_suspended' ? found : 'provider_user_unknown'))
+  }
+  if ('allowed' in found) return sendRefusalPage(response, site, found)
+  // The strict cookies of an earlier login stayed behind, as another site led here.
+  const before = begun.sessionId === undefined ? undefined : await pages.sessions.find(begun.sessionId)
+  if (before !== undefined) await pages.sessions.end(before, 'replaced', address.ip)
+  const started = await startLogin(pages, visit, found, 'provider')
+  if (!started.allowed) return sendRefusalPage(response, site, started)
+  sendOnward(response, site, localPath(begun.returnTo))
+}
+
+/** Asks the provider for the user behind this answer. */
+async function identityOf(
+  { door, limits }: Pages,
+  provider: Provider,
+  { query, address }: Visit,
+  { checks }: BegunLogin,
+): Promise<Verdict<UpstreamIdentity>> {
+  const begun = await door.beginCheck(address)
+  if (!begun.allowed) return begun
+  try {
+    return allow(await provider.finish(query, checks))
+  } catch {
+    limits.failed('provider_refused', address)
+    return deny('provider_refused')
+  } finally {
+    begun.value()
+  }
+}
+
+/** [SSO.2] [SSO.3] Who this is here: by issuer and subject, never by an email that somebody has already. */
+async function userOf(
+  { credentials, users, limits, log, system }: Pages,
+  { settings }: Provider,
+  { address }: Visit,
+  { issuer, subject, verifiedEmail }: UpstreamIdentity,
+): Promise<User | LoginFailure | Denied> {
+  const userId = await credentials.findUpstream(issuer, subject)
+  const known = userId === undefined ? undefined : await users.findById(userId)
+  if (known !== undefined) return known.state === 'active' ? known : 'user_suspended'
+  if (!settings.createUsers || verifiedEmail === undefined || userId !== undefined)
+    return 'provider_user_unknown'
+  const within = limits.newUser(address)
+  if (!within.allowed) return within
+  const added = await users.add({
+    userId: `user_${system.randomBytes(12).toString('hex')}`,
+    email: verifiedEmail,
+    tokenVersion: 0,
+    createdAtMs: system.nowMs(),
+    state: 'active',
+    role: 'user',
+  })
+  if (added === undefined) return 'provider_user_unknown'
+  log.logSecurityEvent({ event: 'user_added', userId: added.userId, ip: address.ip })
+  await credentials.linkUpstream(issuer, subject, added.userId)
+  return added
+}
+
+/**
+ * [SSO.5] The strict cookies stayed behind, so that it cannot be known here whose browser this is: what was found is
+ * sealed for the login that asked, and a page of ours is asked for it with those cookies.
+ */
+function keepFound(
+  { site, key, system }: Pages,
+  { response }: Visit,
+  { sessionId = '', returnTo }: BegunLogin,
+  { issuer, subject }: UpstreamIdentity,
+): void {
+  const found = { issuer, subject, untilMs: system.nowMs() + FOUND_MS }
+  const value = seal(key, foundPurpose(sessionId), JSON.stringify(found), system)
+  FOUND_COOKIE.set(response, site, value, FOUND_MS)
+  sendOnward(response, site, returnTo)
+}
+
+function foundPurpose(sessionId: string): string {
+  return `found at the provider for ${sessionId}`
+}
+
+/** [SSO.5] Links what the provider told to the login that asked for it, and to no other. */
+async function finishLink(pages: Pages, visit: Visit): Promise<void> {
+  const { site, key, system, credentials, log } = pages
+  const { request, response, address } = visit
+  const loggedIn = await pages.logins.requireLogin(request, response, FINISH_PATH)
+  if (loggedIn === undefined) return
+  const { userId } = loggedIn.user
+  const text = unseal(key, foundPurpose(loggedIn.session.sessionId), FOUND_COOKIE.of(request, site) ?? '')
+  FOUND_COOKIE.clear(response, site)
+  const found = text === undefined ? undefined : foundSchema.parse(JSON.parse(text))
+  if (found === undefined || found.untilMs <= system.nowMs())
+    return sendRefusalPage(response, site, deny('form_stale'))
+  const { issuer, subject } = found
+  const links = await credentials.upstreamsOf(userId)
+  if (links.length >= MAX_LINKS)
+    return sendNotLinked(
+      visit,
+      site,
+      `You are linked with ${links.length} accounts there. Unlink them first.`,
+    )
+  if (await credentials.linkUpstream(issuer, subject, userId)) {
+    log.logSecurityEvent({ event: 'upstream_linked', userId, ip: address.ip })
+    return done(pages, visit, 'linked')
+  }
+  if ((await credentials.findUpstream(issuer, subject)) === userId) return done(pages, visit, 'linked')
+  sendNotLinked(visit, site, 'That account at the provider belongs to somebody else here.')
+}
+
+function sendNotLinked({ response }: Visit, site: Site, why: string): void {
+  const main = html`<p><a class="button" href="${site.base}/account">Back to your account</a></p>`
+  sendPage(response, { site, title: 'Not linked', main, narrow: true, notice: bad(why) }, 409)
+}

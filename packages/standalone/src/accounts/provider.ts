@@ -1,0 +1,113 @@
+import type { System } from '@bridgekeeper/bridge'
+import {
+  allowInsecureRequests,
+  authorizationCodeGrant,
+  buildAuthorizationUrl,
+  type Configuration,
+  calculatePKCECodeChallenge,
+  discovery,
+} from 'openid-client'
+
+/** An OpenID provider of the operator's, at which users log in instead of here. */
+export interface ProviderSettings {
+  readonly issuer: URL
+  readonly clientId: string
+  readonly clientSecret: string
+  /** As the button says it. */
+  readonly name: string
+  /** Whether somebody who comes for the first time, with a verified email that is nobody's, gets an account. */
+  readonly createUsers: boolean
+}
+
+/** What the answer has to fit; kept by the browser, sealed. */
+export interface Checks {
+  readonly state: string
+  readonly nonce: string
+  readonly verifier: string
+}
+
+/** Who somebody is there. */
+export interface UpstreamIdentity {
+  readonly issuer: string
+  readonly subject: string
+  /** Only where the provider says that it is theirs. */
+  readonly verifiedEmail: string | undefined
+}
+
+const TIMEOUT_SECONDS = 5
+/** What the provider says of itself is asked for anew after an hour. */
+const CONFIGURATION_MS = 3_600_000
+const RANDOM_BYTES = 32
+const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/
+
+/** The operator's provider: authorization code with PKCE, state and nonce. Rejects when it is down or refuses. */
+export class Provider {
+  readonly settings: ProviderSettings
+  readonly #redirectUri: string
+  readonly #system: System
+  #known: { readonly configuration: Promise<Configuration>; readonly untilMs: number } | undefined
+
+  constructor(settings: ProviderSettings, redirectUri: string, system: System) {
+    this.settings = settings
+    this.#redirectUri = redirectUri
+    this.#system = system
+  }
+
+  /** Where the browser goes, and what its answer has to fit. */
+  async begin(): Promise<{ readonly url: URL; readonly checks: Checks }> {
+    const configuration = await this.#configuration()
+    const checks = { state: this.#random(), nonce: this.#random(), verifier: this.#random() }
+    const url = buildAuthorizationUrl(configuration, {
+      redirect_uri: this.#redirectUri,
+      scope: 'openid email',
+      state: checks.state,
+      nonce: checks.nonce,
+      code_challenge: await calculatePKCECodeChallenge(checks.verifier),
+      code_challenge_method: 'S256',
+    })
+    return { url, checks }
+  }
+
+  /**
+   * [SSO.1] Whose code this is. The library checks state, issuer, signature, audience, nonce and times of what
+   * the provider says. Source: OpenID Connect Core section 3.1.3.7, RFC 9207, RFC 7636.
+   *
+   * @param query of the address to which the browser came back
+   */
+  async finish(query: URLSearchParams, { state, nonce, verifier }: Checks): Promise<UpstreamIdentity> {
+    const configuration = await this.#configuration()
+    const tokens = await authorizationCodeGrant(configuration, new URL(`${this.#redirectUri}?${query}`), {
+      expectedState: state,
+      expectedNonce: nonce,
+      pkceCodeVerifier: verifier,
+      idTokenExpected: true,
+    })
+    const claims = tokens.claims()
+    if (claims === undefined) throw new Error('The provider sent no ID token.')
+    const { iss, sub, email, email_verified } = claims
+    const isVerified = email_verified === true && typeof email === 'string'
+    return { issuer: iss, subject: sub, verifiedEmail: isVerified ? email : undefined }
+  }
+
+  #configuration(): Promise<Configuration> {
+    const nowMs = this.#system.monotonicMs()
+    if (this.#known !== undefined && this.#known.untilMs > nowMs) return this.#known.configuration
+    const { issuer, clientId, clientSecret } = this.settings
+    const isLoopback = LOOPBACK.test(issuer.hostname)
+    const configuration = discovery(issuer, clientId, clientSecret, undefined, {
+      timeout: TIMEOUT_SECONDS,
+      ...(isLoopback && { execute: [allowInsecureRequests] }),
+    })
+    const known = { configuration, untilMs: nowMs + CONFIGURATION_MS }
+    this.#known = known
+    // Who failed once is asked again next time.
+    configuration.catch(() => {
+      if (this.#known === known) this.#known = undefined
+    })
+    return configuration
+  }
+
+  #random(): string {
+    return this.#system.randomBytes(RANDOM_BYTES).toString('base64url')
+  }
+}

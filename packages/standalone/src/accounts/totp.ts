@@ -1,0 +1,90 @@
+import type { System } from '@bridgekeeper/bridge'
+import { type CredentialStore, type Credentials, seal, unseal } from '@bridgekeeper/bridge/parts'
+import { Secret, TOTP } from 'otpauth'
+
+/** As authenticator apps know them without being told. Source: RFC 6238 section 5.2, RFC 4226 section 4 (R6). */
+const PERIOD_SECONDS = 30
+const SECRET_BYTES = 20
+/** Steps before and after that count, for clocks that differ. */
+const WINDOW = 1
+const CODE = /^\d{6}$/
+
+/** A secret that is about to become a user's second factor. */
+export interface NewTotp {
+  /** To be typed into an app, in groups of four. */
+  readonly text: string
+  /** To be opened by an app on this machine. */
+  readonly uri: string
+  /** To come back with the first code. */
+  readonly sealed: string
+}
+
+/** Codes of an authenticator app as a second factor. Rejects when the store is down. */
+export class Totp {
+  readonly #credentials: CredentialStore
+  readonly #system: System
+  readonly #key: Uint8Array
+
+  /** @param key 32 bytes; secrets are kept sealed by it */
+  constructor(credentials: CredentialStore, system: System, key: Uint8Array) {
+    this.#credentials = credentials
+    this.#system = system
+    this.#key = key
+  }
+
+  /** @param serviceName what the app shows beside the email */
+  begin(userId: string, email: string, serviceName: string, again?: string): NewTotp {
+    const base32 = again ?? newSecret(this.#system)
+    const sealed = seal(this.#key, newPurpose(userId), base32, this.#system)
+    const text = (base32.match(/.{1,4}/g) ?? []).join(' ')
+    const uri = new TOTP({ issuer: serviceName, label: email, secret: base32 }).toString()
+    return { text, uri, sealed }
+  }
+
+  /** The secret that was shown, where it is this user's. */
+  begun(userId: string, sealed: string | undefined): string | undefined {
+    return unseal(this.#key, newPurpose(userId), sealed ?? '')
+  }
+
+  /** [TOTP.1] Switches codes on, where the app makes the right one. @returns whether it did */
+  async switchOn(userId: string, base32: string, code: string): Promise<boolean> {
+    const step = this.#stepOf(base32, code)
+    if (step === undefined) return false
+    await this.#credentials.setTotp(userId, seal(this.#key, keptPurpose(userId), base32, this.#system))
+    return this.#credentials.useTotpStep(userId, step)
+  }
+
+  async switchOff(userId: string): Promise<void> {
+    await this.#credentials.setTotp(userId, undefined)
+  }
+
+  /** [TOTP.2] Whether this is the user's code now, for the first time. */
+  async check({ userId, totpSecret }: Credentials, code: string): Promise<boolean> {
+    const base32 = totpSecret && unseal(this.#key, keptPurpose(userId), totpSecret)
+    // Sealed by another installation's secret: nobody gets by, rather than everybody.
+    if (base32 === undefined || base32 === '') return false
+    const step = this.#stepOf(base32, code)
+    return step !== undefined && (await this.#credentials.useTotpStep(userId, step))
+  }
+
+  /** @returns the time step of which it is the code */
+  #stepOf(base32: string, code: string): number | undefined {
+    const token = code.replaceAll(/\s/g, '')
+    if (!CODE.test(token)) return undefined
+    const timestamp = this.#system.nowMs()
+    const delta = TOTP.validate({ token, secret: Secret.fromBase32(base32), timestamp, window: WINDOW })
+    return delta === null ? undefined : TOTP.counter({ period: PERIOD_SECONDS, timestamp }) + delta
+  }
+}
+
+function newSecret(system: System): string {
+  return new Secret({ buffer: new Uint8Array(system.randomBytes(SECRET_BYTES)).buffer }).base32
+}
+
+function keptPurpose(userId: string): string {
+  return `second factor of ${userId}`
+}
+
+function newPurpose(userId: string): string {
+  return `second factor to be of ${userId}`
+}

@@ -1,0 +1,101 @@
+import { deny, type User } from '@bridgekeeper/bridge'
+import { cleanText } from '@bridgekeeper/protocol'
+import { accountOf, list, row } from './account-pages.ts'
+import { requireRecentLogin } from './finish-login.ts'
+import { type Html, html } from './html.ts'
+import { button, form, type PageOptions } from './layout.ts'
+import type { LoggedIn } from './logins.ts'
+import { moment } from './moments.ts'
+import type { Pages } from './parts.ts'
+import { redirect, sendPage, sendRefusalPage } from './respond.ts'
+import type { Site } from './site.ts'
+import { loggedInForm, type Routes, type Visit } from './visit.ts'
+
+const PAGE_USERS = 50
+const PATH = '/account/users'
+
+/** `/account/users`: for admins; to anybody else there is no such page. */
+export function usersRoutes(pages: Pages): Routes {
+  const { site, users, logins, sessions, log, system } = pages
+
+  async function show(visit: Visit): Promise<void> {
+    const loggedIn = await logins.requireLogin(visit.request, visit.response, PATH)
+    if (loggedIn === undefined) return
+    if (loggedIn.user.role !== 'admin') return sendRefusalPage(visit.response, site, deny('not_found'))
+    const found = await users.list(visit.query.get('after') ?? '', PAGE_USERS + 1)
+    sendPage(visit.response, usersPage(site, loggedIn, found, system.nowMs()))
+  }
+
+  /** [ACCT.7] What an admin does with another user. */
+  function act(change: (user: User, visit: Visit) => Promise<void>) {
+    return async (visit: Visit): Promise<void> => {
+      const sent = await loggedInForm(visit, pages, PATH)
+      if (sent === undefined) return
+      const { user } = sent.loggedIn
+      const other = await users.findById(sent.form.get('userId') ?? '')
+      if (user.role !== 'admin' || other === undefined || other.userId === user.userId)
+        return sendRefusalPage(visit.response, site, deny('not_found'))
+      if (!requireRecentLogin(pages, visit, sent.loggedIn, PATH)) return
+      await change(other, visit)
+      redirect(visit.response, site, PATH)
+    }
+  }
+
+  async function suspend({ userId }: User, { address: { ip } }: Visit): Promise<void> {
+    await users.setState(userId, 'suspended')
+    log.logSecurityEvent({ event: 'user_suspended', userId, ip })
+    await pages.revoke({ kind: 'user', id: userId })
+  }
+
+  async function resume({ userId }: User, { address: { ip } }: Visit): Promise<void> {
+    await users.setState(userId, 'active')
+    log.logSecurityEvent({ event: 'user_resumed', userId, ip })
+  }
+
+  async function logOut({ userId }: User, { address: { ip } }: Visit): Promise<void> {
+    await users.raiseTokenVersion(userId)
+    log.logSecurityEvent({ event: 'user_logged_out', userId, ip })
+    await sessions.endAll(userId, 'ended_by_admin', ip)
+    await pages.revoke({ kind: 'user', id: userId })
+  }
+
+  return {
+    [`GET ${PATH}`]: show,
+    [`POST ${PATH}/suspend`]: act(suspend),
+    [`POST ${PATH}/resume`]: act(resume),
+    [`POST ${PATH}/logout`]: act(logOut),
+  }
+}
+
+function usersPage(site: Site, loggedIn: LoggedIn, found: readonly User[], nowMs: number): PageOptions {
+  const shown = found.slice(0, PAGE_USERS)
+  const last = found.length > PAGE_USERS ? shown.at(-1) : undefined
+  const next =
+    last && html`<p><a href="${site.base}${PATH}?after=${encodeURIComponent(last.email)}">Next page</a></p>`
+  const main = html`<section class="card">${list(shown.map((user) => userRow(site, loggedIn, user, nowMs)))}</section>${next}`
+  return { site, title: 'Users', main, account: accountOf(loggedIn) }
+}
+
+function userRow(site: Site, loggedIn: LoggedIn, user: User, nowMs: number): Html {
+  const email = cleanText(user.email)
+  const isOneself = user.userId === loggedIn.user.userId
+  const tags = [
+    isOneself && html` <span class="tag">you</span>`,
+    user.role === 'admin' && html` <span class="tag">admin</span>`,
+    user.state === 'suspended' && html` <span class="tag">suspended</span>`,
+  ]
+  const act = (path: string, text: string, kind: 'plain' | 'bad'): Html =>
+    form({
+      site,
+      action: `${PATH}/${path}`,
+      token: loggedIn.formToken,
+      hidden: { userId: user.userId },
+      fields: button(text, kind, `${text}: ${email}`),
+    })
+  const acts = [
+    user.state === 'active' ? act('suspend', 'Suspend', 'bad') : act('resume', 'Resume', 'plain'),
+    act('logout', 'End all logins', 'plain'),
+  ]
+  const about = html`<span class="soft small">Added ${moment(user.createdAtMs, nowMs)}</span>`
+  return row(html`${email}${tags}`, about, isOneself ? '' : acts)
+}

@@ -1,0 +1,129 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { allow, deny, type System, type Verdict } from '@bridgekeeper/bridge'
+import type { ClientAddress } from '@bridgekeeper/bridge/parts'
+import { PageCookie } from './cookies.ts'
+import { FORM_TOKEN, FORM_TOKEN_HEADER, formToken, isFormToken, isOwnOrigin } from './csrf.ts'
+import { type Form, readForm, readJson } from './form-body.ts'
+import type { LoggedIn, Logins } from './logins.ts'
+import { sendRefusalPage } from './respond.ts'
+import type { Site } from './site.ts'
+
+/** One request for a page, past the front door. */
+export interface Visit {
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+  readonly path: string
+  readonly query: URLSearchParams
+  readonly address: ClientAddress
+}
+
+export type Handler = (visit: Visit) => Promise<void> | void
+/** By method and path, such as `POST /login`. */
+export type Routes = Readonly<Record<string, Handler>>
+
+interface GuardParts {
+  readonly site: Site
+  readonly key: Uint8Array
+  readonly system: System
+  readonly logins: Logins
+}
+
+const VISIT_COOKIE = new PageCookie('visit')
+const VISIT_MS = 3_600_000
+const VISIT_ID = /^[\w-]{43}$/
+
+/** Who has not logged in yet: a browser with forms of its own all the same. */
+export interface Visitor {
+  readonly visitId: string
+  readonly formToken: string
+}
+
+/** The browser that is to log in, which is given an id to bind its forms to. */
+export function visitorOf({ request, response }: Visit, { site, key, system }: GuardParts): Visitor {
+  const known = knownVisitId(request, site)
+  const visitId = known ?? system.randomBytes(32).toString('base64url')
+  if (known === undefined) VISIT_COOKIE.set(response, site, visitId, VISIT_MS)
+  return { visitId, formToken: formToken(key, `visit ${visitId}`) }
+}
+
+/** [CSRF.1] [CSRF.2] A form of a browser that is to log in. @returns `undefined` where the request is answered */
+export async function visitorForm(
+  visit: Visit,
+  parts: GuardParts,
+): Promise<{ readonly visitor: Visitor; readonly form: Form } | undefined> {
+  const { request, response } = visit
+  const { site, key } = parts
+  if (!isOwnOrigin(request, site)) return refuse(visit, site, 'origin_forbidden')
+  const form = await readForm(request)
+  if (!form.allowed) {
+    sendRefusalPage(response, site, form)
+    return undefined
+  }
+  const visitId = knownVisitId(request, site)
+  if (visitId === undefined || !isFormToken(key, `visit ${visitId}`, form.value.get(FORM_TOKEN)))
+    return refuse(visit, site, 'form_stale')
+  return { visitor: visitorOf(visit, parts), form: form.value }
+}
+
+/** [CSRF.1] [CSRF.2] A form of somebody who is logged in. @returns `undefined` where the request is answered */
+export async function loggedInForm(
+  visit: Visit,
+  parts: GuardParts,
+  returnTo = '/account',
+): Promise<{ readonly loggedIn: LoggedIn; readonly form: Form } | undefined> {
+  const { request, response } = visit
+  const { site, key, logins } = parts
+  if (!isOwnOrigin(request, site)) return refuse(visit, site, 'origin_forbidden')
+  const form = await readForm(request)
+  if (!form.allowed) {
+    sendRefusalPage(response, site, form)
+    return undefined
+  }
+  const loggedIn = await logins.requireLogin(request, response, returnTo)
+  if (loggedIn === undefined) return undefined
+  if (!isFormToken(key, loggedIn.session.sessionId, form.value.get(FORM_TOKEN)))
+    return refuse(visit, site, 'form_stale')
+  return { loggedIn, form: form.value }
+}
+
+/** [CSRF.1] [CSRF.2] What a script of ours asks for a browser that is to log in. */
+export async function visitorQuestion(
+  { request }: Visit,
+  { site, key }: GuardParts,
+): Promise<Verdict<{ readonly visitId: string; readonly question: Readonly<Record<string, unknown>> }>> {
+  if (!isOwnOrigin(request, site)) return deny('origin_forbidden')
+  const question = await readJson(request)
+  if (!question.allowed) return question
+  const visitId = knownVisitId(request, site)
+  if (visitId === undefined || !isFormToken(key, `visit ${visitId}`, headerOf(request)))
+    return deny('form_stale')
+  return allow({ visitId, question: question.value })
+}
+
+/** [CSRF.1] [CSRF.2] What a script of ours asks for somebody who is logged in. */
+export async function loggedInQuestion(
+  { request, response }: Visit,
+  { site, key, logins }: GuardParts,
+): Promise<Verdict<{ readonly loggedIn: LoggedIn; readonly question: Readonly<Record<string, unknown>> }>> {
+  if (!isOwnOrigin(request, site)) return deny('origin_forbidden')
+  const question = await readJson(request)
+  if (!question.allowed) return question
+  const loggedIn = await logins.loggedInUser(request, response)
+  if (loggedIn === undefined) return deny('login_required')
+  if (!isFormToken(key, loggedIn.session.sessionId, headerOf(request))) return deny('form_stale')
+  return allow({ loggedIn, question: question.value })
+}
+
+function headerOf(request: IncomingMessage): string | undefined {
+  return request.headersDistinct[FORM_TOKEN_HEADER]?.[0]
+}
+
+function knownVisitId(request: IncomingMessage, site: Site): string | undefined {
+  const visitId = VISIT_COOKIE.of(request, site)
+  return visitId !== undefined && VISIT_ID.test(visitId) ? visitId : undefined
+}
+
+function refuse({ response }: Visit, site: Site, code: 'origin_forbidden' | 'form_stale'): undefined {
+  sendRefusalPage(response, site, deny(code))
+  return undefined
+}

@@ -1,0 +1,59 @@
+import type { RefreshTokenStore } from '@bridgekeeper/bridge/parts'
+import { z } from 'zod'
+import type { Database } from './schema.ts'
+
+/** Uses of which a session keeps the time. */
+const KEPT_USES = 8
+const usesSchema = z.array(z.number())
+
+interface Chain {
+  readonly generation: number
+  /** When the generations before this one were used, the latest first. */
+  readonly usedAtMs: readonly number[]
+}
+
+/** The place of each session in the chain of its refresh tokens, in the session's own row. */
+export function sqlRefreshTokens(db: Database): RefreshTokenStore {
+  return {
+    async redeem(sessionId, generation, atMs) {
+      const before = await chainOf(db, sessionId, atMs)
+      if (before === undefined || generation > before.generation) return { state: 'unknown' }
+      if (generation === before.generation && (await advance(db, sessionId, before, atMs)))
+        return { state: 'good', next: generation + 1 }
+      // Another use may have come in between.
+      const chain = await chainOf(db, sessionId, atMs)
+      if (chain === undefined) return { state: 'unknown' }
+      const usedAtMs = chain.usedAtMs[chain.generation - 1 - generation]
+      return { state: 'reused', next: chain.generation, ...(usedAtMs !== undefined && { usedAtMs }) }
+    },
+  }
+}
+
+/** In one statement, so that of two uses at once one is first. */
+async function advance(
+  db: Database,
+  sessionId: string,
+  { generation, usedAtMs }: Chain,
+  atMs: number,
+): Promise<boolean> {
+  const uses = [Math.floor(atMs), ...usedAtMs].slice(0, KEPT_USES)
+  const { numUpdatedRows } = await db
+    .updateTable('sessions')
+    .set({ refresh_generation: generation + 1, refresh_uses: JSON.stringify(uses) })
+    .where('session_id', '=', sessionId)
+    .where('refresh_generation', '=', generation)
+    .executeTakeFirst()
+  return numUpdatedRows === 1n
+}
+
+async function chainOf(db: Database, sessionId: string, atMs: number): Promise<Chain | undefined> {
+  const row = await db
+    .selectFrom('sessions')
+    .select(['refresh_generation', 'refresh_uses'])
+    .where('session_id', '=', sessionId)
+    .where('expires_at_ms', '>', atMs)
+    .executeTakeFirst()
+  return (
+    row && { generation: row.refresh_generation, usedAtMs: usesSchema.parse(JSON.parse(row.refresh_uses)) }
+  )
+}

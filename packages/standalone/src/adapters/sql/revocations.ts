@@ -1,0 +1,108 @@
+import type { Revocation, Revocations, System } from '@bridgekeeper/bridge'
+import { type Database, nextNumber } from './schema.ts'
+
+const POLL_MS = 250
+const MAX_AT_ONCE = 1_000
+/** A node that could not read for longer has lost its logins meanwhile. */
+const KEEP_MS = 7 * 86_400_000
+
+type Told = (revocation: Revocation) => void
+
+/**
+ * Revocations as numbered rows that each node reads every 250 ms, for as long as somebody watches. The numbers
+ * commit in their order, so that none is passed over; after a time without the database a node goes on from
+ * where it was.
+ */
+export class SqlRevocations implements Revocations {
+  readonly #db: Database
+  readonly #system: System
+  readonly #watchers = new Set<Told>()
+  #lastId: number
+  #lookedAtMs = 0
+  #reading: Promise<void> | undefined
+  #cancelTimer = (): void => {}
+
+  private constructor(db: Database, system: System, lastId: number) {
+    this.#db = db
+    this.#system = system
+    this.#lastId = lastId
+  }
+
+  /** What was published from now on is told. */
+  static async open(db: Database, system: System): Promise<SqlRevocations> {
+    const query = db.selectFrom('counters').select('value').where('name', '=', 'revocations')
+    return new SqlRevocations(db, system, (await query.executeTakeFirstOrThrow()).value)
+  }
+
+  async publish({ kind, id: target }: Revocation): Promise<void> {
+    const atMs = Math.floor(this.#system.nowMs())
+    await this.#db.transaction().execute(async (transaction) => {
+      const id = await nextNumber(transaction, 'revocations')
+      await transaction.insertInto('revocations').values({ id, kind, target, at_ms: atMs }).execute()
+      await transaction
+        .deleteFrom('revocations')
+        .where('at_ms', '<', atMs - KEEP_MS)
+        .execute()
+    })
+    // Watchers here need not wait for the next reading. It is published, also where this reading fails.
+    if (this.#watchers.size > 0) await this.#read().catch(() => {})
+  }
+
+  watch(told: Told): () => void {
+    // A function of its own, so that one that watches twice is told twice and can end each.
+    const watcher: Told = (revocation) => told(revocation)
+    this.#watchers.add(watcher)
+    if (this.#watchers.size === 1) {
+      this.#lookedAtMs = this.#system.monotonicMs()
+      this.#readAgain()
+    }
+    return () => {
+      this.#watchers.delete(watcher)
+      if (this.#watchers.size === 0) this.#cancelTimer()
+    }
+  }
+
+  behindMs(): number {
+    return this.#watchers.size === 0 ? 0 : this.#system.monotonicMs() - this.#lookedAtMs
+  }
+
+  close(): void {
+    this.#watchers.clear()
+    this.#cancelTimer()
+  }
+
+  #readAgain(): void {
+    this.#cancelTimer = this.#system.after(POLL_MS, () => {
+      const again = (): void => {
+        if (this.#watchers.size > 0) this.#readAgain()
+      }
+      this.#read().then(again, again)
+    })
+  }
+
+  /** One at a time, so that each is told once. Rejects while the database is down. */
+  async #read(): Promise<void> {
+    const before = this.#reading
+    const reading = (async () => {
+      await before?.catch(() => {})
+      await this.#tellNew()
+    })()
+    this.#reading = reading
+    await reading
+  }
+
+  async #tellNew(): Promise<void> {
+    for (;;) {
+      const beganAtMs = this.#system.monotonicMs()
+      const query = this.#db.selectFrom('revocations').selectAll().where('id', '>', this.#lastId)
+      const rows = await query.orderBy('id').limit(MAX_AT_ONCE).execute()
+      for (const { id, kind, target } of rows) {
+        this.#lastId = id
+        for (const told of this.#watchers) told({ kind, id: target })
+      }
+      if (rows.length === MAX_AT_ONCE) continue
+      this.#lookedAtMs = beganAtMs
+      return
+    }
+  }
+}

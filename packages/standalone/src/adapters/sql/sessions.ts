@@ -1,0 +1,93 @@
+import type { System } from '@bridgekeeper/bridge'
+import type { Session, SessionStore } from '@bridgekeeper/bridge/parts'
+import type { Database, Tables } from './schema.ts'
+import type { Sweep } from './sweep.ts'
+
+/** Sessions; one that has run out is found by nobody. */
+export function sqlSessions(db: Database, system: System, sweep: Sweep): SessionStore {
+  const live = () => db.selectFrom('sessions').selectAll().where('expires_at_ms', '>', system.nowMs())
+
+  return {
+    async add(session) {
+      await db.insertInto('sessions').values(toRow(session)).execute()
+      sweep()
+    },
+    async find(sessionId) {
+      const row = await live().where('session_id', '=', sessionId).executeTakeFirst()
+      return row && toSession(row)
+    },
+    async ofUser(userId) {
+      const query = live().where('user_id', '=', userId).orderBy('seen_at_ms', 'desc').orderBy('session_id')
+      return (await query.execute()).map(toSession)
+    },
+    async seen(sessionId, atMs) {
+      const seenAtMs = Math.floor(atMs)
+      await db
+        .updateTable('sessions')
+        .set({ seen_at_ms: seenAtMs })
+        .where('session_id', '=', sessionId)
+        .where('seen_at_ms', '<', seenAtMs)
+        .execute()
+    },
+    end: (sessionId) =>
+      db.transaction().execute(async (transaction) => {
+        return (await endSessions(transaction, 'session_id', sessionId)) > 0
+      }),
+  }
+}
+
+/**
+ * Ends sessions with all that lives by them: the grants of clients, and where they were seen.
+ * To be called in a transaction.
+ * @returns how many there were
+ */
+export async function endSessions(
+  transaction: Database,
+  column: 'session_id' | 'user_id',
+  value: string,
+): Promise<number> {
+  const ended = transaction.selectFrom('sessions').select('session_id').where(column, '=', value)
+  await transaction.deleteFrom('fingerprints').where('session_id', 'in', ended).execute()
+  await transaction.deleteFrom('oauth_records').where('grant_id', 'in', ended).execute()
+  // The grant itself is named by its id.
+  await transaction
+    .deleteFrom('oauth_records')
+    .where('model', '=', 'Grant')
+    .where('id', 'in', ended)
+    .execute()
+  const { numDeletedRows } = await transaction
+    .deleteFrom('sessions')
+    .where(column, '=', value)
+    .executeTakeFirst()
+  return Number(numDeletedRows)
+}
+
+function toRow(session: Session): Tables['sessions'] {
+  return {
+    session_id: session.sessionId,
+    user_id: session.userId,
+    kind: session.kind,
+    label: session.label,
+    client_id: session.clientId ?? null,
+    device_id: session.deviceId ?? null,
+    created_at_ms: Math.floor(session.createdAtMs),
+    seen_at_ms: Math.floor(session.seenAtMs),
+    expires_at_ms: Math.floor(session.expiresAtMs),
+    refresh_generation: 1,
+    refresh_uses: '[]',
+  }
+}
+
+function toSession(row: Tables['sessions']): Session {
+  return {
+    sessionId: row.session_id,
+    userId: row.user_id,
+    kind: row.kind,
+    label: row.label,
+    ...(row.client_id !== null && { clientId: row.client_id }),
+    ...(row.device_id !== null && { deviceId: row.device_id }),
+    createdAtMs: row.created_at_ms,
+    seenAtMs: row.seen_at_ms,
+    expiresAtMs: row.expires_at_ms,
+  }
+}

@@ -1,0 +1,32 @@
+import type { System } from '@bridgekeeper/bridge'
+import type { Database } from './schema.ts'
+
+const SWEEP_EVERY_MS = 60_000
+/** A login that was not seen for so long is forgotten; tokens live a year at most. */
+const FORGET_FINGERPRINT_MS = 366 * 86_400_000
+
+/** Begins to take out what has run out, once a minute at most; to be called when something was added. */
+export type Sweep = () => void
+
+/** Nobody finds what has run out, so that a sweep that fails or comes late does no harm. */
+export function createSweep(db: Database, system: System): Sweep {
+  let nextMs = Number.NEGATIVE_INFINITY
+  return () => {
+    if (system.monotonicMs() < nextMs) return
+    nextMs = system.monotonicMs() + SWEEP_EVERY_MS
+    sweep(db, system.nowMs()).catch(() => {})
+  }
+}
+
+async function sweep(db: Database, nowMs: number): Promise<void> {
+  const expired = db.selectFrom('sessions').select('session_id').where('expires_at_ms', '<=', nowMs)
+  await db.deleteFrom('fingerprints').where('session_id', 'in', expired).execute()
+  for (const table of ['oauth_records', 'sessions'] as const) {
+    await db.deleteFrom(table).where('expires_at_ms', '<=', nowMs).execute()
+  }
+  await db.deleteFrom('blocks').where('until_ms', '<=', nowMs).execute()
+  await db
+    .deleteFrom('fingerprints')
+    .where('seen_at_ms', '<', nowMs - FORGET_FINGERPRINT_MS)
+    .execute()
+}

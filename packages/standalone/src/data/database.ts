@@ -1,0 +1,133 @@
+import { closeSync, openSync } from 'node:fs'
+import { join } from 'node:path'
+import type { System } from '@bridgekeeper/bridge'
+import type { Environment } from '@bridgekeeper/bridge/parts'
+import type { Stores } from '../adapters/sql/open.ts'
+import { SetupError } from '../config/setup-error.ts'
+import { demandTrusted, hasCode, readSecretFile } from './file-rights.ts'
+
+const DATABASE_FILE = 'bridgekeeper.db'
+/** Files that SQLite keeps beside a database. It would take over what stands in them. */
+const COMPANIONS = ['', '-wal', '-shm', '-journal']
+
+/**
+ * Opens the database of an installation: the PostgreSQL that `DATABASE_URL`, or the file `DATABASE_URL_FILE`,
+ * names, else a file in the data folder. No message holds anything of the address: there is a password in it.
+ * @throws SetupError `data_folder_unusable`, `rights_unsafe`, `database_unusable`, `database_newer`; nothing was changed then
+ */
+export async function openDatabase(folder: string, env: Environment, system: System): Promise<Stores> {
+  const url = databaseUrl(env)
+  // Only commands that need a database load one.
+  const { openPostgresStores, openSqliteStores } = await import('../adapters/sql/open.ts')
+  try {
+    if (url !== undefined) return await openPostgresStores(url, system)
+    return await openSqliteStores(ownDatabase(join(folder, DATABASE_FILE)), system)
+  } catch (error) {
+    if (error instanceof SetupError) throw error
+    if (isNewer(error))
+      throw newer(url === undefined ? `The database in ${folder}` : 'The database of DATABASE_URL')
+    throw url === undefined ? folderUnusable(folder, error) : unreachable(error)
+  }
+}
+
+/**
+ * Creates the file for its owner alone; SQLite would let everybody read it. A file that exists is never opened here:
+ * closing it would end the locks of this process on it.
+ *
+ * @throws SetupError `rights_unsafe`
+ */
+function ownDatabase(path: string): string {
+  for (const companion of COMPANIONS) demandTrusted(path + companion)
+  try {
+    closeSync(openSync(path, 'wx', 0o600))
+  } catch (error) {
+    if (!hasCode(error, 'EEXIST')) throw error
+  }
+  return path
+}
+
+/** @throws SetupError `data_folder_unusable` */
+export function folderUnusable(folder: string, cause: unknown): SetupError {
+  const why = cause instanceof Error ? cause.message : String(cause)
+  return new SetupError(
+    'data_folder_unusable',
+    `The data folder ${folder} cannot be used: ${why}`,
+    'Nothing was changed. Choose another with --data DIR, or mend this one.',
+    { cause },
+  )
+}
+
+/** @throws SetupError `database_unusable` where it is no address, or its file cannot be read */
+function databaseUrl(env: Environment): string | undefined {
+  const url = env.DATABASE_URL || urlFromFile(env.DATABASE_URL_FILE)
+  if (url === undefined) return undefined
+  if (/^postgres(?:ql)?:\/\//.test(url) && URL.canParse(url)) return url
+  throw new SetupError(
+    'database_unusable',
+    'DATABASE_URL is no address of a PostgreSQL database.',
+    'Give one like postgres://USER:PASSWORD@HOST:5432/NAME, with special characters %-encoded, or none at all.',
+  )
+}
+
+function urlFromFile(path: string | undefined): string | undefined {
+  if (!path) return undefined
+  try {
+    return readSecretFile(path).trim()
+  } catch (error) {
+    if (error instanceof SetupError) throw error
+    throw new SetupError(
+      'database_unusable',
+      `DATABASE_URL_FILE ${path} cannot be read.`,
+      'Check the path and its rights.',
+    )
+  }
+}
+
+function isNewer(error: unknown): boolean {
+  return error instanceof Error && error.name === 'NewerDatabaseError'
+}
+
+function newer(which: string): SetupError {
+  return new SetupError(
+    'database_newer',
+    `${which} was made by a newer version of this program.`,
+    'Nothing was changed. Use that version, or another database.',
+  )
+}
+
+/** By PostgreSQL's SQLSTATE (its manual, appendix A) or the system's code; their own texts may name users. */
+const REASONS: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'nothing listens at its address',
+  ENOTFOUND: 'its host has no address',
+  EAI_AGAIN: 'its host has no address just now',
+  EHOSTUNREACH: 'its host cannot be reached',
+  ECONNRESET: 'it cut the connection',
+  '28P01': 'it refuses the user or the password',
+  '28000': 'it refuses the user',
+  '3D000': 'it has no database of that name',
+  '42501': 'its user may not make or use the tables',
+  '42P07': 'it holds tables of another program',
+  '53300': 'it has no connection left',
+  '55P03': 'another node has been changing its tables for too long',
+  '57014': 'another node has been changing its tables for too long',
+  '57P03': 'it is starting up or shutting down',
+  '25006': 'it is read-only',
+}
+
+/** Neither the error nor its cause goes along: either may hold the address. */
+function unreachable(error: unknown): SetupError {
+  const code = codeOf(error)
+  const why =
+    (code && REASONS[code]) ??
+    (code === undefined ? 'it did not answer, or not as PostgreSQL does' : `error ${code}`)
+  return new SetupError(
+    'database_unusable',
+    `The database of DATABASE_URL cannot be used: ${why}.`,
+    'Nothing was changed. See that PostgreSQL runs and DATABASE_URL is right, or leave it out to use the data folder.',
+  )
+}
+
+function codeOf(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') return undefined
+  return /^[A-Z0-9_]{2,40}$/.test(error.code) ? error.code : undefined
+}

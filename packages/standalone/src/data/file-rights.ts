@@ -1,0 +1,74 @@
+import { closeSync, constants, fstatSync, openSync, readFileSync, statSync } from 'node:fs'
+import { open } from 'node:fs/promises'
+import { type Exposure, type FileRights, secretExposure, trustExposure } from '@bridgekeeper/protocol'
+import { SetupError } from '../config/setup-error.ts'
+
+/**
+ * [FILE.1] Reads a secret from a file that nobody else may change or read. What is checked is the open file, so
+ * that nothing can take its place between check and reading.
+ *
+ * @throws SetupError `rights_unsafe`; the system's error where it cannot be read
+ */
+export function readSecretFile(path: string): string {
+  return readOpen(path, constants.O_RDONLY).toString('utf8')
+}
+
+/** The same for a file that this product made, which is never a link. */
+export function readOwnSecretFile(path: string): Buffer {
+  try {
+    return readOpen(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0))
+  } catch (error) {
+    if (!hasCode(error, 'ELOOP')) throw error
+    throw unsafe(path, { problem: 'it is a link', command: `rm ${JSON.stringify(path)}` })
+  }
+}
+
+/** The same without blocking, for a file that is read while the node runs. */
+export async function readSecretFileAsync(path: string): Promise<string> {
+  const file = await open(path)
+  try {
+    demandSecret(path, await file.stat())
+    return await file.readFile('utf8')
+  } finally {
+    await file.close()
+  }
+}
+
+/**
+ * [FILE.2] Demands that a file or folder belongs to this user or root and that not every account may write it; one
+ * that is missing passes.
+ *
+ * @throws SetupError `rights_unsafe`
+ */
+export function demandTrusted(path: string): void {
+  const rights = statSync(path, { throwIfNoEntry: false })
+  const exposure = rights && trustExposure(path, rights, process.geteuid?.())
+  if (exposure !== undefined) throw unsafe(path, exposure)
+}
+
+function readOpen(path: string, flags: number): Buffer {
+  const fd = openSync(path, flags)
+  try {
+    demandSecret(path, fstatSync(fd))
+    return readFileSync(fd)
+  } finally {
+    closeSync(fd)
+  }
+}
+
+function demandSecret(path: string, rights: FileRights): void {
+  const exposure = secretExposure(path, rights, process.geteuid?.())
+  if (exposure !== undefined) throw unsafe(path, exposure)
+}
+
+function unsafe(path: string, { problem, command }: Exposure): SetupError {
+  return new SetupError(
+    'rights_unsafe',
+    `${path} is not used: ${problem}.`,
+    `Others may have read or replaced it. If not: ${command}`,
+  )
+}
+
+export function hasCode(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code
+}

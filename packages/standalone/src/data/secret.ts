@@ -1,0 +1,88 @@
+import { hkdfSync, randomBytes, randomUUID } from 'node:crypto'
+import { linkSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { type Environment, isProduction } from '@bridgekeeper/bridge/parts'
+import { SetupError } from '../config/setup-error.ts'
+import { hasCode, readOwnSecretFile, readSecretFile } from './file-rights.ts'
+
+const MIN_SECRET_BYTES = 32
+const SECRET_FILE = 'jwt-secret'
+
+/**
+ * The secret that signs tokens: `JWT_SECRET`, or the content of the file `JWT_SECRET_FILE`. In
+ * development one is made and kept in the data folder; in production its absence is an error.
+ *
+ * @throws SetupError `secret_missing`, `secret_too_short`, `secret_unreadable`, `rights_unsafe`
+ */
+export function loadSecret(env: Environment, dataFolder: string): Buffer {
+  const given = env.JWT_SECRET ?? givenSecret(env.JWT_SECRET_FILE)
+  if (given !== undefined) return longEnough(Buffer.from(given))
+  if (isProduction(env)) {
+    throw new SetupError(
+      'secret_missing',
+      'JWT_SECRET is not set, and in production none is made up.',
+      `Set JWT_SECRET to at least ${MIN_SECRET_BYTES} random bytes, for example: openssl rand -hex 32`,
+    )
+  }
+  return longEnough(keptSecret(join(dataFolder, SECRET_FILE)))
+}
+
+export type KeyPurpose =
+  | 'security log anchor'
+  | 'fingerprint'
+  | 'kept keys'
+  | 'oauth cookies'
+  | 'oauth records'
+  | 'account pages'
+
+/** A key for one purpose: another one than signs tokens, from the same secret. Source: RFC 5869. */
+export function derivedKey(secret: Uint8Array, purpose: KeyPurpose): Uint8Array {
+  return new Uint8Array(hkdfSync('sha256', secret, '', `bridgekeeper ${purpose}`, 32))
+}
+
+function givenSecret(path: string | undefined): string | undefined {
+  if (path === undefined) return undefined
+  try {
+    return readSecretFile(path).trim()
+  } catch (error) {
+    throw unreadable(path, error)
+  }
+}
+
+/** Of two processes that start at once, one makes the file and both use it: a link never overwrites. */
+function keptSecret(path: string): Buffer {
+  try {
+    return readOwnSecretFile(path)
+  } catch (error) {
+    if (!hasCode(error, 'ENOENT')) throw unreadable(path, error)
+  }
+  const draft = `${path}.${randomUUID()}`
+  try {
+    writeFileSync(draft, randomBytes(MIN_SECRET_BYTES).toString('hex'), { mode: 0o600, flag: 'wx' })
+    linkSync(draft, path)
+  } catch (error) {
+    if (!hasCode(error, 'EEXIST')) throw unreadable(path, error)
+  } finally {
+    rmSync(draft, { force: true })
+  }
+  return readOwnSecretFile(path)
+}
+
+function unreadable(path: string, cause: unknown): SetupError {
+  if (cause instanceof SetupError) return cause
+  return new SetupError(
+    'secret_unreadable',
+    `The secret in ${path} cannot be read.`,
+    'Check the path and its rights.',
+    { cause },
+  )
+}
+
+function longEnough(secret: Buffer): Buffer {
+  if (secret.length >= MIN_SECRET_BYTES) return secret
+  throw new SetupError(
+    'secret_too_short',
+    `The JWT secret has ${secret.length} bytes; at least ${MIN_SECRET_BYTES} are needed.`,
+    'Make a longer one, for example: openssl rand -hex 32',
+  )
+}

@@ -1,0 +1,92 @@
+import type { Revocation, SecurityLog, System } from '@bridgekeeper/bridge'
+import { newSessionId, type Session, type SessionStore } from '@bridgekeeper/bridge/parts'
+
+/** Why a session ended, for the log. */
+export type SessionEnd =
+  | 'logged_out'
+  | 'ended_by_user'
+  | 'ended_by_admin'
+  | 'replaced'
+  | 'token_reused'
+  | 'user_deleted'
+  /** The user opened more than fit, and it was the idlest. */
+  | 'displaced'
+  /** The app gave its token back. */
+  | 'ended_by_client'
+
+/** Sessions of one kind that a user may have open. */
+export const MAX_SESSIONS = 64
+
+export interface NewSession extends Pick<Session, 'userId' | 'kind' | 'label'> {
+  readonly lifetimeMs: number
+  readonly clientId?: string
+  readonly deviceId?: string
+}
+
+export interface SessionParts {
+  readonly sessions: SessionStore
+  /** Ends what is open of it: here at once, on other nodes within a second. Rejects when they cannot be told. */
+  readonly revoke: (revocation: Revocation) => Promise<void>
+  readonly log: Pick<SecurityLog, 'logSecurityEvent'>
+  readonly system: System
+}
+
+/** Beginning and ending of sessions, told to whoever has to know. Rejects when a store is down. */
+export class Sessions {
+  readonly #parts: SessionParts
+
+  constructor(parts: SessionParts) {
+    this.#parts = parts
+  }
+
+  /** [LOGIN.3] A new login has a new random id, whatever the browser brought along. */
+  async start({ lifetimeMs, ...given }: NewSession, ip?: string): Promise<Session> {
+    const { sessions, system, log } = this.#parts
+    const nowMs = system.nowMs()
+    const session: Session = {
+      ...given,
+      sessionId: newSessionId(system),
+      createdAtMs: nowMs,
+      seenAtMs: nowMs,
+      expiresAtMs: nowMs + lifetimeMs,
+    }
+    await sessions.add(session)
+    log.logSecurityEvent({ event: 'session_started', userId: given.userId, ip, kind: given.kind })
+    await this.#displaceIdlest(session, ip)
+    return session
+  }
+
+  /** [LOGIN.9] Makes room for a new session of this kind: the ones that were not used for longest end. */
+  async #displaceIdlest({ sessionId, userId, kind }: Session, ip?: string): Promise<void> {
+    const open = await this.#parts.sessions.ofUser(userId)
+    const others = open.filter((other) => other.kind === kind && other.sessionId !== sessionId)
+    others.sort((a, b) => b.seenAtMs - a.seenAtMs)
+    for (const idle of others.slice(MAX_SESSIONS - 1)) await this.end(idle, 'displaced', ip)
+  }
+
+  /** Of this id, where it has neither ended nor run out. */
+  async find(sessionId: string): Promise<Session | undefined> {
+    const session = await this.#parts.sessions.find(sessionId)
+    return session !== undefined && session.expiresAtMs > this.#parts.system.nowMs() ? session : undefined
+  }
+
+  async ofUser(userId: string): Promise<readonly Session[]> {
+    const nowMs = this.#parts.system.nowMs()
+    const sessions = await this.#parts.sessions.ofUser(userId)
+    return sessions.filter(({ expiresAtMs }) => expiresAtMs > nowMs)
+  }
+
+  /** [LOGIN.4] From now on none of its tokens is good, here at once and on every node within a second. */
+  async end({ sessionId, userId, kind }: Session, reason: SessionEnd, ip?: string): Promise<void> {
+    const { sessions, revoke, log } = this.#parts
+    const wasThere = await sessions.end(sessionId)
+    if (wasThere) log.logSecurityEvent({ event: 'session_ended', userId, ip, kind, reason })
+    await revoke({ kind: 'session', id: sessionId })
+  }
+
+  /** Of all kinds but machines', whose login ends with the machine. */
+  async endAll(userId: string, reason: SessionEnd, ip?: string): Promise<void> {
+    for (const session of await this.#parts.sessions.ofUser(userId))
+      if (session.kind !== 'device') await this.end(session, reason, ip)
+  }
+}

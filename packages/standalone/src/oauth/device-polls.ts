@@ -1,0 +1,44 @@
+import { hash } from 'node:crypto'
+import type { System } from '@bridgekeeper/bridge'
+
+/** Seconds between two polls, unless they came too fast. Source: RFC 8628 sections 3.2 and 3.5. */
+export const POLL_SECONDS = 5
+const LIFETIME_MS = 600_000
+const MAX_CODES = 10_000
+
+interface Poll {
+  readonly polledMs: number
+  readonly intervalMs: number
+}
+
+/** [OAUTH.10] How fast each device code is asked for; each time it is too fast, its interval grows. */
+export class DevicePolls {
+  readonly #system: System
+  readonly #polls = new Map<string, Poll>()
+
+  constructor(system: System) {
+    this.#system = system
+  }
+
+  /** It was asked for. @returns whether that was too soon after the last time */
+  isTooFast(deviceCode: string): boolean {
+    const nowMs = this.#system.monotonicMs()
+    this.#forgetOld(nowMs)
+    const key = hash('sha256', deviceCode, 'base64url')
+    const last = this.#polls.get(key)
+    const intervalMs = last?.intervalMs ?? POLL_SECONDS * 1_000
+    const tooFast = last !== undefined && nowMs - last.polledMs < intervalMs
+    this.#polls.delete(key)
+    const slower = tooFast ? POLL_SECONDS * 1_000 : 0
+    this.#polls.set(key, { polledMs: nowMs, intervalMs: intervalMs + slower })
+    return tooFast
+  }
+
+  /** The one that was asked for longest ago is first. */
+  #forgetOld(nowMs: number): void {
+    for (const [key, { polledMs }] of this.#polls) {
+      if (nowMs - polledMs < LIFETIME_MS && this.#polls.size < MAX_CODES) return
+      this.#polls.delete(key)
+    }
+  }
+}

@@ -1,0 +1,203 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { deny, type SecurityLog, type System } from '@bridgekeeper/bridge'
+import {
+  ACCESS_TOKEN_MS,
+  AGENT_CLIENT_ID,
+  type ClientAddress,
+  canonicalScope,
+} from '@bridgekeeper/bridge/parts'
+import { errors, type Provider } from 'oidc-provider'
+import { requireRecentLogin } from '../accounts/finish-login.ts'
+import type { LoggedIn, Logins } from '../accounts/logins.ts'
+import { redirect, sendOnward, sendPage, sendRefusalPage } from '../accounts/respond.ts'
+import type { Site } from '../accounts/site.ts'
+import { loggedInForm } from '../accounts/visit.ts'
+import type { Sessions } from '../identity/sessions.ts'
+import { accountIdOf } from './accounts.ts'
+import { consentPage } from './consent-page.ts'
+import { hasApproved } from './device-approval.ts'
+import { REFUSED_BY_USER } from './error-answers.ts'
+import { GRANT_MS } from './provider.ts'
+
+export interface InteractionParts {
+  readonly provider: Provider
+  readonly site: Site
+  readonly issuer: string
+  readonly logins: Logins
+  readonly sessions: Sessions
+  readonly log: Pick<SecurityLog, 'logSecurityEvent'>
+  readonly system: System
+  /** Of the account pages: what their forms are bound with. */
+  readonly key: Uint8Array
+}
+
+export interface InteractionVisit {
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+  readonly path: string
+  readonly address: ClientAddress
+}
+
+type Details = Awaited<ReturnType<Provider['interactionDetails']>>
+
+/** An enrolment ends by itself once its token has. */
+const ENROLMENT_MS = ACCESS_TOKEN_MS
+const MAX_LABEL_CHARS = 100
+/** What the user was asked, and how the authorization server goes on. */
+type Result = Parameters<Provider['interactionResult']>[2]
+
+/**
+ * [OAUTH.14] What stands between a client's request and its code: the user logs in, sees who asks for what, and
+ * allows or refuses it. Each approval is a session of its own, which the user can end.
+ */
+export class Interactions {
+  readonly #parts: InteractionParts
+
+  constructor(parts: InteractionParts) {
+    this.#parts = parts
+  }
+
+  /** `GET` and `POST /interaction/:uid`. */
+  async handle(visit: InteractionVisit): Promise<void> {
+    const { request, response } = visit
+    const details = await this.#details(request, response)
+    if (details === undefined) return sendRefusalPage(response, this.#parts.site, deny('form_stale'))
+    if (request.method === 'POST') return this.#answered(visit, details)
+    if (request.method !== 'GET')
+      return sendRefusalPage(response, this.#parts.site, deny('method_not_allowed'))
+    const loggedIn = await this.#parts.logins.requireLogin(request, response, visit.path)
+    if (loggedIn === undefined) return
+    if (!this.#isTheirs(request, details, loggedIn)) return this.#finish(visit, ANOTHER_USER)
+    if (details.prompt.name === 'login') return this.#loggedIn(visit, loggedIn)
+    if (!isAccountOf(details, loggedIn)) return this.#finish(visit, ANOTHER_USER)
+    if (details.params.client_id === AGENT_CLIENT_ID) return this.#enrol(visit, details, loggedIn)
+    if (requireRecentLogin(this.#parts, visit, loggedIn, visit.path))
+      sendPage(response, consentPage(await this.#view(details, loggedIn)))
+  }
+
+  async #details(request: IncomingMessage, response: ServerResponse): Promise<Details | undefined> {
+    try {
+      const details = await this.#parts.provider.interactionDetails(request, response)
+      return request.url?.split('?')[0] === `/interaction/${details.uid}` ? details : undefined
+    } catch (error) {
+      if (error instanceof errors.SessionNotFound) return undefined
+      throw error
+    }
+  }
+
+  /** [OAUTH.19] A machine's next step is for the login that approved it. */
+  #isTheirs(request: IncomingMessage, { deviceCode }: Details, loggedIn: LoggedIn): boolean {
+    return deviceCode === undefined || hasApproved(request, this.#parts, loggedIn, deviceCode)
+  }
+
+  async #loggedIn(visit: InteractionVisit, { user, session }: LoggedIn): Promise<void> {
+    const ts = Math.floor(session.createdAtMs / 1_000)
+    await this.#finish(visit, { login: { accountId: accountIdOf(user), ts, remember: false } })
+  }
+
+  async #answered(visit: InteractionVisit, details: Details): Promise<void> {
+    const { site, log } = this.#parts
+    const posted = await loggedInForm({ ...visit, query: new URLSearchParams() }, this.#parts, visit.path)
+    if (posted === undefined) return
+    const { loggedIn, form } = posted
+    const isAsked = details.prompt.name === 'consent' && details.params.client_id !== AGENT_CLIENT_ID
+    if (!isAsked || !isAccountOf(details, loggedIn))
+      return sendRefusalPage(visit.response, site, deny('form_stale'))
+    const { userId } = loggedIn.user
+    const { ip } = visit.address
+    const clientId = String(details.params.client_id)
+    if (form.get('answer') !== 'allow') {
+      log.logSecurityEvent({ event: 'client_refused', userId, ip, clientId })
+      return this.#finish(visit, REFUSED)
+    }
+    if (!requireRecentLogin(this.#parts, visit, loggedIn, visit.path)) return
+    const grantId = await this.#grant(details, loggedIn, ip)
+    log.logSecurityEvent({
+      event: 'client_approved',
+      userId,
+      ip,
+      clientId,
+      scope: String(details.params.scope),
+    })
+    return this.#finish(visit, { consent: { grantId } })
+  }
+
+  /** The user has approved the machine on the page before, in this very login: `#isTheirs` has seen to that. */
+  async #enrol(visit: InteractionVisit, details: Details, loggedIn: LoggedIn): Promise<void> {
+    if (details.deviceCode === undefined) return this.#finish(visit, REFUSED)
+    await this.#finish(visit, {
+      consent: { grantId: await this.#grant(details, loggedIn, visit.address.ip) },
+    })
+  }
+
+  /** A session, and the grant of the same id. */
+  async #grant(details: Details, { user }: LoggedIn, ip: string | undefined): Promise<string> {
+    const { provider, sessions } = this.#parts
+    const clientId = String(details.params.client_id)
+    const client = await provider.Client.find(clientId)
+    const isAgent = clientId === AGENT_CLIENT_ID
+    const name = isAgent ? `Enrolment of ${details.params.device_name}` : (client?.clientName ?? clientId)
+    const lifetimeMs = isAgent
+      ? ENROLMENT_MS
+      : client?.grantTypeAllowed('refresh_token')
+        ? GRANT_MS
+        : ACCESS_TOKEN_MS
+    const label = name.slice(0, MAX_LABEL_CHARS)
+    const session = await sessions.start(
+      { userId: user.userId, kind: 'client', label, clientId, lifetimeMs },
+      ip,
+    )
+    const grant = new provider.Grant({ accountId: accountIdOf(user), clientId })
+    grant.jti = session.sessionId
+    const { missingOIDCScope, missingResourceScopes } = details.prompt.details
+    if (Array.isArray(missingOIDCScope)) grant.addOIDCScope(missingOIDCScope)
+    for (const [resource, scopes] of Object.entries(missingResourceScopes ?? {}))
+      grant.addResourceScope(resource, scopes as string[])
+    return grant.save()
+  }
+
+  async #view(details: Details, loggedIn: LoggedIn) {
+    const { site, issuer, provider } = this.#parts
+    const clientId = String(details.params.client_id)
+    const client = await provider.Client.find(clientId)
+    const asked = Object.entries(details.prompt.details.missingResourceScopes ?? {})
+    const [resource = '', scopes = []] = asked[0] ?? []
+    const server = resource.slice(`${issuer}/mcp/`.length)
+    return {
+      site,
+      loggedIn,
+      uid: details.uid,
+      clientName: client?.clientName,
+      clientId,
+      redirectUri: String(details.params.redirect_uri),
+      resource,
+      serverName: server === '' ? undefined : decodeURIComponent(server),
+      scopes: (scopes as string[]).map(canonicalScope).filter((scope) => scope !== undefined),
+      staysConnected: client?.grantTypeAllowed('refresh_token') === true,
+    }
+  }
+
+  /** After a form by a page of ours: a redirect would be bound by what forms of ours may lead to. */
+  async #finish({ request, response }: InteractionVisit, result: Result): Promise<void> {
+    const { provider, site } = this.#parts
+    const { pathname } = new URL(await provider.interactionResult(request, response, result))
+    const path = pathname.slice(site.base.length)
+    if (request.method === 'POST') sendOnward(response, site, path)
+    else redirect(response, site, path)
+  }
+}
+
+const REFUSED: Result = {
+  error: 'access_denied',
+  error_description: 'the user refused',
+  [REFUSED_BY_USER]: true,
+}
+const ANOTHER_USER: Result = {
+  error: 'access_denied',
+  error_description: 'another user has logged in meanwhile',
+}
+
+/** Whether whoever looks at the page is the one whose request this is. */
+function isAccountOf({ session }: Details, { user }: LoggedIn): boolean {
+  return session?.accountId === accountIdOf(user)
+}

@@ -1,0 +1,79 @@
+import { allow, type System, type Verdict } from '@bridgekeeper/bridge'
+import { denyFor, SlidingWindow } from '@bridgekeeper/bridge/parts'
+
+const MINUTE_MS = 60_000
+export const CODE_WINDOW_MS = 15 * MINUTE_MS
+/** Addresses that are counted; beyond them the longest idle is forgotten, which blocks nobody. */
+const MAX_ADDRESSES = 10_000
+
+/**
+ * What one address may do. `begin` counts requests that add a record of ten minutes, so that its window is as long;
+ * `registrationOfDay` keeps one address from filling the table of clients.
+ */
+export const LIMITS = {
+  request: { max: 300, windowMs: MINUTE_MS },
+  begin: { max: 200, windowMs: 10 * MINUTE_MS },
+  device: { max: 30, windowMs: MINUTE_MS },
+  registration: { max: 10, windowMs: MINUTE_MS },
+  registrationOfDay: { max: 200, windowMs: 86_400_000 },
+  metadata: { max: 30, windowMs: MINUTE_MS },
+} as const
+export type Limited = keyof typeof LIMITS
+
+/** Whether a peer over this limit waits for longer than a minute. */
+export function isLasting(kind: Limited): boolean {
+  return LIMITS[kind].windowMs > MINUTE_MS
+}
+
+/** Wrong user codes within 15 minutes, of one user, and from one address. Source: RFC 8628 section 5.1. */
+export const WRONG_CODES = 10
+
+/**
+ * [OAUTH.9] [OAUTH.23] How often one address may ask the authorization server, and how often a user or an address may be
+ * wrong about a user code. In this node's memory; the tokens of each user have limits of their own.
+ */
+export class OAuthLimits {
+  readonly #system: System
+  readonly #windows: Readonly<Record<Limited, SlidingWindow>>
+  readonly #wrongCodes = new SlidingWindow({
+    max: WRONG_CODES,
+    windowMs: CODE_WINDOW_MS,
+    maxKeys: MAX_ADDRESSES,
+  })
+
+  constructor(system: System) {
+    this.#system = system
+    const window = (kind: Limited): SlidingWindow =>
+      new SlidingWindow({ ...LIMITS[kind], maxKeys: MAX_ADDRESSES })
+    this.#windows = {
+      request: window('request'),
+      begin: window('begin'),
+      device: window('device'),
+      registration: window('registration'),
+      registrationOfDay: window('registrationOfDay'),
+      metadata: window('metadata'),
+    }
+  }
+
+  take(kind: Limited, address: string): Verdict<void> {
+    const isWithin = this.#windows[kind].take(address, this.#system.monotonicMs())
+    return isWithin ? allow(undefined) : denyFor('handshake_rate_exceeded', LIMITS[kind].windowMs)
+  }
+
+  /**
+   * Counts a try before its code is looked at, so that many at once are no more than one after the other.
+   * @param keys who tries: the user, the address
+   */
+  tryCode(keys: readonly string[]): Verdict<void> {
+    const nowMs = this.#system.monotonicMs()
+    if (keys.some((key) => this.#wrongCodes.leftMs(key, nowMs) > 0))
+      return denyFor('handshake_rate_exceeded', CODE_WINDOW_MS)
+    for (const key of keys) this.#wrongCodes.take(key, nowMs)
+    return allow(undefined)
+  }
+
+  /** The code was not wrong. */
+  codeWasRight(keys: readonly string[]): void {
+    for (const key of keys) this.#wrongCodes.giveBack(key)
+  }
+}

@@ -1,0 +1,75 @@
+import type { EventEmitter } from 'node:events'
+import type { System } from '@bridgekeeper/bridge'
+import type { KoaContextWithOIDC, Provider } from 'oidc-provider'
+import { DEVICE_GRANT } from './clients.ts'
+import type { DevicePages } from './device-pages.ts'
+import { DevicePolls, POLL_SECONDS } from './device-polls.ts'
+import type { ErrorAnswers } from './error-answers.ts'
+import { ROUTES } from './provider.ts'
+
+/** What the library leaves to others: before and after it handles a request. */
+export function useMiddleware(
+  provider: Provider,
+  base: string,
+  system: System,
+  devicePages: DevicePages,
+  errorAnswers: ErrorAnswers,
+): void {
+  const polls = new DevicePolls(system)
+  provider.use(async (context, next) => {
+    const ctx = context as unknown as KoaContextWithOIDC
+    // The path that a proxy takes away stands in every address that the library makes.
+    Object.assign(ctx, { mountPath: base })
+    // Before the library: it adds the hash of its own script where a policy for scripts is set.
+    ctx.set(ANSWER_HEADERS)
+    await caught(ctx, provider, next)
+    if (ctx.path.startsWith(ROUTES.authorization)) await errorAnswers.answer(ctx)
+    if (ctx.path === '/device') {
+      devicePages.approving(ctx)
+      if (ctx.method === 'POST') devicePages.answered(ctx)
+    }
+    afterDeviceRequest(ctx, polls)
+  })
+}
+
+/** [OAUTH.10] RFC 8628 sections 3.2 and 3.5: how often to ask, and who asks too often. */
+function afterDeviceRequest(ctx: KoaContextWithOIDC, polls: DevicePolls): void {
+  const body: unknown = ctx.body
+  if (typeof body !== 'object' || body === null) return
+  if (ctx.path === '/oauth/device' && 'device_code' in body) Object.assign(body, { interval: POLL_SECONDS })
+  const { grant_type: grant, device_code: code } = ctx.oidc?.params ?? {}
+  const isPending = 'error' in body && body.error === 'authorization_pending'
+  if (!isPending || grant !== DEVICE_GRANT || typeof code !== 'string') return
+  if (polls.isTooFast(code))
+    ctx.body = {
+      error: 'slow_down',
+      error_description: `wait ${POLL_SECONDS} seconds longer between requests`,
+    }
+}
+
+/**
+ * [OAUTH.21] Headers of the library's own answers; our pages replace them. A page of the library runs its own script
+ * and may post a code to an app, so that there is no `form-action`: browsers apply that to the app's redirects too.
+ */
+const ANSWER_HEADERS = {
+  'X-Content-Type-Options': 'nosniff',
+  'X-Frame-Options': 'DENY',
+  'Referrer-Policy': 'no-referrer',
+  'Content-Security-Policy': "default-src 'none'; script-src; frame-ancestors 'none'; base-uri 'none'",
+}
+
+/** Answers a failure here: Koa would drop every header. */
+async function caught(
+  ctx: KoaContextWithOIDC,
+  provider: Provider,
+  next: () => Promise<unknown>,
+): Promise<void> {
+  try {
+    await next()
+  } catch (error) {
+    const emitter: EventEmitter = provider
+    emitter.emit('error', error)
+    ctx.status = 500
+    ctx.body = { error: 'server_error', error_description: 'oops! something went wrong' }
+  }
+}

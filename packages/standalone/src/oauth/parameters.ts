@@ -1,0 +1,76 @@
+import {
+  ALL_SCOPES,
+  canonicalResource,
+  canonicalScope,
+  ENROL_SCOPE,
+  enrolmentResource,
+  mcpResource,
+} from '@bridgekeeper/bridge/parts'
+import { ROUTES } from './provider.ts'
+import { isMcpScope } from './resources.ts'
+
+const SPACES = /[\t\n\v\f\r ]+/
+
+/** What one endpoint makes of a request that leaves something out. */
+interface Rules {
+  /** Scopes besides those for tools. */
+  readonly scopes: readonly string[]
+  /** Asked for where a client names no scope that counts here (RFC 6749 section 3.3). */
+  readonly otherwise: readonly string[]
+  /** Asked for where a client names no resource; `undefined` where the grant says it. */
+  readonly resource?: (issuer: string) => string
+}
+
+const RULES: Readonly<Record<string, Rules>> = {
+  [ROUTES.authorization]: {
+    scopes: ['openid', 'offline_access'],
+    otherwise: ALL_SCOPES,
+    resource: mcpResource,
+  },
+  [ROUTES.device_authorization]: {
+    scopes: [ENROL_SCOPE],
+    otherwise: [ENROL_SCOPE],
+    resource: enrolmentResource,
+  },
+  // Other granted scopes stay granted: a renewal does not reduce them.
+  [ROUTES.token]: { scopes: [ENROL_SCOPE], otherwise: [] },
+}
+
+/** Whether requests for this path have parameters that are rewritten. */
+export function hasParameters(path: string): boolean {
+  return Object.hasOwn(RULES, path)
+}
+
+/**
+ * [OAUTH.5] [OAUTH.26] Rewrites what clients spell in many ways: scopes that are unknown here, empty or apart by more
+ * than a space; the resource. A parameter given twice stays twice, to be refused.
+ *
+ * @param path one with parameters
+ * @param parameters are changed
+ * @param names of the bridge, the issuer first
+ */
+export function canonicalParameters(
+  path: string,
+  parameters: URLSearchParams,
+  names: readonly string[],
+): void {
+  const { scopes, otherwise, resource } = RULES[path] as Rules
+  const [issuer = ''] = names
+  const asked = parameters.getAll('scope')
+  if (asked.length <= 1) setAll(parameters, 'scope', scopeOf(asked[0] ?? '', scopes, otherwise))
+  const given = parameters.getAll('resource').filter((text) => text !== '')
+  const named = given.length === 0 && resource !== undefined ? [resource(issuer)] : given
+  setAll(parameters, 'resource', new Set(named.map((text) => canonicalResource(names, text) ?? text)))
+}
+
+function scopeOf(text: string, besides: readonly string[], otherwise: readonly string[]): string[] {
+  const asked = text.split(SPACES).filter((scope) => isMcpScope(scope) || besides.includes(scope))
+  const isEnough = asked.some((scope) => isMcpScope(scope) || otherwise.includes(scope))
+  const scopes = [...asked, ...(isEnough ? [] : otherwise)].map((scope) => canonicalScope(scope) ?? scope)
+  return scopes.length === 0 ? [] : [scopes.join(' ')]
+}
+
+function setAll(parameters: URLSearchParams, name: string, values: Iterable<string>): void {
+  parameters.delete(name)
+  for (const value of values) parameters.append(name, value)
+}

@@ -1,0 +1,68 @@
+import {
+  ACCESS_TOKEN_ALGORITHM,
+  ACCESS_TOKEN_MS,
+  AGENT_CLIENT_ID,
+  CONNECT_SCOPE,
+  canonicalScope,
+  ENROL_SCOPE,
+  enrolmentResource,
+  isMcpResource,
+  mcpResource,
+} from '@bridgekeeper/bridge/parts'
+import { errors, type KoaContextWithOIDC, type ResourceServer } from 'oidc-provider'
+
+const ONE_AT_A_TIME = 'ask for one resource at a time'
+
+/**
+ * [OAUTH.5] The resource that a token is for: exactly one of ours, in its canonical spelling. Devices are enrolled by
+ * agents alone, and agents do nothing else. Source: RFC 8707 section 2.
+ *
+ * @throws errors.InvalidTarget
+ */
+export function resourceServer(
+  issuer: string,
+  ctx: KoaContextWithOIDC,
+  resource: string,
+  clientId: string,
+): ResourceServer {
+  // The user sees one resource on the page: what they allow is that one.
+  const asked: unknown = ctx.oidc.params?.resource
+  if (Array.isArray(asked) && asked.length > 1) throw new errors.InvalidTarget(ONE_AT_A_TIME)
+  const isEnrolment = resource === enrolmentResource(issuer)
+  if (!isEnrolment && !isMcpResource(issuer, resource))
+    throw new errors.InvalidTarget(
+      `that is no resource of this bridge: ask for ${mcpResource(issuer)}; its operator adds other names with --public-url`,
+    )
+  if (isEnrolment !== (clientId === AGENT_CLIENT_ID))
+    throw new errors.InvalidTarget('this client gets no tokens for that resource')
+  const isAllowed = isEnrolment ? isEnrolScope : isMcpScope
+  return {
+    audience: resource,
+    scope: askedScopes(ctx).filter(isAllowed).join(' '),
+    accessTokenTTL: ACCESS_TOKEN_MS / 1_000,
+    accessTokenFormat: 'jwt',
+    jwt: { sign: { alg: ACCESS_TOKEN_ALGORITHM } },
+  }
+}
+
+/** @throws errors.InvalidTarget if the client named several */
+export function defaultResource(oneOf: readonly string[] | undefined): string[] {
+  if (oneOf !== undefined) throw new errors.InvalidTarget(ONE_AT_A_TIME)
+  return []
+}
+
+export function isMcpScope(scope: string): boolean {
+  const canonical = canonicalScope(scope)
+  return canonical !== undefined && canonical !== CONNECT_SCOPE
+}
+
+function isEnrolScope(scope: string): boolean {
+  return scope === ENROL_SCOPE
+}
+
+/** Of this request and of what it continues; what was not granted is taken out by the grant. */
+function askedScopes({ oidc }: KoaContextWithOIDC): string[] {
+  const { RefreshToken, AuthorizationCode, DeviceCode } = oidc.entities
+  const texts = [oidc.params?.scope, RefreshToken?.scope, AuthorizationCode?.scope, DeviceCode?.scope]
+  return [...new Set(texts.flatMap((text) => (typeof text === 'string' ? text.split(' ') : [])))]
+}

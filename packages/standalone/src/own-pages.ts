@@ -1,0 +1,82 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Bridge, SecurityLog, System } from '@bridgekeeper/bridge'
+import type { Environment } from '@bridgekeeper/bridge/parts'
+import { createAccounts } from './accounts/accounts.ts'
+import { isOfThisMachine, siteOf } from './accounts/site.ts'
+import { ssoSettings } from './config/sso-settings.ts'
+import type { DataFolder } from './data/data-folder.ts'
+import { Sessions } from './identity/sessions.ts'
+import { AuthorizationServer } from './oauth/authorization-server.ts'
+import type { OwnKeys } from './own-tokens.ts'
+
+/** Answers a request where its path is its own. @returns whether it is */
+export type PathHandler = (request: IncomingMessage, response: ServerResponse) => boolean
+
+export interface IdentityOptions {
+  readonly env: Environment
+  /** The bridge's own address, as browsers and clients know it. */
+  readonly issuer: string
+  /** Every address under which the bridge is reached, the issuer first. */
+  readonly publicUrls: readonly string[]
+  readonly data: DataFolder
+  readonly keys: OwnKeys
+  readonly bridge: Bridge
+  /** Whether anybody may register a client. Default: outside of production, where only this machine comes. */
+  readonly allowRegistration: boolean | undefined
+  readonly production: boolean
+  /** Origins whose pages may ask for tokens. */
+  readonly allowedOrigins: readonly string[]
+  readonly log: SecurityLog
+  readonly system: System
+}
+
+/**
+ * The pages and the authorization server of a node that keeps its own accounts.
+ * @throws SetupError `setting_invalid`, or what is wrong with the secret
+ */
+export function identityHandlers(options: IdentityOptions): PathHandler[] {
+  const { env, issuer, data, keys, bridge, log, system } = options
+  const { stores } = data
+  const revoke = bridge.revoke
+  const site = siteOf(issuer)
+  const sessions = new Sessions({ sessions: stores.sessions, revoke, log, system })
+  const pageKey = data.keyFor('account pages')
+  const accounts = createAccounts(
+    {
+      site,
+      users: stores.users,
+      sessions,
+      refreshTokens: stores.refreshTokens,
+      credentials: stores.credentials,
+      devices: stores.devices,
+      tokens: data.tokens(),
+      door: bridge.frontDoor,
+      key: pageKey,
+      revoke,
+      log,
+      system,
+    },
+    ssoSettings(env),
+  )
+  const server = new AuthorizationServer({
+    issuer,
+    site,
+    signingKey: keys.signing,
+    recordKey: data.keyFor('oauth records'),
+    cookieKey: data.keyFor('oauth cookies'),
+    pageKey,
+    store: stores.oauth,
+    users: stores.users,
+    sessionStore: stores.sessions,
+    sessions,
+    logins: accounts.logins,
+    door: bridge.frontDoor,
+    log,
+    system,
+    production: options.production,
+    allowRegistration: options.allowRegistration ?? (!options.production && isOfThisMachine(site)),
+    allowedOrigins: options.allowedOrigins,
+    publicUrls: options.publicUrls,
+  })
+  return [accounts.handle, (request, response) => server.handle(request, response)]
+}

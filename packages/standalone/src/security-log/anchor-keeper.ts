@@ -1,0 +1,50 @@
+import type { System } from '@bridgekeeper/bridge'
+
+const FOLLOW_MS = 100
+
+/** Lets the anchor follow the log: one write at a time, and none sooner than 100 ms after a line. */
+export class AnchorKeeper {
+  readonly #system: System
+  readonly #write: (done: () => void) => void
+  #state: 'idle' | 'waiting' | 'writing' = 'idle'
+  /** Whether a line came during the write, which it may have missed. */
+  #again = false
+  #cancel = (): void => {}
+  #whenIdle: (() => void) | undefined
+
+  constructor(system: System, write: (done: () => void) => void) {
+    this.#system = system
+    this.#write = write
+  }
+
+  /** A line came. */
+  follow(): void {
+    if (this.#state === 'waiting') return
+    if (this.#state === 'writing') {
+      this.#again = true
+      return
+    }
+    this.#state = 'waiting'
+    this.#cancel = this.#system.after(FOLLOW_MS, () => this.#writeNow())
+  }
+
+  /** Resolves once no write runs, and none will. */
+  close(): Promise<void> {
+    this.#cancel()
+    if (this.#state !== 'writing') return Promise.resolve()
+    return new Promise((resolve) => {
+      this.#whenIdle = resolve
+    })
+  }
+
+  #writeNow(): void {
+    this.#state = 'writing'
+    this.#write(() => {
+      this.#state = 'idle'
+      if (this.#whenIdle !== undefined) return this.#whenIdle()
+      if (!this.#again) return
+      this.#again = false
+      this.follow()
+    })
+  }
+}

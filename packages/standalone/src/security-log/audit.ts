@@ -1,0 +1,35 @@
+import { existsSync } from 'node:fs'
+import type { Environment } from '@bridgekeeper/bridge/parts'
+import { SetupError } from '../config/setup-error.ts'
+import { derivedKey, loadSecret } from '../data/secret.ts'
+import { anchorPath, archivePaths, currentPath } from './files.ts'
+import { type Verification, verifyLog } from './verify.ts'
+
+/**
+ * Verifies the security log of a data folder, also while a node runs on it. Changes nothing.
+ * @throws SetupError `log_missing`, `log_unusable`, or what is wrong with the secret
+ */
+export function verifySecurityLog(folder: string, env: Environment): Verification {
+  if (!hasLog(folder)) {
+    throw new SetupError(
+      'log_missing',
+      `There is no security log in ${folder}.`,
+      'Name the data folder of the bridge: --data DIR. It has a log once bridgekeeper serve has run.',
+    )
+  }
+  const key = derivedKey(loadSecret(env, folder), 'security log anchor')
+  try {
+    return verifyLog(folder, key)
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error)
+    throw new SetupError('log_unusable', `The security log cannot be read: ${why}`, 'Check its rights.', {
+      cause: error,
+    })
+  }
+}
+
+/** An anchor alone says that there was one. */
+function hasLog(folder: string): boolean {
+  if (existsSync(anchorPath(folder)) || existsSync(currentPath(folder))) return true
+  return existsSync(folder) && archivePaths(folder).length > 0
+}

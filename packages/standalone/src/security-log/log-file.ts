@@ -1,0 +1,248 @@
+import { closeSync, existsSync, fstatSync, openSync, renameSync, write, writeSync } from 'node:fs'
+import type { System } from '@bridgekeeper/bridge'
+
+/** A write that took longer makes the ones after it go through the thread pool. */
+const SLOW_WRITE_MS = 5
+/** The same for a write of the thread pool, which also waits for its turn. */
+const SLOW_POOL_WRITE_MS = 20
+/**
+ * So many writes of the thread pool in a row must be quick before the disk is trusted again. Few: on a busy
+ * machine a write is also slow when another process had the processor, which says nothing of the disk.
+ */
+const QUICK_WRITES = 8
+const RETRY_MS = 1_000
+/** What may wait to be written; a record that would exceed it is refused. */
+const MAX_PENDING_BYTES = 1_048_576
+/** What is held back until the turn of the event loop ends. */
+const MAX_HELD_BYTES = 65_536
+
+export interface LogFileOptions {
+  /** Open for appending; closed by this. */
+  readonly fd: number
+  readonly path: string
+  readonly system: System
+  /** The file is put aside once it has this size. */
+  readonly maxBytes: number
+  /** Where it is put, by the number of its first line. */
+  readonly archivePath: (firstSeq: number) => string
+  /** The number of the first line in it, or of the next one where it is empty. */
+  readonly firstSeq: number
+  /** Writing works again after it had failed with this, or was too slow. */
+  readonly onMended: (error: Error) => void
+}
+
+/**
+ * Appends lines to a file: each at once while the disk is fast, or with the others of its turn of the event
+ * loop where others follow; and through the thread pool, all that waits in one write, while it is slow. A write that fails is tried again every second, from the very byte
+ * where it stopped. Lines must be ASCII, so that their characters are their bytes.
+ */
+export class LogFile {
+  readonly #options: LogFileOptions
+  #fd: number
+  #sizeBytes: number
+  #rotateAtBytes: number
+  #firstSeq: number
+  /** Lines that wait for the write before them or for the end of the turn, and the number of the first one. */
+  #queue = ''
+  #queueSeq = 0
+  /** What is being written, or could not be; what is before the offset is in the file. */
+  #batch: Buffer | undefined
+  #offset = 0
+  #inFlight = false
+  #turnEnds = false
+  #error: Error | undefined
+  #refused = false
+  #cancelRetry = (): void => {}
+  /** Quick writes that the disk still owes. */
+  #onGuard = 0
+  #appendedBytes = 0
+  #writtenBytes = 0
+  #waiting: { readonly untilBytes: number; readonly run: () => void }[] = []
+  #whenSettled: (() => void) | undefined
+
+  constructor(options: LogFileOptions) {
+    this.#options = options
+    this.#fd = options.fd
+    this.#sizeBytes = fstatSync(options.fd).size
+    this.#rotateAtBytes = options.maxBytes
+    this.#firstSeq = options.firstSeq
+  }
+
+  /** Whether the last write went well, or is still on its way, and no line found the queue full since. */
+  get writable(): boolean {
+    return this.#error === undefined && !this.#refused
+  }
+
+  /** The number of the first line in the file, or of the next one where it is empty. */
+  get firstSeq(): number {
+    return this.#firstSeq
+  }
+
+  /** Whether a line of this size may be appended; where not, it is taken for lost. */
+  hasRoom(countBytes: number): boolean {
+    if (this.#appendedBytes - this.#writtenBytes + countBytes <= MAX_PENDING_BYTES) return true
+    this.#refused = true
+    return false
+  }
+
+  /** @param more whether others are likely to follow within this turn of the event loop */
+  append(line: string, seq: number, more = false): void {
+    this.#appendedBytes += line.length
+    if (this.#queue === '') this.#queueSeq = seq
+    this.#queue += line
+    if (this.#batch !== undefined) return
+    if (!more || this.#queue.length > MAX_HELD_BYTES) return this.#writeHeld()
+    if (this.#turnEnds) return
+    this.#turnEnds = true
+    setImmediate(this.#endTurn)
+  }
+
+  /** Runs once all that was appended so far is written or is known to have failed: at once where it is. */
+  afterWritten(run: () => void): void {
+    const isWritten = this.#batch === undefined && this.#queue === ''
+    if (isWritten || this.#error !== undefined) return run()
+    this.#waiting.push({ untilBytes: this.#appendedBytes, run })
+  }
+
+  /** Writes what waits, once more where it failed before, and closes the file. */
+  close(): Promise<void> {
+    this.#endTurn()
+    // A try that comes while this one is under way would write the same once more.
+    this.#cancelRetry()
+    return new Promise((resolve) => {
+      this.#whenSettled = () => {
+        closeSync(this.#fd)
+        resolve()
+      }
+      if (this.#batch === undefined) this.#whenSettled()
+      else if (!this.#inFlight) this.#writeBatch(this.#batch)
+    })
+  }
+
+  readonly #endTurn = (): void => {
+    this.#turnEnds = false
+    if (this.#batch === undefined && this.#queue !== '') this.#writeHeld()
+  }
+
+  #writeHeld(): void {
+    if (this.#onGuard > 0) return this.#writeQueue()
+    const lines = this.#takeQueue()
+    const startMs = this.#options.system.monotonicMs()
+    let written = 0
+    try {
+      written = writeSync(this.#fd, lines, null, 'latin1')
+    } catch (error) {
+      return this.#fail(error as Error, this.#begin(lines, 0))
+    }
+    this.#noteWritten(written, startMs, SLOW_WRITE_MS)
+    if (written < lines.length) this.#writeBatch(this.#begin(lines, written))
+    else this.#releaseWritten()
+  }
+
+  /** Through the thread pool. */
+  #writeQueue(): void {
+    this.#writeBatch(this.#begin(this.#takeQueue(), 0))
+  }
+
+  #takeQueue(): string {
+    this.#rotateIfFull(this.#queueSeq)
+    const lines = this.#queue
+    this.#queue = ''
+    return lines
+  }
+
+  #begin(lines: string, offset: number): Buffer {
+    const batch = Buffer.from(lines, 'latin1')
+    this.#batch = batch
+    this.#offset = offset
+    return batch
+  }
+
+  #writeBatch(batch: Buffer): void {
+    const startMs = this.#options.system.monotonicMs()
+    this.#inFlight = true
+    write(this.#fd, batch, this.#offset, batch.length - this.#offset, null, (error, written) => {
+      this.#inFlight = false
+      if (error !== null) return this.#fail(error, batch)
+      this.#noteWritten(written, startMs, SLOW_POOL_WRITE_MS)
+      this.#offset += written
+      if (this.#offset < batch.length) this.#writeBatch(batch)
+      else this.#batchWritten()
+    })
+  }
+
+  #batchWritten(): void {
+    const mended = this.#error ?? (this.#refused ? new Error('the disk is too slow') : undefined)
+    this.#refused = false
+    this.#batch = undefined
+    this.#error = undefined
+    if (this.#queue !== '') this.#writeQueue()
+    this.#releaseWritten()
+    if (mended !== undefined) this.#options.onMended(mended)
+    if (this.#batch === undefined) this.#whenSettled?.()
+  }
+
+  #noteWritten(countBytes: number, startMs: number, slowMs: number): void {
+    this.#sizeBytes += countBytes
+    this.#writtenBytes += countBytes
+    const isSlow = this.#options.system.monotonicMs() - startMs > slowMs
+    this.#onGuard = isSlow ? QUICK_WRITES : Math.max(0, this.#onGuard - 1)
+  }
+
+  /** Whoever waits hears of it: an answer must not be lost because its line was. */
+  #fail(error: Error, batch: Buffer): void {
+    this.#error = error
+    this.#release(this.#waiting.length)
+    if (this.#whenSettled !== undefined) this.#whenSettled()
+    else this.#cancelRetry = this.#options.system.after(RETRY_MS, () => this.#writeBatch(batch))
+  }
+
+  #releaseWritten(): void {
+    let count = 0
+    for (const { untilBytes } of this.#waiting) {
+      if (untilBytes > this.#writtenBytes) break
+      count++
+    }
+    this.#release(count)
+  }
+
+  /** Those who have waited longest, so many of them. */
+  #release(count: number): void {
+    const released = this.#waiting
+    this.#waiting = released.splice(count)
+    for (const { run } of released) run()
+  }
+
+  /** Between two lines. Where the file cannot be put aside it grows on, and that is tried again later. */
+  #rotateIfFull(nextSeq: number): void {
+    if (this.#sizeBytes < this.#rotateAtBytes) return
+    const { path, archivePath, maxBytes } = this.#options
+    const fd = putAside(path, archivePath(this.#firstSeq))
+    if (fd === undefined) {
+      this.#rotateAtBytes = this.#sizeBytes + maxBytes
+      return
+    }
+    closeSync(this.#fd)
+    this.#fd = fd
+    this.#sizeBytes = 0
+    this.#rotateAtBytes = maxBytes
+    this.#firstSeq = nextSeq
+  }
+}
+
+/**
+ * Where a file was put aside and no new one could be made, it grows on under its new name until one can.
+ *
+ * @returns the new file, open for appending; `undefined` where there is none
+ */
+function putAside(path: string, archive: string): number | undefined {
+  try {
+    if (existsSync(path)) {
+      if (existsSync(archive)) return undefined
+      renameSync(path, archive)
+    }
+    return openSync(path, 'ax', 0o600)
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,129 @@
+import { join } from 'node:path'
+import type { LineSink, System } from '@bridgekeeper/bridge'
+import { takeLock } from '../adapters/process-lock.ts'
+import { SetupError } from '../config/setup-error.ts'
+import type { DataFolder } from '../data/data-folder.ts'
+import { demandTrusted } from '../data/file-rights.ts'
+import { anchorPath, currentPath } from './files.ts'
+import { type ChainedLog, createSecurityLog } from './security-log.ts'
+
+const LOCK_FILE = 'security.log.lock'
+const DRAIN_MS = 1_000
+
+export interface NodeLogOptions {
+  readonly path: string
+  readonly data: DataFolder
+  readonly system: System
+  readonly sinks?: readonly LineSink[]
+}
+
+/**
+ * Opens the security log of a data folder for this process alone, and brings in every second what other
+ * processes, such as `bridgekeeper user add`, left for it.
+ * @throws SetupError `data_folder_busy`, `log_unusable`, `rights_unsafe`, or what is wrong with the secret
+ */
+export function openNodeLog(options: NodeLogOptions): ChainedLog {
+  const { data, system } = options
+  const key = data.keyFor('security log anchor')
+  for (const path of [currentPath(options.path), anchorPath(options.path)]) demandTrusted(path)
+  const unlock = lock(options.path)
+  const log = openOrUnlock(options, key, unlock)
+  let drainedId = 0
+  let removedId = 0
+  let cancel = (): void => {}
+  let closed = false
+  let draining = Promise.resolve()
+  let removing = Promise.resolve()
+
+  async function drain(): Promise<void> {
+    await attemptOnly(async () => {
+      if (!log.writable) return
+      const waiting = await data.outbox.after(drainedId)
+      for (const { event, atMs } of waiting) log.recordAt(event, atMs)
+      drainedId = waiting.at(-1)?.id ?? drainedId
+    })
+    const writtenId = drainedId
+    if (writtenId === removedId) return
+    log.afterWritten(() => {
+      if (log.writable) removing = remove(writtenId)
+    })
+  }
+
+  function remove(writtenId: number): Promise<void> {
+    return attemptOnly(async () => {
+      await data.outbox.removeUpTo(writtenId)
+      removedId = writtenId
+    })
+  }
+
+  function drainEverySecond(): void {
+    draining = drain().then(() => {
+      if (!closed) cancel = system.after(DRAIN_MS, drainEverySecond)
+    })
+  }
+
+  async function close(): Promise<void> {
+    closed = true
+    cancel()
+    await draining
+    await drain()
+    await log.close()
+    await removing
+    unlock()
+  }
+
+  drainEverySecond()
+  return {
+    logSecurityEvent: log.logSecurityEvent,
+    recordAt: log.recordAt,
+    afterWritten: log.afterWritten,
+    get writable() {
+      return log.writable
+    },
+    close,
+  }
+}
+
+function lock(folder: string): () => void {
+  const unlock = attempt(() => takeLock(join(folder, LOCK_FILE)))
+  if (unlock !== undefined) return unlock
+  throw new SetupError(
+    'data_folder_busy',
+    `Another bridge runs on the data folder ${folder}.`,
+    'Stop it, or give this one a folder of its own: --data DIR, or BRIDGEKEEPER_DATA=DIR in the environment.',
+  )
+}
+
+function openOrUnlock(
+  { path, system, sinks }: NodeLogOptions,
+  key: Uint8Array,
+  unlock: () => void,
+): ChainedLog {
+  try {
+    return attempt(() => createSecurityLog({ folder: path, key, system, ...(sinks && { sinks }) }))
+  } catch (error) {
+    unlock()
+    throw error
+  }
+}
+
+/** A database that is full, or locked by somebody, ends no node: what waits in it waits for the next time. */
+async function attemptOnly(act: () => Promise<void>): Promise<void> {
+  try {
+    await act()
+  } catch {}
+}
+
+function attempt<T>(open: () => T): T {
+  try {
+    return open()
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error)
+    throw new SetupError(
+      'log_unusable',
+      `The security log cannot be opened: ${why}`,
+      'Without it no call is taken. Make room, or mend the rights of security.log and its folder.',
+      { cause: error },
+    )
+  }
+}

@@ -1,0 +1,42 @@
+/** Internals that tests and checks outside this package use. Not published. */
+export { type Accounts, createAccounts } from './accounts/accounts.ts'
+export { FairTurns } from './accounts/fair-turns.ts'
+export { MAX_BODY_BYTES as MAX_FORM_BYTES } from './accounts/form-body.ts'
+export { html } from './accounts/html.ts'
+export { ATTEMPTS as LOGIN_ATTEMPTS, LOGINS, LoginLimits, NEW_USERS } from './accounts/login-limits.ts'
+export { RENEWALS } from './accounts/logins.ts'
+export type { AccountParts } from './accounts/parts.ts'
+export { MAX_PASSKEYS } from './accounts/passkeys.ts'
+export { passwordProblem } from './accounts/password-rules.ts'
+export {
+  MAX_AT_ONCE as MAX_HASHES_AT_ONCE,
+  MAX_WAITING as MAX_HASHES_WAITING,
+  Passwords,
+  PasswordsBusy,
+} from './accounts/passwords.ts'
+export type { ProviderSettings } from './accounts/provider.ts'
+export { MAX_LINKS } from './accounts/provider-routes.ts'
+export { localPath, siteOf } from './accounts/site.ts'
+export { isBusy } from './adapters/busy.ts'
+export { takeLock } from './adapters/process-lock.ts'
+export { MAX_OLD_KEYS } from './adapters/sql/devices.ts'
+export { openSqliteStores, type Stores } from './adapters/sql/open.ts'
+export { ssoSettings } from './config/sso-settings.ts'
+export { HTTP_LIMITS } from './http/listener.ts'
+export { MAX_SOCKETS_PER_ADDRESS } from './http/open-sockets.ts'
+export { loadBridgeKey } from './identity/bridge-key.ts'
+export { byIssuer } from './identity/by-issuer.ts'
+export { MAX_SESSIONS, Sessions } from './identity/sessions.ts'
+export { AuthorizationServer, type AuthorizationServerParts } from './oauth/authorization-server.ts'
+export { reduceMetadata } from './oauth/client-metadata.ts'
+export { guardedFetch } from './oauth/guarded-fetch.ts'
+export { CODE_WINDOW_MS, LIMITS as OAUTH_LIMITS, WRONG_CODES } from './oauth/limits.ts'
+export {
+  MAX_CLIENT_BYTES,
+  MAX_RECORD_BYTES,
+  MOST as MOST_RECORDS,
+  MOST_REFRESH_TOKENS,
+  Records,
+  UNUSED_CLIENT_MS,
+} from './oauth/records.ts'
+export { MAX_CONNECTIONS } from './serve.ts'

@@ -1,0 +1,142 @@
+import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { realSystem, type Tokens } from '@bridgekeeper/bridge'
+import { DataFolder, type Environment } from '@bridgekeeper/standalone'
+import { expect, onTestFinished, test } from 'vitest'
+import { scratch } from '../../../test/support/scratch.ts'
+
+const LONG = 'x'.repeat(32)
+
+/** What a bridge does that starts on the folder. */
+const claimed = async (path: string, env?: Environment): Promise<Tokens> => (await open(path, env)).claim()
+
+const folder = (): string => join(scratch(), 'data')
+
+async function open(path: string, env: Environment = {}): Promise<DataFolder> {
+  const data = await DataFolder.open(path, env, realSystem())
+  onTestFinished(() => data.close())
+  return data
+}
+
+test.each(['production', 'Production', ' PRODUCTION '])(
+  '[SECRET.1] with NODE_ENV=%j a missing JWT_SECRET stops the start',
+  async (NODE_ENV) => {
+    await expect(claimed(folder(), { NODE_ENV })).rejects.toThrow(
+      expect.objectContaining({ code: 'secret_missing' }),
+    )
+    await claimed(folder(), { NODE_ENV, JWT_SECRET: LONG })
+  },
+)
+
+test('[SECRET.2] a secret under 32 bytes is refused, wherever it comes from', async () => {
+  const path = folder()
+  await expect(claimed(path, { JWT_SECRET: 'x'.repeat(31) })).rejects.toThrow(
+    expect.objectContaining({ code: 'secret_too_short' }),
+  )
+  await expect(claimed(path, { JWT_SECRET: '' })).rejects.toThrow(
+    expect.objectContaining({ code: 'secret_too_short' }),
+  )
+  const file = join(path, '..', 'secret')
+  writeFileSync(file, 'short\n', { mode: 0o600 })
+  await expect(claimed(path, { JWT_SECRET_FILE: file })).rejects.toThrow(
+    expect.objectContaining({ code: 'secret_too_short' }),
+  )
+  await expect(claimed(path, { JWT_SECRET_FILE: `${file}-none` })).rejects.toThrow(
+    expect.objectContaining({ code: 'secret_unreadable' }),
+  )
+  writeFileSync(join(path, 'jwt-secret'), '', { mode: 0o600 })
+  await expect(claimed(path)).rejects.toThrow(expect.objectContaining({ code: 'secret_too_short' }))
+})
+
+test('[SECRET.3] in development a secret is made once and kept, for the owner alone', async () => {
+  const path = folder()
+  const first = await open(path)
+  const { accessToken } = await (await first.claim()).issue(await first.addUser('ann@example.com'), 60_000)
+  const made = readFileSync(join(path, 'jwt-secret'), 'utf8')
+  expect(made).toMatch(/^[0-9a-f]{64}$/)
+  expect(statSync(join(path, 'jwt-secret')).mode & 0o777).toBe(0o600)
+  expect(statSync(path).mode & 0o777).toBe(0o700)
+  expect(await (await claimed(path)).authenticate(accessToken)).toMatchObject({ allowed: true })
+  expect(readFileSync(join(path, 'jwt-secret'), 'utf8')).toBe(made)
+})
+
+test('[DATA.4] a data folder that cannot be used is told, and nothing in it changes', async () => {
+  const path = folder()
+  mkdirSync(path)
+  writeFileSync(join(path, 'bridgekeeper.db'), 'this is no database, but somebody may need it')
+  await expect(open(path)).rejects.toThrow(expect.objectContaining({ code: 'data_folder_unusable' }))
+  expect(readFileSync(join(path, 'bridgekeeper.db'), 'utf8')).toBe(
+    'this is no database, but somebody may need it',
+  )
+  await expect(open(join(path, 'bridgekeeper.db', 'inside'))).rejects.toThrow(
+    expect.objectContaining({ code: 'data_folder_unusable', next: expect.stringContaining('--data') }),
+  )
+})
+
+test('[DATA.5] users and tokens are refused with a code and the next step', async () => {
+  const data = await open(folder())
+  await data.addUser('ann@example.com')
+  await expect(data.addUser('ANN@example.com')).rejects.toMatchObject({
+    code: 'user_exists',
+    next: expect.any(String),
+  })
+  for (const email of ['', 'ann', 'a b@c', `${'x'.repeat(260)}@x.y`]) {
+    await expect(data.addUser(email), email).rejects.toMatchObject({ code: 'email_invalid' })
+  }
+  await expect(data.issueToken('bob@example.com', 1)).rejects.toMatchObject({ code: 'user_unknown' })
+})
+
+test('[AUTH.13] a user who is suspended or logged out in the process of the bridge is so at once', async () => {
+  const data = await open(folder())
+  const tokens = await data.claim()
+  const user = await data.addUser('ann@example.com')
+  const { accessToken } = await tokens.issue(user, 60_000)
+  await tokens.authenticate(accessToken)
+  await data.setUserState('ann@example.com', 'suspended')
+  expect(tokens.recall(accessToken)).toBeUndefined()
+  expect(await tokens.authenticate(accessToken)).toMatchObject({ code: 'user_suspended' })
+  await data.setUserState('ANN@example.com', 'active')
+  expect(await tokens.authenticate(accessToken)).toMatchObject({ allowed: true })
+  await data.logOutUser('ann@example.com')
+  expect(tokens.recall(accessToken)).toBeUndefined()
+  expect(await tokens.authenticate(accessToken)).toMatchObject({ code: 'login_revoked' })
+  const again = await data.issueToken('ann@example.com', 60_000)
+  expect(await tokens.authenticate(again.accessToken)).toMatchObject({ allowed: true })
+})
+
+test('[DATA.5] scopes that are none, and users who are not there, are refused with a code', async () => {
+  const data = await open(folder())
+  await data.addUser('ann@example.com')
+  for (const scopes of [[], ['tools:lists'], ['tools:list', 'tools:call:memory']]) {
+    await expect(data.issueToken('ann@example.com', 1, scopes)).rejects.toMatchObject({
+      code: 'scope_invalid',
+    })
+  }
+  await expect(data.setUserState('bob@example.com', 'suspended')).rejects.toMatchObject({
+    code: 'user_unknown',
+  })
+  await expect(data.logOutUser('bob@example.com')).rejects.toMatchObject({ code: 'user_unknown' })
+})
+
+test('[SECRET.4] a token is not issued with another secret than the bridge of the folder uses', async () => {
+  const path = folder()
+  const bridge = await open(path, { JWT_SECRET: LONG })
+  await bridge.addUser('ann@example.com')
+  const tokens = await bridge.claim()
+  await expect((await open(path)).issueToken('ann@example.com', 60_000)).rejects.toMatchObject({
+    code: 'secret_mismatch',
+  })
+  const { accessToken } = await (await open(path, { JWT_SECRET: LONG })).issueToken('ann@example.com', 60_000)
+  expect(await tokens.authenticate(accessToken)).toMatchObject({ allowed: true })
+  const changed = await claimed(path, { JWT_SECRET: `${LONG}2` })
+  expect(await changed.authenticate(accessToken)).toMatchObject({ code: 'token_invalid' })
+  await (await open(path, { JWT_SECRET: `${LONG}2` })).issueToken('ann@example.com', 60_000)
+})
+
+test("[DATA.4] a folder that is somebody else's keeps its rights, and the database is its owner's alone", async () => {
+  const path = folder()
+  mkdirSync(path, { mode: 0o755 })
+  await open(path)
+  expect(statSync(path).mode & 0o777).toBe(0o755)
+  expect(statSync(join(path, 'bridgekeeper.db')).mode & 0o777).toBe(0o600)
+})

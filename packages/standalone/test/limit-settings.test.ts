@@ -1,0 +1,50 @@
+import { expect, test } from 'vitest'
+import { limitSettings } from '../src/config/limit-settings.ts'
+
+test('[RATE.8] without settings the limits are those of the protocol', () => {
+  expect(limitSettings({})).toEqual({
+    fingerprints: 'observe',
+    rateLimits: {
+      user: { maxCalls: 100, windowMs: 60_000, blockMs: 900_000 },
+      token: undefined,
+      tools: undefined,
+    },
+  })
+})
+
+test('[RATE.8] limits of user, token, tools and addresses, and the policy, are read', () => {
+  const settings = limitSettings({
+    BRIDGEKEEPER_RATE_LIMIT: '5/10s/1h',
+    BRIDGEKEEPER_TOKEN_RATE_LIMIT: '4/1m/1m',
+    BRIDGEKEEPER_TOOL_RATE_LIMITS: 'memory/read_graph=1/1d/2d, files/a=2/1s/1s',
+    BRIDGEKEEPER_ADDRESS_FAILURES: '3/1m/1d',
+    BRIDGEKEEPER_FINGERPRINTS: 'block',
+  })
+  expect(settings).toEqual({
+    fingerprints: 'block',
+    addressFailures: { failures: 3, windowMs: 60_000, blockMs: 86_400_000 },
+    rateLimits: {
+      user: { maxCalls: 5, windowMs: 10_000, blockMs: 3_600_000 },
+      token: { maxCalls: 4, windowMs: 60_000, blockMs: 60_000 },
+      tools: {
+        'memory/read_graph': { maxCalls: 1, windowMs: 86_400_000, blockMs: 172_800_000 },
+        'files/a': { maxCalls: 2, windowMs: 1_000, blockMs: 1_000 },
+      },
+    },
+  })
+})
+
+test.each([
+  ['BRIDGEKEEPER_RATE_LIMIT', '100'],
+  ['BRIDGEKEEPER_RATE_LIMIT', '0/1m/1m'],
+  ['BRIDGEKEEPER_RATE_LIMIT', '10/0s/1m'],
+  ['BRIDGEKEEPER_TOKEN_RATE_LIMIT', '10/1m/1w'],
+  ['BRIDGEKEEPER_TOOL_RATE_LIMITS', 'read_graph=1/1m/1m'],
+  ['BRIDGEKEEPER_TOOL_RATE_LIMITS', 'a/b=1/1m/1m,'],
+  ['BRIDGEKEEPER_ADDRESS_FAILURES', '-1/1m/1m'],
+  ['BRIDGEKEEPER_FINGERPRINTS', 'BLOCK'],
+])('[RATE.8] %s=%s is refused before anything is opened', (name, value) => {
+  expect(() => limitSettings({ [name]: value })).toThrow(
+    expect.objectContaining({ code: 'setting_invalid', message: expect.stringContaining(name) }),
+  )
+})

@@ -1,0 +1,71 @@
+import { bridgeSettings, type ReachOptions } from '@bridgekeeper/standalone'
+import { expect, test } from 'vitest'
+import { reachNotes } from '../src/config/transport.ts'
+
+const PRODUCTION = { NODE_ENV: ' Production' }
+const settings = (options: Partial<ReachOptions>) => bridgeSettings({ env: {}, ownTls: false, ...options })
+const failure = (code: string) =>
+  expect.objectContaining({ name: 'SetupError', code, next: expect.stringMatching(/\w/) })
+
+test('[TLS.6] in production TLS is required, and cannot be switched off', () => {
+  const env = PRODUCTION
+  expect(settings({ env, ownTls: true })).toMatchObject({ tls: 'required', production: true })
+  expect(() => settings({ env })).toThrow(failure('tls_cert_missing'))
+  for (const ownTls of [true, false])
+    expect(() => settings({ env, ownTls, tlsMode: 'off' })).toThrow(failure('tls_off_in_production'))
+})
+
+test('[TLS.6] outside of production plain connections are taken from loopback only, unless told otherwise', () => {
+  for (const ownTls of [true, false])
+    expect(settings({ ownTls })).toMatchObject({ tls: 'required', production: false })
+  expect(settings({ tlsMode: 'off' })).toMatchObject({ tls: 'off' })
+  expect(() => settings({ tlsMode: 'required' })).toThrow(failure('tls_cert_missing'))
+  expect(() => settings({ tlsMode: 'off', ownTls: true })).toThrow(failure('setting_invalid'))
+  for (const tlsMode of ['', 'Off', 'none', 'required '])
+    expect(() => settings({ tlsMode })).toThrow(failure('setting_invalid'))
+})
+
+test('[TLS.7] a proxy that ends TLS must be named, by an address or a range', () => {
+  const proxied = (...trustedProxies: string[]) =>
+    settings({ tlsMode: 'terminated-by-proxy', trustedProxies })
+  expect(() => proxied()).toThrow(failure('trusted_proxy_missing'))
+  expect(proxied('10.0.0.0/8', '192.0.2.7', 'fd00::/8', '::1').trustedProxies).toEqual([
+    '10.0.0.0/8',
+    '192.0.2.7/32',
+    'fd00::/8',
+    '::1/128',
+  ])
+  for (const text of ['', 'proxy', '10.0.0.0/33', '10.1.2.3/8', '0.0.0.0/0', '::/0', '010.0.0.0/8', '10.0/8'])
+    expect(() => proxied(text), text).toThrow(failure('setting_invalid'))
+})
+
+test('[TLS.7] public URLs and origins are checked and brought into their usual form', () => {
+  const publicUrls = ['https://Bridge.example.com/', 'http://localhost:8787/at/']
+  expect(settings({ publicUrls }).publicUrls).toEqual([
+    'https://bridge.example.com',
+    'http://localhost:8787/at',
+  ])
+  expect(() => settings({ env: PRODUCTION, ownTls: true, publicUrls })).toThrow(failure('setting_invalid'))
+  for (const url of ['bridge', 'ftp://a', 'https://u:p@a', 'https://a?b', 'https://a#b'])
+    expect(() => settings({ publicUrls: [url] }), url).toThrow(failure('setting_invalid'))
+
+  expect(
+    settings({ allowedOrigins: ['https://App.example.com', 'http://localhost:3000'] }).allowedOrigins,
+  ).toEqual(['https://app.example.com', 'http://localhost:3000'])
+  for (const origin of ['*', 'null', 'https://*.example.com', 'https://a/', 'https://a:443', 'a', 'file:///'])
+    expect(() => settings({ allowedOrigins: [origin] }), origin).toThrow(failure('setting_invalid'))
+})
+
+test('[TLS.14] a node that listens everywhere and has no public URL says so, and no other', () => {
+  for (const [host, publicUrls, notes] of [
+    ['0.0.0.0', [], 1],
+    ['::', [], 1],
+    ['0.0.0.0', ['http://bridge.lan:8787'], 0],
+    ['127.0.0.1', [], 0],
+    ['localhost', [], 0],
+    ['192.168.1.5', [], 0],
+  ] as const) {
+    const settings = bridgeSettings({ env: {}, ownTls: false, publicUrls })
+    expect(reachNotes(settings, host, `http://${host}:8787`)).toHaveLength(notes)
+  }
+})
