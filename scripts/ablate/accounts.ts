@@ -24,7 +24,7 @@ export const ACCOUNT_ABLATIONS: readonly Ablation[] = [
   },
   {
     gate: 'accounts: what the provider told is for the login that asked',
-    edits: [gate('standalone/accounts/provider-routes.ts', 'foundPurpose', "return 'found'")],
+    edits: [gate('standalone/accounts/login-provider-routes.ts', 'foundPurpose', "return 'found'")],
     tests: ['test/accounts/provider.test.ts'],
   },
   {
@@ -85,7 +85,7 @@ export const ACCOUNT_ABLATIONS: readonly Ablation[] = [
     gate: 'accounts: a refresh token that is used again ends its login',
     edits: [
       text(
-        'standalone/accounts/logins.ts',
+        'standalone/accounts/browser-sessions.ts',
         'if (nowMs - (redeemed.usedAtMs ?? 0) <= GRACE_MS) return',
         'return',
       ),
@@ -94,17 +94,21 @@ export const ACCOUNT_ABLATIONS: readonly Ablation[] = [
   },
   {
     gate: 'accounts: a token ends with its login',
-    edits: [text('bridge/identity/tokens.ts', 'if (!(await isOpen(sid, sub)))', 'if (false)')],
+    edits: [text('bridge/tokens/tokens.ts', 'if (!(await isOpen(sid, sub)))', 'if (false)')],
     tests: attack('login-sessions'),
   },
   {
     gate: 'accounts: who is suspended renews nothing',
-    edits: [text('standalone/accounts/logins.ts', "user?.state !== 'active'", 'user === undefined')],
+    edits: [
+      text('standalone/accounts/browser-sessions.ts', "user?.state !== 'active'", 'user === undefined'),
+    ],
     tests: attack('login-sessions'),
   },
   {
     gate: "accounts: an operator's token manages no account",
-    edits: [text('standalone/accounts/logins.ts', "session?.kind !== 'browser'", 'session === undefined')],
+    edits: [
+      text('standalone/accounts/browser-sessions.ts', "session?.kind !== 'browser'", 'session === undefined'),
+    ],
     tests: ['test/accounts/logins.test.ts'],
   },
   {
@@ -165,7 +169,7 @@ export const ACCOUNT_ABLATIONS: readonly Ablation[] = [
     gate: 'accounts: a session renews so often',
     edits: [
       text(
-        'standalone/accounts/logins.ts',
+        'standalone/accounts/browser-sessions.ts',
         'presented !== undefined && !this.#renewals',
         'false && !this.#renewals',
       ),
@@ -185,7 +189,7 @@ export const ACCOUNT_ABLATIONS: readonly Ablation[] = [
   },
   {
     gate: 'accounts: so many logins of one user',
-    edits: [gate('standalone/identity/sessions.ts', '#displaceIdlest', 'return')],
+    edits: [gate('standalone/sessions/login-sessions.ts', '#displaceIdlest', 'return')],
     tests: attack('growing-tables'),
   },
   {
@@ -200,18 +204,24 @@ export const ACCOUNT_ABLATIONS: readonly Ablation[] = [
   },
   {
     gate: 'accounts: so many links of one user',
-    edits: [text('standalone/accounts/provider-routes.ts', 'if (links.length >= MAX_LINKS)', 'if (false)')],
+    edits: [
+      text('standalone/accounts/login-provider-routes.ts', 'if (links.length >= MAX_LINKS)', 'if (false)'),
+    ],
     tests: ['test/accounts/provider.test.ts'],
   },
   {
     gate: 'devices: so many good keys of one machine',
-    edits: [text('bridge/identity/devices.ts', 'if (good.length >= MAX_GOOD_KEYS)', 'if (false)')],
+    edits: [text('bridge/devices/device-registry.ts', 'if (good.length >= MAX_GOOD_KEYS)', 'if (false)')],
     tests: ['packages/bridge/test/devices.test.ts'],
   },
   {
     gate: 'devices: so many machines of one user, enrolled at once',
     edits: [
-      text('bridge/identity/devices.ts', '(await devices.ofUser(userId)).length > MAX_DEVICES', 'false'),
+      text(
+        'bridge/devices/device-registry.ts',
+        '(await devices.ofUser(userId)).length > MAX_DEVICES',
+        'false',
+      ),
     ],
     tests: ['packages/bridge/test/devices.test.ts'],
   },
@@ -247,7 +257,7 @@ export const ACCOUNT_ABLATIONS: readonly Ablation[] = [
     gate: "accounts: a provider's email takes over no account",
     edits: [
       text(
-        'standalone/accounts/provider-routes.ts',
+        'standalone/accounts/login-provider-routes.ts',
         "if (added === undefined) return 'provider_user_unknown'",
         "if (added === undefined) return (await users.findByEmail(verifiedEmail)) ?? 'provider_user_unknown'",
       ),

@@ -40,7 +40,7 @@ export const ADDRESS_ABLATIONS: readonly Ablation[] = [
     gate: 'address: a token of an ended login is no guess',
     edits: [
       text(
-        'bridge/identity/tokens.ts',
+        'bridge/tokens/tokens.ts',
         "return deny('login_revoked')\n    if (user.state",
         "return deny('token_invalid')\n    if (user.state",
       ),

@@ -7,40 +7,36 @@ export const DEVICE_ABLATIONS: readonly Ablation[] = [
   {
     gate: 'devices: a key is a sound point, and nothing besides',
     edits: [
-      gate('bridge/identity/ed25519-point.ts', 'isSoundPoint', 'return true'),
-      text(
-        'bridge/identity/device-key.ts',
-        'Object.keys(jwk).sort().join() !== MEMBERS[kty].join()',
-        'false',
-      ),
+      gate('bridge/tokens/ed25519-point.ts', 'isSoundPoint', 'return true'),
+      text('bridge/tokens/device-key.ts', 'Object.keys(jwk).sort().join() !== MEMBERS[kty].join()', 'false'),
     ],
     tests: ['packages/bridge/test/device-key.test.ts'],
   },
   {
     gate: 'devices: whoever enrols a key has it',
-    edits: [gate('bridge/identity/device-assertion.ts', 'verifyKeyProof', ALLOW)],
+    edits: [gate('bridge/tokens/device-assertion.ts', 'verifyKeyProof', ALLOW)],
     tests: DEVICE_ATTACKS,
   },
   {
     gate: 'devices: the key that was approved',
-    edits: [text('bridge/identity/devices.ts', 'may.deviceKey !== key.keyId', 'false')],
+    edits: [text('bridge/devices/device-registry.ts', 'may.deviceKey !== key.keyId', 'false')],
     tests: DEVICE_ATTACKS,
   },
   {
     gate: 'devices: an approval is good once',
-    edits: [text('bridge/identity/devices.ts', '!(await sessions.end(may.sessionId))', 'false')],
+    edits: [text('bridge/devices/device-registry.ts', '!(await sessions.end(may.sessionId))', 'false')],
     tests: DEVICE_ATTACKS,
   },
   {
     gate: 'devices: an assertion is good once',
-    edits: [gate('bridge/identity/replay.ts', 'take', 'return true')],
+    edits: [gate('bridge/tokens/replay.ts', 'take', 'return true')],
     tests: DEVICE_ATTACKS,
   },
   {
     gate: 'devices: an assertion is for a minute, for one purpose and one bridge',
     edits: [
-      gate('bridge/identity/device-assertion.ts', 'isShort', 'return true'),
-      gate('bridge/identity/device-assertion.ts', 'isOurs', 'return true'),
+      gate('bridge/tokens/device-assertion.ts', 'isShort', 'return true'),
+      gate('bridge/tokens/device-assertion.ts', 'isOurs', 'return true'),
     ],
     tests: DEVICE_ATTACKS,
   },
@@ -48,7 +44,7 @@ export const DEVICE_ABLATIONS: readonly Ablation[] = [
     gate: 'devices: the current key alone names the next one',
     edits: [
       text(
-        'bridge/identity/devices.ts',
+        'bridge/devices/device-registry.ts',
         'old !== device.keys[0] || claims.generation !== generation',
         'false',
       ),

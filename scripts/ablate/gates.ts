@@ -71,7 +71,7 @@ export const ABLATIONS: readonly Ablation[] = [
     gate: 'embedding: what the app says is an identity',
     edits: [
       text(
-        'bridge/identity/app-identity.ts',
+        'bridge/tokens/app-identity.ts',
         "if (!ids.every((id) => typeof id === 'string' && id !== ''))",
         'if (ids.length === 0)',
       ),
@@ -80,19 +80,19 @@ export const ABLATIONS: readonly Ablation[] = [
   },
   {
     gate: "embedding: the app's own listeners see nothing of the bridge's",
-    edits: [gate('bridge/attach.ts', 'takeAfter', 'return')],
+    edits: [gate('bridge/attach.ts', 'adoptLater', 'return')],
     tests: attack('embedding'),
   },
   {
     gate: 'layer 2: the token is verified',
     edits: [
       gate(
-        'bridge/identity/jwt.ts',
+        'bridge/tokens/jwt.ts',
         'verifyJwt',
         "try { return allow(JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString())) } catch { return deny('token_invalid') }",
       ),
       gate(
-        'bridge/identity/own-jwt.ts',
+        'bridge/tokens/own-jwt.ts',
         'verifyOwnJwt',
         "try { return allow(JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString())) } catch { return deny('token_invalid') }",
       ),
@@ -102,8 +102,8 @@ export const ABLATIONS: readonly Ablation[] = [
   {
     gate: 'layer 2: token version and state of the user',
     edits: [
-      text('bridge/identity/tokens.ts', 'if (user.tokenVersion !== tv)', 'if (false)'),
-      text('bridge/identity/tokens.ts', "if (user.state !== 'active')", 'if (false)'),
+      text('bridge/tokens/tokens.ts', 'if (user.tokenVersion !== tv)', 'if (false)'),
+      text('bridge/tokens/tokens.ts', "if (user.state !== 'active')", 'if (false)'),
     ],
     tests: attack('w09-session-end'),
   },
@@ -121,13 +121,13 @@ export const ABLATIONS: readonly Ablation[] = [
     gate: 'revocation: what is recalled',
     edits: [
       text('bridge/admission/revoker.ts', 'this.#authenticator.forget?.(revocation)', ''),
-      text('bridge/admission/logins.ts', 'return known.revoked ? undefined : known', 'return known'),
+      text('bridge/admission/open-logins.ts', 'return known.revoked ? undefined : known', 'return known'),
     ],
     tests: attack('w09-revocation'),
   },
   {
     gate: 'revocation: while being admitted, and afterwards',
-    edits: [gate('bridge/admission/logins.ts', 'isRevoked', 'return false')],
+    edits: [gate('bridge/admission/open-logins.ts', 'isRevoked', 'return false')],
     tests: attack('w09-revocation'),
   },
   {

@@ -41,7 +41,7 @@ export const OAUTH_ABLATIONS: readonly Ablation[] = [
   },
   {
     gate: 'oauth: a user whose version was raised has no grants',
-    edits: [text('standalone/oauth/provider.ts', '|| user.tokenVersion !== account.tokenVersion', '')],
+    edits: [text('standalone/oauth/oidc-provider.ts', '|| user.tokenVersion !== account.tokenVersion', '')],
     tests: ['test/oauth/code-flow.test.ts'],
   },
   {
@@ -106,7 +106,7 @@ export const OAUTH_ABLATIONS: readonly Ablation[] = [
   },
   {
     gate: 'oauth: a copy used within the grace has no tokens of its own',
-    edits: [text('standalone/oauth/provider.ts', 'chainRefreshTokens(provider, parts.records.key)', '')],
+    edits: [text('standalone/oauth/oidc-provider.ts', 'chainRefreshTokens(provider, parts.records.key)', '')],
     tests: attack('oauth-codes'),
   },
   {
@@ -181,7 +181,7 @@ export const OAUTH_ABLATIONS: readonly Ablation[] = [
     gate: 'oauth records: assertions are short-lived',
     edits: [
       text(
-        'standalone/oauth/provider.ts',
+        'standalone/oauth/oidc-provider.ts',
         'if (Number(exp) * 1_000 > system.nowMs() + MAX_ASSERTION_SECONDS * 1_000)',
         'if (exp === 0)',
       ),
@@ -207,7 +207,7 @@ export const OAUTH_ABLATIONS: readonly Ablation[] = [
     gate: 'tokens: the session behind it is open',
     edits: [
       text(
-        'bridge/identity/access-tokens.ts',
+        'bridge/tokens/access-tokens.ts',
         'session?.userId !== sub || session.expiresAtMs <= system.nowMs()',
         'session?.userId === null',
       ),
@@ -216,7 +216,7 @@ export const OAUTH_ABLATIONS: readonly Ablation[] = [
   },
   {
     gate: 'tokens: each is verified by whoever it says made it',
-    edits: [text('standalone/identity/by-issuer.ts', 'issuerOf(token) === issuer ? server : own', 'own')],
+    edits: [text('standalone/tokens/by-issuer.ts', 'issuerOf(token) === issuer ? server : own', 'own')],
     tests: attack('oauth-forgeries'),
   },
 ]

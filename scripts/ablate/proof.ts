@@ -14,7 +14,7 @@ export const PROOF_ABLATIONS: readonly Ablation[] = [
   },
   {
     gate: 'layer 4 of v2: the TLS connection that is bound',
-    edits: [gate('bridge/southbound/channel.ts', 'exporterOf', 'return undefined')],
+    edits: [gate('bridge/southbound/channel-binding.ts', 'exporterOf', 'return undefined')],
     tests: attack('w01-relay'),
   },
   {
@@ -30,7 +30,7 @@ export const PROOF_ABLATIONS: readonly Ablation[] = [
   },
   {
     gate: 'layer 4 of v2: a key on two machines',
-    edits: [gate('bridge/admission/devices.ts', 'confirm', 'return allow(undefined)')],
+    edits: [gate('bridge/admission/device-verifier.ts', 'confirm', 'return allow(undefined)')],
     tests: attack('w01-copied-key'),
   },
   {
@@ -52,7 +52,11 @@ export const PROOF_ABLATIONS: readonly Ablation[] = [
   {
     gate: 'layer 4 of v2: a fresh token is of the same login',
     edits: [
-      text('bridge/admission/devices.ts', 'if (!isSame || resource !== before.resource)', 'if (false)'),
+      text(
+        'bridge/admission/device-verifier.ts',
+        'if (!isSame || resource !== before.resource)',
+        'if (false)',
+      ),
     ],
     tests: attack('w09-renewal'),
   },
@@ -61,7 +65,7 @@ export const PROOF_ABLATIONS: readonly Ablation[] = [
     edits: [
       text(
         'bridge/connection/proving.ts',
-        'const strikesAtMs = struck(current.strikesAtMs, context.nowMs)',
+        'const strikesAtMs = withStrike(current.strikesAtMs, context.nowMs)',
         'const strikesAtMs: typeof current.strikesAtMs | undefined = []',
       ),
     ],

@@ -131,33 +131,33 @@ export const LAYERS: readonly Layer[] = [
     because: 'callers reach an agent through the router only',
   },
   {
-    area: 'bridge/identity',
+    area: 'bridge/tokens',
     imports: ['bridge/ports', 'bridge/gates', 'bridge/limiters', 'protocol'],
-    because: 'who someone is does not depend on how they came in',
+    because: 'a token means the same whichever way it comes in',
   },
   {
-    area: 'standalone/identity',
+    area: 'standalone/sessions',
     imports: ['bridge', 'protocol'],
     because: 'who someone is does not depend on the page that they use',
   },
   {
     area: 'standalone/accounts',
-    imports: ['standalone/identity', 'bridge', 'protocol'],
+    imports: ['standalone/sessions', 'bridge', 'protocol'],
     because: 'pages log people in and show what is theirs; what that is good for is decided elsewhere',
   },
   {
     area: 'bridge/devices',
-    imports: ['bridge/identity', 'bridge/gates', 'bridge/limiters', 'bridge/ports', 'protocol'],
+    imports: ['bridge/tokens', 'bridge/gates', 'bridge/limiters', 'bridge/ports', 'protocol'],
     because: 'it turns requests into what identity decides, and the answer into HTTP',
   },
   {
     area: 'standalone/oauth',
-    imports: ['standalone/accounts', 'standalone/identity', 'bridge', 'protocol'],
+    imports: ['standalone/accounts', 'standalone/sessions', 'bridge', 'protocol'],
     because: 'it asks users by pages like those of accounts, and gives tokens that identity verifies',
   },
   {
     area: 'standalone/adapters',
-    imports: ['standalone/identity', 'bridge', 'protocol'],
+    imports: ['standalone/sessions', 'bridge', 'protocol'],
     because: 'an adapter fills a port and can be replaced by another',
   },
 ]
@@ -178,7 +178,7 @@ export const OWNERS: readonly Owner[] = [
     because: 'one place starts local servers and speaks to them, after the guard',
   },
   { modules: ['@modelcontextprotocol/*'], area: 'bridge/northbound', because: 'one place speaks MCP' },
-  { modules: ['jose'], area: 'bridge/identity', because: 'one place reads and makes tokens' },
+  { modules: ['jose'], area: 'bridge/tokens', because: 'one place reads and makes tokens' },
   {
     modules: ['@node-rs/argon2', 'otpauth', '@simplewebauthn/server', 'openid-client'],
     area: 'standalone/accounts',

@@ -19,7 +19,7 @@ const clean: Record<string, string> = {
     "// import '../southbound/agents.ts' and Date.now() are only talk\n",
   'packages/bridge/src/southbound/agents.ts': "import { WebSocketServer } from 'ws'\n",
   'packages/bridge/src/northbound/mcp.ts': "import { Server } from '@modelcontextprotocol/server/x.js'\n",
-  'packages/bridge/src/identity/tokens.ts':
+  'packages/bridge/src/tokens/tokens.ts':
     "import { jwtVerify } from 'jose'\nexport const seen = new Date(0)\n",
   'packages/bridge/src/northbound/version.ts':
     "import { version } from '../../package.json' with { type: 'json' }\n",
@@ -77,9 +77,9 @@ const layers = violations(`
   bridge/src/southbound/a.ts | import '../northbound/mcp.ts'                  | layer | bridge/southbound may not import bridge/northbound
   bridge/src/northbound/a.ts | export * from '../southbound/agents.ts'        | layer | bridge/northbound may not import bridge/southbound
   bridge/src/northbound/a.ts | await import('../southbound/agents.ts')        | layer | bridge/northbound may not import bridge/southbound
-  bridge/src/northbound/a.ts | import '../identity/tokens.ts'                 | layer | bridge/northbound may not import bridge/identity
+  bridge/src/northbound/a.ts | import '../tokens/tokens.ts'                 | layer | bridge/northbound may not import bridge/tokens
   bridge/src/northbound/a.ts | import '../bridge.ts'                          | layer | bridge/northbound may not import bridge/bridge
-  bridge/src/identity/a.ts   | import '../northbound/mcp.ts'                  | layer | bridge/identity may not import bridge/northbound
+  bridge/src/tokens/a.ts   | import '../northbound/mcp.ts'                  | layer | bridge/tokens may not import bridge/northbound
   standalone/src/adapters/a.ts | import '../serve.ts'                           | layer | standalone/adapters may not import standalone/serve
   bridge/src/bridge.ts       | import '@bridgekeeper/agent'                   | layer | bridge may not import @bridgekeeper/agent
   agent/src/link/a.ts        | import type { A } from '@bridgekeeper/bridge'  | layer | agent may not import @bridgekeeper/bridge
@@ -87,7 +87,7 @@ const layers = violations(`
   bridge/src/router/a.ts     | import WebSocket from 'ws'                     | owner | only bridge/southbound may import ws
   standalone/src/http/a.ts   | import { DatabaseSync } from 'node:sqlite'     | owner | only standalone/adapters may import node:sqlite
   standalone/src/http/a.ts   | import pg from 'pg'                            | owner | only standalone/adapters may import pg
-  bridge/src/router/a.ts     | import { jwtVerify } from 'jose'               | owner | only bridge/identity may import jose
+  bridge/src/router/a.ts     | import { jwtVerify } from 'jose'               | owner | only bridge/tokens may import jose
   bridge/src/bridge.ts       | import '@modelcontextprotocol/server'          | owner | only bridge/northbound may import
   agent/src/guard/a.ts       | import WebSocket from 'ws'                     | owner | only agent/link may import ws
   agent/src/config/a.ts      | import { spawn } from 'node:child_process'     | owner | only agent/servers may import node:child_process

@@ -16,10 +16,10 @@ import {
   type AccountParts,
   type Accounts,
   createAccounts,
+  type LoginProviderSettings,
+  LoginSessions,
   openSqliteStores,
   Passwords,
-  type ProviderSettings,
-  Sessions,
   type Stores,
   siteOf,
 } from '@bridgekeeper/standalone/testing'
@@ -56,7 +56,7 @@ export interface TestOptions {
   readonly issuer?: string
   readonly bridge?: Partial<BridgeOptions>
   readonly parts?: Partial<AccountParts>
-  readonly provider?: ProviderSettings
+  readonly provider?: LoginProviderSettings
 }
 
 /** A bridge with account pages on a free port, its stores in memory; gone when the test ends. */
@@ -86,7 +86,7 @@ export async function startAccounts(options: TestOptions = {}): Promise<TestAcco
     {
       site: siteOf(options.issuer ?? url),
       ...stores,
-      sessions: new Sessions({ sessions: stores.sessions, revoke, log, system }),
+      sessions: new LoginSessions({ sessions: stores.sessions, revoke, log, system }),
       tokens,
       log,
       system,

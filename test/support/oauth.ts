@@ -14,10 +14,10 @@ import {
   type AuthorizationServerParts,
   byIssuer,
   createAccounts,
+  LoginSessions,
   loadBridgeKey,
   openSqliteStores,
   Passwords,
-  Sessions,
   type Stores,
   siteOf,
 } from '@bridgekeeper/standalone/testing'
@@ -82,7 +82,7 @@ export async function startOAuth({
   })
   await bridge.ready()
   const { revoke } = bridge
-  const sessions = new Sessions({ sessions: stores.sessions, revoke, log, system })
+  const sessions = new LoginSessions({ sessions: stores.sessions, revoke, log, system })
   const common = { site: siteOf(issuer), sessions, log, system, door: bridge.frontDoor }
   const pageKey = Buffer.alloc(32, 8)
   const loginTokens = createTokens(SECRET, stores.users, system, stores.sessions)

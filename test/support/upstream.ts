@@ -1,6 +1,6 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import type { ProviderSettings } from '@bridgekeeper/standalone/testing'
+import type { LoginProviderSettings } from '@bridgekeeper/standalone/testing'
 import Provider, { type KoaContextWithOIDC } from 'oidc-provider'
 import { onTestFinished } from 'vitest'
 
@@ -13,7 +13,7 @@ export interface UpstreamUser {
 
 export interface Upstream {
   readonly issuer: string
-  readonly settings: ProviderSettings
+  readonly settings: LoginProviderSettings
   /** Who comes next; nobody cancels the login. */
   user: UpstreamUser | undefined
   /** Changes what the provider says, for an attack. */

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { CallOutcome } from '../src/outcome.ts'
+import type { LocalOutcome } from '../src/local-tools.ts'
 import { FakeBridge } from './support/bridge.ts'
 import { runLink } from './support/linked.ts'
 import { until } from './support/until.ts'
@@ -9,7 +9,7 @@ test('[LINK.32] refuses calls once the arguments of running ones hold 64 MiB', a
   const { tools, event } = runLink(bridge.url)
   const peer = await bridge.peer()
   await event('verified')
-  const { promise, resolve } = Promise.withResolvers<CallOutcome>()
+  const { promise, resolve } = Promise.withResolvers<LocalOutcome>()
   tools.answer = () => promise
   const large = { x: 'x'.repeat(1_000_000) }
   for (let i = 1; i <= 70; i++) peer.execute(String(i), 'tool', large)

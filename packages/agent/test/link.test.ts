@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto'
 import { expect, test } from 'vitest'
-import type { CallOutcome } from '../src/outcome.ts'
+import type { LocalOutcome } from '../src/local-tools.ts'
 import { FakeBridge } from './support/bridge.ts'
 import { runLink, tokenOf } from './support/linked.ts'
 import { until } from './support/until.ts'
 
-const failed = (code: 'tool_failed' | 'call_cancelled', rpcError?: string): CallOutcome => ({
+const failed = (code: 'tool_failed' | 'call_cancelled', rpcError?: string): LocalOutcome => ({
   ok: false,
   code,
   error: 'No.',
@@ -161,7 +161,7 @@ test('[LINK.11] a second call with the id of a running one is refused, the first
   const { tools, event } = runLink(bridge.url)
   const peer = await bridge.peer()
   await event('verified')
-  const first = Promise.withResolvers<CallOutcome>()
+  const first = Promise.withResolvers<LocalOutcome>()
   tools.answer = () => first.promise
   peer.execute('1', 'tool')
   peer.execute('1', 'tool')
@@ -177,7 +177,7 @@ test('[LINK.11] more than 512 calls at once are refused', async () => {
   const { tools, event } = runLink(bridge.url)
   const peer = await bridge.peer()
   await event('verified')
-  const { promise, resolve } = Promise.withResolvers<CallOutcome>()
+  const { promise, resolve } = Promise.withResolvers<LocalOutcome>()
   tools.answer = () => promise
   for (let i = 1; i <= 513; i++) peer.execute(String(i), 'tool')
   expect(await peer.result('513')).toMatchObject({ code: 'too_many_calls' })

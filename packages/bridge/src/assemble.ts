@@ -1,5 +1,5 @@
 import { Admission, type AdmissionOptions } from './admission/admission.ts'
-import { Devices } from './admission/devices.ts'
+import { DeviceVerifier } from './admission/device-verifier.ts'
 import { DurableBlocks } from './admission/durable-blocks.ts'
 import { DurableCallTimes } from './admission/durable-call-times.ts'
 import { Fingerprints } from './admission/fingerprints.ts'
@@ -10,7 +10,6 @@ import { DEFAULT_COOKIE, isCookieName } from './gates/credential.ts'
 import { originPolicy } from './gates/origin.ts'
 import { OwnAddresses } from './gates/own-addresses.ts'
 import { ownNames } from './gates/own-names.ts'
-import { authenticatorOf } from './identity/choose.ts'
 import { RateLimiter } from './limiters/rate-limit.ts'
 import { memoryFingerprints } from './memory/fingerprints.ts'
 import { McpEndpoint } from './northbound/endpoint.ts'
@@ -22,6 +21,7 @@ import { Router } from './router/router.ts'
 import { streamLog } from './security-log/stream-log.ts'
 import { AGENT_PATH, AgentEndpoint } from './southbound/endpoint.ts'
 import type { AgentListener } from './southbound/open-agent.ts'
+import { authenticatorOf } from './tokens/authenticator.ts'
 
 const DEFAULT_CALL_TIMEOUT_MS = 60_000
 export const DEFAULT_MAX_PENDING_CALLS = 64
@@ -45,7 +45,7 @@ export function assemble(options: BridgeOptions, system: System) {
   const revoker = new Revoker(options.revocations, authenticator, log)
   const devices =
     options.proof &&
-    new Devices({ ...options.proof, addresses: addresses(options), authenticator, log, system })
+    new DeviceVerifier({ ...options.proof, addresses: addresses(options), authenticator, log, system })
   const admission = new Admission(entry, {
     authenticator,
     devices,

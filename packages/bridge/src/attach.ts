@@ -31,8 +31,8 @@ export function attachTo(server: HttpServer, handlers: Handlers): void {
   }
   server.on('request', onRequest)
   server.on('upgrade', onUpgrade)
-  requests.takeAfter(onRequest)
-  upgrades.takeAfter(onUpgrade)
+  requests.adoptLater(onRequest)
+  upgrades.adoptLater(onUpgrade)
   ignoreOtherUpgrades(server, upgrades)
 }
 
@@ -75,7 +75,7 @@ class Others {
   }
 
   /** Takes every listener that is added from now on: Next.js adds one with its first request. */
-  takeAfter(ours: unknown): void {
+  adoptLater(ours: unknown): void {
     this.#server.on('newListener', (event: string | symbol, added: AnyListener) => {
       if (event !== this.#event) return
       // This is told before it is added. No request can come before the turn ends.

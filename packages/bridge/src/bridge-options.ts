@@ -1,18 +1,18 @@
 import type { KeyObject } from 'node:crypto'
+import type { MayEnrol } from './devices/device-registry.ts'
 import type { FingerprintPolicy } from './gates/fingerprint.ts'
 import type { TlsMode } from './gates/transport.ts'
 import type { Verdict } from './gates/verdict.ts'
-import type { AccessTokens } from './identity/access-tokens.ts'
-import type { IdentityOptions } from './identity/choose.ts'
-import type { MayEnrol } from './identity/devices.ts'
 import type { FailureLimit } from './limiters/address-failures.ts'
 import type { ConnectionLimits } from './limiters/connection-caps.ts'
 import type { RateLimits } from './limiters/rate-limit.ts'
 import type { DeviceStore, Revocations, SessionStore } from './ports/identity.ts'
 import type { BlockStore, CallTimesStore, FingerprintStore, SecurityLog, System, UserStore } from './ports.ts'
+import type { AccessTokens } from './tokens/access-tokens.ts'
+import type { AuthenticatorOptions } from './tokens/authenticator.ts'
 
-/** What a bridge is made of. Who may come in is told in one of three ways: see `IdentityOptions`. */
-export interface BridgeOptions extends IdentityOptions {
+/** What a bridge is made of. Who may come in is told in one of three ways: see `AuthenticatorOptions`. */
+export interface BridgeOptions extends AuthenticatorOptions {
   /** The cookie that may hold the token, where it is no bearer token. Default `accessToken`. */
   readonly cookie?: string
   /** Time limit of each call. Default 60,000. */

@@ -1,10 +1,10 @@
 import { createPublicKey, hash, type KeyObject } from 'node:crypto'
 import { thumbprintText } from '@bridgekeeper/protocol'
 import type { BridgeOptions } from './bridge-options.ts'
+import { DeviceRegistry, type MayEnrol } from './devices/device-registry.ts'
 import { DeviceEndpoint } from './devices/endpoint.ts'
 import { ownNames } from './gates/own-names.ts'
 import { allow, deny, type Verdict } from './gates/verdict.ts'
-import { Devices, type MayEnrol } from './identity/devices.ts'
 import type { Authenticator, FrontDoor, SecurityLog, System } from './ports.ts'
 
 /**
@@ -23,7 +23,7 @@ export function deviceEndpoint(
   if (proof === undefined) throw new TypeError('enrolment goes with proof.')
   const addresses = ownNames(publicUrls.map((url) => url.replace(/\/+$/, '')))
   const { mayEnrol = (token) => anyOfTheApp(authenticator, token), ...parts } = enrolment
-  const devices = new Devices({ ...parts, devices: proof.devices, addresses, log, system })
+  const devices = new DeviceRegistry({ ...parts, devices: proof.devices, addresses, log, system })
   return new DeviceEndpoint({ devices, door, mayEnrol, bridgeKey: publicKeyOf(proof.key), log, system })
 }
 

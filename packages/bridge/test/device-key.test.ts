@@ -1,7 +1,7 @@
 import { generateKeyPairSync, type JsonWebKey } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
-import { readDeviceKey } from '../src/identity/device-key.ts'
-import { isSoundPoint } from '../src/identity/ed25519-point.ts'
+import { readDeviceKey } from '../src/tokens/device-key.ts'
+import { isSoundPoint } from '../src/tokens/ed25519-point.ts'
 import { testKey } from './support/device-world.ts'
 
 const ed = testKey('EdDSA').jwk as Record<string, string>

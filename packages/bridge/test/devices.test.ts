@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { FakeSystem } from '../../../test/support/fake-system.ts'
-import { deviceName } from '../src/identity/devices.ts'
-import { ReplayMemory } from '../src/identity/replay.ts'
+import { deviceName } from '../src/devices/device-registry.ts'
+import { ReplayMemory } from '../src/tokens/replay.ts'
 import {
   assertionClaims,
   assertionOf,

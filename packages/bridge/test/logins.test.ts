@@ -1,14 +1,14 @@
 import { expect, test } from 'vitest'
-import type { Login } from '../src/admission/logins.ts'
-import { Logins, type Use } from '../src/admission/logins.ts'
+import type { OpenLogin } from '../src/admission/open-logins.ts'
+import { type OpenItem, OpenLogins } from '../src/admission/open-logins.ts'
 
 function principal(userId: string, sessionId: string, deviceId?: string) {
   return { userId, sessionId, expiresAtMs: 0, ...(deviceId !== undefined && { deviceId }) }
 }
 
-function use(): Use & { ended: number } {
+function use(): OpenItem & { ended: number } {
   const made = {
-    place: 0,
+    index: 0,
     ended: 0,
     revoked: () => {
       made.ended++
@@ -17,18 +17,18 @@ function use(): Use & { ended: number } {
   return made
 }
 
-function entered(logins: Logins, ...ids: [string, string, string?]): Login {
+function entered(logins: OpenLogins, ...ids: [string, string, string?]): OpenLogin {
   const login = logins.enter(principal(...ids), logins.now)
   if (login === undefined) throw new Error('refused')
   return login
 }
 
 test('[REVOKE.4] what ended by itself is not ended again, in whatever order it ended', () => {
-  const logins = new Logins()
+  const logins = new OpenLogins()
   const login = entered(logins, 'ann', 's1')
   const uses = Array.from({ length: 5 }, use)
   for (const one of uses) expect(login.open(one)).toBe(true)
-  for (const at of [1, 4, 0, 1]) login.close(uses[at] as Use)
+  for (const at of [1, 4, 0, 1]) login.close(uses[at] as OpenItem)
   expect(new Set(logins.revoke({ kind: 'user', id: 'ann' }))).toEqual(new Set([uses[2], uses[3]]))
   expect(logins.revoke({ kind: 'user', id: 'ann' })).toEqual([])
   expect(login.open(use())).toBe(false)
@@ -40,7 +40,7 @@ test('[REVOKE.1] a login is found by its user, its session and its device, and i
     { kind: 'session', id: 's1' },
     { kind: 'device', id: 'd1' },
   ] as const) {
-    const logins = new Logins()
+    const logins = new OpenLogins()
     const mine = use()
     entered(logins, 'ann', 's1', 'd1').open(mine)
     const other = use()
@@ -51,7 +51,7 @@ test('[REVOKE.1] a login is found by its user, its session and its device, and i
 })
 
 test('[REVOKE.4] an id of one kind revokes none of another kind', () => {
-  const logins = new Logins()
+  const logins = new OpenLogins()
   entered(logins, 'x', 'y', 'z').open(use())
   expect(logins.revoke({ kind: 'user', id: 'y' })).toEqual([])
   expect(logins.revoke({ kind: 'session', id: 'z' })).toEqual([])
@@ -59,7 +59,7 @@ test('[REVOKE.4] an id of one kind revokes none of another kind', () => {
 })
 
 test('[REVOKE.9] logins that have nothing open are forgotten, and are found again when they open something', () => {
-  const logins = new Logins()
+  const logins = new OpenLogins()
   const early = principal('ann', 'early')
   const idle = entered(logins, 'ann', 'idle')
   logins.enter(early, logins.now)
@@ -80,7 +80,7 @@ test('[REVOKE.9] logins that have nothing open are forgotten, and are found agai
 })
 
 test('[REVOKE.3] what was revoked since an admission began is refused, also where that is no longer remembered', () => {
-  const logins = new Logins()
+  const logins = new OpenLogins()
   const since = logins.now
   logins.revoke({ kind: 'user', id: 'ann' })
   expect(logins.enter(principal('ann', 's1'), since)).toBeUndefined()
@@ -92,7 +92,7 @@ test('[REVOKE.3] what was revoked since an admission began is refused, also wher
 })
 
 test('[REVOKE.9] a revocation costs what it ends, not what is open', () => {
-  const logins = new Logins()
+  const logins = new OpenLogins()
   for (let n = 0; n < 50_000; n++) entered(logins, `user${n}`, `session${n}`, `device${n}`).open(use())
   const before = process.cpuUsage()
   for (let n = 0; n < 10_000; n++) logins.revoke({ kind: 'device', id: `device${n}` })

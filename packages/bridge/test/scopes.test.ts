@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { callScope, mayCall } from '../src/gates/call-authority.ts'
-import { canonicalScope, readScopes } from '../src/identity/scopes.ts'
+import { canonicalScope, readScopes } from '../src/tokens/scopes.ts'
 
 test('[AUTH.14] a call scope allows its server and tool, a star any of them, and nothing else', () => {
   const scopes = readScopes('tools:call:memory/read_graph tools:call:files/* tools:call:*/ping')

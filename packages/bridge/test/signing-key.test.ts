@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { seal, unseal } from '../src/identity/sealed.ts'
-import { loadSigningKey } from '../src/identity/signing-key.ts'
 import { realSystem } from '../src/system.ts'
+import { seal, unseal } from '../src/tokens/sealed.ts'
+import { loadSigningKey } from '../src/tokens/signing-key.ts'
 import { memoryKeys } from './support/identity-stores.ts'
 
 const KEY = Buffer.alloc(32, 1)

@@ -4,9 +4,9 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { FakeSystem } from '../../../test/support/fake-system.ts'
 import { allow, deny, denyGenuine } from '../src/gates/verdict.ts'
-import { type TokenRules, verifyJwt } from '../src/identity/jwt.ts'
-import { verifyOwnJwt } from '../src/identity/own-jwt.ts'
-import { Recall } from '../src/identity/recall.ts'
+import { type TokenRules, verifyJwt } from '../src/tokens/jwt.ts'
+import { verifyOwnJwt } from '../src/tokens/own-jwt.ts'
+import { Recall } from '../src/tokens/recall.ts'
 
 const SECRET = randomBytes(32)
 const ANN: User = {

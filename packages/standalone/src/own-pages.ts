@@ -5,14 +5,14 @@ import { createAccounts } from './accounts/accounts.ts'
 import { isOfThisMachine, siteOf } from './accounts/site.ts'
 import { ssoSettings } from './config/sso-settings.ts'
 import type { DataFolder } from './data/data-folder.ts'
-import { Sessions } from './identity/sessions.ts'
 import { AuthorizationServer } from './oauth/authorization-server.ts'
-import type { OwnKeys } from './own-tokens.ts'
+import { LoginSessions } from './sessions/login-sessions.ts'
+import type { OwnKeys } from './tokens/own-tokens.ts'
 
 /** Answers a request where its path is its own. @returns whether it is */
 export type PathHandler = (request: IncomingMessage, response: ServerResponse) => boolean
 
-export interface IdentityOptions {
+export interface OwnPagesOptions {
   readonly env: Environment
   /** The bridge's own address, as browsers and clients know it. */
   readonly issuer: string
@@ -34,12 +34,12 @@ export interface IdentityOptions {
  * The pages and the authorization server of a node that keeps its own accounts.
  * @throws SetupError `setting_invalid`, or what is wrong with the secret
  */
-export function identityHandlers(options: IdentityOptions): PathHandler[] {
+export function ownPages(options: OwnPagesOptions): PathHandler[] {
   const { env, issuer, data, keys, bridge, log, system } = options
   const { stores } = data
   const revoke = bridge.revoke
   const site = siteOf(issuer)
-  const sessions = new Sessions({ sessions: stores.sessions, revoke, log, system })
+  const sessions = new LoginSessions({ sessions: stores.sessions, revoke, log, system })
   const pageKey = data.keyFor('account pages')
   const accounts = createAccounts(
     {

@@ -17,8 +17,8 @@ import {
   TrustedProxies,
 } from '@bridgekeeper/bridge/parts'
 import manifest from '../package.json' with { type: 'json' }
+import { externalIssuer } from './config/external-issuer.ts'
 import { limitSettings } from './config/limit-settings.ts'
-import { providerOf } from './config/provider.ts'
 import { SetupError } from './config/setup-error.ts'
 import { type BridgeSettings, bridgeSettings, reachNotes } from './config/transport.ts'
 import { DataFolder } from './data/data-folder.ts'
@@ -26,10 +26,10 @@ import { type Certificate, readCertificate, type TlsEvent, type TlsFiles } from 
 import { listen, urlOf } from './http/listen.ts'
 import { createListener, type ListenerOptions } from './http/listener.ts'
 import { MAX_SOCKETS_PER_ADDRESS } from './http/open-sockets.ts'
-import type { identityHandlers, PathHandler } from './own-pages.ts'
-import { type OwnKeys, ownKeys, ownTokens } from './own-tokens.ts'
+import type { ownPages, PathHandler } from './own-pages.ts'
 import { openNodeLog } from './security-log/node-log.ts'
 import type { ChainedLog } from './security-log/security-log.ts'
+import { type OwnKeys, ownKeys, ownTokens } from './tokens/own-tokens.ts'
 
 export interface ServeOptions {
   readonly host: string
@@ -99,7 +99,7 @@ export async function serve(options: ServeOptions): Promise<Node> {
     onDrop: dropRecorder(() => log, system),
   })
   try {
-    const provider = providerOf(options.env, system)
+    const provider = externalIssuer(options.env, system)
     // Whose tokens come from a provider has no accounts here.
     const own = provider === undefined ? await ownIdentity(data, system) : undefined
     await listen(server, options)
@@ -126,13 +126,13 @@ export async function serve(options: ServeOptions): Promise<Node> {
 
 interface OwnIdentity {
   readonly keys: OwnKeys
-  readonly handlersOf: typeof identityHandlers
+  readonly handlersOf: typeof ownPages
 }
 
 /** Its libraries are loaded by whoever serves: they take longer than most commands of the shell. */
 async function ownIdentity(data: DataFolder, system: System): Promise<OwnIdentity> {
-  const [keys, { identityHandlers }] = await Promise.all([ownKeys(data, system), import('./own-pages.ts')])
-  return { keys, handlersOf: identityHandlers }
+  const [keys, { ownPages }] = await Promise.all([ownKeys(data, system), import('./own-pages.ts')])
+  return { keys, handlersOf: ownPages }
 }
 
 interface BridgeParts {

@@ -1,7 +1,7 @@
 import { realSystem } from '@bridgekeeper/bridge'
 import { expect, test } from 'vitest'
 import { memoryKeys } from '../../bridge/test/support/identity-stores.ts'
-import { loadBridgeKey } from '../src/identity/bridge-key.ts'
+import { loadBridgeKey } from '../src/tokens/bridge-key.ts'
 
 const system = realSystem()
 const sealKey = Buffer.alloc(32, 1)

@@ -11,13 +11,13 @@ import {
 } from '@bridgekeeper/protocol'
 import { AgentError } from '../errors.ts'
 import type { LinkEvent } from '../events.ts'
-import type { LocalTools } from '../outcome.ts'
+import type { LocalTools } from '../local-tools.ts'
 import type { System } from '../system.ts'
 import type { Ending } from './ending.ts'
-import { challengeResponse, type Identity } from './identity.ts'
 import type { Prover, Recognised } from './prover.ts'
 import { RunningCalls } from './running-calls.ts'
 import { dial, type Socket } from './socket.ts'
+import { challengeResponse, type TokenClaims } from './token-claims.ts'
 import { unreadableCallId } from './unreadable-call.ts'
 import type { Wake } from './wakes.ts'
 
@@ -46,7 +46,7 @@ export interface ConnectionOptions {
 
 /** How it answers the challenge: a machine that is not enrolled by the echo. */
 export type Login =
-  | { readonly by: 'echo'; readonly identity: Identity }
+  | { readonly by: 'echo'; readonly identity: TokenClaims }
   | { readonly by: 'proof'; readonly prover: Prover }
 
 const DIAL_MS = 20_000

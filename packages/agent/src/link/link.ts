@@ -2,14 +2,14 @@ import { encode, type ProtocolVersion, unreachable } from '@bridgekeeper/protoco
 import { backoffMs } from '../backoff.ts'
 import { AgentError } from '../errors.ts'
 import type { LinkEvent } from '../events.ts'
-import type { LocalTools } from '../outcome.ts'
+import type { LocalTools } from '../local-tools.ts'
 import type { System } from '../system.ts'
 import { catalogFrames } from './catalog-frame.ts'
 import { Connection, type ConnectionState, type Login } from './connection.ts'
 import type { DeviceIdentity } from './device-identity.ts'
 import { dueMs, probe, quiet, step } from './heartbeat.ts'
-import { demandHeaderValue, type Identity, identityOf } from './identity.ts'
 import { Prover } from './prover.ts'
+import { demandHeaderValue, type TokenClaims, tokenClaims } from './token-claims.ts'
 import { TokenRefresh } from './token-refresh.ts'
 import { Wakes } from './wakes.ts'
 
@@ -22,7 +22,7 @@ export interface LinkOptions {
    */
   readonly token: (spent?: string) => string | Promise<string>
   /** Stands in for the token's claims. */
-  readonly identity: Partial<Identity>
+  readonly identity: Partial<TokenClaims>
   /**
    * The enrolled machine, asked for at every proof; without it, challenges are answered by the echo. An `AgentError`
    * ends the agent.
@@ -122,7 +122,7 @@ export class Link {
     const { url, identity, device } = this.#options
     demandHeaderValue(token)
     return device === undefined
-      ? { by: 'echo', identity: identityOf(token, identity) }
+      ? { by: 'echo', identity: tokenClaims(token, identity) }
       : { by: 'proof', prover: new Prover(url, token, device) }
   }
 

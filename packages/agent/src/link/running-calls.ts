@@ -9,7 +9,7 @@ import {
   type ToolExecuteFrame,
 } from '@bridgekeeper/protocol'
 import type { LinkEvent } from '../events.ts'
-import type { CallOutcome, LocalTools } from '../outcome.ts'
+import type { LocalOutcome, LocalTools } from '../local-tools.ts'
 import type { System } from '../system.ts'
 
 /** Calls at once; a bridge that forgets its own limits must not fill this machine's memory. */
@@ -80,9 +80,9 @@ export class RunningCalls {
   }
 }
 
-type Failure = Extract<CallOutcome, { ok: false }>
+type Failure = Extract<LocalOutcome, { ok: false }>
 
-function fitting(id: string, outcome: CallOutcome): { readonly ok: true; readonly frame: Buffer } | Failure {
+function fitting(id: string, outcome: LocalOutcome): { readonly ok: true; readonly frame: Buffer } | Failure {
   if (!outcome.ok) return outcome
   const frame = encodeToolResult(id, outcome.result)
   return frame.length > limits.messageBytes ? refused('result_too_large') : { ok: true, frame }

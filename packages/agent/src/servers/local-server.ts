@@ -10,7 +10,7 @@ import {
 import { backoffMs } from '../backoff.ts'
 import type { StdioEntry } from '../config/entry.ts'
 import type { ServerEvent } from '../events.ts'
-import type { CallOutcome, ToolCall } from '../outcome.ts'
+import type { LocalCall, LocalOutcome } from '../local-tools.ts'
 import { pause, type System } from '../system.ts'
 import type { CatalogBudget } from './catalog-budget.ts'
 import { serverEnvironment } from './environment.ts'
@@ -115,7 +115,7 @@ export class LocalServer {
   }
 
   /** Runs one tool; never rejects. */
-  async call(call: ToolCall): Promise<CallOutcome> {
+  async call(call: LocalCall): Promise<LocalOutcome> {
     const state = this.#state
     if (state.state !== 'ready') {
       return failure('server_unavailable', 'reason' in state ? state.reason : `It is ${state.state}.`)
@@ -275,13 +275,13 @@ function otherVersion(version: ServerProtocolVersion): ServerProtocolVersion {
   return version === OLDEST_VERSION ? PROTOCOL_VERSIONS[0] : OLDEST_VERSION
 }
 
-function toolCallParams({ toolName, rawArgs, rawMeta }: ToolCall): RawJson {
+function toolCallParams({ toolName, rawArgs, rawMeta }: LocalCall): RawJson {
   const head = `{"name":${JSON.stringify(toolName)},"arguments":`
   const meta = rawMeta === undefined ? [] : [META, rawMeta]
   return Buffer.concat([Buffer.from(head), rawArgs, ...meta, CLOSE])
 }
 
-function failure(code: ErrorCode, detail?: string): CallOutcome {
+function failure(code: ErrorCode, detail?: string): LocalOutcome {
   const { message } = codes[code]
   return { ok: false, code, error: cleanText(detail === undefined ? message : `${message} ${detail}`) }
 }

@@ -1,6 +1,6 @@
 import { type CatalogServer, cleanText, codes, isName, limits, unreachable } from '@bridgekeeper/protocol'
 import type { ServerEntry } from '../config/entry.ts'
-import type { CallOutcome, LocalTools, ToolCall } from '../outcome.ts'
+import type { LocalCall, LocalOutcome, LocalTools } from '../local-tools.ts'
 import { CatalogBudget } from './catalog-budget.ts'
 import { LocalServer, type ServerDeps } from './local-server.ts'
 import { StartGate } from './start-gate.ts'
@@ -62,7 +62,7 @@ export class ServerSet implements LocalTools {
     return [...run, ...notRun].slice(0, limits.serversPerAgent)
   }
 
-  async call(call: ToolCall): Promise<CallOutcome> {
+  async call(call: LocalCall): Promise<LocalOutcome> {
     const { serverName } = call
     const server = this.#servers.get(serverName)
     if (server !== undefined) return server.call(call)

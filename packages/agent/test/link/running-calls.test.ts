@@ -2,7 +2,7 @@ import { limits, type ProtocolVersion } from '@bridgekeeper/protocol'
 import { expect, test } from 'vitest'
 import type { LinkEvent } from '../../src/events.ts'
 import { RunningCalls } from '../../src/link/running-calls.ts'
-import type { CallOutcome, ToolCall } from '../../src/outcome.ts'
+import type { LocalCall, LocalOutcome } from '../../src/local-tools.ts'
 import { FakeSystem } from '../support/fake-system.ts'
 
 const MAX_RUNNING = 512
@@ -11,10 +11,10 @@ function setUp(version: ProtocolVersion = 'v2') {
   const system = new FakeSystem()
   const sent: Record<string, unknown>[] = []
   const events: LinkEvent[] = []
-  const asked: (ToolCall & { readonly answer: (outcome: CallOutcome) => void })[] = []
+  const asked: (LocalCall & { readonly answer: (outcome: LocalOutcome) => void })[] = []
   const tools = {
     catalog: () => [],
-    call: (call: ToolCall) => new Promise<CallOutcome>((answer) => asked.push({ ...call, answer })),
+    call: (call: LocalCall) => new Promise<LocalOutcome>((answer) => asked.push({ ...call, answer })),
   }
   const calls = new RunningCalls({
     ...{ system, tools, version },
@@ -33,7 +33,7 @@ function setUp(version: ProtocolVersion = 'v2') {
   return { system, calls, sent, events, asked, run }
 }
 
-const OK: CallOutcome = { ok: true, result: Buffer.from('{"y":2}') }
+const OK: LocalOutcome = { ok: true, result: Buffer.from('{"y":2}') }
 
 test('[LINK.7] a call is run with its arguments, answered with the result, and told with its time', async () => {
   const { system, sent, events, asked, run } = setUp()
@@ -90,11 +90,11 @@ test('[LINK.9] a result fills a message to its last byte; one byte more is too l
 })
 
 test('[LINK.8] a failure tells v2 its code and the error of the server, where it fits, and v1 its text', async () => {
-  const failed = (data: string): CallOutcome => ({
+  const failed = (data: string): LocalOutcome => ({
     ...{ ok: false, code: 'tool_failed', error: 'no' },
     rpcError: Buffer.from(`{"code":-1,"message":"no","data":"${data}"}`),
   })
-  const answerTo = async (outcome: CallOutcome, version?: ProtocolVersion) => {
+  const answerTo = async (outcome: LocalOutcome, version?: ProtocolVersion) => {
     const { sent, asked, run } = setUp(version)
     const done = run('a')
     asked[0]?.answer(outcome)

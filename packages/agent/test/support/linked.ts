@@ -2,7 +2,7 @@ import type { CatalogServer } from '@bridgekeeper/protocol'
 import { onTestFinished } from 'vitest'
 import type { LinkEvent } from '../../src/events.ts'
 import { Link, type LinkOptions } from '../../src/link/link.ts'
-import type { CallOutcome, LocalTools, ToolCall } from '../../src/outcome.ts'
+import type { LocalCall, LocalOutcome, LocalTools } from '../../src/local-tools.ts'
 import { FakeSystem } from './fake-system.ts'
 import { until } from './until.ts'
 
@@ -18,8 +18,8 @@ export function tokenOf(
 /** Local servers that the test answers for. */
 export class FakeTools implements LocalTools {
   servers: CatalogServer[] = [{ state: 'starting', name: 'server' }]
-  readonly calls: ToolCall[] = []
-  answer: (call: ToolCall) => CallOutcome | Promise<CallOutcome> = () => ({
+  readonly calls: LocalCall[] = []
+  answer: (call: LocalCall) => LocalOutcome | Promise<LocalOutcome> = () => ({
     ok: true,
     result: Buffer.from('{}'),
   })
@@ -28,7 +28,7 @@ export class FakeTools implements LocalTools {
     return this.servers
   }
 
-  async call(call: ToolCall): Promise<CallOutcome> {
+  async call(call: LocalCall): Promise<LocalOutcome> {
     this.calls.push(call)
     return this.answer(call)
   }

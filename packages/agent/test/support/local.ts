@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url'
 import { onTestFinished } from 'vitest'
 import type { ServerEntry, StdioEntry } from '../../src/config/entry.ts'
 import type { ServerEvent } from '../../src/events.ts'
-import type { CallOutcome } from '../../src/outcome.ts'
+import type { LocalOutcome } from '../../src/local-tools.ts'
 import { Reaper } from '../../src/servers/reaper.ts'
 import { ServerSet } from '../../src/servers/server-set.ts'
 import { realSystem, type System } from '../../src/system.ts'
@@ -33,7 +33,7 @@ export interface Running {
   readonly reaper: Reaper
   readonly events: readonly ServerEvent[]
   /** Calls a tool of the first server. */
-  call(toolName: string, args?: unknown, signal?: AbortSignal): Promise<CallOutcome>
+  call(toolName: string, args?: unknown, signal?: AbortSignal): Promise<LocalOutcome>
   /** The text of a result of the first server. */
   text(toolName: string, args?: unknown): Promise<string>
   event<T extends ServerEvent['type']>(type: T, count?: number): Promise<Extract<ServerEvent, { type: T }>>

@@ -12,10 +12,10 @@ import { ConnectionCaps, type ConnectionLimits } from '../limiters/connection-ca
 import { ChallengeLockout, lockKey } from '../limiters/lockout.ts'
 import type { Authenticator, Caller, EndCheck, Principal, SecurityLog, System } from '../ports.ts'
 import { AddressChecks } from './address-checks.ts'
-import type { Channel, DeviceProofs, Devices } from './devices.ts'
+import type { ChannelBinding, DeviceProofExchange, DeviceVerifier } from './device-verifier.ts'
 import type { DurableBlocks } from './durable-blocks.ts'
 import type { Fingerprints, SeenLogin } from './fingerprints.ts'
-import type { Login, Logins } from './logins.ts'
+import type { OpenLogin, OpenLogins } from './open-logins.ts'
 import { type Door, Refusals } from './refusals.ts'
 import type { Revoker } from './revoker.ts'
 import { TokenUse } from './token-use.ts'
@@ -40,7 +40,7 @@ export interface AdmissionParts {
   readonly blocks: DurableBlocks
   readonly fingerprints: Fingerprints
   /** Without it no device can connect. */
-  readonly devices?: Devices | undefined
+  readonly devices?: DeviceVerifier | undefined
   readonly log: SecurityLog
   readonly system: System
 }
@@ -48,17 +48,17 @@ export interface AdmissionParts {
 /** An agent that passed every gate there is before the handshake. A connection is made of nothing else. */
 export interface AdmittedAgent {
   readonly principal: Principal
-  readonly login: Login
+  readonly login: OpenLogin
   readonly version: ProtocolVersion
   readonly address: ClientAddress
   readonly seen: SeenLogin
   /** What its device proves; `undefined` where the echo is asked for. */
-  readonly device: DeviceProofs | undefined
+  readonly device: DeviceProofExchange | undefined
 }
 
 /** A caller who passed every gate that a request meets. */
 export interface AdmittedCaller extends Caller {
-  readonly login: Login
+  readonly login: OpenLogin
 }
 
 /**
@@ -73,7 +73,7 @@ export class Admission {
   readonly #lockout: ChallengeLockout
   readonly #caps: ConnectionCaps
   readonly #refusals: Refusals
-  readonly #logins: Logins
+  readonly #logins: OpenLogins
   readonly #use: TokenUse
 
   constructor(options: AdmissionOptions, parts: AdmissionParts) {
@@ -131,7 +131,7 @@ export class Admission {
   async admitAgent(
     request: FactsSource,
     version: ProtocolVersion,
-    channel: Channel,
+    channel: ChannelBinding,
   ): Promise<Verdict<AdmittedAgent>> {
     const facts = requestFacts(request)
     const address = this.#address(facts)
@@ -201,7 +201,7 @@ export class Admission {
   }
 
   /** Its socket has ended, or it got none. */
-  left({ userId }: Login, address: ClientAddress): void {
+  left({ userId }: OpenLogin, address: ClientAddress): void {
     this.#caps.leave(address, userId)
   }
 
@@ -218,7 +218,7 @@ export class Admission {
   }
 
   /** @returns whether the user is locked out from this address now */
-  challengeFailed({ userId }: Login, address: ClientAddress): boolean {
+  challengeFailed({ userId }: OpenLogin, address: ClientAddress): boolean {
     this.#failed(address)
     const nowMs = this.#nowMs()
     const lock = this.#lockout.failed(userId, address.key, nowMs)
@@ -234,8 +234,8 @@ export class Admission {
     principal: Principal,
     token: string,
     version: ProtocolVersion,
-    channel: Channel,
-  ): Promise<Verdict<DeviceProofs | undefined>> {
+    channel: ChannelBinding,
+  ): Promise<Verdict<DeviceProofExchange | undefined>> {
     const { devices } = this.#parts
     const isDevice = principal.deviceId !== undefined
     const hasEnrolled = !isDevice && ((await devices?.hasEnrolled(principal.userId)) ?? false)
@@ -327,12 +327,12 @@ export class Admission {
 
 interface Authenticated {
   readonly principal: Principal
-  readonly login: Login
+  readonly login: OpenLogin
 }
 
 function callerOf(
   { userId, sessionId, scopes }: Principal,
-  login: Login,
+  login: OpenLogin,
   { ip }: ClientAddress,
 ): AdmittedCaller {
   return { userId, sessionId, scopes, ip, login }

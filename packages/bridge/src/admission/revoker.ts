@@ -1,13 +1,13 @@
 import type { Revocation, Revocations } from '../ports/identity.ts'
 import type { Authenticator, SecurityLog } from '../ports.ts'
-import { Logins } from './logins.ts'
+import { OpenLogins } from './open-logins.ts'
 
 /** A node that may have missed what was revoked for longer than this lets nobody new in. */
 const MAX_BEHIND_MS = 5_000
 
 /** Ends what is revoked, by whomever, in the very turn in which it is told. */
 export class Revoker {
-  readonly logins = new Logins()
+  readonly logins = new OpenLogins()
   readonly #store: Revocations | undefined
   readonly #authenticator: Authenticator
   readonly #log: SecurityLog

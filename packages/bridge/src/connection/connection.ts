@@ -16,12 +16,12 @@ import type { Verdict } from '../gates/verdict.ts'
 import type { Principal, SecurityLog, System } from '../ports.ts'
 import type { SecurityEvent } from '../security-log/events.ts'
 import { AbandonedCalls } from './abandoned-calls.ts'
+import type { AgentContext, ProofExchange } from './agent-context.ts'
 import { callFrame } from './call-frame.ts'
 import { type Catalog, type CatalogPart, CatalogParts } from './catalog-parts.ts'
 import type { DeadlineQueue } from './deadline-queue.ts'
 import { Deadlines, type Due, type DueListener } from './deadlines.ts'
 import type { ConnectionEvent, ConnectionState, Effect, RenewalFacts, Step } from './life.ts'
-import type { AgentLogin, DeviceProofs } from './login.ts'
 import { OwnCalls } from './own-calls.ts'
 import { PendingCalls } from './pending-calls.ts'
 import { answeredId, readFrame } from './read-frame.ts'
@@ -72,7 +72,7 @@ export interface ConnectionListener {
 export class Connection implements ReadyConnection, DueListener {
   readonly version: ProtocolVersion
   readonly ip: string
-  readonly #device: DeviceProofs | undefined
+  readonly #device: ProofExchange | undefined
   readonly #socket: AgentSocket
   readonly #system: System
   readonly #listener: ConnectionListener
@@ -94,7 +94,7 @@ export class Connection implements ReadyConnection, DueListener {
   readonly #deadlines: Deadlines
 
   constructor(
-    login: AgentLogin,
+    login: AgentContext,
     socket: AgentSocket,
     listener: ConnectionListener,
     system: System,

@@ -132,13 +132,13 @@ export function strike(
   { nowMs }: StepContext,
   record: readonly Effect[],
 ): Step {
-  const strikesAtMs = struck(current.strikesAtMs, nowMs)
+  const strikesAtMs = withStrike(current.strikesAtMs, nowMs)
   if (strikesAtMs === undefined) return close(closeCodes.messagesInvalid, code, ...record)
   return [{ ...current, strikesAtMs }, [errorMessage(code, detail), ...record]]
 }
 
 /** One strike more; `undefined` when there were enough. */
-export function struck(strikesAtMs: Strikes, nowMs: number): Strikes | undefined {
+export function withStrike(strikesAtMs: Strikes, nowMs: number): Strikes | undefined {
   const recent = strikesAtMs.filter((atMs) => nowMs - atMs < limits.strikeWindowMs)
   return recent.length >= limits.strikes ? undefined : [...recent, nowMs]
 }

@@ -14,7 +14,7 @@ import {
   type Step,
   type StepContext,
   strike,
-  struck,
+  withStrike,
 } from './life.ts'
 
 /** The part of a connection's life that only devices have: proving their key, at first and again. */
@@ -101,7 +101,7 @@ export function reauthenticate(current: State<'ready'>, token: string, context: 
   if (step.is === 'token' || (isOpen && step.principal !== undefined))
     return strike(current, { code: 'message_invalid', detail: 'One token at a time.' }, context, [])
   // Each token costs a verification, so that their number is bounded like that of bad messages.
-  const strikesAtMs = struck(current.strikesAtMs, context.nowMs)
+  const strikesAtMs = withStrike(current.strikesAtMs, context.nowMs)
   if (strikesAtMs === undefined) return close(closeCodes.messagesInvalid, 'message_invalid')
   return [
     {

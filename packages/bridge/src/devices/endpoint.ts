@@ -4,15 +4,15 @@ import type { ClientAddress } from '../gates/client-address.ts'
 import { credentialGate } from '../gates/credential.ts'
 import { type RequestFacts, requestFacts } from '../gates/request-facts.ts'
 import { allow, type Denied, deny, denyFor, isGuess, type Verdict } from '../gates/verdict.ts'
-import { DEVICE_JWTS } from '../identity/device-assertion.ts'
-import { type Devices, ENROL_PATH, type MayEnrol } from '../identity/devices.ts'
 import { Sampler } from '../limiters/sampler.ts'
 import { SlidingWindow } from '../limiters/sliding-window.ts'
 import type { FrontDoor, SecurityLog, System } from '../ports.ts'
+import { DEVICE_JWTS } from '../tokens/device-assertion.ts'
 import { readSmallBody } from './body.ts'
+import { type DeviceRegistry, ENROL_PATH, type MayEnrol } from './device-registry.ts'
 
 export interface DeviceEndpointParts {
-  readonly devices: Devices
+  readonly devices: DeviceRegistry
   /** Blocked addresses, transport and host, and where failures count: the same as for everybody. */
   readonly door: FrontDoor
   /** Whose machine a token may enrol; it is asked for nothing else. */

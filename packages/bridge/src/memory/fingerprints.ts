@@ -1,6 +1,6 @@
 import type { FingerprintStore } from '../ports.ts'
 
-/** Logins that are remembered; beyond them the longest unseen is forgotten. */
+/** Logins kept in memory; beyond them the least recently seen is evicted. */
 const MAX_LOGINS = 100_000
 
 export function memoryFingerprints(): FingerprintStore {

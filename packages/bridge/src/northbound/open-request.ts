@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import type { RawJson } from '@bridgekeeper/protocol'
 import type { AdmittedCaller } from '../admission/admission.ts'
-import type { Use } from '../admission/logins.ts'
+import type { OpenItem } from '../admission/open-logins.ts'
 import { type Denied, deny, denyFor } from '../gates/verdict.ts'
 import { MAX_HELD_BYTES, MAX_UNREAD_BYTES, type UserLoad } from '../limiters/user-load.ts'
 import type { SecurityLog } from '../ports.ts'
@@ -22,8 +22,8 @@ interface RunningCall {
 let opened = 0
 
 /** A caller's request, from the moment it is admitted until its answer is taken, or its login is revoked. */
-export class OpenRequest implements Use {
-  place = 0
+export class OpenRequest implements OpenItem {
+  index = 0
   /** Tells the newer of two requests. */
   readonly order = ++opened
   readonly response: ServerResponse

@@ -1,9 +1,9 @@
 import type { ServerResponse } from 'node:http'
 import type { BridgeError, RawJson } from '@bridgekeeper/protocol'
-import type { ChallengeFacts } from './challenge.ts'
 import type { AnswerFormat } from './media.ts'
 import { sendCallRefusal, sendEvents, sendList, sendRpc } from './respond.ts'
 import { type RpcError, toRpcError } from './rpc-error.ts'
+import type { AuthenticateFacts } from './www-authenticate.ts'
 
 /** Takes the answer to one JSON-RPC request, once. Ids are JSON bytes. */
 export interface Reply {
@@ -13,7 +13,7 @@ export interface Reply {
   /** @param tools kept JSON text, which must not be copied @param more the rest of the result's JSON text */
   list(id: RawJson, tools: Buffer, more: string): void
   /** Refuses a request as HTTP does: status, `Retry-After`, challenge. */
-  refuse(id: RawJson, error: BridgeError, challenge?: ChallengeFacts): void
+  refuse(id: RawJson, error: BridgeError, challenge?: AuthenticateFacts): void
 }
 
 /** The usual reply: the answer is the HTTP response. */
@@ -36,7 +36,7 @@ export class JsonReply implements Reply {
     sendList(this.#response, id, tools, more)
   }
 
-  refuse(id: RawJson, error: BridgeError, challenge?: ChallengeFacts): void {
+  refuse(id: RawJson, error: BridgeError, challenge?: AuthenticateFacts): void {
     sendCallRefusal(this.#response, id, error, challenge)
   }
 }

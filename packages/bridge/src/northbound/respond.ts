@@ -1,8 +1,8 @@
 import type { ServerResponse } from 'node:http'
 import { type BridgeError, codes, type RawJson } from '@bridgekeeper/protocol'
 import { type Denied, denialError } from '../gates/verdict.ts'
-import { type ChallengeFacts, challenges } from './challenge.ts'
 import { toRpcError } from './rpc-error.ts'
+import { type AuthenticateFacts, wwwAuthenticate } from './www-authenticate.ts'
 
 const JSON_TYPE = 'application/json'
 
@@ -98,7 +98,11 @@ export function sendAccepted(response: ServerResponse): void {
 }
 
 /** Refuses a whole HTTP request: the status of the code, and a JSON-RPC error without an id. */
-export function sendRefusal(response: ServerResponse, denied: Denied, challenge: ChallengeFacts = {}): void {
+export function sendRefusal(
+  response: ServerResponse,
+  denied: Denied,
+  challenge: AuthenticateFacts = {},
+): void {
   const error = denialError(denied)
   const body = JSON.stringify({ jsonrpc: '2.0', id: null, error: toRpcError(error) })
   const status = codes[denied.code].http
@@ -121,7 +125,7 @@ export function sendCallRefusal(
   response: ServerResponse,
   id: RawJson,
   error: BridgeError,
-  challenge: ChallengeFacts = {},
+  challenge: AuthenticateFacts = {},
 ): void {
   const status = codes[error.code].http
   const body = `{"jsonrpc":"2.0","id":${id.toString('utf8')},"error":${JSON.stringify(toRpcError(error))}}`
@@ -136,12 +140,12 @@ export function sendCallRefusal(
 
 function refusalHeaders(
   { code, retryAfterSeconds }: Pick<Denied, 'code'> & { readonly retryAfterSeconds?: number | undefined },
-  challenge: ChallengeFacts,
+  challenge: AuthenticateFacts,
 ): Record<string, string | string[]> {
   const isChallenged = codes[code].http === 401 || code === 'scope_insufficient'
   return {
     ...(code === 'content_encoding_unsupported' && { 'accept-encoding': 'identity' }),
-    ...(isChallenged && { 'www-authenticate': challenges(code, challenge) }),
+    ...(isChallenged && { 'www-authenticate': wwwAuthenticate(code, challenge) }),
     ...(retryAfterSeconds !== undefined && { 'retry-after': String(retryAfterSeconds) }),
   }
 }

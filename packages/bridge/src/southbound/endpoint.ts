@@ -7,9 +7,9 @@ import { DeadlineQueue } from '../connection/deadline-queue.ts'
 import { type Denied, deny, type Verdict } from '../gates/verdict.ts'
 import type { SecurityLog, System } from '../ports.ts'
 import { AgentWebSocket } from './agent-web-socket.ts'
-import { channelOf } from './channel.ts'
+import { channelBindingOf } from './channel-binding.ts'
 import { Liveness } from './liveness.ts'
-import { type AgentListener, OpenAgent, type Surroundings } from './open-agent.ts'
+import { type AgentListener, type AgentServices, OpenAgent } from './open-agent.ts'
 import { errorBody, plainHeaders, refuseWithClose, refuseWithHttp } from './refuse.ts'
 import { webSocketServer } from './web-sockets.ts'
 
@@ -28,7 +28,7 @@ const NEVER_BY_CLOSE: ReadonlySet<ErrorCode> = new Set([
 /** Where agents connect: has them admitted before the handshake is answered, then hands the socket over. */
 export class AgentEndpoint {
   readonly #log: SecurityLog
-  readonly #around: Surroundings
+  readonly #shared: AgentServices
   readonly #webSockets = webSocketServer(
     { maxFrameBytes: limits.frameBytes, closeMs: CLOSE_MS },
     AgentWebSocket,
@@ -45,7 +45,7 @@ export class AgentEndpoint {
   ) {
     this.#log = log
     const open = new Set<OpenAgent>()
-    this.#around = {
+    this.#shared = {
       admission,
       listener,
       system,
@@ -83,7 +83,7 @@ export class AgentEndpoint {
 
   /** Answers the handshake, unless the last place has just been taken. */
   #letIn(agent: AdmittedAgent, request: IncomingMessage, socket: Duplex, head: Buffer): Denied | undefined {
-    const place = this.#around.admission.enter(agent)
+    const place = this.#shared.admission.enter(agent)
     if (!place.allowed) return place
     let isOpen = false
     dropIdleEndListener(socket)
@@ -91,7 +91,7 @@ export class AgentEndpoint {
     socket.cork()
     try {
       this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => {
-        OpenAgent.open(agent, webSocket, socket, this.#around)
+        OpenAgent.open(agent, webSocket, socket, this.#shared)
         isOpen = true
         // From here on the WebSocket listens.
         socket.off('error', destroyThis)
@@ -99,7 +99,7 @@ export class AgentEndpoint {
     } finally {
       socket.uncork()
       // What is no handshake was answered, and has no socket that could end.
-      if (!isOpen) this.#around.admission.left(agent.login, agent.address)
+      if (!isOpen) this.#shared.admission.left(agent.login, agent.address)
     }
     return undefined
   }
@@ -122,8 +122,8 @@ export class AgentEndpoint {
 
   /** Closes every connection, verified or not. */
   closeAll(): void {
-    this.#around.liveness.stop()
-    for (const { connection } of [...this.#around.open]) connection.drain()
+    this.#shared.liveness.stop()
+    for (const { connection } of [...this.#shared.open]) connection.drain()
   }
 
   async #admit(
@@ -132,7 +132,11 @@ export class AgentEndpoint {
     version: ProtocolVersion,
   ): Promise<Verdict<AdmittedAgent>> {
     try {
-      const admitted = await this.#around.admission.admitAgent(request, version, channelOf(request, socket))
+      const admitted = await this.#shared.admission.admitAgent(
+        request,
+        version,
+        channelBindingOf(request, socket),
+      )
       return admitted.allowed && this.#draining ? deny('shutting_down') : admitted
     } catch {
       return deny('internal_error')

@@ -2,7 +2,7 @@ import type { Duplex } from 'node:stream'
 import { closeCodes, limits } from '@bridgekeeper/protocol'
 import type { WebSocket } from 'ws'
 import type { Admission, AdmittedAgent } from '../admission/admission.ts'
-import type { Login, Use } from '../admission/logins.ts'
+import type { OpenItem, OpenLogin } from '../admission/open-logins.ts'
 import { Connection, type ConnectionListener, type ConnectionOptions } from '../connection/connection.ts'
 import type { ReadyConnection } from '../connection/ready-connection.ts'
 import type { ClientAddress } from '../gates/client-address.ts'
@@ -25,7 +25,7 @@ export interface AgentListener extends Omit<ConnectionListener, 'challengeFailed
 }
 
 /** What all agents share. */
-export interface Surroundings {
+export interface AgentServices {
   readonly admission: Admission
   readonly listener: AgentListener
   readonly system: System
@@ -39,16 +39,16 @@ export interface Surroundings {
  * An agent that has a socket: everything that belongs to it alone, and what happens to its socket. Ten thousand
  * of them may be idle, so it is one object.
  */
-export class OpenAgent implements ConnectionListener, WebSocketListener, Pinged, Use {
-  place = 0
+export class OpenAgent implements ConnectionListener, WebSocketListener, Pinged, OpenItem {
+  index = 0
   unanswered = 0
   readonly connection: Connection
-  readonly #login: Login
+  readonly #login: OpenLogin
   readonly #address: ClientAddress
   /** What admission found, until the challenge is passed. */
   #admitted: AdmittedAgent | undefined
   readonly #webSocket: AgentWebSocket
-  readonly #around: Surroundings
+  readonly #shared: AgentServices
   #stopCounting: (() => void) | undefined
   #frames: Allowance | undefined
 
@@ -57,17 +57,22 @@ export class OpenAgent implements ConnectionListener, WebSocketListener, Pinged,
     agent: AdmittedAgent,
     webSocket: AgentWebSocket,
     socket: Duplex,
-    around: Surroundings,
+    around: AgentServices,
   ): OpenAgent {
     return new OpenAgent(agent, webSocket, socket, around)
   }
 
-  private constructor(agent: AdmittedAgent, webSocket: AgentWebSocket, socket: Duplex, around: Surroundings) {
+  private constructor(
+    agent: AdmittedAgent,
+    webSocket: AgentWebSocket,
+    socket: Duplex,
+    around: AgentServices,
+  ) {
     this.#login = agent.login
     this.#address = agent.address
     this.#admitted = agent
     this.#webSocket = webSocket
-    this.#around = around
+    this.#shared = around
     this.#stopCounting = capUnverifiedBytes(webSocket, socket)
     around.admission.opened(agent)
     webSocket.begin(this, socket, around.system)
@@ -89,11 +94,11 @@ export class OpenAgent implements ConnectionListener, WebSocketListener, Pinged,
   }
 
   ended(ready: ReadyConnection): void {
-    this.#around.listener.ended(ready)
+    this.#shared.listener.ended(ready)
   }
 
   listed(ready: ReadyConnection): void {
-    this.#around.listener.listed(ready)
+    this.#shared.listener.listed(ready)
   }
 
   /** [LIVE.1] Whoever is not yet verified has the deadline of the challenge. */
@@ -107,7 +112,7 @@ export class OpenAgent implements ConnectionListener, WebSocketListener, Pinged,
 
   /** [LOAD.6] An agent that sends more than calls need is read from more slowly. */
   uncounted(sizeBytes: number): void {
-    const nowMs = this.#around.system.monotonicMs()
+    const nowMs = this.#shared.system.monotonicMs()
     this.#frames ??= new Allowance(FRAME_ALLOWANCE)
     this.#frames.charge(unitsOf(sizeBytes, FRAME_ALLOWANCE), nowMs)
     const waitMs = this.#frames.leftMs(1, nowMs)
@@ -123,7 +128,7 @@ export class OpenAgent implements ConnectionListener, WebSocketListener, Pinged,
   }
 
   closed(code: number, reason: Buffer): void {
-    const { open, admission } = this.#around
+    const { open, admission } = this.#shared
     open.delete(this)
     this.#login.close(this)
     admission.left(this.#login, this.#address)
@@ -135,7 +140,7 @@ export class OpenAgent implements ConnectionListener, WebSocketListener, Pinged,
   }
 
   verified(ready: ReadyConnection): void {
-    const { liveness, admission, listener } = this.#around
+    const { liveness, admission, listener } = this.#shared
     this.#stopCounting?.()
     this.#stopCounting = undefined
     this.unanswered = 0
@@ -146,11 +151,11 @@ export class OpenAgent implements ConnectionListener, WebSocketListener, Pinged,
   }
 
   challengeFailed(): void {
-    if (this.#around.admission.challengeFailed(this.#login, this.#address)) this.#lockOut()
+    if (this.#shared.admission.challengeFailed(this.#login, this.#address)) this.#lockOut()
   }
 
   execute(...asked: Parameters<ConnectionListener['execute']>): () => void {
-    return this.#around.listener.execute(...asked)
+    return this.#shared.listener.execute(...asked)
   }
 
   /**
@@ -159,7 +164,7 @@ export class OpenAgent implements ConnectionListener, WebSocketListener, Pinged,
    */
   async confirm(connection: Connection, previous: string): Promise<Verdict<void>> {
     const { principal } = connection
-    const { listener } = this.#around
+    const { listener } = this.#shared
     const earlier = listener.earlier(principal)
     const certain = earlier?.catalog === undefined ? undefined : earlier.connectionId
     const confirmed =
@@ -195,11 +200,11 @@ export class OpenAgent implements ConnectionListener, WebSocketListener, Pinged,
   /** [REVOKE.1] The end of its login ends the connection in any state; whoever does not hear it is cut off. */
   revoked(): void {
     this.connection.revoke()
-    this.#around.system.after(REVOKED_CLOSE_MS, () => this.#webSocket.terminate())
+    this.#shared.system.after(REVOKED_CLOSE_MS, () => this.#webSocket.terminate())
   }
 
   record(event: SecurityEvent): void {
-    this.#around.log.logSecurityEvent({ ...event, userId: this.#login.userId, ip: this.#address.ip })
+    this.#shared.log.logSecurityEvent({ ...event, userId: this.#login.userId, ip: this.#address.ip })
   }
 
   /** [WS.6] A fault of ours in one connection must not take the others down with the process. */
@@ -211,7 +216,7 @@ export class OpenAgent implements ConnectionListener, WebSocketListener, Pinged,
   /** [CHAL.6] A lock also ends the challenges that are open: each of them would be three more attempts. */
   #lockOut(): void {
     const { userId } = this.#login
-    for (const other of [...this.#around.open])
+    for (const other of [...this.#shared.open])
       if (other.#login.userId === userId && other.#address.key === this.#address.key)
         other.connection.lockOut()
   }

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { FakeSystem } from '../../../../test/support/fake-system.ts'
 import { Admission, type AdmissionOptions, type AdmissionParts } from '../../src/admission/admission.ts'
-import type { DeviceProofs, Devices } from '../../src/admission/devices.ts'
+import type { DeviceProofExchange, DeviceVerifier } from '../../src/admission/device-verifier.ts'
 import { DurableBlocks } from '../../src/admission/durable-blocks.ts'
 import { Fingerprints } from '../../src/admission/fingerprints.ts'
 import { Revoker } from '../../src/admission/revoker.ts'
@@ -305,9 +305,9 @@ function devicesOf(enrolled: readonly string[]) {
     hasEnrolled: async (userId: string) => enrolled.includes(userId),
     begin: async (principal: Principal, token: string) => {
       begun.push(`${principal.deviceId} ${token}`)
-      return allow({ connectionId: 'c' } as DeviceProofs)
+      return allow({ connectionId: 'c' } as DeviceProofExchange)
     },
-  } as unknown as Devices
+  } as unknown as DeviceVerifier
   return { devices, begun }
 }
 

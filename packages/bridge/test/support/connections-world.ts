@@ -3,10 +3,10 @@ import type { ProtocolVersion } from '@bridgekeeper/protocol'
 import { keyIdOf, type TestDevice } from '../../../../test/support/devices.ts'
 import { FakeSystem } from '../../../../test/support/fake-system.ts'
 import type { CallOutcome, ToolCall } from '../../src/calls/outcome.ts'
+import type { ProofExchange } from '../../src/connection/agent-context.ts'
 import { type AgentSocket, Connection, type ConnectionListener } from '../../src/connection/connection.ts'
 import { DeadlineQueue } from '../../src/connection/deadline-queue.ts'
 import type { RenewalFacts } from '../../src/connection/life.ts'
-import type { DeviceProofs } from '../../src/connection/login.ts'
 import type { ReadyConnection } from '../../src/connection/ready-connection.ts'
 import type { BoundConnection, ExpectedProof } from '../../src/gates/proof.ts'
 import { allow, type Verdict } from '../../src/gates/verdict.ts'
@@ -58,7 +58,7 @@ export interface RealPeer {
 }
 
 /** What a device's connection asks of admission, answered by hand. */
-export class HandProofs implements DeviceProofs {
+export class HandProofs implements ProofExchange {
   readonly connectionId: string
   readonly #device: TestDevice
   readonly #bridgeKey: KeyObject

@@ -4,17 +4,17 @@ import type { AddressInfo } from 'node:net'
 import { canonicalJson } from '@bridgekeeper/protocol'
 import { type JWTPayload, SignJWT } from 'jose'
 import { onTestFinished } from 'vitest'
+import { DeviceRegistry } from '../../src/devices/device-registry.ts'
 import { DeviceEndpoint } from '../../src/devices/endpoint.ts'
 import type { ClientAddress } from '../../src/gates/client-address.ts'
 import { allow } from '../../src/gates/verdict.ts'
-import { AccessTokens } from '../../src/identity/access-tokens.ts'
-import { Devices } from '../../src/identity/devices.ts'
-import { loadSigningKey } from '../../src/identity/signing-key.ts'
 import { callbackLog } from '../../src/memory/security-log.ts'
 import { memoryUsers } from '../../src/memory/users.ts'
 import type { System, User } from '../../src/ports.ts'
 import type { SecurityEvent } from '../../src/security-log/events.ts'
 import { realSystem } from '../../src/system.ts'
+import { AccessTokens } from '../../src/tokens/access-tokens.ts'
+import { loadSigningKey } from '../../src/tokens/signing-key.ts'
 import { memoryDevices, memoryKeys, memorySessions } from './identity-stores.ts'
 
 const NAMES = ['ann', 'bob'] as const
@@ -57,7 +57,7 @@ export async function startDevices(system: System = realSystem()) {
   const failed: string[] = []
   const log = callbackLog((event) => events.push(event))
   const tokens = new AccessTokens({ ...parts, key: signingKey, issuer: url, system })
-  const devices = new Devices({
+  const devices = new DeviceRegistry({
     ...parts,
     tokens,
     addresses: [url, 'https://also.example.com'],

@@ -3,9 +3,9 @@ import type { ErrorCode, ProtocolVersion } from '@bridgekeeper/protocol'
 import { makeKey, prove, TestDevice } from '../../../../test/support/devices.ts'
 import { FakeSystem } from '../../../../test/support/fake-system.ts'
 import type { CallOutcome, ToolCall } from '../../src/calls/outcome.ts'
+import type { ProofExchange } from '../../src/connection/agent-context.ts'
 import { Connection, type ConnectionListener } from '../../src/connection/connection.ts'
 import { DeadlineQueue } from '../../src/connection/deadline-queue.ts'
-import type { DeviceProofs } from '../../src/connection/login.ts'
 import { allow, deny, type Verdict } from '../../src/gates/verdict.ts'
 import type { SecurityEvent } from '../../src/security-log/events.ts'
 import { HandProofs, HandSocket } from './connections-world.ts'
@@ -49,7 +49,7 @@ export class OneConnection {
     const dialled = [{ origin: ORIGIN, path: '/api/mcp-ws' }]
     this.proofs = withDevice ? new HandProofs(this.device, key, { ...bound, dialled }) : undefined
     const principal = { userId: 'ann', sessionId: 's1', expiresAtMs: system.nowMs() + lifetimeMs }
-    const device: DeviceProofs | undefined = this.proofs
+    const device: ProofExchange | undefined = this.proofs
     this.connection = new Connection(
       { principal, version, ip: '203.0.113.1', challengeAttempts, device },
       this.socket,

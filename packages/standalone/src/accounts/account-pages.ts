@@ -1,9 +1,9 @@
 import type { Device } from '@bridgekeeper/bridge'
 import type { Passkey, Session, Upstream } from '@bridgekeeper/bridge/parts'
 import { cleanText, keyWords, unreachable } from '@bridgekeeper/protocol'
+import type { LoggedIn } from './browser-sessions.ts'
 import { type Html, type HtmlValue, html } from './html.ts'
 import { button, card, form, type Notice, type PageOptions } from './layout.ts'
-import type { LoggedIn } from './logins.ts'
 import { moment } from './moments.ts'
 import type { Site } from './site.ts'
 

@@ -2,15 +2,15 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type Denied, deny } from '@bridgekeeper/bridge'
 import { canonicalTarget, rewriteTarget, type Target } from '@bridgekeeper/bridge/parts'
 import { accountRoutes } from './account-routes.ts'
+import { BrowserSessions } from './browser-sessions.ts'
 import { LoginLimits } from './login-limits.ts'
+import { LoginProvider, type LoginProviderSettings } from './login-provider.ts'
+import { providerRoutes } from './login-provider-routes.ts'
 import { loginRoutes } from './login-routes.ts'
-import { Logins } from './logins.ts'
 import type { AccountParts, Pages } from './parts.ts'
 import { passkeyRoutes } from './passkey-routes.ts'
 import { Passkeys } from './passkeys.ts'
 import { Passwords } from './passwords.ts'
-import { Provider, type ProviderSettings } from './provider.ts'
-import { providerRoutes } from './provider-routes.ts'
 import { sendRefusalJson, sendRefusalPage } from './respond.ts'
 import { securityRoutes } from './security-routes.ts'
 import { Totp } from './totp.ts'
@@ -19,7 +19,7 @@ import type { Routes, Visit } from './visit.ts'
 
 /** The pages of accounts, and who is logged in for whoever has pages of their own. */
 export interface Accounts {
-  readonly logins: Logins
+  readonly logins: BrowserSessions
   /** Answers the request where its path is one of ours. @returns whether it is */
   handle(request: IncomingMessage, response: ServerResponse): boolean
 }
@@ -27,17 +27,17 @@ export interface Accounts {
 const OWN_PATH = /^\/(?:login|logout|account|auth)(?:\/|$)/
 
 /** @param settings of the provider at which users may log in instead, if any */
-export function createAccounts(parts: AccountParts, settings?: ProviderSettings): Accounts {
+export function createAccounts(parts: AccountParts, settings?: LoginProviderSettings): Accounts {
   const { credentials, system, door, log, key } = parts
   const pages: Pages = {
     ...parts,
-    logins: new Logins(parts),
+    logins: new BrowserSessions(parts),
     limits: new LoginLimits(door, log, system),
     passwords: new Passwords(credentials, system),
     totp: new Totp(credentials, system, key),
   }
   const { origin, base } = parts.site
-  const provider = settings && new Provider(settings, `${origin}${base}/login/sso/callback`, system)
+  const provider = settings && new LoginProvider(settings, `${origin}${base}/login/sso/callback`, system)
   const routes: Routes = {
     ...loginRoutes(pages, settings?.name),
     ...accountRoutes(pages, settings?.name),

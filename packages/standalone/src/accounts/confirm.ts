@@ -1,10 +1,10 @@
 import type { Denied } from '@bridgekeeper/bridge'
+import type { LoggedIn } from './browser-sessions.ts'
 import { isConfirmed } from './finish-login.ts'
 import type { Form } from './form-body.ts'
 import { type Html, html } from './html.ts'
 import { field } from './layout.ts'
 import { checkPassword } from './login-routes.ts'
-import type { LoggedIn } from './logins.ts'
 import type { Pages } from './parts.ts'
 import type { Visit } from './visit.ts'
 

@@ -1,7 +1,7 @@
 import type { System, User, Verdict } from '@bridgekeeper/bridge'
 import { seal, unseal } from '@bridgekeeper/bridge/parts'
+import type { LoggedIn } from './browser-sessions.ts'
 import { PageCookie } from './cookies.ts'
-import type { LoggedIn } from './logins.ts'
 import type { Pages } from './parts.ts'
 import { redirect, sendOnward } from './respond.ts'
 import { localPath, type Site } from './site.ts'

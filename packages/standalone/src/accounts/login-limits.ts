@@ -22,7 +22,7 @@ export const ATTEMPTS = {
   },
 } as const
 
-/** Logins that succeed, of one user from one address. */
+/** Successful logins of one user from one address. */
 export const LOGINS = { max: 100, windowMs: 15 * MINUTE_MS, maxKeys: 20_000 }
 
 /** Users who come from the provider for the first time, from one address. */

@@ -1,12 +1,12 @@
 import type { DeviceStore, Revocation } from '@bridgekeeper/bridge'
 import type { AccountStore, CredentialStore, FrontDoor } from '@bridgekeeper/bridge/parts'
+import type { BrowserSessionParts, BrowserSessions } from './browser-sessions.ts'
 import type { LoginLimits } from './login-limits.ts'
-import type { LoginParts, Logins } from './logins.ts'
 import type { Passwords } from './passwords.ts'
 import type { Totp } from './totp.ts'
 
 /** What a node gives the account pages. */
-export interface AccountParts extends LoginParts {
+export interface AccountParts extends BrowserSessionParts {
   readonly users: AccountStore
   readonly credentials: CredentialStore
   readonly devices: DeviceStore
@@ -17,7 +17,7 @@ export interface AccountParts extends LoginParts {
 
 /** The same with what is made of it, as the pages use it. */
 export interface Pages extends AccountParts {
-  readonly logins: Logins
+  readonly logins: BrowserSessions
   readonly limits: LoginLimits
   readonly passwords: Passwords
   readonly totp: Totp

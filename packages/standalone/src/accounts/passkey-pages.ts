@@ -6,12 +6,12 @@ import { button, card, field, form, type PageOptions } from './layout.ts'
 import { moment } from './moments.ts'
 import type { ChangePage } from './security-pages.ts'
 
-/** `/account/passkeys`: those there are, and one more where the browser can. @param canBe whether this bridge has a name */
+/** `/account/passkeys`: those there are, and one more where the browser can. @param isAvailable whether this bridge has a name */
 export function passkeysPage(
   page: ChangePage,
   passkeys: readonly Passkey[],
   nowMs: number,
-  canBe: boolean,
+  isAvailable: boolean,
 ): PageOptions {
   const { site, loggedIn, confirmation, notice } = page
   const rows = passkeys.map(({ credentialId, name, createdAtMs }) => {
@@ -32,7 +32,7 @@ export function passkeysPage(
     hint: 'Such as the device or password manager that keeps it.',
     maxLength: 60,
   })
-  const adding = canBe
+  const adding = isAvailable
     ? html`<p id="passkey-none">This browser has no passkeys, or runs no scripts.</p>
 <div id="passkey-add" hidden data-base="${site.base}" data-token="${loggedIn.formToken}">${nameField}${confirmation}
 <button id="passkey-create" type="button" class="main">Add a passkey</button></div>`

@@ -4,10 +4,10 @@ import { allow, deny, type User, type Verdict } from '@bridgekeeper/bridge'
 import type { Passkey } from '@bridgekeeper/bridge/parts'
 import { cleanText } from '@bridgekeeper/protocol'
 import { done } from './account-routes.ts'
+import type { LoggedIn } from './browser-sessions.ts'
 import { confirmedForm, renewLogin, showChange, type View } from './change.ts'
 import { CURRENT_PASSWORD, confirmationProblem } from './confirm.ts'
 import { startLogin } from './finish-login.ts'
-import type { LoggedIn } from './logins.ts'
 import type { Pages } from './parts.ts'
 import { passkeysPage, removePasskeyPage } from './passkey-pages.ts'
 import type { Passkeys } from './passkeys.ts'
@@ -40,7 +40,7 @@ export function passkeyRoutes(pages: Pages, passkeys: Passkeys): Routes {
     const loggedIn = await pages.logins.requireLogin(visit.request, visit.response, LIST_PATH)
     if (loggedIn === undefined) return
     const known = await credentials.passkeysOf(loggedIn.user.userId)
-    const view: View = (page) => passkeysPage(page, known, system.nowMs(), passkeys.canBe)
+    const view: View = (page) => passkeysPage(page, known, system.nowMs(), passkeys.isAvailable)
     await showChange(pages, visit, loggedIn, LIST_PATH, view)
   }
 

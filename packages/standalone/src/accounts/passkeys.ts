@@ -73,7 +73,7 @@ export class Passkeys {
   }
 
   /** Browsers know passkeys of names only, never of addresses (WebAuthn 3, section 5.1.2, "effective domain"). */
-  get canBe(): boolean {
+  get isAvailable(): boolean {
     return isIP(this.#site.hostname.replaceAll(/[[\]]/g, '')) === 0
   }
 

@@ -1,7 +1,7 @@
 import { accountOf } from './account-pages.ts'
+import type { LoggedIn } from './browser-sessions.ts'
 import { type Html, html } from './html.ts'
 import { button, field, form, type Notice, type PageOptions } from './layout.ts'
-import type { LoggedIn } from './logins.ts'
 import type { Site } from './site.ts'
 import type { NewTotp } from './totp.ts'
 

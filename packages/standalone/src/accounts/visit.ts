@@ -1,10 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { allow, deny, type System, type Verdict } from '@bridgekeeper/bridge'
 import type { ClientAddress } from '@bridgekeeper/bridge/parts'
+import type { BrowserSessions, LoggedIn } from './browser-sessions.ts'
 import { PageCookie } from './cookies.ts'
 import { FORM_TOKEN, FORM_TOKEN_HEADER, formToken, isFormToken, isOwnOrigin } from './csrf.ts'
 import { type Form, readForm, readJson } from './form-body.ts'
-import type { LoggedIn, Logins } from './logins.ts'
 import { sendRefusalPage } from './respond.ts'
 import type { Site } from './site.ts'
 
@@ -25,7 +25,7 @@ interface GuardParts {
   readonly site: Site
   readonly key: Uint8Array
   readonly system: System
-  readonly logins: Logins
+  readonly logins: BrowserSessions
 }
 
 const VISIT_COOKIE = new PageCookie('visit')

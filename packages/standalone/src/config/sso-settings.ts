@@ -1,5 +1,5 @@
 import type { Environment } from '@bridgekeeper/bridge/parts'
-import type { ProviderSettings } from '../accounts/provider.ts'
+import type { LoginProviderSettings } from '../accounts/login-provider.ts'
 import { readSecretFile } from '../data/file-rights.ts'
 import { SetupError } from './setup-error.ts'
 
@@ -13,7 +13,7 @@ const VARIABLES = [
  * The provider at which users may log in, as the environment names it; `undefined` where it names none.
  * @throws SetupError `setting_invalid`, `rights_unsafe`
  */
-export function ssoSettings(env: Environment): ProviderSettings | undefined {
+export function ssoSettings(env: Environment): LoginProviderSettings | undefined {
   const [issuer, clientId] = VARIABLES.map((name) => env[name]?.trim() || undefined)
   const clientSecret =
     env.BRIDGEKEEPER_SSO_CLIENT_SECRET?.trim() || secretIn(env.BRIDGEKEEPER_SSO_CLIENT_SECRET_FILE)

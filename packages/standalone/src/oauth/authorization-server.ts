@@ -23,19 +23,19 @@ import {
   type SigningKey,
 } from '@bridgekeeper/bridge/parts'
 import { Provider } from 'oidc-provider'
+import type { BrowserSessions } from '../accounts/browser-sessions.ts'
 import { isOwnOrigin } from '../accounts/csrf.ts'
 import { requireRecentLogin } from '../accounts/finish-login.ts'
-import type { Logins } from '../accounts/logins.ts'
 import { sendRefusalJson, sendRefusalPage } from '../accounts/respond.ts'
 import { isOfThisMachine, type Site, siteOf } from '../accounts/site.ts'
-import type { Sessions } from '../identity/sessions.ts'
+import type { LoginSessions } from '../sessions/login-sessions.ts'
 import { canonicalRequest } from './canonical-request.ts'
 import { codeInLink, codeKeys, DevicePages } from './device-pages.ts'
 import { ErrorAnswers } from './error-answers.ts'
 import { Interactions } from './interactions.ts'
 import { isLasting, type Limited, OAuthLimits } from './limits.ts'
 import { useMiddleware } from './middleware.ts'
-import { createProvider, ROUTES } from './provider.ts'
+import { createOidcProvider, ROUTES } from './oidc-provider.ts'
 import { recordEvents } from './recorded-events.ts'
 
 export interface AuthorizationServerParts {
@@ -51,8 +51,8 @@ export interface AuthorizationServerParts {
   readonly store: OAuthStore
   readonly users: Pick<UserStore, 'findById'>
   readonly sessionStore: SessionStore
-  readonly sessions: Sessions
-  readonly logins: Logins
+  readonly sessions: LoginSessions
+  readonly logins: BrowserSessions
   readonly door: FrontDoor
   readonly log: SecurityLog
   readonly system: System
@@ -179,7 +179,7 @@ export class AuthorizationServer {
 
   #makeServer(name: string): NamedServer {
     const { issuer, site, system, log, ...parts } = this.#parts
-    const provider = createProvider(
+    const provider = createOidcProvider(
       {
         name,
         issuer,

@@ -1,8 +1,8 @@
 import { IncomingMessage } from 'node:http'
 import { mediaType, readSmallBody } from '../accounts/form-body.ts'
 import { reduceRegistration } from './client-metadata.ts'
+import { ROUTES } from './oidc-provider.ts'
 import { canonicalParameters, hasParameters } from './parameters.ts'
-import { ROUTES } from './provider.ts'
 
 /**
  * Rewrites what clients write in many ways to the one way that the library reads.

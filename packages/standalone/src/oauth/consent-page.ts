@@ -1,9 +1,9 @@
 import { LIST_SCOPE } from '@bridgekeeper/bridge/parts'
 import { cleanText } from '@bridgekeeper/protocol'
 import { accountOf } from '../accounts/account-pages.ts'
+import type { LoggedIn } from '../accounts/browser-sessions.ts'
 import { type Html, html } from '../accounts/html.ts'
 import { button, form, type PageOptions } from '../accounts/layout.ts'
-import type { LoggedIn } from '../accounts/logins.ts'
 import type { Site } from '../accounts/site.ts'
 
 export interface ConsentView {

@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { System } from '@bridgekeeper/bridge'
 import { seal, unseal } from '@bridgekeeper/bridge/parts'
+import type { LoggedIn } from '../accounts/browser-sessions.ts'
 import { PageCookie } from '../accounts/cookies.ts'
-import type { LoggedIn } from '../accounts/logins.ts'
 import type { Site } from '../accounts/site.ts'
 
 const COOKIE = new PageCookie('deviceApproval')

@@ -1,14 +1,14 @@
 import type { KoaContextWithOIDC, Provider } from 'oidc-provider'
-import { comesFromElsewhere, type Logins } from '../accounts/logins.ts'
+import { type BrowserSessions, comesFromElsewhere } from '../accounts/browser-sessions.ts'
 import { sendOnward } from '../accounts/respond.ts'
 import type { Site } from '../accounts/site.ts'
-import type { Sessions } from '../identity/sessions.ts'
-import { showError } from './provider.ts'
+import type { LoginSessions } from '../sessions/login-sessions.ts'
+import { showError } from './oidc-provider.ts'
 
 export interface ErrorAnswerParts {
   readonly site: Site
-  readonly logins: Logins
-  readonly sessions: Sessions
+  readonly logins: BrowserSessions
+  readonly sessions: LoginSessions
 }
 
 type Failure = { readonly error?: string; readonly error_description?: string | undefined }

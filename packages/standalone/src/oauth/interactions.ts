@@ -7,24 +7,24 @@ import {
   canonicalScope,
 } from '@bridgekeeper/bridge/parts'
 import { errors, type Provider } from 'oidc-provider'
+import type { BrowserSessions, LoggedIn } from '../accounts/browser-sessions.ts'
 import { requireRecentLogin } from '../accounts/finish-login.ts'
-import type { LoggedIn, Logins } from '../accounts/logins.ts'
 import { redirect, sendOnward, sendPage, sendRefusalPage } from '../accounts/respond.ts'
 import type { Site } from '../accounts/site.ts'
 import { loggedInForm } from '../accounts/visit.ts'
-import type { Sessions } from '../identity/sessions.ts'
-import { accountIdOf } from './accounts.ts'
+import type { LoginSessions } from '../sessions/login-sessions.ts'
+import { accountIdOf } from './account-id.ts'
 import { consentPage } from './consent-page.ts'
 import { hasApproved } from './device-approval.ts'
 import { REFUSED_BY_USER } from './error-answers.ts'
-import { GRANT_MS } from './provider.ts'
+import { GRANT_MS } from './oidc-provider.ts'
 
 export interface InteractionParts {
   readonly provider: Provider
   readonly site: Site
   readonly issuer: string
-  readonly logins: Logins
-  readonly sessions: Sessions
+  readonly logins: BrowserSessions
+  readonly sessions: LoginSessions
   readonly log: Pick<SecurityLog, 'logSecurityEvent'>
   readonly system: System
   /** Of the account pages: what their forms are bound with. */

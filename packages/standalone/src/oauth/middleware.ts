@@ -5,7 +5,7 @@ import { DEVICE_GRANT } from './clients.ts'
 import type { DevicePages } from './device-pages.ts'
 import { DevicePolls, POLL_SECONDS } from './device-polls.ts'
 import type { ErrorAnswers } from './error-answers.ts'
-import { ROUTES } from './provider.ts'
+import { ROUTES } from './oidc-provider.ts'
 
 /** What the library leaves to others: before and after it handles a request. */
 export function useMiddleware(

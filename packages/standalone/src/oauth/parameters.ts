@@ -6,7 +6,7 @@ import {
   enrolmentResource,
   mcpResource,
 } from '@bridgekeeper/bridge/parts'
-import { ROUTES } from './provider.ts'
+import { ROUTES } from './oidc-provider.ts'
 import { isMcpScope } from './resources.ts'
 
 const SPACES = /[\t\n\v\f\r ]+/

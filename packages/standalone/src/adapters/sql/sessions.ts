@@ -3,7 +3,7 @@ import type { Session, SessionStore } from '@bridgekeeper/bridge/parts'
 import type { Database, Tables } from './schema.ts'
 import type { Sweep } from './sweep.ts'
 
-/** Sessions; one that has run out is found by nobody. */
+/** Login sessions. Expired ones are never found. */
 export function sqlSessions(db: Database, system: System, sweep: Sweep): SessionStore {
   const live = () => db.selectFrom('sessions').selectAll().where('expires_at_ms', '>', system.nowMs())
 

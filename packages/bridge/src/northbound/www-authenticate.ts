@@ -5,7 +5,7 @@ import { DPOP_ALGORITHMS } from '../gates/dpop.ts'
 const REALM = 'realm="bridgekeeper"'
 
 /** What a challenge may name besides its reason. */
-export interface ChallengeFacts {
+export interface AuthenticateFacts {
   /** Where the metadata of this resource is; `undefined` without an authorization server. */
   readonly metadataUrl?: string | undefined
   /** The scope that was missing. */
@@ -16,7 +16,7 @@ export interface ChallengeFacts {
  * [RS.6] The headers `WWW-Authenticate`: how to get in with which kind of token, and where to get one.
  * Source: RFC 6750 section 3, RFC 9449 section 7.1, RFC 9728 section 5.1, MCP authorization ("scope selection").
  */
-export function challenges(code: ErrorCode, { metadataUrl, neededScope }: ChallengeFacts): string[] {
+export function wwwAuthenticate(code: ErrorCode, { metadataUrl, neededScope }: AuthenticateFacts): string[] {
   const where = metadataUrl === undefined ? [] : [`resource_metadata="${metadataUrl}"`]
   if (code === 'scope_insufficient') {
     const scope = neededScope === undefined ? [] : [`scope="${neededScope}"`]

@@ -5,29 +5,29 @@ import type { Principal } from '../ports.ts'
 
 /** Revocations that are remembered, newest last; beyond them the oldest are forgotten. */
 const MAX_REMEMBERED = 10_000
-/** Logins without anything open that are kept, beside as many as have something. */
+/** Idle logins that stay in the index, beside as many busy ones. */
 const SPARE_LOGINS = 1_024
 
 /** Something that is open, and ends with its login: an agent's socket, a caller's request. */
-export interface Use {
+export interface OpenItem {
   /** Its place among those of its login, which alone reads and writes it. */
-  place: number
+  index: number
   /** Its login was revoked: nothing is taken from it and nothing given to it any more. Once, in that very turn. */
   revoked(): void
 }
 
 /** One login as it is used here. A revoked one stays revoked; whoever comes again gets another. */
-export class Login {
+export class OpenLogin {
   readonly #principal: Principal
-  readonly #logins: Logins
+  readonly #logins: OpenLogins
   /** Most logins have one thing open, and a list of one costs more than all else of it. */
-  #use: Use | undefined
-  #more: Use[] | undefined
+  #use: OpenItem | undefined
+  #more: OpenItem[] | undefined
   #revoked = false
   /** When it was taken out of the index for having nothing open. */
   #unlistedAt: number | undefined
 
-  constructor(principal: Principal, logins: Logins) {
+  constructor(principal: Principal, logins: OpenLogins) {
     this.#principal = principal
     this.#logins = logins
   }
@@ -55,36 +55,36 @@ export class Login {
   }
 
   /** @returns whether it is open now: not where the login was revoked meanwhile */
-  open(use: Use): boolean {
+  open(use: OpenItem): boolean {
     if (this.revoked) return false
     if (this.#use === undefined) this.#use = use
     else {
       this.#more ??= []
-      use.place = this.#more.push(use) - 1
+      use.index = this.#more.push(use) - 1
     }
     return true
   }
 
   /** It ended by itself. */
-  close(use: Use): void {
+  close(use: OpenItem): void {
     if (this.#use === use) {
       this.#use = undefined
       return
     }
     const last = this.#more?.at(-1)
-    if (this.#more === undefined || last === undefined || this.#more[use.place] !== use) return
-    last.place = use.place
-    this.#more[use.place] = last
+    if (this.#more === undefined || last === undefined || this.#more[use.index] !== use) return
+    last.index = use.index
+    this.#more[use.index] = last
     this.#more.pop()
   }
 
   /** Everything that is open, in no order. */
-  get uses(): readonly Use[] {
+  get uses(): readonly OpenItem[] {
     return [this.#use ?? [], this.#more ?? []].flat()
   }
 
   /** @returns what was open */
-  revoke(): readonly Use[] {
+  revoke(): readonly OpenItem[] {
     this.#revoked = true
     const { uses } = this
     this.#use = undefined
@@ -107,11 +107,11 @@ export class Login {
  * [REVOKE.1] The logins in use, found by user, session and device, so that a revocation costs what it ends and
  * a call costs nothing. It also remembers what was revoked, for those who are being admitted meanwhile.
  */
-export class Logins {
-  readonly #byUser = new Groups<Login>()
-  readonly #bySession = new Groups<Login>()
-  readonly #byDevice = new Groups<Login>()
-  readonly #ofPrincipal = new WeakMap<Principal, Login>()
+export class OpenLogins {
+  readonly #byUser = new Groups<OpenLogin>()
+  readonly #bySession = new Groups<OpenLogin>()
+  readonly #byDevice = new Groups<OpenLogin>()
+  readonly #ofPrincipal = new WeakMap<Principal, OpenLogin>()
   /** When each was last revoked, oldest first. */
   readonly #revokedAt = new Map<string, number>()
   #now = 0
@@ -130,7 +130,7 @@ export class Logins {
   }
 
   /** The login of a principal who was verified before; `undefined` where it was revoked since. */
-  recalled(principal: Principal): Login | undefined {
+  recalled(principal: Principal): OpenLogin | undefined {
     const known = this.#ofPrincipal.get(principal)
     if (known === undefined) return this.enter(principal, this.#now)
     return known.revoked ? undefined : known
@@ -140,20 +140,20 @@ export class Logins {
    * The login of a principal whose verification began then; `undefined` where it was revoked meanwhile. A session
    * or device that was ever revoked, as far as is remembered, is so for good: its id never comes again.
    */
-  enter(principal: Principal, since: number): Login | undefined {
+  enter(principal: Principal, since: number): OpenLogin | undefined {
     if (this.isRevoked(principal, since)) return undefined
     const { userId, sessionId, deviceId } = principal
     const known = this.#bySession
       .get(sessionId)
       .find((login) => login.userId === userId && login.deviceId === deviceId)
-    const login = known ?? new Login(principal, this)
+    const login = known ?? new OpenLogin(principal, this)
     if (known === undefined) this.list(login)
     this.#ofPrincipal.set(principal, login)
     return login
   }
 
   /** [REVOKE.3] Whether it was revoked since that moment; also where that is not remembered. */
-  isRevoked({ userId, sessionId, deviceId }: Login | Principal, since: number): boolean {
+  isRevoked({ userId, sessionId, deviceId }: OpenLogin | Principal, since: number): boolean {
     if (since < this.#forgottenAt) return true
     return (
       (this.#revokedAt.get(keyOf('user', userId)) ?? 0) > since ||
@@ -163,7 +163,7 @@ export class Logins {
   }
 
   /** @returns all that was open of it, which is for the caller to end in this very turn */
-  revoke({ kind, id }: Revocation): readonly Use[] {
+  revoke({ kind, id }: Revocation): readonly OpenItem[] {
     this.#remember(keyOf(kind, id))
     return this.#index(kind)
       .get(id)
@@ -173,7 +173,7 @@ export class Logins {
       })
   }
 
-  list(login: Login): void {
+  list(login: OpenLogin): void {
     if (this.#count >= this.#sweepAt) this.#sweep()
     this.#count++
     this.#byUser.add(login.userId, login)
@@ -201,14 +201,14 @@ export class Logins {
     this.#sweepAt = 2 * this.#count + SPARE_LOGINS
   }
 
-  #takeOut(login: Login): void {
+  #takeOut(login: OpenLogin): void {
     this.#count--
     this.#byUser.remove(login.userId, login)
     this.#bySession.remove(login.sessionId, login)
     if (login.deviceId !== undefined) this.#byDevice.remove(login.deviceId, login)
   }
 
-  #index(kind: Revocation['kind']): Groups<Login> {
+  #index(kind: Revocation['kind']): Groups<OpenLogin> {
     switch (kind) {
       case 'user':
         return this.#byUser

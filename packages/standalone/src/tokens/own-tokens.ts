@@ -1,10 +1,10 @@
 import type { KeyObject } from 'node:crypto'
 import type { BridgeOptions, System } from '@bridgekeeper/bridge'
 import { AccessTokens, loadSigningKey, Recall, type SigningKey } from '@bridgekeeper/bridge/parts'
-import { SetupError } from './config/setup-error.ts'
-import type { DataFolder } from './data/data-folder.ts'
-import { loadBridgeKey } from './identity/bridge-key.ts'
-import { byIssuer } from './identity/by-issuer.ts'
+import { SetupError } from '../config/setup-error.ts'
+import type { DataFolder } from '../data/data-folder.ts'
+import { loadBridgeKey } from './bridge-key.ts'
+import { byIssuer } from './by-issuer.ts'
 
 /** The installation's own keys. */
 export interface OwnKeys {

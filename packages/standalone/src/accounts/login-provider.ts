@@ -9,7 +9,7 @@ import {
 } from 'openid-client'
 
 /** An OpenID provider of the operator's, at which users log in instead of here. */
-export interface ProviderSettings {
+export interface LoginProviderSettings {
   readonly issuer: URL
   readonly clientId: string
   readonly clientSecret: string
@@ -41,13 +41,13 @@ const RANDOM_BYTES = 32
 const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/
 
 /** The operator's provider: authorization code with PKCE, state and nonce. Rejects when it is down or refuses. */
-export class Provider {
-  readonly settings: ProviderSettings
+export class LoginProvider {
+  readonly settings: LoginProviderSettings
   readonly #redirectUri: string
   readonly #system: System
   #known: { readonly configuration: Promise<Configuration>; readonly untilMs: number } | undefined
 
-  constructor(settings: ProviderSettings, redirectUri: string, system: System) {
+  constructor(settings: LoginProviderSettings, redirectUri: string, system: System) {
     this.settings = settings
     this.#redirectUri = redirectUri
     this.#system = system

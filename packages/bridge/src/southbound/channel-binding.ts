@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { TLSSocket } from 'node:tls'
-import type { Channel } from '../admission/devices.ts'
+import type { ChannelBinding } from '../admission/device-verifier.ts'
 
 /** RFC 9266 section 2. */
 const LABEL = 'EXPORTER-Channel-Binding'
@@ -9,7 +9,7 @@ const EXPORTER_BYTES = 32
 const EMPTY_CONTEXT = Buffer.alloc(0)
 
 /** What of a request and its socket a device's proof binds, seen from this end. */
-export function channelOf({ headers, socket }: IncomingMessage, raw: Duplex): Channel {
+export function channelBindingOf({ headers, socket }: IncomingMessage, raw: Duplex): ChannelBinding {
   return {
     offeredSubprotocols: headers['sec-websocket-protocol'] ?? '',
     encrypted: raw instanceof TLSSocket,

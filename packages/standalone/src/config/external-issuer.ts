@@ -9,7 +9,7 @@ const VARIABLES = ['BRIDGEKEEPER_JWKS_URL', 'BRIDGEKEEPER_JWT_ISSUER', 'BRIDGEKE
  * nothing else; then a token of our own making is not taken. `undefined` where it names none.
  * @throws SetupError `setting_invalid`
  */
-export function providerOf(env: Environment, system: System): Authenticator | undefined {
+export function externalIssuer(env: Environment, system: System): Authenticator | undefined {
   const [address, issuer, audience] = VARIABLES.map((name) => env[name]?.trim() || undefined)
   if (address === undefined && issuer === undefined && audience === undefined) return undefined
   if (address === undefined || issuer === undefined || audience === undefined) {

@@ -7,9 +7,9 @@ import { PageCookie } from './cookies.ts'
 import { startLogin } from './finish-login.ts'
 import { html } from './html.ts'
 import type { LoginFailure } from './login-limits.ts'
+import type { LoginProvider, UpstreamIdentity } from './login-provider.ts'
+import { providerPage } from './login-provider-pages.ts'
 import type { Pages } from './parts.ts'
-import type { Provider, UpstreamIdentity } from './provider.ts'
-import { providerPage } from './provider-pages.ts'
 import { sendAway, sendOnward, sendPage, sendRefusalPage } from './respond.ts'
 import { localPath, type Site } from './site.ts'
 import { type Routes, type Visit, visitorForm } from './visit.ts'
@@ -40,7 +40,7 @@ type BegunLogin = z.infer<typeof begunSchema>
 const foundSchema = z.object({ issuer: z.string(), subject: z.string(), untilMs: z.number() })
 
 /** Logging in at the operator's provider, and linking an account with one there. */
-export function providerRoutes(pages: Pages, provider: Provider): Routes {
+export function providerRoutes(pages: Pages, provider: LoginProvider): Routes {
   const { credentials, log } = pages
   const { name } = provider.settings
 
@@ -106,7 +106,7 @@ export function providerRoutes(pages: Pages, provider: Provider): Routes {
 /** Off to the provider, and what has to fit goes into a cookie that comes back from there. */
 async function leave(
   { site, key, system }: Pages,
-  provider: Provider,
+  provider: LoginProvider,
   { response }: Visit,
   begun: Pick<BegunLogin, 'returnTo' | 'isLink'> & { readonly sessionId: string | undefined },
 ): Promise<void> {
@@ -119,7 +119,7 @@ async function leave(
 }
 
 /** [SSO.1] Back from the provider, once. */
-async function comeBack(pages: Pages, provider: Provider, visit: Visit): Promise<void> {
+async function comeBack(pages: Pages, provider: LoginProvider, visit: Visit): Promise<void> {
   const { site, key, system } = pages
   const { request, response, address } = visit
   const text = unseal(key, PURPOSE, BEGUN_COOKIE.of(request, site) ?? '')
@@ -147,7 +147,7 @@ async function comeBack(pages: Pages, provider: Provider, visit: Visit): Promise
 /** Asks the provider for the user behind this answer. */
 async function identityOf(
   { door, limits }: Pages,
-  provider: Provider,
+  provider: LoginProvider,
   { query, address }: Visit,
   { checks }: BegunLogin,
 ): Promise<Verdict<UpstreamIdentity>> {
@@ -166,7 +166,7 @@ async function identityOf(
 /** [SSO.2] [SSO.3] Who this is here: by issuer and subject, never by an email that somebody has already. */
 async function userOf(
   { credentials, users, limits, log, system }: Pages,
-  { settings }: Provider,
+  { settings }: LoginProvider,
   { address }: Visit,
   { issuer, subject, verifiedEmail }: UpstreamIdentity,
 ): Promise<User | LoginFailure | Denied> {

@@ -3,7 +3,7 @@ import { isObject, parseJson } from '@bridgekeeper/protocol'
 import { AgentError } from '../errors.ts'
 
 /** Whose token it is, and of which login. */
-export interface Identity {
+export interface TokenClaims {
   readonly userId: string
   readonly sessionId: string
 }
@@ -18,7 +18,7 @@ const HEADER_VALUE = /^[\x21-\x7e]+$/
  * @param known what the caller knows better than the token
  * @throws AgentError `token_unreadable`
  */
-export function identityOf(token: string, known: Partial<Identity>): Identity {
+export function tokenClaims(token: string, known: Partial<TokenClaims>): TokenClaims {
   const payload = Buffer.from(token.split('.')[1] ?? '', 'base64url').toString('utf8')
   const claims = parseJson(payload)?.value
   const claim = (name: string) =>
@@ -35,6 +35,6 @@ export function demandHeaderValue(token: string): void {
 }
 
 /** The answer to a challenge of protocol v1: it shows knowledge of the login, no more. */
-export function challengeResponse(challenge: string, { userId, sessionId }: Identity): string {
+export function challengeResponse(challenge: string, { userId, sessionId }: TokenClaims): string {
   return hash('sha256', challenge + userId + sessionId)
 }

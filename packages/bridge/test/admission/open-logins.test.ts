@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { type Login, Logins, type Use } from '../../src/admission/logins.ts'
+import { type OpenItem, type OpenLogin, OpenLogins } from '../../src/admission/open-logins.ts'
 
 const MAX_REMEMBERED = 10_000
 const SPARE_LOGINS = 1_024
@@ -10,29 +10,29 @@ const principal = (userId: string, sessionId: string, deviceId?: string) => ({
   ...(deviceId !== undefined && { deviceId }),
 })
 
-function entered(logins: Logins, ...ids: [string, string, string?]): Login {
+function entered(logins: OpenLogins, ...ids: [string, string, string?]): OpenLogin {
   const login = logins.enter(principal(...ids), logins.now)
   if (login === undefined) throw new Error('It was refused.')
   return login
 }
 
 /** A use that is told from others by its number. */
-const use = (n: number): Use & { readonly n: number } => ({ n, place: 0, revoked: () => {} })
-const numbers = (uses: readonly Use[]) =>
+const use = (n: number): OpenItem & { readonly n: number } => ({ n, index: 0, revoked: () => {} })
+const numbers = (uses: readonly OpenItem[]) =>
   uses.map((one) => (one as ReturnType<typeof use>).n).sort((a, b) => a - b)
 
 test('[REVOKE.4] of uses that open and close in any order, just those that are open are ended', () => {
   const step = fc.record({ n: fc.nat(5), opens: fc.boolean() })
   fc.assert(
     fc.property(fc.array(step, { maxLength: 30 }), (steps) => {
-      const logins = new Logins()
+      const logins = new OpenLogins()
       const login = entered(logins, 'ann', 's')
       const all = Array.from({ length: 6 }, (_, n) => use(n))
       const open = new Set<number>()
       for (const { n, opens } of steps) {
         if (opens === open.has(n)) continue
-        if (opens) expect(login.open(all[n] as Use)).toBe(true)
-        else login.close(all[n] as Use)
+        if (opens) expect(login.open(all[n] as OpenItem)).toBe(true)
+        else login.close(all[n] as OpenItem)
         if (opens) open.add(n)
         else open.delete(n)
         expect(login.isIdle).toBe(open.size === 0)
@@ -45,7 +45,7 @@ test('[REVOKE.4] of uses that open and close in any order, just those that are o
 })
 
 test('[REVOKE.4] closing what was never opened, or was closed before, closes nothing else', () => {
-  const logins = new Logins()
+  const logins = new OpenLogins()
   const login = entered(logins, 'ann', 's')
   const [one, two, three] = [use(1), use(2), use(3)]
   login.close(one)
@@ -60,7 +60,7 @@ test('[REVOKE.4] closing what was never opened, or was closed before, closes not
 })
 
 test('[REVOKE.4] logins of one session id that differ in user or device are not one', () => {
-  const logins = new Logins()
+  const logins = new OpenLogins()
   const all = [
     entered(logins, 'ann', 's', 'd1'),
     entered(logins, 'ann', 's', 'd2'),
@@ -89,7 +89,7 @@ test('[REVOKE.4] logins of one session id that differ in user or device are not 
 })
 
 test('[REVOKE.5] a session or device that was revoked never comes in again, a user does, each time', () => {
-  const logins = new Logins()
+  const logins = new OpenLogins()
   for (let time = 0; time < 2; time++) {
     logins.revoke({ kind: 'session', id: 's' })
     logins.revoke({ kind: 'device', id: 'd' })
@@ -105,7 +105,7 @@ test('[REVOKE.5] a session or device that was revoked never comes in again, a us
 })
 
 test('[REVOKE.3] an admission that began before a revocation is refused, one that began after it is not', () => {
-  const logins = new Logins()
+  const logins = new OpenLogins()
   for (let time = 0; time < 2; time++) {
     const before = logins.now
     logins.revoke({ kind: 'user', id: 'ann' })
@@ -116,7 +116,7 @@ test('[REVOKE.3] an admission that began before a revocation is refused, one tha
 })
 
 test('[REVOKE.3] 10,000 revocations are remembered; with one more, whoever began before the oldest is refused', () => {
-  const logins = new Logins()
+  const logins = new OpenLogins()
   logins.revoke({ kind: 'session', id: 'oldest' })
   const since = logins.now
   for (let n = 1; n < MAX_REMEMBERED; n++) logins.revoke({ kind: 'session', id: `s${n}` })
@@ -135,7 +135,7 @@ test('[REVOKE.3] 10,000 revocations are remembered; with one more, whoever began
 })
 
 test('[REVOKE.9] idle logins are kept up to a number, and taken out by one more; those with something open stay', () => {
-  const logins = new Logins()
+  const logins = new OpenLogins()
   const busy = entered(logins, 'ann', 'busy', 'd')
   busy.open(use(1))
   const many = entered(logins, 'ann', 'many')
@@ -162,7 +162,7 @@ test('[REVOKE.9] idle logins are kept up to a number, and taken out by one more;
 })
 
 test('[REVOKE.9] a login that was taken out is found again once it is asked for, and not listed twice', () => {
-  const logins = new Logins()
+  const logins = new OpenLogins()
   const who = principal('ann', 'idle', 'd')
   const idle = logins.enter(who, logins.now)
   if (idle === undefined) throw new Error('It was refused.')
@@ -180,7 +180,7 @@ test('[REVOKE.9] a login that was taken out is found again once it is asked for,
 })
 
 test('[REVOKE.1] a principal that was never seen is entered by being recalled, unless it was revoked for good', () => {
-  const logins = new Logins()
+  const logins = new OpenLogins()
   const who = principal('ann', 's')
   expect(logins.recalled(who)).toBe(logins.recalled(who))
   expect(logins.count).toBe(1)

@@ -11,7 +11,7 @@ import { html } from '../accounts/html.ts'
 import { page } from '../accounts/layout.ts'
 import { pageHeaders } from '../accounts/respond.ts'
 import type { Site } from '../accounts/site.ts'
-import { readAccountId } from './accounts.ts'
+import { readAccountId } from './account-id.ts'
 import { ASSERTION_ALGORITHMS } from './client-metadata.ts'
 import { AGENT_CLIENT, checkClient, DEVICE_GRANT } from './clients.ts'
 import type { DevicePages } from './device-pages.ts'
@@ -31,7 +31,7 @@ const MAX_ASSERTION_SECONDS = 900
 const THUMBPRINT = /^[\w-]{43}$/
 const MAX_DEVICE_NAME_CHARS = 64
 
-export interface ProviderParts {
+export interface OidcProviderParts {
   /** The name of the bridge under which clients ask: the issuer that they see. */
   readonly name: string
   /** The bridge's first name, under which resources are named and tokens issued whichever name was asked. */
@@ -55,7 +55,7 @@ export interface ProviderParts {
  * for one resource each, refresh tokens that are used once. It is `oidc-provider`; what is set here is what it is
  * to do, and what it is to leave.
  */
-export function createProvider(parts: ProviderParts, site: Site): Provider {
+export function createOidcProvider(parts: OidcProviderParts, site: Site): Provider {
   const provider = new Provider(parts.name, {
     adapter: (model) => new Records(model, parts.records),
     clients: [AGENT_CLIENT],
@@ -105,7 +105,7 @@ function cookies(key: Uint8Array): NonNullable<Configuration['cookies']> {
 }
 
 /** [OAUTH.7] [OAUTH.11] Who may be a client, and how one shows that it is that client. */
-function clientRules({ system }: ProviderParts): Partial<Configuration> {
+function clientRules({ system }: OidcProviderParts): Partial<Configuration> {
   return {
     clientAuthMethods: ['none', 'client_secret_basic', 'client_secret_post', 'private_key_jwt'],
     assertJwtClientAuthClaimsAndHeader: (_ctx, { exp }) => {
@@ -125,7 +125,7 @@ function clientRules({ system }: ProviderParts): Partial<Configuration> {
 }
 
 /** [OAUTH.8] [OAUTH.12] What tokens say, how long they live, and whose they are. */
-function tokenRules({ issuer, users, sessions, system }: ProviderParts): Partial<Configuration> {
+function tokenRules({ issuer, users, sessions, system }: OidcProviderParts): Partial<Configuration> {
   return {
     scopes: ['openid', 'offline_access'],
     claims: { openid: ['sub'] },
@@ -180,7 +180,7 @@ function tokenRules({ issuer, users, sessions, system }: ProviderParts): Partial
   }
 }
 
-function features(parts: ProviderParts): NonNullable<Configuration['features']> {
+function features(parts: OidcProviderParts): NonNullable<Configuration['features']> {
   const { issuer, devicePages } = parts
   return {
     clientIdMetadataDocument: {

@@ -1,11 +1,11 @@
 import type { CatalogServer, ErrorCode, RawJson } from '@bridgekeeper/protocol'
 
 /** How a call to a local server ended. `error` is text for a person. */
-export type CallOutcome =
+export type LocalOutcome =
   | { readonly ok: true; readonly result: RawJson }
   | { readonly ok: false; readonly code: ErrorCode; readonly error: string; readonly rpcError?: RawJson }
 
-export interface ToolCall {
+export interface LocalCall {
   readonly serverName: string
   readonly toolName: string
   /** One JSON object. */
@@ -20,5 +20,5 @@ export interface LocalTools {
   /** Every server in its present state. */
   catalog(): readonly CatalogServer[]
   /** Runs one tool; never rejects. */
-  call(call: ToolCall): Promise<CallOutcome>
+  call(call: LocalCall): Promise<LocalOutcome>
 }

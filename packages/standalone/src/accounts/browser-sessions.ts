@@ -10,7 +10,7 @@ import {
   type Verdict,
 } from '@bridgekeeper/bridge'
 import { denyFor, type RefreshTokenStore, type Session, SlidingWindow } from '@bridgekeeper/bridge/parts'
-import type { Sessions } from '../identity/sessions.ts'
+import type { LoginSessions } from '../sessions/login-sessions.ts'
 import { browserName } from './browser-name.ts'
 import { clearCookie, cookieOf, PageCookie, setCookie } from './cookies.ts'
 import { formToken } from './csrf.ts'
@@ -36,10 +36,10 @@ export interface LoggedIn {
   readonly formToken: string
 }
 
-export interface LoginParts {
+export interface BrowserSessionParts {
   readonly site: Site
   readonly users: Pick<UserStore, 'findById'>
-  readonly sessions: Sessions
+  readonly sessions: LoginSessions
   readonly refreshTokens: RefreshTokenStore
   readonly tokens: Tokens
   readonly log: Pick<SecurityLog, 'logSecurityEvent'>
@@ -52,11 +52,11 @@ export interface LoginParts {
  * Browsers' logins: a short access token and a rotating refresh token, each in a cookie of its own. Every
  * method rejects when a store is down.
  */
-export class Logins {
-  readonly #parts: LoginParts
+export class BrowserSessions {
+  readonly #parts: BrowserSessionParts
   readonly #renewals = new SlidingWindow(RENEWALS)
 
-  constructor(parts: LoginParts) {
+  constructor(parts: BrowserSessionParts) {
     this.#parts = parts
   }
 

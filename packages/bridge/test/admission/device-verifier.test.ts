@@ -2,7 +2,7 @@ import { generateKeyPairSync } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { makeKey, TokenTable } from '../../../../test/support/devices.ts'
 import { FakeSystem } from '../../../../test/support/fake-system.ts'
-import { Devices } from '../../src/admission/devices.ts'
+import { DeviceVerifier } from '../../src/admission/device-verifier.ts'
 import { OwnAddresses } from '../../src/gates/own-addresses.ts'
 import type { DeviceStore } from '../../src/ports/identity.ts'
 import type { Principal } from '../../src/ports.ts'
@@ -46,7 +46,7 @@ async function setUp() {
   }
   const tokens = new TokenTable()
   const addresses = new OwnAddresses([], '/api/mcp-ws')
-  const devices = new Devices({
+  const devices = new DeviceVerifier({
     devices: store as DeviceStore,
     key,
     addresses,
@@ -66,9 +66,9 @@ test('[PROOF.1] the key of a bridge is private and Ed25519, or it does not start
   const { publicKey } = generateKeyPairSync('ed25519')
   const { privateKey: other } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   for (const wrong of [publicKey, other]) {
-    expect(() => new Devices({ key: wrong } as unknown as ConstructorParameters<typeof Devices>[0])).toThrow(
-      new TypeError("The bridge's key is not a private Ed25519 key."),
-    )
+    expect(
+      () => new DeviceVerifier({ key: wrong } as unknown as ConstructorParameters<typeof DeviceVerifier>[0]),
+    ).toThrow(new TypeError("The bridge's key is not a private Ed25519 key."))
   }
 })
 

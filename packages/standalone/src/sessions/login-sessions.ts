@@ -14,7 +14,7 @@ export type SessionEnd =
   /** The app gave its token back. */
   | 'ended_by_client'
 
-/** Sessions of one kind that a user may have open. */
+/** Login sessions of one kind that a user may have open. */
 export const MAX_SESSIONS = 64
 
 export interface NewSession extends Pick<Session, 'userId' | 'kind' | 'label'> {
@@ -32,7 +32,7 @@ export interface SessionParts {
 }
 
 /** Beginning and ending of sessions, told to whoever has to know. Rejects when a store is down. */
-export class Sessions {
+export class LoginSessions {
   readonly #parts: SessionParts
 
   constructor(parts: SessionParts) {

@@ -3,16 +3,16 @@ import { allow, deny, denyGenuine, type Verdict } from '../gates/verdict.ts'
 import { SlidingWindow } from '../limiters/sliding-window.ts'
 import type { Device, DeviceStore, SessionStore } from '../ports/identity.ts'
 import type { SecurityLog, System, UserStore } from '../ports.ts'
-import type { AccessTokens, Enrolment } from './access-tokens.ts'
+import type { AccessTokens, Enrolment } from '../tokens/access-tokens.ts'
 import {
   type Assertion,
   DEVICE_JWTS,
   type DeviceJwt,
   verifyAssertion,
   verifyKeyProof,
-} from './device-assertion.ts'
-import { type PublicKey, readDeviceKey } from './device-key.ts'
-import { ReplayMemory } from './replay.ts'
+} from '../tokens/device-assertion.ts'
+import { type PublicKey, readDeviceKey } from '../tokens/device-key.ts'
+import { ReplayMemory } from '../tokens/replay.ts'
 
 /** How many machines one user may have. */
 export const MAX_DEVICES = 32
@@ -31,7 +31,7 @@ const REPLAY_ENTRIES = 100_000
 /** A device needs one in a quarter of an hour. */
 export const ASSERTIONS = { max: 30, windowMs: 60_000 }
 
-export interface DevicesParts {
+export interface DeviceRegistryParts {
   readonly devices: DeviceStore
   readonly sessions: SessionStore
   readonly users: Pick<UserStore, 'findById'>
@@ -61,12 +61,12 @@ export interface DeviceToken {
 }
 
 /** Enrolled machines: how they come to be, get their tokens, and change their keys. Rejects when a store is down. */
-export class Devices {
-  readonly #parts: DevicesParts
+export class DeviceRegistry {
+  readonly #parts: DeviceRegistryParts
   readonly #used = new ReplayMemory(REPLAY_ENTRIES)
   readonly #asked = new SlidingWindow(ASSERTIONS)
 
-  constructor(parts: DevicesParts) {
+  constructor(parts: DeviceRegistryParts) {
     this.#parts = parts
   }
 

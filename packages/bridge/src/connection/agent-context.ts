@@ -5,18 +5,18 @@ import type { Principal } from '../ports.ts'
 import type { RenewalFacts } from './life.ts'
 
 /** What a connection knows of an agent that passed the gates. */
-export interface AgentLogin {
+export interface AgentContext {
   readonly principal: Principal
   readonly version: ProtocolVersion
   readonly ip: string
   /** Answers to the echo that it may give. */
   readonly challengeAttempts: number
   /** Where a device is to prove itself; without it, the echo is asked for. */
-  readonly device?: DeviceProofs | undefined
+  readonly device?: ProofExchange | undefined
 }
 
 /** What one connection of a device proves. */
-export interface DeviceProofs {
+export interface ProofExchange {
   readonly connectionId: string
   /** What is to be proven at first; asked for once. */
   begin(): ExpectedProof | undefined

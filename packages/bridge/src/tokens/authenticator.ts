@@ -3,7 +3,7 @@ import { type Authenticate, createAppAuthenticator } from './app-identity.ts'
 import { createJwksAuthenticator, type JwksOptions } from './jwks.ts'
 
 /** The ways in which a bridge may be told who may come in; one of them is given. */
-export interface IdentityOptions {
+export interface AuthenticatorOptions {
   /** A function of the app: whose token it is. */
   readonly authenticate?: Authenticate | undefined
   /** Tokens of an identity provider: its keys, or where it publishes them; with `issuer` and `audience`. */
@@ -15,7 +15,7 @@ export interface IdentityOptions {
 }
 
 /** [EMBED.2] @throws TypeError when none is given, more than one, or one in part */
-export function authenticatorOf(options: IdentityOptions, system: System): Authenticator {
+export function authenticatorOf(options: AuthenticatorOptions, system: System): Authenticator {
   const { authenticate, jwks, issuer, audience, authenticator } = options
   const given = [authenticate, jwks, authenticator].filter((way) => way !== undefined)
   if (given.length !== 1)

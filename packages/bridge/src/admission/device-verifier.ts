@@ -10,7 +10,7 @@ import type { Authenticator, Principal, SecurityLog, System } from '../ports.ts'
 const CONNECTION_ID_BYTES = 16
 
 /** The bridge's own end of a connection, as a proof binds it. */
-export interface Channel extends OwnEnd {
+export interface ChannelBinding extends OwnEnd {
   readonly offeredSubprotocols: string
   /** The exporter of TLS 1.3 that ends here, base64url (RFC 9266); asked for where it is needed. */
   exporter(): string | undefined
@@ -33,7 +33,7 @@ interface NextProof {
 }
 
 /** The enrolled devices as admission uses them, and the bridge's key with which it proves itself to them. */
-export class Devices {
+export class DeviceVerifier {
   readonly #parts: DeviceParts
   readonly #keyId: string
 
@@ -56,7 +56,11 @@ export class Devices {
   }
 
   /** A device wants to connect. @returns what it must prove, denied where it cannot. Rejects when the store is down. */
-  async begin(principal: Principal, token: string, channel: Channel): Promise<Verdict<DeviceProofs>> {
+  async begin(
+    principal: Principal,
+    token: string,
+    channel: ChannelBinding,
+  ): Promise<Verdict<DeviceProofExchange>> {
     const { addresses, system } = this.#parts
     const connection: BoundConnection = {
       connectionId: system.randomBytes(CONNECTION_ID_BYTES).toString('base64url'),
@@ -67,7 +71,7 @@ export class Devices {
     const tokenHash = hashOf(token)
     const expected = await this.expected('connect', principal, connection, tokenHash)
     if (!expected.allowed) return expected
-    return allow(new DeviceProofs(this, expected.value))
+    return allow(new DeviceProofExchange(this, expected.value))
   }
 
   /** What this device, as it is now, is to prove. */
@@ -133,13 +137,13 @@ export class Devices {
 }
 
 /** What one connection of a device proves over its life: one small object for each that is open. */
-export class DeviceProofs {
-  readonly #devices: Devices
+export class DeviceProofExchange {
+  readonly #devices: DeviceVerifier
   readonly #connection: BoundConnection
   #tokenHash: string
   #first: ExpectedProof | undefined
 
-  constructor(devices: Devices, first: ExpectedProof) {
+  constructor(devices: DeviceVerifier, first: ExpectedProof) {
     this.#devices = devices
     this.#connection = first.connection
     this.#tokenHash = first.tokenHash
