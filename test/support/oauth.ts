@@ -98,7 +98,7 @@ export async function startOAuth({
     store: stores.oauth,
     users: stores.users,
     sessionStore: stores.sessions,
-    logins: accounts.logins,
+    browserSessions: accounts.browserSessions,
     allowRegistration: true,
     production: false,
     allowedOrigins,

@@ -69,7 +69,7 @@ export function ownPages(options: OwnPagesOptions): PathHandler[] {
     users: stores.users,
     sessionStore: stores.sessions,
     sessions,
-    logins: accounts.logins,
+    browserSessions: accounts.browserSessions,
     door: bridge.frontDoor,
     log,
     system,

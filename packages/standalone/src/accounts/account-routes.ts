@@ -8,10 +8,10 @@ import { loggedInForm, type Routes, type Visit } from './visit.ts'
 
 /** `/account`: what is connected and logged in, each with an end. */
 export function accountRoutes(pages: Pages, providerName: string | undefined): Routes {
-  const { site, logins, sessions, devices, credentials, passwords, system } = pages
+  const { site, browserSessions, sessions, devices, credentials, passwords, system } = pages
 
   async function show(visit: Visit): Promise<void> {
-    const loggedIn = await logins.requireLogin(visit.request, visit.response, '/account')
+    const loggedIn = await browserSessions.requireLogin(visit.request, visit.response, '/account')
     if (loggedIn === undefined) return
     const { userId } = loggedIn.user
     const view = {

@@ -19,7 +19,7 @@ import type { Routes, Visit } from './visit.ts'
 
 /** The pages of accounts, and who is logged in for whoever has pages of their own. */
 export interface Accounts {
-  readonly logins: BrowserSessions
+  readonly browserSessions: BrowserSessions
   /** Answers the request where its path is one of ours. @returns whether it is */
   handle(request: IncomingMessage, response: ServerResponse): boolean
 }
@@ -31,7 +31,7 @@ export function createAccounts(parts: AccountParts, settings?: LoginProviderSett
   const { credentials, system, door, log, key } = parts
   const pages: Pages = {
     ...parts,
-    logins: new BrowserSessions(parts),
+    browserSessions: new BrowserSessions(parts),
     limits: new LoginLimits(door, log, system),
     passwords: new Passwords(credentials, system),
     totp: new Totp(credentials, system, key),
@@ -88,5 +88,5 @@ export function createAccounts(parts: AccountParts, settings?: LoginProviderSett
     return true
   }
 
-  return { logins: pages.logins, handle }
+  return { browserSessions: pages.browserSessions, handle }
 }

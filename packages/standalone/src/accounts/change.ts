@@ -15,13 +15,13 @@ export type View = (page: ChangePage) => PageOptions
 /** [LOGIN.7] After a password or factor has changed: starts a login with a new id, and ends what is ticked. */
 export async function renewLogin(pages: Pages, visit: Visit, { user }: LoggedIn, form: Form): Promise<void> {
   const { request, response, address } = visit
-  const { session } = await pages.logins.start(request, response, user, address.ip)
+  const { session } = await pages.browserSessions.start(request, response, user, address.ip)
   await endGroups(pages, visit, { userId: user.userId, keptId: session.sessionId }, tickedGroups(form))
 }
 
 /** A page of this kind, for whoever is logged in. */
 export async function show(pages: Pages, visit: Visit, path: string, view: View): Promise<void> {
-  const loggedIn = await pages.logins.requireLogin(visit.request, visit.response, path)
+  const loggedIn = await pages.browserSessions.requireLogin(visit.request, visit.response, path)
   if (loggedIn !== undefined) await showChange(pages, visit, loggedIn, path, view)
 }
 

@@ -23,11 +23,11 @@ export async function startLogin(
   user: User,
   method: LoginMethod,
 ): Promise<Verdict<void>> {
-  const { logins, limits, log, site, key, system } = pages
+  const { browserSessions, limits, log, site, key, system } = pages
   const { ip } = address
   const within = limits.login(user.userId, address)
   if (!within.allowed) return within
-  const loggedIn = await logins.start(request, response, user, ip)
+  const loggedIn = await browserSessions.start(request, response, user, ip)
   log.logSecurityEvent({ event: 'login_succeeded', userId: user.userId, ip, method })
   const proof = `${method} ${system.nowMs() + RECENT_MS}`
   RECENT_COOKIE.set(response, site, seal(key, recentPurpose(loggedIn), proof, system), RECENT_MS)

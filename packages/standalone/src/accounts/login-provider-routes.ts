@@ -47,7 +47,7 @@ export function providerRoutes(pages: Pages, provider: LoginProvider): Routes {
   async function login(visit: Visit): Promise<void> {
     const sent = await visitorForm(visit, pages)
     if (sent === undefined) return
-    const before = await pages.logins.loggedInUser(visit.request, visit.response)
+    const before = await pages.browserSessions.loggedInUser(visit.request, visit.response)
     await leave(pages, provider, visit, {
       returnTo: localPath(sent.form.get('returnTo')),
       sessionId: before?.session.sessionId,
@@ -87,7 +87,7 @@ export function providerRoutes(pages: Pages, provider: LoginProvider): Routes {
   }
 
   async function showLink(visit: Visit): Promise<void> {
-    const loggedIn = await pages.logins.requireLogin(visit.request, visit.response, LINK_PATH)
+    const loggedIn = await pages.browserSessions.requireLogin(visit.request, visit.response, LINK_PATH)
     if (loggedIn === undefined) return
     const isLinked = (await credentials.upstreamsOf(loggedIn.user.userId)).length > 0
     await show(pages, visit, LINK_PATH, (page) => providerPage(page, name, isLinked))
@@ -215,7 +215,7 @@ function foundPurpose(sessionId: string): string {
 async function finishLink(pages: Pages, visit: Visit): Promise<void> {
   const { site, key, system, credentials, log } = pages
   const { request, response, address } = visit
-  const loggedIn = await pages.logins.requireLogin(request, response, FINISH_PATH)
+  const loggedIn = await pages.browserSessions.requireLogin(request, response, FINISH_PATH)
   if (loggedIn === undefined) return
   const { userId } = loggedIn.user
   const text = unseal(key, foundPurpose(loggedIn.session.sessionId), FOUND_COOKIE.of(request, site) ?? '')

@@ -28,13 +28,13 @@ const SUSPENDED: Notice = { kind: 'bad', text: 'This account is suspended. Ask t
 
 /** `/login`, `/logout` and `/auth/refresh`. @param providerName of the provider, where there is one */
 export function loginRoutes(pages: Pages, providerName: string | undefined): Routes {
-  const { site, logins } = pages
+  const { site, browserSessions } = pages
 
   async function show(visit: Visit): Promise<void> {
     const { request, response, query } = visit
     const returnTo = localPath(query.get('returnTo') ?? undefined)
     const again = query.get('again') === '1'
-    const loggedIn = await logins.loggedInUser(request, response)
+    const loggedIn = await browserSessions.loggedInUser(request, response)
     if (loggedIn !== undefined && !again) return leadOn(pages, visit, returnTo)
     const visitor = visitorOf(visit, pages)
     const confirm = loggedIn && { email: loggedIn.user.email, notice: ONCE_MORE }
@@ -82,7 +82,7 @@ export function loginRoutes(pages: Pages, providerName: string | undefined): Rou
   }
 
   async function askLogout({ request, response }: Visit): Promise<void> {
-    const loggedIn = await logins.loggedInUser(request, response)
+    const loggedIn = await browserSessions.loggedInUser(request, response)
     if (loggedIn === undefined) return sendPage(response, loggedOutPage(site))
     sendPage(response, logoutPage(site, loggedIn.formToken))
   }
@@ -90,14 +90,14 @@ export function loginRoutes(pages: Pages, providerName: string | undefined): Rou
   async function logout(visit: Visit): Promise<void> {
     const sent = await loggedInForm(visit, pages, '/logout')
     if (sent === undefined) return
-    await logins.end(visit.response, sent.loggedIn, visit.address.ip)
+    await browserSessions.end(visit.response, sent.loggedIn, visit.address.ip)
     sendPage(visit.response, loggedOutPage(site))
   }
 
   /** [CSRF.1] Without a form's token: it tells nothing, and does what asking for a page does. */
   async function refresh({ request, response }: Visit): Promise<void> {
     if (!isOwnOrigin(request, site)) return sendRefusalJson(response, deny('origin_forbidden'))
-    const renewed = await logins.renew(request, response)
+    const renewed = await browserSessions.renew(request, response)
     if (!renewed.allowed) return sendRefusalJson(response, renewed)
     sendJson(response, { userId: renewed.value.user.userId })
   }

@@ -17,7 +17,7 @@ export interface AccountParts extends BrowserSessionParts {
 
 /** The same with what is made of it, as the pages use it. */
 export interface Pages extends AccountParts {
-  readonly logins: BrowserSessions
+  readonly browserSessions: BrowserSessions
   readonly limits: LoginLimits
   readonly passwords: Passwords
   readonly totp: Totp

@@ -37,7 +37,7 @@ export function passkeyRoutes(pages: Pages, passkeys: Passkeys): Routes {
   }
 
   async function list(visit: Visit): Promise<void> {
-    const loggedIn = await pages.logins.requireLogin(visit.request, visit.response, LIST_PATH)
+    const loggedIn = await pages.browserSessions.requireLogin(visit.request, visit.response, LIST_PATH)
     if (loggedIn === undefined) return
     const known = await credentials.passkeysOf(loggedIn.user.userId)
     const view: View = (page) => passkeysPage(page, known, system.nowMs(), passkeys.isAvailable)
@@ -46,7 +46,7 @@ export function passkeyRoutes(pages: Pages, passkeys: Passkeys): Routes {
 
   async function askRemove(visit: Visit): Promise<void> {
     const path = `${REMOVE_PATH}?${visit.query}`
-    const loggedIn = await pages.logins.requireLogin(visit.request, visit.response, path)
+    const loggedIn = await pages.browserSessions.requireLogin(visit.request, visit.response, path)
     if (loggedIn === undefined) return
     const passkey = await ownPasskey(pages, loggedIn, visit.query.get('id'))
     if (passkey === undefined) return sendRefusalPage(visit.response, pages.site, deny('not_found'))
@@ -109,7 +109,7 @@ async function add(pages: Pages, passkeys: Passkeys, visit: Visit): Promise<void
   const passkey = await passkeys.add(user, session.sessionId, name, question)
   if (passkey === undefined) return sendRefusalJson(response, deny('passkey_refused'))
   pages.log.logSecurityEvent({ event: 'passkey_added', userId: user.userId, ip: address.ip, name })
-  await pages.logins.start(request, response, user, address.ip)
+  await pages.browserSessions.start(request, response, user, address.ip)
   sendJson(response, { goTo: '/account?done=passkey' })
 }
 

@@ -23,7 +23,7 @@ export function securityRoutes(pages: Pages): Routes {
   }
 
   async function showCodes(visit: Visit): Promise<void> {
-    const loggedIn = await pages.logins.requireLogin(visit.request, visit.response, '/account/codes')
+    const loggedIn = await pages.browserSessions.requireLogin(visit.request, visit.response, '/account/codes')
     if (loggedIn === undefined) return
     const isOn = (await credentials.find(loggedIn.user.userId))?.totpSecret !== undefined
     await showChange(pages, visit, loggedIn, '/account/codes', isOn ? codesOffPage : codesOn(loggedIn))
@@ -97,7 +97,7 @@ async function deleteAccount(pages: Pages, visit: Visit): Promise<void> {
   const { userId, email } = loggedIn.user
   if (form.get('email')?.trim().toLowerCase() !== email.toLowerCase())
     return showChange(pages, visit, loggedIn, '/account/delete', deletePage, bad('That is not your email.'))
-  await pages.logins.end(visit.response, loggedIn, visit.address.ip)
+  await pages.browserSessions.end(visit.response, loggedIn, visit.address.ip)
   await pages.users.remove(userId)
   pages.log.logSecurityEvent({ event: 'user_deleted', userId, ip: visit.address.ip })
   await pages.revoke({ kind: 'user', id: userId })

@@ -16,10 +16,10 @@ const PATH = '/account/users'
 
 /** `/account/users`: for admins; to anybody else there is no such page. */
 export function usersRoutes(pages: Pages): Routes {
-  const { site, users, logins, sessions, log, system } = pages
+  const { site, users, browserSessions, sessions, log, system } = pages
 
   async function show(visit: Visit): Promise<void> {
-    const loggedIn = await logins.requireLogin(visit.request, visit.response, PATH)
+    const loggedIn = await browserSessions.requireLogin(visit.request, visit.response, PATH)
     if (loggedIn === undefined) return
     if (loggedIn.user.role !== 'admin') return sendRefusalPage(visit.response, site, deny('not_found'))
     const found = await users.list(visit.query.get('after') ?? '', PAGE_USERS + 1)

@@ -25,7 +25,7 @@ interface GuardParts {
   readonly site: Site
   readonly key: Uint8Array
   readonly system: System
-  readonly logins: BrowserSessions
+  readonly browserSessions: BrowserSessions
 }
 
 const VISIT_COOKIE = new PageCookie('visit')
@@ -72,14 +72,14 @@ export async function loggedInForm(
   returnTo = '/account',
 ): Promise<{ readonly loggedIn: LoggedIn; readonly form: Form } | undefined> {
   const { request, response } = visit
-  const { site, key, logins } = parts
+  const { site, key, browserSessions } = parts
   if (!isOwnOrigin(request, site)) return refuse(visit, site, 'origin_forbidden')
   const form = await readForm(request)
   if (!form.allowed) {
     sendRefusalPage(response, site, form)
     return undefined
   }
-  const loggedIn = await logins.requireLogin(request, response, returnTo)
+  const loggedIn = await browserSessions.requireLogin(request, response, returnTo)
   if (loggedIn === undefined) return undefined
   if (!isFormToken(key, loggedIn.session.sessionId, form.value.get(FORM_TOKEN)))
     return refuse(visit, site, 'form_stale')
@@ -103,12 +103,12 @@ export async function visitorQuestion(
 /** [CSRF.1] [CSRF.2] What a script of ours asks for somebody who is logged in. */
 export async function loggedInQuestion(
   { request, response }: Visit,
-  { site, key, logins }: GuardParts,
+  { site, key, browserSessions }: GuardParts,
 ): Promise<Verdict<{ readonly loggedIn: LoggedIn; readonly question: Readonly<Record<string, unknown>> }>> {
   if (!isOwnOrigin(request, site)) return deny('origin_forbidden')
   const question = await readJson(request)
   if (!question.allowed) return question
-  const loggedIn = await logins.loggedInUser(request, response)
+  const loggedIn = await browserSessions.loggedInUser(request, response)
   if (loggedIn === undefined) return deny('login_required')
   if (!isFormToken(key, loggedIn.session.sessionId, headerOf(request))) return deny('form_stale')
   return allow({ loggedIn, question: question.value })

@@ -52,7 +52,7 @@ export interface AuthorizationServerParts {
   readonly users: Pick<UserStore, 'findById'>
   readonly sessionStore: SessionStore
   readonly sessions: LoginSessions
-  readonly logins: BrowserSessions
+  readonly browserSessions: BrowserSessions
   readonly door: FrontDoor
   readonly log: SecurityLog
   readonly system: System
@@ -236,12 +236,12 @@ export class AuthorizationServer {
     path: string,
     address: ClientAddress,
   ): Promise<boolean> {
-    const { site, logins } = this.#parts
+    const { site, browserSessions } = this.#parts
     const isOwn = request.method !== 'POST' || isOwnOrigin(request, site)
     if (!isOwn) return this.#stop(response, deny('origin_forbidden'))
     const userCode = codeInLink(new URL(request.url ?? '', site.origin).searchParams.get('user_code'))
     const returnTo = userCode === undefined ? path : `${path}?user_code=${userCode}`
-    const loggedIn = await logins.requireLogin(request, response, returnTo)
+    const loggedIn = await browserSessions.requireLogin(request, response, returnTo)
     if (loggedIn === undefined) return false
     // The library's next steps are GET requests below /device, for the approval that this check let through.
     const isPage = request.method === 'POST' || path === '/device'

@@ -7,7 +7,7 @@ import { showError } from './oidc-provider.ts'
 
 export interface ErrorAnswerParts {
   readonly site: Site
-  readonly logins: BrowserSessions
+  readonly browserSessions: BrowserSessions
   readonly sessions: LoginSessions
 }
 
@@ -48,10 +48,10 @@ export class ErrorAnswers {
 
   /** Whether the user has this app connected, or has just refused it. */
   async #knowsApp(ctx: KoaContextWithOIDC): Promise<boolean> {
-    const { logins, sessions } = this.#parts
+    const { browserSessions, sessions } = this.#parts
     const { Client, Interaction } = ctx.oidc.entities
     if (Interaction?.result?.[REFUSED_BY_USER] === true) return true
-    const loggedIn = Client && (await logins.loggedInUser(ctx.req, ctx.res))
+    const loggedIn = Client && (await browserSessions.loggedInUser(ctx.req, ctx.res))
     if (Client === undefined || loggedIn === undefined) return false
     const all = await sessions.ofUser(loggedIn.user.userId)
     return all.some(({ kind, clientId }) => kind === 'client' && clientId === Client.clientId)

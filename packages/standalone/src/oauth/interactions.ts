@@ -23,7 +23,7 @@ export interface InteractionParts {
   readonly provider: Provider
   readonly site: Site
   readonly issuer: string
-  readonly logins: BrowserSessions
+  readonly browserSessions: BrowserSessions
   readonly sessions: LoginSessions
   readonly log: Pick<SecurityLog, 'logSecurityEvent'>
   readonly system: System
@@ -65,7 +65,7 @@ export class Interactions {
     if (request.method === 'POST') return this.#answered(visit, details)
     if (request.method !== 'GET')
       return sendRefusalPage(response, this.#parts.site, deny('method_not_allowed'))
-    const loggedIn = await this.#parts.logins.requireLogin(request, response, visit.path)
+    const loggedIn = await this.#parts.browserSessions.requireLogin(request, response, visit.path)
     if (loggedIn === undefined) return
     if (!this.#isTheirs(request, details, loggedIn)) return this.#finish(visit, ANOTHER_USER)
     if (details.prompt.name === 'login') return this.#loggedIn(visit, loggedIn)
