@@ -54,7 +54,7 @@ test('[SSO.1] [SSO.2] an account that is linked on its page logs in at the provi
 
   // Whoever has just come from there is asked for no password.
   await surfer.submit(await surfer.get('/account/provider'), '/account/provider/unlink')
-  expect(await accounts.stores.credentials.upstreamsOf('user_ann')).toEqual([])
+  expect(await accounts.stores.credentials.linkedIdentitiesOf('user_ann')).toEqual([])
   expect(textOf((await logInThere(new Surfer(accounts.url))).text)).toContain('No account here is linked')
 })
 
@@ -76,7 +76,7 @@ test('[SSO.3] a newcomer gets an account only where that is switched on, with a 
       isAdded ? 2 : 1,
     ])
     expect(surfer.cookies.has('accessToken')).toBe(isAdded)
-    expect(await accounts.stores.credentials.findUpstream(upstream.issuer, 'n')).toEqual(
+    expect(await accounts.stores.credentials.findLinkedUser(upstream.issuer, 'n')).toEqual(
       isAdded ? expect.stringMatching(/^user_/) : undefined,
     )
   }
@@ -86,7 +86,7 @@ test('[SSO.2] one account at the provider is one account here, and who is suspen
   const { accounts, upstream } = await world()
   await accounts.user('ann')
   await accounts.user('bob')
-  await accounts.stores.credentials.linkUpstream(upstream.issuer, 'shared', 'user_ann')
+  await accounts.stores.credentials.linkIdentity(upstream.issuer, 'shared', 'user_ann')
   upstream.user = { subject: 'shared' }
   const bob = await accounts.login('bob')
   const link = await bob.get('/account/provider')
@@ -103,7 +103,7 @@ test('[SSO.6] a user is linked with at most eight accounts at the provider', asy
   const { accounts, upstream } = await world()
   await accounts.user('ann')
   for (let index = 0; index < 7; index++)
-    await accounts.stores.credentials.linkUpstream(upstream.issuer, `earlier${index}`, 'user_ann')
+    await accounts.stores.credentials.linkIdentity(upstream.issuer, `earlier${index}`, 'user_ann')
   const ann = await accounts.login('ann')
   const fields = hiddenFields((await ann.get('/account')).text, '/logout')
   const statuses: number[] = []
@@ -113,7 +113,7 @@ test('[SSO.6] a user is linked with at most eight accounts at the provider', asy
     statuses.push((await goOn(ann, await ann.post('/account/provider/link', post))).status)
   }
   expect(statuses).toEqual([200, 409])
-  expect(await accounts.stores.credentials.upstreamsOf('user_ann')).toHaveLength(8)
+  expect(await accounts.stores.credentials.linkedIdentitiesOf('user_ann')).toHaveLength(8)
 })
 
 test('[SSO.2] who is suspended while at the provider is not linked', async () => {
@@ -125,13 +125,13 @@ test('[SSO.2] who is suspended while at the provider is not linked', async () =>
   const left = await ann.submit(link, '/account/provider/link', { currentPassword: PASSWORD })
   await accounts.stores.users.setState('user_ann', 'suspended')
   expect((await goOn(ann, left)).path).toMatch(/^\/login/)
-  expect(await accounts.stores.credentials.upstreamsOf('user_ann')).toEqual([])
+  expect(await accounts.stores.credentials.linkedIdentitiesOf('user_ann')).toEqual([])
 })
 
 test('[SSO.5] cookies of one login that are planted in the browser of another link nothing to either', async () => {
   const { accounts, upstream } = await world()
   const upstreams = async () =>
-    Promise.all(['user_ann', 'user_mallory'].map((id) => accounts.stores.credentials.upstreamsOf(id)))
+    Promise.all(['user_ann', 'user_mallory'].map((id) => accounts.stores.credentials.linkedIdentitiesOf(id)))
   await accounts.user('ann')
   await accounts.user('mallory')
   const ann = await accounts.login('ann')
@@ -163,7 +163,7 @@ test('[SSO.5] cookies of one login that are planted in the browser of another li
 test('[SSO.1] an answer counts in the browser that asked, once, in time, and as the provider signed it', async () => {
   const { accounts, upstream } = await world()
   await accounts.user('ann')
-  await accounts.stores.credentials.linkUpstream(upstream.issuer, 'a', 'user_ann')
+  await accounts.stores.credentials.linkIdentity(upstream.issuer, 'a', 'user_ann')
   upstream.user = { subject: 'a' }
 
   const victim = new Surfer(accounts.url)
@@ -197,7 +197,7 @@ test('[SSO.1] an answer counts in the browser that asked, once, in time, and as 
 test('[SSO.1] a token for another client, by another key or with another nonce logs nobody in', async () => {
   const { accounts, upstream } = await world()
   await accounts.user('ann')
-  await accounts.stores.credentials.linkUpstream(upstream.issuer, 'a', 'user_ann')
+  await accounts.stores.credentials.linkIdentity(upstream.issuer, 'a', 'user_ann')
   upstream.user = { subject: 'a' }
   for (const claims of [{ aud: 'another' }, { nonce: 'x' }, { iss: 'https://evil.example' }, { sub: 'b' }]) {
     const surfer = new Surfer(accounts.url)

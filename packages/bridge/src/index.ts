@@ -7,7 +7,8 @@ export { allow, type Denied, deny, type Verdict } from './gates/verdict.ts'
 export { memoryRevocations } from './memory/revocations.ts'
 export { callbackLog } from './memory/security-log.ts'
 export { memoryUsers } from './memory/users.ts'
-export type { Device, DeviceKey, DeviceStore, Revocation, Revocations } from './ports/identity.ts'
+export type { Device, DeviceKey, DeviceStore } from './ports/devices.ts'
+export type { Revocation, Revocations } from './ports/sessions.ts'
 export type {
   Authenticator,
   BlockStore,

@@ -14,20 +14,10 @@ export { Sampler } from './limiters/sampler.ts'
 export { SlidingWindow } from './limiters/sliding-window.ts'
 export { boundPipelining } from './northbound/pipelining.ts'
 export { sendRefusal } from './northbound/respond.ts'
-export type {
-  CredentialStore,
-  Credentials,
-  DeviceAlgorithm,
-  KeyStore,
-  OAuthRecord,
-  OAuthStore,
-  Passkey,
-  RefreshTokenStore,
-  Session,
-  SessionStore,
-  Upstream,
-} from './ports/identity.ts'
-export type { AccountStore, BlockKind, EndCheck, FrontDoor, UserRole } from './ports.ts'
+export type { DeviceAlgorithm } from './ports/devices.ts'
+export type { KeyStore } from './ports/keys.ts'
+export type { Session, SessionStore } from './ports/sessions.ts'
+export type { BlockKind, EndCheck, FrontDoor, UserRole } from './ports.ts'
 export { type Environment, isProduction } from './production.ts'
 export { lineBody, timestamps } from './security-log/line.ts'
 export { strictTransport } from './southbound/refuse.ts'

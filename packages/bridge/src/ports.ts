@@ -2,7 +2,7 @@ import type { Scopes } from './gates/call-authority.ts'
 import type { ClientAddress } from './gates/client-address.ts'
 import type { FactsSource, RequestFacts } from './gates/request-facts.ts'
 import type { Verdict } from './gates/verdict.ts'
-import type { Revocation } from './ports/identity.ts'
+import type { Revocation } from './ports/sessions.ts'
 import type { SecurityEvent } from './security-log/events.ts'
 
 /**
@@ -51,19 +51,6 @@ export interface UserStore {
   setState(userId: string, state: UserState): Promise<User | undefined>
   /** Ends all tokens that the user has. */
   raiseTokenVersion(userId: string): Promise<User | undefined>
-}
-
-/** Users as the account pages and commands manage them. */
-export interface AccountStore extends UserStore {
-  /** By email, from the one after this email on; `''` begins. */
-  list(afterEmail: string, limit: number): Promise<readonly User[]>
-  setRole(userId: string, role: UserRole): Promise<User | undefined>
-  /**
-   * With all that is the user's: sessions, refresh tokens, credentials, passkeys, links and devices. Keys of
-   * devices are remembered, so that none is ever enrolled again.
-   * @returns whether the user was there
-   */
-  remove(userId: string): Promise<boolean>
 }
 
 /** Whoever presented a valid token. */

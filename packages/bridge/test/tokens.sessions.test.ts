@@ -2,7 +2,7 @@ import { createTokens, memoryUsers, type User } from '@bridgekeeper/bridge'
 import { expect, test } from 'vitest'
 import { FakeSystem } from '../../../test/support/fake-system.ts'
 import { deny } from '../src/gates/verdict.ts'
-import type { Session } from '../src/ports/identity.ts'
+import type { Session } from '../src/ports/sessions.ts'
 import { memorySessions } from './support/identity-stores.ts'
 
 const SECRET = Buffer.alloc(32, 7)

@@ -36,6 +36,7 @@ export {
   Records,
   UNUSED_CLIENT_MS,
 } from './oauth/records.ts'
+export type { AccountStore, OAuthRecord, OAuthStore, Passkey } from './ports.ts'
 export { MAX_CONNECTIONS } from './serve.ts'
 export { LoginSessions, MAX_SESSIONS } from './sessions/login-sessions.ts'
 export { loadBridgeKey } from './tokens/bridge-key.ts'

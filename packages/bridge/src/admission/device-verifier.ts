@@ -4,7 +4,7 @@ import { connectAuthorityGate } from '../gates/call-authority.ts'
 import type { OwnAddresses, OwnEnd } from '../gates/own-addresses.ts'
 import { type BoundConnection, type ExpectedProof, provableKeys } from '../gates/proof.ts'
 import { allow, deny, type Verdict } from '../gates/verdict.ts'
-import type { DeviceStore } from '../ports/identity.ts'
+import type { DeviceStore } from '../ports/devices.ts'
 import type { Authenticator, Principal, SecurityLog, System } from '../ports.ts'
 
 const CONNECTION_ID_BYTES = 16

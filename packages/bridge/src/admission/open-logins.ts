@@ -1,6 +1,6 @@
 import { unreachable } from '@bridgekeeper/protocol'
 import { Groups } from '../groups.ts'
-import type { Revocation } from '../ports/identity.ts'
+import type { Revocation } from '../ports/sessions.ts'
 import type { Principal } from '../ports.ts'
 
 /** Revocations that are remembered, newest last; beyond them the oldest are forgotten. */

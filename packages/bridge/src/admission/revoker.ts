@@ -1,4 +1,4 @@
-import type { Revocation, Revocations } from '../ports/identity.ts'
+import type { Revocation, Revocations } from '../ports/sessions.ts'
 import type { Authenticator, SecurityLog } from '../ports.ts'
 import { OpenLogins } from './open-logins.ts'
 

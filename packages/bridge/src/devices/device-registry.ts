@@ -1,7 +1,8 @@
 import { cleanText } from '@bridgekeeper/protocol'
 import { allow, deny, denyGenuine, type Verdict } from '../gates/verdict.ts'
 import { SlidingWindow } from '../limiters/sliding-window.ts'
-import type { Device, DeviceStore, SessionStore } from '../ports/identity.ts'
+import type { Device, DeviceStore } from '../ports/devices.ts'
+import type { SessionStore } from '../ports/sessions.ts'
 import type { SecurityLog, System, UserStore } from '../ports.ts'
 import type { AccessTokens, Enrolment } from '../tokens/access-tokens.ts'
 import {

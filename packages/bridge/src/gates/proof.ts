@@ -6,7 +6,7 @@ import {
   type TranscriptFacts,
   transcript,
 } from '@bridgekeeper/protocol'
-import type { Device, DeviceKey } from '../ports/identity.ts'
+import type { Device, DeviceKey } from '../ports/devices.ts'
 import type { Principal } from '../ports.ts'
 import { allow, deny, type Verdict } from './verdict.ts'
 

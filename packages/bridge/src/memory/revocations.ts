@@ -1,4 +1,4 @@
-import type { Revocation, Revocations } from '../ports/identity.ts'
+import type { Revocation, Revocations } from '../ports/sessions.ts'
 
 /** Tells whoever watches in this process, at once: for bridges of one node, and for tests. Never down. */
 export function memoryRevocations(): Revocations {

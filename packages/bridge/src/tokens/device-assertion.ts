@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { compactVerify, decodeJwt, decodeProtectedHeader, type JWTPayload } from 'jose'
 import { allow, deny, type Verdict } from '../gates/verdict.ts'
-import type { Device, DeviceKey } from '../ports/identity.ts'
+import type { Device, DeviceKey } from '../ports/devices.ts'
 import type { System } from '../ports.ts'
 import { type PublicKey, verifierOf } from './device-key.ts'
 import { verifyJwt } from './jwt.ts'

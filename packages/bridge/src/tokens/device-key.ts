@@ -1,7 +1,7 @@
 import { createHash, createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto'
 import { canonicalJson, isObject } from '@bridgekeeper/protocol'
 import { allow, deny, type Verdict } from '../gates/verdict.ts'
-import type { DeviceAlgorithm, DeviceKey } from '../ports/identity.ts'
+import type { DeviceAlgorithm, DeviceKey } from '../ports/devices.ts'
 import { isSoundPoint } from './ed25519-point.ts'
 
 /** A device's public key, fit to verify with. */

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import { unreachable } from '@bridgekeeper/protocol'
-import type { Revocation } from '../ports/identity.ts'
+import type { Revocation } from '../ports/sessions.ts'
 import type { Principal, System } from '../ports.ts'
 
 /** A verified token is not verified again for this long; a change by another process takes effect within it. */

@@ -1,4 +1,4 @@
-import type { Session, SessionStore } from '../ports/identity.ts'
+import type { Session, SessionStore } from '../ports/sessions.ts'
 
 const SEEN_EVERY_MS = 60_000
 

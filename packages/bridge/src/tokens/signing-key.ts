@@ -6,7 +6,7 @@ import {
   type KeyObject,
 } from 'node:crypto'
 import { calculateJwkThumbprint, type JWK } from 'jose'
-import type { KeyStore } from '../ports/identity.ts'
+import type { KeyStore } from '../ports/keys.ts'
 import type { System } from '../ports.ts'
 import { seal, unseal } from './sealed.ts'
 

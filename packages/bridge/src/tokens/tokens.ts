@@ -1,6 +1,6 @@
 import { SignJWT } from 'jose'
 import { allow, deny, denyGenuine, type Verdict } from '../gates/verdict.ts'
-import type { Revocation, SessionStore } from '../ports/identity.ts'
+import type { Revocation, SessionStore } from '../ports/sessions.ts'
 import type { Authenticator, Principal, System, User, UserStore } from '../ports.ts'
 import { type OwnTokenRules, verifyOwnJwt } from './own-jwt.ts'
 import { Recall } from './recall.ts'

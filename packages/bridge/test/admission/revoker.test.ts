@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { Revoker } from '../../src/admission/revoker.ts'
 import { memoryRevocations } from '../../src/memory/revocations.ts'
-import type { Revocation, Revocations } from '../../src/ports/identity.ts'
+import type { Revocation, Revocations } from '../../src/ports/sessions.ts'
 import type { Authenticator } from '../../src/ports.ts'
 import type { SecurityEvent } from '../../src/security-log/events.ts'
 

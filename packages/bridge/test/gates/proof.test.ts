@@ -3,7 +3,7 @@ import { bridgeSigned, type Proof } from '@bridgekeeper/protocol'
 import { expect, test } from 'vitest'
 import { type Changes, keyIdOf, makeKey, prove, TestDevice } from '../../../../test/support/devices.ts'
 import { type ExpectedProof, provableKeys, verifyProof } from '../../src/gates/proof.ts'
-import type { Device, DeviceKey } from '../../src/ports/identity.ts'
+import type { Device, DeviceKey } from '../../src/ports/devices.ts'
 
 const CHALLENGE = 'ab'.repeat(32)
 const URL = 'https://bridge.example.com'

@@ -1,4 +1,6 @@
-import type { Device, DeviceStore, KeyStore, Session, SessionStore } from '../../src/ports/identity.ts'
+import type { Device, DeviceStore } from '../../src/ports/devices.ts'
+import type { KeyStore } from '../../src/ports/keys.ts'
+import type { Session, SessionStore } from '../../src/ports/sessions.ts'
 
 /** Sessions in memory, as the port says. */
 export function memorySessions(sessions: readonly Session[] = []): SessionStore {

@@ -1,6 +1,7 @@
 import type { Device } from '@bridgekeeper/bridge'
-import type { Passkey, Session, Upstream } from '@bridgekeeper/bridge/parts'
+import type { Session } from '@bridgekeeper/bridge/parts'
 import { cleanText, keyWords, unreachable } from '@bridgekeeper/protocol'
+import type { LinkedIdentity, Passkey } from '../ports.ts'
 import type { LoggedIn } from './browser-sessions.ts'
 import { type Html, type HtmlValue, html } from './html.ts'
 import { button, card, form, type Notice, type PageOptions } from './layout.ts'
@@ -15,7 +16,7 @@ export interface AccountView {
   readonly sessions: readonly Session[]
   readonly devices: readonly Device[]
   readonly passkeys: readonly Passkey[]
-  readonly upstreams: readonly Upstream[]
+  readonly upstreams: readonly LinkedIdentity[]
   readonly providerName: string | undefined
   readonly hasPassword: boolean
   readonly hasTotp: boolean

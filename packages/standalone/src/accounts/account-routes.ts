@@ -21,7 +21,7 @@ export function accountRoutes(pages: Pages, providerName: string | undefined): R
       sessions: newestFirst(await sessions.ofUser(userId)),
       devices: await devices.ofUser(userId),
       passkeys: await credentials.passkeysOf(userId),
-      upstreams: await credentials.upstreamsOf(userId),
+      upstreams: await credentials.linkedIdentitiesOf(userId),
       providerName,
       hasPassword: await passwords.has(userId),
       hasTotp: (await credentials.find(userId))?.totpSecret !== undefined,

@@ -9,7 +9,8 @@ import {
   type UserStore,
   type Verdict,
 } from '@bridgekeeper/bridge'
-import { denyFor, type RefreshTokenStore, type Session, SlidingWindow } from '@bridgekeeper/bridge/parts'
+import { denyFor, type Session, SlidingWindow } from '@bridgekeeper/bridge/parts'
+import type { RefreshTokenStore } from '../ports.ts'
 import type { LoginSessions } from '../sessions/login-sessions.ts'
 import { browserName } from './browser-name.ts'
 import { clearCookie, cookieOf, PageCookie, setCookie } from './cookies.ts'

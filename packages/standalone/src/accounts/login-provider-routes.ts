@@ -7,7 +7,7 @@ import { PageCookie } from './cookies.ts'
 import { startLogin } from './finish-login.ts'
 import { html } from './html.ts'
 import type { LoginFailure } from './login-limits.ts'
-import type { LoginProvider, UpstreamIdentity } from './login-provider.ts'
+import type { LoginProvider, ProviderIdentity } from './login-provider.ts'
 import { providerPage } from './login-provider-pages.ts'
 import type { Pages } from './parts.ts'
 import { sendAway, sendOnward, sendPage, sendRefusalPage } from './respond.ts'
@@ -78,8 +78,8 @@ export function providerRoutes(pages: Pages, provider: LoginProvider): Routes {
         notice,
       )
     }
-    for (const { issuer, subject } of await credentials.upstreamsOf(userId)) {
-      await credentials.unlinkUpstream(userId, issuer, subject)
+    for (const { issuer, subject } of await credentials.linkedIdentitiesOf(userId)) {
+      await credentials.unlinkIdentity(userId, issuer, subject)
       log.logSecurityEvent({ event: 'upstream_unlinked', userId, ip: visit.address.ip })
     }
     await renewLogin(pages, visit, sent.loggedIn, sent.form)
@@ -89,7 +89,7 @@ export function providerRoutes(pages: Pages, provider: LoginProvider): Routes {
   async function showLink(visit: Visit): Promise<void> {
     const loggedIn = await pages.browserSessions.requireLogin(visit.request, visit.response, LINK_PATH)
     if (loggedIn === undefined) return
-    const isLinked = (await credentials.upstreamsOf(loggedIn.user.userId)).length > 0
+    const isLinked = (await credentials.linkedIdentitiesOf(loggedIn.user.userId)).length > 0
     await show(pages, visit, LINK_PATH, (page) => providerPage(page, name, isLinked))
   }
 
@@ -150,7 +150,7 @@ async function identityOf(
   provider: LoginProvider,
   { query, address }: Visit,
   { checks }: BegunLogin,
-): Promise<Verdict<UpstreamIdentity>> {
+): Promise<Verdict<ProviderIdentity>> {
   const begun = await door.beginCheck(address)
   if (!begun.allowed) return begun
   try {
@@ -168,9 +168,9 @@ async function userOf(
   { credentials, users, limits, log, system }: Pages,
   { settings }: LoginProvider,
   { address }: Visit,
-  { issuer, subject, verifiedEmail }: UpstreamIdentity,
+  { issuer, subject, verifiedEmail }: ProviderIdentity,
 ): Promise<User | LoginFailure | Denied> {
-  const userId = await credentials.findUpstream(issuer, subject)
+  const userId = await credentials.findLinkedUser(issuer, subject)
   const known = userId === undefined ? undefined : await users.findById(userId)
   if (known !== undefined) return known.state === 'active' ? known : 'user_suspended'
   if (!settings.createUsers || verifiedEmail === undefined || userId !== undefined)
@@ -187,7 +187,7 @@ async function userOf(
   })
   if (added === undefined) return 'provider_user_unknown'
   log.logSecurityEvent({ event: 'user_added', userId: added.userId, ip: address.ip })
-  await credentials.linkUpstream(issuer, subject, added.userId)
+  await credentials.linkIdentity(issuer, subject, added.userId)
   return added
 }
 
@@ -199,7 +199,7 @@ function keepFound(
   { site, key, system }: Pages,
   { response }: Visit,
   { sessionId = '', returnTo }: BegunLogin,
-  { issuer, subject }: UpstreamIdentity,
+  { issuer, subject }: ProviderIdentity,
 ): void {
   const found = { issuer, subject, untilMs: system.nowMs() + FOUND_MS }
   const value = seal(key, foundPurpose(sessionId), JSON.stringify(found), system)
@@ -224,18 +224,18 @@ async function finishLink(pages: Pages, visit: Visit): Promise<void> {
   if (found === undefined || found.untilMs <= system.nowMs())
     return sendRefusalPage(response, site, deny('form_stale'))
   const { issuer, subject } = found
-  const links = await credentials.upstreamsOf(userId)
+  const links = await credentials.linkedIdentitiesOf(userId)
   if (links.length >= MAX_LINKS)
     return sendNotLinked(
       visit,
       site,
       `You are linked with ${links.length} accounts there. Unlink them first.`,
     )
-  if (await credentials.linkUpstream(issuer, subject, userId)) {
+  if (await credentials.linkIdentity(issuer, subject, userId)) {
     log.logSecurityEvent({ event: 'upstream_linked', userId, ip: address.ip })
     return done(pages, visit, 'linked')
   }
-  if ((await credentials.findUpstream(issuer, subject)) === userId) return done(pages, visit, 'linked')
+  if ((await credentials.findLinkedUser(issuer, subject)) === userId) return done(pages, visit, 'linked')
   sendNotLinked(visit, site, 'That account at the provider belongs to somebody else here.')
 }
 

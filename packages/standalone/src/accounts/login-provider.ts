@@ -27,7 +27,7 @@ export interface Checks {
 }
 
 /** Who somebody is there. */
-export interface UpstreamIdentity {
+export interface ProviderIdentity {
   readonly issuer: string
   readonly subject: string
   /** Only where the provider says that it is theirs. */
@@ -74,7 +74,7 @@ export class LoginProvider {
    *
    * @param query of the address to which the browser came back
    */
-  async finish(query: URLSearchParams, { state, nonce, verifier }: Checks): Promise<UpstreamIdentity> {
+  async finish(query: URLSearchParams, { state, nonce, verifier }: Checks): Promise<ProviderIdentity> {
     const configuration = await this.#configuration()
     const tokens = await authorizationCodeGrant(configuration, new URL(`${this.#redirectUri}?${query}`), {
       expectedState: state,

@@ -1,5 +1,6 @@
 import type { DeviceStore, Revocation } from '@bridgekeeper/bridge'
-import type { AccountStore, CredentialStore, FrontDoor } from '@bridgekeeper/bridge/parts'
+import type { FrontDoor } from '@bridgekeeper/bridge/parts'
+import type { AccountStore, CredentialStore } from '../ports.ts'
 import type { BrowserSessionParts, BrowserSessions } from './browser-sessions.ts'
 import type { LoginLimits } from './login-limits.ts'
 import type { Passwords } from './passwords.ts'

@@ -1,5 +1,5 @@
-import type { Passkey } from '@bridgekeeper/bridge/parts'
 import { cleanText } from '@bridgekeeper/protocol'
+import type { Passkey } from '../ports.ts'
 import { accountOf, list, row } from './account-pages.ts'
 import { html } from './html.ts'
 import { button, card, field, form, type PageOptions } from './layout.ts'

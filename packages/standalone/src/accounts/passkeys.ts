@@ -1,6 +1,6 @@
 import { isIP } from 'node:net'
 import { allow, deny, type System, type User, type Verdict } from '@bridgekeeper/bridge'
-import { type CredentialStore, type Passkey, SlidingWindow, seal, unseal } from '@bridgekeeper/bridge/parts'
+import { SlidingWindow, seal, unseal } from '@bridgekeeper/bridge/parts'
 import type {
   AuthenticationResponseJSON,
   PublicKeyCredentialCreationOptionsJSON,
@@ -8,6 +8,7 @@ import type {
   RegistrationResponseJSON,
 } from '@simplewebauthn/server'
 import { z } from 'zod'
+import type { CredentialStore, Passkey } from '../ports.ts'
 import type { Site } from './site.ts'
 
 /** Between the bridge's question and the browser's answer. */

@@ -1,6 +1,6 @@
 import type { System } from '@bridgekeeper/bridge'
-import type { CredentialStore } from '@bridgekeeper/bridge/parts'
 import { hash, parseOptions, verify } from '@node-rs/argon2'
+import type { CredentialStore } from '../ports.ts'
 import { FairTurns } from './fair-turns.ts'
 import { normalPassword } from './password-rules.ts'
 

@@ -1,6 +1,7 @@
 import type { System } from '@bridgekeeper/bridge'
-import { type CredentialStore, type Credentials, seal, unseal } from '@bridgekeeper/bridge/parts'
+import { seal, unseal } from '@bridgekeeper/bridge/parts'
 import { Secret, TOTP } from 'otpauth'
+import type { CredentialStore, Credentials } from '../ports.ts'
 
 /** As authenticator apps know them without being told. Source: RFC 6238 section 5.2, RFC 4226 section 4 (R6). */
 const PERIOD_SECONDS = 30

@@ -9,13 +9,14 @@ import {
   type User,
   type UserState,
 } from '@bridgekeeper/bridge'
-import { type AccountStore, canonicalScope, type Environment, type Recall } from '@bridgekeeper/bridge/parts'
+import { canonicalScope, type Environment, type Recall } from '@bridgekeeper/bridge/parts'
 import type { Stores } from '../adapters/sql/open.ts'
 import type { Outbox } from '../adapters/sql/outbox.ts'
 import { SetupError } from '../config/setup-error.ts'
 import { OperatorBlocks } from '../operations/blocks.ts'
 import { OperatorLogins } from '../operations/logins.ts'
 import { known, OperatorAccounts } from '../operations/users.ts'
+import type { AccountStore } from '../ports.ts'
 import { folderUnusable, openDatabase } from './database.ts'
 import { demandTrusted } from './file-rights.ts'
 import { derivedKey, type KeyPurpose, loadSecret } from './secret.ts'

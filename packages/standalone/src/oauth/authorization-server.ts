@@ -15,7 +15,6 @@ import {
   letPagesRead,
   type Named,
   NameFinder,
-  type OAuthStore,
   originPolicy,
   ownNames,
   rewriteTarget,
@@ -28,6 +27,7 @@ import { isOwnOrigin } from '../accounts/csrf.ts'
 import { requireRecentLogin } from '../accounts/finish-login.ts'
 import { sendRefusalJson, sendRefusalPage } from '../accounts/respond.ts'
 import { isOfThisMachine, type Site, siteOf } from '../accounts/site.ts'
+import type { OAuthStore } from '../ports.ts'
 import type { LoginSessions } from '../sessions/login-sessions.ts'
 import { canonicalRequest } from './canonical-request.ts'
 import { codeInLink, codeKeys, DevicePages } from './device-pages.ts'

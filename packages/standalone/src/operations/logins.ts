@@ -1,6 +1,7 @@
 import type { Device, DeviceStore, Revocations, SecurityEvent, System, User } from '@bridgekeeper/bridge'
-import type { AccountStore, Session, SessionStore } from '@bridgekeeper/bridge/parts'
+import type { Session, SessionStore } from '@bridgekeeper/bridge/parts'
 import { SetupError } from '../config/setup-error.ts'
+import type { AccountStore } from '../ports.ts'
 import { known } from './users.ts'
 
 const USERS_AT_ONCE = 500

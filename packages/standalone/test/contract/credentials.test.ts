@@ -59,16 +59,18 @@ describeStores('credentials', (fresh) => {
     const open = fresh()
     const [one, other] = [await open(), await open()]
     const linked = await Promise.all([
-      one.credentials.linkUpstream('https://idp', 'sub', 'user_1'),
-      other.credentials.linkUpstream('https://idp', 'sub', 'user_2'),
+      one.credentials.linkIdentity('https://idp', 'sub', 'user_1'),
+      other.credentials.linkIdentity('https://idp', 'sub', 'user_2'),
     ])
     expect(linked.filter((wasLinked) => wasLinked)).toHaveLength(1)
     const winner = linked[0] ? 'user_1' : 'user_2'
-    expect(await one.credentials.findUpstream('https://idp', 'sub')).toBe(winner)
-    expect(await one.credentials.findUpstream('https://other', 'sub')).toBeUndefined()
-    expect(await one.credentials.upstreamsOf(winner)).toEqual([{ issuer: 'https://idp', subject: 'sub' }])
-    expect(await one.credentials.unlinkUpstream('user_3', 'https://idp', 'sub')).toBe(false)
-    expect(await one.credentials.unlinkUpstream(winner, 'https://idp', 'sub')).toBe(true)
-    expect(await one.credentials.upstreamsOf(winner)).toEqual([])
+    expect(await one.credentials.findLinkedUser('https://idp', 'sub')).toBe(winner)
+    expect(await one.credentials.findLinkedUser('https://other', 'sub')).toBeUndefined()
+    expect(await one.credentials.linkedIdentitiesOf(winner)).toEqual([
+      { issuer: 'https://idp', subject: 'sub' },
+    ])
+    expect(await one.credentials.unlinkIdentity('user_3', 'https://idp', 'sub')).toBe(false)
+    expect(await one.credentials.unlinkIdentity(winner, 'https://idp', 'sub')).toBe(true)
+    expect(await one.credentials.linkedIdentitiesOf(winner)).toEqual([])
   })
 })

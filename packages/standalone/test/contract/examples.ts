@@ -1,5 +1,6 @@
 import type { Device, DeviceKey, User } from '@bridgekeeper/bridge'
-import type { OAuthRecord, Passkey, Session } from '@bridgekeeper/bridge/testing'
+import type { Session } from '@bridgekeeper/bridge/testing'
+import type { OAuthRecord, Passkey } from '../../src/ports.ts'
 
 /** Where the clock of FakeSystem stands. */
 export const NOW_MS = 1_800_000_000_000

@@ -86,7 +86,7 @@ describeStores('users', (fresh) => {
       await devices.add({ ...DEVICE, deviceId: userId, userId, keys: [deviceKey(userId)] })
       await credentials.setPassword(userId, 'hash')
       await credentials.addPasskey({ ...PASSKEY, credentialId: userId, userId })
-      await credentials.linkUpstream('https://idp', userId, userId)
+      await credentials.linkIdentity('https://idp', userId, userId)
       await callTimes.save([[userId, [SESSION.seenAtMs]]])
     }
     const kept = async (id: string) => [
@@ -97,7 +97,7 @@ describeStores('users', (fresh) => {
       await devices.find(id),
       await credentials.find(id),
       await credentials.findPasskey(id),
-      await credentials.findUpstream('https://idp', id),
+      await credentials.findLinkedUser('https://idp', id),
     ]
     expect(await users.remove('user_1')).toBe(true)
     expect(new Set(await kept('user_1'))).toEqual(new Set([undefined]))

@@ -1,5 +1,5 @@
-import type { CredentialStore, Credentials, Passkey } from '@bridgekeeper/bridge/parts'
 import { z } from 'zod'
+import type { CredentialStore, Credentials, Passkey } from '../../ports.ts'
 import type { Database, Tables } from './schema.ts'
 
 const transportsSchema = z.array(z.string())
@@ -98,26 +98,29 @@ function passkeys(db: Database): Passkeys {
   }
 }
 
-type Links = Pick<CredentialStore, 'findUpstream' | 'linkUpstream' | 'upstreamsOf' | 'unlinkUpstream'>
+type Links = Pick<
+  CredentialStore,
+  'findLinkedUser' | 'linkIdentity' | 'linkedIdentitiesOf' | 'unlinkIdentity'
+>
 
 function links(db: Database): Links {
   return {
-    async findUpstream(issuer, subject) {
+    async findLinkedUser(issuer, subject) {
       const query = db.selectFrom('upstream_links').select('user_id').where('issuer', '=', issuer)
       return (await query.where('subject', '=', subject).executeTakeFirst())?.user_id
     },
-    async linkUpstream(issuer, subject, userId) {
+    async linkIdentity(issuer, subject, userId) {
       const query = db
         .insertInto('upstream_links')
         .values({ issuer, subject, user_id: userId })
         .onConflict((on) => on.doNothing())
       return (await query.returning('subject').executeTakeFirst()) !== undefined
     },
-    async upstreamsOf(userId) {
+    async linkedIdentitiesOf(userId) {
       const query = db.selectFrom('upstream_links').select(['issuer', 'subject'])
       return query.where('user_id', '=', userId).orderBy('issuer').orderBy('subject').execute()
     },
-    async unlinkUpstream(userId, issuer, subject) {
+    async unlinkIdentity(userId, issuer, subject) {
       const { numDeletedRows } = await db
         .deleteFrom('upstream_links')
         .where('issuer', '=', issuer)

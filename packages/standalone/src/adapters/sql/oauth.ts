@@ -1,7 +1,7 @@
 import type { System } from '@bridgekeeper/bridge'
-import type { OAuthRecord, OAuthStore } from '@bridgekeeper/bridge/parts'
 import type { ExpressionBuilder } from 'kysely'
 import { z } from 'zod'
+import type { OAuthRecord, OAuthStore } from '../../ports.ts'
 import type { Database, Tables } from './schema.ts'
 import type { Sweep } from './sweep.ts'
 

@@ -6,15 +6,9 @@ import type {
   Revocations,
   System,
 } from '@bridgekeeper/bridge'
-import type {
-  AccountStore,
-  CredentialStore,
-  KeyStore,
-  OAuthStore,
-  RefreshTokenStore,
-  SessionStore,
-} from '@bridgekeeper/bridge/parts'
+import type { KeyStore, SessionStore } from '@bridgekeeper/bridge/parts'
 import { Kysely, sql } from 'kysely'
+import type { AccountStore, CredentialStore, OAuthStore, RefreshTokenStore } from '../../ports.ts'
 import { sqlBlocks } from './blocks.ts'
 import { sqlCallTimes } from './call-times.ts'
 import { sqlCredentials } from './credentials.ts'

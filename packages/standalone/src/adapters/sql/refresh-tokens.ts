@@ -1,5 +1,5 @@
-import type { RefreshTokenStore } from '@bridgekeeper/bridge/parts'
 import { z } from 'zod'
+import type { RefreshTokenStore } from '../../ports.ts'
 import type { Database } from './schema.ts'
 
 /** Uses of which a session keeps the time. */

@@ -1,6 +1,6 @@
 import type { User } from '@bridgekeeper/bridge'
-import type { AccountStore } from '@bridgekeeper/bridge/parts'
 import type { Updateable } from 'kysely'
+import type { AccountStore } from '../../ports.ts'
 import { type Database, emailKey, type Tables } from './schema.ts'
 import { endSessions } from './sessions.ts'
 

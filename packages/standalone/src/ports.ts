@@ -1,0 +1,112 @@
+/** Ports of accounts, OAuth and refresh tokens. Durable; every method is atomic and rejects while the store is down. */
+import type { User, UserStore } from '@bridgekeeper/bridge'
+import type { UserRole } from '@bridgekeeper/bridge/parts'
+
+/** Users as the account pages and commands manage them. */
+export interface AccountStore extends UserStore {
+  /** By email, from the one after this email on; `''` begins. */
+  list(afterEmail: string, limit: number): Promise<readonly User[]>
+  setRole(userId: string, role: UserRole): Promise<User | undefined>
+  /**
+   * With all that is the user's: sessions, refresh tokens, credentials, passkeys, links and devices. Keys of
+   * devices are remembered, so that none is ever enrolled again.
+   * @returns whether the user was there
+   */
+  remove(userId: string): Promise<boolean>
+}
+
+/** What became of a refresh token that was presented; `next` is the generation to go on with. */
+export type Redeemed =
+  | { readonly state: 'good'; readonly next: number }
+  /** It was used before. Without `usedAtMs` that was several uses ago. */
+  | { readonly state: 'reused'; readonly next: number; readonly usedAtMs?: number }
+  | { readonly state: 'unknown' }
+
+/**
+ * Where each session is in the chain of its refresh tokens. A new session is at generation 1. A session takes the same
+ * room however often it is renewed.
+ */
+export interface RefreshTokenStore {
+  /** Of two that redeem one generation, one finds it good. One whose session ended or has run out is unknown. */
+  redeem(sessionId: string, generation: number, atMs: number): Promise<Redeemed>
+}
+
+/** What a login page asks a user for. */
+export interface Credentials {
+  readonly userId: string
+  /** PHC string of argon2id; `undefined` for a user who has none, such as one who comes from a provider. */
+  readonly passwordHash?: string | undefined
+  /** Sealed by whoever keeps it; `undefined` where there is no second factor. */
+  readonly totpSecret?: string | undefined
+  /** The last time step whose code was used: no code counts twice. */
+  readonly totpUsedStep?: number | undefined
+}
+
+/** A WebAuthn credential. */
+export interface Passkey {
+  readonly credentialId: string
+  readonly userId: string
+  readonly name: string
+  /** COSE key, base64url. */
+  readonly publicKey: string
+  readonly counter: number
+  readonly transports: readonly string[]
+  readonly createdAtMs: number
+}
+
+export interface CredentialStore {
+  find(userId: string): Promise<Credentials | undefined>
+  setPassword(userId: string, passwordHash: string | undefined): Promise<void>
+  /** Another secret than before has no used steps. */
+  setTotp(userId: string, totpSecret: string | undefined): Promise<void>
+  /** @returns whether the step is later than any used before; of two at once, one is */
+  useTotpStep(userId: string, step: number): Promise<boolean>
+  addPasskey(passkey: Passkey): Promise<boolean>
+  findPasskey(credentialId: string): Promise<Passkey | undefined>
+  passkeysOf(userId: string): Promise<readonly Passkey[]>
+  /** A counter only rises. */
+  usedPasskey(credentialId: string, counter: number): Promise<void>
+  removePasskey(userId: string, credentialId: string): Promise<boolean>
+  /** Who an upstream provider's subject is here. */
+  findLinkedUser(issuer: string, subject: string): Promise<string | undefined>
+  /** @returns whether it was linked: not where the subject is somebody's already */
+  linkIdentity(issuer: string, subject: string, userId: string): Promise<boolean>
+  /** The providers' subjects that this user comes as. */
+  linkedIdentitiesOf(userId: string): Promise<readonly LinkedIdentity[]>
+  unlinkIdentity(userId: string, issuer: string, subject: string): Promise<boolean>
+}
+
+/** Who a user is at a provider. */
+export interface LinkedIdentity {
+  readonly issuer: string
+  readonly subject: string
+}
+
+/** One record of the authorization server: a grant, a code, a token, a client. */
+export interface OAuthRecord {
+  readonly model: string
+  readonly id: string
+  readonly payload: Readonly<Record<string, unknown>>
+  readonly grantId?: string | undefined
+  readonly userCode?: string | undefined
+  readonly uid?: string | undefined
+  readonly expiresAtMs?: number | undefined
+  readonly consumedAtMs?: number | undefined
+}
+
+/** What has run out is found by nobody. */
+export interface OAuthStore {
+  /** Replaces one of the same name; what was consumed stays so. */
+  put(record: OAuthRecord): Promise<void>
+  find(model: string, id: string): Promise<OAuthRecord | undefined>
+  findByUserCode(model: string, userCode: string): Promise<OAuthRecord | undefined>
+  findByUid(model: string, uid: string): Promise<OAuthRecord | undefined>
+  /** Of two that consume one record, one does: `false` where it was consumed before, or is gone. */
+  consume(model: string, id: string, atMs: number): Promise<boolean>
+  /** Moves its expiry to later, where it is there. */
+  extend(model: string, id: string, expiresAtMs: number): Promise<void>
+  /** Removes all of a model, or of its records of one grant, but so many that expire last. */
+  trim(model: string, most: number, grantId?: string): Promise<void>
+  remove(model: string, id: string): Promise<void>
+  removeGrant(grantId: string): Promise<void>
+}
