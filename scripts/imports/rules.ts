@@ -136,13 +136,18 @@ export const LAYERS: readonly Layer[] = [
     because: 'a token means the same whichever way it comes in',
   },
   {
+    area: 'standalone/ports',
+    imports: ['bridge'],
+    because: 'interfaces stand below all that use or fill them',
+  },
+  {
     area: 'standalone/sessions',
-    imports: ['bridge', 'protocol'],
+    imports: ['standalone/ports', 'bridge', 'protocol'],
     because: 'who someone is does not depend on the page that they use',
   },
   {
     area: 'standalone/accounts',
-    imports: ['standalone/sessions', 'bridge', 'protocol'],
+    imports: ['standalone/ports', 'standalone/sessions', 'bridge', 'protocol'],
     because: 'pages log people in and show what is theirs; what that is good for is decided elsewhere',
   },
   {
@@ -152,12 +157,12 @@ export const LAYERS: readonly Layer[] = [
   },
   {
     area: 'standalone/oauth',
-    imports: ['standalone/accounts', 'standalone/sessions', 'bridge', 'protocol'],
+    imports: ['standalone/ports', 'standalone/accounts', 'standalone/sessions', 'bridge', 'protocol'],
     because: 'it asks users by pages like those of accounts, and gives tokens that identity verifies',
   },
   {
     area: 'standalone/adapters',
-    imports: ['standalone/sessions', 'bridge', 'protocol'],
+    imports: ['standalone/ports', 'standalone/sessions', 'bridge', 'protocol'],
     because: 'an adapter fills a port and can be replaced by another',
   },
 ]
