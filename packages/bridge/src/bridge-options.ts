@@ -12,70 +12,70 @@ import type { BlockStore, CallTimesStore, FingerprintStore, SecurityLog, System,
 import type { AccessTokens } from './tokens/access-tokens.ts'
 import type { AuthenticatorOptions } from './tokens/authenticator.ts'
 
-/** What a bridge is made of. Who may come in is told in one of three ways: see `AuthenticatorOptions`. */
+/** Options of a bridge. Authentication takes one of three forms: see `AuthenticatorOptions`. */
 export interface BridgeOptions extends AuthenticatorOptions {
-  /** The cookie that may hold the token, where it is no bearer token. Default `accessToken`. */
+  /** Cookie that may hold the token instead of a bearer header. Default `accessToken`. */
   readonly cookie?: string
   /** Time limit of each call. Default 60,000. */
   readonly callTimeoutMs?: number
   /** Calls that may wait for one agent. Default 64. */
   readonly maxPendingCalls?: number
-  /** Where security events go. Default: JSON lines on standard output. */
+  /** Receives security events. Default: JSON lines on standard output. */
   readonly securityLog?: SecurityLog
   /**
-   * Whether TLS ends here, at a trusted proxy, or nowhere. Default: here, and outside of production the
-   * machine itself may connect in the clear.
+   * Where TLS ends: here, at a trusted proxy, or nowhere. Default: here; outside of production the machine
+   * itself may connect in the clear.
    */
   readonly tls?: TlsMode
-  /** Addresses and ranges of proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` count. */
+  /** Addresses and ranges of proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are trusted. */
   readonly trustedProxies?: readonly string[]
-  /** The bridge's own addresses, e.g. `https://bridge.example.com`: what a Host header may name. */
+  /** The bridge's own addresses, e.g. `https://bridge.example.com`. A Host header must name one. */
   readonly publicUrls?: readonly string[]
   /**
-   * Issuers whose access tokens are for this bridge: MCP clients are sent there to log in (RFC 9728). The
-   * resources are named under the first of `publicUrls`. Default: clients bring a token along.
+   * Issuers of access tokens for this bridge. MCP clients are sent there to log in (RFC 9728); resources are
+   * named under the first of `publicUrls`. Default: none, clients bring a token.
    */
   readonly authorizationServers?: readonly string[]
-  /** Origins whose pages may use the bridge, besides its own. */
+  /** Further origins whose pages may use the bridge. */
   readonly allowedOrigins?: readonly string[]
-  /** Default: 100 calls a minute for each user, else refused for 15 minutes. */
+  /** Default: 100 calls a minute per user, then a block of 15 minutes. */
   readonly rateLimits?: RateLimits
   /** Failures that block an address. Default: 10 within a minute, for an hour. */
   readonly addressFailures?: FailureLimit
   readonly connectionLimits?: ConnectionLimits
-  /** What happens when a login comes from elsewhere than before. Default: it is put on record. */
+  /** Reaction when a login comes from another place than before. Default: log it. */
   readonly fingerprints?: FingerprintPolicy
-  /** The key of fingerprints, at least 32 bytes. Default: a fresh one, which a restart forgets. */
+  /** Key of fingerprints, at least 32 bytes. Default: random, so that a restart forgets all fingerprints. */
   readonly fingerprintKey?: Uint8Array
-  /** Tells this bridge what other processes revoke, and them what it revokes. Default: nobody does. */
+  /** Exchanges revocations with other processes. Default: none. */
   readonly revocations?: Revocations
-  /** What outlives the process. Default: nothing does. */
+  /** Durable stores. Default: none. */
   readonly stores?: BridgeStores
   /**
-   * Machines enrol here, under `/api/devices`, and prove their keys from then on: it goes with `proof`, and with
-   * `publicUrls`, which name what they dial. Default: none does.
+   * Device enrolment under `/api/devices`. Needs `proof`, and `publicUrls` as the addresses that devices
+   * dial. Default: off.
    */
   readonly enrolment?: EnrolmentOptions
   /** Enrolled devices, which prove their key. Default: no device can connect. */
   readonly proof?: ProofOptions
   /**
-   * Whether agents without a device's key may connect in production too: those of v1, and those of v2 with a plain
-   * token. Never those of a user who has or ever had a device. Default: they may not.
+   * Whether agents without a device key may connect in production: v1 agents, and v2 agents with a plain
+   * token. Never those of a user who has or ever had a device. Default: no.
    */
   readonly allowV1?: boolean
-  /** Whether this is production. Default: whether NODE_ENV says so, in any letter case. */
+  /** Whether this is production. Default: from NODE_ENV. */
   readonly production?: boolean
-  /** Time and randomness; the real ones unless a test passes its own. */
+  /** Clock and randomness; tests pass their own. */
   readonly system?: System
 }
 
 export interface EnrolmentOptions {
   readonly sessions: SessionStore
   readonly users: Pick<UserStore, 'findById'>
-  /** Makes the devices' tokens, which the bridge's authenticator must take. */
+  /** Makes devices' tokens, which the bridge's authenticator must accept. */
   readonly tokens: Pick<AccessTokens, 'deviceToken'>
   /**
-   * Whose machine a token may enrol. Default: whoever has a token without limits of its own, such as an app's own
+   * Whose device a token may enrol. Default: any token without scopes, resource or key, such as an app's own
    * users have.
    */
   readonly mayEnrol?: (token: string) => Promise<Verdict<MayEnrol>>
@@ -83,7 +83,7 @@ export interface EnrolmentOptions {
 
 export interface ProofOptions {
   readonly devices: DeviceStore
-  /** The installation's own private key, Ed25519, the same on every node: agents pin its public half. */
+  /** The installation's private key, Ed25519, the same on every node. Agents pin its public half. */
   readonly key: KeyObject
 }
 

@@ -1,4 +1,7 @@
-/** What a page may send besides what browsers let every page send. Names of MCP's own headers are added as asked. */
+/**
+ * Request headers that pages may send besides those that browsers always allow. MCP's own headers are added
+ * on request.
+ */
 const REQUEST_HEADERS = [
   'accept',
   'authorization',
@@ -14,10 +17,10 @@ const MCP_HEADER = /^mcp-[a-z0-9-]{1,64}$/
 const MAX_MCP_HEADERS = 32
 const METHODS = 'GET, POST, DELETE'
 const EXPOSED = 'WWW-Authenticate, Mcp-Session-Id, Mcp-Protocol-Version, Retry-After'
-/** Chromium keeps a preflight for two hours at most. */
+/** Chromium caches a preflight for two hours at most. */
 const PREFLIGHT_SECONDS = '7200'
 
-/** The part of Node's `IncomingMessage` that is read here. */
+/** The part of Node's `IncomingMessage` that this file reads. */
 interface Asked {
   readonly method?: string | undefined
   readonly headers: {
@@ -27,7 +30,7 @@ interface Asked {
   }
 }
 
-/** The part of Node's `ServerResponse` that is used here. */
+/** The part of Node's `ServerResponse` that this file uses. */
 interface Answer {
   setHeader(name: string, value: string): unknown
   writeHead(status: number, headers: Record<string, string>): unknown
@@ -35,10 +38,10 @@ interface Answer {
 }
 
 /**
- * [ORIGIN.6] Lets pages of listed origins read the answer, also a refusal. It admits nobody: the gates judge the request
- * as any other. Cookies are never for pages of another origin, so that no credentials are allowed.
+ * [ORIGIN.6] Lets pages of listed origins read the answer, also a refusal. It admits nobody: the gates check
+ * the request like any other. Credentials are not allowed, since cookies never work for another origin.
  *
- * @param origins exactly as browsers write them, or `'*'` for what is public
+ * @param origins as browsers spell them, or `'*'` for public answers
  * @returns whether the request was a preflight, and is answered
  */
 export function letPagesRead(

@@ -8,8 +8,8 @@ import { allow, deny, type Verdict } from './gates/verdict.ts'
 import type { Authenticator, FrontDoor, SecurityLog, System } from './ports.ts'
 
 /**
- * Where machines enrol, where the bridge is to have that.
- * @throws TypeError without an address that machines dial, or without a key by which they know the bridge
+ * Creates the device endpoint, if the options ask for enrolment.
+ * @throws TypeError without a public URL, or without the key that devices pin
  */
 export function deviceEndpoint(
   { enrolment, proof, publicUrls = [] }: BridgeOptions,
@@ -27,7 +27,7 @@ export function deviceEndpoint(
   return new DeviceEndpoint({ devices, door, mayEnrol, bridgeKey: publicKeyOf(proof.key), log, system })
 }
 
-/** What devices pin. */
+/** The bridge's public key, which devices pin. */
 function publicKeyOf(key: KeyObject): { readonly keyId: string; readonly jwk: object } {
   const { kty, crv, x } = createPublicKey(key).export({ format: 'jwk' })
   const jwk = { kty, crv, x }
@@ -35,8 +35,8 @@ function publicKeyOf(key: KeyObject): { readonly keyId: string; readonly jwk: ob
 }
 
 /**
- * [ENROL.6] A machine may do all that its user may, so only a token without limits of its own may enrol one: for no
- * single resource, with no scopes, and bound to no key.
+ * [ENROL.6] A device may do everything its user may, so only an unlimited token may enrol one: no resource,
+ * no scopes, no key.
  */
 async function anyOfTheApp(authenticator: Authenticator, token: string): Promise<Verdict<MayEnrol>> {
   const authenticated = await authenticator.authenticate(token)

@@ -1,13 +1,13 @@
 import { codes, type ErrorCode } from './codes.ts'
 
 export interface BridgeErrorOptions extends ErrorOptions {
-  /** Whole seconds after which trying again may help. */
+  /** Whole seconds after which a retry may succeed. */
   readonly retryAfterSeconds?: number | undefined
 }
 
 /**
- * A failure with a stable code. `detail` says what the code's own text cannot know. A detail from a peer of this
- * product often begins with that text already; it is not repeated.
+ * A failure with a stable code. `detail` adds what the code's own text cannot know. If a peer's detail
+ * already starts with that text, it is not repeated.
  */
 export class BridgeError extends Error {
   override readonly name = 'BridgeError'

@@ -28,7 +28,7 @@ const readyServerSchema = z.object({
 const absentServerSchema = z.object({
   state: z.enum(['starting', 'failed']),
   name: nameSchema,
-  /** Why, in words for the user whose machine it is. */
+  /** Reason in words for the machine's user. */
   reason: z.string().max(limits.textChars).optional(),
 })
 

@@ -8,7 +8,7 @@ import { cleanText } from './text.ts'
 import type { UpMessage } from './up.ts'
 import { type ProtocolVersion, schemas } from './version.ts'
 
-/** A call's answer whose payload stays the bytes it came in. */
+/** The answer to a call. Its payload stays as received bytes. */
 export type ToolResultFrame =
   | { readonly type: 'tool_result'; readonly id: string; readonly success: true; readonly result: RawJson }
   | {
@@ -22,7 +22,7 @@ export type ToolResultFrame =
 
 type ToolExecute<M> = Extract<M, { type: 'tool_execute' }>
 
-/** A call to run: the arguments both parsed, for whoever decides on them, and as they came. */
+/** A call to run, with its arguments parsed for the gates and as received bytes. */
 export type ToolExecuteFrame = ToolExecute<DownMessage> & {
   readonly rawArgs: RawJson
   readonly rawMeta?: RawJson
@@ -68,7 +68,7 @@ export function encode(message: UpMessage | DownMessage): Buffer {
   return Buffer.from(JSON.stringify(message))
 }
 
-/** Writes a call; `rawArgs` and `rawMeta`, for v2, must be one JSON object each. */
+/** Writes a call. `rawArgs` and, for v2, `rawMeta` must each be one JSON object. */
 export function encodeToolExecute(call: {
   readonly id: string
   readonly serverName: string
@@ -87,7 +87,7 @@ export function encodeToolResult(id: string, result: RawJson): Buffer {
   return wrap(`{"type":"tool_result","id":${jsonString(id)},"success":true,"result":`, result)
 }
 
-/** Writes why a call has no result; `rpcError`, for v2, must be one JSON object. */
+/** Writes the reason why a call has no result. `rpcError`, for v2, must be one JSON object. */
 export function encodeToolFailure(
   id: string,
   failure: { readonly error: string; readonly code?: string; readonly rpcError?: RawJson },
@@ -113,7 +113,9 @@ function wrap(head: string, payload: RawJson): Buffer {
 
 const ANSWER_MEMBERS = ['type', 'id', 'success', 'result']
 
-/** An answer with nothing besides, as nearly every one is. @returns `undefined` for anything else */
+/**
+ * Fast path for an answer without further members, as nearly all are. @returns `undefined` for anything else
+ */
 function decodePlainSuccess(frame: Buffer): Decoded<ToolResultFrame> | undefined {
   const members = namedMembers(frame, ANSWER_MEMBERS)
   if (members === undefined) return undefined
@@ -121,13 +123,16 @@ function decodePlainSuccess(frame: Buffer): Decoded<ToolResultFrame> | undefined
   return isToolSuccess(frame, type, success) ? decodeToolSuccess(frame, id, result) : undefined
 }
 
-/** Who writes the type with escapes means the same. */
+/** A type written with JSON escapes means the same. */
 function isToolSuccess(frame: Buffer, type: Span | undefined, success: Span | undefined): boolean {
   if (!spanIs(frame, success, 'true')) return false
   return spanIs(frame, type, '"tool_result"') || stringAt(frame, type) === 'tool_result'
 }
 
-/** The one message read without parsing its payload, since it is the large one. It accepts what the schema accepts. */
+/**
+ * Reads a result without parsing its payload, because results are large. Accepts exactly what the schema
+ * accepts.
+ */
 function decodeToolSuccess(
   frame: Buffer,
   idAt: Span | undefined,
@@ -152,7 +157,7 @@ function decodeBySchema(
   return { ok: true, message: withRawPayload(parsed.data, frame, members) }
 }
 
-/** Puts the payloads that are forwarded back to the bytes they came in. */
+/** Replaces parsed payloads by the received bytes. */
 function withRawPayload(
   message: UpMessage | DownMessage,
   frame: Buffer,

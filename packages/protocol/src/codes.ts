@@ -5,8 +5,8 @@ import { requestCodes } from './codes/requests.ts'
 export type { CodeEntry } from './codes/entry.ts'
 
 /**
- * Every error of the product: one stable code, and what it becomes at each edge. Local errors never
- * cross the wire; what does cross it is made from this table.
+ * Every error of the product: one stable code and its form at each edge. Local errors never cross the wire;
+ * wire errors come from this table.
  */
 export const codes = { ...admissionCodes, ...requestCodes, ...callCodes } as const
 

@@ -40,7 +40,7 @@ const toolExecute = z.object({
   args: z.record(z.string(), z.unknown()),
 })
 
-/** v2: nobody waits for this call any more. */
+/** v2: the caller no longer waits for this call. */
 const toolCancel = z.object({ type: z.literal('tool_cancel'), id: callIdSchema })
 
 /** Answers a `tool_execute` that this socket sent. */
@@ -59,7 +59,7 @@ const error = z.object({
   type: z.literal('error'),
   /** A code of `codes.ts`. */
   error: z.string(),
-  /** The `tool_execute` of this socket that it answers. */
+  /** The `tool_execute` of this socket that it answers, if any. */
   id: callIdSchema.optional(),
   message: z.string().optional(),
   /** Bytes; with `message_too_large`. */

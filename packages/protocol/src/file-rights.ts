@@ -4,7 +4,7 @@ export interface FileRights {
   readonly mode: number
 }
 
-/** Why a file must not be used, and the command that changes that. */
+/** Why a file must not be used, and the command that fixes it. */
 export interface Exposure {
   readonly problem: string
   readonly command: string

@@ -4,13 +4,13 @@ const WORDS = 6
 const KEY_ID = /^[\w-]{43}$/
 
 /**
- * The fingerprint of a key in six words, such as `lusab-babad-gutih-tugad-mudof-sakat`: what a person compares
- * on two screens. 96 bits of the thumbprint, 16 in each word of consonants and vowels in turn, so that no letter
- * looks or sounds like another and no list of words of some language is needed.
- * Source: Wilkerson, "A Proposal for Proquints", arXiv:0901.4016.
+ * The fingerprint of a key in six words, such as `lusab-babad-gutih-tugad-mudof-sakat`, for a person to
+ * compare on two screens. Holds 96 bits of the thumbprint, 16 per word of alternating consonants and vowels,
+ * so that no letter is mistaken for another and no language is assumed. Source: Wilkerson, "A Proposal for
+ * Proquints", arXiv:0901.4016.
  *
  * @param keyId JWK thumbprint (RFC 7638), base64url of SHA-256
- * @returns `undefined` where that is no thumbprint
+ * @returns `undefined` if `keyId` is not a thumbprint
  */
 export function keyWords(keyId: string): string | undefined {
   if (!KEY_ID.test(keyId)) return undefined

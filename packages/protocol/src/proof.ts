@@ -1,12 +1,12 @@
 import { z } from 'zod'
 
-/** The parts of a device's proof as they travel; `transcript.ts` says what is signed. */
+/** Members of a device's proof on the wire. `transcript.ts` defines what is signed. */
 
-/** The RFC 9266 exporter of the TLS connection that ends at the bridge, or nothing of it. */
+/** Binding to the TLS connection that ends at the bridge (RFC 9266), or none. */
 export const BINDING_TYPES = ['tls-exporter', 'none'] as const
 export type BindingType = (typeof BINDING_TYPES)[number]
 
-/** Random, made by the bridge. */
+/** Random id that the bridge makes. */
 const CONNECTION_ID = /^[\w-]{1,64}$/
 export const connectionIdSchema = z.string().regex(CONNECTION_ID)
 
@@ -20,7 +20,7 @@ export const signatureSchema = z.string().regex(/^[\w-]{86}$/)
 export const proofSchema = z.object({
   keyId: thumbprintSchema,
   nonce: z.string().regex(BYTES_32),
-  /** The device's last connection, as it remembers; empty for none. */
+  /** Last connection that the device remembers; empty if none. */
   previous: z.union([z.literal(''), connectionIdSchema]),
   signature: signatureSchema,
 })
@@ -33,8 +33,8 @@ const THUMBPRINT_MEMBERS: ReadonlyMap<unknown, readonly string[]> = new Map([
 ])
 
 /**
- * The text whose SHA-256, in base64url, is the thumbprint of a public key: RFC 7638 section 3.
- * @returns `undefined` for what is no key of a type that is used here
+ * The text whose SHA-256, in base64url, is the thumbprint of a public key (RFC 7638 section 3).
+ * @returns `undefined` for an unsupported or malformed key
  */
 export function thumbprintText(jwk: Readonly<Record<string, unknown>>): string | undefined {
   const members = THUMBPRINT_MEMBERS.get(jwk.kty)

@@ -1,7 +1,7 @@
 import type { ToolDefinition } from './catalog.ts'
 import { isObject } from './json.ts'
 
-/** A tool as strict clients take it. */
+/** A tool definition that strict clients accept. */
 export interface StrictDefinition {
   readonly definition: ToolDefinition
   /** Members that were changed or dropped. */
@@ -14,7 +14,7 @@ type Repair = (value: unknown) => unknown
 const HINTS = ['readOnlyHint', 'destructiveHint', 'idempotentHint', 'openWorldHint'] as const
 const TASK_SUPPORT: readonly unknown[] = ['forbidden', 'optional', 'required']
 
-/** Optional members of a definition (MCP 2025-11-25, schema, Tool). What clients do not check is not in it. */
+/** Optional members of a tool definition that clients check (MCP 2025-11-25, schema, Tool). */
 const OPTIONAL: Readonly<Record<string, Repair>> = {
   title: text,
   description: text,
@@ -27,10 +27,11 @@ const OPTIONAL: Readonly<Record<string, Repair>> = {
 }
 
 /**
- * Repairs a definition for clients that refuse a whole list because of one odd tool in it: what has the wrong type
- * is dropped, and a schema without a type becomes that of an object, which arguments always are.
+ * Repairs a definition for clients that refuse a whole list because of one odd tool. Members of the wrong
+ * type are dropped, and a schema without a type becomes that of an object, since arguments are always
+ * objects.
  *
- * @returns `undefined` where the arguments could not be an object; the same object where nothing is odd
+ * @returns `undefined` if the arguments could not be an object; the same object if nothing is odd
  */
 export function strictDefinition(tool: ToolDefinition): StrictDefinition | undefined {
   const inputSchema = objectSchema(tool.inputSchema)
@@ -41,7 +42,7 @@ export function strictDefinition(tool: ToolDefinition): StrictDefinition | undef
   return changed.length === 0 ? { definition: tool, changed } : { definition, changed }
 }
 
-/** An object whose members are repaired; one that needs none stays itself. */
+/** Repairs the members of an object. An object that needs no repair is returned as it is. */
 function members(value: unknown, repairs: Readonly<Record<string, Repair>>): unknown {
   if (!isObject(value)) return undefined
   const odd = Object.keys(repairs).filter(
@@ -67,7 +68,7 @@ function objectType(type: unknown): unknown {
   return type === 'object' || (Array.isArray(type) && type.includes('object')) ? 'object' : undefined
 }
 
-/** A schema may be a boolean (JSON Schema 2020-12, 4.3.2), which not every client knows. */
+/** A schema may be a boolean (JSON Schema 2020-12, 4.3.2); some clients refuse that. */
 function properties(value: unknown): unknown {
   if (!isObject(value)) return undefined
   const all = Object.entries(value)

@@ -1,15 +1,15 @@
 import type { BindingType } from './proof.ts'
 
 /**
- * What a device and the bridge sign when one proves itself to the other. Each end fills it with what it
- * knows by itself, never with what the other one says, but for nonce, key and previous connection.
+ * Facts that a device and the bridge sign to prove themselves to each other. Each end uses its own knowledge,
+ * never the peer's claims, except for nonce, key and previous connection.
  */
 export interface TranscriptFacts {
   /** The first proof of a connection, or a later one. */
   readonly purpose: 'connect' | 'renew'
   /** `Sec-WebSocket-Protocol` of the upgrade request, as sent. */
   readonly offeredSubprotocols: string
-  /** Where the agent dialled: `https://host[:port]`, as `URL.origin` writes it. */
+  /** The address that the agent dialled: `https://host[:port]`, as `URL.origin` writes it. */
   readonly origin: string
   readonly path: string
   readonly connectionId: string
@@ -20,7 +20,7 @@ export interface TranscriptFacts {
   readonly userId: string
   readonly sessionId: string
   readonly deviceId: string
-  /** JWK thumbprint of the device's key, and which of its keys it is. */
+  /** JWK thumbprint of the device's key; `generation` counts its keys. */
   readonly keyId: string
   readonly generation: number
   /** JWK thumbprint of the bridge's key. */
@@ -30,7 +30,7 @@ export interface TranscriptFacts {
   readonly bindingType: BindingType
   /** 32 bytes of the exporter (RFC 9266 section 2), or none. */
   readonly bindingValue: Uint8Array
-  /** The device's last connection, as it remembers; empty for none. */
+  /** Last connection that the device remembers; empty if none. */
   readonly previous: string
 }
 
@@ -38,9 +38,9 @@ const LABEL = 'bridgekeeper/proof/v2'
 const LENGTH_BYTES = 4
 
 /**
- * The transcript: every fact in this order, each behind its length in four bytes, big-endian. So no two
- * different sets of facts have one transcript.
- * @throws TypeError for text with a lone surrogate, which has no UTF-8 of its own
+ * Encodes every fact in this order, each behind its length in four bytes, big-endian, so that different facts
+ * never share a transcript.
+ * @throws TypeError for text with a lone surrogate, which has no UTF-8 encoding
  */
 export function transcript(facts: TranscriptFacts): Buffer {
   return framed([
@@ -65,12 +65,12 @@ export function transcript(facts: TranscriptFacts): Buffer {
   ])
 }
 
-/** What the agent signs: nothing that the bridge signs begins like it. */
+/** The bytes that the agent signs. Nothing that the bridge signs begins like them. */
 export function agentSigned(transcript: Uint8Array): Buffer {
   return framed(['agent', transcript])
 }
 
-/** What the bridge signs, after it has verified the agent's signature. */
+/** The bytes that the bridge signs after it verified the agent's signature. */
 export function bridgeSigned(transcript: Uint8Array, agentSignature: Uint8Array): Buffer {
   return framed(['bridge', transcript, agentSignature])
 }

@@ -1,4 +1,4 @@
-/** Ends a switch over a union: a new member that is not handled no longer compiles. */
+/** Ends a switch over a union. A member that the switch does not handle no longer compiles. */
 export function unreachable(value: never): never {
   throw new Error(`unreachable: ${JSON.stringify(value)}`)
 }

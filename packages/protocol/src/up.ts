@@ -7,12 +7,12 @@ import { callIdSchema, nameSchema } from './text.ts'
 /** Messages from an agent to the bridge. PROTOCOL.md says what each means. */
 
 const challengeResponse = z.object({ type: z.literal('challenge_response'), response: z.string().max(256) })
-/** v2: what the challenge asks for, the echo or a device's proof. */
+/** v2: the answer to a challenge, by echo or by a device's proof. */
 const challengeResponseV2 = challengeResponse.extend({
   response: challengeResponse.shape.response.optional(),
   proof: proofSchema.optional(),
 })
-/** v2: a fresh token for this connection; a new challenge follows, whose proof binds it. */
+/** v2: a fresh token for this connection. A new challenge follows, whose proof binds the token. */
 const reauthenticate = z.object({
   type: z.literal('reauthenticate'),
   token: z.string().min(1).max(limits.tokenChars),
@@ -33,7 +33,7 @@ const toolSucceeded = z.object({
   type: z.literal('tool_result'),
   id: callIdSchema,
   success: z.literal(true),
-  /** Left out by agents whose tool returned nothing. */
+  /** Missing if the tool returned nothing. */
   result: z.unknown().optional(),
 })
 
@@ -47,7 +47,7 @@ const toolFailedV1 = z.object({
 /** The JSON-RPC error that a local server answered with (JSON-RPC 2.0 section 5.1). */
 const rpcErrorSchema = z.looseObject({ code: z.number().int(), message: z.string() })
 
-/** v2 also says why: a code of ours, or the local server's own error. */
+/** v2 adds the reason: one of our codes, or the local server's own error. */
 const toolFailedV2 = toolFailedV1.extend({
   code: z.string().max(64).optional(),
   rpcError: rpcErrorSchema.optional(),

@@ -19,7 +19,7 @@ export interface ToolCall {
   readonly rawArgs: RawJson
   /** The caller's `_meta`: one JSON object. */
   readonly rawMeta?: RawJson | undefined
-  /** Whether they are known to keep the bounds of `objectMembers`, because a larger text around them did. */
+  /** Whether a surrounding text already kept the bounds of `objectMembers`. */
   readonly bounded?: true
 }
 
@@ -29,26 +29,26 @@ export type CallOutcome =
   | { readonly kind: 'result'; readonly result: RawJson }
   /** The local server's JSON-RPC error, untouched. */
   | { readonly kind: 'rpc-error'; readonly rpcError: RawJson }
-  /** The call did not get that far. */
+  /** The call did not reach the local server, or its answer was lost. */
   | { readonly kind: 'failed'; readonly error: BridgeError }
 
 export function failed(error: BridgeError): CallOutcome {
   return { kind: 'failed', error }
 }
 
-/** Codes with which a gate refuses a call before it counts as one. */
+/** Codes with which a gate refuses a call before any limit counts it. */
 export const REFUSALS: ReadonlySet<ErrorCode> = new Set([
   'rate_limit_exceeded',
   'scope_insufficient',
   'log_unavailable',
 ])
 
-/** Whether no rate limit of calls counted it. */
+/** Whether no rate limit counted the call. */
 export function isRefusal(outcome: CallOutcome): boolean {
   return outcome.kind === 'failed' && REFUSALS.has(outcome.error.code)
 }
 
-/** What the agent's answer means. */
+/** Converts the agent's answer into an outcome. */
 export function outcomeOf(frame: ToolResultFrame, version: ProtocolVersion): CallOutcome {
   if (frame.success)
     return { kind: 'result', result: version === 'v1' ? asToolResult(frame.result) : frame.result }
@@ -58,12 +58,12 @@ export function outcomeOf(frame: ToolResultFrame, version: ProtocolVersion): Cal
   return failed(new BridgeError(code, cleanText(frame.error)))
 }
 
-/** How nearly every MCP result begins. */
+/** First bytes of nearly every MCP result. */
 const CONTENT_FIRST = Buffer.from('{"content":[')
 
 /**
- * A v1 agent may send any value. One that is no MCP result becomes its text, and its structure too
- * where it has one.
+ * A v1 agent may send any value. A value that is not an MCP result becomes text content, plus structured
+ * content if it is an object.
  */
 function asToolResult(value: RawJson): RawJson {
   if (value.subarray(0, CONTENT_FIRST.length).equals(CONTENT_FIRST)) return value
@@ -74,7 +74,7 @@ function asToolResult(value: RawJson): RawJson {
   return toJson({ content: [{ type: 'text', text }], ...(isObject(parsed) && { structuredContent: parsed }) })
 }
 
-/** A v1 agent's failure, as MCP tells the failure of a tool: a result that is an error. */
+/** Wraps a v1 failure as an MCP result with `isError`. */
 function errorResult(text: string): RawJson {
   return toJson({ content: [{ type: 'text', text }], isError: true })
 }

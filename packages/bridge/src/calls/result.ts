@@ -15,9 +15,9 @@ export class ToolError extends Error {
 }
 
 /**
- * The result of a call as a value, for whoever wants no bytes.
+ * The result of a call as a parsed value.
  * @throws ToolError the local server's JSON-RPC error
- * @throws BridgeError when the call did not get that far, or its result is not JSON
+ * @throws BridgeError if the call failed earlier, or if its result is not JSON
  */
 export function resultOrThrow(outcome: CallOutcome): unknown {
   switch (outcome.kind) {

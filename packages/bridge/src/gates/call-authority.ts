@@ -1,34 +1,34 @@
 import { allow, deny, type Verdict } from './verdict.ts'
 
-/** What a token may do; `undefined` when it has no limits of its own. */
+/** What a token allows; `undefined` means no limit. */
 export type Scopes = readonly string[] | undefined
 
 export const LIST_SCOPE = 'tools:list'
 export const CONNECT_SCOPE = 'agent:connect'
-/** What a client asks for that wants to use all that its user has. */
+/** Scopes of a client that wants everything its user has. */
 export const ALL_SCOPES = [LIST_SCOPE, 'tools:call:*/*'] as const
 
-/** The scope that allows this one tool. */
+/** The scope for this one tool. */
 export function callScope(serverName: string, toolName: string): string {
   return `tools:call:${scopeName(serverName)}/${scopeName(toolName)}`
 }
 
-/** In a scope, names are percent-encoded, so that none of them can be read as two or as all. */
+/** Percent-encodes a name within a scope, so that it cannot be read as two names or as `*`. */
 export function scopeName(name: string): string {
   const encoded = name.isWellFormed() ? encodeURIComponent(name) : [...name].map(encodeAny).join('')
   return encoded.replaceAll('*', '%2A')
 }
 
-/** Half a character, which JSON may hold, has no percent-encoding of its own. */
+/** A lone surrogate, which JSON may hold, has no percent-encoding. */
 function encodeAny(char: string): string {
   return char.isWellFormed() ? encodeURIComponent(char) : `%u${char.charCodeAt(0).toString(16).toUpperCase()}`
 }
 
 /**
- * Call authority: [SCOPE.1] a token with scopes runs only the tools that they name, [SCOPE.2] and
- * sees only those in lists, [SCOPE.3] and connects as an agent only with `agent:connect`.
+ * Call authority: [SCOPE.1] a token with scopes runs only the tools that they name, [SCOPE.2] sees only those
+ * in lists, [SCOPE.3] and connects as an agent only with `agent:connect`.
  *
- * Threat: a token that was made for one job and is used, or stolen, for another.
+ * Threat: a token made for one job is used, or stolen, for another.
  */
 export function callAuthorityGate(scopes: Scopes, serverName: string, toolName: string): Verdict<void> {
   if (mayCall(scopes, serverName, toolName)) return allow(undefined)

@@ -2,13 +2,13 @@ import { memoize } from '../memoize.ts'
 
 /** A request target in its one canonical spelling. */
 export interface Target {
-  /** Begins with `/`; ends with one only as the root. */
+  /** Begins with `/`, and ends with it only as the root. */
   readonly path: string
-  /** Empty, or as received from the `?` on. */
+  /** Empty, or everything from the `?` on as received. */
   readonly query: string
 }
 
-/** Segments that are canonical as they stand: most requests. */
+/** Segments that are already canonical, as in most requests. */
 const PLAIN = /^(?:\/[\w~-][\w.~-]*)+$/
 /** RFC 3986 section 3.3 without escapes, which `decodeURIComponent` checks. */
 const SEGMENT = /^[\w.~!$&'()*+,;=:@%-]+$/
@@ -35,7 +35,9 @@ export function canonicalTarget(received: string, host?: string): Target | undef
   return path === undefined ? undefined : { path, query }
 }
 
-/** Absolute-form, as clients send it to a proxy, without scheme and host. Others stay as they are. */
+/**
+ * Strips scheme and host of an absolute-form target, which clients send to a proxy. Others stay unchanged.
+ */
 function originForm(target: string, host: string | undefined): string {
   const [absolute, authority = ''] = ABSOLUTE_FORM.exec(target) ?? []
   if (absolute === undefined || authority.toLowerCase() !== host?.toLowerCase()) return target
@@ -43,7 +45,7 @@ function originForm(target: string, host: string | undefined): string {
   return rest.startsWith('/') ? rest : `/${rest}`
 }
 
-/** The path of a target alone: see `canonicalTarget`. @param path without query */
+/** The canonical path without a query: see `canonicalTarget`. @param path without query */
 export const canonicalPath = memoize((path): string | undefined => {
   if (PLAIN.test(path) || path === '/') return path
   if (!path.startsWith('/')) return undefined
@@ -68,8 +70,8 @@ interface Targeted {
 }
 
 /**
- * Rewrites a request to its canonical target, for a handler that has found the path to be its own: whatever reads the
- * target from then on, such as a library, the gates or the log, reads the same.
+ * Rewrites a request to its canonical target once a handler has accepted its path, so that libraries, gates
+ * and the log all read the same target.
  */
 export function rewriteTarget(request: Targeted, { path, query }: Target): void {
   const url = path + query

@@ -2,8 +2,8 @@ import { createHash, timingSafeEqual } from 'node:crypto'
 import type { System } from '../ports.ts'
 
 /**
- * Layer 4 of v1: an echo check. It shows that the peer reads this socket and knows whose login it
- * is; it holds no secret, so it is no defence against a stolen token (SECURITY.md).
+ * Layer 4 of v1: an echo check. It shows that the peer reads this socket and knows its own login. It holds no
+ * secret, so it does not stop a stolen token (SECURITY.md).
  */
 
 /** 32 random bytes as 64 hex digits, fresh for each connection. */
@@ -15,7 +15,7 @@ export interface ChallengeAnswer {
   readonly challenge: string
   readonly userId: string
   readonly sessionId: string
-  /** What the peer sent. */
+  /** The peer's answer. */
   readonly response: string
 }
 

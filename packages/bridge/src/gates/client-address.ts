@@ -5,17 +5,17 @@ import type { RequestFacts } from './request-facts.ts'
 type Address = ipaddr.IPv4 | ipaddr.IPv6
 type Range = readonly [Address, number]
 
-/** Whose request it is. */
+/** The client behind a request. */
 export interface ClientAddress {
   /** For the log and for people. */
   readonly ip: string
-  /** What limits count by. IPv6 by /64: whoever has one address there has them all. */
+  /** Key of limits. IPv6 counts by /64, since one customer usually has a whole /64. */
   readonly key: string
-  /** A trusted proxy that does not say for whom it speaks; it is never blocked. */
+  /** A trusted proxy that does not name its client; it is never blocked. */
   readonly isProxy: boolean
 }
 
-/** Hops of `X-Forwarded-For` that are looked at; longer chains are an attack, not a network. */
+/** Hops of `X-Forwarded-For` that are read. A longer chain is an attack. */
 const MAX_HOPS = 32
 const PORT = /^(?:(\d+\.\d+\.\d+\.\d+):\d{1,5}|\[([0-9a-fA-F:.]+)\](?::\d{1,5})?)$/
 const RANGE = /^([^/]*)\/(\d{1,3})$/
@@ -65,10 +65,10 @@ export class TrustedProxies {
   }
 }
 
-/** Whether this is the machine itself; by the socket's address, never by text of the request. */
+/** Whether this address is the machine itself. Uses the socket's address, never text of the request. */
 export const isLoopback = memoize((ip) => parse(ip)?.range() === 'loopback')
 
-/** What limits count this address by; `undefined` when it is none. */
+/** The key under which limits count this address; `undefined` if it is not an address. */
 export function addressKey(ip: string): string | undefined {
   return parse(ip) === undefined ? undefined : describe(ip).key
 }
@@ -84,7 +84,7 @@ function networkOf(address: ipaddr.IPv6): string {
   return `${ipaddr.IPv6.networkAddressFromCIDR(`${address.toString()}/${NETWORK_BITS}`).toString()}/${NETWORK_BITS}`
 }
 
-/** An IPv4 address in IPv6's clothes is the IPv4 address; a zone (`%eth0`) is not part of it. */
+/** Reads an IPv4-mapped IPv6 address as IPv4, and drops a zone (`%eth0`). */
 const parse = memoize((ip): Address | undefined => {
   const bare = ip.split('%')[0] as string
   const isPlain = ipaddr.IPv4.isValidFourPartDecimal(bare) || ipaddr.IPv6.isValid(bare)

@@ -3,7 +3,7 @@ import { allow, deny, type Verdict } from './verdict.ts'
 
 const SCHEME = /^(?:Bearer|DPoP) +/i
 const DPOP = /^DPoP /i
-/** Visible ASCII: an app's own tokens may have other characters than those of RFC 6750 section 2.1. */
+/** Visible ASCII. An app's own tokens may use more characters than RFC 6750 section 2.1 allows. */
 const TOKEN = /^[!-~]+$/
 /** RFC 6265 section 4.1.1: a token of RFC 9110 section 5.6.2. */
 const COOKIE_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
@@ -13,11 +13,10 @@ const URL_TOKEN = /[?&](?:access_?token|token|jwt|auth|authorization|bearer)=/i
 /**
  * Layer 2, first half: finds the one token of a request.
  *
- * Threat: a token leaks through a URL, or two parsers pick different ones of two tokens.
- * Rules: [AUTH.1] never in the URL, [AUTH.2] one and only one, [AUTH.3] bearer or the cookie, [EMBED.3] of the
- * app's own name.
- * Source: RFC 6750 sections 2.1 and 5.3, RFC 9449 section 7.1, RFC 6265 section 5.4.
- * Not checked here: whether the token is valid, and whether it may be used under that scheme.
+ * Threat: a token leaks through a URL, or two parsers pick different ones of two tokens. Rules: [AUTH.1]
+ * never in the URL, [AUTH.2] exactly one, [AUTH.3] bearer or the cookie, [EMBED.3] under the app's cookie
+ * name. Source: RFC 6750 sections 2.1 and 5.3, RFC 9449 section 7.1, RFC 6265 section 5.4. Does not check
+ * whether the token is valid, or may be used under that scheme.
  */
 export function credentialGate(
   sources: Pick<RequestFacts, 'url' | 'authorization' | 'cookie'>,
@@ -33,12 +32,12 @@ export function credentialGate(
   return cookie === '' ? deny('token_missing') : allow(cookie)
 }
 
-/** Whether the sender put the token into a header on purpose: no page can make a browser do that. */
+/** Whether the token came in a header, which no page can make a browser send. */
 export function isSentInHeader({ authorization }: Pick<RequestFacts, 'authorization'>): boolean {
   return authorization.length > 0
 }
 
-/** Whether the token was sent as one that is bound to a key. */
+/** Whether the token came under the scheme for key-bound tokens. */
 export function isSentAsDpop({ authorization }: Pick<RequestFacts, 'authorization'>): boolean {
   const [header] = authorization
   return header !== undefined && DPOP.test(header)

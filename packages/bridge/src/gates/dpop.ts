@@ -4,10 +4,10 @@ import type { ProofReplays } from '../limiters/proof-replays.ts'
 import { canonicalPath } from './canonical-path.ts'
 import { allow, deny, type Verdict } from './verdict.ts'
 
-/** The algorithms that a proof may use: asymmetric, and each for one kind of key. */
+/** Algorithms that a proof may use: asymmetric, each for one kind of key. */
 export const DPOP_ALGORITHMS = ['ES256', 'Ed25519', 'EdDSA'] as const
 
-/** How far a proof's time may lie from ours, either way. */
+/** Allowed difference between a proof's time and ours, either way. */
 const WINDOW_MS = 60_000
 const MAX_PROOF_CHARS = 4_096
 const MAX_ID_CHARS = 256
@@ -15,7 +15,7 @@ const COMPACT = /^[\w-]+\.[\w-]+\.[\w-]+$/
 const PART = /^[\w-]{43}$/
 const SECRET_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k', 'priv']
 
-/** What is looked at of a request that bears a proof. */
+/** Parts of a request that a proof covers. */
 export interface DpopRequest {
   readonly method: string
   /** As received, without query. */
@@ -25,23 +25,22 @@ export interface DpopRequest {
 }
 
 export interface DpopClock {
-  /** Wall clock: what the proof is dated by. */
+  /** Wall clock, for the proof's date. */
   readonly nowMs: number
-  /** For how long a proof is remembered. */
+  /** Monotonic clock, for the replay window. */
   readonly monotonicMs: number
 }
 
 /**
- * Proof of possession for a bound token: who uses it has the key that it was issued for.
+ * Proof of possession for a key-bound token: its user holds the key that it was issued for.
  *
- * Threat: a token that was stolen from a log, a proxy or a client's memory; a proof that was recorded.
- * Rules: [DPOP.1] one proof, of the form and by an algorithm that we know, signed by the public key that it
- * brings; [DPOP.2] that key is the token's; [DPOP.3] for this method, this address and this token; [DPOP.4] made
- * within a minute, and used once.
- * Source: RFC 9449 sections 4.2, 4.3, 7.1, 11.1.
+ * Threat: a token stolen from a log, a proxy or a client's memory; a recorded proof. Rules: [DPOP.1] exactly
+ * one proof in a known form and algorithm, signed by the public key that it carries; [DPOP.2] that key is the
+ * token's; [DPOP.3] for this method, address and token; [DPOP.4] made within a minute, and used once. Source:
+ * RFC 9449 sections 4.2, 4.3, 7.1, 11.1.
  *
- * @param token the access token that came with it, verified before
- * @param bound whose the token is, and the thumbprint of the key that it is bound to
+ * @param token the access token of the request, already verified
+ * @param bound its user, and the thumbprint of the key that it is bound to
  * @param publicUrls the addresses of the bridge
  */
 export function dpopGate(
@@ -65,7 +64,7 @@ export function dpopGate(
   if (typeof iat !== 'number' || !(Math.abs(nowMs - iat * 1_000) <= WINDOW_MS))
     return refuse('It was not made within the last minute; is the clock right?')
   if (typeof jti !== 'string' || jti === '' || jti.length > MAX_ID_CHARS) return refuse('It has no id.')
-  // Good until its date is a window past, which may be two windows from now.
+  // A proof expires one window after its date, so at most two windows from now.
   const isNew = replays.take(bound.userId, keyId, jti, monotonicMs, 2 * WINDOW_MS)
   return isNew ? allow(undefined) : refuse('It was used before, or too many were used.')
 }
@@ -76,7 +75,7 @@ interface Proof {
   readonly keyId: string
 }
 
-/** A proof whose signature holds; its claims are still to be looked at. */
+/** Reads a proof and verifies its signature, not its claims. */
 function readProof(text: string): Proof | undefined {
   if (text.length > MAX_PROOF_CHARS || !COMPACT.test(text)) return undefined
   const [headerPart, claimsPart, signaturePart] = text.split('.') as [string, string, string]
@@ -92,7 +91,7 @@ function readProof(text: string): Proof | undefined {
   return holds ? { claims, keyId: key.keyId } : undefined
 }
 
-/** Objects whose keys occur once; `undefined` for anything else. */
+/** Parses a JSON object with distinct keys; `undefined` for anything else. */
 function jsonOf(part: string): Readonly<Record<string, unknown>> | undefined {
   const bytes = Buffer.from(part, 'base64url')
   const parsed = objectMembers(bytes) && parseJson(bytes.toString('utf8'))
@@ -105,7 +104,7 @@ interface ProofKey {
   readonly keyId: string
 }
 
-/** Of the key only its public members are read, in the canonical order of RFC 7638 section 3.2. */
+/** Reads only the key's public members, in the canonical order of RFC 7638 section 3.2. */
 function readKey(alg: unknown, jwk: Readonly<Record<string, unknown>>): ProofKey | undefined {
   if (SECRET_MEMBERS.some((member) => member in jwk)) return undefined
   const { crv, kty, x, y } = jwk
@@ -122,12 +121,12 @@ function imported(jwk: JsonWebKey, digest: 'sha256' | null): ProofKey | undefine
     const publicKey = createPublicKey({ key: jwk, format: 'jwk' })
     return { publicKey, digest, keyId: hash('sha256', JSON.stringify(jwk), 'base64url') }
   } catch {
-    // A point that does not lie on the curve.
+    // The point is not on the curve.
     return undefined
   }
 }
 
-/** Query and fragment do not count; scheme, host and path are compared in their canonical spelling. */
+/** Compares scheme, host and path in their canonical spelling. Query and fragment do not count. */
 function isFor(htu: unknown, path: string, publicUrls: readonly string[]): boolean {
   if (typeof htu !== 'string') return false
   const named = addressOf(htu)

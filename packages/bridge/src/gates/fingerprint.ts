@@ -1,15 +1,15 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import { allow, deny, type Verdict } from './verdict.ts'
 
-/** What happens when a login comes from elsewhere than before. */
+/** Reaction when a login comes from another place than before. */
 export const FINGERPRINT_POLICIES = ['observe', 'challenge', 'block'] as const
 export type FingerprintPolicy = (typeof FINGERPRINT_POLICIES)[number]
 
-/** Longer ones are cut: the rest tells programs apart no better. */
+/** Longer user agents are cut; the rest would not tell programs apart. */
 const MAX_USER_AGENT_CHARS = 256
 
 /**
- * Keyed, so that whoever reads it in a log cannot try out addresses until one fits.
+ * A keyed hash of address and program, so that a reader of the log cannot guess addresses.
  * @param key at least 32 bytes, known to the bridge alone
  * @returns 64 hex digits
  */
@@ -18,7 +18,7 @@ export function getConnectionFingerprint(addressKey: string, userAgent: string, 
   return createHmac('sha256', key).update(`${addressKey.length}:${addressKey}${program}`).digest('hex')
 }
 
-/** Whether both are of the same address and program. */
+/** Whether both fingerprints are of the same address and program. */
 export function verifyFingerprint(current: string, earlier: string): boolean {
   const one = Buffer.from(current)
   const other = Buffer.from(earlier)
@@ -28,12 +28,11 @@ export function verifyFingerprint(current: string, earlier: string): boolean {
 export type FingerprintVerdict = 'same' | 'changed' | 'unproven'
 
 /**
- * Layer 3: compares with where this login was seen before. [FP.1] `observe` lets a change pass and
- * tells of it, [FP.2] `challenge` lets it pass once the challenge is answered, with one attempt
- * instead of three, [FP.3] `block` refuses it.
+ * Layer 3: compares a login with its last place. [FP.1] `observe` allows a change and logs it, [FP.2]
+ * `challenge` allows it after the challenge, with one attempt instead of three, [FP.3] `block` refuses it.
  *
- * Threat: a stolen token that is used elsewhere. It is a sign, not a proof: whoever shares the
- * address and copies the program's name passes.
+ * Threat: a stolen token used elsewhere. A fingerprint is a hint, not a proof: an attacker behind the same
+ * address who copies the program's name passes.
  */
 export function fingerprintGate(
   current: string,

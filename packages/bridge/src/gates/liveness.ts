@@ -1,27 +1,27 @@
-/** When a silent peer counts as gone. */
+/** Interval of pings to a silent peer. */
 export const PING_EVERY_MS = 30_000
-/** How long the answer to the last ping may take. */
+/** Time limit for the answer to a ping. */
 export const PONG_WITHIN_MS = 5_000
 const MISSED = 2
 
-/** What has been heard of a peer: pings that were sent since it last gave a sign of life. */
+/** Pings sent since the peer's last sign of life. */
 export interface PingState {
   unanswered: number
 }
 
-/** [LIVE.1] Whether so many pings went unanswered that the peer is taken for gone. */
+/** [LIVE.1] Whether so many pings went unanswered that the peer counts as gone. */
 export function isUnresponsive({ unanswered }: PingState): boolean {
   return unanswered >= MISSED
 }
 
-/** What waits to be read by a slow peer: from here on it gets no more calls. */
+/** Unread bytes from which a slow peer gets no more calls. */
 export const SLOW_BYTES = 4 * 1_048_576
-/** How long a peer may stay so. */
+/** Longest time that a peer may stay slow. */
 export const SLOW_MS = 30_000
 
 /**
- * [LIVE.2] A peer that does not read gets no calls, [LIVE.3] and is cut off when that lasts or when
- * more waits than `limits.sendBufferBytes`. Threat: a reader that fills our memory by doing nothing.
+ * [LIVE.2] A peer that does not read gets no calls, [LIVE.3] and is disconnected if that lasts or if more
+ * than `limits.sendBufferBytes` wait. Threat: a reader that fills our memory by doing nothing.
  */
 export function readerState(
   waitingBytes: number,

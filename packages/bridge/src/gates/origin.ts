@@ -5,13 +5,13 @@ import type { RequestFacts } from './request-facts.ts'
 import { allow, deny, type Verdict } from './verdict.ts'
 
 export interface OriginPolicy {
-  /** Exactly as browsers write them: `https://app.example.com`, no path, no default port. */
+  /** Spelled as browsers do: `https://app.example.com`, no path, no default port. */
   readonly origins: ReadonlySet<string>
-  /** Whether a Host, as it was sent, is one of ours. */
+  /** Whether a received Host header names this bridge. */
   isOurHost(host: string): boolean
 }
 
-/** A name that only leads to this very machine (RFC 6761 section 6.3). */
+/** A name that always leads to the same machine (RFC 6761 section 6.3). */
 const LOOPBACK_HOST = 'localhost'
 const HOST = /^([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?$/
 
@@ -19,12 +19,11 @@ const OCTET = '(?:25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)'
 const IPV4 = new RegExp(`^${OCTET}(?:\\.${OCTET}){3}$`)
 
 /**
- * What may reach a bridge under these addresses: pages of these origins, and requests for these
- * hosts.
+ * Builds the policy for a bridge under these addresses: allowed page origins and hosts.
  *
  * @param publicUrls the bridge's own addresses, e.g. `https://bridge.example.com`
  * @param allowedOrigins further origins whose pages may use it
- * @throws TypeError when one of them is no `http` or `https` URL
+ * @throws TypeError if one of them is not an `http` or `https` URL
  */
 export function originPolicy(
   publicUrls: readonly string[],
@@ -40,13 +39,13 @@ export function originPolicy(
 }
 
 /**
- * Threat: a page in a user's browser uses the user's cookie (cross-site WebSocket hijacking), or
- * reaches a bridge on the user's own network through a name that it rebinds.
+ * Threat: a page in a user's browser uses the user's cookie (cross-site WebSocket hijacking), or reaches a
+ * bridge on the user's network through DNS rebinding.
  *
- * Rules: [ORIGIN.1] a request with an Origin is a browser's, and its origin must be listed, whatever
- * its credential; [ORIGIN.2] one without is no browser's; [ORIGIN.3] the Host must be a listed name,
- * or an address: who rebinds needs a name.
- * Source: RFC 6455 section 10.2, RFC 6454 section 7, MCP Streamable HTTP (security warning).
+ * Rules: [ORIGIN.1] a request with an Origin comes from a browser, and its origin must be listed, whatever
+ * its credential; [ORIGIN.2] a request without one does not come from a browser; [ORIGIN.3] the Host must be
+ * a listed name or an address, since rebinding needs a name. Source: RFC 6455 section 10.2, RFC 6454 section
+ * 7, MCP Streamable HTTP (security warning).
  */
 export function originGate({ origin, host }: RequestFacts, policy: OriginPolicy): Verdict<void> {
   const [name] = host
@@ -55,7 +54,7 @@ export function originGate({ origin, host }: RequestFacts, policy: OriginPolicy)
   return origin.length <= 1 && listed ? allow(undefined) : deny('origin_forbidden')
 }
 
-/** [ORIGIN.4] Of any other URL the origin is `null`, which is that of every sandboxed page. */
+/** [ORIGIN.4] Other schemes have the origin `null`, the same as every sandboxed page. */
 function webUrl(text: string): URL {
   const url = new URL(text)
   if (url.protocol === 'https:' || url.protocol === 'http:') return url

@@ -12,16 +12,16 @@ const IPV4_IN_IPV6 = '::ffff:'
 const LOOPBACK = /^(?:127\.|::1$)/
 
 /**
- * Under which addresses agents dial this bridge, as far as it knows by itself: its public URLs, and where it has
- * none, the address at which the socket arrived. What a peer claims, such as its Host header, never counts.
+ * Addresses under which agents dial this bridge: its public URLs or, without any, the address at which the
+ * socket arrived. A peer's claim, such as its Host header, never counts.
  */
 export class OwnAddresses {
   readonly #public: readonly Dialled[]
   readonly #path: string
-  /** Sockets arrive at few addresses; most at the same as the one before. */
+  /** Cache of the last address: sockets arrive at few addresses, usually the same one. */
   #last: { readonly url: string; readonly dialled: readonly Dialled[] } | undefined
 
-  /** @param path of the agents' endpoint @throws TypeError for what is no URL */
+  /** @param path of the agents' endpoint @throws TypeError for an invalid URL */
   constructor(publicUrls: readonly string[], path: string) {
     this.#path = path
     this.#public = ownNames(publicUrls).map((text) => {
@@ -30,7 +30,7 @@ export class OwnAddresses {
     })
   }
 
-  /** [PROOF.4] What an agent has dialled that dialled this bridge. */
+  /** [PROOF.4] Addresses that an agent may have dialled to reach this end. */
   at(own: OwnEnd): readonly Dialled[] {
     if (this.#public.length > 0) return this.#public
     const { encrypted, localAddress = '', localPort = 0 } = own

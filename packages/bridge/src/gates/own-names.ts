@@ -2,12 +2,11 @@ const LOOPBACK_HOSTS = ['127.0.0.1', 'localhost', '[::1]']
 const USUAL_PORTS: Readonly<Record<string, string>> = { 'http:': '80', 'https:': '443' }
 
 /**
- * [ORIGIN.5] Every address that names this bridge: its public URLs, first of all the first, and for one at the machine
- * itself the machine's other names, since they lead to the same port. A loopback address is for this machine alone, so
- * that its names differ in spelling only.
+ * [ORIGIN.5] Every address that names this bridge, the first public URL first. For a loopback address it adds
+ * the machine's other loopback names, which lead to the same port.
  *
  * @param publicUrls without a slash at the end
- * @throws TypeError if one is no URL
+ * @throws TypeError for an invalid URL
  */
 export function ownNames(publicUrls: readonly string[]): readonly string[] {
   return [...new Set([...publicUrls, ...publicUrls.flatMap(namesOfMachine)])]
@@ -20,14 +19,14 @@ function namesOfMachine(publicUrl: string): string[] {
   return LOOPBACK_HOSTS.map((host) => `${protocol}//${host}${rest}`)
 }
 
-/** A name of the bridge, and what follows it in an address. */
+/** A name of the bridge, and the path that follows it in an address. */
 export interface Named {
   readonly name: string
   /** Begins with `/`, or is empty. */
   readonly path: string
 }
 
-/** [RS.8] Finds the name under which a request came, among those of the bridge; a Host header adds none. */
+/** [RS.8] Finds which name of the bridge a request used. A Host header adds no name. */
 export class NameFinder {
   readonly #first: string
   readonly #byHost = new Map<string, string[]>()
@@ -42,14 +41,14 @@ export class NameFinder {
     }
   }
 
-  /** @param host as received @returns the first name of the bridge if the host belongs to none */
+  /** @param host as received @returns the bridge's first name if the host is unknown */
   at(host = ''): string {
     return this.#byHost.get(host.toLowerCase())?.[0] ?? this.#first
   }
 
   /**
-   * Splits a path that may begin with the path of a public URL. A proxy that takes that away does so from the front
-   * only; a well-known address has it in the middle (RFC 8414 section 3.1, RFC 9728 section 3.1).
+   * Splits a path that may begin with the path of a public URL. A proxy strips that path only at the front; a
+   * well-known address has it in the middle (RFC 8414 section 3.1, RFC 9728 section 3.1).
    *
    * @param path what follows the well-known part, canonical
    */

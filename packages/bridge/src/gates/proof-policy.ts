@@ -4,19 +4,19 @@ import { allow, deny, type Verdict } from './verdict.ts'
 
 export interface ProofPolicy {
   readonly production: boolean
-  /** Whether the operator lets agents without a device's key in, in production too. */
+  /** Whether the operator admits agents without a device key in production too. */
   readonly allowEcho: boolean
 }
 
-/** How the challenge is to be answered: by a device's key, or by the echo, which holds no secret. */
+/** How to answer the challenge: by a device's key, or by the echo, which holds no secret. */
 export type ChallengeKind = 'proof' | 'echo'
 
 /**
  * Layer 4: whether this login must prove a device's key.
  *
- * Threat: who stole a token comes as an older agent, or takes v2 out of the offer on the way.
- * Rules: [PROOF.6] the token of a device needs its proof; [PROOF.7] nobody who has or ever had a device comes
- * in by the echo; [PROOF.8] in production nobody does, unless it is switched on.
+ * Threat: the thief of a token pretends to be an older agent, or removes v2 from the offer. Rules: [PROOF.6]
+ * a device's token needs its proof; [PROOF.7] a user who has or ever had a device is never admitted by the
+ * echo; [PROOF.8] in production nobody is, unless the operator allows it.
  * @param hasEnrolled whether the user has or ever had a device
  */
 export function proofPolicyGate(

@@ -10,53 +10,52 @@ import type { Device, DeviceKey } from '../ports/devices.ts'
 import type { Principal } from '../ports.ts'
 import { allow, deny, type Verdict } from './verdict.ts'
 
-/** An address of the bridge's agents' endpoint, as an agent dials it. */
+/** An address of the agents' endpoint, as an agent dials it. */
 export interface Dialled {
   /** As `URL.origin` writes it, with `http` or `https`. */
   readonly origin: string
   readonly path: string
 }
 
-/** What of the connection itself a proof binds: known to the bridge from its own end. */
+/** Facts about the connection that a proof binds, from the bridge's own end. */
 export interface BoundConnection {
   readonly connectionId: string
   readonly offeredSubprotocols: string
-  /** The bridge's own addresses; the agent has dialled one of them. */
+  /** The bridge's own addresses; the agent dialled one of them. */
   readonly dialled: readonly Dialled[]
-  /** The exporter of the TLS connection that ends here, base64url; `undefined` where none does. */
+  /** The exporter of the TLS connection that ends here, base64url; `undefined` without one. */
   readonly exporter: string | undefined
 }
 
-/** What the next proof on a connection must prove. */
+/** Requirements for the next proof on a connection. */
 export interface ExpectedProof {
   readonly purpose: TranscriptFacts['purpose']
   readonly connection: BoundConnection
   readonly userId: string
   readonly sessionId: string
   readonly deviceId: string
-  /** Those that `provableKeys` left. */
+  /** As `provableKeys` returned them. */
   readonly keys: readonly DeviceKey[]
   readonly bridgeKeyId: string
   /** SHA-256 of the access token, base64url. */
   readonly tokenHash: string
 }
 
-/** What was proven. */
+/** Result of a valid proof. */
 export interface Proven {
-  /** The device's last connection, as it remembers. */
+  /** Last connection that the device remembers. */
   readonly previous: string
-  /** What the bridge signs in turn. */
+  /** The bytes that the bridge signs in return. */
   readonly countersigned: Buffer
 }
 
 const NOTHING = new Uint8Array(0)
 
 /**
- * The keys with which this principal's device may prove itself now.
+ * Keys with which this principal's device may prove itself now.
  *
- * Rules: [PROOF.5] the device is this user's and session's, its key current or not yet retired, and not older
- * than the one that the token is bound to (RFC 7800 section 3.1): a key that was replaced meanwhile is fine,
- * one that the replaced key came after is not.
+ * Rules: [PROOF.5] the device belongs to this user and session; its key is current or not yet retired, and at
+ * least as new as the key that the token is bound to (RFC 7800 section 3.1).
  * @param nowMs wall clock
  */
 export function provableKeys(
@@ -74,16 +73,14 @@ export function provableKeys(
 }
 
 /**
- * Layer 4 of v2: whether who answers has the device's private key, on this very connection.
+ * Layer 4 of v2: checks that the peer holds the device's private key on this very connection.
  *
- * Threat: a stolen token; a relay between the agent and the bridge; a recorded or a made-up answer.
- * Rules: [PROOF.3] the signature is of one of the device's keys, over the transcript of what the bridge itself
- * knows. What is cheap is checked first.
- * Source: RFC 9449 section 4.3, RFC 9266 section 4.2, RFC 8032, FIPS 186-5.
- * Not checked here: that the challenge is used once and in time (connection/state.ts), and that the device was
- * not copied (admission/devices.ts).
+ * Threat: a stolen token; a relay between the agent and the bridge; a recorded or forged answer. Rules:
+ * [PROOF.3] one of the device's keys signed the transcript of the bridge's own knowledge. Cheap checks come
+ * first. Source: RFC 9449 section 4.3, RFC 9266 section 4.2, RFC 8032, FIPS 186-5. Checked elsewhere: single
+ * and timely use of the challenge (connection/state.ts), copies of the device (admission/device-verifier.ts).
  *
- * @param challenge 64 hex digits @returns where denied, `detail` is the check that failed, for the log
+ * @param challenge 64 hex digits @returns if denied, `detail` names the failed check for the log
  */
 export function verifyProof(expected: ExpectedProof, challenge: string, proof: Proof): Verdict<Proven> {
   const key = expected.keys.find(({ keyId }) => keyId === proof.keyId)
@@ -114,7 +111,7 @@ export function verifyProof(expected: ExpectedProof, challenge: string, proof: P
   return deny('proof_failed', 'signature')
 }
 
-/** @throws when the JWK is no public key, which nobody could have enrolled */
+/** @throws for an invalid JWK, which enrolment never stores */
 function publicKeyOf({ jwk }: DeviceKey): KeyObject {
   return createPublicKey({ key: JSON.parse(jwk), format: 'jwk' })
 }
@@ -130,7 +127,7 @@ function isSignedBy(
     : verify('sha256', bytes, { key: publicKey, dsaEncoding: 'ieee-p1363' }, signature)
 }
 
-/** Bytes have one text only: of two texts for the same bytes, one is refused. */
+/** Decodes base64url. Refuses a second spelling of the same bytes. */
 function decoded(text: string): Buffer | undefined {
   const bytes = Buffer.from(text, 'base64url')
   return bytes.toString('base64url') === text ? bytes : undefined

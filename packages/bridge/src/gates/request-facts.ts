@@ -1,9 +1,9 @@
-/** What gates look at of an HTTP request: each header with all its occurrences, nothing interpreted. */
+/** The parts of an HTTP request that gates read: each header with all its occurrences, uninterpreted. */
 export interface RequestFacts {
   readonly method: string
   /** Path and query, as received. */
   readonly url: string
-  /** The other end of the TCP connection; `''` when it is gone already. */
+  /** The other end of the TCP connection; `''` if it is already gone. */
   readonly remoteAddress: string
   /** Whether TLS ends here. */
   readonly encrypted: boolean
@@ -17,7 +17,7 @@ export interface RequestFacts {
   readonly dpop: readonly string[]
 }
 
-/** The part of Node's `IncomingMessage` that is read here. */
+/** The part of Node's `IncomingMessage` that this file reads. */
 export interface FactsSource {
   readonly method?: string | undefined
   readonly url?: string | undefined
@@ -38,7 +38,7 @@ const MEMBER_OF_HEADER: ReadonlyMap<string, HeaderMember> = new Map([
   ['dpop', 'dpop'],
 ])
 
-/** Most headers are told from these by the length of their name. */
+/** Lengths of the header names below; rules out most headers at once. */
 const IS_LENGTH = Array.from({ length: 32 }, (_, chars) =>
   [...MEMBER_OF_HEADER.keys()].some((name) => name.length === chars),
 )
@@ -46,8 +46,8 @@ const IS_LENGTH = Array.from({ length: 32 }, (_, chars) =>
 type HeaderMember = Exclude<keyof RequestFacts, 'method' | 'url' | 'remoteAddress' | 'encrypted'>
 
 /**
- * Reads the raw headers once: Node's `headers` drops what came twice, and its `headersDistinct` builds
- * every header anew for each request.
+ * Reads the raw headers once. Node's `headers` drops repeated ones, and `headersDistinct` rebuilds them for
+ * each request.
  */
 export function requestFacts({ method, url, rawHeaders, socket }: FactsSource): RequestFacts {
   const facts: { -readonly [M in keyof RequestFacts]: RequestFacts[M] } = {

@@ -5,7 +5,7 @@ import { allow, deny, type Verdict } from './verdict.ts'
 const MCP = '/mcp'
 const AGENTS = '/api/mcp-ws'
 const ENROLMENT = '/api/devices'
-/** Characters that every reader of an address reads alike; no fragment (RFC 8707 section 2). */
+/** Characters that every URL parser reads alike; no fragment (RFC 8707 section 2). */
 const PLAIN_ADDRESS = /^[\x21\x22\x24-\x5b\x5d-\x7e]+$/
 
 /** The protected resources of a bridge (RFC 8707), by the address that clients reach it under. */
@@ -22,12 +22,12 @@ export function mcpResource(publicUrl: string): string {
 }
 
 /**
- * [OAUTH.5] The canonical spelling of a resource that a client names: under the first name of the bridge, with a
- * canonical path. Upper case in scheme and host, a usual port, a query and a slash at the end make no other resource;
- * the bridge's own address stands for its `/mcp`.
+ * [OAUTH.5] The canonical spelling of a resource that a client names: under the bridge's first name, with a
+ * canonical path. Letter case of scheme and host, a default port, a query and a final slash make no
+ * difference; the bridge's own address stands for its `/mcp`.
  *
  * @param names of the bridge, without a slash at the end
- * @returns `undefined` for an address of something else; another path of the bridge is not judged here
+ * @returns `undefined` for an address outside of the bridge; other paths of the bridge are not checked here
  */
 export function canonicalResource(names: readonly string[], asked: string): string | undefined {
   if (!PLAIN_ADDRESS.test(asked) || !URL.canParse(asked)) return undefined
@@ -43,7 +43,7 @@ export function canonicalResource(names: readonly string[], asked: string): stri
   return undefined
 }
 
-/** Whether this is exactly how we write `/mcp` or `/mcp/{server}` of this bridge. */
+/** Whether this is our exact spelling of `/mcp` or `/mcp/{server}` of this bridge. */
 export function isMcpResource(publicUrl: string, resource: string): boolean {
   if (resource === publicUrl + MCP) return true
   const prefix = `${publicUrl}${MCP}/`
@@ -54,13 +54,13 @@ export function isMcpResource(publicUrl: string, resource: string): boolean {
 }
 
 /**
- * [RS.4] A token that was made for one resource is good at that path only.
+ * [RS.4] A token for one resource works at that path only.
  *
- * Threat: a token for one local server that is used for all of them, or a device's at the callers' door.
- * Source: RFC 8707 section 2, RFC 9068 section 4, MCP authorization ("token audience binding").
- * Not checked here: whether the token is valid.
+ * Threat: a token for one local server is used for all, or a device's token is used as a caller's. Source:
+ * RFC 8707 section 2, RFC 9068 section 4, MCP authorization ("token audience binding"). Does not check
+ * whether the token is valid.
  *
- * @param resource of the token; `undefined` where it is for every one
+ * @param resource of the token; `undefined` if it covers all
  * @param path as received, without query
  */
 export function resourceGate(

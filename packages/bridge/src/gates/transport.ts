@@ -6,16 +6,15 @@ export type TlsMode = 'required' | 'terminated-by-proxy' | 'off'
 
 export interface TransportPolicy {
   readonly mode: TlsMode
-  /** Outside of production, plain connections from the machine itself are fine. */
+  /** Whether the machine itself may connect in the clear; outside of production only. */
   readonly loopbackPlain: boolean
 }
 
 /**
- * Layer 1: whether what is said on this connection can be read on the way. Threat: a token that
- * travels in the clear.
+ * Layer 1: whether this connection is encrypted on its way. Threat: a token that travels in the clear.
  *
- * Rules: [TLS.1] TLS that ends here is secure; [TLS.2] behind a proxy, only a trusted one's word for
- * https counts; [TLS.3] loopback is told by the socket's address.
+ * Rules: [TLS.1] TLS that ends here is secure; [TLS.2] behind a proxy, only a trusted proxy can vouch for
+ * https; [TLS.3] loopback is decided by the socket's address.
  */
 export function isSecureConnection(
   { encrypted, remoteAddress, forwardedProto }: RequestFacts,
@@ -35,7 +34,7 @@ export function transportGate(
   return isSecureConnection(facts, proxies, policy) ? allow(undefined) : deny('transport_insecure')
 }
 
-/** A client may have written a part of a list itself, so every part must say it. */
+/** A client may have written part of the list, so every entry must be `https`. */
 function saysHttps(forwardedProto: readonly string[]): boolean {
   const said = forwardedProto.join(',').split(',')
   return said.every((proto) => proto.trim().toLowerCase() === 'https')

@@ -1,6 +1,6 @@
 import { BridgeError, type ErrorCode } from '@bridgekeeper/protocol'
 
-/** What a gate answers. A gate never closes, answers or logs; one place turns a refusal into those. */
+/** A gate's answer. A gate never closes, answers or logs; one place does that for every refusal. */
 export type Verdict<T> = Allowed<T> | Denied
 
 export interface Allowed<T> {
@@ -11,9 +11,9 @@ export interface Allowed<T> {
 export interface Denied {
   readonly allowed: false
   readonly code: ErrorCode
-  /** What the code's own text cannot know; safe to show to the peer. */
+  /** Adds what the code's own text cannot know; safe to show to the peer. */
   readonly detail?: string
-  /** Whole seconds after which trying again may help. */
+  /** Whole seconds after which a retry may succeed. */
   readonly retryAfterSeconds?: number
   /** The refused token has a valid signature of its issuer, so nobody guessed it. */
   readonly isGenuine?: true
@@ -27,25 +27,25 @@ export function deny(code: ErrorCode, detail?: string): Denied {
   return detail === undefined ? { allowed: false, code } : { allowed: false, code, detail }
 }
 
-/** Refuses a token whose signature is valid: of the wrong kind, or for something else. */
+/** Refuses a token with a valid signature: it is of the wrong kind, or for another purpose. */
 export function denyGenuine(code: ErrorCode, detail?: string): Denied {
   return { ...deny(code, detail), isGenuine: true }
 }
 
 /**
- * [ADDR.5] Whether a refused token may have been guessed. A token that is expired, revoked, or of a suspended or
- * deleted user is no guess: its signature was valid.
+ * [ADDR.5] Whether a refused token may be a guess. An expired or revoked token, or one of a suspended or
+ * deleted user, had a valid signature and is no guess.
  */
 export function isGuess({ code, isGenuine }: Denied): boolean {
   return code === 'token_invalid' && isGenuine !== true
 }
 
-/** Refused for now. @param leftMs how long it stays so */
+/** Refuses for a while. @param leftMs how long */
 export function denyFor(code: ErrorCode, leftMs: number): Denied {
   return { allowed: false, code, retryAfterSeconds: Math.max(1, Math.ceil(leftMs / 1_000)) }
 }
 
-/** The same as an error, where a refusal is how a call ends. */
+/** Converts a refusal into an error, for a call that ends with it. */
 export function denialError({ code, detail, retryAfterSeconds }: Denied): BridgeError {
   return new BridgeError(code, detail, { retryAfterSeconds })
 }

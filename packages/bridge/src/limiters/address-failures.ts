@@ -4,7 +4,7 @@ import type { Blocklist } from './blocklist.ts'
 import { SlidingWindow } from './sliding-window.ts'
 
 export interface FailureLimit {
-  /** Failures within a window that block the address. */
+  /** Failures within the window that block the address. */
   readonly failures: number
   readonly windowMs: number
   readonly blockMs: number
@@ -13,10 +13,10 @@ export interface FailureLimit {
 export const DEFAULT_FAILURE_LIMIT: FailureLimit = { failures: 10, windowMs: 60_000, blockMs: 3_600_000 }
 
 /**
- * [ADDR.1] An address that fails to authenticate ten times within a minute is refused for an hour;
- * [ADDR.2] a trusted proxy never is: it speaks for everybody behind it.
+ * [ADDR.1] Refuses an address for an hour after ten failed authentications within a minute; [ADDR.2] never a
+ * trusted proxy, which speaks for everybody behind it.
  *
- * Threat: guessing from one place, without end. Not checked here: guessing from many places.
+ * Threat: endless guessing from one place. Guessing from many places is not covered.
  */
 export class AddressFailures {
   readonly #blocks: Blocklist
@@ -34,12 +34,12 @@ export class AddressFailures {
     return leftMs > 0 ? denyFor('address_blocked', leftMs) : allow(undefined)
   }
 
-  /** Failures that block the address now; at least one. */
+  /** Further failures that would block the address now; at least one. */
   left({ key }: ClientAddress, nowMs: number): number {
     return 1 + this.#failures.remaining(key, nowMs)
   }
 
-  /** It failed once more. @returns how long it is blocked, where this failure began it */
+  /** Counts a failure. @returns how long the address is blocked, if this failure began the block */
   failed({ key, isProxy }: ClientAddress, nowMs: number): number | undefined {
     if (isProxy || this.#failures.take(key, nowMs)) return undefined
     this.#failures.forget(key)

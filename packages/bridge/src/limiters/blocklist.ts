@@ -1,9 +1,9 @@
 import { BLOCK_KINDS, type Block, type BlockKind } from '../ports.ts'
 
-/** Blocks are looked through for those that have run out once in so many questions. */
+/** Expired blocks are swept once in this many checks. */
 const CHECKS_PER_SWEEP = 1_024
 
-/** Who is refused, and until when. Knows nothing of sockets: a block outlives every one of them. */
+/** Blocked keys and when each block ends. Independent of sockets: a block outlives every connection. */
 export class Blocklist {
   readonly #byKind: Readonly<Record<BlockKind, Map<string, number>>> = {
     address: new Map(),
@@ -13,7 +13,7 @@ export class Blocklist {
 
   #checks = 0
 
-  /** How much longer it is refused; 0 when it is not. @param nowMs monotonic */
+  /** Remaining time of a block; 0 if there is none. @param nowMs monotonic */
   leftMs(kind: BlockKind, key: string, nowMs: number): number {
     const blocks = this.#byKind[kind]
     if (blocks.size === 0) return 0
@@ -21,12 +21,12 @@ export class Blocklist {
     return Math.max(0, (blocks.get(key) ?? nowMs) - nowMs)
   }
 
-  /** Whether nobody is refused by a block of this kind. */
+  /** Whether no block of this kind exists. */
   isEmpty(kind: BlockKind): boolean {
     return this.#byKind[kind].size === 0
   }
 
-  /** A longer block that stands already stays. */
+  /** Adds a block. A longer existing one stays. */
   add({ kind, key, untilMs }: Block): void {
     const blocks = this.#byKind[kind]
     blocks.set(key, Math.max(untilMs, blocks.get(key) ?? untilMs))
@@ -36,7 +36,7 @@ export class Blocklist {
     this.#byKind[kind].delete(key)
   }
 
-  /** Those that still hold; what has run out is forgotten. */
+  /** Active blocks; drops expired ones. */
   list(nowMs: number): Block[] {
     const held: Block[] = []
     for (const kind of BLOCK_KINDS) {

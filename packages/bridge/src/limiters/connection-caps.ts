@@ -6,7 +6,7 @@ export interface ConnectionLimits {
   readonly inAll: number
   readonly perAddress: number
   readonly perUser: number
-  /** Attempts to connect that one address may make within any `handshakeWindowMs`. */
+  /** Connection attempts of one address within any `handshakeWindowMs`. */
   readonly handshakes: number
   readonly handshakeWindowMs: number
 }
@@ -20,11 +20,11 @@ export const DEFAULT_CONNECTION_LIMITS: ConnectionLimits = {
 }
 
 /**
- * [CONN.1] The agents' connections are bounded in all, for each address and for each user; [CONN.2] so
- * is how often an address may try. A trusted proxy is bounded by the sum only.
+ * [CONN.1] Bounds agents' connections in total, per address and per user; [CONN.2] and how often an address
+ * may try. A trusted proxy is bounded by the total only.
  *
- * Threat: memory and time spent on whoever is not, or not yet, known. Not checked here: HTTP sockets
- * that ask for no upgrade, which the HTTP server bounds.
+ * Threat: memory and time spent on unknown peers. HTTP sockets without an upgrade are bounded by the HTTP
+ * server.
  */
 export class ConnectionCaps {
   readonly #limits: ConnectionLimits
@@ -38,7 +38,7 @@ export class ConnectionCaps {
     this.#handshakes = new SlidingWindow({ max: limits.handshakes, windowMs: limits.handshakeWindowMs })
   }
 
-  /** Before anything is known but the address. */
+  /** Checks the address before anything else is known. */
   checkAddress({ key, isProxy }: ClientAddress, nowMs: number): Verdict<void> {
     if (!isProxy && !this.#handshakes.take(key, nowMs))
       return denyFor('handshake_rate_exceeded', this.#limits.handshakeWindowMs)
@@ -46,9 +46,8 @@ export class ConnectionCaps {
   }
 
   /**
-   * Takes a connection's place, in one step with the question whether there is one: many may have been
-   * let past `checkAddress` at the same time.
-   * Who has one leaves it once.
+   * Reserves a place for a connection. Checks and reserves in one step, since many may have passed
+   * `checkAddress` at the same time. Call `leave` once for each reserved place.
    */
   take({ key, isProxy }: ClientAddress, userId: string): Verdict<void> {
     const ofUser = this.#ofUser.get(userId) ?? 0
@@ -59,7 +58,7 @@ export class ConnectionCaps {
     return allow(undefined)
   }
 
-  /** A connection that had a place has ended. */
+  /** Frees the place of a connection that ended. */
   leave({ key }: ClientAddress, userId: string): void {
     this.#inAll--
     oneLess(this.#ofUser, userId)

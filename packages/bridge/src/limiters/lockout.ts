@@ -2,18 +2,18 @@ import { allow, denyFor, type Verdict } from '../gates/verdict.ts'
 import type { Blocklist } from './blocklist.ts'
 import { SlidingWindow } from './sliding-window.ts'
 
-/** Wrong answers that a user and address may give in a window, whatever the number of connections. */
+/** Wrong answers per user and address within a window, over all connections. */
 export const ATTEMPTS = 3
 export const WINDOW_MS = 900_000
 export const FIRST_LOCK_MS = 60_000
 export const LONGEST_LOCK_MS = 3_600_000
-/** After so long without a lock the next one is short again. */
+/** Locks that lengthen the next one; after this window without a lock it is short again. */
 const REMEMBERED_LOCKS = { max: 8, windowMs: 86_400_000 }
 
 /**
- * Layer 4, across connections: [CHAL.6] the third wrong answer of a user from an address locks both
- * out together; each further lock is twice as long. Threat: endless tries, a fresh connection each.
- * Nobody else is locked out: neither the user elsewhere, nor others at that address.
+ * Layer 4, across connections: [CHAL.6] the third wrong answer of a user from an address locks that pair out;
+ * each further lock lasts twice as long. Threat: endless attempts with fresh connections. The user elsewhere
+ * and others at that address stay unaffected.
  */
 export class ChallengeLockout {
   readonly #blocks: Blocklist
@@ -29,7 +29,7 @@ export class ChallengeLockout {
     return leftMs > 0 ? denyFor('challenge_locked', leftMs) : allow(undefined)
   }
 
-  /** A wrong answer was given. @returns the lock, where it began one */
+  /** Counts a wrong answer. @returns the lock, if it began one */
   failed(
     userId: string,
     addressKey: string,
@@ -45,13 +45,13 @@ export class ChallengeLockout {
     return { key, lockMs }
   }
 
-  /** The challenge was met; what went wrong before it no longer counts. */
+  /** Clears the count after a correct answer. */
   passed(userId: string, addressKey: string): void {
     this.#failures.forget(lockKey(userId, addressKey))
   }
 }
 
-/** The key of the block that locks out a user at an address. */
+/** The blocklist key for a user at an address. */
 export function lockKey(userId: string, addressKey: string): string {
   return `${userId} ${addressKey}`
 }

@@ -4,15 +4,15 @@ const MAX_PROOFS = 100_000
 export const MAX_PROOFS_OF_USER = 10_000
 
 /**
- * [DPOP.4] Proofs that were used, until they are too old to be used again. Bounded for each user and in all: over
- * the bound a proof is refused rather than one forgotten, which could then be replayed.
+ * [DPOP.4] Used proofs, until they are too old to be used again. Bounded per user and in total: when full it
+ * refuses new proofs, because forgetting one would allow its replay.
  */
 export class ProofReplays {
-  /** In the order in which they came, which with one lifetime for all is that in which they go. */
+  /** In order of arrival, which is also the order of expiry. */
   readonly #used = new Map<string, { readonly userId: string; readonly untilMs: number }>()
   readonly #countOf = new Map<string, number>()
 
-  /** @returns whether it was not used before; it is from now on */
+  /** Records a use. @returns whether it is the first */
   take(userId: string, keyId: string, proofId: string, nowMs: number, keepMs: number): boolean {
     this.#forgetOld(nowMs)
     const proof = hash('sha256', `${keyId} ${proofId}`, 'base64url')

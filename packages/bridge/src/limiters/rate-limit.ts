@@ -6,22 +6,22 @@ export interface RateLimit {
   /** Calls allowed within any window. */
   readonly maxCalls: number
   readonly windowMs: number
-  /** How long everything is refused once the limit was passed. */
+  /** Length of the block after the limit was exceeded. */
   readonly blockMs: number
 }
 
 export interface RateLimits {
-  /** Of each user, whoever calls. */
+  /** Per user, over all callers. */
   readonly user: RateLimit
-  /** Of each token's login; none unless given. */
+  /** Per login session of a token; none by default. */
   readonly token?: RateLimit | undefined
-  /** Of each user's calls of one tool, by `server/tool`. */
+  /** Per user and tool, by `server/tool`. */
   readonly tools?: Readonly<Record<string, RateLimit>> | undefined
 }
 
 export const DEFAULT_RATE_LIMIT: RateLimit = { maxCalls: 100, windowMs: 60_000, blockMs: 900_000 }
 
-/** What the limits count by. */
+/** Keys that the limits count by. */
 export interface CountedCall {
   readonly userId: string
   readonly sessionId: string
@@ -30,17 +30,17 @@ export interface CountedCall {
 }
 
 export interface RateLimitStatus {
-  /** Calls left in the window that ends now; none while blocked. */
+  /** Calls left in the current window; none while blocked. */
   readonly remaining: number
-  /** Whole seconds until a call is allowed again; 0 when one is now. */
+  /** Whole seconds until the next allowed call; 0 if allowed now. */
   readonly retryAfterSeconds: number
 }
 
-/** A refusal, and which limit it was. */
+/** A refusal, and the limit that caused it. */
 export interface RateDenied extends Denied {
   readonly limit: 'user' | 'token' | 'tool'
   readonly key: string
-  /** Whether it began a block, rather than met one. */
+  /** Whether this refusal began the block. */
   readonly begins: boolean
 }
 
@@ -50,11 +50,11 @@ interface Limiter {
 }
 
 /**
- * Layer 6: [RATE.1] at most `maxCalls` in any `windowMs`, a true sliding window; [RATE.2] who goes
- * over it is refused for `blockMs`, also after a disconnect.
+ * Layer 6: [RATE.1] at most `maxCalls` in any `windowMs`, a true sliding window; [RATE.2] exceeding it blocks
+ * for `blockMs`, also after a disconnect.
  *
- * Threat: a caller with a good token floods a user's machine. Not checked here: calls that wait at
- * the same time, and connections.
+ * Threat: a caller with a valid token floods a user's machine. Concurrent calls and connections have their
+ * own bounds.
  */
 export class RateLimiter {
   readonly #blocks: Blocklist
@@ -69,7 +69,9 @@ export class RateLimiter {
     this.#tools = new Map(Object.entries(limits.tools ?? {}).map(([tool, limit]) => [tool, limiter(limit)]))
   }
 
-  /** Counts one call and says whether it may go on; the narrowest limit first. @param nowMs monotonic */
+  /**
+   * Counts a call and returns whether it may run; checks the narrowest limit first. @param nowMs monotonic
+   */
   checkToolExecutionRateLimit(call: CountedCall, nowMs: number): Allowed<void> | RateDenied {
     const { userId, sessionId, serverName, toolName } = call
     const tool = this.#tools.size === 0 ? undefined : this.#tools.get(`${serverName}/${toolName}`)
@@ -81,27 +83,27 @@ export class RateLimiter {
     )
   }
 
-  /** Keys of the blocks that refuse this call now. Counts nothing. @param nowMs monotonic */
+  /** Keys of the blocks that refuse this call. Counts nothing. @param nowMs monotonic */
   blockedKeys({ userId, sessionId, serverName, toolName }: CountedCall, nowMs: number): readonly string[] {
     if (this.#blocks.isEmpty('calls')) return NONE
     const keys = [userId, `${userId} ${sessionId}`, `${userId} ${serverName}/${toolName}`]
     return keys.filter((key) => this.#blocks.leftMs('calls', key, nowMs) > 0)
   }
 
-  /** Where the user stands; counts nothing and changes nothing. @param nowMs monotonic */
+  /** The user's current state. Counts and changes nothing. @param nowMs monotonic */
   getRateLimitStatus(userId: string, nowMs: number): RateLimitStatus {
     const leftMs = this.#blocks.leftMs('calls', userId, nowMs)
     if (leftMs > 0) return { remaining: 0, retryAfterSeconds: Math.ceil(leftMs / 1_000) }
     return { remaining: this.#user.window.remaining(userId, nowMs), retryAfterSeconds: 0 }
   }
 
-  /** Forgets calls and block of this key: an operator's act, never a consequence of a disconnect. */
+  /** Clears calls and block of a key. Only an operator does this, never a disconnect. */
   resetRateLimit(key: string): void {
     this.#blocks.lift('calls', key)
     for (const { window } of this.#limiters()) window.forget(key)
   }
 
-  /** The windows of users, for whoever keeps them over a restart. */
+  /** The users' windows, for a store that keeps them over a restart. */
   get userWindow(): SlidingWindow {
     return this.#user.window
   }

@@ -1,16 +1,16 @@
 import { SlidingWindow } from './sliding-window.ts'
 
-/** Lines of one kind that one key may write in a minute; what is more is counted. */
+/** Lines per kind and key in a minute; further ones are only counted. */
 export const LINES = { max: 20, windowMs: 60_000, maxKeys: 10_000 }
 
-/** Keeps a flood of refusals from becoming a flood of lines. */
+/** Keeps a flood of refusals from becoming a flood of log lines. */
 export class Sampler {
   readonly #written = new SlidingWindow(LINES)
   readonly #suppressed = new Map<string, number>()
 
   /**
-   * Whether to write one more line of this key.
-   * @returns how many were passed over since the last one; `undefined` when this one is passed over too
+   * Whether to write another line for this key.
+   * @returns lines suppressed since the last written one; `undefined` to suppress this one too
    */
   take(key: string, nowMs: number): number | undefined {
     const passedOver = this.#suppressed.get(key) ?? 0

@@ -2,15 +2,15 @@ import type { SecurityLog } from '../ports.ts'
 import type { SecurityEvent } from '../security-log/events.ts'
 
 /**
- * Hands each event to a function, as an object: for apps with a log of their own, and for tests. Should it
- * throw, the event is lost and the bridge goes on: a log must not end what it watches.
+ * Passes each event to a function as an object, for apps with their own log and for tests. If the function
+ * throws, the event is lost and the bridge continues.
  */
 export function callbackLog(receive: (event: SecurityEvent) => void): SecurityLog {
   function logSecurityEvent(event: SecurityEvent): void {
     try {
       receive(event)
     } catch {
-      // Whoever receives events reports its own faults.
+      // The receiver reports its own faults.
     }
   }
   return { logSecurityEvent, afterWritten: (run) => run(), writable: true }

@@ -1,6 +1,6 @@
 import type { User, UserStore } from '../ports.ts'
 
-/** Users in memory, gone with the process: for tests and for apps that bring their own accounts. */
+/** Users in memory, lost with the process: for tests and for apps with their own accounts. */
 export function memoryUsers(initial: readonly User[] = []): UserStore {
   const byId = new Map(initial.map((user) => [user.userId, user]))
   const idByEmail = new Map(initial.map((user) => [user.email.toLowerCase(), user.userId]))

@@ -13,7 +13,7 @@ export interface DeviceKey {
   readonly generation: number
   /** The public key as a JWK (RFC 7517), canonical JSON. */
   readonly jwk: string
-  /** A replaced key is good until then; `undefined` for the current one. */
+  /** End of the overlap in which a replaced key still works; `undefined` for the current key. */
   readonly retiresAtMs?: number | undefined
 }
 
@@ -21,34 +21,36 @@ export interface DeviceKey {
 export interface Device {
   readonly deviceId: string
   readonly userId: string
-  /** The session of its logins. */
+  /** The device's login session. */
   readonly sessionId: string
-  /** As its user named it. */
+  /** Name that its user gave it. */
   readonly name: string
-  /** The current one first, and those that are replaced and still good. */
+  /** The current key first, then replaced keys that still work. */
   readonly keys: readonly DeviceKey[]
   readonly createdAtMs: number
   readonly usedAtMs: number
 }
 
 /**
- * Enrolled devices. A revoked one is found by nobody, but its keys are remembered, the latest 1,024 of each user at
- * least: none of them is enrolled again, and its user counts as one who has devices.
+ * Enrolled devices. A revoked device is never found again. Its keys stay known, at least the latest 1,024 of
+ * each user: they cannot be enrolled again, and the user still counts as having devices.
  */
 export interface DeviceStore {
-  /** @returns whether it was added: not where one of its keys is or was any device's */
+  /** @returns `false` if one of its keys is or ever was a device's */
   add(device: Device): Promise<boolean>
   find(deviceId: string): Promise<Device | undefined>
   ofUser(userId: string): Promise<readonly Device[]>
   /** Whether the user has or ever had a device. */
   hasEnrolled(userId: string): Promise<boolean>
-  /** Makes the key the current one, where it is of the next generation; the one before is good until then. */
+  /**
+   * Makes this the current key if it is of the next generation. The previous key works until
+   * `oldRetiresAtMs`.
+   */
   rotate(deviceId: string, key: DeviceKey, oldRetiresAtMs: number): Promise<boolean>
   /**
-   * A connection was verified. The device says which was its last one before, as it remembers. One that was
-   * interrupted may not have heard of its last; one that remembers neither the last nor the one that was last
-   * before it is a copy.
-   * @param previous connection id, empty for none
+   * Records a verified connection and compares the last connection that the device remembers. An interrupted
+   * device may have missed its newest one; a device that names neither of the last two is a copy.
+   * @param previous connection id; empty if none
    */
   connected(
     deviceId: string,
@@ -56,6 +58,6 @@ export interface DeviceStore {
     previous: string,
     atMs: number,
   ): Promise<'continued' | 'diverged' | 'unknown'>
-  /** Ends its session with it. @returns whether it was there */
+  /** Revokes the device and ends its session. @returns whether it existed */
   revoke(deviceId: string, atMs: number): Promise<boolean>
 }

@@ -1,6 +1,6 @@
-/** Keys of the installation, the same on every node; each value is sealed by whoever keeps it. */
+/** Keys of the installation, the same on every node. The caller seals each value. */
 export interface KeyStore {
   get(name: string): Promise<string | undefined>
-  /** Keeps it unless there is one. @returns the one that is kept */
+  /** Stores the value unless one exists. @returns the stored one */
   keep(name: string, sealed: string): Promise<string>
 }

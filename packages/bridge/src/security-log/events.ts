@@ -1,17 +1,17 @@
 /**
- * Every event of the security log: its severity, when it is written, and the fields it may have. What is
- * not listed here is never written. docs/security-events.md is made from this table.
+ * Every event of the security log: severity, when it is written, allowed fields. Nothing else is ever
+ * written. docs/security-events.md is generated from this table.
  */
 
 export type Severity = 'info' | 'warn' | 'error'
 
-/** What a field may hold; a value that does not fit is replaced, and nothing else is lost with it. */
+/** Kinds of field values. A value that does not fit is replaced; the rest of the line stays. */
 export type FieldKind =
-  /** One of our codes, or a word of ours. */
+  /** One of our codes or constant words. */
   | 'code'
-  /** An id that we made or verified. */
+  /** An id that the bridge made or verified. */
   | 'id'
-  /** A name that a peer chose: cleaned, bounded, scanned for secrets. */
+  /** A peer's name: cleaned, bounded, scanned for secrets. */
   | 'name'
   /** Text that a peer may have written: cleaned, bounded, scanned for secrets. */
   | 'text'
@@ -23,7 +23,10 @@ export type FieldKind =
 interface EventEntry {
   readonly severity: Severity
   readonly when: string
-  /** In the order in which they are written, after `userId` and `ip`, which any event may have. `suppressed`: like events before it that were not written. `counted`: it counts towards blocking the address. */
+  /**
+   * Written in this order after `userId` and `ip`, which any event may have. `suppressed` counts similar
+   * earlier events that were not written. `counted` means that the event counts towards blocking the address.
+   */
   readonly fields: Readonly<Record<string, FieldKind>>
 }
 
@@ -76,7 +79,7 @@ export const securityEvents = {
   ws_connection_closed: event('info', 'the connection of an agent ended', { code: 'count', reason: 'text' }),
   ws_error: event('error', 'a socket failed, or the bridge failed to handle a message', { error: 'text' }),
 
-  // Who may come in
+  // Admission
   ws_connection_refused: event('warn', 'an agent was refused for another reason than its token', {
     reason: 'code',
     suppressed: 'count',
@@ -143,7 +146,7 @@ export const securityEvents = {
     deviceId: 'id',
   }),
 
-  // What a verified peer does
+  // Acts of verified peers
   call_forbidden: event('warn', "a call was outside of its token's scopes", {
     serverName: 'name',
     toolName: 'name',
@@ -214,14 +217,14 @@ export const securityEvents = {
     suppressed: 'count',
   }),
 
-  // What an operator does
+  // Acts of an operator
   user_added: event('info', 'a user was added', {}),
   user_suspended: event('warn', 'a user was suspended', {}),
   user_resumed: event('info', 'a suspended user may come in again', {}),
   user_logged_out: event('warn', "all of a user's tokens were ended", {}),
   user_deleted: event('warn', 'a user was deleted, with all that is theirs', {}),
   device_revoked: event('warn', 'a machine was revoked; its key is never enrolled again', { deviceId: 'id' }),
-  // Without its session: with the challenge of v1 that is nearly a credential.
+  // Omits the session: with a v1 challenge it would nearly be a credential.
   token_issued: event('info', 'a token was issued', { lifetimeSeconds: 'count' }),
   block_added: event('warn', 'an operator blocked something', { kind: 'code', key: 'name' }),
   block_lifted: event('warn', 'an operator lifted a block or reset a limit', { kind: 'code', key: 'name' }),
@@ -253,7 +256,7 @@ export type EventName = keyof typeof securityEvents
 type ValueOf<K extends FieldKind> = K extends 'count' ? number : K extends 'flag' ? boolean : string
 type FieldsOf<E extends EventName> = (typeof securityEvents)[E]['fields']
 
-/** One event as it is recorded. Fields are exactly those of the table; a missing one is left out. */
+/** One event as recorded. Its fields are exactly those of the table; missing ones are omitted. */
 export type SecurityEvent = {
   [E in EventName]: {
     readonly event: E

@@ -1,7 +1,7 @@
 import { type FieldKind, type SecurityEvent, securityEvents } from './events.ts'
 import { jsonText } from './redact.ts'
 
-/** What of a line is known before anything happens. */
+/** The constant parts of an event's line. */
 interface Shape {
   /** `","event":"…","severity":"…"`, after the timestamp. */
   readonly opening: string
@@ -30,7 +30,7 @@ const shapes: ReadonlyMap<string, Shape> = new Map(
 )
 
 /**
- * The line of an event, without its `seq`, `hash` and closing brace. Only fields of the table are read.
+ * The line of an event without `seq`, `hash` and the closing brace. Reads only fields of the table.
  * @returns `undefined` for an event that is not in the table
  */
 export function lineBody(event: SecurityEvent, timestamp: string): string | undefined {
@@ -53,7 +53,7 @@ function jsonValue(kind: FieldKind, value: unknown): string {
   return jsonText(kind, value)
 }
 
-/** ISO 8601 in UTC, made once for each millisecond, in which there may be many lines. */
+/** Formats timestamps as ISO 8601 in UTC, once per millisecond. */
 export function timestamps(): (nowMs: number) => string {
   let madeOfMs = Number.NaN
   let made = ''

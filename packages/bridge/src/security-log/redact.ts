@@ -3,7 +3,7 @@ import type { FieldKind } from './events.ts'
 import { Memo } from './memo.ts'
 import { REDACTED, withoutKnownKeys, withoutKnownSecrets, withoutRandomRuns } from './secrets.ts'
 
-/** What holds a string: the kinds of the table's fields, and the two that any event may have. */
+/** Field kinds with string values, plus the two that any event may have. */
 export type TextKind = Exclude<FieldKind, 'count' | 'flag'> | 'user' | 'ip'
 
 const MAX_CHARS = {
@@ -15,16 +15,16 @@ const MAX_CHARS = {
   ip: 64,
 } as const satisfies Partial<Record<TextKind, number>>
 
-/** What is looked at of a longer value; the rest is gone. */
+/** Longer values are cut here before the scan. */
 const SCANNED_CHARS = 1_024
 const DIGEST = /^(?:[0-9a-f]{16}|[0-9a-f]{32}|[0-9a-f]{64})$/
-/** Hex, or as short as our own call ids: too short for a key that `withoutKnownSecrets` would not know. */
+/** Hex, or as short as our own call ids: too short for a key that `withoutKnownSecrets` would miss. */
 const OWN_ID = /^(?:[\w-]{1,24}|user_[0-9a-f]{24}|(?:device_)?[0-9a-f]{32})$/
 const LONE_SURROGATE = /\p{Cs}/gu
 const HALF_A_CHARACTER = /[\ud800-\udbff]$/
 const NOT_ASCII = /[^\x20-\x7e]/g
 
-/** Names come again and again. What was changed is not kept, so that no secret stays in memory. */
+/** Memoized redactions of repeated names. A changed value is not kept, so that no secret stays in memory. */
 export const remembered = {
   code: new Memo(),
   name: new Memo(),
@@ -34,11 +34,11 @@ export const remembered = {
 } as const
 
 /**
- * A value as a JSON string that is safe in the log: without control, format or bidi characters, bounded, and
- * with what looks like a secret replaced by `[redacted]`. Pure ASCII: other characters are escaped.
+ * A JSON string that is safe to log: no control, format or bidi characters, bounded, ASCII only, with
+ * `[redacted]` in place of anything that looks like a secret.
  *
- * A `user` comes from a verified token of whoever embeds the bridge and may well be a long random id, so
- * only secrets of a known form are looked for in it.
+ * A `user` comes from the embedding app's verified token and may be a long random id, so it is only scanned
+ * for secrets of a known form.
  */
 export function jsonText(kind: TextKind, value: unknown): string {
   if (typeof value !== 'string') return `"${REDACTED}"`
@@ -56,7 +56,7 @@ function idText(value: string): string {
   return OWN_ID.test(value) ? `"${withoutKnownKeys(value)}"` : asciiJson(redact('id', value))
 }
 
-/** The value itself where nothing is wrong with it. */
+/** Redacts a value; returns it unchanged if nothing is wrong with it. */
 function redact(kind: keyof typeof MAX_CHARS, value: string): string {
   const text = cleanText(value.slice(0, SCANNED_CHARS).replace(LONE_SURROGATE, ' '))
   const known = withoutKnownSecrets(text)

@@ -1,7 +1,7 @@
-/** What stands where a secret stood. */
+/** Replaces a secret. */
 export const REDACTED = '[redacted]'
 
-/** Every pattern is linear: bounded or possessive by its alphabet, never one repetition inside another. */
+/** Every pattern runs in linear time: bounded, or possessive by its alphabet, and never nested. */
 const PEM = /-----BEGIN [A-Z ]{1,40}-----[\s\S]*/g
 const JWT = /eyJ[\w-]{5,}(?:[\w.=-]|%2e|%3d)*/gi
 const SCHEME = /\b(bearer|basic)(?::|\s|%20|\+)+[^\s"',;]+/gi
@@ -10,7 +10,7 @@ const USER_AND_PASSWORD = /[^\s:/@"']{1,128}:[^\s:/@"']{1,128}@/g
 const PAIR =
   /(passw(?:or)?d|pwd|passphrase|secret|token|api[_-]?key|(?:private|access|signing|encryption)[_-]?key|credentials?|signature|cookie|authorization|[?&](?:key|sig|sid|code))(\\{0,4}["']?\s{0,4}(?:[=:]|%3[ad])\s{0,4}(?:\\{0,4}"[^"]*"?|\\{0,4}'[^']*'?|%22[^\s&]*|[^\s&,;"'}]+))/gi
 
-/** Keys that say whose they are. The lengths keep our own random call ids (22 characters) out. */
+/** Keys with a recognizable prefix. The minimum lengths exclude our random call ids (22 characters). */
 const KNOWN_KEY = new RegExp(
   `(?<![A-Za-z0-9])(?:${[
     'sk-[\\w-]{20,}',
@@ -43,7 +43,7 @@ const LONG_HEX = /[0-9a-f]{32}/i
 const KINDS = [/[a-z]/, /[A-Z]/, /\d/]
 const WORD = /[A-Za-z0-9]{28,}/
 
-/** Replaces what has the form of a known kind of secret. Time is in proportion to the text. */
+/** Redacts secrets of a known form. Runs in linear time. */
 export function withoutKnownSecrets(text: string): string {
   return withoutCredentials(text.replace(PEM, REDACTED).replace(JWT, REDACTED))
     .replace(SCHEME, `$1 ${REDACTED}`)
@@ -56,19 +56,19 @@ function withoutCredentials(text: string): string {
   return text.replace(URL_CREDENTIALS, `//${REDACTED}@`).replace(USER_AND_PASSWORD, `${REDACTED}@`)
 }
 
-/** The same for a plain id, in which only a key can be. */
+/** Redacts keys in a plain id, which cannot contain other secrets. */
 export function withoutKnownKeys(id: string): string {
   return id.replace(KNOWN_KEY, REDACTED)
 }
 
-/** Replaces long runs that look random: secrets that have no form of their own. */
+/** Redacts long runs that look random, for secrets without a known form. */
 export function withoutRandomRuns(text: string): string {
   return text.replace(RUN, (run) => (looksRandom(run) ? REDACTED : run))
 }
 
 /**
- * Random text changes between small letters, capitals, digits and signs at more than half of its
- * places; words and paths, also in camelCase or with dates, at a third at most.
+ * Random text switches between lower case, upper case, digits and signs at more than half of its positions;
+ * words and paths, also in camelCase or with dates, at a third at most.
  */
 function looksRandom(run: string): boolean {
   if (UUID.test(run)) return false
@@ -79,7 +79,7 @@ function looksRandom(run: string): boolean {
   return /\d.*\d.*\d/.test(word) && /[A-Za-z]/.test(word) && changesIn(word) >= 0.2
 }
 
-/** At how many of its places a run changes its kind of character, from 0 to 1. */
+/** Share of positions, 0 to 1, at which a run switches its kind of character. */
 function changesIn(run: string): number {
   const kinds = Array.from(run, kindOf)
   return kinds.filter((kind, i) => i > 0 && kind !== kinds[i - 1]).length / (run.length - 1)

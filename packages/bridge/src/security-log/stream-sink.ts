@@ -9,14 +9,14 @@ export interface LineSink {
 }
 
 const BATCH_MS = 50
-/** What a reader that does not read may leave lying; lines after that are dropped. */
+/** Bytes that may wait for a slow reader; further lines are dropped. */
 const MAX_WAITING_BYTES = 1_048_576
 const CLOSE_MS = 1_000
 
 /**
- * Copies lines to a stream, such as standard output, at most 50 ms later. A reader that stops reading, or
- * goes away, stops nothing: lines are dropped, and `{"dropped":N}` takes their place once it reads again. A
- * terminal that is held is another matter: Node writes to it without asking.
+ * Copies lines to a stream, such as standard output, within 50 ms. A reader that stops or disappears blocks
+ * nothing: lines are dropped, and `{"dropped":N}` replaces them once it reads again. Node writes to a paused
+ * terminal synchronously, so that one can block.
  */
 export function streamSink(stream: Writable, system: System): LineSink {
   let lines = ''

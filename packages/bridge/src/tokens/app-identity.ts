@@ -4,24 +4,24 @@ import type { Authenticator, Principal, System } from '../ports.ts'
 import { digest, Recall } from './recall.ts'
 import { readScopes } from './scopes.ts'
 
-/** Who someone is, as the app that embeds the bridge knows it. */
+/** A user as the embedding app knows it. */
 export interface AppIdentity {
   /** The app's own id of the user; not empty. */
   readonly userId: string
-  /** One for each login, the same while its token is renewed; never used again after it was revoked. */
+  /** One per login, unchanged while its token is renewed, never reused after a revocation. */
   readonly sessionId: string
   /** What the login allows, such as `agent:connect`. Default: everything. */
   readonly scopes?: readonly string[]
-  /** The machine that the login is of, where the app tells machines apart. */
+  /** The login's machine, if the app tells machines apart. */
   readonly deviceId?: string
-  /** When the token ends, in milliseconds since the epoch, and with it the connection. Default: in an hour. */
+  /** When the token and its connection end, in milliseconds since the epoch. Default: in an hour. */
   readonly expiresAtMs?: number
 }
 
 /**
- * The app's own function: whose token it is, or `undefined` where it is nobody's. What it says of a token holds
- * for five seconds, wherever the token comes from, unless `bridge.revoke` names its user, session or device.
- * A refused token in a header counts as a guess, unless the function accepted it recently.
+ * The app's own function: returns the token's identity, or `undefined` for an invalid token. Its answer is
+ * cached for five seconds, however the token arrives, unless `bridge.revoke` names its user, session or
+ * device. A refused token in a header counts as a guess, unless the function accepted it recently.
  */
 export type Authenticate = (
   token: string,
@@ -29,20 +29,20 @@ export type Authenticate = (
 ) => AppIdentity | undefined | Promise<AppIdentity | undefined>
 
 const DEFAULT_LIFETIME_MS = 3_600_000
-/** A function that has not answered by then is taken for one that failed. */
+/** Time limit for the app's function; after it the request fails. */
 const ANSWER_MS = 10_000
-/** Accepted tokens to remember; beyond them the least recently accepted are forgotten. */
+/** Accepted tokens in memory; beyond them the least recently accepted are evicted. */
 const MAX_ACCEPTED = 10_000
 const NO_REQUEST = requestFacts({ rawHeaders: [], socket: {} })
 
-/** The app's function failed, was too slow, or said something that is no identity: nobody is let in. */
+/** The app's function failed, was too slow, or returned an invalid identity. Nobody is admitted. */
 export class AppIdentityError extends Error {
   override readonly name = 'AppIdentityError'
 }
 
 /**
- * [EMBED.1] Has the app say whose a token is. When its function throws, rejects, is too slow or gives what is
- * no identity, the request is refused with `internal_error`.
+ * [EMBED.1] Asks the app for a token's identity. If its function throws, rejects, is too slow or returns an
+ * invalid identity, the request is refused with `internal_error`.
  */
 export function createAppAuthenticator(authenticate: Authenticate, system: System): Authenticator {
   const recalled = new Recall(system)
@@ -64,8 +64,8 @@ export function createAppAuthenticator(authenticate: Authenticate, system: Syste
 }
 
 /**
- * Hashes of the tokens that the app accepted most recently. If the app refuses such a token later, its login has
- * ended: it is no guess.
+ * Hashes of the tokens that the app accepted most recently. If the app refuses one of them later, its login
+ * has ended, so that is no guess.
  */
 class AcceptedTokens {
   readonly #digests = new Set<string>()
@@ -95,7 +95,7 @@ async function inTime<T>(run: () => Promise<T>, system: System): Promise<T> {
   }
 }
 
-/** An app in JavaScript may give anything; what is not understood must not be taken for everything. */
+/** An app in JavaScript may return anything; an invalid value must not become unlimited access. */
 function principalOf(identity: AppIdentity, system: System): Principal {
   const { userId, sessionId, scopes, deviceId, expiresAtMs = system.nowMs() + DEFAULT_LIFETIME_MS } = identity
   const ids = deviceId === undefined ? [userId, sessionId] : [userId, sessionId, deviceId]

@@ -2,19 +2,19 @@ import type { Authenticator, System } from '../ports.ts'
 import { type Authenticate, createAppAuthenticator } from './app-identity.ts'
 import { createJwksAuthenticator, type JwksOptions } from './jwks.ts'
 
-/** The ways in which a bridge may be told who may come in; one of them is given. */
+/** Ways to authenticate; give exactly one. */
 export interface AuthenticatorOptions {
-  /** A function of the app: whose token it is. */
+  /** The app's own function. */
   readonly authenticate?: Authenticate | undefined
-  /** Tokens of an identity provider: its keys, or where it publishes them; with `issuer` and `audience`. */
+  /** Tokens of an identity provider: its keys, or their address; with `issuer` and `audience`. */
   readonly jwks?: JwksOptions['jwks'] | undefined
   readonly issuer?: string | undefined
   readonly audience?: string | undefined
-  /** Anything else, such as what `createTokens` and `createJwksAuthenticator` make. */
+  /** A ready authenticator, such as those of `createTokens` and `createJwksAuthenticator`. */
   readonly authenticator?: Authenticator | undefined
 }
 
-/** [EMBED.2] @throws TypeError when none is given, more than one, or one in part */
+/** [EMBED.2] @throws TypeError unless exactly one way is given, completely */
 export function authenticatorOf(options: AuthenticatorOptions, system: System): Authenticator {
   const { authenticate, jwks, issuer, audience, authenticator } = options
   const given = [authenticate, jwks, authenticator].filter((way) => way !== undefined)

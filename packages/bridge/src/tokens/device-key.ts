@@ -4,24 +4,24 @@ import { allow, deny, type Verdict } from '../gates/verdict.ts'
 import type { DeviceAlgorithm, DeviceKey } from '../ports/devices.ts'
 import { isSoundPoint } from './ed25519-point.ts'
 
-/** A device's public key, fit to verify with. */
+/** A device's public key, ready to verify with. */
 export interface PublicKey extends Pick<DeviceKey, 'keyId' | 'algorithm' | 'jwk'> {
   /** Its algorithm's name in a JWS header (RFC 7518 section 3.1, RFC 8037 section 3.1). */
   readonly jwsAlgorithm: 'EdDSA' | 'ES256'
   readonly verifier: KeyObject
 }
 
-/** 32 bytes in base64url, of which the last character holds four bits: one way to write each value. */
+/** 32 bytes in base64url. The last character holds four bits, so each value has one spelling. */
 const COORDINATE = /^[\w-]{42}[AEIMQUYcgkosw048]$/
 
-/** What each type of key may have, and must. */
+/** Allowed and required members of each key type. */
 const MEMBERS = { OKP: ['crv', 'kty', 'x'], EC: ['crv', 'kty', 'x', 'y'] } as const
 const CURVES = { OKP: 'Ed25519', EC: 'P-256' } as const
 
 /**
- * [DEV.1] Reads the public key that a machine wants to be known by: Ed25519 or P-256, on its curve, of no
- * small order, and nothing besides: no private half, no name, no address of another key.
- * Source: RFC 7517 section 4, RFC 7638 section 3, RFC 8037 section 2, RFC 8725 section 3.10; SP 800-186.
+ * [DEV.1] Reads the public key of a new device: Ed25519 or P-256, on its curve, not of small order, with no
+ * other members (no private part, name or address). Source: RFC 7517 section 4, RFC 7638 section 3, RFC 8037
+ * section 2, RFC 8725 section 3.10; SP 800-186.
  */
 export function readDeviceKey(jwk: unknown): Verdict<PublicKey> {
   if (!isObject(jwk) || (jwk.kty !== 'OKP' && jwk.kty !== 'EC'))
@@ -42,7 +42,7 @@ export function readDeviceKey(jwk: unknown): Verdict<PublicKey> {
   return allow({ keyId, algorithm, jwk: canonical, jwsAlgorithm: jwsAlgorithm(algorithm), verifier })
 }
 
-/** A key that was read when it was enrolled. */
+/** The verifier of a key that was checked when it was enrolled. */
 export function verifierOf({ jwk, algorithm }: DeviceKey): Pick<PublicKey, 'jwsAlgorithm' | 'verifier'> {
   const verifier = createPublicKey({ key: JSON.parse(jwk) as JsonWebKey, format: 'jwk' })
   return { verifier, jwsAlgorithm: jwsAlgorithm(algorithm) }
@@ -56,7 +56,7 @@ function isCoordinate(value: unknown): value is string {
   return typeof value === 'string' && COORDINATE.test(value)
 }
 
-/** OpenSSL refuses a point that is not on P-256; of Ed25519 it takes any 32 bytes. */
+/** OpenSSL refuses a point that is not on P-256, but accepts any 32 bytes as Ed25519. */
 function imported(jwk: JsonWebKey): KeyObject | undefined {
   try {
     return createPublicKey({ key: jwk, format: 'jwk' })

@@ -6,27 +6,27 @@ import { localKeys, remoteKeys } from './key-set.ts'
 import { Recall } from './recall.ts'
 import { readScopes } from './scopes.ts'
 
-/** What the claims of a token say of whoever has it. */
+/** Identity in the claims of a token. */
 export interface Identity {
   readonly userId: string
-  /** The login behind the token: the same after it was refreshed, another after a new login. */
+  /** The login session behind the token: unchanged by a refresh, new with a new login. */
   readonly sessionId: string
   readonly scopes?: readonly string[]
 }
 
 export interface JwksOptions {
-  /** Where the provider publishes its keys (https), or the keys themselves. */
+  /** The provider's keys, or the https address where it publishes them. */
   readonly jwks: URL | JSONWebKeySet
   readonly issuer: string
-  /** What a token must be for: name this bridge, and nothing else by that name. */
+  /** Audience that a token must have; names this bridge only. */
   readonly audience: string
   /** Asymmetric ones only. Default: ES256, EdDSA, RS256, PS256. */
   readonly algorithms?: readonly string[]
-  /** The header `typ`, which tells an access token from others of the provider. Default `at+jwt` (RFC 9068). */
+  /** Header `typ` that marks the provider's access tokens. Default `at+jwt` (RFC 9068). */
   readonly typ?: string
   /**
    * Reads the claims of a verified token; `undefined` refuses it. Default: `sub`, `sid` and `scope`. Agents
-   * read `sub` and `sid` out of their token themselves; with other claims they have to be told what they are.
+   * read `sub` and `sid` from their token; with other claims, pass them to the agent.
    */
   readonly claims?: (claims: Readonly<JWTPayload>) => Identity | undefined
 }
@@ -35,13 +35,13 @@ const DEFAULT_ALGORITHMS = ['ES256', 'EdDSA', 'RS256', 'PS256']
 const ASYMMETRIC = /^(?:ES(?:256|384|512)|EdDSA|Ed25519|[RP]S(?:256|384|512))$/
 
 /**
- * [JWKS.1] Access tokens that an identity provider signs, for bridges whose users have accounts elsewhere.
- * A token without a session is refused: one made up from the token would end with every refresh.
- * Source: RFC 8725 sections 3.1, 3.8 to 3.12; RFC 9068 section 4; RFC 7517.
+ * [JWKS.1] Verifies access tokens of an identity provider, for bridges whose users have accounts elsewhere. A
+ * token without a session is refused: a session derived from the token would end with every refresh. Source:
+ * RFC 8725 sections 3.1, 3.8 to 3.12; RFC 9068 section 4; RFC 7517.
  *
- * @param users where given, whoever is not in it, or suspended there, is refused
+ * @param users if given, unknown and suspended users are refused
  * @throws TypeError for a symmetric algorithm or an address that is not https
- * @throws KeysUnavailable for keys that are given and hold a secret
+ * @throws KeysUnavailable if a given key holds a secret
  */
 export function createJwksAuthenticator(
   options: JwksOptions,
@@ -52,7 +52,7 @@ export function createJwksAuthenticator(
   const algorithms = options.algorithms ?? DEFAULT_ALGORITHMS
   if (algorithms.length === 0 || !algorithms.every((algorithm) => ASYMMETRIC.test(algorithm)))
     throw new TypeError('Tokens of a provider are signed with asymmetric algorithms only.')
-  // An empty string would be matched by nothing, or one day by everything.
+  // An empty issuer or audience would match nothing, or some day everything.
   if (issuer === '' || audience === '') throw new TypeError('Issuer and audience must be given.')
   const rules: TokenRules = {
     algorithms,

@@ -6,19 +6,19 @@ import type { System } from '../ports.ts'
 export type FindKey = JWTVerifyGetKey
 
 const MAX_AGE_MS = 600_000
-/** The provider is asked again for a key that it did not have, or after it failed, at most this often. */
+/** Shortest interval between requests for an unknown key, or after a failure. */
 const COOLDOWN_MS = 30_000
 const FETCH_MS = 5_000
 const MAX_BYTES = 262_144
-/** Private or shared parts (RFC 7518 sections 6.2.2, 6.3.2, 6.4.1): no verifier may have them. */
+/** Private or shared parts (RFC 7518 sections 6.2.2, 6.3.2, 6.4.1), which a verifier must not have. */
 const SECRET_MEMBERS = ['d', 'k', 'p', 'q', 'priv']
 
-/** The keys of a provider cannot be had. Whoever needs one refuses: nobody is let in unverified. */
+/** The provider's keys are unavailable. Every token that needs one is refused. */
 export class KeysUnavailable extends Error {
   override readonly name = 'KeysUnavailable'
 }
 
-/** @throws KeysUnavailable when it is no key set, or one that holds a secret */
+/** @throws KeysUnavailable for an invalid key set, or one that holds a secret */
 export function localKeys(jwks: unknown): FindKey {
   if (!isKeySet(jwks)) throw new KeysUnavailable('That is no JSON Web Key Set.')
   if (jwks.keys.some((key) => SECRET_MEMBERS.some((member) => Object.hasOwn(key, member))))
@@ -31,11 +31,11 @@ export function localKeys(jwks: unknown): FindKey {
 }
 
 /**
- * [JWKS.2] [JWKS.3] The keys behind an address, fetched when they are first needed, when they are old, and
- * when a token names one that is not among them; never twice at once, and never more often than the cooldown
- * allows, whatever tokens name. Keys that are too old and cannot be renewed are not used.
+ * [JWKS.2] [JWKS.3] Keys behind an address, fetched on first use, when stale, and when a token names an
+ * unknown key. One request at a time, and no more often than the cooldown allows, whatever tokens name. Keys
+ * that are too old to use and cannot be renewed are not used.
  *
- * @throws TypeError for an address that is not https, unless it is of this machine
+ * @throws TypeError for an address that is not https, except on this machine
  */
 export function remoteKeys(url: URL, system: System): FindKey {
   if (url.protocol !== 'https:' && !(url.protocol === 'http:' && isLoopback(url.hostname)))
@@ -84,7 +84,7 @@ async function fetchKeys(url: URL, system: System): Promise<FindKey> {
   const limit = new AbortController()
   const cancel = system.after(FETCH_MS, () => limit.abort())
   try {
-    // A redirect could lead anywhere; whoever moves the keys tells the new address.
+    // Follows no redirect, which could lead anywhere.
     const response = await fetch(url, { redirect: 'error', signal: limit.signal })
     if (response.status !== 200) throw new KeysUnavailable(`The provider answered ${response.status}.`)
     return localKeys(parseJson(await limitedText(response))?.value)

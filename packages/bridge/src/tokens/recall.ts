@@ -3,14 +3,11 @@ import { unreachable } from '@bridgekeeper/protocol'
 import type { Revocation } from '../ports/sessions.ts'
 import type { Principal, System } from '../ports.ts'
 
-/** A verified token is not verified again for this long; a change by another process takes effect within it. */
+/** Lifetime of a cached verification. A change by another process takes effect within it. */
 const RECALL_MS = 5_000
 const RECALL_ENTRIES = 10_000
 
-/**
- * [AUTH.8] Whose the tokens are that were verified moments ago. Kept by their hash, so that a dump of
- * the memory holds no list of live tokens.
- */
+/** [AUTH.8] Short-lived cache of verified tokens, by hash, so that a memory dump holds no live tokens. */
 export class Recall {
   readonly #system: System
   readonly #entries = new Map<string, { readonly principal: Principal; readonly untilMs: number }>()
@@ -21,7 +18,7 @@ export class Recall {
     this.#system = system
   }
 
-  /** Tokens that are remembered. */
+  /** Cached tokens. */
   get size(): number {
     return this.#entries.size
   }
@@ -37,8 +34,8 @@ export class Recall {
   }
 
   /**
-   * Begins a verification. The function that is returned remembers what came of it, unless somebody was
-   * forgotten meanwhile: then what was read of the user may be from before.
+   * Begins a verification. The returned function caches its result, unless a revocation came in between: what
+   * was read of the user may then be stale.
    */
   begin(token: string): (principal: Principal) => void {
     const forgotten = this.#forgotten
@@ -46,14 +43,14 @@ export class Recall {
       if (forgotten !== this.#forgotten) return
       this.#dropStale(RECALL_ENTRIES - 1)
       const key = digest(token)
-      // The map is in the order in which they run out.
+      // Keeps the map in order of expiry.
       this.#entries.delete(key)
       this.#entries.set(key, { principal, untilMs: this.#system.monotonicMs() + RECALL_MS })
       this.#sweepLater()
     }
   }
 
-  /** Takes out those that have run out, and the oldest of more than `most`. */
+  /** Evicts expired entries, and the oldest beyond `most`. */
   #dropStale(most: number): void {
     const nowMs = this.#system.monotonicMs()
     for (const [oldest, { untilMs }] of this.#entries) {
@@ -62,7 +59,7 @@ export class Recall {
     }
   }
 
-  /** An agent shows its token once and stays: without this, what it left here would stay as long. */
+  /** An agent shows its token once and stays, so its entry would stay too without this sweep. */
   #sweepLater(): void {
     if (this.#isSwept || this.#entries.size === 0) return
     this.#isSwept = true
@@ -73,7 +70,7 @@ export class Recall {
     })
   }
 
-  /** Rare enough to look at every entry rather than to keep an index for it. */
+  /** Rare enough to scan all entries instead of keeping an index. */
   forget(revoked: Revocation): void {
     this.#forgotten++
     for (const [key, { principal }] of this.#entries)
@@ -94,8 +91,8 @@ function idOf({ userId, sessionId, deviceId }: Principal, kind: Revocation['kind
   }
 }
 
-/** A token's hash, to recognise it by without keeping it. */
+/** A token's hash, by which it is recognized without being kept. */
 export function digest(token: string): string {
-  // One character for each byte: a third less to keep than base64.
+  // One character per byte takes a third less memory than base64.
   return hash('sha256', token, 'binary')
 }

@@ -1,17 +1,17 @@
 /**
- * Remembers what may be used once, until it has run out anyway. What does not fit is refused: forgetting
- * would let it be used again.
+ * Remembers single-use values until they expire. When full it refuses new ones, because forgetting would
+ * allow a replay.
  */
 export class ReplayMemory {
   readonly #max: number
-  /** By the moment at which each may be forgotten, about in order. */
+  /** Expiry by key, roughly in order. */
   readonly #used = new Map<string, number>()
 
   constructor(max: number) {
     this.#max = max
   }
 
-  /** @param untilMs on the clock of `nowMs`, which never goes back @returns whether it is the first use */
+  /** @param untilMs on the clock of `nowMs`, which is monotonic @returns whether this is the first use */
   take(key: string, untilMs: number, nowMs: number): boolean {
     for (const [oldest, goneMs] of this.#used) {
       if (goneMs > nowMs) break

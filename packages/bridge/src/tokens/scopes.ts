@@ -1,12 +1,12 @@
 import { CONNECT_SCOPE, callScope, LIST_SCOPE, scopeName } from '../gates/call-authority.ts'
 
 const CALL = /^tools:call:([^/*]+|\*)\/([^/*]+|\*)$/
-/** RFC 6749 section 3.3: printable ASCII but space, quote and backslash. */
+/** RFC 6749 section 3.3: printable ASCII except space, quote and backslash. */
 const SCOPE_TEXT = /^[\x21\x23-\x5b\x5d-\x7e]+$/
 
 /**
- * The scopes of a claim `scope` (RFC 9068 section 2.2.3) that are ours, as the gate compares them. What is
- * not, such as a provider's `openid`, allows nothing here.
+ * Our scopes of a `scope` claim (RFC 9068 section 2.2.3), in the gate's spelling. Others, such as a
+ * provider's `openid`, allow nothing here.
  */
 export function readScopes(claim: string): readonly string[] {
   return claim
@@ -16,9 +16,9 @@ export function readScopes(claim: string): readonly string[] {
 }
 
 /**
- * `agent:connect`, `tools:list` or `tools:call:<server>/<tool>`, where `*` stands for any whole server or
- * any whole tool and other names are percent-encoded, in the one way that the gate knows.
- * @returns `undefined` for what is no scope of ours
+ * `agent:connect`, `tools:list` or `tools:call:<server>/<tool>`. `*` stands for any whole server or tool;
+ * names are percent-encoded in the gate's spelling.
+ * @returns `undefined` for a scope that is not ours
  */
 export function canonicalScope(text: string): string | undefined {
   if (text === CONNECT_SCOPE || text === LIST_SCOPE) return text

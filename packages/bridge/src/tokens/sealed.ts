@@ -7,9 +7,8 @@ const TAG_BYTES = 16
 const PREFIX = 'v1.'
 
 /**
- * Seals a value for a store that others may read: AES-256-GCM under a key of the installation, bound to the name
- * under which it is kept, so that one sealed value cannot be put in the place of another.
- * Source: NIST SP 800-38D.
+ * Seals a value for a store that others may read: AES-256-GCM under a key of the installation, bound to the
+ * name of its record, so that sealed values cannot be swapped. Source: NIST SP 800-38D.
  *
  * @param key 32 bytes
  */
@@ -21,7 +20,7 @@ export function seal(key: Uint8Array, name: string, value: string, system: Syste
   return PREFIX + sealed.toString('base64url')
 }
 
-/** @returns `undefined` where it was sealed with another key or name, or was changed */
+/** @returns `undefined` if the value was changed, or sealed with another key or name */
 export function unseal(key: Uint8Array, name: string, sealed: string): string | undefined {
   if (!sealed.startsWith(PREFIX)) return undefined
   const bytes = Buffer.from(sealed.slice(PREFIX.length), 'base64url')

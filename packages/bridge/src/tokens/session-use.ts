@@ -2,7 +2,7 @@ import type { Session, SessionStore } from '../ports/sessions.ts'
 
 const SEEN_EVERY_MS = 60_000
 
-/** Puts down that a session is in use, once a minute at most. Rejects when the store is down. */
+/** Records a session's use, once a minute at most. Rejects while the store is down. */
 export async function noteUse(
   sessions: SessionStore,
   { sessionId, seenAtMs }: Session,

@@ -17,19 +17,18 @@ export interface SigningKey {
   /** RFC 7638 thumbprint. */
   readonly keyId: string
   readonly privateKey: KeyObject
-  /** With its private part: for the authorization server alone. */
+  /** Includes the private part; only the authorization server may have it. */
   readonly privateJwk: JWK
-  /** What `/oauth/jwks` shows. */
+  /** Published at `/oauth/jwks`. */
   readonly publicJwk: JWK
 }
 
 /**
- * The installation's signing key, made when there is none; of several nodes that start at once, all get the
- * same. It is kept under a name that depends on the secret: with another secret there is another key, and all
- * tokens of before are refused, like those that the secret itself signed.
+ * Loads the installation's signing key, or makes it. Nodes that start at the same time get the same key. Its
+ * name depends on the secret: a new secret makes a new key and invalidates all earlier tokens.
  *
  * @param sealKey 32 bytes, derived from the installation's secret
- * @throws Error when what is kept cannot be unsealed: it was changed
+ * @throws Error if the stored key was changed
  */
 export async function loadSigningKey(
   store: KeyStore,

@@ -18,11 +18,11 @@ export interface IssuedToken {
 export interface Tokens extends Authenticator {
   forget(revoked: Revocation): void
   /**
-   * A token for a new login of this user, which ends with it.
-   * @param scopes what it allows; everything unless given
+   * Issues a token for a new login session, which ends with it.
+   * @param scopes what it allows; default everything
    */
   issue(user: User, lifetimeMs: number, scopes?: readonly string[]): Promise<IssuedToken>
-  /** A further token of a login that there is. */
+  /** Issues a further token of an existing login session. */
   renew(user: User, sessionId: string, lifetimeMs: number, scopes?: readonly string[]): Promise<IssuedToken>
 }
 
@@ -36,12 +36,12 @@ const RULES: OwnTokenRules = {
 }
 
 /**
- * Access tokens of the standalone bridge: JWTs signed with one secret.
- * Source: RFC 8725 sections 3.1, 3.8 to 3.12; RFC 9068 section 2 (`at+jwt`).
+ * Access tokens of the standalone node: JWTs signed with one secret. Source: RFC 8725 sections 3.1, 3.8 to
+ * 3.12; RFC 9068 section 2 (`at+jwt`).
  *
- * @param secret at least 32 bytes; whoever has it can make tokens
- * @param sessions where given, each login is in it, and a token whose login has ended is refused
- * @param recalled shared with whoever else verifies tokens of the bridge
+ * @param secret at least 32 bytes; its holder can make tokens
+ * @param sessions if given, a token whose login session has ended is refused
+ * @param recalled cache shared with other verifiers of this bridge
  */
 export function createTokens(
   secret: Uint8Array,
@@ -75,7 +75,7 @@ export function createTokens(
     return allow(principal)
   }
 
-  /** [LOGIN.1] Without a store of sessions, a login ends with its tokens. */
+  /** [LOGIN.1] Without a session store, a login ends with its tokens. */
   async function isOpen(sessionId: string, userId: string): Promise<boolean> {
     if (sessions === undefined) return true
     const session = await sessions.find(sessionId)
@@ -131,7 +131,7 @@ export function createTokens(
   }
 }
 
-/** 128 random bits: never made of anything that can be read or guessed. */
+/** 128 random bits, derived from nothing that can be read or guessed. */
 export function newSessionId(system: System): string {
   return system.randomBytes(16).toString('hex')
 }

@@ -135,7 +135,7 @@ export const admissionCodes = {
     "Dial the bridge by its own address, which its operator gives as --public-url, with nothing in between that ends TLS unless it is the operator's.",
   ),
 
-  // The way in
+  // Transport, address and origin
   transport_insecure: entry(
     403,
     -32071,

@@ -1,12 +1,12 @@
-/** One error: what it becomes at each edge. */
+/** One error and its form at each edge. */
 export interface CodeEntry {
-  /** HTTP status where the error answers a whole HTTP request. */
+  /** HTTP status if the error answers a whole HTTP request. */
   readonly http: number
-  /** JSON-RPC error code where it answers one MCP request. Ours lie in -32050..-32079. */
+  /** JSON-RPC error code if it answers one MCP request. Ours lie in -32050..-32079. */
   readonly rpc: number
-  /** What went wrong, for a person. */
+  /** What went wrong, in words for a person. */
   readonly message: string
-  /** What to do next. */
+  /** The next step, in words for a person. */
   readonly next: string
 }
 
