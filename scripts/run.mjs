@@ -22,6 +22,8 @@ const TASKS = {
   'bench:connections': ['bench/connections/main.ts'],
   'bench:soak': ['bench/soak/main.ts'],
   'test:tls': ['scripts/testssl.ts'],
+  pack: ['scripts/pack.ts'],
+  'test:pack': ['scripts/test-pack.ts'],
 }
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))

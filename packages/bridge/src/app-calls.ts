@@ -1,11 +1,11 @@
 import { BridgeError, isObject, type RawJson, type ToolDefinition } from '@bridgekeeper/protocol'
-import { resultOrThrow } from './calls/result.ts'
+import { resultOrThrow, type ToolResult } from './calls/result.ts'
 import { exposedTools } from './northbound/tool-names.ts'
 import type { Dispatcher } from './router/dispatcher.ts'
 import type { Router } from './router/router.ts'
 
 export interface CallOptions {
-  /** Aborting cancels the call, on the agent too. */
+  /** Aborting cancels the call, on the agent too. The call rejects with the signal's reason. */
   readonly signal?: AbortSignal
 }
 
@@ -27,9 +27,12 @@ export async function callTool(
   address: { readonly serverName: string; readonly toolName: string },
   args: Readonly<Record<string, unknown>>,
   signal: AbortSignal | undefined,
-): Promise<unknown> {
+): Promise<ToolResult> {
+  signal?.throwIfAborted()
   const call = { ...address, rawArgs: argumentBytes(args) }
-  return resultOrThrow(await dispatcher.run({ userId, sessionId: APP_SESSION }, call, signal))
+  const outcome = await dispatcher.run({ userId, sessionId: APP_SESSION }, call, signal)
+  if (outcome.kind === 'failed') signal?.throwIfAborted()
+  return resultOrThrow(outcome)
 }
 
 /** The user's tools, as far as connected agents tell. */

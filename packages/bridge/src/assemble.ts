@@ -4,6 +4,7 @@ import { DurableBlocks } from './admission/durable-blocks.ts'
 import { DurableCallTimes } from './admission/durable-call-times.ts'
 import { Fingerprints } from './admission/fingerprints.ts'
 import { Revoker } from './admission/revoker.ts'
+import { AppEvents } from './bridge-events.ts'
 import type { BridgeOptions } from './bridge-options.ts'
 import { TrustedProxies } from './gates/client-address.ts'
 import { DEFAULT_COOKIE, isCookieName } from './gates/credential.ts'
@@ -55,7 +56,9 @@ export function assemble(options: BridgeOptions, system: System) {
     log,
     system,
   })
-  const agents = new AgentEndpoint(admission, agentListener(router, dispatcher, revoker), system, log, {
+  const events = new AppEvents()
+  const listener = agentListener(router, dispatcher, revoker, events)
+  const agents = new AgentEndpoint(admission, listener, system, log, {
     callTimeoutMs: options.callTimeoutMs ?? DEFAULT_CALL_TIMEOUT_MS,
     maxPendingCalls: options.maxPendingCalls ?? DEFAULT_MAX_PENDING_CALLS,
   })
@@ -64,6 +67,7 @@ export function assemble(options: BridgeOptions, system: System) {
   return {
     admission,
     agents,
+    events,
     mcp,
     metadata,
     router,
@@ -79,14 +83,28 @@ export function assemble(options: BridgeOptions, system: System) {
   }
 }
 
-function agentListener(router: Router, dispatcher: Dispatcher, revoker: Revoker): AgentListener {
+function agentListener(
+  router: Router,
+  dispatcher: Dispatcher,
+  revoker: Revoker,
+  events: AppEvents,
+): AgentListener {
   return {
     earlier: (principal) => router.ofLogin(principal),
     // The store has it as revoked in any case; a node that is not told finds out at the next renewal.
     copied: (deviceId) => void revoker.revoke({ kind: 'device', id: deviceId }).catch(() => {}),
-    verified: (connection) => router.verified(connection),
-    ended: (connection) => router.ended(connection),
-    listed: (connection) => router.listed(connection),
+    verified(connection) {
+      router.verified(connection)
+      events.emit('agent-connected', connection)
+    },
+    ended(connection) {
+      router.ended(connection)
+      events.emit('agent-disconnected', connection)
+    },
+    listed(connection) {
+      router.listed(connection)
+      events.emit('tools-changed', connection)
+    },
     execute: ({ principal: { userId, sessionId, scopes }, ip }, call, settle, obstacle) =>
       dispatcher.call({ userId, sessionId, scopes, ip }, call, settle, obstacle),
   }

@@ -5,7 +5,9 @@ import type { Admission } from './admission/admission.ts'
 import { type CallOptions, callTool, type ListedTool, listTools } from './app-calls.ts'
 import { assemble } from './assemble.ts'
 import { attachTo } from './attach.ts'
+import type { BridgeEventName, BridgeListener } from './bridge-events.ts'
 import type { BridgeOptions, BridgeStores } from './bridge-options.ts'
+import type { ToolResult } from './calls/result.ts'
 import { letPagesRead } from './cors.ts'
 import { deviceEndpoint } from './device-endpoint.ts'
 import { canonicalTarget, rewriteTarget } from './gates/canonical-path.ts'
@@ -38,11 +40,17 @@ export interface Bridge {
     tool: string,
     args?: Readonly<Record<string, unknown>>,
     options?: CallOptions,
-  ): Promise<unknown>
+  ): Promise<ToolResult>
   /** For pages of your own that take passwords and the like: failures there count as they do here. */
   readonly frontDoor: FrontDoor
   /** Resolves once what the stores hold is taken over; rejects when they cannot be read. */
   ready(): Promise<void>
+  /**
+   * Listens to `agent-connected`, `agent-disconnected` or `tools-changed`. The listener runs in a later turn; if it
+   * throws, the process sees an uncaught exception, as with any callback of yours.
+   * @returns removes the listener
+   */
+  on<Name extends BridgeEventName>(name: Name, listener: BridgeListener<Name>): () => void
   /** The user's tools, as far as connected agents tell. */
   listTools(userId: string): readonly ListedTool[]
   /** Where the user stands with the rate limit; asking counts nothing. */
@@ -127,7 +135,7 @@ export function createBridge(options: BridgeOptions): Bridge {
     toolName: string,
     args: Readonly<Record<string, unknown>> = {},
     { signal }: CallOptions = {},
-  ): Promise<unknown> {
+  ): Promise<ToolResult> {
     if (state === 'starting')
       throw new BridgeError('internal_error', 'Its stores are not read yet: wait for `ready()` first.')
     return callTool(dispatcher, userId, { serverName, toolName }, args, signal)
@@ -148,6 +156,7 @@ export function createBridge(options: BridgeOptions): Bridge {
     frontDoor,
     ready: () => started,
     callTool: call,
+    on: (name, listener) => parts.events.on(name, listener),
     listTools: (userId) => listTools(router, userId),
     getRateLimitStatus: (userId) => limiter.getRateLimitStatus(userId, system.monotonicMs()),
     resetRateLimit: (userId) => resetRateLimit(limiter, options.stores, userId),

@@ -1,11 +1,14 @@
 #!/usr/bin/env node
+import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { findNode24, NODE_24_MISSING, runsTypeScript } from './node24.mjs'
+import { findNode24, NODE_24_MISSING, runs } from './node24.mjs'
 import { endAs, standIn, whenNpmEnds } from './stand-in.mjs'
 
-const main = new URL('../src/main.ts', import.meta.url)
+const source = new URL('../src/main.ts', import.meta.url)
+const built = new URL('../src/main.js', import.meta.url)
+const main = existsSync(source) ? source : built
 
-if (runsTypeScript(process.versions.node)) {
+if (runs(process.versions.node, main)) {
   whenNpmEnds(() => process.kill(process.pid, 'SIGTERM'))
   await import(main.href)
 } else {

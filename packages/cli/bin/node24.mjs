@@ -1,13 +1,17 @@
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 
+/** Oldest versions of Node 22 with `node:sqlite`, and with TypeScript sources, both without a flag. */
+const MINOR_OF_22 = { '.js': 13, '.ts': 18 }
+
 /**
- * Says whether this version of Node runs TypeScript sources without a flag.
+ * Whether this version of Node runs a program: built JavaScript, or TypeScript sources.
  * @param {string} version as in `process.versions.node`
+ * @param {{ readonly pathname: string }} program
  */
-export function runsTypeScript(version) {
+export function runs(version, { pathname }) {
   const [major = 0, minor = 0] = version.split('.').map(Number)
-  return major >= 24 || (major === 22 && minor >= 18)
+  return major >= 24 || (major === 22 && minor >= MINOR_OF_22[pathname.endsWith('.ts') ? '.ts' : '.js'])
 }
 
 /**

@@ -14,15 +14,29 @@ export class ToolError extends Error {
   }
 }
 
+/** A tool's result as the local server sent it. Its members are not validated. */
+export interface ToolResult {
+  readonly content?: readonly ToolContent[]
+  readonly structuredContent?: Readonly<Record<string, unknown>>
+  readonly isError?: boolean
+  readonly [member: string]: unknown
+}
+
+/** One content block, such as `{ type: 'text', text }`. */
+export interface ToolContent {
+  readonly type: string
+  readonly [member: string]: unknown
+}
+
 /**
  * The result of a call as a parsed value.
  * @throws ToolError the local server's JSON-RPC error
  * @throws BridgeError if the call failed earlier, or if its result is not JSON
  */
-export function resultOrThrow(outcome: CallOutcome): unknown {
+export function resultOrThrow(outcome: CallOutcome): ToolResult {
   switch (outcome.kind) {
     case 'result':
-      return parsed(outcome.result)
+      return parsed(outcome.result) as ToolResult
     case 'rpc-error': {
       const error = parsed(outcome.rpcError)
       if (!isObject(error)) throw new BridgeError('result_invalid')
