@@ -52,6 +52,39 @@ export const DEVICE_ABLATIONS: readonly Ablation[] = [
     tests: DEVICE_ATTACKS,
   },
   {
+    gate: 'revocations: a session is published with its end',
+    edits: [
+      text(
+        'standalone/adapters/sql/sessions.ts',
+        "await publishWithin(transaction, { kind: 'session', id: sessionId }, system.nowMs())",
+        '',
+      ),
+    ],
+    tests: ['packages/standalone/test/contract/ending.test.ts'],
+  },
+  {
+    gate: 'revocations: a device is published with its end',
+    edits: [
+      text(
+        'standalone/adapters/sql/devices.ts',
+        "await publishWithin(transaction, { kind: 'device', id: deviceId }, system.nowMs())",
+        '',
+      ),
+    ],
+    tests: ['packages/standalone/test/contract/ending.test.ts'],
+  },
+  {
+    gate: 'revocations: a user is published with its end',
+    edits: [
+      text(
+        'standalone/adapters/sql/users.ts',
+        "await publishWithin(transaction, { kind: 'user', id: userId }, system.nowMs())",
+        '',
+      ),
+    ],
+    tests: ['packages/standalone/test/contract/ending.test.ts'],
+  },
+  {
     gate: 'devices: only a token without limits enrols for an app',
     edits: [text('bridge/device-endpoint.ts', 'return isLimited ?', 'return false ?')],
     tests: ['test/bridge/device-enrolment.test.ts'],

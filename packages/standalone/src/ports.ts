@@ -9,7 +9,7 @@ export interface AccountStore extends UserStore {
   setRole(userId: string, role: UserRole): Promise<User | undefined>
   /**
    * With all that is the user's: sessions, refresh tokens, credentials, passkeys, links and devices. Keys of
-   * devices are remembered, so that none is ever enrolled again.
+   * devices are remembered, so that none is ever enrolled again. Publishes as `SessionStore.end` does.
    * @returns whether the user was there
    */
   remove(userId: string): Promise<boolean>

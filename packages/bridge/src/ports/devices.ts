@@ -58,6 +58,6 @@ export interface DeviceStore {
     previous: string,
     atMs: number,
   ): Promise<'continued' | 'diverged' | 'unknown'>
-  /** Revokes the device and ends its session. @returns whether it existed */
+  /** Revokes the device, ends its session, and publishes as `SessionStore.end` does. @returns whether it existed */
   revoke(deviceId: string, atMs: number): Promise<boolean>
 }

@@ -28,8 +28,9 @@ export interface SessionStore {
   /** Records the last use. An older time than the stored one is ignored. */
   seen(sessionId: string, atMs: number): Promise<void>
   /**
-   * Ends a session with its refresh tokens and its OAuth grant.
-   * @returns whether it existed
+   * Ends a session with its refresh tokens and its OAuth grant. A store that several processes share publishes the
+   * revocation in the same transaction, so that a crash loses neither.
+   * @returns whether it existed; if not, nothing is published
    */
   end(sessionId: string): Promise<boolean>
 }

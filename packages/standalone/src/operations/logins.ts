@@ -57,7 +57,7 @@ export class OperatorLogins {
 
   /** Ends one login. A machine's is the machine's, which is revoked. @throws SetupError `session_unknown` */
   async revokeSession(sessionId: string): Promise<Session> {
-    const { sessions, devices, revocations } = this.#stores
+    const { sessions, devices } = this.#stores
     const session = await sessions.find(sessionId)
     if (session === undefined) {
       throw new SetupError(
@@ -71,7 +71,6 @@ export class OperatorLogins {
     if (device !== undefined) await this.#revokeDevice(userId, device.deviceId)
     await sessions.end(sessionId)
     await this.#record({ event: 'session_ended', userId, kind, reason: 'ended_by_admin' })
-    await revocations.publish({ kind: 'session', id: sessionId })
     return session
   }
 
@@ -91,11 +90,9 @@ export class OperatorLogins {
   }
 
   async #revokeDevice(userId: string, deviceId: string): Promise<void> {
-    const { devices, revocations } = this.#stores
     // Of two who revoke it at once, one did.
-    if (await devices.revoke(deviceId, this.#system.nowMs()))
+    if (await this.#stores.devices.revoke(deviceId, this.#system.nowMs()))
       await this.#record({ event: 'device_revoked', userId, deviceId })
-    await revocations.publish({ kind: 'device', id: deviceId })
   }
 
   async #ofUsers<T>(

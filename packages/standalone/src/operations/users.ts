@@ -5,7 +5,7 @@ import { Passwords } from '../accounts/passwords.ts'
 import type { Stores } from '../adapters/sql/open.ts'
 import { SetupError } from '../config/setup-error.ts'
 
-type AccountStores = Pick<Stores, 'users' | 'credentials' | 'sessions' | 'revocations'>
+type AccountStores = Pick<Stores, 'users' | 'credentials' | 'sessions'>
 
 /** What an operator does with accounts, also while a node runs; each act is put on record. */
 export class OperatorAccounts {
@@ -33,9 +33,7 @@ export class OperatorAccounts {
     await new Passwords(this.#stores.credentials, this.#system).set(user.userId, password)
     await this.#record({ event: 'password_changed', userId: user.userId })
     for (const { sessionId, kind } of await this.#stores.sessions.ofUser(user.userId)) {
-      if (kind !== 'browser') continue
-      await this.#stores.sessions.end(sessionId)
-      await this.#stores.revocations.publish({ kind: 'session', id: sessionId })
+      if (kind === 'browser') await this.#stores.sessions.end(sessionId)
     }
     return user
   }
@@ -53,7 +51,6 @@ export class OperatorAccounts {
     const user = await this.#userOf(email)
     if (await this.#stores.users.remove(user.userId))
       await this.#record({ event: 'user_deleted', userId: user.userId })
-    await this.#stores.revocations.publish({ kind: 'user', id: user.userId })
     return user
   }
 

@@ -1,5 +1,6 @@
 import type { Device, DeviceKey, DeviceStore, System } from '@bridgekeeper/bridge'
 import { Refused, unlessRefused } from './refused.ts'
+import { publishWithin } from './revocations.ts'
 import type { Database, Tables } from './schema.ts'
 import { endSessions } from './sessions.ts'
 
@@ -47,7 +48,11 @@ export function sqlDevices(db: Database, system: System): DeviceStore {
       }),
     connected: (deviceId, connectionId, previous, atMs) =>
       continueFrom(db, deviceId, connectionId, previous, atMs),
-    revoke: (deviceId, atMs) => unlessRefused(db, (transaction) => revokeDevice(transaction, deviceId, atMs)),
+    revoke: (deviceId, atMs) =>
+      unlessRefused(db, async (transaction) => {
+        await revokeDevice(transaction, deviceId, atMs)
+        await publishWithin(transaction, { kind: 'device', id: deviceId }, system.nowMs())
+      }),
   }
 }
 

@@ -94,7 +94,7 @@ async function storesIn(db: Database, system: System): Promise<Stores> {
   const sweep = createSweep(db, system)
   const revocations = await SqlRevocations.open(db, system)
   return {
-    users: sqlUsers(db),
+    users: sqlUsers(db, system),
     sessions: sqlSessions(db, system, sweep),
     refreshTokens: sqlRefreshTokens(db),
     devices: sqlDevices(db, system),

@@ -34,16 +34,9 @@ export class SqlRevocations implements Revocations {
     return new SqlRevocations(db, system, (await query.executeTakeFirstOrThrow()).value)
   }
 
-  async publish({ kind, id: target }: Revocation): Promise<void> {
-    const atMs = Math.floor(this.#system.nowMs())
-    await this.#db.transaction().execute(async (transaction) => {
-      const id = await nextNumber(transaction, 'revocations')
-      await transaction.insertInto('revocations').values({ id, kind, target, at_ms: atMs }).execute()
-      await transaction
-        .deleteFrom('revocations')
-        .where('at_ms', '<', atMs - KEEP_MS)
-        .execute()
-    })
+  async publish(revocation: Revocation): Promise<void> {
+    const nowMs = this.#system.nowMs()
+    await this.#db.transaction().execute((transaction) => publishWithin(transaction, revocation, nowMs))
     // Watchers here need not wait for the next reading. It is published, also where this reading fails.
     if (this.#watchers.size > 0) await this.#read().catch(() => {})
   }
@@ -105,4 +98,22 @@ export class SqlRevocations implements Revocations {
       return
     }
   }
+}
+
+/**
+ * Publishes a revocation with the transaction: if that rolls back, nothing is published. Call it last, as other
+ * publishers wait from here until the transaction ends.
+ */
+export async function publishWithin(
+  transaction: Database,
+  { kind, id: target }: Revocation,
+  nowMs: number,
+): Promise<void> {
+  const atMs = Math.floor(nowMs)
+  const id = await nextNumber(transaction, 'revocations')
+  await transaction.insertInto('revocations').values({ id, kind, target, at_ms: atMs }).execute()
+  await transaction
+    .deleteFrom('revocations')
+    .where('at_ms', '<', atMs - KEEP_MS)
+    .execute()
 }

@@ -1,5 +1,6 @@
 import type { System } from '@bridgekeeper/bridge'
 import type { Session, SessionStore } from '@bridgekeeper/bridge/parts'
+import { publishWithin } from './revocations.ts'
 import type { Database, Tables } from './schema.ts'
 import type { Sweep } from './sweep.ts'
 
@@ -31,7 +32,9 @@ export function sqlSessions(db: Database, system: System, sweep: Sweep): Session
     },
     end: (sessionId) =>
       db.transaction().execute(async (transaction) => {
-        return (await endSessions(transaction, 'session_id', sessionId)) > 0
+        if ((await endSessions(transaction, 'session_id', sessionId)) === 0) return false
+        await publishWithin(transaction, { kind: 'session', id: sessionId }, system.nowMs())
+        return true
       }),
   }
 }

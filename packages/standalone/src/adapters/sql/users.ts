@@ -1,11 +1,12 @@
-import type { User } from '@bridgekeeper/bridge'
+import type { System, User } from '@bridgekeeper/bridge'
 import type { Updateable } from 'kysely'
 import type { AccountStore } from '../../ports.ts'
+import { publishWithin } from './revocations.ts'
 import { type Database, emailKey, type Tables } from './schema.ts'
 import { endSessions } from './sessions.ts'
 
 /** Users; the unique email makes `add` atomic between processes. */
-export function sqlUsers(db: Database): AccountStore {
+export function sqlUsers(db: Database, system: System): AccountStore {
   const all = db.selectFrom('users').selectAll()
 
   async function change(userId: string, changed: Updateable<Tables['users']>): Promise<User | undefined> {
@@ -45,7 +46,12 @@ export function sqlUsers(db: Database): AccountStore {
       const row = await query.returningAll().executeTakeFirst()
       return row && toUser(row)
     },
-    remove: (userId) => db.transaction().execute((transaction) => removeUser(transaction, userId)),
+    remove: (userId) =>
+      db.transaction().execute(async (transaction) => {
+        if (!(await removeUser(transaction, userId))) return false
+        await publishWithin(transaction, { kind: 'user', id: userId }, system.nowMs())
+        return true
+      }),
   }
 }
 
