@@ -58,11 +58,8 @@ export const MUTATION_AREAS: Readonly<Record<string, MutationArea>> = {
     atLeast: 85,
   },
   accounts: {
-    mutate: [`${STANDALONE}/src/accounts/**/*.ts`],
-    tests: [
-      `${STANDALONE}/test/accounts/**/*.test.ts`,
-      'test/accounts/{account,logins,passwords,totp}.test.ts',
-    ],
+    mutate: [`${STANDALONE}/src/{accounts,web}/**/*.ts`],
+    tests: [`${STANDALONE}/test/web/**/*.test.ts`, 'test/accounts/{account,logins,passwords,totp}.test.ts'],
     atLeast: 85,
   },
   'agent-link': {

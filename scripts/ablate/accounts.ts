@@ -4,22 +4,22 @@ import { type Ablation, attack, gate, text } from './ablation.ts'
 export const ACCOUNT_ABLATIONS: readonly Ablation[] = [
   {
     gate: 'accounts: what a peer wrote is escaped',
-    edits: [gate('standalone/accounts/html.ts', 'written', "if (typeof value === 'string') return value")],
+    edits: [gate('standalone/web/html.ts', 'written', "if (typeof value === 'string') return value")],
     tests: attack('login-csrf'),
   },
   {
     gate: 'accounts: a form comes from our own origin',
-    edits: [gate('standalone/accounts/csrf.ts', 'isOwnOrigin', 'return true')],
+    edits: [gate('standalone/web/csrf.ts', 'isOwnOrigin', 'return true')],
     tests: attack('login-csrf'),
   },
   {
     gate: 'accounts: a form brings the token of its login',
-    edits: [gate('standalone/accounts/csrf.ts', 'isFormToken', 'return true')],
+    edits: [gate('standalone/web/csrf.ts', 'isFormToken', 'return true')],
     tests: attack('login-csrf'),
   },
   {
     gate: 'accounts: a login leads to no other origin',
-    edits: [gate('standalone/accounts/site.ts', 'localPath', 'return text ?? otherwise')],
+    edits: [gate('standalone/web/site.ts', 'localPath', 'return text ?? otherwise')],
     tests: attack('login-csrf'),
   },
   {

@@ -146,8 +146,14 @@ export const LAYERS: readonly Layer[] = [
     because: 'who someone is does not depend on the page that they use',
   },
   {
+    area: 'standalone/web',
+    imports: ['bridge', 'protocol'],
+    modules: ['node:crypto', 'node:http'],
+    because: 'every page is made of it, whichever area the page belongs to',
+  },
+  {
     area: 'standalone/accounts',
-    imports: ['standalone/ports', 'standalone/sessions', 'bridge', 'protocol'],
+    imports: ['standalone/ports', 'standalone/web', 'standalone/sessions', 'bridge', 'protocol'],
     because: 'pages log people in and show what is theirs; what that is good for is decided elsewhere',
   },
   {
@@ -157,7 +163,14 @@ export const LAYERS: readonly Layer[] = [
   },
   {
     area: 'standalone/oauth',
-    imports: ['standalone/ports', 'standalone/accounts', 'standalone/sessions', 'bridge', 'protocol'],
+    imports: [
+      'standalone/ports',
+      'standalone/web',
+      'standalone/accounts',
+      'standalone/sessions',
+      'bridge',
+      'protocol',
+    ],
     because: 'it asks users by pages like those of accounts, and gives tokens that identity verifies',
   },
   {

@@ -2,12 +2,12 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Bridge, SecurityLog, System } from '@bridgekeeper/bridge'
 import type { Environment } from '@bridgekeeper/bridge/parts'
 import { createAccounts } from './accounts/accounts.ts'
-import { isOfThisMachine, siteOf } from './accounts/site.ts'
 import { ssoSettings } from './config/sso-settings.ts'
 import type { DataFolder } from './data/data-folder.ts'
 import { AuthorizationServer } from './oauth/authorization-server.ts'
 import { LoginSessions } from './sessions/login-sessions.ts'
 import type { OwnKeys } from './tokens/own-tokens.ts'
+import { isOfThisMachine, siteOf } from './web/site.ts'
 
 /** Answers a request where its path is its own. @returns whether it is */
 export type PathHandler = (request: IncomingMessage, response: ServerResponse) => boolean

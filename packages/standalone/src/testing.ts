@@ -2,8 +2,6 @@
 export { type Accounts, createAccounts } from './accounts/accounts.ts'
 export { RENEWALS } from './accounts/browser-sessions.ts'
 export { FairTurns } from './accounts/fair-turns.ts'
-export { MAX_BODY_BYTES as MAX_FORM_BYTES } from './accounts/form-body.ts'
-export { html } from './accounts/html.ts'
 export { ATTEMPTS as LOGIN_ATTEMPTS, LOGINS, LoginLimits, NEW_USERS } from './accounts/login-limits.ts'
 export type { LoginProviderSettings } from './accounts/login-provider.ts'
 export { MAX_LINKS } from './accounts/login-provider-routes.ts'
@@ -16,7 +14,6 @@ export {
   Passwords,
   PasswordsBusy,
 } from './accounts/passwords.ts'
-export { localPath, siteOf } from './accounts/site.ts'
 export { isBusy } from './adapters/busy.ts'
 export { takeLock } from './adapters/process-lock.ts'
 export { MAX_OLD_KEYS } from './adapters/sql/devices.ts'
@@ -41,3 +38,6 @@ export { MAX_CONNECTIONS } from './serve.ts'
 export { LoginSessions, MAX_SESSIONS } from './sessions/login-sessions.ts'
 export { loadBridgeKey } from './tokens/bridge-key.ts'
 export { byIssuer } from './tokens/by-issuer.ts'
+export { MAX_BODY_BYTES as MAX_FORM_BYTES } from './web/form-body.ts'
+export { html } from './web/html.ts'
+export { localPath, siteOf } from './web/site.ts'

@@ -2,11 +2,11 @@ import type { Device } from '@bridgekeeper/bridge'
 import type { Session } from '@bridgekeeper/bridge/parts'
 import { cleanText, keyWords, unreachable } from '@bridgekeeper/protocol'
 import type { LinkedIdentity, Passkey } from '../ports.ts'
+import { type Html, type HtmlValue, html } from '../web/html.ts'
+import { button, card, form, type Notice, type PageOptions } from '../web/layout.ts'
+import { moment } from '../web/moments.ts'
+import type { Site } from '../web/site.ts'
 import type { LoggedIn } from './browser-sessions.ts'
-import { type Html, type HtmlValue, html } from './html.ts'
-import { button, card, form, type Notice, type PageOptions } from './layout.ts'
-import { moment } from './moments.ts'
-import type { Site } from './site.ts'
 
 /** Everything that is a user's, as the account page shows it. */
 export interface AccountView {

@@ -1,10 +1,11 @@
 import { deny } from '@bridgekeeper/bridge'
 import type { Session } from '@bridgekeeper/bridge/parts'
+import { redirect, sendPage, sendRefusalPage } from '../web/respond.ts'
+import type { Routes, Visit } from '../web/visit.ts'
 import { accountPage, type NoticeName, noticeOf } from './account-pages.ts'
 import { endGroups, revokeDevice } from './ending.ts'
 import type { Pages } from './parts.ts'
-import { redirect, sendPage, sendRefusalPage } from './respond.ts'
-import { loggedInForm, type Routes, type Visit } from './visit.ts'
+import { loggedInForm } from './visit.ts'
 
 /** `/account`: what is connected and logged in, each with an end. */
 export function accountRoutes(pages: Pages, providerName: string | undefined): Routes {

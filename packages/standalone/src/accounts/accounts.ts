@@ -1,6 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type Denied, deny } from '@bridgekeeper/bridge'
 import { canonicalTarget, rewriteTarget, type Target } from '@bridgekeeper/bridge/parts'
+import { sendRefusalJson, sendRefusalPage } from '../web/respond.ts'
+import type { Routes, Visit } from '../web/visit.ts'
 import { accountRoutes } from './account-routes.ts'
 import { BrowserSessions } from './browser-sessions.ts'
 import { LoginLimits } from './login-limits.ts'
@@ -11,11 +13,9 @@ import type { AccountParts, Pages } from './parts.ts'
 import { passkeyRoutes } from './passkey-routes.ts'
 import { Passkeys } from './passkeys.ts'
 import { Passwords } from './passwords.ts'
-import { sendRefusalJson, sendRefusalPage } from './respond.ts'
 import { securityRoutes } from './security-routes.ts'
 import { Totp } from './totp.ts'
 import { usersRoutes } from './users-routes.ts'
-import type { Routes, Visit } from './visit.ts'
 
 /** The pages of accounts, and who is logged in for whoever has pages of their own. */
 export interface Accounts {

@@ -12,12 +12,12 @@ import {
 import { denyFor, type Session, SlidingWindow } from '@bridgekeeper/bridge/parts'
 import type { RefreshTokenStore } from '../ports.ts'
 import type { LoginSessions } from '../sessions/login-sessions.ts'
+import { clearCookie, cookieOf, PageCookie, setCookie } from '../web/cookies.ts'
+import { formToken } from '../web/csrf.ts'
+import { redirect, sendOnward } from '../web/respond.ts'
+import type { Site } from '../web/site.ts'
 import { browserName } from './browser-name.ts'
-import { clearCookie, cookieOf, PageCookie, setCookie } from './cookies.ts'
-import { formToken } from './csrf.ts'
 import { type RefreshToken, readRefreshToken, writeRefreshToken } from './refresh-token.ts'
-import { redirect, sendOnward } from './respond.ts'
-import type { Site } from './site.ts'
 
 export const ACCESS_COOKIE = 'accessToken'
 const REFRESH_COOKIE = new PageCookie('refreshToken')

@@ -1,12 +1,12 @@
 import type { Denied } from '@bridgekeeper/bridge'
+import type { Form } from '../web/form-body.ts'
+import { type Html, html } from '../web/html.ts'
+import { field } from '../web/layout.ts'
+import type { Visit } from '../web/visit.ts'
 import type { LoggedIn } from './browser-sessions.ts'
 import { isConfirmed } from './finish-login.ts'
-import type { Form } from './form-body.ts'
-import { type Html, html } from './html.ts'
-import { field } from './layout.ts'
 import { checkPassword } from './login-routes.ts'
 import type { Pages } from './parts.ts'
-import type { Visit } from './visit.ts'
 
 /** Name of the field. */
 export const CURRENT_PASSWORD = 'currentPassword'

@@ -1,10 +1,10 @@
 import type { Device } from '@bridgekeeper/bridge'
 import { AGENT_CLIENT_ID, type Session } from '@bridgekeeper/bridge/parts'
 import { cleanText, keyWords } from '@bridgekeeper/protocol'
-import type { Form } from './form-body.ts'
-import { type Html, html } from './html.ts'
+import type { Form } from '../web/form-body.ts'
+import { type Html, html } from '../web/html.ts'
+import type { Visit } from '../web/visit.ts'
 import type { Pages } from './parts.ts'
-import type { Visit } from './visit.ts'
 
 /** What a user may end together, with the name of its checkbox. */
 const CHECKBOXES = { logins: 'endOthers', apps: 'endApps', machines: 'endMachines' } as const

@@ -1,11 +1,11 @@
 import type { System, User, Verdict } from '@bridgekeeper/bridge'
 import { seal, unseal } from '@bridgekeeper/bridge/parts'
+import { PageCookie } from '../web/cookies.ts'
+import { redirect, sendOnward } from '../web/respond.ts'
+import { localPath, type Site } from '../web/site.ts'
+import type { Visit } from '../web/visit.ts'
 import type { LoggedIn } from './browser-sessions.ts'
-import { PageCookie } from './cookies.ts'
 import type { Pages } from './parts.ts'
-import { redirect, sendOnward } from './respond.ts'
-import { localPath, type Site } from './site.ts'
-import type { Visit } from './visit.ts'
 
 export type LoginMethod = 'password' | 'password_and_code' | 'passkey' | 'provider'
 

@@ -1,6 +1,6 @@
-import { type Html, html } from './html.ts'
-import { button, field, form, type Notice, type PageOptions } from './layout.ts'
-import type { Site } from './site.ts'
+import { type Html, html } from '../web/html.ts'
+import { button, field, form, type Notice, type PageOptions } from '../web/layout.ts'
+import type { Site } from '../web/site.ts'
 import type { Visitor } from './visit.ts'
 
 export interface LoginPage {

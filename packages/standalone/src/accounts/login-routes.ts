@@ -1,16 +1,17 @@
 import { type Denied, deny, type User } from '@bridgekeeper/bridge'
 import { denialError, denyFor, seal, unseal } from '@bridgekeeper/bridge/parts'
 import { codes } from '@bridgekeeper/protocol'
-import { isOwnOrigin } from './csrf.ts'
+import { isOwnOrigin } from '../web/csrf.ts'
+import type { Notice, PageOptions } from '../web/layout.ts'
+import { redirect, retryHeaders, sendJson, sendPage, sendRefusalJson } from '../web/respond.ts'
+import { localPath } from '../web/site.ts'
+import type { Routes, Visit } from '../web/visit.ts'
 import { leadOn, startLogin } from './finish-login.ts'
-import type { Notice, PageOptions } from './layout.ts'
 import type { Attempt } from './login-limits.ts'
 import { codePage, loggedOutPage, loginPage, logoutPage } from './login-pages.ts'
 import type { Pages } from './parts.ts'
 import { PasswordsBusy } from './passwords.ts'
-import { redirect, retryHeaders, sendJson, sendPage, sendRefusalJson } from './respond.ts'
-import { localPath } from './site.ts'
-import { loggedInForm, type Routes, type Visit, type Visitor, visitorForm, visitorOf } from './visit.ts'
+import { loggedInForm, type Visitor, visitorForm, visitorOf } from './visit.ts'
 
 /** Between password and code. */
 const STEP_MS = 600_000

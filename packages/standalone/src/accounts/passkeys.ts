@@ -9,7 +9,7 @@ import type {
 } from '@simplewebauthn/server'
 import { z } from 'zod'
 import type { CredentialStore, Passkey } from '../ports.ts'
-import type { Site } from './site.ts'
+import type { Site } from '../web/site.ts'
 
 /** Between the bridge's question and the browser's answer. */
 const BEGUN_MS = 300_000

@@ -1,13 +1,13 @@
+import type { Form } from '../web/form-body.ts'
+import { sendPage } from '../web/respond.ts'
+import type { Routes, Visit } from '../web/visit.ts'
 import { done } from './account-routes.ts'
 import type { LoggedIn } from './browser-sessions.ts'
 import { bad, confirmedForm, renewLogin, show, showChange, type View } from './change.ts'
-import type { Form } from './form-body.ts'
 import { loggedOutPage } from './login-pages.ts'
 import type { Pages } from './parts.ts'
 import { passwordProblem } from './password-rules.ts'
-import { sendPage } from './respond.ts'
 import { codesOffPage, codesOnPage, deletePage, passwordPage } from './security-pages.ts'
-import type { Routes, Visit } from './visit.ts'
 
 const SERVICE = 'Bridgekeeper'
 

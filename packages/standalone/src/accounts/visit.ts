@@ -1,25 +1,12 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import { allow, deny, type System, type Verdict } from '@bridgekeeper/bridge'
-import type { ClientAddress } from '@bridgekeeper/bridge/parts'
+import { PageCookie } from '../web/cookies.ts'
+import { FORM_TOKEN, FORM_TOKEN_HEADER, formToken, isFormToken, isOwnOrigin } from '../web/csrf.ts'
+import { type Form, readForm, readJson } from '../web/form-body.ts'
+import { sendRefusalPage } from '../web/respond.ts'
+import type { Site } from '../web/site.ts'
+import type { Visit } from '../web/visit.ts'
 import type { BrowserSessions, LoggedIn } from './browser-sessions.ts'
-import { PageCookie } from './cookies.ts'
-import { FORM_TOKEN, FORM_TOKEN_HEADER, formToken, isFormToken, isOwnOrigin } from './csrf.ts'
-import { type Form, readForm, readJson } from './form-body.ts'
-import { sendRefusalPage } from './respond.ts'
-import type { Site } from './site.ts'
-
-/** One request for a page, past the front door. */
-export interface Visit {
-  readonly request: IncomingMessage
-  readonly response: ServerResponse
-  readonly path: string
-  readonly query: URLSearchParams
-  readonly address: ClientAddress
-}
-
-export type Handler = (visit: Visit) => Promise<void> | void
-/** By method and path, such as `POST /login`. */
-export type Routes = Readonly<Record<string, Handler>>
 
 interface GuardParts {
   readonly site: Site

@@ -1,5 +1,5 @@
 import { IncomingMessage } from 'node:http'
-import { mediaType, readSmallBody } from '../accounts/form-body.ts'
+import { mediaType, readSmallBody } from '../web/form-body.ts'
 import { reduceRegistration } from './client-metadata.ts'
 import { ROUTES } from './oidc-provider.ts'
 import { canonicalParameters, hasParameters } from './parameters.ts'

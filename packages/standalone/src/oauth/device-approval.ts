@@ -2,8 +2,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { System } from '@bridgekeeper/bridge'
 import { seal, unseal } from '@bridgekeeper/bridge/parts'
 import type { LoggedIn } from '../accounts/browser-sessions.ts'
-import { PageCookie } from '../accounts/cookies.ts'
-import type { Site } from '../accounts/site.ts'
+import { PageCookie } from '../web/cookies.ts'
+import type { Site } from '../web/site.ts'
 
 const COOKIE = new PageCookie('deviceApproval')
 /** As long as the code is good. */

@@ -1,8 +1,8 @@
 import type { KoaContextWithOIDC, Provider } from 'oidc-provider'
 import { type BrowserSessions, comesFromElsewhere } from '../accounts/browser-sessions.ts'
-import { sendOnward } from '../accounts/respond.ts'
-import type { Site } from '../accounts/site.ts'
 import type { LoginSessions } from '../sessions/login-sessions.ts'
+import { sendOnward } from '../web/respond.ts'
+import type { Site } from '../web/site.ts'
 import { showError } from './oidc-provider.ts'
 
 export interface ErrorAnswerParts {

@@ -7,10 +7,10 @@ import {
   type KoaContextWithOIDC,
   Provider,
 } from 'oidc-provider'
-import { html } from '../accounts/html.ts'
-import { page } from '../accounts/layout.ts'
-import { pageHeaders } from '../accounts/respond.ts'
-import type { Site } from '../accounts/site.ts'
+import { html } from '../web/html.ts'
+import { page } from '../web/layout.ts'
+import { pageHeaders } from '../web/respond.ts'
+import type { Site } from '../web/site.ts'
 import { readAccountId } from './account-id.ts'
 import { ASSERTION_ALGORITHMS } from './client-metadata.ts'
 import { AGENT_CLIENT, checkClient, DEVICE_GRANT } from './clients.ts'

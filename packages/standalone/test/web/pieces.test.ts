@@ -2,12 +2,12 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
 import { expect, test } from 'vitest'
 import { browserName } from '../../src/accounts/browser-name.ts'
-import { clearCookie, cookieOf, PageCookie, setCookie } from '../../src/accounts/cookies.ts'
-import { formToken, isFormToken, isOwnOrigin } from '../../src/accounts/csrf.ts'
-import { readForm, readJson } from '../../src/accounts/form-body.ts'
-import { html } from '../../src/accounts/html.ts'
-import { moment } from '../../src/accounts/moments.ts'
-import { isOfThisMachine, localPath, siteOf } from '../../src/accounts/site.ts'
+import { clearCookie, cookieOf, PageCookie, setCookie } from '../../src/web/cookies.ts'
+import { formToken, isFormToken, isOwnOrigin } from '../../src/web/csrf.ts'
+import { readForm, readJson } from '../../src/web/form-body.ts'
+import { html } from '../../src/web/html.ts'
+import { moment } from '../../src/web/moments.ts'
+import { isOfThisMachine, localPath, siteOf } from '../../src/web/site.ts'
 
 const MAX_BODY_BYTES = 65_536
 const PLAIN = siteOf('http://127.0.0.1:8787')
