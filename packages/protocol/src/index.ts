@@ -51,6 +51,7 @@ export {
   type Proof,
   thumbprintText,
 } from './proof.ts'
+export { readText } from './read-text.ts'
 export { type StrictDefinition, strictDefinition } from './strict-definition.ts'
 export { cleanText, isName, nameSchema } from './text.ts'
 export { agentSigned, bridgeSigned, type TranscriptFacts, transcript } from './transcript.ts'

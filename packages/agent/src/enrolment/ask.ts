@@ -1,6 +1,6 @@
 import { request as httpRequest, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http'
 import { request as httpsRequest } from 'node:https'
-import { isObject, parseJson } from '@bridgekeeper/protocol'
+import { isObject, parseJson, readText } from '@bridgekeeper/protocol'
 import { AgentError } from '../errors.ts'
 import { ProxyError, tunnelAgent } from '../proxy/tunnel.ts'
 import type { System } from '../system.ts'
@@ -92,15 +92,9 @@ async function send(
 }
 
 async function limitedText(response: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = []
-  let sizeBytes = 0
-  for await (const chunk of response) {
-    sizeBytes += chunk.length
-    if (sizeBytes > MAX_BYTES)
-      throw new Unreachable('The bridge answers with more than any bridge has to say.')
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks).toString('utf8')
+  const text = await readText(response, MAX_BYTES)
+  if (text === undefined) throw new Unreachable('The bridge answers with more than any bridge has to say.')
+  return text
 }
 
 /** The code of an error says why, and holds no address. */

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { codes, type ErrorCode, isObject, parseJson } from '@bridgekeeper/protocol'
+import { codes, type ErrorCode, isObject, parseJson, readText } from '@bridgekeeper/protocol'
 import type { ClientAddress } from '../gates/client-address.ts'
 import { credentialGate } from '../gates/credential.ts'
 import { type RequestFacts, requestFacts } from '../gates/request-facts.ts'
@@ -8,7 +8,6 @@ import { Sampler } from '../limiters/sampler.ts'
 import { SlidingWindow } from '../limiters/sliding-window.ts'
 import type { FrontDoor, SecurityLog, System } from '../ports.ts'
 import { DEVICE_JWTS } from '../tokens/device-assertion.ts'
-import { readSmallBody } from './body.ts'
 import { type DeviceRegistry, ENROL_PATH, type MayEnrol } from './device-registry.ts'
 
 export interface DeviceEndpointParts {
@@ -32,6 +31,8 @@ interface Visit {
   readonly body: Body
 }
 
+/** Two tokens of the greatest length, and what stands around them. */
+export const MAX_BODY_BYTES = 20_480
 /** Of one address; a machine asks four times an hour, and many may stand behind one address. */
 export const REQUESTS = { max: 120, windowMs: 60_000, maxKeys: 10_000 }
 
@@ -106,7 +107,7 @@ export class DeviceEndpoint {
     if (request.method !== 'POST') return deny('method_not_allowed')
     if (request.headers['content-type']?.split(';')[0]?.trim().toLowerCase() !== 'application/json')
       return deny('message_invalid', 'Its Content-Type is not application/json.')
-    const text = await readSmallBody(request)
+    const text = await readText(request, MAX_BODY_BYTES)
     if (text === undefined) return deny('body_too_large')
     const body = parseJson(text)?.value
     return isObject(body) ? allow({ facts, address, body }) : deny('message_invalid')

@@ -1,4 +1,4 @@
-import { isObject, parseJson } from '@bridgekeeper/protocol'
+import { isObject, parseJson, readText } from '@bridgekeeper/protocol'
 import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTVerifyGetKey } from 'jose'
 import type { System } from '../ports.ts'
 
@@ -97,15 +97,10 @@ async function fetchKeys(url: URL, system: System): Promise<FindKey> {
   }
 }
 
-async function limitedText(response: Response): Promise<string> {
-  const chunks: Uint8Array[] = []
-  let sizeBytes = 0
-  for await (const chunk of response.body ?? []) {
-    sizeBytes += chunk.length
-    if (sizeBytes > MAX_BYTES) throw new KeysUnavailable(`The key set has more than ${MAX_BYTES} bytes.`)
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks).toString('utf8')
+async function limitedText({ body }: Response): Promise<string> {
+  const text = body === null ? '' : await readText(body, MAX_BYTES)
+  if (text === undefined) throw new KeysUnavailable(`The key set has more than ${MAX_BYTES} bytes.`)
+  return text
 }
 
 function isKeySet(value: unknown): value is JSONWebKeySet {

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { allow, deny, type Verdict } from '@bridgekeeper/bridge'
-import { isObject, parseJson } from '@bridgekeeper/protocol'
+import { isObject, parseJson, readText } from '@bridgekeeper/protocol'
 
 /** The fields of a form, each at most once. */
 export type Form = ReadonlyMap<string, string>
@@ -35,13 +35,6 @@ export function mediaType(request: IncomingMessage): string | undefined {
 }
 
 /** Reads a body of at most 64 KiB. Rejects when the client goes away. @returns `undefined` when it is too large */
-export async function readSmallBody(request: IncomingMessage): Promise<string | undefined> {
-  const chunks: Buffer[] = []
-  let sizeBytes = 0
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    sizeBytes += chunk.length
-    if (sizeBytes > MAX_BODY_BYTES) return undefined
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks).toString('utf8')
+export function readSmallBody(request: IncomingMessage): Promise<string | undefined> {
+  return readText(request, MAX_BODY_BYTES)
 }

@@ -1,0 +1,17 @@
+import { Readable } from 'node:stream'
+import { readText } from '@bridgekeeper/protocol'
+import { expect, test } from 'vitest'
+
+const bytes = Buffer.from('a café')
+
+test('[PAGE.9] [ENROL.4] a body of many chunks is read as one text, wherever a character is cut', async () => {
+  const chunks = [...bytes].map((byte) => Buffer.from([byte]))
+  expect(await readText(Readable.from(chunks), bytes.length)).toBe('a café')
+  expect(await readText(Readable.from([]), 0)).toBe('')
+})
+
+test('[PAGE.9] [ENROL.4] a body of one byte too many is not read to its end', async () => {
+  const stream = Readable.from([bytes, Buffer.from('never read')])
+  expect(await readText(stream, bytes.length - 1)).toBeUndefined()
+  expect(stream.destroyed).toBe(true)
+})
