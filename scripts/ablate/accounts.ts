@@ -85,7 +85,7 @@ export const ACCOUNT_ABLATIONS: readonly Ablation[] = [
     gate: 'accounts: a refresh token that is used again ends its login',
     edits: [
       text(
-        'standalone/accounts/browser-sessions.ts',
+        'standalone/browser/browser-sessions.ts',
         'if (nowMs - (redeemed.usedAtMs ?? 0) <= GRACE_MS) return',
         'return',
       ),
@@ -99,15 +99,13 @@ export const ACCOUNT_ABLATIONS: readonly Ablation[] = [
   },
   {
     gate: 'accounts: who is suspended renews nothing',
-    edits: [
-      text('standalone/accounts/browser-sessions.ts', "user?.state !== 'active'", 'user === undefined'),
-    ],
+    edits: [text('standalone/browser/browser-sessions.ts', "user?.state !== 'active'", 'user === undefined')],
     tests: attack('login-sessions'),
   },
   {
     gate: "accounts: an operator's token manages no account",
     edits: [
-      text('standalone/accounts/browser-sessions.ts', "session?.kind !== 'browser'", 'session === undefined'),
+      text('standalone/browser/browser-sessions.ts', "session?.kind !== 'browser'", 'session === undefined'),
     ],
     tests: ['test/accounts/logins.test.ts'],
   },
@@ -129,7 +127,7 @@ export const ACCOUNT_ABLATIONS: readonly Ablation[] = [
   },
   {
     gate: 'accounts: lasting access takes a recent login',
-    edits: [gate('standalone/accounts/finish-login.ts', 'requireRecentLogin', 'return true')],
+    edits: [gate('standalone/browser/recent-login.ts', 'requireRecentLogin', 'return true')],
     tests: attack('stolen-cookie'),
   },
   {
@@ -169,7 +167,7 @@ export const ACCOUNT_ABLATIONS: readonly Ablation[] = [
     gate: 'accounts: a session renews so often',
     edits: [
       text(
-        'standalone/accounts/browser-sessions.ts',
+        'standalone/browser/browser-sessions.ts',
         'presented !== undefined && !this.#renewals',
         'false && !this.#renewals',
       ),
@@ -180,7 +178,7 @@ export const ACCOUNT_ABLATIONS: readonly Ablation[] = [
     gate: 'accounts: a refresh token needs our MAC',
     edits: [
       text(
-        'standalone/accounts/refresh-token.ts',
+        'standalone/browser/refresh-token.ts',
         'given.length === wanted.length && timingSafeEqual(given, wanted)',
         "digits !== ''",
       ),

@@ -152,8 +152,20 @@ export const LAYERS: readonly Layer[] = [
     because: 'every page is made of it, whichever area the page belongs to',
   },
   {
-    area: 'standalone/accounts',
+    area: 'standalone/browser',
     imports: ['standalone/ports', 'standalone/web', 'standalone/sessions', 'bridge', 'protocol'],
+    because: 'every area with pages asks it who is logged in; it has no page of its own',
+  },
+  {
+    area: 'standalone/accounts',
+    imports: [
+      'standalone/ports',
+      'standalone/web',
+      'standalone/browser',
+      'standalone/sessions',
+      'bridge',
+      'protocol',
+    ],
     because: 'pages log people in and show what is theirs; what that is good for is decided elsewhere',
   },
   {
@@ -166,12 +178,12 @@ export const LAYERS: readonly Layer[] = [
     imports: [
       'standalone/ports',
       'standalone/web',
-      'standalone/accounts',
+      'standalone/browser',
       'standalone/sessions',
       'bridge',
       'protocol',
     ],
-    because: 'it asks users by pages like those of accounts, and gives tokens that identity verifies',
+    because: 'it asks users by pages of the same kit, and needs nothing of the account pages',
   },
   {
     area: 'standalone/adapters',

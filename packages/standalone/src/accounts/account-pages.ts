@@ -1,12 +1,12 @@
 import type { Device } from '@bridgekeeper/bridge'
 import type { Session } from '@bridgekeeper/bridge/parts'
 import { cleanText, keyWords, unreachable } from '@bridgekeeper/protocol'
+import { accountOf, type LoggedIn } from '../browser/browser-sessions.ts'
 import type { LinkedIdentity, Passkey } from '../ports.ts'
 import { type Html, type HtmlValue, html } from '../web/html.ts'
 import { button, card, form, type Notice, type PageOptions } from '../web/layout.ts'
 import { moment } from '../web/moments.ts'
 import type { Site } from '../web/site.ts'
-import type { LoggedIn } from './browser-sessions.ts'
 
 /** Everything that is a user's, as the account page shows it. */
 export interface AccountView {
@@ -21,11 +21,6 @@ export interface AccountView {
   readonly hasPassword: boolean
   readonly hasTotp: boolean
   readonly notice?: Notice | undefined
-}
-
-/** Who is logged in, as the layout shows it. */
-export function accountOf({ user, formToken }: LoggedIn): NonNullable<PageOptions['account']> {
-  return { email: user.email, isAdmin: user.role === 'admin', formToken }
 }
 
 /** `/account`: what is connected, what is logged in, and how one logs in. */

@@ -1,11 +1,11 @@
 import { deny } from '@bridgekeeper/bridge'
 import type { Session } from '@bridgekeeper/bridge/parts'
+import { loggedInForm } from '../browser/guarded-forms.ts'
 import { redirect, sendPage, sendRefusalPage } from '../web/respond.ts'
 import type { Routes, Visit } from '../web/visit.ts'
 import { accountPage, type NoticeName, noticeOf } from './account-pages.ts'
 import { endGroups, revokeDevice } from './ending.ts'
 import type { Pages } from './parts.ts'
-import { loggedInForm } from './visit.ts'
 
 /** `/account`: what is connected and logged in, each with an end. */
 export function accountRoutes(pages: Pages, providerName: string | undefined): Routes {

@@ -1,14 +1,14 @@
 import { codes } from '@bridgekeeper/protocol'
+import type { LoggedIn } from '../browser/browser-sessions.ts'
+import { loggedInForm } from '../browser/guarded-forms.ts'
 import type { Form } from '../web/form-body.ts'
 import type { Notice, PageOptions } from '../web/layout.ts'
 import { retryHeaders, sendPage } from '../web/respond.ts'
 import type { Visit } from '../web/visit.ts'
-import type { LoggedIn } from './browser-sessions.ts'
 import { confirmationFields, confirmationOf, confirmationProblem } from './confirm.ts'
 import { endGroups, endingFields, tickedGroups } from './ending.ts'
 import type { Pages } from './parts.ts'
 import type { ChangePage } from './security-pages.ts'
-import { loggedInForm } from './visit.ts'
 
 /** What a page of this kind shows; some show more than the rest have. */
 export type View = (page: ChangePage) => PageOptions

@@ -1,10 +1,10 @@
 import type { Denied } from '@bridgekeeper/bridge'
+import type { LoggedIn } from '../browser/browser-sessions.ts'
+import { isConfirmed } from '../browser/recent-login.ts'
 import type { Form } from '../web/form-body.ts'
 import { type Html, html } from '../web/html.ts'
 import { field } from '../web/layout.ts'
 import type { Visit } from '../web/visit.ts'
-import type { LoggedIn } from './browser-sessions.ts'
-import { isConfirmed } from './finish-login.ts'
 import { checkPassword } from './login-routes.ts'
 import type { Pages } from './parts.ts'
 

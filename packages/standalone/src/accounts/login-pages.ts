@@ -1,7 +1,7 @@
+import type { Visitor } from '../browser/guarded-forms.ts'
 import { type Html, html } from '../web/html.ts'
 import { button, field, form, type Notice, type PageOptions } from '../web/layout.ts'
 import type { Site } from '../web/site.ts'
-import type { Visitor } from './visit.ts'
 
 export interface LoginPage {
   readonly site: Site

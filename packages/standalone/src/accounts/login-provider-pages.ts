@@ -1,6 +1,6 @@
+import { accountOf } from '../browser/browser-sessions.ts'
 import { html } from '../web/html.ts'
 import { button, form, type PageOptions } from '../web/layout.ts'
-import { accountOf } from './account-pages.ts'
 import type { ChangePage } from './security-pages.ts'
 
 /** `/account/provider`: links the account with one at the operator's provider, or takes that back. */

@@ -1,6 +1,7 @@
 import { allow, type Denied, deny, type User, type Verdict } from '@bridgekeeper/bridge'
 import { seal, unseal } from '@bridgekeeper/bridge/parts'
 import { z } from 'zod'
+import { visitorForm } from '../browser/guarded-forms.ts'
 import { PageCookie } from '../web/cookies.ts'
 import { html } from '../web/html.ts'
 import { sendAway, sendOnward, sendPage, sendRefusalPage } from '../web/respond.ts'
@@ -13,7 +14,6 @@ import type { LoginFailure } from './login-limits.ts'
 import type { LoginProvider, ProviderIdentity } from './login-provider.ts'
 import { providerPage } from './login-provider-pages.ts'
 import type { Pages } from './parts.ts'
-import { visitorForm } from './visit.ts'
 
 /** The provider leads back from another site. */
 const BEGUN_COOKIE = new PageCookie('providerLogin', 'Lax')

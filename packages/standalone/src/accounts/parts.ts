@@ -1,7 +1,7 @@
 import type { DeviceStore, Revocation } from '@bridgekeeper/bridge'
 import type { FrontDoor } from '@bridgekeeper/bridge/parts'
+import type { BrowserSessionParts, BrowserSessions } from '../browser/browser-sessions.ts'
 import type { AccountStore, CredentialStore } from '../ports.ts'
-import type { BrowserSessionParts, BrowserSessions } from './browser-sessions.ts'
 import type { LoginLimits } from './login-limits.ts'
 import type { Passwords } from './passwords.ts'
 import type { Totp } from './totp.ts'

@@ -1,9 +1,10 @@
 import { cleanText } from '@bridgekeeper/protocol'
+import { accountOf } from '../browser/browser-sessions.ts'
 import type { Passkey } from '../ports.ts'
 import { html } from '../web/html.ts'
 import { button, card, field, form, type PageOptions } from '../web/layout.ts'
 import { moment } from '../web/moments.ts'
-import { accountOf, list, row } from './account-pages.ts'
+import { list, row } from './account-pages.ts'
 import type { ChangePage } from './security-pages.ts'
 
 /** `/account/passkeys`: those there are, and one more where the browser can. @param isAvailable whether this bridge has a name */

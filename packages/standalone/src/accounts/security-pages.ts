@@ -1,8 +1,7 @@
+import { accountOf, type LoggedIn } from '../browser/browser-sessions.ts'
 import { type Html, html } from '../web/html.ts'
 import { button, field, form, type Notice, type PageOptions } from '../web/layout.ts'
 import type { Site } from '../web/site.ts'
-import { accountOf } from './account-pages.ts'
-import type { LoggedIn } from './browser-sessions.ts'
 import type { NewTotp } from './totp.ts'
 
 /** What each page of this kind has: who looks at it, what asks whether it is them, and what went wrong. */

@@ -22,8 +22,8 @@ import {
   type SigningKey,
 } from '@bridgekeeper/bridge/parts'
 import { Provider } from 'oidc-provider'
-import type { BrowserSessions } from '../accounts/browser-sessions.ts'
-import { requireRecentLogin } from '../accounts/finish-login.ts'
+import type { BrowserSessions } from '../browser/browser-sessions.ts'
+import { requireRecentLogin } from '../browser/recent-login.ts'
 import type { OAuthStore } from '../ports.ts'
 import type { LoginSessions } from '../sessions/login-sessions.ts'
 import { isOwnOrigin } from '../web/csrf.ts'

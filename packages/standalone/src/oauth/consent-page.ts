@@ -1,7 +1,6 @@
 import { LIST_SCOPE } from '@bridgekeeper/bridge/parts'
 import { cleanText } from '@bridgekeeper/protocol'
-import { accountOf } from '../accounts/account-pages.ts'
-import type { LoggedIn } from '../accounts/browser-sessions.ts'
+import { accountOf, type LoggedIn } from '../browser/browser-sessions.ts'
 import { type Html, html } from '../web/html.ts'
 import { button, form, type PageOptions } from '../web/layout.ts'
 import type { Site } from '../web/site.ts'

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { System } from '@bridgekeeper/bridge'
 import { seal, unseal } from '@bridgekeeper/bridge/parts'
-import type { LoggedIn } from '../accounts/browser-sessions.ts'
+import type { LoggedIn } from '../browser/browser-sessions.ts'
 import { PageCookie } from '../web/cookies.ts'
 import type { Site } from '../web/site.ts'
 

@@ -1,5 +1,5 @@
 import type { KoaContextWithOIDC, Provider } from 'oidc-provider'
-import { type BrowserSessions, comesFromElsewhere } from '../accounts/browser-sessions.ts'
+import { type BrowserSessions, comesFromElsewhere } from '../browser/browser-sessions.ts'
 import type { LoginSessions } from '../sessions/login-sessions.ts'
 import { sendOnward } from '../web/respond.ts'
 import type { Site } from '../web/site.ts'

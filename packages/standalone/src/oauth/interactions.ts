@@ -7,9 +7,9 @@ import {
   canonicalScope,
 } from '@bridgekeeper/bridge/parts'
 import { errors, type Provider } from 'oidc-provider'
-import type { BrowserSessions, LoggedIn } from '../accounts/browser-sessions.ts'
-import { requireRecentLogin } from '../accounts/finish-login.ts'
-import { loggedInForm } from '../accounts/visit.ts'
+import type { BrowserSessions, LoggedIn } from '../browser/browser-sessions.ts'
+import { loggedInForm } from '../browser/guarded-forms.ts'
+import { requireRecentLogin } from '../browser/recent-login.ts'
 import type { LoginSessions } from '../sessions/login-sessions.ts'
 import { redirect, sendOnward, sendPage, sendRefusalPage } from '../web/respond.ts'
 import type { Site } from '../web/site.ts'

@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto'
 import type { System } from '@bridgekeeper/bridge'
 import { seal, unseal } from '@bridgekeeper/bridge/parts'
 import { type Adapter, type AdapterPayload, errors } from 'oidc-provider'
-import { GRACE_MS } from '../accounts/browser-sessions.ts'
+import { GRACE_MS } from '../browser/browser-sessions.ts'
 import type { OAuthRecord, OAuthStore } from '../ports.ts'
 
 const DAY_MS = 86_400_000

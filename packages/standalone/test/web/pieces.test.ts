@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
 import { expect, test } from 'vitest'
-import { browserName } from '../../src/accounts/browser-name.ts'
+import { browserName } from '../../src/browser/browser-name.ts'
 import { clearCookie, cookieOf, PageCookie, setCookie } from '../../src/web/cookies.ts'
 import { formToken, isFormToken, isOwnOrigin } from '../../src/web/csrf.ts'
 import { readForm, readJson } from '../../src/web/form-body.ts'

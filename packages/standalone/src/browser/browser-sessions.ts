@@ -14,6 +14,7 @@ import type { RefreshTokenStore } from '../ports.ts'
 import type { LoginSessions } from '../sessions/login-sessions.ts'
 import { clearCookie, cookieOf, PageCookie, setCookie } from '../web/cookies.ts'
 import { formToken } from '../web/csrf.ts'
+import type { PageOptions } from '../web/layout.ts'
 import { redirect, sendOnward } from '../web/respond.ts'
 import type { Site } from '../web/site.ts'
 import { browserName } from './browser-name.ts'
@@ -203,4 +204,9 @@ export function comesFromElsewhere(request: IncomingMessage, site: Site): boolea
     request.headers['sec-fetch-site'] === 'cross-site' &&
     REFRESH_COOKIE.of(request, site) === undefined
   )
+}
+
+/** The logged-in user, as the layout shows them. */
+export function accountOf({ user, formToken }: LoggedIn): NonNullable<PageOptions['account']> {
+  return { email: user.email, isAdmin: user.role === 'admin', formToken }
 }
