@@ -148,7 +148,7 @@ export const LAYERS: readonly Layer[] = [
   {
     area: 'standalone/web',
     imports: ['bridge', 'protocol'],
-    modules: ['node:crypto', 'node:http'],
+    modules: ['cookie', 'node:crypto', 'node:http'],
     because: 'every page is made of it, whichever area the page belongs to',
   },
   {

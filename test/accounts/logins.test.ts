@@ -21,15 +21,13 @@ test('[LOGIN.2] cookies are for the bridge alone, secure where browsers come ove
     const answer = await ann.post('/login', fields, { origin: issuer ?? accounts.url })
     expect(answer.status).toBe(303)
     const cookies = answer.headers.get('set-cookie') ?? []
-    const end = `; HttpOnly; SameSite=Strict${secure ? '; Secure' : ''}`
+    const end = `; Path=/; HttpOnly${secure ? '; Secure' : ''}; SameSite=Strict`
     expect(cookies).toEqual([
-      expect.stringMatching(new RegExp(`^accessToken=[\\w.-]+; Path=/; Max-Age=900${end}$`)),
+      expect.stringMatching(new RegExp(`^accessToken=[\\w.-]+; Max-Age=900${end}$`)),
       expect.stringMatching(
-        new RegExp(`^${secure ? '__Host-' : ''}refreshToken=[\\w.-]+; Path=/; Max-Age=2592000${end}$`),
+        new RegExp(`^${secure ? '__Host-' : ''}refreshToken=[\\w.-]+; Max-Age=2592000${end}$`),
       ),
-      expect.stringMatching(
-        new RegExp(`^${secure ? '__Host-' : ''}confirmed=[\\w.-]+; Path=/; Max-Age=300${end}$`),
-      ),
+      expect.stringMatching(new RegExp(`^${secure ? '__Host-' : ''}confirmed=[\\w.-]+; Max-Age=300${end}$`)),
     ])
   }
 })

@@ -16,7 +16,7 @@ import { providerPage } from './login-provider-pages.ts'
 import type { Pages } from './parts.ts'
 
 /** The provider leads back from another site. */
-const BEGUN_COOKIE = new PageCookie('providerLogin', 'Lax')
+const BEGUN_COOKIE = new PageCookie('providerLogin', 'lax')
 /** Who came back from there, until a page of ours is asked with the login that is to be linked. */
 const FOUND_COOKIE = new PageCookie('providerFound')
 const FOUND_MS = 60_000

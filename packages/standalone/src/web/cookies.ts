@@ -1,39 +1,39 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { parseCookie, stringifySetCookie } from 'cookie'
 import type { Site } from './site.ts'
 
 export interface CookieOptions {
   readonly secure: boolean
   readonly maxAgeMs: number
-  /** `strict`, unless another site has to lead back to us. */
-  readonly sameSite?: 'Strict' | 'Lax'
+  /** `strict`, unless another site must be able to lead back to us. */
+  readonly sameSite?: 'strict' | 'lax'
 }
 
-/** The cookie's value; `undefined` where there is none, or more than one, of which two parsers could pick different ones. */
+/** Values are tokens of ours, which need no encoding. */
+const asWritten = (value: string): string => value
+
+/** The cookie's value; `undefined` if it is missing, empty or sent twice: two parsers could pick different ones. */
 export function cookieOf(request: IncomingMessage, name: string): string | undefined {
   const values = (request.headers.cookie ?? '')
     .split(';')
-    .map((pair) => pair.trim())
-    .filter((pair) => pair.startsWith(`${name}=`))
-    .map((pair) => pair.slice(name.length + 1))
+    .map((pair) => parseCookie(pair, { decode: asWritten })[name])
+    .filter((value) => value !== undefined)
   return values.length === 1 && values[0] !== '' ? values[0] : undefined
 }
 
-/** [LOGIN.2] No script reads it, and no other site makes a browser send it. Source: RFC 6265 section 4.1.2. */
+/**
+ * [LOGIN.2] No script reads it, and no other site makes a browser send it. Source: RFC 6265 section 4.1.2.
+ * @throws TypeError if the value is no cookie value
+ */
 export function setCookie(
   response: ServerResponse,
   name: string,
   value: string,
-  { secure, maxAgeMs, sameSite = 'Strict' }: CookieOptions,
+  { secure, maxAgeMs, sameSite = 'strict' }: CookieOptions,
 ): void {
-  const attributes = [
-    `${name}=${value}`,
-    'Path=/',
-    `Max-Age=${Math.ceil(maxAgeMs / 1_000)}`,
-    'HttpOnly',
-    `SameSite=${sameSite}`,
-    ...(secure ? ['Secure'] : []),
-  ]
-  response.appendHeader('Set-Cookie', attributes.join('; '))
+  const maxAge = Math.ceil(maxAgeMs / 1_000)
+  const cookie = { name, value, path: '/', maxAge, httpOnly: true, sameSite, secure }
+  response.appendHeader('Set-Cookie', stringifySetCookie(cookie, { encode: asWritten }))
 }
 
 export function clearCookie(response: ServerResponse, name: string, secure: boolean): void {
@@ -46,9 +46,9 @@ export function clearCookie(response: ServerResponse, name: string, secure: bool
  */
 export class PageCookie {
   readonly #name: string
-  readonly #sameSite: 'Strict' | 'Lax'
+  readonly #sameSite: 'strict' | 'lax'
 
-  constructor(name: string, sameSite: 'Strict' | 'Lax' = 'Strict') {
+  constructor(name: string, sameSite: 'strict' | 'lax' = 'strict') {
     this.#name = name
     this.#sameSite = sameSite
   }

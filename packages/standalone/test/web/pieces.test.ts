@@ -34,29 +34,34 @@ test('[LOGIN.2] a cookie is read where it stands once, whatever stands beside it
   expect(of('a=1')).toBe('1')
   expect(of('b=2;a=1;c=3')).toBe('1')
   expect(of('b=2;   a=x=y ')).toBe('x=y')
-  for (const none of ['', 'b=1', 'aa=1', 'xa=1', 'a', 'a=', 'a=1; a=1', 'a=1; a=2'])
+  for (const none of ['', 'b=1', 'aa=1', 'xa=1', 'a', 'a=', 'a=1; a=1', 'a=1; a=2', 'a=1; a =2', 'a; a'])
     expect(of(none), none).toBeUndefined()
+  expect(of('a=%20')).toBe('%20')
   expect(cookieOf(withHeaders({}), 'a')).toBeUndefined()
+  expect(cookieOf(withHeaders({ cookie: 'a=1' }), '__proto__')).toBeUndefined()
 })
 
 test('[LOGIN.2] a cookie is set for the bridge alone, and cleared by the same name', () => {
   expect(cookiesOf((response) => setCookie(response, 'a', 'v', { secure: true, maxAgeMs: 1_001 }))).toEqual([
-    'a=v; Path=/; Max-Age=2; HttpOnly; SameSite=Strict; Secure',
+    'a=v; Max-Age=2; Path=/; HttpOnly; Secure; SameSite=Strict',
   ])
   expect(
     cookiesOf((response) =>
-      setCookie(response, 'a', 'v', { secure: false, maxAgeMs: 1_000, sameSite: 'Lax' }),
+      setCookie(response, 'a', 'v', { secure: false, maxAgeMs: 1_000, sameSite: 'lax' }),
     ),
-  ).toEqual(['a=v; Path=/; Max-Age=1; HttpOnly; SameSite=Lax'])
+  ).toEqual(['a=v; Max-Age=1; Path=/; HttpOnly; SameSite=Lax'])
   expect(cookiesOf((response) => clearCookie(response, 'a', true))).toEqual([
-    'a=; Path=/; Max-Age=0; HttpOnly; SameSite=Strict; Secure',
+    'a=; Max-Age=0; Path=/; HttpOnly; Secure; SameSite=Strict',
   ])
-  const lax = new PageCookie('v', 'Lax')
+  expect(() =>
+    cookiesOf((response) => setCookie(response, 'a', 'v; Domain=x', { secure: true, maxAgeMs: 1 })),
+  ).toThrow(TypeError)
+  const lax = new PageCookie('v', 'lax')
   expect(cookiesOf((response) => lax.set(response, SECURE, 'x', 5_000))).toEqual([
-    '__Host-v=x; Path=/; Max-Age=5; HttpOnly; SameSite=Lax; Secure',
+    '__Host-v=x; Max-Age=5; Path=/; HttpOnly; Secure; SameSite=Lax',
   ])
   expect(cookiesOf((response) => lax.clear(response, PLAIN))).toEqual([
-    'v=; Path=/; Max-Age=0; HttpOnly; SameSite=Strict',
+    'v=; Max-Age=0; Path=/; HttpOnly; SameSite=Strict',
   ])
   expect(lax.of(withHeaders({ cookie: '__Host-v=1; v=2' }), SECURE)).toBe('1')
   expect(lax.of(withHeaders({ cookie: '__Host-v=1; v=2' }), PLAIN)).toBe('2')
