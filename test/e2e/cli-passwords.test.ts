@@ -80,6 +80,18 @@ test('[CLI.20] at a terminal a password is typed twice, and not shown', async ()
   expect((await logIn('carl@example.com', PASSWORD)).text).toContain('Your account')
 })
 
+test.each([
+  ['Ctrl-C', '\u0003'],
+  ['Ctrl-D', '\u0004'],
+])('[CLI.20] %s at the question for a password changes nothing', async (_name, key) => {
+  const command = join(repository, 'packages/cli/bin/bridgekeeper.mjs')
+  const args = `user add dora@example.com --data ${bridge.data}`
+  expect(await atTerminal(`node ${command} ${args}; echo "code $?"`, [['Password', key]])).toMatch(
+    /Nothing was changed.*code: {2}usage.*code 1/s,
+  )
+  expect((await user(['delete', 'dora@example.com'])).stdout).toContain('user_unknown')
+})
+
 test('[SSO.4] the environment names a provider whole or not at all', () => {
   const whole = {
     BRIDGEKEEPER_SSO_ISSUER: 'https://login.example.com/tenant',
