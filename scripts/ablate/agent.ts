@@ -9,6 +9,22 @@ const FILES = ['packages/protocol/test/file-rights.test.ts', 'packages/standalon
 /** What bounds the agent's memory and output, and which files are believed. */
 export const AGENT_ABLATIONS: readonly Ablation[] = [
   {
+    gate: 'agent: a secret that is cut in standard error is hidden',
+    edits: [text('agent/src/servers/stderr-reader.ts', 'this.#hideCut(this.#tail', 'this.#hide(this.#tail')],
+    tests: ['packages/agent/test/servers/pieces.test.ts'],
+  },
+  {
+    gate: 'agent: a secret that is cut in an ignored line is hidden',
+    edits: [
+      text(
+        'agent/src/servers/stdio-transport.ts',
+        'this.#deps.hideCut(text.toString',
+        'String(text.toString',
+      ),
+    ],
+    tests: ['packages/agent/test/servers/life.test.ts'],
+  },
+  {
     gate: "agent: unread answers to a local server's requests",
     edits: [
       text('agent/servers/server-input.ts', 'this.#answerBytes + line.length > MAX_ANSWER_BYTES', 'false'),

@@ -1,4 +1,4 @@
-import { cleanText, decodeUp, encode, isObject, parseJson } from '@bridgekeeper/protocol'
+import { decodeUp, encode, isObject, parseJson } from '@bridgekeeper/protocol'
 import { parseResult, type RawOutcome } from './raw-calls.ts'
 import type { StdioTransport } from './stdio-transport.ts'
 
@@ -58,7 +58,7 @@ function refusal(outcome: RawOutcome): Handshake {
       return {
         ok: false,
         answered: true,
-        reason: `it refused to be initialized: ${cleanText(outcome.message)}`,
+        reason: `it refused to be initialized: ${outcome.message}`,
       }
     case 'invalid':
       return { ok: false, answered: true, reason: `it refused to be initialized: ${outcome.detail}` }

@@ -211,7 +211,7 @@ export class LocalServer {
     const ready = this.#state.state === 'unlisted' ? this.#state.ready : this.#state
     if (!('list' in ready)) return
     if (!list.ok) {
-      const reason = hide(list.reason, this.#secrets)
+      const reason = cleanText(hide(list.reason, this.#secrets))
       return this.#deps.onEvent({ type: 'server-tools-unread', name, reason })
     }
     if (sameTools(ready.list.tools, list.tools)) return

@@ -1,8 +1,9 @@
+import { cleanText } from '@bridgekeeper/protocol'
 import { coalesce } from '../coalesce.ts'
 import { pause } from '../system.ts'
 import { type Introduction, type ServerProtocolVersion, shakeHands } from './handshake.ts'
 import { describeEnd, isMissing } from './reasons.ts'
-import { hide } from './secrets.ts'
+import { cutHider, hide } from './secrets.ts'
 import type { ProcessSpec } from './server-process.ts'
 import { StderrReader } from './stderr-reader.ts'
 import { StdioTransport, type TransportDeps, type TransportEnd } from './stdio-transport.ts'
@@ -24,7 +25,8 @@ export interface LifeHandlers {
   readonly onIgnored: (reason: string, text: string) => void
 }
 
-export interface LifeDeps extends Omit<TransportDeps, 'onStderr' | 'onNotification' | 'onIgnored'> {
+export interface LifeDeps
+  extends Omit<TransportDeps, 'onStderr' | 'onNotification' | 'onIgnored' | 'hideCut'> {
   /** From the start of the process to its list of tools. */
   readonly startMs: number
   readonly secrets: readonly string[]
@@ -63,7 +65,8 @@ export async function live(
     ...deps,
     onStderr: (chunk) => stderr.push(chunk),
     onNotification: (method) => method === LIST_CHANGED && changes.announce(),
-    onIgnored: (reason, text) => handlers.onIgnored(reason, hide(text, secrets)),
+    onIgnored: handlers.onIgnored,
+    hideCut: cutHider(secrets),
   })
   const stop = () => void transport.close()
   signal.addEventListener('abort', stop, { once: true })
@@ -89,7 +92,8 @@ export async function live(
   const end = await transport.ended
   signal.removeEventListener('abort', stop)
   return {
-    reason: hide(reasonOf(end, spec, prepared), secrets),
+    // Cut after secrets are hidden: a cut one would not be found.
+    reason: cleanText(hide(reasonOf(end, spec, prepared), secrets)),
     stderr: stderr.tail(),
     ignoredLines: transport.ignoredLines,
     missing: isMissing(end),

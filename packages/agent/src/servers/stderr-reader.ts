@@ -1,6 +1,6 @@
 import { cleanText } from '@bridgekeeper/protocol'
 import { LineSplitter } from './lines.ts'
-import { hider } from './secrets.ts'
+import { cutHider, hider } from './secrets.ts'
 
 const TAIL_BYTES = 4_096
 const SHOWN_CHARS = 600
@@ -9,6 +9,7 @@ const MAX_LINE_BYTES = 65_536
 /** What a server writes to its standard error: line by line for whoever looks on, and the last of it kept. */
 export class StderrReader {
   readonly #hide: (text: string) => string
+  readonly #hideCut: (text: string) => string
   readonly #onLine: (line: string) => void
   readonly #lines = new LineSplitter(MAX_LINE_BYTES)
   #tail: Buffer = Buffer.alloc(0)
@@ -16,6 +17,7 @@ export class StderrReader {
   /** @param secrets values to keep out of everything that is shown */
   constructor(secrets: readonly string[], onLine: (line: string) => void) {
     this.#hide = hider(secrets)
+    this.#hideCut = cutHider(secrets)
     this.#onLine = onLine
   }
 
@@ -28,6 +30,6 @@ export class StderrReader {
 
   /** The last of it, as one line. */
   tail(): string {
-    return cleanText(this.#hide(this.#tail.toString('utf8')).trim().slice(-SHOWN_CHARS))
+    return cleanText(this.#hideCut(this.#tail.toString('utf8')).trim().slice(-SHOWN_CHARS))
   }
 }

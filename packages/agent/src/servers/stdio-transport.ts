@@ -18,6 +18,8 @@ export interface TransportDeps {
   readonly stopTimes: StopTimes
   readonly onStderr: (chunk: Buffer) => void
   readonly onNotification: (method: string) => void
+  /** Hides secrets in a text that was cut. */
+  readonly hideCut: (text: string) => string
   /** Something on standard output was not understood. `text` is what stood there, without any message. */
   readonly onIgnored: (reason: string, text: string) => void
 }
@@ -153,7 +155,7 @@ export class StdioTransport {
   /** Shows text that is no message, up to where data may begin: results and arguments are never shown. */
   #ignore(reason: string, text: Buffer): void {
     this.#ignoredLines++
-    const head = stripVTControlCharacters(text.toString('utf8', 0, 4 * SHOWN_CHARS))
+    const head = stripVTControlCharacters(this.#deps.hideCut(text.toString('utf8', 0, 4 * SHOWN_CHARS)))
     const shown = cleanText(head.replace(DATA, '{…')).trim().slice(0, SHOWN_CHARS)
     this.#deps.onIgnored(`a line of its standard output was ignored, because ${reason}`, shown)
   }

@@ -158,6 +158,6 @@ function fitsCatalog(tool: CatalogTool): boolean {
 }
 
 function why(outcome: RawOutcome): string {
-  if (outcome.kind === 'rpc-error') return `: ${cleanText(outcome.message)}`
+  if (outcome.kind === 'rpc-error') return `: ${outcome.message}`
   return outcome.kind === 'invalid' ? `: ${outcome.detail}` : ''
 }

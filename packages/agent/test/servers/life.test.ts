@@ -345,6 +345,27 @@ test('[PROC.6] [PROC.7] what a server wrote to standard error is told, line by l
   ])
 })
 
+test('[PROC.7] a secret that is cut in an ignored line or in a refusal is hidden too', async () => {
+  const secret = Array.from({ length: 900 }, (_, n) => `${n}`).join('-')
+  world.next = [() => new FakeChild(), () => Object.assign(new FakeChild(), { speaks: false })]
+  const { named, system } = await ready([entry({ secrets: [secret] })])
+  world.children[0]?.write(`log ${secret}`)
+  await settled()
+  expect(named('server-output-ignored')).toMatchObject([{ text: 'log [hidden]' }])
+  world.children[0]?.end(1)
+  await settled()
+  await system.advance(500)
+  await settled()
+  // An offer that is refused is followed by one of an older version.
+  for (const offer of [0, 1]) {
+    const id = world.children[1]?.requests('initialize')[offer]?.id
+    world.children[1]?.write(JSON.stringify({ jsonrpc: '2.0', id, error: { code: 1, message: secret } }))
+    await settled()
+  }
+  expect(named('server-failed')[0]?.reason).toContain('[hidden]')
+  expect(named('server-failed')[0]?.reason).not.toContain('0-1-2')
+})
+
 test('[LINK.5] changes that come within 50 ms are told as one', async () => {
   const { system, changes } = await ready([entry(), entry({ name: 'other' })])
   expect(changes()).toBe(0)

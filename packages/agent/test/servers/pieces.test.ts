@@ -1,10 +1,11 @@
+import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { serverEnvironment } from '../../src/servers/environment.ts'
 import { describeEnd, isMissing } from '../../src/servers/reasons.ts'
-import { hide } from '../../src/servers/secrets.ts'
+import { cutHider, hide } from '../../src/servers/secrets.ts'
 import { StderrReader } from '../../src/servers/stderr-reader.ts'
 
 test('[PROC.7] each value of six characters or more is hidden wherever it occurs, the longest first', () => {
@@ -41,6 +42,46 @@ test('[PROC.6] of standard error the last 600 characters are kept, of whatever w
   reader.push(Buffer.from('e\n'))
   expect(lines.at(-1)).toBe('e')
 })
+
+const random = (bytes: number): string => randomBytes(bytes).toString('base64url')
+const LONG_SECRETS = {
+  'a PEM in one line': `-----BEGIN PRIVATE KEY-----${random(3_600)}-----END PRIVATE KEY-----`,
+  'a JWT of 5 KiB': `${random(30)}.${random(3_700)}.${random(64)}`,
+  'an environment value of 20 KiB': `päss ${random(15_000)} wörd`,
+  'a PEM of many lines': Array.from({ length: 90 }, () => random(48)).join('\n'),
+}
+
+test.each(Object.entries(LONG_SECRETS))(
+  '[PROC.7] %s leaves no part of itself in the last of standard error, wherever it is cut',
+  (_, secret) => {
+    for (const behind of [0, 1, 7, 100, 599, 600, 3_000, 4_088, 4_090, 4_095]) {
+      const reader = new StderrReader([secret], () => {})
+      reader.push(Buffer.from(`before ${secret}`))
+      reader.push(Buffer.from('+'.repeat(behind)))
+      expect(partsIn(reader.tail(), secret)).toEqual([])
+      // A server that is killed while it writes.
+      const killed = new StderrReader([secret], () => {})
+      killed.push(Buffer.from(`before ${secret.slice(0, behind + 10)}`))
+      expect(partsIn(killed.tail(), secret)).toEqual([])
+    }
+  },
+)
+
+test('[PROC.7] a part at an end of a text that was cut is hidden, and other text stays', () => {
+  const hideCut = cutHider(['abcdefghijkl'])
+  expect(hideCut('ghijkl x abcdefghijkl x abcdef')).toBe('[hidden] x [hidden] x [hidden]')
+  expect(hideCut('hijkl x abcde')).toBe('hijkl x abcde')
+  expect(hideCut('bcdefghijk')).toBe('[hidden]')
+  expect(hideCut('x ghijkl x')).toBe('x ghijkl x')
+  expect(hideCut('\ufffdghijkl x')).toBe('[hidden] x')
+})
+
+/** Each eight characters in a row of a text that stand in the secret too. */
+function partsIn(text: string, secret: string): readonly string[] {
+  return Array.from({ length: Math.max(0, text.length - 7) }, (_, at) => text.slice(at, at + 8)).filter(
+    (part) => secret.includes(part),
+  )
+}
 
 test('[PROC.6] what was written in many small pieces is kept as if it had been one', () => {
   const reader = new StderrReader([], () => {})

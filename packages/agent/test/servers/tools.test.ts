@@ -63,7 +63,7 @@ test.each<[string, object | RawOutcome, string]>([
   [
     'an error',
     { kind: 'rpc-error', rpcError: Buffer.from('{}'), message: 'no\u0007' },
-    'it did not list its tools: no ',
+    'it did not list its tools: no\u0007',
   ],
   [
     'an unfit answer',
