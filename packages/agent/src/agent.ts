@@ -5,7 +5,7 @@ import { bridgeUrl } from './link/bridge-url.ts'
 import type { DeviceIdentity } from './link/device-identity.ts'
 import { Link } from './link/link.ts'
 import { Reaper } from './servers/reaper.ts'
-import { STOP_TIMES } from './servers/server-process.ts'
+import { realProcesses, STOP_TIMES } from './servers/server-process.ts'
 import { ServerSet } from './servers/server-set.ts'
 import { realSystem, type System } from './system.ts'
 
@@ -67,7 +67,7 @@ async function run(url: string, options: AgentOptions, signal: AbortSignal): Pro
   const onEvent = events.take
   const reaper = new Reaper(system)
   const servers = new ServerSet(options.servers, {
-    ...{ system, reaper, onEvent },
+    ...{ system, reaper, onEvent, processes: realProcesses },
     agentEnv: options.env ?? process.env,
     startMs: options.startMs,
     stopTimes: STOP_TIMES,

@@ -18,7 +18,7 @@ import { OLDEST_VERSION, PROTOCOL_VERSIONS, type ServerProtocolVersion } from '.
 import type { Reaper } from './reaper.ts'
 import { hide } from './secrets.ts'
 import { type LifeEnd, live, type Ready } from './server-life.ts'
-import type { ProcessSpec, StopTimes } from './server-process.ts'
+import type { Processes, ProcessSpec, StopTimes } from './server-process.ts'
 import type { StartGate } from './start-gate.ts'
 import { isInstalled, startLimitMs } from './start-limit.ts'
 import { repairedTools, type ToolList } from './tools.ts'
@@ -34,6 +34,7 @@ type ServerState =
 export interface ServerDeps {
   readonly system: System
   readonly reaper: Reaper
+  readonly processes: Processes
   readonly agentEnv: Readonly<Record<string, string | undefined>>
   /** For every server that does not name its own; without it, a limit that fits its kind. */
   readonly startMs?: number | undefined

@@ -1,4 +1,4 @@
-import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
+import { type ChildProcessWithoutNullStreams, type SpawnOptionsWithoutStdio, spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { pause, type System, settlesWithin } from '../system.ts'
 import { type Family, findFamily, MARK, signalFamily } from './family.ts'
@@ -18,6 +18,19 @@ export interface ProcessSpec {
   readonly env: Readonly<Record<string, string>>
   readonly cwd?: string
 }
+
+/** How the operating system starts a process and signals a group. */
+export interface Processes {
+  spawn(
+    command: string,
+    args: readonly string[],
+    options: SpawnOptionsWithoutStdio,
+  ): ChildProcessWithoutNullStreams
+  /** @returns whether there was anything to signal */
+  signalGroup(groupId: number, signal: NodeJS.Signals): boolean
+}
+
+export const realProcesses: Processes = { spawn, signalGroup }
 
 export interface ProcessHandlers {
   readonly onStdout: (chunk: Buffer) => void
@@ -53,6 +66,7 @@ export class ServerProcess {
   readonly ended: Promise<ProcessEnd>
   readonly #mark = randomUUID()
   readonly #system: System
+  readonly #processes: Processes
   #known: Family = new Map()
   readonly #child: ChildProcessWithoutNullStreams | undefined
 
@@ -60,10 +74,11 @@ export class ServerProcess {
   constructor(
     spec: ProcessSpec,
     handlers: ProcessHandlers,
-    deps: { readonly system: System; readonly reaper: Reaper },
+    deps: { readonly system: System; readonly reaper: Reaper; readonly processes: Processes },
   ) {
     this.#system = deps.system
-    const child = trySpawn(spec, this.#mark)
+    this.#processes = deps.processes
+    const child = trySpawn(spec, this.#mark, deps.processes)
     if ('errno' in child) {
       this.ended = Promise.resolve({ kind: 'not-started', errno: child.errno })
       return
@@ -128,7 +143,7 @@ export class ServerProcess {
     // After its exit, its number may mean another group.
     if (this.#child?.exitCode !== null || this.#child.signalCode !== null) return
     this.#findFamily(groupId)
-    signalGroup(groupId, signal)
+    this.#processes.signalGroup(groupId, signal)
     signalFamily(this.#known, signal)
   }
 
@@ -137,7 +152,7 @@ export class ServerProcess {
     const end = await new Promise<ProcessEnd>((resolve) => {
       child.once('exit', (exitCode, signal) => {
         // In the tick of the exit, while no new group can have come by the same number.
-        signalGroup(groupId, 'SIGKILL')
+        this.#processes.signalGroup(groupId, 'SIGKILL')
         reaper.removeGroup(groupId)
         resolve(signal === null ? { kind: 'exited', exitCode: exitCode ?? 0 } : { kind: 'killed', signal })
       })
@@ -166,12 +181,13 @@ export class ServerProcess {
 function trySpawn(
   spec: ProcessSpec,
   mark: string,
+  processes: Processes,
 ): ChildProcessWithoutNullStreams | { readonly errno: string } {
   try {
     const isWindows = process.platform === 'win32'
     const launch = isWindows ? windowsLaunch(spec, realFiles) : { ...spec, isVerbatim: false }
     if (launch === 'unsafe') return { errno: BATCH_ERRNO }
-    return spawn(launch.command, launch.args, {
+    return processes.spawn(launch.command, launch.args, {
       cwd: spec.cwd,
       env: { ...spec.env, [MARK]: mark },
       shell: false,

@@ -7,7 +7,13 @@ import { RawCalls, type RawOutcome } from './raw-calls.ts'
 import type { Reaper } from './reaper.ts'
 import { idNumber, type Members } from './rpc-answer.ts'
 import { ServerInput } from './server-input.ts'
-import { type ProcessEnd, type ProcessSpec, ServerProcess, type StopTimes } from './server-process.ts'
+import {
+  type ProcessEnd,
+  type Processes,
+  type ProcessSpec,
+  ServerProcess,
+  type StopTimes,
+} from './server-process.ts'
 
 /** Why a server is of no use any more, as far as its transport can tell. */
 export type TransportEnd = ProcessEnd | { readonly kind: 'broken'; readonly detail: string }
@@ -15,6 +21,7 @@ export type TransportEnd = ProcessEnd | { readonly kind: 'broken'; readonly deta
 export interface TransportDeps {
   readonly system: System
   readonly reaper: Reaper
+  readonly processes: Processes
   readonly stopTimes: StopTimes
   readonly onStderr: (chunk: Buffer) => void
   readonly onNotification: (method: string) => void

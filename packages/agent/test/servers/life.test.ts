@@ -1,26 +1,8 @@
 import { limits } from '@bridgekeeper/protocol'
-import { beforeEach, expect, test, vi } from 'vitest'
+import { beforeEach, expect, test } from 'vitest'
 import { entry, FakeChild, runFakes, START_MS, settled, TOOL, type World } from '../support/fake-child.ts'
 
-const world = vi.hoisted((): World => ({ children: [], happened: [], next: [], spawned: [] }))
-
-vi.mock('node:child_process', () => ({
-  spawn: (...spawned: unknown[]) => {
-    world.spawned.push(spawned)
-    const child = (world.next.shift() ?? (() => new FakeChild()))()
-    world.children.push(child)
-    return child
-  },
-}))
-vi.mock('../../src/servers/groups.ts', () => ({
-  signalGroup: (groupId: number, signal: NodeJS.Signals) => {
-    const at = world.children.findIndex(({ pid }) => pid === groupId)
-    world.happened.push(`${signal} ${at}`)
-    const child = world.children[at]
-    if (child?.endsAt === signal) child.end(null, signal)
-    return true
-  },
-}))
+const world: World = { children: [], happened: [], next: [], spawned: [] }
 
 beforeEach(() => {
   world.children.length = 0

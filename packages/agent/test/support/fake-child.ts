@@ -1,8 +1,10 @@
+import type { ChildProcessWithoutNullStreams } from 'node:child_process'
 import { EventEmitter } from 'node:events'
 import { PassThrough } from 'node:stream'
 import type { ServerEntry } from '../../src/config/entry.ts'
 import type { ServerEvent } from '../../src/events.ts'
 import type { Reaper } from '../../src/servers/reaper.ts'
+import type { Processes } from '../../src/servers/server-process.ts'
 import { ServerSet } from '../../src/servers/server-set.ts'
 import { FakeSystem } from './fake-system.ts'
 
@@ -102,6 +104,25 @@ export function entry(changes: Partial<Extract<ServerEntry, { kind: 'stdio' }>> 
   return { kind: 'stdio', name: 's', command: 'fake', args: [], env: {}, secrets: [], ...changes }
 }
 
+/** Starts and signals the world's processes, and no real ones. */
+function fakeProcesses(world: World): Processes {
+  return {
+    spawn(...spawned) {
+      world.spawned.push(spawned)
+      const child = (world.next.shift() ?? (() => new FakeChild()))()
+      world.children.push(child)
+      return child as unknown as ChildProcessWithoutNullStreams
+    },
+    signalGroup(groupId, signal) {
+      const at = world.children.findIndex(({ pid }) => pid === groupId)
+      world.happened.push(`${signal} ${at}`)
+      const child = world.children[at]
+      if (child?.endsAt === signal) child.end(null, signal)
+      return true
+    },
+  }
+}
+
 /** Servers whose processes are the world's. */
 export function runFakes(world: World, entries: readonly ServerEntry[] = [entry()]) {
   const system = new FakeSystem()
@@ -115,6 +136,7 @@ export function runFakes(world: World, entries: readonly ServerEntry[] = [entry(
   const servers = new ServerSet(entries, {
     system,
     reaper: reaper as unknown as Reaper,
+    processes: fakeProcesses(world),
     agentEnv: {},
     startMs: START_MS,
     stopTimes: STOP_TIMES,

@@ -4,6 +4,7 @@ import type { ServerEntry, StdioEntry } from '../../src/config/entry.ts'
 import type { ServerEvent } from '../../src/events.ts'
 import type { LocalOutcome } from '../../src/local-tools.ts'
 import { Reaper } from '../../src/servers/reaper.ts'
+import { realProcesses } from '../../src/servers/server-process.ts'
 import { ServerSet } from '../../src/servers/server-set.ts'
 import { realSystem, type System } from '../../src/system.ts'
 import { until } from './until.ts'
@@ -49,6 +50,7 @@ export function runServers(
   const servers = new ServerSet(entries, {
     system: options.system ?? realSystem,
     reaper,
+    processes: realProcesses,
     agentEnv: options.env ?? process.env,
     startMs: options.startMs ?? 20_000,
     stopTimes: { stdinMs: 300, termMs: 300 },
