@@ -30,8 +30,7 @@ import { opened, step } from './state.ts'
 
 /** What a connection needs of a WebSocket; the glue that has one is in southbound. */
 export interface AgentSocket {
-  /** @param more whether other frames are likely to follow within this turn of the event loop */
-  write(frame: Buffer, more?: boolean): void
+  write(frame: Buffer): void
   close(code: number, reason: string): void
 }
 
@@ -185,7 +184,7 @@ export class Connection implements ReadyConnection, DueListener {
       pending.settle(id, failed(frame))
       return NOT_SENT
     }
-    this.#socket.write(frame, pending.size > 1)
+    this.#socket.write(frame)
     return { id, cancel: () => this.#cancel(id) }
   }
 

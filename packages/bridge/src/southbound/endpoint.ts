@@ -6,7 +6,6 @@ import type { ConnectionOptions } from '../connection/connection.ts'
 import { DeadlineQueue } from '../connection/deadline-queue.ts'
 import { type Denied, deny, type Verdict } from '../gates/verdict.ts'
 import type { SecurityLog, System } from '../ports.ts'
-import { AgentWebSocket } from './agent-web-socket.ts'
 import { channelBindingOf } from './channel-binding.ts'
 import { Liveness } from './liveness.ts'
 import { type AgentListener, type AgentServices, OpenAgent } from './open-agent.ts'
@@ -31,7 +30,6 @@ export class AgentEndpoint {
   readonly #shared: AgentServices
   readonly #webSockets = webSocketServer(
     { maxFrameBytes: limits.frameBytes, closeMs: CLOSE_MS },
-    AgentWebSocket,
     (offered) => (offered.has(SUBPROTOCOL_V2) ? SUBPROTOCOL_V2 : false),
   )
   #draining = false
@@ -58,8 +56,8 @@ export class AgentEndpoint {
 
   /** Takes an upgrade request to its end. Never rejects. */
   async upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
-    // [WS.4] From the first tick: an error on a socket nobody listens to would end the process.
-    socket.on('error', destroyThis)
+    // [WS.4] An error on a socket without a listener would end the process.
+    socket.on('error', () => socket.destroy())
     try {
       await this.#upgrade(request, socket, head)
     } catch {
@@ -86,19 +84,13 @@ export class AgentEndpoint {
     const place = this.#shared.admission.enter(agent)
     if (!place.allowed) return place
     let isOpen = false
-    dropIdleEndListener(socket)
-    // The answer and the challenge leave in one write.
-    socket.cork()
     try {
       this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => {
         OpenAgent.open(agent, webSocket, socket, this.#shared)
         isOpen = true
-        // From here on the WebSocket listens.
-        socket.off('error', destroyThis)
       })
     } finally {
-      socket.uncork()
-      // What is no handshake was answered, and has no socket that could end.
+      // `ws` answers an invalid handshake itself. Then no socket will end later.
       if (!isOpen) this.#shared.admission.left(agent.login, agent.address)
     }
     return undefined
@@ -147,16 +139,4 @@ export class AgentEndpoint {
 function offeredVersion(request: IncomingMessage): ProtocolVersion {
   const offered = (request.headers['sec-websocket-protocol'] ?? '').split(',')
   return offered.some((name) => name.trim() === SUBPROTOCOL_V2) ? 'v2' : 'v1'
-}
-
-/** [WS.4] One function for all sockets. */
-function destroyThis(this: Duplex): void {
-  this.destroy()
-}
-
-/** Of a socket that may be half open, Node's own listener does nothing, and would make a list of two for each agent. */
-function dropIdleEndListener(socket: Duplex): void {
-  if (!socket.allowHalfOpen) return
-  for (const listener of socket.listeners('end'))
-    if (listener.name === 'onReadableStreamEnd') socket.off('end', listener as () => void)
 }

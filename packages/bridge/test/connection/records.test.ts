@@ -119,16 +119,3 @@ test('[CALL.2] a call that times out says which it was', async () => {
   one.system.advance(10_000)
   expect(messages[0]?.endsWith(`Call ${id}.`)).toBe(true)
 })
-
-test('[CALL.2] frames of calls that wait together are announced as followed by others, a single one is not', async () => {
-  const one = await new OneConnection().ready()
-  const more: (boolean | undefined)[] = []
-  const { write } = one.socket
-  one.socket.write = (frame: Buffer, isFollowed?: boolean) => {
-    more.push(isFollowed)
-    write.call(one.socket, frame)
-  }
-  one.call()
-  one.call()
-  expect(more).toEqual([false, true])
-})
