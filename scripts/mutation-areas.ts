@@ -16,7 +16,7 @@ export const MUTATION_AREAS: Readonly<Record<string, MutationArea>> = {
     mutate: [
       `${BRIDGE}/src/gates/{challenge,credential}.ts`,
       `${BRIDGE}/src/limiters/{rate-limit,sliding-window,lockout}.ts`,
-      `${BRIDGE}/src/tokens/{tokens,jwt,own-jwt,access-tokens,recall,session-use}.ts`,
+      `${BRIDGE}/src/tokens/{tokens,jwt,access-tokens,recall,session-use}.ts`,
       `${BRIDGE}/src/security-log/{redact,secrets,line}.ts`,
     ],
     tests: [

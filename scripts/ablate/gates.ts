@@ -91,11 +91,6 @@ export const ABLATIONS: readonly Ablation[] = [
         'verifyJwt',
         "try { return allow(JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString())) } catch { return deny('token_invalid') }",
       ),
-      gate(
-        'bridge/tokens/own-jwt.ts',
-        'verifyOwnJwt',
-        "try { return allow(JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString())) } catch { return deny('token_invalid') }",
-      ),
     ],
     tests: attack('w10-token-confusion', 'w11-jwt-forgeries'),
   },

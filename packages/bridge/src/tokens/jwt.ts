@@ -3,37 +3,38 @@ import { errors, type JWTPayload, type JWTVerifyGetKey, type JWTVerifyOptions, j
 import { allow, deny, denyGenuine, type Verdict } from '../gates/verdict.ts'
 import type { System } from '../ports.ts'
 
-/** More than an access token of any provider has, and little enough to be looked at for nothing. */
+/** Longer than an access token of any provider, and short enough to check unverified. */
 export const MAX_TOKEN_CHARS = 8_192
-/** What clocks of different machines may differ by, for times at which a token begins (not for its end). */
+/** Tolerated clock difference for `iat` and `nbf`, not for `exp`. */
 export const LEEWAY_SECONDS = 60
 const COMPACT = /^[\w-]+\.[\w-]+\.[\w-]+$/
 
 /**
- * Headers that name a key, or change how the rest is read (RFC 7515 section 4.1, RFC 7797). We know
- * our keys and need none of them: whoever sends one tries to be verified with a key of their own.
+ * Headers that name a key, or change how the rest is read (RFC 7515 section 4.1, RFC 7797). The bridge knows its
+ * keys, so a token with one of these is an attempt to be verified with a foreign key.
  */
 const FORBIDDEN_HEADERS = ['jku', 'jwk', 'x5u', 'x5c', 'crit', 'b64']
 
-/** The claims of a token that is good until `exp`, in seconds. */
+/** The claims of a verified token. It is valid until `exp`, in seconds. */
 export type Claims = JWTPayload & { readonly exp: number }
 
-/** What is demanded of a token; nothing of it has a default, so that none is forgotten. */
+/** Requirements of a kind of token. None has a default, so that none is forgotten. */
 export interface TokenRules {
   readonly algorithms: readonly string[]
   readonly typ: string
   readonly issuer: string
-  /** The one audience, or which one it may be. */
+  /** A required audience, which may be one of several; or a check of the token's only audience. */
   readonly audience: string | ((audience: string) => boolean)
   readonly requiredClaims: readonly string[]
 }
 
 /**
- * [AUTH.5] [AUTH.11] Verifies a signed token: its shape before any cryptography, then signature,
- * algorithm, type, issuer, audience and times.
+ * [AUTH.5] [AUTH.11] Verifies a signed token, the bridge's own or a provider's: its shape before any cryptography,
+ * then signature, algorithm, type, issuer, audience and times.
  * Source: RFC 8725 sections 2.4, 3.1, 3.3, 3.8 to 3.11.
  *
- * @param findKey finds the key; when it rejects with an error of its own, so do we
+ * @param findKey finds the key
+ * @throws the error of `findKey`, unless it is one of jose
  */
 export async function verifyJwt(
   token: string,
@@ -53,11 +54,11 @@ export async function verifyJwt(
       return denyGenuine('token_invalid')
     const nowSeconds = system.nowMs() / 1_000
     if (exp === undefined || iat > nowSeconds + LEEWAY_SECONDS) return denyGenuine('token_invalid')
-    // The leeway above is for a token's begin; its end is its end.
+    // `exp` has no leeway.
     return exp > nowSeconds ? allow({ ...payload, exp }) : deny('token_expired')
   } catch (error) {
     if (error instanceof errors.JWTExpired) return deny('token_expired')
-    // The library checks claims only after the signature.
+    // jose checks claims after the signature.
     if (error instanceof errors.JWTClaimValidationFailed) return denyGenuine('token_invalid')
     if (error instanceof errors.JOSEError) return deny('token_invalid')
     throw error
@@ -75,10 +76,17 @@ function optionsOf({ algorithms, requiredClaims, audience, typ, issuer }: TokenR
   }
 }
 
-/** Whether it is worth verifying: bounded, three parts, objects whose keys occur once, no foreign key. */
-export function isWellFormed(token: string): boolean {
+/** Whether a token is bounded, has three canonical parts, objects with distinct keys, and no forbidden header. */
+function isWellFormed(token: string): boolean {
   if (token.length > MAX_TOKEN_CHARS || !COMPACT.test(token)) return false
-  const [header, payload] = token.split('.', 2).map((part) => objectMembers(Buffer.from(part, 'base64url')))
+  const parts = token.split('.')
+  if (!parts.every(isCanonical)) return false
+  const [header, payload] = parts.map((part) => objectMembers(Buffer.from(part, 'base64url')))
   if (header === undefined || payload === undefined) return false
   return !FORBIDDEN_HEADERS.some((name) => header.has(name))
+}
+
+/** [AUTH.5] Whether this is the one way to write these bytes in base64url (RFC 4648 section 3.5). */
+function isCanonical(part: string): boolean {
+  return Buffer.from(part, 'base64url').toString('base64url') === part
 }

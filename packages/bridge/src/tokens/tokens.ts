@@ -2,7 +2,7 @@ import { SignJWT } from 'jose'
 import { allow, deny, denyGenuine, type Verdict } from '../gates/verdict.ts'
 import type { Revocation, SessionStore } from '../ports/sessions.ts'
 import type { Authenticator, Principal, System, User, UserStore } from '../ports.ts'
-import { type OwnTokenRules, verifyOwnJwt } from './own-jwt.ts'
+import { type TokenRules, verifyJwt } from './jwt.ts'
 import { Recall } from './recall.ts'
 import { readScopes } from './scopes.ts'
 import { noteUse } from './session-use.ts'
@@ -28,10 +28,11 @@ export interface Tokens extends Authenticator {
 
 const ALGORITHM = 'HS256'
 const AUDIENCE = 'bridgekeeper'
-const RULES: OwnTokenRules = {
+const RULES: TokenRules = {
+  algorithms: [ALGORITHM],
   typ: 'at+jwt',
   issuer: 'bridgekeeper',
-  audience: AUDIENCE,
+  audience: (audience) => audience === AUDIENCE,
   requiredClaims: ['sub', 'sid', 'tv', 'exp', 'iat', 'jti'],
 }
 
@@ -52,7 +53,7 @@ export function createTokens(
 ): Tokens {
   async function authenticate(token: string): Promise<Verdict<Principal>> {
     const remember = recalled.begin(token)
-    const verified = verifyOwnJwt(token, secret, RULES, system)
+    const verified = await verifyJwt(token, () => secret, RULES, system)
     if (!verified.allowed) return verified
     const { sub, sid, tv, exp, scope } = verified.value
     if (typeof sub !== 'string' || typeof sid !== 'string' || typeof tv !== 'number')
