@@ -158,7 +158,7 @@ export const AGENT_ABLATIONS: readonly Ablation[] = [
   },
   {
     gate: 'agent: own machine around a proxy',
-    edits: [text('agent/proxy/choice.ts', 'isLoopback(host) || ', '')],
+    edits: [text('agent/proxy/choice.ts', 'isOwnMachine(host) || ', '')],
     tests: agent('proxy'),
   },
 ]

@@ -10,7 +10,7 @@ import type { BridgeOptions, BridgeStores } from './bridge-options.ts'
 import type { ToolResult } from './calls/result.ts'
 import { letPagesRead } from './cors.ts'
 import { deviceEndpoint } from './device-endpoint.ts'
-import { canonicalTarget, rewriteTarget } from './gates/canonical-path.ts'
+import { canonicalTarget, pathOf, rewriteTarget } from './gates/canonical-path.ts'
 import { deny } from './gates/verdict.ts'
 import type { RateLimiter, RateLimitStatus } from './limiters/rate-limit.ts'
 import { mcpPath } from './northbound/endpoint.ts'
@@ -114,7 +114,7 @@ export function createBridge(options: BridgeOptions): Bridge {
 
   function onUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean {
     // Agents sign the path that they dial, so that it has one spelling.
-    if (request.url?.split('?')[0] !== AGENT_PATH) return false
+    if (pathOf(request.url) !== AGENT_PATH) return false
     if (state === 'starting') refuseUpgrade(socket, 'internal_error')
     else void agents.upgrade(request, socket, head)
     return true

@@ -1,7 +1,7 @@
 /** Pieces for building a node around the bridge. They may change with any version: apps use the package's main entry. */
 export { letPagesRead } from './cors.ts'
 export { ALL_SCOPES, CONNECT_SCOPE, LIST_SCOPE } from './gates/call-authority.ts'
-export { canonicalTarget, rewriteTarget, type Target } from './gates/canonical-path.ts'
+export { canonicalTarget, pathOf, rewriteTarget, type Target } from './gates/canonical-path.ts'
 export { addressKey, type ClientAddress, TrustedProxies } from './gates/client-address.ts'
 export { FINGERPRINT_POLICIES } from './gates/fingerprint.ts'
 export { originPolicy } from './gates/origin.ts'

@@ -1,6 +1,7 @@
+import { isLoopbackHost } from './loopback.ts'
+
 /** Host and port as people write them, without a scheme. */
 const NO_SCHEME = /^(?:[\w-]+(?:\.[\w-]+)*|\[[0-9a-f:.]+\])(?::\d{1,5})?(?:\/|$)/i
-const LOOPBACK = /^(?:localhost|127(?:\.\d+){3}|\[::1\])(?:[:/]|$)/i
 const WEB_SCHEMES = new Map([
   ['http:', 'http:'],
   ['https:', 'https:'],
@@ -18,13 +19,20 @@ const ENDPOINTS = [/\/api\/mcp-ws$/, /\/mcp$/, /\/mcp\/[^/]+$/]
  * given, for the caller to refuse; `undefined` if it is no such address
  */
 export function readBridgeUrl(text: string): URL | undefined {
-  const scheme = LOOPBACK.test(text) ? 'http' : 'https'
-  const full = NO_SCHEME.test(text) ? `${scheme}://${text}` : text
-  const url = URL.canParse(full) ? new URL(full) : undefined
+  const url = parsed(NO_SCHEME.test(text) ? withScheme(text) : text)
   const protocol = WEB_SCHEMES.get(url?.protocol ?? '')
   if (url === undefined || protocol === undefined) return undefined
   url.protocol = protocol
   const path = url.pathname.replace(/\/+$/, '')
   url.pathname = path.replace(ENDPOINTS.find((endpoint) => endpoint.test(path)) ?? '', '')
   return url
+}
+
+function withScheme(text: string): string {
+  const url = `http://${text}`
+  return isLoopbackHost(parsed(url)?.hostname ?? '') ? url : `https://${text}`
+}
+
+function parsed(text: string): URL | undefined {
+  return URL.parse(text) ?? undefined
 }

@@ -45,6 +45,7 @@ export {
 } from './json-spans.ts'
 export { keyWords } from './key-words.ts'
 export { limits } from './limits.ts'
+export { isLoopbackHost, LOOPBACK_NAMES } from './loopback.ts'
 export {
   BINDING_TYPES,
   type BindingType,

@@ -19,6 +19,8 @@ test.each([
   ['bridge.example.com', 'https://bridge.example.com/'],
   ['bridge.example.com:8443/mcp', 'https://bridge.example.com:8443/'],
   ['localhost', 'http://localhost/'],
+  ['localhost:443', 'http://localhost:443/'],
+  ['LOCALHOST:8787', 'http://localhost:8787/'],
   ['localhost:8787', 'http://localhost:8787/'],
   ['127.0.0.1:8787/mcp', 'http://127.0.0.1:8787/'],
   ['[::1]:8787', 'http://[::1]:8787/'],

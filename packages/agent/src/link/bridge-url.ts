@@ -1,8 +1,7 @@
-import { readBridgeUrl } from '@bridgekeeper/protocol'
+import { isLoopbackHost, readBridgeUrl } from '@bridgekeeper/protocol'
 import { AgentError } from '../errors.ts'
 
 const PATH = '/api/mcp-ws'
-const LOOPBACK = /^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])$/
 
 /**
  * The address to dial for what the user gave as the bridge: see `readBridgeUrl`.
@@ -24,7 +23,7 @@ export function bridgeAddress(text: string, allowInsecure: boolean): string {
   const url = readBridgeUrl(text)
   if (url === undefined) throw new AgentError('url_invalid')
   if (url.username + url.password + url.search + url.hash !== '') throw new AgentError('url_credentials')
-  if (url.protocol === 'http:' && !allowInsecure && !LOOPBACK.test(url.hostname))
+  if (url.protocol === 'http:' && !allowInsecure && !isLoopbackHost(url.hostname))
     throw new AgentError('url_insecure')
   return url.origin + url.pathname.replace(/\/+$/, '')
 }

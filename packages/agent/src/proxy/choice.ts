@@ -1,4 +1,5 @@
 import { BlockList, isIP } from 'node:net'
+import { isLoopbackHost } from '@bridgekeeper/protocol'
 import { AgentError } from '../errors.ts'
 
 type Env = Readonly<Record<string, string | undefined>>
@@ -18,7 +19,7 @@ export function proxyFor(target: URL, env: Env): URL | undefined {
   if (name === undefined) return undefined
   const host = plainHost(target.hostname)
   const port = target.port || (isSecure ? '443' : '80')
-  if (isLoopback(host) || isExcepted(host, port, setting(env, 'no_proxy') ?? '')) return undefined
+  if (isOwnMachine(host) || isExcepted(host, port, setting(env, 'no_proxy') ?? '')) return undefined
   return proxyUrl(name, setting(env, name) ?? '')
 }
 
@@ -33,10 +34,8 @@ function proxyUrl(name: string, text: string): URL {
   return url
 }
 
-function isLoopback(host: string): boolean {
-  return (
-    host === 'localhost' || host.endsWith('.localhost') || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host)
-  )
+function isOwnMachine(host: string): boolean {
+  return isLoopbackHost(host) || host.endsWith('.localhost')
 }
 
 /** Host names with all below them, addresses, networks as `10.0.0.0/8`, each with a port or without, and `*`. */

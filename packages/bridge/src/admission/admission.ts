@@ -1,5 +1,6 @@
 import type { ProtocolVersion } from '@bridgekeeper/protocol'
 import { connectAuthorityGate } from '../gates/call-authority.ts'
+import { pathOf } from '../gates/canonical-path.ts'
 import type { ClientAddress, TrustedProxies } from '../gates/client-address.ts'
 import { credentialGate, isSentInHeader } from '../gates/credential.ts'
 import { type OriginPolicy, originGate } from '../gates/origin.ts'
@@ -350,8 +351,4 @@ function firstDenial(...gates: readonly (() => Verdict<unknown>)[]): Denied | un
 /** [ADDR.5] Whether no browser can have sent this upgrade: those of browsers have an Origin. */
 function isProgram({ origin, cookie }: RequestFacts): boolean {
   return origin.length === 0 && cookie.length === 0
-}
-
-function pathOf(url: string): string {
-  return url.split('?')[0] as string
 }

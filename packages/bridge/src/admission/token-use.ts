@@ -1,3 +1,4 @@
+import { pathOf } from '../gates/canonical-path.ts'
 import { isSentAsDpop } from '../gates/credential.ts'
 import { dpopGate } from '../gates/dpop.ts'
 import type { RequestFacts } from '../gates/request-facts.ts'
@@ -41,9 +42,4 @@ export class TokenUse {
     if (isSentAsDpop(facts)) return deny('token_invalid', 'An agent sends its token as Bearer.')
     return resourceGate(resource, pathOf(facts.url), this.#publicUrls)
   }
-}
-
-function pathOf(url: string): string {
-  const query = url.indexOf('?')
-  return query === -1 ? url : url.slice(0, query)
 }

@@ -21,17 +21,17 @@ const QUERY = /^\?[\x21\x22\x24-\x7e]*$/
  * `encodeURIComponent` does it. Letter case counts.
  * Source: RFC 3986 sections 2.3 and 6.2.2, RFC 9112 section 3.2.
  *
- * @param received the target as received
+ * @param target as received
  * @param host the header `Host`
  * @returns `undefined` for a target that can be read in two ways: absolute-form for another host, empty and dot
  * segments, a fragment, a backslash, escapes that are not UTF-8
  */
-export function canonicalTarget(received: string, host?: string): Target | undefined {
-  const url = received.startsWith('/') ? received : originForm(received, host)
-  const at = url.indexOf('?')
-  const query = at === -1 ? '' : url.slice(at)
+export function canonicalTarget(target: string, host?: string): Target | undefined {
+  const url = target.startsWith('/') ? target : originForm(target, host)
+  const received = pathOf(url)
+  const query = url.slice(received.length)
   if (query !== '' && !QUERY.test(query)) return undefined
-  const path = canonicalPath(at === -1 ? url : url.slice(0, at))
+  const path = canonicalPath(received)
   return path === undefined ? undefined : { path, query }
 }
 
@@ -43,6 +43,12 @@ function originForm(target: string, host: string | undefined): string {
   if (absolute === undefined || authority.toLowerCase() !== host?.toLowerCase()) return target
   const rest = target.slice(absolute.length)
   return rest.startsWith('/') ? rest : `/${rest}`
+}
+
+/** The path of a target as received, without its query. Not canonical. */
+export function pathOf(target = ''): string {
+  const query = target.indexOf('?')
+  return query === -1 ? target : target.slice(0, query)
 }
 
 /** The canonical path without a query: see `canonicalTarget`. @param path without query */

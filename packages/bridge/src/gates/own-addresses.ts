@@ -1,3 +1,4 @@
+import { isLoopbackHost } from '@bridgekeeper/protocol'
 import { ownNames } from './own-names.ts'
 import type { Dialled } from './proof.ts'
 
@@ -9,7 +10,6 @@ export interface OwnEnd {
 }
 
 const IPV4_IN_IPV6 = '::ffff:'
-const LOOPBACK = /^(?:127\.|::1$)/
 
 /**
  * Addresses under which agents dial this bridge: its public URLs or, without any, the address at which the
@@ -46,7 +46,7 @@ export class OwnAddresses {
   #named(url: string, address: string): readonly Dialled[] {
     if (!URL.canParse(url)) return []
     const names = [new URL(url)]
-    if (LOOPBACK.test(address)) {
+    if (isLoopbackHost(address)) {
       const byName = new URL(url)
       byName.hostname = 'localhost'
       names.push(byName)

@@ -1,4 +1,5 @@
-const LOOPBACK_HOSTS = ['127.0.0.1', 'localhost', '[::1]']
+import { LOOPBACK_NAMES } from '@bridgekeeper/protocol'
+
 const USUAL_PORTS: Readonly<Record<string, string>> = { 'http:': '80', 'https:': '443' }
 
 /**
@@ -14,9 +15,9 @@ export function ownNames(publicUrls: readonly string[]): readonly string[] {
 
 function namesOfMachine(publicUrl: string): string[] {
   const { protocol, hostname, port, pathname } = new URL(publicUrl)
-  if (!LOOPBACK_HOSTS.includes(hostname)) return []
+  if (!LOOPBACK_NAMES.includes(hostname)) return []
   const rest = (port === '' ? '' : `:${port}`) + pathname.replace(/\/+$/, '')
-  return LOOPBACK_HOSTS.map((host) => `${protocol}//${host}${rest}`)
+  return LOOPBACK_NAMES.map((host) => `${protocol}//${host}${rest}`)
 }
 
 /** A name of the bridge, and the path that follows it in an address. */

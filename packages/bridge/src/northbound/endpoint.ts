@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { BridgeError, isTooDeep, limits } from '@bridgekeeper/protocol'
 import type { Admission, AdmittedCaller } from '../admission/admission.ts'
+import { pathOf } from '../gates/canonical-path.ts'
 import { denialError, deny, type Verdict } from '../gates/verdict.ts'
 import { MESSAGE_ALLOWANCE, unitsOf } from '../limiters/allowance.ts'
 import type { SecurityLog, System } from '../ports.ts'
@@ -75,7 +76,7 @@ export class McpEndpoint {
     this.#messages = new Messages(
       dispatcher,
       log,
-      (request) => this.#metadataUrl(request, mcpPath(request.url?.split('?')[0] ?? '') ?? {}),
+      (request) => this.#metadataUrl(request, mcpPath(pathOf(request.url)) ?? {}),
       new FirstStart(router, system),
     )
     this.#log = log

@@ -1,4 +1,4 @@
-import { isObject, parseJson, readText } from '@bridgekeeper/protocol'
+import { isLoopbackHost, isObject, parseJson, readText } from '@bridgekeeper/protocol'
 import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTVerifyGetKey } from 'jose'
 import type { System } from '../ports.ts'
 
@@ -38,7 +38,7 @@ export function localKeys(jwks: unknown): FindKey {
  * @throws TypeError for an address that is not https, except on this machine
  */
 export function remoteKeys(url: URL, system: System): FindKey {
-  if (url.protocol !== 'https:' && !(url.protocol === 'http:' && isLoopback(url.hostname)))
+  if (url.protocol !== 'https:' && !(url.protocol === 'http:' && isLoopbackHost(url.hostname)))
     throw new TypeError('Keys are fetched over https only.')
   let known: { readonly find: FindKey; readonly fetchedMs: number } | undefined
   let askedMs = Number.NEGATIVE_INFINITY
@@ -105,8 +105,4 @@ async function limitedText({ body }: Response): Promise<string> {
 
 function isKeySet(value: unknown): value is JSONWebKeySet {
   return isObject(value) && Array.isArray(value.keys) && value.keys.every(isObject)
-}
-
-function isLoopback(hostname: string): boolean {
-  return hostname === 'localhost' || hostname === '[::1]' || /^127(?:\.\d{1,3}){3}$/.test(hostname)
 }

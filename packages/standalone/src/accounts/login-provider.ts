@@ -1,4 +1,5 @@
 import type { System } from '@bridgekeeper/bridge'
+import { isLoopbackHost } from '@bridgekeeper/protocol'
 import {
   allowInsecureRequests,
   authorizationCodeGrant,
@@ -38,7 +39,6 @@ const TIMEOUT_SECONDS = 5
 /** What the provider says of itself is asked for anew after an hour. */
 const CONFIGURATION_MS = 3_600_000
 const RANDOM_BYTES = 32
-const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/
 
 /** The operator's provider: authorization code with PKCE, state and nonce. Rejects when it is down or refuses. */
 export class LoginProvider {
@@ -93,7 +93,7 @@ export class LoginProvider {
     const nowMs = this.#system.monotonicMs()
     if (this.#known !== undefined && this.#known.untilMs > nowMs) return this.#known.configuration
     const { issuer, clientId, clientSecret } = this.settings
-    const isLoopback = LOOPBACK.test(issuer.hostname)
+    const isLoopback = isLoopbackHost(issuer.hostname)
     const configuration = discovery(issuer, clientId, clientSecret, undefined, {
       timeout: TIMEOUT_SECONDS,
       ...(isLoopback && { execute: [allowInsecureRequests] }),

@@ -1,4 +1,5 @@
 import type { Environment } from '@bridgekeeper/bridge/parts'
+import { isLoopbackHost } from '@bridgekeeper/protocol'
 import type { LoginProviderSettings } from '../accounts/login-provider.ts'
 import { readSecretFile } from '../data/file-rights.ts'
 import { SetupError } from './setup-error.ts'
@@ -34,7 +35,7 @@ export function ssoSettings(env: Environment): LoginProviderSettings | undefined
 
 function issuerUrl(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined
-  const isLoopback = url !== undefined && /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/.test(url.hostname)
+  const isLoopback = url !== undefined && isLoopbackHost(url.hostname)
   if (url?.protocol === 'https:' || (url?.protocol === 'http:' && isLoopback)) return url
   throw invalid(
     'BRIDGEKEEPER_SSO_ISSUER is no https address.',

@@ -1,4 +1,4 @@
-import { isObject } from '@bridgekeeper/protocol'
+import { isObject, LOOPBACK_NAMES } from '@bridgekeeper/protocol'
 import { errors } from 'oidc-provider'
 
 /** Metadata of a client as JSON has it. Source: RFC 7591 section 2. */
@@ -8,7 +8,6 @@ type Metadata = Readonly<Record<string, unknown>>
 const GRANTS: readonly string[] = ['authorization_code', 'refresh_token']
 const SECRET_METHODS: readonly string[] = ['client_secret_basic', 'client_secret_post']
 export const ASSERTION_ALGORITHMS = ['ES256', 'Ed25519', 'EdDSA'] as const
-const LOOPBACK: readonly string[] = ['localhost', '127.0.0.1', '[::1]']
 /** A domain name of the app's maker in reverse, such as `com.example.app`. Source: RFC 8252 section 7.1. */
 const APP_SCHEME = /^(?:[a-z]{2,63}|xn--[a-z0-9-]+)(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)+:$/
 /** Characters that every reader of an address reads alike: ASCII without white space and backslash. */
@@ -89,12 +88,12 @@ function isAllowedRedirect(address: unknown): address is string {
   const { protocol, hostname, hash, username, password } = new URL(address)
   if (hash !== '' || username + password !== '') return false
   if (protocol === 'https:') return true
-  return protocol === 'http:' ? LOOPBACK.includes(hostname) : APP_SCHEME.test(protocol)
+  return protocol === 'http:' ? LOOPBACK_NAMES.includes(hostname) : APP_SCHEME.test(protocol)
 }
 
 function isLocalHttps(address: string): boolean {
   const { protocol, hostname } = new URL(address)
-  return protocol === 'https:' && LOOPBACK.includes(hostname)
+  return protocol === 'https:' && LOOPBACK_NAMES.includes(hostname)
 }
 
 /** Codes, and refresh tokens where they are asked for. A client that asks for neither can do nothing here. */

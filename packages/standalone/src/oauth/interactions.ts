@@ -5,6 +5,7 @@ import {
   AGENT_CLIENT_ID,
   type ClientAddress,
   canonicalScope,
+  pathOf,
 } from '@bridgekeeper/bridge/parts'
 import { errors, type Provider } from 'oidc-provider'
 import type { BrowserSessions, LoggedIn } from '../browser/browser-sessions.ts'
@@ -78,7 +79,7 @@ export class Interactions {
   async #details(request: IncomingMessage, response: ServerResponse): Promise<Details | undefined> {
     try {
       const details = await this.#parts.provider.interactionDetails(request, response)
-      return request.url?.split('?')[0] === `/interaction/${details.uid}` ? details : undefined
+      return pathOf(request.url) === `/interaction/${details.uid}` ? details : undefined
     } catch (error) {
       if (error instanceof errors.SessionNotFound) return undefined
       throw error

@@ -1,3 +1,5 @@
+import { isLoopbackHost } from '@bridgekeeper/protocol'
+
 /** Where the pages stand, as browsers see it. */
 export interface Site {
   /** Scheme, host and port, as browsers write an origin. */
@@ -15,11 +17,9 @@ export function siteOf(issuer: string): Site {
   return { origin, hostname, base: pathname.replace(/\/+$/, ''), secure: protocol === 'https:' }
 }
 
-const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/
-
 /** Whether only this very machine comes under that address. */
 export function isOfThisMachine({ hostname }: Site): boolean {
-  return LOOPBACK.test(hostname)
+  return isLoopbackHost(hostname)
 }
 
 /** A path of ours, which may have a query: no other origin, whatever a browser makes of it. */
