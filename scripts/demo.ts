@@ -3,12 +3,11 @@ import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { createAgent, readConfig } from '@bridgekeeper/agent'
 import { realSystem } from '@bridgekeeper/bridge'
-import { type Node, serve } from '@bridgekeeper/standalone'
+import { type Node, serve, serveSettings } from '@bridgekeeper/standalone'
 import {
   endSignal,
   guardOutput,
   lifetimeMs,
-  port,
   printEvent,
   printLine,
   reportFailure,
@@ -36,9 +35,7 @@ try {
 async function demo(): Promise<void> {
   const end = endSignal()
   const node = await serve({
-    host: '127.0.0.1',
-    port: port(undefined),
-    dataFolder: folder,
+    settings: serveSettings({ flags: { data: folder }, env: process.env }),
     env: process.env,
     system: realSystem(),
   })

@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { realSystem } from '@bridgekeeper/bridge'
 import { isObject, parseJson } from '@bridgekeeper/protocol'
-import { serve } from '@bridgekeeper/standalone'
+import { serve, serveSettings } from '@bridgekeeper/standalone'
 import { missingDebianCommand } from './debian.ts'
 
 /** As Debian calls it. */
@@ -49,12 +49,12 @@ async function main(): Promise<number> {
   const tls = { certFile: join(folder, 'cert.pem'), keyFile: join(folder, 'key.pem') }
   makeCertificate(tls)
   const node = await serve({
-    host: '127.0.0.1',
-    port: 0,
-    dataFolder: join(folder, 'data'),
+    settings: serveSettings({
+      flags: { port: '0', data: join(folder, 'data'), tlsCert: tls.certFile, tlsKey: tls.keyFile },
+      env: {},
+    }),
     env: {},
     system: realSystem(),
-    tls,
   })
   try {
     const report = join(folder, 'report.json')

@@ -4,14 +4,14 @@ import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { type ConnectionOptions, connect as connectTls } from 'node:tls'
 import { realSystem } from '@bridgekeeper/bridge'
-import { type Node, type ServeOptions, serve } from '@bridgekeeper/standalone'
+import { type Node, serve } from '@bridgekeeper/standalone'
 import { MAX_SOCKETS_PER_ADDRESS } from '@bridgekeeper/standalone/testing'
 import { expect, onTestFinished, test } from 'vitest'
 import type { TestBridge } from '../support/bridge.ts'
 import { selfSigned } from '../support/certificates.ts'
 import { type Peer, verifiedPeer } from '../support/peer.ts'
 import { RawClient } from '../support/raw.ts'
-import { scratch } from '../support/scratch.ts'
+import { type NodeTestOptions, settingsOf, tlsFlags } from '../support/settings.ts'
 
 const HEALTH = 'GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n'
 
@@ -22,20 +22,18 @@ interface World {
   readonly lines: () => string
 }
 
-async function start(options: Partial<ServeOptions> = {}): Promise<World> {
-  const dataFolder = join(scratch(), 'data')
-  const node = await serve({
-    host: '127.0.0.1',
-    port: 0,
-    dataFolder,
-    env: {},
-    system: realSystem(),
-    ...options,
-  })
+async function start({ flags, env = {} }: NodeTestOptions = {}): Promise<World> {
+  const settings = settingsOf(flags, env)
+  const node = await serve({ settings, env, system: realSystem() })
   onTestFinished(() => node.close())
-  const lines = () => readFileSync(join(dataFolder, 'security.log'), 'utf8')
+  const lines = () => readFileSync(join(settings.dataFolder, 'security.log'), 'utf8')
   return { node, port: Number(new URL(node.url).port), lines }
 }
+
+/** Limits the sockets of one address. */
+const perAddress = (limit: number) => ({
+  env: { BRIDGEKEEPER_MAX_CONNECTIONS_PER_ADDRESS: String(limit) },
+})
 
 /** A socket that says nothing. */
 async function silent(port: number, localAddress: string): Promise<RawClient> {
@@ -96,7 +94,7 @@ test.each<[string, (port: number) => Promise<RawClient>]>([
   ['sockets that say nothing', (port) => silent(port, '127.0.0.3')],
   ['idle keep-alive connections', (port) => idle(port, '127.0.0.3')],
 ])('[HTTP.4] bounds %s of one address', async (_what, connected) => {
-  const { port } = await start({ maxConnectionsPerAddress: 5 })
+  const { port } = await start(perAddress(5))
   const clients: RawClient[] = []
   for (let count = 0; count < 12; count++) clients.push(await connected(port))
   await Promise.all(clients.slice(0, 7).map(({ ended }) => ended))
@@ -105,7 +103,7 @@ test.each<[string, (port: number) => Promise<RawClient>]>([
 })
 
 test('[HTTP.4] a socket that was used again is not the idlest', async () => {
-  const { port } = await start({ maxConnectionsPerAddress: 2 })
+  const { port } = await start(perAddress(2))
   const [first, second] = [await idle(port, '127.0.0.3'), await idle(port, '127.0.0.3')]
   await ask(first)
   await idle(port, '127.0.0.3')
@@ -114,7 +112,7 @@ test('[HTTP.4] a socket that was used again is not the idlest', async () => {
 })
 
 test('[HTTP.4] closes neither agents nor requests in flight, but the newcomer, and puts it on record', async () => {
-  const world = await start({ maxConnectionsPerAddress: 2 })
+  const world = await start(perAddress(2))
   const peer = await agent(world)
   const waiting = await unanswered(world, '127.0.0.1')
   for (let count = 0; count < 3; count++) {
@@ -132,7 +130,7 @@ test('[HTTP.4] closes neither agents nor requests in flight, but the newcomer, a
 })
 
 test('[HTTP.4] an address has as much room again as sockets have ended, however they end', async () => {
-  const { port } = await start({ maxConnectionsPerAddress: 3 })
+  const { port } = await start(perAddress(3))
   for (let round = 0; round < 5; round++) {
     const clients = [await silent(port, '127.0.0.3'), await idle(port, '127.0.0.3')]
     clients.push(await idle(port, '127.0.0.3'), await idle(port, '127.0.0.3'))
@@ -146,14 +144,14 @@ test('[HTTP.4] an address has as much room again as sockets have ended, however 
 })
 
 test('[HTTP.4] a trusted proxy has no bound of its own', async () => {
-  const { port } = await start({ maxConnectionsPerAddress: 2, trustedProxies: ['127.0.0.3'] })
+  const { port } = await start({ flags: { trustedProxy: ['127.0.0.3'] }, ...perAddress(2) })
   const clients: RawClient[] = []
   for (let count = 0; count < 8; count++) clients.push(await idle(port, '127.0.0.3'))
   for (const client of clients) expect(await ask(client)).toBe(true)
 })
 
 test('[HTTP.5] a node that is nearly full closes the idlest, so that newcomers get in', async () => {
-  const world = await start({ maxConnections: 20 })
+  const world = await start({ env: { BRIDGEKEEPER_MAX_CONNECTIONS: '20' } })
   const peer = await agent(world)
   const waiting = await unanswered(world, '127.0.0.4')
   const idlers: RawClient[] = []
@@ -171,7 +169,7 @@ test('[HTTP.5] a node that is nearly full closes the idlest, so that newcomers g
 })
 
 test('[HTTP.5] an address alone cannot keep others out, though all of its sockets are in use', async () => {
-  const world = await start({ maxConnections: 20 })
+  const world = await start({ env: { BRIDGEKEEPER_MAX_CONNECTIONS: '20' } })
   const held: RawClient[] = []
   for (let count = 0; count < 30; count++) held.push(await unanswered(world, '127.0.0.3'))
   expect(open(held)).toBeLessThan(20)
@@ -188,7 +186,7 @@ async function overTls(port: number, options: ConnectionOptions & { localAddress
 }
 
 test('[HTTP.4] [HTTP.5] over TLS, handshakes that do not end and idle connections are bounded, requests go on', async () => {
-  const world = await start({ tls: selfSigned(), maxConnectionsPerAddress: 3 })
+  const world = await start({ flags: tlsFlags(selfSigned()), ...perAddress(3) })
   const { port } = world
   const waiting = new RawClient(await overTls(port, { localAddress: '127.0.0.3' }))
   const head = ['POST /login HTTP/1.1', 'Host: localhost', `Origin: ${world.node.url}`, 'Content-Length: 9']

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
-import { ssoSettings } from '@bridgekeeper/standalone/testing'
+import { serveSettings } from '@bridgekeeper/standalone'
 import { beforeAll, expect, test, vi } from 'vitest'
 import { bridgekeeper, jsonOf, type RunningBridge, serve } from '../support/installation.ts'
 import { repository } from '../support/program.ts'
@@ -93,6 +93,8 @@ test.each([
 })
 
 test('[SSO.4] the environment names a provider whole or not at all', () => {
+  const ssoSettings = (env: Readonly<Record<string, string>>) =>
+    serveSettings({ flags: {}, env }).loginProvider
   const whole = {
     BRIDGEKEEPER_SSO_ISSUER: 'https://login.example.com/tenant',
     BRIDGEKEEPER_SSO_CLIENT_ID: 'bridge',
@@ -107,9 +109,9 @@ test('[SSO.4] the environment names a provider whole or not at all', () => {
     name: 'Example',
   })
   for (const name of Object.keys(whole))
-    expect(() => ssoSettings({ ...whole, [name]: '' })).toThrow(/some are not/)
+    expect(() => ssoSettings({ ...whole, [name]: '' })).toThrow(`${name} must be set, too`)
   expect(() => ssoSettings({ ...whole, BRIDGEKEEPER_SSO_ISSUER: 'http://login.example.com' })).toThrow(
-    /no https/,
+    /BRIDGEKEEPER_SSO_ISSUER must be an https address/,
   )
   const file = {
     ...whole,

@@ -5,29 +5,23 @@ import { connect as connectPlain } from 'node:net'
 import { join } from 'node:path'
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls'
 import { realSystem } from '@bridgekeeper/bridge'
-import { type ServeOptions, serve, type TlsEvent } from '@bridgekeeper/standalone'
+import { serve, type TlsEvent } from '@bridgekeeper/standalone'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import WebSocket from 'ws'
 import { selfSigned, type TestCertificate } from '../support/certificates.ts'
 import { scratch } from '../support/scratch.ts'
+import { type NodeTestOptions, settingsOf, tlsFlags } from '../support/settings.ts'
 
-async function startNode(options: Partial<ServeOptions> = {}) {
-  const node = await serve({
-    host: '127.0.0.1',
-    port: 0,
-    dataFolder: join(scratch(), 'data'),
-    env: {},
-    system: realSystem(),
-    ...options,
-  })
+async function startNode({ flags, env = {}, ...options }: NodeTestOptions = {}) {
+  const node = await serve({ settings: settingsOf(flags, env), env, system: realSystem(), ...options })
   onTestFinished(() => node.close())
   return { ...node, port: Number(new URL(node.url).port) }
 }
 
-async function startTls(options: Partial<ServeOptions> = {}) {
+async function startTls() {
   const certificate = selfSigned()
   const events: TlsEvent[] = []
-  const node = await startNode({ tls: certificate, onTls: (event) => events.push(event), ...options })
+  const node = await startNode({ flags: tlsFlags(certificate), onTls: (event) => events.push(event) })
   return { ...node, certificate, events }
 }
 
@@ -149,12 +143,12 @@ test('[TLS.13] what cannot be used stops the start with the next step', async ()
   writeFileSync(broken, 'no certificate', { mode: 0o600 })
   const past = selfSigned('localhost', 1)
   const inAWeek = { ...realSystem(), nowMs: () => realSystem().nowMs() + 7 * 86_400_000 }
-  const bad: Partial<ServeOptions>[] = [
-    { tls: { certFile: one.certFile, keyFile: other.keyFile } },
-    { tls: { certFile: broken, keyFile: one.keyFile } },
-    { tls: { certFile: one.certFile, keyFile: broken } },
-    { tls: { certFile: `${broken}-none`, keyFile: one.keyFile } },
-    { tls: past, system: inAWeek },
+  const bad: NodeTestOptions[] = [
+    { flags: tlsFlags({ certFile: one.certFile, keyFile: other.keyFile }) },
+    { flags: tlsFlags({ certFile: broken, keyFile: one.keyFile }) },
+    { flags: tlsFlags({ certFile: one.certFile, keyFile: broken }) },
+    { flags: tlsFlags({ certFile: `${broken}-none`, keyFile: one.keyFile }) },
+    { flags: tlsFlags(past), system: inAWeek },
   ]
   for (const options of bad)
     await expect(startNode(options)).rejects.toMatchObject({
@@ -164,9 +158,9 @@ test('[TLS.13] what cannot be used stops the start with the next step', async ()
 })
 
 test('[TLS.14] a node that is started on every address without a public URL says so', async () => {
-  const everywhere = { host: '0.0.0.0' }
-  expect((await startNode(everywhere)).notes).toEqual([expect.stringContaining('--public-url')])
-  expect((await startNode({ ...everywhere, publicUrls: ['http://bridge.example:8787'] })).notes).toEqual([])
+  const host = '0.0.0.0'
+  expect((await startNode({ flags: { host } })).notes).toEqual([expect.stringContaining('--public-url')])
+  expect((await startNode({ flags: { host, publicUrl: ['http://bridge.example:8787'] } })).notes).toEqual([])
   expect((await startNode()).notes).toEqual([])
 })
 
@@ -175,13 +169,13 @@ test('[TLS.8] a key that every account may read is refused, in production and el
   chmodSync(tls.keyFile, 0o644)
   const production = { NODE_ENV: 'production', JWT_SECRET: 'x'.repeat(32) }
   for (const env of [production, {}])
-    await expect(startNode({ tls, env })).rejects.toMatchObject({
+    await expect(startNode({ flags: tlsFlags(tls), env })).rejects.toMatchObject({
       code: 'rights_unsafe',
       message: expect.stringContaining(tls.keyFile),
       next: expect.stringContaining(`chmod g-w,o= "${tls.keyFile}"`),
     })
   chmodSync(tls.keyFile, 0o640)
-  expect((await startNode({ tls, env: production })).notes).toEqual([])
+  expect((await startNode({ flags: tlsFlags(tls), env: production })).notes).toEqual([])
 })
 
 test('[TLS.8] a new key that every account may read is not taken up', async () => {
@@ -249,7 +243,7 @@ test.each([
 )
 
 test('[HTTP.3] W28: connections over the limit are dropped, and those that are open go on', async () => {
-  const { url, port } = await startNode({ maxConnections: 1 })
+  const { url, port } = await startNode({ env: { BRIDGEKEEPER_MAX_CONNECTIONS: '1' } })
   const open = connectPlain(port, '127.0.0.1')
   onTestFinished(() => void open.destroy())
   await once(open, 'connect')

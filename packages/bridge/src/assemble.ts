@@ -5,7 +5,7 @@ import { DurableCallTimes } from './admission/durable-call-times.ts'
 import { Fingerprints } from './admission/fingerprints.ts'
 import { Revoker } from './admission/revoker.ts'
 import { AppEvents } from './bridge-events.ts'
-import type { BridgeOptions } from './bridge-options.ts'
+import { type BridgeOptions, DEFAULT_CALL_TIMEOUT_MS } from './bridge-options.ts'
 import { TrustedProxies } from './gates/client-address.ts'
 import { DEFAULT_COOKIE, isCookieName } from './gates/credential.ts'
 import { originPolicy } from './gates/origin.ts'
@@ -24,7 +24,6 @@ import { AGENT_PATH, AgentEndpoint } from './southbound/endpoint.ts'
 import type { AgentListener } from './southbound/open-agent.ts'
 import { authenticatorOf } from './tokens/authenticator.ts'
 
-const DEFAULT_CALL_TIMEOUT_MS = 60_000
 export const DEFAULT_MAX_PENDING_CALLS = 64
 const FINGERPRINT_KEY_BYTES = 32
 

@@ -12,6 +12,8 @@ import type { BlockStore, CallTimesStore, FingerprintStore, SecurityLog, System,
 import type { AccessTokens } from './tokens/access-tokens.ts'
 import type { AuthenticatorOptions } from './tokens/authenticator.ts'
 
+export const DEFAULT_CALL_TIMEOUT_MS = 60_000
+
 /** Options of a bridge. Authentication takes one of three forms: see `AuthenticatorOptions`. */
 export interface BridgeOptions extends AuthenticatorOptions {
   /** Cookie that may hold the token instead of a bearer header. Default `accessToken`. */

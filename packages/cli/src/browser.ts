@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process'
+import { CONNECT } from './settings/connect-table.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
 
@@ -19,7 +20,8 @@ export function browserCommand(
   { platform, env, terminal }: Desktop,
 ): readonly [string, ...string[]] | undefined {
   const isSet = (name: string) => env[name] !== undefined && env[name] !== ''
-  if (!terminal || ['CI', 'BRIDGEKEEPER_NO_BROWSER', 'SSH_CONNECTION'].some(isSet)) return undefined
+  if (!terminal || ['CI', 'SSH_CONNECTION'].some(isSet)) return undefined
+  if (CONNECT.noBrowser.read({ flags: {}, env }) !== undefined) return undefined
   if (platform === 'win32') return ['rundll32', 'url.dll,FileProtocolHandler', url]
   if (platform === 'darwin') return ['open', url]
   // Without a desktop, xdg-open would start a browser in our own terminal.

@@ -1,4 +1,5 @@
 import { codes, isErrorCode, isObject } from '@bridgekeeper/protocol'
+import type { SettingSource } from '@bridgekeeper/standalone/settings'
 import {
   type CallToolResult,
   Client,
@@ -8,12 +9,7 @@ import {
   StreamableHTTPClientTransport,
 } from '@modelcontextprotocol/client'
 import manifest from '../package.json' with { type: 'json' }
-import { bridgeUrl, token } from './settings.ts'
-
-export interface CallerOptions {
-  readonly url?: string
-  readonly token?: string
-}
+import { CALLER, demandToken } from './settings/caller-table.ts'
 
 /**
  * How long the SDK waits for a tool. The bridge has a limit of its own, whose error says more; this one
@@ -41,13 +37,13 @@ class CallerError extends Error {
  * @throws CallerError with the bridge's code, or with one that says why it could not be asked
  */
 export async function asCaller<T>(
-  options: CallerOptions,
+  source: SettingSource,
   serverName: string | undefined,
   run: (client: Client) => Promise<T>,
 ): Promise<T> {
   const path = serverName === undefined ? '/mcp' : `/mcp/${encodeURIComponent(serverName)}`
-  const transport = new StreamableHTTPClientTransport(new URL(bridgeUrl(options.url) + path), {
-    requestInit: { headers: { authorization: `Bearer ${token(options.token)}` } },
+  const transport = new StreamableHTTPClientTransport(new URL(CALLER.url.read(source) + path), {
+    requestInit: { headers: { authorization: `Bearer ${demandToken(source)}` } },
     fetch: fetchOrExplain,
   })
   const client = new Client({ name: 'bridgekeeper-cli', version: manifest.version })
@@ -63,12 +59,12 @@ export async function asCaller<T>(
 
 /** Calls one tool of a local server. */
 export function callTool(
-  options: CallerOptions,
+  source: SettingSource,
   serverName: string,
   name: string,
   args: Record<string, unknown>,
 ): Promise<CallToolResult> {
-  return asCaller(options, serverName, (client) =>
+  return asCaller(source, serverName, (client) =>
     client.callTool({ name, arguments: args }, { timeout: CALL_MS }),
   )
 }

@@ -1,14 +1,15 @@
 import { hostname } from 'node:os'
 import { type AgentEvent, bridgeAddress, DeviceLogin, ensureEnrolled, realSystem } from '@bridgekeeper/agent'
 import { openBrowser } from './browser.ts'
-import { keychain } from './keychain-setting.ts'
+import { keychain } from './settings/connect-table.ts'
 import { UsageError } from './usage-error.ts'
 
-export interface EnrolmentFlags {
-  readonly deviceName?: string
-  readonly enrolAgain?: boolean
-  readonly allowInsecure?: boolean
-  readonly json?: boolean
+export interface EnrolmentSettings {
+  readonly deviceName: string | undefined
+  readonly enrolAgain: boolean
+  readonly allowInsecure: boolean
+  /** Whether the page is opened on which the user approves this machine. */
+  readonly opensBrowser: boolean
 }
 
 /**
@@ -17,17 +18,17 @@ export interface EnrolmentFlags {
  */
 export async function deviceLogin(
   url: string,
-  flags: EnrolmentFlags,
+  settings: EnrolmentSettings,
   onEvent: (event: AgentEvent) => void,
   end: AbortSignal,
 ): Promise<DeviceLogin> {
-  const bridge = bridgeAddress(url, flags.allowInsecure ?? false)
-  const keys = keychain()
-  const name = flags.deviceName ?? (hostname() || 'this machine')
-  const again = flags.enrolAgain ?? false
+  const { deviceName, enrolAgain: again, allowInsecure, opensBrowser } = settings
+  const bridge = bridgeAddress(url, allowInsecure)
+  const keys = keychain(process.env)
+  const name = deviceName ?? (hostname() || 'this machine')
   const tell = (event: AgentEvent): void => {
     onEvent(event)
-    if (event.type === 'enrolment-waiting' && !flags.json)
+    if (event.type === 'enrolment-waiting' && opensBrowser)
       openBrowser(event.verificationUriComplete ?? event.verificationUri)
   }
   await ensureEnrolled({ keychain: keys, system: realSystem, onEvent: tell }, { bridge, name, again }, end)

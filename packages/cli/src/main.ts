@@ -2,6 +2,7 @@ import { Command } from 'commander'
 import manifest from '../package.json' with { type: 'json' }
 import { reportFailure } from './output.ts'
 import { guardOutput } from './stdout.ts'
+import { UsageError } from './usage-error.ts'
 
 /**
  * Loaded when they are asked for: an agent need not wait for what a bridge is made of, which is most of the
@@ -38,5 +39,5 @@ try {
   await program.parseAsync()
 } catch (error) {
   reportFailure(error, process.argv.includes('--json'))
-  process.exitCode = 1
+  process.exitCode = error instanceof UsageError ? error.exitCode : 1
 }

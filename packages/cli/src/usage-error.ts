@@ -1,12 +1,17 @@
 /** The command was written wrong. */
 export class UsageError extends Error {
   override readonly name = 'UsageError'
-  readonly code: 'usage' | 'token_missing' | 'rights_unsafe'
+  readonly code: 'usage' | 'token_missing' | 'url_missing'
   readonly next: string
 
   constructor(message: string, next: string, code: UsageError['code'] = 'usage') {
     super(message)
     this.code = code
     this.next = next
+  }
+
+  /** 2 if the command said too little to begin, as shells have it; otherwise 1. */
+  get exitCode(): number {
+    return this.code === 'url_missing' ? 2 : 1
   }
 }

@@ -1,9 +1,11 @@
 import { chmodSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, test, vi } from 'vitest'
+import { expect, test } from 'vitest'
 import { scratch } from '../../../test/support/scratch.ts'
-import { bridgeUrl, givenToken } from '../src/settings.ts'
-import { UsageError } from '../src/usage-error.ts'
+import { CALLER } from '../src/settings/caller-table.ts'
+import { CONNECT } from '../src/settings/connect-table.ts'
+
+const bridgeUrl = (url: string) => CALLER.url.read({ flags: { url }, env: {} })
 
 test.each([
   ['http://127.0.0.1:8787', 'http://127.0.0.1:8787'],
@@ -26,7 +28,7 @@ test.each([
   'ftp://user:s3cr3t@bridge.example.com',
   'user:s3cr3t@bridge.example.com',
 ])('[CLI.13] an address that carries more than an address is refused and not repeated: case %#', (given) => {
-  expect(() => bridgeUrl(given)).toThrow(UsageError)
+  expect(() => bridgeUrl(given)).toThrow(expect.objectContaining({ code: 'setting_invalid' }))
   expect(() => bridgeUrl(given)).not.toThrow('s3cr3t')
 })
 
@@ -36,9 +38,8 @@ test.skipIf(process.platform === 'win32')(
     const file = join(scratch(), 'token')
     writeFileSync(file, 's3cr3t\n')
     chmodSync(file, 0o644)
-    vi.stubEnv('BRIDGEKEEPER_TOKEN', undefined)
-    vi.stubEnv('BRIDGEKEEPER_TOKEN_FILE', file)
-    expect(() => givenToken(undefined)).toThrow(
+    const token = () => CALLER.token.read({ flags: {}, env: { BRIDGEKEEPER_TOKEN_FILE: file } })
+    expect(token).toThrow(
       expect.objectContaining({
         code: 'rights_unsafe',
         message: expect.stringMatching(/^BRIDGEKEEPER_TOKEN_FILE .*0644/),
@@ -46,7 +47,29 @@ test.skipIf(process.platform === 'win32')(
       }),
     )
     chmodSync(file, 0o600)
-    expect(givenToken(undefined)).toBe('s3cr3t')
-    vi.unstubAllEnvs()
+    expect(token()).toBe('s3cr3t')
   },
 )
+
+const startTimeout = (text?: string) =>
+  CONNECT.startTimeoutMs.read({ flags: { startTimeout: text }, env: {} })
+
+test('[PROC.15] --start-timeout is a number of seconds', () => {
+  expect([undefined, '300', '0.5', '3600'].map(startTimeout)).toEqual([undefined, 300_000, 500, 3_600_000])
+})
+
+test.each(['', ' ', '0', '-1', '3601', '5m', 'NaN', '1e3'])(
+  '[PROC.15] refuses --start-timeout %j',
+  (text) => {
+    expect(() => startTimeout(text)).toThrow(
+      `--start-timeout must be a number of seconds from 0.1 to 3600, got ${JSON.stringify(text)}.`,
+    )
+  },
+)
+
+test('[CLI.12] callers use BRIDGEKEEPER_URL, else the usual port of this machine, or PORT', () => {
+  const url = (env: Readonly<Record<string, string>>) => CALLER.url.read({ flags: {}, env })
+  expect(url({})).toBe('http://127.0.0.1:8787')
+  expect(url({ PORT: '9000' })).toBe('http://127.0.0.1:9000')
+  expect(url({ PORT: '9000', BRIDGEKEEPER_URL: 'bridge.example.com/mcp' })).toBe('https://bridge.example.com')
+})

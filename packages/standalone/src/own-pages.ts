@@ -1,8 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Bridge, SecurityLog, System } from '@bridgekeeper/bridge'
-import type { Environment } from '@bridgekeeper/bridge/parts'
 import { createAccounts } from './accounts/accounts.ts'
-import { ssoSettings } from './config/sso-settings.ts'
+import type { ServeSettings } from './config/serve-settings.ts'
 import type { DataFolder } from './data/data-folder.ts'
 import { AuthorizationServer } from './oauth/authorization-server.ts'
 import { LoginSessions } from './sessions/login-sessions.ts'
@@ -13,7 +12,7 @@ import { isOfThisMachine, siteOf } from './web/site.ts'
 export type PathHandler = (request: IncomingMessage, response: ServerResponse) => boolean
 
 export interface OwnPagesOptions {
-  readonly env: Environment
+  readonly settings: Pick<ServeSettings, 'allowRegistration' | 'loginProvider' | 'reach'>
   /** The bridge's own address, as browsers and clients know it. */
   readonly issuer: string
   /** Every address under which the bridge is reached, the issuer first. */
@@ -21,21 +20,17 @@ export interface OwnPagesOptions {
   readonly data: DataFolder
   readonly keys: OwnKeys
   readonly bridge: Bridge
-  /** Whether anybody may register a client. Default: outside of production, where only this machine comes. */
-  readonly allowRegistration: boolean | undefined
-  readonly production: boolean
-  /** Origins whose pages may ask for tokens. */
-  readonly allowedOrigins: readonly string[]
   readonly log: SecurityLog
   readonly system: System
 }
 
 /**
  * The pages and the authorization server of a node that keeps its own accounts.
- * @throws SetupError `setting_invalid`, or what is wrong with the secret
+ * @throws SetupError what is wrong with the secret
  */
 export function ownPages(options: OwnPagesOptions): PathHandler[] {
-  const { env, issuer, data, keys, bridge, log, system } = options
+  const { settings, issuer, data, keys, bridge, log, system } = options
+  const { production, allowedOrigins } = settings.reach
   const { stores } = data
   const revoke = bridge.revoke
   const site = siteOf(issuer)
@@ -56,7 +51,7 @@ export function ownPages(options: OwnPagesOptions): PathHandler[] {
       log,
       system,
     },
-    ssoSettings(env),
+    settings.loginProvider,
   )
   const server = new AuthorizationServer({
     issuer,
@@ -73,9 +68,9 @@ export function ownPages(options: OwnPagesOptions): PathHandler[] {
     door: bridge.frontDoor,
     log,
     system,
-    production: options.production,
-    allowRegistration: options.allowRegistration ?? (!options.production && isOfThisMachine(site)),
-    allowedOrigins: options.allowedOrigins,
+    production,
+    allowRegistration: settings.allowRegistration ?? (!production && isOfThisMachine(site)),
+    allowedOrigins,
     publicUrls: options.publicUrls,
   })
   return [accounts.handle, (request, response) => server.handle(request, response)]

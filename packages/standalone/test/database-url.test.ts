@@ -58,9 +58,15 @@ test('[DB.4] who is logged out by one node is told to the others, and to no devi
 
 /** What makes an address bad, and what the message says of it. */
 const BAD: Readonly<Record<string, readonly [(good: URL) => string | Promise<string>, RegExp]>> = {
-  'of another kind of database': [() => 'mysql://u:hunter2@127.0.0.1/x', /no address of a PostgreSQL/],
-  'no address at all': [() => 'hunter2', /no address of a PostgreSQL/],
-  'with a broken escape': [() => 'postgres://u:hunter2%ZZ@127.0.0.1:1:1/x', /no address of a PostgreSQL/],
+  'of another kind of database': [
+    () => 'mysql://u:hunter2@127.0.0.1/x',
+    /must be the address of a PostgreSQL/,
+  ],
+  'no address at all': [() => 'hunter2', /must be the address of a PostgreSQL/],
+  'with a broken escape': [
+    () => 'postgres://u:hunter2%ZZ@127.0.0.1:1:1/x',
+    /must be the address of a PostgreSQL/,
+  ],
   'where nothing listens': [() => 'postgres://u:hunter2@127.0.0.1:1/x', /nothing listens/],
   'of an unknown host': [() => 'postgres://u:hunter2@nowhere.invalid/x', /its host has no address/],
   'with a wrong password': [
@@ -100,7 +106,7 @@ test.each(Object.entries(BAD))(
 
 test('[DB.3] a DATABASE_URL_FILE that cannot be read is told', async () => {
   await expect(open({ DATABASE_URL_FILE: join(scratch(), 'none') })).rejects.toMatchObject({
-    code: 'database_unusable',
+    code: 'secret_unreadable',
     message: expect.stringContaining('DATABASE_URL_FILE'),
   })
 })

@@ -1,10 +1,9 @@
 import { chmodSync, chownSync, existsSync, mkdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { realSystem } from '@bridgekeeper/bridge'
-import { DataFolder, type Environment, serve } from '@bridgekeeper/standalone'
+import { DataFolder, type Environment, serve, serveSettings } from '@bridgekeeper/standalone'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { scratch } from '../../../test/support/scratch.ts'
-import { ssoSettings } from '../src/config/sso-settings.ts'
 
 const SECRET = 'x'.repeat(40)
 const isRoot = process.geteuid?.() === 0
@@ -81,9 +80,9 @@ describe.skipIf(process.platform === 'win32')('files of a bridge', () => {
       BRIDGEKEEPER_SSO_CLIENT_ID: 'id',
       BRIDGEKEEPER_SSO_CLIENT_SECRET_FILE: file,
     }
-    expect(() => ssoSettings(env)).toThrow(unsafe(file, 'chmod'))
+    expect(() => serveSettings({ flags: {}, env })).toThrow(unsafe(file, 'chmod'))
     chmodSync(file, 0o640)
-    expect(ssoSettings(env)).toMatchObject({ clientSecret: SECRET })
+    expect(serveSettings({ flags: {}, env }).loginProvider).toMatchObject({ clientSecret: SECRET })
   })
 
   test('[FILE.2] a data folder that every account may write is refused', async () => {
@@ -115,8 +114,10 @@ describe.skipIf(process.platform === 'win32')('files of a bridge', () => {
     async (name) => {
       const path = dataFolder()
       const file = planted(join(path, name), 0o666)
-      const options = { host: '127.0.0.1', port: 0, dataFolder: path, env: {}, system: realSystem() }
-      await expect(serve(options)).rejects.toThrow(unsafe(file, 'chmod o-w'))
+      const settings = serveSettings({ flags: { port: '0', data: path }, env: {} })
+      await expect(serve({ settings, env: {}, system: realSystem() })).rejects.toThrow(
+        unsafe(file, 'chmod o-w'),
+      )
     },
   )
 

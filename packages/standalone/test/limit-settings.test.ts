@@ -1,9 +1,13 @@
 import { expect, test } from 'vitest'
-import { limitSettings } from '../src/config/limit-settings.ts'
+import { serveSettings } from '../src/config/serve-settings.ts'
+
+const limitSettings = (env: Readonly<Record<string, string>>) => serveSettings({ flags: {}, env }).limits
 
 test('[RATE.8] without settings the limits are those of the protocol', () => {
   expect(limitSettings({})).toEqual({
     fingerprints: 'observe',
+    callTimeoutMs: 60_000,
+    addressFailures: { failures: 10, windowMs: 60_000, blockMs: 3_600_000 },
     rateLimits: {
       user: { maxCalls: 100, windowMs: 60_000, blockMs: 900_000 },
       token: undefined,
@@ -19,9 +23,11 @@ test('[RATE.8] limits of user, token, tools and addresses, and the policy, are r
     BRIDGEKEEPER_TOOL_RATE_LIMITS: 'memory/read_graph=1/1d/2d, files/a=2/1s/1s',
     BRIDGEKEEPER_ADDRESS_FAILURES: '3/1m/1d',
     BRIDGEKEEPER_FINGERPRINTS: 'block',
+    BRIDGEKEEPER_CALL_TIMEOUT_MS: '90000',
   })
   expect(settings).toEqual({
     fingerprints: 'block',
+    callTimeoutMs: 90_000,
     addressFailures: { failures: 3, windowMs: 60_000, blockMs: 86_400_000 },
     rateLimits: {
       user: { maxCalls: 5, windowMs: 10_000, blockMs: 3_600_000 },
@@ -40,9 +46,12 @@ test.each([
   ['BRIDGEKEEPER_RATE_LIMIT', '10/0s/1m'],
   ['BRIDGEKEEPER_TOKEN_RATE_LIMIT', '10/1m/1w'],
   ['BRIDGEKEEPER_TOOL_RATE_LIMITS', 'read_graph=1/1m/1m'],
-  ['BRIDGEKEEPER_TOOL_RATE_LIMITS', 'a/b=1/1m/1m,'],
+  ['BRIDGEKEEPER_TOOL_RATE_LIMITS', 'a/b=1/1m/1m,c'],
   ['BRIDGEKEEPER_ADDRESS_FAILURES', '-1/1m/1m'],
   ['BRIDGEKEEPER_FINGERPRINTS', 'BLOCK'],
+  ['BRIDGEKEEPER_CALL_TIMEOUT_MS', '0'],
+  ['BRIDGEKEEPER_CALL_TIMEOUT_MS', '1.5'],
+  ['BRIDGEKEEPER_CALL_TIMEOUT_MS', '86400001'],
 ])('[RATE.8] %s=%s is refused before anything is opened', (name, value) => {
   expect(() => limitSettings({ [name]: value })).toThrow(
     expect.objectContaining({ code: 'setting_invalid', message: expect.stringContaining(name) }),

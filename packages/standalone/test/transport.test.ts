@@ -1,9 +1,27 @@
-import { bridgeSettings, type ReachOptions } from '@bridgekeeper/standalone'
 import { expect, test } from 'vitest'
+import { serveSettings } from '../src/config/serve-settings.ts'
 import { reachNotes } from '../src/config/transport.ts'
 
 const PRODUCTION = { NODE_ENV: ' Production' }
-const settings = (options: Partial<ReachOptions>) => bridgeSettings({ env: {}, ownTls: false, ...options })
+
+interface Given {
+  readonly env?: Readonly<Record<string, string>>
+  readonly ownTls?: boolean
+  readonly tlsMode?: string
+  readonly trustedProxies?: readonly string[]
+  readonly publicUrls?: readonly string[]
+  readonly allowedOrigins?: readonly string[]
+}
+
+function settings({ env = {}, ownTls = false, ...given }: Given) {
+  const flags = {
+    ...(ownTls && { tlsCert: 'cert.pem', tlsKey: 'key.pem' }),
+    ...{ tls: given.tlsMode, trustedProxy: given.trustedProxies },
+    ...{ publicUrl: given.publicUrls, allowOrigin: given.allowedOrigins },
+  }
+  return serveSettings({ flags, env }).reach
+}
+
 const failure = (code: string) =>
   expect.objectContaining({ name: 'SetupError', code, next: expect.stringMatching(/\w/) })
 
@@ -65,7 +83,6 @@ test('[TLS.14] a node that listens everywhere and has no public URL says so, and
     ['localhost', [], 0],
     ['192.168.1.5', [], 0],
   ] as const) {
-    const settings = bridgeSettings({ env: {}, ownTls: false, publicUrls })
-    expect(reachNotes(settings, host, `http://${host}:8787`)).toHaveLength(notes)
+    expect(reachNotes(settings({ publicUrls }), host, `http://${host}:8787`)).toHaveLength(notes)
   }
 })

@@ -2,7 +2,8 @@ import { isLoopback, type TrustedProxies } from './client-address.ts'
 import type { RequestFacts } from './request-facts.ts'
 import { allow, deny, type Verdict } from './verdict.ts'
 
-export type TlsMode = 'required' | 'terminated-by-proxy' | 'off'
+export const TLS_MODES = ['required', 'terminated-by-proxy', 'off'] as const
+export type TlsMode = (typeof TLS_MODES)[number]
 
 export interface TransportPolicy {
   readonly mode: TlsMode

@@ -2,27 +2,28 @@ import { text } from 'node:stream/consumers'
 import { isObject, parseJson, unreachable } from '@bridgekeeper/protocol'
 import type { CallToolResult, ContentBlock } from '@modelcontextprotocol/client'
 import { Command } from 'commander'
-import { type CallerOptions, callTool } from '../caller.ts'
+import { callTool } from '../caller.ts'
 import { forTerminal, printJson, printLine } from '../output.ts'
+import { CALLER } from '../settings/caller-table.ts'
+import { addSettings } from '../settings/flags.ts'
 import { UsageError } from '../usage-error.ts'
 
-interface Options extends CallerOptions {
+interface Options extends Readonly<Record<string, unknown>> {
   readonly json?: boolean
 }
 
 /** `bridgekeeper call SERVER TOOL JSON`: one call. */
 export function callCommand(): Command {
-  return new Command('call')
+  const command = new Command('call')
     .description('call a tool of a local server')
     .argument('<server>')
     .argument('<tool>')
     .argument('[json]', 'the arguments as a JSON object, or - for standard input', '{}')
-    .option('--url <url>', 'the bridge (default: BRIDGEKEEPER_URL or http://127.0.0.1:8787)')
-    .option('--token <token>', 'access token; BRIDGEKEEPER_TOKEN keeps it out of the process list')
+  return addSettings(command, CALLER)
     .option('--json', 'print the result as JSON')
     .action(async (server: string, tool: string, json: string, options: Options) => {
       const args = argumentsFrom(json === '-' ? await text(process.stdin) : json)
-      const result = await callTool(options, server, tool, args)
+      const result = await callTool({ flags: options, env: process.env }, server, tool, args)
       if (options.json) printJson(result)
       else printLine(resultText(result))
       if (result.isError) process.exitCode = 1

@@ -1,58 +1,68 @@
+import { homedir } from 'node:os'
 import { type AgentEvent, createAgent, readConfig } from '@bridgekeeper/agent'
+import { readAll, type SettingSource } from '@bridgekeeper/standalone/settings'
 import { Command } from 'commander'
 import { printEvent, printEventJson } from '../agent-events.ts'
-import { demandVerifiedTls, deviceLogin, type EnrolmentFlags } from '../enrolment.ts'
+import { foundConfigFiles } from '../config-files.ts'
+import { demandVerifiedTls, deviceLogin } from '../enrolment.ts'
 import { endSignal } from '../lifetime.ts'
-import { givenToken, token } from '../settings.ts'
-import { startTimeoutMs } from '../start-timeout.ts'
+import { demandToken } from '../settings/caller-table.ts'
+import { CONNECT, KEYCHAIN } from '../settings/connect-table.ts'
+import { addSettings } from '../settings/flags.ts'
+import { UsageError } from '../usage-error.ts'
 
-interface Options extends EnrolmentFlags {
-  readonly config: string
-  readonly token?: string
+interface Output {
   readonly verbose?: boolean
-  readonly startTimeout?: string
+  readonly json?: boolean
 }
 
 /** `bridgekeeper connect URL`: the agent, until it is told to stop. */
 export function connectCommand(): Command {
-  return new Command('connect')
-    .description("connect this machine's MCP servers to a bridge; the first time, approve it in a browser")
-    .argument('<url>', 'the bridge, e.g. https://bridge.example.com')
-    .option('--config <file>', 'mcpServers file', process.env.BRIDGEKEEPER_CONFIG ?? '.mcp.json')
-    .option('--device-name <name>', "what this machine is called there (default: the system's name for it)")
-    .option('--enrol-again', 'forget what is kept of this bridge, and enrol anew')
-    .option(
-      '--token <token>',
-      'use this access token instead; BRIDGEKEEPER_TOKEN keeps it out of the process list',
-    )
-    .option(
-      '--start-timeout <seconds>',
-      'how long a server may take to start, unless its entry says so (default: 120; 600 for npx, uvx, docker and the like)',
-    )
-    .option('--allow-insecure', 'allow ws:// to another machine')
+  const command = new Command('connect').description(
+    "connect this machine's MCP servers to a bridge; the first time, approve it in a browser",
+  )
+  return addSettings(command, CONNECT, KEYCHAIN)
     .option('--verbose', "show each call and the servers' own output")
     .option('--json', 'print events as JSON lines')
-    .action(run)
+    .action((url: string | undefined, options: Output & SettingSource['flags']) =>
+      run({ flags: { ...options, url }, env: process.env }, options),
+    )
 }
 
-async function run(url: string, options: Options): Promise<void> {
+async function run(source: SettingSource, { verbose = false, json = false }: Output): Promise<void> {
+  const { url, config, token, startTimeoutMs, ...enrolment } = readAll(CONNECT, source)
+  if (url === undefined) throw urlMissing()
   demandVerifiedTls(process.env)
   const end = endSignal()
-  const onEvent = (event: AgentEvent): void =>
-    options.json ? printEventJson(event) : printEvent(event, options.verbose ?? false)
-  // A file that cannot be used is told before the user is sent to a browser.
-  const servers = await readConfig(options.config, process.env)
-  const startMs = startTimeoutMs(options.startTimeout)
-  const allowInsecure = options.allowInsecure ?? false
+  const onEvent = (event: AgentEvent): void => (json ? printEventJson(event) : printEvent(event, verbose))
+  // A file that cannot be used is reported before the user is sent to a browser.
+  const servers = await readConfig(config, process.env)
+  const { allowInsecure } = enrolment
+  const startMs = startTimeoutMs
   const common = { url, servers, onEvent, allowInsecure, ...(startMs !== undefined && { startMs }) }
-  if (givenToken(options.token) !== undefined)
-    return createAgent({ ...common, token: () => token(options.token) }).run(end)
+  if (token !== undefined) return createAgent({ ...common, token: () => demandToken(source) }).run(end)
   try {
-    const login = await deviceLogin(url, options, onEvent, end)
+    const login = await deviceLogin(url, { ...enrolment, opensBrowser: !json }, onEvent, end)
     const device = () => login.identity()
     await createAgent({ ...common, device, token: (spent) => login.token(spent) }).run(end)
   } catch (error) {
-    // Told to stop while the user was asked: the next time goes on from here.
+    // Stopped while the user was asked: the next start continues from here.
     if (!end.aborted) throw error
   }
+}
+
+/** [CLI.25] Says how to get an address, and which config files of clients are on this machine. */
+function urlMissing(): UsageError {
+  const { env, platform } = process
+  const found = foundConfigFiles({ env, platform, home: homedir(), folder: process.cwd() })
+  const files =
+    found.length === 0
+      ? 'No config file of an MCP client was found on this machine; --config FILE names one.'
+      : `Config files of MCP clients on this machine: ${found.join(', ')}.`
+  const [config = 'mcp.json'] = found
+  return new UsageError(
+    `The address of the bridge is missing. Whoever runs the bridge has it: bridgekeeper serve prints it. ${files}`,
+    `For example: bridgekeeper connect https://bridge.example.com --config ${JSON.stringify(config)}`,
+    'url_missing',
+  )
 }

@@ -8,9 +8,9 @@ import {
 } from '@bridgekeeper/agent'
 import { Command } from 'commander'
 import { demandVerifiedTls } from '../enrolment.ts'
-import { keychain } from '../keychain-setting.ts'
 import { endSignal } from '../lifetime.ts'
 import { forTerminal, printJson, printLine, printTable } from '../output.ts'
+import { keychain } from '../settings/connect-table.ts'
 import { UsageError } from '../usage-error.ts'
 
 interface Options {
@@ -43,7 +43,7 @@ export function deviceCommand(): Command {
 }
 
 async function runList({ json }: Options): Promise<void> {
-  const found = await keychain().list()
+  const found = await keychain(process.env).list()
   if (json) return printJson(found.map(described))
   if (found.length === 0) return printLine('This machine is enrolled nowhere. Next: bridgekeeper connect URL')
   printTable(
@@ -66,7 +66,7 @@ function described(record: BridgeRecord | UnusableRecord): object {
 
 async function runForget(url: string, { json }: Options): Promise<void> {
   const bridge = bridgeAddress(url, true)
-  if (!(await keychain().remove(bridge))) throw notEnrolled(bridge)
+  if (!(await keychain(process.env).remove(bridge))) throw notEnrolled(bridge)
   if (json) return printJson({ bridge })
   printLine(`Forgot ${bridge}, and destroyed this machine's key for it.`)
   printLine(`Next: remove the machine there, too, at ${bridge}/account.`)
@@ -75,7 +75,7 @@ async function runForget(url: string, { json }: Options): Promise<void> {
 async function runRotate(url: string, { allowInsecure, json }: Options): Promise<void> {
   demandVerifiedTls(process.env)
   const bridge = bridgeAddress(url, allowInsecure ?? false)
-  const login = new DeviceLogin(keychain(), bridge, realSystem, endSignal())
+  const login = new DeviceLogin(keychain(process.env), bridge, realSystem, endSignal())
   const { keyId, generation } = await login.rotate()
   if (json) return printJson({ bridge, keyId, generation })
   printLine(`This machine has a new key at ${bridge}: key number ${generation}. The old one is destroyed.`)

@@ -1,22 +1,24 @@
 import type { Tool } from '@modelcontextprotocol/client'
 import { Command } from 'commander'
-import { asCaller, type CallerOptions } from '../caller.ts'
+import { asCaller } from '../caller.ts'
 import { forTerminal, printJson, printLine, printTable } from '../output.ts'
+import { CALLER } from '../settings/caller-table.ts'
+import { addSettings } from '../settings/flags.ts'
 
-interface Options extends CallerOptions {
+interface Options extends Readonly<Record<string, unknown>> {
   readonly json?: boolean
 }
 
 /** `bridgekeeper tools`: what can be called. */
 export function toolsCommand(): Command {
-  return new Command('tools')
+  const command = new Command('tools')
     .description('list the tools of your local servers, as the bridge shows them')
     .argument('[server]', 'only this local server')
-    .option('--url <url>', 'the bridge (default: BRIDGEKEEPER_URL or http://127.0.0.1:8787)')
-    .option('--token <token>', 'access token; BRIDGEKEEPER_TOKEN keeps it out of the process list')
+  return addSettings(command, CALLER)
     .option('--json', 'print the tools as JSON')
     .action(async (server: string | undefined, options: Options) => {
-      const tools = await asCaller(options, server, async (client) => (await client.listTools()).tools)
+      const source = { flags: options, env: process.env }
+      const tools = await asCaller(source, server, async (client) => (await client.listTools()).tools)
       if (options.json) return printJson(tools)
       if (tools.length === 0)
         return printLine('There are no tools yet: the agent is still starting its servers, or has none.')

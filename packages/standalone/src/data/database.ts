@@ -3,8 +3,9 @@ import { join } from 'node:path'
 import type { System } from '@bridgekeeper/bridge'
 import type { Environment } from '@bridgekeeper/bridge/parts'
 import type { Stores } from '../adapters/sql/open.ts'
+import { SECRETS } from '../config/serve-table.ts'
 import { SetupError } from '../config/setup-error.ts'
-import { demandTrusted, hasCode, readSecretFile } from './file-rights.ts'
+import { demandTrusted, hasCode } from './file-rights.ts'
 
 const DATABASE_FILE = 'bridgekeeper.db'
 /** Files that SQLite keeps beside a database. It would take over what stands in them. */
@@ -13,7 +14,7 @@ const COMPANIONS = ['', '-wal', '-shm', '-journal']
 /**
  * Opens the database of an installation: the PostgreSQL that `DATABASE_URL`, or the file `DATABASE_URL_FILE`,
  * names, else a file in the data folder. No message holds anything of the address: there is a password in it.
- * @throws SetupError `data_folder_unusable`, `rights_unsafe`, `database_unusable`, `database_newer`; nothing was changed then
+ * @throws SetupError `data_folder_unusable`, `rights_unsafe`, `secret_unreadable`, `database_unusable`, `database_newer`; nothing was changed then
  */
 export async function openDatabase(folder: string, env: Environment, system: System): Promise<Stores> {
   const url = databaseUrl(env)
@@ -57,30 +58,16 @@ export function folderUnusable(folder: string, cause: unknown): SetupError {
   )
 }
 
-/** @throws SetupError `database_unusable` where it is no address, or its file cannot be read */
+/** @throws SetupError `database_unusable` if it is not an address; `secret_unreadable`, `rights_unsafe` */
 function databaseUrl(env: Environment): string | undefined {
-  const url = env.DATABASE_URL || urlFromFile(env.DATABASE_URL_FILE)
+  const url = SECRETS.databaseUrl.read({ flags: {}, env })
   if (url === undefined) return undefined
   if (/^postgres(?:ql)?:\/\//.test(url) && URL.canParse(url)) return url
   throw new SetupError(
     'database_unusable',
-    'DATABASE_URL is no address of a PostgreSQL database.',
+    'DATABASE_URL must be the address of a PostgreSQL database.',
     'Give one like postgres://USER:PASSWORD@HOST:5432/NAME, with special characters %-encoded, or none at all.',
   )
-}
-
-function urlFromFile(path: string | undefined): string | undefined {
-  if (!path) return undefined
-  try {
-    return readSecretFile(path).trim()
-  } catch (error) {
-    if (error instanceof SetupError) throw error
-    throw new SetupError(
-      'database_unusable',
-      `DATABASE_URL_FILE ${path} cannot be read.`,
-      'Check the path and its rights.',
-    )
-  }
 }
 
 function isNewer(error: unknown): boolean {

@@ -2,8 +2,9 @@ import { hkdfSync, randomBytes, randomUUID } from 'node:crypto'
 import { linkSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Environment, isProduction } from '@bridgekeeper/bridge/parts'
+import { SECRETS } from '../config/serve-table.ts'
 import { SetupError } from '../config/setup-error.ts'
-import { hasCode, readOwnSecretFile, readSecretFile } from './file-rights.ts'
+import { hasCode, readOwnSecretFile } from './file-rights.ts'
 
 const MIN_SECRET_BYTES = 32
 const SECRET_FILE = 'jwt-secret'
@@ -15,8 +16,10 @@ const SECRET_FILE = 'jwt-secret'
  * @throws SetupError `secret_missing`, `secret_too_short`, `secret_unreadable`, `rights_unsafe`
  */
 export function loadSecret(env: Environment, dataFolder: string): Buffer {
-  const given = env.JWT_SECRET ?? givenSecret(env.JWT_SECRET_FILE)
-  if (given !== undefined) return longEnough(Buffer.from(given))
+  const given = SECRETS.jwtSecret.read({ flags: {}, env })
+  // A variable set to nothing is a slip of a script, not the wish for a secret in the data folder.
+  const isNamed = env.JWT_SECRET !== undefined || env.JWT_SECRET_FILE !== undefined
+  if (isNamed || given !== undefined) return longEnough(Buffer.from(given ?? ''))
   if (isProduction(env)) {
     throw new SetupError(
       'secret_missing',
@@ -38,15 +41,6 @@ export type KeyPurpose =
 /** A key for one purpose: another one than signs tokens, from the same secret. Source: RFC 5869. */
 export function derivedKey(secret: Uint8Array, purpose: KeyPurpose): Uint8Array {
   return new Uint8Array(hkdfSync('sha256', secret, '', `bridgekeeper ${purpose}`, 32))
-}
-
-function givenSecret(path: string | undefined): string | undefined {
-  if (path === undefined) return undefined
-  try {
-    return readSecretFile(path).trim()
-  } catch (error) {
-    throw unreadable(path, error)
-  }
 }
 
 /** Of two processes that start at once, one makes the file and both use it: a link never overwrites. */

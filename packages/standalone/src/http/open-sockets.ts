@@ -3,6 +3,8 @@ import type { Socket } from 'node:net'
 import { Server as TlsServer } from 'node:tls'
 import type { ClientAddress, TrustedProxies } from '@bridgekeeper/bridge/parts'
 
+/** Sockets of any kind, unless the operator sets another number. */
+export const MAX_CONNECTIONS = 20_000
 /** Sockets of any kind that one address may have open; many users may share one address. */
 export const MAX_SOCKETS_PER_ADDRESS = 512
 /** One in so many of all sockets is kept free for newcomers, as long as there is an idle one to close. */

@@ -1,0 +1,41 @@
+import { readBridgeUrl } from '@bridgekeeper/protocol'
+import { type Setting, SetupError } from '@bridgekeeper/standalone/settings'
+
+const FLAG = '--url'
+const DEFAULT_PORT = '8787'
+
+/**
+ * The bridge that callers ask, in any spelling that `readBridgeUrl` knows. The value has no slash at its end, as a
+ * bridge may stand under a path. No error repeats an address: it may hold a password.
+ */
+export const bridgeUrlSetting: Setting<string> = {
+  flag: `${FLAG} <url>`,
+  variable: 'BRIDGEKEEPER_URL',
+  help: 'address of the bridge, with or without /mcp',
+  example: 'https://bridge.example.com',
+  default: 'http://127.0.0.1:8787',
+  isPrivate: true,
+  shape: 'one',
+  read: ({ flags, env }) => {
+    if (typeof flags.url === 'string') return webAddress(FLAG, flags.url)
+    const here = `http://127.0.0.1:${env.PORT?.trim() || DEFAULT_PORT}`
+    return webAddress('BRIDGEKEEPER_URL', env.BRIDGEKEEPER_URL?.trim() || here)
+  },
+}
+
+function webAddress(name: string, text: string): string {
+  const url = readBridgeUrl(text)
+  if (url === undefined)
+    throw new SetupError(
+      'setting_invalid',
+      `${name} must be the http(s) address of a bridge.`,
+      'Give one like https://bridge.example.com.',
+    )
+  if (url.username + url.password + url.search + url.hash !== '')
+    throw new SetupError(
+      'setting_invalid',
+      `${name} must be an address without user name, password, query and fragment: URLs end up in logs.`,
+      'Leave them out; the token goes into BRIDGEKEEPER_TOKEN (or --token).',
+    )
+  return url.origin + url.pathname.replace(/\/+$/, '')
+}

@@ -1,0 +1,40 @@
+import type { Server } from 'node:http'
+import type { SecurityLog, System } from '@bridgekeeper/bridge'
+import { Sampler, TrustedProxies } from '@bridgekeeper/bridge/parts'
+import type { ServeSettings } from '../config/serve-settings.ts'
+import type { Certificate, TlsEvent } from './certificate.ts'
+import { createListener, type ListenerOptions } from './listener.ts'
+
+export interface ListenerParts {
+  readonly onTls: (event: TlsEvent) => void
+  /** `undefined` until it is open. */
+  readonly log: () => SecurityLog | undefined
+  readonly system: System
+}
+
+/** The listener of a node: with its certificate if there is one, and with its bounds of sockets. */
+export function nodeListener(
+  { reach, sockets, tlsFiles }: Pick<ServeSettings, 'reach' | 'sockets' | 'tlsFiles'>,
+  certificate: Certificate | undefined,
+  { onTls, log, system }: ListenerParts,
+): Server {
+  const proxies = new TrustedProxies(reach.trustedProxies)
+  const options = { sockets, proxies, onDrop: dropRecorder(log, system), system }
+  if (tlsFiles === undefined || certificate === undefined) return createListener(options)
+  return createListener({ ...options, tls: { files: tlsFiles, certificate, onEvent: onTls } })
+}
+
+/** Logs that sockets are closed at once, sampled for each address. */
+function dropRecorder(log: ListenerParts['log'], system: System): ListenerOptions['onDrop'] {
+  const sampler = new Sampler()
+  return ({ ip, key }, reason) => {
+    const suppressed = sampler.take(`${reason} ${key}`, system.monotonicMs())
+    if (suppressed === undefined) return
+    log()?.logSecurityEvent({
+      event: 'connection_dropped',
+      ip,
+      reason,
+      ...(suppressed > 0 && { suppressed }),
+    })
+  }
+}
