@@ -161,4 +161,19 @@ export const AGENT_ABLATIONS: readonly Ablation[] = [
     edits: [text('agent/proxy/choice.ts', 'isOwnMachine(host) || ', '')],
     tests: agent('proxy'),
   },
+  {
+    gate: 'settings: a switch takes 1 and 0 alone',
+    edits: [text('standalone/config/setting.ts', "z.enum(['1', '0'])", "z.string().transform(() => '1')")],
+    tests: ['packages/cli/test/flags.test.ts', 'packages/standalone/test/setting.test.ts'],
+  },
+  {
+    gate: 'settings: a value that may hold a password is not repeated',
+    edits: [text('standalone/config/setting.ts', 'isPrivate === true', 'false')],
+    tests: ['packages/standalone/test/setting.test.ts'],
+  },
+  {
+    gate: 'settings: an empty file of a secret',
+    edits: [text('standalone/config/setting.ts', "if (text !== '') return text", 'return text')],
+    tests: ['packages/standalone/test/setting.test.ts'],
+  },
 ]

@@ -8,7 +8,7 @@ export function lifetimeMs(text: string): number {
   const value = durationMs(text)
   if (value !== undefined && value <= MAX_LIFETIME_MS) return value
   throw new UsageError(
-    `${JSON.stringify(text)} is no lifetime.`,
+    `A lifetime must be a time from 1s to 365d, got ${JSON.stringify(text)}.`,
     'Give one like 15m, 12h or 30d; at most 365d.',
   )
 }
