@@ -11,9 +11,8 @@ export function addSettings(command: Command, ...tables: readonly SettingTable[]
   }
   const others = settings.filter(({ flag }) => flag === undefined)
   if (others.length === 0) return command
-  const width = Math.max(...others.map((setting) => variablesOf(setting).length))
   const lines = others.map(
-    (setting) => `  ${variablesOf(setting).padEnd(width)}  ${withNotes(setting, defaultOf(setting))}`,
+    (setting) => `  ${variablesOf(setting)}\n      ${withNotes(setting, defaultOf(setting))}`,
   )
   return command.addHelpText('after', `\nEnvironment:\n${lines.join('\n')}`)
 }
