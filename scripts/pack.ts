@@ -38,7 +38,7 @@ function compile(name: string, source: string, stage: string): void {
   const config = join(output, `tsconfig.${name}.json`)
   const types = (entry: string) => PACKAGES.map((one) => [one, entry] as const)
   const paths = Object.fromEntries(
-    [...types('index'), ...types('parts')].map(([one, entry]) => [
+    [...types('index'), ...types('parts'), ...types('settings')].map(([one, entry]) => [
       `@bridgekeeper/${one}${entry === 'index' ? '' : `/${entry}`}`,
       [`./packages/${one}/src/${entry}.d.ts`],
     ]),

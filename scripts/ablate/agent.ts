@@ -10,14 +10,14 @@ const FILES = ['packages/protocol/test/file-rights.test.ts', 'packages/standalon
 export const AGENT_ABLATIONS: readonly Ablation[] = [
   {
     gate: 'agent: a secret that is cut in standard error is hidden',
-    edits: [text('agent/src/servers/stderr-reader.ts', 'this.#hideCut(this.#tail', 'this.#hide(this.#tail')],
+    edits: [text('agent/servers/stderr-reader.ts', 'this.#hideCut(this.#tail', 'this.#hide(this.#tail')],
     tests: ['packages/agent/test/servers/pieces.test.ts'],
   },
   {
     gate: 'agent: a secret that is cut in an ignored line is hidden',
     edits: [
       text(
-        'agent/src/servers/stdio-transport.ts',
+        'agent/servers/stdio-transport.ts',
         'this.#deps.hideCut(text.toString',
         'String(text.toString',
       ),
