@@ -58,7 +58,7 @@ export const MUTATION_AREAS: Readonly<Record<string, MutationArea>> = {
     atLeast: 85,
   },
   accounts: {
-    mutate: [`${STANDALONE}/src/{accounts,browser,web}/**/*.ts`],
+    mutate: [`${STANDALONE}/src/{accounts,browser,passwords,web}/**/*.ts`],
     tests: [`${STANDALONE}/test/web/**/*.test.ts`, 'test/accounts/{account,logins,passwords,totp}.test.ts'],
     atLeast: 85,
   },

@@ -31,7 +31,7 @@ export const ACCOUNT_ABLATIONS: readonly Ablation[] = [
     gate: 'accounts: nobody takes as long as somebody',
     edits: [
       text(
-        'standalone/accounts/passwords.ts',
+        'standalone/passwords/passwords.ts',
         'const isRight = await',
         'if (known === undefined) return false\n    const isRight = await',
       ),
@@ -57,9 +57,9 @@ export const ACCOUNT_ABLATIONS: readonly Ablation[] = [
   {
     gate: 'accounts: addresses take turns at passwords',
     edits: [
-      text('standalone/accounts/fair-turns.ts', 'this.#queues.get(asker)', "this.#queues.get('')"),
+      text('standalone/passwords/fair-turns.ts', 'this.#queues.get(asker)', "this.#queues.get('')"),
       text(
-        'standalone/accounts/fair-turns.ts',
+        'standalone/passwords/fair-turns.ts',
         'this.#queues.set(asker, queue)\n    this.#waiting++',
         "this.#queues.set('', queue)\n    this.#waiting++",
       ),

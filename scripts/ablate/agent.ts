@@ -16,11 +16,7 @@ export const AGENT_ABLATIONS: readonly Ablation[] = [
   {
     gate: 'agent: a secret that is cut in an ignored line is hidden',
     edits: [
-      text(
-        'agent/servers/stdio-transport.ts',
-        'this.#deps.hideCut(text.toString',
-        'String(text.toString',
-      ),
+      text('agent/servers/stdio-transport.ts', 'this.#deps.hideCut(text.toString', 'String(text.toString'),
     ],
     tests: ['packages/agent/test/servers/life.test.ts'],
   },

@@ -157,12 +157,19 @@ export const LAYERS: readonly Layer[] = [
     because: 'every area with pages asks it who is logged in; it has no page of its own',
   },
   {
+    area: 'standalone/passwords',
+    imports: ['standalone/ports', 'bridge', 'protocol'],
+    because: 'pages and commands set passwords by the same rules',
+  },
+  {
     area: 'standalone/accounts',
     imports: [
       'standalone/ports',
       'standalone/web',
       'standalone/browser',
       'standalone/sessions',
+      'standalone/passwords',
+      'standalone/operations',
       'bridge',
       'protocol',
     ],
@@ -210,9 +217,14 @@ export const OWNERS: readonly Owner[] = [
   { modules: ['@modelcontextprotocol/*'], area: 'bridge/northbound', because: 'one place speaks MCP' },
   { modules: ['jose'], area: 'bridge/tokens', because: 'one place reads and makes tokens' },
   {
-    modules: ['@node-rs/argon2', 'otpauth', '@simplewebauthn/server', 'openid-client'],
+    modules: ['@node-rs/argon2'],
+    area: 'standalone/passwords',
+    because: 'one place hashes passwords, and bounds how many at once',
+  },
+  {
+    modules: ['otpauth', '@simplewebauthn/server', 'openid-client'],
     area: 'standalone/accounts',
-    because: 'one place takes passwords, codes and passkeys, and asks providers who somebody is',
+    because: 'one place takes codes and passkeys, and asks providers who somebody is',
   },
   {
     modules: ['oidc-provider'],

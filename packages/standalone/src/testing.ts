@@ -1,18 +1,10 @@
 /** Internals that tests and checks outside this package use. Not published. */
 export { type Accounts, createAccounts } from './accounts/accounts.ts'
-export { FairTurns } from './accounts/fair-turns.ts'
 export { ATTEMPTS as LOGIN_ATTEMPTS, LOGINS, LoginLimits, NEW_USERS } from './accounts/login-limits.ts'
 export type { LoginProviderSettings } from './accounts/login-provider.ts'
 export { MAX_LINKS } from './accounts/login-provider-routes.ts'
 export type { AccountParts } from './accounts/parts.ts'
 export { MAX_PASSKEYS } from './accounts/passkeys.ts'
-export { passwordProblem } from './accounts/password-rules.ts'
-export {
-  MAX_AT_ONCE as MAX_HASHES_AT_ONCE,
-  MAX_WAITING as MAX_HASHES_WAITING,
-  Passwords,
-  PasswordsBusy,
-} from './accounts/passwords.ts'
 export { isBusy } from './adapters/busy.ts'
 export { takeLock } from './adapters/process-lock.ts'
 export { MAX_OLD_KEYS } from './adapters/sql/devices.ts'
@@ -32,6 +24,14 @@ export {
   Records,
   UNUSED_CLIENT_MS,
 } from './oauth/records.ts'
+export { FairTurns } from './passwords/fair-turns.ts'
+export { passwordProblem } from './passwords/password-rules.ts'
+export {
+  MAX_AT_ONCE as MAX_HASHES_AT_ONCE,
+  MAX_WAITING as MAX_HASHES_WAITING,
+  Passwords,
+  PasswordsBusy,
+} from './passwords/passwords.ts'
 export type { AccountStore, OAuthRecord, OAuthStore, Passkey } from './ports.ts'
 export { LoginSessions, MAX_SESSIONS } from './sessions/login-sessions.ts'
 export { loadBridgeKey } from './tokens/bridge-key.ts'

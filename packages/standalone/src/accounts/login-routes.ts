@@ -2,6 +2,7 @@ import { type Denied, deny, type User } from '@bridgekeeper/bridge'
 import { denialError, denyFor, seal, unseal } from '@bridgekeeper/bridge/parts'
 import { codes } from '@bridgekeeper/protocol'
 import { loggedInForm, type Visitor, visitorForm, visitorOf } from '../browser/guarded-forms.ts'
+import { PasswordsBusy } from '../passwords/passwords.ts'
 import { isOwnOrigin } from '../web/csrf.ts'
 import type { Notice, PageOptions } from '../web/layout.ts'
 import { redirect, retryHeaders, sendJson, sendPage, sendRefusalJson } from '../web/respond.ts'
@@ -11,7 +12,6 @@ import { leadOn, startLogin } from './finish-login.ts'
 import type { Attempt } from './login-limits.ts'
 import { codePage, loggedOutPage, loginPage, logoutPage } from './login-pages.ts'
 import type { Pages } from './parts.ts'
-import { PasswordsBusy } from './passwords.ts'
 
 /** Between password and code. */
 const STEP_MS = 600_000

@@ -1,9 +1,9 @@
 import type { DeviceStore, Revocation } from '@bridgekeeper/bridge'
 import type { FrontDoor } from '@bridgekeeper/bridge/parts'
 import type { BrowserSessionParts, BrowserSessions } from '../browser/browser-sessions.ts'
+import type { Passwords } from '../passwords/passwords.ts'
 import type { AccountStore, CredentialStore } from '../ports.ts'
 import type { LoginLimits } from './login-limits.ts'
-import type { Passwords } from './passwords.ts'
 import type { Totp } from './totp.ts'
 
 /** What a node gives the account pages. */

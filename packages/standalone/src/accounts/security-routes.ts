@@ -1,4 +1,5 @@
 import type { LoggedIn } from '../browser/browser-sessions.ts'
+import { passwordProblem } from '../passwords/password-rules.ts'
 import type { Form } from '../web/form-body.ts'
 import { sendPage } from '../web/respond.ts'
 import type { Routes, Visit } from '../web/visit.ts'
@@ -6,7 +7,6 @@ import { done } from './account-routes.ts'
 import { bad, confirmedForm, renewLogin, show, showChange, type View } from './change.ts'
 import { loggedOutPage } from './login-pages.ts'
 import type { Pages } from './parts.ts'
-import { passwordProblem } from './password-rules.ts'
 import { codesOffPage, codesOnPage, deletePage, passwordPage } from './security-pages.ts'
 
 const SERVICE = 'Bridgekeeper'

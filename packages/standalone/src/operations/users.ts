@@ -1,9 +1,9 @@
 import type { SecurityEvent, System, User } from '@bridgekeeper/bridge'
 import type { UserRole } from '@bridgekeeper/bridge/parts'
-import { passwordProblem } from '../accounts/password-rules.ts'
-import { Passwords } from '../accounts/passwords.ts'
 import type { Stores } from '../adapters/sql/open.ts'
 import { SetupError } from '../config/setup-error.ts'
+import { passwordProblem } from '../passwords/password-rules.ts'
+import { Passwords } from '../passwords/passwords.ts'
 
 type AccountStores = Pick<Stores, 'users' | 'credentials' | 'sessions'>
 
