@@ -3,7 +3,7 @@ import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { createAgent, readConfig } from '@bridgekeeper/agent'
 import { realSystem } from '@bridgekeeper/bridge'
-import { type Node, serve, serveSettings } from '@bridgekeeper/standalone'
+import { type Node, OPERATOR, serve, serveSettings } from '@bridgekeeper/standalone'
 import {
   endSignal,
   guardOutput,
@@ -47,9 +47,11 @@ async function demo(): Promise<void> {
 }
 
 async function runAgent(node: Node, end: AbortSignal): Promise<void> {
-  if ((await node.data.users.findByEmail(USER)) === undefined) await node.data.addUser(USER)
-  const forAgent = await node.data.issueToken(USER, lifetimeMs(TOKEN_LIFETIME))
-  const forCaller = await node.data.issueToken(USER, lifetimeMs(TOKEN_LIFETIME))
+  const { users, tokens } = node.data.operations
+  if ((await node.data.users.findByEmail(USER)) === undefined) await users.add(USER, OPERATOR)
+  const user = await users.find(USER)
+  const issue = () => tokens.issue(user, lifetimeMs(TOKEN_LIFETIME), undefined, OPERATOR)
+  const [forAgent, forCaller] = [await issue(), await issue()]
   const servers = await readConfig(sampleConfig(), process.env)
   const starting = new Set(servers.map(({ name }) => name))
   const ready = new Set<string>()

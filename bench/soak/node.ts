@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline'
 import { realSystem } from '@bridgekeeper/bridge'
 import { DataFolder } from '@bridgekeeper/standalone'
 import { Passwords } from '@bridgekeeper/standalone/testing'
+import { addUser, issueToken, logOutUser } from '../../test/support/operator.ts'
 
 const COMMAND = join(import.meta.dirname, '../../packages/cli/src/main.ts')
 const START_MS = 20_000
@@ -57,9 +58,9 @@ export class SoakNode {
     try {
       const email = `${name}@example.com`
       const password = `a long password of ${name}`
-      const { userId } = await data.addUser(email)
+      const { userId } = await addUser(data, email)
       await new Passwords(data.stores.credentials, system).set(userId, password)
-      const { accessToken: token, sessionId } = await data.issueToken(email, TOKEN_MS)
+      const { accessToken: token, sessionId } = await issueToken(data, email, TOKEN_MS)
       return { email, password, userId, sessionId, token }
     } finally {
       await data.close()
@@ -70,7 +71,7 @@ export class SoakNode {
   async logOut({ email }: SoakUser): Promise<void> {
     const data = await DataFolder.open(this.#folder, {}, realSystem())
     try {
-      await data.logOutUser(email)
+      await logOutUser(data, email)
     } finally {
       await data.close()
     }

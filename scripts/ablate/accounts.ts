@@ -156,7 +156,7 @@ export const ACCOUNT_ABLATIONS: readonly Ablation[] = [
     gate: 'accounts: a new password ends apps and machines',
     edits: [
       text(
-        'standalone/accounts/ending.ts',
+        'standalone/operations/sessions.ts',
         'groups.includes(groupOf(session))',
         "groupOf(session) === 'logins'",
       ),
@@ -222,6 +222,17 @@ export const ACCOUNT_ABLATIONS: readonly Ablation[] = [
       ),
     ],
     tests: ['packages/bridge/test/devices.test.ts'],
+  },
+  {
+    gate: 'operations: who suspended a user is recorded',
+    edits: [
+      text(
+        'standalone/operations/users.ts',
+        "event: 'user_suspended', userId, ...actor",
+        "event: 'user_suspended', userId",
+      ),
+    ],
+    tests: ['packages/standalone/test/operations.test.ts', 'test/accounts/account.test.ts'],
   },
   {
     gate: 'accounts: sessions of others',

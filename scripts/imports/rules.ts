@@ -141,6 +141,21 @@ export const LAYERS: readonly Layer[] = [
     because: 'interfaces stand below all that use or fill them',
   },
   {
+    area: 'standalone/config',
+    imports: ['standalone/*', 'bridge', 'protocol'],
+    because: 'it reads settings for every area, and says what is wrong with them',
+  },
+  {
+    area: 'standalone/data',
+    imports: ['standalone/*', 'bridge', 'protocol'],
+    because: 'it opens what an installation keeps',
+  },
+  {
+    area: 'standalone/security-log',
+    imports: ['standalone/*', 'bridge', 'protocol'],
+    because: 'it is one file of one installation',
+  },
+  {
     area: 'standalone/sessions',
     imports: ['standalone/ports', 'bridge', 'protocol'],
     because: 'who someone is does not depend on the page that they use',
@@ -162,6 +177,21 @@ export const LAYERS: readonly Layer[] = [
     because: 'pages and commands set passwords by the same rules',
   },
   {
+    area: 'standalone/operations',
+    imports: [
+      'standalone/config',
+      'standalone/data',
+      'standalone/passwords',
+      'standalone/ports',
+      'standalone/security-log',
+      'standalone/sessions',
+      'bridge',
+      'protocol',
+    ],
+    importsTypes: ['standalone/adapters'],
+    because: 'an act is the same for the command line and for pages, and knows neither',
+  },
+  {
     area: 'standalone/accounts',
     imports: [
       'standalone/ports',
@@ -170,6 +200,7 @@ export const LAYERS: readonly Layer[] = [
       'standalone/sessions',
       'standalone/passwords',
       'standalone/operations',
+      'standalone/config',
       'bridge',
       'protocol',
     ],

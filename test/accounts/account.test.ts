@@ -209,7 +209,7 @@ test('[ACCT.8] a deleted account is gone with all that was its user’s, and wha
   expect((await elsewhere.get('/account')).path).toMatch(/^\/login/)
 })
 
-test('[ACCT.7] an admin lists, suspends, resumes and logs out others; to others there is no such page', async () => {
+test('[ACCT.7] [OPS.1] an admin lists, suspends, resumes and logs out others; to others there is no such page', async () => {
   const accounts = await startAccounts()
   await accounts.user('root', { role: 'admin' })
   const { userId } = await accounts.user('ann')
@@ -236,6 +236,8 @@ test('[ACCT.7] an admin lists, suspends, resumes and logs out others; to others 
   expect(accounts.recorded.names).toEqual(
     expect.arrayContaining(['user_suspended', 'user_resumed', 'user_logged_out']),
   )
+  for (const name of ['user_suspended', 'user_resumed', 'user_logged_out'] as const)
+    expect(accounts.recorded.named(name)).toMatchObject([{ userId, by: 'user_root', ip: '127.0.0.1' }])
   // Nobody locks themselves out.
   const own = Object.values(hiddenFields((await root.get('/account')).text, '/logout'))[0] ?? ''
   expect((await root.post('/account/users/suspend', { formToken: own, userId: 'user_root' })).status).toBe(

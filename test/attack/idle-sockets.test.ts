@@ -9,6 +9,7 @@ import { MAX_SOCKETS_PER_ADDRESS } from '@bridgekeeper/standalone/testing'
 import { expect, onTestFinished, test } from 'vitest'
 import type { TestBridge } from '../support/bridge.ts'
 import { selfSigned } from '../support/certificates.ts'
+import { addUser, issueToken } from '../support/operator.ts'
 import { type Peer, verifiedPeer } from '../support/peer.ts'
 import { RawClient } from '../support/raw.ts'
 import { type NodeTestOptions, settingsOf, tlsFlags } from '../support/settings.ts'
@@ -71,8 +72,8 @@ async function unanswered({ node, port }: World, localAddress: string): Promise<
 
 async function agent({ node, port }: World): Promise<Peer> {
   const { data } = node
-  await data.addUser('ann@example.com')
-  return verifiedPeer({ port } as TestBridge, await data.issueToken('ann@example.com', 60_000))
+  await addUser(data, 'ann@example.com')
+  return verifiedPeer({ port } as TestBridge, await issueToken(data, 'ann@example.com', 60_000))
 }
 
 function open(clients: readonly RawClient[]): number {

@@ -1,9 +1,10 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { realSystem } from '@bridgekeeper/bridge'
-import { DataFolder } from '@bridgekeeper/standalone'
+import { DataFolder, OPERATOR } from '@bridgekeeper/standalone'
 import { beforeAll, expect, test } from 'vitest'
 import { bridgekeeper, jsonOf, login, type RunningBridge, serve } from '../support/installation.ts'
 import { bearer, post, toolCall } from '../support/mcp.ts'
+import { logOutUser, setUserState } from '../support/operator.ts'
 import { verifiedPeer } from '../support/peer.ts'
 
 const ENDED = { code: 4510, reason: 'login_revoked' }
@@ -29,10 +30,10 @@ async function withData<T>(act: (data: DataFolder) => Promise<T>): Promise<T> {
 }
 
 test.each<[string, (data: DataFolder, email: string) => Promise<unknown>]>([
-  ['suspend', (data, email) => data.setUserState(email, 'suspended')],
-  ['logout', (data, email) => data.logOutUser(email)],
-  ['delete', (data, email) => data.accounts.remove(email)],
-  ['revoke', (data, email) => data.logins.revokeUser(email)],
+  ['suspend', (data, email) => setUserState(data, email, 'suspended')],
+  ['logout', (data, email) => logOutUser(data, email)],
+  ['delete', async ({ operations: { users } }, email) => users.remove(await users.find(email), OPERATOR)],
+  ['revoke', revokeUser],
 ])(
   '[REVOKE.10] %s of another process ends a connected agent, and a call in flight without its result',
   async (name, act) => {
@@ -68,13 +69,17 @@ test(
     expect(await agent.closed).toEqual(ENDED)
     other.send({ type: 'ping' })
     await other.next('pong')
-    const left = await withData((data) => data.logins.sessions())
+    const left = await withData((data) => data.operations.sessions.list())
     expect(left.filter((one) => one.email === email).map(({ sessionId }) => sessionId)).toEqual([
       kept.sessionId,
     ])
   },
   SLOW_MS,
 )
+
+async function revokeUser({ operations }: DataFolder, email: string): Promise<unknown> {
+  return operations.revocations.revokeUser(await operations.users.find(email), OPERATOR)
+}
 
 /** A machine of this user, as if it had been enrolled. */
 async function enrolled(data: DataFolder, userId: string, n: number): Promise<void> {
@@ -117,13 +122,14 @@ test(
     expect(stdout).toContain('dev_1  dev@example.com  device  my')
     expect(stdout).not.toContain('\u001b')
     expect((await command('revoke', 'device', 'dev_1')).code).toBe(0)
-    await withData(async ({ logins }) => {
-      await logins.revokeSession('session-2')
-      expect((await logins.devices(email)).map(({ deviceId }) => deviceId)).toEqual(['dev_3'])
-      expect((await logins.sessions(email)).map(({ kind }) => kind).sort()).toEqual(['device', 'token'])
-      await logins.revokeUser(email)
-      expect(await logins.devices()).toEqual([])
-      expect(await logins.sessions(email)).toEqual([])
+    await withData(async (data) => {
+      const { sessions, devices } = data.operations
+      await sessions.end(await sessions.find('session-2'), OPERATOR)
+      expect((await devices.list(email)).map(({ deviceId }) => deviceId)).toEqual(['dev_3'])
+      expect((await sessions.list(email)).map(({ kind }) => kind).sort()).toEqual(['device', 'token'])
+      await revokeUser(data, email)
+      expect(await devices.list()).toEqual([])
+      expect(await sessions.list(email)).toEqual([])
     })
   },
   SLOW_MS,
@@ -132,10 +138,11 @@ test(
 test(
   '[REVOKE.10] what is not there is told, and changes nothing',
   async () => {
-    await withData(async ({ logins }) => {
-      await expect(logins.revokeUser('nobody@example.com')).rejects.toMatchObject({ code: 'user_unknown' })
-      await expect(logins.sessions('nobody@example.com')).rejects.toMatchObject({ code: 'user_unknown' })
-      await expect(logins.revokeSession('x')).rejects.toMatchObject({ code: 'session_unknown' })
+    await withData(async (data) => {
+      const { sessions } = data.operations
+      await expect(revokeUser(data, 'nobody@example.com')).rejects.toMatchObject({ code: 'user_unknown' })
+      await expect(sessions.list('nobody@example.com')).rejects.toMatchObject({ code: 'user_unknown' })
+      await expect(sessions.find('x')).rejects.toMatchObject({ code: 'session_unknown' })
     })
     const { code, stdout } = await command('revoke', 'device', 'x')
     expect([code, JSON.parse(stdout).error.code]).toEqual([1, 'device_unknown'])

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { type IssuedToken, realSystem } from '@bridgekeeper/bridge'
 import { DataFolder } from '@bridgekeeper/standalone'
+import { addUser, issueToken } from './operator.ts'
 import { commandLine } from './processes.ts'
 import { type Ended, type Env, Program, repository, run } from './program.ts'
 import { scratch } from './scratch.ts'
@@ -62,8 +63,8 @@ export async function login(
 ): Promise<IssuedToken> {
   const data = await DataFolder.open(path, env, realSystem())
   try {
-    if ((await data.users.findByEmail(email)) === undefined) await data.addUser(email)
-    return await data.issueToken(email, ttlMs)
+    if ((await data.users.findByEmail(email)) === undefined) await addUser(data, email)
+    return await issueToken(data, email, ttlMs)
   } finally {
     await data.close()
   }

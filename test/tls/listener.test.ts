@@ -9,6 +9,7 @@ import { serve, type TlsEvent } from '@bridgekeeper/standalone'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import WebSocket from 'ws'
 import { selfSigned, type TestCertificate } from '../support/certificates.ts'
+import { addUser, issueToken } from '../support/operator.ts'
 import { scratch } from '../support/scratch.ts'
 import { type NodeTestOptions, settingsOf, tlsFlags } from '../support/settings.ts'
 
@@ -61,8 +62,8 @@ test('[TLS.11] a node with a certificate serves https and wss, to clients that v
   const { url, data, certificate } = await startTls()
   expect(url).toMatch(/^https:/)
   expect(await get(`${url}/readyz`, certificate.cert)).toMatchObject({ status: 200 })
-  await data.addUser('ann@example.com')
-  const { accessToken } = await data.issueToken('ann@example.com', 60_000)
+  await addUser(data, 'ann@example.com')
+  const { accessToken } = await issueToken(data, 'ann@example.com', 60_000)
   const socket = new WebSocket(`${url.replace('https', 'wss')}/api/mcp-ws`, {
     ca: certificate.cert,
     headers: { authorization: `Bearer ${accessToken}` },

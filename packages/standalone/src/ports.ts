@@ -1,5 +1,5 @@
 /** Ports of accounts, OAuth and refresh tokens. Durable; every method is atomic and rejects while the store is down. */
-import type { User, UserStore } from '@bridgekeeper/bridge'
+import type { SecurityEvent, User, UserStore } from '@bridgekeeper/bridge'
 import type { UserRole } from '@bridgekeeper/bridge/parts'
 
 /** Users as the account pages and commands manage them. */
@@ -109,4 +109,17 @@ export interface OAuthStore {
   trim(model: string, most: number, grantId?: string): Promise<void>
   remove(model: string, id: string): Promise<void>
   removeGrant(grantId: string): Promise<void>
+}
+
+/** Records security events. A command waits until its event is stored; a node's log never makes it wait. */
+export interface EventRecorder {
+  logSecurityEvent(event: SecurityEvent): void | Promise<void>
+}
+
+/** The one who acts, for the security log. */
+export interface Actor {
+  /** Id of a user, or `operator` for the command line. */
+  readonly by: string
+  /** Address of a user's browser. */
+  readonly ip?: string | undefined
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { realSystem, type Tokens } from '@bridgekeeper/bridge'
 import { DataFolder, type Environment } from '@bridgekeeper/standalone'
 import { expect, onTestFinished, test } from 'vitest'
+import { addUser, issueToken, logOutUser, setUserState } from '../../../test/support/operator.ts'
 import { scratch } from '../../../test/support/scratch.ts'
 
 const LONG = 'x'.repeat(32)
@@ -51,7 +52,7 @@ test('[SECRET.2] a secret under 32 bytes is refused, wherever it comes from', as
 test('[SECRET.3] in development a secret is made once and kept, for the owner alone', async () => {
   const path = folder()
   const first = await open(path)
-  const { accessToken } = await (await first.claim()).issue(await first.addUser('ann@example.com'), 60_000)
+  const { accessToken } = await (await first.claim()).issue(await addUser(first, 'ann@example.com'), 60_000)
   const made = readFileSync(join(path, 'jwt-secret'), 'utf8')
   expect(made).toMatch(/^[0-9a-f]{64}$/)
   expect(statSync(join(path, 'jwt-secret')).mode & 0o777).toBe(0o600)
@@ -75,62 +76,62 @@ test('[DATA.4] a data folder that cannot be used is told, and nothing in it chan
 
 test('[DATA.5] users and tokens are refused with a code and the next step', async () => {
   const data = await open(folder())
-  await data.addUser('ann@example.com')
-  await expect(data.addUser('ANN@example.com')).rejects.toMatchObject({
+  await addUser(data, 'ann@example.com')
+  await expect(addUser(data, 'ANN@example.com')).rejects.toMatchObject({
     code: 'user_exists',
     next: expect.any(String),
   })
   for (const email of ['', 'ann', 'a b@c', `${'x'.repeat(260)}@x.y`]) {
-    await expect(data.addUser(email), email).rejects.toMatchObject({ code: 'email_invalid' })
+    await expect(addUser(data, email), email).rejects.toMatchObject({ code: 'email_invalid' })
   }
-  await expect(data.issueToken('bob@example.com', 1)).rejects.toMatchObject({ code: 'user_unknown' })
+  await expect(issueToken(data, 'bob@example.com', 1)).rejects.toMatchObject({ code: 'user_unknown' })
 })
 
 test('[AUTH.13] a user who is suspended or logged out in the process of the bridge is so at once', async () => {
   const data = await open(folder())
   const tokens = await data.claim()
-  const user = await data.addUser('ann@example.com')
+  const user = await addUser(data, 'ann@example.com')
   const { accessToken } = await tokens.issue(user, 60_000)
   await tokens.authenticate(accessToken)
-  await data.setUserState('ann@example.com', 'suspended')
+  await setUserState(data, 'ann@example.com', 'suspended')
   expect(tokens.recall(accessToken)).toBeUndefined()
   expect(await tokens.authenticate(accessToken)).toMatchObject({ code: 'user_suspended' })
-  await data.setUserState('ANN@example.com', 'active')
+  await setUserState(data, 'ANN@example.com', 'active')
   expect(await tokens.authenticate(accessToken)).toMatchObject({ allowed: true })
-  await data.logOutUser('ann@example.com')
+  await logOutUser(data, 'ann@example.com')
   expect(tokens.recall(accessToken)).toBeUndefined()
   expect(await tokens.authenticate(accessToken)).toMatchObject({ code: 'login_revoked' })
-  const again = await data.issueToken('ann@example.com', 60_000)
+  const again = await issueToken(data, 'ann@example.com', 60_000)
   expect(await tokens.authenticate(again.accessToken)).toMatchObject({ allowed: true })
 })
 
 test('[DATA.5] scopes that are none, and users who are not there, are refused with a code', async () => {
   const data = await open(folder())
-  await data.addUser('ann@example.com')
+  await addUser(data, 'ann@example.com')
   for (const scopes of [[], ['tools:lists'], ['tools:list', 'tools:call:memory']]) {
-    await expect(data.issueToken('ann@example.com', 1, scopes)).rejects.toMatchObject({
+    await expect(issueToken(data, 'ann@example.com', 1, scopes)).rejects.toMatchObject({
       code: 'scope_invalid',
     })
   }
-  await expect(data.setUserState('bob@example.com', 'suspended')).rejects.toMatchObject({
+  await expect(setUserState(data, 'bob@example.com', 'suspended')).rejects.toMatchObject({
     code: 'user_unknown',
   })
-  await expect(data.logOutUser('bob@example.com')).rejects.toMatchObject({ code: 'user_unknown' })
+  await expect(logOutUser(data, 'bob@example.com')).rejects.toMatchObject({ code: 'user_unknown' })
 })
 
 test('[SECRET.4] a token is not issued with another secret than the bridge of the folder uses', async () => {
   const path = folder()
   const bridge = await open(path, { JWT_SECRET: LONG })
-  await bridge.addUser('ann@example.com')
+  await addUser(bridge, 'ann@example.com')
   const tokens = await bridge.claim()
-  await expect((await open(path)).issueToken('ann@example.com', 60_000)).rejects.toMatchObject({
+  await expect(issueToken(await open(path), 'ann@example.com', 60_000)).rejects.toMatchObject({
     code: 'secret_mismatch',
   })
-  const { accessToken } = await (await open(path, { JWT_SECRET: LONG })).issueToken('ann@example.com', 60_000)
+  const { accessToken } = await issueToken(await open(path, { JWT_SECRET: LONG }), 'ann@example.com', 60_000)
   expect(await tokens.authenticate(accessToken)).toMatchObject({ allowed: true })
   const changed = await claimed(path, { JWT_SECRET: `${LONG}2` })
   expect(await changed.authenticate(accessToken)).toMatchObject({ code: 'token_invalid' })
-  await (await open(path, { JWT_SECRET: `${LONG}2` })).issueToken('ann@example.com', 60_000)
+  await issueToken(await open(path, { JWT_SECRET: `${LONG}2` }), 'ann@example.com', 60_000)
 })
 
 test("[DATA.4] a folder that is somebody else's keeps its rights, and the database is its owner's alone", async () => {

@@ -3,8 +3,9 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { inspect } from 'node:util'
 import { realSystem } from '@bridgekeeper/bridge'
-import { DataFolder, type Environment } from '@bridgekeeper/standalone'
+import { DataFolder, type Environment, OPERATOR } from '@bridgekeeper/standalone'
 import { beforeAll, expect, onTestFinished, test } from 'vitest'
+import { addUser, issueToken, logOutUser } from '../../../test/support/operator.ts'
 import { type Postgres, startPostgres } from '../../../test/support/postgres.ts'
 import { scratch } from '../../../test/support/scratch.ts'
 
@@ -29,11 +30,11 @@ test('[DB.4] with DATABASE_URL, or a file that holds it, folders share what Post
     await open({ DATABASE_URL_FILE, DATABASE_URL: '' }),
   ]
   const tokens = await one.claim()
-  await one.addUser('ann@example.com')
-  const { accessToken } = await other.issueToken('ANN@example.com', 60_000)
+  await addUser(one, 'ann@example.com')
+  const { accessToken } = await issueToken(other, 'ANN@example.com', 60_000)
   expect(await tokens.authenticate(accessToken)).toMatchObject({ allowed: true })
-  await one.blocks.addAddress('203.0.113.7', 60_000)
-  expect(await other.blocks.lift('203.0.113.7')).toHaveLength(1)
+  await one.operations.blocks.addAddress('203.0.113.7', 60_000, OPERATOR)
+  expect(await other.operations.blocks.lift('203.0.113.7', OPERATOR)).toHaveLength(1)
   const events = (await one.outbox.after(0)).map(({ event }) => event.event)
   expect(events).toEqual(['user_added', 'token_issued', 'block_added', 'block_lifted'])
   expect(existsSync(join(path, 'bridgekeeper.db'))).toBe(false)
@@ -42,15 +43,15 @@ test('[DB.4] with DATABASE_URL, or a file that holds it, folders share what Post
 test('[DB.4] who is logged out by one node is told to the others, and to no device', async () => {
   const DATABASE_URL = await postgres.fresh()
   const [one, other] = [await open({ DATABASE_URL }), await open({ DATABASE_URL })]
-  const { userId } = await one.addUser('ann@example.com')
-  const { sessionId } = await one.issueToken('ann@example.com', 60_000)
+  const { userId } = await addUser(one, 'ann@example.com')
+  const { sessionId } = await issueToken(one, 'ann@example.com', 60_000)
   const { sessions, revocations } = other.stores
   const nowMs = Date.now()
   const times = { createdAtMs: nowMs, seenAtMs: nowMs, expiresAtMs: nowMs + 60_000 }
   await sessions.add({ sessionId: 'machine', userId, kind: 'device', label: 'laptop', ...times })
   const told: string[] = []
   revocations.watch(({ kind, id }) => told.push(`${kind} ${id}`))
-  await one.logOutUser('ann@example.com')
+  await logOutUser(one, 'ann@example.com')
   await expect.poll(() => told, { timeout: 5_000 }).toEqual([`user ${userId}`])
   expect(await sessions.find(sessionId)).toBeUndefined()
   expect(await sessions.find('machine')).toBeDefined()

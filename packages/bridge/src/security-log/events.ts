@@ -191,20 +191,21 @@ export const securityEvents = {
   session_ended: event('info', 'a session was ended, and with it all of its tokens', {
     kind: 'code',
     reason: 'code',
+    by: 'id',
   }),
   refresh_token_reused: event(
     'error',
     'a refresh token was used a second time, so its session was ended',
     {},
   ),
-  password_changed: event('warn', 'a password was set', {}),
+  password_changed: event('warn', 'a password was set', { by: 'id' }),
   second_factor_added: event('info', 'a user switched on codes as a second factor', {}),
   second_factor_removed: event('warn', 'a user switched the second factor off', {}),
   passkey_added: event('info', 'a passkey was added', { name: 'name' }),
   passkey_removed: event('warn', 'a passkey was removed', { name: 'name' }),
   upstream_linked: event('info', "a user's account at a provider was linked", {}),
   upstream_unlinked: event('warn', "a user's account at a provider was unlinked", {}),
-  user_role_changed: event('warn', "a user's role was changed", { role: 'code' }),
+  user_role_changed: event('warn', "a user's role was changed", { role: 'code', by: 'id' }),
 
   // Machines
   device_enrolled: event('warn', 'a machine was enrolled', { deviceId: 'id', name: 'name' }),
@@ -217,17 +218,24 @@ export const securityEvents = {
     suppressed: 'count',
   }),
 
-  // Acts of an operator
-  user_added: event('info', 'a user was added', {}),
-  user_suspended: event('warn', 'a user was suspended', {}),
-  user_resumed: event('info', 'a suspended user may come in again', {}),
-  user_logged_out: event('warn', "all of a user's tokens were ended", {}),
-  user_deleted: event('warn', 'a user was deleted, with all that is theirs', {}),
-  device_revoked: event('warn', 'a machine was revoked; its key is never enrolled again', { deviceId: 'id' }),
+  // Acts on accounts. `by` is the id of the user who acted, or `operator` for the command line.
+  user_added: event('info', 'a user was added', { by: 'id' }),
+  user_suspended: event('warn', 'a user was suspended', { by: 'id' }),
+  user_resumed: event('info', 'a suspended user may come in again', { by: 'id' }),
+  user_logged_out: event('warn', "all of a user's tokens were ended", { by: 'id' }),
+  user_deleted: event('warn', 'a user was deleted, with all that is theirs', { by: 'id' }),
+  device_revoked: event('warn', 'a machine was revoked; its key is never enrolled again', {
+    deviceId: 'id',
+    by: 'id',
+  }),
   // Omits the session: with a v1 challenge it would nearly be a credential.
-  token_issued: event('info', 'a token was issued', { lifetimeSeconds: 'count' }),
-  block_added: event('warn', 'an operator blocked something', { kind: 'code', key: 'name' }),
-  block_lifted: event('warn', 'an operator lifted a block or reset a limit', { kind: 'code', key: 'name' }),
+  token_issued: event('info', 'a token was issued', { lifetimeSeconds: 'count', by: 'id' }),
+  block_added: event('warn', 'an operator blocked something', { kind: 'code', key: 'name', by: 'id' }),
+  block_lifted: event('warn', 'an operator lifted a block or reset a limit', {
+    kind: 'code',
+    key: 'name',
+    by: 'id',
+  }),
 
   // The bridge itself
   bridge_started: event('info', 'a bridge started', { version: 'code' }),

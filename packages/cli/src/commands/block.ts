@@ -1,13 +1,11 @@
-import { type Block, realSystem } from '@bridgekeeper/bridge'
-import { DataFolder } from '@bridgekeeper/standalone'
+import type { Block } from '@bridgekeeper/bridge'
+import { OPERATOR } from '@bridgekeeper/standalone'
 import { Command } from 'commander'
 import { lifetimeMs } from '../lifetime-setting.ts'
 import { printJson, printLine, printTable } from '../output.ts'
-import { dataFolder } from '../settings.ts'
+import { DATA_FLAG, type DataOptions, withData } from '../with-data.ts'
 
-interface Options {
-  readonly data?: string
-  readonly json?: boolean
+interface Options extends DataOptions {
   readonly for: string
 }
 
@@ -17,7 +15,7 @@ export function blockCommand(): Command {
     .description('addresses and users that are shut out')
     .addCommand(
       shared(new Command('list').description('what is blocked, and how long')).action((options: Options) =>
-        withData(options, async (data) => print(await data.blocks.list(), options)),
+        withData(options, async ({ operations: { blocks } }) => print(await blocks.list(), options)),
       ),
     )
     .addCommand(
@@ -25,8 +23,8 @@ export function blockCommand(): Command {
         .argument('<address>')
         .option('--for <time>', 'how long: 15m, 1h, 30d', '1h')
         .action((address: string, options: Options) =>
-          withData(options, async (data) =>
-            print([await data.blocks.addAddress(address, lifetimeMs(options.for))], options),
+          withData(options, async ({ operations: { blocks } }) =>
+            print([await blocks.addAddress(address, lifetimeMs(options.for), OPERATOR)], options),
           ),
         ),
     )
@@ -36,8 +34,8 @@ export function blockCommand(): Command {
       )
         .argument('<address, email or key>')
         .action((what: string, options: Options) =>
-          withData(options, async (data) => {
-            const lifted = await data.blocks.lift(what)
+          withData(options, async ({ operations: { blocks } }) => {
+            const lifted = await blocks.lift(what, OPERATOR)
             if (options.json) return printJson(lifted.map(({ kind, key }) => ({ kind, key })))
             for (const { kind, key } of lifted) printLine(`Lifted: ${kind} ${key}`)
           }),
@@ -46,18 +44,7 @@ export function blockCommand(): Command {
 }
 
 function shared(command: Command): Command {
-  return command
-    .option('--data <dir>', 'data folder (default: BRIDGEKEEPER_DATA or ./.bridgekeeper)')
-    .option('--json', 'print [{"kind","key","until"}]')
-}
-
-async function withData(options: Options, act: (data: DataFolder) => Promise<void>): Promise<void> {
-  const data = await DataFolder.open(dataFolder(options.data), process.env, realSystem())
-  try {
-    await act(data)
-  } finally {
-    await data.close()
-  }
+  return command.option(...DATA_FLAG).option('--json', 'print [{"kind","key","until"}]')
 }
 
 function print(blocks: readonly Block[], { json }: Options): void {

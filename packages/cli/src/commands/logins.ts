@@ -12,7 +12,7 @@ interface Options {
 /** `bridgekeeper sessions [EMAIL]`: the logins that have not ended. */
 export function sessionsCommand(): Command {
   return listing('sessions', 'logins that have not ended, of one user or of all', async (data, email) =>
-    (await data.logins.sessions(email)).map((session) => ({
+    (await data.operations.sessions.list(email)).map((session) => ({
       id: session.sessionId,
       email: session.email,
       userId: session.userId,
@@ -29,7 +29,7 @@ export function sessionsCommand(): Command {
 /** `bridgekeeper devices [EMAIL]`: the machines that are enrolled. */
 export function devicesCommand(): Command {
   return listing('devices', 'enrolled machines, of one user or of all', async (data, email) =>
-    (await data.logins.devices(email)).map((device) => ({
+    (await data.operations.devices.list(email)).map((device) => ({
       id: device.deviceId,
       email: device.email,
       userId: device.userId,

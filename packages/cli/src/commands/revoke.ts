@@ -1,5 +1,5 @@
 import { realSystem } from '@bridgekeeper/bridge'
-import { DataFolder } from '@bridgekeeper/standalone'
+import { DataFolder, OPERATOR, type Operations } from '@bridgekeeper/standalone'
 import { Command } from 'commander'
 import { printJson, printLine } from '../output.ts'
 import { dataFolder } from '../settings.ts'
@@ -14,7 +14,7 @@ interface Kind {
   readonly name: 'user' | 'session' | 'device'
   readonly argument: string
   readonly description: string
-  revoke(data: DataFolder, what: string): Promise<{ readonly userId: string }>
+  revoke(operations: Operations, what: string): Promise<{ readonly userId: string }>
   told(what: string): string
 }
 
@@ -23,21 +23,22 @@ const KINDS: readonly Kind[] = [
     name: 'user',
     argument: '<email>',
     description: "end all of a user's logins, and revoke all of the user's machines",
-    revoke: (data, email) => data.logins.revokeUser(email),
+    revoke: async ({ revocations, users }, email) =>
+      revocations.revokeUser(await users.find(email), OPERATOR),
     told: (email) => `Ended all logins and machines of ${email}.`,
   },
   {
     name: 'session',
     argument: '<id>',
     description: 'end one login: bridgekeeper sessions lists them',
-    revoke: (data, id) => data.logins.revokeSession(id),
+    revoke: async ({ sessions }, id) => sessions.end(await sessions.find(id), OPERATOR),
     told: (id) => `Ended the login ${id}.`,
   },
   {
     name: 'device',
     argument: '<id>',
     description: 'revoke one machine, whose key is never enrolled again: bridgekeeper devices lists them',
-    revoke: (data, id) => data.logins.revokeDevice(id),
+    revoke: async ({ devices }, id) => devices.revoke(await devices.find(id), OPERATOR),
     told: (id) => `Revoked the machine ${id}.`,
   },
 ]
@@ -58,7 +59,7 @@ function subcommand({ name, argument, description, revoke, told }: Kind): Comman
     .action(async (what: string, options: Options) => {
       const data = await DataFolder.open(dataFolder(options.data), process.env, realSystem())
       try {
-        const { userId } = await revoke(data, what)
+        const { userId } = await revoke(data.operations, what)
         if (options.json) return printJson({ kind: name, id: name === 'user' ? userId : what, userId })
         printLine(`${told(what)} Running bridges close what is open of it within a second.`)
       } finally {

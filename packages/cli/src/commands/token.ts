@@ -1,5 +1,5 @@
-import { realSystem } from '@bridgekeeper/bridge'
-import { DataFolder } from '@bridgekeeper/standalone'
+import { type IssuedToken, realSystem } from '@bridgekeeper/bridge'
+import { DataFolder, OPERATOR } from '@bridgekeeper/standalone'
 import { Command } from 'commander'
 import { lifetimeMs } from '../lifetime-setting.ts'
 import { printJson, printLine, printTable } from '../output.ts'
@@ -27,7 +27,7 @@ export function tokenCommand(): Command {
     .action(async (email: string, options: Options) => {
       const data = await DataFolder.open(dataFolder(options.data), process.env, realSystem())
       try {
-        const issued = await data.issueToken(email, lifetimeMs(options.ttl), scopes(options.scope))
+        const issued = await issueToken(data, email, options)
         if (options.json) return printJson(issued)
         printTable([
           ['token', issued.accessToken],
@@ -44,4 +44,13 @@ export function tokenCommand(): Command {
       }
     })
   return new Command('token').description('access tokens').addCommand(issue)
+}
+
+async function issueToken(
+  { operations: { users, tokens } }: DataFolder,
+  email: string,
+  { ttl, scope }: Options,
+): Promise<IssuedToken> {
+  const lifetime = lifetimeMs(ttl)
+  return tokens.issue(await users.find(email), lifetime, scopes(scope), OPERATOR)
 }

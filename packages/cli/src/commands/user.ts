@@ -1,5 +1,5 @@
 import { realSystem, type User } from '@bridgekeeper/bridge'
-import { DataFolder } from '@bridgekeeper/standalone'
+import { DataFolder, OPERATOR, type Operations } from '@bridgekeeper/standalone'
 import { Command } from 'commander'
 import { printJson, printLine } from '../output.ts'
 import { newPassword, type PasswordOptions } from '../password.ts'
@@ -19,7 +19,7 @@ interface Action {
   /** Whether it takes a password. */
   readonly takesPassword?: boolean
   readonly takesAdmin?: boolean
-  act(data: DataFolder, email: string, options: Options): Promise<User>
+  act(operations: Operations, email: string, options: Options): Promise<User>
   told(email: string, user: User, options: Options): readonly string[]
 }
 
@@ -41,9 +41,9 @@ const ACTIONS: readonly Action[] = [
     name: 'password',
     description: "set the user's password, and end all logins in browsers",
     takesPassword: true,
-    act: async (data, email, options) => {
+    act: async ({ users, passwords }, email, options) => {
       const password = await newPassword(options)
-      if (password !== undefined) return data.accounts.setPassword(email, password)
+      if (password !== undefined) return passwords.reset(await users.find(email), password, OPERATOR)
       throw new UsageError(
         'There is no password.',
         'Type it at a terminal, or pipe it in with --password-stdin.',
@@ -54,25 +54,25 @@ const ACTIONS: readonly Action[] = [
   {
     name: 'suspend',
     description: "refuse the user's tokens until the user is resumed",
-    act: (data, email) => data.setUserState(email, 'suspended'),
+    act: async ({ users }, email) => users.suspend(await users.find(email), OPERATOR),
     told: (email) => [`Suspended ${email}. ${ENDED}`, `To undo: bridgekeeper user resume ${email}`],
   },
   {
     name: 'resume',
     description: 'take the tokens of a suspended user again',
-    act: (data, email) => data.setUserState(email, 'active'),
+    act: async ({ users }, email) => users.resume(await users.find(email), OPERATOR),
     told: (email) => [`Resumed ${email}.`],
   },
   {
     name: 'logout',
     description: 'end all tokens of the user',
-    act: (data, email) => data.logOutUser(email),
+    act: async ({ users, revocations }, email) => revocations.logOut(await users.find(email), OPERATOR),
     told: (email) => [`Ended all tokens of ${email}. ${ENDED}`, `Next: bridgekeeper token issue ${email}`],
   },
   {
     name: 'delete',
     description: 'delete the user, with all that is the user’s',
-    act: (data, email) => data.accounts.remove(email),
+    act: async ({ users }, email) => users.remove(await users.find(email), OPERATOR),
     told: (email) => [`Deleted ${email}. ${ENDED}`],
   },
 ]
@@ -98,7 +98,8 @@ function roleCommand(): Command {
     .action(async (email: string, role: string, options: Options) => {
       if (role !== 'admin' && role !== 'user')
         throw new UsageError(`${JSON.stringify(role)} is no role.`, 'Give admin or user.')
-      const act = (data: DataFolder): Promise<User> => data.accounts.setRole(email, role)
+      const act = async ({ users }: Operations): Promise<User> =>
+        users.setRole(await users.find(email), role, OPERATOR)
       const told = (): readonly string[] => [`${email} is ${role === 'admin' ? 'an admin' : 'no admin'} now.`]
       await run({ name: 'role', description, act, told }, email, options)
     })
@@ -115,7 +116,7 @@ function commandFor(name: string, description: string): Command {
 async function run({ act, told }: Action, email: string, options: Options): Promise<void> {
   const data = await DataFolder.open(dataFolder(options.data), process.env, realSystem())
   try {
-    const user = await act(data, email, options)
+    const user = await act(data.operations, email, options)
     if (options.json) return printJson({ userId: user.userId })
     for (const line of told(email, user, options)) printLine(line)
   } finally {
@@ -124,10 +125,10 @@ async function run({ act, told }: Action, email: string, options: Options): Prom
 }
 
 /** A password that is refused leaves no user behind. */
-async function addUser(data: DataFolder, email: string, options: Options): Promise<User> {
+async function addUser({ users, passwords }: Operations, email: string, options: Options): Promise<User> {
   const password = await newPassword(options)
-  if (password !== undefined) data.accounts.checkPassword(email, password)
-  const user = await data.addUser(email)
-  if (password !== undefined) await data.accounts.setPassword(email, password)
-  return options.admin === true ? data.accounts.setRole(email, 'admin') : user
+  if (password !== undefined) passwords.check(email, password)
+  const user = await users.add(email, OPERATOR)
+  if (password !== undefined) await passwords.set(user, password, OPERATOR)
+  return options.admin === true ? users.setRole(user, 'admin', OPERATOR) : user
 }

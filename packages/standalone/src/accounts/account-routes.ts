@@ -4,12 +4,12 @@ import { loggedInForm } from '../browser/guarded-forms.ts'
 import { redirect, sendPage, sendRefusalPage } from '../web/respond.ts'
 import type { Routes, Visit } from '../web/visit.ts'
 import { accountPage, type NoticeName, noticeOf } from './account-pages.ts'
-import { endGroups, revokeDevice } from './ending.ts'
+import { actorOf } from './acting.ts'
 import type { Pages } from './parts.ts'
 
 /** `/account`: what is connected and logged in, each with an end. */
 export function accountRoutes(pages: Pages, providerName: string | undefined): Routes {
-  const { site, browserSessions, sessions, devices, credentials, passwords, system } = pages
+  const { site, browserSessions, sessions, devices, credentials, passwords, operations, system } = pages
 
   async function show(visit: Visit): Promise<void> {
     const loggedIn = await browserSessions.requireLogin(visit.request, visit.response, '/account')
@@ -39,7 +39,7 @@ export function accountRoutes(pages: Pages, providerName: string | undefined): R
     // [ACCT.6] Somebody else's is as unknown as one that is none.
     if (session !== undefined && session.userId !== userId)
       return sendRefusalPage(visit.response, site, deny('not_found'))
-    if (session !== undefined) await endOne(pages, session, visit)
+    if (session !== undefined) await operations.sessions.end(session, actorOf(visit, sent.loggedIn))
     done(pages, visit, 'ended')
   }
 
@@ -47,7 +47,8 @@ export function accountRoutes(pages: Pages, providerName: string | undefined): R
     const sent = await loggedInForm(visit, pages)
     if (sent === undefined) return
     const { user, session } = sent.loggedIn
-    await endGroups(pages, visit, { userId: user.userId, keptId: session.sessionId }, ['logins'])
+    const kept = { userId: user.userId, keptId: session.sessionId }
+    await operations.sessions.endGroups(kept, ['logins'], actorOf(visit, sent.loggedIn))
     done(pages, visit, 'others-ended')
   }
 
@@ -57,7 +58,7 @@ export function accountRoutes(pages: Pages, providerName: string | undefined): R
     const device = await devices.find(sent.form.get('deviceId') ?? '')
     if (device !== undefined && device.userId !== sent.loggedIn.user.userId)
       return sendRefusalPage(visit.response, site, deny('not_found'))
-    if (device !== undefined) await revokeDevice(pages, device, visit)
+    if (device !== undefined) await operations.devices.revoke(device, actorOf(visit, sent.loggedIn))
     done(pages, visit, 'ended')
   }
 
@@ -72,13 +73,6 @@ export function accountRoutes(pages: Pages, providerName: string | undefined): R
 /** To the account page, which says what was done. */
 export function done({ site }: Pages, { response }: Visit, notice: NoticeName): void {
   redirect(response, site, `/account?done=${notice}`)
-}
-
-/** A machine's session is its machine's, which is revoked with it. */
-async function endOne(pages: Pages, session: Session, visit: Visit): Promise<void> {
-  const device = session.deviceId === undefined ? undefined : await pages.devices.find(session.deviceId)
-  if (device !== undefined) return revokeDevice(pages, device, visit)
-  await pages.sessions.end(session, 'ended_by_user', visit.address.ip)
 }
 
 function newestFirst(sessions: readonly Session[]): readonly Session[] {

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type Denied, deny } from '@bridgekeeper/bridge'
 import { canonicalTarget, rewriteTarget, type Target } from '@bridgekeeper/bridge/parts'
 import { BrowserSessions } from '../browser/browser-sessions.ts'
+import { accountOperations } from '../operations/operations.ts'
 import { Passwords } from '../passwords/passwords.ts'
 import { sendRefusalJson, sendRefusalPage } from '../web/respond.ts'
 import type { Routes, Visit } from '../web/visit.ts'
@@ -29,12 +30,14 @@ const OWN_PATH = /^\/(?:login|logout|account|auth)(?:\/|$)/
 /** @param settings of the provider at which users may log in instead, if any */
 export function createAccounts(parts: AccountParts, settings?: LoginProviderSettings): Accounts {
   const { credentials, system, door, log, key } = parts
+  const passwords = new Passwords(credentials, system)
   const pages: Pages = {
     ...parts,
     browserSessions: new BrowserSessions(parts),
     limits: new LoginLimits(door, log, system),
-    passwords: new Passwords(credentials, system),
+    passwords,
     totp: new Totp(credentials, system, key),
+    operations: accountOperations({ ...parts, passwords }),
   }
   const { origin, base } = parts.site
   const provider = settings && new LoginProvider(settings, `${origin}${base}/login/sso/callback`, system)

@@ -5,8 +5,9 @@ import type { Form } from '../web/form-body.ts'
 import type { Notice, PageOptions } from '../web/layout.ts'
 import { retryHeaders, sendPage } from '../web/respond.ts'
 import type { Visit } from '../web/visit.ts'
+import { actorOf } from './acting.ts'
 import { confirmationFields, confirmationOf, confirmationProblem } from './confirm.ts'
-import { endGroups, endingFields, tickedGroups } from './ending.ts'
+import { endingFields, tickedGroups } from './ending.ts'
 import type { Pages } from './parts.ts'
 import type { ChangePage } from './security-pages.ts'
 
@@ -14,10 +15,13 @@ import type { ChangePage } from './security-pages.ts'
 export type View = (page: ChangePage) => PageOptions
 
 /** [LOGIN.7] After a password or factor has changed: starts a login with a new id, and ends what is ticked. */
-export async function renewLogin(pages: Pages, visit: Visit, { user }: LoggedIn, form: Form): Promise<void> {
+export async function renewLogin(pages: Pages, visit: Visit, before: LoggedIn, form: Form): Promise<void> {
+  const { browserSessions, operations } = pages
+  const { user } = before
   const { request, response, address } = visit
-  const { session } = await pages.browserSessions.start(request, response, user, address.ip)
-  await endGroups(pages, visit, { userId: user.userId, keptId: session.sessionId }, tickedGroups(form))
+  const { session } = await browserSessions.start(request, response, user, address.ip)
+  const kept = { userId: user.userId, keptId: session.sessionId }
+  await operations.sessions.endGroups(kept, tickedGroups(form), actorOf(visit, before))
 }
 
 /** A page of this kind, for whoever is logged in. */

@@ -1,14 +1,13 @@
 import type { Device } from '@bridgekeeper/bridge'
-import { AGENT_CLIENT_ID, type Session } from '@bridgekeeper/bridge/parts'
+import { AGENT_CLIENT_ID } from '@bridgekeeper/bridge/parts'
 import { cleanText, keyWords } from '@bridgekeeper/protocol'
+import { groupOf, SESSION_GROUPS, type SessionGroup } from '../operations/sessions.ts'
 import type { Form } from '../web/form-body.ts'
 import { type Html, html } from '../web/html.ts'
-import type { Visit } from '../web/visit.ts'
 import type { Pages } from './parts.ts'
 
-/** What a user may end together, with the name of its checkbox. */
+/** Name of the checkbox of each group. */
 const CHECKBOXES = { logins: 'endOthers', apps: 'endApps', machines: 'endMachines' } as const
-export type Group = keyof typeof CHECKBOXES
 
 /** Checkboxes for what ends with a change of password or factor: everything, unless the user unticks it. */
 export async function endingFields({ sessions, devices }: Pages, userId: string): Promise<Html> {
@@ -25,42 +24,8 @@ ${listed('machines', 'Also revoke these machines, which then have to be enrolled
 }
 
 /** The groups that are ticked in a form with `endingFields`. */
-export function tickedGroups(form: Form): readonly Group[] {
-  const groups = Object.keys(CHECKBOXES) as Group[]
-  return groups.filter((group) => form.get(CHECKBOXES[group]) === 'yes')
-}
-
-/** Ends everything of the user's in these groups, except one session. */
-export async function endGroups(
-  pages: Pages,
-  visit: Visit,
-  { userId, keptId }: { readonly userId: string; readonly keptId: string },
-  groups: readonly Group[],
-): Promise<void> {
-  const { sessions, devices } = pages
-  if (groups.includes('machines'))
-    for (const device of await devices.ofUser(userId)) await revokeDevice(pages, device, visit)
-  for (const session of await sessions.ofUser(userId)) {
-    const isTicked = session.sessionId !== keptId && groups.includes(groupOf(session))
-    if (isTicked) await sessions.end(session, 'ended_by_user', visit.address.ip)
-  }
-}
-
-/** Revokes a machine: its key is never enrolled again, and everything it has open ends. */
-export async function revokeDevice(pages: Pages, device: Device, { address: { ip } }: Visit): Promise<void> {
-  const { devices, sessions, revoke, log, system } = pages
-  const { deviceId, userId, sessionId } = device
-  const wasThere = await devices.revoke(deviceId, system.nowMs())
-  if (wasThere) log.logSecurityEvent({ event: 'device_revoked', userId, ip, deviceId })
-  await revoke({ kind: 'device', id: deviceId })
-  const session = await sessions.find(sessionId)
-  if (session !== undefined) await sessions.end(session, 'ended_by_user', ip)
-}
-
-/** An approval that a machine has not used yet counts as that machine. */
-function groupOf({ kind, clientId }: Session): Group {
-  if (kind === 'browser' || kind === 'token') return 'logins'
-  return kind === 'client' && clientId !== AGENT_CLIENT_ID ? 'apps' : 'machines'
+export function tickedGroups(form: Form): readonly SessionGroup[] {
+  return SESSION_GROUPS.filter((group) => form.get(CHECKBOXES[group]) === 'yes')
 }
 
 function machineName({ name, keys: [current] }: Device): string {
@@ -69,13 +34,13 @@ function machineName({ name, keys: [current] }: Device): string {
 }
 
 /** Where nothing is listed the group is ticked unseen: what somebody adds until the form is sent ends as well. */
-function listed(group: Group, text: string, names: readonly string[]): Html {
+function listed(group: SessionGroup, text: string, names: readonly string[]): Html {
   return names.length === 0
     ? html`<input type="hidden" name="${CHECKBOXES[group]}" value="yes">`
     : checkbox(group, text, names)
 }
 
-function checkbox(group: Group, text: string, names: readonly string[]): Html {
+function checkbox(group: SessionGroup, text: string, names: readonly string[]): Html {
   const rows =
     names.length > 0 && html`<br>${names.map((name) => html`<span class="small">${name}</span><br>`)}`
   return html`<label class="check"><input type="checkbox" name="${CHECKBOXES[group]}" value="yes" checked><span>${text}${rows}</span></label>`

@@ -166,7 +166,7 @@ async function identityOf(
 
 /** [SSO.2] [SSO.3] Who this is here: by issuer and subject, never by an email that somebody has already. */
 async function userOf(
-  { credentials, users, limits, log, system }: Pages,
+  { credentials, users, limits, operations }: Pages,
   { settings }: LoginProvider,
   { address }: Visit,
   { issuer, subject, verifiedEmail }: ProviderIdentity,
@@ -178,16 +178,8 @@ async function userOf(
     return 'provider_user_unknown'
   const within = limits.newUser(address)
   if (!within.allowed) return within
-  const added = await users.add({
-    userId: `user_${system.randomBytes(12).toString('hex')}`,
-    email: verifiedEmail,
-    tokenVersion: 0,
-    createdAtMs: system.nowMs(),
-    state: 'active',
-    role: 'user',
-  })
+  const added = await operations.users.addNew(verifiedEmail, { ip: address.ip })
   if (added === undefined) return 'provider_user_unknown'
-  log.logSecurityEvent({ event: 'user_added', userId: added.userId, ip: address.ip })
   await credentials.linkIdentity(issuer, subject, added.userId)
   return added
 }

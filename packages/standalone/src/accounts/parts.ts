@@ -1,6 +1,7 @@
 import type { DeviceStore, Revocation } from '@bridgekeeper/bridge'
 import type { FrontDoor } from '@bridgekeeper/bridge/parts'
 import type { BrowserSessionParts, BrowserSessions } from '../browser/browser-sessions.ts'
+import type { AccountOperations } from '../operations/operations.ts'
 import type { Passwords } from '../passwords/passwords.ts'
 import type { AccountStore, CredentialStore } from '../ports.ts'
 import type { LoginLimits } from './login-limits.ts'
@@ -22,4 +23,5 @@ export interface Pages extends AccountParts {
   readonly limits: LoginLimits
   readonly passwords: Passwords
   readonly totp: Totp
+  readonly operations: AccountOperations
 }

@@ -4,6 +4,7 @@ import type { Form } from '../web/form-body.ts'
 import { sendPage } from '../web/respond.ts'
 import type { Routes, Visit } from '../web/visit.ts'
 import { done } from './account-routes.ts'
+import { actorOf } from './acting.ts'
 import { bad, confirmedForm, renewLogin, show, showChange, type View } from './change.ts'
 import { loggedOutPage } from './login-pages.ts'
 import type { Pages } from './parts.ts'
@@ -13,7 +14,7 @@ const SERVICE = 'Bridgekeeper'
 
 /** Changing the password, switching codes on and off, and deleting the account. */
 export function securityRoutes(pages: Pages): Routes {
-  const { passwords, totp, credentials, log } = pages
+  const { totp, credentials, log, operations } = pages
 
   /** [TOTP.1] A new secret, or the one that was shown already. */
   function codesOn(loggedIn: LoggedIn, again?: string): View {
@@ -33,13 +34,12 @@ export function securityRoutes(pages: Pages): Routes {
     const sent = await confirmedForm(pages, visit, '/account/password', () => passwordPage)
     if (sent === undefined) return
     const { loggedIn, form } = sent
-    const { userId, email } = loggedIn.user
+    const { user } = loggedIn
     const password = form.get('newPassword') ?? ''
-    const problem = passwordProblem(password, email)
+    const problem = passwordProblem(password, user.email)
     if (problem !== undefined)
       return showChange(pages, visit, loggedIn, '/account/password', passwordPage, bad(problem))
-    await passwords.set(userId, password, visit.address.key)
-    log.logSecurityEvent({ event: 'password_changed', userId, ip: visit.address.ip })
+    await operations.passwords.set(user, password, actorOf(visit, loggedIn), visit.address.key)
     await renewLogin(pages, visit, loggedIn, form)
     done(pages, visit, 'password')
   }
@@ -94,13 +94,11 @@ async function deleteAccount(pages: Pages, visit: Visit): Promise<void> {
   const sent = await confirmedForm(pages, visit, '/account/delete', () => deletePage)
   if (sent === undefined) return
   const { loggedIn, form } = sent
-  const { userId, email } = loggedIn.user
+  const { email } = loggedIn.user
   if (form.get('email')?.trim().toLowerCase() !== email.toLowerCase())
     return showChange(pages, visit, loggedIn, '/account/delete', deletePage, bad('That is not your email.'))
   await pages.browserSessions.end(visit.response, loggedIn, visit.address.ip)
-  await pages.users.remove(userId)
-  pages.log.logSecurityEvent({ event: 'user_deleted', userId, ip: visit.address.ip })
-  await pages.revoke({ kind: 'user', id: userId })
+  await pages.operations.users.remove(loggedIn.user, actorOf(visit, loggedIn))
   sendPage(visit.response, {
     ...loggedOutPage(pages.site),
     notice: { kind: 'good', text: 'Your account is deleted.' },

@@ -3,6 +3,8 @@ import { cleanText } from '@bridgekeeper/protocol'
 import { accountOf, type LoggedIn } from '../browser/browser-sessions.ts'
 import { loggedInForm } from '../browser/guarded-forms.ts'
 import { requireRecentLogin } from '../browser/recent-login.ts'
+import type { UserPage } from '../operations/users.ts'
+import type { Actor } from '../ports.ts'
 import { type Html, html } from '../web/html.ts'
 import { button, form, type PageOptions } from '../web/layout.ts'
 import { moment } from '../web/moments.ts'
@@ -10,6 +12,7 @@ import { redirect, sendPage, sendRefusalPage } from '../web/respond.ts'
 import type { Site } from '../web/site.ts'
 import type { Routes, Visit } from '../web/visit.ts'
 import { list, row } from './account-pages.ts'
+import { actorOf, didAct } from './acting.ts'
 import type { Pages } from './parts.ts'
 
 const PAGE_USERS = 50
@@ -17,18 +20,18 @@ const PATH = '/account/users'
 
 /** `/account/users`: for admins; to anybody else there is no such page. */
 export function usersRoutes(pages: Pages): Routes {
-  const { site, users, browserSessions, sessions, log, system } = pages
+  const { site, users, browserSessions, operations, system } = pages
 
   async function show(visit: Visit): Promise<void> {
     const loggedIn = await browserSessions.requireLogin(visit.request, visit.response, PATH)
     if (loggedIn === undefined) return
     if (loggedIn.user.role !== 'admin') return sendRefusalPage(visit.response, site, deny('not_found'))
-    const found = await users.list(visit.query.get('after') ?? '', PAGE_USERS + 1)
+    const found = await operations.users.list(visit.query.get('after') ?? '', PAGE_USERS)
     sendPage(visit.response, usersPage(site, loggedIn, found, system.nowMs()))
   }
 
   /** [ACCT.7] What an admin does with another user. */
-  function act(change: (user: User, visit: Visit) => Promise<void>) {
+  function act(change: (user: User, actor: Actor) => Promise<unknown>) {
     return async (visit: Visit): Promise<void> => {
       const sent = await loggedInForm(visit, pages, PATH)
       if (sent === undefined) return
@@ -37,43 +40,29 @@ export function usersRoutes(pages: Pages): Routes {
       if (user.role !== 'admin' || other === undefined || other.userId === user.userId)
         return sendRefusalPage(visit.response, site, deny('not_found'))
       if (!requireRecentLogin(pages, visit, sent.loggedIn, PATH)) return
-      await change(other, visit)
-      redirect(visit.response, site, PATH)
+      const actor = actorOf(visit, sent.loggedIn)
+      if (await didAct(pages, visit, () => change(other, actor))) redirect(visit.response, site, PATH)
     }
-  }
-
-  async function suspend({ userId }: User, { address: { ip } }: Visit): Promise<void> {
-    await users.setState(userId, 'suspended')
-    log.logSecurityEvent({ event: 'user_suspended', userId, ip })
-    await pages.revoke({ kind: 'user', id: userId })
-  }
-
-  async function resume({ userId }: User, { address: { ip } }: Visit): Promise<void> {
-    await users.setState(userId, 'active')
-    log.logSecurityEvent({ event: 'user_resumed', userId, ip })
-  }
-
-  async function logOut({ userId }: User, { address: { ip } }: Visit): Promise<void> {
-    await users.raiseTokenVersion(userId)
-    log.logSecurityEvent({ event: 'user_logged_out', userId, ip })
-    await sessions.endAll(userId, 'ended_by_admin', ip)
-    await pages.revoke({ kind: 'user', id: userId })
   }
 
   return {
     [`GET ${PATH}`]: show,
-    [`POST ${PATH}/suspend`]: act(suspend),
-    [`POST ${PATH}/resume`]: act(resume),
-    [`POST ${PATH}/logout`]: act(logOut),
+    [`POST ${PATH}/suspend`]: act((user, actor) => operations.users.suspend(user, actor)),
+    [`POST ${PATH}/resume`]: act((user, actor) => operations.users.resume(user, actor)),
+    [`POST ${PATH}/logout`]: act((user, actor) => operations.revocations.logOut(user, actor)),
   }
 }
 
-function usersPage(site: Site, loggedIn: LoggedIn, found: readonly User[], nowMs: number): PageOptions {
-  const shown = found.slice(0, PAGE_USERS)
-  const last = found.length > PAGE_USERS ? shown.at(-1) : undefined
+function usersPage(
+  site: Site,
+  loggedIn: LoggedIn,
+  { users, nextAfter }: UserPage,
+  nowMs: number,
+): PageOptions {
   const next =
-    last && html`<p><a href="${site.base}${PATH}?after=${encodeURIComponent(last.email)}">Next page</a></p>`
-  const main = html`<section class="card">${list(shown.map((user) => userRow(site, loggedIn, user, nowMs)))}</section>${next}`
+    nextAfter &&
+    html`<p><a href="${site.base}${PATH}?after=${encodeURIComponent(nextAfter)}">Next page</a></p>`
+  const main = html`<section class="card">${list(users.map((user) => userRow(site, loggedIn, user, nowMs)))}</section>${next}`
   return { site, title: 'Users', main, account: accountOf(loggedIn) }
 }
 

@@ -1,32 +1,30 @@
-import type { Block, BridgeStores, SecurityEvent, System, UserStore } from '@bridgekeeper/bridge'
+import type { Block, BlockStore, CallTimesStore, System, UserStore } from '@bridgekeeper/bridge'
 import { addressKey } from '@bridgekeeper/bridge/parts'
 import { SetupError } from '../config/setup-error.ts'
+import type { Actor, EventRecorder } from '../ports.ts'
 
-/** What an operator does about blocks, also while a node runs on the same data folder. */
-export class OperatorBlocks {
-  readonly #stores: Required<BridgeStores>
-  readonly #users: UserStore
-  readonly #system: System
-  readonly #record: (event: SecurityEvent) => Promise<void>
+export interface BlockParts {
+  readonly blocks: BlockStore
+  readonly callTimes: CallTimesStore
+  readonly users: UserStore
+  readonly log: EventRecorder
+  readonly system: System
+}
 
-  constructor(
-    stores: Required<BridgeStores>,
-    users: UserStore,
-    system: System,
-    record: (event: SecurityEvent) => Promise<void>,
-  ) {
-    this.#stores = stores
-    this.#users = users
-    this.#system = system
-    this.#record = record
+/** Acts on blocks, also while a node runs on the same data folder. */
+export class BlockOperations {
+  readonly #parts: BlockParts
+
+  constructor(parts: BlockParts) {
+    this.#parts = parts
   }
 
   list(): Promise<readonly Block[]> {
-    return this.#stores.blocks.all()
+    return this.#parts.blocks.all()
   }
 
   /** @throws SetupError `address_invalid` */
-  async addAddress(ip: string, lifetimeMs: number): Promise<Block> {
+  async addAddress(ip: string, lifetimeMs: number, actor: Actor): Promise<Block> {
     const key = addressKey(ip)
     if (key === undefined) {
       throw new SetupError(
@@ -35,19 +33,21 @@ export class OperatorBlocks {
         'Give one like 203.0.113.7.',
       )
     }
-    const block: Block = { kind: 'address', key, untilMs: this.#system.nowMs() + lifetimeMs }
-    await this.#stores.blocks.put(block)
-    await this.#record({ event: 'block_added', kind: block.kind, key })
+    const { blocks, log, system } = this.#parts
+    const block: Block = { kind: 'address', key, untilMs: system.nowMs() + lifetimeMs }
+    await blocks.put(block)
+    await log.logSecurityEvent({ event: 'block_added', kind: block.kind, key, ...actor })
     return block
   }
 
   /**
-   * Lifts every block of an address, a user (by id or email), or one listed key, and starts the user's
-   * rate limit anew: the seed's `resetRateLimit`.
+   * Lifts every block of an address, a user (by id or email), or one listed key, and resets the user's rate limit:
+   * the seed's `resetRateLimit`.
    * @throws SetupError `block_unknown`
    */
-  async lift(what: string): Promise<readonly Block[]> {
-    const user = await this.#users.findByEmail(what)
+  async lift(what: string, actor: Actor): Promise<readonly Block[]> {
+    const { blocks, callTimes, users, log } = this.#parts
+    const user = await users.findByEmail(what)
     const name = user?.userId ?? addressKey(what) ?? what
     const lifted = (await this.list()).filter(({ key }) => key === name || key.split(' ').includes(name))
     if (lifted.length === 0) {
@@ -58,9 +58,10 @@ export class OperatorBlocks {
       )
     }
     for (const block of lifted) {
-      await this.#stores.blocks.remove(block)
-      if (block.kind === 'calls') await this.#stores.callTimes.forget(block.key)
-      await this.#record({ event: 'block_lifted', kind: block.kind, key: block.key })
+      const { kind, key } = block
+      await blocks.remove(block)
+      if (kind === 'calls') await callTimes.forget(key)
+      await log.logSecurityEvent({ event: 'block_lifted', kind, key, ...actor })
     }
     return lifted
   }

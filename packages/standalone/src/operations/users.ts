@@ -1,70 +1,138 @@
-import type { SecurityEvent, System, User } from '@bridgekeeper/bridge'
+import type { User, UserState } from '@bridgekeeper/bridge'
 import type { UserRole } from '@bridgekeeper/bridge/parts'
-import type { Stores } from '../adapters/sql/open.ts'
 import { SetupError } from '../config/setup-error.ts'
-import { passwordProblem } from '../passwords/password-rules.ts'
-import { Passwords } from '../passwords/passwords.ts'
+import type { Actor } from '../ports.ts'
+import type { OperationParts } from './parts.ts'
 
-type AccountStores = Pick<Stores, 'users' | 'credentials' | 'sessions'>
+const EMAIL = /^[^\s@]+@[^\s@]+$/
+const MAX_EMAIL_CHARS = 254
+const USERS_AT_ONCE = 500
 
-/** What an operator does with accounts, also while a node runs; each act is put on record. */
-export class OperatorAccounts {
-  readonly #stores: AccountStores
-  readonly #system: System
-  readonly #record: (event: SecurityEvent) => Promise<void>
+/** One page of the list of users. */
+export interface UserPage {
+  readonly users: readonly User[]
+  /** The email after which the next page begins; `undefined` on the last one. */
+  readonly nextAfter?: string | undefined
+}
 
-  constructor(stores: AccountStores, system: System, record: (event: SecurityEvent) => Promise<void>) {
-    this.#stores = stores
-    this.#system = system
-    this.#record = record
+/** What an act needs of a user: an id that may no longer exist. */
+type Target = Pick<User, 'userId'>
+
+/** Acts on users. Each rejects while the store is down. */
+export class UserOperations {
+  readonly #parts: OperationParts
+
+  constructor(parts: OperationParts) {
+    this.#parts = parts
   }
 
-  /** Whether it may be this account's, before anything is done. @throws SetupError `password_refused` */
-  checkPassword(email: string, password: string): void {
-    const problem = passwordProblem(password, email)
-    if (problem === undefined) return
-    throw new SetupError('password_refused', `The password was not taken. ${problem}`, 'Choose another.')
+  /** The user with this email. @throws SetupError `user_unknown` */
+  async find(email: string): Promise<User> {
+    return known(email, await this.#parts.users.findByEmail(email))
   }
 
-  /** Sets it, and ends the user's logins in browsers. @throws SetupError `user_unknown`, `password_refused` */
-  async setPassword(email: string, password: string): Promise<User> {
-    const user = await this.#userOf(email)
-    this.checkPassword(user.email, password)
-    await new Passwords(this.#stores.credentials, this.#system).set(user.userId, password)
-    await this.#record({ event: 'password_changed', userId: user.userId })
-    for (const { sessionId, kind } of await this.#stores.sessions.ofUser(user.userId)) {
-      if (kind === 'browser') await this.#stores.sessions.end(sessionId)
+  /** Users by email, from the first one after `afterEmail`; `''` begins. */
+  async list(afterEmail: string, limit: number): Promise<UserPage> {
+    const found = await this.#parts.users.list(afterEmail, limit + 1)
+    const users = found.slice(0, limit)
+    return { users, nextAfter: found.length > limit ? users.at(-1)?.email : undefined }
+  }
+
+  /** Every user, by email. Reads a few hundred at a time. */
+  async *all(): AsyncGenerator<User> {
+    let page: UserPage = { users: [], nextAfter: '' }
+    while (page.nextAfter !== undefined) {
+      page = await this.list(page.nextAfter, USERS_AT_ONCE)
+      yield* page.users
     }
+  }
+
+  /** @throws SetupError `email_invalid`, `user_exists` */
+  async add(email: string, actor: Actor): Promise<User> {
+    if (!EMAIL.test(email) || email.length > MAX_EMAIL_CHARS) {
+      throw new SetupError(
+        'email_invalid',
+        `${JSON.stringify(email)} is no email address.`,
+        'Give one like ann@example.com.',
+      )
+    }
+    const user = await this.addNew(email, actor)
+    if (user !== undefined) return user
+    throw new SetupError(
+      'user_exists',
+      `There is a user ${email} already.`,
+      `Issue a token: bridgekeeper token issue ${email}`,
+    )
+  }
+
+  /**
+   * Adds a user whose email a provider verified.
+   * @param actor without one, the user is recorded as the one who acted
+   * @returns `undefined` if the email is taken
+   */
+  async addNew(email: string, actor: Partial<Actor>): Promise<User | undefined> {
+    const { users, system, log } = this.#parts
+    const user = await users.add({
+      userId: `user_${system.randomBytes(12).toString('hex')}`,
+      email,
+      tokenVersion: 0,
+      createdAtMs: system.nowMs(),
+      state: 'active',
+      role: 'user',
+    })
+    if (user === undefined) return undefined
+    const { userId } = user
+    await log.logSecurityEvent({ event: 'user_added', userId, by: userId, ...actor })
     return user
   }
 
-  /** @throws SetupError `user_unknown` */
-  async setRole(email: string, role: UserRole): Promise<User> {
-    const { userId } = await this.#userOf(email)
-    const user = known(email, await this.#stores.users.setRole(userId, role))
-    await this.#record({ event: 'user_role_changed', userId, role })
+  /** Refuses the user's tokens until the user is resumed, and ends what is open. @throws SetupError `user_unknown` */
+  async suspend({ userId }: Target, actor: Actor): Promise<User> {
+    const user = await this.#setState(userId, 'suspended')
+    await this.#parts.log.logSecurityEvent({ event: 'user_suspended', userId, ...actor })
+    await this.#parts.revoke({ kind: 'user', id: userId })
     return user
   }
 
-  /** With all that is the user's; what is open of it ends. @throws SetupError `user_unknown` */
-  async remove(email: string): Promise<User> {
-    const user = await this.#userOf(email)
-    if (await this.#stores.users.remove(user.userId))
-      await this.#record({ event: 'user_deleted', userId: user.userId })
+  /** Accepts the tokens of a suspended user again. @throws SetupError `user_unknown` */
+  async resume({ userId }: Target, actor: Actor): Promise<User> {
+    const user = await this.#setState(userId, 'active')
+    await this.#parts.log.logSecurityEvent({ event: 'user_resumed', userId, ...actor })
     return user
   }
 
-  async #userOf(email: string): Promise<User> {
-    return known(email, await this.#stores.users.findByEmail(email))
+  /** Lets the user manage other users, or not. @throws SetupError `user_unknown` */
+  async setRole({ userId }: Target, role: UserRole, actor: Actor): Promise<User> {
+    const user = known(userId, await this.#parts.users.setRole(userId, role))
+    await this.#parts.log.logSecurityEvent({ event: 'user_role_changed', userId, role, ...actor })
+    return user
+  }
+
+  /** Deletes the user and everything of theirs, and ends what is open. A second call revokes once more. */
+  async remove(user: User, actor: Actor): Promise<User> {
+    const { users, log, revoke } = this.#parts
+    const { userId } = user
+    if (await users.remove(userId)) await log.logSecurityEvent({ event: 'user_deleted', userId, ...actor })
+    await revoke({ kind: 'user', id: userId })
+    return user
+  }
+
+  async #setState(userId: string, state: UserState): Promise<User> {
+    return known(userId, await this.#parts.users.setState(userId, state))
   }
 }
 
-/** @throws SetupError `user_unknown` */
-export function known(email: string, user: User | undefined): User {
+/**
+ * @param name email or id by which the user was asked for
+ * @throws SetupError `user_unknown`
+ */
+export function known(name: string, user: User | undefined): User {
   if (user !== undefined) return user
   throw new SetupError(
     'user_unknown',
-    `There is no user ${email} here.`,
-    `Add it: bridgekeeper user add ${email}`,
+    `There is no user ${name} here.`,
+    name.includes('@')
+      ? `Add it: bridgekeeper user add ${name}`
+      : 'See which there are: bridgekeeper user list',
   )
 }

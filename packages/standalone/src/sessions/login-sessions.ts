@@ -1,5 +1,6 @@
-import type { Revocation, SecurityLog, System } from '@bridgekeeper/bridge'
+import type { Revocation, System } from '@bridgekeeper/bridge'
 import { newSessionId, type Session, type SessionStore } from '@bridgekeeper/bridge/parts'
+import type { Actor, EventRecorder } from '../ports.ts'
 
 /** Why a session ended, for the log. */
 export type SessionEnd =
@@ -27,7 +28,7 @@ export interface SessionParts {
   readonly sessions: SessionStore
   /** Ends what is open of it: here at once, on other nodes within a second. Rejects when they cannot be told. */
   readonly revoke: (revocation: Revocation) => Promise<void>
-  readonly log: Pick<SecurityLog, 'logSecurityEvent'>
+  readonly log: EventRecorder
   readonly system: System
 }
 
@@ -51,7 +52,7 @@ export class LoginSessions {
       expiresAtMs: nowMs + lifetimeMs,
     }
     await sessions.add(session)
-    log.logSecurityEvent({ event: 'session_started', userId: given.userId, ip, kind: given.kind })
+    await log.logSecurityEvent({ event: 'session_started', userId: given.userId, ip, kind: given.kind })
     await this.#displaceIdlest(session, ip)
     return session
   }
@@ -77,16 +78,25 @@ export class LoginSessions {
   }
 
   /** [LOGIN.4] From now on none of its tokens is good, here at once and on every node within a second. */
-  async end({ sessionId, userId, kind }: Session, reason: SessionEnd, ip?: string): Promise<void> {
-    const { sessions, revoke, log } = this.#parts
-    const wasThere = await sessions.end(sessionId)
-    if (wasThere) log.logSecurityEvent({ event: 'session_ended', userId, ip, kind, reason })
-    await revoke({ kind: 'session', id: sessionId })
+  async end(session: Session, reason: SessionEnd, ip?: string): Promise<void> {
+    await this.endFor(session, reason, { ip })
   }
 
-  /** Of all kinds but machines', whose login ends with the machine. */
-  async endAll(userId: string, reason: SessionEnd, ip?: string): Promise<void> {
-    for (const session of await this.#parts.sessions.ofUser(userId))
-      if (session.kind !== 'device') await this.end(session, reason, ip)
+  /** [LOGIN.4] The same as an act of a user or an operator. */
+  async endFor(session: Session, reason: SessionEnd, actor: Partial<Actor>): Promise<void> {
+    await this.remove(session, reason, actor)
+    await this.#parts.revoke({ kind: 'session', id: session.sessionId })
+  }
+
+  /** Ends a session whose user is revoked next: what it has open ends only with that revocation. */
+  async remove(
+    { sessionId, userId, kind }: Session,
+    reason: SessionEnd,
+    actor: Partial<Actor>,
+  ): Promise<void> {
+    const { sessions, log } = this.#parts
+    const wasThere = await sessions.end(sessionId)
+    const { ip, by } = actor
+    if (wasThere) await log.logSecurityEvent({ event: 'session_ended', userId, ip, kind, reason, by })
   }
 }

@@ -2,8 +2,8 @@ import { existsSync } from 'node:fs'
 import type { Environment } from '@bridgekeeper/bridge/parts'
 import { SetupError } from '../config/setup-error.ts'
 import { derivedKey, loadSecret } from '../data/secret.ts'
-import { anchorPath, archivePaths, currentPath } from './files.ts'
-import { type Verification, verifyLog } from './verify.ts'
+import { anchorPath, archivePaths, currentPath } from '../security-log/files.ts'
+import { type Verification, verifyLog } from '../security-log/verify.ts'
 
 /**
  * Verifies the security log of a data folder, also while a node runs on it. Changes nothing.

@@ -1,0 +1,65 @@
+import type { IssuedToken, Tokens, User } from '@bridgekeeper/bridge'
+import { canonicalScope, type Session } from '@bridgekeeper/bridge/parts'
+import { SetupError } from '../config/setup-error.ts'
+import type { Actor, EventRecorder } from '../ports.ts'
+import type { LoginSessions } from '../sessions/login-sessions.ts'
+import { type OfUser, ofUsers } from './of-users.ts'
+import type { UserOperations } from './users.ts'
+
+export interface TokenParts {
+  readonly sessions: LoginSessions
+  readonly log: EventRecorder
+  /** What signs as the bridge of this installation does. @throws SetupError what is wrong with the secret */
+  readonly tokens: () => Promise<Tokens>
+}
+
+/** Acts on access tokens that an operator issues. */
+export class TokenOperations {
+  readonly #parts: TokenParts
+  readonly #users: UserOperations
+
+  constructor(parts: TokenParts, users: UserOperations) {
+    this.#parts = parts
+    this.#users = users
+  }
+
+  /** The sessions of issued tokens that have not ended, of one user or of all. @throws SetupError `user_unknown` */
+  list(email?: string): Promise<readonly OfUser<Session>[]> {
+    return ofUsers(this.#users, email, async (userId) => {
+      const sessions = await this.#parts.sessions.ofUser(userId)
+      return sessions.filter(({ kind }) => kind === 'token')
+    })
+  }
+
+  /**
+   * Issues a token for a new login.
+   * @param scopes what it allows; everything unless given
+   * @throws SetupError `scope_invalid`, `secret_mismatch`, or what is wrong with the secret
+   */
+  async issue(
+    user: User,
+    lifetimeMs: number,
+    scopes: readonly string[] | undefined,
+    actor: Actor,
+  ): Promise<IssuedToken> {
+    demandScopes(scopes)
+    const tokens = await this.#parts.tokens()
+    const issued = await tokens.issue(user, lifetimeMs, scopes)
+    // Nobody gets a token that is not on record.
+    const lifetimeSeconds = Math.ceil(lifetimeMs / 1_000)
+    const { userId } = user
+    await this.#parts.log.logSecurityEvent({ event: 'token_issued', userId, lifetimeSeconds, ...actor })
+    return issued
+  }
+}
+
+/** @throws SetupError `scope_invalid` */
+function demandScopes(scopes: readonly string[] | undefined): void {
+  const unreadable = scopes?.find((scope) => canonicalScope(scope) === undefined)
+  if (unreadable === undefined && scopes?.length !== 0) return
+  throw new SetupError(
+    'scope_invalid',
+    `${JSON.stringify(unreadable ?? '')} is no scope.`,
+    'There are agent:connect, tools:list and tools:call:<server>/<tool>, with * for any server or tool.',
+  )
+}
