@@ -8,7 +8,6 @@ function principal(userId: string, sessionId: string, deviceId?: string) {
 
 function use(): OpenItem & { ended: number } {
   const made = {
-    index: 0,
     ended: 0,
     revoked: () => {
       made.ended++

@@ -1,4 +1,3 @@
-import { unreachable } from '@bridgekeeper/protocol'
 import { Groups } from '../groups.ts'
 import type { Revocation } from '../ports/sessions.ts'
 import type { Principal } from '../ports.ts'
@@ -10,21 +9,17 @@ const SPARE_LOGINS = 1_024
 
 /** Something that is open, and ends with its login: an agent's socket, a caller's request. */
 export interface OpenItem {
-  /** Its place among those of its login, which alone reads and writes it. */
-  index: number
-  /** Its login was revoked: nothing is taken from it and nothing given to it any more. Once, in that very turn. */
+  /** Its login was revoked: it must take and give nothing more. Called once, synchronously. */
   revoked(): void
 }
 
-/** One login as it is used here. A revoked one stays revoked; whoever comes again gets another. */
+/** One login as it is used here. A revoked one stays revoked; the next admission makes another. */
 export class OpenLogin {
   readonly #principal: Principal
   readonly #logins: OpenLogins
-  /** Most logins have one thing open, and a list of one costs more than all else of it. */
-  #use: OpenItem | undefined
-  #more: OpenItem[] | undefined
+  readonly #uses = new Set<OpenItem>()
   #revoked = false
-  /** When it was taken out of the index for having nothing open. */
+  /** When it left the index because it was idle. */
   #unlistedAt: number | undefined
 
   constructor(principal: Principal, logins: OpenLogins) {
@@ -44,51 +39,37 @@ export class OpenLogin {
     return this.#principal.deviceId
   }
 
-  /** Whether it was revoked. What was admitted before asks once more when it goes on. */
+  /** Whether it was revoked. What was admitted before checks it again after each wait. */
   get revoked(): boolean {
     if (this.#unlistedAt !== undefined && !this.#revoked) this.#listAgain(this.#unlistedAt)
     return this.#revoked
   }
 
   get isIdle(): boolean {
-    return this.#use === undefined && (this.#more === undefined || this.#more.length === 0)
+    return this.#uses.size === 0
   }
 
-  /** @returns whether it is open now: not where the login was revoked meanwhile */
+  /** @returns whether it is open now: not if the login was revoked */
   open(use: OpenItem): boolean {
     if (this.revoked) return false
-    if (this.#use === undefined) this.#use = use
-    else {
-      this.#more ??= []
-      use.index = this.#more.push(use) - 1
-    }
+    this.#uses.add(use)
     return true
   }
 
-  /** It ended by itself. */
   close(use: OpenItem): void {
-    if (this.#use === use) {
-      this.#use = undefined
-      return
-    }
-    const last = this.#more?.at(-1)
-    if (this.#more === undefined || last === undefined || this.#more[use.index] !== use) return
-    last.index = use.index
-    this.#more[use.index] = last
-    this.#more.pop()
+    this.#uses.delete(use)
   }
 
-  /** Everything that is open, in no order. */
-  get uses(): readonly OpenItem[] {
-    return [this.#use ?? [], this.#more ?? []].flat()
+  /** Everything that is open. */
+  get uses(): ReadonlySet<OpenItem> {
+    return this.#uses
   }
 
   /** @returns what was open */
   revoke(): readonly OpenItem[] {
     this.#revoked = true
-    const { uses } = this
-    this.#use = undefined
-    this.#more = undefined
+    const uses = [...this.#uses]
+    this.#uses.clear()
     return uses
   }
 
@@ -108,9 +89,11 @@ export class OpenLogin {
  * a call costs nothing. It also remembers what was revoked, for those who are being admitted meanwhile.
  */
 export class OpenLogins {
-  readonly #byUser = new Groups<OpenLogin>()
-  readonly #bySession = new Groups<OpenLogin>()
-  readonly #byDevice = new Groups<OpenLogin>()
+  readonly #index: Readonly<Record<Revocation['kind'], Groups<OpenLogin>>> = {
+    user: new Groups(),
+    session: new Groups(),
+    device: new Groups(),
+  }
   readonly #ofPrincipal = new WeakMap<Principal, OpenLogin>()
   /** When each was last revoked, oldest first. */
   readonly #revokedAt = new Map<string, number>()
@@ -143,7 +126,7 @@ export class OpenLogins {
   enter(principal: Principal, since: number): OpenLogin | undefined {
     if (this.isRevoked(principal, since)) return undefined
     const { userId, sessionId, deviceId } = principal
-    const known = this.#bySession
+    const known = this.#index.session
       .get(sessionId)
       .find((login) => login.userId === userId && login.deviceId === deviceId)
     const login = known ?? new OpenLogin(principal, this)
@@ -165,20 +148,18 @@ export class OpenLogins {
   /** @returns all that was open of it, which is for the caller to end in this very turn */
   revoke({ kind, id }: Revocation): readonly OpenItem[] {
     this.#remember(keyOf(kind, id))
-    return this.#index(kind)
-      .get(id)
-      .flatMap((login) => {
-        this.#takeOut(login)
-        return login.revoke()
-      })
+    return this.#index[kind].get(id).flatMap((login) => {
+      this.#takeOut(login)
+      return login.revoke()
+    })
   }
 
   list(login: OpenLogin): void {
     if (this.#count >= this.#sweepAt) this.#sweep()
     this.#count++
-    this.#byUser.add(login.userId, login)
-    this.#bySession.add(login.sessionId, login)
-    if (login.deviceId !== undefined) this.#byDevice.add(login.deviceId, login)
+    this.#index.user.add(login.userId, login)
+    this.#index.session.add(login.sessionId, login)
+    if (login.deviceId !== undefined) this.#index.device.add(login.deviceId, login)
   }
 
   #remember(key: string): void {
@@ -193,7 +174,7 @@ export class OpenLogins {
 
   /** Takes those out that have nothing open: all at once now and then, rather than one at the end of each request. */
   #sweep(): void {
-    for (const login of this.#bySession.values()) {
+    for (const login of this.#index.session.values()) {
       if (!login.isIdle) continue
       this.#takeOut(login)
       login.unlist(this.#now)
@@ -203,22 +184,9 @@ export class OpenLogins {
 
   #takeOut(login: OpenLogin): void {
     this.#count--
-    this.#byUser.remove(login.userId, login)
-    this.#bySession.remove(login.sessionId, login)
-    if (login.deviceId !== undefined) this.#byDevice.remove(login.deviceId, login)
-  }
-
-  #index(kind: Revocation['kind']): Groups<OpenLogin> {
-    switch (kind) {
-      case 'user':
-        return this.#byUser
-      case 'session':
-        return this.#bySession
-      case 'device':
-        return this.#byDevice
-      default:
-        return unreachable(kind)
-    }
+    this.#index.user.remove(login.userId, login)
+    this.#index.session.remove(login.sessionId, login)
+    if (login.deviceId !== undefined) this.#index.device.remove(login.deviceId, login)
   }
 }
 

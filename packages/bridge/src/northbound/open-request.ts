@@ -23,7 +23,6 @@ let opened = 0
 
 /** A caller's request, from the moment it is admitted until its answer is taken, or its login is revoked. */
 export class OpenRequest implements OpenItem {
-  index = 0
   /** Tells the newer of two requests. */
   readonly order = ++opened
   readonly response: ServerResponse

@@ -40,7 +40,6 @@ export interface AgentServices {
  * of them may be idle, so it is one object.
  */
 export class OpenAgent implements ConnectionListener, WebSocketListener, Pinged, OpenItem {
-  index = 0
   unanswered = 0
   readonly connection: Connection
   readonly #login: OpenLogin

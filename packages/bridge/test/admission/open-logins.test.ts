@@ -17,7 +17,7 @@ function entered(logins: OpenLogins, ...ids: [string, string, string?]): OpenLog
 }
 
 /** A use that is told from others by its number. */
-const use = (n: number): OpenItem & { readonly n: number } => ({ n, index: 0, revoked: () => {} })
+const use = (n: number): OpenItem & { readonly n: number } => ({ n, revoked: () => {} })
 const numbers = (uses: readonly OpenItem[]) =>
   uses.map((one) => (one as ReturnType<typeof use>).n).sort((a, b) => a - b)
 

@@ -49,7 +49,7 @@ function setUp(store: Revocations | undefined = new HandStore(), forget?: Authen
       { userId, sessionId: `s${++logins}`, expiresAtMs: 0 },
       revoker.logins.now,
     )
-    const use = { index: 0, ended: 0, revoked: () => void use.ended++ }
+    const use = { ended: 0, revoked: () => void use.ended++ }
     if (login?.open(use) !== true) throw new Error('It was refused.')
     return use
   }
