@@ -7,7 +7,7 @@ import { type OriginPolicy, originGate } from '../gates/origin.ts'
 import { type ProofPolicy, proofPolicyGate } from '../gates/proof-policy.ts'
 import { type FactsSource, type RequestFacts, requestFacts } from '../gates/request-facts.ts'
 import { type TransportPolicy, transportGate } from '../gates/transport.ts'
-import { allow, type Denied, deny, isGuess, type Verdict } from '../gates/verdict.ts'
+import { type Allowed, allow, type Denied, deny, isGuess, type Verdict } from '../gates/verdict.ts'
 import { AddressFailures, type FailureLimit } from '../limiters/address-failures.ts'
 import { ConnectionCaps, type ConnectionLimits } from '../limiters/connection-caps.ts'
 import { ChallengeLockout, lockKey } from '../limiters/lockout.ts'
@@ -89,43 +89,30 @@ export class Admission {
     this.#use = new TokenUse(options.publicUrls, parts.system)
   }
 
-  /** A caller's request. Answers at once where the token was verified moments ago. */
-  admitCaller(request: FactsSource): Verdict<AdmittedCaller> | Promise<Verdict<AdmittedCaller>> {
+  /** A caller's request. Rejects if a dependency is down. */
+  async admitCaller(request: FactsSource): Promise<Verdict<AdmittedCaller>> {
     const facts = requestFacts(request)
     const address = this.#address(facts)
-    const recheck = this.#recheckAddress(address)
-    if (recheck !== undefined) return recheck.then(() => this.#admitCaller(facts, address))
-    return this.#admitCaller(facts, address)
-  }
-
-  #admitCaller(
-    facts: RequestFacts,
-    address: ClientAddress,
-  ): Verdict<AdmittedCaller> | Promise<Verdict<AdmittedCaller>> {
+    await this.#recheckAddress(address)
     const passed = this.#frontDoor(facts, address)
     if (!passed.allowed) return this.#refuse('caller', passed, address, facts)
     const token = credentialGate(facts, this.#options.cookie)
     if (!token.allowed) return this.#refuse('caller', token, address, facts)
-    const recalled = this.#parts.authenticator.recall(token.value)
-    const known = recalled === undefined ? undefined : this.#logins.recalled(recalled)
-    if (recalled !== undefined && known !== undefined)
-      return this.#useBy({ principal: recalled, login: known }, token.value, address, facts)
-    return this.#authenticate('caller', token.value, address, facts).then((authenticated) =>
-      authenticated.allowed ? this.#useBy(authenticated.value, token.value, address, facts) : authenticated,
-    )
+    const authenticated =
+      this.#recall(token.value) ?? (await this.#authenticate('caller', token.value, address, facts))
+    if (!authenticated.allowed) return authenticated
+    const { principal, login } = authenticated.value
+    // Checked for each request, also of a cached token: where it is used, and by whom.
+    const use = this.#use.byCaller(principal, token.value, facts)
+    if (!use.allowed) return this.#refuse('caller', use, address, facts)
+    return allow(callerOf(principal, login, address))
   }
 
-  /** A good token is looked at in each request: where it is used, and by whom. */
-  #useBy(
-    { principal, login }: Authenticated,
-    token: string,
-    address: ClientAddress,
-    facts: RequestFacts,
-  ): Verdict<AdmittedCaller> {
-    const use = this.#use.byCaller(principal, token, facts)
-    return use.allowed
-      ? allow(callerOf(principal, login, address))
-      : this.#refuse('caller', use, address, facts)
+  /** The principal and login of a token that was verified in the last seconds. */
+  #recall(token: string): Allowed<Authenticated> | undefined {
+    const principal = this.#parts.authenticator.recall(token)
+    const login = principal && this.#logins.recalled(principal)
+    return principal && login && allow({ principal, login })
   }
 
   /** An agent's upgrade request. Rejects when what it depends on is down. */
@@ -167,15 +154,10 @@ export class Admission {
   }
 
   /** [ADDR.1] [TLS.1] [ORIGIN.3] A request for a page, whose origin is for the page to look at. */
-  admitVisitor(request: FactsSource): Verdict<ClientAddress> | Promise<Verdict<ClientAddress>> {
+  async admitVisitor(request: FactsSource): Promise<Verdict<ClientAddress>> {
     const facts = { ...requestFacts(request), origin: [] }
     const address = this.#address(facts)
-    const recheck = this.#recheckAddress(address)
-    if (recheck !== undefined) return recheck.then(() => this.#admitVisitor(facts, address))
-    return this.#admitVisitor(facts, address)
-  }
-
-  #admitVisitor(facts: RequestFacts, address: ClientAddress): Verdict<ClientAddress> {
+    await this.#recheckAddress(address)
     const passed = this.#frontDoor(facts, address)
     return passed.allowed ? allow(address) : this.#refuse('page', passed, address, facts)
   }
@@ -250,16 +232,16 @@ export class Admission {
     return this.#options.proxies.clientAddress(facts)
   }
 
-  /** [BLOCK.5] A promise if the address is blocked and the store must be asked whether it still is. */
-  #recheckAddress(address: ClientAddress): Promise<void> | undefined {
-    if (this.#failures.check(address, this.#nowMs()).allowed) return undefined
-    return this.#parts.blocks.recheck({ kind: 'address', key: address.key })
+  /** [BLOCK.5] If the address is blocked, asks the store whether it still is. */
+  async #recheckAddress(address: ClientAddress): Promise<void> {
+    if (this.#failures.check(address, this.#nowMs()).allowed) return
+    await this.#parts.blocks.recheck({ kind: 'address', key: address.key })
   }
 
   /** [BLOCK.5] The same for a user who is locked out at this address. */
-  #recheckLock(userId: string, { key }: ClientAddress): Promise<void> | undefined {
-    if (this.#lockout.check(userId, key, this.#nowMs()).allowed) return undefined
-    return this.#parts.blocks.recheck({ kind: 'challenge', key: lockKey(userId, key) })
+  async #recheckLock(userId: string, { key }: ClientAddress): Promise<void> {
+    if (this.#lockout.check(userId, key, this.#nowMs()).allowed) return
+    await this.#parts.blocks.recheck({ kind: 'challenge', key: lockKey(userId, key) })
   }
 
   /** What needs no token: blocked addresses, layer 1, origin and host. */

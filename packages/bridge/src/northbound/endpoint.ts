@@ -84,12 +84,10 @@ export class McpEndpoint {
     this.#loads = new CallerLoads(log, system)
   }
 
-  /** Answers the request, whatever happens. Never throws. Waits for nothing by promises where it need not. */
+  /** Answers the request, whatever happens. Never throws. */
   handle(request: IncomingMessage, response: ServerResponse, path: McpPath): void {
-    guarded(response, () => {
-      const verdict = this.#admission.admitCaller(request)
-      if (!(verdict instanceof Promise)) return this.#admitted(request, response, path, verdict)
-      return verdict.then((late) => this.#admitted(request, response, path, late))
+    guarded(response, async () => {
+      this.#admitted(request, response, path, await this.#admission.admitCaller(request))
     })
   }
 

@@ -139,7 +139,9 @@ test('[TLS.1] [ORIGIN.3] transport, host and origin are looked at before the tok
     'origin_forbidden',
   )
   // A page may be asked for from anywhere; it looks at the origin itself.
-  expect(admission.admitVisitor(request({ headers: { Origin: 'https://evil.example' } }))).toMatchObject({
+  expect(
+    await admission.admitVisitor(request({ headers: { Origin: 'https://evil.example' } })),
+  ).toMatchObject({
     allowed: true,
     value: { ip: '203.0.113.1' },
   })
@@ -158,8 +160,8 @@ test('[TLS.1] [ORIGIN.3] transport, host and origin are looked at before the tok
 test('[AUTH.8] a token that is recalled is not verified, and its caller is who it is', async () => {
   const { admission, request, recalled, asked } = setUp()
   recalled.set('t', { userId: 'ann', sessionId: 's', scopes: ['tools:list'], expiresAtMs: 9 })
-  const verdict = admission.admitCaller(request({ token: 't' }))
-  if (verdict instanceof Promise || !verdict.allowed) throw new Error('It was not recalled.')
+  const verdict = await admission.admitCaller(request({ token: 't' }))
+  if (!verdict.allowed) throw new Error('It was not recalled.')
   const { login, ...caller } = verdict.value
   expect(caller).toEqual({ userId: 'ann', sessionId: 's', scopes: ['tools:list'], ip: '203.0.113.1' })
   expect([login.userId, asked]).toEqual(['ann', []])
