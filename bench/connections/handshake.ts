@@ -24,7 +24,7 @@ const WARM_UP = 800
 /** What connections that ended leave to be done is done by then. */
 const PAUSE_MS = 300
 const AT_ONCE = 8
-const GOAL = 2
+const GOAL = 2.2
 
 /** CPU of a connection that is set up, and how many a second, over TLS: the bridge beside a bare server. */
 export async function handshake(): Promise<string> {

@@ -11,7 +11,7 @@ const AT_ONCE = 32
 const IDLE_MS = 6_000
 const STARTS = 5
 const SECRET_BYTES = 32
-const GOAL = 1.25
+const GOAL = 1.5
 /**
  * Both servers hold still what is no connection's: the nursery of V8, which grows with how much a process does at once
  * and has its full size here from the start, and the code of functions that have not run for a while, which is dropped.
