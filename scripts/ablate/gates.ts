@@ -80,7 +80,7 @@ export const ABLATIONS: readonly Ablation[] = [
   },
   {
     gate: "embedding: the app's own listeners see nothing of the bridge's",
-    edits: [gate('bridge/attach.ts', 'adoptLater', 'return')],
+    edits: [gate('bridge/attach.ts', 'takeLater', 'return')],
     tests: attack('embedding'),
   },
   {

@@ -2,45 +2,45 @@ import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node
 import type { Duplex } from 'node:stream'
 import { boundPipelining, isCut } from './northbound/pipelining.ts'
 
-/** What takes an HTTP server's requests before the app does; each says whether the request was its own. */
+/** Handles an HTTP server's requests before the app. `request` and `upgrade` return whether they took it. */
 export interface Handlers {
   request(request: IncomingMessage, response: ServerResponse): boolean
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean
-  /** Nobody else serves this server, and the request was not ours. */
-  nobodysRequest(response: ServerResponse): void
-  nobodysUpgrade(socket: Duplex): void
+  /** Answers a request that is not the bridge's, on a server without other listeners. */
+  unclaimedRequest(response: ServerResponse): void
+  unclaimedUpgrade(socket: Duplex): void
 }
 
 /**
- * [EMBED.4] Puts the handlers before all other listeners of the server, those that it has and those that it gets
- * later: what is ours they never see, and everything else they see as before.
+ * [EMBED.4] Puts the handlers before all other listeners of the server, present and future. Those listeners never see
+ * a request of the bridge, and see every other request as before.
  */
 export function attachTo(server: HttpServer, handlers: Handlers): void {
-  const requests = new Others(server, 'request')
+  const requests = new AppListeners(server, 'request')
   const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
     if (isCut(request)) return
     if (handlers.request(request, response)) return boundPipelining(request, response)
     if (requests.call(request, response)) return
     boundPipelining(request, response)
-    handlers.nobodysRequest(response)
+    handlers.unclaimedRequest(response)
   }
-  const upgrades = new Others(server, 'upgrade')
+  const upgrades = new AppListeners(server, 'upgrade')
   const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
     if (handlers.upgrade(request, socket, head)) return
-    if (!upgrades.call(request, socket, head)) handlers.nobodysUpgrade(socket)
+    if (!upgrades.call(request, socket, head)) handlers.unclaimedUpgrade(socket)
   }
   server.on('request', onRequest)
   server.on('upgrade', onUpgrade)
-  requests.adoptLater(onRequest)
-  upgrades.adoptLater(onUpgrade)
+  requests.takeLater(onRequest)
+  upgrades.takeLater(onUpgrade)
   ignoreOtherUpgrades(server, upgrades)
 }
 
 /**
- * Some clients offer HTTP/2 on every request (RFC 7230 section 6.7); who does not take the offer answers as
- * usual. With an upgrade listener, Node answers nothing by itself, unless it is told which offers count.
+ * Some clients offer HTTP/2 on every request (RFC 7230 section 6.7), and a server may ignore the offer. With an upgrade
+ * listener, Node emits `upgrade` instead of `request` for each offer, unless this callback rejects it.
  */
-function ignoreOtherUpgrades(server: HttpServer, upgrades: Others): void {
+function ignoreOtherUpgrades(server: HttpServer, upgrades: AppListeners): void {
   const upgradable: HttpServer & { shouldUpgradeCallback?: (request: IncomingMessage) => boolean } = server
   upgradable.shouldUpgradeCallback = ({ headers }) =>
     upgrades.count > 0 || headers.upgrade?.toLowerCase() === 'websocket'
@@ -48,11 +48,11 @@ function ignoreOtherUpgrades(server: HttpServer, upgrades: Others): void {
 
 type Event = 'request' | 'upgrade'
 type AnyListener = (this: HttpServer, ...args: unknown[]) => void
-/** What `once` adds is a function around the listener. */
+/** `once` wraps its listener. */
 type RawListener = AnyListener & { readonly listener?: AnyListener }
 
-/** The listeners of one event beside ours. The server no longer calls them by itself. */
-class Others {
+/** The app's listeners of one event, taken off the server and called by the bridge. */
+class AppListeners {
   readonly #server: HttpServer
   readonly #event: Event
   readonly #listeners: RawListener[]
@@ -68,21 +68,21 @@ class Others {
     return this.#listeners.length
   }
 
-  /** @returns whether there is any */
+  /** @returns whether there are listeners */
   call(...args: unknown[]): boolean {
     for (const listener of [...this.#listeners]) listener.call(this.#server, ...args)
     return this.count > 0
   }
 
-  /** Takes every listener that is added from now on: Next.js adds one with its first request. */
-  adoptLater(ours: unknown): void {
+  /** Also takes listeners that are added later. Next.js adds one with its first request. */
+  takeLater(ours: unknown): void {
     this.#server.on('newListener', (event: string | symbol, added: AnyListener) => {
       if (event !== this.#event) return
-      // This is told before it is added. No request can come before the turn ends.
+      // `newListener` precedes the addition. No request can arrive before the microtask.
       queueMicrotask(() => {
         const onServer = this.#onServer()
         const raw = onServer.find((listener) => listener === added || listener.listener === added)
-        // Who took ours off, to call it from a listener of their own, must stay.
+        // If another library wrapped our listener, leave it in place.
         if (raw === undefined || !onServer.some((listener) => listener === ours)) return
         this.#server.removeListener(this.#event, raw)
         this.#listeners.push(raw)

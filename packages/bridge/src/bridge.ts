@@ -124,8 +124,8 @@ export function createBridge(options: BridgeOptions): Bridge {
     attachTo(server, {
       request: canonically(onRequest),
       upgrade: onUpgrade,
-      nobodysRequest: (response) => sendRefusal(response, deny('not_found')),
-      nobodysUpgrade: (socket) => refuseUpgrade(socket, 'not_found'),
+      unclaimedRequest: (response) => sendRefusal(response, deny('not_found')),
+      unclaimedUpgrade: (socket) => refuseUpgrade(socket, 'not_found'),
     })
   }
 
