@@ -21,6 +21,16 @@ export const AGENT_ABLATIONS: readonly Ablation[] = [
     tests: ['packages/agent/test/servers/life.test.ts'],
   },
   {
+    gate: 'agent: one process at a time changes the keychain',
+    edits: [text('agent/keychain/file-lock.ts', '; BEGIN EXCLUSIVE', '')],
+    tests: agent('file-lock', 'keychain'),
+  },
+  {
+    gate: 'standalone: a lock outlasts a second attempt of its process',
+    edits: [text('standalone/adapters/process-lock.ts', "'wx'", "'a'")],
+    tests: ['packages/standalone/test/process-lock.test.ts'],
+  },
+  {
     gate: "agent: unread answers to a local server's requests",
     edits: [
       text('agent/servers/server-input.ts', 'this.#answerBytes + line.length > MAX_ANSWER_BYTES', 'false'),

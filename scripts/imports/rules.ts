@@ -240,6 +240,7 @@ export interface Owner {
 export const OWNERS: readonly Owner[] = [
   { modules: ['ws'], area: 'bridge/southbound', because: 'one place turns sockets into messages' },
   { modules: ['ws'], area: 'agent/link', because: 'one place turns the socket into messages' },
+  { modules: ['node:sqlite'], area: 'agent/keychain', because: 'it serves as the lock of the keychain only' },
   {
     modules: ['node:child_process', '@modelcontextprotocol/*'],
     area: 'agent/servers',

@@ -1,44 +1,57 @@
-import { open, rm, stat } from 'node:fs/promises'
+import { closeSync, openSync } from 'node:fs'
+import { DatabaseSync } from 'node:sqlite'
 import { pause, type System } from '../system.ts'
 import { hasCode, unusable } from './private-file.ts'
 
 const TRY_MS = 20
-/** No change takes this long: whoever holds the lock was killed. */
-const STALE_MS = 10_000
 const WAIT_MS = 30_000
+const SQLITE_BUSY = 5
 
 /**
- * Runs alone among all processes that use this lock.
+ * Runs alone among all processes that use this lock. The system releases the lock when its process ends, so a lock is
+ * never stale, however old its file is. The file stays: removing it would let two processes hold two locks.
  * @throws AgentError `keychain_unusable` when the lock cannot be had
  */
 export async function alone<T>(system: System, path: string, run: () => Promise<T>): Promise<T> {
-  const untilMs = system.monotonicMs() + WAIT_MS
-  const never = new AbortController().signal
-  while (!(await take(path))) {
-    if (system.monotonicMs() >= untilMs) throw unusable(path, 'Another process holds this lock.')
-    await removeStale(system, path)
-    await pause(system, TRY_MS, never)
-  }
+  const lock = await waitFor(system, path)
   try {
     return await run()
   } finally {
-    await rm(path, { force: true })
+    lock.close()
   }
 }
 
-async function take(path: string): Promise<boolean> {
+async function waitFor(system: System, path: string): Promise<DatabaseSync> {
+  const untilMs = system.monotonicMs() + WAIT_MS
+  const never = new AbortController().signal
+  for (;;) {
+    const lock = take(path)
+    if (lock !== undefined) return lock
+    if (system.monotonicMs() >= untilMs) throw unusable(path, 'Another process holds this lock.')
+    await pause(system, TRY_MS, never)
+  }
+}
+
+/** @returns the lock, which closing releases; `undefined` if another process or call holds it */
+function take(path: string): DatabaseSync | undefined {
+  let database: DatabaseSync | undefined
   try {
-    await (await open(path, 'wx', 0o600)).close()
-    return true
+    createPrivate(path)
+    database = new DatabaseSync(path)
+    database.exec('PRAGMA busy_timeout = 0; BEGIN EXCLUSIVE')
+    return database
   } catch (error) {
-    if (hasCode(error, 'EEXIST')) return false
+    database?.close()
+    if (error instanceof Error && 'errcode' in error && error.errcode === SQLITE_BUSY) return undefined
     throw unusable(path, error instanceof Error ? error.message : String(error), error)
   }
 }
 
-async function removeStale(system: System, path: string): Promise<void> {
-  const lock = await stat(path).catch(() => undefined)
-  // A lock from the future is from before the clock was set back.
-  if (lock !== undefined && Math.abs(system.nowMs() - lock.mtimeMs) > STALE_MS)
-    await rm(path, { force: true })
+/** A file that exists is not opened: closing it would release the lock that this process may hold (POSIX fcntl). */
+function createPrivate(path: string): void {
+  try {
+    closeSync(openSync(path, 'wx', 0o600))
+  } catch (error) {
+    if (!hasCode(error, 'EEXIST')) throw error
+  }
 }

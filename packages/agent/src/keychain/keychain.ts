@@ -37,6 +37,7 @@ export interface UnusableRecord {
 
 const FOLDER = 'bridges'
 const SUFFIX = '.json'
+const LOCK_FILE = 'keychain.lock'
 const HOST_CHARS = 60
 const DRAFT_MS = 60_000
 
@@ -83,7 +84,7 @@ export class Keychain {
   ): Promise<T> {
     await this.#open()
     const path = this.#pathOf(bridge)
-    return this.#alone(path, async () => {
+    return this.#alone(async () => {
       const current = await this.#read(path, bridge)
       const next = change(current)
       if (next === current) return next
@@ -98,7 +99,7 @@ export class Keychain {
   async remove(bridge: string): Promise<boolean> {
     await this.#open()
     const path = this.#pathOf(bridge)
-    return this.#alone(path, async () => {
+    return this.#alone(async () => {
       const current = await this.#read(path, bridge)
       if (current === undefined) return false
       await this.#destroy(placesOf(current))
@@ -184,8 +185,9 @@ export class Keychain {
     }
   }
 
-  #alone<T>(path: string, run: () => Promise<T>): Promise<T> {
-    return alone(this.#system, `${path}.lock`, run)
+  /** One lock for all records: a change takes milliseconds, and a removed record leaves no file behind. */
+  #alone<T>(run: () => Promise<T>): Promise<T> {
+    return alone(this.#system, join(this.#home, LOCK_FILE), run)
   }
 
   /** Makes sure that the folders are there and ours, and clears away what killed writes left. */

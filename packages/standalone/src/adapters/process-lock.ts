@@ -10,7 +10,7 @@ import { isBusy } from './busy.ts'
  * @throws when the file cannot be made or locked
  */
 export function takeLock(path: string): (() => void) | undefined {
-  closeSync(openSync(path, 'a', 0o600))
+  createPrivate(path)
   const database = new DatabaseSync(path)
   try {
     database.exec('PRAGMA busy_timeout = 0; BEGIN EXCLUSIVE')
@@ -19,5 +19,14 @@ export function takeLock(path: string): (() => void) | undefined {
     database.close()
     if (isBusy(error)) return undefined
     throw error
+  }
+}
+
+/** A file that exists is not opened: closing it would give back the lock that this process may have (POSIX fcntl). */
+function createPrivate(path: string): void {
+  try {
+    closeSync(openSync(path, 'wx', 0o600))
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
   }
 }
