@@ -72,6 +72,7 @@ test('[ACCT.2] length and what everybody tries decide, and nothing else', () => 
     '日本語のパスワードです。長い',
     '            a           b',
     'xxxxxxyzabcdefg',
+    '!superman!2026 ',
     `${'a'.repeat(64)}${'b'.repeat(64)}`,
   ])
     expect(problem(fine), fine).toBeUndefined()
@@ -90,6 +91,13 @@ test('[ACCT.2] length and what everybody tries decide, and nothing else', () => 
     'benjamin2026',
     'Bridgekeeper1',
     'qwertyuiop12',
+    'ADMINISTRATOR',
+    'sanfrancisco',
+    'ｓａｎｆｒａｎｃｉｓｃｏ',
+    'password@1234',
+    'letmeinletmein',
+    'welcome12345',
+    '!!superman2026',
   ])
     expect(problem(obvious), obvious).toMatch(/one of the first/)
 })

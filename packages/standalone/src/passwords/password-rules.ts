@@ -1,3 +1,5 @@
+import { createRequire } from 'node:module'
+
 /**
  * What a password may be: 12 to 128 characters, any of them, and not one that everybody tries first.
  * Source: NIST SP 800-63B-4 section 3.1.1.2: length and a list, no rules of composition.
@@ -5,37 +7,31 @@
 const MIN_CHARS = 12
 const MAX_CHARS = 128
 
-/** What guessing begins with, of those that are long enough; letter case aside. */
-const COMMON: ReadonlySet<string> = new Set([
-  '1q2w3e4r5t6y',
-  '1q2w3e4r5t6y7u8i',
-  '1qaz2wsx3edc',
-  '1qaz2wsx3edc4rfv',
-  'abcdefghijkl',
-  'administrator',
-  'admin123456789',
-  'changemechangeme',
+/** On no such list, but known to everybody. */
+const ALSO_COMMON = [
   'correcthorsebatterystaple',
-  'iloveyouiloveyou',
-  'letmeinletmein',
-  'password1234',
-  'password12345',
-  'password123456',
-  'password@1234',
-  'passw0rd1234',
-  'p@ssw0rd1234',
-  'qwerty123456',
-  'qwerty1234567',
+  'p@ssw0rd',
+  'passw0rd',
+  'password@',
   'qwertyqwerty',
-  'qwertyuiop12',
-  'qwertyuiop123',
-  'qwertyuiop[]',
-  'qwertyuiopasdf',
-  'qwertyuiopasdfgh',
-  'welcome12345',
-  'welcome123456',
-  'zaq12wsxcde3',
-])
+  'qwertyuiopas',
+]
+/** Characters around a common password that do not make it another one. */
+const MAX_ADDED_CHARS = 5
+
+const require = createRequire(import.meta.url)
+let common: ReadonlySet<string> | undefined
+
+/** The 49,000 most used passwords of leaks, normalised. Loaded when the first password is set. */
+function commonPasswords(): ReadonlySet<string> {
+  if (common !== undefined) return common
+  const { dictionary } = require('@zxcvbn-ts/language-common') as typeof import('@zxcvbn-ts/language-common')
+  const texts = [...dictionary['passwords-common'], ...ALSO_COMMON]
+    .map((text) => normalPassword(String(text)).toLowerCase())
+    .filter((text) => text.length >= MIN_CHARS - MAX_ADDED_CHARS)
+  common = new Set(texts)
+  return common
+}
 
 /** Counting up or down, or along the keyboard. */
 const RUNS = ['0123456789'.repeat(13), '9876543210'.repeat(13), 'abcdefghijklmnopqrstuvwxyz'.repeat(5)]
@@ -60,10 +56,20 @@ export function passwordProblem(password: string, email: string): string | undef
 
 function isObvious(password: string, email: string): boolean {
   const [name = ''] = email.split('@')
-  if (COMMON.has(password) || REPEATED.test(password) || password === email) return true
+  if (REPEATED.test(password) || password === email) return true
   if (RUNS.some((run) => run.includes(password))) return true
-  // The product's or the user's own name with a few characters around it.
-  return ['bridgekeeper', name].some(
-    (word) => word.length >= 6 && password.includes(word) && password.length - word.length < 6,
+  const half = password.slice(0, password.length / 2)
+  if (half.repeat(2) === password && commonPasswords().has(half)) return true
+  const words = new Set(['bridgekeeper', name])
+  return coresOf(password).some((core) => words.has(core) || commonPasswords().has(core))
+}
+
+/** The password without up to five characters at its ends. */
+function coresOf(password: string): readonly string[] {
+  const counts = Array.from({ length: MAX_ADDED_CHARS + 1 }, (_, count) => count)
+  return counts.flatMap((before) =>
+    counts
+      .filter((after) => before + after <= MAX_ADDED_CHARS)
+      .map((after) => password.slice(before, password.length - after)),
   )
 }
