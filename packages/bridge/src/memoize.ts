@@ -1,17 +1,35 @@
-/** Results kept; at this number all are dropped at once. */
-const MAX_RESULTS = 4_096
-/** A longer text is computed every time, so that a peer cannot fill the memory with long headers. */
+/** A longer text is not kept, so that a peer cannot fill the memory with long headers. */
 const MAX_CHARS = 256
+const MAX_RESULTS = 4_096
+
+/** Bounded cache of results for short texts. When it is full, all of them are dropped at once. */
+export class Memo<T> {
+  readonly #maxTexts: number
+  readonly #results = new Map<string, T>()
+
+  constructor(maxTexts: number) {
+    this.#maxTexts = maxTexts
+  }
+
+  get(text: string): T | undefined {
+    return text.length > MAX_CHARS ? undefined : this.#results.get(text)
+  }
+
+  keep(text: string, result: T): void {
+    if (text.length > MAX_CHARS) return
+    if (this.#results.size >= this.#maxTexts) this.#results.clear()
+    this.#results.set(text, result)
+  }
+}
 
 /** Memoizes a function of a short text. An `undefined` result is not kept. */
 export function memoize<T>(compute: (text: string) => T): (text: string) => T {
-  const results = new Map<string, T>()
+  const memo = new Memo<T>(MAX_RESULTS)
   return (text) => {
-    const kept = results.get(text)
+    const kept = memo.get(text)
     if (kept !== undefined) return kept
     const result = compute(text)
-    if (results.size >= MAX_RESULTS) results.clear()
-    if (text.length <= MAX_CHARS) results.set(text, result)
+    if (result !== undefined) memo.keep(text, result)
     return result
   }
 }

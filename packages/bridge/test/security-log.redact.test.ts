@@ -1,7 +1,7 @@
 import type { SecurityEvent } from '@bridgekeeper/bridge'
 import { expect, test } from 'vitest'
+import { Memo } from '../src/memoize.ts'
 import { lineBody, timestamps } from '../src/security-log/line.ts'
-import { Memo } from '../src/security-log/memo.ts'
 import { jsonText, remembered, type TextKind } from '../src/security-log/redact.ts'
 import { canaries } from './support/canaries.ts'
 
@@ -336,7 +336,7 @@ test('[LOG.3] what was changed is not kept in memory, and what was not is', () =
 })
 
 test('[LOG.4] a thousand short texts are remembered, and no more, and no long one', () => {
-  const memo = new Memo()
+  const memo = new Memo<string>(1_000)
   for (let i = 0; i < 1_000; i++) memo.keep(`text ${i}`, `made ${i}`)
   expect([memo.get('text 0'), memo.get('text 999'), memo.get('other')]).toEqual([
     'made 0',

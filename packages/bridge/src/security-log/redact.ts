@@ -1,6 +1,6 @@
 import { cleanText, limits } from '@bridgekeeper/protocol'
+import { Memo } from '../memoize.ts'
 import type { FieldKind } from './events.ts'
-import { Memo } from './memo.ts'
 import { REDACTED, withoutKnownKeys, withoutKnownSecrets, withoutRandomRuns } from './secrets.ts'
 
 /** Field kinds with string values, plus the two that any event may have. */
@@ -24,13 +24,16 @@ const LONE_SURROGATE = /\p{Cs}/gu
 const HALF_A_CHARACTER = /[\ud800-\udbff]$/
 const NOT_ASCII = /[^\x20-\x7e]/g
 
+/** Kept redactions of each kind. */
+const MAX_KEPT = 1_000
+
 /** Memoized redactions of repeated names. A changed value is not kept, so that no secret stays in memory. */
 export const remembered = {
-  code: new Memo(),
-  name: new Memo(),
-  text: new Memo(),
-  user: new Memo(),
-  ip: new Memo(),
+  code: new Memo<string>(MAX_KEPT),
+  name: new Memo<string>(MAX_KEPT),
+  text: new Memo<string>(MAX_KEPT),
+  user: new Memo<string>(MAX_KEPT),
+  ip: new Memo<string>(MAX_KEPT),
 } as const
 
 /**
