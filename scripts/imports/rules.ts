@@ -179,6 +179,7 @@ export const LAYERS: readonly Layer[] = [
   {
     area: 'standalone/operations',
     imports: [
+      'standalone/adapters',
       'standalone/config',
       'standalone/data',
       'standalone/passwords',
@@ -188,7 +189,6 @@ export const LAYERS: readonly Layer[] = [
       'bridge',
       'protocol',
     ],
-    importsTypes: ['standalone/adapters'],
     because: 'an act is the same for the command line and for pages, and knows neither',
   },
   {

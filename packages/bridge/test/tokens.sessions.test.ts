@@ -81,6 +81,7 @@ test('[LOGIN.1] a token that is issued is a login of its own, which lasts a seco
     userId: 'ann',
     kind: 'token',
     label: 'token issue',
+    scopes: ['agent:connect', 'tools:list', 'tools:call:*/*'],
     createdAtMs: nowMs,
     seenAtMs: nowMs,
     expiresAtMs: nowMs + 61_000,

@@ -1,6 +1,7 @@
 import type { Server } from 'node:http'
 import type { Bridge, System } from '@bridgekeeper/bridge'
 import type { DataFolder } from './data/data-folder.ts'
+import { forgetNodeUrl } from './data/node-file.ts'
 import type { ChainedLog } from './security-log/security-log.ts'
 
 /** Requests still open this long after the bridge closed are cut. */
@@ -12,12 +13,14 @@ export interface OpenNode {
   readonly bridge: Bridge
   readonly log: ChainedLog
   readonly data: DataFolder
+  readonly dataFolder: string
   readonly system: System
 }
 
 /** Closes a node in the order in which its parts need each other: listener, bridge, log, data folder. */
-export function nodeCloser({ server, bridge, log, data, system }: OpenNode): () => Promise<void> {
+export function nodeCloser({ server, bridge, log, data, dataFolder, system }: OpenNode): () => Promise<void> {
   return async () => {
+    forgetNodeUrl(dataFolder)
     const closed = new Promise<void>((resolve) => server.close(() => resolve()))
     await bridge.close()
     server.closeIdleConnections()

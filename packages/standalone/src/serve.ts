@@ -13,6 +13,7 @@ import { bridgeOf, ownBridge, ownIdentity } from './compose-bridge.ts'
 import type { ServeSettings } from './config/serve-settings.ts'
 import { reachNotes } from './config/transport.ts'
 import { DataFolder } from './data/data-folder.ts'
+import { noteNodeUrl } from './data/node-file.ts'
 import { readCertificate, type TlsEvent } from './http/certificate.ts'
 import { listen, urlOf } from './http/listen.ts'
 import { nodeListener } from './http/node-listener.ts'
@@ -75,7 +76,8 @@ export async function serve(options: ServeOptions): Promise<Node> {
     if (own !== undefined) await data.claim()
     await bridge.ready()
     log.logSecurityEvent({ event: 'bridge_started', version: manifest.version })
-    const close = nodeCloser({ server, bridge, log, data, system })
+    noteNodeUrl(dataFolder, url)
+    const close = nodeCloser({ server, bridge, log, data, dataFolder, system })
     return { url, data, bridge, notes, securityLog: log, close }
   } catch (error) {
     server.close()

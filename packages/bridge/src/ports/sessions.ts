@@ -14,6 +14,8 @@ export interface Session {
   readonly label: string
   readonly clientId?: string | undefined
   readonly deviceId?: string | undefined
+  /** What an issued token allows; `undefined` for other sessions, and for tokens from before this was stored. */
+  readonly scopes?: readonly string[] | undefined
   readonly createdAtMs: number
   readonly seenAtMs: number
   /** Fixed end, which no renewal moves. */

@@ -1,6 +1,9 @@
-import { closeSync, openSync } from 'node:fs'
+import { closeSync, existsSync, openSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { isBusy } from './busy.ts'
+
+/** How long a lock is waited for: `isLocked` of another process holds it for a moment. */
+const WAIT_MS = 250
 
 /**
  * Takes a lock that one process at a time can have. The system gives it back when the process ends, however
@@ -13,7 +16,7 @@ export function takeLock(path: string): (() => void) | undefined {
   createPrivate(path)
   const database = new DatabaseSync(path)
   try {
-    database.exec('PRAGMA busy_timeout = 0; BEGIN EXCLUSIVE')
+    database.exec(`PRAGMA busy_timeout = ${WAIT_MS}; BEGIN EXCLUSIVE`)
     return () => database.close()
   } catch (error) {
     database.close()
@@ -28,5 +31,20 @@ function createPrivate(path: string): void {
     closeSync(openSync(path, 'wx', 0o600))
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
+  }
+}
+
+/** Whether a process has the lock. Changes nothing. @throws if the file cannot be read */
+export function isLocked(path: string): boolean {
+  if (!existsSync(path)) return false
+  const database = new DatabaseSync(path, { readOnly: true })
+  try {
+    database.exec('PRAGMA busy_timeout = 0; SELECT 1 FROM sqlite_schema')
+    return false
+  } catch (error) {
+    if (isBusy(error)) return true
+    throw error
+  } finally {
+    database.close()
   }
 }

@@ -19,6 +19,7 @@ export type SetupErrorCode =
   | 'rights_unsafe'
   | 'keys_unusable'
   | 'setting_invalid'
+  | 'data_folder_missing'
   | 'data_folder_unusable'
   | 'data_folder_busy'
   | 'database_unusable'

@@ -1,13 +1,11 @@
-import { join } from 'node:path'
 import type { LineSink, System } from '@bridgekeeper/bridge'
 import { takeLock } from '../adapters/process-lock.ts'
 import { SetupError } from '../config/setup-error.ts'
 import type { DataFolder } from '../data/data-folder.ts'
 import { demandTrusted } from '../data/file-rights.ts'
-import { anchorPath, currentPath } from './files.ts'
+import { anchorPath, currentPath, lockPath } from './files.ts'
 import { type ChainedLog, createSecurityLog } from './security-log.ts'
 
-const LOCK_FILE = 'security.log.lock'
 const DRAIN_MS = 1_000
 
 export interface NodeLogOptions {
@@ -85,7 +83,7 @@ export function openNodeLog(options: NodeLogOptions): ChainedLog {
 }
 
 function lock(folder: string): () => void {
-  const unlock = attempt(() => takeLock(join(folder, LOCK_FILE)))
+  const unlock = attempt(() => takeLock(lockPath(folder)))
   if (unlock !== undefined) return unlock
   throw new SetupError(
     'data_folder_busy',

@@ -1,14 +1,21 @@
 import { expect, test } from 'vitest'
 import { FakeSystem } from '../../../../test/support/fake-system.ts'
 import { describeStores } from './databases.ts'
-import { CODE, DAY_MS, NOW_MS, SESSION } from './examples.ts'
+import { ANN, CODE, DAY_MS, DEVICE, NOW_MS, SESSION } from './examples.ts'
 
 describeStores('sessions and refresh tokens', (fresh) => {
   test('[STORE.1] a session is found by every process, whole, until it is ended or runs out', async () => {
     const open = fresh()
     const system = new FakeSystem()
     const [one, other] = [await open(system), await open(system)]
-    const device = { ...SESSION, sessionId: 's2', kind: 'device', clientId: 'c', deviceId: 'd' } as const
+    const device = {
+      ...SESSION,
+      sessionId: 's2',
+      kind: 'device',
+      clientId: 'c',
+      deviceId: 'd',
+      scopes: ['a', 'b'],
+    } as const
     await one.sessions.add(SESSION)
     await one.sessions.add(device)
     await one.sessions.add({ ...SESSION, sessionId: 's3', userId: 'user_2' })
@@ -20,6 +27,19 @@ describeStores('sessions and refresh tokens', (fresh) => {
     system.advance(DAY_MS)
     expect(await one.sessions.find('s2')).toBeUndefined()
     expect(await one.sessions.ofUser('user_1')).toEqual([])
+  })
+
+  test('[STORE.1] counts are of what has not ended', async () => {
+    const system = new FakeSystem()
+    const stores = await fresh()(system)
+    expect(await stores.counts()).toEqual({ users: 0, sessions: 0, devices: 0, blocks: 0 })
+    await stores.users.add(ANN)
+    await stores.sessions.add(SESSION)
+    await stores.devices.add(DEVICE)
+    await stores.blocks.put({ kind: 'address', key: '203.0.113.7', untilMs: NOW_MS + DAY_MS })
+    expect(await stores.counts()).toEqual({ users: 1, sessions: 1, devices: 1, blocks: 1 })
+    system.advance(DAY_MS)
+    expect(await stores.counts()).toEqual({ users: 1, sessions: 0, devices: 1, blocks: 0 })
   })
 
   test('[STORE.1] an id that is taken is refused, and when it was seen only moves on', async () => {

@@ -71,6 +71,7 @@ function migrationsOf(ddl: Ddl): Record<string, Migration> {
     '0001_bridge': { up: (db) => bridgeTables(db, ddl) },
     '0002_identity': { up: (db) => identityTables(db, ddl) },
     '0003_refresh_generations': { up: (db) => refreshGenerations(db, ddl) },
+    '0004_session_scopes': { up: sessionScopes },
   }
 }
 
@@ -266,4 +267,9 @@ async function refreshGenerations(db: Kysely<unknown>, { integer }: Ddl): Promis
     .addColumn('refresh_uses', 'text', (column) => column.notNull().defaultTo('[]'))
     .execute()
   await db.schema.dropTable('refresh_tokens').execute()
+}
+
+/** Scopes of issued tokens, for the list of tokens. Those of earlier ones stay unknown. */
+async function sessionScopes(db: Kysely<unknown>): Promise<void> {
+  await db.schema.alterTable('sessions').addColumn('scopes', 'text').execute()
 }

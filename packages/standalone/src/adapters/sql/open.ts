@@ -11,6 +11,7 @@ import { Kysely, sql } from 'kysely'
 import type { AccountStore, CredentialStore, OAuthStore, RefreshTokenStore } from '../../ports.ts'
 import { sqlBlocks } from './blocks.ts'
 import { sqlCallTimes } from './call-times.ts'
+import { type Counts, countAll } from './counts.ts'
 import { sqlCredentials } from './credentials.ts'
 import { sqlDevices } from './devices.ts'
 import { sqlFingerprints } from './fingerprints.ts'
@@ -43,6 +44,7 @@ export interface Stores {
   readonly callTimes: CallTimesStore
   readonly settings: Settings
   readonly outbox: Outbox
+  counts(): Promise<Counts>
   close(): Promise<void>
 }
 
@@ -107,6 +109,7 @@ async function storesIn(db: Database, system: System): Promise<Stores> {
     callTimes: sqlCallTimes(db),
     settings: sqlSettings(db),
     outbox: sqlOutbox(db),
+    counts: () => countAll(db, system),
     async close() {
       revocations.close()
       await db.destroy()

@@ -50,6 +50,8 @@ export interface Tables {
     readonly refresh_generation: number
     /** When the latest ones before it were used: JSON array of numbers. */
     readonly refresh_uses: string
+    /** Of an issued token, separated by spaces. */
+    readonly scopes: string | null
   }
   readonly devices: {
     readonly device_id: string

@@ -78,6 +78,7 @@ function toRow(session: Session): Tables['sessions'] {
     expires_at_ms: Math.floor(session.expiresAtMs),
     refresh_generation: 1,
     refresh_uses: '[]',
+    scopes: session.scopes?.join(' ') ?? null,
   }
 }
 
@@ -89,6 +90,7 @@ function toSession(row: Tables['sessions']): Session {
     label: row.label,
     ...(row.client_id !== null && { clientId: row.client_id }),
     ...(row.device_id !== null && { deviceId: row.device_id }),
+    ...(row.scopes !== null && { scopes: row.scopes.split(' ') }),
     createdAtMs: row.created_at_ms,
     seenAtMs: row.seen_at_ms,
     expiresAtMs: row.expires_at_ms,
