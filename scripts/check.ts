@@ -2,7 +2,7 @@
  * Runs every check that is not a test, and goes on after one that fails, so that one run shows all there is to
  * mend.
  *
- * Usage: npm run check [-- types|style|imports|rules|ablations|events|limits|settings …] [--fix]
+ * Usage: npm run check [-- types|style|imports|rules|ablations|events|json|limits|settings …] [--fix]
  */
 import { spawnSync } from 'node:child_process'
 import { parseArgs } from 'node:util'
@@ -21,6 +21,7 @@ const CHECKS: Record<string, string[]> = {
   rules: ['scripts/check-rules.ts'],
   ablations: ['scripts/check-ablations.ts'],
   events: ['scripts/check-events.ts', ...(values.fix ? ['--fix'] : [])],
+  json: ['scripts/check-json.ts', ...(values.fix ? ['--fix'] : [])],
   limits: ['scripts/check-limits.ts', ...(values.fix ? ['--fix'] : [])],
   settings: ['scripts/check-settings.ts', ...(values.fix ? ['--fix'] : [])],
 }

@@ -1,5 +1,6 @@
 import { chmodSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { shapes } from 'bridgekeeper/testing'
 import { expect, test } from 'vitest'
 import { startApprovingBridge } from '../enrolment/approving-bridge.ts'
 import { enrolledMachine } from '../enrolment/machine.ts'
@@ -12,7 +13,7 @@ const MANY_STARTS_MS = 120_000
 const device = (home: string, ...args: string[]) =>
   bridgekeeper(['device', ...args], { BRIDGEKEEPER_HOME: home, BRIDGEKEEPER_KEY_STORE: 'file' })
 
-test('[CLI.17] device list, rotate and forget show, renew and destroy this machine’s places', {
+test('[CLI.17] [CLI.30] device list, rotate and forget show, renew and destroy this machine’s places', {
   timeout: MANY_STARTS_MS,
 }, async () => {
   const at = await startApprovingBridge()
@@ -23,7 +24,9 @@ test('[CLI.17] device list, rotate and forget show, renew and destroy this machi
   expect(JSON.parse(listed.stdout)).toEqual([
     { bridge, state: 'enrolled', name: 'laptop', keyId, keyStore: 'file', deviceId, userId, generation: 1 },
   ])
+  expect(shapes['device list'].safeParse(JSON.parse(listed.stdout)).error).toBeUndefined()
   const rotated = await device(mine.home, 'rotate', at.url, '--json')
+  expect(shapes['device rotate'].safeParse(JSON.parse(rotated.stdout)).error).toBeUndefined()
   const after = await mine.record()
   expect(JSON.parse(rotated.stdout)).toEqual({ bridge, keyId: after.keyId, generation: 2 })
   expect((await at.devices.find(deviceId))?.keys[0]?.keyId).toBe(after.keyId)
@@ -53,6 +56,7 @@ test('[CLI.17] a place that cannot be used is listed with its reason, and rotati
   const content = readFileSync(path, 'utf8')
   chmodSync(path, 0o644)
   const [row] = JSON.parse((await device(mine.home, 'list', '--json')).stdout)
+  expect(shapes['device list'].safeParse([row]).error).toBeUndefined()
   expect(row).toMatchObject({ path, error: { code: 'keychain_exposed', next: expect.any(String) } })
   chmodSync(path, 0o600)
   writeFileSync(path, content.slice(0, 100))

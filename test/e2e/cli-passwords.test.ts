@@ -34,13 +34,13 @@ async function logIn(
 test('[CLI.20] an admin is added with a password, logs in at the running bridge, and is deleted', async () => {
   const email = 'root@example.com'
   const added = await jsonOf(user(['add', email, '--admin'], PASSWORD))
-  expect(added).toEqual({ userId: expect.stringMatching(/^user_/) })
+  expect(added).toMatchObject({ userId: expect.stringMatching(/^user_/), email, role: 'admin' })
   const { surfer, text } = await logIn(email, PASSWORD)
   expect(text).toContain('Your account')
   expect((await surfer.get('/account/users')).status).toBe(200)
   await jsonOf(user(['role', email, 'user']))
   expect((await surfer.get('/account/users')).status).toBe(404)
-  expect(await jsonOf(user(['delete', email]))).toEqual(added)
+  expect(await jsonOf(user(['delete', email]))).toEqual({ ...(added as object), role: 'user' })
   expect((await surfer.get('/account')).path).toMatch(/^\/login/)
   expect((await user(['delete', email])).stdout).toContain('user_unknown')
 })

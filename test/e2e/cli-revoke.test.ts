@@ -1,7 +1,7 @@
-import { generateKeyPairSync } from 'node:crypto'
 import { realSystem } from '@bridgekeeper/bridge'
 import { DataFolder, OPERATOR } from '@bridgekeeper/standalone'
 import { beforeAll, expect, test } from 'vitest'
+import { enrolledIn } from '../support/enrolled.ts'
 import { bridgekeeper, jsonOf, login, type RunningBridge, serve } from '../support/installation.ts'
 import { bearer, post, toolCall } from '../support/mcp.ts'
 import { logOutUser, setUserState } from '../support/operator.ts'
@@ -59,11 +59,12 @@ test(
     const doomed = await login(bridge.data, email)
     const kept = await login(bridge.data, email)
     const [agent, other] = [await verifiedPeer(bridge, doomed), await verifiedPeer(bridge, kept)]
-    const listed = (await jsonOf(command('sessions', email))) as { id: string; kind: string }[]
-    expect(listed.map(({ id }) => id).sort()).toEqual([doomed.sessionId, kept.sessionId].sort())
+    const listed = (await jsonOf(command('sessions', email))) as {
+      sessionId: string
+    }[]
+    expect(listed.map(({ sessionId }) => sessionId).sort()).toEqual([doomed.sessionId, kept.sessionId].sort())
     expect(await jsonOf(command('revoke', 'session', doomed.sessionId))).toEqual({
-      kind: 'session',
-      id: doomed.sessionId,
+      sessionId: doomed.sessionId,
       userId: doomed.userId,
     })
     expect(await agent.closed).toEqual(ENDED)
@@ -81,45 +82,14 @@ async function revokeUser({ operations }: DataFolder, email: string): Promise<un
   return operations.revocations.revokeUser(await operations.users.find(email), OPERATOR)
 }
 
-/** A machine of this user, as if it had been enrolled. */
-async function enrolled(data: DataFolder, userId: string, n: number): Promise<void> {
-  const nowMs = Date.now()
-  const sessionId = `session-${n}`
-  const deviceId = `dev_${n}`
-  await data.stores.sessions.add({
-    sessionId,
-    userId,
-    kind: 'device',
-    label: 'laptop',
-    deviceId,
-    createdAtMs: nowMs,
-    seenAtMs: nowMs,
-    expiresAtMs: nowMs + 600_000,
-  })
-  const jwk = JSON.stringify(generateKeyPairSync('ed25519').publicKey.export({ format: 'jwk' }))
-  const key = { keyId: `key${n}`, algorithm: 'Ed25519', generation: 1, jwk } as const
-  const name = 'my \u001b[31mlaptop'
-  await data.stores.devices.add({
-    deviceId,
-    userId,
-    sessionId,
-    name,
-    keys: [key],
-    createdAtMs: nowMs,
-    usedAtMs: nowMs,
-  })
-}
-
 test(
   '[REVOKE.10] [REVOKE.11] machines are listed, and revoked by their id or their session, and with their user',
   async () => {
     const email = 'dev@example.com'
     const { userId } = await login(bridge.data, email)
-    await withData(async (data) => {
-      for (const n of [1, 2, 3]) await enrolled(data, userId, n)
-    })
+    for (const n of [1, 2, 3]) await enrolledIn(bridge.data, userId, n)
     const { stdout } = await bridgekeeper(['devices', '--data', bridge.data])
-    expect(stdout).toContain('dev_1  dev@example.com  device  my')
+    expect(stdout).toContain('dev_1  dev@example.com  my')
     expect(stdout).not.toContain('\u001b')
     expect((await command('revoke', 'device', 'dev_1')).code).toBe(0)
     await withData(async (data) => {

@@ -1,5 +1,6 @@
 import type { AgentEvent } from '@bridgekeeper/agent'
 import { unreachable } from '@bridgekeeper/protocol'
+import type { Printed } from './json/shapes.ts'
 import { forTerminal, jsonText } from './output.ts'
 import { printOrDrop } from './stdout.ts'
 
@@ -81,7 +82,8 @@ export function printEvent(event: AgentEvent, verbose: boolean): void {
 
 /** Prints an event as a line of JSON. Events are dropped while nobody reads them. */
 export function printEventJson(event: AgentEvent): void {
-  printOrDrop(`${jsonText(event)}\n`, (count) => `${jsonText({ type: 'events-dropped', count })}\n`)
+  const line = (printed: Printed<'connect'>): string => `${jsonText(printed)}\n`
+  printOrDrop(line(event), (count) => line({ type: 'events-dropped', count }))
 }
 
 function retry(retryInMs: number | undefined): string {

@@ -20,6 +20,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   block: async () => (await import('./commands/block.ts')).blockCommand(),
   tools: async () => (await import('./commands/tools.ts')).toolsCommand(),
   call: async () => (await import('./commands/call.ts')).callCommand(),
+  status: async () => (await import('./commands/status.ts')).statusCommand(),
+  version: async () => (await import('./commands/version.ts')).versionCommand(),
   audit: async () => (await import('./commands/audit.ts')).auditCommand(),
 }
 

@@ -1,5 +1,7 @@
 import { stripVTControlCharacters } from 'node:util'
+import type { CommandName, Printed } from './json/shapes.ts'
 import { print } from './stdout.ts'
+import { tableLines } from './table.ts'
 
 /** What went wrong, as every error of the product tells it. */
 export interface Failure {
@@ -30,17 +32,28 @@ export function printLine(text = ''): void {
   print(`${text}\n`)
 }
 
-/** Prints rows with their columns aligned; with `cut`, lines end at the terminal's edge. */
-export function printTable(rows: readonly (readonly string[])[], { cut = false } = {}): void {
-  const columns = Math.max(0, ...rows.map((row) => row.length))
-  const widths = Array.from({ length: columns }, (_, i) =>
-    Math.max(...rows.map((row) => row[i]?.length ?? 0)),
-  )
-  const edge = cut ? (process.stdout.columns ?? Number.POSITIVE_INFINITY) : Number.POSITIVE_INFINITY
-  for (const row of rows) {
-    const line = row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join('  ')
-    printLine(line.trimEnd().slice(0, edge))
-  }
+/** Prints what a command prints with `--json`: see docs/json-output.md. */
+export function printAs<C extends CommandName>(_command: C, value: Printed<C>): void {
+  printJson(value)
+}
+
+/** Prints rows with their columns aligned. Nothing is cut. */
+export function printTable(rows: readonly (readonly string[])[]): void {
+  for (const line of tableLines(rows)) printLine(line)
+}
+
+/** Prints a list that fits a terminal, whose columns are cut with an ellipsis. In a pipe nothing is cut. */
+export function printList(rows: readonly (readonly string[])[]): void {
+  for (const line of tableLines(rows, terminalWidth(process.stdout, process.env.COLUMNS))) printLine(line)
+}
+
+/** Cells of a line: `COLUMNS`, else what the terminal says; `undefined` where output is no terminal. */
+export function terminalWidth(
+  { isTTY, columns }: { readonly isTTY?: boolean; readonly columns?: number },
+  given: string | undefined,
+): number | undefined {
+  if (isTTY !== true) return undefined
+  return /^[1-9]\d{0,4}$/.test(given ?? '') ? Number(given) : columns
 }
 
 /**

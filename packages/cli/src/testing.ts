@@ -1,5 +1,6 @@
 /** Internals that tests and checks outside this package use. Not published. */
 export { printEvent } from './agent-events.ts'
+export { failed, jsonSchemaOf, shapes } from './json/shapes.ts'
 export { endSignal } from './lifetime.ts'
 export { lifetimeMs } from './lifetime-setting.ts'
 export { printLine, reportFailure } from './output.ts'

@@ -1,9 +1,11 @@
-import { statSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { takeLock } from '@bridgekeeper/standalone/testing'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { run } from '../../../test/support/program.ts'
 import { scratch } from '../../../test/support/scratch.ts'
+import { isLocked, takeLock } from '../src/adapters/process-lock.ts'
 
 const MODULE = join(import.meta.dirname, '../src/adapters/process-lock.ts')
 
@@ -22,4 +24,32 @@ test('[LOG.10] a second attempt in the same process does not give the lock away'
   expect(statSync(path).mode & 0o777).toBe(0o600)
   unlock?.()
   expect(await isFree(path)).toBe(true)
+})
+
+test('[CLI.28] a lock is seen while it is held, and a look changes nothing', () => {
+  const path = join(scratch(), 'lock')
+  expect(isLocked(path)).toBe(false)
+  const unlock = takeLock(path)
+  expect(isLocked(path)).toBe(true)
+  expect(takeLock(path)).toBeUndefined()
+  unlock?.()
+  expect(isLocked(path)).toBe(false)
+})
+
+test('[CLI.28] a node that starts while another process looks at the lock gets it', async () => {
+  const path = join(scratch(), 'lock')
+  takeLock(path)?.()
+  const fixture = join(import.meta.dirname, 'fixtures/lock-looker.ts')
+  const looker = spawn(process.execPath, [fixture, path, '50'], { stdio: ['ignore', 'pipe', 'ignore'] })
+  onTestFinished(() => void looker.kill())
+  await once(looker.stdout, 'data')
+  const unlock = takeLock(path)
+  expect(unlock).toBeDefined()
+  unlock?.()
+})
+
+test('[LOG.10] a file that is no lock is an error, not a lock', () => {
+  const path = join(scratch(), 'lock')
+  writeFileSync(path, 'this is no lock, and long enough to be seen as none'.repeat(30))
+  expect(() => isLocked(path)).toThrow()
 })

@@ -1,6 +1,6 @@
 import { type Problem, type Verification, verifySecurityLog } from '@bridgekeeper/standalone'
 import { Command } from 'commander'
-import { forTerminal, printJson, printLine } from '../output.ts'
+import { forTerminal, printAs, printLine } from '../output.ts'
 import { dataFolder } from '../settings.ts'
 
 interface Options {
@@ -17,7 +17,7 @@ export function auditCommand(): Command {
     .action((options: Options) => {
       const found = verifySecurityLog(dataFolder(options.data), process.env)
       if (!found.intact) process.exitCode = 1
-      if (options.json) return printJson(found)
+      if (options.json) return printAs('audit verify', { ...found, problems: [...found.problems] })
       for (const line of describe(found)) printLine(forTerminal(line))
     })
   return new Command('audit').description('the security log').addCommand(verify)

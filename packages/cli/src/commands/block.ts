@@ -1,11 +1,13 @@
 import type { Block } from '@bridgekeeper/bridge'
 import { OPERATOR } from '@bridgekeeper/standalone'
 import { Command } from 'commander'
+import type { Printed } from '../json/shapes.ts'
 import { lifetimeMs } from '../lifetime-setting.ts'
-import { printJson, printLine, printTable } from '../output.ts'
+import { iso } from '../moment.ts'
+import { printAs, printLine, printList } from '../output.ts'
 import { DATA_FLAG, type DataOptions, withData } from '../with-data.ts'
 
-interface Options extends DataOptions {
+interface AddOptions extends DataOptions {
   readonly for: string
 }
 
@@ -13,43 +15,52 @@ interface Options extends DataOptions {
 export function blockCommand(): Command {
   return new Command('block')
     .description('addresses and users that are shut out')
-    .addCommand(
-      shared(new Command('list').description('what is blocked, and how long')).action((options: Options) =>
-        withData(options, async ({ operations: { blocks } }) => print(await blocks.list(), options)),
-      ),
-    )
+    .addCommand(shared(new Command('list').description('what is blocked, and how long')).action(list))
     .addCommand(
       shared(new Command('add').description('block an address'))
         .argument('<address>')
         .option('--for <time>', 'how long: 15m, 1h, 30d', '1h')
-        .action((address: string, options: Options) =>
-          withData(options, async ({ operations: { blocks } }) =>
-            print([await blocks.addAddress(address, lifetimeMs(options.for), OPERATOR)], options),
-          ),
-        ),
+        .action(add),
     )
     .addCommand(
       shared(
         new Command('lift').description('lift all blocks of an address or a user, and reset the rate limit'),
       )
         .argument('<address, email or key>')
-        .action((what: string, options: Options) =>
-          withData(options, async ({ operations: { blocks } }) => {
-            const lifted = await blocks.lift(what, OPERATOR)
-            if (options.json) return printJson(lifted.map(({ kind, key }) => ({ kind, key })))
-            for (const { kind, key } of lifted) printLine(`Lifted: ${kind} ${key}`)
-          }),
-        ),
+        .action(lift),
     )
 }
 
 function shared(command: Command): Command {
-  return command.option(...DATA_FLAG).option('--json', 'print [{"kind","key","until"}]')
+  return command.option(...DATA_FLAG).option('--json', 'print [{"kind","key","expiresAt"}]')
 }
 
-function print(blocks: readonly Block[], { json }: Options): void {
-  const rows = blocks.map(({ kind, key, untilMs }) => ({ kind, key, until: new Date(untilMs).toISOString() }))
-  if (json) return printJson(rows)
-  if (rows.length === 0) return printLine('Nothing is blocked.')
-  printTable(rows.map(({ kind, key, until }) => [`${kind} ${key}`, `until ${until}`]))
+async function list(options: DataOptions): Promise<void> {
+  const found = await withData(options, ({ operations }) => operations.blocks.list())
+  if (options.json) printAs('block list', found.map(printed))
+  else printBlocks(found)
+}
+
+async function add(address: string, options: AddOptions): Promise<void> {
+  const forMs = lifetimeMs(options.for)
+  const block = await withData(options, ({ operations }) =>
+    operations.blocks.addAddress(address, forMs, OPERATOR),
+  )
+  if (options.json) printAs('block add', [printed(block)])
+  else printBlocks([block])
+}
+
+async function lift(what: string, options: DataOptions): Promise<void> {
+  const lifted = await withData(options, ({ operations }) => operations.blocks.lift(what, OPERATOR))
+  if (options.json) return printAs('block lift', lifted.map(printed))
+  for (const { kind, key } of lifted) printLine(`Lifted: ${kind} ${key}`)
+}
+
+function printed({ kind, key, untilMs }: Block): Printed<'block list'>[number] {
+  return { kind, key, expiresAt: iso(untilMs) }
+}
+
+function printBlocks(blocks: readonly Block[]): void {
+  if (blocks.length === 0) return printLine('Nothing is blocked.')
+  printList(blocks.map(({ kind, key, untilMs }) => [kind, key, `until ${iso(untilMs)}`]))
 }

@@ -3,7 +3,7 @@ import { isObject, parseJson, unreachable } from '@bridgekeeper/protocol'
 import type { CallToolResult, ContentBlock } from '@modelcontextprotocol/client'
 import { Command } from 'commander'
 import { callTool } from '../caller.ts'
-import { forTerminal, printJson, printLine } from '../output.ts'
+import { forTerminal, printAs, printLine } from '../output.ts'
 import { CALLER } from '../settings/caller-table.ts'
 import { addSettings } from '../settings/flags.ts'
 import { UsageError } from '../usage-error.ts'
@@ -24,7 +24,7 @@ export function callCommand(): Command {
     .action(async (server: string, tool: string, json: string, options: Options) => {
       const args = argumentsFrom(json === '-' ? await text(process.stdin) : json)
       const result = await callTool({ flags: options, env: process.env }, server, tool, args)
-      if (options.json) printJson(result)
+      if (options.json) printAs('call', result)
       else printLine(resultText(result))
       if (result.isError) process.exitCode = 1
     })

@@ -8,8 +8,9 @@ import {
 } from '@bridgekeeper/agent'
 import { Command } from 'commander'
 import { demandVerifiedTls } from '../enrolment.ts'
+import type { Printed } from '../json/shapes.ts'
 import { endSignal } from '../lifetime.ts'
-import { forTerminal, printJson, printLine, printTable } from '../output.ts'
+import { forTerminal, printAs, printLine, printList } from '../output.ts'
 import { keychain } from '../settings/connect-table.ts'
 import { UsageError } from '../usage-error.ts'
 
@@ -44,9 +45,9 @@ export function deviceCommand(): Command {
 
 async function runList({ json }: Options): Promise<void> {
   const found = await keychain(process.env).list()
-  if (json) return printJson(found.map(described))
+  if (json) return printAs('device list', found.map(described))
   if (found.length === 0) return printLine('This machine is enrolled nowhere. Next: bridgekeeper connect URL')
-  printTable(
+  printList(
     found.map((record) =>
       'problem' in record
         ? [forTerminal(record.path), record.problem.code]
@@ -55,7 +56,7 @@ async function runList({ json }: Options): Promise<void> {
   )
 }
 
-function described(record: BridgeRecord | UnusableRecord): object {
+function described(record: BridgeRecord | UnusableRecord): Printed<'device list'>[number] {
   if ('problem' in record) {
     const { code, message, next } = record.problem
     return { path: record.path, error: { code, message, next } }
@@ -67,7 +68,7 @@ function described(record: BridgeRecord | UnusableRecord): object {
 async function runForget(url: string, { json }: Options): Promise<void> {
   const bridge = bridgeAddress(url, true)
   if (!(await keychain(process.env).remove(bridge))) throw notEnrolled(bridge)
-  if (json) return printJson({ bridge })
+  if (json) return printAs('device forget', { bridge })
   printLine(`Forgot ${bridge}, and destroyed this machine's key for it.`)
   printLine(`Next: remove the machine there, too, at ${bridge}/account.`)
 }
@@ -77,7 +78,7 @@ async function runRotate(url: string, { allowInsecure, json }: Options): Promise
   const bridge = bridgeAddress(url, allowInsecure ?? false)
   const login = new DeviceLogin(keychain(process.env), bridge, realSystem, endSignal())
   const { keyId, generation } = await login.rotate()
-  if (json) return printJson({ bridge, keyId, generation })
+  if (json) return printAs('device rotate', { bridge, keyId, generation })
   printLine(`This machine has a new key at ${bridge}: key number ${generation}. The old one is destroyed.`)
 }
 

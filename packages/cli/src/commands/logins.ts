@@ -1,83 +1,79 @@
-import { realSystem } from '@bridgekeeper/bridge'
-import { DataFolder } from '@bridgekeeper/standalone'
+import type { Device } from '@bridgekeeper/bridge'
+import type { OfUser } from '@bridgekeeper/standalone'
 import { Command } from 'commander'
-import { forTerminal, printJson, printLine, printTable } from '../output.ts'
-import { dataFolder } from '../settings.ts'
-
-interface Options {
-  readonly data?: string
-  readonly json?: boolean
-}
+import type { Printed } from '../json/shapes.ts'
+import { iso } from '../moment.ts'
+import { forTerminal, printAs, printLine, printList } from '../output.ts'
+import { DATA_FLAG, type DataOptions, withData } from '../with-data.ts'
 
 /** `bridgekeeper sessions [EMAIL]`: the logins that have not ended. */
 export function sessionsCommand(): Command {
-  return listing('sessions', 'logins that have not ended, of one user or of all', async (data, email) =>
-    (await data.operations.sessions.list(email)).map((session) => ({
-      id: session.sessionId,
-      email: session.email,
+  return listing('sessions', 'logins that have not ended, of one user or of all', async (email, options) => {
+    const found = await withData(options, ({ operations }) => operations.sessions.list(email))
+    const printed = found.map((session) => ({
+      sessionId: session.sessionId,
       userId: session.userId,
+      email: session.email,
       kind: session.kind,
       label: session.label,
-      deviceId: session.deviceId,
-      since: iso(session.createdAtMs),
-      seen: iso(session.seenAtMs),
-      until: iso(session.expiresAtMs),
-    })),
-  )
+      ...(session.deviceId !== undefined && { deviceId: session.deviceId }),
+      createdAt: iso(session.createdAtMs),
+      lastSeenAt: iso(session.seenAtMs),
+      expiresAt: iso(session.expiresAtMs),
+    }))
+    if (options.json) return printAs('sessions', printed)
+    printRows(
+      printed.map(({ sessionId, email, kind, label, lastSeenAt }) => [
+        sessionId,
+        email,
+        kind,
+        label,
+        `seen ${lastSeenAt}`,
+      ]),
+    )
+  })
 }
 
 /** `bridgekeeper devices [EMAIL]`: the machines that are enrolled. */
 export function devicesCommand(): Command {
-  return listing('devices', 'enrolled machines, of one user or of all', async (data, email) =>
-    (await data.operations.devices.list(email)).map((device) => ({
-      id: device.deviceId,
-      email: device.email,
-      userId: device.userId,
-      kind: 'device',
-      label: device.name,
-      keyId: device.keys[0]?.keyId,
-      since: iso(device.createdAtMs),
-      seen: iso(device.usedAtMs),
-    })),
-  )
+  return listing('devices', 'enrolled machines, of one user or of all', async (email, options) => {
+    const found = await withData(options, ({ operations }) => operations.devices.list(email))
+    const printed = found.map(printedDevice)
+    if (options.json) return printAs('devices', printed)
+    printRows(
+      printed.map(({ deviceId, email, name, lastSeenAt }) => [deviceId, email, name, `seen ${lastSeenAt}`]),
+    )
+  })
 }
 
-/** What both lists have. `label` was written by a peer. */
-interface Listed {
-  readonly id: string
-  readonly email: string
-  readonly kind: string
-  readonly label: string
-  readonly seen: string
+function printedDevice(device: OfUser<Device>): Printed<'devices'>[number] {
+  const keyId = device.keys[0]?.keyId
+  return {
+    deviceId: device.deviceId,
+    userId: device.userId,
+    email: device.email,
+    name: device.name,
+    ...(keyId !== undefined && { keyId }),
+    createdAt: iso(device.createdAtMs),
+    lastSeenAt: iso(device.usedAtMs),
+  }
 }
 
 function listing(
   name: string,
   description: string,
-  find: (data: DataFolder, email: string | undefined) => Promise<readonly Listed[]>,
+  list: (email: string | undefined, options: DataOptions) => Promise<void>,
 ): Command {
   return new Command(name)
     .description(description)
     .argument('[email]')
-    .option('--data <dir>', 'data folder (default: BRIDGEKEEPER_DATA or ./.bridgekeeper)')
+    .option(...DATA_FLAG)
     .option('--json', 'print a list of objects')
-    .action(async (email: string | undefined, options: Options) => {
-      const data = await DataFolder.open(dataFolder(options.data), process.env, realSystem())
-      try {
-        const found = await find(data, email)
-        if (options.json) return printJson(found)
-        if (found.length === 0) return printLine('There are none.')
-        printTable(
-          found.map(({ id, email, kind, label, seen }) =>
-            [id, email, kind, label, `seen ${seen}`].map((text) => forTerminal(text)),
-          ),
-        )
-      } finally {
-        await data.close()
-      }
-    })
+    .action(list)
 }
 
-function iso(atMs: number): string {
-  return new Date(atMs).toISOString()
+/** Names in the rows were written by peers. */
+function printRows(rows: readonly (readonly string[])[]): void {
+  if (rows.length === 0) printLine('There are none.')
+  else printList(rows.map((row) => row.map(forTerminal)))
 }

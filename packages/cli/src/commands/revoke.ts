@@ -1,20 +1,16 @@
-import { realSystem } from '@bridgekeeper/bridge'
-import { DataFolder, OPERATOR, type Operations } from '@bridgekeeper/standalone'
+import { OPERATOR, type Operations } from '@bridgekeeper/standalone'
 import { Command } from 'commander'
-import { printJson, printLine } from '../output.ts'
-import { dataFolder } from '../settings.ts'
-
-interface Options {
-  readonly data?: string
-  readonly json?: boolean
-}
+import { printAs, printLine } from '../output.ts'
+import { DATA_FLAG, type DataOptions, withData } from '../with-data.ts'
 
 /** What one subcommand ends. */
 interface Kind {
   readonly name: 'user' | 'session' | 'device'
   readonly argument: string
   readonly description: string
+  readonly json: string
   revoke(operations: Operations, what: string): Promise<{ readonly userId: string }>
+  print(userId: string, what: string): void
   told(what: string): string
 }
 
@@ -23,22 +19,28 @@ const KINDS: readonly Kind[] = [
     name: 'user',
     argument: '<email>',
     description: "end all of a user's logins, and revoke all of the user's machines",
+    json: '{"userId"}',
     revoke: async ({ revocations, users }, email) =>
       revocations.revokeUser(await users.find(email), OPERATOR),
+    print: (userId) => printAs('revoke user', { userId }),
     told: (email) => `Ended all logins and machines of ${email}.`,
   },
   {
     name: 'session',
     argument: '<id>',
     description: 'end one login: bridgekeeper sessions lists them',
+    json: '{"userId","sessionId"}',
     revoke: async ({ sessions }, id) => sessions.end(await sessions.find(id), OPERATOR),
+    print: (userId, sessionId) => printAs('revoke session', { userId, sessionId }),
     told: (id) => `Ended the login ${id}.`,
   },
   {
     name: 'device',
     argument: '<id>',
     description: 'revoke one machine, whose key is never enrolled again: bridgekeeper devices lists them',
+    json: '{"userId","deviceId"}',
     revoke: async ({ devices }, id) => devices.revoke(await devices.find(id), OPERATOR),
+    print: (userId, deviceId) => printAs('revoke device', { userId, deviceId }),
     told: (id) => `Revoked the machine ${id}.`,
   },
 ]
@@ -50,20 +52,15 @@ export function revokeCommand(): Command {
   return revoke
 }
 
-function subcommand({ name, argument, description, revoke, told }: Kind): Command {
+function subcommand({ name, argument, description, json, revoke, print, told }: Kind): Command {
   return new Command(name)
     .description(description)
     .argument(argument)
-    .option('--data <dir>', 'data folder (default: BRIDGEKEEPER_DATA or ./.bridgekeeper)')
-    .option('--json', 'print {"kind","id","userId"}')
-    .action(async (what: string, options: Options) => {
-      const data = await DataFolder.open(dataFolder(options.data), process.env, realSystem())
-      try {
-        const { userId } = await revoke(data.operations, what)
-        if (options.json) return printJson({ kind: name, id: name === 'user' ? userId : what, userId })
-        printLine(`${told(what)} Running bridges close what is open of it within a second.`)
-      } finally {
-        await data.close()
-      }
+    .option(...DATA_FLAG)
+    .option('--json', `print ${json}`)
+    .action(async (what: string, options: DataOptions) => {
+      const { userId } = await withData(options, ({ operations }) => revoke(operations, what))
+      if (options.json) return print(userId, what)
+      printLine(`${told(what)} Running bridges close what is open of it within a second.`)
     })
 }

@@ -2,7 +2,7 @@ import { realSystem } from '@bridgekeeper/bridge'
 import { SECRETS, SERVE, serve, serveSettings } from '@bridgekeeper/standalone'
 import { Command } from 'commander'
 import { aborted, endSignal } from '../lifetime.ts'
-import { forTerminal, printJson, printLine, printTable } from '../output.ts'
+import { forTerminal, printAs, printLine, printTable } from '../output.ts'
 import { addSettings } from '../settings/flags.ts'
 
 interface Options extends Readonly<Record<string, unknown>> {
@@ -24,7 +24,8 @@ async function run(options: Options): Promise<void> {
   const { dataFolder } = settings
   const node = await serve({ settings, env, system: realSystem(), logTo: process.stdout })
   for (const note of node.notes) process.stderr.write(`note: ${forTerminal(note)}\n`)
-  if (options.json) printJson({ event: 'listening', url: node.url, mcp: `${node.url}/mcp`, data: dataFolder })
+  if (options.json)
+    printAs('serve', { event: 'listening', url: node.url, mcp: `${node.url}/mcp`, data: dataFolder })
   else {
     printLine('Bridgekeeper is listening.')
     printTable([
@@ -38,5 +39,5 @@ async function run(options: Options): Promise<void> {
   await aborted(end)
   if (!options.json) printLine('Stopping: letting calls end…')
   await node.close()
-  if (options.json) printJson({ event: 'stopped' })
+  if (options.json) printAs('serve', { event: 'stopped' })
 }

@@ -1,20 +1,19 @@
-import { type IssuedToken, realSystem } from '@bridgekeeper/bridge'
-import { DataFolder, OPERATOR } from '@bridgekeeper/standalone'
+import { OPERATOR } from '@bridgekeeper/standalone'
 import { Command } from 'commander'
 import { lifetimeMs } from '../lifetime-setting.ts'
-import { printJson, printLine, printTable } from '../output.ts'
-import { dataFolder, scopes } from '../settings.ts'
+import { iso } from '../moment.ts'
+import { forTerminal, printAs, printLine, printList, printTable } from '../output.ts'
+import { scopes } from '../settings.ts'
+import { DATA_FLAG, type DataOptions, withData } from '../with-data.ts'
 
-interface Options {
-  readonly data?: string
+interface IssueOptions extends DataOptions {
   readonly ttl: string
   readonly scope?: string
-  readonly json?: boolean
 }
 
-/** `bridgekeeper token issue EMAIL`. */
+/** `bridgekeeper token issue EMAIL` and `token list [EMAIL]`. */
 export function tokenCommand(): Command {
-  const issue = new Command('issue')
+  const issueCommand = new Command('issue')
     .description('issue an access token, for an agent or for a caller')
     .argument('<email>')
     .option('--ttl <time>', 'how long it is valid: 15m, 12h, 30d', '12h')
@@ -22,35 +21,59 @@ export function tokenCommand(): Command {
       '--scope <scopes>',
       'what it allows, such as "agent:connect tools:call:memory/*" (default: everything)',
     )
-    .option('--data <dir>', 'data folder (default: BRIDGEKEEPER_DATA or ./.bridgekeeper)')
+    .option(...DATA_FLAG)
     .option('--json', 'print {"accessToken","sessionId","userId","expiresAt"}')
-    .action(async (email: string, options: Options) => {
-      const data = await DataFolder.open(dataFolder(options.data), process.env, realSystem())
-      try {
-        const issued = await issueToken(data, email, options)
-        if (options.json) return printJson(issued)
-        printTable([
-          ['token', issued.accessToken],
-          ['user', issued.userId],
-          ['session', issued.sessionId],
-          ['expires', issued.expiresAt],
-          ['scope', options.scope ?? 'everything'],
-        ])
-        printLine(
-          'Next: give it to the agent or the caller as BRIDGEKEEPER_TOKEN. Whoever has it acts as this user.',
-        )
-      } finally {
-        await data.close()
-      }
-    })
-  return new Command('token').description('access tokens').addCommand(issue)
+    .action(issue)
+  const listCommand = new Command('list')
+    .description('list issued tokens that have not ended, of one user or of all; never the tokens themselves')
+    .argument('[email]')
+    .option(...DATA_FLAG)
+    .option('--json', 'print [{"sessionId","userId","email","scopes","createdAt","lastSeenAt","expiresAt"}]')
+    .action(list)
+  return new Command('token').description('access tokens').addCommand(issueCommand).addCommand(listCommand)
 }
 
-async function issueToken(
-  { operations: { users, tokens } }: DataFolder,
-  email: string,
-  { ttl, scope }: Options,
-): Promise<IssuedToken> {
-  const lifetime = lifetimeMs(ttl)
-  return tokens.issue(await users.find(email), lifetime, scopes(scope), OPERATOR)
+async function issue(email: string, options: IssueOptions): Promise<void> {
+  const ttlMs = lifetimeMs(options.ttl)
+  const issued = await withData(options, async ({ operations: { users, tokens } }) =>
+    tokens.issue(await users.find(email), ttlMs, scopes(options.scope), OPERATOR),
+  )
+  if (options.json) return printAs('token issue', issued)
+  printTable([
+    ['token', issued.accessToken],
+    ['user', issued.userId],
+    ['session', issued.sessionId],
+    ['expires', issued.expiresAt],
+    ['scope', options.scope ?? 'everything'],
+  ])
+  printLine(
+    'Next: give it to the agent or the caller as BRIDGEKEEPER_TOKEN. Whoever has it acts as this user.',
+  )
+}
+
+async function list(email: string | undefined, options: DataOptions): Promise<void> {
+  const found = await withData(options, ({ operations }) => operations.tokens.list(email))
+  const printed = found.map((session) => ({
+    sessionId: session.sessionId,
+    userId: session.userId,
+    email: session.email,
+    ...(session.scopes !== undefined && { scopes: [...session.scopes] }),
+    createdAt: iso(session.createdAtMs),
+    lastSeenAt: iso(session.seenAtMs),
+    expiresAt: iso(session.expiresAtMs),
+  }))
+  if (options.json) return printAs('token list', printed)
+  if (printed.length === 0) return printLine('There are none.')
+  const rows = printed.map((token) => [
+    token.sessionId,
+    token.email,
+    token.createdAt,
+    token.lastSeenAt,
+    token.expiresAt,
+    token.scopes?.join(' ') ?? 'unknown',
+  ])
+  const header = ['SESSION', 'USER', 'CREATED', 'LAST SEEN', 'EXPIRES', 'SCOPES']
+  printList([header, ...rows.map((row) => row.map(forTerminal))])
+  printLine()
+  printLine('Next: bridgekeeper revoke session ID')
 }

@@ -1,7 +1,7 @@
 import type { Tool } from '@modelcontextprotocol/client'
 import { Command } from 'commander'
 import { asCaller } from '../caller.ts'
-import { forTerminal, printJson, printLine, printTable } from '../output.ts'
+import { forTerminal, printAs, printLine, printList } from '../output.ts'
 import { CALLER } from '../settings/caller-table.ts'
 import { addSettings } from '../settings/flags.ts'
 
@@ -19,12 +19,10 @@ export function toolsCommand(): Command {
     .action(async (server: string | undefined, options: Options) => {
       const source = { flags: options, env: process.env }
       const tools = await asCaller(source, server, async (client) => (await client.listTools()).tools)
-      if (options.json) return printJson(tools)
+      if (options.json) return printAs('tools', tools)
       if (tools.length === 0)
         return printLine('There are no tools yet: the agent is still starting its servers, or has none.')
-      printTable([['SERVER', 'TOOL', 'DESCRIPTION'], ...tools.map((tool) => row(tool, server))], {
-        cut: true,
-      })
+      printList([['SERVER', 'TOOL', 'DESCRIPTION'], ...tools.map((tool) => row(tool, server))])
       printLine()
       printLine("Next: bridgekeeper call SERVER TOOL '{…}'")
     })

@@ -1,20 +1,20 @@
-import { realSystem, type User } from '@bridgekeeper/bridge'
-import { DataFolder, OPERATOR, type Operations } from '@bridgekeeper/standalone'
+import type { User } from '@bridgekeeper/bridge'
+import { OPERATOR, type Operations } from '@bridgekeeper/standalone'
 import { Command } from 'commander'
-import { printJson, printLine } from '../output.ts'
+import type { Printed } from '../json/shapes.ts'
+import { iso } from '../moment.ts'
+import { forTerminal, printAs, printLine, printList } from '../output.ts'
 import { newPassword, type PasswordOptions } from '../password.ts'
-import { dataFolder } from '../settings.ts'
 import { UsageError } from '../usage-error.ts'
+import { DATA_FLAG, type DataOptions, withData } from '../with-data.ts'
 
-interface Options extends PasswordOptions {
-  readonly data?: string
-  readonly json?: boolean
+interface Options extends PasswordOptions, DataOptions {
   readonly admin?: boolean
 }
 
 /** What one subcommand does with the user of this email, and says of it. */
 interface Action {
-  readonly name: string
+  readonly name: 'add' | 'password' | 'role' | 'suspend' | 'resume' | 'logout' | 'delete'
   readonly description: string
   /** Whether it takes a password. */
   readonly takesPassword?: boolean
@@ -77,11 +77,11 @@ const ACTIONS: readonly Action[] = [
   },
 ]
 
-/** `bridgekeeper user add|password|role|suspend|resume|logout|delete EMAIL`. */
+/** `bridgekeeper user add|password|role|suspend|resume|logout|delete EMAIL` and `user list`. */
 export function userCommand(): Command {
   const user = new Command('user').description("the bridge's users")
   for (const action of ACTIONS) user.addCommand(subcommand(action))
-  return user.addCommand(roleCommand())
+  return user.addCommand(roleCommand()).addCommand(listCommand())
 }
 
 function subcommand(action: Action): Command {
@@ -105,23 +105,66 @@ function roleCommand(): Command {
     })
 }
 
-function commandFor(name: string, description: string): Command {
+function commandFor(name: Action['name'], description: string): Command {
   return new Command(name)
     .description(description)
     .argument('<email>')
-    .option('--data <dir>', 'data folder (default: BRIDGEKEEPER_DATA or ./.bridgekeeper)')
-    .option('--json', 'print {"userId"}')
+    .option(...DATA_FLAG)
+    .option('--json', 'print {"userId","email","role","state","createdAt"}')
 }
 
-async function run({ act, told }: Action, email: string, options: Options): Promise<void> {
-  const data = await DataFolder.open(dataFolder(options.data), process.env, realSystem())
-  try {
-    const user = await act(data.operations, email, options)
-    if (options.json) return printJson({ userId: user.userId })
-    for (const line of told(email, user, options)) printLine(line)
-  } finally {
-    await data.close()
+async function run({ name, act, told }: Action, email: string, options: Options): Promise<void> {
+  const user = await withData(options, ({ operations }) => act(operations, email, options))
+  if (options.json) return printAs(`user ${name}`, printed(user))
+  for (const line of told(email, user, options)) printLine(line)
+}
+
+interface ListOptions extends DataOptions {
+  readonly after: string
+  readonly limit: string
+}
+
+const MAX_LISTED = 1_000
+
+function listCommand(): Command {
+  return new Command('list')
+    .description('list users by email, one page at a time')
+    .option('--after <email>', 'begin after this email', '')
+    .option('--limit <number>', `how many, at most ${MAX_LISTED}`, '100')
+    .option(...DATA_FLAG)
+    .option('--json', 'print {"users":[…],"nextAfter"}')
+    .action(list)
+}
+
+async function list(options: ListOptions): Promise<void> {
+  const limit = Number(options.limit)
+  if (!/^\d+$/.test(options.limit) || limit < 1 || limit > MAX_LISTED) {
+    throw new UsageError(
+      `--limit must be a number from 1 to ${MAX_LISTED}, got ${JSON.stringify(options.limit)}.`,
+      'Give fewer, and read on with --after.',
+    )
   }
+  const { users, nextAfter } = await withData(options, ({ operations }) =>
+    operations.users.list(options.after, limit),
+  )
+  if (options.json)
+    return printAs('user list', {
+      users: users.map(printed),
+      ...(nextAfter !== undefined && { nextAfter }),
+    })
+  if (users.length === 0) return printLine('There are none. Next: bridgekeeper user add EMAIL')
+  printList([
+    ['USER', 'EMAIL', 'ROLE', 'STATE', 'CREATED'],
+    ...users.map(({ userId, email, role = 'user', state, createdAtMs }) =>
+      [userId, email, role, state, iso(createdAtMs)].map(forTerminal),
+    ),
+  ])
+  if (nextAfter !== undefined)
+    printLine(`Next page: bridgekeeper user list --after ${forTerminal(nextAfter)}`)
+}
+
+function printed({ userId, email, role = 'user', state, createdAtMs }: User): Printed<'user add'> {
+  return { userId, email, role, state, createdAt: iso(createdAtMs) }
 }
 
 /** A password that is refused leaves no user behind. */

@@ -1,0 +1,74 @@
+import { z } from 'zod'
+import { fields } from './fields.ts'
+
+const { count } = fields
+const milliseconds = z.number().nonnegative()
+const name = z.string().describe('name of the local server in the config file')
+const reason = z.string().describe('why, for people')
+const version = z.enum(['v1', 'v2']).describe('version of the protocol')
+const stderr = z.string().describe('the last that the server printed on standard error')
+const ended = { name, reason, stderr, ignoredLines: count }
+
+const sampled = z.discriminatedUnion('type', [
+  z.strictObject({ type: z.literal('connecting'), url: fields.url, version }),
+  z.strictObject({ type: z.literal('verified'), url: fields.url, version }),
+  z.strictObject({
+    type: z.literal('disconnected'),
+    reason,
+    ignoredFrames: count,
+    retryInMs: milliseconds,
+  }),
+  z.strictObject({ type: z.literal('bridge-error'), code: z.string() }),
+  z.strictObject({
+    type: z.literal('call-finished'),
+    server: z.string(),
+    tool: z.string(),
+    outcome: z.string().describe('ok, or the code of the failure'),
+    durationMs: milliseconds,
+  }),
+  z.strictObject({
+    type: z.literal('enrolment-waiting'),
+    bridge: fields.bridge,
+    name: z.string().describe('name of this machine'),
+    verificationUri: z.string(),
+    verificationUriComplete: z.string().optional(),
+    userCode: z.string(),
+    keyWords: z.string(),
+    expiresInMs: milliseconds,
+  }),
+  z.strictObject({
+    type: z.literal('enrolled'),
+    bridge: fields.bridge,
+    deviceId: fields.deviceId,
+    name: z.string().describe('name of this machine'),
+    keyStore: fields.keyStore,
+  }),
+  z.strictObject({
+    type: z.literal('server-starting'),
+    name,
+    forMs: milliseconds,
+    limitMs: milliseconds,
+    mayInstall: z.boolean(),
+  }),
+  z.strictObject({ type: z.literal('server-ready'), name, tools: count, skippedTools: count }),
+  z.strictObject({ type: z.literal('server-tools-changed'), name, tools: count }),
+  z.strictObject({ type: z.literal('server-tools-unread'), name, reason }),
+  z.strictObject({
+    type: z.literal('server-tools-odd'),
+    name,
+    reason,
+    count,
+    names: z.array(z.string()).readonly(),
+  }),
+  z.strictObject({ type: z.literal('server-output-ignored'), name, reason, text: z.string() }),
+  z.strictObject({ type: z.literal('server-failed'), retryInMs: milliseconds.optional(), ...ended }),
+  z.strictObject({ type: z.literal('server-exited'), retryInMs: milliseconds, ...ended }),
+  z.strictObject({ type: z.literal('server-stderr'), name, text: z.string() }),
+])
+
+/** What `connect --json` prints: one event on each line. */
+export const agentEvent = z.discriminatedUnion('type', [
+  sampled,
+  z.strictObject({ type: z.literal('events-left-out'), count, last: sampled.describe('the latest of them') }),
+  z.strictObject({ type: z.literal('events-dropped'), count }),
+])
