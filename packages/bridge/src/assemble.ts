@@ -93,7 +93,7 @@ function agentListener(
     // The store has it as revoked in any case; a node that is not told finds out at the next renewal.
     copied: (deviceId) => void revoker.revoke({ kind: 'device', id: deviceId }).catch(() => {}),
     verified(connection) {
-      router.verified(connection)
+      router.registerConnection(connection)
       events.emit('agent-connected', connection)
     },
     ended(connection) {

@@ -24,7 +24,7 @@ const noListener: WebSocketListener = {
 /** Opens both ends of a real WebSocket, and gives the socket below the client's. */
 async function openPair() {
   const http = createServer().listen(0, '127.0.0.1')
-  const server = new WebSocketServer({ server: http })
+  const server = new WebSocketServer({ server: http, WebSocket: AgentWebSocket })
   const sockets: Duplex[] = []
   http.on('upgrade', (_request, socket) => sockets.push(socket))
   await once(http, 'listening')
@@ -35,13 +35,11 @@ async function openPair() {
     http.close()
   })
   const below = once(client, 'upgrade') as Promise<[IncomingMessage]>
-  const [accepted] = (await once(server, 'connection')) as [WebSocket]
+  const [accepted] = (await once(server, 'connection')) as [AgentWebSocket]
   const [{ socket: clientSocket }] = await below
-  return {
-    client,
-    clientSocket,
-    agent: new AgentWebSocket(accepted, sockets[0] as Duplex, noListener, new FakeSystem()),
-  }
+  const socket = sockets[0] as Duplex
+  accepted.begin({ listener: noListener, socket, system: new FakeSystem() })
+  return { client, clientSocket, agent: accepted }
 }
 
 test('[WIRE.5] sends every size as one text message, between pings', async () => {

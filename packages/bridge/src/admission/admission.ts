@@ -148,7 +148,7 @@ export class Admission {
       if (device.code === 'proof_required') this.#refusals.recordDowngrade(principal.userId, address, version)
       return this.#refuse('agent', device, address, facts)
     }
-    const seen = await this.#parts.fingerprints.look(principal, address, facts)
+    const seen = await this.#parts.fingerprints.verifyConnectionFingerprint(principal, address, facts)
     if (!seen.allowed) return this.#refuse('agent', seen, address, facts)
     return allow({ principal, login, version, address, seen: seen.value, device: device.value })
   }

@@ -33,7 +33,7 @@ export class Fingerprints {
   }
 
   /** Compares with where this login came from before. Rejects when the store is down. */
-  async look(
+  async verifyConnectionFingerprint(
     { userId, sessionId }: Principal,
     { ip, key: addressKey }: ClientAddress,
     { userAgent }: RequestFacts,

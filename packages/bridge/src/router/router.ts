@@ -24,7 +24,7 @@ export class Router {
   #whenIdle: (() => void)[] = []
 
   /** [ROUTE.3] The earlier connection of the same login goes only now that the new one is verified. */
-  verified(connection: ReadyConnection): void {
+  registerConnection(connection: ReadyConnection): void {
     const { userId, sessionId } = connection.principal
     const others = this.#connections(userId)
     this.#byUser.add(userId, connection)

@@ -6,6 +6,7 @@ import type { ConnectionOptions } from '../connection/connection.ts'
 import { DeadlineQueue } from '../connection/deadline-queue.ts'
 import { type Denied, deny, type Verdict } from '../gates/verdict.ts'
 import type { SecurityLog, System } from '../ports.ts'
+import { AgentWebSocket } from './agent-web-socket.ts'
 import { channelBindingOf } from './channel-binding.ts'
 import { Liveness } from './liveness.ts'
 import { type AgentListener, type AgentServices, OpenAgent } from './open-agent.ts'
@@ -30,6 +31,7 @@ export class AgentEndpoint {
   readonly #shared: AgentServices
   readonly #webSockets = webSocketServer(
     { maxFrameBytes: limits.frameBytes, closeMs: CLOSE_MS },
+    AgentWebSocket,
     (offered) => (offered.has(SUBPROTOCOL_V2) ? SUBPROTOCOL_V2 : false),
   )
   #draining = false
@@ -57,7 +59,7 @@ export class AgentEndpoint {
   /** Takes an upgrade request to its end. Never rejects. */
   async upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     // [WS.4] An error on a socket without a listener would end the process.
-    socket.on('error', () => socket.destroy())
+    socket.on('error', destroyThis)
     try {
       await this.#upgrade(request, socket, head)
     } catch {
@@ -88,6 +90,8 @@ export class AgentEndpoint {
       this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => {
         OpenAgent.open(agent, webSocket, socket, this.#shared)
         isOpen = true
+        // The WebSocket has its own listener now.
+        socket.off('error', destroyThis)
       })
     } finally {
       // `ws` answers an invalid handshake itself. Then no socket will end later.
@@ -139,4 +143,9 @@ export class AgentEndpoint {
 function offeredVersion(request: IncomingMessage): ProtocolVersion {
   const offered = (request.headers['sec-websocket-protocol'] ?? '').split(',')
   return offered.some((name) => name.trim() === SUBPROTOCOL_V2) ? 'v2' : 'v1'
+}
+
+/** [WS.4] One function for all sockets. */
+function destroyThis(this: Duplex): void {
+  this.destroy()
 }

@@ -10,7 +10,7 @@ import { deny, type Verdict } from '../gates/verdict.ts'
 import { Allowance, FRAME_ALLOWANCE, unitsOf } from '../limiters/allowance.ts'
 import type { Principal, SecurityLog, System } from '../ports.ts'
 import type { SecurityEvent } from '../security-log/events.ts'
-import { AgentWebSocket, type WebSocketListener } from './agent-web-socket.ts'
+import type { AgentWebSocket, WebSocketListener } from './agent-web-socket.ts'
 import type { Liveness, Pinged } from './liveness.ts'
 
 /** One whose login was revoked is cut sooner than others: within a second its socket is gone. */
@@ -52,22 +52,33 @@ export class OpenAgent implements ConnectionListener, WebSocketListener, Pinged,
   #frames: Allowance | undefined
 
   /** It ends with its socket. */
-  static open(agent: AdmittedAgent, webSocket: WebSocket, socket: Duplex, around: AgentServices): OpenAgent {
+  static open(
+    agent: AdmittedAgent,
+    webSocket: AgentWebSocket,
+    socket: Duplex,
+    around: AgentServices,
+  ): OpenAgent {
     return new OpenAgent(agent, webSocket, socket, around)
   }
 
-  private constructor(agent: AdmittedAgent, webSocket: WebSocket, socket: Duplex, around: AgentServices) {
+  private constructor(
+    agent: AdmittedAgent,
+    webSocket: AgentWebSocket,
+    socket: Duplex,
+    around: AgentServices,
+  ) {
     this.#login = agent.login
     this.#address = agent.address
     this.#admitted = agent
     this.#shared = around
+    this.#webSocket = webSocket
     this.#stopCounting = capUnverifiedBytes(webSocket, socket)
     around.admission.opened(agent)
-    this.#webSocket = new AgentWebSocket(webSocket, socket, this, around.system)
+    webSocket.begin({ listener: this, socket, system: around.system })
     const { principal, version, address, seen, device } = agent
     const challengeAttempts = seen.mustProve ? 1 : limits.challengeAttempts
     const login = { principal, version, ip: address.ip, challengeAttempts, device }
-    this.connection = new Connection(login, this.#webSocket, this, around.system, around.log, around.options)
+    this.connection = new Connection(login, webSocket, this, around.system, around.log, around.options)
     around.open.add(this)
     if (!agent.login.open(this)) this.revoked()
   }

@@ -2,11 +2,12 @@ import type { IncomingMessage } from 'node:http'
 import { STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { BridgeError, closeCodes, codes, type ErrorCode } from '@bridgekeeper/protocol'
+import { WebSocket } from 'ws'
 import type { Denied } from '../gates/verdict.ts'
 import { webSocketServer } from './web-sockets.ts'
 
 /** Of a v1 peer that is refused, only its closing handshake is read. */
-const refuser = webSocketServer({ maxFrameBytes: 1_024, closeMs: 1_000 })
+const refuser = webSocketServer({ maxFrameBytes: 1_024, closeMs: 1_000 }, WebSocket)
 
 /** Headers of every answer on the agents' path that is no WebSocket: nothing to render, frame, guess or cache. */
 export const plainHeaders: Readonly<Record<string, string>> = {

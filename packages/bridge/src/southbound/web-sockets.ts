@@ -1,4 +1,4 @@
-import { type ServerOptions, WebSocketServer } from 'ws'
+import { type Server, type ServerOptions, type WebSocket, WebSocketServer } from 'ws'
 
 /** Messages in more fragments than this are an attack on memory, not a slow network. */
 export const MAX_FRAGMENTS = 1_024
@@ -10,13 +10,18 @@ export interface WebSocketLimits {
   readonly closeMs: number
 }
 
-/** A WebSocket server that is given its sockets. It never negotiates compression. */
-export function webSocketServer(
+/**
+ * A WebSocket server that is given its sockets. It never negotiates compression.
+ * @param kind the class of its WebSockets
+ */
+export function webSocketServer<T extends typeof WebSocket>(
   { maxFrameBytes, closeMs }: WebSocketLimits,
+  kind: T,
   chooseProtocol?: (offered: Set<string>) => string | false,
-): WebSocketServer {
-  const options: ServerOptions & { closeTimeout: number } = {
+): Server<T> {
+  const options: ServerOptions<T> & { closeTimeout: number } = {
     noServer: true,
+    WebSocket: kind,
     clientTracking: false,
     perMessageDeflate: false,
     maxPayload: maxFrameBytes,
@@ -26,5 +31,5 @@ export function webSocketServer(
     closeTimeout: closeMs,
     ...(chooseProtocol !== undefined && { handleProtocols: chooseProtocol }),
   }
-  return new WebSocketServer(options)
+  return new WebSocketServer<T>(options)
 }

@@ -20,7 +20,11 @@ function setUp(policy: FingerprintPolicy = 'observe', store: FingerprintStore = 
   const look = (ip: string, agents: readonly string[] = ['curl'], sessionId = 's1') => {
     const rawHeaders = agents.flatMap((agent) => ['User-Agent', agent])
     const facts = requestFacts({ rawHeaders, socket: {} })
-    return fingerprints.look({ ...ANN, sessionId }, { ip, key: ip, isProxy: false }, facts)
+    return fingerprints.verifyConnectionFingerprint(
+      { ...ANN, sessionId },
+      { ip, key: ip, isProxy: false },
+      facts,
+    )
   }
   const come = async (...from: Parameters<typeof look>) => {
     const seen = await look(...from)

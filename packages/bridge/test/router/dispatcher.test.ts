@@ -35,7 +35,7 @@ function setUp(limits = LIMITS) {
   const log = new HeldLog()
   const router = new Router()
   const agent = new FakeConnection('ann', 'agent', [READY_SERVER])
-  router.verified(agent)
+  router.registerConnection(agent)
   const blocked: (readonly [string, number])[] = []
   const limiter = new RateLimiter(new Blocklist(), limits)
   const dispatcher = new Dispatcher(router, limiter, log, system, {

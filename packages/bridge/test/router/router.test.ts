@@ -11,7 +11,7 @@ const STARTING: CatalogServer = { state: 'starting', name: 's' }
 
 function setUp(...connections: readonly FakeConnection[]) {
   const router = new Router()
-  for (const connection of connections) router.verified(connection)
+  for (const connection of connections) router.registerConnection(connection)
   const outcomes: CallOutcome[] = []
   const call = (userId = 'ann', serverName = 's') =>
     router.call(userId, { ...CALL, serverName }, (outcome) => outcomes.push(outcome))
@@ -35,9 +35,9 @@ test('[ROUTE.3] a second and a third connection of one login each replace the on
   const other = new FakeConnection('ann', 'a2', [READY_SERVER])
   if (first === undefined || second === undefined || third === undefined) throw new Error('unreachable')
   const { router } = setUp(other, first)
-  router.verified(second)
+  router.registerConnection(second)
   router.ended(first)
-  router.verified(third)
+  router.registerConnection(third)
   router.ended(second)
   expect([first.replaced, second.replaced, third.replaced, other.replaced]).toEqual([1, 1, 0, 0])
   expect(router.ofLogin({ userId: 'ann', sessionId: 'a1' })).toBe(third)
@@ -192,14 +192,14 @@ test('[ROUTE.8] a wait hears of agents that come, go or say what they have, unti
   const { router } = setUp()
   let heard = 0
   const stop = router.onListed('ann', () => void heard++)
-  router.verified(agent)
+  router.registerConnection(agent)
   router.listed(agent)
   router.ended(agent)
-  router.verified(new FakeConnection('bob', 'b', [STARTING]))
+  router.registerConnection(new FakeConnection('bob', 'b', [STARTING]))
   expect(heard).toBe(3)
   stop?.()
   stop?.()
-  router.verified(agent)
+  router.registerConnection(agent)
   expect(heard).toBe(3)
 })
 

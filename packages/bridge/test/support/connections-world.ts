@@ -193,7 +193,7 @@ export class World {
       verified: (connection) => {
         this.#lockout.passed(userId, 'here')
         this.ready.add(connection)
-        this.#router.verified(connection)
+        this.#router.registerConnection(connection)
       },
       challengeFailed: () => {
         this.lockedNow = this.#lockout.failed(userId, 'here', this.system.monotonicMs()) !== undefined
