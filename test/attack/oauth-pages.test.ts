@@ -159,6 +159,6 @@ test('[OAUTH.3] the store holds no code, no token and no client secret', async (
     expect(typeof secret).toBe('string')
     expect(all).not.toContain(String(secret))
   }
-  expect(all).not.toContain(device.user_code.replace('-', ''))
+  expect(all).not.toContain(device.user_code.replaceAll('-', ''))
   expect(records.length).toBeGreaterThan(3)
 })

@@ -122,7 +122,7 @@ test('[OAUTH.26] an agent that spells its scope and resource otherwise, or leave
     { scope: undefined, resource: undefined },
     { resource: `${node.url}/api/devices/` },
   ])
-    expect((await askDevice(node, as, changes)).user_code).toMatch(/^[A-Z]{4}-[A-Z]{4}$/)
+    expect((await askDevice(node, as, changes)).user_code).toMatch(/^[a-z]+-[a-z]+-[a-z]+$/)
 })
 
 test('[OAUTH.26] a scope that is given twice is refused, and so is a body over 64 KiB', async () => {

@@ -15,7 +15,7 @@ const SLOWER_MS = 5_000
 const MAX_INTERVAL_MS = 60_000
 /** A bridge that names no end, or a far one, does not make this machine ask for ever. */
 const MAX_LIFETIME_MS = 1_800_000
-const USER_CODE = /^[A-Z0-9-]{4,32}$/
+const USER_CODE = /^[A-Za-z0-9-]{4,64}$/
 
 export interface FlowRequest {
   readonly bridge: string

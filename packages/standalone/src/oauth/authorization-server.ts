@@ -167,6 +167,7 @@ export class AuthorizationServer {
     const canonical = await canonicalRequest(request, path, this.#names)
     if (canonical === undefined) return this.#refuse(request, response, deny('body_too_large'))
     this.#addresses.set(canonical, address)
+    this.#devicePages.rewritten(request, canonical)
     asNamed(canonical, name)
     answer(canonical, response)
   }

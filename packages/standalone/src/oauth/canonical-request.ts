@@ -3,6 +3,7 @@ import { mediaType, readSmallBody } from '../web/form-body.ts'
 import { reduceRegistration } from './client-metadata.ts'
 import { ROUTES } from './oidc-provider.ts'
 import { canonicalParameters, hasParameters } from './parameters.ts'
+import { codeDigits } from './user-code.ts'
 
 /**
  * Rewrites what clients write in many ways to the one way that the library reads.
@@ -31,7 +32,16 @@ export async function canonicalRequest(
   if (path === ROUTES.registration && type === 'application/json')
     return rewritten(request, reduceRegistration)
   const isForm = type === 'application/x-www-form-urlencoded'
+  if (path === ROUTES.code_verification && isForm) return rewritten(request, withCodeDigits)
   return isForm && hasParameters(path) ? rewritten(request, rewrite) : request
+}
+
+/** [OAUTH.28] Puts the library's code in place of the words; it knows none such as `-`. A second code stays, to be refused. */
+function withCodeDigits(text: string): string {
+  const fields = new URLSearchParams()
+  for (const [name, value] of new URLSearchParams(text))
+    fields.append(name, name === 'user_code' && value !== '' ? (codeDigits(value) ?? '-') : value)
+  return fields.toString()
 }
 
 /** A copy of a request with another body. */

@@ -10,6 +10,7 @@ import { pageHeaders } from '../web/respond.ts'
 import type { Site } from '../web/site.ts'
 import { type ApprovalParts, putApproval } from './device-approval.ts'
 import type { OAuthLimits } from './limits.ts'
+import { codeDigits, codeWords, MAX_CODE_CHARS } from './user-code.ts'
 
 /** Who is looking at the pages of `/device`. */
 export interface DeviceVisit {
@@ -27,7 +28,6 @@ const NOTICES: Readonly<Record<string, string>> = {
   AbortedError: 'Refused. That machine gets no access.',
   NoCodeError: 'Enter the code that your machine shows.',
 }
-const CODE_PATTERN = /^[A-Za-z]{4}-?[A-Za-z]{4}$/
 
 /**
  * [OAUTH.13] The pages on which a user approves a machine: the code, the machine's name, and the fingerprint of its
@@ -53,6 +53,12 @@ export class DevicePages {
     this.#visits.set(request, visit)
   }
 
+  /** The library handles a rewritten copy of the request. */
+  rewritten(request: IncomingMessage, copy: IncomingMessage): void {
+    const visit = this.#visits.get(request)
+    if (visit !== undefined) this.#visits.set(copy, visit)
+  }
+
   /** Asks for the code; also where an earlier one was wrong. */
   input(ctx: KoaContextWithOIDC, error: Error | undefined): void {
     const visit = this.#visitOf(ctx)
@@ -62,9 +68,9 @@ export class DevicePages {
       name: 'user_code',
       label: 'Code',
       autocomplete: 'off',
-      maxLength: 16,
+      maxLength: MAX_CODE_CHARS,
       value: visit.userCode,
-      hint: 'Your machine shows it, such as BCDF-GHJK.',
+      hint: 'Your machine shows it, such as cosmos-vertebrae-abrasive. The whole link will do, too.',
       focus: true,
     })
     const fields = [code, button('Go on')]
@@ -73,7 +79,8 @@ export class DevicePages {
   }
 
   /** Shows what asks for access, to be approved or refused. */
-  confirm(ctx: KoaContextWithOIDC, userCode: string): void {
+  confirm(ctx: KoaContextWithOIDC, digits: string): void {
+    const userCode = codeWords(digits)
     const visit = this.#visitOf(ctx)
     const { device_name: name, device_key: keyId } = ctx.oidc.deviceCode?.params ?? {}
     const words = typeof keyId === 'string' ? keyWords(keyId) : undefined
@@ -176,5 +183,6 @@ export function codeKeys(userId: string, { key, isProxy }: ClientAddress): strin
 
 /** A code as a link may bring it along; anything else is left out. */
 export function codeInLink(text: string | null): string | undefined {
-  return text !== null && CODE_PATTERN.test(text) ? text.toUpperCase() : undefined
+  const digits = text === null ? undefined : codeDigits(text)
+  return digits === undefined ? undefined : codeWords(digits)
 }

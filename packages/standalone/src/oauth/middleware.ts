@@ -6,6 +6,7 @@ import type { DevicePages } from './device-pages.ts'
 import { DevicePolls, POLL_SECONDS } from './device-polls.ts'
 import type { ErrorAnswers } from './error-answers.ts'
 import { ROUTES } from './oidc-provider.ts'
+import { codeWords } from './user-code.ts'
 
 /** What the library leaves to others: before and after it handles a request. */
 export function useMiddleware(
@@ -32,11 +33,19 @@ export function useMiddleware(
   })
 }
 
-/** [OAUTH.10] RFC 8628 sections 3.2 and 3.5: how often to ask, and who asks too often. */
+/** [OAUTH.10] RFC 8628 sections 3.2 and 3.5: how often to ask, and who asks too often; the code in words. */
 function afterDeviceRequest(ctx: KoaContextWithOIDC, polls: DevicePolls): void {
   const body: unknown = ctx.body
   if (typeof body !== 'object' || body === null) return
-  if (ctx.path === '/oauth/device' && 'device_code' in body) Object.assign(body, { interval: POLL_SECONDS })
+  if (ctx.path === '/oauth/device' && 'user_code' in body) {
+    const userCode = codeWords(String(body.user_code))
+    const link = ctx.oidc.urlFor('code_verification', { query: { user_code: userCode } })
+    Object.assign(body, {
+      interval: POLL_SECONDS,
+      user_code: userCode,
+      verification_uri_complete: link,
+    })
+  }
   const { grant_type: grant, device_code: code } = ctx.oidc?.params ?? {}
   const isPending = 'error' in body && body.error === 'authorization_pending'
   if (!isPending || grant !== DEVICE_GRANT || typeof code !== 'string') return

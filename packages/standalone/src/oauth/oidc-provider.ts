@@ -19,6 +19,7 @@ import { documentFetch, guardedFetch } from './guarded-fetch.ts'
 import { type RecordParts, Records } from './records.ts'
 import { chainRefreshTokens } from './refresh-chain.ts'
 import { defaultResource, resourceServer } from './resources.ts'
+import { CODE_MASK } from './user-code.ts'
 
 /** A client's grant ends by itself after so long, and its user is asked anew. */
 export const GRANT_MS = 90 * 86_400_000
@@ -191,8 +192,8 @@ function features(parts: OidcProviderParts): NonNullable<Configuration['features
     devInteractions: { enabled: false },
     deviceFlow: {
       enabled: true,
-      charset: 'base-20',
-      mask: '****-****',
+      charset: 'digits',
+      mask: CODE_MASK,
       deviceInfo: () => ({}),
       userCodeInputSource: (ctx, _form, _out, error) => devicePages.input(ctx, error),
       userCodeConfirmSource: (ctx, _form, _client, _info, userCode) => devicePages.confirm(ctx, userCode),
