@@ -17,7 +17,7 @@ export interface Ended {
 }
 
 /** Of our own environment: whatever else is set where the tests run must not decide what they see. */
-const KEPT = ['HOME', 'LANG', 'USER', 'TMPDIR']
+const KEPT = ['HOME', 'LANG', 'USER', 'TMPDIR', 'NODE_COMPILE_CACHE']
 const LINE_MS = 20_000
 const KILL_MS = 5_000
 
