@@ -3,6 +3,8 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { Program } from '../../../test/support/program.ts'
 import { scratch } from '../../../test/support/scratch.ts'
+import { alone } from '../src/keychain/file-lock.ts'
+import { realSystem } from '../src/system.ts'
 
 const FIXTURE = join(import.meta.dirname, 'fixtures/file-lock.ts')
 const ROUNDS = 12
@@ -26,4 +28,20 @@ test('[KEYCHAIN.5] [KEYCHAIN.6] two processes that wait for the lock of a killed
     const ended = await Promise.all(waiting.map(({ ended }) => ended))
     expect(ended.map(({ stdout, stderr }) => stdout + stderr)).toEqual(['started\ndone\n', 'started\ndone\n'])
   }
+})
+
+test('[KEYCHAIN.5] two changes in one process follow one another', async () => {
+  const path = join(scratch(), 'lock')
+  const order: string[] = []
+  const first = Promise.withResolvers<void>()
+  const changes = [
+    alone(realSystem, path, async () => {
+      await first.promise
+      order.push('first')
+    }),
+    alone(realSystem, path, async () => order.push('second')),
+  ]
+  setImmediate(first.resolve)
+  await Promise.all(changes)
+  expect(order).toEqual(['first', 'second'])
 })
