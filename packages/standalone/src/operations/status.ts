@@ -6,7 +6,8 @@ import type { Counts } from '../adapters/sql/counts.ts'
 import { SetupError } from '../config/setup-error.ts'
 import { DataFolder } from '../data/data-folder.ts'
 import { notedNodeUrl } from '../data/node-file.ts'
-import { currentPath, lockPath } from '../security-log/files.ts'
+import { currentPath } from '../security-log/files.ts'
+import { lockPath } from '../security-log/node-log.ts'
 
 /** The state of an installation, as its data folder and its store show it. */
 export interface Status {

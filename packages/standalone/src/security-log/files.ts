@@ -15,11 +15,6 @@ export function anchorPath(folder: string): string {
   return join(folder, `${CURRENT}.head`)
 }
 
-/** Locked by the node that has the log open. */
-export function lockPath(folder: string): string {
-  return join(folder, `${CURRENT}.lock`)
-}
-
 /** Where a full file goes, by the number of its first line. */
 export function archivePath(folder: string, firstSeq: number): string {
   return join(folder, `security-${firstSeq}.log`)

@@ -3,7 +3,7 @@ import { takeLock } from '../adapters/process-lock.ts'
 import { SetupError } from '../config/setup-error.ts'
 import type { DataFolder } from '../data/data-folder.ts'
 import { demandTrusted } from '../data/file-rights.ts'
-import { anchorPath, currentPath, lockPath } from './files.ts'
+import { anchorPath, currentPath } from './files.ts'
 import { type ChainedLog, createSecurityLog } from './security-log.ts'
 
 const DRAIN_MS = 1_000
@@ -13,6 +13,11 @@ export interface NodeLogOptions {
   readonly data: DataFolder
   readonly system: System
   readonly sinks?: readonly LineSink[]
+}
+
+/** The file that a node locks while it has the log open. */
+export function lockPath(folder: string): string {
+  return `${currentPath(folder)}.lock`
 }
 
 /**
