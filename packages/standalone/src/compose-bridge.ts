@@ -13,13 +13,13 @@ import type { DataFolder } from './data/data-folder.ts'
 import type { ownPages, PathHandler } from './own-pages.ts'
 import { type OwnKeys, ownKeys, ownTokens } from './tokens/own-tokens.ts'
 
-/** What the bridge of a node is made of. */
+/** Parts that a node's bridge is built from. */
 export interface BridgeParts {
   readonly settings: ServeSettings
   readonly data: DataFolder
   readonly log: SecurityLog
   readonly system: System
-  /** Where the node listens. */
+  /** The node's address. */
   readonly url: string
 }
 

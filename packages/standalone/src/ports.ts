@@ -15,30 +15,30 @@ export interface AccountStore extends UserStore {
   remove(userId: string): Promise<boolean>
 }
 
-/** What became of a refresh token that was presented; `next` is the generation to go on with. */
+/** Result of presenting a refresh token; `next` is the generation to continue with. */
 export type Redeemed =
   | { readonly state: 'good'; readonly next: number }
-  /** It was used before. Without `usedAtMs` that was several uses ago. */
+  /** Used before; without `usedAtMs`, several uses ago. */
   | { readonly state: 'reused'; readonly next: number; readonly usedAtMs?: number }
   | { readonly state: 'unknown' }
 
 /**
- * Where each session is in the chain of its refresh tokens. A new session is at generation 1. A session takes the same
- * room however often it is renewed.
+ * Position of each session in its chain of refresh tokens. A new session starts at generation 1. Takes the
+ * same space however often the session is renewed.
  */
 export interface RefreshTokenStore {
-  /** Of two that redeem one generation, one finds it good. One whose session ended or has run out is unknown. */
+  /** Of two that redeem one generation, one succeeds. A session that ended or expired is unknown. */
   redeem(sessionId: string, generation: number, atMs: number): Promise<Redeemed>
 }
 
-/** What a login page asks a user for. */
+/** Credentials for the login page. */
 export interface Credentials {
   readonly userId: string
   /** PHC string of argon2id; `undefined` for a user who has none, such as one who comes from a provider. */
   readonly passwordHash?: string | undefined
-  /** Sealed by whoever keeps it; `undefined` where there is no second factor. */
+  /** Sealed by the caller; `undefined` without a second factor. */
   readonly totpSecret?: string | undefined
-  /** The last time step whose code was used: no code counts twice. */
+  /** The last used time step, so that no code counts twice. */
   readonly totpUsedStep?: number | undefined
 }
 
@@ -67,16 +67,16 @@ export interface CredentialStore {
   /** A counter only rises. */
   usedPasskey(credentialId: string, counter: number): Promise<void>
   removePasskey(userId: string, credentialId: string): Promise<boolean>
-  /** Who an upstream provider's subject is here. */
+  /** The user linked to a provider's subject. */
   findLinkedUser(issuer: string, subject: string): Promise<string | undefined>
-  /** @returns whether it was linked: not where the subject is somebody's already */
+  /** @returns whether it was linked; `false` if the subject already belongs to a user */
   linkIdentity(issuer: string, subject: string, userId: string): Promise<boolean>
   /** The providers' subjects that this user comes as. */
   linkedIdentitiesOf(userId: string): Promise<readonly LinkedIdentity[]>
   unlinkIdentity(userId: string, issuer: string, subject: string): Promise<boolean>
 }
 
-/** Who a user is at a provider. */
+/** A user's identity at a provider. */
 export interface LinkedIdentity {
   readonly issuer: string
   readonly subject: string
@@ -94,14 +94,14 @@ export interface OAuthRecord {
   readonly consumedAtMs?: number | undefined
 }
 
-/** What has run out is found by nobody. */
+/** Records of the authorization server. Expired ones are never found. */
 export interface OAuthStore {
   /** Replaces one of the same name; what was consumed stays so. */
   put(record: OAuthRecord): Promise<void>
   find(model: string, id: string): Promise<OAuthRecord | undefined>
   findByUserCode(model: string, userCode: string): Promise<OAuthRecord | undefined>
   findByUid(model: string, uid: string): Promise<OAuthRecord | undefined>
-  /** Of two that consume one record, one does: `false` where it was consumed before, or is gone. */
+  /** Of two that consume one record, one succeeds; `false` if it was consumed before, or is gone. */
   consume(model: string, id: string, atMs: number): Promise<boolean>
   /** Moves its expiry to later, where it is there. */
   extend(model: string, id: string, expiresAtMs: number): Promise<void>

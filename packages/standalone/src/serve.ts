@@ -27,17 +27,17 @@ export interface ServeOptions {
   readonly system: System
   /** Called when a new certificate is in use, or cannot be. */
   readonly onTls?: (event: TlsEvent) => void
-  /** Where the lines of the security log go besides its file, such as standard output. */
+  /** Copies of security log lines go here, such as standard output. */
   readonly logTo?: Writable
 }
 
 /** A running node. */
 export interface Node {
-  /** Where it listens, e.g. `http://127.0.0.1:8787`. */
+  /** Address, e.g. `http://127.0.0.1:8787`. */
   readonly url: string
   readonly data: DataFolder
   readonly bridge: Bridge
-  /** What an operator should mend, though the node runs. */
+  /** Warnings for the operator; the node runs anyway. */
   readonly notes: readonly string[]
   readonly securityLog: SecurityLog
   /** Stops accepting, lets calls end within the limit, closes everything. */

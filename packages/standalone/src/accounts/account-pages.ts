@@ -125,7 +125,7 @@ function endForm(
   return form({ site, action: `/account/${what}/end`, token: loggedIn.formToken, hidden, fields })
 }
 
-/** One line of a list: what it is, something about it, and what can be done. */
+/** One line of a list: name, description and buttons. */
 export function row(name: HtmlValue, about: HtmlValue, acts: HtmlValue): Html {
   return html`<li><div class="what"><strong>${name}</strong>${about}</div><div class="acts">${acts}</div></li>`
 }
@@ -150,7 +150,7 @@ const NOTICES = [
 ] as const
 export type NoticeName = (typeof NOTICES)[number]
 
-/** What was just done, as the address of the account page says it. */
+/** The notice that the account page's address asks for. */
 export function noticeOf(name: string | null): Notice | undefined {
   const known = NOTICES.find((one) => one === name)
   return known && { kind: 'good', text: noticeText(known) }

@@ -36,7 +36,7 @@ export function accountRoutes(pages: Pages, providerName: string | undefined): R
     if (sent === undefined) return
     const { userId } = sent.loggedIn.user
     const session = await sessions.find(sent.form.get('sessionId') ?? '')
-    // [ACCT.6] Somebody else's is as unknown as one that is none.
+    // [ACCT.6] A session of another user gets the same answer as an unknown one.
     if (session !== undefined && session.userId !== userId)
       return sendRefusalPage(visit.response, site, deny('not_found'))
     if (session !== undefined) await operations.sessions.end(session, actorOf(visit, sent.loggedIn))

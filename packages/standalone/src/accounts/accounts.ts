@@ -18,7 +18,7 @@ import { securityRoutes } from './security-routes.ts'
 import { Totp } from './totp.ts'
 import { usersRoutes } from './users-routes.ts'
 
-/** The pages of accounts, and who is logged in for whoever has pages of their own. */
+/** The account pages, and the logged-in user for other pages. */
 export interface Accounts {
   readonly browserSessions: BrowserSessions
   /** Answers the request where its path is one of ours. @returns whether it is */
@@ -84,7 +84,7 @@ export function createAccounts(parts: AccountParts, settings?: LoginProviderSett
     answer(request, response, target).catch((error: unknown) => {
       // A browser that went away is no fault.
       if (!response.socket?.destroyed) log.logSecurityEvent({ event: 'page_failed', error: String(error) })
-      // [PAGE.5] Nothing of it is told.
+      // [PAGE.5] Answers without any detail of the failure.
       if (response.headersSent) response.destroy()
       else refuse(request, response, deny('internal_error'))
     })

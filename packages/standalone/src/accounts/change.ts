@@ -11,7 +11,7 @@ import { endingFields, tickedGroups } from './ending.ts'
 import type { Pages } from './parts.ts'
 import type { ChangePage } from './security-pages.ts'
 
-/** What a page of this kind shows; some show more than the rest have. */
+/** Content of a page of this kind; some pages add to the common part. */
 export type View = (page: ChangePage) => PageOptions
 
 /** [LOGIN.7] After a password or factor has changed: starts a login with a new id, and ends what is ticked. */
@@ -24,7 +24,7 @@ export async function renewLogin(pages: Pages, visit: Visit, before: LoggedIn, f
   await operations.sessions.endGroups(kept, tickedGroups(form), actorOf(visit, before))
 }
 
-/** A page of this kind, for whoever is logged in. */
+/** Shows a page of this kind to the logged-in user. */
 export async function show(pages: Pages, visit: Visit, path: string, view: View): Promise<void> {
   const loggedIn = await pages.browserSessions.requireLogin(visit.request, visit.response, path)
   if (loggedIn !== undefined) await showChange(pages, visit, loggedIn, path, view)
@@ -52,7 +52,10 @@ export async function showChange(
   sendPage(visit.response, view(page), status, headers)
 }
 
-/** [ACCT.5] A form of somebody who showed that it is really them. @returns `undefined` where it is answered */
+/**
+ * [ACCT.5] The form of a user who confirmed their identity. @returns `undefined` if the request is already
+ * answered
+ */
 export async function confirmedForm(
   pages: Pages,
   visit: Visit,

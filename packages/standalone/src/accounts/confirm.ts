@@ -11,7 +11,7 @@ import type { Pages } from './parts.ts'
 /** Name of the field. */
 export const CURRENT_PASSWORD = 'currentPassword'
 
-/** How somebody shows that it is really them, before what a stolen login must not do. */
+/** How a user confirms their identity before acts that a stolen login must not do. */
 export type Confirmation = 'done' | 'password' | 'password_or_login' | 'login'
 
 /** [ACCT.5] Nothing more after a login by passkey or provider just now; else the password, or such a login. */
@@ -41,7 +41,7 @@ export function confirmationFields(
   })}${confirmation === 'password_or_login' && html`<span class="hint">Or <a href="${again}">log in with a passkey</a> first.</span>`}`
 }
 
-/** @returns what is wrong, for whoever sent the form; `undefined` where it is really them */
+/** @returns the problem, in words for the sender of the form; `undefined` if the identity is confirmed */
 export async function confirmationProblem(
   pages: Pages,
   visit: Visit,

@@ -33,7 +33,10 @@ function machineName({ name, keys: [current] }: Device): string {
   return words === undefined ? cleanText(name) : `${cleanText(name)} (${words})`
 }
 
-/** Where nothing is listed the group is ticked unseen: what somebody adds until the form is sent ends as well. */
+/**
+ * With an empty list the checkbox is ticked but hidden, so that anything added before the form is sent ends
+ * too.
+ */
 function listed(group: SessionGroup, text: string, names: readonly string[]): Html {
   return names.length === 0
     ? html`<input type="hidden" name="${CHECKBOXES[group]}" value="yes">`

@@ -26,8 +26,8 @@ export async function startLogin(
 }
 
 /**
- * [PAGE.4] On to where a login was asked for. Pages of the account are a redirect away; what may lead to
- * another site in the end, such as an app that asks for access, begins anew from a page of ours.
+ * [PAGE.4] Continues to the page that asked for the login. Account pages are reached by a redirect. A page
+ * that may lead to another site, such as a request for access, is reached through a page of ours.
  */
 export function leadOn({ site }: Pages, { response }: Visit, returnTo: string | undefined): void {
   const path = localPath(returnTo)

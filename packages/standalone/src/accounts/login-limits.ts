@@ -28,7 +28,7 @@ export const LOGINS = { max: 100, windowMs: 15 * MINUTE_MS, maxKeys: 20_000 }
 /** Users who come from the provider for the first time, from one address. */
 export const NEW_USERS = { max: 100, windowMs: 60 * MINUTE_MS, maxKeys: 20_000 }
 
-/** Why a login failed, as it is put on record; whoever tried is told none of it. */
+/** Why a login failed, for the log only; the visitor is not told. */
 export type LoginFailure =
   | 'user_unknown'
   | 'user_suspended'
@@ -46,7 +46,7 @@ const GUESSES: ReadonlySet<LoginFailure> = new Set([
   'passkey_wrong',
 ])
 
-/** What is being tried: passwords by the account's email, codes by the user's id. */
+/** What an attempt counts for: the account's email for passwords, the user's id for codes. */
 export interface Attempt {
   readonly kind: 'password' | 'code'
   readonly account: string
@@ -54,11 +54,12 @@ export interface Attempt {
 }
 
 /**
- * [LIMIT.1] [LIMIT.2] [LIMIT.3] How often may be tried. An attempt is counted before it is looked at, so that
- * many at once are no more than one after the other; the right password takes the attempts of its address back.
+ * [LIMIT.1] [LIMIT.2] [LIMIT.3] Limits attempts to log in. An attempt is counted before it is checked, so
+ * that parallel attempts count like sequential ones. The right password gives the attempts of its address
+ * back.
  *
- * An account's limit over all addresses lets a stranger lock out passwords there, for an hour at most; passkeys,
- * a provider's login and open sessions are not touched by it.
+ * The limit of an account over all addresses lets a stranger block password logins there, for an hour at
+ * most. Passkeys, a provider's login and open sessions stay usable.
  */
 export class LoginLimits {
   readonly #door: FrontDoor
@@ -104,7 +105,7 @@ export class LoginLimits {
     return denied
   }
 
-  /** It was right: what went wrong here before is forgotten, and this attempt counts nowhere. */
+  /** Clears earlier failures of this account and address after a success; this attempt is not counted. */
   passed(attempt: Attempt, address: ClientAddress): void {
     const { here, anywhere } = this.#windows[attempt.kind]
     here.forget(keyOf(attempt, address))
@@ -121,7 +122,7 @@ export class LoginLimits {
     return denied
   }
 
-  /** [LIMIT.6] Whether one more user may be made for somebody at this address; a proxy speaks for many. */
+  /** [LIMIT.6] Whether this address may create another user; a proxy speaks for many. */
   newUser({ key, isProxy }: ClientAddress): Verdict<void> {
     const nowMs = this.#system.monotonicMs()
     const isWithin = isProxy || this.#newUsers.take(key, nowMs)

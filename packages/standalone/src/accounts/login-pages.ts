@@ -8,7 +8,7 @@ export interface LoginPage {
   readonly visitor: Visitor
   readonly returnTo: string
   readonly email?: string | undefined
-  /** What the provider of `/login/sso` is called; `undefined` where there is none. */
+  /** Name of the provider behind `/login/sso`; `undefined` without one. */
   readonly providerName: string | undefined
   readonly notice?: Notice | undefined
 }

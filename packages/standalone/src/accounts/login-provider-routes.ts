@@ -17,7 +17,10 @@ import type { Pages } from './parts.ts'
 
 /** The provider leads back from another site. */
 const BEGUN_COOKIE = new PageCookie('providerLogin', 'lax')
-/** Who came back from there, until a page of ours is asked with the login that is to be linked. */
+/**
+ * The identity that the provider returned, kept until a page of ours is opened with the login that is to be
+ * linked.
+ */
 const FOUND_COOKIE = new PageCookie('providerFound')
 const FOUND_MS = 60_000
 const BEGUN_MS = 600_000
@@ -27,7 +30,7 @@ const PURPOSE = 'login at the provider'
 const LINK_PATH = '/account/provider'
 const FINISH_PATH = `${LINK_PATH}/finish`
 
-/** What the browser keeps while it is at the provider. */
+/** State that the browser keeps during the visit to the provider. */
 const begunSchema = z.object({
   checks: z.object({ state: z.string(), nonce: z.string(), verifier: z.string() }),
   returnTo: z.string(),
@@ -164,7 +167,7 @@ async function identityOf(
   }
 }
 
-/** [SSO.2] [SSO.3] Who this is here: by issuer and subject, never by an email that somebody has already. */
+/** [SSO.2] [SSO.3] Finds the user by issuer and subject, never by an email that already has an account. */
 async function userOf(
   { credentials, users, limits, operations }: Pages,
   { settings }: LoginProvider,
@@ -185,8 +188,8 @@ async function userOf(
 }
 
 /**
- * [SSO.5] The strict cookies stayed behind, so that it cannot be known here whose browser this is: what was found is
- * sealed for the login that asked, and a page of ours is asked for it with those cookies.
+ * [SSO.5] Strict cookies are not sent on this request, so the browser's login is unknown here. Seals the
+ * found identity for the login that asked; a page of ours then reads it with those cookies.
  */
 function keepFound(
   { site, key, system }: Pages,
@@ -204,7 +207,7 @@ function foundPurpose(sessionId: string): string {
   return `found at the provider for ${sessionId}`
 }
 
-/** [SSO.5] Links what the provider told to the login that asked for it, and to no other. */
+/** [SSO.5] Links the provider's identity to the login that asked for it, and to no other. */
 async function finishLink(pages: Pages, visit: Visit): Promise<void> {
   const { site, key, system, credentials, log } = pages
   const { request, response, address } = visit

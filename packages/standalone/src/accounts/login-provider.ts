@@ -14,20 +14,20 @@ export interface LoginProviderSettings {
   readonly issuer: URL
   readonly clientId: string
   readonly clientSecret: string
-  /** As the button says it. */
+  /** Name on the button. */
   readonly name: string
-  /** Whether somebody who comes for the first time, with a verified email that is nobody's, gets an account. */
+  /** Whether a new visitor with a verified, unused email gets an account. */
   readonly createUsers: boolean
 }
 
-/** What the answer has to fit; kept by the browser, sealed. */
+/** Values that the answer must match; sealed in the browser. */
 export interface Checks {
   readonly state: string
   readonly nonce: string
   readonly verifier: string
 }
 
-/** Who somebody is there. */
+/** A user as the provider knows them. */
 export interface ProviderIdentity {
   readonly issuer: string
   readonly subject: string
@@ -36,7 +36,7 @@ export interface ProviderIdentity {
 }
 
 const TIMEOUT_SECONDS = 5
-/** What the provider says of itself is asked for anew after an hour. */
+/** Lifetime of the cached provider configuration. */
 const CONFIGURATION_MS = 3_600_000
 const RANDOM_BYTES = 32
 
@@ -53,7 +53,7 @@ export class LoginProvider {
     this.#system = system
   }
 
-  /** Where the browser goes, and what its answer has to fit. */
+  /** The address to send the browser to, and the values that its answer must match. */
   async begin(): Promise<{ readonly url: URL; readonly checks: Checks }> {
     const configuration = await this.#configuration()
     const checks = { state: this.#random(), nonce: this.#random(), verifier: this.#random() }
@@ -69,10 +69,10 @@ export class LoginProvider {
   }
 
   /**
-   * [SSO.1] Whose code this is. The library checks state, issuer, signature, audience, nonce and times of what
-   * the provider says. Source: OpenID Connect Core section 3.1.3.7, RFC 9207, RFC 7636.
+   * [SSO.1] The identity behind a code. The library checks state, issuer, signature, audience, nonce and
+   * times. Source: OpenID Connect Core section 3.1.3.7, RFC 9207, RFC 7636.
    *
-   * @param query of the address to which the browser came back
+   * @param query of the address to which the browser returned
    */
   async finish(query: URLSearchParams, { state, nonce, verifier }: Checks): Promise<ProviderIdentity> {
     const configuration = await this.#configuration()
@@ -100,7 +100,7 @@ export class LoginProvider {
     })
     const known = { configuration, untilMs: nowMs + CONFIGURATION_MS }
     this.#known = known
-    // Who failed once is asked again next time.
+    // A failed discovery is retried on the next login.
     configuration.catch(() => {
       if (this.#known === known) this.#known = undefined
     })

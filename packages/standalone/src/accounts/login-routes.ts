@@ -18,7 +18,7 @@ const STEP_MS = 600_000
 const BUSY_MS = 2_000
 const MAX_EMAIL_CHARS = 254
 
-/** [ACCT.3] One answer, whoever does not exist or has another password. */
+/** [ACCT.3] Unknown user and wrong password get the same answer. */
 const WRONG: Notice = { kind: 'bad', text: 'That email and password do not fit together. Try again.' }
 const WRONG_CODE: Notice = {
   kind: 'bad',
@@ -119,7 +119,7 @@ interface Checked {
   readonly denied?: Denied
 }
 
-/** [ACCT.3] [LIMIT.1] The user whose password this is, after as long a look where there is none. */
+/** [ACCT.3] [LIMIT.1] The user with this password. Takes the same time if there is none. */
 export async function checkPassword(
   { users, passwords, limits }: Pages,
   { address }: Visit,

@@ -7,7 +7,7 @@ import type { AccountStore, CredentialStore } from '../ports.ts'
 import type { LoginLimits } from './login-limits.ts'
 import type { Totp } from './totp.ts'
 
-/** What a node gives the account pages. */
+/** Parts of a node that the account pages need. */
 export interface AccountParts extends BrowserSessionParts {
   readonly users: AccountStore
   readonly credentials: CredentialStore

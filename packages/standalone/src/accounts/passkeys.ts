@@ -22,7 +22,7 @@ const ALGORITHMS = [-8, -7, -257]
 
 const text = z.string().max(16_384)
 const attachment = z.enum(['cross-platform', 'platform'])
-/** What browsers send (WebAuthn 3, section 5.1), as far as it is read; the library checks what it means. */
+/** Members of a browser's answer that are read (WebAuthn 3, section 5.1); the library verifies them. */
 const common = { id: text, rawId: text, type: z.literal('public-key'), clientExtensionResults: z.object({}) }
 const registrationSchema = z.object({
   ...common,
@@ -48,7 +48,7 @@ const begunSchema = z.tuple([z.string(), z.number()])
 /** Loaded when it is first needed: it takes longer to start than all the rest, and most commands never use it. */
 const library = () => import('@simplewebauthn/server')
 
-/** What the browser is asked, and what has to come back with its answer. */
+/** A question for the browser, and the sealed state that must return with its answer. */
 export interface Begun<Options> {
   readonly options: Options
   readonly begun: string
@@ -78,7 +78,7 @@ export class Passkeys {
     return isIP(this.#site.hostname.replaceAll(/[[\]]/g, '')) === 0
   }
 
-  /** @param sessionId whose answer alone will count */
+  /** @param sessionId only an answer of this session counts */
   async beginAdding(
     user: User,
     sessionId: string,
@@ -142,7 +142,7 @@ export class Passkeys {
     return undefined
   }
 
-  /** @param visitId whose answer alone will count */
+  /** @param visitId only an answer of this visit counts */
   async beginLogin(visitId: string): Promise<Begun<PublicKeyCredentialRequestOptionsJSON>> {
     const { generateAuthenticationOptions } = await library()
     const options = await generateAuthenticationOptions({
@@ -153,7 +153,7 @@ export class Passkeys {
     return { options, begun: this.#seal(loginOf(visitId), options.challenge) }
   }
 
-  /** [PASSKEY.2] @returns whose passkey answered; `undefined` where the answer does not fit the question */
+  /** [PASSKEY.2] @returns the owner of the passkey; `undefined` if the answer does not match the question */
   async login(
     visitId: string,
     { begun, credential }: Readonly<Record<string, unknown>>,
@@ -205,7 +205,7 @@ export class Passkeys {
   }
 }
 
-/** The library throws for whatever does not fit. */
+/** The library throws for every invalid answer. */
 async function orNothing<T>(verified: Promise<T>): Promise<T | undefined> {
   try {
     return await verified

@@ -4,11 +4,11 @@ import { button, field, form, type Notice, type PageOptions } from '../web/layou
 import type { Site } from '../web/site.ts'
 import type { NewTotp } from './totp.ts'
 
-/** What each page of this kind has: who looks at it, what asks whether it is them, and what went wrong. */
+/** Common part of these pages: the user, the confirmation fields, and the problem to show. */
 export interface ChangePage {
   readonly site: Site
   readonly loggedIn: LoggedIn
-  /** What asks for the password; `undefined` where nothing is asked. */
+  /** Fields that confirm the user's identity; `undefined` if none are needed. */
   readonly confirmation: Html | undefined
   /** Checkboxes for the logins, apps and machines that end with the change. */
   readonly ending: Html

@@ -3,7 +3,7 @@ import { seal, unseal } from '@bridgekeeper/bridge/parts'
 import { Secret, TOTP } from 'otpauth'
 import type { CredentialStore, Credentials } from '../ports.ts'
 
-/** As authenticator apps know them without being told. Source: RFC 6238 section 5.2, RFC 4226 section 4 (R6). */
+/** Defaults of authenticator apps. Source: RFC 6238 section 5.2, RFC 4226 section 4 (R6). */
 const PERIOD_SECONDS = 30
 const SECRET_BYTES = 20
 /** Steps before and after that count, for clocks that differ. */
@@ -62,7 +62,7 @@ export class Totp {
   /** [TOTP.2] Whether this is the user's code now, for the first time. */
   async check({ userId, totpSecret }: Credentials, code: string): Promise<boolean> {
     const base32 = totpSecret && unseal(this.#key, keptPurpose(userId), totpSecret)
-    // Sealed by another installation's secret: nobody gets by, rather than everybody.
+    // A secret sealed by another installation admits nobody.
     if (base32 === undefined || base32 === '') return false
     const step = this.#stepOf(base32, code)
     return step !== undefined && (await this.#credentials.useTotpStep(userId, step))

@@ -30,7 +30,7 @@ export function usersRoutes(pages: Pages): Routes {
     sendPage(visit.response, usersPage(site, loggedIn, found, system.nowMs()))
   }
 
-  /** [ACCT.7] What an admin does with another user. */
+  /** [ACCT.7] Handles an admin's act on another user. */
   function act(change: (user: User, actor: Actor) => Promise<unknown>) {
     return async (visit: Visit): Promise<void> => {
       const sent = await loggedInForm(visit, pages, PATH)

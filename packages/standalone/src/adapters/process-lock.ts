@@ -6,11 +6,11 @@ import { isBusy } from './busy.ts'
 const WAIT_MS = 250
 
 /**
- * Takes a lock that one process at a time can have. The system gives it back when the process ends, however
- * that comes about, so it is never stale.
+ * Takes a lock that one process at a time can hold. The operating system releases it when the process ends,
+ * so it is never stale.
  *
- * @returns gives it back; `undefined` where somebody else has it
- * @throws when the file cannot be made or locked
+ * @returns releases the lock; `undefined` if another process holds it
+ * @throws if the file cannot be created or locked
  */
 export function takeLock(path: string): (() => void) | undefined {
   createPrivate(path)

@@ -17,7 +17,8 @@ const SYSTEMS: readonly (readonly [RegExp, string])[] = [
 ]
 
 /**
- * What a person calls this browser, such as `Firefox on Linux`: words of ours only, whatever the header says.
+ * A readable name of this browser, such as `Firefox on Linux`. Uses only our own words, whatever the header
+ * says.
  */
 export function browserName(userAgent: string | undefined): string {
   const browser = known(BROWSERS, userAgent)

@@ -23,18 +23,18 @@ import { type RefreshToken, readRefreshToken, writeRefreshToken } from './refres
 export const ACCESS_COOKIE = 'accessToken'
 const REFRESH_COOKIE = new PageCookie('refreshToken')
 const ACCESS_MS = 900_000
-/** From the login on, whatever is renewed. */
+/** Fixed from the login on; renewals do not extend it. */
 const LOGIN_MS = 30 * 86_400_000
-/** Two tabs that renew at once send the same token; later, whoever does has copied it. */
+/** Two tabs may renew at once with the same token. Later use of it means a copy. */
 export const GRACE_MS = 10_000
-/** Of one session; a browser needs one in a quarter of an hour. */
+/** Renewals of one session; a browser needs one per quarter of an hour. */
 export const RENEWALS = { max: 30, windowMs: 60_000, maxKeys: 10_000 }
 
-/** Who looks at a page. */
+/** The logged-in user of a page. */
 export interface LoggedIn {
   readonly user: User
   readonly session: Session
-  /** What this login's forms bring along. */
+  /** Token in this login's forms. */
   readonly formToken: string
 }
 
@@ -51,8 +51,8 @@ export interface BrowserSessionParts {
 }
 
 /**
- * Browsers' logins: a short access token and a rotating refresh token, each in a cookie of its own. Every
- * method rejects when a store is down.
+ * Browser logins: a short-lived access token and a rotating refresh token, each in its own cookie. Every
+ * method rejects while a store is down.
  */
 export class BrowserSessions {
   readonly #parts: BrowserSessionParts
@@ -82,8 +82,8 @@ export class BrowserSessions {
   }
 
   /**
-   * Whose request this is; where only the access token has run out, it is renewed on the way.
-   * @returns `undefined` for nobody, or somebody whose login has ended
+   * The logged-in user of a request. Renews an expired access token on the way.
+   * @returns `undefined` without a login, or if it has ended
    */
   async loggedInUser(request: IncomingMessage, response: ServerResponse): Promise<LoggedIn | undefined> {
     const known = await this.#ofAccessToken(request)
@@ -93,8 +93,8 @@ export class BrowserSessions {
   }
 
   /**
-   * The same; where nobody is logged in, the browser is sent to the login page, and then back.
-   * @param returnTo path of ours @returns `undefined` where the request is answered
+   * As `loggedInUser`, but sends a browser without a login to the login page, and then back.
+   * @param returnTo path of ours @returns `undefined` if the request is answered
    */
   async requireLogin(
     request: IncomingMessage,

@@ -19,7 +19,7 @@ const VISIT_COOKIE = new PageCookie('visit')
 const VISIT_MS = 3_600_000
 const VISIT_ID = /^[\w-]{43}$/
 
-/** Who has not logged in yet: a browser with forms of its own all the same. */
+/** A browser before its login; its forms have a token too. */
 export interface Visitor {
   readonly visitId: string
   readonly formToken: string
@@ -52,7 +52,7 @@ export async function visitorForm(
   return { visitor: visitorOf(visit, parts), form: form.value }
 }
 
-/** [CSRF.1] [CSRF.2] A form of somebody who is logged in. @returns `undefined` where the request is answered */
+/** [CSRF.1] [CSRF.2] The form of a logged-in user. @returns `undefined` if the request is answered */
 export async function loggedInForm(
   visit: Visit,
   parts: GuardParts,
@@ -73,7 +73,7 @@ export async function loggedInForm(
   return { loggedIn, form: form.value }
 }
 
-/** [CSRF.1] [CSRF.2] What a script of ours asks for a browser that is to log in. */
+/** [CSRF.1] [CSRF.2] A request of our script before the login. */
 export async function visitorQuestion(
   { request }: Visit,
   { site, key }: GuardParts,
@@ -87,7 +87,7 @@ export async function visitorQuestion(
   return allow({ visitId, question: question.value })
 }
 
-/** [CSRF.1] [CSRF.2] What a script of ours asks for somebody who is logged in. */
+/** [CSRF.1] [CSRF.2] A request of our script for a logged-in user. */
 export async function loggedInQuestion(
   { request, response }: Visit,
   { site, key, browserSessions }: GuardParts,

@@ -41,7 +41,7 @@ export interface Limit {
 
 const LIMIT = /^(\d{1,6})\/(\d+[smhd])\/(\d+[smhd])$/
 
-/** Such as `100/1m/15m`. */
+/** For example `100/1m/15m`. */
 export const limit = z
   .string()
   .transform((text, context): Limit => {
@@ -52,7 +52,7 @@ export const limit = z
   })
   .describe('COUNT/WINDOW/BLOCK, with times such as 30s, 15m, 2h or 1d')
 
-/** Such as `memory/read_graph=10/1m/15m`. */
+/** For example `memory/read_graph=10/1m/15m`. */
 export const toolLimit = z
   .string()
   .transform((text, context): readonly [tool: string, limit: Limit] => {

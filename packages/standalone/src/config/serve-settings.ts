@@ -25,7 +25,7 @@ export interface ServeSettings {
   readonly allowV1: boolean
   /** Whether any client may register itself. Default: outside of production, if only this machine reaches the node. */
   readonly allowRegistration: boolean | undefined
-  /** [JWKS.4] The provider whose tokens are valid here. Then the node's own are not. */
+  /** [JWKS.4] External identity provider. With it, the node's own tokens are invalid here. */
   readonly tokenProvider: JwksOptions | undefined
   /** The provider at which users may log in. */
   readonly loginProvider: LoginProviderSettings | undefined

@@ -181,7 +181,7 @@ export const SERVE = {
   }),
 }
 
-/** Secrets of an installation. Whoever needs one reads it from the environment; no settings object keeps it. */
+/** Secrets of an installation, read from the environment where they are needed. */
 export const SECRETS = {
   jwtSecret: secret({
     variable: 'JWT_SECRET',

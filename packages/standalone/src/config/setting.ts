@@ -2,21 +2,21 @@ import { z } from 'zod'
 import { readSecretFile } from '../data/file-rights.ts'
 import { SetupError } from './setup-error.ts'
 
-/** Where values come from: the command line, as commander parses it, then the environment. */
+/** Sources of values: the command line as commander parsed it, then the environment. */
 export interface SettingSource {
   readonly flags: Readonly<Record<string, unknown>>
   readonly env: Readonly<Record<string, string | undefined>>
 }
 
-/** One setting: flags, `--help`, errors and the table of README are made of this. */
+/** One setting, from which flags, `--help`, errors and README's table are generated. */
 export interface Declaration {
-  /** As commander writes it: `--port <number>`, or `[url]` for an argument. */
+  /** In commander's notation: `--port <number>`, or `[url]` for an argument. */
   readonly flag?: string
   /** Environment variable. Of a secret, `…_FILE` names a file that holds it. */
   readonly variable?: string
   readonly help: string
   readonly example?: string
-  /** As the user would write it. */
+  /** In the user's notation. */
   readonly default?: string
   /** Describes the behaviour without a value, where `default` cannot. */
   readonly unset?: string

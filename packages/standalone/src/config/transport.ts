@@ -9,7 +9,7 @@ export interface ReachOptions {
   readonly hasOwnTls: boolean
   /** The default depends on `production` and the certificate. */
   readonly tlsMode: TlsMode | undefined
-  /** CIDR ranges of proxies whose headers are believed. */
+  /** CIDR ranges of proxies whose headers are trusted. */
   readonly trustedProxies: readonly string[]
   readonly publicUrls: readonly string[]
   readonly allowedOrigins: readonly string[]

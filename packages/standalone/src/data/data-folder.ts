@@ -13,14 +13,14 @@ import { derivedKey, type KeyPurpose, loadSecret } from './secret.ts'
 
 const SECRET_MARK = 'secret-mark'
 
-/** What one installation keeps: its accounts, and which secret is behind its tokens. Open until closed. */
+/** State of one installation: its accounts, and the secret behind its tokens. Open until closed. */
 export class DataFolder {
   /** All that it keeps; a bridge's own stores are among them. */
   readonly stores: Stores
   readonly users: AccountStore
   /** Every act of an operator, also while nodes run on the same stores. */
   readonly operations: Operations
-  /** What this and other processes did and the running node is to log. */
+  /** Events of this and other processes that the running node must log. */
   readonly outbox: Outbox
   readonly #path: string
   readonly #env: Environment
@@ -63,8 +63,8 @@ export class DataFolder {
 
   /**
    * The bridge's tokens.
-   * @param recalled shared with whoever else verifies tokens of the bridge; of the first call counts
-   * @throws SetupError what is wrong with the secret
+   * @param recalled cache shared with other verifiers; the first call decides
+   * @throws SetupError if the secret is invalid
    */
   tokens(recalled?: Recall): Tokens {
     const { users, sessions } = this.stores

@@ -4,10 +4,10 @@ import { type Exposure, type FileRights, secretExposure, trustExposure } from '@
 import { SetupError } from '../config/setup-error.ts'
 
 /**
- * [FILE.1] Reads a secret from a file that nobody else may change or read. What is checked is the open file, so
- * that nothing can take its place between check and reading.
+ * [FILE.1] Reads a secret from a file that only its owner may change or read. Checks the open file, so that
+ * it cannot be replaced between check and reading.
  *
- * @throws SetupError `rights_unsafe`; the system's error where it cannot be read
+ * @throws SetupError `rights_unsafe`; the system's error if it cannot be read
  */
 export function readSecretFile(path: string): string {
   return readOpen(path, constants.O_RDONLY).toString('utf8')

@@ -43,7 +43,7 @@ export function derivedKey(secret: Uint8Array, purpose: KeyPurpose): Uint8Array 
   return new Uint8Array(hkdfSync('sha256', secret, '', `bridgekeeper ${purpose}`, 32))
 }
 
-/** Of two processes that start at once, one makes the file and both use it: a link never overwrites. */
+/** Of two processes that start at once, one creates the file and both use it: a link never overwrites. */
 function keptSecret(path: string): Buffer {
   try {
     return readOwnSecretFile(path)

@@ -5,7 +5,7 @@ import type { System } from '@bridgekeeper/bridge'
 import { SetupError } from '../config/setup-error.ts'
 import { readSecretFileAsync } from '../data/file-rights.ts'
 
-/** Where the certificate (with its chain) and its private key lie, as PEM. */
+/** Paths of the certificate (with its chain) and its private key, as PEM. */
 export interface TlsFiles {
   readonly certFile: string
   readonly keyFile: string
@@ -43,13 +43,13 @@ export async function readCertificate(files: TlsFiles, system: System): Promise<
 }
 
 /**
- * [TLS.4] Looks at both files again and again. What is new is used once it stood still from one look to
- * the next, as the two are never replaced in the same moment, and only if both fit together.
+ * [TLS.4] Polls both files. A new pair is used once it stayed unchanged between two polls, since the two
+ * files are never replaced at the same moment, and only if both fit together.
  *
- * Contents are compared, as no time or size tells every replacement; both are a few KiB.
+ * Compares contents, since times and sizes miss some replacements; both are a few KiB.
  *
- * @param use takes a new pair into use
- * @returns what ends the watch
+ * @param use receives a new pair
+ * @returns ends the watch
  */
 export function watchCertificate(
   files: TlsFiles,

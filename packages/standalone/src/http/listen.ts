@@ -32,7 +32,7 @@ function listenError(error: NodeJS.ErrnoException, host: string, port: number): 
   )
 }
 
-/** Where the server listens, e.g. `http://127.0.0.1:8787`. */
+/** The server's address, e.g. `http://127.0.0.1:8787`. */
 export function urlOf(server: Server, scheme: 'http' | 'https', host: string): string {
   const { port } = server.address() as AddressInfo
   return `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}`

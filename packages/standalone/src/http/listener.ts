@@ -33,9 +33,8 @@ const HTTP_OPTIONS: ServerOptions<typeof CountedRequest> = {
 }
 
 /**
- * [TLS.11] [TLS.12] What is spoken: TLS 1.2 and 1.3 with forward secrecy and authenticated ciphers. No
- * renegotiation, and no session tickets, whose key would open what was recorded.
- * Source: RFC 9325 sections 3.1, 3.4, 4.1, 4.2.
+ * [TLS.11] [TLS.12] TLS 1.2 and 1.3 with forward secrecy and authenticated ciphers. No renegotiation, and no
+ * session tickets, whose key could decrypt recordings. Source: RFC 9325 sections 3.1, 3.4, 4.1, 4.2.
  */
 const TLS_OPTIONS: TlsOptions = {
   minVersion: 'TLSv1.2',
@@ -69,7 +68,7 @@ export interface ListenerOptions {
     readonly files: TlsFiles
     readonly certificate: Certificate
     readonly onEvent: (event: TlsEvent) => void
-    /** How often the files are looked at. */
+    /** Interval between polls of the files. */
     readonly everyMs?: number
   }
 }
@@ -84,7 +83,7 @@ export function createListener({ sockets, proxies, onDrop, system, tls }: Listen
   return server
 }
 
-/** [TLS.5] An answer that says to come over TLS from now on, whoever writes it. */
+/** [TLS.5] Adds HSTS to every answer, whichever handler writes it. */
 class StrictResponse<Request extends IncomingMessage = IncomingMessage> extends CountedResponse<Request> {
   constructor(request: Request) {
     super(request)

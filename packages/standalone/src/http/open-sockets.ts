@@ -7,7 +7,7 @@ import type { ClientAddress, TrustedProxies } from '@bridgekeeper/bridge/parts'
 export const MAX_CONNECTIONS = 20_000
 /** Sockets of any kind that one address may have open; many users may share one address. */
 export const MAX_SOCKETS_PER_ADDRESS = 512
-/** One in so many of all sockets is kept free for newcomers, as long as there is an idle one to close. */
+/** Share of all sockets kept free for newcomers (1 in 20), as long as an idle one can be closed. */
 const SPARE_SHARE = 20
 
 /** Why a socket was closed at once. */
@@ -18,7 +18,7 @@ export interface SocketLimits {
   readonly perAddress: number
 }
 
-/** One open socket, from its accept on: before TLS, before a request, and after an upgrade. */
+/** One open socket from its accept on: before TLS, before a request, and after an upgrade. */
 interface OpenSocket {
   readonly socket: Socket
   readonly address: ClientAddress
@@ -73,7 +73,7 @@ export class OpenSockets {
   readonly #byAddress = new Map<string, Set<OpenSocket>>()
   /** Idle sockets, longest idle first. May hold some that are in use again. */
   readonly #idle = new Set<OpenSocket>()
-  /** TCP sockets whose TLS handshake is not finished. */
+  /** TCP sockets with an unfinished TLS handshake. */
   readonly #handshakes = new Map<string, OpenSocket>()
   readonly #isTls: boolean
   #moments = 0
@@ -140,7 +140,7 @@ export class OpenSockets {
   #idlest(): OpenSocket | undefined {
     for (const open of this.#idle) {
       if (open.inUse === 0) return open
-      // It comes back once it is idle.
+      // The socket is listed again once it is idle.
       this.#idle.delete(open)
     }
     return undefined

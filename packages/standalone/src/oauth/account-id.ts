@@ -3,8 +3,8 @@ import type { User } from '@bridgekeeper/bridge'
 const SEPARATOR = '~'
 
 /**
- * [OAUTH.8] An account of the authorization server is a user as of one token version: once that is raised, every
- * grant of before belongs to nobody.
+ * [OAUTH.8] An account of the authorization server is a user at one token version. Raising the version
+ * invalidates every earlier grant.
  */
 export function accountIdOf({ userId, tokenVersion }: User): string {
   return `${userId}${SEPARATOR}${tokenVersion}`

@@ -46,7 +46,7 @@ export interface AuthorizationServerParts {
   /** 32 bytes: what records and cookies are sealed and signed with. */
   readonly recordKey: Uint8Array
   readonly cookieKey: Uint8Array
-  /** Of the account pages. */
+  /** Key of the account pages' forms. */
   readonly pageKey: Uint8Array
   readonly store: OAuthStore
   readonly users: Pick<UserStore, 'findById'>
@@ -64,7 +64,7 @@ export interface AuthorizationServerParts {
 }
 
 const METADATA = ['/.well-known/oauth-authorization-server', '/.well-known/openid-configuration']
-/** Where the library logs out a user before another, see `ROUTES.end_session`. */
+/** The library's page that logs one user out before another, see `ROUTES.end_session`. */
 const LOGOUT_PATH = `${ROUTES.end_session}/confirm`
 /** Every path that the library serves, and no other: it would read more spellings of each. */
 const OWN_PATHS: ReadonlySet<string> = new Set([...Object.values(ROUTES), ...METADATA, LOGOUT_PATH])
@@ -77,7 +77,7 @@ const FOR_APPS: ReadonlySet<string> = new Set([
   ROUTES.revocation,
   ROUTES.device_authorization,
 ])
-/** Those that end with the id of a request for access. */
+/** Paths that end with the id of a request for access. */
 const STEP_PATH = /^\/(?:interaction|oauth\/authorize|device)\/[\w-]{1,64}$/
 const SESSION_COOKIE = /(?:^|;)\s*oauthSession(?:\.sig)?=[^;]*/g
 /** Limits of a path besides that of every request. */
@@ -230,7 +230,7 @@ export class AuthorizationServer {
     return this.#limits.take(kind, isShared ? '' : address.key)
   }
 
-  /** [OAUTH.13] Only somebody who is logged in tries codes, and not without end. @returns whether to go on */
+  /** [OAUTH.13] Only a logged-in user may try codes, and only so often. @returns whether to continue */
   async #enterDevice(
     request: IncomingMessage,
     response: ServerResponse,
@@ -283,15 +283,18 @@ function isOwnPath(path: string): boolean {
   return OWN_PATHS.has(path) || STEP_PATH.test(path)
 }
 
-/** Each request for access is looked at anew: who is logged in now says whose it is, and no approval is reused. */
+/**
+ * Checks each request for access from scratch: the current login decides whose it is, and no approval is
+ * reused.
+ */
 function forgetSession(request: IncomingMessage): void {
   const { cookie } = request.headers
   if (cookie !== undefined) request.headers.cookie = cookie.replace(SESSION_COOKIE, '')
 }
 
 /**
- * Gives the library the name that was asked, of which it makes addresses of itself, whatever a client, or a proxy that
- * adds headers, says.
+ * Tells the library the requested name, from which it builds its own addresses, whatever a client or a
+ * proxy's headers say.
  */
 function asNamed({ headers }: IncomingMessage, name: string): void {
   const { host, protocol } = new URL(name)

@@ -18,9 +18,9 @@ export const AGENT_CLIENT: ClientMetadata = {
 }
 
 /**
- * [OAUTH.7] Reduces every client to what is given, wherever it comes from, also if it was stored earlier: codes go to
- * https, to the user's own machine, or to a scheme that is a domain name in reverse. Other schemes open whatever the
- * system has for them.
+ * [OAUTH.7] Reduces every client to what is allowed, wherever it comes from, also a stored one. Codes may go
+ * to https, to the user's own machine, or to a scheme that is a reversed domain name; other schemes start
+ * arbitrary programs.
  *
  * @param metadata is changed @throws errors.InvalidRedirectUri, errors.InvalidClientMetadata
  */

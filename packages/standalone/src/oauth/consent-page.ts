@@ -8,11 +8,11 @@ import type { Site } from '../web/site.ts'
 export interface ConsentView {
   readonly site: Site
   readonly loggedIn: LoggedIn
-  /** Of the interaction. */
+  /** Id of the interaction. */
   readonly uid: string
   readonly clientName: string | undefined
   readonly clientId: string
-  /** Where the code is sent. */
+  /** The address that receives the code. */
   readonly redirectUri: string
   /** The address that the tokens are for. */
   readonly resource: string
@@ -22,7 +22,7 @@ export interface ConsentView {
   readonly staysConnected: boolean
 }
 
-/** [OAUTH.14] Who asks for what, and where the answer goes, in plain words. */
+/** [OAUTH.14] Shows who asks for which access, and where the answer goes, in plain words. */
 export function consentPage(view: ConsentView): PageOptions {
   const { site, loggedIn, uid, redirectUri, staysConnected, scopes } = view
   const name = nameOf(view)
@@ -39,7 +39,7 @@ export function consentPage(view: ConsentView): PageOptions {
   return { site, title: 'Connect an app?', main, account: accountOf(loggedIn), narrow: true }
 }
 
-/** A client's own name is its own claim; whose it is follows from its address alone. */
+/** A client's name is its own claim; only its address proves an owner. */
 function nameOf({ clientName, clientId }: ConsentView): string {
   const name = cleanText(clientName ?? '').trim()
   return name === '' ? 'An app without a name' : name === clientId ? 'An app' : name
@@ -63,9 +63,9 @@ function serversOf({ serverName, resource }: ConsentView): string {
 }
 
 /**
- * A scope as a user reads it.
+ * A scope in words for the user.
  * @param scope canonical
- * @param only the one server that the token will be good for; `undefined` where it is for all
+ * @param only the one server that the token is for; `undefined` for all
  */
 export function inWords(scope: string, only?: string): string {
   if (scope === LIST_SCOPE) return 'see the names and descriptions of your tools'

@@ -6,7 +6,7 @@ import { PageCookie } from '../web/cookies.ts'
 import type { Site } from '../web/site.ts'
 
 const COOKIE = new PageCookie('deviceApproval')
-/** As long as the code is good. */
+/** Same lifetime as the code. */
 const APPROVED_MS = 600_000
 const YES = 'yes'
 
@@ -18,9 +18,9 @@ export interface ApprovalParts {
 }
 
 /**
- * [OAUTH.19] Puts down for the next step that this login approved this machine. The library binds its steps to
- * cookies alone; whoever planted those in another browser would enrol a machine for somebody who saw no page. This
- * one is sealed for the login, and worth nothing in any other.
+ * [OAUTH.19] Records that this login approved this machine. The library binds its steps to cookies alone, so
+ * that an attacker who plants those in another browser could enrol a machine for a user who saw no page. This
+ * record is sealed for the login and worthless in any other.
  */
 export function putApproval(
   response: ServerResponse,

@@ -12,7 +12,7 @@ import { type ApprovalParts, putApproval } from './device-approval.ts'
 import type { OAuthLimits } from './limits.ts'
 import { codeDigits, codeWords, MAX_CODE_CHARS } from './user-code.ts'
 
-/** Who is looking at the pages of `/device`. */
+/** The visitor of the `/device` pages. */
 export interface DeviceVisit {
   readonly loggedIn: LoggedIn
   readonly address: ClientAddress
@@ -20,7 +20,7 @@ export interface DeviceVisit {
   readonly userCode: string | undefined
 }
 
-/** What a page says of what went wrong; names of errors are those of the library. */
+/** Texts for the library's error names. */
 const NOTICES: Readonly<Record<string, string>> = {
   NotFoundError: 'There is no such code. Compare it with the one that your machine shows.',
   ExpiredError: 'That code has expired. Start again on your machine.',
@@ -48,7 +48,7 @@ export class DevicePages {
     this.#log = log
   }
 
-  /** To be told before the library handles the request. */
+  /** Call before the library handles the request. */
   enter(request: IncomingMessage, visit: DeviceVisit): void {
     this.#visits.set(request, visit)
   }
@@ -95,7 +95,7 @@ export class DevicePages {
     this.#show(ctx, visit, { title: 'Is this your machine?', main })
   }
 
-  /** The button was pressed, and the library goes on with its next step. */
+  /** The user pressed the button; the library continues with its next step. */
   approving(ctx: KoaContextWithOIDC): void {
     const code = ctx.oidc?.deviceCode
     if (code?.inFlight !== true) return
@@ -176,7 +176,7 @@ export class DevicePages {
   }
 }
 
-/** Whose wrong codes count. A proxy's address stands for everybody behind it. */
+/** Keys under which wrong codes count. A proxy's address stands for everybody behind it. */
 export function codeKeys(userId: string, { key, isProxy }: ClientAddress): string[] {
   return [`user ${userId}`, ...(isProxy ? [] : [`address ${key}`])]
 }

@@ -20,7 +20,7 @@ export class DevicePolls {
     this.#system = system
   }
 
-  /** It was asked for. @returns whether that was too soon after the last time */
+  /** Records a poll. @returns whether it came too soon after the previous one */
   isTooFast(deviceCode: string): boolean {
     const nowMs = this.#system.monotonicMs()
     this.#forgetOld(nowMs)

@@ -8,16 +8,16 @@ const MAX_BYTES = 65_536
 const NO_BODY: readonly number[] = [204, 205, 304]
 
 export interface GuardedFetchOptions {
-  /** Where the bridge itself is reached at this machine only: then others at this machine may be asked too. */
+  /** Whether other servers on this machine may be asked: only if the bridge itself is reachable only here. */
   readonly allowLoopback: boolean
 }
 
 export type GuardedFetch = typeof fetch
 
 /**
- * [OAUTH.6] Fetches what a stranger named, such as a client's metadata: over https from public addresses only, and
- * the address that was looked at is the one that is dialled. No redirect is followed; time and size are bounded.
- * Source: draft-ietf-oauth-client-id-metadata-document section 6 (SSRF); OWASP SSRF prevention.
+ * [OAUTH.6] Fetches an address that a stranger named, such as a client's metadata: https, public addresses
+ * only, dialling exactly the resolved address. Follows no redirect; bounds time and size. Source:
+ * draft-ietf-oauth-client-id-metadata-document section 6 (SSRF); OWASP SSRF prevention.
  */
 export function guardedFetch({ allowLoopback }: GuardedFetchOptions): GuardedFetch {
   const mayDial = (address: string): boolean => {

@@ -28,7 +28,7 @@ export interface InteractionParts {
   readonly sessions: LoginSessions
   readonly log: Pick<SecurityLog, 'logSecurityEvent'>
   readonly system: System
-  /** Of the account pages: what their forms are bound with. */
+  /** Key of the account pages, which binds their forms. */
   readonly key: Uint8Array
 }
 
@@ -41,15 +41,15 @@ export interface InteractionVisit {
 
 type Details = Awaited<ReturnType<Provider['interactionDetails']>>
 
-/** An enrolment ends by itself once its token has. */
+/** An enrolment session ends with its token. */
 const ENROLMENT_MS = ACCESS_TOKEN_MS
 const MAX_LABEL_CHARS = 100
-/** What the user was asked, and how the authorization server goes on. */
+/** The user's answer, in the library's form. */
 type Result = Parameters<Provider['interactionResult']>[2]
 
 /**
- * [OAUTH.14] What stands between a client's request and its code: the user logs in, sees who asks for what, and
- * allows or refuses it. Each approval is a session of its own, which the user can end.
+ * [OAUTH.14] Steps between a client's request and its code: the user logs in, sees who asks for which access,
+ * and allows or refuses. Each approval is its own session, which the user can end.
  */
 export class Interactions {
   readonly #parts: InteractionParts
@@ -198,7 +198,7 @@ const ANOTHER_USER: Result = {
   error_description: 'another user has logged in meanwhile',
 }
 
-/** Whether whoever looks at the page is the one whose request this is. */
+/** Whether the visitor is the user of this request. */
 function isAccountOf({ session }: Details, { user }: LoggedIn): boolean {
   return session?.accountId === accountIdOf(user)
 }

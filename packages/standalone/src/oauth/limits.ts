@@ -3,11 +3,11 @@ import { denyFor, SlidingWindow } from '@bridgekeeper/bridge/parts'
 
 const MINUTE_MS = 60_000
 export const CODE_WINDOW_MS = 15 * MINUTE_MS
-/** Addresses that are counted; beyond them the longest idle is forgotten, which blocks nobody. */
+/** Counted addresses; beyond them the longest idle is evicted, which blocks nobody. */
 const MAX_ADDRESSES = 10_000
 
 /**
- * What one address may do. `begin` counts requests that add a record of ten minutes, so that its window is as long;
+ * Limits of one address. `begin` counts requests that add a record of ten minutes, so its window is as long;
  * `registrationOfDay` keeps one address from filling the table of clients.
  */
 export const LIMITS = {
@@ -29,8 +29,8 @@ export function isLasting(kind: Limited): boolean {
 export const WRONG_CODES = 10
 
 /**
- * [OAUTH.9] [OAUTH.23] How often one address may ask the authorization server, and how often a user or an address may be
- * wrong about a user code. In this node's memory; the tokens of each user have limits of their own.
+ * [OAUTH.9] [OAUTH.23] Limits requests of an address to the authorization server, and wrong user codes of a
+ * user or address. In this node's memory; tokens per user have other limits.
  */
 export class OAuthLimits {
   readonly #system: System
@@ -61,8 +61,8 @@ export class OAuthLimits {
   }
 
   /**
-   * Counts a try before its code is looked at, so that many at once are no more than one after the other.
-   * @param keys who tries: the user, the address
+   * Counts a try before its code is checked, so that parallel tries count like sequential ones.
+   * @param keys of the user and of the address
    */
   tryCode(keys: readonly string[]): Verdict<void> {
     const nowMs = this.#system.monotonicMs()

@@ -8,7 +8,7 @@ import type { ErrorAnswers } from './error-answers.ts'
 import { ROUTES } from './oidc-provider.ts'
 import { codeWords } from './user-code.ts'
 
-/** What the library leaves to others: before and after it handles a request. */
+/** Steps before and after the library handles a request. */
 export function useMiddleware(
   provider: Provider,
   base: string,
@@ -21,7 +21,7 @@ export function useMiddleware(
     const ctx = context as unknown as KoaContextWithOIDC
     // The path that a proxy takes away stands in every address that the library makes.
     Object.assign(ctx, { mountPath: base })
-    // Before the library: it adds the hash of its own script where a policy for scripts is set.
+    // Runs before the library, which adds the hash of its own script to a policy for scripts.
     ctx.set(ANSWER_HEADERS)
     await caught(ctx, provider, next)
     if (ctx.path.startsWith(ROUTES.authorization)) await errorAnswers.answer(ctx)

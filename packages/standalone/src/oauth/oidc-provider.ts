@@ -21,9 +21,9 @@ import { chainRefreshTokens } from './refresh-chain.ts'
 import { defaultResource, resourceServer } from './resources.ts'
 import { CODE_MASK } from './user-code.ts'
 
-/** A client's grant ends by itself after so long, and its user is asked anew. */
+/** Lifetime of a client's grant; after it the user is asked again. */
 export const GRANT_MS = 90 * 86_400_000
-/** Of RFC 8628 section 3.2; the user has as long to log in and approve. */
+/** RFC 8628 section 3.2; the user has the same time to log in and approve. */
 const DEVICE_CODE_SECONDS = 600
 const REFRESH_TOKEN_SECONDS = 30 * 86_400
 const CODE_SECONDS = 60
@@ -105,7 +105,7 @@ function cookies(key: Uint8Array): NonNullable<Configuration['cookies']> {
   }
 }
 
-/** [OAUTH.7] [OAUTH.11] Who may be a client, and how one shows that it is that client. */
+/** [OAUTH.7] [OAUTH.11] Which clients are allowed, and how they authenticate. */
 function clientRules({ system }: OidcProviderParts): Partial<Configuration> {
   return {
     clientAuthMethods: ['none', 'client_secret_basic', 'client_secret_post', 'private_key_jwt'],
@@ -125,7 +125,7 @@ function clientRules({ system }: OidcProviderParts): Partial<Configuration> {
   }
 }
 
-/** [OAUTH.8] [OAUTH.12] What tokens say, how long they live, and whose they are. */
+/** [OAUTH.8] [OAUTH.12] Contents, lifetime and owner of tokens. */
 function tokenRules({ issuer, users, sessions, system }: OidcProviderParts): Partial<Configuration> {
   return {
     scopes: ['openid', 'offline_access'],
@@ -134,7 +134,7 @@ function tokenRules({ issuer, users, sessions, system }: OidcProviderParts): Par
     expiresWithSession: () => false,
     rotateRefreshToken: () => true,
     issueRefreshToken: (_ctx, client) => client.grantTypeAllowed('refresh_token'),
-    // Each approval is a grant of its own, which is asked for anew and ends by itself.
+    // Each approval is a separate grant that expires and is never reused.
     loadExistingGrant: (ctx) => {
       const grantId = ctx.oidc.result?.consent?.grantId
       return grantId === undefined ? Promise.resolve(undefined) : ctx.oidc.provider.Grant.find(grantId)
@@ -215,7 +215,7 @@ function features(parts: OidcProviderParts): NonNullable<Configuration['features
   }
 }
 
-/** What the user is shown of the machine, and the key that is to be enrolled; asked for with a device code only. */
+/** The machine's name and key that the user is shown; allowed with a device code only. */
 function deviceName(ctx: KoaContextWithOIDC, value: string | undefined): void {
   if (!isForDevice(ctx)) return
   if (value === undefined || value.trim() === '' || value.length > MAX_DEVICE_NAME_CHARS)
@@ -231,7 +231,7 @@ function isForDevice({ oidc }: KoaContextWithOIDC): boolean {
   return oidc.route === 'device_authorization' && oidc.client?.grantTypeAllowed(DEVICE_GRANT) === true
 }
 
-/** What cannot be told to the client, since it is not known where it is, is told to the user. */
+/** Shows the user an error that cannot be sent to the client, because its address is unknown. */
 export function showError(ctx: KoaContextWithOIDC, site: Site, text: string): void {
   const main = html`<div class="card"><p>The app that led you here asked for something that it does not get. Nothing was changed.</p></div>`
   const notice = { kind: 'bad', text } as const

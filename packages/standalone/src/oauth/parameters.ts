@@ -11,7 +11,7 @@ import { isMcpScope } from './resources.ts'
 
 const SPACES = /[\t\n\v\f\r ]+/
 
-/** What one endpoint makes of a request that leaves something out. */
+/** Defaults that one endpoint applies to missing parameters. */
 interface Rules {
   /** Scopes besides those for tools. */
   readonly scopes: readonly string[]

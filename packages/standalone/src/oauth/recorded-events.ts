@@ -12,7 +12,7 @@ const REFUSALS = [
   'registration_create.error',
   'revocation.error',
 ] as const
-/** What every waiting agent gets, and nobody's fault. */
+/** Normal answers to a polling agent. */
 const USUAL: readonly string[] = ['authorization_pending', 'slow_down']
 const CODE = /^[a-z_]{1,40}$/
 
@@ -45,6 +45,6 @@ export function recordEvents(
   provider.on('server_error', (_ctx, error) =>
     log.logSecurityEvent({ event: 'page_failed', error: String(error) }),
   )
-  // Koa prints what nobody listens to.
+  // Koa prints errors that have no listener.
   emitter.on('error', (error: Error) => log.logSecurityEvent({ event: 'page_failed', error: String(error) }))
 }

@@ -26,7 +26,7 @@ export const MOST: Readonly<
 }
 /** The surplus is removed once in so many additions. */
 const ADDITIONS_PER_TRIM = 100
-/** Refresh tokens of one grant: the live one, and the used ones whose copies are still found out. */
+/** Refresh tokens of one grant: the live one, and used ones whose copies are still detected. */
 export const MOST_REFRESH_TOKENS = 21
 export const MAX_CLIENT_BYTES = 8_192
 export const MAX_RECORD_BYTES = 16_384
@@ -41,8 +41,8 @@ export interface RecordParts {
 }
 
 /**
- * [OAUTH.3] What the authorization server keeps of one kind: grants, codes, tokens, clients. Whoever reads the
- * store finds no token in it: records are found by keyed hashes, and are sealed.
+ * [OAUTH.3] Records of one kind in the authorization server: grants, codes, tokens, clients. A reader of the
+ * store finds no token: records are sealed, and found by keyed hashes.
  */
 export class Records implements Adapter {
   readonly #model: string
@@ -90,7 +90,7 @@ export class Records implements Adapter {
     return this.#open(await this.#parts.store.findByUid(this.#model, this.#hashed(uid)))
   }
 
-  /** [OAUTH.4] Of two that use one code at once, or a refresh token again later, one has copied it: neither gets any further. */
+  /** [OAUTH.4] If a code or refresh token is used twice, one user is a thief: both lose access. */
   async consume(id: string): Promise<void> {
     const { store, system } = this.#parts
     const hashedId = this.#hashed(id)

@@ -7,11 +7,11 @@ interface Valued {
 }
 
 /**
- * [OAUTH.27] Lets each refresh token follow from the one that it replaces: who sends the same token twice within the
- * grace, such as two windows at once or after a lost answer, gets the same next one. Were each given another, a copy
- * used within the grace would live on unnoticed.
+ * [OAUTH.27] Derives each refresh token from its predecessor. A client that sends the same token twice within
+ * the grace, for example from two windows or after a lost answer, gets the same next token. With different
+ * ones, a copy used within the grace would stay unnoticed.
  *
- * @param key 32 bytes, without which nobody tells the next token
+ * @param key 32 bytes, without which nobody can predict the next token
  */
 export function chainRefreshTokens(provider: Provider, key: Uint8Array): void {
   const tokens = provider.RefreshToken.prototype as unknown as Valued

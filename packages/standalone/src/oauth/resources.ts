@@ -60,7 +60,7 @@ function isEnrolScope(scope: string): boolean {
   return scope === ENROL_SCOPE
 }
 
-/** Of this request and of what it continues; what was not granted is taken out by the grant. */
+/** Scopes of this request and of the one that it continues; the grant removes those that were not granted. */
 function askedScopes({ oidc }: KoaContextWithOIDC): string[] {
   const { RefreshToken, AuthorizationCode, DeviceCode } = oidc.entities
   const texts = [oidc.params?.scope, RefreshToken?.scope, AuthorizationCode?.scope, DeviceCode?.scope]

@@ -3,7 +3,7 @@ import type { Passwords } from '../passwords/passwords.ts'
 import type { AccountStore, Actor, EventRecorder } from '../ports.ts'
 import type { LoginSessions } from '../sessions/login-sessions.ts'
 
-/** What acts on accounts need, in a command as in a node. */
+/** Parts that acts on accounts need, in a command as in a node. */
 export interface OperationParts {
   readonly users: AccountStore
   readonly sessions: LoginSessions

@@ -7,7 +7,7 @@ import { type OfUser, ofUsers } from './of-users.ts'
 import type { OperationParts } from './parts.ts'
 import type { UserOperations } from './users.ts'
 
-/** What a user may end together. */
+/** Groups of sessions that a user may end together. */
 export const SESSION_GROUPS = ['logins', 'apps', 'machines'] as const
 export type SessionGroup = (typeof SESSION_GROUPS)[number]
 

@@ -20,8 +20,8 @@ export interface Status {
 }
 
 /**
- * Looks at a data folder, and at the store that the environment names, also while a node runs on it. Other nodes of a
- * shared store are not looked for. Makes no folder.
+ * Reads the state of a data folder and its store, also while a node runs on it. Does not look for other nodes
+ * of a shared store. Creates no folder.
  * @throws SetupError `data_folder_missing`
  */
 export async function statusOf(folder: string, env: Environment, system: System): Promise<Status> {

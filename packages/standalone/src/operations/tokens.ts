@@ -9,7 +9,7 @@ import type { UserOperations } from './users.ts'
 export interface TokenParts {
   readonly sessions: LoginSessions
   readonly log: EventRecorder
-  /** What signs as the bridge of this installation does. @throws SetupError what is wrong with the secret */
+  /** Signs as this installation's bridge does. @throws SetupError if the secret is invalid */
   readonly tokens: () => Promise<Tokens>
 }
 
@@ -45,7 +45,7 @@ export class TokenOperations {
     demandScopes(scopes)
     const tokens = await this.#parts.tokens()
     const issued = await tokens.issue(user, lifetimeMs, scopes)
-    // Nobody gets a token that is not on record.
+    // Records the token before it is handed out.
     const lifetimeSeconds = Math.ceil(lifetimeMs / 1_000)
     const { userId } = user
     await this.#parts.log.logSecurityEvent({ event: 'token_issued', userId, lifetimeSeconds, ...actor })

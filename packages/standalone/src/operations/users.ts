@@ -15,7 +15,7 @@ export interface UserPage {
   readonly nextAfter?: string | undefined
 }
 
-/** What an act needs of a user: an id that may no longer exist. */
+/** A user id that may no longer exist. */
 type Target = Pick<User, 'userId'>
 
 /** Acts on users. Each rejects while the store is down. */

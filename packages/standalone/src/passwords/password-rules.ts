@@ -35,15 +35,15 @@ function commonPasswords(): ReadonlySet<string> {
 
 /** Counting up or down, or along the keyboard. */
 const RUNS = ['0123456789'.repeat(13), '9876543210'.repeat(13), 'abcdefghijklmnopqrstuvwxyz'.repeat(5)]
-/** One to four characters over and over. */
+/** One to four characters repeated. */
 const REPEATED = /^(.{1,4})\1+.{0,3}$/su
 
-/** As it is hashed: the same text typed on another system is the same password. */
+/** The form that is hashed, so that the same text typed on another system is the same password. */
 export function normalPassword(password: string): string {
   return password.normalize('NFKC')
 }
 
-/** What is wrong with it, as a sentence; `undefined` for nothing. */
+/** The problem with a password, as a sentence; `undefined` if it is acceptable. */
 export function passwordProblem(password: string, email: string): string | undefined {
   const normal = normalPassword(password)
   const chars = [...normal].length

@@ -6,13 +6,13 @@ import { normalPassword } from './password-rules.ts'
 
 /** Argon2id with 19 MiB, two passes and one lane. Source: OWASP Password Storage Cheat Sheet. */
 const PARAMETERS = { algorithm: 2, memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const
-/** Each takes 19 MiB and a thread of the pool, whose others are for files and names. */
+/** Each hash takes 19 MiB and a thread of the pool that also serves files and DNS. */
 export const MAX_AT_ONCE = 2
 export const MAX_WAITING = 64
 /** No password that anybody set is longer. */
 const MAX_GUESS_CHARS = 1_024
 
-/** More passwords wait to be looked at than there is time for. */
+/** Too many passwords wait to be checked. */
 export class PasswordsBusy extends Error {
   override readonly name = 'PasswordsBusy'
 }
@@ -33,13 +33,13 @@ export class Passwords {
   }
 
   /**
-   * [ACCT.3] Whether it is this user's password. For nobody, and for somebody without one, it takes as long and
-   * says no. A hash of older parameters is renewed.
+   * [ACCT.3] Whether this is the user's password. Takes the same time, and says no, for an unknown user and
+   * one without a password. Renews a hash with older parameters.
    * @param asker takes turns with others, such as the key of an address
    * @throws PasswordsBusy
    */
   async check(userId: string | undefined, guess: string, asker = ''): Promise<boolean> {
-    // Asked for nobody too, so that the store takes as long.
+    // Queried for an unknown user too, so that the store takes the same time.
     const credentials = await this.#credentials.find(userId ?? '')
     const known = credentials?.passwordHash
     const isRight = await this.#verify(known ?? (await this.#decoyHash()), guess, asker)
@@ -53,7 +53,7 @@ export class Passwords {
     await this.#credentials.setPassword(userId, await this.#hash(password, asker))
   }
 
-  /** Whether there is a password at all: somebody who comes from a provider may have none. */
+  /** Whether the user has a password; users of a provider may have none. */
   async has(userId: string): Promise<boolean> {
     return (await this.#credentials.find(userId))?.passwordHash !== undefined
   }

@@ -13,12 +13,12 @@ import type { Head } from './chain.ts'
 
 const FORM = /^\{"seq":(\d{1,15}),"hash":"([0-9a-f]{64})","fileSeq":(\d{1,15}),"mac":"([0-9a-f]{64})"\}\n$/
 
-/** What is vouched for: the last line, and the first one of the file that it stands in. */
+/** The anchored state: the last line, and the first line of its file. */
 export interface AnchoredHead extends Head {
   readonly fileSeq: number
 }
 
-/** What the anchor file says: `missing`, `unproven` (made with another key, or no anchor at all), or a head. */
+/** State of the anchor file: `missing`, `unproven` (made with another key, or unreadable), or a head. */
 export type Anchor = AnchoredHead | 'missing' | 'unproven'
 
 /** @throws when the file is there and cannot be read */

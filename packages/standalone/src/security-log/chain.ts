@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 
-/** Where a chain of lines stands: its last line's number, and the hash that the next line builds on. */
+/** End of a chain: the number of its last line, and the hash that the next line continues. */
 export interface Head {
   readonly seq: number
   readonly hash: string
@@ -33,7 +33,7 @@ export function chained(before: Head, body: string): { readonly line: string; re
   return { line: `${covered},"hash":"${digest}"}\n`, head: { seq, hash: digest } }
 }
 
-/** Takes a line apart, given without its line feed; `undefined` when it is none of a chain. */
+/** Parses a line without its line feed; `undefined` if it is not part of a chain. */
 export function parseLine(line: string): ChainedLine | undefined {
   const covered = line.slice(0, -CLOSING_CHARS)
   const closing = line.slice(-CLOSING_CHARS)

@@ -10,12 +10,12 @@ export function currentPath(folder: string): string {
   return join(folder, CURRENT)
 }
 
-/** What is remembered of the log outside of it. */
+/** The anchor, kept beside the log. */
 export function anchorPath(folder: string): string {
   return join(folder, `${CURRENT}.head`)
 }
 
-/** Where a full file goes, by the number of its first line. */
+/** Name of a full file, by the number of its first line. */
 export function archivePath(folder: string, firstSeq: number): string {
   return join(folder, `security-${firstSeq}.log`)
 }

@@ -11,9 +11,9 @@ const SLOW_POOL_WRITE_MS = 20
  */
 const QUICK_WRITES = 8
 const RETRY_MS = 1_000
-/** What may wait to be written; a record that would exceed it is refused. */
+/** Bytes that may wait to be written; a record beyond them is refused. */
 const MAX_PENDING_BYTES = 1_048_576
-/** What is held back until the turn of the event loop ends. */
+/** Bytes held back until the end of the event loop's turn. */
 const MAX_HELD_BYTES = 65_536
 
 export interface LogFileOptions {
@@ -23,7 +23,7 @@ export interface LogFileOptions {
   readonly system: System
   /** The file is put aside once it has this size. */
   readonly maxBytes: number
-  /** Where it is put, by the number of its first line. */
+  /** Names a rotated file by the number of its first line. */
   readonly archivePath: (firstSeq: number) => string
   /** The number of the first line in it, or of the next one where it is empty. */
   readonly firstSeq: number
@@ -45,7 +45,7 @@ export class LogFile {
   /** Lines that wait for the write before them or for the end of the turn, and the number of the first one. */
   #queue = ''
   #queueSeq = 0
-  /** What is being written, or could not be; what is before the offset is in the file. */
+  /** The batch being written, or the one that failed; bytes before the offset are in the file. */
   #batch: Buffer | undefined
   #offset = 0
   #inFlight = false
@@ -189,7 +189,7 @@ export class LogFile {
     this.#onGuard = isSlow ? QUICK_WRITES : Math.max(0, this.#onGuard - 1)
   }
 
-  /** Whoever waits hears of it: an answer must not be lost because its line was. */
+  /** Resolves waiters on failure too: an answer must not be lost because its log line was. */
   #fail(error: Error, batch: Buffer): void {
     this.#error = error
     this.#release(this.#waiting.length)
@@ -206,7 +206,7 @@ export class LogFile {
     this.#release(count)
   }
 
-  /** Those who have waited longest, so many of them. */
+  /** Releases the oldest waiters. */
   #release(count: number): void {
     const released = this.#waiting
     this.#waiting = released.splice(count)
@@ -231,9 +231,9 @@ export class LogFile {
 }
 
 /**
- * Where a file was put aside and no new one could be made, it grows on under its new name until one can.
+ * Rotates the file. If no new one can be created, the old one keeps growing under its new name until one can.
  *
- * @returns the new file, open for appending; `undefined` where there is none
+ * @returns the new file, open for appending; `undefined` without one
  */
 function putAside(path: string, archive: string): number | undefined {
   try {

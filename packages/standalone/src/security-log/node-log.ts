@@ -110,7 +110,7 @@ function openOrUnlock(
   }
 }
 
-/** A database that is full, or locked by somebody, ends no node: what waits in it waits for the next time. */
+/** A full or locked database ends no node; waiting events are written next time. */
 async function attemptOnly(act: () => Promise<void>): Promise<void> {
   try {
     await act()

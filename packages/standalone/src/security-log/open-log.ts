@@ -18,17 +18,17 @@ export interface OpenedLog {
   readonly fd: number
   /** The number of the first line in the file that is open, or of the next one where it has none. */
   readonly firstSeq: number
-  /** What the next line builds on. */
+  /** The hash that the next line continues. */
   readonly head: Head
-  /** What was found, to be recorded first. */
+  /** Problems found, to be logged first. */
   readonly findings: readonly SecurityEvent[]
 }
 
 /**
- * Opens the log of a folder, takes out a torn last line, and finds where the chain goes on. Where the lines
- * and the anchor disagree it goes on from the anchor, so that the break can be seen for ever.
+ * Opens the log of a folder, removes a torn last line, and finds the end of the chain. If lines and anchor
+ * disagree it continues from the anchor, so that the break stays visible.
  *
- * @throws when the files cannot be read or written
+ * @throws if the files cannot be read or written
  */
 export function openLog(folder: string, key: Uint8Array): OpenedLog {
   const fd = openSync(currentPath(folder), 'a+', 0o600)
@@ -38,7 +38,7 @@ export function openLog(folder: string, key: Uint8Array): OpenedLog {
     const anchor = readAnchor(anchorPath(folder), key)
     const { head, findings } = continuation(folder, anchor)
     const start = startOfFile(folder, fd, anchor, head.seq + 1)
-    // From now on a missing anchor means that somebody took it.
+    // From now on a missing anchor means that it was removed.
     writeAnchorSync(anchorPath(folder), { ...head, fileSeq: start.firstSeq }, key)
     const recovered: SecurityEvent[] = torn > 0 ? [{ event: 'log_recovered', bytes: torn }] : []
     return { fd, firstSeq: start.firstSeq, head, findings: [...recovered, ...findings, ...start.findings] }
@@ -67,7 +67,7 @@ function continuation(folder: string, anchor: Anchor): Continuation {
   return { head: { seq: head.seq, hash: anchor.hash }, findings: [...findings, unproven('lines_differ')] }
 }
 
-/** Where lines were taken from its beginning, the file keeps the number that it began with. */
+/** If lines were removed from the beginning, the file keeps its original first number. */
 function startOfFile(
   folder: string,
   fd: number,

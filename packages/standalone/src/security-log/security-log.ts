@@ -12,9 +12,9 @@ const DEFAULT_MAX_FILE_BYTES = 100 * 1_048_576
 const CHAIN_CHARS = 100
 
 export interface SecurityLogOptions {
-  /** Where `security.log` is. Nobody else may append to it meanwhile. */
+  /** Folder of `security.log`, which no other process may append to. */
   readonly folder: string
-  /** 32 secret bytes: without them nobody can make an anchor. */
+  /** 32 secret bytes, required to make an anchor. */
   readonly key: Uint8Array
   readonly system: System
   readonly sinks?: readonly LineSink[]

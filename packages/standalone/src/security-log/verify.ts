@@ -24,7 +24,7 @@ export type ProblemKind =
   | 'anchor_unproven'
   | 'tail_missing'
 
-/** What a log is found to be. */
+/** Result of verifying a log. */
 export interface Verification {
   readonly intact: boolean
   readonly files: number
@@ -35,7 +35,7 @@ export interface Verification {
   readonly lastSeq: number
   /** The last line that the anchor vouches for; later ones could have been appended by anybody. */
   readonly anchoredSeq: number
-  /** What follows the last complete line: the rest of one that was cut off, or is being written. */
+  /** Bytes after the last complete line: torn, or still being written. */
   readonly tornBytes: number
   /** The first hundred. */
   readonly problems: readonly Problem[]
@@ -43,7 +43,7 @@ export interface Verification {
 }
 
 const CHUNK_BYTES = 1_048_576
-/** More than any line of ours; what is longer is none. */
+/** Longer than any line of ours. */
 const MAX_LINE_CHARS = 65_536
 const MAX_PROBLEMS = 100
 
@@ -68,13 +68,13 @@ export function verifyLog(folder: string, key: Uint8Array): Verification {
 interface OpenFile {
   readonly path: string
   readonly fd: number
-  /** What the system knows the file by, whatever its name. */
+  /** The file's identity in the system, whatever its name. */
   readonly inode: bigint
 }
 
 /**
- * The file that is written to is opened first, if there is one: put aside meanwhile, it is found among the
- * others once more, and no other can have come between.
+ * Opens the current file first. If it is rotated in between, it appears among the others again, and no file
+ * can be missed.
  */
 function openAll(folder: string, opened: OpenFile[]): OpenFile[] {
   const open = (path: string): OpenFile => {

@@ -26,13 +26,16 @@ export interface NewSession extends Pick<Session, 'userId' | 'kind' | 'label'> {
 
 export interface SessionParts {
   readonly sessions: SessionStore
-  /** Ends what is open of it: here at once, on other nodes within a second. Rejects when they cannot be told. */
+  /**
+   * Ends everything the login has open: here at once, on other nodes within a second. Rejects if they cannot
+   * be notified.
+   */
   readonly revoke: (revocation: Revocation) => Promise<void>
   readonly log: EventRecorder
   readonly system: System
 }
 
-/** Beginning and ending of sessions, told to whoever has to know. Rejects when a store is down. */
+/** Starts and ends login sessions and publishes their end. Rejects while a store is down. */
 export class LoginSessions {
   readonly #parts: SessionParts
 
@@ -40,7 +43,7 @@ export class LoginSessions {
     this.#parts = parts
   }
 
-  /** [LOGIN.3] A new login has a new random id, whatever the browser brought along. */
+  /** [LOGIN.3] A new login gets a new random id, whatever the browser sent. */
   async start({ lifetimeMs, ...given }: NewSession, ip?: string): Promise<Session> {
     const { sessions, system, log } = this.#parts
     const nowMs = system.nowMs()
@@ -65,7 +68,7 @@ export class LoginSessions {
     for (const idle of others.slice(MAX_SESSIONS - 1)) await this.end(idle, 'displaced', ip)
   }
 
-  /** Of this id, where it has neither ended nor run out. */
+  /** An open session by id. */
   async find(sessionId: string): Promise<Session | undefined> {
     const session = await this.#parts.sessions.find(sessionId)
     return session !== undefined && session.expiresAtMs > this.#parts.system.nowMs() ? session : undefined
@@ -88,7 +91,7 @@ export class LoginSessions {
     await this.#parts.revoke({ kind: 'session', id: session.sessionId })
   }
 
-  /** Ends a session whose user is revoked next: what it has open ends only with that revocation. */
+  /** Removes a session whose user is revoked next; only that revocation closes what it has open. */
   async remove(
     { sessionId, userId, kind }: Session,
     reason: SessionEnd,

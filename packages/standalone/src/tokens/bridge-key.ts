@@ -3,12 +3,12 @@ import type { System } from '@bridgekeeper/bridge'
 import { type KeyStore, seal, unseal } from '@bridgekeeper/bridge/parts'
 
 /**
- * The installation's own key, by which devices know the bridge, made when there is none; of several nodes that start
- * at once, all get the same. It is kept under a name that depends on the secret: with another secret there is another
- * key, and devices that pinned the one before do not take the bridge for theirs until they enrol again.
+ * Loads the installation's key, which devices pin, or creates it. Nodes that start at once get the same key.
+ * Its name depends on the secret: a new secret makes a new key, and devices that pinned the old one must
+ * enrol again.
  *
  * @param sealKey 32 bytes, derived from the installation's secret
- * @throws Error when what is kept cannot be unsealed: it was changed
+ * @throws Error if the stored key was changed
  */
 export async function loadBridgeKey(
   store: KeyStore,

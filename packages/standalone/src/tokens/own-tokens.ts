@@ -8,7 +8,7 @@ import { byIssuer } from './by-issuer.ts'
 
 /** The installation's own keys. */
 export interface OwnKeys {
-  /** Of the authorization server. */
+  /** Key of the authorization server. */
   readonly signing: SigningKey
   /** By which machines know the bridge. */
   readonly bridge: KeyObject
@@ -48,7 +48,7 @@ export interface OwnTokensOptions {
   readonly system: System
 }
 
-/** What a node that keeps its own accounts gives its bridge: whose tokens it takes, and how machines enrol. */
+/** Authentication and enrolment of a node that keeps its own accounts. */
 export function ownTokens({ issuer, publicUrls, keys, data, system }: OwnTokensOptions) {
   const { users, sessions, devices } = data.stores
   const recalled = new Recall(system)

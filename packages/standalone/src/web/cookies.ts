@@ -41,8 +41,8 @@ export function clearCookie(response: ServerResponse, name: string, secure: bool
 }
 
 /**
- * A cookie of the pages, which nobody else reads: over TLS it has a name that only this very host can set, and no
- * neighbour in its domain. Source: draft-ietf-httpbis-rfc6265bis section 4.1.3.2.
+ * A cookie of our pages. Over TLS its `__Host-` prefix keeps other hosts of the domain from setting it.
+ * Source: draft-ietf-httpbis-rfc6265bis section 4.1.3.2.
  */
 export class PageCookie {
   readonly #name: string

@@ -19,10 +19,10 @@ export function isFormToken(key: Uint8Array, boundTo: string, text: string | und
 }
 
 /**
- * [CSRF.1] Whether a page of our own makes the browser send this: its Origin is ours, that is the bridge's
- * address or the very host that was asked; where a browser sends none, `Sec-Fetch-Site` says so. The host was
- * looked at by the front door: a name that somebody rebinds does not get here.
- * Source: OWASP CSRF prevention, "verifying origin with standard headers"; Fetch Metadata (W3C).
+ * [CSRF.1] Whether a page of our own sent this request: its Origin is the bridge's address or the requested
+ * host; without an Origin, `Sec-Fetch-Site` decides. The front door already checked the host, so DNS
+ * rebinding does not get here. Source: OWASP CSRF prevention, "verifying origin with standard headers"; Fetch
+ * Metadata (W3C).
  */
 export function isOwnOrigin(request: IncomingMessage, site: Site): boolean {
   const { origin, host } = request.headers

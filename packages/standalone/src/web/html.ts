@@ -1,4 +1,4 @@
-/** Text that is HTML already. Made by `html` only, so that whatever comes from outside is escaped. */
+/** Escaped HTML. Only `html` creates it, so that foreign text is always escaped. */
 export class Html {
   readonly #text: string
 
@@ -16,7 +16,7 @@ export class Html {
   }
 }
 
-/** What may stand in a template; nothing is written for `undefined` and `false`. */
+/** Values of a template; `undefined` and `false` render nothing. */
 export type HtmlValue = Html | string | number | undefined | false | readonly HtmlValue[]
 
 const ENTITIES: Readonly<Record<string, string>> = {

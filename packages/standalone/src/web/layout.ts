@@ -7,18 +7,18 @@ export interface PageOptions {
   readonly site: Site
   readonly title: string
   readonly main: Html
-  /** Who is logged in: with links to the account, and a button to log out. */
+  /** The logged-in user, for links to the account and the logout button. */
   readonly account?: { readonly email: string; readonly isAdmin: boolean; readonly formToken: string }
   readonly notice?: Notice | undefined
-  /** One column for a form, rather than the width of a list. */
+  /** Whether the page is one narrow column, for a form. */
   readonly narrow?: boolean
   /** Name of a script of ours, such as `passkeys.js`; the page must be of use without it. */
   readonly script?: string | undefined
-  /** Where the browser goes on to by itself. */
+  /** Address that the browser continues to automatically. */
   readonly goOnTo?: string
 }
 
-/** What went wrong or was done, read out by screen readers as the page opens. */
+/** A message about an act, read out by screen readers when the page opens. */
 export interface Notice {
   readonly kind: 'bad' | 'good'
   readonly text: string
@@ -68,7 +68,7 @@ export interface FormOptions {
   readonly site: Site
   /** A path of ours. */
   readonly action: string
-  /** Of whoever looks at the page; see `formToken`. */
+  /** CSRF token of the visitor; see `formToken`. */
   readonly token: string
   readonly fields: HtmlValue
   /** Values that go along unseen. */
@@ -88,7 +88,7 @@ export interface FieldOptions {
   readonly name: string
   readonly label: string
   readonly type?: 'text' | 'email' | 'password'
-  /** What browsers and password managers fill in (HTML section 4.10.18.7). */
+  /** Hint for browsers and password managers (HTML section 4.10.18.7). */
   readonly autocomplete: string
   readonly value?: string | undefined
   readonly hint?: string
@@ -116,7 +116,7 @@ export function button(text: string, kind: 'main' | 'plain' | 'bad' | 'link' = '
   return html`<button class="${kind}"${label !== undefined && html` aria-label="${label}"`}>${text}</button>`
 }
 
-/** A part of a page, under a heading of its own. */
+/** A section of a page with its heading. */
 export function card(heading: string, content: HtmlValue): Html {
   return html`<section class="card"><h2>${heading}</h2>${content}</section>`
 }

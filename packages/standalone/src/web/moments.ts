@@ -6,7 +6,7 @@ const UNITS = [
   ['minute', 60_000],
 ] as const
 
-/** A moment as a person reads it, such as `3 hours ago`, with the exact time for whoever points at it. */
+/** A relative time such as `3 hours ago`, with the exact time as a tooltip. */
 export function moment(atMs: number, nowMs: number): Html {
   const iso = new Date(atMs).toISOString()
   return html`<time datetime="${iso}" title="${iso.slice(0, 16).replace('T', ' ')} UTC">${ago(nowMs - atMs)}</time>`

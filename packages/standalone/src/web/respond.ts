@@ -8,10 +8,9 @@ import type { Site } from './site.ts'
 import { STYLE_SOURCE } from './style.ts'
 
 /**
- * [PAGE.2] Of every page: nothing but its own style, and on pages that say so our script and what it asks us;
- * no frame around it, no copy in a cache, and no address of ours told to others. Referrers stay within the
- * origin and are not left out: without one, browsers send `Origin: null` with our own forms.
- * Source: CSP 3; OWASP ASVS 3.4.
+ * [PAGE.2] Headers of every page: only our own style, and on pages that say so our script; no frames, no
+ * caching, no referrer to other sites. Referrers stay within the origin, because without one browsers send
+ * `Origin: null` with our own forms. Source: CSP 3; OWASP ASVS 3.4.
  */
 export function pageHeaders(withScript: boolean): Record<string, string> {
   const policy = [
@@ -77,7 +76,7 @@ export function sendAway(response: ServerResponse, site: Site, url: URL): void {
   sendPage(response, { site, title: 'One moment', main, narrow: true, goOnTo: url.href })
 }
 
-/** What was refused, as a page: the code's own words, status and `Retry-After`. */
+/** Sends a refusal as a page: the code's own words, status and `Retry-After`. */
 export function sendRefusalPage(response: ServerResponse, site: Site, denied: Denied): void {
   const { message, next } = denialError(denied)
   const main = html`<div class="card"><p>${next}</p><p><a href="${site.base}/account">To your account</a></p></div>`
@@ -90,7 +89,7 @@ export function sendRefusalPage(response: ServerResponse, site: Site, denied: De
   )
 }
 
-/** What was refused, to a script: `{"error":{"code","message","next"}}`. */
+/** Sends a refusal to a script: `{"error":{"code","message","next"}}`. */
 export function sendRefusalJson(response: ServerResponse, denied: Denied): void {
   const { code, message, next } = denialError(denied)
   sendJson(response, { error: { code, message, next } }, codes[code].http, retryHeaders(denied))

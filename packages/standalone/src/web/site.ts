@@ -1,6 +1,6 @@
 import { isLoopbackHost } from '@bridgekeeper/protocol'
 
-/** Where the pages stand, as browsers see it. */
+/** The address of the pages, as browsers see it. */
 export interface Site {
   /** Scheme, host and port, as browsers write an origin. */
   readonly origin: string
@@ -22,18 +22,18 @@ export function isOfThisMachine({ hostname }: Site): boolean {
   return isLoopbackHost(hostname)
 }
 
-/** A path of ours, which may have a query: no other origin, whatever a browser makes of it. */
+/** A local path, which may have a query; no browser reads it as another origin. */
 const LOCAL_PATH = /^\/(?![/\\])[\x21-\x7e]*$/
 const MAX_PATH_CHARS = 2_048
 
 /**
- * [PAGE.4] Where a form may lead when it is done: a path of this very origin, else the account page. Browsers
- * read `//host`, `/\host` and control characters within as another origin.
+ * [PAGE.4] The page that a form may lead to: a path of this origin, else the account page. Browsers read
+ * `//host`, `/\host` and embedded control characters as another origin.
  */
 export function localPath(text: string | undefined, otherwise = '/account'): string {
   if (text === undefined || text.length > MAX_PATH_CHARS) return otherwise
   if (!LOCAL_PATH.test(text) || text.includes('\\')) return otherwise
-  // As a browser resolves it, dots and all.
+  // Resolves dots as a browser does.
   const url = new URL(text, 'http://here.invalid')
   return url.origin === 'http://here.invalid' && !url.pathname.startsWith('//')
     ? url.pathname + url.search

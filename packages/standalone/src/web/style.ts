@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 
-/** What all pages look like: one column, light or dark as the reader's system is, from 320 pixels on. */
+/** Style of all pages: one column, light or dark with the system, from 320 pixels on. */
 export const STYLE = `
 :root{color-scheme:light dark;--bg:#f6f7f9;--card:#fff;--text:#1b2330;--soft:#566072;--line:#d8dde6;--accent:#1f5fd0;--on:#fff;--bad:#b3261e;--badbg:#fdecea;--good:#1b6e3c;--goodbg:#e7f5ec;--focus:#1f5fd0}
 @media (prefers-color-scheme:dark){:root{--bg:#11151c;--card:#1a202a;--text:#e7ebf2;--soft:#a4aebf;--line:#343d4c;--accent:#8ab4ff;--on:#0d1420;--bad:#ffb4ab;--badbg:#3a1a18;--good:#8fd9ac;--goodbg:#14301f;--focus:#8ab4ff}}
@@ -60,5 +60,5 @@ svg.qr{display:block;width:min(13rem,100%);height:auto;margin:.75rem 0;border-ra
 :focus-visible{outline:3px solid var(--focus);outline-offset:2px}
 `
 
-/** What a policy names, so that this style and no other is used. Source: CSP 3, section 2.3.1. */
+/** Hash for the policy, so that only this style is used. Source: CSP 3, section 2.3.1. */
 export const STYLE_SOURCE = `'sha256-${hash('sha256', STYLE, 'base64')}'`

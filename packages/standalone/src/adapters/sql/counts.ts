@@ -4,10 +4,10 @@ import type { Database } from './schema.ts'
 /** How much an installation keeps. */
 export interface Counts {
   readonly users: number
-  /** Those that have not ended. */
+  /** Open sessions. */
   readonly sessions: number
   readonly devices: number
-  /** Those that hold now. */
+  /** Active blocks. */
   readonly blocks: number
 }
 

@@ -2,7 +2,7 @@ import type { FingerprintStore } from '@bridgekeeper/bridge'
 import type { Database } from './schema.ts'
 import type { Sweep } from './sweep.ts'
 
-/** Where logins were seen last. */
+/** Last fingerprints of login sessions. */
 export function sqlFingerprints(db: Database, sweep: Sweep): FingerprintStore {
   return {
     async last(sessionId) {

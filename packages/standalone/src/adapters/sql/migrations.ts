@@ -7,7 +7,7 @@ import type { Database } from './schema.ts'
 /** Not Kysely's own name for it, which an app in the same database may use. */
 const MIGRATION_TABLE = 'bridgekeeper_migration'
 
-/** What differs between the two databases when tables are made. */
+/** Differences between the two databases when tables are created. */
 export interface Ddl {
   /** For 53 bits. */
   readonly integer: ColumnDataType
@@ -26,9 +26,9 @@ export class NewerDatabaseError extends Error {
 }
 
 /**
- * Brings the schema up to date, whole or not at all. Whoever comes while another process does it waits.
+ * Migrates the schema, completely or not at all. A second process waits.
  * @param takeLock taken first in the transaction
- * @throws NewerDatabaseError when a newer program made it; nothing is changed then
+ * @throws NewerDatabaseError if a newer program made the schema; nothing is changed then
  */
 export async function migrate(
   db: Database,
@@ -256,7 +256,7 @@ async function credentialTables(db: Kysely<unknown>, ddl: Ddl): Promise<void> {
   await createIndex(db, 'upstream_links', 'user_id')
 }
 
-/** One place in each session instead of a row for each token. Browsers log in once more after this. */
+/** One counter per session instead of a row per token. Browsers must log in again after this. */
 async function refreshGenerations(db: Kysely<unknown>, { integer }: Ddl): Promise<void> {
   await db.schema
     .alterTable('sessions')

@@ -77,7 +77,7 @@ export function sqlOAuth(db: Database, system: System, sweep: Sweep): OAuthStore
   }
 }
 
-/** Replaces what was there; but what was consumed stays so, whoever writes it late. */
+/** Replaces a record. A consumed record stays consumed, however late the write comes. */
 async function put(db: Database, row: Tables['oauth_records']): Promise<void> {
   await db
     .insertInto('oauth_records')

@@ -1,7 +1,7 @@
 import type { SecurityEvent } from '@bridgekeeper/bridge'
 import { type Database, nextNumber } from './schema.ts'
 
-/** An event that waits for whoever has the security log open. */
+/** An event that waits for the process that has the security log open. */
 export interface Waiting {
   readonly id: number
   readonly atMs: number
@@ -11,7 +11,7 @@ export interface Waiting {
 /** Events of processes that may not append to the log themselves, in the order of their coming. */
 export interface Outbox {
   add(event: SecurityEvent, atMs: number): Promise<void>
-  /** Those after this id; 0 for all. */
+  /** Events after this id; 0 for all. */
   after(id: number): Promise<readonly Waiting[]>
   removeUpTo(id: number): Promise<void>
 }
@@ -29,7 +29,7 @@ export function sqlOutbox(db: Database): Outbox {
     async after(id) {
       const query = db.selectFrom('log_outbox').selectAll().where('id', '>', id).orderBy('id')
       const rows = await query.limit(MAX_AT_ONCE).execute()
-      // What an event holds is judged when it is logged: only fields of the table are read, each by its kind.
+      // Fields are checked when the event is logged: only those of the table are read.
       return rows.map(({ id, at_ms, event }) => ({ id, atMs: at_ms, event: JSON.parse(event) }))
     },
     async removeUpTo(id) {

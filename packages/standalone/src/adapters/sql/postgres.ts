@@ -56,7 +56,7 @@ class AdapterWithoutLock extends PostgresAdapter {
   override async releaseMigrationLock(): Promise<void> {}
 }
 
-/** What we keep in 64 bits fits 53: times, counters and versions. */
+/** Our 64-bit values fit 53 bits: times, counters and versions. */
 function getTypeParser(oid: number, format?: 'text' | 'binary'): (value: string) => unknown {
   if (oid === INT8_OID && format !== 'binary') return Number
   return types.getTypeParser(oid, format)

@@ -3,15 +3,14 @@ import { type Database, nextNumber } from './schema.ts'
 
 const POLL_MS = 250
 const MAX_AT_ONCE = 1_000
-/** A node that could not read for longer has lost its logins meanwhile. */
+/** A node that cannot read for longer than this has lost its logins anyway. */
 const KEEP_MS = 7 * 86_400_000
 
 type Told = (revocation: Revocation) => void
 
 /**
- * Revocations as numbered rows that each node reads every 250 ms, for as long as somebody watches. The numbers
- * commit in their order, so that none is passed over; after a time without the database a node goes on from
- * where it was.
+ * Revocations as numbered rows, which each node polls every 250 ms while it has watchers. Numbers commit in
+ * order, so that none is skipped; after an outage a node continues from its last number.
  */
 export class SqlRevocations implements Revocations {
   readonly #db: Database
@@ -28,7 +27,7 @@ export class SqlRevocations implements Revocations {
     this.#lastId = lastId
   }
 
-  /** What was published from now on is told. */
+  /** Watchers get revocations published from now on. */
   static async open(db: Database, system: System): Promise<SqlRevocations> {
     const query = db.selectFrom('counters').select('value').where('name', '=', 'revocations')
     return new SqlRevocations(db, system, (await query.executeTakeFirstOrThrow()).value)
@@ -42,7 +41,7 @@ export class SqlRevocations implements Revocations {
   }
 
   watch(told: Told): () => void {
-    // A function of its own, so that one that watches twice is told twice and can end each.
+    // A separate function per watch, so that the same function can watch twice and end each watch.
     const watcher: Told = (revocation) => told(revocation)
     this.#watchers.add(watcher)
     if (this.#watchers.size === 1) {
@@ -73,7 +72,7 @@ export class SqlRevocations implements Revocations {
     })
   }
 
-  /** One at a time, so that each is told once. Rejects while the database is down. */
+  /** Reads one at a time, so that each is delivered once. Rejects while the database is down. */
   async #read(): Promise<void> {
     const before = this.#reading
     const reading = (async () => {

@@ -46,11 +46,11 @@ export interface Tables {
     readonly created_at_ms: number
     readonly seen_at_ms: number
     readonly expires_at_ms: number
-    /** Of the refresh token that is good now. */
+    /** Generation of the current refresh token. */
     readonly refresh_generation: number
     /** When the latest ones before it were used: JSON array of numbers. */
     readonly refresh_uses: string
-    /** Of an issued token, separated by spaces. */
+    /** Scopes of an issued token, separated by spaces. */
     readonly scopes: string | null
   }
   readonly devices: {
@@ -58,7 +58,7 @@ export interface Tables {
     readonly user_id: string
     readonly session_id: string
     readonly name: string
-    /** Of the current key. */
+    /** Generation of the current key. */
     readonly generation: number
     readonly created_at_ms: number
     readonly used_at_ms: number
@@ -114,16 +114,16 @@ export type CounterName = 'revocations' | 'log_outbox'
 export type Database = Kysely<Tables>
 
 /**
- * What two emails have in common that are one but for letter case. ASCII letters alone are folded, as SQLite's
- * NOCASE did: folding all of Unicode would make one account of two, such as K and the Kelvin sign.
+ * Key under which two emails are the same. Folds ASCII letters only, as SQLite's NOCASE does: folding all of
+ * Unicode would merge different accounts, such as K and the Kelvin sign.
  */
 export function emailKey(email: string): string {
   return email.replace(/[A-Z]/g, (letter) => letter.toLowerCase())
 }
 
 /**
- * The next number of a counter; to be taken in the transaction that writes the row. Until that has ended nobody
- * else gets one, so that whoever has seen a number has seen all before it.
+ * The next number of a counter, taken in the transaction that writes the row. Until it ends no other process
+ * gets a number, so that a reader who saw a number has seen all before it.
  */
 export async function nextNumber(transaction: Database, name: CounterName): Promise<number> {
   const { value } = await transaction

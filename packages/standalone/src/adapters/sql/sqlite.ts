@@ -22,12 +22,12 @@ const MAX_PREPARED = 300
 const MAX_PREPARED_CHARS = 2_000
 
 /**
- * Opens the file, and makes it when it is missing; `:memory:` is a database of its own that goes with the
- * process. Nothing is read yet.
- * @throws when the file cannot be opened
+ * Opens the file, and creates it if missing; `:memory:` is a separate database that ends with the process.
+ * Reads nothing yet.
+ * @throws if the file cannot be opened
  */
 export function openSqliteFile(path: string): DatabaseSync {
-  // Made for the owner alone, whatever the folder allows.
+  // Creates the file for the owner alone, whatever the folder allows.
   if (path !== ':memory:') closeSync(openSync(path, 'a', 0o600))
   return new DatabaseSync(path, { timeout: 0 })
 }
@@ -42,7 +42,7 @@ export function sqliteDialect(database: DatabaseSync): Dialect {
   }
 }
 
-/** SQLite changes its schema within transactions, whatever Kysely thinks. */
+/** SQLite can change its schema within a transaction; Kysely assumes otherwise. */
 class TransactionalAdapter extends SqliteAdapter {
   override get supportsTransactionalDdl(): boolean {
     return true
@@ -76,7 +76,7 @@ class SqliteDriver implements Driver {
   }
 
   async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
-    // SQLite ends it by itself after some errors, such as a full disk.
+    // SQLite ends the transaction itself after some errors, such as a full disk.
     if (this.#database.isTransaction) await connection.executeQuery(CompiledQuery.raw('rollback'))
   }
 

@@ -8,7 +8,7 @@ const FORGET_FINGERPRINT_MS = 366 * 86_400_000
 /** Begins to take out what has run out, once a minute at most; to be called when something was added. */
 export type Sweep = () => void
 
-/** Nobody finds what has run out, so that a sweep that fails or comes late does no harm. */
+/** Queries never return expired rows, so a late or failed sweep does no harm. */
 export function createSweep(db: Database, system: System): Sweep {
   let nextMs = Number.NEGATIVE_INFINITY
   return () => {
