@@ -13,8 +13,8 @@ export interface AgentOptions {
   /** The bridge's web address, or its endpoint: `https://bridge.example.com`. */
   readonly url: string
   /**
-   * Asked for the token at every attempt to connect, so that it can be a fresh one, and told the one that the bridge
-   * called expired. When it rejects with an `AgentError` the agent gives up; with anything else it tries again.
+   * Called for the token at every connection attempt, with the token that the bridge called expired. The
+   * agent gives up if it rejects with an `AgentError`, and retries after any other rejection.
    */
   readonly token: (spent?: string) => string | Promise<string>
   /**
@@ -22,7 +22,7 @@ export interface AgentOptions {
    * far as the bridge allows that. When it rejects with an `AgentError` the agent gives up.
    */
   readonly device?: () => DeviceIdentity | Promise<DeviceIdentity>
-  /** As `readConfig` returns them. */
+  /** Entries that `readConfig` returned. */
   readonly servers: readonly ServerEntry[]
   /** Must not throw. Gets at most 100 events of a kind within 10 seconds, and the number of the others. */
   readonly onEvent?: (event: AgentEvent) => void
@@ -36,7 +36,7 @@ export interface AgentOptions {
    * 10 for commands that may install something first, such as `npx`.
    */
   readonly startMs?: number
-  /** Where the few variables that every server gets come from; `process.env` unless told. */
+  /** Source of the few variables that every server gets; default `process.env`. */
   readonly env?: Readonly<Record<string, string | undefined>>
   readonly system?: System
 }

@@ -92,7 +92,7 @@ export type AgentErrorCode = keyof typeof agentCodes | ErrorCode
 export class AgentError extends Error {
   override readonly name = 'AgentError'
   readonly code: AgentErrorCode
-  /** What to do next, for a person. */
+  /** The next step, in words for a person. */
   readonly next: string
 
   /** @param detail what the code's own text cannot know; never a secret */

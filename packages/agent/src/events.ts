@@ -1,8 +1,8 @@
 import type { ErrorCode, ProtocolVersion } from '@bridgekeeper/protocol'
 
 /**
- * What the agent tells whoever runs it. No token, no argument, no result and no value of a server's
- * environment is ever in it.
+ * Events for the agent's user. They never contain a token, arguments, a result or a value of a server's
+ * environment.
  */
 export type AgentEvent = SampledEvent | LeftOutEvent
 
@@ -57,7 +57,7 @@ export type EnrolmentEvent =
     }
 
 export type ServerEvent =
-  /** It was started, or has been starting for a while; it is ended at the limit. */
+  /** A server was started, or is still starting; it is ended at the limit. */
   | {
       readonly type: 'server-starting'
       readonly name: string
@@ -79,7 +79,7 @@ export type ServerEvent =
   | {
       readonly type: 'server-tools-odd'
       readonly name: string
-      /** What happens with each, and why. */
+      /** Why each was left out. */
       readonly reason: string
       readonly count: number
       readonly names: readonly string[]
@@ -91,11 +91,11 @@ export type ServerEvent =
       readonly reason: string
       readonly text: string
     }
-  /** It could not be started; without `retryInMs` it will not be tried again. */
+  /** A server could not be started; without `retryInMs` there is no retry. */
   | ({ readonly type: 'server-failed'; readonly retryInMs?: number } & ServerEnd)
-  /** It ended after it had been ready. */
+  /** A server ended after it had been ready. */
   | ({ readonly type: 'server-exited'; readonly retryInMs: number } & ServerEnd)
-  /** One line of its standard error. */
+  /** One line of a server's standard error. */
   | { readonly type: 'server-stderr'; readonly name: string; readonly text: string }
 
 interface ServerEnd {

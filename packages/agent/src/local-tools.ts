@@ -15,7 +15,7 @@ export interface LocalCall {
   readonly signal: AbortSignal
 }
 
-/** The local servers, as whoever speaks with the bridge sees them. */
+/** The local servers, as the link sees them. */
 export interface LocalTools {
   /** Every server in its present state. */
   catalog(): readonly CatalogServer[]

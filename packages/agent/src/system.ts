@@ -1,8 +1,8 @@
-/** Time and chance, handed to whoever needs them so that tests can hold them still. */
+/** Time and randomness, passed in so that tests can control them. */
 export interface System {
   /**
-   * The wall clock, milliseconds since 1970. It goes on while the machine sleeps, and steps in either
-   * direction when it is set: it only tells a sleep, and never when something is due.
+   * Wall clock, milliseconds since 1970. It advances during sleep and jumps when it is set, so it only
+   * detects sleep and never decides when something is due.
    */
   readonly nowMs: () => number
   /** A clock that never steps back, for every deadline and duration. On some systems it sleeps, too. */

@@ -4,7 +4,7 @@ import type { Printed } from './json/shapes.ts'
 import { forTerminal, jsonText } from './output.ts'
 import { printOrDrop } from './stdout.ts'
 
-/** One line for the user about what the agent does; `undefined` for what only matters in detail. */
+/** One line about an event for the user; `undefined` for a detail. */
 export function describeEvent(event: AgentEvent, verbose: boolean): string | undefined {
   switch (event.type) {
     case 'connecting':
@@ -73,14 +73,14 @@ function approvalText({ name, verificationUri, userCode, keyWords, expiresInMs }
 Approve it only if the page shows the same code and words. They are good for ${Math.ceil(expiresInMs / 60_000)} minutes.`
 }
 
-/** Prints what {@link describeEvent} says. Events are dropped while nobody reads them. */
+/** Prints an event in words. Events are dropped while the output is not read. */
 export function printEvent(event: AgentEvent, verbose: boolean): void {
   const line = describeEvent(event, verbose)
   if (line !== undefined)
     printOrDrop(`${forTerminal(line)}\n`, (count) => `(${count} events were not shown: nobody read them)\n`)
 }
 
-/** Prints an event as a line of JSON. Events are dropped while nobody reads them. */
+/** Prints an event as a line of JSON. Events are dropped while the output is not read. */
 export function printEventJson(event: AgentEvent): void {
   const line = (printed: Printed<'connect'>): string => `${jsonText(printed)}\n`
   printOrDrop(line(event), (count) => line({ type: 'events-dropped', count }))

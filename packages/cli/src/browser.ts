@@ -3,7 +3,7 @@ import { CONNECT } from './settings/connect-table.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
 
-/** Where we run, as far as it says whether a browser of the user's is at hand. */
+/** Environment facts that show whether the user has a browser here. */
 export interface Desktop {
   readonly platform: NodeJS.Platform
   readonly env: Environment
@@ -12,8 +12,8 @@ export interface Desktop {
 }
 
 /**
- * The command that opens an address in the user's browser, which no shell reads; `undefined` where there is nobody to
- * look at it: no terminal, a build machine, another machine by SSH, or a system without a desktop.
+ * The command that opens an address in the user's browser, without a shell; `undefined` without a user at a
+ * desktop: no terminal, a build machine, SSH, or no desktop.
  */
 export function browserCommand(
   url: string,
@@ -28,7 +28,7 @@ export function browserCommand(
   return isSet('DISPLAY') || isSet('WAYLAND_DISPLAY') ? ['xdg-open', url] : undefined
 }
 
-/** Opens it, if that can be done; whoever reads the address can open it, too. */
+/** Opens the address if possible; it is printed in any case. */
 export function openBrowser(url: string): void {
   const terminal = process.stdout.isTTY === true
   const [command, ...args] =

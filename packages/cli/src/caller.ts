@@ -12,8 +12,8 @@ import manifest from '../package.json' with { type: 'json' }
 import { CALLER, demandToken } from './settings/caller-table.ts'
 
 /**
- * How long the SDK waits for a tool. The bridge has a limit of its own, whose error says more; this one
- * is for a bridge that is gone without a word.
+ * The SDK's limit for a tool call. The bridge's own limit has a better error; this one is for a bridge that
+ * disappeared silently.
  */
 const CALL_MS = 24 * 3_600_000
 

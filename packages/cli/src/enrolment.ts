@@ -13,8 +13,8 @@ export interface EnrolmentSettings {
 }
 
 /**
- * This machine's login at the bridge: it is enrolled first where it is not, which its user approves in a browser.
- * @throws AgentError, Unreachable, UsageError; whatever, when the signal aborts
+ * This machine's login at the bridge. Enrols it first if needed, which the user approves in a browser.
+ * @throws AgentError, Unreachable, UsageError; the signal's reason if it aborts
  */
 export async function deviceLogin(
   url: string,
@@ -35,7 +35,7 @@ export async function deviceLogin(
   return new DeviceLogin(keys, bridge, realSystem, end)
 }
 
-/** What a bridge says is believed because TLS says whose it is. @throws UsageError */
+/** TLS proves which bridge answers, so its check must be on. @throws UsageError */
 export function demandVerifiedTls(env: Readonly<Record<string, string | undefined>>): void {
   if (env.NODE_TLS_REJECT_UNAUTHORIZED !== '0') return
   throw new UsageError(

@@ -11,7 +11,7 @@ export function endSignal(): AbortSignal {
   process.on('SIGHUP', stop)
   process.on('SIGINT', () => (controller.signal.aborted ? process.exit(1) : stop()))
   const parentFd = Number(process.env.BRIDGEKEEPER_PARENT_FD)
-  // Local servers and other children are not told: the pipe is ours alone.
+  // Keeps the pipe from local servers and other children.
   delete process.env.BRIDGEKEEPER_PARENT_FD
   if (Number.isInteger(parentFd) && parentFd > 2) {
     new Socket({ fd: parentFd, writable: false }).once('close', stop).on('error', stop).resume().unref()

@@ -3,22 +3,22 @@ import type { CommandName, Printed } from './json/shapes.ts'
 import { print } from './stdout.ts'
 import { tableLines } from './table.ts'
 
-/** What went wrong, as every error of the product tells it. */
+/** A failure, as every error of the product is shown. */
 export interface Failure {
   readonly code: string
   readonly message: string
   readonly next?: string
 }
 
-/** What a terminal would act upon, or not show; some of it is plain text to `JSON.stringify`. */
+/** Characters that a terminal would act on, or hide; `JSON.stringify` leaves some of them. */
 const NOT_TEXT = /[^\P{C}\t\n]|[\u2028\u2029]/gu
 
-/** Prints one JSON value on a line of its own. */
+/** Prints one JSON value on its own line. */
 export function printJson(value: unknown): void {
   print(`${jsonText(value)}\n`)
 }
 
-/** JSON with everything escaped that a terminal would act upon: the same value to whoever parses it. */
+/** JSON in which everything is escaped that a terminal would act on. Parses to the same value. */
 export function jsonText(value: unknown): string {
   return JSON.stringify(value).replaceAll(NOT_TEXT, escaped)
 }
@@ -42,7 +42,7 @@ export function printTable(rows: readonly (readonly string[])[]): void {
   for (const line of tableLines(rows)) printLine(line)
 }
 
-/** Prints a list that fits a terminal, whose columns are cut with an ellipsis. In a pipe nothing is cut. */
+/** Prints a list that fits the terminal; columns are cut with an ellipsis. In a pipe nothing is cut. */
 export function printList(rows: readonly (readonly string[])[]): void {
   for (const line of tableLines(rows, terminalWidth(process.stdout, process.env.COLUMNS))) printLine(line)
 }

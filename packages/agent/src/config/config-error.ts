@@ -11,7 +11,7 @@ export type ConfigErrorCode =
 export class ConfigError extends Error {
   override readonly name = 'ConfigError'
   readonly code: ConfigErrorCode
-  /** What to do next, for a person. */
+  /** The next step, in words for a person. */
   readonly next: string
 
   constructor(code: ConfigErrorCode, message: string, next: string) {

@@ -2,7 +2,7 @@ import { type Node, type ParseError, parseTree, printParseErrorCode } from 'json
 import { ConfigError } from './config-error.ts'
 import { lineAt, positionAt } from './position.ts'
 
-/** One member of an object, and its line. */
+/** A member of an object, with its line. */
 export interface Member {
   readonly name: string
   readonly node: Node
@@ -19,7 +19,7 @@ export interface Document {
   position(node: Node): string
 }
 
-/** What a single backslash in a Windows path is to JSON. */
+/** Errors of a JSON parser at a single backslash in a Windows path. */
 const ESCAPE_ERRORS: readonly string[] = ['InvalidEscapeCharacter', 'InvalidUnicode']
 const PLACE_HINT = 'Correct that place; comments and trailing commas are fine.'
 export const BACKSLASH_HINT =

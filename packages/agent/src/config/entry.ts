@@ -207,7 +207,7 @@ function kindOf({ type }: Node): string {
   return { array: 'a list', string: 'text', object: 'an object', null: 'null' }[type as string] ?? `a ${type}`
 }
 
-/** @throws ConfigError for a text that no program can be given, or that nobody means */
+/** @throws ConfigError for text that cannot be an argument, or is surely a mistake */
 function checked(name: string, key: string, text: string): string {
   if (text.includes('\0')) throw invalid(name, `${key}: has a NUL character`)
   if (!key.startsWith('env.') && LOST_BACKSLASH.test(text))

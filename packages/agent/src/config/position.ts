@@ -1,4 +1,4 @@
-/** Where an offset is, as `line:column`, both from 1. */
+/** Converts an offset to `line:column`, both from 1. */
 export function positionAt(text: string, offset: number): string {
   return `${lineAt(text, offset)}:${offset - text.lastIndexOf('\n', offset - 1)}`
 }

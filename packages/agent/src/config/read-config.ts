@@ -80,7 +80,7 @@ function byName(members: readonly Member[]): readonly (readonly Member[])[] {
   return [...Map.groupBy(members, ({ name }) => name).values()]
 }
 
-/** An entry that occurs twice is not used at all: nobody knows which one is meant. */
+/** Drops an entry that occurs twice, since it is ambiguous. */
 function readSame(same: readonly Member[], context: EntryContext): ServerEntry | undefined {
   const used = same.flatMap((member) => readEntry(member, context) ?? [])
   const [first] = used

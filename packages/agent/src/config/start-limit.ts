@@ -27,7 +27,7 @@ const LOOSE: ReadonlyMap<string, Unit> = new Map([
   ['timeoutsec', 's'],
   ['timeoutms', 'ms'],
 ])
-/** From here on a number without a unit means milliseconds: nobody waits 1,000 seconds, or half a second. */
+/** A larger number without a unit counts as milliseconds, since it is too long for seconds. */
 const SMALLEST_MS = 1_000
 const LONGEST_MS = 3_600_000
 

@@ -1,10 +1,10 @@
 import { basename, dirname, sep } from 'node:path'
 import { ConfigError } from './config-error.ts'
 
-/** Where values of variables come from: as `process.env`. */
+/** Source of variables, such as `process.env`. */
 export type Env = Readonly<Record<string, string | undefined>>
 
-/** Where a text of the config file is filled. */
+/** Place in the config file of a text with variables. */
 export interface FillContext {
   readonly env: Env
   /** The user's home folder. */

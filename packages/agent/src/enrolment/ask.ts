@@ -5,16 +5,16 @@ import { AgentError } from '../errors.ts'
 import { ProxyError, tunnelAgent } from '../proxy/tunnel.ts'
 import type { System } from '../system.ts'
 
-/** What a bridge answered to a request. */
+/** A bridge's answer to a request. */
 export interface Answer {
   readonly status: number
   /** Its JSON object, where it is one. */
   readonly body: Readonly<Record<string, unknown>>
-  /** What the bridge's clock says. */
+  /** The bridge's clock at its answer. */
   readonly dateMs: number | undefined
 }
 
-/** Nobody answered, or not in time, or with what no bridge answers; trying again may help. */
+/** No answer, no answer in time, or an answer that no bridge gives. A retry may help. */
 export class Unreachable extends Error {
   override readonly name = 'Unreachable'
   readonly code = 'bridge_unreachable'

@@ -6,8 +6,9 @@ import { refusalCode } from './refusal.ts'
 const SLACK_MS = 2_000
 
 /**
- * [LINKUP.4] What a machine signs lives for a minute, and machines' clocks are off by more. Where the bridge finds ours
- * wrong, it is asked once more by its own clock, which only says when what we sign for it is good.
+ * [LINKUP.4] A signed assertion is valid for a minute, and machines' clocks may be off by more. If the bridge
+ * rejects our time, the agent retries with the bridge's, which affects only when our signatures are valid
+ * there.
  */
 export class BridgeClock {
   readonly #system: System

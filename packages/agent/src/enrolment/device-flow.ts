@@ -10,7 +10,7 @@ const SCOPE = 'device:enroll'
 const GRANT_TYPE = 'urn:ietf:params:oauth:grant-type:device_code'
 /** RFC 8628 section 3.2: unless the bridge says otherwise. */
 const INTERVAL_MS = 5_000
-/** RFC 8628 section 3.5: how much slower, when told so. */
+/** RFC 8628 section 3.5: added to the polling interval on `slow_down`. */
 const SLOWER_MS = 5_000
 const MAX_INTERVAL_MS = 60_000
 /** A bridge that names no end, or a far one, does not make this machine ask for ever. */
@@ -49,7 +49,7 @@ export async function beginFlow(
   const { verification_uri_complete: complete, interval, expires_in: expiresIn } = answer.body
   if (typeof deviceCode !== 'string' || deviceCode === '' || deviceCode.length > 4_096) throw unreadable()
   if (typeof userCode !== 'string' || !USER_CODE.test(userCode)) throw unreadable()
-  // It is shown and opened; another site's would be phishing.
+  // The address is shown and opened, so that one of another site would be phishing.
   if (!isWithin(verificationUri, bridge)) throw unreadable()
   return {
     ...{ deviceCode, userCode, verificationUri },

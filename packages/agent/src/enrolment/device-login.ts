@@ -15,8 +15,8 @@ const MAX_KEY_AGE_MS = 180 * 86_400_000
 const AHEAD_MS = 120_000
 
 /**
- * An enrolled machine's login at its bridge: tokens in exchange for what its key signs, the identity that the link
- * proves, and the rotation of its key. What is kept is read anew each time: another process may have changed it.
+ * An enrolled machine's login: exchanges signed assertions for tokens, gives the link its identity, and
+ * rotates the key. Reads its record each time, because another process may have changed it.
  */
 export class DeviceLogin {
   readonly #keychain: Keychain
@@ -26,7 +26,7 @@ export class DeviceLogin {
   readonly #clock: BridgeClock
   #token: { readonly text: string; readonly keyId: string; readonly untilMs: number } | undefined
 
-  /** @param signal ends whatever is asked */
+  /** @param signal aborts every request */
   constructor(keychain: Keychain, bridge: string, system: System, signal: AbortSignal) {
     this.#keychain = keychain
     this.#bridge = bridge
@@ -36,9 +36,9 @@ export class DeviceLogin {
   }
 
   /**
-   * A token that is good for a while, by the key that is good now; its key is rotated where that is due.
-   * @param spent a token that the bridge does not take any more
-   * @throws AgentError `device_unknown`, `login_revoked` and other refusals for good; Unreachable to try again
+   * A valid token for the current key. Rotates the key if due.
+   * @param spent a token that the bridge no longer accepts
+   * @throws AgentError `device_unknown`, `login_revoked` and other final refusals; Unreachable for a retry
    */
   async token(spent?: string): Promise<string> {
     const record = await this.#settled(await this.#record())
@@ -49,7 +49,7 @@ export class DeviceLogin {
     return this.#freshToken(isOld ? await this.#rotatedIfPossible(record) : record)
   }
 
-  /** As the link proves it; asked for anew at each connection. @throws AgentError */
+  /** The identity that the link proves, read for each connection. @throws AgentError */
   async identity(): Promise<DeviceIdentity> {
     const record = await this.#record()
     const key = await this.#keychain.key(record)
@@ -65,8 +65,8 @@ export class DeviceLogin {
   }
 
   /**
-   * [LINKUP.5] Puts a new key in the place of the present one. It is kept before the bridge hears of it, and
-   * becomes ours once the bridge has taken it: cut off at any moment, the next time goes on from there.
+   * [LINKUP.5] Rotates the key. Stores the new one before the bridge learns of it, and promotes it once the
+   * bridge accepted it, so that an interruption at any point can be resumed.
    * @throws AgentError, Unreachable
    */
   async rotate(): Promise<EnrolledRecord> {
@@ -86,7 +86,7 @@ export class DeviceLogin {
     const answer = await this.#sendRotation(record, next)
     if (answer.status === 200) return this.#promote(next)
     if (answer.status !== 409) throw refusal(answer)
-    // Whoever sent the same a moment earlier was quicker.
+    // Another process sent the same rotation first.
     if (await this.#isTaken(next, record)) return this.#promote(next)
     return this.#change((current) =>
       current.next?.keyId === next.keyId ? { ...current, next: undefined } : current,
@@ -101,7 +101,7 @@ export class DeviceLogin {
     return answer.status === 200
   }
 
-  /** A bridge that does not rotate now is asked again the next time; the present key goes on. */
+  /** If the bridge does not rotate now, the current key stays, and the next call retries. */
   async #rotatedIfPossible(record: EnrolledRecord): Promise<EnrolledRecord> {
     try {
       return await this.rotate()
@@ -139,7 +139,7 @@ export class DeviceLogin {
     const { access_token: text, expires_in: seconds } = body
     if (typeof text !== 'string' || typeof seconds !== 'number')
       throw new AgentError('bridge_refused', 'Its answer to the request for a token cannot be read.')
-    // Of a token that lives shortly, half its life.
+    // Half the life of a short-lived token.
     const usableMs = Math.max(seconds * 1_000 - AHEAD_MS, seconds * 500)
     this.#token = { text, keyId, untilMs: this.#system.monotonicMs() + usableMs }
     return text

@@ -4,7 +4,7 @@ import type { System } from '../system.ts'
 import { ask } from './ask.ts'
 import { refusal } from './refusal.ts'
 
-/** Where a bridge lets its users approve machines. */
+/** Endpoints at which a bridge lets its users approve machines. */
 export interface AuthorizationServer {
   readonly deviceAuthorizationEndpoint: string
   readonly tokenEndpoint: string
@@ -37,6 +37,6 @@ export async function discover(
 /** Whether this is an address of the bridge itself, fit to be asked, or shown to a person and opened. */
 export function isWithin(url: unknown, bridge: string): url is string {
   if (typeof url !== 'string' || !URL.canParse(url) || /[^\x21-\x7e]/.test(url)) return false
-  // As it is resolved, dots and all.
+  // Compares the resolved address, without dots.
   return new URL(url).href.startsWith(`${bridge}/`)
 }

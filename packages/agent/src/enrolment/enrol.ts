@@ -21,7 +21,7 @@ export interface EnrolmentParts {
 export interface EnrolmentOptions {
   /** The bridge, as it is dialled: `https://bridge.example.com`. */
   readonly bridge: string
-  /** As the user is shown it, and as it is listed then. */
+  /** Name shown to the user, now and in lists. */
   readonly name: string
   /** Forgets what is kept of this bridge first, its key too. */
   readonly again?: boolean
@@ -35,11 +35,11 @@ const SEND_TRIES = 3
 const SEND_AGAIN_MS = 1_000
 
 /**
- * [LINKUP.1] This machine's place at a bridge: what is kept of it, or a new one that its user approves in a browser.
- * Whatever moment this is cut off at, the next time goes on from there: with the same key, and with the code
- * that the user may have approved meanwhile.
+ * [LINKUP.1] This machine's enrolment at a bridge: the stored one, or a new one that the user approves in a
+ * browser. After an interruption it resumes with the same key, and with the code that the user may have
+ * approved in between.
  *
- * @throws AgentError when it cannot be had; Unreachable; or when the signal aborts
+ * @throws AgentError on a final refusal; Unreachable; or if the signal aborts
  */
 export async function ensureEnrolled(
   parts: EnrolmentParts,
@@ -73,7 +73,7 @@ export async function ensureEnrolled(
 
 type BegunRecord = PendingRecord & { readonly flow: PendingFlow }
 
-/** A key of which nobody but us knows yet, and a code for it; those of before, where they are still good. */
+/** A pending key and code: the stored ones if still valid, else new ones. */
 async function begun(
   { keychain, system }: EnrolmentParts,
   { bridge, name }: EnrolmentOptions,
@@ -130,7 +130,7 @@ async function approved(
   return forgetFlow(keychain, pending)
 }
 
-/** Sends our public key with the approval. @returns `undefined` when the approval was spent meanwhile */
+/** Sends our public key with the approval. @returns `undefined` if the approval was used in between */
 async function sendKey(
   { keychain, system }: EnrolmentParts,
   pending: PendingRecord,
@@ -173,7 +173,10 @@ async function untilAnswered(
   }
 }
 
-/** What the bridge made of us. It must be our key that it took, and its own key must be what it says. */
+/**
+ * Converts the bridge's answer to a record. Checks that it accepted our key and that its own key matches its
+ * id.
+ */
 function enrolledRecord(pending: PendingRecord, { body }: Answer): EnrolledRecord {
   const { flow: _flow, ...ours } = pending
   const bridgeKey = publicJwkSchema.safeParse(body.bridgeKey)
@@ -202,7 +205,7 @@ function enrolledRecord(pending: PendingRecord, { body }: Answer): EnrolledRecor
   }
 }
 
-/** @returns what another process made of it meanwhile, if that is a place */
+/** @returns the record of another process that finished the enrolment, if any */
 async function forgetFlow(
   keychain: Keychain,
   pending: BegunRecord | PendingRecord,

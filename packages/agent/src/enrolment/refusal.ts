@@ -2,7 +2,7 @@ import { isErrorCode, isObject } from '@bridgekeeper/protocol'
 import { AgentError } from '../errors.ts'
 import { type Answer, Unreachable } from './ask.ts'
 
-/** Client errors that pass by themselves: time-out, too early, too many requests. */
+/** Transient client errors: timeout, too early, too many requests. */
 const PASSING: readonly number[] = [408, 425, 429]
 
 /** The stable code of a refusal; what to tell the user is not for a stranger's bridge to say. */
@@ -11,7 +11,7 @@ export function refusalCode({ body }: Answer) {
   return typeof code === 'string' && isErrorCode(code) ? code : undefined
 }
 
-/** What an answer means that is not what was asked for: an error to give up by, or one to try again after. */
+/** Converts an unexpected answer to an error: final, or worth a retry. */
 export function refusal(answer: Answer): AgentError | Unreachable {
   const { status } = answer
   const code = refusalCode(answer)

@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import type { DeviceKey } from '../keychain/device-key.ts'
 
 const LIFETIME_SECONDS = 60
-/** A little in the past, for a bridge whose clock is a little behind. */
+/** Slightly in the past, for a bridge whose clock is behind. */
 const EARLY_SECONDS = 5
 
 export const PATHS = {
@@ -12,17 +12,17 @@ export const PATHS = {
 } as const
 
 interface About {
-  /** Where the bridge was dialled: whatever is signed is good there, and nowhere else. */
+  /** The dialled address; signatures are valid there only. */
   readonly bridge: string
   readonly nowMs: number
 }
 
-/** What a device signs to get a token. Source: RFC 7523 section 3. */
+/** Signs the assertion for a token. Source: RFC 7523 section 3. */
 export function assertion(key: DeviceKey, deviceId: string, { bridge, nowMs }: About): string {
   return jwt(key, 'device-assertion+jwt', { ...byDevice(deviceId), aud: bridge + PATHS.token }, nowMs)
 }
 
-/** What a device's current key signs to name the next one. */
+/** Signs the next key with the current one. */
 export function rotation(
   key: DeviceKey,
   deviceId: string,
@@ -33,7 +33,7 @@ export function rotation(
   return jwt(key, 'device-rotation+jwt', { ...claims, generation: next.generation }, nowMs)
 }
 
-/** That we have the private half of this key, for one request. @param accompanies what it is sent with */
+/** Signs that we hold this key, for one request. @param accompanies the token or assertion of that request */
 export function keyProof(
   key: DeviceKey,
   path: string,

@@ -34,7 +34,7 @@ export interface DeviceKey {
   sign(data: Uint8Array): Buffer
 }
 
-/** A fresh private key. @param algorithm P-256 only where whatever keeps the key demands it */
+/** Makes a private key. @param algorithm P-256 only if the key store requires it */
 export function makePrivateJwk(algorithm: DeviceAlgorithm = 'EdDSA'): PrivateJwk {
   const { privateKey } =
     algorithm === 'EdDSA'
@@ -44,8 +44,8 @@ export function makePrivateJwk(algorithm: DeviceAlgorithm = 'EdDSA'): PrivateJwk
 }
 
 /**
- * The key as whoever signs uses it.
- * @throws when its parts do not belong together, such as after somebody edited the file
+ * A key that can sign.
+ * @throws if its parts do not belong together, for example in an edited file
  */
 export function deviceKey(jwk: PrivateJwk): DeviceKey {
   const privateKey = createPrivateKey({ key: jwk, format: 'jwk' })

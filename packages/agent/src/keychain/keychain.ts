@@ -23,7 +23,7 @@ export const KEY_STORE_CHOICES = ['auto', 'os', 'file'] as const
 export type KeyStoreChoice = (typeof KEY_STORE_CHOICES)[number]
 
 export interface KeychainOptions {
-  /** As `agentHome` finds it. */
+  /** As found by `agentHome`. */
   readonly home: string
   readonly keyStore: KeyStoreChoice
   readonly system: System
@@ -42,9 +42,8 @@ const HOST_CHARS = 60
 const DRAFT_MS = 60_000
 
 /**
- * [KEYCHAIN.1] What this machine knows of the bridges that it is enrolled at, one record for each, and
- * the keys that it made for them. Several processes may use it at once. A record that cannot be used is told
- * and left as it is.
+ * [KEYCHAIN.1] Records of the bridges at which this machine is enrolled, with their keys. Several processes
+ * may use it at once. An unusable record is reported and left unchanged.
  */
 export class Keychain {
   readonly #folder: string
@@ -109,7 +108,7 @@ export class Keychain {
   }
 
   /**
-   * Makes a key and keeps its private half; whoever asked is to put its place into a record.
+   * Makes a key and stores its private half. The caller stores the returned place in a record.
    * @throws AgentError `key_store_unavailable`
    */
   async makeKey(): Promise<KeyPlace> {
@@ -153,7 +152,7 @@ export class Keychain {
     return parseJson(secret)?.value
   }
 
-  /** What cannot be destroyed is of no use to anybody once the bridge has forgotten it. */
+  /** A key that cannot be destroyed is useless once the bridge has forgotten it. */
   async #destroy(places: readonly KeyPlace[]): Promise<void> {
     for (const { keyId, keyStore } of places) {
       if (keyStore !== 'os') continue
@@ -185,7 +184,7 @@ export class Keychain {
     }
   }
 
-  /** One lock for all records: a change takes milliseconds, and a removed record leaves no file behind. */
+  /** One lock for all records: changes take milliseconds, and a removed record leaves no lock file. */
   #alone<T>(run: () => Promise<T>): Promise<T> {
     return alone(this.#system, join(this.#home, LOCK_FILE), run)
   }

@@ -31,7 +31,7 @@ export async function osKeyStore(system: System): Promise<OsKeyStore> {
   }
 }
 
-/** It is optional: a machine for which it is not built keeps its keys in files. */
+/** An optional dependency: without a build for this machine, keys stay in files. */
 async function loaded(): Promise<typeof import('@napi-rs/keyring')> {
   try {
     return await import('@napi-rs/keyring')

@@ -20,14 +20,14 @@ export async function privateFolder(path: string): Promise<void> {
   const { mode, uid } = await orUnusable(path, () => stat(path))
   if (!HAS_MODES) return
   if (!isOurs(uid)) throw exposed(path, 'belongs to another user')
-  // Who may write here may put another file in the place of ours.
+  // A user who may write to the folder could replace our file.
   if ((mode & OTHERS_WRITE) !== 0) throw exposed(path, 'may be written by others', 'go-w')
 }
 
 /**
- * Reads a file of ours; `undefined` where there is none.
- * @throws AgentError `keychain_exposed` for one that others may read, that is a link, or is not ours;
- *   `keychain_unusable` for one that cannot be read or is too large. Nothing is changed.
+ * Reads a private file; `undefined` if missing.
+ * @throws AgentError `keychain_exposed` if others may read it, or it is a link or not ours;
+ * `keychain_unusable` if it is unreadable or too large. Changes nothing.
  */
 export async function readPrivate(path: string): Promise<string | undefined> {
   const file = await orUnusable(path, () => openToRead(path))
@@ -44,8 +44,7 @@ export async function readPrivate(path: string): Promise<string | undefined> {
 }
 
 /**
- * Puts the content in place of what was there, as a whole or not at all, also when the machine loses its
- * power meanwhile.
+ * Replaces a file atomically, also across a power failure.
  * @throws AgentError `keychain_unusable`
  */
 export async function writePrivate(path: string, content: string): Promise<void> {
@@ -76,7 +75,7 @@ export async function removePrivate(path: string): Promise<void> {
   })
 }
 
-/** What a write left that was killed before its end. @returns whether the name is one of those */
+/** Whether a name is that of a file that a killed write left. */
 export function isDraft(name: string): boolean {
   return /\.[0-9a-f-]{36}\.tmp$/.test(name)
 }
@@ -90,7 +89,7 @@ export async function removeDraft(folder: string, name: string, olderThanMs: num
 
 async function openToRead(path: string) {
   try {
-    // A link could lead to a file whose rights are in order and whose content is not ours.
+    // A link could lead to a file with correct rights and foreign content.
     return await open(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0))
   } catch (error) {
     if (hasCode(error, 'ENOENT')) return undefined

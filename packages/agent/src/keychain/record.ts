@@ -7,13 +7,13 @@ const text = z.string().min(1).max(256)
 const keyId = z.string().regex(/^[\w-]{43}$/)
 const stamp = z.number().nonnegative()
 
-/** Where a private key is: in the key store of the operating system, or in the record itself. */
+/** Where a private key is stored: in the key store of the operating system, or in the record. */
 const keyStore = z.enum(['os', 'file'])
 export type KeyStoreKind = z.infer<typeof keyStore>
 
 const keyPlace = { keyId, keyStore, privateKey: privateJwkSchema.optional() }
 
-/** A device flow that was begun (RFC 8628), so that whoever takes over does not ask the user again. */
+/** A pending device flow (RFC 8628), so that another process can resume it without asking the user again. */
 const flow = z.strictObject({
   deviceCode: z.string().min(1).max(4_096),
   userCode: text,
@@ -57,7 +57,7 @@ const enrolled = z.strictObject({
   /** The key that the bridge was, or is about to be, asked to take in place of this one. */
   next: z.strictObject(keyPlace).optional(),
 })
-/** What this machine knows of one bridge that it is enrolled at. */
+/** The record of one bridge at which this machine is enrolled. */
 export type EnrolledRecord = z.infer<typeof enrolled>
 
 const record = z.discriminatedUnion('state', [pending, enrolled])
@@ -66,7 +66,7 @@ export type BridgeRecord = z.infer<typeof record>
 /** Why a record cannot be used. */
 export type RecordProblem = 'corrupt' | 'newer'
 
-/** Reads a record's file; an unknown member makes it one of somebody else's, or of a later program. */
+/** Parses a record. An unknown member means a foreign file or a newer program. */
 export function parseRecord(content: string): BridgeRecord | RecordProblem {
   const value = parseJson(content)?.value
   if (isObject(value) && typeof value.version === 'number' && value.version > VERSION) return 'newer'

@@ -1,6 +1,8 @@
 import { type CatalogServer, encode } from '@bridgekeeper/protocol'
 
-/** Small enough that the keys of a part cannot exceed those of a message; a larger definition gets a part of its own. */
+/**
+ * Small enough to keep a part within the limit of keys per message; a larger definition gets its own part.
+ */
 const PART_BYTES = 262_144
 
 /** The frames that report all local servers: parts of one catalog, each small enough for a message. */

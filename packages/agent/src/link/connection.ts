@@ -53,10 +53,10 @@ const DIAL_MS = 20_000
 /** Frames of a bridge that is recognised, while that is being recorded. */
 export const MAX_HELD = 1_024
 export const MAX_HELD_BYTES = 16 * 1_048_576
-/** What a bridge answers where it does not take a token. */
+/** Statuses with which a bridge refuses a token. */
 const TOKEN_REFUSALS: readonly number[] = [401, 403, 500]
 
-/** One connection to the bridge, from dialling to its end: it keeps the facts, the loop decides. */
+/** One connection to the bridge, from dialling to its end. It keeps the facts; the link's loop decides. */
 export class Connection {
   readonly version: ProtocolVersion
   readonly #options: ConnectionOptions
@@ -67,7 +67,7 @@ export class Connection {
   #ignoredFrames = 0
   /** The token that the bridge took last. */
   #token: string
-  /** What came after the bridge was recognised, and before that was put down. */
+  /** Frames received after the bridge proved itself, until that is stored. */
   #held: DownFrame[] | undefined
   #heldBytes = 0
 
@@ -138,7 +138,7 @@ export class Connection {
     if (!decoded.ok && this.#state.is === 'verified') this.#refuse(frame, decoded.detail)
   }
 
-  /** Whoever waits for a call that cannot be read would do so until its deadline. */
+  /** Answers a call that cannot be read, which would otherwise wait for its deadline. */
   #refuse(frame: Buffer, detail: string): void {
     const id = unreadableCallId(frame)
     if (id !== undefined) this.#calls.refuse(id, detail)
@@ -218,7 +218,7 @@ export class Connection {
     return true
   }
 
-  /** [LINK.30] Nothing of what the bridge asks is done before the connection is put down as the last one. */
+  /** [LINK.30] Stores the connection as the last one before any request of the bridge runs. */
   #remember({ device, connectionId }: Recognised): void {
     const held: DownFrame[] = []
     this.#held = held
@@ -259,7 +259,7 @@ export class Connection {
   #end(ending: Ending): void {
     const state = this.#state
     if (state.is === 'ended') return
-    // The caller is told that the outcome is unknown; a call that nobody waits for only does harm.
+    // The callers already got `outcome_unknown`, so a running call can only do harm.
     this.#calls.cancelAll()
     const verifiedForMs =
       state.is === 'verified' ? this.#options.system.monotonicMs() - state.sinceMs : undefined

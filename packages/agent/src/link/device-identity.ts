@@ -1,6 +1,6 @@
 import type { JsonWebKey } from 'node:crypto'
 
-/** An enrolled machine, as the link uses it to prove itself; its private key stays with whoever made this. */
+/** An enrolled machine's identity for the link. The private key stays with its maker. */
 export interface DeviceIdentity {
   readonly deviceId: string
   readonly userId: string

@@ -20,15 +20,15 @@ export type Ending =
       readonly next: 'give-up'
       readonly code: AgentErrorCode
       readonly detail?: string
-      /** Where it began on this machine. */
+      /** Set if the cause is on this machine. */
       readonly error?: AgentError
     }
 
 const MAX_RETRY_AFTER_MS = 15 * 60_000
-/** Client errors that pass by themselves: time-out, too early, too many requests. */
+/** Transient client errors: timeout, too early, too many requests. */
 const PASSING_STATUSES: readonly number[] = [408, 425, 429]
 
-/** What an HTTP answer to the upgrade means. */
+/** Interprets an HTTP answer to the upgrade. */
 export function endingOfHttp(answer: {
   readonly status: number
   readonly retryAfter: string | undefined
@@ -46,7 +46,7 @@ export function endingOfHttp(answer: {
   return { next: 'give-up', code: 'bridge_refused', detail: `It answered with HTTP status ${status}.` }
 }
 
-/** What the end of an open socket means. */
+/** Interprets the end of an open socket. */
 export function endingOfClose(closeCode: number, closeReason: string): Ending {
   const code = isErrorCode(closeReason) ? closeReason : undefined
   if (closeCode === closeCodes.tokenExpired) return { next: 'renew-token' }
@@ -61,7 +61,7 @@ export function endingOfClose(closeCode: number, closeReason: string): Ending {
   }
 }
 
-/** What a failure below HTTP means. */
+/** Interprets a failure below HTTP. */
 export function endingOfError(error: NodeJS.ErrnoException): Ending {
   if (error instanceof ProxyError) return { next: 'retry', reason: error.message }
   return { next: 'retry', reason: `The bridge cannot be reached (${error.code ?? error.message}).` }

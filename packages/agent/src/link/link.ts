@@ -14,11 +14,11 @@ import { TokenRefresh } from './token-refresh.ts'
 import { Wakes } from './wakes.ts'
 
 export interface LinkOptions {
-  /** As `bridgeUrl` makes it. */
+  /** As made by `bridgeUrl`. */
   readonly url: string
   /**
-   * Asked at every attempt; told the one that the bridge called expired. A rejection is tried again, unless it is an
-   * `AgentError`.
+   * Called at every attempt, with the token that the bridge called expired. A rejection is retried, unless it
+   * is an `AgentError`.
    */
   readonly token: (spent?: string) => string | Promise<string>
   /** Stands in for the token's claims. */
@@ -33,7 +33,7 @@ export interface LinkOptions {
   readonly onEvent: (event: LinkEvent) => void
 }
 
-/** What the next attempt starts from. */
+/** Starting point of the next attempt. */
 interface Plan {
   readonly dueMs: number
   readonly version: ProtocolVersion
@@ -193,7 +193,7 @@ export class Link {
       case 'retry':
         return this.#retry(wasVerified ? fresh : plan, { ...ending, ignoredFrames })
       case 'speak-v1':
-        // [LINK.29] Whoever took v2 out of the offer on the way would have us answer by the echo.
+        // [LINK.29] An attacker who removed v2 from the offer would make us answer by the echo.
         if (this.#options.device !== undefined) throw new AgentError('bridge_downgraded')
         return { ...plan, dueMs: this.#monotonicMs(), version: 'v1' }
       case 'renew-token':
@@ -217,7 +217,7 @@ export class Link {
     return { ...plan, dueMs: this.#monotonicMs() + retryInMs, version: 'v2', failures: plan.failures + 1 }
   }
 
-  /** The token for this attempt; `undefined` when there is none, or when the signal aborted first. */
+  /** The token for this attempt; `undefined` without one, or if the signal aborted first. */
   async #token(spent: string | undefined, signal: AbortSignal): Promise<string | undefined> {
     type Answer =
       | { readonly ok: true; readonly token: string }

@@ -20,11 +20,11 @@ interface OpenProof {
   readonly token: string
 }
 
-/** What the bridge has proven in turn. */
+/** Facts that the bridge proved in return. */
 export interface Recognised {
   readonly connectionId: string
   readonly device: DeviceIdentity
-  /** The token that is good for this connection now. */
+  /** The token that this connection uses now. */
   readonly token: string
 }
 
@@ -44,9 +44,9 @@ export class Prover {
   #before: Promise<unknown> = Promise.resolve()
   #waiting = 0
   #recognised = false
-  /** What challenges bind from now on. */
+  /** The token that the next challenges bind. */
   token: string
-  /** Of the TLS connection, where it is TLS 1.3; set before the first challenge comes. */
+  /** Exporter of the TLS 1.3 connection, if any; set before the first challenge. */
   exporter: Buffer | undefined
 
   /** @param url as it is dialled */
@@ -59,8 +59,8 @@ export class Prover {
   }
 
   /**
-   * The answer to a challenge, after those before it.
-   * @throws AgentError `bridge_downgraded`, `bridge_not_recognised`; whatever the identity throws
+   * Answers a challenge, in order.
+   * @throws AgentError `bridge_downgraded`, `bridge_not_recognised`; errors of the identity
    */
   answer(challenge: Challenge): Promise<Buffer> {
     if (++this.#waiting > MAX_OPEN)
@@ -84,14 +84,14 @@ export class Prover {
     )
     const proof = this.#open[at]
     if (proof === undefined) throw new AgentError('bridge_not_recognised')
-    // Those before it gave way to it.
+    // Earlier challenges are superseded.
     this.#open.splice(0, at + 1)
     this.#recognised = true
     return proof
   }
 
   async #prove({ challenge, proof: asked }: Challenge, token: string): Promise<Buffer> {
-    // [LINK.29] The echo is no proof, and whoever is content with it may be nobody.
+    // [LINK.29] The echo is no proof, so a bridge that accepts it may be an impostor.
     if (asked === undefined) throw new AgentError('bridge_downgraded')
     const device = await this.#identity()
     const bridgeKey = pinnedKey(device, asked.keyId)

@@ -14,7 +14,7 @@ import type { System } from '../system.ts'
 
 /** Calls at once; a bridge that forgets its own limits must not fill this machine's memory. */
 export const MAX_RUNNING = 512
-/** Of the arguments of all of them. */
+/** Sum of the arguments of all running calls. */
 export const MAX_ARGUMENT_BYTES = 64 * 1_048_576
 
 export interface CallDeps {

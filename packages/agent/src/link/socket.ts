@@ -13,7 +13,7 @@ export interface SocketHandlers {
   readonly onEnd: (ending: Ending) => void
 }
 
-/** One socket to the bridge, reduced to what the link needs of it. */
+/** A socket to the bridge, reduced to the needs of the link. */
 export interface Socket {
   /** Queues a frame. A bridge that lets too much of what it asked for pile up is left: see `onEnd`. */
   send(frame: Buffer): void

@@ -2,13 +2,13 @@ import { hash } from 'node:crypto'
 import { isObject, parseJson } from '@bridgekeeper/protocol'
 import { AgentError } from '../errors.ts'
 
-/** Whose token it is, and of which login. */
+/** User and login session of a token. */
 export interface TokenClaims {
   readonly userId: string
   readonly sessionId: string
 }
 
-/** What can stand in an Authorization header; a token read from a file may end in a newline. */
+/** Allowed characters of an Authorization header; a token from a file may end in a newline. */
 const HEADER_VALUE = /^[\x21-\x7e]+$/
 
 /**

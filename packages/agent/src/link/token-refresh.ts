@@ -4,7 +4,7 @@ import type { System } from '../system.ts'
 /** A fresh token is asked for this long before the end of the present one, or in the last quarter of its life. */
 const AHEAD_MS = 90_000
 const LAST_PART = 4
-/** Where none could be had, or the bridge did not take it. */
+/** Delay after no token was available, or the bridge refused it. */
 const RETRY_MS = 15_000
 
 export interface TokenRefreshOptions {
@@ -55,7 +55,7 @@ export class TokenRefresh {
       this.#dueMs = system.monotonicMs() + RETRY_MS
       wake()
     }
-    // Why there is none is told when the connection has ended and there still is none.
+    // The reason is reported only if the connection ends and there is still no token.
     Promise.resolve()
       .then(token)
       .then(answered, () => answered(undefined))
@@ -69,9 +69,9 @@ export class TokenRefresh {
 }
 
 /**
- * How long a token is good by its own claims, which nobody has verified. A clock that is set wrongly makes it
- * no longer than it was made for.
- * @returns Infinity where it does not say
+ * Lifetime of a token by its own unverified claims. A wrong clock cannot extend it beyond its original
+ * length.
+ * @returns Infinity without an expiry
  */
 function lifetimeOf(token: string, nowMs: number): number {
   const claims = parseJson(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString('utf8'))?.value

@@ -1,14 +1,14 @@
 import type { System } from '../system.ts'
 
-/** Why the link's loop looks at the world again. */
+/** Reasons for the link's loop to run. */
 export type Wake = 'token' | 'opened' | 'verified' | 'ended' | 'catalog' | 'stop' | 'due' | 'slept'
 
-/** How often the clocks are looked at; with it, a sleep of the machine is seen soon after its end. */
+/** Interval at which clocks are compared, to notice soon that the machine slept. */
 const TICK_MS = 5_000
 /** A timer that comes this much late, or a wall clock this much ahead of it: the machine slept. */
 const LATE_MS = 10_000
 
-/** What callbacks tell the loop, and what the loop waits for. */
+/** Callbacks set reasons here; the loop waits for one. */
 export class Wakes {
   readonly #system: System
   readonly #reasons = new Set<Wake>()
@@ -38,7 +38,7 @@ export class Wakes {
     const delayMs = Math.min(Math.max(untilMs - startMs, 0), TICK_MS)
     await this.#delay(delayMs)
     const passedMs = monotonicMs() - startMs
-    // Where the monotonic clock sleeps with the machine, only the wall clock tells that it did.
+    // If the monotonic clock pauses during sleep, only the wall clock shows it.
     const sleptMs = Math.max(passedMs - delayMs, nowMs() - wallStartMs - passedMs)
     if (sleptMs > LATE_MS) this.#reasons.add('slept')
     if (startMs + passedMs >= untilMs) this.#reasons.add('due')

@@ -1,6 +1,6 @@
 import { type CatalogServer, limits } from '@bridgekeeper/protocol'
 
-/** What frames, and servers that are not ready, take beside the entries that are counted. */
+/** Reserve for frames, and for servers that are not ready, beside the counted entries. */
 const SPARE_BYTES = 1_048_576
 const MAX_BYTES = limits.catalogBytes - SPARE_BYTES
 /** Info and instructions of a server: they travel in one message. */

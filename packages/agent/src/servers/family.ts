@@ -22,8 +22,8 @@ interface Process {
 }
 
 /**
- * Finds the processes of servers that run, also those that left for a group or session of their own, as browsers do:
- * by group, by mark, and with all their descendants. Empty on systems without /proc.
+ * Finds the processes of running servers: by group, by mark, and all descendants, including those in a group
+ * or session of their own, such as browsers. Empty on systems without /proc.
  */
 export function findFamily({ groups, marks, known }: FamilyRoots): Family {
   const processes = readProcesses()
@@ -48,7 +48,7 @@ export function signalFamily(family: Family, signal: NodeJS.Signals): void {
     try {
       process.kill(pid, signal)
     } catch {
-      // It has ended, or belongs to another user by now.
+      // The process has ended, or belongs to another user now.
     }
   }
 }

@@ -8,7 +8,7 @@ export type ServerProtocolVersion = (typeof PROTOCOL_VERSIONS)[number]
 /** For servers that refuse newer ones. */
 export const OLDEST_VERSION: ServerProtocolVersion = '2024-11-05'
 
-/** What a server says of itself. */
+/** A server's introduction. */
 export interface Introduction {
   readonly serverInfo: { readonly name: string; readonly version: string }
   readonly instructions?: string

@@ -1,7 +1,7 @@
 const NEWLINE = 0x0a
 /** A chunk of one byte takes a hundred bytes of memory: so many are joined. */
 const MAX_CHUNKS = 1_024
-/** What is kept of a line that is too long. */
+/** Bytes kept of a line that is too long. */
 const HEAD_BYTES = 4_096
 const TAIL_BYTES = 512
 

@@ -26,7 +26,7 @@ import { repairedTools, type ToolList } from './tools.ts'
 type ServerState =
   | { readonly state: 'starting' }
   | ({ readonly state: 'ready' } & Ready)
-  /** It runs, and the catalog has no room for its tools. */
+  /** The server runs, but the catalog has no room for its tools. */
   | { readonly state: 'unlisted'; readonly reason: string; readonly ready: Ready }
   | { readonly state: 'failed'; readonly reason: string }
   | { readonly state: 'stopped' }
@@ -57,10 +57,10 @@ export interface SharedParts {
   readonly budget: CatalogBudget
 }
 
-/** When a start is reported that still goes on. */
+/** Times at which an unfinished start is reported. */
 const STILL_STARTING_MS = [10_000, 30_000, 60_000, 120_000, 240_000, 480_000] as const
 
-/** One local server: kept running from `start` to `stop`, whatever happens to its processes. */
+/** One local server, kept running from `start` to `stop`, whatever happens to its processes. */
 export class LocalServer {
   readonly name: string
   readonly #secrets: readonly string[]
@@ -192,7 +192,7 @@ export class LocalServer {
     return end
   }
 
-  /** Reports the start now, and again while it goes on. @returns stops the reports */
+  /** Reports the start now, and again while it lasts. @returns stops the reports */
   #reportStart(): () => void {
     const { onEvent, system } = this.#deps
     const report = (forMs: number) =>
@@ -221,7 +221,7 @@ export class LocalServer {
     this.#reportOdd(list)
   }
 
-  /** One event for each reason. */
+  /** Emits one event per reason. */
   #reportOdd({ tools: listed, leftOut }: Extract<ToolList, { ok: true }>): void {
     const odd = [...leftOut, ...repairedTools(listed)]
     for (const [reason, tools] of Map.groupBy(odd, (tool) => tool.reason)) {
@@ -230,7 +230,7 @@ export class LocalServer {
     }
   }
 
-  /** @returns whether the catalog has room for it; if not, its user is told */
+  /** @returns whether the catalog has room; if not, the user is told */
   #list(ready: Ready): boolean {
     const { name } = this
     const reason = this.#shared.budget.take(readyEntry(name, ready))

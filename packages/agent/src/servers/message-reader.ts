@@ -8,7 +8,10 @@ export interface MessageHandlers {
    * @returns whether it was a message
    */
   readonly take: (message: Buffer, members: Members, amongNoise: boolean) => boolean
-  /** Takes text that is no message, but may break off or break the grammar. @returns whether somebody waits for it */
+  /**
+   * Receives text that is not a message, but may be a torn or invalid one. @returns whether a call waits for
+   * it
+   */
   readonly takeBroken: (text: Buffer) => boolean
   readonly ignored: (text: Buffer) => void
 }
@@ -116,7 +119,7 @@ export class MessageReader {
         if (!isBlank(behind)) this.readLine(behind)
         return true
       }
-      // What stands inside of an object is its own affair.
+      // The inside of an object is not checked here.
       if (isObject) return false
       at = text.indexOf(OPEN_BRACE, Math.max(at + 1, end))
     }

@@ -38,7 +38,7 @@ export class RawCalls {
   }
 
   /**
-   * Sends one request. When the signal aborts, the server is told, and its answer is dropped.
+   * Sends a request. If the signal aborts, the server gets a cancellation, and its answer is dropped.
    *
    * @param params one JSON object
    */

@@ -11,7 +11,7 @@ import { LineSplitter } from './lines.ts'
 /** Time to close, after the end of the agent closed the standard input of each server. */
 const CLOSE_MS = 1_500
 const TERM_MS = 1_000
-/** What was started while the others were killed. */
+/** Delay for processes that were started during the kill. */
 const LATE_MS = 200
 const POLL_MS = 100
 const MAX_LINE_BYTES = 64

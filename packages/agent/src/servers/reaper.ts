@@ -8,8 +8,8 @@ const PROGRAM = fileURLToPath(new URL(`./reaper-process${parse(import.meta.filen
 const RESTART_MS = 100
 
 /**
- * Ends the local servers when the agent ends without doing so itself. The work is done by a process
- * of its own; this is the agent's side of the pipe to it.
+ * Ends the local servers if the agent dies without doing so. A separate process does the work; this is the
+ * agent's end of its pipe.
  */
 export class Reaper {
   readonly #system: System
@@ -57,7 +57,7 @@ export class Reaper {
     if (this.#closed) return
     const child = trySpawn()
     if (child === undefined) return this.#startLater()
-    // A failed spawn is told by 'error', and by 'close' only where the pipe was made first.
+    // A failed spawn emits 'error', and 'close' only if the pipe was made first.
     let isOver = false
     const end = () => {
       if (isOver) return

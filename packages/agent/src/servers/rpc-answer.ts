@@ -13,11 +13,11 @@ import {
 
 export type Members = ReadonlyMap<string, Span>
 
-/** What an answer says. */
+/** Content of an answer. */
 export type Answer =
   | { readonly kind: 'result'; readonly result: RawJson }
   | { readonly kind: 'rpc-error'; readonly rpcError: RawJson; readonly message: string }
-  /** It cannot be handed on; `text` is what was read of it. */
+  /** An answer that cannot be passed on; `text` is the readable part. */
   | {
       readonly kind: 'invalid'
       readonly code: Extract<ErrorCode, 'result_invalid' | 'result_too_large' | 'result_too_deep'>
@@ -71,7 +71,7 @@ export function idNumber(line: Buffer, id: Span | undefined): number | null | un
   return Number.isSafeInteger(number) ? (number as number) : undefined
 }
 
-/** The id of a message that breaks off or is broken, as far as it can be told. */
+/** The id of a torn or invalid message, if it can be found. */
 export function brokenId(head: Buffer, tail: Buffer): number | undefined {
   const members = leadingMembers(head)
   if (members.has('method')) return undefined

@@ -1,7 +1,7 @@
 /** Shorter values, such as "1" or "true", are no secrets and occur everywhere. */
 const MIN_SECRET_CHARS = 6
 const HIDDEN = '[hidden]'
-/** What decoding makes of a character that a cut went through. */
+/** A character that a cut split, as decoding shows it. */
 const CUT_CHARACTERS = /^\uFFFD+|\uFFFD+$/g
 
 /** Takes values that may be secret out of a text, also when only one line of one stands there. */

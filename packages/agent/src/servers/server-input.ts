@@ -1,6 +1,6 @@
 /** Requests and cancellations that a server has not read. */
 export const MAX_REQUEST_BYTES = 64 * 1_048_576
-/** Answers to a server's own requests that it has not read. Nobody asks that much and reads none of it. */
+/** Unread answers to a server's own requests. No working server leaves that much unread. */
 export const MAX_ANSWER_BYTES = 1_048_576
 
 /** The standard input of a process. */

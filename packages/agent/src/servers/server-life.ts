@@ -9,7 +9,7 @@ import { StderrReader } from './stderr-reader.ts'
 import { StdioTransport, type TransportDeps, type TransportEnd } from './stdio-transport.ts'
 import { listTools, NO_TOOLS, type ToolList } from './tools.ts'
 
-/** What a server said of itself, and the way to call it. */
+/** A ready server: its introduction, and the way to call it. */
 export interface Ready {
   readonly transport: StdioTransport
   readonly introduction: Introduction
@@ -42,7 +42,7 @@ export interface LifeEnd {
   readonly ignoredLines: number
   readonly missing: boolean
   readonly readyForMs: number | undefined
-  /** Whether it answered `initialize`, in whatever way. */
+  /** Whether it answered `initialize`, with a result or an error. */
   readonly answered: boolean
 }
 
@@ -51,7 +51,7 @@ const UNANNOUNCED_TOOLS_MS = 3_000
 /** From one reading of a changed list to the next. A server may announce changes as fast as it writes. */
 export const RELIST_MS = 1_000
 
-/** One process of a local server, from its start until it is gone. Never rejects. */
+/** Runs one process of a local server until it is gone. Never rejects. */
 export async function live(
   spec: ProcessSpec,
   signal: AbortSignal,
@@ -125,7 +125,7 @@ type Prepared =
   | { readonly ok: true; readonly ready: Ready }
   | { readonly ok: false; readonly reason: string; readonly answered: boolean }
 
-/** A server that refuses and then ends by itself has said the better reason. */
+/** If a server refuses and then exits, the refusal is the better reason. */
 function reasonOf(end: TransportEnd, spec: ProcessSpec, prepared: Prepared): string {
   const reason = describeEnd(end, spec, prepared.ok ? 'ready' : 'starting')
   const hasRefused = !prepared.ok && prepared.answered && end.kind !== 'broken'

@@ -35,7 +35,7 @@ export const realProcesses: Processes = { spawn, signalGroup }
 export interface ProcessHandlers {
   readonly onStdout: (chunk: Buffer) => void
   readonly onStderr: (chunk: Buffer) => void
-  /** It runs on without one of its pipes: it is of no use any more. */
+  /** The process lost one of its pipes and is useless, though it runs. */
   readonly onPipeEnd: (pipe: 'stdin' | 'stdout') => void
 }
 
@@ -50,7 +50,7 @@ export interface StopTimes {
 /** A server with a browser needs more than a second to close it. */
 export const STOP_TIMES: StopTimes = { stdinMs: 3_000, termMs: 1_500 }
 const KILL_MS = 1_000
-/** Time to close for what a server left behind when it ended, in groups of its own. */
+/** Time that leftovers of a server, in groups of their own, have to close. */
 const STRAYS_MS = 1_000
 const STRAYS_POLL_MS = 100
 const NO_GROUPS: ReadonlySet<number> = new Set()
@@ -70,7 +70,7 @@ export class ServerProcess {
   #known: Family = new Map()
   readonly #child: ChildProcessWithoutNullStreams | undefined
 
-  /** Starts the program. That it cannot be started is told by `ended`. */
+  /** Starts the program. `ended` reports a failed start. */
   constructor(
     spec: ProcessSpec,
     handlers: ProcessHandlers,
@@ -164,7 +164,7 @@ export class ServerProcess {
     return end
   }
 
-  /** Ends what the process left behind in groups of its own. */
+  /** Ends leftovers of the process in groups of their own. */
   async #endStrays(): Promise<void> {
     if (this.#findFamily().size === 0) return
     signalFamily(this.#known, 'SIGTERM')

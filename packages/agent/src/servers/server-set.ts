@@ -5,7 +5,7 @@ import { CatalogBudget } from './catalog-budget.ts'
 import { LocalServer, type ServerDeps } from './local-server.ts'
 import { StartGate } from './start-gate.ts'
 
-/** Changes that come close together, such as those of the start, are told as one. */
+/** Changes within this time, such as those of the start, are reported as one. */
 const CHANGE_MS = 50
 const HTTP_REASON =
   'It is reached over HTTP, which this version does not do; only servers with a "command" are run.'

@@ -6,7 +6,7 @@ const TAIL_BYTES = 4_096
 const SHOWN_CHARS = 600
 const MAX_LINE_BYTES = 65_536
 
-/** What a server writes to its standard error: line by line for whoever looks on, and the last of it kept. */
+/** Reads a server's standard error line by line, and keeps its tail. */
 export class StderrReader {
   readonly #hide: (text: string) => string
   readonly #hideCut: (text: string) => string

@@ -34,7 +34,7 @@ export interface TransportDeps {
 /** Longest text of an ignored line that is shown. */
 const SHOWN_CHARS = 200
 const ID = /^(?:"|-?\d)/
-/** Where a log line shows data. */
+/** Start of data in a log line. */
 const DATA = /(?:\{|\[\s*["{]).*$/s
 
 /** JSON-RPC over the standard streams of one process. Payloads stay bytes. */

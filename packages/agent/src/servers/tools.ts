@@ -22,7 +22,7 @@ export type ToolList =
 
 /** A tool that callers do not see, or not everywhere as the server defined it. */
 export interface OddTool {
-  /** As far as it has one. */
+  /** Missing if the tool has none. */
   readonly name: string
   readonly reason: string
 }
@@ -32,7 +32,7 @@ export const NO_TOOLS: Extract<ToolList, { ok: true }> = { ok: true, tools: [], 
 export const MAX_PAGES = 64
 /** A definition travels in one message, with the name of its server. */
 const MAX_DEFINITION_BYTES = limits.messageBytes - 4_096
-/** Of all pages. */
+/** Sum over all pages. */
 export const MAX_LIST_BYTES = 8 * 1_048_576
 /** Strings, and the numbers that JSON does not have. */
 const TOKENS = /"(?:[^"\\]|\\.)*"|-?\bInfinity\b|\bNaN\b/g
@@ -74,7 +74,7 @@ export async function listTools(call: (params: RawJson) => Promise<RawOutcome>):
   return { ok: false, reason: `its list of tools has more than ${MAX_PAGES} pages` }
 }
 
-/** One bad definition can make a whole list invalid; the others are still usable. */
+/** One bad definition can invalidate a whole list; the others are still usable. */
 function listResult(outcome: RawOutcome): Record<string, unknown> | undefined {
   if (outcome.kind === 'result') return parseResult(outcome.result)
   if (outcome.kind !== 'invalid') return undefined

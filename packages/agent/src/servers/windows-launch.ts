@@ -9,7 +9,7 @@ export interface Program {
   readonly cwd?: string
 }
 
-/** What `spawn` is given on Windows. */
+/** Arguments of `spawn` on Windows. */
 export interface Launch {
   readonly command: string
   readonly args: readonly string[]

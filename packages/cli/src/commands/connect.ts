@@ -16,7 +16,7 @@ interface Output {
   readonly json?: boolean
 }
 
-/** `bridgekeeper connect URL`: the agent, until it is told to stop. */
+/** `bridgekeeper connect URL`: runs the agent until it is stopped. */
 export function connectCommand(): Command {
   const command = new Command('connect').description(
     "connect this machine's MCP servers to a bridge; the first time, approve it in a browser",

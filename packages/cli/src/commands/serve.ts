@@ -10,7 +10,7 @@ interface Options extends Readonly<Record<string, unknown>> {
   readonly json?: boolean
 }
 
-/** `bridgekeeper serve`: a node, until it is told to stop. */
+/** `bridgekeeper serve`: runs a node until it is stopped. */
 export function serveCommand(): Command {
   return addSettings(new Command('serve').description('run a bridge'), SERVE, SECRETS)
     .option('--json', 'print JSON lines')

@@ -34,7 +34,7 @@ function row(tool: Tool, server: string | undefined): string[] {
   return [String(server ?? listedServer), String(listedTool ?? tool.name), description].map(cell)
 }
 
-/** One line of it: more would look like another row. */
+/** Reduces text to one line, since a second would look like another row. */
 function cell(text: string): string {
   return forTerminal(text).replaceAll(/\s+/g, ' ')
 }

@@ -12,7 +12,7 @@ interface Options extends PasswordOptions, DataOptions {
   readonly admin?: boolean
 }
 
-/** What one subcommand does with the user of this email, and says of it. */
+/** An act of a subcommand on the user with this email, and its message. */
 interface Action {
   readonly name: 'add' | 'password' | 'role' | 'suspend' | 'resume' | 'logout' | 'delete'
   readonly description: string

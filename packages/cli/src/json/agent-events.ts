@@ -66,7 +66,7 @@ const sampled = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('server-stderr'), name, text: z.string() }),
 ])
 
-/** What `connect --json` prints: one event on each line. */
+/** Output of `connect --json`: one event per line. */
 export const agentEvent = z.discriminatedUnion('type', [
   sampled,
   z.strictObject({ type: z.literal('events-left-out'), count, last: sampled.describe('the latest of them') }),

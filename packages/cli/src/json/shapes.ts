@@ -74,7 +74,7 @@ const version = z.strictObject({
   arch: z.string().describe('processor, as Node.js names it'),
 })
 
-/** What each command prints with `--json`: one value, or for `serve` and `connect` one on each line. */
+/** Output of each command with `--json`: one value, or for `serve` and `connect` one per line. */
 export const shapes = {
   serve: serveLine,
   connect: agentEvent,
@@ -119,7 +119,7 @@ export const shapes = {
 export const failed = z.strictObject({ error: failure })
 
 export type CommandName = keyof typeof shapes
-/** What a command prints. */
+/** Output of one command. */
 export type Printed<C extends CommandName> = Readonly<z.input<(typeof shapes)[C]>>
 
 /** The shape as JSON Schema, for the documentation. */

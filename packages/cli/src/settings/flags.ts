@@ -26,7 +26,7 @@ function append(value: string, earlier: readonly string[] = []): readonly string
   return [...earlier, value]
 }
 
-/** Such as `port to listen on (PORT; default: 8787)`. */
+/** For example `port to listen on (PORT; default: 8787)`. */
 function helpText(setting: Setting<unknown>): string {
   const { shape, variable } = setting
   const on = shape === 'switch' ? '=1' : ''
