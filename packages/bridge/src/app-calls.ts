@@ -48,7 +48,7 @@ function argumentBytes(args: Readonly<Record<string, unknown>>): RawJson {
   try {
     if (isObject(args)) return Buffer.from(JSON.stringify(args))
   } catch {
-    // What JSON cannot hold, such as a BigInt or a circle, is told like any other bad arguments.
+    // Values that JSON cannot hold, such as a BigInt or a cycle, get the same error as other bad arguments.
   }
   throw new BridgeError('arguments_invalid')
 }

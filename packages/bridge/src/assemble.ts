@@ -90,7 +90,7 @@ function agentListener(
 ): AgentListener {
   return {
     earlier: (principal) => router.ofLogin(principal),
-    // The store has it as revoked in any case; a node that is not told finds out at the next renewal.
+    // The store already has the revocation; a node that misses it learns of it at the next renewal.
     copied: (deviceId) => void revoker.revoke({ kind: 'device', id: deviceId }).catch(() => {}),
     verified(connection) {
       router.registerConnection(connection)
@@ -109,7 +109,7 @@ function agentListener(
   }
 }
 
-/** @throws TypeError when a proxy, URL, origin or name of a cookie is none */
+/** @throws TypeError for an invalid proxy, URL, origin or cookie name */
 function admissionOptions(options: BridgeOptions): AdmissionOptions {
   const { cookie = DEFAULT_COOKIE } = options
   if (!isCookieName(cookie)) throw new TypeError('A cookie cannot have that name.')
@@ -134,7 +134,7 @@ function resourceMetadata({ authorizationServers = [], publicUrls = [] }: Bridge
   return new ResourceMetadata({ publicUrls, authorizationServers })
 }
 
-/** @throws TypeError when a URL is none */
+/** @throws TypeError for an invalid URL */
 function addresses({ publicUrls = [] }: BridgeOptions): OwnAddresses {
   return new OwnAddresses(publicUrls, AGENT_PATH)
 }

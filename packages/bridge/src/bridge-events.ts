@@ -6,7 +6,7 @@ import type { Principal } from './ports.ts'
 export interface AgentNotice {
   readonly userId: string
   readonly sessionId: string
-  /** Of an enrolled device. */
+  /** Set for an enrolled device. */
   readonly deviceId?: string
 }
 

@@ -53,14 +53,14 @@ export interface Bridge {
   on<Name extends BridgeEventName>(name: Name, listener: BridgeListener<Name>): () => void
   /** The user's tools, as far as connected agents tell. */
   listTools(userId: string): readonly ListedTool[]
-  /** Where the user stands with the rate limit; asking counts nothing. */
+  /** The user's state at the rate limit; counts nothing. */
   getRateLimitStatus(userId: string): RateLimitStatus
-  /** Lifts the user's block and starts the window anew: an operator's act. */
+  /** Lifts the user's block and clears the window: an operator's act. */
   resetRateLimit(userId: string): Promise<void>
   /**
-   * Ends a user's, a session's or a device's connections, requests and calls, here in this very turn: no result
-   * of theirs is delivered after it. Call it when somebody logs out, or may come in no longer.
-   * Rejects when other nodes cannot be told; here it has ended all the same.
+   * Ends all connections, requests and calls of a user, session or device, synchronously: no result is
+   * delivered afterwards. Call it at logout, or when access ends. Rejects if other nodes cannot be notified;
+   * here it has ended anyway.
    */
   revoke(revocation: Revocation): Promise<void>
   /** Takes nothing new, lets calls end within the limit, closes every connection. */
@@ -69,7 +69,7 @@ export interface Bridge {
 
 const DEFAULT_CLOSE_MS = 10_000
 
-/** Makes a bridge. It listens to nothing until it is attached. @throws TypeError for an option that is none */
+/** Makes a bridge. It listens to nothing until it is attached. @throws TypeError if an option is invalid */
 export function createBridge(options: BridgeOptions): Bridge {
   const system = options.system ?? realSystem()
   const parts = assemble(options, system)
@@ -80,7 +80,7 @@ export function createBridge(options: BridgeOptions): Bridge {
   const started = Promise.all([blocks.start(), callTimes.start()]).then(() => {
     if (state === 'starting') state = 'serving'
   })
-  // Whoever does not wait for `ready` is told by every request: without its blocks the bridge lets nobody in.
+  // Until `ready()` resolves, every request is refused: without its blocks the bridge admits nobody.
   started.catch(() => {})
 
   function obstacle(): ErrorCode | undefined {

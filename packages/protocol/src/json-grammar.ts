@@ -30,7 +30,7 @@ const DENSE_BYTES = 1_024
 const SPARSE_BYTES = 256
 const WORD_BYTES = 4
 
-/** What may stand after a backslash, but for `u`. */
+/** Characters allowed after a backslash, except `u`. */
 const IS_ESCAPE = Uint8Array.from({ length: 256 }, (_, byte) =>
   Number('"\\/bfnrt'.includes(String.fromCharCode(byte))),
 )
@@ -175,7 +175,7 @@ function areHex(json: Buffer, at: number): boolean {
   return true
 }
 
-/** A number, `true`, `false` or `null`; what may follow it is not looked at. @returns the byte after it */
+/** Skips a number, `true`, `false` or `null`, without checking what follows. @returns the byte after it */
 function pastScalar(json: Buffer, at: number): number {
   const word = LITERALS[json[at] ?? 0]
   if (word === undefined) return pastNumber(json, at)

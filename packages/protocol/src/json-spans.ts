@@ -15,7 +15,7 @@ import {
 import { pastString, pastValue } from './json-grammar.ts'
 import { limits } from './limits.ts'
 
-/** Where a JSON value lies in its buffer: first byte, and the byte after its last. */
+/** Position of a JSON value in its buffer: first byte, and the byte after its last. */
 export type Span = readonly [start: number, end: number]
 
 /** Keys that reach an object's prototype where a careless program merges objects. No frame has such a member. */
@@ -41,11 +41,10 @@ export function objectMembers(json: Buffer): ReadonlyMap<string, Span> | undefin
 }
 
 /**
- * The same for an object that has no other members than these, of which a call has many: no text and no map is
- * made.
- * @param object where it lies, when it is not all there is: a span that was found before, whatever follows it
- * @returns their places in the order of the names, `undefined` for each that is not there; `undefined`
- * instead of all of them also where there is any other
+ * As `objectMembers`, for an object with only these members, such as a call. Creates no text and no map.
+ * @param object span of the object, if it is part of a larger text
+ * @returns spans in the order of the names, `undefined` for a missing one; `undefined` instead of all if
+ * another member exists
  */
 export function namedMembers(
   json: Buffer,
@@ -162,7 +161,7 @@ export function leadingMembers(json: Buffer): ReadonlyMap<string, Span> {
   const members = new Map<string, Span>()
   eachMember(json, [0, json.length], (keyStart, keyEnd, start, end) => {
     const key = json.toString('utf8', keyStart, keyEnd)
-    // What touches the end may go on behind it.
+    // A value that touches the end may continue behind it.
     if (!members.has(key) && end < json.length) members.set(key, [start, end])
     return true
   })
@@ -194,7 +193,7 @@ export function arrayItems(
   return undefined
 }
 
-/** Where the object that opens here ends: the byte after it, or -1 when none does. */
+/** The byte after the object that opens here; -1 if it does not end. */
 export function objectEnd(json: Buffer, at: number): number {
   return json[at] === OPEN_BRACE ? pastValue(json, at, 0) : NOT_FOUND
 }
@@ -212,7 +211,7 @@ export function isTooDeep(json: Buffer): boolean {
   return depth > limits.jsonDepth
 }
 
-/** Whether there is a span whose bytes are exactly this ASCII text. */
+/** Whether the span's bytes equal this ASCII text. */
 export function spanIs(json: Buffer, span: Span | undefined, text: string): boolean {
   return span !== undefined && isTextAt(json, span[0], span[1], text)
 }
@@ -238,15 +237,15 @@ export function isEmptyAt(json: Buffer, span: Span | undefined): boolean {
   return json[span[0]] === OPEN_BRACKET && skipSpace(json, span[0] + 1) === span[1] - 1
 }
 
-/** The bytes of a span; `undefined` where there is none. */
+/** The bytes of a span; `undefined` without one. */
 export function bytesAt(json: Buffer, span: Span | undefined): Buffer | undefined {
   return span === undefined ? undefined : json.subarray(span[0], span[1])
 }
 
-/** The text of a string; `undefined` where there is none, or something else. */
+/** The text of a string; `undefined` if it is missing or another type. */
 export function stringAt(json: Buffer, span: Span | undefined): string | undefined {
   if (span === undefined || json[span[0]] !== QUOTE) return undefined
-  // One character for each byte: quicker, and the same where all are plain.
+  // One character per byte is faster, and the same for plain text.
   const inside = json.toString('latin1', span[0] + 1, span[1] - 1)
   if (isPlain(inside)) return inside
   const value = parseJson(json.toString('utf8', span[0], span[1]))?.value

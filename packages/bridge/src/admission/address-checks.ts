@@ -34,7 +34,7 @@ export class AddressChecks {
     if (checks.running < this.#failures.left(address, nowMs())) checks.running++
     else await new Promise<void>((resolve) => checks.waiting.push(resolve))
     const end = (): void => this.#end(address, checks, nowMs())
-    // It may have been blocked meanwhile.
+    // The address may have been blocked in between.
     const unblocked = this.#failures.check(address, nowMs())
     if (unblocked.allowed) return allow(end)
     end()

@@ -27,14 +27,14 @@ export interface AdmissionOptions {
   readonly origins: OriginPolicy
   /** The cookie that may hold the token. */
   readonly cookie: string
-  /** What resources of the bridge are named under. */
+  /** Addresses under which the bridge's resources are named. */
   readonly publicUrls: readonly string[]
   readonly failures?: FailureLimit | undefined
   readonly connections?: ConnectionLimits | undefined
   readonly proofs: ProofPolicy
 }
 
-/** What admission works with. */
+/** Parts that admission uses. */
 export interface AdmissionParts {
   readonly authenticator: Authenticator
   readonly revoker: Revoker
@@ -53,7 +53,7 @@ export interface AdmittedAgent {
   readonly version: ProtocolVersion
   readonly address: ClientAddress
   readonly seen: SeenLogin
-  /** What its device proves; `undefined` where the echo is asked for. */
+  /** Proof exchange of its device; `undefined` if the echo is used. */
   readonly device: DeviceProofExchange | undefined
 }
 
@@ -63,8 +63,8 @@ export interface AdmittedCaller extends Caller {
 }
 
 /**
- * Who may come in: runs the gates in their order, cheapest first, counts failures, and puts what was
- * refused on record. What a refusal looks like to the peer is the endpoints' affair.
+ * Admits requests and agents: runs the gates in order, cheapest first, counts failures, and logs refusals.
+ * The endpoints decide how a refusal looks to the peer.
  */
 export class Admission {
   readonly #options: AdmissionOptions
@@ -153,7 +153,7 @@ export class Admission {
     return allow({ principal, login, version, address, seen: seen.value, device: device.value })
   }
 
-  /** [ADDR.1] [TLS.1] [ORIGIN.3] A request for a page, whose origin is for the page to look at. */
+  /** [ADDR.1] [TLS.1] [ORIGIN.3] Admits a request for a page, which checks the origin itself. */
   async admitVisitor(request: FactsSource): Promise<Verdict<ClientAddress>> {
     const facts = { ...requestFacts(request), origin: [] }
     const address = this.#address(facts)
@@ -162,12 +162,12 @@ export class Admission {
     return passed.allowed ? allow(address) : this.#refuse('page', passed, address, facts)
   }
 
-  /** [ADDR.8] What a visitor gives to log in is about to be checked. */
+  /** [ADDR.8] Begins the check of a visitor's password, code or the like. */
   beginCheck(address: ClientAddress): Promise<Verdict<EndCheck>> {
     return this.#checks.begin(address, () => this.#nowMs())
   }
 
-  /** What a visitor gave to log in was wrong. */
+  /** Counts a visitor's wrong password, code or the like. */
   visitorFailed(address: ClientAddress): void {
     this.#failed(address)
   }
@@ -212,7 +212,7 @@ export class Admission {
     return true
   }
 
-  /** What the challenge asks for: a device's proof, or `undefined` for the echo. */
+  /** The challenge's kind: a device's proof, or `undefined` for the echo. */
   async #challenge(
     principal: Principal,
     token: string,
@@ -244,7 +244,7 @@ export class Admission {
     await this.#parts.blocks.recheck({ kind: 'challenge', key: lockKey(userId, key) })
   }
 
-  /** What needs no token: blocked addresses, layer 1, origin and host. */
+  /** Checks that need no token: blocked addresses, layer 1, origin and host. */
   #frontDoor(facts: RequestFacts, address: ClientAddress): Verdict<void> {
     const { transport, proxies, origins } = this.#options
     const unblocked = this.#failures.check(address, this.#nowMs())

@@ -26,7 +26,7 @@ export interface DeviceParts {
   readonly system: System
 }
 
-/** What a renewal asks for; `principal` where that is a fresh token's. */
+/** The next proof; `principal` is set if a fresh token comes with it. */
 interface NextProof {
   readonly expected: ExpectedProof
   readonly principal: Principal | undefined
@@ -74,7 +74,7 @@ export class DeviceVerifier {
     return allow(new DeviceProofExchange(this, expected.value))
   }
 
-  /** What this device, as it is now, is to prove. */
+  /** The proof expected of this device in its current state. */
   async expected(
     purpose: ExpectedProof['purpose'],
     principal: Principal,
@@ -136,7 +136,7 @@ export class DeviceVerifier {
   }
 }
 
-/** What one connection of a device proves over its life: one small object for each that is open. */
+/** Proofs of one connection of a device. Kept small, since there is one per open connection. */
 export class DeviceProofExchange {
   readonly #devices: DeviceVerifier
   readonly #connection: BoundConnection
@@ -154,14 +154,14 @@ export class DeviceProofExchange {
     return this.#connection.connectionId
   }
 
-  /** What is to be proven at first; kept until it is asked for. */
+  /** The first expected proof; kept until it is read. */
   begin(): ExpectedProof | undefined {
     const first = this.#first
     this.#first = undefined
     return first
   }
 
-  /** What is to be proven next. @param token a fresh one, which is verified first */
+  /** The next expected proof. @param token a fresh one, which is verified first */
   async renewal(before: Principal, token: string | undefined): Promise<Verdict<NextProof>> {
     const fresh = token === undefined ? allow(before) : await this.#devices.authenticateAgain(before, token)
     if (!fresh.allowed) return fresh
@@ -171,7 +171,7 @@ export class DeviceProofExchange {
     return allow({ expected: expected.value, principal: token === undefined ? undefined : fresh.value })
   }
 
-  /** It was proven. */
+  /** Records a valid proof. */
   renewed({ tokenHash }: ExpectedProof): void {
     this.#tokenHash = tokenHash
   }

@@ -15,9 +15,9 @@ export class DurableBlocks {
   readonly #checks: LiftChecks | undefined
   readonly #system: System
   readonly #onLifted: (block: BlockName) => void
-  /** What the store is known to hold, by its clock. Only what was there can have been lifted. */
+  /** Blocks known to be in the store, by its clock. Only those can be lifted. */
   readonly #stored = new Map<string, Block>()
-  /** What it could not take, by its clock. */
+  /** Blocks that the store could not save, by its clock. */
   readonly #unsaved = new Map<string, Block>()
   #closed = false
   #cancelTimer = (): void => {}
@@ -29,7 +29,7 @@ export class DurableBlocks {
     this.#onLifted = onLifted
   }
 
-  /** Takes over what the store has, and goes on watching it. Rejects when it is down. */
+  /** Loads the stored blocks and watches the store. Rejects while it is down. */
   async start(): Promise<void> {
     if (this.#store === undefined) return
     await this.#refresh(this.#store)
@@ -47,8 +47,8 @@ export class DurableBlocks {
   }
 
   /**
-   * [BLOCK.5] To be awaited before a request is refused because of this block: afterwards the list has it only if
-   * nobody has lifted it. `undefined` where nobody can have, and where too many wait for such a check.
+   * [BLOCK.5] Await before refusing a request because of this block: afterwards the list contains it only if
+   * it was not lifted. `undefined` if it cannot have been lifted, or if too many wait for such a check.
    */
   recheck(block: BlockName): Promise<void> | undefined {
     const name = nameOf(block)
@@ -103,7 +103,7 @@ export class DurableBlocks {
     }
   }
 
-  /** It was lifted, unless it has run out by the store's clock; that may be ahead of ours, which counts. */
+  /** Removes a lifted block. One that merely expired by the store's clock stays until ours agrees. */
   #gone(name: string, { kind, key, untilMs }: Block): void {
     this.#stored.delete(name)
     if (untilMs <= this.#system.nowMs()) return
@@ -111,7 +111,7 @@ export class DurableBlocks {
     this.#onLifted({ kind, key })
   }
 
-  /** What is known already stays as it is, since the wall clock may have been set meanwhile. */
+  /** Keeps a known block unchanged, since the wall clock may have been set in between. */
   #takeOver(block: Block): void {
     const name = nameOf(block)
     if (this.#stored.get(name)?.untilMs === block.untilMs) return

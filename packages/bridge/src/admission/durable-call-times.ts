@@ -4,7 +4,7 @@ import type { CallTimesStore, System } from '../ports.ts'
 /** Calls of the last moments before a kill may be forgotten: this long. */
 const SAVE_MS = 1_000
 
-/** Keeps when users called over a restart, so that a restart gives nobody a fresh limit. */
+/** Keeps the times of calls over a restart, so that a restart gives no fresh limit. */
 export class DurableCallTimes {
   readonly #store: CallTimesStore | undefined
   readonly #window: SlidingWindow
@@ -34,7 +34,7 @@ export class DurableCallTimes {
   async close(): Promise<void> {
     this.#closed = true
     this.#cancelTimer()
-    // Whatever else is to be closed must not hang on it.
+    // A failure here must not keep the rest from closing.
     await this.#save().catch(() => {})
   }
 

@@ -13,7 +13,10 @@ export interface OpenItem {
   revoked(): void
 }
 
-/** One login as it is used here. A revoked one stays revoked; the next admission makes another. */
+/**
+ * One login in use, with everything it has open. A revoked one stays revoked; the next admission creates
+ * another.
+ */
 export class OpenLogin {
   readonly #principal: Principal
   readonly #logins: OpenLogins
@@ -85,8 +88,8 @@ export class OpenLogin {
 }
 
 /**
- * [REVOKE.1] The logins in use, found by user, session and device, so that a revocation costs what it ends and
- * a call costs nothing. It also remembers what was revoked, for those who are being admitted meanwhile.
+ * [REVOKE.1] Logins in use, indexed by user, session and device, so that revoking is O(open items) and a call
+ * costs nothing. Also remembers recent revocations, for requests that are being admitted.
  */
 export class OpenLogins {
   readonly #index: Readonly<Record<Revocation['kind'], Groups<OpenLogin>>> = {
@@ -120,8 +123,8 @@ export class OpenLogins {
   }
 
   /**
-   * The login of a principal whose verification began then; `undefined` where it was revoked meanwhile. A session
-   * or device that was ever revoked, as far as is remembered, is so for good: its id never comes again.
+   * The login of a principal whose verification began at `since`; `undefined` if it was revoked in between. A
+   * revoked session or device stays revoked, as its id is never used again.
    */
   enter(principal: Principal, since: number): OpenLogin | undefined {
     if (this.isRevoked(principal, since)) return undefined

@@ -2,16 +2,16 @@ import type { Revocation, Revocations } from '../ports/sessions.ts'
 import type { Authenticator, SecurityLog } from '../ports.ts'
 import { OpenLogins } from './open-logins.ts'
 
-/** A node that may have missed what was revoked for longer than this lets nobody new in. */
+/** A node whose view of revocations is older than this admits nobody. */
 const MAX_BEHIND_MS = 5_000
 
-/** Ends what is revoked, by whomever, in the very turn in which it is told. */
+/** Closes everything a revoked login has open, synchronously. */
 export class Revoker {
   readonly logins = new OpenLogins()
   readonly #store: Revocations | undefined
   readonly #authenticator: Authenticator
   readonly #log: SecurityLog
-  /** What was published here and is still to be told here, how often. */
+  /** Revocations published here whose echo is still to come, with their number. */
   readonly #echoes = new Map<string, number>()
   #endWatch = (): void => {}
 
@@ -34,7 +34,7 @@ export class Revoker {
     return this.#store !== undefined && this.#store.behindMs() > MAX_BEHIND_MS
   }
 
-  /** Ends it here at once. Rejects when other nodes cannot be told; here it has ended all the same. */
+  /** Ends it here at once. Rejects if other nodes cannot be notified; here it has ended anyway. */
   async revoke(revocation: Revocation): Promise<void> {
     this.#end(revocation, true)
     if (this.#store === undefined) return
@@ -47,7 +47,7 @@ export class Revoker {
     }
   }
 
-  /** What began here has ended already: to end it once more would hit who has logged in since. */
+  /** Skips the echo of our own revocation: ending it again would hit later logins. */
   #told(revocation: Revocation): void {
     if ((this.#echoes.get(keyOf(revocation)) ?? 0) > 0) this.#expectEcho(revocation, -1)
     else this.#end(revocation, false)
@@ -74,7 +74,7 @@ export class Revoker {
       try {
         use.revoked()
       } catch {
-        // One that cannot be ended in order must not spare those after it.
+        // A failure must not keep the next items open.
       }
     }
   }

@@ -8,8 +8,8 @@ import { ProofReplays } from '../limiters/proof-replays.ts'
 import type { Principal, System } from '../ports.ts'
 
 /**
- * Whether a verified token may be used for this request: at this path, under this scheme, by whoever has its key.
- * Asked for each request, also where the token was recalled.
+ * Checks whether a verified token may be used for this request: at this path, under this scheme, with its
+ * key. Runs for each request, also for a cached token.
  */
 export class TokenUse {
   readonly #publicUrls: readonly string[]

@@ -4,25 +4,25 @@ import type { Verdict } from '../gates/verdict.ts'
 import type { Principal } from '../ports.ts'
 import type { RenewalFacts } from './life.ts'
 
-/** What a connection knows of an agent that passed the gates. */
+/** Facts about an admitted agent that its connection needs. */
 export interface AgentContext {
   readonly principal: Principal
   readonly version: ProtocolVersion
   readonly ip: string
   /** Answers to the echo that it may give. */
   readonly challengeAttempts: number
-  /** Where a device is to prove itself; without it, the echo is asked for. */
+  /** Set if a device must prove itself; without it, the echo is used. */
   readonly device?: ProofExchange | undefined
 }
 
-/** What one connection of a device proves. */
+/** Proofs of one connection of a device. */
 export interface ProofExchange {
   readonly connectionId: string
-  /** What is to be proven at first; asked for once. */
+  /** The first expected proof; read once. */
   begin(): ExpectedProof | undefined
-  /** What is to be proven next. @param token a fresh one, which is verified first */
+  /** The next expected proof. @param token a fresh one, which is verified first */
   renewal(principal: Principal, token: string | undefined): Promise<Verdict<RenewalFacts>>
-  /** It was proven. */
+  /** Records a valid proof. */
   renewed(expected: ExpectedProof): void
   /** @returns the bridge's signature, base64url */
   sign(bytes: Buffer): string

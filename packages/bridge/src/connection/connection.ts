@@ -28,7 +28,7 @@ import { answeredId, readFrame } from './read-frame.ts'
 import { NOT_SENT, type ReadyConnection, type RevocationCode, type SentCall } from './ready-connection.ts'
 import { opened, step } from './state.ts'
 
-/** What a connection needs of a WebSocket; the glue that has one is in southbound. */
+/** The part of a WebSocket that a connection needs; southbound implements it. */
 export interface AgentSocket {
   write(frame: Buffer): void
   close(code: number, reason: string): void
@@ -133,7 +133,7 @@ export class Connection implements ReadyConnection, DueListener {
     else this.#take({ type: due })
   }
 
-  /** One frame arrived. */
+  /** Handles one received frame. */
   receive(frame: Buffer, isBinary: boolean): void {
     const event = readFrame(frame, isBinary, this.version)
     if (event.type === 'bad-message') this.#failAnswer(frame, event.code)
@@ -158,7 +158,7 @@ export class Connection implements ReadyConnection, DueListener {
     this.#take({ type: 'replaced' })
   }
 
-  /** Whoever has not yet answered the challenge may no longer do so. */
+  /** Closes a connection that has not answered its challenge and may no longer do so. */
   lockOut(): void {
     this.#take({ type: 'locked' })
   }
@@ -207,7 +207,7 @@ export class Connection implements ReadyConnection, DueListener {
     this.#abandon(id)
   }
 
-  /** [CALL.10] Cancels the call on the agent, whose answer may be on its way already. */
+  /** [CALL.10] Cancels the call on the agent, whose answer may already be on its way. */
   #abandon(id: string): void {
     this.#abandonedCalls ??= new AbandonedCalls()
     this.#abandonedCalls.add(id)
@@ -308,7 +308,7 @@ export class Connection implements ReadyConnection, DueListener {
     this.#log.logSecurityEvent({ ...event, userId: this.principal.userId, ip: this.ip })
   }
 
-  /** [CALL.10] Records an answer that nobody waits for; a flood of them ever more sparsely. */
+  /** [CALL.10] Logs an unexpected answer; a flood of them increasingly rarely. */
   #recordUnexpected(requestId: string): void {
     const count = ++this.#unexpectedResults
     const isPowerOfTwo = (count & (count - 1)) === 0
@@ -357,8 +357,8 @@ export class Connection implements ReadyConnection, DueListener {
   }
 
   /**
-   * Goes on when an answer comes from elsewhere.
-   * @param failed what happens when none does; without it, the same is tried again in a while
+   * Continues when a promise resolves.
+   * @param failed event if it rejects; without it, the same is retried later
    */
   #later(answer: Promise<ConnectionEvent>, failed: ConnectionEvent | undefined): void {
     answer

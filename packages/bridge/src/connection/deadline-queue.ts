@@ -13,8 +13,8 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1
 const NEVER = Number.POSITIVE_INFINITY
 
 /**
- * Deadlines of many, and one timer for the next of them: a timer of its own costs each several hundred bytes.
- * A binary heap whose entries know their places, so that setting and removing take few steps.
+ * Many deadlines behind one timer, since each timer costs several hundred bytes. A binary heap whose entries
+ * know their positions, so that setting and removing take O(log n).
  */
 export class DeadlineQueue {
   readonly #system: System
@@ -48,7 +48,10 @@ export class DeadlineQueue {
     this.#timerAtMs = NEVER
   }
 
-  /** A timer that is too early finds nothing due and is set anew: cheaper than to set it at each change. */
+  /**
+   * A timer that fires early finds nothing due and is set again, which is cheaper than resetting it at each
+   * change.
+   */
   #arm(): void {
     const next = this.#heap[0]
     if (next === undefined || next.dueAtMs >= this.#timerAtMs) return

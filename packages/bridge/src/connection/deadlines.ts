@@ -2,7 +2,7 @@ import { limits } from '@bridgekeeper/protocol'
 import type { System } from '../ports.ts'
 import type { Dated, DeadlineQueue } from './deadline-queue.ts'
 
-/** What is due: the token has ended, no proof came in time, or a device is to prove itself again. */
+/** A due deadline: the token expired, no proof came in time, or the device must prove itself again. */
 export type Due = 'token-expired' | 'challenge-timeout' | 'renew'
 
 /** Renewals fall into the last minute of their ten, each second alike. Few different delays are cheap as timers. */
@@ -11,7 +11,7 @@ const SPREAD_STEP_MS = 1_000
 /** A store that could not say what is to be proven is asked again after this. */
 const RETRY_MS = 10_000
 
-/** Who is told what is due. */
+/** Receives due deadlines. */
 export interface DueListener {
   onDue(due: Due): void
 }
@@ -23,7 +23,7 @@ export class Deadlines implements Dated {
   readonly #system: System
   readonly #queue: DeadlineQueue
   readonly #listener: DueListener
-  // Whole numbers, and nothing where there is none: a fraction, or infinity, would be an object of its own.
+  // Integers, also for "none": a fraction or Infinity would be a heap object.
   #expiresAtMs: number
   #renewAtMs: number | undefined
   #proveByMs: number | undefined
@@ -93,7 +93,7 @@ export class Deadlines implements Dated {
   timeUp(): void {
     const nowMs = this.#system.monotonicMs()
     const proveByMs = this.#proveByMs ?? Number.POSITIVE_INFINITY
-    // Of two at one moment the one that was there first: a token's end is rounded down to it.
+    // At the same moment the earlier state wins: a token's end is rounded down to it.
     if (nowMs >= proveByMs && proveByMs <= this.#expiresAtMs) return this.#listener.onDue('challenge-timeout')
     if (nowMs >= this.#expiresAtMs) return this.#listener.onDue('token-expired')
     if (this.#renewAtMs !== undefined && nowMs >= this.#renewAtMs) {

@@ -13,12 +13,12 @@ import type { ExpectedProof } from '../gates/proof.ts'
 import type { Principal } from '../ports.ts'
 import type { SecurityEvent } from '../security-log/events.ts'
 
-/** The life of an agent's connection, as data: no socket, no timer, no clock of its own. */
+/** The life of an agent's connection as data: no socket, timer or clock. */
 export type ConnectionState =
   | {
       readonly state: 'challenging'
       readonly challenge: string
-      /** What a device must prove; without it, the echo is asked for. */
+      /** The proof that a device must give; without it, the echo is used. */
       readonly expected: ExpectedProof | undefined
       readonly attemptsLeft: number
       readonly bytesLeft: number
@@ -44,7 +44,7 @@ export type State<S extends ConnectionState['state']> = Extract<ConnectionState,
 /** When messages came that were not in order. */
 type Strikes = readonly number[]
 
-/** Where the next proof of a device's connection stands. */
+/** State of the next proof on a device's connection. */
 export interface Renewal {
   readonly step: RenewalStep
   /** Answers that are on their way to challenges that no longer count. */
@@ -57,10 +57,10 @@ type RenewalStep =
   | { readonly is: 'token'; readonly dropped: boolean }
   | ({ readonly is: 'open'; readonly challenge: string } & RenewalFacts)
 
-/** What a renewal asks for. */
+/** Requirements of a renewal. */
 export interface RenewalFacts {
   readonly expected: ExpectedProof
-  /** Whose token it binds, where that is a fresh one. */
+  /** Set if the renewal binds a fresh token. */
   readonly principal: Principal | undefined
 }
 
@@ -74,7 +74,7 @@ export type ConnectionEvent =
     }
   | { readonly type: 'challenge-timeout' }
   | { readonly type: 'confirmed' }
-  /** What was looked up, or what happened elsewhere, ends this connection for good. */
+  /** A lookup, or an event elsewhere, ends this connection for good. */
   | { readonly type: 'denied'; readonly code: ErrorCode }
   /** The device is to prove itself again. */
   | ({ readonly type: 'renew'; readonly challenge: string } & RenewalFacts)
@@ -115,7 +115,7 @@ export type Effect =
 
 export type Step = readonly [next: ConnectionState, effects: readonly Effect[]]
 
-/** Whose connection it is, and when the event happened on the monotonic clock. */
+/** The connection's login, and the event's time on the monotonic clock. */
 export interface StepContext {
   readonly userId: string
   readonly sessionId: string
@@ -137,7 +137,7 @@ export function strike(
   return [{ ...current, strikesAtMs }, [errorMessage(code, detail), ...record]]
 }
 
-/** One strike more; `undefined` when there were enough. */
+/** Adds a strike; `undefined` if that was one too many. */
 export function withStrike(strikesAtMs: Strikes, nowMs: number): Strikes | undefined {
   const recent = strikesAtMs.filter((atMs) => nowMs - atMs < limits.strikeWindowMs)
   return recent.length >= limits.strikes ? undefined : [...recent, nowMs]

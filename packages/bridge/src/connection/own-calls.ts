@@ -66,7 +66,7 @@ function encodeOutcome(id: string, outcome: CallOutcome, version: ProtocolVersio
       return encodeToolFailure(id, { error: outcome.rpcError.toString('utf8') })
     case 'failed': {
       const { code, message, retryAfterSeconds: retryAfter } = outcome.error
-      // Who speaks v1 waits for this refusal as an `error`.
+      // A v1 peer expects this refusal as an `error`.
       if (code === 'rate_limit_exceeded' && version === 'v1')
         return encode({ type: 'error', error: code, message, id, retryAfter })
       return encode({ type: 'tool_result', id, success: false, error: message, code, retryAfter })

@@ -55,7 +55,7 @@ export function confirmed({ countersigned: bytes }: State<'confirming'>): Step {
   ]
 }
 
-/** [PROOF.10] A challenge to a connection that is ready; calls go on meanwhile. */
+/** [PROOF.10] Challenges a ready connection; calls continue. */
 export function renewing(
   current: State<'ready'>,
   event: Extract<ConnectionEvent, { type: 'renew' | 'token-refused' }>,

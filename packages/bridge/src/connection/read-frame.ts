@@ -2,7 +2,7 @@ import { decodeUp, objectMembers, type ProtocolVersion } from '@bridgekeeper/pro
 import { validateMessageSize } from '../gates/message-size.ts'
 import type { MessageEvent } from './life.ts'
 
-/** What one frame of an agent is to the state machine: a message, or why it is none. */
+/** Reads a frame for the state machine: a message, or the reason why it is invalid. */
 export function readFrame(frame: Buffer, isBinary: boolean, version: ProtocolVersion): MessageEvent {
   const sizeBytes = frame.length
   if (isBinary) return { type: 'bad-message', code: 'message_not_text', detail: '', sizeBytes }

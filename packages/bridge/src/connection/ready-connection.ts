@@ -11,7 +11,7 @@ export interface SentCall {
 
 export const NOT_SENT: SentCall = { id: undefined, cancel: () => {} }
 
-/** A connection whose challenge is answered: all that the router ever sees of one. */
+/** A verified connection, as the router sees it. */
 export interface ReadyConnection {
   readonly principal: Principal
   readonly version: ProtocolVersion

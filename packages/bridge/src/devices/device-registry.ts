@@ -22,9 +22,9 @@ export const ENROL_PATH = '/api/devices'
 export const MAX_GOOD_KEYS = 8
 const NAME_CHARS = 64
 const ID_BYTES = 16
-/** A replaced key is good for so long, for a machine that did not hear that it is replaced. */
+/** Time that a replaced key still works, for a machine that missed the answer. */
 const OVERLAP_MS = 86_400_000
-/** A login of a device has no end of its own: its user ends it, or its key. */
+/** A device's login has no fixed end: its user or its key ends it. */
 const SESSION_MS = 10 * 365 * 86_400_000
 /** An assertion lives for a minute, and its clock may be a minute off. */
 const REPLAY_MS = 150_000
@@ -43,7 +43,10 @@ export interface DeviceRegistryParts {
   readonly system: System
 }
 
-/** Who may enrol a machine: with what its user approved; or, for an app's own users, with nothing fixed. */
+/**
+ * Permission to enrol: for the name and key that the user approved, or for an app's own user without
+ * restrictions.
+ */
 export type MayEnrol = Pick<Enrolment, 'userId'> &
   Partial<Pick<Enrolment, 'sessionId' | 'deviceName' | 'deviceKey'>>
 
@@ -72,8 +75,8 @@ export class DeviceRegistry {
   }
 
   /**
-   * [ENROL.1] [ENROL.2] Enrols the machine that has this key. An approval is good once and for the key that was
-   * approved. A machine that was cut off meanwhile, and that its user approves once more, finds itself enrolled.
+   * [ENROL.1] [ENROL.2] Enrols the machine with this key. An approval works once, for the approved key only.
+   * A machine that missed the answer, and is approved again, gets its existing enrolment.
    */
   async enrol(may: MayEnrol, { token, name, jwk, proof, ip }: EnrolRequest): Promise<Verdict<Device>> {
     const { devices, sessions } = this.#parts
@@ -89,13 +92,13 @@ export class DeviceRegistry {
     const theirs = await devices.ofUser(may.userId)
     const known = theirs.find(({ keys: [current] }) => current?.keyId === key.keyId)
     if (known === undefined && theirs.length >= MAX_DEVICES) return deny('too_many_devices')
-    // Of two requests with one approval, one ends it.
+    // Of two requests with one approval, only one ends it.
     if (may.sessionId !== undefined && !(await sessions.end(may.sessionId)))
       return denyGenuine('token_invalid', 'It was used before.')
     const device = known ?? (await this.#add(may.userId, called, key))
     if (device === undefined) return deny('device_key_known')
     const { deviceId, userId } = device
-    // Of many that enrol at once none may be one too many.
+    // Parallel enrolments must not exceed the limit.
     if (known === undefined && (await devices.ofUser(userId)).length > MAX_DEVICES) {
       await devices.revoke(deviceId, this.#parts.system.nowMs())
       return deny('too_many_devices')
@@ -120,8 +123,7 @@ export class DeviceRegistry {
   }
 
   /**
-   * [DEV.5] Puts another key in the place of the device's current one, which alone may say so. The old one is good
-   * for another day.
+   * [DEV.5] Rotates a device's key; the current key must sign the request. The old one works for another day.
    */
   async rotate(
     assertion: string,
@@ -176,7 +178,7 @@ export class DeviceRegistry {
     const times = { createdAtMs: nowMs, seenAtMs: nowMs, expiresAtMs: nowMs + SESSION_MS }
     const deviceId = `device_${this.#randomId()}`
     const sessionId = this.#randomId()
-    // First the login: a device without one could do nothing, and nobody would know why.
+    // Creates the login first: a device without one would be useless without an error.
     await sessions.add({ sessionId, userId, kind: 'device', label: name, deviceId, ...times })
     const { keyId, algorithm, jwk } = key
     const keys = [{ keyId, algorithm, jwk, generation: 1 }]

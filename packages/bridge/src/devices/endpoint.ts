@@ -14,7 +14,7 @@ export interface DeviceEndpointParts {
   readonly devices: DeviceRegistry
   /** Blocked addresses, transport and host, and where failures count: the same as for everybody. */
   readonly door: FrontDoor
-  /** Whose machine a token may enrol; it is asked for nothing else. */
+  /** Decides whose device a token may enrol; used for nothing else. */
   readonly mayEnrol: (token: string) => Promise<Verdict<MayEnrol>>
   /** The bridge's own public key, which machines pin: a JWK and its thumbprint. */
   readonly bridgeKey: { readonly keyId: string; readonly jwk: object }
@@ -33,12 +33,12 @@ interface Visit {
 
 /** Two tokens of the greatest length, and what stands around them. */
 export const MAX_BODY_BYTES = 20_480
-/** Of one address; a machine asks four times an hour, and many may stand behind one address. */
+/** Requests of one address; a machine sends four an hour, and many may share an address. */
 export const REQUESTS = { max: 120, windowMs: 60_000, maxKeys: 10_000 }
 
 /**
- * [ENROL.4] Where machines enrol, get their tokens and change their keys. Not for browsers: no cookie counts, and a
- * request of a page is refused.
+ * [ENROL.4] HTTP endpoints at which machines enrol, get tokens and rotate keys. Not for browsers: cookies do
+ * not count, and requests of pages are refused.
  */
 export class DeviceEndpoint {
   readonly #parts: DeviceEndpointParts
@@ -49,7 +49,10 @@ export class DeviceEndpoint {
     this.#parts = parts
   }
 
-  /** @param pathname without query @returns whether the path is one of these; then it is answered, whatever happens */
+  /**
+   * @param pathname without query @returns whether the path is one of these; then the request is always
+   * answered
+   */
   handle(request: IncomingMessage, response: ServerResponse, pathname: string): boolean {
     const act = this.#acts.get(pathname)
     if (act === undefined) return false
@@ -77,7 +80,7 @@ export class DeviceEndpoint {
     const admitted = await this.#admit(request, address)
     const answer = admitted.allowed ? await this.#inTurn(admitted.value, act) : admitted
     if (!answer.allowed) this.#record(answer.code, address)
-    // Nobody gets what is not on record.
+    // Answers only after the log line is written.
     this.#parts.log.afterWritten(() => send(response, answer))
   }
 
@@ -189,7 +192,7 @@ function refusalHeaders(status: number, { retryAfterSeconds }: Denied): Record<s
     ...(status === 401 && { 'WWW-Authenticate': 'Bearer realm="bridgekeeper"' }),
     ...(status === 405 && { Allow: 'POST' }),
     ...(retryAfterSeconds !== undefined && { 'Retry-After': String(retryAfterSeconds) }),
-    // What is left of a body that was not read would be taken for the next request.
+    // The unread rest of a body would be taken for the next request.
     Connection: 'close',
   }
 }

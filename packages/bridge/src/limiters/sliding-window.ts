@@ -89,7 +89,7 @@ export class SlidingWindow {
     }
   }
 
-  /** Counts again what happened so long ago, as `agesMs` told it; of more than the limit, the newest. */
+  /** Restores events from their ages, as `agesMs` returned them; beyond the limit, the newest. */
   restore(key: string, agesMs: readonly number[], nowMs: number): void {
     const newestFirst = [...agesMs].sort((a, b) => a - b).slice(0, this.#options.max)
     for (const ageMs of newestFirst.reverse()) this.take(key, nowMs - Math.max(0, ageMs))
@@ -110,8 +110,8 @@ export class SlidingWindow {
   }
 
   /**
-   * Whoever comes with many new keys makes those forgotten that nobody uses, and not the one that is tried all the
-   * while. Once in a fraction of the window is enough, and costs next to nothing.
+   * Moves an active key to the end, so that many new keys evict idle ones. Once in a fraction of the window
+   * is enough, and costs next to nothing.
    */
   #keepInOrder(key: string, ring: Ring, nowMs: number): void {
     if (nowMs - ring.movedAtMs < this.#options.windowMs / MOVES_PER_WINDOW) return

@@ -14,8 +14,8 @@ const SPARE_USERS = 1_024
 const ALLOWED = allow(undefined)
 
 /**
- * [LOAD.1] What one user makes the bridge hold and compute at `/mcp`. Threat: a user who sends and does not read, or
- * who sends expensive requests that are not tool calls. Not checked here: calls, which `RateLimiter` counts.
+ * [LOAD.1] Load that one user causes at `/mcp`. Threat: a user who sends without reading, or sends expensive
+ * requests that are not tool calls. `RateLimiter` counts calls.
  */
 export class UserLoad {
   readonly messages = new Allowance(MESSAGE_ALLOWANCE)

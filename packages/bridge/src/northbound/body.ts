@@ -8,7 +8,7 @@ import { limits } from '@bridgekeeper/protocol'
 export function readBody(request: IncomingMessage, done: (body: Buffer | undefined) => void): void {
   const announcedBytes = announcedBytesOf(request)
   if (announcedBytes !== undefined && announcedBytes > limits.messageBytes) return done(undefined)
-  /** What has come of it; `undefined` once `done` has been called. */
+  /** Received parts; `undefined` once `done` was called. */
   let chunks: Buffer[] | undefined = []
   let sizeBytes = 0
   const give = (body: Buffer | undefined): void => {

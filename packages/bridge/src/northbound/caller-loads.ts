@@ -7,7 +7,7 @@ import { SlowCallers } from './slow-callers.ts'
 
 type Known = Pick<Caller, 'userId' | 'ip'>
 
-/** What callers make the bridge hold and compute, with the log of those that went too far. */
+/** Load of all callers, and the log of those over their limit. */
 export class CallerLoads {
   readonly slowCallers: SlowCallers
   readonly #users = new UserLoads()

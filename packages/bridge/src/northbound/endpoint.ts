@@ -37,7 +37,7 @@ export interface McpPath {
   readonly serverName?: string
 }
 
-/** Which of the MCP paths this is; `undefined` when it is none. */
+/** The MCP path of a request; `undefined` for other paths. */
 export function mcpPath(pathname: string): McpPath | undefined {
   if (pathname === ALL) return {}
   if (!pathname.startsWith(ONE)) return undefined
@@ -84,7 +84,7 @@ export class McpEndpoint {
     this.#loads = new CallerLoads(log, system)
   }
 
-  /** Answers the request, whatever happens. Never throws. */
+  /** Answers the request in any case. Never throws. */
   handle(request: IncomingMessage, response: ServerResponse, path: McpPath): void {
     guarded(response, async () => {
       this.#admitted(request, response, path, await this.#admission.admitCaller(request))
@@ -132,7 +132,7 @@ export class McpEndpoint {
       open.charge(received.length)
       return sendRefusal(response, refused ?? deny('not_acceptable'))
     }
-    // What is forwarded as bytes must be text to the WebSocket that carries it.
+    // Bytes that are forwarded in a text frame must be valid UTF-8.
     if (!isUtf8(received)) return refuseUnreadable(open, received)
     const body = withoutByteOrderMark(received)
     if (isBatch(body)) return this.#readBatch(request, open, view, body, format)

@@ -2,10 +2,10 @@ import type { ServerResponse } from 'node:http'
 import { deny } from '../gates/verdict.ts'
 import { sendRefusal } from './respond.ts'
 
-/** What goes wrong with one request must end neither the process nor what called back for it. */
+/** Runs a callback of one request. An error ends neither the process nor the caller of the callback. */
 export function guarded(response: ServerResponse, act: () => void | Promise<void>): void {
   const fail = (): void => {
-    // An answer that is whole is one, whatever fails after it.
+    // A complete answer stays valid, whatever fails afterwards.
     if (response.writableEnded) return
     if (response.headersSent) response.destroy()
     else sendRefusal(response, deny('internal_error'))

@@ -35,12 +35,12 @@ export interface Exchange {
   readonly open: OpenRequest
   readonly view: ToolView
   readonly body: Buffer
-  /** Where the message lies in a batch; `undefined` if the body is one message. */
+  /** Position of the message in a batch; `undefined` for a single message. */
   readonly at?: Span
   readonly reply: Reply
 }
 
-/** What a parsed body takes, in its own size: an empty object of two characters is one of 56 bytes. */
+/** Memory of parsed JSON in relation to its text: an empty object of two characters takes 56 bytes. */
 const PARSED_WEIGHT = 16
 const NO_METHOD = Buffer.from('{"code":-32601,"message":"Method not found"}')
 const EMPTY_RESULT = Buffer.from('{}')
@@ -193,7 +193,7 @@ export class Messages {
     const settle = (outcome: CallOutcome): void =>
       guarded(open.response, () => {
         if (open.hasEnded) return
-        // [LOAD.4] What no rate limit of calls counted costs all the same.
+        // [LOAD.4] Charges calls that no rate limit counted.
         if (isRefusal(outcome)) open.charge(body.length)
         if (lacksScope(outcome)) this.#askForScope(exchange, id, outcome.error, address)
         else sendOutcome(reply, view, id, era, outcome)

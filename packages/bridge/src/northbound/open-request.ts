@@ -45,7 +45,7 @@ export class OpenRequest implements OpenItem {
     this.#log = log
   }
 
-  /** @returns why it may not begin: its user has too much open, or its login was revoked meanwhile */
+  /** @returns the reason if it may not begin: its user has too much open, or its login was revoked */
   open(): Denied | undefined {
     const overload = this.#loads.enter(this.caller, this.#load)
     if (overload !== undefined) return overload
@@ -66,7 +66,7 @@ export class OpenRequest implements OpenItem {
     return this.caller.login.revoked
   }
 
-  /** What is to be cancelled when the caller goes away or may no longer ask. */
+  /** Registers a cancellation, run if the caller leaves or loses access. */
   onEnd(cancel: () => void): void {
     this.#cancel = cancel
   }
@@ -121,7 +121,7 @@ export class OpenRequest implements OpenItem {
     this.response.req.socket.destroy()
   }
 
-  /** [REVOKE.2] What runs is cancelled, and its caller hears why, where it has heard nothing yet. */
+  /** [REVOKE.2] Cancels what runs, and tells the caller why unless an answer has begun. */
   revoked(): void {
     this.#cancelAll()
     this.#log.afterWritten(() => {

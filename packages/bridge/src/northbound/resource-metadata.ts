@@ -16,8 +16,8 @@ export interface ResourceOptions {
 }
 
 /**
- * [RS.5] [RS.8] Where a client learns which authorization server gives tokens for `/mcp` and `/mcp/{server}`. Public,
- * also for pages of any origin: it is the same for everybody. Source: RFC 9728 sections 2 and 3.
+ * [RS.5] [RS.8] Tells clients which authorization server issues tokens for `/mcp` and `/mcp/{server}`. Public
+ * and the same for everybody, also for pages of any origin. Source: RFC 9728 sections 2 and 3.
  */
 export class ResourceMetadata {
   readonly #options: ResourceOptions

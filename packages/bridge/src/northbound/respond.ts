@@ -19,7 +19,7 @@ const BATCH_END = Buffer.from(']')
 /** Node sends a short string together with the head, in one write; of long bytes a copy would cost more. */
 const ONE_WRITE_BELOW_BYTES = 16_384
 
-/** Answers one JSON-RPC request; `id` and the member's value are JSON bytes of their own. */
+/** Answers one JSON-RPC request; `id` and the member's value are JSON bytes. */
 export function sendRpc(
   response: ServerResponse,
   id: RawJson,
@@ -27,7 +27,7 @@ export function sendRpc(
   value: RawJson,
   httpStatus = 200,
 ): void {
-  // Read and written as latin1, bytes stay what they are and need not be looked at.
+  // Reading and writing latin1 preserves the bytes.
   const head = `{"jsonrpc":"2.0","id":${id.toString('latin1')},"${member}":`
   const sizeBytes = head.length + value.length + 1
   response.writeHead(httpStatus, { 'content-type': JSON_TYPE, 'content-length': sizeBytes })
@@ -111,15 +111,15 @@ export function sendRefusal(
     'content-length': Buffer.byteLength(body),
     ...answerHeaders,
     ...refusalHeaders(denied, challenge),
-    // What is left of a body that was not read would be taken for the next request, or be waited for.
+    // The unread rest of a body would be taken for the next request, or be awaited.
     ...((status === 413 || denied.code === 'login_revoked') && { connection: 'close' }),
   })
   response.end(body)
 }
 
 /**
- * Refuses one call as HTTP tells it, so that whoever does not read JSON-RPC understands it too: too many
- * calls (RFC 6585 section 4), or a scope that is missing (RFC 6750 section 3.1).
+ * Refuses a call at the HTTP level too, for clients that do not read JSON-RPC: too many calls (RFC 6585
+ * section 4), or a missing scope (RFC 6750 section 3.1).
  */
 export function sendCallRefusal(
   response: ServerResponse,

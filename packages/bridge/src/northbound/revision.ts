@@ -41,7 +41,7 @@ export function metaToForward(era: Era, rawMeta: RawJson | undefined): RawJson |
   return era === 'legacy' || rawMeta === undefined ? rawMeta : withoutMembers(rawMeta, ENVELOPE_KEYS)
 }
 
-/** What decides the revision of a message. */
+/** Facts that decide the revision of a message. */
 export interface RevisionFacts {
   readonly headers: IncomingHttpHeaders
   readonly kind: 'request' | 'notification'

@@ -3,7 +3,7 @@ import type { System } from '../ports.ts'
 
 /** A caller that takes nothing of its answer for this long is cut off. */
 export const UNREAD_MS = 60_000
-/** How often unread answers are looked at. */
+/** Interval between checks of unread answers. */
 const LOOK_MS = 1_000
 
 /** A request whose caller may read slowly. */

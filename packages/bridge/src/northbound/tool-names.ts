@@ -46,11 +46,13 @@ function hashedName(serverName: string, toolName: string): string {
   return `${legible}_${hash.slice(0, HASH_CHARS)}`
 }
 
-/** One tool as `/mcp` shows it. */
+/** A tool as listed at `/mcp`. */
 export interface ExposedTool extends ToolAddress {
   readonly name: string
   readonly tool: CatalogTool
-  /** As strict clients take it; `undefined` where they would refuse the whole list for it. */
+  /**
+   * Repaired definition for strict clients; `undefined` if they would refuse the whole list because of it.
+   */
   readonly strict: ToolDefinition | undefined
 }
 
@@ -70,8 +72,8 @@ function exposedBy(server: CatalogServer): readonly ExposedTool[] {
 }
 
 /**
- * All tools of a user under their exposed names. [NAME.3] A tool whose plain name another tool's
- * hashed name happens to equal keeps it; the other is reached through `/mcp/{server}`.
+ * All tools of a user under their exposed names. [NAME.3] If a plain name equals another tool's hashed name,
+ * the plain one keeps it; the other is reached through `/mcp/{server}`.
  */
 export function exposedTools(catalog: Catalog): ReadonlyMap<string, ExposedTool> {
   const all = [...catalog.values()].flatMap(exposedBy)

@@ -31,10 +31,7 @@ export function resultFor(era: Era, result: RawJson, identity: () => ServerIdent
   return splice(base, members.size === 0, added)
 }
 
-/**
- * For a result whose members cannot be found as bytes: its own keys are written with escapes, or there
- * are too many of them.
- */
+/** For a result whose members cannot be found as bytes: its keys have escapes, or there are too many. */
 function rewritten(era: Era, result: RawJson, identity: () => ServerIdentity): RawJson | undefined {
   const value = parseJson(result.toString('utf8'))?.value
   if (!isObject(value)) return undefined

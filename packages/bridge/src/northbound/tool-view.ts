@@ -6,13 +6,13 @@ import type { Router } from '../router/router.ts'
 import { listJson } from './list-cache.ts'
 import { addressOf, type ExposedTool, exposedTools, type ToolAddress, toolsOf } from './tool-names.ts'
 
-/** Who the MCP server behind a path says it is. */
+/** Identity of the MCP server behind a path. */
 export interface ServerIdentity {
   readonly serverInfo: { readonly name: string; readonly version: string }
   readonly instructions?: string | undefined
 }
 
-/** What one MCP path shows of a user's local servers. */
+/** A user's local servers as one MCP path shows them. */
 export interface ToolView {
   identity(): ServerIdentity
   /** @throws BridgeError when no agent is there, or the path's server is not */
@@ -25,7 +25,7 @@ export interface ToolView {
   address(toolName: string): ToolAddress | BridgeError
 }
 
-/** Methods whose answers say what one server is and has. */
+/** Methods whose answers describe one server. */
 const INTRODUCTIONS: readonly string[] = ['initialize', 'server/discover', 'tools/list']
 
 const bridgeIdentity: ServerIdentity = { serverInfo: { name: 'bridgekeeper', version: manifest.version } }

@@ -4,9 +4,9 @@ import { DPOP_ALGORITHMS } from '../gates/dpop.ts'
 
 const REALM = 'realm="bridgekeeper"'
 
-/** What a challenge may name besides its reason. */
+/** Optional parts of a challenge. */
 export interface AuthenticateFacts {
-  /** Where the metadata of this resource is; `undefined` without an authorization server. */
+  /** Address of this resource's metadata; `undefined` without an authorization server. */
   readonly metadataUrl?: string | undefined
   /** The scope that was missing. */
   readonly neededScope?: string | undefined

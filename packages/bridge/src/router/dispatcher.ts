@@ -165,7 +165,7 @@ export class Dispatcher {
     })
   }
 
-  /** What the next line of this kind says of those before it; `undefined` where it is passed over too. */
+  /** The number of suppressed lines for the next line of this kind; `undefined` to suppress it too. */
   #passedOver(key: string, nowMs: number): { readonly suppressed?: number } | undefined {
     const count = this.#sampler.take(key, nowMs)
     if (count === undefined) return undefined

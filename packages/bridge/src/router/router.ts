@@ -45,7 +45,7 @@ export class Router {
     this.listed(connection)
   }
 
-  /** What a user has may have changed. */
+  /** Handles a changed catalog. */
   listed({ principal }: ReadyConnection): void {
     for (const check of [...(this.#startWaits.get(principal.userId) ?? [])]) check()
   }

@@ -8,7 +8,7 @@ const LABEL = 'EXPORTER-Channel-Binding'
 const EXPORTER_BYTES = 32
 const EMPTY_CONTEXT = Buffer.alloc(0)
 
-/** What of a request and its socket a device's proof binds, seen from this end. */
+/** Parts of a request and its socket that a device's proof binds, from this end. */
 export function channelBindingOf({ headers, socket }: IncomingMessage, raw: Duplex): ChannelBinding {
   return {
     offeredSubprotocols: headers['sec-websocket-protocol'] ?? '',
@@ -24,7 +24,7 @@ export function channelBindingOf({ headers, socket }: IncomingMessage, raw: Dupl
   }
 }
 
-/** Only TLS 1.3 gives every connection one of its own without further conditions (RFC 9266 section 3). */
+/** Only TLS 1.3 gives each connection a unique exporter without further conditions (RFC 9266 section 3). */
 function exporterOf(socket: Duplex): string | undefined {
   if (!(socket instanceof TLSSocket) || socket.getProtocol() !== 'TLSv1.3') return undefined
   return socket.exportKeyingMaterial(EXPORTER_BYTES, LABEL, EMPTY_CONTEXT).toString('base64url')

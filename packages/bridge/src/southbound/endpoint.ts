@@ -17,7 +17,7 @@ export const AGENT_PATH = '/api/mcp-ws'
 
 /** A peer that does not answer our close is cut after this. */
 const CLOSE_MS = 2_000
-/** Blocks and floods are told in plain HTTP to everybody: they must cost little, and say when to come again. */
+/** Refused in plain HTTP for every peer, because these refusals must be cheap and carry Retry-After. */
 const NEVER_BY_CLOSE: ReadonlySet<ErrorCode> = new Set([
   'address_blocked',
   'challenge_locked',
@@ -25,7 +25,7 @@ const NEVER_BY_CLOSE: ReadonlySet<ErrorCode> = new Set([
   'too_many_connections',
 ])
 
-/** Where agents connect: has them admitted before the handshake is answered, then hands the socket over. */
+/** The agents' endpoint: admits an agent before it answers the handshake, then hands the socket over. */
 export class AgentEndpoint {
   readonly #log: SecurityLog
   readonly #shared: AgentServices
@@ -111,7 +111,7 @@ export class AgentEndpoint {
     response.end(errorBody(deny('upgrade_required')))
   }
 
-  /** Admits nobody any more; who is there stays. */
+  /** Stops admitting; open connections stay. */
   refuseNew(): void {
     this.#draining = true
   }
@@ -145,7 +145,7 @@ function offeredVersion(request: IncomingMessage): ProtocolVersion {
   return offered.some((name) => name.trim() === SUBPROTOCOL_V2) ? 'v2' : 'v1'
 }
 
-/** [WS.4] One function for all sockets. */
+/** [WS.4] One shared function for all sockets. */
 function destroyThis(this: Duplex): void {
   this.destroy()
 }

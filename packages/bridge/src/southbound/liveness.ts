@@ -1,11 +1,11 @@
 import { isUnresponsive, PING_EVERY_MS, type PingState, PONG_WITHIN_MS } from '../gates/liveness.ts'
 import type { System } from '../ports.ts'
 
-/** A peer that is pinged. Whoever has it notes each sign of life. */
+/** A peer that is pinged; its owner records each sign of life. */
 export interface Pinged extends PingState {
   readonly isPinged: boolean
   ping(): void
-  /** It is gone. */
+  /** Handles a peer that is gone. */
   cutOff(): void
 }
 
@@ -22,7 +22,7 @@ export class Liveness {
     this.#peers = peers
   }
 
-  /** There is somebody to ping. */
+  /** Starts pinging. */
   begin(): void {
     this.#cancelTimer ??= this.#system.after(PING_EVERY_MS, () => this.#round())
   }

@@ -13,10 +13,10 @@ import type { SecurityEvent } from '../security-log/events.ts'
 import type { AgentWebSocket, WebSocketListener } from './agent-web-socket.ts'
 import type { Liveness, Pinged } from './liveness.ts'
 
-/** One whose login was revoked is cut sooner than others: within a second its socket is gone. */
+/** Time that a revoked agent has for the closing handshake; its socket is gone within a second. */
 const REVOKED_CLOSE_MS = 500
 
-/** What becomes of agents that were let in. */
+/** Receives events of admitted agents. */
 export interface AgentListener extends Omit<ConnectionListener, 'challengeFailed' | 'confirm' | 'uncounted'> {
   /** The connection that a new one of the same login would replace. */
   earlier(principal: Principal): ReadyConnection | undefined
@@ -24,7 +24,7 @@ export interface AgentListener extends Omit<ConnectionListener, 'challengeFailed
   copied(deviceId: string): void
 }
 
-/** What all agents share. */
+/** Parts that all agents share. */
 export interface AgentServices {
   readonly admission: Admission
   readonly listener: AgentListener
@@ -44,14 +44,14 @@ export class OpenAgent implements ConnectionListener, WebSocketListener, Pinged,
   readonly connection: Connection
   readonly #login: OpenLogin
   readonly #address: ClientAddress
-  /** What admission found, until the challenge is passed. */
+  /** Result of admission, until the challenge is passed. */
   #admitted: AdmittedAgent | undefined
   readonly #webSocket: AgentWebSocket
   readonly #shared: AgentServices
   #stopCounting: (() => void) | undefined
   #frames: Allowance | undefined
 
-  /** It ends with its socket. */
+  /** Opens an agent, which ends with its socket. */
   static open(
     agent: AdmittedAgent,
     webSocket: AgentWebSocket,
@@ -100,7 +100,7 @@ export class OpenAgent implements ConnectionListener, WebSocketListener, Pinged,
     this.#shared.listener.listed(ready)
   }
 
-  /** [LIVE.1] Whoever is not yet verified has the deadline of the challenge. */
+  /** [LIVE.1] An unverified agent is not pinged; the challenge's deadline covers it. */
   get isPinged(): boolean {
     return this.#admitted === undefined
   }
@@ -196,7 +196,9 @@ export class OpenAgent implements ConnectionListener, WebSocketListener, Pinged,
     this.#webSocket.terminate()
   }
 
-  /** [REVOKE.1] The end of its login ends the connection in any state; whoever does not hear it is cut off. */
+  /**
+   * [REVOKE.1] A revoked login ends its connection in any state; a peer that does not close is disconnected.
+   */
   revoked(): void {
     this.connection.revoke()
     this.#shared.system.after(REVOKED_CLOSE_MS, () => this.#webSocket.terminate())

@@ -6,7 +6,7 @@ import { WebSocket } from 'ws'
 import type { Denied } from '../gates/verdict.ts'
 import { webSocketServer } from './web-sockets.ts'
 
-/** Of a v1 peer that is refused, only its closing handshake is read. */
+/** Reads only the closing handshake of a refused v1 peer. */
 const refuser = webSocketServer({ maxFrameBytes: 1_024, closeMs: 1_000 }, WebSocket)
 
 /** Headers of every answer on the agents' path that is no WebSocket: nothing to render, frame, guess or cache. */
@@ -17,7 +17,7 @@ export const plainHeaders: Readonly<Record<string, string>> = {
   'Cache-Control': 'no-store',
 }
 
-/** [TLS.5] Whoever came over TLS comes over TLS for a year. RFC 6797; not for other hosts of the domain. */
+/** [TLS.5] HSTS for a year, for this host only (RFC 6797). */
 export const strictTransport: Readonly<Record<string, string>> = {
   'Strict-Transport-Security': 'max-age=31536000',
 }

@@ -26,11 +26,11 @@ export interface AccessTokenParts {
   readonly sessions: SessionStore
   readonly devices: DeviceStore
   readonly system: System
-  /** Shared with whoever else verifies tokens of this bridge. */
+  /** Cache shared with other verifiers of this bridge. */
   readonly recalled?: Recall
 }
 
-/** Whom a device token is for. */
+/** Owner of a device token. */
 export interface DeviceLogin {
   readonly user: User
   readonly sessionId: string
@@ -39,10 +39,10 @@ export interface DeviceLogin {
   readonly keyId: string
 }
 
-/** What an enrolment token says: its user has seen and approved this name and this key. */
+/** Content of an enrolment token: the name and key that its user approved. */
 export interface Enrolment {
   readonly userId: string
-  /** Ended by whoever enrols with it, so that it is good once. */
+  /** Ended by the enrolment, so that the token works once. */
   readonly sessionId: string
   readonly deviceName: string
   /** Thumbprint of the key that is to be enrolled. */
@@ -57,7 +57,7 @@ export interface DeviceToken {
 
 type Claims = JWTPayload & { readonly exp: number }
 
-/** A token whose signature, claims, user and session hold. */
+/** A token with valid signature, claims, user and session. */
 interface Held {
   readonly claims: Claims
   readonly user: User

@@ -6,7 +6,7 @@ import type { System } from '../ports.ts'
 import { type PublicKey, verifierOf } from './device-key.ts'
 import { LEEWAY_SECONDS, verifyJwt } from './jwt.ts'
 
-/** What a signature of a device's key may be used for; each has a type of its own (RFC 8725 section 3.11). */
+/** Uses of a device key's signature, each with its own type (RFC 8725 section 3.11). */
 export const DEVICE_JWTS = {
   /** For an access token. */
   token: { typ: 'device-assertion+jwt', path: '/api/devices/token' },
@@ -15,12 +15,12 @@ export const DEVICE_JWTS = {
 } as const
 export type DeviceJwt = keyof typeof DEVICE_JWTS
 
-/** That whoever enrols a key, or rotates to it, has its private half. */
+/** Proves that a machine holds the private half of a key that it enrols or rotates to. */
 const PROOF_TYP = 'device-proof+jwt'
 const MAX_LIFETIME_SECONDS = 60
 const MAX_JTI_CHARS = 128
 
-/** An assertion whose signature holds. */
+/** A verified assertion. */
 export interface Assertion {
   readonly device: Device
   readonly key: DeviceKey
@@ -105,7 +105,7 @@ function isOurs(audience: string, path: string, addresses: readonly string[]): b
   return addresses.some((address) => audience === address + path)
 }
 
-/** What it says of itself, before anything is verified; only to find the key. */
+/** Unverified ids of an assertion, used only to find the key. */
 function namesIn(jwt: string) {
   try {
     const claims = decodeJwt(jwt)
