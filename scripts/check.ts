@@ -2,7 +2,7 @@
  * Runs every check that is not a test, and goes on after one that fails, so that one run shows all there is to
  * mend.
  *
- * Usage: npm run check [-- types|style|imports|rules|ablations|events|json|limits|settings …] [--fix]
+ * Usage: npm run check [-- types|style|words|imports|rules|ablations|events|json|limits|settings …] [--fix]
  */
 import { spawnSync } from 'node:child_process'
 import { parseArgs } from 'node:util'
@@ -17,6 +17,7 @@ const CHECKS: Record<string, string[]> = {
     '--error-on-warnings',
     ...(values.fix ? ['--write'] : []),
   ],
+  words: ['scripts/check-words.ts'],
   imports: ['scripts/check-imports.ts'],
   rules: ['scripts/check-rules.ts'],
   ablations: ['scripts/check-ablations.ts'],

@@ -39,7 +39,7 @@ const tokens = createTokens(secret, { ...memoryUsers([]), findById: async (userI
 const folder = mkdtempSync(join(tmpdir(), 'bridgekeeper-bench-'))
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
 const server = listenerOf()
-/** Whose machine each session is of. In memory: what a database would cost is not what is measured. */
+/** Device of each session. In memory, since the cost of a database is not measured here. */
 const machines = new Map<string, string>()
 const devices = new MemoryDevices()
 const authenticator: Authenticator = {

@@ -78,7 +78,7 @@ class Agent {
       if (login === undefined) this.socket.on('open', resolve)
       else this.socket.on('message', (frame) => this.#answer(JSON.parse(String(frame)), login, resolve))
     })
-    // Whoever waits for it hears of it.
+    // The waiting caller gets the error.
     this.ready.catch(() => {})
   }
 

@@ -1,6 +1,6 @@
 import { type Ablation, attack, gate, text } from './ablation.ts'
 
-/** Whose request it is, and when its address is blocked. */
+/** The client of a request, and the blocks of its address. */
 export const ADDRESS_ABLATIONS: readonly Ablation[] = [
   {
     gate: 'address: X-Forwarded-For from trusted proxies only',

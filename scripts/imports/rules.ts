@@ -1,5 +1,5 @@
 /**
- * Who may import whom.
+ * Allowed imports between areas.
  *
  * An area is a package (`agent`), or a folder or file directly in its `src` (`bridge/gates`, `bridge/ports`).
  * `bridge/*` means every area of the bridge.

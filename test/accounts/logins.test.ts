@@ -131,7 +131,7 @@ test('[LOGIN.8] pages take no bearer token, and no token that an operator issued
   expect((await surfer.send('GET', '/account/users')).status).toBe(303)
 })
 
-test('[LOGIN.8] who comes from another site, where browsers keep strict cookies back, is asked once more from here', async () => {
+test('[LOGIN.8] a visitor from another site, whose strict cookies stay back, is redirected once from here', async () => {
   const accounts = await startAccounts()
   const surfer = new Surfer(accounts.url)
   const seen = await surfer.send('GET', '/account', undefined, { 'sec-fetch-site': 'cross-site' })

@@ -60,7 +60,7 @@ test('[PASSKEY.1] [PASSKEY.2] a passkey is added in Chromium, logs in without a 
   expect(await page.textContent('main')).toContain("Ann's <i>phone</i>")
   expect(recorded.named('login_succeeded').at(-1)).toMatchObject({ method: 'passkey', userId })
 
-  // Who has just come by passkey is asked for no password.
+  // A fresh login by passkey needs no password.
   await page.getByRole('link', { name: 'Remove' }).click()
   await page.getByRole('button', { name: 'Remove it' }).click()
   await page.waitForURL('**/account?done=passkey')

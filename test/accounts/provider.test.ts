@@ -52,7 +52,7 @@ test('[SSO.1] [SSO.2] an account that is linked on its page logs in at the provi
     userId: 'user_ann',
   })
 
-  // Whoever has just come from there is asked for no password.
+  // A fresh login by the provider needs no password.
   await surfer.submit(await surfer.get('/account/provider'), '/account/provider/unlink')
   expect(await accounts.stores.credentials.linkedIdentitiesOf('user_ann')).toEqual([])
   expect(textOf((await logInThere(new Surfer(accounts.url))).text)).toContain('No account here is linked')
@@ -116,7 +116,7 @@ test('[SSO.6] a user is linked with at most eight accounts at the provider', asy
   expect(await accounts.stores.credentials.linkedIdentitiesOf('user_ann')).toHaveLength(8)
 })
 
-test('[SSO.2] who is suspended while at the provider is not linked', async () => {
+test('[SSO.2] does not link a user who was suspended while at the provider', async () => {
   const { accounts, upstream } = await world()
   await accounts.user('ann')
   upstream.user = { subject: 'upstream-ann' }
@@ -210,7 +210,7 @@ test('[SSO.1] a token for another client, by another key or with another nonce l
   }
 }, 30_000)
 
-test('[SSO.1] who cancels there is not logged in, and a provider that is down is told as that', async () => {
+test('[SSO.1] a cancelled login at the provider logs nobody in, and a provider that is down is named as the cause', async () => {
   const { accounts, upstream } = await world()
   const surfer = new Surfer(accounts.url)
   expect(textOf((await logInThere(surfer)).text)).toContain('The provider did not log you in.')

@@ -90,7 +90,7 @@ test('[LIMIT.1] [LIMIT.4] from many addresses, fifty passwords an hour are check
   expect((await guesser.guess('ann@example.com', PASSWORD)).status).toBe(303)
 }, 120_000)
 
-test('[LIMIT.2] whoever has the password guesses five codes, and ten from everywhere', async () => {
+test('[LIMIT.2] an attacker with the password guesses five codes, and ten from everywhere', async () => {
   const system = new FakeSystem()
   const accounts = await startAccounts({ system, bridge: PROXIED })
   await accounts.user('ann')

@@ -106,7 +106,7 @@ test('[OAUTH.13] a machine is not approved by a form of another site, nor withou
   expect(node.recorded.names).not.toContain('device_approved')
 })
 
-test('[OAUTH.14] whoever asks without showing a page is told to show one', async () => {
+test('[OAUTH.14] a request with prompt=none is told to show a page', async () => {
   const node = await startOAuth()
   const app = await register(node)
   const person = await node.login('ann')

@@ -43,7 +43,7 @@ describe('A01:2021 Broken Access Control (A01:2025)', () => {
     expect(text).not.toMatch(/private|diary/)
   })
 
-  test('[ROUTE.2] whose call it is, the token says, and nothing else in the request', async () => {
+  test('[ROUTE.2] only the token decides the user of a call, nothing else in the request', async () => {
     const at = await startBridge()
     const ann = await agentWith(at, 'ann', 's', 't')
     const bob = await agentWith(at, 'bob', 's', 't')

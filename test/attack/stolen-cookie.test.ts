@@ -90,7 +90,7 @@ test('[ACCT.9] a login that is older than five minutes is asked once more, and t
   expect(wordsOn(await ann.submit(confirm, { confirm: 'yes' }))).toContain('Approved')
 })
 
-test('[ACCT.9] whoever has just logged in allows an app without being asked again', async () => {
+test('[ACCT.9] a fresh login allows an app without another proof', async () => {
   const system = new FakeSystem()
   const node = await startOAuth({ system })
   const app = await register(node)

@@ -238,7 +238,7 @@ test.each([
   expect(await end()).toEqual({ code: 4401, reason: 'token_expired' })
 })
 
-test('[PROOF.11] [MSG.4] who sends token after token is closed, be it one at a time or many at once', async () => {
+test('[PROOF.11] [MSG.4] closes a peer that sends token after token, one at a time or many at once', async () => {
   const patient = (await withShortToken()).peer
   // One was good.
   for (let n = 0; n < 9; n++) {

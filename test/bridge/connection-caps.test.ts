@@ -77,7 +77,7 @@ function ask(port: number, token: string, key: string): Socket {
   return socket.resume()
 }
 
-test('[CONN.1] who breaks off, or shakes hands wrongly, while it is let in takes no place', async () => {
+test('[CONN.1] a peer that breaks off, or has a bad handshake, during admission takes no place', async () => {
   const at = await startBridge({
     connectionLimits: { ...DEFAULT_CONNECTION_LIMITS, perUser: 1 },
     stores: { fingerprints: togetherStore() },

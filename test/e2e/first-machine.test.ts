@@ -135,7 +135,7 @@ describe('a newcomer without a browser', () => {
     expect(await node.stores.devices.ofUser('user_ann')).toHaveLength(1)
   })
 
-  test('[MACHINE.4] whose machine is removed is told, and enrols it again when told to', {
+  test('[MACHINE.4] tells the user of a removed machine, and enrols it again on request', {
     timeout,
   }, async () => {
     const node = await startOAuth()
@@ -180,7 +180,7 @@ describe('a newcomer without a browser', () => {
     expect(stdout).not.toContain('"type":"verified"')
   })
 
-  test('[MACHINE.6] whose key file was copied: both machines are told, and neither connects any more', {
+  test('[MACHINE.6] after a key file was copied, both machines are told and neither connects', {
     timeout: 2 * timeout,
   }, async () => {
     const node = await startOAuth()

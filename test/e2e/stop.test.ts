@@ -43,13 +43,13 @@ describe.skipIf(!existsSync('/proc'))('an agent with servers that start further 
     expect(again.program.processes()).toContain(Number(json.result.content[0].text))
   })
 
-  test('[STOP.3] whose launcher is killed leaves no process behind', async () => {
+  test('[STOP.3] a killed launcher leaves no process behind', async () => {
     const agent = await runningAgent()
     kill(agent.program.pid)
     await nothingIsLeft(agent)
   })
 
-  test('[STOP.3] whose launcher and agent are killed at once leaves no process behind', async () => {
+  test('[STOP.3] a launcher and agent killed at once leave no process behind', async () => {
     const agent = await runningAgent()
     const main = mainProcess(agent.program)
     kill(agent.program.pid)

@@ -48,7 +48,7 @@ describe('an enrolled machine', () => {
     expect(error).toMatchObject({ name: 'AgentError', code, next: expect.stringContaining('--enrol-again') })
   })
 
-  test('[LINKUP.7] whose bridge is away is not told to give up', async () => {
+  test('[LINKUP.7] keeps trying while the bridge is away', async () => {
     const at = await startApprovingBridge()
     const mine = await enrolledMachine(at)
     at.odd.set('/api/devices/token', (response) => sendJson(response, 503, {}))

@@ -83,7 +83,7 @@ async function fuzzedBridge() {
   return { at, faults }
 }
 
-/** Whatever was sent before is dealt with, or the socket is gone. */
+/** Waits until earlier frames are handled, or the socket is gone. */
 async function dealtWith({ socket, closed }: Peer): Promise<void> {
   if (socket.readyState !== socket.OPEN) return void (await closed)
   const pong = new Promise<void>((resolve) => socket.once('pong', () => resolve()))
@@ -93,7 +93,7 @@ async function dealtWith({ socket, closed }: Peer): Promise<void> {
 
 const STATES = ['challenging', 'ready', 'ready v2', 'waiting'] as const
 
-test('[WS.4] [STATE.4] whatever frames come, in any state, the bridge lives and serves who is honest', async () => {
+test('[WS.4] [STATE.4] survives any frames in any state, and serves honest peers', async () => {
   const { at, faults } = await fuzzedBridge()
   const bob = await verifiedPeer(at, await at.token('bob'), { v2: true })
   const before = inherited()
@@ -124,7 +124,7 @@ test('[WS.4] [STATE.4] whatever frames come, in any state, the bridge lives and 
   await expectServed(at, bob)
 })
 
-test('[WS.4] whatever bytes come on the TCP connection, before and after the challenge, others are served', async () => {
+test('[WS.4] serves others whatever bytes come on a TCP connection, before and after the challenge', async () => {
   const { at, faults } = await fuzzedBridge()
   const bob = await verifiedPeer(at, await at.token('bob'), { v2: true })
   for (const [number, wire] of fc

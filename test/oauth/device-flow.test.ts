@@ -85,7 +85,7 @@ test('[OAUTH.13] what the user refuses gets no token', async () => {
   expect((await poll(as, device.device_code)).body.error).toBe('access_denied')
 })
 
-test('[OAUTH.10] who polls faster than asked is told to slow down, and each time a little more', async () => {
+test('[OAUTH.10] tells a client that polls too fast to slow down, each time a little more', async () => {
   const system = new FakeSystem()
   const node = await startOAuth({ system })
   const as = await discover(node)

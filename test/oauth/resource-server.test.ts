@@ -37,7 +37,7 @@ test('[RS.5] there is none of other paths, other methods, or without an authoriz
   expect(await status(`${(await startBridge()).url}${base}/mcp`)).toBe(404)
 })
 
-test('[RS.6] who comes without a token, or with a bad one, is told where to get one', async () => {
+test('[RS.6] a request without a token, or with a bad one, is told where to get one', async () => {
   const at = await startAccessBridge()
   const challenge = async (path: string, headers = {}) => {
     const answer = await post(at, path, LIST, headers)

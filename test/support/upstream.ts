@@ -4,7 +4,7 @@ import type { LoginProviderSettings } from '@bridgekeeper/standalone/testing'
 import Provider, { type KoaContextWithOIDC } from 'oidc-provider'
 import { onTestFinished } from 'vitest'
 
-/** Whoever is logged in at the provider, as the next login there finds them. */
+/** The user whom the next login at the provider finds. */
 export interface UpstreamUser {
   readonly subject: string
   readonly email?: string
@@ -14,7 +14,7 @@ export interface UpstreamUser {
 export interface Upstream {
   readonly issuer: string
   readonly settings: LoginProviderSettings
-  /** Who comes next; nobody cancels the login. */
+  /** The next user; `nobody` cancels the login. */
   user: UpstreamUser | undefined
   /** Changes what the provider says, for an attack. */
   tamper: ((body: string) => string) | undefined

@@ -77,7 +77,7 @@ export interface EnrolmentOptions {
   /** Makes devices' tokens, which the bridge's authenticator must accept. */
   readonly tokens: Pick<AccessTokens, 'deviceToken'>
   /**
-   * Whose device a token may enrol. Default: any token without scopes, resource or key, such as an app's own
+   * Decides for which user a token may enrol a device. Default: any token without scopes, resource or key, such as an app's own
    * users have.
    */
   readonly mayEnrol?: (token: string) => Promise<Verdict<MayEnrol>>

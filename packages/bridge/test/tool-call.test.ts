@@ -15,7 +15,7 @@ const read = (text: string): CallParams | undefined => {
 const frameOf = (rawArgs: Buffer) =>
   encodeToolExecute({ id: 'i'.repeat(128), serverName: 's'.repeat(128), toolName: 't'.repeat(128), rawArgs })
 
-test('[CALL.6] whatever arguments the reader takes, their frame is bounded too', () => {
+test('[CALL.6] bounds the frame of any arguments that the reader accepts', () => {
   const args = fc.oneof(
     fc.dictionary(fc.string(), fc.jsonValue()).map((value) => JSON.stringify(value)),
     fc.integer({ min: 980, max: 1_000 }).map((depth) => `{"a":${'['.repeat(depth)}${']'.repeat(depth)}}`),

@@ -88,7 +88,7 @@ test('[CLI.14] a call may take as long as the bridge lets it', async () => {
   expect(await call).toEqual({ content: [] })
 })
 
-test('[CLI.14] whoever does not answer in time is left with caller_timeout', async () => {
+test('[CLI.14] gives up with caller_timeout on a bridge that does not answer in time', async () => {
   const { source, held } = await startBridge(undefined)
   holdTimers()
   const list = asCaller(source, undefined, (client) => client.listTools())

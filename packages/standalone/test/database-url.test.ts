@@ -40,7 +40,7 @@ test('[DB.4] with DATABASE_URL, or a file that holds it, folders share what Post
   expect(existsSync(join(path, 'bridgekeeper.db'))).toBe(false)
 })
 
-test('[DB.4] who is logged out by one node is told to the others, and to no device', async () => {
+test('[DB.4] a logout at one node is published to the others, and not to devices', async () => {
   const DATABASE_URL = await postgres.fresh()
   const [one, other] = [await open({ DATABASE_URL }), await open({ DATABASE_URL })]
   const { userId } = await addUser(one, 'ann@example.com')

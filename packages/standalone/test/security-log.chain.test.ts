@@ -55,7 +55,7 @@ test('[AUDIT.1] the hash is what the page says, and what was written is intact',
 
 const ANY = { numRuns: 150 }
 
-test('[AUDIT.1] whatever byte is changed, it is found', async () => {
+test('[AUDIT.1] finds a change of any byte', async () => {
   const folder = await writtenLog(tools)
   const whole = readFileSync(current(folder))
   fc.assert(

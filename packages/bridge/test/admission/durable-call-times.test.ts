@@ -38,7 +38,7 @@ async function restart(before: Awaited<ReturnType<typeof setUp>>, laterMs = 0, s
   return after
 }
 
-test('[RATE.2] who called before the restart has what is left of the limit, no more and no less', async () => {
+test('[RATE.2] keeps the rest of the limit over a restart, no more and no less', async () => {
   const before = await setUp()
   await before.callTimes.start()
   for (const user of ['ann', 'ann', 'ann', 'bob']) before.call(user)

@@ -26,7 +26,7 @@ test('[CALL.6] a call that its agent could only refuse is no frame', () => {
   const nested = Buffer.from(`{"a":${'['.repeat(1_000)}${']'.repeat(1_000)}}`)
   expect(codeOf(frameFor({ ...CALL, rawArgs: nested }))).toBe('arguments_too_deep')
   expect(codeOf(frameFor({ ...CALL, rawArgs: Buffer.from('{"a":NaN}') }))).toBe('arguments_invalid')
-  // Whoever checked a larger text around them need not check them once more.
+  // A larger text around them was already checked.
   expect(codeOf(frameFor({ ...CALL, rawArgs: nested, bounded: true }))).toBe('sent')
 })
 

@@ -15,7 +15,7 @@ test("[PROOF.6] a device's token needs a proof, under any policy, and v1 cannot 
   }
 })
 
-test('[PROOF.7] whoever has or had a device is not let in by the echo, under any policy', () => {
+test('[PROOF.7] a user who has or had a device is not admitted by the echo, under any policy', () => {
   for (const policy of EVERYWHERE)
     for (const version of ['v1', 'v2'] as const)
       expect(proofPolicyGate({}, version, true, policy)).toMatchObject({ code: 'proof_required' })

@@ -48,7 +48,7 @@ test('[RATE.2] the 101st call begins a block of exactly 900 seconds, which calls
   expect(allowed(101, 901_000)).toBe(100)
 })
 
-test('[RATE.2] whatever the times, nobody gets over the limit in any window, nor anything while blocked', () => {
+test('[RATE.2] at any times, nobody exceeds the limit in any window, or gets a call while blocked', () => {
   const limits = { user: { maxCalls: 4, windowMs: 100, blockMs: 350 } }
   fc.assert(
     fc.property(fc.array(fc.nat({ max: 90 }), { maxLength: 200, size: 'max' }), (gaps) => {

@@ -160,7 +160,7 @@ export function testKey(alg: TestKey['alg'] = 'EdDSA'): TestKey {
   return { alg, privateKey, jwk, keyId: createHash('sha256').update(canonicalJson(jwk)).digest('base64url') }
 }
 
-/** Whatever is given, signed by this key. @param header in place of what a machine writes */
+/** Signs the given claims with this key. @param header in place of what a machine writes */
 export function signed(key: TestKey, claims: Claims, header: { typ: string } & Record<string, unknown>) {
   const { alg, keyId: kid } = key
   return new SignJWT(claims as JWTPayload).setProtectedHeader({ alg, kid, ...header }).sign(key.privateKey)

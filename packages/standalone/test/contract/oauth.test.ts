@@ -34,7 +34,7 @@ describeStores('records of the authorization server', (fresh) => {
       ),
     )
     expect(consumed.filter((wasConsumed) => wasConsumed)).toHaveLength(1)
-    // Whoever read it before and writes it late does not revive it.
+    // A late write of an earlier read does not revive it.
     await other.oauth.put({ ...CODE, payload: { late: true } })
     expect(await one.oauth.find(CODE.model, CODE.id)).toEqual({
       ...CODE,
