@@ -142,6 +142,14 @@ test('[PAGE.5] while a store is down a page tells nothing of it, and the fault i
   expect(answer.headers.get('set-cookie')).toBeUndefined()
 })
 
+test('[PAGE.10] the root leads to the login page, and a logged-in browser to its account', async () => {
+  const accounts = await startAccounts()
+  await accounts.user('ann')
+  expect((await new Surfer(accounts.url).get('/')).text).toContain('name="password"')
+  const ann = await accounts.login('ann')
+  expect((await ann.get('/')).text).toContain('Your account')
+})
+
 /** Presses Tab until this has the focus. */
 async function tabTo(page: Page, target: Locator): Promise<void> {
   for (let presses = 0; presses < 30; presses++) {

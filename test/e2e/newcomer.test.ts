@@ -42,6 +42,10 @@ test('[NEWCOMER.1] a newcomer logs in, approves a machine, connects an MCP clien
 
   const client = await connectByOAuth(bridge, page)
   await agent.printed((stdout) => eventIn(stdout, 'type', 'server-ready'))
+  await vi.waitFor(async () => {
+    const { tools } = await client.listTools()
+    expect(tools.map(({ name }) => name)).toContain('everything__echo')
+  })
   const result = await client.callTool({ name: 'everything__echo', arguments: { message: 'hello' } })
   expect(result.content).toEqual([{ type: 'text', text: 'Echo: hello' }])
 

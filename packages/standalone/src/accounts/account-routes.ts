@@ -63,6 +63,8 @@ export function accountRoutes(pages: Pages, providerName: string | undefined): R
   }
 
   return {
+    // A user who types the bridge's address looks for their account.
+    'GET /': async ({ response }) => redirect(response, site, '/account'),
     'GET /account': show,
     'POST /account/sessions/end': endSession,
     'POST /account/sessions/end-others': endOthers,

@@ -25,7 +25,7 @@ export interface Accounts {
   handle(request: IncomingMessage, response: ServerResponse): boolean
 }
 
-const OWN_PATH = /^\/(?:login|logout|account|auth)(?:\/|$)/
+const OWN_PATH = /^\/$|^\/(?:login|logout|account|auth)(?:\/|$)/
 
 /** @param settings of the provider at which users may log in instead, if any */
 export function createAccounts(parts: AccountParts, settings?: LoginProviderSettings): Accounts {
