@@ -52,7 +52,7 @@ test('[DB.4] a logout at one node is published to the others, and not to devices
   const told: string[] = []
   revocations.watch(({ kind, id }) => told.push(`${kind} ${id}`))
   await logOutUser(one, 'ann@example.com')
-  await expect.poll(() => told, { timeout: 5_000 }).toEqual([`user ${userId}`])
+  await expect.poll(() => told, { timeout: 5_000 }).toEqual([`session ${sessionId}`, `user ${userId}`])
   expect(await sessions.find(sessionId)).toBeUndefined()
   expect(await sessions.find('machine')).toBeDefined()
 })
