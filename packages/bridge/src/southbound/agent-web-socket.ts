@@ -60,6 +60,12 @@ export class AgentWebSocket extends WebSocket implements AgentSocket {
     if (this.bufferedAmount > SLOW_BYTES) this.#uncork()
   }
 
+  /** Closes the socket at once. Frames of this turn, such as a close frame, are sent first. */
+  override terminate(): void {
+    this.#uncork()
+    super.terminate()
+  }
+
   /** Stops reading for a while. TCP then makes the peer wait. */
   pauseFor(pauseMs: number): void {
     if (this.isPaused || !this.#isOpen) return
