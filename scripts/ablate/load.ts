@@ -111,4 +111,9 @@ export const LOAD_ABLATIONS: readonly Ablation[] = [
     edits: [gate('bridge/admission/durable-blocks.ts', 'recheck', 'return undefined')],
     tests: ['test/attack/burst-of-calls.test.ts'],
   },
+  {
+    gate: 'embedding: a listener that throws is contained',
+    edits: [gate('bridge/bridge-events.ts', 'notify', 'return void listener(notice)')],
+    tests: ['test/bridge/app-events.test.ts'],
+  },
 ]

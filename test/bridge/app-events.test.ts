@@ -1,6 +1,8 @@
 import type { AgentNotice } from '@bridgekeeper/bridge'
-import { expect, test, vi } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
+import { agentWith, answerNext } from '../support/agents.ts'
 import { startBridge } from '../support/bridge.ts'
+import { provenDevice, startDeviceBridge } from '../support/devices.ts'
 import { dial, verifiedPeer } from '../support/peer.ts'
 
 const CATALOG = {
@@ -15,7 +17,7 @@ test('[EMBED.7] an app hears of an agent, its tools and its end, until it remove
     at.bridge.on(name, (notice) => heard.push([name, notice])),
   )
   const ann = await at.token('ann')
-  const notice = { userId: 'user_ann', sessionId: ann.sessionId }
+  const notice = { userId: 'user_ann', sessionId: ann.sessionId, connection: 1 }
   const peer = await verifiedPeer(at, ann, { v2: true })
   peer.send(CATALOG)
   await vi.waitFor(() => expect(heard).toHaveLength(2))
@@ -48,4 +50,55 @@ test('[EMBED.7] an agent that leaves before its challenge is answered is not ann
   stranger.socket.terminate()
   await verifiedPeer(at, ann, { v2: true })
   await vi.waitFor(() => expect(heard).toEqual(['user_ann']))
+})
+
+test('[EMBED.7] the number of a connection tells the end of a replaced one from that of the new', async () => {
+  const at = await startBridge()
+  const online = new Set<number>()
+  const ended = vi.fn()
+  at.bridge.on('agent-connected', ({ connection }) => void online.add(connection))
+  at.bridge.on('agent-disconnected', ({ connection }) => {
+    online.delete(connection)
+    ended()
+  })
+  const ann = await at.token('ann')
+  await verifiedPeer(at, ann)
+  const second = await verifiedPeer(at, ann)
+  await vi.waitFor(() => expect(ended).toHaveBeenCalledOnce())
+  expect([...online]).toEqual([2])
+  second.socket.close()
+  await vi.waitFor(() => expect([...online]).toEqual([]))
+})
+
+test('[EMBED.7] names the device of an enrolled agent', async () => {
+  const at = await startDeviceBridge()
+  const device = await at.enrol('ann')
+  const connected = vi.fn()
+  at.bridge.on('agent-connected', connected)
+  await provenDevice(at, device)
+  const { userId, sessionId, deviceId } = device
+  await vi.waitFor(() =>
+    expect(connected).toHaveBeenCalledExactlyOnceWith({ userId, sessionId, deviceId, connection: 1 }),
+  )
+})
+
+test('[EMBED.10] a listener that throws or rejects harms neither the agent nor other listeners', async () => {
+  const warnings: string[] = []
+  const warn = vi.spyOn(process, 'emitWarning').mockImplementation((text) => void warnings.push(String(text)))
+  onTestFinished(() => warn.mockRestore())
+  const at = await startBridge()
+  at.bridge.on('agent-connected', () => {
+    throw new Error('thrown by the app')
+  })
+  at.bridge.on('agent-connected', async () => {
+    throw 'rejected by the app'
+  })
+  const heard = vi.fn()
+  at.bridge.on('agent-connected', heard)
+  const peer = await agentWith(at, 'ann', 'notes', 'read')
+  const call = at.bridge.callTool('user_ann', 'notes', 'read')
+  await answerNext(peer, { content: [] })
+  expect(await call).toEqual({ content: [] })
+  expect(heard).toHaveBeenCalledOnce()
+  expect(warnings).toEqual(['Error: thrown by the app', 'rejected by the app'])
 })

@@ -1,4 +1,4 @@
-import { ToolError } from '@bridgekeeper/bridge'
+import { callbackLog, ToolError } from '@bridgekeeper/bridge'
 import { limits } from '@bridgekeeper/protocol'
 import { expect, test, vi } from 'vitest'
 import { agentWith, answerNext as answerWith } from '../support/agents.ts'
@@ -167,6 +167,34 @@ test('[CALL.4] [EMBED.8] aborting a call, or a caller that goes away, cancels it
   }
   const early = AbortSignal.abort(new Error('too early'))
   await expect(at.bridge.callTool('user_ann', 's', 't', {}, { signal: early })).rejects.toThrow('too early')
+})
+
+test('[EMBED.8] a result that came before the abort is returned', async () => {
+  const held: (() => void)[] = []
+  let isHeld = false
+  const afterWritten = (run: () => void) => (isHeld ? void held.push(run) : run())
+  const at = await startBridge({ securityLog: { ...callbackLog(() => {}), afterWritten } })
+  const peer = await agentWith(at, 'ann', 's', 't')
+  isHeld = true
+  const controller = new AbortController()
+  const call = at.bridge.callTool('user_ann', 's', 't', {}, { signal: controller.signal })
+  await answerNext(peer)
+  await vi.waitFor(() => expect(held).toHaveLength(1))
+  controller.abort()
+  for (const run of held) run()
+  expect(await call).toEqual(RESULT)
+})
+
+test('[EMBED.11] a result that is not a JSON object is refused', async () => {
+  const at = await startBridge()
+  const peer = await agentWith(at, 'ann', 's', 't')
+  const resultOf = async (result: unknown) => {
+    const call = at.bridge.callTool('user_ann', 's', 't')
+    await answerNext(peer, result)
+    return call.catch((error: { code: string }) => error.code)
+  }
+  for (const none of [null, [1], 'text', 7]) expect(await resultOf(none)).toBe('result_invalid')
+  expect(await resultOf({ structuredContent: { a: 1 } })).toEqual({ structuredContent: { a: 1 } })
 })
 
 test('[CALL.5] calls that wait for one agent are bounded', async () => {

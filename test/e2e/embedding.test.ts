@@ -125,7 +125,7 @@ test.each(PAGES)('[EMBED.6] what %s prints can be parsed, and imports what the p
   expect(blocks.length).toBeGreaterThan(0)
   for (const { code } of blocks) {
     expect(() => stripTypeScriptTypes(code), code).not.toThrow()
-    const [, names = ''] = /import \{([^}]*)\} from '@bridgekeeper\/server'/.exec(code) ?? []
+    const [, names = ''] = /import \{([^}]*)\} from '@bridgekeeper\/bridge'/.exec(code) ?? []
     const values = names
       .split(',')
       .map((name) => name.trim())

@@ -47,7 +47,7 @@ export interface Bridge {
   ready(): Promise<void>
   /**
    * Listens to `agent-connected`, `agent-disconnected` or `tools-changed`. The listener runs in a later turn; if it
-   * throws, the process sees an uncaught exception, as with any callback of yours.
+   * throws or rejects, the process emits a warning and the bridge runs on.
    * @returns removes the listener
    */
   on<Name extends BridgeEventName>(name: Name, listener: BridgeListener<Name>): () => void

@@ -14,7 +14,7 @@ export class ToolError extends Error {
   }
 }
 
-/** A tool's result as the local server sent it. Its members are not validated. */
+/** A tool's result as the local server sent it: a JSON object. Its members are not validated. */
 export interface ToolResult {
   readonly content?: readonly ToolContent[]
   readonly structuredContent?: Readonly<Record<string, unknown>>
@@ -31,12 +31,15 @@ export interface ToolContent {
 /**
  * The result of a call as a parsed value.
  * @throws ToolError the local server's JSON-RPC error
- * @throws BridgeError if the call failed earlier, or if its result is not JSON
+ * @throws BridgeError if the call failed earlier, or if its result is not a JSON object
  */
 export function resultOrThrow(outcome: CallOutcome): ToolResult {
   switch (outcome.kind) {
-    case 'result':
-      return parsed(outcome.result) as ToolResult
+    case 'result': {
+      const result = parsed(outcome.result)
+      if (!isObject(result)) throw new BridgeError('result_invalid')
+      return result
+    }
     case 'rpc-error': {
       const error = parsed(outcome.rpcError)
       if (!isObject(error)) throw new BridgeError('result_invalid')
