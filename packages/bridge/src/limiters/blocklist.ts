@@ -13,7 +13,7 @@ export class Blocklist {
 
   #checks = 0
 
-  /** Remaining time of a block; 0 if there is none. @param nowMs monotonic */
+  /** Remaining time of a block; 0 without one. @param nowMs monotonic */
   leftMs(kind: BlockKind, key: string, nowMs: number): number {
     const blocks = this.#byKind[kind]
     if (blocks.size === 0) return 0

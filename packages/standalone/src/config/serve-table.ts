@@ -181,7 +181,7 @@ export const SERVE = {
   }),
 }
 
-/** Secrets of an installation, read from the environment where they are needed. */
+/** Secrets of an installation. Only the OpenID client secret is part of the settings object. */
 export const SECRETS = {
   jwtSecret: secret({
     variable: 'JWT_SECRET',
