@@ -1,73 +1,62 @@
 /**
- * Builds every published package in `dist/packages` and packs each into a tarball in `dist`.
+ * Builds every published package and packs each into a tarball of JavaScript, source maps and types.
  *
- * A tarball holds JavaScript, source maps and types. Usage: node scripts/pack.ts
+ * Usage: node scripts/pack.ts [FOLDER]   (default: dist)
  */
 import { spawnSync } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { join, relative, resolve } from 'node:path'
-import { type Manifest, publishedManifest } from './pack/manifest.ts'
+import { cpSync, existsSync, globSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { basename, join, resolve } from 'node:path'
+import { declarations, type Manifest, publishedManifest } from './pack/manifest.ts'
 
-/** In the order of their dependencies: each is compiled against the built types of those before it. */
 const PACKAGES = ['protocol', 'bridge', 'standalone', 'agent', 'cli'] as const
+/** Loads Node's types also in an app whose `types` setting is empty. */
+const NODE_TYPES = '/// <reference types="node" preserve="true" />\n'
 
 const root = resolve(import.meta.dirname, '..')
-const output = join(root, 'dist')
-rmSync(output, { recursive: true, force: true })
-for (const name of PACKAGES) pack(name)
+const output = resolve(process.argv[2] ?? join(root, 'dist'))
+const packages = join(output, 'packages')
+rmSync(packages, { recursive: true, force: true })
+for (const tarball of globSync('*.tgz', { cwd: output })) rmSync(join(output, tarball))
+run(process.execPath, [
+  ...['node_modules/typescript/bin/tsc', '--project', 'tsconfig.pack.json'],
+  ...['--outDir', packages],
+])
+const stages = PACKAGES.map(stage)
+run('npm', ['pack', '--silent', '--pack-destination', output, ...stages])
 
-function pack(name: string): void {
+/** Completes the compiled package to what is published. @returns its folder */
+function stage(name: string): string {
   const source = join(root, 'packages', name)
-  const stage = join(output, 'packages', name)
-  mkdirSync(stage, { recursive: true })
-  compile(name, source, stage)
+  const folder = join(packages, name)
   const manifest: Manifest = JSON.parse(readFileSync(join(source, 'package.json'), 'utf8'))
-  writeFileSync(join(stage, 'package.json'), `${JSON.stringify(publishedManifest(manifest), undefined, 2)}\n`)
-  cpSync(join(source, 'src'), join(stage, 'src'), {
+  writeFileSync(
+    join(folder, 'package.json'),
+    `${JSON.stringify(publishedManifest(manifest), undefined, 2)}\n`,
+  )
+  cpSync(join(source, 'src'), join(folder, 'src'), {
     recursive: true,
     filter: (path) => !path.endsWith('.ts'),
   })
+  for (const map of globSync('src/**/*.map', { cwd: folder })) renameSource(join(folder, map))
+  for (const entry of declarations(manifest)) {
+    const path = join(folder, entry)
+    writeFileSync(path, NODE_TYPES + readFileSync(path, 'utf8'))
+  }
   for (const file of ['README.md', 'bin']) {
-    if (existsSync(join(source, file))) cpSync(join(source, file), join(stage, file), { recursive: true })
+    if (existsSync(join(source, file))) cpSync(join(source, file), join(folder, file), { recursive: true })
   }
-  cpSync(join(root, 'LICENSE'), join(stage, 'LICENSE'))
-  run('npm', ['pack', '--silent', '--pack-destination', output], stage)
+  cpSync(join(root, 'LICENSE'), join(folder, 'LICENSE'))
+  return folder
 }
 
-function compile(name: string, source: string, stage: string): void {
-  const config = join(output, `tsconfig.${name}.json`)
-  const types = (entry: string) => PACKAGES.map((one) => [one, entry] as const)
-  const paths = Object.fromEntries(
-    [...types('index'), ...types('parts'), ...types('settings')].map(([one, entry]) => [
-      `@bridgekeeper/${one}${entry === 'index' ? '' : `/${entry}`}`,
-      [`./packages/${one}/src/${entry}.d.ts`],
-    ]),
-  )
-  const options = {
-    extends: relative(output, join(root, 'tsconfig.json')),
-    compilerOptions: {
-      noEmit: false,
-      rootDir: source,
-      outDir: stage,
-      declaration: true,
-      sourceMap: true,
-      inlineSources: true,
-      rewriteRelativeImportExtensions: true,
-      allowJs: false,
-      checkJs: false,
-      typeRoots: [join(root, 'node_modules/@types')],
-      paths,
-    },
-    include: [join(source, 'src')],
-    exclude: [join(source, 'src/testing.ts')],
-  }
-  writeFileSync(config, JSON.stringify(options))
-  run(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '--project', config], root)
-  rmSync(config)
+/** A source map contains its source; names it as if it were beside the JavaScript, instead of in this repository. */
+function renameSource(path: string): void {
+  const map: object = JSON.parse(readFileSync(path, 'utf8'))
+  writeFileSync(path, JSON.stringify({ ...map, sources: [basename(path).replace(/\.js\.map$/, '.ts')] }))
 }
 
-function run(command: string, args: readonly string[], cwd: string): void {
+function run(command: string, args: readonly string[]): void {
   const shell = process.platform === 'win32' && command === 'npm'
-  const { status } = spawnSync(command, args, { cwd, stdio: ['ignore', 'inherit', 'inherit'], shell })
-  if (status !== 0) throw new Error(`Failed in ${cwd}: ${command} ${args.join(' ')}`)
+  const { status } = spawnSync(command, args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'], shell })
+  if (status !== 0) throw new Error(`Failed: ${command} ${args.join(' ')}`)
 }

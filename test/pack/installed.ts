@@ -23,9 +23,9 @@ const TARBALLS = {
   bridgekeeper: 'bridgekeeper',
 } as const
 
-/** Builds and packs every package. */
-export function pack(): void {
-  const { status, stderr } = spawnSync(process.execPath, [join(repository, 'scripts/pack.ts')], {
+/** Builds and packs every package into a folder. */
+export function pack(folder: string): void {
+  const { status, stderr } = spawnSync(process.execPath, [join(repository, 'scripts/pack.ts'), folder], {
     encoding: 'utf8',
   })
   if (status !== 0) throw new Error(`Packing failed:\n${stderr}`)
@@ -34,13 +34,14 @@ export function pack(): void {
 /**
  * Installs tarballs and packages of the lockfile in a folder, without a network: a tarball is extracted, every
  * dependency of the lockfile is copied to where npm would put it, and nothing else is there.
+ * @param tarballs the folder that `pack` filled
  */
-export function install(folder: string, wanted: readonly string[]): void {
+export function install(folder: string, tarballs: string, wanted: readonly string[]): void {
   const places = new Set<string>()
   for (const name of wanted) collect(name, '', places)
   for (const place of places) {
     const target = join(folder, installedPlace(place))
-    const tarball = tarballOf(place)
+    const tarball = tarballOf(place, tarballs)
     if (tarball !== undefined) extract(tarball, target)
     else {
       const own = join(repository, place, 'node_modules')
@@ -79,9 +80,9 @@ function packageName(place: string): keyof typeof TARBALLS | undefined {
   return (Object.keys(TARBALLS) as (keyof typeof TARBALLS)[]).find((name) => workspaceOf(name) === place)
 }
 
-function tarballOf(place: string): string | undefined {
+function tarballOf(place: string, tarballs: string): string | undefined {
   const name = packageName(place)
-  return name && join(repository, 'dist', `${TARBALLS[name]}-0.1.0.tgz`)
+  return name && join(tarballs, `${TARBALLS[name]}-0.1.0.tgz`)
 }
 
 /** `packages/bridge/node_modules/x` goes to `node_modules/@bridgekeeper/bridge/node_modules/x`. */

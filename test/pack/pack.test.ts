@@ -1,6 +1,14 @@
 import { spawnSync } from 'node:child_process'
-import { copyFileSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import {
+  copyFileSync,
+  existsSync,
+  globSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  writeFileSync,
+} from 'node:fs'
+import { basename, dirname, join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { configFile, published } from '../support/agent-program.ts'
 import { eventIn } from '../support/installation.ts'
@@ -18,9 +26,10 @@ const AGENT_TOKEN = `header.${CLAIMS}.signature`
 let folder: string
 
 beforeAll(() => {
-  pack()
+  const tarballs = scratch()
+  pack(tarballs)
   folder = scratch()
-  install(folder, [
+  install(folder, tarballs, [
     'bridgekeeper',
     '@bridgekeeper/bridge',
     'express',
@@ -50,13 +59,17 @@ test('[EMBED.9] every dependency of the installed packages is declared and there
   expect(problems.filter((problem: string) => !problem.startsWith('extraneous'))).toEqual([])
 })
 
-test('[EMBED.9] apps in strict TypeScript compile against the types, which are checked too', () => {
+test.each([
+  ['with Express and Fastify', ['express.ts', 'fastify.ts']],
+  // Without a library that loads Node's types, ours must.
+  ['without other libraries', ['plain.ts']],
+])('[EMBED.9] apps in strict TypeScript %s compile against the types, which are checked too', (_, files) => {
   const config = {
     compilerOptions: {
       ...{ module: 'nodenext', target: 'es2023', strict: true, skipLibCheck: false, outDir: 'out' },
-      ...{ types: ['node'], exactOptionalPropertyTypes: true },
+      exactOptionalPropertyTypes: true,
     },
-    files: ['express.ts', 'fastify.ts'],
+    files,
   }
   writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(config))
   const compiler = join(repository, 'node_modules/typescript/bin/tsc')
@@ -65,6 +78,40 @@ test('[EMBED.9] apps in strict TypeScript compile against the types, which are c
     .split('\n')
     .filter((line) => /error/.test(line) && !/^node_modules\/(?!@?bridgekeeper)/.test(line))
   expect(ours).toEqual([])
+})
+
+test('[EMBED.9] types come first in each entry, and every file that an entry names is there', () => {
+  for (const name of ['@bridgekeeper/protocol', '@bridgekeeper/bridge', '@bridgekeeper/standalone']) {
+    const own = join(folder, 'node_modules', name)
+    const { exports: entries } = JSON.parse(readFileSync(join(own, 'package.json'), 'utf8'))
+    expect(Object.keys(entries), name).toContain('.')
+    expect(Object.keys(entries), name).not.toContain('./testing')
+    for (const [entry, files] of Object.entries<string | Record<string, string>>(entries)) {
+      if (typeof files === 'string') continue
+      expect(Object.keys(files), `${name} ${entry}`).toEqual(['types', 'default'])
+      for (const file of Object.values(files)) expect(existsSync(join(own, file)), file).toBe(true)
+    }
+  }
+})
+
+test('[EMBED.9] a source map contains its source, and names no file outside its package', () => {
+  const own = join(folder, 'node_modules/@bridgekeeper/bridge/src')
+  for (const map of globSync('**/*.map', { cwd: own })) {
+    const { sources, sourcesContent } = JSON.parse(readFileSync(join(own, map), 'utf8'))
+    expect(sources, map).toEqual([basename(map).replace('.js.map', '.ts')])
+    expect(sourcesContent, map).toHaveLength(1)
+  }
+})
+
+test('[EMBED.9] nothing that is installed has an install script', () => {
+  const manifests = globSync('node_modules/**/package.json', { cwd: folder })
+  expect(manifests.length).toBeGreaterThan(50)
+  for (const path of manifests) {
+    const { scripts = {} } = JSON.parse(readFileSync(join(folder, path), 'utf8'))
+    const found = ['preinstall', 'install', 'postinstall'].filter((script) => script in scripts)
+    expect(found, path).toEqual([])
+    expect(existsSync(join(folder, dirname(path), 'binding.gyp')), path).toBe(false)
+  }
 })
 
 describe.each(NODES)('with %s', (node) => {

@@ -48,8 +48,13 @@ export interface OwnTokensOptions {
   readonly system: System
 }
 
+/** The options of a bridge that takes the node's own tokens and enrols machines. */
+export type OwnTokens = Required<
+  Pick<BridgeOptions, 'authenticator' | 'publicUrls' | 'authorizationServers' | 'proof' | 'enrolment'>
+>
+
 /** Authentication and enrolment of a node that keeps its own accounts. */
-export function ownTokens({ issuer, publicUrls, keys, data, system }: OwnTokensOptions) {
+export function ownTokens({ issuer, publicUrls, keys, data, system }: OwnTokensOptions): OwnTokens {
   const { users, sessions, devices } = data.stores
   const recalled = new Recall(system)
   const access = new AccessTokens({ key: keys.signing, issuer, users, sessions, devices, system, recalled })
@@ -59,5 +64,5 @@ export function ownTokens({ issuer, publicUrls, keys, data, system }: OwnTokensO
     authorizationServers: [issuer],
     proof: { devices, key: keys.bridge },
     enrolment: { sessions, users, tokens: access, mayEnrol: (token) => access.verifyEnrolment(token) },
-  } satisfies Partial<BridgeOptions>
+  }
 }
