@@ -1,6 +1,6 @@
 /**
  * Runs the tests of the packed packages on every Node that they support: 22, 24 and 26, installed by npm in
- * `node_modules/.cache/nodes` (400 MB, as packing empties `dist`). Linux on x64 only.
+ * `node_modules/.cache/nodes` (400 MB; packing empties `dist`). Linux on x64 only.
  */
 import { spawnSync } from 'node:child_process'
 import { mkdirSync } from 'node:fs'

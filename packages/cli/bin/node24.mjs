@@ -1,6 +1,10 @@
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 
+const PLATFORM = process.platform === 'win32' ? 'win' : process.platform
+/** npm's package of Node for this machine. */
+const PACKAGE = `node-${PLATFORM}-${process.arch}`
+
 /** Oldest versions of Node 22 with `node:sqlite`, and with TypeScript sources, both without a flag. */
 const MINOR_OF_22 = { '.js': 13, '.ts': 18 }
 
@@ -19,16 +23,15 @@ export function runs(version, { pathname }) {
  * @returns {string | undefined} the path of the program
  */
 export function findNode24() {
-  const windows = process.platform === 'win32'
-  const packageName = `node-${windows ? 'win' : process.platform}-${process.arch}`
   try {
-    const manifest = createRequire(import.meta.url).resolve(`${packageName}/package.json`)
-    return join(dirname(manifest), 'bin', windows ? 'node.exe' : 'node')
+    const manifest = createRequire(import.meta.url).resolve(`${PACKAGE}/package.json`)
+    return join(dirname(manifest), 'bin', PLATFORM === 'win' ? 'node.exe' : 'node')
   } catch {
     return Number.parseInt(process.versions.node, 10) >= 24 ? process.execPath : undefined
   }
 }
 
-/** What to tell someone for whom {@link findNode24} found nothing. */
-export const NODE_24_MISSING = `Bridgekeeper needs Node.js 24 and found ${process.version} only. \
-npm brings it along on Linux and on Windows (x64); here, install Node.js 24 from https://nodejs.org and try again.`
+/** Printed when {@link findNode24} finds nothing. */
+export const NODE_24_MISSING = `Bridgekeeper needs Node.js 22.18 or newer and found ${process.version} only: \
+install Node.js 24 from https://nodejs.org and try again. On Linux and on Windows (x64), npm can install it beside \
+Bridgekeeper instead: npm install ${PACKAGE}@24`
