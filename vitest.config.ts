@@ -1,9 +1,51 @@
-import { defineConfig } from 'vitest/config'
+import { defineConfig, type TestProjectConfiguration } from 'vitest/config'
+import { ablation } from './scripts/ablate/plugin.ts'
 import { ClosingLine } from './scripts/closing-line.ts'
+import { MUTATION_AREAS } from './scripts/mutation-areas.ts'
+
+/** Number of the protection to take out; set by `npm run ablate`. */
+const ABLATION = process.env.BRIDGEKEEPER_ABLATE
+/** Area under mutation tests; set by `npm run mutate`. */
+const MUTATED = process.env.BRIDGEKEEPER_MUTATE
+
+/** Tests that alone must cover the gates, limiters and security log; `npm run coverage` runs only these. */
+const GATES = [
+  'packages/bridge/test/{gates,limiters}/**/*.test.ts',
+  // The kill test checks other processes, and coverage does not count lines of those.
+  'packages/{bridge,standalone}/test/security-log.!(kill).test.ts',
+]
+
+const tests: TestProjectConfiguration[] = [
+  { extends: true, test: { name: 'gates', include: GATES } },
+  {
+    extends: true,
+    test: {
+      name: 'others',
+      include: ['test/**/*.test.ts', 'packages/*/test/**/*.test.ts'],
+      exclude: ['**/node_modules/**', ...GATES],
+    },
+  },
+]
+
+/** The fast tests of one area, resolved so that packages import the mutated sources, not the ones in node_modules. */
+function mutants(area: string): TestProjectConfiguration {
+  const entries = ['bridge', 'standalone', 'agent'].flatMap((name) =>
+    // The longest name first: an alias also matches longer names that begin with it.
+    ['/testing', '/parts', ''].map((entry) => [
+      `@bridgekeeper/${name}${entry}`,
+      `${import.meta.dirname}/packages/${name}/src/${entry.slice(1) || 'index'}.ts`,
+    ]),
+  )
+  return {
+    extends: true,
+    resolve: { alias: Object.fromEntries(entries) },
+    test: { name: 'mutants', include: [...(MUTATION_AREAS[area]?.tests ?? [])], testTimeout: 30_000 },
+  }
+}
 
 export default defineConfig({
+  plugins: ABLATION === undefined ? [] : [ablation(ABLATION, import.meta.dirname)],
   test: {
-    include: ['test/**/*.test.ts', 'packages/*/test/**/*.test.ts'],
     environment: 'node',
     pool: 'forks',
     // Most tests of whole programs wait for other processes.
@@ -15,5 +57,18 @@ export default defineConfig({
     // Programs under test start in about half the time when Node need not compile them again.
     env: { NODE_COMPILE_CACHE: `${import.meta.dirname}/node_modules/.cache/bridgekeeper-tests` },
     reporters: ['default', new ClosingLine()],
+    projects: MUTATED === undefined ? tests : [mutants(MUTATED)],
+    coverage: {
+      provider: 'v8',
+      include: [
+        'packages/bridge/src/{gates,limiters,security-log}/**',
+        'packages/bridge/src/memoize.ts',
+        'packages/standalone/src/security-log/**',
+      ],
+      // A table and its types, without branches to cover.
+      exclude: ['packages/bridge/src/security-log/events.ts'],
+      reporter: ['text'],
+      thresholds: { lines: 100, branches: 100, functions: 100, statements: 100 },
+    },
   },
 })

@@ -52,7 +52,6 @@ async function run(number: number, { tests }: Ablation): Promise<Outcome> {
   const report = join(scratch, `${number}.json`)
   const args = [
     'run',
-    '--config=vitest.ablate.config.ts',
     ...tests,
     '--reporter=json',
     `--outputFile=${report}`,

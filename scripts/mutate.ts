@@ -19,7 +19,12 @@ function mutate(args: readonly string[]): number {
     console.error(`Mutation tests of ${area}:`)
     const { status } = spawnSync(
       process.execPath,
-      ['node_modules/@stryker-mutator/core/bin/stryker.js', 'run', ...strykerArgs],
+      [
+        'node_modules/@stryker-mutator/core/bin/stryker.js',
+        'run',
+        'scripts/stryker.config.mjs',
+        ...strykerArgs,
+      ],
       { stdio: 'inherit', env: { ...process.env, BRIDGEKEEPER_MUTATE: area } },
     )
     if (status !== 0) code = 1

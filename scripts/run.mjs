@@ -15,7 +15,7 @@ const TASKS = {
   test: ['node_modules/vitest/vitest.mjs', 'run'],
   'test:attack': ['node_modules/vitest/vitest.mjs', 'run', 'test/attack'],
   check: ['scripts/check.ts'],
-  coverage: ['node_modules/vitest/vitest.mjs', 'run', '--config', 'vitest.coverage.config.ts'],
+  coverage: ['node_modules/vitest/vitest.mjs', 'run', '--project', 'gates', '--coverage'],
   mutate: ['scripts/mutate.ts'],
   ablate: ['scripts/ablate.ts'],
   bench: ['bench/main.ts'],

@@ -1,17 +1,17 @@
-import { MUTATION_AREAS } from './scripts/mutation-areas.ts'
+import { MUTATION_AREAS } from './mutation-areas.ts'
 
 const area = MUTATION_AREAS[process.env.BRIDGEKEEPER_MUTATE ?? 'guards']
 if (area === undefined) throw new Error('BRIDGEKEEPER_MUTATE must name an area: see `npm run mutate`.')
 
 /**
- * Mutation tests of what guards the bridge: each mutant is a way to break it that a test must notice.
+ * Mutation tests of the area in BRIDGEKEEPER_MUTATE: Stryker breaks the code in many ways, and a test must fail for each.
  * docs/mutation.md keeps the scores and says why each survivor survives.
  *
  * @type {import('@stryker-mutator/api/core').PartialStrykerOptions}
  */
 export default {
   testRunner: 'vitest',
-  vitest: { configFile: 'vitest.mutation.config.ts', related: false },
+  vitest: { configFile: 'vitest.config.ts', related: false },
   // Stryker would rewrite tsconfig.json with TypeScript's JS API, which TypeScript 7 has not; nothing here needs it.
   tsconfigFile: 'not-needed.json',
   plugins: ['@stryker-mutator/vitest-runner'],
