@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { DataFolder } from '@bridgekeeper/standalone'
@@ -25,3 +25,30 @@ test('[LOG.11] a database that cannot be written ends no node; what waits in it 
   expect(await data.outbox.after(0)).toEqual([])
   expect(readFileSync(join(path, 'security.log'), 'utf8').match(/user_added/g)).toHaveLength(1)
 }, 15_000)
+
+async function dataFolder(): Promise<{ path: string; data: DataFolder; system: FakeSystem }> {
+  const path = scratch()
+  const system = new FakeSystem()
+  const data = await DataFolder.open(path, {}, system)
+  onTestFinished(() => data.close())
+  return { path, data, system }
+}
+
+test('[LOG.10] refuses a second log on a data folder until the first one is closed', async () => {
+  const folder = await dataFolder()
+  const first = openNodeLog(folder)
+  expect(() => openNodeLog(folder)).toThrow(expect.objectContaining({ code: 'data_folder_busy' }))
+  await first.close()
+  const second = openNodeLog({ ...folder, sinks: [] })
+  expect(second.writable).toBe(true)
+  await second.close()
+})
+
+test('[LOG.10] a log that cannot be opened gets `log_unusable` and leaves no lock', async () => {
+  const folder = await dataFolder()
+  const file = join(folder.path, 'security.log')
+  mkdirSync(file, 0o700)
+  expect(() => openNodeLog(folder)).toThrow(expect.objectContaining({ code: 'log_unusable' }))
+  rmdirSync(file)
+  await openNodeLog(folder).close()
+})
