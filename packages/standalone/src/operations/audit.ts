@@ -21,8 +21,8 @@ export function verifySecurityLog(folder: string, env: Environment): Verificatio
   try {
     return verifyLog(folder, key)
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error)
-    throw new SetupError('log_unusable', `The security log cannot be read: ${why}`, 'Check its rights.', {
+    const { message } = error as NodeJS.ErrnoException
+    throw new SetupError('log_unusable', `The security log cannot be read: ${message}`, 'Check its rights.', {
       cause: error,
     })
   }
