@@ -1,6 +1,6 @@
 /** A WebSocket server that checks nothing: the least that a connection can cost. */
 import { WebSocketServer } from 'ws'
-import { answer } from './child.ts'
+import { answer } from './answer.ts'
 import { listenerOf, listening } from './listener.ts'
 import { type ServerAnswers, serverAnswers } from './usage.ts'
 

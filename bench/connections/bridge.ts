@@ -15,7 +15,7 @@ import {
 import { canonicalJson, thumbprintText } from '@bridgekeeper/protocol'
 import { createSecurityLog } from '@bridgekeeper/standalone'
 import { MemoryDevices } from '../../test/support/memory-devices.ts'
-import { answer } from './child.ts'
+import { answer } from './answer.ts'
 import type { Device, Login } from './crowd.ts'
 import { listenerOf, listening } from './listener.ts'
 import { type ServerAnswers, serverAnswers, sharedMs } from './usage.ts'

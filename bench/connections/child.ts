@@ -1,11 +1,11 @@
-/** Processes of this benchmark: what they are asked, and what they answer, one question at a time. */
+/** Child processes of this benchmark. Each answers one question at a time. */
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import type { BareAnswers } from './bare.ts'
 import type { BridgeAnswers } from './bridge.ts'
 import type { CrowdAnswers } from './crowd.ts'
 
-/** What the process of each file answers. */
+/** Answers of the process of each file. */
 export interface Programs {
   readonly './bare.ts': BareAnswers
   readonly './bridge.ts': BridgeAnswers
@@ -23,7 +23,7 @@ interface Reply {
   readonly error?: string
 }
 
-/** The side of whoever asks. */
+/** The parent's end of a child process. */
 export class Child<F extends keyof Programs> {
   readonly #process: ChildProcess
   readonly #file: F
@@ -80,19 +80,4 @@ export class Child<F extends keyof Programs> {
     if (reply.error !== undefined) throw new Error(`${this.#file}: ${reply.error}`)
     return reply.value
   }
-}
-
-/** The side of whoever answers; ends with the process that asks. */
-export function answer(answers: object): void {
-  process.on('disconnect', () => process.exit(0))
-  process.on('message', async ({ question, argument }: { question: string; argument: unknown }) => {
-    try {
-      const answerOne = (answers as Record<string, (argument: unknown) => unknown>)[question]
-      if (answerOne === undefined) throw new Error(`nobody answers ${question}`)
-      process.send?.({ value: await answerOne(argument) })
-    } catch (error) {
-      process.send?.({ error: String(error) })
-    }
-  })
-  process.send?.({ value: 'ready' })
 }

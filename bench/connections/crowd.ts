@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import type { TLSSocket } from 'node:tls'
 import { agentSigned, SUBPROTOCOL_V2, transcript } from '@bridgekeeper/protocol'
 import { WebSocket } from 'ws'
-import { answer } from './child.ts'
+import { answer } from './answer.ts'
 import { sharedMs } from './usage.ts'
 
 export interface Login {

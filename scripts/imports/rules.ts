@@ -1,94 +1,96 @@
 /**
- * Allowed imports between areas.
+ * Rules for imports, which `npm run check -- imports` enforces.
  *
  * An area is a package (`agent`), or a folder or file directly in its `src` (`bridge/gates`, `bridge/ports`).
  * `bridge/*` means every area of the bridge.
  */
 
-/** What the files of one area may import of this project. */
+/** Parts of this project that the files of one area may import. */
 export interface Layer {
   readonly area: string
   readonly imports: readonly string[]
   readonly importsTypes?: readonly string[]
-  /** Where this is given, nothing else from npm or Node may be imported. */
+  /** The only modules of npm and Node that it may import. Without it, any. */
   readonly modules?: readonly string[]
   readonly because: string
 }
 
-/** A file belongs to its area's layer, or where its area is not listed to its package's. */
+/** A file belongs to the layer of its area or, if its area has none, to that of its package. */
 export const LAYERS: readonly Layer[] = [
   {
     area: 'protocol',
     imports: [],
     modules: ['zod'],
-    because: 'both ends share the wire, so it drags in neither of them nor their machinery',
+    because: 'the bridge and the agent share it, so it depends on neither',
   },
-  { area: 'agent', imports: ['agent/*', 'protocol'], because: 'a desktop gets no code of the bridge' },
+  {
+    area: 'agent',
+    imports: ['agent/*', 'protocol'],
+    because: 'a user installs the agent without the bridge',
+  },
   {
     area: 'cli',
     imports: ['agent', 'bridge', 'protocol', 'standalone'],
-    because: 'it puts the packages together',
+    because: 'it offers the packages as commands',
   },
   {
     area: 'bridge',
     imports: ['bridge/*', 'protocol'],
-    because: 'the files at its root put the library together; neither the node nor the agent is part of it',
+    because: 'the files at its root assemble the library, which depends on neither node nor agent',
   },
   {
     area: 'standalone',
     imports: ['standalone/*', 'bridge', 'protocol'],
-    because: 'it builds a whole node around the library; the agent is not part of it',
+    because: 'it builds a node around the library and does not depend on the agent',
   },
   {
     area: 'bridge/limiters',
     imports: ['bridge/gates', 'bridge/ports', 'protocol'],
     modules: ['node:crypto'],
-    because: 'a limiter counts what it is given: no network, no database, no clock or timer of its own',
+    because: 'a limiter counts its inputs: no network, database, clock or timer',
   },
   {
     area: 'bridge/ports',
     imports: ['protocol'],
     importsTypes: ['bridge/gates', 'bridge/limiters', 'bridge/security-log'],
-    because: 'interfaces stand below all that use or fill them',
+    because: 'interfaces depend on no implementation and no user of them',
   },
   {
     area: 'bridge/gates',
     imports: ['bridge/memoize', 'bridge/ports', 'protocol'],
     importsTypes: ['bridge/limiters'],
     modules: ['node:crypto', 'ipaddr.js'],
-    because: 'a gate decides from what it is given: no network, no database, no clock or timer of its own',
+    because: 'a gate decides from its arguments: no network, database, clock or timer',
   },
   {
     area: 'bridge/security-log',
     imports: ['bridge/memoize', 'bridge/ports', 'protocol'],
     modules: ['node:stream'],
-    because:
-      'it records what others decided and decides nothing: no network, no database, no clock of its own',
+    because: 'it records decisions and makes none: no network, database or clock',
   },
   {
     area: 'bridge/calls',
     imports: ['protocol'],
-    because: 'what a call is and how it ended is a value, whoever carries it',
+    because: 'calls and their results are values, independent of transport',
   },
   {
     area: 'bridge/cors',
     imports: [],
     modules: ['node:http'],
-    because:
-      'each door lets pages of listed origins read its answers in the same way, and this admits nobody',
+    because: 'every HTTP endpoint shares it, and it admits nobody',
   },
-  { area: 'bridge/memoize', imports: [], modules: [], because: 'a cache knows nothing of what is in it' },
-  { area: 'bridge/groups', imports: [], modules: [], because: 'a collection knows nothing of what is in it' },
+  { area: 'bridge/memoize', imports: [], modules: [], because: 'a cache is independent of its content' },
+  { area: 'bridge/groups', imports: [], modules: [], because: 'a collection is independent of its content' },
   {
     area: 'bridge/admission',
     imports: ['bridge/gates', 'bridge/limiters', 'bridge/groups', 'bridge/ports', 'protocol'],
-    because: 'it runs the gates in their order and knows no socket, no HTTP and no database',
+    because: 'it runs the gates in order, without socket, HTTP or database',
   },
   {
     area: 'bridge/connection',
     imports: ['bridge/calls', 'bridge/gates', 'bridge/limiters', 'bridge/ports', 'protocol'],
     importsTypes: ['bridge/security-log'],
-    because: 'it runs the gates of each message and knows nothing of how messages come and go',
+    because: 'it runs the gates of each message, independent of transport',
   },
   {
     area: 'bridge/router',
@@ -101,7 +103,7 @@ export const LAYERS: readonly Layer[] = [
       'bridge/ports',
       'protocol',
     ],
-    because: 'it sees a connection, not the socket or the caller at either end',
+    because: 'it routes between connections, not sockets or callers',
   },
   {
     area: 'bridge/southbound',
@@ -114,7 +116,7 @@ export const LAYERS: readonly Layer[] = [
       'protocol',
     ],
     importsTypes: ['bridge/security-log'],
-    because: 'agents come in here, and callers do not',
+    because: 'only agents connect here',
   },
   {
     area: 'bridge/northbound',
@@ -128,53 +130,53 @@ export const LAYERS: readonly Layer[] = [
       'bridge/ports',
       'protocol',
     ],
-    because: 'callers reach an agent through the router only',
+    because: 'callers reach an agent only through the router',
   },
   {
     area: 'bridge/tokens',
     imports: ['bridge/ports', 'bridge/gates', 'bridge/limiters', 'protocol'],
-    because: 'a token means the same whichever way it comes in',
+    because: 'a token means the same on every endpoint',
   },
   {
     area: 'standalone/ports',
     imports: ['bridge'],
-    because: 'interfaces stand below all that use or fill them',
+    because: 'interfaces depend on no implementation and no user of them',
   },
   {
     area: 'standalone/config',
     imports: ['standalone/*', 'bridge', 'protocol'],
-    because: 'it reads settings for every area, and says what is wrong with them',
+    because: 'it reads and validates the settings of every area',
   },
   {
     area: 'standalone/data',
     imports: ['standalone/*', 'bridge', 'protocol'],
-    because: 'it opens what an installation keeps',
+    because: 'it opens the data folder and the database',
   },
   {
     area: 'standalone/security-log',
     imports: ['standalone/*', 'bridge', 'protocol'],
-    because: 'it is one file of one installation',
+    because: 'it writes the log file of one installation',
   },
   {
     area: 'standalone/sessions',
     imports: ['standalone/ports', 'bridge', 'protocol'],
-    because: 'who someone is does not depend on the page that they use',
+    because: 'a session does not depend on a page',
   },
   {
     area: 'standalone/web',
     imports: ['bridge', 'protocol'],
     modules: ['cookie', 'node:crypto', 'node:http'],
-    because: 'every page is made of it, whichever area the page belongs to',
+    because: 'pages of every area share this kit',
   },
   {
     area: 'standalone/browser',
     imports: ['standalone/ports', 'standalone/web', 'standalone/sessions', 'bridge', 'protocol'],
-    because: 'every area with pages asks it who is logged in; it has no page of its own',
+    because: 'every area with pages authenticates browsers here; it has no pages',
   },
   {
     area: 'standalone/passwords',
     imports: ['standalone/ports', 'bridge', 'protocol'],
-    because: 'pages and commands set passwords by the same rules',
+    because: 'pages and commands share the rules for passwords',
   },
   {
     area: 'standalone/operations',
@@ -189,7 +191,7 @@ export const LAYERS: readonly Layer[] = [
       'bridge',
       'protocol',
     ],
-    because: 'an act is the same for the command line and for pages, and knows neither',
+    because: 'command line and pages share the operations, which depend on neither',
   },
   {
     area: 'standalone/accounts',
@@ -204,12 +206,12 @@ export const LAYERS: readonly Layer[] = [
       'bridge',
       'protocol',
     ],
-    because: 'pages log people in and show what is theirs; what that is good for is decided elsewhere',
+    because: 'pages log users in; they authorize nothing',
   },
   {
     area: 'bridge/devices',
     imports: ['bridge/tokens', 'bridge/gates', 'bridge/limiters', 'bridge/ports', 'protocol'],
-    because: 'it turns requests into what identity decides, and the answer into HTTP',
+    because: 'it translates between HTTP and tokens',
   },
   {
     area: 'standalone/oauth',
@@ -221,16 +223,16 @@ export const LAYERS: readonly Layer[] = [
       'bridge',
       'protocol',
     ],
-    because: 'it asks users by pages of the same kit, and needs nothing of the account pages',
+    because: 'its pages use the web kit and are independent of the account pages',
   },
   {
     area: 'standalone/adapters',
     imports: ['standalone/ports', 'standalone/sessions', 'bridge', 'protocol'],
-    because: 'an adapter fills a port and can be replaced by another',
+    because: 'an adapter implements a port and can be replaced',
   },
 ]
 
-/** A module that, within one package, only one area may import. */
+/** Modules that only one area of a package may import. */
 export interface Owner {
   readonly modules: readonly string[]
   readonly area: string
@@ -238,30 +240,30 @@ export interface Owner {
 }
 
 export const OWNERS: readonly Owner[] = [
-  { modules: ['ws'], area: 'bridge/southbound', because: 'one place turns sockets into messages' },
-  { modules: ['ws'], area: 'agent/link', because: 'one place turns the socket into messages' },
-  { modules: ['node:sqlite'], area: 'agent/keychain', because: 'it serves as the lock of the keychain only' },
+  { modules: ['ws'], area: 'bridge/southbound', because: 'one area turns sockets into messages' },
+  { modules: ['ws'], area: 'agent/link', because: 'one area turns the socket into messages' },
+  { modules: ['node:sqlite'], area: 'agent/keychain', because: 'SQLite only locks the keychain' },
   {
     modules: ['node:child_process', '@modelcontextprotocol/*'],
     area: 'agent/servers',
-    because: 'one place starts local servers and speaks to them, after the guard',
+    because: 'one area starts local servers and calls them, behind the guard',
   },
-  { modules: ['@modelcontextprotocol/*'], area: 'bridge/northbound', because: 'one place speaks MCP' },
-  { modules: ['jose'], area: 'bridge/tokens', because: 'one place reads and makes tokens' },
+  { modules: ['@modelcontextprotocol/*'], area: 'bridge/northbound', because: 'one area speaks MCP' },
+  { modules: ['jose'], area: 'bridge/tokens', because: 'one area verifies and issues tokens' },
   {
     modules: ['@node-rs/argon2'],
     area: 'standalone/passwords',
-    because: 'one place hashes passwords, and bounds how many at once',
+    because: 'one area hashes passwords and limits how many at once',
   },
   {
     modules: ['otpauth', '@simplewebauthn/server', 'openid-client'],
     area: 'standalone/accounts',
-    because: 'one place takes codes and passkeys, and asks providers who somebody is',
+    because: 'one area verifies codes, passkeys and identity providers',
   },
   {
     modules: ['oidc-provider'],
     area: 'standalone/oauth',
-    because: 'what the library is told, and what it is kept from, stands in one place',
+    because: 'one area configures the OAuth server',
   },
   {
     modules: ['node:sqlite', 'kysely', 'pg', 'ioredis', 'redis'],
@@ -270,8 +272,53 @@ export const OWNERS: readonly Owner[] = [
   },
 ]
 
-/** The clock and randomness are passed in; in these packages only these files may reach for the real ones. */
-export const TIMELESS = {
-  packages: ['protocol', 'bridge', 'standalone', 'agent'],
-  except: /\/src\/(?:.+\/)?system\.ts$/,
+/** The modules of npm and Node that a package may import at all. A package not listed here may import any. */
+export interface PackageRule {
+  readonly package: string
+  readonly modules: readonly string[]
+  readonly because: string
 }
+
+export const PACKAGES: readonly PackageRule[] = [
+  {
+    package: 'bridge',
+    modules: [
+      'node:buffer',
+      'node:crypto',
+      'node:events',
+      'node:http',
+      'node:net',
+      'node:perf_hooks',
+      'node:stream',
+      'node:tls',
+      '@modelcontextprotocol/*',
+      '@noble/curves',
+      'ipaddr.js',
+      'jose',
+      'ws',
+      'zod',
+    ],
+    because: 'the library has no files, no child processes, no database driver and no OAuth server',
+  },
+]
+
+/** A global that files of some packages must not use, except in files that match. */
+export interface Ban {
+  readonly packages: readonly string[]
+  readonly except: RegExp
+  readonly because: string
+}
+
+export const BANS = {
+  time: {
+    packages: ['protocol', 'bridge', 'standalone', 'agent'],
+    except: /\/src\/(?:.+\/)?system\.ts$/,
+    because: 'pass in the clock and randomness',
+  },
+  env: {
+    packages: ['protocol', 'bridge'],
+    // The default of the option `production` reads NODE_ENV.
+    except: /^packages\/bridge\/src\/assemble\.ts$/,
+    because: 'the library takes options, not environment variables',
+  },
+} satisfies Record<string, Ban>
