@@ -2,7 +2,7 @@
  * Runs every check that is not a test, and goes on after one that fails, so that one run shows all there is to
  * mend.
  *
- * Usage: npm run check [-- types|style|words|imports|rules|ablations|events|json|limits|settings …] [--fix]
+ * Usage: npm run check [-- types|style|words|imports|unused|rules|ablations|events|json|limits|settings …] [--fix]
  */
 import { spawnSync } from 'node:child_process'
 import { parseArgs } from 'node:util'
@@ -19,6 +19,7 @@ const CHECKS: Record<string, string[]> = {
   ],
   words: ['scripts/check-words.ts'],
   imports: ['scripts/check-imports.ts'],
+  unused: ['node_modules/knip/bin/knip.js', '--no-progress', '--treat-config-hints-as-errors'],
   rules: ['scripts/check-rules.ts'],
   ablations: ['scripts/check-ablations.ts'],
   events: ['scripts/check-events.ts', ...(values.fix ? ['--fix'] : [])],

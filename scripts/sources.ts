@@ -42,11 +42,6 @@ export function withoutComments(text: string): string {
   return text.replace(COMMENT_OR_STRING, (token) => (token.startsWith('/') ? blank(token) : token))
 }
 
-/** Blanks comments and plain strings; templates stay, since code may stand in them. */
-export function withoutStrings(text: string): string {
-  return text.replace(COMMENT_OR_STRING, (token) => (token.startsWith('`') ? token : blank(token)))
-}
-
 function blank(token: string): string {
   return token.replace(/[^\n]/g, ' ')
 }

@@ -27,7 +27,7 @@ interface Challenge {
   readonly proof?: { readonly connectionId: string; readonly keyId: string; readonly binding: string }
 }
 
-export interface Opening {
+interface Opening {
   readonly url: string
   /** One for each agent; without them so many plain sockets. */
   readonly logins: readonly Login[] | number
@@ -35,7 +35,7 @@ export interface Opening {
 }
 
 /** How an agent's socket ended. */
-export interface Ended {
+interface Ended {
   readonly atMs: number
   readonly code: number
 }

@@ -1,5 +1,5 @@
 /** What a server's process says of itself. */
-export interface Usage {
+interface Usage {
   readonly cpuMicros: number
 }
 

@@ -6,7 +6,7 @@ import type { SoakUser } from './node.ts'
 const READY_MS = 10_000
 
 /** A frame from the bridge. */
-export interface Frame {
+interface Frame {
   readonly type: string
   readonly id?: string
   readonly challenge?: string

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { type DeviceWorld, startDevices } from '../../packages/bridge/test/support/device-world.ts'
+import { startDevices } from '../../packages/bridge/test/support/device-world.ts'
 
 /** What a client asked for at the device authorization endpoint. */
 export interface Asked {
@@ -91,7 +91,6 @@ export async function startApprovingBridge() {
 }
 
 export type ApprovingBridge = Awaited<ReturnType<typeof startApprovingBridge>>
-export type { DeviceWorld }
 
 function headersOf({ headers }: IncomingMessage): Record<string, string> {
   const { authorization, 'content-type': type = '' } = headers

@@ -1,7 +1,7 @@
 import { AGENT_CLIENT_ID } from '@bridgekeeper/bridge/testing'
 import * as oauth from 'oauth4webapi'
 import type { OAuthNode } from './oauth.ts'
-import { INSECURE, type TestClient } from './oauth-client.ts'
+import { INSECURE } from './oauth-client.ts'
 import type { Page, Person } from './person.ts'
 
 /** RFC 7638's own example of a thumbprint. */
@@ -46,9 +46,3 @@ export async function enterCode(person: Person, node: Pick<OAuthNode, 'url'>, co
   const page = await person.visit(`${node.url}/device`)
   return person.submit(page, { action: '/device' }, { user_code: code })
 }
-
-export const agentOf = (as: oauth.AuthorizationServer): TestClient => ({
-  as,
-  client: AGENT,
-  auth: oauth.None(),
-})

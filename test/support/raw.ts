@@ -110,12 +110,7 @@ export interface UpgradeOptions {
 }
 
 /** The bytes of an upgrade request. */
-export function upgradeRequest({
-  path = '/api/mcp-ws',
-  token,
-  v2 = true,
-  headers = [],
-}: UpgradeOptions): string {
+function upgradeRequest({ path = '/api/mcp-ws', token, v2 = true, headers = [] }: UpgradeOptions): string {
   const hasHost = headers.some((line) => /^host:/i.test(line))
   return [
     `GET ${path} HTTP/1.1`,

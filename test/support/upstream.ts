@@ -5,7 +5,7 @@ import Provider, { type KoaContextWithOIDC } from 'oidc-provider'
 import { onTestFinished } from 'vitest'
 
 /** The user whom the next login at the provider finds. */
-export interface UpstreamUser {
+interface UpstreamUser {
   readonly subject: string
   readonly email?: string
   readonly isVerified?: boolean

@@ -1,7 +1,7 @@
 import { codes, type ErrorCode } from '@bridgekeeper/protocol'
 
 /** Why an agent gives up, beside the codes that a bridge may answer with. */
-export const agentCodes = {
+const agentCodes = {
   url_invalid: {
     message: "The bridge's URL cannot be read.",
     next: 'Write it like https://bridge.example.com or http://127.0.0.1:8787.',

@@ -10,7 +10,7 @@ export type AgentEvent = SampledEvent | LeftOutEvent
 export type SampledEvent = LinkEvent | ServerEvent | EnrolmentEvent
 
 /** More events of one kind came within 10 seconds than are reported; `last` is the latest of them. */
-export interface LeftOutEvent {
+interface LeftOutEvent {
   readonly type: 'events-left-out'
   readonly count: number
   readonly last: SampledEvent

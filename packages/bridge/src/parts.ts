@@ -11,7 +11,7 @@ export { canonicalResource, enrolmentResource, isMcpResource, mcpResource } from
 export { TLS_MODES, type TlsMode } from './gates/transport.ts'
 export { denialError, denyFor } from './gates/verdict.ts'
 export { DEFAULT_FAILURE_LIMIT } from './limiters/address-failures.ts'
-export { DEFAULT_RATE_LIMIT, type RateLimit } from './limiters/rate-limit.ts'
+export { DEFAULT_RATE_LIMIT } from './limiters/rate-limit.ts'
 export { Sampler } from './limiters/sampler.ts'
 export { SlidingWindow } from './limiters/sliding-window.ts'
 export { boundPipelining } from './northbound/pipelining.ts'

@@ -14,7 +14,7 @@ export interface Failure {
 const NOT_TEXT = /[^\P{C}\t\n]|[\u2028\u2029]/gu
 
 /** Prints one JSON value on its own line. */
-export function printJson(value: unknown): void {
+function printJson(value: unknown): void {
   print(`${jsonText(value)}\n`)
 }
 

@@ -33,7 +33,7 @@ const absentServerSchema = z.object({
 })
 
 /** One local server as the agent reports it. */
-export const catalogServerSchema = z.discriminatedUnion('state', [readyServerSchema, absentServerSchema])
+const catalogServerSchema = z.discriminatedUnion('state', [readyServerSchema, absentServerSchema])
 export type CatalogServer = z.infer<typeof catalogServerSchema>
 
 /** Local servers of an agent: all of them, or one part of the catalog. */

@@ -2,8 +2,6 @@ import { admissionCodes } from './codes/admission.ts'
 import { callCodes } from './codes/calls.ts'
 import { requestCodes } from './codes/requests.ts'
 
-export type { CodeEntry } from './codes/entry.ts'
-
 /**
  * Every error of the product: one stable code and its form at each edge. Local errors never cross the wire;
  * wire errors come from this table.

@@ -21,7 +21,8 @@ export {
   type ToolResultFrame,
   type UpFrame,
 } from './codec.ts'
-export { type CodeEntry, codes, type ErrorCode, isErrorCode } from './codes.ts'
+export type { CodeEntry } from './codes/entry.ts'
+export { codes, type ErrorCode, isErrorCode } from './codes.ts'
 export type { DownMessage } from './down.ts'
 export { type Exposure, type FileRights, secretExposure, trustExposure } from './file-rights.ts'
 export { canonicalJson, isObject, type Json, parseJson, type RawJson } from './json.ts'

@@ -16,7 +16,7 @@ export interface AccountStore extends UserStore {
 }
 
 /** Result of presenting a refresh token; `next` is the generation to continue with. */
-export type Redeemed =
+type Redeemed =
   | { readonly state: 'good'; readonly next: number }
   /** Used before; without `usedAtMs`, several uses ago. */
   | { readonly state: 'reused'; readonly next: number; readonly usedAtMs?: number }

@@ -32,7 +32,7 @@ export {
   Passwords,
   PasswordsBusy,
 } from './passwords/passwords.ts'
-export type { AccountStore, OAuthRecord, OAuthStore, Passkey } from './ports.ts'
+export type { OAuthStore } from './ports.ts'
 export { LoginSessions, MAX_SESSIONS } from './sessions/login-sessions.ts'
 export { loadBridgeKey } from './tokens/bridge-key.ts'
 export { byIssuer } from './tokens/by-issuer.ts'

@@ -26,7 +26,10 @@ export interface StdioEntry {
   readonly inheritEnv?: readonly string[]
 }
 
-/** A server that is reached over HTTP. This version does not run it. */
+/**
+ * A server that is reached over HTTP. This version does not run it.
+ * @public
+ */
 export interface HttpEntry {
   readonly kind: 'http'
   readonly name: string

@@ -9,7 +9,6 @@ const stamp = z.number().nonnegative()
 
 /** Where a private key is stored: in the key store of the operating system, or in the record. */
 const keyStore = z.enum(['os', 'file'])
-export type KeyStoreKind = z.infer<typeof keyStore>
 
 const keyPlace = { keyId, keyStore, privateKey: privateJwkSchema.optional() }
 

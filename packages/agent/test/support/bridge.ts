@@ -8,7 +8,7 @@ import { until } from './until.ts'
 /** A parsed frame of the agent. */
 export type Frame = { readonly type: string; readonly [key: string]: unknown }
 
-export interface Refusal {
+interface Refusal {
   readonly status: number
   readonly headers?: Record<string, string>
   readonly body?: string

@@ -9,7 +9,7 @@ import { ServerSet } from '../../src/servers/server-set.ts'
 import { FakeSystem } from './fake-system.ts'
 
 export const TOOL = { name: 'echo', inputSchema: { type: 'object' } }
-export const STOP_TIMES = { stdinMs: 1_000, termMs: 2_000 }
+const STOP_TIMES = { stdinMs: 1_000, termMs: 2_000 }
 export const START_MS = 20_000
 
 export const settled = async (): Promise<void> => {

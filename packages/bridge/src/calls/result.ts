@@ -23,7 +23,7 @@ export interface ToolResult {
 }
 
 /** One content block, such as `{ type: 'text', text }`. */
-export interface ToolContent {
+interface ToolContent {
   readonly type: string
   readonly [member: string]: unknown
 }

@@ -17,7 +17,7 @@ export interface Reply {
 }
 
 /** The usual reply: the answer is the HTTP response. */
-export class JsonReply implements Reply {
+class JsonReply implements Reply {
   readonly #response: ServerResponse
 
   constructor(response: ServerResponse) {
@@ -42,7 +42,7 @@ export class JsonReply implements Reply {
 }
 
 /** For callers that accept only event streams: one event. Refusals with a status are JSON all the same. */
-export class EventReply extends JsonReply {
+class EventReply extends JsonReply {
   readonly #stream: ServerResponse
 
   constructor(response: ServerResponse) {

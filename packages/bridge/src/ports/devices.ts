@@ -1,6 +1,6 @@
 /** Ports of enrolled devices. Durable; every method is atomic and rejects while the store is down. */
 
-export const DEVICE_ALGORITHMS = ['Ed25519', 'ES256'] as const
+const DEVICE_ALGORITHMS = ['Ed25519', 'ES256'] as const
 
 export type DeviceAlgorithm = (typeof DEVICE_ALGORITHMS)[number]
 

@@ -1,6 +1,6 @@
 /** Ports of login sessions and revocations. Durable unless they say otherwise; every method is atomic and rejects while the store is down. */
 
-export const SESSION_KINDS = ['browser', 'client', 'device', 'token'] as const
+const SESSION_KINDS = ['browser', 'client', 'device', 'token'] as const
 
 /**
  * A login session: of a browser, an MCP client's grant, a device, or a token that an operator issued. Its id

@@ -36,7 +36,7 @@ const MAX_ACCEPTED = 10_000
 const NO_REQUEST = requestFacts({ rawHeaders: [], socket: {} })
 
 /** The app's function failed, was too slow, or returned an invalid identity. Nobody is admitted. */
-export class AppIdentityError extends Error {
+class AppIdentityError extends Error {
   override readonly name = 'AppIdentityError'
 }
 

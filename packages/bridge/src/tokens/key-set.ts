@@ -14,7 +14,7 @@ const MAX_BYTES = 262_144
 const SECRET_MEMBERS = ['d', 'k', 'p', 'q', 'priv']
 
 /** The provider's keys are unavailable. Every token that needs one is refused. */
-export class KeysUnavailable extends Error {
+class KeysUnavailable extends Error {
   override readonly name = 'KeysUnavailable'
 }
 

@@ -33,7 +33,7 @@ export const BRIDGE_KEY = {
   jwk: { kty: 'OKP', crv: 'Ed25519', x: '11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo' },
 }
 
-export type RequestListener = (request: IncomingMessage, response: ServerResponse) => boolean
+type RequestListener = (request: IncomingMessage, response: ServerResponse) => boolean
 
 export interface Refused {
   readonly status: number

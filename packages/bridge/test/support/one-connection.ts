@@ -13,7 +13,7 @@ import { shown } from './fake-connection.ts'
 
 export const TIMEOUT_MS = 10_000
 export const MAX_PENDING = 3
-export const ORIGIN = 'http://127.0.0.1:8787'
+const ORIGIN = 'http://127.0.0.1:8787'
 
 export const settled = () => new Promise((resolve) => setImmediate(resolve))
 

@@ -134,7 +134,7 @@ export function list(rows: readonly HtmlValue[]): Html {
   return html`<ul class="rows">${rows}</ul>`
 }
 
-export function soft(text: string): Html {
+function soft(text: string): Html {
   return html`<span class="soft small">${text}</span>`
 }
 

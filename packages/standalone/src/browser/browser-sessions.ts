@@ -20,7 +20,7 @@ import type { Site } from '../web/site.ts'
 import { browserName } from './browser-name.ts'
 import { type RefreshToken, readRefreshToken, writeRefreshToken } from './refresh-token.ts'
 
-export const ACCESS_COOKIE = 'accessToken'
+const ACCESS_COOKIE = 'accessToken'
 const REFRESH_COOKIE = new PageCookie('refreshToken')
 const ACCESS_MS = 900_000
 /** Fixed from the login on; renewals do not extend it. */

@@ -6,7 +6,7 @@ import { allOrNone, readAll, type SettingSource, type ValuesOf } from './setting
 import { type BridgeSettings, bridgeSettings } from './transport.ts'
 
 /** Limits of a bridge that an operator sets. */
-export type LimitSettings = Required<
+type LimitSettings = Required<
   Pick<BridgeOptions, 'rateLimits' | 'addressFailures' | 'fingerprints' | 'callTimeoutMs'>
 >
 

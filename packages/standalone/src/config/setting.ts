@@ -138,7 +138,7 @@ export function allOrNone<Values extends Readonly<Record<string, unknown>>>(
 }
 
 /** The name under which commander keeps the value of a flag or argument. */
-export function attributeOf(flag: string): string {
+function attributeOf(flag: string): string {
   const [, name = ''] = /^(?:--|[[<])([\w-]+)/.exec(flag) ?? []
   return name.replaceAll(/-(\w)/g, (_, letter: string) => letter.toUpperCase())
 }

@@ -14,7 +14,7 @@ export interface Problem {
   readonly text: string
 }
 
-export type ProblemKind =
+type ProblemKind =
   | 'not_a_line'
   | 'altered'
   | 'missing'

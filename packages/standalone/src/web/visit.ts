@@ -10,6 +10,6 @@ export interface Visit {
   readonly address: ClientAddress
 }
 
-export type Handler = (visit: Visit) => Promise<void> | void
+type Handler = (visit: Visit) => Promise<void> | void
 /** By method and path, such as `POST /login`. */
 export type Routes = Readonly<Record<string, Handler>>

@@ -2,7 +2,7 @@ import type { SecurityEvent } from '@bridgekeeper/bridge'
 import { type Database, nextNumber } from './schema.ts'
 
 /** An event that waits for the process that has the security log open. */
-export interface Waiting {
+interface Waiting {
   readonly id: number
   readonly atMs: number
   readonly event: SecurityEvent
