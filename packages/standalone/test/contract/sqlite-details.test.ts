@@ -37,7 +37,7 @@ async function setUp() {
   }) as DatabaseSync['prepare']
   const db = new Kysely<Tables>({ dialect: sqliteDialect(file) })
   onTestFinished(() => db.destroy())
-  await migrate(db, { integer: 'integer', strict: true, file }, async () => {})
+  await migrate(db, { integer: 'integer', strict: true }, async () => {})
   return { system, file, db, failing, ran }
 }
 

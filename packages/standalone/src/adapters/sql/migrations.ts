@@ -1,7 +1,5 @@
-import type { DatabaseSync } from 'node:sqlite'
 import { type ColumnDataType, type CreateTableBuilder, type Kysely, sql } from 'kysely'
 import { type Migration, Migrator } from 'kysely/migration'
-import { isLegacy, markTakenOver, takeOver } from './legacy.ts'
 import type { Database } from './schema.ts'
 
 /** Not Kysely's own name for it, which an app in the same database may use. */
@@ -13,11 +11,9 @@ export interface Ddl {
   readonly integer: ColumnDataType
   /** Added to each new table. */
   readonly strict: boolean
-  /** The file itself, where it may be one from before there were these migrations. */
-  readonly file?: DatabaseSync
 }
 
-export class NewerDatabaseError extends Error {
+class NewerDatabaseError extends Error {
   override readonly name = 'NewerDatabaseError'
 
   constructor() {
@@ -104,13 +100,6 @@ async function createIndex(db: Kysely<unknown>, table: string, ...columns: reado
 }
 
 async function bridgeTables(db: Kysely<unknown>, ddl: Ddl): Promise<void> {
-  const { file } = ddl
-  if (file !== undefined && isLegacy(file)) takeOver(file)
-  else await newBridgeTables(db, ddl)
-  if (file !== undefined) markTakenOver(file)
-}
-
-async function newBridgeTables(db: Kysely<unknown>, ddl: Ddl): Promise<void> {
   await createTable(
     db,
     ddl,
@@ -169,9 +158,7 @@ async function identityTables(db: Kysely<unknown>, ddl: Ddl): Promise<void> {
 
 async function counters(db: Kysely<unknown>, ddl: Ddl): Promise<void> {
   await createTable(db, ddl, 'counters', ['name'], { name: 'text', value: 'integer' })
-  await sql`insert into counters (name, value) values ('revocations', 0)`.execute(db)
-  await sql`insert into counters (name, value)
-    select 'log_outbox', coalesce(max(id), 0) from log_outbox`.execute(db)
+  await sql`insert into counters (name, value) values ('revocations', 0), ('log_outbox', 0)`.execute(db)
   await createTable(db, ddl, 'revocations', ['id'], {
     id: 'integer',
     kind: 'text',

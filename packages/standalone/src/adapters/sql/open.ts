@@ -16,8 +16,7 @@ import { sqlCredentials } from './credentials.ts'
 import { sqlDevices } from './devices.ts'
 import { sqlFingerprints } from './fingerprints.ts'
 import { sqlKeys } from './keys.ts'
-import { isBeyond } from './legacy.ts'
-import { migrate, NewerDatabaseError } from './migrations.ts'
+import { migrate } from './migrations.ts'
 import { sqlOAuth } from './oauth.ts'
 import { type Outbox, sqlOutbox } from './outbox.ts'
 import { sqlRefreshTokens } from './refresh-tokens.ts'
@@ -59,9 +58,8 @@ export async function openSqliteStores(path: string, system: System): Promise<St
   const db = new Kysely<Tables>({ dialect: sqliteDialect(file) })
   try {
     await refuseDamaged(db)
-    if (isBeyond(file)) throw new NewerDatabaseError()
     // The write lock that a transaction takes is all the lock there need be.
-    await migrate(db, { integer: 'integer', strict: true, file }, async () => {})
+    await migrate(db, { integer: 'integer', strict: true }, async () => {})
     await sql`pragma journal_mode = wal`.execute(db)
     return await storesIn(db, system)
   } catch (error) {
