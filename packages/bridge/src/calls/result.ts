@@ -23,7 +23,7 @@ export interface ToolResult {
 }
 
 /** One content block, such as `{ type: 'text', text }`. */
-interface ToolContent {
+export interface ToolContent {
   readonly type: string
   readonly [member: string]: unknown
 }
