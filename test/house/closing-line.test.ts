@@ -6,7 +6,7 @@ import { plant, repository, runNode, transplant } from './planted.ts'
 /** Runs planted tests the way `npm test` runs the real ones. */
 async function lastLine(files: Record<string, string>): Promise<{ code: number; line: string | undefined }> {
   const root = plant(files)
-  transplant(root, 'vitest.config.ts', 'scripts', 'test/support/patience.ts')
+  transplant(root, 'vitest.config.ts', 'scripts', 'test/support')
   symlinkSync(join(repository, 'node_modules'), join(root, 'node_modules'), 'junction')
   const vitest = join(repository, 'node_modules/vitest/vitest.mjs')
   const { code, stdout } = await runNode([vitest, 'run', '--root', root])
