@@ -288,9 +288,7 @@ export const ABLATIONS: readonly Ablation[] = [
   },
   {
     gate: 'calls: so many wait for one agent',
-    edits: [
-      text('bridge/connection/connection.ts', 'pending.size >= this.#options.maxPendingCalls', 'false'),
-    ],
+    edits: [text('bridge/connection/agent-calls.ts', 'this.#pending.size >= this.#maxPending', 'false')],
     tests: attack('w26-waiting-calls'),
   },
   {

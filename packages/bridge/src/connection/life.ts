@@ -86,8 +86,12 @@ export type ConnectionEvent =
   | { readonly type: 'socket-closed' }
 
 export type MessageEvent = Extract<ConnectionEvent, { type: 'message' | 'bad-message' }>
+export type BadMessageEvent = Extract<ConnectionEvent, { type: 'bad-message' }>
 
-export type Effect =
+export type Effect = LifeEffect | DataEffect
+
+/** An effect of authentication, renewal or closing. */
+type LifeEffect =
   | { readonly type: 'send'; readonly message: DownMessage }
   | { readonly type: 'close'; readonly code: number; readonly reason: string }
   | { readonly type: 'verified' }
@@ -103,6 +107,9 @@ export type Effect =
   | { readonly type: 'challenge-sent' }
   | ({ readonly type: 'renewed' } & RenewalFacts)
   | { readonly type: 'log'; readonly event: SecurityEvent }
+
+/** A data frame of a verified agent, which the state machine passes on. */
+export type DataEffect =
   | {
       readonly type: 'catalog'
       readonly servers: readonly CatalogServer[]

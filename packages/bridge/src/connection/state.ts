@@ -2,6 +2,7 @@ import { closeCodes, limits, unreachable } from '@bridgekeeper/protocol'
 import { verifyChallengeResponse } from '../gates/challenge.ts'
 import type { ExpectedProof } from '../gates/proof.ts'
 import {
+  type BadMessageEvent,
   CLOSED,
   type ConnectionEvent,
   type ConnectionState,
@@ -162,11 +163,7 @@ function ready(current: State<'ready'>, event: MessageEvent, context: StepContex
   }
 }
 
-function badMessage({
-  code,
-  detail,
-  sizeBytes,
-}: Extract<ConnectionEvent, { type: 'bad-message' }>): Effect[] {
+function badMessage({ code, detail, sizeBytes }: BadMessageEvent): Effect[] {
   if (code === 'message_too_large') return [tooLarge(sizeBytes)]
   if (code === 'message_type_unknown') return [log({ event: 'ws_unknown_message_type', messageType: detail })]
   return [log({ event: 'ws_message_parse_error', error: `${code} ${detail}`.trim() })]

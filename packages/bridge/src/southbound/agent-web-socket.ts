@@ -2,7 +2,7 @@ import type { EventEmitter } from 'node:events'
 import type { Duplex } from 'node:stream'
 import { limits } from '@bridgekeeper/protocol'
 import { WebSocket } from 'ws'
-import type { AgentSocket } from '../connection/connection.ts'
+import type { AgentSocket } from '../connection/connection-listener.ts'
 import { readerState, SLOW_BYTES } from '../gates/liveness.ts'
 import type { System } from '../ports.ts'
 

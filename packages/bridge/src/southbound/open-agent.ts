@@ -3,7 +3,12 @@ import { closeCodes, limits } from '@bridgekeeper/protocol'
 import type { WebSocket } from 'ws'
 import type { Admission, AdmittedAgent } from '../admission/admission.ts'
 import type { OpenItem, OpenLogin } from '../admission/open-logins.ts'
-import { Connection, type ConnectionListener, type ConnectionOptions } from '../connection/connection.ts'
+import { Connection } from '../connection/connection.ts'
+import type {
+  ConnectionListener,
+  ConnectionOptions,
+  ProvenConnection,
+} from '../connection/connection-listener.ts'
 import type { ReadyConnection } from '../connection/ready-connection.ts'
 import type { ClientAddress } from '../gates/client-address.ts'
 import { deny, type Verdict } from '../gates/verdict.ts'
@@ -161,7 +166,7 @@ export class OpenAgent implements ConnectionListener, WebSocketListener, Pinged,
    * [PROOF.9] Whether the device is the one that was enrolled. Its earlier connection that is still open here is
    * one that it remembers for certain, once it has sent its catalog: it puts the connection down before that.
    */
-  async confirm(connection: Connection, previous: string): Promise<Verdict<void>> {
+  async confirm(connection: ProvenConnection, previous: string): Promise<Verdict<void>> {
     const { principal } = connection
     const { listener } = this.#shared
     const earlier = listener.earlier(principal)

@@ -1,0 +1,100 @@
+import { BridgeError, type ErrorCode, encode, isTooDeep, type ToolResultFrame } from '@bridgekeeper/protocol'
+import { type CallOutcome, failed, outcomeOf, type ToolCall } from '../calls/outcome.ts'
+import type { System } from '../ports.ts'
+import { AbandonedCalls } from './abandoned-calls.ts'
+import { callFrame } from './call-frame.ts'
+import type { AgentSocket, ConnectionOptions } from './connection-listener.ts'
+import type { DataLink } from './data-link.ts'
+import { PendingCalls } from './pending-calls.ts'
+import { answeredId } from './read-frame.ts'
+import { NOT_SENT, type SentCall } from './ready-connection.ts'
+
+/** Calls that were sent to one agent, until each is answered, cancelled or timed out. */
+export class AgentCalls {
+  readonly #link: DataLink
+  readonly #socket: AgentSocket
+  readonly #maxPending: number
+  readonly #pending: PendingCalls
+  readonly #abandoned = new AbandonedCalls()
+  #unexpectedResults = 0
+
+  constructor(
+    link: DataLink,
+    socket: AgentSocket,
+    system: System,
+    { callTimeoutMs, maxPendingCalls }: ConnectionOptions,
+  ) {
+    this.#link = link
+    this.#socket = socket
+    this.#maxPending = maxPendingCalls
+    this.#pending = new PendingCalls(system, callTimeoutMs, (id) => this.#abandon(id))
+  }
+
+  /** Sends a call. `settle` is called exactly once. */
+  send(call: ToolCall, settle: (outcome: CallOutcome) => void): SentCall {
+    if (this.#pending.size >= this.#maxPending) return notSent(settle, new BridgeError('too_many_calls'))
+    const id = this.#pending.add(settle)
+    const frame = callFrame(id, call, this.#link.version)
+    if (frame instanceof BridgeError) {
+      this.#pending.settle(id, failed(frame))
+      return NOT_SENT
+    }
+    this.#socket.write(frame)
+    return { id, cancel: () => this.#cancel(id) }
+  }
+
+  /** Settles the call of a result. @returns whether the result was expected */
+  answered(result: ToolResultFrame): boolean {
+    const { id } = result
+    const isExpected =
+      this.#pending.settle(id, outcomeOf(result, this.#link.version)) || this.#abandoned.take(id)
+    if (!isExpected) this.#recordUnexpected(id)
+    return isExpected
+  }
+
+  /** [SIZE.2] [CALL.9] Fails the call of a refused result at once, before its deadline. */
+  answerRefused(frame: Buffer, refused: ErrorCode): void {
+    const id = answeredId(frame)
+    if (id === undefined) return
+    const error = new BridgeError(codeOfRefused(frame, refused))
+    if (!this.#pending.settle(id, failed(error))) this.#abandoned.take(id)
+  }
+
+  /** The connection has ended: nobody knows whether its calls ran. */
+  failAll(): void {
+    this.#pending.failAll('outcome_unknown')
+  }
+
+  #cancel(id: string): void {
+    // Called at the end of every request. Most calls are settled by then, and need no error.
+    if (!this.#pending.has(id)) return
+    this.#pending.settle(id, failed(new BridgeError('call_cancelled')))
+    this.#abandon(id)
+  }
+
+  /** [CALL.10] Cancels the call on the agent, whose answer may already be on its way. */
+  #abandon(id: string): void {
+    this.#abandoned.add(id)
+    const { version, isReady } = this.#link
+    if (version === 'v2' && isReady) this.#socket.write(encode({ type: 'tool_cancel', id }))
+  }
+
+  /** [CALL.10] Logs an unexpected result; a flood of them increasingly rarely. */
+  #recordUnexpected(requestId: string): void {
+    const count = ++this.#unexpectedResults
+    const isPowerOfTwo = (count & (count - 1)) === 0
+    if (isPowerOfTwo) this.#link.record({ event: 'ws_unexpected_result', requestId })
+  }
+}
+
+/** Fails a call before it is sent. */
+export function notSent(settle: (outcome: CallOutcome) => void, error: BridgeError): SentCall {
+  settle(failed(error))
+  return NOT_SENT
+}
+
+/** Why a call has no result when the frame of its result was refused. */
+function codeOfRefused(frame: Buffer, refused: ErrorCode): ErrorCode {
+  if (refused === 'message_too_large') return 'result_too_large'
+  return isTooDeep(frame) ? 'result_too_deep' : 'result_invalid'
+}

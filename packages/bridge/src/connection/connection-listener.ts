@@ -1,0 +1,45 @@
+import type { ErrorCode } from '@bridgekeeper/protocol'
+import type { CallOutcome, ToolCall } from '../calls/outcome.ts'
+import type { Verdict } from '../gates/verdict.ts'
+import type { DeadlineQueue } from './deadline-queue.ts'
+import type { ReadyConnection } from './ready-connection.ts'
+
+/** The part of a WebSocket that a connection needs; southbound implements it. */
+export interface AgentSocket {
+  write(frame: Buffer): void
+  close(code: number, reason: string): void
+}
+
+export interface ConnectionOptions {
+  readonly callTimeoutMs: number
+  readonly maxPendingCalls: number
+  /** The deadlines of all connections. */
+  readonly deadlines: DeadlineQueue
+}
+
+/** A connection whose device has proved itself, but may be a copy. */
+export type ProvenConnection = Pick<ReadyConnection, 'principal' | 'revoke'>
+
+/** Receives what happens on a connection. */
+export interface ConnectionListener {
+  /** The device's proof is valid. @returns whether it is the enrolled device and not a copy */
+  confirm(connection: ProvenConnection, previous: string): Promise<Verdict<void>>
+  verified(connection: ReadyConnection): void
+  challengeFailed(): void
+  ended(connection: ReadyConnection): void
+  /** A frame came that answers no call and is not a call that the rate limit allowed. */
+  uncounted(sizeBytes: number): void
+  /** The agent sent the catalog of its servers. */
+  listed(connection: ReadyConnection): void
+  /**
+   * The agent itself calls a tool.
+   * @param obstacle why the call cannot run; it counts for the rate limit all the same
+   * @returns cancels the call
+   */
+  execute(
+    connection: ReadyConnection,
+    call: ToolCall,
+    settle: (outcome: CallOutcome) => void,
+    obstacle: ErrorCode | undefined,
+  ): () => void
+}

@@ -1,0 +1,108 @@
+import { BridgeError, limits, type ToolExecuteFrame, unreachable } from '@bridgekeeper/protocol'
+import { type CallOutcome, isRefusal, type ToolCall } from '../calls/outcome.ts'
+import type { System } from '../ports.ts'
+import { AgentCalls, notSent } from './agent-calls.ts'
+import { type Catalog, type CatalogPart, CatalogParts } from './catalog-parts.ts'
+import type { AgentSocket, ConnectionListener, ConnectionOptions } from './connection-listener.ts'
+import type { DataLink } from './data-link.ts'
+import type { BadMessageEvent, DataEffect } from './life.ts'
+import { OwnCalls } from './own-calls.ts'
+import type { SentCall } from './ready-connection.ts'
+
+/** Handles the data frames of a verified agent: results of calls, calls that the agent makes, its catalog. */
+export class DataFrames {
+  /** Whether the agent reads too slowly to get calls. */
+  isSlow = false
+  readonly #link: DataLink
+  readonly #socket: AgentSocket
+  readonly #listener: ConnectionListener
+  readonly #system: System
+  readonly #options: ConnectionOptions
+  // Created on first use: most connections are idle most of the time, and there are many.
+  #agentCalls: AgentCalls | undefined
+  #ownCalls: OwnCalls | undefined
+  #catalog: Catalog | undefined
+  #catalogParts: CatalogParts | undefined
+
+  constructor(
+    link: DataLink,
+    socket: AgentSocket,
+    listener: ConnectionListener,
+    system: System,
+    options: ConnectionOptions,
+  ) {
+    this.#link = link
+    this.#socket = socket
+    this.#listener = listener
+    this.#system = system
+    this.#options = options
+  }
+
+  get catalog(): Catalog | undefined {
+    return this.#catalog
+  }
+
+  /** Sends a call to the agent. `settle` is called exactly once. */
+  call(call: ToolCall, settle: (outcome: CallOutcome) => void): SentCall {
+    if (this.isSlow) return notSent(settle, new BridgeError('agent_slow'))
+    return this.#calls().send(call, settle)
+  }
+
+  /** @returns whether the frame answers a call, or is itself one that the rate limit counts */
+  receive(frame: DataEffect): boolean {
+    switch (frame.type) {
+      case 'result':
+        return this.#calls().answered(frame.result)
+      case 'execute':
+        this.#execute(frame.call)
+        return true
+      case 'catalog':
+        this.#addToCatalog(frame)
+        return false
+      default:
+        return unreachable(frame)
+    }
+  }
+
+  /** A frame that could not be read. If it is the result of a call, that call fails. */
+  receiveInvalid(frame: Buffer, { code }: BadMessageEvent): void {
+    this.#agentCalls?.answerRefused(frame, code)
+  }
+
+  /** The connection has ended. */
+  end(): void {
+    this.#agentCalls?.failAll()
+    this.#ownCalls?.cancelAll()
+  }
+
+  #calls(): AgentCalls {
+    this.#agentCalls ??= new AgentCalls(this.#link, this.#socket, this.#system, this.#options)
+    return this.#agentCalls
+  }
+
+  #execute({ id, serverName, toolName, rawArgs }: ToolExecuteFrame): void {
+    this.#ownCalls ??= new OwnCalls(this.#link.version, this.#options.maxPendingCalls, (frame) => {
+      if (this.#link.isReady) this.#socket.write(frame)
+    })
+    this.#ownCalls.run(id, (settle, obstacle) => {
+      const settled = (outcome: CallOutcome): void => {
+        if (isRefusal(outcome)) this.#listener.uncounted(rawArgs.length)
+        settle(outcome)
+      }
+      return this.#listener.execute(this.#link, { serverName, toolName, rawArgs }, settled, obstacle)
+    })
+  }
+
+  #addToCatalog(part: CatalogPart): void {
+    const parts = this.#catalogParts ?? new CatalogParts()
+    this.#catalogParts = part.more ? parts : undefined
+    const catalog = parts.add(part)
+    if (catalog === 'too-large') {
+      const detail = `A catalog has at most ${limits.catalogBytes} bytes.`
+      this.#link.refuse({ type: 'bad-message', code: 'message_too_large', detail, sizeBytes: part.sizeBytes })
+    } else if (catalog !== 'incomplete') {
+      this.#catalog = catalog
+      this.#listener.listed(this.#link)
+    }
+  }
+}
