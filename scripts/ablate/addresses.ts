@@ -51,7 +51,7 @@ export const ADDRESS_ABLATIONS: readonly Ablation[] = [
     gate: 'address: a cookie is no guess',
     edits: [
       text(
-        'bridge/admission/admission.ts',
+        'bridge/admission/authentication.ts',
         'isGuess(principal) && isSentInHeader(facts)',
         'isGuess(principal)',
       ),

@@ -1,7 +1,11 @@
 import type { ErrorCode, ProtocolVersion } from '@bridgekeeper/protocol'
+import { pathOf } from '../gates/canonical-path.ts'
 import type { ClientAddress } from '../gates/client-address.ts'
+import type { RequestFacts } from '../gates/request-facts.ts'
+import type { Denied } from '../gates/verdict.ts'
 import { Sampler } from '../limiters/sampler.ts'
 import type { SecurityLog, System } from '../ports.ts'
+import type { AddressGuard } from './address-guard.ts'
 
 /** Which door it was: agents come by WebSocket, callers by MCP, people by browser. */
 export type Door = 'agent' | 'caller' | 'page'
@@ -24,15 +28,35 @@ const EVENTS = {
   page: { authentication: 'login_failed', other: 'page_request_refused' },
 } as const
 
-/** Puts refusals on record. */
+/** Records refusals, and counts those that are failures of their address. */
 export class Refusals {
+  readonly #addresses: AddressGuard
   readonly #log: SecurityLog
   readonly #system: System
   readonly #sampler = new Sampler()
 
-  constructor(log: SecurityLog, system: System) {
+  constructor(addresses: AddressGuard, log: SecurityLog, system: System) {
+    this.#addresses = addresses
     this.#log = log
     this.#system = system
+  }
+
+  /**
+   * Records the refusal of a request.
+   * @param isFailure whether it counts towards blocking the address; a proxy is never blocked
+   * @returns the same refusal
+   */
+  refuse(
+    door: Door,
+    denied: Denied,
+    address: ClientAddress,
+    { url }: RequestFacts,
+    isFailure = false,
+  ): Denied {
+    const counted = isFailure && !address.isProxy
+    this.record(door, denied.code, address, pathOf(url), counted)
+    if (counted) this.#addresses.failed(address)
+    return denied
   }
 
   /** An agent without the proof that this login needs; the refusal itself is recorded too. */

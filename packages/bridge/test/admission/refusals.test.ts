@@ -1,9 +1,17 @@
 import type { ErrorCode } from '@bridgekeeper/protocol'
 import { expect, test } from 'vitest'
 import { FakeSystem } from '../../../../test/support/fake-system.ts'
+import { AddressGuard } from '../../src/admission/address-guard.ts'
+import { DurableBlocks } from '../../src/admission/durable-blocks.ts'
 import { Refusals } from '../../src/admission/refusals.ts'
 import { callbackLog } from '../../src/memory/security-log.ts'
 import type { SecurityEvent } from '../../src/security-log/events.ts'
+
+function refusalsInto(events: SecurityEvent[], system = new FakeSystem()): Refusals {
+  const log = callbackLog((event) => events.push(event))
+  const blocks = new DurableBlocks(undefined, system, () => {})
+  return new Refusals(new AddressGuard(blocks, undefined, log, system), log, system)
+}
 
 test.each<ErrorCode>([
   'token_missing',
@@ -17,10 +25,7 @@ test.each<ErrorCode>([
   'login_revoked',
 ])('[SAMPLE.1] %s is on record as a failed authentication', (code) => {
   const events: SecurityEvent[] = []
-  const refusals = new Refusals(
-    callbackLog((event) => events.push(event)),
-    new FakeSystem(),
-  )
+  const refusals = refusalsInto(events)
   refusals.record('caller', code, { ip: '203.0.113.1', key: '203.0.113.1', isProxy: false }, '/x')
   expect(events).toMatchObject([{ event: 'mcp_authentication_failed', reason: code }])
 })
@@ -28,10 +33,7 @@ test.each<ErrorCode>([
 test('[SAMPLE.1] refusals of one address and reason are twenty lines a minute; the next says how many were not', () => {
   const events: SecurityEvent[] = []
   const system = new FakeSystem()
-  const refusals = new Refusals(
-    callbackLog((event) => events.push(event)),
-    system,
-  )
+  const refusals = refusalsInto(events, system)
   const here = { ip: '203.0.113.1', key: '203.0.113.1', isProxy: false }
   for (let time = 0; time < 50; time++) refusals.record('agent', 'token_invalid', here, '/x')
   refusals.record('caller', 'token_missing', here, '/x')
@@ -49,10 +51,7 @@ test('[SAMPLE.1] refusals of one address and reason are twenty lines a minute; t
 
 test('[ADDR.7] [SAMPLE.1] refusals that count are marked and sampled apart, so that others cannot hide them', () => {
   const events: SecurityEvent[] = []
-  const refusals = new Refusals(
-    callbackLog((event) => events.push(event)),
-    new FakeSystem(),
-  )
+  const refusals = refusalsInto(events)
   const here = { ip: '203.0.113.1', key: '203.0.113.1', isProxy: false }
   for (let time = 0; time < 50; time++) refusals.record('caller', 'token_invalid', here, '/x')
   refusals.record('caller', 'token_invalid', here, '/x', true)
@@ -64,10 +63,7 @@ test('[ADDR.7] [SAMPLE.1] refusals that count are marked and sampled apart, so t
 test('[SAMPLE.1] each user, address and door has lines of its own; a downgrade says how many were not written', () => {
   const events: SecurityEvent[] = []
   const system = new FakeSystem()
-  const refusals = new Refusals(
-    callbackLog((event) => events.push(event)),
-    system,
-  )
+  const refusals = refusalsInto(events, system)
   const here = { ip: '203.0.113.1', key: '203.0.113.1', isProxy: false }
   const there = { ...here, ip: '203.0.113.2', key: '203.0.113.2' }
   for (let time = 0; time < 25; time++) refusals.recordDowngrade('ann', here, 'v1')
