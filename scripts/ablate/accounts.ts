@@ -145,7 +145,7 @@ export const ACCOUNT_ABLATIONS: readonly Ablation[] = [
     gate: 'accounts: a machine is approved within five minutes of a login',
     edits: [
       text(
-        'standalone/oauth/authorization-server.ts',
+        'standalone/oauth/device-entry.ts',
         'if (isPage && !requireRecentLogin',
         'if (false && !requireRecentLogin',
       ),

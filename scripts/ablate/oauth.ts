@@ -26,7 +26,7 @@ export const OAUTH_ABLATIONS: readonly Ablation[] = [
   },
   {
     gate: 'oauth: a code or token that is used twice ends its session',
-    edits: [gate('standalone/oauth/authorization-server.ts', '#grantEnded', 'return')],
+    edits: [gate('standalone/oauth/named-servers.ts', '#grantEnded', 'return')],
     tests: attack('oauth-codes'),
   },
   {
@@ -50,6 +50,11 @@ export const OAUTH_ABLATIONS: readonly Ablation[] = [
     tests: ['test/oauth/device-flow.test.ts'],
   },
   {
+    gate: 'oauth: lasting limits spare those behind a proxy',
+    edits: [text('standalone/oauth/limits.ts', 'isShared && isLasting(kind)', 'false')],
+    tests: ['packages/standalone/test/oauth-limits.test.ts'],
+  },
+  {
     gate: 'oauth: requests of one address are limited',
     edits: [gate('standalone/oauth/limits.ts', 'take', 'return allow(undefined)')],
     tests: attack('oauth-pages'),
@@ -68,7 +73,7 @@ export const OAUTH_ABLATIONS: readonly Ablation[] = [
     gate: 'paths: the library serves the paths that are listed',
     edits: [
       gate(
-        'standalone/oauth/authorization-server.ts',
+        'standalone/oauth/paths.ts',
         'isOwnPath',
         "return path.startsWith('/oauth/') || STEP_PATH.test(path)",
       ),
@@ -154,12 +159,12 @@ export const OAUTH_ABLATIONS: readonly Ablation[] = [
   },
   {
     gate: 'oauth records: requests for access of one address are limited',
-    edits: [text('standalone/oauth/authorization-server.ts', "[ROUTES.authorization]: ['begin'],", '')],
+    edits: [text('standalone/oauth/paths.ts', "[ROUTES.authorization]: ['begin'],", '')],
     tests: attack('oauth-tables'),
   },
   {
     gate: 'oauth records: pages for machines are limited',
-    edits: [text('standalone/oauth/authorization-server.ts', "[ROUTES.code_verification]: ['begin'],", '')],
+    edits: [text('standalone/oauth/paths.ts', "[ROUTES.code_verification]: ['begin'],", '')],
     tests: attack('oauth-tables'),
   },
   {

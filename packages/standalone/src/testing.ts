@@ -12,10 +12,11 @@ export { openSqliteStores, type Stores } from './adapters/sql/open.ts'
 export { RENEWALS } from './browser/browser-sessions.ts'
 export { HTTP_LIMITS } from './http/listener.ts'
 export { MAX_CONNECTIONS, MAX_SOCKETS_PER_ADDRESS } from './http/open-sockets.ts'
-export { AuthorizationServer, type AuthorizationServerParts } from './oauth/authorization-server.ts'
+export { AuthorizationServer } from './oauth/authorization-server.ts'
 export { reduceMetadata } from './oauth/client-metadata.ts'
 export { guardedFetch } from './oauth/guarded-fetch.ts'
 export { CODE_WINDOW_MS, LIMITS as OAUTH_LIMITS, WRONG_CODES } from './oauth/limits.ts'
+export type { AuthorizationServerParts } from './oauth/parts.ts'
 export {
   MAX_CLIENT_BYTES,
   MAX_RECORD_BYTES,

@@ -3,6 +3,7 @@ import { FakeSystem } from '../../../test/support/fake-system.ts'
 import { OAuthLimits } from '../src/oauth/limits.ts'
 
 const ANN = ['user ann', 'address 192.0.2.1']
+const at = (key: string) => ({ ip: key, key, isProxy: false })
 
 test('[OAUTH.13] a try counts before its code is looked at, and one with a right code is given back', () => {
   const limits = new OAuthLimits(new FakeSystem())
@@ -17,7 +18,7 @@ test('[OAUTH.13] a try counts before its code is looked at, and one with a right
 test('[OAUTH.23] an address registers 200 clients a day, and another one as many', () => {
   const system = new FakeSystem()
   const limits = new OAuthLimits(system)
-  const take = (address: string) => limits.take('registrationOfDay', address)
+  const take = (address: string) => limits.take('registrationOfDay', at(address))
   for (let at = 0; at < 200; at++) {
     expect(take('192.0.2.1').allowed).toBe(true)
     system.advance(60_000)
@@ -30,6 +31,16 @@ test('[OAUTH.23] an address registers 200 clients a day, and another one as many
 
 test('[OAUTH.23] however many addresses come, none is blocked by the others, and memory has a bound', () => {
   const limits = new OAuthLimits(new FakeSystem())
-  for (let at = 0; at < 12_000; at++) expect(limits.take('begin', `address ${at}`).allowed).toBe(true)
-  expect(limits.take('begin', '192.0.2.1').allowed).toBe(true)
+  for (let count = 0; count < 12_000; count++)
+    expect(limits.take('begin', at(`address ${count}`)).allowed).toBe(true)
+  expect(limits.take('begin', at('192.0.2.1')).allowed).toBe(true)
+})
+
+test('[OAUTH.23] limits of more than a minute do not hold for a trusted proxy, which speaks for everybody', () => {
+  const limits = new OAuthLimits(new FakeSystem())
+  const proxy = { ...at('192.0.2.1'), isProxy: true }
+  for (let count = 0; count < 1_000; count++)
+    expect(limits.take('registrationOfDay', proxy).allowed).toBe(true)
+  const taken = Array.from({ length: 301 }, () => limits.take('request', proxy).allowed)
+  expect(taken.lastIndexOf(true)).toBe(299)
 })

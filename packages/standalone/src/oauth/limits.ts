@@ -1,5 +1,5 @@
 import { allow, type System, type Verdict } from '@bridgekeeper/bridge'
-import { denyFor, SlidingWindow } from '@bridgekeeper/bridge/parts'
+import { type ClientAddress, denyFor, SlidingWindow } from '@bridgekeeper/bridge/parts'
 
 const MINUTE_MS = 60_000
 export const CODE_WINDOW_MS = 15 * MINUTE_MS
@@ -21,7 +21,7 @@ export const LIMITS = {
 export type Limited = keyof typeof LIMITS
 
 /** Whether a peer over this limit waits for longer than a minute. */
-export function isLasting(kind: Limited): boolean {
+function isLasting(kind: Limited): boolean {
   return LIMITS[kind].windowMs > MINUTE_MS
 }
 
@@ -55,8 +55,15 @@ export class OAuthLimits {
     }
   }
 
-  take(kind: Limited, address: string): Verdict<void> {
-    const isWithin = this.#windows[kind].take(address, this.#system.monotonicMs())
+  /**
+   * Counts a request for one limit. A proxy's address stands for everybody behind it, so that only limits of a
+   * minute hold for it.
+   */
+  take(kind: Limited, address: ClientAddress | undefined): Verdict<void> {
+    const isShared = address === undefined || address.isProxy
+    if (isShared && isLasting(kind)) return allow(undefined)
+    const key = isShared ? '' : address.key
+    const isWithin = this.#windows[kind].take(key, this.#system.monotonicMs())
     return isWithin ? allow(undefined) : denyFor('handshake_rate_exceeded', LIMITS[kind].windowMs)
   }
 
