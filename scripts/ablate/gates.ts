@@ -200,7 +200,7 @@ export const ABLATIONS: readonly Ablation[] = [
     edits: [
       {
         file: 'packages/protocol/src/json-grammar.ts',
-        find: 'if (depth > limits.jsonDepth) return NOT_FOUND',
+        find: 'if (depth > limits.jsonDepth) return TOO_DEEP',
         replace: '',
       },
     ],

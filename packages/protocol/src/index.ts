@@ -26,12 +26,11 @@ export { codes, type ErrorCode, isErrorCode } from './codes.ts'
 export type { DownMessage } from './down.ts'
 export { type Exposure, type FileRights, secretExposure, trustExposure } from './file-rights.ts'
 export { canonicalJson, isObject, type Json, parseJson, type RawJson } from './json.ts'
-export { isJson } from './json-grammar.ts'
+export { isJson, isTooDeep } from './json-grammar.ts'
 export {
   arrayItems,
   bytesAt,
   isEmptyAt,
-  isTooDeep,
   leadingMembers,
   namedMembers,
   objectEnd,

@@ -42,41 +42,81 @@ const LITERALS = Array.from({ length: 256 }, (_, byte) =>
   ['true', 'false', 'null'].find((word) => word.charCodeAt(0) === byte),
 )
 
+/** Result of the walk where nesting exceeds `limits.jsonDepth`. Like `NOT_FOUND` it is less than any position. */
+const TOO_DEEP = -2
+
 /**
- * Whether these bytes are one JSON value, nested no deeper than `limits.jsonDepth`: what `JSON.parse` says of their
- * text, without making a text or a value of them. The bytes must be UTF-8. Source: RFC 8259.
+ * Walks one child of a container, and decides how.
+ * @param start first byte of the value
+ * @param keyStart first byte of its key, inside the quotes; has no meaning in an array
+ * @param keyEnd the closing quote of the key; has no meaning in an array
+ * @returns the byte after the value; `NOT_FOUND` or `TOO_DEEP` end the walk
+ */
+export type WalkChild = (start: number, keyStart: number, keyEnd: number) => number
+
+/**
+ * Whether these bytes are one JSON value, nested no deeper than `limits.jsonDepth`. Agrees with `JSON.parse`, without
+ * creating a text or a value. The bytes must be UTF-8. Source: RFC 8259.
  */
 export function isJson(json: Buffer): boolean {
   const end = pastValue(json, skipSpace(json, 0), 0)
-  return end !== NOT_FOUND && skipSpace(json, end) === json.length
+  return end >= 0 && skipSpace(json, end) === json.length
+}
+
+/** Whether nesting, rather than another fault, is the reason why a text is refused. */
+export function isTooDeep(json: Buffer): boolean {
+  return pastValue(json, skipSpace(json, 0), 0) === TOO_DEEP
 }
 
 /**
+ * Walks one value and checks its grammar.
  * @param depth of the containers around the value
- * @returns the byte after the value
+ * @returns the byte after the value; `NOT_FOUND` if it is not JSON, `TOO_DEEP` if it nests too deep
  */
 export function pastValue(json: Buffer, at: number, depth: number): number {
   switch (json[at]) {
     case QUOTE:
       return pastString(json, at)
     case OPEN_BRACE:
-      return pastContainer(json, at, CLOSE_BRACE, depth + 1)
+      return pastContainer(json, at, CLOSE_BRACE, depth + 1, undefined)
     case OPEN_BRACKET:
-      return pastContainer(json, at, CLOSE_BRACKET, depth + 1)
+      return pastContainer(json, at, CLOSE_BRACKET, depth + 1, undefined)
     default:
       return pastScalar(json, at)
   }
 }
 
-/** @param close which bracket ends it: a member of what a brace ends has a key */
-function pastContainer(json: Buffer, openAt: number, close: number, depth: number): number {
-  if (depth > limits.jsonDepth) return NOT_FOUND
+/** Walks an object. @returns the byte after it, as `pastValue` does; `NOT_FOUND` if none opens here */
+export function pastObject(json: Buffer, at: number, walkChild: WalkChild): number {
+  return json[at] === OPEN_BRACE ? pastContainer(json, at, CLOSE_BRACE, 1, walkChild) : NOT_FOUND
+}
+
+/** Walks an array. @returns the byte after it, as `pastValue` does; `NOT_FOUND` if none opens here */
+export function pastArray(json: Buffer, at: number, walkChild: WalkChild): number {
+  return json[at] === OPEN_BRACKET ? pastContainer(json, at, CLOSE_BRACKET, 1, walkChild) : NOT_FOUND
+}
+
+/**
+ * The only loop over the children of a container.
+ * @param close the bracket that ends it: children before a brace have keys
+ * @param walkChild `pastValue` if undefined
+ */
+function pastContainer(
+  json: Buffer,
+  openAt: number,
+  close: number,
+  depth: number,
+  walkChild: WalkChild | undefined,
+): number {
+  if (depth > limits.jsonDepth) return TOO_DEEP
   let at = skipSpace(json, openAt + 1)
   if (json[at] === close) return at + 1
   for (;;) {
-    const valueAt = close === CLOSE_BRACE ? pastKey(json, at) : at
-    const end = valueAt === NOT_FOUND ? NOT_FOUND : pastValue(json, valueAt, depth)
-    if (end === NOT_FOUND) return NOT_FOUND
+    const keyEnd = close === CLOSE_BRACE ? pastKey(json, at) : at
+    const start = close === CLOSE_BRACE ? pastColon(json, keyEnd) : at
+    if (start === NOT_FOUND) return NOT_FOUND
+    const end = walkChild === undefined ? pastValue(json, start, depth) : walkChild(start, at + 1, keyEnd - 1)
+    if (end < 0) return end
     at = skipSpace(json, end)
     if (json[at] === close) return at + 1
     if (json[at] !== COMMA) return NOT_FOUND
@@ -84,11 +124,15 @@ function pastContainer(json: Buffer, openAt: number, close: number, depth: numbe
   }
 }
 
-/** @returns where the value begins */
+/** @returns the byte after the key's closing quote */
 function pastKey(json: Buffer, at: number): number {
-  const end = json[at] === QUOTE ? pastString(json, at) : NOT_FOUND
-  if (end === NOT_FOUND) return NOT_FOUND
-  const colon = skipSpace(json, end)
+  return json[at] === QUOTE ? pastString(json, at) : NOT_FOUND
+}
+
+/** @returns where the value begins */
+function pastColon(json: Buffer, keyEnd: number): number {
+  if (keyEnd === NOT_FOUND) return NOT_FOUND
+  const colon = skipSpace(json, keyEnd)
   return json[colon] === COLON ? skipSpace(json, colon + 1) : NOT_FOUND
 }
 

@@ -3,8 +3,6 @@ import {
   BACKSLASH,
   CLOSE_BRACE,
   CLOSE_BRACKET,
-  COLON,
-  COMMA,
   isTextAt,
   NOT_FOUND,
   OPEN_BRACE,
@@ -12,7 +10,7 @@ import {
   QUOTE,
   skipSpace,
 } from './json-bytes.ts'
-import { pastString, pastValue } from './json-grammar.ts'
+import { pastArray, pastObject, pastString, pastValue } from './json-grammar.ts'
 import { limits } from './limits.ts'
 
 /** Position of a JSON value in its buffer: first byte, and the byte after its last. */
@@ -33,7 +31,7 @@ export function objectMembers(json: Buffer): ReadonlyMap<string, Span> | undefin
   const members = new Map<string, Span>()
   const isObject = eachMember(json, [0, json.length], (keyStart, keyEnd, start, end) => {
     const key = plainKey(json, keyStart, keyEnd)
-    if (key === undefined || members.has(key)) return false
+    if (key === undefined || members.has(key) || members.size === limits.frameMembers) return false
     members.set(key, [start, end])
     return true
   })
@@ -88,7 +86,7 @@ export function pickMembers(
     if (place !== NOT_FOUND) spans[place] = spans[place] === undefined ? [start, end] : TWICE
     return true
   }
-  return eachMember(json, object, take, Number.POSITIVE_INFINITY, past) ? spans : undefined
+  return eachMember(json, object, take, past) ? spans : undefined
 }
 
 /**
@@ -117,40 +115,21 @@ function pastBrackets(json: Buffer, start: number): number {
 }
 
 /**
- * @param take gets each member's key, without its quotes, and value; false ends it
+ * @param take receives each member's key, without its quotes, and value; false ends the walk
  * @param past finds the end of a value
- * @returns whether it was an object
+ * @returns whether the span is one object, and `take` accepted all members
  */
 function eachMember(
   json: Buffer,
   [objectStart, objectEnd]: Span,
   take: (keyStart: number, keyEnd: number, start: number, end: number) => boolean,
-  maxMembers: number = limits.frameMembers,
   past: typeof pastValue = pastValue,
 ): boolean {
-  let at = skipSpace(json, objectStart)
-  if (json[at] !== OPEN_BRACE) return false
-  at = skipSpace(json, at + 1)
-  if (json[at] === CLOSE_BRACE) return endsAt(json, at + 1, objectEnd)
-
-  for (let count = 0; count < maxMembers; count++) {
-    if (json[at] !== QUOTE) return false
-    const keyStart = at + 1
-    const keyEnd = pastString(json, at)
-    if (keyEnd === NOT_FOUND) return false
-
-    at = skipSpace(json, keyEnd)
-    if (json[at] !== COLON) return false
-    const start = skipSpace(json, at + 1)
+  const at = pastObject(json, skipSpace(json, objectStart), (start, keyStart, keyEnd) => {
     const end = past(json, start, 1)
-    if (end === NOT_FOUND || !take(keyStart, keyEnd - 1, start, end)) return false
-
-    at = skipSpace(json, end)
-    if (json[at] === CLOSE_BRACE) return endsAt(json, at + 1, objectEnd)
-    if (json[at] !== COMMA) return false
-    at = skipSpace(json, at + 1)
-  }
-  return false
+    return end < 0 || take(keyStart, keyEnd, start, end) ? end : NOT_FOUND
+  })
+  return at >= 0 && endsAt(json, at, objectEnd)
 }
 
 /**
@@ -159,11 +138,12 @@ function eachMember(
  */
 export function leadingMembers(json: Buffer): ReadonlyMap<string, Span> {
   const members = new Map<string, Span>()
+  let count = 0
   eachMember(json, [0, json.length], (keyStart, keyEnd, start, end) => {
     const key = json.toString('utf8', keyStart, keyEnd)
     // A value that touches the end may continue behind it.
     if (!members.has(key) && end < json.length) members.set(key, [start, end])
-    return true
+    return ++count < limits.frameMembers
   })
   return members
 }
@@ -177,38 +157,17 @@ export function arrayItems(
   maxItems: number = limits.frameMembers,
 ): readonly Span[] | undefined {
   const items: Span[] = []
-  let at = skipSpace(json, 0)
-  if (json[at] !== OPEN_BRACKET) return undefined
-  at = skipSpace(json, at + 1)
-  if (json[at] === CLOSE_BRACKET) return endsAt(json, at + 1, json.length) ? items : undefined
-  while (items.length < maxItems) {
-    const end = pastValue(json, at, 1)
-    if (end === NOT_FOUND) return undefined
-    items.push([at, end])
-    at = skipSpace(json, end)
-    if (json[at] === CLOSE_BRACKET) return endsAt(json, at + 1, json.length) ? items : undefined
-    if (json[at] !== COMMA) return undefined
-    at = skipSpace(json, at + 1)
-  }
-  return undefined
+  const at = pastArray(json, skipSpace(json, 0), (start) => {
+    const end = items.length < maxItems ? pastValue(json, start, 1) : NOT_FOUND
+    if (end >= 0) items.push([start, end])
+    return end
+  })
+  return at >= 0 && endsAt(json, at, json.length) ? items : undefined
 }
 
 /** The byte after the object that opens here; -1 if it does not end. */
 export function objectEnd(json: Buffer, at: number): number {
-  return json[at] === OPEN_BRACE ? pastValue(json, at, 0) : NOT_FOUND
-}
-
-/** Whether brackets outside of strings nest deeper than `limits.jsonDepth`. Tells why a text was refused. */
-export function isTooDeep(json: Buffer): boolean {
-  let depth = 0
-  let at = 0
-  while (at !== NOT_FOUND && at < json.length && depth <= limits.jsonDepth) {
-    const byte = json[at]
-    if (byte === OPEN_BRACE || byte === OPEN_BRACKET) depth++
-    else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) depth--
-    at = byte === QUOTE ? pastString(json, at) : at + 1
-  }
-  return depth > limits.jsonDepth
+  return json[at] === OPEN_BRACE ? Math.max(NOT_FOUND, pastValue(json, at, 0)) : NOT_FOUND
 }
 
 /** Whether the span's bytes equal this ASCII text. */
@@ -226,7 +185,7 @@ export function withoutMembers(object: Buffer, names: readonly string[]): Buffer
       kept.push(kept.length === 0 ? OPEN : SEPARATOR, object.subarray(keyStart - 1, end))
     return true
   }
-  eachMember(object, [0, object.length], take, Number.POSITIVE_INFINITY)
+  eachMember(object, [0, object.length], take)
   if (kept.length === 2 * count) return object
   return kept.length === 0 ? undefined : Buffer.concat([...kept, CLOSE])
 }

@@ -1,4 +1,4 @@
-import { isJson, limits, parseJson } from '@bridgekeeper/protocol'
+import { arrayItems, isJson, isTooDeep, limits, parseJson, pickMembers } from '@bridgekeeper/protocol'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 
@@ -25,22 +25,28 @@ const pieces = fc.constantFrom(
   '\ufeff',
 )
 const anyValue = fc.jsonValue({ maxDepth: 4, stringUnit: 'grapheme' })
+const anyKey = fc.string({ unit: 'grapheme' })
 const indents = fc.constantFrom(undefined, 1, '\t')
+const changes = fc.array(fc.tuple(fc.nat(), fc.nat({ max: 2 }), fc.option(pieces, { nil: '' })), {
+  maxLength: 2,
+})
+
+/** JSON of a value in any layout, with up to two pieces put in or taken out. */
+const changedJson = (value: fc.Arbitrary<unknown>) =>
+  fc.tuple(value, indents, changes).map(([made, indent, changed]) => {
+    let text = JSON.stringify(made, null, indent)
+    for (const [at, gone, put] of changed) {
+      const place = at % (text.length + 1)
+      text = text.slice(0, place) + put + text.slice(place + gone)
+    }
+    // Half a character would be another one as bytes.
+    return Buffer.from(text)
+  })
 
 test('[JSON.8] says of any text whether it is JSON as JSON.parse does, also of one with a piece put in or taken out', () => {
-  const changes = fc.array(fc.tuple(fc.nat(), fc.nat({ max: 2 }), fc.option(pieces, { nil: '' })), {
-    maxLength: 2,
-  })
   let valid = 0
   fc.assert(
-    fc.property(anyValue, indents, changes, (value, indent, changed) => {
-      let text = JSON.stringify(value, null, indent)
-      for (const [at, gone, put] of changed) {
-        const place = at % (text.length + 1)
-        text = text.slice(0, place) + put + text.slice(place + gone)
-      }
-      // Half a character would be another one as bytes.
-      const json = Buffer.from(text)
+    fc.property(changedJson(anyValue), (json) => {
       const expected = parseJson(json.toString('utf8')) !== undefined
       valid += Number(expected)
       expect(isJson(json)).toBe(expected)
@@ -61,6 +67,21 @@ test('[JSON.8] says the same of texts made of nothing but what JSON is made of',
   )
 })
 
+test('[JSON.8] [JSON.9] spans are found in exactly the objects and arrays that the grammar accepts', () => {
+  fc.assert(
+    fc.property(changedJson(fc.oneof(fc.dictionary(anyKey, anyValue), fc.array(anyValue))), (json) => {
+      const first = json.toString('utf8').trimStart()[0]
+      const accepted = isJson(json)
+      expect(pickMembers(json, []) !== undefined).toBe(accepted && first === '{')
+      const items = arrayItems(json, Number.POSITIVE_INFINITY)
+      expect(items !== undefined).toBe(accepted && first === '[')
+      for (const [start, end] of items ?? []) expect(isJson(json.subarray(start, end))).toBe(true)
+      expect(isTooDeep(json)).toBe(false)
+    }),
+    { numRuns: 10_000 },
+  )
+})
+
 test('[JSON.8] what is nested deeper than the limit is none', () => {
   const { jsonDepth } = limits
   for (const [open, close] of [
@@ -69,6 +90,7 @@ test('[JSON.8] what is nested deeper than the limit is none', () => {
   ] as const) {
     const nested = (depth: number) => Buffer.from(`${open.repeat(depth)}1${close.repeat(depth)}`)
     expect([isJson(nested(jsonDepth)), isJson(nested(jsonDepth + 1))]).toEqual([true, false])
+    expect([isTooDeep(nested(jsonDepth)), isTooDeep(nested(jsonDepth + 1))]).toEqual([false, true])
   }
   expect(isJson(Buffer.from('['.repeat(1_000_000)))).toBe(false)
 })
