@@ -18,6 +18,7 @@ interface Kind {
  * Bounds the events that a bridge or a local server can cause: what prints them must not fill a disk. The first
  * events of a kind are passed on at once; the others become one `events-left-out` when their window ends.
  * Servers have separate kinds. The number of kinds is bounded by the config file and the list of error codes.
+ * The bridge's log has another sampler: its count waits for the next line, a person at a terminal wants it soon.
  */
 export class EventSampler {
   readonly #system: System

@@ -61,10 +61,9 @@ export class Refusals {
 
   /** An agent without the proof that this login needs; the refusal itself is recorded too. */
   recordDowngrade(userId: string, { ip, key }: ClientAddress, version: ProtocolVersion): void {
-    const passedOver = this.#sampler.take(`downgrade ${userId} ${key}`, this.#system.monotonicMs())
-    if (passedOver === undefined) return
-    const suppressed = passedOver === 0 ? undefined : passedOver
-    this.#log.logSecurityEvent({ event: 'proof_downgrade_rejected', userId, ip, version, suppressed })
+    const sampled = this.#sampler.take(`downgrade ${userId} ${key}`, this.#system.monotonicMs())
+    if (sampled === undefined) return
+    this.#log.logSecurityEvent({ event: 'proof_downgrade_rejected', userId, ip, version, ...sampled })
   }
 
   /**
@@ -72,19 +71,18 @@ export class Refusals {
    * @param counted whether it counts towards blocking the address
    */
   record(door: Door, reason: ErrorCode, { ip, key }: ClientAddress, path: string, counted = false): void {
-    const sampled = counted ? `counted ${reason} ${key}` : `${reason} ${key}`
-    const passedOver = this.#sampler.take(sampled, this.#system.monotonicMs())
-    if (passedOver === undefined) return
-    const suppressed = passedOver === 0 ? undefined : passedOver
+    const kind = counted ? `counted ${reason}` : reason
+    const sampled = this.#sampler.take(`${kind} ${key}`, this.#system.monotonicMs())
+    if (sampled === undefined) return
     if (reason === 'transport_insecure') {
-      this.#log.logSecurityEvent({ event: 'ws_insecure_connection_rejected', ip, url: path, suppressed })
+      this.#log.logSecurityEvent({ event: 'ws_insecure_connection_rejected', ip, url: path, ...sampled })
       return
     }
     if (!AUTHENTICATION.has(reason)) {
-      this.#log.logSecurityEvent({ event: EVENTS[door].other, ip, reason, suppressed })
+      this.#log.logSecurityEvent({ event: EVENTS[door].other, ip, reason, ...sampled })
       return
     }
     const event = EVENTS[door].authentication
-    this.#log.logSecurityEvent({ event, ip, reason, counted: counted || undefined, suppressed })
+    this.#log.logSecurityEvent({ event, ip, reason, counted: counted || undefined, ...sampled })
   }
 }

@@ -155,10 +155,9 @@ export class DeviceEndpoint {
 
   #record(reason: ErrorCode, { ip, key }: ClientAddress): void {
     const { log, system } = this.#parts
-    const passedOver = this.#sampler.take(`${reason} ${key}`, system.monotonicMs())
-    const suppressed = passedOver === 0 ? undefined : passedOver
-    if (passedOver !== undefined)
-      log.logSecurityEvent({ event: 'device_request_refused', ip, reason, suppressed })
+    const sampled = this.#sampler.take(`${reason} ${key}`, system.monotonicMs())
+    if (sampled !== undefined)
+      log.logSecurityEvent({ event: 'device_request_refused', ip, reason, ...sampled })
   }
 }
 

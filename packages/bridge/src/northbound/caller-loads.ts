@@ -58,7 +58,7 @@ export class CallerLoads {
 
   /** [SAMPLE.1] @returns what the line begins with; `undefined` if it is one too many */
   #lineOf({ userId, ip }: Known, kind: string) {
-    const suppressed = this.#sampler.take(`${kind} ${userId}`, this.#system.monotonicMs())
-    return suppressed === undefined ? undefined : { userId, ip, suppressed: suppressed || undefined }
+    const sampled = this.#sampler.take(`${kind} ${userId}`, this.#system.monotonicMs())
+    return sampled && { userId, ip, ...sampled }
   }
 }

@@ -123,15 +123,15 @@ export class Dispatcher {
     if (!this.#log.writable) return new BridgeError('log_unavailable')
     const authority = callAuthorityGate(scopes, serverName, toolName)
     if (!authority.allowed) {
-      const suppressed = this.#passedOver(`forbidden ${userId}`, this.#system.monotonicMs())
-      if (suppressed !== undefined)
+      const sampled = this.#sampler.take(`forbidden ${userId}`, this.#system.monotonicMs())
+      if (sampled !== undefined)
         this.#log.logSecurityEvent({
           event: 'call_forbidden',
           userId,
           ip,
           serverName,
           toolName,
-          ...suppressed,
+          ...sampled,
         })
       return denialError(authority)
     }
@@ -153,23 +153,16 @@ export class Dispatcher {
   #recordLimit(userId: string, ip: string | undefined, rate: RateDenied, nowMs: number): void {
     const { limit, key, begins, retryAfterSeconds: retryAfter = 0 } = rate
     if (begins) this.#blocks.began(key, nowMs + retryAfter * 1_000)
-    const suppressed = this.#passedOver(`limited ${key}`, nowMs)
-    if (suppressed === undefined) return
+    const sampled = this.#sampler.take(`limited ${key}`, nowMs)
+    if (sampled === undefined) return
     this.#log.logSecurityEvent({
       event: 'ws_rate_limit_exceeded',
       userId,
       ip,
       retryAfter,
       limit,
-      ...suppressed,
+      ...sampled,
     })
-  }
-
-  /** The number of suppressed lines for the next line of this kind; `undefined` to suppress it too. */
-  #passedOver(key: string, nowMs: number): { readonly suppressed?: number } | undefined {
-    const count = this.#sampler.take(key, nowMs)
-    if (count === undefined) return undefined
-    return count === 0 ? {} : { suppressed: count }
   }
 
   #recordEnd({ userId, ip }: Caller, requestId: string, outcome: CallOutcome): void {

@@ -3,11 +3,11 @@ import { Sampler } from '../../src/limiters/sampler.ts'
 
 test('[SAMPLE.1] a key writes twenty lines a minute; the next one says how many were passed over', () => {
   const sampler = new Sampler()
-  for (let line = 0; line < 20; line++) expect(sampler.take('a', line)).toBe(0)
+  for (let line = 0; line < 20; line++) expect(sampler.take('a', line)).toEqual({ suppressed: undefined })
   for (let line = 0; line < 7; line++) expect(sampler.take('a', 59_999)).toBeUndefined()
-  expect(sampler.take('b', 59_999)).toBe(0)
-  expect(sampler.take('a', 60_000)).toBe(7)
-  expect(sampler.take('a', 60_001)).toBe(0)
+  expect(sampler.take('b', 59_999)).toEqual({ suppressed: undefined })
+  expect(sampler.take('a', 60_000)).toEqual({ suppressed: 7 })
+  expect(sampler.take('a', 60_001)).toEqual({ suppressed: undefined })
 })
 
 test('[SAMPLE.1] a flood of keys is remembered within bounds: counts may be lost, lines are still held back', () => {
@@ -16,9 +16,9 @@ test('[SAMPLE.1] a flood of keys is remembered within bounds: counts may be lost
     for (let line = 0; line < 21; line++) sampler.take(key, 0)
   }
   for (let key = 0; key < 10_000; key++) flood(`key ${key}`)
-  expect(sampler.take('key 1', 60_000)).toBe(1)
+  expect(sampler.take('key 1', 60_000)).toEqual({ suppressed: 1 })
   flood('key 10000')
   expect(sampler.take('key 9999', 0)).toBeUndefined()
-  expect(sampler.take('key 9999', 60_000)).toBe(2)
-  expect(sampler.take('key 2', 60_000)).toBe(0)
+  expect(sampler.take('key 9999', 60_000)).toEqual({ suppressed: 2 })
+  expect(sampler.take('key 2', 60_000)).toEqual({ suppressed: undefined })
 })

@@ -133,15 +133,15 @@ export class LoginLimits {
   failed(reason: LoginFailure, address: ClientAddress, userId?: string): void {
     const counted = GUESSES.has(reason) && !address.isProxy
     if (counted) this.#door.failed(address)
-    const suppressed = this.#sample(reason, address)
-    if (suppressed === undefined) return
+    const sampled = this.#sample(reason, address)
+    if (sampled === undefined) return
     this.#log.logSecurityEvent({
       event: 'login_failed',
       userId,
       ip: address.ip,
       reason,
       ...(counted && { counted }),
-      ...(suppressed > 0 && { suppressed }),
+      ...sampled,
     })
   }
 
@@ -150,19 +150,19 @@ export class LoginLimits {
     address: ClientAddress,
     { limit, retryAfter }: { readonly limit: string; readonly retryAfter: number | undefined },
   ): void {
-    const suppressed = this.#sample('limited', address)
-    if (suppressed === undefined) return
+    const sampled = this.#sample('limited', address)
+    if (sampled === undefined) return
     this.#log.logSecurityEvent({
       event: 'login_limited',
       userId,
       ip: address.ip,
       limit,
       retryAfter,
-      ...(suppressed > 0 && { suppressed }),
+      ...sampled,
     })
   }
 
-  #sample(kind: string, { key }: ClientAddress): number | undefined {
+  #sample(kind: string, { key }: ClientAddress) {
     return this.#sampler.take(`${kind} ${key}`, this.#system.monotonicMs())
   }
 }

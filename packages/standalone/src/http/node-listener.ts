@@ -28,13 +28,8 @@ export function nodeListener(
 function dropRecorder(log: ListenerParts['log'], system: System): ListenerOptions['onDrop'] {
   const sampler = new Sampler()
   return ({ ip, key }, reason) => {
-    const suppressed = sampler.take(`${reason} ${key}`, system.monotonicMs())
-    if (suppressed === undefined) return
-    log()?.logSecurityEvent({
-      event: 'connection_dropped',
-      ip,
-      reason,
-      ...(suppressed > 0 && { suppressed }),
-    })
+    const sampled = sampler.take(`${reason} ${key}`, system.monotonicMs())
+    if (sampled === undefined) return
+    log()?.logSecurityEvent({ event: 'connection_dropped', ip, reason, ...sampled })
   }
 }

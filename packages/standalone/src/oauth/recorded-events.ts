@@ -27,11 +27,10 @@ export function recordEvents(
   const refused = (ctx: KoaContextWithOIDC, { error }: errors.OIDCProviderError): void => {
     if (USUAL.includes(error)) return
     const address = addressOf(ctx.req)
-    const passedOver = sampler.take(`${error} ${address?.key}`, system.monotonicMs())
-    if (passedOver === undefined) return
-    const suppressed = passedOver === 0 ? undefined : passedOver
+    const sampled = sampler.take(`${error} ${address?.key}`, system.monotonicMs())
+    if (sampled === undefined) return
     const reason = CODE.test(error) ? error : 'other'
-    log.logSecurityEvent({ event: 'oauth_request_refused', ip: address?.ip, reason, suppressed })
+    log.logSecurityEvent({ event: 'oauth_request_refused', ip: address?.ip, reason, ...sampled })
   }
   const emitter: EventEmitter = provider
   for (const name of REFUSALS) emitter.on(name, refused)
