@@ -1,5 +1,5 @@
 /** The bridge as an app embeds it, every check on, with as many users as there are to be connections. */
-import { generateKeyPairSync, hash, randomBytes } from 'node:crypto'
+import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -12,7 +12,7 @@ import {
   realSystem,
   type User,
 } from '@bridgekeeper/bridge'
-import { canonicalJson, thumbprintText } from '@bridgekeeper/protocol'
+import { canonicalJson, thumbprint } from '@bridgekeeper/protocol'
 import { createSecurityLog } from '@bridgekeeper/standalone'
 import { MemoryDevices } from '../../test/support/memory-devices.ts'
 import { answer } from './answer.ts'
@@ -70,7 +70,7 @@ function user(userId: string): User {
 async function enrolled({ userId, sessionId }: Login): Promise<Device> {
   const { publicKey, privateKey } = generateKeyPairSync('ed25519')
   const jwk = publicKey.export({ format: 'jwk' })
-  const keyId = hash('sha256', thumbprintText({ ...jwk }) ?? '', 'base64url')
+  const keyId = thumbprint(jwk)
   const deviceId = `machine_${sessionId}`
   machines.set(sessionId, deviceId)
   const key = { keyId, algorithm: 'Ed25519', generation: 1, jwk: canonicalJson(jwk) } as const

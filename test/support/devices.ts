@@ -2,7 +2,6 @@ import {
   createHash,
   createPublicKey,
   generateKeyPairSync,
-  hash,
   type KeyObject,
   randomBytes,
   sign,
@@ -22,7 +21,7 @@ import {
   bridgeSigned,
   canonicalJson,
   type TranscriptFacts,
-  thumbprintText,
+  thumbprint,
   transcript,
 } from '@bridgekeeper/protocol'
 import { startBridge, type TestBridge } from './bridge.ts'
@@ -53,7 +52,7 @@ export function makeKey(generation = 1, algorithm: Algorithm = 'Ed25519'): HeldK
 
 export function keyIdOf(key: KeyObject): string {
   const jwk = (key.type === 'private' ? createPublicKey(key) : key).export({ format: 'jwk' })
-  return hash('sha256', thumbprintText({ ...jwk }) ?? '', 'base64url')
+  return thumbprint(jwk)
 }
 
 function jwkOf(publicKey: KeyObject): string {

@@ -11,10 +11,11 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
+import { thumbprint } from '@bridgekeeper/protocol'
 import { describe, expect, test } from 'vitest'
 import { Program, run } from '../../../test/support/program.ts'
 import { scratch } from '../../../test/support/scratch.ts'
-import { deviceKey, makePrivateJwk, privateJwkSchema, thumbprint } from '../src/keychain/device-key.ts'
+import { deviceKey, makePrivateJwk, privateJwkSchema } from '../src/keychain/device-key.ts'
 import { agentHome } from '../src/keychain/home.ts'
 import { Keychain } from '../src/keychain/keychain.ts'
 import type { EnrolledRecord } from '../src/keychain/record.ts'

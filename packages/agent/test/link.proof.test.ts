@@ -1,10 +1,10 @@
-import { createHash, generateKeyPairSync, hash, type KeyObject, randomBytes, sign } from 'node:crypto'
+import { createHash, generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto'
 import {
   agentSigned,
   bridgeSigned,
   type DownMessage,
   type TranscriptFacts,
-  thumbprintText,
+  thumbprint,
   transcript,
 } from '@bridgekeeper/protocol'
 import { expect, test } from 'vitest'
@@ -16,15 +16,14 @@ import { until } from './support/until.ts'
 
 const bridgeKey = generateKeyPairSync('ed25519')
 const deviceKey = generateKeyPairSync('ed25519')
-const thumbprint = (key: KeyObject) =>
-  hash('sha256', thumbprintText({ ...key.export({ format: 'jwk' }) }) ?? '', 'base64url')
-const BRIDGE_KEY_ID = thumbprint(bridgeKey.publicKey)
+const keyIdOf = (key: KeyObject) => thumbprint(key.export({ format: 'jwk' }))
+const BRIDGE_KEY_ID = keyIdOf(bridgeKey.publicKey)
 
 function device(changes: Partial<DeviceIdentity> = {}): DeviceIdentity & { readonly signed: Buffer[] } {
   const signed: Buffer[] = []
   return {
     ...{ deviceId: 'd', userId: 'user', sessionId: 'session', generation: 1, previous: 'before' },
-    keyId: thumbprint(deviceKey.publicKey),
+    keyId: keyIdOf(deviceKey.publicKey),
     bridgeKeys: [bridgeKey.publicKey.export({ format: 'jwk' })],
     sign(bytes) {
       signed.push(bytes)
@@ -111,7 +110,7 @@ test.each<[string, (me: ReturnType<typeof device>) => Manners['verifies']]>([
 })
 
 test.each<[string, DownMessage]>([
-  ['another key', challenge({ keyId: thumbprint(other.publicKey) })],
+  ['another key', challenge({ keyId: keyIdOf(other.publicKey) })],
   ['a TLS connection where there is none', challenge({ binding: 'tls-exporter' })],
   ['a challenge that is none', challenge({}, 'abc')],
 ])('[LINK.28] a bridge that speaks of %s gets no signature', async (_what, greets) => {

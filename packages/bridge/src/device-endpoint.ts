@@ -1,5 +1,5 @@
-import { createPublicKey, hash, type KeyObject } from 'node:crypto'
-import { thumbprintText } from '@bridgekeeper/protocol'
+import { createPublicKey, type KeyObject } from 'node:crypto'
+import { thumbprint } from '@bridgekeeper/protocol'
 import type { BridgeOptions } from './bridge-options.ts'
 import { DeviceRegistry, type MayEnrol } from './devices/device-registry.ts'
 import { DeviceEndpoint } from './devices/endpoint.ts'
@@ -31,7 +31,7 @@ export function deviceEndpoint(
 function publicKeyOf(key: KeyObject): { readonly keyId: string; readonly jwk: object } {
   const { kty, crv, x } = createPublicKey(key).export({ format: 'jwk' })
   const jwk = { kty, crv, x }
-  return { jwk, keyId: hash('sha256', thumbprintText(jwk) ?? '', 'base64url') }
+  return { jwk, keyId: thumbprint(jwk) }
 }
 
 /**

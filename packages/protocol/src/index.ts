@@ -49,8 +49,10 @@ export { isLoopbackHost, LOOPBACK_NAMES } from './loopback.ts'
 export {
   BINDING_TYPES,
   type BindingType,
+  isThumbprint,
   type Proof,
-  thumbprintText,
+  thumbprint,
+  thumbprintSchema,
 } from './proof.ts'
 export { readText } from './read-text.ts'
 export { type StrictDefinition, strictDefinition } from './strict-definition.ts'

@@ -1,7 +1,8 @@
+import { isThumbprint } from './proof.ts'
+
 const CONSONANTS = 'bdfghjklmnprstvz'
 const VOWELS = 'aiou'
 const WORDS = 6
-const KEY_ID = /^[\w-]{43}$/
 
 /**
  * The fingerprint of a key in six words, such as `lusab-babad-gutih-tugad-mudof-sakat`, for a person to
@@ -13,7 +14,7 @@ const KEY_ID = /^[\w-]{43}$/
  * @returns `undefined` if `keyId` is not a thumbprint
  */
 export function keyWords(keyId: string): string | undefined {
-  if (!KEY_ID.test(keyId)) return undefined
+  if (!isThumbprint(keyId)) return undefined
   const bytes = atob(keyId.replaceAll('-', '+').replaceAll('_', '/'))
   return Array.from({ length: WORDS }, (_, at) =>
     word(bytes.charCodeAt(2 * at) * 256 + bytes.charCodeAt(2 * at + 1)),

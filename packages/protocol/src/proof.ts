@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import { z } from 'zod'
 
 /** Members of a device's proof on the wire. `transcript.ts` defines what is signed. */
@@ -26,20 +27,29 @@ export const proofSchema = z.object({
 })
 export type Proof = z.infer<typeof proofSchema>
 
-/** The members of a JWK that its thumbprint covers, by key type, in their order (RFC 7638 section 3.2). */
-const THUMBPRINT_MEMBERS: ReadonlyMap<unknown, readonly string[]> = new Map([
-  ['OKP', ['crv', 'kty', 'x']],
-  ['EC', ['crv', 'kty', 'x', 'y']],
-])
+/** Whether a text has the form of a thumbprint. */
+export function isThumbprint(text: string): boolean {
+  return BYTES_32.test(text)
+}
+
+/** The public members of a key, among any others. */
+interface PublicMembers {
+  readonly kty?: string | undefined
+  readonly crv?: string | undefined
+  readonly x?: string | undefined
+  readonly y?: string | undefined
+}
 
 /**
- * The text whose SHA-256, in base64url, is the thumbprint of a public key (RFC 7638 section 3).
- * @returns `undefined` for an unsupported or malformed key
+ * The thumbprint of a public key: SHA-256 over its required members in their order, as base64url.
+ * Source: RFC 7638 section 3, RFC 8037 section 2.
+ *
+ * @throws TypeError if it is not a key of an elliptic curve
  */
-export function thumbprintText(jwk: Readonly<Record<string, unknown>>): string | undefined {
-  const members = THUMBPRINT_MEMBERS.get(jwk.kty)
-  if (members === undefined) return undefined
-  const values = members.map((member) => [member, jwk[member]] as const)
-  if (values.some(([, value]) => typeof value !== 'string')) return undefined
-  return JSON.stringify(Object.fromEntries(values))
+export function thumbprint({ kty, crv, x, y }: PublicMembers): string {
+  const members = kty === 'EC' ? { crv, kty, x, y } : { crv, kty, x }
+  const isWhole = Object.values(members).every((value) => typeof value === 'string')
+  if (!isWhole || (kty !== 'EC' && kty !== 'OKP'))
+    throw new TypeError('A thumbprint needs a public JWK of type EC or OKP.')
+  return hash('sha256', JSON.stringify(members), 'base64url')
 }

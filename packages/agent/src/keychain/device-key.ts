@@ -1,5 +1,5 @@
-import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, sign, verify } from 'node:crypto'
-import { canonicalJson } from '@bridgekeeper/protocol'
+import { createPrivateKey, createPublicKey, generateKeyPairSync, sign, verify } from 'node:crypto'
+import { thumbprint } from '@bridgekeeper/protocol'
 import { z } from 'zod'
 
 /** How a device's key signs, by its names in JOSE (RFC 7518 section 3.1, RFC 8037 section 3.1). */
@@ -15,7 +15,7 @@ export const privateJwkSchema = z.union([
 export type PrivateJwk = z.infer<typeof privateJwkSchema>
 
 /** The public half of a key: never with `d`. */
-export type PublicJwk =
+type PublicJwk =
   | { readonly kty: 'OKP'; readonly crv: 'Ed25519'; readonly x: string }
   | { readonly kty: 'EC'; readonly crv: 'P-256'; readonly x: string; readonly y: string }
 
@@ -61,11 +61,6 @@ export function deviceKey(jwk: PrivateJwk): DeviceKey {
   }
   if (!isWhole(key)) throw new TypeError('The two halves of the key do not belong together.')
   return key
-}
-
-/** Source: RFC 7638 section 3. The members of our public JWKs are just the required ones. */
-export function thumbprint(jwk: PublicJwk): string {
-  return createHash('sha256').update(canonicalJson(jwk)).digest('base64url')
 }
 
 function publicHalf(jwk: PrivateJwk): PublicJwk {

@@ -1,16 +1,15 @@
-import { isObject, parseJson } from '@bridgekeeper/protocol'
+import { isObject, parseJson, thumbprintSchema } from '@bridgekeeper/protocol'
 import { z } from 'zod'
 import { privateJwkSchema, publicJwkSchema } from './device-key.ts'
 
 const VERSION = 1
 const text = z.string().min(1).max(256)
-const keyId = z.string().regex(/^[\w-]{43}$/)
 const stamp = z.number().nonnegative()
 
 /** Where a private key is stored: in the key store of the operating system, or in the record. */
 const keyStore = z.enum(['os', 'file'])
 
-const keyPlace = { keyId, keyStore, privateKey: privateJwkSchema.optional() }
+const keyPlace = { keyId: thumbprintSchema, keyStore, privateKey: privateJwkSchema.optional() }
 
 /** A pending device flow (RFC 8628), so that another process can resume it without asking the user again. */
 const flow = z.strictObject({
@@ -50,7 +49,7 @@ const enrolled = z.strictObject({
   madeAtMs: stamp,
   /** The bridge's own key, pinned when the device was enrolled. */
   bridgeKey: publicJwkSchema,
-  bridgeKeyId: keyId,
+  bridgeKeyId: thumbprintSchema,
   /** The last connection that was verified; empty before the first. */
   previous: z.string().max(256),
   /** The key that the bridge was, or is about to be, asked to take in place of this one. */

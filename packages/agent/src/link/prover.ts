@@ -1,11 +1,11 @@
-import { createHash, createPublicKey, hash, type KeyObject, randomBytes, verify } from 'node:crypto'
+import { createHash, createPublicKey, type KeyObject, randomBytes, verify } from 'node:crypto'
 import {
   agentSigned,
   bridgeSigned,
   type DownFrame,
   encode,
   SUBPROTOCOL_V2,
-  thumbprintText,
+  thumbprint,
   transcript,
 } from '@bridgekeeper/protocol'
 import { AgentError } from '../errors.ts'
@@ -130,8 +130,6 @@ export class Prover {
 
 /** The pinned key of this thumbprint. */
 function pinnedKey({ bridgeKeys }: DeviceIdentity, keyId: string): KeyObject | undefined {
-  const jwk = bridgeKeys.find(
-    (key) => hash('sha256', thumbprintText({ ...key }) ?? '', 'base64url') === keyId && key.crv === 'Ed25519',
-  )
+  const jwk = bridgeKeys.find((key) => key.crv === 'Ed25519' && thumbprint(key) === keyId)
   return jwk === undefined ? undefined : createPublicKey({ key: jwk, format: 'jwk' })
 }

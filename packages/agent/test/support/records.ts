@@ -1,4 +1,5 @@
-import { deviceKey, makePrivateJwk, thumbprint } from '../../src/keychain/device-key.ts'
+import { thumbprint } from '@bridgekeeper/protocol'
+import { deviceKey, makePrivateJwk } from '../../src/keychain/device-key.ts'
 import type { EnrolledRecord, KeyPlace } from '../../src/keychain/record.ts'
 
 export const BRIDGE = 'https://bridge.example.com'

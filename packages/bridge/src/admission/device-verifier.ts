@@ -1,5 +1,5 @@
 import { createPublicKey, hash, type KeyObject, sign } from 'node:crypto'
-import { thumbprintText } from '@bridgekeeper/protocol'
+import { thumbprint } from '@bridgekeeper/protocol'
 import { connectAuthorityGate } from '../gates/call-authority.ts'
 import type { OwnAddresses, OwnEnd } from '../gates/own-addresses.ts'
 import { type BoundConnection, type ExpectedProof, provableKeys } from '../gates/proof.ts'
@@ -43,11 +43,7 @@ export class DeviceVerifier {
     if (key.type !== 'private' || key.asymmetricKeyType !== 'ed25519')
       throw new TypeError("The bridge's key is not a private Ed25519 key.")
     this.#parts = parts
-    this.#keyId = hash(
-      'sha256',
-      thumbprintText({ ...createPublicKey(key).export({ format: 'jwk' }) }) ?? '',
-      'base64url',
-    )
+    this.#keyId = thumbprint(createPublicKey(key).export({ format: 'jwk' }))
   }
 
   /** Whether the user has or ever had a device. Rejects when the store is down. */

@@ -1,5 +1,5 @@
 import { createPublicKey, hash, type JsonWebKey, type KeyObject, verify } from 'node:crypto'
-import { isObject, objectMembers, parseJson } from '@bridgekeeper/protocol'
+import { isObject, objectMembers, parseJson, thumbprint } from '@bridgekeeper/protocol'
 import type { ProofReplays } from '../limiters/proof-replays.ts'
 import { canonicalPath } from './canonical-path.ts'
 import { allow, deny, type Verdict } from './verdict.ts'
@@ -104,7 +104,7 @@ interface ProofKey {
   readonly keyId: string
 }
 
-/** Reads only the key's public members, in the canonical order of RFC 7638 section 3.2. */
+/** Reads only the key's public members. */
 function readKey(alg: unknown, jwk: Readonly<Record<string, unknown>>): ProofKey | undefined {
   if (SECRET_MEMBERS.some((member) => member in jwk)) return undefined
   const { crv, kty, x, y } = jwk
@@ -119,7 +119,7 @@ function readKey(alg: unknown, jwk: Readonly<Record<string, unknown>>): ProofKey
 function imported(jwk: JsonWebKey, digest: 'sha256' | null): ProofKey | undefined {
   try {
     const publicKey = createPublicKey({ key: jwk, format: 'jwk' })
-    return { publicKey, digest, keyId: hash('sha256', JSON.stringify(jwk), 'base64url') }
+    return { publicKey, digest, keyId: thumbprint(jwk) }
   } catch {
     // The point is not on the curve.
     return undefined

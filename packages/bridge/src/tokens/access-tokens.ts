@@ -1,4 +1,5 @@
 import { createPublicKey, type KeyObject } from 'node:crypto'
+import { isThumbprint } from '@bridgekeeper/protocol'
 import { type JWTPayload, SignJWT } from 'jose'
 import { agentResource, enrolmentResource, isMcpResource } from '../gates/resource.ts'
 import { allow, deny, denyGenuine, type Verdict } from '../gates/verdict.ts'
@@ -16,7 +17,6 @@ export const ACCESS_TOKEN_MS = 900_000
 export const AGENT_CLIENT_ID = 'bridgekeeper-agent'
 export const ENROL_SCOPE = 'device:enroll'
 const DEVICE_SCOPES = ['agent:connect', 'tools:list', 'tools:call:*/*']
-const THUMBPRINT = /^[\w-]{43}$/
 
 export interface AccessTokenParts {
   readonly key: SigningKey
@@ -117,8 +117,7 @@ export class AccessTokens implements Authenticator {
     const { device_name: deviceName, device_key: deviceKey, scope } = claims
     if (typeof deviceName !== 'string' || typeof deviceKey !== 'string' || scope !== ENROL_SCOPE)
       return denyGenuine('token_invalid')
-    if (!THUMBPRINT.test(deviceKey) || session.clientId !== AGENT_CLIENT_ID)
-      return denyGenuine('token_invalid')
+    if (!isThumbprint(deviceKey) || session.clientId !== AGENT_CLIENT_ID) return denyGenuine('token_invalid')
     const bound = boundKeyId === undefined ? {} : { boundKeyId }
     return allow({ userId: user.userId, sessionId: session.sessionId, deviceName, deviceKey, ...bound })
   }
@@ -202,6 +201,6 @@ function principalOf({ claims, user, session, boundKeyId }: Held, deviceId: stri
 function keyIdOf({ cnf }: Claims): string | undefined | null {
   if (cnf === undefined) return undefined
   const { jkt, ...others } = Object(cnf) as Record<string, unknown>
-  const isOurs = typeof jkt === 'string' && THUMBPRINT.test(jkt) && Object.keys(others).length === 0
+  const isOurs = typeof jkt === 'string' && isThumbprint(jkt) && Object.keys(others).length === 0
   return isOurs ? jkt : null
 }

@@ -1,5 +1,5 @@
-import { createHash, createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto'
-import { canonicalJson, isObject } from '@bridgekeeper/protocol'
+import { createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto'
+import { canonicalJson, isObject, thumbprint } from '@bridgekeeper/protocol'
 import { allow, deny, type Verdict } from '../gates/verdict.ts'
 import type { DeviceAlgorithm, DeviceKey } from '../ports/devices.ts'
 import { isSoundPoint } from './ed25519-point.ts'
@@ -36,10 +36,14 @@ export function readDeviceKey(jwk: unknown): Verdict<PublicKey> {
     return refused('It is no point that a key can be.')
   const verifier = imported(jwk)
   if (verifier === undefined) return refused('It is no point of its curve.')
-  const canonical = canonicalJson(jwk)
-  const keyId = createHash('sha256').update(canonical).digest('base64url')
   const algorithm: DeviceAlgorithm = kty === 'OKP' ? 'Ed25519' : 'ES256'
-  return allow({ keyId, algorithm, jwk: canonical, jwsAlgorithm: jwsAlgorithm(algorithm), verifier })
+  return allow({
+    keyId: thumbprint(jwk),
+    algorithm,
+    jwk: canonicalJson(jwk),
+    jwsAlgorithm: jwsAlgorithm(algorithm),
+    verifier,
+  })
 }
 
 /** The verifier of a key that was checked when it was enrolled. */

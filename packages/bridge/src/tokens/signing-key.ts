@@ -5,7 +5,8 @@ import {
   type JsonWebKey,
   type KeyObject,
 } from 'node:crypto'
-import { calculateJwkThumbprint, type JWK } from 'jose'
+import { thumbprint } from '@bridgekeeper/protocol'
+import type { JWK } from 'jose'
 import type { KeyStore } from '../ports/keys.ts'
 import type { System } from '../ports.ts'
 import { seal, unseal } from './sealed.ts'
@@ -42,7 +43,7 @@ export async function loadSigningKey(
   const jwk = JSON.parse(text) as JsonWebKey & JWK
   const { kty, crv, x, y } = jwk
   const publicPart = { kty, crv, x, y } as JWK
-  const keyId = await calculateJwkThumbprint(publicPart)
+  const keyId = thumbprint(publicPart)
   const marks = { kid: keyId, alg: ACCESS_TOKEN_ALGORITHM, use: 'sig' }
   return {
     keyId,

@@ -1,7 +1,7 @@
 /** Makes `proof.json` anew: node packages/protocol/test/vectors/make.ts */
-import { createHash, createPrivateKey, createPublicKey, hash, type KeyObject, sign } from 'node:crypto'
+import { createHash, createPrivateKey, createPublicKey, type KeyObject, sign } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
-import { agentSigned, bridgeSigned, thumbprintText, transcript } from '@bridgekeeper/protocol'
+import { agentSigned, bridgeSigned, thumbprint, transcript } from '@bridgekeeper/protocol'
 import { factsOf, type JsonFacts, type Vector, vectorsPath } from './vector.ts'
 
 /** PKCS#8 (RFC 8410 section 7; RFC 5915) up to the 32 bytes of the private key. */
@@ -39,9 +39,9 @@ function vector(name: string, algorithm: Vector['algorithm'], changes: Partial<J
     userId: 'user_0123456789ab',
     sessionId: 'session_0123456789ab',
     deviceId: 'device_0123456789ab',
-    keyId: hash('sha256', thumbprintText(publicJwk(device)) ?? '', 'base64url'),
+    keyId: thumbprint(publicJwk(device)),
     generation: 1,
-    bridgeKeyId: hash('sha256', thumbprintText(publicJwk(bridge)) ?? '', 'base64url'),
+    bridgeKeyId: thumbprint(publicJwk(bridge)),
     tokenHash: bytesOf('token'),
     bindingType: 'tls-exporter',
     bindingValue: bytesOf('exporter'),

@@ -1,5 +1,6 @@
 import type { System, UserStore } from '@bridgekeeper/bridge'
 import { ACCESS_TOKEN_MS, ENROL_SCOPE, type SessionStore, type SigningKey } from '@bridgekeeper/bridge/parts'
+import { isThumbprint } from '@bridgekeeper/protocol'
 import {
   type Configuration,
   errors,
@@ -29,7 +30,6 @@ const REFRESH_TOKEN_SECONDS = 30 * 86_400
 const CODE_SECONDS = 60
 /** A client's signed assertion is remembered until it expires, to be used once. */
 const MAX_ASSERTION_SECONDS = 900
-const THUMBPRINT = /^[\w-]{43}$/
 const MAX_DEVICE_NAME_CHARS = 64
 
 export interface OidcProviderParts {
@@ -223,7 +223,7 @@ function deviceName(ctx: KoaContextWithOIDC, value: string | undefined): void {
 }
 
 function deviceKey(ctx: KoaContextWithOIDC, value: string | undefined): void {
-  if (isForDevice(ctx) && (value === undefined || !THUMBPRINT.test(value)))
+  if (isForDevice(ctx) && (value === undefined || !isThumbprint(value)))
     throw new errors.InvalidRequest('device_key must be a JWK thumbprint (RFC 7638)')
 }
 
