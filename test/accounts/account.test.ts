@@ -1,5 +1,6 @@
 import type { Device } from '@bridgekeeper/bridge'
-import { AGENT_CLIENT_ID, type Session } from '@bridgekeeper/bridge/testing'
+import type { Session } from '@bridgekeeper/bridge/testing'
+import { AGENT_CLIENT_ID } from '@bridgekeeper/protocol'
 import { TOTP } from 'otpauth'
 import { expect, test } from 'vitest'
 import { PASSWORD, startAccounts, type TestAccounts } from '../support/accounts.ts'

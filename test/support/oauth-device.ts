@@ -1,4 +1,4 @@
-import { AGENT_CLIENT_ID } from '@bridgekeeper/bridge/testing'
+import { AGENT_CLIENT_ID } from '@bridgekeeper/protocol'
 import * as oauth from 'oauth4webapi'
 import type { OAuthNode } from './oauth.ts'
 import { INSECURE } from './oauth-client.ts'

@@ -47,6 +47,16 @@ export { keyWords } from './key-words.ts'
 export { limits } from './limits.ts'
 export { isLoopbackHost, LOOPBACK_NAMES } from './loopback.ts'
 export {
+  AGENT_CLIENT_ID,
+  CALLER_SCOPES,
+  ENROL_SCOPE,
+  LOGIN_SCOPES,
+  readScope,
+  SCOPE_FORMS,
+  type ScopeName,
+  USER_SCOPES,
+} from './oauth.ts'
+export {
   BINDING_TYPES,
   type BindingType,
   isThumbprint,

@@ -1,3 +1,4 @@
+import { CALLER_SCOPES } from '@bridgekeeper/protocol'
 import { expect, test } from 'vitest'
 import { inWords } from '../src/oauth/consent-page.ts'
 
@@ -7,4 +8,11 @@ test('[OAUTH.14] what an app may do is told of the one server that it asks for, 
   expect(inWords('tools:call:*/read')).toBe('run the tool read of any server')
   expect(inWords('tools:call:*/read', 'my files')).toBe('run the tool read of my files')
   expect(inWords('tools:call:my%20files/read', 'my files')).toBe('run the tool read of my files')
+})
+
+test('[OAUTH.14] every scope that a client may ask for has words', () => {
+  expect(CALLER_SCOPES.map((scope) => inWords(scope))).toEqual([
+    'see the names and descriptions of your tools',
+    'run every tool of your servers',
+  ])
 })

@@ -1,3 +1,4 @@
+import { AGENT_CLIENT_ID, ENROL_SCOPE } from '@bridgekeeper/protocol'
 import { AgentError } from '../errors.ts'
 import type { PendingFlow } from '../keychain/record.ts'
 import type { System } from '../system.ts'
@@ -5,8 +6,6 @@ import { ask, Unreachable } from './ask.ts'
 import { type AuthorizationServer, isWithin } from './discovery.ts'
 import { refusal } from './refusal.ts'
 
-const CLIENT_ID = 'bridgekeeper-agent'
-const SCOPE = 'device:enroll'
 const GRANT_TYPE = 'urn:ietf:params:oauth:grant-type:device_code'
 /** RFC 8628 section 3.2: unless the bridge says otherwise. */
 const INTERVAL_MS = 5_000
@@ -37,8 +36,8 @@ export async function beginFlow(
   signal: AbortSignal,
 ): Promise<PendingFlow> {
   const form = {
-    client_id: CLIENT_ID,
-    scope: SCOPE,
+    client_id: AGENT_CLIENT_ID,
+    scope: ENROL_SCOPE,
     resource: resourceOf(bridge),
     device_name: deviceName,
     device_key: deviceKey,
@@ -81,7 +80,7 @@ export async function poll(
 ): Promise<Polled> {
   const form = {
     grant_type: GRANT_TYPE,
-    client_id: CLIENT_ID,
+    client_id: AGENT_CLIENT_ID,
     device_code: deviceCode,
     resource: resourceOf(bridge),
   }

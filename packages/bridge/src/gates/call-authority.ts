@@ -1,16 +1,16 @@
+import type { ScopeName } from '@bridgekeeper/protocol'
 import { allow, deny, type Verdict } from './verdict.ts'
 
 /** What a token allows; `undefined` means no limit. */
 export type Scopes = readonly string[] | undefined
 
-export const LIST_SCOPE = 'tools:list'
-export const CONNECT_SCOPE = 'agent:connect'
-/** Scopes of a client that wants everything its user has. */
-export const ALL_SCOPES = [LIST_SCOPE, 'tools:call:*/*'] as const
+const LIST: ScopeName = 'tools:list'
+const CALL: ScopeName = 'tools:call'
+const CONNECT: ScopeName = 'agent:connect'
 
 /** The scope for this one tool. */
 export function callScope(serverName: string, toolName: string): string {
-  return `tools:call:${scopeName(serverName)}/${scopeName(toolName)}`
+  return `${CALL}:${scopeName(serverName)}/${scopeName(toolName)}`
 }
 
 /** Percent-encodes a name within a scope, so that it cannot be read as two names or as `*`. */
@@ -39,18 +39,18 @@ export function mayCall(scopes: Scopes, serverName: string, toolName: string): b
   if (scopes === undefined) return true
   return (
     scopes.includes(callScope(serverName, toolName)) ||
-    scopes.includes(`tools:call:${scopeName(serverName)}/*`) ||
-    scopes.includes(`tools:call:*/${scopeName(toolName)}`) ||
-    scopes.includes('tools:call:*/*')
+    scopes.includes(`${CALL}:${scopeName(serverName)}/*`) ||
+    scopes.includes(`${CALL}:*/${scopeName(toolName)}`) ||
+    scopes.includes(`${CALL}:*/*`)
   )
 }
 
 /** Whether lists show this tool. */
 export function mayList(scopes: Scopes, serverName: string, toolName: string): boolean {
-  return scopes === undefined || scopes.includes(LIST_SCOPE) || mayCall(scopes, serverName, toolName)
+  return scopes === undefined || scopes.includes(LIST) || mayCall(scopes, serverName, toolName)
 }
 
 export function connectAuthorityGate(scopes: Scopes): Verdict<void> {
-  if (scopes === undefined || scopes.includes(CONNECT_SCOPE)) return allow(undefined)
-  return deny('scope_insufficient', `Needed: ${CONNECT_SCOPE}`)
+  if (scopes === undefined || scopes.includes(CONNECT)) return allow(undefined)
+  return deny('scope_insufficient', `Needed: ${CONNECT}`)
 }

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { CALLER_SCOPES } from '@bridgekeeper/protocol'
 import { letPagesRead } from '../cors.ts'
-import { ALL_SCOPES } from '../gates/call-authority.ts'
 import { DPOP_ALGORITHMS } from '../gates/dpop.ts'
 import { NameFinder, ownNames } from '../gates/own-names.ts'
 import { isMcpResource, mcpResource } from '../gates/resource.ts'
@@ -43,7 +43,7 @@ export class ResourceMetadata {
     const body = JSON.stringify({
       resource,
       authorization_servers: this.#issuers(name),
-      scopes_supported: ALL_SCOPES,
+      scopes_supported: CALLER_SCOPES,
       bearer_methods_supported: ['header'],
       dpop_signing_alg_values_supported: DPOP_ALGORITHMS,
       resource_name: 'Bridgekeeper',

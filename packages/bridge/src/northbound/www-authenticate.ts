@@ -1,5 +1,4 @@
-import { codes, type ErrorCode } from '@bridgekeeper/protocol'
-import { ALL_SCOPES } from '../gates/call-authority.ts'
+import { CALLER_SCOPES, codes, type ErrorCode } from '@bridgekeeper/protocol'
 import { DPOP_ALGORITHMS } from '../gates/dpop.ts'
 
 const REALM = 'realm="bridgekeeper"'
@@ -22,7 +21,7 @@ export function wwwAuthenticate(code: ErrorCode, { metadataUrl, neededScope }: A
     const scope = neededScope === undefined ? [] : [`scope="${neededScope}"`]
     return [`Bearer ${[REALM, 'error="insufficient_scope"', ...scope, ...where].join(', ')}`]
   }
-  const scope = metadataUrl === undefined ? [] : [`scope="${ALL_SCOPES.join(' ')}"`]
+  const scope = metadataUrl === undefined ? [] : [`scope="${CALLER_SCOPES.join(' ')}"`]
   const bearer = `Bearer ${[REALM, ...reason(code, 'invalid_token'), ...scope, ...where].join(', ')}`
   if (metadataUrl === undefined && code !== 'dpop_proof_invalid') return [bearer]
   const error = code === 'dpop_proof_invalid' ? reason(code, 'invalid_dpop_proof') : []

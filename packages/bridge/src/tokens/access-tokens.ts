@@ -1,5 +1,5 @@
 import { createPublicKey, type KeyObject } from 'node:crypto'
-import { isThumbprint } from '@bridgekeeper/protocol'
+import { AGENT_CLIENT_ID, ENROL_SCOPE, isThumbprint, USER_SCOPES } from '@bridgekeeper/protocol'
 import { type JWTPayload, SignJWT } from 'jose'
 import { agentResource, enrolmentResource, isMcpResource } from '../gates/resource.ts'
 import { allow, deny, denyGenuine, type Verdict } from '../gates/verdict.ts'
@@ -13,10 +13,6 @@ import { noteUse } from './session-use.ts'
 import { ACCESS_TOKEN_ALGORITHM, type SigningKey } from './signing-key.ts'
 
 export const ACCESS_TOKEN_MS = 900_000
-/** The client that every agent is; it needs no registration. */
-export const AGENT_CLIENT_ID = 'bridgekeeper-agent'
-export const ENROL_SCOPE = 'device:enroll'
-const DEVICE_SCOPES = ['agent:connect', 'tools:list', 'tools:call:*/*']
 
 export interface AccessTokenParts {
   readonly key: SigningKey
@@ -131,7 +127,7 @@ export class AccessTokens implements Authenticator {
       sid: sessionId,
       tv: user.tokenVersion,
       client_id: AGENT_CLIENT_ID,
-      scope: DEVICE_SCOPES.join(' '),
+      scope: USER_SCOPES.join(' '),
       did: deviceId,
       cnf: { jkt: keyId },
     })

@@ -1,6 +1,7 @@
-import { CONNECT_SCOPE, callScope, LIST_SCOPE, scopeName } from '../gates/call-authority.ts'
+import { readScope } from '@bridgekeeper/protocol'
+import { scopeName } from '../gates/call-authority.ts'
 
-const CALL = /^tools:call:([^/*]+|\*)\/([^/*]+|\*)$/
+const TARGET = /^([^/*]+|\*)\/([^/*]+|\*)$/
 /** RFC 6749 section 3.3: printable ASCII except space, quote and backslash. */
 const SCOPE_TEXT = /^[\x21\x23-\x5b\x5d-\x7e]+$/
 
@@ -16,29 +17,23 @@ export function readScopes(claim: string): readonly string[] {
 }
 
 /**
- * `agent:connect`, `tools:list` or `tools:call:<server>/<tool>`. `*` stands for any whole server or tool;
- * names are percent-encoded in the gate's spelling.
- * @returns `undefined` for a scope that is not ours
+ * Reads a scope of a user's token, such as `tools:list` or `tools:call:<server>/<tool>`. `*` stands for any whole
+ * server or tool; names are percent-encoded in the gate's spelling.
+ * @returns `undefined` for any other scope
  */
 export function canonicalScope(text: string): string | undefined {
-  if (text === CONNECT_SCOPE || text === LIST_SCOPE) return text
-  const [, server, tool] = (SCOPE_TEXT.test(text) && CALL.exec(text)) || []
-  if (server === undefined || tool === undefined) return undefined
-  const serverName = decoded(server)
-  const toolName = decoded(tool)
-  if (serverName === undefined || toolName === undefined) return undefined
-  if (server === '*' || tool === '*')
-    return `tools:call:${starOr(server, serverName)}/${starOr(tool, toolName)}`
-  return callScope(serverName, toolName)
+  const scope = readScope(text)
+  if (scope?.of !== 'agent' && scope?.of !== 'caller') return undefined
+  if (scope.target === undefined) return scope.name
+  const [, server, item] = (SCOPE_TEXT.test(scope.target) && TARGET.exec(scope.target)) || []
+  const parts = [canonicalName(server), canonicalName(item)]
+  return parts.includes(undefined) ? undefined : `${scope.name}:${parts.join('/')}`
 }
 
-function starOr(text: string, name: string): string {
-  return text === '*' ? '*' : scopeName(name)
-}
-
-function decoded(text: string): string | undefined {
+function canonicalName(text: string | undefined): string | undefined {
+  if (text === undefined || text === '*') return text
   try {
-    return decodeURIComponent(text)
+    return scopeName(decodeURIComponent(text))
   } catch {
     return undefined
   }

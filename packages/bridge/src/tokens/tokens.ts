@@ -1,5 +1,5 @@
+import { USER_SCOPES } from '@bridgekeeper/protocol'
 import { SignJWT } from 'jose'
-import { ALL_SCOPES, CONNECT_SCOPE } from '../gates/call-authority.ts'
 import { allow, deny, denyGenuine, type Verdict } from '../gates/verdict.ts'
 import type { Revocation, SessionStore } from '../ports/sessions.ts'
 import type { Authenticator, Principal, System, User, UserStore } from '../ports.ts'
@@ -95,7 +95,7 @@ export function createTokens(
       userId: user.userId,
       kind: 'token',
       label: 'token issue',
-      scopes: scopes ?? [CONNECT_SCOPE, ...ALL_SCOPES],
+      scopes: scopes ?? USER_SCOPES,
       createdAtMs: nowMs,
       seenAtMs: nowMs,
       expiresAtMs: nowMs + lifetimeMs + 1_000,

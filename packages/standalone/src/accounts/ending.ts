@@ -1,6 +1,5 @@
 import type { Device } from '@bridgekeeper/bridge'
-import { AGENT_CLIENT_ID } from '@bridgekeeper/bridge/parts'
-import { cleanText, keyWords } from '@bridgekeeper/protocol'
+import { AGENT_CLIENT_ID, cleanText, keyWords } from '@bridgekeeper/protocol'
 import { groupOf, SESSION_GROUPS, type SessionGroup } from '../operations/sessions.ts'
 import type { Form } from '../web/form-body.ts'
 import { type Html, html } from '../web/html.ts'

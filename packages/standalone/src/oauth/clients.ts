@@ -1,4 +1,4 @@
-import { AGENT_CLIENT_ID } from '@bridgekeeper/bridge/parts'
+import { AGENT_CLIENT_ID } from '@bridgekeeper/protocol'
 import type { ClientMetadata } from 'oidc-provider'
 import { reduceMetadata } from './client-metadata.ts'
 

@@ -1,5 +1,4 @@
-import { LIST_SCOPE } from '@bridgekeeper/bridge/parts'
-import { cleanText } from '@bridgekeeper/protocol'
+import { cleanText, readScope } from '@bridgekeeper/protocol'
 import { accountOf, type LoggedIn } from '../browser/browser-sessions.ts'
 import { type Html, html } from '../web/html.ts'
 import { button, form, type PageOptions } from '../web/layout.ts'
@@ -68,15 +67,12 @@ function serversOf({ serverName, resource }: ConsentView): string {
  * @param only the one server that the token is for; `undefined` for all
  */
 export function inWords(scope: string, only?: string): string {
-  if (scope === LIST_SCOPE) return 'see the names and descriptions of your tools'
-  const [named = '', tool = ''] = scope
-    .replace(/^tools:call:/, '')
-    .split('/')
-    .map(shown)
+  const { permits = scope, item = '', target } = readScope(scope) ?? {}
+  if (target === undefined) return permits
+  const [named = '', name = ''] = target.split('/').map(shown)
   const server = named === '*' && only !== undefined ? cleanText(only) : named
-  if (server === '*' && tool === '*') return 'run every tool of your servers'
-  if (tool === '*') return `run every tool of ${server}`
-  return server === '*' ? `run the tool ${tool} of any server` : `run the tool ${tool} of ${server}`
+  if (name === '*') return `${permits} every ${item} of ${server === '*' ? 'your servers' : server}`
+  return `${permits} the ${item} ${name} of ${server === '*' ? 'any server' : server}`
 }
 
 function shown(encoded: string): string {

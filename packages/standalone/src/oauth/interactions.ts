@@ -1,12 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { deny, type SecurityLog, type System } from '@bridgekeeper/bridge'
-import {
-  ACCESS_TOKEN_MS,
-  AGENT_CLIENT_ID,
-  type ClientAddress,
-  canonicalScope,
-  pathOf,
-} from '@bridgekeeper/bridge/parts'
+import { ACCESS_TOKEN_MS, type ClientAddress, canonicalScope, pathOf } from '@bridgekeeper/bridge/parts'
+import { AGENT_CLIENT_ID } from '@bridgekeeper/protocol'
 import { errors, type Provider } from 'oidc-provider'
 import type { BrowserSessions, LoggedIn } from '../browser/browser-sessions.ts'
 import { loggedInForm } from '../browser/guarded-forms.ts'

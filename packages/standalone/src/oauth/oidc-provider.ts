@@ -1,6 +1,6 @@
 import type { System, UserStore } from '@bridgekeeper/bridge'
-import { ACCESS_TOKEN_MS, ENROL_SCOPE, type SessionStore, type SigningKey } from '@bridgekeeper/bridge/parts'
-import { isThumbprint } from '@bridgekeeper/protocol'
+import { ACCESS_TOKEN_MS, type SessionStore, type SigningKey } from '@bridgekeeper/bridge/parts'
+import { ENROL_SCOPE, isThumbprint, LOGIN_SCOPES } from '@bridgekeeper/protocol'
 import {
   type Configuration,
   errors,
@@ -128,7 +128,7 @@ function clientRules({ system }: OidcProviderParts): Partial<Configuration> {
 /** [OAUTH.8] [OAUTH.12] Contents, lifetime and owner of tokens. */
 function tokenRules({ issuer, users, sessions, system }: OidcProviderParts): Partial<Configuration> {
   return {
-    scopes: ['openid', 'offline_access'],
+    scopes: LOGIN_SCOPES,
     claims: { openid: ['sub'] },
     conformIdTokenClaims: true,
     expiresWithSession: () => false,

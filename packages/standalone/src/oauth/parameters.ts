@@ -1,11 +1,5 @@
-import {
-  ALL_SCOPES,
-  canonicalResource,
-  canonicalScope,
-  ENROL_SCOPE,
-  enrolmentResource,
-  mcpResource,
-} from '@bridgekeeper/bridge/parts'
+import { canonicalResource, canonicalScope, enrolmentResource, mcpResource } from '@bridgekeeper/bridge/parts'
+import { CALLER_SCOPES, ENROL_SCOPE, LOGIN_SCOPES } from '@bridgekeeper/protocol'
 import { ROUTES } from './oidc-provider.ts'
 import { isMcpScope } from './resources.ts'
 
@@ -23,8 +17,8 @@ interface Rules {
 
 const RULES: Readonly<Record<string, Rules>> = {
   [ROUTES.authorization]: {
-    scopes: ['openid', 'offline_access'],
-    otherwise: ALL_SCOPES,
+    scopes: LOGIN_SCOPES,
+    otherwise: CALLER_SCOPES,
     resource: mcpResource,
   },
   [ROUTES.device_authorization]: {

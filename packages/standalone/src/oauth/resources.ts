@@ -1,14 +1,12 @@
 import {
   ACCESS_TOKEN_ALGORITHM,
   ACCESS_TOKEN_MS,
-  AGENT_CLIENT_ID,
-  CONNECT_SCOPE,
   canonicalScope,
-  ENROL_SCOPE,
   enrolmentResource,
   isMcpResource,
   mcpResource,
 } from '@bridgekeeper/bridge/parts'
+import { AGENT_CLIENT_ID, ENROL_SCOPE, readScope } from '@bridgekeeper/protocol'
 import { errors, type KoaContextWithOIDC, type ResourceServer } from 'oidc-provider'
 
 const ONE_AT_A_TIME = 'ask for one resource at a time'
@@ -52,8 +50,7 @@ export function defaultResource(oneOf: readonly string[] | undefined): string[] 
 }
 
 export function isMcpScope(scope: string): boolean {
-  const canonical = canonicalScope(scope)
-  return canonical !== undefined && canonical !== CONNECT_SCOPE
+  return canonicalScope(scope) !== undefined && readScope(scope)?.of === 'caller'
 }
 
 function isEnrolScope(scope: string): boolean {

@@ -1,4 +1,5 @@
-import { AGENT_CLIENT_ID, type Session } from '@bridgekeeper/bridge/parts'
+import type { Session } from '@bridgekeeper/bridge/parts'
+import { AGENT_CLIENT_ID } from '@bridgekeeper/protocol'
 import { SetupError } from '../config/setup-error.ts'
 import type { Actor } from '../ports.ts'
 import type { SessionEnd } from '../sessions/login-sessions.ts'

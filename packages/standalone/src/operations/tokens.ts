@@ -1,5 +1,6 @@
 import type { IssuedToken, Tokens, User } from '@bridgekeeper/bridge'
 import { canonicalScope, type Session } from '@bridgekeeper/bridge/parts'
+import { SCOPE_FORMS } from '@bridgekeeper/protocol'
 import { SetupError } from '../config/setup-error.ts'
 import type { Actor, EventRecorder } from '../ports.ts'
 import type { LoginSessions } from '../sessions/login-sessions.ts'
@@ -60,6 +61,6 @@ function demandScopes(scopes: readonly string[] | undefined): void {
   throw new SetupError(
     'scope_invalid',
     `${JSON.stringify(unreadable ?? '')} is no scope.`,
-    'There are agent:connect, tools:list and tools:call:<server>/<tool>, with * for any server or tool.',
+    `Use ${SCOPE_FORMS.join(', ')}, with * for any server or name.`,
   )
 }
