@@ -76,7 +76,7 @@ test('[PASSKEY.1] a wrong password adds no passkey, and a passkey of a removed o
   await page.goto(`${site}/account/passkeys`)
   await page.fill('#currentPassword', 'not the password')
   await page.click('#passkey-create')
-  await page.waitForSelector('text=That is not your password.')
+  await page.waitForSelector('text=The password is wrong.')
   expect(await stores.credentials.passkeysOf(userId)).toEqual([])
 
   await addPasskey(page, site)
@@ -85,7 +85,7 @@ test('[PASSKEY.1] a wrong password adds no passkey, and a passkey of a removed o
   await page.context().clearCookies()
   await page.goto(`${site}/login`)
   await page.click('#passkey-login')
-  await page.waitForSelector('text=The passkey was not accepted here.')
+  await page.waitForSelector('text=The passkey was not accepted.')
   expect(recorded.named('login_failed')).toContainEqual(expect.objectContaining({ reason: 'passkey_wrong' }))
 }, 120_000)
 
@@ -110,7 +110,7 @@ test('[PASSKEY.2] an answer that was recorded is worth nothing: not again, not i
   })
   await page.goto(`${site}/login`)
   await page.click('#passkey-login')
-  await page.getByText('The passkey was not accepted here.').waitFor()
+  await page.getByText('The passkey was not accepted.').waitFor()
 
   // Its question is used up now, though the answer as it was recorded would have fitted.
   const same = new Surfer(site)

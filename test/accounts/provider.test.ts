@@ -55,7 +55,9 @@ test('[SSO.1] [SSO.2] an account that is linked on its page logs in at the provi
   // A fresh login by the provider needs no password.
   await surfer.submit(await surfer.get('/account/provider'), '/account/provider/unlink')
   expect(await accounts.stores.credentials.linkedIdentitiesOf('user_ann')).toEqual([])
-  expect(textOf((await logInThere(new Surfer(accounts.url))).text)).toContain('No account here is linked')
+  expect(textOf((await logInThere(new Surfer(accounts.url))).text)).toContain(
+    'No account on this bridge is linked',
+  )
 })
 
 test('[SSO.3] a newcomer gets an account only where that is switched on, with a verified email that is nobody’s', async () => {
@@ -94,7 +96,7 @@ test('[SSO.2] one account at the provider is one account here, and who is suspen
     bob,
     await bob.submit(link, '/account/provider/link', { currentPassword: PASSWORD }),
   )
-  expect([seen.status, textOf(seen.text).includes('belongs to somebody else here')]).toEqual([409, true])
+  expect([seen.status, textOf(seen.text).includes('already linked to another user')]).toEqual([409, true])
   await accounts.stores.users.setState('user_ann', 'suspended')
   expect(textOf((await logInThere(new Surfer(accounts.url))).text)).toContain('The user is suspended.')
 })
@@ -262,7 +264,9 @@ test('[ADDR.7] answers of the provider that a page makes a browser bring back bl
     const path = '/login/sso/callback?code=x&state=x'
     const seen = await new Surfer(accounts.url).send('GET', path, undefined, { cookie: planted })
     expect(textOf(seen.text)).toContain('The provider did not log you in.')
-    expect(textOf((await logInThere(new Surfer(accounts.url))).text)).toContain('No account here is linked')
+    expect(textOf((await logInThere(new Surfer(accounts.url))).text)).toContain(
+      'No account on this bridge is linked',
+    )
   }
   expect(accounts.recorded.named('login_failed').length).toBeGreaterThan(10)
   expect(accounts.recorded.named('address_blocked')).toEqual([])

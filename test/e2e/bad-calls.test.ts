@@ -25,7 +25,14 @@ async function expectTheRestToWork(): Promise<void> {
 test.each([
   ['a server that is not there', '/mcp/nowhere', 'echo', -32056, 'server_not_found', '"nowhere"'],
   ['a server that is not there', '/mcp', 'nowhere__echo', -32056, 'server_not_found', '"nowhere"'],
-  ['a name that names no server', '/mcp', 'echo', -32602, 'tool_name_invalid', 'names no local server'],
+  [
+    'a name that names no server',
+    '/mcp',
+    'echo',
+    -32602,
+    'tool_name_invalid',
+    'does not begin with the name of a local server',
+  ],
 ])('[MCP.5] a call to %s, at %s, fails with its code', async (_, path, tool, rpcCode, code, text) => {
   const { status, json } = await send(path, toolCall(tool))
   expect(status).toBe(200)

@@ -50,7 +50,7 @@ export function decodeUp(frame: Buffer, version: ProtocolVersion): Decoded<UpFra
   const answer = decodePlainSuccess(frame)
   if (answer !== undefined) return answer
   const members = objectMembers(frame)
-  if (members === undefined) return invalid('It is not one JSON object with plain, distinct keys.')
+  if (members === undefined) return invalid('It is not a JSON object with plain, distinct keys.')
   if (isToolSuccess(frame, members.get('type'), members.get('success')))
     return decodeToolSuccess(frame, members.get('id'), members.get('result'))
   return decodeBySchema(frame, members, schemas[version].up) as Decoded<UpFrame>
@@ -59,7 +59,7 @@ export function decodeUp(frame: Buffer, version: ProtocolVersion): Decoded<UpFra
 /** Reads one frame from the bridge. */
 export function decodeDown(frame: Buffer, version: ProtocolVersion): Decoded<DownFrame> {
   const members = objectMembers(frame)
-  if (members === undefined) return invalid('It is not one JSON object with plain, distinct keys.')
+  if (members === undefined) return invalid('It is not a JSON object with plain, distinct keys.')
   return decodeBySchema(frame, members, schemas[version].down) as Decoded<DownFrame>
 }
 

@@ -43,14 +43,14 @@ export const callCodes = {
   log_unavailable: entry(
     503,
     -32070,
-    'The security log cannot be written, so no call is taken.',
-    "Tell the operator; the bridge's output says why.",
+    'The security log cannot be written, so every call is refused.',
+    "Notify the operator; the bridge's output has the reason.",
   ),
   agent_slow: entry(
     503,
     -32073,
-    'The agent does not read what is sent to it.',
-    'Try again in a few seconds; see how the machine does.',
+    'The agent reads its messages too slowly.',
+    'Try again in a few seconds; check the load of the machine.',
   ),
   agent_offline: entry(
     503,
@@ -73,7 +73,7 @@ export const callCodes = {
   tool_name_invalid: entry(
     404,
     -32602,
-    'The tool name names no local server.',
+    'The tool name does not begin with the name of a local server.',
     'Use server__tool as listed by tools/list.',
   ),
   arguments_too_large: entry(
@@ -92,31 +92,31 @@ export const callCodes = {
     400,
     -32602,
     'The arguments are nested too deep.',
-    'Nest them less deep; 990 levels pass.',
+    'Nest them at most 990 levels deep.',
   ),
   result_too_large: entry(
     502,
     -32059,
     'The result is too large for one message. The tool has run.',
-    'Ask the tool for less, in parts.',
+    'Request less at a time.',
   ),
   result_too_deep: entry(
     502,
     -32075,
     'The result is nested too deep. The tool has run.',
-    'Ask the tool for a flatter result; 1,000 levels pass.',
+    'Request a flatter result; at most 1,000 levels are accepted.',
   ),
   result_invalid: entry(
     502,
     -32060,
-    'The local server answered with something that is not a result. The tool may have run.',
+    "The local server's answer is not a valid result. The tool may have run.",
     'Report it to the author of that server.',
   ),
   server_exited: entry(
     502,
     -32061,
-    'The local server ended before it answered. The tool may have run.',
-    'It is started again by itself; check what the tool did before calling again.',
+    'The local server exited before it answered. The tool may have run.',
+    'It restarts automatically; check what the tool did before calling again.',
   ),
   call_timeout: entry(
     504,
@@ -147,7 +147,7 @@ export const callCodes = {
     502,
     -32067,
     'The agent could not run the tool.',
-    'See the message, and the agent output.',
+    "See the message and the agent's output.",
   ),
   internal_error: entry(500, -32603, 'Something went wrong inside the bridge.', "See the bridge's output."),
 } as const satisfies Record<string, CodeEntry>

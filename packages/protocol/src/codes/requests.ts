@@ -30,6 +30,6 @@ export const requestCodes = {
     400,
     -32602,
     'The parameters of the request are not valid.',
-    'Send the member that is named as MCP defines it.',
+    'Send the named member as MCP defines it.',
   ),
 } as const satisfies Record<string, CodeEntry>

@@ -52,5 +52,5 @@ export async function confirmationProblem(
   const password = form.get(CURRENT_PASSWORD) ?? ''
   const { user, denied } = await checkPassword(pages, visit, loggedIn.user.email, password)
   if (denied !== undefined) return { text: 'Too many tries. Wait a while, then try again.', denied }
-  return user?.userId === loggedIn.user.userId ? undefined : { text: 'That is not your password.' }
+  return user?.userId === loggedIn.user.userId ? undefined : { text: 'The password is wrong.' }
 }

@@ -232,7 +232,7 @@ async function finishLink(pages: Pages, visit: Visit): Promise<void> {
     return done(pages, visit, 'linked')
   }
   if ((await credentials.findLinkedUser(issuer, subject)) === userId) return done(pages, visit, 'linked')
-  sendNotLinked(visit, site, 'That account at the provider belongs to somebody else here.')
+  sendNotLinked(visit, site, 'That account at the provider is already linked to another user.')
 }
 
 function sendNotLinked({ response }: Visit, site: Site, why: string): void {
