@@ -7,19 +7,19 @@ const agentCodes = {
     next: 'Write it like https://bridge.example.com or http://127.0.0.1:8787.',
   },
   url_credentials: {
-    message: "The bridge's URL carries more than an address: URLs end up in logs.",
-    next: 'Leave out user name, password, query and fragment; the token goes into --token or BRIDGEKEEPER_TOKEN.',
+    message: "The bridge's URL contains a user name, password, query or fragment, and URLs end up in logs.",
+    next: 'Remove them; pass a token with BRIDGEKEEPER_TOKEN or --token.',
   },
   url_insecure: {
-    message: 'Without TLS, the token and every result would cross the network in the open.',
-    next: 'Use https:// or wss://, or allow it yourself with --allow-insecure on a network that you trust.',
+    message: 'Without TLS, the token and every result would cross the network unencrypted.',
+    next: 'Use https:// or wss://, or pass --allow-insecure on a network that you trust.',
   },
   proxy_invalid: {
-    message: 'The environment names a proxy that cannot be used.',
+    message: 'The proxy in the environment is invalid.',
     next: 'Write it like http://proxy.example.com:3128, with http:// or https://; SOCKS is not supported. NO_PROXY lists hosts that are reached directly.',
   },
   token_unreadable: {
-    message: 'The token cannot be read, or names no user and session.',
+    message: 'The token cannot be read, or has no user and session.',
     next: 'Use a token from: bridgekeeper token issue EMAIL',
   },
   bridge_refused: {
@@ -27,14 +27,12 @@ const agentCodes = {
     next: "Check the URL and the token, and the bridge's log for the reason.",
   },
   bridge_not_recognised: {
-    message:
-      'This is not the bridge that this machine was enrolled at: it did not prove the key that is known of it.',
-    next: 'Nothing was run. Check the address and who answers there; if your operator made the bridge anew, enrol this machine again: bridgekeeper connect URL --enrol-again',
+    message: 'This is not the bridge at which this machine was enrolled: it did not prove its pinned key.',
+    next: 'Nothing was run. Check the address; if your operator reinstalled the bridge, enrol this machine again: bridgekeeper connect URL --enrol-again',
   },
   bridge_downgraded: {
-    message:
-      "The bridge, or something on the way to it, is content with less than the proof of this machine's key.",
-    next: "Nothing was run. Ask the bridge's operator; something on the way may change what you and the bridge say.",
+    message: "The bridge, or something on the way to it, did not require proof of this machine's key.",
+    next: "Nothing was run. Ask the bridge's operator; something on the way may change your messages.",
   },
   bridge_not_found: {
     message: 'No bridge answers at this URL.',
@@ -42,18 +40,18 @@ const agentCodes = {
   },
   keychain_unusable: {
     message: "The folder with this machine's keys cannot be used.",
-    next: 'Nothing was changed. Mend what is named, or choose another folder with BRIDGEKEEPER_HOME.',
+    next: 'Nothing was changed. Repair the named file or folder, or choose another folder with BRIDGEKEEPER_HOME.',
   },
   keychain_exposed: {
     message: "Others on this machine may read or replace this machine's keys.",
-    next: 'Nothing was changed. Take their rights away; if they may have read it, move it away and enrol again.',
+    next: 'Nothing was changed. Remove the rights of others; if somebody may have read the key, move the file away and enrol again.',
   },
   keychain_corrupt: {
-    message: "What is kept of this machine's keys cannot be read.",
-    next: 'Nothing was changed. Put it back from a backup, or move the file away and enrol again: bridgekeeper connect URL',
+    message: 'The stored keys of this machine cannot be read.',
+    next: 'Nothing was changed. Restore the file from a backup, or move it away and enrol again: bridgekeeper connect URL',
   },
   keychain_newer: {
-    message: 'It was written by a newer version of this program.',
+    message: 'The stored keys were written by a newer version of this program.',
     next: 'Nothing was changed. Use that version, or another folder with BRIDGEKEEPER_HOME.',
   },
   key_store_unavailable: {
@@ -61,16 +59,16 @@ const agentCodes = {
     next: 'Log in to the desktop and unlock it; or enrol with a key in a file: BRIDGEKEEPER_KEY_STORE=file',
   },
   device_key_missing: {
-    message: "This machine's key is not in the key store of the operating system any more.",
+    message: "This machine's key is missing from the key store of the operating system.",
     next: 'Enrol this machine again: bridgekeeper connect URL --enrol-again',
   },
   enrolment_unavailable: {
-    message: 'This bridge has no page on which its users approve machines.',
+    message: 'This bridge does not support the enrolment of machines.',
     next: 'Check the URL; or use a token: BRIDGEKEEPER_TOKEN, from bridgekeeper token issue EMAIL',
   },
   bridge_misnamed: {
-    message: 'The bridge at this address goes by another address.',
-    next: 'Connect to that one, if it is the bridge that you mean; its operator adds names with --public-url.',
+    message: 'The bridge at this address has another public URL.',
+    next: 'Connect to that URL if you trust it; its operator adds addresses with --public-url.',
   },
   enrolment_denied: {
     message: 'The request to approve this machine was denied.',
@@ -78,7 +76,7 @@ const agentCodes = {
   },
   enrolment_expired: {
     message: 'Nobody approved this machine in time.',
-    next: 'Begin anew: bridgekeeper connect URL',
+    next: 'Start again: bridgekeeper connect URL',
   },
   not_enrolled: {
     message: 'This machine is not enrolled at this bridge.',

@@ -28,14 +28,18 @@ test.each([
   ['a list in args', '{"command":"x","args":[["y"]]}', /args\.0: must be text, not a list/],
   ['a list in env', '{"command":"x","env":{"K":["y"]}}', /env\.K: must be text, not a list/],
   ['a list as env', '{"command":"x","env":["K=y"]}', /env: must be an object, not a list/],
-  ['a name that no variable can have', '{"command":"x","env":{"A=B":"y"}}', /no variable can have/],
+  ['a name that no variable can have', '{"command":"x","env":{"A=B":"y"}}', /invalid variable name/],
   ['a number as cwd', '{"command":"x","cwd":7}', /cwd: must be text, not a number/],
   ['a member twice', '{"command":"x","command":"y"}', /"command" occurs twice/],
   ['a variable that is not set', '{"command":"x","args":["${NOPE}"]}', /NOPE.*"a" \(args\.0\)/],
   ['an input of an editor', '{"command":"x","env":{"K":"${input:key}"}}', /input:key/],
   ['a setting of an editor', '{"command":"x","args":["${config:a.b}"]}', /config:a\.b/],
-  ['a NUL character', '{"command":"x","args":["\\u0000"]}', /args\.0: has a NUL/],
-  ['a lost backslash', '{"command":"C:\\tools\\run.exe"}', /command: has a control character behind a drive/],
+  ['a NUL character', '{"command":"x","args":["\\u0000"]}', /args\.0: must not contain a NUL/],
+  [
+    'a lost backslash',
+    '{"command":"C:\\tools\\run.exe"}',
+    /command: must not contain a control character after a drive/,
+  ],
   ['an inheritEnv of text', '{"command":"x","inheritEnv":"PATH"}', /inheritEnv: must be a list/],
   ['an inheritEnv of everything', '{"command":"x","inheritEnv":["*"]}', /inheritEnv: must be a list/],
   [
@@ -195,10 +199,10 @@ test.each([
 })
 
 test.each([
-  ['cd x && node y', /only a shell/],
-  ['node x > log', /only a shell/],
+  ['cd x && node y', /needs a shell/],
+  ['node x > log', /needs a shell/],
   ['KEY=value node x', /sets a variable/],
-  ['node "x', /quote without an end/],
+  ['node "x', /unclosed quote/],
 ])('[CONFIG.15] a command line that only a shell could run fails with a hint: %s', (command, message) => {
   expect(beside({ command })).toMatchObject({
     kind: 'unusable',
@@ -267,7 +271,7 @@ test.each([
   [
     'a list of servers',
     Buffer.from('{"x":1,\n"mcpServers":[]}'),
-    /another shape.* 2:14: "mcpServers" must be/,
+    /unexpected structure.* 2:14: "mcpServers" must be/,
   ],
 ])('[CONFIG.17] names what it cannot read, with its line and column: %s', async (_, bytes, message) => {
   const file = join(scratch(), 'mcp.json')

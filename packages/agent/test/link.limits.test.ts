@@ -29,7 +29,9 @@ test('[LINK.25] a bridge that lets 64 MiB of answers pile up is left', async () 
   tools.answer = () => ({ ok: true, result: Buffer.from(JSON.stringify({ x: 'x'.repeat(1_000_000) })) })
   for (let i = 0; i < 100; i++) peer.execute(String(i), 'tool')
   peer.socket.pause()
-  expect(await event('disconnected')).toMatchObject({ reason: 'The bridge does not read what it asked for.' })
+  expect(await event('disconnected')).toMatchObject({
+    reason: 'The bridge does not read the answers that it requested.',
+  })
 })
 
 test('[LINK.25] leaves a bridge that pings and does not read the answers', async () => {
@@ -48,5 +50,7 @@ test('[LINK.25] leaves a bridge that pings and does not read the answers', async
   }, 20_000)
   // The kernel's buffers hold some more than the 16,384 frames, but far from 64 MiB.
   expect(pings).toBeLessThan(250_000)
-  expect(await event('disconnected')).toMatchObject({ reason: 'The bridge does not read what it asked for.' })
+  expect(await event('disconnected')).toMatchObject({
+    reason: 'The bridge does not read the answers that it requested.',
+  })
 })

@@ -184,7 +184,9 @@ test('[LINK.33] drops a bridge that sends more than 16 MiB before the connection
   const peer = await bridge.peer()
   await peer.frame('challenge_response')
   for (let i = 0; i < 17; i++) peer.execute(String(i), 'tool', { x: 'x'.repeat(1_000_000) })
-  expect(await event('disconnected')).toMatchObject({ reason: 'The bridge sends more than can be kept.' })
+  expect(await event('disconnected')).toMatchObject({
+    reason: 'The bridge sends messages faster than the agent can process them.',
+  })
   resolve()
   expect(tools.calls).toEqual([])
 })

@@ -154,7 +154,7 @@ test('[LINK.21] a token that cannot be had now is asked for again; an AgentError
       throw new AgentError('token_invalid')
     },
   })
-  expect(await event('disconnected')).toMatchObject({ reason: 'No token could be had.' })
+  expect(await event('disconnected')).toMatchObject({ reason: 'No token could be obtained.' })
   await system.advance(500)
   expect(await ended).toMatchObject({ code: 'token_invalid' })
 })

@@ -122,8 +122,8 @@ const REFUSAL =
   'HTTP/1.1 407 Proxy Authentication Required\r\nproxy-authenticate: Basic\r\ncontent-length: 0\r\n\r\n'
 
 test.each([
-  ['', /asks for a user and a password \(407\)/],
-  ['ann:s3cr3t%20word@', /does not take the user and password given \(407\)/],
+  ['', /requires a user and a password \(407\)/],
+  ['ann:s3cr3t%20word@', /rejected the user and password \(407\)/],
 ])(
   '[PROXY.4] a proxy that wants a login is reported in words, without the password: %j',
   async (login, words) => {

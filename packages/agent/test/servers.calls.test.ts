@@ -189,7 +189,7 @@ test('[STDIO.10] a line that is ignored is shown at once, without colours, data 
     await text('raw', { line: `\u001b[32m[info] sk-secret got {"token":"t"}\u001b[0m ${answer}\n` }),
   ).toBe('x')
   expect(await event('server-output-ignored')).toMatchObject({
-    reason: 'a line of its standard output was ignored, because it is no message',
+    reason: 'a line of its standard output was ignored, because it is not a JSON-RPC message',
     text: '[info] [hidden] got {…',
   })
   const log = '{"token":"t"} and on\n'

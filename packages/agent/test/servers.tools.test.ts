@@ -123,7 +123,7 @@ test('[TOOLS.11] a tool that runs as a task only is left out, and the user is to
   expect(await event('server-tools-odd')).toEqual({
     type: 'server-tools-odd',
     name: 'fixture',
-    reason: 'left out, because it runs as a task only, which the bridge cannot do yet',
+    reason: 'left out, because it runs only as a task, which the bridge does not support yet',
     count: 1,
     names: ['a'],
   })

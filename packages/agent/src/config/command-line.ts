@@ -13,12 +13,13 @@ const ASSIGNMENT = /^[A-Za-z_]\w*=/
 
 /** Splits a command line that stands in `command` as a whole, such as `npx -y some-server`. No shell reads it. */
 export function splitCommandLine(text: string): CommandLine {
-  if (text.replaceAll(PART, '').match(/["']/)) return { ok: false, reason: 'it has a quote without an end' }
+  if (text.replaceAll(PART, '').match(/["']/)) return { ok: false, reason: 'it has an unclosed quote' }
   const words = text.match(WORD) ?? []
   if (words.some((word) => SHELL_WORDS.test(word)))
-    return { ok: false, reason: 'only a shell could run it; write "command": "sh" and "args": ["-c", "…"]' }
+    return { ok: false, reason: 'it needs a shell; write "command": "sh" and "args": ["-c", "…"]' }
   const [command = '', ...args] = words.map((word) => word.replaceAll(PART, '$1$2'))
-  if (ASSIGNMENT.test(command)) return { ok: false, reason: 'it sets a variable; write that into "env"' }
+  if (ASSIGNMENT.test(command))
+    return { ok: false, reason: 'it sets a variable; put the variable into "env"' }
   return { ok: true, command, args }
 }
 

@@ -78,7 +78,7 @@ export function findDuplicate(
 export function misshapen(where: string, what: string): ConfigError {
   return new ConfigError(
     'config_malformed',
-    `The config file has another shape than expected, at line:column ${where}: ${what}.`,
+    `The config file has an unexpected structure at line:column ${where}: ${what}.`,
     PLACE_HINT,
   )
 }

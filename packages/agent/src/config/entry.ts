@@ -58,7 +58,7 @@ export function readEntry({ name, node }: Member, context: EntryContext): Server
   const onOff = readSwitch(members)
   if (onOff === 'off') return undefined
   try {
-    if (onOff !== 'on') throw invalid(name, `${onOff.odd}: must be true or false, so that it was not started`)
+    if (onOff !== 'on') throw invalid(name, `${onOff.odd}: must be true or false`)
     return readUsable(name, node, context)
   } catch (error) {
     if (error instanceof ConfigError) return { kind: 'unusable', name, error }
@@ -176,7 +176,7 @@ class EntryReader {
       const text = this.#document.scalar(member.node)
       if (text === undefined) throw this.#wrong(`env.${member.name}`, 'must be text', member.node)
       if (member.name === '' || /[=\0]/.test(member.name))
-        throw invalid(this.#name, 'env: has a name that no variable can have')
+        throw invalid(this.#name, 'env: has an invalid variable name')
       return [[member.name, text] as const]
     })
   }
@@ -212,9 +212,9 @@ function kindOf({ type }: Node): string {
 
 /** @throws ConfigError for text that cannot be an argument, or is surely a mistake */
 function checked(name: string, key: string, text: string): string {
-  if (text.includes('\0')) throw invalid(name, `${key}: has a NUL character`)
+  if (text.includes('\0')) throw invalid(name, `${key}: must not contain a NUL character`)
   if (!key.startsWith('env.') && LOST_BACKSLASH.test(text))
-    throw invalid(name, `${key}: has a control character behind a drive letter`, BACKSLASH_HINT)
+    throw invalid(name, `${key}: must not contain a control character after a drive letter`, BACKSLASH_HINT)
   return text
 }
 

@@ -46,7 +46,7 @@ async function readTrusted(path: string): Promise<string> {
     throw new ConfigError(
       'config_exposed',
       `The config file ${path} is not used: ${exposure.problem}.`,
-      `It names programs that are run as you: check what it says, then: ${exposure.command}`,
+      `It names programs that run under your account: check its content, then: ${exposure.command}`,
     )
   } finally {
     await file.close()
@@ -100,8 +100,8 @@ function limited(entries: readonly ServerEntry[]): readonly ServerEntry[] {
     if (entry.kind === 'unusable' || ++count <= limits.serversPerAgent) return entry
     const error = new ConfigError(
       'config_server_invalid',
-      `The server "${entry.name}" is not run: an agent runs at most ${limits.serversPerAgent}.`,
-      'Set "disabled": true on those that are not needed.',
+      `The server "${entry.name}" is not started: an agent runs at most ${limits.serversPerAgent}.`,
+      'Set "disabled": true on the ones you do not need.',
     )
     return { kind: 'unusable', name: entry.name, error }
   })

@@ -27,7 +27,7 @@ function decodeUtf16(bytes: Buffer, encoding: Utf16): string {
   try {
     return new TextDecoder(encoding, { fatal: true }).decode(bytes)
   } catch {
-    throw undecodable('The config file looks like UTF-16, and is not valid UTF-16.')
+    throw undecodable('The config file looks like UTF-16 but is not valid UTF-16.')
   }
 }
 

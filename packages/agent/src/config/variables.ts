@@ -46,7 +46,7 @@ export function fill(
     VARIABLE,
     (_, name?: string, fallback?: string, editors?: string, dollarHome?: string) => {
       if (editors !== undefined)
-        throw missing(`${editors} in ${where} asks for an input, which only an editor can show.`)
+        throw missing(`${editors} in ${where} asks for input, which only an editor can show.`)
       if (dollarHome !== undefined) return home
       if (name === undefined) return sep
       const value = lookUp(name)

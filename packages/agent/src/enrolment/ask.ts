@@ -59,7 +59,7 @@ export async function ask(
     const status = response.statusCode ?? 0
     if (status >= 300 && status <= 399) {
       response.destroy()
-      throw new AgentError('bridge_refused', 'It answered with a redirect, and none is followed.')
+      throw new AgentError('bridge_refused', 'It answered with a redirect, which is not followed.')
     }
     const value = parseJson(await limitedText(response))?.value
     const dateMs = Date.parse(response.headers.date ?? '')
@@ -93,7 +93,7 @@ async function send(
 
 async function limitedText(response: IncomingMessage): Promise<string> {
   const text = await readText(response, MAX_BYTES)
-  if (text === undefined) throw new Unreachable('The bridge answers with more than any bridge has to say.')
+  if (text === undefined) throw new Unreachable('The answer of the bridge is too large.')
   return text
 }
 

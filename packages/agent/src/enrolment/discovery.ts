@@ -29,7 +29,7 @@ export async function discover(
   const { issuer, device_authorization_endpoint: device, token_endpoint: token } = answer.body
   if (typeof issuer !== 'string') throw new AgentError('enrolment_unavailable')
   if (issuer !== bridge)
-    throw new AgentError('bridge_misnamed', `It says: ${cleanText(issuer).slice(0, 200)}`)
+    throw new AgentError('bridge_misnamed', `Its issuer is ${cleanText(issuer).slice(0, 200)}`)
   if (!isWithin(device, bridge) || !isWithin(token, bridge)) throw new AgentError('enrolment_unavailable')
   return { deviceAuthorizationEndpoint: device, tokenEndpoint: token }
 }

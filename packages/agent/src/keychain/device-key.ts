@@ -59,7 +59,7 @@ export function deviceKey(jwk: PrivateJwk): DeviceKey {
         ? sign(null, data, privateKey)
         : sign('sha256', data, { key: privateKey, dsaEncoding: 'ieee-p1363' }),
   }
-  if (!isWhole(key)) throw new TypeError('The two halves of the key do not belong together.')
+  if (!isWhole(key)) throw new TypeError('The private key does not match the public key.')
   return key
 }
 

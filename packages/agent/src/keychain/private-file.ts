@@ -93,7 +93,7 @@ async function openToRead(path: string) {
     return await open(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0))
   } catch (error) {
     if (hasCode(error, 'ENOENT')) return undefined
-    if (hasCode(error, 'ELOOP')) throw exposed(path, 'is a link')
+    if (hasCode(error, 'ELOOP')) throw exposed(path, 'is a symbolic link')
     throw error
   }
 }
@@ -114,7 +114,7 @@ function isOurs(uid: number): boolean {
 }
 
 function exposed(path: string, what: string, chmod?: string): AgentError {
-  const mend = chmod === undefined ? '' : ` To mend it: chmod ${chmod} ${JSON.stringify(path)}`
+  const mend = chmod === undefined ? '' : ` To repair: chmod ${chmod} ${JSON.stringify(path)}`
   return new AgentError('keychain_exposed', `${path} ${what}.${mend}`)
 }
 

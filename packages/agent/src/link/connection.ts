@@ -150,7 +150,7 @@ export class Connection {
     if (held === undefined || message.type === 'challenge') return this.#handle(message)
     this.#heldBytes += frameBytes
     if (held.length >= MAX_HELD || this.#heldBytes > MAX_HELD_BYTES)
-      this.drop('The bridge sends more than can be kept.')
+      this.drop('The bridge sends messages faster than the agent can process them.')
     else held.push(message)
     return true
   }
@@ -248,7 +248,7 @@ export class Connection {
     if (error instanceof AgentError) {
       this.#end({ next: 'give-up', code: error.code, error })
       this.#socket.close()
-    } else this.drop('This machine could not prove its key, or keep what it is to remember.')
+    } else this.drop('This machine could not prove its key, or could not store the identity of the bridge.')
   }
 
   #advance(state: ConnectionState, wake: Wake): void {

@@ -101,7 +101,8 @@ export class Link {
   async #attempt(plan: Plan, signal: AbortSignal): Promise<Plan> {
     const token = await this.#token(plan.spentToken, signal)
     if (signal.aborted) return plan
-    if (token === undefined) return this.#retry(plan, { reason: 'No token could be had.', ignoredFrames: 0 })
+    if (token === undefined)
+      return this.#retry(plan, { reason: 'No token could be obtained.', ignoredFrames: 0 })
     if (token === plan.spentToken) throw new AgentError('token_expired')
     const { version } = plan
     const { url, system, tools, onEvent } = this.#options
@@ -180,7 +181,7 @@ export class Link {
     for (;;) {
       const { state } = connection
       if (state.is === 'ended') return state
-      if (this.#monotonicMs() >= untilMs) connection.drop('The bridge did not say goodbye.')
+      if (this.#monotonicMs() >= untilMs) connection.drop('The bridge did not close the connection in time.')
       else await this.#wakes.next(untilMs)
     }
   }

@@ -64,7 +64,7 @@ export class Prover {
    */
   answer(challenge: Challenge): Promise<Buffer> {
     if (++this.#waiting > MAX_OPEN)
-      throw new AgentError('bridge_not_recognised', 'It asks for proof after proof.')
+      throw new AgentError('bridge_not_recognised', 'It requested too many proofs.')
     const { token } = this
     const made = this.#before.then(() => this.#prove(challenge, token))
     this.#before = made.catch(() => {}).finally(() => this.#waiting--)
@@ -98,7 +98,7 @@ export class Prover {
     if (bridgeKey === undefined || !CHALLENGE.test(challenge)) throw new AgentError('bridge_not_recognised')
     const isBound = asked.binding === 'tls-exporter'
     if (isBound && this.exporter === undefined)
-      throw new AgentError('bridge_not_recognised', 'It binds a TLS connection that is not this one.')
+      throw new AgentError('bridge_not_recognised', 'Its challenge is bound to another TLS connection.')
     const { connectionId } = asked
     const { deviceId, userId, sessionId, keyId, generation, previous } = device
     const nonce = randomBytes(NONCE_BYTES)

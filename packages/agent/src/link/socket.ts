@@ -69,7 +69,7 @@ export function dial(
     queuedFrames++
     write()
     if (queuedFrames <= MAX_QUEUED_FRAMES && socket.bufferedAmount <= MAX_QUEUED_BYTES) return
-    end({ next: 'retry', reason: 'The bridge does not read what it asked for.' })
+    end({ next: 'retry', reason: 'The bridge does not read the answers that it requested.' })
     socket.terminate()
   }
 

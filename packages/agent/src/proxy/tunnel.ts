@@ -98,8 +98,7 @@ function openTunnel(proxy: URL, authority: string): Promise<Duplex> {
 
 function refusal(proxy: URL, status: number): string {
   if (status !== 407) return `${named(proxy)} refused the connection (HTTP status ${status}).`
-  const problem =
-    proxy.username === '' ? 'asks for a user and a password' : 'does not take the user and password given'
+  const problem = proxy.username === '' ? 'requires a user and a password' : 'rejected the user and password'
   return `${named(proxy)} ${problem} (407). Write them into HTTPS_PROXY, as in http://USER:PASSWORD@${proxy.host}.`
 }
 

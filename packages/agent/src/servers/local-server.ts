@@ -139,7 +139,7 @@ export class LocalServer {
       case 'ended':
         return failure('server_exited')
       case 'full':
-        return failure('too_many_calls', 'The local server does not read what already waits for it.')
+        return failure('too_many_calls', 'The local server does not read its pending requests.')
       default:
         return unreachable(outcome)
     }

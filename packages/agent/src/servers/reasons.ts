@@ -27,9 +27,10 @@ export function isMissing(end: TransportEnd): boolean {
 
 function describeNoStart(errno: string, spec: ProcessSpec): string {
   if (errno === BATCH_ERRNO) {
-    return `The program "${spec.command}" is a batch file, and an argument has a quote, a percent sign or a line break, which it would not get unchanged. Write the program that it starts as "command".`
+    return `The program "${spec.command}" is a batch file, and an argument has a quote, a percent sign or a line break, which a batch file cannot receive unchanged. Set "command" to the program that it starts.`
   }
-  if (errno === 'EACCES') return `The program "${spec.command}" may not be run (EACCES). Make it executable.`
+  if (errno === 'EACCES')
+    return `The program "${spec.command}" is not executable (EACCES). Make it executable.`
   if (errno !== 'ENOENT') return `The program "${spec.command}" could not be started (${errno}).`
   // A missing folder and a missing program give the same error.
   if (spec.cwd !== undefined && !existsSync(spec.cwd)) return `Its folder "${spec.cwd}" does not exist.`

@@ -54,7 +54,9 @@ export function unreadable(text: Buffer): Answer {
   const value = text[0] === OPEN_BRACE ? parseJson(text.toString('utf8'))?.value : undefined
   return invalid(
     text,
-    value === undefined ? 'it is not valid JSON' : 'it has a member twice, too many members, or odd names',
+    value === undefined
+      ? 'it is not valid JSON'
+      : 'it has a duplicate member, too many members, or unusual names',
   )
 }
 

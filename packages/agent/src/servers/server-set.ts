@@ -8,7 +8,7 @@ import { StartGate } from './start-gate.ts'
 /** Changes within this time, such as those of the start, are reported as one. */
 const CHANGE_MS = 50
 const HTTP_REASON =
-  'It is reached over HTTP, which this version does not do; only servers with a "command" are run.'
+  'It is reached over HTTP, which this version does not support; only servers with a "command" are started.'
 
 /** All local servers of an agent. */
 export class ServerSet implements LocalTools {

@@ -54,7 +54,7 @@ export class StdioTransport {
     {
       take: (message, members, amongNoise) => this.#take(message, members, amongNoise),
       takeBroken: (text) => this.#calls.takeBroken(text),
-      ignored: (text) => this.#ignore('it is no message', text),
+      ignored: (text) => this.#ignore('it is not a JSON-RPC message', text),
     },
     limits.frameBytes,
   )

@@ -96,9 +96,9 @@ export function definitionHash(definition: ToolDefinition): string {
 function catalogTool(value: unknown): CatalogTool | OddTool {
   const name = isObject(value) && typeof value.name === 'string' ? cleanText(value.name) : ''
   if (!isToolDefinition(value))
-    return { name, reason: 'left out, because it has no usable name or no schema' }
+    return { name, reason: 'left out, because its name or its schema is missing or invalid' }
   if (needsTask(value))
-    return { name, reason: 'left out, because it runs as a task only, which the bridge cannot do yet' }
+    return { name, reason: 'left out, because it runs only as a task, which the bridge does not support yet' }
   try {
     const tool = { hash: definitionHash(value), definition: value }
     if (fitsCatalog(tool)) return tool
@@ -106,7 +106,7 @@ function catalogTool(value: unknown): CatalogTool | OddTool {
     // A definition that is nested deeper than the stack.
     if (!(error instanceof RangeError)) throw error
   }
-  return { name, reason: 'left out, because its definition is nested too deep or has a key that is refused' }
+  return { name, reason: 'left out, because its definition is nested too deep or has a forbidden key' }
 }
 
 /** Tools that `/mcp`, the list of all servers, shows with changes or not at all. */
@@ -115,7 +115,7 @@ export function repairedTools(tools: readonly CatalogTool[]): readonly OddTool[]
     const name = cleanText(definition.name)
     const strict = strictDefinition(definition)
     if (strict === undefined)
-      return { name, reason: 'left out of /mcp, because its arguments are not those of an object' }
+      return { name, reason: 'left out of /mcp, because its input schema is not that of an object' }
     if (strict.changed.length === 0) return []
     return {
       name,

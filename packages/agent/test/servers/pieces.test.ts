@@ -166,7 +166,7 @@ test('[PROC.3] [PROC.4] why a server is not there is said in words for its user'
   expect(describeEnd(killed, spec, 'ready')).toBe('It was ended by SIGTERM.')
   expect(describeEnd(broken, spec, 'ready')).toBe('It was stopped, because it lied.')
   expect(describeEnd(denied, spec, 'starting')).toBe(
-    'The program "npx" may not be run (EACCES). Make it executable.',
+    'The program "npx" is not executable (EACCES). Make it executable.',
   )
   const batch = { kind: 'not-started', errno: 'EBATCH' } as const
   expect(describeEnd(batch, spec, 'starting')).toContain('is a batch file, and an argument has a quote')

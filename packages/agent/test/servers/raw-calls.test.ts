@@ -136,7 +136,7 @@ test.each([
   [
     '{"id":1,"result":{},"result":{}}',
     'result_invalid',
-    'it has a member twice, too many members, or odd names',
+    'it has a duplicate member, too many members, or unusual names',
   ],
   [`{"id":1,"result":{"a":${nested(1_000)}}}`, 'result_too_deep', 'it is nested too deep'],
 ])(

@@ -27,7 +27,7 @@ test('[TOOLS.4] every page is asked for by the cursor of the one before, in orde
   if (!list.ok) throw new Error(list.reason)
   expect([list.tools.map(({ definition }) => definition.name), list.leftOut]).toEqual([
     ['a', 'b', 'c'],
-    [{ name: '', reason: 'left out, because it has no usable name or no schema' }],
+    [{ name: '', reason: 'left out, because its name or its schema is missing or invalid' }],
   ])
   expect(list.tools[0]?.hash).toBe(definitionHash(tool('a')))
 })
