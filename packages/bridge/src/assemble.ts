@@ -112,7 +112,8 @@ function agentListener(
 /** @throws TypeError for an invalid proxy, URL, origin or cookie name */
 function admissionOptions(options: BridgeOptions): AdmissionOptions {
   const { cookie = DEFAULT_COOKIE } = options
-  if (!isCookieName(cookie)) throw new TypeError('A cookie cannot have that name.')
+  if (!isCookieName(cookie))
+    throw new TypeError(`cookie must be a valid cookie name, got ${JSON.stringify(cookie)}.`)
   const production = options.production ?? isProduction(process.env)
   return {
     transport: { mode: options.tls ?? 'required', loopbackPlain: !production },
@@ -130,7 +131,7 @@ function admissionOptions(options: BridgeOptions): AdmissionOptions {
 function resourceMetadata({ authorizationServers = [], publicUrls = [] }: BridgeOptions) {
   if (authorizationServers.length === 0) return undefined
   if (publicUrls.length === 0)
-    throw new TypeError('With authorizationServers, publicUrls must name the address of the bridge.')
+    throw new TypeError('authorizationServers requires publicUrls, the addresses of the bridge.')
   return new ResourceMetadata({ publicUrls, authorizationServers })
 }
 

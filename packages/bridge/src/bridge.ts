@@ -137,7 +137,7 @@ export function createBridge(options: BridgeOptions): Bridge {
     { signal }: CallOptions = {},
   ): Promise<ToolResult> {
     if (state === 'starting')
-      throw new BridgeError('internal_error', 'Its stores are not read yet: wait for `ready()` first.')
+      throw new BridgeError('internal_error', 'It has not read its stores yet: wait for `ready()`.')
     return callTool(dispatcher, userId, { serverName, toolName }, args, signal)
   }
 

@@ -19,8 +19,8 @@ export function deviceEndpoint(
 ): DeviceEndpoint | undefined {
   if (enrolment === undefined) return undefined
   if (publicUrls.length === 0)
-    throw new TypeError('With enrolment, publicUrls must name the addresses that machines dial.')
-  if (proof === undefined) throw new TypeError('enrolment goes with proof.')
+    throw new TypeError('enrolment requires publicUrls, the addresses to which machines connect.')
+  if (proof === undefined) throw new TypeError('enrolment requires proof.')
   const addresses = ownNames(publicUrls.map((url) => url.replace(/\/+$/, '')))
   const { mayEnrol = (token) => anyOfTheApp(authenticator, token), ...parts } = enrolment
   const devices = new DeviceRegistry({ ...parts, devices: proof.devices, addresses, log, system })
@@ -43,5 +43,5 @@ async function anyOfTheApp(authenticator: Authenticator, token: string): Promise
   if (!authenticated.allowed) return authenticated
   const { userId, scopes, resource, deviceId, boundKeyId } = authenticated.value
   const isLimited = [scopes, resource, deviceId, boundKeyId].some((limit) => limit !== undefined)
-  return isLimited ? deny('scope_insufficient', 'Needed: a token without limits.') : allow({ userId })
+  return isLimited ? deny('scope_insufficient', 'It requires a token without limits.') : allow({ userId })
 }

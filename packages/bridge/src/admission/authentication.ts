@@ -46,7 +46,7 @@ export class Authentication {
     if (!begun.allowed) return this.#refusals.refuse(door, begun, address, facts)
     try {
       const { logins, isBlind } = this.#revoker
-      if (isBlind) throw new Error('The revocations of the last seconds are unknown.')
+      if (isBlind) throw new Error('The list of revoked logins is not available.')
       const since = logins.now
       const principal = await this.#authenticator.authenticate(token, facts)
       if (!principal.allowed) {

@@ -39,7 +39,7 @@ export class TokenUse {
 
   /** [RS.4] An agent's: there the connection's challenge has the key proven, so that DPoP has no place. */
   byAgent({ resource }: Principal, facts: RequestFacts): Verdict<void> {
-    if (isSentAsDpop(facts)) return deny('token_invalid', 'An agent sends its token as Bearer.')
+    if (isSentAsDpop(facts)) return deny('token_invalid', 'An agent must send its token as Bearer.')
     return resourceGate(resource, pathOf(facts.url), this.#publicUrls)
   }
 }

@@ -99,7 +99,12 @@ export function reauthenticate(current: State<'ready'>, token: string, context: 
   const { step, stale } = renewal
   const isOpen = step.is === 'open'
   if (step.is === 'token' || (isOpen && step.principal !== undefined))
-    return strike(current, { code: 'message_invalid', detail: 'One token at a time.' }, context, [])
+    return strike(
+      current,
+      { code: 'message_invalid', detail: 'Another token is still being verified.' },
+      context,
+      [],
+    )
   // Each token costs a verification, so that their number is bounded like that of bad messages.
   const strikesAtMs = withStrike(current.strikesAtMs, context.nowMs)
   if (strikesAtMs === undefined) return close(closeCodes.messagesInvalid, 'message_invalid')

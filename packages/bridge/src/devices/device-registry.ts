@@ -144,7 +144,7 @@ export class DeviceRegistry {
     const nowMs = system.nowMs()
     const good = device.keys.filter(({ retiresAtMs = nowMs + 1 }) => retiresAtMs > nowMs)
     if (good.length >= MAX_GOOD_KEYS)
-      return deny('rate_limit_exceeded', `A device has at most ${MAX_GOOD_KEYS} keys that are good.`)
+      return deny('rate_limit_exceeded', `A device has at most ${MAX_GOOD_KEYS} valid keys.`)
     if (old !== device.keys[0] || claims.generation !== generation) return deny('device_generation_wrong')
     const { keyId, algorithm, jwk } = key
     const rotated = await devices.rotate(

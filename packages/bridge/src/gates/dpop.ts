@@ -52,21 +52,22 @@ export function dpopGate(
   { nowMs, monotonicMs }: DpopClock,
 ): Verdict<void> {
   const [text] = request.proofs
-  if (text === undefined || request.proofs.length > 1) return refuse('One DPoP header is needed.')
+  if (text === undefined || request.proofs.length > 1) return refuse('Exactly one DPoP header is required.')
   const proof = readProof(text)
-  if (proof === undefined) return refuse('It is no proof that is taken here.')
+  if (proof === undefined) return refuse('It is not a DPoP proof with an accepted algorithm.')
   const { claims, keyId } = proof
-  if (keyId !== bound.keyId) return refuse('It is by another key than the token is bound to.')
+  if (keyId !== bound.keyId)
+    return refuse('It was signed by another key than the one that the token is bound to.')
   if (claims.htm !== request.method) return refuse('It is for another method.')
   if (!isFor(claims.htu, request.path, publicUrls)) return refuse('It is for another address.')
   if (claims.ath !== hash('sha256', token, 'base64url')) return refuse('It is for another token.')
   const { iat, jti } = claims
   if (typeof iat !== 'number' || !(Math.abs(nowMs - iat * 1_000) <= WINDOW_MS))
-    return refuse('It was not made within the last minute; is the clock right?')
+    return refuse('It was not issued within the last minute; check the clock.')
   if (typeof jti !== 'string' || jti === '' || jti.length > MAX_ID_CHARS) return refuse('It has no id.')
   // A proof expires one window after its date, so at most two windows from now.
   const isNew = replays.take(bound.userId, keyId, jti, monotonicMs, 2 * WINDOW_MS)
-  return isNew ? allow(undefined) : refuse('It was used before, or too many were used.')
+  return isNew ? allow(undefined) : refuse('It was used before, or too many proofs were sent.')
 }
 
 interface Proof {

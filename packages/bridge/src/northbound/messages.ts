@@ -131,7 +131,11 @@ export class Messages {
         return reply.result(id, EMPTY_RESULT)
       case 'initialize': {
         if (at !== undefined)
-          return sendError(reply, id, new BridgeError('request_invalid', '"initialize" must stand alone.'))
+          return sendError(
+            reply,
+            id,
+            new BridgeError('request_invalid', '"initialize" must not be part of a batch.'),
+          )
         const result = initializeResult(body, params, view)
         return result instanceof BridgeError ? sendError(reply, id, result) : reply.result(id, result)
       }

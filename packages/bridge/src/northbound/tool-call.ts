@@ -35,7 +35,10 @@ export function readListParams(body: Buffer, params: Span | undefined): BridgeEr
   if (members instanceof BridgeError) return members
   const [cursor, meta] = members
   if (!isEmptyAt(body, cursor) && stringAt(body, cursor) !== '')
-    return new BridgeError('params_invalid', '"params.cursor" names no page: the list has one.')
+    return new BridgeError(
+      'params_invalid',
+      '"params.cursor" must be absent or empty: the list has one page.',
+    )
   if (objectAt(body, meta) === false)
     return new BridgeError('params_invalid', '"params._meta" must be an object.')
   return undefined

@@ -171,7 +171,7 @@ function merged(catalogs: readonly Catalog[]): Catalog {
   return servers
 }
 
-const JUST_CONNECTED = 'The agent has just connected and has not yet said what it has.'
+const JUST_CONNECTED = 'The agent has just connected and has not reported its local servers yet.'
 
 /** [ROUTE.7] An agent that will tell its servers, and has not yet: an empty list would be a lie. */
 function isSilent({ version, catalog }: ReadyConnection): boolean {

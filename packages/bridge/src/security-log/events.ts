@@ -36,12 +36,12 @@ export const securityEvents = {
     url: 'text',
     suppressed: 'count',
   }),
-  ws_authentication_failed: event('warn', 'an agent came without a good token', {
+  ws_authentication_failed: event('warn', 'an agent sent no token, or an invalid one', {
     reason: 'code',
     counted: 'flag',
     suppressed: 'count',
   }),
-  ws_connection_established: event('info', 'an agent was let in; its challenge is still open', {
+  ws_connection_established: event('info', 'an agent was admitted; its challenge is pending', {
     fingerprint: 'digest',
   }),
   ws_challenge_verified: event('info', 'an agent answered its challenge', {}),
@@ -51,7 +51,7 @@ export const securityEvents = {
   }),
   ws_challenge_failed_no_token: event(
     'error',
-    'never: the token is verified before there is a challenge; the name is kept for readers of old logs',
+    'never logged: the token is verified before the challenge; kept for readers of old logs',
     {},
   ),
   ws_challenge_failed_invalid_token: event('error', 'the token expired while its challenge was open', {}),
@@ -75,7 +75,9 @@ export const securityEvents = {
   }),
   ws_message_too_large: event('warn', 'a message was over its limit', { size: 'count', maxSize: 'count' }),
   ws_unknown_message_type: event('warn', 'a message had an unknown type', { messageType: 'name' }),
-  ws_message_parse_error: event('error', 'a message was no JSON or not of its schema', { error: 'text' }),
+  ws_message_parse_error: event('error', 'a message was not JSON, or did not match its schema', {
+    error: 'text',
+  }),
   ws_connection_closed: event('info', 'the connection of an agent ended', { code: 'count', reason: 'text' }),
   ws_error: event('error', 'a socket failed, or the bridge failed to handle a message', { error: 'text' }),
 
@@ -86,10 +88,10 @@ export const securityEvents = {
   }),
   connection_dropped: event(
     'warn',
-    'a new socket was closed at once: its address, or the node, has as many in use as it may',
+    'a new socket was closed at once: its address or the node has reached its limit of sockets',
     { reason: 'code', suppressed: 'count' },
   ),
-  mcp_authentication_failed: event('warn', 'a caller came without a good token', {
+  mcp_authentication_failed: event('warn', 'a caller sent no token, or an invalid one', {
     reason: 'code',
     counted: 'flag',
     suppressed: 'count',
@@ -98,15 +100,15 @@ export const securityEvents = {
     reason: 'code',
     suppressed: 'count',
   }),
-  mcp_slow_caller: event('warn', 'a caller did not read its answer and was cut off', {
+  mcp_slow_caller: event('warn', 'a caller did not read its answer and was disconnected', {
     size: 'count',
     suppressed: 'count',
   }),
-  address_blocked: event('warn', 'an address failed too often and is refused from now on', {
+  address_blocked: event('warn', 'an address failed too often and is blocked', {
     failures: 'count',
     retryAfter: 'count',
   }),
-  challenge_locked: event('warn', 'a user and address may not try the challenge for a while', {
+  challenge_locked: event('warn', 'a user and address are locked out of the challenge', {
     retryAfter: 'count',
   }),
   fingerprint_changed: event('warn', 'a login came from another address or program than before', {
@@ -117,7 +119,7 @@ export const securityEvents = {
 
   login_revoked: event(
     'warn',
-    'what a user, session or device that was revoked had open on this node was ended',
+    'the connections and calls of a revoked user, session or device were closed on this node',
     {
       kind: 'code',
       id: 'id',
@@ -126,22 +128,18 @@ export const securityEvents = {
   ),
   proof_downgrade_rejected: event(
     'warn',
-    "an agent that must prove a device's key came without: an older one, or a downgrade on the way",
+    "an agent that must prove a device's key did not: it is old, or something on the way downgraded it",
     { version: 'code', suppressed: 'count' },
   ),
   echo_accepted: event(
     'warn',
-    "in production, an agent was let in without the proof of a device's key, as is allowed",
+    "in production, an agent was admitted without proof of a device's key, as allowV1 permits",
     { version: 'code' },
   ),
-  proof_renewal_failed: event(
-    'warn',
-    'a device did not prove itself again, or sent a token that is not good',
-    {
-      reason: 'code',
-      check: 'code',
-    },
-  ),
+  proof_renewal_failed: event('warn', 'a device did not renew its proof in time, or sent an invalid token', {
+    reason: 'code',
+    check: 'code',
+  }),
   device_key_copied: event('error', "a device's key was used by two machines, so the device was revoked", {
     deviceId: 'id',
   }),
@@ -152,21 +150,21 @@ export const securityEvents = {
     toolName: 'name',
     suppressed: 'count',
   }),
-  ws_unexpected_result: event('warn', 'an answer fitted no call of its connection', { requestId: 'id' }),
+  ws_unexpected_result: event('warn', 'an answer matched no call of its connection', { requestId: 'id' }),
   ws_connection_replaced: event('info', 'a login connected again; its earlier connection is closed', {}),
-  ws_connection_unresponsive: event('warn', 'an agent missed two pings and was cut off', {}),
-  ws_slow_reader: event('warn', 'an agent did not read what was sent to it, and was paused or cut off', {
+  ws_connection_unresponsive: event('warn', 'an agent missed two pings and was disconnected', {}),
+  ws_slow_reader: event('warn', 'an agent read its messages too slowly and was paused or disconnected', {
     size: 'count',
   }),
 
   // Accounts and logins
   login_succeeded: event('info', 'a user logged in', { method: 'code' }),
-  login_failed: event('warn', 'a login failed; without the user where there is none of that email', {
+  login_failed: event('warn', 'a login failed; without a user if the email is unknown', {
     reason: 'code',
     counted: 'flag',
     suppressed: 'count',
   }),
-  login_limited: event('warn', 'a login was refused unseen after too many that failed', {
+  login_limited: event('warn', 'a login was refused unchecked after too many failures', {
     limit: 'code',
     retryAfter: 'count',
     suppressed: 'count',
@@ -175,20 +173,20 @@ export const securityEvents = {
     reason: 'code',
     suppressed: 'count',
   }),
-  page_failed: event('error', 'a page could not be made, such as with a store that is down', {
+  page_failed: event('error', 'a page failed, for example because the store is unavailable', {
     error: 'text',
   }),
-  client_approved: event('info', 'a user let an app in', { clientId: 'text', scope: 'text' }),
+  client_approved: event('info', 'a user allowed an app', { clientId: 'text', scope: 'text' }),
   client_refused: event('info', 'a user refused an app', { clientId: 'text' }),
   client_registered: event('info', 'an app registered itself', { clientId: 'text' }),
-  device_approved: event('info', 'a user approved a machine that is to be enrolled', {}),
-  user_code_wrong: event('warn', 'a user entered a code that no machine shows', {}),
+  device_approved: event('info', 'a user approved the enrolment of a machine', {}),
+  user_code_wrong: event('warn', 'a user entered an unknown device code', {}),
   oauth_request_refused: event('warn', 'the authorization server refused a request', {
     reason: 'code',
     suppressed: 'count',
   }),
   session_started: event('info', 'a session began', { kind: 'code' }),
-  session_ended: event('info', 'a session was ended, and with it all of its tokens', {
+  session_ended: event('info', 'a session was ended, with all its tokens', {
     kind: 'code',
     reason: 'code',
     by: 'id',
@@ -209,11 +207,11 @@ export const securityEvents = {
 
   // Machines
   device_enrolled: event('warn', 'a machine was enrolled', { deviceId: 'id', name: 'name' }),
-  device_key_rotated: event('info', "a machine's key was replaced; the old one is good for another day", {
+  device_key_rotated: event('info', "a machine's key was rotated; the old one stays valid for a day", {
     deviceId: 'id',
     generation: 'count',
   }),
-  device_request_refused: event('warn', 'a machine, or who says to be one, was refused', {
+  device_request_refused: event('warn', 'a request to enrol, rotate a key or get a token was refused', {
     reason: 'code',
     suppressed: 'count',
   }),
@@ -221,9 +219,9 @@ export const securityEvents = {
   // Acts on accounts. `by` is the id of the user who acted, or `operator` for the command line.
   user_added: event('info', 'a user was added', { by: 'id' }),
   user_suspended: event('warn', 'a user was suspended', { by: 'id' }),
-  user_resumed: event('info', 'a suspended user may come in again', { by: 'id' }),
+  user_resumed: event('info', 'a suspended user was resumed', { by: 'id' }),
   user_logged_out: event('warn', "all of a user's tokens were ended", { by: 'id' }),
-  user_deleted: event('warn', 'a user was deleted, with all that is theirs', { by: 'id' }),
+  user_deleted: event('warn', 'a user was deleted, with all their data', { by: 'id' }),
   device_revoked: event('warn', 'a machine was revoked; its key is never enrolled again', {
     deviceId: 'id',
     by: 'id',
@@ -239,21 +237,21 @@ export const securityEvents = {
 
   // The bridge itself
   bridge_started: event('info', 'a bridge started', { version: 'code' }),
-  bridge_stopped: event('info', 'a bridge stopped in order', {}),
+  bridge_stopped: event('info', 'a bridge stopped normally', {}),
   tls_reloaded: event('info', 'a new certificate is in use', {}),
-  tls_reload_failed: event('error', 'a new certificate could not be used; the old one stays', {
+  tls_reload_failed: event('error', 'a new certificate could not be used; the old one stays in use', {
     error: 'text',
   }),
 
   // The log itself
-  log_recovered: event('warn', 'the last line of an earlier run was torn and was taken out', {
+  log_recovered: event('warn', 'the last line of an earlier run was torn and was removed', {
     bytes: 'count',
   }),
-  log_tail_missing: event('error', 'lines that an earlier run wrote are gone', { lost: 'count' }),
-  log_unproven: event('error', 'lines of an earlier run are not those that its anchor speaks of', {
+  log_tail_missing: event('error', 'lines of an earlier run are missing', { lost: 'count' }),
+  log_unproven: event('error', 'lines of an earlier run do not match its anchor', {
     reason: 'code',
   }),
-  log_gap: event('error', 'the log could not be written for a while; this many events are lost', {
+  log_gap: event('error', 'the log could not be written for a while; the counted events are lost', {
     lost: 'count',
     error: 'text',
   }),

@@ -100,10 +100,11 @@ function principalOf(identity: AppIdentity, system: System): Principal {
   const { userId, sessionId, scopes, deviceId, expiresAtMs = system.nowMs() + DEFAULT_LIFETIME_MS } = identity
   const ids = deviceId === undefined ? [userId, sessionId] : [userId, sessionId, deviceId]
   if (!ids.every((id) => typeof id === 'string' && id !== ''))
-    throw new AppIdentityError('userId, sessionId and deviceId are texts that are not empty.')
-  if (!Number.isFinite(expiresAtMs)) throw new AppIdentityError('expiresAtMs is a number of milliseconds.')
+    throw new AppIdentityError('userId, sessionId and deviceId must be non-empty strings.')
+  if (!Number.isFinite(expiresAtMs))
+    throw new AppIdentityError('expiresAtMs must be a number of milliseconds.')
   if (scopes !== undefined && !(Array.isArray(scopes) && scopes.every((scope) => typeof scope === 'string')))
-    throw new AppIdentityError('scopes is a list of texts.')
+    throw new AppIdentityError('scopes must be a list of strings.')
   return {
     userId,
     sessionId,

@@ -20,16 +20,16 @@ export function authenticatorOf(options: AuthenticatorOptions, system: System): 
   const given = [authenticate, jwks, authenticator].filter((way) => way !== undefined)
   if (given.length !== 1)
     throw new TypeError(
-      'Give the bridge one of authenticate, jwks (with issuer and audience), authenticator.',
+      'Exactly one of authenticate, jwks (with issuer and audience) and authenticator is required.',
     )
   if (jwks === undefined && (issuer !== undefined || audience !== undefined))
-    throw new TypeError('issuer and audience go with jwks.')
+    throw new TypeError('issuer and audience require jwks.')
   if (authenticator !== undefined) return authenticator
   if (authenticate !== undefined) {
-    if (typeof authenticate !== 'function') throw new TypeError('authenticate is a function.')
+    if (typeof authenticate !== 'function') throw new TypeError('authenticate must be a function.')
     return createAppAuthenticator(authenticate, system)
   }
   if (jwks === undefined || issuer === undefined || audience === undefined)
-    throw new TypeError('jwks goes with issuer and audience.')
+    throw new TypeError('jwks requires issuer and audience.')
   return createJwksAuthenticator({ jwks, issuer, audience }, undefined, system)
 }

@@ -93,11 +93,11 @@ export async function verifyKeyProof(
     const untimely = verified.code === 'token_expired' || isUntimely(namesIn(proof)?.claims ?? {}, system)
     return untimely
       ? deny('clock_wrong')
-      : deny('device_key_invalid', 'The proof of its private half is wrong.')
+      : deny('device_key_invalid', 'The proof of its private key is invalid.')
   }
   const hash = createHash('sha256').update(accompanies).digest('base64url')
   if (verified.value.ath !== hash || !isShort(verified.value))
-    return deny('device_key_invalid', 'The proof of its private half is for another request.')
+    return deny('device_key_invalid', 'The proof of its private key is for another request.')
   return allow(undefined)
 }
 

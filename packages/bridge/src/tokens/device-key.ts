@@ -25,17 +25,17 @@ const CURVES = { OKP: 'Ed25519', EC: 'P-256' } as const
  */
 export function readDeviceKey(jwk: unknown): Verdict<PublicKey> {
   if (!isObject(jwk) || (jwk.kty !== 'OKP' && jwk.kty !== 'EC'))
-    return refused('It is no Ed25519 or P-256 key.')
+    return refused('It must be an Ed25519 or P-256 key.')
   const { kty, crv, x, y } = jwk
   if (Object.keys(jwk).sort().join() !== MEMBERS[kty].join())
-    return refused('It may have the members of a public key, and no others.')
-  if (crv !== CURVES[kty]) return refused('It is no Ed25519 or P-256 key.')
+    return refused('It must have exactly the members of a public key.')
+  if (crv !== CURVES[kty]) return refused('It must be an Ed25519 or P-256 key.')
   if (!isCoordinate(x) || (kty === 'EC' && !isCoordinate(y)))
     return refused('Its coordinates cannot be read.')
   if (kty === 'OKP' && !isSoundPoint(Buffer.from(x, 'base64url')))
-    return refused('It is no point that a key can be.')
+    return refused('It is not a valid Ed25519 point.')
   const verifier = imported(jwk)
-  if (verifier === undefined) return refused('It is no point of its curve.')
+  if (verifier === undefined) return refused('It is not a point of its curve.')
   const algorithm: DeviceAlgorithm = kty === 'OKP' ? 'Ed25519' : 'ES256'
   return allow({
     keyId: thumbprint(jwk),

@@ -70,7 +70,7 @@ export function createJwksAuthenticator(
     if (!verified.allowed) return verified
     const identity = claims(verified.value)
     if (identity === undefined || identity.userId === '' || identity.sessionId === '')
-      return denyGenuine('token_invalid', 'Its claims name no user and session.')
+      return denyGenuine('token_invalid', 'Its claims have no user and session.')
     if (users !== undefined) {
       const user = await users.findById(identity.userId)
       if (user === undefined) return deny('user_unknown')

@@ -20,13 +20,13 @@ class KeysUnavailable extends Error {
 
 /** @throws KeysUnavailable for an invalid key set, or one that holds a secret */
 export function localKeys(jwks: unknown): FindKey {
-  if (!isKeySet(jwks)) throw new KeysUnavailable('That is no JSON Web Key Set.')
+  if (!isKeySet(jwks)) throw new KeysUnavailable('jwks is not a JSON Web Key Set.')
   if (jwks.keys.some((key) => SECRET_MEMBERS.some((member) => Object.hasOwn(key, member))))
     throw new KeysUnavailable('The JSON Web Key Set holds private or shared keys; publish public ones only.')
   try {
     return createLocalJWKSet(jwks)
   } catch (cause) {
-    throw new KeysUnavailable('That is no usable JSON Web Key Set.', { cause })
+    throw new KeysUnavailable('The JSON Web Key Set cannot be used.', { cause })
   }
 }
 
@@ -39,7 +39,7 @@ export function localKeys(jwks: unknown): FindKey {
  */
 export function remoteKeys(url: URL, system: System): FindKey {
   if (url.protocol !== 'https:' && !(url.protocol === 'http:' && isLoopbackHost(url.hostname)))
-    throw new TypeError('Keys are fetched over https only.')
+    throw new TypeError('jwks must be an https URL.')
   let known: { readonly find: FindKey; readonly fetchedMs: number } | undefined
   let askedMs = Number.NEGATIVE_INFINITY
   let pending: Promise<void> | undefined
@@ -63,7 +63,8 @@ export function remoteKeys(url: URL, system: System): FindKey {
 
   async function fresh(): Promise<FindKey> {
     if (!isFresh() && (pending !== undefined || mayAsk())) await renew()
-    if (known === undefined || !isFresh()) throw new KeysUnavailable('The provider could not give its keys.')
+    if (known === undefined || !isFresh())
+      throw new KeysUnavailable('The keys of the provider are not available.')
     return known.find
   }
 
@@ -86,11 +87,12 @@ async function fetchKeys(url: URL, system: System): Promise<FindKey> {
   try {
     // Follows no redirect, which could lead anywhere.
     const response = await fetch(url, { redirect: 'error', signal: limit.signal })
-    if (response.status !== 200) throw new KeysUnavailable(`The provider answered ${response.status}.`)
+    if (response.status !== 200)
+      throw new KeysUnavailable(`The provider answered with HTTP status ${response.status}.`)
     return localKeys(parseJson(await limitedText(response))?.value)
   } catch (cause) {
     if (cause instanceof KeysUnavailable) throw cause
-    throw new KeysUnavailable('The provider could not be asked for its keys.', { cause })
+    throw new KeysUnavailable('The keys of the provider could not be fetched.', { cause })
   } finally {
     cancel()
     limit.abort()

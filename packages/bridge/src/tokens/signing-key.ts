@@ -39,7 +39,7 @@ export async function loadSigningKey(
   const name = `oauth-signing-${createHash('sha256').update(sealKey).digest('hex').slice(0, 16)}`
   const kept = (await store.get(name)) ?? (await store.keep(name, seal(sealKey, name, freshKey(), system)))
   const text = unseal(sealKey, name, kept)
-  if (text === undefined) throw new Error('The signing key in the store was changed by somebody.')
+  if (text === undefined) throw new Error('The signing key in the store was modified.')
   const jwk = JSON.parse(text) as JsonWebKey & JWK
   const { kty, crv, x, y } = jwk
   const publicPart = { kty, crv, x, y } as JWK

@@ -80,6 +80,6 @@ test('[RS.4] an agent sends its token as Bearer, and one of another resource is 
   )
   expect(use.byAgent(agents, facts('/api/mcp-ws', 'DPoP'))).toMatchObject({
     code: 'token_invalid',
-    detail: 'An agent sends its token as Bearer.',
+    detail: 'An agent must send its token as Bearer.',
   })
 })

@@ -217,7 +217,7 @@ test('[PROOF.11] one token at a time; and a challenge that was open gives way to
   one.send({ type: 'reauthenticate', token: 'fresh' })
   one.send({ type: 'reauthenticate', token: 'other' })
   expect(one.sent('error')).toMatchObject([
-    { error: 'message_invalid', message: expect.stringContaining('One token at a time.') },
+    { error: 'message_invalid', message: expect.stringContaining('Another token is still being verified.') },
   ])
   // The answer to the challenge that gave way says nothing, right or wrong.
   one.send({ type: 'challenge_response', response: 'x' })
