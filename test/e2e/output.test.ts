@@ -72,7 +72,7 @@ test('[CLI.21] a full disk is reported with a code', async () => {
   const { code, stderr } = await run('sh', args)
   expect(code).toBe(1)
   expect(stderr).toBe(
-    'error: Standard output cannot be written (ENOSPC).\ncode:  output_failed\nnext:  Make room, or send the output elsewhere.\n',
+    'error: Standard output cannot be written (ENOSPC).\ncode:  output_failed\nnext:  Free disk space, or redirect the output elsewhere.\n',
   )
   expect(await bridgekeeper(['user', 'add', 'ann@example.com', ...data])).toMatchObject({ code: 1 })
 })

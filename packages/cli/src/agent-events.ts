@@ -70,14 +70,17 @@ function approvalText({ name, verificationUri, userCode, keyWords, expiresInMs }
   code   ${userCode}
   words  ${keyWords}
 
-Approve it only if the page shows the same code and words. They are good for ${Math.ceil(expiresInMs / 60_000)} minutes.`
+Approve it only if the page shows the same code and words. They expire in ${Math.ceil(expiresInMs / 60_000)} minutes.`
 }
 
 /** Prints an event in words. Events are dropped while the output is not read. */
 export function printEvent(event: AgentEvent, verbose: boolean): void {
   const line = describeEvent(event, verbose)
   if (line !== undefined)
-    printOrDrop(`${forTerminal(line)}\n`, (count) => `(${count} events were not shown: nobody read them)\n`)
+    printOrDrop(
+      `${forTerminal(line)}\n`,
+      (count) => `(${count} events were dropped: the output was not read)\n`,
+    )
 }
 
 /** Prints an event as a line of JSON. Events are dropped while the output is not read. */

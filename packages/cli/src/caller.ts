@@ -89,7 +89,7 @@ async function reach(input: string | URL, init?: RequestInit): Promise<Response>
     if (init?.signal?.aborted) throw error
     if (isTimeout(error)) throw timedOut(error)
     const { origin } = new URL(input)
-    const next = 'Start one with bridgekeeper serve, or say where it is: --url or BRIDGEKEEPER_URL.'
+    const next = 'Start one with bridgekeeper serve, or give its address: --url or BRIDGEKEEPER_URL.'
     throw new CallerError('bridge_unreachable', `No bridge answers at ${origin}.`, next, { cause: error })
   }
 }
@@ -110,8 +110,8 @@ function told(error: Error): Error {
   if (error.code === SdkErrorCode.RequestTimeout) return timedOut(error)
   return new CallerError(
     'answer_invalid',
-    `The answer cannot be read as one of MCP: ${error.message}`,
-    'Check that a bridge is at this URL, and look at its output.',
+    `The answer is not valid MCP: ${error.message}`,
+    'Check that a bridge runs at this URL, and check its output.',
     { cause: error },
   )
 }

@@ -39,7 +39,7 @@ export async function deviceLogin(
 export function demandVerifiedTls(env: Readonly<Record<string, string | undefined>>): void {
   if (env.NODE_TLS_REJECT_UNAUTHORIZED !== '0') return
   throw new UsageError(
-    'NODE_TLS_REJECT_UNAUTHORIZED=0 would let anybody pretend to be the bridge.',
-    'Unset it; to trust a certificate of your own, set NODE_EXTRA_CA_CERTS to its file.',
+    'NODE_TLS_REJECT_UNAUTHORIZED=0 would let anyone impersonate the bridge.',
+    'Unset it; to trust your own certificate, set NODE_EXTRA_CA_CERTS to its file.',
   )
 }

@@ -9,6 +9,6 @@ export function lifetimeMs(text: string): number {
   if (value !== undefined && value <= MAX_LIFETIME_MS) return value
   throw new UsageError(
     `A lifetime must be a time from 1s to 365d, got ${JSON.stringify(text)}.`,
-    'Give one like 15m, 12h or 30d; at most 365d.',
+    'Use a time like 15m, 12h or 30d.',
   )
 }

@@ -17,7 +17,7 @@ export async function newPassword({ passwordStdin }: PasswordOptions): Promise<s
   if (passwordStdin === true) {
     const [line = ''] = (await text(process.stdin)).split(/\r?\n/)
     if (line !== '') return line
-    throw new UsageError('Standard input has no password.', 'Give it as the first line.')
+    throw new UsageError('Standard input is empty.', 'Write the password as its first line.')
   }
   if (!process.stdin.isTTY) return undefined
   const password = await typed('Password (nothing for none):')

@@ -40,6 +40,6 @@ function reportFailing({ code }: NodeJS.ErrnoException): void {
   if (isFailing) return
   isFailing = true
   process.stderr.write(
-    `error: Standard output cannot be written (${code ?? 'unknown'}).\ncode:  output_failed\nnext:  Make room, or send the output elsewhere.\n`,
+    `error: Standard output cannot be written (${code ?? 'unknown'}).\ncode:  output_failed\nnext:  Free disk space, or redirect the output elsewhere.\n`,
   )
 }

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { describeEvent } from '../src/agent-events.ts'
 
 test('[STDIO.10] says at once what a server wrote that was ignored', () => {
-  const reason = 'a line of its standard output was ignored, because it is no message'
+  const reason = 'a line of its standard output was ignored, because it is not a JSON-RPC message'
   const event = { type: 'server-output-ignored', name: 's', reason } as const
   expect(describeEvent({ ...event, text: 'Loading…' }, false)).toBe(`s: ${reason}\n  | Loading…`)
   expect(describeEvent({ ...event, text: '' }, false)).toBe(`s: ${reason}`)

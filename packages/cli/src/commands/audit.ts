@@ -11,7 +11,7 @@ interface Options {
 /** `bridgekeeper audit verify`: whether the security log is as it was written. */
 export function auditCommand(): Command {
   const verify = new Command('verify')
-    .description('check that no line of the security log was changed, added, moved or taken out')
+    .description('verify that no line of the security log was changed, added, moved or removed')
     .option('--data <dir>', 'data folder (default: BRIDGEKEEPER_DATA or ./.bridgekeeper)')
     .option('--json', 'print {"intact","firstSeq","lastSeq","problems",…}')
     .action((options: Options) => {
@@ -34,7 +34,7 @@ function describe(found: Verification): string[] {
     ...(tornBytes > 0
       ? [`Read up to the last complete line, ${lastSeq}; ${tornBytes} bytes of a torn line follow.`]
       : []),
-    found.intact ? 'The log is intact.' : 'The log is NOT as it was written.',
+    found.intact ? 'The log is intact.' : 'The log was ALTERED.',
   ]
 }
 

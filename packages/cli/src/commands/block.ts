@@ -14,7 +14,7 @@ interface AddOptions extends DataOptions {
 /** `bridgekeeper block list|add|lift`. A running node follows within seconds. */
 export function blockCommand(): Command {
   return new Command('block')
-    .description('addresses and users that are shut out')
+    .description('list, add and lift blocks of addresses and users')
     .addCommand(shared(new Command('list').description('what is blocked, and how long')).action(list))
     .addCommand(
       shared(new Command('add').description('block an address'))

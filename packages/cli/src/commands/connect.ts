@@ -61,7 +61,7 @@ function urlMissing(): UsageError {
       : `Config files of MCP clients on this machine: ${found.join(', ')}.`
   const [config = 'mcp.json'] = found
   return new UsageError(
-    `The address of the bridge is missing. Whoever runs the bridge has it: bridgekeeper serve prints it. ${files}`,
+    `The address of the bridge is missing. Ask its operator: bridgekeeper serve prints it. ${files}`,
     `For example: bridgekeeper connect https://bridge.example.com --config ${JSON.stringify(config)}`,
     'url_missing',
   )

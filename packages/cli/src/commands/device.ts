@@ -46,7 +46,8 @@ export function deviceCommand(): Command {
 async function runList({ json }: Options): Promise<void> {
   const found = await keychain(process.env).list()
   if (json) return printAs('device list', found.map(described))
-  if (found.length === 0) return printLine('This machine is enrolled nowhere. Next: bridgekeeper connect URL')
+  if (found.length === 0)
+    return printLine('This machine is not enrolled at any bridge. Next: bridgekeeper connect URL')
   printList(
     found.map((record) =>
       'problem' in record
@@ -70,7 +71,7 @@ async function runForget(url: string, { json }: Options): Promise<void> {
   if (!(await keychain(process.env).remove(bridge))) throw notEnrolled(bridge)
   if (json) return printAs('device forget', { bridge })
   printLine(`Forgot ${bridge}, and destroyed this machine's key for it.`)
-  printLine(`Next: remove the machine there, too, at ${bridge}/account.`)
+  printLine(`Next: also revoke the machine at ${bridge}/account.`)
 }
 
 async function runRotate(url: string, { allowInsecure, json }: Options): Promise<void> {
@@ -89,6 +90,6 @@ function placeOf({ deviceId, userId, generation }: EnrolledRecord) {
 function notEnrolled(bridge: string): UsageError {
   return new UsageError(
     `This machine is not enrolled at ${bridge}.`,
-    'See where it is: bridgekeeper device list',
+    'List its bridges: bridgekeeper device list',
   )
 }

@@ -61,6 +61,6 @@ function subcommand({ name, argument, description, json, revoke, print, told }: 
     .action(async (what: string, options: DataOptions) => {
       const { userId } = await withData(options, ({ operations }) => revoke(operations, what))
       if (options.json) return print(userId, what)
-      printLine(`${told(what)} Running bridges close what is open of it within a second.`)
+      printLine(`${told(what)} Running bridges close its connections within a second.`)
     })
 }

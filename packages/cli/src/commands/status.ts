@@ -42,6 +42,6 @@ function described({ node, store, logWritable }: Status): string[][] {
     rows.push(['store', 'reachable'])
     rows.push(['holds', `${users} users, ${sessions} sessions, ${devices} machines, ${blocks} blocks`])
   } else rows.push(['store', `${store.error.message} (${store.error.code})`], ['next', store.error.next])
-  rows.push(['log', logWritable ? 'writable' : 'NOT writable: no call is taken while it is not'])
+  rows.push(['log', logWritable ? 'writable' : 'NOT writable: every call is refused'])
   return rows
 }

@@ -47,7 +47,7 @@ async function issue(email: string, options: IssueOptions): Promise<void> {
     ['scope', options.scope ?? 'everything'],
   ])
   printLine(
-    'Next: give it to the agent or the caller as BRIDGEKEEPER_TOKEN. Whoever has it acts as this user.',
+    'Next: give it to the agent or the caller as BRIDGEKEEPER_TOKEN. Anyone who has it can act as this user.',
   )
 }
 

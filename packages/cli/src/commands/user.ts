@@ -23,7 +23,7 @@ interface Action {
   told(email: string, user: User, options: Options): readonly string[]
 }
 
-const ENDED = 'What a running bridge has open of it ends within a second.'
+const ENDED = 'Running bridges close its connections within a second.'
 
 const ACTIONS: readonly Action[] = [
   {
@@ -45,8 +45,8 @@ const ACTIONS: readonly Action[] = [
       const password = await newPassword(options)
       if (password !== undefined) return passwords.reset(await users.find(email), password, OPERATOR)
       throw new UsageError(
-        'There is no password.',
-        'Type it at a terminal, or pipe it in with --password-stdin.',
+        'The password is missing.',
+        'Type it at a terminal, or pass it with --password-stdin.',
       )
     },
     told: (email) => [`Set the password of ${email}.`],
@@ -59,7 +59,7 @@ const ACTIONS: readonly Action[] = [
   },
   {
     name: 'resume',
-    description: 'take the tokens of a suspended user again',
+    description: 'accept the tokens of a suspended user again',
     act: async ({ users }, email) => users.resume(await users.find(email), OPERATOR),
     told: (email) => [`Resumed ${email}.`],
   },
@@ -71,7 +71,7 @@ const ACTIONS: readonly Action[] = [
   },
   {
     name: 'delete',
-    description: 'delete the user, with all that is the user’s',
+    description: 'delete the user, with all the user’s data',
     act: async ({ users }, email) => users.remove(await users.find(email), OPERATOR),
     told: (email) => [`Deleted ${email}. ${ENDED}`],
   },
@@ -97,7 +97,7 @@ function roleCommand(): Command {
     .argument('<role>', 'admin or user')
     .action(async (email: string, role: string, options: Options) => {
       if (role !== 'admin' && role !== 'user')
-        throw new UsageError(`${JSON.stringify(role)} is no role.`, 'Give admin or user.')
+        throw new UsageError(`${JSON.stringify(role)} is not a role.`, 'Use admin or user.')
       const act = async ({ users }: Operations): Promise<User> =>
         users.setRole(await users.find(email), role, OPERATOR)
       const told = (): readonly string[] => [`${email} is ${role === 'admin' ? 'an admin' : 'no admin'} now.`]
@@ -141,7 +141,7 @@ async function list(options: ListOptions): Promise<void> {
   if (!/^\d+$/.test(options.limit) || limit < 1 || limit > MAX_LISTED) {
     throw new UsageError(
       `--limit must be a number from 1 to ${MAX_LISTED}, got ${JSON.stringify(options.limit)}.`,
-      'Give fewer, and read on with --after.',
+      'Request fewer, and get the next page with --after.',
     )
   }
   const { users, nextAfter } = await withData(options, ({ operations }) =>

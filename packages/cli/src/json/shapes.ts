@@ -38,12 +38,12 @@ const enrolment = z.union([
 ])
 
 const verification = z.strictObject({
-  intact: z.boolean().describe('whether the log is as it was written'),
+  intact: z.boolean().describe('whether the log is intact'),
   files: count,
   lines: count,
   firstSeq: count.describe('number of the first line; more than 1 if older files were removed'),
   lastSeq: count,
-  anchoredSeq: count.describe('number of the last line that the anchor vouches for'),
+  anchoredSeq: count.describe('number of the last line that the anchor covers'),
   tornBytes: count.describe('bytes after the last complete line'),
   problems: z.array(
     z.strictObject({
@@ -93,7 +93,7 @@ export const shapes = {
   'user logout': user,
   'user delete': user,
   'token issue': z.strictObject({
-    accessToken: z.string().describe('the token: whoever has it acts as the user'),
+    accessToken: z.string().describe('the token: anyone who has it can act as the user'),
     sessionId,
     userId,
     expiresAt: fields.expiresAt,

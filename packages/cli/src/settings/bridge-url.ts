@@ -28,14 +28,14 @@ function webAddress(name: string, text: string): string {
   if (url === undefined)
     throw new SetupError(
       'setting_invalid',
-      `${name} must be the http(s) address of a bridge.`,
-      'Give one like https://bridge.example.com.',
+      `${name} must be the http(s) URL of a bridge.`,
+      'Use a URL like https://bridge.example.com.',
     )
   if (url.username + url.password + url.search + url.hash !== '')
     throw new SetupError(
       'setting_invalid',
-      `${name} must be an address without user name, password, query and fragment: URLs end up in logs.`,
-      'Leave them out; the token goes into BRIDGEKEEPER_TOKEN (or --token).',
+      `${name} must be a URL without user name, password, query and fragment: URLs end up in logs.`,
+      'Remove them; pass a token with BRIDGEKEEPER_TOKEN or --token.',
     )
   return url.origin + url.pathname.replace(/\/+$/, '')
 }

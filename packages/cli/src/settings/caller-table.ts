@@ -19,8 +19,8 @@ export function demandToken(source: SettingSource): string {
   const given = tokenSetting.read(source)
   if (given !== undefined) return given
   throw new UsageError(
-    'There is no token.',
-    'Set BRIDGEKEEPER_TOKEN (or --token); get one where the bridge runs: bridgekeeper token issue EMAIL',
+    'The token is missing.',
+    'Set BRIDGEKEEPER_TOKEN (or --token); issue one on the machine of the bridge: bridgekeeper token issue EMAIL',
     'token_missing',
   )
 }
