@@ -43,7 +43,7 @@ test('[ADDR.8] of 66 passwords for as many accounts at once from one address, te
     ),
   )
   const count = (words: string) => answers.filter(({ text }) => text.includes(words)).length
-  expect([count('do not fit together'), count('This address failed too often')]).toEqual([10, 56])
+  expect([count('password is wrong'), count('This address failed too often')]).toEqual([10, 56])
 }, 60_000)
 
 test('[ADDR.8] of 200 forged tokens at once from one address, ten are verified', async () => {

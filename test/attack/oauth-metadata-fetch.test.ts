@@ -33,7 +33,7 @@ test.each([
   'https://example.com:8443/',
   'file:///etc/passwd',
 ])('[OAUTH.6] %s is not asked', async (url) => {
-  await expect(strict(url, {})).rejects.toThrow('That address is not asked.')
+  await expect(strict(url, {})).rejects.toThrow('The address is not allowed.')
 })
 
 test('[OAUTH.6] where the bridge is reached at this machine only, others at this machine are asked, and no private network', async () => {
@@ -41,7 +41,7 @@ test('[OAUTH.6] where the bridge is reached at this machine only, others at this
   expect(await (await local(`${url}/a`, {})).text()).toBe('{}')
   expect((await local(`https://localhost:${port}/a`, {})).status).toBe(200)
   for (const address of ['https://10.0.0.1/', 'https://169.254.169.254/', `http://127.0.0.1:${port}/`])
-    await expect(local(address, {})).rejects.toThrow('That address is not asked.')
+    await expect(local(address, {})).rejects.toThrow('The address is not allowed.')
 })
 
 test('[OAUTH.6] no redirect is followed, no huge answer is read, and nobody is waited for without end', async () => {

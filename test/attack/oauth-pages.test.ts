@@ -80,7 +80,7 @@ test('[OAUTH.14] the answer of another browser or another user counts for nothin
   expect((await ann.submit(consent, { answer: 'allow' })).status).toBeGreaterThanOrEqual(400)
   const stopped = await ann.visit(consent.url)
   expect(stopped.left).toBeUndefined()
-  expect(wordsOn(stopped)).toContain('another user has logged in meanwhile')
+  expect(wordsOn(stopped)).toContain('another user has logged in since')
   for (const id of ['user_ann', 'user_bob'])
     expect((await node.stores.sessions.ofUser(id)).filter(({ kind }) => kind === 'client')).toEqual([])
 })

@@ -94,7 +94,7 @@ test('[DATA.5] without --json a failure is told on standard error, and nothing o
   ])
   expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
   expect(stderr).toBe(
-    'error: There is no user nobody@example.com here.\ncode:  user_unknown\nnext:  Add it: bridgekeeper user add nobody@example.com\n',
+    'error: The user nobody@example.com does not exist.\ncode:  user_unknown\nnext:  Add the user: bridgekeeper user add nobody@example.com\n',
   )
 })
 

@@ -51,7 +51,7 @@ test('[CLI.20] a new password ends the logins that there were, within a second',
   const { surfer } = await logIn(email, PASSWORD)
   await jsonOf(user(['password', email], 'another horse reads maps'))
   await vi.waitFor(async () => expect((await surfer.get('/account')).path).toMatch(/^\/login/))
-  expect((await logIn(email, PASSWORD)).text).toContain('do not fit together')
+  expect((await logIn(email, PASSWORD)).text).toContain('password is wrong')
   expect((await logIn(email, 'another horse reads maps')).text).toContain('Your account')
 })
 
@@ -109,7 +109,7 @@ test('[SSO.4] the environment names a provider whole or not at all', () => {
     name: 'Example',
   })
   for (const name of Object.keys(whole))
-    expect(() => ssoSettings({ ...whole, [name]: '' })).toThrow(`${name} must be set, too`)
+    expect(() => ssoSettings({ ...whole, [name]: '' })).toThrow(`${name} must also be set`)
   expect(() => ssoSettings({ ...whole, BRIDGEKEEPER_SSO_ISSUER: 'http://login.example.com' })).toThrow(
     /BRIDGEKEEPER_SSO_ISSUER must be an https address/,
   )

@@ -83,7 +83,7 @@ async function approve(page: Page, agent: Program): Promise<void> {
   await page.getByLabel('Email').fill(EMAIL)
   await page.getByLabel('Password').fill(PASSWORD)
   await page.getByRole('button', { name: 'Log in', exact: true }).click()
-  await page.getByRole('button', { name: 'Go on' }).click()
+  await page.getByRole('button', { name: 'Continue' }).click()
   const text = await page.locator('main').textContent()
   expect(text).toContain(waiting.userCode)
   expect(text).toContain(waiting.keyWords)

@@ -104,16 +104,16 @@ test('[AUDIT.2] audit verify names each problem, says where the log starts and e
   const { code, stdout } = await verify(data)
   expect(code).toBe(1)
   expect(stdout).toContain('security.log:3  lines 3 to 8 are missing before it')
-  expect(stdout).toContain('security.log:4  has number 4 and stands after 9')
+  expect(stdout).toContain('security.log:4  has number 4 but follows 9')
   expect(stdout).toContain('Read up to the last complete line, 6; 6 bytes of a torn line follow.')
-  expect(stdout).toContain('The log is NOT as it was written.')
+  expect(stdout).toContain('The log was ALTERED.')
 
   writeFileSync(logOf(data), `${whole.split('\n').slice(0, 4).join('\n')}\n`)
   expect(JSON.parse((await verify(data, '--json')).stdout)).toMatchObject({
     intact: false,
     lastSeq: 4,
     anchoredSeq: 6,
-    problems: [{ kind: 'tail_missing', text: 'Lines 5 to 6 were written and are missing at the end.' }],
+    problems: [{ kind: 'tail_missing', text: 'Lines 5 to 6 are missing at the end.' }],
   })
   writeFileSync(logOf(data), whole.repeat(200))
   expect((await verify(data)).stdout).toMatch(/… and \d+ more\./)

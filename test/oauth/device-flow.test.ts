@@ -111,7 +111,7 @@ test('[OAUTH.10] a device code is good once', async () => {
   expect(answers.filter(({ status }) => status === 200).length).toBeLessThanOrEqual(1)
   expect((await poll(as, device.device_code)).body.error).toBe('invalid_grant')
   const late = await enterCode(person, node, device.user_code)
-  expect(wordsOn(late)).toMatch(/There is no such code|used already/)
+  expect(wordsOn(late)).toMatch(/does not exist|used already/)
 })
 
 test.each<[string, Record<string, string | undefined>, string]>([

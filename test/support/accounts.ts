@@ -136,7 +136,7 @@ async function addUser(
     state: 'active',
     role,
   })
-  if (user === undefined) throw new Error(`There is a ${name} already.`)
+  if (user === undefined) throw new Error(`The user ${name} exists already.`)
   if (password !== '') await new Passwords(stores.credentials, system).set(user.userId, password)
   return user
 }

@@ -69,7 +69,7 @@ const BAD: Readonly<Record<string, readonly [(good: URL) => string | Promise<str
     /must be the address of a PostgreSQL/,
   ],
   'where nothing listens': [() => 'postgres://u:hunter2@127.0.0.1:1/x', /nothing listens/],
-  'of an unknown host': [() => 'postgres://u:hunter2@nowhere.invalid/x', /its host has no address/],
+  'of an unknown host': [() => 'postgres://u:hunter2@nowhere.invalid/x', /its host name cannot be resolved/],
   'with a wrong password': [
     (good) => with_(good, { password: 'hunter2' }),
     /refuses the user or the password/,

@@ -139,7 +139,7 @@ test('[AUDIT.1] a line that the anchor speaks of and that is gone is found, with
   writeFileSync(anchorOf(folder), anchor)
   expect(verify(folder).problems).toMatchObject([
     { kind: 'missing', line: 3 },
-    { kind: 'anchor_differs', text: 'The line 3, which the anchor speaks of, is missing.' },
+    { kind: 'anchor_differs', text: 'The line 3, which the anchor names, is missing.' },
   ])
   await writtenLog([call('next')], { folder })
   expect(recordsOf(folder).slice(5)).toMatchObject([

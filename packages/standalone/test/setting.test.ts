@@ -27,7 +27,11 @@ test.each([
     'BRIDGEKEEPER_CALL_TIMEOUT_MS must be a number of milliseconds from 1 to 86400000, got "1s".',
   ],
   [{}, { BRIDGEKEEPER_SSO_CREATE: 'yes' }, 'BRIDGEKEEPER_SSO_CREATE must be 1 or 0, got "yes".'],
-  [{}, { BRIDGEKEEPER_JWT_ISSUER: 'i' }, /^BRIDGEKEEPER_JWKS_URL and BRIDGEKEEPER_JWT_AUDIENCE must be set/],
+  [
+    {},
+    { BRIDGEKEEPER_JWT_ISSUER: 'i' },
+    /^BRIDGEKEEPER_JWKS_URL and BRIDGEKEEPER_JWT_AUDIENCE must also be set/,
+  ],
 ] as const)(
   '[CLI.24] names the flag or variable, the allowed values and the given one: %j %j',
   (flags, env, message) => {
@@ -43,7 +47,7 @@ test.each([
   [{}, { BRIDGEKEEPER_SSO_ISSUER: 'http://ann:hunter2@a.example' }],
   [{}, { BRIDGEKEEPER_JWKS_URL: 'ftp://hunter2@a.example' }],
 ])('[CLI.26] an address that may hold a password is not repeated: %#', (flags, env) => {
-  expect(() => read(flags, env)).toThrow(/must be an (?:http\(s\)|https) address/)
+  expect(() => read(flags, env)).toThrow(/must be an (?:http\(s\) URL|https address)/)
   expect(() => read(flags, env)).not.toThrow('hunter2')
 })
 

@@ -42,7 +42,7 @@ function machines({ site, loggedIn, devices, nowMs }: AccountView): Html {
     )
   })
   const empty = html`<p class="soft">None yet. On the machine with your MCP servers: <code>npx bridgekeeper connect ${site.origin}${site.base}</code></p>`
-  const hint = html`<p class="soft small">The words are the fingerprint of the machine's key; the machine shows the same. A machine that is revoked has to be enrolled anew.</p>`
+  const hint = html`<p class="soft small">The words are the fingerprint of the machine's key; the machine shows the same. A revoked machine must be enrolled again.</p>`
   return card('My machines', rows.length === 0 ? empty : [hint, list(rows)])
 }
 
@@ -167,7 +167,7 @@ function noticeText(name: NoticeName): string {
     case 'passkey':
       return 'Your passkeys were changed. If somebody else may have used your account, end all other logins below.'
     case 'ended':
-      return 'It was ended.'
+      return 'Its access was ended.'
     case 'others-ended':
       return 'All other logins were ended.'
     case 'linked':

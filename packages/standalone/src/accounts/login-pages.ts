@@ -75,7 +75,7 @@ export function codePage({ site, visitor, step, notice }: CodePage): PageOptions
       maxLength: 7,
       isCode: true,
     }),
-    button('Go on'),
+    button('Continue'),
   ]
   const action = '/login/code'
   const main = html`<div class="card">

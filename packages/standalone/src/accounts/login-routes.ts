@@ -19,10 +19,10 @@ const BUSY_MS = 2_000
 const MAX_EMAIL_CHARS = 254
 
 /** [ACCT.3] Unknown user and wrong password get the same answer. */
-const WRONG: Notice = { kind: 'bad', text: 'That email and password do not fit together. Try again.' }
+const WRONG: Notice = { kind: 'bad', text: 'The email or the password is wrong. Try again.' }
 const WRONG_CODE: Notice = {
   kind: 'bad',
-  text: 'That code is not right, or was used before. Wait for the next one.',
+  text: 'The code is wrong, or was used before. Wait for the next one.',
 }
 const ONCE_MORE: Notice = { kind: 'good', text: 'Confirm that it is you: log in once more.' }
 const SUSPENDED: Notice = { kind: 'bad', text: 'This account is suspended. Ask the operator of this bridge.' }

@@ -38,7 +38,7 @@ export function passkeysPage(
 <div id="passkey-add" hidden data-base="${site.base}" data-token="${loggedIn.formToken}">${nameField}${confirmation}
 <button id="passkey-create" type="button" class="main">Add a passkey</button></div>`
     : html`<p>Passkeys need a name, such as bridge.example.com; this bridge is reached by an address.</p>`
-  const main = html`<p>A passkey logs you in by your fingerprint, face or PIN instead of a password, and to this very site only.</p>
+  const main = html`<p>A passkey logs you in by your fingerprint, face or PIN instead of a password, and only to this site.</p>
 ${rows.length > 0 && card('Your passkeys', list(rows))}${card('One more', adding)}
 <p class="small"><a href="${site.base}/account">Back</a></p>`
   return {
@@ -55,7 +55,7 @@ ${rows.length > 0 && card('Your passkeys', list(rows))}${card('One more', adding
 export function removePasskeyPage(page: ChangePage, { credentialId, name }: Passkey): PageOptions {
   const { site, loggedIn, confirmation, ending, notice } = page
   const fields = [
-    html`<p>Nobody can log in with <strong>${cleanText(name)}</strong> any more then.</p>`,
+    html`<p><strong>${cleanText(name)}</strong> can then no longer be used to log in.</p>`,
     confirmation,
     ending,
     button('Remove it', 'bad'),

@@ -64,11 +64,11 @@ export function codesOnPage(page: ChangePage, totp: NewTotp): PageOptions {
 
 export function deletePage(page: ChangePage): PageOptions {
   const fields = [
-    html`<p>Your machines, apps and logins are disconnected at once, and nothing of your account is kept but the record of what was done. This cannot be undone.</p>`,
+    html`<p>Your machines, apps and logins are disconnected at once, and your account is erased; only the security log keeps a record. This cannot be undone.</p>`,
     page.confirmation,
     field({
       name: 'email',
-      label: 'Type your email to go on',
+      label: 'Type your email to confirm the deletion',
       type: 'email',
       autocomplete: 'off',
     }),

@@ -56,7 +56,7 @@ export function securityRoutes(pages: Pages): Routes {
     const base32 = begun(loggedIn, form)
     const isOn = base32 !== undefined && (await totp.switchOn(userId, base32, form.get('code') ?? ''))
     if (!isOn) {
-      const notice = bad('That is not the code of this key. Look again: it changes every half minute.')
+      const notice = bad('The code is wrong. Check the app again: the code changes every 30 seconds.')
       return showChange(pages, visit, loggedIn, '/account/codes', codesOn(loggedIn, base32), notice)
     }
     log.logSecurityEvent({ event: 'second_factor_added', userId, ip: visit.address.ip })
@@ -96,7 +96,7 @@ async function deleteAccount(pages: Pages, visit: Visit): Promise<void> {
   const { loggedIn, form } = sent
   const { email } = loggedIn.user
   if (form.get('email')?.trim().toLowerCase() !== email.toLowerCase())
-    return showChange(pages, visit, loggedIn, '/account/delete', deletePage, bad('That is not your email.'))
+    return showChange(pages, visit, loggedIn, '/account/delete', deletePage, bad('The email is wrong.'))
   await pages.browserSessions.end(visit.response, loggedIn, visit.address.ip)
   await pages.operations.users.remove(loggedIn.user, actorOf(visit, loggedIn))
   sendPage(visit.response, {

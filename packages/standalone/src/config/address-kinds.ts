@@ -7,17 +7,15 @@ import { z } from 'zod'
  * all addresses would let anyone claim to be a proxy.
  */
 export const proxyRange = read(readRange).describe(
-  'an address or a range that begins where it is written, and not all addresses',
+  'an IP address, or a range such as 10.0.0.0/8 that starts at its first address and is not /0',
 )
 
 /** Without a slash at its end. */
-export const publicUrl = read(readPublicUrl).describe(
-  'an http(s) address without user name, query and fragment',
-)
+export const publicUrl = read(readPublicUrl).describe('an http(s) URL without user name, query and fragment')
 
 /** In lower case. */
 export const origin = read(readOrigin).describe(
-  'an origin: scheme, host and, unless usual, port; without a slash at the end, and without a star',
+  'an origin like https://app.example.com, without a trailing slash or a wildcard',
 )
 
 function read(reader: (text: string) => string | undefined) {

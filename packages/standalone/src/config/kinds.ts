@@ -4,7 +4,7 @@ import { durationMs } from './duration.ts'
 
 /** Kinds of values. Each reads a text; its description completes the sentence "PORT must be …". */
 
-export const text = z.string().trim().min(1).describe('a text that is not empty')
+export const text = z.string().trim().min(1).describe('a non-empty text')
 
 /** A whole number. Both bounds are allowed. */
 export function integer(min: number, max: number, unit = ''): z.ZodType<number> {

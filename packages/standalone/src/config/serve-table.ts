@@ -61,7 +61,7 @@ export const SERVE = {
   tlsMode: optional(oneOf(TLS_MODES), {
     flag: '--tls <mode>',
     variable: 'BRIDGEKEEPER_TLS',
-    help: `where TLS ends: ${TLS_MODES.join(', ')}`,
+    help: `where TLS terminates: ${TLS_MODES.join(', ')}`,
     example: 'terminated-by-proxy',
     unset: 'required; in development this machine may connect without TLS',
   }),
@@ -74,7 +74,7 @@ export const SERVE = {
   publicUrls: list(publicUrl, {
     flag: '--public-url <url>',
     variable: 'BRIDGEKEEPER_PUBLIC_URLS',
-    help: 'address under which this bridge is reached',
+    help: 'public URL of this bridge',
     example: 'https://bridge.example.com',
     isPrivate: true,
     unset: 'where it listens',
@@ -132,7 +132,7 @@ export const SERVE = {
   }),
   fingerprints: withDefault(oneOf(FINGERPRINT_POLICIES), {
     variable: 'BRIDGEKEEPER_FINGERPRINTS',
-    help: `a login that comes from elsewhere: ${FINGERPRINT_POLICIES.join(', ')}`,
+    help: `reaction to a login from another address or program: ${FINGERPRINT_POLICIES.join(', ')}`,
     example: 'challenge',
     default: 'observe',
   }),
@@ -177,7 +177,7 @@ export const SERVE = {
   }),
   ssoCreate: toggle({
     variable: 'BRIDGEKEEPER_SSO_CREATE',
-    help: 'make an account for a newcomer with a verified email',
+    help: 'create an account for a new user with a verified email',
   }),
 }
 

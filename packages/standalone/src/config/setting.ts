@@ -132,8 +132,8 @@ export function allOrNone<Values extends Readonly<Record<string, unknown>>>(
   if (missing.length === names.length) return undefined
   throw new SetupError(
     'setting_invalid',
-    `${missing.join(' and ')} must be set, too: ${names.join(', ')} belong together.`,
-    'Set all of them, or none.',
+    `${missing.join(' and ')} must also be set: ${names.join(', ')} belong together.`,
+    'Set all of them, or none of them.',
   )
 }
 

@@ -37,21 +37,21 @@ export function bridgeSettings(options: ReachOptions): BridgeSettings {
   if (tls === 'terminated-by-proxy' && trustedProxies.length === 0) {
     throw new SetupError(
       'trusted_proxy_missing',
-      'With --tls terminated-by-proxy, the proxy must be named.',
-      "Give the proxy's address, such as --trusted-proxy 10.0.0.5 (or BRIDGEKEEPER_TRUSTED_PROXIES).",
+      '--tls terminated-by-proxy requires --trusted-proxy.',
+      'Set the address of the proxy, such as --trusted-proxy 10.0.0.5 (or BRIDGEKEEPER_TRUSTED_PROXIES).',
     )
   }
   if (tls === 'terminated-by-proxy' && production && publicUrls.length === 0) {
     throw new SetupError(
       'public_url_missing',
-      "With --tls terminated-by-proxy, the bridge's address at the proxy must be given.",
-      'Give that address: --public-url https://bridge.example.com (or BRIDGEKEEPER_PUBLIC_URLS).',
+      '--tls terminated-by-proxy requires --public-url.',
+      'Set the URL of the bridge at the proxy: --public-url https://bridge.example.com (or BRIDGEKEEPER_PUBLIC_URLS).',
     )
   }
   if (production && publicUrls.some((url) => !url.startsWith('https:')))
     throw invalid(
-      'In production each --public-url must be an https address.',
-      'Give one like https://bridge.example.com.',
+      'In production each --public-url must be an https URL.',
+      'Use a URL like https://bridge.example.com.',
     )
   return { tls, trustedProxies, publicUrls, allowedOrigins, production }
 }
@@ -61,7 +61,7 @@ export function reachNotes({ publicUrls }: BridgeSettings, host: string, url: st
   const isEverywhere = isIP(host) !== 0 && ipaddr.process(host).range() === 'unspecified'
   if (!isEverywhere || publicUrls.length > 0) return []
   return [
-    `Nobody reaches this node as ${url}, and apps that log in there are sent to that address. Say under which it is reached: --public-url URL (or BRIDGEKEEPER_PUBLIC_URLS).`,
+    `This node cannot be reached as ${url}, where apps that log in are redirected. Set its public URL: --public-url URL (or BRIDGEKEEPER_PUBLIC_URLS).`,
   ]
 }
 
@@ -70,7 +70,7 @@ function checkedMode({ tlsMode, hasOwnTls, production }: ReachOptions): TlsMode 
   if (mode === 'off' && production) {
     throw new SetupError(
       'tls_off_in_production',
-      'In production TLS cannot be switched off.',
+      'TLS cannot be off in production.',
       'Give --tls-cert and --tls-key, or --tls terminated-by-proxy with --trusted-proxy.',
     )
   }
@@ -79,8 +79,8 @@ function checkedMode({ tlsMode, hasOwnTls, production }: ReachOptions): TlsMode 
   if (mode === 'required' && !hasOwnTls && (production || tlsMode !== undefined)) {
     throw new SetupError(
       'tls_cert_missing',
-      'TLS is required, and there is no certificate.',
-      'Give --tls-cert FILE and --tls-key FILE; or, behind a proxy that ends TLS, --tls terminated-by-proxy with --trusted-proxy ADDRESS.',
+      'TLS requires a certificate.',
+      'Give --tls-cert FILE and --tls-key FILE; or, behind a proxy that terminates TLS, --tls terminated-by-proxy with --trusted-proxy ADDRESS.',
     )
   }
   return mode

@@ -106,7 +106,7 @@ export class DataFolder {
     if (claimed === undefined || claimed === secretMark(secret)) return this.tokens()
     throw new SetupError(
       'secret_mismatch',
-      'The bridge of this data folder signs with another secret, and would refuse the token.',
+      'The bridge of this data folder uses another JWT secret, and would refuse the token.',
       'Set the same JWT_SECRET (or JWT_SECRET_FILE) here as for bridgekeeper serve.',
     )
   }

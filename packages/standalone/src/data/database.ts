@@ -53,7 +53,7 @@ export function folderUnusable(folder: string, cause: unknown): SetupError {
   return new SetupError(
     'data_folder_unusable',
     `The data folder ${folder} cannot be used: ${why}`,
-    'Nothing was changed. Choose another with --data DIR, or mend this one.',
+    'Nothing was changed. Choose another folder with --data DIR, or repair this one.',
     { cause },
   )
 }
@@ -77,7 +77,7 @@ function isNewer(error: unknown): boolean {
 function newer(which: string): SetupError {
   return new SetupError(
     'database_newer',
-    `${which} was made by a newer version of this program.`,
+    `${which} was created by a newer version of this program.`,
     'Nothing was changed. Use that version, or another database.',
   )
 }
@@ -85,16 +85,16 @@ function newer(which: string): SetupError {
 /** By PostgreSQL's SQLSTATE (its manual, appendix A) or the system's code; their own texts may name users. */
 const REASONS: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'nothing listens at its address',
-  ENOTFOUND: 'its host has no address',
-  EAI_AGAIN: 'its host has no address just now',
+  ENOTFOUND: 'its host name cannot be resolved',
+  EAI_AGAIN: 'its host name cannot be resolved at the moment',
   EHOSTUNREACH: 'its host cannot be reached',
-  ECONNRESET: 'it cut the connection',
+  ECONNRESET: 'it closed the connection',
   '28P01': 'it refuses the user or the password',
   '28000': 'it refuses the user',
   '3D000': 'it has no database of that name',
-  '42501': 'its user may not make or use the tables',
+  '42501': 'its user lacks the rights to create or use the tables',
   '42P07': 'it holds tables of another program',
-  '53300': 'it has no connection left',
+  '53300': 'it has no free connection',
   '55P03': 'another node has been changing its tables for too long',
   '57014': 'another node has been changing its tables for too long',
   '57P03': 'it is starting up or shutting down',
@@ -106,11 +106,11 @@ function unreachable(error: unknown): SetupError {
   const code = codeOf(error)
   const why =
     (code && REASONS[code]) ??
-    (code === undefined ? 'it did not answer, or not as PostgreSQL does' : `error ${code}`)
+    (code === undefined ? 'it did not answer, or is not a PostgreSQL server' : `error ${code}`)
   return new SetupError(
     'database_unusable',
     `The database of DATABASE_URL cannot be used: ${why}.`,
-    'Nothing was changed. See that PostgreSQL runs and DATABASE_URL is right, or leave it out to use the data folder.',
+    'Nothing was changed. Check that PostgreSQL runs and DATABASE_URL is correct, or unset it to use the data folder.',
   )
 }
 

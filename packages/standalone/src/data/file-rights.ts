@@ -19,7 +19,7 @@ export function readOwnSecretFile(path: string): Buffer {
     return readOpen(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0))
   } catch (error) {
     if (!hasCode(error, 'ELOOP')) throw error
-    throw unsafe(path, { problem: 'it is a link', command: `rm ${JSON.stringify(path)}` })
+    throw unsafe(path, { problem: 'it is a symbolic link', command: `rm ${JSON.stringify(path)}` })
   }
 }
 
@@ -65,7 +65,7 @@ function unsafe(path: string, { problem, command }: Exposure): SetupError {
   return new SetupError(
     'rights_unsafe',
     `${path} is not used: ${problem}.`,
-    `Others may have read or replaced it. If not: ${command}`,
+    `Others may have read or replaced it. If you trust its content: ${command}`,
   )
 }
 

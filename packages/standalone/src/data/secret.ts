@@ -23,7 +23,7 @@ export function loadSecret(env: Environment, dataFolder: string): Buffer {
   if (isProduction(env)) {
     throw new SetupError(
       'secret_missing',
-      'JWT_SECRET is not set, and in production none is made up.',
+      'JWT_SECRET must be set in production.',
       `Set JWT_SECRET to at least ${MIN_SECRET_BYTES} random bytes, for example: openssl rand -hex 32`,
     )
   }
@@ -76,7 +76,7 @@ function longEnough(secret: Buffer): Buffer {
   if (secret.length >= MIN_SECRET_BYTES) return secret
   throw new SetupError(
     'secret_too_short',
-    `The JWT secret has ${secret.length} bytes; at least ${MIN_SECRET_BYTES} are needed.`,
-    'Make a longer one, for example: openssl rand -hex 32',
+    `The JWT secret has ${secret.length} bytes; it must have at least ${MIN_SECRET_BYTES}.`,
+    'Create a longer one, for example: openssl rand -hex 32',
   )
 }

@@ -36,7 +36,7 @@ export async function readCertificate(files: TlsFiles, system: System): Promise<
     throw new SetupError(
       'tls_unusable',
       `The certificate ${files.certFile} and the key ${files.keyFile} cannot be used: ${why}`,
-      'Give a PEM certificate with its chain, and its own unencrypted PEM key, both readable by this user.',
+      'Give a PEM certificate with its chain, and its unencrypted PEM key, both readable by this user.',
       { cause: error },
     )
   }
@@ -110,7 +110,7 @@ function check({ cert, key }: Certificate, system: System): void {
   if (validToDate.getTime() <= system.nowMs()) throw new Error('the certificate has expired')
   // OpenSSL compares the two as well, but leaves a key of another kind than the certificate's alone.
   if (!createPublicKey(createPrivateKey(key)).equals(publicKey))
-    throw new Error('the key is not that of the certificate')
+    throw new Error('the key does not match the certificate')
   createSecureContext({ cert, key })
 }
 

@@ -18,7 +18,7 @@ function listenError(error: NodeJS.ErrnoException, host: string, port: number): 
     return new SetupError(
       'port_taken',
       `Port ${port} on ${host} is taken; perhaps a bridge runs there already.`,
-      `Stop what runs there, or choose another port: --port ${port + 1}, or PORT=${port + 1} in the environment.`,
+      `Stop the program that uses it, or choose another port: --port ${port + 1}, or PORT=${port + 1} in the environment.`,
       { cause: error },
     )
   }

@@ -22,7 +22,7 @@ export interface DeviceVisit {
 
 /** Texts for the library's error names. */
 const NOTICES: Readonly<Record<string, string>> = {
-  NotFoundError: 'There is no such code. Compare it with the one that your machine shows.',
+  NotFoundError: 'That code does not exist. Compare it with the one that your machine shows.',
   ExpiredError: 'That code has expired. Start again on your machine.',
   AlreadyUsedError: 'That code was used already. Start again on your machine.',
   AbortedError: 'Refused. That machine gets no access.',
@@ -73,7 +73,7 @@ export class DevicePages {
       hint: 'Your machine shows it, such as cosmos-vertebrae-abrasive. The whole link will do, too.',
       focus: true,
     })
-    const fields = [code, button('Go on')]
+    const fields = [code, button('Continue')]
     const main = html`<div class="card"><p>A machine of yours asks for access. Enter the code that it shows.</p>${this.#form(ctx, visit, {}, fields)}</div>`
     this.#show(ctx, visit, { title: 'Connect a machine', main, notice: text && { kind: 'bad', text } })
   }
@@ -90,7 +90,7 @@ export class DevicePages {
     const main = html`<div class="card">
 <dl><dt>Code</dt><dd class="mono">${userCode}</dd><dt>Machine</dt><dd>${cleanText(String(name))}</dd></dl>
 <p>Fingerprint of its key<span class="mono big" id="key-words">${words}</span></p>
-<p>Approve only if the machine in front of you shows this very code and these very words. Whoever you approve can be asked to run the MCP servers there, under your account.</p>
+<p>Approve only if the machine in front of you shows exactly this code and these words. Your account can then run the MCP servers of that machine.</p>
 <div class="acts">${approve}${refuse}</div></div>`
     this.#show(ctx, visit, { title: 'Is this your machine?', main })
   }
@@ -116,7 +116,7 @@ export class DevicePages {
       userId: visit.loggedIn.user.userId,
       ip: visit.address.ip,
     })
-    const main = html`<div class="card"><p>Your machine goes on by itself. You may close this page.</p><p><a href="${this.#site.base}/account">To your account</a></p></div>`
+    const main = html`<div class="card"><p>Your machine continues automatically. You may close this page.</p><p><a href="${this.#site.base}/account">To your account</a></p></div>`
     this.#show(ctx, visit, {
       title: 'Approved',
       main,

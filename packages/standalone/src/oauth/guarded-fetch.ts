@@ -102,5 +102,5 @@ function rangeOf(address: string): string {
 }
 
 function notAllowed(): Error {
-  return new Error('That address is not asked.')
+  return new Error('The address is not allowed.')
 }

@@ -190,7 +190,7 @@ const REFUSED: Result = {
 }
 const ANOTHER_USER: Result = {
   error: 'access_denied',
-  error_description: 'another user has logged in meanwhile',
+  error_description: 'another user has logged in since',
 }
 
 /** Whether the visitor is the user of this request. */

@@ -233,7 +233,7 @@ function isForDevice({ oidc }: KoaContextWithOIDC): boolean {
 
 /** Shows the user an error that cannot be sent to the client, because its address is unknown. */
 export function showError(ctx: KoaContextWithOIDC, site: Site, text: string): void {
-  const main = html`<div class="card"><p>The app that led you here asked for something that it does not get. Nothing was changed.</p></div>`
+  const main = html`<div class="card"><p>The app that led you here sent a request that is not allowed. Nothing was changed.</p></div>`
   const notice = { kind: 'bad', text } as const
   ctx.set(pageHeaders(false))
   ctx.body = page({ site, title: 'That did not work', main, notice, narrow: true }).toString()

@@ -9,7 +9,7 @@ import {
 import { AGENT_CLIENT_ID, ENROL_SCOPE, readScope } from '@bridgekeeper/protocol'
 import { errors, type KoaContextWithOIDC, type ResourceServer } from 'oidc-provider'
 
-const ONE_AT_A_TIME = 'ask for one resource at a time'
+const ONE_AT_A_TIME = 'request one resource at a time'
 
 /**
  * [OAUTH.5] The resource that a token is for: exactly one of ours, in its canonical spelling. Devices are enrolled by
@@ -29,7 +29,7 @@ export function resourceServer(
   const isEnrolment = resource === enrolmentResource(issuer)
   if (!isEnrolment && !isMcpResource(issuer, resource))
     throw new errors.InvalidTarget(
-      `that is no resource of this bridge: ask for ${mcpResource(issuer)}; its operator adds other names with --public-url`,
+      `the resource is not one of this bridge: request ${mcpResource(issuer)}; its operator adds addresses with --public-url`,
     )
   if (isEnrolment !== (clientId === AGENT_CLIENT_ID))
     throw new errors.InvalidTarget('this client gets no tokens for that resource')

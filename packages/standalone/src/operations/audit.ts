@@ -14,7 +14,7 @@ export function verifySecurityLog(folder: string, env: Environment): Verificatio
     throw new SetupError(
       'log_missing',
       `There is no security log in ${folder}.`,
-      'Name the data folder of the bridge: --data DIR. It has a log once bridgekeeper serve has run.',
+      'Set the data folder of the bridge: --data DIR. Its log exists after the first bridgekeeper serve.',
     )
   }
   const key = derivedKey(loadSecret(env, folder), 'security log anchor')

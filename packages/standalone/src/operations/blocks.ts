@@ -29,8 +29,8 @@ export class BlockOperations {
     if (key === undefined) {
       throw new SetupError(
         'address_invalid',
-        `${JSON.stringify(ip)} is no IP address.`,
-        'Give one like 203.0.113.7.',
+        `${JSON.stringify(ip)} is not an IP address.`,
+        'Use an address like 203.0.113.7.',
       )
     }
     const { blocks, log, system } = this.#parts
@@ -53,8 +53,8 @@ export class BlockOperations {
     if (lifted.length === 0) {
       throw new SetupError(
         'block_unknown',
-        `Nothing of ${JSON.stringify(what)} is blocked.`,
-        'See what is: bridgekeeper block list',
+        `${JSON.stringify(what)} is not blocked.`,
+        'List the blocks: bridgekeeper block list',
       )
     }
     for (const block of lifted) {

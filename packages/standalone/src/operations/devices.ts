@@ -26,8 +26,8 @@ export class DeviceOperations {
     if (device !== undefined) return device
     throw new SetupError(
       'device_unknown',
-      `There is no machine ${JSON.stringify(deviceId)} that is enrolled.`,
-      'See which there are: bridgekeeper devices',
+      `No machine with the id ${JSON.stringify(deviceId)} is enrolled.`,
+      'List the machines: bridgekeeper devices',
     )
   }
 

@@ -16,7 +16,7 @@ export class PasswordOperations {
   check(email: string, password: string): void {
     const problem = passwordProblem(password, email)
     if (problem === undefined) return
-    throw new SetupError('password_refused', `The password was not taken. ${problem}`, 'Choose another.')
+    throw new SetupError('password_refused', `The password was refused. ${problem}`, 'Choose another.')
   }
 
   /**

@@ -35,8 +35,8 @@ export class SessionOperations {
     if (session !== undefined) return session
     throw new SetupError(
       'session_unknown',
-      `There is no login ${JSON.stringify(sessionId)} that has not ended.`,
-      'See which there are: bridgekeeper sessions',
+      `No open login has the id ${JSON.stringify(sessionId)}.`,
+      'List the logins: bridgekeeper sessions',
     )
   }
 

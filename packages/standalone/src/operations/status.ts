@@ -28,8 +28,8 @@ export async function statusOf(folder: string, env: Environment, system: System)
   if (!existsSync(folder)) {
     throw new SetupError(
       'data_folder_missing',
-      `There is no data folder ${folder}.`,
-      'Name the one of the bridge: --data DIR. bridgekeeper serve makes it.',
+      `The data folder ${folder} does not exist.`,
+      'Set the data folder of the bridge: --data DIR. bridgekeeper serve creates it.',
     )
   }
   const isRunning = isLogLocked(folder)

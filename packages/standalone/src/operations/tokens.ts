@@ -60,7 +60,7 @@ function demandScopes(scopes: readonly string[] | undefined): void {
   if (unreadable === undefined && scopes?.length !== 0) return
   throw new SetupError(
     'scope_invalid',
-    `${JSON.stringify(unreadable ?? '')} is no scope.`,
+    `${JSON.stringify(unreadable ?? '')} is not a scope.`,
     `Use ${SCOPE_FORMS.join(', ')}, with * for any server or name.`,
   )
 }

@@ -52,15 +52,15 @@ export class UserOperations {
     if (!EMAIL.test(email) || email.length > MAX_EMAIL_CHARS) {
       throw new SetupError(
         'email_invalid',
-        `${JSON.stringify(email)} is no email address.`,
-        'Give one like ann@example.com.',
+        `${JSON.stringify(email)} is not an email address.`,
+        'Use an address like ann@example.com.',
       )
     }
     const user = await this.addNew(email, actor)
     if (user !== undefined) return user
     throw new SetupError(
       'user_exists',
-      `There is a user ${email} already.`,
+      `The user ${email} exists already.`,
       `Issue a token: bridgekeeper token issue ${email}`,
     )
   }
@@ -130,9 +130,9 @@ export function known(name: string, user: User | undefined): User {
   if (user !== undefined) return user
   throw new SetupError(
     'user_unknown',
-    `There is no user ${name} here.`,
+    `The user ${name} does not exist.`,
     name.includes('@')
-      ? `Add it: bridgekeeper user add ${name}`
-      : 'See which there are: bridgekeeper user list',
+      ? `Add the user: bridgekeeper user add ${name}`
+      : 'List the users: bridgekeeper user list',
   )
 }

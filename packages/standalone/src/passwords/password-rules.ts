@@ -50,7 +50,7 @@ export function passwordProblem(password: string, email: string): string | undef
   if (chars < MIN_CHARS) return `Use at least ${MIN_CHARS} characters; a few words in a row are fine.`
   if (chars > MAX_CHARS) return `Use at most ${MAX_CHARS} characters.`
   return isObvious(normal.toLowerCase(), email.toLowerCase())
-    ? 'This password is one of the first that anybody would try. Choose another.'
+    ? 'This password is too common. Choose another.'
     : undefined
 }
 

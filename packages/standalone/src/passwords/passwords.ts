@@ -23,7 +23,7 @@ export class Passwords {
   readonly #system: System
   readonly #turns = new FairTurns(
     { maxAtOnce: MAX_AT_ONCE, maxWaiting: MAX_WAITING },
-    () => new PasswordsBusy('Too many passwords wait.'),
+    () => new PasswordsBusy('Too many passwords are being checked.'),
   )
   #decoy: Promise<string> | undefined
 

@@ -92,8 +92,8 @@ function lock(folder: string): () => void {
   if (unlock !== undefined) return unlock
   throw new SetupError(
     'data_folder_busy',
-    `Another bridge runs on the data folder ${folder}.`,
-    'Stop it, or give this one a folder of its own: --data DIR, or BRIDGEKEEPER_DATA=DIR in the environment.',
+    `Another bridge uses the data folder ${folder}.`,
+    'Stop it, or choose another folder for this one: --data DIR, or BRIDGEKEEPER_DATA=DIR in the environment.',
   )
 }
 
@@ -125,7 +125,7 @@ function attempt<T>(open: () => T): T {
     throw new SetupError(
       'log_unusable',
       `The security log cannot be opened: ${why}`,
-      'Without it no call is taken. Make room, or mend the rights of security.log and its folder.',
+      'Without it every call is refused. Free disk space, or correct the rights of security.log and its folder.',
       { cause: error },
     )
   }

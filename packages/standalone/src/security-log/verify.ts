@@ -154,7 +154,7 @@ class ChainReader {
   #readLine(file: string, line: number, text: string): void {
     this.#lines += 1
     const found = parseLine(text)
-    if (found === undefined) return this.#note('not_a_line', 'is no line of this log', file, line)
+    if (found === undefined) return this.#note('not_a_line', 'is not a valid line of the log', file, line)
     const { seq, hash, covered } = found
     const before = this.#last ?? (seq === 1 ? START : undefined)
     if (this.#firstSeq === 0) this.#firstSeq = seq
@@ -163,16 +163,16 @@ class ChainReader {
       if (seq > before.seq + 1) {
         this.#note('missing', `lines ${before.seq + 1} to ${seq - 1} are missing before it`, file, line)
       } else if (seq <= before.seq) {
-        this.#note('out_of_order', `has number ${seq} and stands after ${before.seq}`, file, line)
+        this.#note('out_of_order', `has number ${seq} but follows ${before.seq}`, file, line)
       } else if (linkHash(before.hash, covered) !== hash) {
-        this.#note('altered', 'it, or what stood before it, was altered', file, line)
+        this.#note('altered', 'it or the line before it was altered', file, line)
       }
     }
     this.#last = { seq, hash }
     if (typeof this.#anchor === 'string' || seq !== this.#anchor.seq) return
     this.#anchorSeen = true
     if (hash !== this.#anchor.hash)
-      this.#note('anchor_differs', 'is not what the anchor speaks of', file, line)
+      this.#note('anchor_differs', 'differs from the line that the anchor names', file, line)
   }
 
   /** Whole files may be removed from the start, single lines may not. */
@@ -182,7 +182,7 @@ class ChainReader {
     const judge = archived === undefined ? beginsAsAnchored : mayBegin
     const vouchedFor = typeof anchor === 'string' || judge(seq, anchor)
     if (!vouchedFor || (archived ?? seq) !== seq)
-      this.#note('missing', 'is not the one that the file began with', file, 1)
+      this.#note('missing', 'is not the first line of the file', file, 1)
   }
 
   /** Only the very last line may be torn. */
@@ -199,17 +199,14 @@ class ChainReader {
       return 0
     }
     if (anchor === 'unproven') {
-      this.#note('anchor_unproven', 'The anchor was altered, or made with another secret than this one.')
+      this.#note('anchor_unproven', 'The anchor was altered, or was made with another secret.')
       return 0
     }
     const lastSeq = this.#last?.seq ?? 0
     if (lastSeq < anchor.seq) {
-      this.#note(
-        'tail_missing',
-        `Lines ${lastSeq + 1} to ${anchor.seq} were written and are missing at the end.`,
-      )
+      this.#note('tail_missing', `Lines ${lastSeq + 1} to ${anchor.seq} are missing at the end.`)
     } else if (anchor.seq > 0 && !this.#anchorSeen) {
-      this.#note('anchor_differs', `The line ${anchor.seq}, which the anchor speaks of, is missing.`)
+      this.#note('anchor_differs', `The line ${anchor.seq}, which the anchor names, is missing.`)
     }
     return anchor.seq
   }

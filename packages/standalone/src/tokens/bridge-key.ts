@@ -18,7 +18,7 @@ export async function loadBridgeKey(
   const name = `bridge-${createHash('sha256').update(sealKey).digest('hex').slice(0, 16)}`
   const kept = (await store.get(name)) ?? (await store.keep(name, seal(sealKey, name, freshKey(), system)))
   const pem = unseal(sealKey, name, kept)
-  if (pem === undefined) throw new Error("The bridge's key in the store was changed by somebody.")
+  if (pem === undefined) throw new Error("The bridge's key in the store was modified.")
   return createPrivateKey(pem)
 }
 

@@ -32,7 +32,7 @@ export async function ownKeys(data: DataFolder, system: System): Promise<OwnKeys
     throw new SetupError(
       'keys_unusable',
       `The keys of this installation cannot be used: ${cause instanceof Error ? cause.message : String(cause)}`,
-      'Nothing was changed. Restore the database from a backup; or give a new JWT_SECRET, with which all logins and machines begin anew.',
+      'Nothing was changed. Restore the database from a backup; or set a new JWT_SECRET, which ends all logins and enrolments.',
       { cause },
     )
   }

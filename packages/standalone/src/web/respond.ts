@@ -66,13 +66,13 @@ export function redirect(response: ServerResponse, site: Site, path: string): vo
  * strict cookies go along, and is not bound by the policy of the form that led here.
  */
 export function sendOnward(response: ServerResponse, site: Site, path: string): void {
-  const main = html`<p><a class="button" href="${site.base}${path}">Go on</a></p>`
+  const main = html`<p><a class="button" href="${site.base}${path}">Continue</a></p>`
   sendPage(response, { site, title: 'One moment', main, narrow: true, goOnTo: site.base + path })
 }
 
 /** The same, to another site. */
 export function sendAway(response: ServerResponse, site: Site, url: URL): void {
-  const main = html`<p><a class="button" href="${url.href}">Go on</a></p>`
+  const main = html`<p><a class="button" href="${url.href}">Continue</a></p>`
   sendPage(response, { site, title: 'One moment', main, narrow: true, goOnTo: url.href })
 }
 

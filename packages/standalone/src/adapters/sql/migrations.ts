@@ -17,7 +17,7 @@ class NewerDatabaseError extends Error {
   override readonly name = 'NewerDatabaseError'
 
   constructor() {
-    super('it was made by a newer version of this program')
+    super('it was created by a newer version of this program')
   }
 }
 
