@@ -95,7 +95,7 @@ export type ServerEvent =
   | ({ readonly type: 'server-failed'; readonly retryInMs?: number } & ServerEnd)
   /** A server ended after it had been ready. */
   | ({ readonly type: 'server-exited'; readonly retryInMs: number } & ServerEnd)
-  /** One line of a server's standard error. */
+  /** A line of a server's standard error. */
   | { readonly type: 'server-stderr'; readonly name: string; readonly text: string }
 
 interface ServerEnd {

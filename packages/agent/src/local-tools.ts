@@ -8,7 +8,7 @@ export type LocalOutcome =
 export interface LocalCall {
   readonly serverName: string
   readonly toolName: string
-  /** One JSON object. */
+  /** A JSON object. */
   readonly rawArgs: RawJson
   /** The caller's `_meta`: one JSON object. */
   readonly rawMeta?: RawJson | undefined

@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import type { DeviceKey } from '../keychain/device-key.ts'
 
 const LIFETIME_SECONDS = 60
-/** Slightly in the past, for a bridge whose clock is behind. */
+/** Backdates the assertion slightly, for a bridge whose clock is behind. */
 const EARLY_SECONDS = 5
 
 export const PATHS = {

@@ -23,7 +23,7 @@ export const KEY_STORE_CHOICES = ['auto', 'os', 'file'] as const
 export type KeyStoreChoice = (typeof KEY_STORE_CHOICES)[number]
 
 export interface KeychainOptions {
-  /** As found by `agentHome`. */
+  /** From `agentHome`. */
   readonly home: string
   readonly keyStore: KeyStoreChoice
   readonly system: System
@@ -184,7 +184,7 @@ export class Keychain {
     }
   }
 
-  /** One lock for all records: changes take milliseconds, and a removed record leaves no lock file. */
+  /** Takes the lock of all records: changes take milliseconds, and a removed record leaves no lock file. */
   #alone<T>(run: () => Promise<T>): Promise<T> {
     return alone(this.#system, join(this.#home, LOCK_FILE), run)
   }

@@ -6,7 +6,7 @@ const VERSION = 1
 const text = z.string().min(1).max(256)
 const stamp = z.number().nonnegative()
 
-/** Where a private key is stored: in the key store of the operating system, or in the record. */
+/** Location of a private key: the key store of the operating system, or the record. */
 const keyStore = z.enum(['os', 'file'])
 
 const keyPlace = { keyId: thumbprintSchema, keyStore, privateKey: privateJwkSchema.optional() }

@@ -56,7 +56,7 @@ export const MAX_HELD_BYTES = 16 * 1_048_576
 /** Statuses with which a bridge refuses a token. */
 const TOKEN_REFUSALS: readonly number[] = [401, 403, 500]
 
-/** One connection to the bridge, from dialling to its end. It keeps the facts; the link's loop decides. */
+/** A connection to the bridge, from dialling to its end. It keeps the facts; the link's loop decides. */
 export class Connection {
   readonly version: ProtocolVersion
   readonly #options: ConnectionOptions

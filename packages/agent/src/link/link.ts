@@ -14,7 +14,7 @@ import { TokenRefresh } from './token-refresh.ts'
 import { Wakes } from './wakes.ts'
 
 export interface LinkOptions {
-  /** As made by `bridgeUrl`. */
+  /** From `bridgeUrl`. */
   readonly url: string
   /**
    * Called at every attempt, with the token that the bridge called expired. A rejection is retried, unless it

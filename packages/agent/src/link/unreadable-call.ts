@@ -1,6 +1,6 @@
 import { isObject, limits, parseJson } from '@bridgekeeper/protocol'
 
-/** The id of a call whose frame does not decode, if the bridge would accept an answer with it. */
+/** Finds the id of a call whose frame does not decode, if the bridge would accept an answer with it. */
 export function unreadableCallId(frame: Buffer): string | undefined {
   const value = parseJson(frame.toString('utf8'))?.value
   if (!isObject(value) || value.type !== 'tool_execute' || typeof value.id !== 'string') return undefined

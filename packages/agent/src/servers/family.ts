@@ -22,8 +22,8 @@ interface Process {
 }
 
 /**
- * Finds the processes of running servers: by group, by mark, and all descendants, including those in a group
- * or session of their own, such as browsers. Empty on systems without /proc.
+ * Finds the processes of running servers: by group, by mark, and all descendants, including those in a
+ * separate group or session, such as browsers. Empty on systems without /proc.
  */
 export function findFamily({ groups, marks, known }: FamilyRoots): Family {
   const processes = readProcesses()

@@ -60,7 +60,7 @@ export interface SharedParts {
 /** Times at which an unfinished start is reported. */
 const STILL_STARTING_MS = [10_000, 30_000, 60_000, 120_000, 240_000, 480_000] as const
 
-/** One local server, kept running from `start` to `stop`, whatever happens to its processes. */
+/** A local server, kept running from `start` to `stop`. It restarts if its process exits. */
 export class LocalServer {
   readonly name: string
   readonly #secrets: readonly string[]
@@ -230,7 +230,7 @@ export class LocalServer {
     }
   }
 
-  /** @returns whether the catalog has room; if not, the user is told */
+  /** @returns whether the catalog has room; if not, an event reports it */
   #list(ready: Ready): boolean {
     const { name } = this
     const reason = this.#shared.budget.take(readyEntry(name, ready))

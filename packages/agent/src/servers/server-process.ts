@@ -50,7 +50,7 @@ export interface StopTimes {
 /** A server with a browser needs more than a second to close it. */
 export const STOP_TIMES: StopTimes = { stdinMs: 3_000, termMs: 1_500 }
 const KILL_MS = 1_000
-/** Time that leftovers of a server, in groups of their own, have to close. */
+/** Time that leftovers of a server in separate groups have to close. */
 const STRAYS_MS = 1_000
 const STRAYS_POLL_MS = 100
 const NO_GROUPS: ReadonlySet<number> = new Set()
@@ -164,7 +164,7 @@ export class ServerProcess {
     return end
   }
 
-  /** Ends leftovers of the process in groups of their own. */
+  /** Ends leftovers of the process in separate groups. */
   async #endStrays(): Promise<void> {
     if (this.#findFamily().size === 0) return
     signalFamily(this.#known, 'SIGTERM')

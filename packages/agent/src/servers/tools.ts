@@ -74,7 +74,7 @@ export async function listTools(call: (params: RawJson) => Promise<RawOutcome>):
   return { ok: false, reason: `its list of tools has more than ${MAX_PAGES} pages` }
 }
 
-/** One bad definition can invalidate a whole list; the others are still usable. */
+/** Reads a list of tools. An invalid definition does not invalidate the others. */
 function listResult(outcome: RawOutcome): Record<string, unknown> | undefined {
   if (outcome.kind === 'result') return parseResult(outcome.result)
   if (outcome.kind !== 'invalid') return undefined
