@@ -4,7 +4,7 @@ import type { Printed } from './json/shapes.ts'
 import { forTerminal, jsonText } from './output.ts'
 import { printOrDrop } from './stdout.ts'
 
-/** One line about an event for the user; `undefined` for a detail. */
+/** Describes an event in a line for the user; `undefined` for a detail. */
 export function describeEvent(event: AgentEvent, verbose: boolean): string | undefined {
   switch (event.type) {
     case 'connecting':

@@ -3,7 +3,7 @@ import { Command } from 'commander'
 import { printAs, printLine } from '../output.ts'
 import { DATA_FLAG, type DataOptions, withData } from '../with-data.ts'
 
-/** One subcommand and what it ends. */
+/** A subcommand and what it ends. */
 interface Kind {
   readonly name: 'user' | 'session' | 'device'
   readonly argument: string
