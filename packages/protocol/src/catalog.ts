@@ -32,7 +32,7 @@ const absentServerSchema = z.object({
   reason: z.string().max(limits.textChars).optional(),
 })
 
-/** One local server as the agent reports it. */
+/** A local server as the agent reports it. */
 const catalogServerSchema = z.discriminatedUnion('state', [readyServerSchema, absentServerSchema])
 export type CatalogServer = z.infer<typeof catalogServerSchema>
 

@@ -19,7 +19,7 @@ const challengeV2 = challenge.extend({
       connectionId: connectionIdSchema,
       /** Thumbprint of the bridge's key. */
       keyId: thumbprintSchema,
-      /** What of the TLS connection the proof binds (RFC 9266). */
+      /** The value of the TLS connection that the proof binds (RFC 9266). */
       binding: z.enum(BINDING_TYPES),
     })
     .optional(),

@@ -137,8 +137,7 @@ function pastColon(json: Buffer, keyEnd: number): number {
 }
 
 /**
- * Where quotes are dense, bytes are checked one by one. Where a native search finds the next quote far away, the text
- * before it is checked by words.
+ * Finds the end of a string. Checks dense text byte by byte; before a distant quote, checks whole words.
  *
  * @param openAt the opening quote
  * @returns the byte after the closing one

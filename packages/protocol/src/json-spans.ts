@@ -39,7 +39,7 @@ export function objectMembers(json: Buffer): ReadonlyMap<string, Span> | undefin
 }
 
 /**
- * As `objectMembers`, for an object with only these members, such as a call. Creates no text and no map.
+ * Like `objectMembers`, for an object with only these members, such as a call. Creates no text and no map.
  * @param object span of the object, if it is part of a larger text
  * @returns spans in the order of the names, `undefined` for a missing one; `undefined` instead of all if
  * another member exists
@@ -204,7 +204,7 @@ export function bytesAt(json: Buffer, span: Span | undefined): Buffer | undefine
 /** The text of a string; `undefined` if it is missing or another type. */
 export function stringAt(json: Buffer, span: Span | undefined): string | undefined {
   if (span === undefined || json[span[0]] !== QUOTE) return undefined
-  // One character per byte is faster, and the same for plain text.
+  // Latin-1 is faster, and the same for plain text.
   const inside = json.toString('latin1', span[0] + 1, span[1] - 1)
   if (isPlain(inside)) return inside
   const value = parseJson(json.toString('utf8', span[0], span[1]))?.value

@@ -1,7 +1,7 @@
 /** A JSON value that came from outside and was not looked into. */
 export type Json = unknown
 
-/** One JSON value as the UTF-8 bytes it arrived in. */
+/** A JSON value as the UTF-8 bytes it arrived in. */
 export type RawJson = Buffer
 
 /** Text that JSON writes as it is. */

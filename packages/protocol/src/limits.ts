@@ -8,7 +8,7 @@ export const limits = {
   unverifiedBytes: 4_096,
   /** A peer that leaves more than this unread is disconnected. */
   sendBufferBytes: 16 * 1_048_576,
-  /** Counted from the opening of the socket, whatever the peer sends. */
+  /** Starts when the socket opens; messages of the peer do not extend it. */
   challengeMs: 30_000,
   challengeAttempts: 3,
   /** Longest time after which a device must prove its key again on the same connection. */

@@ -1,10 +1,10 @@
-/** One error and its form at each edge. */
+/** An error and its form at each edge. */
 export interface CodeEntry {
   /** HTTP status if the error answers a whole HTTP request. */
   readonly http: number
   /** JSON-RPC error code if it answers one MCP request. Ours lie in -32050..-32079. */
   readonly rpc: number
-  /** What went wrong, in words for a person. */
+  /** The fault, in words for a person. */
   readonly message: string
   /** The next step, in words for a person. */
   readonly next: string
