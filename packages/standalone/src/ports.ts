@@ -27,7 +27,9 @@ type Redeemed =
  * same space however often the session is renewed.
  */
 export interface RefreshTokenStore {
-  /** Of two that redeem one generation, one succeeds. A session that ended or expired is unknown. */
+  /**
+   * Redeems a generation. If two requests compete, one succeeds. A session that ended or expired is unknown.
+   */
   redeem(sessionId: string, generation: number, atMs: number): Promise<Redeemed>
 }
 
@@ -82,7 +84,7 @@ export interface LinkedIdentity {
   readonly subject: string
 }
 
-/** One record of the authorization server: a grant, a code, a token, a client. */
+/** A record of the authorization server: a grant, a code, a token, a client. */
 export interface OAuthRecord {
   readonly model: string
   readonly id: string
@@ -101,7 +103,9 @@ export interface OAuthStore {
   find(model: string, id: string): Promise<OAuthRecord | undefined>
   findByUserCode(model: string, userCode: string): Promise<OAuthRecord | undefined>
   findByUid(model: string, uid: string): Promise<OAuthRecord | undefined>
-  /** Of two that consume one record, one succeeds; `false` if it was consumed before, or is gone. */
+  /**
+   * Consumes a record. If two requests compete, one succeeds; `false` if it was consumed before, or is gone.
+   */
   consume(model: string, id: string, atMs: number): Promise<boolean>
   /** Moves its expiry to later, where it is there. */
   extend(model: string, id: string, expiresAtMs: number): Promise<void>

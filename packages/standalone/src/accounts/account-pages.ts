@@ -125,7 +125,7 @@ function endForm(
   return form({ site, action: `/account/${what}/end`, token: loggedIn.formToken, hidden, fields })
 }
 
-/** One line of a list: name, description and buttons. */
+/** A line of a list: name, description and buttons. */
 export function row(name: HtmlValue, about: HtmlValue, acts: HtmlValue): Html {
   return html`<li><div class="what"><strong>${name}</strong>${about}</div><div class="acts">${acts}</div></li>`
 }

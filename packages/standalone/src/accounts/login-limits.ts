@@ -28,7 +28,7 @@ export const LOGINS = { max: 100, windowMs: 15 * MINUTE_MS, maxKeys: 20_000 }
 /** Users who come from the provider for the first time, from one address. */
 export const NEW_USERS = { max: 100, windowMs: 60 * MINUTE_MS, maxKeys: 20_000 }
 
-/** Why a login failed, for the log only; the visitor is not told. */
+/** Reason of a failed login, for the log only, never shown to the visitor. */
 export type LoginFailure =
   | 'user_unknown'
   | 'user_suspended'
@@ -46,7 +46,7 @@ const GUESSES: ReadonlySet<LoginFailure> = new Set([
   'passkey_wrong',
 ])
 
-/** What an attempt counts for: the account's email for passwords, the user's id for codes. */
+/** Subject of an attempt: the account's email for passwords, the user's id for codes. */
 export interface Attempt {
   readonly kind: 'password' | 'code'
   readonly account: string

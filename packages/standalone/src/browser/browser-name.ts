@@ -16,10 +16,7 @@ const SYSTEMS: readonly (readonly [RegExp, string])[] = [
   [/\bLinux\b/, 'Linux'],
 ]
 
-/**
- * A readable name of this browser, such as `Firefox on Linux`. Uses only our own words, whatever the header
- * says.
- */
+/** Returns a readable name of this browser, such as `Firefox on Linux`. Copies nothing from the header. */
 export function browserName(userAgent: string | undefined): string {
   const browser = known(BROWSERS, userAgent)
   const system = known(SYSTEMS, userAgent)

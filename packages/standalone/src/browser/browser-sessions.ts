@@ -93,7 +93,7 @@ export class BrowserSessions {
   }
 
   /**
-   * As `loggedInUser`, but sends a browser without a login to the login page, and then back.
+   * Like `loggedInUser`, but sends a browser without a login to the login page, and then back.
    * @param returnTo path of ours @returns `undefined` if the request is answered
    */
   async requireLogin(

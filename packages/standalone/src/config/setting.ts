@@ -8,7 +8,7 @@ export interface SettingSource {
   readonly env: Readonly<Record<string, string | undefined>>
 }
 
-/** One setting, from which flags, `--help`, errors and README's table are generated. */
+/** A setting, from which flags, `--help`, errors and README's table are generated. */
 export interface Declaration {
   /** In commander's notation: `--port <number>`, or `[url]` for an argument. */
   readonly flag?: string

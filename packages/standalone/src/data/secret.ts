@@ -43,7 +43,10 @@ export function derivedKey(secret: Uint8Array, purpose: KeyPurpose): Uint8Array 
   return new Uint8Array(hkdfSync('sha256', secret, '', `bridgekeeper ${purpose}`, 32))
 }
 
-/** Of two processes that start at once, one creates the file and both use it: a link never overwrites. */
+/**
+ * Creates the secret, or reads it. If two processes start at once, one creates the file and both use it: a
+ * link never overwrites.
+ */
 function keptSecret(path: string): Buffer {
   try {
     return readOwnSecretFile(path)

@@ -18,7 +18,7 @@ export interface SocketLimits {
   readonly perAddress: number
 }
 
-/** One open socket from its accept on: before TLS, before a request, and after an upgrade. */
+/** An open socket from its accept on: before TLS, before a request, and after an upgrade. */
 interface OpenSocket {
   readonly socket: Socket
   readonly address: ClientAddress

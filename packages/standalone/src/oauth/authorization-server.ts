@@ -134,8 +134,8 @@ function forgetSession(request: IncomingMessage): void {
 }
 
 /**
- * Tells the library the requested name, from which it builds its own addresses, whatever a client or a
- * proxy's headers say.
+ * Tells the library the requested name, from which it builds its own addresses. Ignores names from a client
+ * or a proxy's headers.
  */
 function asNamed({ headers }: IncomingMessage, name: string): void {
   const { host, protocol } = new URL(name)

@@ -3,7 +3,7 @@ import { type ClientAddress, denyFor, SlidingWindow } from '@bridgekeeper/bridge
 
 const MINUTE_MS = 60_000
 export const CODE_WINDOW_MS = 15 * MINUTE_MS
-/** Counted addresses; beyond them the longest idle is evicted, which blocks nobody. */
+/** Number of counted addresses. Beyond it, the longest idle is evicted, which blocks no address. */
 const MAX_ADDRESSES = 10_000
 
 /**

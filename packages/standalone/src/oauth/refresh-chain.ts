@@ -11,7 +11,7 @@ interface Valued {
  * the grace, for example from two windows or after a lost answer, gets the same next token. With different
  * ones, a copy used within the grace would stay unnoticed.
  *
- * @param key 32 bytes, without which nobody can predict the next token
+ * @param key 32 bytes; the next token cannot be predicted without it
  */
 export function chainRefreshTokens(provider: Provider, key: Uint8Array): void {
   const tokens = provider.RefreshToken.prototype as unknown as Valued

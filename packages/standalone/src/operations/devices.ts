@@ -35,7 +35,7 @@ export class DeviceOperations {
   async revoke(device: Device, actor: Actor): Promise<Device> {
     const { devices, revoke, log, system } = this.#parts
     const { userId, deviceId } = device
-    // Of two revocations at once, only the first is recorded.
+    // If two revocations compete, only the first is recorded.
     if (await devices.revoke(deviceId, system.nowMs()))
       await log.logSecurityEvent({ event: 'device_revoked', userId, deviceId, ...actor })
     await revoke({ kind: 'device', id: deviceId })

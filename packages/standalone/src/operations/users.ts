@@ -8,7 +8,7 @@ const EMAIL = /^[^\s@]+@[^\s@]+$/
 const MAX_EMAIL_CHARS = 254
 const USERS_AT_ONCE = 500
 
-/** One page of the list of users. */
+/** A page of the list of users. */
 export interface UserPage {
   readonly users: readonly User[]
   /** The email after which the next page begins; `undefined` on the last one. */

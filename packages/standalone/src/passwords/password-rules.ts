@@ -1,8 +1,8 @@
 import { createRequire } from 'node:module'
 
 /**
- * What a password may be: 12 to 128 characters, any of them, and not one that everybody tries first.
- * Source: NIST SP 800-63B-4 section 3.1.1.2: length and a list, no rules of composition.
+ * Rules for a password: 12 to 128 characters of any kind, and not a common one. Source: NIST SP 800-63B-4
+ * section 3.1.1.2: length and a list, no rules of composition.
  */
 const MIN_CHARS = 12
 const MAX_CHARS = 128
@@ -35,7 +35,7 @@ function commonPasswords(): ReadonlySet<string> {
 
 /** Counting up or down, or along the keyboard. */
 const RUNS = ['0123456789'.repeat(13), '9876543210'.repeat(13), 'abcdefghijklmnopqrstuvwxyz'.repeat(5)]
-/** One to four characters repeated. */
+/** Matches one to four characters repeated. */
 const REPEATED = /^(.{1,4})\1+.{0,3}$/su
 
 /** The form that is hashed, so that the same text typed on another system is the same password. */

@@ -43,7 +43,7 @@ export function archiveSeq(name: string): number | undefined {
 export function* linesFromEnd(path: string): Generator<string> {
   const fd = openSync(path, 'r')
   try {
-    // What follows the last line feed is no line.
+    // Excludes the bytes after the last line feed: they are not a line.
     const end = fstatSync(fd).size - tornBytes(fd)
     if (end === 0) return
     let rest = ''

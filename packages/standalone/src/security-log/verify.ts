@@ -68,7 +68,7 @@ export function verifyLog(folder: string, key: Uint8Array): Verification {
 interface OpenFile {
   readonly path: string
   readonly fd: number
-  /** The file's identity in the system, whatever its name. */
+  /** Identity of the file in the system, also after a rename. */
   readonly inode: bigint
 }
 

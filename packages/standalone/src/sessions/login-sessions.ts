@@ -43,7 +43,7 @@ export class LoginSessions {
     this.#parts = parts
   }
 
-  /** [LOGIN.3] A new login gets a new random id, whatever the browser sent. */
+  /** [LOGIN.3] Starts a login with a new random id, regardless of the browser's cookies. */
   async start({ lifetimeMs, ...given }: NewSession, ip?: string): Promise<Session> {
     const { sessions, system, log } = this.#parts
     const nowMs = system.nowMs()

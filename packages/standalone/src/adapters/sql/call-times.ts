@@ -5,7 +5,7 @@ import type { Database, Tables } from './schema.ts'
 const timesSchema = z.array(z.number())
 const ROWS_AT_ONCE = 500
 
-/** One row per user, replaced whole, so that it never exceeds the limit's number of calls. */
+/** Keeps a row per user, replaced whole, so that it never exceeds the limit's number of calls. */
 export function sqlCallTimes(db: Database): CallTimesStore {
   return {
     async load(sinceMs) {

@@ -118,7 +118,7 @@ async function addKey(
   if (added === undefined) throw new Refused()
 }
 
-/** Of two rotations at once, the update of the device's row lets only one succeed. */
+/** Rotates a key. If two requests compete, the update of the device's row lets only one succeed. */
 async function rotateKey(
   transaction: Database,
   deviceId: string,

@@ -243,7 +243,7 @@ async function credentialTables(db: Kysely<unknown>, ddl: Ddl): Promise<void> {
   await createIndex(db, 'upstream_links', 'user_id')
 }
 
-/** One counter per session instead of a row per token. Browsers must log in again after this. */
+/** Replaces a row per token by a counter per session. Browsers must log in again after this. */
 async function refreshGenerations(db: Kysely<unknown>, { integer }: Ddl): Promise<void> {
   await db.schema
     .alterTable('sessions')

@@ -27,7 +27,7 @@ const MAX_PREPARED_CHARS = 2_000
  * @throws if the file cannot be opened
  */
 export function openSqliteFile(path: string): DatabaseSync {
-  // Creates the file for the owner alone, whatever the folder allows.
+  // Creates the file for the owner alone, regardless of the folder's rights.
   if (path !== ':memory:') closeSync(openSync(path, 'a', 0o600))
   return new DatabaseSync(path, { timeout: 0 })
 }
