@@ -13,13 +13,13 @@ export interface AgentOptions {
   /** The bridge's web address, or its endpoint: `https://bridge.example.com`. */
   readonly url: string
   /**
-   * Called for the token at every connection attempt, with the token that the bridge called expired. The
-   * agent gives up if it rejects with an `AgentError`, and retries after any other rejection.
+   * Returns the token for each connection attempt, given the token that the bridge called expired. If it
+   * rejects with an `AgentError`, the agent gives up; after any other rejection it retries.
    */
   readonly token: (spent?: string) => string | Promise<string>
   /**
-   * The enrolled machine, asked for at every proof of its key; without it, challenges are answered by the echo, as
-   * far as the bridge allows that. When it rejects with an `AgentError` the agent gives up.
+   * Returns the enrolled machine for each proof of its key. Without it, the agent answers challenges with the
+   * echo, if the bridge allows that. If it rejects with an `AgentError`, the agent gives up.
    */
   readonly device?: () => DeviceIdentity | Promise<DeviceIdentity>
   /** Entries that `readConfig` returned. */
@@ -32,8 +32,8 @@ export interface AgentOptions {
   /** Lets the token cross a network without TLS. */
   readonly allowInsecure?: boolean
   /**
-   * Limit from the start of a server to its list of tools, for servers that name none. The default is 2 minutes, and
-   * 10 for commands that may install something first, such as `npx`.
+   * Limit from the start of a server to its list of tools, unless its entry sets one. The default is 2
+   * minutes, and 10 for commands that may install something first, such as `npx`.
    */
   readonly startMs?: number
   /** Source of the few variables that every server gets; default `process.env`. */

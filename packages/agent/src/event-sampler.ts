@@ -2,7 +2,7 @@ import { isErrorCode } from '@bridgekeeper/protocol'
 import type { AgentEvent, SampledEvent } from './events.ts'
 import type { System } from './system.ts'
 
-/** Events of one kind that are passed on within one window; the others are counted. */
+/** Events of one kind that are forwarded per window; the others are counted. */
 export const MAX_EVENTS = 100
 export const WINDOW_MS = 10_000
 
@@ -67,7 +67,7 @@ export class EventSampler {
   }
 }
 
-/** Names that a peer makes up share one kind. */
+/** Names that a peer invents share one kind. */
 function keyOf(event: SampledEvent): string {
   switch (event.type) {
     case 'bridge-error':

@@ -4,8 +4,8 @@ import type { Document, Member } from './document.ts'
 export interface EntryStartLimit {
   readonly limitMs: number
   /**
-   * Whether the member speaks of the start. `timeout` does not in every program: for many it is the limit of a call,
-   * so that it must not cut the work of an installer short.
+   * Whether the name means only the start. In many programs `timeout` is the limit of a call, so it must not
+   * interrupt an installation.
    */
   readonly isExact: boolean
 }
@@ -32,9 +32,10 @@ const SMALLEST_MS = 1_000
 const LONGEST_MS = 3_600_000
 
 /**
- * Reads the start limit of an entry: seconds up to 999, milliseconds from 1,000 on, unless the name has a unit.
+ * Reads the start limit of an entry: seconds up to 999, milliseconds from 1,000 on, unless the name has a
+ * unit.
  *
- * @returns the member's name if it speaks of the start and is not a positive number
+ * @returns the member's name if it means the start and is not a positive number
  */
 export function readStartLimit(
   members: readonly Member[],

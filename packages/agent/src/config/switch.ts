@@ -1,7 +1,7 @@
 import type { Node } from 'jsonc-parser'
 import type { Member } from './document.ts'
 
-/** Whether an entry is to be run; `odd` names the member that says neither yes nor no. */
+/** Whether an entry is started; `odd` names the member that is not a boolean. */
 export type Switch = 'on' | 'off' | { readonly odd: string }
 
 /** Names that other programs use, without case, underscores and hyphens; the value is their meaning of "yes". */

@@ -38,7 +38,7 @@ function decodeUtf8(bytes: Buffer): string {
   throw undecodable(`The config file is not valid UTF-8, at line:column ${positionAt(text, offset)}.`)
 }
 
-/** The offset of the first replacement character that stands for bytes which are not UTF-8. */
+/** Finds the first replacement character whose bytes are not UTF-8. */
 function firstReplaced(text: string, bytes: Buffer): number | undefined {
   let sizeBytes = 0
   let from = 0

@@ -97,7 +97,7 @@ async function limitedText(response: IncomingMessage): Promise<string> {
   return text
 }
 
-/** The code of an error says why, and holds no address. */
+/** Returns the code of an error, which contains no address. */
 function reasonOf(error: unknown): string {
   if (isObject(error) && typeof error.code === 'string') return error.code
   return error instanceof Error ? error.name : 'unknown'

@@ -2,7 +2,7 @@ import type { System } from '../system.ts'
 import type { Answer } from './ask.ts'
 import { refusalCode } from './refusal.ts'
 
-/** A clock that is off by less is good enough for what lives for a minute. */
+/** Tolerated clock difference, small against the minute for which an assertion is valid. */
 const SLACK_MS = 2_000
 
 /**
@@ -18,7 +18,7 @@ export class BridgeClock {
     this.#system = system
   }
 
-  /** @param ask signs for this time, and asks */
+  /** @param ask signs with this time and sends the request */
   async ask(ask: (nowMs: number) => Promise<Answer>): Promise<Answer> {
     const answer = await ask(this.#system.nowMs() + this.#offMs)
     return this.#learns(answer) ? ask(this.#system.nowMs() + this.#offMs) : answer

@@ -7,12 +7,12 @@ import { type AuthorizationServer, isWithin } from './discovery.ts'
 import { refusal } from './refusal.ts'
 
 const GRANT_TYPE = 'urn:ietf:params:oauth:grant-type:device_code'
-/** RFC 8628 section 3.2: unless the bridge says otherwise. */
+/** Default of RFC 8628 section 3.2. */
 const INTERVAL_MS = 5_000
 /** RFC 8628 section 3.5: added to the polling interval on `slow_down`. */
 const SLOWER_MS = 5_000
 const MAX_INTERVAL_MS = 60_000
-/** A bridge that names no end, or a far one, does not make this machine ask for ever. */
+/** Limits the polling if the bridge sends no expiry, or a distant one. */
 const MAX_LIFETIME_MS = 1_800_000
 const USER_CODE = /^[A-Za-z0-9-]{4,64}$/
 
@@ -65,11 +65,10 @@ export type Polled =
   | { readonly is: 'over' }
 
 /**
- * Asks once whether the user has approved it.
- * Source: RFC 8628 sections 3.4 and 3.5.
+ * Asks once whether the user has approved it. Source: RFC 8628 sections 3.4 and 3.5.
  *
- * @param intervalMs how long it was waited for last; the next wait is never shorter
- * @throws AgentError `enrolment_denied`, or what the bridge refused with
+ * @param intervalMs the last wait; the next one is never shorter
+ * @throws AgentError `enrolment_denied`, or the refusal of the bridge
  */
 export async function poll(
   system: System,

@@ -93,7 +93,7 @@ export class DeviceLogin {
     )
   }
 
-  /** Whether the bridge knows this key as ours: it gives a token for it. */
+  /** Whether the bridge issues a token for this key, and so has enrolled it. */
   async #isTaken(place: KeyPlace, record: EnrolledRecord): Promise<boolean> {
     const answer = await this.#askToken(await this.#keychain.key(place), record)
     if (answer.status === 200) this.#keep(answer, place.keyId)
@@ -145,7 +145,7 @@ export class DeviceLogin {
     return text
   }
 
-  /** The bridge has taken the next key: it is the present one from now on, and the one before is destroyed. */
+  /** Makes the next key, which the bridge has accepted, the current one, and destroys the previous one. */
   #promote(place: KeyPlace): Promise<EnrolledRecord> {
     return this.#change((current) => {
       if (current.next?.keyId !== place.keyId) return current

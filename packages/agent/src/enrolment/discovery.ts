@@ -11,11 +11,10 @@ export interface AuthorizationServer {
 }
 
 /**
- * Asks the bridge how machines are enrolled. It speaks for itself only: its name must be the address that was
- * dialled, and its endpoints must be its own.
- * Source: RFC 8414 sections 3 and 3.3, RFC 8628 section 4.
+ * Fetches how the bridge enrols machines. Its name must be the dialled address, and its endpoints must be
+ * within it. Source: RFC 8414 sections 3 and 3.3, RFC 8628 section 4.
  *
- * @throws AgentError `enrolment_unavailable`, `bridge_misnamed`, or what the bridge refused with
+ * @throws AgentError `enrolment_unavailable`, `bridge_misnamed`, or the refusal of the bridge
  * @throws Unreachable
  */
 export async function discover(
@@ -34,7 +33,7 @@ export async function discover(
   return { deviceAuthorizationEndpoint: device, tokenEndpoint: token }
 }
 
-/** Whether this is an address of the bridge itself, fit to be asked, or shown to a person and opened. */
+/** Whether this is an address of the bridge itself, safe to request, show and open. */
 export function isWithin(url: unknown, bridge: string): url is string {
   if (typeof url !== 'string' || !URL.canParse(url) || /[^\x21-\x7e]/.test(url)) return false
   // Compares the resolved address, without dots.

@@ -27,7 +27,7 @@ export interface EnrolmentOptions {
   readonly again?: boolean
 }
 
-/** How often a code that has run out is replaced by another, before the user is asked to come back. */
+/** Number of codes to try, after each expires, before enrolment fails. */
 const FLOWS = 3
 /** Refusals of an approval that was used or has ended. */
 const SPENT: ReadonlySet<ErrorCode> = new Set(['token_invalid', 'token_expired', 'login_revoked'])
@@ -157,7 +157,9 @@ async function sendKey(
   throw refusal(answer)
 }
 
-/** The approval is good once: who asks for another because a network failed for a moment has a user to ask. */
+/**
+ * Retries while the bridge is unreachable: the approval is valid once, and another one needs the user again.
+ */
 async function untilAnswered(
   system: System,
   signal: AbortSignal,

@@ -5,7 +5,7 @@ import { type Answer, Unreachable } from './ask.ts'
 /** Transient client errors: timeout, too early, too many requests. */
 const PASSING: readonly number[] = [408, 425, 429]
 
-/** The stable code of a refusal; what to tell the user is not for a stranger's bridge to say. */
+/** Reads the stable code of a refusal. The text of an unverified bridge is never shown. */
 export function refusalCode({ body }: Answer) {
   const code = isObject(body.error) ? body.error.code : undefined
   return typeof code === 'string' && isErrorCode(code) ? code : undefined

@@ -8,9 +8,9 @@ const WAIT_MS = 30_000
 const SQLITE_BUSY = 5
 
 /**
- * Runs alone among all processes that use this lock. The system releases the lock when its process ends, so a lock is
- * never stale, however old its file is. The file stays: removing it would let two processes hold two locks.
- * @throws AgentError `keychain_unusable` when the lock cannot be had
+ * Runs exclusively among all processes that use this lock. The system releases the lock when its process
+ * ends, so a lock is never stale. The file stays: removing it would let two processes hold two locks.
+ * @throws AgentError `keychain_unusable` if the lock stays busy
  */
 export async function alone<T>(system: System, path: string, run: () => Promise<T>): Promise<T> {
   const lock = await waitFor(system, path)

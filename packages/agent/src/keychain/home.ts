@@ -6,9 +6,8 @@ type Environment = Readonly<Record<string, string | undefined>>
 const NAME = 'bridgekeeper'
 
 /**
- * The folder in which this user's programs keep their settings, and in it ours. `BRIDGEKEEPER_HOME`
- * names another one.
- * Source: XDG Base Directory Specification; a path there that is not absolute is ignored, as it says.
+ * Returns our folder within the user's settings folder; `BRIDGEKEEPER_HOME` overrides it. Source: XDG Base
+ * Directory Specification, which ignores paths that are not absolute.
  */
 export function agentHome(env: Environment, platform: NodeJS.Platform = process.platform): string {
   const given = env.BRIDGEKEEPER_HOME

@@ -18,7 +18,7 @@ import {
 } from './private-file.ts'
 import { type BridgeRecord, type KeyPlace, parseRecord, placesOf, recordText } from './record.ts'
 
-/** `auto` takes the operating system's key store where there is one, and else a file. */
+/** `auto` uses the operating system's key store if there is one, and otherwise a file. */
 export const KEY_STORE_CHOICES = ['auto', 'os', 'file'] as const
 export type KeyStoreChoice = (typeof KEY_STORE_CHOICES)[number]
 
@@ -72,9 +72,9 @@ export class Keychain {
   }
 
   /**
-   * Changes a record, or makes it; keys that it no longer speaks of are destroyed. Of two processes one
-   * comes after the other and sees what it did.
-   * @param change gets what is there, and gives what is to be there
+   * Changes or creates a record, and destroys the keys that it no longer names. Processes take turns, and
+   * each sees the changes of the one before.
+   * @param change gets the current record and returns the new one
    * @throws AgentError `keychain_…`
    */
   async update<T extends BridgeRecord>(
@@ -118,7 +118,7 @@ export class Keychain {
     return { keyId, keyStore: 'file', privateKey: jwk }
   }
 
-  /** Destroys a key that was made and is in no record. */
+  /** Destroys a new key that is in no record. */
   async discard(place: KeyPlace): Promise<void> {
     await this.#destroy([place])
   }
@@ -136,7 +136,7 @@ export class Keychain {
       const store = await osKeyStore(this.#system)
       const secret = JSON.stringify(jwk)
       await store.set(keyId, secret)
-      // A store that takes a secret and does not give it back would lock this machine out later.
+      // A store that accepts a secret but does not return it would lock this machine out later.
       if ((await store.get(keyId)) === secret) return true
     } catch (error) {
       if (this.#keyStore === 'os') throw error
@@ -189,7 +189,7 @@ export class Keychain {
     return alone(this.#system, join(this.#home, LOCK_FILE), run)
   }
 
-  /** Makes sure that the folders are there and ours, and clears away what killed writes left. */
+  /** Ensures that the folders exist and are ours, and removes drafts of killed writes. */
   async #open(): Promise<void> {
     await privateFolder(this.#home)
     await privateFolder(this.#folder)
@@ -206,7 +206,7 @@ export class Keychain {
     }
   }
 
-  /** A name that a person recognises, and a hash that makes it the name of this bridge alone. */
+  /** Combines a readable name with a hash that is unique to this bridge. */
   #pathOf(bridge: string): string {
     const host = new URL(bridge).hostname.replaceAll(/[^\w.-]/g, '_').slice(0, HOST_CHARS)
     const hash = createHash('sha256').update(bridge).digest('hex').slice(0, 16)

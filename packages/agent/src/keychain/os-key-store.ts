@@ -3,7 +3,7 @@ import { type System, settlesWithin } from '../system.ts'
 import { hasCode } from './private-file.ts'
 
 const SERVICE = 'bridgekeeper'
-/** The system may ask the user to unlock the store, and users take their time. */
+/** The system may ask the user to unlock the store, which takes time. */
 const ASK_MS = 30_000
 
 /** Secrets of this user, by name, in the operating system's own store. */
@@ -16,8 +16,8 @@ export interface OsKeyStore {
 /**
  * The key store of the operating system: Keychain, Credential Manager, or a Secret Service.
  *
- * @throws AgentError `key_store_unavailable`, as all its methods do, where the store cannot be reached,
- *   such as on a machine without a desktop, or where the library that speaks with it is not installed
+ * @throws AgentError `key_store_unavailable`, as all its methods do, if the store cannot be reached,   such
+ * as on a machine without a desktop, or if its library is not installed
  */
 export async function osKeyStore(system: System): Promise<OsKeyStore> {
   const library = await loaded()

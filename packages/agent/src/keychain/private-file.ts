@@ -4,7 +4,7 @@ import { mkdir, open, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { AgentError } from '../errors.ts'
 
-/** More than any record of ours has. */
+/** Larger than any of our records. */
 const MAX_BYTES = 65_536
 const OTHERS = 0o077
 const OTHERS_WRITE = 0o022
@@ -12,8 +12,8 @@ const OTHERS_WRITE = 0o022
 const HAS_MODES = process.platform !== 'win32'
 
 /**
- * Makes the folder for the owner alone where it is missing.
- * @throws AgentError `keychain_unusable`; `keychain_exposed` where others may write into it
+ * Creates the folder for the owner alone if it is missing.
+ * @throws AgentError `keychain_unusable`; `keychain_exposed` if others may write into it
  */
 export async function privateFolder(path: string): Promise<void> {
   await orUnusable(path, () => mkdir(path, { recursive: true, mode: 0o700 }))
@@ -80,7 +80,7 @@ export function isDraft(name: string): boolean {
   return /\.[0-9a-f-]{36}\.tmp$/.test(name)
 }
 
-/** Removes drafts that are older than any write takes. */
+/** Removes drafts that are older than any write in progress. */
 export async function removeDraft(folder: string, name: string, olderThanMs: number): Promise<void> {
   const path = join(folder, name)
   const found = await stat(path).catch(() => undefined)

@@ -22,7 +22,7 @@ const flow = z.strictObject({
 })
 export type PendingFlow = z.infer<typeof flow>
 
-/** A key is made, and the bridge does not know it yet, or we do not know that it does. */
+/** A key exists, and the bridge has not confirmed its enrolment. */
 const pending = z.strictObject({
   version: z.literal(VERSION),
   state: z.literal('pending'),
@@ -52,7 +52,7 @@ const enrolled = z.strictObject({
   bridgeKeyId: thumbprintSchema,
   /** The last connection that was verified; empty before the first. */
   previous: z.string().max(256),
-  /** The key that the bridge was, or is about to be, asked to take in place of this one. */
+  /** The key that replaces this one once the bridge accepts it. */
   next: z.strictObject(keyPlace).optional(),
 })
 /** The record of one bridge at which this machine is enrolled. */
@@ -79,7 +79,7 @@ export function recordText(value: BridgeRecord): string {
 
 export type KeyPlace = Pick<BridgeRecord, 'keyId' | 'keyStore' | 'privateKey'>
 
-/** The keys that a record speaks of. */
+/** Lists the keys that a record names. */
 export function placesOf(value: BridgeRecord): readonly KeyPlace[] {
   return value.state === 'enrolled' && value.next !== undefined ? [value, value.next] : [value]
 }

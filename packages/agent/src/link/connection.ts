@@ -44,13 +44,13 @@ export interface ConnectionOptions {
   readonly wake: (reason: Wake) => void
 }
 
-/** How it answers the challenge: a machine that is not enrolled by the echo. */
+/** Method to answer the challenge; a machine that is not enrolled uses the echo. */
 export type Login =
   | { readonly by: 'echo'; readonly identity: TokenClaims }
   | { readonly by: 'proof'; readonly prover: Prover }
 
 const DIAL_MS = 20_000
-/** Frames of a bridge that is recognised, while that is being recorded. */
+/** Frames of a verified bridge to hold while its identity is being stored. */
 export const MAX_HELD = 1_024
 export const MAX_HELD_BYTES = 16 * 1_048_576
 /** Statuses with which a bridge refuses a token. */

@@ -11,7 +11,7 @@ export interface DeviceIdentity {
   readonly generation: number
   /** The bridge's public keys, pinned at enrolment: Ed25519, as JWKs. */
   readonly bridgeKeys: readonly JsonWebKey[]
-  /** The last connection that was remembered, also by another process of this machine; empty for none. */
+  /** The last recorded connection, also by another process of this machine; empty for none. */
   readonly previous: string
   /** 64 bytes: Ed25519, or r and s of ES256 over SHA-256 (IEEE P1363). An `AgentError` ends the agent. */
   sign(bytes: Buffer): Buffer | Promise<Buffer>

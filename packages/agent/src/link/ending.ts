@@ -12,7 +12,7 @@ import { ProxyError } from '../proxy/tunnel.ts'
 /** How a connection ended, and with that, what comes next. */
 export type Ending =
   | { readonly next: 'retry'; readonly reason: string; readonly afterMs?: number }
-  /** The bridge speaks no v2. */
+  /** The bridge does not support v2. */
   | { readonly next: 'speak-v1' }
   /** A newer token may do. */
   | { readonly next: 'renew-token' }
@@ -71,7 +71,7 @@ function refusal(code: ErrorCode): Ending {
   return code === 'token_expired' ? { next: 'renew-token' } : { next: 'give-up', code }
 }
 
-/** Only the code counts: what to tell the user is not for a stranger's bridge to say. */
+/** Reads only the code. The text of an unverified bridge is never shown. */
 function errorCodeIn(body: string): ErrorCode | undefined {
   const json = parseJson(body)?.value
   const error = isObject(json) ? json.error : undefined

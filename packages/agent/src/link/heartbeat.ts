@@ -1,4 +1,4 @@
-/** Whether the other side still answers, seen from what was asked and heard. */
+/** Tracks probes and received bytes to decide whether the other side still answers. */
 export type Heartbeat =
   | { readonly is: 'quiet'; readonly askAtMs: number }
   | {
@@ -19,7 +19,7 @@ export function quiet(nowMs: number): Heartbeat {
   return { is: 'quiet', askAtMs: nowMs + PING_MS }
 }
 
-/** Asks at once. Who has left an earlier question open gets no more time than that one gave. */
+/** Probes at once. An earlier unanswered probe keeps its deadline. */
 export function probe(beat: Heartbeat, nowMs: number, heard: number): Heartbeat {
   const untilMs = beat.is === 'asked' && heard === beat.heardBefore ? beat.deadAtMs : Number.POSITIVE_INFINITY
   const deadAtMs = Math.min(untilMs, nowMs + PROBE_MS)

@@ -21,11 +21,11 @@ export interface LinkOptions {
    * is an `AgentError`.
    */
   readonly token: (spent?: string) => string | Promise<string>
-  /** Stands in for the token's claims. */
+  /** Overrides the token's claims. */
   readonly identity: Partial<TokenClaims>
   /**
-   * The enrolled machine, asked for at every proof; without it, challenges are answered by the echo. An `AgentError`
-   * ends the agent.
+   * Returns the enrolled machine for each proof; without it, the agent answers challenges with the echo. An
+   * `AgentError` ends the agent.
    */
   readonly device?: (() => DeviceIdentity | Promise<DeviceIdentity>) | undefined
   readonly system: System

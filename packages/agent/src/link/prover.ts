@@ -13,7 +13,7 @@ import type { DeviceIdentity } from './device-identity.ts'
 
 type Challenge = Extract<DownFrame, { type: 'challenge' }>
 
-/** A proof that was sent; the bridge is to sign back. */
+/** A sent proof that the bridge has to countersign. */
 interface OpenProof {
   readonly countersigned: Buffer
   readonly bridgeKey: KeyObject
@@ -28,7 +28,7 @@ export interface Recognised {
   readonly token: string
 }
 
-/** Challenges that wait for an answer of ours; the bridge has no reason to have more than two open. */
+/** Limit of unanswered challenges; a correct bridge has at most two open. */
 const MAX_OPEN = 4
 const NONCE_BYTES = 32
 const CHALLENGE = /^[0-9a-f]{64}$/
@@ -49,7 +49,7 @@ export class Prover {
   /** Exporter of the TLS 1.3 connection, if any; set before the first challenge. */
   exporter: Buffer | undefined
 
-  /** @param url as it is dialled */
+  /** @param url the dialled URL */
   constructor(url: string, token: string, identity: () => DeviceIdentity | Promise<DeviceIdentity>) {
     const { protocol, host, pathname } = new URL(url)
     this.#origin = `${protocol === 'wss:' ? 'https' : 'http'}://${host}`
@@ -72,8 +72,8 @@ export class Prover {
   }
 
   /**
-   * [LINK.28] Whether the bridge signed one of our proofs with a key that we know.
-   * @returns `undefined` where none was waiting for that
+   * [LINK.28] Whether the bridge countersigned one of our proofs with a pinned key.
+   * @returns `undefined` if no proof was open
    * @throws AgentError `bridge_not_recognised`
    */
   recognise(signature: string | undefined): Recognised | undefined {

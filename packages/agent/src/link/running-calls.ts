@@ -25,7 +25,7 @@ export interface CallDeps {
   readonly onEvent: (event: LinkEvent) => void
 }
 
-/** The calls that one connection asked for and that have not ended. */
+/** The calls in flight of one connection. */
 export class RunningCalls {
   readonly #deps: CallDeps
   readonly #running = new Map<string, AbortController>()

@@ -15,9 +15,9 @@ export interface SocketHandlers {
 
 /** A socket to the bridge, reduced to the needs of the link. */
 export interface Socket {
-  /** Queues a frame. A bridge that lets too much of what it asked for pile up is left: see `onEnd`. */
+  /** Queues a frame. Closes the connection if the bridge leaves too much unread: see `onEnd`. */
   send(frame: Buffer): void
-  /** Says goodbye and closes. */
+  /** Starts the closing handshake. */
   close(): void
   /** Ends it without the other side's help. */
   terminate(): void
@@ -26,9 +26,9 @@ export interface Socket {
 const HANDSHAKE_MS = 10_000
 const MAX_BODY_BYTES = 16_384
 const GOING_AWAY = 1001
-/** Sent, and not yet taken by the network. */
+/** Limit of sent bytes that the network has not accepted yet. */
 export const MAX_QUEUED_BYTES = 64 * 1_048_576
-/** The same in frames: each takes a few hundred bytes of memory beside its content. */
+/** Limit of the same in frames: each uses a few hundred bytes of memory in addition to its content. */
 export const MAX_QUEUED_FRAMES = 16_384
 
 /**

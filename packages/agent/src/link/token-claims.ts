@@ -12,10 +12,10 @@ export interface TokenClaims {
 const HEADER_VALUE = /^[\x21-\x7e]+$/
 
 /**
- * Reads the claims `sub` and `sid` out of a token. Nothing is verified: that is the bridge's part,
- * and a wrong claim only makes the answer to its challenge wrong.
+ * Reads the claims `sub` and `sid` of a token without verifying it. The bridge verifies the token; a wrong
+ * claim only makes the answer to its challenge wrong.
  *
- * @param known what the caller knows better than the token
+ * @param known claims that override those of the token
  * @throws AgentError `token_unreadable`
  */
 export function tokenClaims(token: string, known: Partial<TokenClaims>): TokenClaims {

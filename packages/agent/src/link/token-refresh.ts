@@ -1,7 +1,10 @@
 import { isObject, parseJson } from '@bridgekeeper/protocol'
 import type { System } from '../system.ts'
 
-/** A fresh token is asked for this long before the end of the present one, or in the last quarter of its life. */
+/**
+ * Time before the expiry of a token at which a fresh one is requested; for short-lived tokens, the last
+ * quarter of their lifetime.
+ */
 const AHEAD_MS = 90_000
 const LAST_PART = 4
 /** Delay after no token was available, or the bridge refused it. */

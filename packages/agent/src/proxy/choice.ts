@@ -5,8 +5,9 @@ import { AgentError } from '../errors.ts'
 type Env = Readonly<Record<string, string | undefined>>
 
 /**
- * The proxy for an address, as the environment names it: `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`, the
- * names in lower case first. The own machine is never asked for through a proxy: without TLS, the token would leave it.
+ * Returns the proxy that the environment sets for an address: `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and
+ * `NO_PROXY`, lower-case names first. Loopback addresses never use a proxy: without TLS, the token would
+ * leave the machine.
  *
  * @param target an address with `http:`, `https:`, `ws:` or `wss:`
  * @throws AgentError `proxy_invalid`

@@ -17,8 +17,9 @@ export class ProxyError extends Error {
 const CONNECT_MS = 10_000
 
 /**
- * An agent of `node:http` that reaches the target through the proxy of the environment; `undefined` if it is reached
- * directly. Also without TLS it asks for a tunnel (RFC 9110 section 9.3.6), so that a WebSocket passes.
+ * Creates an agent of `node:http` that reaches the target through the proxy of the environment; `undefined`
+ * if the target is reached directly. Requests a tunnel (RFC 9110 section 9.3.6) even without TLS, so that a
+ * WebSocket passes.
  *
  * @throws AgentError `proxy_invalid`
  */

@@ -10,7 +10,7 @@ const MAX_HEAD_BYTES = 262_144
 export class CatalogBudget {
   readonly #sizes = new Map<string, number>()
 
-  /** Takes what the entry needs, in place of what its server had. @returns why there is no room for it */
+  /** Replaces the reservation of the entry's server. @returns why there is no room for it */
   take(entry: Extract<CatalogServer, { state: 'ready' }>): string | undefined {
     this.free(entry.name)
     const headBytes = jsonBytes({ ...entry, tools: [] })

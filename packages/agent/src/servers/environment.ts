@@ -39,7 +39,7 @@ const NETWORK = [
   ...['SSL_CERT_DIR', 'SSL_CERT_FILE', 'UV_NATIVE_TLS', 'UV_SYSTEM_CERTS'],
   ...['npm_config_cafile', 'npm_config_https_proxy', 'npm_config_noproxy', 'npm_config_proxy'],
 ]
-/** The agent's own settings, with its token: no list of an entry can ask for them. */
+/** The agent's own settings, including its token. No list of an entry can inherit them. */
 const OWN = /^BRIDGEKEEPER_/i
 
 type Env = Readonly<Record<string, string | undefined>>
@@ -51,9 +51,10 @@ export interface ServerEnvironment {
 }
 
 /**
- * The environment of a local server: a few of the agent's variables, those that `inheritEnv` lists, and the entry's own.
+ * Builds the environment of a local server: a few of the agent's variables, those that `inheritEnv` lists,
+ * and the entry's own.
  *
- * @param inheritEnv names; `XDG_*` stands for all that begin so
+ * @param inheritEnv names; `XDG_*` matches all with this prefix
  */
 export function serverEnvironment(
   agentEnv: Env,

@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process'
 
 /**
- * Signals a process group; signal 0 only asks whether it lives. On Windows, which has no groups, any
- * other signal ends the process and all that it started.
+ * Signals a process group; signal 0 only checks whether it lives. On Windows, which has no groups, any other
+ * signal ends the process and its descendants.
  *
- * @returns whether there was anything to signal
+ * @returns whether the group exists
  */
 export function signalGroup(groupId: number, signal: NodeJS.Signals | 0): boolean {
   if (process.platform === 'win32' && signal !== 0) {
@@ -17,7 +17,7 @@ export function signalGroup(groupId: number, signal: NodeJS.Signals | 0): boolea
   try {
     return process.kill(process.platform === 'win32' ? groupId : -groupId, signal)
   } catch (error) {
-    // EPERM: it lives, but is no longer ours to signal, as after a setuid program was started.
+    // EPERM: it lives, but may no longer be signalled, for example after a setuid program was started.
     return error instanceof Error && 'code' in error && error.code === 'EPERM'
   }
 }

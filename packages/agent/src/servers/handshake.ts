@@ -2,7 +2,9 @@ import { decodeUp, encode, isObject, parseJson } from '@bridgekeeper/protocol'
 import { parseResult, type RawOutcome } from './raw-calls.ts'
 import type { StdioTransport } from './stdio-transport.ts'
 
-/** Revisions of MCP that are spoken with local servers, newest first. What the bridge uses is the same in all. */
+/**
+ * Supported revisions of MCP for local servers, newest first. The bridge uses only what they have in common.
+ */
 export const PROTOCOL_VERSIONS = ['2025-11-25', '2025-06-18', '2025-03-26', '2024-11-05'] as const
 export type ServerProtocolVersion = (typeof PROTOCOL_VERSIONS)[number]
 /** For servers that refuse newer ones. */
@@ -23,8 +25,8 @@ export type Handshake =
 const CLIENT_INFO = { name: 'bridgekeeper', version: '0.1.0' }
 
 /**
- * Initializes a server. One that refuses the version is asked a second time, with the newest version that it names or
- * with the oldest there is.
+ * Initializes a server. If it refuses the version, tries once more with the newest version that it names, or
+ * with the oldest supported one.
  */
 export async function shakeHands(
   transport: StdioTransport,
@@ -76,7 +78,7 @@ function introduction(result: Record<string, unknown>): Introduction {
   }
 }
 
-/** All that the server says of itself, where the bridge's own reader takes it. */
+/** Reads the server's info and instructions, if the bridge's reader accepts them. */
 function serverInfoOf(info: Record<string, unknown>): Introduction['serverInfo'] {
   const plain = { name: textOf(info.name), version: textOf(info.version) }
   const whole = { ...info, ...plain }
@@ -88,7 +90,7 @@ function textOf(value: unknown): string {
   return typeof value === 'string' ? value : ''
 }
 
-/** A refusal of a version may name those that the server speaks (MCP 2025-11-25, lifecycle, error handling). */
+/** Reads the supported versions from a refusal (MCP 2025-11-25, lifecycle, error handling). */
 function olderVersion(rpcError: Buffer, refused: ServerProtocolVersion): ServerProtocolVersion | undefined {
   const error = parseJson(rpcError.toString('utf8'))?.value
   const data = isObject(error) && isObject(error.data) ? error.data : {}

@@ -1,7 +1,7 @@
 const NEWLINE = 0x0a
-/** A chunk of one byte takes a hundred bytes of memory: so many are joined. */
+/** Number of chunks before they are joined: a chunk of one byte uses a hundred bytes of memory. */
 const MAX_CHUNKS = 1_024
-/** Bytes kept of a line that is too long. */
+/** Bytes to keep of a line that is too long. */
 const HEAD_BYTES = 4_096
 const TAIL_BYTES = 512
 

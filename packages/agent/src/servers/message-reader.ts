@@ -23,10 +23,10 @@ const NOISE_BYTES = 4_096
 const MAX_PLACES = 16
 const HEAD_BYTES = 128
 const BLANK = /^\s*$/
-/** How a message begins that is printed over several lines. */
+/** Matches the beginning of a message that spans several lines. */
 const BLOCK_HEAD = /^\s*(?:[[{]\s*$|(?:\[\s*)?\{\s*"(?:jsonrpc|id|result|error|method|params)")/
 
-/** A message that is printed over several lines, so far. */
+/** The lines so far of a message that spans several lines. */
 interface Block {
   readonly lines: Buffer[]
   bytes: number

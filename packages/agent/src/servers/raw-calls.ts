@@ -21,8 +21,8 @@ export type RawOutcome =
   | { readonly kind: 'full' }
 
 /**
- * All requests to one local server. Ids are integers, which every server takes. Answers are kept as the bytes that
- * the server wrote.
+ * All requests to one local server. Ids are integers, which every server accepts. Keeps answers as the bytes
+ * that the server wrote.
  */
 export class RawCalls {
   readonly #waiting = new Map<number, (outcome: RawOutcome) => void>()
@@ -74,7 +74,7 @@ export class RawCalls {
     return this.#answerWithoutId(readAnswer(line, members))
   }
 
-  /** Takes a text that is no message, but names a request that waits for it; `false` when it does not. */
+  /** Takes a text that is not a message but names a pending request; `false` for any other text. */
   takeBroken(text: Buffer): boolean {
     const id = brokenId(text, text.subarray(-256))
     return id !== undefined && this.#waiting.has(id) && this.#answer(id, unreadable(text))
@@ -133,7 +133,7 @@ function cancellation(requestId: number): Buffer {
   )
 }
 
-/** The members of a result, for those results that are looked into. */
+/** Parses the members of a result. */
 export function parseResult(result: RawJson): Record<string, unknown> | undefined {
   if (objectMembers(result) === undefined) return undefined
   const value = parseJson(result.toString('utf8'))?.value

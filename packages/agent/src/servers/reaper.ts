@@ -28,14 +28,14 @@ export class Reaper {
     return this.#child?.pid
   }
 
-  /** Registers a group, and the mark of all that comes of it; call it in the same tick as the spawn. */
+  /** Registers a group, and the mark of its descendants; call it in the same tick as the spawn. */
   add(groupId: number, mark: string): void {
     this.#groups.add(groupId)
     this.#marks.add(mark)
     this.#tell(`+${groupId}\n+${mark}\n`)
   }
 
-  /** Forgets a group that is gone: its number may come to mean another one. */
+  /** Forgets a group that has ended: the system may reuse its number. */
   removeGroup(groupId: number): void {
     this.#groups.delete(groupId)
     this.#tell(`-${groupId}\n`)

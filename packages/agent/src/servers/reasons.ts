@@ -3,7 +3,7 @@ import { unreachable } from '@bridgekeeper/protocol'
 import { BATCH_ERRNO, type ProcessSpec } from './server-process.ts'
 import type { TransportEnd } from './stdio-transport.ts'
 
-/** Says to the user why a server is not there. */
+/** Describes to the user why a server is unavailable. */
 export function describeEnd(end: TransportEnd, spec: ProcessSpec, when: 'starting' | 'ready'): string {
   const during = when === 'starting' ? ' during its start' : ''
   switch (end.kind) {

@@ -4,7 +4,7 @@ const HIDDEN = '[hidden]'
 /** A character that a cut split, as decoding shows it. */
 const CUT_CHARACTERS = /^\uFFFD+|\uFFFD+$/g
 
-/** Takes values that may be secret out of a text, also when only one line of one stands there. */
+/** Redacts values that may be secret, also single lines of a longer value. */
 export function hide(text: string, secrets: readonly string[]): string {
   return hider(secrets)(text)
 }

@@ -7,7 +7,7 @@ export const MAX_ANSWER_BYTES = 1_048_576
 export interface InputPipe {
   /** @param read is called when the operating system has taken the bytes */
   readonly write: (bytes: Buffer, read?: () => void) => void
-  /** Written, and not yet taken. */
+  /** Written bytes that the process has not read yet. */
   readonly queuedBytes: () => number
 }
 

@@ -18,7 +18,7 @@ export interface Ready {
 
 export interface LifeHandlers {
   readonly onReady: (ready: Ready) => void
-  /** The server said that its tools changed, and this is the new list of them. */
+  /** Receives the new list of tools after the server reported a change. */
   readonly onTools: (list: ToolList) => void
   readonly onStderrLine: (line: string) => void
   /** Something on its standard output was not understood; `text` is what stood there, if it may be shown. */
@@ -46,7 +46,7 @@ export interface LifeEnd {
   readonly answered: boolean
 }
 
-/** For the list of tools of a server that does not say that it has any. */
+/** Limit for listing the tools of a server that does not announce any. */
 const UNANNOUNCED_TOOLS_MS = 3_000
 /** From one reading of a changed list to the next. A server may announce changes as fast as it writes. */
 export const RELIST_MS = 1_000

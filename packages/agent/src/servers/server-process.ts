@@ -39,7 +39,7 @@ export interface ProcessHandlers {
   readonly onPipeEnd: (pipe: 'stdin' | 'stdout') => void
 }
 
-/** Stands for an error number: a batch file would get changed arguments. */
+/** Pseudo error number: a batch file would receive changed arguments. */
 export const BATCH_ERRNO = 'EBATCH'
 
 /** How long each step of the way from asking to killing may take. */
@@ -103,7 +103,7 @@ export class ServerProcess {
     child.stdin.on('error', () => void pipeEnded('stdin'))
   }
 
-  /** Written, and not yet taken by the process. */
+  /** Written bytes that the process has not read yet. */
   get queuedBytes(): number {
     return this.#child?.stdin.writableLength ?? 0
   }

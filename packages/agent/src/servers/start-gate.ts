@@ -2,7 +2,7 @@ import type { System } from '../system.ts'
 
 /** Servers that start at the same time: installers share the network, the disk and the processors. */
 const AT_ONCE = 4
-/** A server that takes longer mostly waits, as for a login of its user: the next one may start beside it. */
+/** A server that takes longer usually waits for its user to log in, so the next one may start. */
 const HOLD_MS = 15_000
 const HOLD_INSTALLER_MS = 60_000
 

@@ -147,7 +147,7 @@ export class StdioTransport {
     return true
   }
 
-  /** Answers a request of the server: of all that servers may ask for, only `ping` is offered. */
+  /** Answers a request of the server. Supports only `ping`. */
   #answer(id: string, method: string): void {
     const outcome = method === 'ping' ? '"result":{}' : '"error":{"code":-32601,"message":"Method not found"}'
     const line = Buffer.from(`{"jsonrpc":"2.0","id":${id},${outcome}}\n`)
@@ -159,7 +159,9 @@ export class StdioTransport {
     this.#ignore(`it has ${line.bytes} bytes, more than ${limits.frameBytes}`, line.head)
   }
 
-  /** Shows text that is no message, up to where data may begin: results and arguments are never shown. */
+  /**
+   * Reports text that is not a message, up to where data may begin: results and arguments are never shown.
+   */
   #ignore(reason: string, text: Buffer): void {
     this.#ignoredLines++
     const head = stripVTControlCharacters(this.#deps.hideCut(text.toString('utf8', 0, 4 * SHOWN_CHARS)))

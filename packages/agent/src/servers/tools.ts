@@ -38,8 +38,8 @@ export const MAX_LIST_BYTES = 8 * 1_048_576
 const TOKENS = /"(?:[^"\\]|\\.)*"|-?\bInfinity\b|\bNaN\b/g
 
 /**
- * Lists a server's tools, each definition as the server wrote it. Those that cannot be called are left out, each
- * with a reason. A cursor that is empty, not a string or repeated ends the list. Never rejects.
+ * Lists a server's tools, each definition as the server wrote it. Leaves out tools that cannot be called,
+ * each with a reason. A cursor that is empty, not a string or repeated ends the list. Never rejects.
  */
 export async function listTools(call: (params: RawJson) => Promise<RawOutcome>): Promise<ToolList> {
   const tools = new Map<string, CatalogTool>()
@@ -136,8 +136,8 @@ function needsTask({ execution }: ToolDefinition): boolean {
 }
 
 /**
- * Asks the bridge's own reader: one definition that it refuses, such as a deeply nested one, would take
- * the whole catalog with it, and so hide every server. The reader also drops keys `__proto__`.
+ * Checks a tool with the bridge's reader: if it refused one definition, such as a deeply nested one, the
+ * whole catalog would be lost. The reader also drops keys `__proto__`.
  */
 function fitsCatalog(tool: CatalogTool): boolean {
   const server = {
