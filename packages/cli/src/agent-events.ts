@@ -93,7 +93,7 @@ function retry(retryInMs: number | undefined): string {
   return retryInMs === undefined ? '' : `; starting it again in ${seconds(retryInMs)}`
 }
 
-/** The last that the server itself said, each line marked as its own. */
+/** Quotes the server's last output, each line marked as its own. */
 function quoted(stderr: string): string {
   if (stderr.trim() === '') return ''
   const lines = stderr.trimEnd().split('\n')

@@ -33,8 +33,8 @@ class CallerError extends Error {
 /**
  * Connects to the bridge's MCP endpoint, runs, and closes.
  *
- * @param serverName one local server, or all of them when it is left out
- * @throws CallerError with the bridge's code, or with one that says why it could not be asked
+ * @param serverName one local server, or all of them if it is left out
+ * @throws CallerError with the bridge's code, or with a local one if the bridge cannot be reached
  */
 export async function asCaller<T>(
   source: SettingSource,
@@ -69,7 +69,7 @@ export function callTool(
   )
 }
 
-/** The SDK's client keeps the status of a refusal and drops its body, which says what to do. */
+/** Reads the body of a refusal, which the SDK's client drops; it has the next step. */
 async function fetchOrExplain(input: string | URL, init?: RequestInit): Promise<Response> {
   const response = await reach(input, init)
   if (response.ok) return response
@@ -100,7 +100,7 @@ function isTimeout(error: unknown): boolean {
   return isObject(cause) && cause.code === 'UND_ERR_HEADERS_TIMEOUT'
 }
 
-/** The SDK's errors as failures of ours; any other as it is. */
+/** Converts the SDK's errors to ours; leaves any other unchanged. */
 function told(error: Error): Error {
   if (error instanceof ProtocolError) {
     const { next } = codes.tool_failed

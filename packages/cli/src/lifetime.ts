@@ -1,8 +1,8 @@
 import { Socket } from 'node:net'
 
 /**
- * Aborts on SIGINT, SIGTERM, SIGHUP, or when the process that stands in for this one (the launcher
- * under an older Node) is gone. A second SIGINT ends the process at once.
+ * Aborts on SIGINT, SIGTERM, SIGHUP, or when the launcher of this process under an older Node has ended. A
+ * second SIGINT ends the process at once.
  */
 export function endSignal(): AbortSignal {
   const controller = new AbortController()

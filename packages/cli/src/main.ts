@@ -5,8 +5,8 @@ import { guardOutput } from './stdout.ts'
 import { UsageError } from './usage-error.ts'
 
 /**
- * Loaded when they are asked for: an agent need not wait for what a bridge is made of, which is most of the
- * time that a command takes to start.
+ * Loads each command on first use. Loading the bridge takes most of a command's start time, and an agent does
+ * not need it.
  */
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   serve: async () => (await import('./commands/serve.ts')).serveCommand(),

@@ -47,7 +47,7 @@ export function printList(rows: readonly (readonly string[])[]): void {
   for (const line of tableLines(rows, terminalWidth(process.stdout, process.env.COLUMNS))) printLine(line)
 }
 
-/** Cells of a line: `COLUMNS`, else what the terminal says; `undefined` where output is no terminal. */
+/** Cells of a line: `COLUMNS`, or the width of the terminal; `undefined` if output is not a terminal. */
 export function terminalWidth(
   { isTTY, columns }: { readonly isTTY?: boolean; readonly columns?: number },
   given: string | undefined,
@@ -64,7 +64,7 @@ export function forTerminal(text: string): string {
   return stripVTControlCharacters(text).replaceAll(NOT_TEXT, '')
 }
 
-/** Says what failed, its code, and what to do next: on standard error, or as JSON on standard output. */
+/** Reports a failure, its code and the next step: on standard error, or as JSON on standard output. */
 export function reportFailure(error: unknown, json: boolean): void {
   const failure = toFailure(error)
   if (json) return printJson({ error: failure })

@@ -8,9 +8,9 @@ export interface PasswordOptions {
 }
 
 /**
- * A new password: from standard input where that was asked for, else typed twice at a terminal, unseen. Never from
- * the command line, which every account of the machine may read.
- * @returns `undefined` where there is neither, or nothing was typed
+ * Reads a new password: from standard input if requested, otherwise typed twice at a terminal without echo.
+ * Never from the command line, which every account of the machine may read.
+ * @returns `undefined` if there is neither, or nothing was typed
  * @throws UsageError
  */
 export async function newPassword({ passwordStdin }: PasswordOptions): Promise<string | undefined> {
@@ -31,7 +31,7 @@ export async function newPassword({ passwordStdin }: PasswordOptions): Promise<s
  * @throws UsageError on Ctrl-C or Ctrl-D
  */
 async function typed(message: string): Promise<string> {
-  // Loaded here only: no other command asks for anything.
+  // Loaded only here: no other command prompts.
   const { default: prompt } = await import('@inquirer/password')
   const { stdin, stderr } = process
   const stop = new AbortController()

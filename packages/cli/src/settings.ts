@@ -5,7 +5,7 @@ export function dataFolder(option: string | undefined): string {
   return SERVE.dataFolder.read({ flags: { data: option }, env: process.env })
 }
 
-/** The words of `--scope`; what each may be is for the bridge to say. */
+/** Splits the words of `--scope`; the bridge validates them. */
 export function scopes(option: string | undefined): readonly string[] | undefined {
   return option?.split(' ').filter((scope) => scope !== '')
 }

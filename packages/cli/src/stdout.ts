@@ -6,9 +6,9 @@ let isFailing = false
 let dropped = 0
 
 /**
- * Survives a standard output that ends or fails. A reader that goes away (`| head -1`, EPIPE) ends the printing
- * and nothing else: commands finish what they do, `connect` and `serve` run on. Any other failure, such as a full
- * disk, is reported once on standard error and makes the exit code 1; printing is tried again.
+ * Survives a standard output that ends or fails. If a reader closes it (`| head -1`, EPIPE), printing ends
+ * and commands continue. Any other failure, such as a full disk, is reported once on standard error and makes
+ * the exit code 1; printing is retried.
  */
 export function guardOutput(): void {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {

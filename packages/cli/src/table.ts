@@ -60,7 +60,7 @@ function padded(text: string, width: number): string {
   return text + ' '.repeat(Math.max(0, width - cellsOf(text)))
 }
 
-/** How many cells of a terminal a text takes. */
+/** Counts the cells of a terminal that a text fills. */
 function cellsOf(text: string): number {
   if (/^[\x20-\x7e]*$/.test(text)) return text.length
   let cells = 0

@@ -10,7 +10,7 @@ export class UsageError extends Error {
     this.next = next
   }
 
-  /** 2 if the command said too little to begin, as shells have it; otherwise 1. */
+  /** 2 if the command lacks a required argument, as in shells; otherwise 1. */
   get exitCode(): number {
     return this.code === 'url_missing' ? 2 : 1
   }

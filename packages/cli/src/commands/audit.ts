@@ -8,7 +8,7 @@ interface Options {
   readonly json?: boolean
 }
 
-/** `bridgekeeper audit verify`: whether the security log is as it was written. */
+/** `bridgekeeper audit verify`: checks that the security log is intact. */
 export function auditCommand(): Command {
   const verify = new Command('verify')
     .description('verify that no line of the security log was changed, added, moved or removed')

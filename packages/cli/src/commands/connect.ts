@@ -46,12 +46,12 @@ async function run(source: SettingSource, { verbose = false, json = false }: Out
     const device = () => login.identity()
     await createAgent({ ...common, device, token: (spent) => login.token(spent) }).run(end)
   } catch (error) {
-    // Stopped while the user was asked: the next start continues from here.
+    // Stopped before the user approved: the next start continues from here.
     if (!end.aborted) throw error
   }
 }
 
-/** [CLI.25] Says how to get an address, and which config files of clients are on this machine. */
+/** [CLI.25] Explains how to get an address, and which config files of clients are on this machine. */
 function urlMissing(): UsageError {
   const { env, platform } = process
   const found = foundConfigFiles({ env, platform, home: homedir(), folder: process.cwd() })

@@ -6,7 +6,10 @@ import { forTerminal, printAs, printTable } from '../output.ts'
 import { dataFolder } from '../settings.ts'
 import { DATA_FLAG, type DataOptions } from '../with-data.ts'
 
-/** `bridgekeeper status`: exits with 1 if the store or the log cannot be used. A node that is stopped is no failure. */
+/**
+ * `bridgekeeper status`: exits with 1 if the store or the log cannot be used. A stopped node is not a
+ * failure.
+ */
 export function statusCommand(): Command {
   return new Command('status')
     .description('show whether a bridge runs on the data folder, and whether its store and log can be used')

@@ -2,7 +2,7 @@ import { Command } from 'commander'
 import manifest from '../../package.json' with { type: 'json' }
 import { printAs, printTable } from '../output.ts'
 
-/** `bridgekeeper version`: what a report of a problem should say. */
+/** `bridgekeeper version`: prints what a bug report needs. */
 export function versionCommand(): Command {
   return new Command('version')
     .description('print the versions of Bridgekeeper and Node.js, and the platform')

@@ -5,8 +5,8 @@ const FLAG = '--url'
 const DEFAULT_PORT = '8787'
 
 /**
- * The bridge that callers ask, in any spelling that `readBridgeUrl` knows. The value has no slash at its end, as a
- * bridge may stand under a path. No error repeats an address: it may hold a password.
+ * The bridge of callers, in any spelling that `readBridgeUrl` accepts. The value has no slash at its end,
+ * since a bridge may have a path. Errors never repeat an address: it may contain a password.
  */
 export const bridgeUrlSetting: Setting<string> = {
   flag: `${FLAG} <url>`,
