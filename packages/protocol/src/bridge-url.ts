@@ -8,15 +8,16 @@ const WEB_SCHEMES = new Map([
   ['ws:', 'http:'],
   ['wss:', 'https:'],
 ])
-/** Endpoints of a bridge, of which people have the address at hand. Each is left out once, the first that fits. */
+/** Endpoints of a bridge whose address people may enter instead. The first match is removed, once. */
 const ENDPOINTS = [/\/api\/mcp-ws$/, /\/mcp$/, /\/mcp\/[^/]+$/]
 
 /**
- * Reads the address of a bridge as people give it: its web address, that of its MCP endpoint or of one server there,
- * that of the agents' endpoint, with or without a scheme. Without one it is https, at this machine http.
+ * Reads the address of a bridge in the spellings that people enter: its web address, its MCP endpoint or that
+ * of one server, or the agents' endpoint, with or without a scheme. The default scheme is https, and http for
+ * this machine.
  *
- * @returns the web address under which the bridge stands, with user name, password, query and fragment as they were
- * given, for the caller to refuse; `undefined` if it is no such address
+ * @returns the web address of the bridge, with user name, password, query and fragment unchanged, for the
+ * caller to refuse; `undefined` for any other text
  */
 export function readBridgeUrl(text: string): URL | undefined {
   const url = parsed(NO_SCHEME.test(text) ? withScheme(text) : text)

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { BINDING_TYPES, connectionIdSchema, signatureSchema, thumbprintSchema } from './proof.ts'
 import { callIdSchema, nameSchema } from './text.ts'
 
-/** Messages from the bridge to an agent. PROTOCOL.md says what each means. */
+/** Messages from the bridge to an agent, specified in PROTOCOL.md. */
 
 const challenge = z.object({
   type: z.literal('challenge'),

@@ -1,4 +1,4 @@
-/** The bytes that JSON is made of (RFC 8259 section 2), for those who read it as bytes. */
+/** Bytes of the JSON grammar (RFC 8259 section 2), for readers of bytes. */
 export const SPACE = 0x20
 export const QUOTE = 0x22
 export const PLUS = 0x2b
@@ -26,7 +26,7 @@ export function isDigit(byte: number): boolean {
   return byte >= ZERO && byte <= NINE
 }
 
-/** @returns where the next byte is that is no white space, which may be behind the last one */
+/** @returns the position of the next byte that is not white space, possibly behind the last one */
 export function skipSpace(json: Buffer, at: number): number {
   let byte = json[at]
   while (byte === SPACE || byte === LINE_FEED || byte === CARRIAGE_RETURN || byte === TAB) byte = json[++at]

@@ -55,8 +55,8 @@ const TOO_DEEP = -2
 export type WalkChild = (start: number, keyStart: number, keyEnd: number) => number
 
 /**
- * Whether these bytes are one JSON value, nested no deeper than `limits.jsonDepth`. Agrees with `JSON.parse`, without
- * creating a text or a value. The bytes must be UTF-8. Source: RFC 8259.
+ * Whether these bytes are one JSON value, nested at most `limits.jsonDepth` deep. Accepts the same texts as
+ * `JSON.parse`, without creating a text or a value. The bytes must be UTF-8. Source: RFC 8259.
  */
 export function isJson(json: Buffer): boolean {
   const end = pastValue(json, skipSpace(json, 0), 0)

@@ -133,8 +133,8 @@ function eachMember(
 }
 
 /**
- * The members of an object that ends too early or breaks off: those that are whole before that place. Of a key
- * that occurs twice the first counts. Keys are as they are written.
+ * Reads the complete members of an object that ends too early or is malformed. If a key occurs twice, the
+ * first counts. Keys are returned as written.
  */
 export function leadingMembers(json: Buffer): ReadonlyMap<string, Span> {
   const members = new Map<string, Span>()
@@ -175,7 +175,10 @@ export function spanIs(json: Buffer, span: Span | undefined, text: string): bool
   return span !== undefined && isTextAt(json, span[0], span[1], text)
 }
 
-/** Leaves members out of an object. @returns the object itself if it has none of them, `undefined` if it has no others */
+/**
+ * Removes members from an object. @returns the object itself if it has none of them, `undefined` if it has no
+ * others
+ */
 export function withoutMembers(object: Buffer, names: readonly string[]): Buffer | undefined {
   const kept: Buffer[] = []
   let count = 0
@@ -226,7 +229,7 @@ function placeOfKey(names: readonly string[], json: Buffer, start: number, end: 
   return typeof key === 'string' ? names.indexOf(key) : NOT_FOUND
 }
 
-/** `undefined` for one that is written with escapes, or reaches a prototype. */
+/** `undefined` for a key that is written with escapes, or reaches a prototype. */
 function plainKey(json: Buffer, start: number, end: number): string | undefined {
   const key = json.toString('utf8', start, end)
   return key.includes('\\') || PROTOTYPE_KEYS.has(key) ? undefined : key

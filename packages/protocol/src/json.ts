@@ -4,10 +4,13 @@ export type Json = unknown
 /** A JSON value as the UTF-8 bytes it arrived in. */
 export type RawJson = Buffer
 
-/** Text that JSON writes as it is. */
+/** Matches text that JSON writes without escapes. */
 const PLAIN = /^[ !#-[\]-~]*$/
 
-/** Whether a string of JSON has this text inside its quotes as it is: ASCII without control characters and escapes. */
+/**
+ * Whether the text appears unchanged inside the quotes of a JSON string: ASCII without control characters and
+ * escapes.
+ */
 export function isPlain(text: string): boolean {
   return PLAIN.test(text)
 }

@@ -4,7 +4,7 @@ import { limits } from './limits.ts'
 import { proofSchema } from './proof.ts'
 import { callIdSchema, nameSchema } from './text.ts'
 
-/** Messages from an agent to the bridge. PROTOCOL.md says what each means. */
+/** Messages from an agent to the bridge, specified in PROTOCOL.md. */
 
 const challengeResponse = z.object({ type: z.literal('challenge_response'), response: z.string().max(256) })
 /** v2: the answer to a challenge, by echo or by a device's proof. */
