@@ -16,7 +16,7 @@ export interface OsKeyStore {
 /**
  * The key store of the operating system: Keychain, Credential Manager, or a Secret Service.
  *
- * @throws AgentError `key_store_unavailable`, as all its methods do, if the store cannot be reached,   such
+ * @throws AgentError `key_store_unavailable`, as all its methods do, if the store cannot be reached, such
  * as on a machine without a desktop, or if its library is not installed
  */
 export async function osKeyStore(system: System): Promise<OsKeyStore> {
