@@ -29,7 +29,7 @@ export interface OwnIdentity {
   readonly handlersOf: typeof ownPages
 }
 
-/** The libraries of the pages are loaded only here: loading them takes longer than most commands of the shell. */
+/** The libraries of the pages are loaded only here: loading them takes longer than most commands. */
 export async function ownIdentity(data: DataFolder, system: System): Promise<OwnIdentity> {
   const [keys, { ownPages }] = await Promise.all([ownKeys(data, system), import('./own-pages.ts')])
   return { keys, handlersOf: ownPages }

@@ -8,9 +8,9 @@ export interface AccountStore extends UserStore {
   list(afterEmail: string, limit: number): Promise<readonly User[]>
   setRole(userId: string, role: UserRole): Promise<User | undefined>
   /**
-   * With all that is the user's: sessions, refresh tokens, credentials, passkeys, links and devices. Keys of
-   * devices are remembered, so that none is ever enrolled again. Publishes as `SessionStore.end` does.
-   * @returns whether the user was there
+   * Removes a user and all their data: sessions, refresh tokens, credentials, passkeys, links and devices.
+   * Keys of devices stay known, so that none is ever enrolled again. Publishes like `SessionStore.end`.
+   * @returns whether the user existed
    */
   remove(userId: string): Promise<boolean>
 }
@@ -23,8 +23,8 @@ type Redeemed =
   | { readonly state: 'unknown' }
 
 /**
- * Position of each session in its chain of refresh tokens. A new session starts at generation 1. Takes the
- * same space however often the session is renewed.
+ * Position of each session in its chain of refresh tokens. A new session starts at generation 1. Uses
+ * constant space per session.
  */
 export interface RefreshTokenStore {
   /**
@@ -36,7 +36,7 @@ export interface RefreshTokenStore {
 /** Credentials for the login page. */
 export interface Credentials {
   readonly userId: string
-  /** PHC string of argon2id; `undefined` for a user who has none, such as one who comes from a provider. */
+  /** PHC string of argon2id; `undefined` for a user without a password, such as one from a provider. */
   readonly passwordHash?: string | undefined
   /** Sealed by the caller; `undefined` without a second factor. */
   readonly totpSecret?: string | undefined
@@ -115,7 +115,7 @@ export interface OAuthStore {
   removeGrant(grantId: string): Promise<void>
 }
 
-/** Records security events. A command waits until its event is stored; a node's log never makes it wait. */
+/** Records security events. A command waits until its event is stored; a node never waits for its log. */
 export interface EventRecorder {
   logSecurityEvent(event: SecurityEvent): void | Promise<void>
 }

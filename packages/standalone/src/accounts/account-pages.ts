@@ -8,7 +8,7 @@ import { button, card, form, type Notice, type PageOptions } from '../web/layout
 import { moment } from '../web/moments.ts'
 import type { Site } from '../web/site.ts'
 
-/** Everything that is a user's, as the account page shows it. */
+/** The data of a user that the account page shows. */
 export interface AccountView {
   readonly site: Site
   readonly loggedIn: LoggedIn
@@ -150,7 +150,7 @@ const NOTICES = [
 ] as const
 export type NoticeName = (typeof NOTICES)[number]
 
-/** The notice that the account page's address asks for. */
+/** Returns the notice that the address of the account page names. */
 export function noticeOf(name: string | null): Notice | undefined {
   const known = NOTICES.find((one) => one === name)
   return known && { kind: 'good', text: noticeText(known) }

@@ -72,7 +72,7 @@ export function accountRoutes(pages: Pages, providerName: string | undefined): R
   }
 }
 
-/** To the account page, which says what was done. */
+/** Redirects to the account page, with a notice of what was done. */
 export function done({ site }: Pages, { response }: Visit, notice: NoticeName): void {
   redirect(response, site, `/account?done=${notice}`)
 }

@@ -12,7 +12,7 @@ export function actorOf({ address: { ip } }: Visit, { user: { userId } }: Logged
 }
 
 /**
- * Runs an act on another user, who may have been deleted since the page was shown.
+ * Acts on another user, who may have been deleted since the page was shown.
  * @returns whether it is done; otherwise the request is answered
  */
 export async function didAct({ site }: Pages, visit: Visit, act: () => Promise<unknown>): Promise<boolean> {

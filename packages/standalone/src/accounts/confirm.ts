@@ -22,7 +22,7 @@ export async function confirmationOf(pages: Pages, visit: Visit, loggedIn: Logge
   return (await pages.credentials.passkeysOf(userId)).length > 0 ? 'password_or_login' : 'password'
 }
 
-/** The part of a form that asks for it. @param path where the form stands, to come back to */
+/** Form fields that ask for a confirmation. @param path of the form, to return to */
 export function confirmationFields(
   { site }: Pages,
   confirmation: Confirmation,

@@ -22,7 +22,7 @@ ${listed('apps', 'Also disconnect these apps:', apps)}
 ${listed('machines', 'Also revoke these machines, which then have to be enrolled again:', machines)}`
 }
 
-/** The groups that are ticked in a form with `endingFields`. */
+/** Returns the groups that are ticked in a form with `endingFields`. */
 export function tickedGroups(form: Form): readonly SessionGroup[] {
   return SESSION_GROUPS.filter((group) => form.get(CHECKBOXES[group]) === 'yes')
 }

@@ -26,8 +26,8 @@ export async function startLogin(
 }
 
 /**
- * [PAGE.4] Continues to the page that asked for the login. Account pages are reached by a redirect. A page
- * that may lead to another site, such as a request for access, is reached through a page of ours.
+ * [PAGE.4] Continues to the page that required the login. Redirects to account pages. Reaches a page that may
+ * lead to another site, such as a request for access, through a page of this site.
  */
 export function leadOn({ site }: Pages, { response }: Visit, returnTo: string | undefined): void {
   const path = localPath(returnTo)

@@ -25,7 +25,7 @@ export const ATTEMPTS = {
 /** Successful logins of one user from one address. */
 export const LOGINS = { max: 100, windowMs: 15 * MINUTE_MS, maxKeys: 20_000 }
 
-/** Users who come from the provider for the first time, from one address. */
+/** New users from the provider per address. */
 export const NEW_USERS = { max: 100, windowMs: 60 * MINUTE_MS, maxKeys: 20_000 }
 
 /** Reason of a failed login, for the log only, never shown to the visitor. */
@@ -112,7 +112,7 @@ export class LoginLimits {
     anywhere.giveBack(attempt.account)
   }
 
-  /** [LIMIT.5] Counts a login that is about to begin: each one takes rows in tables and lines in the log. */
+  /** [LIMIT.5] Counts a new login: each adds rows to tables and lines to the log. */
   login(userId: string, address: ClientAddress): Verdict<void> {
     const nowMs = this.#system.monotonicMs()
     const account = `${address.key} ${userId}`
@@ -122,7 +122,7 @@ export class LoginLimits {
     return denied
   }
 
-  /** [LIMIT.6] Whether this address may create another user; a proxy speaks for many. */
+  /** [LIMIT.6] Whether this address may create another user. A proxy stands for many addresses. */
   newUser({ key, isProxy }: ClientAddress): Verdict<void> {
     const nowMs = this.#system.monotonicMs()
     const isWithin = isProxy || this.#newUsers.take(key, nowMs)

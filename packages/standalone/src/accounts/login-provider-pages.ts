@@ -3,7 +3,7 @@ import { html } from '../web/html.ts'
 import { button, form, type PageOptions } from '../web/layout.ts'
 import type { ChangePage } from './security-pages.ts'
 
-/** `/account/provider`: links the account with one at the operator's provider, or takes that back. */
+/** `/account/provider`: links the account to one at the operator's provider, or unlinks it. */
 export function providerPage(page: ChangePage, providerName: string, isLinked: boolean): PageOptions {
   const { site, loggedIn, confirmation, ending, notice } = page
   const action = `/account/provider/${isLinked ? 'unlink' : 'link'}`

@@ -17,10 +17,7 @@ import type { Pages } from './parts.ts'
 
 /** The provider leads back from another site. */
 const BEGUN_COOKIE = new PageCookie('providerLogin', 'lax')
-/**
- * The identity that the provider returned, kept until a page of ours is opened with the login that is to be
- * linked.
- */
+/** Holds the identity from the provider until a page with the user's login links it. */
 const FOUND_COOKIE = new PageCookie('providerFound')
 const FOUND_MS = 60_000
 const BEGUN_MS = 600_000
@@ -107,7 +104,7 @@ export function providerRoutes(pages: Pages, provider: LoginProvider): Routes {
   }
 }
 
-/** Off to the provider, and what has to fit goes into a cookie that comes back from there. */
+/** Redirects to the provider, and stores the values to verify on return in a cookie. */
 async function leave(
   { site, key, system }: Pages,
   provider: LoginProvider,
@@ -148,7 +145,7 @@ async function comeBack(pages: Pages, provider: LoginProvider, visit: Visit): Pr
   sendOnward(response, site, localPath(begun.returnTo))
 }
 
-/** Asks the provider for the user behind this answer. */
+/** Fetches the user behind this answer from the provider. */
 async function identityOf(
   { door, limits }: Pages,
   provider: LoginProvider,
@@ -188,8 +185,8 @@ async function userOf(
 }
 
 /**
- * [SSO.5] Strict cookies are not sent on this request, so the browser's login is unknown here. Seals the
- * found identity for the login that asked; a page of ours then reads it with those cookies.
+ * [SSO.5] Seals the found identity for the login that requested it. Browsers do not send strict cookies on
+ * this request, so a page of this site reads it with those cookies.
  */
 function keepFound(
   { site, key, system }: Pages,
@@ -207,7 +204,7 @@ function foundPurpose(sessionId: string): string {
   return `found at the provider for ${sessionId}`
 }
 
-/** [SSO.5] Links the provider's identity to the login that asked for it, and to no other. */
+/** [SSO.5] Links the provider's identity only to the login that requested it. */
 async function finishLink(pages: Pages, visit: Visit): Promise<void> {
   const { site, key, system, credentials, log } = pages
   const { request, response, address } = visit

@@ -31,7 +31,7 @@ export interface Checks {
 export interface ProviderIdentity {
   readonly issuer: string
   readonly subject: string
-  /** Only where the provider says that it is theirs. */
+  /** Set only if the provider has verified it. */
   readonly verifiedEmail: string | undefined
 }
 

@@ -119,7 +119,7 @@ interface Checked {
   readonly denied?: Denied
 }
 
-/** [ACCT.3] [LIMIT.1] The user with this password. Takes the same time for an unknown user. */
+/** [ACCT.3] [LIMIT.1] Finds the user with this password. Takes the same time for an unknown user. */
 export async function checkPassword(
   { users, passwords, limits }: Pages,
   { address }: Visit,

@@ -17,7 +17,7 @@ export interface AccountParts extends BrowserSessionParts {
   readonly revoke: (revocation: Revocation) => Promise<void>
 }
 
-/** The same with what is made of it, as the pages use it. */
+/** The account parts and what the pages derive from them. */
 export interface Pages extends AccountParts {
   readonly browserSessions: BrowserSessions
   readonly limits: LoginLimits

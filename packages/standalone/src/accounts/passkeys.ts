@@ -22,7 +22,7 @@ const ALGORITHMS = [-8, -7, -257]
 
 const text = z.string().max(16_384)
 const attachment = z.enum(['cross-platform', 'platform'])
-/** Members of a browser's answer that are read (WebAuthn 3, section 5.1); the library verifies them. */
+/** Members of a browser's answer (WebAuthn 3, section 5.1); the library verifies them. */
 const common = { id: text, rawId: text, type: z.literal('public-key'), clientExtensionResults: z.object({}) }
 const registrationSchema = z.object({
   ...common,
@@ -45,7 +45,7 @@ const authenticationSchema = z.object({
 })
 const begunSchema = z.tuple([z.string(), z.number()])
 
-/** Loaded when it is first needed: it takes longer to start than all the rest, and most commands never use it. */
+/** Loaded on first use: it starts slower than everything else, and most commands never need it. */
 const library = () => import('@simplewebauthn/server')
 
 /** A question for the browser, and the sealed state that must return with its answer. */

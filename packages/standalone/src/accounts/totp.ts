@@ -10,7 +10,7 @@ const SECRET_BYTES = 20
 const WINDOW = 1
 const CODE = /^\d{6}$/
 
-/** A secret that is about to become a user's second factor. */
+/** A secret that may become a user's second factor. */
 export interface NewTotp {
   /** To be typed into an app, in groups of four. */
   readonly text: string
@@ -47,7 +47,7 @@ export class Totp {
     return unseal(this.#key, newPurpose(userId), sealed ?? '')
   }
 
-  /** [TOTP.1] Switches codes on, where the app makes the right one. @returns whether it did */
+  /** [TOTP.1] Switches codes on if the app's code is correct. @returns whether it did */
   async switchOn(userId: string, base32: string, code: string): Promise<boolean> {
     const step = this.#stepOf(base32, code)
     if (step === undefined) return false

@@ -18,7 +18,7 @@ import type { Pages } from './parts.ts'
 const PAGE_USERS = 50
 const PATH = '/account/users'
 
-/** `/account/users`: for admins; to anybody else there is no such page. */
+/** `/account/users`: for admins; for other users the page does not exist. */
 export function usersRoutes(pages: Pages): Routes {
   const { site, users, browserSessions, operations, system } = pages
 

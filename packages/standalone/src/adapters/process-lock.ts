@@ -9,7 +9,7 @@ const WAIT_MS = 250
  * Takes a lock that one process at a time can hold. The operating system releases it when the process ends,
  * so it is never stale.
  *
- * @returns releases the lock; `undefined` if another process holds it
+ * @returns a function that releases the lock; `undefined` if another process holds it
  * @throws if the file cannot be created or locked
  */
 export function takeLock(path: string): (() => void) | undefined {

@@ -62,7 +62,7 @@ export class BrowserSessions {
     this.#parts = parts
   }
 
-  /** A new login, in place of one that this browser had. Sets the cookies. */
+  /** Starts a login, and replaces the browser's previous one. Sets the cookies. */
   async start(
     request: IncomingMessage,
     response: ServerResponse,
@@ -130,7 +130,7 @@ export class BrowserSessions {
     return allow(this.#loggedIn(user, renewed.session))
   }
 
-  /** Ends the login and takes its cookies away. */
+  /** Ends the login and removes its cookies. */
   async end(response: ServerResponse, { session }: LoggedIn, ip?: string): Promise<void> {
     this.#clearCookies(response)
     await this.#parts.sessions.end(session, 'logged_out', ip)
@@ -195,8 +195,8 @@ export class BrowserSessions {
 }
 
 /**
- * Another site led here, so the browser kept our strict cookies to itself, if it has any. A page of ours that
- * leads to the same place is asked with them.
+ * Whether another site led here, so that the browser withheld strict cookies. A page of this site that leads
+ * to the same place gets them.
  */
 export function comesFromElsewhere(request: IncomingMessage, site: Site): boolean {
   return (

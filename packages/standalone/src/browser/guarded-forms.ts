@@ -25,7 +25,7 @@ export interface Visitor {
   readonly formToken: string
 }
 
-/** The browser that is to log in, which is given an id to bind its forms to. */
+/** Returns the browser before its login, with an id to which its forms are bound. */
 export function visitorOf({ request, response }: Visit, { site, key, system }: GuardParts): Visitor {
   const known = knownVisitId(request, site)
   const visitId = known ?? system.randomBytes(32).toString('base64url')
@@ -33,7 +33,10 @@ export function visitorOf({ request, response }: Visit, { site, key, system }: G
   return { visitId, formToken: formToken(key, `visit ${visitId}`) }
 }
 
-/** [CSRF.1] [CSRF.2] A form of a browser that is to log in. @returns `undefined` where the request is answered */
+/**
+ * [CSRF.1] [CSRF.2] Reads a form of a browser before its login. @returns `undefined` if the request is
+ * answered
+ */
 export async function visitorForm(
   visit: Visit,
   parts: GuardParts,

@@ -8,7 +8,7 @@ import type { LoggedIn } from './browser-sessions.ts'
 
 export type LoginMethod = 'password' | 'password_and_code' | 'passkey' | 'provider'
 
-/** Says how and when this browser logged in. The access token alone, such as a stolen one, does not say it. */
+/** Records how and when this browser logged in. A stolen access token alone does not contain it. */
 const RECENT_COOKIE = new PageCookie('confirmed')
 const RECENT_MS = 300_000
 
@@ -45,8 +45,8 @@ export function isConfirmed(
 }
 
 /**
- * [ACCT.9] Sends a user who logged in more than five minutes ago to the login page, and then back. Any method of
- * logging in will do.
+ * [ACCT.9] Sends a user who logged in more than five minutes ago to the login page, and then back. Accepts
+ * any method of logging in.
  * @param returnTo path of ours
  * @returns whether the login is recent; otherwise the request is answered
  */

@@ -1,8 +1,8 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
 
 /**
- * A refresh token names its session and its place in the session's chain, under a MAC. A used one is therefore known
- * as ours without being kept, and the next one can be sent again to a second tab.
+ * A refresh token contains its session and its position in the session's chain, under a MAC. A used one is
+ * therefore recognized without being stored, and the next one can be sent again to a second tab.
  */
 export interface RefreshToken {
   readonly sessionId: string

@@ -32,7 +32,7 @@ export function oneOf<const Choices extends readonly [string, ...string[]]>(choi
   return z.enum(choices).describe(`one of ${choices.join(', ')}`)
 }
 
-/** A count within a time, and the time that is refused once it is passed. */
+/** A number of calls per window, and how long to refuse more. */
 export interface Limit {
   readonly count: number
   readonly windowMs: number

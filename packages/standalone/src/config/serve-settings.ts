@@ -16,7 +16,7 @@ export interface ServeSettings {
   /** 0 lets the system choose. */
   readonly port: number
   readonly dataFolder: string
-  /** With these the node speaks TLS itself. */
+  /** If set, the node terminates TLS. */
   readonly tlsFiles: TlsFiles | undefined
   readonly reach: BridgeSettings
   readonly limits: LimitSettings

@@ -103,7 +103,10 @@ export function optionalToggle(declared: Declaration): Setting<boolean | undefin
   }
 }
 
-/** A text that is never repeated: from its flag, its variable, or the file that `…_FILE` names, read each time. */
+/**
+ * Declares a secret, which is never repeated. Read each time from its flag, its variable, or the file that
+ * `…_FILE` names.
+ */
 export function secret(declared: Declaration): Setting<string | undefined> {
   return {
     ...declared,
@@ -119,7 +122,7 @@ export function secret(declared: Declaration): Setting<string | undefined> {
 }
 
 /**
- * Checks settings that only make sense together.
+ * Checks settings that depend on each other.
  * @param values by flag or variable
  * @returns `undefined` if none is set @throws SetupError `setting_invalid` if only some are
  */
@@ -149,7 +152,7 @@ interface Given {
   readonly text: string
 }
 
-/** A variable that is set to nothing is not set. */
+/** Treats an empty variable as unset. */
 function textOf(declared: Declaration, { flags, env }: SettingSource): Given | undefined {
   const { flag, variable = '' } = declared
   const given = flag === undefined ? undefined : flags[attributeOf(flag)]

@@ -15,14 +15,14 @@ export interface ReachOptions {
   readonly allowedOrigins: readonly string[]
 }
 
-/** The same for the bridge, with nothing left to guess: a part of what `createBridge` takes. */
+/** The resolved settings for `createBridge`. */
 export interface BridgeSettings {
   readonly tls: TlsMode
   /** CIDR ranges. */
   readonly trustedProxies: readonly string[]
   readonly publicUrls: readonly string[]
   readonly allowedOrigins: readonly string[]
-  /** Outside of production the bridge takes plain connections from its own machine. */
+  /** Outside of production the bridge accepts plain connections from its own machine. */
   readonly production: boolean
 }
 

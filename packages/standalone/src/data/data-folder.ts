@@ -83,8 +83,8 @@ export class DataFolder {
   }
 
   /**
-   * A key for one purpose, made of this folder's secret.
-   * @throws SetupError what is wrong with the secret
+   * Derives a key for one purpose from this folder's secret.
+   * @throws SetupError if the secret is invalid
    */
   keyFor(purpose: KeyPurpose): Uint8Array {
     return derivedKey(loadSecret(this.#env, this.#path), purpose)
@@ -112,7 +112,7 @@ export class DataFolder {
   }
 }
 
-/** Tells one secret from another and says nothing else about it. */
+/** Identifies a secret without revealing it. */
 function secretMark(secret: Buffer): string {
   return createHmac('sha256', secret).update('bridgekeeper secret mark').digest('hex')
 }

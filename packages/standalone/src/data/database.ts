@@ -8,7 +8,7 @@ import { SetupError } from '../config/setup-error.ts'
 import { demandTrusted, hasCode } from './file-rights.ts'
 
 const DATABASE_FILE = 'bridgekeeper.db'
-/** Files that SQLite keeps beside a database. It would take over what stands in them. */
+/** Files that SQLite keeps beside a database, and reads. */
 const COMPANIONS = ['', '-wal', '-shm', '-journal']
 
 /**
@@ -32,8 +32,8 @@ export async function openDatabase(folder: string, env: Environment, system: Sys
 }
 
 /**
- * Creates the file for its owner alone; SQLite would let everybody read it. A file that exists is never opened here:
- * closing it would end the locks of this process on it.
+ * Creates the file for its owner alone; SQLite would let every account read it. Never opens an existing file:
+ * closing it would release the locks of this process on it.
  *
  * @throws SetupError `rights_unsafe`
  */
@@ -101,7 +101,7 @@ const REASONS: Readonly<Record<string, string>> = {
   '25006': 'it is read-only',
 }
 
-/** Neither the error nor its cause goes along: either may hold the address. */
+/** Drops the error and its cause: both may contain the address. */
 function unreachable(error: unknown): SetupError {
   const code = codeOf(error)
   const why =

@@ -13,7 +13,7 @@ export function readSecretFile(path: string): string {
   return readOpen(path, constants.O_RDONLY).toString('utf8')
 }
 
-/** The same for a file that this product made, which is never a link. */
+/** Reads a secret file that this product created, which is never a link. */
 export function readOwnSecretFile(path: string): Buffer {
   try {
     return readOpen(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0))
@@ -23,7 +23,7 @@ export function readOwnSecretFile(path: string): Buffer {
   }
 }
 
-/** The same without blocking, for a file that is read while the node runs. */
+/** Like `readSecretFile`, without blocking, for a file that is read while the node runs. */
 export async function readSecretFileAsync(path: string): Promise<string> {
   const file = await open(path)
   try {
@@ -35,8 +35,8 @@ export async function readSecretFileAsync(path: string): Promise<string> {
 }
 
 /**
- * [FILE.2] Demands that a file or folder belongs to this user or root and that not every account may write it; one
- * that is missing passes.
+ * [FILE.2] Requires that a file or folder belongs to this user or root and is not writable by every account.
+ * A missing one passes.
  *
  * @throws SetupError `rights_unsafe`
  */

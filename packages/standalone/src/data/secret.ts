@@ -10,8 +10,8 @@ const MIN_SECRET_BYTES = 32
 const SECRET_FILE = 'jwt-secret'
 
 /**
- * The secret that signs tokens: `JWT_SECRET`, or the content of the file `JWT_SECRET_FILE`. In
- * development one is made and kept in the data folder; in production its absence is an error.
+ * Loads the secret that signs tokens: `JWT_SECRET`, or the content of the file `JWT_SECRET_FILE`. In
+ * development one is created and kept in the data folder; in production it must be set.
  *
  * @throws SetupError `secret_missing`, `secret_too_short`, `secret_unreadable`, `rights_unsafe`
  */

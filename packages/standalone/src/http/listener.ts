@@ -14,9 +14,9 @@ import {
 } from './open-sockets.ts'
 
 /**
- * [HTTP.1] A peer that dawdles is cut. The time for a request ends when it is read: an answer, such as
- * that of a long call, may take as long as it takes. Idle connections outlive those of usual proxies
- * (60 seconds), or a proxy would now and then send a request into one that just closes.
+ * [HTTP.1] Time limits for slow peers. They end when a request is read, so a long call is not cut. Idle
+ * connections outlive those of usual proxies (60 seconds); otherwise a proxy would sometimes send a request
+ * into a closing one.
  */
 export const HTTP_LIMITS = {
   headersTimeout: 5_000,
@@ -59,7 +59,7 @@ const RELOAD_LOOK_MS = 2_000
 
 export interface ListenerOptions {
   readonly sockets: SocketLimits
-  /** Not bounded as one address: each speaks for many. */
+  /** Exempt from the bound per address: each stands for many. */
   readonly proxies: TrustedProxies
   /** Called for each new socket that is closed at once. */
   readonly onDrop: (address: ClientAddress, reason: DropReason) => void

@@ -22,7 +22,7 @@ export interface SocketLimits {
 interface OpenSocket {
   readonly socket: Socket
   readonly address: ClientAddress
-  /** Requests that are not answered yet. An upgrade never is, so its socket stays in use. */
+  /** Unanswered requests. An upgrade is never answered, so its socket stays in use. */
   inUse: number
   /** Position among all sockets in the order in which they became idle. */
   idleSince: number
@@ -59,11 +59,11 @@ function answered(this: ServerResponse): void {
 }
 
 /**
- * [HTTP.4] Bounds the sockets of each address, trusted proxies aside; [HTTP.5] when the node is nearly full, closes
- * those that are idle for longest, so that newcomers get in. A socket with a request in flight, or one that was
- * upgraded, is never closed here.
+ * [HTTP.4] Bounds the sockets of each address, except trusted proxies. [HTTP.5] When the node is nearly full,
+ * closes the longest idle ones, to accept new clients. Never closes a socket with a request in flight, or an
+ * upgraded one.
  *
- * Threat: one address that holds every socket of the node. Not checked here: what comes over a socket.
+ * Threat: one address that holds every socket of the node. Not checked here: messages on a socket.
  */
 export class OpenSockets {
   readonly #limits: SocketLimits

@@ -51,7 +51,7 @@ export class AuthorizationServer {
     )
   }
 
-  /** Answers the request where its path is one of ours. @returns whether it is */
+  /** Answers the request if its path belongs to the server. @returns whether it does */
   handle(request: IncomingMessage, response: ServerResponse): boolean {
     const target = canonicalTarget(request.url ?? '', request.headers.host)
     if (target === undefined) return false
@@ -70,7 +70,10 @@ export class AuthorizationServer {
     return true
   }
 
-  /** [RS.8] The name that was asked, and the path without what stands between host and path (RFC 8414 section 3.1). */
+  /**
+   * [RS.8] Finds the requested name, and the path without the part between host and path (RFC 8414 section
+   * 3.1).
+   */
   #asked({ headers: { host } }: IncomingMessage, path: string): Named {
     for (const metadata of METADATA) {
       if (!path.startsWith(`${metadata}/`)) continue

@@ -36,7 +36,9 @@ export async function canonicalRequest(
   return isForm && hasParameters(path) ? rewritten(request, rewrite) : request
 }
 
-/** [OAUTH.28] Puts the library's code in place of the words; it knows none such as `-`. A second code stays, to be refused. */
+/**
+ * [OAUTH.28] Replaces the words by the library's code, which has no `-`. Keeps a second code, to be refused.
+ */
 function withCodeDigits(text: string): string {
   const fields = new URLSearchParams()
   for (const [name, value] of new URLSearchParams(text))

@@ -39,15 +39,15 @@ export function reduceMetadata(asked: Metadata, secretMethods = SECRET_METHODS):
   return Object.fromEntries(Object.entries(reduced).filter(([, value]) => value !== undefined))
 }
 
-/** Reduces the body of a registration request; one that is to be refused stays as it is, for the library to refuse. */
+/** Reduces the body of a registration request. Leaves an invalid one unchanged, for the library to refuse. */
 export function reduceRegistration(body: string): string {
   return reduceJson(body, (asked) => reduceMetadata(asked))
 }
 
 /**
- * [OAUTH.25] Reduces a client metadata document, which names its `client_id`. Other texts stay as they are, such as a
- * key set. Anybody can read a document: its client gets no secret, and one that holds a secret is left for the library
- * to refuse.
+ * [OAUTH.25] Reduces a client metadata document, which has a `client_id`. Leaves other texts, such as a key
+ * set, unchanged. Anyone can read a document: its client gets no secret, and the library refuses one that
+ * contains a secret.
  */
 export function reduceDocument(body: string): string {
   return reduceJson(body, (asked) => {
@@ -66,19 +66,19 @@ function reduceJson(body: string, reduce: (asked: Metadata) => Metadata): string
   }
 }
 
-/** An app on the user's machine is taken as one, so that it may choose its port (RFC 8252 section 7.3). */
+/** Marks an app on the user's machine as native, so that it may choose its port (RFC 8252 section 7.3). */
 function redirects({ redirect_uris: given, application_type: type }: Metadata): Metadata {
   const listed: unknown[] = Array.isArray(given) ? given : [given]
   const allowed = [...new Set(listed.filter(isAllowedRedirect))]
   const isNative = allowed.some((address) => new URL(address).protocol !== 'https:')
-  // The library takes https to the machine itself from web apps only.
+  // The library accepts https to the machine itself only from web apps.
   const kept = isNative ? allowed.filter((address) => !isLocalHttps(address)) : allowed
   if (kept.length === 0) throw noRedirect()
   const isApp = isNative || (type === 'native' && !kept.some(isLocalHttps))
   return { redirect_uris: kept, application_type: isApp ? 'native' : 'web' }
 }
 
-/** The library's own text speaks of a request for access. */
+/** The library's text is about a request for access. */
 function noRedirect(): Error {
   return Object.assign(new errors.InvalidRedirectUri(), { error_description: NO_REDIRECT })
 }
@@ -96,7 +96,7 @@ function isLocalHttps(address: string): boolean {
   return protocol === 'https:' && LOOPBACK_NAMES.includes(hostname)
 }
 
-/** Codes, and refresh tokens where they are asked for. A client that asks for neither can do nothing here. */
+/** Codes, and refresh tokens if requested. A client that requests neither is refused. */
 function grants(asked: unknown): string[] {
   const listed: unknown[] = Array.isArray(asked) && asked.length > 0 ? asked : ['authorization_code']
   if (!listed.some((grant) => GRANTS.includes(String(grant))))
@@ -104,7 +104,7 @@ function grants(asked: unknown): string[] {
   return GRANTS.filter((grant) => grant === 'authorization_code' || listed.includes(grant))
 }
 
-/** A client that asks for a secret in a way that is not given gets one in another way; all others are public. */
+/** Replaces an unsupported method with a secret by a supported one; all other clients are public. */
 function authMethod(
   { token_endpoint_auth_method: asked, jwks, jwks_uri }: Metadata,
   secretMethods: readonly string[],

@@ -18,9 +18,8 @@ export const AGENT_CLIENT: ClientMetadata = {
 }
 
 /**
- * [OAUTH.7] Reduces every client to what is allowed, wherever it comes from, also a stored one. Codes may go
- * to https, to the user's own machine, or to a scheme that is a reversed domain name; other schemes start
- * arbitrary programs.
+ * [OAUTH.7] Reduces every client, also a stored one, to what is allowed. Codes may go to https, to the user's
+ * own machine, or to a scheme that is a reversed domain name; other schemes start arbitrary programs.
  *
  * @param metadata is changed @throws errors.InvalidRedirectUri, errors.InvalidClientMetadata
  */

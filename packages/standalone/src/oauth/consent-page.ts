@@ -15,13 +15,13 @@ export interface ConsentView {
   readonly redirectUri: string
   /** The address that the tokens are for. */
   readonly resource: string
-  /** The one server that the client asks for; `undefined` for all. */
+  /** The server that the client requests; `undefined` for all. */
   readonly serverName: string | undefined
   readonly scopes: readonly string[]
   readonly staysConnected: boolean
 }
 
-/** [OAUTH.14] Shows who asks for which access, and where the answer goes, in plain words. */
+/** [OAUTH.14] Shows which client requests which access, and where the answer goes, in plain words. */
 export function consentPage(view: ConsentView): PageOptions {
   const { site, loggedIn, uid, redirectUri, staysConnected, scopes } = view
   const name = nameOf(view)

@@ -18,9 +18,9 @@ export interface ApprovalParts {
 }
 
 /**
- * [OAUTH.19] Records that this login approved this machine. The library binds its steps to cookies alone, so
- * that an attacker who plants those in another browser could enrol a machine for a user who saw no page. This
- * record is sealed for the login and worthless in any other.
+ * [OAUTH.19] Records that this login approved this machine. The library binds its steps only to cookies: an
+ * attacker who plants them in another browser could enrol a machine for a user who saw no page. This record
+ * is sealed for the login and invalid in any other.
  */
 export function putApproval(
   response: ServerResponse,

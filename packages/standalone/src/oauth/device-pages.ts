@@ -59,7 +59,7 @@ export class DevicePages {
     if (visit !== undefined) this.#visits.set(copy, visit)
   }
 
-  /** Asks for the code; also where an earlier one was wrong. */
+  /** Asks for the code, also after a wrong one. */
   input(ctx: KoaContextWithOIDC, error: Error | undefined): void {
     const visit = this.#visitOf(ctx)
     if (error?.name === 'NotFoundError') this.#wrongCode(visit)
@@ -78,7 +78,7 @@ export class DevicePages {
     this.#show(ctx, visit, { title: 'Connect a machine', main, notice: text && { kind: 'bad', text } })
   }
 
-  /** Shows what asks for access, to be approved or refused. */
+  /** Shows the machine to approve or refuse. */
   confirm(ctx: KoaContextWithOIDC, digits: string): void {
     const userCode = codeWords(digits)
     const visit = this.#visitOf(ctx)
@@ -176,7 +176,7 @@ export class DevicePages {
   }
 }
 
-/** Keys under which wrong codes count. A proxy's address stands for everybody behind it. */
+/** Keys under which wrong codes are counted. A proxy's address stands for many users. */
 export function codeKeys(userId: string, { key, isProxy }: ClientAddress): string[] {
   return [`user ${userId}`, ...(isProxy ? [] : [`address ${key}`])]
 }

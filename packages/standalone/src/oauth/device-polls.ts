@@ -11,7 +11,7 @@ interface Poll {
   readonly intervalMs: number
 }
 
-/** [OAUTH.10] How fast each device code is asked for; each time it is too fast, its interval grows. */
+/** [OAUTH.10] Throttles the polling of each device code; each poll that is too early extends its interval. */
 export class DevicePolls {
   readonly #system: System
   readonly #polls = new Map<string, Poll>()
@@ -34,7 +34,7 @@ export class DevicePolls {
     return tooFast
   }
 
-  /** The one that was asked for longest ago is first. */
+  /** Evicts the code that was polled longest ago. */
   #forgetOld(nowMs: number): void {
     for (const [key, { polledMs }] of this.#polls) {
       if (nowMs - polledMs < LIFETIME_MS && this.#polls.size < MAX_CODES) return

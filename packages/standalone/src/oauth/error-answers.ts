@@ -17,9 +17,9 @@ type Failure = { readonly error?: string; readonly error_description?: string | 
 export const REFUSED_BY_USER = 'refusedByUser'
 
 /**
- * [OAUTH.22] Keeps the browser here when a request for access fails, unless its user knows the app. Anybody may
- * register a client; without this, a link to the bridge would lead to any address without a click.
- * Source: RFC 9700 section 4.11.2.
+ * [OAUTH.22] Keeps the browser on this site when a request for access fails, unless its user knows the app.
+ * Anyone may register a client; without this, a link to the bridge would redirect to any address without a
+ * click. Source: RFC 9700 section 4.11.2.
  */
 export class ErrorAnswers {
   readonly #parts: ErrorAnswerParts
@@ -31,14 +31,14 @@ export class ErrorAnswers {
     provider.on('server_error', (ctx) => this.#failures.set(ctx, { error: 'server_error' }))
   }
 
-  /** Replaces the library's answer to a request for access by a page of ours, where it has failed. */
+  /** Replaces the library's answer to a failed request for access by a page of this site. */
   async answer(ctx: KoaContextWithOIDC): Promise<void> {
     const failure = this.#failures.get(ctx)
     if (failure === undefined || (await this.#knowsApp(ctx))) return
     const { site } = this.#parts
     ctx.remove('Location')
     if (comesFromElsewhere(ctx.req, site)) {
-      // Asked again from a page of ours, the browser sends the cookies that say who its user is.
+      // If a page of this site repeats the request, the browser sends the cookies that identify its user.
       ctx.respond = false
       return sendOnward(ctx.res, site, ctx.url)
     }

@@ -8,7 +8,7 @@ const MAX_BYTES = 65_536
 const NO_BODY: readonly number[] = [204, 205, 304]
 
 export interface GuardedFetchOptions {
-  /** Whether other servers on this machine may be asked: only if the bridge itself is reachable only here. */
+  /** Whether requests to this machine are allowed: only if the bridge itself is reachable only here. */
   readonly allowLoopback: boolean
 }
 
@@ -29,7 +29,7 @@ export function guardedFetch({ allowLoopback }: GuardedFetchOptions): GuardedFet
     lookup(hostname, { ...options, all: true }, (error, found) => {
       const [first] = found ?? []
       if (error !== null || first === undefined) return callback(error ?? notAllowed(), [])
-      // A name with any other address is not asked at all: it may be meant for us.
+      // Refuses a name with any forbidden address, which may be internal.
       if (!found.every(({ address }) => mayDial(address))) return callback(notAllowed(), [])
       if (options.all) callback(null, found)
       else callback(null, first.address, first.family)

@@ -43,8 +43,8 @@ const MAX_LABEL_CHARS = 100
 type Result = Parameters<Provider['interactionResult']>[2]
 
 /**
- * [OAUTH.14] Steps between a client's request and its code: the user logs in, sees who asks for which access,
- * and allows or refuses. Each approval is its own session, which the user can end.
+ * [OAUTH.14] Steps between a client's request and its code: the user logs in, sees which client requests
+ * which access, and allows or refuses. Each approval is a separate session, which the user can end.
  */
 export class Interactions {
   readonly #parts: InteractionParts
@@ -173,7 +173,7 @@ export class Interactions {
     }
   }
 
-  /** After a form by a page of ours: a redirect would be bound by what forms of ours may lead to. */
+  /** Continues after a form through a page of this site: the form's policy would restrict a redirect. */
   async #finish({ request, response }: InteractionVisit, result: Result): Promise<void> {
     const { provider, site } = this.#parts
     const { pathname } = new URL(await provider.interactionResult(request, response, result))

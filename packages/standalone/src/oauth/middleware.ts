@@ -19,7 +19,7 @@ export function useMiddleware(
   const polls = new DevicePolls(system)
   provider.use(async (context, next) => {
     const ctx = context as unknown as KoaContextWithOIDC
-    // The path that a proxy takes away stands in every address that the library makes.
+    // Adds the path that a proxy strips to every address that the library creates.
     Object.assign(ctx, { mountPath: base })
     // Runs before the library, which adds the hash of its own script to a policy for scripts.
     ctx.set(ANSWER_HEADERS)
@@ -33,7 +33,10 @@ export function useMiddleware(
   })
 }
 
-/** [OAUTH.10] RFC 8628 sections 3.2 and 3.5: how often to ask, and who asks too often; the code in words. */
+/**
+ * [OAUTH.10] RFC 8628 sections 3.2 and 3.5: adds the polling interval, refuses polls that are too early, and
+ * formats the code as words.
+ */
 function afterDeviceRequest(ctx: KoaContextWithOIDC, polls: DevicePolls): void {
   const body: unknown = ctx.body
   if (typeof body !== 'object' || body === null) return

@@ -22,7 +22,7 @@ import { chainRefreshTokens } from './refresh-chain.ts'
 import { defaultResource, resourceServer } from './resources.ts'
 import { CODE_MASK } from './user-code.ts'
 
-/** Lifetime of a client's grant; after it the user is asked again. */
+/** Lifetime of a client's grant; after it the user must approve again. */
 export const GRANT_MS = 90 * 86_400_000
 /** RFC 8628 section 3.2; the user has the same time to log in and approve. */
 const DEVICE_CODE_SECONDS = 600
@@ -33,9 +33,9 @@ const MAX_ASSERTION_SECONDS = 900
 const MAX_DEVICE_NAME_CHARS = 64
 
 export interface OidcProviderParts {
-  /** The name of the bridge under which clients ask: the issuer that they see. */
+  /** The name of the bridge that clients request: the issuer that they see. */
   readonly name: string
-  /** The bridge's first name, under which resources are named and tokens issued whichever name was asked. */
+  /** The bridge's first name. Resources and tokens use it, regardless of the requested name. */
   readonly issuer: string
   readonly key: SigningKey
   readonly cookieKey: Uint8Array
@@ -43,7 +43,7 @@ export interface OidcProviderParts {
   readonly users: Pick<UserStore, 'findById'>
   readonly sessions: SessionStore
   readonly system: System
-  /** Anybody may register a client, which then has to be approved by each user like any other. */
+  /** Anyone may register a client, which each user must still approve. */
   readonly allowRegistration: boolean
   /** The bridge is reached at this machine only. */
   readonly isLoopback: boolean
@@ -52,9 +52,8 @@ export interface OidcProviderParts {
 }
 
 /**
- * The authorization server of OAuth 2.1: codes with PKCE for MCP clients, device codes for agents, access tokens
- * for one resource each, refresh tokens that are used once. It is `oidc-provider`; what is set here is what it is
- * to do, and what it is to leave.
+ * Creates the authorization server of OAuth 2.1 with `oidc-provider`: codes with PKCE for MCP clients, device
+ * codes for agents, access tokens for one resource each, and refresh tokens for one use.
  */
 export function createOidcProvider(parts: OidcProviderParts, site: Site): Provider {
   const provider = new Provider(parts.name, {

@@ -9,9 +9,9 @@ const SPACES = /[\t\n\v\f\r ]+/
 interface Rules {
   /** Scopes besides those for tools. */
   readonly scopes: readonly string[]
-  /** Asked for where a client names no scope that counts here (RFC 6749 section 3.3). */
+  /** Default if a client sends no known scope (RFC 6749 section 3.3). */
   readonly otherwise: readonly string[]
-  /** Asked for where a client names no resource; `undefined` where the grant says it. */
+  /** Default if a client sends no resource; `undefined` if the grant determines it. */
   readonly resource?: (issuer: string) => string
 }
 
@@ -30,14 +30,14 @@ const RULES: Readonly<Record<string, Rules>> = {
   [ROUTES.token]: { scopes: [ENROL_SCOPE], otherwise: [] },
 }
 
-/** Whether requests for this path have parameters that are rewritten. */
+/** Whether requests for this path have parameters to rewrite. */
 export function hasParameters(path: string): boolean {
   return Object.hasOwn(RULES, path)
 }
 
 /**
- * [OAUTH.5] [OAUTH.26] Rewrites what clients spell in many ways: scopes that are unknown here, empty or apart by more
- * than a space; the resource. A parameter given twice stays twice, to be refused.
+ * [OAUTH.5] [OAUTH.26] Rewrites variant spellings of clients: unknown or empty scopes, other separators than
+ * a space, and the resource. Keeps a duplicate parameter, to be refused.
  *
  * @param path one with parameters
  * @param parameters are changed

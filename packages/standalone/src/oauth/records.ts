@@ -12,8 +12,8 @@ export const UNUSED_CLIENT_MS = 3 * DAY_MS
 const CLIENT_MS = 180 * DAY_MS
 
 /**
- * Most records of a kind that anybody can add, logged in or not; those that expire soonest give way. What
- * one address adds is bounded by `OAuthLimits`, so that it takes many addresses to get there.
+ * Limit of records of each kind that anyone can add without a login; those that expire soonest are evicted.
+ * `OAuthLimits` bounds each address, so reaching it takes many addresses.
  */
 export const MOST: Readonly<
   Record<'Client' | 'Interaction' | 'DeviceCode' | 'Session' | 'ReplayDetection', number>
@@ -36,7 +36,7 @@ export interface RecordParts {
   /** 32 bytes, derived from the installation's secret. */
   readonly key: Uint8Array
   readonly system: System
-  /** A grant is gone, with all tokens of it: its session is to end. */
+  /** Called when a grant and its tokens are deleted, to end its session. */
   readonly grantEnded: (grantId: string) => Promise<void>
 }
 
@@ -60,7 +60,7 @@ export class Records implements Adapter {
     const text = JSON.stringify(payload)
     this.#checkSize(text)
     const { userCode, uid } = payload
-    // The grant itself goes with the session of its name, as its tokens do.
+    // A grant belongs to the session of its name, like its tokens.
     const grantId = this.#model === 'Grant' ? id : payload.grantId
     const hashedId = this.#hashed(id)
     const lifetimeMs = expiresInSeconds === undefined ? UNUSED_CLIENT_MS : expiresInSeconds * 1_000
@@ -156,7 +156,10 @@ export class Records implements Adapter {
     return this.#parts.system.nowMs() - consumedAtMs <= GRACE_MS
   }
 
-  /** A store that is read gives no code or token away, nor lets a short user code be found by trying. */
+  /**
+   * Hashes codes and tokens: a copy of the store reveals none, and short user codes cannot be found by
+   * trying.
+   */
   #hashed(value: string): string {
     return hashed(this.#parts.key, this.#model, value)
   }

@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto'
 import { Provider } from 'oidc-provider'
 
-/** The part of the library's tokens that makes their value. */
+/** The part of the library's tokens that creates their value. */
 interface Valued {
   generateTokenId(): string
 }

@@ -12,8 +12,8 @@ import { errors, type KoaContextWithOIDC, type ResourceServer } from 'oidc-provi
 const ONE_AT_A_TIME = 'request one resource at a time'
 
 /**
- * [OAUTH.5] The resource that a token is for: exactly one of ours, in its canonical spelling. Devices are enrolled by
- * agents alone, and agents do nothing else. Source: RFC 8707 section 2.
+ * [OAUTH.5] Resolves the resource of a token: exactly one of this bridge, in its canonical spelling. Agents
+ * may request only the resource of enrolment, and only agents may. Source: RFC 8707 section 2.
  *
  * @throws errors.InvalidTarget
  */

@@ -28,7 +28,7 @@ export function verifySecurityLog(folder: string, env: Environment): Verificatio
   }
 }
 
-/** An anchor alone says that there was one. */
+/** An anchor without a log shows that there was one. */
 function hasLog(folder: string): boolean {
   if (existsSync(anchorPath(folder)) || existsSync(currentPath(folder))) return true
   return existsSync(folder) && archivePaths(folder).length > 0

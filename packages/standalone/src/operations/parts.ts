@@ -9,7 +9,7 @@ export interface OperationParts {
   readonly sessions: LoginSessions
   readonly devices: DeviceStore
   readonly passwords: Passwords
-  /** Ends everything that is open of it, on every node within a second. Rejects while the store is down. */
+  /** Closes all its connections, on every node within a second. Rejects if the store is unavailable. */
   readonly revoke: (revocation: Revocation) => Promise<void>
   readonly log: EventRecorder
   readonly system: System

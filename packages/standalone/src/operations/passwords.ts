@@ -20,7 +20,7 @@ export class PasswordOperations {
   }
 
   /**
-   * Sets a password. What ends with it is the caller's to choose.
+   * Sets a password. The caller decides which sessions end.
    * @param asker key of the user's address, which takes turns with others
    * @throws SetupError `password_refused`, PasswordsBusy
    */

@@ -21,7 +21,7 @@ export class RevocationOperations {
 
   /** Ends all logins of a user and revokes all of the user's machines. @throws SetupError `user_unknown` */
   async revokeUser({ userId }: Pick<User, 'userId'>, actor: Actor): Promise<User> {
-    // Machines first: new tokens would be made with their keys.
+    // Revokes machines first: their keys could get new tokens.
     for (const device of await this.#parts.devices.ofUser(userId)) await this.#devices.revoke(device, actor)
     return this.#endLogins(userId, true, actor)
   }

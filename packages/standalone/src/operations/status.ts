@@ -11,7 +11,7 @@ import { lockPath } from '../security-log/node-log.ts'
 
 /** The state of an installation, as its data folder and its store show it. */
 export interface Status {
-  /** The node that has this folder's security log open; `undefined` if none runs. */
+  /** The node that holds this folder's security log; `undefined` if none runs. */
   readonly node: { readonly url?: string | undefined } | undefined
   readonly store:
     | { readonly reachable: true; readonly counts: Counts }
@@ -54,7 +54,7 @@ async function storeStatus(folder: string, env: Environment, system: System): Pr
   }
 }
 
-/** A lock that cannot be read belongs to someone else's node, or to none. */
+/** An unreadable lock belongs to another user's node, or to none. */
 function isLogLocked(folder: string): boolean {
   try {
     return isLocked(lockPath(folder))

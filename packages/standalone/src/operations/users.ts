@@ -108,7 +108,7 @@ export class UserOperations {
     return user
   }
 
-  /** Deletes the user and everything of theirs, and ends what is open. A second call revokes once more. */
+  /** Deletes the user and all their data, and closes their connections. A second call revokes once more. */
   async remove(user: User, actor: Actor): Promise<User> {
     const { users, log, revoke } = this.#parts
     const { userId } = user
@@ -123,7 +123,7 @@ export class UserOperations {
 }
 
 /**
- * @param name email or id by which the user was asked for
+ * @param name requested email or id
  * @throws SetupError `user_unknown`
  */
 export function known(name: string, user: User | undefined): User {

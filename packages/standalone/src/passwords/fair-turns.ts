@@ -11,24 +11,24 @@ interface Waiting {
 }
 
 /**
- * Runs a few jobs at a time. Askers take turns, however many jobs one of them has waiting; where all waiting places are
- * taken, the asker with the most jobs gives one up.
+ * Runs a few jobs at a time. Askers take turns, regardless of how many jobs each has waiting. If the queue is
+ * full, the asker with the most jobs loses one.
  */
 export class FairTurns {
   readonly #limits: TurnLimits
   readonly #busy: () => Error
-  /** By asker; the first one is next. None is empty. */
+  /** By asker; the first one is next. No queue is empty. */
   readonly #queues = new Map<string, Waiting[]>()
   #running = 0
   #waiting = 0
 
-  /** @param busy makes the error for a job that finds no place */
+  /** @param busy creates the error for a job that is refused */
   constructor(limits: TurnLimits, busy: () => Error) {
     this.#limits = limits
     this.#busy = busy
   }
 
-  /** Runs the job when it is the asker's turn. Rejects with `busy` where it gets none. */
+  /** Runs the job when it is the asker's turn. Rejects with `busy` if the queue is full. */
   async run<T>(asker: string, job: () => Promise<T>): Promise<T> {
     if (this.#running < this.#limits.maxAtOnce) this.#running++
     else await this.#wait(asker)

@@ -7,7 +7,7 @@ import { createRequire } from 'node:module'
 const MIN_CHARS = 12
 const MAX_CHARS = 128
 
-/** On no such list, but known to everybody. */
+/** Common passwords that such lists lack. */
 const ALSO_COMMON = [
   'correcthorsebatterystaple',
   'p@ssw0rd',
@@ -38,7 +38,7 @@ const RUNS = ['0123456789'.repeat(13), '9876543210'.repeat(13), 'abcdefghijklmno
 /** Matches one to four characters repeated. */
 const REPEATED = /^(.{1,4})\1+.{0,3}$/su
 
-/** The form that is hashed, so that the same text typed on another system is the same password. */
+/** Normalizes a password before hashing, so that the same text typed on another system matches. */
 export function normalPassword(password: string): string {
   return password.normalize('NFKC')
 }

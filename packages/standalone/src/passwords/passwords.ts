@@ -6,10 +6,10 @@ import { normalPassword } from './password-rules.ts'
 
 /** Argon2id with 19 MiB, two passes and one lane. Source: OWASP Password Storage Cheat Sheet. */
 const PARAMETERS = { algorithm: 2, memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const
-/** Each hash takes 19 MiB and a thread of the pool that also serves files and DNS. */
+/** Each hash uses 19 MiB and a thread of the pool that also serves files and DNS. */
 export const MAX_AT_ONCE = 2
 export const MAX_WAITING = 64
-/** No password that anybody set is longer. */
+/** Upper bound of any stored password's length. */
 const MAX_GUESS_CHARS = 1_024
 
 /** Too many passwords wait to be checked. */
@@ -17,7 +17,7 @@ export class PasswordsBusy extends Error {
   override readonly name = 'PasswordsBusy'
 }
 
-/** Passwords, kept as hashes that are slow to make. Rejects when the store is down. */
+/** Passwords, stored as slow hashes. Rejects if the store is unavailable. */
 export class Passwords {
   readonly #credentials: CredentialStore
   readonly #system: System
@@ -33,8 +33,8 @@ export class Passwords {
   }
 
   /**
-   * [ACCT.3] Whether this is the user's password. Takes the same time, and says no, for an unknown user and
-   * one without a password. Renews a hash with older parameters.
+   * [ACCT.3] Whether this is the user's password. Takes the same time for an unknown user and one without a
+   * password. Renews a hash with older parameters.
    * @param asker takes turns with others, such as the key of an address
    * @throws PasswordsBusy
    */

@@ -2,7 +2,7 @@ import type { System } from '@bridgekeeper/bridge'
 
 const FOLLOW_MS = 100
 
-/** Lets the anchor follow the log: one write at a time, and none sooner than 100 ms after a line. */
+/** Writes the anchor after the log: one write at a time, at the earliest 100 ms after a line. */
 export class AnchorKeeper {
   readonly #system: System
   readonly #write: (done: () => void) => void
@@ -28,7 +28,7 @@ export class AnchorKeeper {
     this.#cancel = this.#system.after(FOLLOW_MS, () => this.#writeNow())
   }
 
-  /** Resolves once no write runs, and none will. */
+  /** Resolves after the last write; later ones are refused. */
   close(): Promise<void> {
     this.#cancel()
     if (this.#state !== 'writing') return Promise.resolve()

@@ -70,7 +70,7 @@ function macOf({ seq, hash, fileSeq }: AnchoredHead, key: Uint8Array): Buffer {
   return createHmac('sha256', key).update(`${seq} ${hash} ${fileSeq}`).digest()
 }
 
-/** Whether a file that was put aside may begin with this line: none was begun between those two. */
+/** Whether an archived file may begin with this line: no other file was begun in between. */
 export function mayBegin(firstSeq: number, anchor: AnchoredHead): boolean {
   return firstSeq <= anchor.fileSeq || firstSeq > anchor.seq
 }

@@ -14,7 +14,7 @@ const CLOSING_CHARS = 75
 const HASH = /^[0-9a-f]{64}$/
 const SEQ = /^[1-9]\d{0,15}$/
 
-/** A line, taken apart: what its hash covers, and what it says of itself. */
+/** A parsed line: the text that its hash covers, its number and its hash. */
 export interface ChainedLine extends Head {
   /** From the first brace to the last digit of `seq`. */
   readonly covered: string

@@ -5,7 +5,7 @@ const CURRENT = 'security.log'
 const ARCHIVE = /^security-([1-9]\d{0,14})\.log$/
 const CHUNK_BYTES = 65_536
 
-/** The file that is written to. */
+/** Path of the current file. */
 export function currentPath(folder: string): string {
   return join(folder, CURRENT)
 }
@@ -33,13 +33,13 @@ export function archiveSeqs(folder: string): number[] {
     .sort((a, b) => a - b)
 }
 
-/** The number in the name of a file that was put aside, written as we write it; `undefined` for any other name. */
+/** Parses the number in the name of an archived file; `undefined` for any other name. */
 export function archiveSeq(name: string): number | undefined {
   const seq = ARCHIVE.exec(name)?.[1]
   return seq === undefined ? undefined : Number(seq)
 }
 
-/** The complete lines of a file from its end, without their line feeds. Reads no more than is asked for. */
+/** Reads the complete lines of a file from its end, without their line feeds. Reads lazily. */
 export function* linesFromEnd(path: string): Generator<string> {
   const fd = openSync(path, 'r')
   try {
@@ -63,14 +63,14 @@ export function* linesFromEnd(path: string): Generator<string> {
   }
 }
 
-/** The first line, without its line feed; cut where it is longer than any of ours. */
+/** Reads the first line, without its line feed; cuts one that is longer than any of ours. */
 export function firstLine(fd: number): string {
   const text = readAt(fd, 0, CHUNK_BYTES)
   const end = text.indexOf('\n')
   return end === -1 ? text : text.slice(0, end)
 }
 
-/** How many bytes of a file stand after its last line feed. */
+/** Counts the bytes after the last line feed of a file. */
 export function tornBytes(fd: number): number {
   const { size } = fstatSync(fd)
   for (let place = size; place > 0; place -= CHUNK_BYTES) {

@@ -1,13 +1,13 @@
 import { closeSync, existsSync, fstatSync, openSync, renameSync, write, writeSync } from 'node:fs'
 import type { System } from '@bridgekeeper/bridge'
 
-/** A write that took longer makes the ones after it go through the thread pool. */
+/** After a write that took longer, later ones go through the thread pool. */
 const SLOW_WRITE_MS = 5
 /** The same for a write of the thread pool, which also waits for its turn. */
 const SLOW_POOL_WRITE_MS = 20
 /**
- * So many writes of the thread pool in a row must be quick before the disk is trusted again. Few: on a busy
- * machine a write is also slow when another process had the processor, which says nothing of the disk.
+ * Number of quick writes of the thread pool in a row after which the disk is trusted again. It is small: on a
+ * busy machine a write may be slow because another process had the processor.
  */
 const QUICK_WRITES = 8
 const RETRY_MS = 1_000
@@ -27,7 +27,7 @@ export interface LogFileOptions {
   readonly archivePath: (firstSeq: number) => string
   /** The number of the first line in it, or of the next one where it is empty. */
   readonly firstSeq: number
-  /** Writing works again after it had failed with this, or was too slow. */
+  /** Called when writing works again after this error, or after it was too slow. */
   readonly onMended: (error: Error) => void
 }
 
@@ -78,7 +78,7 @@ export class LogFile {
     return this.#firstSeq
   }
 
-  /** Whether a line of this size may be appended; where not, it is taken for lost. */
+  /** Whether a line of this size may be appended; otherwise it is lost. */
   hasRoom(countBytes: number): boolean {
     if (this.#appendedBytes - this.#writtenBytes + countBytes <= MAX_PENDING_BYTES) return true
     this.#refused = true
@@ -213,7 +213,7 @@ export class LogFile {
     for (const { run } of released) run()
   }
 
-  /** Between two lines. Where the file cannot be put aside it grows on, and that is tried again later. */
+  /** Rotates between two lines. If archiving fails, the file grows, and rotation is retried later. */
   #rotateIfFull(nextSeq: number): void {
     if (this.#sizeBytes < this.#rotateAtBytes) return
     const { path, archivePath, maxBytes } = this.#options

@@ -16,7 +16,7 @@ import {
 /** A log that was opened for appending. */
 export interface OpenedLog {
   readonly fd: number
-  /** The number of the first line in the file that is open, or of the next one where it has none. */
+  /** The number of the first line in the open file, or of the next one if the file is empty. */
   readonly firstSeq: number
   /** The hash that the next line continues. */
   readonly head: Head

@@ -4,7 +4,7 @@ import { type Anchor, beginsAsAnchored, mayBegin, readAnchor } from './anchor.ts
 import { type Head, linkHash, parseLine, START } from './chain.ts'
 import { anchorPath, archivePaths, archiveSeq, currentPath } from './files.ts'
 
-/** Something that is not as it was written. */
+/** A fault of the log. */
 export interface Problem {
   /** The file's name, where it is about one. */
   readonly file?: string
@@ -33,7 +33,7 @@ export interface Verification {
   readonly firstSeq: number
   /** The last complete line. */
   readonly lastSeq: number
-  /** The last line that the anchor vouches for; later ones could have been appended by anybody. */
+  /** The last line that the anchor covers; anyone could have appended later ones. */
   readonly anchoredSeq: number
   /** Bytes after the last complete line: torn, or still being written. */
   readonly tornBytes: number
@@ -43,7 +43,7 @@ export interface Verification {
 }
 
 const CHUNK_BYTES = 1_048_576
-/** Longer than any line of ours. */
+/** Longer than any of our lines. */
 const MAX_LINE_CHARS = 65_536
 const MAX_PROBLEMS = 100
 
@@ -52,7 +52,7 @@ const MAX_PROBLEMS = 100
  * @throws when a file cannot be read
  */
 export function verifyLog(folder: string, key: Uint8Array): Verification {
-  // Before the lines: they are at least as far as it says.
+  // Reads the anchor before the lines, which then reach at least as far.
   const anchor = readAnchor(anchorPath(folder), key)
   const chain = new ChainReader(anchor)
   const opened: OpenFile[] = []

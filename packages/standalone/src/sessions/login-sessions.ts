@@ -60,7 +60,7 @@ export class LoginSessions {
     return session
   }
 
-  /** [LOGIN.9] Makes room for a new session of this kind: the ones that were not used for longest end. */
+  /** [LOGIN.9] Makes room for a new session of this kind by ending the longest unused ones. */
   async #displaceIdlest({ sessionId, userId, kind }: Session, ip?: string): Promise<void> {
     const open = await this.#parts.sessions.ofUser(userId)
     const others = open.filter((other) => other.kind === kind && other.sessionId !== sessionId)
@@ -80,7 +80,7 @@ export class LoginSessions {
     return sessions.filter(({ expiresAtMs }) => expiresAtMs > nowMs)
   }
 
-  /** [LOGIN.4] From now on none of its tokens is good, here at once and on every node within a second. */
+  /** [LOGIN.4] Invalidates all its tokens, at once on this node and within a second on every other. */
   async end(session: Session, reason: SessionEnd, ip?: string): Promise<void> {
     await this.endFor(session, reason, { ip })
   }

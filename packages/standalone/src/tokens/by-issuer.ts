@@ -3,10 +3,10 @@ import { MAX_TOKEN_CHARS, type Recall } from '@bridgekeeper/bridge/parts'
 import { isObject, parseJson } from '@bridgekeeper/protocol'
 
 /**
- * Tokens of our own secret and of the authorization server at one door. Which of the two verifies a token depends on
- * what the token says of its issuer; that is believed for nothing else, and each verifies by its own rules alone.
+ * Accepts tokens of our own secret and of the authorization server. The unverified issuer of a token only
+ * selects its verifier, which applies its own rules alone.
  *
- * @param recalled shared by both, so that a recalled token is found by one look
+ * @param recalled shared by both, so that one lookup finds a recalled token
  */
 export function byIssuer(
   issuer: string,

@@ -15,9 +15,9 @@ export interface OwnKeys {
 }
 
 /**
- * Loads the keys, or makes them the first time. They depend on no address, so that this is done before anything
+ * Loads the keys, or creates them the first time. They depend on no address, so this runs before anything
  * listens.
- * @throws SetupError `keys_unusable`, or what is wrong with the secret
+ * @throws SetupError `keys_unusable`, or if the secret is invalid
  */
 export async function ownKeys(data: DataFolder, system: System): Promise<OwnKeys> {
   const sealKey = data.keyFor('kept keys')
@@ -48,7 +48,7 @@ export interface OwnTokensOptions {
   readonly system: System
 }
 
-/** The options of a bridge that takes the node's own tokens and enrols machines. */
+/** The options of a bridge that accepts the node's own tokens and enrols machines. */
 export type OwnTokens = Required<
   Pick<BridgeOptions, 'authenticator' | 'publicUrls' | 'authorizationServers' | 'proof' | 'enrolment'>
 >

@@ -9,7 +9,7 @@ export interface CookieOptions {
   readonly sameSite?: 'strict' | 'lax'
 }
 
-/** Values are tokens of ours, which need no encoding. */
+/** Our tokens need no encoding. */
 const asWritten = (value: string): string => value
 
 /** The cookie's value; `undefined` if it is missing, empty or sent twice: two parsers could pick different ones. */
@@ -22,8 +22,9 @@ export function cookieOf(request: IncomingMessage, name: string): string | undef
 }
 
 /**
- * [LOGIN.2] No script reads it, and no other site makes a browser send it. Source: RFC 6265 section 4.1.2.
- * @throws TypeError if the value is no cookie value
+ * [LOGIN.2] Sets a cookie that scripts cannot read and other sites cannot send. Source: RFC 6265 section
+ * 4.1.2.
+ * @throws TypeError if the value is not a cookie value
  */
 export function setCookie(
   response: ServerResponse,
@@ -53,7 +54,7 @@ export class PageCookie {
     this.#sameSite = sameSite
   }
 
-  /** `undefined` as `cookieOf` says. */
+  /** Like `cookieOf`. */
   of(request: IncomingMessage, site: Site): string | undefined {
     return cookieOf(request, this.#nameAt(site))
   }

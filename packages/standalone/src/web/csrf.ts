@@ -2,7 +2,7 @@ import { createHmac, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { Site } from './site.ts'
 
-/** Name of the field, and of the header where a script asks. */
+/** Name of the field, and of the header for requests of a script. */
 export const FORM_TOKEN = 'formToken'
 export const FORM_TOKEN_HEADER = 'x-form-token'
 

@@ -5,7 +5,7 @@ import { isObject, parseJson, readText } from '@bridgekeeper/protocol'
 /** The fields of a form, each at most once. */
 export type Form = ReadonlyMap<string, string>
 
-/** More than any form of ours has; a passkey's answer is a few KiB. */
+/** Larger than any of our forms; a passkey's answer is a few KiB. */
 export const MAX_BODY_BYTES = 65_536
 const FORM_TYPE = 'application/x-www-form-urlencoded'
 

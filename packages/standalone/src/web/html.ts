@@ -6,7 +6,7 @@ export class Html {
     this.#text = text
   }
 
-  /** For constant text of ours. */
+  /** For constant text only. */
   static trusted(text: string): Html {
     return new Html(text)
   }
@@ -28,8 +28,9 @@ const ENTITIES: Readonly<Record<string, string>> = {
 }
 
 /**
- * [PAGE.1] HTML from a template: every value that is no `Html` is escaped for text and for quoted attributes.
- * Not for values inside `<script>`, `<style>`, URLs' schemes or unquoted attributes: nothing of ours has those.
+ * [PAGE.1] HTML from a template: escapes every value that is not an `Html` for text and for quoted
+ * attributes. Not for values inside `<script>`, `<style>`, URLs' schemes or unquoted attributes, which our
+ * pages do not have.
  */
 export function html(strings: TemplateStringsArray, ...values: readonly HtmlValue[]): Html {
   return Html.trusted(

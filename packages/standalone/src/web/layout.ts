@@ -12,7 +12,7 @@ export interface PageOptions {
   readonly notice?: Notice | undefined
   /** Whether the page is one narrow column, for a form. */
   readonly narrow?: boolean
-  /** Name of a script of ours, such as `passkeys.js`; the page must be of use without it. */
+  /** Name of a script, such as `passkeys.js`; the page must be usable without it. */
   readonly script?: string | undefined
   /** Address that the browser continues to automatically. */
   readonly goOnTo?: string
@@ -66,7 +66,7 @@ function alert({ kind, text }: Notice): Html {
 
 export interface FormOptions {
   readonly site: Site
-  /** A path of ours. */
+  /** A path of this site. */
   readonly action: string
   /** CSRF token of the visitor; see `formToken`. */
   readonly token: string
@@ -111,7 +111,7 @@ export function field(options: FieldOptions): Html {
   ]}>${hint !== undefined && html`<span class="hint" id="${name}-hint">${hint}</span>`}`
 }
 
-/** @param label what a screen reader says of it, where its text alone would say too little */
+/** @param label for screen readers, if the text alone is not clear */
 export function button(text: string, kind: 'main' | 'plain' | 'bad' | 'link' = 'main', label?: string): Html {
   return html`<button class="${kind}"${label !== undefined && html` aria-label="${label}"`}>${text}</button>`
 }

@@ -49,7 +49,7 @@ export function sendPage(
     .end(body)
 }
 
-/** After a form is done: the browser asks for the other page by GET. @param path one of ours */
+/** Redirects after a form is done: the browser requests the other page by GET. @param path of this site */
 export function redirect(response: ServerResponse, site: Site, path: string): void {
   response
     .writeHead(303, {
@@ -62,8 +62,8 @@ export function redirect(response: ServerResponse, site: Site, path: string): vo
 }
 
 /**
- * Leads on by a page of ours rather than by a redirect: what follows then comes from our own origin, so that
- * strict cookies go along, and is not bound by the policy of the form that led here.
+ * Continues through a page of this site instead of a redirect. The next request then has our origin, so the
+ * browser sends strict cookies, and the form's policy does not apply.
  */
 export function sendOnward(response: ServerResponse, site: Site, path: string): void {
   const main = html`<p><a class="button" href="${site.base}${path}">Continue</a></p>`

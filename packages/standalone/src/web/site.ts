@@ -5,7 +5,7 @@ export interface Site {
   /** Scheme, host and port, as browsers write an origin. */
   readonly origin: string
   readonly hostname: string
-  /** The path before ours, which a proxy takes away; mostly empty. */
+  /** The path that a proxy strips; usually empty. */
   readonly base: string
   /** Whether browsers come over TLS, so that cookies may be for TLS only. */
   readonly secure: boolean

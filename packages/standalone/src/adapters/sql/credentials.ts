@@ -4,7 +4,7 @@ import type { Database, Tables } from './schema.ts'
 
 const transportsSchema = z.array(z.string())
 
-/** Passwords, second factors, passkeys, and who comes from a provider. */
+/** Passwords, second factors, passkeys, and links to a provider. */
 export function sqlCredentials(db: Database): CredentialStore {
   return { ...secrets(db), ...passkeys(db), ...links(db) }
 }
@@ -34,7 +34,7 @@ function secrets(db: Database): Secrets {
         .onConflict((on) =>
           on.column('user_id').doUpdateSet((eb) => ({
             totp_secret: secret,
-            // The steps of another secret say nothing of this one's.
+            // Steps of the previous secret do not apply to the new one.
             totp_used_step: eb
               .case()
               .when('credentials.totp_secret', '=', eb.ref('excluded.totp_secret'))

@@ -4,10 +4,10 @@ import { publishWithin } from './revocations.ts'
 import type { Database, Tables } from './schema.ts'
 import { endSessions } from './sessions.ts'
 
-/** Keys of one user that are good no longer and still remembered. */
+/** Limit of retired keys to remember per user. */
 export const MAX_OLD_KEYS = 1_024
 
-/** Enrolled devices. A device's row goes when it is revoked; the rows of its keys stay. */
+/** Enrolled devices. Revoking deletes a device's row; the rows of its keys stay. */
 export function sqlDevices(db: Database, system: System): DeviceStore {
   const goodKeys = () =>
     db

@@ -61,7 +61,7 @@ async function appliedMigrations(db: Database): Promise<readonly string[]> {
   return rows.map(({ name }) => name)
 }
 
-/** In the order of their names. They are only ever added, and none is changed once it was released. */
+/** Migrations, ordered by name. A released migration is never changed; new ones are added. */
 function migrationsOf(ddl: Ddl): Record<string, Migration> {
   return {
     '0001_bridge': { up: (db) => bridgeTables(db, ddl) },
@@ -73,7 +73,7 @@ function migrationsOf(ddl: Ddl): Record<string, Migration> {
 
 type Columns = Readonly<Record<string, 'text' | 'text?' | 'integer' | 'integer?'>>
 
-/** Makes a table; `?` marks columns that may be null. */
+/** Creates a table; `?` marks nullable columns. */
 async function createTable(
   db: Kysely<unknown>,
   { integer, strict }: Ddl,

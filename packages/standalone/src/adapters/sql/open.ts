@@ -48,17 +48,17 @@ export interface Stores {
 }
 
 /**
- * Opens the stores in an SQLite file, which is made when it is missing, or in memory with `:memory:`. Several
- * processes may have one file open.
- * @throws NewerDatabaseError; or what SQLite says when the file is no database, is damaged, or stays locked for
- * 5 seconds. Nothing is changed then.
+ * Opens the stores in an SQLite file, created if missing, or in memory with `:memory:`. Several processes may
+ * have one file open.
+ * @throws NewerDatabaseError; or SQLite's error if the file is not a database, is damaged, or stays locked
+ * for 5 seconds. Nothing is changed then.
  */
 export async function openSqliteStores(path: string, system: System): Promise<Stores> {
   const file = openSqliteFile(path)
   const db = new Kysely<Tables>({ dialect: sqliteDialect(file) })
   try {
     await refuseDamaged(db)
-    // The write lock that a transaction takes is all the lock there need be.
+    // The write lock of the transaction suffices.
     await migrate(db, { integer: 'integer', strict: true }, async () => {})
     await sql`pragma journal_mode = wal`.execute(db)
     return await storesIn(db, system)
@@ -70,7 +70,8 @@ export async function openSqliteStores(path: string, system: System): Promise<St
 
 /**
  * Opens the stores in a PostgreSQL database, which is shared by all nodes that have its address.
- * @throws NewerDatabaseError; or what PostgreSQL or the network says, within seconds. Nothing is changed then.
+ * @throws NewerDatabaseError; or an error of PostgreSQL or the network, within seconds. Nothing is changed
+ * then.
  */
 export async function openPostgresStores(url: string, system: System): Promise<Stores> {
   const { postgresDialect, takeMigrationLock } = await import('./postgres.ts')

@@ -12,7 +12,7 @@ const IDLE_MS = 30_000
 /** A connection on which nothing comes any more is given up then, and a new address of the host is found. */
 const MAX_AGE_SECONDS = 60
 const INT8_OID = types.builtins.INT8
-/** Ours alone among the advisory locks of a database. */
+/** Unique to this program among the advisory locks of a database. */
 const MIGRATION_LOCK = 7_262_024_118
 
 /** Kysely over `pg`, with a bounded pool; nothing is connected yet. */

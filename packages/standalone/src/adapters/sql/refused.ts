@@ -1,9 +1,9 @@
 import type { Database } from './schema.ts'
 
-/** Thrown in a transaction: nothing of it is to stay, and the answer is no. */
+/** Thrown in a transaction to roll it back and refuse the request. */
 export class Refused extends Error {}
 
-/** @returns whether it was done; it is done whole, or not at all where it throws `Refused` */
+/** @returns `false` if the transaction threw `Refused` and was rolled back */
 export async function unlessRefused(
   db: Database,
   act: (transaction: Database) => Promise<void>,

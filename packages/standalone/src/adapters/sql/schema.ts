@@ -66,7 +66,7 @@ export interface Tables {
     /** The one that was last before it. */
     readonly before_connection: string
   }
-  /** A key is one device's for good; of those that are good no longer, the latest 1,024 of each user stay. */
+  /** A key belongs to one device for ever. Of retired keys, the latest 1,024 of each user stay. */
   readonly device_keys: {
     readonly key_id: string
     readonly device_id: string
@@ -122,8 +122,8 @@ export function emailKey(email: string): string {
 }
 
 /**
- * The next number of a counter, taken in the transaction that writes the row. Until it ends no other process
- * gets a number, so that a reader who saw a number has seen all before it.
+ * Takes the next number of a counter, in the transaction that writes the row. Until it ends no other process
+ * gets a number, so a reader that saw a number has seen all before it.
  */
 export async function nextNumber(transaction: Database, name: CounterName): Promise<number> {
   const { value } = await transaction

@@ -66,7 +66,7 @@ class SqliteDriver implements Driver {
 
   async releaseConnection(): Promise<void> {}
 
-  /** Takes the write lock at once: a transaction that first reads could lose its turn to another process. */
+  /** Takes the write lock at once: a transaction that reads first could fail when another process writes. */
   async beginTransaction(connection: DatabaseConnection): Promise<void> {
     await connection.executeQuery(CompiledQuery.raw('begin immediate'))
   }
@@ -109,7 +109,7 @@ class SqliteConnection implements DatabaseConnection {
     return this.#execute(query)
   }
 
-  // biome-ignore lint/correctness/useYield: the interface asks for it, and nothing is streamed
+  // biome-ignore lint/correctness/useYield: the interface requires it, and nothing is streamed
   async *streamQuery<R>(): AsyncIterableIterator<QueryResult<R>> {
     throw new Error('nothing is streamed here')
   }

@@ -55,7 +55,7 @@ export function sqlUsers(db: Database, system: System): AccountStore {
   }
 }
 
-/** With all that is the user's; the keys of the user's devices stay known. */
+/** Removes a user and all their data. The keys of the user's devices stay known. */
 async function removeUser(transaction: Database, userId: string): Promise<boolean> {
   const removed = await transaction.deleteFrom('users').where('user_id', '=', userId).executeTakeFirst()
   if (removed.numDeletedRows === 0n) return false
