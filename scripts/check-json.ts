@@ -8,7 +8,7 @@ import { parseArgs } from 'node:util'
 import { failed, jsonSchemaOf, shapes } from 'bridgekeeper/testing'
 import { checkTable } from './generated-table.ts'
 
-/** What is used of JSON Schema. */
+/** The used part of JSON Schema. */
 interface Schema {
   readonly type?: string
   readonly const?: unknown

@@ -1,8 +1,8 @@
 /**
- * Runs every check that is not a test, and goes on after one that fails, so that one run shows all there is to
- * mend.
+ * Runs every check that is not a test. Continues after a failure, so that one run reports all of them.
  *
- * Usage: npm run check [-- types|style|words|imports|unused|rules|ablations|events|json|limits|settings …] [--fix]
+ * Usage: npm run check [-- types|style|words|imports|unused|rules|ablations|events|json|limits|settings …]
+ * [--fix]
  */
 import { spawnSync } from 'node:child_process'
 import { parseArgs } from 'node:util'

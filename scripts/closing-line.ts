@@ -1,8 +1,8 @@
 import type { Reporter, SerializedError, TestModule } from 'vitest/node'
 
 /**
- * Ends the test run's output with `N passed, N failed`, which scripts can read whatever stands above.
- * Whatever turns the run red counts as failed: a test, a file or a hook that throws, an unhandled error.
+ * Ends the test run's output with `N passed, N failed`, for scripts. Counts as failed everything that turns
+ * the run red: a test, a file or a hook that throws, an unhandled error.
  */
 export class ClosingLine implements Reporter {
   #line = '0 passed, 1 failed'

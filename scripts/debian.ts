@@ -24,7 +24,8 @@ function isThere(command: string): boolean {
 
 function install(packageName: string): void {
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
-  // One at a time: test files that need packages run side by side, and apt waits for nobody.
+  // Serializes installations: test files that need packages run concurrently, and apt does not wait for its
+  // lock.
   const apt = (...args: string[]): boolean =>
     spawnSync('flock', [APT_LOCK, 'apt-get', ...args], { env, stdio: 'ignore' }).status === 0
   const args = ['install', '-y', '-qq', '--no-install-recommends', packageName]

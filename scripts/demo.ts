@@ -70,7 +70,7 @@ async function runAgent(node: Node, end: AbortSignal): Promise<void> {
   await agent.run(end)
 }
 
-/** What the agent has started is told to the bridge a moment later. */
+/** Calls back once the bridge lists the agent's servers. */
 function whenShown(node: Node, userId: string, servers: ReadonlySet<string>, run: () => void): void {
   const timer = setInterval(() => {
     const shown = new Set(node.bridge.listTools(userId).map(({ server }) => server))

@@ -50,7 +50,7 @@ export const MUTATION_AREAS: Readonly<Record<string, MutationArea>> = {
     atLeast: 85,
   },
   'adapters-sql': {
-    // PostgreSQL is a process of its own, which no mutant can wait for; its contract tests run in `npm test`.
+    // PostgreSQL is a separate process, which no mutant can wait for; its contract tests run in `npm test`.
     mutate: [`${STANDALONE}/src/adapters/sql/**/*.ts`, `!${STANDALONE}/src/adapters/sql/postgres.ts`],
     tests: [
       `${STANDALONE}/test/contract/{credentials,devices,keys-and-settings,limits,oauth,open-sqlite}.test.ts`,

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 
-/** One thing that a check found wrong. */
+/** A violation that a check found. */
 export interface Finding {
   readonly path: string
   readonly line: number
@@ -9,7 +9,7 @@ export interface Finding {
   readonly reason: string
 }
 
-/** One file of the tree under check; its path is relative to the root and has forward slashes. */
+/** A file of the tree under check; its path is relative to the root and has forward slashes. */
 export interface Source {
   readonly path: string
   readonly text: string

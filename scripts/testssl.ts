@@ -13,7 +13,7 @@ import { isObject, parseJson } from '@bridgekeeper/protocol'
 import { serve, serveSettings } from '@bridgekeeper/standalone'
 import { missingDebianCommand } from './debian.ts'
 
-/** As Debian calls it. */
+/** Name of the program in Debian. */
 const PROGRAM = 'testssl'
 const LIMIT_MS = 180_000
 const CERTIFICATE_DAYS = 365
@@ -21,7 +21,7 @@ const GRAVE = ['MEDIUM', 'HIGH', 'CRITICAL']
 /** A run that broke off early finds nothing bad. */
 const EXPECTED_FINDINGS = 100
 
-/** What is so for each certificate that no authority signed, and says nothing of how we speak TLS. */
+/** Findings of every self-signed certificate, unrelated to our TLS settings. */
 const ALLOWED: Readonly<Record<string, string>> = {
   cert_chain_of_trust: 'the certificate of this run is self-signed',
   cert_revocation: 'nobody could revoke a self-signed certificate',
@@ -75,7 +75,7 @@ function makeCertificate({ certFile, keyFile }: { certFile: string; keyFile: str
   if (status !== 0) throw new Error(`openssl could not make a certificate: ${String(stderr)}`)
 }
 
-/** Resolves once testssl.sh ended, by itself or at the limit with all that it started. */
+/** Resolves once testssl.sh has ended, or is killed at the limit with all its processes. */
 function look(port: number, report: string): Promise<void> {
   const args = ['--quiet', '--warnings', 'batch', '--color', '0', '--ip', '127.0.0.1', '--nodns', 'none']
   const waits = ['--connect-timeout', '5', '--openssl-timeout', '5']

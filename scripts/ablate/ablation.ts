@@ -1,4 +1,4 @@
-/** One protection, how to take it out, and the attack that must then succeed. */
+/** A protection, the edits that remove it, and the tests of the attack that must then succeed. */
 export interface Ablation {
   readonly gate: string
   readonly edits: readonly Edit[]

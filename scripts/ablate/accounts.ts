@@ -1,6 +1,6 @@
 import { type Ablation, attack, gate, text } from './ablation.ts'
 
-/** What stands around accounts and browsers' logins. */
+/** Protections of accounts and browsers' logins. */
 export const ACCOUNT_ABLATIONS: readonly Ablation[] = [
   {
     gate: 'accounts: what a peer wrote is escaped',

@@ -6,7 +6,7 @@ function agent(...names: string[]): string[] {
 
 const FILES = ['packages/protocol/test/file-rights.test.ts', 'packages/standalone/test/file-rights.test.ts']
 
-/** What bounds the agent's memory and output, and which files are believed. */
+/** Limits of the agent's memory and output, and checks of its files. */
 export const AGENT_ABLATIONS: readonly Ablation[] = [
   {
     gate: 'agent: a secret that is cut in standard error is hidden',

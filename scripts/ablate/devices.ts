@@ -2,7 +2,7 @@ import { type Ablation, ALLOW, gate, text } from './ablation.ts'
 
 const DEVICE_ATTACKS = ['packages/bridge/test/devices.attack.test.ts']
 
-/** What stands around enrolment, and around the tokens and keys of devices. */
+/** Protections of enrolment, and of the tokens and keys of devices. */
 export const DEVICE_ABLATIONS: readonly Ablation[] = [
   {
     gate: 'devices: a key is a sound point, and nothing besides',

@@ -1,6 +1,6 @@
 import { type Ablation, attack, gate, text } from './ablation.ts'
 
-/** What stands around the authorization server and its tokens. */
+/** Protections of the authorization server and its tokens. */
 export const OAUTH_ABLATIONS: readonly Ablation[] = [
   {
     gate: 'oauth: a token is for a resource of this bridge',

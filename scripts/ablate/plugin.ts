@@ -10,8 +10,8 @@ interface Transform {
 }
 
 /**
- * Takes out the protection with this number while tests run; sources stay as they are.
- * @throws when there is none
+ * Removes the protection with this number while tests run; sources stay unchanged.
+ * @throws if there is none
  */
 export function ablation(number: string, root: string): Transform {
   const chosen = ABLATIONS[Number(number)]

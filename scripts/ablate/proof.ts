@@ -1,6 +1,6 @@
 import { type Ablation, attack, gate, text } from './ablation.ts'
 
-/** What stands between a stolen token and a user's machine, at the bridge and on the machine itself. */
+/** Protections of a user's machine against a stolen token, at the bridge and on the machine itself. */
 export const PROOF_ABLATIONS: readonly Ablation[] = [
   {
     gate: 'layer 4 of v2: the signature is verified',

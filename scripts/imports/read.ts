@@ -3,7 +3,7 @@ import { posix } from 'node:path'
 import { type Expression, type NewExpression, type Program, parseSync, Visitor } from 'oxc-parser'
 import type { Source } from '../sources.ts'
 
-/** One import of a file, with its target. */
+/** An import of a file, with its target. */
 export interface Import {
   /** Index of the import in the file's text. */
   readonly start: number

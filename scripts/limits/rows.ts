@@ -74,14 +74,14 @@ import {
 import { MAX_OUTPUT_WAITING_BYTES as MAX_WAITING_BYTES } from 'bridgekeeper/testing'
 import { allowance, count, size, span, within } from './units.ts'
 
-/** What is bounded, by how much, per what, and what a peer over the bound hears. */
+/** A bounded resource, its bound, per what, and the error that a peer over the bound gets. */
 export type LimitRow = readonly [resource: string, bound: string, per: string, hears: string]
 
 const { inAll, perAddress, perUser, handshakes, handshakeWindowMs } = DEFAULT_CONNECTION_LIMITS
 const SLOW_DOWN = '`handshake_rate_exceeded`'
 const LIMITED = '`login_limited`'
 
-/** Sockets and requests, whoever they are of. */
+/** Sockets and requests of any client. */
 export const SOCKETS: readonly LimitRow[] = [
   ['sockets', count(MAX_SOCKETS_PER_ADDRESS), 'address', 'closed; the idlest of the address goes first'],
   ['sockets', count(MAX_CONNECTIONS), 'node', 'closed; from 95 % on the idlest go first'],
