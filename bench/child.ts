@@ -1,10 +1,10 @@
 /** The side of a benchmark process that speaks with the process that started it. */
 
-/** What a process tells its parent once it can be used. */
+/** Message of a process to its parent once it is ready. */
 export interface Ready {
-  /** Where it listens, on loopback; 0 for an agent, which does not. */
+  /** Port on loopback; 0 for an agent, which does not listen. */
   readonly port: number
-  /** What an agent and a caller need to be let in; a relay lets everyone in. */
+  /** Credentials for an agent and a caller; a relay accepts everyone. */
   readonly login?: Login
 }
 

@@ -1,7 +1,7 @@
 import { type Address, Lane } from './lane.ts'
 import { quantile } from './stats.ts'
 
-/** What one run of calls showed. */
+/** Results of a run of calls. */
 export interface Run {
   readonly calls: number
   readonly elapsedMs: number
@@ -11,7 +11,7 @@ export interface Run {
 
 const LAST_ANSWERS_TIMEOUT_MS = 10_000
 
-/** Callers at the same time, each over a connection of its own. */
+/** Concurrent callers, each with a separate connection. */
 export class LoadClient {
   readonly #lanes: readonly Lane[]
 

@@ -15,7 +15,7 @@ const TOOL = '"toolName":"'
 const url = process.env.BENCH_URL ?? ''
 const login = readLogin(process.env.BENCH_LOGIN)
 
-/** One frame per size and length of id. A handful: the ids of one target have one length or two. */
+/** A frame per size and length of id. Few: the ids of a target have one or two lengths. */
 const frames = new Map<string, Buffer>()
 
 const socket = new WebSocket(url, {
@@ -38,7 +38,7 @@ function readLogin(json: string | undefined): Login | undefined {
 
 function execute(frame: Buffer): void {
   const answer = answerTo(member(frame, ID), member(frame, TOOL))
-  // The socket masks into a copy of its own before it returns, so the frame can be used again.
+  // The socket masks a copy before it returns, so the frame can be used again.
   socket.send(answer, { binary: false })
 }
 

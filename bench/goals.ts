@@ -1,7 +1,10 @@
 import type { Cell } from './pairs.ts'
 import type { FigureName } from './sample.ts'
 
-/** What a figure of the bridge must be, and should be, as a ratio to the bare relay in the same run. */
+/**
+ * Limits of a figure of the bridge, as a ratio to the bare relay in the same run: `must` fails, `aim` is the
+ * target.
+ */
 export interface Goal {
   readonly better: 'lower' | 'higher'
   readonly must: number

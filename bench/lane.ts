@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net'
 import { toolOf } from './payload.ts'
 
-/** Where calls go, and with which token. */
+/** Address and token of calls. */
 export interface Address {
   readonly port: number
   readonly token: string | undefined
@@ -16,8 +16,8 @@ const CONTENT_LENGTH = /\r\ncontent-length: *(\d+)/i
 const NOTHING = Buffer.alloc(0)
 
 /**
- * One caller over HTTP/1.1: a connection that it keeps, one request in flight. It writes and reads the
- * bytes itself, since a general HTTP client costs more than what is measured.
+ * A caller over HTTP/1.1: one kept connection, one request in flight. It writes and reads the bytes itself,
+ * since a general HTTP client costs more than the measured part.
  */
 export class Lane {
   readonly #socket: Socket
@@ -29,9 +29,9 @@ export class Lane {
   #untilMs = 0
   #latenciesMs: number[] = []
   #settle: { readonly done: () => void; readonly failed: (error: Error) => void } | undefined
-  /** What came of a head that is not whole yet. */
+  /** The part of a head that has arrived. */
   #head: Buffer = NOTHING
-  /** What is missing of the body; `undefined` until its head is read. */
+  /** Missing bytes of the body; `undefined` until its head is read. */
   #leftBytes: number | undefined
   /** The length of every body, known from the first, which is checked whole. */
   #bodyBytes: number | undefined

@@ -8,7 +8,7 @@ export interface MachineTime {
   readonly totalMicros: number
 }
 
-/** The kernel counts in hundredths of a second, whatever its own clock (proc(5), USER_HZ). */
+/** The kernel counts in hundredths of a second, independent of its clock (proc(5), USER_HZ). */
 const TICK_MICROS = 10_000
 
 /** Reads the machine's CPU time; `undefined` where the kernel does not tell it this way. */

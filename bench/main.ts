@@ -12,7 +12,7 @@ import { Target, type TargetKind } from './targets.ts'
 
 interface Plan {
   readonly cells: readonly Cell[]
-  /** How often the processes are started anew: one may differ from others for its whole life. */
+  /** Number of fresh starts of the processes: one may differ from others for its whole life. */
   readonly starts: number
   readonly pairsPerStart: number
   readonly timing: Timing

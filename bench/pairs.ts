@@ -3,7 +3,7 @@ import { type SizeName, sizes } from './payload.ts'
 import { type Figures, type Loaded, type Patience, type Sample, type Timing, takeSample } from './sample.ts'
 import type { Target } from './targets.ts'
 
-/** One line of the benchmark: a payload size and a number of calls at the same time. */
+/** A row of the benchmark: a payload size and a number of concurrent calls. */
 export interface Cell {
   readonly size: SizeName
   readonly concurrency: number

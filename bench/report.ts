@@ -12,7 +12,7 @@ export interface Measured {
   readonly compared: readonly (readonly Pair[])[]
 }
 
-/** One figure of one cell, ready to be shown. */
+/** A figure of a cell, ready to print. */
 export interface Line extends Cell {
   readonly figure: FigureName
   readonly relay: number
@@ -21,7 +21,7 @@ export interface Line extends Cell {
   readonly interval: Interval
   /** The ratio of each start alone. */
   readonly perStart: readonly number[]
-  /** What two equal relays differed by in this run; a smaller difference means nothing. */
+  /** Difference between two equal relays in this run; a smaller difference means nothing. */
   readonly error: number
   readonly goal: Goal | undefined
   readonly verdict: Verdict | undefined

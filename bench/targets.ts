@@ -3,7 +3,7 @@ import { BenchProcess } from './processes.ts'
 const AGENT_PATHS = { relay: '/', bridge: '/api/mcp-ws' } as const
 export type TargetKind = keyof typeof AGENT_PATHS
 
-/** What is measured: a relay or a bridge, and the agent that is connected to it. */
+/** A measured target: a relay or a bridge, and the agent that is connected to it. */
 export class Target {
   readonly kind: TargetKind
   readonly middle: BenchProcess
@@ -15,7 +15,7 @@ export class Target {
     this.agent = agent
   }
 
-  /** Starts both, anew. */
+  /** Starts new processes for both. */
   static async start(kind: TargetKind): Promise<Target> {
     const middle = await BenchProcess.start(`./${kind}.ts`)
     const { port, login } = middle.ready

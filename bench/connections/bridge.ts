@@ -66,7 +66,7 @@ function user(userId: string): User {
   return { userId, email: `${userId}@example.com`, tokenVersion: 0, state: 'active', createdAtMs: 0 }
 }
 
-/** A machine with a key of its own. */
+/** A machine with its own key. */
 async function enrolled({ userId, sessionId }: Login): Promise<Device> {
   const { publicKey, privateKey } = generateKeyPairSync('ed25519')
   const jwk = publicKey.export({ format: 'jwk' })
@@ -97,7 +97,7 @@ const answers: BridgeAnswers = {
     for (const revocation of revocations) {
       beganMs.push(sharedMs())
       await bridge.revoke(revocation)
-      // Each in a turn of its own, as they come over a network.
+      // Opens each in a separate turn, as they would arrive over a network.
       await new Promise((resolve) => setImmediate(resolve))
     }
     return beganMs

@@ -11,7 +11,7 @@ export interface Login {
   readonly userId: string
   readonly sessionId: string
   readonly token: string
-  /** It proves this machine's key; without it, it answers the echo of v1. */
+  /** Proves this machine's key; without it, the agent answers the echo of v1. */
   readonly device?: Device
 }
 
@@ -29,7 +29,7 @@ interface Challenge {
 
 interface Opening {
   readonly url: string
-  /** One for each agent; without them so many plain sockets. */
+  /** A login for each agent; a number opens plain sockets. */
   readonly logins: readonly Login[] | number
   readonly atOnce: number
 }
@@ -45,7 +45,7 @@ export interface CrowdAnswers {
   open(opening: Opening): Promise<number>
   /** Ends all. Resolves once they have ended. */
   close(argument: undefined): Promise<void>
-  /** Resolves once all have ended by themselves. @returns how, in the order in which they were opened */
+  /** Resolves once all have ended. @returns how, in the order in which they were opened */
   ended(argument: undefined): Promise<readonly Ended[]>
 }
 

@@ -21,7 +21,7 @@ const PAIRS = 8
 const PER_SAMPLE = 200
 /** Until what sets connections up is compiled, on either side. */
 const WARM_UP = 800
-/** What connections that ended leave to be done is done by then. */
+/** Time for ended connections to finish their cleanup. */
 const PAUSE_MS = 300
 const AT_ONCE = 8
 const GOAL = 2.2

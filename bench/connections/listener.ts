@@ -3,7 +3,7 @@ import { createServer, type Server } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 
-/** Where sockets come in: over TLS where the environment names a certificate. Both servers use the same. */
+/** Listens for sockets, over TLS if the environment names a certificate. Both servers use the same. */
 export function listenerOf(): Server {
   const { BENCH_CERT, BENCH_KEY } = process.env
   if (BENCH_CERT === undefined || BENCH_KEY === undefined) return createServer({ noDelay: true })

@@ -50,7 +50,7 @@ export async function memory(): Promise<string> {
   )
 }
 
-/** What each connection adds to a server that has served before. */
+/** Memory that each connection adds to a server that has served before. */
 async function perConnection(file: './bare.ts' | './bridge.ts'): Promise<Memory> {
   const env = { BENCH_SECRET: randomBytes(SECRET_BYTES).toString('hex') }
   const server = await Child.start(file, env, HELD_STILL)

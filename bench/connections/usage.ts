@@ -1,15 +1,15 @@
-/** What a server's process says of itself. */
+/** Resource usage that a server's process reports. */
 interface Usage {
   readonly cpuMicros: number
 }
 
 export interface Memory {
-  /** What lives on V8's heap and what that keeps beside it, after collections. */
+  /** Bytes in use on V8's heap and beside it, after collections. */
   readonly usedBytes: number
   readonly rssBytes: number
 }
 
-/** What both servers answer. */
+/** Messages that both servers answer. */
 export interface ServerAnswers {
   cpu(argument: undefined): Usage
   memory(argument: undefined): Promise<Memory>

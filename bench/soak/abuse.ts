@@ -12,7 +12,7 @@ export interface Ask {
   readonly body?: string
 }
 
-/** One abuser: an address, mostly a user of its own, and a count of what the bridge answered. */
+/** An abuser: an address, usually a separate user, and a count of the bridge's answers. */
 export class Abuser {
   readonly kind: string
   readonly port: number
@@ -50,7 +50,7 @@ export class Abuser {
     setInterval(act, 1_000 / perSecond)
   }
 
-  /** One request over a kept connection; its answer is read and counted. */
+  /** Sends a request over a kept connection; reads and counts its answer. */
   ask({ method = 'GET', path, headers = {}, body }: Ask): void {
     const sized = body === undefined ? {} : { 'content-length': Buffer.byteLength(body) }
     const options = {

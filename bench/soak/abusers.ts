@@ -3,7 +3,7 @@ import { Abuser } from './abuse.ts'
 import { ABUSES } from './kinds.ts'
 import type { SoakUser } from './node.ts'
 
-/** What the parent sends once. */
+/** Order that the parent sends once. */
 export interface AbuseOrder {
   readonly port: number
   readonly abusers: readonly { readonly kind: string; readonly from: string; readonly user: SoakUser }[]

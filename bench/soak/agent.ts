@@ -15,12 +15,12 @@ interface Frame {
 export interface AgentOptions {
   readonly port: number
   readonly user: SoakUser
-  /** Where it connects from, within 127.0.0.0/8. */
+  /** Source address, within 127.0.0.0/8. */
   readonly from: string
   readonly tools: readonly object[]
 }
 
-/** An agent with one server, `soak`, whose tools answer at once. Resolves once it is verified. */
+/** Connects an agent with one server, `soak`, whose tools answer at once. Resolves once it is verified. */
 export function connectAgent({ port, user, from, tools }: AgentOptions): Promise<WebSocket> {
   const socket = new WebSocket(`ws://127.0.0.1:${port}/api/mcp-ws`, SUBPROTOCOL_V2, {
     perMessageDeflate: false,

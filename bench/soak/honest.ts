@@ -7,9 +7,9 @@ import type { SoakNode } from './node.ts'
 const PAUSE_MS = 700
 const TOOLS = 20
 
-/** What honest clients saw in one phase. */
+/** Results of honest clients in one phase. */
 export interface Phase {
-  /** Of each answered request, in milliseconds. */
+  /** Latencies of answered requests, in milliseconds. */
   readonly latenciesMs: readonly number[]
   /** Requests that were refused, or not answered. */
   readonly refusals: readonly string[]

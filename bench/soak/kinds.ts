@@ -12,7 +12,7 @@ const BATCH = JSON.stringify(
 const PASSWORDS_AT_ONCE = 66
 const UPLOADS = 64
 
-/** One way to abuse a bridge. It goes on until its process ends. */
+/** A way to abuse a bridge. It continues until its process ends. */
 export type Abuse = (abuser: Abuser) => void | Promise<void>
 
 /** Every kind of abuse by name; twenty abusers in all, some kinds more than once. */

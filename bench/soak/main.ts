@@ -14,7 +14,7 @@ import { ABUSES, MORE } from './kinds.ts'
 import { SoakNode } from './node.ts'
 
 const HONEST = 5
-/** Resident memory that the node may take, whatever the abusers do. */
+/** Limit of the node's resident memory under abuse. */
 const MAX_RESIDENT_MIB = 600
 /** How much slower the slowest hundredth of the honest requests may get. */
 const MAX_P99_RATIO = 3
