@@ -40,7 +40,7 @@ export interface TestAccounts {
   readonly tokens: Tokens
   readonly recorded: Recorded
   readonly system: System
-  /** What was ended, in order. */
+  /** Recorded revocations, in order. */
   readonly revoked: readonly Revocation[]
   user(name: string, options?: { readonly role?: UserRole; readonly password?: string }): Promise<User>
   /** A browser in which this user is logged in. */
@@ -52,7 +52,7 @@ export interface TestOptions {
   readonly port?: number
   /** The name under which browsers come. */
   readonly host?: string
-  /** What the pages take for their own address; the real one unless given. */
+  /** Address of the pages; the real one unless given. */
   readonly issuer?: string
   readonly bridge?: Partial<BridgeOptions>
   readonly parts?: Partial<AccountParts>

@@ -8,7 +8,7 @@ import { scratch } from './scratch.ts'
 
 const START_MS = 20_000
 
-/** One entry of an `mcpServers` file. */
+/** An entry of an `mcpServers` file. */
 export interface ServerEntry {
   readonly command: string
   readonly args: readonly string[]

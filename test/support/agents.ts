@@ -2,7 +2,7 @@ import { expect, vi } from 'vitest'
 import type { TestBridge } from './bridge.ts'
 import { type Peer, verifiedPeer } from './peer.ts'
 
-/** A v2 agent of this user with one server, whose tools take anything. */
+/** A v2 agent of this user with one server, whose tools accept any arguments. */
 export async function agentWith(
   at: TestBridge,
   name: string,

@@ -2,7 +2,7 @@ import { type Browser, type BrowserContext, chromium, type Page } from 'playwrig
 import { missingDebianCommand } from '../../scripts/debian.ts'
 import { atEnd } from './at-end.ts'
 
-/** What keeps Chromium from asking the network anything by itself; as root it has no sandbox. */
+/** Arguments that keep Chromium from background requests; as root it has no sandbox. */
 const ARGUMENTS = [
   '--no-sandbox',
   '--disable-gpu',

@@ -27,7 +27,7 @@ export async function setUpCaller() {
 export const callText = (id: string, args = '{}') =>
   `{"jsonrpc":"2.0","id":${id},"method":"tools/call","params":{"name":"read","arguments":${args}}}`
 
-/** What each request of the 2026 revision has in `_meta`. */
+/** Contents of `_meta` in each request of the 2026 revision. */
 export const ENVELOPE = {
   'io.modelcontextprotocol/protocolVersion': MODERN,
   'io.modelcontextprotocol/clientInfo': { name: 'test', version: '1' },

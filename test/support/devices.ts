@@ -101,7 +101,7 @@ export interface MadeProof {
 
 export type Changes = Partial<TranscriptFacts>
 
-/** What the device says to a challenge. @param changes facts that it takes for others than they are */
+/** Answers a challenge as the device would. @param changes overrides of the signed facts */
 export function prove(device: TestDevice, challenge: Message, url: string, changes: Changes = {}): MadeProof {
   const asked = challenge.proof as { connectionId: string; keyId: string }
   const facts: TranscriptFacts = {
@@ -153,7 +153,7 @@ export function isCountersigned(bridgeKey: KeyObject, made: MadeProof, verified:
   return verify(null, bytes, createPublicKey(bridgeKey), Buffer.from(signature, 'base64url'))
 }
 
-/** Tokens that are good, by their text; what is none of them is for whoever comes after. */
+/** Valid tokens, by their text; any other token is left to the next verifier. */
 export class TokenTable implements Authenticator {
   readonly principals = new Map<string, Principal>()
   readonly #next: Authenticator | undefined
@@ -196,9 +196,9 @@ export interface DeviceBridge extends TestBridge {
   readonly devices: DeviceStore
   readonly key: KeyObject
   readonly tokens: TokenTable
-  /** A device of this user that is enrolled here, with a token of its own. */
+  /** Enrols a device of this user, with a separate token. */
   enrol(name: string, algorithm?: Algorithm): Promise<TestDevice>
-  /** One more token of the device. */
+  /** Issues another token of the device. */
   tokenFor(device: TestDevice, changes?: Partial<Principal>): string
 }
 

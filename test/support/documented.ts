@@ -4,7 +4,7 @@ import { repository } from './program.ts'
 
 export interface CodeBlock {
   readonly language: string
-  /** What the block says it is the content of: ```js file=server.mjs */
+  /** File that the block is the content of: ```js file=server.mjs */
   readonly file: string | undefined
   readonly code: string
 }

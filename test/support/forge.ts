@@ -19,7 +19,7 @@ export function partsOf(token: string): TokenParts {
   return { header: header ?? {}, claims: claims ?? {} }
 }
 
-/** Signs whatever it is given; text is taken as it stands. */
+/** Signs any value; text is used unchanged. */
 export function hmacToken(
   header: object | string,
   claims: object | string,
@@ -30,7 +30,7 @@ export function hmacToken(
   return `${input}.${createHmac(hash, key).update(input).digest('base64url')}`
 }
 
-/** What the bridge says to this token at each of its doors: the code, or `let in`. */
+/** Sends this token to each of the bridge's doors. @returns the code, or `let in` */
 export async function atEveryDoor(bridge: TestBridge, token: string): Promise<Record<string, string>> {
   const list = { jsonrpc: '2.0', id: 1, method: 'tools/list', params: {} }
   const answer = await post(bridge, '/mcp', list, bearer(token))

@@ -3,7 +3,7 @@ import { agentSigned } from '@bridgekeeper/protocol'
 import { type HeldKey, type MadeProof, makeKey, prove, signWith, type TestDevice } from './devices.ts'
 import type { Message } from './peer.ts'
 
-/** What an attacker has: the token, everything that was ever said, and keys that are not the device's. */
+/** An attacker's material: the token, every recorded message, and keys other than the device's. */
 export interface Loot {
   /** Knows the device's ids and token. Its key is one of the attacker's, its `keyId` aside. */
   readonly device: TestDevice
@@ -35,7 +35,7 @@ export function forgery(loot: Loot, challenge: Message, pick: (below: number) =>
   const answer = (proof: object): object => ({ type: 'challenge_response', proof })
   const signature = record.made.signature
   const tries: readonly (() => object)[] = [
-    // What was recorded, as it was and in new combinations.
+    // Recorded answers, unchanged and in new combinations.
     () => answer(record.made.proof),
     () => answer({ ...record.made.proof, nonce: one(loot.recorded).made.proof.nonce }),
     () => answer({ ...record.made.proof, previous: one(loot.recorded).made.connectionId }),

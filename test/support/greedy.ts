@@ -43,7 +43,7 @@ export async function deafClient(at: TestBridge): Promise<RawClient> {
   return client
 }
 
-/** An agent of ann's whose catalog has about so many bytes. */
+/** An agent of ann's whose catalog has about this many bytes. */
 export async function agentWithCatalog(at: TestBridge, sizeBytes: number): Promise<Peer> {
   const peer = await verifiedPeer(at, await at.token('ann', HOUR), { v2: true })
   const inputSchema = { type: 'object', description: 'x'.repeat(sizeBytes / 1_000 - 150) }

@@ -70,7 +70,7 @@ export async function login(
   }
 }
 
-/** The first line of JSON in which this member has this value; `undefined` while there is none. */
+/** Finds the first line of JSON in which this member has this value; `undefined` while there is none. */
 export function eventIn<T extends Readonly<Record<string, unknown>>>(
   stdout: string,
   key: string,

@@ -6,7 +6,7 @@ import type {
 } from '@modelcontextprotocol/client'
 import { CALLBACK } from './oauth-client.ts'
 
-/** What an app keeps of its login, and how its user's browser is sent away. */
+/** An app's login state, and its redirect of the user's browser. */
 export class AppLogin implements OAuthClientProvider {
   readonly redirectUrl = CALLBACK
   readonly clientMetadata = {

@@ -16,7 +16,7 @@ export const MCP_HEADERS = {
 /** Another spelling of the usual content type, which must change nothing. */
 export const OTHER_TYPE = { 'content-type': 'application/json; profile=any' } as const
 
-/** One HTTP POST to an MCP path, as bytes in and bytes out. */
+/** Sends an HTTP POST to an MCP path, as bytes in and bytes out. */
 export async function post(
   bridge: Pick<TestBridge, 'url'>,
   path: string,

@@ -115,7 +115,7 @@ export async function redeem(
   return oauth.processAuthorizationCodeResponse(as, client, response)
 }
 
-/** What the token endpoint says to raw parameters. */
+/** Sends raw parameters to the token endpoint. */
 export async function askToken(
   as: oauth.AuthorizationServer,
   parameters: Readonly<Record<string, string>>,

@@ -9,7 +9,7 @@ export const DEVICE_KEY = 'NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs'
 export const AGENT: oauth.Client = { client_id: AGENT_CLIENT_ID }
 export const DEVICE_GRANT = 'urn:ietf:params:oauth:grant-type:device_code'
 
-/** What an agent asks for, with changes; what is `undefined` is left out. */
+/** Parameters of an agent, with changes; `undefined` removes one. */
 export function deviceParameters(
   node: Pick<OAuthNode, 'url'>,
   changes: Readonly<Record<string, string | undefined>> = {},

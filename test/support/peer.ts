@@ -13,7 +13,7 @@ export interface Closed {
   readonly reason: string
 }
 
-/** A hand-driven peer of the agents' endpoint: every message is awaited, none is answered by itself. */
+/** A manual peer of the agents' endpoint: tests await every message, and send every answer. */
 export class Peer {
   readonly socket: WebSocket
   readonly closed: Promise<Closed>
@@ -43,7 +43,7 @@ export class Peer {
     }
   }
 
-  /** What arrived and was not yet taken. */
+  /** Received messages that no test has taken. */
   get waiting(): readonly Message[] {
     return this.#inbox
   }
@@ -68,7 +68,7 @@ export interface PeerOptions {
   readonly socketOptions?: ClientOptions
 }
 
-/** Opens a socket to the bridge; whatever happens to it is for the test to see. */
+/** Opens a socket to the bridge; the test observes its errors. */
 export function dial(bridge: Pick<TestBridge, 'port'>, options: PeerOptions = {}): Peer {
   const { token, via = 'bearer', cookie = 'accessToken', v2 = false, path = '/api/mcp-ws' } = options
   const credential: Record<string, string> =

@@ -4,7 +4,7 @@ export interface Page {
   readonly status: number
   readonly headers: Headers
   readonly text: string
-  /** Where the browser was sent that is not of this site: the app that asked. */
+  /** Address outside this site to which the browser was sent: the app that asked. */
   readonly left?: URL
 }
 
@@ -43,7 +43,7 @@ export class Person {
     return this.#follow(await this.send('POST', action, body, { origin: this.#origin }))
   }
 
-  /** One request, cookies and all. */
+  /** Sends a request with the cookies. */
   async send(
     method: string,
     url: string,
@@ -80,7 +80,7 @@ export class Person {
     return this.#cookies
   }
 
-  /** Puts a cookie of somebody else's into this browser. */
+  /** Plants another browser's cookie into this one. */
   plant(name: string, cookie: Cookie): void {
     this.#cookies.set(`${name} ${cookie.path}`, cookie)
   }
@@ -148,7 +148,7 @@ function covers(path: string, pathname: string): boolean {
   return pathname === path || pathname.startsWith(path.endsWith('/') ? path : `${path}/`)
 }
 
-/** What a person reads. */
+/** Returns the visible text of a page. */
 export function wordsOn({ text }: Page): string {
   return unescaped(
     text

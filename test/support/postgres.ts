@@ -20,7 +20,7 @@ export interface Postgres {
   readonly password: string
   /** The address of a new, empty database. */
   fresh(): Promise<string>
-  /** As an operator, in the database of this address. */
+  /** Queries as an operator, in the database of this address. */
   query(url: string, sql: string): Promise<readonly Record<string, unknown>[]>
   /** Cuts all connections at once, and refuses new ones until it is started again on the same port. */
   stop(): Promise<void>

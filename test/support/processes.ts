@@ -14,18 +14,18 @@ export function kill(pid: number): void {
   try {
     process.kill(pid, 'SIGKILL')
   } catch {
-    // It has ended meanwhile.
+    // It has ended since.
   }
 }
 
-/** The processes in whose environment this text occurs. */
+/** Finds the processes in whose environment this text occurs. */
 export function processesWith(mark: string): readonly number[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name) && environmentOf(name).includes(mark))
     .map(Number)
 }
 
-/** Empty for a process that has ended, also while nobody has collected it, and for those of others. */
+/** Empty for a process that has ended, also as a zombie, and for those of others. */
 function environmentOf(pid: string): string {
   try {
     return readFileSync(`/proc/${pid}/environ`, 'latin1')

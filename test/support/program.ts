@@ -16,7 +16,7 @@ export interface Ended {
   readonly stderr: string
 }
 
-/** Of our own environment: whatever else is set where the tests run must not decide what they see. */
+/** Variables kept from the environment: others must not influence the tests. */
 const KEPT = ['HOME', 'LANG', 'USER', 'TMPDIR', 'NODE_COMPILE_CACHE']
 const LINE_MS = 20_000
 const KILL_MS = 5_000
@@ -74,7 +74,7 @@ export class Program {
     return this.#stdout + this.#stderr
   }
 
-  /** Sends a signal to the process that was started, as whoever started it would. */
+  /** Sends a signal to the started process. */
   signal(signal: NodeJS.Signals): void {
     this.#child.kill(signal)
   }
@@ -87,7 +87,7 @@ export class Program {
     this.#child.stdin?.end()
   }
 
-  /** What `find` finds in its standard output, as soon as it does; fails when the program ends first. */
+  /** Resolves with the result of `find` in its standard output; rejects if the program ends first. */
   async printed<T>(find: (stdout: string) => T | undefined, withinMs = LINE_MS): Promise<T> {
     const endMs = Date.now() + withinMs
     for (;;) {
@@ -105,7 +105,7 @@ export class Program {
     }
   }
 
-  /** The processes of it that run: its own, and all that descend from it, whoever is their parent now. */
+  /** Lists its running processes: its own and all descendants, also after a change of parent. */
   processes(): readonly number[] {
     return processesWith(this.#mark)
   }

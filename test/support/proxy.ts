@@ -11,7 +11,7 @@ export interface TestProxy {
 }
 
 /**
- * A proxy whose tunnels all lead to one port of this machine, whatever name is asked for.
+ * A proxy whose tunnels all lead to one port of this machine, regardless of the requested name.
  *
  * @param answer in place of a tunnel
  */

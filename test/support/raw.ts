@@ -3,7 +3,7 @@ import { connect, type Socket } from 'node:net'
 import { SUBPROTOCOL_V2 } from '@bridgekeeper/protocol'
 import { onTestFinished } from 'vitest'
 
-/** A peer that keeps to no rule: writes whatever bytes it likes and shows what comes back. */
+/** A peer that breaks every rule: writes any bytes and shows the answer. */
 export class RawClient {
   readonly socket: Socket
   readonly ended: Promise<void>
@@ -101,9 +101,9 @@ export interface UpgradeOptions {
   readonly path?: string
   readonly token?: string | undefined
   readonly v2?: boolean
-  /** Lines beside the usual ones; `Host` takes the place of the usual. */
+  /** Additional header lines; `Host` replaces the default one. */
   readonly headers?: readonly string[]
-  /** Where the client connects from, within 127.0.0.0/8. */
+  /** Source address, within 127.0.0.0/8. */
   readonly from?: string
   /** Bytes that follow the request at once. */
   readonly tail?: Buffer
@@ -147,7 +147,7 @@ export async function rawUpgrade(
   return client
 }
 
-/** What the bridge says to an upgrade request, as HTTP; the connection is gone after that. */
+/** Sends an upgrade request. @returns the bridge's HTTP answer; the connection is closed then */
 export async function tryUpgrade(
   at: { readonly port: number },
   options: UpgradeOptions = {},

@@ -1,6 +1,6 @@
 import { callbackLog, type EventName, type SecurityEvent, type SecurityLog } from '@bridgekeeper/bridge'
 
-/** A security log whose events a test can look at. */
+/** A security log whose events a test can read. */
 export class Recorded {
   readonly events: SecurityEvent[] = []
   readonly securityLog: SecurityLog = callbackLog((event) => this.events.push(event))

@@ -10,7 +10,7 @@ export function settingsOf(
   return serveSettings({ flags: { port: '0', data: join(scratch(), 'data'), ...flags }, env })
 }
 
-/** What a test says of a node that it starts. */
+/** Options of a node that a test starts. */
 export interface NodeTestOptions extends Partial<Omit<ServeOptions, 'settings' | 'env'>> {
   readonly flags?: Readonly<Record<string, unknown>>
   readonly env?: Readonly<Record<string, string>>

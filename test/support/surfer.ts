@@ -2,7 +2,7 @@ import { request as httpRequest } from 'node:http'
 
 const FOLLOWED: ReadonlySet<number> = new Set([302, 303, 307])
 
-/** What a browser has of one page. */
+/** A page as the browser sees it. */
 export interface Seen {
   readonly status: number
   readonly headers: ReadonlyMap<string, readonly string[]>
@@ -36,7 +36,7 @@ export class Surfer {
     return seen
   }
 
-  /** Sends the form of the page whose action ends so, with these fields filled in, and follows redirects. */
+  /** Sends the form of the page whose action has this ending, with these fields, and follows redirects. */
   async submit(
     page: Seen,
     action: string,
@@ -58,7 +58,7 @@ export class Surfer {
     return this.send('POST', path, body, { ...type, ...headers })
   }
 
-  /** One request, cookies and all; a header that is empty is left out. */
+  /** Sends a request with the cookies; leaves out an empty header. */
   send(
     method: string,
     path: string,
@@ -91,7 +91,7 @@ export class Surfer {
     })
   }
 
-  /** Where a redirect leads; without our own origin. */
+  /** Returns the target of a redirect, without our origin. */
   #after({ path, headers }: Seen): string {
     const url = new URL(headers.get('location')?.[0] ?? '/', new URL(path, this.#origin))
     return url.origin === this.#origin ? url.pathname + url.search : url.href
@@ -115,7 +115,7 @@ export function hiddenFields(text: string, action: string): Record<string, strin
   return Object.fromEntries(fields.map(([, name = '', value = '']) => [name, unescaped(value)]))
 }
 
-/** What a person reads. */
+/** Returns the visible text of a page. */
 export function textOf(html: string): string {
   const body = html.slice(html.indexOf('<body>'))
   return unescaped(body.replaceAll(/<[^>]*>/g, ' ').replaceAll(/\s+/g, ' '))
