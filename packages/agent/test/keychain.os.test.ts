@@ -16,7 +16,7 @@ async function besideSecretService(home: string, actions: readonly string[]): Pr
   const lines = actions.map((action) => `'${node}' '${FIXTURE}' '${home}' auto ${action}`)
   const script = [
     'printf secret | gnome-keyring-daemon --unlock --components=secrets >/dev/null',
-    // Asked for before it is on the bus, D-Bus would start another one, which is locked and answers nobody.
+    // Waits until it is on the bus; otherwise D-Bus would start another one, locked and without an answer.
     `until ${IS_ON_BUS} | grep -q true; do sleep 0.05; done`,
     ...lines,
   ]
@@ -62,7 +62,7 @@ test('[KEYCHAIN.8] a record whose key store is gone is told as such, and the rec
   const path = join(folder, readdirSync(folder)[0] ?? '')
   const content = readFileSync(path, 'utf8')
   expect(content).not.toContain('"d"')
-  // Another login, whose store is new and empty: such as on another machine.
+  // Another login with a new, empty store, as on another machine.
   expect(await besideSecretService(home, ['sign'])).toEqual([{ code: 'device_key_missing' }])
   const { stdout } = await run(process.execPath, [FIXTURE, home, 'auto', 'sign'])
   expect(JSON.parse(stdout)).toEqual({ code: 'key_store_unavailable' })

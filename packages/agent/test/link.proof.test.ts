@@ -40,7 +40,7 @@ function challenge(changes: object = {}, text = randomBytes(32).toString('hex'))
   return { type: 'challenge', challenge: text, expiresIn: 30_000, proof }
 }
 
-/** What an honest bridge answers to a proof: it has the signed text, as it knows the facts itself. */
+/** The answer of an honest bridge to a proof: it derives the signed text from its own facts. */
 function countersigned(me: ReturnType<typeof device>, key = bridgeKey.privateKey) {
   return (answer: Frame): DownMessage => {
     const { signature } = answer.proof as { signature: string }
@@ -213,7 +213,7 @@ test('[LINK.30] an AgentError of the machine itself ends the agent in its words'
   expect(await (await linked(me)).ended).toBe(gone)
 })
 
-/** A token that is good for 15 minutes by its claims, told from others by its number. */
+/** A token that is valid for 15 minutes by its claims; the number makes it unique. */
 const shortToken = (nowMs: number, n: number) => {
   const iat = Math.floor(nowMs / 1_000)
   return tokenOf({ sub: 'user', sid: 'session', iat, exp: iat + 900, n })

@@ -302,7 +302,7 @@ test('[PROC.14] a reaper that cannot be started is tried again, and the agent ru
   expect(JSON.parse(stdout)).toEqual([null, expect.any(Number)])
 })
 
-/** Runs an agent in a process of its own, and returns its id and those of all its servers' processes. */
+/** Runs an agent in a separate process, and returns its id and those of all its servers' processes. */
 async function runAgentProcess(
   mode: 'npx' | 'stubborn' | 'strays' | 'at-once',
 ): Promise<{ agent: number; others: readonly number[] }> {

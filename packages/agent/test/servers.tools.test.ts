@@ -142,7 +142,9 @@ function nested(depth: number): unknown {
   return JSON.parse('['.repeat(depth) + ']'.repeat(depth))
 }
 
-/** As the transport hands an answer on: one that breaks a bound of the wire is parsed, and no result. */
+/**
+ * Lists tools like the transport: an answer that breaks a bound of the wire is parsed, and is not a result.
+ */
 function listOf(tools: readonly unknown[]) {
   const result = Buffer.from(JSON.stringify({ tools }))
   const text = Buffer.from(`{"id":1,"result":${result}}`)

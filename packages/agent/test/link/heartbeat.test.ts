@@ -38,7 +38,7 @@ test('[LINK.23] a question after a sleep gives five seconds, and no more than an
   const [asked] = step(quiet(0), PING_MS, 1)
   expect(dueMs(probe(asked, 2 * PING_MS - 1_000, 1))).toBe(2 * PING_MS)
   expect(dueMs(probe(asked, PING_MS + 1, 1))).toBe(PING_MS + 5_001)
-  // Its answer came meanwhile.
+  // Its answer has arrived since.
   expect(dueMs(probe(asked, 2 * PING_MS - 1_000, 2))).toBe(2 * PING_MS + 4_000)
   const twice = probe(probe(quiet(0), 100, 0), 2_100, 0)
   expect(dueMs(twice)).toBe(5_100)

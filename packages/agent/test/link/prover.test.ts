@@ -104,7 +104,7 @@ test.each<[string, Partial<Parameters<typeof transcript>[0]>]>([
   expect(() => prover.recognise(undefined)).toThrow(
     expect.objectContaining({ code: 'bridge_not_recognised' }),
   )
-  // It is still open: an honest bridge may sign it.
+  // The proof is still open: an honest bridge may sign it.
   expect(prover.recognise(factsOf(asked, frame))).toBeDefined()
 })
 

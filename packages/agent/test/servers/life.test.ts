@@ -210,7 +210,7 @@ test('[PROC.10] stopping closes the input, then sends SIGTERM, then SIGKILL, eac
   await system.advance(1)
   await settled()
   expect(stopped).toBe(true)
-  // What it started is killed with it, before its number can come to mean another group.
+  // Its group is killed with it, before the system can reuse the number.
   expect(world.happened).toEqual(['add 0', 'SIGTERM 0', 'SIGCONT 0', 'SIGKILL 0', 'SIGKILL 0', 'remove 0'])
   expect(servers.catalog()).toEqual([{ state: 'failed', name: 's', reason: 'It was stopped.' }])
 })

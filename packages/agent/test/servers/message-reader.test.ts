@@ -5,7 +5,7 @@ const MAX_BYTES = 1_000
 const ONE = '{"jsonrpc":"2.0","id":1,"result":{"a":[1.0]}}'
 const TWO = '{"jsonrpc":"2.0","id":2,"result":{"a":"}{"}}'
 
-/** Reads lines; a broken text is somebody's where it says "waits". */
+/** Reads lines; a call waits for a broken text that contains "waits". */
 function read(...lines: readonly string[]) {
   const taken: string[] = []
   const amongNoise: string[] = []

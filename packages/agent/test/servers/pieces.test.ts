@@ -115,7 +115,7 @@ test('[PROC.1] these are all the variables that a server gets of the agent', () 
   const every = (platform: NodeJS.Platform) =>
     Object.keys(envOf(new Proxy({}, { get: (_, name) => String(name) }), { env: {} }, platform)).join(' ')
   expect(every('linux')).toBe(`HOME LANG LC_ALL LOGNAME PATH SHELL TERM TMPDIR TZ USER ${NETWORK}`)
-  // One variable whatever the case: the names in lower case replace the others.
+  // Names differ only in case, so the lower-case ones replace the others.
   expect(every('win32').toUpperCase()).toBe(
     'APPDATA COMSPEC HOMEDRIVE HOMEPATH LOCALAPPDATA PATH PATHEXT PROCESSOR_ARCHITECTURE PROGRAMDATA PROGRAMFILES ' +
       'SYSTEMDRIVE SYSTEMROOT TEMP TMP USERNAME USERPROFILE ' +

@@ -17,7 +17,7 @@ interface Refusal {
 /** How the bridge treats those who come; a test may change it between connections. */
 export interface Manners {
   speaks: 'v1' | 'v2'
-  /** What it says at first. */
+  /** First message to the agent. */
   greets: DownMessage
   /** Accepts any answer to its challenge, in these words. */
   verifies: boolean | ((answer: Frame) => DownMessage)

@@ -94,9 +94,9 @@ export class FakeChild extends EventEmitter {
 export interface World {
   readonly children: FakeChild[]
   readonly happened: string[]
-  /** What each was started with. */
+  /** Arguments of each spawn. */
   readonly spawned: unknown[][]
-  /** What the next processes are. */
+  /** Processes that the next spawns return. */
   next: (() => FakeChild)[]
 }
 
@@ -123,7 +123,7 @@ function fakeProcesses(world: World): Processes {
   }
 }
 
-/** Servers whose processes are the world's. */
+/** Runs servers whose processes belong to the world. */
 export function runFakes(world: World, entries: readonly ServerEntry[] = [entry()]) {
   const system = new FakeSystem()
   const events: ServerEvent[] = []

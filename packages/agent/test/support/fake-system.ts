@@ -42,7 +42,7 @@ export class FakeSystem implements System {
     this.#wallAheadMs += byMs
   }
 
-  /** Moves the clocks as a sleep does where both go on: timers come late, all at once. */
+  /** Moves both clocks as a sleep of the machine does: all timers fire late, at once. */
   async sleep(durationMs: number): Promise<void> {
     this.#nowMs += durationMs
     await this.advance(0)

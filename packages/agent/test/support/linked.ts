@@ -6,7 +6,7 @@ import type { LocalCall, LocalOutcome, LocalTools } from '../../src/local-tools.
 import { FakeSystem } from './fake-system.ts'
 import { until } from './until.ts'
 
-/** A token of `user` and `session`, whose signature nobody looks at. */
+/** A token of `user` and `session` with an unchecked signature. */
 export function tokenOf(
   claims: Record<string, unknown> = { sub: 'user', sid: 'session' },
   signature = 'signature',
@@ -39,13 +39,13 @@ export interface Linked {
   readonly system: FakeSystem
   readonly tools: FakeTools
   readonly events: readonly LinkEvent[]
-  /** What `run` ended with. */
+  /** Result of `run`. */
   readonly ended: Promise<unknown>
   stop(): void
   event<T extends LinkEvent['type']>(type: T, n?: number): Promise<Extract<LinkEvent, { type: T }>>
 }
 
-/** Runs a link with a clock of its own until the test has finished. */
+/** Runs a link with a separate clock until the test has finished. */
 export function runLink(url: string, options: Partial<LinkOptions> = {}): Linked {
   const events: LinkEvent[] = []
   const system = new FakeSystem()

@@ -11,12 +11,12 @@ import { until } from './until.ts'
 
 const NODE_MODULES = fileURLToPath(new URL('../../../../node_modules', import.meta.url))
 
-/** One of the servers that MCP publishes, as installed. */
+/** A server that MCP publishes, as installed. */
 export function published(name: 'everything' | 'filesystem' | 'memory', ...args: string[]): StdioEntry {
   return node(name, `${NODE_MODULES}/@modelcontextprotocol/server-${name}/dist/index.js`, ...args)
 }
 
-/** One of the scripts in `fixtures`. */
+/** A script in `fixtures`. */
 export function fixture(script: 'server' | 'starts', ...args: string[]): StdioEntry {
   return node('fixture', fixturePath(script), ...args)
 }
