@@ -334,7 +334,7 @@ class Model {
   }
 }
 
-/** What was asked is answered within this turn of the event loop. */
+/** Every request is answered within this turn of the event loop. */
 function settle(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve))
 }

@@ -26,7 +26,7 @@ interface ModelSocket {
 
 interface ModelCall {
   readonly target: ModelSocket | undefined
-  /** Where a socket asked for it: that socket, and its own id. */
+  /** The socket that made the call, if any, and its own id. */
   readonly asker: ModelSocket | undefined
   readonly ownId: string
   readonly deadlineAtMs: number
@@ -134,7 +134,7 @@ class Model {
     for (const { real, state, closedWith, answered, executed } of this.sockets) {
       expect(this.world.ready.has(real.connection)).toBe(state === 'ready')
       expect(real.socket.closedWith).toBe(closedWith)
-      // Of calls that end in one moment none is the first.
+      // Calls that end at the same moment have no order.
       expect(real.socket.answers.sort()).toEqual([...answered].sort())
       expect(real.socket.idsOf('tool_execute')).toEqual(executed)
       for (const { type, whileReady } of real.socket.sent)

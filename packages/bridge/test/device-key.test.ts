@@ -18,7 +18,7 @@ test.each(['EdDSA', 'ES256'] as const)('[DEV.1] an %s key is read, under its thu
   })
 })
 
-/** The points of edwards25519 whose order divides eight, as `y` in little endian; with either sign where it has one. */
+/** The points of edwards25519 whose order divides eight, as `y` in little endian, with each possible sign. */
 const SMALL_ORDER = [
   '0100000000000000000000000000000000000000000000000000000000000000',
   'ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',

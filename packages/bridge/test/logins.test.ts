@@ -66,12 +66,12 @@ test('[REVOKE.9] logins that have nothing open are forgotten, and are found agai
   entered(logins, 'ann', 'busy').open(busy)
   for (let n = 0; n < 5_000; n++) entered(logins, `user${n}`, `session${n}`)
   expect(logins.count).toBeLessThan(5_000)
-  // One that was forgotten opens something, and is hit by what comes.
+  // A forgotten login can open connections, and later revocations end them.
   const late = use()
   expect(idle.open(late)).toBe(true)
   expect(logins.revoke({ kind: 'session', id: 'idle' })).toEqual([late])
   expect(logins.revoke({ kind: 'session', id: 'busy' })).toEqual([busy])
-  // One that was revoked while it was forgotten opens nothing.
+  // A login that was revoked while forgotten opens nothing.
   expect(logins.recalled(early)).toBeDefined()
   for (let n = 0; n < 20_000; n++) entered(logins, `more${n}`, `more${n}`)
   logins.revoke({ kind: 'user', id: 'ann' })

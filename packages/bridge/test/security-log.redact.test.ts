@@ -237,7 +237,7 @@ test.each<[TextKind, number]>([
   expect(text(words, kind)).toBe(words.slice(0, length))
   expect(text(`${words.slice(0, length - 1)}😀`, kind)).toBe(words.slice(0, length - 1))
   expect(text(`${words.slice(0, length - 2)}😀`, kind)).toBe(`${words.slice(0, length - 2)}😀`)
-  // What one kind may have is not remembered for another that may have less.
+  // A result that was memoized for one kind does not apply to a stricter one.
   expect(text(words.slice(0, 100), 'text')).toHaveLength(100)
   expect(text(words.slice(0, 100), kind)).toBe(words.slice(0, Math.min(100, length)))
   for (const value of [undefined, null, 7, {}]) expect(text(value, kind)).toBe('[redacted]')

@@ -28,7 +28,7 @@ const execute = message({
 })
 const bad: ConnectionEvent = { type: 'bad-message', code: 'message_invalid', detail: '', sizeBytes: 10 }
 
-/** What is put on record, which other tests look at. */
+/** Effects on the log, which other tests check. */
 const ASIDE = new Set(['log', 'challenge-failed'])
 
 function run(events: readonly ConnectionEvent[], start: ConnectionState = opened(CHALLENGE)[0]) {

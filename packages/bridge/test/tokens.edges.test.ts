@@ -28,7 +28,7 @@ const OURS = { iss: 'bridgekeeper', aud: 'bridgekeeper', sub: 'user_ann', sid: '
 
 const encode = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url')
 
-/** Signed with the right key, whatever it says. */
+/** Signs any content with the right key. */
 function signed(claims: object | string, header: object | string = HEADER): string {
   const [head, body] = [header, claims].map((part) => (typeof part === 'string' ? part : encode(part)))
   return `${head}.${body}.${createHmac('sha256', SECRET).update(`${head}.${body}`).digest('base64url')}`
@@ -194,7 +194,7 @@ test('[AUTH.8] a token is recalled up to five seconds and up to its end, and at 
   expect(recall.get('long')).toBeUndefined()
 })
 
-/** A recall, and what has it remember a token that is good for a minute. */
+/** A recall, and a function that makes it remember a token for a minute. */
 function recalling() {
   const system = new FakeSystem()
   const recall = new Recall(system)

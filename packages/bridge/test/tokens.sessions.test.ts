@@ -15,7 +15,7 @@ const ANN: User = {
 }
 const ENDED = deny('login_revoked')
 
-/** A token of Ann's login `s`, whose session is as given; without one, it has ended. */
+/** A token of Ann's login `s` with the given session; without one, it has ended. */
 async function tokenWith(session: Partial<Session> | undefined) {
   const system = new FakeSystem()
   const nowMs = system.nowMs()

@@ -237,7 +237,7 @@ function encode(value: object): string {
   return Buffer.from(JSON.stringify(value)).toString('base64url')
 }
 
-/** Signed with the right key, whatever it says. */
+/** Signs any content with the right key. */
 function signed(header: string, payload: string): string {
   const signature = createHmac('sha256', SECRET).update(`${header}.${payload}`).digest('base64url')
   return `${header}.${payload}.${signature}`

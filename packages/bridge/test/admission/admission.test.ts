@@ -138,7 +138,7 @@ test('[TLS.1] [ORIGIN.3] transport, host and origin are looked at before the tok
   expect(codeOf(await agent({ token: 'ann/s', headers: { Origin: 'https://evil.example' } }))).toBe(
     'origin_forbidden',
   )
-  // A page may be asked for from anywhere; it looks at the origin itself.
+  // Admits pages from any origin; the page checks the origin itself.
   expect(
     await admission.admitVisitor(request({ headers: { Origin: 'https://evil.example' } })),
   ).toMatchObject({
@@ -300,7 +300,7 @@ test('[SCOPE.3] [RS.4] an agent needs the scope to connect, and a token that is 
   )
 })
 
-/** As many devices as the test says that a user has. */
+/** A user with this number of devices. */
 function devicesOf(enrolled: readonly string[]) {
   const begun: string[] = []
   const devices = {

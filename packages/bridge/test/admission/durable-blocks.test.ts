@@ -34,7 +34,7 @@ async function setUp(system = new FakeSystem(), given?: BlockStore) {
   return { system, store, blocks, lifted, begin, leftMs, advance }
 }
 
-/** A store whose every method waits until it is told how to end; a store that is down only rejects. */
+/** A store whose every method waits until the test ends it; a store that is down only rejects. */
 function slowStore(inner: BlockStore) {
   const waiting: { readonly go: () => void; readonly fail: () => void }[] = []
   const slowly = <T>(run: () => Promise<T>): Promise<T> =>

@@ -28,7 +28,7 @@ async function setUp(given?: CallTimesStore, system = new FakeSystem(), limit = 
   return { store, system, window, callTimes, call, remaining, advance }
 }
 
-/** The same store in a process that starts so much later, with a monotonic clock of its own. */
+/** Opens the same store in a later process, with a new monotonic clock. */
 async function restart(before: Awaited<ReturnType<typeof setUp>>, laterMs = 0, store = before.store) {
   const system = new FakeSystem()
   system.advance(98_765)

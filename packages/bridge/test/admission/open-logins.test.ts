@@ -16,7 +16,7 @@ function entered(logins: OpenLogins, ...ids: [string, string, string?]): OpenLog
   return login
 }
 
-/** A use that is told from others by its number. */
+/** A use with a number to identify it. */
 const use = (n: number): OpenItem & { readonly n: number } => ({ n, revoked: () => {} })
 const numbers = (uses: readonly OpenItem[]) =>
   uses.map((one) => (one as ReturnType<typeof use>).n).sort((a, b) => a - b)
@@ -122,7 +122,7 @@ test('[REVOKE.3] 10,000 revocations are remembered; with one more, whoever began
   for (let n = 1; n < MAX_REMEMBERED; n++) logins.revoke({ kind: 'session', id: `s${n}` })
   expect(logins.isRevoked(principal('ann', 'oldest'), logins.now)).toBe(true)
   expect(logins.isRevoked(principal('ann', 'x'), since - 1)).toBe(false)
-  // One that is remembered is remembered longer, and takes no more room.
+  // A remembered login is remembered longer, and takes no additional place.
   logins.revoke({ kind: 'session', id: 's1' })
   expect(logins.isRevoked(principal('ann', 'x'), since - 1)).toBe(false)
   logins.revoke({ kind: 'session', id: 'one more' })
@@ -148,7 +148,7 @@ test('[REVOKE.9] idle logins are kept up to a number, and taken out by one more;
   expect(logins.count).toBe(SPARE_LOGINS)
   entered(logins, 'one', 'more')
   expect(logins.count).toBe(3)
-  // What it is found by is gone with it: nothing of it is ended.
+  // Its index entry was evicted too, so nothing of it is ended.
   expect(numbers(logins.revoke({ kind: 'device', id: 'd' }))).toEqual([1])
   expect(logins.count).toBe(2)
   expect(idle.revoked).toBe(true)

@@ -7,7 +7,7 @@ import type { SecurityEvent } from '../../src/security-log/events.ts'
 
 const ANN: Revocation = { kind: 'user', id: 'ann' }
 
-/** Revocations whose every step is the test's: what is published, and what this node is told of it, and when. */
+/** Revocations that the test controls: what is published, and when this node is notified of it. */
 class HandStore implements Revocations {
   readonly published: Revocation[] = []
   tell: (revocation: Revocation) => void = () => {}

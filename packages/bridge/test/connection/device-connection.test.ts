@@ -5,7 +5,7 @@ import { denied, OneConnection, settled } from '../support/one-connection.ts'
 
 const CATALOG = { type: 'catalog', servers: [] }
 
-/** A device whose renewals are due after ten minutes sharp. */
+/** A device whose renewals are due after exactly ten minutes. */
 async function device(lifetimeMs?: number) {
   const one = new OneConnection({ withDevice: true, ...(lifetimeMs !== undefined && { lifetimeMs }) })
   one.system.randomBytes = (count) => Buffer.alloc(count, count === 4 ? 0 : ++draws % 256)
@@ -235,7 +235,7 @@ test('[PROOF.11] late answers to challenges that gave way say nothing, right or 
     grants(one, 600_000)
     one.send({ type: 'reauthenticate', token })
     await settled()
-    // It comes after the challenge for the token is open.
+    // The answer arrives after the challenge for the token is open.
     if (token === 'first') one.send({ type: 'challenge_response', response: 'late' })
     expect(one.socket.closedWith).toBeUndefined()
     proveToken(one, token)

@@ -170,7 +170,7 @@ test('[DPOP.4] takes a proof once, for as long as it could be used', () => {
   expect(gate({ proofs: [proof], replays, monotonicMs: 119_999, nowMs: NOW_MS + 119_999 })).toMatchObject(
     DENIED,
   )
-  // The id counts, not the bytes: a signature can be made anew.
+  // The id counts, not the bytes: the same claims can be signed again.
   const again = signProof(key, claims({ jti: 'same' }))
   expect(gate({ proofs: [again], replays })).toEqual({ allowed: true })
   expect(gate({ proofs: [signProof(key, claims({ jti: 'same' }))], replays })).toMatchObject(DENIED)

@@ -133,7 +133,7 @@ test('[RATE.6] many new keys do not make one forgotten that is in use, but those
   window.take('tried', 1)
   for (let nowMs = 100; nowMs < 1_600; nowMs += 100) {
     window.take(`new ${nowMs}`, nowMs)
-    // One too many counts as use all the same.
+    // A refused attempt also counts as use of the key.
     expect(window.take('tried', nowMs)).toBe(false)
   }
   expect(window.size).toBe(3)

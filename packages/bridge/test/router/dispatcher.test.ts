@@ -14,7 +14,7 @@ const CALL = { serverName: 's', toolName: 't', rawArgs: Buffer.from('{}') }
 const ANN: Caller = { userId: 'ann', sessionId: 'a', ip: '203.0.113.1' }
 const LIMITS: RateLimits = { user: { maxCalls: 3, windowMs: 60_000, blockMs: 900_000 } }
 
-/** A log whose writes are held until the test lets them go. */
+/** A log that holds its writes until the test releases them. */
 class HeldLog {
   writable = true
   holds = false

@@ -13,9 +13,9 @@ const DIGITS = '0123456789'
 const ALPHANUMERIC = UPPER + LOWER + DIGITS
 
 export interface Canary {
-  /** What a peer might send. */
+  /** Text that a peer might send. */
   readonly text: string
-  /** What must not be found afterwards. */
+  /** Secret that must not be found afterwards. */
   readonly secret: string
   /** Recognised by nothing but its randomness, which a user id may have as well. */
   readonly formless?: boolean
@@ -90,12 +90,12 @@ function formless(secret: string): Canary {
   return { text: secret, secret, formless: true }
 }
 
-/** As many secrets as are asked for, of every kind in turn; the same each time. */
+/** Returns this number of secrets, alternating between all kinds; the same each time. */
 export function canaries(count: number): readonly Canary[] {
   return Array.from({ length: count }, (_, i) => {
     const make = makers[i % makers.length]
     if (make === undefined) throw new Error('there is no kind of secret')
-    // A secret that has no form of its own, so that it is what stands around it that gives it away.
+    // A secret without a recognizable form: only its context reveals it.
     return make(
       `${randomText(i + 7, LOWER, 4)}${randomText(i + 9, DIGITS, 6)}${randomText(i, UPPER, 3)}`,
       i + 1_000,

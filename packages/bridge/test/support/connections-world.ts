@@ -25,7 +25,7 @@ const HOUR_MS = 3_600_000
 
 type Frame = Readonly<Record<string, unknown>> & { readonly type: string }
 
-/** A socket whose frames and close stay where they were put until the test looks. */
+/** A socket that keeps its frames and its close for the test. */
 export class HandSocket implements AgentSocket {
   readonly sent: (Frame & { readonly whileReady: boolean })[] = []
   closedWith: string | undefined
@@ -54,11 +54,11 @@ export class HandSocket implements AgentSocket {
 export interface RealPeer {
   readonly connection: Connection
   readonly socket: HandSocket
-  /** What the challenge asks for. */
+  /** Expected answer to the challenge. */
   readonly rightAnswer: string
 }
 
-/** What a device's connection asks of admission, answered by hand. */
+/** Answers the requests of a device's connection to admission manually. */
 export class HandProofs implements ProofExchange {
   readonly connectionId: string
   readonly #device: TestDevice
@@ -66,7 +66,7 @@ export class HandProofs implements ProofExchange {
   readonly #bridgeKeyId: string
   readonly #connection: BoundConnection
   #tokenHash: string
-  /** What the next look-up comes to; by default, that it is the same device. */
+  /** Result of the next look-up; by default the same device. */
   answer: (token: string | undefined) => Verdict<Principal | undefined> = () => allow(undefined)
 
   constructor(device: TestDevice, bridgeKey: KeyObject, connection: BoundConnection) {
@@ -117,11 +117,11 @@ export class World {
   readonly system: FakeSystem = new EvenSystem()
   /** Reported as verified and not yet as ended. */
   readonly ready = new Set<ReadyConnection>()
-  /** What the lockout said to the last wrong answer. */
+  /** Verdict of the lockout on the last wrong answer. */
   lockedNow = false
-  /** What is known of a device whose proof holds. */
+  /** Verdict on a device whose proof is valid. */
   confirmed: Verdict<void> = allow(undefined)
-  /** A socket asks for a call. @returns is told how the call ends */
+  /** Calls from a socket. @returns a function that receives the outcome */
   onExecute = (): ((outcome: CallOutcome) => void) => () => {}
   #connections = 0
   readonly #router = new Router()
@@ -153,7 +153,7 @@ export class World {
     return { connection, socket, rightAnswer }
   }
 
-  /** A device that has a key of its own, as `device` has it. */
+  /** Connects a device with the key that `device` returns. */
   connectDevice(
     device: TestDevice,
     bridgeKey: KeyObject,

@@ -27,7 +27,7 @@ const users: readonly User[] = NAMES.map((userId) => ({
 }))
 const signingKey = await loadSigningKey(memoryKeys(), Buffer.alloc(32, 1), realSystem())
 
-/** That of RFC 8037, appendix A. */
+/** The key of RFC 8037, appendix A. */
 export const BRIDGE_KEY = {
   keyId: 'kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k',
   jwk: { kty: 'OKP', crv: 'Ed25519', x: '11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo' },
@@ -38,7 +38,7 @@ type RequestListener = (request: IncomingMessage, response: ServerResponse) => b
 export interface Refused {
   readonly status: number
   readonly code: string | undefined
-  // What an answer holds is for each test to look into.
+  // Parsed body, for the test to check.
   readonly json: Record<string, unknown>
   readonly headers: Headers
 }
@@ -75,7 +75,7 @@ export async function startDevices(system: System = realSystem()) {
     },
     mayEnrol: (token) => tokens.verifyEnrolment(token),
   })
-  /** What is asked before the endpoints are: a listener that answers says so. */
+  /** Listeners that run before the endpoints; one that answers returns true. */
   const before: RequestListener[] = []
   server.on('request', (request, response) => {
     if (before.some((listens) => listens(request, response))) return
@@ -98,7 +98,7 @@ export async function startDevices(system: System = realSystem()) {
       body: typeof body === 'string' ? body : JSON.stringify(body),
     })
 
-  /** What the authorization server gives once the user has approved this key under this name. */
+  /** Issues the token of an approval of this key under this name. */
   async function approval(keyId: string, options: { userId?: string; name?: string } = {}): Promise<string> {
     const { userId = 'ann', name = 'laptop' } = options
     const sessionId = system.randomBytes(16).toString('hex')
@@ -133,7 +133,7 @@ export async function startDevices(system: System = realSystem()) {
   return { url, before, ...parts, tokens, events, failed, system, send, post, bearer, approval, enrolled }
 }
 
-/** What is signed, as an attacker may write it. */
+/** Signed claims, also of an attacker. */
 type Claims = Readonly<Record<string, unknown>>
 
 export type DeviceWorld = Awaited<ReturnType<typeof startDevices>>
@@ -166,7 +166,7 @@ export function signed(key: TestKey, claims: Claims, header: { typ: string } & R
   return new SignJWT(claims as JWTPayload).setProtectedHeader({ alg, kid, ...header }).sign(key.privateKey)
 }
 
-/** That whoever sends it has the private half of this key. @param accompanies what it is sent with */
+/** Proves possession of the private key. @param accompanies the token sent with it */
 export function proofOf(
   key: TestKey,
   accompanies: string,

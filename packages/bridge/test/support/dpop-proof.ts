@@ -32,7 +32,7 @@ export function proofKey(alg: 'ES256' | 'Ed25519' = 'ES256'): ProofKey {
 const encode = (value: object | string): string =>
   Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)).toString('base64url')
 
-/** A signed proof of whatever it is given; text is taken as it stands. */
+/** Signs any value as a proof; text is used unchanged. */
 export function signProof(key: ProofKey, claims: object | string, header: object | string = {}): string {
   const head =
     typeof header === 'string' ? header : { typ: 'dpop+jwt', alg: key.alg, jwk: key.jwk, ...header }

@@ -20,7 +20,7 @@ export function memorySessions(sessions: readonly Session[] = []): SessionStore 
 /** Devices in memory, as the port says. */
 export function memoryDevices(devices: readonly Device[] = []): DeviceStore {
   const all = new Map(devices.map((device) => [device.deviceId, device]))
-  /** Every key that is or was a device's, and whose. */
+  /** Owner of every key that is or was a device's. */
   const owners = new Map(devices.flatMap(({ keys, userId }) => keys.map(({ keyId }) => [keyId, userId])))
   const last = new Map<string, readonly [last: string, before: string]>()
   return {

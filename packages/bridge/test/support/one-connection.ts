@@ -18,7 +18,7 @@ const ORIGIN = 'http://127.0.0.1:8787'
 
 export const settled = () => new Promise((resolve) => setImmediate(resolve))
 
-/** One connection with everything around it by hand. */
+/** A connection whose environment the test controls. */
 export class OneConnection {
   readonly system: FakeSystem
   readonly socket = new HandSocket()
@@ -32,7 +32,7 @@ export class OneConnection {
   readonly outcomes: (string | undefined)[] = []
   readonly connection: Connection
   readonly device: TestDevice
-  /** What the look-up of a device whose proof holds comes to. */
+  /** Result of the look-up of a device whose proof is valid. */
   confirm: () => Promise<Verdict<void>> = async () => allow(undefined)
   readonly proofs: HandProofs | undefined
 
