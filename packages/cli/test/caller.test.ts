@@ -7,7 +7,7 @@ import { asCaller, callTool } from '../src/caller.ts'
 
 type Answer = { readonly result: unknown } | { readonly error: unknown }
 
-/** What answers at the bridge's address; `undefined` keeps the caller waiting until `release`. */
+/** Starts a server that gives this answer; `undefined` keeps the caller waiting until `release`. */
 async function startBridge(answer: Answer | undefined) {
   const paths: string[] = []
   const held: (() => void)[] = []
@@ -42,7 +42,7 @@ function reply(response: ServerResponse, id: unknown, answer: Answer): void {
   response.end(JSON.stringify({ jsonrpc: '2.0', id, ...answer }))
 }
 
-/** Timers that the test moves; what comes over a socket still comes by itself. */
+/** Replaces timers by ones that the test moves; sockets still work normally. */
 function holdTimers(): void {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
   onTestFinished(() => {
