@@ -44,7 +44,7 @@ const almostToolResult = fc
     },
     { requiredKeys: ['type'] },
   )
-  // Refused for that key in the frame, whatever the schema says, which drops it from what it reads.
+  // A frame with that key is refused, while the schema only drops it.
   .filter((value) => !JSON.stringify(value).includes('__proto__'))
 
 test.each(VERSIONS)(

@@ -2,7 +2,7 @@ import { arrayItems, isJson, isTooDeep, limits, parseJson, pickMembers } from '@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 
-/** What breaks a text, or nearly does. */
+/** Pieces that make a text invalid, or nearly so. */
 const pieces = fc.constantFrom(
   ...'{}[]:,"\\/ \t\n\r0123456789-+.eEutfnalsr',
   '\u0000',

@@ -1,4 +1,4 @@
-/** Makes `proof.json` anew: node packages/protocol/test/vectors/make.ts */
+/** Regenerates `proof.json`: node packages/protocol/test/vectors/make.ts */
 import { createHash, createPrivateKey, createPublicKey, type KeyObject, sign } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { agentSigned, bridgeSigned, thumbprint, transcript } from '@bridgekeeper/protocol'

@@ -8,7 +8,7 @@ export type JsonFacts = {
 
 type PublicJwk = { readonly kty: string; readonly crv: string; readonly x: string; readonly y?: string }
 
-/** One case of `proof.json`. Its keys are for tests alone: everyone can read their private halves. */
+/** A case of `proof.json`. Its keys are for tests only: everyone can read their private halves. */
 export interface Vector {
   readonly name: string
   readonly algorithm: 'Ed25519' | 'ES256'

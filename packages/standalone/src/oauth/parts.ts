@@ -11,7 +11,7 @@ export interface AuthorizationServerParts {
   readonly issuer: string
   readonly site: Site
   readonly signingKey: SigningKey
-  /** 32 bytes: what records and cookies are sealed and signed with. */
+  /** 32 bytes: seals records and signs cookies. */
   readonly recordKey: Uint8Array
   readonly cookieKey: Uint8Array
   /** Key of the account pages' forms. */
