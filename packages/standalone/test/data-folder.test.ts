@@ -8,7 +8,7 @@ import { scratch } from '../../../test/support/scratch.ts'
 
 const LONG = 'x'.repeat(32)
 
-/** What a bridge does that starts on the folder. */
+/** Claims the folder as a starting bridge does. */
 const claimed = async (path: string, env?: Environment): Promise<Tokens> => (await open(path, env)).claim()
 
 const folder = (): string => join(scratch(), 'data')

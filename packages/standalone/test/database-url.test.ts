@@ -57,7 +57,7 @@ test('[DB.4] a logout at one node is published to the others, and not to devices
   expect(await sessions.find('machine')).toBeDefined()
 })
 
-/** What makes an address bad, and what the message says of it. */
+/** Invalid addresses, and the error text of each. */
 const BAD: Readonly<Record<string, readonly [(good: URL) => string | Promise<string>, RegExp]>> = {
   'of another kind of database': [
     () => 'mysql://u:hunter2@127.0.0.1/x',

@@ -92,7 +92,7 @@ test('[LOG.12] where no new file can be made the old one grows on, until one can
   const folder = scratch()
   const log = openTestLog({ folder, maxFileBytes: 1_000 })
   for (const event of tools(4)) log.logSecurityEvent(event)
-  // As it is left by a file that was put aside, when a new one could not be made.
+  // State after archiving a file when a new one could not be created.
   renameSync(current(folder), join(folder, 'security-1.log'))
   mkdirSync(current(folder))
   for (const event of tools(4)) log.logSecurityEvent(event)
@@ -152,7 +152,7 @@ test('[AUDIT.3] a file that is put aside while the log is opened is read once, a
   const folder = await writtenLog(tools(12), { maxFileBytes: 1_000 })
   const whole = verify(folder)
   expect(whole).toMatchObject({ intact: true, files: 3, lines: 12 })
-  // The file that was opened first, found once more under the name that it was given meanwhile.
+  // The first file, found again under its archived name.
   linkSync(current(folder), join(folder, 'security-9.log'))
   expect(verify(folder)).toEqual(whole)
   rmSync(current(folder))
@@ -195,7 +195,7 @@ test('[LOG.13] a reader that is late still gets all before the log is closed', a
   })
   await closing
   expect(read).toBe('one\ntwo\nthree\n')
-  // What was armed for the end of patience is cancelled; the flush that was due has nothing to do.
+  // The timer of the patience is cancelled; the pending flush has nothing to do.
   system.advance(50)
   expect(system.armed).toBe(0)
 })

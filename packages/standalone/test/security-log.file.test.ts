@@ -26,7 +26,7 @@ function logFile(fd: number, system: System, options: Partial<LogFileOptions> = 
 const numbered = (count: number, width = 40): string[] =>
   Array.from({ length: count }, (_, i) => `${String(i).padStart(width - 1, '0')}\n`)
 
-/** A pipe with a name: a disk that stands still until somebody reads. */
+/** A named pipe: a disk that blocks until the test reads. */
 function fifo(): { readonly path: string; readonly fd: number } {
   const path = join(scratch(), 'fifo')
   execFileSync('mkfifo', [path])
@@ -229,7 +229,7 @@ test('[LOG.8] after a failed write the log says so, also when nothing was lost',
   const system = new FakeSystem()
   const mended: Error[] = []
   const { path, fd } = fifo()
-  // A pipe that is not waited for is full, then has room again: a disk that somebody cleans up.
+  // A non-blocking pipe that is full, then has room again, like a disk after a clean-up.
   const writer = openSync(path, constants.O_RDWR | constants.O_NONBLOCK)
   const file = logFile(writer, system, { onMended: (error) => mended.push(error) })
   const line = `${'y'.repeat(9_999)}\n`

@@ -151,7 +151,7 @@ describeStores('devices', (fresh) => {
     await devices.add(DEVICE)
     const connected = (id: string, previous: string) => devices.connected('d1', id, previous, NOW_MS + 7)
     expect(await connected('c1', '')).toBe('continued')
-    // It was cut before it heard of c1.
+    // The device was disconnected before it received c1.
     expect(await connected('c2', '')).toBe('continued')
     expect(await connected('c3', 'c2')).toBe('continued')
     expect(await connected('c4', 'c2')).toBe('continued')

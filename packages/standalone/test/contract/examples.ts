@@ -2,7 +2,7 @@ import type { Device, DeviceKey, User } from '@bridgekeeper/bridge'
 import type { Session } from '@bridgekeeper/bridge/testing'
 import type { OAuthRecord, Passkey } from '../../src/ports.ts'
 
-/** Where the clock of FakeSystem stands. */
+/** Start of the clock of FakeSystem. */
 export const NOW_MS = 1_800_000_000_000
 export const DAY_MS = 86_400_000
 

@@ -13,7 +13,7 @@ import { createSweep } from '../../src/adapters/sql/sweep.ts'
 const DAY_MS = 86_400_000
 const user = (id: string): Revocation => ({ kind: 'user', id })
 
-/** A database whose statements can be made to fail. */
+/** A database whose statements fail on request. */
 async function setUp() {
   const system = new FakeSystem()
   const file = openSqliteFile(':memory:')

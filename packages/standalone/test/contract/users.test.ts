@@ -35,7 +35,7 @@ describeStores('users', (fresh) => {
   test('[DATA.1] emails that look alike in other alphabets are others', async () => {
     const { users } = await fresh()()
     await users.add({ ...ANN, email: 'mike@example.com' })
-    // The Kelvin sign, whose lower case in Unicode is k.
+    // The Kelvin sign has the lower case k in Unicode.
     expect(await users.findByEmail('mi\u212ae@example.com')).toBeUndefined()
     expect(await users.add({ ...ANN, userId: 'user_2', email: 'Ärger@example.com' })).toBeDefined()
     expect(await users.add({ ...ANN, userId: 'user_3', email: 'ärger@example.com' })).toBeDefined()

@@ -27,7 +27,7 @@ export function openTestLog(options: Partial<SecurityLogOptions> = {}): ChainedL
   return Object.assign(log, { folder })
 }
 
-/** Writes events to a log of their own and closes it. */
+/** Writes events to a new log and closes it. */
 export async function writtenLog(
   events: readonly SecurityEvent[],
   options: Partial<SecurityLogOptions> = {},

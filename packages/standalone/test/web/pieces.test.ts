@@ -22,7 +22,7 @@ function posted(body: string | readonly string[], type: string | undefined): Inc
   }) as unknown as IncomingMessage
 }
 
-/** What a response would set. */
+/** Returns the cookies that a response sets. */
 function cookiesOf(act: (response: ServerResponse) => void): readonly string[] {
   const set: string[] = []
   act({ appendHeader: (_name: string, value: string) => set.push(value) } as unknown as ServerResponse)
