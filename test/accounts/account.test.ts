@@ -239,7 +239,7 @@ test('[ACCT.7] [OPS.1] an admin lists, suspends, resumes and logs out others; to
   )
   for (const name of ['user_suspended', 'user_resumed', 'user_logged_out'] as const)
     expect(accounts.recorded.named(name)).toMatchObject([{ userId, by: 'user_root', ip: '127.0.0.1' }])
-  // Nobody locks themselves out.
+  // Users cannot lock themselves out.
   const own = Object.values(hiddenFields((await root.get('/account')).text, '/logout'))[0] ?? ''
   expect((await root.post('/account/users/suspend', { formToken: own, userId: 'user_root' })).status).toBe(
     404,

@@ -4,13 +4,13 @@ import { PASSWORD, startAccounts, type TestAccounts } from '../support/accounts.
 import { openPage } from '../support/browser.ts'
 import { hiddenFields, Surfer } from '../support/surfer.ts'
 
-/** Where browsers take the bridge to have a name. */
+/** Serves the bridge under a host name, which passkeys require. */
 async function named(): Promise<TestAccounts & { readonly site: string }> {
   const accounts = await startAccounts({ host: 'localhost' })
   return { ...accounts, site: accounts.url }
 }
 
-/** A Chromium with an authenticator of its own, whose user is always there and always says yes. */
+/** A Chromium with a virtual authenticator, whose user always consents. */
 async function browserWithPasskeys(): Promise<Page> {
   const page = await openPage()
   const devtools = await page.context().newCDPSession(page)
@@ -101,7 +101,7 @@ test('[PASSKEY.2] an answer that was recorded is worth nothing: not again, not i
   await page.route('**/login/passkey', async (route) => {
     answer = route.request().postData() ?? ''
     headers = await route.request().allHeaders()
-    // What was recorded is not what arrives: it is changed on the way.
+    // Tampers with the signature on the way.
     const { credential, ...rest } = JSON.parse(answer)
     const signature = Buffer.from(credential.response.signature, 'base64url')
     signature[signature.length - 1] = (signature.at(-1) ?? 0) ^ 1

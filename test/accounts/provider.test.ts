@@ -23,7 +23,7 @@ async function logInThere(surfer: Surfer, returnTo = '/account'): Promise<Seen> 
   return goOn(surfer, await surfer.submit(page, '/login/sso'))
 }
 
-/** Follows the pages that lead on by themselves. */
+/** Follows the pages that continue automatically. */
 async function goOn(surfer: Surfer, seen: Seen, stopAt = (_path: string) => false): Promise<Seen> {
   const next = /http-equiv="refresh" content="0;url=([^"]*)"/.exec(seen.text)?.[1]?.replaceAll('&amp;', '&')
   if (next === undefined || stopAt(new URL(next, 'http://here.invalid').pathname)) return seen
@@ -180,7 +180,7 @@ test('[SSO.1] an answer counts in the browser that asked, once, in time, and as 
   expect((await attacker.get(callback)).status).toBe(200)
   expect((await attacker.get(callback)).status).toBe(403)
 
-  // State, issuer, or code of somebody else.
+  // State, issuer, or code of another user.
   for (const change of [
     (url: URL) => url.searchParams.set('state', 'x'),
     (url: URL) => url.searchParams.set('iss', 'https://evil.example'),

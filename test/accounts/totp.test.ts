@@ -11,7 +11,7 @@ interface WithCodes {
   readonly code: (steps?: number) => string
 }
 
-/** Ann, whose codes are on, a minute after the one that switched them on. */
+/** Ann with codes on, a minute after the code that switched them on. */
 async function withCodes(): Promise<WithCodes> {
   const system = new FakeSystem()
   const accounts = await startAccounts({ system })

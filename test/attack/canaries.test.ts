@@ -44,7 +44,7 @@ function secret(): string {
 const answers: string[] = []
 const from = (index: number) => `X-Forwarded-For: 203.0.${113 + (index >> 8)}.${index & 255}`
 
-/** Where a stranger, or a client by mistake, puts secrets. */
+/** Puts secrets where a stranger, or a client by mistake, may send them. */
 async function atTheDoor(at: TestBridge): Promise<void> {
   for (let index = 0; index < 8; index++) {
     const requests = [

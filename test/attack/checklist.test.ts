@@ -123,7 +123,7 @@ test('[CALL.3] 10. Resource cleanup: disconnect → challenge cleared, calls end
   open.socket.terminate()
   agent.socket.terminate()
   await expect(call).rejects.toMatchObject({ code: 'outcome_unknown' })
-  // Neither a challenge, nor an expiry, nor a call is waited for any more: only the round of pings ends by itself.
+  // No challenge, expiry or call is pending any more; only the round of pings ends.
   system.advance(30_000)
   await expect.poll(() => system.armed).toBeLessThanOrEqual(idle + 1)
   const again = dial(at, { token: issued.accessToken })

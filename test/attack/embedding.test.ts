@@ -250,7 +250,7 @@ test('[EMBED.4] a library that takes our listeners to call them from its own is 
   const { at, reached, token } = await appWith(
     () => {},
     (server, reached) => {
-      // As Engine.IO attaches itself.
+      // Attaches itself like Engine.IO.
       const listeners = server.listeners('request') as ((...args: unknown[]) => void)[]
       server.removeAllListeners('request')
       server.on('request', (request, response) => {

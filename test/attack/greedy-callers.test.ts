@@ -83,7 +83,7 @@ test.each([
     const deaf: RawClient[] = []
     for (let index = 0; index < 12; index++) {
       const client = await deafClient(at)
-      // One answer fits into what the system buffers, so that several go to one socket.
+      // An answer fits into the system's buffers, so send several over one socket.
       const call = request(JSON.stringify(toolCall('t')), { ...ann, ...headers }, '/mcp/s')
       client.write(call.repeat(MAX_PIPELINED))
       deaf.push(client)

@@ -19,7 +19,7 @@ const HEALTH = 'GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n'
 interface World {
   readonly node: Node
   readonly port: number
-  /** What stands in the security log. */
+  /** Lines of the security log. */
   readonly lines: () => string
 }
 

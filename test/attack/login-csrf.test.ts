@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { PASSWORD, startAccounts, type TestAccounts } from '../support/accounts.ts'
 import { hiddenFields, type Seen, Surfer } from '../support/surfer.ts'
 
-/** Every form of somebody who is logged in. */
+/** Every form of a logged-in user. */
 const FORMS = [
   ['/logout', {}],
   ['/account/password', { currentPassword: PASSWORD, newPassword: 'the attacker’s password' }],
@@ -24,7 +24,7 @@ const QUESTIONS = [
   '/login/passkey',
 ]
 
-/** What a browser tells of a page of another site, or of one that hides where it comes from. */
+/** Headers that a browser sends for a page of another site, or one that hides its origin. */
 const FOREIGN: readonly Readonly<Record<string, string>>[] = [
   { origin: 'https://evil.example' },
   { origin: 'null' },

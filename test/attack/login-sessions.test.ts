@@ -3,7 +3,7 @@ import { PASSWORD, startAccounts } from '../support/accounts.ts'
 import { FakeSystem } from '../support/fake-system.ts'
 import { Surfer } from '../support/surfer.ts'
 
-/** A second browser with the same cookies: whoever stole them. */
+/** A second browser with the same, stolen cookies. */
 function copyOf(surfer: Surfer, url: string): Surfer {
   const thief = new Surfer(url)
   for (const [name, value] of surfer.cookies) thief.cookies.set(name, value)

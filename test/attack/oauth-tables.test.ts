@@ -15,7 +15,7 @@ import { deviceParameters } from '../support/oauth-device.ts'
 import { wordsOn } from '../support/person.ts'
 import { scratch } from '../support/scratch.ts'
 
-/** A node whose records lie in a file, to be counted there. */
+/** A node with its records in a file, so that the test can count them. */
 async function nodeWithFile() {
   const file = join(scratch(), 'oauth.db')
   const stores = await openSqliteStores(file, realSystem())
@@ -27,7 +27,7 @@ async function nodeWithFile() {
   const node = await startOAuth({ parts: { store: stores.oauth } })
   const count = (model: string): number =>
     Number(db.prepare('select count(*) as n from oauth_records where model = ?').get(model)?.n)
-  /** Adds clients that nobody uses, one expiring after the other. */
+  /** Adds unused clients with ascending expiry. */
   const fill = (clients: number, firstExpiresAtMs: number): void => {
     const add = db.prepare(
       'insert into oauth_records (model, id, payload, expires_at_ms) values (?, ?, ?, ?)',
@@ -39,7 +39,7 @@ async function nodeWithFile() {
   return { node, store: stores.oauth, count, fill }
 }
 
-/** A node whose store is in memory, and how many records of a model were put there. */
+/** A node with an in-memory store that counts added records per model. */
 async function nodeThatCounts() {
   const { stores } = await startOAuth()
   const ids = new Map<string, Set<string>>()
@@ -119,7 +119,7 @@ test('[OAUTH.24] when ten thousand clients are stored, the oldest unused ones gi
   const inDays = (days: number) => Date.now() + days * 86_400_000
   fill(10_000, inDays(2))
   expect(count('Client')).toBe(10_001)
-  // Another node looks at the cap with its first client, and then once in a hundred.
+  // Another node checks the cap with its first client, and then with every hundredth.
   const next = await startOAuth({ parts: { store } })
   const fresh = await register(next)
   expect(count('Client')).toBe(10_000)
@@ -155,7 +155,7 @@ test('[OAUTH.12] an app that refreshes without end keeps twenty used tokens on r
       await oauth.refreshTokenGrantRequest(as, client, auth, String(tokens.refresh_token), INSECURE),
     )
   }
-  // Of ann's grant twenty and the live one; of bob's its only one.
+  // Twenty used tokens and the live one of ann's grant, and the only one of bob's.
   expect(count('RefreshToken')).toBe(22)
   expect((await post(node, '/mcp', LIST, bearer(tokens.access_token))).status).toBe(200)
   const again = (token: string) =>

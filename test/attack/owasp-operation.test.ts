@@ -1,4 +1,4 @@
-/** The rest of owasp.test.ts: how the bridge is set up, who it takes somebody for, and what it records. */
+/** The rest of owasp.test.ts: configuration, authentication and logging. */
 import { createTokens, memoryUsers, realSystem } from '@bridgekeeper/bridge'
 import { describe, expect, test } from 'vitest'
 import { agentWith, answerNext, answerNextWith } from '../support/agents.ts'

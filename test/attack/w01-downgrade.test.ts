@@ -108,7 +108,7 @@ test('[PROOF.3] W01: a proxy that offers other subprotocols than the agent did m
   await expect(provenDevice({ ...at, port }, device)).rejects.toThrow('closed while waiting')
 })
 
-/** A proxy in the clear that writes the offer anew. */
+/** A plain-text proxy that rewrites the offer. */
 async function proxyThatOffers(target: number, offer: string): Promise<number> {
   const proxy = createHttpServer()
   proxy.on('upgrade', (request, socket) => {

@@ -37,7 +37,7 @@ test.each(['Ed25519', 'ES256'] as const)(
   },
 )
 
-/** Somebody who watched a device connect and renew, and has its token, but not its key. */
+/** An attacker who recorded a device's connection and renewal, and has its token, but not its key. */
 async function looted(at: DeviceBridge, device: TestDevice): Promise<Loot> {
   const recorded = []
   for (let n = 0; n < 5; n++) {
@@ -51,7 +51,10 @@ async function looted(at: DeviceBridge, device: TestDevice): Promise<Loot> {
   return { device, deviceKeyId: device.key.public.keyId, recorded, ownKeys, url: at.url }
 }
 
-/** Each try from an address of its own, since after three the user's challenges are locked at an address. */
+/**
+ * Dials from a separate address each time: after three failures the user's challenges are locked at an
+ * address.
+ */
 function dialFrom(at: DeviceBridge, { accessToken }: TestDevice, number: number): Peer {
   const address = `2001:db8:${(number >> 16).toString(16)}:${(number & 0xffff).toString(16)}::1`
   const headers = { authorization: `Bearer ${accessToken}`, 'x-forwarded-for': address }

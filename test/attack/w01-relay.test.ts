@@ -14,7 +14,7 @@ import {
 } from '../support/devices.ts'
 import { type Message, Peer } from '../support/peer.ts'
 
-/** A device on a TLS connection of its own, as its program sees it. */
+/** A device on a separate TLS connection, as its program sees it. */
 interface Dialled {
   readonly peer: Peer
   readonly exporter: Buffer
@@ -47,7 +47,7 @@ async function listening(server: Server): Promise<number> {
   return (server.address() as AddressInfo).port
 }
 
-/** The bridge behind TLS of its own. @returns its port */
+/** Puts the bridge behind separate TLS. @returns its port */
 async function overTls(
   at: DeviceBridge,
   certificate: { readonly cert: string; readonly key: string },
@@ -59,7 +59,7 @@ async function overTls(
 
 async function tlsBridge() {
   const certificate = selfSigned()
-  // The address that agents dial is the relay's as well: whoever has a certificate for it can stand in between.
+  // The public URL leads to the relay, whose certificate for it is valid.
   const publicUrl = 'https://bridge.example.com'
   const at = await startDeviceBridge({ publicUrls: [publicUrl, 'https://localhost'] })
   return { at, certificate, publicUrl, port: await overTls(at, certificate), device: await at.enrol('ann') }

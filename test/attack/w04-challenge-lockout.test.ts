@@ -8,7 +8,7 @@ import { Recorded } from '../support/recorded.ts'
 
 const WRONG = { type: 'challenge_response', response: 'f'.repeat(64) }
 
-/** One wrong answer on a connection of its own. */
+/** Sends a wrong answer on a new connection. */
 async function wrongAnswer(
   at: TestBridge,
   { accessToken }: IssuedToken,

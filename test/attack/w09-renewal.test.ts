@@ -142,7 +142,7 @@ test('[PROOF.10] a device that was revoked meanwhile finds out at the next proof
   expect(await peer.closed).toEqual({ code: 4510, reason: 'device_unknown' })
 })
 
-/** A store that is down when it is told to be. */
+/** A store that fails on request. */
 class Unsteady extends MemoryDevices {
   isDown = false
   asked = 0
@@ -240,7 +240,7 @@ test.each([
 
 test('[PROOF.11] [MSG.4] closes a peer that sends token after token, one at a time or many at once', async () => {
   const patient = (await withShortToken()).peer
-  // One was good.
+  // One of ten tries was valid.
   for (let n = 0; n < 9; n++) {
     patient.send({ type: 'reauthenticate', token: 'nonsense' })
     await patient.next('error')

@@ -24,7 +24,7 @@ const enrolled = new MemoryDevices()
 const proof = { devices: enrolled, key: generateKeyPairSync('ed25519').privateKey }
 const ENDED = { code: 4510, reason: 'login_revoked' }
 
-/** Tokens are `userId/sessionId/deviceId`; whoever has one is let in, as an app without a store of logins does. */
+/** Tokens are `userId/sessionId/deviceId`. Every one is accepted, as in an app without a store of logins. */
 function lenient(): Authenticator {
   const authenticate = async (token: string) => {
     const [userId = '', sessionId = '', deviceId] = token.split('/')
@@ -118,7 +118,7 @@ test('[REVOKE.2] W09: a caller who is revoked in the middle of a call gets 401 a
   expect({ status, code: json.error.data.code }).toEqual({ status: 401, code: 'login_revoked' })
   expect(text).not.toContain('secret')
   expect((await agent.next('tool_cancel')).id).toBe(id)
-  // The agent's own login is another, and goes on.
+  // The agent's own login is another, and stays open.
   const again = post(at, '/mcp', toolCall('s__t'), bearer((await at.token('ann')).accessToken))
   await answerNext(agent, { content: [] })
   expect((await again).status).toBe(200)
@@ -143,7 +143,7 @@ test('[REVOKE.2] W09: a subscription of a revoked caller, which has begun, is cu
   await rest
 })
 
-/** A call that runs, of a caller whose login is not the agent's. */
+/** A call in flight, of a caller whose login is not the agent's. */
 async function midCall() {
   const at = await startBridge()
   const agent = await agentWith(at, 'ann', 's', 't')
@@ -329,7 +329,7 @@ test('[REVOKE.7] W09: what another node revokes ends here; what cannot be publis
   const other = await peerOf(alone, 'ann/ann1')
   await expect(alone.bridge.revoke({ kind: 'user', id: 'ann' })).rejects.toThrow('down')
   expect(await other.closed).toEqual(ENDED)
-  // It has no echo: the next one of the same user comes from another node.
+  // The failed revocation has no echo: the next one of this user comes from another node.
   const fresh = await peerOf(alone, 'ann/ann2')
   tell({ kind: 'user', id: 'ann' })
   expect(await fresh.closed).toEqual(ENDED)

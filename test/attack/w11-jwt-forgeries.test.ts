@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { SECRET, startBridge } from '../support/bridge.ts'
 import { atEveryDoor, encode, everyDoor, hmacToken, partsOf, type TokenParts } from '../support/forge.ts'
 
-/** An attacker with a token of their own, who wants to be somebody else; each makes one token of it. */
+/** Forges a token for another user from the attacker's own token. */
 type Forge = (mine: TokenParts, token: string) => string
 
 const asBob = ({ claims }: TokenParts) => ({ ...claims, sub: 'user_bob' })
@@ -68,7 +68,7 @@ test.each(HEADERS)(
   },
 )
 
-/** Many forgeries from one address: what is asked is what each is told, not when the address is blocked. */
+/** Allows many forgeries from one address: the test is about each answer, not about the block. */
 const PATIENT = { addressFailures: { failures: 1_000, windowMs: 60_000, blockMs: 1_000 } }
 
 test('[AUTH.5] W11: whatever key a token names, it is verified with ours', async () => {

@@ -7,7 +7,7 @@ import { frame, type RawClient, rawUpgrade } from '../support/raw.ts'
 
 const NOTHING = Buffer.alloc(0)
 
-/** What a parser could stumble over (RFC 6455 sections 5.2 to 5.5, 7.4, 8.1), and the close code for it. */
+/** Malformed frames (RFC 6455 sections 5.2 to 5.5, 7.4, 8.1), and their close codes. */
 const malformed: Readonly<Record<string, readonly [bytes: Buffer, code: number]>> = {
   'RSV1 set': [frame('x', { rsv: 4 }), 1002],
   'RSV2 set': [frame('x', { rsv: 2 }), 1002],

@@ -11,7 +11,7 @@ import { scratch } from '../support/scratch.ts'
 
 const HOUR = 3_600_000
 
-/** Calls of the app, each answered at once: nobody is connected. */
+/** Calls of the app. Each ends at once, since no agent is connected. */
 async function appCalls(at: TestBridge, count: number, name = 'ann'): Promise<string[]> {
   const codes: string[] = []
   for (let index = 0; index < count; index++)
@@ -24,7 +24,7 @@ async function appCalls(at: TestBridge, count: number, name = 'ann'): Promise<st
   return codes
 }
 
-/** A call that a socket asks for; what it is told. */
+/** Calls from a socket. @returns its answer */
 async function socketCall(peer: Peer, id: string, type: 'error' | 'tool_result') {
   peer.send({ type: 'tool_execute', id, serverName: 's', toolName: 't', args: {} })
   return await peer.next(type)

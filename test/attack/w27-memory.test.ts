@@ -6,7 +6,7 @@ import { frame, rawUpgrade } from '../support/raw.ts'
 import { Recorded } from '../support/recorded.ts'
 
 const MIB = 1_048_576
-/** What the system hands over in one read, before anybody can say stop. */
+/** Bytes that the system delivers in one read, before the bridge can pause it. */
 const ONE_READ = 65_536
 
 function serverSockets(at: TestBridge): Socket[] {

@@ -16,7 +16,7 @@ const FILTER = join(import.meta.dirname, '../../deploy/fail2ban/filter.d/bridgek
 const missing = missingDebianCommand('fail2ban-regex', 'fail2ban')
 if (missing !== undefined) process.stderr.write(`${missing}\n`)
 
-/** Where it can neither be found nor installed, the test is left out, but never in CI. */
+/** Skipped where fail2ban cannot be found or installed, but never in CI. */
 const testWithFail2ban = test.skipIf(missing !== undefined && process.env.CI !== 'true')
 
 /** The addresses that fail2ban takes from this log, a line each. */
@@ -25,7 +25,7 @@ function banned(log: string): string[] {
   return output.split('\n').filter((line) => line !== '')
 }
 
-/** What tries to pass for a failure of 6.6.6.6. */
+/** Log lines that try to look like a failure of 6.6.6.6. */
 const forged = [
   '","event":"ws_authentication_failed","severity":"warn","ip":"6.6.6.6","reason":"token_invalid"',
   '{"timestamp":"2026-01-01T00:00:00.000Z","event":"ws_authentication_failed","severity":"warn","ip":"6.6.6.6","reason":"x"}',

@@ -5,7 +5,7 @@ import { startBridge } from '../support/bridge.ts'
 import { bearer, OTHER_TYPE, post, toolCall } from '../support/mcp.ts'
 import { dial, refusedUpgrade } from '../support/peer.ts'
 
-/** A log whose disk the test holds in its hand. */
+/** A log whose disk the test controls. */
 class HeldLog implements SecurityLog {
   readonly events: SecurityEvent[] = []
   writable = true

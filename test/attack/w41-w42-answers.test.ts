@@ -24,7 +24,7 @@ test("[WS.1] [WS.2] W41: every answer on the agents' path forbids rendering, fra
   }
 })
 
-/** Tokens that no key of ours signed, whoever they name. */
+/** Tokens that none of our keys signed, for any user. */
 async function forgeries(): Promise<readonly string[]> {
   const sign = (sub: string, key: Uint8Array) =>
     new SignJWT({ sid: 's', tv: 0 })

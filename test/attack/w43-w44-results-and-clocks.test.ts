@@ -4,7 +4,10 @@ import { FakeSystem } from '../support/fake-system.ts'
 import { dial, verifiedPeer } from '../support/peer.ts'
 import { tryUpgrade } from '../support/raw.ts'
 
-/** Its wall clock is set by hand, as an administrator or a time server does; monotonic time goes on. */
+/**
+ * A system whose wall clock is set manually, as by an administrator or a time server; monotonic time
+ * continues.
+ */
 class SteppedSystem extends FakeSystem {
   stepMs = 0
 

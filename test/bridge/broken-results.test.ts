@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { setUpCaller } from '../support/caller.ts'
 import { modernToolCall, toolCall } from '../support/mcp.ts'
 
-/** As an old or hostile agent may send them: strings and brackets close, and it is not JSON. */
+/** Results of an old or hostile agent: strings and brackets are closed, but the text is not JSON. */
 const BROKEN = [
   'NaN',
   '-Infinity',

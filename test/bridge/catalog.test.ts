@@ -24,7 +24,7 @@ test('[CATALOG.1] a server with 3 MiB of definitions is listed whole, on its own
   for (const frame of frames.slice(0, -1)) peer.socket.send(frame, { binary: false })
   peer.send({ type: 'ping' })
   await peer.next('pong')
-  // Until the last part is there, the catalog before it counts: here there is none.
+  // The previous catalog counts until the last part has arrived; here there is none.
   expect(at.bridge.listTools('user_ann')).toEqual([])
   peer.socket.send(frames.at(-1) ?? '', { binary: false })
   await vi.waitFor(() => expect(at.bridge.listTools('user_ann')).toHaveLength(300))

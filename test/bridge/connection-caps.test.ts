@@ -49,7 +49,7 @@ test.each([
     )
     const inside = (await Promise.all(arrivals)).flat()
     expect(inside).toHaveLength(3)
-    // Those that were refused have taken no place: when all have gone, there is room again.
+    // Refused connections take no place: when all have closed, there is room again.
     for (const peer of inside) peer.socket.close()
     await Promise.all(inside.map((peer) => peer.closed))
     const room = () =>

@@ -8,7 +8,7 @@ import { memoryDevices, memorySessions } from '../../packages/bridge/test/suppor
 const system = realSystem()
 const BRIDGE_KEY = testKey().privateKey
 
-/** An app with users of its own, whose bridge takes machines. */
+/** An app with its own users, whose bridge enrols machines. */
 async function startApp() {
   const server = createServer((_request, response) => response.writeHead(418).end('{}'))
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))

@@ -43,7 +43,7 @@ test('[ROUTE.8] the first answer waits for a server that starts, and says all of
   const initialize = (path: string) =>
     post(at, path, { jsonrpc: '2.0', id: 1, method: 'initialize', params }, auth)
   const introduced = initialize('/mcp/notes')
-  // What needs no local server does not wait for one.
+  // Requests that need no local server do not wait for one.
   expect((await initialize('/mcp')).json.result.serverInfo.name).toBe('bridgekeeper')
   peer.send({ type: 'catalog', servers: [READY_NOTES] })
   const [all, one] = await Promise.all(asked)

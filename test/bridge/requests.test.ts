@@ -74,7 +74,7 @@ test.each<[string, (text: string) => string | Buffer, Record<string, string>]>([
   expect(frames.at(-1)).toContain(`"n":${BIG}`)
 })
 
-/** As the Python SDK writes it. */
+/** Reverses the order of members, like the Python SDK. */
 function reversed(text: string): string {
   const [, id, rest] = /^\{"jsonrpc":"2.0","id":(\d+),(.*)\}$/.exec(text) ?? []
   return `{${rest},"jsonrpc":"2.0","id":${id}}`

@@ -65,7 +65,7 @@ async function aiSdk(url: string, token: string): Promise<AppClient> {
   atEnd(() => client.close())
   return {
     list: async () => Object.keys(await client.tools()),
-    // As `generateText` of the AI SDK runs the tool that the model chose.
+    // Calls the tool like `generateText` of the AI SDK.
     async call(name, args, signal) {
       const tool = (await client.tools())[name]
       const options = {
@@ -81,7 +81,7 @@ async function aiSdk(url: string, token: string): Promise<AppClient> {
 }
 
 async function openAiAgents(url: string, token: string): Promise<AppClient> {
-  // It would send traces to its vendor.
+  // Otherwise it would send traces to its vendor.
   setTracingDisabled(true)
   const server = new MCPServerStreamableHttp({ url, requestInit: { headers: bearer(token) } })
   atEnd(() => server.close())

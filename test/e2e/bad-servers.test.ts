@@ -25,7 +25,7 @@ beforeAll(async () => {
 const call = (server: string, tool: string, args = {}) =>
   post(bridge, `/mcp/${server}`, toolCall(tool, args), bearer(token))
 
-/** The servers beside a bad one go on as if nothing had happened. */
+/** Checks that the servers beside a bad one still work. */
 async function expectTheRestToWork(): Promise<void> {
   const { json } = await call('good', 'echo', { message: 'still here' })
   expect(json, agent.program.output).toMatchObject({

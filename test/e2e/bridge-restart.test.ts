@@ -56,7 +56,7 @@ test('[LIFE.2] when the bridge is killed its callers see their connections end, 
   bridge = await serve({ data, port: bridge.port })
   await agent.shown('unruly')
   expect((await call('pid')).json.result.content[0].text).toMatch(/^\d+$/)
-  // Nobody repeated the call that was cut.
+  // The interrupted call was not repeated.
   writeFileSync(until, '')
   expect(readFileSync(log, 'utf8')).toBe('called\n')
 })

@@ -56,7 +56,7 @@ test('[CLI.16] [RATE.5] [RATE.8] [BLOCK.5] a limit from the environment holds, o
   // The very next calls, and as many as a fresh window allows.
   for (let call = 0; call < 2; call++) expect(await statusOf(CALL, accessToken)).toBe(200)
   expect(await statusOf(CALL, accessToken)).toBe(429)
-  // It takes effect before the node has taken over its record, and the node ends with this test.
+  // The lift takes effect before the node records it, so wait for the record.
   await bridge.program.printed((text) => (text.includes('block_lifted') ? text : undefined))
 })
 

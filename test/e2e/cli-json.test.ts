@@ -21,7 +21,7 @@ beforeAll(async () => {
   callerEnv = { BRIDGEKEEPER_TOKEN: accessToken, BRIDGEKEEPER_URL: bridge.url }
 })
 
-/** What a command printed, which must fit its shape. */
+/** Returns the output of a command, which must fit its shape. */
 async function printed<C extends keyof typeof shapes>(
   command: C,
   args: readonly string[] = [],

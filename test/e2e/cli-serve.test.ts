@@ -35,7 +35,7 @@ test('[STOP.1] on SIGTERM serve takes nothing new, lets a running call end, and 
   const { code, stdout } = await bridge.program.ended
   expect(code).toBe(0)
   expect(stdout).toContain('{"event":"stopped"}')
-  // Told that it will be back, the agent stays.
+  // The close code says that the bridge will return, so the agent stays.
   await agent.event('disconnected')
   expect(agent.program.processes().length).toBeGreaterThan(0)
 })
@@ -83,7 +83,7 @@ test('[CLI.7] serve on a port that is taken says so and what to do, and the one 
   expect((await fetch(`${url}/healthz`)).status).toBe(200)
 })
 
-/** Fails as the system says when nobody listens. */
+/** Rejects with the system's error if nothing listens. */
 function connectionTo(port: number): Promise<void> {
   return new Promise((resolve, reject) => {
     const socket = connectSocket(port, '127.0.0.1', () => {

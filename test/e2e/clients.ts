@@ -8,7 +8,7 @@ import type { ServerEntry } from '../support/agent-program.ts'
 import { atEnd } from '../support/at-end.ts'
 import { bearer } from '../support/mcp.ts'
 
-/** What the official clients have in common. */
+/** Common interface of the official clients. */
 export interface AnyClient {
   listTools(): Promise<unknown>
   callTool(call: { name: string; arguments: Record<string, unknown> }): Promise<unknown>

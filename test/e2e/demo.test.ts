@@ -9,7 +9,7 @@ interface Demo {
   readonly url: string
   readonly port: string
   readonly token: string
-  /** What it says to paste. */
+  /** Line that the demo says to paste. */
   readonly line: string
 }
 

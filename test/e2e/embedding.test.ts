@@ -94,7 +94,7 @@ test("[EMBED.5] the documented Next.js app: its cookie lets agents and callers i
   expect(await ownAgent.closed).toEqual({ code: 4510, reason: 'login_revoked' })
   expect((await answered).status).toBe(401)
 
-  // A copy of the cookie is still signed rightly, and lets nobody in; the other login goes on.
+  // A copy of the cookie has a valid signature but is refused; the other login stays open.
   expect(await tryUpgrade(at, { headers: [`Cookie: session=${annToken}`] })).toMatchObject({
     code: 'login_revoked',
   })

@@ -15,7 +15,7 @@ const timeout = 120_000
 
 type Event = Readonly<Record<string, unknown>>
 
-/** A machine whose user has never been here; its keys are in files, as on a server without a desktop. */
+/** A machine whose user is new here; its keys are in files, as on a server without a desktop. */
 function newMachine(node: OAuthNode) {
   const home = join(scratch(), 'home')
   const config = configFile({ unruly: fixture('unruly') })
@@ -113,7 +113,8 @@ describe('a newcomer without a browser', () => {
       program.signal('SIGKILL')
       await program.ended
     }
-    // While it makes its key or asks for a code; while the user is asked; and when it was approved meanwhile.
+    // Kills it while it makes its key or requests a code, while it waits for the user, and after the
+    // approval.
     const early = machine.start('--json')
     await vi.waitFor(() => expect(readdirSync(join(machine.home, 'bridges'))).not.toEqual([]), {
       timeout: 30_000,
@@ -192,7 +193,7 @@ describe('a newcomer without a browser', () => {
     cpSync(machine.home, thief.home, { recursive: true })
     const stolen = thief.start('--json')
     await thief.event(stolen, 'verified')
-    // The place is one: who was there is told that another took it.
+    // A device has one connection: the first agent's was replaced.
     expect((await first.ended).stdout).toContain('"code":"connection_replaced"')
     const back = await machine.start('--json').ended
     expect(back.stdout).toContain('"code":"device_key_copied"')

@@ -92,7 +92,7 @@ function addedTo(result: string, response: string): object {
   return JSON.parse(`{${response.slice(start.length, -1)}`)
 }
 
-/** What a server itself writes as the result of a call, as text. */
+/** Reads a result as the server itself writes it. */
 async function resultBytes(server: ServerEntry, name: string, args: object): Promise<string> {
   const program = new Program(server.command, server.args)
   const clientInfo = { name: 'end-to-end', version: '1.0.0' }

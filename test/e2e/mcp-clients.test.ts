@@ -96,7 +96,7 @@ function directClient(kind: ClientKind, name: string): AnyClient {
 
 async function directTools(kind: ClientKind, name: string): Promise<readonly Tool[]> {
   const { tools } = (await directClient(kind, name).listTools()) as { tools: readonly Tool[] }
-  // [TOOLS.11] What runs as a task only cannot be called through the bridge, and is not listed.
+  // [TOOLS.11] Tools that run only as a task cannot be called through the bridge, and are not listed.
   return toolsOf(kind, { tools: tools.filter(({ execution }) => !needsTask(execution)) })
 }
 

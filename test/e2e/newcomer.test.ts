@@ -76,7 +76,7 @@ interface Waiting extends Readonly<Record<string, unknown>> {
   readonly keyWords: string
 }
 
-/** What the user does in the browser; the page must show what the agent shows. */
+/** Approves in the browser; the page must show the agent's code and words. */
 async function approve(page: Page, agent: Program): Promise<void> {
   const waiting = await agent.printed((stdout) => eventIn<Waiting>(stdout, 'type', 'enrolment-waiting'))
   await page.goto(waiting.verificationUriComplete)
@@ -108,7 +108,7 @@ async function connectByOAuth({ url }: RunningBridge, page: Page): Promise<Clien
 }
 
 interface BrowserProvider extends OAuthClientProvider {
-  /** What the browser brought back. */
+  /** Parameters with which the browser returned. */
   readonly answer: Promise<URLSearchParams>
 }
 

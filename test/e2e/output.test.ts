@@ -37,7 +37,7 @@ test.each([
   },
 )
 
-/** Runs a command whose standard output nobody reads. The exit code is the last line of standard error. */
+/** Runs a command without reading its standard output. The exit code is the last line of standard error. */
 function unread(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ended> {
   return run('sh', ['-c', '{ "$@"; echo "code $?" >&2; } | true', 'sh', 'node', COMMAND, ...args], env)
 }
@@ -77,7 +77,9 @@ test('[CLI.21] a full disk is reported with a code', async () => {
   expect(await bridgekeeper(['user', 'add', 'ann@example.com', ...data])).toMatchObject({ code: 1 })
 })
 
-/** Starts a command whose reader leaves after the first line; `stop` ends it and gives its standard error. */
+/**
+ * Starts a command whose reader leaves after the first line; `stop` ends it and returns its standard error.
+ */
 function readOnce(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
   const pipeline = '{ "$@"; echo "code $?" >&2; } | head -n 1'
   const program = new Program('sh', ['-c', pipeline, 'sh', 'node', COMMAND, ...args], env)

@@ -21,7 +21,7 @@ beforeAll(async () => {
   writeFileSync(config, JSON.stringify({ mcpServers: { unruly: fixture('unruly') } }))
 })
 
-/** `bridgekeeper connect`, which ends by itself when it gives up. */
+/** Runs `bridgekeeper connect` until it gives up. */
 const connectOnce = (url: string, args: string[], env: Env) =>
   bridgekeeper(['connect', url, '--config', config, ...args], env)
 

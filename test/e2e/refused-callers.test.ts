@@ -20,7 +20,7 @@ beforeAll(async () => {
 const attempt = (headers: Record<string, string>, query = '') =>
   post(bridge, `/mcp/unruly${query}`, toolCall('pid'), headers)
 
-/** What is refused says so in every way a caller may look at, and nobody else notices. */
+/** Checks that a refusal reaches the caller in every form, and affects no other caller. */
 async function expectRefusal(
   answer: Awaited<ReturnType<typeof attempt>>,
   { status, code, challenge }: { status: number; code: string; challenge: unknown },

@@ -15,7 +15,7 @@ beforeAll(async () => {
 
 const agentsUrl = () => `ws://127.0.0.1:${bridge.port}/api/mcp-ws`
 
-/** A verified client whose tools repeat what they were asked, as an MCP result. */
+/** A verified client whose tools echo their arguments as an MCP result. */
 async function verifiedClient(): Promise<SeedClient> {
   const client = new SeedClient(agentsUrl(), ann, (server, tool, args) => {
     if (tool === 'fail') throw new Error('disk full')

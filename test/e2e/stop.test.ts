@@ -5,7 +5,9 @@ import { login, mainProcess, type RunningBridge, serve } from '../support/instal
 import { bearer, post, toolCall } from '../support/mcp.ts'
 import { kill } from '../support/processes.ts'
 
-/** As `npx` makes them: a shell that waits, in it the server, and that starts a shell with programs of its own. */
+/**
+ * Process tree as `npx` creates it: a waiting shell, in it the server, which starts a shell with programs.
+ */
 const { command, args } = fixture('unruly', 'tree')
 const inShell: ServerEntry = { command: 'sh', args: ['-c', `"${[command, ...args].join('" "')}"; true`] }
 const SERVERS = { plain: published('memory'), tree: inShell, stubborn: fixture('unruly', 'stubborn') }

@@ -13,7 +13,7 @@ type Person = (typeof people)[number]
 const tokens = new Map<Person, IssuedToken>()
 const folders = new Map<Person, string>()
 
-// Both have a server `files`, each of a folder of their own, and one that only they have.
+// Each user has a server `files` with a separate folder, and a server that the other does not have.
 beforeAll(async () => {
   bridge = await serve()
   for (const person of people) {

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { startDevices } from '../../packages/bridge/test/support/device-world.ts'
 
-/** What a client asked for at the device authorization endpoint. */
+/** Parameters of a request at the device authorization endpoint. */
 export interface Asked {
   readonly userCode: string
   readonly deviceCode: string
@@ -81,7 +81,7 @@ export async function startApprovingBridge() {
     return token
   }
 
-  /** Has the endpoints of devices do what is asked, and gives nobody the answer. */
+  /** Performs a request at the device endpoints, and withholds the answer. */
   async function parts(request: IncomingMessage): Promise<void> {
     const init = { method: 'POST', headers: headersOf(request), body: await body(request) }
     await (await fetch(at.url + request.url, init)).text()

@@ -73,7 +73,7 @@ describe('an enrolled machine', () => {
     expect(await mine.record()).toMatchObject({ generation: 3 })
   })
 
-  /** Where a rotation may be cut off, and which key is the device's after the next token. */
+  /** Points at which a rotation may be interrupted, and the device's key after the next token. */
   const CUTS = [
     ['before the bridge hears of it', (response: { destroy(): void }) => response.destroy(), 2],
     ['after the bridge has done it', undefined, 2],

@@ -11,7 +11,7 @@ import {
 import { scratch } from '../support/scratch.ts'
 import type { ApprovingBridge } from './approving-bridge.ts'
 
-/** A machine with a folder of its own. */
+/** A machine with a separate folder. */
 export function machine(at: ApprovingBridge, system: System = realSystem, home = join(scratch(), 'home')) {
   const keychain = new Keychain({ home, keyStore: 'file', system })
   const events: AgentEvent[] = []

@@ -14,7 +14,7 @@ const READERS = [
   (frame: Buffer) => decodeDown(frame, 'v2'),
 ]
 
-/** What every object has; nothing a peer sends may add to it. */
+/** Counts the members that every object inherits; nothing from a peer may add to them. */
 const inherited = () => Reflect.ownKeys(Object.prototype).length + Reflect.ownKeys(Array.prototype).length
 
 test('[WIRE.4] no bytes make a reader throw, hang on to a prototype, or take what is not one object', () => {
@@ -50,7 +50,7 @@ test('[JSON.4] sixteen times the bytes take nowhere near sixteen times sixteen t
   const growth = (parts: (typeof REPEATED)[number]): number =>
     fastestMs(repeated(parts, 16 * 65_536)) / Math.max(0.5, fastestMs(repeated(parts, 65_536)))
   for (const parts of REPEATED) {
-    // What is quadratic is so each time; a busy machine is not.
+    // Quadratic growth shows in every run, a busy machine does not.
     const isLinear = [1, 2, 3].some(() => growth(parts) < 16 * 6)
     expect(isLinear, parts.join('…')).toBe(true)
   }

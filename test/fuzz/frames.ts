@@ -163,7 +163,7 @@ export const anyFrame: fc.Arbitrary<Buffer> = fc.oneof(
   { weight: 1, arbitrary: valid },
 )
 
-/** What goes over TCP: WebSocket frames whose head, mask or length is wrong. */
+/** Raw TCP bytes: WebSocket frames whose head, mask or length is wrong. */
 export const anyWireBytes: fc.Arbitrary<Buffer> = fc.oneof(
   bytes,
   fc

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { plant, runNode, transplant } from './planted.ts'
 
-// Stands for the real command: says who it is, then does as its arguments say, or ends with whoever started it.
+// Stands in for the command: prints its process id, then follows its arguments, or ends with its parent.
 const MAIN = `
 import { Socket } from 'node:net'
 const [order, value = ''] = process.argv.slice(2)
@@ -125,7 +125,7 @@ describe.skipIf(process.platform === 'win32').each([
   })
 })
 
-/** What npm does: the command in a shell, and wait. */
+/** Acts like npm: runs the command in a shell and waits. */
 function pretendNpm(nodeArgs: string[], exec: string): string[] {
   const command = [process.execPath, ...nodeArgs, plantLauncher(), 'wait'].map((arg) => `"${arg}"`).join(' ')
   const script = `${exec} ${command}${exec === '' ? '; true' : ''}`

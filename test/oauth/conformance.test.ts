@@ -9,7 +9,7 @@ import { scratch } from '../support/scratch.ts'
 
 const CONFORMANCE = join(repository, 'node_modules/@modelcontextprotocol/conformance/dist/index.js')
 
-/** A port that nobody has, for the suite to wait at for the browser. */
+/** Finds a free port at which the suite waits for the browser. */
 async function freePort(): Promise<number> {
   const server = createServer()
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))

@@ -14,7 +14,7 @@ import { type OAuthNode, startOAuth } from '../support/oauth.ts'
 import { CALLBACK } from '../support/oauth-client.ts'
 import { type Person, wordsOn } from '../support/person.ts'
 
-/** The client finds everything out by itself; its user logs in and allows. */
+/** Connects a client that discovers everything itself; its user logs in and allows it. */
 async function connected(node: OAuthNode, person: Person, login: AppLogin, path = '/mcp'): Promise<Client> {
   const client = new Client({ name: 'official', version: '1' })
   const url = new URL(node.url + path)
@@ -40,7 +40,7 @@ test('[OAUTH.14] the official MCP client finds its way by itself: from 401 to a 
   expect((await call).content).toEqual([{ type: 'text', text: 'hello' }])
   expect(partsOf(String(login.kept?.access_token)).claims.aud).toBe(`${node.url}/mcp`)
 
-  // Its access token has gone; it refreshes by itself.
+  // Without its access token, the client refreshes automatically.
   const before = String(login.kept?.refresh_token)
   login.kept = { ...(login.kept as OAuthTokens), access_token: 'a.b.c' }
   const second = client.callTool({ name: 'files__read', arguments: {} })

@@ -102,7 +102,7 @@ test.each(['localhost', '[::1]'])(
   async (host) => {
     const node = await startOAuth()
     const name = `http://${host}:${node.port}`
-    // What the name resolves to is the machine's affair: the socket goes to where the node listens.
+    // Connects to the node's address, however the name resolves.
     const { body } = await ask(node, `${host}:${node.port}`, SERVER)
     expect(body.issuer).toBe(name)
     if (host !== 'localhost') return

@@ -112,7 +112,7 @@ test('[RS.4] each kind of token is good at its own door and at no other', async 
     client: ['let in', 'token_invalid', 'token_invalid'],
     one: ['token_invalid', 'let in', 'token_invalid'],
     enrolment: ['token_invalid', 'token_invalid', 'token_invalid'],
-    // It gets as far as its proof.
+    // This token is accepted up to the proof.
     device: ['token_invalid', 'token_invalid', 'proof_required'],
   })
 })

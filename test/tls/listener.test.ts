@@ -191,7 +191,7 @@ test('[TLS.8] a new key that every account may read is not taken up', async () =
   expect(await shown(port)).toBe(used)
 })
 
-/** What is sent back until the socket is closed, and how long that took. */
+/** Sends bytes and waits for the socket to close. @returns the answer, and how long it took */
 function outlast(port: number, bytes: string): Promise<{ answer: string; tookMs: number }> {
   const startMs = performance.now()
   const socket = connectPlain(port, '127.0.0.1', () => socket.write(bytes))
