@@ -31,7 +31,7 @@ async function burst(at: TestBridge, call: () => Promise<string>) {
 
 const EXPECTED = [1, 36, 64]
 
-test('[RATE.9] W21: of 101 calls at once from a verified socket, the 101st is refused with rate_limit_exceeded', async () => {
+test('[RATE.9] W21: refuses the 101st of 101 concurrent calls from a verified socket with rate_limit_exceeded', async () => {
   const at = await startBridge({ system: new FakeSystem() })
   const caller = await callingPeer(at)
   await verifiedPeer(at, await at.token('ann', HOUR))
@@ -52,7 +52,7 @@ for (const [path, headers] of [
   ['the usual content type', {}],
   ['another content type', OTHER_TYPE],
 ] as const) {
-  test(`[RATE.9] W21: of 101 calls at once on ${path}, one is refused with rate_limit_exceeded`, async () => {
+  test(`[RATE.9] W21: refuses one of 101 concurrent calls on ${path} with rate_limit_exceeded`, async () => {
     const at = await startBridge({ system: new FakeSystem() })
     const { accessToken } = await at.token('ann', HOUR)
     const count = await burst(at, async () => {
@@ -65,13 +65,13 @@ for (const [path, headers] of [
   })
 }
 
-test('[RATE.9] W21: of 101 calls at once by the app, one is refused with rate_limit_exceeded', async () => {
+test('[RATE.9] W21: refuses one of 101 concurrent calls by the app with rate_limit_exceeded', async () => {
   const at = await startBridge({ system: new FakeSystem() })
   const count = await burst(at, () => codeOf(at.bridge.callTool('user_ann', 's', 't')))
   expect([count('rate_limit_exceeded'), count('too_many_calls'), count('outcome_unknown')]).toEqual(EXPECTED)
 })
 
-test('[RATE.9] W21: calls under an id that runs already count', async () => {
+test('[RATE.9] W21: counts calls that reuse the id of a running call', async () => {
   const at = await startBridge({ system: new FakeSystem() })
   await verifiedPeer(at, await at.token('ann', HOUR))
   const caller = await callingPeer(at)
@@ -100,7 +100,7 @@ for (const [path, headers] of [
   ['the usual content type', {}],
   ['another content type', OTHER_TYPE],
 ] as const) {
-  test(`[BLOCK.5] W22: after a lift the very next call on ${path} passes, and the window is a fresh one`, async () => {
+  test(`[BLOCK.5] W22: after an operator lifts a block, accepts the next call on ${path} and starts a fresh window`, async () => {
     const { at, lift } = await withStore()
     const { accessToken } = await at.token('ann', HOUR)
     const call = async () =>
@@ -113,7 +113,7 @@ for (const [path, headers] of [
   })
 }
 
-test('[BLOCK.5] W22: after a lift the very next call of a socket and of the app passes', async () => {
+test('[BLOCK.5] W22: after an operator lifts a block, accepts the next call of a socket and of the app', async () => {
   const { at, lift } = await withStore()
   const caller = await callingPeer(at)
   const call = async () => {
@@ -130,7 +130,7 @@ test('[BLOCK.5] W22: after a lift the very next call of a socket and of the app 
   expect(await codeOf(at.bridge.callTool('user_ann', 's', 't'))).toBe('server_not_found')
 })
 
-test('[BLOCK.5] W28: after a lift of an address the very next caller and agent from there are let in', async () => {
+test('[BLOCK.5] W28: after an operator lifts the block of an address, admits its next caller and agent', async () => {
   const { at, lift } = await withStore()
   const { accessToken } = await at.token('ann', HOUR)
   const status = async (token: string) => (await post(at, '/mcp/s', toolCall('t'), bearer(token))).status
@@ -147,7 +147,7 @@ test('[BLOCK.5] W28: after a lift of an address the very next caller and agent f
   expect((await tryUpgrade(at, { token: accessToken })).status).toBe(101)
 })
 
-test('[BLOCK.5] W04: after a lift of a lock the very next challenge is sent', async () => {
+test('[BLOCK.5] W04: after an operator lifts a lock, sends the next challenge', async () => {
   const { at, lift } = await withStore()
   const { accessToken } = await at.token('ann', HOUR)
   const peer = dial(at, { token: accessToken })

@@ -33,7 +33,7 @@ async function startCounting(sockets: number) {
   return { accounts, seen }
 }
 
-test('[ADDR.8] of 66 passwords for as many accounts at once from one address, ten are checked', async () => {
+test('[ADDR.8] checks ten of 66 concurrent passwords for 66 accounts from one address', async () => {
   const accounts = await startAccounts()
   const surfer = new Surfer(accounts.url)
   const fields = hiddenFields((await surfer.get('/login')).text, '/login')
@@ -46,7 +46,7 @@ test('[ADDR.8] of 66 passwords for as many accounts at once from one address, te
   expect([count('password is wrong'), count('This address failed too often')]).toEqual([10, 56])
 }, 60_000)
 
-test('[ADDR.8] of 200 forged tokens at once from one address, ten are verified', async () => {
+test('[ADDR.8] verifies ten of 200 concurrent forged tokens from one address', async () => {
   const { accounts, seen } = await startCounting(200)
   const { accessToken } = await accounts.tokens.issue(await accounts.user('ann'), 60_000)
   const forged = (i: number) => `${accessToken.slice(0, -8)}${String(i).padStart(8, 'A')}`
@@ -58,7 +58,7 @@ test('[ADDR.8] of 200 forged tokens at once from one address, ten are verified',
   expect([count(401), count(403)]).toEqual([10, 190])
 }, 60_000)
 
-test('[ADDR.8] many good tokens at once from one address wait for each other, and all are let in', async () => {
+test('[ADDR.8] verifies at most ten valid tokens of one address at a time, and admits all 60', async () => {
   const { accounts, seen } = await startCounting(60)
   const user = await accounts.user('ann')
   const tokens = await Promise.all(Array.from({ length: 60 }, () => accounts.tokens.issue(user, 60_000)))
@@ -69,7 +69,7 @@ test('[ADDR.8] many good tokens at once from one address wait for each other, an
   expect(seen).toEqual({ total: 60, most: 10 })
 }, 60_000)
 
-test('[ADDR.8] of 60 forged enrolment tokens at once from one address, ten are verified', async () => {
+test('[ADDR.8] verifies ten of 60 concurrent forged enrolment tokens from one address', async () => {
   const node = await startOAuth()
   const forged = `${Buffer.from('{"alg":"ES256","typ":"at+jwt"}').toString('base64url')}.e30.AAAA`
   const answers = await Promise.all(

@@ -86,7 +86,7 @@ async function throughASocket(peer: Peer, index: number): Promise<void> {
   await peer.next('pong')
 }
 
-test('[LOG.3] W35: of 200 secrets on every path that logs, none is in the log, in what a node prints, or in an error', async () => {
+test('[LOG.3] W35: writes none of 200 secrets, sent over every path that logs, to the log, the output or an error', async () => {
   const node = await serve({ env: { BRIDGEKEEPER_TRUSTED_PROXIES: '127.0.0.1' } })
   const at = { port: node.port, url: node.url } as TestBridge
   await atTheDoor(at)

@@ -31,14 +31,14 @@ async function codeAt(at: AccessBridge, headers: Record<string, string>, path = 
   return answer.status === 200 ? 'let in' : String(answer.json?.error?.data?.code)
 }
 
-test('[DPOP.2] a bound token is let in with a fresh proof each time, recalled or not', async () => {
+test('[DPOP.2] accepts a bound token with a fresh proof each time, cached or not', async () => {
   const at = await startAccessBridge()
   const token = await boundToken(at)
   for (let round = 0; round < 3; round++)
     expect(await codeAt(at, dpop(token, signProof(key, proofClaims(at, token))))).toBe('let in')
 })
 
-test('[DPOP.5] a stolen bound token is nothing without its key', async () => {
+test('[DPOP.5] refuses a stolen bound token without a proof by its key', async () => {
   const at = await startAccessBridge()
   const token = await boundToken(at)
   // The owner uses it, so that it is recalled.
@@ -58,7 +58,7 @@ test('[DPOP.5] a stolen bound token is nothing without its key', async () => {
   expect(answer.text).not.toContain(token)
 })
 
-test('[DPOP.5] a token that is not bound is refused as DPoP, whatever proof comes along', async () => {
+test('[DPOP.5] refuses an unbound token under the DPoP scheme, even with a valid proof', async () => {
   const at = await startAccessBridge()
   const token = await at.sign()
   expect(await codeAt(at, dpop(token, signProof(key, proofClaims(at, token))))).toBe('token_invalid')
@@ -75,7 +75,7 @@ test.each<[string, object]>([
   ['of yesterday', { iat: Math.floor(Date.now() / 1_000) - 86_400 }],
   ['of tomorrow', { iat: Math.floor(Date.now() / 1_000) + 86_400 }],
   ['without an id', { jti: undefined }],
-])('[DPOP.3] [DPOP.4] a recorded proof %s is refused', async (_what, changes) => {
+])('[DPOP.3] [DPOP.4] refuses a recorded proof %s', async (_what, changes) => {
   const at = await startAccessBridge()
   const token = await boundToken(at)
   expect(await codeAt(at, dpop(token, signProof(key, proofClaims(at, token, changes))))).toBe(
@@ -83,7 +83,7 @@ test.each<[string, object]>([
   )
 })
 
-test('[DPOP.4] a proof that was recorded on its way is refused the second time, also at once', async () => {
+test('[DPOP.4] accepts a proof once, also when eight copies arrive at once', async () => {
   const at = await startAccessBridge()
   const token = await boundToken(at)
   const proof = signProof(key, proofClaims(at, token))
@@ -97,7 +97,7 @@ test.each<[string, object]>([
   ['an algorithm of shared secrets', { alg: 'HS256' }],
   ['the private key inside', { jwk: { ...key.jwk, d: 'A'.repeat(43) } }],
   ['another type', { typ: 'JWT' }],
-])('[DPOP.1] a proof with %s is refused', async (_what, header) => {
+])('[DPOP.1] refuses a proof with %s', async (_what, header) => {
   const at = await startAccessBridge()
   const token = await boundToken(at)
   expect(await codeAt(at, dpop(token, signProof(key, proofClaims(at, token), header)))).toBe(
@@ -105,7 +105,7 @@ test.each<[string, object]>([
   )
 })
 
-test('[DPOP.5] the agents’ door takes no token as DPoP', async () => {
+test('[DPOP.5] refuses a token under the DPoP scheme on the agents’ path', async () => {
   const at = await startAccessBridge()
   const token = await at.sign(at.kinds.device)
   const proof = signProof(key, proofClaims(at, token, { htm: 'GET', htu: `${at.url}/api/mcp-ws` }))
@@ -113,7 +113,7 @@ test('[DPOP.5] the agents’ door takes no token as DPoP', async () => {
   expect(answer.code).toBe('token_invalid')
 })
 
-test('[DPOP.2] many failed proofs block nobody’s address: their token is good, and a key is not guessed', async () => {
+test('[DPOP.2] does not block an address for failed proofs of a valid token', async () => {
   const at = await startAccessBridge()
   const token = await boundToken(at)
   for (let round = 0; round < 12; round++) expect(await codeAt(at, dpop(token))).toBe('dpop_proof_invalid')

@@ -33,7 +33,7 @@ async function agentOf(at: TestBridge, identity: AppIdentity, token: string) {
   return verifiedPeer(at, { accessToken: token, ...identity, expiresAt: '' })
 }
 
-test('[EMBED.1] the app says whose a token is, at both doors, from the token and the request', async () => {
+test('[EMBED.1] authenticates callers and agents by the app’s function, from the token and the request', async () => {
   const seen: RequestFacts[] = []
   const at = await embedded(async (token, request) => {
     seen.push(request)
@@ -67,11 +67,11 @@ test.each<[string, () => unknown]>([
   ['gives an empty user', () => ({ userId: '', sessionId: 'a1' })],
   ['gives a number as user', () => ({ userId: 7, sessionId: 'a1' })],
   ['gives null', () => null],
-  ['gives an expiry that is none', () => ({ ...ann, expiresAtMs: Number.NaN })],
+  ['gives an invalid expiry', () => ({ ...ann, expiresAtMs: Number.NaN })],
   ['gives scopes as text', () => ({ ...ann, scopes: 'agent:connect' })],
-  ['gives a device that is none', () => ({ ...ann, deviceId: '' })],
+  ['gives an empty device id', () => ({ ...ann, deviceId: '' })],
 ])(
-  '[EMBED.1] when its function %s, nobody is let in, and nothing of why is told',
+  '[EMBED.1] when the app’s function %s, refuses with 500 and does not reveal the cause',
   async (_, authenticate) => {
     const at = await embedded(authenticate as () => Answer)
     const answer = await post(at, '/mcp', toolCall('s__t'), bearer('x'))
@@ -82,7 +82,7 @@ test.each<[string, () => unknown]>([
   },
 )
 
-test('[EMBED.1] a function that never answers is given up after ten seconds', async () => {
+test('[EMBED.1] times out after ten seconds when the app’s function does not answer', async () => {
   const system = new FakeSystem()
   let asked = (): void => {}
   const called = new Promise<void>((resolve) => (asked = resolve))
@@ -99,7 +99,7 @@ test('[EMBED.1] a function that never answers is given up after ten seconds', as
   expect((await answer).status).toBe(500)
 })
 
-test('[EMBED.1] what it says ends a connection and limits it; it is asked once in five seconds, and not after a revocation', async () => {
+test('[EMBED.1] applies the expiry and scopes of the app’s identity, and caches it for five seconds or until a revocation', async () => {
   const system = new FakeSystem()
   let asked = 0
   const identity = { ...ann, scopes: ['agent:connect'], expiresAtMs: system.nowMs() + 8_000 }
@@ -126,7 +126,7 @@ test('[EMBED.1] what it says ends a connection and limits it; it is asked once i
   expect(await codeOf(at, 'x')).toBe('token_expired')
 })
 
-test('[EMBED.2] exactly one way to know who comes in is given', async () => {
+test('[EMBED.2] throws TypeError unless exactly one way to authenticate is configured', async () => {
   const system = realSystem()
   const authenticator = createTokens(SECRET, memoryUsers([]), system)
   const authenticate = () => undefined
@@ -154,7 +154,7 @@ test('[EMBED.2] exactly one way to know who comes in is given', async () => {
   }
 })
 
-test('[EMBED.2] with jwks, issuer and audience the tokens of a provider are taken, and no others', async () => {
+test('[EMBED.2] with jwks, issuer and audience, accepts only that provider’s tokens', async () => {
   const { privateKey, publicKey } = await generateKeyPair('ES256')
   const jwks = { keys: [{ ...(await exportJWK(publicKey)), kid: 'k', alg: 'ES256' }] }
   const at = await startBridge({
@@ -177,7 +177,7 @@ test('[EMBED.2] with jwks, issuer and audience the tokens of a provider are take
   expect(await codeOf(at, (await at.token('ann')).accessToken)).toBe('token_invalid')
 })
 
-test("[EMBED.3] the token may be in a cookie of the app's own name, and then not in accessToken", async () => {
+test('[EMBED.3] reads the token from the configured cookie, and then not from accessToken', async () => {
   const at = await embedded((token) => (token === 'good' ? ann : undefined), { cookie: '__Host-session' })
   const statusWith = async (cookie: string) =>
     (await post(at, '/mcp', toolCall('s__t'), { cookie })).json.error.data.code
@@ -234,7 +234,7 @@ test.each<[string, (server: Server, reached: string[]) => void, (server: Server,
     ['after the bridge', () => {}, greedy],
   ],
 )(
-  "[EMBED.4] listeners that the app added %s get everything but what is the bridge's",
+  '[EMBED.4] leaves everything but the bridge’s own paths to listeners that the app added %s',
   async (_, before, after) => {
     const { at, reached, token } = await appWith(before, after)
     expect((await tryUpgrade(at, { token })).status).toBe(101)
@@ -246,7 +246,7 @@ test.each<[string, (server: Server, reached: string[]) => void, (server: Server,
   },
 )
 
-test('[EMBED.4] a library that takes our listeners to call them from its own is left to do so', async () => {
+test('[EMBED.4] keeps working when a library wraps the bridge’s listeners in its own', async () => {
   const { at, reached, token } = await appWith(
     () => {},
     (server, reached) => {

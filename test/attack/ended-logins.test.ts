@@ -27,7 +27,7 @@ test.each<[string, string, string, (users: UserStore) => Promise<unknown>]>([
   ['was suspended', 'user_suspended', 'ann', (users) => users.setState('user_ann', 'suspended')],
   ['is not there any more', 'user_unknown', 'eve', async () => {}],
 ])(
-  '[ADDR.5] a token whose user %s is refused with %s and blocks nobody at its address',
+  '[ADDR.5] a token whose user %s is refused with %s, without blocking the address',
   async (_what, code, name, end) => {
     const users = memoryUsers([user('ann'), user('bob')])
     const at = await startBridge({ authenticator: createTokens(SECRET, users, realSystem()) })
@@ -43,7 +43,7 @@ test.each<[string, object, object]>([
   ['another audience', { aud: 'https://other.example' }, {}],
   ['no session', { sid: undefined }, {}],
 ])(
-  '[ADDR.5] a token of %s with our signature is refused and blocks nobody',
+  '[ADDR.5] refuses a token of %s with our signature, without blocking the address',
   async (_what, claims, header) => {
     const at = await startBridge()
     const { accessToken } = await at.token('ann')
@@ -54,7 +54,7 @@ test.each<[string, object, object]>([
   },
 )
 
-test('[ADDR.5] OAuth tokens of an ended session, for another resource or of another kind block nobody', async () => {
+test('[ADDR.5] refuses OAuth tokens of an ended session, another resource or another kind, without blocking the address', async () => {
   const at = await startAccessBridge()
   const good = await at.sign()
   const ended = await at.sign({ ...at.kinds.client, sid: 'ended' })
@@ -70,7 +70,7 @@ test('[ADDR.5] OAuth tokens of an ended session, for another resource or of anot
   expect((await post(at, '/mcp', LIST, bearer(good))).status).toBe(200)
 })
 
-test("[ADDR.5] a provider's token blocks nobody once its login was revoked, nor when it is for another service", async () => {
+test('[ADDR.5] refuses a provider’s token of a revoked login or for another service, without blocking the address', async () => {
   const { privateKey, publicKey } = await generateKeyPair('ES256')
   const jwk = { ...(await exportJWK(publicKey)), kid: 'k', alg: 'ES256', use: 'sig' }
   const names = { issuer: 'https://login.example', audience: 'https://bridge.example' }
@@ -87,7 +87,7 @@ test("[ADDR.5] a provider's token blocks nobody once its login was revoked, nor 
   expect((await post(at, '/mcp', LIST, bearer(await sign('s2')))).status).toBe(200)
 })
 
-test('[ADDR.5] a token that the app accepted before and refuses now is one of an ended login', async () => {
+test('[ADDR.5] treats a token that the app accepted before and refuses now as one of an ended login', async () => {
   const loggedIn = new Set(['anns', 'bobs'])
   const at = await startBridge({
     authenticator: undefined,
@@ -101,7 +101,7 @@ test('[ADDR.5] a token that the app accepted before and refuses now is one of an
   expect(await insist(at, 'guess')).toEqual(['token_invalid', 'address_blocked'])
 })
 
-test('[ADDR.5] [ENROL.4] a machine that was revoked and keeps asking blocks nobody, nor does a spent approval', async () => {
+test('[ADDR.5] [ENROL.4] does not count requests of a revoked device or with a spent approval as failures', async () => {
   const at = await startDevices()
   const device = await at.enrolled()
   await at.devices.revoke(device.deviceId, 0)

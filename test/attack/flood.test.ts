@@ -42,7 +42,7 @@ function percentile(times: readonly number[], share: number): number {
   return [...times].sort((a, b) => a - b)[Math.floor(times.length * share)] ?? Number.NaN
 }
 
-test('[FLOOD.2] W13 W28: 5,000 connections without a token leave nothing behind and keep nobody out', async () => {
+test('[FLOOD.2] W13 W28: 5,000 connections without a token leave no sockets behind, and the honest agent stays served', async () => {
   const node = await serve()
   const pid = mainProcess(node.program)
   const at = { port: node.port } as TestBridge

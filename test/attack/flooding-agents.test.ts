@@ -15,7 +15,7 @@ async function roundTrips(peer: Peer, count: number): Promise<void> {
   }
 }
 
-test('[LOAD.6] reads an agent that floods frames more slowly, and delays nobody else', async () => {
+test('[LOAD.6] throttles an agent that floods frames, and delays no other agent', async () => {
   const { at, system } = await withoutCallLimits()
   const flooding = await verifiedPeer(at, await at.token('ann', HOUR), { v2: true })
   const quiet = await verifiedPeer(at, await at.token('bob', HOUR), { v2: true })
@@ -35,7 +35,7 @@ test('[LOAD.6] reads an agent that floods frames more slowly, and delays nobody 
   })
 })
 
-test('[LOAD.6] takes no more than 59 catalogs of 1 MiB at once', async () => {
+test('[LOAD.6] takes at most 59 catalogs of 1 MiB in a burst', async () => {
   const { at } = await withoutCallLimits()
   const agent = await verifiedPeer(at, await at.token('ann', HOUR), { v2: true })
   const definition = { name: 't', inputSchema: { type: 'object' }, description: 'x'.repeat(MIB - 2_000) }

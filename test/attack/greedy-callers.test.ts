@@ -36,7 +36,7 @@ test('[LOAD.1] refuses the 257th open request of a user with too_many_requests a
   expect((await next).status).toBe(200)
 })
 
-test('[LOAD.2] holds at most 32 MiB of bodies of one user that are being sent, and takes them again once they have ended', async () => {
+test('[LOAD.2] buffers at most 32 MiB of unfinished request bodies of one user, and accepts more once they end', async () => {
   const { at, ann, bob } = await withoutCallLimits()
   const count = MAX_HELD_BYTES / MIB
   const senders: RawClient[] = []
@@ -53,7 +53,7 @@ test('[LOAD.2] holds at most 32 MiB of bodies of one user that are being sent, a
   await vi.waitFor(async () => expect(await ping(ann)).toBe(200))
 })
 
-test('[LOAD.2] batches of lists that nobody reads make the bridge hold 32 MiB of their user, and concern nobody else', async () => {
+test('[LOAD.2] holds at most 32 MiB of unread batch answers of one user, and serves another user', async () => {
   const { at, log, ann, bob } = await withoutCallLimits()
   await agentWithCatalog(at, MIB / 2)
   const batch = JSON.stringify(Array.from({ length: MAX_BATCH }, (_, id) => ({ ...LIST, id })))
@@ -75,7 +75,7 @@ test.each([
   ['a result', {}],
   ['a result with another content type', OTHER_TYPE],
 ])(
-  '[LIVE.4] cuts a caller off that takes nothing of %s for 60 seconds, and not before',
+  '[LIVE.4] closes a caller that reads nothing of %s for 60 seconds, and not before',
   async (_what, headers) => {
     const { at, system, log, ann } = await withoutCallLimits()
     const agent = await verifiedPeer(at, await at.token('ann', HOUR))
@@ -107,7 +107,7 @@ test.each([
   },
 )
 
-test('[HTTP.6] cuts a socket on which nine requests wait behind one, and ends them all', async () => {
+test('[HTTP.6] closes a socket that pipelines nine requests behind one, and ends all of them', async () => {
   const { at, ann } = await withoutCallLimits()
   const agent = await verifiedPeer(at, await at.token('ann', HOUR))
   const call = request(JSON.stringify(toolCall('t')), ann, '/mcp/s')
@@ -133,7 +133,7 @@ test('[HTTP.6] cuts a socket on which nine requests wait behind one, and ends th
   for (const { status } of await Promise.all(calls)) expect(status).toBe(200)
 })
 
-test('[CALL.4] cancels every call of a socket that pipelined when it goes away', async () => {
+test('[CALL.4] cancels every pipelined call of a socket that closes', async () => {
   const { at, ann } = await withoutCallLimits()
   const agent = await verifiedPeer(at, await at.token('ann', HOUR), { v2: true })
   const client = await rawClient(at.port)
@@ -146,7 +146,7 @@ test('[CALL.4] cancels every call of a socket that pipelined when it goes away',
   expect(cancelled).toEqual(running)
 })
 
-test('[LOAD.1] a socket that goes away leaves no request open, also not one whose answer waited for its turn', async () => {
+test('[LOAD.1] frees every open request of a socket that closes, including answers still queued', async () => {
   const { at, ann } = await withoutCallLimits()
   const agent = await verifiedPeer(at, await at.token('ann', HOUR))
   const client = await rawClient(at.port)
@@ -164,7 +164,7 @@ test('[LOAD.1] a socket that goes away leaves no request open, also not one whos
   for (const { status } of await Promise.all(calls)) expect(status).toBe(200)
 })
 
-test('[HTTP.6] cuts a socket that pipelines what needs no login, too', async () => {
+test('[HTTP.6] closes a socket that pipelines requests to paths without authentication', async () => {
   const { at, ann } = await withoutCallLimits()
   await verifiedPeer(at, await at.token('ann', HOUR))
   for (const path of ['/healthz', '/nowhere', '/api/mcp-ws']) {

@@ -22,7 +22,7 @@ async function spendAllBut(at: TestBridge, headers: Record<string, string>, left
   }
 }
 
-test('[LOAD.3] answers lists with the text that is kept, and with a fresh one after each new catalog', async () => {
+test('[LOAD.3] answers lists from the cache, and rebuilds it after each new catalog', async () => {
   const { at, ann } = await withoutCallLimits()
   const agent = await agentWith(at, 'ann', 's', 'one')
   const names = async (path = '/mcp') => {
@@ -52,7 +52,7 @@ test('[LOAD.3] answers lists with the text that is kept, and with a fresh one af
   )
 })
 
-test('[LOAD.3] lists of several agents are kept, and change with each of them', async () => {
+test('[LOAD.3] caches the lists of several agents, and updates them when one leaves', async () => {
   const { at, ann } = await withoutCallLimits()
   await agentWith(at, 'ann', 'a', 'one')
   const second = await agentWith(at, 'ann', 'b', 'two')
@@ -77,7 +77,7 @@ for (const [era, body, headers] of [
   ['2026', { ...LIST, params: { _meta } }, { 'mcp-protocol-version': MODERN, 'mcp-method': 'tools/list' }],
 ] as const) {
   for (const path of ['/mcp', '/mcp/s', '/mcp/unknown'])
-    test(`[MCP.3] [LOAD.3] a list of ${path} is the same for either content type, in the ${era} revision`, async () => {
+    test(`[MCP.3] [LOAD.3] answers tools/list at ${path} alike for either content type, in the ${era} revision`, async () => {
       const { at, ann } = await withoutCallLimits()
       await agentWith(at, 'ann', 's', 'one', 'two')
       const lean = await post(at, path, body, { ...ann, ...headers })
@@ -90,9 +90,9 @@ for (const [era, body, headers] of [
 test.each([
   ['lists', LIST, {}],
   ['lists with another content type', LIST, OTHER_TYPE],
-  ['what is no JSON', '{"jsonrpc":', {}],
+  ['malformed messages', '{"jsonrpc":', {}],
 ])(
-  '[LOAD.4] of %s, the 601st at once is refused with 429, and a second later there are ten more',
+  '[LOAD.4] of %s, refuses the 601st at once with 429, and accepts ten more a second later',
   async (_what, body, headers) => {
     const { at, system, log, ann, bob } = await withoutCallLimits()
     const ask = async (as = ann) => (await post(at, '/mcp', body, { ...as, ...headers })).status
@@ -112,7 +112,7 @@ test.each([
   },
 )
 
-test('[LOAD.4] large messages that are refused count as several: the 38th of 1 MiB is refused before it is read', async () => {
+test('[LOAD.4] counts a large refused message as several: refuses the 38th of 1 MiB before reading it', async () => {
   const { at, ann } = await withoutCallLimits()
   const body = `{"x":"${'x'.repeat(MIB - 100)}`
   for (let count = 0; count < 37; count++) expect((await post(at, '/mcp', body, ann)).status).toBe(400)
@@ -124,7 +124,7 @@ test('[LOAD.4] large messages that are refused count as several: the 38th of 1 M
   expect((await late.answer()).status).toBe(429)
 })
 
-test('[LOAD.4] calls that the rate limit refuses spend the allowance too; calls that it lets through do not', async () => {
+test('[LOAD.4] counts calls that the rate limit refuses, but not those that it allows', async () => {
   const system = new FakeSystem()
   const user = { maxCalls: 100, windowMs: 60_000, blockMs: 900_000 }
   const at = await startBridge({ system, rateLimits: { user } })
@@ -152,7 +152,7 @@ test('[LOAD.5] refuses a batch of 33 messages, and counts each message of a smal
   expect(allowed).toBe(Math.floor((MESSAGE_ALLOWANCE.units - 1) / MAX_BATCH) * MAX_BATCH)
 })
 
-test('[LOAD.4] GET and DELETE at /mcp count, and their bodies are not read', async () => {
+test('[LOAD.4] counts GET and DELETE at /mcp', async () => {
   const { at, ann } = await withoutCallLimits()
   const ask = async (method: string) =>
     (await fetch(`${at.url}/mcp`, { method, headers: { ...ann, accept: 'text/event-stream' } })).status

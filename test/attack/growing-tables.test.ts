@@ -22,7 +22,7 @@ function copyOf(surfer: Surfer, url: string): Surfer {
   return copy
 }
 
-test('[LOGIN.10] a session renews at most 30 times a minute, and is not ended by more', async () => {
+test('[LOGIN.10] renews a session at most 30 times a minute, and does not end it for more attempts', async () => {
   const system = new FakeSystem()
   const accounts = await startAccounts({ system })
   await accounts.user('ann')
@@ -41,7 +41,7 @@ test('[LOGIN.10] a session renews at most 30 times a minute, and is not ended by
   expect(await accounts.stores.sessions.ofUser('user_ann')).toHaveLength(1)
 })
 
-test('[LOGIN.6] a thief who renews again and again does not hide that the token was copied', async () => {
+test('[LOGIN.6] detects a copied refresh token even after a thief renews 40 times', async () => {
   const system = new FakeSystem()
   const accounts = await startAccounts({ system })
   await accounts.user('ann')
@@ -57,7 +57,7 @@ test('[LOGIN.6] a thief who renews again and again does not hide that the token 
   expect(accounts.recorded.named('refresh_token_reused')).toHaveLength(1)
 })
 
-test('[LOGIN.6] a refresh token that somebody made up or changed renews nothing and ends nothing', async () => {
+test('[LOGIN.6] refuses a forged or changed refresh token, and ends no session for it', async () => {
   const accounts = await startAccounts()
   await accounts.user('ann')
   const ann = await accounts.login('ann')
@@ -72,7 +72,7 @@ test('[LOGIN.6] a refresh token that somebody made up or changed renews nothing 
   expect((await ann.send('POST', '/auth/refresh', '', { origin: accounts.url })).status).toBe(200)
 })
 
-test('[LOGIN.9] with more than 64 logins the idlest one ends, and no one else’s', async () => {
+test('[LOGIN.9] ends the user’s idlest login on the 65th, and no other', async () => {
   const accounts = await startAccounts()
   const { userId } = await accounts.user('ann')
   const bob = await accounts.user('bob')
@@ -90,7 +90,7 @@ test('[LOGIN.9] with more than 64 logins the idlest one ends, and no one else’
   expect(accounts.revoked).toContainEqual({ kind: 'session', id: 'browser64' })
 })
 
-test('[LIMIT.5] one user logs in 100 times in 15 minutes from one address, and elsewhere as often', () => {
+test('[LIMIT.5] allows one user 100 logins in 15 minutes from one address, and as many from another', () => {
   const system = new FakeSystem()
   const { securityLog, ...recorded } = limitsLog()
   const door = { enter: () => allow(ADDRESS), beginCheck: async () => allow(() => {}), failed: () => {} }
@@ -105,7 +105,7 @@ test('[LIMIT.5] one user logs in 100 times in 15 minutes from one address, and e
   expect(limits.login('user_ann', ADDRESS)).toMatchObject({ allowed: true })
 })
 
-test('[LIMIT.5] a right password and code log nobody in over that limit', async () => {
+test('[LIMIT.5] refuses a correct password and code over that limit', async () => {
   const system = new FakeSystem()
   const accounts = await startAccounts({ system })
   const { userId } = await accounts.user('ann')
@@ -129,7 +129,7 @@ test('[LIMIT.5] a right password and code log nobody in over that limit', async 
   expect([seen.status, textOf(seen.text).includes('Too many logins')]).toEqual([429, true])
 }, 120_000)
 
-test('[LIMIT.6] one address brings 100 new users in an hour; a proxy, which speaks for many, is not counted', () => {
+test('[LIMIT.6] allows 100 new users per hour from one address, and does not count a proxy', () => {
   const system = new FakeSystem()
   const door = { enter: () => allow(ADDRESS), beginCheck: async () => allow(() => {}), failed: () => {} }
   const limits = new LoginLimits(door, limitsLog().securityLog, system)
@@ -139,7 +139,7 @@ test('[LIMIT.6] one address brings 100 new users in an hour; a proxy, which spea
   expect(limits.newUser({ ...ADDRESS, key: '198.51.100.1' })).toMatchObject({ allowed: true })
 })
 
-test('[PASSKEY.3] a user has at most 32 passkeys', async () => {
+test('[PASSKEY.3] allows a user at most 32 passkeys', async () => {
   const accounts = await startAccounts()
   const { userId } = await accounts.user('ann')
   const ann = await accounts.login('ann')

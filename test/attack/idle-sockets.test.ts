@@ -80,7 +80,7 @@ function open(clients: readonly RawClient[]): number {
   return clients.filter(({ socket }) => !socket.closed && !socket.readableEnded).length
 }
 
-test('[HTTP.4] closes the idlest of more than 512 sockets of one address, and no other', async () => {
+test('[HTTP.4] closes the idlest sockets of an address above 512, and no others', async () => {
   const { port } = await start()
   const other = await idle(port, '127.0.0.2')
   const many: RawClient[] = []
@@ -94,7 +94,7 @@ test('[HTTP.4] closes the idlest of more than 512 sockets of one address, and no
 test.each<[string, (port: number) => Promise<RawClient>]>([
   ['sockets that say nothing', (port) => silent(port, '127.0.0.3')],
   ['idle keep-alive connections', (port) => idle(port, '127.0.0.3')],
-])('[HTTP.4] bounds %s of one address', async (_what, connected) => {
+])('[HTTP.4] limits %s of one address', async (_what, connected) => {
   const { port } = await start(perAddress(5))
   const clients: RawClient[] = []
   for (let count = 0; count < 12; count++) clients.push(await connected(port))
@@ -103,7 +103,7 @@ test.each<[string, (port: number) => Promise<RawClient>]>([
   expect(await ask(clients.at(-1) as RawClient)).toBe(true)
 })
 
-test('[HTTP.4] a socket that was used again is not the idlest', async () => {
+test('[HTTP.4] does not treat a socket that was just used as the idlest', async () => {
   const { port } = await start(perAddress(2))
   const [first, second] = [await idle(port, '127.0.0.3'), await idle(port, '127.0.0.3')]
   await ask(first)
@@ -112,7 +112,7 @@ test('[HTTP.4] a socket that was used again is not the idlest', async () => {
   expect(await ask(first)).toBe(true)
 })
 
-test('[HTTP.4] closes neither agents nor requests in flight, but the newcomer, and puts it on record', async () => {
+test('[HTTP.4] when all sockets of an address are in use, closes the newcomer and logs it', async () => {
   const world = await start(perAddress(2))
   const peer = await agent(world)
   const waiting = await unanswered(world, '127.0.0.1')
@@ -130,7 +130,7 @@ test('[HTTP.4] closes neither agents nor requests in flight, but the newcomer, a
   expect(world.lines()).toContain('"ip":"127.0.0.1","reason":"address_full"')
 })
 
-test('[HTTP.4] an address has as much room again as sockets have ended, however they end', async () => {
+test('[HTTP.4] frees the place of each closed socket, however it closes', async () => {
   const { port } = await start(perAddress(3))
   for (let round = 0; round < 5; round++) {
     const clients = [await silent(port, '127.0.0.3'), await idle(port, '127.0.0.3')]
@@ -144,14 +144,14 @@ test('[HTTP.4] an address has as much room again as sockets have ended, however 
   }
 })
 
-test('[HTTP.4] a trusted proxy has no bound of its own', async () => {
+test('[HTTP.4] does not limit the sockets of a trusted proxy per address', async () => {
   const { port } = await start({ flags: { trustedProxy: ['127.0.0.3'] }, ...perAddress(2) })
   const clients: RawClient[] = []
   for (let count = 0; count < 8; count++) clients.push(await idle(port, '127.0.0.3'))
   for (const client of clients) expect(await ask(client)).toBe(true)
 })
 
-test('[HTTP.5] a node that is nearly full closes the idlest, so that newcomers get in', async () => {
+test('[HTTP.5] closes the idlest sockets of a nearly full node, so that newcomers are served', async () => {
   const world = await start({ env: { BRIDGEKEEPER_MAX_CONNECTIONS: '20' } })
   const peer = await agent(world)
   const waiting = await unanswered(world, '127.0.0.4')
@@ -169,7 +169,7 @@ test('[HTTP.5] a node that is nearly full closes the idlest, so that newcomers g
   expect((await waiting.answer()).status).toBe(403)
 })
 
-test('[HTTP.5] an address alone cannot keep others out, though all of its sockets are in use', async () => {
+test('[HTTP.5] serves other addresses while one address keeps all of its sockets in use', async () => {
   const world = await start({ env: { BRIDGEKEEPER_MAX_CONNECTIONS: '20' } })
   const held: RawClient[] = []
   for (let count = 0; count < 30; count++) held.push(await unanswered(world, '127.0.0.3'))
@@ -186,7 +186,7 @@ async function overTls(port: number, options: ConnectionOptions & { localAddress
   return socket
 }
 
-test('[HTTP.4] [HTTP.5] over TLS, handshakes that do not end and idle connections are bounded, requests go on', async () => {
+test('[HTTP.4] [HTTP.5] over TLS, limits unfinished handshakes and idle connections, and completes requests in flight', async () => {
   const world = await start({ flags: tlsFlags(selfSigned()), ...perAddress(3) })
   const { port } = world
   const waiting = new RawClient(await overTls(port, { localAddress: '127.0.0.3' }))

@@ -45,7 +45,7 @@ async function tokenOf(surfer: Surfer): Promise<string> {
   return hiddenFields((await surfer.get('/account')).text, '/logout').formToken ?? ''
 }
 
-test('[CSRF.1] no form counts that a page of another origin sent, even with the right token', async () => {
+test('[CSRF.1] refuses every form from a page of another origin, even with the right token', async () => {
   const { accounts, ann } = await accountsOfAnn()
   const formToken = await tokenOf(ann)
   const statuses = new Set<number>()
@@ -60,7 +60,7 @@ test('[CSRF.1] no form counts that a page of another origin sent, even with the 
   await expectNothingHappened(accounts, ann)
 })
 
-test('[CSRF.2] no form counts without its token, or with that of another login', async () => {
+test('[CSRF.2] refuses every form without its token or with that of another login', async () => {
   const { accounts, ann } = await accountsOfAnn()
   const bobs = await tokenOf(await accounts.login('bob'))
   const visitors = hiddenFields((await new Surfer(accounts.url).get('/login')).text, '/login').formToken ?? ''
@@ -73,7 +73,7 @@ test('[CSRF.2] no form counts without its token, or with that of another login',
   await expectNothingHappened(accounts, ann)
 })
 
-test('[CSRF.1] [CSRF.2] the same holds for what a script asks, and a form cannot pose as a script', async () => {
+test('[CSRF.1] [CSRF.2] refuses script requests of another origin or without the token, and forms that pose as scripts', async () => {
   const { accounts, ann } = await accountsOfAnn()
   const token = await tokenOf(ann)
   const ask = (path: string, headers: Readonly<Record<string, string>>): Promise<Seen> =>
@@ -89,7 +89,7 @@ test('[CSRF.1] [CSRF.2] the same holds for what a script asks, and a form cannot
     expect((await ann.send('POST', '/auth/refresh', '', headers)).status).toBe(403)
 })
 
-test('[CSRF.2] nobody is logged in by a form of another browser', async () => {
+test('[CSRF.2] refuses a login form that another browser requested', async () => {
   const { accounts } = await accountsOfAnn()
   const attacker = new Surfer(accounts.url)
   const fields = hiddenFields((await attacker.get('/login')).text, '/login')
@@ -106,7 +106,7 @@ test('[CSRF.2] nobody is logged in by a form of another browser', async () => {
   expect(foreign.status).toBe(403)
 })
 
-test('[PAGE.4] a login leads to no other site, wherever it was told to', async () => {
+test('[PAGE.4] never redirects a login to another site', async () => {
   const { accounts } = await accountsOfAnn()
   for (const returnTo of ['https://evil.example/', '//evil.example', '/\\evil.example', '/\t/evil.example']) {
     const surfer = new Surfer(accounts.url)
@@ -125,7 +125,7 @@ test('[PAGE.4] a login leads to no other site, wherever it was told to', async (
   }
 })
 
-test('[PAGE.1] nothing that a peer calls itself becomes HTML', async () => {
+test('[PAGE.1] escapes every name that a peer chose', async () => {
   const { accounts } = await accountsOfAnn()
   const nasty = `"><script>alert(1)</script><img src=x onerror=alert(1)>`
   const nowMs = Date.now()

@@ -29,7 +29,7 @@ class Guesser {
   }
 }
 
-test('[ACCT.3] a wrong password gets the same answer and costs the same work, whether the user exists, has no password or is unknown', async () => {
+test('[ACCT.3] answers alike and does the same work for a wrong password, an unknown user and a user without a password', async () => {
   const accounts = await startAccounts({ bridge: PROXIED })
   for (let i = 0; i < 4; i++) await accounts.user(`real${i}`)
   for (let i = 0; i < 4; i++) await accounts.user(`bare${i}`, { password: '' })
@@ -56,7 +56,7 @@ test('[ACCT.3] a wrong password gets the same answer and costs the same work, wh
     expect(JSON.stringify(event)).not.toContain('@')
 }, 120_000)
 
-test('[LIMIT.1] [LIMIT.3] of a hundred passwords guessed at once from one address five are looked at', async () => {
+test('[LIMIT.1] [LIMIT.3] checks five of a hundred concurrent passwords from one address', async () => {
   const accounts = await startAccounts({ bridge: PROXIED })
   await accounts.user('ann')
   const guesser = await new Guesser(accounts).ready()
@@ -73,7 +73,7 @@ test('[LIMIT.1] [LIMIT.3] of a hundred passwords guessed at once from one addres
   expect((await guesser.guess('ann@example.com', PASSWORD, '198.51.100.1')).status).toBe(303)
 }, 120_000)
 
-test('[LIMIT.1] [LIMIT.4] from many addresses, fifty passwords an hour are checked; the others block nobody', async () => {
+test('[LIMIT.1] [LIMIT.4] checks fifty passwords an hour from many addresses, and blocks no address for the rest', async () => {
   const system = new FakeSystem()
   const accounts = await startAccounts({ system, bridge: PROXIED })
   await accounts.user('ann')
@@ -90,7 +90,7 @@ test('[LIMIT.1] [LIMIT.4] from many addresses, fifty passwords an hour are check
   expect((await guesser.guess('ann@example.com', PASSWORD)).status).toBe(303)
 }, 120_000)
 
-test('[LIMIT.2] an attacker with the password guesses five codes, and ten from everywhere', async () => {
+test('[LIMIT.2] checks five second-factor codes per address, and ten in all', async () => {
   const system = new FakeSystem()
   const accounts = await startAccounts({ system, bridge: PROXIED })
   await accounts.user('ann')
@@ -115,7 +115,7 @@ test('[LIMIT.2] an attacker with the password guesses five codes, and ten from e
   expect(accounts.recorded.named('login_limited')[0]).toMatchObject({ limit: 'code', userId: 'user_ann' })
 }, 120_000)
 
-test('[LIMIT.4] ten wrong logins within a minute block the address at every door', async () => {
+test('[LIMIT.4] blocks the address at every entry after ten wrong logins within a minute', async () => {
   const accounts = await startAccounts()
   await accounts.user('ann')
   const other = await accounts.login('ann')

@@ -10,7 +10,7 @@ function copyOf(surfer: Surfer, url: string): Surfer {
   return thief
 }
 
-test('[LOGIN.6] a refresh token that was copied ends the login, whoever uses it second', async () => {
+test('[LOGIN.6] ends the login when a copied refresh token is used by both owner and thief, in either order', async () => {
   for (const second of ['owner', 'thief'] as const) {
     const system = new FakeSystem()
     const accounts = await startAccounts({ system })
@@ -29,7 +29,7 @@ test('[LOGIN.6] a refresh token that was copied ends the login, whoever uses it 
   }
 })
 
-test('[LOGIN.4] after logging out, stolen cookies are refused within a second, at pages and at /mcp', async () => {
+test('[LOGIN.4] refuses stolen cookies after a logout, at pages and at /mcp', async () => {
   const accounts = await startAccounts()
   await accounts.user('ann')
   const ann = await accounts.login('ann')
@@ -56,7 +56,7 @@ test('[LOGIN.4] after logging out, stolen cookies are refused within a second, a
   expect(accounts.recorded.named('session_ended')).toMatchObject([{ kind: 'browser', reason: 'logged_out' }])
 })
 
-test('[LOGIN.3] cookies that somebody planted are worth nothing after the login', async () => {
+test('[LOGIN.3] replaces planted cookies at login', async () => {
   const accounts = await startAccounts()
   await accounts.user('ann')
   await accounts.user('mallory')
@@ -72,7 +72,7 @@ test('[LOGIN.3] cookies that somebody planted are worth nothing after the login'
   expect(seen.text).not.toContain('ann@example.com')
 })
 
-test('[LOGIN.4] the cookies of a user who is suspended or deleted are refused, and renew nothing', async () => {
+test('[LOGIN.4] refuses the cookies of a suspended, deleted or logged-out user, and does not renew them', async () => {
   for (const end of ['suspend', 'delete', 'logout'] as const) {
     const system = new FakeSystem()
     const accounts = await startAccounts({ system })
@@ -93,7 +93,7 @@ test('[LOGIN.4] the cookies of a user who is suspended or deleted are refused, a
   }
 })
 
-test('[LOGIN.1] the token of a login that another process ended is good no longer, though nobody told', async () => {
+test('[LOGIN.1] refuses the token of a login that another process ended, without a notification', async () => {
   const accounts = await startAccounts()
   const user = await accounts.user('ann')
   const { accessToken, sessionId } = await accounts.tokens.issue(user, 3_600_000)

@@ -42,7 +42,7 @@ const codeParameters = (app: TestClient, code: string, asked: Asked) => ({
 const clientSessions = async (node: OAuthNode) =>
   (await node.stores.sessions.ofUser('user_ann')).filter(({ kind }) => kind === 'client')
 
-test('[OAUTH.4] a code that was copied and used again ends what the first use gave', async () => {
+test('[OAUTH.4] revokes the tokens of a code when the code is used again', async () => {
   const node = await startOAuth()
   const app = await register(node)
   const { asked, code } = await codeFor(node, app)
@@ -56,7 +56,7 @@ test('[OAUTH.4] a code that was copied and used again ends what the first use ga
   expect(node.recorded.named('session_ended')).toMatchObject([{ reason: 'token_reused' }])
 })
 
-test('[OAUTH.4] of many that use one code at once, at most one gets tokens, and nobody keeps any', async () => {
+test('[OAUTH.4] issues tokens for at most one of eight concurrent uses of a code, and revokes them', async () => {
   const node = await startOAuth()
   const app = await register(node)
   const { asked, code } = await codeFor(node, app)
@@ -76,7 +76,7 @@ test.each<[string, Record<string, string>]>([
   ['another address', { redirect_uri: `${CALLBACK}2` }],
   ['no address', { redirect_uri: '' }],
   ['another resource', { resource: 'https://evil.example/mcp' }],
-])('[OAUTH.11] a code with %s gives nothing', async (_what, changes) => {
+])('[OAUTH.11] refuses a code with %s', async (_what, changes) => {
   const node = await startOAuth()
   const app = await register(node)
   const { asked, code } = await codeFor(node, app)
@@ -85,7 +85,7 @@ test.each<[string, Record<string, string>]>([
   expect(answer.body).not.toHaveProperty('access_token')
 })
 
-test('[OAUTH.11] a code is of no use to another client, nor after a minute', async () => {
+test('[OAUTH.11] refuses a code from another client, and after a minute', async () => {
   const node = await startOAuth()
   const app = await register(node)
   const thief = await register(node)
@@ -111,7 +111,7 @@ test.each<[string, Record<string, string | undefined>]>([
   ['tokens in the address', { response_type: 'token' }],
   ['an ID token in the address', { response_type: 'code id_token', nonce: 'n' }],
   ['parameters in a JWT', { request: 'e30.e30.' }],
-])('[OAUTH.11] a request with %s gets no code', async (_what, changes) => {
+])('[OAUTH.11] issues no code for a request with %s', async (_what, changes) => {
   const node = await startOAuth()
   const app = await register(node)
   const person = await knownBy(node, app)
@@ -135,7 +135,7 @@ test.each<[string, (url: string) => Record<string, string | undefined>]>([
   ['of enrolment', (url) => ({ resource: `${url}/api/devices` })],
   ['with a fragment', (url) => ({ resource: `${url}/mcp#a` })],
   ['that is no address', () => ({ resource: 'mcp' })],
-])('[OAUTH.5] a request for a resource %s is refused', async (_what, changes) => {
+])('[OAUTH.5] refuses a request for a resource %s', async (_what, changes) => {
   const node = await startOAuth()
   const app = await register(node)
   const person = await knownBy(node, app)
@@ -143,7 +143,7 @@ test.each<[string, (url: string) => Record<string, string | undefined>]>([
   expect(left?.searchParams.get('error')).toBe('invalid_target')
 })
 
-test('[OAUTH.5] a request for two resources gets no code for either', async () => {
+test('[OAUTH.5] issues no code for a request with two resources', async () => {
   const node = await startOAuth()
   const app = await register(node)
   const asked = await ask(app)
@@ -169,7 +169,7 @@ test.each([
   'javascript:alert(1)',
   '//evil.example/callback',
   '',
-])('[OAUTH.7] a browser is never sent to an address that is not registered: %s', async (address) => {
+])('[OAUTH.7] never redirects to an unregistered address: %s', async (address) => {
   const node = await startOAuth()
   const app = await register(node)
   const person = await node.login('ann')
@@ -179,7 +179,7 @@ test.each([
   expect(page.headers.get('location')).toBeNull()
 })
 
-test('[OAUTH.4] [OAUTH.12] a refresh token that was copied and used again after the grace ends the session of both', async () => {
+test('[OAUTH.4] [OAUTH.12] ends the session when a copied refresh token is used again after the grace period', async () => {
   const node = await startOAuth()
   const app = await register(node)
   const first = await connect(await node.login('ann'), app)
@@ -198,7 +198,7 @@ test('[OAUTH.4] [OAUTH.12] a refresh token that was copied and used again after 
   expect(node.recorded.named('session_ended')).toMatchObject([{ reason: 'token_reused' }])
 })
 
-test('[OAUTH.27] of many that use one refresh token at once, all get the same next one, and it is used once', async () => {
+test('[OAUTH.27] issues one successor for eight concurrent uses of a refresh token', async () => {
   const node = await startOAuth()
   const app = await register(node)
   const first = await connect(await node.login('ann'), app)
@@ -219,7 +219,7 @@ test('[OAUTH.27] of many that use one refresh token at once, all get the same ne
     expect((await post(node, '/mcp', LIST, bearer(String(body.access_token)))).status).toBe(200)
 })
 
-test('[OAUTH.27] a retry after a lost answer goes on with the session, also where the next token was used already', async () => {
+test('[OAUTH.27] accepts a retry after a lost answer, even when the successor was already used', async () => {
   const node = await startOAuth()
   const app = await register(node)
   const first = await connect(await node.login('ann'), app)
@@ -245,7 +245,7 @@ test('[OAUTH.27] a retry after a lost answer goes on with the session, also wher
   expect(node.recorded.named('session_ended')).toMatchObject([{ reason: 'token_reused' }])
 })
 
-test('[OAUTH.27] the grace is for the same client, and ends with the session', async () => {
+test('[OAUTH.27] grants the grace period to the same client only, and ends it with the session', async () => {
   const node = await startOAuth()
   const app = await register(node)
   const thief = await register(node)
@@ -262,7 +262,7 @@ test('[OAUTH.27] the grace is for the same client, and ends with the session', a
   expect((await renew(app.client.client_id)).body.error).toBe('invalid_grant')
 })
 
-test('[OAUTH.12] a refresh token is of no use to another client, nor for more scopes, nor for another resource, nor late', async () => {
+test('[OAUTH.12] refuses a refresh token from another client, for more scopes, for another resource or after expiry', async () => {
   const node = await startOAuth()
   const app = await register(node)
   const thief = await register(node)
@@ -282,7 +282,7 @@ test('[OAUTH.12] a refresh token is of no use to another client, nor for more sc
   expect((await askToken(app.as, parameters)).body.error).toBe('invalid_grant')
 })
 
-test('[OAUTH.15] an answer of another server, mixed up with ours, is told apart by its issuer', async () => {
+test('[OAUTH.15] sends the issuer, so that a client rejects a mixed-up answer', async () => {
   const node = await startOAuth()
   const app = await register(node)
   const asked = await ask(app)

@@ -32,11 +32,11 @@ test.each([
   'http://example.com/',
   'https://example.com:8443/',
   'file:///etc/passwd',
-])('[OAUTH.6] %s is not asked', async (url) => {
+])('[OAUTH.6] does not fetch %s', async (url) => {
   await expect(strict(url, {})).rejects.toThrow('The address is not allowed.')
 })
 
-test('[OAUTH.6] where the bridge is reached at this machine only, others at this machine are asked, and no private network', async () => {
+test('[OAUTH.6] with loopback allowed, fetches from loopback but from no private network', async () => {
   const { url, port } = await httpsServer((_request, response) => response.end('{}'))
   expect(await (await local(`${url}/a`, {})).text()).toBe('{}')
   expect((await local(`https://localhost:${port}/a`, {})).status).toBe(200)
@@ -44,7 +44,7 @@ test('[OAUTH.6] where the bridge is reached at this machine only, others at this
     await expect(local(address, {})).rejects.toThrow('The address is not allowed.')
 })
 
-test('[OAUTH.6] no redirect is followed, no huge answer is read, and nobody is waited for without end', async () => {
+test('[OAUTH.6] follows no redirect, refuses a huge answer, and times out', async () => {
   const paths: string[] = []
   const { url } = await httpsServer((request, response) => {
     paths.push(String(request.url))
@@ -85,7 +85,7 @@ const clientAt = async (node: { readonly url: string }, id: string): Promise<Tes
   auth: oauth.None(),
 })
 
-test('[OAUTH.16] a client with metadata at its address needs no registration, and its user sees that address', async () => {
+test('[OAUTH.16] accepts an unregistered client by its metadata address, and shows that address to the user', async () => {
   const node = await startOAuth({ parts: { allowRegistration: false } })
   const { id, asked } = await metadataClient(good)
   const app = await clientAt(node, id)
@@ -116,7 +116,7 @@ test.each<[string, (id: string) => object | string]>([
     (id) => ({ ...good(id), grant_types: ['urn:ietf:params:oauth:grant-type:device_code'] }),
   ],
   ['that is huge', (id) => ({ ...good(id), client_name: 'x'.repeat(6_000) })],
-])('[OAUTH.7] metadata %s makes no client', async (_what, document) => {
+])('[OAUTH.7] refuses client metadata %s', async (_what, document) => {
   const node = await startOAuth()
   const { id } = await metadataClient(document)
   const page = await (await node.login('ann')).visit((await ask(await clientAt(node, id))).url.href)
@@ -130,14 +130,14 @@ test.each([
   'https://a@127.0.0.1/client',
   'https://10.0.0.1/client',
   'https://169.254.169.254/',
-])('[OAUTH.6] a client id that is an address of somebody else’s network is no client: %s', async (id) => {
+])('[OAUTH.6] refuses a client id with an unsafe address: %s', async (id) => {
   const node = await startOAuth()
   const page = await (await node.login('ann')).visit((await ask(await clientAt(node, id))).url.href)
   expect(page.left).toBeUndefined()
   expect(page.status).toBeGreaterThanOrEqual(400)
 })
 
-test('[OAUTH.9] one address does not make the bridge ask others without end', async () => {
+test('[OAUTH.9] fetches metadata at most 30 times for one address', async () => {
   const node = await startOAuth()
   const { id, asked } = await metadataClient(() => 'no')
   const as = await discover(node)
@@ -153,7 +153,7 @@ test('[OAUTH.9] one address does not make the bridge ask others without end', as
   expect(asked).toHaveLength(30)
 })
 
-test('[OAUTH.16] without the switch nobody registers', async () => {
+test('[OAUTH.16] refuses registration while it is switched off', async () => {
   const node = await startOAuth({ parts: { allowRegistration: false } })
   expect((await discover(node)).registration_endpoint).toBeUndefined()
   const body = JSON.stringify({ redirect_uris: [CALLBACK] })
@@ -176,7 +176,7 @@ test.each<[string, object]>([
     'device codes',
     { redirect_uris: [CALLBACK], grant_types: ['urn:ietf:params:oauth:grant-type:device_code'] },
   ],
-])('[OAUTH.7] a registration that asks for %s is refused', async (_what, metadata) => {
+])('[OAUTH.7] refuses a registration that asks for %s', async (_what, metadata) => {
   const node = await startOAuth()
   const response = await fetch(`${node.url}/oauth/register`, {
     method: 'POST',

@@ -20,7 +20,7 @@ function expectHardened({ headers }: Page): void {
   expect(headers.get('x-content-type-options')).toBe('nosniff')
 }
 
-test('[OAUTH.14] no page on which something is decided can be framed, scripted or kept', async () => {
+test('[OAUTH.14] forbids framing, scripting and caching on every page that asks for a decision', async () => {
   const node = await startOAuth()
   const app = await register(node)
   const person = await node.login('ann')
@@ -36,7 +36,7 @@ test('[OAUTH.14] no page on which something is decided can be framed, scripted o
   for (const page of pages) expectHardened(page)
 })
 
-test('[OAUTH.14] a name that is markup is shown as text', async () => {
+test('[OAUTH.14] shows markup in a client’s name as text', async () => {
   const node = await startOAuth()
   const app = await register(node, { client_name: '<img src=x onerror=alert(1)>"\u202e' })
   const consent = await (await node.login('ann')).visit((await ask(app)).url.href)
@@ -45,7 +45,7 @@ test('[OAUTH.14] a name that is markup is shown as text', async () => {
   expect(consent.text).not.toContain('\u202e')
 })
 
-test('[OAUTH.14] a form that another site sends, or one without its token, allows nothing', async () => {
+test('[OAUTH.14] refuses a consent form from another site or without its token', async () => {
   const node = await startOAuth()
   const app = await register(node)
   const person = await node.login('ann')
@@ -60,7 +60,7 @@ test('[OAUTH.14] a form that another site sends, or one without its token, allow
   expect((await node.stores.sessions.ofUser('user_ann')).filter(({ kind }) => kind === 'client')).toEqual([])
 })
 
-test('[OAUTH.14] the answer of another browser or another user counts for nothing', async () => {
+test('[OAUTH.14] refuses the consent of another browser or another user', async () => {
   const node = await startOAuth()
   const app = await register(node)
   const ann = await node.login('ann')
@@ -85,7 +85,7 @@ test('[OAUTH.14] the answer of another browser or another user counts for nothin
     expect((await node.stores.sessions.ofUser(id)).filter(({ kind }) => kind === 'client')).toEqual([])
 })
 
-test('[OAUTH.13] a machine is not approved by a form of another site, nor without a login', async () => {
+test('[OAUTH.13] refuses to approve a machine from a form of another site or without a login', async () => {
   const node = await startOAuth()
   const device = await askDevice(node, await discover(node))
   const ann = await node.login('ann')
@@ -106,7 +106,7 @@ test('[OAUTH.13] a machine is not approved by a form of another site, nor withou
   expect(node.recorded.names).not.toContain('device_approved')
 })
 
-test('[OAUTH.14] a request with prompt=none is told to show a page', async () => {
+test('[OAUTH.14] answers prompt=none with an error that requires interaction', async () => {
   const node = await startOAuth()
   const app = await register(node)
   const person = await node.login('ann')
@@ -115,7 +115,7 @@ test('[OAUTH.14] a request with prompt=none is told to show a page', async () =>
   expect(left?.searchParams.get('error')).toMatch(/^(login|consent|interaction)_required$/)
 })
 
-test('[OAUTH.9] one address that asks without end is told to wait', async () => {
+test('[OAUTH.9] refuses the 31st device request of one address with 429', async () => {
   const node = await startOAuth()
   const statuses: number[] = []
   for (let at = 0; at < 32; at++) {
@@ -129,7 +129,7 @@ test('[OAUTH.9] one address that asks without end is told to wait', async () => 
   expect(statuses.slice(30)).toEqual([429, 429])
 })
 
-test('[OAUTH.3] the store holds no code, no token and no client secret', async () => {
+test('[OAUTH.3] stores no authorization, device or user code and no client secret in the clear', async () => {
   const node = await startOAuth()
   const records: string[] = []
   const { oauth } = node.stores

@@ -61,7 +61,7 @@ const registration = (node: OAuthNode, redirect_uris: readonly unknown[]) =>
     headers: { 'content-type': 'application/json', 'x-forwarded-for': '192.0.2.1' },
   })
 
-test('[OAUTH.7] a client registers https, loopback and domain-named app schemes, and nothing else', async () => {
+test('[OAUTH.7] registers only https, loopback and domain-named app schemes', async () => {
   const { length } = [...GOOD, ...BAD]
   const nodes = await Promise.all(Array.from({ length: Math.ceil(length / 9) }, () => startOAuth()))
   const node = (index: number) => nodes[Math.floor(index / 9)] as OAuthNode
@@ -93,7 +93,7 @@ const clientAt = async (node: OAuthNode, client_id: string): Promise<TestClient>
   return { as, client: { client_id }, auth: () => {} }
 }
 
-test('[OAUTH.7] a client that was stored before with such an address is a client no longer', async () => {
+test('[OAUTH.7] refuses a stored client with such an address', async () => {
   const node = await startOAuth()
   await stored(node, 'old', ['smb://evil.example/share'])
   await stored(node, 'good', [CALLBACK])
@@ -104,7 +104,7 @@ test('[OAUTH.7] a client that was stored before with such an address is a client
   expect(wordsOn(await person.visit(asked.url.href))).toContain('Connect an app?')
 })
 
-test('[OAUTH.7] neither does a client’s metadata document name such an address', async () => {
+test('[OAUTH.7] refuses such an address in a client’s metadata document', async () => {
   const node = await startOAuth()
   const { url } = await httpsServer((_request, response) => {
     response.setHeader('content-type', 'application/json')
@@ -133,15 +133,15 @@ const ERRORS: readonly [string, Record<string, string>][] = [
   ['no page is to be shown', { prompt: 'none' }],
   ['a form is to be posted', { prompt: 'none', response_mode: 'form_post' }],
   ['a fragment is asked for', { prompt: 'none', response_mode: 'fragment' }],
-  ['the resource is another’s', { resource: 'https://other.example/' }],
-  ['the type of response is none', { response_type: 'token' }],
+  ['the resource belongs to another server', { resource: 'https://other.example/' }],
+  ['the response type is invalid', { response_type: 'token' }],
   ['there is no proof key', { code_challenge: '' }],
   ['a request object is given', { request: 'x.y.z' }],
   ['the prompt is contradictory', { prompt: 'none login' }],
 ]
 
 test.each(ERRORS)(
-  '[OAUTH.22] an app that nobody approved gets no error by a redirect: %s',
+  '[OAUTH.22] redirects no error to an app that nobody approved: %s',
   async (_what, changes) => {
     const node = await startOAuth()
     const ann = await node.login('ann')
@@ -156,7 +156,7 @@ test.each(ERRORS)(
   },
 )
 
-test('[OAUTH.22] an app that the user has approved gets its errors, also from a link on its own site', async () => {
+test('[OAUTH.22] redirects errors to an app that the user approved, also from a link on its own site', async () => {
   const node = await startOAuth()
   const app = await register(node)
   const ann = await node.login('ann')
@@ -169,7 +169,7 @@ test('[OAUTH.22] an app that the user has approved gets its errors, also from a 
   }
 })
 
-test('[OAUTH.22] what one user approved leads no other user away, nor anybody after it was ended', async () => {
+test('[OAUTH.22] redirects no error for another user or app, nor after the approval ended', async () => {
   const node = await startOAuth()
   const app = await register(node)
   const ann = await node.login('ann')
@@ -184,7 +184,7 @@ test('[OAUTH.22] what one user approved leads no other user away, nor anybody af
   expectOurPage(node, await ann.visit(url.href))
 })
 
-test('[OAUTH.22] a user who refuses on the page that names the address is led there', async () => {
+test('[OAUTH.22] redirects a refusal to the address that the consent page names', async () => {
   const node = await startOAuth()
   const app = await register(node, { redirect_uris: [HTTPS] })
   const ann = await node.login('ann')

@@ -61,7 +61,7 @@ const registration = (node: OAuthNode, metadata: object) =>
     headers: { 'content-type': 'application/json' },
   })
 
-test('[OAUTH.23] one address begins 200 requests for access in ten minutes, and the rest stays open to it', async () => {
+test('[OAUTH.23] allows one address 200 authorization requests in ten minutes, and keeps other endpoints open to it', async () => {
   const { node, count } = await nodeThatCounts()
   const { url } = await ask(await register(node))
   const statuses: number[] = []
@@ -71,7 +71,7 @@ test('[OAUTH.23] one address begins 200 requests for access in ten minutes, and 
   expect((await fetch(`${node.url}/oauth/jwks`)).status).toBe(200)
 })
 
-test('[OAUTH.23] users behind a proxy that does not say who they are have no lasting limit in common', async () => {
+test('[OAUTH.23] does not limit users behind a proxy as one address', async () => {
   const address = { ip: '192.0.2.1', key: '192.0.2.1', isProxy: true }
   const door = {
     enter: () => allow(address),
@@ -85,7 +85,7 @@ test('[OAUTH.23] users behind a proxy that does not say who they are have no las
   expect([...statuses]).toEqual([303])
 })
 
-test('[OAUTH.23] a logged-in user who opens the page for machines without end adds no more', async () => {
+test('[OAUTH.23] stops adding records for a logged-in user who reopens the machine page endlessly', async () => {
   const { node, count } = await nodeThatCounts()
   const person = await node.login('ann')
   for (let at = 0; at < 210; at++) await person.send('GET', `${node.url}/device`)
@@ -93,7 +93,7 @@ test('[OAUTH.23] a logged-in user who opens the page for machines without end ad
   expect((await person.send('GET', `${node.url}/device`)).status).toBe(429)
 })
 
-test('[OAUTH.24] what a client says of itself has a bound, and so has what a request keeps', async () => {
+test('[OAUTH.24] limits the size of a client’s metadata and of a stored request', async () => {
   const { node, count } = await nodeThatCounts()
   expect((await registration(node, { client_name: 'x'.repeat(4_000) })).status).toBe(201)
   const refused = await registration(node, { client_name: 'x'.repeat(9_000) })
@@ -111,7 +111,7 @@ test('[OAUTH.24] what a client says of itself has a bound, and so has what a req
   expect(count('DeviceCode')).toBe(1)
 })
 
-test('[OAUTH.24] when ten thousand clients are stored, the oldest unused ones give way to a new one', async () => {
+test('[OAUTH.24] evicts the oldest unused clients above ten thousand', async () => {
   const { node, store, count, fill } = await nodeWithFile()
   const used = await register(node)
   const person = await node.login('ann')
@@ -129,7 +129,7 @@ test('[OAUTH.24] when ten thousand clients are stored, the oldest unused ones gi
   expect((await connect(person, used)).token_type).toBe('bearer')
 })
 
-test('[OAUTH.24] a client that nobody approves is gone after three days, one that was approved is not', async () => {
+test('[OAUTH.24] forgets an unapproved client after three days, and keeps an approved one', async () => {
   const system = new FakeSystem()
   const node = await startOAuth({ system })
   const [used, unused] = [await register(node), await register(node)]
@@ -140,7 +140,7 @@ test('[OAUTH.24] a client that nobody approves is gone after three days, one tha
   expect(wordsOn(await person.visit((await ask(unused)).url.href))).toContain('client is invalid')
 })
 
-test('[OAUTH.12] an app that refreshes without end keeps twenty used tokens on record, and its live one', async () => {
+test('[OAUTH.12] keeps at most twenty used refresh tokens of a grant, and its live one', async () => {
   const { node, count } = await nodeWithFile()
   const app = await register(node)
   const other = await connect(await node.login('bob'), app)
@@ -170,7 +170,7 @@ test('[OAUTH.12] an app that refreshes without end keeps twenty used tokens on r
   expect((await post(node, '/mcp', LIST, bearer(tokens.access_token))).status).toBe(401)
 })
 
-test('[OAUTH.24] a client’s assertion is remembered for fifteen minutes at most', async () => {
+test('[OAUTH.24] refuses a client assertion that is valid for longer than fifteen minutes', async () => {
   const { node, count } = await nodeWithFile()
   const { privateKey, publicKey } = generateKeyPairSync('ed25519')
   const jwk = { ...publicKey.export({ format: 'jwk' }), alg: 'EdDSA', use: 'sig', kid: '1' } as JsonWebKey

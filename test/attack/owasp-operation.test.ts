@@ -11,13 +11,13 @@ import { tryUpgrade } from '../support/raw.ts'
 import { Recorded } from '../support/recorded.ts'
 
 describe('A05:2021 Security Misconfiguration (A02:2025)', () => {
-  test('[WS.1] the agents’ path answers a browser with headers that let it do nothing', async () => {
+  test('[WS.1] answers a browser on the agents’ path with headers that forbid content and framing', async () => {
     const { headers } = await fetch(`${(await startBridge()).url}/api/mcp-ws`)
     expect(headers.get('content-security-policy')).toBe("default-src 'none'")
     expect(headers.get('x-frame-options')).toBe('DENY')
   })
 
-  test('[ORIGIN.1] no answer invites other sites', async () => {
+  test('[ORIGIN.1] sends no CORS headers', async () => {
     const at = await startBridge()
     const response = await fetch(`${at.url}/mcp`, {
       method: 'OPTIONS',
@@ -27,13 +27,13 @@ describe('A05:2021 Security Misconfiguration (A02:2025)', () => {
     expect(response.status).toBe(403)
   })
 
-  test('[AUTH.10] refusals are not cached, and name no product or version', async () => {
+  test('[AUTH.10] sends refusals without caching and without a product name', async () => {
     const { headers } = await post(await startBridge(), '/mcp', LIST)
     expect(headers.get('cache-control')).toBe('no-store')
     for (const name of ['server', 'x-powered-by', 'via']) expect(headers.has(name)).toBe(false)
   })
 
-  test('[MCP.6] an error tells no stack, path or library', async () => {
+  test('[MCP.6] reveals no stack, path or library in an error', async () => {
     const at = await startBridge()
     for (const body of ['{', '[]', '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":7}']) {
       const { text } = await post(at, '/mcp', body, await as(at, 'ann'))
@@ -41,14 +41,14 @@ describe('A05:2021 Security Misconfiguration (A02:2025)', () => {
     }
   })
 
-  test('[WS.5] compression is off', async () => {
+  test('[WS.5] does not accept compression', async () => {
     const at = await startBridge()
     const headers = ['Sec-WebSocket-Extensions: permessage-deflate']
     const answer = await tryUpgrade(at, { token: (await at.token('ann')).accessToken, headers })
     expect(answer.headers.has('sec-websocket-extensions')).toBe(false)
   })
 
-  test('[ADDR.4] out of the box no proxy is believed', async () => {
+  test('[ADDR.4] trusts no proxy by default', async () => {
     const log = new Recorded()
     await tryUpgrade(await startBridge({ securityLog: log.securityLog }), {
       headers: ['X-Forwarded-For: 6.6.6.6'],
@@ -56,17 +56,17 @@ describe('A05:2021 Security Misconfiguration (A02:2025)', () => {
     expect(log.events[0]?.ip).toBe('127.0.0.1')
   })
 
-  test('[ORIGIN.3] out of the box no name but localhost leads here', async () => {
+  test('[ORIGIN.3] accepts only localhost as Host by default', async () => {
     const at = await startBridge()
     expect((await tryUpgrade(at, { headers: ['Host: bridge.example.com'] })).code).toBe('host_forbidden')
   })
 
-  test('[TLS.1] TLS is required unless somebody says otherwise', async () => {
+  test('[TLS.1] requires TLS in production unless configured otherwise', async () => {
     const at = await startBridge({ production: true, trustedProxies: ['127.0.0.1'] })
     expect((await tryUpgrade(at, { headers: ['X-Forwarded-Proto: https'] })).code).toBe('transport_insecure')
   })
 
-  test('[ADDR.2] a setting that cannot be right stops the start', async () => {
+  test('[ADDR.2] refuses to start with an invalid setting', async () => {
     const start = (options: object) => startBridge(options)
     await expect(start({ trustedProxies: ['everybody'] })).rejects.toThrow(TypeError)
     await expect(start({ trustedProxies: ['10.0.0.0/99'] })).rejects.toThrow(TypeError)
@@ -76,36 +76,36 @@ describe('A05:2021 Security Misconfiguration (A02:2025)', () => {
 })
 
 describe('A07:2021 Identification and Authentication Failures (A07:2025)', () => {
-  test('[AUTH.4] an expired token is refused', async () => {
+  test('[AUTH.4] refuses an expired token', async () => {
     const at = await startBridge()
     const { accessToken } = await at.token('ann', -60_000)
     expect((await tryUpgrade(at, { token: accessToken })).code).toBe('token_expired')
   })
 
-  test('[AUTH.6] the token of a user who is gone is refused', async () => {
+  test('[AUTH.6] refuses the token of an unknown user', async () => {
     const at = await startBridge()
     expect((await tryUpgrade(at, { token: await tokenWith({ sub: 'user_gone' }) })).code).toBe('user_unknown')
   })
 
-  test('[AUTH.7] a token from before a logout everywhere is refused', async () => {
+  test('[AUTH.7] refuses a token issued before a logout everywhere', async () => {
     const tokens = createTokens(SECRET, memoryUsers([{ ...user('ann'), tokenVersion: 2 }]), realSystem())
     const at = await startBridge({ authenticator: tokens })
     expect((await tryUpgrade(at, { token: await tokenWith({ tv: 1 }) })).status).toBe(401)
     expect((await tryUpgrade(at, { token: await tokenWith({ tv: 2 }) })).status).toBe(101)
   })
 
-  test('[AUTH.1] a token in the URL is refused', async () => {
+  test('[AUTH.1] refuses a token in the URL', async () => {
     const path = `/api/mcp-ws?access_token=${await tokenWith()}`
     expect((await tryUpgrade(await startBridge(), { path })).code).toBe('token_in_url')
   })
 
-  test('[AUTH.2] two tokens are refused', async () => {
+  test('[AUTH.2] refuses two tokens', async () => {
     const headers = [`Cookie: accessToken=${await tokenWith()}`]
     const at = await startBridge()
     expect((await tryUpgrade(at, { token: await tokenWith(), headers })).code).toBe('token_ambiguous')
   })
 
-  test('[AUTH.8] what was recalled of a token ends with the token', async () => {
+  test('[AUTH.8] drops a cached token when it expires', async () => {
     const system = new FakeSystem()
     const at = await startBridge({ system })
     const headers = bearer((await at.token('ann', 2_000)).accessToken)
@@ -114,14 +114,14 @@ describe('A07:2021 Identification and Authentication Failures (A07:2025)', () =>
     expect((await post(at, '/mcp', toolCall('s__t'), headers)).status).toBe(401)
   })
 
-  test('[ADDR.1] guessing tokens blocks the address', async () => {
+  test('[ADDR.1] blocks an address that guesses tokens', async () => {
     const at = await startBridge()
     const statuses: number[] = []
     for (let guess = 0; guess < 12; guess++) statuses.push((await tryUpgrade(at, { token: 'a.b.c' })).status)
     expect(statuses).toEqual([...Array.from({ length: 10 }, () => 401), 403, 403])
   })
 
-  test('[CHAL.6] guessing the challenge locks user and address', async () => {
+  test('[CHAL.6] locks the user and address that guess a challenge', async () => {
     const at = await startBridge()
     const peer = await challenged(at)
     for (let guess = 0; guess < 3; guess++) peer.send(WRONG_ANSWER)
@@ -130,7 +130,7 @@ describe('A07:2021 Identification and Authentication Failures (A07:2025)', () =>
     expect((await tryUpgrade(at, { token: accessToken })).code).toBe('challenge_locked')
   })
 
-  test('[FP.3] a stolen token can be made useless elsewhere', async () => {
+  test('[FP.3] with `block`, refuses a token from another program', async () => {
     const at = await startBridge({ fingerprints: 'block' })
     const issued = await at.token('ann')
     await verifiedPeer(at, issued, {
@@ -140,7 +140,7 @@ describe('A07:2021 Identification and Authentication Failures (A07:2025)', () =>
     expect((await tryUpgrade(at, { token: issued.accessToken, headers })).code).toBe('fingerprint_changed')
   })
 
-  test('[STATE.1] no connection outlives its token', async () => {
+  test('[STATE.1] closes a connection when its token expires', async () => {
     const system = new FakeSystem()
     const at = await startBridge({ system })
     const peer = await verifiedPeer(at, await at.token('ann', 10_000))
@@ -155,7 +155,7 @@ describe('A09:2021 Security Logging and Monitoring Failures (A09:2025)', () => {
     return { log, at: await startBridge({ ...options, securityLog: log.securityLog }) }
   }
 
-  test('[LOG.1] a refused agent is on record with address and reason', async () => {
+  test('[LOG.1] logs a refused agent with address and reason', async () => {
     const { log, at } = await recorded()
     await tryUpgrade(at, { token: 'a.b.c' })
     expect(log.events).toEqual([
@@ -169,19 +169,19 @@ describe('A09:2021 Security Logging and Monitoring Failures (A09:2025)', () => {
     ])
   })
 
-  test('[LOG.1] a refused caller is on record', async () => {
+  test('[LOG.1] logs a refused caller', async () => {
     const { log, at } = await recorded()
     await post(at, '/mcp', LIST, bearer('a.b.c'))
     expect(log.events).toMatchObject([{ event: 'mcp_authentication_failed', reason: 'token_invalid' }])
   })
 
-  test('[LOG.1] a refused page is on record', async () => {
+  test('[LOG.1] logs a refused origin', async () => {
     const { log, at } = await recorded()
     await tryUpgrade(at, { headers: ['Origin: https://evil.example'] })
     expect(log.events).toMatchObject([{ event: 'ws_connection_refused', reason: 'origin_forbidden' }])
   })
 
-  test('[LOG.1] a connection is on record from its opening to its end', async () => {
+  test('[LOG.1] logs the opening, verification and end of a connection', async () => {
     const { log, at } = await recorded()
     const peer = await verifiedPeer(at, await at.token('ann'))
     peer.socket.close(1000, 'bye')
@@ -193,7 +193,7 @@ describe('A09:2021 Security Logging and Monitoring Failures (A09:2025)', () => {
     ])
   })
 
-  test('[LOG.1] a wrong answer to the challenge is on record', async () => {
+  test('[LOG.1] logs a wrong answer to the challenge', async () => {
     const { log, at } = await recorded()
     const peer = await challenged(at)
     peer.send(WRONG_ANSWER)
@@ -203,7 +203,7 @@ describe('A09:2021 Security Logging and Monitoring Failures (A09:2025)', () => {
     ])
   })
 
-  test('[LOG.1] a call before the challenge is on record with the tool', async () => {
+  test('[LOG.1] logs a call before verification, with its tool', async () => {
     const { log, at } = await recorded()
     const peer = await challenged(at)
     peer.send({ type: 'tool_execute', id: '1', serverName: 's', toolName: 'steal', args: {} })
@@ -211,7 +211,7 @@ describe('A09:2021 Security Logging and Monitoring Failures (A09:2025)', () => {
     expect(log.named('ws_unauthorized_tool_execution_attempt')).toMatchObject([{ toolName: 'steal' }])
   })
 
-  test('[LOG.1] a call and its end are on record under one id, from the address of who asked', async () => {
+  test('[LOG.1] logs a call and its end under one id, with the caller’s address and without its values', async () => {
     const { log, at } = await recorded()
     const agent = await agentWith(at, 'ann', 's', 't')
     const call = post(at, '/mcp', toolCall('s__t', { argument: 'SECRET-1' }), await as(at, 'ann'))
@@ -224,7 +224,7 @@ describe('A09:2021 Security Logging and Monitoring Failures (A09:2025)', () => {
     expect(JSON.stringify(log.events)).not.toContain('SECRET')
   })
 
-  test('[LOG.1] a call that failed is on record with the reason', async () => {
+  test('[LOG.1] logs a failed call with its reason', async () => {
     const { log, at } = await recorded()
     const agent = await agentWith(at, 'ann', 's', 't')
     const call = codeOf(at.bridge.callTool('user_ann', 's', 't'))
@@ -233,13 +233,13 @@ describe('A09:2021 Security Logging and Monitoring Failures (A09:2025)', () => {
     expect(log.named('ws_tool_execution_result')).toMatchObject([{ success: false, reason: 'server_exited' }])
   })
 
-  test('[LOG.1] a limit that was passed is on record with the wait', async () => {
+  test('[LOG.1] logs an exceeded limit with its wait', async () => {
     const { log, at } = await recorded({ system: new FakeSystem() })
     for (let count = 0; count < 101; count++) await codeOf(at.bridge.callTool('user_ann', 's', 't'))
     expect(log.named('ws_rate_limit_exceeded')).toMatchObject([{ userId: 'user_ann', retryAfter: 900 }])
   })
 
-  test('[LOG.1] messages that are broken, unknown or too large are on record, each by its own event', async () => {
+  test('[LOG.1] logs malformed, unknown and oversized messages, each with its own event', async () => {
     const { log, at } = await recorded()
     const peer = await verifiedPeer(at, await at.token('ann'))
     for (const text of ['{', '{"type":"sudo"}', `{"type":"ping"}${' '.repeat(1_100_000)}`]) {
@@ -253,7 +253,7 @@ describe('A09:2021 Security Logging and Monitoring Failures (A09:2025)', () => {
     ])
   })
 
-  test('[LOG.1] a takeover by the same login is on record', async () => {
+  test('[LOG.1] logs a connection replaced by the same login', async () => {
     const { log, at } = await recorded()
     const issued = await at.token('ann')
     const first = await verifiedPeer(at, issued)
@@ -262,13 +262,13 @@ describe('A09:2021 Security Logging and Monitoring Failures (A09:2025)', () => {
     expect(log.named('ws_connection_replaced')).toMatchObject([{ userId: 'user_ann' }])
   })
 
-  test('[LOG.1] a block is on record when it begins', async () => {
+  test('[LOG.1] logs the start of a block', async () => {
     const { log, at } = await recorded()
     for (let guess = 0; guess < 10; guess++) await tryUpgrade(at, { token: 'a.b.c' })
     expect(log.named('address_blocked')).toMatchObject([{ ip: '127.0.0.1', retryAfter: 3_600 }])
   })
 
-  test('[LOG.1] a clear connection in production is on record', async () => {
+  test('[LOG.1] logs a refused clear connection in production', async () => {
     const { log, at } = await recorded({ production: true })
     await tryUpgrade(at, { path: '/api/mcp-ws?x=1' })
     expect(log.events).toMatchObject([{ event: 'ws_insecure_connection_rejected', url: '/api/mcp-ws' }])

@@ -15,18 +15,18 @@ import { Recorded } from '../support/recorded.ts'
 import { startScopedBridge } from '../support/scoped.ts'
 
 describe('A01:2021 Broken Access Control (A01:2025)', () => {
-  test('[AUTH.10] without a token no caller reaches a tool', async () => {
+  test('[AUTH.10] refuses a caller without a token', async () => {
     const at = await startBridge()
     const agent = await agentWith(at, 'ann', 's', 't')
     expect((await post(at, '/mcp', toolCall('s__t'))).status).toBe(401)
     expect(agent.waiting).toEqual([])
   })
 
-  test('[WS.2] without a token no agent gets a socket', async () => {
+  test('[WS.2] refuses an agent without a token', async () => {
     expect((await tryUpgrade(await startBridge())).status).toBe(401)
   })
 
-  test("[ROUTE.1] one user's token does not call another user's tool", async () => {
+  test('[ROUTE.1] does not route one user’s call to another user’s agent', async () => {
     const at = await startBridge()
     const agent = await agentWith(at, 'ann', 's', 't')
     const answer = await post(at, '/mcp', toolCall('s__t'), await as(at, 'bob'))
@@ -34,7 +34,7 @@ describe('A01:2021 Broken Access Control (A01:2025)', () => {
     expect(agent.waiting).toEqual([])
   })
 
-  test("[ROUTE.2] one user's list does not show another user's tools", async () => {
+  test('[ROUTE.2] does not list another user’s tools', async () => {
     const at = await startBridge()
     await agentWith(at, 'ann', 'private', 'diary')
     await agentWith(at, 'bob', 's', 't')
@@ -43,7 +43,7 @@ describe('A01:2021 Broken Access Control (A01:2025)', () => {
     expect(text).not.toMatch(/private|diary/)
   })
 
-  test('[ROUTE.2] only the token decides the user of a call, nothing else in the request', async () => {
+  test('[ROUTE.2] takes the user of a call from the token only', async () => {
     const at = await startBridge()
     const ann = await agentWith(at, 'ann', 's', 't')
     const bob = await agentWith(at, 'bob', 's', 't')
@@ -57,7 +57,7 @@ describe('A01:2021 Broken Access Control (A01:2025)', () => {
     expect(ann.waiting).toEqual([])
   })
 
-  test('[CALL.8] a socket calls tools of its own user only', async () => {
+  test('[CALL.8] lets a socket call tools of its own user only', async () => {
     const at = await startBridge()
     const ann = await agentWith(at, 'ann', 's', 't')
     const bob = await agentWith(at, 'bob', 'other', 't')
@@ -66,7 +66,7 @@ describe('A01:2021 Broken Access Control (A01:2025)', () => {
     expect(ann.waiting).toEqual([])
   })
 
-  test('[CALL.5] one user’s waiting calls take no place of another’s', async () => {
+  test('[CALL.5] counts waiting calls per user', async () => {
     const at = await startBridge({ maxPendingCalls: 1 })
     await agentWith(at, 'ann', 's', 't')
     const bob = await agentWith(at, 'bob', 's', 't')
@@ -77,7 +77,7 @@ describe('A01:2021 Broken Access Control (A01:2025)', () => {
     expect(await call).toEqual(EMPTY)
   })
 
-  test('[SCOPE.1] a token for one tool does not run another', async () => {
+  test('[SCOPE.1] refuses a call outside the token’s scopes', async () => {
     const at = await startScopedBridge()
     await agentWith(at, 'ann', 's', 'read', 'erase')
     const scoped = await at.scopedToken('ann', 'tools:call:s/read')
@@ -86,26 +86,26 @@ describe('A01:2021 Broken Access Control (A01:2025)', () => {
     expect(answer.headers.get('www-authenticate')).toContain('insufficient_scope')
   })
 
-  test('[SCOPE.2] a token for one tool does not see another', async () => {
+  test('[SCOPE.2] hides tools outside the token’s scopes', async () => {
     const at = await startScopedBridge()
     await agentWith(at, 'ann', 's', 'read', 'erase')
     const { text } = await post(at, '/mcp/s', LIST, bearer(await at.scopedToken('ann', 'tools:call:s/read')))
     expect(text).not.toContain('erase')
   })
 
-  test("[SCOPE.3] a caller's token does not connect as an agent", async () => {
+  test('[SCOPE.3] refuses a caller’s token on the agents’ path', async () => {
     const at = await startScopedBridge()
     const scoped = await at.scopedToken('ann', 'tools:call:*/*', 'tools:list')
     expect((await tryUpgrade(at, { token: scoped })).code).toBe('scope_insufficient')
   })
 
-  test('[ORIGIN.1] a page of another site cannot ride on the cookie', async () => {
+  test('[ORIGIN.1] refuses the cookie from a page of another site', async () => {
     const at = await startBridge()
     const cookie = `Cookie: accessToken=${(await at.token('ann')).accessToken}`
     expect((await tryUpgrade(at, { headers: [cookie, 'Origin: https://evil.example'] })).status).toBe(403)
   })
 
-  test('[API.3] what is no path of the bridge is not found, however it is written', async () => {
+  test('[API.3] answers an unknown path with not_found', async () => {
     const at = await startBridge()
     const headers = await as(at, 'ann')
     for (const path of ['/mcp/a/b', '/mcp/..%2f..%2fetc', '/metrics', '/.env', '/mcp%2Fs', '/console'])
@@ -113,7 +113,7 @@ describe('A01:2021 Broken Access Control (A01:2025)', () => {
     expect((await post(at, '/mcp/a/b', LIST, headers)).json.error.data.code).toBe('not_found')
   })
 
-  test('[ROUTE.3] an unverified socket takes nothing from the verified one', async () => {
+  test('[ROUTE.3] keeps routing calls to the verified socket while another is unverified', async () => {
     const at = await startBridge()
     const issued = await at.token('ann')
     const agent = await verifiedPeer(at, issued)
@@ -125,14 +125,14 @@ describe('A01:2021 Broken Access Control (A01:2025)', () => {
 })
 
 describe('A02:2021 Cryptographic Failures (A04:2025)', () => {
-  test('[TLS.1] in production no caller is served in the clear', async () => {
+  test('[TLS.1] refuses a caller in the clear in production', async () => {
     const at = await startBridge({ production: true })
     expect((await post(at, '/mcp', LIST, await as(at, 'ann'))).json.error.data.code).toBe(
       'transport_insecure',
     )
   })
 
-  test('[TLS.2] a proxy that says http is believed', async () => {
+  test('[TLS.2] refuses a connection that the proxy reports as http', async () => {
     const at = await startBridge({ tls: 'terminated-by-proxy', trustedProxies: ['127.0.0.1'] })
     const { accessToken } = await at.token('ann')
     const status = async (proto: string) =>
@@ -140,12 +140,12 @@ describe('A02:2021 Cryptographic Failures (A04:2025)', () => {
     expect([await status('http'), await status('https')]).toEqual([403, 101])
   })
 
-  test('[AUTH.5] a token of another key is refused', async () => {
+  test('[AUTH.5] refuses a token signed with another key', async () => {
     const forged = await tokenWith({}, Buffer.alloc(32, 8))
     expect((await tryUpgrade(await startBridge(), { token: forged })).code).toBe('token_invalid')
   })
 
-  test('[AUTH.5] a token without a signature is refused', async () => {
+  test('[AUTH.5] refuses a token without a signature', async () => {
     const [, claims] = (await tokenWith()).split('.')
     const header = Buffer.from('{"alg":"none","typ":"at+jwt"}').toString('base64url')
     const at = await startBridge()
@@ -153,21 +153,21 @@ describe('A02:2021 Cryptographic Failures (A04:2025)', () => {
       expect((await tryUpgrade(at, { token: forged })).code).toBe('token_invalid')
   })
 
-  test('[AUTH.5] one changed claim breaks the signature', async () => {
+  test('[AUTH.5] refuses a token with a changed claim', async () => {
     const [header, , signature] = (await tokenWith()).split('.')
     const [, claims] = (await tokenWith({ sub: 'user_bob' })).split('.')
     const at = await startBridge()
     expect((await tryUpgrade(at, { token: `${header}.${claims}.${signature}` })).code).toBe('token_invalid')
   })
 
-  test('[AUTH.5] a token that was made for another service is refused, though its key is ours', async () => {
+  test('[AUTH.5] refuses a token for another audience or issuer, though our key signed it', async () => {
     const at = await startBridge()
     expect((await tryUpgrade(at, { token: await tokenWith() })).status).toBe(101)
     for (const changes of [{ aud: 'other' }, { iss: 'other' }])
       expect((await tryUpgrade(at, { token: await tokenWith(changes) })).code).toBe('token_invalid')
   })
 
-  test('[CHAL.1] a challenge has 256 bits that nobody can predict', async () => {
+  test('[CHAL.1] sends a different challenge of 256 bits on each connection', async () => {
     const at = await startBridge()
     const { accessToken } = await at.token('ann')
     const { challenge } = await dial(at, { token: accessToken }).next('challenge')
@@ -176,7 +176,7 @@ describe('A02:2021 Cryptographic Failures (A04:2025)', () => {
     expect(again.challenge).not.toBe(challenge)
   })
 
-  test('[CALL.1] the ids of calls have 120 random bits', async () => {
+  test('[CALL.1] gives each call a different id of 20 URL-safe characters', async () => {
     const at = await startBridge()
     const agent = await agentWith(at, 'ann', 's', 't')
     const ids = new Set<unknown>()
@@ -191,7 +191,7 @@ describe('A02:2021 Cryptographic Failures (A04:2025)', () => {
     for (const id of ids) expect(id).toMatch(/^[\w-]{20}$/)
   })
 
-  test('[AUTH.4] each login has a session of its own, at the same moment too', async () => {
+  test('[AUTH.4] gives each login its own session, even at the same moment', async () => {
     const at = await startBridge({ system: new FakeSystem() })
     const sessions = await Promise.all(
       Array.from({ length: 8 }, async () => (await at.token('ann')).sessionId),
@@ -201,7 +201,7 @@ describe('A02:2021 Cryptographic Failures (A04:2025)', () => {
 })
 
 describe('A04:2021 Insecure Design (A06:2025)', () => {
-  test('[CHAL.5] no step before the challenge can be skipped', async () => {
+  test('[CHAL.5] refuses every message but the answer while the challenge is open', async () => {
     const at = await startBridge()
     const peer = await challenged(at)
     for (const type of ['ping', 'pong']) {
@@ -210,14 +210,14 @@ describe('A04:2021 Insecure Design (A06:2025)', () => {
     }
   })
 
-  test('[CHAL.4] an open challenge ends after 30 seconds', async () => {
+  test('[CHAL.4] closes a connection whose challenge is unanswered for 30 seconds', async () => {
     const system = new FakeSystem()
     const peer = await challenged(await startBridge({ system }))
     system.advance(30_000)
     expect((await peer.closed).reason).toBe('challenge_timeout')
   })
 
-  test('[CHAL.2] an answer is good for the challenge of its own connection only', async () => {
+  test('[CHAL.2] refuses an answer to the challenge of another connection', async () => {
     const at = await startBridge()
     const issued = await at.token('ann')
     const other = await dial(at, { token: issued.accessToken }).next('challenge')
@@ -227,19 +227,19 @@ describe('A04:2021 Insecure Design (A06:2025)', () => {
     expect(await peer.next('error')).toMatchObject({ error: 'challenge_failed' })
   })
 
-  test('[SIZE.3] an unverified peer cannot make the bridge hold its data', async () => {
+  test('[SIZE.3] closes an unverified peer that sends 5,000 characters', async () => {
     const peer = await challenged(await startBridge())
     peer.send('x'.repeat(5_000))
     expect((await peer.closed).code).toBeGreaterThanOrEqual(1006)
   })
 
-  test('[SIZE.5] a caller cannot either', async () => {
+  test('[SIZE.5] refuses a caller’s request over 1 MiB', async () => {
     const at = await startBridge()
     const answer = await post(at, '/mcp', toolCall('s__t', { a: 'x'.repeat(1_100_000) }), await as(at, 'ann'))
     expect(answer.status).toBe(413)
   })
 
-  test('[RATE.1] no user drives a machine faster than 100 calls a minute', async () => {
+  test('[RATE.1] lets at most 100 of 150 concurrent calls pass', async () => {
     const at = await startBridge({ system: new FakeSystem() })
     const codes = await Promise.all(
       Array.from({ length: 150 }, () => codeOf(at.bridge.callTool('user_ann', 's', 't'))),
@@ -247,7 +247,7 @@ describe('A04:2021 Insecure Design (A06:2025)', () => {
     expect(codes.filter((code) => code === 'agent_offline')).toHaveLength(100)
   })
 
-  test('[CALL.3] a call whose fate is unknown is told so, and never repeated', async () => {
+  test('[CALL.3] fails a call whose outcome is unknown, and does not repeat it', async () => {
     const at = await startBridge()
     const first = await agentWith(at, 'ann', 's', 't')
     const call = codeOf(at.bridge.callTool('user_ann', 's', 't'))
@@ -258,7 +258,7 @@ describe('A04:2021 Insecure Design (A06:2025)', () => {
     expect(second.waiting.filter(({ type }) => type === 'tool_execute')).toEqual([])
   })
 
-  test('[CALL.2] a tool that never answers holds its caller for a bounded time', async () => {
+  test('[CALL.2] times out a call to a tool that does not answer', async () => {
     const system = new FakeSystem()
     const at = await startBridge({ system, callTimeoutMs: 5_000 })
     const agent = await verifiedPeer(at, await at.token('ann', HOUR))
@@ -268,7 +268,7 @@ describe('A04:2021 Insecure Design (A06:2025)', () => {
     expect(await call).toBe('call_timeout')
   })
 
-  test('[CONN.1] connections are bounded for each user', async () => {
+  test('[CONN.1] limits the connections of a user', async () => {
     const limits = { inAll: 9, perAddress: 9, perUser: 2, handshakes: 99, handshakeWindowMs: 60_000 }
     const at = await startBridge({ connectionLimits: limits })
     for (let count = 0; count < 2; count++) await challenged(at)
@@ -276,14 +276,14 @@ describe('A04:2021 Insecure Design (A06:2025)', () => {
     expect((await tryUpgrade(at, { token: accessToken })).code).toBe('too_many_connections')
   })
 
-  test('[AUTH.9] when accounts cannot be read, nobody comes in', async () => {
+  test('[AUTH.9] admits nobody while accounts cannot be read', async () => {
     const broken = () => Promise.reject(new Error('down'))
     const at = await startBridge({ authenticator: { recall: () => undefined, authenticate: broken } })
     expect((await tryUpgrade(at, { token: await tokenWith() })).status).toBe(500)
     expect((await post(at, '/mcp', LIST, bearer(await tokenWith()))).status).toBe(500)
   })
 
-  test('[LOG.8] when the security log cannot be written, no call is taken', async () => {
+  test('[LOG.8] refuses calls while the security log cannot be written', async () => {
     const { securityLog } = new Recorded()
     const at = await startBridge({ securityLog: { ...securityLog, writable: false } })
     const agent = await agentWith(at, 'ann', 's', 't')

@@ -51,7 +51,7 @@ const REGISTRATION = {
   headers: { 'content-type': 'application/json' },
 }
 
-test('[OAUTH.9] every spelling of the registration’s path counts towards its one limit', async () => {
+test('[OAUTH.9] counts every spelling of the registration path towards one limit', async () => {
   const node = await startOAuth()
   const statuses: number[] = []
   for (let round = 0; round < 3; round++)
@@ -60,7 +60,7 @@ test('[OAUTH.9] every spelling of the registration’s path counts towards its o
   expect(statuses).toEqual([...Array(10).fill(201), ...Array(8).fill(429)])
 })
 
-test('[OAUTH.9] every spelling of the device endpoint’s path counts towards its one limit', async () => {
+test('[OAUTH.9] counts every spelling of the device path towards one limit', async () => {
   const node = await startOAuth()
   const statuses: number[] = []
   const body = new URLSearchParams({
@@ -74,7 +74,7 @@ test('[OAUTH.9] every spelling of the device endpoint’s path counts towards it
   expect(statuses).toEqual([...Array(30).fill(200), ...Array(6).fill(429)])
 })
 
-test('[PATH.1] a target without a canonical spelling reaches no endpoint', async () => {
+test('[PATH.1] routes a target without a canonical spelling to no endpoint', async () => {
   const node = await startOAuth()
   for (const target of UNREADABLE('/oauth/register')) {
     const { status } = await send(node, target, REGISTRATION)
@@ -88,7 +88,7 @@ test('[PATH.1] a target without a canonical spelling reaches no endpoint', async
   expect(await node.stores.oauth.find('Client', 'x')).toBeUndefined()
 })
 
-test('[PATH.1] a path that the authorization server does not name reaches none of its code', async () => {
+test('[PATH.1] answers 404 at paths that the authorization server does not name', async () => {
   const node = await startOAuth()
   for (const target of [
     '/oauth/register/some-client',
@@ -104,7 +104,7 @@ test('[PATH.1] a path that the authorization server does not name reaches none o
       expect((await send(node, target, { method })).status, `${method} ${target}`).toBe(404)
 })
 
-test('[PATH.1] a page and an MCP path mean the same with a slash at their end, and with needless escapes', async () => {
+test('[PATH.1] ignores a trailing slash and needless escapes in the paths of pages and MCP', async () => {
   const node = await startOAuth()
   expect(await send(node, '/login/')).toMatchObject({ status: 200 })
   expect(await send(node, '/%6cogin?returnTo=%2Faccount')).toMatchObject({ status: 200 })
@@ -121,7 +121,7 @@ test('[PATH.1] a page and an MCP path mean the same with a slash at their end, a
   expect(JSON.parse(as.body)).toMatchObject({ issuer: node.url })
 })
 
-test('[RS.4] a token for one server works at every spelling of its path, and at no other server’s', async () => {
+test('[RS.4] accepts a token for one server at every spelling of its path, and at no other server', async () => {
   const node = await startOAuth()
   const person = await node.login('ann')
   const { access_token: token } = await connect(person, await register(node), {
@@ -142,7 +142,7 @@ test('[RS.4] a token for one server works at every spelling of its path, and at 
     expect(await post(target), target).toBe(404)
 })
 
-test('[PATH.1] a machine’s approval works on a page with a slash at the end of its path', async () => {
+test('[PATH.1] shows the machine page at a path with a trailing slash', async () => {
   const node = await startOAuth()
   const person = await node.login('ann')
   const page = await person.visit(`${node.url}/device/`)
@@ -150,7 +150,7 @@ test('[PATH.1] a machine’s approval works on a page with a slash at the end of
   expect(formOn(page, { action: '/device' }).action).toBe('/device')
 })
 
-test('[PATH.1] an app behind the bridge sees each target as it was sent', async () => {
+test('[PATH.1] passes each target to the app behind the bridge unchanged', async () => {
   const at = await startBridge()
   const seen: unknown[] = []
   at.server.on('request', (incoming, response) => {

@@ -22,7 +22,7 @@ test.each<[string, Readonly<Record<string, string>>, string]>([
   ['a name and password out of a link', { authorization: 'Basic YTpi' }, 'token_invalid'],
   ['nothing', {}, 'token_missing'],
 ])(
-  '[ADDR.7] a browser that is made to send %s blocks nobody at its address',
+  '[ADDR.7] does not block the address of a browser that is made to send %s',
   async (_what, headers, code) => {
     const at = await startBridge()
     for (let count = 0; count < TRIES; count++)
@@ -39,14 +39,14 @@ test.each<[string, readonly string[], string]>([
     'token_ambiguous',
   ],
   ['no token but a cookie', ['Cookie: theme=dark'], 'token_missing'],
-])('[ADDR.7] an upgrade with %s blocks nobody at its address', async (_what, headers, code) => {
+])('[ADDR.7] does not block the address for an upgrade with %s', async (_what, headers, code) => {
   const at = await startBridge()
   for (let count = 0; count < TRIES; count++)
     expect(await tryUpgrade(at, { headers: [...headers] })).toMatchObject({ code })
   await expectNotBlocked(at)
 })
 
-test('[ADDR.7] a page of a listed origin that is logged out and keeps connecting blocks nobody', async () => {
+test('[ADDR.7] does not block a logged-out page of a listed origin that keeps connecting', async () => {
   const at = await startBridge({ allowedOrigins: ['https://app.example'] })
   for (let count = 0; count < TRIES; count++)
     expect(await tryUpgrade(at, { headers: ['Origin: https://app.example'] })).toMatchObject({
@@ -55,7 +55,7 @@ test('[ADDR.7] a page of a listed origin that is logged out and keeps connecting
   await expectNotBlocked(at)
 })
 
-test('[ADDR.5] [ADDR.7] a program that guesses in a header, or upgrades without a token, is blocked', async () => {
+test('[ADDR.5] [ADDR.7] blocks a program that guesses in a header or upgrades without a token', async () => {
   const guesser = await startBridge()
   for (let count = 0; count < 10; count++) await post(guesser, '/mcp', LIST, bearer('a.b.c'))
   expect((await post(guesser, '/mcp', LIST, bearer('a.b.c'))).json.error.data.code).toBe('address_blocked')
@@ -64,7 +64,7 @@ test('[ADDR.5] [ADDR.7] a program that guesses in a header, or upgrades without 
   expect((await tryUpgrade(knocker)).code).toBe('address_blocked')
 })
 
-test('[ADDR.7] planted cookies block nobody by way of the pages', async () => {
+test('[ADDR.7] does not block an address for planted cookies at pages', async () => {
   const accounts = await startAccounts()
   await accounts.user('ann')
   const names = ['accessToken', 'refreshToken', 'visit', 'confirmed', 'providerLogin', 'oauthSession']
@@ -79,7 +79,7 @@ test('[ADDR.7] planted cookies block nobody by way of the pages', async () => {
   expect((await accounts.login('ann')).cookies.has('accessToken')).toBe(true)
 })
 
-test('[ADDR.7] forms that another site makes a browser send block nobody, whatever passwords they hold', async () => {
+test('[ADDR.7] does not block an address for forms that another site submits, whatever their passwords', async () => {
   const accounts = await startAccounts()
   await accounts.user('ann')
   const victim = new Surfer(accounts.url)

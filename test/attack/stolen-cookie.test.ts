@@ -22,7 +22,7 @@ async function logInAgain(person: Person, page: Awaited<ReturnType<Person['visit
   return person.submit(page, { action: '/login' }, { email: 'ann@example.com', password: PASSWORD })
 }
 
-test('[ACCT.9] a stolen access token shows no consent page and allows no app', async () => {
+test('[ACCT.9] shows no consent page for a stolen access token, and allows no app', async () => {
   const node = await startOAuth()
   const app = await register(node)
   const thief = thiefOf(await node.login('ann'), node)
@@ -41,7 +41,7 @@ test('[ACCT.9] a stolen access token shows no consent page and allows no app', a
   expect(node.recorded.names).not.toContain('client_approved')
 })
 
-test('[ACCT.9] a stolen access token approves no machine', async () => {
+test('[ACCT.9] approves no machine with a stolen access token', async () => {
   const node = await startOAuth()
   const device = await askDevice(node, await discover(node))
   const thief = thiefOf(await node.login('ann'), node)
@@ -56,7 +56,7 @@ test('[ACCT.9] a stolen access token approves no machine', async () => {
   expect(await grantsOf(node)).toEqual([])
 })
 
-test('[ACCT.9] a login that is older than five minutes is asked once more, and then allows an app', async () => {
+test('[ACCT.9] asks a login older than five minutes to log in again, and then allows an app', async () => {
   const system = new FakeSystem()
   const node = await startOAuth({ system })
   const app = await register(node)
@@ -77,7 +77,7 @@ test('[ACCT.9] a login that is older than five minutes is asked once more, and t
   expect(await grantsOf(node)).toHaveLength(1)
 })
 
-test('[ACCT.9] a login that is older than five minutes is asked once more, and then approves a machine', async () => {
+test('[ACCT.9] asks a login older than five minutes to log in again, and then approves a machine', async () => {
   const system = new FakeSystem()
   const node = await startOAuth({ system })
   const device = await askDevice(node, await discover(node))
@@ -90,7 +90,7 @@ test('[ACCT.9] a login that is older than five minutes is asked once more, and t
   expect(wordsOn(await ann.submit(confirm, { confirm: 'yes' }))).toContain('Approved')
 })
 
-test('[ACCT.9] a fresh login allows an app without another proof', async () => {
+test('[ACCT.9] allows an app after a fresh login without asking again', async () => {
   const system = new FakeSystem()
   const node = await startOAuth({ system })
   const app = await register(node)
@@ -103,7 +103,7 @@ test('[ACCT.9] a fresh login allows an app without another proof', async () => {
   expect(left?.searchParams.get('code')).toBeTruthy()
 })
 
-test('[ACCT.9] an app that was allowed before gets no new grant without a page', async () => {
+test('[ACCT.9] grants an app that was allowed before nothing new without a page', async () => {
   const node = await startOAuth()
   const app = await register(node)
   const ann = await node.login('ann')

@@ -6,7 +6,7 @@ import { dial, refusedUpgrade } from '../support/peer.ts'
 
 const readiness = async (at: { readonly url: string }) => (await fetch(`${at.url}/readyz`)).status
 
-test('[BLOCK.4] W22: a bridge that cannot read its blocks lets nobody in, whoever forgot to wait for it', async () => {
+test('[BLOCK.4] W22: admits nobody while the blocks cannot be read, even if `ready()` was not awaited', async () => {
   const down = () => Promise.reject(new Error('the store is down'))
   const blocks: BlockStore = { all: down, held: down, put: down, remove: down }
   const at = await startBridge({ stores: { blocks } })
@@ -18,7 +18,7 @@ test('[BLOCK.4] W22: a bridge that cannot read its blocks lets nobody in, whoeve
   await expect(at.bridge.ready()).rejects.toThrow('down')
 })
 
-test('[BLOCK.4] W37: while the log cannot be written, /readyz says so', async () => {
+test('[BLOCK.4] W37: reports unready at /readyz while the log cannot be written', async () => {
   const securityLog = { logSecurityEvent: () => {}, afterWritten: (run: () => void) => run(), writable: true }
   const at = await startBridge({ securityLog })
   expect(await readiness(at)).toBe(200)

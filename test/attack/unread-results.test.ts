@@ -9,7 +9,7 @@ import type { RawClient } from '../support/raw.ts'
 const MIB = 1_048_576
 const DEAF = 15
 
-test('[LOAD.2] cuts a caller off whose unread results would come to 64 MiB, and delivers the others', async () => {
+test('[LOAD.2] closes a caller whose unread results would reach 64 MiB, and delivers to the others', async () => {
   const { at, log, ann } = await withoutCallLimits()
   const agent = await verifiedPeer(at, await at.token('ann', HOUR))
   const text = 'x'.repeat(MIB - 1_024)

@@ -20,7 +20,7 @@ async function answered(at: DeviceBridge, device: TestDevice): Promise<Peer> {
   return peer
 }
 
-test('[PROOF.9] W01: a copied key that is used beside the device ends both, and neither comes in again', async () => {
+test('[PROOF.9] W01: closes the device and a copied key connected at once, and refuses both afterwards', async () => {
   const recorded = new Recorded()
   const at = await startDeviceBridge({
     securityLog: recorded.securityLog,
@@ -43,7 +43,7 @@ test('[PROOF.9] W01: a copied key that is used beside the device ends both, and 
     expect(await tryUpgrade(at, { token: accessToken })).toMatchObject({ status: 401 })
 })
 
-test('[PROOF.9] W01: a copied key that is used before the device comes again ends both then', async () => {
+test('[PROOF.9] W01: closes both once the device returns after a copied key connected', async () => {
   const at = await startDeviceBridge({ proof: { devices: await sqliteDevices() } })
   const device = await at.enrol('ann')
   ;(await provenDevice(at, device)).peer.socket.close()
@@ -55,7 +55,7 @@ test('[PROOF.9] W01: a copied key that is used before the device comes again end
   expect(await thief.peer.closed).toEqual(COPIED)
 })
 
-test('[PROOF.9] W01: a copied key that is used later than the device is noticed by what it remembers', async () => {
+test('[PROOF.9] W01: detects a copied key that connects after the device, by its stale previous connection', async () => {
   const at = await startDeviceBridge({ proof: { devices: await sqliteDevices() } })
   const device = await at.enrol('ann')
   const copy = device.copy()
@@ -64,7 +64,7 @@ test('[PROOF.9] W01: a copied key that is used later than the device is noticed 
   expect(await thief.closed).toEqual(COPIED)
 })
 
-test('[PROOF.9] a device whose connection broke before it heard of it is no copy, however often', async () => {
+test('[PROOF.9] does not treat a device as copied if its connection breaks before it learns of it, however often', async () => {
   const at = await startDeviceBridge({ proof: { devices: await sqliteDevices() } })
   const device = await at.enrol('ann')
   await provenDevice(at, device)
@@ -76,7 +76,7 @@ test('[PROOF.9] a device whose connection broke before it heard of it is no copy
   await provenDevice(at, device)
 })
 
-test("[PROOF.9] [ROUTE.3] other users' agents and other devices of the user stay", async () => {
+test('[PROOF.9] [ROUTE.3] keeps the user’s other devices connected', async () => {
   const at = await startDeviceBridge({ proof: { devices: await sqliteDevices() } })
   const [one, two] = [await at.enrol('ann'), await at.enrol('ann')]
   const stays = await provenDevice(at, one)

@@ -27,7 +27,7 @@ const overTls = (token: string, v2: boolean) =>
     socketOptions: { headers: { ...HTTPS.socketOptions.headers, authorization: `Bearer ${token}` } },
   }) as const
 
-test("[PROOF.6] W01: a device's token with v1, as after a proxy took v2 out of the offer, is refused", async () => {
+test('[PROOF.6] W01: refuses a device’s token over v1, as after a proxy removed v2 from the offer', async () => {
   const recorded = new Recorded()
   const at = await startDeviceBridge({ securityLog: recorded.securityLog })
   const device = await at.enrol('ann')
@@ -36,7 +36,7 @@ test("[PROOF.6] W01: a device's token with v1, as after a proxy took v2 out of t
   expect(recorded.named('proof_downgrade_rejected')).toMatchObject([{ userId: 'user_ann', version: 'v1' }])
 })
 
-test('[PROOF.6] W01: the echo to a challenge that asks for a proof is no answer', async () => {
+test('[PROOF.6] W01: refuses the echo where the challenge asks for a proof', async () => {
   const at = await startDeviceBridge()
   const device = await at.enrol('ann')
   const { peer, challenge } = await challengedDevice(at, device)
@@ -44,7 +44,7 @@ test('[PROOF.6] W01: the echo to a challenge that asks for a proof is no answer'
   expect(await peer.closed).toEqual({ code: 1008, reason: 'proof_failed' })
 })
 
-test('[PROOF.7] W01: a user who has or had a device is not let in by the echo any more, outside of production too', async () => {
+test('[PROOF.7] W01: refuses the echo of a user who has or had a device, even outside production', async () => {
   const next = tokens()
   const at = await startDeviceBridge({ next, allowV1: true })
   const issued = await next.issue(user('ann'), 60_000)
@@ -60,7 +60,7 @@ test('[PROOF.7] W01: a user who has or had a device is not let in by the echo an
   await verifiedPeer(at, await next.issue(user('bob'), 60_000))
 })
 
-test('[PROOF.8] W01: in production nobody comes in by the echo, and each who tries is on record', async () => {
+test('[PROOF.8] W01: refuses the echo in production, and logs each attempt', async () => {
   const next = tokens()
   const recorded = new Recorded()
   const at = await production(next, recorded)
@@ -74,7 +74,7 @@ test('[PROOF.8] W01: in production nobody comes in by the echo, and each who tri
   ])
 })
 
-test('[PROOF.8] W01: where it is switched on, each echo that is accepted is on record', async () => {
+test('[PROOF.8] W01: logs each accepted echo where it is allowed', async () => {
   const next = tokens()
   const recorded = new Recorded()
   const at = await production(next, recorded, true)
@@ -87,7 +87,7 @@ test('[PROOF.8] W01: where it is switched on, each echo that is accepted is on r
   expect(recorded.named('echo_accepted')).toMatchObject([{ version: 'v2' }, { version: 'v1' }])
 })
 
-test('[PROOF.6] W01: a device that is enrolled no longer is refused, and so is every one at a bridge that knows none', async () => {
+test('[PROOF.6] W01: refuses a revoked device, and every device at a bridge without devices', async () => {
   const at = await startDeviceBridge()
   const device = await at.enrol('ann')
   await at.devices.revoke(device.deviceId, Date.now())
@@ -101,7 +101,7 @@ test('[PROOF.6] W01: a device that is enrolled no longer is refused, and so is e
   expect(await refusedUpgrade(refused)).toMatchObject(REQUIRED)
 })
 
-test('[PROOF.3] W01: a proxy that offers other subprotocols than the agent did makes the proof wrong', async () => {
+test('[PROOF.3] W01: refuses a proof after a proxy changed the offered subprotocols', async () => {
   const at = await startDeviceBridge()
   const device = await at.enrol('ann')
   const port = await proxyThatOffers(at.port, 'bridgekeeper.v1, bridgekeeper.v2')

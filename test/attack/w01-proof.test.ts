@@ -23,7 +23,7 @@ const AT_ONCE = 16
 const REFUSED = { code: 1008, reason: 'proof_failed' }
 
 test.each(['Ed25519', 'ES256'] as const)(
-  '[PROOF.3] [PROOF.12] a device with a key of %s proves itself, and the bridge signs back',
+  '[PROOF.3] [PROOF.12] accepts the proof of a device with a key of %s, and countersigns it',
   async (algorithm) => {
     const at = await startDeviceBridge()
     const device = await at.enrol('ann', algorithm)
@@ -77,7 +77,7 @@ async function attempt(peer: Peer, make: (challenge: Message) => object): Promis
 }
 
 test.each<Algorithm>(['Ed25519', 'ES256'])(
-  '[PROOF.3] W01: whoever has the token and all that was ever said does not get in over sockets, at a key of %s',
+  '[PROOF.3] W01: refuses 300 forgeries from the token and all recorded traffic over sockets, with a key of %s',
   { timeout: 240_000 },
   async (algorithm) => {
     const at = await startDeviceBridge({ trustedProxies: ['127.0.0.1'] })
@@ -102,7 +102,7 @@ test.each<Algorithm>(['Ed25519', 'ES256'])(
 )
 
 test.each<Algorithm>(['Ed25519', 'ES256'])(
-  '[PROOF.3] W01: nor in 5,000 tries at as many connections without a network, at a key of %s',
+  '[PROOF.3] W01: refuses 5,000 such forgeries without a network, with a key of %s',
   { timeout: 240_000 },
   async (algorithm) => {
     const at = await startDeviceBridge()
@@ -148,7 +148,7 @@ const CHANGES: Readonly<Record<string, Changes>> = {
 }
 
 test.each(Object.entries(CHANGES))(
-  '[PROOF.3] W01: a proof that is about %s of something else is refused at once',
+  '[PROOF.3] W01: refuses a proof with another value for %s',
   async (_what, changes) => {
     const recorded = new Recorded()
     const at = await startDeviceBridge({ securityLog: recorded.securityLog })
@@ -166,7 +166,7 @@ test.each([
   ['nonce', Buffer.alloc(32, 2).toString('base64url')],
   ['previous', 'another'],
   ['keyId', Buffer.alloc(32, 3).toString('base64url')],
-])('[PROOF.3] W01: a %s that was changed on the way is refused', async (member, value) => {
+])('[PROOF.3] W01: refuses a proof whose %s was changed on the way', async (member, value) => {
   const at = await startDeviceBridge()
   const device = await at.enrol('ann')
   const { peer, challenge } = await challengedDevice(at, device)
@@ -175,7 +175,7 @@ test.each([
   expect(await peer.closed).toEqual(REFUSED)
 })
 
-test('[PROOF.3] W02: a proof of one connection is none on another, be it open or closed', async () => {
+test('[PROOF.3] W02: refuses a proof of one connection on another', async () => {
   const at = await startDeviceBridge()
   const device = await at.enrol('ann')
   const { made, peer } = await provenDevice(at, device)
@@ -191,7 +191,7 @@ test('[PROOF.3] W02: a proof of one connection is none on another, be it open or
   await peer.next('pong')
 })
 
-test('[CHAL.6] W04: three wrong proofs lock the user out from this address, and end the challenges that are open', async () => {
+test('[CHAL.6] W04: locks the user at an address after three wrong proofs, and closes open challenges', async () => {
   const at = await startDeviceBridge()
   const device = await at.enrol('ann')
   const open = await challengedDevice(at, device)
@@ -203,7 +203,7 @@ test('[CHAL.6] W04: three wrong proofs lock the user out from this address, and 
   expect(await open.peer.closed).toEqual({ code: 1008, reason: 'challenge_locked' })
 })
 
-test('[PROOF.5] a replaced key is good until it retires, and the next one at once', async () => {
+test('[PROOF.5] accepts a rotated key until it retires, and its successor at once', async () => {
   const at = await startDeviceBridge()
   const device = await at.enrol('ann')
   const old = device.key
@@ -226,7 +226,7 @@ test('[PROOF.5] a replaced key is good until it retires, and the next one at onc
   }
 })
 
-test('[PROOF.5] W01: a key that has retired is none any more, also where the token is bound to no key', async () => {
+test('[PROOF.5] W01: refuses a retired key, also with an unbound token', async () => {
   const at = await startDeviceBridge()
   const device = await at.enrol('ann')
   at.tokens.unbind(device.accessToken)
@@ -237,7 +237,7 @@ test('[PROOF.5] W01: a key that has retired is none any more, also where the tok
   expect(await peer.closed).toEqual(REFUSED)
 })
 
-test('[PROOF.5] the right key with the number of another generation is refused', async () => {
+test('[PROOF.5] refuses the right key under the number of another generation', async () => {
   const at = await startDeviceBridge()
   const device = await at.enrol('ann')
   await at.devices.rotate(device.deviceId, makeKey(2).public, Date.now() + 60_000)

@@ -65,7 +65,7 @@ async function tlsBridge() {
   return { at, certificate, publicUrl, port: await overTls(at, certificate), device: await at.enrol('ann') }
 }
 
-test('[PROOF.13] over TLS that ends at the bridge, the proof binds that TLS connection', async () => {
+test('[PROOF.13] accepts a proof bound to the TLS connection that ends at the bridge', async () => {
   const { at, certificate, publicUrl, port, device } = await tlsBridge()
   const direct = await dialTls(port, certificate.cert, device)
   const challenge = await direct.peer.next('challenge')
@@ -75,7 +75,7 @@ test('[PROOF.13] over TLS that ends at the bridge, the proof binds that TLS conn
   expect(at.url).toBeDefined()
 })
 
-test('[PROOF.13] W01: a relay on the same origin, with a certificate of its own for it, passes no proof on', async () => {
+test('[PROOF.13] W01: refuses a proof that a relay on the same origin, with its own certificate, forwards', async () => {
   const { certificate, publicUrl, port, device } = await tlsBridge()
   const relays = selfSigned()
   const relay = createTlsServer(relays, (victim) => {
@@ -88,7 +88,7 @@ test('[PROOF.13] W01: a relay on the same origin, with a certificate of its own 
   expect(await victim.peer.closed).toEqual({ code: 1008, reason: 'proof_failed' })
 })
 
-test('[PROOF.13] W01: nor does it when it tells the device that nothing is bound', async () => {
+test('[PROOF.13] W01: refuses a proof without a binding over TLS', async () => {
   const { certificate, publicUrl, port, device } = await tlsBridge()
   const victim = await dialTls(port, certificate.cert, device)
   const challenge = await victim.peer.next('challenge')
@@ -96,7 +96,7 @@ test('[PROOF.13] W01: nor does it when it tells the device that nothing is bound
   expect(await victim.peer.closed).toEqual({ code: 1008, reason: 'proof_failed' })
 })
 
-test('[PROOF.4] W01: a relay on another origin holds both sockets and gets nothing from it', async () => {
+test('[PROOF.4] W01: refuses a proof that a relay on another origin forwards', async () => {
   const at = await startDeviceBridge()
   const device = await at.enrol('ann')
   const relay = createTcpServer((victim) => {
@@ -116,7 +116,7 @@ test('[PROOF.4] W01: a relay on another origin holds both sockets and gets nothi
   expect(await victim.closed).toEqual({ code: 1008, reason: 'proof_failed' })
 })
 
-test('[PROOF.4] W01: a Host header names no address of the bridge for it', async () => {
+test('[PROOF.4] W01: does not take the bridge’s origin from a Host header', async () => {
   const at = await startDeviceBridge({ publicUrls: ['https://bridge.example.com'] })
   const device = await at.enrol('ann')
   const socket = new WebSocket(`ws://127.0.0.1:${at.port}${AGENT_PATH}`, ['bridgekeeper.v2'], {

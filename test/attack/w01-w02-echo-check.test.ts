@@ -6,7 +6,7 @@ import { dial } from '../support/peer.ts'
 
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
 
-test('[CHAL.2] W01: v1 is an echo check and no more: whoever has the token alone can answer it', async () => {
+test('[CHAL.2] W01: the echo check of v1 verifies a thief who has only the token', async () => {
   const at = await startBridge()
   const { accessToken } = await at.token('ann')
   const { sub, sid } = decodeJwt(accessToken) as { sub: string; sid: string }
@@ -16,7 +16,7 @@ test('[CHAL.2] W01: v1 is an echo check and no more: whoever has the token alone
   await thief.next('challenge_verified')
 })
 
-test('[CHAL.1] W01: what was recorded of one connection does not verify the next one', async () => {
+test('[CHAL.1] W01: refuses a recorded answer on the next connection', async () => {
   const at = await startBridge()
   const issued = await at.token('ann')
   const watched = dial(at, { token: issued.accessToken })
@@ -31,7 +31,7 @@ test('[CHAL.1] W01: what was recorded of one connection does not verify the next
   expect(await replay.next('error')).toMatchObject({ error: 'challenge_failed' })
 })
 
-test("[CHAL.2] W02: neither a part of the parts, nor another order, nor another login's session verifies", async () => {
+test('[CHAL.2] W02: refuses hashes of fewer parts, in another order or of another session', async () => {
   const at = await startBridge({ trustedProxies: ['127.0.0.1'] })
   const issued = await at.token('ann')
   const other = await at.token('ann')

@@ -13,7 +13,7 @@ const acts = fc.array(
   { minLength: 4, maxLength: 10 },
 )
 
-test('[CHAL.2] W03 W08: whatever order sockets answer and leave in, the right answer to an own challenge verifies, and no other does', async () => {
+test('[CHAL.2] W03 W08: verifies only the right answer to a connection’s own challenge, in any order of answers and departures', async () => {
   const at = await startBridge({ trustedProxies: ['127.0.0.1'] })
   let run = 0
   await fc.assert(
@@ -53,7 +53,7 @@ test('[CHAL.2] W03 W08: whatever order sockets answer and leave in, the right an
   )
 })
 
-test("[ROUTE.4] W03 W08: the end of an old socket of a login takes neither the new one's challenge nor its place", async () => {
+test('[ROUTE.4] W03 W08: keeps the challenge and place of a new socket when an old one of its login closes', async () => {
   const at = await startBridge()
   const issued = await at.token('ann')
   const old = dial(at, { token: issued.accessToken })
@@ -70,7 +70,7 @@ test("[ROUTE.4] W03 W08: the end of an old socket of a login takes neither the n
   expect(await call).toEqual({ content: [] })
 })
 
-test('[ROUTE.4] W08: when a second machine of the user leaves, the first still gets the calls', async () => {
+test('[ROUTE.4] W08: routes calls to the first machine when the user’s second one leaves', async () => {
   const log = new Recorded()
   const at = await startBridge({ securityLog: log.securityLog })
   const first = await verifiedPeer(at, await at.token('ann'))
@@ -82,7 +82,7 @@ test('[ROUTE.4] W08: when a second machine of the user leaves, the first still g
   expect(await call).toEqual({ content: [] })
 })
 
-test('[CHAL.1] W03: no two connections are given one challenge', async () => {
+test('[CHAL.1] W03: sends each of 20 connections a different challenge', async () => {
   const at = await startBridge()
   const { accessToken } = await at.token('ann')
   const challenges = await Promise.all(

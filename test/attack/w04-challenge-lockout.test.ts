@@ -26,7 +26,7 @@ async function wrongAnswer(
 const connect = (at: TestBridge, { accessToken }: IssuedToken, from: string) =>
   tryUpgrade(at, { token: accessToken, headers: [`X-Forwarded-For: ${from}`] })
 
-test('[CHAL.6] W04: three wrong answers over three sockets, then 429 before the handshake, also with a fresh token', async () => {
+test('[CHAL.6] W04: after three wrong answers over three sockets, refuses with 429 before the handshake, also a fresh token', async () => {
   const system = new FakeSystem()
   const log = new Recorded()
   const at = await startBridge({ system, trustedProxies: ['127.0.0.1'], securityLog: log.securityLog })
@@ -47,7 +47,7 @@ test('[CHAL.6] W04: three wrong answers over three sockets, then 429 before the 
   expect((await connect(at, ann, '10.0.0.1')).headers.get('retry-after')).toBe('120')
 })
 
-test('[CHAL.6] W04: the third wrong answer ends the very connection that gave it, with the reason', async () => {
+test('[CHAL.6] W04: closes the connection that gives the third wrong answer, with the reason', async () => {
   const at = await startBridge({ trustedProxies: ['127.0.0.1'] })
   const ann = await at.token('ann')
   expect(await wrongAnswer(at, ann, '10.0.0.1')).toMatchObject({ error: 'challenge_failed' })
@@ -62,7 +62,7 @@ test('[CHAL.6] W04: the third wrong answer ends the very connection that gave it
   expect(await peer.closed).toEqual({ code: 1008, reason: 'challenge_locked' })
 })
 
-test('[CHAL.6] W04: a lock ends the open challenges of that user and address, and nothing that is verified', async () => {
+test('[CHAL.6] W04: a lock closes the open challenges of that user and address, and no verified connection', async () => {
   const at = await startBridge()
   const [ann, bob] = [await at.token('ann'), await at.token('bob')]
   const verified = await verifiedPeer(at, await at.token('ann'))
@@ -79,7 +79,7 @@ test('[CHAL.6] W04: a lock ends the open challenges of that user and address, an
   await verified.next('pong')
 })
 
-test('[CHAL.7] W04: the lock of one user at one address hits neither the user elsewhere nor others at that address', async () => {
+test('[CHAL.7] W04: a lock affects neither the user at another address nor other users at that address', async () => {
   const at = await startBridge({ trustedProxies: ['127.0.0.1'] })
   const [ann, bob] = [await at.token('ann'), await at.token('bob')]
   for (let attempt = 0; attempt < 3; attempt++) await wrongAnswer(at, ann, '10.0.0.1')
@@ -88,7 +88,7 @@ test('[CHAL.7] W04: the lock of one user at one address hits neither the user el
   expect(await connect(at, bob, '10.0.0.1')).toMatchObject({ status: 101 })
 })
 
-test('[CHAL.7] W04: a right answer forgets wrong ones before it', async () => {
+test('[CHAL.7] W04: a right answer resets the count of wrong ones', async () => {
   const at = await startBridge()
   const ann = await at.token('ann')
   for (let round = 0; round < 3; round++) {

@@ -6,7 +6,7 @@ import { Recorded } from '../support/recorded.ts'
 
 const WRONG = { type: 'challenge_response', response: 'f'.repeat(64) }
 
-test('[CHAL.4] W05: nothing keeps an unverified socket open, and at no moment does a call reach it', async () => {
+test('[CHAL.4] W05: closes an unverified socket at its deadline whatever it sends, and routes it no call', async () => {
   const system = new FakeSystem()
   const log = new Recorded()
   const at = await startBridge({ system, securityLog: log.securityLog })
@@ -34,7 +34,7 @@ test('[CHAL.4] W05: nothing keeps an unverified socket open, and at no moment do
   expect(log.named('ws_challenge_verification_failed').at(-1)).toMatchObject({ reason: 'challenge_timeout' })
 })
 
-test('[CHAL.5] W06: a thief with the token intercepts no call in any state before verification', async () => {
+test('[CHAL.5] W06: routes no call to a thief with the token in any state before verification', async () => {
   const at = await startBridge()
   const victim = await verifiedPeer(at, await at.token('ann'))
   const { accessToken } = await at.token('ann')
@@ -65,7 +65,7 @@ test('[CHAL.5] W06: a thief with the token intercepts no call in any state befor
   expect(thief.waiting).toEqual([])
 })
 
-test('[CHAL.5] W06: what an unverified socket asks for is refused, put on record, and not run later either', async () => {
+test('[CHAL.5] W06: refuses and logs the call of an unverified socket, and does not run it later', async () => {
   const log = new Recorded()
   const at = await startBridge({ securityLog: log.securityLog })
   const issued = await at.token('ann')

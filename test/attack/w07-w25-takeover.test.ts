@@ -13,7 +13,7 @@ function answerAll(peer: Peer): void {
   })
 }
 
-test("[ROUTE.3] W07: who has the token but not the challenge's answer costs the agent not one call", async () => {
+test('[ROUTE.3] W07: loses no call to sockets that have the token but cannot answer the challenge', async () => {
   const at = await startBridge({ rateLimits: { user: { maxCalls: 10_000, windowMs: 60_000, blockMs: 1 } } })
   const issued = await at.token('ann')
   const agent = await verifiedPeer(at, issued)
@@ -33,7 +33,7 @@ test("[ROUTE.3] W07: who has the token but not the challenge's answer costs the 
   expect(thieves.flatMap(({ waiting }) => waiting)).toEqual([])
 })
 
-test('[ROUTE.5] W25: two machines of one user stay connected side by side, each asked for its own servers', async () => {
+test('[ROUTE.5] W25: keeps two machines of one user connected, and routes each server’s calls to its own machine', async () => {
   const at = await startBridge()
   const laptop = await agentWith(at, 'ann', 'laptop', 't')
   const desktop = await agentWith(at, 'ann', 'desktop', 't')

@@ -71,7 +71,7 @@ async function alive(peer: Peer): Promise<void> {
   await peer.next('pong')
 }
 
-test('[PROOF.10] a device proves itself again within ten minutes, on the same connection, and a call runs on', async () => {
+test('[PROOF.10] renews a device’s proof within ten minutes on the same connection, without interrupting a call', async () => {
   const { at, peer, renew, pass } = await connected()
   for (let n = 0; n < 3; n++) {
     await pass(TEN_MINUTES - 60_000)
@@ -100,12 +100,12 @@ test.each<[string, (device: TestDevice, challenge: Message, url: string) => obje
   ['as for a new connection', (device, challenge, url) => ({ proof: prove(device, challenge, url).proof })],
   ['with the echo', () => ({ response: 'f'.repeat(64) })],
   [
-    'of another challenge',
+    'for another challenge',
     (device, challenge, url) => ({
       proof: prove(device, { ...challenge, challenge: 'a'.repeat(64) }, url, { purpose: 'renew' }).proof,
     }),
   ],
-])('[PROOF.10] a renewal that is answered %s closes the connection', async (_how, answer) => {
+])('[PROOF.10] closes the connection when a renewal is answered %s', async (_how, answer) => {
   const { recorded, at, device, peer, due } = await connected()
   const call = at.bridge.callTool('user_ann', 's', 't')
   const lost = expect(call).rejects.toMatchObject({ code: 'outcome_unknown' })
@@ -116,7 +116,7 @@ test.each<[string, (device: TestDevice, challenge: Message, url: string) => obje
   expect(recorded.named('proof_renewal_failed')).toMatchObject([{ reason: 'proof_failed' }])
 })
 
-test('[PROOF.10] one that is not answered within 30 seconds does so too, whatever else is said', async () => {
+test('[PROOF.10] closes the connection when a renewal is unanswered for 30 seconds, despite other messages', async () => {
   const { system, recorded, peer, due } = await connected()
   await due()
   system.advance(29_000)
@@ -126,7 +126,7 @@ test('[PROOF.10] one that is not answered within 30 seconds does so too, whateve
   expect(recorded.named('proof_renewal_failed')).toMatchObject([{ reason: 'challenge_timeout' }])
 })
 
-test('[PROOF.10] an answer that was right once is not right again', async () => {
+test('[PROOF.10] refuses a replayed renewal', async () => {
   const { peer, renew, due } = await connected()
   const made = renew(await due())
   await peer.next('challenge_verified')
@@ -135,7 +135,7 @@ test('[PROOF.10] an answer that was right once is not right again', async () => 
   expect(await peer.closed).toEqual({ code: 1008, reason: 'proof_failed' })
 })
 
-test('[PROOF.10] a device that was revoked meanwhile finds out at the next proof', async () => {
+test('[PROOF.10] closes the connection of a revoked device at its next proof', async () => {
   const { at, device, peer, due } = await connected()
   await at.devices.revoke(device.deviceId, 0)
   await expect(due()).rejects.toThrow('closed while waiting')
@@ -154,7 +154,7 @@ class Unsteady extends MemoryDevices {
   }
 }
 
-test('[PROOF.10] a store that is down is asked again, until the proof would come too late', async () => {
+test('[PROOF.10] retries a store that is down until the proof would be late', async () => {
   const devices = new Unsteady()
   const { system, peer, renew, pass } = await connected({ proof: { devices } })
   devices.isDown = true
@@ -194,7 +194,7 @@ async function withShortToken() {
   return { ...made, token, refresh }
 }
 
-test('[PROOF.11] a fresh token, with a proof that binds it, moves the end of the connection, and calls run on', async () => {
+test('[PROOF.11] extends the connection by a fresh token with a proof that binds it, without interrupting calls', async () => {
   const { at, peer, token, refresh, renew, device, due } = await withShortToken()
   for (let n = 0; n < 3; n++) {
     renew(await due(), { tokenHash: hashOf(device.accessToken) })
@@ -207,14 +207,14 @@ test('[PROOF.11] a fresh token, with a proof that binds it, moves the end of the
   }
 })
 
-test('[PROOF.11] without one the connection ends with its token', async () => {
+test('[PROOF.11] closes the connection when its token expires without a fresh one', async () => {
   const { peer, renew, device, due, end } = await withShortToken()
   renew(await due(), { tokenHash: hashOf(device.accessToken) })
   await peer.next('challenge_verified')
   expect(await end()).toEqual({ code: 4401, reason: 'token_expired' })
 })
 
-test('[PROOF.11] a proof that still binds the old token is wrong', async () => {
+test('[PROOF.11] refuses a proof that still binds the old token', async () => {
   const { peer, token, renew, device } = await withShortToken()
   peer.send({ type: 'reauthenticate', token: token() })
   renew(await peer.next('challenge'), { tokenHash: hashOf(device.accessToken) })
@@ -228,17 +228,20 @@ test.each([
   ['another device', { deviceId: 'another' }, 'token_invalid'],
   ['another resource', { resource: 'https://elsewhere.example/mcp' }, 'token_invalid'],
   ['no agent', { scopes: ['tools:list'] }, 'scope_insufficient'],
-])('[PROOF.11] the token of %s is refused and moves nothing', async (_whose, changes, code) => {
-  const { recorded, peer, token, renew, device, due, end } = await withShortToken()
-  peer.send({ type: 'reauthenticate', token: changes === undefined ? 'nonsense' : token(changes) })
-  expect(await peer.next('error')).toMatchObject({ error: code })
-  await alive(peer)
-  expect(recorded.named('proof_renewal_failed')).toMatchObject([{ reason: code }])
-  renew(await due(), { tokenHash: hashOf(device.accessToken) })
-  expect(await end()).toEqual({ code: 4401, reason: 'token_expired' })
-})
+])(
+  '[PROOF.11] refuses the token of %s, and does not extend the connection',
+  async (_whose, changes, code) => {
+    const { recorded, peer, token, renew, device, due, end } = await withShortToken()
+    peer.send({ type: 'reauthenticate', token: changes === undefined ? 'nonsense' : token(changes) })
+    expect(await peer.next('error')).toMatchObject({ error: code })
+    await alive(peer)
+    expect(recorded.named('proof_renewal_failed')).toMatchObject([{ reason: code }])
+    renew(await due(), { tokenHash: hashOf(device.accessToken) })
+    expect(await end()).toEqual({ code: 4401, reason: 'token_expired' })
+  },
+)
 
-test('[PROOF.11] [MSG.4] closes a peer that sends token after token, one at a time or many at once', async () => {
+test('[PROOF.11] [MSG.4] closes a peer that sends token after token, in turn or at once', async () => {
   const patient = (await withShortToken()).peer
   // One of ten tries was valid.
   for (let n = 0; n < 9; n++) {
@@ -253,7 +256,7 @@ test('[PROOF.11] [MSG.4] closes a peer that sends token after token, one at a ti
   expect(await hasty.closed).toMatchObject({ code: 4400 })
 })
 
-test('[PROOF.11] tokens do not put off the proof that is due', async () => {
+test('[PROOF.11] does not postpone the due proof for a new token', async () => {
   const { system, peer, due } = await withShortToken()
   await due()
   for (let n = 0; n < 2; n++) {
@@ -267,7 +270,7 @@ test('[PROOF.11] tokens do not put off the proof that is due', async () => {
   expect(await peer.closed).toEqual(TOO_LATE)
 })
 
-test('[PROOF.10] [PROOF.11] where a renewal and a token cross on the way, both ends know which answer is which', async () => {
+test('[PROOF.10] [PROOF.11] keeps the connection when a renewal and a new token cross on the way', async () => {
   const { at, peer, token, renew, device, due } = await withShortToken()
   const timed = await due()
   const next = token()

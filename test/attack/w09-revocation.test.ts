@@ -51,7 +51,7 @@ test.each<[Revocation['kind'], string]>([
   ['session', 'ann1'],
   ['device', 'laptop'],
 ])(
-  "[REVOKE.1] [REVOKE.4] W09: revoking a %s ends its idle connection with 4510, and nobody else's",
+  '[REVOKE.1] [REVOKE.4] W09: revoking a %s closes its idle connection with 4510, and no other',
   async (kind, id) => {
     const at = await startBridge({ authenticator: lenient(), proof })
     const revoked = await peerOf(at, 'ann/ann1/laptop')
@@ -69,7 +69,7 @@ test.each<[Revocation['kind'], string]>([
   },
 )
 
-test('[REVOKE.1] W09: it ends a connection whose challenge is still open', async () => {
+test('[REVOKE.1] W09: closes a connection whose challenge is open', async () => {
   const at = await startBridge()
   const issued = await at.token('ann')
   const peer = dial(at, { token: issued.accessToken })
@@ -78,7 +78,7 @@ test('[REVOKE.1] W09: it ends a connection whose challenge is still open', async
   expect(await peer.closed).toEqual(ENDED)
 })
 
-test('[REVOKE.1] W09: cuts off an agent that does not answer the close within a second, and ignores what it still sends', async () => {
+test('[REVOKE.1] W09: cuts off a revoked agent that does not answer the close within a second, and ignores its messages', async () => {
   const system = new FakeSystem()
   const log = new Recorded()
   const at = await startBridge({ authenticator: lenient(), system, securityLog: log.securityLog })
@@ -97,7 +97,7 @@ test('[REVOKE.1] W09: cuts off an agent that does not answer the close within a 
   await client.ended
 })
 
-test('[REVOKE.1] W09: a call that runs on the revoked agent ends with outcome_unknown, and its late answer counts for nothing', async () => {
+test('[REVOKE.1] W09: fails a call on the revoked agent with outcome_unknown, and ignores its late answer', async () => {
   const at = await startBridge()
   const issued = await at.token('ann')
   const agent = await verifiedPeer(at, issued)
@@ -110,7 +110,7 @@ test('[REVOKE.1] W09: a call that runs on the revoked agent ends with outcome_un
   expect(await agent.closed).toEqual(ENDED)
 })
 
-test('[REVOKE.2] W09: a caller who is revoked in the middle of a call gets 401 and no result, and the agent is told to stop', async () => {
+test('[REVOKE.2] W09: answers a caller revoked during a call with 401 and no result, and cancels the call at the agent', async () => {
   const { at, agent, caller, answered, answer } = await midCall()
   await at.bridge.revoke({ kind: 'session', id: caller.sessionId })
   const id = answer()
@@ -124,7 +124,7 @@ test('[REVOKE.2] W09: a caller who is revoked in the middle of a call gets 401 a
   expect((await again).status).toBe(200)
 })
 
-test('[REVOKE.2] W09: a subscription of a revoked caller, which has begun, is cut', async () => {
+test('[REVOKE.2] W09: ends an open subscription of a revoked caller', async () => {
   const at = await startBridge()
   await agentWith(at, 'ann', 's', 't')
   const caller = await at.token('ann')
@@ -158,7 +158,7 @@ async function midCall() {
   return { at, agent, caller, answered, answer }
 }
 
-test('[REVOKE.2] W09: a result that waits for the log when its caller is revoked is not delivered', async () => {
+test('[REVOKE.2] W09: withholds a result that waits for the log when its caller is revoked', async () => {
   const held: (() => void)[] = []
   let holding = false
   const log = callbackLog(() => {})
@@ -187,7 +187,7 @@ test('[REVOKE.2] W09: a result that waits for the log when its caller is revoked
   expect(text).not.toContain('secret')
 })
 
-test('[REVOKE.2] W09: a request whose body is still coming ends too', async () => {
+test('[REVOKE.2] W09: answers 401 to a revoked caller whose request body is incomplete, and closes the socket', async () => {
   const at = await startBridge()
   const { accessToken, userId } = await at.token('ann')
   const client = await rawClient(at.port)
@@ -205,7 +205,7 @@ async function isAdmitted(at: TestBridge, token: string): Promise<boolean> {
   return (await post(at, '/mcp', { jsonrpc: '2.0', id: 1, method: 'ping' }, bearer(token))).status === 200
 }
 
-test('[REVOKE.3] W09: whoever is revoked between authentication and the handshake is refused, at both doors', async () => {
+test('[REVOKE.3] W09: refuses a login revoked between authentication and the handshake, at both doors', async () => {
   let verified = (): void => {}
   let go = (): void => {}
   const wait = async (token: string) => {
@@ -232,7 +232,7 @@ test('[REVOKE.3] W09: whoever is revoked between authentication and the handshak
   }
 })
 
-test('[REVOKE.3] [REVOKE.4] W09: a revoked user may log in again; the late echo leaves the new login open, the next revocation of another node ends it', async () => {
+test('[REVOKE.3] [REVOKE.4] W09: a late echo leaves a new login of a revoked user open, and another node’s next revocation ends it', async () => {
   const { revocations, tell } = lateRevocations()
   const at = await startBridge({ authenticator: lenient(), revocations })
   const old = await peerOf(at, 'ann/ann1')
@@ -253,7 +253,7 @@ function lateRevocations() {
   return { revocations: { watch, behindMs, publish: async () => {} }, tell }
 }
 
-test('[REVOKE.5] W09: a session or device that was revoked stays out, though its token is still taken for good', async () => {
+test('[REVOKE.5] W09: refuses a revoked session or device even though its token is still valid', async () => {
   const at = await startBridge({ authenticator: lenient() })
   await at.bridge.revoke({ kind: 'session', id: 'ann1' })
   await at.bridge.revoke({ kind: 'device', id: 'laptop' })
@@ -267,7 +267,7 @@ test('[REVOKE.5] W09: a session or device that was revoked stays out, though its
   expect((await post(at, '/mcp', toolCall('s__t'), bearer('ann/ann2'))).status).toBe(200)
 })
 
-test('[REVOKE.1] [AUTH.8] W09: a token that was verified moments ago is not recalled after its user was revoked', async () => {
+test('[REVOKE.1] [AUTH.8] W09: drops a cached token when its user is revoked', async () => {
   const system = new FakeSystem()
   const users = memoryUsers([user('ann')])
   const tokens = createTokens(SECRET, users, system)
@@ -280,7 +280,7 @@ test('[REVOKE.1] [AUTH.8] W09: a token that was verified moments ago is not reca
   expect((await mcp()).status).toBe(401)
 })
 
-test('[REVOKE.1] W09: an authenticator that goes on recalling whom it was told to forget is asked anew', async () => {
+test('[REVOKE.1] W09: after a revocation, authenticates anew where an authenticator still recalls the login', async () => {
   const principal: Principal = { userId: 'ann', sessionId: 'ann1', expiresAtMs: Date.now() + 60_000 }
   let isGone = false
   const authenticator: Authenticator = {
@@ -297,7 +297,7 @@ test('[REVOKE.1] W09: an authenticator that goes on recalling whom it was told t
   expect((await mcp()).json.error.data.code).toBe('token_invalid')
 })
 
-test('[REVOKE.6] W09: a node that cannot see what is revoked lets nobody new in after five seconds, and who is in stays', async () => {
+test('[REVOKE.6] W09: admits no new login while revocations are unreadable for over five seconds, and keeps open connections', async () => {
   let behindMs = 0
   const revocations = { ...memoryRevocations(), behindMs: () => behindMs }
   const at = await startBridge({ authenticator: lenient(), revocations })
@@ -315,7 +315,7 @@ test('[REVOKE.6] W09: a node that cannot see what is revoked lets nobody new in 
   await call
 })
 
-test('[REVOKE.7] W09: what another node revokes ends here; what cannot be published ends here all the same, and says so', async () => {
+test('[REVOKE.7] W09: applies the revocations of other nodes, and its own even when publishing fails', async () => {
   const shared = memoryRevocations()
   const here = await startBridge({ authenticator: lenient(), revocations: shared })
   const there = await startBridge({ authenticator: lenient(), revocations: shared })
@@ -335,7 +335,7 @@ test('[REVOKE.7] W09: what another node revokes ends here; what cannot be publis
   expect(await fresh.closed).toEqual(ENDED)
 })
 
-test('[REVOKE.8] W09: each revocation that ended something is one line of the log', async () => {
+test('[REVOKE.8] W09: logs each revocation that ended something in one line', async () => {
   const events: SecurityEvent[] = []
   const at = await startBridge({
     authenticator: lenient(),
@@ -349,7 +349,7 @@ test('[REVOKE.8] W09: each revocation that ended something is one line of the lo
   ])
 })
 
-test('[REVOKE.1] [REVOKE.4] W09: in a storm of revocations every revoked connection ends, and the others answer', async () => {
+test('[REVOKE.1] [REVOKE.4] W09: in a storm of revocations, closes every revoked connection and keeps the others', async () => {
   const at = await startBridge({ authenticator: lenient(), proof })
   const peers = await Promise.all(
     Array.from({ length: 60 }, async (_, n) => ({ n, peer: await peerOf(at, `u${n}/s${n}/d${n}`) })),

@@ -6,7 +6,7 @@ import { bearer, post, toolCall } from '../support/mcp.ts'
 import { dial, verifiedPeer } from '../support/peer.ts'
 import { tryUpgrade } from '../support/raw.ts'
 
-test('[STATE.1] W09: a connection ends with its token, in the middle of a call too, and the late answer counts for nothing', async () => {
+test('[STATE.1] W09: closes a connection when its token expires during a call, and ignores the late answer', async () => {
   const system = new FakeSystem()
   const at = await startBridge({ system })
   const agent = await verifiedPeer(at, await at.token('ann', 20_000))
@@ -18,7 +18,7 @@ test('[STATE.1] W09: a connection ends with its token, in the middle of a call t
   expect(await agent.closed).toEqual({ code: 4401, reason: 'token_expired' })
 })
 
-test('[STATE.1] W09: a token that expires while its challenge is open ends that connection', async () => {
+test('[STATE.1] W09: closes a connection whose token expires while its challenge is open', async () => {
   const system = new FakeSystem()
   const at = await startBridge({ system })
   const peer = dial(at, { token: (await at.token('ann', 5_000)).accessToken })
@@ -27,7 +27,7 @@ test('[STATE.1] W09: a token that expires while its challenge is open ends that 
   expect(await peer.closed).toEqual({ code: 4401, reason: 'token_expired' })
 })
 
-test('[AUTH.7] W09: after a revocation no door takes the token any more, once its five seconds of memory are over', async () => {
+test('[AUTH.7] W09: refuses a revoked token at both doors once its five seconds in the cache are over', async () => {
   const system = new FakeSystem()
   const users = new Map<string, User>([['user_ann', user('ann')]])
   const store = { ...memoryUsers(), findById: (id: string) => Promise.resolve(users.get(id)) }
@@ -46,7 +46,7 @@ test.each<[string, (users: UserStore) => Promise<unknown>, string]>([
   ['logged out', (users) => users.raiseTokenVersion('user_ann'), 'login_revoked'],
   ['suspended', (users) => users.setState('user_ann', 'suspended'), 'user_suspended'],
 ])(
-  '[REVOKE.1] [REVOKE.2] W09: a user who is %s in the middle of a call gets no result, loses every connection, and is not let in again',
+  '[REVOKE.1] [REVOKE.2] W09: a user %s during a call gets no result, loses every connection and is refused afterwards',
   async (_, change, code) => {
     const system = new FakeSystem()
     const users = memoryUsers([user('ann')])

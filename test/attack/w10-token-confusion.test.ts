@@ -26,7 +26,7 @@ test.each<[string, object, object]>([
   ['a token whose version is text', { tv: '0' }, {}],
   ['a token whose user is an object', { sub: { $ne: '' } }, {}],
   ['a token whose scope is a list', { scope: ['tools:list'] }, {}],
-])('[AUTH.5] W10: %s is refused at every door', async (_what, claims, header) => {
+])('[AUTH.5] W10: refuses %s at every door', async (_what, claims, header) => {
   const bridge = await startBridge()
   const mine = partsOf((await bridge.token('ann')).accessToken)
   const token = hmacToken({ ...mine.header, ...header }, { ...mine.claims, ...claims }, SECRET)
@@ -35,13 +35,13 @@ test.each<[string, object, object]>([
   expect(await atEveryDoor(bridge, unchanged)).toEqual(everyDoor('let in'))
 })
 
-test('[AUTH.4] W10: an expired token is refused at every door, to the second and without leeway', async () => {
+test('[AUTH.4] W10: refuses a token at every door one second after it expired', async () => {
   const bridge = await startBridge()
   const { accessToken } = await bridge.token('ann', -1_000)
   expect(await atEveryDoor(bridge, accessToken)).toEqual(everyDoor('token_expired'))
 })
 
-test('[AUTH.12] W09: a suspended user is refused at every door, whatever their tokens say', async () => {
+test('[AUTH.12] W09: refuses a suspended user at every door', async () => {
   const users = memoryUsers([user('ann'), user('bob')])
   const bridge = await startBridge({ authenticator: createTokens(SECRET, users, realSystem()) })
   await users.setState('user_ann', 'suspended')
@@ -50,7 +50,7 @@ test('[AUTH.12] W09: a suspended user is refused at every door, whatever their t
   expect(await atEveryDoor(bridge, bobs.accessToken)).toEqual(everyDoor('let in'))
 })
 
-test('[AUTH.7] W09: after a logout everywhere a token from before is refused at every door', async () => {
+test('[AUTH.7] W09: refuses a token from before a logout everywhere at every door', async () => {
   const users = memoryUsers([user('ann')])
   const bridge = await startBridge({ authenticator: createTokens(SECRET, users, realSystem()) })
   const { accessToken } = await bridge.token('ann')

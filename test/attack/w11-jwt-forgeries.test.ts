@@ -36,7 +36,7 @@ const FORGERIES: readonly (readonly [string, Forge])[] = [
   ['in another alphabet', (_m, t) => `${t}=`],
 ]
 
-test.each(FORGERIES)('[AUTH.5] W11: a token %s is refused at every door', async (_what, forge) => {
+test.each(FORGERIES)('[AUTH.5] W11: refuses a token %s at every door', async (_what, forge) => {
   const bridge = await startBridge()
   const { accessToken } = await bridge.token('ann')
   const forged = forge(partsOf(accessToken), accessToken)
@@ -59,7 +59,7 @@ const HEADERS: readonly (readonly [string, object])[] = [
 ]
 
 test.each(HEADERS)(
-  '[AUTH.11] W11: a token with %s in its header is refused at every door',
+  '[AUTH.11] W11: refuses a token with %s in its header at every door',
   async (_what, header) => {
     const bridge = await startBridge()
     const mine = partsOf((await bridge.token('ann')).accessToken)
@@ -71,7 +71,7 @@ test.each(HEADERS)(
 /** Allows many forgeries from one address: the test is about each answer, not about the block. */
 const PATIENT = { addressFailures: { failures: 1_000, windowMs: 60_000, blockMs: 1_000 } }
 
-test('[AUTH.5] W11: whatever key a token names, it is verified with ours', async () => {
+test('[AUTH.5] W11: ignores the key that a token names', async () => {
   const bridge = await startBridge(PATIENT)
   const mine = partsOf((await bridge.token('ann')).accessToken)
   for (const kid of [
@@ -86,7 +86,7 @@ test('[AUTH.5] W11: whatever key a token names, it is verified with ours', async
   }
 })
 
-test('[AUTH.11] W11: a token that says one thing twice is refused, whichever comes first', async () => {
+test('[AUTH.11] W11: refuses a token with a duplicate member, in either order', async () => {
   const bridge = await startBridge(PATIENT)
   const { header, claims } = partsOf((await bridge.token('ann')).accessToken)
   const inside = JSON.stringify(claims).slice(1, -1)
@@ -102,7 +102,7 @@ test('[AUTH.11] W11: a token that says one thing twice is refused, whichever com
   }
 })
 
-test('[AUTH.11] W11: a well-signed token of more than 8,192 characters is refused, and just below it taken', async () => {
+test('[AUTH.11] W11: refuses a well-signed token over 8,192 characters, and accepts one just below', async () => {
   const bridge = await startBridge(PATIENT)
   const { header, claims } = partsOf((await bridge.token('ann')).accessToken)
   const sized = (chars: number) => {
@@ -114,7 +114,7 @@ test('[AUTH.11] W11: a well-signed token of more than 8,192 characters is refuse
   expect(await atEveryDoor(bridge, sized(8_210))).toEqual(everyDoor('token_invalid'))
 })
 
-test('[AUTH.11] W11: payloads that are no object, or nested without end, are refused', async () => {
+test('[AUTH.11] W11: refuses payloads that are no object or deeply nested', async () => {
   const bridge = await startBridge(PATIENT)
   const { header } = partsOf((await bridge.token('ann')).accessToken)
   const deep = `{"sub":${'['.repeat(2_000)}${']'.repeat(2_000)}}`

@@ -4,7 +4,7 @@ import { post, toolCall } from '../support/mcp.ts'
 import { tryUpgrade } from '../support/raw.ts'
 import { Recorded } from '../support/recorded.ts'
 
-test('[AUTH.2] W12: where two parsers could pick different tokens, none is taken', async () => {
+test('[AUTH.2] W12: refuses requests in which two parsers could pick different tokens', async () => {
   const at = await startBridge({ trustedProxies: ['127.0.0.1'] })
   const [{ accessToken: ann }, { accessToken: bob }] = [await at.token('ann'), await at.token('bob')]
   const pairs = [
@@ -25,7 +25,7 @@ test('[AUTH.2] W12: where two parsers could pick different tokens, none is taken
   }
 })
 
-test('[AUTH.3] W12: near misses of the two places are no tokens', async () => {
+test('[AUTH.3] W12: ignores tokens in other headers and cookies', async () => {
   const at = await startBridge({ trustedProxies: ['127.0.0.1'] })
   const { accessToken } = await at.token('ann')
   const misses = [
@@ -50,7 +50,7 @@ test('[AUTH.3] W12: near misses of the two places are no tokens', async () => {
   }
 })
 
-test('[AUTH.1] W17: a token in the URL is refused at every door, beside a good one too, and is never put on record', async () => {
+test('[AUTH.1] W17: refuses a token in the URL at every door, even beside a valid one, and never logs it', async () => {
   const log = new Recorded()
   const at = await startBridge({ trustedProxies: ['127.0.0.1'], securityLog: log.securityLog })
   const { accessToken } = await at.token('ann')

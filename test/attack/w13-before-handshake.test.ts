@@ -3,7 +3,7 @@ import { startBridge } from '../support/bridge.ts'
 import { frame, rawUpgrade, tryUpgrade } from '../support/raw.ts'
 import { Recorded } from '../support/recorded.ts'
 
-test('[WS.2] W13: no stranger ever sees 101 where v2 is offered, whatever it sends as a token', async () => {
+test('[WS.2] W13: answers strangers that offer v2 with 401 and never 101', async () => {
   const at = await startBridge({ trustedProxies: ['127.0.0.1'] })
   const expired = await at.token('ann', -60_000)
   const strangers = [undefined, 'x', 'a.b.c', '..', 'e30.e30.', expired.accessToken, 'A'.repeat(8_000)]
@@ -15,7 +15,7 @@ test('[WS.2] W13: no stranger ever sees 101 where v2 is offered, whatever it sen
   }
 })
 
-test('[WS.3] W13: a refused v1 peer gets its closing and nothing else: no challenge, and what it sent along is not read', async () => {
+test('[WS.3] W13: sends a refused v1 peer only the close frame, and does not read what it sent along', async () => {
   const log = new Recorded()
   const at = await startBridge({ securityLog: log.securityLog })
   const tail = Buffer.concat([
@@ -32,7 +32,7 @@ test('[WS.3] W13: a refused v1 peer gets its closing and nothing else: no challe
   expect(log.names).toEqual(['ws_authentication_failed'])
 })
 
-test('[WS.4] W13: what an agent sends right behind its request is not lost', async () => {
+test('[WS.4] W13: reads what an agent sends right after its request', async () => {
   const at = await startBridge()
   const { accessToken } = await at.token('ann')
   const client = await rawUpgrade(at, { token: accessToken, tail: frame('{"type":"ping"}') })

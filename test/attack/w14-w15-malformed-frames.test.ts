@@ -41,12 +41,12 @@ const malformed: Readonly<Record<string, readonly [bytes: Buffer, code: number]>
 type Reach = (at: TestBridge, login: IssuedToken) => Promise<RawClient>
 
 const states: Readonly<Record<string, Reach>> = {
-  'refused, its closing not yet answered': async (at) => {
+  'refused, close frame unanswered': async (at) => {
     const client = await rawUpgrade(at, { v2: false })
     await client.closing()
     return client
   },
-  'its challenge open': async (at, { accessToken }) => {
+  'challenge open': async (at, { accessToken }) => {
     const client = await rawUpgrade(at, { token: accessToken })
     await client.message('challenge')
     return client
@@ -78,7 +78,7 @@ const manyHandshakes = {
 }
 
 for (const [state, reach] of Object.entries(states)) {
-  test(`[WS.4] W14: malformed frames of a peer that is ${state} end that socket and nothing else`, async () => {
+  test(`[WS.4] W14: malformed frames of a peer (${state}) close that socket and no other`, async () => {
     const at = await startBridge(manyHandshakes)
     const bystander = await verifiedPeer(at, await at.token('bob'))
     for (const [name, [bytes, code]] of Object.entries(malformed)) {
@@ -94,7 +94,7 @@ for (const [state, reach] of Object.entries(states)) {
   })
 }
 
-test('[WS.4] W14: bytes that are no WebSocket, and a reset in the middle of a frame, harm nobody', async () => {
+test('[WS.4] W14: keeps other sockets when one sends non-WebSocket bytes or resets within a frame', async () => {
   const at = await startBridge(manyHandshakes)
   const bystander = await verifiedPeer(at, await at.token('bob'))
   const login = await at.token('ann')
@@ -111,7 +111,7 @@ test('[WS.4] W14: bytes that are no WebSocket, and a reset in the middle of a fr
   await bystander.next('pong')
 })
 
-test('[STATE.2] W15: answers and endings that arrive in one packet are taken one after the other', async () => {
+test('[STATE.2] W15: handles answers and endings that arrive in one packet in order', async () => {
   const at = await startBridge(manyHandshakes)
   const wrong = frame(JSON.stringify({ type: 'challenge_response', response: 'f'.repeat(64) }))
   const close = frame(Buffer.from([0x03, 0xe8]), { opcode: 8 })

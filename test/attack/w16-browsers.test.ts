@@ -65,7 +65,7 @@ function postAs(at: { readonly url: string }, origin: string, token: string): Pr
   })
 }
 
-test('[ORIGIN.1] W16: a page of any origin that is not listed gets neither a WebSocket nor MCP, whatever its credential', async () => {
+test('[ORIGIN.1] W16: refuses pages of unlisted origins at WebSocket and MCP, with either credential', async () => {
   const log = new Recorded()
   const at = await startBridge({ ...options, securityLog: log.securityLog })
   const { accessToken } = await at.token('ann')
@@ -81,7 +81,7 @@ test('[ORIGIN.1] W16: a page of any origin that is not listed gets neither a Web
   expect(log.named('ws_connection_refused')[0]).toMatchObject({ reason: 'origin_forbidden', ip: '127.0.0.1' })
 })
 
-test('[ORIGIN.1] W16: listed origins and the own one pass, two Origin headers never', async () => {
+test('[ORIGIN.1] W16: accepts listed origins and its own, and refuses two Origin headers', async () => {
   const at = await startBridge(options)
   const { accessToken: token } = await at.token('ann')
   for (const origin of ['https://app.example.com', 'https://bridge.example.com', 'http://localhost:3000']) {
@@ -93,13 +93,13 @@ test('[ORIGIN.1] W16: listed origins and the own one pass, two Origin headers ne
   expect((await tryUpgrade(at, { token, headers: twice })).status).toBe(403)
 })
 
-test('[ORIGIN.2] W16: a program, which sends no Origin, may use either credential', async () => {
+test('[ORIGIN.2] W16: accepts either credential from a program, which sends no Origin', async () => {
   const at = await startBridge(options)
   for (const headers of Object.values(credentials((await at.token('ann')).accessToken)))
     expect((await tryUpgrade(at, { headers })).status).toBe(101)
 })
 
-test('[ORIGIN.3] W16: a name that was rebound to the bridge reaches nothing, and neither do two hosts', async () => {
+test('[ORIGIN.3] W16: refuses rebound host names, and two Host headers', async () => {
   const at = await startBridge(options)
   const { accessToken: token } = await at.token('ann')
   const refused = [

@@ -11,7 +11,7 @@ async function fails(at: TestBridge, times: number, forwardedFor: (index: number
     await tryUpgrade(at, { ...BAD, headers: [`X-Forwarded-For: ${forwardedFor(index)}`] })
 }
 
-test('[ADDR.4] W18 W38: from a peer that is no trusted proxy, X-Forwarded-For neither hides who fails nor blames another', async () => {
+test('[ADDR.4] W18 W38: ignores X-Forwarded-For from an untrusted peer', async () => {
   const log = new Recorded()
   const at = await startBridge({ securityLog: log.securityLog })
   await fails(at, 10, (index) => `6.6.6.${index}`)
@@ -19,7 +19,7 @@ test('[ADDR.4] W18 W38: from a peer that is no trusted proxy, X-Forwarded-For ne
   expect(new Set(log.events.map(({ ip }) => ip))).toEqual(new Set(['127.0.0.1']))
 })
 
-test('[ADDR.2] W18: behind a trusted proxy, what the client itself wrote into X-Forwarded-For means nothing', async () => {
+test('[ADDR.2] W18: ignores what the client itself wrote into X-Forwarded-For behind a trusted proxy', async () => {
   const log = new Recorded()
   const at = await startBridge({
     securityLog: log.securityLog,
@@ -33,7 +33,7 @@ test('[ADDR.2] W18: behind a trusted proxy, what the client itself wrote into X-
   expect(await from('203.0.113.9, 198.51.100.1')).toMatchObject({ status: 101 })
 })
 
-test('[ADDR.3] W18: one IPv6 network and all spellings of one address count as one', async () => {
+test('[ADDR.3] W18: counts one IPv6 network, and all spellings of one address, as one', async () => {
   const at = await startBridge({ trustedProxies: ['127.0.0.1'] })
   await fails(at, 10, (index) => `2001:db8:1:2::${(index + 1).toString(16)}`)
   await fails(
@@ -50,7 +50,7 @@ test('[ADDR.3] W18: one IPv6 network and all spellings of one address count as o
   expect(await status('192.0.2.2')).toBe(101)
 })
 
-test('[FP.1] W18: a login is compared with where it was before, not with itself', async () => {
+test('[FP.1] W18: compares a login with the place where it was seen last', async () => {
   const log = new Recorded()
   const at = await startBridge({ trustedProxies: ['127.0.0.1'], securityLog: log.securityLog })
   const issued = await at.token('ann')
@@ -79,7 +79,7 @@ const elsewhere = (accessToken: string, address: string) => ({
   socketOptions: { headers: { authorization: `Bearer ${accessToken}`, 'x-forwarded-for': address } },
 })
 
-test('[FP.2] W18: with `challenge`, a stolen token elsewhere has one attempt, and a failure does not make the place known', async () => {
+test('[FP.2] W18: with `challenge`, gives a token elsewhere one attempt, and does not learn the place from a failure', async () => {
   const at = await startBridge({ trustedProxies: ['127.0.0.1'], fingerprints: 'challenge' })
   const issued = await at.token('ann')
   await verifiedPeer(at, issued, elsewhere(issued.accessToken, '10.0.0.1'))
@@ -92,7 +92,7 @@ test('[FP.2] W18: with `challenge`, a stolen token elsewhere has one attempt, an
   await verifiedPeer(at, issued, elsewhere(issued.accessToken, '10.0.0.1'))
 })
 
-test('[FP.3] W18: with `block`, a stolen token is refused elsewhere and good where it was', async () => {
+test('[FP.3] W18: with `block`, refuses a stolen token elsewhere and accepts it in its place', async () => {
   const at = await startBridge({ trustedProxies: ['127.0.0.1'], fingerprints: 'block' })
   const issued = await at.token('ann')
   await verifiedPeer(at, issued, elsewhere(issued.accessToken, '10.0.0.1'))
@@ -102,7 +102,7 @@ test('[FP.3] W18: with `block`, a stolen token is refused elsewhere and good whe
   await verifiedPeer(at, issued, elsewhere(issued.accessToken, '10.0.0.1'))
 })
 
-test('[FP.4] W18: who knows address and program cannot find them in the fingerprint', async () => {
+test('[FP.4] W18: keys fingerprints with a secret, so that equal places differ between bridges', async () => {
   const fingerprints: (string | undefined)[] = []
   for (const key of [Buffer.alloc(32, 1), Buffer.alloc(32, 2)]) {
     const log = new Recorded()

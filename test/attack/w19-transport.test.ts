@@ -6,7 +6,7 @@ import { Recorded } from '../support/recorded.ts'
 
 afterEach(() => void vi.unstubAllEnvs())
 
-test('[TLS.1] W19: in production, in any letter case, no text of a request makes a clear connection pass', async () => {
+test('[TLS.1] W19: refuses clear connections in production, in any letter case, whatever the request says', async () => {
   const tricks: readonly { readonly path?: string; readonly headers?: readonly string[] }[] = [
     {},
     { headers: ['Host: localhost'] },
@@ -38,7 +38,7 @@ test('[TLS.1] W19: in production, in any letter case, no text of a request makes
   }
 })
 
-test('[TLS.1] W19: outside of production too, a clear connection from another machine is refused', async () => {
+test('[TLS.1] W19: refuses clear connections from other machines outside production too', async () => {
   vi.stubEnv('NODE_ENV', 'development')
   const at = await startBridge({
     trustedProxies: ['127.0.0.0/8'],
@@ -49,7 +49,7 @@ test('[TLS.1] W19: outside of production too, a clear connection from another ma
   expect((await tryUpgrade(at, { token })).code).toBe('transport_insecure')
 })
 
-test('[TLS.2] W19: only a trusted proxy may say https, and only in every part of what it says', async () => {
+test('[TLS.2] W19: believes https only from a trusted proxy, and only if every part says so', async () => {
   const { status, statusOf } = await behindProxy(['127.0.0.2'])
   expect(await status('X-Forwarded-Proto: https', '127.0.0.2')).toBe(101)
   expect(await status('X-Forwarded-Proto: HTTPS, https', '127.0.0.2')).toBe(101)
@@ -67,7 +67,7 @@ test('[TLS.2] W19: only a trusted proxy may say https, and only in every part of
   expect(await status('X-Forwarded-Proto: https', '127.0.0.3')).toBe(403)
 })
 
-test('[TLS.3] W19: outside of production the machine itself is told by its address, not by its Host', async () => {
+test('[TLS.3] W19: outside production, accepts clear connections from loopback, whatever their Host', async () => {
   const at = await startBridge({ production: false, publicUrls: ['http://bridge.example.com'] })
   const { accessToken: token } = await at.token('ann')
   expect((await tryUpgrade(at, { token, from: '127.0.0.9' })).status).toBe(101)

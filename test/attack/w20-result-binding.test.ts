@@ -12,7 +12,7 @@ async function settled(peer: Peer): Promise<void> {
   await peer.next('pong')
 }
 
-test("[ROUTE.2] W20: another user's answer to a known call id is dropped and put on record", async () => {
+test('[ROUTE.2] W20: drops and logs another user’s answer to a known call id', async () => {
   const log = new Recorded()
   const at = await startBridge({ securityLog: log.securityLog })
   const ann = await verifiedPeer(at, await at.token('ann'))
@@ -29,7 +29,7 @@ test("[ROUTE.2] W20: another user's answer to a known call id is dropped and put
   expect(log.named('ws_unexpected_result')[1]).toMatchObject({ userId: 'user_ann', requestId: id })
 })
 
-test('[CALL.1] W20: over two users with two machines each, an answer counts from the asked connection only, and once', async () => {
+test('[CALL.1] W20: accepts an answer only once and from the asked connection, over two users with two machines each', async () => {
   const at = await startBridge({ rateLimits: { user: { maxCalls: 10_000, windowMs: 60_000, blockMs: 1 } } })
   const peers: Peer[] = []
   for (const name of ['ann', 'ann', 'bob', 'bob'])
@@ -60,7 +60,7 @@ test('[CALL.1] W20: over two users with two machines each, an answer counts from
   )
 })
 
-test('[CALL.1] W20: guessed, changed and hostile ids answer nothing, and guessing fills no log', async () => {
+test('[CALL.1] W20: ignores guessed, changed and hostile ids, and limits their log lines', async () => {
   const log = new Recorded()
   const at = await startBridge({ securityLog: log.securityLog })
   const ann = await verifiedPeer(at, await at.token('ann'))

@@ -34,7 +34,7 @@ for (const [path, headers] of [
   ['the usual content type', {}],
   ['another content type', OTHER_TYPE],
 ] as const) {
-  test(`[RATE.3] W21: the 101st call within a minute is 429 with Retry-After on ${path}`, async () => {
+  test(`[RATE.3] W21: refuses the 101st call within a minute with 429 and Retry-After on ${path}`, async () => {
     const log = new Recorded()
     const at = await startBridge({ system: new FakeSystem(), securityLog: log.securityLog })
     const { accessToken } = await at.token('ann')
@@ -54,7 +54,7 @@ for (const [path, headers] of [
   })
 }
 
-test('[RATE.1] W21: sockets, `/mcp` and the app share one window, and a socket is told rate_limit_exceeded with retryAfter', async () => {
+test('[RATE.1] W21: sockets, `/mcp` and the app share one window, and a socket gets rate_limit_exceeded with retryAfter', async () => {
   const at = await startBridge({ system: new FakeSystem() })
   const issued = await at.token('ann')
   const v1 = await verifiedPeer(at, await at.token('ann'))
@@ -95,7 +95,7 @@ test('[RATE.1] W21: sockets, `/mcp` and the app share one window, and a socket i
   expect(await appCalls(at, 1, 'bob')).toEqual(['agent_offline'])
 })
 
-test('[RATE.1] W21: in no 60 seconds are there more than 100 calls, also across the edge of a window', async () => {
+test('[RATE.1] W21: allows 100 calls in any 60 seconds, also across the edge of a window', async () => {
   const system = new FakeSystem()
   const at = await startBridge({ system })
   await appCalls(at, 50)
@@ -106,7 +106,7 @@ test('[RATE.1] W21: in no 60 seconds are there more than 100 calls, also across 
   expect(await appCalls(at, 1)).toEqual(['rate_limit_exceeded'])
 })
 
-test('[RATE.2] W22: neither leaving, nor another socket leaving, nor a fresh login lifts the block, which ends after 900 seconds', async () => {
+test('[RATE.2] W22: keeps a block for 900 seconds, despite closed sockets and a fresh login', async () => {
   const system = new FakeSystem()
   const at = await startBridge({ system })
   const peers = [
@@ -129,7 +129,7 @@ test('[RATE.2] W22: neither leaving, nor another socket leaving, nor a fresh log
   expect(await appCalls(at, 1)).toEqual(['agent_offline'])
 })
 
-test('[RATE.2] W22 W23: neither the block nor the calls of the last minute are forgotten by a restart', async () => {
+test('[RATE.2] W22 W23: keeps the block and the calls of the last minute over a restart', async () => {
   const system = new FakeSystem()
   const path = join(scratch(), 'state.db')
   const node = async () => {
@@ -149,7 +149,7 @@ test('[RATE.2] W22 W23: neither the block nor the calls of the last minute are f
   expect(await appCalls(second, 2, 'bob')).toEqual(['agent_offline', 'rate_limit_exceeded'])
 })
 
-test('[RATE.4] W21: being refused elsewhere and listing tools count nothing', async () => {
+test('[RATE.4] W21: counts neither refused requests nor tool lists', async () => {
   const at = await startBridge({ system: new FakeSystem() })
   const { accessToken } = await at.token('ann')
   const list = { jsonrpc: '2.0', id: 1, method: 'tools/list' }
@@ -158,7 +158,7 @@ test('[RATE.4] W21: being refused elsewhere and listing tools count nothing', as
   expect(await appCalls(at, 100)).not.toContain('rate_limit_exceeded')
 })
 
-test('[RATE.7] W21: limits of one tool and of one token hold beside that of the user', async () => {
+test('[RATE.7] W21: applies limits per tool and per token beside the limit per user', async () => {
   const tight = { maxCalls: 2, windowMs: 60_000, blockMs: 60_000 }
   const user = { maxCalls: 100, windowMs: 60_000, blockMs: 900_000 }
   const at = await startBridge({
@@ -173,7 +173,7 @@ test('[RATE.7] W21: limits of one tool and of one token hold beside that of the 
   expect(await call('cheap', other)).toBe(200)
 })
 
-test('[RATE.5] W22: an operator who takes the block out of the store lifts it in the running node, and the window starts anew', async () => {
+test('[RATE.5] W22: lifts a block in the running node when an operator removes it from the store, with a fresh window', async () => {
   const system = new FakeSystem()
   const { close, blocks } = await openSqliteStores(join(scratch(), 'state.db'), system)
   onTestFinished(() => close())
@@ -186,7 +186,7 @@ test('[RATE.5] W22: an operator who takes the block out of the store lifts it in
   expect(await appCalls(at, 99)).not.toContain('rate_limit_exceeded')
 })
 
-test('[RATE.6] W21: however often a key comes, its memory stays, and keys that have gone quiet are forgotten', () => {
+test('[RATE.6] W21: uses bounded memory per key, and forgets idle keys', () => {
   const window = new SlidingWindow({ max: 100, windowMs: 60_000, maxKeys: 2_000 })
   for (let at = 0; at < 10_000; at++) window.take('busy', at / 100)
   expect(window.size).toBe(1)

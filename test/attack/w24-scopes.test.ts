@@ -9,7 +9,7 @@ import { startScopedBridge } from '../support/scoped.ts'
 const LIST = { jsonrpc: '2.0', id: 1, method: 'tools/list' }
 const EMPTY = { content: [] }
 
-test('[SCOPE.1] W24: a token runs the tools that its scopes name, on no path any other', async () => {
+test('[SCOPE.1] W24: runs only tools within the token’s scopes, on every path', async () => {
   const log = new Recorded()
   const at = await startScopedBridge({ securityLog: log.securityLog })
   const agent = await agentWith(at, 'ann', 'notes', 'read', 'erase')
@@ -42,7 +42,7 @@ test('[SCOPE.1] W24: a token runs the tools that its scopes name, on no path any
   }
 })
 
-test('[SAMPLE.1] W24: calls outside of the scopes, which no rate limit counts, do not flood the log', async () => {
+test('[SAMPLE.1] W24: limits the log lines of calls outside the scopes, which no rate limit counts', async () => {
   const log = new Recorded()
   const at = await startScopedBridge({ securityLog: log.securityLog })
   const token = bearer(await at.scopedToken('ann', 'tools:call:notes/read'))
@@ -51,7 +51,7 @@ test('[SAMPLE.1] W24: calls outside of the scopes, which no rate limit counts, d
   expect(log.named('call_forbidden')).toHaveLength(20)
 })
 
-test('[SCOPE.1] [SCOPE.3] W24: a token connects only with `agent:connect`, and its socket calls only what it names', async () => {
+test('[SCOPE.1] [SCOPE.3] W24: connects a token only with `agent:connect`, and limits its socket’s calls to its scopes', async () => {
   const at = await startScopedBridge()
   const agent = await agentWith(at, 'ann', 'notes', 'read', 'erase')
   const issued = await at.token('ann')
@@ -73,7 +73,7 @@ test('[SCOPE.1] [SCOPE.3] W24: a token connects only with `agent:connect`, and i
   expect(await peer.next('tool_result')).toMatchObject({ id: '2', success: true })
 })
 
-test('[SCOPE.2] W24: lists show what may be called, unless the token may list', async () => {
+test('[SCOPE.2] W24: lists only callable tools, unless the token has `tools:list`', async () => {
   const at = await startScopedBridge()
   await agentWith(at, 'ann', 'notes', 'read', 'erase')
   const listed = async (path: string, ...scopes: string[]): Promise<string[]> => {
@@ -86,7 +86,7 @@ test('[SCOPE.2] W24: lists show what may be called, unless the token may list', 
   expect(await listed('/mcp/notes', 'tools:list')).toEqual(['read', 'erase'])
 })
 
-test('[SCOPE.2] W24: a token learns nothing of servers that it has no tool of', async () => {
+test('[SCOPE.2] W24: reveals nothing of servers outside the token’s scopes', async () => {
   const at = await startScopedBridge()
   await agentWith(at, 'ann', 'bank', 'pay')
   const token = bearer(await at.scopedToken('ann', 'tools:call:notes/read'))
@@ -101,7 +101,7 @@ test('[SCOPE.2] W24: a token learns nothing of servers that it has no tool of', 
   expect((await post(at, '/mcp/notes', toolCall('read'), token)).text).not.toContain('bank')
 })
 
-test('[MCP.8] W24: tool definitions come from the agent alone: nothing that a caller sends changes or adds one', async () => {
+test('[MCP.8] W24: takes tool definitions from the agent only, and none from a caller', async () => {
   const at = await startScopedBridge()
   await agentWith(at, 'ann', 'notes', 'read')
   const token = await at.scopedToken('ann', 'tools:list')

@@ -3,7 +3,7 @@ import { startBridge } from '../support/bridge.ts'
 import { bearer, post, toolCall } from '../support/mcp.ts'
 import { verifiedPeer } from '../support/peer.ts'
 
-test('[CALL.5] W26: no more calls wait for one agent than it may have, and the rest is refused at once', async () => {
+test('[CALL.5] W26: refuses at once the calls above 64 that wait for one agent', async () => {
   const at = await startBridge()
   const agent = await verifiedPeer(at, await at.token('ann'))
   const codes: string[] = []
@@ -17,7 +17,7 @@ test('[CALL.5] W26: no more calls wait for one agent than it may have, and the r
   await Promise.all(calls)
 })
 
-test("[CALL.3] W26: when the agent's socket breaks, every waiting call ends at once as unknown and is not repeated", async () => {
+test('[CALL.3] W26: when the agent’s socket breaks, fails every waiting call with outcome_unknown and repeats none', async () => {
   const at = await startBridge()
   const agent = await verifiedPeer(at, await at.token('ann'))
   const calls = Array.from({ length: 64 }, () => at.bridge.callTool('user_ann', 's', 't'))
@@ -31,7 +31,7 @@ test("[CALL.3] W26: when the agent's socket breaks, every waiting call ends at o
   expect(next.waiting).toEqual([])
 })
 
-test('[CALL.4] W26: a caller that goes away takes its call off the agent', async () => {
+test('[CALL.4] W26: cancels the call at the agent when its caller disconnects', async () => {
   const at = await startBridge()
   const issued = await at.token('ann')
   const agent = await verifiedPeer(at, issued, { v2: true })
@@ -43,7 +43,7 @@ test('[CALL.4] W26: a caller that goes away takes its call off the agent', async
   expect(await agent.next('tool_cancel')).toMatchObject({ id })
 })
 
-test('[CALL.8] W26: one socket cannot take over the id of a call that runs', async () => {
+test('[CALL.8] W26: refuses a second call under the id of a running one', async () => {
   const at = await startBridge()
   const agent = await verifiedPeer(at, await at.token('ann'))
   const caller = await verifiedPeer(at, await at.token('ann'), { v2: true })

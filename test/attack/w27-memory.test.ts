@@ -15,7 +15,7 @@ function serverSockets(at: TestBridge): Socket[] {
   return sockets
 }
 
-test('[SIZE.3] W27: of 90 MiB that an unverified peer announces, no more than one read is taken', async () => {
+test('[SIZE.3] W27: reads less than 192 KiB of 90 MiB that an unverified peer sends', async () => {
   const at = await startBridge()
   const sockets = serverSockets(at)
   const { accessToken } = await at.token('ann')
@@ -48,7 +48,7 @@ test('[SIZE.3] W27: of 90 MiB that an unverified peer announces, no more than on
   }
 })
 
-test('[SIZE.3] W27: what many unverified peers leave behind in memory is small', async () => {
+test('[SIZE.3] W27: holds less than 256 KiB for each of 100 unverified peers', async () => {
   const at = await startBridge({
     connectionLimits: {
       inAll: 500,
@@ -73,7 +73,7 @@ test('[SIZE.3] W27: what many unverified peers leave behind in memory is small',
   for (const client of clients) client.socket.destroy()
 })
 
-test('[SIZE.1] W27: 1 MiB is a message, one byte more is refused and recorded, whole or in pieces, and the connection stays', async () => {
+test('[SIZE.1] W27: accepts 1 MiB, and refuses and logs one byte more, whole or in fragments, on an open connection', async () => {
   const log = new Recorded()
   const at = await startBridge({ securityLog: log.securityLog })
   const peer = await verifiedPeer(at, await at.token('ann'))
@@ -94,7 +94,7 @@ test('[SIZE.1] W27: 1 MiB is a message, one byte more is refused and recorded, w
   ])
 })
 
-test('[SIZE.4] W27: a frame over 4 MiB is refused by its head, and so are tiny and empty fragments without end', async () => {
+test('[SIZE.4] W27: refuses a frame over 4 MiB by its header, and endless tiny or empty fragments', async () => {
   const at = await startBridge()
   const bystander = await verifiedPeer(at, await at.token('bob'))
   const { accessToken } = await at.token('ann')

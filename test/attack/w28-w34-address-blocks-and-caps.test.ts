@@ -15,7 +15,7 @@ async function call(at: TestBridge, token: string, address: string) {
   return await post(at, '/mcp', toolCall('s__t'), { ...bearer(token), 'x-forwarded-for': address })
 }
 
-test('[ADDR.1] W28: ten failures block the address for an hour, in plain HTTP, at both doors, with a good token too', async () => {
+test('[ADDR.1] W28: blocks an address for an hour after ten failures, in plain HTTP, at both doors, also with a valid token', async () => {
   const system = new FakeSystem()
   const log = new Recorded()
   const at = await startBridge({ system, trustedProxies: ['127.0.0.1'], securityLog: log.securityLog })
@@ -42,7 +42,7 @@ test('[ADDR.1] W28: ten failures block the address for an hour, in plain HTTP, a
   expect(log.named('address_blocked')).toMatchObject([{ ip: attacker, retryAfter: 3_600 }])
 })
 
-test('[ADDR.1] W28: guesses at `/mcp` and wrong answers to challenges count like guesses at the other door', async () => {
+test('[ADDR.1] W28: counts failures at `/mcp`, at the agents’ path and of challenges together', async () => {
   const at = await startBridge({ trustedProxies: ['127.0.0.1'] })
   for (let failure = 0; failure < 5; failure++) {
     expect((await call(at, 'a.b.c', '203.0.113.7')).status).toBe(401)
@@ -63,7 +63,7 @@ test('[ADDR.1] W28: guesses at `/mcp` and wrong answers to challenges count like
   expect((await guess(at, '203.0.113.9')).status).toBe(403)
 })
 
-test('[ADDR.2] W28: a trusted proxy is never blocked by what comes through it', async () => {
+test('[ADDR.2] W28: never blocks a trusted proxy', async () => {
   const at = await startBridge({ trustedProxies: ['127.0.0.1', '10.0.0.0/8'] })
   for (let failure = 0; failure < 15; failure++) {
     expect((await tryUpgrade(at, { token: 'a.b.c' })).status).toBe(401)
@@ -82,7 +82,7 @@ test('[ADDR.6] W28: blocks a client inside the trusted range by its own address,
   expect(await from('10.1.2.3, 198.51.100.1')).toBeUndefined()
 })
 
-test('[ADDR.5] W28: asking `/mcp` without a token, and an expired token, block nobody', async () => {
+test('[ADDR.5] W28: does not block for requests to `/mcp` without a token or with an expired one', async () => {
   const at = await startBridge({ trustedProxies: ['127.0.0.1'] })
   const expired = await at.token('ann', -60_000)
   for (let failure = 0; failure < 15; failure++) {
@@ -91,14 +91,14 @@ test('[ADDR.5] W28: asking `/mcp` without a token, and an expired token, block n
   }
 })
 
-test('[ADDR.5] W28: a page whose images ask for `/mcp?token=x` does not get its visitors blocked', async () => {
+test('[ADDR.5] W28: does not block visitors of a page whose images request `/mcp?token=x`', async () => {
   const at = await startBridge()
   for (let image = 0; image < 15; image++) expect((await fetch(`${at.url}/mcp?token=x`)).status).toBe(400)
   const { accessToken } = await at.token('ann')
   expect((await tryUpgrade(at, { token: accessToken })).status).toBe(101)
 })
 
-test('[CONN.2] W28: an address that keeps connecting is slowed down in plain HTTP, and nobody else is', async () => {
+test('[CONN.2] W28: refuses the 121st handshake of an address within a minute with 429, and no other address', async () => {
   const at = await startBridge({ trustedProxies: ['127.0.0.1'] })
   const { accessToken: token } = await at.token('ann')
   const connect = (address: string) => tryUpgrade(at, { token, v2: false, headers: behind(address) })
@@ -109,7 +109,7 @@ test('[CONN.2] W28: an address that keeps connecting is slowed down in plain HTT
   expect((await connect('203.0.113.8')).status).toBe(101)
 })
 
-test('[CONN.1] W28: connections are bounded for each address, for each user and in all, also when they come at once', async () => {
+test('[CONN.1] W28: limits connections per address, per user and in all, even when they arrive at once', async () => {
   const limits = { inAll: 9, perAddress: 4, perUser: 6, handshakes: 1_000, handshakeWindowMs: 60_000 }
   const slow = {
     last: () => new Promise<undefined>((resolve) => setTimeout(resolve, 20, undefined)),
@@ -145,7 +145,7 @@ test('[CONN.1] W28: connections are bounded for each address, for each user and 
   })
 })
 
-test('[CONN.1] W28: places are free again when connections end, however they end', async () => {
+test('[CONN.1] W28: frees a connection’s place when it ends, closed or terminated', async () => {
   const limits = { inAll: 3, perAddress: 3, perUser: 3, handshakes: 1_000, handshakeWindowMs: 60_000 }
   const at = await startBridge({ connectionLimits: limits })
   for (let round = 0; round < 5; round++) {
@@ -164,7 +164,7 @@ test('[CONN.1] W28: places are free again when connections end, however they end
   }
 })
 
-test('[ADDR.1] W34: who is refused for its address, host, origin or URL costs no look at its token', async () => {
+test('[ADDR.1] W34: refuses by address, host, origin or URL without verifying the token', async () => {
   let asked = 0
   const tokens = createTokens(SECRET, memoryUsers([user('ann')]), realSystem())
   const authenticator = {

@@ -8,7 +8,7 @@ function openSockets(at: TestBridge): Promise<number> {
   )
 }
 
-test('[API.3] W29: an upgrade to a path that is none is answered and its socket closed, never kept', async () => {
+test('[API.3] W29: answers an upgrade to an unknown path and closes its socket', async () => {
   const at = await startBridge()
   const { accessToken: token } = await at.token('ann')
   const paths = [
@@ -31,7 +31,7 @@ test('[API.3] W29: an upgrade to a path that is none is answered and its socket 
   await expect.poll(() => openSockets(at)).toBe(0)
 })
 
-test('[WS.4] W29: requests that no parser likes are answered or dropped, and never end the process', async () => {
+test('[WS.4] W29: answers or drops unparsable requests, and keeps serving', async () => {
   const at = await startBridge()
   const host = 'Host: 127.0.0.1'
   const requests = [

@@ -12,7 +12,7 @@ const hasAgent = (at: TestBridge) =>
     (error: { code: string }) => error.code !== 'agent_offline',
   )
 
-test('[LIVE.1] W30: an agent behind a dead network is cut off 65 seconds after its last sign of life, and its calls end', async () => {
+test('[LIVE.1] W30: closes an agent behind a dead network 65 seconds after its last sign of life, and ends its calls', async () => {
   const system = new FakeSystem()
   const log = new Recorded()
   const at = await startBridge({ system, securityLog: log.securityLog, callTimeoutMs: HOUR })
@@ -56,7 +56,7 @@ async function fill(at: TestBridge, peer: Peer): Promise<{ codes: string[]; sett
   return { codes, settled: Promise.all(calls) }
 }
 
-test('[LIVE.2] W30: an agent that does not read gets no more calls, so that the bridge keeps a few MiB for it and no more', async () => {
+test('[LIVE.2] W30: refuses calls to an agent that does not read, until it reads again', async () => {
   const log = new Recorded()
   const at = await startBridge({ securityLog: log.securityLog })
   const peer = await verifiedPeer(at, await at.token('ann'))
@@ -71,7 +71,7 @@ test('[LIVE.2] W30: an agent that does not read gets no more calls, so that the 
   })
 })
 
-test('[LIVE.3] W30: one that stays so for 30 seconds is cut off', async () => {
+test('[LIVE.3] W30: closes an agent that does not read for 30 seconds', async () => {
   const system = new FakeSystem()
   const at = await startBridge({ system })
   const peer = await verifiedPeer(at, await at.token('ann', HOUR))

@@ -11,7 +11,7 @@ const offers = [
   'permessage-bzip2, permessage-deflate',
 ]
 
-test('[WS.5] W31: no offer of compression is ever taken', async () => {
+test('[WS.5] W31: accepts no offer of compression', async () => {
   const at = await startBridge()
   const { accessToken: token } = await at.token('ann')
   for (const offer of offers) {
@@ -21,7 +21,7 @@ test('[WS.5] W31: no offer of compression is ever taken', async () => {
   }
 })
 
-test('[WS.5] W31: a compressed frame closes the socket and is not inflated', async () => {
+test('[WS.5] W31: closes the socket of a compressed frame without inflating it', async () => {
   const at = await startBridge()
   const { accessToken: token } = await at.token('ann')
   const headers = ['Sec-WebSocket-Extensions: permessage-deflate']

@@ -29,7 +29,7 @@ for (const [path, headers] of [
   ['the usual content type', {}],
   ['another content type', OTHER_TYPE],
 ] as const) {
-  test(`[JSON.7] W32: hostile arguments with ${path} are refused and reach no agent`, async () => {
+  test(`[JSON.7] W32: refuses hostile arguments with ${path}, and routes them to no agent`, async () => {
     const at = await startBridge()
     const agent = await agentWith(at, 'ann', 's', 't')
     const { accessToken } = await at.token('ann')
@@ -46,7 +46,7 @@ for (const [path, headers] of [
     expect(agent.waiting).toEqual([])
   })
 
-  test(`[JSON.5] [JSON.6] W32: odd keys in arguments and results pass with ${path} and change nothing`, async () => {
+  test(`[JSON.5] [JSON.6] W32: passes odd keys in arguments and results with ${path} unchanged`, async () => {
     const at = await startBridge()
     const agent = await agentWith(at, 'ann', 's', 't')
     const { accessToken } = await at.token('ann')
@@ -63,7 +63,7 @@ for (const [path, headers] of [
   })
 }
 
-test('[CALL.9] [JSON.2] W32: a bomb for an answer ends its call, and nothing else', async () => {
+test('[CALL.9] [JSON.2] W32: fails a call whose answer is nested too deep', async () => {
   const at = await startBridge()
   const agent = await agentWith(at, 'ann', 's', 't')
   for (const [name, bomb] of Object.entries(bombs)) {
@@ -74,7 +74,7 @@ test('[CALL.9] [JSON.2] W32: a bomb for an answer ends its call, and nothing els
   }
 })
 
-test('[JSON.5] W32: prototype keys of a frame are refused and change nothing', async () => {
+test('[JSON.5] W32: refuses prototype keys in a frame, and keeps objects unpolluted', async () => {
   const at = await startBridge()
   const agent = await agentWith(at, 'ann', '__proto__x', 't')
   const other = await verifiedPeer(at, await at.token('ann'), { v2: true })
@@ -91,7 +91,7 @@ test('[JSON.5] W32: prototype keys of a frame are refused and change nothing', a
   await call
 })
 
-test('[ROUTE.6] W32: servers and tools that are called like members of every object are names like any other', async () => {
+test('[ROUTE.6] W32: treats names of object members as ordinary names of servers and tools', async () => {
   const at = await startBridge()
   const agent = await agentWith(at, 'ann', 'constructor', 'toString', '__proto__', 'hasOwnProperty')
   const { accessToken } = await at.token('ann')

@@ -6,7 +6,7 @@ import { dial, verifiedPeer } from '../support/peer.ts'
 import { tryUpgrade } from '../support/raw.ts'
 import { Recorded } from '../support/recorded.ts'
 
-test('[MSG.4] W33: broken messages get ten short answers and ten lines in the log, then the end, verified or not', async () => {
+test('[MSG.4] W33: answers and logs ten malformed messages, then closes the peer, verified or not', async () => {
   const log = new Recorded()
   const at = await startBridge({ securityLog: log.securityLog })
   const fresh = dial(at, { token: (await at.token('ann')).accessToken })
@@ -25,7 +25,7 @@ test('[MSG.4] W33: broken messages get ten short answers and ten lines in the lo
   expect(log.named('ws_message_parse_error').length).toBeLessThanOrEqual(22)
 })
 
-test('[MSG.4] W33: ten within a minute are forgiven after that minute', async () => {
+test('[MSG.4] W33: forgives ten malformed messages after a minute', async () => {
   const system = new FakeSystem()
   const at = await startBridge({ system })
   const peer = await verifiedPeer(at, await at.token('ann', 3_600_000))
@@ -42,7 +42,7 @@ test('[MSG.4] W33: ten within a minute are forgiven after that minute', async ()
   }
 })
 
-test('[FLOOD.1] W33: a flood of refusals writes few lines, and they say how many there were', async () => {
+test('[FLOOD.1] W33: samples the log lines of a flood of refusals, and records how many were suppressed', async () => {
   const system = new FakeSystem()
   const log = new Recorded()
   const at = await startBridge({
@@ -61,7 +61,7 @@ test('[FLOOD.1] W33: a flood of refusals writes few lines, and they say how many
   expect(log.named('ws_authentication_failed').at(-1)).toMatchObject({ ip: '203.0.113.1', suppressed: 80 })
 })
 
-test('[FLOOD.1] W33: neither do the calls of a user who is over the limit', async () => {
+test('[FLOOD.1] W33: samples the log lines of calls over the rate limit', async () => {
   const log = new Recorded()
   const at = await startBridge({ securityLog: log.securityLog })
   const { accessToken } = await at.token('ann')

@@ -40,7 +40,7 @@ async function setUp() {
   return { securityLog, at, agent, call }
 }
 
-test('[LOG.15] W37: while the log cannot be written no call is taken, from no side, and none reaches the agent', async () => {
+test('[LOG.15] W37: refuses calls from every side while the log cannot be written, and routes none to the agent', async () => {
   const { securityLog, at, agent, call } = await setUp()
   securityLog.writable = false
   for (const headers of [{}, OTHER_TYPE]) {
@@ -62,7 +62,7 @@ test('[LOG.15] W37: while the log cannot be written no call is taken, from no si
   expect((await taken).status).toBe(200)
 })
 
-test('[LOG.16] W37: no answer leaves before what it answers is on record: a result', async () => {
+test('[LOG.16] W37: sends a result only after it is logged', async () => {
   const { securityLog, agent, call } = await setUp()
   securityLog.hold()
   let answered = false
@@ -82,7 +82,7 @@ test('[LOG.16] W37: no answer leaves before what it answers is on record: a resu
   expect((await answer).status).toBe(200)
 })
 
-test('[LOG.16] W37: no answer leaves before what it answers is on record: refusals at both doors', async () => {
+test('[LOG.16] W37: sends refusals at both doors only after they are logged', async () => {
   const { securityLog, at, agent } = await setUp()
   securityLog.hold()
   let refused = 0

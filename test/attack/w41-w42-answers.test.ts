@@ -5,7 +5,7 @@ import { bearer, post, toolCall } from '../support/mcp.ts'
 import { dial } from '../support/peer.ts'
 import { tryUpgrade } from '../support/raw.ts'
 
-test("[WS.1] [WS.2] W41: every answer on the agents' path forbids rendering, framing, guessing and caching", async () => {
+test('[WS.1] [WS.2] W41: forbids rendering, framing, sniffing and caching in every answer on the agents’ path', async () => {
   const at = await startBridge({ trustedProxies: ['127.0.0.1'] })
   const plain = await fetch(`${at.url}/api/mcp-ws`)
   const refused = [
@@ -47,7 +47,7 @@ async function forgeries(): Promise<readonly string[]> {
   ]
 }
 
-test('[ORACLE.1] W42: a token that is not ours gets one and the same refusal, whether its user exists or not', async () => {
+test('[ORACLE.1] W42: answers every forged token alike, whether its user exists or not', async () => {
   const at = await startBridge({ trustedProxies: ['127.0.0.1'] })
   const answers = new Set<string>()
   const closings = new Set<string>()
@@ -64,7 +64,7 @@ test('[ORACLE.1] W42: a token that is not ours gets one and the same refusal, wh
   expect([...answers].join()).toContain('token_invalid')
 })
 
-test('[ORACLE.2] W42: a refused message is told by its code and not by the values in it', async () => {
+test('[ORACLE.2] W42: describes a refused message by its code, without its values', async () => {
   const at = await startBridge()
   const peer = dial(at, { token: (await at.token('ann')).accessToken })
   await peer.next('challenge')

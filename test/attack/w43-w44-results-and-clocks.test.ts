@@ -18,7 +18,7 @@ class SteppedSystem extends FakeSystem {
 
 const DAY = 86_400_000
 
-test('[SIZE.2] W43: a result that is too large ends its call at once, and the next one runs', async () => {
+test('[SIZE.2] W43: fails an oversized result at once, and runs the next call', async () => {
   const at = await startBridge()
   const agent = await verifiedPeer(at, await at.token('ann'))
   const call = at.bridge.callTool('user_ann', 's', 't')
@@ -31,7 +31,7 @@ test('[SIZE.2] W43: a result that is too large ends its call at once, and the ne
   expect(await next).toEqual({ content: [] })
 })
 
-test('[RATE.2] W44: setting the wall clock forward or back lifts no block and makes no room in a window', async () => {
+test('[RATE.2] W44: keeps blocks and windows when the wall clock is set forward or back', async () => {
   const system = new SteppedSystem()
   const at = await startBridge({ system })
   const codeOf = () =>
@@ -46,7 +46,7 @@ test('[RATE.2] W44: setting the wall clock forward or back lifts no block and ma
   }
 })
 
-test('[CHAL.4] W44: setting the wall clock neither stretches nor shortens the time for the challenge', async () => {
+test('[CHAL.4] W44: keeps the challenge’s deadline when the wall clock is set', async () => {
   const system = new SteppedSystem()
   const at = await startBridge({ system })
   const peer = dial(at, { token: (await at.token('ann', 10 * DAY)).accessToken })
@@ -60,7 +60,7 @@ test('[CHAL.4] W44: setting the wall clock neither stretches nor shortens the ti
   expect(await peer.closed).toEqual({ code: 4408, reason: 'challenge_timeout' })
 })
 
-test('[ADDR.1] W44: setting the wall clock unblocks no address', async () => {
+test('[ADDR.1] W44: keeps an address blocked when the wall clock is set', async () => {
   const system = new SteppedSystem()
   const at = await startBridge({ system, trustedProxies: ['127.0.0.1'] })
   const headers = ['X-Forwarded-For: 203.0.113.1']
