@@ -105,12 +105,15 @@ describe('A01:2021 Broken Access Control (A01:2025)', () => {
     expect((await tryUpgrade(at, { headers: [cookie, 'Origin: https://evil.example'] })).status).toBe(403)
   })
 
-  test('[API.3] answers an unknown path with not_found', async () => {
+  test('[API.3] answers an unknown path with not_found, and takes an escaped one for a server’s name', async () => {
     const at = await startBridge()
     const headers = await as(at, 'ann')
-    for (const path of ['/mcp/a/b', '/mcp/..%2f..%2fetc', '/metrics', '/.env', '/mcp%2Fs', '/console'])
-      expect([404, 200], path).toContain((await post(at, path, LIST, headers)).status)
-    expect((await post(at, '/mcp/a/b', LIST, headers)).json.error.data.code).toBe('not_found')
+    for (const path of ['/mcp/a/b', '/metrics', '/.env', '/mcp%2Fs', '/console']) {
+      const { status, json } = await post(at, path, LIST, headers)
+      expect([status, json.error.data.code], path).toEqual([404, 'not_found'])
+    }
+    const escaped = await post(at, '/mcp/..%2f..%2fetc', LIST, headers)
+    expect(escaped.json.error.data.code).toBe('agent_offline')
   })
 
   test('[ROUTE.3] keeps routing calls to the verified socket while another is unverified', async () => {

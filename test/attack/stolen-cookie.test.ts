@@ -54,6 +54,7 @@ test('[ACCT.9] approves no machine with a stolen access token', async () => {
     expect(answer.headers.get('location')).toContain('/login?again=1')
   }
   expect(await grantsOf(node)).toEqual([])
+  expect(node.recorded.names).not.toContain('device_approved')
 })
 
 test('[ACCT.9] asks a login older than five minutes to log in again, and then allows an app', async () => {

@@ -62,17 +62,16 @@ async function tlsBridge() {
   // The public URL leads to the relay, whose certificate for it is valid.
   const publicUrl = 'https://bridge.example.com'
   const at = await startDeviceBridge({ publicUrls: [publicUrl, 'https://localhost'] })
-  return { at, certificate, publicUrl, port: await overTls(at, certificate), device: await at.enrol('ann') }
+  return { certificate, publicUrl, port: await overTls(at, certificate), device: await at.enrol('ann') }
 }
 
 test('[PROOF.13] accepts a proof bound to the TLS connection that ends at the bridge', async () => {
-  const { at, certificate, publicUrl, port, device } = await tlsBridge()
+  const { certificate, publicUrl, port, device } = await tlsBridge()
   const direct = await dialTls(port, certificate.cert, device)
   const challenge = await direct.peer.next('challenge')
   expect(challenge).toMatchObject({ proof: { binding: 'tls-exporter' } })
   answer(direct, device, challenge, publicUrl)
   await direct.peer.next('challenge_verified')
-  expect(at.url).toBeDefined()
 })
 
 test('[PROOF.13] W01: refuses a proof that a relay on the same origin, with its own certificate, forwards', async () => {

@@ -6,10 +6,10 @@ import { dial, type Peer, verifiedPeer } from '../support/peer.ts'
 const EMPTY = { content: [] }
 
 /** Answers every call until the socket ends. */
-function answerAll(peer: Peer): void {
+function answerAll(peer: Peer, result: object = EMPTY): void {
   peer.socket.on('message', (data) => {
     const { type, id } = JSON.parse(String(data)) as { type: string; id: string }
-    if (type === 'tool_execute') peer.send({ type: 'tool_result', id, success: true, result: EMPTY })
+    if (type === 'tool_execute') peer.send({ type: 'tool_result', id, success: true, result })
   })
 }
 
@@ -37,9 +37,10 @@ test('[ROUTE.5] W25: keeps two machines of one user connected, and routes each s
   const at = await startBridge()
   const laptop = await agentWith(at, 'ann', 'laptop', 't')
   const desktop = await agentWith(at, 'ann', 'desktop', 't')
-  answerAll(laptop)
-  answerAll(desktop)
-  await at.bridge.callTool('user_ann', 'laptop', 't')
-  await at.bridge.callTool('user_ann', 'desktop', 't')
+  const resultOf = (text: string) => ({ content: [{ type: 'text', text }] })
+  answerAll(laptop, resultOf('laptop'))
+  answerAll(desktop, resultOf('desktop'))
+  expect(await at.bridge.callTool('user_ann', 'laptop', 't')).toEqual(resultOf('laptop'))
+  expect(await at.bridge.callTool('user_ann', 'desktop', 't')).toEqual(resultOf('desktop'))
   expect([laptop, desktop].map(({ socket }) => socket.readyState)).toEqual([1, 1])
 })

@@ -365,9 +365,8 @@ test('[REVOKE.1] [REVOKE.4] W09: in a storm of revocations, closes every revoked
     ),
   ])
   for (const { peer } of doomed) expect(await peer.closed).toEqual(ENDED)
-  for (const { peer, n } of peers.filter(({ n }) => n % 3 === 0)) {
+  for (const { peer } of peers.filter(({ n }) => n % 3 === 0)) {
     peer.send({ type: 'ping' })
     await peer.next('pong')
-    expect(n % 3).toBe(0)
   }
 })
