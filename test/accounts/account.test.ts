@@ -44,7 +44,7 @@ async function addDevice({ stores }: TestAccounts, userId: string, name: string)
   return device
 }
 
-test('[ACCT.6] the page shows machines with the words of their key, apps and logins, and each button ends its own', async () => {
+test('[ACCT.6] shows machines with the words of their key, apps and logins, with a button that ends each', async () => {
   const accounts = await startAccounts()
   const { userId } = await accounts.user('ann')
   const { deviceId, sessionId } = await addDevice(accounts, userId, "Ann's laptop")
@@ -75,7 +75,7 @@ test('[ACCT.6] the page shows machines with the words of their key, apps and log
   expect((await ann.get('/account')).status).toBe(200)
 })
 
-test('[ACCT.6] nobody ends or sees what is somebody else’s', async () => {
+test('[ACCT.6] shows and ends nothing of other users', async () => {
   const accounts = await startAccounts()
   await accounts.user('ann')
   const bob = await accounts.user('bob')
@@ -96,7 +96,7 @@ test('[ACCT.6] nobody ends or sees what is somebody else’s', async () => {
   expect(await accounts.stores.sessions.find(bobs?.sessionId ?? '')).toBeDefined()
 })
 
-test('[ACCT.5] what a stolen login must not do takes the password', async () => {
+test('[ACCT.5] requires the password for every action that a stolen login must not do', async () => {
   const accounts = await startAccounts()
   const { userId } = await accounts.user('ann')
   const ann = await accounts.login('ann')
@@ -117,7 +117,7 @@ test('[ACCT.5] what a stolen login must not do takes the password', async () => 
   expect(await accounts.stores.users.findById(userId)).toBeDefined()
 })
 
-test('[LOGIN.7] a new password ends the apps and machines that its page shows, but for those that are unticked', async () => {
+test('[LOGIN.7] a new password ends the apps and machines on its page, except unticked ones', async () => {
   for (const [unticked, left] of [
     [[], ['browser']],
     [['endMachines'], ['browser', 'client', 'device']],
@@ -154,7 +154,7 @@ test('[LOGIN.7] a new password ends the apps and machines that its page shows, b
   }
 }, 60_000)
 
-test('[LOGIN.7] an app that was allowed while the page was open ends as well', async () => {
+test('[LOGIN.7] a new password also ends an app that was allowed while the page was open', async () => {
   const accounts = await startAccounts()
   const { userId } = await accounts.user('ann')
   const ann = await accounts.login('ann')
@@ -165,7 +165,7 @@ test('[LOGIN.7] an app that was allowed while the page was open ends as well', a
   expect((await accounts.stores.sessions.ofUser(userId)).map(({ kind }) => kind)).toEqual(['browser'])
 })
 
-test('[LOGIN.7] switching codes on and off ends the same as a new password', async () => {
+test('[LOGIN.7] switching codes on or off ends the same as a new password', async () => {
   const accounts = await startAccounts()
   const { userId } = await accounts.user('ann')
   const ann = await accounts.login('ann')
@@ -184,7 +184,7 @@ test('[LOGIN.7] switching codes on and off ends the same as a new password', asy
   }
 })
 
-test('[ACCT.8] a deleted account is gone with all that was its user’s, and what is open of it ends', async () => {
+test('[ACCT.8] deletes an account with everything of its user, and closes what it has open', async () => {
   const accounts = await startAccounts()
   const { userId } = await accounts.user('ann')
   await addDevice(accounts, userId, 'laptop')
@@ -210,7 +210,7 @@ test('[ACCT.8] a deleted account is gone with all that was its user’s, and wha
   expect((await elsewhere.get('/account')).path).toMatch(/^\/login/)
 })
 
-test('[ACCT.7] [OPS.1] an admin lists, suspends, resumes and logs out others; to others there is no such page', async () => {
+test('[ACCT.7] [OPS.1] lets an admin list, suspend, resume and log out users, and hides the page from others', async () => {
   const accounts = await startAccounts()
   await accounts.user('root', { role: 'admin' })
   const { userId } = await accounts.user('ann')
@@ -246,7 +246,7 @@ test('[ACCT.7] [OPS.1] an admin lists, suspends, resumes and logs out others; to
   )
 })
 
-test('[ACCT.9] an admin whose login is older than five minutes logs in once more before acting on others', async () => {
+test('[ACCT.9] asks an admin whose login is older than five minutes to log in again before acting on others', async () => {
   const system = new FakeSystem()
   const accounts = await startAccounts({ system })
   await accounts.user('root', { role: 'admin' })
@@ -262,7 +262,7 @@ test('[ACCT.9] an admin whose login is older than five minutes logs in once more
   expect(await accounts.stores.users.findById(userId)).toMatchObject({ state: 'suspended' })
 })
 
-test('[ACCT.7] long lists have pages', async () => {
+test('[ACCT.7] splits long lists into pages', async () => {
   const accounts = await startAccounts()
   await accounts.user('root', { role: 'admin' })
   for (let i = 0; i < 60; i++) await accounts.user(`user${100 + i}`, { password: '' })

@@ -6,7 +6,7 @@ import { hiddenFields, Surfer, textOf } from '../support/surfer.ts'
 const MINUTE_MS = 60_000
 const DAY_MS = 86_400_000
 
-test('[LOGIN.2] cookies are for the bridge alone, secure where browsers come over TLS, and last 15 minutes and 30 days', async () => {
+test('[LOGIN.2] sets cookies for the bridge only, secure over TLS, for 15 minutes and 30 days', async () => {
   for (const [issuer, secure] of [
     [undefined, false],
     ['https://bridge.example.com', true],
@@ -32,7 +32,7 @@ test('[LOGIN.2] cookies are for the bridge alone, secure where browsers come ove
   }
 })
 
-test('[LOGIN.5] a page that is asked for with an access token that has run out renews it on the way', async () => {
+test('[LOGIN.5] renews an expired access token while serving a page', async () => {
   const system = new FakeSystem()
   const accounts = await startAccounts({ system })
   await accounts.user('ann')
@@ -47,7 +47,7 @@ test('[LOGIN.5] a page that is asked for with an access token that has run out r
   expect(textOf((await ann.submit(page, '/logout')).text)).toContain('You are logged out')
 })
 
-test('[LOGIN.5] /auth/refresh renews, and refuses who has nothing to renew', async () => {
+test('[LOGIN.5] renews at /auth/refresh, and refuses a request without a refresh token', async () => {
   const accounts = await startAccounts()
   await accounts.user('ann')
   const ann = await accounts.login('ann')
@@ -60,7 +60,7 @@ test('[LOGIN.5] /auth/refresh renews, and refuses who has nothing to renew', asy
   expect(JSON.parse(nobody.text)).toMatchObject({ error: { code: 'login_required' } })
 })
 
-test('[LOGIN.5] a login ends after 30 days, however often it was renewed', async () => {
+test('[LOGIN.5] ends a login after 30 days, however often it was renewed', async () => {
   const system = new FakeSystem()
   const accounts = await startAccounts({ system })
   await accounts.user('ann')
@@ -73,7 +73,7 @@ test('[LOGIN.5] a login ends after 30 days, however often it was renewed', async
   expect((await ann.get('/account')).path).toBe('/login?returnTo=%2Faccount')
 })
 
-test('[LOGIN.6] tabs that renew with one refresh token within ten seconds all go on', async () => {
+test('[LOGIN.6] renews every tab that uses one refresh token within ten seconds', async () => {
   const system = new FakeSystem()
   const accounts = await startAccounts({ system })
   await accounts.user('ann')
@@ -92,7 +92,7 @@ test('[LOGIN.6] tabs that renew with one refresh token within ten seconds all go
   expect(await accounts.stores.sessions.ofUser('user_ann')).toHaveLength(1)
 })
 
-test('[LOGIN.7] a new password makes a new login, and ends the others where that is wanted', async () => {
+test('[LOGIN.7] starts a new login with a new password, and ends the others if asked', async () => {
   for (const [endOthers, left] of [
     ['yes', 1],
     ['', 2],
@@ -118,7 +118,7 @@ test('[LOGIN.7] a new password makes a new login, and ends the others where that
   }
 })
 
-test('[LOGIN.8] pages take no bearer token, and no token that an operator issued', async () => {
+test('[LOGIN.8] refuses bearer tokens and operator tokens at pages', async () => {
   const accounts = await startAccounts()
   const user = await accounts.user('ann', { role: 'admin' })
   const { accessToken } = await accounts.tokens.issue(user, MINUTE_MS)
@@ -131,7 +131,7 @@ test('[LOGIN.8] pages take no bearer token, and no token that an operator issued
   expect((await surfer.send('GET', '/account/users')).status).toBe(303)
 })
 
-test('[LOGIN.8] a visitor from another site, whose strict cookies stay back, is redirected once from here', async () => {
+test('[LOGIN.8] redirects once a visitor from another site whose strict cookies are missing', async () => {
   const accounts = await startAccounts()
   const surfer = new Surfer(accounts.url)
   const seen = await surfer.send('GET', '/account', undefined, { 'sec-fetch-site': 'cross-site' })
@@ -143,7 +143,7 @@ test('[LOGIN.8] a visitor from another site, whose strict cookies stay back, is 
   expect(again.headers.get('location')).toEqual(['/login?returnTo=%2Faccount'])
 })
 
-test('[LOGIN.3] a login ends the one that the browser had, and names the browser in words of ours', async () => {
+test('[LOGIN.3] ends the browser’s previous login, and names the browser in fixed words', async () => {
   const accounts = await startAccounts()
   await accounts.user('ann')
   const ann = await accounts.login('ann')
@@ -155,7 +155,7 @@ test('[LOGIN.3] a login ends the one that the browser had, and names the browser
   expect(sessions[0]?.sessionId).not.toBe(first?.sessionId)
 })
 
-test('[LOGIN.1] a token that an operator issued ends with its login, though it has not expired', async () => {
+test('[LOGIN.1] refuses an unexpired operator token once its login ends', async () => {
   const accounts = await startAccounts()
   const user = await accounts.user('ann')
   const { accessToken, sessionId } = await accounts.tokens.issue(user, MINUTE_MS)

@@ -7,12 +7,12 @@ import { Surfer } from '../support/surfer.ts'
 
 const NASTY = `"><script>alert(1)</script><img src=x onerror='alert(1)'>&amp;`
 
-test('[PAGE.1] a value is text in elements and in quoted attributes, and lists and nested templates stay HTML', () => {
+test('[PAGE.1] escapes values in elements and quoted attributes, and keeps lists and nested templates as HTML', () => {
   expect(html`<p title="${NASTY}">${NASTY}</p>`.toString()).not.toMatch(/<script|<img|onerror='/)
   expect(html`${[html`<b>${'<'}</b>`, undefined, false, 3]}`.toString()).toBe('<b>&lt;</b>3')
 })
 
-test('[PAGE.4] only paths of the bridge are led on to', () => {
+test('[PAGE.4] redirects only to paths of the bridge', () => {
   for (const path of [
     '/account',
     '/interaction/abc',
@@ -40,7 +40,7 @@ test('[PAGE.4] only paths of the bridge are led on to', () => {
     expect(localPath(path), JSON.stringify(path)).toBe('/account')
 })
 
-test('[PAGE.2] every page forbids frames, caches and scripts; the script is the only thing that another page may load', async () => {
+test('[PAGE.2] forbids frames, caches and scripts on every page, and lets another page load only the script', async () => {
   const accounts = await startAccounts()
   await accounts.user('ann', { role: 'admin' })
   const ann = await accounts.login('ann')
@@ -70,7 +70,7 @@ test('[PAGE.2] every page forbids frames, caches and scripts; the script is the 
   expect((await ann.get('/login/constructor')).status).toBe(404)
 })
 
-test('[PAGE.3] Chromium without scripts logs in, changes the password and logs out, on a phone, by keyboard alone', async () => {
+test('[PAGE.3] Chromium without scripts logs in, changes the password and logs out on a phone, by keyboard alone', async () => {
   const accounts = await startAccounts()
   await accounts.user('ann')
   const page = await openPage({ phone: true, scripts: false })
@@ -96,7 +96,7 @@ test('[PAGE.3] Chromium without scripts logs in, changes the password and logs o
   await accounts.login('ann', 'four new words here')
 }, 120_000)
 
-test('[PAGE.3] each page has a language, one main heading and a name for every field, and fits a phone', async () => {
+test('[PAGE.3] gives each page a language, one main heading and labelled fields, and fits it to a phone', async () => {
   const accounts = await startAccounts()
   await accounts.user('ann', { role: 'admin' })
   const page = await openPage({ phone: true })
@@ -125,7 +125,7 @@ test('[PAGE.3] each page has a language, one main heading and a name for every f
   expect(failures).toEqual([])
 }, 120_000)
 
-test('[PAGE.5] while a store is down a page tells nothing of it, and the fault is on record', async () => {
+test('[PAGE.5] reveals nothing of a store that is down on a page, and logs the fault', async () => {
   const accounts = await startAccounts()
   await accounts.user('ann')
   const ann = await accounts.login('ann')
@@ -142,7 +142,7 @@ test('[PAGE.5] while a store is down a page tells nothing of it, and the fault i
   expect(answer.headers.get('set-cookie')).toBeUndefined()
 })
 
-test('[PAGE.10] the root leads to the login page, and a logged-in browser to its account', async () => {
+test('[PAGE.10] redirects the root to the login page, or a logged-in browser to its account', async () => {
   const accounts = await startAccounts()
   await accounts.user('ann')
   expect((await new Surfer(accounts.url).get('/')).text).toContain('name="password"')

@@ -44,7 +44,7 @@ async function addPasskey(page: Page, site: string): Promise<void> {
   await page.waitForURL('**/account?done=passkey')
 }
 
-test('[PASSKEY.1] [PASSKEY.2] a passkey is added in Chromium, logs in without a password, and is removed', async () => {
+test('[PASSKEY.1] [PASSKEY.2] adds a passkey in Chromium, logs in with it without a password, and removes it', async () => {
   const { site, recorded, user, stores } = await named()
   const { userId } = await user('ann')
   const page = await browserWithPasskeys()
@@ -68,7 +68,7 @@ test('[PASSKEY.1] [PASSKEY.2] a passkey is added in Chromium, logs in without a 
   expect(recorded.named('passkey_removed')).toMatchObject([{ userId }])
 }, 120_000)
 
-test('[PASSKEY.1] a wrong password adds no passkey, and a passkey of a removed one logs nobody in', async () => {
+test('[PASSKEY.1] refuses to add a passkey with a wrong password, and refuses a removed passkey', async () => {
   const { site, user, stores, recorded } = await named()
   const { userId } = await user('ann')
   const page = await browserWithPasskeys()
@@ -89,7 +89,7 @@ test('[PASSKEY.1] a wrong password adds no passkey, and a passkey of a removed o
   expect(recorded.named('login_failed')).toContainEqual(expect.objectContaining({ reason: 'passkey_wrong' }))
 }, 120_000)
 
-test('[PASSKEY.2] an answer that was recorded is worth nothing: not again, not in another browser, not changed', async () => {
+test('[PASSKEY.2] refuses a recorded answer again, in another browser or changed', async () => {
   const { site, user, recorded } = await named()
   await user('ann')
   const page = await browserWithPasskeys()

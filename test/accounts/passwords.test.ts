@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { PASSWORD, startAccounts } from '../support/accounts.ts'
 import { textOf } from '../support/surfer.ts'
 
-test('[ACCT.1] a password is kept as argon2id with the parameters that OWASP asks for, and a salt of its own', async () => {
+test('[ACCT.1] hashes a password as argon2id with OWASP’s parameters and its own salt', async () => {
   const { stores, user } = await startAccounts()
   await user('ann')
   await user('bob')
@@ -20,7 +20,7 @@ test('[ACCT.1] a password is kept as argon2id with the parameters that OWASP ask
   expect(ann.split('$').at(-2)).not.toBe(bob.split('$').at(-2))
 })
 
-test('[ACCT.1] more than two passwords wait their turn, and more than 64 that wait are refused', async () => {
+test('[ACCT.1] hashes two passwords at a time, and refuses more than 64 waiting', async () => {
   const { stores, system, user } = await startAccounts()
   await user('ann')
   const passwords = new Passwords(stores.credentials, system)
@@ -48,13 +48,13 @@ function jobs(maxWaiting: number) {
   return { order, ask }
 }
 
-test('[ACCT.1] addresses take turns, however many passwords one of them has waiting', async () => {
+test('[ACCT.1] serves addresses in turn, however many passwords one has waiting', async () => {
   const { order, ask } = jobs(64)
   await Promise.all(['a1', 'a2', 'a3', 'a4', 'b1', 'c1', 'b2'].map(ask))
   expect(order).toEqual(['a1', 'a2', 'b1', 'c1', 'a3', 'b2', 'a4'])
 })
 
-test('[ACCT.1] where all places are taken, the address with the most gives its newest one up', async () => {
+test('[ACCT.1] when the queue is full, drops the newest password of the address with the most', async () => {
   const { order, ask } = jobs(3)
   const asked = ['a1', 'a2', 'a3', 'a4', 'b1', 'a5', 'b2'].map(ask)
   const results = await Promise.allSettled(asked)
@@ -64,7 +64,7 @@ test('[ACCT.1] where all places are taken, the address with the most gives its n
   expect(order).toEqual(['a1', 'a2', 'b1', 'a3'])
 })
 
-test('[ACCT.2] length and what everybody tries decide, and nothing else', () => {
+test('[ACCT.2] judges a password by its length and a list of common ones only', () => {
   const problem = (text: string): string | undefined => passwordProblem(text, 'benjamin@example.com')
   for (const fine of [
     'correct horse reads',
@@ -102,7 +102,7 @@ test('[ACCT.2] length and what everybody tries decide, and nothing else', () => 
     expect(problem(obvious), obvious).toMatch(/too common/)
 })
 
-test('[ACCT.2] the page refuses a password by its rule, and says which', async () => {
+test('[ACCT.2] refuses a password on the page, and names the rule', async () => {
   const accounts = await startAccounts()
   await accounts.user('ann')
   const ann = await accounts.login('ann')
@@ -117,7 +117,7 @@ test('[ACCT.2] the page refuses a password by its rule, and says which', async (
   expect(await accounts.stores.credentials.find('user_ann')).toEqual(before)
 })
 
-test('[ACCT.4] a hash of older parameters logs in, and is made anew', async () => {
+test('[ACCT.4] accepts a hash with older parameters, and replaces it', async () => {
   const accounts = await startAccounts()
   await accounts.user('ann')
   await accounts.stores.credentials.setPassword(
@@ -130,7 +130,7 @@ test('[ACCT.4] a hash of older parameters logs in, and is made anew', async () =
   await accounts.login('ann')
 })
 
-test('[ACCT.2] the same letters typed on another system are the same password', async () => {
+test('[ACCT.2] accepts the same password in another Unicode normalization', async () => {
   const accounts = await startAccounts()
   await accounts.user('ann', { password: 'ein süßes Frühstück' })
   await accounts.login('ann', 'ein süßes Frühstück'.normalize('NFD'))

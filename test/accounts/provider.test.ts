@@ -30,7 +30,7 @@ async function goOn(surfer: Surfer, seen: Seen, stopAt = (_path: string) => fals
   return goOn(surfer, await surfer.get(next), stopAt)
 }
 
-test('[SSO.1] [SSO.2] an account that is linked on its page logs in at the provider, and no longer once unlinked', async () => {
+test('[SSO.1] [SSO.2] logs in a linked account at the provider, and refuses it once unlinked', async () => {
   const { accounts, upstream } = await world()
   await accounts.user('ann')
   upstream.user = { subject: 'upstream-ann', email: 'elsewhere@example.com' }
@@ -60,7 +60,7 @@ test('[SSO.1] [SSO.2] an account that is linked on its page logs in at the provi
   )
 })
 
-test('[SSO.3] a newcomer gets an account only where that is switched on, with a verified email that is nobody’s', async () => {
+test('[SSO.3] creates an account for a newcomer only if enabled, with a verified and unused email', async () => {
   for (const [createUsers, user, isAdded] of [
     [false, { subject: 'n', email: 'new@example.com' }, false],
     [true, { subject: 'n', email: 'new@example.com', isVerified: false }, false],
@@ -84,7 +84,7 @@ test('[SSO.3] a newcomer gets an account only where that is switched on, with a 
   }
 }, 30_000)
 
-test('[SSO.2] one account at the provider is one account here, and who is suspended here stays out', async () => {
+test('[SSO.2] links a provider account to one account, and refuses a suspended user', async () => {
   const { accounts, upstream } = await world()
   await accounts.user('ann')
   await accounts.user('bob')
@@ -101,7 +101,7 @@ test('[SSO.2] one account at the provider is one account here, and who is suspen
   expect(textOf((await logInThere(new Surfer(accounts.url))).text)).toContain('The user is suspended.')
 })
 
-test('[SSO.6] a user is linked with at most eight accounts at the provider', async () => {
+test('[SSO.6] links a user with at most eight accounts at the provider', async () => {
   const { accounts, upstream } = await world()
   await accounts.user('ann')
   for (let index = 0; index < 7; index++)
@@ -130,7 +130,7 @@ test('[SSO.2] does not link a user who was suspended while at the provider', asy
   expect(await accounts.stores.credentials.linkedIdentitiesOf('user_ann')).toEqual([])
 })
 
-test('[SSO.5] cookies of one login that are planted in the browser of another link nothing to either', async () => {
+test('[SSO.5] links nothing when one browser’s login cookies are planted in another', async () => {
   const { accounts, upstream } = await world()
   const upstreams = async () =>
     Promise.all(['user_ann', 'user_mallory'].map((id) => accounts.stores.credentials.linkedIdentitiesOf(id)))
@@ -162,7 +162,7 @@ test('[SSO.5] cookies of one login that are planted in the browser of another li
   expect((await upstreams()).map((known) => known.length)).toEqual([0, 1])
 })
 
-test('[SSO.1] an answer counts in the browser that asked, once, in time, and as the provider signed it', async () => {
+test('[SSO.1] accepts an answer only in the browser that asked, once, in time and as the provider signed it', async () => {
   const { accounts, upstream } = await world()
   await accounts.user('ann')
   await accounts.stores.credentials.linkIdentity(upstream.issuer, 'a', 'user_ann')
@@ -196,7 +196,7 @@ test('[SSO.1] an answer counts in the browser that asked, once, in time, and as 
   expect(accounts.recorded.named('login_failed')[0]).toMatchObject({ reason: 'provider_refused' })
 }, 30_000)
 
-test('[SSO.1] a token for another client, by another key or with another nonce logs nobody in', async () => {
+test('[SSO.1] refuses a token for another client, by another key or with another nonce', async () => {
   const { accounts, upstream } = await world()
   await accounts.user('ann')
   await accounts.stores.credentials.linkIdentity(upstream.issuer, 'a', 'user_ann')
@@ -212,7 +212,7 @@ test('[SSO.1] a token for another client, by another key or with another nonce l
   }
 }, 30_000)
 
-test('[SSO.1] a cancelled login at the provider logs nobody in, and a provider that is down is named as the cause', async () => {
+test('[SSO.1] refuses a login cancelled at the provider, and names a provider that is down as the cause', async () => {
   const { accounts, upstream } = await world()
   const surfer = new Surfer(accounts.url)
   expect(textOf((await logInThere(surfer)).text)).toContain('The provider did not log you in.')
@@ -253,7 +253,7 @@ async function freePort(): Promise<number> {
   return port
 }
 
-test('[ADDR.7] answers of the provider that a page makes a browser bring back block nobody at its address', async () => {
+test('[ADDR.7] does not block an address for provider answers that another page makes a browser replay', async () => {
   const { accounts, upstream } = await world()
   await accounts.user('ann')
   upstream.user = { subject: 'stranger', email: 'eve@example.com' }

@@ -40,7 +40,7 @@ async function passwordStep(surfer: Surfer): Promise<Seen> {
   return surfer.submit(page, '/login', { email: 'ann@example.com', password: PASSWORD })
 }
 
-test('[TOTP.1] codes are switched on by a right code, kept sealed, and off by the password', async () => {
+test('[TOTP.1] switches codes on by a right code, keeps them sealed, and switches them off by the password', async () => {
   const { accounts, ann } = await withCodes()
   expect(accounts.recorded.named('second_factor_added')).toMatchObject([{ userId: 'user_ann' }])
   await ann.submit(await ann.get('/account/codes'), '/account/codes/off', { currentPassword: PASSWORD })
@@ -48,7 +48,7 @@ test('[TOTP.1] codes are switched on by a right code, kept sealed, and off by th
   expect(accounts.recorded.named('second_factor_removed')).toMatchObject([{ userId: 'user_ann' }])
 })
 
-test('[TOTP.2] the password alone logs nobody in; the code does, with a blank in it too', async () => {
+test('[TOTP.2] requires the code after the password, and accepts it with a space', async () => {
   const { accounts, code } = await withCodes()
   const surfer = new Surfer(accounts.url)
   const step = await passwordStep(surfer)
@@ -61,7 +61,7 @@ test('[TOTP.2] the password alone logs nobody in; the code does, with a blank in
   expect(accounts.recorded.named('login_succeeded').at(-1)).toMatchObject({ method: 'password_and_code' })
 })
 
-test('[TOTP.2] a code counts once, also the one that switched codes on, and of two at once one', async () => {
+test('[TOTP.2] accepts a code once, also under concurrent use, including the one that switched codes on', async () => {
   const { system, accounts, code } = await withCodes()
   const used = code(-2)
   const one = new Surfer(accounts.url)
@@ -80,7 +80,7 @@ test('[TOTP.2] a code counts once, also the one that switched codes on, and of t
   expect((await third.submit(step, '/login/code', { code: code(-1) })).status).toBe(403)
 })
 
-test('[TOTP.2] the step between password and code is this browser’s, and ends after ten minutes', async () => {
+test('[TOTP.2] binds the step between password and code to the browser, for ten minutes', async () => {
   const { system, accounts, code } = await withCodes()
   const surfer = new Surfer(accounts.url)
   const step = await passwordStep(surfer)
@@ -98,7 +98,7 @@ test('[TOTP.2] the step between password and code is this browser’s, and ends 
   expect([late.status, late.headers.get('location')]).toEqual([303, ['/login']])
 })
 
-test('[TOTP.2] a secret that another installation sealed lets nobody by', async () => {
+test('[TOTP.2] refuses codes of a secret that another installation sealed', async () => {
   const { accounts, code } = await withCodes()
   await accounts.stores.credentials.setTotp('user_ann', 'v1.AAAA')
   const surfer = new Surfer(accounts.url)

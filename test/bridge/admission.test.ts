@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { startBridge } from '../support/bridge.ts'
 import { dial, refusedUpgrade, verifiedPeer } from '../support/peer.ts'
 
-test('[WS.1] a plain GET gets 426 with security headers and says what to do', async () => {
+test('[WS.1] answers a plain GET with 426, security headers and a next step', async () => {
   const bridge = await startBridge()
   const response = await fetch(`${bridge.url}/api/mcp-ws`)
   expect(response.status).toBe(426)
@@ -33,7 +33,7 @@ const refusals = async (bridge: Awaited<ReturnType<typeof startBridge>>) => {
   ]
 }
 
-test('[WS.2] a refused v2 agent gets plain HTTP with the code, and never a WebSocket', async () => {
+test('[WS.2] refuses a v2 agent with plain HTTP and the code, and opens no WebSocket', async () => {
   const bridge = await startBridge()
   for (const { code, status, options } of await refusals(bridge)) {
     const answer = await refusedUpgrade(dial(bridge, { ...options, v2: true }))
@@ -41,7 +41,7 @@ test('[WS.2] a refused v2 agent gets plain HTTP with the code, and never a WebSo
   }
 })
 
-test('[WS.3] a refused v1 peer is closed with 1008 and the code, and gets no message', async () => {
+test('[WS.3] closes a refused v1 peer with 1008 and the code, and sends it no message', async () => {
   const bridge = await startBridge()
   for (const { code, options } of await refusals(bridge)) {
     const peer = dial(bridge, options)
@@ -50,12 +50,12 @@ test('[WS.3] a refused v1 peer is closed with 1008 and the code, and gets no mes
   }
 })
 
-test("[WS.3] the seed's cookie is as good as a bearer token", async () => {
+test('[WS.3] accepts the seed’s cookie like a bearer token', async () => {
   const bridge = await startBridge()
   await verifiedPeer(bridge, await bridge.token('ann'), { via: 'cookie' })
 })
 
-test('[AUTH.9] when the user store is down, agents and callers are refused with internal_error', async () => {
+test('[AUTH.9] refuses agents and callers with internal_error while the user store is down', async () => {
   const { authenticate } = brokenAuthenticator()
   const bridge = await startBridge({ authenticator: { authenticate, recall: () => undefined } })
   const { accessToken } = await bridge.token('ann')
@@ -68,7 +68,7 @@ function brokenAuthenticator() {
   return { authenticate: () => users.findById() as Promise<never> }
 }
 
-test('[WS.4] malformed frames before and after verification end only their own socket', async () => {
+test('[WS.4] closes only the socket of a malformed frame, before and after verification', async () => {
   const bridge = await startBridge()
   const issued = await bridge.token('ann')
   const bystander = await verifiedPeer(bridge, await bridge.token('bob'))
@@ -95,7 +95,7 @@ test('[WS.4] malformed frames before and after verification end only their own s
   await bystander.next('pong')
 })
 
-test('[WS.4] a socket that breaks off during the handshake harms nobody', async () => {
+test('[WS.4] keeps serving when a socket breaks off during the handshake', async () => {
   const bridge = await startBridge()
   const { accessToken } = await bridge.token('ann')
   const head = [
@@ -125,7 +125,7 @@ test('[WS.4] a socket that breaks off during the handshake harms nobody', async 
   await verifiedPeer(bridge, await bridge.token('ann'))
 })
 
-test('[WS.5] compression is never negotiated', async () => {
+test('[WS.5] never negotiates compression', async () => {
   const bridge = await startBridge()
   const peer = await verifiedPeer(bridge, await bridge.token('ann'), {
     socketOptions: { perMessageDeflate: true },

@@ -10,7 +10,7 @@ const CATALOG = {
   servers: [{ state: 'ready', name: 's', serverInfo: { name: 's', version: '1' }, tools: [] }],
 }
 
-test('[EMBED.7] an app hears of an agent, its tools and its end, until it removes its listener', async () => {
+test('[EMBED.7] notifies an app of an agent, its tools and its end, until the listener is removed', async () => {
   const at = await startBridge()
   const heard: [string, AgentNotice][] = []
   const removers = (['agent-connected', 'agent-disconnected', 'tools-changed'] as const).map((name) =>
@@ -39,7 +39,7 @@ test('[EMBED.7] an app hears of an agent, its tools and its end, until it remove
   expect(heard).toHaveLength(3)
 })
 
-test('[EMBED.7] an agent that leaves before its challenge is answered is not announced', async () => {
+test('[EMBED.7] does not announce an agent that leaves before its challenge is answered', async () => {
   const at = await startBridge()
   const heard: string[] = []
   at.bridge.on('agent-connected', ({ userId }) => heard.push(userId))
@@ -52,7 +52,7 @@ test('[EMBED.7] an agent that leaves before its challenge is answered is not ann
   await vi.waitFor(() => expect(heard).toEqual(['user_ann']))
 })
 
-test('[EMBED.7] the number of a connection tells the end of a replaced one from that of the new', async () => {
+test('[EMBED.7] numbers connections, so that the end of a replaced one differs from that of the new', async () => {
   const at = await startBridge()
   const online = new Set<number>()
   const ended = vi.fn()
@@ -82,7 +82,7 @@ test('[EMBED.7] names the device of an enrolled agent', async () => {
   )
 })
 
-test('[EMBED.10] a listener that throws or rejects harms neither the agent nor other listeners', async () => {
+test('[EMBED.10] keeps the agent and other listeners when a listener throws or rejects', async () => {
   const warnings: string[] = []
   const warn = vi.spyOn(process, 'emitWarning').mockImplementation((text) => void warnings.push(String(text)))
   onTestFinished(() => warn.mockRestore())

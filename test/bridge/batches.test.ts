@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { BIG, callText, RESULT, setUpCaller } from '../support/caller.ts'
 import { MODERN, modernToolCall, toolCall } from '../support/mcp.ts'
 
-test('[MCP.13] the messages of a batch are answered in their order, each as if it came alone', async () => {
+test('[MCP.13] answers the messages of a batch in order, each as if it came alone', async () => {
   const { ask, peer } = await setUpCaller()
   const batch = [
     callText('1764459703123456789', `{"n":${BIG}}`),
@@ -45,7 +45,7 @@ test('[MCP.13] the messages of a batch are answered in their order, each as if i
   }
 })
 
-test('[MCP.13] a batch of notifications is accepted; an empty one and one of another revision are refused', async () => {
+test('[MCP.13] accepts a batch of notifications, and refuses an empty one and one of another revision', async () => {
   const { ask, peer } = await setUpCaller()
   const notification = { jsonrpc: '2.0', method: 'notifications/initialized' }
   expect((await ask([notification, { jsonrpc: '2.0', id: 1, result: {} }])).status).toBe(202)

@@ -27,7 +27,7 @@ function chunk(text: string): string {
   return `${text.length.toString(16)}\r\n${text}\r\n`
 }
 
-test('[SIZE.5] a request body over 1 MiB is refused with 413, with a length or without', async () => {
+test('[SIZE.5] refuses a request body over 1 MiB with 413, with a length or without', async () => {
   const { at, peer, auth } = await setUp()
   const body = JSON.stringify(toolCall('read', { text: 'x'.repeat(limits.messageBytes) }))
   expect(await post(at, '/mcp/notes', body, auth)).toMatchObject({
@@ -44,7 +44,7 @@ test('[SIZE.5] a request body over 1 MiB is refused with 413, with a length or w
   expect(peer.waiting).toEqual([])
 })
 
-test('[SIZE.5] a request body of 1 MiB is read', async () => {
+test('[SIZE.5] reads a request body of 1 MiB', async () => {
   const { at, peer, auth } = await setUp()
   const body = BODY.padEnd(limits.messageBytes)
   const posted = post(at, '/mcp/notes', body, auth)
@@ -52,14 +52,14 @@ test('[SIZE.5] a request body of 1 MiB is read', async () => {
   expect(await posted).toMatchObject({ status: 200, json: { result: { content: [] } } })
 })
 
-test('[SIZE.5] one that only says that it is larger is refused before it comes', async () => {
+test('[SIZE.5] refuses a body whose length is too large before it arrives', async () => {
   const { at, head } = await setUp()
   const client = await rawClient(at.port)
   client.write(head(`content-length: ${limits.messageBytes + 1}`))
   expect((await client.answer()).status).toBe(413)
 })
 
-test('[MCP.2] a body that comes in pieces, in chunks, or with the next request behind it is read whole', async () => {
+test('[MCP.2] reads a whole body in pieces, in chunks, or with the next request behind it', async () => {
   const { at, peer, head } = await setUp()
   const client = await rawClient(at.port)
   const answered = async (count: number): Promise<void> => {
@@ -89,7 +89,7 @@ test.each<[string, number, string, number]>([
   ['less than there is', 5, '', 200],
   ['what stands before more', BODY.length, ' more', 400],
 ])(
-  '[MCP.2] beside chunks, which a lenient parser takes, a length says nothing: %s',
+  '[MCP.2] ignores Content-Length beside chunks, which a lenient parser accepts: %s',
   async (_what, length, more, status) => {
     const { at, peer, head } = await setUp()
     const lenient = createServer({ insecureHTTPParser: true })

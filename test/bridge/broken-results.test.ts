@@ -20,7 +20,7 @@ const BROKEN = [
   '',
 ]
 
-test('[WIRE.2] [CALL.9] a result or an error that is not JSON ends its call with result_invalid, in both revisions', async () => {
+test('[WIRE.2] [CALL.9] fails a call with result_invalid if its result or error is not JSON, in both revisions', async () => {
   const modern = modernToolCall('read')
   for (const broken of BROKEN) {
     // The tenth message that cannot be read ends the connection of the agent.

@@ -8,7 +8,7 @@ import { verifiedPeer } from '../support/peer.ts'
 const META =
   '{ "progressToken" : 12345678901234567890,"example.com/tenant":"a","e":1e400,"traceparent":"00-x"}'
 
-test('[CALL.12] _meta of a call reaches the agent byte for byte, and _meta of its result comes back', async () => {
+test('[CALL.12] passes _meta of a call and of its result byte for byte', async () => {
   const { ask, peer, frames } = await setUpCaller()
   const body = `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"read","_meta":${META}}}`
   const posted = ask(body)
@@ -18,7 +18,7 @@ test('[CALL.12] _meta of a call reaches the agent byte for byte, and _meta of it
   expect((await posted).text).toBe(`{"jsonrpc":"2.0","id":1,"result":{"content":[],"_meta":${META}}}`)
 })
 
-test('[CALL.12] the envelope of the 2026 revision is left out of what the agent gets', async () => {
+test('[CALL.12] omits the envelope of the 2026 revision from the agent’s call', async () => {
   const { ask, peer, frames } = await setUpCaller()
   const { headers } = modernToolCall('read')
   const call = async (meta: string): Promise<string | undefined> => {
@@ -41,7 +41,7 @@ test('[CALL.12] the envelope of the 2026 revision is left out of what the agent 
   )
 })
 
-test('[CALL.12] a v1 agent gets no _meta', async () => {
+test('[CALL.12] sends a v1 agent no _meta', async () => {
   const at = await startBridge()
   const issued = await at.token('ann')
   const peer = await verifiedPeer(at, issued)

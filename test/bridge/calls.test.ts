@@ -11,7 +11,7 @@ const RESULT = { content: [{ type: 'text', text: 'done' }] }
 
 const answerNext = (peer: Peer, result: unknown = RESULT) => answerWith(peer, result)
 
-test("[ROUTE.1] a call goes to the user's verified connection, and to nobody else", async () => {
+test('[ROUTE.1] routes a call to the user’s verified connection only', async () => {
   const at = await startBridge()
   const unverified = dial(at, { token: (await at.token('ann')).accessToken })
   await unverified.next('challenge')
@@ -23,7 +23,7 @@ test("[ROUTE.1] a call goes to the user's verified connection, and to nobody els
   await expect(call).rejects.toThrow()
 })
 
-test("[ROUTE.2] two users with a server of one name never see each other's calls, tools or results", async () => {
+test('[ROUTE.2] separates calls, tools and results of two users with servers of the same name', async () => {
   const at = await startBridge()
   const ann = await agentWith(at, 'ann', 'notes', 'read_ann')
   const bob = await agentWith(at, 'bob', 'notes', 'read_bob')
@@ -36,7 +36,7 @@ test("[ROUTE.2] two users with a server of one name never see each other's calls
   expect(at.bridge.listTools('user_bob').map((tool) => tool.exposedName)).toEqual(['notes__read_bob'])
 })
 
-test("[CALL.1] another user's answer to a known call id changes nothing, nor does a second answer", async () => {
+test('[CALL.1] ignores another user’s answer to a known call id, and a second answer', async () => {
   const at = await startBridge()
   const ann = await verifiedPeer(at, await at.token('ann'))
   const mallory = await verifiedPeer(at, await at.token('bob'))
@@ -50,7 +50,7 @@ test("[CALL.1] another user's answer to a known call id changes nothing, nor doe
   expect(await call).toEqual(RESULT)
 })
 
-test('[ROUTE.3] a second socket of one login takes the place of the first only once it is verified', async () => {
+test('[ROUTE.3] replaces the first socket of a login only once the second is verified', async () => {
   const at = await startBridge()
   const issued = await at.token('ann')
   const first = await verifiedPeer(at, issued)
@@ -66,7 +66,7 @@ test('[ROUTE.3] a second socket of one login takes the place of the first only o
   expect(await after).toEqual(RESULT)
 })
 
-test('[ROUTE.4] the end of one connection leaves the others of that user in place', async () => {
+test('[ROUTE.4] keeps a user’s other connections when one ends', async () => {
   const at = await startBridge()
   const laptop = await agentWith(at, 'ann', 'laptop', 't')
   const desktop = await agentWith(at, 'ann', 'desktop', 't')
@@ -77,7 +77,7 @@ test('[ROUTE.4] the end of one connection leaves the others of that user in plac
   expect(await call).toEqual(RESULT)
 })
 
-test('[ROUTE.5] of several agents the one that has the server is asked; an agent that lists none, by name', async () => {
+test('[ROUTE.5] routes a call to the agent that has the server, or to one without a list', async () => {
   const at = await startBridge()
   const desktop = await agentWith(at, 'ann', 'desktop', 't')
   const seed = await verifiedPeer(at, await at.token('ann'))
@@ -89,7 +89,7 @@ test('[ROUTE.5] of several agents the one that has the server is asked; an agent
   expect(await unlisted).toEqual(RESULT)
 })
 
-test('[ROUTE.6] no agent, no such server, and a server that is not up are three different errors', async () => {
+test('[ROUTE.6] distinguishes no agent, an unknown server and a server that is not ready', async () => {
   const at = await startBridge()
   await expect(at.bridge.callTool('user_ann', 's', 't')).rejects.toMatchObject({ code: 'agent_offline' })
   const peer = await agentWith(at, 'ann', 'notes', 't')
@@ -106,7 +106,7 @@ test('[ROUTE.6] no agent, no such server, and a server that is not up are three 
   )
 })
 
-test('[CALL.2] a call without an answer ends at its deadline, and the agent is told', async () => {
+test('[CALL.2] times out a call at its deadline, and notifies the agent', async () => {
   const system = new FakeSystem()
   const at = await startBridge({ system, callTimeoutMs: 5_000 })
   const peer = await agentWith(at, 'ann', 's', 't')
@@ -126,7 +126,7 @@ test('[CALL.2] a call without an answer ends at its deadline, and the agent is t
   }
 })
 
-test('[CALL.3] when the connection ends, its calls end at once with outcome_unknown', async () => {
+test('[CALL.3] fails the calls of a connection with outcome_unknown when it ends', async () => {
   const at = await startBridge()
   const peer = await verifiedPeer(at, await at.token('ann'))
   const calls = [1, 2, 3].map(() => at.bridge.callTool('user_ann', 's', 't').catch((error: unknown) => error))
@@ -140,7 +140,7 @@ test('[CALL.3] when the connection ends, its calls end at once with outcome_unkn
   }
 })
 
-test('[CALL.4] [EMBED.8] aborting a call, or a caller that goes away, cancels it on the agent', async () => {
+test('[CALL.4] [EMBED.8] cancels a call at the agent when it is aborted or its caller disconnects', async () => {
   const at = await startBridge()
   const issued = await at.token('ann')
   const peer = await agentWith(at, 'ann', 's', 't')
@@ -169,7 +169,7 @@ test('[CALL.4] [EMBED.8] aborting a call, or a caller that goes away, cancels it
   await expect(at.bridge.callTool('user_ann', 's', 't', {}, { signal: early })).rejects.toThrow('too early')
 })
 
-test('[EMBED.8] a result that came before the abort is returned', async () => {
+test('[EMBED.8] returns a result that arrived before the abort', async () => {
   const held: (() => void)[] = []
   let isHeld = false
   const afterWritten = (run: () => void) => (isHeld ? void held.push(run) : run())
@@ -185,7 +185,7 @@ test('[EMBED.8] a result that came before the abort is returned', async () => {
   expect(await call).toEqual(RESULT)
 })
 
-test('[EMBED.11] a result that is not a JSON object is refused', async () => {
+test('[EMBED.11] refuses a result that is not a JSON object', async () => {
   const at = await startBridge()
   const peer = await agentWith(at, 'ann', 's', 't')
   const resultOf = async (result: unknown) => {
@@ -197,7 +197,7 @@ test('[EMBED.11] a result that is not a JSON object is refused', async () => {
   expect(await resultOf({ structuredContent: { a: 1 } })).toEqual({ structuredContent: { a: 1 } })
 })
 
-test('[CALL.5] calls that wait for one agent are bounded', async () => {
+test('[CALL.5] limits the calls that wait for one agent', async () => {
   const at = await startBridge({ maxPendingCalls: 2 })
   const peer = await verifiedPeer(at, await at.token('ann'))
   const waiting = [1, 2].map(() => at.bridge.callTool('user_ann', 's', 't'))
@@ -207,7 +207,7 @@ test('[CALL.5] calls that wait for one agent are bounded', async () => {
   await Promise.all(waiting)
 })
 
-test('[CALL.6] arguments that do not fit one message are refused before anything is sent', async () => {
+test('[CALL.6] refuses arguments that do not fit one message before sending anything', async () => {
   const at = await startBridge()
   const peer = await verifiedPeer(at, await at.token('ann'))
   const tooLarge = { text: 'x'.repeat(limits.messageBytes) }
@@ -217,7 +217,7 @@ test('[CALL.6] arguments that do not fit one message are refused before anything
   expect(peer.waiting).toEqual([])
 })
 
-test('[CALL.6] what an agent could only refuse is refused at once: hostile names, nesting over 1,000', async () => {
+test('[CALL.6] refuses hostile names and nesting over 1,000 at once', async () => {
   const at = await startBridge()
   const peer = await verifiedPeer(at, await at.token('ann'))
   const call = (server: string, tool: string, args = {}) =>
@@ -230,7 +230,7 @@ test('[CALL.6] what an agent could only refuse is refused at once: hostile names
   expect(peer.waiting).toEqual([])
 })
 
-test('[CALL.9] an answer that cannot be read ends its call at once', async () => {
+test('[CALL.9] fails a call at once when its answer is unreadable', async () => {
   const at = await startBridge()
   const peer = await verifiedPeer(at, await at.token('ann'))
   for (const broken of [
@@ -246,7 +246,7 @@ test('[CALL.9] an answer that cannot be read ends its call at once', async () =>
   }
 })
 
-test('[CALL.9] an answer in a binary frame ends its call at once too', async () => {
+test('[CALL.9] fails a call at once when its answer is a binary frame', async () => {
   const at = await startBridge()
   const peer = await verifiedPeer(at, await at.token('ann'))
   const call = at.bridge.callTool('user_ann', 's', 't').catch((error: unknown) => error)
@@ -255,7 +255,7 @@ test('[CALL.9] an answer in a binary frame ends its call at once too', async () 
   expect(await call).toMatchObject({ code: 'result_invalid' })
 })
 
-test("[CALL.7] a v2 agent tells why a call failed: a code of ours, or the server's own error untouched", async () => {
+test('[CALL.7] passes a v2 agent’s failure code, or the server’s error unchanged', async () => {
   const at = await startBridge()
   const peer = await agentWith(at, 'ann', 's', 't')
   const fail = async (failure: object) => {
@@ -272,7 +272,7 @@ test("[CALL.7] a v2 agent tells why a call failed: a code of ours, or the server
   expect(passed).toMatchObject(rpcError)
 })
 
-test('[SEED.2] what a v1 agent answers becomes an MCP result, whatever it is', async () => {
+test('[SEED.2] turns any answer of a v1 agent into an MCP result', async () => {
   const at = await startBridge()
   const peer = await verifiedPeer(at, await at.token('ann'))
   const answer = async (members: object) => {
@@ -296,7 +296,7 @@ test('[SEED.2] what a v1 agent answers becomes an MCP result, whatever it is', a
   })
 })
 
-test('[CALL.8] a verified socket may call a tool of its own user, and of nobody else', async () => {
+test('[CALL.8] lets a verified socket call tools of its own user only', async () => {
   const at = await startBridge()
   const caller = await verifiedPeer(at, await at.token('ann'), { v2: true })
   caller.send({ type: 'catalog', servers: [] })
@@ -318,7 +318,7 @@ test('[CALL.8] a verified socket may call a tool of its own user, and of nobody 
   })
 })
 
-test('[CALL.8] its id is refused while it runs, and its calls are cancelled when it goes', async () => {
+test('[CALL.8] refuses the id of a running call, and cancels a socket’s calls when it closes', async () => {
   const at = await startBridge()
   const caller = await verifiedPeer(at, await at.token('ann'), { v2: true })
   caller.send({ type: 'catalog', servers: [] })

@@ -7,7 +7,7 @@ import { startBridge } from '../support/bridge.ts'
 type CallTool = (...given: unknown[]) => ReturnType<AnyClient['callTool']>
 
 test.each(clientKinds)(
-  '[CALL.11] aborting a call of the official $name cancels it on the agent',
+  '[CALL.11] cancels the call at the agent when the official $name aborts it',
   async ({ name, overHttp }) => {
     const at = await startBridge()
     const agent = await agentWith(at, 'ann', 's', 't')

@@ -27,7 +27,7 @@ async function isQuiet(agent: Awaited<ReturnType<typeof agentWith>>): Promise<vo
   expect(agent.waiting.map(({ type }) => type)).not.toContain('tool_cancel')
 }
 
-test('[CALL.11] notifications/cancelled in a request of its own cancels the call, whose own request ends', async () => {
+test('[CALL.11] cancels a call by notifications/cancelled in a separate request, and ends the call’s request', async () => {
   const { agent, login } = await setUp()
   const ask = await login()
   for (const id of ['5', '-1', '1.5', '1764459703123456789', '"a \\u00e9"']) {
@@ -44,7 +44,7 @@ test('[CALL.11] notifications/cancelled in a request of its own cancels the call
   }
 })
 
-test('[CALL.11] an id in another spelling of the same value is the same id', async () => {
+test('[CALL.11] matches an id in another spelling of the same value', async () => {
   const { agent, login } = await setUp()
   const ask = await login()
   for (const [id, spelled] of [
@@ -59,7 +59,7 @@ test('[CALL.11] an id in another spelling of the same value is the same id', asy
   }
 })
 
-test('[CALL.11] a notice cancels no call of another login, client, path, id or type of id', async () => {
+test('[CALL.11] does not cancel a call of another login, client, path, id or id type', async () => {
   const { at, agent, login } = await setUp()
   const ask = await login()
   const other = await login()
@@ -83,7 +83,7 @@ test('[CALL.11] a notice cancels no call of another login, client, path, id or t
   expect((await call).json.result).toEqual({ content: [] })
 })
 
-test('[CALL.11] numbers beyond 53 bits are told apart', async () => {
+test('[CALL.11] distinguishes numbers beyond 53 bits', async () => {
   const { agent, login } = await setUp()
   const ask = await login()
   const call = ask('{"jsonrpc":"2.0","id":12345678901234567890,"method":"tools/call","params":{"name":"t"}}')
@@ -96,7 +96,7 @@ test('[CALL.11] numbers beyond 53 bits are told apart', async () => {
   expect((await call).json.result).toEqual({ content: [] })
 })
 
-test('[CALL.11] of two calls with one id, by clients that cannot be told apart, the newest is cancelled', async () => {
+test('[CALL.11] cancels the newest of two calls with one id by indistinguishable clients', async () => {
   const { agent, login } = await setUp()
   const ask = await login()
   const older = ask(toolCall('t', {}, 1))
@@ -111,7 +111,7 @@ test('[CALL.11] of two calls with one id, by clients that cannot be told apart, 
   expect((await older).json.error.data.code).toBe('call_cancelled')
 })
 
-test('[CALL.11] a call of a batch is cancelled alone, and by a notice in a batch too', async () => {
+test('[CALL.11] cancels one call of a batch, also by a notification in a batch', async () => {
   const { agent, login } = await setUp()
   const ask = await login()
   const batch = ask([toolCall('t', {}, 1), toolCall('t', {}, 2), toolCall('t', {}, 3)])
@@ -129,7 +129,7 @@ test('[CALL.11] a call of a batch is cancelled alone, and by a notice in a batch
   expect(codes).toEqual(['call_cancelled', 'call_cancelled', undefined])
 })
 
-test('[CALL.4] a caller of a batch that goes away cancels each of its calls', async () => {
+test('[CALL.4] cancels each call of a batch when its caller disconnects', async () => {
   const { at, agent } = await setUp()
   const auth = bearer((await at.token('ann')).accessToken)
   const gone = new AbortController()
@@ -143,7 +143,7 @@ test('[CALL.4] a caller of a batch that goes away cancels each of its calls', as
   expect(told).toEqual(calls)
 })
 
-test('[CALL.11] a notice of the 2026 revision cancels as well, and a late notice cancels nothing', async () => {
+test('[CALL.11] accepts cancellations of the 2026 revision, and ignores a late one', async () => {
   const { agent, login } = await setUp()
   const ask = await login()
   const { body, headers } = modernToolCall('t')

@@ -15,7 +15,7 @@ const server = (count: number, bytes: number) => ({
 })
 const LIST = { jsonrpc: '2.0', id: 1, method: 'tools/list' }
 
-test('[CATALOG.1] a server with 3 MiB of definitions is listed whole, on its own address and with the others', async () => {
+test('[CATALOG.1] lists a server with 3 MiB of definitions whole, at its own address and with the others', async () => {
   const at = await startBridge()
   const ann = await at.token('ann')
   const peer = await verifiedPeer(at, ann, { v2: true })
@@ -34,7 +34,7 @@ test('[CATALOG.1] a server with 3 MiB of definitions is listed whole, on its own
   }
 })
 
-test('[CATALOG.2] a catalog over 8 MiB is refused once, and the one before it stays', async () => {
+test('[CATALOG.2] refuses a catalog over 8 MiB once, and keeps the previous one', async () => {
   const at = await startBridge()
   const peer = await verifiedPeer(at, await at.token('ann'), { v2: true })
   for (const frame of catalogFrames([server(2, 10)])) peer.socket.send(frame, { binary: false })

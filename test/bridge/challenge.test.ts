@@ -4,7 +4,7 @@ import { startBridge } from '../support/bridge.ts'
 import { FakeSystem } from '../support/fake-system.ts'
 import { dial, verifiedPeer } from '../support/peer.ts'
 
-test('[CHAL.3] three wrong answers close the connection with 1008', async () => {
+test('[CHAL.3] closes the connection with 1008 after three wrong answers', async () => {
   const bridge = await startBridge()
   const peer = dial(bridge, { token: (await bridge.token('ann')).accessToken })
   await peer.next('challenge')
@@ -16,7 +16,7 @@ test('[CHAL.3] three wrong answers close the connection with 1008', async () => 
   expect(await peer.closed).toEqual({ code: 1008, reason: 'challenge_failed' })
 })
 
-test('[CHAL.4] the deadline of 30 seconds runs from the first moment, whatever is sent meanwhile', async () => {
+test('[CHAL.4] closes the connection 30 seconds after it opens, whatever it sends', async () => {
   const system = new FakeSystem()
   const bridge = await startBridge({ system })
   const peer = dial(bridge, { token: (await bridge.token('ann')).accessToken })
@@ -31,7 +31,7 @@ test('[CHAL.4] the deadline of 30 seconds runs from the first moment, whatever i
   expect(await peer.closed).toEqual({ code: 4408, reason: 'challenge_timeout' })
 })
 
-test('[CHAL.5] an unverified socket gets no calls and starts none', async () => {
+test('[CHAL.5] routes no calls to an unverified socket and accepts none from it', async () => {
   const bridge = await startBridge()
   const peer = dial(bridge, { token: (await bridge.token('ann')).accessToken })
   await peer.next('challenge')
@@ -43,7 +43,7 @@ test('[CHAL.5] an unverified socket gets no calls and starts none', async () => 
   expect(peer.waiting).toEqual([])
 })
 
-test('[SIZE.3] an unverified socket is cut after 4 KiB, also within one frame that never ends', async () => {
+test('[SIZE.3] closes an unverified socket after 4 KiB, also within one endless frame', async () => {
   const bridge = await startBridge()
   const { accessToken } = await bridge.token('ann')
   const whole = dial(bridge, { token: accessToken })
@@ -57,7 +57,7 @@ test('[SIZE.3] an unverified socket is cut after 4 KiB, also within one frame th
   expect((await endless.closed).code).toBeGreaterThanOrEqual(1006)
 })
 
-test('[STATE.1] the connection ends when its token expires', async () => {
+test('[STATE.1] closes the connection when its token expires', async () => {
   const system = new FakeSystem()
   const bridge = await startBridge({ system })
   const peer = await verifiedPeer(bridge, await bridge.token('ann', 20_000))

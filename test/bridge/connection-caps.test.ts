@@ -30,7 +30,7 @@ test.each([
   ['an address', { perAddress: 3 }],
   ['the bridge', { inAll: 3 }],
 ])(
-  '[CONN.1] of many that connect in one moment, %s gets as many as the limit says',
+  '[CONN.1] admits up to the limit of %s when many connect at once',
   async (_whose, change) => {
     const at = await startBridge({
       connectionLimits: { ...DEFAULT_CONNECTION_LIMITS, ...change },
@@ -77,7 +77,7 @@ function ask(port: number, token: string, key: string): Socket {
   return socket.resume()
 }
 
-test('[CONN.1] a peer that breaks off, or has a bad handshake, during admission takes no place', async () => {
+test('[CONN.1] counts no connection for a peer that breaks off or fails the handshake during admission', async () => {
   const at = await startBridge({
     connectionLimits: { ...DEFAULT_CONNECTION_LIMITS, perUser: 1 },
     stores: { fingerprints: togetherStore() },

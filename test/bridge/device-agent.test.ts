@@ -51,7 +51,7 @@ const listed = (at: DeviceBridge) =>
   vi.waitFor(() => expect(at.bridge.listTools('user_ann')).toHaveLength(1), { timeout: 20_000 })
 
 test.each(['Ed25519', 'ES256'] as const)(
-  '[LINK.28] [LINK.30] an enrolled agent with a key of %s proves itself, and remembers before it runs a call',
+  '[LINK.28] [LINK.30] proves an enrolled agent with a key of %s, and records the connection before it runs a call',
   async (algorithm) => {
     const at = await startDeviceBridge()
     const device = await at.enrol('ann', algorithm)
@@ -68,7 +68,7 @@ test.each(['Ed25519', 'ES256'] as const)(
   },
 )
 
-test('[LINK.28] a bridge with another key than the pinned one gets nothing run', async () => {
+test('[LINK.28] runs nothing for a bridge with another key than the pinned one', async () => {
   const at = await startDeviceBridge()
   const device = await at.enrol('ann')
   const strangers = generateKeyPairSync('ed25519').privateKey
@@ -78,7 +78,7 @@ test('[LINK.28] a bridge with another key than the pinned one gets nothing run',
   expect(device.previous).toBe('')
 })
 
-test('[PROOF.13] [LINK.28] over TLS of the bridge, both ends bind the same connection', async () => {
+test('[PROOF.13] [LINK.28] binds the same TLS connection at both ends', async () => {
   const { selfSigned } = await import('../support/certificates.ts')
   const certificate = selfSigned()
   const at = await startDeviceBridge()
@@ -95,7 +95,7 @@ test('[PROOF.13] [LINK.28] over TLS of the bridge, both ends bind the same conne
   await listed(at)
 })
 
-test('[LINK.31] a token that runs out is replaced on the same connection, while a call runs', async () => {
+test('[LINK.31] replaces an expiring token on the same connection while a call runs', async () => {
   const at = await startDeviceBridge()
   const device = await at.enrol('ann')
   const tokens: string[] = []
@@ -122,7 +122,7 @@ test('[LINK.31] a token that runs out is replaced on the same connection, while 
   expect(events.filter(({ type }) => type === 'disconnected')).toEqual([])
 })
 
-test('[PROXY.1] [PROOF.13] through a proxy, both ends bind the same TLS connection', async () => {
+test('[PROXY.1] [PROOF.13] binds the same TLS connection at both ends through a proxy', async () => {
   const { selfSigned } = await import('../support/certificates.ts')
   const certificate = selfSigned('bridge.test')
   const at = await startDeviceBridge({ publicUrls: ['https://bridge.test'] })

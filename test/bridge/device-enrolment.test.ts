@@ -61,7 +61,7 @@ async function startApp() {
   return { url, devices, enrol, bridge }
 }
 
-test('[ENROL.6] an app’s own users enrol their machines at its bridge, and its other paths stay its own', async () => {
+test('[ENROL.6] enrols the machines of an app’s users at its bridge, and leaves the app its other paths', async () => {
   const { url, devices, enrol } = await startApp()
   expect(await enrol({ authorization: 'Bearer app' })).toMatchObject({
     status: 200,
@@ -72,7 +72,7 @@ test('[ENROL.6] an app’s own users enrol their machines at its bridge, and its
 })
 
 test.each(['scoped', 'everything', 'client', 'device', 'bound'])(
-  '[ENROL.6] a token that is limited (%s) enrols nothing',
+  '[ENROL.6] enrols nothing with a limited token (%s)',
   async (token) => {
     const { devices, enrol } = await startApp()
     expect(await enrol({ authorization: `Bearer ${token}` }, token)).toMatchObject({
@@ -83,7 +83,7 @@ test.each(['scoped', 'everything', 'client', 'device', 'bound'])(
   },
 )
 
-test('[ENROL.6] nor does a cookie, a page of the app, or a stranger, whose address is blocked in the end', async () => {
+test('[ENROL.6] refuses a cookie, a page of the app and a stranger, and blocks the stranger’s address', async () => {
   const { url, enrol } = await startApp()
   expect(await enrol({ cookie: 'accessToken=app' })).toMatchObject({ code: 'token_missing' })
   expect(await enrol({ authorization: 'Bearer app', origin: url })).toMatchObject({
@@ -94,7 +94,7 @@ test('[ENROL.6] nor does a cookie, a page of the app, or a stranger, whose addre
   expect(await enrol({ authorization: 'Bearer app' })).toMatchObject({ status: 403, code: 'address_blocked' })
 })
 
-test('[ENROL.6] without an address that machines dial, or a key to know it by, there is no such bridge', () => {
+test('[ENROL.6] refuses to create such a bridge without a public address or a key', () => {
   const enrolment = {
     sessions: memorySessions(),
     users: { findById: async () => undefined },

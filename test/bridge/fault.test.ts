@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { startBridge } from '../support/bridge.ts'
 import { dial, verifiedPeer } from '../support/peer.ts'
 
-test('[WS.6] a fault inside the bridge ends one connection with 1011, not the process', async () => {
+test('[WS.6] closes one connection with 1011 on a fault inside the bridge, and keeps the process', async () => {
   let faulty = false
   const securityLog: SecurityLog = {
     ...callbackLog(() => {}),
@@ -22,7 +22,7 @@ test('[WS.6] a fault inside the bridge ends one connection with 1011, not the pr
   await other.next('pong')
 })
 
-test('[LOG.17] a log of the app that throws loses its event and harms nothing', async () => {
+test('[LOG.17] loses the event and keeps serving when an app’s log throws', async () => {
   const securityLog = callbackLog(() => {
     throw new Error('a fault of the app')
   })

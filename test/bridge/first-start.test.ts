@@ -3,7 +3,7 @@ import { startBridge } from '../support/bridge.ts'
 import { bearer, post, toolCall } from '../support/mcp.ts'
 import { verifiedPeer } from '../support/peer.ts'
 
-test('[ROUTE.7] while an agent has not yet said what it has, lists say so instead of being empty', async () => {
+test('[ROUTE.7] reports in lists that an agent has not sent its catalog yet', async () => {
   const at = await startBridge()
   const issued = await at.token('ann')
   const peer = await verifiedPeer(at, issued, { v2: true })
@@ -26,7 +26,7 @@ const READY_NOTES = {
   tools: [{ hash: '0'.repeat(64), definition: { name: 'read', inputSchema: { type: 'object' } } }],
 }
 
-test('[ROUTE.8] the first answer waits for a server that starts, and says all of it', async () => {
+test('[ROUTE.8] waits for a starting server before the first answer, and lists all of it', async () => {
   const at = await startBridge()
   const issued = await at.token('ann')
   const auth = bearer(issued.accessToken)

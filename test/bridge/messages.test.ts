@@ -19,22 +19,22 @@ async function expectAnsweredBy(code: string, frame: string | Buffer): Promise<v
   await peer.next('pong')
 }
 
-test('[MSG.1] text that is no JSON is answered by its code, and the connection goes on', () =>
+test('[MSG.1] answers text that is not JSON with a code, and keeps the connection', () =>
   expectAnsweredBy('message_invalid', 'hello'))
 
-test('[MSG.2] a binary frame is answered by its code, and the connection goes on', () =>
+test('[MSG.2] answers a binary frame with a code, and keeps the connection', () =>
   expectAnsweredBy('message_not_text', Buffer.from('{"type":"ping"}')))
 
-test('[MSG.3] an unknown type is answered by its code, and the connection goes on', () =>
+test('[MSG.3] answers an unknown type with a code, and keeps the connection', () =>
   expectAnsweredBy('message_type_unknown', '{"type":"launch"}'))
 
-test('[MSG.4] a peer that keeps sending nonsense is closed', async () => {
+test('[MSG.4] closes a peer that keeps sending malformed messages', async () => {
   const { peer } = await ready()
   for (let i = 0; i <= limits.strikes; i++) peer.send('nonsense')
   expect(await peer.closed).toEqual({ code: 4400, reason: 'message_invalid' })
 })
 
-test('[SIZE.1] a message of 1,048,576 bytes passes; one byte more is refused and the connection stays', async () => {
+test('[SIZE.1] accepts a message of 1,048,576 bytes, and refuses one byte more on an open connection', async () => {
   const { bridge, peer } = await ready()
   const sized = (bytes: number) => {
     const empty = JSON.stringify({ type: 'tool_result', id: 'none', success: true, result: '' })
@@ -51,7 +51,7 @@ test('[SIZE.1] a message of 1,048,576 bytes passes; one byte more is refused and
   await expect(call).resolves.toEqual({ content: [] })
 })
 
-test('[SIZE.2] the caller of a result over the limit hears result_too_large at once', async () => {
+test('[SIZE.2] fails a call with result_too_large at once', async () => {
   const { bridge, peer } = await ready()
   const call = bridge.bridge.callTool('user_ann', 's', 't')
   const { id } = await peer.next('tool_execute')
@@ -64,20 +64,20 @@ test('[SIZE.2] the caller of a result over the limit hears result_too_large at o
   await expect(call).rejects.toMatchObject({ code: 'result_too_large' })
 })
 
-test('[SIZE.4] a frame over 4 MiB closes with 1009 before it is buffered', async () => {
+test('[SIZE.4] closes with 1009 on a frame over 4 MiB before buffering it', async () => {
   const { peer } = await ready()
   const header = Buffer.from([0x81, 0xff, 0, 0, 0, 0, 0, 0x40, 0, 0x01, 0, 0, 0, 0])
   ;(peer.socket as unknown as { _socket: { write(bytes: Buffer): void } })._socket.write(header)
   expect((await peer.closed).code).toBe(1009)
 })
 
-test('[SIZE.4] a message in more than 1,024 fragments closes', async () => {
+test('[SIZE.4] closes on a message in more than 1,024 fragments', async () => {
   const { peer } = await ready()
   for (let i = 0; i < 1_100; i++) peer.socket.send('x', { fin: false })
   expect((await peer.closed).code).toBe(1008)
 })
 
-test('[LIVE.2] [LIVE.3] a peer that does not read gets no more calls, and is cut off when that lasts', async () => {
+test('[LIVE.2] [LIVE.3] sends no calls to a peer that does not read, and closes it in time', async () => {
   const system = new FakeSystem()
   const { bridge, peer } = await ready({ system })
   peer.socket.pause()
@@ -92,7 +92,7 @@ test('[LIVE.2] [LIVE.3] a peer that does not read gets no more calls, and is cut
   expect(new Set(await Promise.all(calls))).toEqual(new Set(['outcome_unknown', 'agent_slow']))
 })
 
-test('[LIVE.2] a peer that reads again gets calls again', async () => {
+test('[LIVE.2] sends calls again to a peer that reads again', async () => {
   const system = new FakeSystem()
   const { bridge, peer } = await ready({ system })
   peer.socket.pause()
@@ -112,7 +112,7 @@ test('[LIVE.2] a peer that reads again gets calls again', async () => {
 /** A megabyte each: more than the kernel buffers for one connection, and the 16 MiB beyond that. */
 const CALLS = 60
 
-test('[SIZE.6] a peer that lets 16 MiB of answers to its own calls wait is cut off at once', async () => {
+test('[SIZE.6] closes a peer at once when 16 MiB of answers to its own calls wait', async () => {
   const cutOff = Promise.withResolvers<number | undefined>()
   const securityLog = callbackLog((event) => {
     if (event.event === 'ws_connection_closed') cutOff.resolve(event.code)
@@ -129,7 +129,7 @@ test('[SIZE.6] a peer that lets 16 MiB of answers to its own calls wait is cut o
   expect(await cutOff.promise).toBe(1006)
 })
 
-test('[LIVE.2] [LIVE.3] answers pings, but not those of a peer that does not read, and cuts it off', async () => {
+test('[LIVE.2] [LIVE.3] answers pings, but not of a peer that does not read, and closes it', async () => {
   const system = new FakeSystem()
   const slow: number[] = []
   const securityLog = callbackLog((event) => {

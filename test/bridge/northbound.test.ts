@@ -30,7 +30,7 @@ test.each<[string, object]>([
     { content: [], _meta: { [SERVER_INFO_KEY]: { name: 'own', version: '2' } } },
   ],
   ['a resultType of its own', { resultType: 'complete', content: [] }],
-])('[MCP.3] either content type gets the same answer, in both revisions: %s', async (_what, result) => {
+])('[MCP.3] answers either content type alike, in both revisions: %s', async (_what, result) => {
   const { at, peer, auth } = await setUp()
   const modern = modernToolCall('read')
   for (const [body, headers] of [
@@ -48,7 +48,7 @@ test.each<[string, object]>([
   }
 })
 
-test('[MCP.3] either content type gets the same failures', async () => {
+test('[MCP.3] fails alike for either content type', async () => {
   const { at, peer, auth } = await setUp()
   const failures = [
     { success: false, error: 'gone', code: 'server_exited' },
@@ -67,7 +67,7 @@ test('[MCP.3] either content type gets the same failures', async () => {
   }
 })
 
-test('[MCP.2] a result crosses as the bytes the agent sent, numbers and spaces and all', async () => {
+test('[MCP.2] passes a result as the agent’s bytes, with its numbers and spaces', async () => {
   const { at, peer, auth } = await setUp()
   const raw =
     '{ "content" : [],\t"structuredContent":{"n":1.0,"big":12345678901234567890,"b":1,"a":2,"e":"\\u00e9"} }'
@@ -77,7 +77,7 @@ test('[MCP.2] a result crosses as the bytes the agent sent, numbers and spaces a
   expect((await posted).text).toBe(`{"jsonrpc":"2.0","id":"id \\"1\\"","result":${raw}}`)
 })
 
-test('[MCP.2] arguments reach the agent as the bytes the caller sent', async () => {
+test('[MCP.2] passes arguments as the caller’s bytes', async () => {
   const { at, peer, auth } = await setUp()
   const frames: string[] = []
   peer.socket.on('message', (data) => frames.push(String(data)))
@@ -89,7 +89,7 @@ test('[MCP.2] arguments reach the agent as the bytes the caller sent', async () 
   expect(frames.join()).toContain(`"args":${args}}`)
 })
 
-test('[MCP.2] so they do when the content type says its charset', async () => {
+test('[MCP.2] passes arguments as the caller’s bytes when the content type has a charset', async () => {
   const { at, peer, auth } = await setUp()
   const typed = { ...auth, 'content-type': 'Application/JSON;charset="UTF-8"' }
   const posted = post(at, '/mcp/notes', toolCall('read'), typed)
@@ -98,7 +98,7 @@ test('[MCP.2] so they do when the content type says its charset', async () => {
   expect((await posted).text).toContain('"n":1.0}')
 })
 
-test('[MCP.2] a result whose own keys are written with escapes still arrives', async () => {
+test('[MCP.2] accepts a result whose own keys are escaped', async () => {
   const { at, peer, auth } = await setUp()
   const { body, headers } = modernToolCall('read')
   for (const [request, more] of [
@@ -112,7 +112,7 @@ test('[MCP.2] a result whose own keys are written with escapes still arrives', a
   }
 })
 
-test('[MCP.3] so do results with many members of their own', async () => {
+test('[MCP.3] accepts results with many own members', async () => {
   const { at, peer, auth } = await setUp()
   const result = { ...Object.fromEntries(Array.from({ length: 40 }, (_, i) => [`m${i}`, i])), content: [] }
   const modern = modernToolCall('read')
@@ -123,7 +123,7 @@ test('[MCP.3] so do results with many members of their own', async () => {
   }
 })
 
-test("[MCP.4] the local server's JSON-RPC error reaches the caller untouched", async () => {
+test('[MCP.4] passes the local server’s JSON-RPC error unchanged', async () => {
   const { at, peer, auth } = await setUp()
   const posted = post(at, '/mcp/notes', toolCall('read'), auth)
   const { id } = await peer.next('tool_execute')
@@ -142,7 +142,7 @@ test.each<[string, string, object, string]>([
     { jsonrpc: '2.0', id: 1, method: 'tools/list' },
     'server_not_found',
   ],
-])('[MCP.5] %s is a JSON-RPC error with a stable code and a next step', async (_what, path, body, code) => {
+])('[MCP.5] answers %s with a JSON-RPC error that has a stable code and a next step', async (_what, path, body, code) => {
   const { at, auth } = await setUp()
   const { status, json } = await post(at, path, body, auth)
   expect(status).toBe(200)
@@ -152,7 +152,7 @@ test.each<[string, string, object, string]>([
   })
 })
 
-test('[MCP.5] without an agent, calls and lists say agent_offline', async () => {
+test('[MCP.5] answers calls and lists with agent_offline without an agent', async () => {
   const at = await startBridge()
   const auth = bearer((await at.token('ann')).accessToken)
   for (const path of ['/mcp', '/mcp/notes']) {
@@ -171,13 +171,13 @@ test.each<[string, string, number, number]>([
     400,
     -32700,
   ],
-])('[MCP.6] a body with %s is refused', async (_what, body, status, code) => {
+])('[MCP.6] refuses a body with %s', async (_what, body, status, code) => {
   const { at, peer, auth } = await setUp()
   expect(await post(at, '/mcp/notes', body, auth)).toMatchObject({ status, json: { error: { code } } })
   expect(peer.waiting).toEqual([])
 })
 
-test('[MCP.6] a body that is not UTF-8 is refused, and the agent stays connected', async () => {
+test('[MCP.6] refuses a body that is not UTF-8, and keeps the agent connected', async () => {
   const { at, peer, auth } = await setUp()
   for (const path of [{}, OTHER_TYPE]) {
     const body = Buffer.from(JSON.stringify(toolCall('read', { text: '#' })).replace('#', '\xff'), 'latin1')
@@ -190,7 +190,7 @@ test('[MCP.6] a body that is not UTF-8 is refused, and the agent stays connected
   await peer.next('pong')
 })
 
-test('[MCP.6] arguments that are no object never reach the agent', async () => {
+test('[MCP.6] refuses arguments that are not an object before they reach the agent', async () => {
   const { at, peer, auth } = await setUp()
   for (const args of ['[1]', '"a"', '5', 'true']) {
     const body = `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"read","arguments":${args}}}`
@@ -199,7 +199,7 @@ test('[MCP.6] arguments that are no object never reach the agent', async () => {
   expect(peer.waiting).toEqual([])
 })
 
-test('[MCP.7] headers of the 2026 revision that contradict the body are refused with -32020', async () => {
+test('[MCP.7] refuses headers of the 2026 revision that contradict the body with -32020', async () => {
   const { at, peer, auth } = await setUp()
   const { body, headers } = modernToolCall('read')
   const lies: Record<string, string>[] = [
@@ -220,7 +220,7 @@ test('[MCP.7] headers of the 2026 revision that contradict the body are refused 
   expect(peer.waiting).toEqual([])
 })
 
-test('[AUTH.10] callers without a good token get its status, its code, and WWW-Authenticate on 401', async () => {
+test('[AUTH.10] refuses callers without a valid token by status and code, with WWW-Authenticate on 401', async () => {
   const { at } = await setUp()
   const { accessToken } = await at.token('ann')
   const expired = await at.token('ann', -5_000)
@@ -247,7 +247,7 @@ test('[AUTH.10] callers without a good token get its status, its code, and WWW-A
   for (const answer of Object.values(answers)) expect(answer.text).not.toContain(accessToken.slice(-20))
 })
 
-test('[API.1] callTool returns the result; listTools tells server, exposed name and definition', async () => {
+test('[API.1] callTool returns the result; listTools returns server, exposed name and definition', async () => {
   const { at, peer } = await setUp()
   const call = at.bridge.callTool('user_ann', 'notes', 'read', { a: 1 })
   await answerNext(peer, { content: [], n: 1 })
@@ -261,7 +261,7 @@ test('[API.1] callTool returns the result; listTools tells server, exposed name 
   ])
 })
 
-test("[API.2] attached to an app's server, the bridge takes its own paths and leaves the others to the app", async () => {
+test('[API.2] handles only its own paths when attached to an app’s server', async () => {
   const { bridge } = await startBridge()
   const app = createServer((request, response) => void response.end(`app ${request.url}`))
   const upgraded = vi.fn((_request: unknown, socket: { destroy(): void }) => socket.destroy())
@@ -279,7 +279,7 @@ test("[API.2] attached to an app's server, the bridge takes its own paths and le
   expect(upgraded).toHaveBeenCalledOnce()
 })
 
-test('[API.2] an offer of another protocol than WebSocket does not keep a request from being answered', async () => {
+test('[API.2] answers a request that offers an upgrade to another protocol', async () => {
   const { at } = await setUp()
   const app = createServer((_request, response) => void response.end('app'))
   at.bridge.attach(app)
@@ -291,7 +291,7 @@ test('[API.2] an offer of another protocol than WebSocket does not keep a reques
   expect(await statusOf(port, '/mcp', offer)).toBe(401)
 })
 
-test('[API.2] an upgrade listener that the app adds later gets what is not ours', async () => {
+test('[API.2] leaves other upgrades to a listener that the app adds later', async () => {
   const at = await startBridge()
   const upgraded = vi.fn((_request: unknown, socket: Duplex) => void socket.destroy())
   at.server.on('upgrade', upgraded)
@@ -311,7 +311,7 @@ function statusOf(port: number, path: string, headers: Record<string, string>): 
   })
 }
 
-test('[API.1] arguments that JSON cannot hold, or that are no object, are refused by their code', async () => {
+test('[API.1] refuses arguments that JSON cannot hold or that are not an object, with a code', async () => {
   const { at } = await setUp()
   for (const args of [{ n: 1n }, [1, 2]] as Record<string, unknown>[]) {
     await expect(at.bridge.callTool('user_ann', 'notes', 'read', args)).rejects.toMatchObject({
@@ -320,7 +320,7 @@ test('[API.1] arguments that JSON cannot hold, or that are no object, are refuse
   }
 })
 
-test('[API.3] without an app, an unknown path is 404 with a code', async () => {
+test('[API.3] answers an unknown path with 404 and a code, without an app', async () => {
   const { url } = await startBridge()
   for (const path of ['/', '/mcp//', '/mcp/a/b', '/mcp/%E0%A4%A', '/mcpx']) {
     const response = await fetch(url + path)
@@ -331,7 +331,7 @@ test('[API.3] without an app, an unknown path is 404 with a code', async () => {
   }
 })
 
-test('[STOP.1] closing lets a running call end, takes no new one, and closes agents with 1001', async () => {
+test('[STOP.1] on close, finishes a running call, refuses new ones, and closes agents with 1001', async () => {
   const { at, peer, auth } = await setUp()
   const running = post(at, '/mcp/notes', toolCall('read'), auth)
   const { id } = await peer.next('tool_execute')
@@ -354,7 +354,7 @@ test('[STOP.1] closing lets a running call end, takes no new one, and closes age
   expect(await peer.closed).toEqual({ code: 1001, reason: 'shutting_down' })
 })
 
-test("[CODE.2] an agent's error says each sentence once, to callers, apps and sockets", async () => {
+test('[CODE.2] writes each sentence of an agent’s error once, to callers, apps and sockets', async () => {
   const { at, peer, auth } = await setUp()
   const text = codes.server_exited.message
   for (const error of [text, `${text} Its exit code was 3.`]) {

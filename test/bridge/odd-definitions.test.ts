@@ -14,7 +14,7 @@ const ODD: readonly object[] = [
   { name: 'e', inputSchema: { anyOf: [{}] }, annotations: { readOnlyHint: 'yes' }, execution: null },
 ]
 
-test('[MCP.9] odd definitions hide no other tool on /mcp from a strict client, and stay as they are on /mcp/{server}', async () => {
+test('[MCP.9] hides no tool from a strict client on /mcp for odd definitions, and leaves them unchanged on /mcp/{server}', async () => {
   const at = await startBridge()
   const issued = await at.token('ann')
   const peer = await verifiedPeer(at, issued, { v2: true })

@@ -21,7 +21,7 @@ const IDS = [
   '"é 🎉"',
 ]
 
-test('[MCP.14] any id comes back byte for byte, and no number in arguments or results changes', async () => {
+test('[MCP.14] returns any id byte for byte, and changes no number in arguments or results', async () => {
   const { ask, answer, frames } = await setUpCaller()
   for (const id of IDS) {
     const args = `{"n":${BIG}, "e":1e400,"id":${id}}`
@@ -32,7 +32,7 @@ test('[MCP.14] any id comes back byte for byte, and no number in arguments or re
   }
 })
 
-test('[MCP.14] any id comes back byte for byte from every method, in both revisions', async () => {
+test('[MCP.14] returns any id byte for byte from every method, in both revisions', async () => {
   const { ask } = await setUpCaller()
   for (const id of IDS) {
     for (const method of ['initialize', 'ping', 'tools/list', 'no/such']) {
@@ -66,7 +66,7 @@ test.each<[string, (text: string) => string | Buffer, Record<string, string>]>([
     {},
   ],
   ['identity', (text) => text, { 'content-encoding': 'identity' }],
-])('[MCP.14] a call is read the same with %s', async (_what, write, headers) => {
+])('[MCP.14] reads a call alike with %s', async (_what, write, headers) => {
   const { ask, answer, frames } = await setUpCaller()
   const posted = ask(write(callText('1764459703123456789', `{"n":${BIG}}`)), headers)
   await answer()
@@ -86,7 +86,7 @@ test.each([
   'application/json',
   'text/html, application/json;q=0.5',
   'application/json;q=1',
-])('[MCP.10] a caller with "Accept: %s" gets JSON', async (accept) => {
+])('[MCP.10] answers "Accept: %s" with JSON', async (accept) => {
   const { ask, answer } = await setUpCaller()
   const posted = ask(callText('1'), { accept })
   await answer()
@@ -95,7 +95,7 @@ test.each([
   expect(text).toBe(`{"jsonrpc":"2.0","id":1,"result":${RESULT}}`)
 })
 
-test('[MCP.10] a request without Accept and Content-Type is answered with JSON', async () => {
+test('[MCP.10] answers a request without Accept and Content-Type with JSON', async () => {
   const { at, auth, answer } = await setUpCaller()
   const client = await rawClient(at.port)
   const sent = callText('1')
@@ -108,7 +108,7 @@ test('[MCP.10] a request without Accept and Content-Type is answered with JSON',
 })
 
 test.each(['text/event-stream', 'text/*', 'application/json;q=0, text/event-stream'])(
-  '[MCP.10] a caller with "Accept: %s" gets one event',
+  '[MCP.10] answers "Accept: %s" with one event',
   async (accept) => {
     const { ask, peer } = await setUpCaller()
     const posted = ask(callText('1'), { accept })
@@ -143,7 +143,7 @@ test.each([
   expect(peer.waiting).toEqual([])
 })
 
-test('[MCP.11] empty arguments and _meta are taken for none, however they are written', async () => {
+test('[MCP.11] treats empty arguments and _meta as absent, in any spelling', async () => {
   const { ask, peer } = await setUpCaller()
   for (const empty of ['null', '[]', '[ \n]', '{}', undefined]) {
     const members = empty === undefined ? '' : `,"arguments":${empty},"_meta":${empty}`
@@ -155,7 +155,7 @@ test('[MCP.11] empty arguments and _meta are taken for none, however they are wr
   }
 })
 
-test('[MCP.11] empty parameters, cursors and capabilities are taken for none', async () => {
+test('[MCP.11] treats empty parameters, cursors and capabilities as absent', async () => {
   const { ask } = await setUpCaller()
   for (const params of ['null', '[]', '{}', '{"cursor":null}', '{"cursor":""}', '{"cursor":[],"_meta":[]}']) {
     const { json } = await ask(`{"jsonrpc":"2.0","id":1,"method":"tools/list","params":${params}}`)
@@ -171,7 +171,7 @@ test('[MCP.11] empty parameters, cursors and capabilities are taken for none', a
   }
 })
 
-test('[MCP.12] initialize agrees on the version that the client asks for, or the newest', async () => {
+test('[MCP.12] negotiates the client’s protocol version, or else the newest', async () => {
   const { ask } = await setUpCaller()
   for (const [asked, agreed] of [
     ['2025-11-25', '2025-11-25'],
@@ -233,7 +233,7 @@ test.each<[string, string, number, number, string, string]>([
   ],
   ['a method twice', '"method":"ping"', 400, -32600, 'request_invalid', '"method" occurs twice'],
 ])(
-  '[MCP.11] a call with wrong %s is refused under its id, by the name of the member',
+  '[MCP.11] refuses a call with wrong %s under its id, and names the member',
   async (_what, members, status, rpc, code, text) => {
     const { ask, peer } = await setUpCaller()
     const answer = await ask(`{"method":"tools/call",${members},"jsonrpc":"2.0","id":1764459703123456789}`)
@@ -255,7 +255,7 @@ test.each<[string, string, string]>([
   ['{"jsonrpc":"2.0","id":1,"id":2,"method":"ping"}', 'null', '"id" occurs twice'],
   ['5', 'null', 'not an object'],
   ['"text"', 'null', 'not an object'],
-])('[MCP.11] %s is refused as no request, not as broken JSON', async (body, id, text) => {
+])('[MCP.11] refuses %s as an invalid request, not as malformed JSON', async (body, id, text) => {
   const { ask } = await setUpCaller()
   const answer = await ask(body)
   expect(answer).toMatchObject({
@@ -268,7 +268,7 @@ test.each<[string, string, string]>([
 
 const nested = (levels: number) => `${'{"a":'.repeat(levels)}1${'}'.repeat(levels)}`
 
-test('[CALL.6] arguments of 990 levels pass; deeper ones are refused by their code, under their id', async () => {
+test('[CALL.6] accepts arguments of 990 levels, and refuses deeper ones under their id, with a code', async () => {
   const { ask, peer, answer } = await setUpCaller()
   const posted = ask(callText('9', nested(990)))
   await answer()
@@ -290,7 +290,7 @@ test('[CALL.6] arguments of 990 levels pass; deeper ones are refused by their co
   expect(peer.waiting).toEqual([])
 })
 
-test('[MCP.7] a base64 name header of the 2026 revision is read; an unknown version is refused under the id', async () => {
+test('[MCP.7] reads a base64 name header of the 2026 revision, and refuses an unknown version under the id', async () => {
   const { ask, peer } = await setUpCaller()
   const { body, headers } = modernToolCall('read')
   const name = `=?base64?${Buffer.from('read').toString('base64')}?=`
@@ -308,7 +308,7 @@ test('[MCP.7] a base64 name header of the 2026 revision is read; an unknown vers
   expect(peer.waiting).toEqual([])
 })
 
-test('[PATH.1] a call with its target in absolute-form is answered; one for another host finds nothing', async () => {
+test('[PATH.1] answers a call with an absolute-form target, and 404 for one of another host', async () => {
   const { at, auth, answer } = await setUpCaller()
   const sent = callText('1')
   const ask = async (target: string) => {

@@ -13,7 +13,7 @@ describe.each(Object.entries(appClients))('%s', (kind, connect) => {
     ['/mcp', 'local__'],
     ['/mcp/local', ''],
   ])(
-    '[MCP.15] lists the tools at %s, calls one, and an abort reaches the local server',
+    '[MCP.15] lists the tools at %s, calls one, and passes an abort to the local server',
     async (path, prefix) => {
       const client = await connect(at.bridge.url + path, at.token)
       expect(await client.list()).toEqual([`${prefix}echo`, `${prefix}hang`])

@@ -33,7 +33,7 @@ test.each([
     'tool_name_invalid',
     'does not begin with the name of a local server',
   ],
-])('[MCP.5] a call to %s, at %s, fails with its code', async (_, path, tool, rpcCode, code, text) => {
+])('[MCP.5] fails a call to %s, at %s, with its code', async (_, path, tool, rpcCode, code, text) => {
   const { status, json } = await send(path, toolCall(tool))
   expect(status).toBe(200)
   expect(json).toMatchObject({ id: 1, error: { code: rpcCode, message: expect.stringContaining(text) } })
@@ -51,7 +51,7 @@ test.each([
     { a: 'one' },
     /expected number, received string/,
   ],
-])('[LOCAL.4] %s, at %s, is answered by the server itself', async (_, path, tool, args, text) => {
+])('[LOCAL.4] passes %s, at %s, to the server, which answers', async (_, path, tool, args, text) => {
   const { status, json } = await send(path, toolCall(tool, args))
   expect(status).toBe(200)
   expect(json.result).toEqual({
@@ -70,13 +70,13 @@ test.each([
   ],
   ['names no tool', { ...toolCall('echo'), params: { arguments: {} } }, -32602],
   ['asks for a method that is not there', { jsonrpc: '2.0', id: 1, method: 'tools/burn' }, -32601],
-])('[MCP.6] a request that %s is answered by its JSON-RPC code', async (_, body, rpcCode) => {
+])('[MCP.6] answers a request that %s with its JSON-RPC code', async (_, body, rpcCode) => {
   const { json } = await send('/mcp/everything', body)
   expect(json.error).toMatchObject({ code: rpcCode, message: expect.any(String) })
   await expectTheRestToWork()
 })
 
-test('[CALL.2] a call without an answer ends with call_timeout at its deadline, and the others go on', async () => {
+test('[CALL.2] times out a call without an answer at its deadline, and runs the others', async () => {
   const startedMs = performance.now()
   const silent = send('/mcp/unruly', toolCall('nothing'))
   const { json: other } = await send('/mcp/unruly', toolCall('pid'))

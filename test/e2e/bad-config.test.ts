@@ -25,7 +25,7 @@ test.each([
     'NO_SUCH_VARIABLE',
   ],
 ])(
-  '[CLI.5] an agent whose config file %s ends with the code before it connects',
+  '[CLI.5] exits with the code before connecting if its config file %s',
   async (_, text, code, detail) => {
     const path = join(scratch(), 'mcp.json')
     if (text !== undefined) writeFileSync(path, text)
@@ -37,7 +37,7 @@ test.each([
   },
 )
 
-test('[CLI.5] without --json the code, the reason and the next step are told on standard error', async () => {
+test('[CLI.5] prints code, reason and next step to standard error without --json', async () => {
   const path = join(scratch(), 'mcp.json')
   const { code, stdout, stderr } = await connectWith(path)
   expect({ code, stdout }).toEqual({ code: 1, stdout: '' })

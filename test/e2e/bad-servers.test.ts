@@ -33,7 +33,7 @@ async function expectTheRestToWork(): Promise<void> {
   })
 }
 
-test('[LOCAL.1] a server that dies during a call ends it with server_exited, and is started again', async () => {
+test('[LOCAL.1] fails a call with server_exited when its server dies, and restarts the server', async () => {
   const before = (await call('unruly', 'pid')).json.result.content[0].text
   const { status, json } = await call('unruly', 'die')
   expect(status).toBe(200)
@@ -49,7 +49,7 @@ test('[LOCAL.1] a server that dies during a call ends it with server_exited, and
   )
 })
 
-test('[LOCAL.2] what a server prints that is no message is passed over, and its answers still arrive', async () => {
+test('[LOCAL.2] skips output that is no message, and still reads the answers', async () => {
   await agent.shown('unruly')
   for (let i = 0; i < 3; i++) {
     const { json } = await call('unruly', 'garbage')
@@ -63,7 +63,7 @@ test.each([
   ['dying', /ended during its start with exit code 3/],
   ['mute', /It is starting/],
 ])(
-  '[LOCAL.3] a server that does not start fails calls with server_unavailable and the reason: %s',
+  '[LOCAL.3] fails calls to a server that does not start with server_unavailable and the reason: %s',
   async (server, reason) => {
     await vi.waitFor(async () => {
       const { status, json } = await call(server, 'anything')
@@ -78,19 +78,19 @@ test.each([
   },
 )
 
-test('[LOCAL.3] the reason is told on the machine too, with what the server said; the bridge is not told that', async () => {
+test('[LOCAL.3] prints the reason on the machine with the server’s output, and does not send it to the bridge', async () => {
   const failed = await agent.event('server-failed', ({ name }) => name === 'dying')
   expect(failed).toMatchObject({ stderr: 'cannot open the database', retryInMs: expect.any(Number) })
   expect((await call('dying', 'anything')).text).not.toContain('database')
 })
 
-test('[LOCAL.3] the tools of the servers that did start are listed on /mcp', async () => {
+test('[LOCAL.3] lists the tools of the servers that started on /mcp', async () => {
   const { json } = await post(bridge, '/mcp', { jsonrpc: '2.0', id: 1, method: 'tools/list' }, bearer(token))
   const names: string[] = json.result.tools.map((tool: { name: string }) => tool.name.split('__')[0])
   expect(new Set(names)).toEqual(new Set(['good', 'unruly']))
 })
 
-test('[LOCAL.3] of a machine where no server starts, the tools are none and the agent goes on', async () => {
+test('[LOCAL.3] lists no tools and keeps running when no server starts', async () => {
   const bob = await login(bridge.data, 'bob@example.com')
   const alone = startAgent(bridge, {
     token: bob.accessToken,

@@ -49,7 +49,7 @@ describe.each(SPELLINGS.map((spell) => [spell(1).replace(':1', ':PORT'), spell] 
       })
     })
 
-    test('[ORIGIN.5] the authorization server there speaks for this very address', async () => {
+    test('[ORIGIN.5] names this very address as its authorization server’s issuer', async () => {
       const url = spell(bridge.port)
       const home = join(scratch(), 'home')
       const agent = startBridgekeeper(

@@ -33,7 +33,7 @@ async function heldCall() {
   return { answer, ...files }
 }
 
-test('[LIFE.1] an agent finds a bridge that was stopped and started again, without help', async () => {
+test('[LIFE.1] reconnects to a restarted bridge', async () => {
   bridge.program.signal('SIGTERM')
   expect(await bridge.program.ended).toMatchObject({ code: 0 })
   await agent.event('disconnected')
@@ -42,12 +42,12 @@ test('[LIFE.1] an agent finds a bridge that was stopped and started again, witho
   expect((await call('pid')).json.result.content[0].text).toMatch(/^\d+$/)
 })
 
-test('[ROUTE.6] a call fails with agent_offline while the agent is gone', async () => {
+test('[ROUTE.6] fails a call with agent_offline while the agent is away', async () => {
   kill(mainProcess(agent.program))
   await vi.waitFor(async () => expect((await call('pid')).json.error.data.code).toBe('agent_offline'))
 })
 
-test('[LIFE.2] when the bridge is killed its callers see their connections end, and the agent finds the next', async () => {
+test('[LIFE.2] closes callers’ connections when the bridge is killed, and the agent finds the next one', async () => {
   const { answer, log, until } = await heldCall()
   kill(mainProcess(bridge.program))
   expect(await answer).toBeInstanceOf(TypeError)
@@ -61,7 +61,7 @@ test('[LIFE.2] when the bridge is killed its callers see their connections end, 
   expect(readFileSync(log, 'utf8')).toBe('called\n')
 })
 
-test('[CALL.3] when the agent is killed its calls end with outcome_unknown, each with its id', async () => {
+test('[CALL.3] fails each call with outcome_unknown under its id when the agent is killed', async () => {
   const { answer } = await heldCall()
   kill(mainProcess(agent.program))
   expect(await answer).toMatchObject({

@@ -38,7 +38,7 @@ describe.each(['a folder of its own', 'the folder of a running bridge'])('in %s'
     expect(status).toBe(data === bridge.data ? 200 : 401)
   })
 
-  test('[DATA.5] what cannot be is told by its code, and nothing is changed', async () => {
+  test('[DATA.5] refuses an impossible act with its code, and changes nothing', async () => {
     const data = folder()
     const add = (email: string) => bridgekeeper(['user', 'add', email, '--data', data, '--json'])
     expect((await add('bob@example.com')).code).toBe(0)
@@ -61,7 +61,7 @@ describe.each(['a folder of its own', 'the folder of a running bridge'])('in %s'
   })
 })
 
-test('[DATA.6] user suspend, resume and logout reach a bridge that runs, within the time it recalls', async () => {
+test('[DATA.6] user suspend, resume and logout reach a running bridge within the cache time', async () => {
   const email = 'eve@example.com'
   const user = (...words: string[]) => bridgekeeper(['user', ...words, email, '--data', bridge.data])
   await user('add')
@@ -83,7 +83,7 @@ test('[DATA.6] user suspend, resume and logout reach a bridge that runs, within 
   await becomes(401)
 })
 
-test('[DATA.5] without --json a failure is told on standard error, and nothing on standard output', async () => {
+test('[DATA.5] prints a failure to standard error only, without --json', async () => {
   const data = scratch()
   const { code, stdout, stderr } = await bridgekeeper([
     'token',
@@ -98,7 +98,7 @@ test('[DATA.5] without --json a failure is told on standard error, and nothing o
   )
 })
 
-test('[CLI.9] only the owner can look into the data folder, and read the secret in it', async () => {
+test('[CLI.9] restricts the data folder and its secret to the owner', async () => {
   const data = join(scratch(), 'new')
   await bridgekeeper(['user', 'add', 'ann@example.com', '--data', data])
   await bridgekeeper(['token', 'issue', 'ann@example.com', '--data', data])

@@ -27,7 +27,7 @@ async function statusOf(body: object, token: string): Promise<number> {
   return (await post(bridge, '/mcp', body, { ...bearer(token), ...CLIENT })).status
 }
 
-test('[CLI.16] [BLOCK.1] [BLOCK.5] an address is blocked, listed and lifted by command while the node runs, and the next request passes', async () => {
+test('[CLI.16] [BLOCK.1] [BLOCK.5] blocks, lists and lifts an address by command while the node runs, and the next request passes', async () => {
   const { accessToken } = await login(bridge.data, 'ann@example.com')
   expect(await statusOf(PING, accessToken)).toBe(200)
   const [added] = (await jsonOf(block('add', '203.0.113.7', '--for', '2h'))) as { expiresAt: string }[]
@@ -39,7 +39,7 @@ test('[CLI.16] [BLOCK.1] [BLOCK.5] an address is blocked, listed and lifted by c
   expect(await statusOf(PING, accessToken)).toBe(200)
 })
 
-test('[CLI.16] [RATE.5] [RATE.8] [BLOCK.5] a limit from the environment holds, over a restart too, and is lifted by the email of its user', async () => {
+test('[CLI.16] [RATE.5] [RATE.8] [BLOCK.5] applies a limit from the environment over a restart, and lifts its block by the user’s email', async () => {
   const { accessToken } = await login(bridge.data, 'bob@example.com')
   // No agent is there, yet each try is one.
   for (let call = 0; call < 2; call++) expect(await statusOf(CALL, accessToken)).toBe(200)
@@ -60,7 +60,7 @@ test('[CLI.16] [RATE.5] [RATE.8] [BLOCK.5] a limit from the environment holds, o
   await bridge.program.printed((text) => (text.includes('block_lifted') ? text : undefined))
 })
 
-test('[CLI.16] what is no address, and what is not blocked, is told', async () => {
+test('[CLI.16] refuses an invalid address, and one that is not blocked', async () => {
   const failed = async (...args: string[]) => {
     const { code, stdout } = await block(...args)
     return [code, JSON.parse(stdout).error.code]
@@ -69,7 +69,7 @@ test('[CLI.16] what is no address, and what is not blocked, is told', async () =
   expect(await failed('lift', 'nobody@example.com')).toEqual([1, 'block_unknown'])
 })
 
-test('[CLI.16] what the operator did is on record', async () => {
+test('[CLI.16] logs what the operator did', async () => {
   expect(bridge.program.output).toContain('"event":"block_lifted"')
   expect((await bridgekeeper(['audit', 'verify', '--data', bridge.data])).code).toBe(0)
 })

@@ -61,7 +61,7 @@ describe('bridgekeeper call', () => {
     expect(stdout).toBe(`Echo: ${message}\n`)
   })
 
-  test('[CLI.3] says what an image is, and shows it with --json', async () => {
+  test('[CLI.3] describes an image, and prints it with --json', async () => {
     const args = ['call', 'everything', 'get-tiny-image']
     const [words, json] = await Promise.all([asCaller(args), asCaller([...args, '--json'])])
     expect(words.stdout).toMatch(/^\[image: image\/png, \d{4} bytes; --json shows it\]$/m)
@@ -69,7 +69,7 @@ describe('bridgekeeper call', () => {
     expect(Buffer.from(image.data, 'base64').subarray(1, 4).toString()).toBe('PNG')
   })
 
-  test('[CLI.3] a result that is an error is printed, and the exit code is 1', async () => {
+  test('[CLI.3] prints an error result, and exits with 1', async () => {
     const { code, stdout } = await asCaller(['call', 'everything', 'get-sum', '{"a":"one"}', '--json'])
     expect(code).toBe(1)
     expect(JSON.parse(stdout)).toMatchObject({ isError: true })
@@ -83,7 +83,7 @@ describe('bridgekeeper call', () => {
     ['token_invalid', ['tools'], { BRIDGEKEEPER_TOKEN: 'a.b.c' }],
     ['bridge_unreachable', ['tools'], { BRIDGEKEEPER_URL: 'http://127.0.0.1:9' }],
     ['setting_invalid', ['tools'], { BRIDGEKEEPER_URL: 'ftp://127.0.0.1' }],
-  ])('[CLI.4] a failure is told by its code: %s, %j %j', async (code, args, env) => {
+  ])('[CLI.4] reports a failure with its code: %s, %j %j', async (code, args, env) => {
     const ended = await bridgekeeper([...args, '--json'], { ...caller(), ...env })
     expect(ended).toMatchObject({ code: 1, stderr: '' })
     expect(JSON.parse(ended.stdout)).toEqual({
@@ -91,7 +91,7 @@ describe('bridgekeeper call', () => {
     })
   })
 
-  test('[CLI.4] without --json a failure is told on standard error, and nothing on standard output', async () => {
+  test('[CLI.4] prints a failure to standard error only, without --json', async () => {
     const { code, stdout, stderr } = await asCaller(['call', 'nowhere', 'echo'])
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
     expect(stderr).toMatch(/^error: .+"nowhere".+\ncode: {2}server_not_found\nnext: {2}.+\n$/)

@@ -13,7 +13,7 @@ const MANY_STARTS_MS = 120_000
 const device = (home: string, ...args: string[]) =>
   bridgekeeper(['device', ...args], { BRIDGEKEEPER_HOME: home, BRIDGEKEEPER_KEY_STORE: 'file' })
 
-test('[CLI.17] [CLI.30] device list, rotate and forget show, renew and destroy this machine’s places', {
+test('[CLI.17] [CLI.30] device list, rotate and forget show, renew and destroy this machine’s enrolments', {
   timeout: MANY_STARTS_MS,
 }, async () => {
   const at = await startApprovingBridge()
@@ -46,7 +46,7 @@ test('[CLI.17] [CLI.30] device list, rotate and forget show, renew and destroy t
       expect(stdout + stderr).not.toContain(secret)
 })
 
-test('[CLI.17] a place that cannot be used is listed with its reason, and rotation says what to do', {
+test('[CLI.17] lists an unusable enrolment with its reason, and rotation gives the next step', {
   timeout: MANY_STARTS_MS,
 }, async () => {
   const at = await startApprovingBridge()

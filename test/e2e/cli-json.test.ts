@@ -111,7 +111,7 @@ test('[CLI.30] each line of serve and connect fits its shape', () => {
 })
 
 test(
-  '[CLI.31] a list is cut at the width of the terminal, and whole in a pipe',
+  '[CLI.31] cuts a list at the width of the terminal, and not in a pipe',
   async () => {
     const words = `node ${COMMAND} tools`
     const env = { ...callerEnv, COLUMNS: '40' }

@@ -31,7 +31,7 @@ async function logIn(
   return { surfer, text: textOf(seen.text) }
 }
 
-test('[CLI.20] an admin is added with a password, logs in at the running bridge, and is deleted', async () => {
+test('[CLI.20] adds an admin with a password, who logs in at the running bridge, and deletes them', async () => {
   const email = 'root@example.com'
   const added = await jsonOf(user(['add', email, '--admin'], PASSWORD))
   expect(added).toMatchObject({ userId: expect.stringMatching(/^user_/), email, role: 'admin' })
@@ -45,7 +45,7 @@ test('[CLI.20] an admin is added with a password, logs in at the running bridge,
   expect((await user(['delete', email])).stdout).toContain('user_unknown')
 })
 
-test('[CLI.20] a new password ends the logins that there were, within a second', async () => {
+test('[CLI.20] ends existing logins within a second of a new password', async () => {
   const email = 'ann@example.com'
   await jsonOf(user(['add', email], PASSWORD))
   const { surfer } = await logIn(email, PASSWORD)
@@ -55,7 +55,7 @@ test('[CLI.20] a new password ends the logins that there were, within a second',
   expect((await logIn(email, 'another horse reads maps')).text).toContain('Your account')
 })
 
-test('[CLI.20] a password that is refused leaves no user behind, and is not repeated', async () => {
+test('[CLI.20] leaves no user and repeats no password when the password is refused', async () => {
   const short = await user(['add', 'bob@example.com'], 'short one')
   expect(short.code).toBe(1)
   expect(JSON.parse(short.stdout).error.code).toBe('password_refused')
@@ -66,7 +66,7 @@ test('[CLI.20] a password that is refused leaves no user behind, and is not repe
   expect(JSON.parse((await user(['role', 'ann@example.com', 'king'])).stdout).error.code).toBe('usage')
 })
 
-test('[CLI.20] at a terminal a password is typed twice, and not shown', async () => {
+test('[CLI.20] asks for a password twice at a terminal, without showing it', async () => {
   const command = join(repository, 'packages/cli/bin/bridgekeeper.mjs')
   const typed = (second: string): Promise<string> =>
     atTerminal(`node ${command} user add carl@example.com --data ${bridge.data}`, [
@@ -83,7 +83,7 @@ test('[CLI.20] at a terminal a password is typed twice, and not shown', async ()
 test.each([
   ['Ctrl-C', '\u0003'],
   ['Ctrl-D', '\u0004'],
-])('[CLI.20] %s at the question for a password changes nothing', async (_name, key) => {
+])('[CLI.20] changes nothing on %s at the password prompt', async (_name, key) => {
   const command = join(repository, 'packages/cli/bin/bridgekeeper.mjs')
   const args = `user add dora@example.com --data ${bridge.data}`
   expect(await atTerminal(`node ${command} ${args}; echo "code $?"`, [['Password', key]])).toMatch(
@@ -92,7 +92,7 @@ test.each([
   expect((await user(['delete', 'dora@example.com'])).stdout).toContain('user_unknown')
 })
 
-test('[SSO.4] the environment names a provider whole or not at all', () => {
+test('[SSO.4] requires every setting of a provider in the environment, or none', () => {
   const ssoSettings = (env: Readonly<Record<string, string>>) =>
     serveSettings({ flags: {}, env }).loginProvider
   const whole = {

@@ -35,7 +35,7 @@ test.each<[string, (data: DataFolder, email: string) => Promise<unknown>]>([
   ['delete', async ({ operations: { users } }, email) => users.remove(await users.find(email), OPERATOR)],
   ['revoke', revokeUser],
 ])(
-  '[REVOKE.10] %s of another process ends a connected agent, and a call in flight without its result',
+  '[REVOKE.10] %s in another process ends a connected agent, and a call in flight without its result',
   async (name, act) => {
     const email = `${name}@example.com`
     const issued = await login(bridge.data, email)
@@ -53,7 +53,7 @@ test.each<[string, (data: DataFolder, email: string) => Promise<unknown>]>([
 )
 
 test(
-  "[REVOKE.10] [REVOKE.11] a session is listed and ended by command, and the user's other session goes on",
+  '[REVOKE.10] [REVOKE.11] lists and ends a session by command, and keeps the user’s other session',
   async () => {
     const email = 'sess@example.com'
     const doomed = await login(bridge.data, email)
@@ -83,7 +83,7 @@ async function revokeUser({ operations }: DataFolder, email: string): Promise<un
 }
 
 test(
-  '[REVOKE.10] [REVOKE.11] machines are listed, and revoked by their id or their session, and with their user',
+  '[REVOKE.10] [REVOKE.11] lists machines, and revokes them by id, by session or with their user',
   async () => {
     const email = 'dev@example.com'
     const { userId } = await login(bridge.data, email)
@@ -106,7 +106,7 @@ test(
 )
 
 test(
-  '[REVOKE.10] what is not there is told, and changes nothing',
+  '[REVOKE.10] refuses to revoke what does not exist, and changes nothing',
   async () => {
     await withData(async (data) => {
       const { sessions } = data.operations
@@ -120,7 +120,7 @@ test(
   SLOW_MS,
 )
 
-test('[REVOKE.8] every act is on record, with what it ended', async () => {
+test('[REVOKE.8] logs every act with what it ended', async () => {
   const acts = [
     'user_suspended',
     'user_logged_out',

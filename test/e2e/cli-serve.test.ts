@@ -7,7 +7,7 @@ import { bridgekeeper, login, serve, startBridgekeeper } from '../support/instal
 import { bearer, post, toolCall } from '../support/mcp.ts'
 import { scratch } from '../support/scratch.ts'
 
-test('[CLI.6] serve answers /healthz and /readyz as soon as it says that it listens, without any agent', async () => {
+test('[CLI.6] answers /healthz and /readyz as soon as serve reports that it listens, without any agent', async () => {
   const { url } = await serve()
   for (const [path, status] of [
     ['/healthz', 'ok'],
@@ -18,7 +18,7 @@ test('[CLI.6] serve answers /healthz and /readyz as soon as it says that it list
   }
 })
 
-test('[STOP.1] on SIGTERM serve takes nothing new, lets a running call end, and exits with 0', async () => {
+test('[STOP.1] on SIGTERM, refuses new work, finishes a running call and exits with 0', async () => {
   const bridge = await serve()
   const { accessToken } = await login(bridge.data, 'ann@example.com')
   const agent = await connect(bridge, { token: accessToken, servers: { unruly: fixture('unruly') } })
@@ -46,7 +46,7 @@ const PROXIED = {
   BRIDGEKEEPER_PUBLIC_URLS: 'https://bridge.example.com',
 }
 
-test('[SECRET.1] in production serve refuses to make up a secret, however the word is written', async () => {
+test('[SECRET.1] refuses to generate a secret in production, in any spelling of the word', async () => {
   for (const NODE_ENV of ['production', 'Production']) {
     const data = join(scratch(), 'data')
     const { code, stdout } = await bridgekeeper(['serve', '--port', '0', '--data', data, '--json'], {
@@ -62,7 +62,7 @@ test('[SECRET.1] in production serve refuses to make up a secret, however the wo
   expect((await fetch(`${url}/healthz`)).status).toBe(200)
 })
 
-test('[SECRET.2] serve refuses a secret of less than 32 bytes, and does not print it', async () => {
+test('[SECRET.2] refuses a secret under 32 bytes, and does not print it', async () => {
   const JWT_SECRET = 'only thirty-one bytes are here!'
   expect(JWT_SECRET).toHaveLength(31)
   const data = join(scratch(), 'data')
@@ -72,7 +72,7 @@ test('[SECRET.2] serve refuses a secret of less than 32 bytes, and does not prin
   expect(ended.stdout + ended.stderr).not.toContain(JWT_SECRET)
 })
 
-test('[CLI.7] serve on a port that is taken says so and what to do, and the one that has it goes on', async () => {
+test('[CLI.7] reports a port in use with the next step, and leaves its owner running', async () => {
   const { url, port, data } = await serve()
   const second = startBridgekeeper(['serve', '--port', String(port), '--data', data])
   const { code, stdout, stderr } = await second.ended

@@ -14,7 +14,7 @@ async function status(data: string, env: Record<string, string> = {}) {
 }
 
 test(
-  '[CLI.28] status shows a node that runs, with its address and what it keeps, and one that was killed as gone',
+  '[CLI.28] shows a running node with its address and stores, and a killed one as gone',
   async () => {
     const bridge = await serve()
     await login(bridge.data, 'ann@example.com')
@@ -37,7 +37,7 @@ test(
 )
 
 test(
-  '[CLI.28] status of a store that cannot be reached exits with 1 and its code, without its password',
+  '[CLI.28] exits with 1 and the code for an unreachable store, without its password',
   async () => {
     const data = scratch()
     const DATABASE_URL = 'postgres://ann:hunter2secret@127.0.0.1:1/none'
@@ -49,7 +49,7 @@ test(
   SLOW_MS,
 )
 
-test('[CLI.28] status makes no folder', async () => {
+test('[CLI.28] creates no folder', async () => {
   const data = join(scratch(), 'none')
   const { code, stdout } = await bridgekeeper(['status', '--data', data, '--json'])
   expect([code, JSON.parse(stdout).error.code]).toEqual([1, 'data_folder_missing'])

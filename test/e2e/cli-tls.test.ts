@@ -6,7 +6,7 @@ import { selfSigned } from '../support/certificates.ts'
 import { bridgekeeper, eventIn, login, serve, startBridgekeeper } from '../support/installation.ts'
 import { scratch } from '../support/scratch.ts'
 
-test('[TLS.10] agent and caller use a bridge whose certificate they were told to trust, and no other', async () => {
+test('[TLS.10] connects agent and caller to a bridge with a trusted certificate, and to no other', async () => {
   const certificate = selfSigned()
   const bridge = await serve({
     env: { BRIDGEKEEPER_TLS_CERT: certificate.certFile, BRIDGEKEEPER_TLS_KEY: certificate.keyFile },
@@ -41,7 +41,7 @@ test('[TLS.10] agent and caller use a bridge whose certificate they were told to
   await bridge.program.printed((stdout) => eventIn(stdout, 'event', 'tls_reloaded'))
 })
 
-test('[TLS.6] in production serve without TLS does not start, and says the two ways out', async () => {
+test('[TLS.6] refuses to serve without TLS in production, and names both remedies', async () => {
   const env = { NODE_ENV: 'PRODUCTION ', JWT_SECRET: 'thirty-two bytes at the very least' }
   const start = (...args: string[]) =>
     bridgekeeper(['serve', '--port', '0', '--data', join(scratch(), 'data'), '--json', ...args], env)

@@ -43,12 +43,12 @@ test('[DEMO.1] npm start prints an MCP address and a token with which a client r
   expect(new Set(servers)).toEqual(new Set(['everything', 'filesystem', 'memory']))
 })
 
-test('[DEMO.2] the line that npm start says to paste into another terminal makes a first call', async () => {
+test('[DEMO.2] makes a first call with the line that npm start prints for another terminal', async () => {
   const { code, stdout } = await run('sh', ['-c', demo.line])
   expect({ code, stdout }).toEqual({ code: 0, stdout: 'Echo: hello\n' })
 })
 
-test('[DEMO.3] a second npm start on the same port says what to do, ends, and leaves the first alone', async () => {
+test('[DEMO.3] exits with the next step at a second npm start on the same port, and leaves the first running', async () => {
   const env = { PORT: demo.port, BRIDGEKEEPER_DATA: data }
   const second = new Program('npm', ['start'], env)
   const { code, stderr } = await second.ended
@@ -64,7 +64,7 @@ test.each([
   ['SIGTERM', 'npm', ['start']],
   ['SIGKILL', 'node', ['scripts/run.mjs', 'demo']],
   ['SIGKILL', 'npm', ['start']],
-] as const)('[DEMO.4] %s to %s ends the demo and leaves nothing running', async (signal, command, args) => {
+] as const)('[DEMO.4] %s to %s ends the demo and every process of it', async (signal, command, args) => {
   const { program } = await start(command, args)
   expect(program.processes().length).toBeGreaterThanOrEqual(5)
   program.signal(signal)

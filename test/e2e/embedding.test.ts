@@ -53,7 +53,7 @@ function sessionToken(userId: string, sid: string): Promise<string> {
     .sign(Buffer.from(SESSION_SECRET))
 }
 
-test("[EMBED.5] the documented Next.js app: its cookie lets agents and callers in, Next keeps its own sockets, and logout ends the login's agent and calls within a second", async () => {
+test('[EMBED.5] the documented Next.js app admits agents and callers by its cookie, keeps its own sockets, and ends a login within a second of logout', async () => {
   const at = await documentedApp()
   const cookieOf = (token: string) => ({ cookie: `session=${token}` })
   const annToken = await sessionToken('ann', 'ann-1')
@@ -103,7 +103,7 @@ test("[EMBED.5] the documented Next.js app: its cookie lets agents and callers i
   await agent.next('pong')
 })
 
-test('[EMBED.5] the documented Next.js app lets nobody in with a forged, foreign or unfit cookie', async () => {
+test('[EMBED.5] the documented Next.js app refuses a forged, foreign or unsuitable cookie', async () => {
   const at = await documentedApp()
   const [, payload] = (await sessionToken('ann', 'ann-1')).split('.')
   const none = Buffer.from('{"alg":"none"}').toString('base64url')
@@ -120,7 +120,7 @@ test('[EMBED.5] the documented Next.js app lets nobody in with a forged, foreign
 
 const PAGES = [PAGE, 'README.md']
 
-test.each(PAGES)('[EMBED.6] what %s prints can be parsed, and imports what the package exports', (page) => {
+test.each(PAGES)('[EMBED.6] %s prints code that parses, and imports only what the package exports', (page) => {
   const blocks = codeOf(page).filter(({ language }) => language === 'js' || language === 'ts')
   expect(blocks.length).toBeGreaterThan(0)
   for (const { code } of blocks) {

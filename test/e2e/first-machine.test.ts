@@ -77,7 +77,7 @@ describe('a newcomer without a browser', () => {
     for (const { stdout } of [first, second]) expect(stdout).not.toMatch(/eyJ|"d":/)
   })
 
-  test('[ORIGIN.5] [LINK.34] [MACHINE.1] enrols at localhost, with the address that MCP clients have, as at 127.0.0.1', {
+  test('[ORIGIN.5] [LINK.34] [MACHINE.1] enrols at localhost, the address of MCP clients, as at 127.0.0.1', {
     timeout,
   }, async () => {
     const node = await startOAuth()
@@ -90,7 +90,7 @@ describe('a newcomer without a browser', () => {
     expect(await pidOfServer(node)).toMatch(/^\d+$/)
   })
 
-  test('[MACHINE.2] reads in words where to go, and what to compare', { timeout }, async () => {
+  test('[MACHINE.2] prints where to go and what to compare', { timeout }, async () => {
     const node = await startOAuth()
     const machine = newMachine(node)
     const program = machine.start()
@@ -103,7 +103,7 @@ describe('a newcomer without a browser', () => {
     expect(program.stdout).toContain('its key is in a file that only you can read')
   })
 
-  test('[MACHINE.3] goes on after a kill at any moment, with one machine in the end', {
+  test('[MACHINE.3] resumes after a kill at any moment, and ends up with one machine', {
     timeout: 4 * timeout,
   }, async () => {
     const node = await startOAuth()
@@ -136,7 +136,7 @@ describe('a newcomer without a browser', () => {
     expect(await node.stores.devices.ofUser('user_ann')).toHaveLength(1)
   })
 
-  test('[MACHINE.4] tells the user of a removed machine, and enrols it again on request', {
+  test('[MACHINE.4] notifies the user of a removed machine, and enrols it again on request', {
     timeout,
   }, async () => {
     const node = await startOAuth()
@@ -161,7 +161,7 @@ describe('a newcomer without a browser', () => {
     expect(machine.record().deviceId).not.toBe(deviceId)
   })
 
-  test('[MACHINE.5] runs nothing for a bridge that does not prove the key that was pinned', {
+  test('[MACHINE.5] runs nothing for a bridge that does not prove the pinned key', {
     timeout,
   }, async () => {
     const node = await startOAuth()
@@ -181,7 +181,7 @@ describe('a newcomer without a browser', () => {
     expect(stdout).not.toContain('"type":"verified"')
   })
 
-  test('[MACHINE.6] after a key file was copied, both machines are told and neither connects', {
+  test('[MACHINE.6] reports a copied key file on both machines, and connects neither', {
     timeout: 2 * timeout,
   }, async () => {
     const node = await startOAuth()

@@ -11,7 +11,7 @@ import { startCancellable } from './cancellable.ts'
 const { INSPECTOR = join(repository, 'node_modules/@modelcontextprotocol/inspector-cli/build/cli.js') } =
   process.env
 
-test('[MCP.17] the command line of Inspector lists tools and calls one, and SIGINT during a call reaches the local server', async () => {
+test('[MCP.17] the Inspector CLI lists tools and calls one, and SIGINT during a call reaches the local server', async () => {
   const at = await startCancellable()
   const home = scratch()
   const inspector = (...args: string[]) => {

@@ -30,26 +30,26 @@ beforeAll(async () => {
 })
 
 describe('2025-11-25', () => {
-  test.each(CALLS)('[MCP.2] the result of %s is the bytes that its server wrote', async (tool, args) => {
+  test.each(CALLS)('[MCP.2] returns the result of %s as its server’s bytes', async (tool, args) => {
     const result = await resultBytes(published('everything'), tool, args)
     expect(result.length).toBeGreaterThan(20)
     const { text } = await post(bridge, '/mcp/everything', toolCall(tool, args, 7), bearer(token))
     expect(text).toBe(`{"jsonrpc":"2.0","id":7,"result":${result}}`)
   })
 
-  test('[MCP.2] a result in unusual JSON keeps every byte', async () => {
+  test('[MCP.2] keeps every byte of a result in unusual JSON', async () => {
     const { text } = await post(bridge, '/mcp', toolCall('odd__odd', {}, 'a'), bearer(token))
     expect(text).toBe(`{"jsonrpc":"2.0","id":"a","result":${ODD_RESULT}}`)
   })
 
-  test("[MCP.4] a server's own error keeps every byte", async () => {
+  test('[MCP.4] keeps every byte of a server’s own error', async () => {
     const { text } = await post(bridge, '/mcp/odd', toolCall('error', {}, 'b'), bearer(token))
     expect(text).toBe(`{"jsonrpc":"2.0","id":"b","error":${ODD_ERROR}}`)
   })
 })
 
 describe('2026-07-28', () => {
-  test.each(CALLS)('[MCP.2] to the bytes of %s only its two members are added', async (tool, args) => {
+  test.each(CALLS)('[MCP.2] adds only its two members to the bytes of %s', async (tool, args) => {
     const { text } = await postModern('/mcp/everything', tool, args)
     const added = addedTo(await resultBytes(published('everything'), tool, args), text)
     const serverInfo = {
@@ -63,7 +63,7 @@ describe('2026-07-28', () => {
     })
   })
 
-  test("[MCP.2] unusual JSON stays as it is, and a server's own _meta is kept", async () => {
+  test('[MCP.2] keeps unusual JSON and a server’s own _meta', async () => {
     const { text } = await postModern('/mcp/odd', 'odd', {})
     expect(Object.keys(addedTo(ODD_RESULT, text))).toEqual(['resultType', '_meta'])
 

@@ -65,7 +65,7 @@ function local(name: string) {
 
 describe.each(clientKinds.map((kind) => [kind.name, kind] as const))('%s', (_, kind) => {
   test.each(NAMES)(
-    '[MCP.1] sees and calls the tools of %s as when connected to it directly',
+    '[MCP.1] lists and calls the tools of %s as over a direct connection',
     async (name) => {
       const bridged = await kind.overHttp(`${bridge.url}/mcp/${name}`, token)
       const tools = await directTools(kind, name)
@@ -75,7 +75,7 @@ describe.each(clientKinds.map((kind) => [kind.name, kind] as const))('%s', (_, k
     },
   )
 
-  test('[MCP.8] sees and calls the tools of all servers as one, each named for its server', async () => {
+  test('[MCP.8] lists and calls the tools of all servers as one, each named for its server', async () => {
     const bridged = await kind.overHttp(`${bridge.url}/mcp`, token)
     const listed = toolsOf(kind, await bridged.listTools())
     const expected: Tool[] = []

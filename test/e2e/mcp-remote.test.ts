@@ -44,7 +44,7 @@ function addressIn(printed: () => string): Promise<string> {
   )
 }
 
-test('[MCP.16] mcp-remote logs its user in at http://localhost, lists tools, calls one, passes on a cancellation, and starts again without a login', async () => {
+test('[MCP.16] mcp-remote logs in at http://localhost, lists tools, calls one, passes on a cancellation, and restarts without a login', async () => {
   const at = await startCancellable()
   const set = await bridgekeeper(
     ['user', 'password', EMAIL, '--password-stdin', '--data', at.bridge.data],

@@ -27,7 +27,7 @@ const EMAIL = 'ann@example.com'
 const PASSWORD = 'a horse that reads maps'
 const DEVICE = "Ann's laptop"
 
-test('[NEWCOMER.1] a newcomer logs in, approves a machine, connects an MCP client by OAuth, calls, and revokes the machine: its calls fail', async () => {
+test('[NEWCOMER.1] a newcomer logs in, approves a machine, connects an MCP client by OAuth and calls; revoking the machine fails its calls', async () => {
   const bridge = await serve()
   const added = await bridgekeeper(
     ['user', 'add', EMAIL, '--password-stdin', '--data', bridge.data],

@@ -18,7 +18,7 @@ async function addUser(bridge: RunningBridge): Promise<void> {
   expect(added.code, added.stderr).toBe(0)
 }
 
-test('[OAUTH.18] a node that is started as it stands logs the official MCP client’s user in, also after a restart', async () => {
+test('[OAUTH.18] logs in the official MCP client’s user on a default node, also after a restart', async () => {
   const bridge = await serve()
   await addUser(bridge)
   const login = new AppLogin()
@@ -74,7 +74,7 @@ const PRODUCTION = {
   BRIDGEKEEPER_PUBLIC_URLS: 'https://bridge.example.com',
 }
 
-test('[OAUTH.16] registration is on where only this machine comes, and in production where it is switched on', async () => {
+test('[OAUTH.16] enables registration on loopback, and in production only if configured', async () => {
   const metadata = async (env: Record<string, string>): Promise<Record<string, unknown>> => {
     const { text } = await behindProxy(await serve({ env }), '/.well-known/oauth-authorization-server')
     return JSON.parse(text) as Record<string, unknown>
@@ -93,7 +93,7 @@ test('[OAUTH.16] registration is on where only this machine comes, and in produc
   )
 }, 120_000)
 
-test('[RS.5] a production node behind a proxy names its resources under its public address', async () => {
+test('[RS.5] names a production node’s resources under its public address behind a proxy', async () => {
   const bridge = await serve({ env: PRODUCTION })
   const { text } = await behindProxy(bridge, '/.well-known/oauth-protected-resource/mcp')
   expect(JSON.parse(text)).toMatchObject({

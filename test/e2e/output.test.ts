@@ -16,7 +16,7 @@ test.each([
   ['text', []],
   ['JSON', ['--json']],
 ])(
-  '[EVENT.3] a bridge that floods errors gets a few lines printed, and their number: %s',
+  '[EVENT.3] prints a few lines and a count when a bridge floods errors: %s',
   async (_, args) => {
     const bridge = await FakeBridge.start()
     const config = configFile({ memory: published('memory') })
@@ -43,7 +43,7 @@ function unread(args: readonly string[], env: Readonly<Record<string, string>> =
 }
 
 test(
-  '[CLI.21] commands end quietly when nobody reads what they print',
+  '[CLI.21] commands exit quietly when their output is closed',
   async () => {
     const bridge = await serve()
     const data = ['--data', bridge.data]
@@ -66,7 +66,7 @@ test(
   EIGHT_COMMANDS_MS,
 )
 
-test('[CLI.21] a full disk is reported with a code', async () => {
+test('[CLI.21] reports a full disk with a code', async () => {
   const data = ['--data', `${scratch()}/data`]
   const args = ['-c', '"$@" > /dev/full', 'sh', 'node', COMMAND, 'user', 'add', 'ann@example.com', ...data]
   const { code, stderr } = await run('sh', args)
@@ -95,7 +95,7 @@ function isMain(pid: number): boolean {
   return commandLine(pid).includes('bridgekeeper.mjs')
 }
 
-test('[CLI.22] serve runs on when nobody reads what it prints', async () => {
+test('[CLI.22] serve keeps running when its output is closed', async () => {
   const { program, stop } = readOnce(['serve', '--port', '0', '--data', `${scratch()}/data`, '--json'])
   const { url } = await program.printed((stdout) => eventIn<{ url: string }>(stdout, 'event', 'listening'))
   for (let n = 0; n < 5; n++) {
@@ -109,7 +109,7 @@ test('[CLI.22] serve runs on when nobody reads what it prints', async () => {
   expect(await stop()).toBe('code 0\n')
 })
 
-test('[CLI.22] connect runs on when nobody reads what it prints', async () => {
+test('[CLI.22] connect keeps running when its output is closed', async () => {
   const bridge = await FakeBridge.start()
   const config = configFile({ unruly: fixture('unruly') })
   const { stop } = readOnce(['connect', bridge.url, '--config', config, '--json'], {
@@ -125,7 +125,7 @@ test('[CLI.22] connect runs on when nobody reads what it prints', async () => {
   expect(await stop()).toBe('code 0\n')
 })
 
-test('[EVENT.3] a local server that floods its standard error does not hide the others', async () => {
+test('[EVENT.3] shows other servers’ events while one floods its standard error', async () => {
   const bridge = await FakeBridge.start()
   const noisy = { command: 'sh', args: ['-c', 'while :; do echo noise; done >&2'] }
   const config = configFile({ noisy, memory: published('memory') })

@@ -7,7 +7,7 @@ import { scratch } from '../support/scratch.ts'
 
 const PING = { jsonrpc: '2.0', id: 1, method: 'ping' }
 
-test('[DB.4] a node and commands on PostgreSQL: users, tokens and what ends them are shared, over a restart of the node', async () => {
+test('[DB.4] shares users, tokens and revocations between a node and commands on PostgreSQL, over a restart of the node', async () => {
   const postgres = await startPostgres()
   const env = { DATABASE_URL: await postgres.fresh(), JWT_SECRET: 'x'.repeat(40) }
   const elsewhere = join(scratch(), 'data')
@@ -32,7 +32,7 @@ test('[DB.4] a node and commands on PostgreSQL: users, tokens and what ends them
   expect(again.program.output).not.toContain(postgres.password)
 }, 120_000)
 
-test('[DB.3] a node whose database cannot be used says so and ends, and prints nothing of its address', async () => {
+test('[DB.3] exits with a message when its database is unusable, and prints nothing of its address', async () => {
   const data = join(scratch(), 'data')
   const env = { DATABASE_URL: 'postgres://mallory:hunter2@127.0.0.1:1/x' }
   const program = startBridgekeeper(['serve', '--port', '0', '--data', data, '--json'], env)

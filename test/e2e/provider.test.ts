@@ -10,7 +10,7 @@ import { scratch } from '../support/scratch.ts'
 
 const DISCOVER = { jsonrpc: '2.0', id: 1, method: 'ping' }
 
-test("[JWKS.4] serve takes a provider's tokens where the environment names one, and no others", async () => {
+test('[JWKS.4] serve accepts only a provider’s tokens if the environment names one', async () => {
   const { privateKey, publicKey } = await generateKeyPair('ES256')
   const jwks = JSON.stringify({ keys: [{ ...(await exportJWK(publicKey)), kid: '1', alg: 'ES256' }] })
   const provider = createServer((_request, response) => response.end(jwks)).listen(0, '127.0.0.1')
@@ -43,7 +43,7 @@ test.each([
     BRIDGEKEEPER_JWT_ISSUER: 'i',
     BRIDGEKEEPER_JWT_AUDIENCE: 'a',
   },
-])('[JWKS.4] a provider that is named in part, or over plain HTTP, stops the start', async (env) => {
+])('[JWKS.4] refuses to start with an incomplete provider or one over plain HTTP', async (env) => {
   const data = join(scratch(), 'data')
   const { code, stdout } = await bridgekeeper(['serve', '--port', '0', '--data', data, '--json'], env)
   expect(code).toBe(1)

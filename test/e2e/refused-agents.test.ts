@@ -40,13 +40,13 @@ async function expectGivenUp(code: string, { url = bridge.url, env = {} }: Given
 
 const withToken = (accessToken: string) => ({ env: { BRIDGEKEEPER_TOKEN: accessToken } })
 
-describe('an agent that is refused ends with exit code 1 and the code', () => {
-  test('[LIFE.3] enrolment_unavailable without a token, at a bridge that has no page to approve machines', async () => {
+describe('a refused agent exits with 1 and the code', () => {
+  test('[LIFE.3] enrolment_unavailable without a token, at a bridge without a page to approve machines', async () => {
     const { url } = await startBridge()
     await expectGivenUp('enrolment_unavailable', { url, env: { BRIDGEKEEPER_HOME: join(scratch(), 'home') } })
   })
 
-  test('[LIFE.3] usage where TLS is not to be verified', async () => {
+  test('[LIFE.3] usage if TLS verification is off', async () => {
     await expectGivenUp('usage', { env: { NODE_TLS_REJECT_UNAUTHORIZED: '0', BRIDGEKEEPER_TOKEN: token } })
   })
 
@@ -60,7 +60,7 @@ describe('an agent that is refused ends with exit code 1 and the code', () => {
     await expectGivenUp('user_unknown', withToken(stranger.accessToken))
   })
 
-  test('[LIFE.3] token_unreadable with something that is no token', async () => {
+  test('[LIFE.3] token_unreadable with an invalid token', async () => {
     await expectGivenUp('token_unreadable', withToken('not.a.token'))
   })
 
@@ -72,14 +72,14 @@ describe('an agent that is refused ends with exit code 1 and the code', () => {
     await expectGivenUp('bridge_not_found', { url: `${bridge.url}/elsewhere`, ...withToken(token) })
   })
 
-  test('[LIFE.3] without --json on standard error, in words', async () => {
+  test('[LIFE.3] on standard error in words, without --json', async () => {
     const { code, stderr } = await connectOnce(bridge.url, [], { BRIDGEKEEPER_TOKEN: `${token}x` })
     expect(code).toBe(1)
     expect(stderr).toMatch(/^error: .+\ncode: {2}token_invalid\nnext: {2}.+\n$/)
   })
 })
 
-test('[LIFE.3] an agent ends with token_expired when its token does, and the others of that user stay', async () => {
+test('[LIFE.3] ends an agent with token_expired, and keeps the user’s other agents', async () => {
   await connect(bridge, { token, servers: { staying: fixture('unruly') } })
   const short = await login(bridge.data, 'ann@example.com', 10_000, env)
   const agent = startAgent(bridge, { token: short.accessToken, servers: { leaving: fixture('unruly') } })

@@ -41,7 +41,7 @@ async function expectRefusal(
   expect((await attempt(bearer(token))).json.result.content[0].text).toMatch(/^\d+$/)
 }
 
-test('[AUTH.10] a caller without a token is refused with token_missing', async () => {
+test('[AUTH.10] refuses a caller without a token with token_missing', async () => {
   await expectRefusal(await attempt({}), {
     status: 401,
     code: 'token_missing',
@@ -51,7 +51,7 @@ test('[AUTH.10] a caller without a token is refused with token_missing', async (
   })
 })
 
-test('[AUTH.10] a caller with a changed token is refused with token_invalid', async () => {
+test('[AUTH.10] refuses a caller with a changed token with token_invalid', async () => {
   const changed = `${token.slice(0, -4)}AAAA`
   await expectRefusal(await attempt(bearer(changed)), {
     status: 401,
@@ -60,7 +60,7 @@ test('[AUTH.10] a caller with a changed token is refused with token_invalid', as
   })
 })
 
-test('[AUTH.10] a token that was good is refused with token_expired once its time is over', async () => {
+test('[AUTH.10] refuses an expired token with token_expired', async () => {
   const short = await login(bridge.data, 'ann@example.com', 4_000, env)
   expect((await attempt(bearer(short.accessToken))).status).toBe(200)
   await vi.waitUntil(() => Date.now() > Date.parse(short.expiresAt), 20_000)
@@ -71,7 +71,7 @@ test('[AUTH.10] a token that was good is refused with token_expired once its tim
   })
 })
 
-test('[AUTH.10] a caller with a token in the URL is refused with token_in_url, though it is good', async () => {
+test('[AUTH.10] refuses a valid token in the URL with token_in_url', async () => {
   await expectRefusal(await attempt({}, `?access_token=${token}`), {
     status: 400,
     code: 'token_in_url',
@@ -79,7 +79,7 @@ test('[AUTH.10] a caller with a token in the URL is refused with token_in_url, t
   })
 })
 
-test("[AUTH.10] a caller whose user is not one of this bridge's is refused with user_unknown", async () => {
+test('[AUTH.10] refuses a caller of an unknown user with user_unknown', async () => {
   const stranger = await login(scratch(), 'ann@example.com', undefined, env)
   await expectRefusal(await attempt(bearer(stranger.accessToken)), {
     status: 401,

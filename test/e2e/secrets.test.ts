@@ -12,7 +12,7 @@ const API_KEY = 'sk-of-a-local-server-1234567890'
 const telltale = { command: 'sh', args: ['-c', 'echo "my key is $API_KEY" >&2; exit 3'], env: { API_KEY } }
 const servers = { unruly: fixture('unruly'), telltale }
 
-test('[CLI.8] no command prints a token or a secret, but the one that issues tokens', async () => {
+test('[CLI.8] prints no token or secret from any command but the one that issues tokens', async () => {
   const bridge = await serve()
   const { accessToken, sessionId } = await login(bridge.data, 'ann@example.com')
   const second = await login(bridge.data, 'ann@example.com')
@@ -68,7 +68,7 @@ function hidesTheKey(agent: Program): Promise<true> {
   return agent.printed((stdout) => (stdout.includes('my key is [hidden]') ? true : undefined))
 }
 
-test('[FILE.1] serve does not start on a jwt-secret that somebody planted', async () => {
+test('[FILE.1] refuses to start on a planted jwt-secret', async () => {
   const data = join(scratch(), 'data')
   mkdirSync(data, { mode: 0o700 })
   const planted = join(data, 'jwt-secret')

@@ -17,7 +17,7 @@ function linesIn(data: string): Line[] {
 
 const verify = (data: string, ...more: string[]) => bridgekeeper(['audit', 'verify', '--data', data, ...more])
 
-test('[LOG.11] [LOG.13] [AUDIT.3] what operators do is logged by the node that runs, in the file and on standard output', async () => {
+test('[LOG.11] [LOG.13] [AUDIT.3] logs operators’ acts in the running node’s file and on standard output', async () => {
   const bridge = await serve()
   await bridgekeeper(['user', 'add', 'ann@example.com', '--data', bridge.data])
   await bridgekeeper(['token', 'issue', 'ann@example.com', '--ttl', '1h', '--data', bridge.data])
@@ -46,7 +46,7 @@ test('[LOG.11] [LOG.13] [AUDIT.3] what operators do is logged by the node that r
   ])
 })
 
-test('[LOG.11] what was done while no node ran is logged by the next one, with its time', async () => {
+test('[LOG.11] logs acts from while no node ran at the next start, with their time', async () => {
   const data = join(scratch(), 'data')
   await bridgekeeper(['user', 'add', 'ann@example.com', '--data', data])
   const doneMs = Date.now()
@@ -65,7 +65,7 @@ test('[LOG.11] what was done while no node ran is logged by the next one, with i
   expect(linesIn(data).filter(({ event }) => event === 'user_added')).toHaveLength(1)
 })
 
-test('[LOG.10] a second node on a data folder is refused, and after a kill the next one starts at once', async () => {
+test('[LOG.10] refuses a second node on a data folder, and starts the next at once after a kill', async () => {
   const { data, program } = await serve()
   const second = startBridgekeeper(['serve', '--port', '0', '--data', data])
   const { code, stderr } = await second.ended
@@ -77,7 +77,7 @@ test('[LOG.10] a second node on a data folder is refused, and after a kill the n
   expect(linesIn(data).map(({ event }) => event)).toEqual(['bridge_started', 'bridge_started'])
 })
 
-test('[LOG.14] a node whose log cannot be opened does not start', async () => {
+test('[LOG.14] refuses to start a node whose log cannot be opened', async () => {
   const data = scratch()
   const { data: other } = await serve()
   rmSync(logOf(data), { force: true })
@@ -91,7 +91,7 @@ test('[LOG.14] a node whose log cannot be opened does not start', async () => {
   expect(linesIn(other)).toHaveLength(1)
 })
 
-test('[AUDIT.2] audit verify names each problem, says where the log starts and ends, and exits with 1', async () => {
+test('[AUDIT.2] audit verify names each problem and the log’s start and end, and exits with 1', async () => {
   const data = join(scratch(), 'data')
   for (const name of ['ann', 'bob', 'cat', 'dan']) {
     await bridgekeeper(['user', 'add', `${name}@example.com`, '--data', data])
@@ -126,7 +126,7 @@ test('[AUDIT.2] audit verify names each problem, says where the log starts and e
   expect([nowhere.code, JSON.parse(nowhere.stdout).error.code]).toEqual([1, 'log_missing'])
 })
 
-test('[LOG.3] secrets that callers and agents send reach neither the log nor standard output', async () => {
+test('[LOG.3] keeps secrets of callers and agents out of the log and standard output', async () => {
   const bridge = await serve()
   const secrets = canaries(60)
   for (const { text } of secrets) {

@@ -25,14 +25,14 @@ async function verifiedClient(): Promise<SeedClient> {
   return client
 }
 
-test("[SEED.1] the seed's client is verified with its cookie and its answer, and its pings are answered", async () => {
+test('[SEED.1] verifies the seed’s client by its cookie and answer, and answers its pings', async () => {
   const client = await verifiedClient()
   expect(client.received).toEqual(['challenge', 'challenge_verified'])
   client.ping()
   await vi.waitFor(() => expect(client.received.at(-1)).toBe('pong'))
 })
 
-test("[SEED.1] a tools/call on /mcp/{server} is run by the seed's client, and its result is the answer", async () => {
+test('[SEED.1] runs a tools/call on /mcp/{server} at the seed’s client, and returns its result', async () => {
   await verifiedClient()
   const args = { path: 'ü', deep: { n: [1, null] } }
   const { json } = await post(bridge, '/mcp/notes', toolCall('read', args), bearer(ann.accessToken))
@@ -44,7 +44,7 @@ test("[SEED.1] a tools/call on /mcp/{server} is run by the seed's client, and it
 })
 
 test.each(clientKinds.map((kind) => [kind.name, kind] as const))(
-  "[SEED.1] %s calls a tool of the seed's client",
+  '[SEED.1] %s calls a tool of the seed’s client',
   async (_, { overHttp }) => {
     await verifiedClient()
     const client = await overHttp(`${bridge.url}/mcp`, ann.accessToken)
@@ -54,7 +54,7 @@ test.each(clientKinds.map((kind) => [kind.name, kind] as const))(
   },
 )
 
-test('[SEED.3] a wrong answer is told by its code, gets no calls, and disturbs nobody', async () => {
+test('[SEED.3] answers a wrong answer with its code, routes it no calls, and keeps other agents', async () => {
   const right = await verifiedClient()
   const wrong = new SeedClient(agentsUrl(), { ...ann, sessionId: 'not-this-login' }, () => 'stolen')
   await vi.waitFor(() => expect(wrong.received).toEqual(['challenge', 'error challenge_failed']))

@@ -34,7 +34,7 @@ function call(person: Person, path: string, tool: string, args: object) {
   return post(bridge, path, toolCall(tool, args), bearer(tokenOf(person)))
 }
 
-test('[ROUTE.2] each user lists the own servers and no other', async () => {
+test('[ROUTE.2] lists each user’s own servers only', async () => {
   for (const person of people) {
     const list = { jsonrpc: '2.0', id: 1, method: 'tools/list' }
     const { json } = await post(bridge, '/mcp', list, bearer(tokenOf(person)))
@@ -43,7 +43,7 @@ test('[ROUTE.2] each user lists the own servers and no other', async () => {
   }
 })
 
-test('[ROUTE.2] a server of one name answers each user from the own machine, also at the same moment', async () => {
+test('[ROUTE.2] routes calls to servers of one name to each user’s own machine, also at the same moment', async () => {
   const asked = Array.from({ length: 20 }, (_, i) => people[i % 2] ?? 'ann')
   // All with the same JSON-RPC id.
   const answers = await Promise.all(
@@ -53,7 +53,7 @@ test('[ROUTE.2] a server of one name answers each user from the own machine, als
   expect(texts).toEqual(asked.map((person) => `of ${person}`))
 })
 
-test('[ROUTE.2] what the other user has cannot be reached by its name', async () => {
+test('[ROUTE.2] does not reach the other user’s servers by name', async () => {
   const foreign = await call('ann', '/mcp/files', 'read_text_file', diaryOf('bob'))
   expect(foreign.json.result).toMatchObject({ isError: true })
   expect(foreign.text).not.toContain('of bob')
@@ -68,7 +68,7 @@ test('[ROUTE.2] what the other user has cannot be reached by its name', async ()
   }
 })
 
-test("[ROUTE.6] one user's agent does not make the other's calls possible", async () => {
+test('[ROUTE.6] fails a user’s calls when only another user’s agent is connected', async () => {
   const eve = await login(bridge.data, 'eve@example.com')
   const { json } = await post(
     bridge,

@@ -3,7 +3,7 @@ import { describeStores } from './databases.ts'
 import { NOW_MS, PASSKEY } from './examples.ts'
 
 describeStores('credentials', (fresh) => {
-  test('[STORE.7] password and second factor are set and taken away, each by itself', async () => {
+  test('[STORE.7] sets and removes password and second factor independently', async () => {
     const { credentials } = await fresh()()
     expect(await credentials.find('user_1')).toBeUndefined()
     await credentials.setTotp('user_1', 'sealed')
@@ -19,7 +19,7 @@ describeStores('credentials', (fresh) => {
     expect(await credentials.find('user_1')).toEqual({ userId: 'user_1' })
   })
 
-  test('[STORE.7] of many who use one time step at once, one does; earlier ones are refused', async () => {
+  test('[STORE.7] accepts one time step once, also under concurrent use, and refuses earlier ones', async () => {
     const open = fresh()
     const [one, other] = [await open(), await open()]
     await one.credentials.setTotp('user_1', 'sealed')
@@ -38,7 +38,7 @@ describeStores('credentials', (fresh) => {
     expect(await one.credentials.useTotpStep('nobody', 1)).toBe(false)
   })
 
-  test('[STORE.7] a passkey belongs to one user, and its counter only rises', async () => {
+  test('[STORE.7] keeps a passkey with one user, and only raises its counter', async () => {
     const { credentials } = await fresh()()
     expect(await credentials.addPasskey(PASSKEY)).toBe(true)
     expect(await credentials.addPasskey({ ...PASSKEY, userId: 'user_2' })).toBe(false)
@@ -55,7 +55,7 @@ describeStores('credentials', (fresh) => {
     expect(await credentials.findPasskey('c1')).toBeUndefined()
   })
 
-  test('[STORE.7] a provider’s subject is one user; of two who link it at once, one does', async () => {
+  test('[STORE.7] links a provider’s subject to one user, also under concurrent use', async () => {
     const open = fresh()
     const [one, other] = [await open(), await open()]
     const linked = await Promise.all([

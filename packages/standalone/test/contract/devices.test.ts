@@ -4,7 +4,7 @@ import { describeStores } from './databases.ts'
 import { DEVICE, deviceKey, NOW_MS, SESSION } from './examples.ts'
 
 describeStores('devices', (fresh) => {
-  test('[STORE.4] a device is found by every process, with its keys, until it is revoked', async () => {
+  test('[STORE.4] finds a device with its keys in every process until it is revoked', async () => {
     const open = fresh()
     const system = new FakeSystem()
     const [one, other] = [await open(system), await open(system)]
@@ -25,7 +25,7 @@ describeStores('devices', (fresh) => {
     expect(await one.devices.hasEnrolled('user_2')).toBe(false)
   })
 
-  test('[STORE.4] a key that is or was any device’s is never enrolled again, and nothing of the try stays', async () => {
+  test('[STORE.4] refuses a key that any device has or had, and stores nothing of the attempt', async () => {
     const { devices } = await fresh()(new FakeSystem())
     await devices.add(DEVICE)
     const copy = { ...DEVICE, deviceId: 'd2', userId: 'user_2', keys: [deviceKey('k9'), deviceKey('k1')] }
@@ -37,7 +37,7 @@ describeStores('devices', (fresh) => {
     expect(await devices.add({ ...copy, keys: [deviceKey('k9')] })).toBe(true)
   })
 
-  test('[STORE.14] of a user’s keys that are good no longer the latest 1,024 are remembered, and the good ones stay', async () => {
+  test('[STORE.14] keeps a user’s latest 1,024 retired keys, and all valid ones', async () => {
     const { devices } = await fresh()(new FakeSystem())
     const old = (count: number, from = 0) =>
       Array.from({ length: count }, (_, index) => deviceKey(`old${from + index}`))
@@ -54,7 +54,7 @@ describeStores('devices', (fresh) => {
       expect(await devices.add({ ...DEVICE, deviceId: 'd6', keys: [deviceKey(remembered)] })).toBe(false)
   }, 60_000)
 
-  test('[STORE.4] of many who enrol one key at once, one does', async () => {
+  test('[STORE.4] enrols a key once under concurrent enrolments', async () => {
     const open = fresh()
     const [one, other] = [await open(), await open()]
     const added = await Promise.all(
@@ -65,7 +65,7 @@ describeStores('devices', (fresh) => {
     expect(added.filter((wasAdded) => wasAdded)).toHaveLength(1)
   })
 
-  test('[STORE.5] a key is rotated to the next generation only, and the one before is good for a while', async () => {
+  test('[STORE.5] rotates to the next generation only, and keeps the previous key valid for a while', async () => {
     const system = new FakeSystem()
     const { devices } = await fresh()(system)
     await devices.add(DEVICE)
@@ -83,7 +83,7 @@ describeStores('devices', (fresh) => {
     expect(await devices.rotate('d1', deviceKey('k1', 3), NOW_MS)).toBe(false)
   })
 
-  test('[STORE.5] a second rotation revives no key that the first one retired, and one more keeps each its own end', async () => {
+  test('[STORE.5] does not extend retired keys at a second rotation', async () => {
     const system = new FakeSystem()
     const { devices } = await fresh()(system)
     await devices.add(DEVICE)
@@ -106,7 +106,7 @@ describeStores('devices', (fresh) => {
     expect((await devices.find('d2'))?.keys).toEqual([deviceKey('other')])
   })
 
-  test('[STORE.5] a rotation that is refused leaves the keys and the generation as they were', async () => {
+  test('[STORE.5] leaves keys and generation unchanged when a rotation is refused', async () => {
     const { devices } = await fresh()(new FakeSystem())
     await devices.add(DEVICE)
     await devices.rotate('d1', deviceKey('k2', 2), NOW_MS + 1_000)
@@ -116,7 +116,7 @@ describeStores('devices', (fresh) => {
     expect(await devices.rotate('d1', deviceKey('k3', 3), NOW_MS + 2_000)).toBe(true)
   })
 
-  test('[STORE.4] revoking one machine leaves the others of its user, with their keys and sessions', async () => {
+  test('[STORE.4] revokes one machine and keeps the user’s others, with their keys and sessions', async () => {
     const { devices, sessions } = await fresh()(new FakeSystem())
     for (const n of [1, 2, 3]) {
       await sessions.add({ ...SESSION, sessionId: `s${n}` })
@@ -129,7 +129,7 @@ describeStores('devices', (fresh) => {
     expect((await sessions.ofUser('user_1')).map(({ sessionId }) => sessionId)).toEqual(['s1', 's3'])
   })
 
-  test('[STORE.5] of many rotations at once, one is done', async () => {
+  test('[STORE.5] performs one of several concurrent rotations', async () => {
     const open = fresh()
     const system = new FakeSystem()
     const [one, other] = [await open(system), await open(system)]
@@ -146,7 +146,7 @@ describeStores('devices', (fresh) => {
     ])
   })
 
-  test('[STORE.6] a device that knows its last connection, or the one before, goes on; any other is a copy', async () => {
+  test('[STORE.6] accepts a device that knows its last connection or the one before, and detects any other as a copy', async () => {
     const { devices } = await fresh()(new FakeSystem())
     await devices.add(DEVICE)
     const connected = (id: string, previous: string) => devices.connected('d1', id, previous, NOW_MS + 7)
@@ -164,7 +164,7 @@ describeStores('devices', (fresh) => {
     expect(await devices.connected('none', 'c1', '', NOW_MS)).toBe('unknown')
   })
 
-  test('[STORE.6] of a device and its copy that go on from one connection, one is noticed within two connections', async () => {
+  test('[STORE.6] detects a device and its copy, which start from one connection, within two connections', async () => {
     const open = fresh()
     const [one, other] = [await open(), await open()]
     await one.devices.add(DEVICE)

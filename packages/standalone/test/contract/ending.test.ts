@@ -63,7 +63,7 @@ const DATABASES = process.env.BRIDGEKEEPER_MUTATE === undefined ? { sqlite, post
 
 describe.each(Object.entries(DATABASES))('%s', (_, start) => {
   test.each(ENDINGS)(
-    '[STORE.16] when %s, either it ends and is published, or neither',
+    '[STORE.16] when %s, stores the end and its publication together or not at all',
     async (_ending, revocation, end, find) => {
       const database = await start()
       const system = new FakeSystem()

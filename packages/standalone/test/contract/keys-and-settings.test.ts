@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { describeStores } from './databases.ts'
 
 describeStores('keys, settings and the outbox', (fresh) => {
-  test('[STORE.9] of many that keep a key at once, all get the first', async () => {
+  test('[STORE.9] returns the first of several keys stored concurrently', async () => {
     const open = fresh()
     const [one, other] = [await open(), await open()]
     expect(await one.keys.get('bridge')).toBeUndefined()
@@ -16,7 +16,7 @@ describeStores('keys, settings and the outbox', (fresh) => {
     expect(await other.keys.get('bridge')).toBe(kept[0])
   })
 
-  test('[DATA.2] a setting of one process is read by another', async () => {
+  test('[DATA.2] reads a setting that another process stored', async () => {
     const open = fresh()
     const [one, other] = [await open(), await open()]
     expect(await other.settings.get('name')).toBeUndefined()
@@ -25,7 +25,7 @@ describeStores('keys, settings and the outbox', (fresh) => {
     expect(await other.settings.get('name')).toBe('b')
   })
 
-  test('[LOG.11] events wait in the order of their coming until they are taken out, and none is passed over', async () => {
+  test('[LOG.11] queues events in order until they are removed, and skips none', async () => {
     const open = fresh()
     const [one, other] = [await open(), await open()]
     const add = (index: number) =>

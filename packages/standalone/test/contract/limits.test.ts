@@ -4,7 +4,7 @@ import { describeStores } from './databases.ts'
 import { NOW_MS } from './examples.ts'
 
 describeStores('blocks, fingerprints and call times', (fresh) => {
-  test('[BLOCK.1] a block is seen by every process until it runs out or is lifted', async () => {
+  test('[BLOCK.1] shows a block to every process until it expires or is lifted', async () => {
     const open = fresh()
     const system = new FakeSystem()
     const [one, other] = [(await open(system)).blocks, (await open(system)).blocks]
@@ -30,7 +30,7 @@ describeStores('blocks, fingerprints and call times', (fresh) => {
     expect(await one.all()).toEqual([])
   })
 
-  test('[BLOCK.2] a block of a node does not shorten the one that an operator has just made', async () => {
+  test('[BLOCK.2] does not let a node’s block shorten an operator’s newer one', async () => {
     const open = fresh()
     const system = new FakeSystem()
     const [operator, node] = [(await open(system)).blocks, (await open(system)).blocks]
@@ -39,7 +39,7 @@ describeStores('blocks, fingerprints and call times', (fresh) => {
     expect(await operator.all()).toEqual([{ kind: 'address', key: '10.0.0.1', untilMs: NOW_MS + 30_000 }])
   })
 
-  test('[FP.1] where a login was seen last is seen by every process', async () => {
+  test('[FP.1] shows every process where a login was last seen', async () => {
     const open = fresh()
     const [one, other] = [(await open()).fingerprints, (await open()).fingerprints]
     expect(await one.last('s')).toBeUndefined()
@@ -49,7 +49,7 @@ describeStores('blocks, fingerprints and call times', (fresh) => {
     expect(await other.last('t')).toBeUndefined()
   })
 
-  test('[RATE.2] when users called outlives a process; what is too old does not', async () => {
+  test('[RATE.2] keeps a user’s recent call times after a process ends, and drops old ones', async () => {
     const open = fresh()
     const [one, other] = [(await open()).callTimes, (await open()).callTimes]
     await one.save([
@@ -63,7 +63,7 @@ describeStores('blocks, fingerprints and call times', (fresh) => {
     expect([...(await one.load(0))]).toEqual([])
   })
 
-  test('[RATE.2] two processes that save many users at once, in any order, both do', async () => {
+  test('[RATE.2] lets two processes save many users at once, in any order', async () => {
     const open = fresh()
     const [one, other] = [(await open()).callTimes, (await open()).callTimes]
     const users = Array.from({ length: 1_200 }, (_, index) => [`user ${index}`, [index + 1]] as const)
@@ -71,7 +71,7 @@ describeStores('blocks, fingerprints and call times', (fresh) => {
     expect(new Map(await other.load(0))).toEqual(new Map(users))
   })
 
-  test('[RATE.2] a save that fails leaves no transaction open: the next one, and other processes, can write', async () => {
+  test('[RATE.2] rolls back a failed save, so that later writes succeed', async () => {
     const open = fresh()
     const [one, other] = [(await open()).callTimes, (await open()).callTimes]
     const broken = function* (): Iterable<readonly [string, readonly number[]]> {

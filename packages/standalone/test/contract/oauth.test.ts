@@ -4,7 +4,7 @@ import { describeStores } from './databases.ts'
 import { CODE, NOW_MS } from './examples.ts'
 
 describeStores('records of the authorization server', (fresh) => {
-  test('[STORE.8] a record is found by every process, by id, user code and uid, until it runs out', async () => {
+  test('[STORE.8] finds a record in every process by id, user code and uid until it expires', async () => {
     const open = fresh()
     const system = new FakeSystem()
     const [one, other] = [await open(system), await open(system)]
@@ -23,7 +23,7 @@ describeStores('records of the authorization server', (fresh) => {
     expect(await one.oauth.find('Session', 'x')).toEqual(session)
   })
 
-  test('[STORE.8] of many who consume one code at once, one does, and it stays consumed', async () => {
+  test('[STORE.8] consumes a code once under concurrent use, and keeps it consumed', async () => {
     const open = fresh()
     const system = new FakeSystem()
     const [one, other] = [await open(system), await open(system)]
@@ -45,7 +45,7 @@ describeStores('records of the authorization server', (fresh) => {
     expect(await one.oauth.consume(CODE.model, 'none', NOW_MS)).toBe(false)
   })
 
-  test('[STORE.8] a record is replaced whole and removed, and a grant with all of it', async () => {
+  test('[STORE.8] replaces and removes whole records, and a grant with all of its records', async () => {
     const { oauth } = await fresh()(new FakeSystem())
     await oauth.put({ ...CODE, userCode: 'OLD' })
     await oauth.put({ model: CODE.model, id: CODE.id, payload: { b: 2 }, grantId: 's1' })
@@ -65,7 +65,7 @@ describeStores('records of the authorization server', (fresh) => {
     expect(await oauth.find(CODE.model, 'other')).toBeUndefined()
   })
 
-  test('[STORE.15] of a model, or of one grant, those that expire last are kept and no more', async () => {
+  test('[STORE.15] keeps only a bounded number of records of a model or grant, those that expire last', async () => {
     const { oauth } = await fresh()(new FakeSystem())
     const put = (model: string, id: string, grantId: string, afterMs: number) =>
       oauth.put({ model, id, payload: {}, grantId, expiresAtMs: NOW_MS + afterMs })
@@ -87,7 +87,7 @@ describeStores('records of the authorization server', (fresh) => {
     expect(await oauth.find('Grant', 'a1')).toBeDefined()
   })
 
-  test('[STORE.15] the expiry of a record moves to later only, and makes none anew', async () => {
+  test('[STORE.15] moves a record’s expiry to later only, and does not recreate a record', async () => {
     const system = new FakeSystem()
     const { oauth } = await fresh()(system)
     await oauth.put({ model: 'Client', id: 'c', payload: {}, expiresAtMs: NOW_MS + 1_000 })
@@ -101,7 +101,7 @@ describeStores('records of the authorization server', (fresh) => {
     expect(await oauth.find('Client', 'c')).toBeUndefined()
   })
 
-  test('[STORE.8] a payload comes back as it was, whatever it holds', async () => {
+  test('[STORE.8] returns any payload unchanged', async () => {
     const { oauth } = await fresh()(new FakeSystem())
     const payload = { text: '"\u0000\u2028 🔑', deep: { a: [[], {}, null, -0.5, 1e21] }, __proto__: 1 }
     await oauth.put({ ...CODE, payload })

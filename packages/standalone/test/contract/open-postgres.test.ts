@@ -24,7 +24,7 @@ const tablesOf = async (url: string): Promise<readonly unknown[]> =>
     )
   ).map(({ table_name }) => table_name)
 
-test('[DB.1] many nodes that open a new database at once make its tables once, and all can use it', async () => {
+test('[DB.1] creates the tables once when many nodes open a new database at once', async () => {
   const url = await postgres.fresh()
   const all = await Promise.all(Array.from({ length: 8 }, () => open(url)))
   await all[0]?.users.add(ANN)
@@ -33,7 +33,7 @@ test('[DB.1] many nodes that open a new database at once make its tables once, a
   expect(new Set(migrations.map(({ name }) => name)).size).toBe(migrations.length)
 })
 
-test('[DB.1] a migration that cannot be done whole leaves nothing behind, and no lock', async () => {
+test('[DB.1] rolls back a failed migration and releases its lock', async () => {
   const url = await postgres.fresh()
   await postgres.query(url, 'create table sessions (theirs int)')
   await expect(open(url)).rejects.toMatchObject({ code: '42P07' })
@@ -42,7 +42,7 @@ test('[DB.1] a migration that cannot be done whole leaves nothing behind, and no
   await open(url)
 })
 
-test('[DATA.3] a database with a migration that this program does not know is refused and left as it was', async () => {
+test('[DATA.3] refuses a database with an unknown migration, and leaves it unchanged', async () => {
   const url = await postgres.fresh()
   await (await openPostgresStores(url, realSystem())).close()
   await postgres.query(
@@ -54,7 +54,7 @@ test('[DATA.3] a database with a migration that this program does not know is re
   expect(await tablesOf(url)).not.toContain('keys')
 })
 
-test('[DB.3] a database that accepts and never answers is given up within seconds', async () => {
+test('[DB.3] times out within seconds on a database that accepts and never answers', async () => {
   const silent = createServer(() => {})
   await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve))
   onTestFinished(() => void silent.close())
@@ -63,7 +63,7 @@ test('[DB.3] a database that accepts and never answers is given up within second
   await expect(open(`postgres://user:secret@127.0.0.1:${port}/x`)).rejects.toThrow()
 }, 20_000)
 
-test('[STORE.11] after a time without the database, nodes go on and miss no revocation', async () => {
+test('[STORE.11] misses no revocation after the database was away', async () => {
   const url = await postgres.fresh()
   const [node, operator] = [await open(url), await open(url)]
   const told: string[] = []
@@ -82,7 +82,7 @@ test('[STORE.11] after a time without the database, nodes go on and miss no revo
   expect(await node.users.findById('x')).toBeUndefined()
 }, 60_000)
 
-test('[DB.1] numbers of 64 bits come back as numbers', async () => {
+test('[DB.1] returns 64-bit numbers as numbers', async () => {
   const { users } = await open(await postgres.fresh())
   const createdAtMs = Number.MAX_SAFE_INTEGER
   expect(await users.add({ ...ANN, createdAtMs })).toEqual({ ...ANN, createdAtMs })

@@ -15,7 +15,7 @@ async function open(path: string): Promise<Stores> {
   return stores
 }
 
-test('[DATA.3] a database with a migration that this program does not know is refused', async () => {
+test('[DATA.3] refuses a database with an unknown migration', async () => {
   const path = databasePath()
   await (await openSqliteStores(path, realSystem())).close()
   const newer = new DatabaseSync(path)
@@ -26,7 +26,7 @@ test('[DATA.3] a database with a migration that this program does not know is re
   expect(readFileSync(path).equals(before)).toBe(true)
 })
 
-test('[DB.3] a file that is no database, or a damaged one, is refused and left as it was', async () => {
+test('[DB.3] refuses a damaged file or one that is no database, and leaves it unchanged', async () => {
   const path = databasePath()
   writeFileSync(path, 'this is no database, but somebody may need it')
   await expect(open(path)).rejects.toThrow('not a database')
@@ -47,7 +47,7 @@ test('[DB.3] a file that is no database, or a damaged one, is refused and left a
   expect(readFileSync(damaged).equals(bytes)).toBe(true)
 })
 
-test('[DB.3] a file that stays locked is refused after five seconds, and the process goes on meanwhile', async () => {
+test('[DB.3] refuses a locked file after five seconds, without blocking the process', async () => {
   const path = databasePath()
   await (await openSqliteStores(path, realSystem())).close()
   const other = new DatabaseSync(path)
@@ -62,7 +62,7 @@ test('[DB.3] a file that stays locked is refused after five seconds, and the pro
   await open(path)
 }, 20_000)
 
-test('[DB.1] many who open a new file at once make its tables once, and all can use it', async () => {
+test('[DB.1] creates the tables once when many open a new file at once', async () => {
   const path = databasePath()
   const all = await Promise.all(Array.from({ length: 5 }, () => open(path)))
   await all[0]?.users.add(ANN)

@@ -27,13 +27,13 @@ async function expectWhole(stores: Stores): Promise<void> {
 
 const EXPECTED = ['added', ...Array.from({ length: PROCESSES - 1 }, () => 'taken')]
 
-test('[DB.1] [DATA.1] of processes that start at once on a new file, one adds the email, and none is locked out', async () => {
+test('[DB.1] [DATA.1] adds an email once and locks out no process when several start at once on a new file', async () => {
   const path = join(scratch(), 'new.db')
   expect(await addAtOnce(path)).toEqual(EXPECTED)
   await expectWhole(await openSqliteStores(path, realSystem()))
 }, 120_000)
 
-test('[DB.1] [DATA.1] of processes that start at once on a new PostgreSQL database, one adds the email', async () => {
+test('[DB.1] [DATA.1] adds an email once when several processes start at once on a new PostgreSQL database', async () => {
   const url = await (await startPostgres()).fresh()
   expect(await addAtOnce(url)).toEqual(EXPECTED)
   await expectWhole(await openPostgresStores(url, realSystem()))

@@ -12,7 +12,7 @@ function nextReading(system: FakeSystem, ...told: readonly (readonly Revocation[
 }
 
 describeStores('revocations', (fresh) => {
-  test('[STORE.11] a watcher in any process gets each one once, in one order, at the next poll', async () => {
+  test('[STORE.11] gives each watcher every revocation once and in order at the next poll', async () => {
     const open = fresh()
     const system = new FakeSystem()
     const [one, other] = [await open(system), await open(system)]
@@ -35,7 +35,7 @@ describeStores('revocations', (fresh) => {
     await expect.poll(behindMs, { interval: 50 }).toBe(250)
   })
 
-  test('[STORE.11] a stopped watcher gets nothing, and without watchers nothing is read', async () => {
+  test('[STORE.11] gives a stopped watcher nothing, and reads nothing without watchers', async () => {
     const system = new FakeSystem()
     const { revocations } = await fresh()(system)
     const told: string[] = []

@@ -4,7 +4,7 @@ import { describeStores } from './databases.ts'
 import { ANN, CODE, DAY_MS, DEVICE, NOW_MS, SESSION } from './examples.ts'
 
 describeStores('sessions and refresh tokens', (fresh) => {
-  test('[STORE.1] a session is found by every process, whole, until it is ended or runs out', async () => {
+  test('[STORE.1] finds a whole session in every process until it ends or expires', async () => {
     const open = fresh()
     const system = new FakeSystem()
     const [one, other] = [await open(system), await open(system)]
@@ -29,7 +29,7 @@ describeStores('sessions and refresh tokens', (fresh) => {
     expect(await one.sessions.ofUser('user_1')).toEqual([])
   })
 
-  test('[STORE.1] counts are of what has not ended', async () => {
+  test('[STORE.1] counts only sessions that have not ended', async () => {
     const system = new FakeSystem()
     const stores = await fresh()(system)
     expect(await stores.counts()).toEqual({ users: 0, sessions: 0, devices: 0, blocks: 0 })
@@ -42,7 +42,7 @@ describeStores('sessions and refresh tokens', (fresh) => {
     expect(await stores.counts()).toEqual({ users: 1, sessions: 0, devices: 1, blocks: 0 })
   })
 
-  test('[STORE.1] an id that is taken is refused, and when it was seen only moves on', async () => {
+  test('[STORE.1] refuses an id in use, and moves the time of last use only forward', async () => {
     const { sessions } = await fresh()(new FakeSystem())
     await sessions.add(SESSION)
     await expect(sessions.add({ ...SESSION, userId: 'user_2' })).rejects.toThrow()
@@ -51,7 +51,7 @@ describeStores('sessions and refresh tokens', (fresh) => {
     expect(await sessions.find('s1')).toEqual({ ...SESSION, seenAtMs: NOW_MS + 5 })
   })
 
-  test('[STORE.2] with a session end its refresh tokens and its grant, and nobody else’s', async () => {
+  test('[STORE.2] ends a session’s refresh tokens and grant with it, and no others', async () => {
     const { sessions, refreshTokens, oauth } = await fresh()(new FakeSystem())
     for (const sessionId of ['s1', 's2']) {
       await sessions.add({ ...SESSION, sessionId })
@@ -67,7 +67,7 @@ describeStores('sessions and refresh tokens', (fresh) => {
     expect(await refreshTokens.redeem('s2', 1, NOW_MS)).toEqual({ state: 'good', next: 2 })
   })
 
-  test('[STORE.3] of many who redeem one refresh token at once, one finds it good', async () => {
+  test('[STORE.3] redeems a refresh token once under concurrent use', async () => {
     const open = fresh()
     const [one, other] = [await open(), await open()]
     const atMs = Date.now()
@@ -84,7 +84,7 @@ describeStores('sessions and refresh tokens', (fresh) => {
     expect(await other.refreshTokens.redeem('s1', 1, atMs + 100)).toEqual(reused)
   })
 
-  test('[STORE.3] a refresh token whose session has run out is unknown, and so is one of later', async () => {
+  test('[STORE.3] does not know a refresh token of an expired session, or one not yet issued', async () => {
     const { sessions, refreshTokens } = await fresh()(new FakeSystem())
     await sessions.add({ ...SESSION, expiresAtMs: NOW_MS + 10 })
     expect(await refreshTokens.redeem('s1', 2, NOW_MS)).toEqual({ state: 'unknown' })
@@ -94,7 +94,7 @@ describeStores('sessions and refresh tokens', (fresh) => {
     expect(await refreshTokens.redeem('none', 1, NOW_MS)).toEqual({ state: 'unknown' })
   })
 
-  test('[STORE.13] every use of a long chain of refresh tokens is known as one, the latest eight with their time', async () => {
+  test('[STORE.13] recognizes every used refresh token of a long chain, the latest eight with their time', async () => {
     const { sessions, refreshTokens } = await fresh()(new FakeSystem())
     await sessions.add(SESSION)
     for (let generation = 1; generation <= 100; generation++)
@@ -109,7 +109,7 @@ describeStores('sessions and refresh tokens', (fresh) => {
       })
   })
 
-  test('[STORE.12] what has run out is taken out with time, and nothing else', async () => {
+  test('[STORE.12] removes only expired records over time', async () => {
     const system = new FakeSystem()
     const { sessions, oauth, fingerprints, blocks } = await fresh()(system)
     const YEAR_MS = 367 * DAY_MS
@@ -130,7 +130,7 @@ describeStores('sessions and refresh tokens', (fresh) => {
     expect(await fingerprints.last('s2')).toBe('print')
   })
 
-  test('[STORE.12] where a session was seen is taken out with it, however recent', async () => {
+  test('[STORE.12] removes the place where a session was seen with the session', async () => {
     const system = new FakeSystem()
     const { sessions, oauth, fingerprints } = await fresh()(system)
     await sessions.add({ ...SESSION, expiresAtMs: NOW_MS + 60_000 })

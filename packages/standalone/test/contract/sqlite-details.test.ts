@@ -61,7 +61,7 @@ async function watched() {
 }
 
 test.each([999, 1_000, 1_001, 2_001])(
-  '[STORE.11] of %i revocations that wait all are told at the next reading, in their order',
+  '[STORE.11] delivers all of %i waiting revocations at the next read, in order',
   async (count) => {
     const { told, watch, insert, reading } = await watched()
     watch()
@@ -74,7 +74,7 @@ test.each([999, 1_000, 1_001, 2_001])(
   },
 )
 
-test('[STORE.11] what is published is published, also where the reading after it fails; it is told at the next one, once', async () => {
+test('[STORE.11] keeps a publication when the read after it fails, and delivers it once at the next', async () => {
   const { revocations, told, watch, failing, reading } = await watched()
   watch()
   failing.push(/^select .* from "revocations"/)
@@ -86,7 +86,7 @@ test('[STORE.11] what is published is published, also where the reading after it
   expect(told).toEqual(['1', '2'])
 })
 
-test('[STORE.11] what could not be published is told to nobody, and the next one has its number', async () => {
+test('[STORE.11] does not deliver a failed publication, and gives its number to the next', async () => {
   const { revocations, told, watch, failing, reading } = await watched()
   watch()
   failing.push(/^insert into "revocations"/)
@@ -97,7 +97,7 @@ test('[STORE.11] what could not be published is told to nobody, and the next one
   expect(told).toEqual(['1'])
 })
 
-test('[REVOKE.6] a node is behind for as long as it cannot read, and no longer once it can; each time', async () => {
+test('[REVOKE.6] reports being behind only while it cannot read', async () => {
   const { revocations, watch, failing, system, reading } = await watched()
   expect(revocations.behindMs()).toBe(0)
   system.advance(10_000)
@@ -113,7 +113,7 @@ test('[REVOKE.6] a node is behind for as long as it cannot read, and no longer o
   }
 })
 
-test('[STORE.11] a watcher that comes after all others have gone is told what came between, once, by one reader', async () => {
+test('[STORE.11] delivers the gap to a watcher that arrives after all others left, once', async () => {
   const { told, watch, insert, reading, system, revocations } = await watched()
   const stop = watch()
   insert(1, 1)
@@ -133,7 +133,7 @@ test('[STORE.11] a watcher that comes after all others have gone is told what ca
   expect([told.length, system.armed]).toEqual([3, 0])
 })
 
-test('[STORE.11] revocations are kept for seven days', async () => {
+test('[STORE.11] keeps revocations for seven days', async () => {
   const { revocations, system, db } = await watched()
   await revocations.publish(user('1'))
   system.advance(7 * DAY_MS)
@@ -146,7 +146,7 @@ test('[STORE.11] revocations are kept for seven days', async () => {
   expect(await targets()).toEqual(['2', '3'])
 })
 
-test('[STORE.11] a node that starts is not told what was revoked before it', async () => {
+test('[STORE.11] does not deliver revocations from before a node started', async () => {
   const { db, system, insert } = await watched()
   insert(1, 3)
   const late = await SqlRevocations.open(db, system)
@@ -157,7 +157,7 @@ test('[STORE.11] a node that starts is not told what was revoked before it', asy
   expect(told).toEqual(['4'])
 })
 
-test('[LOG.11] of more events than are read at once the rest follows, and what failed to be added takes no number', async () => {
+test('[LOG.11] reads more events than one batch in several reads, and numbers no failed addition', async () => {
   const { db, failing } = await setUp()
   const outbox = sqlOutbox(db)
   for (let n = 0; n < 1_001; n++) await outbox.add({ event: 'user_added', userId: `u${n}` }, n)
@@ -174,7 +174,7 @@ test('[LOG.11] of more events than are read at once the rest follows, and what f
   expect((await outbox.after(1_001)).map(({ id }) => id)).toEqual([1_002])
 })
 
-test('[STORE.12] sweeps at most once a minute, again after it, and a sweep that fails does no harm', async () => {
+test('[STORE.12] sweeps at most once a minute, and continues after a failed sweep', async () => {
   const { db, system, failing, ran } = await setUp()
   const sweep = createSweep(db, system)
   const sweeps = async () => {
@@ -195,7 +195,7 @@ test('[STORE.12] sweeps at most once a minute, again after it, and a sweep that 
   expect(await sweeps()).toBe(5)
 })
 
-test('[DB.1] any number of different statements run, also after all that were prepared are let go', async () => {
+test('[DB.1] runs any number of different statements, also after the prepared ones are released', async () => {
   const { db } = await setUp()
   for (let n = 0; n < 700; n++) {
     const { rows } = await sql<{ n: number }>`select ${sql.lit(n)} as n`.execute(db)
@@ -205,7 +205,7 @@ test('[DB.1] any number of different statements run, also after all that were pr
   expect(long.rows).toEqual([{ n: 601 }])
 })
 
-test('[DB.1] a transaction that fails leaves nothing, also where the database has ended it by itself', async () => {
+test('[DB.1] rolls back a failed transaction, even if the database already ended it', async () => {
   const { db, file } = await setUp()
   const insert = (transaction: Kysely<Tables>) =>
     transaction.insertInto('settings').values({ name: 'a', value: 'b' }).execute()

@@ -7,7 +7,7 @@ import { ANN, CODE, DEVICE, deviceKey, PASSKEY, SESSION } from './examples.ts'
 const BOB: User = { ...ANN, userId: 'user_2', email: 'bob@example.com' }
 
 describeStores('users', (fresh) => {
-  test('[DATA.1] what was added is found by id and by email, letter case aside, in every process', async () => {
+  test('[DATA.1] finds a user by id and by email in any letter case, in every process', async () => {
     const open = fresh()
     const [{ users }, other] = [await open(), await open()]
     expect(await users.add(ANN)).toEqual(ANN)
@@ -17,7 +17,7 @@ describeStores('users', (fresh) => {
     expect(await users.findByEmail("' OR 1=1 --")).toBeUndefined()
   })
 
-  test('[DATA.1] of many who add one email at once, in two processes, one gets it', async () => {
+  test('[DATA.1] gives an email to one user when two processes add it at once', async () => {
     const open = fresh()
     const [one, other] = [await open(), await open()]
     const added = await Promise.all(
@@ -32,7 +32,7 @@ describeStores('users', (fresh) => {
     expect(await one.users.list('', 10)).toEqual(winners)
   })
 
-  test('[DATA.1] emails that look alike in other alphabets are others', async () => {
+  test('[DATA.1] treats look-alike emails in other alphabets as different', async () => {
     const { users } = await fresh()()
     await users.add({ ...ANN, email: 'mike@example.com' })
     // The Kelvin sign has the lower case k in Unicode.
@@ -42,7 +42,7 @@ describeStores('users', (fresh) => {
     expect(await users.findByEmail('ärger@EXAMPLE.com')).toMatchObject({ userId: 'user_3' })
   })
 
-  test('[DATA.6] a user is suspended, made active, made admin, and nobody else is', async () => {
+  test('[DATA.6] suspends, resumes and promotes one user only', async () => {
     const { users } = await fresh()()
     await users.add(ANN)
     await users.add(BOB)
@@ -55,7 +55,7 @@ describeStores('users', (fresh) => {
     expect(await users.setRole('user_3', 'admin')).toBeUndefined()
   })
 
-  test('[DATA.6] each of many raises of a token version raises it', async () => {
+  test('[DATA.6] applies each of several concurrent raises of a token version', async () => {
     const open = fresh()
     const [one, other] = [await open(), await open()]
     await one.users.add(ANN)
@@ -65,7 +65,7 @@ describeStores('users', (fresh) => {
     expect(await one.users.raiseTokenVersion('user_3')).toBeUndefined()
   })
 
-  test('[DATA.7] users are listed by email, a page at a time', async () => {
+  test('[DATA.7] lists users by email in pages', async () => {
     const { users } = await fresh()()
     const emails = ['Zoe@x.y', 'ann@x.y', 'Bob@x.y', 'carl@x.y']
     for (const email of emails) await users.add({ ...ANN, userId: email, email })
@@ -75,7 +75,7 @@ describeStores('users', (fresh) => {
     expect(await emailsAfter('zoe@x.y')).toEqual([])
   })
 
-  test('[STORE.10] a user goes with all that is theirs, and with nothing of others; keys stay known', async () => {
+  test('[STORE.10] deletes a user with everything of theirs and nothing else, and still refuses their keys', async () => {
     const stores = await fresh()(new FakeSystem())
     const { users, sessions, refreshTokens, devices, credentials, oauth, callTimes, fingerprints } = stores
     for (const { userId, email } of [ANN, BOB]) {
@@ -109,7 +109,7 @@ describeStores('users', (fresh) => {
   })
 })
 
-test('[DATA.1] users in memory keep the same contract', async () => {
+test('[DATA.1] applies the same contract to users in memory', async () => {
   const users = memoryUsers()
   expect(await users.add(ANN)).toEqual(ANN)
   expect(await users.add({ ...ANN, userId: 'user_2', email: 'ann@example.com' })).toBeUndefined()
