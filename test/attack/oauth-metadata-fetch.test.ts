@@ -103,7 +103,7 @@ test.each<[string, (id: string) => object | string]>([
     'with a secret',
     (id) => ({ ...good(id), client_secret: 's', token_endpoint_auth_method: 'client_secret_basic' }),
   ],
-  ['that is no JSON', () => 'hello'],
+  ['that is not JSON', () => 'hello'],
   ['that is a list', () => '[]'],
   ['without redirect addresses', (id) => ({ ...good(id), redirect_uris: [] })],
   [

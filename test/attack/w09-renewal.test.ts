@@ -222,12 +222,12 @@ test('[PROOF.11] refuses a proof that still binds the old token', async () => {
 })
 
 test.each([
-  ['nobody', undefined, 'token_invalid'],
+  ['an unknown issuer', undefined, 'token_invalid'],
   ['another user', { userId: 'user_bob' }, 'token_invalid'],
   ['another session', { sessionId: 'another' }, 'token_invalid'],
   ['another device', { deviceId: 'another' }, 'token_invalid'],
   ['another resource', { resource: 'https://elsewhere.example/mcp' }, 'token_invalid'],
-  ['no agent', { scopes: ['tools:list'] }, 'scope_insufficient'],
+  ['a caller', { scopes: ['tools:list'] }, 'scope_insufficient'],
 ])(
   '[PROOF.11] refuses the token of %s, and does not extend the connection',
   async (_whose, changes, code) => {

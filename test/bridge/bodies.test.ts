@@ -87,7 +87,7 @@ test('[MCP.2] reads a whole body in pieces, in chunks, or with the next request 
 test.each<[string, number, string, number]>([
   ['more than there is', BODY.length + 5, '', 200],
   ['less than there is', 5, '', 200],
-  ['what stands before more', BODY.length, ' more', 400],
+  ['that of the first chunk', BODY.length, ' more', 400],
 ])(
   '[MCP.2] ignores Content-Length beside chunks, which a lenient parser accepts: %s',
   async (_what, length, more, status) => {

@@ -24,12 +24,12 @@ test.each<[string, object]>([
   ['an image', { content: [{ type: 'image', data: 'AAAA', mimeType: 'image/png' }] }],
   ['no content', { structuredContent: { a: 1 } }],
   ['nothing', {}],
-  ['a _meta of its own', { content: [], _meta: { 'x/y': 1 } }],
+  ['its own _meta', { content: [], _meta: { 'x/y': 1 } }],
   [
     'a _meta that names the server',
     { content: [], _meta: { [SERVER_INFO_KEY]: { name: 'own', version: '2' } } },
   ],
-  ['a resultType of its own', { resultType: 'complete', content: [] }],
+  ['its own resultType', { resultType: 'complete', content: [] }],
 ])('[MCP.3] answers either content type alike, in both revisions: %s', async (_what, result) => {
   const { at, peer, auth } = await setUp()
   const modern = modernToolCall('read')
@@ -142,15 +142,18 @@ test.each<[string, string, object, string]>([
     { jsonrpc: '2.0', id: 1, method: 'tools/list' },
     'server_not_found',
   ],
-])('[MCP.5] answers %s with a JSON-RPC error that has a stable code and a next step', async (_what, path, body, code) => {
-  const { at, auth } = await setUp()
-  const { status, json } = await post(at, path, body, auth)
-  expect(status).toBe(200)
-  expect(json).toMatchObject({
-    id: 1,
-    error: { code: expect.any(Number), data: { code, next: expect.any(String) } },
-  })
-})
+])(
+  '[MCP.5] answers %s with a JSON-RPC error that has a stable code and a next step',
+  async (_what, path, body, code) => {
+    const { at, auth } = await setUp()
+    const { status, json } = await post(at, path, body, auth)
+    expect(status).toBe(200)
+    expect(json).toMatchObject({
+      id: 1,
+      error: { code: expect.any(Number), data: { code, next: expect.any(String) } },
+    })
+  },
+)
 
 test('[MCP.5] answers calls and lists with agent_offline without an agent', async () => {
   const at = await startBridge()

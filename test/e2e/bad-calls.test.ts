@@ -62,7 +62,7 @@ test.each([
 })
 
 test.each([
-  ['is no JSON', '{"jsonrpc":', -32700],
+  ['is not JSON', '{"jsonrpc":', -32700],
   [
     'has arguments that are no object',
     { ...toolCall('echo'), params: { name: 'echo', arguments: [1] } },

@@ -13,8 +13,8 @@ beforeAll(async () => {
 
 const DISCOVER = { jsonrpc: '2.0', id: 1, method: 'ping' }
 
-describe.each(['a folder of its own', 'the folder of a running bridge'])('in %s', (where) => {
-  const folder = () => (where.startsWith('a folder') ? join(scratch(), 'new/data') : bridge.data)
+describe.each(['a separate folder', 'the folder of a running bridge'])('in %s', (where) => {
+  const folder = () => (where.startsWith('a separate') ? join(scratch(), 'new/data') : bridge.data)
 
   test('[CLI.1] user add and token issue give what an agent and a caller need, as JSON', async () => {
     const data = folder()

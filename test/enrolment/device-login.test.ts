@@ -4,7 +4,7 @@ import { type ApprovingBridge, sendJson, startApprovingBridge } from './approvin
 import { codeOf, enrolledMachine, machine } from './machine.ts'
 
 describe('an enrolled machine', () => {
-  test('[LINKUP.4] gets a token that is good, keeps it for a while, and gets another for one that is spent', async () => {
+  test('[LINKUP.4] gets a valid token, reuses it, and replaces one that was refused', async () => {
     const at = await startApprovingBridge()
     const mine = await enrolledMachine(at)
     const login = mine.login()
@@ -17,7 +17,7 @@ describe('an enrolled machine', () => {
     expect(await login.token(token)).not.toBe(token)
   })
 
-  test('[LINKUP.4] asks once more by the bridge’s clock where its own is wrong', async () => {
+  test('[LINKUP.4] retries by the bridge’s clock when its own is wrong', async () => {
     const at = await startApprovingBridge()
     const mine = await enrolledMachine(at)
     for (const offMs of [-86_400_000, 3_600_000]) {
@@ -27,7 +27,7 @@ describe('an enrolled machine', () => {
     }
   })
 
-  test('[LINKUP.4] enrols with a wrong clock, too', async () => {
+  test('[LINKUP.4] enrols with a wrong clock', async () => {
     const at = await startApprovingBridge()
     const slow: System = { ...realSystem, nowMs: () => realSystem.nowMs() - 86_400_000 }
     const mine = await enrolledMachine(at, slow)
@@ -37,7 +37,7 @@ describe('an enrolled machine', () => {
   test.each([
     ['device_unknown', (at: ApprovingBridge, { deviceId }: EnrolledRecord) => at.devices.revoke(deviceId, 0)],
     ['login_revoked', (at: ApprovingBridge, { sessionId }: EnrolledRecord) => at.sessions.end(sessionId)],
-  ] as const)('[LINKUP.7] that was removed is told %s, and what to do', async (code, remove) => {
+  ] as const)('[LINKUP.7] fails with %s and the next step once it was removed', async (code, remove) => {
     const at = await startApprovingBridge()
     const mine = await enrolledMachine(at)
     await remove(at, await mine.record())
@@ -48,7 +48,7 @@ describe('an enrolled machine', () => {
     expect(error).toMatchObject({ name: 'AgentError', code, next: expect.stringContaining('--enrol-again') })
   })
 
-  test('[LINKUP.7] keeps trying while the bridge is away', async () => {
+  test('[LINKUP.7] reports a bridge that is away as unreachable', async () => {
     const at = await startApprovingBridge()
     const mine = await enrolledMachine(at)
     at.odd.set('/api/devices/token', (response) => sendJson(response, 503, {}))
@@ -60,7 +60,7 @@ describe('an enrolled machine', () => {
     ).toBe('Unreachable')
   })
 
-  test('[LINKUP.5] rotates its key when asked, and when it is older than 180 days', async () => {
+  test('[LINKUP.5] rotates its key when asked, and after 180 days', async () => {
     const at = await startApprovingBridge()
     const mine = await enrolledMachine(at)
     const first = await mine.record()
@@ -78,31 +78,28 @@ describe('an enrolled machine', () => {
     ['before the bridge hears of it', (response: { destroy(): void }) => response.destroy(), 2],
     ['after the bridge has done it', undefined, 2],
   ] as const
-  test.each(CUTS)(
-    '[LINKUP.5] goes on with a rotation that was cut off %s',
-    async (_what, cut, generation) => {
-      const at = await startApprovingBridge()
-      const mine = await enrolledMachine(at)
-      if (cut !== undefined) at.odd.set('/api/devices/key', cut)
-      else
-        at.before.unshift((request, response) => {
-          if (request.url !== '/api/devices/key' || at.odd.has('done')) return false
-          at.odd.set('done', () => {})
-          void at.parts(request).then(() => response.destroy())
-          return true
-        })
-      expect(await codeOf(mine.login().rotate())).toBe('bridge_unreachable')
-      expect(await mine.record()).toMatchObject({ generation: 1, next: { keyId: expect.any(String) } })
-      at.odd.delete('/api/devices/key')
-      expect(await at.tokens.authenticate(await mine.login().token())).toMatchObject({ allowed: true })
-      const record = await mine.record()
-      expect(record).toMatchObject({ generation })
-      expect(record.next).toBeUndefined()
-      expect((await at.devices.find(record.deviceId))?.keys[0]?.keyId).toBe(record.keyId)
-    },
-  )
+  test.each(CUTS)('[LINKUP.5] completes a rotation that was cut off %s', async (_what, cut, generation) => {
+    const at = await startApprovingBridge()
+    const mine = await enrolledMachine(at)
+    if (cut !== undefined) at.odd.set('/api/devices/key', cut)
+    else
+      at.before.unshift((request, response) => {
+        if (request.url !== '/api/devices/key' || at.odd.has('done')) return false
+        at.odd.set('done', () => {})
+        void at.parts(request).then(() => response.destroy())
+        return true
+      })
+    expect(await codeOf(mine.login().rotate())).toBe('bridge_unreachable')
+    expect(await mine.record()).toMatchObject({ generation: 1, next: { keyId: expect.any(String) } })
+    at.odd.delete('/api/devices/key')
+    expect(await at.tokens.authenticate(await mine.login().token())).toMatchObject({ allowed: true })
+    const record = await mine.record()
+    expect(record).toMatchObject({ generation })
+    expect(record.next).toBeUndefined()
+    expect((await at.devices.find(record.deviceId))?.keys[0]?.keyId).toBe(record.keyId)
+  })
 
-  test('[LINKUP.5] of two processes that rotate at once, both go on with the one key that the bridge has', async () => {
+  test('[LINKUP.5] keeps the bridge’s key when two processes rotate at once', async () => {
     const at = await startApprovingBridge()
     const mine = await enrolledMachine(at)
     const other = machine(at, realSystem, mine.home)
@@ -115,7 +112,7 @@ describe('an enrolled machine', () => {
     expect(record.next).toBeUndefined()
   })
 
-  test('[LINKUP.5] shows the link what it is to prove, and remembers its last connection', async () => {
+  test('[LINKUP.5] gives the link its identity, and remembers its last connection', async () => {
     const at = await startApprovingBridge()
     const mine = await enrolledMachine(at)
     const { keyId, deviceId, bridgeKey } = await mine.record()

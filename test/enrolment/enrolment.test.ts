@@ -14,12 +14,12 @@ test.each([
   ['wss://bridge.example.com/api/mcp-ws', 'https://bridge.example.com'],
   ['https://example.com/base/', 'https://example.com/base'],
   ['http://127.0.0.1:8787', 'http://127.0.0.1:8787'],
-])('[LINKUP.1] the bridge at %s is %s', (given, bridge) => {
+])('[LINKUP.1] reads the address %s as the bridge at %s', (given, bridge) => {
   expect(bridgeAddress(given, false)).toBe(bridge)
 })
 
-describe('a machine enrols', () => {
-  test('[LINKUP.1] with a key of its own, the words of which its user is shown, and is known from then on', async () => {
+describe('enrolment of a machine', () => {
+  test('[LINKUP.1] enrols a new key, shows its words, and reuses the record', async () => {
     const at = await startApprovingBridge()
     const mine = machine(at)
     const enrolling = mine.enrol()
@@ -60,25 +60,24 @@ describe('a machine enrols', () => {
     expect(at.asked).toHaveLength(1)
   })
 
-  test('[LINKUP.1] after the first answer was lost, with the same key and one more approval', async () => {
+  test('[LINKUP.1] recovers from a lost answer with the same key and one more approval', async () => {
     const at = await startApprovingBridge()
     const mine = machine(at)
     const enrolling = mine.enrol()
     let lost = 0
-    const token = await at.approve(await at.request())
+    await at.approve(await at.request())
     // The bridge does as asked, and the network fails before it can say so.
     at.before.unshift((request, response) => {
       if (request.url !== '/api/devices' || lost++ > 0) return false
       void at.parts(request).then(() => response.destroy())
       return true
     })
-    expect(token).toBeDefined()
     await at.approve(await at.request(2))
     const record = await enrolling
     expect((await at.devices.ofUser('ann')).map(({ deviceId }) => deviceId)).toEqual([record.deviceId])
   })
 
-  test('[LINKUP.2] as slowly as it is told, and through failures of the network', async () => {
+  test('[LINKUP.2] polls as slowly as the bridge asks, and retries after network failures', async () => {
     const at = await startApprovingBridge()
     const waits: number[] = []
     const hasty: System = {
@@ -105,7 +104,7 @@ describe('a machine enrols', () => {
     expect(pauses[0]).toBe(50)
   })
 
-  test('[LINKUP.2] with another code once one has run out, and not without end', async () => {
+  test('[LINKUP.2] asks for another code when one expires, up to three times', async () => {
     const at = await startApprovingBridge()
     const mine = machine(at)
     const enrolling = codeOf(mine.enrol())
@@ -117,7 +116,7 @@ describe('a machine enrols', () => {
     expect(new Set(at.asked.map(({ form }) => form.get('device_key'))).size).toBe(1)
   })
 
-  test('[LINKUP.2] not where its user says no', async () => {
+  test('[LINKUP.2] fails when the user refuses', async () => {
     const at = await startApprovingBridge()
     const mine = machine(at)
     const enrolling = codeOf(mine.enrol())
@@ -125,7 +124,7 @@ describe('a machine enrols', () => {
     expect(await enrolling).toBe('enrolment_denied')
   })
 
-  test('[LINKUP.3] told to stop, and goes on the next time with the code that was approved meanwhile', async () => {
+  test('[LINKUP.3] stops on request, and resumes with the code that was approved since', async () => {
     const at = await startApprovingBridge()
     const mine = machine(at)
     const enrolling = mine.enrol().catch(() => 'stopped')
@@ -140,7 +139,7 @@ describe('a machine enrols', () => {
     expect(at.asked).toHaveLength(1)
   })
 
-  test('[LINKUP.3] twice at once on one machine, as one', async () => {
+  test('[LINKUP.3] enrols once when two processes enrol at once', async () => {
     const at = await startApprovingBridge()
     const one = machine(at)
     const two = machine(at, realSystem, one.home)
@@ -152,7 +151,7 @@ describe('a machine enrols', () => {
     expect(await at.devices.ofUser('ann')).toHaveLength(1)
   })
 
-  test('[LINKUP.3] again from the beginning, when told so', async () => {
+  test('[LINKUP.3] starts over with a new key on request', async () => {
     const at = await startApprovingBridge()
     const mine = await enrolledMachine(at)
     const before = await mine.record()
@@ -163,7 +162,7 @@ describe('a machine enrols', () => {
     expect(after).toMatchObject({ name: 'desktop' })
   })
 
-  test('[LINKUP.3] with another key once the bridge will never take this one', async () => {
+  test('[LINKUP.3] uses another key after the bridge refused one as known', async () => {
     const at = await startApprovingBridge()
     const mine = machine(at)
     const enrolling = codeOf(mine.enrol())
@@ -181,7 +180,7 @@ describe('a machine enrols', () => {
   })
 })
 
-describe('a bridge that is not what it should be', () => {
+describe('a misbehaving bridge', () => {
   const WELL_KNOWN = '/.well-known/oauth-authorization-server'
   const meta = (at: ApprovingBridge, changes: object) => ({
     issuer: at.url,
@@ -196,9 +195,9 @@ describe('a bridge that is not what it should be', () => {
   const elsewhere = 'https://evil.example'
   type Odd = readonly [string, string, string, (at: ApprovingBridge) => object]
   const ODD: readonly Odd[] = [
-    ['is another one', 'bridge_misnamed', WELL_KNOWN, (at) => meta(at, { issuer: elsewhere })],
+    ['names another issuer', 'bridge_misnamed', WELL_KNOWN, (at) => meta(at, { issuer: elsewhere })],
     [
-      'gets approvals elsewhere',
+      'issues tokens elsewhere',
       'enrolment_unavailable',
       WELL_KNOWN,
       (at) => meta(at, { token_endpoint: `${elsewhere}/t` }),
@@ -229,7 +228,7 @@ describe('a bridge that is not what it should be', () => {
       (at) => flow(at, { user_code: '\u001b[2J' }),
     ],
   ]
-  test.each(ODD)('[LINKUP.6] and %s is left', async (_what, code, path, json) => {
+  test.each(ODD)('[LINKUP.6] stops enrolment at a bridge that %s', async (_what, code, path, json) => {
     const at = await startApprovingBridge()
     at.odd.set(path, (response) => sendJson(response, 200, json(at)))
     const mine = machine(at)
@@ -237,7 +236,7 @@ describe('a bridge that is not what it should be', () => {
     expect(mine.events).toEqual([])
   })
 
-  test('[LINKUP.6] by redirects, endless answers and silence gets nothing', async () => {
+  test('[LINKUP.6] asks nothing of a bridge that redirects, answers endlessly or stays silent', async () => {
     const at = await startApprovingBridge()
     const mine = machine(at)
     at.odd.set(WELL_KNOWN, (response) =>
@@ -255,14 +254,14 @@ describe('a bridge that is not what it should be', () => {
   })
 
   const ANSWERS: readonly (readonly [string, object])[] = [
-    ['another key than ours', { keyId: 'x'.repeat(43) }],
-    ['a key of its own that is not the one it names', { bridgeKeyId: 'x'.repeat(43) }],
+    ['another device key', { keyId: 'x'.repeat(43) }],
+    ['a bridge key that does not match its id', { bridgeKeyId: 'x'.repeat(43) }],
     ['a private key', { bridgeKey: { ...BRIDGE_KEY.jwk, d: BRIDGE_KEY.jwk.x } }],
     ['no device', { deviceId: undefined }],
     ['a name that acts on a terminal', { name: '\u001b[2J' }],
     ['a later generation', { generation: 2 }],
   ]
-  test.each(ANSWERS)('[LINKUP.6] an enrolment that is answered with %s is none', async (_what, changes) => {
+  test.each(ANSWERS)('[LINKUP.6] refuses an enrolment answered with %s', async (_what, changes) => {
     const at = await startApprovingBridge()
     const mine = machine(at)
     const enrolling = codeOf(mine.enrol())

@@ -17,7 +17,7 @@ const READERS = [
 /** Counts the members that every object inherits; nothing from a peer may add to them. */
 const inherited = () => Reflect.ownKeys(Object.prototype).length + Reflect.ownKeys(Array.prototype).length
 
-test('[WIRE.4] no bytes make a reader throw, hang on to a prototype, or take what is not one object', () => {
+test('[WIRE.4] readers throw for no bytes, leave prototypes alone, and accept single objects only', () => {
   const before = inherited()
   fc.assert(
     fc.property(anyFrame, (frame) => {
@@ -37,7 +37,7 @@ test('[WIRE.4] no bytes make a reader throw, hang on to a prototype, or take wha
   expect(inherited()).toBe(before)
 })
 
-test('[JSON.4] sixteen times the bytes take nowhere near sixteen times sixteen the time', () => {
+test('[JSON.4] takes far less than 256 times as long for sixteen times the bytes', () => {
   const fastestMs = (frame: Buffer): number => {
     const times = Array.from({ length: 3 }, () => {
       const start = performance.now()
@@ -124,7 +124,7 @@ test('[WS.4] [STATE.4] survives any frames in any state, and serves honest peers
   await expectServed(at, bob)
 })
 
-test('[WS.4] serves others whatever bytes come on a TCP connection, before and after the challenge', async () => {
+test('[WS.4] serves other peers whatever bytes arrive on a TCP connection, before and after the challenge', async () => {
   const { at, faults } = await fuzzedBridge()
   const bob = await verifiedPeer(at, await at.token('bob'), { v2: true })
   for (const [number, wire] of fc

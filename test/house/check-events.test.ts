@@ -8,11 +8,11 @@ const page = join(repository, 'docs/security-events.md')
 const check = (...args: string[]) =>
   run(process.execPath, [join(repository, 'scripts/check-events.ts'), ...args])
 
-test("[HOUSE.10] this repository's page of events is that of the table", async () => {
+test('[HOUSE.10] the page of events matches the table of events', async () => {
   expect((await check()).code).toBe(0)
 })
 
-test('[HOUSE.10] a stale page, or one without its marks, fails the check, and --fix makes it anew', async () => {
+test('[HOUSE.10] fails on a stale page or one without marks, and --fix regenerates it', async () => {
   const copy = join(scratch(), 'page.md')
   copyFileSync(page, copy)
   writeFileSync(copy, readFileSync(page, 'utf8').replace('`user_added`', '`user_gone`'))

@@ -10,11 +10,11 @@ const page = join(repository, 'SECURITY.md')
 const check = (...args: string[]) =>
   run(process.execPath, [join(repository, 'scripts/check-limits.ts'), ...args])
 
-test('[HOUSE.11] the limits in SECURITY.md are those of the constants', async () => {
+test('[HOUSE.11] the limits in SECURITY.md match the constants', async () => {
   expect((await check()).code).toBe(0)
 })
 
-test('[HOUSE.11] a changed limit fails the check, and --fix writes the right one', async () => {
+test('[HOUSE.11] fails on a changed limit, and --fix corrects it', async () => {
   const copy = join(scratch(), 'page.md')
   copyFileSync(page, copy)
   writeFileSync(
@@ -27,7 +27,7 @@ test('[HOUSE.11] a changed limit fails the check, and --fix writes the right one
   expect(readFileSync(copy, 'utf8')).toBe(readFileSync(page, 'utf8'))
 })
 
-test('[HOUSE.11] every code that the limits name is a code of the bridge or of OAuth', () => {
+test('[HOUSE.11] names only codes of the bridge or of OAuth in the limits', () => {
   const rows = [SOCKETS, CALLS, AGENTS, ACCOUNTS, MACHINE].flat()
   const named = rows.flatMap(([, , , hears]) => [...hears.matchAll(/`(\w+)`/g)].map(([, code = '']) => code))
   const oauth = ['invalid_client_metadata', 'invalid_request']

@@ -12,11 +12,11 @@ const clean = {
 
 const passed = { code: 0, stderr: '', stdout: expect.stringMatching(/^rules: \d+, /) }
 
-test('[HOUSE.4] a tree whose rules are all tested passes', async () => {
+test('[HOUSE.4] passes a tree with a test for each rule', async () => {
   expect(await check('check-rules.ts', plant(clean))).toEqual(passed)
 })
 
-test('[HOUSE.4] the rules of this repository are all tested', async () => {
+test('[HOUSE.4] finds a test for each rule of this repository', async () => {
   expect(await check('check-rules.ts', repository)).toEqual(passed)
 })
 

@@ -8,11 +8,11 @@ const page = join(repository, 'README.md')
 const check = (...args: string[]) =>
   run(process.execPath, [join(repository, 'scripts/check-settings.ts'), ...args])
 
-test('[HOUSE.14] the settings in README.md are the declared ones', async () => {
+test('[HOUSE.14] the settings in README.md match the declared ones', async () => {
   expect((await check()).code).toBe(0)
 })
 
-test('[HOUSE.14] a changed default fails the check, and --fix writes the right one', async () => {
+test('[HOUSE.14] fails on a changed default, and --fix corrects it', async () => {
   const copy = join(scratch(), 'page.md')
   copyFileSync(page, copy)
   writeFileSync(copy, readFileSync(page, 'utf8').replace('| `8787` |', '| `8788` |'))

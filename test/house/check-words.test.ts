@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { check, plant, repository } from './planted.ts'
 
-test('[HOUSE.15] this repository opens its comments and titles plainly', async () => {
+test('[HOUSE.15] passes this repository', async () => {
   expect(await check('check-words.ts', repository)).toMatchObject({ code: 0, stderr: '' })
 })
 
@@ -13,7 +13,7 @@ test.each([
   ['a long doc comment', 'packages/bridge/src/a.ts', `/**\n * [RATE.1] ${whose} call it is.\n */`],
   ['a line comment', 'scripts/a.ts', `const a = 1 // ${whoever} reads it`],
   ['a title', 'test/a.test.ts', `test('[RATE.1] ${whatever} comes', () => {})`],
-])('[HOUSE.15] names %s that opens with a pronoun', async (_, file, text) => {
+])('[HOUSE.15] reports %s that opens with a pronoun', async (_, file, text) => {
   const { code, stdout } = await check('check-words.ts', plant({ [file]: `${text}\n` }))
   expect({ code, stdout }).toEqual({ code: 1, stdout: expect.stringContaining('  opening  begins with') })
 })

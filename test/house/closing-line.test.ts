@@ -15,12 +15,12 @@ async function lastLine(files: Record<string, string>): Promise<{ code: number; 
 
 const head = `import { beforeAll, describe, expect, test } from 'vitest'\n`
 
-test('[HOUSE.9] the last line counts what passed and what was skipped', async () => {
+test('[HOUSE.9] counts passed and skipped tests in the last line', async () => {
   const files = { 'test/a.test.ts': `${head}test('a', () => {})\ntest('b', () => {})\ntest.skip('c')\n` }
   expect(await lastLine(files)).toEqual({ code: 0, line: '2 passed, 0 failed, 1 skipped' })
 })
 
-test('[HOUSE.9] a failed test, a broken file, a broken hook and a stray rejection count as failed', async () => {
+test('[HOUSE.9] counts a failed test, a broken file, a broken hook and a stray rejection as failed', async () => {
   const files = {
     'test/failed.test.ts': `${head}test('a', () => expect(1).toBe(2))\ntest('b', () => {})\n`,
     'test/broken.test.ts': `${head}throw new Error('broken')\n`,
@@ -30,6 +30,6 @@ test('[HOUSE.9] a failed test, a broken file, a broken hook and a stray rejectio
   expect(await lastLine(files)).toEqual({ code: 1, line: expect.stringMatching(/^2 passed, 4 failed/) })
 })
 
-test('[HOUSE.9] a run that finds no test fails and says that nothing passed', async () => {
+test('[HOUSE.9] fails a run without tests, and reports that nothing passed', async () => {
   expect(await lastLine({})).toEqual({ code: 1, line: '0 passed, 0 failed' })
 })

@@ -6,7 +6,7 @@ import { repository } from '../support/program.ts'
 const page = readFileSync(join(repository, 'docs/interop.md'), 'utf8')
 const rows = page.split('\n').filter((line) => line.startsWith('| ') && line.includes('.test.ts`'))
 
-test('[HOUSE.12] every test that docs/interop.md names cites the rules beside it', () => {
+test('[HOUSE.12] finds each rule in the tests that docs/interop.md names beside it', () => {
   expect(rows.length).toBeGreaterThan(30)
   for (const row of rows) {
     const shown = row.split('|').at(-2) ?? ''

@@ -73,7 +73,7 @@ describe.skipIf(process.platform === 'win32').each([
   ['an older Node', [PRETEND_OLD]],
   ['a Node that runs TypeScript', []],
 ])('under %s', (_, nodeArgs) => {
-  test('[HOUSE.5] arguments and the exit code pass through', async () => {
+  test('[HOUSE.5] passes on arguments and the exit code', async () => {
     const { code, stdout } = await runNode([...nodeArgs, plantLauncher(), 'exit', '7', '--flag', 'two words'])
     expect(code).toBe(7)
     expect(JSON.parse(stdout)).toMatchObject({
@@ -82,25 +82,28 @@ describe.skipIf(process.platform === 'win32').each([
     })
   })
 
-  test('[HOUSE.5] input and output pass through', async () => {
+  test('[HOUSE.5] passes on input and output', async () => {
     const [launcher] = await start(process.execPath, [...nodeArgs, plantLauncher(), 'echo'])
     launcher.stdin?.end('hello\n')
     const [chunk] = await once(launcher.stdout ?? launcher, 'data')
     expect(String(chunk)).toBe('hello\n')
   })
 
-  test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)('[HOUSE.5] %s reaches the command', async (signal) => {
-    const [launcher] = await start(process.execPath, [...nodeArgs, plantLauncher(), 'trap', signal])
-    launcher.kill(signal)
-    expect(await allEnded(launcher)).toEqual([9, null])
-  })
+  test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
+    '[HOUSE.5] forwards %s to the command',
+    async (signal) => {
+      const [launcher] = await start(process.execPath, [...nodeArgs, plantLauncher(), 'trap', signal])
+      launcher.kill(signal)
+      expect(await allEnded(launcher)).toEqual([9, null])
+    },
+  )
 
-  test('[HOUSE.5] a command that a signal ends ends the launcher by the same', async () => {
+  test('[HOUSE.5] ends the launcher by the signal that ended the command', async () => {
     const [launcher] = await start(process.execPath, [...nodeArgs, plantLauncher(), 'die', 'SIGTERM'])
     expect(await allEnded(launcher)).toEqual([null, 'SIGTERM'])
   })
 
-  test('[HOUSE.6] nothing outlives a launcher that is killed', async () => {
+  test('[HOUSE.6] ends every process when the launcher is killed', async () => {
     const [launcher] = await start(process.execPath, [...nodeArgs, plantLauncher(), 'wait'])
     launcher.kill('SIGKILL')
     await allEnded(launcher)
@@ -111,13 +114,13 @@ describe.skipIf(process.platform === 'win32').each([
     ['', 'exec'],
     ['exec', 'exec'],
     ['exec', 'start'],
-  ])('[HOUSE.7] nothing outlives an npm that is killed (sh -c "%s …", npm %s)', async (exec, npmCommand) => {
+  ])('[HOUSE.7] ends every process when npm is killed (sh -c "%s …", npm %s)', async (exec, npmCommand) => {
     const [npm] = await start(process.execPath, pretendNpm(nodeArgs, exec), npmCommand)
     npm.kill('SIGKILL')
     await allEnded(npm)
   })
 
-  test('[HOUSE.7] without npm the launcher outlives who started it, as under nohup', async () => {
+  test('[HOUSE.7] without npm, the launcher outlives its parent, as under nohup', async () => {
     const [parent, { pid }] = await start(process.execPath, pretendNpm(nodeArgs, 'exec'))
     parent.kill('SIGKILL')
     await sleep(2_500)
@@ -133,7 +136,7 @@ function pretendNpm(nodeArgs: string[], exec: string): string[] {
   return ['--eval', spawnShell, '--', script]
 }
 
-test('[HOUSE.5] where there is no suitable Node, the launcher says what to install', async () => {
+test('[HOUSE.5] names what to install without a suitable Node', async () => {
   const root = plant({})
   transplant(root, 'packages/cli/bin')
   const { code, stderr } = await runNode([

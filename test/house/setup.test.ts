@@ -24,7 +24,7 @@ function bench(root: string): Promise<Outcome> {
   return runNode([join(root, 'scripts/run.mjs'), 'bench', 'two words', '--flag'])
 }
 
-test('[HOUSE.8] a task sets up first, once, and again when the lock file changes', async () => {
+test('[HOUSE.8] sets up before a task, once, and again after the lock file changes', async () => {
   const root = plantProject()
   const first = await bench(root)
   expect(first).toMatchObject({ code: 7, stderr: expect.stringContaining('Setting up (first run only)…') })
@@ -36,14 +36,14 @@ test('[HOUSE.8] a task sets up first, once, and again when the lock file changes
   expect(await bench(root)).toMatchObject({ code: 7, stderr: expect.stringContaining('Setting up') })
 })
 
-test('[HOUSE.8] a set-up that fails says what to do and runs nothing', async () => {
+test('[HOUSE.8] reports the next step and runs nothing when the set-up fails', async () => {
   const root = plantProject({ name: 'tiny', version: '1.0.0', dependencies: { 'not-locked': '1.0.0' } })
   const { code, stdout, stderr } = await bench(root)
   expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
   expect(stderr).toMatch(/Setting up failed: .+ try again/)
 })
 
-test('[HOUSE.8] an unknown task is refused with the list of tasks', async () => {
+test('[HOUSE.8] refuses an unknown task with the list of tasks', async () => {
   const outcome = await runNode([join(plantProject(), 'scripts/run.mjs'), 'constructor'])
   expect(outcome).toMatchObject({
     code: 1,

@@ -24,7 +24,7 @@ const form = (parameters: Record<string, string>) => ({
   redirect: 'manual' as const,
 })
 
-test('[OAUTH.21] every answer of the library bears the headers that protect browsers', async () => {
+test('[OAUTH.21] sends security headers with every answer of the library', async () => {
   const node = await startOAuth()
   const at = (path: string, init: RequestInit = { redirect: 'manual' }) => fetch(node.url + path, init)
   const registration = (body: string) => ({
@@ -57,7 +57,7 @@ test('[OAUTH.21] every answer of the library bears the headers that protect brow
   }
 })
 
-test('[OAUTH.21] an answer to a failure of the store bears them as well', async () => {
+test('[OAUTH.21] sends security headers with an answer to a failed store', async () => {
   const { stores } = await startOAuth()
   const fail = () => Promise.reject(new Error('The disk is full.'))
   const node = await startOAuth({ parts: { store: { ...stores.oauth, put: fail, find: fail } } })
@@ -79,7 +79,7 @@ test('[OAUTH.21] an answer to a failure of the store bears them as well', async 
   expectHardened(registered, 'registration')
 })
 
-test('[OAUTH.21] the page that posts a code to the app runs its own script and no other, and works', async () => {
+test('[OAUTH.21] allows only its own script on the page that posts a code to the app, and that page works', async () => {
   const node = await startOAuth()
   const app = await register(node)
   const asked = await ask(app, { response_mode: 'form_post' })
@@ -98,7 +98,7 @@ test('[OAUTH.21] the page that posts a code to the app runs its own script and n
   expect((await redeem(app, left, asked)).token_type).toBe('bearer')
 })
 
-test('[OAUTH.21] a second user of one browser is asked after the first, by a page whose script runs', async () => {
+test('[OAUTH.21] asks a second user of one browser after the first, on a page whose script runs', async () => {
   const node = await startOAuth()
   const app = await register(node)
   const browser = await node.login('ann')
@@ -118,7 +118,7 @@ test('[OAUTH.21] a second user of one browser is asked after the first, by a pag
   expect(consent.text).toContain('bob@example.com')
 })
 
-test('[ANSWER.1] no answer of the bridge itself may be guessed at or kept', async () => {
+test('[ANSWER.1] forbids sniffing and caching in every answer of the bridge itself', async () => {
   const node = await startOAuth()
   const answers: readonly [string, () => Promise<{ readonly headers: Headers }>][] = [
     ['health', () => fetch(`${node.url}/healthz`)],
@@ -143,7 +143,7 @@ test('[ANSWER.1] no answer of the bridge itself may be guessed at or kept', asyn
   expect((await fetch(metadataOf(node))).headers.get('x-content-type-options')).toBe('nosniff')
 })
 
-test('[ANSWER.1] a path that nobody serves is answered with them', async () => {
+test('[ANSWER.1] answers an unknown path with these headers', async () => {
   const at = await startBridge()
   for (const path of ['/none', '/none/', '//']) {
     const { status, headers } = await fetch(at.url + path)

@@ -39,7 +39,7 @@ async function registered(node: OAuthNode, metadata: object) {
 test.each([
   ['VS Code', VS_CODE],
   ['claude.ai', CLAUDE_AI],
-])('[OAUTH.25] registers %s as it registers itself', async (_name, metadata) => {
+])('[OAUTH.25] registers %s with its own metadata', async (_name, metadata) => {
   const { status, body } = await registered(await startOAuth(), metadata)
   expect(status).toBe(201)
   expect(body).toMatchObject({
@@ -69,7 +69,7 @@ test.each<[string, object, string, Record<string, string | undefined>]>([
   expect((await post(node, '/mcp', LIST, bearer(String(body.access_token)))).status).toBe(200)
 })
 
-test('[OAUTH.25] answers with the reduced values for everything that it does not give', async () => {
+test('[OAUTH.25] answers with the reduced values for everything unsupported', async () => {
   const { status, body } = await registered(await startOAuth(), {
     redirect_uris: [CALLBACK, CALLBACK],
     grant_types: [DEVICE, 'refresh_token', 'authorization_code', 'client_credentials', 'implicit', 7, null],
@@ -124,7 +124,7 @@ test.each<[string, object, string]>([
   ['an empty text', { token_endpoint_auth_method: '' }, 'none'],
   ['no method', {}, 'none'],
 ])(
-  '[OAUTH.25] answers which way to authenticate is given to a client that asks for %s',
+  '[OAUTH.25] answers with the supported authentication method for a client that asks for %s',
   async (_what, asked, given) => {
     const { status, body } = await registered(await startOAuth(), { redirect_uris: [CALLBACK], ...asked })
     expect(status).toBe(201)
@@ -133,7 +133,7 @@ test.each<[string, object, string]>([
   },
 )
 
-test('[OAUTH.25] leaves out redirect addresses that are not allowed, and refuses a client that has no other', async () => {
+test('[OAUTH.25] omits disallowed redirect addresses, and refuses a client without others', async () => {
   const node = await startOAuth()
   const cursor = 'cursor://anysphere.cursor-mcp/oauth/callback'
   const both = await registered(node, { redirect_uris: [cursor, CALLBACK, 'https://app.example/#a', null] })
@@ -145,7 +145,7 @@ test('[OAUTH.25] leaves out redirect addresses that are not allowed, and refuses
     expect(body.error_description).toContain(possible)
 })
 
-test('[OAUTH.25] never gives the device grant: a client that asks for it cannot use it', async () => {
+test('[OAUTH.25] never grants the device flow to a client that asks for it', async () => {
   const node = await startOAuth()
   const app = await register(node, { grant_types: [...BOTH, DEVICE] })
   const answer = await fetch(String(app.as.device_authorization_endpoint), {
@@ -161,7 +161,7 @@ test('[OAUTH.25] never gives the device grant: a client that asks for it cannot 
   expect(body.error).toMatch(/^(invalid_request|unauthorized_client)$/)
 })
 
-test('[OAUTH.25] a client metadata document asks for more, and its client logs in', async () => {
+test('[OAUTH.25] logs in a client whose metadata document asks for more', async () => {
   const node = await startOAuth()
   const { url } = await httpsServer((request, response) => {
     const client_id = `${url}${request.url}`
@@ -191,7 +191,7 @@ test('[OAUTH.25] a client metadata document asks for more, and its client logs i
   }
 })
 
-test('[OAUTH.25] https to the machine itself is dropped beside addresses of an app, and kept alone', () => {
+test('[OAUTH.25] drops an https address of the machine itself beside an app’s, and keeps it alone', () => {
   const https = 'https://localhost:3000/callback'
   expect(reduceMetadata({ redirect_uris: [https, CALLBACK] })).toMatchObject({
     redirect_uris: [CALLBACK],
@@ -206,7 +206,7 @@ test('[OAUTH.25] https to the machine itself is dropped beside addresses of an a
   ).toMatchObject({ application_type: 'native' })
 })
 
-test('[OAUTH.25] reducing twice changes nothing', () => {
+test('[OAUTH.25] changes nothing when it reduces twice', () => {
   const jwks = { keys: [] }
   for (const asked of [
     VS_CODE,

@@ -17,7 +17,7 @@ import {
 } from '../support/oauth-client.ts'
 import { Person, wordsOn } from '../support/person.ts'
 
-test('[OAUTH.15] the server says what it is at both well-known addresses, under its issuer, whatever Host says', async () => {
+test('[OAUTH.15] serves metadata at both well-known addresses under its issuer, whatever the Host', async () => {
   const node = await startOAuth()
   const as = await discover(node)
   expect(as).toMatchObject({
@@ -43,7 +43,7 @@ test('[OAUTH.15] the server says what it is at both well-known addresses, under 
   expect(Object.keys(jwks.keys[0] ?? {}).sort()).toEqual(['alg', 'crv', 'kid', 'kty', 'use', 'x', 'y'])
 })
 
-test('[OAUTH.14] a user logs in, sees who asks for what, allows it, and the client calls', async () => {
+test('[OAUTH.14] logs a user in, shows the request, and lets the client call once allowed', async () => {
   const node = await startOAuth()
   const app = await register(node)
   const asked = await ask(app)
@@ -85,7 +85,7 @@ test('[OAUTH.14] a user logs in, sees who asks for what, allows it, and the clie
   expect(node.recorded.names).toContain('client_approved')
 })
 
-test('[OAUTH.14] refusing is told to the client, and gives nothing', async () => {
+test('[OAUTH.14] reports a refusal to the client, and grants nothing', async () => {
   const node = await startOAuth()
   const app = await register(node)
   const person = await node.login('ann')
@@ -97,7 +97,7 @@ test('[OAUTH.14] refusing is told to the client, and gives nothing', async () =>
   expect(node.recorded.names).toContain('client_refused')
 })
 
-test('[OAUTH.5] a token for one server says so on the page, and is good there alone', async () => {
+test('[OAUTH.5] shows on the page that a token is for one server, and accepts it there only', async () => {
   const node = await startOAuth()
   const app = await register(node)
   const person = await node.login('ann')
@@ -115,7 +115,7 @@ test('[OAUTH.5] a token for one server says so on the page, and is good there al
   expect((await post(node, '/mcp', LIST, bearer(token))).status).toBe(401)
 })
 
-test('[OAUTH.12] a refresh token is good once, and for another that is; the session stays the same', async () => {
+test('[OAUTH.12] replaces a refresh token at each use, and keeps the session', async () => {
   const node = await startOAuth()
   const app = await register(node)
   const first = await connect(await node.login('ann'), app)
@@ -134,7 +134,7 @@ test('[OAUTH.12] a refresh token is good once, and for another that is; the sess
   expect((await post(node, '/mcp', LIST, bearer(third.access_token))).status).toBe(200)
 })
 
-test('[OAUTH.12] ending the session on the account page ends refresh and access tokens', async () => {
+test('[OAUTH.12] refuses refresh and access tokens once the session ends on the account page', async () => {
   const node = await startOAuth()
   const app = await register(node)
   const person = await node.login('ann')
@@ -155,7 +155,7 @@ test('[OAUTH.12] ending the session on the account page ends refresh and access 
   expect(refused.body.error).toBe('invalid_grant')
 })
 
-test('[OAUTH.12] a client that gives its refresh token back ends its session', async () => {
+test('[OAUTH.12] ends the session when a client revokes its refresh token', async () => {
   const node = await startOAuth()
   const app = await register(node)
   const tokens = await connect(await node.login('ann'), app)
@@ -167,7 +167,7 @@ test('[OAUTH.12] a client that gives its refresh token back ends its session', a
   expect(node.recorded.named('session_ended')).toMatchObject([{ reason: 'ended_by_client' }])
 })
 
-test('[OAUTH.8] after a logout everywhere no grant of before is good', async () => {
+test('[OAUTH.8] refuses earlier grants after a logout everywhere', async () => {
   const node = await startOAuth()
   const app = await register(node)
   const tokens = await connect(await node.login('ann'), app)
@@ -182,7 +182,7 @@ test('[OAUTH.8] after a logout everywhere no grant of before is good', async () 
   expect((await post(node, '/mcp', LIST, bearer(tokens.access_token))).status).toBe(401)
 })
 
-test('[OAUTH.7] a program on the user’s machine chooses its port each time, and nothing else', async () => {
+test('[OAUTH.7] lets a program on the user’s machine vary its port only', async () => {
   const node = await startOAuth()
   const app = await register(node, { redirect_uris: ['http://127.0.0.1/callback'] })
   const person = await node.login('ann')
@@ -194,7 +194,7 @@ test('[OAUTH.7] a program on the user’s machine chooses its port each time, an
   expect(page.status).toBe(400)
 })
 
-test('[OAUTH.14] somebody who is logged in is asked each time, and an approval is not used again', async () => {
+test('[OAUTH.14] asks a logged-in user each time, and reuses no approval', async () => {
   const node = await startOAuth()
   const app = await register(node)
   const person = await node.login('ann')
@@ -205,7 +205,7 @@ test('[OAUTH.14] somebody who is logged in is asked each time, and an approval i
   expect(left?.href.startsWith(CALLBACK)).toBe(true)
 })
 
-test('[OAUTH.5] a client that asks for two resources at once is refused: its user would see one of them', async () => {
+test('[OAUTH.5] refuses a request for two resources, of which the user would see one', async () => {
   const node = await startOAuth()
   const app = await register(node)
   const person = await node.login('ann')
@@ -216,7 +216,7 @@ test('[OAUTH.5] a client that asks for two resources at once is refused: its use
   expect(left?.searchParams.get('error')).toBe('invalid_target')
 })
 
-test('[OAUTH.9] a path in capitals is not another way around its limit', async () => {
+test('[OAUTH.9] does not serve a path in capitals', async () => {
   const node = await startOAuth()
   for (const path of ['/oauth/REGISTER', '/oauth/Device', '/oauth/Authorize'])
     expect((await fetch(node.url + path, { method: 'POST' })).status).toBe(404)

@@ -24,7 +24,7 @@ interface Check {
   readonly errorMessage?: string
 }
 
-test('[OAUTH.17] the conformance suite of MCP finds nothing wrong with the authorization server', async () => {
+test('[OAUTH.17] passes the MCP conformance suite for authorization servers', async () => {
   const node = await startOAuth()
   const port = await freePort()
   const redirect = `http://127.0.0.1:${port}/callback`

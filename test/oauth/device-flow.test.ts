@@ -20,7 +20,7 @@ import { formOn, Person, wordsOn } from '../support/person.ts'
 const poll = (as: oauth.AuthorizationServer, code: string) =>
   askToken(as, { grant_type: DEVICE_GRANT, device_code: code, client_id: AGENT.client_id })
 
-test('[OAUTH.13] a machine is approved by its code, its name and the words of its key, and gets a token to enrol', async () => {
+test('[OAUTH.13] approves a machine by its code, name and key words, and issues an enrolment token', async () => {
   const node = await startOAuth()
   const as = await discover(node)
   const device = await askDevice(node, as)
@@ -53,7 +53,7 @@ test('[OAUTH.13] a machine is approved by its code, its name and the words of it
   expect(node.recorded.names).toContain('device_approved')
 })
 
-test('[OAUTH.13] the link with the code in it leads to a form that shows it, after the login; nothing is approved by a link', async () => {
+test('[OAUTH.13] leads the link with the code to a prefilled form after the login, and approves nothing by the link', async () => {
   const node = await startOAuth()
   const as = await discover(node)
   const device = await askDevice(node, as)
@@ -75,7 +75,7 @@ test('[OAUTH.13] the link with the code in it leads to a form that shows it, aft
     ).not.toContain(odd)
 })
 
-test('[OAUTH.13] what the user refuses gets no token', async () => {
+test('[OAUTH.13] issues no token after the user refuses', async () => {
   const node = await startOAuth()
   const as = await discover(node)
   const device = await askDevice(node, as)
@@ -85,7 +85,7 @@ test('[OAUTH.13] what the user refuses gets no token', async () => {
   expect((await poll(as, device.device_code)).body.error).toBe('access_denied')
 })
 
-test('[OAUTH.10] tells a client that polls too fast to slow down, each time a little more', async () => {
+test('[OAUTH.10] asks a client that polls too fast to slow down, each time a little more', async () => {
   const system = new FakeSystem()
   const node = await startOAuth({ system })
   const as = await discover(node)
@@ -101,7 +101,7 @@ test('[OAUTH.10] tells a client that polls too fast to slow down, each time a li
   expect(await after(15)).toBe('authorization_pending')
 })
 
-test('[OAUTH.10] a device code is good once', async () => {
+test('[OAUTH.10] accepts a device code once', async () => {
   const node = await startOAuth()
   const as = await discover(node)
   const device = await askDevice(node, as)
@@ -119,9 +119,9 @@ test.each<[string, Record<string, string | undefined>, string]>([
   ['with an empty name', { device_name: ' ' }, 'invalid_request'],
   ['with a long name', { device_name: 'x'.repeat(65) }, 'invalid_request'],
   ['without a key', { device_key: undefined }, 'invalid_request'],
-  ['with a key that is none', { device_key: 'abc' }, 'invalid_request'],
+  ['with an invalid key', { device_key: 'abc' }, 'invalid_request'],
   ['for /mcp', { resource: '/mcp' }, 'invalid_target'],
-])('[OAUTH.13] an agent that asks %s is refused', async (_what, changes, error) => {
+])('[OAUTH.13] refuses an agent that asks %s', async (_what, changes, error) => {
   const node = await startOAuth()
   const as = await discover(node)
   const resource = changes.resource === '/mcp' ? { resource: `${node.url}/mcp` } : {}
@@ -136,7 +136,7 @@ test.each<[string, Record<string, string | undefined>, string]>([
   expect(await response.json()).toMatchObject({ error })
 })
 
-test('[OAUTH.5] no other client gets a device code, and the agent gets no token for /mcp', async () => {
+test('[OAUTH.5] gives device codes to the agent’s client only, and the agent no token for /mcp', async () => {
   const node = await startOAuth()
   const app = await register(node)
   const ask = async (clientId: string) => {
@@ -157,7 +157,7 @@ async function guess(node: OAuthNode, person: Person, at: number): Promise<numbe
   return (await person.submit(page, { action: '/device' }, { user_code: code })).status
 }
 
-test('[OAUTH.13] user codes are not guessed at speed: after ten wrong ones a user, and the address, must wait', async () => {
+test('[OAUTH.13] locks the user and the address after ten wrong user codes', async () => {
   const system = new FakeSystem()
   const node = await startOAuth({ system })
   const device = await askDevice(node, await discover(node))
@@ -175,7 +175,7 @@ test('[OAUTH.13] user codes are not guessed at speed: after ten wrong ones a use
   expect(await guess(node, await node.login('ann'), 0)).toBe(200)
 })
 
-test('[OAUTH.13] of many wrong user codes at once no more are looked at than of one after the other, and right ones do not count', async () => {
+test('[OAUTH.13] checks no more wrong user codes at once than in turn, and does not count right ones', async () => {
   const node = await startOAuth()
   const device = await askDevice(node, await discover(node))
   const ann = await node.login('ann')
@@ -194,7 +194,7 @@ test('[OAUTH.13] of many wrong user codes at once no more are looked at than of 
   expect(node.recorded.named('user_code_wrong')).toHaveLength(10)
 }, 60_000)
 
-test("[OAUTH.19] the steps of somebody's approval, planted in another browser, enrol nothing for its user", async () => {
+test('[OAUTH.19] enrols nothing for a user whose approval is planted in another browser', async () => {
   const node = await startOAuth()
   const as = await discover(node)
   const device = await askDevice(node, as)

@@ -17,7 +17,7 @@ const atMcp = async (node: OAuthNode, token: string, proof: string, scheme = 'DP
   ).status
 
 test.each(['ES256', 'Ed25519'] as const)(
-  '[DPOP.2] an independent client with a key (%s) gets bound tokens, uses and refreshes them',
+  '[DPOP.2] issues bound tokens to an independent client with a key (%s), which uses and refreshes them',
   async (alg) => {
     const node = await startOAuth()
     const app = await register(node)
@@ -55,7 +55,7 @@ test.each(['ES256', 'Ed25519'] as const)(
   },
 )
 
-test('[DPOP.2] the refresh token of a public client with a key is nothing without it', async () => {
+test('[DPOP.2] refuses a public client’s bound refresh token without its key', async () => {
   const node = await startOAuth()
   const app = await register(node)
   const handle = oauth.DPoP(app.client, await oauth.generateKeyPair('ES256'))
@@ -71,7 +71,7 @@ test('[DPOP.2] the refresh token of a public client with a key is nothing withou
   expect((await askToken(app.as, parameters, { dpop: proof })).body.error).toBe('invalid_grant')
 })
 
-test('[DPOP.3] a proof for another address or method gets no token at the token endpoint', async () => {
+test('[DPOP.3] issues no token for a proof of another address or method', async () => {
   const node = await startOAuth()
   const app = await register(node)
   const keys = await oauth.generateKeyPair('ES256')

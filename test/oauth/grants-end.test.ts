@@ -3,7 +3,7 @@ import { partsOf } from '../support/forge.ts'
 import { startOAuth } from '../support/oauth.ts'
 import { ask, askToken, CALLBACK, connect, register } from '../support/oauth-client.ts'
 
-test('[OAUTH.12] where the session is gone, a refresh token that is still kept gives nothing', async () => {
+test('[OAUTH.12] refuses a stored refresh token whose session is gone', async () => {
   const node = await startOAuth()
   const app = await register(node)
   const tokens = await connect(await node.login('ann'), app)
@@ -17,7 +17,7 @@ test('[OAUTH.12] where the session is gone, a refresh token that is still kept g
   expect(answer.body.error).toBe('invalid_grant')
 })
 
-test('[OAUTH.8] a user who is suspended between the approval and the code gets no token', async () => {
+test('[OAUTH.8] issues no token to a user suspended between approval and code', async () => {
   const node = await startOAuth()
   const app = await register(node)
   const person = await node.login('ann')

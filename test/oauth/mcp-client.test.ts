@@ -30,7 +30,7 @@ async function connected(node: OAuthNode, person: Person, login: AppLogin, path 
   return again
 }
 
-test('[OAUTH.14] the official MCP client finds its way by itself: from 401 to a registered client, a login, a consent and a call', async () => {
+test('[OAUTH.14] the official MCP client gets from a 401 to a call by registration, login and consent', async () => {
   const node = await startOAuth()
   const agent = await agentWith(node, 'ann', 'files', 'read')
   const login = new AppLogin()
@@ -50,7 +50,7 @@ test('[OAUTH.14] the official MCP client finds its way by itself: from 401 to a 
   await client.close()
 })
 
-test('[RS.5] the official MCP client connects to one server of its user’s, and its token is for that one', async () => {
+test('[RS.5] the official MCP client connects to one server with a token for that server', async () => {
   const node = await startOAuth()
   const agent = await agentWith(node, 'ann', 'my files', 'read')
   const login = new AppLogin()
@@ -62,7 +62,7 @@ test('[RS.5] the official MCP client connects to one server of its user’s, and
   await client.close()
 })
 
-test('[OAUTH.16] the official MCP client shows its metadata’s address instead of registering', async () => {
+test('[OAUTH.16] the official MCP client uses its metadata address instead of registering', async () => {
   const node = await startOAuth({ parts: { allowRegistration: false } })
   const server = await httpsServer((_request, response) => {
     response.setHeader('content-type', 'application/json')

@@ -46,7 +46,7 @@ test.each<[string, string]>([
   ['host.docker.internal:8787', URLS[1] as string],
   ['apps.example', URLS[2] as string],
   ['10.0.0.5', URLS[0] as string],
-])('[RS.8] asked as %s, the bridge speaks of itself as %s', async (host, name) => {
+])('[RS.8] asked as %s, the bridge names itself %s', async (host, name) => {
   const node = await startOAuth({ publicUrls: URLS })
   const { challenge } = await ask(node, host, '/mcp/files')
   expect(challenge).toContain(`resource_metadata="${name}${RESOURCE}/mcp/files"`)
@@ -61,7 +61,7 @@ test.each<[string, string]>([
     })
 })
 
-test('[RS.8] metadata stands at every place that the standards name, with and without a slash at the end', async () => {
+test('[RS.8] serves metadata at every standard place, with and without a trailing slash', async () => {
   const node = await startOAuth({ publicUrls: URLS })
   const at = (path: string) => ask(node, 'apps.example', path)
   const under = URLS[2] as string
@@ -83,7 +83,7 @@ test('[RS.8] metadata stands at every place that the standards name, with and wi
   expect((await ask(node, 'bridge.example', `${SERVER}/under`)).status).toBe(404)
 })
 
-test('[PATH.1] [RS.6] a slash at the end or a query changes nothing: 401 with the metadata of that resource', async () => {
+test('[PATH.1] [RS.6] ignores a trailing slash or a query in the 401 with the resource’s metadata', async () => {
   const node = await startOAuth()
   for (const [asked, path] of [
     ['/mcp/', '/mcp'],

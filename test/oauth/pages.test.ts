@@ -25,7 +25,7 @@ const preflight = (url: string, origin: string) =>
     },
   })
 
-test('[ORIGIN.6] a page of a listed origin may ask every endpoint for apps', async () => {
+test('[ORIGIN.6] answers preflights of a listed origin at every endpoint for apps', async () => {
   const node = await startOAuth({ allowedOrigins: [ORIGIN] })
   for (const path of ['/mcp', '/mcp/files', '/mcp/', ...OAUTH, ...PUBLIC]) {
     const answer = await preflight(node.url + path, ORIGIN)
@@ -37,7 +37,7 @@ test('[ORIGIN.6] a page of a listed origin may ask every endpoint for apps', asy
   }
 })
 
-test('[ORIGIN.6] a page of any other origin gets none, but to what is public', async () => {
+test('[ORIGIN.6] refuses other origins everywhere but at public paths', async () => {
   const node = await startOAuth({ allowedOrigins: [ORIGIN] })
   for (const path of ['/mcp', '/mcp/files', ...OAUTH])
     for (const method of ['OPTIONS', 'POST']) {
@@ -54,7 +54,7 @@ test('[ORIGIN.6] a page of any other origin gets none, but to what is public', a
   }
 })
 
-test('[ORIGIN.6] pages for people are readable by no other page', async () => {
+test('[ORIGIN.6] lets no page read pages for people', async () => {
   const node = await startOAuth({ allowedOrigins: [ORIGIN] })
   for (const path of ['/login', '/account', '/device', '/oauth/authorize', '/healthz']) {
     const answer = await preflight(node.url + path, ORIGIN)
@@ -62,7 +62,7 @@ test('[ORIGIN.6] pages for people are readable by no other page', async () => {
   }
 })
 
-test('[ORIGIN.6] a page registers, gets a token, lists and calls, and reads each answer and refusal', async () => {
+test('[ORIGIN.6] lets a page of a listed origin register, get a token, list and call, and read each answer and refusal', async () => {
   const node = await startOAuth({ allowedOrigins: [ORIGIN] })
   const origin = { origin: ORIGIN }
   const readable = (answer: { readonly headers: Headers }, what: string): void => {

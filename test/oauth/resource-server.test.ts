@@ -8,7 +8,7 @@ import { tryUpgrade } from '../support/raw.ts'
 
 const SCOPES = 'tools:list tools:call:*/*'
 
-test('[RS.5] the metadata of /mcp and of each server names the resource and who gives tokens for it', async () => {
+test('[RS.5] names the resource and its authorization server in the metadata of /mcp and of each server', async () => {
   const at = await startAccessBridge()
   const get = async (path: string) => {
     const response = await fetch(`${at.url}/.well-known/oauth-protected-resource${path}`)
@@ -26,7 +26,7 @@ test('[RS.5] the metadata of /mcp and of each server names the resource and who 
   expect(await get('/mcp/my%20files')).toMatchObject({ ...common, resource: `${at.url}/mcp/my%20files` })
 })
 
-test('[RS.5] there is none of other paths, other methods, or without an authorization server', async () => {
+test('[RS.5] serves no metadata at other paths, by other methods or without an authorization server', async () => {
   const at = await startAccessBridge()
   const status = async (url: string, method = 'GET') => (await fetch(url, { method })).status
   const base = '/.well-known/oauth-protected-resource'
@@ -37,7 +37,7 @@ test('[RS.5] there is none of other paths, other methods, or without an authoriz
   expect(await status(`${(await startBridge()).url}${base}/mcp`)).toBe(404)
 })
 
-test('[RS.6] a request without a token, or with a bad one, is told where to get one', async () => {
+test('[RS.6] answers a request without a valid token with the address of the metadata', async () => {
   const at = await startAccessBridge()
   const challenge = async (path: string, headers = {}) => {
     const answer = await post(at, path, LIST, headers)
@@ -54,7 +54,7 @@ test('[RS.6] a request without a token, or with a bad one, is told where to get 
   )
 })
 
-test('[RS.6] a call that the scopes do not allow is told which one it needs', async () => {
+test('[RS.6] answers a call outside the scopes with the scope it needs', async () => {
   const at = await startAccessBridge()
   await agentWith(at, 'ann', 'files', 'read')
   const token = await at.sign({ ...at.kinds.client, scope: 'tools:list' })
@@ -66,7 +66,7 @@ test('[RS.6] a call that the scopes do not allow is told which one it needs', as
   )
 })
 
-test('[RS.7] a call brings no token to the machine that runs it', async () => {
+test('[RS.7] passes no token on to the machine that runs a call', async () => {
   const at = await startAccessBridge()
   const agent = await agentWith(at, 'ann', 'files', 'read')
   const token = await at.sign()
@@ -84,7 +84,7 @@ test('[RS.7] a call brings no token to the machine that runs it', async () => {
   expect((await call).status).toBe(200)
 })
 
-test('[RS.4] each kind of token is good at its own door and at no other', async () => {
+test('[RS.4] accepts each kind of token only where it belongs', async () => {
   const at = await startAccessBridge()
   const doors = ['/mcp', '/mcp/files', '/api/mcp-ws'] as const
   const knock = async (door: (typeof doors)[number], token: string): Promise<string> => {
@@ -117,7 +117,7 @@ test('[RS.4] each kind of token is good at its own door and at no other', async 
   })
 })
 
-test('[RS.4] a token that is recalled is looked at again at each path', async () => {
+test('[RS.4] checks a cached token again at each path', async () => {
   const at = await startAccessBridge()
   const token = bearer(await at.sign())
   for (let round = 0; round < 2; round++) {
@@ -126,7 +126,7 @@ test('[RS.4] a token that is recalled is looked at again at each path', async ()
   }
 })
 
-test('[RS.2] once its session is ended and told, a token is refused though it was recalled', async () => {
+test('[RS.2] refuses a cached token once its session ends', async () => {
   const at = await startAccessBridge()
   const token = bearer(await at.sign())
   expect((await post(at, '/mcp', LIST, token)).status).toBe(200)

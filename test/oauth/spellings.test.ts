@@ -17,7 +17,7 @@ import {
 import { AGENT, askDevice, deviceParameters } from '../support/oauth-device.ts'
 import { wordsOn } from '../support/person.ts'
 
-test('[OAUTH.5] a client that names no resource gets a token for /mcp, and its user sees that', async () => {
+test('[OAUTH.5] issues a token for /mcp to a client that names no resource, and shows that to the user', async () => {
   const node = await startOAuth()
   const app = await register(node)
   const person = await node.login('ann')
@@ -32,7 +32,7 @@ test('[OAUTH.5] a client that names no resource gets a token for /mcp, and its u
   }
 })
 
-test('[OAUTH.5] every spelling of a resource means that resource, at the authorization and at the token endpoint', async () => {
+test('[OAUTH.5] accepts every spelling of a resource at the authorization and token endpoints', async () => {
   const node = await startOAuth()
   const app = await register(node)
   const person = await node.login('ann')
@@ -64,7 +64,7 @@ test('[OAUTH.5] every spelling of a resource means that resource, at the authori
   }
 })
 
-test('[OAUTH.5] one resource in two spellings is one resource', async () => {
+test('[OAUTH.5] treats two spellings of one resource as one', async () => {
   const node = await startOAuth()
   const app = await register(node)
   const asked = await ask(app)
@@ -87,7 +87,7 @@ test.each<[string | undefined, string]>([
   ['openid profile email offline_access', SCOPE],
   ['tools:call:my%20files/%72ead tools:call:x', 'tools:call:my%20files/read'],
   [undefined, SCOPE],
-])('[OAUTH.26] a client that asks for the scope %j is granted %j, and told so', async (scope, granted) => {
+])('[OAUTH.26] for the requested scope %j, grants and reports %j', async (scope, granted) => {
   const node = await startOAuth()
   const app = await register(node)
   const tokens = await connect(await node.login('ann'), app, { scope })
@@ -102,7 +102,7 @@ test.each<[string, string]>([
   ['', SCOPE],
   [' tools:list  offline_access\t', 'tools:list'],
   ['tools:list é', 'tools:list'],
-])('[OAUTH.26] a renewal with the scope %j gets %j', async (scope, granted) => {
+])('[OAUTH.26] for a renewal with the scope %j, grants %j', async (scope, granted) => {
   const node = await startOAuth()
   const app = await register(node)
   const tokens = await connect(await node.login('ann'), app)
@@ -114,7 +114,7 @@ test.each<[string, string]>([
   expect(body.scope).toBe(granted)
 })
 
-test('[OAUTH.26] an agent that spells its scope and resource otherwise, or leaves them out, enrols all the same', async () => {
+test('[OAUTH.26] enrols an agent that spells its scope and resource differently or omits them', async () => {
   const node = await startOAuth()
   const as = await discover(node)
   for (const changes of [
@@ -125,7 +125,7 @@ test('[OAUTH.26] an agent that spells its scope and resource otherwise, or leave
     expect((await askDevice(node, as, changes)).user_code).toMatch(/^[a-z]+-[a-z]+-[a-z]+$/)
 })
 
-test('[OAUTH.26] a scope that is given twice is refused, and so is a body over 64 KiB', async () => {
+test('[OAUTH.26] refuses a duplicate scope and a body over 64 KiB', async () => {
   const node = await startOAuth()
   const as = await discover(node)
   const body = new URLSearchParams({ ...deviceParameters(node), client_id: AGENT.client_id })

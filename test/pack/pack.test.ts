@@ -49,7 +49,7 @@ beforeAll(() => {
   mkdirSync(join(folder, 'out'))
 })
 
-test('[EMBED.9] every dependency of the installed packages is declared and there', () => {
+test('[EMBED.9] declares and installs every dependency of the packages', () => {
   const { stdout } = spawnSync('npm', ['ls', '--omit=dev', '--all', '--json'], {
     cwd: folder,
     encoding: 'utf8',
@@ -63,7 +63,7 @@ test.each([
   ['with Express and Fastify', ['express.ts', 'fastify.ts']],
   // Without a library that loads Node's types, ours must.
   ['without other libraries', ['plain.ts']],
-])('[EMBED.9] apps in strict TypeScript %s compile against the types, which are checked too', (_, files) => {
+])('[EMBED.9] compiles apps in strict TypeScript %s against the types, which are checked too', (_, files) => {
   const config = {
     compilerOptions: {
       ...{ module: 'nodenext', target: 'es2023', strict: true, skipLibCheck: false, outDir: 'out' },
@@ -80,7 +80,7 @@ test.each([
   expect(ours).toEqual([])
 })
 
-test('[EMBED.9] types come first in each entry, and every file that an entry names is there', () => {
+test('[EMBED.9] puts types first in each entry, and ships every file that an entry names', () => {
   for (const name of ['@bridgekeeper/protocol', '@bridgekeeper/bridge', '@bridgekeeper/standalone']) {
     const own = join(folder, 'node_modules', name)
     const { exports: entries } = JSON.parse(readFileSync(join(own, 'package.json'), 'utf8'))
@@ -94,7 +94,7 @@ test('[EMBED.9] types come first in each entry, and every file that an entry nam
   }
 })
 
-test('[EMBED.9] a source map contains its source, and names no file outside its package', () => {
+test('[EMBED.9] includes each source in its map, and names no file outside the package', () => {
   const own = join(folder, 'node_modules/@bridgekeeper/bridge/src')
   for (const map of globSync('**/*.map', { cwd: own })) {
     const { sources, sourcesContent } = JSON.parse(readFileSync(join(own, map), 'utf8'))
@@ -103,7 +103,7 @@ test('[EMBED.9] a source map contains its source, and names no file outside its 
   }
 })
 
-test('[EMBED.9] nothing that is installed has an install script', () => {
+test('[EMBED.9] installs no package with an install script', () => {
   const manifests = globSync('node_modules/**/package.json', { cwd: folder })
   expect(manifests.length).toBeGreaterThan(50)
   for (const path of manifests) {
@@ -121,7 +121,7 @@ describe.each(NODES)('with %s', (node) => {
   ]
   const servers = { everything: published('everything') }
 
-  test('[EMBED.9] npx finds the command; serve and connect run, and a tool is called', async () => {
+  test('[EMBED.9] npx finds the command; serve and connect run, and a caller calls a tool', async () => {
     const version = new Program(
       'sh',
       ['-c', 'PATH="$0:$PATH" exec npx bridgekeeper --version', dirname(node)],

@@ -58,7 +58,7 @@ function get(url: string, ca: string) {
   })
 }
 
-test('[TLS.11] a node with a certificate serves https and wss, to clients that verify it', async () => {
+test('[TLS.11] serves https and wss with a certificate, to clients that verify it', async () => {
   const { url, data, certificate } = await startTls()
   expect(url).toMatch(/^https:/)
   expect(await get(`${url}/readyz`, certificate.cert)).toMatchObject({ status: 200 })
@@ -73,7 +73,7 @@ test('[TLS.11] a node with a certificate serves https and wss, to clients that v
   expect(JSON.parse(String(first))).toMatchObject({ type: 'challenge' })
 })
 
-test('[TLS.5] every answer over TLS, also a refusal, demands TLS from then on; plain HTTP does not speak of it', async () => {
+test('[TLS.5] sends HSTS with every answer over TLS, also a refusal, and not over plain HTTP', async () => {
   const { url, certificate } = await startTls()
   for (const path of ['/readyz', '/mcp', '/api/mcp-ws', '/nothing'])
     expect((await get(url + path, certificate.cert)).headers, path).toMatchObject({
@@ -83,7 +83,7 @@ test('[TLS.5] every answer over TLS, also a refusal, demands TLS from then on; p
   expect(plain.headers.has('strict-transport-security')).toBe(false)
 })
 
-test.each(['TLSv1', 'TLSv1.1'] as const)('[TLS.11] %s is refused', async (maxVersion) => {
+test.each(['TLSv1', 'TLSv1.1'] as const)('[TLS.11] refuses %s', async (maxVersion) => {
   const { port } = await startTls()
   // At security level 0 our client would speak it.
   const old = {
@@ -95,7 +95,7 @@ test.each(['TLSv1', 'TLSv1.1'] as const)('[TLS.11] %s is refused', async (maxVer
   await expect(secured(port, old)).rejects.toMatchObject({ code: 'ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION' })
 })
 
-test('[TLS.12] only forward-secret authenticated ciphers are spoken, in our order, and nothing is renegotiated', async () => {
+test('[TLS.12] negotiates only forward-secret authenticated ciphers in its own order, and no renegotiation', async () => {
   const { port } = await startTls()
   const over12 = { maxVersion: 'TLSv1.2', rejectUnauthorized: false } as const
   for (const ciphers of ['ECDHE-ECDSA-AES128-SHA256', 'ECDHE-ECDSA-AES256-SHA', 'AES128-GCM-SHA256'])
@@ -112,7 +112,7 @@ test('[TLS.12] only forward-secret authenticated ciphers are spoken, in our orde
   expect([modern.getProtocol(), modern.getCipher().name]).toEqual(['TLSv1.3', 'TLS_AES_256_GCM_SHA384'])
 })
 
-test('[TLS.4] a certificate replaced by renaming is taken up, and an open connection goes on', async () => {
+test('[TLS.4] loads a certificate that was replaced by renaming, and keeps open connections', async () => {
   const { url, port, certificate, events } = await startTls()
   const open = await secured(port, { ca: certificate.cert, servername: 'localhost' })
   const renewed = selfSigned()
@@ -125,7 +125,7 @@ test('[TLS.4] a certificate replaced by renaming is taken up, and an open connec
   expect(String(((await once(open, 'data')) as [Buffer])[0])).toMatch(/^HTTP\/1\.1 200/)
 })
 
-test('[TLS.4] a certificate whose key has not come is told once, and the old one stays until it comes', async () => {
+test('[TLS.4] reports a certificate without its key once, and keeps the old pair until the key arrives', async () => {
   const { port, certificate, events } = await startTls()
   const renewed = selfSigned()
   copyFileSync(renewed.certFile, certificate.certFile)
@@ -138,7 +138,7 @@ test('[TLS.4] a certificate whose key has not come is told once, and the old one
   expect(await shown(port)).toBe(await fingerprintOf(renewed))
 })
 
-test('[TLS.13] what cannot be used stops the start with the next step', async () => {
+test('[TLS.13] refuses to start with unusable TLS settings, and gives the next step', async () => {
   const [one, other] = [selfSigned(), selfSigned()]
   const broken = join(scratch(), 'broken.pem')
   writeFileSync(broken, 'no certificate', { mode: 0o600 })
@@ -158,14 +158,14 @@ test('[TLS.13] what cannot be used stops the start with the next step', async ()
     })
 })
 
-test('[TLS.14] a node that is started on every address without a public URL says so', async () => {
+test('[TLS.14] warns when it listens on every address without a public URL', async () => {
   const host = '0.0.0.0'
   expect((await startNode({ flags: { host } })).notes).toEqual([expect.stringContaining('--public-url')])
   expect((await startNode({ flags: { host, publicUrl: ['http://bridge.example:8787'] } })).notes).toEqual([])
   expect((await startNode()).notes).toEqual([])
 })
 
-test('[TLS.8] a key that every account may read is refused, in production and elsewhere', async () => {
+test('[TLS.8] refuses a key that every account may read, in production and elsewhere', async () => {
   const tls = selfSigned()
   chmodSync(tls.keyFile, 0o644)
   const production = { NODE_ENV: 'production', JWT_SECRET: 'x'.repeat(32) }
@@ -179,7 +179,7 @@ test('[TLS.8] a key that every account may read is refused, in production and el
   expect((await startNode({ flags: tlsFlags(tls), env: production })).notes).toEqual([])
 })
 
-test('[TLS.8] a new key that every account may read is not taken up', async () => {
+test('[TLS.8] does not load a new key that every account may read', async () => {
   const { port, certificate, events } = await startTls()
   const used = await shown(port)
   const renewed = selfSigned()
@@ -204,7 +204,7 @@ function outlast(port: number, bytes: string): Promise<{ answer: string; tookMs:
   )
 }
 
-test('[HTTP.1] W28: a peer that never ends its headers, or never begins, is cut within seconds', async () => {
+test('[HTTP.1] W28: closes within seconds a peer that never ends its headers or never begins', async () => {
   const { port } = await startNode()
   const started = 'GET /mcp HTTP/1.1\r\nHost: x\r\n'
   for (const { answer, tookMs } of await Promise.all([outlast(port, started), outlast(port, '')])) {
@@ -213,7 +213,7 @@ test('[HTTP.1] W28: a peer that never ends its headers, or never begins, is cut 
   }
 })
 
-test('[TLS.9] W28: a TLS handshake that never ends is cut within seconds', async () => {
+test('[TLS.9] W28: closes an endless TLS handshake within seconds', async () => {
   const { port } = await startTls()
   const hello = '\x16\x03\x01\x02\x00\x01'
   for (const { tookMs } of await Promise.all([outlast(port, ''), outlast(port, hello)])) {
@@ -222,7 +222,7 @@ test('[TLS.9] W28: a TLS handshake that never ends is cut within seconds', async
 })
 
 test.each([
-  ['is no HTTP', 'nonsense\r\n\r\n', 400],
+  ['is not HTTP', 'nonsense\r\n\r\n', 400],
   ['has headers over 16 KiB', `GET / HTTP/1.1\r\nHost: x\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`, 431],
   [
     'says its length twice',
@@ -234,16 +234,13 @@ test.each([
     'POST /mcp HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
     400,
   ],
-])(
-  '[HTTP.2] W28: a request that %s is answered shortly and its socket closed',
-  async (_what, bytes, status) => {
-    const { port } = await startNode()
-    const { answer } = await outlast(port, bytes)
-    expect(answer).toMatch(new RegExp(`^HTTP/1\\.1 ${status} [\\w ]+\r\nConnection: close\r\n\r\n$`))
-  },
-)
+])('[HTTP.2] W28: answers a request that %s briefly, and closes its socket', async (_what, bytes, status) => {
+  const { port } = await startNode()
+  const { answer } = await outlast(port, bytes)
+  expect(answer).toMatch(new RegExp(`^HTTP/1\\.1 ${status} [\\w ]+\r\nConnection: close\r\n\r\n$`))
+})
 
-test('[HTTP.3] W28: connections over the limit are dropped, and those that are open go on', async () => {
+test('[HTTP.3] W28: drops connections over the limit, and keeps the open ones', async () => {
   const { url, port } = await startNode({ env: { BRIDGEKEEPER_MAX_CONNECTIONS: '1' } })
   const open = connectPlain(port, '127.0.0.1')
   onTestFinished(() => void open.destroy())

@@ -2,14 +2,14 @@ import { describe, expect, it } from 'vitest'
 import { goalOf, judge } from '../../bench/goals.ts'
 import { alignedTable, median, medianInterval, quantile, reachFromOne } from '../../bench/stats.ts'
 
-describe('the arithmetic of the benchmark', () => {
+describe('the benchmark’s arithmetic', () => {
   it('[BENCH.1] takes the middle value, or the mean of the two in the middle', () => {
     expect(median([3, 1, 2])).toBe(2)
     expect(median([4, 1, 3, 2])).toBe(2.5)
     expect(median([])).toBeNaN()
   })
 
-  it('[BENCH.1] interpolates quantiles and leaves its input as it was', () => {
+  it('[BENCH.1] interpolates quantiles without changing its input', () => {
     const values = [40, 10, 30, 20]
     expect(quantile(values, 0)).toBe(10)
     expect(quantile(values, 1)).toBe(40)
@@ -17,7 +17,7 @@ describe('the arithmetic of the benchmark', () => {
     expect(values).toEqual([40, 10, 30, 20])
   })
 
-  it('[BENCH.1] gives an interval that holds the median, narrows with more values, and is repeatable', () => {
+  it('[BENCH.1] returns a repeatable interval that holds the median and narrows with more values', () => {
     const values = (count: number) => Array.from({ length: count }, (_, index) => 1 + Math.sin(index) / 10)
     const few = medianInterval(values(10))
     const many = medianInterval(values(200))
@@ -27,7 +27,7 @@ describe('the arithmetic of the benchmark', () => {
     expect(medianInterval(values(10))).toEqual(few)
   })
 
-  it('[BENCH.1] gives a point for equal values', () => {
+  it('[BENCH.1] returns a point for equal values', () => {
     expect(medianInterval([2, 2, 2])).toEqual({ low: 2, high: 2 })
   })
 
@@ -64,7 +64,7 @@ describe('the arithmetic of the benchmark', () => {
     expect(judge(Number.NaN, lower)).toBe('MISSED')
   })
 
-  it('[BENCH.4] has a goal for CPU per call of 200 B with 32 at once, and for the latency of each size at one', () => {
+  it('[BENCH.4] has goals for CPU per call of 200 B at 32 concurrent calls, and for the latency of each size at one', () => {
     expect(goalOf('cpuMicros', { size: '200B', concurrency: 32 })).toMatchObject({ must: 1.8, aim: 1.4 })
     expect(goalOf('cpuMicros', { size: '64KB', concurrency: 32 })).toBeUndefined()
     for (const size of ['64KB', '900KB'] as const)

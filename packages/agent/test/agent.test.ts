@@ -47,7 +47,7 @@ test('[AGENT.1] runs the servers, reports them, and answers calls of the bridge'
   )
 })
 
-test('[AGENT.2] resolves when told to stop, with every server ended', async () => {
+test('[AGENT.2] resolves when stopped, after every server ended', async () => {
   const bridge = await FakeBridge.start()
   const { ended, stop } = runAgent(bridge.url, [server])
   const pid = await callPid(bridge)
@@ -56,7 +56,7 @@ test('[AGENT.2] resolves when told to stop, with every server ended', async () =
   expect(isAlive(pid)).toBe(false)
 })
 
-test('[AGENT.3] rejects when the bridge turns it away for good, with every server ended', async () => {
+test('[AGENT.3] rejects when the bridge refuses it permanently, after every server ended', async () => {
   const bridge = await FakeBridge.start()
   const { ended } = runAgent(bridge.url, [server])
   const pid = await callPid(bridge)
@@ -65,7 +65,7 @@ test('[AGENT.3] rejects when the bridge turns it away for good, with every serve
   expect(isAlive(pid)).toBe(false)
 })
 
-test('[AGENT.4] a server that ends during a call fails the call, is reported, and comes back', async () => {
+test('[AGENT.4] fails the call of a server that ends, reports it, and restarts the server', async () => {
   const bridge = await FakeBridge.start()
   runAgent(bridge.url, [server])
   await callPid(bridge)
@@ -79,7 +79,7 @@ test('[AGENT.4] a server that ends during a call fails the call, is reported, an
   )
 })
 
-test('[AGENT.5] no event holds the token, an argument, a result or a value of an environment', async () => {
+test('[AGENT.5] puts no token, argument, result or environment value into an event', async () => {
   const bridge = await FakeBridge.start()
   const { events } = runAgent(bridge.url, [
     { ...server, env: { API_KEY: 'canary-env' }, secrets: ['canary-env'] } as ServerEntry,
@@ -111,7 +111,7 @@ test('[AGENT.6] tells local servers its own version', async () => {
   })
 })
 
-test('[AGENT.7] servers run on while the bridge is away', async () => {
+test('[AGENT.7] keeps servers running while the bridge is away', async () => {
   const bridge = await FakeBridge.start()
   runAgent(bridge.url, [server])
   const pid = await callPid(bridge)

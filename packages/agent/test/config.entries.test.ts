@@ -52,14 +52,14 @@ test.each([
     '{"command":"x","startup_timeout_sec":0}',
     /startup_timeout_sec: must be a number/,
   ],
-])('[CONFIG.11] an entry that cannot be used fails alone, with its reason: %s', (_, entry, message) => {
+])('[CONFIG.11] skips only the unusable entry, with its reason: %s', (_, entry, message) => {
   expect(beside(entry)).toMatchObject({
     kind: 'unusable',
     error: { message: expect.stringMatching(message) },
   })
 })
 
-test('[CONFIG.11] a name that no server can have, and one that occurs twice, fail alone', () => {
+test('[CONFIG.11] skips only an entry with an impossible or duplicate name', () => {
   const text = `{"mcpServers":{"a\\u0000":{"command":"x"},"b":{"command":"x"},\n"b":{"command":"y"},${GOOD}}}`
   expect(parseConfig(text, ENV, '/')).toMatchObject([
     { kind: 'unusable', error: { code: 'config_server_invalid' } },
@@ -71,7 +71,7 @@ test('[CONFIG.11] a name that no server can have, and one that occurs twice, fai
   ])
 })
 
-test('[CONFIG.11] when no entry is left, the error names each of them', () => {
+test('[CONFIG.11] names each unusable entry in the error when none is left', () => {
   const text = '{"mcpServers":{"a":{"args":[]},"b":{"command":"${NOPE}"}}}'
   expect(() => parseConfig(text, ENV, '/')).toThrow(/"a".*command.*"b".*/)
 })
@@ -82,13 +82,13 @@ test.each([
   ['null in a list is absent', { command: 'x', args: [null, 'y'] }, ['y']],
   ['numbers become text', { command: 'x', args: ['--port', 3000, true] }, ['--port', '3000', 'true']],
   ['a list is a command and its args', { command: ['x', 'y', 1], args: ['z'] }, ['y', '1', 'z']],
-])('[CONFIG.12] takes what other programs take: %s', (_, entry, args) => {
+])('[CONFIG.12] accepts spellings of other programs: %s', (_, entry, args) => {
   const { startLimit, cwd, ...read } = { startLimit: undefined, cwd: undefined, ...beside(entry) }
   expect(read).toEqual({ kind: 'stdio', name: 'a', command: 'x', args, env: {}, secrets: [] })
   expect([startLimit, cwd]).toEqual([undefined, undefined])
 })
 
-test('[CONFIG.12] numbers become the text that stands in the file', () => {
+test('[CONFIG.12] turns numbers into their text from the file', () => {
   const entry = '{"command":"x","args":[12345678901234567890,1.0],"env":{"N":1e400}}'
   expect(beside(entry)).toMatchObject({ args: ['12345678901234567890', '1.0'], env: { N: '1e400' } })
 })
@@ -101,26 +101,26 @@ test.each([
     { disabled: true, enabled: true },
     { enabled: false, disabled: 'maybe' },
   ],
-])('[CONFIG.6] an entry is off in every spelling: %j', (more) => {
+])('[CONFIG.6] disables an entry in every spelling: %j', (more) => {
   expect(beside({ command: 'x', ...more })).toBeUndefined()
 })
 
 test.each([
   ...[false, 'false', 0, 'no', null].map((disabled) => ({ disabled })),
   ...[true, 'true', 1, 'on', null].map((enabled) => ({ enabled })),
-])('[CONFIG.6] an entry is on in every spelling: %j', (more) => {
+])('[CONFIG.6] enables an entry in every spelling: %j', (more) => {
   expect(beside({ command: 'x', ...more })).toMatchObject({ kind: 'stdio' })
 })
 
 test.each([{ disabled: 'maybe' }, { disabled: '' }, { enabled: 2 }, { enabled: ['true'] }, { disabled: {} }])(
-  '[CONFIG.6] a switch that says neither yes nor no starts nothing, and is reported: %j',
+  '[CONFIG.6] starts nothing for an ambiguous switch, and reports it: %j',
   (more) => {
     const message = expect.stringContaining(`${Object.keys(more)[0]}: must be true or false`)
     expect(beside({ command: 'x', ...more })).toMatchObject({ kind: 'unusable', error: { message } })
   },
 )
 
-test('[CONFIG.6] when every server is off, the error says so', () => {
+test('[CONFIG.6] fails with an error when every server is off', () => {
   expect(() => parseConfig('{"mcpServers":{"a":{"enabled":0}}}', ENV, '/')).toThrow(/is disabled/)
 })
 
@@ -134,11 +134,11 @@ test.each([
   ['startTimeout', 90, 90_000, true],
   ['start-timeout', 90_000, 90_000, true],
   ['startup_timeout_sec', 1e9, 3_600_000, true],
-])('[CONFIG.13] the start limit of an entry is read: %s %s', (name, value, limitMs, isExact) => {
+])('[CONFIG.13] reads the start limit of an entry: %s %s', (name, value, limitMs, isExact) => {
   expect(beside({ command: 'x', [name]: value })).toMatchObject({ startLimit: { limitMs, isExact } })
 })
 
-test('[CONFIG.13] a name that speaks of the start wins, and a timeout that is no limit is passed over', () => {
+test('[CONFIG.13] prefers a name about the start, and ignores an invalid timeout', () => {
   expect(beside({ command: 'x', timeout: 5, startup_timeout_sec: 90 })).toMatchObject({
     startLimit: { limitMs: 90_000, isExact: true },
   })
@@ -159,20 +159,20 @@ test.each([
   ['${workspaceFolderBasename}', 'project'],
   ['a${pathSeparator}b${/}c', 'a/b/c'],
   ['${NOPE:-~/x}', '/home/ann/x'],
-])('[CONFIG.14] fills the names of folders: %s', (written, meant) => {
+])('[CONFIG.14] expands folder variables: %s', (written, meant) => {
   expect(beside({ command: 'x', args: [written], env: { E: written } })).toMatchObject({
     args: [meant],
     env: { E: meant },
   })
 })
 
-test('[CONFIG.14] the folder of an editor is the one around its own', () => {
+test('[CONFIG.14] resolves an editor’s folder to the parent of its config folder', () => {
   const at = (folder: string) => beside({ command: 'x', cwd: '${workspaceFolder}/y' }, folder)
   expect(at('/project/.vscode')).toMatchObject({ cwd: '/project/y' })
   expect(at('/project')).toMatchObject({ cwd: '/project/y' })
 })
 
-test('[CONFIG.14] folders are no secrets, other variables are', () => {
+test('[CONFIG.14] treats folders as public, and other variables as secret', () => {
   expect(
     beside({ command: 'x', args: ['~/a', '${HOME}', '$HOME', '${workspaceFolder}', '${TOKEN}'] }),
   ).toMatchObject({
@@ -180,7 +180,7 @@ test('[CONFIG.14] folders are no secrets, other variables are', () => {
   })
 })
 
-test('[CONFIG.14] variables in the way of Windows are filled there, and only there', () => {
+test('[CONFIG.14] expands Windows variables on Windows only', () => {
   const read = (platform: NodeJS.Platform) =>
     parseConfig('{"mcpServers":{"a":{"command":"x","args":["%TOKEN%","%NOPE%"]}}}', ENV, '/', platform)
   expect(read('win32')).toMatchObject([{ args: ['s3cr3t-value', '%NOPE%'], secrets: ['s3cr3t-value'] }])
@@ -194,7 +194,7 @@ test.each([
   ['node --home=${HOME} ${NOPE:-a b}', 'node', ['--home=/home/ann', 'a b']],
   ['node ${TOKEN}', 'node', ['s3cr3t-value']],
   ['node ~/x.js', 'node', ['/home/ann/x.js']],
-])('[CONFIG.15] a command line that stands in "command" is split: %s', (command, program, args) => {
+])('[CONFIG.15] splits a command line in "command": %s', (command, program, args) => {
   expect(beside({ command, args: ['last'] })).toMatchObject({ command: program, args: [...args, 'last'] })
 })
 
@@ -203,14 +203,14 @@ test.each([
   ['node x > log', /needs a shell/],
   ['KEY=value node x', /sets a variable/],
   ['node "x', /unclosed quote/],
-])('[CONFIG.15] a command line that only a shell could run fails with a hint: %s', (command, message) => {
+])('[CONFIG.15] refuses a command line that needs a shell, with a hint: %s', (command, message) => {
   expect(beside({ command })).toMatchObject({
     kind: 'unusable',
     error: { message: expect.stringMatching(message) },
   })
 })
 
-test('[CONFIG.15] a program with spaces in its name is run as it is', () => {
+test('[CONFIG.15] runs a program with spaces in its name unchanged', () => {
   const folder = scratch()
   const file = join(folder, 'my server')
   writeFileSync(file, '')
@@ -222,7 +222,7 @@ test('[CONFIG.15] a program with spaces in its name is run as it is', () => {
   })
 })
 
-test('[CONFIG.16] inheritEnv is read for one entry and for all', () => {
+test('[CONFIG.16] reads inheritEnv for one entry and for all', () => {
   const text = `{"inheritEnv":["DOCKER_HOST"],"mcpServers":{"a":{"command":"x","inheritEnv":["XDG_*"]},${GOOD}}}`
   expect(parseConfig(text, ENV, '/')).toMatchObject([
     { inheritEnv: ['DOCKER_HOST', 'XDG_*'] },
@@ -273,7 +273,7 @@ test.each([
     Buffer.from('{"x":1,\n"mcpServers":[]}'),
     /unexpected structure.* 2:14: "mcpServers" must be/,
   ],
-])('[CONFIG.17] names what it cannot read, with its line and column: %s', async (_, bytes, message) => {
+])('[CONFIG.17] reports an unreadable part with its line and column: %s', async (_, bytes, message) => {
   const file = join(scratch(), 'mcp.json')
   writeFileSync(file, bytes)
   const error = await readConfig(file, ENV).catch((caught: unknown) => caught)

@@ -34,12 +34,12 @@ test.each(['mcpServers', 'servers'])('[CONFIG.1] reads the servers under the key
   ])
 })
 
-test('[CONFIG.1] servers under both keys are all read', () => {
+test('[CONFIG.1] reads the servers under both keys', () => {
   const text = '{"mcpServers":{"a":{"command":"x"}},"servers":{"b":{"command":"y"}}}'
   expect(parse(text).map(({ name }) => name)).toEqual(['a', 'b'])
 })
 
-test('[CONFIG.2] comments, trailing commas, a byte order mark and unknown keys are fine', () => {
+test('[CONFIG.2] accepts comments, trailing commas, a byte order mark and unknown keys', () => {
   const text =
     '\uFEFF{ // mine\n "theme": 1, "mcpServers": { /* one */ "a": { "command": "x", "type": "stdio", "timeout": 5, }, }, }'
   expect(parse(text)).toMatchObject([{ name: 'a', command: 'x' }])
@@ -57,7 +57,7 @@ test.each([
   ['$TOKEN ${} ${TOKEN', '$TOKEN ${} ${TOKEN'],
   ['${HOME%/}', '${HOME%/}'],
   ['${time:HH}', '${time:HH}'],
-])('[CONFIG.3] puts values in place of variables: %s', (written, meant) => {
+])('[CONFIG.3] expands variables: %s', (written, meant) => {
   const entry = one(
     JSON.stringify({
       command: written.replaceAll(' ', '') || 'x',
@@ -73,7 +73,7 @@ test.each([
   })
 })
 
-test('[CONFIG.3] values that came from variables are known as secrets', () => {
+test('[CONFIG.3] treats values from variables as secrets', () => {
   expect(one('{"command":"x","args":["--key","${TOKEN}"]}').secrets).toEqual(['s3cr3t-value'])
 })
 
@@ -134,13 +134,13 @@ test.each([
     'config_variable_missing',
     /input:key/,
   ],
-] as const)('[CONFIG.4] tells what is wrong and what to do next: %s', (_, text, code, message) => {
+] as const)('[CONFIG.4] reports the fault and the next step: %s', (_, text, code, message) => {
   const error = errorOf(text)
   expect(error).toMatchObject({ name: 'ConfigError', code, message: expect.stringMatching(message) })
   expect(error.next).not.toBe('')
 })
 
-test('[CONFIG.4] runs 64 servers, and leaves those beyond them with a reason', () => {
+test('[CONFIG.4] runs 64 servers, and skips the others with a reason', () => {
   const servers = Object.fromEntries(Array.from({ length: 66 }, (_, i) => [`s${i}`, { command: 'x' }]))
   const entries = parse(JSON.stringify({ mcpServers: servers }))
   expect(entries.filter(({ kind }) => kind === 'stdio')).toHaveLength(64)
@@ -150,7 +150,7 @@ test('[CONFIG.4] runs 64 servers, and leaves those beyond them with a reason', (
   ])
 })
 
-test('[CONFIG.5] a file that cannot be read is config_missing', async () => {
+test('[CONFIG.5] fails with config_missing for an unreadable file', async () => {
   await expect(readConfig('/no/such/file', ENV)).rejects.toMatchObject({ code: 'config_missing' })
   const folder = scratch()
   await expect(readConfig(folder, ENV)).rejects.toMatchObject({ code: 'config_missing' })
@@ -159,7 +159,7 @@ test('[CONFIG.5] a file that cannot be read is config_missing', async () => {
 })
 
 test.skipIf(process.platform === 'win32')(
-  '[CONFIG.10] a file that every account may write is config_exposed, and used once that is changed',
+  '[CONFIG.10] refuses a file that every account may write with config_exposed, until its mode is fixed',
   async () => {
     const file = join(scratch(), 'mcp.json')
     writeFileSync(file, '{"mcpServers":{"a":{"command":"x"}}}')
@@ -174,24 +174,27 @@ test.skipIf(process.platform === 'win32')(
   },
 )
 
-test.runIf(process.geteuid?.() === 0)('[CONFIG.10] a file of another user is config_exposed', async () => {
-  const file = join(scratch(), 'mcp.json')
-  writeFileSync(file, '{"mcpServers":{"a":{"command":"x"}}}')
-  chownSync(file, 12_345, 0)
-  await expect(readConfig(file, ENV)).rejects.toMatchObject({
-    code: 'config_exposed',
-    next: expect.stringContaining(`chown 0 "${file}"`),
-  })
-})
+test.runIf(process.geteuid?.() === 0)(
+  '[CONFIG.10] refuses another user’s file with config_exposed',
+  async () => {
+    const file = join(scratch(), 'mcp.json')
+    writeFileSync(file, '{"mcpServers":{"a":{"command":"x"}}}')
+    chownSync(file, 12_345, 0)
+    await expect(readConfig(file, ENV)).rejects.toMatchObject({
+      code: 'config_exposed',
+      next: expect.stringContaining(`chown 0 "${file}"`),
+    })
+  },
+)
 
-test('[CONFIG.6] a disabled entry is skipped, whatever else it says', () => {
+test('[CONFIG.6] skips a disabled entry, whatever else it contains', () => {
   expect(
     parse('{"mcpServers":{"a":{"disabled":true,"args":7},"b":{"command":"x","disabled":false}}}'),
   ).toHaveLength(1)
 })
 
 test.each(['url', 'serverUrl', 'httpUrl'])(
-  '[CONFIG.7] an entry with %s is a server over HTTP, without its address',
+  '[CONFIG.7] treats an entry with %s as a server over HTTP, without its address',
   (key) => {
     expect(parse(`{"mcpServers":{"a":{"${key}":"https://x/?token=t","headers":{}}}}`)).toEqual([
       { kind: 'http', name: 'a' },
@@ -199,7 +202,7 @@ test.each(['url', 'serverUrl', 'httpUrl'])(
   },
 )
 
-test('[CONFIG.8] no error repeats a value', () => {
+test('[CONFIG.8] repeats no value in an error', () => {
   const texts = [
     '{"mcpServers":{"a":{"command":"x","env":{"K":["s3cr3t-value"]}}}}',
     '{"mcpServers":{"a":{"command":"x","env":{"K":"s3cr3t-value"},"args":["${NOPE}"]}}}',
@@ -209,7 +212,7 @@ test('[CONFIG.8] no error repeats a value', () => {
   for (const text of texts) expect(`${errorOf(text)} ${errorOf(text).next}`).not.toContain('s3cr3t')
 })
 
-test('[CONFIG.9] names such as __proto__ are names like any other', () => {
+test('[CONFIG.9] accepts names such as __proto__', () => {
   const text = '{"mcpServers":{"__proto__":{"command":"x","env":{"__proto__":"y","constructor":"z"}}}}'
   const [entry] = parse(text)
   expect(entry?.name).toBe('__proto__')

@@ -13,7 +13,7 @@ function sampled() {
 
 const line = (name: string, text: string): SampledEvent => ({ type: 'server-stderr', name, text })
 
-test('[EVENT.1] passes 100 events of a kind on in 10 seconds, then says how many more there were', async () => {
+test('[EVENT.1] passes on 100 events of a kind in 10 seconds, then reports how many it dropped', async () => {
   const { events, system, sampler } = sampled()
   for (let n = 1; n <= 250; n++) sampler.take(line('one', `line ${n}`))
   expect(events).toHaveLength(100)
@@ -24,7 +24,7 @@ test('[EVENT.1] passes 100 events of a kind on in 10 seconds, then says how many
   expect(events.slice(100)).toEqual([{ type: 'events-left-out', count: 150, last: line('one', 'line 250') }])
 })
 
-test('[EVENT.1] begins again after each window', async () => {
+test('[EVENT.1] starts over after each window', async () => {
   const { events, system, sampler } = sampled()
   for (let window = 0; window < 3; window++) {
     for (let n = 0; n < 150; n++) sampler.take(line('one', 'x'))
@@ -38,7 +38,7 @@ test('[EVENT.1] begins again after each window', async () => {
   expect(events).toHaveLength(303)
 })
 
-test('[EVENT.1] reports what was left out also where the timer is late', () => {
+test('[EVENT.1] reports dropped events even if the timer is late', () => {
   const events: AgentEvent[] = []
   const clock = new FakeSystem()
   let nowMs = 0
@@ -50,7 +50,7 @@ test('[EVENT.1] reports what was left out also where the timer is late', () => {
   expect(events.slice(100).map(({ type }) => type)).toEqual(['events-left-out', 'server-stderr'])
 })
 
-test('[EVENT.1] reports what was left out when the agent ends', () => {
+test('[EVENT.1] reports dropped events when the agent ends', () => {
   const { events, sampler } = sampled()
   for (let n = 0; n < 101; n++) sampler.take(line('one', 'x'))
   sampler.close()
@@ -66,7 +66,7 @@ test('[EVENT.2] shows an event of another server or another type at once', () =>
   expect(events.slice(100)).toEqual([line('two', 'first'), { type: 'bridge-error', code: 'token_revoked' }])
 })
 
-test('[EVENT.2] counts codes and names that a bridge makes up as one kind', () => {
+test('[EVENT.2] counts made-up codes and names of a bridge as one kind', () => {
   const { events, sampler } = sampled()
   for (let n = 0; n < 1_000; n++) {
     sampler.take({ type: 'bridge-error', code: `made_up_${n}` })

@@ -9,7 +9,7 @@ import { realSystem } from '../src/system.ts'
 const FIXTURE = join(import.meta.dirname, 'fixtures/file-lock.ts')
 const ROUNDS = 12
 
-test('[KEYCHAIN.5] [KEYCHAIN.6] two processes that wait for the lock of a killed one never both have it', async () => {
+test('[KEYCHAIN.5] [KEYCHAIN.6] gives the lock of a killed process to one of two waiting processes at a time', async () => {
   const folder = scratch()
   const marker = join(folder, 'marker')
   const start = (turns: number) =>
@@ -30,7 +30,7 @@ test('[KEYCHAIN.5] [KEYCHAIN.6] two processes that wait for the lock of a killed
   }
 })
 
-test('[KEYCHAIN.5] two changes in one process follow one another', async () => {
+test('[KEYCHAIN.5] serializes two changes in one process', async () => {
   const path = join(scratch(), 'lock')
   const order: string[] = []
   const first = Promise.withResolvers<void>()

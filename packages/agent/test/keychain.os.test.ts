@@ -32,7 +32,7 @@ async function besideSecretService(home: string, actions: readonly string[]): Pr
   return answers
 }
 
-test('[KEYCHAIN.8] with a Secret Service the private key is there, and nowhere in a file', async () => {
+test('[KEYCHAIN.8] stores the private key in the Secret Service, and in no file', async () => {
   const missing =
     missingDebianCommand('gnome-keyring-daemon', 'gnome-keyring') ??
     missingDebianCommand('dbus-run-session', 'dbus')
@@ -55,7 +55,7 @@ test('[KEYCHAIN.8] with a Secret Service the private key is there, and nowhere i
   expect([removed, gone]).toEqual([true, null])
 })
 
-test('[KEYCHAIN.8] a record whose key store is gone is told as such, and the record stays', async () => {
+test('[KEYCHAIN.8] reports a record whose key store is gone, and keeps the record', async () => {
   const home = join(scratch(), 'home')
   await besideSecretService(home, ['make'])
   const folder = join(home, 'bridges')

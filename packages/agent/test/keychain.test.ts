@@ -44,7 +44,7 @@ const mode = (path: string) => (statSync(path).mode & 0o777).toString(8)
 
 describe('a device key', () => {
   test.each(['EdDSA', 'ES256'] as const)(
-    '[KEYCHAIN.1] %s signs what its public half verifies',
+    '[KEYCHAIN.1] %s signs, and its public half verifies',
     (algorithm) => {
       const key = deviceKey(makePrivateJwk(algorithm))
       expect(key.algorithm).toBe(algorithm)
@@ -61,21 +61,18 @@ describe('a device key', () => {
     },
   )
 
-  test('[KEYCHAIN.1] its thumbprint is that of RFC 8037', () => {
+  test('[KEYCHAIN.1] has the thumbprint of RFC 8037', () => {
     const x = '11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo'
     expect(thumbprint({ kty: 'OKP', crv: 'Ed25519', x })).toBe('kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k')
   })
 
-  test.each(['EdDSA', 'ES256'] as const)(
-    '[KEYCHAIN.4] %s halves that do not belong together are no key',
-    (alg) => {
-      const [one, other] = [makePrivateJwk(alg), makePrivateJwk(alg)]
-      expect(() => deviceKey({ ...one, d: other.d })).toThrow()
-    },
-  )
+  test.each(['EdDSA', 'ES256'] as const)('[KEYCHAIN.4] %s refuses halves of different keys', (alg) => {
+    const [one, other] = [makePrivateJwk(alg), makePrivateJwk(alg)]
+    expect(() => deviceKey({ ...one, d: other.d })).toThrow()
+  })
 })
 
-test('[KEYCHAIN.1] a record is found by its bridge, and forgotten with its key', async () => {
+test('[KEYCHAIN.1] finds a record by its bridge, and forgets it with its key', async () => {
   const { keychain, record, folder } = await withRecord()
   const other = enrolledRecord(filePlace(), 'https://bridge.example.com:8443')
   await keychain.update(other.bridge, () => other)
@@ -89,7 +86,7 @@ test('[KEYCHAIN.1] a record is found by its bridge, and forgotten with its key',
   expect(readdirSync(folder)).toHaveLength(1)
 })
 
-test('[KEYCHAIN.2] folder and file are the owner’s alone, whatever the umask', async () => {
+test('[KEYCHAIN.2] restricts folder and file to the owner, whatever the umask', async () => {
   const before = process.umask(0)
   try {
     const { home, folder, path } = await withRecord()
@@ -99,7 +96,7 @@ test('[KEYCHAIN.2] folder and file are the owner’s alone, whatever the umask',
   }
 })
 
-describe('a file that others may touch is told, and left as it is', () => {
+describe('a file that others may access', () => {
   const cases: readonly (readonly [string, (at: { folder: string; path: string; home: string }) => void])[] =
     [
       ['may be read by its group', ({ path }) => chmodSync(path, 0o640)],
@@ -108,7 +105,7 @@ describe('a file that others may touch is told, and left as it is', () => {
       ['is in a folder that others may write', ({ folder }) => chmodSync(folder, 0o770)],
       ['is in a home that others may write', ({ home }) => chmodSync(home, 0o777)],
     ]
-  test.each(cases)('[KEYCHAIN.3] one that %s', async (_what, expose) => {
+  test.each(cases)('[KEYCHAIN.3] is reported and left unchanged if it %s', async (_what, expose) => {
     const at = await withRecord()
     const content = readFileSync(at.path, 'utf8')
     expose(at)
@@ -118,7 +115,7 @@ describe('a file that others may touch is told, and left as it is', () => {
     expect(readFileSync(at.path, 'utf8')).toBe(content)
   })
 
-  test('[KEYCHAIN.3] one that is a link', async () => {
+  test('[KEYCHAIN.3] is reported and left unchanged if it is a link', async () => {
     const { keychain, path, folder } = await withRecord()
     const elsewhere = join(scratch(), 'record')
     copyFileSync(path, elsewhere)
@@ -130,7 +127,7 @@ describe('a file that others may touch is told, and left as it is', () => {
   })
 })
 
-describe('a record that cannot be read is told with its path, and left as it is', () => {
+describe('an unreadable record', () => {
   const cases: readonly (readonly [string, string, (text: string) => string])[] = [
     ['empty', 'keychain_corrupt', () => ''],
     ['torn in the middle', 'keychain_corrupt', (text) => text.slice(0, text.length / 2)],
@@ -145,27 +142,30 @@ describe('a record that cannot be read is told with its path, and left as it is'
     ['without its key', 'keychain_corrupt', (text) => text.replace(/"privateKey": \{[^}]*\},/, '')],
     ['of a newer program', 'keychain_newer', (text) => text.replace('"version": 1', '"version": 2')],
   ]
-  test.each(cases)('[KEYCHAIN.4] one that is %s', async (_what, code, spoil) => {
-    const { keychain, path } = await withRecord()
-    const spoilt = spoil(readFileSync(path, 'utf8'))
-    writeFileSync(path, spoilt)
-    const error = await keychain.find(BRIDGE).catch((reason: unknown) => reason)
-    expect(error).toMatchObject({ code, next: expect.stringMatching(/Nothing was changed/) })
-    expect(String(error)).toContain(path)
-    expect(await codeOf(keychain.update(BRIDGE, () => enrolledRecord()))).toBe(code)
-    expect(await codeOf(keychain.remove(BRIDGE))).toBe(code)
-    expect(await keychain.list()).toEqual([{ path, problem: expect.objectContaining({ code }) }])
-    expect(readFileSync(path, 'utf8')).toBe(spoilt)
-  })
+  test.each(cases)(
+    '[KEYCHAIN.4] is reported with its path and left unchanged if it is %s',
+    async (_what, code, spoil) => {
+      const { keychain, path } = await withRecord()
+      const spoilt = spoil(readFileSync(path, 'utf8'))
+      writeFileSync(path, spoilt)
+      const error = await keychain.find(BRIDGE).catch((reason: unknown) => reason)
+      expect(error).toMatchObject({ code, next: expect.stringMatching(/Nothing was changed/) })
+      expect(String(error)).toContain(path)
+      expect(await codeOf(keychain.update(BRIDGE, () => enrolledRecord()))).toBe(code)
+      expect(await codeOf(keychain.remove(BRIDGE))).toBe(code)
+      expect(await keychain.list()).toEqual([{ path, problem: expect.objectContaining({ code }) }])
+      expect(readFileSync(path, 'utf8')).toBe(spoilt)
+    },
+  )
 
-  test('[KEYCHAIN.4] a key in it that is not the one it names is no key', async () => {
+  test('[KEYCHAIN.4] is reported if it contains another key than it names', async () => {
     const { keychain, record } = await withRecord()
     const forged = { ...record, privateKey: makePrivateJwk() }
     expect(await codeOf(keychain.key(forged))).toBe('keychain_corrupt')
     expect(privateJwkSchema.safeParse(forged.privateKey).success).toBe(true)
   })
 
-  test('[KEYCHAIN.4] a file that is too large, and a home that is a file', async () => {
+  test('[KEYCHAIN.4] is reported if its file is too large or the home is a file', async () => {
     const { keychain, path } = await withRecord()
     writeFileSync(path, 'x'.repeat(70_000))
     expect(await codeOf(keychain.find(BRIDGE))).toBe('keychain_unusable')
@@ -177,7 +177,7 @@ const FIXTURE = join(import.meta.dirname, 'fixtures/keychain.ts')
 const keychainProcess = (home: string, store: string, action: string, count = 1) =>
   run(process.execPath, [FIXTURE, home, store, action, String(count)])
 
-test('[KEYCHAIN.5] of processes that change one record at once none loses what another wrote', async () => {
+test('[KEYCHAIN.5] loses no change when processes change one record at once', async () => {
   const { home, keychain } = await withRecord()
   const ended = await Promise.all(Array.from({ length: 4 }, () => keychainProcess(home, 'file', 'count', 25)))
   expect(ended.map(({ stdout }) => stdout.trim())).toEqual(Array(4).fill('"done"'))
@@ -185,7 +185,7 @@ test('[KEYCHAIN.5] of processes that change one record at once none loses what a
   expect(readdirSync(join(home, 'bridges'))).toHaveLength(1)
 })
 
-test('[KEYCHAIN.6] a process that is killed at any moment leaves the whole record of before or after', async () => {
+test('[KEYCHAIN.6] leaves the whole old or new record when a process is killed at any moment', async () => {
   const { home, keychain, folder } = await withRecord()
   for (let round = 0; round < 6; round++) {
     const { generation } = (await keychain.find(BRIDGE)) as EnrolledRecord
@@ -202,21 +202,21 @@ test('[KEYCHAIN.6] a process that is killed at any moment leaves the whole recor
   expect(readdirSync(folder)).toHaveLength(1)
 })
 
-describe('where the folder is', () => {
+describe('the keychain’s folder', () => {
   test.each([
     ['linux', { XDG_CONFIG_HOME: '/cfg' }, '/cfg/bridgekeeper'],
     ['linux', { XDG_CONFIG_HOME: 'relative' }, /^\/.+\/\.config\/bridgekeeper$/],
     ['linux', { BRIDGEKEEPER_HOME: '/mine', XDG_CONFIG_HOME: '/cfg' }, '/mine'],
     ['darwin', {}, /\/Library\/Application Support\/bridgekeeper$/],
     ['win32', { APPDATA: '/roaming' }, '/roaming/bridgekeeper'],
-  ] as const)('[KEYCHAIN.7] on %s with %o', (platform, env, expected) => {
+  ] as const)('[KEYCHAIN.7] is chosen on %s with %o', (platform, env, expected) => {
     const found = agentHome(env, platform)
     if (typeof expected === 'string') expect(found).toBe(expected)
     else expect(found).toMatch(expected)
   })
 })
 
-test('[KEYCHAIN.7] without a key store of the system a key is kept in a file, unless told otherwise', async () => {
+test('[KEYCHAIN.7] keeps a key in a file without a key store of the system, unless configured otherwise', async () => {
   const home = join(scratch(), 'home')
   mkdirSync(home, { mode: 0o700 })
   const auto = JSON.parse((await keychainProcess(home, 'auto', 'make')).stdout)

@@ -12,7 +12,7 @@ function usedBytes(): number {
   return heapUsed + external
 }
 
-test('[STDIO.9] a line of a million single bytes takes little more memory than its length', () => {
+test('[STDIO.9] holds little more memory than the length of a line that arrives in a million single bytes', () => {
   const lines = new LineSplitter(4 * 1_048_576)
   const before = usedBytes()
   for (let n = 0; n < 1_000_000; n++) lines.push(Buffer.alloc(1, 'x'))

@@ -14,7 +14,7 @@ const readyWith = (name: string, tools: ReturnType<typeof toolOf>[]) => ({
   tools,
 })
 
-test('[LINK.6] a catalog is sent in parts of 256 KiB, a larger definition in a part of its own', () => {
+test('[LINK.6] sends a catalog in parts of 256 KiB, and a larger definition in its own part', () => {
   const many = readyWith(
     'many',
     Array.from({ length: 200 }, (_, i) => toolOf(`t${i}`, 10_000)),
@@ -32,7 +32,7 @@ test('[LINK.6] a catalog is sent in parts of 256 KiB, a larger definition in a p
   expect(catalogFrames([]).map(String)).toEqual(['{"type":"catalog","servers":[]}'])
 })
 
-test('[LINK.6] a catalog of many parts is sent again only when it differs', async () => {
+test('[LINK.6] sends a catalog of many parts again only when it changes', async () => {
   const bridge = await FakeBridge.start()
   const { link, tools, event, system } = runLink(bridge.url)
   tools.servers = [

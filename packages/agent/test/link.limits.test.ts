@@ -21,7 +21,7 @@ test('[LINK.32] refuses calls once the arguments of running ones hold 64 MiB', a
   expect(await peer.result('after')).toMatchObject({ success: true })
 })
 
-test('[LINK.25] a bridge that lets 64 MiB of answers pile up is left', async () => {
+test('[LINK.25] disconnects from a bridge that lets 64 MiB of answers pile up', async () => {
   const bridge = await FakeBridge.start()
   const { tools, event } = runLink(bridge.url)
   const peer = await bridge.peer()
@@ -34,7 +34,7 @@ test('[LINK.25] a bridge that lets 64 MiB of answers pile up is left', async () 
   })
 })
 
-test('[LINK.25] leaves a bridge that pings and does not read the answers', async () => {
+test('[LINK.25] disconnects from a bridge that pings and does not read the answers', async () => {
   const bridge = await FakeBridge.start()
   const { event, events } = runLink(bridge.url)
   const peer = await bridge.peer()

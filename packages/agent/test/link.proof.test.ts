@@ -57,7 +57,7 @@ async function linked(me: ReturnType<typeof device>, manners: Partial<Manners> =
   return { bridge, ...made }
 }
 
-test('[LINK.28] signs the facts as this machine knows them, and goes on once the bridge has signed back', async () => {
+test('[LINK.28] signs the facts that this machine knows, and continues once the bridge countersigns', async () => {
   const me = device()
   const text = 'ab'.repeat(32)
   const { bridge, event } = await linked(me, { greets: challenge({}, text) })
@@ -87,7 +87,7 @@ const ONE_CALL = { type: 'tool_execute', id: '1', serverName: 'server', toolName
 
 test.each<[string, (me: ReturnType<typeof device>) => Manners['verifies']]>([
   ['not at all', () => true],
-  ['with a key of its own', (me) => countersigned(me, other.privateKey)],
+  ['with a different key', (me) => countersigned(me, other.privateKey)],
   [
     'something else',
     () => () => {
@@ -95,7 +95,7 @@ test.each<[string, (me: ReturnType<typeof device>) => Manners['verifies']]>([
       return { type: 'challenge_verified', proof: { signature } }
     },
   ],
-])('[LINK.28] a bridge that signs back %s gets nothing run', async (_how, verifies) => {
+])('[LINK.28] runs nothing for a bridge that countersigns %s', async (_how, verifies) => {
   const me = device()
   const { bridge, tools, ended } = await linked(me)
   bridge.manners.verifies = false
@@ -111,9 +111,9 @@ test.each<[string, (me: ReturnType<typeof device>) => Manners['verifies']]>([
 
 test.each<[string, DownMessage]>([
   ['another key', challenge({ keyId: keyIdOf(other.publicKey) })],
-  ['a TLS connection where there is none', challenge({ binding: 'tls-exporter' })],
-  ['a challenge that is none', challenge({}, 'abc')],
-])('[LINK.28] a bridge that speaks of %s gets no signature', async (_what, greets) => {
+  ['a missing TLS connection', challenge({ binding: 'tls-exporter' })],
+  ['an invalid challenge', challenge({}, 'abc')],
+])('[LINK.28] signs nothing for a bridge that names %s', async (_what, greets) => {
   const me = device()
   const { bridge, ended } = await linked(me, { greets })
   expect(await ended).toMatchObject({
@@ -124,7 +124,7 @@ test.each<[string, DownMessage]>([
   expect(bridge.peers[0]?.all('challenge_response')).toEqual([])
 })
 
-test('[LINK.29] a bridge that asks for the echo only is left, and gets no answer', async () => {
+test('[LINK.29] disconnects from a bridge that asks for the echo only, without an answer', async () => {
   const me = device()
   const { bridge, ended } = await linked(me, {
     greets: { type: 'challenge', challenge: 'abc', expiresIn: 1 },
@@ -133,13 +133,13 @@ test('[LINK.29] a bridge that asks for the echo only is left, and gets no answer
   expect(bridge.peers[0]?.all('challenge_response')).toEqual([])
 })
 
-test('[LINK.29] so is one that speaks v1 only, as after somebody took v2 out of the offer', async () => {
+test('[LINK.29] disconnects from a bridge that speaks v1 only, as after v2 was removed from the offer', async () => {
   const { bridge, ended } = await linked(device(), { speaks: 'v1' })
   expect(await ended).toMatchObject({ code: 'bridge_downgraded' })
   expect(bridge.peers).toHaveLength(1)
 })
 
-test('[LINK.29] asked for the echo later on, it leaves too', async () => {
+test('[LINK.29] disconnects when it is asked for the echo later', async () => {
   const { bridge, ended, event } = await linked(device())
   await event('verified')
   const peer = await bridge.peer()
@@ -148,13 +148,13 @@ test('[LINK.29] asked for the echo later on, it leaves too', async () => {
   expect(peer.all('challenge_response')).toHaveLength(1)
 })
 
-test('[LINK.29] an agent that is not enrolled ends when it is asked for a proof', async () => {
+test('[LINK.29] ends an unenrolled agent that is asked for a proof', async () => {
   const bridge = await FakeBridge.start({ greets: challenge() })
   const { ended } = runLink(bridge.url)
   expect(await ended).toMatchObject({ code: 'proof_required' })
 })
 
-test('[LINK.30] a call that comes at once waits until the connection is put down', async () => {
+test('[LINK.30] delays an immediate call until the connection is recorded', async () => {
   let putDown = (): void => {}
   const remembered: string[] = []
   const me = device({
@@ -191,7 +191,7 @@ test('[LINK.33] drops a bridge that sends more than 16 MiB before the connection
   expect(tools.calls).toEqual([])
 })
 
-test('[LINK.30] what cannot be put down is not used: the connection is dropped and tried again', async () => {
+test('[LINK.30] drops and retries a connection that it cannot record', async () => {
   let isFull = true
   const me = device({
     remember: () => (isFull ? Promise.reject(new Error('disk full')) : Promise.resolve()),
@@ -207,7 +207,7 @@ test('[LINK.30] what cannot be put down is not used: the connection is dropped a
   await event('verified')
 })
 
-test('[LINK.30] an AgentError of the machine itself ends the agent in its words', async () => {
+test('[LINK.30] ends the agent with an AgentError of the machine itself', async () => {
   const gone = new AgentError('token_unreadable', 'The key is gone.')
   const me = device({ sign: () => Promise.reject(gone) })
   expect(await (await linked(me)).ended).toBe(gone)
@@ -249,7 +249,7 @@ async function refreshing(verdicts: readonly ('taken' | 'token_invalid')[]) {
   return { ...made, bridge, me, tokens, peer }
 }
 
-test('[LINK.31] a fresh token goes to the bridge before the present one ends, and the next proof binds it', async () => {
+test('[LINK.31] sends a fresh token before the current one expires, and binds it in the next proof', async () => {
   const { bridge, me, tokens, peer, events } = await refreshing(['taken', 'taken'])
   expect(tokens).toHaveLength(3)
   expect(peer.all('reauthenticate').map(({ token }) => token)).toEqual(tokens.slice(1))
@@ -258,7 +258,7 @@ test('[LINK.31] a fresh token goes to the bridge before the present one ends, an
   expect(events.filter(({ type }) => type === 'disconnected')).toEqual([])
 })
 
-test('[LINK.31] one that the bridge does not take leaves the present one in place, and another is tried soon', async () => {
+test('[LINK.31] keeps the current token when the bridge refuses a fresh one, and retries soon', async () => {
   const { me, tokens, peer } = await refreshing(['token_invalid', 'taken'])
   expect(peer.all('reauthenticate')).toHaveLength(2)
   expect(hashIn(me.signed.at(-1), tokens[2] ?? '')).toBe(true)
@@ -267,7 +267,7 @@ test('[LINK.31] one that the bridge does not take leaves the present one in plac
   expect(hashIn(me.signed.at(-1), tokens[2] ?? '')).toBe(true)
 })
 
-test('[LINK.31] after a refusal, proofs bind the token that the bridge took last', async () => {
+test('[LINK.31] binds the token that the bridge accepted last after a refusal', async () => {
   const { me, tokens, peer } = await refreshing(['token_invalid'])
   peer.send(challenge())
   await peer.frame('challenge_response', 2)

@@ -19,7 +19,7 @@ test.each([
   ['http://127.0.0.1:8787/mcp/files', 'ws://127.0.0.1:8787/api/mcp-ws'],
   ['bridge.example.com', 'wss://bridge.example.com/api/mcp-ws'],
   ['localhost:8787', 'ws://localhost:8787/api/mcp-ws'],
-])('[LINK.1] the address of the bridge: %s', (given, dialled) => {
+])('[LINK.1] resolves the address of the bridge: %s', (given, dialled) => {
   expect(bridgeUrl(given, false)).toBe(dialled)
 })
 
@@ -43,18 +43,18 @@ test.each([
   if (given !== '') expect(refuse).not.toThrow(given)
 })
 
-test('[LINK.1] a network in the open must be allowed', () => {
+test('[LINK.1] refuses a network in the clear unless allowed', () => {
   expect(bridgeUrl('http://bridge.example.com', true)).toBe('ws://bridge.example.com/api/mcp-ws')
 })
 
-test('[LINK.19] waits between attempts have full jitter, double from 500 ms, and end at 30 s', () => {
+test('[LINK.19] waits with full jitter between attempts, doubling from 500 ms up to 30 s', () => {
   const longest = Array.from({ length: 9 }, (_, attempt) => backoffMs(attempt, () => 1 - Number.EPSILON))
   expect(longest).toEqual([499, 999, 1999, 3999, 7999, 15_999, 29_999, 29_999, 29_999])
   expect(backoffMs(20, () => 0)).toBe(0)
   expect(backoffMs(2_000, () => 0.5)).toBe(15_000)
 })
 
-test('[LINK.19] a connection verified for 10 seconds makes the waits short again', async () => {
+test('[LINK.19] resets the waits after a connection is verified for 10 seconds', async () => {
   const bridge = await FakeBridge.start()
   const { system, event } = runLink(bridge.url)
   const dropAfter = async (n: number, verifiedMs: number) => {
@@ -108,7 +108,7 @@ test.each([
   [endingOfClose(1009, ''), { next: 'retry' }],
   [endingOfClose(1011, 'internal_error'), { next: 'retry' }],
   [endingOfClose(1012, ''), { next: 'retry' }],
-])('[LINK.20] what ends a connection decides what comes next: case %#', (ending, expected) => {
+])('[LINK.20] decides by what ended a connection whether to retry: case %#', (ending, expected) => {
   expect(ending).toMatchObject(expected)
 })
 
@@ -117,7 +117,7 @@ test.each([
   [{ refuses: { status: 401, body: 'x'.repeat(100_000) } }, 'bridge_refused'],
   [{ refuses: { status: 302, headers: { location: 'http://127.0.0.1:9/' } } }, 'bridge_refused'],
   [{ closesWith: [1008, 'user_unknown'] as const }, 'user_unknown'],
-])('[LINK.20] a refusal ends the agent with its code and our words: case %#', async (manners, code) => {
+])('[LINK.20] ends the agent with the refusal’s code in its own words: case %#', async (manners, code) => {
   const bridge = await FakeBridge.start(manners)
   const { ended } = runLink(bridge.url)
   const error = await ended
@@ -126,7 +126,7 @@ test.each([
   expect(bridge.requests).toHaveLength(1)
 })
 
-test('[LINK.20] a bridge that asks to come back later is given that time', async () => {
+test('[LINK.20] waits as long as the bridge asks', async () => {
   const bridge = await FakeBridge.start({ refuses: { status: 429, headers: { 'retry-after': '60' } } })
   const { event, system } = runLink(bridge.url)
   expect(await event('disconnected')).toMatchObject({ retryInMs: 60_499 })
@@ -145,7 +145,7 @@ test('[LINK.21] asks for the token at every attempt', async () => {
   expect((await bridge.peer()).request.headers.authorization).toBe(`Bearer ${tokenOf(undefined, '2')}`)
 })
 
-test('[LINK.21] a token that cannot be had now is asked for again; an AgentError ends the agent', async () => {
+test('[LINK.21] retries when no token is available, and ends the agent on an AgentError', async () => {
   const bridge = await FakeBridge.start()
   let asked = 0
   const { event, system, ended } = runLink(bridge.url, {
@@ -163,7 +163,7 @@ test.each([
   [{ closesWith: [4401, 'token_expired'] as const }],
   [{ closesWith: [1008, 'token_expired'] as const }],
   [{ refuses: { status: 401, body: body('token_expired') } }],
-])('[LINK.22] an expired token is replaced by a fresh one, once: case %#', async (manners) => {
+])('[LINK.22] replaces an expired token once: case %#', async (manners) => {
   const bridge = await FakeBridge.start(manners)
   let asked = 0
   const { event, system, ended } = runLink(bridge.url, { token: () => tokenOf(undefined, String(++asked)) })
@@ -173,7 +173,7 @@ test.each([
   expect(asked).toBe(2)
 })
 
-test('[LINK.22] a connection whose token expires goes on with a fresh one, and ends with the same one', async () => {
+test('[LINK.22] reconnects with a fresh token after expiry, and ends with the same one', async () => {
   const bridge = await FakeBridge.start()
   let token = tokenOf()
   const { event, system, ended } = runLink(bridge.url, { token: () => token })
@@ -191,7 +191,7 @@ test('[LINK.22] a connection whose token expires goes on with a fresh one, and e
   expect(await ended).toMatchObject({ code: 'token_expired' })
 })
 
-test('[LINK.23] after a sleep of the machine it does not wait any longer', async () => {
+test('[LINK.23] connects at once after the machine slept', async () => {
   const bridge = await FakeBridge.start({ refuses: { status: 429, headers: { 'retry-after': '600' } } })
   const { event, system } = runLink(bridge.url)
   await event('disconnected')
@@ -201,7 +201,7 @@ test('[LINK.23] after a sleep of the machine it does not wait any longer', async
   await bridge.peer()
 })
 
-test('[LINK.23] after a sleep a connection that answers within 5 seconds stays', async () => {
+test('[LINK.23] keeps a connection that answers within 5 seconds after a sleep', async () => {
   const bridge = await FakeBridge.start()
   const { system, events } = runLink(bridge.url)
   const peer = await bridge.peer()
@@ -215,7 +215,7 @@ test('[LINK.23] after a sleep a connection that answers within 5 seconds stays',
   expect(events.filter(({ type }) => type === 'disconnected')).toEqual([])
 })
 
-test('[LINK.23] after a sleep a connection that does not answer within 5 seconds is dropped', async () => {
+test('[LINK.23] drops a connection that does not answer within 5 seconds after a sleep', async () => {
   const bridge = await FakeBridge.start({ answersPings: false })
   const { event, system } = runLink(bridge.url)
   const peer = await bridge.peer()
@@ -226,7 +226,7 @@ test('[LINK.23] after a sleep a connection that does not answer within 5 seconds
   expect(await event('disconnected')).toMatchObject({ reason: 'The bridge no longer answers.' })
 })
 
-test('[LINK.24] a bridge that neither accepts nor refuses is left after 30 seconds', async () => {
+test('[LINK.24] gives up after 30 seconds on a bridge that neither accepts nor refuses', async () => {
   const bridge = await FakeBridge.start({ verifies: false })
   const { event, system } = runLink(bridge.url)
   await (await bridge.peer()).frame('challenge_response')
@@ -236,7 +236,7 @@ test('[LINK.24] a bridge that neither accepts nor refuses is left after 30 secon
   })
 })
 
-test('[LINK.23] a sleep that only the wall clock has seen ends the wait, too', async () => {
+test('[LINK.23] ends the wait after a sleep that only the wall clock shows', async () => {
   const bridge = await FakeBridge.start({ refuses: { status: 429, headers: { 'retry-after': '600' } } })
   const { event, system } = runLink(bridge.url)
   await event('disconnected')
@@ -246,7 +246,7 @@ test('[LINK.23] a sleep that only the wall clock has seen ends the wait, too', a
   await bridge.peer()
 })
 
-test('[LINK.23] such a sleep is also seen when a message ends the wait before the timer does', async () => {
+test('[LINK.23] detects such a sleep when a message ends the wait before the timer does', async () => {
   const bridge = await FakeBridge.start({ answersPings: false })
   const { event, link, system } = runLink(bridge.url)
   const peer = await bridge.peer()
@@ -261,7 +261,7 @@ test('[LINK.23] such a sleep is also seen when a message ends the wait before th
 const CLOCK_STEPS_MS = [-3_600_000, 3_600_000]
 
 test.each(CLOCK_STEPS_MS)(
-  '[LINK.26] a wait for the next attempt does not grow when the wall clock steps by %i ms',
+  '[LINK.26] does not lengthen a wait when the wall clock steps by %i ms',
   async (stepMs) => {
     const bridge = await FakeBridge.start({ refuses: { status: 503 } })
     const { event, system } = runLink(bridge.url)
@@ -274,7 +274,7 @@ test.each(CLOCK_STEPS_MS)(
 )
 
 test.each(CLOCK_STEPS_MS)(
-  '[LINK.26] a bridge that does not accept is left in time though the wall clock steps by %i ms',
+  '[LINK.26] gives up in time on a bridge that does not accept, though the wall clock steps by %i ms',
   async (stepMs) => {
     const bridge = await FakeBridge.start({ verifies: false })
     const { event, system } = runLink(bridge.url)
@@ -288,7 +288,7 @@ test.each(CLOCK_STEPS_MS)(
 )
 
 test.each(CLOCK_STEPS_MS)(
-  '[LINK.26] a silent bridge is left in time though the wall clock keeps stepping by %i ms',
+  '[LINK.26] drops a silent bridge in time though the wall clock keeps stepping by %i ms',
   async (stepMs) => {
     const bridge = await FakeBridge.start({ answersPings: false })
     const { event, system } = runLink(bridge.url)

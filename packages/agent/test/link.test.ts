@@ -22,7 +22,7 @@ test('[LINK.2] dials with the token in a header, offering v2 and no compression'
   expect(request.headers['sec-websocket-extensions']).toBeUndefined()
 })
 
-test("[LINK.3] answers the challenge with the SHA-256 of it, the token's user and its session", async () => {
+test('[LINK.3] answers the challenge with the SHA-256 of it and the token’s user and session', async () => {
   const bridge = await FakeBridge.start()
   const { event } = runLink(bridge.url)
   const response = await (await bridge.peer()).frame('challenge_response')
@@ -30,14 +30,14 @@ test("[LINK.3] answers the challenge with the SHA-256 of it, the token's user an
   expect(await event('verified')).toMatchObject({ version: 'v2' })
 })
 
-test('[LINK.3] what the options say of user and session goes before the token', async () => {
+test('[LINK.3] prefers user and session from the options to those of the token', async () => {
   const bridge = await FakeBridge.start()
   runLink(bridge.url, { token: () => 'opaque', identity: { userId: 'u', sessionId: 's' } })
   const response = await (await bridge.peer()).frame('challenge_response')
   expect(response.response).toBe(createHash('sha256').update('abcus').digest('hex'))
 })
 
-test('[LINK.3] a token without user and session ends the agent as token_unreadable', async () => {
+test('[LINK.3] ends the agent with token_unreadable for a token without user and session', async () => {
   const bridge = await FakeBridge.start()
   const { ended } = runLink(bridge.url, { token: () => tokenOf({ sub: 'user' }) })
   expect(await ended).toMatchObject({ name: 'AgentError', code: 'token_unreadable' })
@@ -45,7 +45,7 @@ test('[LINK.3] a token without user and session ends the agent as token_unreadab
 })
 
 test.each(['', 'two lines\n', 'töken'])(
-  '[LINK.3] a token that fits no header does so, too: %j',
+  '[LINK.3] ends the agent with token_unreadable for a token that fits no header: %j',
   async (token) => {
     const { ended } = runLink('ws://127.0.0.1:9/', {
       token: () => token,
@@ -55,7 +55,7 @@ test.each(['', 'two lines\n', 'töken'])(
   },
 )
 
-test('[LINK.4] with a bridge that picks no subprotocol it speaks v1: no catalog, and failures without a code', async () => {
+test('[LINK.4] speaks v1 with a bridge that picks no subprotocol: no catalog, and failures without a code', async () => {
   const bridge = await FakeBridge.start({ speaks: 'v1' })
   const { tools, event, events } = runLink(bridge.url)
   tools.answer = () => failed('tool_failed', '{"code":1,"message":"m"}')
@@ -67,7 +67,7 @@ test('[LINK.4] with a bridge that picks no subprotocol it speaks v1: no catalog,
   expect(events.filter(({ type }) => type === 'disconnected')).toEqual([])
 })
 
-test('[LINK.5] sends the catalog once verified, and again when it has changed', async () => {
+test('[LINK.5] sends the catalog once verified, and again after a change', async () => {
   const bridge = await FakeBridge.start({ verifies: false })
   const { tools, link } = runLink(bridge.url)
   const peer = await bridge.peer()
@@ -88,7 +88,7 @@ test('[LINK.5] sends the catalog once verified, and again when it has changed', 
   expect(await peer.frame('catalog', 2)).toMatchObject({ servers: [{ state: 'failed' }] })
 })
 
-test('[LINK.5] a catalog that is what it was is not sent again', async () => {
+test('[LINK.5] does not send an unchanged catalog again', async () => {
   const bridge = await FakeBridge.start()
   const { link } = runLink(bridge.url)
   const peer = await bridge.peer()
@@ -115,7 +115,7 @@ test('[LINK.7] runs a call and sends the bytes of its result', async () => {
   expect(await event('call-finished')).toMatchObject({ server: 'server', tool: 't', outcome: 'ok' })
 })
 
-test('[LINK.8] a failure tells v2 its code, and the JSON-RPC error of the server', async () => {
+test('[LINK.8] sends v2 the code of a failure and the server’s JSON-RPC error', async () => {
   const bridge = await FakeBridge.start()
   const { tools, event } = runLink(bridge.url)
   const peer = await bridge.peer()
@@ -129,7 +129,7 @@ test('[LINK.8] a failure tells v2 its code, and the JSON-RPC error of the server
   })
 })
 
-test('[LINK.9] a result over 1 MiB becomes result_too_large', async () => {
+test('[LINK.9] turns a result over 1 MiB into result_too_large', async () => {
   const bridge = await FakeBridge.start()
   const { tools, event } = runLink(bridge.url)
   const peer = await bridge.peer()
@@ -142,7 +142,7 @@ test('[LINK.9] a result over 1 MiB becomes result_too_large', async () => {
   expect(await peer.result('2')).not.toHaveProperty('rpcError')
 })
 
-test('[LINK.10] a cancel of the bridge reaches the running call', async () => {
+test('[LINK.10] passes the bridge’s cancellation to the running call', async () => {
   const bridge = await FakeBridge.start()
   const { tools, event } = runLink(bridge.url)
   const peer = await bridge.peer()
@@ -156,7 +156,7 @@ test('[LINK.10] a cancel of the bridge reaches the running call', async () => {
   expect(await peer.result('1')).toMatchObject({ code: 'call_cancelled' })
 })
 
-test('[LINK.11] a second call with the id of a running one is refused, the first goes on', async () => {
+test('[LINK.11] refuses a second call with the id of a running one, which continues', async () => {
   const bridge = await FakeBridge.start()
   const { tools, event } = runLink(bridge.url)
   const peer = await bridge.peer()
@@ -172,7 +172,7 @@ test('[LINK.11] a second call with the id of a running one is refused, the first
   expect(tools.calls).toHaveLength(1)
 })
 
-test('[LINK.11] more than 512 calls at once are refused', async () => {
+test('[LINK.11] refuses more than 512 concurrent calls', async () => {
   const bridge = await FakeBridge.start()
   const { tools, event } = runLink(bridge.url)
   const peer = await bridge.peer()
@@ -186,7 +186,7 @@ test('[LINK.11] more than 512 calls at once are refused', async () => {
   await until(() => peer.all('tool_result').length === 513)
 })
 
-test('[LINK.12] when the connection ends, the calls that it asked for are cancelled', async () => {
+test('[LINK.12] cancels the calls of a connection when it ends', async () => {
   const bridge = await FakeBridge.start()
   const { tools, event } = runLink(bridge.url)
   const peer = await bridge.peer()
@@ -198,7 +198,7 @@ test('[LINK.12] when the connection ends, the calls that it asked for are cancel
   await until(() => signal.aborted)
 })
 
-test('[LINK.13] no call is run before the bridge has accepted the challenge', async () => {
+test('[LINK.13] runs no call before the bridge accepts the challenge', async () => {
   const bridge = await FakeBridge.start({ verifies: false })
   const { tools } = runLink(bridge.url)
   const peer = await bridge.peer()
@@ -208,7 +208,7 @@ test('[LINK.13] no call is run before the bridge has accepted the challenge', as
   expect(tools.calls).toEqual([])
 })
 
-test('[LINK.14] frames that are no messages of the protocol are skipped and counted', async () => {
+test('[LINK.14] skips and counts frames that are no messages of the protocol', async () => {
   const bridge = await FakeBridge.start()
   const { tools, event } = runLink(bridge.url)
   const peer = await bridge.peer()
@@ -239,23 +239,20 @@ const UNREADABLE_CALLS = [
   '{"type":"tool_execute","id":"1"}',
 ]
 
-test.each(UNREADABLE_CALLS)(
-  '[LINK.27] a call that cannot be read is answered at once: case %#',
-  async (call) => {
-    const bridge = await FakeBridge.start()
-    const { tools, event } = runLink(bridge.url)
-    const peer = await bridge.peer()
-    await event('verified')
-    peer.socket.send(call)
-    expect(await peer.result('1')).toMatchObject({
-      ...{ success: false, code: 'message_invalid' },
-      error: expect.stringContaining('The message is not valid.'),
-    })
-    expect(tools.calls).toEqual([])
-  },
-)
+test.each(UNREADABLE_CALLS)('[LINK.27] answers an unreadable call at once: case %#', async (call) => {
+  const bridge = await FakeBridge.start()
+  const { tools, event } = runLink(bridge.url)
+  const peer = await bridge.peer()
+  await event('verified')
+  peer.socket.send(call)
+  expect(await peer.result('1')).toMatchObject({
+    ...{ success: false, code: 'message_invalid' },
+    error: expect.stringContaining('The message is not valid.'),
+  })
+  expect(tools.calls).toEqual([])
+})
 
-test('[LINK.27] with v1 its answer has no code', async () => {
+test('[LINK.27] answers an unreadable v1 call without a code', async () => {
   const bridge = await FakeBridge.start({ speaks: 'v1' })
   const { event } = runLink(bridge.url)
   const peer = await bridge.peer(2)
@@ -273,7 +270,7 @@ test.each([
   '{"type":"tool_execute","id":""}',
   `{"type":"tool_execute","id":"${'1'.repeat(129)}"}`,
   '{"type":"tool_cancel","id":""}',
-])('[LINK.27] without a usable id there is no answer: case %#', async (call) => {
+])('[LINK.27] does not answer an unreadable call without a usable id: case %#', async (call) => {
   const bridge = await FakeBridge.start()
   const { event } = runLink(bridge.url)
   const peer = await bridge.peer()
@@ -284,7 +281,7 @@ test.each([
   expect(peer.all('tool_result')).toEqual([])
 })
 
-test('[LINK.27] it ends neither a running call with its id nor the wait for the challenge', async () => {
+test('[LINK.27] an unreadable call ends neither a running call with its id nor the wait for the challenge', async () => {
   const bridge = await FakeBridge.start({ verifies: false })
   const { tools, event } = runLink(bridge.url)
   tools.answer = () => new Promise(() => {})
@@ -317,7 +314,7 @@ test('[LINK.15] pings every 30 seconds, and drops a connection that does not ans
   await bridge.peer(2)
 })
 
-test('[LINK.15] any frame is a sign of life', async () => {
+test('[LINK.15] treats any frame as a sign of life', async () => {
   const bridge = await FakeBridge.start({ answersPings: false })
   const { system, events } = runLink(bridge.url)
   const peer = await bridge.peer()
@@ -331,7 +328,7 @@ test('[LINK.15] any frame is a sign of life', async () => {
   expect(events.filter(({ type }) => type === 'disconnected')).toEqual([])
 })
 
-test('[LINK.16] errors of the bridge are told by their code', async () => {
+test('[LINK.16] reports errors of the bridge by their code', async () => {
   const bridge = await FakeBridge.start()
   const { event } = runLink(bridge.url)
   const peer = await bridge.peer()
@@ -339,7 +336,7 @@ test('[LINK.16] errors of the bridge are told by their code', async () => {
   expect(await event('bridge-error')).toEqual({ type: 'bridge-error', code: 'message_too_large [2J' })
 })
 
-test('[LINK.17] when it is told to stop, it closes the connection as going away', async () => {
+test('[LINK.17] closes the connection as going away when stopped', async () => {
   const bridge = await FakeBridge.start()
   const { stop, ended } = runLink(bridge.url)
   const peer = await bridge.peer()
@@ -349,7 +346,7 @@ test('[LINK.17] when it is told to stop, it closes the connection as going away'
   expect(await until(() => peer.closed)).toEqual([1001, ''])
 })
 
-test('[LINK.17] a bridge that does not answer the goodbye holds it up for a second at most', async () => {
+test('[LINK.17] waits at most a second for a bridge that does not answer the close', async () => {
   const bridge = await FakeBridge.start()
   const { stop, ended, system } = runLink(bridge.url)
   const peer = await bridge.peer()
@@ -360,14 +357,14 @@ test('[LINK.17] a bridge that does not answer the goodbye holds it up for a seco
   expect(await ended).toBe('resolved')
 })
 
-test('[LINK.18] an address where nothing answers is tried again', async () => {
+test('[LINK.18] retries an address where nothing answers', async () => {
   const { event } = runLink('ws://127.0.0.1:9/api/mcp-ws')
   expect(await event('disconnected')).toMatchObject({
     reason: 'The bridge cannot be reached (ECONNREFUSED).',
   })
 })
 
-test('[LINK.15] answers the pings of WebSocket', async () => {
+test('[LINK.15] answers WebSocket pings', async () => {
   const bridge = await FakeBridge.start()
   const { event } = runLink(bridge.url)
   const peer = await bridge.peer()

@@ -25,7 +25,7 @@ test.each([
   ['ws://localhost:1', { ALL_PROXY: 'p:1' }, undefined],
   ['ws://127.0.0.1:1', { ALL_PROXY: 'p:1' }, undefined],
   ['ws://[::1]:1', { ALL_PROXY: 'p:1' }, undefined],
-])('[PROXY.1] the environment names the proxy for %s: %j', (target, env, proxy) => {
+])('[PROXY.1] takes the proxy for %s from the environment: %j', (target, env, proxy) => {
   expect(chosen(target, env as Record<string, string>)).toBe(proxy)
 })
 
@@ -42,7 +42,7 @@ test.each([
   ['[fd00::1]', 'fd00::1'],
   ['[fd00::1]', '[fd00::1]:443'],
   ['[fd00::1]', 'fd00::/8'],
-])('[PROXY.2] %s is reached directly with NO_PROXY=%s', (host, noProxy) => {
+])('[PROXY.2] connects directly to %s with NO_PROXY=%s', (host, noProxy) => {
   expect(chosen(`https://${host}`, { HTTPS_PROXY: 'p:1', NO_PROXY: noProxy })).toBeUndefined()
 })
 
@@ -55,23 +55,20 @@ test.each([
   ['b.test', '10.0.0.0/8'],
   ['10.1.2.3', '10.0.0.0/99'],
   ['10.1.2.3', '2.3'],
-])('[PROXY.2] %s is not excepted by NO_PROXY=%s', (host, noProxy) => {
+])('[PROXY.2] does not except %s by NO_PROXY=%s', (host, noProxy) => {
   expect(chosen(`https://${host}`, { HTTPS_PROXY: 'p:1', NO_PROXY: noProxy })).toBe('http://p:1/')
 })
 
-test.each(['socks5://p:1', 'http://', 'http://p:99999'])(
-  '[PROXY.3] %s is no proxy for the agent',
-  async (value) => {
-    proxyEnvironment({ HTTPS_PROXY: value })
-    const { ended } = runLink('wss://bridge.test/api/mcp-ws')
-    expect(await ended).toMatchObject({ name: 'AgentError', code: 'proxy_invalid' })
-    await expect(ask(realSystem, 'https://bridge.test', {}, never)).rejects.toMatchObject({
-      code: 'proxy_invalid',
-    })
-  },
-)
+test.each(['socks5://p:1', 'http://', 'http://p:99999'])('[PROXY.3] refuses %s as a proxy', async (value) => {
+  proxyEnvironment({ HTTPS_PROXY: value })
+  const { ended } = runLink('wss://bridge.test/api/mcp-ws')
+  expect(await ended).toMatchObject({ name: 'AgentError', code: 'proxy_invalid' })
+  await expect(ask(realSystem, 'https://bridge.test', {}, never)).rejects.toMatchObject({
+    code: 'proxy_invalid',
+  })
+})
 
-test('[PROXY.1] the WebSocket goes through a tunnel, also without TLS', async () => {
+test('[PROXY.1] tunnels the WebSocket, also without TLS', async () => {
   const bridge = await FakeBridge.start()
   const proxy = await startProxy(Number(new URL(bridge.url).port))
   proxyEnvironment({ HTTP_PROXY: `http://${proxy.at}` })
@@ -83,7 +80,7 @@ test('[PROXY.1] the WebSocket goes through a tunnel, also without TLS', async ()
   expect((await bridge.peer()).request.headers.host).toBe('bridge.test:81')
 })
 
-test('[PROXY.1] NO_PROXY leads around it', async () => {
+test('[PROXY.1] bypasses the proxy for NO_PROXY', async () => {
   const bridge = await FakeBridge.start()
   const proxy = await startProxy(1)
   proxyEnvironment({ HTTP_PROXY: `http://${proxy.at}`, NO_PROXY: '127.0.0.1' })
@@ -92,7 +89,7 @@ test('[PROXY.1] NO_PROXY leads around it', async () => {
 })
 
 test.each([false, true])(
-  '[PROXY.1] enrolment and tokens go through a tunnel; the proxy over TLS: %j',
+  '[PROXY.1] tunnels enrolment and tokens; the proxy over TLS: %j',
   async (overTls) => {
     const certificate = selfSigned('bridge.test')
     const trusted = getCACertificates('default')
@@ -125,7 +122,7 @@ test.each([
   ['', /requires a user and a password \(407\)/],
   ['ann:s3cr3t%20word@', /rejected the user and password \(407\)/],
 ])(
-  '[PROXY.4] a proxy that wants a login is reported in words, without the password: %j',
+  '[PROXY.4] reports a proxy that requires a login, without the password: %j',
   async (login, words) => {
     const proxy = await startProxy(1, { answer: REFUSAL })
     proxyEnvironment({ HTTPS_PROXY: `http://${login}${proxy.at}` })
@@ -141,7 +138,7 @@ test.each([
   },
 )
 
-test('[PROXY.4] another refusal, and a proxy that is not there, are reported', async () => {
+test('[PROXY.4] reports another refusal and a missing proxy', async () => {
   const proxy = await startProxy(1, { answer: 'HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n' })
   proxyEnvironment({ HTTPS_PROXY: `http://${proxy.at}` })
   const asking = () => ask(realSystem, 'https://bridge.test', {}, never)

@@ -33,13 +33,13 @@ test('[RUN.1] calls a tool of the published servers everything, filesystem and m
   expect(await call('memory', 'read_graph', {})).toContain('entities')
 })
 
-test("[RUN.2] hands on a result as the server's own bytes", async () => {
+test('[RUN.2] passes on a result as the server’s own bytes', async () => {
   const { call } = await runReady(fixture('server'))
   const outcome = await call('odd')
   expect(outcome.ok && outcome.result.toString('utf8')).toBe(ODD_RESULT)
 })
 
-test('[RUN.3] hands on arguments as the bytes they came in', async () => {
+test('[RUN.3] passes on arguments as received bytes', async () => {
   const { call, text } = await runReady(fixture('server'))
   await call('odd', Buffer.from('{ "n": 123456789012345678901,"é":"\\u00e9" }'))
   expect(JSON.parse(await text('lines')).at(-2)).toContain(
@@ -47,7 +47,7 @@ test('[RUN.3] hands on arguments as the bytes they came in', async () => {
   )
 })
 
-test('[CALL.12] hands on _meta as the bytes it came in, in one line', async () => {
+test('[CALL.12] passes on _meta as received bytes, in one line', async () => {
   const { servers, text } = await runReady(fixture('server'))
   const rawMeta = Buffer.from('{ "progressToken":12345678901234567890,\n"a":"\\u00e9","__proto__":1.0 }')
   const call = { serverName: 'fixture', toolName: 'odd', rawArgs: Buffer.from('{}'), rawMeta }
@@ -57,7 +57,7 @@ test('[CALL.12] hands on _meta as the bytes it came in, in one line', async () =
   )
 })
 
-test('[RUN.4] a newline in the arguments cannot begin a second message', async () => {
+test('[RUN.4] does not let a newline in the arguments start a second message', async () => {
   const { call, text } = await runReady(fixture('server'))
   const smuggled = '{"jsonrpc":"2.0","id":99,"method":"tools/call","params":{"name":"exit"}}'
   for (const newline of ['\n', '\r', '\r\n']) {
@@ -70,7 +70,7 @@ test('[RUN.4] a newline in the arguments cannot begin a second message', async (
   expect(lines.some((line) => line.includes('\r'))).toBe(false)
 })
 
-test('[RUN.5] hands on the JSON-RPC error of a server, and its message without control characters', async () => {
+test('[RUN.5] passes on a server’s JSON-RPC error, and its message without control characters', async () => {
   const { call } = await runReady(fixture('server'))
   const outcome = await call('error')
   expect(outcome).toMatchObject({ ok: false, code: 'tool_failed', error: 'No such [31m thing' })
@@ -78,7 +78,7 @@ test('[RUN.5] hands on the JSON-RPC error of a server, and its message without c
 })
 
 test.each(['not-an-object', 'duplicate-keys', 'bad-utf8'])(
-  '[RUN.6] an answer that is not a result is result_invalid: %s',
+  '[RUN.6] fails a call with result_invalid when its answer is no result: %s',
   async (toolName) => {
     const { call, text } = await runReady(fixture('server'))
     expect(await call(toolName)).toMatchObject({ ok: false, code: 'result_invalid' })
@@ -86,7 +86,7 @@ test.each(['not-an-object', 'duplicate-keys', 'bad-utf8'])(
   },
 )
 
-test('[RUN.7] a cancelled call ends at once, the server is told, and its late answer is dropped', async () => {
+test('[RUN.7] ends a cancelled call at once, notifies the server, and drops its late answer', async () => {
   const { call, text } = await runReady(fixture('server'))
   const abort = new AbortController()
   const hanging = call('hang', {}, abort.signal)
@@ -99,7 +99,7 @@ test('[RUN.7] a cancelled call ends at once, the server is told, and its late an
   expect(await call('hang', {}, AbortSignal.abort())).toMatchObject({ ok: false, code: 'call_cancelled' })
 })
 
-test('[RUN.8] answers reach their own calls, whatever their order', async () => {
+test('[RUN.8] matches answers to their calls in any order', async () => {
   const { call, text } = await runReady(fixture('server'))
   const abort = new AbortController()
   const hanging = call('hang', {}, abort.signal)
@@ -109,19 +109,19 @@ test('[RUN.8] answers reach their own calls, whatever their order', async () => 
   await hanging
 })
 
-test('[RUN.9] a server that ends during a call ends the call as server_exited', async () => {
+test('[RUN.9] fails a call with server_exited when its server ends', async () => {
   const { call, event } = await runReady(fixture('server'))
   const both = await Promise.all([call('hang'), call('exit')])
   expect(both.map((outcome) => !outcome.ok && outcome.code)).toEqual(['server_exited', 'server_exited'])
   expect(await event('server-exited')).toMatchObject({ reason: 'It ended with exit code 3.' })
 })
 
-test('[RUN.10] an answer written just before the server ends still counts', async () => {
+test('[RUN.10] accepts an answer written just before the server ends', async () => {
   const { text } = await runReady(fixture('server'))
   expect(await text('answer-and-exit')).toBe('last words')
 })
 
-test('[RUN.11] a server that is not ready is server_unavailable with its reason; an unknown one server_not_found', async () => {
+test('[RUN.11] fails with server_unavailable and the reason if the server is not ready, and with server_not_found if unknown', async () => {
   const { call, servers, event } = runServers([fixture('starts', 'dies')])
   expect(await call('x')).toMatchObject({ ok: false, code: 'server_unavailable' })
   await event('server-failed')
@@ -131,25 +131,25 @@ test('[RUN.11] a server that is not ready is server_unavailable with its reason;
   expect(await servers.call(unknown)).toMatchObject({ ok: false, code: 'server_not_found' })
 })
 
-test('[RUN.12] requests of the server are answered, even when they bear the number of a call', async () => {
+test('[RUN.12] answers requests of the server, even under the id of a call', async () => {
   const { text } = await runReady(fixture('server'))
   expect(JSON.parse(await text('ping'))).toEqual({ jsonrpc: '2.0', id: 1, result: {} })
 })
 
-test('[STDIO.1] lines on standard output that are no messages are skipped and counted', async () => {
+test('[STDIO.1] skips and counts lines on standard output that are no messages', async () => {
   const { text, call, event } = await runReady(fixture('server'))
   expect(await text('garbage')).toBe('after garbage')
   await call('exit')
   expect(await event('server-exited')).toMatchObject({ ignoredLines: 6 })
 })
 
-test('[STDIO.2] a character that arrives in pieces stays whole', async () => {
+test('[STDIO.2] keeps a character whole that arrives in pieces', async () => {
   const { text } = await runReady(fixture('server'))
   expect(await text('byte-by-byte')).toBe('¡año 🦊!')
 })
 
 test.each(['no-error-code', 'unsafe-error-code'])(
-  '[RUN.13] an error without a usable code is still an error: %s',
+  '[RUN.13] treats an error without a usable code as an error: %s',
   async (toolName) => {
     const { call } = await runReady(fixture('server'))
     const outcome = await call(toolName)
@@ -158,7 +158,7 @@ test.each(['no-error-code', 'unsafe-error-code'])(
   },
 )
 
-test('[RUN.15] every request has an integer for its id', async () => {
+test('[RUN.15] uses integer ids in every request', async () => {
   const { text } = await runReady(fixture('server'))
   const ids = (JSON.parse(await text('lines')) as string[])
     .map((line) => JSON.parse(line))
@@ -166,7 +166,7 @@ test('[RUN.15] every request has an integer for its id', async () => {
   expect(ids).toEqual([1, 2, 3])
 })
 
-test('[RUN.14] the reason why an answer was dropped reaches the caller and the output of the agent', async () => {
+test('[RUN.14] reports the reason for a dropped answer to the caller and in the agent’s output', async () => {
   const { call, event } = await runReady(fixture('server'))
   const line = '{"jsonrpc":"2.0","id":ID,"result":{"content":[],"structuredContent":{"mean":NaN}}}\n'
   expect(await call('raw', { line })).toMatchObject({
@@ -182,7 +182,7 @@ test('[RUN.14] the reason why an answer was dropped reaches the caller and the o
   })
 })
 
-test('[STDIO.10] a line that is ignored is shown at once, without colours, data and secrets', async () => {
+test('[STDIO.10] shows an ignored line at once, without colours, data and secrets', async () => {
   const { call, text, event } = await runReady({ ...fixture('server'), secrets: ['sk-secret'] })
   const answer = '{"jsonrpc":"2.0","id":ID,"result":{"content":[{"type":"text","text":"x"}]}}'
   expect(
@@ -198,7 +198,7 @@ test('[STDIO.10] a line that is ignored is shown at once, without colours, data 
   expect((await call('garbage')).ok).toBe(true)
 })
 
-test('[STDIO.10] a log line that shows our own request is not taken for a request of the server', async () => {
+test('[STDIO.10] does not treat a log line with its own request as a request of the server', async () => {
   const { text } = await runReady(fixture('server'))
   const echo = 'received {"jsonrpc":"2.0","id":ID,"method":"tools/call","params":{}}\n'
   const answer = '{"jsonrpc":"2.0","id":ID,"result":{"content":[{"type":"text","text":"x"}]}}\n'
@@ -207,7 +207,7 @@ test('[STDIO.10] a log line that shows our own request is not taken for a reques
 })
 
 test.each(['line-too-long', 'line-too-long-id-last'])(
-  '[STDIO.4] a line over 4 MiB fails its own call, and no other: %s',
+  '[STDIO.4] fails only the call of a line over 4 MiB: %s',
   async (toolName) => {
     const { call, text } = await runReady(fixture('server'))
     const pid = await text('pid')
@@ -220,7 +220,7 @@ test.each(['line-too-long', 'line-too-long-id-last'])(
   },
 )
 
-test('[STDIO.4] a line over 4 MiB that answers nothing is skipped and reported', async () => {
+test('[STDIO.4] skips and reports a line over 4 MiB that answers nothing', async () => {
   const { text, event } = await runReady(fixture('server'))
   expect(await text('log-too-long')).toBe('after a long line')
   expect(await event('server-output-ignored')).toMatchObject({
@@ -228,7 +228,7 @@ test('[STDIO.4] a line over 4 MiB that answers nothing is skipped and reported',
   })
 })
 
-test('[STDIO.5] a server that reads slowly still gets large arguments', async () => {
+test('[STDIO.5] delivers large arguments to a server that reads slowly', async () => {
   const { text, call } = await runReady(fixture('server'))
   const pid = Number(await text('pid'))
   await call('slow-reader')
@@ -237,7 +237,7 @@ test('[STDIO.5] a server that reads slowly still gets large arguments', async ()
   expect(await large).toBe('3000008')
 })
 
-test('[STDIO.6] a server that closes its standard output is ended and started again', async () => {
+test('[STDIO.6] ends and restarts a server that closes its standard output', async () => {
   const { call, event } = await runReady(fixture('server'))
   expect(await call('close-stdout')).toMatchObject({ ok: false, code: 'server_exited' })
   expect(await event('server-exited')).toMatchObject({
@@ -246,7 +246,7 @@ test('[STDIO.6] a server that closes its standard output is ended and started ag
   await event('server-ready', 2)
 })
 
-test('[STDIO.7] when 64 MiB wait for a server that does not read, further calls are refused', async () => {
+test('[STDIO.7] refuses further calls when 64 MiB wait for a server that does not read', async () => {
   const { text, call } = await runReady(fixture('server'))
   const pid = Number(await text('pid'))
   await call('slow-reader')

@@ -14,7 +14,7 @@ import { isAlive, until } from './support/until.ts'
 const EXACT = { limitMs: 35_000, isExact: true }
 const temporaryFile = (name: string) => join(scratch(), name)
 
-test('[PROC.1] a server gets a few variables of the agent and its own, and none else', async () => {
+test('[PROC.1] gives a server a few variables of the agent and its own, and no others', async () => {
   const secrets = Object.fromEntries(Array.from({ length: 50 }, (_, i) => [`SECRET_${i}`, `canary-${i}`]))
   const inherited = { LC_ALL: 'C', HTTPS_PROXY: 'http://proxy.example', NODE_EXTRA_CA_CERTS: '' }
   const env = { ...process.env, ...secrets, ...inherited, NODE_OPTIONS: '--no-warnings' }
@@ -42,7 +42,7 @@ test('[PROC.1] a server gets a few variables of the agent and its own, and none 
   expect(others).toEqual([])
 })
 
-test('[PROC.1] on Windows the variables are those that programs there cannot do without', () => {
+test('[PROC.1] gives Windows programs the variables they need', () => {
   const env = { SYSTEMROOT: 'C:\\Windows', APPDATA: 'a', SECRET: 's', HOME: 'h' }
   expect(serverEnvironment(env, { env: { OWN: 'o' } }, 'win32').env).toEqual({
     SYSTEMROOT: 'C:\\Windows',
@@ -51,7 +51,7 @@ test('[PROC.1] on Windows the variables are those that programs there cannot do 
   })
 })
 
-test('[PROC.2] no shell reads the command line of a server', async () => {
+test('[PROC.2] passes no command line through a shell', async () => {
   const file = temporaryFile('pwned')
   const { event } = runServers([
     { ...fixture('server'), command: `node;touch ${file}`, args: ['$(touch', `${file})`] },
@@ -60,7 +60,7 @@ test('[PROC.2] no shell reads the command line of a server', async () => {
   expect(existsSync(file)).toBe(false)
 })
 
-test('[PROC.3] a program that does not exist fails its server with a reason, and is tried again after 30 seconds', async () => {
+test('[PROC.3] fails the server of a missing program with a reason, and retries after 30 seconds', async () => {
   const { event } = runServers([{ ...fixture('server'), command: 'no-such-program' }])
   expect(await event('server-failed')).toMatchObject({
     reason: 'The program "no-such-program" was not found. Install it, or correct "command".',
@@ -68,7 +68,7 @@ test('[PROC.3] a program that does not exist fails its server with a reason, and
   })
 })
 
-test('[PROC.3] a folder that does not exist is told apart from a program', async () => {
+test('[PROC.3] distinguishes a missing folder from a missing program', async () => {
   const { event } = runServers([{ ...fixture('server'), cwd: '/no/such/folder' }])
   expect(await event('server-failed')).toMatchObject({
     reason: 'Its folder "/no/such/folder" does not exist.',
@@ -83,7 +83,7 @@ test.each([
     'refuses-and-ends',
     'It ended during its start with exit code 9. Before that, it refused to be initialized: Set API_KEY first.',
   ],
-])('[PROC.4] a server that does not start says why: %s', async (how, reason) => {
+])('[PROC.4] reports why a server does not start: %s', async (how, reason) => {
   const { event, servers } = runServers([fixture('starts', how)])
   expect(await event('server-failed')).toMatchObject({ reason })
   await until(() => servers.catalog()[0]?.state === 'failed')
@@ -94,7 +94,7 @@ test.each([
   ['refuses-new', ['2025-11-25', '2024-11-05']],
   ['refuses-by-name', ['2025-11-25', '2025-03-26']],
 ])(
-  '[PROC.18] a server that refuses the protocol version is asked again with an older one: %s',
+  '[PROC.18] retries with an older protocol version when a server refuses one: %s',
   async (how, versions) => {
     const { text } = await runReady(fixture('starts', how))
     const lines: { method: string; params: { protocolVersion: string } }[] = JSON.parse(
@@ -105,7 +105,7 @@ test.each([
   },
 )
 
-test('[PROC.18] a server that ends when it is offered a new version is started again with an old one', async () => {
+test('[PROC.18] restarts a server with an old version when it ends at a new one', async () => {
   const { event } = runServers([fixture('starts', 'hangs-up')])
   expect(await event('server-failed')).toMatchObject({
     reason: 'It ended during its start with exit code 1.',
@@ -114,7 +114,7 @@ test('[PROC.18] a server that ends when it is offered a new version is started a
 })
 
 test.each(['nulls', 'speaks-first', 'old'])(
-  '[PROC.19] takes a harmless oddity of an introduction: %s',
+  '[PROC.19] accepts a harmless oddity in initialization: %s',
   async (how) => {
     const { servers, event } = await runReady(fixture('starts', how))
     expect(await event('server-ready')).toMatchObject({ tools: 3 })
@@ -124,14 +124,14 @@ test.each(['nulls', 'speaks-first', 'old'])(
   },
 )
 
-test('[PROC.5] a server that is not ready in time is ended', async () => {
+test('[PROC.5] ends a server that is not ready in time', async () => {
   const { event } = runServers([fixture('starts', 'silent')], { startMs: 500 })
   expect(await event('server-failed')).toMatchObject({
     reason: 'It was stopped, because it was not ready within 0.5 seconds.',
   })
 })
 
-test('[PROC.15] a start is reported at once, and again while it goes on', async () => {
+test('[PROC.15] reports a start at once, and again while it lasts', async () => {
   const system = new FakeSystem()
   const { event, events } = runServers([{ ...fixture('starts', 'silent'), startLimit: EXACT }], { system })
   await event('server-starting')
@@ -147,7 +147,7 @@ test('[PROC.15] a start is reported at once, and again while it goes on', async 
   expect(await event('server-failed')).toMatchObject({ reason: expect.stringContaining('within 35 seconds') })
 })
 
-test('[CONFIG.11] an entry that cannot be used is shown with its reason, and the one beside it runs', async () => {
+test('[CONFIG.11] shows an unusable entry with its reason, and runs the one beside it', async () => {
   const error = new ConfigError('config_server_invalid', 'The server "bad" is not valid.', '')
   const bad = { kind: 'unusable' as const, name: 'bad', error }
   const odd = { kind: 'unusable' as const, name: 'o\u0000', error }
@@ -173,13 +173,13 @@ test('[CONFIG.11] an entry that cannot be used is shown with its reason, and the
   })
 })
 
-test('[PROC.6] the last of its standard error is told to the user, and never to the bridge', async () => {
+test('[PROC.6] shows the last standard error to the user, and never to the bridge', async () => {
   const { event, servers } = runServers([fixture('starts', 'dies')])
   expect((await event('server-failed')).stderr).toContain('Error: cannot find "database.json"')
   expect(JSON.stringify(servers.catalog())).not.toContain('database')
 })
 
-test("[PROC.7] values of an entry's environment are hidden wherever its server prints them", async () => {
+test('[PROC.7] hides values of an entry’s environment in all output of its server', async () => {
   const secret = 'sk-line-one\nand-line-two'
   const hidden = { env: { API_KEY: secret }, secrets: [secret] }
   const { event } = runServers([{ ...fixture('starts', 'dies'), ...hidden }])
@@ -194,7 +194,7 @@ test("[PROC.7] values of an entry's environment are hidden wherever its server p
   expect(lines).toEqual(['the key is [hidden]', '[hidden]', 'and on'])
 })
 
-test('[PROC.8] a server that ends is started again, first within 500 ms', async () => {
+test('[PROC.8] restarts a server that ends, first within 500 ms', async () => {
   const { call, event, text } = await runReady(fixture('server'))
   const before = await text('pid')
   await call('exit')
@@ -203,7 +203,7 @@ test('[PROC.8] a server that ends is started again, first within 500 ms', async 
   expect(await text('pid')).not.toBe(before)
 })
 
-test('[PROC.8] the waits double while it keeps ending, until it was well for a minute', async () => {
+test('[PROC.8] doubles the waits while a server keeps ending, until it ran for a minute', async () => {
   let skippedMs = 0
   const monotonicMs = () => realSystem.monotonicMs() + skippedMs
   const system = { ...realSystem, monotonicMs, random: () => 0.02 }
@@ -218,7 +218,7 @@ test('[PROC.8] the waits double while it keeps ending, until it was well for a m
   expect(await endAfter(4, 60_000)).toBe(10)
 })
 
-test('[PROC.9] what a server has started ends with it', async () => {
+test('[PROC.9] ends everything a server started along with it', async () => {
   const { call, text } = await runReady(fixture('server'))
   const pids: number[] = JSON.parse(await text('grandchild'))
   expect(pids.every(isAlive)).toBe(true)
@@ -226,7 +226,7 @@ test('[PROC.9] what a server has started ends with it', async () => {
   await until(() => !pids.some(isAlive))
 })
 
-describe.runIf(existsSync('/proc'))('processes in sessions of their own', () => {
+describe.runIf(existsSync('/proc'))('processes in separate sessions', () => {
   test('[PROC.9] end with the server that crashes', async () => {
     const { call, text } = await runReady(fixture('server'))
     const pids: number[] = JSON.parse(await text('strays'))
@@ -267,7 +267,7 @@ describe.runIf(existsSync('/proc'))('processes in sessions of their own', () => 
   )
 })
 
-test('[PROC.10] a server that heeds neither the end of its input nor SIGTERM is killed, with what it started', async () => {
+test('[PROC.10] kills a server that ignores the end of its input and SIGTERM, with everything it started', async () => {
   const file = temporaryFile('pid')
   const { servers } = await runReady(fixture('starts', 'stubborn', file))
   const pid = Number(readFileSync(file, 'utf8'))
@@ -276,7 +276,7 @@ test('[PROC.10] a server that heeds neither the end of its input nor SIGTERM is 
   expect(isAlive(pid)).toBe(false)
 })
 
-test('[PROC.10] the published servers end when their input does', async () => {
+test('[PROC.10] ends the published servers with their input', async () => {
   const { servers, event, events } = runServers([published('everything'), published('memory')])
   await event('server-ready', 2)
   await servers.stop()
@@ -284,7 +284,7 @@ test('[PROC.10] the published servers end when their input does', async () => {
   expect(servers.catalog().map(({ state }) => state)).toEqual(['failed', 'failed'])
 })
 
-test('[PROC.11] when the reaper dies another one takes over', async () => {
+test('[PROC.11] replaces a reaper that dies', async () => {
   const { reaper, text, event, call } = await runReady(fixture('server'))
   const first = reaper.pid ?? 0
   process.kill(first, 'SIGKILL')
@@ -296,7 +296,7 @@ test('[PROC.11] when the reaper dies another one takes over', async () => {
   await call('pid')
 })
 
-test('[PROC.14] a reaper that cannot be started is tried again, and the agent runs on', async () => {
+test('[PROC.14] retries a reaper that cannot start, and keeps the agent running', async () => {
   const script = `ulimit -n 100 && exec '${process.execPath}' '${fixturePath('no-files-left')}'`
   const { stdout } = await promisify(execFile)('sh', ['-c', script])
   expect(JSON.parse(stdout)).toEqual([null, expect.any(Number)])
@@ -320,7 +320,7 @@ async function runAgentProcess(
 }
 
 test.each(['npx', 'stubborn'] as const)(
-  '[PROC.12] no process of a server outlives a killed agent by more than 5 seconds: %s',
+  '[PROC.12] ends every process of a server within 5 seconds of a killed agent: %s',
   async (mode) => {
     const { agent, others } = await runAgentProcess(mode)
     expect(others.length).toBeGreaterThanOrEqual(mode === 'npx' ? 3 : 2)
@@ -330,13 +330,13 @@ test.each(['npx', 'stubborn'] as const)(
   },
 )
 
-test('[PROC.12] not even when it is killed in the tick in which it started the server', async () => {
+test('[PROC.12] ends a server even if the agent is killed in the tick that started it', async () => {
   const { others } = await runAgentProcess('at-once')
   expect(others).toHaveLength(2)
   await until(() => !others.some(isAlive), 5_000)
 })
 
-test('[PROC.13] the reaper keeps nothing of the agent: no environment, folder, terminal or session', async () => {
+test('[PROC.13] gives the reaper no environment, folder, terminal or session of the agent', async () => {
   const { reaper } = await runReady(fixture('server'))
   const pid = reaper.pid ?? 0
   const environment = readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0').filter(Boolean)

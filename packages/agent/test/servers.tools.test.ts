@@ -20,7 +20,7 @@ function toolsOf(servers: readonly CatalogServer[]) {
   return server?.state === 'ready' ? server.tools : []
 }
 
-test('[TOOLS.1] the catalog of a published server is valid, with its info, instructions and tools', async () => {
+test('[TOOLS.1] lists a published server in a valid catalog, with its info, instructions and tools', async () => {
   const { servers } = await runReady(published('everything'))
   const [entry] = catalogSchema.parse(servers.catalog())
   expect(entry).toMatchObject({ state: 'ready', name: 'everything', instructions: expect.any(String) })
@@ -28,7 +28,7 @@ test('[TOOLS.1] the catalog of a published server is valid, with its info, instr
   expect(toolsOf(servers.catalog())).toHaveLength(12)
 })
 
-test('[TOOLS.2] each definition is kept as the server wrote it, and named by the hash of its canonical JSON', async () => {
+test('[TOOLS.2] keeps each definition as the server wrote it, named by the hash of its canonical JSON', async () => {
   const { servers } = await runReady(fixture('starts', 'odd-definitions'))
   const [tool] = toolsOf(servers.catalog())
   const definition = JSON.parse(
@@ -38,13 +38,13 @@ test('[TOOLS.2] each definition is kept as the server wrote it, and named by the
   expect(tool?.hash).toBe(createHash('sha256').update(canonicalJson(definition)).digest('hex'))
 })
 
-test('[TOOLS.3] definitions without a name or a schema, or with a key that the wire refuses, are left out and counted', async () => {
+test('[TOOLS.3] skips and counts definitions without a name or schema, or with a key that the wire refuses', async () => {
   const { servers, event } = await runReady(fixture('starts', 'odd-definitions'))
   expect(toolsOf(servers.catalog())).toHaveLength(1)
   expect(await event('server-ready')).toMatchObject({ tools: 1, skippedTools: 4 })
 })
 
-test('[TOOLS.4] every page of a list is read', async () => {
+test('[TOOLS.4] reads every page of a list', async () => {
   const { servers } = await runReady(fixture('starts', 'pages'))
   expect(toolsOf(servers.catalog()).map(({ definition }) => definition.name)).toEqual([
     'tool-0',
@@ -53,7 +53,7 @@ test('[TOOLS.4] every page of a list is read', async () => {
   ])
 })
 
-test('[TOOLS.5] a list of tools that changes is read again', async () => {
+test('[TOOLS.5] reads a changed list again', async () => {
   const { call, servers, event } = await runReady(fixture('server'))
   await call('add-tool')
   expect(await event('server-tools-changed')).toMatchObject({ tools: 3 })
@@ -64,12 +64,12 @@ test('[TOOLS.5] a list of tools that changes is read again', async () => {
   ])
 })
 
-test('[TOOLS.5] a change while the first list is read leads to a second reading', async () => {
+test('[TOOLS.5] reads the list again when it changes during the first read', async () => {
   const { servers } = await runReady(fixture('starts', 'change-while-listing'))
   await until(() => toolsOf(servers.catalog())[0]?.definition.name !== 'list-1')
 })
 
-test('[TOOLS.9] reads a list that changes all the time once a second', async () => {
+test('[TOOLS.9] reads a constantly changing list once a second', async () => {
   const rests: (() => void)[] = []
   const schedule: System['schedule'] = (delayMs, run) => {
     if (delayMs !== 1_000) return realSystem.schedule(delayMs, run)
@@ -94,30 +94,30 @@ test.each([
   ['large-odd-pages', 'its list of tools has more than 8388608 bytes'],
   ['many-tools', 'it lists more than 1024 tools'],
   ['no-list', 'it did not list its tools: Not today'],
-])('[TOOLS.6] a list that cannot be used fails the server: %s', async (how, reason) => {
+])('[TOOLS.6] fails a server with an unusable list: %s', async (how, reason) => {
   const { event } = runServers([fixture('starts', how)])
   expect(await event('server-failed')).toMatchObject({ reason: `It was stopped, because ${reason}.` })
 })
 
-test('[TOOLS.7] a server without the capability for tools is ready without any', async () => {
+test('[TOOLS.7] accepts a server without the tools capability as ready without tools', async () => {
   const { event } = await runReady(fixture('starts', 'no-tools'))
   expect(await event('server-ready')).toMatchObject({ tools: 0 })
 })
 
-test('[TOOLS.7] a server that does not announce tools is asked for them all the same', async () => {
+test('[TOOLS.7] asks a server for tools even if it announces none', async () => {
   const { event } = await runReady(fixture('starts', 'unannounced-tools'))
   expect(await event('server-ready')).toMatchObject({ tools: 3 })
 })
 
 test.each(['empty-cursor', 'null-cursor', 'same-cursor'])(
-  '[TOOLS.10] a cursor that leads nowhere ends the list: %s',
+  '[TOOLS.10] ends the list at a cursor that leads nowhere: %s',
   async (how) => {
     const { servers } = await runReady(fixture('starts', how))
     expect(toolsOf(servers.catalog()).map(({ definition }) => definition.name)).toEqual(['t'])
   },
 )
 
-test('[TOOLS.11] a tool that runs as a task only is left out, and the user is told', async () => {
+test('[TOOLS.11] skips a tool that runs as a task only, and notifies the user', async () => {
   const { servers, event } = await runReady(fixture('starts', 'tasks'))
   expect(toolsOf(servers.catalog()).map(({ definition }) => definition.name)).toEqual(['b', 'c'])
   expect(await event('server-tools-odd')).toEqual({
@@ -129,7 +129,7 @@ test('[TOOLS.11] a tool that runs as a task only is left out, and the user is to
   })
 })
 
-test('[TOOLS.3] definitions with numbers that JSON does not have are read with null in their place', async () => {
+test('[TOOLS.3] reads null in place of numbers that JSON does not have', async () => {
   const { servers } = await runReady(fixture('starts', 'not-a-number'))
   expect(toolsOf(servers.catalog())[0]?.definition.inputSchema).toEqual({
     type: 'object',
@@ -161,7 +161,7 @@ test.each([
   ['a control character in its name', { name: 'a\u0007' }],
   ['a bidi character in its name', { name: 'a\u202e' }],
   ['nesting that fits no catalog', { name: 'deep', 'x-deep': nested(1_000) }],
-])('[TOOLS.8] a definition that the bridge would refuse is left out and counted: %s', async (_, odd) => {
+])('[TOOLS.8] skips and counts a definition that the bridge would refuse: %s', async (_, odd) => {
   const schema = { inputSchema: {} }
   const list = await listOf([
     { ...odd, ...schema },
@@ -170,7 +170,7 @@ test.each([
   expect(list).toMatchObject({ ok: true, leftOut: [{}], tools: [{ definition: { x: nested(990) } }] })
 })
 
-test('[TOOLS.8] the bridge accepts the catalog, whatever servers say of their tools', async () => {
+test('[TOOLS.8] sends a catalog that the bridge accepts, whatever servers say of their tools', async () => {
   const definition = fc.dictionary(
     fc.oneof(fc.constantFrom('name', 'inputSchema', '__proto__', 'x'), fc.string({ unit: 'binary' })),
     fc.oneof(
@@ -198,13 +198,13 @@ test('[TOOLS.8] the bridge accepts the catalog, whatever servers say of their to
   )
 })
 
-test('[TOOLS.8] the bridge accepts the catalog, whatever a server says of itself', async () => {
+test('[TOOLS.8] sends a catalog that the bridge accepts, whatever a server says of itself', async () => {
   const { servers } = await runReady(fixture('starts', 'deep-info'))
   for (const frame of catalogFrames(servers.catalog()))
     expect(decodeUp(frame, 'v2')).toMatchObject({ ok: true })
 })
 
-test('[TOOLS.12] servers that fit the catalog together are ready; one beyond that is told by name, and runs on', async () => {
+test('[TOOLS.12] serves servers up to the catalog’s size, and reports one beyond it, which keeps running', async () => {
   const large = (name: string) => ({ ...fixture('starts', 'large-tools'), name })
   const { event, events, servers } = runServers([large('first')])
   await event('server-ready')
@@ -229,7 +229,7 @@ test('[TOOLS.12] servers that fit the catalog together are ready; one beyond tha
   })
 })
 
-test('[TOOLS.12] the room of a server that ends is free again, and one with endless instructions gets none', () => {
+test('[TOOLS.12] frees the room of a server that ends, and gives none to endless instructions', () => {
   const budget = new CatalogBudget()
   const entry = (name: string, bytes: number, instructions = '') => ({
     ...{ state: 'ready' as const, name, serverInfo: { name, version: '1' }, instructions },

@@ -95,7 +95,7 @@ function sign(claims: object, header: object = {}, signer = key): Promise<string
     .sign(signer.privateKey)
 }
 
-test('[RS.1] a good token gives its user, session, scopes and resource, and is recalled until it is forgotten', async () => {
+test('[RS.1] returns user, session, scopes and resource of a valid token, and caches it until it is forgotten', async () => {
   const { tokens } = world()
   const token = await sign(CLIENT)
   const principal = {
@@ -129,7 +129,7 @@ test.each<[string, object, object?]>([
   ['another type', {}, { typ: 'JWT' }],
   ['no type', {}, { typ: undefined }],
   ['no session', { sid: undefined }],
-  ['a session that is no text', { sid: 7 }],
+  ['a session that is not a string', { sid: 7 }],
   ['no scope', { scope: undefined }],
   ['a scope that is a list', { scope: ['tools:list'] }],
   ['no version', { tv: undefined }],
@@ -137,8 +137,8 @@ test.each<[string, object, object?]>([
   ['no id', { jti: undefined }],
   ['a confirmation of another kind', { cnf: { 'x5t#S256': KEY_ID } }],
   ['two confirmations', { cnf: { jkt: KEY_ID, kid: 'x' } }],
-  ['a confirmation that is none', { cnf: { jkt: 'short' } }],
-  ['a confirmation that is no object', { cnf: 'x' }],
+  ['an invalid confirmation', { cnf: { jkt: 'short' } }],
+  ['a confirmation that is not an object', { cnf: 'x' }],
   ['another key under our id', {}, { kid: key.keyId, foreign: true }],
 ])('[RS.1] refuses a token with %s', async (_what, claims, header: { foreign?: boolean } = {}) => {
   const { foreign, ...rest } = header
@@ -155,7 +155,7 @@ test.each([
   { tv: [3] },
   { cnf: { jkt: [KEY_ID] } },
   { cnf: { jkt: `${KEY_ID}k` } },
-])('[RS.1] refuses a token with %j before anybody is looked up', async (claims) => {
+])('[RS.1] refuses a token with %j before any look-up', async (claims) => {
   const { users, sessions, devices } = world()
   const never = () => Promise.reject(new Error('looked up'))
   const tokens = new AccessTokens({
@@ -169,7 +169,7 @@ test.each([
   await expect(tokens.authenticate(await sign(CLIENT))).rejects.toThrow('looked up')
 })
 
-test('[RS.2] says that a login has ended, at the very moment', async () => {
+test('[RS.2] reports an ended login at once', async () => {
   const at = system.nowMs()
   const { tokens } = world([
     session('s1', 'client', { expiresAtMs: at }),
@@ -181,7 +181,7 @@ test('[RS.2] says that a login has ended, at the very moment', async () => {
   expect(await ask({ sid: 's2' })).toMatchObject({ allowed: true })
 })
 
-test('[RS.2] that a session is in use is put down once a minute', async () => {
+test('[RS.2] records the use of a session once a minute', async () => {
   const clock = new FakeSystem()
   const startMs = clock.nowMs()
   const { tokens, sessions } = world([session('s1', 'client', { seenAtMs: startMs })], device, clock)
@@ -195,7 +195,7 @@ test('[RS.2] that a session is in use is put down once a minute', async () => {
   expect(await use()).toBe(60_000)
 })
 
-test('[RS.2] refuses what has ended, recalled or not', async () => {
+test('[RS.2] refuses ended sessions, cached or not', async () => {
   const { tokens, sessions, users } = world()
   const token = await sign(CLIENT)
   await sessions.end('sc')
@@ -221,7 +221,7 @@ test.each<[string, object, string]>([
   expect(await world().tokens.authenticate(token)).toMatchObject({ code })
 })
 
-test('[RS.2] refuses the token of a revoked device, and one for a key that it has not', async () => {
+test('[RS.2] refuses the token of a revoked device, and one for a key it does not have', async () => {
   const { tokens, devices, users } = world()
   const { accessToken } = await tokens.deviceToken({
     user: ann,
@@ -263,7 +263,7 @@ test.each<[string, string, Session, Device]>([
     session('s1', 'device', { deviceId: 'd1' }),
     { ...device, sessionId: 's1', userId: 'bob' },
   ],
-])('[RS.2] refuses the token of a device: %s', async (_what, code, its, machine) => {
+])('[RS.2] refuses a device’s token: %s', async (_what, code, its, machine) => {
   const { tokens } = world([its], machine)
   expect(await tokens.authenticate(await sign({ ...DEVICE, sid: 's1' }))).toMatchObject({
     allowed: false,
@@ -271,7 +271,7 @@ test.each<[string, string, Session, Device]>([
   })
 })
 
-test('[RS.2] a device token may be bound to any key that its device still has, and lives 15 minutes', async () => {
+test('[RS.2] binds a device token to any valid key of its device, for 15 minutes', async () => {
   const [current] = device.keys
   const newer = { ...current, keyId: 'n'.repeat(43), generation: 2 } as Device['keys'][number]
   const { tokens } = world([], { ...device, keys: [newer, ...device.keys] })
@@ -294,7 +294,7 @@ test('[RS.2] a device token may be bound to any key that its device still has, a
   }
 })
 
-test('[RS.3] an enrolment token is for its one place, of the agent’s client, and may be bound', async () => {
+test('[RS.3] accepts an enrolment token of the agent’s client in its one place, bound or not', async () => {
   const { tokens } = world()
   const bound = await tokens.verifyEnrolment(await sign({ ...ENROLMENT, cnf: { jkt: KEY_ID } }))
   const enrolment = { userId: 'ann', sessionId: 'se', deviceName: 'laptop', deviceKey: KEY_ID }
@@ -312,7 +312,7 @@ test('[RS.3] an enrolment token is for its one place, of the agent’s client, a
     )
 })
 
-test('[RS.3] an enrolment token enrols and does nothing else; no other enrols', async () => {
+test('[RS.3] accepts an enrolment token for enrolment only, and no other token there', async () => {
   const { tokens, sessions } = world()
   const token = await sign(ENROLMENT)
   expect(await tokens.verifyEnrolment(token)).toStrictEqual({

@@ -42,7 +42,7 @@ async function openPair() {
   return { client, clientSocket, agent: accepted }
 }
 
-test('[WIRE.5] sends every size as one text message, between pings', async () => {
+test('[WIRE.5] sends a message of any size as one text frame, between pings', async () => {
   const { client, agent } = await openPair()
   const texts = SIZES.map((size) => 'é'.repeat(size / 2).padEnd(size - Math.floor(size / 2), 'x'))
   const read: string[] = []

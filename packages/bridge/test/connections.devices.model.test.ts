@@ -339,7 +339,7 @@ function settle(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve))
 }
 
-test('[STATE.4] [PROOF.3] [PROOF.10] [PROOF.11] any order of proofs, renewals and tokens comes to what the model says', {
+test('[STATE.4] [PROOF.3] [PROOF.10] [PROOF.11] matches the model for any order of proofs, renewals and tokens', {
   timeout: 240_000,
 }, async () => {
   await fc.assert(

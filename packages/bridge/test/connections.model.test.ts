@@ -342,7 +342,7 @@ function textOf(outcome: CallOutcome): string {
   return (outcome.kind === 'result' ? outcome.result : outcome.rpcError).toString('utf8')
 }
 
-test('[STATE.4] [CALL.1] [CALL.3] [ROUTE.1] [ROUTE.2] [ROUTE.4] any order of events over many sockets comes to what the model says', {
+test('[STATE.4] [CALL.1] [CALL.3] [ROUTE.1] [ROUTE.2] [ROUTE.4] matches the model for any order of events over many sockets', {
   timeout: 240_000,
 }, () => {
   fc.assert(

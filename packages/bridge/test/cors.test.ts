@@ -16,7 +16,7 @@ const preflight = (more: IncomingHttpHeaders = {}): IncomingHttpHeaders => ({
   ...more,
 })
 
-test('[ORIGIN.6] a page of a listed origin may read every answer, and the headers that it needs', () => {
+test('[ORIGIN.6] lets a page of a listed origin read every answer and the headers it needs', () => {
   for (const method of ['GET', 'POST', 'OPTIONS']) {
     const { isAnswered, head } = ask(method, { origin: ORIGIN }, new Set([ORIGIN]))
     expect(isAnswered).toBe(false)
@@ -28,7 +28,7 @@ test('[ORIGIN.6] a page of a listed origin may read every answer, and the header
   }
 })
 
-test('[ORIGIN.6] a preflight of a listed origin is answered at once, with MCP’s headers and no others', () => {
+test('[ORIGIN.6] answers a preflight of a listed origin at once, with MCP’s headers and no others', () => {
   const asked = {
     'access-control-request-headers': 'Authorization, MCP-Param-Region,x-secret,cookie, mcp-a b',
   }
@@ -46,7 +46,7 @@ test('[ORIGIN.6] a preflight of a listed origin is answered at once, with MCP’
   )
 })
 
-test('[ORIGIN.6] what is public is for pages of every origin', () => {
+test('[ORIGIN.6] opens public paths to pages of every origin', () => {
   expect(ask('GET', { origin: 'null' }, '*').head['access-control-allow-origin']).toBe('*')
   expect(ask('OPTIONS', preflight(), '*').isAnswered).toBe(true)
 })
@@ -57,7 +57,7 @@ test.each([
   [{ origin: 'null' }],
   [{ origin: `${ORIGIN}, ${ORIGIN}` }],
   [{ origin: ORIGIN.toUpperCase() }],
-])('[ORIGIN.6] %j gets no leave to read, nor an answer to its preflight', (headers) => {
+])('[ORIGIN.6] %j may not read answers, and gets no answer to its preflight', (headers) => {
   const { isAnswered, head } = ask(
     'OPTIONS',
     { ...preflight(), origin: undefined, ...headers },

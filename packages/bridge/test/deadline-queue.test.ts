@@ -17,7 +17,7 @@ function waiting(system: FakeSystem): Waiting {
   return dated
 }
 
-test('[STATE.5] deadlines that are set, moved and taken away in any order are told once each, at their moment', () => {
+test('[STATE.5] reports each deadline once and on time, set, moved and removed in any order', () => {
   const move = fc.record({ who: fc.nat(7), afterMs: fc.option(fc.nat(1_000)), thenMs: fc.nat(300) })
   fc.assert(
     fc.property(fc.array(move, { maxLength: 60 }), (moves) => {
@@ -45,7 +45,7 @@ test('[STATE.5] deadlines that are set, moved and taken away in any order are to
   )
 })
 
-test('[STATE.5] a deadline beyond what a timer holds comes at its moment, and one that fails stops no other', () => {
+test('[STATE.5] reports a deadline beyond a timer’s range on time, and continues after a failing one', () => {
   const system = new FakeSystem()
   const queue = new DeadlineQueue(system)
   const late = waiting(system)

@@ -9,7 +9,7 @@ const ec = testKey('ES256').jwk as Record<string, string>
 const other = testKey('ES256').jwk as Record<string, string>
 const bytes = (hex: string) => Buffer.from(hex, 'hex').toString('base64url')
 
-test.each(['EdDSA', 'ES256'] as const)('[DEV.1] an %s key is read, under its thumbprint', (alg) => {
+test.each(['EdDSA', 'ES256'] as const)('[DEV.1] reads an %s key under its thumbprint', (alg) => {
   const key = testKey(alg)
   const read = readDeviceKey(key.jwk)
   expect(read).toMatchObject({
@@ -42,7 +42,7 @@ const NOT_CANONICAL = [
 const OFF_CURVE = '0200000000000000000000000000000000000000000000000000000000000000'
 
 describe('an Ed25519 point', () => {
-  test.each([...SMALL_ORDER, ...NOT_CANONICAL, OFF_CURVE])('[DEV.1] %s is no key', (hex) => {
+  test.each([...SMALL_ORDER, ...NOT_CANONICAL, OFF_CURVE])('[DEV.1] refuses %s', (hex) => {
     expect(isSoundPoint(Buffer.from(hex, 'hex'))).toBe(false)
     expect(readDeviceKey({ kty: 'OKP', crv: 'Ed25519', x: bytes(hex) })).toMatchObject({
       allowed: false,
@@ -50,7 +50,7 @@ describe('an Ed25519 point', () => {
     })
   })
 
-  test('[DEV.1] of a hundred real keys each is one', () => {
+  test('[DEV.1] accepts a hundred real keys', () => {
     for (let at = 0; at < 100; at++) {
       const { x = '' } = generateKeyPairSync('ed25519').publicKey.export({ format: 'jwk' })
       expect(isSoundPoint(Buffer.from(x, 'base64url')), x).toBe(true)
@@ -88,11 +88,11 @@ const REFUSED: readonly (readonly [string, unknown])[] = [
   ['a coordinate that is a number', { ...ed, x: 1 }],
 ]
 
-test.each(REFUSED)('[DEV.1] %s is no key', (_what, jwk) => {
+test.each(REFUSED)('[DEV.1] refuses %s', (_what, jwk) => {
   expect(readDeviceKey(jwk)).toMatchObject({ allowed: false, code: 'device_key_invalid' })
 })
 
-test('[DEV.1] one key is written in one way only: the bits beyond its last byte are zero', () => {
+test('[DEV.1] accepts one encoding per key: the bits beyond its last byte are zero', () => {
   const { x = '' } = ed
   const last = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
   const same = x.slice(0, -1) + last.charAt(last.indexOf(x.slice(-1)) + 1)

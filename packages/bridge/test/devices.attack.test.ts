@@ -23,7 +23,7 @@ describe('an enrolment', () => {
     return at.post('/api/devices', body, at.bearer(token))
   }
 
-  test('[ENROL.1] with an approval that was used is refused, for the same key and of two at once', async () => {
+  test('[ENROL.1] with a used approval is refused, for the same key and for one of two at once', async () => {
     const at = await startDevices()
     const key = testKey()
     const token = await at.approval(key.keyId)
@@ -33,7 +33,7 @@ describe('an enrolment', () => {
     expect(await at.devices.ofUser('ann')).toHaveLength(1)
   })
 
-  test('[ENROL.1] of another key than the one that was approved is refused, and spends nothing', async () => {
+  test('[ENROL.1] of another key than the approved one is refused, and leaves the approval usable', async () => {
     const at = await startDevices()
     const [approved, thief] = [testKey(), testKey()]
     const token = await at.approval(approved.keyId)
@@ -42,7 +42,7 @@ describe('an enrolment', () => {
     expect(at.failed).toEqual([])
   })
 
-  test('[ENROL.1] of a key of another user’s machine is refused, and nobody gets it', async () => {
+  test('[ENROL.1] of another user’s device key is refused', async () => {
     const at = await startDevices()
     const anns = await at.enrolled()
     const token = await at.approval(anns.keyId, { userId: 'bob' })
@@ -51,7 +51,7 @@ describe('an enrolment', () => {
     expect((await at.sessions.ofUser('bob')).filter(({ kind }) => kind === 'device')).toEqual([])
   })
 
-  test('[ENROL.1] of a key that was revoked is refused, whoever approves it', async () => {
+  test('[ENROL.1] of a revoked key is refused, with any user’s approval', async () => {
     const at = await startDevices()
     const device = await at.enrolled()
     await at.devices.revoke(device.deviceId, 0)
@@ -96,7 +96,7 @@ describe('an enrolment', () => {
     expect(await at.devices.ofUser('ann')).toEqual([])
   })
 
-  test('[ENROL.4] with any other token, in a cookie, of a page, by another method or of another type is refused', async () => {
+  test('[ENROL.4] with another token, in a cookie, from a page, by another method or of another type is refused', async () => {
     const at = await startDevices()
     const device = await at.enrolled()
     const { json } = await at.post('/api/devices/token', { assertion: await assertionOf(device, at) })
@@ -239,7 +239,7 @@ describe('an assertion', () => {
     })
   })
 
-  test('[DEV.4] is good once, also of two at once', async () => {
+  test('[DEV.4] is accepted once, also of two at once', async () => {
     const at = await startDevices()
     const device = await at.enrolled()
     const assertion = await assertionOf(device, at)
@@ -309,7 +309,7 @@ describe('a rotation', () => {
     expect((await at.devices.find(device.deviceId))?.keys.map(({ keyId }) => keyId)).toEqual([device.keyId])
   })
 
-  test('[DEV.5] is good once, and of two at once one counts', async () => {
+  test('[DEV.5] is accepted once, also of two at once', async () => {
     const at = await startDevices()
     const device = await at.enrolled()
     const rotations = [await rotationOf(device, testKey(), at), await rotationOf(device, testKey(), at)]
@@ -321,7 +321,7 @@ describe('a rotation', () => {
   })
 })
 
-test('[ENROL.4] an address may ask 120 times a minute, and the refusals write at most 20 lines', async () => {
+test('[ENROL.4] allows an address 120 requests a minute, and logs at most 20 refusals', async () => {
   const at = await startDevices(new FakeSystem())
   const answers = await Promise.all(
     Array.from({ length: 130 }, () => at.post('/api/devices/token', { assertion: 'x.y.z' })),

@@ -16,7 +16,7 @@ import {
 const DAY_MS = 86_400_000
 
 test.each(['EdDSA', 'ES256'] as const)(
-  '[ENROL.1] a machine with an %s key is enrolled, gets a token for it, and the token is good at the agents’ door',
+  '[ENROL.1] enrols a machine with an %s key, and issues a token that is valid on the agents’ path',
   async (alg) => {
     const at = await startDevices()
     const key = testKey(alg)
@@ -64,7 +64,7 @@ test.each(['EdDSA', 'ES256'] as const)(
   },
 )
 
-test('[ENROL.2] a machine that was cut off and is approved once more finds itself enrolled, not twice', async () => {
+test('[ENROL.2] returns the existing enrolment to a machine that was cut off and approved again', async () => {
   const at = await startDevices()
   const first = await at.enrolled()
   const again = await at.enrolled({ key: first.key })
@@ -72,7 +72,7 @@ test('[ENROL.2] a machine that was cut off and is approved once more finds itsel
   expect(await at.devices.ofUser('ann')).toHaveLength(1)
 })
 
-test('[ENROL.5] a user has at most 32 machines, each with a place of its own', async () => {
+test('[ENROL.5] allows a user at most 32 machines', async () => {
   const at = await startDevices()
   for (let count = 0; count < 32; count++) await at.enrolled({ name: `machine ${count}` })
   expect(new Set((await at.devices.ofUser('ann')).map(({ sessionId }) => sessionId)).size).toBe(32)
@@ -80,7 +80,7 @@ test('[ENROL.5] a user has at most 32 machines, each with a place of its own', a
   await at.enrolled({ userId: 'bob' })
 })
 
-test('[ENROL.5] of many that enrol at once no more than 32 stay', async () => {
+test('[ENROL.5] keeps at most 32 of many concurrent enrolments', async () => {
   const at = await startDevices()
   for (let count = 0; count < 30; count++) await at.enrolled()
   const { ofUser } = at.devices
@@ -100,7 +100,7 @@ test('[ENROL.5] of many that enrol at once no more than 32 stay', async () => {
   expect((await at.devices.ofUser('ann')).length).toBeLessThanOrEqual(32)
 })
 
-test('[DEV.7] a device has at most eight keys that are good, and replaces one again once an old one has retired', async () => {
+test('[DEV.7] allows a device at most eight valid keys, and another once one retires', async () => {
   const system = new FakeSystem()
   const at = await startDevices(system)
   let device = await at.enrolled()
@@ -116,13 +116,13 @@ test('[DEV.7] a device has at most eight keys that are good, and replaces one ag
   expect((await rotate(9)).status).toBe(200)
 })
 
-test('[ENROL.3] a name is one clean, short line, or none', () => {
+test('[ENROL.3] accepts a name that is one clean, short line, or none', () => {
   expect(deviceName('  Ann’s\t\u0000MacBook\u202e \n Pro ')).toBe('Ann’s MacBook Pro')
   expect(deviceName('💻'.repeat(100))).toBe('💻'.repeat(64))
   for (const none of ['', ' \n\u200b ', undefined, 1, '\ud800']) expect(deviceName(none)).toBeUndefined()
 })
 
-test('[DEV.5] a rotated key takes over; the old one is good for another day and may not rotate again', async () => {
+test('[DEV.5] accepts a rotated key, and the old one for another day but not for a rotation', async () => {
   const system = new FakeSystem()
   const at = await startDevices(system)
   const device = await at.enrolled()
@@ -147,7 +147,7 @@ test('[DEV.5] a rotated key takes over; the old one is good for another day and 
   expect(at.events.filter(({ event }) => event === 'device_key_rotated')).toHaveLength(2)
 })
 
-test('[DEV.3] no token for a machine that was revoked, whose login was ended, or whose user is suspended', async () => {
+test('[DEV.3] issues no token to a revoked machine, an ended login or a suspended user', async () => {
   const at = await startDevices()
   const [revoked, ended, suspended] = [
     await at.enrolled(),
@@ -172,7 +172,7 @@ test('[DEV.3] no token for a machine that was revoked, whose login was ended, or
   ])
 })
 
-test('[DEV.4] an assertion for another address of the same bridge is good, and one for no address of it is not', async () => {
+test('[DEV.4] accepts an assertion for another address of the bridge, and refuses one for a foreign address', async () => {
   const at = await startDevices()
   const device = await at.enrolled()
   const ask = async (aud: string) =>
@@ -182,7 +182,7 @@ test('[DEV.4] an assertion for another address of the same bridge is good, and o
   expect(await ask('https://evil.example.com/api/devices/token')).toBe('assertion_invalid')
 })
 
-test('[DEV.6] a device may ask 30 times a minute', async () => {
+test('[DEV.6] allows a device 30 requests a minute', async () => {
   const at = await startDevices(new FakeSystem())
   const device = await at.enrolled()
   const codes: unknown[] = []
@@ -195,7 +195,7 @@ test('[DEV.6] a device may ask 30 times a minute', async () => {
   expect(codes[30]).toBe('rate_limit_exceeded')
 })
 
-test('[DEV.6] what was used is remembered until it has run out, and what finds no room is refused', () => {
+test('[DEV.6] keeps used assertions until they expire, and refuses new ones without room', () => {
   const memory = new ReplayMemory(2)
   expect([memory.take('a', 10, 0), memory.take('a', 10, 5), memory.take('b', 20, 5)]).toEqual([
     true,

@@ -62,7 +62,7 @@ function setUp(
   return { system, authenticator, sign }
 }
 
-test.each(['ES256', 'EdDSA', 'RS256', 'PS256'])('[JWKS.1] takes a token signed with %s', async (alg) => {
+test.each(['ES256', 'EdDSA', 'RS256', 'PS256'])('[JWKS.1] accepts a token signed with %s', async (alg) => {
   const key = await signingKey('1', alg)
   const { authenticator, sign } = setUp({ keys: [key.jwk] })
   const token = await sign(key, { scope: 'openid tools:list' })
@@ -93,7 +93,7 @@ test.each<[string, object, object]>([
   expect(verdict).toMatchObject({ code: 'token_invalid' })
 })
 
-test('[JWKS.1] W11: the public key as the secret of an HMAC, in any form, signs nothing', async () => {
+test('[JWKS.1] W11: refuses an HMAC keyed with the public key, in any form', async () => {
   const key = await signingKey('1', 'RS256')
   const { system, authenticator } = setUp({ keys: [key.jwk] })
   const exp = Math.floor(system.nowMs() / 1_000) + 60
@@ -106,7 +106,7 @@ test('[JWKS.1] W11: the public key as the secret of an HMAC, in any form, signs 
     }
 })
 
-test('[JWKS.1] a key is used for its own algorithm and for signatures only', async () => {
+test('[JWKS.1] uses a key for its own algorithm and for signatures only', async () => {
   const rsa = await signingKey('1', 'RS256')
   const { authenticator, sign } = setUp({ keys: [rsa.jwk] })
   const pss = { ...(await signingKey('1', 'PS256')), jwk: { ...rsa.jwk, alg: 'PS256' } }
@@ -122,7 +122,7 @@ test('[JWKS.1] a key is used for its own algorithm and for signatures only', asy
   })
 })
 
-test('[JWKS.1] a signature of zeros verifies nothing', async () => {
+test('[JWKS.1] refuses a signature of zeros', async () => {
   const key = await signingKey('1')
   const { authenticator, sign } = setUp({ keys: [key.jwk] })
   const parts = (await sign(key)).split('.')
@@ -130,7 +130,7 @@ test('[JWKS.1] a signature of zeros verifies nothing', async () => {
   expect(await authenticator.authenticate(zeros)).toMatchObject({ code: 'token_invalid' })
 })
 
-test('[JWKS.1] symmetric algorithms, plain addresses, and keys with secrets are refused at once', async () => {
+test('[JWKS.1] refuses symmetric algorithms, plain addresses and secret keys at once', async () => {
   const key = await signingKey('1')
   for (const algorithms of [['HS256'], ['ES256', 'HS256'], ['none'], ['dir'], []])
     expect(() => setUp({ keys: [key.jwk] }, { algorithms })).toThrow(TypeError)
@@ -147,7 +147,7 @@ test('[JWKS.1] symmetric algorithms, plain addresses, and keys with secrets are 
   expect(() => setUp({ keys: [{ kty: 'oct', k: 'AAAA' }] })).toThrow('private or shared keys')
 })
 
-test('[JWKS.1] an app may say which claims name user and session, and a user store who may come', async () => {
+test('[JWKS.1] lets an app choose the claims for user and session, and a user store decide who may come', async () => {
   const key = await signingKey('1')
   const bob: User = { userId: 'b', email: 'b@x.y', tokenVersion: 0, createdAtMs: 0, state: 'active' }
   const users = memoryUsers([bob])
@@ -166,7 +166,7 @@ test('[JWKS.1] an app may say which claims name user and session, and a user sto
   expect(await authenticator.authenticate(known)).toMatchObject({ code: 'user_suspended' })
 })
 
-test('[JWKS.2] a new key of the provider is found, and a key that it withdrew is refused in time', async () => {
+test('[JWKS.2] finds a provider’s new key, and refuses a withdrawn one in time', async () => {
   const [first, second] = [await signingKey('1'), await signingKey('2')]
   const at = await provider(first)
   const { system, authenticator, sign } = setUp(at.url)
@@ -178,7 +178,7 @@ test('[JWKS.2] a new key of the provider is found, and a key that it withdrew is
   expect(await authenticator.authenticate(await sign(first))).toMatchObject({ code: 'token_invalid' })
 })
 
-test('[JWKS.2] a flood of tokens that name unknown keys makes one request a cooldown', async () => {
+test('[JWKS.2] makes one request per cooldown in a flood of tokens with unknown keys', async () => {
   const [key, foreign] = [await signingKey('1'), await signingKey('x')]
   const at = await provider(key)
   const { system, authenticator, sign } = setUp(at.url)
@@ -208,7 +208,7 @@ test.each<[string, RequestListener]>([
   ],
   ['gives secrets away', (_request, response) => response.end('{"keys":[{"kty":"oct","k":"AAAA"}]}')],
   ['hangs up', (request) => request.socket.destroy()],
-])('[JWKS.3] a provider that %s lets nobody in, and is not asked again at once', async (_what, answer) => {
+])('[JWKS.3] admits nobody while a provider %s, and does not ask it again at once', async (_what, answer) => {
   const key = await signingKey('1')
   const at = await provider(key)
   const good = at.answer
@@ -224,7 +224,7 @@ test.each<[string, RequestListener]>([
   expect(await authenticator.authenticate(await sign(key))).toMatchObject({ allowed: true })
 })
 
-test('[JWKS.3] a provider that does not answer is given up after five seconds', async () => {
+test('[JWKS.3] gives up on a silent provider after five seconds', async () => {
   const key = await signingKey('1')
   const at = await provider(key)
   const asked = Promise.withResolvers<void>()
@@ -238,7 +238,7 @@ test('[JWKS.3] a provider that does not answer is given up after five seconds', 
   await verdict
 })
 
-test('[JWKS.3] keys serve for ten minutes without the provider, and no longer', async () => {
+test('[JWKS.3] uses keys for ten minutes without the provider, and no longer', async () => {
   const key = await signingKey('1')
   const at = await provider(key)
   const { system, authenticator, sign } = setUp(at.url)

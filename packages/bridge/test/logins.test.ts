@@ -22,7 +22,7 @@ function entered(logins: OpenLogins, ...ids: [string, string, string?]): OpenLog
   return login
 }
 
-test('[REVOKE.4] what ended by itself is not ended again, in whatever order it ended', () => {
+test('[REVOKE.4] does not end a use again that already ended, in any order', () => {
   const logins = new OpenLogins()
   const login = entered(logins, 'ann', 's1')
   const uses = Array.from({ length: 5 }, use)
@@ -33,7 +33,7 @@ test('[REVOKE.4] what ended by itself is not ended again, in whatever order it e
   expect(login.open(use())).toBe(false)
 })
 
-test('[REVOKE.1] a login is found by its user, its session and its device, and its parts once', () => {
+test('[REVOKE.1] finds a login by its user, session and device, and each part once', () => {
   for (const revocation of [
     { kind: 'user', id: 'ann' },
     { kind: 'session', id: 's1' },
@@ -49,7 +49,7 @@ test('[REVOKE.1] a login is found by its user, its session and its device, and i
   }
 })
 
-test('[REVOKE.4] an id of one kind revokes none of another kind', () => {
+test('[REVOKE.4] does not revoke by an id of another kind', () => {
   const logins = new OpenLogins()
   entered(logins, 'x', 'y', 'z').open(use())
   expect(logins.revoke({ kind: 'user', id: 'y' })).toEqual([])
@@ -57,7 +57,7 @@ test('[REVOKE.4] an id of one kind revokes none of another kind', () => {
   expect(logins.revoke({ kind: 'device', id: 'x' })).toEqual([])
 })
 
-test('[REVOKE.9] logins that have nothing open are forgotten, and are found again when they open something', () => {
+test('[REVOKE.9] forgets logins with nothing open, and finds them again when they open something', () => {
   const logins = new OpenLogins()
   const early = principal('ann', 'early')
   const idle = entered(logins, 'ann', 'idle')
@@ -78,7 +78,7 @@ test('[REVOKE.9] logins that have nothing open are forgotten, and are found agai
   expect(logins.recalled(early)).toBeUndefined()
 })
 
-test('[REVOKE.3] what was revoked since an admission began is refused, also where that is no longer remembered', () => {
+test('[REVOKE.3] refuses a principal revoked since its admission began, even if that is forgotten', () => {
   const logins = new OpenLogins()
   const since = logins.now
   logins.revoke({ kind: 'user', id: 'ann' })
@@ -90,7 +90,7 @@ test('[REVOKE.3] what was revoked since an admission began is refused, also wher
   expect(logins.enter(principal('bob', 's2'), logins.now)).toBeDefined()
 })
 
-test('[REVOKE.9] a revocation costs what it ends, not what is open', () => {
+test('[REVOKE.9] takes time for what a revocation ends, not for what is open', () => {
   const logins = new OpenLogins()
   for (let n = 0; n < 50_000; n++) entered(logins, `user${n}`, `session${n}`, `device${n}`).open(use())
   const before = process.cpuUsage()

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { callScope, mayCall } from '../src/gates/call-authority.ts'
 import { canonicalScope, readScopes } from '../src/tokens/scopes.ts'
 
-test('[AUTH.14] a call scope allows its server and tool, a star any of them, and nothing else', () => {
+test('[AUTH.14] a call scope allows its server and tool, or any by a star, and nothing else', () => {
   const scopes = readScopes('tools:call:memory/read_graph tools:call:files/* tools:call:*/ping')
   const allowed = (server: string, tool: string) => mayCall(scopes, server, tool)
   expect(allowed('memory', 'read_graph')).toBe(true)
@@ -14,11 +14,11 @@ test('[AUTH.14] a call scope allows its server and tool, a star any of them, and
   expect(allowed('*', 'read_graph')).toBe(false)
 })
 
-test('[AUTH.14] what is none of our scopes allows nothing', () => {
+test('[AUTH.14] ignores unknown scopes', () => {
   expect(readScopes('openid  tools:* tools:call:* TOOLS:LIST tools:call:a/b/c')).toEqual([])
 })
 
-test('[AUTH.14] however a name is encoded, it is one scope, which the gate knows', () => {
+test('[AUTH.14] encodes a name as one scope that the gate accepts', () => {
   const name = fc
     .oneof(fc.string({ minLength: 1, unit: 'binary' }), fc.constantFrom('*', 'a/b', '%2A', ' ', 'ä'))
     .filter((text) => text.isWellFormed())
@@ -46,6 +46,6 @@ test.each([
   'tools:call:ä/b',
   'tools:call:a/"',
   'agent:connect ',
-])('[AUTH.14] %j is no scope', (text) => {
+])('[AUTH.14] refuses the scope %j', (text) => {
   expect(canonicalScope(text)).toBeUndefined()
 })

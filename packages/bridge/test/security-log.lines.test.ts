@@ -30,7 +30,7 @@ function bodyOf(event: SecurityEvent): Record<string, unknown> {
   return JSON.parse(`${lineBody(event, NOW)}}`)
 }
 
-test('[LOG.1] every event has its members in the order of the contract, and no other', async () => {
+test('[LOG.1] writes every event with its members in the contract’s order, and no other', async () => {
   const folder = await writtenLog(names.map((name) => filled(name, 'plain')))
   const records = recordsOf(folder)
   expect(records.map(Object.keys)).toEqual(
@@ -51,7 +51,7 @@ test('[LOG.1] every event has its members in the order of the contract, and no o
   expect(records[0]?.timestamp).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/)
 })
 
-test('[LOG.1] what is missing is left out, what does not fit is replaced, and an unknown event is not written', async () => {
+test('[LOG.1] omits missing members, replaces invalid ones, and writes no unknown event', async () => {
   expect(lineBody({ event: 'ws_challenge_verified' }, NOW)).toBe(
     `{"timestamp":"${NOW}","event":"ws_challenge_verified","severity":"info"`,
   )
@@ -75,7 +75,7 @@ test('[LOG.1] what is missing is left out, what does not fit is replaced, and an
   ])
 })
 
-test('[LOG.1] timestamps are those of the clock, whichever way it goes', () => {
+test('[LOG.1] takes timestamps from the clock, forward or back', () => {
   const timestamp = timestamps()
   const instants = fc.oneof(
     fc.nat(3_000),
@@ -93,7 +93,7 @@ const FORGERY = 'x"}\n{"timestamp":"2026-01-01T00:00:00.000Z","event":"user_adde
 const CONTROLS =
   '\u0000\u0007\u001b[31m\r\n\t\u007f\u0085\u009b\u00ad\u200b\u200e\u202e\u2028\u2029\u2066\ufeff\ud800'
 
-test('[LOG.2] no value can forge a line or reach a terminal as more than text', async () => {
+test('[LOG.2] escapes values that would forge a line or reach a terminal', async () => {
   const values = [FORGERY, CONTROLS, `\\"${FORGERY}\\`, 'Zoë 日本 😀', `${'a'.repeat(127)}😀`]
   const folder = await writtenLog(names.flatMap((name) => values.map((value) => filled(name, value))))
   const lines = linesOf(folder)
@@ -104,13 +104,13 @@ test('[LOG.2] no value can forge a line or reach a terminal as more than text', 
   expect(shown).toContain('Zoë 日本 😀')
 })
 
-test('[LOG.2] values are bounded', () => {
+test('[LOG.2] bounds values', () => {
   const { userId, ip, url } = bodyOf(filled('ws_insecure_connection_rejected', 'word '.repeat(1_000)))
   expect([userId, ip, url].map((value) => String(value).length)).toEqual([128, 64, 256])
   expect(bodyOf(filled('ws_challenge_verified', `${'a'.repeat(127)}😀`)).userId).toBe('a'.repeat(127))
 })
 
-test('[LOG.3] none of 200 secrets is in any field of any event', async () => {
+test('[LOG.3] writes none of 200 secrets in any field of any event', async () => {
   const secrets = canaries(200)
   const events = secrets.flatMap(({ text, formless }) =>
     names.flatMap((name) => [
@@ -124,7 +124,7 @@ test('[LOG.3] none of 200 secrets is in any field of any event', async () => {
   expect(secrets.filter(({ secret }) => written.includes(secret))).toEqual([])
 })
 
-test('[LOG.3] an id or a digest that is none is replaced', () => {
+test('[LOG.3] replaces an invalid id or digest', () => {
   const digest = (fingerprint: string) =>
     bodyOf({ event: 'ws_connection_established', fingerprint }).fingerprint
   expect(digest('a'.repeat(64))).toBe('a'.repeat(64))
@@ -134,7 +134,7 @@ test('[LOG.3] an id or a digest that is none is replaced', () => {
   expect(id(`sk-${'aB3'.repeat(9)}`)).toBe('[redacted]')
 })
 
-test('[LOG.4] our own ids and ordinary names are written as they are', () => {
+test('[LOG.4] writes its own ids and ordinary names unchanged', () => {
   const ids = Array.from({ length: 2_000 }, () => Buffer.from(crypto.getRandomValues(new Uint8Array(16))))
   for (const id of ids) {
     const requestId = `${id.subarray(0, 15).toString('base64url')}0z`
@@ -170,11 +170,11 @@ test('[LOG.4] our own ids and ordinary names are written as they are', () => {
   }
 })
 
-test('[LOG.4] many different names do not pile up in memory, and each stays right', () => {
+test('[LOG.4] bounds its memory of names, and keeps each correct', () => {
   for (let i = 0; i < 5_000; i++) expect(bodyOf(call(`tool ${i}`)).toolName).toBe(`tool ${i}`)
 })
 
-test('[LOG.5] a megabyte of what patterns stumble over takes no time', () => {
+test('[LOG.5] handles a megabyte of hostile pattern input quickly', () => {
   const unit = [
     'a',
     '-----BEGIN ',

@@ -48,11 +48,11 @@ test.each([
   ['28 letters with two digits', 'abcdefghijklmnopqrstuvwxyz12', false],
   ['a run of digits alone', '1234567890123456789012345678', false],
   ['a long word and a date', 'thelonglongwordofthelog20261122', false],
-])('[LOG.3] that %s look random: %j is redacted: %j', (_what, run, redacted) => {
+])('[LOG.3] %s look random: %j is redacted: %j', (_what, run, redacted) => {
   expect(text(`it is ${run} here`)).toBe(redacted ? 'it is [redacted] here' : `it is ${run} here`)
 })
 
-test('[LOG.3] no secret of 200 is left of any text that it stands in', () => {
+test('[LOG.3] leaves no secret of 200 in any surrounding text', () => {
   for (const { text: value, secret, formless } of canaries(200)) {
     for (const kind of ['text', 'name', 'code', 'id', 'ip'] as const) {
       expect(text(value, kind)).not.toContain(secret)
@@ -97,7 +97,7 @@ const KEYS: readonly [string, number][] = [
 ]
 
 test.each(KEYS)(
-  '[LOG.3] %s and %i characters more are a key, at the end of a word and not inside one',
+  '[LOG.3] redacts %s and %i characters more at the end of a word, and not inside one',
   (start, length) => {
     const key = start + 'A'.repeat(length)
     const short = key.slice(0, -1)
@@ -156,7 +156,7 @@ test.each([
   [`u:${'é'.repeat(128)}@h`, '[redacted]@h'],
   [`u:${'é'.repeat(129)}@h`, `u:${'é'.repeat(129)}@h`],
   [`${'é'.repeat(129)}:p@h`, 'é[redacted]@h'],
-])('[LOG.3] of %j is left %j', (value, left) => {
+])('[LOG.3] redacts %j to %j', (value, left) => {
   expect(text(value)).toBe(left)
 })
 
@@ -189,7 +189,7 @@ const SECRET_NAMES = [
   '?code',
 ]
 
-test.each(SECRET_NAMES)('[LOG.3] what %j is equal to is replaced, in any writing', (name) => {
+test.each(SECRET_NAMES)('[LOG.3] redacts everything equal to %j, in any spelling', (name) => {
   for (const word of [name, name.toUpperCase()]) {
     const forms: [string, string][] = [
       [`${word}=v w`, ' w'],
@@ -221,7 +221,7 @@ test.each(SECRET_NAMES)('[LOG.3] what %j is equal to is replaced, in any writing
   }
 })
 
-test.each(['key=v', 'sid=v', 'code: v', 'monkey=v', 'wordy: v'])('[LOG.4] %j is nothing secret', (value) => {
+test.each(['key=v', 'sid=v', 'code: v', 'monkey=v', 'wordy: v'])('[LOG.4] keeps %j', (value) => {
   expect(text(value)).toBe(value)
 })
 
@@ -232,7 +232,7 @@ test.each<[TextKind, number]>([
   ['text', 256],
   ['user', 128],
   ['ip', 64],
-])('[LOG.2] a %s has at most %i characters, and no half of one at its end', (kind, length) => {
+])('[LOG.2] cuts a %s at %i characters, without half a character at its end', (kind, length) => {
   const words = 'word '.repeat(60)
   expect(text(words, kind)).toBe(words.slice(0, length))
   expect(text(`${words.slice(0, length - 1)}😀`, kind)).toBe(words.slice(0, length - 1))
@@ -243,13 +243,13 @@ test.each<[TextKind, number]>([
   for (const value of [undefined, null, 7, {}]) expect(text(value, kind)).toBe('[redacted]')
 })
 
-test('[LOG.2] what is no text is a space, and the rest is written in ASCII', () => {
+test('[LOG.2] replaces non-text by a space, and writes the rest in ASCII', () => {
   expect(text('a\ud800b\udc00c\u0000d\u202ee')).toBe('a b c d e')
   expect(jsonText('name', 'Zoë "日"')).toBe('"Zo\\u00eb \\"\\u65e5\\""')
   expect(jsonText('name', 'ÿ~ ')).toBe('"\\u00ff~ "')
 })
 
-test('[LOG.4] a random user id is a name, and is remembered for users alone', () => {
+test('[LOG.4] keeps a random user id as a name, cached for users only', () => {
   const random = 'aBcDeFgHiJkLmNoPqRsTuVw9'
   expect([text(random, 'user'), text(random, 'name'), text(random, 'user')]).toEqual([
     random,
@@ -295,11 +295,11 @@ test.each<[TextKind, string, string]>([
   ['ip', 'token=::1', 'token=[redacted]'],
   ['ip', 'token=1.2.3.4', 'token=[redacted]'],
   ['ip', '1.2.3.4\n', '1.2.3.4 '],
-])('[LOG.3] [LOG.4] the %s %j is written as %j', (kind, value, written) => {
+])('[LOG.3] [LOG.4] writes the %s %j as %j', (kind, value, written) => {
   expect(text(value, kind)).toBe(written)
 })
 
-test('[LOG.1] a line has the fields of the table that are there, each in the form of its kind', () => {
+test('[LOG.1] writes the present fields of the table, each in the form of its kind', () => {
   const line = (event: object): string | undefined => lineBody(event as SecurityEvent, 'T')
   expect(line({ event: 'ws_error', error: 'e', userId: 'u', ip: '::1', other: 1 })).toBe(
     '{"timestamp":"T","event":"ws_error","severity":"error","userId":"u","ip":"::1","error":"e"',
@@ -318,12 +318,12 @@ test('[LOG.1] a line has the fields of the table that are there, each in the for
   for (const event of ['none', 'constructor', undefined]) expect(line({ event })).toBeUndefined()
 })
 
-test('[LOG.1] a timestamp is that of its moment, also when the clock goes back', () => {
+test('[LOG.1] writes the time of the event, also when the clock goes back', () => {
   const timestamp = timestamps()
   expect([0, 0, 1, 0].map(timestamp)).toEqual([0, 0, 1, 0].map((ms) => new Date(ms).toISOString()))
 })
 
-test('[LOG.3] what was changed is not kept in memory, and what was not is', () => {
+test('[LOG.3] caches unchanged texts only', () => {
   const secret = 'password=neverkeepthis'
   for (const kind of ['code', 'name', 'text', 'user', 'ip'] as const) {
     jsonText(kind, secret)
@@ -335,7 +335,7 @@ test('[LOG.3] what was changed is not kept in memory, and what was not is', () =
   }
 })
 
-test('[LOG.4] a thousand short texts are remembered, and no more, and no long one', () => {
+test('[LOG.4] caches at most a thousand short texts, and no long one', () => {
   const memo = new Memo<string>(1_000)
   for (let i = 0; i < 1_000; i++) memo.keep(`text ${i}`, `made ${i}`)
   expect([memo.get('text 0'), memo.get('text 999'), memo.get('other')]).toEqual([

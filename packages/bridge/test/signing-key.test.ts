@@ -7,7 +7,7 @@ import { memoryKeys } from './support/identity-stores.ts'
 const KEY = Buffer.alloc(32, 1)
 const system = realSystem()
 
-test('[OAUTH.2] a sealed value opens with its key and name, unchanged, and not otherwise', () => {
+test('[OAUTH.2] opens a sealed value with its key and name only, unchanged', () => {
   const sealed = seal(KEY, 'a', 'secret', system)
   expect(sealed).not.toContain('secret')
   expect(sealed).not.toBe(seal(KEY, 'a', 'secret', system))
@@ -25,7 +25,7 @@ test('[OAUTH.2] a sealed value opens with its key and name, unchanged, and not o
   }
 })
 
-test('[OAUTH.2] the key is made once, also by nodes that start at once, and is kept sealed', async () => {
+test('[OAUTH.2] creates the key once, also on nodes that start at once, and stores it sealed', async () => {
   const store = memoryKeys()
   const [one, two] = await Promise.all([
     loadSigningKey(store, KEY, system),
@@ -38,7 +38,7 @@ test('[OAUTH.2] the key is made once, also by nodes that start at once, and is k
   expect(Object.keys(one.publicJwk).sort()).toEqual(['alg', 'crv', 'kid', 'kty', 'use', 'x', 'y'])
 })
 
-test('[OAUTH.2] another secret has another key; a changed one stops whoever needs it', async () => {
+test('[OAUTH.2] has another key for another secret, and fails on a changed one', async () => {
   const store = memoryKeys()
   const { keyId } = await loadSigningKey(store, KEY, system)
   expect((await loadSigningKey(store, Buffer.alloc(32, 2), system)).keyId).not.toBe(keyId)

@@ -47,7 +47,7 @@ test('[CHAL.1] each challenge is 32 fresh random bytes in hex', () => {
   for (const challenge of made) expect(challenge).toMatch(/^[0-9a-f]{64}$/)
 })
 
-test('[CHAL.2] only SHA256(challenge + userId + sessionId) in hex verifies', () => {
+test('[CHAL.2] verifies only SHA256(challenge + userId + sessionId) in hex', () => {
   const answers = { challenge: CHALLENGE, userId: 'u', sessionId: 's' }
   expect(verifyChallengeResponse({ ...answers, response: RIGHT })).toBe(true)
   const wrong = [
@@ -64,13 +64,13 @@ test('[CHAL.2] only SHA256(challenge + userId + sessionId) in hex verifies', () 
     expect(verifyChallengeResponse({ ...answers, response }), response).toBe(false)
 })
 
-test('[CHAL.2] the right answer makes the connection ready', () => {
+test('[CHAL.2] becomes ready at the right answer', () => {
   const { state, last } = run([respond(RIGHT)])
   expect(state.state).toBe('ready')
   expect(last).toEqual([{ type: 'send', message: { type: 'challenge_verified' } }, { type: 'verified' }])
 })
 
-test('[CHAL.3] two wrong answers are told, the third closes, and a right one comes in time before it', () => {
+test('[CHAL.3] reports two wrong answers and closes at the third, unless a right one comes before it', () => {
   expect(run([respond('x'), respond('y')]).last).toMatchObject([{ message: { error: 'challenge_failed' } }])
   expect(run([respond('x'), respond('y'), respond('z')])).toMatchObject({
     state: { state: 'closed' },
@@ -79,7 +79,7 @@ test('[CHAL.3] two wrong answers are told, the third closes, and a right one com
   expect(run([respond('x'), respond('y'), respond(RIGHT)]).state.state).toBe('ready')
 })
 
-test('[CHAL.4] the deadline closes an unanswered connection and leaves a ready one alone', () => {
+test('[CHAL.4] closes an unanswered connection at the deadline, and not a ready one', () => {
   expect(run([{ type: 'challenge-timeout' }]).last).toEqual([
     { type: 'close', code: 4408, reason: 'challenge_timeout' },
   ])
@@ -91,13 +91,13 @@ test.each<[string, ConnectionEvent]>([
   ['tool_result', message({ type: 'tool_result', id: 'i', success: true, result: Buffer.from('{}') })],
   ['catalog', message({ type: 'catalog', servers: [] })],
   ['ping', message({ type: 'ping' })],
-])('[CHAL.5] before the answer, %s is refused with challenge_required and has no effect', (_type, event) => {
+])('[CHAL.5] before the answer, refuses %s with challenge_required and without effect', (_type, event) => {
   const { state, last } = run([event])
   expect(state.state).toBe('challenging')
   expect(last).toMatchObject([{ type: 'send', message: { type: 'error', error: 'challenge_required' } }])
 })
 
-test('[SIZE.3] what an unverified peer sends in all is bounded', () => {
+test('[SIZE.3] bounds everything that an unverified peer sends', () => {
   const big = message({ type: 'ping' }, limits.unverifiedBytes)
   expect(run([big]).state.state).toBe('challenging')
   expect(run([big, message({ type: 'ping' }, 1)])).toMatchObject({
@@ -106,7 +106,7 @@ test('[SIZE.3] what an unverified peer sends in all is bounded', () => {
   })
 })
 
-test('[MSG.4] ten malformed messages in a minute are answered, the eleventh closes', () => {
+test('[MSG.4] answers ten malformed messages in a minute, and closes at the eleventh', () => {
   const tolerated = run([respond(RIGHT), ...Array.from({ length: limits.strikes }, () => bad)])
   expect(tolerated.state.state).toBe('ready')
   expect(tolerated.last).toMatchObject([{ message: { error: 'message_invalid' } }])
@@ -129,7 +129,7 @@ test.each<[ConnectionEvent['type'], number, string]>([
   }
 })
 
-test('[CHAL.6] a lock ends a challenge that is open, and no connection that is verified', () => {
+test('[CHAL.6] closes an open challenge at a lock, and no verified connection', () => {
   expect(run([{ type: 'locked' }]).last).toEqual([{ type: 'close', code: 1008, reason: 'challenge_locked' }])
   expect(run([respond(RIGHT), { type: 'locked' }]).last).toEqual([])
 })
@@ -148,7 +148,7 @@ const anyEvent: fc.Arbitrary<ConnectionEvent> = fc.oneof(
     .map((type) => ({ type }) as ConnectionEvent),
 )
 
-test('[STATE.2] without the right answer no order of events verifies, routes or executes anything', () => {
+test('[STATE.2] verifies, routes and executes nothing without the right answer, in any order of events', () => {
   fc.assert(
     fc.property(fc.array(anyEvent, { maxLength: 40 }), (events) => {
       let [state] = opened(CHALLENGE)
@@ -164,7 +164,7 @@ test('[STATE.2] without the right answer no order of events verifies, routes or 
   )
 })
 
-test('[STATE.3] a closed connection stays closed and does nothing more', () => {
+test('[STATE.3] stays closed and does nothing more once closed', () => {
   fc.assert(
     fc.property(fc.array(fc.oneof(anyEvent, fc.constant(respond(RIGHT))), { maxLength: 10 }), (events) => {
       for (const event of events)

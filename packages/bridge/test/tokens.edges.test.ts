@@ -52,7 +52,7 @@ test.each([
   expect(verdict.allowed ? allow : verdict.code).toBe(expected)
 })
 
-test('[AUTH.5] the library is told the audience, one or a choice of them, and the claims there must be', async () => {
+test('[AUTH.5] passes the library the audience, one or several, and the required claims', async () => {
   const check = (claims: object, rules: Partial<TokenRules>) =>
     verifyJwt(signed({ ...CLAIMS, ...claims }), () => SECRET, { ...RULES, ...rules }, new FakeSystem())
   const asked: string[] = []
@@ -66,7 +66,7 @@ test('[AUTH.5] the library is told the audience, one or a choice of them, and th
   expect(await check({ sub: 'ann' }, { requiredClaims: ['sub'] })).toMatchObject({ allowed: true })
 })
 
-test('[AUTH.5] refuses a token with a time that is not a number, another algorithm, or no JSON inside', async () => {
+test('[AUTH.5] refuses a token with a time that is no number, another algorithm or no JSON', async () => {
   const good = { ...CLAIMS, iat: START_SECONDS }
   expect(await verify(signed(good))).toMatchObject({ allowed: true })
   for (const times of [{ exp: String(START_SECONDS + 60) }, { iat: String(START_SECONDS) }, { nbf: '1' }])
@@ -81,7 +81,7 @@ test('[AUTH.5] refuses a token with a time that is not a number, another algorit
   expect(await verify(signed(good, withNonsense(HEADER)))).toEqual(deny('token_invalid'))
 })
 
-test('[AUTH.5] refuses the other spellings of a valid signature', async () => {
+test('[AUTH.5] refuses other encodings of a valid signature', async () => {
   const good = signed(CLAIMS)
   const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
   const spellings = [...alphabet].map((last) => good.slice(0, -1) + last)
@@ -97,11 +97,11 @@ test('[AUTH.5] refuses an own token for several audiences', async () => {
   expect(await tokens.authenticate(ours({ aud: 'other' }))).toEqual(denyGenuine('token_invalid'))
 })
 
-test('[AUTH.5] a token without an end is refused, whatever claims the rules demand', async () => {
+test('[AUTH.5] refuses a token without an expiry, whatever claims the rules demand', async () => {
   expect(await verify(signed({ iss: 'i', aud: 'a' }))).toEqual(denyGenuine('token_invalid'))
 })
 
-test('[AUTH.5] a signed token in any other shape than three plain parts is refused', async () => {
+test('[AUTH.5] refuses a signed token in any other shape than three plain parts', async () => {
   expect(await verify(signed(CLAIMS))).toMatchObject({ allowed: true, value: CLAIMS })
   const good = signed(CLAIMS)
   const shapes = [
@@ -122,7 +122,7 @@ test('[AUTH.5] a signed token in any other shape than three plain parts is refus
   for (const shape of shapes) expect(await verify(shape), shape).toEqual(deny('token_invalid'))
 })
 
-test('[AUTH.11] a token of 8,192 characters is read, and a longer one is not', async () => {
+test('[AUTH.11] reads a token of 8,192 characters, and refuses a longer one', async () => {
   const sized = (length: number): string => {
     for (let header = 0; header < 4; header++) {
       for (let pad = Math.floor((length - 250) * 0.75); pad < length; pad++) {
@@ -137,7 +137,7 @@ test('[AUTH.11] a token of 8,192 characters is read, and a longer one is not', a
   expect(await verify(sized(8_193))).toEqual(deny('token_invalid'))
 })
 
-test("[AUTH.11] a key is looked for by a header that is ours, and an error of the search is not the token's", async () => {
+test('[AUTH.11] looks up keys by a checked header only, and does not blame the token for a failed look-up', async () => {
   let asked = 0
   const find = (header: { kid?: string }) => {
     asked += 1
@@ -155,7 +155,7 @@ test("[AUTH.11] a key is looked for by a header that is ours, and an error of th
 })
 
 test.each([{ sub: 5 }, { sid: 5 }, { tv: '3' }, { sub: null }, { sid: {} }, { tv: null }, { scope: 5 }])(
-  '[AUTH.5] a signed token with %j is refused',
+  '[AUTH.5] refuses a signed token with %j',
   async (claims) => {
     const tokens = createTokens(SECRET, memoryUsers([ANN]), new FakeSystem())
     expect(await tokens.authenticate(ours({}))).toMatchObject({ allowed: true })
@@ -163,7 +163,7 @@ test.each([{ sub: 5 }, { sid: 5 }, { tv: '3' }, { sub: null }, { sid: {} }, { tv
   },
 )
 
-test('[AUTH.4] [AUTH.7] a token tells when it ends, and is refused as revoked once its version is over', async () => {
+test('[AUTH.4] [AUTH.7] returns when a token expires, and refuses one of an older version as revoked', async () => {
   const system = new FakeSystem()
   const tokens = createTokens(SECRET, memoryUsers([ANN]), system)
   const issued = await tokens.issue(ANN, 60_001)
@@ -174,7 +174,7 @@ test('[AUTH.4] [AUTH.7] a token tells when it ends, and is refused as revoked on
   expect(await tokens.authenticate(ours({ tv: 2 }))).toEqual(deny('login_revoked'))
 })
 
-test('[AUTH.8] a token is recalled up to five seconds and up to its end, and at neither moment', () => {
+test('[AUTH.8] caches a token for less than five seconds and until before its expiry', () => {
   const system = new FakeSystem()
   const recall = new Recall(system)
   const principal = (lifetimeMs: number) => ({
@@ -203,7 +203,7 @@ function recalling() {
   return { system, recall, remember }
 }
 
-test('[AUTH.8] nothing of a token is left once it has run out, though none comes after it', () => {
+test('[AUTH.8] forgets an expired token, though none follows it', () => {
   const { system, recall, remember } = recalling()
   remember('first')
   system.advance(3_000)
@@ -215,7 +215,7 @@ test('[AUTH.8] nothing of a token is left once it has run out, though none comes
   expect([recall.size, system.armed]).toEqual([0, 0])
 })
 
-test('[AUTH.8] a token that comes between two sweeps has its five seconds, and is gone with the first question after', () => {
+test('[AUTH.8] caches a token added between two sweeps for five seconds, and drops it at the first query after', () => {
   const { system, recall, remember } = recalling()
   remember('first')
   system.advance(3_000)
@@ -226,7 +226,7 @@ test('[AUTH.8] a token that comes between two sweeps has its five seconds, and i
   expect([recall.size, recall.get('later'), recall.size]).toEqual([1, undefined, 0])
 })
 
-test('[AUTH.8] a token that is verified again is as fresh as the newest', () => {
+test('[AUTH.8] refreshes the age of a token that is verified again', () => {
   const { system, recall, remember } = recalling()
   remember('twice')
   system.advance(1_000)
@@ -239,7 +239,7 @@ test('[AUTH.8] a token that is verified again is as fresh as the newest', () => 
 })
 
 test.each(['user', 'session', 'device'] as const)(
-  '[AUTH.13] what is recalled of a %s is forgotten with it, and nothing else',
+  '[AUTH.13] forgets the cached tokens of a %s with it, and no others',
   (kind) => {
     const recall = new Recall(new FakeSystem())
     const remember = (owner: string) =>
@@ -256,7 +256,7 @@ test.each(['user', 'session', 'device'] as const)(
   },
 )
 
-test('[AUTH.8] ten thousand tokens are recalled, and the next takes the place of what is stale or oldest', () => {
+test('[AUTH.8] caches ten thousand tokens, and replaces a stale or the oldest one', () => {
   const { system, recall, remember } = recalling()
   remember('first')
   remember('stale')

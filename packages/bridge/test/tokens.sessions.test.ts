@@ -35,14 +35,14 @@ async function tokenWith(session: Partial<Session> | undefined) {
   return { system, sessions, tokens, accessToken, authenticate: () => tokens.authenticate(accessToken) }
 }
 
-test('[LOGIN.1] a token is good as long as its login is there, and is not recalled once that has ended', async () => {
+test('[LOGIN.1] accepts a token while its login exists, and drops it from the cache afterwards', async () => {
   const { authenticate, sessions } = await tokenWith({})
   expect(await authenticate()).toMatchObject({ allowed: true, value: { userId: 'ann', sessionId: 's' } })
   await sessions.end('s')
   expect(await authenticate()).toEqual(ENDED)
 })
 
-test("[LOGIN.1] a token whose login is not there, or is another user's, is refused and not recalled", async () => {
+test('[LOGIN.1] refuses and does not cache a token of a missing login or another user’s', async () => {
   for (const session of [undefined, { userId: 'bob' }, { sessionId: 'other' }]) {
     const { authenticate, tokens, accessToken } = await tokenWith(session)
     expect(await authenticate()).toEqual(ENDED)
@@ -50,7 +50,7 @@ test("[LOGIN.1] a token whose login is not there, or is another user's, is refus
   }
 })
 
-test('[LOGIN.1] a login ends at its very moment, before its token', async () => {
+test('[LOGIN.1] ends a login at its exact expiry, before its token', async () => {
   const { system, authenticate } = await tokenWith({})
   system.advance(599_999)
   expect(await authenticate()).toMatchObject({ allowed: true })
@@ -58,7 +58,7 @@ test('[LOGIN.1] a login ends at its very moment, before its token', async () => 
   expect(await authenticate()).toEqual(ENDED)
 })
 
-test('[LOGIN.1] that a login is in use is put down once a minute', async () => {
+test('[LOGIN.1] records the use of a login once a minute', async () => {
   const { system, sessions, authenticate } = await tokenWith({})
   const startMs = system.nowMs()
   const seenMs = async () => ((await sessions.find('s'))?.seenAtMs ?? 0) - startMs
@@ -70,7 +70,7 @@ test('[LOGIN.1] that a login is in use is put down once a minute', async () => {
   expect(await seenMs()).toBe(60_000)
 })
 
-test('[LOGIN.1] a token that is issued is a login of its own, which lasts a second longer', async () => {
+test('[LOGIN.1] gives an issued token its own login, which lasts a second longer', async () => {
   const system = new FakeSystem()
   const sessions = memorySessions()
   const tokens = createTokens(SECRET, memoryUsers([ANN]), system, sessions)

@@ -32,7 +32,7 @@ function jwt(
     .sign(key)
 }
 
-test('[AUTH.4] takes its own token and says whose it is, until it expires', async () => {
+test('[AUTH.4] accepts its own token and returns its user, until it expires', async () => {
   const { system, tokens } = setUp()
   const issued = await tokens.issue(ANN, 60_000)
   const verdict = await tokens.authenticate(issued.accessToken)
@@ -41,13 +41,13 @@ test('[AUTH.4] takes its own token and says whose it is, until it expires', asyn
   expect(await tokens.authenticate(issued.accessToken)).toMatchObject({ code: 'token_expired' })
 })
 
-test('[AUTH.4] each login has its own session, which no token derives from time', async () => {
+test('[AUTH.4] gives each login its own session, not derived from time', async () => {
   const { tokens } = setUp()
   const [first, second] = await Promise.all([tokens.issue(ANN, 1_000), tokens.issue(ANN, 1_000)])
   expect(first.sessionId).not.toBe(second.sessionId)
 })
 
-test('[AUTH.5] a token made by the test itself is taken, so that each change below is what is refused', async () => {
+test('[AUTH.5] accepts a token made by the test itself, so that each change below is refused for itself', async () => {
   const { system, tokens } = setUp()
   expect(await tokens.authenticate(await jwt(system))).toMatchObject({ allowed: true })
 })
@@ -71,7 +71,7 @@ test.each<[string, object, object]>([
   expect(await tokens.authenticate(token)).toMatchObject({ allowed: false, code: 'token_invalid' })
 })
 
-test('[AUTH.5] refuses a signature that is missing, foreign, cut or of another algorithm', async () => {
+test('[AUTH.5] refuses a missing, foreign or cut signature, or one of another algorithm', async () => {
   const { system, tokens } = setUp()
   const good = await jwt(system)
   const [header = '', payload = '', signature = ''] = good.split('.')
@@ -98,21 +98,21 @@ test('[AUTH.5] refuses a signature that is missing, foreign, cut or of another a
   }
 })
 
-test('[AUTH.6] refuses the token of a user who does not exist', async () => {
+test('[AUTH.6] refuses the token of an unknown user', async () => {
   const { tokens } = setUp(memoryUsers())
   expect(await tokens.authenticate((await tokens.issue(ANN, 60_000)).accessToken)).toMatchObject({
     code: 'user_unknown',
   })
 })
 
-test('[AUTH.7] refuses the tokens from before the token version was raised', async () => {
+test('[AUTH.7] refuses tokens from before the token version was raised', async () => {
   const { tokens } = setUp(memoryUsers([{ ...ANN, tokenVersion: 4 }]))
   expect(await tokens.authenticate((await tokens.issue(ANN, 60_000)).accessToken)).toMatchObject({
     code: 'login_revoked',
   })
 })
 
-test('[AUTH.8] recalls a verified token for five seconds, and never a bad one or past its expiry', async () => {
+test('[AUTH.8] caches a verified token for five seconds, and never an invalid or expired one', async () => {
   const { system, tokens } = setUp()
   const { accessToken } = await tokens.issue(ANN, 8_000)
   expect(tokens.recall(accessToken)).toBeUndefined()
@@ -128,7 +128,7 @@ test('[AUTH.8] recalls a verified token for five seconds, and never a bad one or
   expect(tokens.recall(accessToken)).toBeUndefined()
 })
 
-test('[AUTH.12] refuses a suspended user, and takes the same token again once resumed', async () => {
+test('[AUTH.12] refuses a suspended user, and accepts the same token once resumed', async () => {
   const users = memoryUsers([ANN])
   const { tokens } = setUp(users)
   const { accessToken } = await tokens.issue(ANN, 60_000)
@@ -139,7 +139,7 @@ test('[AUTH.12] refuses a suspended user, and takes the same token again once re
   expect(await tokens.authenticate(accessToken)).toMatchObject({ allowed: true })
 })
 
-test('[AUTH.13] a user who is forgotten is not recalled, and others are', async () => {
+test('[AUTH.13] drops a forgotten user from the cache, and no others', async () => {
   const bob: User = { ...ANN, userId: 'user_bob', email: 'bob@example.com' }
   const { tokens } = setUp(memoryUsers([ANN, bob]))
   const [one, two, bobs] = await Promise.all([ANN, ANN, bob].map((user) => tokens.issue(user, 60_000)))
@@ -152,7 +152,7 @@ test('[AUTH.13] a user who is forgotten is not recalled, and others are', async 
   ])
 })
 
-test('[AUTH.13] what was read of a user before a change is not remembered after it', async () => {
+test('[AUTH.13] does not cache a user that changed since it was read', async () => {
   const users = memoryUsers([ANN])
   const [read, answer] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
   const slow = {
@@ -174,7 +174,7 @@ test('[AUTH.13] what was read of a user before a change is not remembered after 
   expect(tokens.recall(accessToken)).toBeUndefined()
 })
 
-test('[AUTH.14] the scopes that a token was issued with are those of its principal', async () => {
+test('[AUTH.14] gives the principal the scopes that the token was issued with', async () => {
   const { system, tokens } = setUp()
   const scopes = ['tools:list', 'tools:call:memory/*']
   const limited = await tokens.issue(ANN, 60_000, scopes)
@@ -188,7 +188,7 @@ test('[AUTH.14] the scopes that a token was issued with are those of its princip
   })
 })
 
-test('[AUTH.5] a begin that is a minute ahead is a clock that differs, and more is not', async () => {
+test('[AUTH.5] accepts a start up to a minute ahead, and no later', async () => {
   const { system, tokens } = setUp()
   const ahead = async (seconds: number, name: string) =>
     tokens.authenticate(await jwt(system, { [name]: Math.floor(system.nowMs() / 1_000) + seconds }))
@@ -209,7 +209,7 @@ test.each<[string, object]>([
   expect(await tokens.authenticate(await jwt(system, {}, header))).toMatchObject({ code: 'token_invalid' })
 })
 
-test('[AUTH.11] refuses a well-signed token in which a claim or a header occurs twice, or that is too long', async () => {
+test('[AUTH.11] refuses a well-signed token that is too long, or has a duplicate claim or header', async () => {
   const { system, tokens } = setUp()
   const [header = '', payload = ''] = (await jwt(system)).split('.')
   const twice = (part: string, member: string) =>
@@ -226,7 +226,7 @@ test('[AUTH.11] refuses a well-signed token in which a claim or a header occurs 
   }
 })
 
-test('[AUTH.9] a store that is down refuses: it rejects, and nothing is recalled', async () => {
+test('[AUTH.9] rejects and caches nothing while the store is down', async () => {
   const { tokens } = setUp({ ...memoryUsers(), findById: () => Promise.reject(new Error('down')) })
   const { accessToken } = await tokens.issue(ANN, 60_000)
   await expect(tokens.authenticate(accessToken)).rejects.toThrow('down')

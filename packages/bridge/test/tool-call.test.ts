@@ -37,7 +37,7 @@ test('[CALL.6] bounds the frame of any arguments that the reader accepts', () =>
   expect(taken).toBeGreaterThan(200)
 })
 
-test('[CALL.6] a request and its frame may have any number of keys', () => {
+test('[CALL.6] accepts any number of keys in a request and its frame', () => {
   const withKeys = (count: number) =>
     `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"t","arguments":{${Array.from(
       { length: count },
@@ -47,7 +47,7 @@ test('[CALL.6] a request and its frame may have any number of keys', () => {
   expect(many && objectMembers(frameOf(many.rawArgs))).toBeDefined()
 })
 
-test('[WIRE.3] in any layout of the request, the arguments are the bytes they came in', () => {
+test('[WIRE.3] keeps the received bytes of the arguments, in any layout of the request', () => {
   for (const indent of [undefined, 1, '\t']) {
     const params = { name: 't', arguments: { n: 'N' } }
     const request = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/call', params }, null, indent)
@@ -61,12 +61,12 @@ test.each([
   ['"\\u0041\\n"', 'A\n'],
   ['"é"', 'é'],
   ['""', ''],
-])('[MCP.14] the tool name %s is read as JSON.parse reads it', (json, name) => {
+])('[MCP.14] reads the tool name %s as JSON.parse does', (json, name) => {
   const body = `{"jsonrpc":"2.0","id":"a","method":"tools/call","params":{"name":${json}}}`
   expect(read(body)).toMatchObject({ toolName: name, rawArgs: Buffer.from('{}') })
 })
 
-test('[MCP.14] members are found as JSON.parse finds them, whatever others there are', () => {
+test('[MCP.14] finds members as JSON.parse does, whatever others there are', () => {
   const names = ['name', 'arguments', '_meta', 'x', 'n"', '__proto__']
   const spelled = fc.constantFrom(...names).chain((name) =>
     fc.boolean().map((escaped) => {

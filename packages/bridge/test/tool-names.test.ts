@@ -14,7 +14,7 @@ function server(name: string, tools: readonly string[]): CatalogServer {
 
 const catalogOf = (...servers: readonly CatalogServer[]) => new Map(servers.map((one) => [one.name, one]))
 
-test('[NAME.1] a plain server and tool become server__tool', () => {
+test('[NAME.1] exposes a plain server and tool as server__tool', () => {
   expect(exposedName('everything', 'get-sum')).toBe('everything__get-sum')
 })
 
@@ -24,13 +24,13 @@ test.each([
   ['the separator in the server', 'a__b', 'c'],
   ['an underscore at the end of the server', 'a_', 'b'],
   ['too long a name', 'a'.repeat(40), 'b'.repeat(40)],
-])('[NAME.2] %s still gives a legal name that leads back', (_what, serverName, toolName) => {
+])('[NAME.2] gives %s a legal name that leads back', (_what, serverName, toolName) => {
   const name = exposedName(serverName, toolName)
   expect(name).toMatch(/^[a-zA-Z0-9_-]{1,64}$/)
   expect(addressOf(name, catalogOf(server(serverName, [toolName])))).toMatchObject({ serverName, toolName })
 })
 
-test('[NAME.2] every tool of any catalog has a legal name that leads back to it', () => {
+test('[NAME.2] gives every tool of any catalog a legal name that leads back', () => {
   const name = fc.oneof(fc.string({ minLength: 1, maxLength: 50 }), fc.stringMatching(/^[a_]{1,6}$/))
   const anyCatalog = fc
     .uniqueArray(fc.tuple(name, fc.uniqueArray(name, { maxLength: 5 })), {
@@ -52,7 +52,7 @@ test('[NAME.2] every tool of any catalog has a legal name that leads back to it'
   )
 })
 
-test('[NAME.3] a tool keeps its plain name when the hashed name of another is the same', () => {
+test('[NAME.3] keeps a tool’s plain name when another’s hashed name is the same', () => {
   const hashed = exposedName('b.c', 'd')
   const [serverName = '', toolName = ''] = hashed.split(/__(.*)/s)
   const clash = catalogOf(server('b.c', ['d']), server(serverName, [toolName]))
@@ -60,7 +60,7 @@ test('[NAME.3] a tool keeps its plain name when the hashed name of another is th
   expect(addressOf(hashed, clash)).toEqual({ serverName, toolName })
 })
 
-test('[NAME.4] a plain name is read without a catalog; one without a server is refused', () => {
+test('[NAME.4] reads a plain name without a catalog, and refuses one without a server', () => {
   expect(addressOf('seed__run', new Map())).toEqual({ serverName: 'seed', toolName: 'run' })
   for (const name of ['run', '__run', 'seed__', '']) {
     expect(addressOf(name, new Map()), name).toMatchObject({ code: 'tool_name_invalid' })

@@ -1,14 +1,14 @@
 import { expect, test } from 'vitest'
 import { describeEvent } from '../src/agent-events.ts'
 
-test('[STDIO.10] says at once what a server wrote that was ignored', () => {
+test('[STDIO.10] prints ignored server output at once', () => {
   const reason = 'a line of its standard output was ignored, because it is not a JSON-RPC message'
   const event = { type: 'server-output-ignored', name: 's', reason } as const
   expect(describeEvent({ ...event, text: 'Loading…' }, false)).toBe(`s: ${reason}\n  | Loading…`)
   expect(describeEvent({ ...event, text: '' }, false)).toBe(`s: ${reason}`)
 })
 
-test('[TOOLS.11] [MCP.9] names the tools that callers do not see as they were defined, and how many more', () => {
+test('[TOOLS.11] [MCP.9] names tools that callers do not see as defined, and counts the rest', () => {
   const event = { type: 'server-tools-odd', name: 's', reason: 'left out, because of a reason' } as const
   expect(describeEvent({ ...event, count: 2, names: ['a', ''] }, false)).toBe(
     's: a, (no name): left out, because of a reason',
@@ -21,7 +21,7 @@ test('[TOOLS.11] [MCP.9] names the tools that callers do not see as they were de
 const start = (forMs: number, mayInstall: boolean) =>
   ({ type: 'server-starting', name: 'files', forMs, limitMs: 600_000, mayInstall }) as const
 
-test('[PROC.15] a start is shown at once to those who ask for details, and to all while it goes on', () => {
+test('[PROC.15] prints a start at once with details enabled, and otherwise while it lasts', () => {
   expect(describeEvent(start(0, true), false)).toBeUndefined()
   expect(describeEvent(start(0, true), true)).toBe('files: starting')
   expect(describeEvent(start(10_000, true), false)).toBe(

@@ -9,7 +9,7 @@ test.each([
   ['darwin', {}, 'Library/Application Support/Claude/claude_desktop_config.json'],
   ['win32', {}, 'AppData/Roaming/Code/User/mcp.json'],
 ] as const)(
-  '[CLI.25] finds config files of clients in the folder and at home on %s',
+  '[CLI.25] finds clients’ config files in the folder and at home on %s',
   (platform, env, inSettings) => {
     const home = scratch()
     const folder = scratch()

@@ -58,13 +58,13 @@ test('[CLI.15] serve takes each setting from its flag, else from the environment
 test.each([
   ['--tls-cert c', '--tls-key'],
   ['--tls-key k', '--tls-cert'],
-])('[CLI.15] %s without %s is refused', (line, missing) => {
+])('[CLI.15] refuses %s without %s', (line, missing) => {
   expect(() => parsed(line)).toThrow(
     expect.objectContaining({ code: 'setting_invalid', message: expect.stringMatching(`^${missing} must`) }),
   )
 })
 
-test('[CLI.19] agents without a key are let in by the flag, or by the variable with 1 and no other value', () => {
+test('[CLI.19] admits agents without a key by the flag, or by the variable with 1 only', () => {
   expect(parsed('--allow-v1')).toMatchObject({ allowV1: true })
   expect(parsed('--allow-v1', { BRIDGEKEEPER_ALLOW_V1: '0' })).toMatchObject({ allowV1: true })
   expect(parsed('', { BRIDGEKEEPER_ALLOW_V1: ' 1 ' })).toMatchObject({ allowV1: true })

@@ -29,7 +29,7 @@ function leaves(command: Command, before = ''): Map<string, Command> {
 
 const leaf = new Map(COMMANDS.flatMap((command) => [...leaves(command())]))
 
-test('[CLI.30] every command takes --json, and has one shape', () => {
+test('[CLI.30] every command accepts --json, and has one shape', () => {
   expect([...leaf.keys()].sort()).toEqual(Object.keys(shapes).sort())
   for (const [name, command] of leaf)
     expect(
@@ -38,7 +38,7 @@ test('[CLI.30] every command takes --json, and has one shape', () => {
     ).toContain('--json')
 })
 
-test('[CLI.30] the help of a command names fields that its shape has', () => {
+test('[CLI.30] the help of a command names fields of its shape', () => {
   for (const [name, shape] of Object.entries(shapes)) {
     const help = leaf.get(name)?.options.find(({ long }) => long === '--json')?.description ?? ''
     const known = JSON.stringify(jsonSchemaOf(shape))

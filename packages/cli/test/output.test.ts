@@ -19,30 +19,30 @@ const HOSTILE = [
 const FORBIDDEN = /[^\P{C}\t\n]|[\u2028\u2029]/u
 
 test.each(HOSTILE)(
-  '[CLI.10] text for a terminal has no control, format or bidi characters: case %#',
+  '[CLI.10] removes control, format and bidi characters from text for a terminal: case %#',
   (text) => {
     expect(forTerminal(`a${text}b`)).not.toMatch(FORBIDDEN)
     expect(forTerminal(`a${text}b`)).toMatch(/^a.*b$/)
   },
 )
 
-test('[CLI.10] line feeds, tabs and letters of any script stay', () => {
+test('[CLI.10] keeps line feeds, tabs and letters of any script', () => {
   expect(forTerminal('año\t🦊\nعربي')).toBe('año\t🦊\nعربي')
 })
 
-test.each(HOSTILE)('[CLI.10] JSON says the same without any of them: case %#', (text) => {
+test.each(HOSTILE)('[CLI.10] keeps the meaning of JSON without any of them: case %#', (text) => {
   const value = { [`key${text}`]: `a${text}b` }
   const line = jsonText(value)
   expect(line).not.toMatch(FORBIDDEN)
   expect(JSON.parse(line)).toEqual(value)
 })
 
-test('[CLI.10] neither code, message nor next step of a failure carries them', () => {
+test('[CLI.10] removes them from code, message and next step of a failure', () => {
   const hostile = HOSTILE.join('')
   expect(failureText({ code: hostile, message: hostile, next: hostile })).not.toMatch(FORBIDDEN)
 })
 
-test('[CLI.10] neither the text of a result nor its structured content carries them', () => {
+test('[CLI.10] removes them from a result’s text and structured content', () => {
   const text = HOSTILE.join('')
   const structuredContent = { [text]: text }
   expect(resultText({ content: [{ type: 'text', text }] })).not.toMatch(FORBIDDEN)

@@ -16,7 +16,7 @@ test.each([
   ['http://127.0.0.1:8787/mcp/files/', 'http://127.0.0.1:8787'],
   ['wss://bridge.example.com/api/mcp-ws', 'https://bridge.example.com'],
   ['127.0.0.1:8787/mcp', 'http://127.0.0.1:8787'],
-])('[CLI.12] a path before the endpoint is kept, as the agent keeps it: %s', (given, expected) => {
+])('[CLI.12] keeps a path before the endpoint, like the agent: %s', (given, expected) => {
   expect(bridgeUrl(given)).toBe(expected)
 })
 
@@ -27,13 +27,13 @@ test.each([
   'https://bridge.example.com/#s3cr3t',
   'ftp://user:s3cr3t@bridge.example.com',
   'user:s3cr3t@bridge.example.com',
-])('[CLI.13] an address that carries more than an address is refused and not repeated: case %#', (given) => {
+])('[CLI.13] refuses an address that contains more, without repeating it: case %#', (given) => {
   expect(() => bridgeUrl(given)).toThrow(expect.objectContaining({ code: 'setting_invalid' }))
   expect(() => bridgeUrl(given)).not.toThrow('s3cr3t')
 })
 
 test.skipIf(process.platform === 'win32')(
-  '[FILE.1] a BRIDGEKEEPER_TOKEN_FILE that others may read is refused',
+  '[FILE.1] refuses a BRIDGEKEEPER_TOKEN_FILE that others may read',
   () => {
     const file = join(scratch(), 'token')
     writeFileSync(file, 's3cr3t\n')
@@ -54,7 +54,7 @@ test.skipIf(process.platform === 'win32')(
 const startTimeout = (text?: string) =>
   CONNECT.startTimeoutMs.read({ flags: { startTimeout: text }, env: {} })
 
-test('[PROC.15] --start-timeout is a number of seconds', () => {
+test('[PROC.15] reads --start-timeout in seconds', () => {
   expect([undefined, '300', '0.5', '3600'].map(startTimeout)).toEqual([undefined, 300_000, 500, 3_600_000])
 })
 
@@ -67,7 +67,7 @@ test.each(['', ' ', '0', '-1', '3601', '5m', 'NaN', '1e3'])(
   },
 )
 
-test('[CLI.12] callers use BRIDGEKEEPER_URL, else the usual port of this machine, or PORT', () => {
+test('[CLI.12] takes a caller’s address from BRIDGEKEEPER_URL, else loopback with PORT or the usual port', () => {
   const url = (env: Readonly<Record<string, string>>) => CALLER.url.read({ flags: {}, env })
   expect(url({})).toBe('http://127.0.0.1:8787')
   expect(url({ PORT: '9000' })).toBe('http://127.0.0.1:9000')

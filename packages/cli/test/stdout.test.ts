@@ -16,7 +16,7 @@ const finish = () => {
 process.stdin.once('data', finish)
 `
 
-test('[CLI.23] events are dropped and counted while 1 MiB of them waits for a reader', async () => {
+test('[CLI.23] drops and counts events while 1 MiB of them waits for a reader', async () => {
   const child = spawn(process.execPath, ['--input-type=module', '-e', SCRIPT])
   child.stdout.pause()
   const [waiting] = (await new Promise<Buffer>((resolve) => child.stderr.once('data', resolve)))

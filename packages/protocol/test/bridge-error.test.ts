@@ -1,7 +1,7 @@
 import { BridgeError, codes, isErrorCode } from '@bridgekeeper/protocol'
 import { expect, test } from 'vitest'
 
-test('[CODE.2] a detail that begins with the text of its code does not repeat it, for each code', () => {
+test('[CODE.2] does not repeat the text of a code in a detail that begins with it, for each code', () => {
   for (const code of Object.keys(codes)) {
     if (!isErrorCode(code)) throw new Error(code)
     const { message } = codes[code]

@@ -31,7 +31,7 @@ test.each([
   expect(readBridgeUrl(text)?.href).toBe(address)
 })
 
-test('[LINK.34] keeps what is more than an address, for the caller to refuse', () => {
+test('[LINK.34] keeps extra parts of an address for the caller to refuse', () => {
   expect(readBridgeUrl('https://user:pass@bridge.example.com/mcp?a#b')?.href).toBe(
     'https://user:pass@bridge.example.com/?a#b',
   )
@@ -45,6 +45,6 @@ test.each([
   'user:pass@bridge.example.com',
   '/mcp',
   '//host',
-])('[LINK.34] %j is not the address of a bridge', (text) => {
+])('[LINK.34] refuses %j as the address of a bridge', (text) => {
   expect(readBridgeUrl(text)).toBeUndefined()
 })

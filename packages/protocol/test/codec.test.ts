@@ -78,7 +78,7 @@ function readable(message: object): object {
   )
 }
 
-test('[WIRE.3] arguments and results cross as the bytes they came in', () => {
+test('[WIRE.3] passes arguments and results as received bytes', () => {
   fc.assert(
     fc.property(fc.dictionary(fc.string(), fc.jsonValue()), fc.constantFrom(0, 1, '\t'), (value, indent) => {
       const raw = Buffer.from(JSON.stringify(value, null, indent))
@@ -95,7 +95,7 @@ test('[WIRE.3] arguments and results cross as the bytes they came in', () => {
   )
 })
 
-test('[WIRE.3] a result whose type is written with escapes crosses as its bytes too', () => {
+test('[WIRE.3] passes the bytes of a result whose type is escaped', () => {
   const frame = '{"type":"tool\\u005fresult","id":"\\u0061b","success":true,"result":{"n":1.0}}'
   expect(decodeUp(Buffer.from(frame), 'v2')).toEqual({
     ok: true,
@@ -103,7 +103,7 @@ test('[WIRE.3] a result whose type is written with escapes crosses as its bytes 
   })
 })
 
-test("[WIRE.3] a local server's error crosses as the bytes it came in", () => {
+test('[WIRE.3] passes the bytes of a local server’s error', () => {
   const rpcError = Buffer.from('{"code":-32602,"message":"x","data":{"n":1.0, "é":"\\u00e9"}}')
   const decoded = decodeUp(encodeToolFailure('i', { error: 'x', code: 'tool_failed', rpcError }), 'v2')
   expect(decoded).toMatchObject({
@@ -144,11 +144,11 @@ test.each([
     '{"type":"tool_execute","id":"a","serverName":"s\\n","toolName":"t"}',
     'message_invalid',
   ],
-])('[WIRE.4] a frame with %s is refused', (_what, frame, code) => {
+])('[WIRE.4] refuses a frame with %s', (_what, frame, code) => {
   expect(decodeUp(Buffer.from(frame), 'v1')).toMatchObject({ ok: false, code })
 })
 
-test('[CODE.1] every code has a text, a next step, a status, and a row in PROTOCOL.md', () => {
+test('[CODE.1] gives every code a text, a next step, a status and a row in PROTOCOL.md', () => {
   const documented = readFileSync(new URL('../../../PROTOCOL.md', import.meta.url), 'utf8')
   for (const [code, entry] of Object.entries(codes)) {
     expect(entry.message, code).toMatch(/^[A-Z].*\.$/)

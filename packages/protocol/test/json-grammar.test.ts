@@ -43,7 +43,7 @@ const changedJson = (value: fc.Arbitrary<unknown>) =>
     return Buffer.from(text)
   })
 
-test('[JSON.8] says of any text whether it is JSON as JSON.parse does, also of one with a piece put in or taken out', () => {
+test('[JSON.8] accepts exactly what JSON.parse accepts, also with a piece inserted or removed', () => {
   let valid = 0
   fc.assert(
     fc.property(changedJson(anyValue), (json) => {
@@ -57,7 +57,7 @@ test('[JSON.8] says of any text whether it is JSON as JSON.parse does, also of o
   expect(valid).toBeLessThan(18_000)
 })
 
-test('[JSON.8] says the same of texts made of nothing but what JSON is made of', () => {
+test('[JSON.8] accepts exactly what JSON.parse accepts of random JSON characters', () => {
   fc.assert(
     fc.property(fc.array(pieces, { maxLength: 8 }), (parts) => {
       const json = Buffer.from(parts.join(''))
@@ -82,7 +82,7 @@ test('[JSON.8] [JSON.9] spans are found in exactly the objects and arrays that t
   )
 })
 
-test('[JSON.8] what is nested deeper than the limit is none', () => {
+test('[JSON.8] refuses nesting beyond the limit', () => {
   const { jsonDepth } = limits
   for (const [open, close] of [
     ['[', ']'],
@@ -95,7 +95,7 @@ test('[JSON.8] what is nested deeper than the limit is none', () => {
   expect(isJson(Buffer.from('['.repeat(1_000_000)))).toBe(false)
 })
 
-test('[JSON.8] checks long strings as short ones, wherever the odd byte stands', () => {
+test('[JSON.8] checks long strings like short ones, wherever the odd byte is', () => {
   fc.assert(
     fc.property(
       fc.array(

@@ -44,7 +44,7 @@ test('[JSON.1] finds each member as JSON.parse does, for any object in any layou
   )
 })
 
-test('[JSON.1] members asked for by name are found as all are, and where there is any other, none is', () => {
+test('[JSON.1] finds named members as it finds all, and none if there are others', () => {
   const names = ['id', 'is', 'type']
   const anyMember = fc.tuple(
     fc.constantFrom(...names, 'it', 'types', '', String.raw`i\u0064`, '__proto__'),
@@ -62,7 +62,7 @@ test('[JSON.1] members asked for by name are found as all are, and where there i
   )
 })
 
-test('[JSON.1] members of an object inside a text are found as if it stood alone, whatever follows it', () => {
+test('[JSON.1] finds members of an object inside a text, whatever follows it', () => {
   const names = ['a', 'b']
   const anyObject = fc.dictionary(fc.constantFrom(...names), anyValue(2))
   const indents = fc.constantFrom(undefined, 1, '\t')
@@ -92,7 +92,7 @@ test('[JSON.1] finds long strings with any run of backslashes before a quote', (
   )
 })
 
-test('[JSON.2] never accepts what JSON.parse refuses at the outermost level, and never throws', () => {
+test('[JSON.2] never accepts at the outermost level what JSON.parse refuses, and never throws', () => {
   fc.assert(
     fc.property(fc.string(), fc.nat(), fc.string({ maxLength: 3 }), (tail, at, noise) => {
       const json = JSON.stringify({ a: [1, { b: tail }], c: tail, d: -1.5e3 })
@@ -104,7 +104,7 @@ test('[JSON.2] never accepts what JSON.parse refuses at the outermost level, and
   )
 })
 
-test('[JSON.2] takes exactly the numbers and words that JSON.parse takes', () => {
+test('[JSON.2] accepts exactly the numbers and words of JSON.parse', () => {
   const isJson = (text: string): boolean => {
     try {
       return typeof JSON.parse(text) !== 'object' || text === 'null'
@@ -139,7 +139,7 @@ test('[JSON.2] takes exactly the numbers and words that JSON.parse takes', () =>
   )
 })
 
-test('[JSON.1] keys like our own are told from them', () => {
+test('[JSON.1] distinguishes keys similar to known ones', () => {
   const keys = [
     'type',
     'tyoe',
@@ -188,7 +188,7 @@ test.each([
   expect(members(json)).toBeUndefined()
 })
 
-test('[JSON.2] takes nesting of 1,000', () => {
+test('[JSON.2] accepts nesting of 1,000', () => {
   expect(members(`{"a":${'['.repeat(999)}${']'.repeat(999)}}`)?.size).toBe(1)
 })
 
@@ -224,7 +224,7 @@ test.each([
   expect(`{"a":${json.slice(start, end)}}`).toBe(json)
 })
 
-test('[JSON.6] has no bound on the number of keys but the bytes', () => {
+test('[JSON.6] limits keys by the bytes only', () => {
   const json = `{"a":{${Array.from({ length: 150_000 }, (_, at) => `"${at}":0`).join(',')}}}`
   expect(members(json)?.get('a')).toEqual([5, json.length - 1])
 })
@@ -267,7 +267,7 @@ test('[JSON.9] finds where an object ends, whatever follows it', () => {
   for (const bad of ['[1]', '1', '', '{"a":1', '{a:1}']) expect(end(bad), bad).toBe(-1)
 })
 
-test('[JSON.9] tells nesting that is too deep from other faults', () => {
+test('[JSON.9] distinguishes deep nesting from other faults', () => {
   const nested = (depth: number) => Buffer.from('[{"a":'.repeat(depth / 2))
   expect([isTooDeep(nested(1_000)), isTooDeep(nested(1_002))]).toEqual([false, true])
   expect(isTooDeep(Buffer.from(JSON.stringify('['.repeat(2_000))))).toBe(false)
@@ -306,7 +306,7 @@ test('[JSON.9] leaves members out of an object and keeps the bytes of the others
   expect(without('{"b":1,"a":2}')).toBeUndefined()
 })
 
-test('[JSON.9] tells an empty value, however it is written', () => {
+test('[JSON.9] recognizes an empty value in any spelling', () => {
   const isEmpty = (json: string) => isEmptyAt(Buffer.from(json), [0, json.length])
   expect(isEmptyAt(Buffer.from(''), undefined)).toBe(true)
   for (const empty of ['null', '[]', '[ \n\t]']) expect(isEmpty(empty), empty).toBe(true)

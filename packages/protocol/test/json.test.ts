@@ -2,7 +2,7 @@ import { canonicalJson, cleanText } from '@bridgekeeper/protocol'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 
-test('[JSON.3] equal values have equal canonical text, whatever the order of their keys', () => {
+test('[JSON.3] gives equal values equal canonical text, whatever the order of their keys', () => {
   fc.assert(
     fc.property(fc.jsonValue(), (value) => {
       const shuffled = reversedKeys(JSON.parse(JSON.stringify(value)))
@@ -18,7 +18,7 @@ test('[JSON.3] orders keys by code units, digits too, and keeps a __proto__ key'
   )
 })
 
-test('[TEXT.1] text from a peer loses control, bidi and zero-width characters, and is cut', () => {
+test('[TEXT.1] removes control, bidi and zero-width characters from a peer’s text, and cuts it', () => {
   expect(cleanText('a\u001b[31mb\nc\u202ed\u200be')).toBe('a [31mb c d e')
   expect(cleanText('x'.repeat(5_000))).toHaveLength(2_048)
 })

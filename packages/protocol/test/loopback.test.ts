@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { isLoopbackHost, LOOPBACK_NAMES } from '../src/index.ts'
 
 test.each([...LOOPBACK_NAMES, '::1', '127.0.0.53', '127.255.255.254'])(
-  '[LINK.34] %s is this machine',
+  '[LINK.34] recognizes %s as this machine',
   (host) => {
     expect(isLoopbackHost(host)).toBe(true)
   },
@@ -18,6 +18,6 @@ test.each([
   '128.0.0.1',
   '0.0.0.0',
   '[::]',
-])('[LINK.34] %j is not this machine', (host) => {
+])('[LINK.34] does not recognize %j as this machine', (host) => {
   expect(isLoopbackHost(host)).toBe(false)
 })

@@ -6,7 +6,7 @@ const SCHEMA = { type: 'object' }
 const repaired = (members: Record<string, unknown>) =>
   strictDefinition({ name: 't', inputSchema: SCHEMA, ...members } as ToolDefinition)
 
-test('[MCP.9] a definition that is not odd stays the same object', () => {
+test('[MCP.9] returns an ordinary definition as the same object', () => {
   const tool = {
     name: 't',
     title: 'T',
@@ -58,14 +58,11 @@ test.each<[Record<string, unknown>, Record<string, unknown>]>([
   expect(strict?.changed).toEqual(Object.keys(odd))
 })
 
-test.each(['string', 'array', ['null'], 5])(
-  '[MCP.9] gives up a tool whose arguments are of type %j',
-  (type) => {
-    expect(repaired({ inputSchema: { type } })).toBeUndefined()
-  },
-)
+test.each(['string', 'array', ['null'], 5])('[MCP.9] gives up a tool with arguments of type %j', (type) => {
+  expect(repaired({ inputSchema: { type } })).toBeUndefined()
+})
 
-test('[MCP.9] what it repaired needs no repair, whatever stood there', () => {
+test('[MCP.9] repairs any definition so that it needs no further repair', () => {
   const any = fc.jsonValue({ maxDepth: 2 })
   const schema = fc.oneof(
     any,

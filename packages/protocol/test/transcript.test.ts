@@ -57,7 +57,7 @@ function isWellFormed(facts: TranscriptFacts): boolean {
   return Object.values(facts).every((fact) => typeof fact !== 'string' || fact.isWellFormed())
 }
 
-test('[PROOF.1] equal transcripts come of equal facts only, whatever the facts are', () => {
+test('[PROOF.1] encodes only equal facts to equal transcripts', () => {
   fc.assert(
     fc.property(fc.oneof(fc.tuple(facts, facts), pairs, shifted), ([a, b]) => {
       fc.pre(isWellFormed(a) && isWellFormed(b))
@@ -68,7 +68,7 @@ test('[PROOF.1] equal transcripts come of equal facts only, whatever the facts a
   )
 })
 
-test('[PROOF.1] what agent and bridge sign are never the same, and each fits one transcript and signature', () => {
+test('[PROOF.1] distinguishes the texts of agent and bridge, each for one transcript and signature', () => {
   fc.assert(
     fc.property(bytes, bytes, bytes, bytes, (a, b, signatureA, signatureB) => {
       expect(agentSigned(a).equals(bridgeSigned(b, signatureB))).toBe(false)
@@ -82,13 +82,13 @@ test('[PROOF.1] what agent and bridge sign are never the same, and each fits one
   )
 })
 
-test('[PROOF.1] text without UTF-8 of its own is not signed', () => {
+test('[PROOF.1] refuses to sign text that has no UTF-8 form', () => {
   const [vector] = vectors
   const facts = factsOf((vector as Vector).facts)
   expect(() => transcript({ ...facts, userId: '\ud800' })).toThrow(TypeError)
 })
 
-test.each(vectors)('[PROOF.2] vector: $algorithm, $name: comes out again', (vector) => {
+test.each(vectors)('[PROOF.2] vector: $algorithm, $name: is reproduced', (vector) => {
   const made = transcript(factsOf(vector.facts))
   const [byAgent, byBridge] = signedBytes(vector)
   expect(made.toString('hex')).toBe(vector.transcript)

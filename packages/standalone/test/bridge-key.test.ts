@@ -6,7 +6,7 @@ import { loadBridgeKey } from '../src/tokens/bridge-key.ts'
 const system = realSystem()
 const sealKey = Buffer.alloc(32, 1)
 
-test('[ENROL.7] every node of an installation has the same key, and nobody reads it in the store', async () => {
+test('[ENROL.7] shares one key between the nodes of an installation, unreadable in the store', async () => {
   const store = memoryKeys()
   const [one, two] = await Promise.all([
     loadBridgeKey(store, sealKey, system),
@@ -20,7 +20,7 @@ test('[ENROL.7] every node of an installation has the same key, and nobody reads
   expect(Buffer.from(kept.slice(3), 'base64url').includes(Buffer.from(bytes, 'base64url'))).toBe(false)
 })
 
-test('[ENROL.7] another secret has another key, and one that was changed is told', async () => {
+test('[ENROL.7] has another key for another secret, and reports a changed one', async () => {
   const store = memoryKeys()
   const one = await loadBridgeKey(store, sealKey, system)
   expect((await loadBridgeKey(store, Buffer.alloc(32, 2), system)).equals(one)).toBe(false)

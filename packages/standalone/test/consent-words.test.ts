@@ -2,7 +2,7 @@ import { CALLER_SCOPES } from '@bridgekeeper/protocol'
 import { expect, test } from 'vitest'
 import { inWords } from '../src/oauth/consent-page.ts'
 
-test('[OAUTH.14] what an app may do is told of the one server that it asks for, or of all', () => {
+test('[OAUTH.14] describes an app’s rights for the server it asks for, or for all', () => {
   expect(inWords('tools:call:*/*')).toBe('run every tool of your servers')
   expect(inWords('tools:call:*/*', 'my files')).toBe('run every tool of my files')
   expect(inWords('tools:call:*/read')).toBe('run the tool read of any server')

@@ -20,7 +20,7 @@ async function open(path: string, env: Environment = {}): Promise<DataFolder> {
 }
 
 test.each(['production', 'Production', ' PRODUCTION '])(
-  '[SECRET.1] with NODE_ENV=%j a missing JWT_SECRET stops the start',
+  '[SECRET.1] refuses to start without JWT_SECRET with NODE_ENV=%j',
   async (NODE_ENV) => {
     await expect(claimed(folder(), { NODE_ENV })).rejects.toThrow(
       expect.objectContaining({ code: 'secret_missing' }),
@@ -29,7 +29,7 @@ test.each(['production', 'Production', ' PRODUCTION '])(
   },
 )
 
-test('[SECRET.2] a secret under 32 bytes is refused, wherever it comes from', async () => {
+test('[SECRET.2] refuses a secret under 32 bytes from any source', async () => {
   const path = folder()
   await expect(claimed(path, { JWT_SECRET: 'x'.repeat(31) })).rejects.toThrow(
     expect.objectContaining({ code: 'secret_too_short' }),
@@ -49,7 +49,7 @@ test('[SECRET.2] a secret under 32 bytes is refused, wherever it comes from', as
   await expect(claimed(path)).rejects.toThrow(expect.objectContaining({ code: 'secret_too_short' }))
 })
 
-test('[SECRET.3] in development a secret is made once and kept, for the owner alone', async () => {
+test('[SECRET.3] generates a secret once in development, readable by the owner only', async () => {
   const path = folder()
   const first = await open(path)
   const { accessToken } = await (await first.claim()).issue(await addUser(first, 'ann@example.com'), 60_000)
@@ -61,7 +61,7 @@ test('[SECRET.3] in development a secret is made once and kept, for the owner al
   expect(readFileSync(join(path, 'jwt-secret'), 'utf8')).toBe(made)
 })
 
-test('[DATA.4] a data folder that cannot be used is told, and nothing in it changes', async () => {
+test('[DATA.4] reports an unusable data folder, and changes nothing in it', async () => {
   const path = folder()
   mkdirSync(path)
   writeFileSync(join(path, 'bridgekeeper.db'), 'this is no database, but somebody may need it')
@@ -74,7 +74,7 @@ test('[DATA.4] a data folder that cannot be used is told, and nothing in it chan
   )
 })
 
-test('[DATA.5] users and tokens are refused with a code and the next step', async () => {
+test('[DATA.5] refuses invalid users and tokens with a code and the next step', async () => {
   const data = await open(folder())
   await addUser(data, 'ann@example.com')
   await expect(addUser(data, 'ANN@example.com')).rejects.toMatchObject({
@@ -87,7 +87,7 @@ test('[DATA.5] users and tokens are refused with a code and the next step', asyn
   await expect(issueToken(data, 'bob@example.com', 1)).rejects.toMatchObject({ code: 'user_unknown' })
 })
 
-test('[AUTH.13] a user who is suspended or logged out in the process of the bridge is so at once', async () => {
+test('[AUTH.13] applies a suspension or logout in the bridge’s own process at once', async () => {
   const data = await open(folder())
   const tokens = await data.claim()
   const user = await addUser(data, 'ann@example.com')
@@ -105,7 +105,7 @@ test('[AUTH.13] a user who is suspended or logged out in the process of the brid
   expect(await tokens.authenticate(again.accessToken)).toMatchObject({ allowed: true })
 })
 
-test('[DATA.5] scopes that are none, and users who are not there, are refused with a code', async () => {
+test('[DATA.5] refuses invalid scopes and unknown users with a code', async () => {
   const data = await open(folder())
   await addUser(data, 'ann@example.com')
   for (const scopes of [[], ['tools:lists'], ['tools:list', 'tools:call:memory']]) {
@@ -119,7 +119,7 @@ test('[DATA.5] scopes that are none, and users who are not there, are refused wi
   await expect(logOutUser(data, 'bob@example.com')).rejects.toMatchObject({ code: 'user_unknown' })
 })
 
-test('[SECRET.4] a token is not issued with another secret than the bridge of the folder uses', async () => {
+test('[SECRET.4] refuses to issue a token with another secret than the folder’s bridge uses', async () => {
   const path = folder()
   const bridge = await open(path, { JWT_SECRET: LONG })
   await addUser(bridge, 'ann@example.com')
@@ -134,7 +134,7 @@ test('[SECRET.4] a token is not issued with another secret than the bridge of th
   await issueToken(await open(path, { JWT_SECRET: `${LONG}2` }), 'ann@example.com', 60_000)
 })
 
-test("[DATA.4] a folder that is somebody else's keeps its rights, and the database is its owner's alone", async () => {
+test('[DATA.4] keeps the rights of somebody else’s folder, and restricts the database to its owner', async () => {
   const path = folder()
   mkdirSync(path, { mode: 0o755 })
   await open(path)

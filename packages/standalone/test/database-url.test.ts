@@ -20,7 +20,7 @@ async function open(env: Environment, path = join(scratch(), 'data')): Promise<D
   return data
 }
 
-test('[DB.4] with DATABASE_URL, or a file that holds it, folders share what PostgreSQL keeps', async () => {
+test('[DB.4] shares PostgreSQL between folders by DATABASE_URL or a file that contains it', async () => {
   const DATABASE_URL = await postgres.fresh()
   const DATABASE_URL_FILE = join(scratch(), 'url')
   writeFileSync(DATABASE_URL_FILE, `${DATABASE_URL}\n`, { mode: 0o600 })
@@ -40,7 +40,7 @@ test('[DB.4] with DATABASE_URL, or a file that holds it, folders share what Post
   expect(existsSync(join(path, 'bridgekeeper.db'))).toBe(false)
 })
 
-test('[DB.4] a logout at one node is published to the others, and not to devices', async () => {
+test('[DB.4] publishes a logout at one node to the others, and not to devices', async () => {
   const DATABASE_URL = await postgres.fresh()
   const [one, other] = [await open({ DATABASE_URL }), await open({ DATABASE_URL })]
   const { userId } = await addUser(one, 'ann@example.com')
@@ -75,19 +75,16 @@ const BAD: Readonly<Record<string, readonly [(good: URL) => string | Promise<str
     /refuses the user or the password/,
   ],
   'with a wrong user': [(good) => with_(good, { username: 'mallory' }), /refuses the user or the password/],
-  'of a database that is not there': [
-    (good) => with_(good, { pathname: '/none' }),
-    /no database of that name/,
-  ],
-  'of something that is no PostgreSQL': [() => impostor(), /did not answer/],
-  'that demands TLS where there is none': [
+  'of a missing database': [(good) => with_(good, { pathname: '/none' }), /no database of that name/],
+  'of a server that does not speak PostgreSQL': [() => impostor(), /did not answer/],
+  'that requires TLS from a server without it': [
     (good) => with_(good, { search: '?sslmode=verify-full' }),
     /did not answer/,
   ],
 }
 
 test.each(Object.entries(BAD))(
-  '[DB.3] DATABASE_URL %s is told without anything of it',
+  '[DB.3] reports a DATABASE_URL %s without repeating it',
   async (_, [make, says]) => {
     const good = new URL(await postgres.fresh())
     const DATABASE_URL = await make(good)
@@ -105,14 +102,14 @@ test.each(Object.entries(BAD))(
   },
 )
 
-test('[DB.3] a DATABASE_URL_FILE that cannot be read is told', async () => {
+test('[DB.3] reports an unreadable DATABASE_URL_FILE', async () => {
   await expect(open({ DATABASE_URL_FILE: join(scratch(), 'none') })).rejects.toMatchObject({
     code: 'secret_unreadable',
     message: expect.stringContaining('DATABASE_URL_FILE'),
   })
 })
 
-test('[DATA.3] a newer database is told by a code of its own', async () => {
+test('[DATA.3] reports a newer database with its own code', async () => {
   const DATABASE_URL = await postgres.fresh()
   await (await open({ DATABASE_URL })).close()
   await postgres.query(

@@ -34,7 +34,7 @@ const unsafe = (path: string, command: string) =>
   })
 
 describe.skipIf(process.platform === 'win32')('files of a bridge', () => {
-  test('[FILE.1] a jwt-secret that others may write or read is refused and left as it is', async () => {
+  test('[FILE.1] refuses a jwt-secret that others may write or read, and leaves it unchanged', async () => {
     const path = dataFolder()
     const file = planted(join(path, 'jwt-secret'), 0o666)
     await expect(claimed(path)).rejects.toThrow(unsafe(file, `chmod g-w,o= "${file}"`))
@@ -43,21 +43,21 @@ describe.skipIf(process.platform === 'win32')('files of a bridge', () => {
     await claimed(path)
   })
 
-  test.runIf(isRoot)('[FILE.1] a jwt-secret of another user is refused', async () => {
+  test.runIf(isRoot)('[FILE.1] refuses another user’s jwt-secret', async () => {
     const path = dataFolder()
     const file = planted(join(path, 'jwt-secret'), 0o600)
     chownSync(file, 12_345, 0)
     await expect(claimed(path)).rejects.toThrow(unsafe(file, `chown 0 "${file}"`))
   })
 
-  test('[FILE.1] a jwt-secret that is a link is refused', async () => {
+  test('[FILE.1] refuses a jwt-secret that is a link', async () => {
     const path = dataFolder()
     const file = join(path, 'jwt-secret')
     symlinkSync(planted(join(path, '..', 'elsewhere'), 0o600), file)
     await expect(claimed(path)).rejects.toThrow(unsafe(file, `rm "${file}"`))
   })
 
-  test('[FILE.1] the file behind a link of a setting is checked', async () => {
+  test('[FILE.1] checks the file behind a setting’s link', async () => {
     const target = planted(join(scratch(), 'target'), 0o644)
     const JWT_SECRET_FILE = join(scratch(), 'link')
     symlinkSync(target, JWT_SECRET_FILE)
@@ -66,14 +66,14 @@ describe.skipIf(process.platform === 'win32')('files of a bridge', () => {
     await claimed(dataFolder(), { JWT_SECRET_FILE })
   })
 
-  test('[FILE.1] a DATABASE_URL_FILE that others may read is refused', async () => {
+  test('[FILE.1] refuses a DATABASE_URL_FILE that others may read', async () => {
     const DATABASE_URL_FILE = planted(join(scratch(), 'url'), 0o644)
     await expect(claimed(dataFolder(), { DATABASE_URL_FILE })).rejects.toThrow(
       unsafe(DATABASE_URL_FILE, 'chmod'),
     )
   })
 
-  test("[FILE.1] a provider's secret that others may read is refused", () => {
+  test('[FILE.1] refuses a provider’s secret that others may read', () => {
     const file = planted(join(scratch(), 'sso'), 0o644)
     const env = {
       BRIDGEKEEPER_SSO_ISSUER: 'https://provider.example',
@@ -85,7 +85,7 @@ describe.skipIf(process.platform === 'win32')('files of a bridge', () => {
     expect(serveSettings({ flags: {}, env }).loginProvider).toMatchObject({ clientSecret: SECRET })
   })
 
-  test('[FILE.2] a data folder that every account may write is refused', async () => {
+  test('[FILE.2] refuses a data folder that every account may write', async () => {
     const path = dataFolder()
     chmodSync(path, 0o777)
     await expect(claimed(path)).rejects.toThrow(unsafe(path, `chmod o-w "${path}"`))
@@ -94,14 +94,14 @@ describe.skipIf(process.platform === 'win32')('files of a bridge', () => {
     await claimed(path)
   })
 
-  test.runIf(isRoot)('[FILE.2] a data folder of another user is refused', async () => {
+  test.runIf(isRoot)('[FILE.2] refuses another user’s data folder', async () => {
     const path = dataFolder()
     chownSync(path, 12_345, 0)
     await expect(claimed(path)).rejects.toThrow(unsafe(path, 'chown 0'))
   })
 
   test.each(['bridgekeeper.db', 'bridgekeeper.db-wal', 'bridgekeeper.db-journal'])(
-    '[FILE.2] a database that every account may write is refused: %s',
+    '[FILE.2] refuses a database that every account may write: %s',
     async (name) => {
       const path = dataFolder()
       const file = planted(join(path, name), 0o666)
@@ -110,7 +110,7 @@ describe.skipIf(process.platform === 'win32')('files of a bridge', () => {
   )
 
   test.each(['security.log', 'security.log.head'])(
-    '[FILE.2] a security log that every account may write is refused: %s',
+    '[FILE.2] refuses a security log that every account may write: %s',
     async (name) => {
       const path = dataFolder()
       const file = planted(join(path, name), 0o666)
@@ -121,7 +121,7 @@ describe.skipIf(process.platform === 'win32')('files of a bridge', () => {
     },
   )
 
-  test('[FILE.4] a new database is readable by its owner alone, also in a folder that others may enter', async () => {
+  test('[FILE.4] creates a database readable by its owner only, also in a folder that others may enter', async () => {
     const path = dataFolder()
     chmodSync(path, 0o755)
     await claimed(path)

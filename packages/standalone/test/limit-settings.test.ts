@@ -3,7 +3,7 @@ import { serveSettings } from '../src/config/serve-settings.ts'
 
 const limitSettings = (env: Readonly<Record<string, string>>) => serveSettings({ flags: {}, env }).limits
 
-test('[RATE.8] without settings the limits are those of the protocol', () => {
+test('[RATE.8] uses the protocol’s limits by default', () => {
   expect(limitSettings({})).toEqual({
     fingerprints: 'observe',
     callTimeoutMs: 60_000,
@@ -16,7 +16,7 @@ test('[RATE.8] without settings the limits are those of the protocol', () => {
   })
 })
 
-test('[RATE.8] limits of user, token, tools and addresses, and the policy, are read', () => {
+test('[RATE.8] reads limits of user, token, tools and addresses, and the policy', () => {
   const settings = limitSettings({
     BRIDGEKEEPER_RATE_LIMIT: '5/10s/1h',
     BRIDGEKEEPER_TOKEN_RATE_LIMIT: '4/1m/1m',
@@ -52,7 +52,7 @@ test.each([
   ['BRIDGEKEEPER_CALL_TIMEOUT_MS', '0'],
   ['BRIDGEKEEPER_CALL_TIMEOUT_MS', '1.5'],
   ['BRIDGEKEEPER_CALL_TIMEOUT_MS', '86400001'],
-])('[RATE.8] %s=%s is refused before anything is opened', (name, value) => {
+])('[RATE.8] refuses %s=%s before opening anything', (name, value) => {
   expect(() => limitSettings({ [name]: value })).toThrow(
     expect.objectContaining({ code: 'setting_invalid', message: expect.stringContaining(name) }),
   )

@@ -5,7 +5,7 @@ import { OAuthLimits } from '../src/oauth/limits.ts'
 const ANN = ['user ann', 'address 192.0.2.1']
 const at = (key: string) => ({ ip: key, key, isProxy: false })
 
-test('[OAUTH.13] a try counts before its code is looked at, and one with a right code is given back', () => {
+test('[OAUTH.13] counts an attempt before checking its code, and uncounts a right one', () => {
   const limits = new OAuthLimits(new FakeSystem())
   const tries = Array.from({ length: 12 }, () => limits.tryCode(ANN).allowed)
   expect(tries).toEqual([...Array(10).fill(true), false, false])
@@ -15,7 +15,7 @@ test('[OAUTH.13] a try counts before its code is looked at, and one with a right
   expect(limits.tryCode(['user bob', 'address 192.0.2.2']).allowed).toBe(true)
 })
 
-test('[OAUTH.23] an address registers 200 clients a day, and another one as many', () => {
+test('[OAUTH.23] allows each address 200 client registrations a day', () => {
   const system = new FakeSystem()
   const limits = new OAuthLimits(system)
   const take = (address: string) => limits.take('registrationOfDay', at(address))
@@ -29,7 +29,7 @@ test('[OAUTH.23] an address registers 200 clients a day, and another one as many
   expect([take('192.0.2.1').allowed, take('192.0.2.1').allowed]).toEqual([true, false])
 })
 
-test('[OAUTH.23] however many addresses come, none is blocked by the others, and memory has a bound', () => {
+test('[OAUTH.23] blocks no address for others, however many come, within bounded memory', () => {
   const limits = new OAuthLimits(new FakeSystem())
   for (let count = 0; count < 12_000; count++)
     expect(limits.take('begin', at(`address ${count}`)).allowed).toBe(true)

@@ -100,13 +100,13 @@ test.each<[string, Act]>([
   ['scope_invalid', ({ tokens }) => tokens.issue(ANN, 1, ['admin'], ACTOR)],
   ['address_invalid', ({ blocks }) => blocks.addAddress('localhost', 1, ACTOR)],
   ['block_unknown', ({ blocks }) => blocks.lift('203.0.113.7', ACTOR)],
-])('[OPS.2] an act that cannot be done fails with %s and records nothing: case %#', async (code, act) => {
+])('[OPS.2] fails an impossible act with %s, and records nothing: case %#', async (code, act) => {
   const { operations, events, revoked } = await setUp()
   await expect(act(operations)).rejects.toMatchObject({ code, next: expect.stringMatching(/\w/) })
   expect([events, revoked]).toEqual([[], []])
 })
 
-test('[OPS.1] what users end themselves is recorded as theirs', async () => {
+test('[OPS.1] records acts of users as theirs', async () => {
   const { operations, events } = await setUp()
   await operations.sessions.endGroups({ userId: ANN.userId, keptId: 'none' }, ['logins', 'machines'], {
     by: ANN.userId,
@@ -117,7 +117,7 @@ test('[OPS.1] what users end themselves is recorded as theirs', async () => {
   ])
 })
 
-test('[OPS.3] users are listed in pages, the last of which names no next one', async () => {
+test('[OPS.3] lists users in pages, the last without a next one', async () => {
   const { operations } = await setUp()
   for (const name of ['bob', 'cid', 'dan']) await operations.users.add(`${name}@example.com`, ACTOR)
   const first = await operations.users.list('', 2)

@@ -15,7 +15,7 @@ async function isFree(path: string): Promise<boolean> {
   return (await run(process.execPath, ['--input-type=module-typescript', '-e', script])).stdout === 'true\n'
 }
 
-test('[LOG.10] a second attempt in the same process does not give the lock away', async () => {
+test('[LOG.10] keeps the lock at a second attempt in the same process', async () => {
   const path = join(scratch(), 'lock')
   const unlock = takeLock(path)
   expect(unlock).toBeTypeOf('function')
@@ -26,7 +26,7 @@ test('[LOG.10] a second attempt in the same process does not give the lock away'
   expect(await isFree(path)).toBe(true)
 })
 
-test('[CLI.28] a lock is seen while it is held, and a look changes nothing', () => {
+test('[CLI.28] sees a held lock without changing it', () => {
   const path = join(scratch(), 'lock')
   expect(isLocked(path)).toBe(false)
   const unlock = takeLock(path)
@@ -36,7 +36,7 @@ test('[CLI.28] a lock is seen while it is held, and a look changes nothing', () 
   expect(isLocked(path)).toBe(false)
 })
 
-test('[CLI.28] a node that starts while another process looks at the lock gets it', async () => {
+test('[CLI.28] gives a starting node the lock while another process inspects it', async () => {
   const path = join(scratch(), 'lock')
   takeLock(path)?.()
   const fixture = join(import.meta.dirname, 'fixtures/lock-looker.ts')
@@ -48,7 +48,7 @@ test('[CLI.28] a node that starts while another process looks at the lock gets i
   unlock?.()
 })
 
-test('[LOG.10] a file that is no lock is an error, not a lock', () => {
+test('[LOG.10] rejects a file that is no lock', () => {
   const path = join(scratch(), 'lock')
   writeFileSync(path, 'this is no lock, and long enough to be seen as none'.repeat(30))
   expect(() => isLocked(path)).toThrow()

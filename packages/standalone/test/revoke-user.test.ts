@@ -33,7 +33,7 @@ async function setUp() {
 }
 
 test.each([499, 500, 501, 1_001])(
-  '[REVOKE.11] the logins and machines of %i users are all listed, by email',
+  '[REVOKE.11] lists the logins and machines of %i users by email',
   async (count) => {
     const { stores, operations, addUser } = await setUp()
     for (let n = 0; n < count; n++) await addUser(n)
@@ -69,7 +69,7 @@ test.each([
     ['device d1'],
   ],
 ])(
-  '[REVOKE.12] revoking %s changes nothing if it cannot be published, and the retry publishes it',
+  '[REVOKE.12] changes nothing if revoking %s cannot be published, and publishes it at the retry',
   async (_, revoke, published) => {
     const { path, stores, events, operations, addUser } = await setUp()
     const email = await addUser(1)

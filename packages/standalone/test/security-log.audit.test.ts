@@ -21,14 +21,14 @@ test('[AUDIT.3] verifies the log of a data folder', async () => {
   expect(verifySecurityLog(await closedLog(), {})).toMatchObject({ intact: true, lines: 1 })
 })
 
-test('[AUDIT.2] a folder without a log, and one that does not exist, get `log_missing`', () => {
+test('[AUDIT.2] reports `log_missing` for a folder without a log and for a missing folder', () => {
   const empty = scratch()
   for (const folder of [empty, join(empty, 'missing')]) {
     expect(() => verifySecurityLog(folder, {})).toThrow(expect.objectContaining({ code: 'log_missing' }))
   }
 })
 
-test('[AUDIT.2] a log that cannot be read gets `log_unusable`', async () => {
+test('[AUDIT.2] reports `log_unusable` for an unreadable log', async () => {
   const path = await closedLog()
   mkdirSync(join(path, 'security-1.log'))
   expect(() => verifySecurityLog(path, {})).toThrow(expect.objectContaining({ code: 'log_unusable' }))

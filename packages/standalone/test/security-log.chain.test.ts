@@ -32,7 +32,7 @@ function forged(lines: readonly string[]): string {
     .join('')
 }
 
-test('[AUDIT.1] the hash is what the page says, and what was written is intact', async () => {
+test('[AUDIT.1] hashes as documented, and finds its own output intact', async () => {
   const folder = await writtenLog(tools)
   const [first = ''] = linesOf(folder)
   const covered = first.slice(0, first.indexOf(',"hash"'))
@@ -79,7 +79,7 @@ const manipulations: Lines = [
   ['the tail is cut off', (lines, a) => lines.slice(0, a)],
 ]
 
-test.each(manipulations)('[AUDIT.1] it is found when %s', async (_, manipulate) => {
+test.each(manipulations)('[AUDIT.1] detects when %s', async (_, manipulate) => {
   const folder = await writtenLog(tools)
   const lines = linesOf(folder)
   const place = fc.nat(LINES - 1)
@@ -94,7 +94,7 @@ test.each(manipulations)('[AUDIT.1] it is found when %s', async (_, manipulate) 
   )
 })
 
-test('[AUDIT.1] a cut at any byte is found', async () => {
+test('[AUDIT.1] detects a cut at any byte', async () => {
   const folder = await writtenLog(tools)
   const whole = readFileSync(current(folder))
   fc.assert(
@@ -106,7 +106,7 @@ test('[AUDIT.1] a cut at any byte is found', async () => {
   )
 })
 
-test('[AUDIT.1] a chain made anew without the key is found, and so is a foreign anchor', async () => {
+test('[AUDIT.1] detects a chain rebuilt without the key, and a foreign anchor', async () => {
   const folder = await writtenLog(tools)
   const lines = linesOf(folder)
   writeFileSync(current(folder), forged(lines))
@@ -123,7 +123,7 @@ test('[AUDIT.1] a chain made anew without the key is found, and so is a foreign 
   expect(() => verifyLog(anchorOf(other), KEY)).toThrow()
 })
 
-test('[AUDIT.1] files may be removed from the start, and not from the middle, nor lines of them', async () => {
+test('[AUDIT.1] accepts files missing at the start, but not in the middle, nor missing lines', async () => {
   const folder = await writtenLog(tools, { maxFileBytes: 1_000 })
   const at = (seq: number) => join(folder, `security-${seq}.log`)
   expect(verify(folder)).toMatchObject({ intact: true, files: 3 })
@@ -152,7 +152,7 @@ test('[AUDIT.1] files may be removed from the start, and not from the middle, no
   expect(verify(folder).intact).toBe(false)
 })
 
-test('[AUDIT.1] lines taken from the start of a file are found when the rest is passed off as an older file', async () => {
+test('[AUDIT.1] detects a file with missing first lines passed off as an older one', async () => {
   const folder = await writtenLog(tools)
   const kept = linesOf(folder)
     .slice(8)
@@ -165,7 +165,7 @@ test('[AUDIT.1] lines taken from the start of a file are found when the rest is 
   expect(verify(folder).intact).toBe(false)
 })
 
-test('[AUDIT.2] of many problems the first hundred are kept, and all are counted', async () => {
+test('[AUDIT.2] keeps the first hundred problems, and counts all', async () => {
   const folder = await writtenLog(tools)
   appendFileSync(current(folder), 'rubbish\n'.repeat(300))
   const { problems, problemCount } = verify(folder)
@@ -174,7 +174,7 @@ test('[AUDIT.2] of many problems the first hundred are kept, and all are counted
   expect(verify(folder)).toMatchObject({ problemCount: 300, tornBytes: 2_600_000 })
 })
 
-test('[LOG.9] a torn last line is taken out, told, and the chain goes on', async () => {
+test('[LOG.9] removes and reports a torn last line, and continues the chain', async () => {
   const folder = await writtenLog(tools)
   appendFileSync(current(folder), linesOf(folder)[0]?.slice(0, 100) ?? '')
   expect(verify(folder)).toMatchObject({ intact: true, lastSeq: LINES, tornBytes: 100 })
@@ -186,7 +186,7 @@ test('[LOG.9] a torn last line is taken out, told, and the chain goes on', async
   expect(verify(folder)).toMatchObject({ intact: true, tornBytes: 0 })
 })
 
-test('[LOG.14] a lost tail is recorded, and its gap stays', async () => {
+test('[LOG.14] records a lost tail, and keeps its gap', async () => {
   const folder = await writtenLog(tools)
   writeFileSync(
     current(folder),
@@ -203,7 +203,7 @@ test('[LOG.14] a lost tail is recorded, and its gap stays', async () => {
   expect(recordsOf(await writtenLog([], { folder }))).toMatchObject([{ event: 'log_tail_missing', lost: 14 }])
 })
 
-test('[LOG.14] lines that differ from the anchor are recorded, and the break stays', async () => {
+test('[LOG.14] records lines that differ from the anchor, and keeps the break', async () => {
   const folder = await writtenLog(tools)
   writeFileSync(current(folder), forged(linesOf(folder)))
   expect(await reopened(folder)).toMatchObject([
@@ -213,7 +213,7 @@ test('[LOG.14] lines that differ from the anchor are recorded, and the break sta
   expect(verify(folder).problems).toMatchObject([{ kind: 'altered', line: LINES + 1 }])
 })
 
-test('[LOG.14] a missing or foreign anchor, and lines that are none, are recorded and stop nothing', async () => {
+test('[LOG.14] records a missing or foreign anchor and malformed lines, without stopping', async () => {
   const folder = await writtenLog(tools)
   rmSync(anchorOf(folder))
   expect(await reopened(folder)).toMatchObject([{ event: 'log_unproven', reason: 'anchor_missing' }])
@@ -239,7 +239,7 @@ test('[LOG.14] a missing or foreign anchor, and lines that are none, are recorde
   }
 })
 
-test('[LOG.14] a file that was put aside just before a crash is where the chain goes on', async () => {
+test('[LOG.14] continues the chain of a file rotated just before a crash', async () => {
   const folder = await writtenLog(tools)
   renameSync(current(folder), join(folder, 'security-1.log'))
   await writtenLog([call('next')], { folder })
@@ -247,7 +247,7 @@ test('[LOG.14] a file that was put aside just before a crash is where the chain 
   expect(verify(folder)).toMatchObject({ intact: true, files: 2 })
 })
 
-test('[LOG.14] a log whose files cannot be used does not open', () => {
+test('[LOG.14] refuses to open a log with unusable files', () => {
   expect(() => openTestLog({ folder: join(scratch(), 'none') })).toThrow('ENOENT')
   const folder = scratch()
   renameSync(scratch(), `${current(folder)}.head`)

@@ -23,7 +23,7 @@ const tools = (count: number): SecurityEvent[] => Array.from({ length: count }, 
 const anchorOf = (folder: string): string => `${current(folder)}.head`
 const openFiles = (): number => readdirSync('/proc/self/fd').length
 
-test('[LOG.9] the anchor follows a line within 100 ms, one write at a time, also lines that come during one', async () => {
+test('[LOG.9] writes the anchor within 100 ms of a line, one write at a time, also for lines during one', async () => {
   const system = new FakeSystem()
   const writes: (() => void)[] = []
   const keeper = new AnchorKeeper(system, (done) => writes.push(done))
@@ -50,7 +50,7 @@ test('[LOG.9] the anchor follows a line within 100 ms, one write at a time, also
   expect([writes.length, system.armed]).toEqual([2, 0])
 })
 
-test('[LOG.9] a log that recorded nothing, or whose anchor waits, closes at once', async () => {
+test('[LOG.9] closes at once a log that recorded nothing or whose anchor waits', async () => {
   const system = new FakeSystem()
   expect(linesOf(await writtenLog([], { system }))).toEqual([])
   const folder = await writtenLog([call('a')], { system })
@@ -58,7 +58,7 @@ test('[LOG.9] a log that recorded nothing, or whose anchor waits, closes at once
   expect(verify(folder)).toMatchObject({ intact: true, anchoredSeq: 1 })
 })
 
-test('[LOG.14] an anchor that cannot be written stays behind, and the next one catches up', async () => {
+test('[LOG.14] catches up with the next anchor after a failed write', async () => {
   const system = new FakeSystem()
   const log = openTestLog({ system })
   mkdirSync(`${anchorOf(log.folder)}.new`)
@@ -77,7 +77,7 @@ test('[LOG.14] an anchor that cannot be written stays behind, and the next one c
   await log.close()
 })
 
-test('[LOG.8] a log that closes while its disk is full vouches for no line that is not there', async () => {
+test('[LOG.8] vouches for no missing line when it closes on a full disk', async () => {
   const folder = scratch()
   symlinkSync('/dev/full', current(folder))
   const log = openTestLog({ folder, system: new FakeSystem() })
@@ -88,7 +88,7 @@ test('[LOG.8] a log that closes while its disk is full vouches for no line that 
   expect(verify(folder)).toMatchObject({ intact: true, lines: 0, anchoredSeq: 0 })
 })
 
-test('[LOG.12] where no new file can be made the old one grows on, until one can', async () => {
+test('[LOG.12] grows the old file while no new one can be created', async () => {
   const folder = scratch()
   const log = openTestLog({ folder, maxFileBytes: 1_000 })
   for (const event of tools(4)) log.logSecurityEvent(event)
@@ -104,7 +104,7 @@ test('[LOG.12] where no new file can be made the old one grows on, until one can
   expect(linesOf(folder).length).toBeGreaterThan(0)
 })
 
-test('[LOG.14] lines are read from the end, across any border, and names that are not ours are no files', () => {
+test('[LOG.14] reads lines from the end across any border, and ignores files with other names', () => {
   const folder = scratch()
   const path = join(folder, 'lines')
   for (const lines of [
@@ -130,7 +130,7 @@ test('[LOG.14] lines are read from the end, across any border, and names that ar
   expect(archivePaths(folder)).toEqual([1, 3, 20].map((seq) => join(folder, `security-${seq}.log`)))
 })
 
-test('[AUDIT.1] a line that the anchor speaks of and that is gone is found, with others after it', async () => {
+test('[AUDIT.1] detects a missing line that the anchor covers, with others after it', async () => {
   const folder = await writtenLog(tools(3))
   const anchor = readFileSync(anchorOf(folder))
   await writtenLog(tools(3), { folder })
@@ -148,7 +148,7 @@ test('[AUDIT.1] a line that the anchor speaks of and that is gone is found, with
   ])
 })
 
-test('[AUDIT.3] a file that is put aside while the log is opened is read once, and one that is gone is none', async () => {
+test('[AUDIT.3] reads a file rotated during opening once, and ignores a missing one', async () => {
   const folder = await writtenLog(tools(12), { maxFileBytes: 1_000 })
   const whole = verify(folder)
   expect(whole).toMatchObject({ intact: true, files: 3, lines: 12 })
@@ -159,7 +159,7 @@ test('[AUDIT.3] a file that is put aside while the log is opened is read once, a
   expect(verify(folder)).toEqual(whole)
 })
 
-test('[AUDIT.2] a file that cannot be opened is told, and nothing stays open', async () => {
+test('[AUDIT.2] reports a file that cannot be opened, and leaves nothing open', async () => {
   const folder = await writtenLog(tools(12), { maxFileBytes: 1_000 })
   const before = openFiles()
   symlinkSync('nowhere', join(folder, 'security-20.log'))
@@ -170,7 +170,7 @@ test('[AUDIT.2] a file that cannot be opened is told, and nothing stays open', a
   expect(openFiles()).toBe(before)
 })
 
-test('[AUDIT.2] the first line of a file may be longer than any of ours', async () => {
+test('[AUDIT.2] accepts a first line longer than any of its own', async () => {
   const folder = scratch()
   writeFileSync(current(folder), `${'x'.repeat(3_000_000)}\n${'y'.repeat(100)}`)
   expect(verify(folder)).toMatchObject({ lines: 1, tornBytes: 100 })
@@ -179,7 +179,7 @@ test('[AUDIT.2] the first line of a file may be longer than any of ours', async 
   expect(verify(folder)).toMatchObject({ lines: 2, tornBytes: 0 })
 })
 
-test('[LOG.13] a reader that is late still gets all before the log is closed', async () => {
+test('[LOG.13] delivers everything to a late reader before the log closes', async () => {
   const stream = new PassThrough({ highWaterMark: 1 })
   const system = new FakeSystem()
   const sink = streamSink(stream, system)
@@ -200,7 +200,7 @@ test('[LOG.13] a reader that is late still gets all before the log is closed', a
   expect(system.armed).toBe(0)
 })
 
-test('[LOG.2] without a file the same lines go to a stream, without a chain', async () => {
+test('[LOG.2] writes the same lines to a stream without a file, unchained', async () => {
   const stream = new PassThrough()
   const system = new FakeSystem()
   const log = streamLog(stream, system)
@@ -221,14 +221,14 @@ test('[LOG.2] without a file the same lines go to a stream, without a chain', as
   expect(lines.join()).not.toContain('hash')
 })
 
-test('[LOG.11] what happened earlier is recorded with its own time', async () => {
+test('[LOG.11] records an earlier event with its own time', async () => {
   const log = openTestLog()
   log.recordAt({ event: 'user_added', userId: 'ann' }, 0)
   await log.close()
   expect(recordsOf(log.folder)).toMatchObject([{ timestamp: '1970-01-01T00:00:00.000Z', userId: 'ann' }])
 })
 
-test('[LOG.8] a log that closes after a write failed tries once more, and not twice', async () => {
+test('[LOG.8] retries once when it closes after a failed write', async () => {
   const system = new FakeSystem()
   const folder = scratch()
   symlinkSync('/dev/full', current(folder))

@@ -33,7 +33,7 @@ function fifo(): { readonly path: string; readonly fd: number } {
   return { path, fd: openSync(path, constants.O_RDWR) }
 }
 
-test('[LOG.6] what is recorded is in the file at once, and afterWritten runs at once', async () => {
+test('[LOG.6] writes an event to the file at once, and runs afterWritten at once', async () => {
   const log = openTestLog()
   log.logSecurityEvent(call('read'))
   let ran = false
@@ -46,7 +46,7 @@ test('[LOG.6] what is recorded is in the file at once, and afterWritten runs at 
   await log.close()
 })
 
-test('[LOG.6] lines that others follow are written once the turn ends, in order, and only then afterWritten runs', async () => {
+test('[LOG.6] writes followed lines at the end of the turn, in order, and runs afterWritten only then', async () => {
   const log = openTestLog()
   const seen: string[] = []
   for (const name of ['a', 'b', 'c']) {
@@ -64,7 +64,7 @@ test('[LOG.6] lines that others follow are written once the turn ends, in order,
   expect(verify(log.folder)).toMatchObject({ intact: true, lines: 6, anchoredSeq: 6 })
 })
 
-test('[LOG.6] a turn that writes much holds little of it back', async () => {
+test('[LOG.6] holds back little of a turn that writes much', async () => {
   const log = openTestLog({ system: new FakeSystem() })
   for (let i = 0; i < 2_000; i++) log.logSecurityEvent(call(`tool ${i}`), true)
   const writtenBytes = statSync(current(log.folder)).size
@@ -73,7 +73,7 @@ test('[LOG.6] a turn that writes much holds little of it back', async () => {
   expect(verify(log.folder)).toMatchObject({ intact: true, lines: 2_000 })
 })
 
-test('[LOG.8] lines of a turn that cannot be written are kept, and whoever waits for them is let go', async () => {
+test('[LOG.8] keeps a turn’s unwritable lines, and releases everyone who waits for them', async () => {
   const system = new FakeSystem()
   const file = logFile(openSync('/dev/full', 'a'), system)
   const seen: string[] = []
@@ -89,7 +89,7 @@ test('[LOG.8] lines of a turn that cannot be written are kept, and whoever waits
   expect([file.writable, system.armed]).toEqual([false, 0])
 })
 
-test('[LOG.6] through the thread pool afterWritten runs once its lines are in the file, in order', async () => {
+test('[LOG.6] through the thread pool, runs afterWritten once its lines are in the file, in order', async () => {
   const path = join(scratch(), 'log')
   let nowMs = 0
   // A clock by which each write takes long, so that those after the first go through the pool.
@@ -109,7 +109,7 @@ test('[LOG.6] through the thread pool afterWritten runs once its lines are in th
   expect(readFileSync(path, 'latin1')).toBe(lines.join(''))
 })
 
-test('[LOG.7] a disk that stands still now and then holds up one write at most, and the lines come in order', async () => {
+test('[LOG.7] delays one write at most while the disk stalls, and keeps the lines in order', async () => {
   const { path, fd } = fifo()
   const file = logFile(fd, realSystem())
   // A reader in another process, which lets the pipe fill up first and then again and again.
@@ -135,7 +135,7 @@ test('[LOG.7] a disk that stands still now and then holds up one write at most, 
   await file.close()
 })
 
-test('[LOG.8] on a full disk nothing is writable, whoever waits is let go, and what finds no room is refused', async () => {
+test('[LOG.8] on a full disk, reports unwritable, releases waiters, and refuses lines without room', async () => {
   const system = new FakeSystem()
   const file = logFile(openSync('/dev/full', 'a'), system)
   file.append('a\n', 1)
@@ -158,7 +158,7 @@ test('[LOG.8] on a full disk nothing is writable, whoever waits is let go, and w
   expect([file.writable, system.armed]).toEqual([false, 0])
 })
 
-test('[LOG.8] what waits while a slow write fails is let go as well', async () => {
+test('[LOG.8] releases lines that wait while a slow write fails', async () => {
   let nowMs = 0
   const system = { ...realSystem(), monotonicMs: () => (nowMs += 60) }
   const { path, fd } = fifo()
@@ -172,7 +172,7 @@ test('[LOG.8] what waits while a slow write fails is let go as well', async () =
   closeSync(fd)
 })
 
-test('[LOG.8] what a slow disk has no room for is counted, and nothing is writable until it has', async () => {
+test('[LOG.8] counts lines without room on a slow disk, and reports unwritable until there is room', async () => {
   let nowMs = 0
   const system = { ...realSystem(), monotonicMs: () => (nowMs += 60) }
   const log = openTestLog({ system })
@@ -187,7 +187,7 @@ test('[LOG.8] what a slow disk has no room for is counted, and nothing is writab
   expect(verify(log.folder).intact).toBe(true)
 })
 
-test('[LOG.8] on a small disk that fills up, no line is torn or lost, and the gap is on record', async (context) => {
+test('[LOG.8] tears and loses no line on a small disk that fills up, and records the gap', async (context) => {
   const folder = scratch()
   try {
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', folder], { stdio: 'ignore' })
@@ -225,7 +225,7 @@ async function fillsUp(folder: string): Promise<void> {
   expect(verify(folder)).toMatchObject({ intact: true, tornBytes: 0, lines: records.length })
 }
 
-test('[LOG.8] after a failed write the log says so, also when nothing was lost', async () => {
+test('[LOG.8] reports a failed write in the log, also when nothing was lost', async () => {
   const system = new FakeSystem()
   const mended: Error[] = []
   const { path, fd } = fifo()
@@ -255,7 +255,7 @@ test('[LOG.8] after a failed write the log says so, also when nothing was lost',
   closeSync(fd)
 })
 
-test('[LOG.12] a full file is put aside, and the chain goes on, also after a restart', async () => {
+test('[LOG.12] rotates a full file and continues the chain, also after a restart', async () => {
   const folder = scratch()
   for (let run = 0; run < 3; run++) {
     const log = openTestLog({ folder, maxFileBytes: 2_000 })
@@ -268,7 +268,7 @@ test('[LOG.12] a full file is put aside, and the chain goes on, also after a res
   expect(statSync(join(folder, 'security-1.log')).size).toBeGreaterThanOrEqual(2_000)
 })
 
-test('[LOG.12] a file that cannot be put aside grows on', async () => {
+test('[LOG.12] grows a file that cannot be rotated', async () => {
   const folder = scratch()
   writeFileSync(join(folder, 'security-1.log'), '')
   const log = openTestLog({ folder, maxFileBytes: 1_000 })
@@ -286,7 +286,7 @@ test('[LOG.12] a file that cannot be put aside grows on', async () => {
   expect(readFileSync(path, 'latin1')).toBe('line\n'.repeat(8))
 })
 
-test('[LOG.13] a reader that stops reading loses lines, is told how many, and holds up nothing', async () => {
+test('[LOG.13] drops lines for a reader that stops, counts them, and delays nothing', async () => {
   const stream = new PassThrough({ highWaterMark: 10 })
   const system = new FakeSystem()
   const log = openTestLog({ system, sinks: [streamSink(stream, system)] })
@@ -318,7 +318,7 @@ test('[LOG.13] a reader that stops reading loses lines, is told how many, and ho
   ).toBe(true)
 })
 
-test('[LOG.13] a reader that is gone, or never reads, does not keep the log from closing', async () => {
+test('[LOG.13] closes the log although a reader is gone or never reads', async () => {
   const stuck = new PassThrough({ highWaterMark: 1 })
   const gone = new PassThrough()
   const system = new FakeSystem()

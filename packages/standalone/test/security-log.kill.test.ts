@@ -5,7 +5,7 @@ import { expect, test } from 'vitest'
 import { scratch } from '../../../test/support/scratch.ts'
 import { call, verify, writtenLog } from './support/logs.ts'
 
-test('[LOG.9] killed 200 times at random, it verifies each time and goes on', {
+test('[LOG.9] verifies and continues after each of 200 random kills', {
   timeout: 600_000,
 }, async () => {
   const cache = scratch()

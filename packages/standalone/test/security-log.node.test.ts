@@ -7,7 +7,7 @@ import { FakeSystem } from '../../../test/support/fake-system.ts'
 import { scratch } from '../../../test/support/scratch.ts'
 import { openNodeLog } from '../src/security-log/node-log.ts'
 
-test('[LOG.11] a database that cannot be written ends no node; what waits in it is logged once', async () => {
+test('[LOG.11] keeps the node when the database cannot be written, and logs its queue once', async () => {
   const path = scratch()
   const system = new FakeSystem()
   const data = await DataFolder.open(path, {}, system)
@@ -44,7 +44,7 @@ test('[LOG.10] refuses a second log on a data folder until the first one is clos
   await second.close()
 })
 
-test('[LOG.10] a log that cannot be opened gets `log_unusable` and leaves no lock', async () => {
+test('[LOG.10] reports `log_unusable` for a log that cannot be opened, and leaves no lock', async () => {
   const folder = await dataFolder()
   const file = join(folder.path, 'security.log')
   mkdirSync(file, 0o700)

@@ -46,12 +46,12 @@ test.each([
   [{ publicUrl: ['https://ann:hunter2@a.example'] }, {}],
   [{}, { BRIDGEKEEPER_SSO_ISSUER: 'http://ann:hunter2@a.example' }],
   [{}, { BRIDGEKEEPER_JWKS_URL: 'ftp://hunter2@a.example' }],
-])('[CLI.26] an address that may hold a password is not repeated: %#', (flags, env) => {
+])('[CLI.26] does not repeat an address that may contain a password: %#', (flags, env) => {
   expect(() => read(flags, env)).toThrow(/must be an (?:http\(s\) URL|https address)/)
   expect(() => read(flags, env)).not.toThrow('hunter2')
 })
 
-test('[CLI.24] every default can be read, and each flag and variable belongs to one setting', () => {
+test('[CLI.24] every default is valid, and each flag and variable belongs to one setting', () => {
   const settings = Object.values({ ...SERVE, ...SECRETS })
   expect(() => read({})).not.toThrow()
   for (const key of ['flag', 'variable'] as const) {
@@ -60,7 +60,7 @@ test('[CLI.24] every default can be read, and each flag and variable belongs to 
   }
 })
 
-test('[CLI.26] a secret is read from its variable, else from its file, which must hold something', () => {
+test('[CLI.26] reads a secret from its variable, else from its file, which must not be empty', () => {
   const file = join(scratch(), 'secret')
   writeFileSync(file, 'of the file\n', { mode: 0o600 })
   const secret = (env: Record<string, string>) => SECRETS.databaseUrl.read({ flags: {}, env })

@@ -25,7 +25,7 @@ function settings({ env = {}, ownTls = false, ...given }: Given) {
 const failure = (code: string) =>
   expect.objectContaining({ name: 'SetupError', code, next: expect.stringMatching(/\w/) })
 
-test('[TLS.6] in production TLS is required, and cannot be switched off', () => {
+test('[TLS.6] requires TLS in production, and refuses to switch it off', () => {
   const env = PRODUCTION
   expect(settings({ env, ownTls: true })).toMatchObject({ tls: 'required', production: true })
   expect(() => settings({ env })).toThrow(failure('tls_cert_missing'))
@@ -33,7 +33,7 @@ test('[TLS.6] in production TLS is required, and cannot be switched off', () => 
     expect(() => settings({ env, ownTls, tlsMode: 'off' })).toThrow(failure('tls_off_in_production'))
 })
 
-test('[TLS.6] outside of production plain connections are taken from loopback only, unless told otherwise', () => {
+test('[TLS.6] outside production, accepts plain connections from loopback only, unless configured otherwise', () => {
   for (const ownTls of [true, false])
     expect(settings({ ownTls })).toMatchObject({ tls: 'required', production: false })
   expect(settings({ tlsMode: 'off' })).toMatchObject({ tls: 'off' })
@@ -43,7 +43,7 @@ test('[TLS.6] outside of production plain connections are taken from loopback on
     expect(() => settings({ tlsMode })).toThrow(failure('setting_invalid'))
 })
 
-test('[TLS.7] a proxy that ends TLS must be named, by an address or a range', () => {
+test('[TLS.7] requires the address or range of a proxy that ends TLS', () => {
   const proxied = (...trustedProxies: string[]) =>
     settings({ tlsMode: 'terminated-by-proxy', trustedProxies })
   expect(() => proxied()).toThrow(failure('trusted_proxy_missing'))
@@ -57,7 +57,7 @@ test('[TLS.7] a proxy that ends TLS must be named, by an address or a range', ()
     expect(() => proxied(text), text).toThrow(failure('setting_invalid'))
 })
 
-test('[TLS.7] public URLs and origins are checked and brought into their usual form', () => {
+test('[TLS.7] validates and normalizes public URLs and origins', () => {
   const publicUrls = ['https://Bridge.example.com/', 'http://localhost:8787/at/']
   expect(settings({ publicUrls }).publicUrls).toEqual([
     'https://bridge.example.com',
@@ -74,7 +74,7 @@ test('[TLS.7] public URLs and origins are checked and brought into their usual f
     expect(() => settings({ allowedOrigins: [origin] }), origin).toThrow(failure('setting_invalid'))
 })
 
-test('[TLS.14] a node that listens everywhere and has no public URL says so, and no other', () => {
+test('[TLS.14] warns only for a node that listens everywhere without a public URL', () => {
   for (const [host, publicUrls, notes] of [
     ['0.0.0.0', [], 1],
     ['::', [], 1],

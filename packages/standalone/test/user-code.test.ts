@@ -5,7 +5,7 @@ import { CODE_MASK, codeDigits, codeWords, MAX_CODE_CHARS } from '../src/oauth/u
 const LENGTH = CODE_MASK.length
 const codes = fc.integer({ min: 0, max: 10 ** LENGTH - 1 }).map((code) => String(code).padStart(LENGTH, '0'))
 
-test('[OAUTH.28] each code has three words of its own, however they are typed', () => {
+test('[OAUTH.28] spells a code as three words, and reads them however they are typed', () => {
   expect(LENGTH * Math.log2(10)).toBeGreaterThan(8 * Math.log2(20))
   fc.assert(
     fc.property(codes, fc.constantFrom('-', ' ', '', '  ', '.', '\n'), (code, between) => {

@@ -3,7 +3,7 @@ import { dueMs, type Heartbeat, probe, quiet, step } from '../../src/link/heartb
 
 const PING_MS = 30_000
 
-test('[LINK.15] asks after 30 seconds of quiet, and gives up 30 seconds after that', () => {
+test('[LINK.15] pings after 30 quiet seconds, and gives up 30 seconds later', () => {
   const start = quiet(1_000)
   expect(dueMs(start)).toBe(1_000 + PING_MS)
   expect(step(start, 1_000 + PING_MS - 1, 5)).toEqual([start, 'none'])
@@ -14,7 +14,7 @@ test('[LINK.15] asks after 30 seconds of quiet, and gives up 30 seconds after th
   expect(step(asked, 1_000 + 2 * PING_MS, 5)).toEqual([asked, 'dead'])
 })
 
-test('[LINK.15] an answer starts the next round, any number of times, 30 seconds after the question', () => {
+test('[LINK.15] starts the next round with each answer, 30 seconds after the ping', () => {
   let beat: Heartbeat = quiet(0)
   for (let round = 1; round <= 3; round++) {
     const askedAtMs = round * PING_MS
@@ -26,14 +26,14 @@ test('[LINK.15] an answer starts the next round, any number of times, 30 seconds
   }
 })
 
-test('[LINK.15] a frame that came before the question is no answer to it, one that comes late still is', () => {
+test('[LINK.15] does not take a frame from before the ping as its answer, but accepts a late one', () => {
   const [asked] = step(quiet(0), PING_MS, 7)
   expect(step(asked, PING_MS + 1, 7)[1]).toBe('none')
   expect(step(asked, 3 * PING_MS, 7)[1]).toBe('dead')
   expect(step(asked, 3 * PING_MS, 8)[1]).toBe('none')
 })
 
-test('[LINK.23] a question after a sleep gives five seconds, and no more than an earlier one that is open', () => {
+test('[LINK.23] pings with five seconds to answer after a sleep, or less if an earlier ping is open', () => {
   expect(dueMs(probe(quiet(0), 100, 0))).toBe(5_100)
   const [asked] = step(quiet(0), PING_MS, 1)
   expect(dueMs(probe(asked, 2 * PING_MS - 1_000, 1))).toBe(2 * PING_MS)

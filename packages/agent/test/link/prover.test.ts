@@ -57,7 +57,7 @@ function factsOf(asked: Challenge, frame: Buffer, changes: Partial<Parameters<ty
   return sign(null, back, bridge.privateKey).toString('base64url')
 }
 
-test('[LINK.28] signs what it knows, and recognises the bridge that signed just that, once', async () => {
+test('[LINK.28] signs its facts, and recognizes a bridge that signed just those, once', async () => {
   const { prover } = setUp()
   const asked = challenge()
   const frame = await prover.answer(asked)
@@ -73,7 +73,7 @@ test('[LINK.28] signs what it knows, and recognises the bridge that signed just 
   expect(prover.recognise(signature)).toBeUndefined()
 })
 
-test('[LINK.28] what the bridge signs later is a renewal, each time with a nonce of its own', async () => {
+test('[LINK.28] treats later challenges as renewals, each with a fresh nonce', async () => {
   const { prover } = setUp()
   const nonces = new Set<string>()
   for (let time = 0; time < 3; time++) {
@@ -94,7 +94,7 @@ test.each<[string, Partial<Parameters<typeof transcript>[0]>]>([
   ['another user', { userId: 'v' }],
   ['another token', { tokenHash: createHash('sha256').update('other').digest() }],
   ['another purpose', { purpose: 'renew' }],
-])('[LINK.28] a bridge that signed %s is not recognised', async (_what, changes) => {
+])('[LINK.28] does not recognize a bridge that signed %s', async (_what, changes) => {
   const { prover } = setUp()
   const asked = challenge()
   const frame = await prover.answer(asked)
@@ -108,7 +108,7 @@ test.each<[string, Partial<Parameters<typeof transcript>[0]>]>([
   expect(prover.recognise(factsOf(asked, frame))).toBeDefined()
 })
 
-test('[LINK.28] an answer to a later challenge takes the earlier ones with it; an earlier one leaves the later', async () => {
+test('[LINK.28] discards earlier challenges with the answer to a later one, and keeps later ones', async () => {
   const { prover } = setUp()
   const [one, two, three] = [challenge(), challenge(), challenge()]
   const frames = await Promise.all([one, two, three].map((asked) => prover.answer(asked)))
@@ -119,7 +119,7 @@ test('[LINK.28] an answer to a later challenge takes the earlier ones with it; a
   expect(prover.recognise(signatures[2])).toBeUndefined()
 })
 
-test('[LINK.28] four challenges wait at once and one more ends it; after they were answered four more may', async () => {
+test('[LINK.28] allows four open challenges and ends at a fifth; answering them makes room for four more', async () => {
   const { prover } = setUp()
   for (let round = 0; round < 2; round++) {
     const waiting = Array.from({ length: MAX_OPEN }, () => prover.answer(challenge()))
@@ -130,7 +130,7 @@ test('[LINK.28] four challenges wait at once and one more ends it; after they we
   expect(() => prover.answer(challenge())).toThrow(expect.objectContaining({ code: 'bridge_not_recognised' }))
 })
 
-test('[LINK.28] of more than four answers that the bridge left alone the oldest is forgotten', async () => {
+test('[LINK.28] forgets the oldest of more than four unconfirmed answers', async () => {
   const { prover } = setUp()
   const made: string[] = []
   for (let n = 0; n <= MAX_OPEN; n++) {
@@ -142,7 +142,7 @@ test('[LINK.28] of more than four answers that the bridge left alone the oldest 
   expect(prover.recognise(made[1])).toBeDefined()
 })
 
-test('[LINK.29] the echo, an unknown key, a strange challenge or a binding that is not there gets no signature', async () => {
+test('[LINK.29] signs nothing for the echo, an unknown key, a foreign challenge or a missing binding', async () => {
   const { prover, signed } = setUp()
   const { proof: _none, ...echo } = challenge()
   await expect(prover.answer(echo as Challenge)).rejects.toMatchObject({ code: 'bridge_downgraded' })
@@ -161,7 +161,7 @@ test('[LINK.29] the echo, an unknown key, a strange challenge or a binding that 
   })
 })
 
-test('[LINK.28] the exporter of the TLS connection is bound where the bridge asks for it', async () => {
+test('[LINK.28] binds the exporter of the TLS connection where the bridge asks for it', async () => {
   const { prover } = setUp()
   prover.exporter = Buffer.alloc(32, 9)
   const bound = challenge({ binding: 'tls-exporter' })
@@ -171,7 +171,7 @@ test('[LINK.28] the exporter of the TLS connection is bound where the bridge ask
   expect(prover.recognise(factsOf(plain, await prover.answer(plain), { purpose: 'renew' }))).toBeDefined()
 })
 
-test('[LINK.31] a token that is set later is bound by the challenges that come after it', async () => {
+test('[LINK.31] binds a token set later in the challenges that follow', async () => {
   const { prover } = setUp()
   const before = challenge()
   const answered = prover.answer(before)
@@ -184,7 +184,7 @@ test('[LINK.31] a token that is set later is bound by the challenges that come a
   ).toMatchObject({ token: 'fresh' })
 })
 
-test('[LINK.30] an answer that fails keeps none that comes after it from being given', async () => {
+test('[LINK.30] answers the next challenges after a failed answer', async () => {
   let isGone = true
   const { prover } = setUp()
   const { identity } = setUp()

@@ -35,7 +35,7 @@ function setUp(version: ProtocolVersion = 'v2') {
 
 const OK: LocalOutcome = { ok: true, result: Buffer.from('{"y":2}') }
 
-test('[LINK.7] a call is run with its arguments, answered with the result, and told with its time', async () => {
+test('[LINK.7] runs a call with its arguments, answers with the result, and reports its duration', async () => {
   const { system, sent, events, asked, run } = setUp()
   const done = run('a')
   expect(asked[0]).toMatchObject({ serverName: 's', toolName: 't' })
@@ -47,7 +47,7 @@ test('[LINK.7] a call is run with its arguments, answered with the result, and t
   expect(events).toEqual([{ type: 'call-finished', server: 's', tool: 't', outcome: 'ok', durationMs: 12 }])
 })
 
-test('[LINK.11] 512 calls run at once and one more is refused; after any number of finished ones as well', async () => {
+test('[LINK.11] runs 512 concurrent calls and refuses one more, also after many finished ones', async () => {
   const { sent, asked, run } = setUp()
   for (let round = 0; round < 2; round++) {
     const done = Array.from({ length: MAX_RUNNING }, (_, n) => run(`${round} ${n}`))
@@ -61,7 +61,7 @@ test('[LINK.11] 512 calls run at once and one more is refused; after any number 
   expect(asked).toHaveLength(1)
 })
 
-test('[LINK.11] an id that runs is refused, and may be used again once its call has ended', async () => {
+test('[LINK.11] refuses a running id, and accepts it again once its call ends', async () => {
   const { sent, asked, run } = setUp()
   for (let time = 0; time < 3; time++) {
     const done = run('a')
@@ -74,7 +74,7 @@ test('[LINK.11] an id that runs is refused, and may be used again once its call 
   expect(asked).toHaveLength(3)
 })
 
-test('[LINK.9] a result fills a message to its last byte; one byte more is too large', async () => {
+test('[LINK.9] accepts a result that fills a message to its last byte, and refuses one byte more', async () => {
   const around = '{"type":"tool_result","id":"a","success":true,"result":}'.length
   for (const [bytes, code] of [
     [limits.messageBytes - around, undefined],
@@ -89,7 +89,7 @@ test('[LINK.9] a result fills a message to its last byte; one byte more is too l
   }
 })
 
-test('[LINK.8] a failure tells v2 its code and the error of the server, where it fits, and v1 its text', async () => {
+test('[LINK.8] sends v2 the code and the server’s error if it fits, and v1 its text', async () => {
   const failed = (data: string): LocalOutcome => ({
     ...{ ok: false, code: 'tool_failed', error: 'no' },
     rpcError: Buffer.from(`{"code":-1,"message":"no","data":"${data}"}`),
@@ -114,7 +114,7 @@ test('[LINK.8] a failure tells v2 its code and the error of the server, where it
   expect(await answerTo(failed('d'), 'v1')).toEqual(head)
 })
 
-test('[LINK.10] [LINK.12] cancelling aborts the call that is named, or all that run', () => {
+test('[LINK.10] [LINK.12] cancels the named call, or all running ones', () => {
   const { calls, asked, run } = setUp()
   for (const id of ['a', 'b', 'c']) void run(id)
   calls.cancel('b')
@@ -124,7 +124,7 @@ test('[LINK.10] [LINK.12] cancelling aborts the call that is named, or all that 
   expect(asked.map(({ signal }) => signal.aborted)).toEqual([true, true, true])
 })
 
-test('[LINK.27] a call that cannot be read is answered, unless one of its id runs', async () => {
+test('[LINK.27] answers an unreadable call, unless one of its id runs', async () => {
   const { calls, sent, run } = setUp()
   void run('a')
   calls.refuse('a', 'why')

@@ -30,7 +30,7 @@ function setUp(
   return { system, refresh, answers, token, first, wakes, dueInMs, startMs, asked: () => asked }
 }
 
-test('[LINK.31] asks for a token 90 seconds before the end, gives it out once, and again before the end of that one', async () => {
+test('[LINK.31] asks for a token 90 seconds before expiry, delivers it once, and repeats before the next expiry', async () => {
   const { system, refresh, answers, token, first, dueInMs, wakes, asked } = setUp()
   let present = first
   for (let time = 1; time <= 3; time++) {
@@ -52,7 +52,7 @@ test('[LINK.31] asks for a token 90 seconds before the end, gives it out once, a
   }
 })
 
-test('[LINK.31] where none could be had, or it is the present one, it asks again every 15 seconds', async () => {
+test('[LINK.31] asks again every 15 seconds when it gets no new token', async () => {
   const { system, refresh, answers, token, first, asked } = setUp()
   await system.advance(810_000)
   for (const answer of [new Error('down'), first, new Error('down')]) {
@@ -74,7 +74,7 @@ test('[LINK.31] where none could be had, or it is the present one, it asks again
   expect(asked()).toBe(4)
 })
 
-test('[LINK.31] of a short token it asks in the last quarter of its life', () => {
+test('[LINK.31] asks in the last quarter of a short token’s life', () => {
   expect(setUp(60_000).dueInMs()).toBe(45_000)
   expect(setUp(360_000).dueInMs()).toBe(270_000)
   expect(setUp(400_000).dueInMs()).toBe(310_000)
@@ -82,7 +82,7 @@ test('[LINK.31] of a short token it asks in the last quarter of its life', () =>
 
 test.each<[string, (iat: number) => object, number]>([
   ['says no end', () => ({}), Number.POSITIVE_INFINITY],
-  ['says an end that is no number', () => ({ exp: 'soon' }), Number.POSITIVE_INFINITY],
+  ['has an expiry that is not a number', () => ({ exp: 'soon' }), Number.POSITIVE_INFINITY],
   ['says no beginning', (iat) => ({ exp: iat + 60 }), 45_000],
   ['ended by a clock that is ahead', (iat) => ({ iat: iat - 1_000, exp: iat - 940 }), 45_000],
   [
@@ -92,12 +92,12 @@ test.each<[string, (iat: number) => object, number]>([
   ],
   ['ended, and says no beginning', (iat) => ({ exp: iat - 1 }), 0],
   ['ended before it began', (iat) => ({ iat, exp: iat - 60 }), 0],
-])('[LINK.31] a token that %s is asked for in time', (_what, claims, dueInMs) => {
+])('[LINK.31] asks in time to replace a token that %s', (_what, claims, dueInMs) => {
   expect(setUp(0, claims).dueInMs()).toBe(dueInMs)
 })
 
 test.each(['opaque', 'a.b.c', `a.${Buffer.from('"text"').toString('base64url')}.c`])(
-  '[LINK.31] no fresh token is asked for where the present one cannot be read: %s',
+  '[LINK.31] asks for no fresh token when the current one is unreadable: %s',
   (token) => {
     const system = new FakeSystem()
     const refresh = new TokenRefresh(token, { system, wake: () => {}, token: () => 'x' })

@@ -15,7 +15,7 @@ function setUp() {
   return { system, wakes, next }
 }
 
-test('[LINK.26] a wait ends at its moment as due, however long it is, again and again', async () => {
+test('[LINK.26] ends a wait when due, however long it is, repeatedly', async () => {
   const { system, next } = setUp()
   for (const waitMs of [1, 4_999, 5_000, 5_001, 60_000]) {
     const seen = next(waitMs)
@@ -29,7 +29,7 @@ test('[LINK.26] a wait ends at its moment as due, however long it is, again and 
   expect(past.reasons).toEqual(['due'])
 })
 
-test('[LINK.26] reasons end a wait at once, are given once, and wait for the next one who asks', async () => {
+test('[LINK.26] ends a wait at once for a reason, which it reports once or keeps for the next wait', async () => {
   const { system, wakes, next } = setUp()
   const first = next(60_000)
   wakes.wake('token')
@@ -46,7 +46,7 @@ test('[LINK.26] reasons end a wait at once, are given once, and wait for the nex
   expect(third.reasons).toEqual(['due'])
 })
 
-test('[LINK.23] takes a timer over ten seconds late for a sleep, and one exactly ten seconds late for none', async () => {
+test('[LINK.23] treats a timer over ten seconds late as a sleep, and one exactly ten seconds late not', async () => {
   for (const [lateMs, reasons] of [
     [10_000, ['due']],
     [10_001, ['slept', 'due']],
@@ -58,7 +58,7 @@ test('[LINK.23] takes a timer over ten seconds late for a sleep, and one exactly
   }
 })
 
-test('[LINK.23] a wall clock that is more than ten seconds ahead is a sleep, also before the wait is due', async () => {
+test('[LINK.23] treats a wall clock over ten seconds ahead as a sleep, also before the wait is due', async () => {
   for (const [byMs, slept] of [
     [10_000, false],
     [10_001, true],

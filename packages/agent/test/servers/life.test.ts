@@ -17,7 +17,7 @@ async function ready(entries = [entry()]) {
   return run
 }
 
-test('[TOOLS.1] a server is ready with what it says of itself, and its calls reach it', async () => {
+test('[TOOLS.1] reports a ready server’s own info, and passes calls to it', async () => {
   const { servers, named, call } = await ready()
   expect(named('server-ready')).toEqual([{ type: 'server-ready', name: 's', tools: 1, skippedTools: 0 }])
   expect(servers.catalog()).toMatchObject([
@@ -37,7 +37,7 @@ test('[TOOLS.1] a server is ready with what it says of itself, and its calls rea
   expect(await called).toEqual({ ok: true, result: Buffer.from('{"content":[]}') })
 })
 
-test('[PROC.2] [PROC.9] a program is started by its own name and arguments, without a shell, in a group of its own', async () => {
+test('[PROC.2] [PROC.9] starts a program by its own name and arguments, without a shell, in its own group', async () => {
   const platform = process.platform !== 'win32'
   await ready([
     entry({ command: 'run;me', args: ['$(x)'], env: { A: '1' }, cwd: '/there' }),
@@ -51,7 +51,7 @@ test('[PROC.2] [PROC.9] a program is started by its own name and arguments, with
   ])
 })
 
-test('[PROC.4] a program that spawn refuses at once fails its server with the reason', async () => {
+test('[PROC.4] fails the server of a program that spawn refuses, with the reason', async () => {
   world.next = [
     () => {
       throw Object.assign(new Error('no'), { code: 'E2BIG' })
@@ -71,7 +71,7 @@ test('[PROC.4] a program that spawn refuses at once fails its server with the re
   })
 })
 
-test('[RUN.5] [RUN.6] [RUN.7] how a call ends at the server is told by its code', async () => {
+test('[RUN.5] [RUN.6] [RUN.7] reports by its code how a call ended at the server', async () => {
   const { call } = await ready()
   const [child] = world.children
   const lastId = () => child?.requests('tools/call').at(-1)?.id
@@ -98,7 +98,7 @@ test('[RUN.5] [RUN.6] [RUN.7] how a call ends at the server is told by its code'
   expect(await cut).toMatchObject({ ok: false, code: 'server_exited' })
 })
 
-test('[RUN.11] a server that is not ready, is not run, or is unknown is told apart', async () => {
+test('[RUN.11] distinguishes a server that is not ready, not run or unknown', async () => {
   world.next = [() => Object.assign(new FakeChild(), { speaks: false })]
   const { call, servers, named } = await ready([entry(), { kind: 'http', name: 'web' } as never])
   expect(await call()).toMatchObject({
@@ -123,7 +123,7 @@ test('[RUN.11] a server that is not ready, is not run, or is unknown is told apa
   })
 })
 
-test('[PROC.8] a server that keeps ending is started again after waits that double, until it was well for a minute', async () => {
+test('[PROC.8] restarts a server that keeps ending after doubling waits, until it ran for a minute', async () => {
   const { system, named } = await ready()
   const waits: number[] = []
   for (let time = 1; time <= 4; time++) {
@@ -152,7 +152,7 @@ test('[PROC.8] a server that keeps ending is started again after waits that doub
   }
 })
 
-test('[PROC.3] a missing program is tried again every 30 seconds, another failure sooner', async () => {
+test('[PROC.3] retries a missing program every 30 seconds, and another failure sooner', async () => {
   const missing = (code: string) => () => {
     const child = new FakeChild(false)
     setImmediate(() => child.emit('error', Object.assign(new Error('no'), { code })))
@@ -177,7 +177,7 @@ test('[PROC.3] a missing program is tried again every 30 seconds, another failur
   expect(named('server-ready')).toHaveLength(1)
 })
 
-test('[PROC.5] a server that is not ready in time is ended, one that is just in time stays', async () => {
+test('[PROC.5] ends a server that is not ready in time, and keeps one that is just in time', async () => {
   world.next = [() => Object.assign(new FakeChild(), { speaks: false })]
   const { system, named } = await ready()
   await system.advance(START_MS - 1)
@@ -193,7 +193,7 @@ test('[PROC.5] a server that is not ready in time is ended, one that is just in 
   expect([named('server-ready').length, named('server-exited')]).toEqual([1, []])
 })
 
-test('[PROC.10] stopping closes the input, then sends SIGTERM, then SIGKILL, each after its time', async () => {
+test('[PROC.10] closes the input on stop, then sends SIGTERM, then SIGKILL, each after its time', async () => {
   const stubborn = { endsWithInput: false, endsAt: 'SIGKILL' }
   world.next = [() => Object.assign(new FakeChild(), stubborn)]
   const { system, servers } = await ready()
@@ -215,7 +215,7 @@ test('[PROC.10] stopping closes the input, then sends SIGTERM, then SIGKILL, eac
   expect(servers.catalog()).toEqual([{ state: 'failed', name: 's', reason: 'It was stopped.' }])
 })
 
-test('[PROC.10] a server that ends with its input gets no signal, and is not started again', async () => {
+test('[PROC.10] sends no signal to a server that ends with its input, and does not restart it', async () => {
   const { system, servers, named } = await ready()
   await servers.stop()
   await system.advance(120_000)
@@ -223,7 +223,7 @@ test('[PROC.10] a server that ends with its input gets no signal, and is not sta
   expect([world.children.length, named('server-exited')]).toEqual([1, []])
 })
 
-test('[PROC.10] a server that waits to be started again is stopped at once', async () => {
+test('[PROC.10] stops at once a server that waits for its restart', async () => {
   const { servers } = await ready()
   world.children[0]?.end(1)
   await settled()
@@ -231,7 +231,7 @@ test('[PROC.10] a server that waits to be started again is stopped at once', asy
   expect(world.children).toHaveLength(1)
 })
 
-test('[STDIO.6] a server that closes its output is ended, unless its own end follows within half a second', async () => {
+test('[STDIO.6] ends a server that closes its output, unless it exits within half a second', async () => {
   const { system, named } = await ready()
   world.children[0]?.stdout.end()
   await settled()
@@ -252,7 +252,7 @@ test('[STDIO.6] a server that closes its output is ended, unless its own end fol
   })
 })
 
-test('[STDIO.1] [STDIO.4] lines that are no messages, and one that is too long, do not end the server', async () => {
+test('[STDIO.1] [STDIO.4] keeps a server despite lines that are no messages or too long', async () => {
   const { named, call } = await ready()
   const [child] = world.children
   for (const line of ['hello', '{}', '[]', '']) child?.write(line)
@@ -265,7 +265,7 @@ test('[STDIO.1] [STDIO.4] lines that are no messages, and one that is too long, 
   expect(named('server-exited')).toEqual([])
 })
 
-test('[TOOLS.5] tools that change are read again, each time; those that are what they were are not told', async () => {
+test('[TOOLS.5] reads changed tools again each time, and reports only real changes', async () => {
   const { named, servers, system, changes } = await ready()
   const [child] = world.children
   const change = async () => {
@@ -299,7 +299,7 @@ test('[TOOLS.5] tools that change are read again, each time; those that are what
   expect(servers.catalog()[0]).toMatchObject({ state: 'ready', tools: { length: 1 } })
 })
 
-test('[TOOLS.6] [TOOLS.7] a first list that cannot be used fails the server; one without the capability is asked once', async () => {
+test('[TOOLS.6] [TOOLS.7] fails a server whose first list is unusable, and asks one without the capability once', async () => {
   world.next = [
     () => Object.assign(new FakeChild(), { tools: 'none' }),
     () => Object.assign(new FakeChild(), { hasTools: false }),
@@ -314,7 +314,7 @@ test('[TOOLS.6] [TOOLS.7] a first list that cannot be used fails the server; one
   expect(world.children[1]?.requests('tools/list')).toHaveLength(1)
 })
 
-test('[PROC.6] [PROC.7] what a server wrote to standard error is told, line by line and at its end, without secrets', async () => {
+test('[PROC.6] [PROC.7] reports a server’s standard error line by line and at its end, without secrets', async () => {
   const { named } = await ready([entry({ secrets: ['secret-1'] })])
   const [child] = world.children
   child?.stderr.write('my secret-1\nrest')
@@ -327,7 +327,7 @@ test('[PROC.6] [PROC.7] what a server wrote to standard error is told, line by l
   ])
 })
 
-test('[PROC.7] a secret that is cut in an ignored line or in a refusal is hidden too', async () => {
+test('[PROC.7] hides a secret that is cut in an ignored line or in a refusal', async () => {
   const secret = Array.from({ length: 900 }, (_, n) => `${n}`).join('-')
   world.next = [() => new FakeChild(), () => Object.assign(new FakeChild(), { speaks: false })]
   const { named, system } = await ready([entry({ secrets: [secret] })])
@@ -348,7 +348,7 @@ test('[PROC.7] a secret that is cut in an ignored line or in a refusal is hidden
   expect(named('server-failed')[0]?.reason).not.toContain('0-1-2')
 })
 
-test('[LINK.5] changes that come within 50 ms are told as one', async () => {
+test('[LINK.5] reports changes within 50 ms as one', async () => {
   const { system, changes } = await ready([entry(), entry({ name: 'other' })])
   expect(changes()).toBe(0)
   await system.advance(49)

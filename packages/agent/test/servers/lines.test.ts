@@ -8,7 +8,7 @@ function setUp() {
   return (text: string) => splitter.push(Buffer.from(text)).map(String)
 }
 
-test('[STDIO.2] lines are cut at newlines, wherever the chunks end', () => {
+test('[STDIO.2] splits lines at newlines, wherever the chunks end', () => {
   const push = setUp()
   expect(push('a\nbc\n')).toEqual(['a', 'bc'])
   expect(push('d')).toEqual([])
@@ -18,7 +18,7 @@ test('[STDIO.2] lines are cut at newlines, wherever the chunks end', () => {
   expect(push('')).toEqual([])
 })
 
-test('[STDIO.4] a line of the longest length is whole, in one piece or in many, and a longer one is skipped', () => {
+test('[STDIO.4] returns a line of the longest length whole, in one piece or many, and skips a longer one', () => {
   const long = 'x'.repeat(MAX)
   expect(setUp()(`${long}\n`)).toEqual([long])
   expect(setUp()(`a\n${long}x\nb\n`)).toEqual(['a', 'b'])
@@ -33,7 +33,7 @@ test('[STDIO.4] a line of the longest length is whole, in one piece or in many, 
   expect(push('xxxxx\nagain\n')).toEqual(['again'])
 })
 
-test('[STDIO.4] of a line that is skipped both ends are kept, in one piece or in many', () => {
+test('[STDIO.4] keeps both ends of a skipped line, in one piece or many', () => {
   const line = Buffer.from(`{"id":1,${'x'.repeat(20_000)},"end":2}`)
   for (const chunkBytes of [1, 7, 600, 5_000, line.length]) {
     const skipped: LongLine[] = []
@@ -48,7 +48,7 @@ test('[STDIO.4] of a line that is skipped both ends are kept, in one piece or in
   }
 })
 
-test('[STDIO.4] lines that are complete do not count towards the length of the next', () => {
+test('[STDIO.4] does not count complete lines towards the length of the next', () => {
   const push = setUp()
   for (let time = 0; time < 5; time++) {
     expect(push('1234\n5678')).toEqual([time === 0 ? '1234' : '56781234'])

@@ -43,23 +43,23 @@ test.each([
   [`${ONE}${TWO}`, [ONE, TWO], []],
   [`${ONE} ${TWO}`, [ONE, ` ${TWO}`], []],
   [`got {a:1} {"b":2}: ${ONE}`, [ONE], ['got {a:1} {"b":2}: ']],
-])('[STDIO.10] takes whole messages on a line with other text: %j', (line, taken, ignored) => {
+])('[STDIO.10] reads whole messages on a line with other text: %j', (line, taken, ignored) => {
   expect(read(line)).toMatchObject({ taken, ignored, amongNoise: expect.arrayContaining([taken[0]]) })
 })
 
-test('[STDIO.10] takes no message from inside an object that is not a message', () => {
+test('[STDIO.10] reads no message from inside an object that is not a message', () => {
   const line = `{"result":NaN,"inner":${ONE}}`
   expect(read(line)).toMatchObject({ taken: [], ignored: [line] })
   expect(read(`{"log":${ONE}}`)).toMatchObject({ taken: [], ignored: [`{"log":${ONE}}`] })
 })
 
-test('[STDIO.10] looks for messages at a bounded number of places', () => {
+test('[STDIO.10] searches a bounded number of places for messages', () => {
   const noise = '{'.repeat(20)
   expect(read(`x ${noise}${ONE}`).taken).toEqual([])
   expect(read(`${'x'.repeat(5_000)}${ONE}`).taken).toEqual([])
 })
 
-test('[STDIO.11] takes the messages of an array one by one', () => {
+test('[STDIO.11] reads the messages of an array one by one', () => {
   expect(read(`[${ONE}, ${TWO}]`).taken).toEqual([ONE, TWO])
   expect(read(`[${ONE}, 1, {"waits":1}, "x"]`)).toMatchObject({
     taken: [ONE],
@@ -74,14 +74,14 @@ test.each([
   ['tabs', JSON.stringify(JSON.parse(TWO), null, '\t')],
   ['an array', JSON.stringify([JSON.parse(ONE)], null, 2)],
   ['the first member beside the brace', '{ "jsonrpc": "2.0",\n  "id": 1,\n  "result": {} }'],
-])('[STDIO.11] puts a message together that is printed over several lines: %s', (_what, text) => {
+])('[STDIO.11] joins a message printed over several lines: %s', (_what, text) => {
   const { taken, ignored } = read(...text.split('\n'), TWO)
   expect(taken).toHaveLength(2)
   expect(JSON.parse(taken[0] ?? '')).toMatchObject({ jsonrpc: '2.0' })
   expect(ignored).toEqual([])
 })
 
-test('[STDIO.11] gives up lines that make no message, and takes the message behind them', () => {
+test('[STDIO.11] gives up lines that form no message, and reads the message behind them', () => {
   expect(read('{', '  "a": 1', 'text }} }', ONE)).toMatchObject({
     taken: [ONE],
     ignored: ['{', '  "a": 1', 'text }} }'],
@@ -95,7 +95,7 @@ test('[STDIO.11] gives up lines that make no message, and takes the message behi
   })
 })
 
-test('[STDIO.11] keeps a bounded number of bytes of lines that make no message', () => {
+test('[STDIO.11] keeps a bounded number of bytes of lines that form no message', () => {
   const { ignored } = read('[', ...Array(MAX_BYTES).fill('1,'))
   expect(ignored.length).toBeGreaterThan(MAX_BYTES / 3)
 })

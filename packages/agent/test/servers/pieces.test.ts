@@ -8,7 +8,7 @@ import { describeEnd, isMissing } from '../../src/servers/reasons.ts'
 import { cutHider, hide } from '../../src/servers/secrets.ts'
 import { StderrReader } from '../../src/servers/stderr-reader.ts'
 
-test('[PROC.7] each value of six characters or more is hidden wherever it occurs, the longest first', () => {
+test('[PROC.7] hides each value of six characters or more wherever it occurs, the longest first', () => {
   expect(hide('abcdef and abcdef', ['abcdef'])).toBe('[hidden] and [hidden]')
   expect(hide('abcde', ['abcde'])).toBe('abcde')
   expect(hide('abcdefgh abcdef', ['abcdef', 'abcdefgh'])).toBe('[hidden] [hidden]')
@@ -17,7 +17,7 @@ test('[PROC.7] each value of six characters or more is hidden wherever it occurs
   expect(hide('text', [])).toBe('text')
 })
 
-test('[PROC.6] standard error is shown line by line, cleaned and without secrets', () => {
+test('[PROC.6] shows standard error line by line, cleaned and without secrets', () => {
   const lines: string[] = []
   const reader = new StderrReader(['secret-1'], (line) => lines.push(line))
   reader.push(Buffer.from('one\ntwo secret-1\u001b['))
@@ -26,7 +26,7 @@ test('[PROC.6] standard error is shown line by line, cleaned and without secrets
   expect(reader.tail()).toContain('three')
 })
 
-test('[PROC.6] of standard error the last 600 characters are kept, of whatever was written', () => {
+test('[PROC.6] keeps the last 600 characters of any standard error', () => {
   const lines: string[] = []
   const reader = new StderrReader(['secret-1'], (line) => lines.push(line))
   expect(reader.tail()).toBe('')
@@ -52,7 +52,7 @@ const LONG_SECRETS = {
 }
 
 test.each(Object.entries(LONG_SECRETS))(
-  '[PROC.7] %s leaves no part of itself in the last of standard error, wherever it is cut',
+  '[PROC.7] %s leaves no part of itself in the last standard error, wherever it is cut',
   (_, secret) => {
     for (const behind of [0, 1, 7, 100, 599, 600, 3_000, 4_088, 4_090, 4_095]) {
       const reader = new StderrReader([secret], () => {})
@@ -67,7 +67,7 @@ test.each(Object.entries(LONG_SECRETS))(
   },
 )
 
-test('[PROC.7] a part at an end of a text that was cut is hidden, and other text stays', () => {
+test('[PROC.7] hides a part of a secret at an end of a cut text, and keeps other text', () => {
   const hideCut = cutHider(['abcdefghijkl'])
   expect(hideCut('ghijkl x abcdefghijkl x abcdef')).toBe('[hidden] x [hidden] x [hidden]')
   expect(hideCut('hijkl x abcde')).toBe('hijkl x abcde')
@@ -83,7 +83,7 @@ function partsIn(text: string, secret: string): readonly string[] {
   )
 }
 
-test('[PROC.6] what was written in many small pieces is kept as if it had been one', () => {
+test('[PROC.6] keeps text written in many small pieces as if written at once', () => {
   const reader = new StderrReader([], () => {})
   for (let n = 0; n < 3_000; n++) reader.push(Buffer.from(`${String(n).padStart(4, '0')} `))
   expect(reader.tail()).toMatch(/^(\d{4} )*\d{0,4} ?(\d{4} )*2999$/)
@@ -93,7 +93,7 @@ test('[PROC.6] what was written in many small pieces is kept as if it had been o
 const envOf = (env: NodeJS.ProcessEnv, entry: Parameters<typeof serverEnvironment>[1], on: NodeJS.Platform) =>
   serverEnvironment(env, entry, on).env
 
-test('[PROC.1] a server gets the variables on the list of its system, and its own before them', () => {
+test('[PROC.1] gives a server the listed variables of its system, and its own before them', () => {
   const env = { HOME: '/h', PATH: '/bin', SECRET: 'x', APPDATA: 'a', TZ: undefined, USER: 'u' }
   expect(envOf(env, { env: { KEY: 'k', HOME: '/own' } }, 'linux')).toEqual({
     HOME: '/own',
@@ -111,7 +111,7 @@ const NETWORK =
   'NODE_USE_ENV_PROXY NODE_USE_SYSTEM_CA PIP_CERT REQUESTS_CA_BUNDLE SSL_CERT_DIR SSL_CERT_FILE UV_NATIVE_TLS ' +
   'UV_SYSTEM_CERTS npm_config_cafile npm_config_https_proxy npm_config_noproxy npm_config_proxy'
 
-test('[PROC.1] these are all the variables that a server gets of the agent', () => {
+test('[PROC.1] gives a server exactly these variables of the agent', () => {
   const every = (platform: NodeJS.Platform) =>
     Object.keys(envOf(new Proxy({}, { get: (_, name) => String(name) }), { env: {} }, platform)).join(' ')
   expect(every('linux')).toBe(`HOME LANG LC_ALL LOGNAME PATH SHELL TERM TMPDIR TZ USER ${NETWORK}`)
@@ -123,7 +123,7 @@ test('[PROC.1] these are all the variables that a server gets of the agent', () 
   )
 })
 
-test('[PROC.17] a server gets the variables that its entry lists, but never the settings of the agent', () => {
+test('[PROC.17] gives a server the variables that its entry lists, but never the agent’s settings', () => {
   const env = {
     XDG_DATA_HOME: '/d',
     XDG_CACHE_HOME: '/c',
@@ -138,7 +138,7 @@ test('[PROC.17] a server gets the variables that its entry lists, but never the 
   })
 })
 
-test('[PROC.17] the password of a proxy reaches the server, and is hidden in all output', () => {
+test('[PROC.17] passes a proxy’s password to the server, and hides it in all output', () => {
   const proxy = 'http://ann:s3cr3t%20word@proxy.example:3128'
   const { env, secrets } = serverEnvironment({ HTTPS_PROXY: proxy, NO_PROXY: 'a:1' }, { env: {} }, 'linux')
   expect(env).toEqual({ HTTPS_PROXY: proxy, NO_PROXY: 'a:1' })
@@ -147,11 +147,11 @@ test('[PROC.17] the password of a proxy reaches the server, and is hidden in all
   )
 })
 
-test('[PROC.1] on Windows one variable has one name', () => {
+test('[PROC.1] treats Windows variable names as case-insensitive', () => {
   expect(envOf({ PATH: 'a' }, { env: { Path: 'b' } }, 'win32')).toEqual({ Path: 'b' })
 })
 
-test('[PROC.3] [PROC.4] why a server is not there is said in words for its user', () => {
+test('[PROC.3] [PROC.4] explains to the user why a server is unavailable', () => {
   const folder = mkdtempSync(join(tmpdir(), 'pieces-'))
   onTestFinished(() => rmSync(folder, { recursive: true }))
   const spec = { command: 'npx', args: [], env: {}, cwd: folder }

@@ -31,7 +31,7 @@ function setUp() {
 
 const settled = () => new Promise((resolve) => setImmediate(resolve))
 
-test('[RUN.3] [RUN.4] a request is one line with the bytes of its parameters, and each has an id of its own', () => {
+test('[RUN.3] [RUN.4] writes a request in one line with the bytes of its parameters and its own id', () => {
   const { written, start } = setUp()
   void start(undefined, '{"a": 1}')
   void start(undefined, '{"a":\n"x",\r\n"b":2}')
@@ -43,7 +43,7 @@ test('[RUN.3] [RUN.4] a request is one line with the bytes of its parameters, an
   expect(written[2]).toBe('{"jsonrpc":"2.0","id":3,"method":"tools/call","params":{"a": 1}}\n')
 })
 
-test('[RUN.8] answers reach their own calls in any order, once; a late or strange one reaches none', async () => {
+test('[RUN.8] matches answers to calls in any order, once, and ignores late or foreign ones', async () => {
   const { outcomes, start, take } = setUp()
   const [first, second] = [start(), start()]
   expect(take('{"id":2,"result":{"n":2}}')).toBe(true)
@@ -99,7 +99,7 @@ test.each<[string, unknown]>([
     rpcError('{"code":1,"message":"The server gave no message."}', 'The server gave no message.'),
   ],
   ['{"id":1,"error":"text"}', rpcError('{"code":-32603,"message":"text"}', 'text')],
-])('[RUN.5] [RUN.13] the answer %s ends its call with all that it can mean', async (line, expected) => {
+])('[RUN.5] [RUN.13] ends the call of the answer %s with its full meaning', async (line, expected) => {
   const { start, take, dropped } = setUp()
   const ended = start()
   expect(take(line)).toBe(true)
@@ -110,7 +110,7 @@ test.each<[string, unknown]>([
   )
 })
 
-test('[RUN.13] an answer without an id is for the one request that waits, and for none of several', async () => {
+test('[RUN.13] gives an answer without an id to the only waiting request, and to none of several', async () => {
   const { start, take, outcomes, dropped } = setUp()
   const both = [start(), start()]
   expect(take('{"id":null,"error":{"code":-32700,"message":"m"}}')).toBe(true)
@@ -139,17 +139,14 @@ test.each([
     'it has a duplicate member, too many members, or unusual names',
   ],
   [`{"id":1,"result":{"a":${nested(1_000)}}}`, 'result_too_deep', 'it is nested too deep'],
-])(
-  '[RUN.14] an answer that cannot be read fails its call with the reason: %s',
-  async (line, code, detail) => {
-    const { start, take } = setUp()
-    const ended = start()
-    expect(take(line)).toBe(true)
-    expect(await ended).toMatchObject({ kind: 'invalid', code, detail })
-  },
-)
+])('[RUN.14] fails the call of an unreadable answer with the reason: %s', async (line, code, detail) => {
+  const { start, take } = setUp()
+  const ended = start()
+  expect(take(line)).toBe(true)
+  expect(await ended).toMatchObject({ kind: 'invalid', code, detail })
+})
 
-test("[RUN.14] broken text that names no request that waits is nobody's", () => {
+test('[RUN.14] ignores broken text that names no waiting request', () => {
   const { start, take } = setUp()
   void start()
   for (const other of [
@@ -170,7 +167,7 @@ test.each([
   ['{"result":{"x":"', '","id":1}}', false],
   ['{"jsonrpc":"2.0","id":1,"method":"m","params":{"x":"', '"}}', false],
   ['{"jsonrpc":"2.0","id":7,"result":{"x":"', '"}}', false],
-])('[STDIO.4] a line that is too long fails the call that it names: %s … %s', async (head, tail, isOurs) => {
+])('[STDIO.4] fails the call that a too long line names: %s … %s', async (head, tail, isOurs) => {
   const { start, calls } = setUp()
   const ended = start()
   const line = { head: Buffer.from(head.padEnd(200, 'x')), tail: Buffer.from(tail), bytes: 1_000 }
@@ -179,7 +176,7 @@ test.each([
     expect(await ended).toMatchObject({ code: 'result_too_large', detail: 'it has more than 500 bytes' })
 })
 
-test('[RUN.7] a call that is cancelled ends at once, the server is told by its id, and its late answer is dropped', async () => {
+test('[RUN.7] ends a cancelled call at once, notifies the server by its id, and drops its late answer', async () => {
   const { written, start, take, outcomes } = setUp()
   for (let n = 1; n <= 2; n++) {
     const abort = new AbortController()
@@ -198,7 +195,7 @@ test('[RUN.7] a call that is cancelled ends at once, the server is told by its i
   expect(outcomes).toHaveLength(2)
 })
 
-test('[RUN.7] what was cancelled before is not sent, and what has ended is not cancelled', async () => {
+test('[RUN.7] does not send a call cancelled before, or cancel an ended one', async () => {
   const { written, start, take } = setUp()
   expect(await start(AbortSignal.abort())).toEqual({ kind: 'cancelled' })
   expect(written).toEqual([])
@@ -210,7 +207,7 @@ test('[RUN.7] what was cancelled before is not sent, and what has ended is not c
   expect(written).toHaveLength(1)
 })
 
-test('[STDIO.7] a call is sent while 64 MiB wait, refused while more do, and sent again when they were read', async () => {
+test('[STDIO.7] sends a call while 64 MiB wait, refuses it while more do, and sends again once they are read', async () => {
   const { written, input, start } = setUp()
   for (let time = 0; time < 2; time++) {
     input.queued = MAX_QUEUED_BYTES
@@ -224,7 +221,7 @@ test('[STDIO.7] a call is sent while 64 MiB wait, refused while more do, and sen
   }
 })
 
-test('[RUN.9] when the server ends all calls end, those to come as well, and nothing is sent any more', async () => {
+test('[RUN.9] ends all calls when the server ends, and refuses and sends no further ones', async () => {
   const { written, calls, start } = setUp()
   const both = Promise.all([start(), start()])
   calls.endAll()
@@ -234,7 +231,7 @@ test('[RUN.9] when the server ends all calls end, those to come as well, and not
   expect(written).toHaveLength(2)
 })
 
-test('[STDIO.3] an answer that is not UTF-8 is invalid', async () => {
+test('[STDIO.3] refuses an answer that is not UTF-8', async () => {
   const { calls, start } = setUp()
   const bytes = Buffer.concat([Buffer.from('{"id":1,"result":{"x":"'), Buffer.of(0xff), Buffer.from('"}}')])
   const ended = start()
@@ -242,7 +239,7 @@ test('[STDIO.3] an answer that is not UTF-8 is invalid', async () => {
   expect(await ended).toMatchObject({ code: 'result_invalid', detail: 'it is not UTF-8' })
 })
 
-test('[TOOLS.3] a result is looked into where it is an object within the bounds', () => {
+test('[TOOLS.3] reads a result that is an object within the bounds', () => {
   expect(parseResult(Buffer.from('{"a":1}'))).toEqual({ a: 1 })
   for (const text of ['[1]', '1', '{', '{"__proto__":1}'])
     expect(parseResult(Buffer.from(text)), text).toBeUndefined()

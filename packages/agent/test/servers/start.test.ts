@@ -21,18 +21,18 @@ test.each([
   ['docker', ['run']],
   ['cmd', ['/c', 'npx', '-y', 'x']],
   ['sh', ['-c', 'exec npx -y x']],
-])('[PROC.15] knows a command that may install something first: %s', (command, args) => {
+])('[PROC.15] recognizes a command that may install something first: %s', (command, args) => {
   expect(isInstalled({ command, args })).toBe(true)
 })
 
 test.each([
   ['node', ['npx.js']],
   ['sh', ['-c', 'node x.js']],
-])('[PROC.15] knows one that does not: %s', (command, args) => {
+])('[PROC.15] recognizes a command that does not: %s', (command, args) => {
   expect(isInstalled({ command, args })).toBe(false)
 })
 
-test('[PROC.15] the start limit is that of the entry, of all, or 2 minutes, and 10 for installers', () => {
+test('[PROC.15] takes the start limit of the entry, of all, or 2 minutes, and 10 for installers', () => {
   const loose = { limitMs: 60_000, isExact: false }
   const exact = { limitMs: 60_000, isExact: true }
   expect(startLimitMs(entry('node'), undefined)).toBe(120_000)
@@ -57,7 +57,7 @@ async function crowd(count: number, mayInstall = false) {
   return { system, gate, leave, inside: () => Object.keys(leave).map(Number) }
 }
 
-test('[PROC.16] four servers start at a time, the next when one of them is through', async () => {
+test('[PROC.16] starts four servers at a time, and the next when one is done', async () => {
   const { system, leave, inside } = await crowd(6)
   expect(inside()).toEqual([0, 1, 2, 3])
   leave[2]?.()
@@ -66,7 +66,7 @@ test('[PROC.16] four servers start at a time, the next when one of them is throu
   expect(inside()).toEqual([0, 1, 2, 3, 4])
 })
 
-test('[PROC.16] a server that takes long does not keep others from starting', async () => {
+test('[PROC.16] does not let a slow server delay others', async () => {
   const plain = await crowd(5)
   await plain.system.advance(14_999)
   expect(plain.inside()).toHaveLength(4)
@@ -79,7 +79,7 @@ test('[PROC.16] a server that takes long does not keep others from starting', as
   expect(installing.inside()).toHaveLength(5)
 })
 
-test('[PROC.16] one that no longer waits leaves its turn to the next', async () => {
+test('[PROC.16] gives the turn of a server that no longer waits to the next', async () => {
   const { system, gate, leave, inside } = await crowd(4)
   const stop = new AbortController()
   const stopped = gate.enter(false, stop.signal)

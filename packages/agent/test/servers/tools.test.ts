@@ -17,7 +17,7 @@ async function listed(pages: readonly (object | RawOutcome)[]) {
   return { list, asked }
 }
 
-test('[TOOLS.4] every page is asked for by the cursor of the one before, in order', async () => {
+test('[TOOLS.4] requests every page by the cursor of the one before, in order', async () => {
   const { list, asked } = await listed([
     { tools: [tool('a')], nextCursor: '1' },
     { tools: [tool('b')], nextCursor: '2' },
@@ -32,7 +32,7 @@ test('[TOOLS.4] every page is asked for by the cursor of the one before, in orde
   expect(list.tools[0]?.hash).toBe(definitionHash(tool('a')))
 })
 
-test('[TOOLS.6] 64 pages are read, and one more fails the list', async () => {
+test('[TOOLS.6] reads 64 pages, and fails at one more', async () => {
   const page = (n: number, last: number) => ({
     tools: [tool(`t${n}`)],
     ...(n < last && { nextCursor: `${n}` }),
@@ -44,7 +44,7 @@ test('[TOOLS.6] 64 pages are read, and one more fails the list', async () => {
   expect(asked).toHaveLength(64)
 })
 
-test('[TOOLS.6] as many tools as are allowed are listed, on one page or two, and one more fails the list', async () => {
+test('[TOOLS.6] lists up to the allowed number of tools, on one page or two, and fails at one more', async () => {
   const tools = (count: number) => Array.from({ length: count }, (_, n) => tool(`t${n}`))
   const max = limits.toolsPerServer
   expect((await listed([{ tools: tools(max) }])).list).toMatchObject({ ok: true, tools: { length: max } })
@@ -73,11 +73,11 @@ test.each<[string, object | RawOutcome, string]>([
   ['its end', { kind: 'ended' }, 'it did not list its tools'],
   ['no list', { tools: {} }, 'its list of tools cannot be read'],
   ['nothing', {}, 'its list of tools cannot be read'],
-])('[TOOLS.6] a list that comes to %s fails with its reason', async (_what, page, reason) => {
+])('[TOOLS.6] fails a list that comes to %s with its reason', async (_what, page, reason) => {
   expect((await listed([page])).list).toEqual({ ok: false, reason })
 })
 
-test('[TOOLS.3] [TOOLS.8] what is no definition, or would be refused, is left out and counted; the rest stays', async () => {
+test('[TOOLS.3] [TOOLS.8] skips and counts invalid definitions and those that would be refused, and keeps the rest', async () => {
   const nested = JSON.parse(`${'{"a":'.repeat(1_100)}1${'}'.repeat(1_100)}`)
   const bottomless = `{"name":"bottomless","inputSchema":${'{"a":'.repeat(100_000)}1${'}'.repeat(100_000)}}`
   const polluting = '{"name":"p","inputSchema":{"__proto__":{}}}'
@@ -91,14 +91,14 @@ test('[TOOLS.3] [TOOLS.8] what is no definition, or would be refused, is left ou
   expect((await listed([noList])).list).toMatchObject({ ok: false })
 })
 
-test('[TOOLS.2] the hash of a definition does not depend on the order of its members', () => {
+test('[TOOLS.2] hashes a definition independently of the order of its members', () => {
   expect(definitionHash({ name: 'a', inputSchema: { x: 1, y: 2 } })).toBe(
     definitionHash({ inputSchema: { y: 2, x: 1 }, name: 'a' }),
   )
   expect(definitionHash(tool('a'))).not.toBe(definitionHash(tool('b')))
 })
 
-test('[TOOLS.10] a list ends at a cursor that is empty, not a string, or was there before; repeated tools count once', async () => {
+test('[TOOLS.10] ends a list at a cursor that is empty, not a string or repeated, and counts repeated tools once', async () => {
   for (const nextCursor of ['', null, 5, {}]) {
     const { list, asked } = await listed([{ tools: [tool('a')], nextCursor }])
     expect(list).toMatchObject({ ok: true, tools: { length: 1 } })

@@ -32,7 +32,7 @@ const launch = (command: string, args: readonly string[] = [], more: object = {}
 
 const HOSTILE = ['"&calc&"', '%PATH%', 'a\nb', '^|<>', '{"a":1}']
 
-test('[PROC.20] npx is Node with its script, and every argument reaches it as it is', () => {
+test('[PROC.20] runs npx as Node with its script, and passes every argument unchanged', () => {
   const script = `${NODE}\\node_modules\\npm\\bin\\npx-cli.js`
   const expected = { command: `${NODE}\\node.exe`, args: [script, ...HOSTILE], isVerbatim: false }
   expect(launch('npx', HOSTILE)).toEqual(expected)
@@ -40,20 +40,20 @@ test('[PROC.20] npx is Node with its script, and every argument reaches it as it
   expect(launch(`${NODE}\\npx`, HOSTILE)).toEqual(expected)
 })
 
-test('[PROC.20] so is what npm installed', () => {
+test('[PROC.20] runs commands that npm installed as Node with their script', () => {
   expect(launch('tool', ['x'])).toEqual({
     ...{ command: `${NODE}\\node.exe`, args: ['C:\\pkg\\dist\\cli.mjs', 'x'], isVerbatim: false },
   })
 })
 
-test('[PROC.20] programs are found by PATH and PATHEXT, and run directly', () => {
+test('[PROC.20] finds programs by PATH and PATHEXT, and runs them directly', () => {
   expect(launch('uvx', HOSTILE)).toEqual({ command: 'C:\\bin\\uvx.exe', args: HOSTILE, isVerbatim: false })
   expect(launch('uvx', [], { env: { PATH: 'C:\\bin' } })).toMatchObject({ command: 'C:\\bin\\uvx.exe' })
   expect(launch('uvx', [], { env: {} })).toMatchObject({ command: 'uvx' })
   expect(launch('missing', ['x'])).toEqual({ command: 'missing', args: ['x'], isVerbatim: false })
 })
 
-test('[PROC.20] another batch file is run by cmd.exe, each word in quotes', () => {
+test('[PROC.20] runs another batch file by cmd.exe, each word quoted', () => {
   expect(launch('batch', ['a b', 'c&d', 'e\\', ''])).toEqual({
     command: 'C:\\Windows\\cmd.exe',
     args: ['/d', '/v:off', '/s', '/c', '""C:\\bin\\batch.bat" "a b" "c&d" "e\\\\" """'],
@@ -65,6 +65,9 @@ test('[PROC.20] another batch file is run by cmd.exe, each word in quotes', () =
   })
 })
 
-test.each(['"', '%PATH%', 'a\r', 'a\nb'])('[PROC.20] a batch file is not run with the argument %j', (arg) => {
-  expect(launch('batch', [arg])).toBe('unsafe')
-})
+test.each(['"', '%PATH%', 'a\r', 'a\nb'])(
+  '[PROC.20] does not run a batch file with the argument %j',
+  (arg) => {
+    expect(launch('batch', [arg])).toBe('unsafe')
+  },
+)

@@ -29,7 +29,7 @@ function watch(checks: readonly Promise<Begun>[]): number[] {
 
 const settled = () => new Promise((resolve) => setImmediate(resolve))
 
-test('[ADDR.8] as many checks of an address run at once as failures block it; the others follow in order', async () => {
+test('[ADDR.8] runs as many checks of an address at once as failures block it, and the others in order', async () => {
   const { begin } = setUp()
   const checks = Array.from({ length: 5 }, () => begin())
   const order = watch(checks)
@@ -44,7 +44,7 @@ test('[ADDR.8] as many checks of an address run at once as failures block it; th
   expect(order).toEqual([0, 1, 2, 3, 4])
 })
 
-test('[ADDR.8] a failure takes its place with it, and the block refuses everyone who waits', async () => {
+test('[ADDR.8] keeps the place of a failed check occupied, and refuses everyone waiting once blocked', async () => {
   const { failures, begin } = setUp()
   const checks = Array.from({ length: 6 }, () => begin())
   const order = watch(checks)
@@ -62,7 +62,7 @@ test('[ADDR.8] a failure takes its place with it, and the block refuses everyone
   expect(await begin()).toMatchObject({ code: 'address_blocked' })
 })
 
-test('[ADDR.8] more than 512 that wait are refused; a trusted proxy never waits', async () => {
+test('[ADDR.8] refuses more than 512 waiting checks, and never delays a trusted proxy', async () => {
   const { begin } = setUp()
   const checks = Array.from({ length: 515 }, () => begin())
   expect(await begin()).toMatchObject({ code: 'handshake_rate_exceeded', retryAfterSeconds: 1 })

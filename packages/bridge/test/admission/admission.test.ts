@@ -101,7 +101,7 @@ function codeOf(verdict: Verdict<unknown>): string {
   return verdict.allowed ? 'in' : verdict.code
 }
 
-test('[ADDR.1] nine failures within a minute block nobody, the tenth blocks its address at every door, and at no other', async () => {
+test('[ADDR.1] blocks an address at every door at its tenth failure within a minute, and no other', async () => {
   const { admission, caller, agent, request, named, saved, system } = setUp()
   for (let time = 0; time < 9; time++) expect(await caller({ token: '!token_invalid' })).toBe('token_invalid')
   expect(await caller({ token: 'ann/s' })).toBe('in')
@@ -118,7 +118,7 @@ test('[ADDR.1] nine failures within a minute block nobody, the tenth blocks its 
   expect(await caller({ token: 'ann/s' })).toBe('in')
 })
 
-test('[ADDR.1] an address whose block has run out has its ten failures again, and is blocked the second time', async () => {
+test('[ADDR.1] allows ten failures again after a block expires, and then blocks again', async () => {
   const { caller, saved, system } = setUp()
   for (let round = 1; round <= 2; round++) {
     for (let time = 0; time < 10; time++) await caller({ token: '!token_invalid' })
@@ -128,7 +128,7 @@ test('[ADDR.1] an address whose block has run out has its ten failures again, an
   }
 })
 
-test('[TLS.1] [ORIGIN.3] transport, host and origin are looked at before the token', async () => {
+test('[TLS.1] [ORIGIN.3] checks transport, host and origin before the token', async () => {
   const { caller, agent, admission, request, asked, named } = setUp()
   expect(await caller({ token: 'ann/s', encrypted: false })).toBe('transport_insecure')
   expect(await caller({ token: 'ann/s', headers: { Host: 'evil.example' } })).toBe('host_forbidden')
@@ -157,7 +157,7 @@ test('[TLS.1] [ORIGIN.3] transport, host and origin are looked at before the tok
   expect(codeOf(await agent({}))).toBe('token_missing')
 })
 
-test('[AUTH.8] a token that is recalled is not verified, and its caller is who it is', async () => {
+test('[AUTH.8] admits a caller by a cached token without verifying it again', async () => {
   const { admission, request, recalled, asked } = setUp()
   recalled.set('t', { userId: 'ann', sessionId: 's', scopes: ['tools:list'], expiresAtMs: 9 })
   const verdict = await admission.admitCaller(request({ token: 't' }))
@@ -167,7 +167,7 @@ test('[AUTH.8] a token that is recalled is not verified, and its caller is who i
   expect([login.userId, asked]).toEqual(['ann', []])
 })
 
-test('[REVOKE.1] [REVOKE.3] verifies a recalled token of a revoked login again; refuses one that is revoked during verification', async () => {
+test('[REVOKE.1] [REVOKE.3] verifies a cached token of a revoked login again, and refuses one revoked during verification', async () => {
   const { admission, request, caller, recalled, revoker, asked, named } = setUp()
   recalled.set('ann/s', { userId: 'ann', sessionId: 's', expiresAtMs: 9 })
   expect(await caller({ token: 'ann/s' })).toBe('in')
@@ -184,7 +184,7 @@ test('[REVOKE.1] [REVOKE.3] verifies a recalled token of a revoked login again; 
   ])
 })
 
-test('[REVOKE.6] a node that may have missed revocations verifies no token', async () => {
+test('[REVOKE.6] verifies no token while it may have missed revocations', async () => {
   const store = { publish: async () => {}, watch: () => () => {}, behindMs: () => 5_001 }
   const authenticator = {
     recall: () => undefined,
@@ -200,7 +200,7 @@ test('[REVOKE.6] a node that may have missed revocations verifies no token', asy
   await expect(caller({ token: 't' })).rejects.toThrow()
 })
 
-test('[CONN.2] as many upgrades of one address are looked at in a minute as are allowed, and one more is not', async () => {
+test('[CONN.2] admits as many upgrades of one address per minute as allowed, and no more', async () => {
   const { agent, system } = setUp({ connections: { ...CAPS, handshakes: 3 } })
   for (let round = 0; round < 2; round++) {
     for (let time = 0; time < 3; time++) expect(codeOf(await agent({ token: 'ann/s' }))).toBe('in')
@@ -210,7 +210,7 @@ test('[CONN.2] as many upgrades of one address are looked at in a minute as are 
   }
 })
 
-test('[CONN.1] a user has as many places as are allowed, one more is refused, and one that is left is free again', async () => {
+test('[CONN.1] refuses a user’s connection above the limit, and admits one again after another ends', async () => {
   const { admission, agent, named } = setUp()
   for (let round = 0; round < 3; round++) {
     const admitted = await Promise.all([1, 2, 3].map((n) => agent({ token: `ann/s${n}` })))
@@ -228,7 +228,7 @@ test('[CONN.1] a user has as many places as are allowed, one more is refused, an
   }
 })
 
-test('[REVOKE.3] an agent that is revoked between admission and handshake gets no place', async () => {
+test('[REVOKE.3] refuses an agent revoked between admission and handshake', async () => {
   const { admission, agent, revoker, named } = setUp()
   const verdict = await agent({ token: 'ann/s' })
   if (!verdict.allowed) throw new Error('refused')
@@ -237,7 +237,7 @@ test('[REVOKE.3] an agent that is revoked between admission and handshake gets n
   expect(named('ws_authentication_failed')).toMatchObject([{ reason: 'login_revoked' }])
 })
 
-test('[CHAL.6] the third wrong answer locks user and address out together, longer each time, and is saved', async () => {
+test('[CHAL.6] locks user and address at the third wrong answer, longer each time, and stores the lock', async () => {
   const { admission, agent, named, saved, system } = setUp()
   for (const [round, lockMs] of [
     [1, MINUTE_MS],
@@ -257,7 +257,7 @@ test('[CHAL.6] the third wrong answer locks user and address out together, longe
   }
 })
 
-test('[CHAL.7] the right answer forgets the wrong ones before it, each time', async () => {
+test('[CHAL.7] resets the count of wrong answers at each right one', async () => {
   const { admission, agent } = setUp()
   for (let round = 0; round < 4; round++) {
     const verdict = await agent({ token: 'ann/s' })
@@ -268,7 +268,7 @@ test('[CHAL.7] the right answer forgets the wrong ones before it, each time', as
   }
 })
 
-test('[ADDR.5] wrong answers and wrong logins count against the address', async () => {
+test('[ADDR.5] counts wrong answers and wrong logins against the address', async () => {
   const { admission, agent, caller } = setUp()
   const verdict = await agent({ token: 'ann/s' })
   if (!verdict.allowed) throw new Error(verdict.code)
@@ -277,7 +277,7 @@ test('[ADDR.5] wrong answers and wrong logins count against the address', async 
   expect(await caller({ token: 'ann/s' })).toBe('address_blocked')
 })
 
-test('[SCOPE.3] [RS.4] an agent needs the scope to connect, and a token that is not for callers', async () => {
+test('[SCOPE.3] [RS.4] refuses an agent without the connect scope or with a token for callers', async () => {
   const principal: Principal = { userId: 'ann', sessionId: 's', expiresAtMs: 9 }
   const of = (changes: Partial<Principal>) =>
     setUp(
@@ -313,7 +313,7 @@ function devicesOf(enrolled: readonly string[]) {
   return { devices, begun }
 }
 
-test('[PROOF.6] [PROOF.7] a device proves its key; whoever has or had one does not come in by the echo', async () => {
+test('[PROOF.6] [PROOF.7] requires a device’s proof, and refuses the echo of a user who has or had a device', async () => {
   const { devices, begun } = devicesOf(['bob'])
   const { agent, named } = setUp({}, { devices })
   expect(await agent({ token: 'ann/s/d1' })).toMatchObject({
@@ -333,7 +333,7 @@ test('[PROOF.6] [PROOF.7] a device proves its key; whoever has or had one does n
   expect(codeOf(await setUp().agent({ token: 'bob/s' }))).toBe('in')
 })
 
-test('[PROOF.8] in production nobody comes in by the echo unless it is switched on, and each who does is on record', async () => {
+test('[PROOF.8] refuses the echo in production unless allowed, and logs each use', async () => {
   const strict = setUp({ proofs: { production: true, allowEcho: false } })
   expect(codeOf(await strict.agent({ token: 'ann/s' }))).toBe('proof_required')
   for (const [production, recorded] of [
@@ -353,7 +353,7 @@ test('[PROOF.8] in production nobody comes in by the echo unless it is switched 
   expect([verdict.allowed, proven.named('echo_accepted')]).toEqual([true, []])
 })
 
-test('[FP.1] where an agent comes from is remembered once its challenge is passed, and told when it has a socket', async () => {
+test('[FP.1] stores an agent’s place after verification, and reports a change once it has a socket', async () => {
   const { admission, agent, named } = setUp()
   const first = await agent({ token: 'ann/s' })
   if (!first.allowed) throw new Error(first.code)

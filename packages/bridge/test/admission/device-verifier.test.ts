@@ -62,7 +62,7 @@ async function setUp() {
   return { system, store, events, tokens, devices, begun }
 }
 
-test('[PROOF.1] the key of a bridge is private and Ed25519, or it does not start', async () => {
+test('[PROOF.1] refuses to start unless the bridge’s key is private and Ed25519', async () => {
   const { publicKey } = generateKeyPairSync('ed25519')
   const { privateKey: other } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   for (const wrong of [publicKey, other]) {
@@ -72,7 +72,7 @@ test('[PROOF.1] the key of a bridge is private and Ed25519, or it does not start
   }
 })
 
-test('[PROOF.3] what a device is to prove comes from the bridge alone, and is given out once', async () => {
+test('[PROOF.3] takes a device’s facts from the bridge only, and issues them once', async () => {
   const { devices, begun } = await setUp()
   const [one, other] = [await begun(), await begun()]
   expect(one.connectionId).toMatch(/^[\w-]{22}$/)
@@ -101,7 +101,7 @@ test('[PROOF.3] what a device is to prove comes from the bridge alone, and is gi
   expect(await devices.begin(without, 'token', CHANNEL)).toMatchObject({ code: 'device_unknown' })
 })
 
-test('[PROOF.5] after one rotation and after the next a key counts until it retires, and no older one comes back', async () => {
+test('[PROOF.5] accepts a key until it retires, over two rotations, and no older one again', async () => {
   const { system, store, begun } = await setUp()
   const second = makeKey(2).public
   const third = makeKey(3).public
@@ -120,7 +120,7 @@ test('[PROOF.5] after one rotation and after the next a key counts until it reti
   expect(await keysNow(unbound)).toEqual([3])
 })
 
-test('[PROOF.10] a renewal is of the device as it is then, and binds the token that was proven last', async () => {
+test('[PROOF.10] renews with the device’s current state, and binds the token proven last', async () => {
   const { store, tokens, begun } = await setUp()
   const proofs = await begun()
   tokens.principals.set('fresh', { ...ANN, expiresAtMs: 5 })
@@ -149,7 +149,7 @@ test.each<[string, Partial<Principal>, string]>([
   ['of another device', { deviceId: 'd2' }, 'token_invalid'],
   ['for another resource', { resource: 'https://b/mcp' }, 'token_invalid'],
   ['that may not connect', { scopes: ['tools:list'] }, 'scope_insufficient'],
-])('[PROOF.11] a fresh token %s is refused', async (_what, changes, code) => {
+])('[PROOF.11] refuses a fresh token %s', async (_what, changes, code) => {
   const { tokens, begun } = await setUp()
   const proofs = await begun()
   tokens.principals.set('fresh', { ...ANN, ...changes })
@@ -157,7 +157,7 @@ test.each<[string, Partial<Principal>, string]>([
   expect(await proofs.renewal(ANN, 'none')).toMatchObject({ allowed: false, code: 'token_invalid' })
 })
 
-test('[PROOF.9] a device goes on from its last connection, again and again; a copy revokes it', async () => {
+test('[PROOF.9] resumes a device from its last connection repeatedly, and revokes it for a copy', async () => {
   const { store, events, begun } = await setUp()
   let previous = ''
   for (let time = 0; time < 3; time++) {
@@ -173,7 +173,7 @@ test('[PROOF.9] a device goes on from its last connection, again and again; a co
   expect(await store.find('d1')).toBeUndefined()
 })
 
-test('[PROOF.9] takes a device for a copy if it lacks what the device must know; a revoked device is not a copy', async () => {
+test('[PROOF.9] detects a copy that lacks what the device must know, and does not treat a revoked device as one', async () => {
   const { store, events, begun } = await setUp()
   const first = await begun()
   await first.confirm(ANN, '', undefined)
@@ -190,7 +190,7 @@ test('[PROOF.9] takes a device for a copy if it lacks what the device must know;
   expect(events).toHaveLength(1)
 })
 
-test('[PROOF.9] a store that fails while a copy is revoked does not let it in, and the next try revokes it', async () => {
+test('[PROOF.9] refuses a copy when the store fails to revoke it, and revokes it at the next attempt', async () => {
   const { store, begun } = await setUp()
   const { revoke } = store
   store.revoke = () => Promise.reject(new Error('down'))

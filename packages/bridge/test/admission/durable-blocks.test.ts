@@ -73,7 +73,7 @@ function breakable(inner: BlockStore) {
   return { state, store }
 }
 
-test('[BLOCK.1] a block outlives the node: the next one keeps it for the rest of its time', async () => {
+test('[BLOCK.1] keeps a block over a restart for the rest of its time', async () => {
   const { system, store, blocks, begin, advance } = await setUp()
   await blocks.start()
   begin(15 * MINUTE_MS)
@@ -88,7 +88,7 @@ test('[BLOCK.1] a block outlives the node: the next one keeps it for the rest of
   expect(next.leftMs()).toBe(10 * MINUTE_MS)
 })
 
-test("[BLOCK.1] an operator's block reaches a running node within two seconds", async () => {
+test('[BLOCK.1] applies an operator’s block in a running node within two seconds', async () => {
   const { system, store, blocks, leftMs, advance } = await setUp()
   await blocks.start()
   await store?.put({ ...BLOCK, untilMs: system.nowMs() + MINUTE_MS })
@@ -97,7 +97,7 @@ test("[BLOCK.1] an operator's block reaches a running node within two seconds", 
   expect(leftMs()).toBe(58_000)
 })
 
-test("[BLOCK.1] so does an operator's lift, which is told once; a block that runs out is not told", async () => {
+test('[BLOCK.1] applies an operator’s lift and reports it once, but does not report an expiry', async () => {
   const { store, blocks, lifted, begin, leftMs, advance } = await setUp()
   await blocks.start()
   begin(15 * MINUTE_MS)
@@ -115,7 +115,7 @@ test("[BLOCK.1] so does an operator's lift, which is told once; a block that run
   expect(lifted).toHaveLength(1)
 })
 
-test('[BLOCK.1] a block that was lifted may begin anew', async () => {
+test('[BLOCK.1] blocks again after a lift', async () => {
   const { store, blocks, lifted, begin, leftMs, advance } = await setUp()
   await blocks.start()
   begin(MINUTE_MS)
@@ -127,7 +127,7 @@ test('[BLOCK.1] a block that was lifted may begin anew', async () => {
   expect(lifted).toHaveLength(1)
 })
 
-test('[BLOCK.1] a node without a store keeps its own blocks and arms nothing', async () => {
+test('[BLOCK.1] keeps its own blocks without a store, and arms no timer', async () => {
   const system = new FakeSystem()
   const blocks = new DurableBlocks(undefined, system, () => {})
   await blocks.start()
@@ -137,14 +137,14 @@ test('[BLOCK.1] a node without a store keeps its own blocks and arms nothing', a
   expect(blocks.list.leftMs('calls', 'ann', 0)).toBe(1_000)
 })
 
-test('[BLOCK.1] a start without its store rejects', async () => {
+test('[BLOCK.1] rejects a start without its store', async () => {
   const system = new FakeSystem()
   const { state, store } = breakable(await openStore(system))
   state.down = true
   await expect((await setUp(system, store)).blocks.start()).rejects.toThrow('down')
 })
 
-test('[BLOCK.2] while the store is down a block holds, and is saved once the store is back', async () => {
+test('[BLOCK.2] keeps a block while the store is down, and stores it afterwards', async () => {
   const system = new FakeSystem()
   const inner = await openStore(system)
   const { state, store } = breakable(inner)
@@ -162,7 +162,7 @@ test('[BLOCK.2] while the store is down a block holds, and is saved once the sto
   expect(await inner.all()).toMatchObject([BLOCK])
 })
 
-test('[BLOCK.2] a block that begins while the store is being read is not taken for lifted', async () => {
+test('[BLOCK.2] does not treat a block that begins during a read of the store as lifted', async () => {
   const system = new FakeSystem()
   const { store, next } = slowStore(await openStore(system))
   const { blocks, lifted, begin, leftMs, advance } = await setUp(system, store)
@@ -182,7 +182,7 @@ test('[BLOCK.2] a block that begins while the store is being read is not taken f
 })
 
 test.each([-7 * 24 * 3_600_000, -1_000, 1_000, 7 * 24 * 3_600_000])(
-  '[BLOCK.2] a step of the wall clock by %i ms neither ends a block early nor makes it longer',
+  '[BLOCK.2] neither shortens nor extends a block when the wall clock steps by %i ms',
   async (stepMs) => {
     const { system, blocks, lifted, begin, leftMs, advance } = await setUp()
     await blocks.start()
@@ -198,7 +198,7 @@ test.each([-7 * 24 * 3_600_000, -1_000, 1_000, 7 * 24 * 3_600_000])(
   },
 )
 
-test('[BLOCK.2] a node that is closed watches nothing more, also when it was just reading or the store is down', async () => {
+test('[BLOCK.2] stops watching when closed, also during a read or while the store is down', async () => {
   const system = new FakeSystem()
   const { store, next } = slowStore(await openStore(system))
   const { blocks, advance } = await setUp(system, store)
@@ -214,7 +214,7 @@ test('[BLOCK.2] a node that is closed watches nothing more, also when it was jus
   expect(system.armed).toBe(0)
 })
 
-test('[BLOCK.5] a check finds a lift at once, for the block that it asks about', async () => {
+test('[BLOCK.5] finds a lift at once when it checks the lifted block', async () => {
   const { system, store, blocks, lifted, begin, leftMs } = await setUp()
   await blocks.start()
   begin(MINUTE_MS)
@@ -232,7 +232,7 @@ test('[BLOCK.5] a check finds a lift at once, for the block that it asks about',
   expect(blocks.list.leftMs('address', 'ann', system.monotonicMs())).toBe(MINUTE_MS)
 })
 
-test('[BLOCK.5] a lift that comes while the store is being read is found by the check after that', async () => {
+test('[BLOCK.5] finds a lift that happens during a read at the next check', async () => {
   const system = new FakeSystem()
   const inner = await openStore(system)
   const { store, next } = slowStore(inner)
@@ -253,7 +253,7 @@ test('[BLOCK.5] a lift that comes while the store is being read is found by the 
   expect(leftMs()).toBe(0)
 })
 
-test('[BLOCK.5] a flood of requests makes one query at a time, and those over the bounds are refused without one', async () => {
+test('[BLOCK.5] makes one query at a time in a flood, and refuses requests over the bounds without one', async () => {
   const system = new FakeSystem()
   const inner = await openStore(system)
   let running = 0
@@ -280,7 +280,7 @@ test('[BLOCK.5] a flood of requests makes one query at a time, and those over th
   expect([most, queries]).toEqual([1, 2])
 })
 
-test('[BLOCK.5] while the store is down or does not answer, a block holds and requests are refused in time', async () => {
+test('[BLOCK.5] keeps a block and refuses in time while the store is down or silent', async () => {
   const system = new FakeSystem()
   const inner = await openStore(system)
   const { state, store } = breakable(inner)
@@ -300,7 +300,7 @@ test('[BLOCK.5] while the store is down or does not answer, a block holds and re
   expect(system.armed).toBe(0)
 })
 
-test('[BLOCK.5] a block that no store holds is not looked up', async () => {
+test('[BLOCK.5] does not look up a block that no store holds', async () => {
   const { blocks } = await setUp()
   blocks.list.add({ ...BLOCK, untilMs: MINUTE_MS })
   expect(blocks.recheck(BLOCK)).toBeUndefined()

@@ -51,7 +51,7 @@ test('[RATE.2] keeps the rest of the limit over a restart, no more and no less',
   expect(after.remaining('ann')).toBe(4)
 })
 
-test('[RATE.2] at any calls and moments a restart gives nobody anything: at most 5 within any 60 seconds', async () => {
+test('[RATE.2] allows at most 5 calls in any 60 seconds over restarts, at any times', async () => {
   const store = await openStore()
   const step = fc.record({ gapMs: fc.nat({ max: 30_000 }), restarts: fc.boolean() })
   let run = 0
@@ -78,7 +78,7 @@ test('[RATE.2] at any calls and moments a restart gives nobody anything: at most
   )
 })
 
-test('[RATE.2] after a kill, calls of the last second at most are forgotten', async () => {
+test('[RATE.2] forgets at most the last second’s calls after a kill', async () => {
   const before = await setUp()
   await before.callTimes.start()
   before.call('ann')
@@ -91,7 +91,7 @@ test('[RATE.2] after a kill, calls of the last second at most are forgotten', as
   expect((await restart(before)).remaining('ann')).toBe(3)
 })
 
-test('[RATE.2] what could not be saved while the store was down is saved once it is back', async () => {
+test('[RATE.2] saves call times after the store recovers', async () => {
   const inner = await openStore()
   let down = false
   const store: CallTimesStore = {
@@ -111,7 +111,7 @@ test('[RATE.2] what could not be saved while the store was down is saved once it
   expect((await restart(before)).remaining('ann')).toBe(4)
 })
 
-test('[RATE.2] a window of days holds over a restart', async () => {
+test('[RATE.2] keeps a window of days over a restart', async () => {
   const day = { max: 5, windowMs: 86_400_000 }
   const before = await setUp(await openStore(), new FakeSystem(), day)
   await before.callTimes.start()
@@ -123,7 +123,7 @@ test('[RATE.2] a window of days holds over a restart', async () => {
   expect(after.call('ann')).toBe(false)
 })
 
-test('[STOP.1] a store that is down when the bridge closes does not keep the rest from closing', async () => {
+test('[STOP.1] closes although the store is down', async () => {
   const down: CallTimesStore = {
     load: async () => [],
     save: () => Promise.reject(new Error('the store is down')),
@@ -135,7 +135,7 @@ test('[STOP.1] a store that is down when the bridge closes does not keep the res
   await callTimes.close()
 })
 
-test('[RATE.2] a start without its store rejects', async () => {
+test('[RATE.2] rejects a start without its store', async () => {
   const down: CallTimesStore = {
     load: () => Promise.reject(new Error('the store is down')),
     save: async () => {},
@@ -147,7 +147,7 @@ test('[RATE.2] a start without its store rejects', async () => {
 })
 
 test.each([-3_600_000, -10_000])(
-  '[RATE.2] a wall clock that was set back by %i ms before a restart frees nobody early',
+  '[RATE.2] frees nobody early when the wall clock was set back by %i ms before a restart',
   async (stepMs) => {
     const before = await setUp()
     await before.callTimes.start()
@@ -160,7 +160,7 @@ test.each([-3_600_000, -10_000])(
   },
 )
 
-test('[RATE.2] a step of the wall clock between two savings moves no call that was made', async () => {
+test('[RATE.2] moves no call when the wall clock steps between two saves', async () => {
   const before = await setUp()
   await before.callTimes.start()
   before.call('ann')
@@ -170,7 +170,7 @@ test('[RATE.2] a step of the wall clock between two savings moves no call that w
   expect((await restart(before)).remaining('ann')).toBe(4)
 })
 
-test('[RATE.2] without a store nothing is kept and nothing armed', async () => {
+test('[RATE.2] keeps nothing and arms no timer without a store', async () => {
   const system = new FakeSystem()
   const callTimes = new DurableCallTimes(undefined, new SlidingWindow(LIMIT), system)
   await callTimes.start()
@@ -178,7 +178,7 @@ test('[RATE.2] without a store nothing is kept and nothing armed', async () => {
   await callTimes.close()
 })
 
-test('[RATE.2] once closed it saves no more, also when it was just saving', async () => {
+test('[RATE.2] saves no more once closed, also during a save', async () => {
   const saving: (() => void)[] = []
   const store: CallTimesStore = {
     load: async () => [],

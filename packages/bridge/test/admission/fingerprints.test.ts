@@ -34,7 +34,7 @@ function setUp(policy: FingerprintPolicy = 'observe', store: FingerprintStore = 
   return { look, come, events, fingerprints }
 }
 
-test('[FP.1] a login that comes from elsewhere is on record each time it changes, and passes', async () => {
+test('[FP.1] logs each change of a login’s place, and admits it', async () => {
   const { come, events } = setUp()
   const first = await come('10.0.0.1')
   await come('10.0.0.1')
@@ -51,7 +51,7 @@ test('[FP.1] a login that comes from elsewhere is on record each time it changes
   expect(second.value).toMatchObject({ sessionId: 's1', mustProve: false })
 })
 
-test('[FP.1] program and address count, and each login has its own', async () => {
+test('[FP.1] compares program and address, per login', async () => {
   const { come, events } = setUp()
   await come('10.0.0.1', ['curl'])
   await come('10.0.0.9', ['other'], 's2')
@@ -62,7 +62,7 @@ test('[FP.1] program and address count, and each login has its own', async () =>
   expect(events).toHaveLength(2)
 })
 
-test('[FP.2] [FP.3] under challenge a change must be proven, under block it is refused; what was not accepted changes nothing', async () => {
+test('[FP.2] [FP.3] requires a proof of a change under challenge and refuses it under block, without storing refused places', async () => {
   const challenge = setUp('challenge')
   await challenge.come('10.0.0.1')
   for (let time = 0; time < 2; time++)
@@ -77,7 +77,7 @@ test('[FP.2] [FP.3] under challenge a change must be proven, under block it is r
   expect(block.events).toMatchObject([{ ip: '10.0.0.2', policy: 'block' }, { ip: '10.0.0.2' }])
 })
 
-test('[FP.1] a store that is down refuses the look, and that it could not remember is no fault', async () => {
+test('[FP.1] refuses when the store cannot be read, and ignores a failed write', async () => {
   const down: FingerprintStore = {
     last: () => Promise.reject(new Error('down')),
     remember: () => Promise.reject(new Error('down')),

@@ -21,7 +21,7 @@ const use = (n: number): OpenItem & { readonly n: number } => ({ n, revoked: () 
 const numbers = (uses: readonly OpenItem[]) =>
   uses.map((one) => (one as ReturnType<typeof use>).n).sort((a, b) => a - b)
 
-test('[REVOKE.4] of uses that open and close in any order, just those that are open are ended', () => {
+test('[REVOKE.4] ends exactly the open uses, opened and closed in any order', () => {
   const step = fc.record({ n: fc.nat(5), opens: fc.boolean() })
   fc.assert(
     fc.property(fc.array(step, { maxLength: 30 }), (steps) => {
@@ -44,7 +44,7 @@ test('[REVOKE.4] of uses that open and close in any order, just those that are o
   )
 })
 
-test('[REVOKE.4] closing what was never opened, or was closed before, closes nothing else', () => {
+test('[REVOKE.4] ignores closing a use that was never opened or already closed', () => {
   const logins = new OpenLogins()
   const login = entered(logins, 'ann', 's')
   const [one, two, three] = [use(1), use(2), use(3)]
@@ -59,7 +59,7 @@ test('[REVOKE.4] closing what was never opened, or was closed before, closes not
   login.close(one)
 })
 
-test('[REVOKE.4] logins of one session id that differ in user or device are not one', () => {
+test('[REVOKE.4] distinguishes logins of one session id by user and device', () => {
   const logins = new OpenLogins()
   const all = [
     entered(logins, 'ann', 's', 'd1'),
@@ -88,7 +88,7 @@ test('[REVOKE.4] logins of one session id that differ in user or device are not 
   expect(logins.count).toBe(0)
 })
 
-test('[REVOKE.5] a session or device that was revoked never comes in again, a user does, each time', () => {
+test('[REVOKE.5] refuses a revoked session or device for good, and admits a revoked user again', () => {
   const logins = new OpenLogins()
   for (let time = 0; time < 2; time++) {
     logins.revoke({ kind: 'session', id: 's' })
@@ -104,7 +104,7 @@ test('[REVOKE.5] a session or device that was revoked never comes in again, a us
   }
 })
 
-test('[REVOKE.3] an admission that began before a revocation is refused, one that began after it is not', () => {
+test('[REVOKE.3] refuses an admission begun before a revocation, and accepts one begun after it', () => {
   const logins = new OpenLogins()
   for (let time = 0; time < 2; time++) {
     const before = logins.now
@@ -115,7 +115,7 @@ test('[REVOKE.3] an admission that began before a revocation is refused, one tha
   }
 })
 
-test('[REVOKE.3] 10,000 revocations are remembered; with one more, whoever began before the oldest is refused', () => {
+test('[REVOKE.3] keeps 10,000 revocations, and refuses admissions begun before the oldest beyond that', () => {
   const logins = new OpenLogins()
   logins.revoke({ kind: 'session', id: 'oldest' })
   const since = logins.now
@@ -134,7 +134,7 @@ test('[REVOKE.3] 10,000 revocations are remembered; with one more, whoever began
   expect(logins.isRevoked(principal('ann', 's2'), logins.now)).toBe(false)
 })
 
-test('[REVOKE.9] idle logins are kept up to a number, and taken out by one more; those with something open stay', () => {
+test('[REVOKE.9] keeps a bounded number of idle logins, and all with something open', () => {
   const logins = new OpenLogins()
   const busy = entered(logins, 'ann', 'busy', 'd')
   busy.open(use(1))
@@ -161,7 +161,7 @@ test('[REVOKE.9] idle logins are kept up to a number, and taken out by one more;
   expect(logins.count).toBe(1)
 })
 
-test('[REVOKE.9] a login that was taken out is found again once it is asked for, and not listed twice', () => {
+test('[REVOKE.9] restores an evicted login on request, without a duplicate', () => {
   const logins = new OpenLogins()
   const who = principal('ann', 'idle', 'd')
   const idle = logins.enter(who, logins.now)
@@ -179,7 +179,7 @@ test('[REVOKE.9] a login that was taken out is found again once it is asked for,
   expect([idle.revoked, idle.open(use(2))]).toEqual([true, false])
 })
 
-test('[REVOKE.1] a principal that was never seen is entered by being recalled, unless it was revoked for good', () => {
+test('[REVOKE.1] adds an unknown principal when it is recalled, unless it was revoked for good', () => {
   const logins = new OpenLogins()
   const who = principal('ann', 's')
   expect(logins.recalled(who)).toBe(logins.recalled(who))

@@ -23,14 +23,14 @@ test.each<ErrorCode>([
   'user_suspended',
   'dpop_proof_invalid',
   'login_revoked',
-])('[SAMPLE.1] %s is on record as a failed authentication', (code) => {
+])('[SAMPLE.1] logs %s as a failed authentication', (code) => {
   const events: SecurityEvent[] = []
   const refusals = refusalsInto(events)
   refusals.record('caller', code, { ip: '203.0.113.1', key: '203.0.113.1', isProxy: false }, '/x')
   expect(events).toMatchObject([{ event: 'mcp_authentication_failed', reason: code }])
 })
 
-test('[SAMPLE.1] refusals of one address and reason are twenty lines a minute; the next says how many were not', () => {
+test('[SAMPLE.1] logs twenty refusals of one address and reason a minute, then the number suppressed', () => {
   const events: SecurityEvent[] = []
   const system = new FakeSystem()
   const refusals = refusalsInto(events, system)
@@ -49,7 +49,7 @@ test('[SAMPLE.1] refusals of one address and reason are twenty lines a minute; t
   ])
 })
 
-test('[ADDR.7] [SAMPLE.1] refusals that count are marked and sampled apart, so that others cannot hide them', () => {
+test('[ADDR.7] [SAMPLE.1] marks and samples counted refusals separately, so that others cannot hide them', () => {
   const events: SecurityEvent[] = []
   const refusals = refusalsInto(events)
   const here = { ip: '203.0.113.1', key: '203.0.113.1', isProxy: false }
@@ -60,7 +60,7 @@ test('[ADDR.7] [SAMPLE.1] refusals that count are marked and sampled apart, so t
   expect(events.at(-1)).toMatchObject({ event: 'mcp_authentication_failed', counted: true })
 })
 
-test('[SAMPLE.1] each user, address and door has lines of its own; a downgrade says how many were not written', () => {
+test('[SAMPLE.1] samples each user, address and door separately, and reports suppressed downgrades', () => {
   const events: SecurityEvent[] = []
   const system = new FakeSystem()
   const refusals = refusalsInto(events, system)

@@ -56,7 +56,7 @@ function setUp(store: Revocations | undefined = new HandStore(), forget?: Authen
   return { revoker, events, opened }
 }
 
-test('[REVOKE.4] the echo of a revocation leaves a login alone that came after it, however late the echo is', async () => {
+test('[REVOKE.4] ignores the echo of a revocation for a later login, however late it is', async () => {
   const store = new HandStore()
   const { revoker, opened } = setUp(store)
   const old = opened()
@@ -66,7 +66,7 @@ test('[REVOKE.4] the echo of a revocation leaves a login alone that came after i
   expect([old.ended, fresh.ended, store.published]).toEqual([1, 0, [ANN]])
 })
 
-test('[REVOKE.7] the next revocation of one id from another node ends what is open, after each echo', async () => {
+test('[REVOKE.7] ends open uses at another node’s next revocation of an id, after each echo', async () => {
   const store = new HandStore()
   const { revoker, opened } = setUp(store)
   for (let time = 0; time < 3; time++) {
@@ -78,7 +78,7 @@ test('[REVOKE.7] the next revocation of one id from another node ends what is op
   }
 })
 
-test('[REVOKE.7] a revocation that could not be published has no echo: the next one from another node ends what is open', async () => {
+test('[REVOKE.7] expects no echo of a failed publication, so another node’s next revocation ends open uses', async () => {
   const store = new HandStore()
   const { revoker, opened } = setUp(store)
   const old = opened()
@@ -90,7 +90,7 @@ test('[REVOKE.7] a revocation that could not be published has no echo: the next 
   expect(fresh.ended).toBe(1)
 })
 
-test('[REVOKE.7] of two revocations of one id at once, each has its echo, also where one of them fails', async () => {
+test('[REVOKE.7] expects one echo for each of two concurrent revocations, also when one fails', async () => {
   const store = new HandStore()
   const { revoker, opened } = setUp(store)
   await Promise.all([revoker.revoke(ANN), revoker.revoke(ANN)])
@@ -112,7 +112,7 @@ test('[REVOKE.7] of two revocations of one id at once, each has its echo, also w
   expect(later.ended).toBe(1)
 })
 
-test('[REVOKE.4] an echo of one id, or of one kind, is none of another', async () => {
+test('[REVOKE.4] matches echoes by id and kind', async () => {
   const store = new HandStore()
   const { revoker, opened } = setUp(store)
   await revoker.revoke({ kind: 'session', id: 'bob' })
@@ -122,7 +122,7 @@ test('[REVOKE.4] an echo of one id, or of one kind, is none of another', async (
   expect(bob.ended).toBe(1)
 })
 
-test('[REVOKE.1] a use, or an authenticator, that fails spares nothing after it, here and on other nodes', async () => {
+test('[REVOKE.1] ends everything else when a use or an authenticator fails, here and on other nodes', async () => {
   const store = new HandStore()
   const { revoker, opened, events } = setUp(store, () => {
     throw new Error('a fault of the app')
@@ -147,7 +147,7 @@ test('[REVOKE.1] a use, or an authenticator, that fails spares nothing after it,
   expect(fresh.ended).toBe(1)
 })
 
-test('[REVOKE.1] the authenticator is to forget each that is revoked, whoever revokes it, and not for an echo', async () => {
+test('[REVOKE.1] makes the authenticator forget every revoked principal, but not for an echo', async () => {
   const store = new HandStore()
   const forgotten: Revocation[] = []
   const { revoker } = setUp(store, (revoked) => void forgotten.push(revoked))
@@ -157,7 +157,7 @@ test('[REVOKE.1] the authenticator is to forget each that is revoked, whoever re
   expect(forgotten).toEqual([ANN, { kind: 'device', id: 'd' }])
 })
 
-test('[REVOKE.8] what began here is on record even where it ended nothing; what another node did, where it did', async () => {
+test('[REVOKE.8] logs every revocation made here, and those of other nodes that ended something', async () => {
   const store = new HandStore()
   const { revoker, opened, events } = setUp(store)
   store.tell({ kind: 'user', id: 'bob' })
@@ -172,7 +172,7 @@ test('[REVOKE.8] what began here is on record even where it ended nothing; what 
   ])
 })
 
-test('[REVOKE.6] a node is blind once it is behind by more than five seconds; one without a store never is', () => {
+test('[REVOKE.6] reports being blind once more than five seconds behind, and never without a store', () => {
   const store = new HandStore()
   const { revoker } = setUp(store)
   const blindAt = (ms: number) => {
@@ -190,7 +190,7 @@ test('[REVOKE.6] a node is blind once it is behind by more than five seconds; on
   alone.close()
 })
 
-test('[REVOKE.7] a node without a store ends what is open here; one that is closed watches no more', async () => {
+test('[REVOKE.7] ends open uses without a store, and stops watching once closed', async () => {
   const events: SecurityEvent[] = []
   const log = {
     logSecurityEvent: (event: SecurityEvent) => void events.push(event),
@@ -211,7 +211,7 @@ test('[REVOKE.7] a node without a store ends what is open here; one that is clos
   expect(store.watching).toBe(false)
 })
 
-test('[REVOKE.7] two nodes with one store each end what the other revokes, again and again', async () => {
+test('[REVOKE.7] lets two nodes with one store apply each other’s revocations, repeatedly', async () => {
   const store = memoryRevocations()
   const [here, there] = [setUp(store), setUp(store)]
   for (let time = 0; time < 3; time++) {

@@ -34,7 +34,7 @@ function setUp() {
   return { use, facts, prove, system }
 }
 
-test('[RS.4] a token without resource and key is good at every path, as Bearer alone', () => {
+test('[RS.4] accepts a token without resource and key at every path, as Bearer only', () => {
   const { use, facts } = setUp()
   expect(use.byCaller(PLAIN, 'token', facts('/mcp/a?x=1'))).toEqual({ allowed: true, value: undefined })
   expect(use.byCaller(PLAIN, 'token', facts('/mcp', 'DPoP'))).toMatchObject({
@@ -43,7 +43,7 @@ test('[RS.4] a token without resource and key is good at every path, as Bearer a
   })
 })
 
-test('[RS.4] a token of one resource is good there, query aside, and nowhere else', () => {
+test('[RS.4] accepts a token of one resource there only, whatever the query', () => {
   const { use, facts } = setUp()
   const forA = { ...PLAIN, resource: `${URL_OF_BRIDGE}/mcp/a` }
   expect(use.byCaller(forA, 'token', facts('/mcp/a?x=1')).allowed).toBe(true)
@@ -52,7 +52,7 @@ test('[RS.4] a token of one resource is good there, query aside, and nowhere els
     expect(use.byCaller(forA, 'token', facts(path)), path).toMatchObject({ code: 'token_invalid' })
 })
 
-test('[DPOP.5] a bound token needs its proof each time, and no proof is good twice', () => {
+test('[DPOP.5] requires a fresh proof at each use of a bound token', () => {
   const { use, facts, prove } = setUp()
   expect(use.byCaller(BOUND, 'token', facts())).toMatchObject({
     code: 'dpop_proof_invalid',
@@ -70,7 +70,7 @@ test('[DPOP.5] a bound token needs its proof each time, and no proof is good twi
     })
 })
 
-test('[RS.4] an agent sends its token as Bearer, and one of another resource is refused', () => {
+test('[RS.4] requires an agent’s token as Bearer, and refuses one of another resource', () => {
   const { use, facts } = setUp()
   const agents = { ...BOUND, resource: `${URL_OF_BRIDGE}/api/mcp-ws` }
   expect(use.byAgent(agents, facts('/api/mcp-ws?x=1')).allowed).toBe(true)

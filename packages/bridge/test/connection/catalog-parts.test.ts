@@ -10,7 +10,7 @@ const ready = (name: string, ...tools: string[]): CatalogServer => ({
 const part = (more: boolean, ...servers: CatalogServer[]): CatalogPart => ({ servers, more, sizeBytes: 1 })
 const MIB = 1_048_576
 
-test('[CATALOG.1] parts make one catalog; a server that occurs again has more tools', () => {
+test('[CATALOG.1] merges parts into one catalog, with more tools for a repeated server', () => {
   const parts = new CatalogParts()
   expect(parts.add(part(true, ready('a', 'x'), ready('b', 'y')))).toBe('incomplete')
   expect(
@@ -24,14 +24,14 @@ test('[CATALOG.1] parts make one catalog; a server that occurs again has more to
   ])
 })
 
-test('[CATALOG.1] a server that is ready and then not is not, and the other way round', () => {
+test('[CATALOG.1] applies a change of a server from ready to not ready, and back', () => {
   const parts = new CatalogParts()
   parts.add(part(true, ready('a', 'x'), { state: 'failed', name: 'b' }))
   const whole = parts.add(part(false, { state: 'failed', name: 'a' }, ready('b', 'y')))
   expect(whole instanceof Map && [...whole.values()].map(({ state }) => state)).toEqual(['failed', 'ready'])
 })
 
-test('[CATALOG.2] of parts over 8 MiB nothing counts, and it is said once', () => {
+test('[CATALOG.2] discards parts over 8 MiB, and reports it once', () => {
   const parts = new CatalogParts()
   for (let n = 0; n < 8; n++)
     expect(parts.add({ ...part(true, ready('a', `t${n}`)), sizeBytes: MIB })).toBe('incomplete')
@@ -43,7 +43,7 @@ test('[CATALOG.2] of parts over 8 MiB nothing counts, and it is said once', () =
 test.each([
   ['65 servers', Array.from({ length: 65 }, (_, i) => ready(`s${i}`))],
   ['1,025 tools', Array.from({ length: 1_025 }, (_, i) => ready('s', `t${i}`))],
-])('[CATALOG.2] nor of parts with %s', (_, servers) => {
+])('[CATALOG.2] discards parts with %s', (_, servers) => {
   const parts = new CatalogParts()
   const [last, ...others] = servers.toReversed()
   for (const server of others) expect(parts.add(part(true, server))).toBe('incomplete')

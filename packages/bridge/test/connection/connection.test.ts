@@ -4,7 +4,7 @@ import { MAX_PENDING, OneConnection, settled, TIMEOUT_MS } from '../support/one-
 const RESULT = { type: 'tool_result', success: true, result: { content: [] } }
 const CATALOG = { type: 'catalog', servers: [{ state: 'starting', name: 's' }] }
 
-test('[CHAL.5] before the challenge is answered no call is taken from it and no result or catalog counts', async () => {
+test('[CHAL.5] accepts no call, result or catalog before the challenge is answered', async () => {
   const one = new OneConnection()
   one.send({ type: 'tool_execute', id: 'i', serverName: 's', toolName: 't', args: {} })
   one.send(CATALOG)
@@ -18,7 +18,7 @@ test('[CHAL.5] before the challenge is answered no call is taken from it and no 
   expect(one.connection.catalog?.size).toBe(0)
 })
 
-test('[CALL.5] as many calls wait as are allowed, and one more is refused; also after any number of finished ones', async () => {
+test('[CALL.5] refuses a call above the limit of waiting calls, also after many finished ones', async () => {
   const one = await new OneConnection().ready()
   for (let time = 0; time < 600; time++) {
     const { id } = one.call()
@@ -35,7 +35,7 @@ test('[CALL.5] as many calls wait as are allowed, and one more is refused; also 
   expect(one.call().id).toBeDefined()
 })
 
-test('[LIVE.2] a peer that reads too slowly gets no calls until it reads again', async () => {
+test('[LIVE.2] sends no calls to a peer that reads too slowly, until it reads again', async () => {
   const one = await new OneConnection().ready()
   for (let time = 0; time < 2; time++) {
     one.connection.slow = true
@@ -46,7 +46,7 @@ test('[LIVE.2] a peer that reads too slowly gets no calls until it reads again',
   expect(one.outcomes).toEqual(['agent_slow', 'agent_slow'])
 })
 
-test('[CALL.6] a call that cannot be sent takes no place', async () => {
+test('[CALL.6] does not count a call that cannot be sent', async () => {
   const one = await new OneConnection().ready()
   for (let time = 0; time < 5; time++) one.call({ toolName: '' })
   expect(one.outcomes).toEqual(Array(5).fill('tool_name_invalid'))
@@ -57,7 +57,7 @@ test.each([
   ['v2', 1],
   ['v1', 0],
 ] as const)(
-  '[CALL.2] [CALL.4] a %s agent is told of %i calls that time out, and as many that are cancelled',
+  '[CALL.2] [CALL.4] notifies a %s agent of %i calls that time out, and as many that are cancelled',
   async (version, told) => {
     const one = await new OneConnection({ version }).ready()
     const late = one.call().id
@@ -70,7 +70,7 @@ test.each([
   },
 )
 
-test('[CALL.4] cancelling a call that has its answer does nothing', async () => {
+test('[CALL.4] ignores cancelling a call that has its answer', async () => {
   const one = await new OneConnection().ready()
   const sent = one.call()
   one.send({ ...RESULT, id: sent.id })
@@ -78,7 +78,7 @@ test('[CALL.4] cancelling a call that has its answer does nothing', async () => 
   expect([one.outcomes.length, one.sent('tool_cancel')]).toEqual([1, []])
 })
 
-test('[CALL.1] results that nobody waits for are recorded, the 1st, 2nd, 4th, 8th and so on', async () => {
+test('[CALL.1] logs the 1st, 2nd, 4th, 8th and so on of unexpected results', async () => {
   const one = await new OneConnection().ready()
   for (let time = 0; time < 9; time++) one.send({ ...RESULT, id: `x${time}` })
   const recorded = one
@@ -88,7 +88,7 @@ test('[CALL.1] results that nobody waits for are recorded, the 1st, 2nd, 4th, 8t
   expect(one.named('ws_unexpected_result')[0]).toMatchObject({ userId: 'ann', ip: '203.0.113.1' })
 })
 
-test('[SIZE.2] [CALL.9] an answer that is too large or cannot be read ends its call at once, by its own code', async () => {
+test('[SIZE.2] [CALL.9] fails a call at once for a too large or unreadable answer, each by its code', async () => {
   const one = await new OneConnection().ready()
   const ids = [one.call().id, one.call().id]
   one.send(
@@ -108,7 +108,7 @@ test.each<[string, (one: OneConnection) => void, string | undefined]>([
   ['it is drained', (one) => one.connection.drain(), '1001 shutting_down'],
   ['its key was copied', (one) => one.connection.revoke('device_key_copied'), '4510 device_key_copied'],
 ])(
-  '[CALL.3] [STATE.3] [STATE.4] when %s, its calls end, it has ended once, and nothing after that counts',
+  '[CALL.3] [STATE.3] [STATE.4] when %s, its calls fail, it ends once, and ignores everything after',
   async (_what, end, closedWith) => {
     const one = await new OneConnection().ready()
     const { id } = one.call()
@@ -129,7 +129,7 @@ test.each<[string, (one: OneConnection) => void, string | undefined]>([
   },
 )
 
-test('[STATE.4] a connection that was never verified is not reported as ended', () => {
+test('[STATE.4] does not report the end of a connection that was never verified', () => {
   const one = new OneConnection()
   one.connection.socketClosed(1006, 'bye')
   expect(one.happened).toEqual([])
@@ -143,7 +143,7 @@ test('[STATE.4] a connection that was never verified is not reported as ended', 
   expect(one.system.armed).toBe(0)
 })
 
-test('[CHAL.3] [CHAL.6] each wrong answer is reported; a lock ends the challenge that is open', () => {
+test('[CHAL.3] [CHAL.6] reports each wrong answer, and closes an open challenge at a lock', () => {
   const one = new OneConnection({ challengeAttempts: 2 })
   one.send({ type: 'challenge_response', response: 'no' })
   expect([one.happened, one.socket.closedWith]).toEqual([['challenge failed'], undefined])
@@ -154,7 +154,7 @@ test('[CHAL.3] [CHAL.6] each wrong answer is reported; a lock ends the challenge
   expect(locked.socket.closedWith).toBe('1008 challenge_locked')
 })
 
-test('[CHAL.4] [STATE.1] the deadlines of challenge and token close the connection', async () => {
+test('[CHAL.4] [STATE.1] closes the connection at the deadlines of challenge and token', async () => {
   const silent = new OneConnection()
   silent.system.advance(30_000)
   expect(silent.socket.closedWith).toBe('4408 challenge_timeout')
@@ -165,7 +165,7 @@ test('[CHAL.4] [STATE.1] the deadlines of challenge and token close the connecti
   expect(ended.socket.closedWith).toBe('4401 token_expired')
 })
 
-test('[CALL.8] a socket gets the outcome of its own call, and none once it has ended', async () => {
+test('[CALL.8] sends a socket the outcome of its own call, and none once it has ended', async () => {
   const one = await new OneConnection().ready()
   for (const id of ['a', 'b'])
     one.send({ type: 'tool_execute', id, serverName: 's', toolName: 't', args: { x: 1 } })
@@ -177,7 +177,7 @@ test('[CALL.8] a socket gets the outcome of its own call, and none once it has e
   expect(one.socket.answers).toEqual(['a 1'])
 })
 
-test('[CALL.8] of the calls of a socket, one more than may run at once comes with the reason to refuse it', async () => {
+test('[CALL.8] passes on a socket’s call above its limit with the reason to refuse it', async () => {
   const one = await new OneConnection().ready()
   for (let n = 0; n <= MAX_PENDING; n++)
     one.send({ type: 'tool_execute', id: `own${n}`, serverName: 's', toolName: 't', args: {} })
@@ -188,7 +188,7 @@ test('[CALL.8] of the calls of a socket, one more than may run at once comes wit
   ])
 })
 
-test('[WS.6] a fault in what follows a look-up closes with 1011 and is on record', async () => {
+test('[WS.6] closes with 1011 on a fault after a look-up, and logs it', async () => {
   const one = new OneConnection({ withDevice: true })
   if (one.proofs !== undefined)
     one.proofs.sign = () => {

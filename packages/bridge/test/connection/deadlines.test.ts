@@ -27,7 +27,7 @@ function setUp(lifetimeMs = DAY_MS, offsetMs = 0) {
   return { system, deadlines, due }
 }
 
-test('[CHAL.4] the challenge is due after 30 seconds, and not once it was answered', () => {
+test('[CHAL.4] expires the challenge after 30 seconds, unless it is answered', () => {
   const { system, deadlines, due } = setUp()
   system.advance(limits.challengeMs - 1)
   expect(due).toEqual([])
@@ -43,7 +43,7 @@ test('[CHAL.4] the challenge is due after 30 seconds, and not once it was answer
   expect(answered.due).toEqual([`token-expired ${DAY_MS}`])
 })
 
-test('[STATE.1] of a token that ends at the moment of the challenge, the challenge is told; a millisecond before, the token', () => {
+test('[STATE.1] reports the challenge when the token expires at the same moment, and the token a millisecond earlier', () => {
   const same = setUp(limits.challengeMs)
   same.system.advance(limits.challengeMs)
   expect(same.due[0]).toBe(`challenge-timeout ${limits.challengeMs}`)
@@ -52,7 +52,7 @@ test('[STATE.1] of a token that ends at the moment of the challenge, the challen
   expect(before.due[0]).toBe(`token-expired ${limits.challengeMs - 1}`)
 })
 
-test('[PROOF.10] a device proves itself again after ten minutes at the latest, and each time anew', () => {
+test('[PROOF.10] renews a device’s proof after ten minutes at the latest, each time', () => {
   const { system, deadlines, due } = setUp()
   for (let time = 1; time <= 3; time++) {
     deadlines.proved()
@@ -64,7 +64,7 @@ test('[PROOF.10] a device proves itself again after ten minutes at the latest, a
   expect(due).toHaveLength(3)
 })
 
-test('[PROOF.10] a proof that comes before its time, as with a fresh token, puts the next renewal off', () => {
+test('[PROOF.10] postpones the next renewal after an early proof, as with a fresh token', () => {
   const { system, deadlines, due } = setUp()
   deadlines.proved()
   system.advance(limits.renewalMs / 2)
@@ -76,7 +76,7 @@ test('[PROOF.10] a proof that comes before its time, as with a fresh token, puts
   expect(due).toEqual([`renew ${1.5 * limits.renewalMs}`])
 })
 
-test('[PROOF.10] renewals are spread over the last minute, in steps of a second', () => {
+test('[PROOF.10] spreads renewals over the last minute, in steps of a second', () => {
   for (const [draw, earlierMs] of [
     [0, 0],
     [1, 1_000],
@@ -92,7 +92,7 @@ test('[PROOF.10] renewals are spread over the last minute, in steps of a second'
   }
 })
 
-test('[PROOF.10] a renewal that is not answered is due 30 seconds later, whatever challenges follow', () => {
+test('[PROOF.10] expires an unanswered renewal after 30 seconds, whatever challenges follow', () => {
   const { system, deadlines, due } = setUp()
   deadlines.proved()
   system.advance(limits.renewalMs)
@@ -106,7 +106,7 @@ test('[PROOF.10] a renewal that is not answered is due 30 seconds later, whateve
   ])
 })
 
-test('[PROOF.11] a challenge long before the renewal has its own 30 seconds', () => {
+test('[PROOF.11] gives a challenge long before the renewal its own 30 seconds', () => {
   const { system, deadlines, due } = setUp()
   deadlines.proved()
   system.advance(1_000)
@@ -117,7 +117,7 @@ test('[PROOF.11] a challenge long before the renewal has its own 30 seconds', ()
   expect(due).toEqual([`challenge-timeout ${1_000 + limits.challengeMs}`])
 })
 
-test('[PROOF.10] a look-up that failed is tried again after ten seconds, but not beyond the deadline of the proof', () => {
+test('[PROOF.10] retries a failed look-up after ten seconds, but not beyond the proof’s deadline', () => {
   const { system, deadlines, due } = setUp()
   deadlines.proved()
   system.advance(limits.renewalMs)
@@ -133,7 +133,7 @@ test('[PROOF.10] a look-up that failed is tried again after ten seconds, but not
   expect(due.at(-1)).toBe(`challenge-timeout ${limits.renewalMs + limits.challengeMs}`)
 })
 
-test('[PROOF.11] a fresh token moves the end of the connection, to later and to earlier', () => {
+test('[PROOF.11] moves the end of the connection by a fresh token, to later and to earlier', () => {
   const { system, deadlines, due } = setUp(60_000)
   deadlines.answered()
   deadlines.setTokenEnd(system.nowMs() + 120_000)
@@ -148,7 +148,7 @@ test('[PROOF.11] a fresh token moves the end of the connection, to later and to 
   expect(earlier.due).toEqual(['token-expired 5000'])
 })
 
-test('[STATE.1] a wall clock that is stepped moves no deadline, and a fraction of a millisecond gives none for nothing', () => {
+test('[STATE.1] keeps deadlines when the wall clock steps, and expires nothing a fraction of a millisecond early', () => {
   const { system, deadlines, due } = setUp(60_000)
   deadlines.answered()
   system.stepWallClock(3_600_000)
@@ -165,7 +165,7 @@ test('[STATE.1] a wall clock that is stepped moves no deadline, and a fraction o
   expect(end.due).toEqual(['token-expired 999.75'])
 })
 
-test('[STATE.4] once stopped nothing is due, whatever still happens', () => {
+test('[STATE.4] has no deadline once stopped, whatever happens', () => {
   const { system, deadlines, due } = setUp()
   deadlines.stop()
   deadlines.proved()

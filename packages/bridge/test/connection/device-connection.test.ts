@@ -19,7 +19,7 @@ async function afterRenewal(one: OneConnection) {
   await settled()
 }
 
-test('[PROOF.3] a device is asked for its proof, verified by it, and gets the signature of the bridge', async () => {
+test('[PROOF.3] asks a device for its proof, verifies it, and countersigns it', async () => {
   const one = await device()
   expect(one.socket.sent[0]).toMatchObject({
     type: 'challenge',
@@ -32,7 +32,7 @@ test('[PROOF.3] a device is asked for its proof, verified by it, and gets the si
   expect(one.named('ws_challenge_verified')).toHaveLength(1)
 })
 
-test('[PROOF.3] a proof that does not hold, or none, closes at once, and no second attempt counts', async () => {
+test('[PROOF.3] closes at once on an invalid or missing proof, and accepts no second attempt', async () => {
   for (const answer of [{ type: 'challenge_response', response: 'x' }, undefined]) {
     const one = new OneConnection({ withDevice: true })
     if (answer === undefined) one.prove({ userId: 'bob' })
@@ -47,7 +47,7 @@ test('[PROOF.3] a proof that does not hold, or none, closes at once, and no seco
   }
 })
 
-test('[PROOF.9] while a device is looked up it is not ready, and what is denied then closes with its code', async () => {
+test('[PROOF.9] does not report a device ready during its look-up, and closes with the code of a denial', async () => {
   for (const [code, closedWith] of [
     ['device_key_copied', '4510 device_key_copied'],
     ['device_unknown', '4510 device_unknown'],
@@ -62,7 +62,7 @@ test('[PROOF.9] while a device is looked up it is not ready, and what is denied 
   }
 })
 
-test('[PROOF.9] a store that is down while a device is looked up closes with 1011', async () => {
+test('[PROOF.9] closes with 1011 when the store is down during a look-up', async () => {
   const one = new OneConnection({ withDevice: true })
   one.confirm = () => Promise.reject(new Error('down'))
   one.prove()
@@ -70,7 +70,7 @@ test('[PROOF.9] a store that is down while a device is looked up closes with 101
   expect([one.happened, one.socket.closedWith]).toEqual([[], '1011 internal_error'])
 })
 
-test('[PROOF.9] an answer that comes twice while the first is looked up counts once', async () => {
+test('[PROOF.9] accepts a repeated answer once while the first is looked up', async () => {
   const one = new OneConnection({ withDevice: true })
   one.prove()
   one.prove()
@@ -79,7 +79,7 @@ test('[PROOF.9] an answer that comes twice while the first is looked up counts o
   expect(one.sent('challenge_verified')).toHaveLength(1)
 })
 
-test('[CHAL.4] a device that is looked up too slowly has run out of time, and is not verified after it', async () => {
+test('[CHAL.4] does not verify a device whose look-up outlasts the deadline', async () => {
   const one = new OneConnection({ withDevice: true })
   let answer = (): void => {}
   one.confirm = () => new Promise((resolve) => (answer = () => resolve(allow(undefined))))
@@ -91,7 +91,7 @@ test('[CHAL.4] a device that is looked up too slowly has run out of time, and is
   expect(one.happened).toEqual([])
 })
 
-test('[PROOF.10] a device proves itself again every ten minutes, and calls go on meanwhile', async () => {
+test('[PROOF.10] renews a device’s proof every ten minutes, without interrupting calls', async () => {
   const one = await device()
   for (let time = 1; time <= 3; time++) {
     await afterRenewal(one)
@@ -106,7 +106,7 @@ test('[PROOF.10] a device proves itself again every ten minutes, and calls go on
   expect(one.happened).toEqual(['verified'])
 })
 
-test('[PROOF.10] a renewal that is not answered in time closes with 4408, with a wrong proof with 1008', async () => {
+test('[PROOF.10] closes with 4408 on a late renewal, and with 1008 on a wrong one', async () => {
   const silent = await device()
   await afterRenewal(silent)
   silent.system.advance(limits.challengeMs)
@@ -122,7 +122,7 @@ test('[PROOF.10] a renewal that is not answered in time closes with 4408, with a
   expect(wrong.happened).toEqual(['verified', 'challenge failed', 'ended'])
 })
 
-test('[PROOF.10] the answer to a renewal counts once, and one that nobody asked for not at all', async () => {
+test('[PROOF.10] accepts the answer to a renewal once, and none without a challenge', async () => {
   const one = await device()
   one.prove({ purpose: 'renew' })
   expect(one.sent('challenge_verified')).toHaveLength(1)
@@ -133,7 +133,7 @@ test('[PROOF.10] the answer to a renewal counts once, and one that nobody asked 
   expect(one.socket.closedWith).toBeUndefined()
 })
 
-test('[PROOF.10] a store that is down is asked again after ten seconds; a device that is gone is closed', async () => {
+test('[PROOF.10] retries a store that is down after ten seconds, and closes an unknown device', async () => {
   const one = await device()
   if (one.proofs === undefined) throw new Error('unreachable')
   const { proofs } = one
@@ -166,7 +166,7 @@ function proveToken(one: OneConnection, token: string): void {
   one.prove({ purpose: 'renew' })
 }
 
-test('[PROOF.11] a fresh token moves the end of the connection once its proof holds, also the second time', async () => {
+test('[PROOF.11] moves the end of the connection once the proof of a fresh token holds, repeatedly', async () => {
   const one = await device(60_000)
   for (let time = 1; time <= 2; time++) {
     grants(one, 60_000)
@@ -182,7 +182,7 @@ test('[PROOF.11] a fresh token moves the end of the connection once its proof ho
   expect(one.socket.closedWith).toBe('4401 token_expired')
 })
 
-test('[PROOF.11] a fresh token without its proof moves nothing', async () => {
+test('[PROOF.11] moves nothing for a fresh token without its proof', async () => {
   const one = await device(60_000)
   grants(one, 600_000)
   one.send({ type: 'reauthenticate', token: 'fresh' })
@@ -192,7 +192,7 @@ test('[PROOF.11] a fresh token without its proof moves nothing', async () => {
   expect(one.socket.closedWith).toBe('4408 challenge_timeout')
 })
 
-test('[PROOF.11] a token that is refused, or cannot be verified, is answered by its code, and the connection stays', async () => {
+test('[PROOF.11] answers a refused or unverifiable token with its code, and keeps the connection', async () => {
   const one = await device()
   if (one.proofs === undefined) throw new Error('unreachable')
   one.proofs.answer = () => denied('token_invalid')
@@ -210,7 +210,7 @@ test('[PROOF.11] a token that is refused, or cannot be verified, is answered by 
   expect([one.socket.closedWith, one.sent('challenge').length]).toEqual([undefined, 1])
 })
 
-test('[PROOF.11] one token at a time; and a challenge that was open gives way to that of the token', async () => {
+test('[PROOF.11] accepts one token at a time, and replaces an open challenge by the token’s', async () => {
   const one = await device()
   await afterRenewal(one)
   grants(one, 600_000)
@@ -228,7 +228,7 @@ test('[PROOF.11] one token at a time; and a challenge that was open gives way to
   expect([one.socket.closedWith, one.sent('challenge_verified').length]).toEqual([undefined, 2])
 })
 
-test('[PROOF.11] late answers to challenges that gave way say nothing, right or wrong; that to the token’s counts', async () => {
+test('[PROOF.11] ignores late answers to replaced challenges, right or wrong, and accepts the token’s', async () => {
   const one = await device()
   await afterRenewal(one)
   for (const token of ['first', 'second']) {
@@ -244,7 +244,7 @@ test('[PROOF.11] late answers to challenges that gave way say nothing, right or 
   expect(one.socket.closedWith).toBeUndefined()
 })
 
-test('[PROOF.11] a renewal that gave way to a token which was refused is begun again', async () => {
+test('[PROOF.11] restarts a renewal that was replaced by a refused token', async () => {
   const one = await device()
   if (one.proofs === undefined) throw new Error('unreachable')
   await afterRenewal(one)
@@ -258,7 +258,7 @@ test('[PROOF.11] a renewal that gave way to a token which was refused is begun a
   expect([one.socket.closedWith, one.sent('challenge_verified').length]).toEqual([undefined, 2])
 })
 
-test('[PROOF.11] [MSG.4] as many tokens are verified within a minute as bad messages are answered, and one more closes', async () => {
+test('[PROOF.11] [MSG.4] verifies as many tokens per minute as it answers bad messages, and closes at one more', async () => {
   const one = await device()
   if (one.proofs === undefined) throw new Error('unreachable')
   one.proofs.answer = () => denied('token_invalid')
@@ -271,7 +271,7 @@ test('[PROOF.11] [MSG.4] as many tokens are verified within a minute as bad mess
   expect(one.socket.closedWith).toBe('4400 message_invalid')
 })
 
-test('[PROOF.11] an agent without a device cannot send a fresh token, and has no challenge to answer again', async () => {
+test('[PROOF.11] refuses a fresh token of an agent without a device, which has no challenge to answer', async () => {
   const one = await new OneConnection().ready()
   one.send({ type: 'reauthenticate', token: 'fresh' })
   expect(one.sent('error')).toMatchObject([{ error: 'proof_required' }])

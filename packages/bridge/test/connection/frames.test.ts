@@ -12,7 +12,7 @@ function codeOf(frame: Buffer | BridgeError): string {
   return frame instanceof BridgeError ? frame.code : 'sent'
 }
 
-test('[CALL.6] a call that its agent could only refuse is no frame', () => {
+test('[CALL.6] makes no frame of a call that its agent could only refuse', () => {
   expect(JSON.parse(String(frameFor(CALL)))).toEqual({
     type: 'tool_execute',
     id: 'i',
@@ -30,7 +30,7 @@ test('[CALL.6] a call that its agent could only refuse is no frame', () => {
   expect(codeOf(frameFor({ ...CALL, rawArgs: nested, bounded: true }))).toBe('sent')
 })
 
-test('[CALL.12] the _meta of a call goes into the frame for v2, as the bytes it came in, and not for v1', () => {
+test('[CALL.12] puts the _meta of a call into a v2 frame as received bytes, and not into a v1 frame', () => {
   const rawMeta = Buffer.from('{ "n":1.0,"progressToken":12345678901234567890,"__proto__":1}')
   const call = { ...CALL, rawMeta }
   const head = '{"type":"tool_execute","id":"i","serverName":"s","toolName":"t",'
@@ -38,7 +38,7 @@ test('[CALL.12] the _meta of a call goes into the frame for v2, as the bytes it 
   expect(String(frameFor(call, 'v1'))).toBe(`${head}"args":{"a":1}}`)
 })
 
-test('[CALL.6] arguments fill a message to its last byte, and one byte more is refused', () => {
+test('[CALL.6] accepts arguments that fill a message to its last byte, and refuses one byte more', () => {
   const argsOf = (chars: number) => Buffer.from(`{"a":"${'x'.repeat(chars)}"}`)
   const around = (frameFor({ ...CALL, rawArgs: argsOf(0) }) as Buffer).length
   const full = limits.messageBytes - around
@@ -46,7 +46,7 @@ test('[CALL.6] arguments fill a message to its last byte, and one byte more is r
   expect(codeOf(frameFor({ ...CALL, rawArgs: argsOf(full + 1) }))).toBe('arguments_too_large')
 })
 
-test('[MSG.1] [MSG.2] [MSG.3] [SIZE.1] each frame is a message, or says by a code why it is none', () => {
+test('[MSG.1] [MSG.2] [MSG.3] [SIZE.1] reads each frame as a message, or refuses it with a code', () => {
   const read = (text: string, isBinary = false) => readFrame(Buffer.from(text), isBinary, 'v2')
   expect(read('{"type":"ping"}')).toEqual({ type: 'message', message: { type: 'ping' }, sizeBytes: 15 })
   const bad = { type: 'bad-message', detail: '' }
@@ -62,7 +62,7 @@ test('[MSG.1] [MSG.2] [MSG.3] [SIZE.1] each frame is a message, or says by a cod
   })
 })
 
-test('[CALL.9] the call of an answer that is refused is found by its id, also where the rest cannot be read', () => {
+test('[CALL.9] finds the call of a refused answer by its id, even if the rest is unreadable', () => {
   const idOf = (text: string) => answeredId(Buffer.from(text))
   expect(idOf('{"result":[1],"id":"abc-_1"}')).toBe('abc-_1')
   const deep = '['.repeat(100)

@@ -18,7 +18,7 @@ function setUp(version: 'v1' | 'v2' = 'v2', maxRunning = 2) {
   return { calls, sent, run, running, cancelled }
 }
 
-test('[CALL.8] a socket has as many calls of its own at once as are allowed, and one more is refused', () => {
+test('[CALL.8] refuses a socket’s own call above its limit of concurrent ones', () => {
   const { sent, run, running } = setUp()
   for (const id of ['a', 'b', 'c']) run(id)
   expect([...running.keys()]).toEqual(['a', 'b'])
@@ -29,7 +29,7 @@ test('[CALL.8] a socket has as many calls of its own at once as are allowed, and
   expect(sent[1]).toEqual({ type: 'tool_result', id: 'a', success: true, result: { x: 1 } })
 })
 
-test('[CALL.8] an id that runs is refused, and may be used again once its call has ended', () => {
+test('[CALL.8] refuses a running id, and accepts it again once its call ends', () => {
   const { sent, run, running } = setUp()
   run('a')
   run('a')
@@ -41,7 +41,7 @@ test('[CALL.8] an id that runs is refused, and may be used again once its call h
   expect(sent.slice(1)).toMatchObject([{ result: 0 }, { result: 1 }, { result: 2 }])
 })
 
-test('[CALL.8] the calls of a socket that goes are cancelled, those that have ended are not', () => {
+test('[CALL.8] cancels the running calls of a socket that closes', () => {
   const { calls, run, running, cancelled } = setUp()
   run('a')
   run('b')
@@ -50,7 +50,7 @@ test('[CALL.8] the calls of a socket that goes are cancelled, those that have en
   expect(cancelled).toEqual(['b'])
 })
 
-test('[CALL.8] a call that ends before it has begun leaves nothing to cancel and frees its id', () => {
+test('[CALL.8] frees the id of a call that ends before it begins, with nothing to cancel', () => {
   const { calls, sent } = setUp('v2', 1)
   let cancelled = 0
   for (let time = 0; time < 3; time++)
@@ -63,7 +63,7 @@ test('[CALL.8] a call that ends before it has begun leaves nothing to cancel and
   expect(cancelled).toBe(0)
 })
 
-test('[CALL.7] the error of a local server, and a refusal with its time, reach the socket in its own words', () => {
+test('[CALL.7] passes a local server’s error and a refusal’s retry time to the socket', () => {
   const limited = failed(new BridgeError('rate_limit_exceeded', undefined, { retryAfterSeconds: 9 }))
   const { sent, run, running } = setUp()
   run('a')

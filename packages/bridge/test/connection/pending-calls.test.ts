@@ -14,7 +14,7 @@ function setUp() {
   return { system, calls, add, outcomes, timedOut }
 }
 
-test('[CALL.1] an outcome settles its call once; a late, double or invented one settles none', () => {
+test('[CALL.1] settles a call once, and ignores late, duplicate and invented outcomes', () => {
   const { calls, add, outcomes } = setUp()
   const [first, second] = [add('first'), add('second')]
   expect(first).toMatch(/^[\w-]{20}00$/)
@@ -29,7 +29,7 @@ test('[CALL.1] an outcome settles its call once; a late, double or invented one 
   expect([calls.size, calls.has(first)]).toEqual([0, false])
 })
 
-test('[CALL.1] a call in the place of one that ended is not settled by the answer to the former', () => {
+test('[CALL.1] does not settle a call by the answer to its slot’s former one', () => {
   const { calls, add, outcomes } = setUp()
   const former = add('former')
   calls.settle(former, resultOf('1'))
@@ -40,7 +40,7 @@ test('[CALL.1] a call in the place of one that ended is not settled by the answe
   expect(outcomes).toEqual(['former 1', 'present 2'])
 })
 
-test('[CALL.5] places are used again: after any number of calls as many wait as were added and not settled', () => {
+test('[CALL.5] reuses slots: counts the added and unsettled calls after any number of them', () => {
   const { system, calls, add, outcomes } = setUp()
   for (let round = 0; round < 1_400; round++) {
     const id = add('one')
@@ -59,7 +59,7 @@ test('[CALL.5] places are used again: after any number of calls as many wait as 
   expect(system.armed).toBe(1)
 })
 
-test('[CALL.2] each call ends at its own deadline, and the agent is told of it then', () => {
+test('[CALL.2] ends each call at its own deadline, and notifies the agent', () => {
   const { system, calls, add, outcomes, timedOut } = setUp()
   const first = add('first')
   system.advance(400)
@@ -79,7 +79,7 @@ test('[CALL.2] each call ends at its own deadline, and the agent is told of it t
   expect(system.armed).toBe(0)
 })
 
-test('[CALL.2] calls time out a second time: after all have ended, the next one has its own deadline', () => {
+test('[CALL.2] times out calls again: gives the next one its own deadline after all have ended', () => {
   const { system, add, outcomes } = setUp()
   for (const name of ['first', 'second', 'third']) {
     add(name)
@@ -91,7 +91,7 @@ test('[CALL.2] calls time out a second time: after all have ended, the next one 
   }
 })
 
-test('[CALL.2] a call that is added while others time out has its whole time', () => {
+test('[CALL.2] gives a call added while others time out its whole time', () => {
   const { system, calls, outcomes, timedOut } = setUp()
   const settle = () => void calls.add((outcome) => outcomes.push(`next ${shown(outcome)}`))
   calls.add(settle)
@@ -101,7 +101,7 @@ test('[CALL.2] a call that is added while others time out has its whole time', (
   expect(outcomes).toEqual(['next call_timeout'])
 })
 
-test('[CALL.3] all that wait fail together with their ids, and no timer stays', () => {
+test('[CALL.3] fails all waiting calls together with their ids, and keeps no timer', () => {
   const { system, calls, outcomes } = setUp()
   const messages: string[] = []
   const ids = [1, 2, 3].map(() =>

@@ -4,7 +4,7 @@ import { OneConnection } from '../support/one-connection.ts'
 
 const WHO = { userId: 'ann', ip: '203.0.113.1' }
 
-test('[MSG.1] [MSG.2] [MSG.3] [SIZE.1] each kind of bad message is answered by its code and on record by its event', async () => {
+test('[MSG.1] [MSG.2] [MSG.3] [SIZE.1] answers each kind of bad message with its code, and logs its event', async () => {
   const one = await new OneConnection().ready()
   one.events.length = 0
   one.send('{')
@@ -32,7 +32,7 @@ test('[MSG.1] [MSG.2] [MSG.3] [SIZE.1] each kind of bad message is answered by i
   ])
 })
 
-test('[MSG.4] bad messages count for a minute: ten are answered in each, whenever it begins', async () => {
+test('[MSG.4] answers ten bad messages in any minute', async () => {
   const one = await new OneConnection().ready()
   one.system.advance(10 * limits.strikeWindowMs)
   for (let round = 0; round < 3; round++) {
@@ -46,7 +46,7 @@ test('[MSG.4] bad messages count for a minute: ten are answered in each, wheneve
   expect(one.socket.closedWith).toBe('4400 message_invalid')
 })
 
-test('[MSG.4] a ping is answered, a pong is not, and neither is a strike, however many come', async () => {
+test('[MSG.4] answers any number of pings, and neither answers nor counts pongs', async () => {
   const one = await new OneConnection().ready()
   for (let time = 0; time < 50; time++) {
     one.send({ type: 'ping' })
@@ -59,7 +59,7 @@ test('[MSG.4] a ping is answered, a pong is not, and neither is a strike, howeve
   ])
 })
 
-test('[CHAL.5] what a peer asks for before its answer is refused, and a call is on record as attempted', () => {
+test('[CHAL.5] refuses a peer’s requests before its answer, and logs an attempted call', () => {
   const one = new OneConnection()
   one.send({ type: 'ping' })
   one.send({ type: 'tool_execute', id: 'i', serverName: 's', toolName: 'steal', args: {} })
@@ -68,7 +68,7 @@ test('[CHAL.5] what a peer asks for before its answer is refused, and a call is 
   expect(one.events).toEqual([{ event: 'ws_unauthorized_tool_execution_attempt', toolName: 'steal', ...WHO }])
 })
 
-test('[CHAL.3] [CHAL.4] how a challenge ended is on record', async () => {
+test('[CHAL.3] [CHAL.4] logs how a challenge ended', async () => {
   const answered = await new OneConnection().ready()
   expect(answered.events).toEqual([{ event: 'ws_challenge_verified', ...WHO }])
   const wrong = new OneConnection({ challengeAttempts: 1 })
@@ -80,7 +80,7 @@ test('[CHAL.3] [CHAL.4] how a challenge ended is on record', async () => {
   expect(silent.events).toEqual([{ ...failed, reason: 'challenge_timeout' }])
 })
 
-test('[STATE.1] a token that ends before the answer is on record as that, one that ends later is not', async () => {
+test('[STATE.1] logs the expiry of a token before the answer, and not one after it', async () => {
   const early = new OneConnection({ lifetimeMs: 1_000 })
   early.system.advance(1_000)
   expect([early.socket.closedWith, early.events]).toEqual([
@@ -93,7 +93,7 @@ test('[STATE.1] a token that ends before the answer is on record as that, one th
   expect(ready.named('ws_challenge_failed_invalid_token')).toEqual([])
 })
 
-test('[SIZE.3] an unverified peer that sends one byte more than it may is closed, and on record', () => {
+test('[SIZE.3] closes and logs an unverified peer that sends one byte too many', () => {
   const fill = (bytes: number) => `{"type":"ping"}${' '.repeat(bytes - 15)}`
   const one = new OneConnection()
   one.send(fill(limits.unverifiedBytes))
@@ -103,13 +103,13 @@ test('[SIZE.3] an unverified peer that sends one byte more than it may is closed
   expect(one.named('ws_message_too_large')).toHaveLength(1)
 })
 
-test('[ROUTE.3] a connection that is replaced is on record', async () => {
+test('[ROUTE.3] logs a replaced connection', async () => {
   const one = await new OneConnection().ready()
   one.connection.replace()
   expect(one.named('ws_connection_replaced')).toEqual([{ event: 'ws_connection_replaced', ...WHO }])
 })
 
-test('[CALL.2] a call that times out says which it was', async () => {
+test('[CALL.2] names the call that timed out', async () => {
   const one = await new OneConnection().ready()
   const messages: string[] = []
   const call = { serverName: 's', toolName: 't', rawArgs: Buffer.from('{}') }

@@ -32,7 +32,7 @@ const ODD = [
 ]
 const oddName = fc.oneof(fc.constantFrom(...ODD), fc.string({ maxLength: 6 }))
 
-test('[SCOPE.1] a token without scopes runs anything, one with none of them nothing', () => {
+test('[SCOPE.1] allows everything without scopes, and nothing with an empty list', () => {
   expect(callAuthorityGate(undefined, 's', 't')).toEqual({ allowed: true, value: undefined })
   expect(callAuthorityGate([], 's', 't')).toEqual({
     allowed: false,
@@ -64,7 +64,7 @@ test.each<[string, boolean]>([
   expect(callAuthorityGate([scope, 'other'], 'files', 'read').allowed).toBe(may)
 })
 
-test('[SCOPE.1] no name reads as two, as all, or as another: a scope names one tool and no second', () => {
+test('[SCOPE.1] each name gives one scope, and no scope names two tools', () => {
   fc.assert(
     fc.property(oddName, oddName, oddName, oddName, (server, tool, otherServer, otherTool) => {
       const isSame = server === otherServer && tool === otherTool
@@ -85,7 +85,7 @@ test.each([
   expect(callScope(server, tool)).toBe(scope)
 })
 
-test('[SCOPE.1] a name with half a character is judged like any other, and throws nothing', () => {
+test('[SCOPE.1] judges a name with half a character like any other, without throwing', () => {
   expect(callAuthorityGate(['tools:call:s/t'], 'a\udc00b', 't')).toEqual({
     allowed: false,
     code: 'scope_insufficient',
@@ -94,7 +94,7 @@ test('[SCOPE.1] a name with half a character is judged like any other, and throw
   expect(mayCall(['tools:call:*/*'], '\ud800', 't')).toBe(true)
 })
 
-test('[SCOPE.2] lists show the tools that may be called; with tools:list, all', () => {
+test('[SCOPE.2] lists callable tools, or all with tools:list', () => {
   expect(mayList(undefined, 's', 't')).toBe(true)
   expect(mayList(['tools:list'], 's', 't')).toBe(true)
   expect(mayList(['tools:call:s/t'], 's', 't')).toBe(true)
@@ -102,7 +102,7 @@ test('[SCOPE.2] lists show the tools that may be called; with tools:list, all', 
   expect(mayList([], 's', 't')).toBe(false)
 })
 
-test('[SCOPE.3] a token with scopes connects as an agent with agent:connect only', () => {
+test('[SCOPE.3] lets a scoped token connect as an agent with agent:connect only', () => {
   expect(connectAuthorityGate(undefined)).toMatchObject({ allowed: true })
   expect(connectAuthorityGate(['tools:list', 'agent:connect'])).toMatchObject({ allowed: true })
   for (const scopes of [[], ['tools:call:*/*'], ['agent:connect ', 'agent'], ['tools:list']])

@@ -46,12 +46,12 @@ test.each([
   '/mcp/größe',
   'http://bridge.example.com/oauth/register',
   'bridge.example.com:443',
-])('[PATH.1] has no canonical spelling for %j', (written) => {
+])('[PATH.1] refuses %j as without a canonical spelling', (written) => {
   expect(canonicalPath(written)).toBeUndefined()
   expect(canonicalTarget(written)).toBeUndefined()
 })
 
-test('[PATH.1] keeps the query as received, and reads no path into it', () => {
+test('[PATH.1] keeps the query as received, and takes no path from it', () => {
   expect(canonicalTarget('/login/?returnTo=%2Fa//../b?c')).toEqual({
     path: '/login',
     query: '?returnTo=%2Fa//../b?c',
@@ -70,7 +70,7 @@ test('[PATH.1] rewrites a request to its canonical target', () => {
   expect(request.url).toBe('/oauth/register?a=b')
 })
 
-test('[PATH.1] a target in absolute-form for the host of the request is the same as without', () => {
+test('[PATH.1] treats an absolute-form target for the request’s host as the same path', () => {
   const read = (target: string, host: string | undefined = 'bridge.example:8443') =>
     canonicalTarget(target, host)
   expect(read('http://bridge.example:8443/mcp/notes/?a=b')).toEqual({ path: '/mcp/notes', query: '?a=b' })

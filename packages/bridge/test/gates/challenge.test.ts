@@ -6,7 +6,7 @@ import { generateChallenge, verifyChallengeResponse } from '../../src/gates/chal
 const hash = (text: string) => createHash('sha256').update(text).digest('hex')
 const hex = fc.stringMatching(/^[0-9a-f]{64}$/)
 
-test('[CHAL.1] a challenge is the 32 bytes that the random source gave, in hex', () => {
+test('[CHAL.1] encodes the random source’s 32 bytes in hex as the challenge', () => {
   const asked: number[] = []
   const random = {
     randomBytes: (count: number) => {
@@ -18,7 +18,7 @@ test('[CHAL.1] a challenge is the 32 bytes that the random source gave, in hex',
   expect(asked).toEqual([32])
 })
 
-test('[CHAL.2] the answer of the seed verifies: SHA-256 of the three texts, joined in this order', () => {
+test('[CHAL.2] verifies the seed’s answer: SHA-256 of the three texts, joined in this order', () => {
   const answer = {
     challenge: 'a5'.repeat(32),
     userId: 'user_ann',
@@ -30,7 +30,7 @@ test('[CHAL.2] the answer of the seed verifies: SHA-256 of the three texts, join
   expect(verifyChallengeResponse({ ...answer, response })).toBe(true)
 })
 
-test('[CHAL.2] for any challenge and login, its own hash verifies and no other does', () => {
+test('[CHAL.2] verifies only the right hash for any challenge and login', () => {
   fc.assert(
     fc.property(hex, fc.string(), fc.string(), hex, (challenge, userId, sessionId, other) => {
       const login = { challenge, userId, sessionId }
@@ -41,7 +41,7 @@ test('[CHAL.2] for any challenge and login, its own hash verifies and no other d
   )
 })
 
-test('[CHAL.2] a right answer with any one character changed, added or left out is wrong', () => {
+test('[CHAL.2] refuses a right answer with one character changed, added or removed', () => {
   const login = { challenge: 'c'.repeat(64), userId: 'u', sessionId: 's' }
   const right = hash(`${login.challenge}us`)
   const verifies = (response: string) => verifyChallengeResponse({ ...login, response })
@@ -63,7 +63,7 @@ test('[CHAL.2] a right answer with any one character changed, added or left out 
     expect(verifies(response), response).toBe(false)
 })
 
-test('[CHAL.2] an answer fits no other challenge, user or session', () => {
+test('[CHAL.2] refuses an answer for another challenge, user or session', () => {
   const login = { challenge: 'c'.repeat(64), userId: 'ann', sessionId: 's' }
   const response = hash(`${login.challenge}anns`)
   for (const change of [{ challenge: 'd'.repeat(64) }, { userId: 'bob' }, { sessionId: 't' }])

@@ -17,14 +17,14 @@ test.each([
   ['::1', '198.51.100.1'],
   ['11.0.0.1', '198.51.100.1, 10.0.0.1'],
   ['192.0.2.8', '198.51.100.1'],
-])('[ADDR.4] %s is no trusted proxy, so that it writes %j means nothing', (peer, forwardedFor) => {
+])('[ADDR.4] ignores what %s, which is no trusted proxy, forwards: %j', (peer, forwardedFor) => {
   expect(client(peer, forwardedFor)).toEqual(client(peer))
   expect(client(peer)).toMatchObject({ ip: peer, isProxy: false })
 })
 
 test.each<[string, string[], string]>([
   ['one hop', ['198.51.100.1'], '198.51.100.1'],
-  ['what the client wrote itself in front', ['127.0.0.1, 10.0.0.9, 198.51.100.1'], '198.51.100.1'],
+  ['entries that the client wrote in front', ['127.0.0.1, 10.0.0.9, 198.51.100.1'], '198.51.100.1'],
   ['proxies behind it', ['198.51.100.1, 10.1.1.1, 192.0.2.7'], '198.51.100.1'],
   ['two headers, the later nearer', ['203.0.113.9', '198.51.100.1'], '198.51.100.1'],
   ['two headers, of which one is the proxies', ['198.51.100.1', '10.1.1.1'], '198.51.100.1'],
@@ -39,7 +39,7 @@ test.each<[string, string[], string]>([
   ['garbage before the last hop', ['nonsense, 198.51.100.1'], '198.51.100.1'],
   ['a hop without end before the last', [`${'9'.repeat(5_000)}, 198.51.100.1`], '198.51.100.1'],
 ])(
-  '[ADDR.2] behind a trusted proxy, with %s, it is the last address that is no proxy',
+  '[ADDR.2] behind a trusted proxy, with %s, takes the last address that is no proxy',
   (_what, headers, ip) => {
     expect(client('10.0.0.1', ...headers)).toMatchObject({ ip, isProxy: false })
     expect(client('::ffff:10.0.0.1', ...headers)).toMatchObject({ ip, isProxy: false })
@@ -51,7 +51,7 @@ test.each<[string, string[]]>([
   ['an empty header', ['']],
   ['only commas', [',,,']],
   ['a name', ['client.example.com']],
-  ['a hop that is no address, and the client in front', ['198.51.100.1, unknown']],
+  ['an invalid hop, and the client in front', ['198.51.100.1, unknown']],
   ['an address with a word', ['198.51.100.1 evil']],
   ['a hop without end', [`198.51.100.1, ${'9'.repeat(5_000)}`]],
   ['an address in hex', ['0xc6336401']],
@@ -60,12 +60,12 @@ test.each<[string, string[]]>([
   ['an octal address', ['0306.063.0144.01']],
   ['an empty last hop', ['198.51.100.1,']],
   ['half a bracket', ['[2001:db8::1']],
-  ['a port that is none', ['198.51.100.1:port']],
-])('[ADDR.2] behind a trusted proxy, with %s, it is a proxy, which is never blocked', (_what, headers) => {
+  ['an invalid port', ['198.51.100.1:port']],
+])('[ADDR.2] behind a trusted proxy, with %s, takes the proxy, which is never blocked', (_what, headers) => {
   expect(client('10.0.0.1', ...headers)).toMatchObject({ isProxy: true, ip: expect.stringMatching(/^10\./) })
 })
 
-test('[ADDR.2] a hop that cannot be read stops the search at the last proxy that can', () => {
+test('[ADDR.2] stops at an unreadable hop, and takes the last readable proxy', () => {
   expect(client('10.0.0.1', '198.51.100.1, nonsense, 10.0.0.5')).toEqual({
     ip: '10.0.0.5',
     key: '10.0.0.5',
@@ -79,11 +79,11 @@ test.each<[string, string[], string]>([
   ['two headers', ['10.1.2.3', '10.0.0.3'], '10.1.2.3'],
   ['an IPv6 client', ['fd12:3:4:5::6, 10.0.0.3'], 'fd12:3:4:5::6'],
   ['a proxy that names itself', ['10.0.0.1'], '10.0.0.1'],
-])('[ADDR.6] takes the outermost of trusted addresses only for the client: %s', (_what, headers, ip) => {
+])('[ADDR.6] takes the outermost of trusted addresses as the client: %s', (_what, headers, ip) => {
   expect(client('10.0.0.1', ...headers)).toMatchObject({ ip, isProxy: false })
 })
 
-test('[ADDR.6] takes a client outside for itself, whatever trusted addresses it writes in front', () => {
+test('[ADDR.6] takes an outside client’s own address, whatever trusted addresses it writes in front', () => {
   const trusted = fc.constantFrom('10.0.0.1', '10.1.2.3', '192.0.2.7', 'fd00::1', '[fd00::2]:80')
   fc.assert(
     fc.property(fc.array(trusted, { maxLength: 50, size: 'max' }), (written) => {
@@ -95,14 +95,14 @@ test('[ADDR.6] takes a client outside for itself, whatever trusted addresses it 
   )
 })
 
-test('[ADDR.2] of a chain of more than 32 hops the rest is not looked at', () => {
+test('[ADDR.2] ignores hops beyond 32 in a chain', () => {
   const hops = (count: number) => ['198.51.100.1', ...Array(count).fill('10.0.0.2')].join(', ')
   expect(client('10.0.0.1', hops(31))).toMatchObject({ ip: '198.51.100.1', isProxy: false })
   expect(client('10.0.0.1', hops(32))).toMatchObject({ ip: '10.0.0.2', isProxy: false })
   expect(client('10.0.0.1', `${hops(40)}, 203.0.113.5`)).toMatchObject({ ip: '203.0.113.5', isProxy: false })
 })
 
-test('[ADDR.2] nothing that a client writes in front of its own address changes who it is', () => {
+test('[ADDR.2] ignores everything that a client writes in front of its own address', () => {
   const word = fc.oneof(
     fc.string(),
     fc.ipV4(),
@@ -120,14 +120,14 @@ test('[ADDR.2] nothing that a client writes in front of its own address changes 
   )
 })
 
-test('[ADDR.3] addresses of one IPv6 /64 count as one, of another as another', () => {
+test('[ADDR.3] counts addresses of one IPv6 /64 as one, and of another separately', () => {
   const keys = ['2001:db8:0:1::1', '2001:db8:0:1:ffff::2', '2001:DB8:0:1:0:0:0:3', '2001:db8:0:2::1'].map(
     (ip) => client(ip).key,
   )
   expect(keys).toEqual(['2001:db8:0:1::/64', '2001:db8:0:1::/64', '2001:db8:0:1::/64', '2001:db8:0:2::/64'])
 })
 
-test('[ADDR.3] an IPv4 address is itself in every form', () => {
+test('[ADDR.3] counts an IPv4 address as one in every form', () => {
   for (const form of [
     '198.51.100.1',
     '::ffff:198.51.100.1',
@@ -138,13 +138,13 @@ test('[ADDR.3] an IPv4 address is itself in every form', () => {
 })
 
 test.each([undefined, '', 'nonsense', '1.2.3', '%eth0', '1.2.3.4.5', '0x7f000001'])(
-  '[ADDR.3] a peer whose address is %j counts with all such',
+  '[ADDR.3] counts all peers with the address %j as one',
   (peer) => {
     expect(client(peer)).toEqual({ ip: 'unknown', key: 'unknown', isProxy: false })
   },
 )
 
-test('[ADDR.3] what is remembered of addresses stays right, and is bounded', () => {
+test('[ADDR.3] caches parsed addresses correctly and within a bound', () => {
   const none = new TrustedProxies([])
   const of = (remoteAddress: string) =>
     none.clientAddress(requestFacts({ url: '/', rawHeaders: [], socket: { remoteAddress } }))
@@ -155,7 +155,7 @@ test('[ADDR.3] what is remembered of addresses stays right, and is bounded', () 
   expect(of('198.51.100.1')).toEqual(first)
 })
 
-test('[ADDR.2] ranges hold to the very address, and not for the other family', () => {
+test('[ADDR.2] matches ranges to the exact address, and not in the other family', () => {
   const trusts = (range: string, ...ips: string[]) => ips.map((ip) => new TrustedProxies([range]).has(ip))
   expect(trusts('10.1.0.0/16', '10.1.0.0', '10.1.255.255', '10.0.255.255', '10.2.0.0', '::1')).toEqual([
     true,
@@ -190,7 +190,7 @@ test.each([
   '::ffff:10.0.0.0/104',
   '*',
   'loopback',
-])('[ADDR.2] %j is no address and no range, and is refused instead of trusting what it may mean', (text) => {
+])('[ADDR.2] refuses %j, which is neither address nor range', (text) => {
   expect(() => new TrustedProxies(['10.0.0.1', text])).toThrow(TypeError)
 })
 
@@ -200,7 +200,7 @@ test.each<[string, string | undefined]>([
   ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2::/64'],
   ['user_ann', undefined],
   ['', undefined],
-])('[ADDR.3] what limits count %j by is %j', (ip, key) => {
+])('[ADDR.3] counts %j under the key %j', (ip, key) => {
   expect(addressKey(ip)).toBe(key)
 })
 
@@ -219,6 +219,6 @@ test.each<[string, boolean]>([
   ['0x7f.0.0.1', false],
   ['2130706433', false],
   ['', false],
-])('[TLS.3] that %j is the machine itself: %j', (ip, expected) => {
+])('[TLS.3] tells whether %j is this machine: %j', (ip, expected) => {
   expect(isLoopback(ip)).toBe(expected)
 })

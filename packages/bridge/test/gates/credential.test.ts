@@ -18,7 +18,7 @@ test.each([
   expect(gate({ url, authorization: ['Bearer abc'] })).toMatchObject({ code: 'token_in_url' })
 })
 
-test('[AUTH.1] other queries pass', () => {
+test('[AUTH.1] accepts other queries', () => {
   expect(gate({ url: '/mcp?tokens=3&next=token', authorization: ['Bearer abc'] })).toMatchObject({
     allowed: true,
   })
@@ -43,7 +43,7 @@ test.each<[string, Partial<CredentialSources>, string]>([
   ],
   ['a bearer token after more spaces', { authorization: ['Bearer   abc'] }, 'abc'],
   ['the cookie among others', { cookie: ['theme=dark; accessToken=a.b.c=; x=y'] }, 'a.b.c='],
-])('[AUTH.3] takes %s', (_what, sources, value) => {
+])('[AUTH.3] accepts %s', (_what, sources, value) => {
   expect(gate(sources)).toEqual({ allowed: true, value })
 })
 
@@ -62,13 +62,13 @@ test.each<[string, Partial<CredentialSources>, string]>([
   expect(gate(sources)).toMatchObject({ allowed: false, code })
 })
 
-test('[AUTH.3] says what the header should be', () => {
+test('[AUTH.3] describes the expected header', () => {
   expect(gate({ authorization: ['Bearer: abc'] })).toEqual(
     deny('token_invalid', 'The Authorization header is not "Bearer <token>" or "DPoP <token>".'),
   )
 })
 
-test('[AUTH.3] the cookie may have the name that an app gave it', () => {
+test('[AUTH.3] reads the cookie under a name that the app chose', () => {
   const cookie = ['accessToken=abc; session=def']
   expect(credentialGate({ url: '/mcp', authorization: [], cookie }, 'session')).toEqual({
     allowed: true,
@@ -86,11 +86,11 @@ test.each<[string, readonly string[], boolean]>([
   ['Bearer', ['Bearer abc'], false],
   ['Bearer, with the other word after it', ['Bearer DPoP abc'], false],
   ['no header', [], false],
-])('[DPOP.5] a token sent as %s is told apart', (_what, authorization, isDpop) => {
+])('[DPOP.5] recognizes a token sent as %s', (_what, authorization, isDpop) => {
   expect(isSentAsDpop({ authorization })).toBe(isDpop)
 })
 
-test('[ADDR.7] a token in a header is told from one in a cookie', () => {
+test('[ADDR.7] distinguishes a token in a header from one in a cookie', () => {
   expect(isSentInHeader({ authorization: ['Bearer x'] })).toBe(true)
   expect(isSentInHeader({ authorization: [] })).toBe(false)
 })

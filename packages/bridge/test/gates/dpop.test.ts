@@ -47,14 +47,14 @@ function gate({
 
 const DENIED = { allowed: false, code: 'dpop_proof_invalid' }
 
-test('[DPOP.1] takes a proof by each algorithm', () => {
+test('[DPOP.1] accepts a proof by each algorithm', () => {
   expect(gate({ proofs: [signProof(key, claims())] })).toEqual({ allowed: true })
   expect(gate({ proofs: [signProof(edKey, claims())], keyId: edKey.keyId })).toEqual({ allowed: true })
   const named = signProof(edKey, claims(), { alg: 'EdDSA' })
   expect(gate({ proofs: [named], keyId: edKey.keyId })).toEqual({ allowed: true })
 })
 
-test('[DPOP.1] refuses none, several, and what is none', () => {
+test('[DPOP.1] refuses a missing, repeated or malformed proof', () => {
   const good = signProof(key, claims())
   const [header = '', body = '', signature = ''] = good.split('.')
   for (const proofs of [
@@ -86,7 +86,7 @@ test.each<[string, object]>([
   ['of another type', { typ: 'at+jwt' }],
   ['with a critical parameter', { crit: ['x'], x: 1 }],
   ['without a key', { jwk: undefined }],
-  ['with a key that is no object', { jwk: 'key' }],
+  ['with a key that is not an object', { jwk: 'key' }],
   ['with a private key', { jwk: { ...key.jwk, d: key.privateKey.export({ format: 'jwk' }).d } }],
   ['with a secret beside it', { jwk: { ...key.jwk, k: 'AA' } }],
   ['without an algorithm', { alg: undefined }],
@@ -98,12 +98,12 @@ test.each<[string, object]>([
   ['with a point that is not on the curve', { jwk: { ...key.jwk, y: 'A'.repeat(43) } }],
   ['with a key of another kind', { jwk: { ...key.jwk, kty: 'OKP', crv: 'Ed25519' } }],
   ['with coordinates that are too long', { jwk: { ...key.jwk, x: `${key.jwk.x}AA` } }],
-  ['with coordinates that are none', { jwk: { ...key.jwk, x: [key.jwk.x] } }],
+  ['with invalid coordinates', { jwk: { ...key.jwk, x: [key.jwk.x] } }],
 ])('[DPOP.1] refuses a proof %s', (_what, header) => {
   expect(gate({ proofs: [signProof(key, claims(), header)] })).toMatchObject(DENIED)
 })
 
-test('[DPOP.1] refuses what nobody signed, and an HMAC under the public key', () => {
+test('[DPOP.1] refuses an unsigned proof, and an HMAC keyed with the public key', () => {
   const [, body = ''] = signProof(key, claims()).split('.')
   const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
   const none = `${part({ typ: 'dpop+jwt', alg: 'none', jwk: key.jwk })}.${body}.AA`
@@ -114,7 +114,7 @@ test('[DPOP.1] refuses what nobody signed, and an HMAC under the public key', ()
   expect(gate({ proofs: [signProof(key, claims(), { alg: 'RS256', jwk: rsa })] })).toMatchObject(DENIED)
 })
 
-test('[DPOP.2] refuses a proof by another key, also under the name of the right one', () => {
+test('[DPOP.2] refuses a proof by another key, even under the name of the right one', () => {
   expect(gate({ proofs: [signProof(stranger, claims())] })).toMatchObject(DENIED)
   expect(gate({ proofs: [signProof(stranger, claims(), { jwk: key.jwk })] })).toMatchObject(DENIED)
   expect(gate({ proofs: [signProof(stranger, claims(), { kid: key.keyId })] })).toMatchObject(DENIED)
@@ -146,11 +146,11 @@ test.each([
   ['https://bridge.example.com/mcp/%66iles%2f', '/mcp/files%2F'],
   ['https://bridge.example.com/a/../mcp', '/mcp'],
   ['https://bridge.example.com/mcp/', '/mcp'],
-])('[DPOP.3] takes an address however it is written: %s', (htu, path) => {
+])('[DPOP.3] accepts an address in every spelling: %s', (htu, path) => {
   expect(gate({ proofs: [signProof(key, claims({ htu }))], path })).toEqual({ allowed: true })
 })
 
-test('[DPOP.4] takes a proof of the last minute, or of a clock that is a minute ahead', () => {
+test('[DPOP.4] accepts a proof of the last minute, or of a clock up to a minute ahead', () => {
   for (const seconds of [-60, 0, 60])
     expect(gate({ proofs: [signProof(key, claims({ iat: NOW_MS / 1_000 + seconds }))] })).toEqual({
       allowed: true,
@@ -162,7 +162,7 @@ test('[DPOP.4] takes a proof of the last minute, or of a clock that is a minute 
   ).toMatchObject(DENIED)
 })
 
-test('[DPOP.4] takes a proof once, for as long as it could be used', () => {
+test('[DPOP.4] accepts a proof once while it is valid', () => {
   const replays = new ProofReplays()
   const proof = signProof(key, claims({ iat: NOW_MS / 1_000 + 60 }))
   expect(gate({ proofs: [proof], replays })).toEqual({ allowed: true })
@@ -178,12 +178,12 @@ test('[DPOP.4] takes a proof once, for as long as it could be used', () => {
   expect(gate({ proofs: [others], keyId: edKey.keyId, replays })).toEqual({ allowed: true })
 })
 
-test('[DPOP.4] a proof without an id, or a huge one, is refused', () => {
+test('[DPOP.4] refuses a proof without an id or with a huge one', () => {
   for (const jti of [undefined, '', 7, 'x'.repeat(257)])
     expect(gate({ proofs: [signProof(key, claims({ jti }))] })).toMatchObject(DENIED)
 })
 
-test('[DPOP.4] over its bound a user is refused, by whatever key, and others are not; with time it may go on', () => {
+test('[DPOP.4] refuses a user over the bound with any key, and not others, until time passes', () => {
   const replays = new ProofReplays()
   for (let at = 0; at < 10_000; at++)
     expect(replays.take('ann', `k${at % 20}`, String(at), 0, 120_000)).toBe(true)
@@ -193,7 +193,7 @@ test('[DPOP.4] over its bound a user is refused, by whatever key, and others are
   expect(replays.take('ann', 'k0', 'more', 120_000, 120_000)).toBe(true)
 })
 
-test('[DPOP.4] over the bound of all, new proofs are refused and used ones stay used', () => {
+test('[DPOP.4] refuses new proofs over the total bound, and still detects used ones', () => {
   const replays = new ProofReplays()
   for (let at = 0; at < 100_000; at++) replays.take(`user${at % 20}`, 'k', String(at), 0, 120_000)
   expect(replays.take('new', 'k', 'a', 0, 120_000)).toBe(false)

@@ -10,13 +10,13 @@ import {
 const KEY = Buffer.alloc(32, 1)
 const ADDRESS = '203.0.113.1'
 
-test('[FP.4] the same address, program and key give the same 64 hex digits', () => {
+test('[FP.4] gives the same 64 hex digits for the same address, program and key', () => {
   const one = getConnectionFingerprint(ADDRESS, 'agent/1', KEY)
   expect(one).toMatch(/^[0-9a-f]{64}$/)
   expect(getConnectionFingerprint(ADDRESS, 'agent/1', Buffer.alloc(32, 1))).toBe(one)
 })
 
-test('[FP.4] any change of address, program or key changes it: it is no constant', () => {
+test('[FP.4] changes with address, program and key', () => {
   const made = [
     getConnectionFingerprint(ADDRESS, 'agent/1', KEY),
     getConnectionFingerprint('203.0.113.2', 'agent/1', KEY),
@@ -27,7 +27,7 @@ test('[FP.4] any change of address, program or key changes it: it is no constant
   expect(new Set(made).size).toBe(made.length)
 })
 
-test('[FP.4] text cannot move from the program to the address and leave the fingerprint as it was', () => {
+test('[FP.4] changes when text moves from the program to the address', () => {
   const login = fc.tuple(fc.string({ maxLength: 12 }), fc.string({ maxLength: 12 }))
   fc.assert(
     fc.property(login, fc.nat({ max: 12 }), ([address, program], shift) => {
@@ -40,13 +40,13 @@ test('[FP.4] text cannot move from the program to the address and leave the fing
   )
 })
 
-test('[FP.4] of a long program name 256 characters count', () => {
+test('[FP.4] reads 256 characters of a long program name', () => {
   const of = (program: string) => getConnectionFingerprint(ADDRESS, program, KEY)
   expect(of('x'.repeat(257))).toBe(of('x'.repeat(256)))
   expect(of('x'.repeat(255))).not.toBe(of('x'.repeat(256)))
 })
 
-test('[FP.1] two fingerprints are the same only where every character is', () => {
+test('[FP.1] compares every character of two fingerprints', () => {
   const one = getConnectionFingerprint(ADDRESS, 'a', KEY)
   const other = getConnectionFingerprint(ADDRESS, 'b', KEY)
   expect(verifyFingerprint(one, one)).toBe(true)
@@ -59,7 +59,7 @@ test.each<[FingerprintPolicy, object]>([
   ['challenge', { allowed: true, value: 'unproven' }],
   ['block', { allowed: false, code: 'fingerprint_changed' }],
 ])(
-  '[FP.1] [FP.2] [FP.3] with %s, a change is judged by the policy; the first sight and the same pass',
+  '[FP.1] [FP.2] [FP.3] with %s, judges a change by the policy, and admits the first and the same place',
   (policy, changed) => {
     const one = getConnectionFingerprint(ADDRESS, 'a', KEY)
     const other = getConnectionFingerprint(ADDRESS, 'b', KEY)

@@ -54,7 +54,7 @@ test.each<[readonly string[], boolean]>([
   [['http://127.0.0.1'], false],
   [['chrome-extension://abcdef'], false],
   [['file://'], false],
-])('[ORIGIN.1] of the origin %j: %j, with a cookie as with a bearer token', (origins, passes) => {
+])('[ORIGIN.1] judges the origin %j: %j, with a cookie as with a bearer token', (origins, passes) => {
   for (const credential of CREDENTIALS) {
     const verdict = gate(origins, ['bridge.example.com'], credential)
     expect(verdict).toEqual(
@@ -63,7 +63,7 @@ test.each<[readonly string[], boolean]>([
   }
 })
 
-test('[ORIGIN.2] without an Origin, both kinds of credentials pass', () => {
+test('[ORIGIN.2] accepts both kinds of credentials without an Origin', () => {
   for (const credential of CREDENTIALS)
     expect(gate([], ['bridge.example.com'], credential)).toMatchObject({ allowed: true })
 })
@@ -81,7 +81,7 @@ test.each([
   '[::1]:8787',
   '[fd00::1]',
   '[::ffff:127.0.0.1]:80',
-])('[ORIGIN.3] the Host %j passes', (host) => {
+])('[ORIGIN.3] accepts the Host %j', (host) => {
   expect(gate([], [host])).toMatchObject({ allowed: true })
 })
 
@@ -124,17 +124,17 @@ test.each([
   '',
   ' ',
   ':8787',
-])('[ORIGIN.3] the Host %j is refused', (host) => {
+])('[ORIGIN.3] refuses the Host %j', (host) => {
   for (const origins of [[], ['https://allowed.com']])
     expect(gate(origins, [host])).toEqual({ allowed: false, code: 'host_forbidden' })
 })
 
-test('[ORIGIN.3] no Host, or two, are refused', () => {
+test('[ORIGIN.3] refuses a missing or duplicate Host', () => {
   for (const hosts of [[], ['localhost', 'localhost'], ['localhost', 'evil.com']])
     expect(gate([], hosts)).toEqual({ allowed: false, code: 'host_forbidden' })
 })
 
-test('[ORIGIN.3] a bridge without public addresses is reached by localhost and by address only', () => {
+test('[ORIGIN.3] accepts only localhost and addresses for a bridge without public addresses', () => {
   const { isOurHost, origins } = originPolicy([])
   for (const asked of ['first', 'again'])
     expect(['localhost', '127.0.0.1:8080', 'bridge.example', ''].map(isOurHost), asked).toEqual([
@@ -146,7 +146,7 @@ test('[ORIGIN.3] a bridge without public addresses is reached by localhost and b
   expect([...origins]).toEqual([])
 })
 
-test('[ORIGIN.1] origins are kept as browsers write them: no default port, no path, lower case', () => {
+test('[ORIGIN.1] normalizes origins like browsers: no default port, no path, lower case', () => {
   const { origins, isOurHost } = originPolicy(['HTTPS://Bridge.Example:443/path'], ['http://a.example:80/'])
   expect([...origins]).toEqual(['https://bridge.example', 'http://a.example'])
   expect(['localhost', 'bridge.example', 'a.example'].map(isOurHost)).toEqual([true, true, false])
@@ -162,14 +162,14 @@ test.each([
   'data:,x',
   'null',
 ])(
-  '[ORIGIN.4] %j is no web address: it is refused, and never becomes the origin `null` of every sandboxed page',
+  '[ORIGIN.4] refuses %j as a web address, so that it never becomes the origin `null` of sandboxed pages',
   (text) => {
     expect(() => originPolicy([text])).toThrow(TypeError)
     expect(() => originPolicy([], [text])).toThrow(TypeError)
   },
 )
 
-test('[ORIGIN.5] a bridge at the machine itself takes pages of each of its names, at its port alone', () => {
+test('[ORIGIN.5] accepts pages of each loopback name at its own port for a bridge on loopback', () => {
   const { origins } = originPolicy(['http://127.0.0.1:8787'])
   expect([...origins]).toEqual(['http://127.0.0.1:8787', 'http://localhost:8787', 'http://[::1]:8787'])
 })

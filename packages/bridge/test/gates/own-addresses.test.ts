@@ -10,7 +10,7 @@ const socket = (localAddress: string, localPort = 8787, encrypted = false) => ({
 const origins = (publicUrls: readonly string[], end: ReturnType<typeof socket>) =>
   new OwnAddresses(publicUrls, PATH).at(end).map(({ origin }) => origin)
 
-test('[PROOF.4] public URLs are what agents dial, with their path, whatever the socket is', () => {
+test('[PROOF.4] uses the public URLs that agents dial, with their path, whatever the socket', () => {
   const addresses = new OwnAddresses(['https://bridge.example.com', 'https://a.example:8443/under/'], PATH)
   const expected = [
     { origin: 'https://bridge.example.com', path: '/api/mcp-ws' },
@@ -21,7 +21,7 @@ test('[PROOF.4] public URLs are what agents dial, with their path, whatever the 
   expect(() => new OwnAddresses(['nonsense'], PATH)).toThrow(TypeError)
 })
 
-test('[PROOF.4] without them it is the address at which the socket arrived, in one way of writing it', () => {
+test('[PROOF.4] without public URLs, uses the socket’s local address in one spelling', () => {
   expect(new OwnAddresses([], PATH).at(socket('10.0.0.1'))).toEqual([
     { origin: 'http://10.0.0.1:8787', path: PATH },
   ])
@@ -31,7 +31,7 @@ test('[PROOF.4] without them it is the address at which the socket arrived, in o
   expect(origins([], socket('fd00:0::1'))).toEqual(['http://[fd00::1]:8787'])
 })
 
-test('[PROOF.4] the machine itself also knows this address as localhost', () => {
+test('[PROOF.4] adds localhost for a loopback address', () => {
   expect(origins([], socket('127.0.0.1'))).toEqual(['http://127.0.0.1:8787', 'http://localhost:8787'])
   expect(origins([], socket('::1', 443, true))).toEqual(['https://[::1]', 'https://localhost'])
   expect(origins([], socket('127.8.0.1'))).toContain('http://localhost:8787')
@@ -39,7 +39,7 @@ test('[PROOF.4] the machine itself also knows this address as localhost', () => 
   expect(origins([], socket('12.7.0.1'))).toEqual(['http://12.7.0.1:8787'])
 })
 
-test('[PROOF.4] of a socket that is gone there is no address, and of one after another each has its own', () => {
+test('[PROOF.4] has no address for a closed socket, and one for each socket in turn', () => {
   expect(new OwnAddresses([], PATH).at({})).toEqual([])
   const addresses = new OwnAddresses([], PATH)
   const [a, b] = [socket('10.0.0.1'), socket('10.0.0.2')]
@@ -52,7 +52,7 @@ test('[PROOF.4] of a socket that is gone there is no address, and of one after a
   expect(addresses.at(a)).toBe(addresses.at(a))
 })
 
-test('[PROOF.4] [ORIGIN.5] a public URL at the machine itself is dialled by each name of the machine', () => {
+test('[PROOF.4] [ORIGIN.5] accepts each loopback name for a public URL on loopback', () => {
   expect(origins(['http://127.0.0.1:8787'], socket('127.0.0.1'))).toEqual([
     'http://127.0.0.1:8787',
     'http://localhost:8787',

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { NameFinder, ownNames } from '../../src/gates/own-names.ts'
 
-test('[ORIGIN.5] a bridge at the machine itself is known by each name of the machine, its own first', () => {
+test('[ORIGIN.5] knows a loopback bridge by each loopback name, its own first', () => {
   expect(ownNames(['http://127.0.0.1:8787'])).toEqual([
     'http://127.0.0.1:8787',
     'http://localhost:8787',
@@ -14,7 +14,7 @@ test('[ORIGIN.5] a bridge at the machine itself is known by each name of the mac
   ])
 })
 
-test('[ORIGIN.5] any other bridge is known by its public URLs alone', () => {
+test('[ORIGIN.5] knows any other bridge by its public URLs only', () => {
   const urls = ['https://bridge.example', 'http://host.docker.internal:8787', 'http://127.0.0.2:8787']
   expect(ownNames(urls)).toEqual(urls)
   expect(ownNames(['https://bridge.example', 'http://localhost:1'])).toEqual([
@@ -45,11 +45,11 @@ test.each<[string | undefined, string]>([
   ['evil.example', 'https://bridge.example'],
   ['', 'https://bridge.example'],
   [undefined, 'https://bridge.example'],
-])('[RS.8] a request for the host %s is for %s, and no host adds a name', (host, name) => {
+])('[RS.8] maps a request for the host %s to %s, and adds no name for a host', (host, name) => {
   expect(finder.at(host)).toBe(name)
 })
 
-test('[RS.8] a path of a public URL is read between host and path', () => {
+test('[RS.8] inserts a public URL’s path between host and path', () => {
   const within = (host: string | undefined, path: string) => finder.within(host, path)
   expect(within('apps.example', '/two/mcp')).toEqual({ name: 'https://apps.example/two', path: '/mcp' })
   expect(within('apps.example', '/one')).toEqual({ name: 'https://apps.example/one', path: '' })
@@ -61,6 +61,6 @@ test('[RS.8] a path of a public URL is read between host and path', () => {
   expect(under.within('10.0.0.1', '/under/mcp')).toEqual({ name: 'https://apps.example/under', path: '/mcp' })
 })
 
-test('[RS.8] a bridge without a name finds none', () => {
+test('[RS.8] finds no name for a bridge without one', () => {
   expect(new NameFinder([]).at('bridge.example')).toBe('')
 })

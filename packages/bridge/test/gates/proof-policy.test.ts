@@ -6,7 +6,7 @@ const EVERYWHERE: readonly ProofPolicy[] = [true, false].flatMap((production) =>
 )
 const device = { deviceId: 'd' }
 
-test("[PROOF.6] a device's token needs a proof, under any policy, and v1 cannot give one", () => {
+test('[PROOF.6] requires a proof for a device’s token under any policy, which v1 cannot give', () => {
   for (const policy of EVERYWHERE) {
     for (const hasEnrolled of [true, false]) {
       expect(proofPolicyGate(device, 'v2', hasEnrolled, policy)).toEqual({ allowed: true, value: 'proof' })
@@ -15,13 +15,13 @@ test("[PROOF.6] a device's token needs a proof, under any policy, and v1 cannot 
   }
 })
 
-test('[PROOF.7] a user who has or had a device is not admitted by the echo, under any policy', () => {
+test('[PROOF.7] refuses the echo of a user who has or had a device under any policy', () => {
   for (const policy of EVERYWHERE)
     for (const version of ['v1', 'v2'] as const)
       expect(proofPolicyGate({}, version, true, policy)).toMatchObject({ code: 'proof_required' })
 })
 
-test('[PROOF.8] in production the echo is refused unless it is switched on; elsewhere it is asked for', () => {
+test('[PROOF.8] refuses the echo in production unless allowed, and asks for it elsewhere', () => {
   for (const version of ['v1', 'v2'] as const) {
     const gate = (production: boolean, allowEcho: boolean) =>
       proofPolicyGate({}, version, false, { production, allowEcho })

@@ -52,7 +52,7 @@ function setUp(
 const denied = (detail: string) => ({ allowed: false, code: 'proof_failed', detail })
 
 test.each(['Ed25519', 'ES256'] as const)(
-  '[PROOF.3] [PROOF.12] a signature of %s over what the bridge knows is good, and tells what the bridge signs',
+  '[PROOF.3] [PROOF.12] accepts a signature of %s over the bridge’s facts, and returns the text to countersign',
   (algorithm) => {
     const { made, expected } = setUp(algorithm)
     const proof = made({ previous: 'before' })
@@ -63,7 +63,7 @@ test.each(['Ed25519', 'ES256'] as const)(
   },
 )
 
-test('[PROOF.13] an exporter is bound where TLS ends here, by its type and its value', () => {
+test('[PROOF.13] binds an exporter where TLS ends here, by its type and value', () => {
   const bound = { bindingType: 'tls-exporter' as const, bindingValue: exporter }
   const tls = setUp('Ed25519', { exporter: exporter.toString('base64url') })
   expect(tls.check(bound)).toMatchObject({ allowed: true })
@@ -95,13 +95,13 @@ test.each<[string, Changes]>(
     'binding type': { bindingType: 'tls-exporter' },
     'binding value': { bindingValue: bytes },
   }),
-)('[PROOF.3] a proof with another %s is refused', (_what, changes) => {
+)('[PROOF.3] refuses a proof with another %s', (_what, changes) => {
   const { check, device } = setUp()
   const isRight = { keyId: device.key.public.keyId }
   expect(check(changes, isRight)).toEqual(denied('signature'))
 })
 
-test('[PROOF.3] what the device says itself is signed too: nonce, previous connection and key', () => {
+test('[PROOF.3] covers the device’s own nonce, previous connection and key by the signature', () => {
   const { check, expected } = setUp()
   expect(check({}, { nonce: bytes.toString('base64url') })).toEqual(denied('signature'))
   expect(check({}, { previous: 'another' })).toEqual(denied('signature'))
@@ -109,7 +109,7 @@ test('[PROOF.3] what the device says itself is signed too: nonce, previous conne
   expect(check({}, { keyId: bridgeKeyId })).toEqual(denied('key'))
 })
 
-test('[PROOF.3] a nonce or signature that is written in another way than ours is refused', () => {
+test('[PROOF.3] refuses a nonce or signature in another encoding', () => {
   const { check, made } = setUp()
   const { nonce, signature } = made().proof
   // 43 and 86 characters hold two and four bits more than the bytes do.
@@ -119,7 +119,7 @@ test('[PROOF.3] a nonce or signature that is written in another way than ours is
   expect(check({}, { signature: Buffer.alloc(64).toString('base64url') })).toEqual(denied('signature'))
 })
 
-test('[PROOF.3] with no address of its own the bridge takes no proof', () => {
+test('[PROOF.3] refuses every proof if the bridge has no address', () => {
   expect(setUp('Ed25519', { dialled: [] }).check()).toEqual(denied('signature'))
 })
 
@@ -137,7 +137,7 @@ const idsAt = (nowMs: number, device: Device | undefined, boundKeyId?: string) =
   return verdict.allowed ? verdict.value.map(({ keyId }) => keyId) : verdict.code
 }
 
-test("[PROOF.5] the keys are the device's current one, and those that were replaced, until they retire", () => {
+test('[PROOF.5] accepts the device’s current key, and replaced ones until they retire', () => {
   const device = enrolled(key('new', 2), key('old', 1, 100))
   expect(idsAt(99, device)).toEqual(['new', 'old'])
   expect(idsAt(100, device)).toEqual(['new'])
@@ -145,7 +145,7 @@ test("[PROOF.5] the keys are the device's current one, and those that were repla
   expect(idsAt(0, enrolled())).toBe('device_unknown')
 })
 
-test("[PROOF.5] a key that is older than the token's is none, a newer one is", () => {
+test('[PROOF.5] refuses a key older than the token’s, and accepts a newer one', () => {
   const device = enrolled(key('new', 2), key('old', 1, 100))
   expect(idsAt(0, device, 'new')).toEqual(['new'])
   expect(idsAt(0, device, 'old')).toEqual(['new', 'old'])
@@ -153,7 +153,7 @@ test("[PROOF.5] a key that is older than the token's is none, a newer one is", (
   expect(idsAt(0, device, 'strange')).toBe('device_unknown')
 })
 
-test('[PROOF.5] a device that is unknown, or not of this user, session and device, has none', () => {
+test('[PROOF.5] finds no key for an unknown device or another user, session or device', () => {
   expect(idsAt(0, undefined)).toBe('device_unknown')
   for (const other of [{ userId: 'v' }, { sessionId: 't' }, { deviceId: 'e' }])
     expect(idsAt(0, { ...enrolled(key('k', 1)), ...other })).toBe('device_unknown')

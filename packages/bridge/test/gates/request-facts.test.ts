@@ -4,7 +4,7 @@ import { requestFacts } from '../../src/gates/request-facts.ts'
 
 const socket = { remoteAddress: '203.0.113.1', encrypted: true }
 
-test('[AUTH.2] every occurrence of a header is seen, in any letter case and in its order', () => {
+test('[AUTH.2] sees every occurrence of a header, in any letter case and in order', () => {
   const rawHeaders = [
     'Authorization',
     'a',
@@ -33,7 +33,7 @@ test('[AUTH.2] every occurrence of a header is seen, in any letter case and in i
   })
 })
 
-test('[AUTH.2] each header that gates look at lands in its own place', () => {
+test('[AUTH.2] reads each header that gates check into its own field', () => {
   const names = [
     'origin',
     'host',
@@ -57,7 +57,7 @@ test('[AUTH.2] each header that gates look at lands in its own place', () => {
   })
 })
 
-test('[ADDR.4] what the socket says is missing counts as nothing, never as good', () => {
+test('[ADDR.4] reads facts that the socket lacks as empty, never as trusted', () => {
   expect(requestFacts({ rawHeaders: [], socket: {} })).toMatchObject({
     url: '',
     remoteAddress: '',
@@ -65,7 +65,7 @@ test('[ADDR.4] what the socket says is missing counts as nothing, never as good'
   })
 })
 
-test('[AUTH.2] headers with names of members of every object are headers like any other, and half a pair is none', () => {
+test('[AUTH.2] reads headers named like object members like any other, and ignores half a pair', () => {
   const odd = fc.constantFrom(
     '__proto__',
     'constructor',

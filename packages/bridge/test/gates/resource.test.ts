@@ -18,7 +18,7 @@ test.each<[string | undefined, string]>([
   ['https://bridge.example.com/mcp/files', '/mcp/%66iles'],
   ['https://bridge.example.com/mcp/files', '/mcp/files/'],
   ['https://bridge.example.com/api/mcp-ws', '/api/mcp-ws'],
-])('[RS.4] a token for %s is good at %s', (resource, path) => {
+])('[RS.4] accepts a token for %s at %s', (resource, path) => {
   expect(resourceGate(resource, path, URLS)).toMatchObject({ allowed: true })
 })
 
@@ -33,11 +33,11 @@ test.each<[string, string]>([
   ['', '/mcp'],
   ['/mcp', '/mcp'],
   ['https://bridge.example.com/mcp/%ff', '/mcp/%fe'],
-])('[RS.4] a token for %s is refused at %s', (resource, path) => {
+])('[RS.4] refuses a token for %s at %s', (resource, path) => {
   expect(resourceGate(resource, path, URLS)).toMatchObject({ code: 'token_invalid' })
 })
 
-test('[RS.4] the resources of a bridge are named under its address, each in one way', () => {
+test('[RS.4] names the bridge’s resources under its address, each in one spelling', () => {
   const url = 'https://b.example/under'
   expect(agentResource(url)).toBe('https://b.example/under/api/mcp-ws')
   expect(enrolmentResource(url)).toBe('https://b.example/under/api/devices')
@@ -79,7 +79,7 @@ test.each<[string, string | undefined]>([
   expect(canonical).toBe(path === undefined ? undefined : `https://bridge.example.com${path}`)
 })
 
-test('[OAUTH.5] a bridge without a name has no resources', () => {
+test('[OAUTH.5] names no resources for a bridge without a name', () => {
   expect(canonicalResource([], 'https://bridge.example.com/mcp')).toBeUndefined()
   expect(mcpResource('https://bridge.example.com')).toBe('https://bridge.example.com/mcp')
 })

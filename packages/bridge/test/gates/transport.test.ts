@@ -38,25 +38,25 @@ const PROTOS: readonly (readonly [readonly string[], boolean])[] = [
   [['httpss'], false],
 ]
 
-test('[TLS.1] TLS that ends here is secure in every mode, whatever else is said', () => {
+test('[TLS.1] accepts TLS that ends here in every mode, whatever else the request says', () => {
   for (const mode of ['required', 'terminated-by-proxy', 'off'] as const)
     for (const [proto] of PROTOS)
       for (const from of ['203.0.113.1', '10.0.0.1', '::1'])
         expect(passes(mode, { encrypted: true, proto, from })).toBe(true)
 })
 
-test('[TLS.1] without TLS, where it is required, nothing that is said makes it secure', () => {
+test('[TLS.1] refuses a connection without TLS where it is required, whatever the request says', () => {
   for (const [proto] of PROTOS)
     for (const from of ['203.0.113.1', '10.0.0.1', '127.0.0.1', '::1', '', 'unknown'])
       expect(passes('required', { from, proto }), `${from} ${proto}`).toBe(false)
 })
 
-test('[TLS.1] where TLS is switched off, everybody passes', () => {
+test('[TLS.1] accepts every connection where TLS is switched off', () => {
   expect(passes('off', {})).toBe(true)
 })
 
 test.each(['localhost', 'localhost.evil.example', '127.0.0.1', '[::1]', 'evil.example'])(
-  '[TLS.1] that Host or path say %s changes nothing',
+  '[TLS.1] ignores Host or path that say %s',
   (text) => {
     for (const url of [`/${text}`, `/mcp?x=${text}`, `/mcp#${text}`])
       for (const mode of ['required', 'terminated-by-proxy'] as const)
@@ -64,14 +64,14 @@ test.each(['localhost', 'localhost.evil.example', '127.0.0.1', '[::1]', 'evil.ex
   },
 )
 
-test('[TLS.2] behind a trusted proxy, its word for https counts, where all of it says so', () => {
+test('[TLS.2] believes a trusted proxy that reports https in every part', () => {
   for (const [proto, secure] of PROTOS)
     for (const from of ['10.0.0.1', '::ffff:10.0.0.1', '127.0.0.2'])
       for (const loopbackPlain of [false, true])
         expect(passes('terminated-by-proxy', { from, proto }, loopbackPlain), `${proto}`).toBe(secure)
 })
 
-test('[TLS.2] from any other address nobody is believed', () => {
+test('[TLS.2] believes no other address', () => {
   for (const [proto] of PROTOS)
     for (const from of ['203.0.113.1', '11.0.0.1', '::1', '127.0.0.1', ''])
       expect(passes('terminated-by-proxy', { from, proto }), `${from} ${proto}`).toBe(false)
@@ -89,14 +89,14 @@ test.each<[string, boolean]>([
   ['localhost', false],
   ['127.1', false],
   ['', false],
-])('[TLS.3] outside of production, a plain connection from %s: %j', (from, secure) => {
+])('[TLS.3] outside production, judges a plain connection from %s: %j', (from, secure) => {
   for (const mode of ['required', 'terminated-by-proxy'] as const) {
     expect(passes(mode, { from }, true)).toBe(secure)
     expect(passes(mode, { from }, false)).toBe(false)
   }
 })
 
-test('[TLS.1] the gate refuses with transport_insecure and says nothing else', () => {
+test('[TLS.1] refuses with transport_insecure and nothing else', () => {
   const policy = { mode: 'required', loopbackPlain: false } as const
   expect(transportGate(facts({}), proxies, policy)).toEqual({ allowed: false, code: 'transport_insecure' })
   expect(transportGate(facts({ encrypted: true }), proxies, policy)).toEqual({

@@ -14,7 +14,7 @@ function setUp(limit?: FailureLimit) {
   return { blocks, failures, fail }
 }
 
-test('[ADDR.1] the tenth failure within a minute blocks the address for exactly an hour', () => {
+test('[ADDR.1] blocks the address for exactly an hour at its tenth failure within a minute', () => {
   const { blocks, failures, fail } = setUp()
   expect(fail(9, 0)).toEqual(Array(9).fill(undefined))
   expect(failures.check(GUESSER, 0)).toEqual({ allowed: true, value: undefined })
@@ -29,7 +29,7 @@ test('[ADDR.1] the tenth failure within a minute blocks the address for exactly 
   expect(blocks.list(0)).toEqual([{ kind: 'address', key: '203.0.113.9', untilMs: 3_659_999 }])
 })
 
-test('[ADDR.1] failures that lie further apart block nobody, and no other address is blocked', () => {
+test('[ADDR.1] does not block for failures further apart, or another address', () => {
   const { failures, fail } = setUp()
   for (let minute = 0; minute < 50; minute++) fail(9, minute * 60_000)
   expect(failures.check(GUESSER, 3_000_000)).toMatchObject({ allowed: true })
@@ -38,16 +38,16 @@ test('[ADDR.1] failures that lie further apart block nobody, and no other addres
   expect(failures.check(address('203.0.113.10'), 4_000_000)).toMatchObject({ allowed: true })
 })
 
-test('[ADDR.1] after a block it takes as many failures again', () => {
+test('[ADDR.1] requires as many failures again after a block', () => {
   const { fail } = setUp({ failures: 2, windowMs: 1_000, blockMs: 10 })
   expect(fail(4, 0)).toEqual([undefined, 10, undefined, 10])
 })
 
-test('[ADDR.1] a limit of one failure blocks at the first', () => {
+test('[ADDR.1] blocks at the first failure with a limit of one', () => {
   expect(setUp({ failures: 1, windowMs: 1_000, blockMs: 10 }).fail(1, 0)).toEqual([10])
 })
 
-test('[ADDR.2] a trusted proxy is never blocked, however much fails behind it', () => {
+test('[ADDR.2] never blocks a trusted proxy, however much fails behind it', () => {
   const { blocks, failures, fail } = setUp()
   const proxy = address('10.0.0.1', true)
   expect(new Set(fail(100, 0, proxy))).toEqual(new Set([undefined]))
@@ -56,7 +56,7 @@ test('[ADDR.2] a trusted proxy is never blocked, however much fails behind it', 
   expect(failures.check(proxy, 0)).toMatchObject({ allowed: true })
 })
 
-test('[ADDR.8] tells how many failures are left before the block, and at least one', () => {
+test('[ADDR.8] returns how many failures are left before the block, at least one', () => {
   const { failures, fail } = setUp({ failures: 3, windowMs: 1_000, blockMs: 10 })
   expect(failures.left(GUESSER, 0)).toBe(3)
   fail(2, 0)

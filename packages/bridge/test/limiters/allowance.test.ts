@@ -4,7 +4,7 @@ import { Allowance, MAX_DEBT_MS, unitsOf } from '../../src/limiters/allowance.ts
 
 const LIMIT = { units: 10, refillMs: 1_000, bytesPerUnit: 1_024 }
 
-test('[LOAD.4] an allowance is spent at once, refills evenly, and holds no more than it is', () => {
+test('[LOAD.4] spends an allowance at once, refills it evenly, and never above its size', () => {
   const allowance = new Allowance(LIMIT)
   expect(allowance.isFull(0)).toBe(true)
   for (let unit = 0; unit < 10; unit++) expect(allowance.take(1, 0)).toBe(0)
@@ -17,13 +17,13 @@ test('[LOAD.4] an allowance is spent at once, refills evenly, and holds no more 
   expect(allowance.leftMs(1, 60_000)).toBe(100)
 })
 
-test('[LOAD.4] what costs more than all of an allowance takes all of it', () => {
+test('[LOAD.4] takes the whole allowance for a cost above it', () => {
   const allowance = new Allowance(LIMIT)
   expect(allowance.take(25, 0)).toBe(0)
   expect(allowance.take(25, 0)).toBe(1_000)
 })
 
-test('[LOAD.6] what is charged may exceed the allowance, by five seconds at most', () => {
+test('[LOAD.6] lets charges exceed the allowance by at most five seconds’ worth', () => {
   const allowance = new Allowance(LIMIT)
   for (let count = 0; count < 10; count++) allowance.charge(1, 0)
   expect(allowance.leftMs(1, 0)).toBe(100)
@@ -32,7 +32,7 @@ test('[LOAD.6] what is charged may exceed the allowance, by five seconds at most
   expect(allowance.leftMs(1, MAX_DEBT_MS + 100)).toBe(0)
 })
 
-test('[LOAD.4] in no time does it give more than itself and what refilled', () => {
+test('[LOAD.4] never gives more than its size and the refill in any period', () => {
   const steps = fc.array(fc.tuple(fc.nat(300), fc.integer({ min: 1, max: 4 })), { maxLength: 60 })
   fc.assert(
     fc.property(steps, (taken) => {
@@ -48,7 +48,7 @@ test('[LOAD.4] in no time does it give more than itself and what refilled', () =
   )
 })
 
-test('[LOAD.4] [LOAD.6] a message takes a unit for each piece of that size which it begins', () => {
+test('[LOAD.4] [LOAD.6] charges a message one unit per started piece of that size', () => {
   const sizes = [0, 1, 1_024, 1_025, 10_240]
   expect(sizes.map((sizeBytes) => unitsOf(sizeBytes, LIMIT))).toEqual([1, 1, 1, 2, 10])
 })

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { Blocklist } from '../../src/limiters/blocklist.ts'
 import { BLOCK_KINDS } from '../../src/ports.ts'
 
-test('[BLOCK.2] a block holds until its very moment, for its kind and key alone', () => {
+test('[BLOCK.2] keeps a block until its exact end, for its kind and key only', () => {
   const list = new Blocklist()
   expect(list.leftMs('calls', 'ann', 0)).toBe(0)
   list.add({ kind: 'calls', key: 'ann', untilMs: 1_000 })
@@ -13,7 +13,7 @@ test('[BLOCK.2] a block holds until its very moment, for its kind and key alone'
   expect(list.leftMs('challenge', 'ann', 0)).toBe(0)
 })
 
-test('[BLOCK.2] no order of blocks makes one shorter', () => {
+test('[BLOCK.2] never shortens a block, in any order of blocks', () => {
   fc.assert(
     fc.property(fc.array(fc.nat({ max: 1_000 }), { minLength: 1 }), (untils) => {
       const list = new Blocklist()
@@ -23,7 +23,7 @@ test('[BLOCK.2] no order of blocks makes one shorter', () => {
   )
 })
 
-test('[BLOCK.2] a lifted block is gone, and no other', () => {
+test('[BLOCK.2] removes a lifted block, and no other', () => {
   const list = new Blocklist()
   for (const kind of BLOCK_KINDS) list.add({ kind, key: 'x', untilMs: 10 })
   list.lift('address', 'x')
@@ -31,7 +31,7 @@ test('[BLOCK.2] a lifted block is gone, and no other', () => {
   expect(BLOCK_KINDS.map((kind) => list.leftMs(kind, 'x', 0))).toEqual([0, 10, 10])
 })
 
-test('[BLOCK.2] it lists what holds, of every kind; what has run out is forgotten for good', () => {
+test('[BLOCK.2] lists current blocks of every kind, and forgets expired ones', () => {
   const list = new Blocklist()
   list.add({ kind: 'calls', key: 'short', untilMs: 10 })
   for (const kind of BLOCK_KINDS) list.add({ kind, key: 'long', untilMs: 20 })
@@ -42,7 +42,7 @@ test('[BLOCK.2] it lists what holds, of every kind; what has run out is forgotte
   expect(list.list(20)).toEqual([])
 })
 
-test('[BLOCK.3] blocks that have run out are forgotten while others are asked for', () => {
+test('[BLOCK.3] forgets expired blocks while others are queried', () => {
   const list = new Blocklist()
   for (let key = 0; key < 500; key++) list.add({ kind: 'address', key: `run out ${key}`, untilMs: 10 })
   list.add({ kind: 'calls', key: 'ann', untilMs: 1_000 })

@@ -16,7 +16,7 @@ function enter(caps: ConnectionCaps, from: ClientAddress, user: string): () => v
   return () => caps.leave(from, user)
 }
 
-test('[CONN.1] an address may have so many connections, and one more when one has ended', () => {
+test('[CONN.1] limits an address’s connections, and admits another when one ends', () => {
   const caps = new ConnectionCaps(small)
   const leave = ['ann', 'bob', 'eve'].map((user) => enter(caps, HERE, user))
   expect(caps.checkAddress(HERE, 0)).toEqual(FULL)
@@ -26,7 +26,7 @@ test('[CONN.1] an address may have so many connections, and one more when one ha
   expect(caps.checkAddress(HERE, 0)).toMatchObject({ allowed: true })
 })
 
-test('[CONN.1] a user may have so many connections, from wherever', () => {
+test('[CONN.1] limits a user’s connections from any address', () => {
   const caps = new ConnectionCaps(small)
   const [leave] = ['a', 'b'].map((from) => enter(caps, address(from), 'ann'))
   expect(caps.take(address('c'), 'ann')).toEqual(FULL)
@@ -35,7 +35,7 @@ test('[CONN.1] a user may have so many connections, from wherever', () => {
   expect(caps.take(address('c'), 'ann')).toMatchObject({ allowed: true })
 })
 
-test('[CONN.1] the sum holds for everybody, behind a proxy too; a proxy has no limit of its own', () => {
+test('[CONN.1] limits the total for everybody, also behind a proxy, which has no limit as an address', () => {
   const caps = new ConnectionCaps(small)
   const leave = Array.from({ length: 4 }, (_, user) => enter(caps, PROXY, `user ${user}`))
   expect(caps.checkAddress(PROXY, 0)).toMatchObject({ allowed: true })
@@ -47,13 +47,13 @@ test('[CONN.1] the sum holds for everybody, behind a proxy too; a proxy has no l
   expect(caps.checkAddress(HERE, 0)).toMatchObject({ allowed: true })
 })
 
-test('[CONN.1] an address and a user of the same name are counted apart', () => {
+test('[CONN.1] counts an address and a user of the same name separately', () => {
   const caps = new ConnectionCaps(small)
   for (const user of ['a', 'b', 'c']) enter(caps, address('same'), user)
   expect(caps.take(address('other'), 'same')).toMatchObject({ allowed: true })
 })
 
-test('[CONN.1] in any order of coming and going, what is counted is what is open', () => {
+test('[CONN.1] counts exactly the open connections, in any order of opening and closing', () => {
   const move = fc.record({
     user: fc.constantFrom('ann', 'bob'),
     from: fc.constantFrom('x', 'y'),
@@ -79,7 +79,7 @@ test('[CONN.1] in any order of coming and going, what is counted is what is open
   )
 })
 
-test('[CONN.2] an address may try 120 times a minute; a proxy as often as it likes', () => {
+test('[CONN.2] allows an address 120 attempts a minute, and a proxy any number', () => {
   const caps = new ConnectionCaps()
   const tries = (from: ClientAddress, times: number, nowMs: number) =>
     Array.from({ length: times }, () => caps.checkAddress(from, nowMs)).filter((verdict) => verdict.allowed)

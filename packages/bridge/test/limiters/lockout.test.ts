@@ -15,7 +15,7 @@ function setUp() {
   return { blocks, lockout, fail, isLocked }
 }
 
-test('[CHAL.6] the third wrong answer locks for exactly a minute, and says for how long', () => {
+test('[CHAL.6] locks for exactly a minute at the third wrong answer, and returns the time left', () => {
   const { blocks, lockout, fail, isLocked } = setUp()
   expect(fail(2, 1_000)).toBeUndefined()
   expect(isLocked(1_000)).toBe(false)
@@ -29,7 +29,7 @@ test('[CHAL.6] the third wrong answer locks for exactly a minute, and says for h
   expect(blocks.list(2_000)).toEqual([{ kind: 'challenge', key: 'ann 10.0.0.1', untilMs: 62_000 }])
 })
 
-test('[CHAL.6] each further lock is twice as long, up to an hour and never over it', () => {
+test('[CHAL.6] doubles each further lock, up to an hour', () => {
   const { fail } = setUp()
   const locks: (number | undefined)[] = []
   let nowMs = 0
@@ -41,7 +41,7 @@ test('[CHAL.6] each further lock is twice as long, up to an hour and never over 
   expect(new Set(locks.slice(6))).toEqual(new Set([HOUR_MS]))
 })
 
-test('[CHAL.6] wrong answers count for 15 minutes, a lock for a day', () => {
+test('[CHAL.6] counts wrong answers for 15 minutes, and remembers a lock for a day', () => {
   const { fail } = setUp()
   expect(fail(2, 0)).toBeUndefined()
   expect(fail(2, 900_000)).toBeUndefined()
@@ -50,14 +50,14 @@ test('[CHAL.6] wrong answers count for 15 minutes, a lock for a day', () => {
   expect(fail(3, 1_799_999 + 2 * 24 * HOUR_MS)).toBe(60_000)
 })
 
-test('[CHAL.6] after a lock there are three tries again, not one', () => {
+test('[CHAL.6] allows three attempts again after a lock', () => {
   const { fail } = setUp()
   fail(3, 0)
   expect(fail(2, 60_000)).toBeUndefined()
   expect(fail(1, 60_000)).toBe(120_000)
 })
 
-test('[CHAL.7] neither the same user elsewhere nor others at that address are locked', () => {
+test('[CHAL.7] locks neither the same user elsewhere nor others at that address', () => {
   const { fail, isLocked } = setUp()
   fail(3, 0)
   expect(isLocked(0)).toBe(true)
@@ -67,7 +67,7 @@ test('[CHAL.7] neither the same user elsewhere nor others at that address are lo
   expect(fail(2, 0, 'ann', '10.0.0.2')).toBeUndefined()
 })
 
-test('[CHAL.7] the right answer forgets wrong ones of that user there, and no lock', () => {
+test('[CHAL.7] forgets wrong answers of that user there at a right one, but no lock', () => {
   const { lockout, fail, isLocked } = setUp()
   fail(2, 0)
   fail(2, 0, 'bob')
@@ -80,13 +80,13 @@ test('[CHAL.7] the right answer forgets wrong ones of that user there, and no lo
   expect(fail(3, 100_000)).toBe(120_000)
 })
 
-test('[CHAL.7] a lock outlives whoever set it, with the blocks', () => {
+test('[CHAL.7] keeps a lock in the blocklist when its limiter is gone', () => {
   const { blocks, fail } = setUp()
   fail(3, 0)
   expect(new ChallengeLockout(blocks).check('ann', '10.0.0.1', 59_999)).toMatchObject({ allowed: false })
 })
 
-test('[CHAL.6] in any order of answers, every third wrong one in a row within 15 minutes locks', () => {
+test('[CHAL.6] locks at every third consecutive wrong answer within 15 minutes, in any order of answers', () => {
   const answer = fc.record({ right: fc.boolean(), gapMs: fc.nat({ max: 400_000 }) })
   fc.assert(
     fc.property(fc.array(answer, { maxLength: 60, size: 'max' }), (answers) => {

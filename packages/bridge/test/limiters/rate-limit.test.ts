@@ -15,7 +15,7 @@ function setUp(limits?: RateLimits) {
   return { blocks, limiter, call, allowed }
 }
 
-test('[RATE.1] of any calls of a user, 100 pass within 60 seconds, whichever login and tool', () => {
+test('[RATE.1] allows 100 calls of a user within 60 seconds, whichever login and tool', () => {
   const { allowed, call } = setUp()
   expect(allowed(60, 0, { sessionId: 'phone', toolName: 'write' })).toBe(60)
   expect(allowed(40, 59_999)).toBe(40)
@@ -30,7 +30,7 @@ test('[RATE.1] of any calls of a user, 100 pass within 60 seconds, whichever log
   expect(allowed(1, 59_999, { userId: 'bob' })).toBe(1)
 })
 
-test('[RATE.1] calls leave the window one by one, each 60 seconds after it was made', () => {
+test('[RATE.1] drops calls from the window one by one, each 60 seconds after it was made', () => {
   const { allowed } = setUp()
   expect(allowed(99, 0)).toBe(99)
   expect(allowed(1, 30_000)).toBe(1)
@@ -38,7 +38,7 @@ test('[RATE.1] calls leave the window one by one, each 60 seconds after it was m
   expect(allowed(1, 89_999)).toBe(0)
 })
 
-test('[RATE.2] the 101st call begins a block of exactly 900 seconds, which calls do not prolong', () => {
+test('[RATE.2] blocks for exactly 900 seconds from the 101st call, without extension by further calls', () => {
   const { allowed, call, limiter } = setUp()
   allowed(101, 1_000)
   expect(call(2_000)).toMatchObject({ begins: false, retryAfterSeconds: 899, limit: 'user', key: 'ann' })
@@ -48,7 +48,7 @@ test('[RATE.2] the 101st call begins a block of exactly 900 seconds, which calls
   expect(allowed(101, 901_000)).toBe(100)
 })
 
-test('[RATE.2] at any times, nobody exceeds the limit in any window, or gets a call while blocked', () => {
+test('[RATE.2] lets nobody exceed the limit in any window or call while blocked, at any times', () => {
   const limits = { user: { maxCalls: 4, windowMs: 100, blockMs: 350 } }
   fc.assert(
     fc.property(fc.array(fc.nat({ max: 90 }), { maxLength: 200, size: 'max' }), (gaps) => {
@@ -69,7 +69,7 @@ test('[RATE.2] at any times, nobody exceeds the limit in any window, or gets a c
   )
 })
 
-test('[RATE.2] a new limiter with the same blocks goes on refusing: neither a disconnect nor a restart helps', () => {
+test('[RATE.2] keeps refusing in a new limiter with the same blocks, as after a restart', () => {
   const { allowed, blocks } = setUp()
   allowed(101, 0)
   const after = new RateLimiter(blocks)
@@ -77,7 +77,7 @@ test('[RATE.2] a new limiter with the same blocks goes on refusing: neither a di
   expect(after.checkToolExecutionRateLimit(ann, 900_000)).toEqual({ allowed: true, value: undefined })
 })
 
-test('[RATE.3] retryAfter is in whole seconds, rounded up, at least one', () => {
+test('[RATE.3] rounds retryAfter up to whole seconds, at least one', () => {
   const { call, allowed, limiter } = setUp({ user: { maxCalls: 1, windowMs: 1_000, blockMs: 1_500 } })
   allowed(1, 0)
   expect(call(0)).toMatchObject({ retryAfterSeconds: 2 })
@@ -86,7 +86,7 @@ test('[RATE.3] retryAfter is in whole seconds, rounded up, at least one', () => 
   expect(limiter.getRateLimitStatus('ann', 400).retryAfterSeconds).toBe(2)
 })
 
-test('[RATE.4] the status tells what is left and counts nothing, however often it is asked', () => {
+test('[RATE.4] reports the remaining calls without counting, however often it is asked', () => {
   const { allowed, limiter } = setUp()
   allowed(30, 0)
   for (let asked = 0; asked < 200; asked++)
@@ -95,7 +95,7 @@ test('[RATE.4] the status tells what is left and counts nothing, however often i
   expect(allowed(200, 10)).toBe(70)
 })
 
-test('[RATE.5] a reset lifts the block and starts the window anew, for that key alone', () => {
+test('[RATE.5] lifts the block and clears the window at a reset, for that key only', () => {
   const { allowed, limiter } = setUp()
   allowed(101, 0)
   allowed(101, 0, { userId: 'bob' })
@@ -105,7 +105,7 @@ test('[RATE.5] a reset lifts the block and starts the window anew, for that key 
   expect(allowed(1, 0, { userId: 'bob' })).toBe(0)
 })
 
-test('[RATE.5] a reset of a key of a token or a tool starts that window anew', () => {
+test('[RATE.5] clears the window of a token or tool at a reset of its key', () => {
   const one = { maxCalls: 1, windowMs: 1_000, blockMs: 5_000 }
   const { allowed, limiter } = setUp({
     user: { ...one, maxCalls: 9 },
@@ -119,7 +119,7 @@ test('[RATE.5] a reset of a key of a token or a tool starts that window anew', (
   expect(allowed(2, 0)).toBe(1)
 })
 
-test('[RATE.6] the limiter has one window for each user, which forgets who is idle', () => {
+test('[RATE.6] keeps one window per user, and forgets idle users', () => {
   const { allowed, limiter } = setUp()
   for (let user = 0; user < 500; user++) allowed(1, 0, { userId: `user ${user}` })
   expect(limiter.userWindow.size).toBe(500)
@@ -127,7 +127,7 @@ test('[RATE.6] the limiter has one window for each user, which forgets who is id
   expect(limiter.userWindow.size).toBe(1)
 })
 
-test('[RATE.7] a token has its own limit, and another token of the user goes on', () => {
+test('[RATE.7] limits each token separately', () => {
   const token = { maxCalls: 2, windowMs: 1_000, blockMs: 5_000 }
   const { allowed, call } = setUp({ user: { maxCalls: 100, windowMs: 60_000, blockMs: 900_000 }, token })
   expect(allowed(2, 0)).toBe(2)
@@ -137,7 +137,7 @@ test('[RATE.7] a token has its own limit, and another token of the user goes on'
   expect(allowed(1, 5_000)).toBe(1)
 })
 
-test('[RATE.7] a tool has its own limit for each user, and other tools go on', () => {
+test('[RATE.7] limits each tool per user', () => {
   const tool = { maxCalls: 1, windowMs: 1_000, blockMs: 5_000 }
   const user = { maxCalls: 100, windowMs: 60_000, blockMs: 900_000 }
   const { allowed, call } = setUp({ user, tools: { 'files/read': tool } })
@@ -148,7 +148,7 @@ test('[RATE.7] a tool has its own limit for each user, and other tools go on', (
   expect(allowed(1, 0, { userId: 'bob' })).toBe(1)
 })
 
-test('[RATE.7] the narrowest limit refuses first, and then counts nothing of the wider ones', () => {
+test('[RATE.7] refuses by the narrowest limit first, without counting in the wider ones', () => {
   const limit = (maxCalls: number) => ({ maxCalls, windowMs: 1_000, blockMs: 5_000 })
   const { allowed, call, limiter } = setUp({
     user: limit(10),
@@ -161,7 +161,7 @@ test('[RATE.7] the narrowest limit refuses first, and then counts nothing of the
   expect(limiter.getRateLimitStatus('ann', 0).remaining).toBe(9)
 })
 
-test('[RATE.7] a tool that is limited to no calls gets none', () => {
+test('[RATE.7] refuses every call of a tool limited to none', () => {
   const { allowed } = setUp({
     user: { maxCalls: 10, windowMs: 1_000, blockMs: 1 },
     tools: { 'files/delete': { maxCalls: 0, windowMs: 1_000, blockMs: 1_000 } },
@@ -170,7 +170,7 @@ test('[RATE.7] a tool that is limited to no calls gets none', () => {
   expect(allowed(5, 50_000, { toolName: 'delete' })).toBe(0)
 })
 
-test('[BLOCK.5] names the blocks of user, token and tool that refuse a call, and counts nothing', () => {
+test('[BLOCK.5] names the blocks of user, token and tool that refuse a call, without counting', () => {
   const { blocks, limiter, allowed } = setUp()
   const add = (key: string) => blocks.add({ kind: 'calls', key, untilMs: 10 })
   expect(limiter.blockedKeys(ann, 0)).toEqual([])

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { Sampler } from '../../src/limiters/sampler.ts'
 
-test('[SAMPLE.1] a key writes twenty lines a minute; the next one says how many were passed over', () => {
+test('[SAMPLE.1] passes twenty lines of a key a minute, then reports the number suppressed', () => {
   const sampler = new Sampler()
   for (let line = 0; line < 20; line++) expect(sampler.take('a', line)).toEqual({ suppressed: undefined })
   for (let line = 0; line < 7; line++) expect(sampler.take('a', 59_999)).toBeUndefined()
@@ -10,7 +10,7 @@ test('[SAMPLE.1] a key writes twenty lines a minute; the next one says how many 
   expect(sampler.take('a', 60_001)).toEqual({ suppressed: undefined })
 })
 
-test('[SAMPLE.1] a flood of keys is remembered within bounds: counts may be lost, lines are still held back', () => {
+test('[SAMPLE.1] bounds its memory in a flood of keys: counts may be lost, lines stay suppressed', () => {
   const sampler = new Sampler()
   const flood = (key: string): void => {
     for (let line = 0; line < 21; line++) sampler.take(key, 0)

@@ -31,7 +31,7 @@ function take(window: SlidingWindow, times: number, nowMs: number, key = 'ann'):
   return Array.from({ length: times }, () => window.take(key, nowMs)).filter(Boolean).length
 }
 
-test('[RATE.1] at any moments, it counts exactly what a naive model counts, and never over 100 in 60 seconds', () => {
+test('[RATE.1] matches a naive model at any times, and never allows over 100 in 60 seconds', () => {
   const gapMs = fc.oneof(
     fc.nat({ max: 1_200 }),
     fc.constantFrom(0, 1, MINUTE_MS - 1, MINUTE_MS, MINUTE_MS + 1),
@@ -60,7 +60,7 @@ test('[RATE.1] at any moments, it counts exactly what a naive model counts, and 
 })
 
 test.each([1, 2, 3, 7])(
-  '[RATE.1] any small limit behaves as the naive model, also where many keys mix: %i',
+  '[RATE.1] matches the naive model for any small limit, also with many keys: %i',
   (max) => {
     const step = fc.record({ key: fc.constantFrom('ann', 'bob', 'eve'), gapMs: fc.nat({ max: 60 }) })
     fc.assert(
@@ -79,7 +79,7 @@ test.each([1, 2, 3, 7])(
   },
 )
 
-test('[RATE.1] an event counts for exactly the window: not 1 ms less, not 1 ms more', () => {
+test('[RATE.1] counts an event for exactly the window, to the millisecond', () => {
   const window = new SlidingWindow({ max: 2, windowMs: 1_000 })
   expect(take(window, 2, 500)).toBe(2)
   expect(window.remaining('ann', 1_499)).toBe(0)
@@ -88,21 +88,21 @@ test('[RATE.1] an event counts for exactly the window: not 1 ms less, not 1 ms m
   expect(window.take('ann', 1_500)).toBe(true)
 })
 
-test('[RATE.1] what was refused does not count', () => {
+test('[RATE.1] does not count refused events', () => {
   const window = new SlidingWindow({ max: 1, windowMs: 1_000 })
   expect(take(window, 50, 0)).toBe(1)
   expect(take(window, 50, 999)).toBe(0)
   expect(window.take('ann', 1_000)).toBe(true)
 })
 
-test('[RATE.1] a limit of none allows nothing', () => {
+test('[RATE.1] allows nothing with a limit of zero', () => {
   const window = new SlidingWindow({ max: 0, windowMs: 1_000 })
   expect([window.take('ann', 0), window.take('ann', 5_000)]).toEqual([false, false])
   expect(window.remaining('ann', 0)).toBe(0)
   expect(window.windowMs).toBe(1_000)
 })
 
-test('[RATE.4] asking adds no key and changes no count', () => {
+test('[RATE.4] adds no key and changes no count when asked', () => {
   const window = new SlidingWindow({ max: 3, windowMs: 1_000 })
   for (let asked = 0; asked < 10; asked++) expect(window.remaining('ann', 0)).toBe(3)
   expect(window.size).toBe(0)
@@ -110,7 +110,7 @@ test('[RATE.4] asking adds no key and changes no count', () => {
   for (let asked = 0; asked < 10; asked++) expect(window.remaining('ann', 0)).toBe(2)
 })
 
-test('[RATE.5] a forgotten key begins anew, and no other does', () => {
+test('[RATE.5] starts a forgotten key over, and no other', () => {
   const window = new SlidingWindow({ max: 1, windowMs: 1_000 })
   take(window, 1, 0, 'ann')
   take(window, 1, 0, 'bob')
@@ -119,7 +119,7 @@ test('[RATE.5] a forgotten key begins anew, and no other does', () => {
   expect(window.take('bob', 0)).toBe(false)
 })
 
-test('[RATE.6] a key holds as many numbers after a million events as after the limit', () => {
+test('[RATE.6] holds as many numbers for a key after a million events as at the limit', () => {
   const window = new SlidingWindow({ max: 5, windowMs: 1_000 })
   for (let event = 0; event < 1_000_000; event++) window.take('ann', event)
   const [[key, ages] = ['', []], ...others] = [...window.agesMs(999_500)]
@@ -127,7 +127,7 @@ test('[RATE.6] a key holds as many numbers after a million events as after the l
   expect(window.size).toBe(1)
 })
 
-test('[RATE.6] many new keys do not make one forgotten that is in use, but those that are not', () => {
+test('[RATE.6] evicts idle keys for many new ones, and none in use', () => {
   const window = new SlidingWindow({ max: 2, windowMs: 1_600, maxKeys: 3 })
   window.take('tried', 0)
   window.take('tried', 1)
@@ -140,7 +140,7 @@ test('[RATE.6] many new keys do not make one forgotten that is in use, but those
   expect([window.remaining('new 100', 1_599), window.remaining('new 1500', 1_599)]).toEqual([2, 1])
 })
 
-test('[RATE.6] the order in which keys are forgotten changes with use, once in a sixteenth of the window', () => {
+test('[RATE.6] updates the order of eviction with use, once in a sixteenth of the window', () => {
   for (const [usedAgainMs, kept] of [
     [99, false],
     [100, true],
@@ -155,7 +155,7 @@ test('[RATE.6] the order in which keys are forgotten changes with use, once in a
   }
 })
 
-test('[RATE.6] beyond the number of keys the longest idle is forgotten, and only that', () => {
+test('[RATE.6] evicts only the longest idle key beyond the number of keys', () => {
   const window = new SlidingWindow({ max: 1, windowMs: 1_000, maxKeys: 3 })
   for (const key of ['a', 'b', 'c', 'd']) window.take(key, 0)
   expect(window.size).toBe(3)
@@ -163,13 +163,13 @@ test('[RATE.6] beyond the number of keys the longest idle is forgotten, and only
   expect(window.remaining('a', 0)).toBe(1)
 })
 
-test('[RATE.6] without a number of its own it remembers 100,000 keys', () => {
+test('[RATE.6] keeps 100,000 keys by default', () => {
   const window = new SlidingWindow({ max: 1, windowMs: 1_000 })
   for (let key = 0; key < 100_010; key++) window.take(String(key), 0)
   expect(window.size).toBe(100_000)
 })
 
-test('[RATE.6] idle keys are forgotten at the 1,024th check, those within their window are not', () => {
+test('[RATE.6] forgets idle keys at the 1,024th check, and not those within their window', () => {
   const window = new SlidingWindow({ max: 5_000, windowMs: 1_000 })
   window.take('idle', 0)
   window.take('young', 1)
@@ -182,7 +182,7 @@ test('[RATE.6] idle keys are forgotten at the 1,024th check, those within their 
   expect(window.size).toBe(1)
 })
 
-test('[RATE.2] what it tells of itself, counted again elsewhere, leaves the same room at every moment', () => {
+test('[RATE.2] leaves the same room at every moment when its export is counted elsewhere', () => {
   fc.assert(
     fc.property(
       fc.array(fc.nat({ max: 40 }), { maxLength: 30, size: 'max' }),
@@ -207,7 +207,7 @@ test('[RATE.2] what it tells of itself, counted again elsewhere, leaves the same
   )
 })
 
-test('[RATE.2] it tells of keys with events since a moment, and never of events that no longer count', () => {
+test('[RATE.2] exports keys with events since a moment, and no expired events', () => {
   const window = new SlidingWindow({ max: 2, windowMs: 100 })
   window.take('gone', 0)
   window.take('old', 50)
@@ -223,7 +223,7 @@ test('[RATE.2] it tells of keys with events since a moment, and never of events 
   expect([...window.agesMs(150)]).toEqual([['new', [30]]])
 })
 
-test('[RATE.2] ages come back in any order; one from the future counts as now', () => {
+test('[RATE.2] imports ages in any order, and takes future ones as now', () => {
   const window = new SlidingWindow({ max: 3, windowMs: 100 })
   window.restore('ann', [10, 90, -5_000], 1_000)
   expect([1_000, 1_010, 1_089, 1_090, 1_099, 1_100].map((atMs) => window.remaining('ann', atMs))).toEqual([
@@ -232,13 +232,13 @@ test('[RATE.2] ages come back in any order; one from the future counts as now', 
   expect([window.take('ann', 1_010), window.take('ann', 1_010)]).toEqual([true, false])
 })
 
-test('[RATE.2] of more ages than the limit, which was lowered meanwhile, the newest count', () => {
+test('[RATE.2] keeps the newest ages beyond a lowered limit', () => {
   const window = new SlidingWindow({ max: 2, windowMs: 100 })
   window.restore('ann', [90, 80, 10, 0], 1_000)
   expect(window.remaining('ann', 1_030)).toBe(0)
 })
 
-test('[LIMIT.1] how long until the next is told, and changes nothing', () => {
+test('[LIMIT.1] reports the time until the next event, without counting', () => {
   const window = new SlidingWindow({ max: 2, windowMs: MINUTE_MS })
   expect(window.leftMs('ann', 0)).toBe(0)
   window.take('ann', 0)
@@ -250,7 +250,7 @@ test('[LIMIT.1] how long until the next is told, and changes nothing', () => {
   expect(window.leftMs('bob', 20_000)).toBe(0)
 })
 
-test('[OAUTH.13] an event that is given back was never counted, and of a key without any nothing is', () => {
+test('[OAUTH.13] uncounts a returned event, and ignores one of an unknown key', () => {
   const window = new SlidingWindow({ max: 2, windowMs: MINUTE_MS })
   window.giveBack('ann')
   expect(window.remaining('ann', 0)).toBe(2)
@@ -262,7 +262,7 @@ test('[OAUTH.13] an event that is given back was never counted, and of a key wit
   expect(window.take('ann', MINUTE_MS)).toBe(true)
 })
 
-test('[OAUTH.13] the event that is given back is the newest', () => {
+test('[OAUTH.13] returns the newest event', () => {
   const window = new SlidingWindow({ max: 3, windowMs: MINUTE_MS })
   for (const atMs of [0, 10, 20]) window.take('ann', atMs)
   window.giveBack('ann')

@@ -8,7 +8,7 @@ import {
   UserLoads,
 } from '../../src/limiters/user-load.ts'
 
-test('[LOAD.1] the 257th open request is refused, until one ends', () => {
+test('[LOAD.1] refuses the 257th open request until one ends', () => {
   const load = new UserLoad()
   for (let count = 0; count < MAX_OPEN_REQUESTS; count++) expect(load.enter(0).allowed).toBe(true)
   const refused = { allowed: false, code: 'too_many_requests', retryAfterSeconds: 1 }
@@ -17,7 +17,7 @@ test('[LOAD.1] the 257th open request is refused, until one ends', () => {
   expect([load.enter(0).allowed, load.enter(0).allowed]).toEqual([true, false])
 })
 
-test('[LOAD.2] bytes are held up to the bound, and requests are refused at it', () => {
+test('[LOAD.2] holds bytes up to the bound, and refuses requests at it', () => {
   const load = new UserLoad()
   load.enter(0)
   expect(load.hold(MAX_HELD_BYTES - 1, MAX_HELD_BYTES)).toBe(true)
@@ -31,14 +31,14 @@ test('[LOAD.2] bytes are held up to the bound, and requests are refused at it', 
   expect(load.enter(0).allowed).toBe(true)
 })
 
-test('[LOAD.4] without its allowance of messages no request begins', () => {
+test('[LOAD.4] starts no request without its allowance of messages', () => {
   const load = new UserLoad()
   expect(load.messages.take(MESSAGE_ALLOWANCE.units, 0)).toBe(0)
   expect(load.enter(0)).toEqual({ allowed: false, code: 'rate_limit_exceeded', retryAfterSeconds: 1 })
   expect(load.enter(100).allowed).toBe(true)
 })
 
-test('[LOAD.1] users are apart; those with nothing open are forgotten, others are not', () => {
+test('[LOAD.1] counts users separately, and forgets only those with nothing open', () => {
   const loads = new UserLoads()
   const ann = loads.of('ann', 0)
   ann.enter(0)

@@ -12,7 +12,7 @@ import type { User } from '../../src/ports.ts'
 const ANN: User = { userId: 'u1', email: 'Ann@x.y', tokenVersion: 2, createdAtMs: 1, state: 'active' }
 const BOB: User = { ...ANN, userId: 'u2', email: 'bob@x.y' }
 
-test('[FP.1] remembers 100,000 logins; with one more the longest unseen is forgotten, and no other', async () => {
+test('[FP.1] keeps 100,000 logins, and evicts only the longest unseen beyond', async () => {
   const fingerprints = memoryFingerprints()
   expect(await fingerprints.last('s0')).toBeUndefined()
   for (let n = 0; n < 100_000; n++) await fingerprints.remember(`s${n}`, `f${n}`, 0)
@@ -27,7 +27,7 @@ test('[FP.1] remembers 100,000 logins; with one more the longest unseen is forgo
   ])
 })
 
-test('[STORE.11] a function that watches twice is told twice, ends each once, and is never behind', async () => {
+test('[STORE.11] delivers twice to a function that watches twice, ends each once, and is never behind', async () => {
   const revocations = memoryRevocations()
   const told: string[] = []
   const watch = () => revocations.watch(({ kind, id }) => told.push(`${kind} ${id}`))
@@ -43,7 +43,7 @@ test('[STORE.11] a function that watches twice is told twice, ends each once, an
   expect(revocations.behindMs()).toBe(0)
 })
 
-test('[STORE.11] a watcher that ends while it is told takes no other with it', async () => {
+test('[STORE.11] keeps other watchers when one ends during delivery', async () => {
   const revocations = memoryRevocations()
   const told: string[] = []
   const end = revocations.watch(() => {
@@ -56,7 +56,7 @@ test('[STORE.11] a watcher that ends while it is told takes no other with it', a
   expect(told).toEqual(['first', 'second', 'second'])
 })
 
-test('[LOG.17] a function that throws loses its event, and the log goes on', () => {
+test('[LOG.17] loses the event and keeps the log when the function throws', () => {
   const seen: unknown[] = []
   const log = callbackLog((event) => {
     seen.push(event)
@@ -70,7 +70,7 @@ test('[LOG.17] a function that throws loses its event, and the log goes on', () 
   expect([seen, ran, log.writable]).toEqual([[event, event], 1, true])
 })
 
-test('[DATA.1] [DATA.6] users in memory are found, added once for each email, and changed one by one', async () => {
+test('[DATA.1] [DATA.6] finds users in memory, adds each email once, and changes users separately', async () => {
   const users = memoryUsers([ANN])
   expect(await users.findById('u1')).toBe(ANN)
   expect(await users.findByEmail('aNN@X.Y')).toBe(ANN)
@@ -90,7 +90,7 @@ test('[DATA.1] [DATA.6] users in memory are found, added once for each email, an
   expect(await users.findById('u2')).toEqual({ ...BOB, state: 'suspended' })
 })
 
-test('[LOG.10] one at a time has a lock; given back, it is taken again, any number of times', () => {
+test('[LOG.10] gives a lock to one holder at a time, again after each release', () => {
   const path = join(scratch(), 'lock')
   for (let time = 0; time < 3; time++) {
     const release = takeLock(path)
@@ -100,7 +100,7 @@ test('[LOG.10] one at a time has a lock; given back, it is taken again, any numb
   }
 })
 
-test('[LOG.10] a lock that cannot be made is an error, not a lock that somebody has', () => {
+test('[LOG.10] rejects a lock that cannot be created, instead of reporting it held', () => {
   expect(() => takeLock(join(scratch(), 'no', 'such', 'folder'))).toThrow()
   expect(() => takeLock(scratch())).toThrow()
   const text = join(scratch(), 'text')

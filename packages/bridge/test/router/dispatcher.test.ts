@@ -48,7 +48,7 @@ function setUp(limits = LIMITS) {
   return { system, log, agent, blocked, dispatcher, outcomes, call }
 }
 
-test('[LOG.6] the outcome of a call is delivered only once its end is written', () => {
+test('[LOG.6] delivers the outcome of a call only once its end is written', () => {
   const { log, agent, outcomes, call } = setUp()
   call()
   log.holds = true
@@ -64,7 +64,7 @@ test('[LOG.6] the outcome of a call is delivered only once its end is written', 
   ])
 })
 
-test('[LOG.6] while other calls run, their lines are announced to follow', () => {
+test('[LOG.6] announces that lines of other running calls follow', () => {
   const { log, agent, call } = setUp()
   call()
   call()
@@ -80,14 +80,14 @@ test('[LOG.6] while other calls run, their lines are announced to follow', () =>
   ])
 })
 
-test('[LOG.6] a call that reaches no agent has no request on record, and is answered all the same', () => {
+test('[LOG.6] answers a call that reaches no agent, without logging a request', () => {
   const { log, outcomes, call } = setUp()
   call({ ...ANN, userId: 'bob' })()
   expect(outcomes.map(shown)).toEqual(['agent_offline'])
   expect(log.events).toEqual([])
 })
 
-test('[LOG.8] without a log that can be written no call is taken, and none is counted', () => {
+test('[LOG.8] refuses and does not count calls without a writable log', () => {
   const { log, agent, outcomes, call } = setUp()
   log.writable = false
   for (let time = 0; time < 10; time++) call()
@@ -97,7 +97,7 @@ test('[LOG.8] without a log that can be written no call is taken, and none is co
   expect(agent.calls).toHaveLength(1)
 })
 
-test('[RATE.1] passes as many calls as the limit allows and refuses the next, which begins one block', () => {
+test('[RATE.1] allows calls up to the limit, and refuses the next, which starts one block', () => {
   const { log, agent, blocked, outcomes, system, call } = setUp()
   for (let time = 0; time < 2; time++) call()
   call()
@@ -116,7 +116,7 @@ test('[RATE.1] passes as many calls as the limit allows and refuses the next, wh
   expect(outcomes.map(shown).at(-1)).toBe('agent_offline')
 })
 
-test('[SAMPLE.1] writes twenty refusals of a user in a minute; the next one after it says how many were not', () => {
+test('[SAMPLE.1] logs twenty refusals of a user a minute, then the number suppressed', () => {
   const { log, system, call } = setUp({ user: { ...LIMITS.user, maxCalls: 1 } })
   for (let time = 0; time < 31; time++) call()
   expect(log.named('ws_rate_limit_exceeded')).toHaveLength(20)
@@ -128,7 +128,7 @@ test('[SAMPLE.1] writes twenty refusals of a user in a minute; the next one afte
   expect(log.named('ws_rate_limit_exceeded').at(-1)).toMatchObject({ userId: 'ann', suppressed: 10 })
 })
 
-test('[SCOPE.2] a call outside of the scopes is refused, counted by no limit and recorded by the sample', () => {
+test('[SCOPE.2] refuses a call outside the scopes, counts it in no limit, and logs it by the sampler', () => {
   const { log, agent, blocked, outcomes, call, system } = setUp()
   const narrow = { ...ANN, scopes: ['tools:call:s/other'] }
   for (let time = 0; time < 21; time++) call(narrow)
@@ -145,7 +145,7 @@ test('[SCOPE.2] a call outside of the scopes is refused, counted by no limit and
   expect([agent.calls.length, blocked]).toEqual([1, []])
 })
 
-test('[LOG.6] a refusal is told only once its line is written', () => {
+test('[LOG.6] delivers a refusal only once its line is written', () => {
   const { log, outcomes, call } = setUp()
   log.holds = true
   call({ ...ANN, scopes: [] })()
@@ -154,7 +154,7 @@ test('[LOG.6] a refusal is told only once its line is written', () => {
   expect(outcomes.map(shown)).toEqual(['scope_insufficient'])
 })
 
-test('[CALL.4] cancelling reaches the agent, by the returned function and by the signal', async () => {
+test('[CALL.4] cancels at the agent by the returned function and by the signal', async () => {
   const { agent, dispatcher, call } = setUp()
   call()()
   expect(agent.cancelled).toBe(1)
@@ -167,7 +167,7 @@ test('[CALL.4] cancelling reaches the agent, by the returned function and by the
   expect(shown(await running)).toBe('late')
 })
 
-test('[CALL.4] a signal that was aborted before starts nothing; one that aborts after the end cancels nothing', async () => {
+test('[CALL.4] starts nothing with an aborted signal, and cancels nothing after the end', async () => {
   const { agent, dispatcher } = setUp()
   expect(shown(await dispatcher.run(ANN, CALL, AbortSignal.abort()))).toBe('call_cancelled')
   expect(agent.calls).toEqual([])

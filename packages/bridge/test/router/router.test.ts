@@ -18,7 +18,7 @@ function setUp(...connections: readonly FakeConnection[]) {
   return { router, outcomes, call }
 }
 
-test('[ROUTE.1] a call goes to the agent of its user, and to no other', () => {
+test('[ROUTE.1] routes a call to its user’s agent only', () => {
   const ann = new FakeConnection('ann', 'a1', [READY_SERVER])
   const bob = new FakeConnection('bob', 'b1', [READY_SERVER])
   const { outcomes, call } = setUp(ann, bob)
@@ -30,7 +30,7 @@ test('[ROUTE.1] a call goes to the agent of its user, and to no other', () => {
   expect(shown(outcomes[1])).toBe('agent_offline')
 })
 
-test('[ROUTE.3] a second and a third connection of one login each replace the one before, once', () => {
+test('[ROUTE.3] replaces a login’s connection by its second and third, once each', () => {
   const [first, second, third] = ['a1', 'a1', 'a1'].map((id) => new FakeConnection('ann', id, [READY_SERVER]))
   const other = new FakeConnection('ann', 'a2', [READY_SERVER])
   if (first === undefined || second === undefined || third === undefined) throw new Error('unreachable')
@@ -45,7 +45,7 @@ test('[ROUTE.3] a second and a third connection of one login each replace the on
   expect(router.ofLogin({ userId: 'bob', sessionId: 'a1' })).toBeUndefined()
 })
 
-test('[ROUTE.4] the late end of a replaced connection leaves the new one in place, also the second time', () => {
+test('[ROUTE.4] keeps the new connection at the late end of a replaced one, repeatedly', () => {
   const [old, fresh] = [new FakeConnection('ann', 'a1', []), new FakeConnection('ann', 'a1', [READY_SERVER])]
   const { router, call } = setUp(old, fresh)
   for (let time = 0; time < 2; time++) {
@@ -57,7 +57,7 @@ test('[ROUTE.4] the late end of a replaced connection leaves the new one in plac
   expect(call().id).toBeUndefined()
 })
 
-test('[ROUTE.5] of two agents with one server the newer that is ready answers', () => {
+test('[ROUTE.5] routes to the newer ready one of two agents with one server', () => {
   const older = new FakeConnection('ann', 'a1', [READY_SERVER])
   const newer = new FakeConnection('ann', 'a2', [STARTING])
   const { router, call } = setUp(older, newer)
@@ -69,7 +69,7 @@ test('[ROUTE.5] of two agents with one server the newer that is ready answers', 
   expect(router.catalog('ann').get('s')?.state).toBe('ready')
 })
 
-test('[ROUTE.5] servers of all agents are merged, one that is ready before one that is not', () => {
+test('[ROUTE.5] merges servers of all agents, a ready one before one that is not', () => {
   const other: CatalogServer = { ...READY_SERVER, name: 'other' }
   const newest = new FakeConnection('ann', 'a3', [STARTING, other])
   const { router } = setUp(
@@ -88,7 +88,7 @@ test('[ROUTE.5] servers of all agents are merged, one that is ready before one t
   expect([...silent.catalog('ann')]).toEqual([])
 })
 
-test('[ROUTE.5] of two servers of one name that are both ready the newer is listed', () => {
+test('[ROUTE.5] lists the newer of two ready servers of one name', () => {
   const second = { ...READY_SERVER, serverInfo: { name: 'second', version: '2' } } as CatalogServer
   const { router } = setUp(
     new FakeConnection('ann', 'a1', [READY_SERVER]),
@@ -97,7 +97,7 @@ test('[ROUTE.5] of two servers of one name that are both ready the newer is list
   expect(router.catalog('ann').get('s')).toBe(second)
 })
 
-test('[ROUTE.6] a call to a server that is missing or not ready says which and why', () => {
+test('[ROUTE.6] reports which server is missing or not ready, and why', () => {
   const { outcomes, call } = setUp(
     new FakeConnection('ann', 'a1', [STARTING, { state: 'failed', name: 'f', reason: 'It has no command.' }]),
   )
@@ -115,7 +115,7 @@ test('[ROUTE.6] a call to a server that is missing or not ready says which and w
   expect(errors[2]?.message).toContain('It has no command.')
 })
 
-test('[ROUTE.5] an agent that lists no servers gets every call that no other agent has a server for', () => {
+test('[ROUTE.5] routes calls without a matching server to an agent that lists none', () => {
   const v1 = new FakeConnection('ann', 'a1', undefined, 'v1')
   const silent = new FakeConnection('ann', 'a2')
   const v2 = new FakeConnection('ann', 'a3', [READY_SERVER])
@@ -129,7 +129,7 @@ test('[ROUTE.5] an agent that lists no servers gets every call that no other age
   expect(router.obstacle('ann', 'other')?.code).toBe('server_unavailable')
 })
 
-test('[ROUTE.7] tools cannot be listed while no agent, or only agents that have just connected, are there', () => {
+test('[ROUTE.7] refuses to list tools while no agent has sent a catalog', () => {
   expect(setUp().router.obstacle('ann')?.code).toBe('agent_offline')
   expect(setUp().router.obstacle('ann', 's')?.code).toBe('agent_offline')
   const silent = setUp(new FakeConnection('ann', 'a1'), new FakeConnection('ann', 'a2')).router
@@ -140,7 +140,7 @@ test('[ROUTE.7] tools cannot be listed while no agent, or only agents that have 
   expect([v1.obstacle('ann'), v1.obstacle('ann', 's')]).toEqual([undefined, undefined])
 })
 
-test('[STOP.1] a drain ends when the last call is settled, and refuses calls from its beginning on', async () => {
+test('[STOP.1] ends a drain with the last call, and refuses calls from its start', async () => {
   const agent = new FakeConnection('ann', 'a1', [READY_SERVER])
   const { router, outcomes, call } = setUp(agent)
   call()
@@ -159,7 +159,7 @@ test('[STOP.1] a drain ends when the last call is settled, and refuses calls fro
   await router.drain()
 })
 
-test('[STOP.1] a drain without calls ends at once, and calls that ended before count no more', async () => {
+test('[STOP.1] ends a drain without calls at once, and does not count ended ones', async () => {
   const agent = new FakeConnection('ann', 'a1', [READY_SERVER])
   const { router, call } = setUp(agent)
   for (let time = 0; time < 3; time++) {
@@ -170,7 +170,7 @@ test('[STOP.1] a drain without calls ends at once, and calls that ended before c
   await router.drain()
 })
 
-test('[ROUTE.8] a server in its first start, and an agent that has not said what it has, are waited for', () => {
+test('[ROUTE.8] waits for a server’s first start and for an agent’s first catalog', () => {
   const starting = (...connections: readonly FakeConnection[]) => {
     const { router } = setUp(...connections)
     return [router.isStarting('ann'), router.isStarting('ann', 's'), router.isStarting('ann', 'other')]
@@ -187,7 +187,7 @@ test('[ROUTE.8] a server in its first start, and an agent that has not said what
   expect(starting(agent('a', READY_SERVER), agent('b', STARTING))).toEqual([true, false, false])
 })
 
-test('[ROUTE.8] a wait hears of agents that come, go or say what they have, until it stops', () => {
+test('[ROUTE.8] notifies a wait of agents that connect, leave or send a catalog, until it stops', () => {
   const agent = new FakeConnection('ann', 'a', [STARTING])
   const { router } = setUp()
   let heard = 0
@@ -203,7 +203,7 @@ test('[ROUTE.8] a wait hears of agents that come, go or say what they have, unti
   expect(heard).toBe(3)
 })
 
-test('[ROUTE.8] 64 requests of a user wait, and the 65th does not; those of others do', async () => {
+test('[ROUTE.8] lets 64 requests of a user wait, and refuses the 65th, without affecting others', async () => {
   const { router } = setUp(new FakeConnection('ann', 'a', [STARTING]))
   const system = new FakeSystem()
   const firstStart = new FirstStart(router, system)

@@ -29,7 +29,7 @@ function cookiesOf(act: (response: ServerResponse) => void): readonly string[] {
   return set
 }
 
-test('[LOGIN.2] a cookie is read where it stands once, whatever stands beside it', () => {
+test('[LOGIN.2] reads a cookie that occurs once, whatever is beside it', () => {
   const of = (cookie: string) => cookieOf(withHeaders({ cookie }), 'a')
   expect(of('a=1')).toBe('1')
   expect(of('b=2;a=1;c=3')).toBe('1')
@@ -41,7 +41,7 @@ test('[LOGIN.2] a cookie is read where it stands once, whatever stands beside it
   expect(cookieOf(withHeaders({ cookie: 'a=1' }), '__proto__')).toBeUndefined()
 })
 
-test('[LOGIN.2] a cookie is set for the bridge alone, and cleared by the same name', () => {
+test('[LOGIN.2] sets a cookie for the bridge only, and clears it by the same name', () => {
   expect(cookiesOf((response) => setCookie(response, 'a', 'v', { secure: true, maxAgeMs: 1_001 }))).toEqual([
     'a=v; Max-Age=2; Path=/; HttpOnly; Secure; SameSite=Strict',
   ])
@@ -67,7 +67,7 @@ test('[LOGIN.2] a cookie is set for the bridge alone, and cleared by the same na
   expect(lax.of(withHeaders({ cookie: '__Host-v=1; v=2' }), PLAIN)).toBe('2')
 })
 
-test('[CSRF.2] a form token is of one key and one login', () => {
+test('[CSRF.2] binds a form token to one key and one login', () => {
   const [key, other] = [Buffer.alloc(32, 1), Buffer.alloc(32, 2)]
   const token = formToken(key, 's1')
   expect(token).toMatch(/^[\w-]{43}$/)
@@ -83,7 +83,7 @@ test('[CSRF.2] a form token is of one key and one login', () => {
     expect(isFormToken(key, 's1', wrong), wrong).toBe(false)
 })
 
-test('[CSRF.1] a form comes from our own origin, or from the host that was asked', () => {
+test('[CSRF.1] accepts a form from its own origin, or from the requested host', () => {
   const isOwn = (headers: Record<string, string>, site = SECURE) => isOwnOrigin(withHeaders(headers), site)
   expect(isOwn({ origin: 'https://bridge.example.com' })).toBe(true)
   expect(isOwn({ origin: 'https://other.example', host: 'other.example' })).toBe(true)
@@ -100,7 +100,7 @@ test('[CSRF.1] a form comes from our own origin, or from the host that was asked
     expect(isOwn(headers as Record<string, string>), JSON.stringify(headers)).toBe(false)
 })
 
-test('[PAGE.9] a form has each field once, at most 64 KiB in all, and the type of a form', async () => {
+test('[PAGE.9] accepts a form with each field once, up to 64 KiB, and a form’s content type', async () => {
   const TYPE = 'application/x-www-form-urlencoded'
   const read = async (body: string | readonly string[], type: string | undefined = TYPE) => {
     const form = await readForm(posted(body, type))
@@ -118,7 +118,7 @@ test('[PAGE.9] a form has each field once, at most 64 KiB in all, and the type o
   expect(await read([full, 'x'])).toBe('body_too_large')
 })
 
-test('[PAGE.9] a question of a script is one JSON object of at most 64 KiB', async () => {
+test('[PAGE.9] accepts a script request of one JSON object up to 64 KiB', async () => {
   const read = async (body: string, type: string | undefined = 'application/json; charset=utf-8') => {
     const json = await readJson(posted(body, type))
     return json.allowed ? json.value : json.code
@@ -130,7 +130,7 @@ test('[PAGE.9] a question of a script is one JSON object of at most 64 KiB', asy
   expect(await read(`{"a":"${'x'.repeat(MAX_BODY_BYTES - 7)}"}`)).toBe('body_too_large')
 })
 
-test('[PAGE.4] only paths of this origin are led on to', () => {
+test('[PAGE.4] redirects only to paths of this origin', () => {
   expect(localPath('/a?b=c#d')).toBe('/a?b=c')
   expect(localPath('/a/../b')).toBe('/b')
   expect(localPath(`/${'a'.repeat(2_047)}`)).toHaveLength(2_048)
@@ -140,7 +140,7 @@ test('[PAGE.4] only paths of this origin are led on to', () => {
     expect(localPath(wrong), wrong).toBe('/account')
 })
 
-test('[LOGIN.2] the site is read from the issuer: origin, path before ours, and whether browsers come over TLS', () => {
+test('[LOGIN.2] derives origin, path prefix and TLS from the issuer', () => {
   expect(SECURE).toEqual({
     origin: 'https://bridge.example.com',
     hostname: 'bridge.example.com',
@@ -171,7 +171,7 @@ test.each([
   [86_399_999, '23 hours ago'],
   [86_400_000, '1 day ago'],
   [200 * 86_400_000, '200 days ago'],
-])('[ACCT.6] a moment %i ms ago is read as %s', (ageMs, text) => {
+])('[ACCT.6] describes a moment %i ms ago as %s', (ageMs, text) => {
   const atMs = Date.UTC(2030, 0, 2, 3, 4, 5)
   expect(moment(atMs, atMs + ageMs).toString()).toBe(
     `<time datetime="2030-01-02T03:04:05.000Z" title="2030-01-02 03:04 UTC">${text}</time>`,
@@ -191,11 +191,11 @@ test.each([
   ['Firefox/1', 'Firefox'],
   ['<script>', 'A browser'],
   [undefined, 'A browser'],
-])('[LOGIN.3] the browser that says %j is called %s', (userAgent, name) => {
+])('[LOGIN.3] names the browser with the user agent %j as %s', (userAgent, name) => {
   expect(browserName(userAgent)).toBe(name)
 })
 
-test('[PAGE.1] every character that means something in HTML is escaped, in values of any kind', () => {
+test('[PAGE.1] escapes every HTML character in values of any kind', () => {
   expect(String(html`<a b="${`&<>"'`}">${0}${undefined}${false}${[html`<i>`, '<']}</a>`)).toBe(
     '<a b="&amp;&lt;&gt;&quot;&#39;">0<i>&lt;</a>',
   )
