@@ -82,7 +82,7 @@ test('[RATE.9] W21: counts calls that reuse the id of a running call', async () 
   expect(codes).toEqual([...Array(99).fill('call_id_conflict'), 'rate_limit_exceeded'])
 })
 
-/** A bridge with stored blocks, whose operator can lift them. */
+/** A bridge with stored blocks that its operator can lift. */
 async function withStore() {
   const system = new FakeSystem()
   const { close, blocks } = await openSqliteStores(join(scratch(), 'state.db'), system)

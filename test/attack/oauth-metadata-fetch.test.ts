@@ -59,7 +59,7 @@ test('[OAUTH.6] follows no redirect, refuses a huge answer, and times out', asyn
   expect(paths).not.toContain('/inside')
 })
 
-/** A client whose id is the address of its metadata. */
+/** A client identified by the address of its metadata. */
 async function metadataClient(document: (id: string) => object | string) {
   const asked: string[] = []
   const { url } = await httpsServer((request, response) => {

@@ -49,11 +49,11 @@ const attackersKey = { kty: 'oct', k: Buffer.from('attacker').toString('base64ur
 
 /** The signature is right in each: an attacker who makes us verify with a key of theirs would have such. */
 const HEADERS: readonly (readonly [string, object])[] = [
-  ['a key of its own', { jwk: attackersKey }],
+  ['an embedded key', { jwk: attackersKey }],
   ['the address of keys', { jku: 'https://evil.example/jwks.json' }],
   ['the address of a certificate', { x5u: 'https://evil.example/cert.pem' }],
   ['a certificate', { x5c: [publicKey.export({ format: 'der', type: 'spki' }).toString('base64')] }],
-  ['a critical parameter that nobody knows', { crit: ['exp2'], exp2: 0 }],
+  ['an unknown critical parameter', { crit: ['exp2'], exp2: 0 }],
   ['an empty list of critical parameters', { crit: [] }],
   ['a payload that is not encoded', { b64: false, crit: ['b64'] }],
 ]

@@ -120,16 +120,19 @@ test('[EMBED.5] the documented Next.js app refuses a forged, foreign or unsuitab
 
 const PAGES = [PAGE, 'README.md']
 
-test.each(PAGES)('[EMBED.6] %s prints code that parses, and imports only what the package exports', (page) => {
-  const blocks = codeOf(page).filter(({ language }) => language === 'js' || language === 'ts')
-  expect(blocks.length).toBeGreaterThan(0)
-  for (const { code } of blocks) {
-    expect(() => stripTypeScriptTypes(code), code).not.toThrow()
-    const [, names = ''] = /import \{([^}]*)\} from '@bridgekeeper\/bridge'/.exec(code) ?? []
-    const values = names
-      .split(',')
-      .map((name) => name.trim())
-      .filter((name) => name !== '' && !name.startsWith('type '))
-    for (const name of values) expect(server, name).toHaveProperty(name)
-  }
-})
+test.each(PAGES)(
+  '[EMBED.6] %s prints code that parses, and imports only what the package exports',
+  (page) => {
+    const blocks = codeOf(page).filter(({ language }) => language === 'js' || language === 'ts')
+    expect(blocks.length).toBeGreaterThan(0)
+    for (const { code } of blocks) {
+      expect(() => stripTypeScriptTypes(code), code).not.toThrow()
+      const [, names = ''] = /import \{([^}]*)\} from '@bridgekeeper\/bridge'/.exec(code) ?? []
+      const values = names
+        .split(',')
+        .map((name) => name.trim())
+        .filter((name) => name !== '' && !name.startsWith('type '))
+      for (const name of values) expect(server, name).toHaveProperty(name)
+    }
+  },
+)

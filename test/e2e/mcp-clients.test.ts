@@ -64,16 +64,13 @@ function local(name: string) {
 }
 
 describe.each(clientKinds.map((kind) => [kind.name, kind] as const))('%s', (_, kind) => {
-  test.each(NAMES)(
-    '[MCP.1] lists and calls the tools of %s as over a direct connection',
-    async (name) => {
-      const bridged = await kind.overHttp(`${bridge.url}/mcp/${name}`, token)
-      const tools = await directTools(kind, name)
-      expect(tools.length).toBeGreaterThan(5)
-      expect(toolsOf(kind, await bridged.listTools())).toStrictEqual(tools)
-      await expectSameResults(kind, name, bridged, (tool) => tool)
-    },
-  )
+  test.each(NAMES)('[MCP.1] lists and calls the tools of %s as over a direct connection', async (name) => {
+    const bridged = await kind.overHttp(`${bridge.url}/mcp/${name}`, token)
+    const tools = await directTools(kind, name)
+    expect(tools.length).toBeGreaterThan(5)
+    expect(toolsOf(kind, await bridged.listTools())).toStrictEqual(tools)
+    await expectSameResults(kind, name, bridged, (tool) => tool)
+  })
 
   test('[MCP.8] lists and calls the tools of all servers as one, each named for its server', async () => {
     const bridged = await kind.overHttp(`${bridge.url}/mcp`, token)

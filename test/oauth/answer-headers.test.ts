@@ -128,7 +128,7 @@ test('[ANSWER.1] forbids sniffing and caching in every answer of the bridge itse
     ['a call without a token', () => post(node, '/mcp', LIST)],
     ['a call with a bad one', () => post(node, '/mcp', LIST, { authorization: 'Bearer x' })],
     ['a page that needs a login', () => fetch(`${node.url}/account`, { redirect: 'manual' })],
-    ['a page that is none', () => fetch(`${node.url}/account/none`)],
+    ['an unknown page', () => fetch(`${node.url}/account/none`)],
     [
       'a refusal to a script',
       () => fetch(`${node.url}/auth/none`, { headers: { accept: 'application/json' } }),

@@ -13,7 +13,7 @@ export async function as(at: TestBridge, name: string): Promise<Record<string, s
   return bearer((await at.token(name)).accessToken)
 }
 
-/** A peer whose challenge is open. */
+/** A peer with an open challenge. */
 export async function challenged(at: TestBridge, name = 'ann'): Promise<Peer> {
   const peer = dial(at, { token: (await at.token(name)).accessToken })
   await peer.next('challenge')

@@ -5,7 +5,7 @@ import { getCACertificates, setDefaultCACertificates } from 'node:tls'
 import { onTestFinished } from 'vitest'
 import { selfSigned } from './certificates.ts'
 
-/** An https server at this machine whose certificate this process trusts. */
+/** An https server on loopback with a certificate that this process trusts. */
 export async function httpsServer(
   listener: RequestListener,
 ): Promise<{ readonly url: string; readonly port: number }> {

@@ -14,7 +14,7 @@ interface UpstreamUser {
 export interface Upstream {
   readonly issuer: string
   readonly settings: LoginProviderSettings
-  /** The next user; `nobody` cancels the login. */
+  /** The next user; `undefined` cancels the login. */
   user: UpstreamUser | undefined
   /** Changes what the provider says, for an attack. */
   tamper: ((body: string) => string) | undefined

@@ -133,11 +133,7 @@ describe('an unreadable record', () => {
     ['torn in the middle', 'keychain_corrupt', (text) => text.slice(0, text.length / 2)],
     ['of zeros, as after a power cut', 'keychain_corrupt', (text) => '\0'.repeat(text.length)],
     ['of another program', 'keychain_corrupt', () => '{"mcpServers":{}}'],
-    [
-      'with a member that nobody knows',
-      'keychain_corrupt',
-      (text) => text.replace('{', '{"policy":"allow",'),
-    ],
+    ['with an unknown member', 'keychain_corrupt', (text) => text.replace('{', '{"policy":"allow",')],
     ['of another bridge', 'keychain_corrupt', (text) => text.replace(BRIDGE, 'https://evil.example.com')],
     ['without its key', 'keychain_corrupt', (text) => text.replace(/"privateKey": \{[^}]*\},/, '')],
     ['of a newer program', 'keychain_newer', (text) => text.replace('"version": 1', '"version": 2')],

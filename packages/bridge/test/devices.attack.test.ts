@@ -141,7 +141,7 @@ describe('an assertion', () => {
       async (d, at) => assertionOf({ ...d, key: (await at.enrolled()).key }, at),
     ],
     [
-      'of a key of its own under the right name',
+      'by another key under the right name',
       'device_unknown',
       (d, at) => signed(testKey(), assertionClaims(d, at), { typ, kid: d.keyId }),
     ],
@@ -169,7 +169,7 @@ describe('an assertion', () => {
       },
     ],
     [
-      'whose content was changed',
+      'with changed content',
       'device_unknown',
       async (d, at) => {
         const [head, , signature] = (await assertionOf(d, at)).split('.')
@@ -224,7 +224,7 @@ describe('an assertion', () => {
       (d, at) =>
         assertionOf(d, at, { iat: at.system.nowMs() / 1_000 + 61, exp: at.system.nowMs() / 1_000 + 100 }),
     ],
-    ['that is no JWT', 'device_unknown', () => 'x.y.z'],
+    ['that is not a JWT', 'device_unknown', () => 'x.y.z'],
     ['that is huge', 'device_unknown', (d, at) => assertionOf(d, at, { pad: 'x'.repeat(8_000) })],
   ]
 
@@ -283,7 +283,7 @@ describe('a rotation', () => {
       },
     ],
     [
-      'to a key that whoever asks does not have',
+      'to a key that the caller does not hold',
       'device_key_invalid',
       (d, at) => rotationOf(d, testKey(), at, { jwk: testKey().jwk }),
     ],

@@ -20,7 +20,7 @@ describe('the browser', () => {
   })
 
   test.each([
-    ['nobody reads what is printed', { terminal: false }],
+    ['no terminal shows the output', { terminal: false }],
     ['there is no desktop', { env: {} }],
     ['it is a build machine', { env: { DISPLAY: ':0', CI: 'true' } }],
     ['it is another machine', { env: { DISPLAY: ':10', SSH_CONNECTION: '10.0.0.1 1 10.0.0.2 22' } }],

@@ -6,7 +6,7 @@ export const BRIDGE = 'https://bridge.example.com'
 
 const bridgeKey = deviceKey(makePrivateJwk()).publicJwk
 
-/** A key whose private half is in the record. */
+/** A key with its private half in the record. */
 export function filePlace(): KeyPlace {
   const privateKey = makePrivateJwk()
   return { keyId: deviceKey(privateKey).keyId, keyStore: 'file', privateKey }
