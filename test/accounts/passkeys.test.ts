@@ -112,7 +112,7 @@ test('[PASSKEY.2] refuses a recorded answer again, in another browser or changed
   await page.click('#passkey-login')
   await page.getByText('The passkey was not accepted.').waitFor()
 
-  // Its question is used up now, though the answer as it was recorded would have fitted.
+  // The challenge is used up, though the recorded answer would have matched.
   const same = new Surfer(site)
   const { cookie = '', 'x-form-token': token = '' } = headers
   same.cookies.set('visit', /visit=([\w-]+)/.exec(cookie)?.[1] ?? '')

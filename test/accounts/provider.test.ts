@@ -148,7 +148,7 @@ test('[SSO.5] links nothing when one browser’s login cookies are planted in an
   expect((await goOn(ann, left)).status).toBe(403)
   expect(await upstreams()).toEqual([[], []])
 
-  // There and back as Mallory; what came of it is brought to Ann's browser.
+  // Logs Mallory in at the provider; the result is moved to Ann's browser.
   upstream.user = { subject: 'upstream-mallory' }
   const back = await goOn(mallory, await leave(), (path) => path === '/account/provider/finish')
   expect(back.text).toContain('/account/provider/finish')
@@ -171,7 +171,7 @@ test('[SSO.1] accepts an answer only in the browser that asked, once, in time an
   const victim = new Surfer(accounts.url)
   const attacker = new Surfer(accounts.url)
   const callback = await callbackOf(attacker)
-  // Another browser, that has asked for nothing; then one that has asked for itself.
+  // Another browser without a login in progress; then one with its own.
   expect((await victim.get(callback)).status).toBe(403)
   await callbackOf(victim)
   expect((await victim.get(callback)).status).toBe(403)

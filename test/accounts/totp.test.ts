@@ -73,7 +73,7 @@ test('[TOTP.2] accepts a code once, also under concurrent use, including the one
     other.post('/login/code', { ...hiddenFields(steps[1].text, '/login/code'), code: code() }),
   ])
   expect(answers.map(({ status }) => status).sort()).toEqual([303, 403])
-  // An earlier code than one that was used is used up with it.
+  // Using a code also uses up earlier ones.
   system.advance(1_000)
   const third = new Surfer(accounts.url)
   const step = await passwordStep(third)

@@ -13,7 +13,7 @@ const random = (length: number) =>
   randomBytes(length).toString('base64url').replaceAll(/[-_]/g, 'x').slice(0, length)
 const capitals = (length: number) => random(length).toUpperCase()
 
-/** Secrets as people really have them: what must not be found, and the text it stands in. */
+/** Realistic secrets: the part that must not be found, and the text around it. */
 const kinds: readonly ((canary: string) => string)[] = [
   (canary) => `eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiI${canary}.${random(43)}`,
   (canary) => `sk-${canary}${random(24)}`,
@@ -68,7 +68,7 @@ async function atTheDoor(at: TestBridge): Promise<void> {
   }
 }
 
-/** Each of the messages that a peer can send, with secrets wherever it holds a text. */
+/** Sends each message of a peer, with secrets in every text. */
 async function throughASocket(peer: Peer, index: number): Promise<void> {
   peer.send({ type: secret() })
   peer.send(secret())

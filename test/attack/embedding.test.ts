@@ -193,7 +193,7 @@ test('[EMBED.3] reads the token from the configured cookie, and then not from ac
     ).toThrow(TypeError)
 })
 
-/** An app's server with a bridge, and what reached the app's own listeners. */
+/** An app's server with a bridge, and the requests that reached the app's own listeners. */
 async function appWith(before: (server: Server, reached: string[]) => void, after = before) {
   const server = createServer()
   const reached: string[] = []

@@ -7,7 +7,7 @@ import { type Peer, verifiedPeer } from '../support/peer.ts'
 const KIB = 1_024
 const MIB = 1_048_576
 
-/** Makes sure that the bridge has had every opportunity to read what other sockets sent. */
+/** Gives the bridge enough turns to read everything that other sockets sent. */
 async function roundTrips(peer: Peer, count: number): Promise<void> {
   for (let round = 0; round < count; round++) {
     peer.send({ type: 'ping' })
@@ -21,7 +21,7 @@ test('[LOAD.6] throttles an agent that floods frames, and delays no other agent'
   const quiet = await verifiedPeer(at, await at.token('bob', HOUR), { v2: true })
   let pongs = 0
   flooding.socket.on('message', (data) => (pongs += String(data) === '{"type":"pong"}' ? 1 : 0))
-  // Frames of 30 KiB, so that one read holds a few and not thousands.
+  // Frames of 30 KiB, so that one read holds only a few.
   const ping = `{"type":"ping"${' '.repeat(30 * KIB - 15)}}`
   const allowed = FRAME_ALLOWANCE.units / 30
   for (let count = 0; count < allowed + 1_000; count++) flooding.send(ping)

@@ -153,7 +153,7 @@ test('[LOAD.1] frees every open request of a socket that closes, including answe
   const list = request(JSON.stringify(LIST), ann)
   client.write(request(JSON.stringify(toolCall('t')), ann, '/mcp/s') + list.repeat(MAX_PIPELINED))
   await agent.next('tool_execute')
-  // Answered behind the ones that wait, so that those are answered too by then.
+  // This answer comes after the waiting ones, so those are handled by then.
   await post(at, '/mcp', LIST, ann)
   client.socket.destroy()
   await client.ended

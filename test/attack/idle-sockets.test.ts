@@ -36,7 +36,7 @@ const perAddress = (limit: number) => ({
   env: { BRIDGEKEEPER_MAX_CONNECTIONS_PER_ADDRESS: String(limit) },
 })
 
-/** A socket that says nothing. */
+/** A socket that sends nothing. */
 async function silent(port: number, localAddress: string): Promise<RawClient> {
   const socket = connect({ port, host: '127.0.0.1', localAddress })
   onTestFinished(() => void socket.destroy())
@@ -65,7 +65,7 @@ async function unanswered({ node, port }: World, localAddress: string): Promise<
   const client = await silent(port, localAddress)
   const head = ['POST /login HTTP/1.1', 'Host: localhost', `Origin: ${node.url}`, 'Content-Length: 9']
   client.write(`${head.join('\r\n')}\r\nContent-Type: application/x-www-form-urlencoded\r\n\r\n`)
-  // An answer to what follows would come after it.
+  // An answer to the next request would come after it.
   await ask(await silent(port, '127.0.0.9'))
   return client
 }

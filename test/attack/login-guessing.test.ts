@@ -10,7 +10,7 @@ const PROXIED = {
   addressFailures: { failures: 10_000, windowMs: 60_000, blockMs: 1_000 },
 }
 
-/** Tries passwords as fast as it can, as if from any address. */
+/** Tries passwords as fast as possible, from any forwarded address. */
 class Guesser {
   readonly #surfer: Surfer
   #fields: Record<string, string> = {}
@@ -82,7 +82,7 @@ test('[LIMIT.1] [LIMIT.4] checks fifty passwords an hour from many addresses, an
   for (let i = 0; i < 60; i++)
     statuses.push((await guesser.guess('ann@example.com', `guess number ${i}`, `203.0.${i}.7`)).status)
   expect(statuses).toEqual([...Array(50).fill(403), ...Array(10).fill(429)])
-  // Its owner, who keeps trying, hears the same and is not blocked for it.
+  // The account's owner, who keeps trying, gets the same answer and is not blocked.
   for (let i = 0; i < 12; i++)
     expect((await guesser.guess('ann@example.com', PASSWORD, '198.51.100.1')).status).toBe(429)
   expect(accounts.recorded.named('address_blocked')).toEqual([])

@@ -22,7 +22,7 @@ test('[LOGIN.6] ends the login when a copied refresh token is used by both owner
     expect((await first.get('/account')).path).toBe('/account')
     system.advance(10_001)
     expect((await late.get('/account')).path).toMatch(/^\/login/)
-    // The one that was first has fresh tokens, which are worth nothing now.
+    // The first user of the token got fresh tokens, which are refused now.
     expect((await first.get('/account')).path).toMatch(/^\/login/)
     expect(accounts.recorded.named('refresh_token_reused')).toMatchObject([{ userId: 'user_ann' }])
     expect(await accounts.stores.sessions.ofUser('user_ann')).toEqual([])

@@ -96,7 +96,7 @@ test('[OAUTH.11] refuses a code from another client, and after a minute', async 
   expect((await askToken(app.as, codeParameters(app, code, asked))).body.error).toBe('invalid_grant')
 })
 
-/** A user who has the app connected, so that its errors reach it. */
+/** A user who has connected the app, so that errors are redirected to it. */
 async function knownBy(node: OAuthNode, app: TestClient) {
   const person = await node.login('ann')
   await connect(person, app)

@@ -161,7 +161,7 @@ test('[RS.3] accepts each token and code for its one purpose only', async () => 
     code: [],
     deviceCode: [],
     userCode: [],
-    // A browser's own login may call, as it may on every page of its user.
+    // A browser's own login may call, like its user's pages.
     browserAccess: ['mcp'],
     browserRefresh: [],
     verifier: [],

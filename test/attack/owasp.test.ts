@@ -1,6 +1,6 @@
 /**
- * The categories of the OWASP Top 10 that a bridge can be judged by: numbers of 2021, with those of 2025.
- * One behaviour a test; the files beside this one attack each of them in full. A05, A07 and A09 are in
+ * The categories of the OWASP Top 10 that apply to a bridge, by their numbers of 2021 and 2025. Each test
+ * checks one behaviour; the other files here attack it in full. A05, A07 and A09 are in
  * owasp-operation.test.ts.
  */
 import { describe, expect, test } from 'vitest'

@@ -9,7 +9,7 @@ import { CALLBACK, connect, register } from '../support/oauth-client.ts'
 import { deviceParameters } from '../support/oauth-device.ts'
 import { formOn, wordsOn } from '../support/person.ts'
 
-/** Sends a target as it is written: `fetch` would rewrite it. */
+/** Sends a target unchanged: `fetch` would normalize it. */
 async function send(
   { port }: Pick<OAuthNode, 'port'>,
   target: string,

@@ -21,7 +21,7 @@ test('[CHAL.2] W03 W08: verifies only the right answer to a connection’s own c
       run++
       const logins = await Promise.all(['ann', 'ann', 'bob', 'bob'].map((name) => at.token(name)))
       const peers = logins.map(({ accessToken }, index) => {
-        // Each from its own address: what one of them does must not lock another out.
+        // A separate address for each, so that none locks another out.
         const headers = { authorization: `Bearer ${accessToken}`, 'x-forwarded-for': `10.${run}.0.${index}` }
         return dial(at, { socketOptions: { headers } })
       })

@@ -44,7 +44,7 @@ async function connected(options: DeviceBridgeOptions = {}) {
       await once(peer.socket, 'pong')
     }
   }
-  /** Ten minutes pass, as far as it takes. @returns the challenge; rejects where the connection ends instead */
+  /** Advances up to ten minutes. @returns the challenge; rejects if the connection ends instead */
   const due = async (): Promise<Message> => {
     await pass(TEN_MINUTES - 60_000)
     for (let n = 0; n < 60 && !peer.waiting.some(({ type }) => type === 'challenge'); n++) {
@@ -176,7 +176,7 @@ test('[PROOF.10] retries a store that is down until the proof would be late', as
   expect(await peer.closed).toEqual(TOO_LATE)
 })
 
-/** A token that runs out after 15 minutes, and what refreshes it. */
+/** A token that expires after 15 minutes, and a function that refreshes it. */
 async function withShortToken() {
   const made = await connected()
   const { at, device, system, peer, renew } = made

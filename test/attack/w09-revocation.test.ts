@@ -246,7 +246,7 @@ test('[REVOKE.3] [REVOKE.4] W09: a late echo leaves a new login of a revoked use
   expect(await fresh.closed).toEqual(ENDED)
 })
 
-/** Revocations that reach this node only when the test says so, as from a database that is read now and then. */
+/** Revocations that reach this node when the test says so, as from a database that is polled. */
 function lateRevocations() {
   const { watch, behindMs, publish } = memoryRevocations()
   const tell = (revocation: Revocation) => void publish(revocation)

@@ -47,7 +47,7 @@ test.each(FORGERIES)('[AUTH.5] W11: refuses a token %s at every door', async (_w
 const { publicKey } = generateKeyPairSync('rsa', { modulusLength: 2_048 })
 const attackersKey = { kty: 'oct', k: Buffer.from('attacker').toString('base64url') }
 
-/** The signature is right in each: an attacker who makes us verify with a key of theirs would have such. */
+/** Each signature is right, as for an attacker who makes the bridge verify with their own key. */
 const HEADERS: readonly (readonly [string, object])[] = [
   ['an embedded key', { jwk: attackersKey }],
   ['the address of keys', { jku: 'https://evil.example/jwks.json' }],

@@ -156,7 +156,7 @@ test('[CONN.1] W28: frees a connection’s place when it ends, closed or termina
       else peer.socket.close()
       await peer.closed
     }
-    // The bridge may hear of the end a moment after the client.
+    // The bridge may notice the end a moment after the client.
     await expect
       .poll(async () => (await tryUpgrade(at, { token: (await at.token('ann')).accessToken })).status)
       .toBe(101)

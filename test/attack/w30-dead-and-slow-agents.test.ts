@@ -26,7 +26,7 @@ test('[LIVE.1] W30: closes an agent behind a dead network 65 seconds after its l
     const next = pinged()
     system.advance(30_000)
     await next
-    // The bridge has read the answer to its ping once it answers what was sent after that.
+    // The bridge has read the pong to its ping once it answers a later message.
     alive.send({ type: 'ping' })
     await alive.next('pong')
   }

@@ -69,7 +69,7 @@ test.each([
   },
 )
 
-/** Asks for a WebSocket by hand. */
+/** Writes an upgrade request by hand. */
 function ask(port: number, token: string, key: string): Socket {
   const lines = [
     'GET /api/mcp-ws HTTP/1.1',

@@ -158,6 +158,6 @@ test('[LIVE.2] [LIVE.3] answers pings, but not of a peer that does not read, and
   await agent.next('tool_execute')
   system.advance(31_000)
   expect(slow).toHaveLength(2)
-  // Its own ping every 30 seconds is all that the bridge has added.
+  // The bridge adds only its own ping every 30 seconds.
   expect(slow[1]).toBeLessThan((slow[0] as number) + 1_024)
 }, 30_000)

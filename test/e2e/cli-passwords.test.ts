@@ -121,7 +121,7 @@ test('[SSO.4] requires every setting of a provider in the environment, or none',
   expect(() => ssoSettings(file)).toThrow(/cannot be read/)
 })
 
-/** Runs it at a terminal and answers what it asks. @returns what the terminal showed */
+/** Runs the command at a terminal and answers its prompts. @returns the terminal's output */
 function atTerminal(command: string, answers: readonly (readonly [string, string])[]): Promise<string> {
   const terminal = spawn('script', ['-qec', command, '/dev/null'], { stdio: ['pipe', 'pipe', 'ignore'] })
   const waiting = [...answers]

@@ -39,7 +39,7 @@ export const clientKinds: readonly ClientKind[] = [
     name: 'client 2.4.0 pinned to 2026-07-28',
     revision: '2026-07-28',
     overHttp: (url, token) => v2OverHttp(PINNED, url, token),
-    // The published servers do not speak this revision: beside them only the 2025 mode works.
+    // The published servers do not speak this revision: with them only the 2025 mode works.
     overStdio: v2OverStdio,
   },
   { name: 'client 1.32.2', revision: '2025-11-25', overHttp: v1OverHttp, overStdio: v1OverStdio },

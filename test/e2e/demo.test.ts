@@ -21,7 +21,7 @@ beforeAll(async () => {
   demo = await start('npm', ['start'], data)
 })
 
-/** The demo on a free port, once it has said all that a newcomer needs. */
+/** The demo on a free port, once it has printed its instructions. */
 async function start(
   command: string,
   args: readonly string[],

@@ -24,7 +24,7 @@ async function documentedApp() {
   })
   const program = new Program(
     process.execPath,
-    // Tests choose a free port; what the page prints has its own.
+    // Tests choose a free port; the printed page names a fixed one.
     ['--import', `data:text/javascript,${encodeURIComponent(FREE_PORT)}`, join(folder, 'server.mjs')],
     { SESSION_SECRET, PORT: '0' },
     folder,

@@ -32,7 +32,7 @@ function newMachine(node: OAuthNode) {
   return { home, start, event, path, record }
 }
 
-/** Ann enters the code, sees what the machine shows, and approves it. */
+/** Ann enters the code, sees the machine's name and words, and approves it. */
 async function approve(node: OAuthNode, { userCode, keyWords }: Event): Promise<void> {
   const ann = await node.login('ann')
   const input = await ann.visit(`${node.url}/device`)

@@ -5,8 +5,8 @@ import { scratch } from '../support/scratch.ts'
 import { startCancellable } from './cancellable.ts'
 
 /**
- * The script of Inspector's command. By default that of version 1, which is deprecated but small: version 2 would add
- * 55 MB to each set-up. CONTRIBUTING.md says how to run this test with version 2.
+ * The script of Inspector's command. The default is version 1, which is deprecated but small: version 2 would
+ * add 55 MB to each set-up. CONTRIBUTING.md says how to run this test with version 2.
  */
 const { INSPECTOR = join(repository, 'node_modules/@modelcontextprotocol/inspector-cli/build/cli.js') } =
   process.env
@@ -16,7 +16,7 @@ test('[MCP.17] the Inspector CLI lists tools and calls one, and SIGINT during a 
   const home = scratch()
   const inspector = (...args: string[]) => {
     const target = [`${at.bridge.url}/mcp`, '--header', `Authorization: Bearer ${at.token}`]
-    // Version 1 looks for its package.json beside the current folder.
+    // Version 1 looks for its package.json in the current folder.
     return new Program(
       process.execPath,
       [INSPECTOR, '--cli', ...target, ...args],

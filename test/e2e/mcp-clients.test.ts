@@ -54,7 +54,7 @@ beforeAll(async () => {
   }
 })
 
-/** A server as the agent runs it; what the memory server remembers is its own each time. */
+/** A server as the agent runs it; each memory server gets its own file. */
 function local(name: string) {
   if (name === 'filesystem') return published(name, folder)
   if (name === 'memory') {
@@ -133,7 +133,7 @@ function prefixed(server: string, { _meta, name, ...tool }: Tool): Tool {
   return { ...tool, name: `${server}__${name}`, _meta: meta }
 }
 
-/** A result without what 2026-07-28 asks the server in the middle to add: its name. */
+/** A result without the server's name, which 2026-07-28 makes the bridge add. */
 function plain(kind: ClientKind, result: unknown): unknown {
   if (kind.revision !== '2026-07-28') return result
   const { _meta, ...rest } = result as { _meta: object }

@@ -92,7 +92,7 @@ async function approve(page: Page, agent: Program): Promise<void> {
   await page.getByText('The machine was approved.').waitFor()
 }
 
-/** The official client, which finds its way from the URL of the bridge alone. */
+/** The official client, which knows only the bridge's URL. */
 async function connectByOAuth({ url }: RunningBridge, page: Page): Promise<Client> {
   const provider = await browserProvider(page)
   const mcpUrl = new URL('/mcp', url)

@@ -27,7 +27,7 @@ test('[DB.4] shares users, tokens and revocations between a node and commands on
     async () => expect((await post(again, '/mcp', PING, bearer(accessToken))).status).not.toBe(200),
     { timeout: 5_000 },
   )
-  // A node takes what commands put on record out of the database now and then.
+  // A node moves the events that commands stored from the database to its log now and then.
   await vi.waitFor(() => expect(again.program.output).toContain('user_suspended'), { timeout: 10_000 })
   expect(again.program.output).not.toContain(postgres.password)
 }, 120_000)

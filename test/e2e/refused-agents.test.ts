@@ -30,7 +30,7 @@ interface Given {
   readonly env?: Env
 }
 
-/** The agent says why it gives up, and what to do. */
+/** The agent prints why it gives up, and the next step. */
 async function expectGivenUp(code: string, { url = bridge.url, env = {} }: Given): Promise<void> {
   const { code: exitCode, stdout, stderr } = await connectOnce(url, ['--json'], env)
   expect({ exitCode, stderr }).toEqual({ exitCode: 1, stderr: '' })

@@ -25,7 +25,7 @@ beforeAll(async () => {
 
 async function runningAgent(): Promise<Agent> {
   const agent = await connect(bridge, { token, servers: SERVERS })
-  // The shells take a moment to start what they start.
+  // The shells take a moment to start their programs.
   await vi.waitFor(() => expect(agent.program.processes().length).toBeGreaterThanOrEqual(PROCESSES))
   return agent
 }

@@ -11,15 +11,14 @@ export interface Asked {
 type Json = Readonly<Record<string, unknown>>
 
 /**
- * The real endpoints of devices beside an authorization server that the test plays: it decides what each code is
- * answered with, and may answer anything in place of a bridge.
+ * The real device endpoints with an authorization server under the test's control, which may answer anything.
  */
 export async function startApprovingBridge() {
   const at = await startDevices()
   const asked: Asked[] = []
-  /** By device code; what is not here is pending. */
+  /** Answers by device code; a missing one is pending. */
   const answers = new Map<string, readonly [status: number, json: Json]>()
-  /** By path, in place of what would be answered. */
+  /** Answers by path, in place of the usual ones. */
   const odd = new Map<string, (response: ServerResponse) => void>()
   const waiting: (() => void)[] = []
   const wake = () => {
@@ -71,7 +70,7 @@ export async function startApprovingBridge() {
     }
   }
 
-  /** The user approves what was asked for: name and key. @returns the approval, which is given out once */
+  /** Approves the requested name and key. @returns the approval, which is issued once */
   async function approve({ deviceCode, form }: Asked, userId = 'ann'): Promise<string> {
     const token = await at.approval(form.get('device_key') ?? '', {
       userId,

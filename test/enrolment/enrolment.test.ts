@@ -129,7 +129,7 @@ describe('enrolment of a machine', () => {
     const mine = machine(at)
     const enrolling = mine.enrol().catch(() => 'stopped')
     const asked = await at.request()
-    // Once the user is asked, what was asked is kept.
+    // The request is stored once the user is asked.
     await vi.waitFor(() => expect(mine.events).toHaveLength(1))
     mine.abort.abort()
     expect(await enrolling).toBe('stopped')

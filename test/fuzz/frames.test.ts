@@ -83,7 +83,7 @@ async function fuzzedBridge() {
   return { at, faults }
 }
 
-/** Waits until earlier frames are handled, or the socket is gone. */
+/** Waits until earlier frames are handled, or the socket is closed. */
 async function dealtWith({ socket, closed }: Peer): Promise<void> {
   if (socket.readyState !== socket.OPEN) return void (await closed)
   const pong = new Promise<void>((resolve) => socket.once('pong', () => resolve()))

@@ -89,7 +89,7 @@ const mutated = fc
     }, frame),
   )
 
-/** A valid frame with a member that says anything JSON can say. */
+/** A valid frame with a member of any JSON value. */
 const replaced = fc
   .tuple(
     fc.constantFrom(...VALID),
@@ -123,7 +123,7 @@ const pieces = fc
   .map((parts) => Buffer.from(parts.join('')))
 const bytes = fc.uint8Array({ maxLength: 200, size: 'max' }).map((array) => Buffer.from(array))
 
-/** Small text that is repeated until it is large: what takes time, if anything does. */
+/** Small text repeated until it is large, to find slow paths. */
 export const REPEATED: readonly (readonly [head: string, part: string, tail: string])[] = [
   ['', '{"a":', ''],
   ['', '[', ''],

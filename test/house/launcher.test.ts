@@ -39,7 +39,7 @@ function plantLauncher(): string {
   return join(root, 'packages/cli/bin/bridgekeeper.mjs')
 }
 
-/** Starts a command that runs the launcher and reads what the real command says of itself. */
+/** Starts a command that runs the launcher, and reads the real command's report. */
 async function start(
   command: string,
   args: string[],
@@ -64,7 +64,7 @@ function alive(pid: number): boolean {
   }
 }
 
-/** Resolves once nothing holds the output any more: the process has ended and all that it left behind. */
+/** Resolves once nothing holds the output: the process and everything it left behind have ended. */
 async function allEnded(child: ChildProcess): Promise<unknown[]> {
   return await once(child, 'close')
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { type Outcome, plant, runNode, transplant } from './planted.ts'
 
-/** A tree that needs nothing from npm, with one task: `bench` says its arguments and exits with 7. */
+/** A tree that needs nothing from npm, with one task: `bench` prints its arguments and exits with 7. */
 function plantProject(manifest: object = { name: 'tiny', version: '1.0.0' }): string {
   const root = plant({
     'package.json': JSON.stringify(manifest),

@@ -7,7 +7,7 @@ test('[OAUTH.12] refuses a stored refresh token whose session is gone', async ()
   const node = await startOAuth()
   const app = await register(node)
   const tokens = await connect(await node.login('ann'), app)
-  // Ended in the store alone, as by another process that could not tell anybody.
+  // Ended in the store only, as by another process that could not publish it.
   await node.stores.sessions.end(String(partsOf(tokens.access_token).claims.sid))
   const answer = await askToken(app.as, {
     grant_type: 'refresh_token',

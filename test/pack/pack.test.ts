@@ -17,7 +17,7 @@ import { scratch } from '../support/scratch.ts'
 import { install, pack } from './installed.ts'
 
 const APPS = join(import.meta.dirname, 'apps')
-/** Programs of the Node versions to test, separated by `:`; by default the one that runs the tests. */
+/** Node programs to test with, separated by `:`; by default the one that runs the tests. */
 const NODES = (process.env.BRIDGEKEEPER_PACK_NODES ?? process.execPath).split(':')
 /** An agent reads `sub` and `sid` of its token; the apps compare the whole. */
 const CLAIMS = Buffer.from(JSON.stringify({ sub: 'ann', sid: 'ann-1' })).toString('base64url')

@@ -20,14 +20,14 @@ export interface AccessBridge extends TestBridge {
   readonly recorded: Recorded
   readonly sessions: ReturnType<typeof memorySessions>
   readonly access: AccessTokens
-  /** A token as the authorization server makes them, but for what is changed. */
+  /** A token like the authorization server's, with these changes. */
   sign(claims?: object, header?: object): Promise<string>
   readonly publicJwk: object
   /** Claims of the three kinds of token that the server makes. */
   readonly kinds: Readonly<Record<'client' | 'enrolment' | 'device', object>>
 }
 
-/** A bridge that takes the access tokens of an authorization server, besides its own. */
+/** A bridge that accepts an authorization server's access tokens besides its own. */
 export async function startAccessBridge(options: Partial<BridgeOptions> = {}): Promise<AccessBridge> {
   const system = options.system ?? realSystem()
   const server = createServer()

@@ -28,7 +28,7 @@ export function fixture(name: string, ...args: string[]): ServerEntry {
 
 export interface Agent {
   readonly program: Program
-  /** The first event of this type for which the condition holds, as soon as there is one. */
+  /** The first event of this type that meets the condition, as soon as there is one. */
   event(type: string, isIt?: (event: AgentEvent) => boolean): Promise<AgentEvent>
   /** Resolves when the bridge shows this server's tools. */
   shown(server: string): Promise<void>
@@ -61,7 +61,7 @@ export function startAgent({ url }: Pick<RunningBridge, 'url'>, options: Connect
       vi.waitFor(
         async () => {
           const { json } = await post({ url }, `/mcp/${server}`, list, bearer(options.token))
-          // A bridge that has not heard from the agent yet lists no tools.
+          // A bridge lists no tools until the agent has sent its catalog.
           expect(json, program.output).toHaveProperty('result.tools.0')
         },
         { timeout: START_MS, interval: 50 },

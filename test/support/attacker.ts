@@ -28,7 +28,7 @@ export function codeOf(call: Promise<unknown>): Promise<string> {
   )
 }
 
-/** A token like ours but for what is changed. */
+/** A token like the bridge's, with these changes. */
 export function tokenWith(changes: Record<string, unknown> = {}, key: Uint8Array = SECRET): Promise<string> {
   const nowSeconds = Math.floor(Date.now() / 1_000)
   const claims = {

@@ -15,13 +15,13 @@ const ARGUMENTS = [
 
 export interface PageOptions {
   readonly phone?: boolean
-  /** Whether pages may run scripts; they may unless this says otherwise. */
+  /** Whether pages may run scripts; by default they may. */
   readonly scripts?: boolean
 }
 
 let running: Promise<Browser> | undefined
 
-/** A page of a real Chromium with no cookies but its own, gone when the test ends. */
+/** A page of a real Chromium with a fresh cookie store, closed when the test ends. */
 export async function openPage(options: PageOptions = {}): Promise<Page> {
   const context = await openContext(options)
   return context.newPage()

@@ -5,7 +5,7 @@ import type { TlsFiles } from '@bridgekeeper/standalone'
 import { scratch } from './scratch.ts'
 
 export interface TestCertificate extends TlsFiles {
-  /** PEM, also what a client has to trust. */
+  /** A certificate in PEM, which clients must trust. */
   readonly cert: string
   readonly key: string
 }

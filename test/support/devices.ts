@@ -59,14 +59,14 @@ function jwkOf(publicKey: KeyObject): string {
   return canonicalJson(publicKey.export({ format: 'jwk' }))
 }
 
-/** An enrolled machine, as far as it speaks with a bridge. A copy of it has the same key and memory. */
+/** An enrolled machine, as seen by a bridge. A copy has the same key and memory. */
 export class TestDevice {
   readonly deviceId: string
   readonly userId: string
   readonly sessionId: string
   readonly accessToken: string
   key: HeldKey
-  /** The last connection, as it remembers. */
+  /** The last connection that it remembers. */
   previous = ''
 
   constructor(
@@ -86,7 +86,7 @@ export class TestDevice {
   }
 }
 
-/** A proof as it is sent, and what it signs. */
+/** A proof for the wire, and the text that it signs. */
 export interface MadeProof {
   readonly proof: {
     readonly keyId: string

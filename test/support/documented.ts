@@ -18,8 +18,8 @@ export function codeOf(page: string): readonly CodeBlock[] {
 }
 
 /**
- * Writes the files that a page prints, with packages beside them.
- * @param packages where each package really is, by its name
+ * Writes the files that a page prints, with packages next to them.
+ * @param packages the real folder of each package, by its name
  */
 export function writeDocumented(
   page: string,

@@ -1,6 +1,6 @@
 import type { System } from '@bridgekeeper/bridge'
 
-/** Time that moves only when the test says so, and randomness that counts up. */
+/** Time that only the test advances, and randomness that counts up. */
 export class FakeSystem implements System {
   #nowMs = 1_800_000_000_000
   #monotonicMs = 0

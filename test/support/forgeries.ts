@@ -20,7 +20,7 @@ export interface Loot {
 /** The order of P-256: with (r, s), (r, n - s) is a signature of the same text. */
 const P256_ORDER = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n
 
-/** Draws from what an attacker can make, `count` tries in all; `pick` gives a number below its argument. */
+/** Draws one forgery that an attacker can make; `pick` returns a number below its argument. */
 export function forgery(loot: Loot, challenge: Message, pick: (below: number) => number): object {
   const one = <T>(list: readonly T[]): T => list[pick(list.length)] as T
   const record = one(loot.recorded)

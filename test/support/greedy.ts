@@ -36,7 +36,7 @@ export function request(body: string, headers: Readonly<Record<string, string>>,
   return [`POST ${path} HTTP/1.1`, ...lines, '', body].join('\r\n')
 }
 
-/** A client that reads nothing of what is sent to it. */
+/** A client that never reads. */
 export async function deafClient(at: TestBridge): Promise<RawClient> {
   const client = await rawClient(at.port)
   client.socket.pause()

@@ -20,8 +20,8 @@ export function startBridgekeeper(args: readonly string[], env?: Env): Program {
 }
 
 /**
- * The process in which the command itself runs: that of a newer Node where the one on the search path
- * is too old and only stands in for it.
+ * The process that runs the command: a newer Node's if the one on the search path is too old and only
+ * launches it.
  */
 export function mainProcess(program: Program): number {
   const found = program.processes().find((pid) => commandLine(pid).includes('packages/cli/src/main.ts'))
@@ -52,8 +52,8 @@ export async function serve(
 }
 
 /**
- * A user of this data folder, who is added when missing, and a new login of theirs: what `user add` and
- * `token issue` do, without the half second that each takes to start.
+ * Adds a user to this data folder if missing, and a new login of theirs, like `user add` and `token issue`
+ * but without the half second that each takes to start.
  */
 export async function login(
   path: string,

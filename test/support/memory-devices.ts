@@ -6,7 +6,7 @@ interface Row {
   before: string
 }
 
-/** Devices in memory, as the port says. */
+/** Devices in memory, by the port's contract. */
 export class MemoryDevices implements DeviceStore {
   readonly #rows = new Map<string, Row>()
   readonly #users = new Set<string>()

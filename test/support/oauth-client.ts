@@ -73,7 +73,7 @@ export async function ask(
   return { url, verifier, state }
 }
 
-/** The user allows what is asked. @returns the page at which the browser left for the client */
+/** The user allows the request. @returns the page at which the browser left for the client */
 export async function allow(person: Person, asked: Asked): Promise<Page> {
   const consent = await person.visit(asked.url.href)
   return person.submit(consent, { answer: 'allow' })

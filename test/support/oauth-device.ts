@@ -41,7 +41,7 @@ export async function askDevice(
   return oauth.processDeviceAuthorizationResponse(as, AGENT, response)
 }
 
-/** The user enters the code. @returns the page that shows what asks for access */
+/** The user enters the code. @returns the page that shows the request */
 export async function enterCode(person: Person, node: Pick<OAuthNode, 'url'>, code: string): Promise<Page> {
   const page = await person.visit(`${node.url}/device`)
   return person.submit(page, { action: '/device' }, { user_code: code })

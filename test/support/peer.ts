@@ -32,7 +32,7 @@ export class Peer {
     )
   }
 
-  /** The next message of this type; those before it are passed over. */
+  /** The next message of this type; skips those before it. */
   async next(type: string): Promise<Message> {
     for (;;) {
       const message = this.#inbox.shift()

@@ -16,8 +16,8 @@ interface Cookie {
 const MAX_HOPS = 12
 
 /**
- * A person with a browser without a screen: keeps cookies by path, follows redirects and pages that lead on, sends
- * forms as they stand on the page, and stops where the site is left.
+ * A person with a headless browser: keeps cookies by path, follows redirects and self-submitting pages, sends
+ * forms as shown, and stops where the site is left.
  */
 export class Person {
   readonly #cookies = new Map<string, Cookie>()

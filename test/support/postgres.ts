@@ -29,7 +29,7 @@ export interface Postgres {
 
 /**
  * Starts PostgreSQL.
- * @throws what to install, where it is not here and cannot be had
+ * @throws with the package to install, if it is missing and cannot be installed
  */
 export async function startPostgres(): Promise<Postgres> {
   const programs = findPrograms()
@@ -80,7 +80,7 @@ class Server {
       unix_socket_directories: sockets,
       port,
       max_connections: 200,
-      // Nothing here outlives the machine. But what was committed outlives the server.
+      // Tests need no durability over a crash of the machine. But a commit outlives the server.
       fsync: 'off',
       full_page_writes: 'off',
       shared_buffers: '32MB',

@@ -22,9 +22,8 @@ const LINE_MS = 20_000
 const KILL_MS = 5_000
 
 /**
- * A real program with all that it starts. What of it still runs when the test ends is killed, by
- * process id, also what has left its process group or lost its parent: the search path that all of
- * them inherit carries a mark.
+ * A real program with everything it starts. Whatever still runs when the test ends is killed by process id,
+ * even outside its process group or without its parent: all of them inherit a mark in the search path.
  */
 export class Program {
   readonly ended: Promise<Ended>

@@ -126,7 +126,7 @@ function upgradeRequest({ path = '/api/mcp-ws', token, v2 = true, headers = [] }
   ].join('\r\n')
 }
 
-/** Connects by TCP alone. */
+/** Connects by TCP. */
 export async function rawClient(port: number, from = '127.0.0.1'): Promise<RawClient> {
   const socket = connect({ port, host: '127.0.0.1', localAddress: from })
   onTestFinished(() => void socket.destroy())
@@ -166,7 +166,7 @@ export interface FrameOptions {
   readonly masked?: boolean
 }
 
-/** A client's frame; what is not given is as it should be. */
+/** A client's frame; members not given are valid. */
 export function frame(
   payload: Buffer | string,
   { opcode = 1, fin = true, rsv = 0, masked = true }: FrameOptions = {},

@@ -10,7 +10,7 @@ export interface Seen {
   readonly path: string
 }
 
-/** A browser without a screen: keeps cookies, follows redirects, sends forms as they stand on the page. */
+/** A headless browser: keeps cookies, follows redirects, and sends forms as shown. */
 export class Surfer {
   readonly cookies = new Map<string, string>()
   readonly #origin: string

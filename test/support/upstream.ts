@@ -4,7 +4,7 @@ import type { LoginProviderSettings } from '@bridgekeeper/standalone/testing'
 import Provider, { type KoaContextWithOIDC } from 'oidc-provider'
 import { onTestFinished } from 'vitest'
 
-/** The user whom the next login at the provider finds. */
+/** The user that the provider logs in next. */
 interface UpstreamUser {
   readonly subject: string
   readonly email?: string
@@ -16,7 +16,7 @@ export interface Upstream {
   readonly settings: LoginProviderSettings
   /** The next user; `undefined` cancels the login. */
   user: UpstreamUser | undefined
-  /** Changes what the provider says, for an attack. */
+  /** Changes the provider's answers, for an attack. */
   tamper: ((body: string) => string) | undefined
   close(): Promise<void>
 }

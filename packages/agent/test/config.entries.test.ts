@@ -8,7 +8,7 @@ import { ConfigError, parseConfig, readConfig, type ServerEntry } from '../src/i
 const ENV = { TOKEN: 's3cr3t-value', HOME: '/home/ann', PATH: '/bin' }
 const GOOD = '"good":{"command":"x"}'
 
-/** The entry `a` of a file that has a good one beside it. */
+/** The entry `a` of a file that also has a valid one. */
 function beside(entry: unknown, folder = '/home/ann/project'): ServerEntry | undefined {
   const text = typeof entry === 'string' ? entry : JSON.stringify(entry)
   const entries = parseConfig(`{"mcpServers":{"a":${text},${GOOD}}}`, ENV, folder, 'linux')

@@ -10,7 +10,7 @@ const FIXTURE = join(import.meta.dirname, 'fixtures/keychain.ts')
 const IS_ON_BUS =
   'dbus-send --session --print-reply --dest=org.freedesktop.DBus /org/freedesktop/DBus org.freedesktop.DBus.NameHasOwner string:org.freedesktop.secrets'
 
-/** Runs these actions one after the other, each in its own process, beside an unlocked Secret Service. */
+/** Runs these actions in turn, each in a separate process, with an unlocked Secret Service. */
 async function besideSecretService(home: string, actions: readonly string[]): Promise<unknown[]> {
   const node = process.execPath
   const lines = actions.map((action) => `'${node}' '${FIXTURE}' '${home}' auto ${action}`)

@@ -109,7 +109,7 @@ test.each([false, true])(
     proxyEnvironment({ HTTPS_PROXY: `${overTls ? 'https' : 'http'}://${proxy.at}` })
     const { status, body } = await ask(realSystem, 'https://bridge.test/x', { json: {}, token: 't' }, never)
     expect([status, body]).toEqual([200, { host: 'bridge.test', authorization: 'Bearer t' }])
-    // The proxy sees the name, and nothing of what is said.
+    // The proxy sees the host name only, and no content.
     expect(proxy.asked).toEqual([expect.stringMatching(/^CONNECT bridge\.test:443 /)])
     expect(proxy.asked.join()).not.toContain('Bearer')
   },

@@ -39,7 +39,7 @@ const device: Device = {
   usedAtMs: 0,
 }
 
-/** @param extra sessions beside to the usual ones @param machine in the place of the usual one */
+/** @param extra further sessions @param machine replaces the usual device */
 function world(extra: readonly Session[] = [], machine: Device = device, clock = system) {
   const users = memoryUsers([ann, bob])
   const sessions = memorySessions([

@@ -7,8 +7,8 @@ import { allow, deny } from '../src/gates/verdict.ts'
 import { CALL_TIMEOUT_MS, type HandProofs, type RealPeer, World } from './support/connections-world.ts'
 
 /**
- * Any order of events over sockets of a few devices, which prove themselves, renew and change tokens, beside a
- * model that says what must come of it.
+ * Compares any order of events over sockets of a few devices, which prove themselves, renew and change
+ * tokens, with a model.
  */
 
 const URL = 'https://bridge.example.com'
@@ -305,7 +305,7 @@ class Model {
       })),
     ]
     for (const { run } of moments
-      // Timers fire at whole milliseconds; the fraction of a deadline only says which of two comes first.
+      // Timers fire at whole milliseconds; the fraction of a deadline only orders two of them.
       .filter(({ atMs }) => Math.floor(atMs) > this.#nowMs && Math.floor(atMs) <= untilMs)
       .sort((a, b) => a.atMs - b.atMs))
       run()

@@ -4,8 +4,8 @@ import type { CallOutcome } from '../src/calls/outcome.ts'
 import { CALL_TIMEOUT_MS, MAX_PENDING, type RealPeer, World } from './support/connections-world.ts'
 
 /**
- * Any order of events over a few sockets of two users, beside a model that says in a few lines what must
- * come of it. After each event everything is compared, so that what one socket does to another shows.
+ * Compares any order of events over a few sockets of two users with a short model. Everything is compared
+ * after each event, so that effects of one socket on another show.
  */
 
 interface ModelSocket {
@@ -176,7 +176,7 @@ class Model {
     })
   }
 
-  /** Answers with what is right on another socket, or on this one. */
+  /** Answers with the right answer of another socket, or of this one. */
   #answer(socket: ModelSocket, of: ModelSocket): void {
     if (of.real.rightAnswer !== socket.real.rightAnswer)
       return this.#simple('wrong', socket, of.real.rightAnswer)
@@ -309,7 +309,7 @@ class Model {
       })),
     ]
     for (const { run } of moments
-      // Timers fire at whole milliseconds; the fraction of a deadline only says which of two comes first.
+      // Timers fire at whole milliseconds; the fraction of a deadline only orders two of them.
       .filter(({ atMs }) => Math.floor(atMs) > this.#nowMs && Math.floor(atMs) <= untilMs)
       .sort((a, b) => a.atMs - b.atMs))
       run()
@@ -325,7 +325,7 @@ class Model {
     for (const call of this.calls) if (call.asker === socket) this.#settle(call, 'call_cancelled')
   }
 
-  /** The first outcome counts. Who asked over a socket hears of it while the socket is ready. */
+  /** The first outcome counts. A socket that asked receives it while it is ready. */
   #settle(call: ModelCall, outcome: string): void {
     if (call.expected !== undefined) return
     call.expected = outcome

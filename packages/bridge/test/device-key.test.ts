@@ -29,7 +29,7 @@ const SMALL_ORDER = [
   'c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a',
   'c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa',
 ]
-/** Other ways to write such points, or points with a sign that zero does not have. */
+/** Other encodings of such points, or points with a sign that zero does not have. */
 const NOT_CANONICAL = [
   'eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
   'edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',

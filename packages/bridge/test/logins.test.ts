@@ -95,6 +95,6 @@ test('[REVOKE.9] takes time for what a revocation ends, not for what is open', (
   for (let n = 0; n < 50_000; n++) entered(logins, `user${n}`, `session${n}`, `device${n}`).open(use())
   const before = process.cpuUsage()
   for (let n = 0; n < 10_000; n++) logins.revoke({ kind: 'device', id: `device${n}` })
-  // Processor time, which other processes do not add to. A look at all of them each time would take minutes.
+  // Processor time, which other processes do not add to. Visiting all of them each time would take minutes.
   expect(process.cpuUsage(before).user / 1_000).toBeLessThan(2_000)
 })

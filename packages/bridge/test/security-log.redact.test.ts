@@ -7,7 +7,7 @@ import { canaries } from './support/canaries.ts'
 
 const text = (value: unknown, kind: TextKind = 'text'): unknown => JSON.parse(jsonText(kind, value))
 
-/** Long runs that look random: more changes of the kind of character than words have. */
+/** Long runs that look random: they change the kind of character more often than words. */
 test.each([
   [
     'capitals and small letters without a digit, 40 of them',
@@ -123,7 +123,7 @@ test.each([
   ['SG.AAAAAAAAA.AAAAAAAAAA', 'SG.AAAAAAAAA.AAAAAAAAAA'],
   ['gsk-1-3_56789012345678901', '[redacted]'],
   ['AKIA0123456789ab', 'AKIA0123456789ab'],
-  // Signed things, and what is left of them
+  // Signed values, and the text that remains of them.
   ['it is eyJabcde here', 'it is [redacted] here'],
   ['it is eyJabcd here', 'it is eyJabcd here'],
   ['eyJ-_abc.de-f=%2eab%3D_x here', '[redacted] here'],

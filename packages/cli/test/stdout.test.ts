@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { text } from 'node:stream/consumers'
 import { expect, test } from 'vitest'
 
-/** Prints 100 MB, says on standard error how much of it waits, then counts what it dropped. */
+/** Prints 100 MB, reports on standard error how much of it waits, then counts dropped events. */
 const SCRIPT = `
 const { printOrDrop } = await import(${JSON.stringify(new URL('../src/stdout.ts', import.meta.url).href)})
 const said = (count) => 'dropped ' + count + '\\n'

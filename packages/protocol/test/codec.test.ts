@@ -24,7 +24,7 @@ test.each(VERSIONS)('[WIRE.1] the schema of %s has the hash pinned beside its ve
   expect(createHash('sha256').update(text).digest('hex')).toBe(schemaHashes[version])
 })
 
-/** Values around what a tool_result may hold, right and wrong in every member. */
+/** Valid and invalid values for every member of a tool_result. */
 const almostToolResult = fc
   .record(
     {

@@ -47,7 +47,7 @@ const pairs = fc
     fc.subarray(['userId', 'sessionId', 'deviceId', 'challenge', 'nonce', 'previous'] as const),
   )
   .map(([a, b, taken]) => [a, { ...a, ...Object.fromEntries(taken.map((name) => [name, b[name]])) }] as const)
-/** Texts of one fact moved into the one beside it. */
+/** Moves text of one fact into the next. */
 const shifted = fc.tuple(facts, fc.nat({ max: 40 })).map(([a, cut]) => {
   const whole = a.userId + a.sessionId
   return [a, { ...a, userId: whole.slice(0, cut), sessionId: whole.slice(cut) }] as const

@@ -18,7 +18,7 @@ async function reopened(folder: string, ...events: SecurityEvent[]): Promise<Rec
   return recordsOf(folder).slice(before)
 }
 
-/** The same lines with other content, chained as anybody can who has no key. */
+/** The same lines with other content, chained without the key. */
 function forged(lines: readonly string[]): string {
   let hash = '0'.repeat(64)
   return lines

@@ -92,7 +92,7 @@ test('[LOG.8] keeps a turn’s unwritable lines, and releases everyone who waits
 test('[LOG.6] through the thread pool, runs afterWritten once its lines are in the file, in order', async () => {
   const path = join(scratch(), 'log')
   let nowMs = 0
-  // A clock by which each write takes long, so that those after the first go through the pool.
+  // A clock that makes each write appear slow, so that later writes use the thread pool.
   const system = { ...realSystem(), monotonicMs: () => (nowMs += 60) }
   const file = logFile(openSync(path, 'ax'), system)
   const lines = numbered(200)
@@ -123,11 +123,11 @@ test('[LOG.7] delays one write at most while the disk stalls, and keeps the line
     const startMs = performance.now()
     file.append(line, i + 1)
     const tookMs = performance.now() - startMs
-    // A stand-still takes 200 ms; a process that waits for the processor, less.
+    // A stall takes 200 ms; a wait for the processor takes less.
     if (tookMs > 100) heldUp += 1
     if (i % 100 === 0) await new Promise((resolve) => setImmediate(resolve))
   }
-  // None, where an earlier write happened to be slow enough to be on guard already.
+  // Zero if an earlier write was slow enough to switch to the thread pool.
   expect(heldUp).toBeLessThanOrEqual(1)
   await ended
   await new Promise<void>((resolve) => file.afterWritten(resolve))
@@ -239,7 +239,7 @@ test('[LOG.8] reports a failed write in the log, also when nothing was lost', as
     await new Promise((resolve) => setTimeout(resolve, 1))
   }
   expect(file.writable).toBe(false)
-  // More than the pipe takes at once, so that what follows is written in parts.
+  // More than the pipe takes at once, so that the rest is written in parts.
   for (let i = 0; i < 20; i++) file.append(line, ++count)
   let read = ''
   const bytes = Buffer.alloc(65_536)

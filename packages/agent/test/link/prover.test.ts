@@ -37,7 +37,7 @@ function challenge(changes: object = {}): Challenge {
   return { type: 'challenge', challenge: text, expiresIn: 30_000, proof }
 }
 
-/** The text that an answer signs, as the bridge makes it of what it knows. */
+/** The signed text of an answer, as the bridge builds it from its own facts. */
 function factsOf(asked: Challenge, frame: Buffer, changes: Partial<Parameters<typeof transcript>[0]> = {}) {
   const { proof } = JSON.parse(String(frame))
   const text = transcript({

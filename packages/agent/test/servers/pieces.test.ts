@@ -37,7 +37,7 @@ test('[PROC.6] keeps the last 600 characters of any standard error', () => {
   reader.push(Buffer.from('c'.repeat(599)))
   expect(reader.tail()).toHaveLength(600)
   expect(reader.tail().endsWith('c'.repeat(599))).toBe(true)
-  // A line that is too long to be shown is passed over, and the next one is shown.
+  // Skips a line that is too long to show, and shows the next one.
   reader.push(Buffer.from(`${'d'.repeat(70_000)}\n`))
   reader.push(Buffer.from('e\n'))
   expect(lines.at(-1)).toBe('e')
@@ -76,7 +76,7 @@ test('[PROC.7] hides a part of a secret at an end of a cut text, and keeps other
   expect(hideCut('\ufffdghijkl x')).toBe('[hidden] x')
 })
 
-/** Each eight characters in a row of a text that stand in the secret too. */
+/** Every run of eight characters of a text that also occurs in the secret. */
 function partsIn(text: string, secret: string): readonly string[] {
   return Array.from({ length: Math.max(0, text.length - 7) }, (_, at) => text.slice(at, at + 8)).filter(
     (part) => secret.includes(part),

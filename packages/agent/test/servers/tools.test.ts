@@ -6,7 +6,7 @@ import { definitionHash, listTools } from '../../src/servers/tools.ts'
 const tool = (name: string) => ({ name, inputSchema: {} })
 const result = (value: object): RawOutcome => ({ kind: 'result', result: Buffer.from(JSON.stringify(value)) })
 
-/** Lists pages, by their cursor; a text page is what the server answers as it stands. */
+/** Lists pages by their cursor; a page given as text is the server's raw answer. */
 async function listed(pages: readonly (object | RawOutcome)[]) {
   const asked: string[] = []
   const list = await listTools(async (params) => {

@@ -14,7 +14,7 @@ interface Refusal {
   readonly body?: string
 }
 
-/** How the bridge treats those who come; a test may change it between connections. */
+/** The bridge's behaviour towards agents; a test may change it between connections. */
 export interface Manners {
   speaks: 'v1' | 'v2'
   /** First message to the agent. */

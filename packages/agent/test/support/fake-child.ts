@@ -16,7 +16,7 @@ export const settled = async (): Promise<void> => {
   for (let turn = 0; turn < 30; turn++) await new Promise((resolve) => setImmediate(resolve))
 }
 
-/** A child process by hand, which speaks MCP until the test says otherwise. */
+/** A hand-driven child process that speaks MCP unless the test changes it. */
 export class FakeChild extends EventEmitter {
   /** Above the largest id of a real process (proc(5), pid_max), so that no signal can reach one. */
   static #lastPid = 5_000_000

@@ -20,7 +20,7 @@ export class FakeSystem implements System {
     return () => void this.#timers.delete(timer)
   }
 
-  /** Moves the clock, running what falls due on the way, and lets promises settle after each step. */
+  /** Advances the clock, runs due timers on the way, and lets promises settle after each step. */
   async advance(durationMs: number): Promise<void> {
     const endMs = this.#nowMs + durationMs
     for (;;) {

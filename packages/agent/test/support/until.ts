@@ -15,7 +15,7 @@ export async function until<T>(
   }
 }
 
-/** Whether a process runs; one that only waits to be collected by its parent does not. */
+/** Whether a process runs; a zombie does not. */
 export function isAlive(pid: number): boolean {
   if (!existsSync('/proc/self/stat')) {
     try {

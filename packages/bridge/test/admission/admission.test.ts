@@ -25,7 +25,7 @@ interface Asked {
   readonly encrypted?: boolean
 }
 
-/** Tokens are `userId/sessionId/deviceId`; one that begins with `!` is invalid, with the code after it. */
+/** Tokens are `userId/sessionId/deviceId`; a leading `!` makes one invalid, with the code after it. */
 function setUp(options: Partial<AdmissionOptions> = {}, parts: Partial<AdmissionParts> = {}) {
   const system = new FakeSystem()
   const events: SecurityEvent[] = []

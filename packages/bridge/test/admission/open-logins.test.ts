@@ -153,7 +153,7 @@ test('[REVOKE.9] keeps a bounded number of idle logins, and all with something o
   expect(logins.count).toBe(2)
   expect(idle.revoked).toBe(true)
   expect(numbers(logins.revoke({ kind: 'user', id: 'ann' }))).toEqual([2, 3])
-  // The next sweep comes at twice what was kept, and as many more.
+  // The next sweep runs at twice the number kept, plus the spare logins.
   const next = 2 * 2 + SPARE_LOGINS
   for (let n = logins.count; n < next; n++) entered(logins, `v${n}`, `t${n}`)
   expect(logins.count).toBe(next)

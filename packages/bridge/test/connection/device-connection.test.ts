@@ -219,7 +219,7 @@ test('[PROOF.11] accepts one token at a time, and replaces an open challenge by 
   expect(one.sent('error')).toMatchObject([
     { error: 'message_invalid', message: expect.stringContaining('Another token is still being verified.') },
   ])
-  // The answer to the challenge that gave way says nothing, right or wrong.
+  // An answer to the replaced challenge has no effect, right or wrong.
   one.send({ type: 'challenge_response', response: 'x' })
   await settled()
   one.send({ type: 'reauthenticate', token: 'third' })

@@ -37,7 +37,7 @@ test('[BLOCK.2] lists current blocks of every kind, and forgets expired ones', (
   for (const kind of BLOCK_KINDS) list.add({ kind, key: 'long', untilMs: 20 })
   const long = BLOCK_KINDS.map((kind) => ({ kind, key: 'long', untilMs: 20 }))
   expect(list.list(10)).toEqual(long)
-  // An earlier moment shows what is still in memory.
+  // Querying an earlier moment shows the entries still in memory.
   expect(list.list(0)).toEqual(long)
   expect(list.list(20)).toEqual([])
 })
@@ -47,7 +47,7 @@ test('[BLOCK.3] forgets expired blocks while others are queried', () => {
   for (let key = 0; key < 500; key++) list.add({ kind: 'address', key: `run out ${key}`, untilMs: 10 })
   list.add({ kind: 'calls', key: 'ann', untilMs: 1_000 })
   for (let asked = 0; asked < 1_024; asked++) list.leftMs('address', 'nobody', 500)
-  // An earlier moment shows what is still in memory.
+  // Querying an earlier moment shows the entries still in memory.
   expect(list.list(0)).toEqual([{ kind: 'calls', key: 'ann', untilMs: 1_000 }])
 })
 

@@ -112,7 +112,7 @@ class EvenSystem extends FakeSystem {
   }
 }
 
-/** Real connections, router, dispatcher, limiter and lockout; only time and sockets are by hand. */
+/** Real connections, router, dispatcher, limiter and lockout; only time and sockets are fake. */
 export class World {
   readonly system: FakeSystem = new EvenSystem()
   /** Reported as verified and not yet as ended. */

@@ -43,7 +43,7 @@ export interface Refused {
   readonly headers: Headers
 }
 
-/** The endpoints of enrolment on a free port, and what stands behind them. */
+/** The enrolment endpoints on a free port, with their stores. */
 export async function startDevices(system: System = realSystem()) {
   const server = createServer()
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
@@ -160,7 +160,7 @@ export function testKey(alg: TestKey['alg'] = 'EdDSA'): TestKey {
   return { alg, privateKey, jwk, keyId: createHash('sha256').update(canonicalJson(jwk)).digest('base64url') }
 }
 
-/** Signs the given claims with this key. @param header in place of what a machine writes */
+/** Signs the given claims with this key. @param header replaces the header that a machine writes */
 export function signed(key: TestKey, claims: Claims, header: { typ: string } & Record<string, unknown>) {
   const { alg, keyId: kid } = key
   return new SignJWT(claims as JWTPayload).setProtectedHeader({ alg, kid, ...header }).sign(key.privateKey)

@@ -21,7 +21,7 @@ export function shown(outcome: CallOutcome | undefined): string | undefined {
   return (outcome.kind === 'result' ? outcome.result : outcome.rpcError).toString()
 }
 
-/** A verified connection by hand: keeps its calls until the test settles them. */
+/** A hand-driven verified connection: keeps its calls until the test settles them. */
 export class FakeConnection implements ReadyConnection {
   readonly principal: Principal
   readonly version: ProtocolVersion

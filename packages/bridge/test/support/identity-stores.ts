@@ -2,7 +2,7 @@ import type { Device, DeviceStore } from '../../src/ports/devices.ts'
 import type { KeyStore } from '../../src/ports/keys.ts'
 import type { Session, SessionStore } from '../../src/ports/sessions.ts'
 
-/** Sessions in memory, as the port says. */
+/** Sessions in memory, by the port's contract. */
 export function memorySessions(sessions: readonly Session[] = []): SessionStore {
   const all = new Map(sessions.map((session) => [session.sessionId, session]))
   return {
@@ -17,7 +17,7 @@ export function memorySessions(sessions: readonly Session[] = []): SessionStore 
   }
 }
 
-/** Devices in memory, as the port says. */
+/** Devices in memory, by the port's contract. */
 export function memoryDevices(devices: readonly Device[] = []): DeviceStore {
   const all = new Map(devices.map((device) => [device.deviceId, device]))
   /** Owner of every key that is or was a device's. */

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import type { TranscriptFacts } from '@bridgekeeper/protocol'
 
-/** Facts as JSON holds them: bytes are hex. */
+/** Facts in JSON: bytes are hex. */
 export type JsonFacts = {
   readonly [F in keyof TranscriptFacts]: TranscriptFacts[F] extends Uint8Array ? string : TranscriptFacts[F]
 }
@@ -22,7 +22,7 @@ export interface Vector {
   readonly transcript: string
   readonly agentSigned: string
   readonly bridgeSigned: string
-  /** base64url; that of ES256 is r and s, and differs each time it is made. */
+  /** base64url; for ES256 it is r and s, and differs at each signing. */
   readonly agentSignature: string
   readonly bridgeSignature: string
 }
