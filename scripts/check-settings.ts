@@ -1,5 +1,5 @@
 /**
- * Checks that the table of settings in README.md says what the settings of the commands declare; rewrites it with
+ * Checks that the table of settings in docs/operators.md says what the settings of the commands declare; rewrites it with
  * `--fix`.
  *
  * Usage: node scripts/check-settings.ts [FILE] [--fix]
@@ -25,8 +25,8 @@ const rows = Object.entries(TABLES).flatMap(([command, table]) =>
 checkTable(
   {
     check: 'settings',
-    path: positionals[0] ?? join(import.meta.dirname, '../README.md'),
-    document: 'README.md',
+    path: positionals[0] ?? join(import.meta.dirname, '../docs/operators.md'),
+    document: 'docs/operators.md',
     header: ['command', 'flag', 'variable', 'sets', 'default'],
     rows,
   },

@@ -118,7 +118,7 @@ test('[EMBED.5] the documented Next.js app refuses a forged, foreign or unsuitab
     expect((await tryUpgrade(at, { headers: [`Cookie: session=${token}`] })).status, token).toBe(401)
 })
 
-const PAGES = [PAGE, 'README.md']
+const PAGES = [PAGE, 'docs/developers.md', 'README.md']
 
 test.each(PAGES)(
   '[EMBED.6] %s prints code that parses, and imports only what the package exports',

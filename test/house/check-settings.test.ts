@@ -4,11 +4,11 @@ import { expect, test } from 'vitest'
 import { repository, run } from '../support/program.ts'
 import { scratch } from '../support/scratch.ts'
 
-const page = join(repository, 'README.md')
+const page = join(repository, 'docs/operators.md')
 const check = (...args: string[]) =>
   run(process.execPath, [join(repository, 'scripts/check-settings.ts'), ...args])
 
-test('[HOUSE.14] the settings in README.md match the declared ones', async () => {
+test('[HOUSE.14] the settings in docs/operators.md match the declared ones', async () => {
   expect((await check()).code).toBe(0)
 })
 
