@@ -174,7 +174,7 @@ export const AGENTS: readonly LimitRow[] = [
     'malformed messages',
     `${count(limits.strikes)} in ${span(limits.strikeWindowMs)}`,
     'connection',
-    'closed with 1008',
+    'closed with 4400',
   ],
   ['unread frames', `${size(SLOW_BYTES)} for ${span(SLOW_MS)}`, 'connection', 'no calls; then closed'],
   ['unread frames', size(limits.sendBufferBytes), 'connection', 'closed'],
