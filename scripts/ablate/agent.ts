@@ -23,7 +23,7 @@ export const AGENT_ABLATIONS: readonly Ablation[] = [
   {
     gate: 'agent: one process at a time changes the keychain',
     edits: [text('agent/keychain/file-lock.ts', '; BEGIN EXCLUSIVE', '')],
-    tests: agent('file-lock', 'keychain'),
+    tests: agent('file-lock', 'keychain', 'agent-lock'),
   },
   {
     gate: 'standalone: a lock outlasts a second attempt of its process',

@@ -25,15 +25,18 @@ async function waitFor(system: System, path: string): Promise<DatabaseSync> {
   const untilMs = system.monotonicMs() + WAIT_MS
   const never = new AbortController().signal
   for (;;) {
-    const lock = take(path)
+    const lock = takeLock(path)
     if (lock !== undefined) return lock
     if (system.monotonicMs() >= untilMs) throw unusable(path, 'Another process holds this lock.')
     await pause(system, TRY_MS, never)
   }
 }
 
-/** @returns the lock, which closing releases; `undefined` if another process or call holds it */
-function take(path: string): DatabaseSync | undefined {
+/**
+ * @returns the lock, which closing releases; `undefined` if another process or call holds it
+ * @throws AgentError `keychain_unusable`
+ */
+export function takeLock(path: string): DatabaseSync | undefined {
   let database: DatabaseSync | undefined
   try {
     createPrivate(path)

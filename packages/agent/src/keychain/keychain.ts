@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { isObject, parseJson } from '@bridgekeeper/protocol'
 import { AgentError } from '../errors.ts'
 import type { System } from '../system.ts'
+import { type AgentLock, lockAgent, type RunningAgent } from './agent-lock.ts'
 import { type DeviceKey, deviceKey, makePrivateJwk, type PrivateJwk, privateJwkSchema } from './device-key.ts'
 import { alone } from './file-lock.ts'
 import { type OsKeyStore, osKeyStore } from './os-key-store.ts'
@@ -36,6 +37,7 @@ export interface UnusableRecord {
 }
 
 const FOLDER = 'bridges'
+const RUNNING_FOLDER = 'running'
 const SUFFIX = '.json'
 const LOCK_FILE = 'keychain.lock'
 const HOST_CHARS = 60
@@ -116,6 +118,17 @@ export class Keychain {
     const { keyId } = deviceKey(jwk)
     if (this.#keyStore !== 'file' && (await this.#keepInOs(keyId, jwk))) return { keyId, keyStore: 'os' }
     return { keyId, keyStore: 'file', privateKey: jwk }
+  }
+
+  /**
+   * [KEYCHAIN.9] Lets one agent at a time run for a bridge, on this machine with these keys.
+   * @throws AgentError `keychain_…`
+   */
+  async lockAgent(bridge: string, own: RunningAgent): Promise<AgentLock> {
+    const folder = join(this.#home, RUNNING_FOLDER)
+    await privateFolder(this.#home)
+    await privateFolder(folder)
+    return lockAgent(this.#system, join(folder, nameOf(bridge)), own)
   }
 
   /** Destroys a new key that is in no record. */
@@ -206,12 +219,16 @@ export class Keychain {
     }
   }
 
-  /** Combines a readable name with a hash that is unique to this bridge. */
   #pathOf(bridge: string): string {
-    const host = new URL(bridge).hostname.replaceAll(/[^\w.-]/g, '_').slice(0, HOST_CHARS)
-    const hash = createHash('sha256').update(bridge).digest('hex').slice(0, 16)
-    return join(this.#folder, `${host}-${hash}${SUFFIX}`)
+    return join(this.#folder, nameOf(bridge) + SUFFIX)
   }
+}
+
+/** A name that a person recognises, and a hash that makes it the name of this bridge alone. */
+function nameOf(bridge: string): string {
+  const host = new URL(bridge).hostname.replaceAll(/[^\w.-]/g, '_').slice(0, HOST_CHARS)
+  const hash = createHash('sha256').update(bridge).digest('hex').slice(0, 16)
+  return `${host}-${hash}`
 }
 
 function placesIn(record: BridgeRecord | undefined): readonly KeyPlace[] {
