@@ -208,7 +208,7 @@ describe('a misbehaving bridge', () => {
       WELL_KNOWN,
       (at) => meta(at, { device_authorization_endpoint: undefined }),
     ],
-    ['says nothing', 'enrolment_unavailable', WELL_KNOWN, () => []],
+    ['says nothing', 'bridge_not_found', WELL_KNOWN, () => []],
     [
       'sends its users elsewhere',
       'bridge_refused',

@@ -18,7 +18,7 @@ export interface Answer {
 export class Unreachable extends Error {
   override readonly name = 'Unreachable'
   readonly code = 'bridge_unreachable'
-  readonly next = 'Check the URL and the network, then try again.'
+  readonly next = 'Check that the bridge runs, the URL and the network, then try again.'
 }
 
 export interface Question {
@@ -67,7 +67,9 @@ export async function ask(
   } catch (cause) {
     if (cause instanceof AgentError || cause instanceof Unreachable) throw cause
     if (cause instanceof ProxyError) throw new Unreachable(cause.message, { cause })
-    throw new Unreachable(`The bridge cannot be reached (${reasonOf(cause)}).`, { cause })
+    throw new Unreachable(`The bridge at ${new URL(url).origin} cannot be reached (${reasonOf(cause)}).`, {
+      cause,
+    })
   } finally {
     cancel()
   }

@@ -2,7 +2,9 @@ import { cleanText } from '@bridgekeeper/protocol'
 import { AgentError } from '../errors.ts'
 import type { System } from '../system.ts'
 import { ask } from './ask.ts'
-import { refusal } from './refusal.ts'
+import { refusal, refusalCode } from './refusal.ts'
+
+const AGENT_PATH = '/api/mcp-ws'
 
 /** Endpoints at which a bridge lets its users approve machines. */
 export interface AuthorizationServer {
@@ -14,7 +16,7 @@ export interface AuthorizationServer {
  * Fetches how the bridge enrols machines. Its name must be the dialled address, and its endpoints must be
  * within it. Source: RFC 8414 sections 3 and 3.3, RFC 8628 section 4.
  *
- * @throws AgentError `enrolment_unavailable`, `bridge_misnamed`, or the refusal of the bridge
+ * @throws AgentError `enrolment_unavailable`, `bridge_not_found`, `bridge_misnamed`, or the refusal of the bridge
  * @throws Unreachable
  */
 export async function discover(
@@ -23,14 +25,20 @@ export async function discover(
   signal: AbortSignal,
 ): Promise<AuthorizationServer> {
   const answer = await ask(system, `${bridge}/.well-known/oauth-authorization-server`, {}, signal)
-  if (answer.status === 404) throw new AgentError('enrolment_unavailable')
-  if (answer.status !== 200) throw refusal(answer)
+  if (answer.status !== 200 && answer.status !== 404) throw refusal(answer)
   const { issuer, device_authorization_endpoint: device, token_endpoint: token } = answer.body
-  if (typeof issuer !== 'string') throw new AgentError('enrolment_unavailable')
+  if (answer.status === 404 || typeof issuer !== 'string') throw await unavailable(system, bridge, signal)
   if (issuer !== bridge)
     throw new AgentError('bridge_misnamed', `Its issuer is ${cleanText(issuer).slice(0, 200)}`)
   if (!isWithin(device, bridge) || !isWithin(token, bridge)) throw new AgentError('enrolment_unavailable')
   return { deviceAuthorizationEndpoint: device, tokenEndpoint: token }
+}
+
+/** Why a site without metadata enrols no machine: the agents' endpoint shows whether it is a bridge at all. */
+async function unavailable(system: System, bridge: string, signal: AbortSignal): Promise<AgentError> {
+  const answer = await ask(system, bridge + AGENT_PATH, {}, signal)
+  if (refusalCode(answer) !== undefined) return new AgentError('enrolment_unavailable')
+  return new AgentError('bridge_not_found', `${bridge} answers, but not as a bridge does.`)
 }
 
 /** Whether this is an address of the bridge itself, safe to request, show and open. */
