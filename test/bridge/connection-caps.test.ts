@@ -55,19 +55,8 @@ test.each([
       () => 'room',
       () => 'none',
     )
-    const inside = (await Promise.all(arrivals)).flat()
-    expect(inside).toHaveLength(3)
-    // Refused connections take no place: when all have closed, there is room again.
-    for (const peer of inside) peer.socket.close()
-    await Promise.all(inside.map((peer) => peer.closed))
-    const room = () =>
-      verifiedPeer(at, issued).then(
-        () => 'room',
-        () => 'none',
-      )
-    await expect.poll(room).toBe('room')
-  },
-)
+  await expect.poll(room).toBe('room')
+})
 
 /** Writes an upgrade request by hand. */
 function ask(port: number, token: string, key: string): Socket {

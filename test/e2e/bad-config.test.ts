@@ -24,18 +24,15 @@ test.each([
     'config_variable_missing',
     'NO_SUCH_VARIABLE',
   ],
-])(
-  '[CLI.5] exits with the code before connecting if its config file %s',
-  async (_, text, code, detail) => {
-    const path = join(scratch(), 'mcp.json')
-    if (text !== undefined) writeFileSync(path, text)
-    const { code: exitCode, stdout, stderr } = await connectWith(path, '--json')
-    expect({ exitCode, stderr }).toEqual({ exitCode: 1, stderr: '' })
-    expect(JSON.parse(stdout)).toEqual({
-      error: { code, message: expect.stringContaining(detail), next: expect.any(String) },
-    })
-  },
-)
+])('[CLI.5] exits with the code before connecting if its config file %s', async (_, text, code, detail) => {
+  const path = join(scratch(), 'mcp.json')
+  if (text !== undefined) writeFileSync(path, text)
+  const { code: exitCode, stdout, stderr } = await connectWith(path, '--json')
+  expect({ exitCode, stderr }).toEqual({ exitCode: 1, stderr: '' })
+  expect(JSON.parse(stdout)).toEqual({
+    error: { code, message: expect.stringContaining(detail), next: expect.any(String) },
+  })
+})
 
 test('[CLI.5] prints code, reason and next step to standard error without --json', async () => {
   const path = join(scratch(), 'mcp.json')

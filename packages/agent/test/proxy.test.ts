@@ -121,22 +121,19 @@ const REFUSAL =
 test.each([
   ['', /requires a user and a password \(407\)/],
   ['ann:s3cr3t%20word@', /rejected the user and password \(407\)/],
-])(
-  '[PROXY.4] reports a proxy that requires a login, without the password: %j',
-  async (login, words) => {
-    const proxy = await startProxy(1, { answer: REFUSAL })
-    proxyEnvironment({ HTTPS_PROXY: `http://${login}${proxy.at}` })
-    const { event, events } = runLink('wss://bridge.test/api/mcp-ws')
-    const { reason } = await event('disconnected')
-    expect(reason).toMatch(words)
-    expect(reason).toContain(proxy.at)
-    const asking = ask(realSystem, 'https://bridge.test', {}, never)
-    await expect(asking).rejects.toMatchObject({ code: 'bridge_unreachable', message: reason })
-    expect(JSON.stringify(events)).not.toMatch(/s3cr3t|YW5u/)
-    const given = login === '' ? undefined : `Basic ${Buffer.from('ann:s3cr3t word').toString('base64')}`
-    expect(/proxy-authorization: (.*)\r/i.exec(proxy.asked[0] ?? '')?.[1]).toBe(given)
-  },
-)
+])('[PROXY.4] reports a proxy that requires a login, without the password: %j', async (login, words) => {
+  const proxy = await startProxy(1, { answer: REFUSAL })
+  proxyEnvironment({ HTTPS_PROXY: `http://${login}${proxy.at}` })
+  const { event, events } = runLink('wss://bridge.test/api/mcp-ws')
+  const { reason } = await event('disconnected')
+  expect(reason).toMatch(words)
+  expect(reason).toContain(proxy.at)
+  const asking = ask(realSystem, 'https://bridge.test', {}, never)
+  await expect(asking).rejects.toMatchObject({ code: 'bridge_unreachable', message: reason })
+  expect(JSON.stringify(events)).not.toMatch(/s3cr3t|YW5u/)
+  const given = login === '' ? undefined : `Basic ${Buffer.from('ann:s3cr3t word').toString('base64')}`
+  expect(/proxy-authorization: (.*)\r/i.exec(proxy.asked[0] ?? '')?.[1]).toBe(given)
+})
 
 test('[PROXY.4] reports another refusal and a missing proxy', async () => {
   const proxy = await startProxy(1, { answer: 'HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n' })
