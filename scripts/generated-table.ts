@@ -4,6 +4,8 @@ import { readFileSync, writeFileSync } from 'node:fs'
 export interface GeneratedTable {
   /** Name of the check, as `npm run check -- NAME` takes it. */
   readonly check: string
+  /** Command that takes `--fix`. Default: the check of this name. */
+  readonly command?: string
   /** Path of the document, and its name in messages. */
   readonly path: string
   readonly document: string
@@ -16,8 +18,9 @@ export interface GeneratedTable {
  * exit code.
  * @param fix whether to rewrite a stale table
  */
-export function checkTable({ check, path, document, header, rows }: GeneratedTable, fix: boolean): void {
-  const beginMark = `<!-- made by npm run check -- ${check} --fix -->`
+export function checkTable(table: GeneratedTable, fix: boolean): void {
+  const { check, command = `npm run check -- ${check}`, path, document, header, rows } = table
+  const beginMark = `<!-- made by ${command} --fix -->`
   const endMark = `<!-- end of ${check} -->`
   const fail = (reason: string): void => {
     console.log(`${document}:1  ${check}  ${reason}`)
@@ -31,5 +34,5 @@ export function checkTable({ check, path, document, header, rows }: GeneratedTab
   const wanted = `${text.slice(0, begin + beginMark.length)}\n\n${lines.join('\n')}\n\n${text.slice(end)}`
   if (text === wanted) console.log(`${check}: ${rows.length}, all in the page`)
   else if (fix) writeFileSync(path, wanted)
-  else fail(`is stale: npm run check -- ${check} --fix`)
+  else fail(`is stale: ${command} --fix`)
 }
