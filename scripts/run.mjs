@@ -18,6 +18,7 @@ const TASKS = {
   coverage: ['node_modules/vitest/vitest.mjs', 'run', '--project', 'gates', '--coverage'],
   mutate: ['scripts/mutate.ts'],
   ablate: ['scripts/ablate.ts'],
+  conformance: ['test/conformance/run.ts'],
   bench: ['bench/main.ts'],
   'bench:connections': ['bench/connections/main.ts'],
   'bench:soak': ['bench/soak/main.ts'],

@@ -1,0 +1,67 @@
+import { serveThroughBridge } from './bridged.ts'
+import { type Form, type Served, serveOverHttp } from './fixtures/sdk/http.ts'
+import { runSuite, type Score } from './suite.ts'
+
+/** One run of the suite on one form of the fixture. */
+interface Run {
+  /** Column of the table. */
+  readonly name: string
+  readonly form: Form
+  readonly args: readonly string[]
+}
+
+/** A run that scores. */
+interface Requirements extends Run {
+  /** How many scenarios the suite scores. */
+  readonly scored: number
+  /** How many of them pass through the bridge at least. */
+  readonly through: number
+}
+
+/** A run beside the fixture and the same run through bridge and agent. */
+export interface Measured extends Pick<Run, 'name'> {
+  readonly direct: readonly Score[]
+  readonly through: readonly Score[]
+}
+
+/** What each revision requires, with the scores that must not fall. */
+export const REQUIREMENTS: readonly Requirements[] = [
+  { name: '2025-11-25', form: 'v2', args: ['--requirements', '2025-11-25'], scored: 30, through: 11 },
+  { name: '2026-07-28', form: 'v2', args: ['--requirements', '2026-07-28'], scored: 37, through: 14 },
+]
+
+/** Every run, in the order of the table. */
+export const RUNS: readonly Run[] = [
+  { name: '2025-06-18', form: 'v2', args: ['--suite', 'all', '--spec-version', '2025-06-18'] },
+  ...REQUIREMENTS,
+  { name: 'all', form: 'v2', args: ['--suite', 'all'] },
+  { name: '2025-11-25, SDK v1', form: 'v1', args: ['--requirements', '2025-11-25'] },
+  { name: '2026-07-28 only', form: 'v2-modern', args: ['--requirements', '2026-07-28'] },
+]
+
+/** Runs the suite both ways at once. */
+export async function measure({ name, form, args }: Run): Promise<Measured> {
+  const [direct, through] = await Promise.all([
+    scoresOf(serveOverHttp(form), args),
+    scoresOf(serveThroughBridge(form), args),
+  ])
+  return { name, direct, through }
+}
+
+async function scoresOf(serving: Promise<Served>, args: Run['args']): Promise<readonly Score[]> {
+  const served = await serving
+  try {
+    return await runSuite(served.url, args)
+  } finally {
+    await served.close()
+  }
+}
+
+/** The scored scenarios in which no check failed. */
+export function passing(scores: readonly Score[]): readonly string[] {
+  return scored(scores).flatMap(({ scenario, outcome }) => (outcome === 'fails' ? [] : [scenario]))
+}
+
+export function scored(scores: readonly Score[]): readonly Score[] {
+  return scores.filter(({ isScored }) => isScored)
+}

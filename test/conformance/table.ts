@@ -1,0 +1,31 @@
+import { type Measured, passing, scored } from './runs.ts'
+import type { Score } from './suite.ts'
+
+const ABSENT = '–'
+const MARKS = { passes: '✓', warns: '⚠', fails: '✗' } as const satisfies Record<Score['outcome'], string>
+
+/** The header of the table: a column for each run. */
+export function headerOf(runs: readonly Measured[]): readonly string[] {
+  return ['scenario', ...runs.map(({ name }) => name)]
+}
+
+/** The rows of the table: the sums, then each scenario in the order of the longest run. */
+export function rowsOf(runs: readonly Measured[]): readonly (readonly string[])[] {
+  const longestFirst = runs.map(({ direct }) => direct).sort((a, b) => b.length - a.length)
+  const scenarios = new Set(longestFirst.flat().map(({ scenario }) => scenario))
+  return [
+    ['**scored that pass**', ...runs.map(sumOf)],
+    ...[...scenarios].map((scenario) => [scenario, ...runs.map((run) => cellOf(run, scenario))]),
+  ]
+}
+
+function sumOf({ direct, through }: Measured): string {
+  return `**${passing(direct).length} / ${passing(through).length} of ${scored(direct).length}**`
+}
+
+function cellOf({ direct, through }: Measured, scenario: string): string {
+  const [one, other] = [direct, through].map((scores) => scores.find((score) => score.scenario === scenario))
+  if (one === undefined || other === undefined) return ABSENT
+  const cell = `${MARKS[one.outcome]} / ${MARKS[other.outcome]}`
+  return one.isScored ? cell : `(${cell})`
+}
