@@ -79,7 +79,7 @@ function violations(table: string): [file: string, code: string, rule: string, w
 }
 
 const layers = violations(`
-  protocol/src/a.ts          | import { createHash } from 'node:crypto'       | layer | protocol may not import node:crypto
+  protocol/src/a.ts          | import { readFileSync } from 'node:fs'         | layer | protocol may not import node:fs
   bridge/src/gates/a.ts      | import http from 'node:http'                   | layer | bridge/gates may not import node:http
   bridge/src/gates/a.ts      | import { z } from 'zod'                        | layer | bridge/gates may not import zod
   bridge/src/gates/a.ts      | import type { A } from '../router/router.ts'   | layer | bridge/gates may not import bridge/router
