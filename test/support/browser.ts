@@ -1,6 +1,7 @@
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core'
 import { missingDebianCommand } from '../../scripts/debian.ts'
 import { atEnd } from './at-end.ts'
+import { showOnFailure } from './last-seen.ts'
 
 /** Arguments that keep Chromium from background requests; as root it has no sandbox. */
 const ARGUMENTS = [
@@ -24,7 +25,9 @@ let running: Promise<Browser> | undefined
 /** A page of a real Chromium with a fresh cookie store, closed when the test ends. */
 export async function openPage(options: PageOptions = {}): Promise<Page> {
   const context = await openContext(options)
-  return context.newPage()
+  const page = await context.newPage()
+  showOnFailure('the page', async () => `${page.url()}\n${await page.locator('body').allInnerTexts()}`)
+  return page
 }
 
 async function openContext({ phone = false, scripts = true }: PageOptions): Promise<BrowserContext> {

@@ -1,6 +1,11 @@
-import { afterAll } from 'vitest'
+import { afterAll, afterEach } from 'vitest'
 import { undoAll } from './at-end.ts'
+import { explainFailure, forgetHelpers } from './last-seen.ts'
 import './patience.ts'
 
 // Vitest runs this setup file for each test file, but loads shared modules once per worker.
-afterAll(undoAll)
+afterEach(explainFailure)
+afterAll(async () => {
+  forgetHelpers()
+  await undoAll()
+})

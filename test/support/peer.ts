@@ -5,6 +5,7 @@ import { SUBPROTOCOL_V2 } from '@bridgekeeper/protocol'
 import { onTestFinished } from 'vitest'
 import WebSocket, { type ClientOptions } from 'ws'
 import type { TestBridge } from './bridge.ts'
+import { showOnFailure, within } from './last-seen.ts'
 
 export type Message = Record<string, unknown> & { readonly type: string }
 
@@ -13,32 +14,47 @@ export interface Closed {
   readonly reason: string
 }
 
+/** Messages that a peer shows when it waits in vain. */
+const SHOWN_MESSAGES = 8
+const SHOWN_CHARS = 300
+
 /** A manual peer of the agents' endpoint: tests await every message, and send every answer. */
 export class Peer {
   readonly socket: WebSocket
   readonly closed: Promise<Closed>
   readonly #inbox: Message[] = []
+  #lastSeen: string[] = []
   #wake = (): void => {}
 
   constructor(socket: WebSocket) {
     this.socket = socket
     socket.on('message', (data) => {
+      this.#saw(`← ${data}`)
       this.#inbox.push(JSON.parse(String(data)) as Message)
       this.#wake()
     })
-    socket.on('error', () => {})
+    socket.on('error', (error) => this.#saw(String(error)))
     this.closed = new Promise((resolve) =>
-      socket.on('close', (code, reason) => resolve({ code, reason: String(reason) })),
+      socket.on('close', (code, reason) => {
+        this.#saw(`closed ${code} ${reason}`)
+        resolve({ code, reason: String(reason) })
+      }),
     )
+    showOnFailure('a peer', () => this.#lastSeen.join('\n'))
   }
 
   /** The next message of this type; skips those before it. */
-  async next(type: string): Promise<Message> {
+  next(type: string): Promise<Message> {
+    return within(this.#next(type), `message ${type}`, () => this.#lastSeen.join('\n'))
+  }
+
+  async #next(type: string): Promise<Message> {
     for (;;) {
       const message = this.#inbox.shift()
       if (message?.type === type) return message
       if (message !== undefined) continue
-      if (this.socket.readyState >= WebSocket.CLOSING) throw new Error(`closed while waiting for ${type}`)
+      if (this.socket.readyState >= WebSocket.CLOSING)
+        throw new Error(`closed while waiting for ${type}; last seen:\n${this.#lastSeen.join('\n')}`)
       await Promise.race([new Promise<void>((resolve) => (this.#wake = resolve)), this.closed])
     }
   }
@@ -50,6 +66,10 @@ export class Peer {
 
   send(message: unknown): void {
     this.socket.send(typeof message === 'string' ? message : JSON.stringify(message))
+  }
+
+  #saw(text: string): void {
+    this.#lastSeen = [...this.#lastSeen.slice(1 - SHOWN_MESSAGES), text.slice(0, SHOWN_CHARS)]
   }
 
   answer(challenge: Message, { userId, sessionId }: IssuedToken): void {

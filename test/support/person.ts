@@ -1,3 +1,5 @@
+import { showOnFailure } from './last-seen.ts'
+
 /** A page as a person has it before them. */
 export interface Page {
   readonly url: string
@@ -23,8 +25,13 @@ export class Person {
   readonly #cookies = new Map<string, Cookie>()
   readonly #origin: string
 
+  #last: Page | undefined
+
   constructor(origin: string) {
     this.#origin = origin
+    showOnFailure('a person', () =>
+      this.#last === undefined ? '' : `${this.#last.status} ${this.#last.url}\n${wordsOn(this.#last)}`,
+    )
   }
 
   /** @param headers of the first request; a link on another site is followed with `sec-fetch-site: cross-site` */
@@ -67,12 +74,9 @@ export class Person {
       ...(body !== undefined && { body }),
     })
     for (const line of response.headers.getSetCookie()) this.#keep(line)
-    return {
-      url: target.href,
-      status: response.status,
-      headers: response.headers,
-      text: await response.text(),
-    }
+    const { status } = response
+    this.#last = { url: target.href, status, headers: response.headers, text: await response.text() }
+    return this.#last
   }
 
   /** The cookies that scripts and others would love to have. */

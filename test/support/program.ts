@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { atEnd } from './at-end.ts'
+import { lastLines, showOnFailure } from './last-seen.ts'
 import { kill, processesWith } from './processes.ts'
 
 export const repository = join(import.meta.dirname, '../..')
@@ -58,6 +59,7 @@ export class Program {
       })
     })
     atEnd(() => this.#killAll())
+    showOnFailure([command, ...args].join(' '), () => this.#lastSeen)
   }
 
   get pid(): number {
@@ -92,8 +94,10 @@ export class Program {
     for (;;) {
       const found = find(this.#stdout)
       if (found !== undefined) return found
-      if (this.#hasEnded) throw new Error(`the program ended first, having printed:\n${this.output}`)
-      if (Date.now() > endMs) throw new Error(`not within ${withinMs} ms; it printed:\n${this.output}`)
+      if (this.#hasEnded)
+        throw new Error(`the program ended before ${find} found anything\n${this.#lastSeen}`)
+      if (Date.now() > endMs)
+        throw new Error(`${find} found nothing within ${withinMs} ms\n${this.#lastSeen}`)
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, Math.max(0, endMs - Date.now()) + 1)
         this.#waiting.push(() => {
@@ -107,6 +111,12 @@ export class Program {
   /** Lists its running processes: its own and all descendants, also after a change of parent. */
   processes(): readonly number[] {
     return processesWith(this.#mark)
+  }
+
+  get #lastSeen(): string {
+    const { exitCode, signalCode } = this.#child
+    const state = this.#hasEnded ? `ended with ${exitCode ?? signalCode}` : 'still runs'
+    return `${state}; stdout:\n${lastLines(this.#stdout)}\nstderr:\n${lastLines(this.#stderr)}`
   }
 
   #wake(): void {

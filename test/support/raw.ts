@@ -2,6 +2,10 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { SUBPROTOCOL_V2 } from '@bridgekeeper/protocol'
 import { onTestFinished } from 'vitest'
+import { showOnFailure, within } from './last-seen.ts'
+
+/** Received bytes that a client shows when it waits in vain. */
+const SHOWN_BYTES = 1_000
 
 /** A peer that breaks every rule: writes any bytes and shows the answer. */
 export class RawClient {
@@ -23,6 +27,7 @@ export class RawClient {
         resolve()
       }),
     )
+    showOnFailure('a raw client', () => this.#lastSeen)
   }
 
   write(bytes: Buffer | string): void {
@@ -78,7 +83,16 @@ export class RawClient {
   }
 
   async until(isSo: () => boolean): Promise<void> {
+    if (!isSo()) await within(this.#until(isSo), `end of waiting for ${isSo}`, () => this.#lastSeen)
+  }
+
+  async #until(isSo: () => boolean): Promise<void> {
     while (!isSo()) await new Promise<void>((resolve) => (this.#wake = resolve))
+  }
+
+  get #lastSeen(): string {
+    const state = this.socket.closed ? 'closed' : 'open'
+    return `${this.#received.subarray(-SHOWN_BYTES).toString('latin1')}\n(${this.#received.length} bytes, ${state})`
   }
 
   get #headEnd(): number {

@@ -1,4 +1,5 @@
 import { request as httpRequest } from 'node:http'
+import { showOnFailure } from './last-seen.ts'
 
 const FOLLOWED: ReadonlySet<number> = new Set([302, 303, 307])
 
@@ -16,6 +17,7 @@ export class Surfer {
   readonly #origin: string
   readonly #userAgent: string
   readonly #from: string | undefined
+  #last: Seen | undefined
 
   /** @param from where it connects from, within 127.0.0.0/8 */
   constructor(
@@ -26,6 +28,11 @@ export class Surfer {
     this.#origin = origin
     this.#userAgent = userAgent
     this.#from = from
+    showOnFailure('a surfer', () =>
+      this.#last === undefined
+        ? ''
+        : `${this.#last.status} ${this.#last.path}\n${shownText(this.#last.text)}`,
+    )
   }
 
   /** Follows redirects. */
@@ -83,7 +90,8 @@ export class Surfer {
             Object.entries(response.headersDistinct).map(([name, values]) => [name, values ?? []]),
           )
           const text = Buffer.concat(chunks).toString('utf8')
-          resolve({ status: response.statusCode ?? 0, headers: headersSeen, text, path })
+          this.#last = { status: response.statusCode ?? 0, headers: headersSeen, text, path }
+          resolve(this.#last)
         })
       })
       request.on('error', reject)
@@ -128,4 +136,12 @@ function unescaped(text: string): string {
     .replaceAll('&quot;', '"')
     .replaceAll('&#39;', "'")
     .replaceAll('&amp;', '&')
+}
+
+/** The text of a page without its tags. */
+function shownText(text: string): string {
+  return text
+    .slice(Math.max(0, text.indexOf('<body>')))
+    .replaceAll(/<[^>]*>/g, ' ')
+    .replaceAll(/\s+/g, ' ')
 }

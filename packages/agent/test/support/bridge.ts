@@ -3,7 +3,11 @@ import type { AddressInfo } from 'node:net'
 import { type DownMessage, SUBPROTOCOL_V2 } from '@bridgekeeper/protocol'
 import { onTestFinished } from 'vitest'
 import { type WebSocket, WebSocketServer } from 'ws'
+import { showOnFailure } from '../../../../test/support/last-seen.ts'
 import { until } from './until.ts'
+
+/** Frames of each connection that are shown when a test fails. */
+const SHOWN_FRAMES = 5
 
 /** A parsed frame of the agent. */
 export type Frame = { readonly type: string; readonly [key: string]: unknown }
@@ -67,12 +71,13 @@ export class Peer {
 
   /** The nth frame of this type, once it has come. */
   frame(type: string, n = 1): Promise<Frame> {
-    return until(() => this.all(type)[n - 1])
+    return until(() => this.all(type)[n - 1], undefined, `frame ${n} of type ${type}`)
   }
 
   /** The answer to a call, once it has come. */
   result(id: string): Promise<Frame> {
-    return until(() => this.all('tool_result').find((frame) => frame.id === id))
+    const find = () => this.all('tool_result').find((frame) => frame.id === id)
+    return until(find, undefined, `result of call ${id}`)
   }
 }
 
@@ -124,11 +129,19 @@ export class FakeBridge {
       http.close()
       http.closeAllConnections()
     })
+    showOnFailure('the fake bridge', () => bridge.#lastSeen)
     return bridge
+  }
+
+  get #lastSeen(): string {
+    const lines = this.peers.map(
+      ({ raw, closed }) => `${raw.slice(-SHOWN_FRAMES).join('\n')}\n${closed?.join(' ') ?? '(open)'}`,
+    )
+    return [`${this.requests.length} requests`, ...lines].join('\n')
   }
 
   /** The nth connection, once it has come. */
   peer(n = 1): Promise<Peer> {
-    return until(() => this.peers[n - 1])
+    return until(() => this.peers[n - 1], undefined, `connection ${n}`)
   }
 }

@@ -1,10 +1,14 @@
 import type { CatalogServer } from '@bridgekeeper/protocol'
 import { onTestFinished } from 'vitest'
+import { showOnFailure } from '../../../../test/support/last-seen.ts'
 import type { LinkEvent } from '../../src/events.ts'
 import { Link, type LinkOptions } from '../../src/link/link.ts'
 import type { LocalCall, LocalOutcome, LocalTools } from '../../src/local-tools.ts'
 import { FakeSystem } from './fake-system.ts'
 import { until } from './until.ts'
+
+/** Events that are shown when a test fails. */
+const SHOWN_EVENTS = 10
 
 /** A token of `user` and `session` with an unchecked signature. */
 export function tokenOf(
@@ -48,6 +52,12 @@ export interface Linked {
 /** Runs a link with a separate clock until the test has finished. */
 export function runLink(url: string, options: Partial<LinkOptions> = {}): Linked {
   const events: LinkEvent[] = []
+  showOnFailure('the link', () =>
+    events
+      .slice(-SHOWN_EVENTS)
+      .map((event) => JSON.stringify(event))
+      .join('\n'),
+  )
   const system = new FakeSystem()
   const tools = new FakeTools()
   const stop = new AbortController()
@@ -79,9 +89,13 @@ export function runLink(url: string, options: Partial<LinkOptions> = {}): Linked
     ...{ link, system, tools, events, ended },
     stop: () => stop.abort(),
     event: (type, n = 1) =>
-      until(() => {
-        const found = events.filter((event) => event.type === type)[n - 1]
-        return found as Extract<LinkEvent, { type: typeof type }> | undefined
-      }),
+      until(
+        () => {
+          const found = events.filter((event) => event.type === type)[n - 1]
+          return found as Extract<LinkEvent, { type: typeof type }> | undefined
+        },
+        undefined,
+        `event ${n} of type ${type}`,
+      ),
   }
 }

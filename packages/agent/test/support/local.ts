@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import { onTestFinished } from 'vitest'
+import { showOnFailure } from '../../../../test/support/last-seen.ts'
 import type { ServerEntry, StdioEntry } from '../../src/config/entry.ts'
 import type { ServerEvent } from '../../src/events.ts'
 import type { LocalOutcome } from '../../src/local-tools.ts'
@@ -10,6 +11,9 @@ import { realSystem, type System } from '../../src/system.ts'
 import { until } from './until.ts'
 
 const NODE_MODULES = fileURLToPath(new URL('../../../../node_modules', import.meta.url))
+
+/** Events that are shown when a test fails. */
+const SHOWN_EVENTS = 10
 
 /** A server that MCP publishes, as installed. */
 export function published(name: 'everything' | 'filesystem' | 'memory', ...args: string[]): StdioEntry {
@@ -46,6 +50,12 @@ export function runServers(
   options: { readonly env?: NodeJS.ProcessEnv; readonly startMs?: number; readonly system?: System } = {},
 ): Running {
   const events: ServerEvent[] = []
+  showOnFailure('the local servers', () =>
+    events
+      .slice(-SHOWN_EVENTS)
+      .map((event) => JSON.stringify(event))
+      .join('\n'),
+  )
   const reaper = new Reaper(realSystem)
   const servers = new ServerSet(entries, {
     system: options.system ?? realSystem,
@@ -78,10 +88,14 @@ export function runServers(
       return JSON.parse(outcome.result.toString('utf8')).content[0].text
     },
     event: (type, count = 1) =>
-      until(() => {
-        const found = events.filter((event) => event.type === type)[count - 1]
-        return found as Extract<ServerEvent, { type: typeof type }> | undefined
-      }),
+      until(
+        () => {
+          const found = events.filter((event) => event.type === type)[count - 1]
+          return found as Extract<ServerEvent, { type: typeof type }> | undefined
+        },
+        undefined,
+        `event ${count} of type ${type}`,
+      ),
   }
 }
 

@@ -1,16 +1,20 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 
-/** Waits until the condition gives a value that is not false or undefined, and returns it. */
+/**
+ * Waits until the condition gives a value that is not false or undefined, and returns it.
+ * @param what is waited for, as the error names it
+ */
 export async function until<T>(
   condition: () => T | false | undefined | Promise<T | false | undefined>,
   withinMs = 10_000,
+  what = String(condition),
 ): Promise<T> {
   const endMs = Date.now() + withinMs
   for (;;) {
     const value = await condition()
     if (value !== false && value !== undefined) return value
-    if (Date.now() > endMs) throw new Error(`not within ${withinMs} ms: ${condition.toString()}`)
+    if (Date.now() > endMs) throw new Error(`not within ${withinMs} ms: ${what}`)
     await delay(10)
   }
 }
