@@ -1,5 +1,4 @@
 import { request as httpRequest } from 'node:http'
-import { showOnFailure } from './last-seen.ts'
 
 const FOLLOWED: ReadonlySet<number> = new Set([302, 303, 307])
 
@@ -17,7 +16,6 @@ export class Surfer {
   readonly #origin: string
   readonly #userAgent: string
   readonly #from: string | undefined
-  #last: Seen | undefined
 
   /** @param from where it connects from, within 127.0.0.0/8 */
   constructor(
@@ -28,11 +26,6 @@ export class Surfer {
     this.#origin = origin
     this.#userAgent = userAgent
     this.#from = from
-    showOnFailure('a surfer', () =>
-      this.#last === undefined
-        ? ''
-        : `${this.#last.status} ${this.#last.path}\n${shownText(this.#last.text)}`,
-    )
   }
 
   /** Follows redirects. */
@@ -90,8 +83,7 @@ export class Surfer {
             Object.entries(response.headersDistinct).map(([name, values]) => [name, values ?? []]),
           )
           const text = Buffer.concat(chunks).toString('utf8')
-          this.#last = { status: response.statusCode ?? 0, headers: headersSeen, text, path }
-          resolve(this.#last)
+          resolve({ status: response.statusCode ?? 0, headers: headersSeen, text, path })
         })
       })
       request.on('error', reject)
@@ -136,12 +128,4 @@ function unescaped(text: string): string {
     .replaceAll('&quot;', '"')
     .replaceAll('&#39;', "'")
     .replaceAll('&amp;', '&')
-}
-
-/** The text of a page without its tags. */
-function shownText(text: string): string {
-  return text
-    .slice(Math.max(0, text.indexOf('<body>')))
-    .replaceAll(/<[^>]*>/g, ' ')
-    .replaceAll(/\s+/g, ' ')
 }
