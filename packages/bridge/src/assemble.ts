@@ -100,8 +100,8 @@ function agentListener(
       router.ended(connection)
       events.emit('agent-disconnected', connection)
     },
-    listed(connection) {
-      router.listed(connection)
+    catalogChanged(connection) {
+      router.catalogChanged(connection)
       events.emit('tools-changed', connection)
     },
     execute: ({ principal: { userId, sessionId, scopes }, ip }, call, settle, obstacle) =>

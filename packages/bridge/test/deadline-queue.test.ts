@@ -10,7 +10,7 @@ interface Waiting extends Dated {
 function waiting(system: FakeSystem): Waiting {
   const dated: Waiting = {
     dueAtMs: 0,
-    queuePlace: -1,
+    queueIndex: -1,
     toldAtMs: [],
     timeUp: () => void dated.toldAtMs.push(system.monotonicMs()),
   }

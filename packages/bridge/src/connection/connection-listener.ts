@@ -28,9 +28,9 @@ export interface ConnectionListener {
   challengeFailed(): void
   ended(connection: ReadyConnection): void
   /** A frame came that answers no call and is not a call that the rate limit allowed. */
-  uncounted(sizeBytes: number): void
+  uncountedFrame(sizeBytes: number): void
   /** The agent sent the catalog of its servers. */
-  listed(connection: ReadyConnection): void
+  catalogChanged(connection: ReadyConnection): void
   /**
    * The agent itself calls a tool.
    * @param obstacle why the call cannot run; it counts for the rate limit all the same

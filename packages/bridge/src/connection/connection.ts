@@ -88,7 +88,7 @@ export class Connection implements DataLink, DueListener {
 
   onDue(due: Due): void {
     if (due === 'renew') this.#renew(undefined)
-    else this.#take({ type: due })
+    else this.#handle({ type: due })
   }
 
   /** Handles one received frame. */
@@ -96,36 +96,36 @@ export class Connection implements DataLink, DueListener {
     const event = readFrame(frame, isBinary, this.version)
     if (event.type === 'bad-message' && this.isReady) this.#dataFrames.receiveInvalid(frame, event)
     this.#isCounted = false
-    this.#take(event)
-    if (!this.#isCounted) this.#listener.uncounted(frame.length)
+    this.#handle(event)
+    if (!this.#isCounted) this.#listener.uncountedFrame(frame.length)
   }
 
   refuse(event: BadMessageEvent): void {
-    this.#take(event)
+    this.#handle(event)
   }
 
   /** @param code 1006 when the peer just went away */
   socketClosed(code: number, reason: string): void {
     this.record({ event: 'ws_connection_closed', code, reason })
-    this.#take({ type: 'socket-closed' })
+    this.#handle({ type: 'socket-closed' })
   }
 
   replace(): void {
     this.record({ event: 'ws_connection_replaced' })
-    this.#take({ type: 'replaced' })
+    this.#handle({ type: 'replaced' })
   }
 
   /** Closes a connection that has not answered its challenge and may no longer do so. */
   lockOut(): void {
-    this.#take({ type: 'locked' })
+    this.#handle({ type: 'locked' })
   }
 
   revoke(code: RevocationCode = 'login_revoked'): void {
-    this.#take({ type: 'denied', code })
+    this.#handle({ type: 'denied', code })
   }
 
   drain(): void {
-    this.#take({ type: 'drain' })
+    this.#handle({ type: 'drain' })
   }
 
   call(call: ToolCall, settle: (outcome: CallOutcome) => void): SentCall {
@@ -136,7 +136,7 @@ export class Connection implements DataLink, DueListener {
     this.#log.logSecurityEvent({ ...event, userId: this.principal.userId, ip: this.ip })
   }
 
-  #take(event: ConnectionEvent): void {
+  #handle(event: ConnectionEvent): void {
     const { userId, sessionId } = this.principal
     const [next, effects]: Step = step(this.#state, event, {
       userId,
@@ -218,7 +218,7 @@ export class Connection implements DataLink, DueListener {
     lookup
       .then((event) => {
         if (event === undefined) this.#deadlines.retry()
-        else this.#take(event)
+        else this.#handle(event)
       })
       .catch(() => {
         this.record({ event: 'ws_error', error: 'internal_error' })

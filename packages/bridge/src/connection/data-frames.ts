@@ -86,7 +86,7 @@ export class DataFrames {
     })
     this.#ownCalls.run(id, (settle, obstacle) => {
       const settled = (outcome: CallOutcome): void => {
-        if (isRefusal(outcome)) this.#listener.uncounted(rawArgs.length)
+        if (isRefusal(outcome)) this.#listener.uncountedFrame(rawArgs.length)
         settle(outcome)
       }
       return this.#listener.execute(this.#link, { serverName, toolName, rawArgs }, settled, obstacle)
@@ -102,7 +102,7 @@ export class DataFrames {
       this.#link.refuse({ type: 'bad-message', code: 'message_too_large', detail, sizeBytes: part.sizeBytes })
     } else if (catalog !== 'incomplete') {
       this.#catalog = catalog
-      this.#listener.listed(this.#link)
+      this.#listener.catalogChanged(this.#link)
     }
   }
 }

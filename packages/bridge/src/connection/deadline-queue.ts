@@ -3,8 +3,8 @@ import type { System } from '../ports.ts'
 /** Something that is due at a moment of the monotonic clock. */
 export interface Dated {
   dueAtMs: number
-  /** Its place in the queue, which alone writes it; -1 while it is in none. */
-  queuePlace: number
+  /** Its index in the queue's heap, which alone writes it; -1 while it is in none. */
+  queueIndex: number
   timeUp(): void
 }
 
@@ -29,18 +29,18 @@ export class DeadlineQueue {
   /** Due then, and no longer when it was before. */
   set(dated: Dated, dueAtMs: number): void {
     dated.dueAtMs = dueAtMs
-    if (dated.queuePlace === -1) dated.queuePlace = this.#heap.push(dated) - 1
+    if (dated.queueIndex === -1) dated.queueIndex = this.#heap.push(dated) - 1
     this.#sift(dated)
     this.#arm()
   }
 
   remove(dated: Dated): void {
-    const place = dated.queuePlace
-    if (place === -1) return
-    dated.queuePlace = -1
+    const index = dated.queueIndex
+    if (index === -1) return
+    dated.queueIndex = -1
     const last = this.#heap.pop()
     if (last !== undefined && last !== dated) {
-      this.#put(last, place)
+      this.#put(last, index)
       this.#sift(last)
     }
     if (this.#heap.length > 0) return
@@ -77,13 +77,13 @@ export class DeadlineQueue {
   /** Up while it is due before its parent, else down while a child is due before it. */
   #sift(dated: Dated): void {
     for (;;) {
-      const parent = this.#heap[(dated.queuePlace - 1) >> 1]
-      if (dated.queuePlace === 0 || parent === undefined || parent.dueAtMs <= dated.dueAtMs) break
+      const parent = this.#heap[(dated.queueIndex - 1) >> 1]
+      if (dated.queueIndex === 0 || parent === undefined || parent.dueAtMs <= dated.dueAtMs) break
       this.#swap(dated, parent)
     }
     for (;;) {
-      const left = this.#heap[2 * dated.queuePlace + 1]
-      const right = this.#heap[2 * dated.queuePlace + 2]
+      const left = this.#heap[2 * dated.queueIndex + 1]
+      const right = this.#heap[2 * dated.queueIndex + 2]
       const child = right !== undefined && left !== undefined && right.dueAtMs < left.dueAtMs ? right : left
       if (child === undefined || child.dueAtMs >= dated.dueAtMs) return
       this.#swap(dated, child)
@@ -91,13 +91,13 @@ export class DeadlineQueue {
   }
 
   #swap(one: Dated, other: Dated): void {
-    const place = one.queuePlace
-    this.#put(one, other.queuePlace)
-    this.#put(other, place)
+    const index = one.queueIndex
+    this.#put(one, other.queueIndex)
+    this.#put(other, index)
   }
 
-  #put(dated: Dated, place: number): void {
-    dated.queuePlace = place
-    this.#heap[place] = dated
+  #put(dated: Dated, index: number): void {
+    dated.queueIndex = index
+    this.#heap[index] = dated
   }
 }

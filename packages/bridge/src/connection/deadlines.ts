@@ -19,7 +19,7 @@ export interface DueListener {
 /** The moments of a connection, on the monotonic clock; the next of them stands in the queue of all. */
 export class Deadlines implements Dated {
   dueAtMs = 0
-  queuePlace = -1
+  queueIndex = -1
   readonly #system: System
   readonly #queue: DeadlineQueue
   readonly #listener: DueListener

@@ -8,20 +8,20 @@ interface PendingCall {
   readonly settle: (outcome: CallOutcome) => void
 }
 
-/** An id is 20 random characters, which nobody can guess, and the call's place. */
+/** An id is 20 random characters, which nobody can guess, and the call's slot. */
 const RANDOM_BYTES = 15
 const RANDOM_CHARS = 20
 
 /**
- * The calls one connection owes an answer, each in a place that its id names. Not a Map: V8 chains the
+ * The calls one connection owes an answer, each in a slot that its id names. Not a Map: V8 chains the
  * tables that a busy Map has outgrown, and once one of them is old, all later ones stay, with their
  * calls and all those refer to, until the next full collection.
  *
  * All have the same time limit; one timer serves them all.
  */
 export class PendingCalls {
-  readonly #places: (PendingCall | undefined)[] = []
-  readonly #free: number[] = []
+  readonly #slots: (PendingCall | undefined)[] = []
+  readonly #freeSlots: number[] = []
   readonly #system: System
   readonly #timeoutMs: number
   readonly #onTimeout: (id: string) => void
@@ -34,19 +34,19 @@ export class PendingCalls {
   }
 
   get size(): number {
-    return this.#places.length - this.#free.length
+    return this.#slots.length - this.#freeSlots.length
   }
 
   has(id: string): boolean {
-    return this.#places[placeOf(id)]?.id === id
+    return this.#slots[slotOf(id)]?.id === id
   }
 
   /** @returns the id it waits under */
   add(settle: (outcome: CallOutcome) => void): string {
-    const place = this.#free.pop() ?? this.#places.length
+    const slot = this.#freeSlots.pop() ?? this.#slots.length
     const id =
-      this.#system.randomBytes(RANDOM_BYTES).toString('base64url') + place.toString(36).padStart(2, '0')
-    this.#places[place] = {
+      this.#system.randomBytes(RANDOM_BYTES).toString('base64url') + slot.toString(36).padStart(2, '0')
+    this.#slots[slot] = {
       id,
       deadlineAtMs: this.#system.monotonicMs() + this.#timeoutMs,
       settle,
@@ -57,11 +57,11 @@ export class PendingCalls {
 
   /** Answers the call once. @returns false when no such call waits: the answer is late, double or invented */
   settle(id: string, outcome: CallOutcome): boolean {
-    const place = placeOf(id)
-    const call = this.#places[place]
+    const slot = slotOf(id)
+    const call = this.#slots[slot]
     if (call === undefined || call.id !== id) return false
-    this.#places[place] = undefined
-    this.#free.push(place)
+    this.#slots[slot] = undefined
+    this.#freeSlots.push(slot)
     call.settle(outcome)
     return true
   }
@@ -69,7 +69,7 @@ export class PendingCalls {
   failAll(code: ErrorCode): void {
     this.#cancelTimer?.()
     this.#cancelTimer = undefined
-    for (const call of [...this.#places]) {
+    for (const call of [...this.#slots]) {
       if (call !== undefined) this.settle(call.id, failed(new BridgeError(code, `Call ${call.id}.`)))
     }
   }
@@ -78,7 +78,7 @@ export class PendingCalls {
     this.#cancelTimer = undefined
     const nowMs = this.#system.monotonicMs()
     let nextAtMs = Number.POSITIVE_INFINITY
-    for (const call of [...this.#places]) {
+    for (const call of [...this.#slots]) {
       if (call === undefined) continue
       if (call.deadlineAtMs > nowMs) {
         nextAtMs = Math.min(nextAtMs, call.deadlineAtMs)
@@ -93,6 +93,6 @@ export class PendingCalls {
   }
 }
 
-function placeOf(id: string): number {
+function slotOf(id: string): number {
   return Number.parseInt(id.slice(RANDOM_CHARS), 36)
 }

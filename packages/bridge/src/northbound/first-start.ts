@@ -23,7 +23,7 @@ export class FirstStart {
    */
   wait(userId: string, isStarting: () => boolean, onEnd: (end: () => void) => void): Promise<void> {
     return new Promise((resolve) => {
-      const stop = this.#router.onListed(userId, () => {
+      const stop = this.#router.onCatalogChanged(userId, () => {
         if (!isStarting()) end()
       })
       const cancel = stop && this.#system.after(WAIT_MS, () => end())

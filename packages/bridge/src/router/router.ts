@@ -28,7 +28,7 @@ export class Router {
     const { userId, sessionId } = connection.principal
     const others = this.#connections(userId)
     this.#byUser.add(userId, connection)
-    this.listed(connection)
+    this.catalogChanged(connection)
     for (const other of others) {
       if (other.principal.sessionId === sessionId) other.replace()
     }
@@ -42,11 +42,11 @@ export class Router {
   /** [ROUTE.4] Takes out this very connection, never another of the same user. */
   ended(connection: ReadyConnection): void {
     this.#byUser.remove(connection.principal.userId, connection)
-    this.listed(connection)
+    this.catalogChanged(connection)
   }
 
   /** Handles a changed catalog. */
-  listed({ principal }: ReadyConnection): void {
+  catalogChanged({ principal }: ReadyConnection): void {
     for (const check of [...(this.#startWaits.get(principal.userId) ?? [])]) check()
   }
 
@@ -56,17 +56,18 @@ export class Router {
    */
   isStarting(userId: string, serverName?: string): boolean {
     const connections = this.#connections(userId)
-    if (serverName === undefined) return connections.some((each) => isSilent(each) || hasStarting(each))
+    if (serverName === undefined)
+      return connections.some((each) => isCatalogPending(each) || hasStarting(each))
     const states = connections.map(({ catalog }) => catalog?.get(serverName)?.state)
     if (states.includes('ready')) return false
-    return states.includes('starting') || connections.some(isSilent)
+    return states.includes('starting') || connections.some(isCatalogPending)
   }
 
   /**
    * Calls back whenever what the user has may have changed.
    * @returns stops that; `undefined` when too many wait already
    */
-  onListed(userId: string, check: () => void): (() => void) | undefined {
+  onCatalogChanged(userId: string, check: () => void): (() => void) | undefined {
     const waits = this.#startWaits.get(userId) ?? new Set()
     if (waits.size >= MAX_START_WAITS) return undefined
     this.#startWaits.set(userId, waits.add(check))
@@ -115,11 +116,13 @@ export class Router {
     if (serverName !== undefined) {
       const found = this.#find(userId, serverName)
       if (found instanceof BridgeError) return found
-      return isSilent(found) ? new BridgeError('server_unavailable', JUST_CONNECTED) : undefined
+      return isCatalogPending(found) ? new BridgeError('server_unavailable', JUST_CONNECTED) : undefined
     }
     const connections = this.#connections(userId)
     if (connections.length === 0) return new BridgeError('agent_offline')
-    return connections.every(isSilent) ? new BridgeError('server_unavailable', JUST_CONNECTED) : undefined
+    return connections.every(isCatalogPending)
+      ? new BridgeError('server_unavailable', JUST_CONNECTED)
+      : undefined
   }
 
   #connections(userId: string): readonly ReadyConnection[] {
@@ -174,7 +177,7 @@ function merged(catalogs: readonly Catalog[]): Catalog {
 const JUST_CONNECTED = 'The agent has just connected and has not reported its local servers yet.'
 
 /** [ROUTE.7] An agent that will tell its servers, and has not yet: an empty list would be a lie. */
-function isSilent({ version, catalog }: ReadyConnection): boolean {
+function isCatalogPending({ version, catalog }: ReadyConnection): boolean {
   return version === 'v2' && catalog === undefined
 }
 

@@ -22,7 +22,8 @@ import type { Liveness, Pinged } from './liveness.ts'
 const REVOKED_CLOSE_MS = 500
 
 /** Receives events of admitted agents. */
-export interface AgentListener extends Omit<ConnectionListener, 'challengeFailed' | 'confirm' | 'uncounted'> {
+export interface AgentListener
+  extends Omit<ConnectionListener, 'challengeFailed' | 'confirm' | 'uncountedFrame'> {
   /** The connection that a new one of the same login would replace. */
   earlier(principal: Principal): ReadyConnection | undefined
   /** The device was revoked, since its key was copied: all that is open of it must end, wherever it is. */
@@ -61,30 +62,30 @@ export class OpenAgent implements ConnectionListener, WebSocketListener, Pinged,
     agent: AdmittedAgent,
     webSocket: AgentWebSocket,
     socket: Duplex,
-    around: AgentServices,
+    services: AgentServices,
   ): OpenAgent {
-    return new OpenAgent(agent, webSocket, socket, around)
+    return new OpenAgent(agent, webSocket, socket, services)
   }
 
   private constructor(
     agent: AdmittedAgent,
     webSocket: AgentWebSocket,
     socket: Duplex,
-    around: AgentServices,
+    services: AgentServices,
   ) {
     this.#login = agent.login
     this.#address = agent.address
     this.#admitted = agent
-    this.#shared = around
+    this.#shared = services
     this.#webSocket = webSocket
     this.#stopCounting = capUnverifiedBytes(webSocket, socket)
-    around.admission.opened(agent)
-    webSocket.begin({ listener: this, socket, system: around.system })
+    services.admission.opened(agent)
+    webSocket.begin({ listener: this, socket, system: services.system })
     const { principal, version, address, seen, device } = agent
     const challengeAttempts = seen.mustProve ? 1 : limits.challengeAttempts
     const login = { principal, version, ip: address.ip, challengeAttempts, device }
-    this.connection = new Connection(login, webSocket, this, around.system, around.log, around.options)
-    around.open.add(this)
+    this.connection = new Connection(login, webSocket, this, services.system, services.log, services.options)
+    services.open.add(this)
     if (!agent.login.open(this)) this.revoked()
   }
 
@@ -101,8 +102,8 @@ export class OpenAgent implements ConnectionListener, WebSocketListener, Pinged,
     this.#shared.listener.ended(ready)
   }
 
-  listed(ready: ReadyConnection): void {
-    this.#shared.listener.listed(ready)
+  catalogChanged(ready: ReadyConnection): void {
+    this.#shared.listener.catalogChanged(ready)
   }
 
   /** [LIVE.1] An unverified agent is not pinged; the challenge's deadline covers it. */
@@ -111,11 +112,11 @@ export class OpenAgent implements ConnectionListener, WebSocketListener, Pinged,
   }
 
   pinged(): void {
-    this.uncounted(0)
+    this.uncountedFrame(0)
   }
 
   /** [LOAD.6] An agent that sends more than calls need is read from more slowly. */
-  uncounted(sizeBytes: number): void {
+  uncountedFrame(sizeBytes: number): void {
     const nowMs = this.#shared.system.monotonicMs()
     this.#frames ??= new Allowance(FRAME_ALLOWANCE)
     this.#frames.charge(unitsOf(sizeBytes, FRAME_ALLOWANCE), nowMs)

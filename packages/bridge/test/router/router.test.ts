@@ -191,9 +191,9 @@ test('[ROUTE.8] notifies a wait of agents that connect, leave or send a catalog,
   const agent = new FakeConnection('ann', 'a', [STARTING])
   const { router } = setUp()
   let heard = 0
-  const stop = router.onListed('ann', () => void heard++)
+  const stop = router.onCatalogChanged('ann', () => void heard++)
   router.registerConnection(agent)
-  router.listed(agent)
+  router.catalogChanged(agent)
   router.ended(agent)
   router.registerConnection(new FakeConnection('bob', 'b', [STARTING]))
   expect(heard).toBe(3)

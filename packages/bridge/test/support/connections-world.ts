@@ -204,8 +204,8 @@ export class World {
         this.ready.delete(connection)
         this.#router.ended(connection)
       },
-      uncounted: () => {},
-      listed: (connection) => this.#router.listed(connection),
+      uncountedFrame: () => {},
+      catalogChanged: (connection) => this.#router.catalogChanged(connection),
       execute: (_asker, call, settle, obstacle) => {
         const record = obstacle === undefined ? this.onExecute() : () => {}
         const ended = (outcome: CallOutcome): void => {

@@ -110,9 +110,9 @@ export class OneConnection {
       confirm: () => this.confirm(),
       verified: () => void this.happened.push('verified'),
       challengeFailed: () => void this.happened.push('challenge failed'),
-      uncounted: () => {},
+      uncountedFrame: () => {},
       ended: () => void this.happened.push('ended'),
-      listed: () => {},
+      catalogChanged: () => {},
       execute: (_connection, call, settle, obstacle) => {
         const index = this.executed.push({ call, settle, obstacle })
         return () => void this.happened.push(`cancelled ${index}`)
