@@ -20,7 +20,7 @@ export const LAYERS: readonly Layer[] = [
   {
     area: 'protocol',
     imports: [],
-    modules: ['node:crypto', 'zod'],
+    modules: ['node:crypto', 'node:module', 'zod'],
     because: 'the bridge and the agent share it, so it depends on neither',
   },
   {

@@ -54,7 +54,7 @@ test('[ACCT.6] shows machines with the words of their key, apps and logins, with
   const page = await ann.get('/account')
   for (const shown of [
     "Ann's laptop",
-    'gisuk-sovud-lodus-robub-nudul-vupas',
+    'calamari-eats-lemon-daringly-womankind-tradition-agreement-shifty',
     'Some app',
     'Firefox on Linux',
     'this browser',
@@ -135,7 +135,7 @@ test('[LOGIN.7] a new password ends the apps and machines on its page, except un
     const ann = await accounts.login('ann')
     const page = await ann.get('/account/password')
     for (const shown of [
-      "Ann's laptop (gisuk-sovud-lodus-robub-nudul-vupas)",
+      "Ann's laptop (calamari-eats-lemon-daringly-womankind-tradition-agreement-shifty)",
       'Some app',
       'Enrolment of a box',
     ])

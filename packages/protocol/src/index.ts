@@ -71,3 +71,4 @@ export { agentSigned, bridgeSigned, type TranscriptFacts, transcript } from './t
 export { unreachable } from './unreachable.ts'
 export type { UpMessage } from './up.ts'
 export { type ProtocolVersion, SUBPROTOCOL_V2, schemaHashes, schemas } from './version.ts'
+export { fromWords, toWords } from './words.ts'
