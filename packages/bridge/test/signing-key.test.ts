@@ -44,5 +44,5 @@ test('[OAUTH.2] has another key for another secret, and fails on a changed one',
   expect((await loadSigningKey(store, Buffer.alloc(32, 2), system)).keyId).not.toBe(keyId)
   const [name = '', other = ''] = store.kept.keys()
   store.kept.set(name, String(store.kept.get(other)))
-  await expect(loadSigningKey(store, KEY, system)).rejects.toThrow('changed')
+  await expect(loadSigningKey(store, KEY, system)).rejects.toThrow('was modified')
 })

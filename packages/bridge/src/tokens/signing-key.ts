@@ -1,15 +1,9 @@
-import {
-  createHash,
-  createPrivateKey,
-  generateKeyPairSync,
-  type JsonWebKey,
-  type KeyObject,
-} from 'node:crypto'
+import { createPrivateKey, generateKeyPairSync, type JsonWebKey, type KeyObject } from 'node:crypto'
 import { thumbprint } from '@bridgekeeper/protocol'
 import type { JWK } from 'jose'
 import type { KeyStore } from '../ports/keys.ts'
 import type { System } from '../ports.ts'
-import { seal, unseal } from './sealed.ts'
+import { loadKeptKey } from './kept-key.ts'
 
 export const ACCESS_TOKEN_ALGORITHM = 'ES256'
 
@@ -25,8 +19,8 @@ export interface SigningKey {
 }
 
 /**
- * Loads the installation's signing key, or makes it. Nodes that start at the same time get the same key. Its
- * name depends on the secret: a new secret makes a new key and invalidates all earlier tokens.
+ * Loads the installation's signing key, or creates it. A new secret creates a new key and invalidates all earlier
+ * tokens.
  *
  * @param sealKey 32 bytes, derived from the installation's secret
  * @throws Error if the stored key was changed
@@ -36,10 +30,7 @@ export async function loadSigningKey(
   sealKey: Uint8Array,
   system: System,
 ): Promise<SigningKey> {
-  const name = `oauth-signing-${createHash('sha256').update(sealKey).digest('hex').slice(0, 16)}`
-  const kept = (await store.get(name)) ?? (await store.keep(name, seal(sealKey, name, freshKey(), system)))
-  const text = unseal(sealKey, name, kept)
-  if (text === undefined) throw new Error('The signing key in the store was modified.')
+  const text = await loadKeptKey({ store, sealKey, system }, 'oauth-signing', freshKey)
   const jwk = JSON.parse(text) as JsonWebKey & JWK
   const { kty, crv, x, y } = jwk
   const publicPart = { kty, crv, x, y } as JWK

@@ -1,11 +1,10 @@
-import { createHash, createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:crypto'
+import { createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:crypto'
 import type { System } from '@bridgekeeper/bridge'
-import { type KeyStore, seal, unseal } from '@bridgekeeper/bridge/parts'
+import { type KeyStore, loadKeptKey } from '@bridgekeeper/bridge/parts'
 
 /**
- * Loads the installation's key, which devices pin, or creates it. Nodes that start at once get the same key.
- * Its name depends on the secret: a new secret makes a new key, and devices that pinned the old one must
- * enrol again.
+ * Loads the installation's key, which devices pin, or creates it. A new secret creates a new key, and devices that
+ * pinned the old one must enrol again.
  *
  * @param sealKey 32 bytes, derived from the installation's secret
  * @throws Error if the stored key was changed
@@ -15,11 +14,7 @@ export async function loadBridgeKey(
   sealKey: Uint8Array,
   system: System,
 ): Promise<KeyObject> {
-  const name = `bridge-${createHash('sha256').update(sealKey).digest('hex').slice(0, 16)}`
-  const kept = (await store.get(name)) ?? (await store.keep(name, seal(sealKey, name, freshKey(), system)))
-  const pem = unseal(sealKey, name, kept)
-  if (pem === undefined) throw new Error("The bridge's key in the store was modified.")
-  return createPrivateKey(pem)
+  return createPrivateKey(await loadKeptKey({ store, sealKey, system }, 'bridge', freshKey))
 }
 
 function freshKey(): string {
