@@ -29,6 +29,22 @@ export function readBridgeUrl(text: string): URL | undefined {
   return url
 }
 
+/**
+ * The address of a URL, without a slash at its end: a path is appended to it.
+ * @returns `undefined` if the URL also has a user name, password, query or fragment
+ */
+export function plainAddress({
+  username,
+  password,
+  search,
+  hash,
+  origin,
+  pathname,
+}: URL): string | undefined {
+  if (username + password + search + hash !== '') return undefined
+  return origin + pathname.replace(/\/+$/, '')
+}
+
 function withScheme(text: string): string {
   const url = `http://${text}`
   return isLoopbackHost(parsed(url)?.hostname ?? '') ? url : `https://${text}`

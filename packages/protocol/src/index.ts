@@ -1,5 +1,5 @@
 export { BridgeError } from './bridge-error.ts'
-export { readBridgeUrl } from './bridge-url.ts'
+export { plainAddress, readBridgeUrl } from './bridge-url.ts'
 export {
   type CatalogServer,
   type CatalogTool,

@@ -1,4 +1,4 @@
-import { isLoopbackHost, readBridgeUrl } from '@bridgekeeper/protocol'
+import { isLoopbackHost, plainAddress, readBridgeUrl } from '@bridgekeeper/protocol'
 import { AgentError } from '../errors.ts'
 
 const PATH = '/api/mcp-ws'
@@ -22,8 +22,9 @@ export function bridgeAddress(text: string, allowInsecure: boolean): string {
   // A URL that does not parse is not repeated: it may hold a password.
   const url = readBridgeUrl(text)
   if (url === undefined) throw new AgentError('url_invalid')
-  if (url.username + url.password + url.search + url.hash !== '') throw new AgentError('url_credentials')
+  const address = plainAddress(url)
+  if (address === undefined) throw new AgentError('url_credentials')
   if (url.protocol === 'http:' && !allowInsecure && !isLoopbackHost(url.hostname))
     throw new AgentError('url_insecure')
-  return url.origin + url.pathname.replace(/\/+$/, '')
+  return address
 }

@@ -1,4 +1,4 @@
-import { readBridgeUrl } from '@bridgekeeper/protocol'
+import { plainAddress, readBridgeUrl } from '@bridgekeeper/protocol'
 import { type Setting, SetupError } from '@bridgekeeper/standalone/settings'
 
 const FLAG = '--url'
@@ -31,11 +31,12 @@ function webAddress(name: string, text: string): string {
       `${name} must be the http(s) URL of a bridge.`,
       'Use a URL like https://bridge.example.com.',
     )
-  if (url.username + url.password + url.search + url.hash !== '')
+  const address = plainAddress(url)
+  if (address === undefined)
     throw new SetupError(
       'setting_invalid',
       `${name} must be a URL without user name, password, query and fragment: URLs end up in logs.`,
       'Remove them; pass a token with BRIDGEKEEPER_TOKEN or --token.',
     )
-  return url.origin + url.pathname.replace(/\/+$/, '')
+  return address
 }

@@ -1,4 +1,5 @@
 import { isIP } from 'node:net'
+import { plainAddress } from '@bridgekeeper/protocol'
 import ipaddr from 'ipaddr.js'
 import { z } from 'zod'
 
@@ -48,8 +49,7 @@ function firstAddress(range: string, version: number): string | undefined {
 function readPublicUrl(text: string): string | undefined {
   const url = URL.parse(text)
   if (url === null || !['https:', 'http:'].includes(url.protocol)) return undefined
-  if (url.username + url.password + url.search + url.hash !== '') return undefined
-  return url.origin + url.pathname.replace(/\/+$/, '')
+  return plainAddress(url)
 }
 
 function readOrigin(text: string): string | undefined {
