@@ -2,6 +2,7 @@ import type { z } from 'zod'
 import type { ErrorCode } from './codes.ts'
 import type { DownMessage } from './down.ts'
 import { isPlain, parseJson, type RawJson } from './json.ts'
+import { CLOSE_BRACE } from './json-bytes.ts'
 import { bytesAt, namedMembers, objectMembers, type Span, spanIs, stringAt } from './json-spans.ts'
 import { limits } from './limits.ts'
 import { cleanText } from './text.ts'
@@ -107,7 +108,7 @@ function wrap(head: string, payload: RawJson): Buffer {
   const frame = Buffer.allocUnsafe(headBytes + payload.length + 1)
   frame.write(head, 0)
   payload.copy(frame, headBytes)
-  frame[frame.length - 1] = 0x7d
+  frame[frame.length - 1] = CLOSE_BRACE
   return frame
 }
 

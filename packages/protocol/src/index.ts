@@ -26,6 +26,17 @@ export { codes, type ErrorCode, isErrorCode } from './codes.ts'
 export type { DownMessage } from './down.ts'
 export { type Exposure, type FileRights, secretExposure, trustExposure } from './file-rights.ts'
 export { canonicalJson, isObject, type Json, parseJson, type RawJson } from './json.ts'
+export {
+  BACKSLASH,
+  CLOSE_BRACE,
+  CLOSE_BRACKET,
+  isDigit,
+  MINUS,
+  OPEN_BRACE,
+  OPEN_BRACKET,
+  QUOTE,
+  skipSpace,
+} from './json-bytes.ts'
 export { isJson, isTooDeep } from './json-grammar.ts'
 export {
   arrayItems,

@@ -1,4 +1,15 @@
-import { arrayItems, objectEnd, objectMembers, spanIs } from '@bridgekeeper/protocol'
+import {
+  arrayItems,
+  BACKSLASH,
+  CLOSE_BRACE,
+  CLOSE_BRACKET,
+  OPEN_BRACE,
+  OPEN_BRACKET,
+  objectEnd,
+  objectMembers,
+  QUOTE,
+  spanIs,
+} from '@bridgekeeper/protocol'
 import type { Members } from './rpc-answer.ts'
 
 export interface MessageHandlers {
@@ -17,7 +28,6 @@ export interface MessageHandlers {
 }
 
 const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf]
-const OPEN_BRACE = 0x7b
 /** How far into a line, and at how many places, a message behind other text is looked for. */
 const NOISE_BYTES = 4_096
 const MAX_PLACES = 16
@@ -146,11 +156,11 @@ function depthBehind(line: Buffer, before: number): number | undefined {
   for (let at = 0; at < line.length; at++) {
     const char = line[at]
     if (isInString) {
-      if (char === 0x5c) at++
-      else if (char === 0x22) isInString = false
-    } else if (char === 0x22) isInString = true
-    else if (char === OPEN_BRACE || char === 0x5b) depth++
-    else if ((char === 0x7d || char === 0x5d) && --depth < 0) return undefined
+      if (char === BACKSLASH) at++
+      else if (char === QUOTE) isInString = false
+    } else if (char === QUOTE) isInString = true
+    else if (char === OPEN_BRACE || char === OPEN_BRACKET) depth++
+    else if ((char === CLOSE_BRACE || char === CLOSE_BRACKET) && --depth < 0) return undefined
   }
   return isInString ? undefined : depth
 }

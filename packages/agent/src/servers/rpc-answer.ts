@@ -5,6 +5,7 @@ import {
   isObject,
   isTooDeep,
   leadingMembers,
+  OPEN_BRACE,
   parseJson,
   type RawJson,
   type Span,
@@ -25,7 +26,6 @@ export type Answer =
       readonly text: Buffer
     }
 
-const OPEN_BRACE = 0x7b
 const INTERNAL_ERROR = -32_603
 const NO_MESSAGE = 'The server gave no message.'
 /** The id of an answer that has it last, with at most the version behind it. */

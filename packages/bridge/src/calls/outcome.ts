@@ -4,6 +4,7 @@ import {
   type ErrorCode,
   isErrorCode,
   isObject,
+  OPEN_BRACKET,
   objectMembers,
   type ProtocolVersion,
   parseJson,
@@ -68,7 +69,7 @@ const CONTENT_FIRST = Buffer.from('{"content":[')
 function asToolResult(value: RawJson): RawJson {
   if (value.subarray(0, CONTENT_FIRST.length).equals(CONTENT_FIRST)) return value
   const content = objectMembers(value)?.get('content')
-  if (content !== undefined && value[content[0]] === 0x5b) return value
+  if (content !== undefined && value[content[0]] === OPEN_BRACKET) return value
   const parsed = parseJson(value.toString('utf8'))?.value
   const text = typeof parsed === 'string' ? parsed : value.toString('utf8')
   return toJson({ content: [{ type: 'text', text }], ...(isObject(parsed) && { structuredContent: parsed }) })

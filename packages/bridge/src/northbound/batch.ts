@@ -1,5 +1,13 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import { arrayItems, BridgeError, isJson, isTooDeep, type Span } from '@bridgekeeper/protocol'
+import {
+  arrayItems,
+  BridgeError,
+  isJson,
+  isTooDeep,
+  OPEN_BRACKET,
+  type Span,
+  skipSpace,
+} from '@bridgekeeper/protocol'
 import { tooDeep } from './message.ts'
 
 /** Messages of one JSON-RPC batch. */
@@ -7,14 +15,10 @@ export const MAX_BATCH = 32
 
 /** The revision that has batches, and earlier ones. A request without the header is taken for it. */
 const VERSIONS_WITH_BATCHES: readonly unknown[] = [undefined, '2025-03-26', '2024-11-05', '2024-10-07']
-const OPEN_BRACKET = 0x5b
-const WHITE_SPACE = new Set([0x20, 0x09, 0x0a, 0x0d])
 
 /** Whether the text begins as a batch. */
 export function isBatch(body: Buffer): boolean {
-  let at = 0
-  while (WHITE_SPACE.has(body[at] ?? 0)) at++
-  return body[at] === OPEN_BRACKET
+  return body[skipSpace(body, 0)] === OPEN_BRACKET
 }
 
 /** Finds the messages of a batch. @returns why it is refused as a whole; `undefined` if it is not JSON */

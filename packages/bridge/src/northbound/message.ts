@@ -1,11 +1,14 @@
 import {
   BridgeError,
   bytesAt,
+  isDigit,
   isEmptyAt,
   isJson,
+  MINUS,
   parseJson,
   pickDeepMembers,
   pickMembers,
+  QUOTE,
   type RawJson,
   type Span,
   spanIs,
@@ -31,10 +34,6 @@ export interface RpcRequest {
 export const NULL_ID: RawJson = Buffer.from('null')
 
 const MEMBERS = ['jsonrpc', 'id', 'method', 'params', 'result', 'error']
-const QUOTE = 0x22
-const MINUS = 0x2d
-const ZERO = 0x30
-const NINE = 0x39
 
 /**
  * Reads one JSON-RPC 2.0 message. Members that it does not know are ignored.
@@ -75,7 +74,7 @@ function messageOf(body: Buffer, members: readonly (Span | undefined)[]): RpcMes
 function idOf(body: Buffer, span: Span | undefined): RawJson {
   const first = span === undefined || span === TWICE ? undefined : body[span[0]]
   if (first === undefined) return NULL_ID
-  const isId = first === QUOTE || first === MINUS || (first >= ZERO && first <= NINE)
+  const isId = first === QUOTE || first === MINUS || isDigit(first)
   return isId ? (bytesAt(body, span) ?? NULL_ID) : NULL_ID
 }
 

@@ -1,4 +1,12 @@
-import { BridgeError, bytesAt, isEmptyAt, type RawJson, type Span, stringAt } from '@bridgekeeper/protocol'
+import {
+  BridgeError,
+  bytesAt,
+  isEmptyAt,
+  OPEN_BRACE,
+  type RawJson,
+  type Span,
+  stringAt,
+} from '@bridgekeeper/protocol'
 import { readParams } from './message.ts'
 
 /** The parameters of a `tools/call`, read as bytes. */
@@ -12,7 +20,6 @@ export interface CallParams {
 
 const CALL_MEMBERS = ['name', 'arguments', '_meta']
 const LIST_MEMBERS = ['cursor', '_meta']
-const OPEN_BRACE = 0x7b
 const NO_ARGUMENTS: RawJson = Buffer.from('{}')
 
 /** Reads the parameters of a `tools/call`. @returns why they are not valid */

@@ -1,9 +1,17 @@
-import { isObject, objectMembers, parseJson, type RawJson, type Span, spanIs } from '@bridgekeeper/protocol'
+import {
+  CLOSE_BRACE,
+  isObject,
+  OPEN_BRACE,
+  objectMembers,
+  parseJson,
+  type RawJson,
+  type Span,
+  spanIs,
+} from '@bridgekeeper/protocol'
 import { SERVER_INFO_META_KEY } from '@modelcontextprotocol/server'
 import type { Era } from './revision.ts'
 import type { ServerIdentity } from './tool-view.ts'
 
-const OPEN_BRACE = 0x7b
 const CONTENT_FIRST = '{"content":'
 
 /**
@@ -68,7 +76,7 @@ function named(meta: Record<string, unknown>, identity: ServerIdentity): Record<
 /** Puts members before the closing brace of an object. */
 function splice(object: RawJson, isEmpty: boolean, members: readonly string[]): RawJson {
   if (members.length === 0) return object
-  const end = object.lastIndexOf(0x7d)
+  const end = object.lastIndexOf(CLOSE_BRACE)
   return Buffer.concat([
     object.subarray(0, end),
     Buffer.from((isEmpty ? '' : ',') + members.join(',')),
