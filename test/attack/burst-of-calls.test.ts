@@ -52,7 +52,7 @@ for (const [path, headers] of [
   ['the usual content type', {}],
   ['another content type', OTHER_TYPE],
 ] as const) {
-  test(`[RATE.9] W21: refuses one of 101 concurrent calls on ${path} with rate_limit_exceeded`, async () => {
+  test(`[RATE.9] W21: refuses one of 101 concurrent calls with rate_limit_exceeded, sent with ${path}`, async () => {
     const at = await startBridge({ system: new FakeSystem() })
     const { accessToken } = await at.token('ann', HOUR)
     const count = await burst(at, async () => {
@@ -100,7 +100,7 @@ for (const [path, headers] of [
   ['the usual content type', {}],
   ['another content type', OTHER_TYPE],
 ] as const) {
-  test(`[BLOCK.5] W22: after an operator lifts a block, accepts the next call on ${path} and starts a fresh window`, async () => {
+  test(`[BLOCK.5] W22: after an operator lifts a block, accepts the next call with ${path} and starts a fresh window`, async () => {
     const { at, lift } = await withStore()
     const { accessToken } = await at.token('ann', HOUR)
     const call = async () =>

@@ -92,7 +92,7 @@ test.each([
   ['lists with another content type', LIST, OTHER_TYPE],
   ['malformed messages', '{"jsonrpc":', {}],
 ])(
-  '[LOAD.4] of %s, refuses the 601st at once with 429, and accepts ten more a second later',
+  '[LOAD.4] refuses the 601st request at once with 429, and accepts ten more a second later: %s',
   async (_what, body, headers) => {
     const { at, system, log, ann, bob } = await withoutCallLimits()
     const ask = async (as = ann) => (await post(at, '/mcp', body, { ...as, ...headers })).status

@@ -94,7 +94,7 @@ test('[HTTP.4] closes the idlest sockets of an address above 512, and no others'
 test.each<[string, (port: number) => Promise<RawClient>]>([
   ['sockets that say nothing', (port) => silent(port, '127.0.0.3')],
   ['idle keep-alive connections', (port) => idle(port, '127.0.0.3')],
-])('[HTTP.4] limits %s of one address', async (_what, connected) => {
+])('[HTTP.4] limits per address: %s', async (_what, connected) => {
   const { port } = await start(perAddress(5))
   const clients: RawClient[] = []
   for (let count = 0; count < 12; count++) clients.push(await connected(port))

@@ -5,7 +5,7 @@ import { atEveryDoor, everyDoor, hmacToken, partsOf } from '../support/forge.ts'
 
 /** Every one is signed with the bridge's own secret, as by another service that shares it. */
 test.each<[string, object, object]>([
-  ['a refresh token, without a type', {}, { typ: 'JWT' }],
+  ['a refresh token without a type', {}, { typ: 'JWT' }],
   ['an ID token', { nonce: 'n' }, { typ: 'id_token+jwt' }],
   ['a logout token', { events: {} }, { typ: 'logout+jwt' }],
   ['a token without any type', {}, { typ: undefined }],
@@ -26,7 +26,7 @@ test.each<[string, object, object]>([
   ['a token with a string as version', { tv: '0' }, {}],
   ['a token with an object as user', { sub: { $ne: '' } }, {}],
   ['a token with a list as scope', { scope: ['tools:list'] }, {}],
-])('[AUTH.5] W10: refuses %s at every door', async (_what, claims, header) => {
+])('[AUTH.5] W10: refuses at every door %s', async (_what, claims, header) => {
   const bridge = await startBridge()
   const mine = partsOf((await bridge.token('ann')).accessToken)
   const token = hmacToken({ ...mine.header, ...header }, { ...mine.claims, ...claims }, SECRET)

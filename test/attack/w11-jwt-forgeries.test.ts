@@ -36,7 +36,7 @@ const FORGERIES: readonly (readonly [string, Forge])[] = [
   ['in another alphabet', (_m, t) => `${t}=`],
 ]
 
-test.each(FORGERIES)('[AUTH.5] W11: refuses a token %s at every door', async (_what, forge) => {
+test.each(FORGERIES)('[AUTH.5] W11: refuses at every door a token %s', async (_what, forge) => {
   const bridge = await startBridge()
   const { accessToken } = await bridge.token('ann')
   const forged = forge(partsOf(accessToken), accessToken)
@@ -59,7 +59,7 @@ const HEADERS: readonly (readonly [string, object])[] = [
 ]
 
 test.each(HEADERS)(
-  '[AUTH.11] W11: refuses a token with %s in its header at every door',
+  '[AUTH.11] W11: refuses at every door a token with %s in its header',
   async (_what, header) => {
     const bridge = await startBridge()
     const mine = partsOf((await bridge.token('ann')).accessToken)

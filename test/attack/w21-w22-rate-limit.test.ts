@@ -34,7 +34,7 @@ for (const [path, headers] of [
   ['the usual content type', {}],
   ['another content type', OTHER_TYPE],
 ] as const) {
-  test(`[RATE.3] W21: refuses the 101st call within a minute with 429 and Retry-After on ${path}`, async () => {
+  test(`[RATE.3] W21: refuses the 101st call within a minute with 429 and Retry-After, sent with ${path}`, async () => {
     const log = new Recorded()
     const at = await startBridge({ system: new FakeSystem(), securityLog: log.securityLog })
     const { accessToken } = await at.token('ann')

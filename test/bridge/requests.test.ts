@@ -233,7 +233,7 @@ test.each<[string, string, number, number, string, string]>([
   ],
   ['a method twice', '"method":"ping"', 400, -32600, 'request_invalid', '"method" occurs twice'],
 ])(
-  '[MCP.11] refuses a call with wrong %s under its id, and names the member',
+  '[MCP.11] refuses a call under its id, and names the wrong member: %s',
   async (_what, members, status, rpc, code, text) => {
     const { ask, peer } = await setUpCaller()
     const answer = await ask(`{"method":"tools/call",${members},"jsonrpc":"2.0","id":1764459703123456789}`)

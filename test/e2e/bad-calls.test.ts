@@ -64,7 +64,7 @@ test.each([
 test.each([
   ['is not JSON', '{"jsonrpc":', -32700],
   [
-    'has arguments that are no object',
+    'has arguments that are not an object',
     { ...toolCall('echo'), params: { name: 'echo', arguments: [1] } },
     -32602,
   ],

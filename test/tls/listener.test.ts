@@ -234,7 +234,7 @@ test.each([
     'POST /mcp HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
     400,
   ],
-])('[HTTP.2] W28: answers a request that %s briefly, and closes its socket', async (_what, bytes, status) => {
+])('[HTTP.2] W28: briefly answers a request that %s, and closes its socket', async (_what, bytes, status) => {
   const { port } = await startNode()
   const { answer } = await outlast(port, bytes)
   expect(answer).toMatch(new RegExp(`^HTTP/1\\.1 ${status} [\\w ]+\r\nConnection: close\r\n\r\n$`))

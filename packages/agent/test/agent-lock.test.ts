@@ -35,7 +35,7 @@ function waitingSystem(onWait: () => void = () => {}): System {
   }
 }
 
-test('[KEYCHAIN.9] of processes that start at once one takes the lock, and the others learn which', async () => {
+test('[KEYCHAIN.9] gives the lock to one of three processes that start at once, and names it to the others', async () => {
   const path = join(scratch(), 'agent')
   const programs = [start(path), start(path), start(path)]
   const outcomes = await Promise.all(programs.map(outcome))
@@ -49,7 +49,7 @@ test('[KEYCHAIN.9] of processes that start at once one takes the lock, and the o
     })
 })
 
-test('[KEYCHAIN.9] a killed agent locks nobody out', async () => {
+test('[KEYCHAIN.9] releases the lock of a killed agent', async () => {
   const path = join(scratch(), 'agent')
   const killed = start(path)
   expect((await outcome(killed)).is).toBe('taken')
@@ -67,7 +67,7 @@ test.each([
   ['that of a killed agent', JSON.stringify({ ...OWN, pid: NO_PID })],
   ['torn', '{"pid":1,'],
   ['of another form', JSON.stringify({ ...OWN, pid: -1 })],
-])('[KEYCHAIN.9] an agent runs, and nobody is named while its note is %s', async (_, content) => {
+])('[KEYCHAIN.9] reports a running agent without its name while its note is %s', async (_, content) => {
   const path = join(scratch(), 'agent')
   const lock = takeLock(`${path}.lock`)
   if (content !== undefined) writeFileSync(`${path}.json`, content, { mode: 0o600 })
@@ -77,7 +77,7 @@ test.each([
   lock?.close()
 })
 
-test.skipIf(process.platform === 'win32')('[KEYCHAIN.2] a note that others may read is refused', async () => {
+test.skipIf(process.platform === 'win32')('[KEYCHAIN.2] refuses a note that others may read', async () => {
   const path = join(scratch(), 'agent')
   const lock = takeLock(`${path}.lock`)
   writeFileSync(`${path}.json`, JSON.stringify(OWN), { mode: 0o600 })

@@ -86,7 +86,7 @@ const other = generateKeyPairSync('ed25519')
 const ONE_CALL = { type: 'tool_execute', id: '1', serverName: 'server', toolName: 'tool', args: {} } as const
 
 test.each<[string, (me: ReturnType<typeof device>) => Manners['verifies']]>([
-  ['not at all', () => true],
+  ['nothing', () => true],
   ['with a different key', (me) => countersigned(me, other.privateKey)],
   [
     'something else',

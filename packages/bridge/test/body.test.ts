@@ -44,6 +44,6 @@ test.each<[string, string, number | undefined]>([
     post(`content-length: ${limits.messageBytes + 1}`, `${HALF}${HALF}x`),
     undefined,
   ],
-])('[SIZE.5] delivers a body %s once', async (_what, request, bytes) => {
+])('[SIZE.5] delivers a body once: %s', async (_what, request, bytes) => {
   expect(await readOf(request)).toEqual([bytes])
 })

@@ -260,8 +260,16 @@ describe('a rotation', () => {
       'device_unknown',
       async (d, at) => rotationOf({ ...d, key: (await at.enrolled()).key }, testKey(), at),
     ],
-    ['that jumps', 'device_generation_wrong', (d, at) => rotationOf(d, testKey(), at, { generation: 3 })],
-    ['that stays', 'device_generation_wrong', (d, at) => rotationOf(d, testKey(), at, { generation: 1 })],
+    [
+      'that skips a generation',
+      'device_generation_wrong',
+      (d, at) => rotationOf(d, testKey(), at, { generation: 3 }),
+    ],
+    [
+      'that keeps the generation',
+      'device_generation_wrong',
+      (d, at) => rotationOf(d, testKey(), at, { generation: 1 }),
+    ],
     [
       'without a generation',
       'device_generation_wrong',

@@ -201,7 +201,7 @@ test('[JWKS.2] makes one request per cooldown in a flood of tokens with unknown 
 test.each<[string, RequestListener]>([
   ['is broken', (_request, response) => response.writeHead(500).end()],
   ['sends no key set', (_request, response) => response.end('[]')],
-  ['sends elsewhere', (_request, response) => response.writeHead(302, { location: '/other' }).end()],
+  ['redirects', (_request, response) => response.writeHead(302, { location: '/other' }).end()],
   [
     'sends too much',
     (_request, response) => response.end(JSON.stringify({ keys: [], x: 'x'.repeat(300_000) })),

@@ -122,7 +122,7 @@ test.each<[ConnectionEvent['type'], number, string]>([
   ['replaced', 4509, 'connection_replaced'],
   ['token-expired', 4401, 'token_expired'],
   ['drain', 1001, 'shutting_down'],
-])('[STATE.1] %s closes with its code in any state', (type, code, reason) => {
+])('[STATE.1] closes with the event’s code in any state: %s', (type, code, reason) => {
   const event = { type } as ConnectionEvent
   for (const before of [[], [respond(RIGHT)]]) {
     expect(run([...before, event]).last).toEqual([{ type: 'close', code, reason }])

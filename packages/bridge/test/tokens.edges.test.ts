@@ -47,10 +47,13 @@ test.each([
   ['iat', 61, 'token_invalid'],
   ['nbf', 60, allow],
   ['nbf', 61, 'token_invalid'],
-] as const)('[AUTH.4] [AUTH.5] a token whose %s is %i seconds from now', async (claim, seconds, expected) => {
-  const verdict = await verify(signed({ ...CLAIMS, [claim]: START_SECONDS + seconds }))
-  expect(verdict.allowed ? allow : verdict.code).toBe(expected)
-})
+] as const)(
+  '[AUTH.4] [AUTH.5] judges a token whose %s is %i seconds from now',
+  async (claim, seconds, expected) => {
+    const verdict = await verify(signed({ ...CLAIMS, [claim]: START_SECONDS + seconds }))
+    expect(verdict.allowed ? allow : verdict.code).toBe(expected)
+  },
+)
 
 test('[AUTH.5] passes the library the audience, one or several, and the required claims', async () => {
   const check = (claims: object, rules: Partial<TokenRules>) =>

@@ -26,7 +26,7 @@ describe('the browser', () => {
     ['it is another machine', { env: { DISPLAY: ':10', SSH_CONNECTION: '10.0.0.1 1 10.0.0.2 22' } }],
     ['its user does not want it', { env: { DISPLAY: ':0', BRIDGEKEEPER_NO_BROWSER: '1' } }],
     ['its user does not want it, on a Mac', { platform: 'darwin', env: { BRIDGEKEEPER_NO_BROWSER: '1' } }],
-  ] as const)('[CLI.18] is not opened where %s', (_why, changes) => {
+  ] as const)('[CLI.18] is not opened if %s', (_why, changes) => {
     expect(browserCommand(url, { ...linux, ...changes })).toBeUndefined()
   })
 })

@@ -67,7 +67,7 @@ test('[JSON.8] accepts exactly what JSON.parse accepts of random JSON characters
   )
 })
 
-test('[JSON.8] [JSON.9] spans are found in exactly the objects and arrays that the grammar accepts', () => {
+test('[JSON.8] [JSON.9] finds spans in exactly the objects and arrays that the grammar accepts', () => {
   fc.assert(
     fc.property(changedJson(fc.oneof(fc.dictionary(anyKey, anyValue), fc.array(anyValue))), (json) => {
       const first = json.toString('utf8').trimStart()[0]

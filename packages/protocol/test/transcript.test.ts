@@ -145,7 +145,7 @@ test.each(vectors)('[PROOF.2] vector: $algorithm, $name: verifies with the progr
   expect(opensslVerifies(deviceKey, byBridge, agentSignature)).toBe(false)
 })
 
-test('[PROOF.2] the thumbprint of RFC 8037 appendix A.3 comes out, and another kind of key is refused', () => {
+test('[PROOF.2] reproduces the thumbprint of RFC 8037 appendix A.3, and refuses another kind of key', () => {
   const jwk = { kty: 'OKP', crv: 'Ed25519', x: '11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo', use: 'sig' }
   expect(thumbprint(jwk)).toBe('kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k')
   const others = [

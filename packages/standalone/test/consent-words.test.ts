@@ -10,7 +10,7 @@ test('[OAUTH.14] describes an app’s rights for the server it asks for, or for 
   expect(inWords('tools:call:my%20files/read', 'my files')).toBe('run the tool read of my files')
 })
 
-test('[OAUTH.14] every scope that a client may ask for has words', () => {
+test('[OAUTH.14] has words for every scope that a client may request', () => {
   expect(CALLER_SCOPES.map((scope) => inWords(scope))).toEqual([
     'see the names and descriptions of your tools',
     'run every tool of your servers',

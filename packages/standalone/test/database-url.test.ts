@@ -84,7 +84,7 @@ const BAD: Readonly<Record<string, readonly [(good: URL) => string | Promise<str
 }
 
 test.each(Object.entries(BAD))(
-  '[DB.3] reports a DATABASE_URL %s without repeating it',
+  '[DB.3] reports an unusable DATABASE_URL without repeating it: %s',
   async (_, [make, says]) => {
     const good = new URL(await postgres.fresh())
     const DATABASE_URL = await make(good)

@@ -36,7 +36,7 @@ test('[OAUTH.23] blocks no address for others, however many come, within bounded
   expect(limits.take('begin', at('192.0.2.1')).allowed).toBe(true)
 })
 
-test('[OAUTH.23] limits of more than a minute do not hold for a trusted proxy, which speaks for everybody', () => {
+test('[OAUTH.23] applies only limits of a minute to a trusted proxy, which forwards everybody', () => {
   const limits = new OAuthLimits(new FakeSystem())
   const proxy = { ...at('192.0.2.1'), isProxy: true }
   for (let count = 0; count < 1_000; count++)

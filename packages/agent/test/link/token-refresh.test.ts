@@ -81,16 +81,16 @@ test('[LINK.31] asks in the last quarter of a short token’s life', () => {
 })
 
 test.each<[string, (iat: number) => object, number]>([
-  ['says no end', () => ({}), Number.POSITIVE_INFINITY],
+  ['has no expiry', () => ({}), Number.POSITIVE_INFINITY],
   ['has an expiry that is not a number', () => ({ exp: 'soon' }), Number.POSITIVE_INFINITY],
-  ['says no beginning', (iat) => ({ exp: iat + 60 }), 45_000],
+  ['has no start', (iat) => ({ exp: iat + 60 }), 45_000],
   ['ended by a clock that is ahead', (iat) => ({ iat: iat - 1_000, exp: iat - 940 }), 45_000],
   [
     'began in the future of a clock that is behind',
     (iat) => ({ iat: iat + 5_000, exp: iat + 5_060 }),
     45_000,
   ],
-  ['ended, and says no beginning', (iat) => ({ exp: iat - 1 }), 0],
+  ['has expired and has no start', (iat) => ({ exp: iat - 1 }), 0],
   ['ended before it began', (iat) => ({ iat, exp: iat - 60 }), 0],
 ])('[LINK.31] asks in time to replace a token that %s', (_what, claims, dueInMs) => {
   expect(setUp(0, claims).dueInMs()).toBe(dueInMs)

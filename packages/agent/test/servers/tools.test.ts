@@ -73,7 +73,7 @@ test.each<[string, object | RawOutcome, string]>([
   ['its end', { kind: 'ended' }, 'it did not list its tools'],
   ['no list', { tools: {} }, 'its list of tools cannot be read'],
   ['nothing', {}, 'its list of tools cannot be read'],
-])('[TOOLS.6] fails a list that comes to %s with its reason', async (_what, page, reason) => {
+])('[TOOLS.6] fails a list with the reason: %s', async (_what, page, reason) => {
   expect((await listed([page])).list).toEqual({ ok: false, reason })
 })
 

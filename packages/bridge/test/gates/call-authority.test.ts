@@ -59,7 +59,7 @@ test.each<[string, boolean]>([
   ['agent:connect', false],
   ['*', false],
   ['', false],
-])('[SCOPE.1] the scope %j, for files/read: %j', (scope, may) => {
+])('[SCOPE.1] matches the scope %j against files/read: %j', (scope, may) => {
   expect(mayCall([scope], 'files', 'read')).toBe(may)
   expect(callAuthorityGate([scope, 'other'], 'files', 'read').allowed).toBe(may)
 })

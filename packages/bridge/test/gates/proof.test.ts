@@ -95,7 +95,7 @@ test.each<[string, Changes]>(
     'binding type': { bindingType: 'tls-exporter' },
     'binding value': { bindingValue: bytes },
   }),
-)('[PROOF.3] refuses a proof with another %s', (_what, changes) => {
+)('[PROOF.3] refuses a proof of changed facts: %s', (_what, changes) => {
   const { check, device } = setUp()
   const isRight = { keyId: device.key.public.keyId }
   expect(check(changes, isRight)).toEqual(denied('signature'))
