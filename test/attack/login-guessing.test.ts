@@ -52,8 +52,9 @@ test('[ACCT.3] answers alike and does the same work for a wrong password, an unk
     expect(other / costs.real).toBeGreaterThan(0.5)
     expect(other / costs.real).toBeLessThan(2)
   }
-  for (const event of accounts.recorded.named('login_failed'))
-    expect(JSON.stringify(event)).not.toContain('@')
+  const failures = accounts.recorded.named('login_failed')
+  expect(failures.length).toBeGreaterThan(0)
+  expect(JSON.stringify(failures)).not.toContain('@')
 }, 120_000)
 
 test('[LIMIT.1] [LIMIT.3] checks five of a hundred concurrent passwords from one address', async () => {
