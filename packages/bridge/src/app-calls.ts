@@ -17,10 +17,10 @@ export interface ListedTool {
   readonly definition: ToolDefinition
 }
 
-/** The session of calls that the app itself makes for a user. */
+/** Session of the app's own calls for a user. */
 const APP_SESSION = 'app'
 
-/** Calls a tool for the app. @throws BridgeError, ToolError as `Bridge.callTool` says */
+/** Calls a tool for the app. @throws BridgeError, ToolError like `Bridge.callTool` */
 export async function callTool(
   dispatcher: Dispatcher,
   userId: string,

@@ -6,7 +6,7 @@ import { boundPipelining, isCut } from './northbound/pipelining.ts'
 export interface Handlers {
   request(request: IncomingMessage, response: ServerResponse): boolean
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean
-  /** Answers a request that is not the bridge's, on a server without other listeners. */
+  /** Answers a request for another path, on a server without other listeners. */
   unclaimedRequest(response: ServerResponse): void
   unclaimedUpgrade(socket: Duplex): void
 }
@@ -51,7 +51,7 @@ type AnyListener = (this: HttpServer, ...args: unknown[]) => void
 /** `once` wraps its listener. */
 type RawListener = AnyListener & { readonly listener?: AnyListener }
 
-/** The app's listeners of one event, taken off the server and called by the bridge. */
+/** The app's listeners of an event, removed from the server and called by the bridge. */
 class AppListeners {
   readonly #server: HttpServer
   readonly #event: Event
@@ -74,7 +74,7 @@ class AppListeners {
     return this.count > 0
   }
 
-  /** Also takes listeners that are added later. Next.js adds one with its first request. */
+  /** Also captures listeners that are added later. Next.js adds one with its first request. */
   takeLater(ours: unknown): void {
     this.#server.on('newListener', (event: string | symbol, added: AnyListener) => {
       if (event !== this.#event) return

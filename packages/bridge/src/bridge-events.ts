@@ -29,7 +29,10 @@ export type BridgeListener<Name extends BridgeEventName> = (notice: BridgeEvents
 
 type Connection = Pick<ReadyConnection, 'principal'>
 
-/** [EMBED.7] Tells an app about agents. Listeners run in later turns, so that none can delay or break the bridge. */
+/**
+ * [EMBED.7] Notifies an app about agents. Listeners run in later turns, so that none can delay or break the
+ * bridge.
+ */
 export class AppEvents {
   readonly #emitter = new EventEmitter().setMaxListeners(0)
   readonly #numbers = new WeakMap<Connection, number>()
@@ -56,7 +59,7 @@ export class AppEvents {
   }
 }
 
-/** [EMBED.10] An app's error must not end the process, and with it everybody's connections. */
+/** [EMBED.10] An app's error must not end the process, and with it all connections. */
 async function notify<Notice>(listener: (notice: Notice) => unknown, notice: Notice): Promise<void> {
   try {
     await listener(notice)

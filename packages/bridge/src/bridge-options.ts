@@ -25,8 +25,8 @@ export interface BridgeOptions extends AuthenticatorOptions {
   /** Receives security events. Default: JSON lines on standard output. */
   readonly securityLog?: SecurityLog
   /**
-   * Where TLS ends: here, at a trusted proxy, or nowhere. Default: here; outside of production the machine
-   * itself may connect in the clear.
+   * Place of TLS termination: the bridge, a trusted proxy, or none. Default: the bridge; outside of
+   * production the machine itself may connect without TLS.
    */
   readonly tls?: TlsMode
   /** Addresses and ranges of proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are trusted. */
@@ -34,8 +34,8 @@ export interface BridgeOptions extends AuthenticatorOptions {
   /** The bridge's own addresses, e.g. `https://bridge.example.com`. A Host header must name one. */
   readonly publicUrls?: readonly string[]
   /**
-   * Issuers of access tokens for this bridge. MCP clients are sent there to log in (RFC 9728); resources are
-   * named under the first of `publicUrls`. Default: none, clients bring a token.
+   * Issuers of access tokens for this bridge, where MCP clients log in (RFC 9728). Resources are named under
+   * the first of `publicUrls`. Default: none, clients bring a token.
    */
   readonly authorizationServers?: readonly string[]
   /** Further origins whose pages may use the bridge. */
@@ -45,7 +45,7 @@ export interface BridgeOptions extends AuthenticatorOptions {
   /** Failures that block an address. Default: 10 within a minute, for an hour. */
   readonly addressFailures?: FailureLimit
   readonly connectionLimits?: ConnectionLimits
-  /** Reaction when a login comes from another place than before. Default: log it. */
+  /** Reaction to a login from another address or program. Default: log it. */
   readonly fingerprints?: FingerprintPolicy
   /** Key of fingerprints, at least 32 bytes. Default: random, so that a restart forgets all fingerprints. */
   readonly fingerprintKey?: Uint8Array

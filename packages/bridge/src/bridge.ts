@@ -30,9 +30,9 @@ export interface Bridge {
   attach(server: HttpServer): void
   /**
    * Calls a tool on the user's machine.
-   * @returns the tool's result, also when the tool itself says that it failed (`isError`)
-   * @throws BridgeError with a stable `code` when the call did not get that far
-   * @throws ToolError when the local server answered with a JSON-RPC error
+   * @returns the tool's result, also if the tool reports an error (`isError`)
+   * @throws BridgeError with a stable `code` if the call did not reach the tool
+   * @throws ToolError if the local server answered with a JSON-RPC error
    */
   callTool(
     userId: string,
@@ -43,7 +43,7 @@ export interface Bridge {
   ): Promise<ToolResult>
   /** For pages of your own that take passwords and the like: failures there count as they do here. */
   readonly frontDoor: FrontDoor
-  /** Resolves once what the stores hold is taken over; rejects when they cannot be read. */
+  /** Resolves once the contents of the stores are loaded; rejects if they cannot be read. */
   ready(): Promise<void>
   /**
    * Listens to `agent-connected`, `agent-disconnected` or `tools-changed`. The listener runs in a later turn; if it
@@ -63,13 +63,15 @@ export interface Bridge {
    * here it has ended anyway.
    */
   revoke(revocation: Revocation): Promise<void>
-  /** Takes nothing new, lets calls end within the limit, closes every connection. */
+  /** Accepts no new requests, lets calls end within the limit, and closes every connection. */
   close(limitMs?: number): Promise<void>
 }
 
 const DEFAULT_CLOSE_MS = 10_000
 
-/** Makes a bridge. It listens to nothing until it is attached. @throws TypeError if an option is invalid */
+/**
+ * Creates a bridge. It handles no requests until it is attached. @throws TypeError if an option is invalid
+ */
 export function createBridge(options: BridgeOptions): Bridge {
   const system = options.system ?? realSystem()
   const parts = assemble(options, system)
@@ -196,7 +198,10 @@ async function atMost(limitMs: number, done: Promise<void>, system: System): Pro
   cancel()
 }
 
-/** Gives the handler each request in its canonical spelling; what it does not answer stays as it was sent. */
+/**
+ * Passes each request to the handler in its canonical spelling; restores the original for requests that it
+ * does not answer.
+ */
 function canonically(
   handle: (request: IncomingMessage, response: ServerResponse, pathname: string) => boolean,
 ): (request: IncomingMessage, response: ServerResponse) => boolean {

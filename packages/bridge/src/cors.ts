@@ -38,8 +38,8 @@ interface Answer {
 }
 
 /**
- * [ORIGIN.6] Lets pages of listed origins read the answer, also a refusal. It admits nobody: the gates check
- * the request like any other. Credentials are not allowed, since cookies never work for another origin.
+ * [ORIGIN.6] Lets pages of listed origins read the answer, also a refusal. Does not admit requests: the gates
+ * check each like any other. Allows no credentials, since cookies never work for another origin.
  *
  * @param origins as browsers spell them, or `'*'` for public answers
  * @returns whether the request was a preflight, and is answered

@@ -58,11 +58,11 @@ export interface Principal {
   /** The login session behind the token. */
   readonly sessionId: string
   readonly expiresAtMs: number
-  /** What the token allows; `undefined` means everything. */
+  /** Scopes of the token; `undefined` means everything. */
   readonly scopes?: Scopes
   /** The only resource that the token is for, as a URL (RFC 8707); `undefined` means all of the bridge's. */
   readonly resource?: string
-  /** The enrolled device that the token was made for. */
+  /** The enrolled device of the token. */
   readonly deviceId?: string
   /** Thumbprint of the key that the token is bound to (RFC 9449 section 6.1). */
   readonly boundKeyId?: string
@@ -94,7 +94,9 @@ export interface Authenticator {
  * and callers. The page checks the origin itself.
  */
 export interface FrontDoor {
-  /** @returns the client's address; a promise if the address is blocked and the store is asked for a lift */
+  /**
+   * @returns the client's address; a promise if the address is blocked and the store is checked for a lift
+   */
   enter(request: FactsSource): Verdict<ClientAddress> | Promise<Verdict<ClientAddress>>
   /**
    * Call before checking a password, code or the like. Waits until the address has fewer checks in flight

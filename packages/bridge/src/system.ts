@@ -15,7 +15,7 @@ export function realSystem(): System {
       timer.unref()
       return () => clearTimeout(timer)
     },
-    // One system call fills many small requests; bytes are never handed out twice.
+    // A system call fills many small requests; bytes are never returned twice.
     randomBytes(countBytes) {
       if (pool.length < countBytes) pool = randomFillSync(Buffer.alloc(Math.max(POOL_BYTES, countBytes)))
       const taken = pool.subarray(0, countBytes)

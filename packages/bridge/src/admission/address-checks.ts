@@ -13,9 +13,9 @@ interface Checks {
 }
 
 /**
- * [ADDR.8] Bounds the credentials of one address that are checked at once to the failures that it has left before its
- * block. Many guesses at once are therefore no more than one after the other. Others wait; a trusted proxy, which
- * speaks for everybody behind it, does not.
+ * [ADDR.8] Bounds the concurrent checks of credentials per address to the failures that it has left before
+ * its block. Concurrent guesses therefore gain nothing over sequential ones. Others wait, except those behind
+ * a trusted proxy, which stands for many clients.
  */
 export class AddressChecks {
   readonly #failures: AddressFailures

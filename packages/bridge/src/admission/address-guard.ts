@@ -26,7 +26,7 @@ export class AddressGuard {
     return this.#failures.check(address, this.#nowMs())
   }
 
-  /** [BLOCK.5] If the address is blocked, asks the store whether it still is. */
+  /** [BLOCK.5] If the address is blocked, checks in the store whether it still is. */
   async recheck(address: ClientAddress): Promise<void> {
     if (this.check(address).allowed) return
     await this.#blocks.recheck({ kind: 'address', key: address.key })

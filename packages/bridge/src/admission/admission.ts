@@ -46,7 +46,7 @@ export interface AdmissionParts {
   readonly system: System
 }
 
-/** An agent that passed every gate there is before the handshake. A connection is made of nothing else. */
+/** An agent that has passed every gate before the handshake. Connections are created only from it. */
 export interface AdmittedAgent {
   readonly principal: Principal
   readonly login: OpenLogin
@@ -176,7 +176,7 @@ export class Admission {
     return place
   }
 
-  /** Its socket has ended, or it got none. */
+  /** Releases the place: the socket has ended, or was never opened. */
   left({ userId }: OpenLogin, address: ClientAddress): void {
     this.#caps.leave(address, userId)
   }
@@ -237,7 +237,7 @@ function callerOf(
   return { userId, sessionId, scopes, ip, login }
 }
 
-/** Gates in their order; those after the first that denies are not asked. */
+/** Runs gates in their order, until the first that denies. */
 function firstDenial(...gates: readonly (() => Verdict<unknown>)[]): Denied | undefined {
   for (const gate of gates) {
     const verdict = gate()

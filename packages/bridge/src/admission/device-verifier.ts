@@ -12,7 +12,7 @@ const CONNECTION_ID_BYTES = 16
 /** The bridge's own end of a connection, as a proof binds it. */
 export interface ChannelBinding extends OwnEnd {
   readonly offeredSubprotocols: string
-  /** The exporter of TLS 1.3 that ends here, base64url (RFC 9266); asked for where it is needed. */
+  /** The TLS 1.3 exporter of a connection that terminates here, base64url (RFC 9266); read only if needed. */
   exporter(): string | undefined
 }
 
@@ -46,7 +46,7 @@ export class DeviceVerifier {
     this.#keyId = thumbprint(createPublicKey(key).export({ format: 'jwk' }))
   }
 
-  /** Whether the user has or ever had a device. Rejects when the store is down. */
+  /** Whether the user has or ever had a device. Rejects if the store is unavailable. */
   hasEnrolled(userId: string): Promise<boolean> {
     return this.#parts.devices.hasEnrolled(userId)
   }
@@ -103,10 +103,10 @@ export class DeviceVerifier {
   }
 
   /**
-   * [PROOF.9] A device's proof holds; whether its key is on another machine too. Of two machines with one key,
-   * neither remembers the connections of the other.
-   * @param previous the device's last connection, as it says
-   * @param certain the last one, where it is known for certain that the device has put it down
+   * [PROOF.9] Records a verified device, and detects a copy of its key on another machine: two machines do
+   * not know each other's connections.
+   * @param previous the device's last connection, as it claims
+   * @param certain its last connection, if the device has certainly recorded it
    */
   async confirm(
     { userId, deviceId = '' }: Principal,

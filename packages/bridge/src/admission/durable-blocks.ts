@@ -6,8 +6,8 @@ import { LiftChecks } from './lift-checks.ts'
 const REFRESH_MS = 2_000
 
 /**
- * The blocks of a node, kept in a store so that they outlive it, and so that another process can see,
- * add and lift them. While the store is down the node goes by what it knows.
+ * The blocks of a node, kept in a store. They survive a restart, and another process can list, add and lift
+ * them. While the store is unavailable the node uses its own copy.
  */
 export class DurableBlocks {
   readonly list = new Blocklist()
@@ -78,7 +78,7 @@ export class DurableBlocks {
     this.#reconcile(before, await store.all())
   }
 
-  /** @param before what was stored when the store was asked @param held what it answered */
+  /** @param before the stored blocks when the query began @param held the result of the query */
   #reconcile(before: readonly (readonly [string, Block])[], held: readonly Block[]): void {
     const names = new Set(held.map(nameOf))
     for (const [name, block] of before) {
@@ -103,7 +103,7 @@ export class DurableBlocks {
     }
   }
 
-  /** Removes a lifted block. One that merely expired by the store's clock stays until ours agrees. */
+  /** Removes a lifted block. A block that only expired by the store's clock stays until ours agrees. */
   #gone(name: string, { kind, key, untilMs }: Block): void {
     this.#stored.delete(name)
     if (untilMs <= this.#system.nowMs()) return

@@ -19,7 +19,7 @@ export class DurableCallTimes {
     this.#system = system
   }
 
-  /** Takes over what the store has. Rejects when it is down. */
+  /** Loads the stored times. Rejects if the store is unavailable. */
   async start(): Promise<void> {
     if (this.#store === undefined) return
     const wallMs = this.#system.nowMs()

@@ -14,11 +14,11 @@ export interface FingerprintOptions {
 export interface SeenLogin {
   readonly sessionId: string
   readonly fingerprint: string
-  /** Whether it may come from here only once its challenge is answered, and at the first attempt. */
+  /** Whether the login is accepted from here only after a correct first answer to its challenge. */
   readonly mustProve: boolean
 }
 
-/** Remembers where each login comes from, and tells when that changes. */
+/** Remembers the origin of each login, and reports a change. */
 export class Fingerprints {
   readonly #options: FingerprintOptions
   readonly #store: FingerprintStore
@@ -48,7 +48,10 @@ export class Fingerprints {
     return allow({ sessionId, fingerprint, mustProve: verdict.value === 'unproven' })
   }
 
-  /** The login is good here. A store that is down forgets it; the next change is then compared with an older one. */
+  /**
+   * Records the accepted fingerprint. If the store is unavailable, the next change is compared with an older
+   * one.
+   */
   accept({ sessionId, fingerprint }: SeenLogin): void {
     this.#store.remember(sessionId, fingerprint, this.#system.nowMs()).catch(() => {})
   }

@@ -2,9 +2,9 @@ import type { Block, BlockStore, System } from '../ports.ts'
 
 /** Requests of one block that wait for a check at once; further ones are refused without it. */
 export const MAX_WAITING_PER_BLOCK = 64
-/** Blocks that are looked up at once; requests of further ones are refused without it. */
+/** Limit of blocks in a look-up; further requests are refused without one. */
 export const MAX_WAITING_BLOCKS = 1_024
-/** A store that takes longer leaves the block in place. */
+/** Limit of a look-up, after which the block stays. */
 const PATIENCE_MS = 1_000
 
 type BlockName = Pick<Block, 'kind' | 'key'>
@@ -15,8 +15,8 @@ interface Waiting {
 }
 
 /**
- * Looks up in the store whether blocks were lifted, before requests are refused because of them. One query is in
- * flight at a time, for all blocks that are asked about: a blocked flood costs the store no more than that.
+ * Checks in the store whether blocks were lifted, before requests are refused because of them. Only one query
+ * is in flight, for all pending blocks, so a blocked flood adds no further load to the store.
  */
 export class LiftChecks {
   readonly #store: BlockStore
@@ -25,7 +25,7 @@ export class LiftChecks {
   #waiting = new Map<string, Waiting>()
   #isRunning = false
 
-  /** @param onAsking called when a query begins; returns what takes its answer */
+  /** @param onAsking called when a query begins; returns the receiver of its answer */
   constructor(
     store: BlockStore,
     system: System,

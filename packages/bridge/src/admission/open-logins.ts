@@ -2,21 +2,18 @@ import { Groups } from '../groups.ts'
 import type { Revocation } from '../ports/sessions.ts'
 import type { Principal } from '../ports.ts'
 
-/** Revocations that are remembered, newest last; beyond them the oldest are forgotten. */
+/** Limit of remembered revocations; the oldest are evicted. */
 const MAX_REMEMBERED = 10_000
 /** Idle logins that stay in the index, beside as many busy ones. */
 const SPARE_LOGINS = 1_024
 
-/** Something that is open, and ends with its login: an agent's socket, a caller's request. */
+/** An open item that ends with its login: an agent's socket, a caller's request. */
 export interface OpenItem {
   /** Its login was revoked: it must take and give nothing more. Called once, synchronously. */
   revoked(): void
 }
 
-/**
- * One login in use, with everything it has open. A revoked one stays revoked; the next admission creates
- * another.
- */
+/** A login in use, with its open items. A revoked one stays revoked; the next admission creates another. */
 export class OpenLogin {
   readonly #principal: Principal
   readonly #logins: OpenLogins
@@ -63,7 +60,7 @@ export class OpenLogin {
     this.#uses.delete(use)
   }
 
-  /** Everything that is open. */
+  /** Its open items. */
   get uses(): ReadonlySet<OpenItem> {
     return this.#uses
   }
@@ -89,7 +86,7 @@ export class OpenLogin {
 
 /**
  * [REVOKE.1] Logins in use, indexed by user, session and device, so that revoking is O(open items) and a call
- * costs nothing. Also remembers recent revocations, for requests that are being admitted.
+ * checks one flag. Also remembers recent revocations, for requests in admission.
  */
 export class OpenLogins {
   readonly #index: Readonly<Record<Revocation['kind'], Groups<OpenLogin>>> = {
@@ -105,7 +102,7 @@ export class OpenLogins {
   #count = 0
   #sweepAt = SPARE_LOGINS
 
-  /** The moment at which an admission begins. Counts revocations, so that none falls between two moments. */
+  /** The logical time of an admission's start. It counts revocations, so none falls between two values. */
   get now(): number {
     return this.#now
   }
@@ -123,8 +120,8 @@ export class OpenLogins {
   }
 
   /**
-   * The login of a principal whose verification began at `since`; `undefined` if it was revoked in between. A
-   * revoked session or device stays revoked, as its id is never used again.
+   * Returns the login of a principal whose verification began at `since`; `undefined` if it was revoked in
+   * between. A revoked session or device stays revoked, as its id is never used again.
    */
   enter(principal: Principal, since: number): OpenLogin | undefined {
     if (this.isRevoked(principal, since)) return undefined
@@ -138,7 +135,7 @@ export class OpenLogins {
     return login
   }
 
-  /** [REVOKE.3] Whether it was revoked since that moment; also where that is not remembered. */
+  /** [REVOKE.3] Whether it was revoked since then; true if that is too long ago to know. */
   isRevoked({ userId, sessionId, deviceId }: OpenLogin | Principal, since: number): boolean {
     if (since < this.#forgottenAt) return true
     return (
@@ -175,7 +172,7 @@ export class OpenLogins {
     this.#forgottenAt = oldest[1]
   }
 
-  /** Takes those out that have nothing open: all at once now and then, rather than one at the end of each request. */
+  /** Removes logins without open items, all at once from time to time, not at the end of each request. */
   #sweep(): void {
     for (const login of this.#index.session.values()) {
       if (!login.isIdle) continue

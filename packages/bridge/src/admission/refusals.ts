@@ -67,7 +67,7 @@ export class Refusals {
   }
 
   /**
-   * @param path without query: what stands there may be a secret
+   * @param path without the query, which may contain a secret
    * @param counted whether it counts towards blocking the address
    */
   record(door: Door, reason: ErrorCode, { ip, key }: ClientAddress, path: string, counted = false): void {

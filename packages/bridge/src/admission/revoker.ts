@@ -2,7 +2,7 @@ import type { Revocation, Revocations } from '../ports/sessions.ts'
 import type { Authenticator, SecurityLog } from '../ports.ts'
 import { OpenLogins } from './open-logins.ts'
 
-/** A node whose view of revocations is older than this admits nobody. */
+/** Limit of a node's delay in reading revocations; beyond it the node admits nobody. */
 const MAX_BEHIND_MS = 5_000
 
 /** Closes everything a revoked login has open, synchronously. */
@@ -11,7 +11,7 @@ export class Revoker {
   readonly #store: Revocations | undefined
   readonly #authenticator: Authenticator
   readonly #log: SecurityLog
-  /** Revocations published here whose echo is still to come, with their number. */
+  /** Own revocations whose echo from the store is pending, with their number. */
   readonly #echoes = new Map<string, number>()
   #endWatch = (): void => {}
 
@@ -29,7 +29,7 @@ export class Revoker {
     this.#endWatch()
   }
 
-  /** [REVOKE.6] Whether something may have been revoked that this node does not know of. */
+  /** [REVOKE.6] Whether this node may have missed a revocation. */
   get isBlind(): boolean {
     return this.#store !== undefined && this.#store.behindMs() > MAX_BEHIND_MS
   }

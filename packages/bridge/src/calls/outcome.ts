@@ -12,11 +12,11 @@ import {
   type ToolResultFrame,
 } from '@bridgekeeper/protocol'
 
-/** One call to a local server. */
+/** A call to a local server. */
 export interface ToolCall {
   readonly serverName: string
   readonly toolName: string
-  /** One JSON object. */
+  /** A JSON object. */
   readonly rawArgs: RawJson
   /** The caller's `_meta`: one JSON object. */
   readonly rawMeta?: RawJson | undefined

@@ -22,7 +22,7 @@ export interface ToolResult {
   readonly [member: string]: unknown
 }
 
-/** One content block, such as `{ type: 'text', text }`. */
+/** A content block, such as `{ type: 'text', text }`. */
 export interface ToolContent {
   readonly type: string
   readonly [member: string]: unknown

@@ -10,8 +10,8 @@ import type { ToolCall } from '../calls/outcome.ts'
 import { validateMessageSize } from '../gates/message-size.ts'
 
 /**
- * The frame that asks an agent for a call.
- * @returns [CALL.6] the error where the agent could only refuse it: its caller would wait for nothing
+ * Encodes a call for an agent.
+ * @returns [CALL.6] the error if the agent would have to refuse it, so that its caller need not wait
  */
 export function callFrame(id: string, call: ToolCall, version: ProtocolVersion): Buffer | BridgeError {
   const { serverName, toolName, rawArgs } = call

@@ -115,7 +115,7 @@ export class Connection implements DataLink, DueListener {
     this.#handle({ type: 'replaced' })
   }
 
-  /** Closes a connection that has not answered its challenge and may no longer do so. */
+  /** Closes a connection whose challenge is open, and locked. */
   lockOut(): void {
     this.#handle({ type: 'locked' })
   }

@@ -8,7 +8,7 @@ export type Due = 'token-expired' | 'challenge-timeout' | 'renew'
 /** Renewals fall into the last minute of their ten, each second alike. Few different delays are cheap as timers. */
 const SPREAD_STEPS = 60
 const SPREAD_STEP_MS = 1_000
-/** A store that could not say what is to be proven is asked again after this. */
+/** Delay before a failed look-up in the store is retried. */
 const RETRY_MS = 10_000
 
 /** Receives due deadlines. */
@@ -16,7 +16,7 @@ export interface DueListener {
   onDue(due: Due): void
 }
 
-/** The moments of a connection, on the monotonic clock; the next of them stands in the queue of all. */
+/** The deadlines of a connection, on the monotonic clock; the next one is in the shared queue. */
 export class Deadlines implements Dated {
   dueAtMs = 0
   queueIndex = -1
@@ -29,7 +29,7 @@ export class Deadlines implements Dated {
   #proveByMs: number | undefined
   #stopped = false
 
-  /** The challenge goes out now. @param tokenEndsAtMs wall clock */
+  /** Starts the challenge's deadline. @param tokenEndsAtMs wall clock */
   constructor(system: System, queue: DeadlineQueue, tokenEndsAtMs: number, listener: DueListener) {
     this.#system = system
     this.#queue = queue
@@ -52,8 +52,7 @@ export class Deadlines implements Dated {
   }
 
   /**
-   * [PROOF.10] A device proved itself, and does so again in ten minutes at the latest; not all of them at once
-   * where many came at once.
+   * [PROOF.10] Schedules the next proof, within ten minutes. Jitter spreads devices that connected at once.
    */
   proved(): void {
     const earlierMs = (this.#system.randomBytes(4).readUInt32BE() % SPREAD_STEPS) * SPREAD_STEP_MS

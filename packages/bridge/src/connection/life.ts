@@ -47,7 +47,7 @@ type Strikes = readonly number[]
 /** State of the next proof on a device's connection. */
 export interface Renewal {
   readonly step: RenewalStep
-  /** Answers that are on their way to challenges that no longer count. */
+  /** Number of pending answers to superseded challenges. */
   readonly stale: number
 }
 
@@ -76,7 +76,7 @@ export type ConnectionEvent =
   | { readonly type: 'confirmed' }
   /** A lookup, or an event elsewhere, ends this connection for good. */
   | { readonly type: 'denied'; readonly code: ErrorCode }
-  /** The device is to prove itself again. */
+  /** The device must prove itself again. */
   | ({ readonly type: 'renew'; readonly challenge: string } & RenewalFacts)
   | { readonly type: 'token-refused'; readonly code: ErrorCode }
   | { readonly type: 'token-expired' }
@@ -98,11 +98,11 @@ type LifeEffect =
   | { readonly type: 'challenge-failed' }
   /** To be looked up; `confirmed` or `denied` answers. */
   | { readonly type: 'confirm'; readonly previous: string }
-  /** The bridge signs this, and says so in `challenge_verified`. */
+  /** Signs these bytes with the bridge's key, for `challenge_verified`. */
   | { readonly type: 'countersign'; readonly bytes: Buffer }
   /** To be verified; `renew` or `token-refused` answers. */
   | { readonly type: 'reauthenticate'; readonly token: string }
-  /** A renewal is to be begun; `renew` answers. */
+  /** Looks up the facts of a renewal; the event `renew` answers. */
   | { readonly type: 'renew' }
   | { readonly type: 'challenge-sent' }
   | ({ readonly type: 'renewed' } & RenewalFacts)
@@ -132,7 +132,7 @@ export interface StepContext {
 export const CLOSED: ConnectionState = { state: 'closed' }
 export const NOTHING: readonly Effect[] = []
 
-/** [MSG.4] Messages that are out of order are answered, but a peer that keeps sending them is closed. */
+/** [MSG.4] Answers a message that is out of order; closes a peer that keeps sending them. */
 export function strike(
   current: State<'ready' | 'challenging' | 'confirming'>,
   { code, detail }: { readonly code: ErrorCode; readonly detail: string },

@@ -8,7 +8,7 @@ import {
 } from '@bridgekeeper/protocol'
 import type { CallOutcome } from '../calls/outcome.ts'
 
-/** The calls that a socket asked for itself, by the ids that it chose. */
+/** Calls that a socket made itself, by the ids that it chose. */
 export class OwnCalls {
   readonly #version: ProtocolVersion
   readonly #maxRunning: number

@@ -19,7 +19,7 @@ import {
 
 /** The part of a connection's life that only devices have: proving their key, at first and again. */
 
-/** @param expected what a device must prove; without it, the echo is asked for */
+/** @param expected facts that a device must prove; without it, the challenge asks for the echo */
 export function challengeMessage(challenge: string, expected: ExpectedProof | undefined): Effect {
   const message = { type: 'challenge', challenge, expiresIn: limits.challengeMs } as const
   if (expected === undefined) return { type: 'send', message }
@@ -31,7 +31,9 @@ export function challengeMessage(challenge: string, expected: ExpectedProof | un
   }
 }
 
-/** [PROOF.3] The first proof. One that does not hold comes of no slip, so there is no second attempt. */
+/**
+ * [PROOF.3] Checks the first proof. An invalid one is never an honest mistake, so there is no second attempt.
+ */
 export function proven(
   { challenge, bytesLeft, strikesAtMs }: State<'challenging'>,
   expected: ExpectedProof,
@@ -90,8 +92,8 @@ function tokenRefused(
 }
 
 /**
- * [PROOF.11] A fresh token. A challenge that is open gives way to the one that binds the token; the agent answers
- * every challenge once and in order, so what it says to the former is known by its place.
+ * [PROOF.11] Handles a fresh token. An open challenge is superseded by the one that binds the token. The
+ * agent answers all challenges in order, so the position of an answer identifies its challenge.
  */
 export function reauthenticate(current: State<'ready'>, token: string, context: StepContext): Step {
   const { renewal } = current
@@ -118,7 +120,7 @@ export function reauthenticate(current: State<'ready'>, token: string, context: 
   ]
 }
 
-/** [PROOF.10] An answer on a connection that is ready. */
+/** [PROOF.10] Handles an answer on a ready connection. */
 export function answered(current: State<'ready'>, proof: Proof | undefined): Step {
   const { renewal } = current
   if (renewal === undefined) return [current, NOTHING]

@@ -15,16 +15,16 @@ export const NOT_SENT: SentCall = { id: undefined, cancel: () => {} }
 export interface ReadyConnection {
   readonly principal: Principal
   readonly version: ProtocolVersion
-  /** The agent's servers; `undefined` until it says, and for v1 agents, who never do. */
+  /** The agent's servers; `undefined` until it reports them. v1 agents never do. */
   readonly catalog: ReadonlyMap<string, CatalogServer> | undefined
   readonly ip: string
-  /** The id that a device remembers; `undefined` where none proved itself. */
+  /** Connection id that the device stores; `undefined` if no device proved itself. */
   readonly connectionId: string | undefined
   /** Sends the call; `settle` is called exactly once. */
   call(call: ToolCall, settle: (outcome: CallOutcome) => void): SentCall
   /** Another connection of the same login took over. */
   replace(): void
-  /** Ends it for good: what is said here is no longer anybody's who may say it. */
+  /** Closes the connection for good, because its login is no longer valid. */
   revoke(code?: RevocationCode): void
 }
 

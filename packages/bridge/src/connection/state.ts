@@ -20,12 +20,13 @@ import {
 } from './life.ts'
 import { answered, challengeMessage, confirmed, proven, reauthenticate, renewing } from './proving.ts'
 
-/** Verified by the echo, and nothing has been wrong since: one value for all the connections that are so. */
+/** Verified by the echo, without strikes: one value shared by all such connections. */
 const READY: ConnectionState = { state: 'ready', renewal: undefined, strikesAtMs: [] }
 
 /**
- * A fresh connection: the challenge is out, and nothing but its answer counts.
- * @param attempts at the echo @param expected what a device must prove; without it, the echo is asked for
+ * A new connection: its challenge was sent, and it accepts only the answer.
+ * @param attempts at the echo @param expected facts that a device must prove; without it, the challenge asks
+ * for the echo
  */
 export function opened(
   challenge: string,

@@ -18,7 +18,7 @@ import { ReplayMemory } from '../tokens/replay.ts'
 /** How many machines one user may have. */
 export const MAX_DEVICES = 32
 export const ENROL_PATH = '/api/devices'
-/** Keys of one device that are good at once: the current one, and those that were replaced within the last day. */
+/** Limit of valid keys per device: the current one, and those rotated within the last day. */
 export const MAX_GOOD_KEYS = 8
 const NAME_CHARS = 64
 const ID_BYTES = 16
@@ -92,7 +92,7 @@ export class DeviceRegistry {
     const theirs = await devices.ofUser(may.userId)
     const known = theirs.find(({ keys: [current] }) => current?.keyId === key.keyId)
     if (known === undefined && theirs.length >= MAX_DEVICES) return deny('too_many_devices')
-    // Of two requests with one approval, only one ends it.
+    // If two requests share one approval, only one ends it.
     if (may.sessionId !== undefined && !(await sessions.end(may.sessionId)))
       return denyGenuine('token_invalid', 'It was used before.')
     const device = known ?? (await this.#add(may.userId, called, key))
@@ -107,7 +107,10 @@ export class DeviceRegistry {
     return allow(device)
   }
 
-  /** [DEV.3] A token for 15 minutes, bound to the key that signed, for an assertion that is used once. */
+  /**
+   * [DEV.3] Issues a token for 15 minutes, bound to the signing key, for an assertion. Each assertion works
+   * once.
+   */
   async token(assertion: string): Promise<Verdict<DeviceToken>> {
     const verified = await this.#verify(assertion, 'token')
     if (!verified.allowed) return verified
@@ -193,7 +196,10 @@ export class DeviceRegistry {
   }
 }
 
-/** [ENROL.3] A name as it is shown: one line, without control characters, and short. @returns `undefined` for none */
+/**
+ * [ENROL.3] Cleans a name for display: one line, without control characters, and short. @returns `undefined`
+ * if nothing is left
+ */
 export function deviceName(given: unknown): string | undefined {
   if (typeof given !== 'string') return undefined
   const name = cleanText(given).replaceAll(/\s+/g, ' ').trim()

@@ -1,7 +1,7 @@
 import type { ScopeName } from '@bridgekeeper/protocol'
 import { allow, deny, type Verdict } from './verdict.ts'
 
-/** What a token allows; `undefined` means no limit. */
+/** Scopes of a token; `undefined` means no limit. */
 export type Scopes = readonly string[] | undefined
 
 const LIST: ScopeName = 'tools:list'

@@ -70,7 +70,7 @@ function canonicalSegment(written: string): string | undefined {
   }
 }
 
-/** A request whose target can be rewritten. */
+/** A request with a writable target. */
 interface Targeted {
   url?: string | undefined
 }

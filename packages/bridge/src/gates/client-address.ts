@@ -15,7 +15,7 @@ export interface ClientAddress {
   readonly isProxy: boolean
 }
 
-/** Hops of `X-Forwarded-For` that are read. A longer chain is an attack. */
+/** Limit of hops to read from `X-Forwarded-For`. A longer chain is an attack. */
 const MAX_HOPS = 32
 const PORT = /^(?:(\d+\.\d+\.\d+\.\d+):\d{1,5}|\[([0-9a-fA-F:.]+)\](?::\d{1,5})?)$/
 const RANGE = /^([^/]*)\/(\d{1,3})$/
@@ -41,8 +41,8 @@ export class TrustedProxies {
 
   /**
    * Finds the client of a request: the peer of the socket or, behind a trusted proxy, the last address of
-   * `X-Forwarded-For` that is no trusted proxy. The client may have written everything before that address.
-   * If every address is trusted, the client is itself in a trusted range, and the outermost address is its own.
+   * `X-Forwarded-For` that is not a trusted proxy. The client may have forged every address before it. If all
+   * are trusted, the client is in a trusted range, and the outermost address is its own.
    */
   clientAddress({
     remoteAddress,

@@ -1,7 +1,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import { allow, deny, type Verdict } from './verdict.ts'
 
-/** Reaction when a login comes from another place than before. */
+/** Reaction to a login from another address or program. */
 export const FINGERPRINT_POLICIES = ['observe', 'challenge', 'block'] as const
 export type FingerprintPolicy = (typeof FINGERPRINT_POLICIES)[number]
 

@@ -42,10 +42,10 @@ export function originPolicy(
  * Threat: a page in a user's browser uses the user's cookie (cross-site WebSocket hijacking), or reaches a
  * bridge on the user's network through DNS rebinding.
  *
- * Rules: [ORIGIN.1] a request with an Origin comes from a browser, and its origin must be listed, whatever
- * its credential; [ORIGIN.2] a request without one does not come from a browser; [ORIGIN.3] the Host must be
- * a listed name or an address, since rebinding needs a name. Source: RFC 6455 section 10.2, RFC 6454 section
- * 7, MCP Streamable HTTP (security warning).
+ * Rules: [ORIGIN.1] a request with an Origin comes from a browser, and its origin must be listed, regardless
+ * of its credential; [ORIGIN.2] a request without one does not come from a browser; [ORIGIN.3] the Host must
+ * be a listed name or an address, since rebinding needs a name. Source: RFC 6455 section 10.2, RFC 6454
+ * section 7, MCP Streamable HTTP (security warning).
  */
 export function originGate({ origin, host }: RequestFacts, policy: OriginPolicy): Verdict<void> {
   const [name] = host

@@ -14,7 +14,7 @@ export const DEFAULT_FAILURE_LIMIT: FailureLimit = { failures: 10, windowMs: 60_
 
 /**
  * [ADDR.1] Refuses an address for an hour after ten failed authentications within a minute; [ADDR.2] never a
- * trusted proxy, which speaks for everybody behind it.
+ * trusted proxy, which stands for many clients.
  *
  * Threat: endless guessing from one place. Guessing from many places is not covered.
  */

@@ -6,7 +6,7 @@ export interface AllowanceLimit {
   readonly units: number
   /** Time in which an empty allowance is full again. */
   readonly refillMs: number
-  /** A larger message takes several units. */
+  /** Bytes above which a message uses several units. */
   readonly bytesPerUnit: number
 }
 
@@ -18,7 +18,7 @@ export const MESSAGE_ALLOWANCE: AllowanceLimit = { units: 600, refillMs: 60_000,
  */
 export const FRAME_ALLOWANCE: AllowanceLimit = { units: 60_000, refillMs: 60_000, bytesPerUnit: 1_024 }
 
-/** Units that a message of this size takes. */
+/** Returns the units that a message of this size uses. */
 export function unitsOf(sizeBytes: number, { bytesPerUnit }: AllowanceLimit): number {
   return Math.max(1, Math.ceil(sizeBytes / bytesPerUnit))
 }

@@ -2,7 +2,7 @@ export interface WindowOptions {
   /** Events allowed within any window. */
   readonly max: number
   readonly windowMs: number
-  /** Keys that are remembered; beyond them the longest idle is forgotten. */
+  /** Limit of remembered keys; the longest idle is evicted. */
   readonly maxKeys?: number
 }
 
@@ -46,7 +46,7 @@ export class SlidingWindow {
     return true
   }
 
-  /** Takes back the newest event of a key, which was counted before it was known that it should not be. */
+  /** Removes the newest event of a key, which turned out not to count. */
   giveBack(key: string): void {
     const ring = this.#rings.get(key)
     if (ring === undefined) return
@@ -61,7 +61,7 @@ export class SlidingWindow {
     return ring === undefined ? max : max - ring.atMs.filter((atMs) => nowMs - atMs < windowMs).length
   }
 
-  /** How long until it takes another event; 0 where it takes one now. Changes nothing. */
+  /** Time until the next event is allowed; 0 if one is allowed now. Changes nothing. */
   leftMs(key: string, nowMs: number): number {
     const ring = this.#rings.get(key)
     if (ring === undefined) return 0
@@ -76,7 +76,7 @@ export class SlidingWindow {
     return this.#options.windowMs
   }
 
-  /** Keys that are remembered. */
+  /** Number of remembered keys. */
   get size(): number {
     return this.#rings.size
   }

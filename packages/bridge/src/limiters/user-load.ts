@@ -1,7 +1,7 @@
 import { type Allowed, allow, type Denied, denyFor } from '../gates/verdict.ts'
 import { Allowance, MESSAGE_ALLOWANCE } from './allowance.ts'
 
-/** Requests of one user that may be open at once: being read, running, or not yet taken by the caller. */
+/** Limit of open requests per user: being read, running, or not yet received by the caller. */
 export const MAX_OPEN_REQUESTS = 256
 /** Bodies and unread answers of one user; beyond this, new requests are refused. */
 export const MAX_HELD_BYTES = 32 * 1_048_576
@@ -9,7 +9,7 @@ export const MAX_HELD_BYTES = 32 * 1_048_576
 export const MAX_UNREAD_BYTES = 64 * 1_048_576
 
 const RETRY_MS = 1_000
-/** Users without anything open that are kept, beside as many as have something. */
+/** Limit of remembered users without open requests. */
 const SPARE_USERS = 1_024
 const ALLOWED = allow(undefined)
 
@@ -22,7 +22,7 @@ export class UserLoad {
   #openRequests = 0
   #heldBytes = 0
 
-  /** A request begins; one that is let in ends with `leave`. @param nowMs monotonic */
+  /** Admits a request; `leave` ends an admitted one. @param nowMs monotonic */
   enter(nowMs: number): Allowed<void> | Denied {
     const waitMs = this.messages.leftMs(1, nowMs)
     if (waitMs > 0) return denyFor('rate_limit_exceeded', waitMs)
@@ -66,7 +66,7 @@ export class UserLoads {
     return load
   }
 
-  /** Users that are remembered. */
+  /** Number of remembered users. */
   get size(): number {
     return this.#byUser.size
   }

@@ -13,7 +13,7 @@ import { tooDeep } from './message.ts'
 /** Messages of one JSON-RPC batch. */
 export const MAX_BATCH = 32
 
-/** The revision that has batches, and earlier ones. A request without the header is taken for it. */
+/** The revision with batches, and earlier ones. A request without the header counts as one of it. */
 const VERSIONS_WITH_BATCHES: readonly unknown[] = [undefined, '2025-03-26', '2024-11-05', '2024-10-07']
 
 /** Whether the text begins as a batch. */

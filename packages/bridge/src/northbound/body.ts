@@ -3,7 +3,7 @@ import { limits } from '@bridgekeeper/protocol'
 
 /**
  * Reads a request's body, never more than `limits.messageBytes`.
- * @param done gets it once, `undefined` when it is larger; never called when the client goes away before
+ * @param done receives it once, `undefined` if it is larger; never called if the client disconnects before
  */
 export function readBody(request: IncomingMessage, done: (body: Buffer | undefined) => void): void {
   const announcedBytes = announcedBytesOf(request)
@@ -26,7 +26,7 @@ export function readBody(request: IncomingMessage, done: (body: Buffer | undefin
   request.on('end', () => {
     if (chunks !== undefined) give(joined(chunks))
   })
-  // An error is that the client goes away, and its response is closed with it.
+  // An error means that the client has disconnected, and its response is closed too.
   request.on('error', () => {})
 }
 

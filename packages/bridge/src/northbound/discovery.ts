@@ -6,7 +6,7 @@ import type { ToolView } from './tool-view.ts'
 
 const CAPABILITIES = { tools: {} }
 
-/** The result of `initialize`. Nothing of what the client says of itself changes it but the version. */
+/** Builds the result of `initialize`. It depends only on the client's version, not on its other claims. */
 export function initializeResult(
   body: Buffer,
   params: Span | undefined,

@@ -62,7 +62,7 @@ export class McpEndpoint {
   readonly #metadata: ResourceMetadata | undefined
   readonly #loads: CallerLoads
 
-  /** @param metadata where clients learn who gives tokens, if anybody does */
+  /** @param metadata for clients that look for the issuer of tokens */
   constructor(
     admission: Admission,
     router: Router,

@@ -15,11 +15,11 @@ export class FirstStart {
   }
 
   /**
-   * [ROUTE.8] Resolves when the user's servers no longer start, at the latest after five seconds. A user's 65th
-   * request does not wait.
+   * [ROUTE.8] Resolves when the user's servers no longer start, at the latest after five seconds. A user's
+   * 65th request does not wait.
    *
-   * @param isStarting asked again whenever something changes
-   * @param onEnd gets what ends the wait at once
+   * @param isStarting called again after every change
+   * @param onEnd receives a function that ends the wait at once
    */
   wait(userId: string, isStarting: () => boolean, onEnd: (end: () => void) => void): Promise<void> {
     return new Promise((resolve) => {

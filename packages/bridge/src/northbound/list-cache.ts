@@ -1,17 +1,17 @@
 import type { ToolDefinition } from '@bridgekeeper/protocol'
 import type { Scopes } from '../gates/call-authority.ts'
 
-/** Views of one catalog that are kept; the oldest goes first. */
+/** Limit of cached views per catalog; the oldest is evicted. */
 export const MAX_VIEWS = 4
-/** No scope of ours. */
+/** Key of an unlimited token: not a valid scope. */
 const NO_LIMITS = '*'
 
 const byCatalog = new WeakMap<object, Map<string, Buffer>>()
 
 /**
- * The JSON text of a list of tools, kept as long as its catalog is: serialising a thousand tools for each request
- * costs a hundred times what sending them does.
- * @param catalog what the list was made of, and for nothing else @param scopes what of it the caller sees
+ * Returns the JSON text of a list of tools, cached as long as its catalog. Serializing a thousand tools for
+ * each request costs a hundred times as much as sending them.
+ * @param catalog source of the list, used only as the key @param scopes limits of the caller's token
  */
 export function listJson(catalog: object, scopes: Scopes, list: () => readonly ToolDefinition[]): Buffer {
   const key = scopes === undefined ? NO_LIMITS : scopes.join(' ')

@@ -16,7 +16,7 @@ import {
   TWICE,
 } from '@bridgekeeper/protocol'
 
-/** One JSON-RPC message of a caller, read as bytes. An id is the bytes in which it came. */
+/** A JSON-RPC message of a caller, read as bytes. An id keeps its original bytes. */
 export type RpcMessage =
   | RpcRequest
   | { readonly kind: 'notification'; readonly method: string; readonly params: Span | undefined }
@@ -36,7 +36,7 @@ export const NULL_ID: RawJson = Buffer.from('null')
 const MEMBERS = ['jsonrpc', 'id', 'method', 'params', 'result', 'error']
 
 /**
- * Reads one JSON-RPC 2.0 message. Members that it does not know are ignored.
+ * Reads a JSON-RPC 2.0 message. Ignores unknown members.
  * @param at the span of a message in a batch, whose grammar has been checked
  * @returns `undefined` if the body is not JSON
  */
@@ -91,8 +91,9 @@ function invalid(id: RawJson, detail: string): RpcMessage {
 }
 
 /**
- * Finds members of the parameters. Absent, `null` and `[]`, which PHP writes for an empty object, have none.
- * @returns why they are not valid
+ * Finds members of the parameters. Absent, `null` and `[]`, which PHP writes for an empty object, count as
+ * empty.
+ * @returns the error if they are invalid
  */
 export function readParams(
   body: Buffer,

@@ -40,7 +40,7 @@ export interface Exchange {
   readonly reply: Reply
 }
 
-/** Memory of parsed JSON in relation to its text: an empty object of two characters takes 56 bytes. */
+/** Memory of parsed JSON relative to its text: an empty object of two characters uses 56 bytes. */
 const PARSED_WEIGHT = 16
 const NO_METHOD = Buffer.from('{"code":-32601,"message":"Method not found"}')
 const EMPTY_RESULT = Buffer.from('{}')
@@ -65,7 +65,7 @@ export class Messages {
     this.#firstStart = firstStart
   }
 
-  /** Answers a message that is a whole body. Everything but a call counts as a message. */
+  /** Answers a message that is a whole body. Every message except a call counts as one. */
   answer(exchange: Exchange, message: RpcMessage): void | Promise<void> {
     if (message.kind === 'request' && message.method === 'tools/call') return this.#call(exchange, message)
     const spent = exchange.open.spend(unitsOf(exchange.body.length, MESSAGE_ALLOWANCE))
@@ -105,7 +105,7 @@ export class Messages {
     if (!open.hasEnded && !open.response.destroyed) await answer()
   }
 
-  /** Takes a notification or a response. @returns why it is refused */
+  /** Accepts a notification or a response. @returns the refusal, if any */
   take(
     exchange: Omit<Exchange, 'reply'>,
     message: Extract<RpcMessage, { kind: 'notification' | 'response' }>,
@@ -166,7 +166,7 @@ export class Messages {
     }
   }
 
-  /** [LOAD.3] Answers with the text that is kept with the catalog. */
+  /** [LOAD.3] Answers with the cached text of the catalog. */
   #list({ body, view, reply, open }: Exchange, id: RawJson, params: Span | undefined, era: Era): void {
     const invalid = readListParams(body, params)
     if (invalid !== undefined) return sendError(reply, id, invalid)
@@ -211,7 +211,7 @@ export class Messages {
     )
   }
 
-  /** [RS.6] Says which scope a client has to ask for to make this very call. */
+  /** [RS.6] Names the scope that a client must request for this call. */
   #askForScope({ reply, request }: Exchange, id: RawJson, error: BridgeError, address: ToolAddress): void {
     const neededScope = callScope(address.serverName, address.toolName)
     reply.refuse(id, error, { metadataUrl: this.#metadataUrl(request), neededScope })
@@ -265,7 +265,7 @@ function sendError(reply: Reply, id: RawJson, error: BridgeError): void {
   else reply.error(id, errorJson(error), error.code === 'request_invalid' ? 400 : undefined)
 }
 
-/** Ids that the SDK keeps as they are. */
+/** Whether the SDK keeps the id unchanged. */
 function isSdkId(id: RawJson): boolean {
   const value = parseJson(id.toString('utf8'))?.value
   return typeof value === 'string' || Number.isSafeInteger(value)

@@ -21,7 +21,7 @@ interface RunningCall {
 /** Requests opened so far. */
 let opened = 0
 
-/** A caller's request, from the moment it is admitted until its answer is taken, or its login is revoked. */
+/** A caller's request, from its admission until its answer is received or its login is revoked. */
 export class OpenRequest implements OpenItem {
   /** Tells the newer of two requests. */
   readonly order = ++opened
@@ -59,8 +59,8 @@ export class OpenRequest implements OpenItem {
   }
 
   /**
-   * Whether its login was revoked: nothing more may be sent. The login is asked, since other uses of it end
-   * before this one hears, and what they end may be what this one waits for.
+   * Whether its login was revoked, so that nothing more may be sent. Reads the login: other uses of it end
+   * before this one is notified, and this one may wait for them.
    */
   get hasEnded(): boolean {
     return this.caller.login.revoked
@@ -79,14 +79,14 @@ export class OpenRequest implements OpenItem {
     else this.#moreCalls.push(call)
   }
 
-  /** How to cancel the call with this id; `undefined` if the request has none. */
+  /** Finds the function that cancels the call with this id; `undefined` if the request has none. */
   cancelOf(id: RawJson): (() => void) | undefined {
     if (this.#call === undefined) return undefined
     if (isSameId(this.#call.id, id)) return this.#call.cancel
     return this.#moreCalls?.find((call) => isSameId(call.id, id))?.cancel
   }
 
-  /** Holds memory until the answer is taken. @returns why it may not */
+  /** Reserves memory until the answer is received. @returns the refusal, if any */
   hold(sizeBytes: number): Denied | undefined {
     if (this.#hold(sizeBytes, MAX_HELD_BYTES)) return undefined
     return this.#loads.refused(this.caller, denyFor('too_many_requests', RETRY_MS))

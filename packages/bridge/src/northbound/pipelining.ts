@@ -1,18 +1,18 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 
-/** Requests that may wait on one socket behind one that is not answered. No usual client sends any. */
+/** Limit of requests on one socket behind an unanswered one. Usual clients send none. */
 export const MAX_PIPELINED = 8
 
 const queued = new WeakMap<Socket, number>()
 const cut = new WeakSet<Socket>()
 
 /**
- * [HTTP.6] Cuts a socket on which too many requests wait behind one that is not answered: each would be held with
- * its answer. Call it once for each request, in the turn in which it came.
+ * [HTTP.6] Closes a socket with too many requests behind an unanswered one: each would be held with its
+ * answer. Call it once for each request, synchronously.
  */
 export function boundPipelining({ socket }: IncomingMessage, response: ServerResponse): void {
-  // Node gives a response its socket when its turn comes; nearly all have theirs at once.
+  // Node assigns a socket to a response when its turn comes, usually at once.
   if (response.socket !== null) return
   const waiting = (queued.get(socket) ?? 0) + 1
   if (waiting > MAX_PIPELINED) {

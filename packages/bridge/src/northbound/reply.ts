@@ -68,7 +68,7 @@ export function replyTo(response: ServerResponse, format: AnswerFormat): Reply {
   return format === 'json' ? new JsonReply(response) : new EventReply(response)
 }
 
-/** One JSON text in pieces. */
+/** A JSON text in pieces. */
 export type JsonParts = readonly Buffer[]
 
 /** Collects the answers of a batch in the order of its requests. */

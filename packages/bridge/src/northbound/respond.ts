@@ -43,7 +43,7 @@ export function sendRpc(
 }
 
 /**
- * Answers one `tools/list` request. @param tools JSON text that is kept and so must not be copied for each answer
+ * Answers a `tools/list` request. @param tools cached JSON text, which must not be copied for each answer
  * @param more the rest of the result's JSON text
  */
 export function sendList(response: ServerResponse, id: RawJson, tools: Buffer, more: string): void {
@@ -111,7 +111,7 @@ export function sendRefusal(
     'content-length': Buffer.byteLength(body),
     ...answerHeaders,
     ...refusalHeaders(denied, challenge),
-    // The unread rest of a body would be taken for the next request, or be awaited.
+    // Otherwise the unread rest of a body would be read as the next request, or be awaited.
     ...((status === 413 || denied.code === 'login_revoked') && { connection: 'close' }),
   })
   response.end(body)

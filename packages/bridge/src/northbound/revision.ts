@@ -66,7 +66,10 @@ function namesVersion(rawMeta: RawJson | undefined): boolean {
   return isObject(meta) && Object.hasOwn(meta, PROTOCOL_VERSION_META_KEY)
 }
 
-/** Asks the SDK's classifier. It gets only what it decides on, since it refuses ids and tokens that JSON-RPC has. */
+/**
+ * Calls the SDK's classifier. Passes only what it decides on, since it refuses some valid JSON-RPC ids and
+ * tokens.
+ */
 function classified(facts: RevisionFacts, version: string | undefined): Era | RevisionError {
   const { headers, kind, method, rawMeta } = facts
   const meta = rawMeta && parseJson(rawMeta.toString('utf8'))?.value

@@ -7,7 +7,7 @@ export interface RpcError {
   readonly data?: unknown
 }
 
-/** A failure of ours as a caller sees it: the stable code and the next step travel in `data`. */
+/** Converts one of our errors for a caller: `data` has the stable code and the next step. */
 export function toRpcError(error: BridgeError): RpcError {
   return {
     code: codes[error.code].rpc,

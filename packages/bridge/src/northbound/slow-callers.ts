@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import type { System } from '../ports.ts'
 
-/** A caller that takes nothing of its answer for this long is cut off. */
+/** Time without reading after which a caller is disconnected. */
 export const UNREAD_MS = 60_000
 /** Interval between checks of unread answers. */
 const LOOK_MS = 1_000

@@ -12,9 +12,9 @@ import { readParams } from './message.ts'
 /** The parameters of a `tools/call`, read as bytes. */
 export interface CallParams {
   readonly toolName: string
-  /** One JSON object. */
+  /** A JSON object. */
   readonly rawArgs: RawJson
-  /** One JSON object; `undefined` if the caller sent none. */
+  /** A JSON object; `undefined` if the caller sent none. */
   readonly rawMeta: RawJson | undefined
 }
 

@@ -20,11 +20,11 @@ const MAX_CHARS = 64
 const HASH_CHARS = 10
 
 /**
- * The name of a local server's tool on `/mcp`, within `^[a-zA-Z0-9_-]{1,64}$`, which every client
- * takes.
+ * Returns the name of a local server's tool on `/mcp`, within `^[a-zA-Z0-9_-]{1,64}$`, which every client
+ * accepts.
  *
- * [NAME.1] `server__tool` where that fits and reads back the same; [NAME.2] otherwise a legible name
- * that ends in a hash of both, found again through the catalog.
+ * [NAME.1] `server__tool` if that fits and is unambiguous; [NAME.2] otherwise a legible name that ends in a
+ * hash of both, resolved through the catalog.
  */
 export function exposedName(serverName: string, toolName: string): string {
   return plainName(serverName, toolName) ?? hashedName(serverName, toolName)
@@ -58,7 +58,7 @@ export interface ExposedTool extends ToolAddress {
 
 const exposedByServer = new WeakMap<CatalogServer, readonly ExposedTool[]>()
 
-/** Made once for each catalog that an agent sends: names may take a hash each, and every call by one asks. */
+/** Memoized per catalog of an agent: each name may need a hash, and every call resolves one. */
 function exposedBy(server: CatalogServer): readonly ExposedTool[] {
   const known = exposedByServer.get(server)
   if (known !== undefined) return known
@@ -88,8 +88,8 @@ export function toolsOf(server: CatalogServer | undefined): readonly CatalogTool
 }
 
 /**
- * Which tool an exposed name means. [NAME.4] A plain name that no catalog explains is read as it
- * stands, so that the tools of v1 agents, who list none, are reached too.
+ * Resolves an exposed name to its tool. [NAME.4] A plain name that no catalog has is split literally, to
+ * reach the tools of v1 agents, which send no catalog.
  */
 export function addressOf(name: string, catalog: Catalog): ToolAddress | BridgeError {
   const plain = readPlain(name)

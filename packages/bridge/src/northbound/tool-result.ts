@@ -15,14 +15,14 @@ import type { ServerIdentity } from './tool-view.ts'
 const CONTENT_FIRST = '{"content":'
 
 /**
- * A result as the caller's protocol revision wants it, changed only where it must be, and then by
- * splicing: all but a `_meta` that is added to stays the bytes the local server wrote.
+ * Adapts a result to the caller's protocol revision. Changes it only if necessary, by splicing: everything
+ * except an extended `_meta` keeps the bytes of the local server.
  *
- * 2025-11-25 takes it as it is. 2026-07-28 also needs `resultType`, and asks servers to name
- * themselves in `_meta`. Either needs `content`, which some servers leave out.
+ * 2025-11-25 needs no change. 2026-07-28 also needs `resultType`, and asks servers to name themselves in
+ * `_meta`. Both need `content`, which some servers omit.
  *
  * @param result one JSON value, closed, as the frame's reader found it
- * @returns `undefined` when it is not an object
+ * @returns `undefined` if it is not an object
  */
 export function resultFor(era: Era, result: RawJson, identity: () => ServerIdentity): RawJson | undefined {
   if (result[0] !== OPEN_BRACE) return undefined
@@ -50,7 +50,7 @@ function rewritten(era: Era, result: RawJson, identity: () => ServerIdentity): R
   return Buffer.from(JSON.stringify({ ...type, ...content, ...value, ...modern }))
 }
 
-/** Most results begin with their content; for the older revision that is all there is to know. */
+/** Most results begin with their content, which suffices for the older revision. */
 function isComplete(era: Era, result: RawJson): boolean {
   return era === 'legacy' && spanIs(result, [0, CONTENT_FIRST.length], CONTENT_FIRST)
 }

@@ -21,7 +21,7 @@ export interface ToolView {
   listJson(): Buffer
   /** Whether an answer to this method would miss what still starts. */
   isStarting(method: string): boolean
-  /** Which tool the name means, or why none. */
+  /** Resolves the name to a tool, or to the error. */
   address(toolName: string): ToolAddress | BridgeError
 }
 
@@ -66,7 +66,7 @@ export class AllServersView implements ToolView {
   }
 }
 
-/** `/mcp/{server}`: one server as it is. */
+/** `/mcp/{server}`: one server, unchanged. */
 export class OneServerView implements ToolView {
   readonly #router: Router
   readonly #caller: Caller
@@ -114,7 +114,7 @@ export class OneServerView implements ToolView {
   }
 }
 
-/** [MCP.9] The definition under its exposed name; `_meta` tells where it comes from. */
+/** [MCP.9] Returns the definition under its exposed name; `_meta` has its origin. */
 function prefixed({ name, serverName, toolName, strict }: ExposedTool): readonly ToolDefinition[] {
   if (strict === undefined) return []
   const { _meta } = strict

@@ -17,7 +17,7 @@ export interface DeviceKey {
   readonly retiresAtMs?: number | undefined
 }
 
-/** One enrolled machine of a user. */
+/** An enrolled machine of a user. */
 export interface Device {
   readonly deviceId: string
   readonly userId: string
@@ -43,12 +43,12 @@ export interface DeviceStore {
   /** Whether the user has or ever had a device. */
   hasEnrolled(userId: string): Promise<boolean>
   /**
-   * Makes this the current key if it is of the next generation. The previous key works until
+   * Sets the current key if this one is of the next generation. The previous key works until
    * `oldRetiresAtMs`.
    */
   rotate(deviceId: string, key: DeviceKey, oldRetiresAtMs: number): Promise<boolean>
   /**
-   * Records a verified connection and compares the last connection that the device remembers. An interrupted
+   * Records a verified connection and compares the last connection that the device claims. An interrupted
    * device may have missed its newest one; a device that names neither of the last two is a copy.
    * @param previous connection id; empty if none
    */

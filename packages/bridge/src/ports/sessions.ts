@@ -1,4 +1,7 @@
-/** Ports of login sessions and revocations. Durable unless they say otherwise; every method is atomic and rejects while the store is down. */
+/**
+ * Ports of login sessions and revocations. Durable unless noted otherwise; every method is atomic and rejects
+ * if the store is unavailable.
+ */
 
 const SESSION_KINDS = ['browser', 'client', 'device', 'token'] as const
 
@@ -14,7 +17,9 @@ export interface Session {
   readonly label: string
   readonly clientId?: string | undefined
   readonly deviceId?: string | undefined
-  /** What an issued token allows; `undefined` for other sessions, and for tokens from before this was stored. */
+  /**
+   * Scopes of an issued token; `undefined` for other sessions, and for tokens from before this was stored.
+   */
   readonly scopes?: readonly string[] | undefined
   readonly createdAtMs: number
   readonly seenAtMs: number

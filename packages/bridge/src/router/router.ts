@@ -23,7 +23,7 @@ export class Router {
   #draining = false
   #whenIdle: (() => void)[] = []
 
-  /** [ROUTE.3] The earlier connection of the same login goes only now that the new one is verified. */
+  /** [ROUTE.3] Closes the earlier connection of the same login only after the new one is verified. */
   registerConnection(connection: ReadyConnection): void {
     const { userId, sessionId } = connection.principal
     const others = this.#connections(userId)
@@ -39,7 +39,7 @@ export class Router {
     return this.#connections(userId).find(({ principal }) => principal.sessionId === sessionId)
   }
 
-  /** [ROUTE.4] Takes out this very connection, never another of the same user. */
+  /** [ROUTE.4] Removes only this connection, never another of the same user. */
   ended(connection: ReadyConnection): void {
     this.#byUser.remove(connection.principal.userId, connection)
     this.catalogChanged(connection)
@@ -51,8 +51,8 @@ export class Router {
   }
 
   /**
-   * [ROUTE.8] Whether this server, or any, is in its first start since its agent connected, or an agent has not yet
-   * said what it has. A server that another agent has ready is there.
+   * [ROUTE.8] Whether this server, or any, is in its first start since its agent connected, or an agent has
+   * not sent its catalog yet. A server that another agent has ready is not starting.
    */
   isStarting(userId: string, serverName?: string): boolean {
     const connections = this.#connections(userId)
@@ -97,7 +97,7 @@ export class Router {
     return this.#inFlight
   }
 
-  /** Takes no call any more; resolves when none waits for an answer. */
+  /** Accepts no further calls; resolves when none waits for an answer. */
   drain(): Promise<void> {
     this.#draining = true
     if (this.#inFlight === 0) return Promise.resolve()
@@ -159,7 +159,7 @@ interface Merged {
 /** The catalogs of several agents as one, by the newest, until any of them changes. */
 const mergedByNewest = new WeakMap<Catalog, Merged>()
 
-/** @param catalogs newest first: where two have a server of one name, the newer that is ready counts */
+/** @param catalogs newest first; if two have a server of the same name, the newest ready one counts */
 function merged(catalogs: readonly Catalog[]): Catalog {
   const [newest, ...others] = catalogs
   if (newest === undefined) return NO_SERVERS

@@ -7,9 +7,9 @@ export type Severity = 'info' | 'warn' | 'error'
 
 /** Kinds of field values. A value that does not fit is replaced; the rest of the line stays. */
 export type FieldKind =
-  /** One of our codes or constant words. */
+  /** A code or a constant word. */
   | 'code'
-  /** An id that the bridge made or verified. */
+  /** An id that the bridge created or verified. */
   | 'id'
   /** A peer's name: cleaned, bounded, scanned for secrets. */
   | 'name'
@@ -262,7 +262,7 @@ export type EventName = keyof typeof securityEvents
 type ValueOf<K extends FieldKind> = K extends 'count' ? number : K extends 'flag' ? boolean : string
 type FieldsOf<E extends EventName> = (typeof securityEvents)[E]['fields']
 
-/** One event as recorded. Its fields are exactly those of the table; missing ones are omitted. */
+/** An event as recorded. Its fields are exactly those of the table; missing ones are omitted. */
 export type SecurityEvent = {
   [E in EventName]: {
     readonly event: E

@@ -37,7 +37,7 @@ export const remembered = {
 } as const
 
 /**
- * A JSON string that is safe to log: no control, format or bidi characters, bounded, ASCII only, with
+ * Returns a JSON string that is safe to log: no control, format or bidi characters, bounded, ASCII only, with
  * `[redacted]` in place of anything that looks like a secret.
  *
  * A `user` comes from the embedding app's verified token and may be a long random id, so it is only scanned

@@ -4,8 +4,8 @@ import { lineBody, timestamps } from './line.ts'
 import { streamSink } from './stream-sink.ts'
 
 /**
- * Writes lines to a stream and keeps nothing, for apps whose standard output is collected. Without a file
- * there is no hash chain, and an unread stream drops lines and says how many.
+ * Writes lines to a stream and stores nothing, for apps whose standard output is collected. Without a file
+ * there is no hash chain, and an unread stream drops lines and reports how many.
  */
 export function streamLog(stream: Writable, system: System): SecurityLog {
   const sink = streamSink(stream, system)

@@ -13,7 +13,7 @@ export function channelBindingOf({ headers, socket }: IncomingMessage, raw: Dupl
   return {
     offeredSubprotocols: headers['sec-websocket-protocol'] ?? '',
     encrypted: raw instanceof TLSSocket,
-    // Asked for where needed: Node keeps what it found with the socket, for as long as that lives.
+    // Read only if needed: Node keeps it with the socket, as long as that lives.
     get localAddress() {
       return socket.localAddress
     },

@@ -56,7 +56,7 @@ export class AgentEndpoint {
     }
   }
 
-  /** Takes an upgrade request to its end. Never rejects. */
+  /** Handles an upgrade request. Never rejects. */
   async upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     // [WS.4] An error on a socket without a listener would end the process.
     socket.on('error', destroyThis)
@@ -100,7 +100,7 @@ export class AgentEndpoint {
     return undefined
   }
 
-  /** [WS.1] A request that is no upgrade gets 426 with security headers. */
+  /** [WS.1] Answers a request without an upgrade with 426 and security headers. */
   explain(response: ServerResponse): void {
     response.writeHead(426, {
       ...plainHeaders,
@@ -145,7 +145,7 @@ function offeredVersion(request: IncomingMessage): ProtocolVersion {
   return offered.some((name) => name.trim() === SUBPROTOCOL_V2) ? 'v2' : 'v1'
 }
 
-/** [WS.4] One shared function for all sockets. */
+/** [WS.4] Shared by all sockets. */
 function destroyThis(this: Duplex): void {
   this.destroy()
 }

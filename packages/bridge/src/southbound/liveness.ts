@@ -16,7 +16,7 @@ export class Liveness {
   #cancelTimer: (() => void) | undefined
   #cancelCutOff: (() => void) | undefined
 
-  /** @param peers all that are open */
+  /** @param peers all open peers */
   constructor(system: System, peers: ReadonlySet<Pinged>) {
     this.#system = system
     this.#peers = peers

@@ -26,7 +26,7 @@ export interface AgentListener
   extends Omit<ConnectionListener, 'challengeFailed' | 'confirm' | 'uncountedFrame'> {
   /** The connection that a new one of the same login would replace. */
   earlier(principal: Principal): ReadyConnection | undefined
-  /** The device was revoked, since its key was copied: all that is open of it must end, wherever it is. */
+  /** Called when a device was revoked because its key was copied, to close its connections on every node. */
   copied(deviceId: string): void
 }
 
@@ -164,8 +164,8 @@ export class OpenAgent implements ConnectionListener, WebSocketListener, Pinged,
   }
 
   /**
-   * [PROOF.9] Whether the device is the one that was enrolled. Its earlier connection that is still open here is
-   * one that it remembers for certain, once it has sent its catalog: it puts the connection down before that.
+   * [PROOF.9] Whether the device is the enrolled one. If its earlier connection is open here and has sent its
+   * catalog, the device has recorded it before, so it is certain.
    */
   async confirm(connection: ProvenConnection, previous: string): Promise<Verdict<void>> {
     const { principal } = connection
@@ -214,13 +214,13 @@ export class OpenAgent implements ConnectionListener, WebSocketListener, Pinged,
     this.#shared.log.logSecurityEvent({ ...event, userId: this.#login.userId, ip: this.#address.ip })
   }
 
-  /** [WS.6] A fault of ours in one connection must not take the others down with the process. */
+  /** [WS.6] Contains an internal error of one connection, which must not end the process and the others. */
   #fault(error: unknown): void {
     this.record({ event: 'ws_error', error: `internal_error ${nameOf(error)}` })
     this.#webSocket.close(closeCodes.internalError, 'internal_error')
   }
 
-  /** [CHAL.6] A lock also ends the challenges that are open: each of them would be three more attempts. */
+  /** [CHAL.6] A lock also ends open challenges, each of which would allow three more attempts. */
   #lockOut(): void {
     const { userId } = this.#login
     for (const other of [...this.#shared.open])

@@ -9,7 +9,9 @@ import { webSocketServer } from './web-sockets.ts'
 /** Reads only the closing handshake of a refused v1 peer. */
 const refuser = webSocketServer({ maxFrameBytes: 1_024, closeMs: 1_000 }, WebSocket)
 
-/** Headers of every answer on the agents' path that is no WebSocket: nothing to render, frame, guess or cache. */
+/**
+ * Headers of every answer on the agents' path except a WebSocket: nothing to render, frame, guess or cache.
+ */
 export const plainHeaders: Readonly<Record<string, string>> = {
   'Content-Security-Policy': "default-src 'none'",
   'X-Frame-Options': 'DENY',

@@ -11,7 +11,7 @@ export interface WebSocketLimits {
 }
 
 /**
- * A WebSocket server that is given its sockets. It never negotiates compression.
+ * Creates a WebSocket server for existing sockets. It never negotiates compression.
  * @param kind the class of its WebSockets
  */
 export function webSocketServer<T extends typeof WebSocket>(

@@ -8,9 +8,9 @@ import { readScopes } from './scopes.ts'
 export interface AppIdentity {
   /** The app's own id of the user; not empty. */
   readonly userId: string
-  /** One per login, unchanged while its token is renewed, never reused after a revocation. */
+  /** Unique per login, unchanged while its token is renewed, never reused after a revocation. */
   readonly sessionId: string
-  /** What the login allows, such as `agent:connect`. Default: everything. */
+  /** Scopes of the login, such as `agent:connect`. Default: everything. */
   readonly scopes?: readonly string[]
   /** The login's machine, if the app tells machines apart. */
   readonly deviceId?: string
@@ -65,7 +65,7 @@ export function createAppAuthenticator(authenticate: Authenticate, system: Syste
 
 /**
  * Hashes of the tokens that the app accepted most recently. If the app refuses one of them later, its login
- * has ended, so that is no guess.
+ * has ended, so it is no guess.
  */
 class AcceptedTokens {
   readonly #digests = new Set<string>()

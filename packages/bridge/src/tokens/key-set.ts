@@ -31,9 +31,9 @@ export function localKeys(jwks: unknown): FindKey {
 }
 
 /**
- * [JWKS.2] [JWKS.3] Keys behind an address, fetched on first use, when stale, and when a token names an
- * unknown key. One request at a time, and no more often than the cooldown allows, whatever tokens name. Keys
- * that are too old to use and cannot be renewed are not used.
+ * [JWKS.2] [JWKS.3] Keys at a URL, fetched on first use, when stale, and when a token names an unknown key.
+ * Sends one request at a time, no more often than the cooldown allows, regardless of tokens. Does not use
+ * keys that are too old and cannot be renewed.
  *
  * @throws TypeError for an address that is not https, except on this machine
  */

@@ -93,6 +93,6 @@ function idOf({ userId, sessionId, deviceId }: Principal, kind: Revocation['kind
 
 /** A token's hash, by which it is recognized without being kept. */
 export function digest(token: string): string {
-  // One character per byte takes a third less memory than base64.
+  // A binary string takes a third less memory than base64.
   return hash('sha256', token, 'binary')
 }
