@@ -1,13 +1,13 @@
-// @ts-nocheck: it runs in a browser, which the types of this project do not know.
+// @ts-nocheck: it runs in a browser, whose types this project does not load.
 /**
- * Passkeys on the pages of accounts: the one thing there that needs a script. Without it, or in a browser
- * without passkeys, its buttons stay hidden.
+ * Passkeys on the account pages, the only part of them that needs a script. Without it, or in a browser
+ * without passkeys, the buttons stay hidden.
  */
 const canPasskeys =
   window.PublicKeyCredential?.parseRequestOptionsFromJSON !== undefined &&
   window.PublicKeyCredential.parseCreationOptionsFromJSON !== undefined
 
-/** Asks the bridge; what it refuses is thrown in its own words. */
+/** Posts to the bridge. @throws Error with the bridge's text if it refuses */
 async function ask(place, path, value) {
   const response = await fetch(place.dataset.base + path, {
     method: 'POST',
@@ -31,7 +31,7 @@ function tell(text) {
   document.getElementById('notice').replaceChildren(notice)
 }
 
-/** While the browser asks its user, the button rests; whoever closes its window has changed their mind. */
+/** Disables the button while the browser asks its user. Closing the browser's prompt is reported as a cancellation. */
 function onClick(button, run) {
   button.addEventListener('click', async (event) => {
     event.preventDefault()
