@@ -13,7 +13,7 @@ export const DEVICE_ABLATIONS: readonly Ablation[] = [
     tests: ['packages/bridge/test/device-key.test.ts'],
   },
   {
-    gate: 'devices: whoever enrols a key has it',
+    gate: 'devices: a new key is proven',
     edits: [gate('bridge/tokens/device-assertion.ts', 'verifyKeyProof', ALLOW)],
     tests: DEVICE_ATTACKS,
   },

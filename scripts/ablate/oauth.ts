@@ -220,7 +220,7 @@ export const OAUTH_ABLATIONS: readonly Ablation[] = [
     tests: ['packages/bridge/test/access-tokens.test.ts'],
   },
   {
-    gate: 'tokens: each is verified by whoever it says made it',
+    gate: 'tokens: the issuer selects the verifier',
     edits: [text('standalone/tokens/by-issuer.ts', 'issuerOf(token) === issuer ? server : own', 'own')],
     tests: attack('oauth-forgeries'),
   },

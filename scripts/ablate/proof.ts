@@ -100,7 +100,7 @@ export const PROOF_ABLATIONS: readonly Ablation[] = [
     tests: ['packages/agent/test/link.proof.test.ts'],
   },
   {
-    gate: 'agent: the connection is put down before a call is run',
+    gate: 'agent: the connection is stored before a call runs',
     edits: [
       {
         file: 'packages/agent/src/link/connection.ts',
