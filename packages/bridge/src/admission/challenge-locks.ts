@@ -23,7 +23,7 @@ export class ChallengeLocks {
     return this.#lockout.check(userId, key, this.#system.monotonicMs())
   }
 
-  /** [BLOCK.5] If the user is locked out from this address, asks the store whether that still holds. */
+  /** [BLOCK.5] If the user is locked out from this address, checks in the store whether that still holds. */
   async recheck(userId: string, address: ClientAddress): Promise<void> {
     if (this.check(userId, address).allowed) return
     await this.#blocks.recheck({ kind: 'challenge', key: lockKey(userId, address.key) })

@@ -60,7 +60,7 @@ export class AgentCalls {
     if (!this.#pending.settle(id, failed(error))) this.#abandoned.take(id)
   }
 
-  /** The connection has ended: nobody knows whether its calls ran. */
+  /** Fails all calls when the connection has ended; whether they ran is unknown. */
   failAll(): void {
     this.#pending.failAll('outcome_unknown')
   }
@@ -93,7 +93,7 @@ export function notSent(settle: (outcome: CallOutcome) => void, error: BridgeErr
   return NOT_SENT
 }
 
-/** Why a call has no result when the frame of its result was refused. */
+/** Returns the code for a call whose result frame was refused. */
 function codeOfRefused(frame: Buffer, refused: ErrorCode): ErrorCode {
   if (refused === 'message_too_large') return 'result_too_large'
   return isTooDeep(frame) ? 'result_too_deep' : 'result_invalid'

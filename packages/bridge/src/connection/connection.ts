@@ -37,7 +37,7 @@ export class Connection implements DataLink, DueListener {
   readonly #deadlines: Deadlines
   #state: ConnectionState
   #wasVerified = false
-  /** Whether the frame at hand answers a call, or is itself one that the rate limit counts. */
+  /** Whether the current frame answers a call, or is itself one that the rate limit counts. */
   #isCounted = false
   #principal: Principal
 
@@ -199,7 +199,7 @@ export class Connection implements DataLink, DueListener {
     this.#send({ type: 'challenge_verified', proof: { signature: this.#device.sign(bytes) } })
   }
 
-  /** @param token a fresh one that the agent sent; without it, the renewal is due */
+  /** @param token a fresh one from the agent; without it, the renewal is due */
   #renew(token: string | undefined): void {
     if (this.#device === undefined) return
     const challenge = generateChallenge(this.#system)
@@ -213,7 +213,7 @@ export class Connection implements DataLink, DueListener {
     this.#deadlines.proved()
   }
 
-  /** Takes the event that a lookup comes to; without one, the renewal is retried later. */
+  /** Handles the event of a lookup; without one, the renewal is retried later. */
   #afterLookup(lookup: Promise<ConnectionEvent | undefined>): void {
     lookup
       .then((event) => {

@@ -18,7 +18,7 @@ export class DataFrames {
   readonly #listener: ConnectionListener
   readonly #system: System
   readonly #options: ConnectionOptions
-  // Created on first use: most connections are idle most of the time, and there are many.
+  // Created on first use: most of the many connections are idle most of the time.
   #agentCalls: AgentCalls | undefined
   #ownCalls: OwnCalls | undefined
   #catalog: Catalog | undefined
@@ -64,12 +64,12 @@ export class DataFrames {
     }
   }
 
-  /** A frame that could not be read. If it is the result of a call, that call fails. */
+  /** Handles a frame that could not be read. If it is the result of a call, that call fails. */
   receiveInvalid(frame: Buffer, { code }: BadMessageEvent): void {
     this.#agentCalls?.answerRefused(frame, code)
   }
 
-  /** The connection has ended. */
+  /** Ends all calls when the connection has ended. */
   end(): void {
     this.#agentCalls?.failAll()
     this.#ownCalls?.cancelAll()

@@ -15,8 +15,8 @@ export async function confirmationOf(lookup: Promise<Verdict<void>>): Promise<Co
 }
 
 /**
- * [PROOF.10] [PROOF.11] Looks up what the device must prove next. Never rejects.
- * @param token a fresh one that the agent sent; without it, the renewal is due
+ * [PROOF.10] [PROOF.11] Looks up the facts of the device's next proof. Never rejects.
+ * @param token a fresh one from the agent; without it, the renewal is due
  * @returns `undefined` if a due renewal must be retried later
  */
 export async function renewalOf(
