@@ -23,10 +23,10 @@ import {
 import { limits } from './limits.ts'
 
 const HEX_DIGITS = 4
-/** Bytes of a string that are checked one by one before a native search is tried, at first and after a near quote. */
+/** Bytes of a string to check one by one before a native search, at first and after a near quote. */
 const FIRST_BYTES = 64
 const DENSE_BYTES = 1_024
-/** From so many bytes without a quote on, words are checked instead of bytes. */
+/** Distance of the next quote from which words are checked instead of bytes. */
 const SPARSE_BYTES = 256
 const WORD_BYTES = 4
 
@@ -63,7 +63,7 @@ export function isJson(json: Buffer): boolean {
   return end >= 0 && skipSpace(json, end) === json.length
 }
 
-/** Whether nesting, rather than another fault, is the reason why a text is refused. */
+/** Whether a text is refused because of its nesting, and not for another fault. */
 export function isTooDeep(json: Buffer): boolean {
   return pastValue(json, skipSpace(json, 0), 0) === TOO_DEEP
 }
@@ -154,9 +154,9 @@ export function pastString(json: Buffer, openAt: number): number {
   return NOT_FOUND
 }
 
-/** @returns the closing quote, or the first byte behind so many */
+/** @returns the closing quote, or the first byte after `maxBytes` */
 function pastDense(json: Buffer, start: number, maxBytes: number): number {
-  // Literals, since the engine looks up each time what is imported.
+  // Literals, since the engine resolves an imported constant at each use.
   const quote = 0x22
   const backslash = 0x5c
   const space = 0x20
@@ -174,7 +174,9 @@ function pastDense(json: Buffer, start: number, maxBytes: number): number {
   return at
 }
 
-/** @param quote the next quote, which may be escaped @returns the quote, or the byte behind it where it is escaped */
+/**
+ * @param quote the next quote, which may be escaped @returns the quote, or the byte after it if it is escaped
+ */
 function pastSparse(json: Buffer, start: number, quote: number): number {
   const lead = (WORD_BYTES - (json.byteOffset % WORD_BYTES)) % WORD_BYTES
   const wordCount = Math.floor((json.length - lead) / WORD_BYTES)
@@ -194,8 +196,8 @@ function pastSparse(json: Buffer, start: number, quote: number): number {
 }
 
 /**
- * Whether none of four bytes is a quote, a backslash or a control character. Flipping a bit makes a quote the least
- * byte that is no control character; then a byte that is less than another one borrows from its highest bit.
+ * Whether none of four bytes is a quote, a backslash or a control character. Flipping a bit turns a quote
+ * into the least byte that is not a control character; a smaller byte then borrows from its highest bit.
  * Source: Bit Twiddling Hacks, "Determine if a word has a byte less than n".
  */
 function isPlainWord(word: number): boolean {
@@ -235,7 +237,7 @@ function pastNumber(json: Buffer, start: number): number {
   return pastDigits(json, sign === PLUS || sign === MINUS ? at + 2 : at + 1)
 }
 
-/** At least one. */
+/** Skips at least one digit. */
 function pastDigits(json: Buffer, start: number): number {
   let at = start
   while (isDigit(json[at] ?? 0)) at++

@@ -1,8 +1,8 @@
-/** The OAuth client that every agent is. It needs no registration. */
+/** OAuth client id of every agent. It needs no registration. */
 export const AGENT_CLIENT_ID = 'bridgekeeper-agent'
 
 interface Scope {
-  /** Tokens that may have it: of OpenID Connect, for an enrolment, of an agent, or of a caller. */
+  /** Kinds of tokens that may have it: of OpenID Connect, for an enrolment, of an agent, or of a caller. */
   readonly of: 'login' | 'enrolment' | 'agent' | 'caller'
   /** Continues "It may" on the consent page. With `item`, it is a verb whose object is the item. */
   readonly permits: string
@@ -31,12 +31,12 @@ const NAMES = Object.keys(table) as ScopeName[]
 
 export const ENROL_SCOPE: ScopeName = 'device:enroll'
 export const LOGIN_SCOPES = widest('login')
-/** Scopes of a client that wants everything its user has. */
+/** Scopes of a client that requests everything its user has. */
 export const CALLER_SCOPES = widest('caller')
 /** Everything that a user's own token allows. */
 export const USER_SCOPES = widest('agent', 'caller')
 
-/** How each scope of a user's token is written. */
+/** Spelling of each scope of a user's token. */
 export const SCOPE_FORMS = namesOf('agent', 'caller').map((name) => {
   const { item } = scopes[name]
   return item === undefined ? name : `${name}:<server>/<${item}>`

@@ -18,8 +18,8 @@ interface NamedServer {
 }
 
 /**
- * The library once for each name of the bridge, since clients compare what it says of itself with the address that they
- * know. All of them share one set of records.
+ * The library once per name of the bridge, since clients compare its metadata with the address that they use.
+ * All share one set of records.
  */
 export class NamedServers {
   readonly #parts: AuthorizationServerParts
@@ -39,11 +39,11 @@ export class NamedServers {
     this.#devicePages = devicePages
     this.#limits = limits
     this.#addressOf = addressOf
-    // The issuer's is made at once, so that invalid settings show at the start.
+    // The issuer's is created at once, so that invalid settings show at the start.
     this.under(parts.issuer)
   }
 
-  /** The library under this name; made on first use. */
+  /** Returns the library under this name; created on first use. */
   under(name: string): NamedServer {
     const made = this.#servers.get(name) ?? this.#makeServer(name)
     this.#servers.set(name, made)
@@ -68,7 +68,7 @@ export class NamedServers {
         sessions: parts.sessionStore,
         system,
         allowRegistration: parts.allowRegistration,
-        // Behind a proxy, this machine's own address says nothing of who comes.
+        // Behind a proxy, this machine's own address does not identify the client.
         isLoopback: !parts.production && isOfThisMachine(site),
         devicePages: this.#devicePages,
         mayFetchMetadata: ({ req }) => this.#limits.take('metadata', this.#addressOf(req)).allowed,
@@ -82,7 +82,7 @@ export class NamedServers {
     return { answer: provider.callback(), interactions }
   }
 
-  /** The library has ended a grant: a code or token of it was used twice, or given back. */
+  /** Handles the end of a grant: a code or token of it was used twice, or revoked. */
   async #grantEnded(grantId: string): Promise<void> {
     const { sessionStore, sessions } = this.#parts
     const session = await sessionStore.find(grantId)

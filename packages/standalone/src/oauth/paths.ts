@@ -8,16 +8,16 @@ const LOGOUT_PATH = `${ROUTES.end_session}/confirm`
 const OWN_PATHS: ReadonlySet<string> = new Set([...Object.values(ROUTES), ...METADATA, LOGOUT_PATH])
 /** Paths that end with the id of a request for access. */
 const STEP_PATH = /^\/(?:interaction|oauth\/authorize|device)\/[\w-]{1,64}$/
-/** Paths with the same answer for everybody, which pages of every origin may read. */
+/** Paths with the same answer for every user, which pages of every origin may read. */
 export const PUBLIC: ReadonlySet<string> = new Set([...METADATA, ROUTES.jwks])
-/** Endpoints that apps ask by script; all others are for browsers that go there. */
+/** Endpoints that apps request by script; all others are for browsers. */
 export const FOR_APPS: ReadonlySet<string> = new Set([
   ROUTES.token,
   ROUTES.registration,
   ROUTES.revocation,
   ROUTES.device_authorization,
 ])
-/** Limits of a path besides that of every request. */
+/** Limits of a path in addition to that of every request. */
 const NARROWER: Readonly<Record<string, readonly Limited[]>> = {
   [ROUTES.authorization]: ['begin'],
   [ROUTES.code_verification]: ['begin'],
