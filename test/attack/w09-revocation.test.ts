@@ -280,7 +280,7 @@ test('[REVOKE.1] [AUTH.8] W09: drops a cached token when its user is revoked', a
   expect((await mcp()).status).toBe(401)
 })
 
-test('[REVOKE.1] W09: after a revocation, authenticates anew where an authenticator still recalls the login', async () => {
+test('[REVOKE.1] W09: after a revocation, authenticates again if an authenticator still recalls the login', async () => {
   const principal: Principal = { userId: 'ann', sessionId: 'ann1', expiresAtMs: Date.now() + 60_000 }
   let isGone = false
   const authenticator: Authenticator = {
