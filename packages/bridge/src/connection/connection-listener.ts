@@ -20,21 +20,21 @@ export interface ConnectionOptions {
 /** A connection whose device has proved itself, but may be a copy. */
 export type ProvenConnection = Pick<ReadyConnection, 'principal' | 'revoke'>
 
-/** Receives what happens on a connection. */
+/** Receives the events of a connection. */
 export interface ConnectionListener {
   /** The device's proof is valid. @returns whether it is the enrolled device and not a copy */
   confirm(connection: ProvenConnection, previous: string): Promise<Verdict<void>>
   verified(connection: ReadyConnection): void
   challengeFailed(): void
   ended(connection: ReadyConnection): void
-  /** A frame came that answers no call and is not a call that the rate limit allowed. */
+  /** Called for a frame that is neither an answer nor a call that the rate limit allowed. */
   uncountedFrame(sizeBytes: number): void
-  /** The agent sent the catalog of its servers. */
+  /** Called when the agent has sent the catalog of its servers. */
   catalogChanged(connection: ReadyConnection): void
   /**
-   * The agent itself calls a tool.
-   * @param obstacle why the call cannot run; it counts for the rate limit all the same
-   * @returns cancels the call
+   * Runs a call of the agent itself.
+   * @param obstacle reason to refuse it; it counts against the rate limit nevertheless
+   * @returns a function that cancels the call
    */
   execute(
     connection: ReadyConnection,

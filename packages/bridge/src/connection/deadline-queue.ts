@@ -1,6 +1,6 @@
 import type { System } from '../ports.ts'
 
-/** Something that is due at a moment of the monotonic clock. */
+/** An entry with a due time on the monotonic clock. */
 export interface Dated {
   dueAtMs: number
   /** Its index in the queue's heap, which alone writes it; -1 while it is in none. */
