@@ -2,7 +2,7 @@ import { serveThroughBridge } from './bridged.ts'
 import { type Form, type Served, serveOverHttp } from './fixtures/sdk/http.ts'
 import { runSuite, type Score } from './suite.ts'
 
-/** One run of the suite on one form of the fixture. */
+/** A run of the suite on one form of the fixture. */
 interface Run {
   /** Column of the table. */
   readonly name: string
@@ -24,7 +24,7 @@ export interface Measured extends Pick<Run, 'name'> {
   readonly through: readonly Score[]
 }
 
-/** What each revision requires, with the scores that must not fall. */
+/** Requirements of each revision, with the scores that must not fall. */
 export const REQUIREMENTS: readonly Requirements[] = [
   { name: '2025-11-25', form: 'v2', args: ['--requirements', '2025-11-25'], scored: 30, through: 11 },
   { name: '2026-07-28', form: 'v2', args: ['--requirements', '2026-07-28'], scored: 37, through: 14 },

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { plant, repository, runNode, transplant } from './planted.ts'
 
-/** What a failing test prints, run the way `npm test` runs the real ones. */
+/** Returns the output of a failing test, which runs like the real ones under `npm test`. */
 async function printed(body: string): Promise<string> {
   const root = plant({
     'test/planted.test.ts': [
