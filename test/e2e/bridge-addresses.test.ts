@@ -75,7 +75,7 @@ describe('connect without an address', () => {
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
     expect(stderr).toMatch(/^error: .*bridgekeeper serve prints it.*\ncode: {2}url_missing\nnext: {2}.*\n$/)
     expect(stderr).toContain(file)
-    expect(stderr).toContain('bridgekeeper connect https://bridge.example.com --config ')
+    expect(stderr).toContain('bridgekeeper.mjs connect https://bridge.example.com --config ')
     const json = await bridgekeeper(['connect', '--json'], { HOME: home })
     expect([json.code, JSON.parse(json.stdout).error.code]).toEqual([2, 'url_missing'])
   })

@@ -94,7 +94,7 @@ test('[DATA.5] prints a failure to standard error only, without --json', async (
   ])
   expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
   expect(stderr).toBe(
-    'error: The user nobody@example.com does not exist.\ncode:  user_unknown\nnext:  Add the user: bridgekeeper user add nobody@example.com\n',
+    `error: The user nobody@example.com does not exist.\ncode:  user_unknown\nnext:  Add the user: node packages/cli/bin/bridgekeeper.mjs user add --data ${data} nobody@example.com\n`,
   )
 })
 

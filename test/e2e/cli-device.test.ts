@@ -40,7 +40,7 @@ test('[CLI.17] [CLI.30] device list, rotate and forget show, renew and destroy t
     code: 1,
     error: 'usage',
   })
-  expect((await device(mine.home, 'list')).stdout).toContain('bridgekeeper connect URL')
+  expect((await device(mine.home, 'list')).stdout).toContain('bridgekeeper.mjs connect URL')
   for (const { stdout, stderr } of [listed, rotated, forgotten])
     for (const secret of [before.privateKey?.d, after.privateKey?.d])
       expect(stdout + stderr).not.toContain(secret)

@@ -1,10 +1,10 @@
-import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { serveSettings } from '@bridgekeeper/standalone'
 import { beforeAll, expect, test, vi } from 'vitest'
 import { bridgekeeper, jsonOf, type RunningBridge, serve } from '../support/installation.ts'
 import { repository } from '../support/program.ts'
 import { Surfer, textOf } from '../support/surfer.ts'
+import { atTerminal } from '../support/terminal.ts'
 
 const PASSWORD = 'a horse that reads maps'
 let bridge: RunningBridge
@@ -81,16 +81,27 @@ test('[CLI.20] asks for a password twice at a terminal, without showing it', asy
 })
 
 test.each([
-  ['Ctrl-C', '\u0003'],
-  ['Ctrl-D', '\u0004'],
-])('[CLI.20] changes nothing on %s at the password prompt', async (_name, key) => {
-  const command = join(repository, 'packages/cli/bin/bridgekeeper.mjs')
-  const args = `user add dora@example.com --data ${bridge.data}`
-  expect(await atTerminal(`node ${command} ${args}; echo "code $?"`, [['Password', key]])).toMatch(
-    /Nothing was changed.*code: {2}usage.*code 1/s,
-  )
-  expect((await user(['delete', 'dora@example.com'])).stdout).toContain('user_unknown')
-})
+  ['Ctrl-C', '\u0003', 'interrupted', 130],
+  ['Ctrl-D', '\u0004', 'usage', 1],
+])(
+  '[CLI.20] [CLI.35] changes nothing on %s at the password prompt, and leaves the terminal as it was',
+  async (_name, key, code, exitCode) => {
+    const command = join(repository, 'packages/cli/bin/bridgekeeper.mjs')
+    const args = `user add dora@example.com --data ${bridge.data}`
+    for (const answers of [
+      [['Password', key]],
+      [
+        ['Password', 'one two three\r'],
+        ['Once more', key],
+      ],
+    ] as const) {
+      const shown = await atTerminal(`node ${command} ${args}; echo "exit $?"; stty -a`, answers)
+      expect(shown).toMatch(new RegExp(`Nothing was changed.*code: {2}${code}.*exit ${exitCode}\\r?\\n`, 's'))
+      expect(shown).toMatch(/ icanon .* echo /s)
+    }
+    expect((await user(['delete', 'dora@example.com'])).stdout).toContain('user_unknown')
+  },
+)
 
 test('[SSO.4] requires every setting of a provider in the environment, or none', () => {
   const ssoSettings = (env: Readonly<Record<string, string>>) =>
@@ -120,18 +131,3 @@ test('[SSO.4] requires every setting of a provider in the environment, or none',
   }
   expect(() => ssoSettings(file)).toThrow(/cannot be read/)
 })
-
-/** Runs the command at a terminal and answers its prompts. @returns the terminal's output */
-function atTerminal(command: string, answers: readonly (readonly [string, string])[]): Promise<string> {
-  const terminal = spawn('script', ['-qec', command, '/dev/null'], { stdio: ['pipe', 'pipe', 'ignore'] })
-  const waiting = [...answers]
-  let shown = ''
-  terminal.stdout.setEncoding('utf8').on('data', (chunk: string) => {
-    shown += chunk
-    const [next] = waiting
-    if (next === undefined || !shown.includes(next[0])) return
-    waiting.shift()
-    terminal.stdin.write(next[1])
-  })
-  return new Promise((resolve) => terminal.on('close', () => resolve(shown)))
-}

@@ -2,45 +2,15 @@ import { cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test, vi } from 'vitest'
 import { testKey } from '../../packages/bridge/test/support/device-world.ts'
-import { configFile, fixture } from '../support/agent-program.ts'
-import { eventIn, mainProcess, startBridgekeeper } from '../support/installation.ts'
+import { mainProcess } from '../support/installation.ts'
 import { bearer, post, toolCall } from '../support/mcp.ts'
+import { approve, newMachine } from '../support/new-machine.ts'
 import { type OAuthNode, startOAuth } from '../support/oauth.ts'
 import { kill } from '../support/processes.ts'
 import type { Program } from '../support/program.ts'
-import { scratch } from '../support/scratch.ts'
 
 /** Each start of the agent takes a second or more. */
 const timeout = 120_000
-
-type Event = Readonly<Record<string, unknown>>
-
-/** A machine whose user is new here; its keys are in files, as on a server without a desktop. */
-function newMachine(node: OAuthNode) {
-  const home = join(scratch(), 'home')
-  const config = configFile({ unruly: fixture('unruly') })
-  const env = { BRIDGEKEEPER_HOME: home, BRIDGEKEEPER_KEY_STORE: 'file' }
-  const start = (...args: string[]) =>
-    startBridgekeeper(['connect', node.url, '--config', config, ...args], env)
-  const event = (program: Program, type: string): Promise<Event> =>
-    program.printed((stdout) => eventIn<Event>(stdout, 'type', type))
-  const path = (): string => {
-    const folder = join(home, 'bridges')
-    return join(folder, readdirSync(folder).find((entry) => entry.endsWith('.json')) ?? '')
-  }
-  const record = (): Event => JSON.parse(readFileSync(path(), 'utf8')) as Event
-  return { home, start, event, path, record }
-}
-
-/** Ann enters the code, sees the machine's name and words, and approves it. */
-async function approve(node: OAuthNode, { userCode, keyWords }: Event): Promise<void> {
-  const ann = await node.login('ann')
-  const input = await ann.visit(`${node.url}/device`)
-  const page = await ann.submit(input, { action: '/device' }, { user_code: String(userCode) })
-  expect(page.text).toContain(String(keyWords))
-  const done = await ann.submit(page, { confirm: 'yes' })
-  expect(done.text).toContain('Approved')
-}
 
 /** A call to the machine's server, by a token of Ann's. */
 async function pidOfServer(node: OAuthNode): Promise<string> {

@@ -24,8 +24,8 @@ export function startBridgekeeper(args: readonly string[], env?: Env): Program {
  * launches it.
  */
 export function mainProcess(program: Program): number {
-  const found = program.processes().find((pid) => commandLine(pid).includes('packages/cli/src/main.ts'))
-  return found ?? program.pid
+  const isMain = (pid: number) => pid !== program.pid && commandLine(pid).includes(COMMAND)
+  return program.processes().find(isMain) ?? program.pid
 }
 
 /** The one JSON value that a command printed. */

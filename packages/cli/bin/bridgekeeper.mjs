@@ -1,6 +1,5 @@
 #!/usr/bin/env node
 import { existsSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
 import { findNode24, NODE_24_MISSING, runs } from './node24.mjs'
 import { endAs, standIn, whenNpmEnds } from './stand-in.mjs'
 
@@ -17,5 +16,6 @@ if (runs(process.versions.node, main)) {
     console.error(NODE_24_MISSING)
     process.exit(1)
   }
-  endAs(await standIn(node24, [fileURLToPath(main), ...process.argv.slice(2)], { tied: true }))
+  // This file again, under the name by which it was called: hints repeat that name.
+  endAs(await standIn(node24, process.argv.slice(1), { tied: true }))
 }

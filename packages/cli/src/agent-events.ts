@@ -1,7 +1,8 @@
 import type { AgentEvent } from '@bridgekeeper/agent'
 import { unreachable } from '@bridgekeeper/protocol'
 import type { Printed } from './json/shapes.ts'
-import { forTerminal, jsonText } from './output.ts'
+import { forTerminal, jsonText, terminalWidth } from './output.ts'
+import { type Overview, overviewText } from './overview.ts'
 import { printOrDrop } from './stdout.ts'
 
 /** Describes an event in a line for the user; `undefined` for a detail. */
@@ -76,15 +77,20 @@ Approve it only if the page shows the same code and words. They expire in ${Math
 /** Prints an event in words. Events are dropped while the output is not read. */
 export function printEvent(event: AgentEvent, verbose: boolean): void {
   const line = describeEvent(event, verbose)
-  if (line !== undefined)
-    printOrDrop(
-      `${forTerminal(line)}\n`,
-      (count) => `(${count} events were dropped: the output was not read)\n`,
-    )
+  if (line !== undefined) printLinesOrDrop(`${forTerminal(line)}\n`)
+}
+
+/** Prints the overview in words. It is dropped while the output is not read. */
+export function printOverview(overview: Overview): void {
+  printLinesOrDrop(overviewText(overview, terminalWidth(process.stdout, process.env.COLUMNS)))
+}
+
+function printLinesOrDrop(text: string): void {
+  printOrDrop(text, (count) => `(${count} events were dropped: the output was not read)\n`)
 }
 
 /** Prints an event as a line of JSON. Events are dropped while the output is not read. */
-export function printEventJson(event: AgentEvent): void {
+export function printEventJson(event: AgentEvent | Overview): void {
   const line = (printed: Printed<'connect'>): string => `${jsonText(printed)}\n`
   printOrDrop(line(event), (count) => line({ type: 'events-dropped', count }))
 }

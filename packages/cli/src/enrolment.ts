@@ -1,30 +1,28 @@
 import { hostname } from 'node:os'
-import { type AgentEvent, bridgeAddress, DeviceLogin, ensureEnrolled, realSystem } from '@bridgekeeper/agent'
+import { type AgentEvent, DeviceLogin, ensureEnrolled, type Keychain, realSystem } from '@bridgekeeper/agent'
 import { openBrowser } from './browser.ts'
-import { keychain } from './settings/connect-table.ts'
 import { UsageError } from './usage-error.ts'
 
 export interface EnrolmentSettings {
   readonly deviceName: string | undefined
   readonly enrolAgain: boolean
-  readonly allowInsecure: boolean
   /** Whether the page is opened on which the user approves this machine. */
   readonly opensBrowser: boolean
 }
 
 /**
  * This machine's login at the bridge. Enrols it first if needed, which the user approves in a browser.
+ * @param bridge its web address
  * @throws AgentError, Unreachable, UsageError; the signal's reason if it aborts
  */
 export async function deviceLogin(
-  url: string,
+  bridge: string,
+  keys: Keychain,
   settings: EnrolmentSettings,
   onEvent: (event: AgentEvent) => void,
   end: AbortSignal,
 ): Promise<DeviceLogin> {
-  const { deviceName, enrolAgain: again, allowInsecure, opensBrowser } = settings
-  const bridge = bridgeAddress(url, allowInsecure)
-  const keys = keychain(process.env)
+  const { deviceName, enrolAgain: again, opensBrowser } = settings
   const name = deviceName ?? (hostname() || 'this machine')
   const tell = (event: AgentEvent): void => {
     onEvent(event)

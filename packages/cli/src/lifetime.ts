@@ -1,5 +1,8 @@
 import { Socket } from 'node:net'
 
+/** Reason of a signal that was aborted by SIGINT. */
+export const CTRL_C = Symbol('Ctrl-C')
+
 /**
  * Aborts on SIGINT, SIGTERM, SIGHUP, or when the launcher of this process under an older Node has ended. A
  * second SIGINT ends the process at once.
@@ -9,7 +12,7 @@ export function endSignal(): AbortSignal {
   const stop = (): void => controller.abort()
   process.on('SIGTERM', stop)
   process.on('SIGHUP', stop)
-  process.on('SIGINT', () => (controller.signal.aborted ? process.exit(1) : stop()))
+  process.on('SIGINT', () => (controller.signal.aborted ? process.exit(1) : controller.abort(CTRL_C)))
   const parentFd = Number(process.env.BRIDGEKEEPER_PARENT_FD)
   // Keeps the pipe from local servers and other children.
   delete process.env.BRIDGEKEEPER_PARENT_FD

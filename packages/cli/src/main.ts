@@ -1,8 +1,19 @@
-import { Command } from 'commander'
+import { Command, CommanderError } from 'commander'
 import manifest from '../package.json' with { type: 'json' }
+import { hint, programName } from './hints.ts'
 import { reportFailure } from './output.ts'
 import { guardOutput } from './stdout.ts'
+import { isHelp, reportUsage, usageError } from './usage.ts'
 import { UsageError } from './usage-error.ts'
+
+const EXAMPLES = `
+A bridge on this machine, and this machine connected to it:
+  bridgekeeper serve
+  bridgekeeper user add ann@example.com
+  bridgekeeper connect http://127.0.0.1:8787 --config mcp.json
+
+Exit codes: 0 done, 1 failed, 2 address missing, 3 an agent runs already,
+130 stopped by Ctrl-C before it was done.`
 
 /**
  * Loads each command on first use. Loading the bridge takes most of a command's start time, and an agent does
@@ -25,10 +36,10 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   audit: async () => (await import('./commands/audit.ts')).auditCommand(),
 }
 
-const program = new Command('bridgekeeper')
+const program = new Command(programName())
   .description('Use the MCP servers of your own machine from anywhere: a bridge, its agent, and a caller.')
   .version(manifest.version)
-  .showHelpAfterError('(bridgekeeper --help lists the commands)')
+  .addHelpText('after', () => hint(EXAMPLES))
 
 guardOutput()
 try {
@@ -38,8 +49,14 @@ try {
     const command = await COMMANDS[name]?.()
     if (command !== undefined) program.addCommand(command)
   }
+  reportUsage(program)
   await program.parseAsync()
 } catch (error) {
-  reportFailure(error, process.argv.includes('--json'))
-  process.exitCode = error instanceof UsageError ? error.exitCode : 1
+  if (isHelp(error)) process.exitCode = error.exitCode
+  else {
+    const failure =
+      error instanceof CommanderError ? usageError(error, program, process.argv.slice(2)) : error
+    reportFailure(failure, process.argv.includes('--json'))
+    process.exitCode = failure instanceof UsageError ? failure.exitCode : 1
+  }
 }

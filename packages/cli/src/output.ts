@@ -1,4 +1,5 @@
 import { stripVTControlCharacters } from 'node:util'
+import { hint } from './hints.ts'
 import type { CommandName, Printed } from './json/shapes.ts'
 import { print } from './stdout.ts'
 import { tableLines } from './table.ts'
@@ -30,6 +31,11 @@ function escaped(character: string): string {
 
 export function printLine(text = ''): void {
   print(`${text}\n`)
+}
+
+/** Prints a text of ours with its commands as the user can type them. What comes from outside must be cleaned before. */
+export function printHint(text: string): void {
+  printLine(hint(text))
 }
 
 /** Prints what a command prints with `--json`: see docs/json-output.md. */
@@ -81,5 +87,5 @@ function toFailure(error: unknown): Failure {
   if (!(error instanceof Error)) return { code: 'internal_error', message: String(error) }
   const code = 'code' in error && typeof error.code === 'string' ? error.code : 'internal_error'
   const next = 'next' in error && typeof error.next === 'string' ? error.next : undefined
-  return { code, message: error.message, ...(next !== undefined && { next }) }
+  return { code, message: error.message, ...(next !== undefined && { next: hint(next) }) }
 }

@@ -28,7 +28,7 @@ export async function newPassword({ passwordStdin }: PasswordOptions): Promise<s
 
 /**
  * Reads a line from the terminal, without showing it.
- * @throws UsageError on Ctrl-C or Ctrl-D
+ * @throws UsageError `interrupted` on Ctrl-C, `usage` on Ctrl-D
  */
 async function typed(message: string): Promise<string> {
   // Loaded only here: no other command prompts.
@@ -42,7 +42,7 @@ async function typed(message: string): Promise<string> {
   try {
     return await prompt({ message, toggleMask: false }, { output: stderr, signal: stop.signal })
   } catch {
-    throw new UsageError('Nothing was changed.', 'Try again.')
+    throw new UsageError('Nothing was changed.', 'Try again.', stop.signal.aborted ? 'usage' : 'interrupted')
   } finally {
     stdin.off('keypress', take)
   }

@@ -1,8 +1,11 @@
 import { SERVE } from '@bridgekeeper/standalone'
+import { repeatInHints } from './hints.ts'
 
-/** `--data`, else `BRIDGEKEEPER_DATA`, else `.bridgekeeper` in the current folder. */
+/** `--data`, else `BRIDGEKEEPER_DATA`, else `.bridgekeeper` in the current folder. Hints repeat it from now on. */
 export function dataFolder(option: string | undefined): string {
-  return SERVE.dataFolder.read({ flags: { data: option }, env: process.env })
+  const folder = SERVE.dataFolder.read({ flags: { data: option }, env: process.env })
+  repeatInHints(folder === SERVE.dataFolder.default ? {} : { data: folder })
+  return folder
 }
 
 /** Splits the words of `--scope`; the bridge validates them. */

@@ -1,13 +1,17 @@
 import { homedir } from 'node:os'
-import { type AgentEvent, createAgent, readConfig } from '@bridgekeeper/agent'
+import { type AgentEvent, bridgeAddress, createAgent, readConfig } from '@bridgekeeper/agent'
 import { readAll, type SettingSource } from '@bridgekeeper/standalone/settings'
 import { Command } from 'commander'
-import { printEvent, printEventJson } from '../agent-events.ts'
+import { printEvent, printEventJson, printOverview } from '../agent-events.ts'
 import { foundConfigFiles } from '../config-files.ts'
 import { demandVerifiedTls, deviceLogin } from '../enrolment.ts'
-import { endSignal } from '../lifetime.ts'
+import { repeatInHints } from '../hints.ts'
+import { quoted } from '../invocation.ts'
+import { CTRL_C, endSignal } from '../lifetime.ts'
+import { overviewer } from '../overview.ts'
+import { runAlone } from '../run-alone.ts'
 import { demandToken } from '../settings/caller-table.ts'
-import { CONNECT, KEYCHAIN } from '../settings/connect-table.ts'
+import { CONNECT, KEYCHAIN, keychain } from '../settings/connect-table.ts'
 import { addSettings } from '../settings/flags.ts'
 import { UsageError } from '../usage-error.ts'
 
@@ -29,26 +33,62 @@ export function connectCommand(): Command {
     )
 }
 
-async function run(source: SettingSource, { verbose = false, json = false }: Output): Promise<void> {
-  const { url, config, token, startTimeoutMs, ...enrolment } = readAll(CONNECT, source)
+async function run(source: SettingSource, output: Output): Promise<void> {
+  const {
+    url,
+    config,
+    token,
+    startTimeoutMs: startMs,
+    allowInsecure,
+    ...enrolment
+  } = readAll(CONNECT, source)
   if (url === undefined) throw urlMissing()
   demandVerifiedTls(process.env)
+  const bridge = bridgeAddress(url, allowInsecure)
+  repeatInHints({ url: bridge, ...(config !== CONNECT.config.default && { config }) })
   const end = endSignal()
-  const onEvent = (event: AgentEvent): void => (json ? printEventJson(event) : printEvent(event, verbose))
   // A file that cannot be used is reported before the user is sent to a browser.
   const servers = await readConfig(config, process.env)
-  const { allowInsecure } = enrolment
-  const startMs = startTimeoutMs
+  const onEvent = eventPrinter(
+    bridge,
+    servers.map(({ name }) => name),
+    output,
+  )
   const common = { url, servers, onEvent, allowInsecure, ...(startMs !== undefined && { startMs }) }
   if (token !== undefined) return createAgent({ ...common, token: () => demandToken(source) }).run(end)
+  const keys = keychain(process.env)
+  const release = await runAlone(keys, bridge, config)
   try {
-    const login = await deviceLogin(url, { ...enrolment, opensBrowser: !json }, onEvent, end)
+    const settings = { ...enrolment, opensBrowser: output.json !== true }
+    const login = await deviceLogin(bridge, keys, settings, onEvent, end).catch((error: unknown) => {
+      if (!end.aborted) throw error
+      if (end.reason === CTRL_C) throw stopped()
+    })
+    if (login === undefined) return
     const device = () => login.identity()
     await createAgent({ ...common, device, token: (spent) => login.token(spent) }).run(end)
-  } catch (error) {
-    // Stopped before the user approved: the next start continues from here.
-    if (!end.aborted) throw error
+  } finally {
+    release()
   }
+}
+
+function eventPrinter(bridge: string, servers: readonly string[], { verbose = false, json = false }: Output) {
+  const overview = overviewer(bridge, servers)
+  return (event: AgentEvent): void => {
+    if (json) printEventJson(event)
+    else printEvent(event, verbose)
+    const shown = overview(event)
+    if (shown !== undefined) (json ? printEventJson : printOverview)(shown)
+  }
+}
+
+/** The next start continues where this one was stopped. */
+function stopped(): UsageError {
+  return new UsageError(
+    'Stopped before this machine was enrolled.',
+    'To continue with the same code: bridgekeeper connect URL',
+    'interrupted',
+  )
 }
 
 /** [CLI.25] Explains how to get an address, and which config files of clients are on this machine. */
@@ -62,7 +102,7 @@ function urlMissing(): UsageError {
   const [config = 'mcp.json'] = found
   return new UsageError(
     `The address of the bridge is missing. Ask its operator: bridgekeeper serve prints it. ${files}`,
-    `For example: bridgekeeper connect https://bridge.example.com --config ${JSON.stringify(config)}`,
+    `For example: bridgekeeper connect https://bridge.example.com --config ${quoted(config)}`,
     'url_missing',
   )
 }

@@ -10,7 +10,7 @@ import { Command } from 'commander'
 import { demandVerifiedTls } from '../enrolment.ts'
 import type { Printed } from '../json/shapes.ts'
 import { endSignal } from '../lifetime.ts'
-import { forTerminal, printAs, printLine, printList } from '../output.ts'
+import { forTerminal, printAs, printHint, printLine, printList } from '../output.ts'
 import { keychain } from '../settings/connect-table.ts'
 import { UsageError } from '../usage-error.ts'
 
@@ -47,7 +47,7 @@ async function runList({ json }: Options): Promise<void> {
   const found = await keychain(process.env).list()
   if (json) return printAs('device list', found.map(described))
   if (found.length === 0)
-    return printLine('This machine is not enrolled at any bridge. Next: bridgekeeper connect URL')
+    return printHint('This machine is not enrolled at any bridge. Next: bridgekeeper connect URL')
   printList(
     found.map((record) =>
       'problem' in record

@@ -2,8 +2,9 @@ import { realSystem } from '@bridgekeeper/bridge'
 import { SECRETS, SERVE, serve, serveSettings } from '@bridgekeeper/standalone'
 import { Command } from 'commander'
 import { aborted, endSignal } from '../lifetime.ts'
-import { forTerminal, printAs, printLine, printTable } from '../output.ts'
+import { forTerminal, printAs, printHint, printLine, printTable } from '../output.ts'
 import { addSettings } from '../settings/flags.ts'
+import { dataFolder } from '../settings.ts'
 
 interface Options extends Readonly<Record<string, unknown>> {
   readonly data?: string
@@ -21,20 +22,20 @@ async function run(options: Options): Promise<void> {
   const end = endSignal()
   const { env } = process
   const settings = serveSettings({ flags: options, env })
-  const { dataFolder } = settings
+  const folder = dataFolder(options.data)
   const node = await serve({ settings, env, system: realSystem(), logTo: process.stdout })
   for (const note of node.notes) process.stderr.write(`note: ${forTerminal(note)}\n`)
   if (options.json)
-    printAs('serve', { event: 'listening', url: node.url, mcp: `${node.url}/mcp`, data: dataFolder })
+    printAs('serve', { event: 'listening', url: node.url, mcp: `${node.url}/mcp`, data: folder })
   else {
     printLine('Bridgekeeper is listening.')
     printTable([
       ['  MCP', `${node.url}/mcp`],
       ['  agents', node.url],
-      ['  data', dataFolder],
+      ['  data', folder],
     ])
-    printLine(`Next: bridgekeeper user add EMAIL${options.data === undefined ? '' : ` --data ${dataFolder}`}`)
-    printLine(`Then, on the machine with the MCP servers: bridgekeeper connect ${node.url} --config mcp.json`)
+    printHint('Next: bridgekeeper user add EMAIL')
+    printHint(`Then, on the machine with the MCP servers: bridgekeeper connect ${node.url} --config mcp.json`)
   }
   await aborted(end)
   if (!options.json) printLine('Stopping: letting calls end…')

@@ -1,6 +1,7 @@
 import { realSystem } from '@bridgekeeper/bridge'
 import { type Status, statusOf } from '@bridgekeeper/standalone'
 import { Command } from 'commander'
+import { hint } from '../hints.ts'
 import type { Printed } from '../json/shapes.ts'
 import { forTerminal, printAs, printTable } from '../output.ts'
 import { dataFolder } from '../settings.ts'
@@ -34,7 +35,7 @@ function printed({ node, store, logWritable }: Status): Printed<'status'> {
 }
 
 function failureOf({ code, message, next }: { code: string; message: string; next: string }) {
-  return { code, message, next }
+  return { code, message, next: hint(next) }
 }
 
 function described({ node, store, logWritable }: Status): string[][] {
@@ -44,7 +45,8 @@ function described({ node, store, logWritable }: Status): string[][] {
     const { users, sessions, devices, blocks } = store.counts
     rows.push(['store', 'reachable'])
     rows.push(['holds', `${users} users, ${sessions} sessions, ${devices} machines, ${blocks} blocks`])
-  } else rows.push(['store', `${store.error.message} (${store.error.code})`], ['next', store.error.next])
+  } else
+    rows.push(['store', `${store.error.message} (${store.error.code})`], ['next', hint(store.error.next)])
   rows.push(['log', logWritable ? 'writable' : 'NOT writable: every call is refused'])
   return rows
 }

@@ -2,7 +2,7 @@ import { OPERATOR } from '@bridgekeeper/standalone'
 import { Command } from 'commander'
 import { lifetimeMs } from '../lifetime-setting.ts'
 import { iso } from '../moment.ts'
-import { forTerminal, printAs, printLine, printList, printTable } from '../output.ts'
+import { forTerminal, printAs, printHint, printLine, printList, printTable } from '../output.ts'
 import { scopes } from '../settings.ts'
 import { DATA_FLAG, type DataOptions, withData } from '../with-data.ts'
 
@@ -75,5 +75,5 @@ async function list(email: string | undefined, options: DataOptions): Promise<vo
   const header = ['SESSION', 'USER', 'CREATED', 'LAST SEEN', 'EXPIRES', 'SCOPES']
   printList([header, ...rows.map((row) => row.map(forTerminal))])
   printLine()
-  printLine('Next: bridgekeeper revoke session ID')
+  printHint('Next: bridgekeeper revoke session ID')
 }

@@ -1,7 +1,7 @@
 import type { Tool } from '@modelcontextprotocol/client'
 import { Command } from 'commander'
 import { asCaller } from '../caller.ts'
-import { forTerminal, printAs, printLine, printList } from '../output.ts'
+import { forTerminal, printAs, printHint, printLine, printList } from '../output.ts'
 import { CALLER } from '../settings/caller-table.ts'
 import { addSettings } from '../settings/flags.ts'
 
@@ -24,7 +24,7 @@ export function toolsCommand(): Command {
         return printLine('There are no tools yet: the agent is still starting its servers, or has none.')
       printList([['SERVER', 'TOOL', 'DESCRIPTION'], ...tools.map((tool) => row(tool, server))])
       printLine()
-      printLine("Next: bridgekeeper call SERVER TOOL '{…}'")
+      printHint("Next: bridgekeeper call SERVER TOOL '{…}'")
     })
 }
 

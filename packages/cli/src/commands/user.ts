@@ -1,9 +1,10 @@
 import type { User } from '@bridgekeeper/bridge'
 import { OPERATOR, type Operations } from '@bridgekeeper/standalone'
 import { Command } from 'commander'
+import { quoted } from '../invocation.ts'
 import type { Printed } from '../json/shapes.ts'
 import { iso } from '../moment.ts'
-import { forTerminal, printAs, printLine, printList } from '../output.ts'
+import { forTerminal, printAs, printHint, printList } from '../output.ts'
 import { newPassword, type PasswordOptions } from '../password.ts'
 import { UsageError } from '../usage-error.ts'
 import { DATA_FLAG, type DataOptions, withData } from '../with-data.ts'
@@ -116,7 +117,7 @@ function commandFor(name: Action['name'], description: string): Command {
 async function run({ name, act, told }: Action, email: string, options: Options): Promise<void> {
   const user = await withData(options, ({ operations }) => act(operations, email, options))
   if (options.json) return printAs(`user ${name}`, printed(user))
-  for (const line of told(email, user, options)) printLine(line)
+  for (const line of told(quoted(email), user, options)) printHint(line)
 }
 
 interface ListOptions extends DataOptions {
@@ -152,7 +153,7 @@ async function list(options: ListOptions): Promise<void> {
       users: users.map(printed),
       ...(nextAfter !== undefined && { nextAfter }),
     })
-  if (users.length === 0) return printLine('There are none. Next: bridgekeeper user add EMAIL')
+  if (users.length === 0) return printHint('There are none. Next: bridgekeeper user add EMAIL')
   printList([
     ['USER', 'EMAIL', 'ROLE', 'STATE', 'CREATED'],
     ...users.map(({ userId, email, role = 'user', state, createdAtMs }) =>
@@ -160,7 +161,7 @@ async function list(options: ListOptions): Promise<void> {
     ),
   ])
   if (nextAfter !== undefined)
-    printLine(`Next page: bridgekeeper user list --after ${forTerminal(nextAfter)}`)
+    printHint(`Next page: bridgekeeper user list --after ${quoted(forTerminal(nextAfter))}`)
 }
 
 function printed({ userId, email, role = 'user', state, createdAtMs }: User): Printed<'user add'> {

@@ -71,4 +71,17 @@ export const agentEvent = z.discriminatedUnion('type', [
   sampled,
   z.strictObject({ type: z.literal('events-left-out'), count, last: sampled.describe('the latest of them') }),
   z.strictObject({ type: z.literal('events-dropped'), count }),
+  z.strictObject({
+    type: z.literal('overview').describe('once, when the agent is connected for the first time'),
+    mcpUrl: z.string().describe('address to give to an AI app'),
+    accountUrl: z.string().describe('page on which the user removes this machine'),
+    newlyEnrolled: z.boolean().describe('whether this run enrolled the machine'),
+    servers: z.array(
+      z.strictObject({
+        name,
+        state: z.enum(['starting', 'ready', 'failed']).describe('later changes are events of their own'),
+        tools: count.optional(),
+      }),
+    ),
+  }),
 ])

@@ -22,7 +22,7 @@ export const fields = {
 
 const { userId, email, role, userState, createdAt, lastSeenAt, expiresAt, sessionId, deviceId } = fields
 
-/** Output of every command that fails; the exit code is 1. */
+/** Output of every command that fails; the exit code is not 0. */
 export const failure = z.strictObject({
   code: z.string().describe('stable code of the failure'),
   message: z.string().describe('what is wrong, for people'),

@@ -1,6 +1,9 @@
 import type { Declaration, Setting, SettingTable } from '@bridgekeeper/standalone/settings'
 import { type Command, Option } from 'commander'
 
+const HELP_WIDTH = 80
+const INDENT = ' '.repeat(6)
+
 /** Adds the flags of these settings to a command, and the variables without a flag to the end of its help. */
 export function addSettings(command: Command, ...tables: readonly SettingTable[]): Command {
   const settings = tables.flatMap((table) => Object.values(table))
@@ -11,9 +14,12 @@ export function addSettings(command: Command, ...tables: readonly SettingTable[]
   }
   const others = settings.filter(({ flag }) => flag === undefined)
   if (others.length === 0) return command
-  const lines = others.map(
-    (setting) => `  ${variablesOf(setting)}\n      ${withNotes(setting, defaultOf(setting))}`,
-  )
+  const lines = others.flatMap((setting) => {
+    const text = command
+      .createHelp()
+      .boxWrap(withNotes(setting, defaultOf(setting)), HELP_WIDTH - INDENT.length)
+    return [`  ${variablesOf(setting)}`, ...text.split('\n').map((line) => INDENT + line)]
+  })
   return command.addHelpText('after', `\nEnvironment:\n${lines.join('\n')}`)
 }
 
