@@ -26,6 +26,19 @@ export const AGENT_ABLATIONS: readonly Ablation[] = [
     tests: agent('file-lock', 'keychain', 'agent-lock'),
   },
   {
+    gate: 'cli: control characters in the log of serve on a terminal',
+    edits: [text('cli/human-log.ts', 'const text = oneLine(String(value))', 'const text = String(value)')],
+    tests: ['packages/cli/test/human-log.test.ts'],
+  },
+  {
+    gate: 'cli: a second agent with the same keys',
+    edits: [
+      text('agent/keychain/agent-lock.ts', 'lock.close())', 'lock?.close())'),
+      text('agent/keychain/agent-lock.ts', 'if (lock !== undefined) return', 'return'),
+    ],
+    tests: ['packages/agent/test/agent-lock.test.ts'],
+  },
+  {
     gate: 'standalone: a lock outlasts a second attempt of its process',
     edits: [text('standalone/adapters/process-lock.ts', "'wx'", "'a'")],
     tests: ['packages/standalone/test/process-lock.test.ts'],

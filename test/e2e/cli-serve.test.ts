@@ -1,11 +1,12 @@
-import { existsSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { connect as connectSocket } from 'node:net'
 import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
 import { connect, fixture } from '../support/agent-program.ts'
-import { bridgekeeper, login, serve, startBridgekeeper } from '../support/installation.ts'
+import { bridgekeeper, COMMAND, login, serve, startBridgekeeper } from '../support/installation.ts'
 import { bearer, post, toolCall } from '../support/mcp.ts'
 import { scratch } from '../support/scratch.ts'
+import { atTerminal } from '../support/terminal.ts'
 
 test('[CLI.6] answers /healthz and /readyz as soon as serve reports that it listens, without any agent', async () => {
   const { url } = await serve()
@@ -81,6 +82,48 @@ test('[CLI.7] reports a port in use with the next step, and leaves its owner run
   expect(stderr).toContain(`--port ${port + 1}`)
   expect(second.processes()).toEqual([])
   expect((await fetch(`${url}/healthz`)).status).toBe(200)
+})
+
+const AT_START = 'info   a bridge started  version='
+
+test('[CLI.37] serve prints its log in words on a terminal, with colours that NO_COLOR takes away', async () => {
+  const command = (more = '') => `node ${COMMAND} serve --port 0 --data ${join(scratch(), 'data')} ${more}`
+  const words = await atTerminal(command(), [['a bridge started', '\u0003']], { NO_COLOR: '1' })
+  expect(words).toContain(AT_START)
+  expect(words).not.toContain('\u001b[')
+  const colours = await atTerminal(command(), [['a bridge started', '\u0003']], {
+    TERM: 'xterm',
+    FORCE_COLOR: '1',
+  })
+  expect(colours).toContain('\u001b[2minfo')
+  const json = await atTerminal(command('--log json'), [['bridge_started', '\u0003']])
+  expect(json).toContain('{"timestamp":')
+  const data = await atTerminal(command('--json'), [['bridge_started', '\u0003']])
+  expect(
+    data
+      .trim()
+      .split(/\r?\n/)
+      .filter((line) => !/^(?:\^C)?\{.*\}$/.test(line)),
+  ).toEqual([])
+})
+
+test('[CLI.37] serve prints JSON lines into a pipe, or words when told so; the file has JSON', async () => {
+  for (const [args, expected] of [
+    [[], '"event":"bridge_started"'],
+    [['--log', 'human'], AT_START],
+  ] as const) {
+    const data = join(scratch(), 'data')
+    const program = startBridgekeeper(['serve', '--port', '0', '--data', data, ...args])
+    await program.printed((stdout) => (stdout.includes(expected) ? true : undefined))
+    program.signal('SIGTERM')
+    expect(await program.ended).toMatchObject({ code: 0 })
+    expect(readFileSync(join(data, 'security.log'), 'utf8')).toMatch(
+      /^\{"timestamp".*"event":"bridge_started"/,
+    )
+    expect(program.stdout).not.toContain('\u001b')
+  }
+  const wrong = await bridgekeeper(['serve', '--log', 'xml'])
+  expect(wrong.stderr).toContain('--log must be one of human, json, got "xml".')
 })
 
 /** Rejects with the system's error if nothing listens. */

@@ -1,6 +1,7 @@
 import { realSystem } from '@bridgekeeper/bridge'
 import { SECRETS, SERVE, serve, serveSettings } from '@bridgekeeper/standalone'
 import { Command } from 'commander'
+import { humanLog } from '../human-log.ts'
 import { aborted, endSignal } from '../lifetime.ts'
 import { forTerminal, printAs, printHint, printLine, printTable } from '../output.ts'
 import { addSettings } from '../settings/flags.ts'
@@ -14,7 +15,7 @@ interface Options extends Readonly<Record<string, unknown>> {
 /** `bridgekeeper serve`: runs a node until it is stopped. */
 export function serveCommand(): Command {
   return addSettings(new Command('serve').description('run a bridge'), SERVE, SECRETS)
-    .option('--json', 'print JSON lines')
+    .option('--json', 'print JSON lines only')
     .action(run)
 }
 
@@ -23,7 +24,10 @@ async function run(options: Options): Promise<void> {
   const { env } = process
   const settings = serveSettings({ flags: options, env })
   const folder = dataFolder(options.data)
-  const node = await serve({ settings, env, system: realSystem(), logTo: process.stdout })
+  const isHuman =
+    !options.json && (settings.logFormat ?? (process.stdout.isTTY ? 'human' : 'json')) === 'human'
+  const logTo = isHuman ? humanLog(process.stdout) : process.stdout
+  const node = await serve({ settings, env, system: realSystem(), logTo })
   for (const note of node.notes) process.stderr.write(`note: ${forTerminal(note)}\n`)
   if (options.json)
     printAs('serve', { event: 'listening', url: node.url, mcp: `${node.url}/mcp`, data: folder })

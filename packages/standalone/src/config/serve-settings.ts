@@ -20,6 +20,8 @@ export interface ServeSettings {
   readonly tlsFiles: TlsFiles | undefined
   readonly reach: BridgeSettings
   readonly limits: LimitSettings
+  /** Form of the log's copy; default: human on a terminal, else JSON. */
+  readonly logFormat: 'human' | 'json' | undefined
   readonly sockets: { readonly inAll: number; readonly perAddress: number }
   /** Whether agents without a device key may connect in production, too. */
   readonly allowV1: boolean
@@ -40,10 +42,10 @@ type Values = ValuesOf<typeof SERVE>
  */
 export function serveSettings(source: SettingSource): ServeSettings {
   const values = readAll(SERVE, source)
-  const { host, port, dataFolder, allowV1, allowRegistration } = values
+  const { host, port, dataFolder, allowV1, allowRegistration, logFormat } = values
   const tlsFiles = tlsFilesOf(values)
   return {
-    ...{ host, port, dataFolder, tlsFiles, allowV1, allowRegistration },
+    ...{ host, port, dataFolder, tlsFiles, allowV1, allowRegistration, logFormat },
     reach: bridgeSettings({ ...values, hasOwnTls: tlsFiles !== undefined }),
     limits: limitsOf(values),
     sockets: { inAll: values.maxConnections, perAddress: values.maxConnectionsPerAddress },

@@ -12,6 +12,8 @@ import { durationText } from './duration.ts'
 import { integer, type Limit, limit, oneOf, secureUrl, text, toolLimit } from './kinds.ts'
 import { list, optional, optionalToggle, type Setting, secret, toggle, withDefault } from './setting.ts'
 
+/** Forms of the copy of the security log on standard output. */
+const LOG_FORMATS = ['human', 'json'] as const
 const MAX_SOCKETS = 1_000_000
 const MAX_CALL_TIMEOUT_MS = 86_400_000
 
@@ -95,6 +97,13 @@ export const SERVE = {
     flag: '--allow-v1',
     variable: 'BRIDGEKEEPER_ALLOW_V1',
     help: 'let in agents without a device key in production, too',
+  }),
+  logFormat: optional(oneOf(LOG_FORMATS), {
+    flag: '--log <format>',
+    variable: 'BRIDGEKEEPER_LOG',
+    help: `security log on standard output: ${LOG_FORMATS.join(', ')}; the file is always JSON`,
+    example: 'json',
+    unset: 'human on a terminal, else json',
   }),
   maxConnections: withDefault(integer(1, MAX_SOCKETS), {
     variable: 'BRIDGEKEEPER_MAX_CONNECTIONS',
