@@ -1,7 +1,17 @@
+import { randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { createAgent, readConfig } from '@bridgekeeper/agent'
+import {
+  AgentError,
+  type AgentEvent,
+  createAgent,
+  DeviceLogin,
+  ensureEnrolled,
+  Keychain,
+  readConfig,
+  realSystem as realAgentSystem,
+} from '@bridgekeeper/agent'
 import { realSystem } from '@bridgekeeper/bridge'
 import { type Node, OPERATOR, serve, serveSettings } from '@bridgekeeper/standalone'
 import {
@@ -12,23 +22,28 @@ import {
   printLine,
   reportFailure,
 } from 'bridgekeeper/testing'
+import { approveMachine } from './demo-user.ts'
 
 /**
  * `npm start`: a bridge with embedded state, and an agent beside it with three sample servers. What
- * crosses between them is what would cross the internet: the agent dials out to the bridge's port.
+ * crosses between them is what would cross the internet: the agent enrols as a machine of the demo's user and
+ * dials out to the bridge's port.
  */
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const folder = resolve(process.env.BRIDGEKEEPER_DATA ?? join(root, '.bridgekeeper'))
 const USER = 'demo@example.com'
+const MACHINE = 'Demo machine'
 const TOKEN_LIFETIME = '7d'
 const SHOWN_CHECK_MS = 20
+/** Refusals of a machine that its user has removed. */
+const REMOVED: ReadonlySet<string> = new Set(['device_unknown', 'login_revoked'])
 
 guardOutput()
 try {
   await demo()
 } catch (error) {
-  reportFailure(error, false)
+  reportFailure(isRemoval(error) ? removed(error) : error, false)
   process.exitCode = 1
 }
 
@@ -40,34 +55,87 @@ async function demo(): Promise<void> {
     system: realSystem(),
   })
   try {
-    await runAgent(node, end)
+    await runAgent(node, await demoUser(node), end)
   } finally {
     await node.close()
   }
 }
 
-async function runAgent(node: Node, end: AbortSignal): Promise<void> {
-  const { users, tokens } = node.data.operations
+interface DemoUser {
+  readonly userId: string
+  /** For the pages of the bridge; another at each start. */
+  readonly password: string
+  /** For callers. */
+  readonly token: string
+}
+
+async function demoUser(node: Node): Promise<DemoUser> {
+  const { users, tokens, passwords } = node.data.operations
   if ((await node.data.users.findByEmail(USER)) === undefined) await users.add(USER, OPERATOR)
   const user = await users.find(USER)
-  const issue = () => tokens.issue(user, lifetimeMs(TOKEN_LIFETIME), undefined, OPERATOR)
-  const [forAgent, forCaller] = [await issue(), await issue()]
+  const password = randomBytes(12).toString('base64url')
+  await passwords.set(user, password, OPERATOR)
+  const { accessToken } = await tokens.issue(user, lifetimeMs(TOKEN_LIFETIME), undefined, OPERATOR)
+  return { userId: user.userId, password, token: accessToken }
+}
+
+async function runAgent(node: Node, user: DemoUser, end: AbortSignal): Promise<void> {
   const servers = await readConfig(sampleConfig(), process.env)
   const starting = new Set(servers.map(({ name }) => name))
   const ready = new Set<string>()
+  const login = await enrolledLogin(node, user, end)
+  if (login === undefined) return
   const agent = createAgent({
     url: node.url,
-    token: () => forAgent.accessToken,
+    token: (spent) => login.token(spent),
+    device: () => login.identity(),
     servers,
     onEvent(event) {
       printEvent(event, false)
       if (event.type !== 'server-ready' && event.type !== 'server-failed') return
       if (event.type === 'server-ready' && event.tools > 0) ready.add(event.name)
       if (!starting.delete(event.name) || starting.size > 0) return
-      whenShown(node, forCaller.userId, ready, () => welcome(node, forCaller.accessToken))
+      whenShown(node, user.userId, ready, () => welcome(node, user))
     },
   })
   await agent.run(end)
+}
+
+/**
+ * Enrols this machine with keys in the demo's folder, and approves it as its user would in a browser.
+ * @returns `undefined` if the signal aborts
+ */
+async function enrolledLogin(node: Node, user: DemoUser, end: AbortSignal): Promise<DeviceLogin | undefined> {
+  const system = realAgentSystem
+  const keychain = new Keychain({ home: join(folder, 'machine'), keyStore: 'file', system })
+  const onEvent = (event: AgentEvent): void | Promise<void> => {
+    if (event.type !== 'enrolment-waiting') return printEvent(event, false)
+    const { verificationUri, verificationUriComplete: page = verificationUri, keyWords } = event
+    printLine(`enrolling this machine: the demo approves it as ${USER} at ${verificationUri}`)
+    return approveMachine({ url: node.url, email: USER, password: user.password, page, keyWords })
+  }
+  const login = new DeviceLogin(keychain, node.url, system, end)
+  const options = { bridge: node.url, name: MACHINE }
+  try {
+    await ensureEnrolled({ keychain, system, onEvent }, options, end)
+    await login.token().catch(async (error: unknown) => {
+      if (!isRemoval(error)) throw error
+      await ensureEnrolled({ keychain, system, onEvent }, { ...options, again: true }, end)
+    })
+    return login
+  } catch (error) {
+    if (end.aborted) return undefined
+    throw error
+  }
+}
+
+function isRemoval(error: unknown): error is AgentError {
+  return error instanceof AgentError && REMOVED.has(error.code)
+}
+
+function removed({ code }: AgentError): Error {
+  const next = 'Start the demo again, which enrols it again: npm start'
+  return Object.assign(new Error('The machine of this demo was removed.'), { code, next })
 }
 
 /** Calls back once the bridge lists the agent's servers. */
@@ -100,17 +168,18 @@ function sampleConfig(): string {
   return path
 }
 
-function welcome(node: Node, token: string): void {
+function welcome({ url }: Node, { token, password }: DemoUser): void {
   printLine()
   printLine('Bridgekeeper runs. Any MCP client can now use the tools of this machine:')
   printLine()
-  printLine(`  MCP URL  ${node.url}/mcp          (all servers; one alone: ${node.url}/mcp/everything)`)
+  printLine(`  MCP URL  ${url}/mcp          (all servers; one alone: ${url}/mcp/everything)`)
   printLine(`  Token    ${token}`)
+  printLine(`  Account  ${url}/account      (${USER}, password ${password})`)
   printLine()
   printLine('A first call, to paste into another terminal in this folder:')
   printLine()
   printLine(
-    `  BRIDGEKEEPER_URL=${node.url} BRIDGEKEEPER_TOKEN=${token} npx bridgekeeper call everything echo '{"message":"hello"}'`,
+    `  BRIDGEKEEPER_URL=${url} BRIDGEKEEPER_TOKEN=${token} npx bridgekeeper call everything echo '{"message":"hello"}'`,
   )
   printLine()
   printLine(`The servers are those of ${join(folder, 'mcp.json')}. Ctrl-C stops everything.`)

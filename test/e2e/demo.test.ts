@@ -3,6 +3,7 @@ import { beforeAll, expect, test, vi } from 'vitest'
 import { bearer, post } from '../support/mcp.ts'
 import { Program, run } from '../support/program.ts'
 import { scratch } from '../support/scratch.ts'
+import { Surfer, textOf } from '../support/surfer.ts'
 
 interface Demo {
   readonly program: Program
@@ -26,8 +27,9 @@ async function start(
   command: string,
   args: readonly string[],
   data = join(scratch(), 'data'),
+  PORT = '0',
 ): Promise<Demo> {
-  const program = new Program(command, args, { PORT: '0', BRIDGEKEEPER_DATA: data })
+  const program = new Program(command, args, { PORT, BRIDGEKEEPER_DATA: data })
   const text = await program.printed((stdout) => (stdout.includes('Ctrl-C') ? stdout : undefined))
   const [, url = '', port = ''] = /^ {2}MCP URL {2}(http:\/\/127\.0\.0\.1:(\d+))\/mcp /m.exec(text) ?? []
   const [, token = ''] = /^ {2}Token {4}(\S+)$/m.exec(text) ?? []
@@ -70,3 +72,34 @@ test.each([
   program.signal(signal)
   await vi.waitFor(() => expect(program.processes()).toEqual([]), { timeout: 5_000, interval: 50 })
 })
+
+/** The account page of the demo's user, with the password that the demo printed. */
+async function accountPage({ program, url }: Demo) {
+  const [, email = '', password = ''] = /\((\S+@\S+), password (\S+)\)/.exec(program.stdout) ?? []
+  const surfer = new Surfer(url)
+  await surfer.submit(await surfer.get('/login'), '/login', { email, password })
+  const page = await surfer.get('/account')
+  const [deviceId = ''] = /device_[0-9a-f]{32}/.exec(page.text) ?? []
+  return { surfer, page, deviceId }
+}
+
+test('[DEMO.5] the demo enrols its machine by itself, once, and again after its user has removed it', async () => {
+  const data = join(scratch(), 'data')
+  const first = await start('npm', ['start'], data)
+  expect(first.program.stdout).toContain('enrolling this machine')
+  expect(textOf((await accountPage(first)).page.text)).toContain('Demo machine')
+  first.program.signal('SIGTERM')
+  await first.program.ended
+
+  const second = await start('npm', ['start'], data, first.port)
+  expect(second.program.stdout).not.toContain('enrolling this machine')
+  const { surfer, page, deviceId } = await accountPage(second)
+  await surfer.submit(page, '/account/devices/end')
+  const removed = await second.program.ended
+  expect(removed.code).toBe(1)
+  expect(removed.stderr).toMatch(/code: {2}login_revoked\nnext: {2}.*npm start\n$/)
+
+  const third = await start('npm', ['start'], data, first.port)
+  expect(third.program.stdout).toContain('enrolling this machine')
+  expect((await accountPage(third)).deviceId).not.toBe(deviceId)
+}, 60_000)

@@ -1,4 +1,4 @@
-import { bridgeAddress, realSystem, type System } from '@bridgekeeper/agent'
+import { type AgentEvent, bridgeAddress, ensureEnrolled, realSystem, type System } from '@bridgekeeper/agent'
 import { keyWords } from '@bridgekeeper/protocol'
 import { describe, expect, test, vi } from 'vitest'
 import { BRIDGE_KEY } from '../../packages/bridge/test/support/device-world.ts'
@@ -102,6 +102,28 @@ describe('enrolment of a machine', () => {
     const pauses = waits.filter((waitMs) => waitMs !== ANSWER_MS)
     expect(pauses).toEqual([...pauses].sort((a, b) => a - b))
     expect(pauses[0]).toBe(50)
+  })
+
+  test('[LINKUP.2] polls at once if the receiver of the event approved it itself, and fails if that failed', async () => {
+    const at = await startApprovingBridge()
+    /** No interval ends. */
+    const patient: System = {
+      ...realSystem,
+      schedule: (delayMs, run) => (delayMs === ANSWER_MS ? realSystem.schedule(delayMs, run) : () => {}),
+    }
+    const { keychain, abort } = machine(at, patient)
+    const enrol = (approve: () => Promise<unknown>) => {
+      const onEvent = async ({ type }: AgentEvent) => {
+        if (type === 'enrolment-waiting') await approve()
+      }
+      return ensureEnrolled(
+        { keychain, system: patient, onEvent },
+        { bridge: at.url, name: 'laptop' },
+        abort.signal,
+      )
+    }
+    await expect(enrol(() => Promise.reject(new Error('no form')))).rejects.toThrow('no form')
+    expect(await enrol(async () => at.approve(await at.request()))).toMatchObject({ state: 'enrolled' })
   })
 
   test('[LINKUP.2] asks for another code when one expires, up to three times', async () => {

@@ -18,7 +18,7 @@ export function machine(at: ApprovingBridge, system: System = realSystem, home =
   const abort = new AbortController()
   const enrol = (options: { name?: string; again?: boolean } = {}) =>
     ensureEnrolled(
-      { keychain, system, onEvent: (event) => events.push(event) },
+      { keychain, system, onEvent: (event) => void events.push(event) },
       { bridge: at.url, name: 'laptop', ...options },
       abort.signal,
     )

@@ -15,7 +15,11 @@ import { keyProof, PATHS } from './signed.ts'
 export interface EnrolmentParts {
   readonly keychain: Keychain
   readonly system: System
-  readonly onEvent: (event: EnrolmentEvent) => void
+  /**
+   * A promise that it returns for `enrolment-waiting` resolves when the receiver has approved the machine itself: the
+   * bridge is asked then instead of after its interval.
+   */
+  readonly onEvent: (event: EnrolmentEvent) => void | Promise<void>
 }
 
 export interface EnrolmentOptions {
@@ -55,10 +59,10 @@ export async function ensureEnrolled(
   for (let flows = 0; flows < FLOWS; flows++) {
     const pending = await begun(parts, options, server, signal)
     if (pending.state === 'enrolled') return pending
-    onEvent(waiting(pending, pending.flow, system))
-    const record = await approved(parts, server, pending, signal)
+    const isApproved = onEvent(waiting(pending, pending.flow, system))
+    const record = await approved(parts, server, pending, isApproved, signal)
     if (record !== undefined) {
-      onEvent({
+      await onEvent({
         type: 'enrolled',
         bridge,
         deviceId: record.deviceId,
@@ -111,13 +115,16 @@ async function approved(
   parts: EnrolmentParts,
   server: AuthorizationServer,
   pending: BegunRecord,
+  isApproved: void | Promise<void>,
   signal: AbortSignal,
 ): Promise<EnrolledRecord | undefined> {
   const { keychain, system } = parts
   const { bridge, flow } = pending
   let { intervalMs } = flow
+  let first = isApproved
   while (flow.expiresAtMs > system.nowMs()) {
-    await pause(system, intervalMs, signal)
+    await pauseUnless(first, system, intervalMs, signal)
+    first = undefined
     signal.throwIfAborted()
     // Another process of this user may have been quicker.
     const current = await keychain.find(bridge)
@@ -128,6 +135,23 @@ async function approved(
     intervalMs = polled.intervalMs
   }
   return forgetFlow(keychain, pending)
+}
+
+/** Resolves after the delay or, if there is a promise, once that resolves. @throws what it rejects with */
+async function pauseUnless(
+  sooner: void | Promise<void>,
+  system: System,
+  delayMs: number,
+  signal: AbortSignal,
+): Promise<void> {
+  if (sooner === undefined) return pause(system, delayMs, signal)
+  const end = new AbortController()
+  const delay = pause(system, delayMs, AbortSignal.any([signal, end.signal]))
+  try {
+    await Promise.race([delay, sooner])
+  } finally {
+    end.abort()
+  }
 }
 
 /** Sends our public key with the approval. @returns `undefined` if the approval was used in between */
