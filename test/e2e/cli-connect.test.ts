@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, mkdirSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -117,6 +117,7 @@ test.skipIf(!existsSync('/bin/sh'))(
   { timeout },
   async () => {
     const data = join(scratch(), 'it is mine')
+    mkdirSync(data, { mode: 0o700 })
     const { code, stderr } = await run('npx', [
       'bridgekeeper',
       'user',

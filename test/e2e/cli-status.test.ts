@@ -55,3 +55,24 @@ test('[CLI.28] creates no folder', async () => {
   expect([code, JSON.parse(stdout).error.code]).toEqual([1, 'data_folder_missing'])
   expect(existsSync(data)).toBe(false)
 })
+
+test(
+  '[CLI.38] a command on a data folder that is missing says so and makes none, but for user add',
+  async () => {
+    const data = join(scratch(), 'none')
+    for (const args of [
+      ['user', 'list'],
+      ['sessions'],
+      ['token', 'issue', 'ann@example.com'],
+      ['block', 'list'],
+    ]) {
+      const { code, stdout } = await bridgekeeper([...args, '--data', data, '--json'])
+      expect([code, JSON.parse(stdout).error.code], args.join(' ')).toEqual([1, 'data_folder_missing'])
+    }
+    expect(existsSync(data)).toBe(false)
+    const added = await bridgekeeper(['user', 'add', 'ann@example.com', '--data', data])
+    expect(added).toMatchObject({ code: 0 })
+    expect(added.stdout).toContain(`user password --data ${data} ann@example.com\n`)
+  },
+  SLOW_MS,
+)

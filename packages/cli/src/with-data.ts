@@ -1,5 +1,5 @@
 import { realSystem } from '@bridgekeeper/bridge'
-import { DataFolder } from '@bridgekeeper/standalone'
+import { DataFolder, demandDataFolder, SECRETS } from '@bridgekeeper/standalone'
 import { dataFolder } from './settings.ts'
 
 /** Flags of a command that acts on a data folder. */
@@ -13,12 +13,20 @@ export const DATA_FLAG = [
   'data folder (default: BRIDGEKEEPER_DATA or ./.bridgekeeper)',
 ] as const
 
-/** Opens the data folder of a command for as long as it acts. @throws SetupError if the folder is unusable */
+/**
+ * Opens the data folder of a command for as long as it acts.
+ * @param makes whether a missing folder is made; otherwise only a database elsewhere can do without
+ * @throws SetupError `data_folder_missing`, or if the folder is unusable
+ */
 export async function withData<T>(
   { data: given }: DataOptions,
   act: (data: DataFolder) => Promise<T>,
+  makes = false,
 ): Promise<T> {
-  const data = await DataFolder.open(dataFolder(given), process.env, realSystem())
+  const { env } = process
+  const folder = dataFolder(given)
+  if (!makes && SECRETS.databaseUrl.read({ flags: {}, env }) === undefined) demandDataFolder(folder)
+  const data = await DataFolder.open(folder, env, realSystem())
   try {
     return await act(data)
   } finally {

@@ -8,6 +8,7 @@ import {
 } from '@bridgekeeper/agent'
 import { Command } from 'commander'
 import { demandVerifiedTls } from '../enrolment.ts'
+import { repeatInHints } from '../hints.ts'
 import type { Printed } from '../json/shapes.ts'
 import { endSignal } from '../lifetime.ts'
 import { forTerminal, printAs, printHint, printLine, printList } from '../output.ts'
@@ -68,6 +69,7 @@ function described(record: BridgeRecord | UnusableRecord): Printed<'device list'
 
 async function runForget(url: string, { json }: Options): Promise<void> {
   const bridge = bridgeAddress(url, true)
+  repeatInHints({ url: bridge })
   if (!(await keychain(process.env).remove(bridge))) throw notEnrolled(bridge)
   if (json) return printAs('device forget', { bridge })
   printLine(`Forgot ${bridge}, and destroyed this machine's key for it.`)
@@ -77,6 +79,7 @@ async function runForget(url: string, { json }: Options): Promise<void> {
 async function runRotate(url: string, { allowInsecure, json }: Options): Promise<void> {
   demandVerifiedTls(process.env)
   const bridge = bridgeAddress(url, allowInsecure ?? false)
+  repeatInHints({ url: bridge })
   const login = new DeviceLogin(keychain(process.env), bridge, realSystem, endSignal())
   const { keyId, generation } = await login.rotate()
   if (json) return printAs('device rotate', { bridge, keyId, generation })

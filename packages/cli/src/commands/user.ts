@@ -20,8 +20,13 @@ interface Action {
   /** Whether it takes a password. */
   readonly takesPassword?: boolean
   readonly takesAdmin?: boolean
-  act(operations: Operations, email: string, options: Options): Promise<User>
-  told(email: string, user: User, options: Options): readonly string[]
+  act(operations: Operations, email: string, options: Options): Promise<ActedOn>
+  told(email: string, user: ActedOn): readonly string[]
+}
+
+interface ActedOn extends User {
+  /** Whether the user was added with a password. */
+  readonly hasPassword?: boolean
 }
 
 const ENDED = 'Running bridges close its connections within a second.'
@@ -33,9 +38,11 @@ const ACTIONS: readonly Action[] = [
     takesPassword: true,
     takesAdmin: true,
     act: addUser,
-    told: (email, { userId, role }) => [
+    told: (email, { userId, role, hasPassword }) => [
       `Added ${email} as ${userId}${role === 'admin' ? ', an admin' : ''}.`,
-      `Next: bridgekeeper user password ${email}, where you gave none; then they log in at /login of the bridge.`,
+      hasPassword === true
+        ? 'Next: the user logs in at /login of the bridge.'
+        : `Next, for a password to log in at /login of the bridge: bridgekeeper user password ${email}`,
     ],
   },
   {
@@ -115,9 +122,9 @@ function commandFor(name: Action['name'], description: string): Command {
 }
 
 async function run({ name, act, told }: Action, email: string, options: Options): Promise<void> {
-  const user = await withData(options, ({ operations }) => act(operations, email, options))
+  const user = await withData(options, ({ operations }) => act(operations, email, options), name === 'add')
   if (options.json) return printAs(`user ${name}`, printed(user))
-  for (const line of told(quoted(email), user, options)) printHint(line)
+  for (const line of told(quoted(email), user)) printHint(line)
 }
 
 interface ListOptions extends DataOptions {
@@ -169,10 +176,11 @@ function printed({ userId, email, role = 'user', state, createdAtMs }: User): Pr
 }
 
 /** A password that is refused leaves no user behind. */
-async function addUser({ users, passwords }: Operations, email: string, options: Options): Promise<User> {
+async function addUser({ users, passwords }: Operations, email: string, options: Options): Promise<ActedOn> {
   const password = await newPassword(options)
   if (password !== undefined) passwords.check(email, password)
   const user = await users.add(email, OPERATOR)
   if (password !== undefined) await passwords.set(user, password, OPERATOR)
-  return options.admin === true ? users.setRole(user, 'admin', OPERATOR) : user
+  const added = options.admin === true ? await users.setRole(user, 'admin', OPERATOR) : user
+  return { ...added, hasPassword: password !== undefined }
 }

@@ -25,19 +25,23 @@ export interface Status {
  * @throws SetupError `data_folder_missing`
  */
 export async function statusOf(folder: string, env: Environment, system: System): Promise<Status> {
-  if (!existsSync(folder)) {
-    throw new SetupError(
-      'data_folder_missing',
-      `The data folder ${folder} does not exist.`,
-      'Set the data folder of the bridge: --data DIR. bridgekeeper serve creates it.',
-    )
-  }
+  demandDataFolder(folder)
   const isRunning = isLogLocked(folder)
   return {
     node: isRunning ? { url: notedNodeUrl(folder) } : undefined,
     store: await storeStatus(folder, env, system),
     logWritable: mayWriteLog(folder),
   }
+}
+
+/** Refuses a missing folder, for commands that create none. @throws SetupError `data_folder_missing` */
+export function demandDataFolder(folder: string): void {
+  if (existsSync(folder)) return
+  throw new SetupError(
+    'data_folder_missing',
+    `The data folder ${folder} does not exist.`,
+    'Set the data folder of the bridge: --data DIR. bridgekeeper serve creates it.',
+  )
 }
 
 async function storeStatus(folder: string, env: Environment, system: System): Promise<Status['store']> {
