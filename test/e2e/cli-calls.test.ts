@@ -83,6 +83,7 @@ describe('bridgekeeper call', () => {
     ['token_invalid', ['tools'], { BRIDGEKEEPER_TOKEN: 'a.b.c' }],
     ['bridge_unreachable', ['tools'], { BRIDGEKEEPER_URL: 'http://127.0.0.1:9' }],
     ['setting_invalid', ['tools'], { BRIDGEKEEPER_URL: 'ftp://127.0.0.1' }],
+    ['setting_invalid', ['tools'], { BRIDGEKEEPER_TOKEN: 'TOKEN\nabc' }],
   ])('[CLI.4] reports a failure with its code: %s, %j %j', async (code, args, env) => {
     const ended = await bridgekeeper([...args, '--json'], { ...caller(), ...env })
     expect(ended).toMatchObject({ code: 1, stderr: '' })

@@ -43,6 +43,11 @@ test('[CLI.8] prints no token or secret from any command but the one that issues
     bridgekeeper(['call', 'unruly', 'pid'], env),
     bridgekeeper(['call', 'nowhere', 'pid', '--json'], env),
     bridgekeeper(['tools'], { ...env, BRIDGEKEEPER_TOKEN: `${accessToken}x` }),
+    bridgekeeper(['tools'], { ...env, BRIDGEKEEPER_TOKEN: `TOKEN\n${accessToken}` }),
+    bridgekeeper(['connect', bridge.url, '--config', configFile(servers)], {
+      ...env,
+      BRIDGEKEEPER_TOKEN: `TOKEN\n${accessToken}`,
+    }),
     bridgekeeper(['tools', '--url', 'http://127.0.0.1:9', '--token', accessToken]),
     bridgekeeper(['tools', '--url', `${bridge.url}/?token=${accessToken}`], env),
     bridgekeeper(['connect', `${bridge.url}/?token=${accessToken}`], env),

@@ -55,7 +55,11 @@ async function run(source: SettingSource, output: Output): Promise<void> {
     output,
   )
   const common = { url, servers, onEvent, allowInsecure, ...(startMs !== undefined && { startMs }) }
-  if (token !== undefined) return createAgent({ ...common, token: () => demandToken(source) }).run(end)
+  if (token !== undefined) {
+    // The agent retries a token that it cannot get; one that is wrong from the start ends the command.
+    demandToken(source)
+    return createAgent({ ...common, token: () => demandToken(source) }).run(end)
+  }
   const keys = keychain(process.env)
   const release = await runAlone(keys, bridge, config)
   try {

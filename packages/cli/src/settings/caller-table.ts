@@ -1,4 +1,4 @@
-import { type SettingSource, secret } from '@bridgekeeper/standalone/settings'
+import { type SettingSource, SetupError, secret } from '@bridgekeeper/standalone/settings'
 import { UsageError } from '../usage-error.ts'
 import { bridgeUrlSetting } from './bridge-url.ts'
 
@@ -7,6 +7,9 @@ export const tokenSetting = secret({
   variable: 'BRIDGEKEEPER_TOKEN',
   help: 'access token; a variable keeps it out of the process list',
 })
+
+/** The token as a header can carry it. Source: RFC 6750 section 2.1 */
+const BEARER_TOKEN = /^[\w.~+/-]+=*$/
 
 /** Settings of `tools` and `call`. */
 export const CALLER = { url: bridgeUrlSetting, token: tokenSetting }
@@ -17,10 +20,20 @@ export const CALLER = { url: bridgeUrlSetting, token: tokenSetting }
  */
 export function demandToken(source: SettingSource): string {
   const given = tokenSetting.read(source)
-  if (given !== undefined) return given
+  if (given !== undefined) return demandBearer(given)
   throw new UsageError(
     'The token is missing.',
     'Set BRIDGEKEEPER_TOKEN (or --token); issue one on the machine of the bridge: bridgekeeper token issue EMAIL',
     'token_missing',
+  )
+}
+
+/** [CLI.8] Checks a token before a header does, whose error would print it. */
+function demandBearer(given: string): string {
+  if (BEARER_TOKEN.test(given)) return given
+  throw new SetupError(
+    'setting_invalid',
+    'BRIDGEKEEPER_TOKEN (or --token) must be a token alone, without spaces, line breaks or a table around it.',
+    'Set it to the "accessToken" of: bridgekeeper token issue EMAIL --json',
   )
 }
