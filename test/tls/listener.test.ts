@@ -130,7 +130,9 @@ test('[TLS.4] reports a certificate without its key once, and keeps the old pair
   const renewed = selfSigned()
   copyFileSync(renewed.certFile, certificate.certFile)
   await vi.waitFor(() => expect(events.length).toBeGreaterThan(0), 10_000)
-  expect(events).toEqual([{ event: 'tls_reload_failed', error: expect.stringContaining('does not match the certificate') }])
+  expect(events).toEqual([
+    { event: 'tls_reload_failed', error: expect.stringContaining('does not match the certificate') },
+  ])
   expect(await shown(port)).toBe(await fingerprintOf(certificate))
   copyFileSync(renewed.keyFile, certificate.keyFile)
   await vi.waitFor(() => expect(events.at(-1)).toEqual({ event: 'tls_reloaded' }), 10_000)
