@@ -43,8 +43,8 @@ async function work(): Promise<void> {
     const [number, ablation] = next
     const { red, broken } = await run(number, ablation)
     if (red === undefined) green++
-    const told = broken ?? (red === undefined ? 'NOT MISSED' : `missed by ${red}`)
-    console.log(`${red === undefined ? '✗' : '✓'} ${ablation.gate}: ${told}`)
+    const result = broken ?? (red === undefined ? 'NOT MISSED' : `missed by ${red}`)
+    console.log(`${red === undefined ? '✗' : '✓'} ${ablation.gate}: ${result}`)
   }
 }
 

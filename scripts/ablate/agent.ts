@@ -72,7 +72,7 @@ export const AGENT_ABLATIONS: readonly Ablation[] = [
   },
   {
     gate: 'agent: places at which a message is looked for among noise',
-    edits: [text('agent/servers/message-reader.ts', ' && place < MAX_PLACES', '')],
+    edits: [text('agent/servers/message-reader.ts', ' && tries < MAX_TRIES', '')],
     tests: agent('servers/message-reader'),
   },
   {

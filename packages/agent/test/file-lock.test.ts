@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { Program } from '../../../test/support/program.ts'
 import { scratch } from '../../../test/support/scratch.ts'
-import { alone } from '../src/keychain/file-lock.ts'
+import { withLock } from '../src/keychain/file-lock.ts'
 import { realSystem } from '../src/system.ts'
 
 const FIXTURE = join(import.meta.dirname, 'fixtures/file-lock.ts')
@@ -35,11 +35,11 @@ test('[KEYCHAIN.5] serializes two changes in one process', async () => {
   const order: string[] = []
   const first = Promise.withResolvers<void>()
   const changes = [
-    alone(realSystem, path, async () => {
+    withLock(realSystem, path, async () => {
       await first.promise
       order.push('first')
     }),
-    alone(realSystem, path, async () => order.push('second')),
+    withLock(realSystem, path, async () => order.push('second')),
   ]
   setImmediate(first.resolve)
   await Promise.all(changes)

@@ -20,7 +20,7 @@ import { agentHome } from '../src/keychain/home.ts'
 import { Keychain } from '../src/keychain/keychain.ts'
 import type { EnrolledRecord } from '../src/keychain/record.ts'
 import { realSystem } from '../src/system.ts'
-import { BRIDGE, enrolledRecord, filePlace } from './support/records.ts'
+import { BRIDGE, enrolledRecord, storedInFile } from './support/records.ts'
 
 function keychainIn(home: string): Keychain {
   return new Keychain({ home, keyStore: 'file', system: realSystem })
@@ -74,7 +74,7 @@ describe('a device key', () => {
 
 test('[KEYCHAIN.1] finds a record by its bridge, and forgets it with its key', async () => {
   const { keychain, record, folder } = await withRecord()
-  const other = enrolledRecord(filePlace(), 'https://bridge.example.com:8443')
+  const other = enrolledRecord(storedInFile(), 'https://bridge.example.com:8443')
   await keychain.update(other.bridge, () => other)
   expect(await keychain.find(BRIDGE)).toEqual(record)
   expect(await keychain.find(other.bridge)).toEqual(other)

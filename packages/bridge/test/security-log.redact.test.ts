@@ -2,7 +2,7 @@ import type { SecurityEvent } from '@bridgekeeper/bridge'
 import { expect, test } from 'vitest'
 import { Memo } from '../src/memoize.ts'
 import { lineBody, timestamps } from '../src/security-log/line.ts'
-import { jsonText, remembered, type TextKind } from '../src/security-log/redact.ts'
+import { jsonText, redactions, type TextKind } from '../src/security-log/redact.ts'
 import { canaries } from './support/canaries.ts'
 
 const text = (value: unknown, kind: TextKind = 'text'): unknown => JSON.parse(jsonText(kind, value))
@@ -328,7 +328,7 @@ test('[LOG.3] caches unchanged texts only', () => {
   for (const kind of ['code', 'name', 'text', 'user', 'ip'] as const) {
     jsonText(kind, secret)
     jsonText(kind, 'keep this')
-    expect([remembered[kind].get(secret), remembered[kind].get('keep this')]).toEqual([
+    expect([redactions[kind].get(secret), redactions[kind].get('keep this')]).toEqual([
       undefined,
       '"keep this"',
     ])

@@ -51,7 +51,7 @@ export async function asCaller<T>(
     await client.connect(transport)
     return await run(client)
   } catch (error) {
-    throw error instanceof Error ? told(error) : error
+    throw error instanceof Error ? toCallerError(error) : error
   } finally {
     await client.close()
   }
@@ -101,7 +101,7 @@ function isTimeout(error: unknown): boolean {
 }
 
 /** Converts the SDK's errors to ours; leaves any other unchanged. */
-function told(error: Error): Error {
+function toCallerError(error: Error): Error {
   if (error instanceof ProtocolError) {
     const { next } = codes.tool_failed
     return explained(error, error) ?? new CallerError('tool_failed', error.message, next, { cause: error })

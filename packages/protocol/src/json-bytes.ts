@@ -16,7 +16,7 @@ export const LOWER_E = 0x65
 export const LOWER_U = 0x75
 export const OPEN_BRACE = 0x7b
 export const CLOSE_BRACE = 0x7d
-/** In the place of a place. */
+/** Position of something that is not there. */
 export const NOT_FOUND = -1
 const TAB = 0x09
 const LINE_FEED = 0x0a

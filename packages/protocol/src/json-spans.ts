@@ -51,9 +51,9 @@ export function namedMembers(
 ): readonly (Span | undefined)[] | undefined {
   const spans: (Span | undefined)[] = names.map(() => undefined)
   const isObject = eachMember(json, object, (keyStart, keyEnd, start, end) => {
-    const place = placeOf(names, json, keyStart, keyEnd)
-    if (place === NOT_FOUND || spans[place] !== undefined) return false
-    spans[place] = [start, end]
+    const index = indexOfText(names, json, keyStart, keyEnd)
+    if (index === NOT_FOUND || spans[index] !== undefined) return false
+    spans[index] = [start, end]
     return true
   })
   return isObject ? spans : undefined
@@ -82,8 +82,8 @@ export function pickMembers(
 ): readonly (Span | undefined)[] | undefined {
   const spans: (Span | undefined)[] = names.map(() => undefined)
   const take = (keyStart: number, keyEnd: number, start: number, end: number): boolean => {
-    const place = placeOfKey(names, json, keyStart, keyEnd)
-    if (place !== NOT_FOUND) spans[place] = spans[place] === undefined ? [start, end] : TWICE
+    const index = indexOfKey(names, json, keyStart, keyEnd)
+    if (index !== NOT_FOUND) spans[index] = spans[index] === undefined ? [start, end] : TWICE
     return true
   }
   return eachMember(json, object, take, past) ? spans : undefined
@@ -184,7 +184,7 @@ export function withoutMembers(object: Buffer, names: readonly string[]): Buffer
   let count = 0
   const take = (keyStart: number, keyEnd: number, _start: number, end: number): boolean => {
     count++
-    if (placeOfKey(names, object, keyStart, keyEnd) === NOT_FOUND)
+    if (indexOfKey(names, object, keyStart, keyEnd) === NOT_FOUND)
       kept.push(kept.length === 0 ? OPEN : SEPARATOR, object.subarray(keyStart - 1, end))
     return true
   }
@@ -215,16 +215,16 @@ export function stringAt(json: Buffer, span: Span | undefined): string | undefin
 }
 
 /** Which of the texts these bytes are. */
-function placeOf(texts: readonly string[], json: Buffer, start: number, end: number): number {
-  for (let place = 0; place < texts.length; place++)
-    if (isTextAt(json, start, end, texts[place] as string)) return place
+function indexOfText(texts: readonly string[], json: Buffer, start: number, end: number): number {
+  for (let index = 0; index < texts.length; index++)
+    if (isTextAt(json, start, end, texts[index] as string)) return index
   return NOT_FOUND
 }
 
 /** The same for a key in any spelling. */
-function placeOfKey(names: readonly string[], json: Buffer, start: number, end: number): number {
-  const place = placeOf(names, json, start, end)
-  if (place !== NOT_FOUND || !json.subarray(start, end).includes(BACKSLASH)) return place
+function indexOfKey(names: readonly string[], json: Buffer, start: number, end: number): number {
+  const index = indexOfText(names, json, start, end)
+  if (index !== NOT_FOUND || !json.subarray(start, end).includes(BACKSLASH)) return index
   const key = parseJson(`"${json.toString('utf8', start, end)}"`)?.value
   return typeof key === 'string' ? names.indexOf(key) : NOT_FOUND
 }

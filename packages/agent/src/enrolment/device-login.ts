@@ -1,7 +1,7 @@
 import { AgentError } from '../errors.ts'
 import type { DeviceKey } from '../keychain/device-key.ts'
 import type { Keychain } from '../keychain/keychain.ts'
-import type { EnrolledRecord, KeyPlace } from '../keychain/record.ts'
+import type { EnrolledRecord, StoredKey } from '../keychain/record.ts'
 import type { DeviceIdentity } from '../link/device-identity.ts'
 import type { System } from '../system.ts'
 import { type Answer, ask, Unreachable } from './ask.ts'
@@ -70,11 +70,11 @@ export class DeviceLogin {
    * @throws AgentError, Unreachable
    */
   async rotate(): Promise<EnrolledRecord> {
-    const place = await this.#keychain.makeKey()
+    const stored = await this.#keychain.makeKey()
     const record = await this.#change((current) =>
-      current.next === undefined ? { ...current, next: place } : current,
+      current.next === undefined ? { ...current, next: stored } : current,
     )
-    if (record.next?.keyId !== place.keyId) await this.#keychain.discard(place)
+    if (record.next?.keyId !== stored.keyId) await this.#keychain.discard(stored)
     return this.#settled(record)
   }
 
@@ -94,9 +94,9 @@ export class DeviceLogin {
   }
 
   /** Whether the bridge issues a token for this key, and so has enrolled it. */
-  async #isTaken(place: KeyPlace, record: EnrolledRecord): Promise<boolean> {
-    const answer = await this.#askToken(await this.#keychain.key(place), record)
-    if (answer.status === 200) this.#keep(answer, place.keyId)
+  async #isTaken(stored: StoredKey, record: EnrolledRecord): Promise<boolean> {
+    const answer = await this.#askToken(await this.#keychain.key(stored), record)
+    if (answer.status === 200) this.#keep(answer, stored.keyId)
     else if (refusalCode(answer) !== 'device_unknown') throw refusal(answer)
     return answer.status === 200
   }
@@ -124,8 +124,8 @@ export class DeviceLogin {
     })
   }
 
-  async #sendRotation(record: EnrolledRecord, place: KeyPlace): Promise<Answer> {
-    const [key, nextKey] = await Promise.all([this.#keychain.key(record), this.#keychain.key(place)])
+  async #sendRotation(record: EnrolledRecord, stored: StoredKey): Promise<Answer> {
+    const [key, nextKey] = await Promise.all([this.#keychain.key(record), this.#keychain.key(stored)])
     const next = { key: nextKey, generation: record.generation + 1 }
     return this.#clock.ask((nowMs) => {
       const about = { bridge: this.#bridge, nowMs }
@@ -146,11 +146,11 @@ export class DeviceLogin {
   }
 
   /** Makes the next key, which the bridge has accepted, the current one, and destroys the previous one. */
-  #promote(place: KeyPlace): Promise<EnrolledRecord> {
+  #promote(stored: StoredKey): Promise<EnrolledRecord> {
     return this.#change((current) => {
-      if (current.next?.keyId !== place.keyId) return current
+      if (current.next?.keyId !== stored.keyId) return current
       const { next: _next, privateKey: _old, ...rest } = current
-      const { keyId, keyStore, privateKey } = place
+      const { keyId, keyStore, privateKey } = stored
       const generation = current.generation + 1
       const madeAtMs = this.#system.nowMs()
       return {

@@ -85,11 +85,11 @@ async function begun(
   signal: AbortSignal,
 ): Promise<BegunRecord | EnrolledRecord> {
   const known = await keychain.find(bridge)
-  const place = known ?? (await keychain.makeKey())
+  const stored = known ?? (await keychain.makeKey())
   const fresh = (): PendingRecord => ({
     ...{ version: 1, state: 'pending', bridge, name, madeAtMs: system.nowMs() },
-    ...{ keyId: place.keyId, keyStore: place.keyStore },
-    ...(place.privateKey !== undefined && { privateKey: place.privateKey }),
+    ...{ keyId: stored.keyId, keyStore: stored.keyStore },
+    ...(stored.privateKey !== undefined && { privateKey: stored.privateKey }),
   })
   const record = await keychain.update<BridgeRecord>(bridge, (current) => {
     if (current === undefined) return fresh()
@@ -97,7 +97,7 @@ async function begun(
       ? current
       : { ...current, name, flow: undefined }
   })
-  if (known === undefined && record.keyId !== place.keyId) await keychain.discard(place)
+  if (known === undefined && record.keyId !== stored.keyId) await keychain.discard(stored)
   if (record.state === 'enrolled') return record
   const { flow } = record
   if (flow !== undefined && flow.expiresAtMs > system.nowMs()) return { ...record, flow }

@@ -12,7 +12,7 @@ const SQLITE_BUSY = 5
  * ends, so a lock is never stale. The file stays: removing it would let two processes hold two locks.
  * @throws AgentError `keychain_unusable` if the lock stays busy
  */
-export async function alone<T>(system: System, path: string, run: () => Promise<T>): Promise<T> {
+export async function withLock<T>(system: System, path: string, run: () => Promise<T>): Promise<T> {
   const lock = await waitFor(system, path)
   try {
     return await run()

@@ -6,7 +6,7 @@ import { AgentError } from '../errors.ts'
 import type { System } from '../system.ts'
 import { type AgentLock, lockAgent, type RunningAgent } from './agent-lock.ts'
 import { type DeviceKey, deviceKey, makePrivateJwk, type PrivateJwk, privateJwkSchema } from './device-key.ts'
-import { alone } from './file-lock.ts'
+import { withLock } from './file-lock.ts'
 import { type OsKeyStore, osKeyStore } from './os-key-store.ts'
 import {
   isDraft,
@@ -17,7 +17,7 @@ import {
   unusable,
   writePrivate,
 } from './private-file.ts'
-import { type BridgeRecord, type KeyPlace, parseRecord, placesOf, recordText } from './record.ts'
+import { type BridgeRecord, keysOf, parseRecord, recordText, type StoredKey } from './record.ts'
 
 /** `auto` uses the operating system's key store if there is one, and otherwise a file. */
 export const KEY_STORE_CHOICES = ['auto', 'os', 'file'] as const
@@ -63,7 +63,7 @@ export class Keychain {
   /** @throws AgentError `keychain_…` */
   async find(bridge: string): Promise<BridgeRecord | undefined> {
     await this.#open()
-    return this.#read(this.#pathOf(bridge), bridge)
+    return this.#read(this.#recordPath(bridge), bridge)
   }
 
   /** Every record. @throws AgentError `keychain_…` when the folder cannot be used */
@@ -84,14 +84,14 @@ export class Keychain {
     change: (current: BridgeRecord | undefined) => T,
   ): Promise<T> {
     await this.#open()
-    const path = this.#pathOf(bridge)
-    return this.#alone(async () => {
+    const path = this.#recordPath(bridge)
+    return this.#locked(async () => {
       const current = await this.#read(path, bridge)
       const next = change(current)
       if (next === current) return next
       await writePrivate(path, recordText(next))
-      const kept = new Set(placesOf(next).map(({ keyId }) => keyId))
-      await this.#destroy(placesIn(current).filter(({ keyId }) => !kept.has(keyId)))
+      const kept = new Set(keysOf(next).map(({ keyId }) => keyId))
+      await this.#destroy(keysIn(current).filter(({ keyId }) => !kept.has(keyId)))
       return next
     })
   }
@@ -99,21 +99,21 @@ export class Keychain {
   /** Forgets the bridge and destroys its keys. @returns whether it was known @throws AgentError `keychain_…` */
   async remove(bridge: string): Promise<boolean> {
     await this.#open()
-    const path = this.#pathOf(bridge)
-    return this.#alone(async () => {
+    const path = this.#recordPath(bridge)
+    return this.#locked(async () => {
       const current = await this.#read(path, bridge)
       if (current === undefined) return false
-      await this.#destroy(placesOf(current))
+      await this.#destroy(keysOf(current))
       await removePrivate(path)
       return true
     })
   }
 
   /**
-   * Makes a key and stores its private half. The caller stores the returned place in a record.
+   * Makes a key and stores its private half. The caller stores the returned value in a record.
    * @throws AgentError `key_store_unavailable`
    */
-  async makeKey(): Promise<KeyPlace> {
+  async makeKey(): Promise<StoredKey> {
     const jwk = makePrivateJwk()
     const { keyId } = deviceKey(jwk)
     if (this.#keyStore !== 'file' && (await this.#keepInOs(keyId, jwk))) return { keyId, keyStore: 'os' }
@@ -132,15 +132,15 @@ export class Keychain {
   }
 
   /** Destroys a new key that is in no record. */
-  async discard(place: KeyPlace): Promise<void> {
-    await this.#destroy([place])
+  async discard(stored: StoredKey): Promise<void> {
+    await this.#destroy([stored])
   }
 
   /** @throws AgentError `device_key_missing`, `key_store_unavailable`, `keychain_corrupt` */
-  async key(place: KeyPlace): Promise<DeviceKey> {
-    const jwk = place.privateKey ?? (await this.#fromOs(place.keyId))
+  async key(stored: StoredKey): Promise<DeviceKey> {
+    const jwk = stored.privateKey ?? (await this.#fromOs(stored.keyId))
     const key = keyOf(jwk)
-    if (key?.keyId !== place.keyId) throw new AgentError('keychain_corrupt', `The key ${place.keyId}.`)
+    if (key?.keyId !== stored.keyId) throw new AgentError('keychain_corrupt', `The key ${stored.keyId}.`)
     return key
   }
 
@@ -166,8 +166,8 @@ export class Keychain {
   }
 
   /** A key that cannot be destroyed is useless once the bridge has forgotten it. */
-  async #destroy(places: readonly KeyPlace[]): Promise<void> {
-    for (const { keyId, keyStore } of places) {
+  async #destroy(keys: readonly StoredKey[]): Promise<void> {
+    for (const { keyId, keyStore } of keys) {
       if (keyStore !== 'os') continue
       await osKeyStore(this.#system)
         .then((store: OsKeyStore) => store.remove(keyId))
@@ -180,7 +180,7 @@ export class Keychain {
     if (content === undefined) return undefined
     const record = parseRecord(content)
     if (record === 'newer') throw new AgentError('keychain_newer', path)
-    // A record of another bridge in this place was put there by hand.
+    // A record of another bridge at this path was put there by hand.
     if (record === 'corrupt' || (bridge !== undefined && record.bridge !== bridge))
       throw new AgentError('keychain_corrupt', path)
     return record
@@ -189,7 +189,7 @@ export class Keychain {
   async #readOrTell(path: string): Promise<BridgeRecord | UnusableRecord> {
     try {
       const record = await this.#read(path)
-      if (record !== undefined && this.#pathOf(record.bridge) === path) return record
+      if (record !== undefined && this.#recordPath(record.bridge) === path) return record
       throw new AgentError('keychain_corrupt', path)
     } catch (error) {
       if (error instanceof AgentError) return { path, problem: error }
@@ -198,8 +198,8 @@ export class Keychain {
   }
 
   /** Takes the lock of all records: changes take milliseconds, and a removed record leaves no lock file. */
-  #alone<T>(run: () => Promise<T>): Promise<T> {
-    return alone(this.#system, join(this.#home, LOCK_FILE), run)
+  #locked<T>(run: () => Promise<T>): Promise<T> {
+    return withLock(this.#system, join(this.#home, LOCK_FILE), run)
   }
 
   /** Ensures that the folders exist and are ours, and removes drafts of killed writes. */
@@ -219,7 +219,7 @@ export class Keychain {
     }
   }
 
-  #pathOf(bridge: string): string {
+  #recordPath(bridge: string): string {
     return join(this.#folder, nameOf(bridge) + SUFFIX)
   }
 }
@@ -231,8 +231,8 @@ function nameOf(bridge: string): string {
   return `${host}-${hash}`
 }
 
-function placesIn(record: BridgeRecord | undefined): readonly KeyPlace[] {
-  return record === undefined ? [] : placesOf(record)
+function keysIn(record: BridgeRecord | undefined): readonly StoredKey[] {
+  return record === undefined ? [] : keysOf(record)
 }
 
 function keyOf(jwk: unknown): DeviceKey | undefined {

@@ -9,7 +9,7 @@ const stamp = z.number().nonnegative()
 /** Location of a private key: the key store of the operating system, or the record. */
 const keyStore = z.enum(['os', 'file'])
 
-const keyPlace = { keyId: thumbprintSchema, keyStore, privateKey: privateJwkSchema.optional() }
+const storedKey = { keyId: thumbprintSchema, keyStore, privateKey: privateJwkSchema.optional() }
 
 /** A pending device flow (RFC 8628), so that another process can resume it without asking the user again. */
 const flow = z.strictObject({
@@ -28,7 +28,7 @@ const pending = z.strictObject({
   state: z.literal('pending'),
   bridge: text,
   name: text,
-  ...keyPlace,
+  ...storedKey,
   madeAtMs: stamp,
   flow: flow.optional(),
 })
@@ -43,7 +43,7 @@ const enrolled = z.strictObject({
   userId: text,
   sessionId: text,
   name: text,
-  ...keyPlace,
+  ...storedKey,
   generation: z.int().positive(),
   /** When this key was made, on the wall clock. */
   madeAtMs: stamp,
@@ -53,7 +53,7 @@ const enrolled = z.strictObject({
   /** The last connection that was verified; empty before the first. */
   previous: z.string().max(256),
   /** The key that replaces this one once the bridge accepts it. */
-  next: z.strictObject(keyPlace).optional(),
+  next: z.strictObject(storedKey).optional(),
 })
 /** The record of one bridge at which this machine is enrolled. */
 export type EnrolledRecord = z.infer<typeof enrolled>
@@ -70,21 +70,22 @@ export function parseRecord(content: string): BridgeRecord | RecordProblem {
   if (isObject(value) && typeof value.version === 'number' && value.version > VERSION) return 'newer'
   const parsed = record.safeParse(value)
   if (!parsed.success) return 'corrupt'
-  return placesOf(parsed.data).every(isPlaced) ? parsed.data : 'corrupt'
+  return keysOf(parsed.data).every(isWhole) ? parsed.data : 'corrupt'
 }
 
 export function recordText(value: BridgeRecord): string {
   return `${JSON.stringify(value, undefined, 2)}\n`
 }
 
-export type KeyPlace = Pick<BridgeRecord, 'keyId' | 'keyStore' | 'privateKey'>
+/** A key of this machine, and where its private half is. */
+export type StoredKey = Pick<BridgeRecord, 'keyId' | 'keyStore' | 'privateKey'>
 
 /** Lists the keys that a record names. */
-export function placesOf(value: BridgeRecord): readonly KeyPlace[] {
+export function keysOf(value: BridgeRecord): readonly StoredKey[] {
   return value.state === 'enrolled' && value.next !== undefined ? [value, value.next] : [value]
 }
 
-/** A private key is in one place: in the file, or not. */
-function isPlaced({ keyStore: store, privateKey }: KeyPlace): boolean {
+/** Whether the private key is in the record exactly when `keyStore` says so. */
+function isWhole({ keyStore: store, privateKey }: StoredKey): boolean {
   return (store === 'file') === (privateKey !== undefined)
 }

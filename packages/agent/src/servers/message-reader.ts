@@ -30,7 +30,7 @@ export interface MessageHandlers {
 const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf]
 /** How far into a line, and at how many places, a message behind other text is looked for. */
 const NOISE_BYTES = 4_096
-const MAX_PLACES = 16
+const MAX_TRIES = 16
 const HEAD_BYTES = 128
 const BLANK = /^\s*$/
 /** Matches the beginning of a message that spans several lines. */
@@ -115,7 +115,7 @@ export class MessageReader {
   #takeAmongNoise(text: Buffer): boolean {
     let at = text.indexOf(OPEN_BRACE)
     const isObject = isBlank(text.subarray(0, Math.max(at, 0)))
-    for (let place = 0; at !== -1 && at < NOISE_BYTES && place < MAX_PLACES; place++) {
+    for (let tries = 0; at !== -1 && at < NOISE_BYTES && tries < MAX_TRIES; tries++) {
       const end = objectEnd(text, at)
       const message = text.subarray(at, end)
       const members = end === -1 ? undefined : objectMembers(message)

@@ -171,9 +171,9 @@ export class Admission {
       this.#refusals.record('agent', 'login_revoked', address, '')
       return deny('login_revoked')
     }
-    const place = this.#caps.take(address, userId)
-    if (!place.allowed) this.#refusals.record('agent', place.code, address, '')
-    return place
+    const taken = this.#caps.take(address, userId)
+    if (!taken.allowed) this.#refusals.record('agent', taken.code, address, '')
+    return taken
   }
 
   /** Releases the place: the socket has ended, or was never opened. */

@@ -22,7 +22,8 @@ export class Revoker {
   }
 
   start(): void {
-    if (this.#store !== undefined) this.#endWatch = this.#store.watch((told) => this.#told(told))
+    if (this.#store !== undefined)
+      this.#endWatch = this.#store.watch((revocation) => this.#received(revocation))
   }
 
   close(): void {
@@ -48,7 +49,7 @@ export class Revoker {
   }
 
   /** Skips the echo of our own revocation: ending it again would hit later logins. */
-  #told(revocation: Revocation): void {
+  #received(revocation: Revocation): void {
     if ((this.#echoes.get(keyOf(revocation)) ?? 0) > 0) this.#expectEcho(revocation, -1)
     else this.#end(revocation, false)
   }

@@ -5,11 +5,11 @@ export function memoryRevocations(): Revocations {
   const watchers = new Set<(revocation: Revocation) => void>()
   return {
     async publish(revocation) {
-      for (const told of [...watchers]) told(revocation)
+      for (const listener of [...watchers]) listener(revocation)
     },
-    watch(told) {
+    watch(listener) {
       // A separate function per watch, so that the same function can watch twice and each watch ends once.
-      const watcher = (revocation: Revocation): void => told(revocation)
+      const watcher = (revocation: Revocation): void => listener(revocation)
       watchers.add(watcher)
       return () => void watchers.delete(watcher)
     },

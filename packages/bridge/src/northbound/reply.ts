@@ -92,11 +92,11 @@ export class BatchReply {
 
   /** The reply to the next request. */
   next(): Reply {
-    const place = this.#answers.push([]) - 1
+    const index = this.#answers.push([]) - 1
     this.#waiting++
     const take = (id: RawJson, parts: JsonParts): void => {
       const refused = this.#hold(parts.reduce((sum, part) => sum + part.length, 0))
-      this.#answers[place] = refused === undefined ? parts : rpcParts(id, 'error', errorJson(refused))
+      this.#answers[index] = refused === undefined ? parts : rpcParts(id, 'error', errorJson(refused))
       this.#settle()
     }
     return {

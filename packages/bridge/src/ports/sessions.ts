@@ -56,7 +56,7 @@ export interface Revocation {
 export interface Revocations {
   publish(revocation: Revocation): Promise<void>
   /** @returns stops watching */
-  watch(told: (revocation: Revocation) => void): () => void
+  watch(listener: (revocation: Revocation) => void): () => void
   /**
    * Upper bound, in milliseconds, for how long a revocation may have gone unseen: the age of the last poll,
    * on a monotonic clock. 0 if the store pushes. Beyond a limit the bridge admits nobody.

@@ -28,7 +28,7 @@ const NOT_ASCII = /[^\x20-\x7e]/g
 const MAX_KEPT = 1_000
 
 /** Memoized redactions of repeated names. A changed value is not kept, so that no secret stays in memory. */
-export const remembered = {
+export const redactions = {
   code: new Memo<string>(MAX_KEPT),
   name: new Memo<string>(MAX_KEPT),
   text: new Memo<string>(MAX_KEPT),
@@ -47,11 +47,11 @@ export function jsonText(kind: TextKind, value: unknown): string {
   if (typeof value !== 'string') return `"${REDACTED}"`
   if (kind === 'digest') return DIGEST.test(value) ? `"${value}"` : `"${REDACTED}"`
   if (kind === 'id') return idText(value)
-  const before = remembered[kind].get(value)
+  const before = redactions[kind].get(value)
   if (before !== undefined) return before
   const safe = redact(kind, value)
   const json = asciiJson(safe)
-  if (safe === value) remembered[kind].keep(value, json)
+  if (safe === value) redactions[kind].keep(value, json)
   return json
 }
 

@@ -83,8 +83,8 @@ export class AgentEndpoint {
 
   /** Answers the handshake, unless the last place has just been taken. */
   #letIn(agent: AdmittedAgent, request: IncomingMessage, socket: Duplex, head: Buffer): Denied | undefined {
-    const place = this.#shared.admission.enter(agent)
-    if (!place.allowed) return place
+    const entered = this.#shared.admission.enter(agent)
+    if (!entered.allowed) return entered
     let isOpen = false
     try {
       this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => {

@@ -64,7 +64,7 @@ function described(record: BridgeRecord | UnusableRecord): Printed<'device list'
     return { path: record.path, error: { code, message, next } }
   }
   const { bridge, state, name, keyId, keyStore } = record
-  return { bridge, state, name, keyId, keyStore, ...(state === 'enrolled' && placeOf(record)) }
+  return { bridge, state, name, keyId, keyStore, ...(state === 'enrolled' && enrolledAs(record)) }
 }
 
 async function runForget(url: string, { json }: Options): Promise<void> {
@@ -86,7 +86,7 @@ async function runRotate(url: string, { allowInsecure, json }: Options): Promise
   printLine(`This machine has a new key at ${bridge}: key number ${generation}. The old one is destroyed.`)
 }
 
-function placeOf({ deviceId, userId, generation }: EnrolledRecord) {
+function enrolledAs({ deviceId, userId, generation }: EnrolledRecord) {
   return { deviceId, userId, generation }
 }
 

@@ -11,7 +11,7 @@ interface Kind {
   readonly json: string
   revoke(operations: Operations, what: string): Promise<{ readonly userId: string }>
   print(userId: string, what: string): void
-  told(what: string): string
+  message(what: string): string
 }
 
 const KINDS: readonly Kind[] = [
@@ -23,7 +23,7 @@ const KINDS: readonly Kind[] = [
     revoke: async ({ revocations, users }, email) =>
       revocations.revokeUser(await users.find(email), OPERATOR),
     print: (userId) => printAs('revoke user', { userId }),
-    told: (email) => `Ended all logins and machines of ${email}.`,
+    message: (email) => `Ended all logins and machines of ${email}.`,
   },
   {
     name: 'session',
@@ -32,7 +32,7 @@ const KINDS: readonly Kind[] = [
     json: '{"userId","sessionId"}',
     revoke: async ({ sessions }, id) => sessions.end(await sessions.find(id), OPERATOR),
     print: (userId, sessionId) => printAs('revoke session', { userId, sessionId }),
-    told: (id) => `Ended the login ${id}.`,
+    message: (id) => `Ended the login ${id}.`,
   },
   {
     name: 'device',
@@ -41,7 +41,7 @@ const KINDS: readonly Kind[] = [
     json: '{"userId","deviceId"}',
     revoke: async ({ devices }, id) => devices.revoke(await devices.find(id), OPERATOR),
     print: (userId, deviceId) => printAs('revoke device', { userId, deviceId }),
-    told: (id) => `Revoked the machine ${id}.`,
+    message: (id) => `Revoked the machine ${id}.`,
   },
 ]
 
@@ -52,7 +52,7 @@ export function revokeCommand(): Command {
   return revoke
 }
 
-function subcommand({ name, argument, description, json, revoke, print, told }: Kind): Command {
+function subcommand({ name, argument, description, json, revoke, print, message }: Kind): Command {
   return new Command(name)
     .description(description)
     .argument(argument)
@@ -61,6 +61,6 @@ function subcommand({ name, argument, description, json, revoke, print, told }: 
     .action(async (what: string, options: DataOptions) => {
       const { userId } = await withData(options, ({ operations }) => revoke(operations, what))
       if (options.json) return print(userId, what)
-      printLine(`${told(what)} Running bridges close its connections within a second.`)
+      printLine(`${message(what)} Running bridges close its connections within a second.`)
     })
 }

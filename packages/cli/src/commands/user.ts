@@ -21,7 +21,7 @@ interface Action {
   readonly takesPassword?: boolean
   readonly takesAdmin?: boolean
   act(operations: Operations, email: string, options: Options): Promise<ActedOn>
-  told(email: string, user: ActedOn): readonly string[]
+  messages(email: string, user: ActedOn): readonly string[]
 }
 
 interface ActedOn extends User {
@@ -38,7 +38,7 @@ const ACTIONS: readonly Action[] = [
     takesPassword: true,
     takesAdmin: true,
     act: addUser,
-    told: (email, { userId, role, hasPassword }) => [
+    messages: (email, { userId, role, hasPassword }) => [
       `Added ${email} as ${userId}${role === 'admin' ? ', an admin' : ''}.`,
       hasPassword === true
         ? 'Next: the user logs in at /login of the bridge.'
@@ -57,31 +57,31 @@ const ACTIONS: readonly Action[] = [
         'Type it at a terminal, or pass it with --password-stdin.',
       )
     },
-    told: (email) => [`Set the password of ${email}.`],
+    messages: (email) => [`Set the password of ${email}.`],
   },
   {
     name: 'suspend',
     description: "refuse the user's tokens until the user is resumed",
     act: async ({ users }, email) => users.suspend(await users.find(email), OPERATOR),
-    told: (email) => [`Suspended ${email}. ${ENDED}`, `To undo: bridgekeeper user resume ${email}`],
+    messages: (email) => [`Suspended ${email}. ${ENDED}`, `To undo: bridgekeeper user resume ${email}`],
   },
   {
     name: 'resume',
     description: 'accept the tokens of a suspended user again',
     act: async ({ users }, email) => users.resume(await users.find(email), OPERATOR),
-    told: (email) => [`Resumed ${email}.`],
+    messages: (email) => [`Resumed ${email}.`],
   },
   {
     name: 'logout',
     description: 'end all tokens of the user',
     act: async ({ users, revocations }, email) => revocations.logOut(await users.find(email), OPERATOR),
-    told: (email) => [`Ended all tokens of ${email}. ${ENDED}`, `Next: bridgekeeper token issue ${email}`],
+    messages: (email) => [`Ended all tokens of ${email}. ${ENDED}`, `Next: bridgekeeper token issue ${email}`],
   },
   {
     name: 'delete',
     description: 'delete the user, with all the user’s data',
     act: async ({ users }, email) => users.remove(await users.find(email), OPERATOR),
-    told: (email) => [`Deleted ${email}. ${ENDED}`],
+    messages: (email) => [`Deleted ${email}. ${ENDED}`],
   },
 ]
 
@@ -108,8 +108,8 @@ function roleCommand(): Command {
         throw new UsageError(`${JSON.stringify(role)} is not a role.`, 'Use admin or user.')
       const act = async ({ users }: Operations): Promise<User> =>
         users.setRole(await users.find(email), role, OPERATOR)
-      const told = (): readonly string[] => [`${email} is ${role === 'admin' ? 'an admin' : 'no admin'} now.`]
-      await run({ name: 'role', description, act, told }, email, options)
+      const messages = (): readonly string[] => [`${email} is ${role === 'admin' ? 'an admin' : 'no admin'} now.`]
+      await run({ name: 'role', description, act, messages }, email, options)
     })
 }
 
@@ -121,10 +121,10 @@ function commandFor(name: Action['name'], description: string): Command {
     .option('--json', 'print {"userId","email","role","state","createdAt"}')
 }
 
-async function run({ name, act, told }: Action, email: string, options: Options): Promise<void> {
+async function run({ name, act, messages }: Action, email: string, options: Options): Promise<void> {
   const user = await withData(options, ({ operations }) => act(operations, email, options), name === 'add')
   if (options.json) return printAs(`user ${name}`, printed(user))
-  for (const line of told(quoted(email), user)) printHint(line)
+  for (const line of messages(quoted(email), user)) printHint(line)
 }
 
 interface ListOptions extends DataOptions {

@@ -47,9 +47,9 @@ export function* linesFromEnd(path: string): Generator<string> {
     const end = fstatSync(fd).size - tornBytes(fd)
     if (end === 0) return
     let rest = ''
-    for (let place = end - 1; place > 0; place -= CHUNK_BYTES) {
-      const start = Math.max(0, place - CHUNK_BYTES)
-      const pieces = readAt(fd, start, place - start)
+    for (let chunkEnd = end - 1; chunkEnd > 0; chunkEnd -= CHUNK_BYTES) {
+      const start = Math.max(0, chunkEnd - CHUNK_BYTES)
+      const pieces = readAt(fd, start, chunkEnd - start)
         .split('\n')
         .reverse()
       for (const [i, piece] of pieces.entries()) {
@@ -73,9 +73,9 @@ export function firstLine(fd: number): string {
 /** Counts the bytes after the last line feed of a file. */
 export function tornBytes(fd: number): number {
   const { size } = fstatSync(fd)
-  for (let place = size; place > 0; place -= CHUNK_BYTES) {
-    const start = Math.max(0, place - CHUNK_BYTES)
-    const end = readAt(fd, start, place - start).lastIndexOf('\n')
+  for (let chunkEnd = size; chunkEnd > 0; chunkEnd -= CHUNK_BYTES) {
+    const start = Math.max(0, chunkEnd - CHUNK_BYTES)
+    const end = readAt(fd, start, chunkEnd - start).lastIndexOf('\n')
     if (end !== -1) return size - (start + end + 1)
   }
   return size

@@ -83,14 +83,14 @@ async function forgetOldest(transaction: Database, userId: string, nowMs: number
     .select('key_id')
     .where('user_id', '=', userId)
     .where((eb) => eb.or([eb('revoked_at_ms', 'is not', null), eb('retires_at_ms', '<=', nowMs)]))
-  const remembered = old
+  const kept = old
     .orderBy((eb) => eb.fn.coalesce('revoked_at_ms', 'retires_at_ms'), 'desc')
     .orderBy('key_id')
     .limit(MAX_OLD_KEYS)
   await transaction
     .deleteFrom('device_keys')
     .where('key_id', 'in', old)
-    .where('key_id', 'not in', remembered)
+    .where('key_id', 'not in', kept)
     .execute()
 }
 

@@ -6,7 +6,7 @@ const MAX_AT_ONCE = 1_000
 /** A node that cannot read for longer than this has lost its logins anyway. */
 const KEEP_MS = 7 * 86_400_000
 
-type Told = (revocation: Revocation) => void
+type Listener = (revocation: Revocation) => void
 
 /**
  * Revocations as numbered rows, which each node polls every 250 ms while it has watchers. Numbers commit in
@@ -15,7 +15,7 @@ type Told = (revocation: Revocation) => void
 export class SqlRevocations implements Revocations {
   readonly #db: Database
   readonly #system: System
-  readonly #watchers = new Set<Told>()
+  readonly #watchers = new Set<Listener>()
   #lastId: number
   #lookedAtMs = 0
   #reading: Promise<void> | undefined
@@ -40,9 +40,9 @@ export class SqlRevocations implements Revocations {
     if (this.#watchers.size > 0) await this.#read().catch(() => {})
   }
 
-  watch(told: Told): () => void {
+  watch(listener: Listener): () => void {
     // A separate function per watch, so that the same function can watch twice and end each watch.
-    const watcher: Told = (revocation) => told(revocation)
+    const watcher: Listener = (revocation) => listener(revocation)
     this.#watchers.add(watcher)
     if (this.#watchers.size === 1) {
       this.#lookedAtMs = this.#system.monotonicMs()
@@ -77,20 +77,20 @@ export class SqlRevocations implements Revocations {
     const before = this.#reading
     const reading = (async () => {
       await before?.catch(() => {})
-      await this.#tellNew()
+      await this.#deliverNew()
     })()
     this.#reading = reading
     await reading
   }
 
-  async #tellNew(): Promise<void> {
+  async #deliverNew(): Promise<void> {
     for (;;) {
       const beganAtMs = this.#system.monotonicMs()
       const query = this.#db.selectFrom('revocations').selectAll().where('id', '>', this.#lastId)
       const rows = await query.orderBy('id').limit(MAX_AT_ONCE).execute()
       for (const { id, kind, target } of rows) {
         this.#lastId = id
-        for (const told of this.#watchers) told({ kind, id: target })
+        for (const listener of this.#watchers) listener({ kind, id: target })
       }
       if (rows.length === MAX_AT_ONCE) continue
       this.#lookedAtMs = beganAtMs
