@@ -116,7 +116,7 @@ export const ABLATIONS: readonly Ablation[] = [
     gate: 'revocation: what is recalled',
     edits: [
       text('bridge/admission/revoker.ts', 'this.#authenticator.forget?.(revocation)', ''),
-      text('bridge/admission/open-logins.ts', 'return known.revoked ? undefined : known', 'return known'),
+      text('bridge/admission/open-logins.ts', 'return known.isRevoked ? undefined : known', 'return known'),
     ],
     tests: attack('w09-revocation'),
   },
@@ -242,8 +242,8 @@ export const ABLATIONS: readonly Ablation[] = [
       text('bridge/router/dispatcher.ts', 'this.#log.afterWritten(() => settle(outcome))', 'settle(outcome)'),
       text(
         'bridge/northbound/endpoint.ts',
-        'this.#log.afterWritten(() => sendRefusal(response, admitted, challenge))',
-        'sendRefusal(response, admitted, challenge)',
+        'this.#log.afterWritten(() => sendRefusal(response, admitted, authenticate))',
+        'sendRefusal(response, admitted, authenticate)',
       ),
     ],
     tests: attack('w37-fail-closed'),

@@ -29,7 +29,7 @@ function run(at: DeviceBridge, device: TestDevice, options: Partial<LinkOptions>
   const link = new Link({
     url: `ws://127.0.0.1:${at.port}/api/mcp-ws`,
     token: () => device.accessToken,
-    identity: {},
+    claims: {},
     device: () => identityOf(device, at.key),
     system: realSystem,
     tools,

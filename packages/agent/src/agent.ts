@@ -75,7 +75,7 @@ async function run(url: string, options: AgentOptions, signal: AbortSignal): Pro
   })
   const link = new Link({
     ...{ url, token, device, system, onEvent },
-    identity: { ...(userId !== undefined && { userId }), ...(sessionId !== undefined && { sessionId }) },
+    claims: { ...(userId !== undefined && { userId }), ...(sessionId !== undefined && { sessionId }) },
     tools: servers,
   })
 

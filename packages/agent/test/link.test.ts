@@ -32,7 +32,7 @@ test('[LINK.3] answers the challenge with the SHA-256 of it and the token’s us
 
 test('[LINK.3] prefers user and session from the options to those of the token', async () => {
   const bridge = await FakeBridge.start()
-  runLink(bridge.url, { token: () => 'opaque', identity: { userId: 'u', sessionId: 's' } })
+  runLink(bridge.url, { token: () => 'opaque', claims: { userId: 'u', sessionId: 's' } })
   const response = await (await bridge.peer()).frame('challenge_response')
   expect(response.response).toBe(createHash('sha256').update('abcus').digest('hex'))
 })
@@ -49,7 +49,7 @@ test.each(['', 'two lines\n', 'töken'])(
   async (token) => {
     const { ended } = runLink('ws://127.0.0.1:9/', {
       token: () => token,
-      identity: { userId: 'u', sessionId: 's' },
+      claims: { userId: 'u', sessionId: 's' },
     })
     expect(await ended).toMatchObject({ name: 'AgentError', code: 'token_unreadable' })
   },

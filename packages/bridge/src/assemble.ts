@@ -43,12 +43,12 @@ export function assemble(options: BridgeOptions, system: System) {
     recheck: (key) => blocks.recheck({ kind: 'calls', key }),
   })
   const revoker = new Revoker(options.revocations, authenticator, log)
-  const devices =
+  const deviceVerifier =
     options.proof &&
     new DeviceVerifier({ ...options.proof, addresses: addresses(options), authenticator, log, system })
   const admission = new Admission(entry, {
     authenticator,
-    devices,
+    deviceVerifier,
     revoker,
     blocks,
     fingerprints: fingerprints(options, log, system),

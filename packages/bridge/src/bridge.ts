@@ -97,7 +97,7 @@ export function createBridge(options: BridgeOptions): Bridge {
   }
 
   const frontDoor = frontDoorOf(admission, obstacle)
-  const devices = deviceEndpoint(options, parts, frontDoor, system)
+  const enrolment = deviceEndpoint(options, parts, frontDoor, system)
 
   function onRequest(request: IncomingMessage, response: ServerResponse, pathname: string): boolean {
     const path = mcpPath(pathname)
@@ -106,7 +106,7 @@ export function createBridge(options: BridgeOptions): Bridge {
     if (path !== undefined && refusal !== undefined) sendRefusal(response, deny(refusal))
     else if (path !== undefined) mcp.handle(request, response, path)
     else if (metadata?.handle(request, response, pathname)) return true
-    else if (devices?.handle(request, response, pathname)) return true
+    else if (enrolment?.handle(request, response, pathname)) return true
     else if (pathname === AGENT_PATH) agents.explain(response)
     else if (pathname === '/healthz') sendStatus(response, 200, 'ok')
     else if (pathname === '/readyz') sendStatus(response, readiness() === 'ready' ? 200 : 503, readiness())

@@ -23,8 +23,8 @@ export function deviceEndpoint(
   if (proof === undefined) throw new TypeError('enrolment requires proof.')
   const addresses = ownNames(publicUrls.map((url) => url.replace(/\/+$/, '')))
   const { mayEnrol = (token) => anyOfTheApp(authenticator, token), ...parts } = enrolment
-  const devices = new DeviceRegistry({ ...parts, devices: proof.devices, addresses, log, system })
-  return new DeviceEndpoint({ devices, door, mayEnrol, bridgeKey: publicKeyOf(proof.key), log, system })
+  const registry = new DeviceRegistry({ ...parts, devices: proof.devices, addresses, log, system })
+  return new DeviceEndpoint({ registry, door, mayEnrol, bridgeKey: publicKeyOf(proof.key), log, system })
 }
 
 /** The bridge's public key, which devices pin. */

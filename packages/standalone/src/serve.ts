@@ -62,7 +62,7 @@ export async function serve(options: ServeOptions): Promise<Node> {
   try {
     // With an external identity provider, this node keeps no accounts.
     const own = tokenProvider === undefined ? await ownIdentity(data, system) : undefined
-    const provider = tokenProvider && createJwksAuthenticator(tokenProvider, undefined, system)
+    const authenticator = tokenProvider && createJwksAuthenticator(tokenProvider, undefined, system)
     await listen(server, settings)
     // Two nodes of one folder must not both write the log: only the one that got the port opens it.
     const sinks = logTo === undefined ? [] : [streamSink(logTo, system)]
@@ -70,8 +70,7 @@ export async function serve(options: ServeOptions): Promise<Node> {
     const url = urlOf(server, tlsFiles === undefined ? 'http' : 'https', host)
     const notes = reachNotes(settings.reach, host, url)
     const parts = { settings, data, log, system, url }
-    const bridge =
-      own === undefined ? bridgeOf(parts, { authenticator: provider }) : ownBridge(parts, own, server)
+    const bridge = own === undefined ? bridgeOf(parts, { authenticator }) : ownBridge(parts, own, server)
     bridge.attach(server)
     if (own !== undefined) await data.claim()
     await bridge.ready()

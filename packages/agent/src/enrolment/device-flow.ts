@@ -3,7 +3,7 @@ import { AgentError } from '../errors.ts'
 import type { PendingFlow } from '../keychain/record.ts'
 import type { System } from '../system.ts'
 import { ask, Unreachable } from './ask.ts'
-import { type AuthorizationServer, isWithin } from './discovery.ts'
+import { isWithin, type ServerMetadata } from './discovery.ts'
 import { refusal } from './refusal.ts'
 
 const GRANT_TYPE = 'urn:ietf:params:oauth:grant-type:device_code'
@@ -18,7 +18,7 @@ const USER_CODE = /^[A-Za-z0-9-]{4,64}$/
 
 export interface FlowRequest {
   readonly bridge: string
-  readonly server: AuthorizationServer
+  readonly server: ServerMetadata
   readonly deviceName: string
   /** Thumbprint of the key that the user is to approve. */
   readonly deviceKey: string

@@ -7,7 +7,7 @@ import { refusal, refusalCode } from './refusal.ts'
 const AGENT_PATH = '/api/mcp-ws'
 
 /** Endpoints at which a bridge lets its users approve machines. */
-export interface AuthorizationServer {
+export interface ServerMetadata {
   readonly deviceAuthorizationEndpoint: string
   readonly tokenEndpoint: string
 }
@@ -19,11 +19,7 @@ export interface AuthorizationServer {
  * @throws AgentError `enrolment_unavailable`, `bridge_not_found`, `bridge_misnamed`, or the refusal of the bridge
  * @throws Unreachable
  */
-export async function discover(
-  system: System,
-  bridge: string,
-  signal: AbortSignal,
-): Promise<AuthorizationServer> {
+export async function discover(system: System, bridge: string, signal: AbortSignal): Promise<ServerMetadata> {
   const answer = await ask(system, `${bridge}/.well-known/oauth-authorization-server`, {}, signal)
   if (answer.status !== 200 && answer.status !== 404) throw refusal(answer)
   const { issuer, device_authorization_endpoint: device, token_endpoint: token } = answer.body

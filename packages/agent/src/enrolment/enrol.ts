@@ -8,11 +8,11 @@ import { pause, type System } from '../system.ts'
 import { type Answer, ask, Unreachable } from './ask.ts'
 import { BridgeClock } from './bridge-clock.ts'
 import { beginFlow, poll } from './device-flow.ts'
-import { type AuthorizationServer, discover } from './discovery.ts'
+import { discover, type ServerMetadata } from './discovery.ts'
 import { refusal, refusalCode } from './refusal.ts'
 import { keyProof, PATHS } from './signed.ts'
 
-export interface EnrolmentParts {
+export interface EnrolParts {
   readonly keychain: Keychain
   readonly system: System
   /**
@@ -22,7 +22,7 @@ export interface EnrolmentParts {
   readonly onEvent: (event: EnrolmentEvent) => void | Promise<void>
 }
 
-export interface EnrolmentOptions {
+export interface EnrolOptions {
   /** The bridge, as it is dialled: `https://bridge.example.com`. */
   readonly bridge: string
   /** Name shown to the user, now and in lists. */
@@ -46,8 +46,8 @@ const SEND_AGAIN_MS = 1_000
  * @throws AgentError on a final refusal; Unreachable; or if the signal aborts
  */
 export async function ensureEnrolled(
-  parts: EnrolmentParts,
-  options: EnrolmentOptions,
+  parts: EnrolParts,
+  options: EnrolOptions,
   signal: AbortSignal,
 ): Promise<EnrolledRecord> {
   const { keychain, system, onEvent } = parts
@@ -79,9 +79,9 @@ type BegunRecord = PendingRecord & { readonly flow: PendingFlow }
 
 /** A pending key and code: the stored ones if still valid, else new ones. */
 async function begun(
-  { keychain, system }: EnrolmentParts,
-  { bridge, name }: EnrolmentOptions,
-  server: AuthorizationServer,
+  { keychain, system }: EnrolParts,
+  { bridge, name }: EnrolOptions,
+  server: ServerMetadata,
   signal: AbortSignal,
 ): Promise<BegunRecord | EnrolledRecord> {
   const known = await keychain.find(bridge)
@@ -112,8 +112,8 @@ async function begun(
 
 /** @returns `undefined` when the code is over and another one is needed */
 async function approved(
-  parts: EnrolmentParts,
-  server: AuthorizationServer,
+  parts: EnrolParts,
+  server: ServerMetadata,
   pending: BegunRecord,
   isApproved: void | Promise<void>,
   signal: AbortSignal,
@@ -156,7 +156,7 @@ async function pauseUnless(
 
 /** Sends our public key with the approval. @returns `undefined` if the approval was used in between */
 async function sendKey(
-  { keychain, system }: EnrolmentParts,
+  { keychain, system }: EnrolParts,
   pending: PendingRecord,
   token: string,
   signal: AbortSignal,

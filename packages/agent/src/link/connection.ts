@@ -46,7 +46,7 @@ export interface ConnectionOptions {
 
 /** Method to answer the challenge; a machine that is not enrolled uses the echo. */
 export type Login =
-  | { readonly by: 'echo'; readonly identity: TokenClaims }
+  | { readonly by: 'echo'; readonly claims: TokenClaims }
   | { readonly by: 'proof'; readonly prover: Prover }
 
 const DIAL_MS = 20_000
@@ -193,7 +193,7 @@ export class Connection {
         .then((frame) => this.send(frame))
         .catch((error: unknown) => this.#fail(error))
     } else if (challenge.proof === undefined) {
-      const response = challengeResponse(challenge.challenge, login.identity)
+      const response = challengeResponse(challenge.challenge, login.claims)
       this.send(encode({ type: 'challenge_response', response }))
     } else this.#fail(new AgentError('proof_required'))
   }

@@ -22,7 +22,7 @@ export interface LinkOptions {
    */
   readonly token: (spent?: string) => string | Promise<string>
   /** Overrides the token's claims. */
-  readonly identity: Partial<TokenClaims>
+  readonly claims: Partial<TokenClaims>
   /**
    * Returns the enrolled machine for each proof; without it, the agent answers challenges with the echo. An
    * `AgentError` ends the agent.
@@ -120,10 +120,10 @@ export class Link {
 
   /** @throws AgentError `token_unreadable` */
   #login(token: string): Login {
-    const { url, identity, device } = this.#options
+    const { url, claims, device } = this.#options
     demandHeaderValue(token)
     return device === undefined
-      ? { by: 'echo', identity: tokenClaims(token, identity) }
+      ? { by: 'echo', claims: tokenClaims(token, claims) }
       : { by: 'proof', prover: new Prover(url, token, device) }
   }
 

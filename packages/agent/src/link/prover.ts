@@ -36,7 +36,7 @@ const NOTHING = Buffer.alloc(0)
 
 /** Proves this machine's key on one connection, and has the bridge prove its own. */
 export class Prover {
-  readonly #identity: () => DeviceIdentity | Promise<DeviceIdentity>
+  readonly #device: () => DeviceIdentity | Promise<DeviceIdentity>
   readonly #origin: string
   readonly #path: string
   readonly #open: (OpenProof & Recognised)[] = []
@@ -50,11 +50,11 @@ export class Prover {
   exporter: Buffer | undefined
 
   /** @param url the dialled URL */
-  constructor(url: string, token: string, identity: () => DeviceIdentity | Promise<DeviceIdentity>) {
+  constructor(url: string, token: string, device: () => DeviceIdentity | Promise<DeviceIdentity>) {
     const { protocol, host, pathname } = new URL(url)
     this.#origin = `${protocol === 'wss:' ? 'https' : 'http'}://${host}`
     this.#path = pathname
-    this.#identity = identity
+    this.#device = device
     this.token = token
   }
 
@@ -93,7 +93,7 @@ export class Prover {
   async #prove({ challenge, proof: asked }: Challenge, token: string): Promise<Buffer> {
     // [LINK.29] The echo is no proof, so a bridge that accepts it may be an impostor.
     if (asked === undefined) throw new AgentError('bridge_downgraded')
-    const device = await this.#identity()
+    const device = await this.#device()
     const bridgeKey = pinnedKey(device, asked.keyId)
     if (bridgeKey === undefined || !CHALLENGE.test(challenge)) throw new AgentError('bridge_not_recognised')
     const isBound = asked.binding === 'tls-exporter'

@@ -64,7 +64,7 @@ export function runLink(url: string, options: Partial<LinkOptions> = {}): Linked
   const link = new Link({
     url,
     token: () => tokenOf(),
-    identity: {},
+    claims: {},
     system,
     tools,
     onEvent: (event) => events.push(event),

@@ -41,7 +41,7 @@ export interface AdmissionParts {
   readonly blocks: DurableBlocks
   readonly fingerprints: Fingerprints
   /** Without it no device can connect. */
-  readonly devices?: DeviceVerifier | undefined
+  readonly deviceVerifier?: DeviceVerifier | undefined
   readonly log: SecurityLog
   readonly system: System
 }
@@ -136,7 +136,7 @@ export class Admission {
       () => this.#locks.check(principal.userId, address),
     )
     if (late !== undefined) return this.#refusals.refuse('agent', late, address, facts)
-    const device = await this.#challenge(principal, token.value, version, channel)
+    const device = await this.#expectedProof(principal, token.value, version, channel)
     if (!device.allowed) {
       if (device.code === 'proof_required') this.#refusals.recordDowngrade(principal.userId, address, version)
       return this.#refusals.refuse('agent', device, address, facts)
@@ -167,7 +167,7 @@ export class Admission {
 
   /** Takes a place, right before the handshake is answered. */
   enter({ principal: { userId }, login, address }: AdmittedAgent): Verdict<void> {
-    if (login.revoked) {
+    if (login.isRevoked) {
       this.#refusals.record('agent', 'login_revoked', address, '')
       return deny('login_revoked')
     }
@@ -200,19 +200,21 @@ export class Admission {
   }
 
   /** The challenge's kind: a device's proof, or `undefined` for the echo. */
-  async #challenge(
+  async #expectedProof(
     principal: Principal,
     token: string,
     version: ProtocolVersion,
     channel: ChannelBinding,
   ): Promise<Verdict<DeviceProofExchange | undefined>> {
-    const { devices } = this.#parts
+    const { deviceVerifier } = this.#parts
     const isDevice = principal.deviceId !== undefined
-    const hasEnrolled = !isDevice && ((await devices?.hasEnrolled(principal.userId)) ?? false)
+    const hasEnrolled = !isDevice && ((await deviceVerifier?.hasEnrolled(principal.userId)) ?? false)
     const kind = proofPolicyGate(principal, version, hasEnrolled, this.#options.proofs)
     if (!kind.allowed) return kind
     if (kind.value === 'echo') return allow(undefined)
-    return devices === undefined ? deny('proof_required') : devices.begin(principal, token, channel)
+    return deviceVerifier === undefined
+      ? deny('proof_required')
+      : deviceVerifier.begin(principal, token, channel)
   }
 
   #address(facts: RequestFacts): ClientAddress {

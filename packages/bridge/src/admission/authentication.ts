@@ -31,7 +31,7 @@ export class Authentication {
   /** Reads a token that was verified in the last seconds from the cache. */
   recall(token: string): Allowed<Authenticated> | undefined {
     const principal = this.#authenticator.recall(token)
-    const login = principal && this.#revoker.logins.recalled(principal)
+    const login = principal && this.#revoker.openLogins.recalled(principal)
     return principal && login && allow({ principal, login })
   }
 
@@ -45,16 +45,16 @@ export class Authentication {
     const begun = await this.#addresses.beginCheck(address)
     if (!begun.allowed) return this.#refusals.refuse(door, begun, address, facts)
     try {
-      const { logins, isBlind } = this.#revoker
+      const { openLogins, isBlind } = this.#revoker
       if (isBlind) throw new Error('The list of revoked logins is not available.')
-      const since = logins.now
+      const since = openLogins.now
       const principal = await this.#authenticator.authenticate(token, facts)
       if (!principal.allowed) {
         // [ADDR.7] A page may have planted the cookie.
         const isFailure = isGuess(principal) && isSentInHeader(facts)
         return this.#refusals.refuse(door, principal, address, facts, isFailure)
       }
-      const login = logins.enter(principal.value, since)
+      const login = openLogins.enter(principal.value, since)
       if (login === undefined) return this.#refusals.refuse(door, deny('login_revoked'), address, facts)
       return allow({ principal: principal.value, login })
     } finally {

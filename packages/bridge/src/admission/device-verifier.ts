@@ -134,13 +134,13 @@ export class DeviceVerifier {
 
 /** Proofs of one connection of a device. Kept small, since there is one per open connection. */
 export class DeviceProofExchange {
-  readonly #devices: DeviceVerifier
+  readonly #verifier: DeviceVerifier
   readonly #connection: BoundConnection
   #tokenHash: string
   #first: ExpectedProof | undefined
 
-  constructor(devices: DeviceVerifier, first: ExpectedProof) {
-    this.#devices = devices
+  constructor(verifier: DeviceVerifier, first: ExpectedProof) {
+    this.#verifier = verifier
     this.#connection = first.connection
     this.#tokenHash = first.tokenHash
     this.#first = first
@@ -159,10 +159,10 @@ export class DeviceProofExchange {
 
   /** The next expected proof. @param token a fresh one, which is verified first */
   async renewal(before: Principal, token: string | undefined): Promise<Verdict<NextProof>> {
-    const fresh = token === undefined ? allow(before) : await this.#devices.authenticateAgain(before, token)
+    const fresh = token === undefined ? allow(before) : await this.#verifier.authenticateAgain(before, token)
     if (!fresh.allowed) return fresh
     const tokenHash = token === undefined ? this.#tokenHash : hashOf(token)
-    const expected = await this.#devices.expected('renew', fresh.value, this.#connection, tokenHash)
+    const expected = await this.#verifier.expected('renew', fresh.value, this.#connection, tokenHash)
     if (!expected.allowed) return expected
     return allow({ expected: expected.value, principal: token === undefined ? undefined : fresh.value })
   }
@@ -173,12 +173,12 @@ export class DeviceProofExchange {
   }
 
   confirm(principal: Principal, previous: string, certain: string | undefined): Promise<Verdict<void>> {
-    return this.#devices.confirm(principal, this.connectionId, previous, certain)
+    return this.#verifier.confirm(principal, this.connectionId, previous, certain)
   }
 
   /** @returns the bridge's signature, base64url */
   sign(bytes: Buffer): string {
-    return this.#devices.sign(bytes)
+    return this.#verifier.sign(bytes)
   }
 }
 

@@ -17,7 +17,7 @@ export interface OpenItem {
 export class OpenLogin {
   readonly #principal: Principal
   readonly #logins: OpenLogins
-  readonly #uses = new Set<OpenItem>()
+  readonly #items = new Set<OpenItem>()
   #revoked = false
   /** When it left the index because it was idle. */
   #unlistedAt: number | undefined
@@ -40,37 +40,37 @@ export class OpenLogin {
   }
 
   /** Whether it was revoked. What was admitted before checks it again after each wait. */
-  get revoked(): boolean {
+  get isRevoked(): boolean {
     if (this.#unlistedAt !== undefined && !this.#revoked) this.#listAgain(this.#unlistedAt)
     return this.#revoked
   }
 
   get isIdle(): boolean {
-    return this.#uses.size === 0
+    return this.#items.size === 0
   }
 
   /** @returns whether it is open now: not if the login was revoked */
-  open(use: OpenItem): boolean {
-    if (this.revoked) return false
-    this.#uses.add(use)
+  open(item: OpenItem): boolean {
+    if (this.isRevoked) return false
+    this.#items.add(item)
     return true
   }
 
-  close(use: OpenItem): void {
-    this.#uses.delete(use)
+  close(item: OpenItem): void {
+    this.#items.delete(item)
   }
 
   /** Its open items. */
-  get uses(): ReadonlySet<OpenItem> {
-    return this.#uses
+  get items(): ReadonlySet<OpenItem> {
+    return this.#items
   }
 
   /** @returns what was open */
   revoke(): readonly OpenItem[] {
     this.#revoked = true
-    const uses = [...this.#uses]
-    this.#uses.clear()
-    return uses
+    const items = [...this.#items]
+    this.#items.clear()
+    return items
   }
 
   unlist(at: number): void {
@@ -116,7 +116,7 @@ export class OpenLogins {
   recalled(principal: Principal): OpenLogin | undefined {
     const known = this.#ofPrincipal.get(principal)
     if (known === undefined) return this.enter(principal, this.#now)
-    return known.revoked ? undefined : known
+    return known.isRevoked ? undefined : known
   }
 
   /**

@@ -7,7 +7,7 @@ const MAX_BEHIND_MS = 5_000
 
 /** Closes everything a revoked login has open, synchronously. */
 export class Revoker {
-  readonly logins = new OpenLogins()
+  readonly openLogins = new OpenLogins()
   readonly #store: Revocations | undefined
   readonly #authenticator: Authenticator
   readonly #log: SecurityLog
@@ -67,13 +67,13 @@ export class Revoker {
     } catch {
       // An app's authenticator that fails keeps nothing open. A principal that it still recalls is verified again.
     }
-    const uses = this.logins.revoke(revocation)
+    const items = this.openLogins.revoke(revocation)
     const { kind, id } = revocation
-    const ended = uses.length
+    const ended = items.length
     if (beganHere || ended > 0) this.#log.logSecurityEvent({ event: 'login_revoked', kind, id, ended })
-    for (const use of uses) {
+    for (const item of items) {
       try {
-        use.revoked()
+        item.revoked()
       } catch {
         // A failure must not keep the next items open.
       }

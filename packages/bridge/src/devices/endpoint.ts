@@ -11,7 +11,7 @@ import { DEVICE_JWTS } from '../tokens/device-assertion.ts'
 import { type DeviceRegistry, ENROL_PATH, type MayEnrol } from './device-registry.ts'
 
 export interface DeviceEndpointParts {
-  readonly devices: DeviceRegistry
+  readonly registry: DeviceRegistry
   /** Blocked addresses, transport and host, and where failures count: the same as for everybody. */
   readonly door: FrontDoor
   /** Decides whose device a token may enrol; used for nothing else. */
@@ -117,14 +117,14 @@ export class DeviceEndpoint {
   }
 
   async #enrol({ facts, address: { ip }, body }: Visit): Answer {
-    const { devices, mayEnrol, bridgeKey } = this.#parts
+    const { registry, mayEnrol, bridgeKey } = this.#parts
     const token = bearerOf(facts)
     if (!token.allowed) return token
     const { name, jwk, proof } = body
     if (typeof proof !== 'string') return deny('message_invalid')
     const may = await mayEnrol(token.value)
     if (!may.allowed) return may
-    const enrolled = await devices.enrol(may.value, { token: token.value, name, jwk, proof, ip })
+    const enrolled = await registry.enrol(may.value, { token: token.value, name, jwk, proof, ip })
     if (!enrolled.allowed) return enrolled
     const { deviceId, userId, sessionId, name: called, keys } = enrolled.value
     const [key] = keys
@@ -137,7 +137,7 @@ export class DeviceEndpoint {
 
   async #token({ body: { assertion } }: Visit): Answer {
     if (typeof assertion !== 'string') return deny('message_invalid')
-    const token = await this.#parts.devices.token(assertion)
+    const token = await this.#parts.registry.token(assertion)
     if (!token.allowed) return token
     const { accessToken, expiresAtMs } = token.value
     const expiresIn = Math.floor((expiresAtMs - this.#parts.system.nowMs()) / 1_000)
@@ -147,7 +147,7 @@ export class DeviceEndpoint {
 
   async #rotate({ address: { ip }, body: { assertion, proof } }: Visit): Answer {
     if (typeof assertion !== 'string' || typeof proof !== 'string') return deny('message_invalid')
-    const rotated = await this.#parts.devices.rotate(assertion, proof, ip)
+    const rotated = await this.#parts.registry.rotate(assertion, proof, ip)
     if (!rotated.allowed) return rotated
     const { keyId, generation } = rotated.value
     return allow({ keyId, generation })

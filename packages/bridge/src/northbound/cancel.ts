@@ -9,10 +9,10 @@ import { OpenRequest } from './open-request.ts'
  */
 export function cancelCall(notice: OpenRequest, requestId: RawJson): void {
   let newest: { readonly order: number; readonly cancel: () => void } | undefined
-  for (const use of notice.caller.login.uses) {
-    if (!(use instanceof OpenRequest) || !isSameClient(use, notice)) continue
-    const cancel = use.cancelOf(requestId)
-    if (cancel !== undefined && use.order > (newest?.order ?? 0)) newest = { order: use.order, cancel }
+  for (const item of notice.caller.login.items) {
+    if (!(item instanceof OpenRequest) || !isSameClient(item, notice)) continue
+    const cancel = item.cancelOf(requestId)
+    if (cancel !== undefined && item.order > (newest?.order ?? 0)) newest = { order: item.order, cancel }
   }
   newest?.cancel()
 }

@@ -17,13 +17,13 @@ export function initializeResult(
   const asked = stringAt(body, members[0]) ?? ''
   const [newest] = SUPPORTED_PROTOCOL_VERSIONS
   const protocolVersion = SUPPORTED_PROTOCOL_VERSIONS.includes(asked) ? asked : newest
-  const { serverInfo, instructions } = view.identity()
+  const { serverInfo, instructions } = view.serverIdentity()
   return toJson({ protocolVersion, capabilities: CAPABILITIES, serverInfo, instructions })
 }
 
 /** The result of `server/discover`. */
 export function discoverResult(view: ToolView): RawJson {
-  const { instructions } = view.identity()
+  const { instructions } = view.serverIdentity()
   const result = { supportedVersions: [MODERN_VERSION], capabilities: CAPABILITIES, instructions }
   return toJson({ ...result, ...modernMembers(view) })
 }
@@ -34,7 +34,7 @@ export function listMembers(era: Era, view: ToolView): string {
 }
 
 function modernMembers(view: ToolView) {
-  const _meta = { [SERVER_INFO_META_KEY]: view.identity().serverInfo }
+  const _meta = { [SERVER_INFO_META_KEY]: view.serverIdentity().serverInfo }
   return { resultType: 'complete', ttlMs: 0, cacheScope: 'private', _meta }
 }
 

@@ -98,8 +98,8 @@ export class McpEndpoint {
     admitted: Verdict<AdmittedCaller>,
   ): void {
     if (!admitted.allowed) {
-      const challenge = { metadataUrl: this.#metadataUrl(request, path) }
-      return this.#log.afterWritten(() => sendRefusal(response, admitted, challenge))
+      const authenticate = { metadataUrl: this.#metadataUrl(request, path) }
+      return this.#log.afterWritten(() => sendRefusal(response, admitted, authenticate))
     }
     const caller = admitted.value
     const open = new OpenRequest(response, caller, this.#loads, this.#log)

@@ -242,7 +242,7 @@ function lacksScope(outcome: CallOutcome): outcome is Extract<CallOutcome, { kin
 function sendOutcome(reply: Reply, view: ToolView, id: RawJson, era: Era, outcome: CallOutcome): void {
   switch (outcome.kind) {
     case 'result': {
-      const result = resultFor(era, outcome.result, () => view.identity())
+      const result = resultFor(era, outcome.result, () => view.serverIdentity())
       if (result === undefined) return sendError(reply, id, new BridgeError('result_invalid'))
       return reply.result(id, result)
     }

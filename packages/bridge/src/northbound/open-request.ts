@@ -63,7 +63,7 @@ export class OpenRequest implements OpenItem {
    * before this one is notified, and this one may wait for them.
    */
   get hasEnded(): boolean {
-    return this.caller.login.revoked
+    return this.caller.login.isRevoked
   }
 
   /** Registers a cancellation, run if the caller leaves or loses access. */

@@ -13,7 +13,7 @@ export interface Reply {
   /** @param tools kept JSON text, which must not be copied @param more the rest of the result's JSON text */
   list(id: RawJson, tools: Buffer, more: string): void
   /** Refuses a request as HTTP does: status, `Retry-After`, challenge. */
-  refuse(id: RawJson, error: BridgeError, challenge?: AuthenticateFacts): void
+  refuse(id: RawJson, error: BridgeError, authenticate?: AuthenticateFacts): void
 }
 
 /** The usual reply: the answer is the HTTP response. */
@@ -36,8 +36,8 @@ class JsonReply implements Reply {
     sendList(this.#response, id, tools, more)
   }
 
-  refuse(id: RawJson, error: BridgeError, challenge?: AuthenticateFacts): void {
-    sendCallRefusal(this.#response, id, error, challenge)
+  refuse(id: RawJson, error: BridgeError, authenticate?: AuthenticateFacts): void {
+    sendCallRefusal(this.#response, id, error, authenticate)
   }
 }
 

@@ -101,7 +101,7 @@ export function sendAccepted(response: ServerResponse): void {
 export function sendRefusal(
   response: ServerResponse,
   denied: Denied,
-  challenge: AuthenticateFacts = {},
+  authenticate: AuthenticateFacts = {},
 ): void {
   const error = denialError(denied)
   const body = JSON.stringify({ jsonrpc: '2.0', id: null, error: toRpcError(error) })
@@ -110,7 +110,7 @@ export function sendRefusal(
     'content-type': JSON_TYPE,
     'content-length': Buffer.byteLength(body),
     ...answerHeaders,
-    ...refusalHeaders(denied, challenge),
+    ...refusalHeaders(denied, authenticate),
     // Otherwise the unread rest of a body would be read as the next request, or be awaited.
     ...((status === 413 || denied.code === 'login_revoked') && { connection: 'close' }),
   })
@@ -125,7 +125,7 @@ export function sendCallRefusal(
   response: ServerResponse,
   id: RawJson,
   error: BridgeError,
-  challenge: AuthenticateFacts = {},
+  authenticate: AuthenticateFacts = {},
 ): void {
   const status = codes[error.code].http
   const body = `{"jsonrpc":"2.0","id":${id.toString('utf8')},"error":${JSON.stringify(toRpcError(error))}}`
@@ -133,19 +133,19 @@ export function sendCallRefusal(
     'content-type': JSON_TYPE,
     'content-length': Buffer.byteLength(body),
     ...answerHeaders,
-    ...refusalHeaders(error, challenge),
+    ...refusalHeaders(error, authenticate),
   })
   response.end(body)
 }
 
 function refusalHeaders(
   { code, retryAfterSeconds }: Pick<Denied, 'code'> & { readonly retryAfterSeconds?: number | undefined },
-  challenge: AuthenticateFacts,
+  authenticate: AuthenticateFacts,
 ): Record<string, string | string[]> {
-  const isChallenged = codes[code].http === 401 || code === 'scope_insufficient'
+  const asksForToken = codes[code].http === 401 || code === 'scope_insufficient'
   return {
     ...(code === 'content_encoding_unsupported' && { 'accept-encoding': 'identity' }),
-    ...(isChallenged && { 'www-authenticate': wwwAuthenticate(code, challenge) }),
+    ...(asksForToken && { 'www-authenticate': wwwAuthenticate(code, authenticate) }),
     ...(retryAfterSeconds !== undefined && { 'retry-after': String(retryAfterSeconds) }),
   }
 }

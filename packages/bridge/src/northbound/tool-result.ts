@@ -24,28 +24,33 @@ const CONTENT_FIRST = '{"content":'
  * @param result one JSON value, closed, as the frame's reader found it
  * @returns `undefined` if it is not an object
  */
-export function resultFor(era: Era, result: RawJson, identity: () => ServerIdentity): RawJson | undefined {
+export function resultFor(
+  era: Era,
+  result: RawJson,
+  serverIdentity: () => ServerIdentity,
+): RawJson | undefined {
   if (result[0] !== OPEN_BRACE) return undefined
   if (isComplete(era, result)) return result
   const members = objectMembers(result)
-  if (members === undefined) return rewritten(era, result, identity)
+  if (members === undefined) return rewritten(era, result, serverIdentity)
 
   const added: string[] = []
   if (era === 'modern' && !members.has('resultType')) added.push('"resultType":"complete"')
   if (!members.has('content') && !members.has('task')) added.push('"content":[]')
   const meta = members.get('_meta')
-  if (era === 'modern' && meta === undefined) added.push(`"_meta":${JSON.stringify(named({}, identity()))}`)
-  const base = era === 'modern' && meta !== undefined ? withNamedMeta(result, meta, identity) : result
+  if (era === 'modern' && meta === undefined)
+    added.push(`"_meta":${JSON.stringify(named({}, serverIdentity()))}`)
+  const base = era === 'modern' && meta !== undefined ? withNamedMeta(result, meta, serverIdentity) : result
   return splice(base, members.size === 0, added)
 }
 
 /** For a result whose members cannot be found as bytes: its keys have escapes, or there are too many. */
-function rewritten(era: Era, result: RawJson, identity: () => ServerIdentity): RawJson | undefined {
+function rewritten(era: Era, result: RawJson, serverIdentity: () => ServerIdentity): RawJson | undefined {
   const value = parseJson(result.toString('utf8'))?.value
   if (!isObject(value)) return undefined
   const content = Object.hasOwn(value, 'content') || Object.hasOwn(value, 'task') ? {} : { content: [] }
   const { _meta = {} } = value
-  const modern = era === 'modern' && { _meta: isNameless(_meta) ? named(_meta, identity()) : _meta }
+  const modern = era === 'modern' && { _meta: isNameless(_meta) ? named(_meta, serverIdentity()) : _meta }
   const type = era === 'modern' && { resultType: 'complete' }
   return Buffer.from(JSON.stringify({ ...type, ...content, ...value, ...modern }))
 }
@@ -55,12 +60,12 @@ function isComplete(era: Era, result: RawJson): boolean {
   return era === 'legacy' && spanIs(result, [0, CONTENT_FIRST.length], CONTENT_FIRST)
 }
 
-function withNamedMeta(result: RawJson, [start, end]: Span, identity: () => ServerIdentity): RawJson {
+function withNamedMeta(result: RawJson, [start, end]: Span, serverIdentity: () => ServerIdentity): RawJson {
   const meta = parseJson(result.toString('utf8', start, end))?.value
   if (!isNameless(meta)) return result
   return Buffer.concat([
     result.subarray(0, start),
-    Buffer.from(JSON.stringify(named(meta, identity()))),
+    Buffer.from(JSON.stringify(named(meta, serverIdentity()))),
     result.subarray(end),
   ])
 }
@@ -69,8 +74,8 @@ function isNameless(meta: unknown): meta is Record<string, unknown> {
   return isObject(meta) && !Object.hasOwn(meta, SERVER_INFO_META_KEY)
 }
 
-function named(meta: Record<string, unknown>, identity: ServerIdentity): Record<string, unknown> {
-  return { ...meta, [SERVER_INFO_META_KEY]: identity.serverInfo }
+function named(meta: Record<string, unknown>, serverIdentity: ServerIdentity): Record<string, unknown> {
+  return { ...meta, [SERVER_INFO_META_KEY]: serverIdentity.serverInfo }
 }
 
 /** Puts members before the closing brace of an object. */

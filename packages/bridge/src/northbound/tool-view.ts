@@ -14,7 +14,7 @@ export interface ServerIdentity {
 
 /** A user's local servers as one MCP path shows them. */
 export interface ToolView {
-  identity(): ServerIdentity
+  serverIdentity(): ServerIdentity
   /** @throws BridgeError when no agent is there, or the path's server is not */
   list(): readonly ToolDefinition[]
   /** The same as JSON text, kept with the catalog. @throws BridgeError as `list` */
@@ -40,7 +40,7 @@ export class AllServersView implements ToolView {
     this.#caller = caller
   }
 
-  identity(): ServerIdentity {
+  serverIdentity(): ServerIdentity {
     return bridgeIdentity
   }
 
@@ -78,7 +78,7 @@ export class OneServerView implements ToolView {
     this.#serverName = serverName
   }
 
-  identity(): ServerIdentity {
+  serverIdentity(): ServerIdentity {
     const server = this.#server
     const isVisible = this.#caller.scopes === undefined || this.#visible().length > 0
     return server?.state === 'ready' && isVisible ? server : bridgeIdentity

@@ -3,7 +3,7 @@ import { DPOP_ALGORITHMS } from '../gates/dpop.ts'
 
 const REALM = 'realm="bridgekeeper"'
 
-/** Optional parts of a challenge. */
+/** Optional parts of the header `WWW-Authenticate`. */
 export interface AuthenticateFacts {
   /** Address of this resource's metadata; `undefined` without an authorization server. */
   readonly metadataUrl?: string | undefined

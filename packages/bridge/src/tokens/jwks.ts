@@ -6,8 +6,8 @@ import { localKeys, remoteKeys } from './key-set.ts'
 import { Recall } from './recall.ts'
 import { readScopes } from './scopes.ts'
 
-/** Identity in the claims of a token. */
-export interface Identity {
+/** ClaimedIdentity in the claims of a token. */
+export interface ClaimedIdentity {
   readonly userId: string
   /** The login session behind the token: unchanged by a refresh, new with a new login. */
   readonly sessionId: string
@@ -28,7 +28,7 @@ export interface JwksOptions {
    * Reads the claims of a verified token; `undefined` refuses it. Default: `sub`, `sid` and `scope`. Agents
    * read `sub` and `sid` from their token; with other claims, pass them to the agent.
    */
-  readonly claims?: (claims: Readonly<JWTPayload>) => Identity | undefined
+  readonly claims?: (claims: Readonly<JWTPayload>) => ClaimedIdentity | undefined
 }
 
 const DEFAULT_ALGORITHMS = ['ES256', 'EdDSA', 'RS256', 'PS256']
@@ -88,7 +88,7 @@ export function createJwksAuthenticator(
   }
 }
 
-function standardClaims({ sub, sid, scope }: Readonly<JWTPayload>): Identity | undefined {
+function standardClaims({ sub, sid, scope }: Readonly<JWTPayload>): ClaimedIdentity | undefined {
   if (typeof sub !== 'string' || typeof sid !== 'string') return undefined
   if (scope === undefined) return { userId: sub, sessionId: sid }
   return typeof scope === 'string' ? { userId: sub, sessionId: sid, scopes: readScopes(scope) } : undefined

@@ -303,19 +303,19 @@ test('[SCOPE.3] [RS.4] refuses an agent without the connect scope or with a toke
 /** A user with this number of devices. */
 function devicesOf(enrolled: readonly string[]) {
   const begun: string[] = []
-  const devices = {
+  const deviceVerifier = {
     hasEnrolled: async (userId: string) => enrolled.includes(userId),
     begin: async (principal: Principal, token: string) => {
       begun.push(`${principal.deviceId} ${token}`)
       return allow({ connectionId: 'c' } as DeviceProofExchange)
     },
   } as unknown as DeviceVerifier
-  return { devices, begun }
+  return { deviceVerifier, begun }
 }
 
 test('[PROOF.6] [PROOF.7] requires a device’s proof, and refuses the echo of a user who has or had a device', async () => {
-  const { devices, begun } = devicesOf(['bob'])
-  const { agent, named } = setUp({}, { devices })
+  const { deviceVerifier, begun } = devicesOf(['bob'])
+  const { agent, named } = setUp({}, { deviceVerifier })
   expect(await agent({ token: 'ann/s/d1' })).toMatchObject({
     value: { device: { connectionId: 'c' }, version: 'v2' },
   })
@@ -346,8 +346,8 @@ test('[PROOF.8] refuses the echo in production unless allowed, and logs each use
     admission.challengePassed(verdict.value)
     expect(named('echo_accepted')).toHaveLength(recorded)
   }
-  const { devices } = devicesOf([])
-  const proven = setUp({ proofs: { production: true, allowEcho: true } }, { devices })
+  const { deviceVerifier } = devicesOf([])
+  const proven = setUp({ proofs: { production: true, allowEcho: true } }, { deviceVerifier })
   const verdict = await proven.agent({ token: 'ann/s/d1' })
   if (verdict.allowed) proven.admission.challengePassed(verdict.value)
   expect([verdict.allowed, proven.named('echo_accepted')]).toEqual([true, []])

@@ -151,7 +151,7 @@ test('[REVOKE.9] keeps a bounded number of idle logins, and all with something o
   // Its index entry was evicted too, so nothing of it is ended.
   expect(numbers(logins.revoke({ kind: 'device', id: 'd' }))).toEqual([1])
   expect(logins.count).toBe(2)
-  expect(idle.revoked).toBe(true)
+  expect(idle.isRevoked).toBe(true)
   expect(numbers(logins.revoke({ kind: 'user', id: 'ann' }))).toEqual([2, 3])
   // The next sweep runs at twice the number kept, plus the spare logins.
   const next = 2 * 2 + SPARE_LOGINS
@@ -169,14 +169,14 @@ test('[REVOKE.9] restores an evicted login on request, without a duplicate', () 
   for (let n = 0; n < SPARE_LOGINS; n++) entered(logins, `u${n}`, `s${n}`)
   const before = logins.count
   for (let time = 0; time < 3; time++) {
-    expect(idle.revoked).toBe(false)
+    expect(idle.isRevoked).toBe(false)
     expect(logins.recalled(who)).toBe(idle)
   }
   expect(logins.count).toBe(before + 1)
   idle.open(use(1))
   expect(numbers(logins.revoke({ kind: 'device', id: 'd' }))).toEqual([1])
   expect(logins.recalled(who)).toBeUndefined()
-  expect([idle.revoked, idle.open(use(2))]).toEqual([true, false])
+  expect([idle.isRevoked, idle.open(use(2))]).toEqual([true, false])
 })
 
 test('[REVOKE.1] adds an unknown principal when it is recalled, unless it was revoked for good', () => {

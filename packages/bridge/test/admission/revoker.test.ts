@@ -45,9 +45,9 @@ function setUp(store: Revocations | undefined = new HandStore(), forget?: Authen
   let logins = 0
   /** A login of this user that has something open. @returns how often that was ended */
   const opened = (userId = 'ann') => {
-    const login = revoker.logins.enter(
+    const login = revoker.openLogins.enter(
       { userId, sessionId: `s${++logins}`, expiresAtMs: 0 },
-      revoker.logins.now,
+      revoker.openLogins.now,
     )
     const use = { ended: 0, revoked: () => void use.ended++ }
     if (login?.open(use) !== true) throw new Error('It was refused.')
@@ -134,8 +134,8 @@ test('[REVOKE.1] ends everything else when a use or an authenticator fails, here
       throw new Error('a fault')
     },
   }
-  revoker.logins
-    .enter({ userId: 'ann', sessionId: 'other', expiresAtMs: 0 }, revoker.logins.now)
+  revoker.openLogins
+    .enter({ userId: 'ann', sessionId: 'other', expiresAtMs: 0 }, revoker.openLogins.now)
     ?.open(failing)
   const last = opened()
   await revoker.revoke(ANN)

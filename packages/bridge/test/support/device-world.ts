@@ -57,7 +57,7 @@ export async function startDevices(system: System = realSystem()) {
   const failed: string[] = []
   const log = callbackLog((event) => events.push(event))
   const tokens = new AccessTokens({ ...parts, key: signingKey, issuer: url, system })
-  const devices = new DeviceRegistry({
+  const registry = new DeviceRegistry({
     ...parts,
     tokens,
     addresses: [url, 'https://also.example.com'],
@@ -67,7 +67,7 @@ export async function startDevices(system: System = realSystem()) {
   const address: ClientAddress = { ip: '127.0.0.1', key: '127.0.0.1', isProxy: false }
   const bridgeKey = BRIDGE_KEY
   const endpoint = new DeviceEndpoint({
-    ...{ devices, bridgeKey, log, system },
+    ...{ registry, bridgeKey, log, system },
     door: {
       enter: () => allow(address),
       beginCheck: async () => allow(() => {}),

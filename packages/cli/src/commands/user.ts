@@ -75,7 +75,10 @@ const ACTIONS: readonly Action[] = [
     name: 'logout',
     description: 'end all tokens of the user',
     act: async ({ users, revocations }, email) => revocations.logOut(await users.find(email), OPERATOR),
-    messages: (email) => [`Ended all tokens of ${email}. ${ENDED}`, `Next: bridgekeeper token issue ${email}`],
+    messages: (email) => [
+      `Ended all tokens of ${email}. ${ENDED}`,
+      `Next: bridgekeeper token issue ${email}`,
+    ],
   },
   {
     name: 'delete',
@@ -108,7 +111,9 @@ function roleCommand(): Command {
         throw new UsageError(`${JSON.stringify(role)} is not a role.`, 'Use admin or user.')
       const act = async ({ users }: Operations): Promise<User> =>
         users.setRole(await users.find(email), role, OPERATOR)
-      const messages = (): readonly string[] => [`${email} is ${role === 'admin' ? 'an admin' : 'no admin'} now.`]
+      const messages = (): readonly string[] => [
+        `${email} is ${role === 'admin' ? 'an admin' : 'no admin'} now.`,
+      ]
       await run({ name: 'role', description, act, messages }, email, options)
     })
 }

@@ -40,11 +40,11 @@ export function createAccounts(parts: AccountParts, settings?: LoginProviderSett
     operations: accountOperations({ ...parts, passwords }),
   }
   const { origin, base } = parts.site
-  const provider = settings && new LoginProvider(settings, `${origin}${base}/login/sso/callback`, system)
+  const loginProvider = settings && new LoginProvider(settings, `${origin}${base}/login/sso/callback`, system)
   const routes: Routes = {
     ...loginRoutes(pages, settings?.name),
     ...accountRoutes(pages, settings?.name),
-    ...(provider !== undefined && providerRoutes(pages, provider)),
+    ...(loginProvider !== undefined && providerRoutes(pages, loginProvider)),
     ...securityRoutes(pages),
     ...passkeyRoutes(pages, new Passkeys(parts, credentials)),
     ...usersRoutes(pages),

@@ -41,15 +41,15 @@ type BegunLogin = z.infer<typeof begunSchema>
 const foundSchema = z.object({ issuer: z.string(), subject: z.string(), untilMs: z.number() })
 
 /** Logging in at the operator's provider, and linking an account with one there. */
-export function providerRoutes(pages: Pages, provider: LoginProvider): Routes {
+export function providerRoutes(pages: Pages, loginProvider: LoginProvider): Routes {
   const { credentials, log } = pages
-  const { name } = provider.settings
+  const { name } = loginProvider.settings
 
   async function login(visit: Visit): Promise<void> {
     const sent = await visitorForm(visit, pages)
     if (sent === undefined) return
     const before = await pages.browserSessions.loggedInUser(visit.request, visit.response)
-    await leave(pages, provider, visit, {
+    await leave(pages, loginProvider, visit, {
       returnTo: localPath(sent.form.get('returnTo')),
       sessionId: before?.session.sessionId,
       isLink: false,
@@ -60,7 +60,7 @@ export function providerRoutes(pages: Pages, provider: LoginProvider): Routes {
     const sent = await confirmedForm(pages, visit, LINK_PATH, () => (page) => providerPage(page, name, false))
     if (sent === undefined) return
     const { sessionId } = sent.loggedIn.session
-    await leave(pages, provider, visit, { returnTo: FINISH_PATH, sessionId, isLink: true })
+    await leave(pages, loginProvider, visit, { returnTo: FINISH_PATH, sessionId, isLink: true })
   }
 
   async function unlink(visit: Visit): Promise<void> {
@@ -96,7 +96,7 @@ export function providerRoutes(pages: Pages, provider: LoginProvider): Routes {
 
   return {
     'POST /login/sso': login,
-    'GET /login/sso/callback': (visit) => comeBack(pages, provider, visit),
+    'GET /login/sso/callback': (visit) => comeBack(pages, loginProvider, visit),
     [`GET ${LINK_PATH}`]: showLink,
     [`POST ${LINK_PATH}/link`]: link,
     [`GET ${FINISH_PATH}`]: (visit) => finishLink(pages, visit),
@@ -107,11 +107,11 @@ export function providerRoutes(pages: Pages, provider: LoginProvider): Routes {
 /** Redirects to the provider, and stores the values to verify on return in a cookie. */
 async function leave(
   { site, key, system }: Pages,
-  provider: LoginProvider,
+  loginProvider: LoginProvider,
   { response }: Visit,
   begun: Pick<BegunLogin, 'returnTo' | 'isLink'> & { readonly sessionId: string | undefined },
 ): Promise<void> {
-  const began = await provider.begin().catch(() => undefined)
+  const began = await loginProvider.begin().catch(() => undefined)
   if (began === undefined) return sendRefusalPage(response, site, deny('provider_unavailable'))
   const untilMs = system.nowMs() + BEGUN_MS
   const value = seal(key, PURPOSE, JSON.stringify({ ...begun, checks: began.checks, untilMs }), system)
@@ -120,7 +120,7 @@ async function leave(
 }
 
 /** [SSO.1] Back from the provider, once. */
-async function comeBack(pages: Pages, provider: LoginProvider, visit: Visit): Promise<void> {
+async function comeBack(pages: Pages, loginProvider: LoginProvider, visit: Visit): Promise<void> {
   const { site, key, system } = pages
   const { request, response, address } = visit
   const text = unseal(key, PURPOSE, BEGUN_COOKIE.of(request, site) ?? '')
@@ -128,10 +128,10 @@ async function comeBack(pages: Pages, provider: LoginProvider, visit: Visit): Pr
   const begun = text === undefined ? undefined : begunSchema.parse(JSON.parse(text))
   if (begun === undefined || begun.untilMs <= system.nowMs())
     return sendRefusalPage(response, site, deny('form_stale'))
-  const identity = await identityOf(pages, provider, visit, begun)
+  const identity = await providerIdentity(pages, loginProvider, visit, begun)
   if (!identity.allowed) return sendRefusalPage(response, site, identity)
   if (begun.isLink) return keepFound(pages, visit, begun, identity.value)
-  const found = await userOf(pages, provider, visit, identity.value)
+  const found = await userOf(pages, loginProvider, visit, identity.value)
   if (typeof found === 'string') {
     pages.limits.failed(found, address)
     return sendRefusalPage(response, site, deny(found === 'user_suspended' ? found : 'provider_user_unknown'))
@@ -146,16 +146,16 @@ async function comeBack(pages: Pages, provider: LoginProvider, visit: Visit): Pr
 }
 
 /** Fetches the user behind this answer from the provider. */
-async function identityOf(
+async function providerIdentity(
   { door, limits }: Pages,
-  provider: LoginProvider,
+  loginProvider: LoginProvider,
   { query, address }: Visit,
   { checks }: BegunLogin,
 ): Promise<Verdict<ProviderIdentity>> {
   const begun = await door.beginCheck(address)
   if (!begun.allowed) return begun
   try {
-    return allow(await provider.finish(query, checks))
+    return allow(await loginProvider.finish(query, checks))
   } catch {
     limits.failed('provider_refused', address)
     return deny('provider_refused')

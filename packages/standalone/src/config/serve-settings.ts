@@ -81,32 +81,32 @@ function rateLimitOf({ count, windowMs, blockMs }: Values['rateLimit']) {
 }
 
 function tokenProviderOf({ jwksUrl, jwtIssuer, jwtAudience }: Values): JwksOptions | undefined {
-  const provider = allOrNone({
+  const given = allOrNone({
     BRIDGEKEEPER_JWKS_URL: jwksUrl,
     BRIDGEKEEPER_JWT_ISSUER: jwtIssuer,
     BRIDGEKEEPER_JWT_AUDIENCE: jwtAudience,
   })
   return (
-    provider && {
-      jwks: provider.BRIDGEKEEPER_JWKS_URL,
-      issuer: provider.BRIDGEKEEPER_JWT_ISSUER,
-      audience: provider.BRIDGEKEEPER_JWT_AUDIENCE,
+    given && {
+      jwks: given.BRIDGEKEEPER_JWKS_URL,
+      issuer: given.BRIDGEKEEPER_JWT_ISSUER,
+      audience: given.BRIDGEKEEPER_JWT_AUDIENCE,
     }
   )
 }
 
 /** [SSO.4] */
 function loginProviderOf(values: Values, source: SettingSource): LoginProviderSettings | undefined {
-  const provider = allOrNone({
+  const given = allOrNone({
     BRIDGEKEEPER_SSO_ISSUER: values.ssoIssuer,
     BRIDGEKEEPER_SSO_CLIENT_ID: values.ssoClientId,
     BRIDGEKEEPER_SSO_CLIENT_SECRET: SECRETS.ssoClientSecret.read(source)?.trim() || undefined,
   })
   return (
-    provider && {
-      issuer: provider.BRIDGEKEEPER_SSO_ISSUER,
-      clientId: provider.BRIDGEKEEPER_SSO_CLIENT_ID,
-      clientSecret: provider.BRIDGEKEEPER_SSO_CLIENT_SECRET,
+    given && {
+      issuer: given.BRIDGEKEEPER_SSO_ISSUER,
+      clientId: given.BRIDGEKEEPER_SSO_CLIENT_ID,
+      clientSecret: given.BRIDGEKEEPER_SSO_CLIENT_SECRET,
       name: values.ssoName,
       createUsers: values.ssoCreate,
     }

@@ -51,12 +51,12 @@ export function operationsOn({ stores, tokens, ...common }: OperationsOptions): 
 /** The acts that the pages share with commands. */
 export function accountOperations(parts: OperationParts): AccountOperations {
   const users = new UserOperations(parts)
-  const devices = new DeviceOperations(parts, users)
+  const deviceOperations = new DeviceOperations(parts, users)
   return {
     users,
     passwords: new PasswordOperations(parts),
-    sessions: new SessionOperations(parts, users, devices),
-    devices,
-    revocations: new RevocationOperations(parts, devices),
+    sessions: new SessionOperations(parts, users, deviceOperations),
+    devices: deviceOperations,
+    revocations: new RevocationOperations(parts, deviceOperations),
   }
 }

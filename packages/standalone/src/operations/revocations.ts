@@ -7,11 +7,11 @@ import { known } from './users.ts'
 /** Acts that end everything of one user. */
 export class RevocationOperations {
   readonly #parts: OperationParts
-  readonly #devices: DeviceOperations
+  readonly #deviceOperations: DeviceOperations
 
-  constructor(parts: OperationParts, devices: DeviceOperations) {
+  constructor(parts: OperationParts, deviceOperations: DeviceOperations) {
     this.#parts = parts
-    this.#devices = devices
+    this.#deviceOperations = deviceOperations
   }
 
   /** Ends all tokens and logins of a user. Enrolled machines stay and log in again. @throws SetupError `user_unknown` */
@@ -22,7 +22,8 @@ export class RevocationOperations {
   /** Ends all logins of a user and revokes all of the user's machines. @throws SetupError `user_unknown` */
   async revokeUser({ userId }: Pick<User, 'userId'>, actor: Actor): Promise<User> {
     // Revokes machines first: their keys could get new tokens.
-    for (const device of await this.#parts.devices.ofUser(userId)) await this.#devices.revoke(device, actor)
+    for (const device of await this.#parts.devices.ofUser(userId))
+      await this.#deviceOperations.revoke(device, actor)
     return this.#endLogins(userId, true, actor)
   }
 

@@ -16,12 +16,12 @@ export type SessionGroup = (typeof SESSION_GROUPS)[number]
 export class SessionOperations {
   readonly #parts: OperationParts
   readonly #users: UserOperations
-  readonly #devices: DeviceOperations
+  readonly #deviceOperations: DeviceOperations
 
-  constructor(parts: OperationParts, users: UserOperations, devices: DeviceOperations) {
+  constructor(parts: OperationParts, users: UserOperations, deviceOperations: DeviceOperations) {
     this.#parts = parts
     this.#users = users
-    this.#devices = devices
+    this.#deviceOperations = deviceOperations
   }
 
   /** The sessions that have not ended, of one user or of all. @throws SetupError `user_unknown` */
@@ -45,7 +45,7 @@ export class SessionOperations {
     const { devices, sessions } = this.#parts
     const { deviceId } = session
     const device = deviceId === undefined ? undefined : await devices.find(deviceId)
-    if (device !== undefined) await this.#devices.revoke(device, actor)
+    if (device !== undefined) await this.#deviceOperations.revoke(device, actor)
     else await sessions.endFor(session, endOf(session, actor), actor)
     return session
   }
@@ -58,7 +58,7 @@ export class SessionOperations {
   ): Promise<void> {
     const { devices, sessions } = this.#parts
     if (groups.includes('machines'))
-      for (const device of await devices.ofUser(userId)) await this.#devices.revoke(device, actor)
+      for (const device of await devices.ofUser(userId)) await this.#deviceOperations.revoke(device, actor)
     for (const session of await sessions.ofUser(userId))
       if (session.sessionId !== keptId && groups.includes(groupOf(session)))
         await sessions.endFor(session, endOf(session, actor), actor)
