@@ -1,3 +1,4 @@
+import { AGENT_PATH } from '@bridgekeeper/protocol'
 import { Admission, type AdmissionOptions } from './admission/admission.ts'
 import { DeviceVerifier } from './admission/device-verifier.ts'
 import { DurableBlocks } from './admission/durable-blocks.ts'
@@ -20,7 +21,7 @@ import { isProduction } from './production.ts'
 import { Dispatcher } from './router/dispatcher.ts'
 import { Router } from './router/router.ts'
 import { streamLog } from './security-log/stream-log.ts'
-import { AGENT_PATH, AgentEndpoint } from './southbound/endpoint.ts'
+import { AgentEndpoint } from './southbound/endpoint.ts'
 import type { AgentListener } from './southbound/open-agent.ts'
 import { authenticatorOf } from './tokens/authenticator.ts'
 

@@ -137,6 +137,8 @@ export interface Block {
   readonly untilMs: number
 }
 
+export type BlockName = Pick<Block, 'kind' | 'key'>
+
 /**
  * Durable blocks; `untilMs` is on the wall clock. Each method is atomic. Of two `put` for one kind and key
  * the longer block wins, since a node may not yet have seen an operator's. `all` may omit expired blocks.
@@ -144,9 +146,9 @@ export interface Block {
 export interface BlockStore {
   all(): Promise<readonly Block[]>
   /** The named blocks that exist. */
-  held(names: readonly Pick<Block, 'kind' | 'key'>[]): Promise<readonly Block[]>
+  held(names: readonly BlockName[]): Promise<readonly Block[]>
   put(block: Block): Promise<void>
-  remove(block: Pick<Block, 'kind' | 'key'>): Promise<boolean>
+  remove(block: BlockName): Promise<boolean>
 }
 
 /** Last fingerprint of each login session. Each method is atomic; the last `remember` wins. */

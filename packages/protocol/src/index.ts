@@ -25,6 +25,7 @@ export type { CodeEntry } from './codes/entry.ts'
 export { codes, type ErrorCode, isErrorCode } from './codes.ts'
 export type { DownMessage } from './down.ts'
 export { type Exposure, type FileRights, secretExposure, trustExposure } from './file-rights.ts'
+export { hasCode } from './has-code.ts'
 export { canonicalJson, isObject, type Json, parseJson, type RawJson } from './json.ts'
 export {
   BACKSLASH,
@@ -67,6 +68,7 @@ export {
   type ScopeName,
   USER_SCOPES,
 } from './oauth.ts'
+export { AGENT_PATH, DEVICE_PATHS } from './paths.ts'
 export {
   BINDING_TYPES,
   type BindingType,

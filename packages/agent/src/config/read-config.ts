@@ -2,6 +2,7 @@ import { open } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { dirname } from 'node:path'
 import { limits, trustExposure } from '@bridgekeeper/protocol'
+import type { Env } from '../env.ts'
 import { ConfigError } from './config-error.ts'
 import { type Document, type Member, misshapen, parseDocument } from './document.ts'
 import {
@@ -13,7 +14,6 @@ import {
 } from './entry.ts'
 import { readInheritEnv } from './inherit-env.ts'
 import { textOfBytes } from './text-of-bytes.ts'
-import type { Env } from './variables.ts'
 
 /** `mcpServers` is most clients' word, `servers` that of VS Code. */
 const SECTIONS: readonly string[] = ['mcpServers', 'servers']

@@ -1,9 +1,8 @@
 import { basename, dirname, sep } from 'node:path'
+import type { Env } from '../env.ts'
 import { ConfigError } from './config-error.ts'
 
 /** Source of variables, such as `process.env`. */
-export type Env = Readonly<Record<string, string | undefined>>
-
 /** Place in the config file of a text with variables. */
 export interface FillContext {
   readonly env: Env

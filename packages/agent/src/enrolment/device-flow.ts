@@ -1,4 +1,4 @@
-import { AGENT_CLIENT_ID, ENROL_SCOPE } from '@bridgekeeper/protocol'
+import { AGENT_CLIENT_ID, DEVICE_PATHS, ENROL_SCOPE } from '@bridgekeeper/protocol'
 import { AgentError } from '../errors.ts'
 import type { PendingFlow } from '../keychain/record.ts'
 import type { System } from '../system.ts'
@@ -103,7 +103,7 @@ export async function poll(
 }
 
 function resourceOf(bridge: string): string {
-  return `${bridge}/api/devices`
+  return bridge + DEVICE_PATHS.enrol
 }
 
 function durationMs(seconds: unknown): number | undefined {

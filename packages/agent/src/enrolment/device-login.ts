@@ -1,3 +1,4 @@
+import { DEVICE_PATHS } from '@bridgekeeper/protocol'
 import { AgentError } from '../errors.ts'
 import type { DeviceKey } from '../keychain/device-key.ts'
 import type { Keychain } from '../keychain/keychain.ts'
@@ -7,7 +8,7 @@ import type { System } from '../system.ts'
 import { type Answer, ask, Unreachable } from './ask.ts'
 import { BridgeClock } from './bridge-clock.ts'
 import { refusal, refusalCode } from './refusal.ts'
-import { assertion, keyProof, PATHS, rotation } from './signed.ts'
+import { assertion, keyProof, rotation } from './signed.ts'
 
 /** A key is replaced after this long. */
 const MAX_KEY_AGE_MS = 180 * 86_400_000
@@ -120,7 +121,7 @@ export class DeviceLogin {
   #askToken(key: DeviceKey, { deviceId }: EnrolledRecord): Promise<Answer> {
     return this.#clock.ask((nowMs) => {
       const json = { assertion: assertion(key, deviceId, { bridge: this.#bridge, nowMs }) }
-      return ask(this.#system, this.#bridge + PATHS.token, { json }, this.#signal)
+      return ask(this.#system, this.#bridge + DEVICE_PATHS.token, { json }, this.#signal)
     })
   }
 
@@ -130,8 +131,8 @@ export class DeviceLogin {
     return this.#clock.ask((nowMs) => {
       const about = { bridge: this.#bridge, nowMs }
       const statement = rotation(key, record.deviceId, next, about)
-      const json = { assertion: statement, proof: keyProof(nextKey, PATHS.rotate, statement, about) }
-      return ask(this.#system, this.#bridge + PATHS.rotate, { json }, this.#signal)
+      const json = { assertion: statement, proof: keyProof(nextKey, DEVICE_PATHS.rotate, statement, about) }
+      return ask(this.#system, this.#bridge + DEVICE_PATHS.rotate, { json }, this.#signal)
     })
   }
 

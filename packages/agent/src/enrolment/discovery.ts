@@ -1,10 +1,8 @@
-import { cleanText } from '@bridgekeeper/protocol'
+import { AGENT_PATH, cleanText } from '@bridgekeeper/protocol'
 import { AgentError } from '../errors.ts'
 import type { System } from '../system.ts'
 import { ask } from './ask.ts'
 import { refusal, refusalCode } from './refusal.ts'
-
-const AGENT_PATH = '/api/mcp-ws'
 
 /** Endpoints at which a bridge lets its users approve machines. */
 export interface ServerMetadata {

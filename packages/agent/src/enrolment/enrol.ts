@@ -1,4 +1,4 @@
-import { type ErrorCode, isObject, keyWords, thumbprint } from '@bridgekeeper/protocol'
+import { DEVICE_PATHS, type ErrorCode, isObject, keyWords, thumbprint } from '@bridgekeeper/protocol'
 import { AgentError } from '../errors.ts'
 import type { EnrolmentEvent } from '../events.ts'
 import { publicJwkSchema } from '../keychain/device-key.ts'
@@ -10,7 +10,7 @@ import { BridgeClock } from './bridge-clock.ts'
 import { beginFlow, poll } from './device-flow.ts'
 import { discover, type ServerMetadata } from './discovery.ts'
 import { refusal, refusalCode } from './refusal.ts'
-import { keyProof, PATHS } from './signed.ts'
+import { keyProof } from './signed.ts'
 
 export interface EnrolParts {
   readonly keychain: Keychain
@@ -165,9 +165,9 @@ async function sendKey(
   const key = await keychain.key(pending)
   const answer = await untilAnswered(system, signal, () =>
     new BridgeClock(system).ask((nowMs) => {
-      const proof = keyProof(key, PATHS.enrol, token, { bridge, nowMs })
+      const proof = keyProof(key, DEVICE_PATHS.enrol, token, { bridge, nowMs })
       const json = { name, jwk: key.publicJwk, proof }
-      return ask(system, bridge + PATHS.enrol, { json, token }, signal)
+      return ask(system, bridge + DEVICE_PATHS.enrol, { json, token }, signal)
     }),
   )
   if (answer.status === 200) {

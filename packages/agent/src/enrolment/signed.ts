@@ -1,15 +1,10 @@
 import { createHash, randomBytes } from 'node:crypto'
+import { DEVICE_PATHS } from '@bridgekeeper/protocol'
 import type { DeviceKey } from '../keychain/device-key.ts'
 
 const LIFETIME_SECONDS = 60
 /** Backdates the assertion slightly, for a bridge whose clock is behind. */
 const EARLY_SECONDS = 5
-
-export const PATHS = {
-  enrol: '/api/devices',
-  token: '/api/devices/token',
-  rotate: '/api/devices/key',
-} as const
 
 interface About {
   /** The dialled address; signatures are valid there only. */
@@ -19,7 +14,7 @@ interface About {
 
 /** Signs the assertion for a token. Source: RFC 7523 section 3. */
 export function assertion(key: DeviceKey, deviceId: string, { bridge, nowMs }: About): string {
-  return jwt(key, 'device-assertion+jwt', { ...byDevice(deviceId), aud: bridge + PATHS.token }, nowMs)
+  return jwt(key, 'device-assertion+jwt', { ...byDevice(deviceId), aud: bridge + DEVICE_PATHS.token }, nowMs)
 }
 
 /** Signs the next key with the current one. */
@@ -29,7 +24,7 @@ export function rotation(
   next: { readonly key: DeviceKey; readonly generation: number },
   { bridge, nowMs }: About,
 ): string {
-  const claims = { ...byDevice(deviceId), aud: bridge + PATHS.rotate, jwk: next.key.publicJwk }
+  const claims = { ...byDevice(deviceId), aud: bridge + DEVICE_PATHS.rotate, jwk: next.key.publicJwk }
   return jwt(key, 'device-rotation+jwt', { ...claims, generation: next.generation }, nowMs)
 }
 

@@ -1,8 +1,8 @@
-import { isObject, parseJson } from '@bridgekeeper/protocol'
+import { hasCode, isObject, parseJson } from '@bridgekeeper/protocol'
 import { z } from 'zod'
 import { pause, type System } from '../system.ts'
 import { takeLock } from './file-lock.ts'
-import { hasCode, readPrivate, writePrivate } from './private-file.ts'
+import { readPrivate, writePrivate } from './private-file.ts'
 
 const note = z.strictObject({
   pid: z.int().positive(),

@@ -1,7 +1,8 @@
 import { closeSync, openSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
+import { hasCode } from '@bridgekeeper/protocol'
 import { pause, type System } from '../system.ts'
-import { hasCode, unusable } from './private-file.ts'
+import { unusable } from './private-file.ts'
 
 const TRY_MS = 20
 const WAIT_MS = 30_000

@@ -1,7 +1,6 @@
 import { homedir } from 'node:os'
 import { join } from 'node:path'
-
-type Environment = Readonly<Record<string, string | undefined>>
+import type { Env } from '../env.ts'
 
 const NAME = 'bridgekeeper'
 
@@ -9,7 +8,7 @@ const NAME = 'bridgekeeper'
  * Returns our folder within the user's settings folder; `BRIDGEKEEPER_HOME` overrides it. Source: XDG Base
  * Directory Specification, which ignores paths that are not absolute.
  */
-export function agentHome(env: Environment, platform: NodeJS.Platform = process.platform): string {
+export function agentHome(env: Env, platform: NodeJS.Platform = process.platform): string {
   const given = env.BRIDGEKEEPER_HOME
   if (given !== undefined && given !== '') return given
   if (platform === 'win32') return join(env.APPDATA ?? join(homedir(), 'AppData', 'Roaming'), NAME)

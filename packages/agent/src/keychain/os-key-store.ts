@@ -1,6 +1,6 @@
+import { hasCode } from '@bridgekeeper/protocol'
 import { AgentError } from '../errors.ts'
 import { type System, settlesWithin } from '../system.ts'
-import { hasCode } from './private-file.ts'
 
 const SERVICE = 'bridgekeeper'
 /** The system may ask the user to unlock the store, which takes time. */

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { constants } from 'node:fs'
 import { mkdir, open, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { hasCode } from '@bridgekeeper/protocol'
 import { AgentError } from '../errors.ts'
 
 /** Larger than any of our records. */
@@ -129,8 +130,4 @@ async function orUnusable<T>(path: string, act: () => Promise<T>): Promise<T> {
     if (error instanceof AgentError) throw error
     throw unusable(path, error instanceof Error ? error.message : String(error), error)
   }
-}
-
-export function hasCode(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code
 }

@@ -1,7 +1,5 @@
-import { isLoopbackHost, plainAddress, readBridgeUrl } from '@bridgekeeper/protocol'
+import { AGENT_PATH, isLoopbackHost, plainAddress, readBridgeUrl } from '@bridgekeeper/protocol'
 import { AgentError } from '../errors.ts'
-
-const PATH = '/api/mcp-ws'
 
 /**
  * The address to dial for what the user gave as the bridge: see `readBridgeUrl`.
@@ -9,7 +7,7 @@ const PATH = '/api/mcp-ws'
  * @throws AgentError `url_invalid`, `url_credentials`, `url_insecure`
  */
 export function bridgeUrl(text: string, allowInsecure: boolean): string {
-  return bridgeAddress(text, allowInsecure).replace(/^http/, 'ws') + PATH
+  return bridgeAddress(text, allowInsecure).replace(/^http/, 'ws') + AGENT_PATH
 }
 
 /**

@@ -1,8 +1,7 @@
 import { BlockList, isIP } from 'node:net'
 import { isLoopbackHost } from '@bridgekeeper/protocol'
+import type { Env } from '../env.ts'
 import { AgentError } from '../errors.ts'
-
-type Env = Readonly<Record<string, string | undefined>>
 
 /**
  * Returns the proxy that the environment sets for an address: `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and

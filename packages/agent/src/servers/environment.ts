@@ -1,3 +1,5 @@
+import type { Env } from '../env.ts'
+
 /** Variables that a program needs to run. Anything else in the agent's environment may be a secret. */
 const INHERITED = {
   posix: ['HOME', 'LANG', 'LC_ALL', 'LOGNAME', 'PATH', 'SHELL', 'TERM', 'TMPDIR', 'TZ', 'USER'],
@@ -41,8 +43,6 @@ const NETWORK = [
 ]
 /** The agent's own settings, including its token. No list of an entry can inherit them. */
 const OWN = /^BRIDGEKEEPER_/i
-
-type Env = Readonly<Record<string, string | undefined>>
 
 export interface ServerEnvironment {
   readonly env: Record<string, string>

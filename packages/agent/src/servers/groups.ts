@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process'
+import { hasCode } from '@bridgekeeper/protocol'
 
 /**
  * Signals a process group; signal 0 only checks whether it lives. On Windows, which has no groups, any other
@@ -18,6 +19,6 @@ export function signalGroup(groupId: number, signal: NodeJS.Signals | 0): boolea
     return process.kill(process.platform === 'win32' ? groupId : -groupId, signal)
   } catch (error) {
     // EPERM: it lives, but may no longer be signalled, for example after a setuid program was started.
-    return error instanceof Error && 'code' in error && error.code === 'EPERM'
+    return hasCode(error, 'EPERM')
   }
 }

@@ -1,5 +1,5 @@
 import { Blocklist } from '../limiters/blocklist.ts'
-import type { Block, BlockStore, System } from '../ports.ts'
+import type { Block, BlockName, BlockStore, System } from '../ports.ts'
 import { LiftChecks } from './lift-checks.ts'
 
 /** How soon an operator's block or lift reaches a running node. */
@@ -127,8 +127,6 @@ export class DurableBlocks {
     return this.#system.monotonicMs() + wallMs - this.#system.nowMs()
   }
 }
-
-type BlockName = Pick<Block, 'kind' | 'key'>
 
 function nameOf({ kind, key }: BlockName): string {
   return `${kind} ${key}`

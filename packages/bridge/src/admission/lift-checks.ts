@@ -1,4 +1,4 @@
-import type { Block, BlockStore, System } from '../ports.ts'
+import type { Block, BlockName, BlockStore, System } from '../ports.ts'
 
 /** Requests of one block that wait for a check at once; further ones are refused without it. */
 export const MAX_WAITING_PER_BLOCK = 64
@@ -6,8 +6,6 @@ export const MAX_WAITING_PER_BLOCK = 64
 export const MAX_WAITING_BLOCKS = 1_024
 /** Limit of a look-up, after which the block stays. */
 const PATIENCE_MS = 1_000
-
-type BlockName = Pick<Block, 'kind' | 'key'>
 
 interface Waiting {
   readonly block: BlockName

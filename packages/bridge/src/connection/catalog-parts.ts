@@ -1,5 +1,6 @@
 import { type CatalogServer, limits } from '@bridgekeeper/protocol'
 
+/** Local servers by name. */
 export type Catalog = ReadonlyMap<string, CatalogServer>
 
 export interface CatalogPart {

@@ -1,10 +1,10 @@
-import { cleanText } from '@bridgekeeper/protocol'
+import { cleanText, DEVICE_PATHS } from '@bridgekeeper/protocol'
 import { allow, deny, denyGenuine, type Verdict } from '../gates/verdict.ts'
 import { SlidingWindow } from '../limiters/sliding-window.ts'
 import type { Device, DeviceStore } from '../ports/devices.ts'
 import type { SessionStore } from '../ports/sessions.ts'
 import type { SecurityLog, System, UserStore } from '../ports.ts'
-import type { AccessTokens, Enrolment } from '../tokens/access-tokens.ts'
+import type { AccessTokens, DeviceToken, Enrolment } from '../tokens/access-tokens.ts'
 import {
   type Assertion,
   DEVICE_JWTS,
@@ -17,7 +17,6 @@ import { ReplayMemory } from '../tokens/replay.ts'
 
 /** How many machines one user may have. */
 export const MAX_DEVICES = 32
-export const ENROL_PATH = '/api/devices'
 /** Limit of valid keys per device: the current one, and those rotated within the last day. */
 export const MAX_GOOD_KEYS = 8
 const NAME_CHARS = 64
@@ -59,11 +58,6 @@ export interface EnrolRequest {
   readonly ip?: string
 }
 
-export interface DeviceToken {
-  readonly accessToken: string
-  readonly expiresAtMs: number
-}
-
 /** Enrolled machines: how they come to be, get their tokens, and change their keys. Rejects when a store is down. */
 export class DeviceRegistry {
   readonly #parts: DeviceRegistryParts
@@ -84,7 +78,12 @@ export class DeviceRegistry {
     if (!read.allowed) return read
     const key = read.value
     if (may.deviceKey !== undefined && may.deviceKey !== key.keyId) return deny('device_key_mismatch')
-    const proven = await verifyKeyProof(proof, key, { path: ENROL_PATH, accompanies: token }, this.#parts)
+    const proven = await verifyKeyProof(
+      proof,
+      key,
+      { path: DEVICE_PATHS.enrol, accompanies: token },
+      this.#parts,
+    )
     if (!proven.allowed) return proven
     const called = deviceName(may.deviceName ?? name)
     if (called === undefined) return deny('device_name_invalid')

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { codes, type ErrorCode, isObject, parseJson, readText } from '@bridgekeeper/protocol'
+import { codes, DEVICE_PATHS, type ErrorCode, isObject, parseJson, readText } from '@bridgekeeper/protocol'
 import type { ClientAddress } from '../gates/client-address.ts'
 import { credentialGate } from '../gates/credential.ts'
 import { type RequestFacts, requestFacts } from '../gates/request-facts.ts'
@@ -7,8 +7,7 @@ import { allow, type Denied, deny, denyFor, isGuess, type Verdict } from '../gat
 import { Sampler } from '../limiters/sampler.ts'
 import { SlidingWindow } from '../limiters/sliding-window.ts'
 import type { FrontDoor, SecurityLog, System } from '../ports.ts'
-import { DEVICE_JWTS } from '../tokens/device-assertion.ts'
-import { type DeviceRegistry, ENROL_PATH, type MayEnrol } from './device-registry.ts'
+import type { DeviceRegistry, MayEnrol } from './device-registry.ts'
 
 export interface DeviceEndpointParts {
   readonly registry: DeviceRegistry
@@ -64,9 +63,9 @@ export class DeviceEndpoint {
   }
 
   readonly #acts: ReadonlyMap<string, (visit: Visit) => Answer> = new Map([
-    [ENROL_PATH, (visit) => this.#enrol(visit)],
-    [DEVICE_JWTS.token.path, (visit) => this.#token(visit)],
-    [DEVICE_JWTS.rotation.path, (visit) => this.#rotate(visit)],
+    [DEVICE_PATHS.enrol, (visit) => this.#enrol(visit)],
+    [DEVICE_PATHS.token, (visit) => this.#token(visit)],
+    [DEVICE_PATHS.rotate, (visit) => this.#rotate(visit)],
   ])
 
   async #answer(

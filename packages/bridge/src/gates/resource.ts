@@ -1,20 +1,18 @@
-import { isName } from '@bridgekeeper/protocol'
+import { AGENT_PATH, DEVICE_PATHS, isName } from '@bridgekeeper/protocol'
 import { canonicalPath } from './canonical-path.ts'
 import { allow, deny, type Verdict } from './verdict.ts'
 
 const MCP = '/mcp'
-const AGENTS = '/api/mcp-ws'
-const ENROLMENT = '/api/devices'
 /** Characters that every URL parser reads alike; no fragment (RFC 8707 section 2). */
 const PLAIN_ADDRESS = /^[\x21\x22\x24-\x5b\x5d-\x7e]+$/
 
 /** The protected resources of a bridge (RFC 8707), by the address that clients reach it under. */
 export function agentResource(publicUrl: string): string {
-  return publicUrl + AGENTS
+  return publicUrl + AGENT_PATH
 }
 
 export function enrolmentResource(publicUrl: string): string {
-  return publicUrl + ENROLMENT
+  return publicUrl + DEVICE_PATHS.enrol
 }
 
 export function mcpResource(publicUrl: string): string {

@@ -1,11 +1,11 @@
 import { BridgeError, type CatalogServer } from '@bridgekeeper/protocol'
 import { type CallOutcome, failed, type ToolCall } from '../calls/outcome.ts'
+import type { Catalog } from '../connection/catalog-parts.ts'
 import { NOT_SENT, type ReadyConnection, type SentCall } from '../connection/ready-connection.ts'
 import { Groups } from '../groups.ts'
 import type { Principal } from '../ports.ts'
 
-/** A user's local servers by name. */
-export type Catalog = ReadonlyMap<string, CatalogServer>
+export type { Catalog }
 
 const NO_SERVERS: Catalog = new Map()
 /** Requests of one user that wait for servers to start. */

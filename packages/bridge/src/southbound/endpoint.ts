@@ -13,8 +13,6 @@ import { type AgentListener, type AgentServices, OpenAgent } from './open-agent.
 import { errorBody, plainHeaders, refuseWithClose, refuseWithHttp } from './refuse.ts'
 import { webSocketServer } from './web-sockets.ts'
 
-export const AGENT_PATH = '/api/mcp-ws'
-
 /** A peer that does not answer our close is cut after this. */
 const CLOSE_MS = 2_000
 /** Refused in plain HTTP for every peer, because these refusals must be cheap and carry Retry-After. */

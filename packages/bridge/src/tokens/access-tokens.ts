@@ -1,12 +1,12 @@
 import { createPublicKey, type KeyObject } from 'node:crypto'
 import { AGENT_CLIENT_ID, ENROL_SCOPE, isThumbprint, USER_SCOPES } from '@bridgekeeper/protocol'
-import { type JWTPayload, SignJWT } from 'jose'
+import { SignJWT } from 'jose'
 import { agentResource, enrolmentResource, isMcpResource } from '../gates/resource.ts'
 import { allow, deny, denyGenuine, type Verdict } from '../gates/verdict.ts'
 import type { DeviceStore } from '../ports/devices.ts'
 import type { Revocation, Session, SessionStore } from '../ports/sessions.ts'
 import type { Authenticator, Principal, System, User, UserStore } from '../ports.ts'
-import { type TokenRules, verifyJwt } from './jwt.ts'
+import { type Claims, type TokenRules, verifyJwt } from './jwt.ts'
 import { Recall } from './recall.ts'
 import { readScopes } from './scopes.ts'
 import { noteUse } from './session-use.ts'
@@ -50,8 +50,6 @@ export interface DeviceToken {
   readonly accessToken: string
   readonly expiresAtMs: number
 }
-
-type Claims = JWTPayload & { readonly exp: number }
 
 /** A token with valid signature, claims, user and session. */
 interface Held {

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { DEVICE_PATHS } from '@bridgekeeper/protocol'
 import { decodeJwt, decodeProtectedHeader, type JWTPayload } from 'jose'
 import { allow, type Denied, deny, isGuess, type Verdict } from '../gates/verdict.ts'
 import type { Device, DeviceKey } from '../ports/devices.ts'
@@ -9,9 +10,9 @@ import { LEEWAY_SECONDS, verifyJwt } from './jwt.ts'
 /** Uses of a device key's signature, each with its own type (RFC 8725 section 3.11). */
 export const DEVICE_JWTS = {
   /** For an access token. */
-  token: { typ: 'device-assertion+jwt', path: '/api/devices/token' },
+  token: { typ: 'device-assertion+jwt', path: DEVICE_PATHS.token },
   /** To put another key in the place of the one that signs. */
-  rotation: { typ: 'device-rotation+jwt', path: '/api/devices/key' },
+  rotation: { typ: 'device-rotation+jwt', path: DEVICE_PATHS.rotate },
 } as const
 export type DeviceJwt = keyof typeof DEVICE_JWTS
 

@@ -2,6 +2,7 @@ import { type Denied, deny, type User } from '@bridgekeeper/bridge'
 import { denialError, denyFor, seal, unseal } from '@bridgekeeper/bridge/parts'
 import { codes } from '@bridgekeeper/protocol'
 import { loggedInForm, type Visitor, visitorForm, visitorOf } from '../browser/guarded-forms.ts'
+import { MAX_EMAIL_CHARS } from '../operations/users.ts'
 import { PasswordsBusy } from '../passwords/passwords.ts'
 import { isOwnOrigin } from '../web/csrf.ts'
 import type { Notice, PageOptions } from '../web/layout.ts'
@@ -16,7 +17,6 @@ import type { Pages } from './parts.ts'
 /** Between password and code. */
 const STEP_MS = 600_000
 const BUSY_MS = 2_000
-const MAX_EMAIL_CHARS = 254
 
 /** [ACCT.3] Unknown user and wrong password get the same answer. */
 const WRONG: Notice = { kind: 'bad', text: 'The email or the password is wrong. Try again.' }

@@ -2,10 +2,11 @@ import { closeSync, openSync } from 'node:fs'
 import { join } from 'node:path'
 import type { System } from '@bridgekeeper/bridge'
 import type { Environment } from '@bridgekeeper/bridge/parts'
+import { hasCode } from '@bridgekeeper/protocol'
 import type { Stores } from '../adapters/sql/open.ts'
 import { SECRETS } from '../config/serve-table.ts'
 import { SetupError } from '../config/setup-error.ts'
-import { demandTrusted, hasCode } from './file-rights.ts'
+import { demandTrusted } from './file-rights.ts'
 
 const DATABASE_FILE = 'bridgekeeper.db'
 /** Files that SQLite keeps beside a database, and reads. */

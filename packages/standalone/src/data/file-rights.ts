@@ -1,6 +1,12 @@
 import { closeSync, constants, fstatSync, openSync, readFileSync, statSync } from 'node:fs'
 import { open } from 'node:fs/promises'
-import { type Exposure, type FileRights, secretExposure, trustExposure } from '@bridgekeeper/protocol'
+import {
+  type Exposure,
+  type FileRights,
+  hasCode,
+  secretExposure,
+  trustExposure,
+} from '@bridgekeeper/protocol'
 import { SetupError } from '../config/setup-error.ts'
 
 /**
@@ -67,8 +73,4 @@ function unsafe(path: string, { problem, command }: Exposure): SetupError {
     `${path} is not used: ${problem}.`,
     `Others may have read or replaced it. If you trust its content: ${command}`,
   )
-}
-
-export function hasCode(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code
 }

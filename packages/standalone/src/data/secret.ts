@@ -2,9 +2,10 @@ import { hkdfSync, randomBytes, randomUUID } from 'node:crypto'
 import { linkSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Environment, isProduction } from '@bridgekeeper/bridge/parts'
+import { hasCode } from '@bridgekeeper/protocol'
 import { SECRETS } from '../config/serve-table.ts'
 import { SetupError } from '../config/setup-error.ts'
-import { hasCode, readOwnSecretFile } from './file-rights.ts'
+import { readOwnSecretFile } from './file-rights.ts'
 
 const MIN_SECRET_BYTES = 32
 const SECRET_FILE = 'jwt-secret'

@@ -5,7 +5,7 @@ import type { Actor } from '../ports.ts'
 import type { OperationParts } from './parts.ts'
 
 const EMAIL = /^[^\s@]+@[^\s@]+$/
-const MAX_EMAIL_CHARS = 254
+export const MAX_EMAIL_CHARS = 254
 const USERS_AT_ONCE = 500
 
 /** A page of the list of users. */
