@@ -15,7 +15,10 @@ const ON_DATA = [
   'serve|status|sessions|devices|audit verify|block (?:list|add|lift)|revoke (?:user|session|device)',
   'token (?:issue|list)|user (?:add|password|role|suspend|resume|logout|delete|list)',
 ].join('|')
-const OTHERS = 'connect URL|connect|device list|device rotate|device forget|tools|call|version|--help'
+const OTHERS = [
+  'connect URL|connect|device list|device rotate|device forget|tools|call|version|--help',
+  '(?:audit|block|device|revoke|token|user) --help',
+].join('|')
 const COMMAND = new RegExp(`(?<![\\w/.@-])bridgekeeper (?:(${ON_DATA})|(${OTHERS}))(?![\\w-])`, 'g')
 
 /** A text of ours in which each command stands as the user can type it: with `program`, and the options repeated. */

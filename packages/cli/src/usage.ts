@@ -34,10 +34,10 @@ export function usageError(
   return new UsageError(/[.)]$/.test(text) ? text : `${text}.`, `See: ${commandOf(program, args)} --help`)
 }
 
-/** The command that these arguments name, as the user typed it. */
+/** The command that these arguments name: `bridgekeeper user add`. */
 function commandOf(program: Command, args: readonly string[]): string {
   let command = program
-  const words = [program.name()]
+  const words = ['bridgekeeper']
   for (const arg of args) {
     const next = command.commands.find((each) => each.name() === arg)
     if (next === undefined) break
