@@ -53,13 +53,17 @@ export function printList(rows: readonly (readonly string[])[]): void {
   for (const line of tableLines(rows, terminalWidth(process.stdout, process.env.COLUMNS))) printLine(line)
 }
 
-/** Cells of a line: `COLUMNS`, or the width of the terminal; `undefined` if output is not a terminal. */
+/**
+ * Cells of a line: `COLUMNS`, or the width of the terminal.
+ * @returns `undefined` if output is not a terminal, or is one that reports no width or 0
+ */
 export function terminalWidth(
   { isTTY, columns }: { readonly isTTY?: boolean; readonly columns?: number },
   given: string | undefined,
 ): number | undefined {
   if (isTTY !== true) return undefined
-  return /^[1-9]\d{0,4}$/.test(given ?? '') ? Number(given) : columns
+  if (/^[1-9]\d{0,4}$/.test(given ?? '')) return Number(given)
+  return columns === 0 ? undefined : columns
 }
 
 /**

@@ -37,5 +37,6 @@ test('[CLI.31] takes the width from COLUMNS before the terminal, and none in a p
   expect(terminalWidth(terminal, undefined)).toBe(80)
   expect(terminalWidth(terminal, '40')).toBe(40)
   expect(terminalWidth({}, '40')).toBeUndefined()
+  expect(terminalWidth({ isTTY: true, columns: 0 }, undefined)).toBeUndefined()
   for (const odd of ['', '0', '-1', 'wide', '1e3', '999999']) expect(terminalWidth(terminal, odd)).toBe(80)
 })
