@@ -33,9 +33,9 @@ export function describeEvent(event: AgentEvent, verbose: boolean): string | und
     case 'server-output-ignored':
       return `${event.name}: ${event.reason}${quoted(event.text)}`
     case 'server-failed':
-      return `${event.name}: failed: ${event.reason}${retry(event.retryInMs)}${quoted(event.stderr)}`
+      return `${event.name}: failed: ${withRetry(event)}${quoted(event.stderr)}`
     case 'server-exited':
-      return `${event.name}: ended: ${event.reason}${retry(event.retryInMs)}${quoted(event.stderr)}`
+      return `${event.name}: ended: ${withRetry(event)}${quoted(event.stderr)}`
     case 'enrolment-waiting':
       return approvalText(event)
     case 'enrolled':
@@ -95,8 +95,11 @@ export function printEventJson(event: AgentEvent | Overview): void {
   printOrDrop(line(event), (count) => line({ type: 'events-dropped', count }))
 }
 
-function retry(retryInMs: number | undefined): string {
-  return retryInMs === undefined ? '' : `; starting it again in ${seconds(retryInMs)}`
+type Stopped = Extract<AgentEvent, { type: 'server-failed' | 'server-exited' }>
+
+function withRetry({ reason, retryInMs }: Stopped): string {
+  if (retryInMs === undefined) return reason
+  return `${reason.replace(/\.$/, '')}; starting it again in ${seconds(retryInMs)}`
 }
 
 /** Quotes the server's last output, each line marked as its own. */
@@ -117,5 +120,5 @@ function seconds(durationMs: number): string {
 }
 
 function skipped(count: number): string {
-  return count === 0 ? '' : ` (${count} more cannot be shown)`
+  return count === 0 ? '' : ` (${count} more left out)`
 }

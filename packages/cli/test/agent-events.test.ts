@@ -31,3 +31,12 @@ test('[PROC.15] prints a start at once with details enabled, and otherwise while
     'files: still starting after 30.0 s; it has 600.0 s',
   )
 })
+
+test.each([
+  ['The program was not found.', 's: failed: The program was not found; starting it again in 30.0 s'],
+  ['exited with code 1', 's: failed: exited with code 1; starting it again in 30.0 s'],
+])('[AGENT.4] prints why a server failed and when it starts again, as one sentence: %s', (reason, line) => {
+  const event = { type: 'server-failed', name: 's', reason, stderr: '', ignoredLines: 0 } as const
+  expect(describeEvent({ ...event, retryInMs: 30_000 }, false)).toBe(line)
+  expect(describeEvent(event, false)).toBe(`s: failed: ${reason}`)
+})
