@@ -30,7 +30,9 @@ test('[CLI.17] [CLI.30] device list, rotate and forget show, renew and destroy t
   const after = await mine.record()
   expect(JSON.parse(rotated.stdout)).toEqual({ bridge, keyId: after.keyId, generation: 2 })
   expect((await at.devices.find(deviceId))?.keys[0]?.keyId).toBe(after.keyId)
-  expect((await device(mine.home, 'list')).stdout).toMatch(/laptop +enrolled +key in file\n$/)
+  expect((await device(mine.home, 'list')).stdout).toMatch(
+    /^BRIDGE +NAME +STATE +KEY STORE\n.* laptop +enrolled +file\n$/,
+  )
 
   const forgotten = await device(mine.home, 'forget', at.url)
   expect(forgotten.stdout).toContain(`${at.url}/account`)

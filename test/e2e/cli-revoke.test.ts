@@ -89,7 +89,8 @@ test(
     const { userId } = await login(bridge.data, email)
     for (const n of [1, 2, 3]) await enrolledIn(bridge.data, userId, n)
     const { stdout } = await bridgekeeper(['devices', '--data', bridge.data])
-    expect(stdout).toContain('dev_1  dev@example.com  my')
+    expect(stdout).toMatch(/^DEVICE +USER +NAME +LAST SEEN\n/)
+    expect(stdout).toContain('dev_1   dev@example.com  my')
     expect(stdout).not.toContain('\u001b')
     expect((await command('revoke', 'device', 'dev_1')).code).toBe(0)
     await withData(async (data) => {

@@ -23,7 +23,7 @@ test(
     expect(await status(bridge.data)).toEqual({ ...usable, running: true, url: bridge.url })
     const { stdout } = await bridgekeeper(['status', '--data', bridge.data])
     expect(stdout).toContain(bridge.url)
-    expect(stdout).toContain('1 users, 1 sessions, 0 machines, 0 blocks')
+    expect(stdout).toContain('1 user, 1 session, 0 machines, 0 blocks')
     process.kill(mainProcess(bridge.program), 'SIGKILL')
     await bridge.program.ended
     expect(await status(bridge.data)).toEqual({ ...usable, running: false })

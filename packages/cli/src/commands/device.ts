@@ -38,7 +38,7 @@ export function deviceCommand(): Command {
     .option('--json', 'print {"bridge","keyId","generation"}')
     .action(runRotate)
   return new Command('device')
-    .description('this machine, as bridges know it')
+    .description("this machine's keys for bridges")
     .addCommand(list)
     .addCommand(forget)
     .addCommand(rotate)
@@ -49,13 +49,14 @@ async function runList({ json }: Options): Promise<void> {
   if (json) return printAs('device list', found.map(described))
   if (found.length === 0)
     return printHint('This machine is not enrolled at any bridge. Next: bridgekeeper connect URL')
-  printList(
-    found.map((record) =>
+  printList([
+    ['BRIDGE', 'NAME', 'STATE', 'KEY STORE'],
+    ...found.map((record) =>
       'problem' in record
-        ? [forTerminal(record.path), record.problem.code]
-        : [record.bridge, forTerminal(record.name), record.state, `key in ${record.keyStore}`],
+        ? [forTerminal(record.path), '', record.problem.code]
+        : [record.bridge, forTerminal(record.name), record.state, record.keyStore],
     ),
-  )
+  ])
 }
 
 function described(record: BridgeRecord | UnusableRecord): Printed<'device list'>[number] {

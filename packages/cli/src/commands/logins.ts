@@ -23,12 +23,13 @@ export function sessionsCommand(): Command {
     }))
     if (options.json) return printAs('sessions', printed)
     printRows(
+      ['SESSION', 'USER', 'KIND', 'LABEL', 'LAST SEEN'],
       printed.map(({ sessionId, email, kind, label, lastSeenAt }) => [
         sessionId,
         email,
         kind,
         label,
-        `seen ${lastSeenAt}`,
+        lastSeenAt,
       ]),
     )
   })
@@ -41,7 +42,8 @@ export function devicesCommand(): Command {
     const printed = found.map(printedDevice)
     if (options.json) return printAs('devices', printed)
     printRows(
-      printed.map(({ deviceId, email, name, lastSeenAt }) => [deviceId, email, name, `seen ${lastSeenAt}`]),
+      ['DEVICE', 'USER', 'NAME', 'LAST SEEN'],
+      printed.map(({ deviceId, email, name, lastSeenAt }) => [deviceId, email, name, lastSeenAt]),
     )
   })
 }
@@ -73,7 +75,7 @@ function listing(
 }
 
 /** Names in the rows were written by peers. */
-function printRows(rows: readonly (readonly string[])[]): void {
+function printRows(header: readonly string[], rows: readonly (readonly string[])[]): void {
   if (rows.length === 0) printLine('There are none.')
-  else printList(rows.map((row) => row.map(forTerminal)))
+  else printList([header, ...rows.map((row) => row.map(forTerminal))])
 }

@@ -44,9 +44,14 @@ function described({ node, store, logWritable }: Status): string[][] {
   if (store.reachable) {
     const { users, sessions, devices, blocks } = store.counts
     rows.push(['store', 'reachable'])
-    rows.push(['holds', `${users} users, ${sessions} sessions, ${devices} machines, ${blocks} blocks`])
+    const counts = [counted(users, 'user'), counted(sessions, 'session'), counted(devices, 'machine')]
+    rows.push(['holds', [...counts, counted(blocks, 'block')].join(', ')])
   } else
     rows.push(['store', `${store.error.message} (${store.error.code})`], ['next', hint(store.error.next)])
   rows.push(['log', logWritable ? 'writable' : 'NOT writable: every call is refused'])
   return rows
+}
+
+function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`
 }
