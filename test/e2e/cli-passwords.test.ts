@@ -71,7 +71,7 @@ test('[CLI.20] asks for a password twice at a terminal, without showing it', asy
   const typed = (second: string): Promise<string> =>
     atTerminal(`node ${command} user add carl@example.com --data ${bridge.data}`, [
       ['Password', `${PASSWORD}x\u007f\r`],
-      ['Once more', `${second}\r`],
+      ['Repeat', `${second}\r`],
     ])
   expect(await typed('something else')).toContain('differ')
   const shown = await typed(PASSWORD)
@@ -92,7 +92,7 @@ test.each([
       [['Password', key]],
       [
         ['Password', 'one two three\r'],
-        ['Once more', key],
+        ['Repeat', key],
       ],
     ] as const) {
       const shown = await atTerminal(`node ${command} ${args}; echo "exit $?"; stty -a`, answers)

@@ -10,19 +10,23 @@ export interface PasswordOptions {
 /**
  * Reads a new password: from standard input if requested, otherwise typed twice at a terminal without echo.
  * Never from the command line, which every account of the machine may read.
+ * @param prompt shown at the terminal
  * @returns `undefined` if there is neither, or nothing was typed
  * @throws UsageError
  */
-export async function newPassword({ passwordStdin }: PasswordOptions): Promise<string | undefined> {
+export async function newPassword(
+  { passwordStdin }: PasswordOptions,
+  prompt = 'Password:',
+): Promise<string | undefined> {
   if (passwordStdin === true) {
     const [line = ''] = (await text(process.stdin)).split(/\r?\n/)
     if (line !== '') return line
     throw new UsageError('Standard input is empty.', 'Write the password as its first line.')
   }
   if (!process.stdin.isTTY) return undefined
-  const password = await typed('Password (nothing for none):')
+  const password = await typed(prompt)
   if (password === '') return undefined
-  if ((await typed('Once more:')) === password) return password
+  if ((await typed('Repeat the password:')) === password) return password
   throw new UsageError('The two passwords differ.', 'Try again.')
 }
 

@@ -82,7 +82,7 @@ const ACTIONS: readonly Action[] = [
   },
   {
     name: 'delete',
-    description: 'delete the user, with all the user’s data',
+    description: "delete the user, with all the user's data",
     act: async ({ users }, email) => users.remove(await users.find(email), OPERATOR),
     messages: (email) => [`Deleted ${email}. ${ENDED}`],
   },
@@ -182,7 +182,7 @@ function printed({ userId, email, role = 'user', state, createdAtMs }: User): Pr
 
 /** A password that is refused leaves no user behind. */
 async function addUser({ users, passwords }: Operations, email: string, options: Options): Promise<ActedOn> {
-  const password = await newPassword(options)
+  const password = await newPassword(options, 'Password (empty for none):')
   if (password !== undefined) passwords.check(email, password)
   const user = await users.add(email, OPERATOR)
   if (password !== undefined) await passwords.set(user, password, OPERATOR)
