@@ -16,8 +16,8 @@ interface Options extends Readonly<Record<string, unknown>> {
 export function callCommand(): Command {
   const command = new Command('call')
     .description('call a tool of a local server')
-    .argument('<server>')
-    .argument('<tool>')
+    .argument('<server>', 'name of the local server')
+    .argument('<tool>', 'name of its tool')
     .argument('[json]', 'the arguments as a JSON object, or - for standard input', '{}')
   return addSettings(command, CALLER)
     .option('--json', 'print the result as JSON')

@@ -25,6 +25,7 @@ export function toolsCommand(): Command {
       printList([['SERVER', 'TOOL', 'DESCRIPTION'], ...tools.map((tool) => row(tool, server))])
       printLine()
       printHint("Next: bridgekeeper call SERVER TOOL '{…}'")
+      printHint('For the arguments of each tool: bridgekeeper tools SERVER --json')
     })
 }
 
