@@ -19,8 +19,8 @@ const agentCodes = {
     next: 'Write it like http://proxy.example.com:3128, with http:// or https://; SOCKS is not supported. NO_PROXY lists hosts that are reached directly.',
   },
   token_unreadable: {
-    message: 'The token cannot be read, or has no user and session.',
-    next: 'Use a token from: bridgekeeper token issue EMAIL',
+    message: 'The token cannot be read: an agent needs a JWT with the claims sub and sid.',
+    next: 'Use a token of the app that embeds the bridge, or one from: bridgekeeper token issue EMAIL',
   },
   bridge_refused: {
     message: 'The bridge refused the connection.',

@@ -126,7 +126,7 @@ export const admissionCodes = {
     403,
     -32052,
     'This login requires proof of a device key.',
-    'Enrol this machine: bridgekeeper connect URL. An operator can allow agents without keys: --allow-v1 (in an app, allowV1).',
+    'Enrol this machine, without BRIDGEKEEPER_TOKEN and --token: bridgekeeper connect URL (an operator can admit agents without keys: --allow-v1, in an app allowV1)',
   ),
   proof_failed: entry(
     403,
