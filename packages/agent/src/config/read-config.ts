@@ -31,7 +31,7 @@ export async function readConfig(path: string, env: Env): Promise<readonly Serve
     throw new ConfigError(
       'config_missing',
       `The config file ${path} cannot be read (${error.code ?? 'unknown'}).`,
-      `Create it, for example: ${EXAMPLE}`,
+      `Create it, or name another with --config FILE. For example: ${EXAMPLE}`,
     )
   })
   return parseConfig(text, env, dirname(path))
