@@ -24,35 +24,35 @@ export interface AgentOptions {
   readonly device?: () => DeviceIdentity | Promise<DeviceIdentity>
   /** Entries that `readConfig` returned. */
   readonly servers: readonly ServerEntry[]
-  /** Must not throw. Gets at most 100 events of a kind within 10 seconds, and the number of the others. */
+  /** Must not throw. Receives at most 100 events of a kind within 10 seconds, then one event that counts the rest. */
   readonly onEvent?: (event: AgentEvent) => void
-  /** In place of the token's claims `sub` and `sid`. */
+  /** Override the token's claims `sub` and `sid`. */
   readonly userId?: string
   readonly sessionId?: string
-  /** Lets the token cross a network without TLS. */
+  /** Allows a bridge on another host without TLS, which sends the token in clear text. */
   readonly allowInsecure?: boolean
   /**
-   * Limit from the start of a server to its list of tools, unless its entry sets one. The default is 2
-   * minutes, and 10 for commands that may install something first, such as `npx`.
+   * Time limit from the start of a server to its list of tools, if its entry sets none. Defaults to 2
+   * minutes, or 10 for commands that may install something first, such as `npx`.
    */
   readonly startMs?: number
-  /** Source of the few variables that every server gets; default `process.env`. */
+  /** Environment from which servers inherit a few allowlisted variables; defaults to `process.env`. */
   readonly env?: Readonly<Record<string, string | undefined>>
   readonly system?: System
 }
 
 export interface Agent {
   /**
-   * Runs the local servers and keeps the connection to the bridge until the signal aborts, then
-   * resolves when both have ended. May be called once.
+   * Runs the local servers and keeps the connection to the bridge until the signal aborts, then resolves when
+   * both have ended. May be called once.
    *
-   * @throws AgentError when trying again would not help; the local servers are ended then, too
+   * @throws AgentError if a retry cannot help, after it has stopped the local servers
    */
   run(signal: AbortSignal): Promise<void>
 }
 
 /**
- * Makes an agent; nothing is started yet.
+ * Creates an agent without starting it.
  *
  * @throws AgentError `url_invalid`, `url_credentials`, `url_insecure`
  */

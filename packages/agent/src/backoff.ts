@@ -2,8 +2,8 @@ const BASE_MS = 500
 const CAP_MS = 30_000
 
 /**
- * How long to wait before the next try, in milliseconds: full jitter, so that many agents that lost
- * the same bridge do not come back in the same moment.
+ * Delay before the next attempt, in milliseconds, with full jitter, so that many agents that lost the same
+ * bridge do not reconnect at the same moment.
  *
  * @param attempt failures in a row before this wait, from 0
  */

@@ -15,10 +15,10 @@ interface Kind {
 }
 
 /**
- * Bounds the events that a bridge or a local server can cause: what prints them must not fill a disk. The first
- * events of a kind are passed on at once; the others become one `events-left-out` when their window ends.
- * Servers have separate kinds. The number of kinds is bounded by the config file and the list of error codes.
- * The bridge's log has another sampler: its count waits for the next line, a person at a terminal wants it soon.
+ * Bounds the events that a bridge or a local server can cause, so that a log of them cannot fill a disk. The
+ * first events of a kind are passed on at once; the others become one `events-left-out` when their window
+ * ends. Servers have separate kinds. The number of kinds is bounded by the config file and the list of error
+ * codes. The bridge's log has another sampler, which reports its count only with the next line.
  */
 export class EventSampler {
   readonly #system: System
@@ -44,7 +44,7 @@ export class EventSampler {
     kind.last = event
   }
 
-  /** Reports what was left out. */
+  /** Reports the events that were left out so far. */
   close(): void {
     for (const kind of this.#kinds.values()) this.#report(kind)
   }
@@ -67,7 +67,7 @@ export class EventSampler {
   }
 }
 
-/** Names that a peer invents share one kind. */
+/** Key of an event's kind. Names that a peer can invent share one. */
 function keyOf(event: SampledEvent): string {
   switch (event.type) {
     case 'bridge-error':

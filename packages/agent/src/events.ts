@@ -9,7 +9,7 @@ export type AgentEvent = SampledEvent | LeftOutEvent
 /** At most 100 of a kind are reported within 10 seconds. */
 export type SampledEvent = LinkEvent | ServerEvent | EnrolmentEvent
 
-/** More events of one kind came within 10 seconds than are reported; `last` is the latest of them. */
+/** Counts the events of one kind beyond the limit; `last` is the latest of them. */
 interface LeftOutEvent {
   readonly type: 'events-left-out'
   readonly count: number
@@ -63,7 +63,7 @@ export type ServerEvent =
       readonly name: string
       readonly forMs: number
       readonly limitMs: number
-      /** Its command is one that downloads what it runs. */
+      /** Whether its command may have to download something first, such as `npx`. */
       readonly mayInstall: boolean
     }
   | {
@@ -75,23 +75,23 @@ export type ServerEvent =
   | { readonly type: 'server-tools-changed'; readonly name: string; readonly tools: number }
   /** Its new list of tools could not be read; the old one stays. */
   | { readonly type: 'server-tools-unread'; readonly name: string; readonly reason: string }
-  /** Tools that callers do not see as the server defined them, with the first of their names. */
+  /** Tools that were left out or repaired; `names` has the first few. */
   | {
       readonly type: 'server-tools-odd'
       readonly name: string
-      /** Why each was left out. */
+      /** Why each was left out or repaired. */
       readonly reason: string
       readonly count: number
       readonly names: readonly string[]
     }
-  /** Something on its standard output was not understood; `text` is what stood there, without data. */
+  /** Standard output that is not a message; `text` is its beginning, up to its first JSON. */
   | {
       readonly type: 'server-output-ignored'
       readonly name: string
       readonly reason: string
       readonly text: string
     }
-  /** A server could not be started; without `retryInMs` there is no retry. */
+  /** A server could not be started or listed; without `retryInMs` there is no retry. */
   | ({ readonly type: 'server-failed'; readonly retryInMs?: number } & ServerEnd)
   /** A server ended after it had been ready. */
   | ({ readonly type: 'server-exited'; readonly retryInMs: number } & ServerEnd)
@@ -101,8 +101,8 @@ export type ServerEvent =
 interface ServerEnd {
   readonly name: string
   readonly reason: string
-  /** The last of its standard error, as one line. */
+  /** The end of its standard error, as one line. */
   readonly stderr: string
-  /** Lines on its standard output that were no messages. */
+  /** Lines on its standard output that were not messages. */
   readonly ignoredLines: number
 }

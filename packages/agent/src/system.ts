@@ -9,7 +9,7 @@ export interface System {
   readonly monotonicMs: () => number
   /** A number in [0, 1). */
   readonly random: () => number
-  /** Runs `run` once after the delay, and returns what calls it off. */
+  /** Calls `run` once after the delay. @returns cancels it */
   readonly schedule: (delayMs: number, run: () => void) => () => void
 }
 

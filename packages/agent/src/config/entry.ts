@@ -9,7 +9,7 @@ import { type EntryStartLimit, readStartLimit } from './start-limit.ts'
 import { readSwitch } from './switch.ts'
 import { type FillContext, fill } from './variables.ts'
 
-/** A server as the user's file asks for it. */
+/** An entry of the user's config file. */
 export type ServerEntry = StdioEntry | HttpEntry | UnusableEntry
 
 export interface StdioEntry {
@@ -19,10 +19,10 @@ export interface StdioEntry {
   readonly args: readonly string[]
   readonly env: Readonly<Record<string, string>>
   readonly cwd?: string
-  /** Values from `env` and from variables, to be kept out of all output. */
+  /** Values of `env` and of filled variables, redacted from all output. */
   readonly secrets: readonly string[]
   readonly startLimit?: EntryStartLimit
-  /** Names of the agent's variables that the server gets besides; `XDG_*` means all that begin so. */
+  /** Further variables that the server inherits from the agent; `XDG_*` matches all with that prefix. */
   readonly inheritEnv?: readonly string[]
 }
 
@@ -35,7 +35,7 @@ export interface HttpEntry {
   readonly name: string
 }
 
-/** An entry that cannot be used. The others are run all the same. */
+/** An invalid entry. It does not affect the others. */
 export interface UnusableEntry {
   readonly kind: 'unusable'
   readonly name: string
@@ -44,12 +44,12 @@ export interface UnusableEntry {
 
 export interface EntryContext extends FillContext {
   readonly document: Document
-  /** For every entry of the file. */
+  /** The file's own `inheritEnv`, which applies to every entry. */
   readonly inheritEnv: readonly string[]
 }
 
 const URLS: readonly string[] = ['url', 'serverUrl', 'httpUrl']
-/** A path such as `C:\temp`, written with one backslash, has become a drive and a control character. */
+/** Matches a path such as `C:\temp` after JSON has read its single backslash as an escape. */
 const LOST_BACKSLASH = /^[A-Za-z]:[\b\f\n\r\t]/
 
 /** Reads one entry; `undefined` if it is switched off. */
@@ -118,7 +118,7 @@ function readUsable(name: string, node: Node, context: EntryContext): ServerEntr
   }
 }
 
-/** The words of `command`: a list as it is, a text split unless there is a program of that name. */
+/** Splits `command` into a program and arguments. A list stays as it is, and so does text that names a program. */
 function wordsOf(
   name: string,
   command: string | readonly string[],
@@ -156,7 +156,7 @@ class EntryReader {
     return node?.type === 'null' ? undefined : node
   }
 
-  /** A program or a command line, or a list of words. */
+  /** Reads `command`: a program, a command line, or a list of program and arguments. */
   command(): string | readonly string[] | undefined {
     if (this.member('command')?.type !== 'array') return this.text('command')
     const words = this.#list('command')
@@ -181,7 +181,7 @@ class EntryReader {
     })
   }
 
-  /** `undefined` also if it is empty. */
+  /** Reads trimmed text; `undefined` if it is missing, null or empty. */
   text(key: string): string | undefined {
     const node = this.member(key)
     if (node === undefined) return undefined
@@ -210,7 +210,7 @@ function kindOf({ type }: Node): string {
   return { array: 'a list', string: 'text', object: 'an object', null: 'null' }[type as string] ?? `a ${type}`
 }
 
-/** @throws ConfigError for text that cannot be an argument, or is surely a mistake */
+/** @throws ConfigError for a NUL character, or for a control character after a drive letter */
 function checked(name: string, key: string, text: string): string {
   if (text.includes('\0')) throw invalid(name, `${key}: must not contain a NUL character`)
   if (!key.startsWith('env.') && LOST_BACKSLASH.test(text))

@@ -3,7 +3,7 @@ import type { Env } from '../env.ts'
 import { ConfigError } from './config-error.ts'
 
 /** Source of variables, such as `process.env`. */
-/** Place in the config file of a text with variables. */
+/** Values from which variables are filled. */
 export interface FillContext {
   readonly env: Env
   /** The user's home folder. */
@@ -13,12 +13,15 @@ export interface FillContext {
   readonly platform: NodeJS.Platform
 }
 
-/** `${VAR}`, `${env:VAR}`, each with an optional default; what only an editor knows; `$HOME`; `${/}`. */
+/**
+ * Matches `${VAR}` and `${env:VAR}` with an optional default, variables that only an editor fills, `$HOME`
+ * and `${/}`.
+ */
 const VARIABLE =
   /\$\{(?:env:)?([A-Za-z_]\w*)(?::-([^}]*))?\}|(\$\{(?:input|config|command|promptString|workspaceFolder):[^}]*\})|(?<![\w$\\])(\$HOME)(?!\w)|(\$\{\/\})/g
-/** `%VAR%`, on Windows. */
+/** Matches `%VAR%`, on Windows. */
 const PERCENT = /%([A-Za-z_][\w()]*)%/g
-/** Variables that name the user's own folder: no secrets, and hard to miss in a message. */
+/** Variables that are not redacted: they name the user's folder, which messages need to be readable. */
 const PUBLIC: readonly string[] = ['HOME', 'USERPROFILE']
 
 /**
@@ -63,12 +66,12 @@ export function fill(
   })
 }
 
-/** Fills a `~` that begins a path; `--folder=~/x` has one, too. */
+/** Replaces a leading `~` with the home folder, also in an option such as `--folder=~/x`. */
 function atHome(text: string, home: string): string {
   return text.replace(/^(--?[\w-]+=)?~(?=$|[/\\])/, (_, option = '') => `${option}${home}`)
 }
 
-/** An editor keeps its file in a folder such as `.vscode` inside the one that it has open. */
+/** Value of a variable that editors define. The workspace is the parent of a folder such as `.vscode`. */
 function editorsValue(name: string, { home, folder }: FillContext): string | undefined {
   const workspace = basename(folder).startsWith('.') ? dirname(folder) : folder
   switch (name) {

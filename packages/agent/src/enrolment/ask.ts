@@ -8,7 +8,7 @@ import type { System } from '../system.ts'
 /** A bridge's answer to a request. */
 export interface Answer {
   readonly status: number
-  /** Its JSON object, where it is one. */
+  /** The body as a JSON object; empty if it is not one. */
   readonly body: Readonly<Record<string, unknown>>
   /** The bridge's clock at its answer. */
   readonly dateMs: number | undefined

@@ -6,9 +6,8 @@ import { refusalCode } from './refusal.ts'
 const SLACK_MS = 2_000
 
 /**
- * [LINKUP.4] A signed assertion is valid for a minute, and machines' clocks may be off by more. If the bridge
- * rejects our time, the agent retries with the bridge's, which affects only when our signatures are valid
- * there.
+ * [LINKUP.4] Corrects the clock for signed assertions, which are valid for a minute only. If the bridge
+ * rejects this machine's time, the agent retries once with the time of the bridge's answer.
  */
 export class BridgeClock {
   readonly #system: System

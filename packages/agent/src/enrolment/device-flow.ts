@@ -48,7 +48,7 @@ export async function beginFlow(
   const { verification_uri_complete: complete, interval, expires_in: expiresIn } = answer.body
   if (typeof deviceCode !== 'string' || deviceCode === '' || deviceCode.length > 4_096) throw unreadable()
   if (typeof userCode !== 'string' || !USER_CODE.test(userCode)) throw unreadable()
-  // The address is shown and opened, so that one of another site would be phishing.
+  // The user opens this address, so an address of another site would be phishing.
   if (!isWithin(verificationUri, bridge)) throw unreadable()
   return {
     ...{ deviceCode, userCode, verificationUri },
@@ -61,7 +61,7 @@ export async function beginFlow(
 export type Polled =
   | { readonly is: 'pending'; readonly intervalMs: number }
   | { readonly is: 'approved'; readonly token: string }
-  /** The code was used, has run out, or is not known any more. */
+  /** The code was used, has expired, or is unknown. */
   | { readonly is: 'over' }
 
 /**
@@ -97,7 +97,7 @@ export async function poll(
     throw refusal(answer)
   } catch (error) {
     if (!(error instanceof Unreachable) || signal.aborted) throw error
-    // RFC 8628 section 3.5: after a time-out, half as often.
+    // RFC 8628 section 3.5: doubles the interval after a time-out.
     return { is: 'pending', intervalMs: Math.min(intervalMs * 2, MAX_INTERVAL_MS) }
   }
 }

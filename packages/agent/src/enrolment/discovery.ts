@@ -28,7 +28,7 @@ export async function discover(system: System, bridge: string, signal: AbortSign
   return { deviceAuthorizationEndpoint: device, tokenEndpoint: token }
 }
 
-/** Why a site without metadata enrols no machine: the agents' endpoint shows whether it is a bridge at all. */
+/** Explains why a site without metadata enrols no machine. The agents' endpoint shows whether it is a bridge. */
 async function unavailable(system: System, bridge: string, signal: AbortSignal): Promise<AgentError> {
   const answer = await ask(system, bridge + AGENT_PATH, {}, signal)
   if (refusalCode(answer) !== undefined) return new AgentError('enrolment_unavailable')

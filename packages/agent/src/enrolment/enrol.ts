@@ -16,22 +16,22 @@ export interface EnrolParts {
   readonly keychain: Keychain
   readonly system: System
   /**
-   * A promise that it returns for `enrolment-waiting` resolves when the receiver has approved the machine itself: the
-   * bridge is asked then instead of after its interval.
+   * For `enrolment-waiting` it may return a promise that resolves once the receiver itself has approved the
+   * machine. The agent then polls at once if the first interval has not passed.
    */
   readonly onEvent: (event: EnrolmentEvent) => void | Promise<void>
 }
 
 export interface EnrolOptions {
-  /** The bridge, as it is dialled: `https://bridge.example.com`. */
+  /** Address of the bridge, such as `https://bridge.example.com`. */
   readonly bridge: string
   /** Name shown to the user, now and in lists. */
   readonly name: string
-  /** Forgets what is kept of this bridge first, its key too. */
+  /** Deletes the stored record and key of this bridge first. */
   readonly again?: boolean
 }
 
-/** Number of codes to try, after each expires, before enrolment fails. */
+/** Codes to request, each after the last one expired, before enrolment fails. */
 const FLOWS = 3
 /** Refusals of an approval that was used or has ended. */
 const SPENT: ReadonlySet<ErrorCode> = new Set(['token_invalid', 'token_expired', 'login_revoked'])
@@ -39,9 +39,9 @@ const SEND_TRIES = 3
 const SEND_AGAIN_MS = 1_000
 
 /**
- * [LINKUP.1] This machine's enrolment at a bridge: the stored one, or a new one that the user approves in a
- * browser. After an interruption it resumes with the same key, and with the code that the user may have
- * approved in between.
+ * [LINKUP.1] Returns this machine's enrolment at a bridge: the stored one, or a new one that the user
+ * approves in a browser. After an interruption it resumes with the same key, and with the code that the user
+ * may have approved in between.
  *
  * @throws AgentError on a final refusal; Unreachable; or if the signal aborts
  */
@@ -110,7 +110,10 @@ async function begun(
   return kept.state === 'enrolled' ? kept : { ...kept, flow: kept.flow ?? begun }
 }
 
-/** @returns `undefined` when the code is over and another one is needed */
+/**
+ * Polls until the user approves. @returns `undefined` if the code expired or was used, so that a new one is
+ * needed
+ */
 async function approved(
   parts: EnrolParts,
   server: ServerMetadata,
@@ -126,7 +129,7 @@ async function approved(
     await pauseUnless(first, system, intervalMs, signal)
     first = undefined
     signal.throwIfAborted()
-    // Another process of this user may have been quicker.
+    // Another process of this user may have finished the enrolment.
     const current = await keychain.find(bridge)
     if (current?.state === 'enrolled') return current
     const polled = await poll(system, { bridge, server }, flow, intervalMs, signal)
@@ -137,7 +140,7 @@ async function approved(
   return forgetFlow(keychain, pending)
 }
 
-/** Resolves after the delay or, if there is a promise, once that resolves. @throws what it rejects with */
+/** Resolves after the delay, or earlier if the promise resolves. @throws the rejection of the promise */
 async function pauseUnless(
   sooner: void | Promise<void>,
   system: System,
@@ -176,14 +179,12 @@ async function sendKey(
   }
   const code = refusalCode(answer)
   if (code !== undefined && SPENT.has(code)) return forgetFlow(keychain, pending)
-  // The bridge will never take this key; the next time begins with another.
+  // The bridge will never accept this key; the next attempt makes a new one.
   if (code === 'device_key_known') await keychain.remove(bridge)
   throw refusal(answer)
 }
 
-/**
- * Retries while the bridge is unreachable: the approval is valid once, and another one needs the user again.
- */
+/** Retries a few times while the bridge is unreachable: the approval is single-use, and a new one needs the user. */
 async function untilAnswered(
   system: System,
   signal: AbortSignal,

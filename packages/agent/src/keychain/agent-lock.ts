@@ -18,7 +18,7 @@ export type AgentLock =
   | { readonly is: 'running'; readonly agent: RunningAgent | undefined }
 
 const TRY_MS = 20
-/** How long to wait for the note of an agent that has just taken the lock. */
+/** Time limit for the note of an agent that has just taken the lock. */
 const NOTE_MS = 1_000
 
 /**

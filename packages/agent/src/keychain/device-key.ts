@@ -2,12 +2,12 @@ import { createPrivateKey, createPublicKey, generateKeyPairSync, sign, verify } 
 import { thumbprint } from '@bridgekeeper/protocol'
 import { z } from 'zod'
 
-/** How a device's key signs, by its names in JOSE (RFC 7518 section 3.1, RFC 8037 section 3.1). */
+/** JOSE name of the algorithm with which a device's key signs (RFC 7518 section 3.1, RFC 8037 section 3.1). */
 export type DeviceAlgorithm = 'EdDSA' | 'ES256'
 
 const part = z.string().regex(/^[\w-]{43}$/)
 
-/** A private key as a JWK (RFC 7517), with nothing in it but the key. */
+/** A private key as a JWK (RFC 7517) without further members. */
 export const privateJwkSchema = z.union([
   z.strictObject({ kty: z.literal('OKP'), crv: z.literal('Ed25519'), x: part, d: part }),
   z.strictObject({ kty: z.literal('EC'), crv: z.literal('P-256'), x: part, y: part, d: part }),
@@ -24,7 +24,7 @@ export const publicJwkSchema = z.union([
   z.strictObject({ kty: z.literal('EC'), crv: z.literal('P-256'), x: part, y: part }),
 ])
 
-/** A key that this machine made and that never leaves it. Its private half is not among the members. */
+/** A key pair made on this machine. The private half never leaves it, and is not among the members. */
 export interface DeviceKey {
   /** JWK thumbprint (RFC 7638), base64url of SHA-256. */
   readonly keyId: string
@@ -44,8 +44,8 @@ export function makePrivateJwk(algorithm: DeviceAlgorithm = 'EdDSA'): PrivateJwk
 }
 
 /**
- * A key that can sign.
- * @throws if its parts do not belong together, for example in an edited file
+ * Creates a signing key from a private JWK.
+ * @throws if the public half does not match the private one, for example in an edited file
  */
 export function deviceKey(jwk: PrivateJwk): DeviceKey {
   const privateKey = createPrivateKey({ key: jwk, format: 'jwk' })
@@ -69,7 +69,7 @@ function publicHalf(jwk: PrivateJwk): PublicJwk {
     : { kty: jwk.kty, crv: jwk.crv, x: jwk.x, y: jwk.y }
 }
 
-/** Nothing of OpenSSL's checks that the public half of a JWK is that of `d`. */
+/** Checks with a signature that both halves match, since OpenSSL does not compare the public half with `d`. */
 function isWhole(key: DeviceKey): boolean {
   const publicKey = createPublicKey({ key: key.publicJwk, format: 'jwk' })
   const data = Buffer.from('bridgekeeper key check')

@@ -237,7 +237,7 @@ export class Connection {
     this.#advance({ is: 'verified', sinceMs: this.#options.system.monotonicMs() }, 'verified')
   }
 
-  /** A token that the bridge does not take leaves the one before it in place. */
+  /** If the bridge refuses a token, the previous one stays in use. */
   #tokenRefused(code: string): void {
     const { login } = this.#options
     if (login.by !== 'proof' || !isErrorCode(code) || !TOKEN_REFUSALS.includes(codes[code].http)) return

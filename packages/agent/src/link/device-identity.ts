@@ -16,8 +16,8 @@ export interface DeviceIdentity {
   /** 64 bytes: Ed25519, or r and s of ES256 over SHA-256 (IEEE P1363). An `AgentError` ends the agent. */
   sign(bytes: Buffer): Buffer | Promise<Buffer>
   /**
-   * Keeps the connection as the last one, for good. No call is run before it has resolved; when it rejects the
-   * connection is dropped and tried again.
+   * Stores the connection durably as the last one. The agent runs no call before it resolves. If it rejects,
+   * the agent drops the connection and retries.
    */
   remember(connectionId: string): Promise<void>
 }

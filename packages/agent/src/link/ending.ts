@@ -9,7 +9,7 @@ import {
 import type { AgentError, AgentErrorCode } from '../errors.ts'
 import { ProxyError } from '../proxy/tunnel.ts'
 
-/** How a connection ended, and with that, what comes next. */
+/** End of a connection, which decides the next step. */
 export type Ending =
   | { readonly next: 'retry'; readonly reason: string; readonly afterMs?: number }
   /** The bridge does not support v2. */

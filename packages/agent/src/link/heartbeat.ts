@@ -12,7 +12,7 @@ export type HeartbeatStep = readonly [next: Heartbeat, action: 'none' | 'ping' |
 
 const PING_MS = 30_000
 const PONG_MS = 30_000
-/** After a sleep of the machine the connection is more likely dead than not. */
+/** Shorter deadline after a sleep of the machine, when the connection is probably dead. */
 const PROBE_MS = 5_000
 
 export function quiet(nowMs: number): Heartbeat {
@@ -26,7 +26,7 @@ export function probe(beat: Heartbeat, nowMs: number, heard: number): Heartbeat 
   return { is: 'asked', heardBefore: heard, askedAtMs: nowMs, deadAtMs }
 }
 
-/** @param heard how many frames have come in all; any of them is a sign of life */
+/** @param heard number of frames received so far; any frame is a sign of life */
 export function step(beat: Heartbeat, nowMs: number, heard: number): HeartbeatStep {
   if (beat.is === 'quiet') {
     if (nowMs < beat.askAtMs) return [beat, 'none']
@@ -36,7 +36,7 @@ export function step(beat: Heartbeat, nowMs: number, heard: number): HeartbeatSt
   return [beat, nowMs < beat.deadAtMs ? 'none' : 'dead']
 }
 
-/** When `step` has something to do again. */
+/** Time at which `step` must run next. */
 export function dueMs(beat: Heartbeat): number {
   return beat.is === 'quiet' ? beat.askAtMs : beat.deadAtMs
 }

@@ -14,7 +14,7 @@ import { TokenRefresh } from './token-refresh.ts'
 import { Wakes } from './wakes.ts'
 
 export interface LinkOptions {
-  /** From `bridgeUrl`. */
+  /** Result of `bridgeUrl`. */
   readonly url: string
   /**
    * Called at every attempt, with the token that the bridge called expired. A rejection is retried, unless it
@@ -37,7 +37,7 @@ export interface LinkOptions {
 interface Plan {
   readonly dueMs: number
   readonly version: ProtocolVersion
-  /** In a row. */
+  /** Consecutive failed attempts. */
   readonly failures: number
   /** The bridge called this token expired. */
   readonly spentToken?: string
@@ -63,16 +63,16 @@ export class Link {
     this.#wakes = new Wakes(options.system)
   }
 
-  /** The catalog is no longer what was last sent. */
+  /** Marks the catalog as changed, so that the loop sends it. */
   catalogChanged(): void {
     this.#catalogChanged = true
     this.#wakes.wake('catalog')
   }
 
   /**
-   * Connects, and connects again, until the signal aborts.
+   * Connects, and reconnects whenever the connection ends, until the signal aborts.
    *
-   * @throws AgentError when trying again would not help
+   * @throws AgentError if a retry cannot help
    */
   async run(signal: AbortSignal): Promise<void> {
     const stop = () => this.#wakes.wake('stop')
@@ -88,7 +88,10 @@ export class Link {
     }
   }
 
-  /** Waits until the plan is due. A sleep of the machine ends every wait: the network is a new one. */
+  /**
+   * Waits until the plan is due. After a sleep of the machine it is due at once, since the network may have
+   * changed.
+   */
   async #awaitDue(plan: Plan, signal: AbortSignal): Promise<Plan> {
     while (!signal.aborted && this.#monotonicMs() < plan.dueMs) {
       const wakes = await this.#wakes.next(plan.dueMs)
@@ -97,7 +100,7 @@ export class Link {
     return plan
   }
 
-  /** Lives through one connection, and plans the next. */
+  /** Runs one connection from the handshake to its end, and plans the next. */
   async #attempt(plan: Plan, signal: AbortSignal): Promise<Plan> {
     const token = await this.#token(plan.spentToken, signal)
     if (signal.aborted) return plan
@@ -168,7 +171,7 @@ export class Link {
     }
   }
 
-  /** Only an enrolled machine can take up a fresh token without connecting again. */
+  /** Only an enrolled machine can renew its token on an open connection. */
   #refresh(token: string): TokenRefresh | undefined {
     const { device, system, token: source } = this.#options
     if (device === undefined) return undefined
@@ -194,7 +197,7 @@ export class Link {
       case 'retry':
         return this.#retry(wasVerified ? fresh : plan, { ...ending, ignoredFrames })
       case 'speak-v1':
-        // [LINK.29] An attacker who removed v2 from the offer would make us answer by the echo.
+        // [LINK.29] An attacker who removes v2 from the offer would downgrade us to the echo.
         if (this.#options.device !== undefined) throw new AgentError('bridge_downgraded')
         return { ...plan, dueMs: this.#monotonicMs(), version: 'v1' }
       case 'renew-token':

@@ -20,11 +20,11 @@ interface OpenProof {
   readonly token: string
 }
 
-/** Facts that the bridge proved in return. */
+/** A proof that the bridge has countersigned. */
 export interface Recognised {
   readonly connectionId: string
   readonly device: DeviceIdentity
-  /** The token that this connection uses now. */
+  /** The token that the proof binds. */
   readonly token: string
 }
 
@@ -40,7 +40,7 @@ export class Prover {
   readonly #origin: string
   readonly #path: string
   readonly #open: (OpenProof & Recognised)[] = []
-  /** Answers are given in the order of the challenges. */
+  /** The previous answer; the next one waits for it. */
   #before: Promise<unknown> = Promise.resolve()
   #waiting = 0
   #recognised = false
@@ -128,7 +128,7 @@ export class Prover {
   }
 }
 
-/** The pinned key of this thumbprint. */
+/** Finds the pinned key with this thumbprint. */
 function pinnedKey({ bridgeKeys }: DeviceIdentity, keyId: string): KeyObject | undefined {
   const jwk = bridgeKeys.find((key) => key.crv === 'Ed25519' && thumbprint(key) === keyId)
   return jwk === undefined ? undefined : createPublicKey({ key: jwk, format: 'jwk' })

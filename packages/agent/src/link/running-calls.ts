@@ -12,7 +12,7 @@ import type { LinkEvent } from '../events.ts'
 import type { LocalOutcome, LocalTools } from '../local-tools.ts'
 import type { System } from '../system.ts'
 
-/** Calls at once; a bridge that forgets its own limits must not fill this machine's memory. */
+/** Calls in flight per connection. Bounds this machine's memory even if the bridge exceeds its own limits. */
 export const MAX_RUNNING = 512
 /** Sum of the arguments of all running calls. */
 export const MAX_ARGUMENT_BYTES = 64 * 1_048_576
@@ -63,7 +63,7 @@ export class RunningCalls {
     })
   }
 
-  /** Answers a call that cannot be read; one that runs under the same id has an answer coming. */
+  /** Refuses a call that cannot be read, unless a call with the same id is running and will answer. */
   refuse(id: string, detail: string): void {
     if (this.#running.has(id)) return
     const { code, error } = refused('message_invalid')

@@ -7,17 +7,17 @@ import type { System } from '../system.ts'
  */
 const AHEAD_MS = 90_000
 const LAST_PART = 4
-/** Delay after no token was available, or the bridge refused it. */
+/** Delay before the next request, after no token was available or the bridge refused it. */
 const RETRY_MS = 15_000
 
 export interface TokenRefreshOptions {
   readonly token: () => string | Promise<string>
   readonly system: System
-  /** An answer has come. */
+  /** Called when an answer has arrived. */
   readonly wake: () => void
 }
 
-/** Gets the next token in time, so that a connection need not end with the present one. */
+/** Requests the next token before the current one expires, so that the connection can stay open. */
 export class TokenRefresh {
   readonly #options: TokenRefreshOptions
   #present: string
@@ -25,19 +25,19 @@ export class TokenRefresh {
   #isAsking = false
   #fresh: string | undefined
 
-  /** @param token the one that the connection began with */
+  /** @param token the token with which the connection began */
   constructor(token: string, options: TokenRefreshOptions) {
     this.#options = options
     this.#present = token
     this.#dueMs = this.#dueOf(token)
   }
 
-  /** When `step` has something to do again, on the monotonic clock. */
+  /** Time at which `step` must run next, on the monotonic clock. */
   get dueMs(): number {
     return this.#isAsking ? Number.POSITIVE_INFINITY : this.#dueMs
   }
 
-  /** @param accepted the token that the bridge took last @returns one to send to it now */
+  /** @param accepted the token that the bridge accepted last @returns the token to send now, if any */
   step(accepted: string): string | undefined {
     if (accepted !== this.#present) {
       this.#present = accepted
@@ -58,7 +58,7 @@ export class TokenRefresh {
       this.#dueMs = system.monotonicMs() + RETRY_MS
       wake()
     }
-    // The reason is reported only if the connection ends and there is still no token.
+    // A rejection is ignored here: if the connection ends, the next attempt requests a token again.
     Promise.resolve()
       .then(token)
       .then(answered, () => answered(undefined))

@@ -9,7 +9,7 @@ import type { Duplex } from 'node:stream'
 import { type ConnectionOptions, connect as connectTls } from 'node:tls'
 import { proxyFor } from './choice.ts'
 
-/** A proxy refused, or did not answer. The message names it without its user and password. */
+/** Reports that a proxy refused or did not answer. The message never has its user or password. */
 export class ProxyError extends Error {
   override readonly name = 'ProxyError'
 }
@@ -32,7 +32,7 @@ export function tunnelAgent(target: string, env: NodeJS.ProcessEnv = process.env
 }
 
 class TunnelAgent extends HttpAgent {
-  /** Checked by `request` against that of the address. */
+  /** `request` compares it with the protocol of the URL. */
   readonly protocol: string
   readonly #proxy: URL
   readonly #authority: string
@@ -52,11 +52,11 @@ class TunnelAgent extends HttpAgent {
   ): undefined {
     openTunnel(this.#proxy, this.#authority).then(
       (socket) => {
-        // `path` is that of the request; to TLS it would name a socket of the file system.
+        // `path` is the path of the request; `tls.connect` would take it for a Unix socket.
         const tls: ConnectionOptions = { ...(options as object), path: undefined, socket }
         done?.(null, this.#isSecure ? connectTls({ ALPNProtocols: ['http/1.1'], ...tls }) : socket)
       },
-      // An agent's callback takes no socket with an error.
+      // With an error, the callback takes no socket.
       (error: Error) => (done as ((error: Error) => void) | undefined)?.(error),
     )
   }

@@ -3,7 +3,7 @@ import { type CatalogServer, limits } from '@bridgekeeper/protocol'
 /** Reserve for frames, and for servers that are not ready, beside the counted entries. */
 const SPARE_BYTES = 1_048_576
 const MAX_BYTES = limits.catalogBytes - SPARE_BYTES
-/** Info and instructions of a server: they travel in one message. */
+/** Limit of a server's info and instructions, which are sent in one message. */
 const MAX_HEAD_BYTES = 262_144
 
 /** Shares the size of an agent's catalog among its servers, in the order in which they become ready. */

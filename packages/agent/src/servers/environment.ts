@@ -46,7 +46,7 @@ const OWN = /^BRIDGEKEEPER_/i
 
 export interface ServerEnvironment {
   readonly env: Record<string, string>
-  /** Values that came by an entry's list, and passwords of proxies: to be kept out of all output. */
+  /** Values inherited by an entry's list, and passwords of proxies: redacted from all output. */
   readonly secrets: readonly string[]
 }
 

@@ -1,7 +1,7 @@
 const NEWLINE = 0x0a
-/** Number of chunks before they are joined: a chunk of one byte uses a hundred bytes of memory. */
+/** Chunks to hold before they are joined: even a chunk of one byte takes about a hundred bytes of memory. */
 const MAX_CHUNKS = 1_024
-/** Bytes to keep of a line that is too long. */
+/** Bytes to keep of the beginning and the end of a line that is too long. */
 const HEAD_BYTES = 4_096
 const TAIL_BYTES = 512
 
@@ -13,8 +13,8 @@ export interface LongLine {
 }
 
 /**
- * Cuts a stream of bytes into lines without decoding it: a character that arrives in two chunks stays
- * whole, and a long line is copied once where its chunks are large. A line over the maximum is skipped to its end.
+ * Cuts a stream of bytes into lines. Does not decode it, so a character that arrives in two chunks stays
+ * whole. Keeps only the two ends of a line over the maximum.
  */
 export class LineSplitter {
   readonly #maxBytes: number

@@ -36,11 +36,11 @@ export interface ServerDeps {
   readonly reaper: Reaper
   readonly processes: Processes
   readonly agentEnv: Readonly<Record<string, string | undefined>>
-  /** For every server that does not name its own; without it, a limit that fits its kind. */
+  /** Start limit of servers that set none; without it, the limit depends on the command. */
   readonly startMs?: number | undefined
   readonly stopTimes: StopTimes
   readonly onEvent: (event: ServerEvent) => void
-  /** The server's catalog entry is no longer what it was. */
+  /** Called when the server's catalog entry has changed. */
   readonly onChange: () => void
 }
 
@@ -48,7 +48,7 @@ const HEALTHY_MS = 60_000
 const META = Buffer.from(',"_meta":')
 const CLOSE = Buffer.from('}')
 const MISSING_RETRY_MS = 30_000
-/** Names of tools in one event. */
+/** Limit of tool names in one event. */
 const SHOWN_TOOLS = 8
 
 /** Common to all servers of an agent. */
@@ -91,7 +91,7 @@ export class LocalServer {
     this.#running = this.#keepRunning()
   }
 
-  /** Resolves when its process group is gone. */
+  /** Stops the server. Resolves when its process group has ended. */
   async stop(): Promise<void> {
     this.#stopping.abort()
     await this.#running
@@ -154,7 +154,7 @@ export class LocalServer {
       const end = signal.aborted ? undefined : await this.#live(leaveGate)
       leaveGate()
       if (end === undefined || signal.aborted) break
-      // Some servers end when they are offered a version that they do not know.
+      // Some servers exit when they are offered an unknown version, so the next start offers another.
       if (!end.answered && !end.missing) this.#version = otherVersion(this.#version)
       if (end.readyForMs !== undefined && end.readyForMs >= HEALTHY_MS) attempt = 0
       const retryInMs = end.missing ? MISSING_RETRY_MS : backoffMs(attempt, system.random)
@@ -230,7 +230,7 @@ export class LocalServer {
     }
   }
 
-  /** @returns whether the catalog has room; if not, an event reports it */
+  /** Adds the server to the catalog. @returns `false`, after an event, if the catalog has no room */
   #list(ready: Ready): boolean {
     const { name } = this
     const reason = this.#shared.budget.take(readyEntry(name, ready))
@@ -267,7 +267,7 @@ function readyEntry(
   }
 }
 
-/** Some servers announce a change after every start, and nothing has changed. */
+/** Compares hashes, since some servers announce a change after every start although nothing changed. */
 function sameTools(one: readonly CatalogTool[], other: readonly CatalogTool[]): boolean {
   return one.length === other.length && one.every(({ hash }, at) => hash === other[at]?.hash)
 }

@@ -15,7 +15,7 @@ import type { Members } from './rpc-answer.ts'
 export interface MessageHandlers {
   /**
    * Takes one JSON object.
-   * @param amongNoise whether other text stands on its line
+   * @param amongNoise whether its line has other text too
    * @returns whether it was a message
    */
   readonly take: (message: Buffer, members: Members, amongNoise: boolean) => boolean
@@ -28,7 +28,7 @@ export interface MessageHandlers {
 }
 
 const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf]
-/** How far into a line, and at how many places, a message behind other text is looked for. */
+/** Limits of the search for a message behind other text: bytes into the line, and attempts. */
 const NOISE_BYTES = 4_096
 const MAX_TRIES = 16
 const HEAD_BYTES = 128
@@ -44,8 +44,8 @@ interface Block {
 }
 
 /**
- * Finds messages in the lines of a standard output on which other text may stand: a byte order mark, log lines,
- * progress or colour codes before or behind a message, batches, and messages printed over several lines.
+ * Finds messages in a standard output that has other text too. Accepts a byte order mark, log lines, progress
+ * or colour codes before or behind a message, batches, and messages over several lines.
  */
 export class MessageReader {
   readonly #handlers: MessageHandlers
@@ -129,7 +129,7 @@ export class MessageReader {
         if (!isBlank(behind)) this.readLine(behind)
         return true
       }
-      // The inside of an object is not checked here.
+      // Do not search inside an object.
       if (isObject) return false
       at = text.indexOf(OPEN_BRACE, Math.max(at + 1, end))
     }
@@ -147,8 +147,8 @@ function isBlank(text: Buffer): boolean {
 }
 
 /**
- * How many brackets are open behind a line.
- * @returns `undefined` where a string is not closed in its line or more is closed than was open, as in no message
+ * Counts the brackets that are still open after a line.
+ * @returns `undefined` if a string is not closed on the line, or a closing bracket has no opening one
  */
 function depthBehind(line: Buffer, before: number): number | undefined {
   let depth = before

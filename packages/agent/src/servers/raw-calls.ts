@@ -17,7 +17,7 @@ export type RawOutcome =
   | { readonly kind: 'cancelled' }
   /** The server ended first. */
   | { readonly kind: 'ended' }
-  /** Nothing was sent: the server does not read what already waits for it. */
+  /** Nothing was sent: the server does not read its pending input. */
   | { readonly kind: 'full' }
 
 /**
@@ -31,7 +31,7 @@ export class RawCalls {
   #lastId = 0
   #ended = false
 
-  /** @param onDropped gets why an answer could not be handed on */
+  /** @param onDropped receives the reason why an answer was dropped */
   constructor(input: ServerInput, onDropped: (reason: string) => void) {
     this.#input = input
     this.#onDropped = onDropped
@@ -80,13 +80,13 @@ export class RawCalls {
     return id !== undefined && this.#waiting.has(id) && this.#answer(id, unreadable(text))
   }
 
-  /** The same for a line that was too long to be kept. */
+  /** Takes a line that was too long to keep, if it answers a pending request. */
   takeLong({ head, tail }: LongLine, maxBytes: number): boolean {
     const id = brokenId(head, tail)
     return id !== undefined && this.#waiting.has(id) && this.#answer(id, tooLarge(maxBytes))
   }
 
-  /** Ends every request that still waits, and any to come. */
+  /** Settles every pending request, and each later one at once. */
   endAll(): void {
     this.#ended = true
     for (const id of [...this.#waiting.keys()]) this.#settle(id, { kind: 'ended' })
@@ -98,7 +98,10 @@ export class RawCalls {
     return true
   }
 
-  /** A server that could not read the id of a request answers without one. With one request there is no doubt. */
+  /**
+   * A server that could not read a request's id answers without one. The answer is accepted if only one
+   * request is pending.
+   */
   #answerWithoutId(answer: Answer): true {
     const [id, ...others] = this.#waiting.keys()
     if (id !== undefined && others.length === 0) return this.#answer(id, answer)
@@ -119,8 +122,8 @@ function requestLine(id: number, method: string, params: RawJson): Buffer {
 }
 
 /**
- * A newline inside the payload would end the message, and begin a second one of the payload's making.
- * Between the tokens of JSON, the only place for it, a space means the same.
+ * Replaces line breaks by spaces: a line break would let the payload end the message and forge a second one.
+ * Valid JSON has them only between tokens, where a space means the same.
  */
 function oneLine(json: RawJson): RawJson {
   if (!json.includes(0x0a) && !json.includes(0x0d)) return json

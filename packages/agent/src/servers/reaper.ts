@@ -3,7 +3,7 @@ import { parse } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { System } from '../system.ts'
 
-/** Beside this file, as source or as built. */
+/** The helper's program, with the extension of this file: source or built. */
 const PROGRAM = fileURLToPath(new URL(`./reaper-process${parse(import.meta.filename).ext}`, import.meta.url))
 const RESTART_MS = 100
 
@@ -47,7 +47,7 @@ export class Reaper {
     this.#tell(`-${mark}\n`)
   }
 
-  /** Lets the helper go; it ends what is still registered. */
+  /** Closes the pipe; the helper then ends everything that is still registered. */
   close(): void {
     this.#closed = true
     this.#child?.stdin?.end()
@@ -78,15 +78,15 @@ export class Reaper {
   }
 
   /**
-   * With an empty queue a write to a pipe is a system call before it returns, so that no kill of the
-   * agent can fall between a spawn and its registration and find the line still in memory.
+   * With an empty queue, a write to a pipe makes its system call before it returns. So a kill of the agent
+   * right after a spawn cannot lose a registration that is still in memory.
    */
   #tell(line: string): void {
     this.#child?.stdin?.write(line)
   }
 }
 
-/** The helper; `undefined` where the failure is thrown. Without file descriptors it has no pipe either. */
+/** Spawns the helper; `undefined` if `spawn` throws. If file descriptors run out, the child has no pipe. */
 function trySpawn(): ChildProcess | undefined {
   try {
     return spawn(process.execPath, [PROGRAM], {

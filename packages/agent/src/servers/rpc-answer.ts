@@ -28,12 +28,12 @@ export type Answer =
 
 const INTERNAL_ERROR = -32_603
 const NO_MESSAGE = 'The server gave no message.'
-/** The id of an answer that has it last, with at most the version behind it. */
+/** Matches an id at the end of an answer, followed at most by `jsonrpc`. */
 const LAST_ID = /,\s*"id"\s*:\s*(\d{1,15}|"\d{1,15}")\s*(?:,\s*"jsonrpc"\s*:\s*"2\.0"\s*)?\}\s*$/
 
 /**
- * Reads a JSON-RPC answer (JSON-RPC 2.0 section 5). Liberal where one meaning is left: `null` is as good as absent
- * beside the other member, and an error needs neither a code nor a form.
+ * Reads a JSON-RPC answer (JSON-RPC 2.0 section 5). Lenient where only one meaning is possible: a member that
+ * is `null` counts as absent, and an error needs neither a code nor a message.
  */
 export function readAnswer(line: Buffer, members: Members): Answer {
   if (!isUtf8(line)) return invalid(line, 'it is not UTF-8')
@@ -47,7 +47,7 @@ export function readAnswer(line: Buffer, members: Members): Answer {
   return result[0] === OPEN_BRACE ? { kind: 'result', result } : invalid(line, 'its result is not an object')
 }
 
-/** An answer of which only a part can be read. */
+/** Explains why an answer cannot be read. */
 export function unreadable(text: Buffer): Answer {
   if (isTooDeep(text))
     return { kind: 'invalid', code: 'result_too_deep', detail: 'it is nested too deep', text }
@@ -87,7 +87,7 @@ function isNull(line: Buffer, span: Span | undefined): boolean {
   return spanIs(line, span, 'null')
 }
 
-/** A well-formed error stays the bytes that the server wrote. */
+/** Keeps the bytes of a well-formed error; rebuilds any other. */
 function readError(rpcError: RawJson): Answer {
   const value = parseJson(rpcError.toString('utf8'))?.value
   if (!isObject(value)) return madeError(INTERNAL_ERROR, value)

@@ -1,6 +1,6 @@
-/** Requests and cancellations that a server has not read. */
+/** Limit of requests and cancellations that a server has not read. */
 export const MAX_REQUEST_BYTES = 64 * 1_048_576
-/** Unread answers to a server's own requests. No working server leaves that much unread. */
+/** Limit of unread answers to a server's own requests; a working server stays far below. */
 export const MAX_ANSWER_BYTES = 1_048_576
 
 /** The standard input of a process. */
@@ -12,11 +12,11 @@ export interface InputPipe {
 }
 
 /**
- * The only writer to the standard input of a local server. It bounds what a server that does not read can make
- * the agent keep.
+ * The only writer to the standard input of a local server. Bounds the memory that a server that does not read
+ * can make the agent use.
  *
- * Output is read on while input waits: a server that writes a large result before it reads on would otherwise
- * wait for the agent, and the agent for the server.
+ * The agent keeps reading output while input waits. Otherwise it would deadlock with a server that writes a
+ * large result before it reads again.
  */
 export class ServerInput {
   readonly #pipe: InputPipe
@@ -31,7 +31,10 @@ export class ServerInput {
     return this.#pipe.queuedBytes() <= MAX_REQUEST_BYTES
   }
 
-  /** Queues a request or a cancellation. Check {@link hasRoom} before a request; each has one cancellation. */
+  /**
+   * Queues a request or a cancellation. Check {@link hasRoom} before a request. A cancellation needs no
+   * check, since each request has at most one.
+   */
   write(line: Buffer): void {
     this.#pipe.write(line)
   }

@@ -21,24 +21,24 @@ export interface LifeHandlers {
   /** Receives the new list of tools after the server reported a change. */
   readonly onTools: (list: ToolList) => void
   readonly onStderrLine: (line: string) => void
-  /** Something on its standard output was not understood; `text` is what stood there, if it may be shown. */
+  /** Receives standard output that is not a message; `text` is its beginning, up to its first JSON. */
   readonly onIgnored: (reason: string, text: string) => void
 }
 
 export interface LifeDeps
   extends Omit<TransportDeps, 'onStderr' | 'onNotification' | 'onIgnored' | 'hideCut'> {
-  /** From the start of the process to its list of tools. */
+  /** Time limit from the start of the process to its list of tools. */
   readonly startMs: number
   readonly secrets: readonly string[]
-  /** Offered to the server at first. */
+  /** Protocol version that `initialize` offers. */
   readonly version: ServerProtocolVersion
 }
 
-/** How one process ended, after how long a time in which it could be called. */
+/** Outcome of one process of a local server. */
 export interface LifeEnd {
   readonly reason: string
   readonly stderr: string
-  /** On its standard output, where only messages belong. */
+  /** Lines on its standard output that were not messages. */
   readonly ignoredLines: number
   readonly missing: boolean
   readonly readyForMs: number | undefined
@@ -48,10 +48,10 @@ export interface LifeEnd {
 
 /** Limit for listing the tools of a server that does not announce any. */
 const UNANNOUNCED_TOOLS_MS = 3_000
-/** From one reading of a changed list to the next. A server may announce changes as fast as it writes. */
+/** Minimum time between two readings of a changed list, however fast the server announces changes. */
 export const RELIST_MS = 1_000
 
-/** Runs one process of a local server until it is gone. Never rejects. */
+/** Runs one process of a local server until it has ended. Never rejects. */
 export async function live(
   spec: ProcessSpec,
   signal: AbortSignal,
@@ -92,7 +92,7 @@ export async function live(
   const end = await transport.ended
   signal.removeEventListener('abort', stop)
   return {
-    // Cut after secrets are hidden: a cut one would not be found.
+    // Hides secrets before it cuts the text: a secret that was cut would not be found.
     reason: cleanText(hide(reasonOf(end, spec, prepared), secrets)),
     stderr: stderr.tail(),
     ignoredLines: transport.ignoredLines,
@@ -104,7 +104,7 @@ export async function live(
 
 const LIST_CHANGED = 'notifications/tools/list_changed'
 
-/** Announcements of a changed list. One that comes before the first list is read is kept until then. */
+/** Announcements of a changed list. One that arrives before the first list was read is handled after it. */
 class ListChanges {
   #isPending = false
   #refresh = () => {
@@ -125,14 +125,14 @@ type Prepared =
   | { readonly ok: true; readonly ready: Ready }
   | { readonly ok: false; readonly reason: string; readonly answered: boolean }
 
-/** If a server refuses and then exits, the refusal is the better reason. */
+/** Adds the refusal to the reason if a server refused the handshake and then exited. */
 function reasonOf(end: TransportEnd, spec: ProcessSpec, prepared: Prepared): string {
   const reason = describeEnd(end, spec, prepared.ok ? 'ready' : 'starting')
   const hasRefused = !prepared.ok && prepared.answered && end.kind !== 'broken'
   return hasRefused ? `${reason} Before that, ${prepared.reason}.` : reason
 }
 
-/** Starts the process and learns what it is and has. */
+/** Starts the process, initializes it and lists its tools. */
 async function prepare(transport: StdioTransport, deps: LifeDeps): Promise<Prepared> {
   transport.start()
   const handshake = await shakeHands(transport, deps.version)

@@ -6,7 +6,7 @@ import { signalGroup } from './groups.ts'
 import type { Reaper } from './reaper.ts'
 import { realFiles, windowsLaunch } from './windows-launch.ts'
 
-/** How a process came to its end. */
+/** End of a process. */
 export type ProcessEnd =
   | { readonly kind: 'not-started'; readonly errno: string }
   | { readonly kind: 'exited'; readonly exitCode: number }
@@ -19,7 +19,7 @@ export interface ProcessSpec {
   readonly cwd?: string
 }
 
-/** How the operating system starts a process and signals a group. */
+/** Starts processes and signals groups. */
 export interface Processes {
   spawn(
     command: string,
@@ -42,7 +42,7 @@ export interface ProcessHandlers {
 /** Pseudo error number: a batch file would receive changed arguments. */
 export const BATCH_ERRNO = 'EBATCH'
 
-/** How long each step of the way from asking to killing may take. */
+/** Time limits of the steps before SIGKILL: a closed standard input, and SIGTERM. */
 export interface StopTimes {
   readonly stdinMs: number
   readonly termMs: number

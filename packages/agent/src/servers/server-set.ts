@@ -49,7 +49,7 @@ export class ServerSet implements LocalTools {
     for (const server of this.#servers.values()) server.start()
   }
 
-  /** Resolves when every process group is gone. */
+  /** Stops all servers. Resolves when every process group has ended. */
   async stop(): Promise<void> {
     await Promise.all([...this.#servers.values()].map((server) => server.stop()))
   }

@@ -2,11 +2,11 @@ import type { System } from '../system.ts'
 
 /** Servers that start at the same time: installers share the network, the disk and the processors. */
 const AT_ONCE = 4
-/** A server that takes longer usually waits for its user to log in, so the next one may start. */
+/** Time after which a starting server frees its slot: it probably waits for its user to log in. */
 const HOLD_MS = 15_000
 const HOLD_INSTALLER_MS = 60_000
 
-/** Lets a few servers start at a time, in the order in which they came. */
+/** Limits how many servers start at a time, in order of arrival. */
 export class StartGate {
   readonly #system: System
   readonly #waiting: (() => void)[] = []
@@ -17,10 +17,10 @@ export class StartGate {
   }
 
   /**
-   * Waits for a place, or until the signal aborts.
+   * Waits for a slot, or until the signal aborts.
    *
-   * @param mayInstall keeps the place longer
-   * @returns gives the place up; it may be called more than once
+   * @param mayInstall holds the slot longer
+   * @returns frees the slot; may be called more than once
    */
   async enter(mayInstall: boolean, signal: AbortSignal): Promise<() => void> {
     if (signal.aborted) return () => {}

@@ -1,9 +1,9 @@
 import { basename } from 'node:path'
 import type { StdioEntry } from '../config/entry.ts'
 
-/** From the start of a server to its list of tools. */
+/** Default limit from the start of a server to its list of tools. */
 const START_MS = 120_000
-/** The same while a package or an image may have to be downloaded first. */
+/** Default limit if a package or an image may have to be downloaded first. */
 const INSTALL_MS = 600_000
 
 /** Programs that download what they run. */
@@ -26,7 +26,7 @@ const INSTALLERS: ReadonlySet<string> = new Set([
   ],
   ...['docker', 'podman', 'nerdctl', 'dnx', 'dotnet', 'cargo', 'go', 'nix', 'mvn', 'gradle', 'jbang'],
 ])
-/** Programs that only start another one; its name is then among the words that follow. */
+/** Programs that only start another one, which their arguments name. */
 const LAUNCHERS: ReadonlySet<string> = new Set([
   'cmd',
   'sh',
@@ -50,9 +50,9 @@ export function isInstalled({ command, args }: Pick<StdioEntry, 'command' | 'arg
 }
 
 /**
- * The time that a server has to start, in milliseconds.
+ * Returns the start limit of a server, in milliseconds.
  *
- * @param givenMs for every server that does not name its own
+ * @param givenMs limit of servers that set none
  */
 export function startLimitMs(entry: StdioEntry, givenMs: number | undefined): number {
   const mayInstall = isInstalled(entry)

@@ -15,7 +15,7 @@ import {
   type StopTimes,
 } from './server-process.ts'
 
-/** Why a server is of no use any more, as far as its transport can tell. */
+/** Reason why the transport of a server has ended. */
 export type TransportEnd = ProcessEnd | { readonly kind: 'broken'; readonly detail: string }
 
 export interface TransportDeps {
@@ -27,7 +27,7 @@ export interface TransportDeps {
   readonly onNotification: (method: string) => void
   /** Hides secrets in a text that was cut. */
   readonly hideCut: (text: string) => string
-  /** Something on standard output was not understood. `text` is what stood there, without any message. */
+  /** Receives standard output that is not a message; `text` is its beginning, up to its first JSON. */
   readonly onIgnored: (reason: string, text: string) => void
 }
 
