@@ -28,7 +28,7 @@ import { authenticatorOf } from './tokens/authenticator.ts'
 export const DEFAULT_MAX_PENDING_CALLS = 64
 const FINGERPRINT_KEY_BYTES = 32
 
-/** The parts of a bridge, each given what it needs of the others. */
+/** Creates the parts of a bridge and passes each the others that it needs. */
 export function assemble(options: BridgeOptions, system: System) {
   const authenticator = authenticatorOf(options, system)
   const entry = admissionOptions(options)

@@ -48,7 +48,7 @@ function ignoreOtherUpgrades(server: HttpServer, upgrades: AppListeners): void {
 
 type Event = 'request' | 'upgrade'
 type AnyListener = (this: HttpServer, ...args: unknown[]) => void
-/** `once` wraps its listener. */
+/** A listener as Node stores it: `once` wraps the original. */
 type RawListener = AnyListener & { readonly listener?: AnyListener }
 
 /** The app's listeners of an event, removed from the server and called by the bridge. */

@@ -30,7 +30,8 @@ export interface Bridge {
   /**
    * Calls a tool on the user's machine.
    * @returns the tool's result, also if the tool reports an error (`isError`)
-   * @throws BridgeError with a stable `code` if the call did not reach the tool
+   * @throws BridgeError with a stable `code` if there is no result; the tool may have run, for example after
+   * `call_timeout`
    * @throws ToolError if the local server answered with a JSON-RPC error
    */
   callTool(
@@ -40,7 +41,7 @@ export interface Bridge {
     args?: Readonly<Record<string, unknown>>,
     options?: CallOptions,
   ): Promise<ToolResult>
-  /** For pages of your own that take passwords and the like: failures there count as they do here. */
+  /** Admits visitors of your own login pages, and counts their failures like those of the bridge. */
   readonly frontDoor: FrontDoor
   /** Resolves once the contents of the stores are loaded; rejects if they cannot be read. */
   ready(): Promise<void>
@@ -50,16 +51,16 @@ export interface Bridge {
    * @returns removes the listener
    */
   on<Name extends BridgeEventName>(name: Name, listener: BridgeListener<Name>): () => void
-  /** The user's tools, as far as connected agents tell. */
+  /** Lists the tools of the user's connected agents. */
   listTools(userId: string): readonly ListedTool[]
   /** The user's state at the rate limit; counts nothing. */
   getRateLimitStatus(userId: string): RateLimitStatus
-  /** Lifts the user's block and clears the window: an operator's act. */
+  /** Lifts the user's block and clears the window. */
   resetRateLimit(userId: string): Promise<void>
   /**
    * Ends all connections, requests and calls of a user, session or device, synchronously: no result is
    * delivered afterwards. Call it at logout, or when access ends. Rejects if other nodes cannot be notified;
-   * here it has ended anyway.
+   * on this node everything has ended by then.
    */
   revoke(revocation: Revocation): Promise<void>
   /** Accepts no new requests, lets calls end within the limit, and closes every connection. */
@@ -114,7 +115,7 @@ export function createBridge(options: BridgeOptions): Bridge {
   }
 
   function onUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean {
-    // Agents sign the path that they dial, so that it has one spelling.
+    // Agents sign the path that they dial, so only this spelling is accepted.
     if (pathOf(request.url) !== AGENT_PATH) return false
     if (state === 'starting') refuseUpgrade(socket, 'internal_error')
     else void agents.upgrade(request, socket, head)
@@ -187,7 +188,7 @@ function frontDoorOf(admission: Admission, obstacle: () => ErrorCode | undefined
   }
 }
 
-/** Waits for it, and not longer than the limit. */
+/** Waits for the promise, but at most for the limit. */
 async function atMost(limitMs: number, done: Promise<void>, system: System): Promise<void> {
   let cancel = (): void => {}
   const limit = new Promise<void>((resolve) => {

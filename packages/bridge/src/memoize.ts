@@ -1,4 +1,4 @@
-/** A longer text is not kept, so that a peer cannot fill the memory with long headers. */
+/** A longer text is not cached, so that a peer cannot fill the memory with long headers. */
 const MAX_CHARS = 256
 const MAX_RESULTS = 4_096
 
@@ -22,7 +22,7 @@ export class Memo<T> {
   }
 }
 
-/** Memoizes a function of a short text. An `undefined` result is not kept. */
+/** Memoizes a function of a short text. An `undefined` result is not cached. */
 export function memoize<T>(compute: (text: string) => T): (text: string) => T {
   const memo = new Memo<T>(MAX_RESULTS)
   return (text) => {

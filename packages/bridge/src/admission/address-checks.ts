@@ -3,7 +3,7 @@ import { allow, denyFor, type Verdict } from '../gates/verdict.ts'
 import type { AddressFailures } from '../limiters/address-failures.ts'
 import type { EndCheck } from '../ports.ts'
 
-/** Checks of one address that wait for their turn. */
+/** Limit of checks of one address that wait. */
 export const MAX_WAITING = 512
 const RETRY_MS = 1_000
 
@@ -25,7 +25,7 @@ export class AddressChecks {
     this.#failures = failures
   }
 
-  /** Waits for a turn. @returns what ends the check; to be called after a failure was counted */
+  /** Waits until a check may begin. @returns ends the check; call it after counting a failure */
   async begin(address: ClientAddress, nowMs: () => number): Promise<Verdict<EndCheck>> {
     if (address.isProxy) return allow(() => {})
     const checks = this.#byAddress.get(address.key) ?? { running: 0, waiting: [] }
@@ -41,7 +41,7 @@ export class AddressChecks {
     return unblocked
   }
 
-  /** Hands the turn over to those that wait longest. */
+  /** Starts the checks that have waited longest. */
   #end(address: ClientAddress, checks: Checks, nowMs: number): void {
     checks.running--
     const free = this.#failures.left(address, nowMs) - checks.running

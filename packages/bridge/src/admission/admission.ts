@@ -27,7 +27,7 @@ export interface AdmissionOptions {
   readonly origins: OriginPolicy
   /** The cookie that may hold the token. */
   readonly cookie: string
-  /** Addresses under which the bridge's resources are named. */
+  /** Public URLs of the bridge; a token's resource must be under one of them. */
   readonly publicUrls: readonly string[]
   readonly failures?: FailureLimit | undefined
   readonly connections?: ConnectionLimits | undefined
@@ -88,7 +88,7 @@ export class Admission {
     this.#use = new TokenUse(options.publicUrls, system)
   }
 
-  /** A caller's request. Rejects if a dependency is down. */
+  /** Admits a caller's request. Rejects if a dependency is down. */
   async admitCaller(request: FactsSource): Promise<Verdict<AdmittedCaller>> {
     const facts = requestFacts(request)
     const address = this.#address(facts)
@@ -102,13 +102,13 @@ export class Admission {
       (await this.#authentication.verify('caller', token.value, address, facts))
     if (!authenticated.allowed) return authenticated
     const { principal, login } = authenticated.value
-    // Checked for each request, also of a cached token: where it is used, and by whom.
+    // Runs for each request, also with a cached token: checks its resource and its key.
     const use = this.#use.byCaller(principal, token.value, facts)
     if (!use.allowed) return this.#refusals.refuse('caller', use, address, facts)
     return allow(callerOf(principal, login, address))
   }
 
-  /** An agent's upgrade request. Rejects when what it depends on is down. */
+  /** Admits an agent's upgrade request. Rejects if a dependency is down. */
   async admitAgent(
     request: FactsSource,
     version: ProtocolVersion,
@@ -117,7 +117,8 @@ export class Admission {
     const facts = requestFacts(request)
     const address = this.#address(facts)
     await this.#addresses.recheck(address)
-    // The door first: pages that it refuses must not use up what their visitor's own agent may try.
+    // Checks the origin first: a refused web page must not use up the attempts of an agent at the same
+    // address.
     const early = firstDenial(
       () => this.#frontDoor(facts, address),
       () => this.#caps.checkAddress(address, this.#parts.system.monotonicMs()),
@@ -165,7 +166,7 @@ export class Admission {
     this.#addresses.failed(address)
   }
 
-  /** Takes a place, right before the handshake is answered. */
+  /** Reserves a connection slot, right before the handshake is answered. */
   enter({ principal: { userId }, login, address }: AdmittedAgent): Verdict<void> {
     if (login.isRevoked) {
       this.#refusals.record('agent', 'login_revoked', address, '')
@@ -176,12 +177,12 @@ export class Admission {
     return taken
   }
 
-  /** Releases the place: the socket has ended, or was never opened. */
+  /** Releases the slot after the socket has closed, or failed to open. */
   left({ userId }: OpenLogin, address: ClientAddress): void {
     this.#caps.leave(address, userId)
   }
 
-  /** The agent has a socket now. */
+  /** Records that the agent's socket is open. */
   opened({ principal: { userId }, address: { ip }, seen: { fingerprint } }: AdmittedAgent): void {
     this.#parts.log.logSecurityEvent({ event: 'ws_connection_established', userId, ip, fingerprint })
   }
@@ -199,7 +200,7 @@ export class Admission {
     return this.#locks.failed(userId, address)
   }
 
-  /** The challenge's kind: a device's proof, or `undefined` for the echo. */
+  /** Chooses the challenge: a device's proof, or `undefined` for the echo. */
   async #expectedProof(
     principal: Principal,
     token: string,
@@ -248,7 +249,7 @@ function firstDenial(...gates: readonly (() => Verdict<unknown>)[]): Denied | un
   return undefined
 }
 
-/** [ADDR.5] Whether no browser can have sent this upgrade: those of browsers have an Origin. */
+/** [ADDR.5] Whether a program other than a browser sent this upgrade: browsers send an Origin. */
 function isProgram({ origin, cookie }: RequestFacts): boolean {
   return origin.length === 0 && cookie.length === 0
 }

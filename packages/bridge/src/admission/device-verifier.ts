@@ -51,7 +51,10 @@ export class DeviceVerifier {
     return this.#parts.devices.hasEnrolled(userId)
   }
 
-  /** A device wants to connect. @returns what it must prove, denied where it cannot. Rejects when the store is down. */
+  /**
+   * Begins the proof of a device that wants to connect. Denies a device that cannot prove itself. Rejects if
+   * the store is down.
+   */
   async begin(
     principal: Principal,
     token: string,
@@ -89,8 +92,8 @@ export class DeviceVerifier {
   }
 
   /**
-   * [PROOF.11] A fresh token for a connection: good here, and of the same user, session, device and resource.
-   * Rejects when it cannot be verified.
+   * [PROOF.11] Verifies a fresh token for a connection: valid here, and of the same user, session, device and
+   * resource. Rejects if it cannot be verified.
    */
   async authenticateAgain(before: Principal, token: string): Promise<Verdict<Principal>> {
     const authenticated = await this.#parts.authenticator.authenticate(token)

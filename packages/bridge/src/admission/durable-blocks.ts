@@ -2,7 +2,7 @@ import { Blocklist } from '../limiters/blocklist.ts'
 import type { Block, BlockName, BlockStore, System } from '../ports.ts'
 import { LiftChecks } from './lift-checks.ts'
 
-/** How soon an operator's block or lift reaches a running node. */
+/** Interval at which a node reads blocks and lifts of operators from the store. */
 const REFRESH_MS = 2_000
 
 /**
@@ -15,9 +15,9 @@ export class DurableBlocks {
   readonly #checks: LiftChecks | undefined
   readonly #system: System
   readonly #onLifted: (block: BlockName) => void
-  /** Blocks known to be in the store, by its clock. Only those can be lifted. */
+  /** Blocks known to be in the store, on the wall clock. Only those can be lifted. */
   readonly #stored = new Map<string, Block>()
-  /** Blocks that the store could not save, by its clock. */
+  /** Blocks that the store could not save, on the wall clock. */
   readonly #unsaved = new Map<string, Block>()
   #closed = false
   #cancelTimer = (): void => {}
@@ -41,7 +41,7 @@ export class DurableBlocks {
     this.#cancelTimer()
   }
 
-  /** A block began here. */
+  /** Stores a block that began on this node. */
   save({ kind, key, untilMs }: Block): void {
     if (this.#store !== undefined) this.#put(this.#store, { kind, key, untilMs: this.#toWallMs(untilMs) })
   }
@@ -103,7 +103,10 @@ export class DurableBlocks {
     }
   }
 
-  /** Removes a lifted block. A block that only expired by the store's clock stays until ours agrees. */
+  /**
+   * Removes a lifted block. A block that has expired on the wall clock stays in the list, which drops it by
+   * the monotonic clock.
+   */
   #gone(name: string, { kind, key, untilMs }: Block): void {
     this.#stored.delete(name)
     if (untilMs <= this.#system.nowMs()) return

@@ -10,7 +10,7 @@ export interface FingerprintOptions {
   readonly key: Uint8Array
 }
 
-/** A login as it comes now. */
+/** A login and its fingerprint at this connection. */
 export interface SeenLogin {
   readonly sessionId: string
   readonly fingerprint: string
@@ -18,7 +18,7 @@ export interface SeenLogin {
   readonly mustProve: boolean
 }
 
-/** Remembers the origin of each login, and reports a change. */
+/** Compares each login's fingerprint with its last one, and reports a change. */
 export class Fingerprints {
   readonly #options: FingerprintOptions
   readonly #store: FingerprintStore
@@ -32,7 +32,7 @@ export class Fingerprints {
     this.#system = system
   }
 
-  /** Compares with where this login came from before. Rejects when the store is down. */
+  /** Compares the fingerprint of this connection with the login's last one. Rejects if the store is down. */
   async verifyConnectionFingerprint(
     { userId, sessionId }: Principal,
     { ip, key: addressKey }: ClientAddress,

@@ -4,7 +4,7 @@ import type { Block, BlockName, BlockStore, System } from '../ports.ts'
 export const MAX_WAITING_PER_BLOCK = 64
 /** Limit of blocks in a look-up; further requests are refused without one. */
 export const MAX_WAITING_BLOCKS = 1_024
-/** Limit of a look-up, after which the block stays. */
+/** Time limit of a query, after which the block stays. */
 const PATIENCE_MS = 1_000
 
 interface Waiting {

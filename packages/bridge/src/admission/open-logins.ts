@@ -19,7 +19,7 @@ export class OpenLogin {
   readonly #logins: OpenLogins
   readonly #items = new Set<OpenItem>()
   #revoked = false
-  /** When it left the index because it was idle. */
+  /** Time at which it left the index because it was idle. */
   #unlistedAt: number | undefined
 
   constructor(principal: Principal, logins: OpenLogins) {
@@ -95,7 +95,7 @@ export class OpenLogins {
     device: new Groups(),
   }
   readonly #ofPrincipal = new WeakMap<Principal, OpenLogin>()
-  /** When each was last revoked, oldest first. */
+  /** Time of the last revocation of each, oldest first. */
   readonly #revokedAt = new Map<string, number>()
   #now = 0
   #forgottenAt = -1
@@ -112,7 +112,7 @@ export class OpenLogins {
     return this.#count
   }
 
-  /** The login of a principal who was verified before; `undefined` where it was revoked since. */
+  /** The login of a principal who was verified before; `undefined` if it was revoked since. */
   recalled(principal: Principal): OpenLogin | undefined {
     const known = this.#ofPrincipal.get(principal)
     if (known === undefined) return this.enter(principal, this.#now)
@@ -145,7 +145,7 @@ export class OpenLogins {
     )
   }
 
-  /** @returns all that was open of it, which is for the caller to end in this very turn */
+  /** @returns everything that was open of it; the caller must close it synchronously */
   revoke({ kind, id }: Revocation): readonly OpenItem[] {
     this.#remember(keyOf(kind, id))
     return this.#index[kind].get(id).flatMap((login) => {

@@ -7,7 +7,7 @@ import { Sampler } from '../limiters/sampler.ts'
 import type { SecurityLog, System } from '../ports.ts'
 import type { AddressGuard } from './address-guard.ts'
 
-/** Which door it was: agents come by WebSocket, callers by MCP, people by browser. */
+/** Entrance of a request: agents use WebSocket, callers use MCP, people use a browser. */
 export type Door = 'agent' | 'caller' | 'page'
 
 const AUTHENTICATION: ReadonlySet<ErrorCode> = new Set([
@@ -59,7 +59,7 @@ export class Refusals {
     return denied
   }
 
-  /** An agent without the proof that this login needs; the refusal itself is recorded too. */
+  /** Records an agent that lacks the proof its login needs. Call `refuse` too. */
   recordDowngrade(userId: string, { ip, key }: ClientAddress, version: ProtocolVersion): void {
     const sampled = this.#sampler.take(`downgrade ${userId} ${key}`, this.#system.monotonicMs())
     if (sampled === undefined) return

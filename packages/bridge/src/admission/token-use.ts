@@ -21,7 +21,7 @@ export class TokenUse {
     this.#system = system
   }
 
-  /** [RS.4] [DPOP.5] A caller's: a bound token with its proof, and no other as if it were bound. */
+  /** [RS.4] [DPOP.5] Checks a caller's token: a bound one needs its proof, an unbound one must be sent as Bearer. */
   byCaller(principal: Principal, token: string, facts: RequestFacts): Verdict<void> {
     const { userId, resource, boundKeyId } = principal
     const isDpop = isSentAsDpop(facts)
@@ -37,7 +37,7 @@ export class TokenUse {
     return dpopGate(request, token, { userId, keyId: boundKeyId }, this.#publicUrls, this.#replays, clock)
   }
 
-  /** [RS.4] An agent's: there the connection's challenge has the key proven, so that DPoP has no place. */
+  /** [RS.4] Checks an agent's token. Refuses DPoP, since the connection's challenge proves the key. */
   byAgent({ resource }: Principal, facts: RequestFacts): Verdict<void> {
     if (isSentAsDpop(facts)) return deny('token_invalid', 'An agent must send its token as Bearer.')
     return resourceGate(resource, pathOf(facts.url), this.#publicUrls)

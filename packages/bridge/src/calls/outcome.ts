@@ -24,7 +24,7 @@ export interface ToolCall {
   readonly bounded?: true
 }
 
-/** How a call ended. */
+/** Outcome of a call. */
 export type CallOutcome =
   /** The local server's result, untouched. */
   | { readonly kind: 'result'; readonly result: RawJson }

@@ -25,7 +25,7 @@ export type ConnectionState =
       readonly strikesAtMs: Strikes
     }
   | {
-      /** The proof holds; whether the device was copied is being looked up. */
+      /** The proof is valid; the check for a copied device is pending. */
       readonly state: 'confirming'
       readonly countersigned: Buffer
       readonly bytesLeft: number
@@ -33,7 +33,7 @@ export type ConnectionState =
     }
   | {
       readonly state: 'ready'
-      /** `undefined` where no device proved itself. */
+      /** `undefined` if no device proved itself. */
       readonly renewal: Renewal | undefined
       readonly strikesAtMs: Strikes
     }
@@ -41,7 +41,7 @@ export type ConnectionState =
 
 export type State<S extends ConnectionState['state']> = Extract<ConnectionState, { state: S }>
 
-/** When messages came that were not in order. */
+/** Times of recent messages that were refused. */
 type Strikes = readonly number[]
 
 /** State of the next proof on a device's connection. */
@@ -53,7 +53,7 @@ export interface Renewal {
 
 type RenewalStep =
   | { readonly is: 'none' }
-  /** A token that the agent sent is being verified. @see proving.ts for `dropped` */
+  /** The bridge is verifying a token that the agent sent. @see proving.ts for `dropped` */
   | { readonly is: 'token'; readonly dropped: boolean }
   | ({ readonly is: 'open'; readonly challenge: string } & RenewalFacts)
 
@@ -96,11 +96,11 @@ type LifeEffect =
   | { readonly type: 'close'; readonly code: number; readonly reason: string }
   | { readonly type: 'verified' }
   | { readonly type: 'challenge-failed' }
-  /** To be looked up; `confirmed` or `denied` answers. */
+  /** Checks whether the device was copied; the event `confirmed` or `denied` answers. */
   | { readonly type: 'confirm'; readonly previous: string }
   /** Signs these bytes with the bridge's key, for `challenge_verified`. */
   | { readonly type: 'countersign'; readonly bytes: Buffer }
-  /** To be verified; `renew` or `token-refused` answers. */
+  /** Verifies the token; the event `renew` or `token-refused` answers. */
   | { readonly type: 'reauthenticate'; readonly token: string }
   /** Looks up the facts of a renewal; the event `renew` answers. */
   | { readonly type: 'renew' }
@@ -132,7 +132,7 @@ export interface StepContext {
 export const CLOSED: ConnectionState = { state: 'closed' }
 export const NOTHING: readonly Effect[] = []
 
-/** [MSG.4] Answers a message that is out of order; closes a peer that keeps sending them. */
+/** [MSG.4] Refuses an invalid or unexpected message; closes the connection if the peer sends too many. */
 export function strike(
   current: State<'ready' | 'challenging' | 'confirming'>,
   { code, detail }: { readonly code: ErrorCode; readonly detail: string },
@@ -150,7 +150,7 @@ export function withStrike(strikesAtMs: Strikes, nowMs: number): Strikes | undef
   return recent.length >= limits.strikes ? undefined : [...recent, nowMs]
 }
 
-/** @param check which part of the answer was wrong */
+/** @param check the part of the answer that was wrong */
 export function challengeFailed(reason: ErrorCode, check?: string): Effect {
   return log({ event: 'ws_challenge_verification_failed', reason, check })
 }

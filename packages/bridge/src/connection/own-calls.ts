@@ -13,7 +13,7 @@ export class OwnCalls {
   readonly #version: ProtocolVersion
   readonly #maxRunning: number
   readonly #send: (frame: Buffer) => void
-  /** How to cancel each. */
+  /** Functions that cancel each call. */
   readonly #running = new Map<string, () => void>()
 
   constructor(version: ProtocolVersion, maxRunning: number, send: (frame: Buffer) => void) {
@@ -24,7 +24,8 @@ export class OwnCalls {
 
   /**
    * Runs a call and sends its outcome, once.
-   * @param start counts and starts the call, unless there is an obstacle; settles it once; returns what cancels it
+   * @param start counts and starts the call, unless it is refused; settles it once; returns a function that
+   * cancels it
    */
   run(
     id: string,

@@ -13,7 +13,10 @@ export function readFrame(frame: Buffer, isBinary: boolean, version: ProtocolVer
   return { type: 'bad-message', code: decoded.code, detail: decoded.detail, sizeBytes }
 }
 
-/** How an answer begins by custom. It is all that can be read of one that nests too deep, or has hostile keys. */
+/**
+ * Matches the usual beginning of an answer, the only readable part of one that is nested too deep or has
+ * hostile keys.
+ */
 const ANSWER_HEAD = /^\{"type":"tool_result","id":"([\w-]+)"/
 const HEAD_BYTES = 256
 

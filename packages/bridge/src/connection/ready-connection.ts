@@ -2,9 +2,9 @@ import type { CatalogServer, ProtocolVersion } from '@bridgekeeper/protocol'
 import type { CallOutcome, ToolCall } from '../calls/outcome.ts'
 import type { Principal } from '../ports.ts'
 
-/** A call on its way. */
+/** A call in flight. */
 export interface SentCall {
-  /** `undefined` when it was refused before it was sent. */
+  /** `undefined` if it was refused before it was sent. */
   readonly id: string | undefined
   cancel(): void
 }

@@ -84,7 +84,7 @@ export function step(current: ConnectionState, event: ConnectionEvent, context: 
   }
 }
 
-/** [CHAL.4] [PROOF.10] No answer in time, be it the first or a later one. */
+/** [CHAL.4] [PROOF.10] Closes a connection whose challenge was not answered in time, at the start or at a renewal. */
 function challengeTimeout(current: State<'challenging' | 'confirming' | 'ready'>): Step {
   if (current.state !== 'ready')
     return close(closeCodes.challengeTimeout, 'challenge_timeout', challengeFailed('challenge_timeout'))

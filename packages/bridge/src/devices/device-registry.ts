@@ -15,7 +15,7 @@ import {
 import { type PublicKey, readDeviceKey } from '../tokens/device-key.ts'
 import { ReplayMemory } from '../tokens/replay.ts'
 
-/** How many machines one user may have. */
+/** Limit of machines per user. */
 export const MAX_DEVICES = 32
 /** Limit of valid keys per device: the current one, and those rotated within the last day. */
 export const MAX_GOOD_KEYS = 8
@@ -58,7 +58,7 @@ export interface EnrolRequest {
   readonly ip?: string
 }
 
-/** Enrolled machines: how they come to be, get their tokens, and change their keys. Rejects when a store is down. */
+/** Enrols machines, issues their tokens and rotates their keys. Rejects if a store is down. */
 export class DeviceRegistry {
   readonly #parts: DeviceRegistryParts
   readonly #used = new ReplayMemory(REPLAY_ENTRIES)

@@ -11,7 +11,7 @@ import type { DeviceRegistry, MayEnrol } from './device-registry.ts'
 
 export interface DeviceEndpointParts {
   readonly registry: DeviceRegistry
-  /** Blocked addresses, transport and host, and where failures count: the same as for everybody. */
+  /** Checks blocked addresses, TLS and host, and counts failures, as for every other request. */
   readonly door: FrontDoor
   /** Decides whose device a token may enrol; used for nothing else. */
   readonly mayEnrol: (token: string) => Promise<Verdict<MayEnrol>>
@@ -30,9 +30,9 @@ interface Visit {
   readonly body: Body
 }
 
-/** Two tokens of the greatest length, and what stands around them. */
+/** Room for two tokens of maximum length and the JSON around them. */
 export const MAX_BODY_BYTES = 20_480
-/** Requests of one address; a machine sends four an hour, and many may share an address. */
+/** Limit of requests per address. A machine sends about four an hour, and many may share an address. */
 export const REQUESTS = { max: 120, windowMs: 60_000, maxKeys: 10_000 }
 
 /**
@@ -49,8 +49,8 @@ export class DeviceEndpoint {
   }
 
   /**
-   * @param pathname without query @returns whether the path is one of these; then the request is always
-   * answered
+   * @param pathname without query @returns whether the path belongs to this endpoint, which then answers the
+   * request
    */
   handle(request: IncomingMessage, response: ServerResponse, pathname: string): boolean {
     const act = this.#acts.get(pathname)
@@ -84,8 +84,8 @@ export class DeviceEndpoint {
   }
 
   /**
-   * [ADDR.8] Counts a failure before the turn ends. A device's signature cannot be guessed, so a device that was revoked
-   * or is unknown counts as no failure.
+   * [ADDR.8] Runs the request as one check of its address, and counts a failure before the check ends. A
+   * revoked or unknown device is not a failure, since nobody can guess a device's signature.
    */
   async #inTurn(visit: Visit, act: (visit: Visit) => Answer): Answer {
     const { door } = this.#parts

@@ -16,15 +16,15 @@ const ABSOLUTE_FORM = /^https?:\/\/([^/?#]+)/i
 const QUERY = /^\?[\x21\x22\x24-\x7e]*$/
 
 /**
- * [PATH.1] The canonical spelling of a request target. It decides routing, limits, metadata and audience alike, so
- * that no second spelling passes a check: one slash at the end is dropped, and each segment is percent-encoded as
- * `encodeURIComponent` does it. Letter case counts.
- * Source: RFC 3986 sections 2.3 and 6.2.2, RFC 9112 section 3.2.
+ * [PATH.1] Returns the canonical spelling of a request target. It decides routing, limits, metadata and
+ * audience alike, so that no second spelling passes a check: one slash at the end is dropped, and each
+ * segment is percent-encoded as `encodeURIComponent` does it. Letter case is significant. Source: RFC 3986
+ * sections 2.3 and 6.2.2, RFC 9112 section 3.2.
  *
  * @param target as received
  * @param host the header `Host`
- * @returns `undefined` for a target that can be read in two ways: absolute-form for another host, empty and dot
- * segments, a fragment, a backslash, escapes that are not UTF-8
+ * @returns `undefined` for a target that can be read in two ways: absolute-form for another host, empty and
+ * dot segments, a fragment, a backslash, escapes that are not UTF-8
  */
 export function canonicalTarget(target: string, host?: string): Target | undefined {
   const url = target.startsWith('/') ? target : originForm(target, host)

@@ -7,7 +7,7 @@ type Range = readonly [Address, number]
 
 /** The client behind a request. */
 export interface ClientAddress {
-  /** For the log and for people. */
+  /** The address as text, for the log and for people. */
   readonly ip: string
   /** Key of limits. IPv6 counts by /64, since one customer usually has a whole /64. */
   readonly key: string
@@ -28,7 +28,7 @@ export class TrustedProxies {
 
   /**
    * @param ranges addresses, or ranges such as `10.0.0.0/8`; a client inside one can claim any address
-   * @throws TypeError when one is neither
+   * @throws TypeError if one is neither
    */
   constructor(ranges: readonly string[]) {
     const trusted = ranges.map(parseRange)

@@ -3,8 +3,8 @@ import { LOOPBACK_NAMES } from '@bridgekeeper/protocol'
 const USUAL_PORTS: Readonly<Record<string, string>> = { 'http:': '80', 'https:': '443' }
 
 /**
- * [ORIGIN.5] Every address that names this bridge, the first public URL first. For a loopback address it adds
- * the machine's other loopback names, which lead to the same port.
+ * [ORIGIN.5] Returns every address that names this bridge, the first public URL first. For a loopback address
+ * it adds the machine's other loopback names, which lead to the same port.
  *
  * @param publicUrls without a slash at the end
  * @throws TypeError for an invalid URL

@@ -8,7 +8,7 @@ export interface ProofPolicy {
   readonly allowEcho: boolean
 }
 
-/** How to answer the challenge: by a device's key, or by the echo, which holds no secret. */
+/** Kind of answer to a challenge: a signature by a device's key, or the echo, which holds no secret. */
 export type ChallengeKind = 'proof' | 'echo'
 
 /**

@@ -38,7 +38,7 @@ const MEMBER_OF_HEADER: ReadonlyMap<string, HeaderMember> = new Map([
   ['dpop', 'dpop'],
 ])
 
-/** Lengths of the header names below; rules out most headers at once. */
+/** Lengths of the header names above; rules out most headers without a lookup. */
 const IS_LENGTH = Array.from({ length: 32 }, (_, chars) =>
   [...MEMBER_OF_HEADER.keys()].some((name) => name.length === chars),
 )

@@ -3,10 +3,10 @@ import { canonicalPath } from './canonical-path.ts'
 import { allow, deny, type Verdict } from './verdict.ts'
 
 const MCP = '/mcp'
-/** Characters that every URL parser reads alike; no fragment (RFC 8707 section 2). */
+/** Matches characters that every URL parser reads alike; no fragment (RFC 8707 section 2). */
 const PLAIN_ADDRESS = /^[\x21\x22\x24-\x5b\x5d-\x7e]+$/
 
-/** The protected resources of a bridge (RFC 8707), by the address that clients reach it under. */
+/** URL of the agents' protected resource (RFC 8707). */
 export function agentResource(publicUrl: string): string {
   return publicUrl + AGENT_PATH
 }
@@ -20,8 +20,8 @@ export function mcpResource(publicUrl: string): string {
 }
 
 /**
- * [OAUTH.5] The canonical spelling of a resource that a client names: under the bridge's first name, with a
- * canonical path. Letter case of scheme and host, a default port, a query and a final slash make no
+ * [OAUTH.5] Returns the canonical spelling of a resource that a client names: under the bridge's first name,
+ * with a canonical path. Letter case of scheme and host, a default port, a query and a final slash make no
  * difference; the bridge's own address stands for its `/mcp`.
  *
  * @param names of the bridge, without a slash at the end
@@ -41,7 +41,7 @@ export function canonicalResource(names: readonly string[], asked: string): stri
   return undefined
 }
 
-/** Whether this is our exact spelling of `/mcp` or `/mcp/{server}` of this bridge. */
+/** Whether a resource is the canonical spelling of this bridge's `/mcp` or `/mcp/{server}`. */
 export function isMcpResource(publicUrl: string, resource: string): boolean {
   if (resource === publicUrl + MCP) return true
   const prefix = `${publicUrl}${MCP}/`

@@ -7,7 +7,7 @@ export type TlsMode = (typeof TLS_MODES)[number]
 
 export interface TransportPolicy {
   readonly mode: TlsMode
-  /** Whether the machine itself may connect in the clear; outside of production only. */
+  /** Whether the machine itself may connect without TLS; set outside production only. */
   readonly loopbackPlain: boolean
 }
 

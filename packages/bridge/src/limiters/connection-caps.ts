@@ -20,8 +20,8 @@ export const DEFAULT_CONNECTION_LIMITS: ConnectionLimits = {
 }
 
 /**
- * [CONN.1] Bounds agents' connections in total, per address and per user; [CONN.2] and how often an address
- * may try. A trusted proxy is bounded by the total only.
+ * [CONN.1] Bounds agents' connections in total, per address and per user; [CONN.2] bounds the attempts of an
+ * address. A trusted proxy is bounded by the total only.
  *
  * Threat: memory and time spent on unknown peers. HTTP sockets without an upgrade are bounded by the HTTP
  * server.
@@ -46,8 +46,8 @@ export class ConnectionCaps {
   }
 
   /**
-   * Reserves a place for a connection. Checks and reserves in one step, since many may have passed
-   * `checkAddress` at the same time. Call `leave` once for each reserved place.
+   * Reserves a slot for a connection. Checks and reserves in one step, since many may have passed
+   * `checkAddress` at the same time. Call `leave` once for each reserved slot.
    */
   take({ key, isProxy }: ClientAddress, userId: string): Verdict<void> {
     const ofUser = this.#ofUser.get(userId) ?? 0
@@ -58,7 +58,7 @@ export class ConnectionCaps {
     return allow(undefined)
   }
 
-  /** Frees the place of a connection that ended. */
+  /** Frees the slot of a connection that ended. */
   leave({ key }: ClientAddress, userId: string): void {
     this.#inAll--
     oneLess(this.#ofUser, userId)

@@ -3,7 +3,7 @@ import { SlidingWindow } from './sliding-window.ts'
 /** Lines per kind and key in a minute; further ones are only counted. */
 export const LINES = { max: 20, windowMs: 60_000, maxKeys: 10_000 }
 
-/** Part of a line that is written. */
+/** Count that a written line includes. */
 interface Sampled {
   /** Lines of this key that were suppressed since the last written one; `undefined` if none. */
   readonly suppressed: number | undefined
@@ -16,7 +16,7 @@ export class Sampler {
 
   /**
    * Counts another line of this key.
-   * @returns what the line says of suppressed ones; `undefined` to suppress this one too
+   * @returns the count for the line; `undefined` if the line must be suppressed
    */
   take(key: string, nowMs: number): Sampled | undefined {
     const suppressed = this.#suppressed.get(key)

@@ -7,19 +7,19 @@ export interface WindowOptions {
 }
 
 /**
- * When one key's events happened: a ring as long as the limit. The oldest entry alone decides, so a
- * check costs the same at any rate, and the memory does not depend on what the key does.
+ * Times of one key's events, in a ring as long as the limit. Only the oldest entry decides, so a check costs
+ * the same at any rate, and the memory is constant.
  */
 interface Ring {
   readonly atMs: Float64Array
   oldest: number
   newestAtMs: number
-  /** When it was last put at the end of the order in which keys are forgotten. */
+  /** Time at which it was last moved to the end of the order of eviction. */
   movedAtMs: number
 }
 
 const DEFAULT_MAX_KEYS = 100_000
-/** Keys are looked through for idle ones once in so many checks. */
+/** Number of checks between two sweeps of idle keys. */
 const CHECKS_PER_SWEEP = 1_024
 const MOVES_PER_WINDOW = 16
 
@@ -54,7 +54,7 @@ export class SlidingWindow {
     ring.atMs[ring.oldest] = Number.NEGATIVE_INFINITY
   }
 
-  /** How many more events the window that ends now would take. Changes nothing. */
+  /** Number of further events that are allowed now. Changes nothing. */
   remaining(key: string, nowMs: number): number {
     const { max, windowMs } = this.#options
     const ring = this.#rings.get(key)
@@ -81,7 +81,7 @@ export class SlidingWindow {
     return this.#rings.size
   }
 
-  /** How long ago the events of each key were, for those since `sinceMs`. */
+  /** Ages of the events of each key that has had one since `sinceMs`. */
   *agesMs(nowMs: number, sinceMs = Number.NEGATIVE_INFINITY): Iterable<readonly [string, readonly number[]]> {
     for (const [key, { atMs, newestAtMs }] of this.#rings) {
       const recent = atMs.filter((at) => nowMs - at < this.#options.windowMs)

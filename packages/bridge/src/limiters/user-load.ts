@@ -5,11 +5,11 @@ import { Allowance, MESSAGE_ALLOWANCE } from './allowance.ts'
 export const MAX_OPEN_REQUESTS = 256
 /** Bodies and unread answers of one user; beyond this, new requests are refused. */
 export const MAX_HELD_BYTES = 32 * 1_048_576
-/** Beyond this, an answer that its caller does not take is cut off. */
+/** Held bytes of one user beyond which an unread answer is cut off. */
 export const MAX_UNREAD_BYTES = 64 * 1_048_576
 
 const RETRY_MS = 1_000
-/** Limit of remembered users without open requests. */
+/** Idle users are evicted when there are this many users more than twice the busy ones. */
 const SPARE_USERS = 1_024
 const ALLOWED = allow(undefined)
 
@@ -32,13 +32,13 @@ export class UserLoad {
     return ALLOWED
   }
 
-  /** A request ended. @param heldBytes what it held */
+  /** Ends an admitted request. @param heldBytes the bytes that it held */
   leave(heldBytes: number): void {
     this.#openRequests--
     this.#heldBytes -= heldBytes
   }
 
-  /** Holds so many bytes more, unless it is too much. @param maxBytes of all that the user has */
+  /** Reserves bytes. @param maxBytes limit of the user's total @returns `false` if the total would exceed it */
   hold(sizeBytes: number, maxBytes: number): boolean {
     if (this.#heldBytes + sizeBytes > maxBytes) return false
     this.#heldBytes += sizeBytes
@@ -51,7 +51,7 @@ export class UserLoad {
   }
 }
 
-/** The loads of all users; idle ones are forgotten. */
+/** Loads of all users; idle ones are evicted. */
 export class UserLoads {
   readonly #byUser = new Map<string, UserLoad>()
   #sweepAt = SPARE_USERS

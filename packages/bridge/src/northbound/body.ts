@@ -30,7 +30,7 @@ export function readBody(request: IncomingMessage, done: (body: Buffer | undefin
   request.on('error', () => {})
 }
 
-/** How much memory a request's body may take while it is read. */
+/** Memory that a request's body may take while it is read. */
 export function bodyBoundBytes(request: IncomingMessage): number {
   const announcedBytes = announcedBytesOf(request)
   if (announcedBytes !== undefined) return Math.min(announcedBytes, limits.messageBytes)

@@ -56,7 +56,7 @@ export class CallerLoads {
     if (line !== undefined) this.#log.logSecurityEvent({ event: 'mcp_slow_caller', ...line, size })
   }
 
-  /** [SAMPLE.1] @returns what the line begins with; `undefined` if it is one too many */
+  /** [SAMPLE.1] @returns the beginning of the line; `undefined` if the line is suppressed */
   #lineOf({ userId, ip }: Known, kind: string) {
     const sampled = this.#sampler.take(`${kind} ${userId}`, this.#system.monotonicMs())
     return sampled && { userId, ip, ...sampled }

@@ -37,7 +37,7 @@ export interface McpPath {
   readonly serverName?: string
 }
 
-/** The MCP path of a request; `undefined` for other paths. */
+/** Parses the MCP path of a request; `undefined` for other paths. */
 export function mcpPath(pathname: string): McpPath | undefined {
   if (pathname === ALL) return {}
   if (!pathname.startsWith(ONE)) return undefined
@@ -196,7 +196,7 @@ function refuseUnreadable(open: OpenRequest, body: Buffer): void {
   sendParseError(open.response)
 }
 
-/** No session, and so no stream and nothing to end. RFC 9110 section 15.5.6 */
+/** Refuses GET and DELETE: without sessions, there is no stream to open and none to end (RFC 9110 section 15.5.6). */
 function sendMethodRefusal(response: ServerResponse): void {
   response.setHeader('allow', 'POST')
   sendRefusal(response, deny('method_not_allowed'))

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { type Denied, deny } from '../gates/verdict.ts'
 
-/** How a caller wants its answer: as one JSON text, or as an event stream with one message. */
+/** Format of an answer: one JSON text, or an event stream with one message. */
 export type AnswerFormat = 'json' | 'events'
 
 const JSON_TYPE = /^application\/json\s*(?:;|$)/i

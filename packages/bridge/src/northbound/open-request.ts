@@ -13,7 +13,7 @@ const RETRY_MS = 1_000
 
 /** A call that an open request runs. */
 interface RunningCall {
-  /** The JSON-RPC id as it came. */
+  /** The JSON-RPC id as received. */
   readonly id: RawJson
   readonly cancel: () => void
 }
@@ -23,7 +23,7 @@ let opened = 0
 
 /** A caller's request, from its admission until its answer is received or its login is revoked. */
 export class OpenRequest implements OpenItem {
-  /** Tells the newer of two requests. */
+  /** Number of this request in order of arrival. */
   readonly order = ++opened
   readonly response: ServerResponse
   readonly caller: AdmittedCaller
@@ -45,7 +45,7 @@ export class OpenRequest implements OpenItem {
     this.#log = log
   }
 
-  /** @returns the reason if it may not begin: its user has too much open, or its login was revoked */
+  /** @returns the refusal if its user has too much open or its login was revoked */
   open(): Denied | undefined {
     const overload = this.#loads.enter(this.caller, this.#load)
     if (overload !== undefined) return overload
@@ -59,8 +59,8 @@ export class OpenRequest implements OpenItem {
   }
 
   /**
-   * Whether its login was revoked, so that nothing more may be sent. Reads the login: other uses of it end
-   * before this one is notified, and this one may wait for them.
+   * Whether its login was revoked, so that nothing more may be sent. Reads the flag of the login, because a
+   * revocation may end the agent's connection, and with it this request's call, before it calls `revoked`.
    */
   get hasEnded(): boolean {
     return this.caller.login.isRevoked
@@ -92,17 +92,20 @@ export class OpenRequest implements OpenItem {
     return this.#loads.refused(this.caller, denyFor('too_many_requests', RETRY_MS))
   }
 
-  /** Counts messages before they are handled. @returns why they may not be */
+  /** Counts messages before they are handled. @returns the refusal, if any */
   spend(units: number): Denied | undefined {
     return this.#loads.spend(this.caller, this.#load, units)
   }
 
-  /** Counts the request, which was refused once its body was read. */
+  /** Counts a request that was refused after its body was read. */
   charge(bodyBytes: number): void {
     this.#loads.charge(this.#load, bodyBytes)
   }
 
-  /** [LOAD.2] The answer is written: as much of it as its caller does not take at once is held, within limits. */
+  /**
+   * [LOAD.2] Call after the answer was written. Reserves memory for its unread part, or cuts the request off
+   * if that exceeds the limit.
+   */
   sent(): void {
     const unreadBytes = this.response.writableLength
     if (unreadBytes === 0) return
@@ -110,7 +113,7 @@ export class OpenRequest implements OpenItem {
     else this.cutOff(unreadBytes)
   }
 
-  /** [LIVE.4] Has the request cut off if its caller does not read. */
+  /** [LIVE.4] Watches the request, so that it is cut off if its caller does not read. */
   watch(): void {
     this.#loads.slowCallers.watch(this)
   }
@@ -121,7 +124,7 @@ export class OpenRequest implements OpenItem {
     this.response.req.socket.destroy()
   }
 
-  /** [REVOKE.2] Cancels what runs, and tells the caller why unless an answer has begun. */
+  /** [REVOKE.2] Cancels the calls, and refuses the request unless its answer has begun. */
   revoked(): void {
     this.#cancelAll()
     this.#log.afterWritten(() => {

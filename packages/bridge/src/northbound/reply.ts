@@ -8,9 +8,9 @@ import type { AuthenticateFacts } from './www-authenticate.ts'
 /** Takes the answer to one JSON-RPC request, once. Ids are JSON bytes. */
 export interface Reply {
   result(id: RawJson, result: RawJson): void
-  /** @param httpStatus of the whole answer where it answers nothing else */
+  /** @param httpStatus status of the response, unless it answers a batch */
   error(id: RawJson, error: RawJson, httpStatus?: number): void
-  /** @param tools kept JSON text, which must not be copied @param more the rest of the result's JSON text */
+  /** @param tools cached JSON text, which must not be copied @param more the rest of the result's JSON text */
   list(id: RawJson, tools: Buffer, more: string): void
   /** Refuses a request as HTTP does: status, `Retry-After`, challenge. */
   refuse(id: RawJson, error: BridgeError, authenticate?: AuthenticateFacts): void
@@ -41,7 +41,7 @@ class JsonReply implements Reply {
   }
 }
 
-/** For callers that accept only event streams: one event. Refusals with a status are JSON all the same. */
+/** Answers a caller that accepts only event streams with one event. Refusals with a status are still JSON. */
 class EventReply extends JsonReply {
   readonly #stream: ServerResponse
 
@@ -107,7 +107,7 @@ export class BatchReply {
     }
   }
 
-  /** No request follows. */
+  /** Call after the last `next`. */
   end(): void {
     this.#settle()
   }

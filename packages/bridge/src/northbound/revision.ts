@@ -14,7 +14,7 @@ import type { RpcError } from './rpc-error.ts'
 /** The protocol revisions differ in what a request and a result must carry. */
 export type Era = 'legacy' | 'modern'
 
-/** Why a message does not fit the revision that it names. */
+/** Reason why a message does not fit the revision that it names. */
 export interface RevisionError {
   readonly httpStatus: number
   readonly rpcError: RpcError

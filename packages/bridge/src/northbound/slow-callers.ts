@@ -54,7 +54,7 @@ export class SlowCallers {
     const { response } = request
     const waitingBytes = response.writableLength
     const nowMs = this.#system.monotonicMs()
-    // An answer behind another one, on a socket that pipelines, has no socket yet: its caller cannot take it.
+    // With pipelining, an answer behind another one has no socket yet, so its caller cannot read it.
     const isStuck = waitingBytes > 0 && waitingBytes === unread.waitingBytes && response.socket !== null
     if (!isStuck) {
       unread.waitingBytes = waitingBytes

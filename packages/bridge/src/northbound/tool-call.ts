@@ -22,7 +22,7 @@ const CALL_MEMBERS = ['name', 'arguments', '_meta']
 const LIST_MEMBERS = ['cursor', '_meta']
 const NO_ARGUMENTS: RawJson = Buffer.from('{}')
 
-/** Reads the parameters of a `tools/call`. @returns why they are not valid */
+/** Reads the parameters of a `tools/call`. @returns an error if they are invalid */
 export function readCallParams(body: Buffer, params: Span | undefined): CallParams | BridgeError {
   const members = readParams(body, params, CALL_MEMBERS)
   if (members instanceof BridgeError) return members
@@ -36,7 +36,7 @@ export function readCallParams(body: Buffer, params: Span | undefined): CallPara
   return { toolName, rawArgs: rawArgs ?? NO_ARGUMENTS, rawMeta }
 }
 
-/** Checks the parameters of a `tools/list`. A list has one page. @returns why they are not valid */
+/** Checks the parameters of a `tools/list`. A list has one page. @returns an error if they are invalid */
 export function readListParams(body: Buffer, params: Span | undefined): BridgeError | undefined {
   const members = readParams(body, params, LIST_MEMBERS)
   if (members instanceof BridgeError) return members

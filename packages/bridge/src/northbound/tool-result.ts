@@ -21,7 +21,7 @@ const CONTENT_FIRST = '{"content":'
  * 2025-11-25 needs no change. 2026-07-28 also needs `resultType`, and asks servers to name themselves in
  * `_meta`. Both need `content`, which some servers omit.
  *
- * @param result one JSON value, closed, as the frame's reader found it
+ * @param result one complete JSON value, as the frame's reader found it
  * @returns `undefined` if it is not an object
  */
 export function resultFor(
@@ -44,7 +44,7 @@ export function resultFor(
   return splice(base, members.size === 0, added)
 }
 
-/** For a result whose members cannot be found as bytes: its keys have escapes, or there are too many. */
+/** Parses and rewrites a result whose members cannot be found as bytes: its keys have escapes, or are too many. */
 function rewritten(era: Era, result: RawJson, serverIdentity: () => ServerIdentity): RawJson | undefined {
   const value = parseJson(result.toString('utf8'))?.value
   if (!isObject(value)) return undefined

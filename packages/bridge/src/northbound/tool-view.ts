@@ -15,11 +15,11 @@ export interface ServerIdentity {
 /** A user's local servers as one MCP path shows them. */
 export interface ToolView {
   serverIdentity(): ServerIdentity
-  /** @throws BridgeError when no agent is there, or the path's server is not */
+  /** @throws BridgeError if no agent is connected, or none has the path's server */
   list(): readonly ToolDefinition[]
-  /** The same as JSON text, kept with the catalog. @throws BridgeError as `list` */
+  /** Returns the list as JSON text, cached with the catalog. @throws BridgeError like `list` */
   listJson(): Buffer
-  /** Whether an answer to this method would miss what still starts. */
+  /** Whether an answer to this method would be incomplete, because a server is still starting. */
   isStarting(method: string): boolean
   /** Resolves the name to a tool, or to the error. */
   address(toolName: string): ToolAddress | BridgeError

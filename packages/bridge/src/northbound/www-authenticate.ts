@@ -12,8 +12,9 @@ export interface AuthenticateFacts {
 }
 
 /**
- * [RS.6] The headers `WWW-Authenticate`: how to get in with which kind of token, and where to get one.
- * Source: RFC 6750 section 3, RFC 9449 section 7.1, RFC 9728 section 5.1, MCP authorization ("scope selection").
+ * [RS.6] Returns the values of `WWW-Authenticate`: the accepted kinds of token, the error, and the metadata.
+ * Source: RFC 6750 section 3, RFC 9449 section 7.1, RFC 9728 section 5.1, MCP authorization ("scope
+ * selection").
  */
 export function wwwAuthenticate(code: ErrorCode, { metadataUrl, neededScope }: AuthenticateFacts): string[] {
   const where = metadataUrl === undefined ? [] : [`resource_metadata="${metadataUrl}"`]
@@ -28,7 +29,7 @@ export function wwwAuthenticate(code: ErrorCode, { metadataUrl, neededScope }: A
   return [bearer, `DPoP ${[REALM, ...error, `algs="${DPOP_ALGORITHMS.join(' ')}"`, ...where].join(', ')}`]
 }
 
-/** RFC 6750 section 3.1: no error code where no token was sent. */
+/** RFC 6750 section 3.1: no error code if no token was sent. */
 function reason(code: ErrorCode, error: string): string[] {
   if (code === 'token_missing') return []
   return [`error="${error}"`, `error_description="${codes[code].message}"`]

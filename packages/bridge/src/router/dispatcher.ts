@@ -18,9 +18,9 @@ export interface CallBlocks {
 }
 
 /**
- * The gates of every call, wherever it comes from, before it is routed: the log must be writable, the
- * token must allow the tool, and the rate limit must hold. Puts each call and its end on record; the
- * caller gets the outcome once that is written.
+ * Runs the gates of every call from any entrance, and routes it: the log must be writable, the token must
+ * allow the tool, and the rate limit must not be exceeded. Logs the call and its end; the caller gets the
+ * outcome once the end is written.
  */
 export class Dispatcher {
   readonly #router: Router
@@ -104,7 +104,7 @@ export class Dispatcher {
     return rechecks.length === 0 ? undefined : Promise.all(rechecks)
   }
 
-  /** The same, as a promise that never rejects; aborting the signal cancels the call. */
+  /** Runs a call and returns its outcome as a promise that never rejects. Aborting the signal cancels the call. */
   run(caller: Caller, call: ToolCall, signal?: AbortSignal): Promise<CallOutcome> {
     if (signal?.aborted) return Promise.resolve(failed(new BridgeError('call_cancelled')))
     return new Promise((resolve) => {

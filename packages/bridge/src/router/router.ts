@@ -11,10 +11,7 @@ const NO_SERVERS: Catalog = new Map()
 /** Requests of one user that wait for servers to start. */
 const MAX_START_WAITS = 64
 
-/**
- * Which ready connection runs a user's call. Knows only verified connections, and of each only what
- * `ReadyConnection` shows.
- */
+/** Picks the ready connection that runs a user's call. Knows only verified connections, as `ReadyConnection`. */
 export class Router {
   /** Newest first: where two agents have a server of one name, the newer answers. */
   readonly #byUser = new Groups<ReadyConnection>()
@@ -111,7 +108,7 @@ export class Router {
     return merged(this.#connections(userId).flatMap(({ catalog }) => catalog ?? []))
   }
 
-  /** Why the tools of this server, or of all, cannot be listed now; `undefined` when they can. */
+  /** Returns the reason why the tools of this server, or of all, cannot be listed now; `undefined` if they can. */
   obstacle(userId: string, serverName?: string): BridgeError | undefined {
     if (serverName !== undefined) {
       const found = this.#find(userId, serverName)

@@ -24,7 +24,7 @@ const LONE_SURROGATE = /\p{Cs}/gu
 const HALF_A_CHARACTER = /[\ud800-\udbff]$/
 const NOT_ASCII = /[^\x20-\x7e]/g
 
-/** Kept redactions of each kind. */
+/** Limit of memoized redactions of each kind. */
 const MAX_KEPT = 1_000
 
 /** Memoized redactions of repeated names. A changed value is not kept, so that no secret stays in memory. */

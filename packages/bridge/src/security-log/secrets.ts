@@ -1,7 +1,10 @@
 /** Replaces a secret. */
 export const REDACTED = '[redacted]'
 
-/** Every pattern runs in linear time: bounded, or possessive by its alphabet, and never nested. */
+/**
+ * Every pattern below runs in linear time: repetitions are bounded or cannot match what follows them, and
+ * none is nested.
+ */
 const PEM = /-----BEGIN [A-Z ]{1,40}-----[\s\S]*/g
 const JWT = /eyJ[\w-]{5,}(?:[\w.=-]|%2e|%3d)*/gi
 const SCHEME = /\b(bearer|basic)(?::|\s|%20|\+)+[^\s"',;]+/gi

@@ -4,7 +4,7 @@ import type { System } from '../ports.ts'
 /** Receives copies of log lines beside the file. Neither throws nor waits. */
 export interface LineSink {
   write(line: string): void
-  /** Resolves once everything written has left, or never will. */
+  /** Resolves once all lines are written, or cannot be. */
   close(): Promise<void>
 }
 
@@ -15,8 +15,8 @@ const CLOSE_MS = 1_000
 
 /**
  * Copies lines to a stream, such as standard output, within 50 ms. A reader that stops or disappears blocks
- * nothing: lines are dropped, and `{"dropped":N}` replaces them once it reads again. Node writes to a paused
- * terminal synchronously, so that one can block.
+ * nothing: lines are dropped, and `{"dropped":N}` replaces them once it reads again. A paused terminal can
+ * still block, since Node writes to terminals synchronously.
  */
 export function streamSink(stream: Writable, system: System): LineSink {
   let lines = ''

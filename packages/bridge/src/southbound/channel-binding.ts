@@ -8,12 +8,12 @@ const LABEL = 'EXPORTER-Channel-Binding'
 const EXPORTER_BYTES = 32
 const EMPTY_CONTEXT = Buffer.alloc(0)
 
-/** Parts of a request and its socket that a device's proof binds, from this end. */
+/** Reads the facts of a request and its socket that a device's proof binds. */
 export function channelBindingOf({ headers, socket }: IncomingMessage, raw: Duplex): ChannelBinding {
   return {
     offeredSubprotocols: headers['sec-websocket-protocol'] ?? '',
     encrypted: raw instanceof TLSSocket,
-    // Read only if needed: Node keeps it with the socket, as long as that lives.
+    // Read only if needed: Node caches it as long as the socket lives.
     get localAddress() {
       return socket.localAddress
     },

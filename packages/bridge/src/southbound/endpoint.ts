@@ -79,7 +79,7 @@ export class AgentEndpoint {
     })
   }
 
-  /** Answers the handshake, unless the last place has just been taken. */
+  /** Answers the handshake, unless the last connection slot has just been taken. */
   #letIn(agent: AdmittedAgent, request: IncomingMessage, socket: Duplex, head: Buffer): Denied | undefined {
     const entered = this.#shared.admission.enter(agent)
     if (!entered.allowed) return entered

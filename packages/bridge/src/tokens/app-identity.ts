@@ -14,7 +14,7 @@ export interface AppIdentity {
   readonly scopes?: readonly string[]
   /** The login's machine, if the app tells machines apart. */
   readonly deviceId?: string
-  /** When the token and its connection end, in milliseconds since the epoch. Default: in an hour. */
+  /** End of the token and its connection, in milliseconds since the epoch. Default: in an hour. */
   readonly expiresAtMs?: number
 }
 

@@ -11,7 +11,7 @@ import { LEEWAY_SECONDS, verifyJwt } from './jwt.ts'
 export const DEVICE_JWTS = {
   /** For an access token. */
   token: { typ: 'device-assertion+jwt', path: DEVICE_PATHS.token },
-  /** To put another key in the place of the one that signs. */
+  /** For replacing the signing key by another one. */
   rotation: { typ: 'device-rotation+jwt', path: DEVICE_PATHS.rotate },
 } as const
 export type DeviceJwt = keyof typeof DEVICE_JWTS
@@ -37,11 +37,11 @@ export interface AssertionParts {
 }
 
 /**
- * [DEV.4] Verifies what a device signed: by a key of that device, current or replaced and not yet retired, with
- * that key's algorithm; for this bridge and this purpose; within a minute. The caller must check for replays.
+ * [DEV.4] Verifies a device's assertion: signed by a key of that device that has not retired, with that key's
+ * algorithm, for this bridge and purpose, within a minute. The caller must check for replays.
  *
- * Unknown device, foreign key and wrong signature are indistinguishable without the key.
- * Source: RFC 7523 section 3, RFC 8725 sections 3.1, 3.8, 3.9, 3.11, 3.12.
+ * Unknown device, unknown key and wrong signature get the same refusal. Source: RFC 7523 section 3, RFC 8725
+ * sections 3.1, 3.8, 3.9, 3.11, 3.12.
  */
 export async function verifyAssertion(
   assertion: string,
@@ -72,9 +72,9 @@ export async function verifyAssertion(
 }
 
 /**
- * [DEV.2] Verifies that who wants a key to be known has its private half, and means this request: the proof
- * is signed by that key and holds the hash of what came with it.
- * @param with_ the enrolment token or the rotation's assertion
+ * [DEV.2] Verifies that the sender of a new key holds its private half. The new key signs the proof, which
+ * contains the hash of the token or assertion that it accompanies.
+ * @param accompanies the enrolment token or the rotation's assertion
  */
 export async function verifyKeyProof(
   proof: string,

@@ -20,7 +20,7 @@ export interface Tokens extends Authenticator {
   forget(revoked: Revocation): void
   /**
    * Issues a token for a new login session, which ends with it.
-   * @param scopes what it allows; default everything
+   * @param scopes scopes of the token; without them it is unlimited
    */
   issue(user: User, lifetimeMs: number, scopes?: readonly string[]): Promise<IssuedToken>
   /** Issues a further token of an existing login session. */
