@@ -12,8 +12,8 @@ export interface Desktop {
 }
 
 /**
- * The command that opens an address in the user's browser, without a shell; `undefined` without a user at a
- * desktop: no terminal, a build machine, SSH, or no desktop.
+ * Returns the command that opens an address in the user's browser, without a shell. Returns `undefined` if no
+ * user sits at a desktop: no terminal, CI, SSH, or no display.
  */
 export function browserCommand(
   url: string,

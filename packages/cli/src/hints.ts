@@ -1,6 +1,6 @@
 import { commandName, quoted } from './invocation.ts'
 
-/** Options of this run that another command needs to act on the same thing, where they are not the defaults. */
+/** Options of this run that differ from the defaults and that a command in a hint must repeat. */
 export interface Repeated {
   /** Data folder. */
   readonly data?: string

@@ -4,8 +4,8 @@ import { Socket } from 'node:net'
 export const CTRL_C = Symbol('Ctrl-C')
 
 /**
- * Aborts on SIGINT, SIGTERM, SIGHUP, or when the launcher of this process under an older Node has ended. A
- * second SIGINT ends the process at once.
+ * Aborts on SIGINT, SIGTERM, SIGHUP, or when the launcher that started this process has ended. A second
+ * SIGINT ends the process at once.
  */
 export function endSignal(): AbortSignal {
   const controller = new AbortController()
@@ -14,7 +14,7 @@ export function endSignal(): AbortSignal {
   process.on('SIGHUP', stop)
   process.on('SIGINT', () => (controller.signal.aborted ? process.exit(1) : controller.abort(CTRL_C)))
   const parentFd = Number(process.env.BRIDGEKEEPER_PARENT_FD)
-  // Keeps the pipe from local servers and other children.
+  // Hides the pipe from local servers and other children.
   delete process.env.BRIDGEKEEPER_PARENT_FD
   if (Number.isInteger(parentFd) && parentFd > 2) {
     new Socket({ fd: parentFd, writable: false }).once('close', stop).on('error', stop).resume().unref()

@@ -33,7 +33,10 @@ export function printLine(text = ''): void {
   print(`${text}\n`)
 }
 
-/** Prints a text of ours with its commands as the user can type them. What comes from outside must be cleaned before. */
+/**
+ * Prints a text of ours with its commands as the user can type them. The caller must sanitize text from
+ * outside first.
+ */
 export function printHint(text: string): void {
   printLine(hint(text))
 }

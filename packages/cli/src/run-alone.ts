@@ -5,7 +5,7 @@ import { UsageError } from './usage-error.ts'
 
 /**
  * [CLI.34] Lets one `connect` at a time run for a bridge with these keys.
- * @returns ends the turn of this process
+ * @returns releases the lock
  * @throws UsageError `already_running` AgentError `keychain_…`
  */
 export async function runAlone(keys: Keychain, bridge: string, config: string): Promise<() => void> {

@@ -1,7 +1,10 @@
 import { SERVE } from '@bridgekeeper/standalone'
 import { repeatInHints } from './hints.ts'
 
-/** `--data`, else `BRIDGEKEEPER_DATA`, else `.bridgekeeper` in the current folder. Hints repeat it from now on. */
+/**
+ * Returns `--data`, else `BRIDGEKEEPER_DATA`, else `.bridgekeeper` in the current folder. Later hints repeat
+ * a folder that is not the default.
+ */
 export function dataFolder(option: string | undefined): string {
   const folder = SERVE.dataFolder.read({ flags: { data: option }, env: process.env })
   repeatInHints(folder === SERVE.dataFolder.default ? {} : { data: folder })

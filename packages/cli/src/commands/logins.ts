@@ -6,7 +6,7 @@ import { iso } from '../moment.ts'
 import { forTerminal, printAs, printLine, printList } from '../output.ts'
 import { DATA_FLAG, type DataOptions, withData } from '../with-data.ts'
 
-/** `bridgekeeper sessions [EMAIL]`: the logins that have not ended. */
+/** `bridgekeeper sessions [EMAIL]`: lists active logins. */
 export function sessionsCommand(): Command {
   return listing('sessions', 'logins that have not ended, of one user or of all', async (email, options) => {
     const found = await withData(options, ({ operations }) => operations.sessions.list(email))
@@ -35,7 +35,7 @@ export function sessionsCommand(): Command {
   })
 }
 
-/** `bridgekeeper devices [EMAIL]`: the machines that are enrolled. */
+/** `bridgekeeper devices [EMAIL]`: lists enrolled machines. */
 export function devicesCommand(): Command {
   return listing('devices', 'enrolled machines, of one user or of all', async (email, options) => {
     const found = await withData(options, ({ operations }) => operations.devices.list(email))
@@ -74,7 +74,7 @@ function listing(
     .action(list)
 }
 
-/** Names in the rows were written by peers. */
+/** Prints rows, sanitized because peers wrote the names in them. */
 function printRows(header: readonly string[], rows: readonly (readonly string[])[]): void {
   if (rows.length === 0) printLine('There are none.')
   else printList([header, ...rows.map((row) => row.map(forTerminal))])

@@ -13,7 +13,7 @@ interface Options extends PasswordOptions, DataOptions {
   readonly admin?: boolean
 }
 
-/** An act of a subcommand on the user with this email, and its message. */
+/** A subcommand: its action on the user with this email, and its message. */
 interface Action {
   readonly name: 'add' | 'password' | 'role' | 'suspend' | 'resume' | 'logout' | 'delete'
   readonly description: string
@@ -180,7 +180,7 @@ function printed({ userId, email, role = 'user', state, createdAtMs }: User): Pr
   return { userId, email, role, state, createdAt: iso(createdAtMs) }
 }
 
-/** A password that is refused leaves no user behind. */
+/** Checks the password before it adds the user, so that a refused one leaves no user behind. */
 async function addUser({ users, passwords }: Operations, email: string, options: Options): Promise<ActedOn> {
   const password = await newPassword(options, 'Password (empty for none):')
   if (password !== undefined) passwords.check(email, password)

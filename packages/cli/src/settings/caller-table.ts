@@ -8,14 +8,14 @@ export const tokenSetting = secret({
   help: 'access token; a variable keeps it out of the process list',
 })
 
-/** The token as a header can carry it. Source: RFC 6750 section 2.1 */
+/** Matches a token that a header can carry. Source: RFC 6750 section 2.1 */
 const BEARER_TOKEN = /^[\w.~+/-]+=*$/
 
 /** Settings of `tools` and `call`. */
 export const CALLER = { url: bridgeUrlSetting, token: tokenSetting }
 
 /**
- * The access token, read again at each call: a replaced file is used from then on.
+ * Reads the access token, at each call in case its file was replaced.
  * @throws UsageError `token_missing` @throws SetupError
  */
 export function demandToken(source: SettingSource): string {
@@ -28,7 +28,7 @@ export function demandToken(source: SettingSource): string {
   )
 }
 
-/** [CLI.8] Checks a token before a header does, whose error would print it. */
+/** [CLI.8] Checks a token before it is set as a header, since the error of an invalid header would print it. */
 function demandBearer(given: string): string {
   if (BEARER_TOKEN.test(given)) return given
   throw new SetupError(
