@@ -1,6 +1,6 @@
 import { isLoopbackHost } from './loopback.ts'
 
-/** Host and port as people write them, without a scheme. */
+/** Matches a host, with or without a port, that people write without a scheme. */
 const NO_SCHEME = /^(?:[\w-]+(?:\.[\w-]+)*|\[[0-9a-f:.]+\])(?::\d{1,5})?(?:\/|$)/i
 const WEB_SCHEMES = new Map([
   ['http:', 'http:'],
@@ -8,7 +8,7 @@ const WEB_SCHEMES = new Map([
   ['ws:', 'http:'],
   ['wss:', 'https:'],
 ])
-/** Endpoints of a bridge whose address people may enter instead. The first match is removed, once. */
+/** Endpoints that people may enter instead of the bridge's address. The first match is removed, once. */
 const ENDPOINTS = [/\/api\/mcp-ws$/, /\/mcp$/, /\/mcp\/[^/]+$/]
 
 /**
@@ -30,7 +30,7 @@ export function readBridgeUrl(text: string): URL | undefined {
 }
 
 /**
- * The address of a URL, without a slash at its end: a path is appended to it.
+ * Returns the address of a URL without a trailing slash, so that a path can be appended.
  * @returns `undefined` if the URL also has a user name, password, query or fragment
  */
 export function plainAddress({

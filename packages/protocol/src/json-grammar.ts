@@ -37,7 +37,7 @@ const IS_ESCAPE = Uint8Array.from({ length: 256 }, (_, byte) =>
 const IS_HEX = Uint8Array.from({ length: 256 }, (_, byte) =>
   Number(/[0-9a-fA-F]/.test(String.fromCharCode(byte))),
 )
-/** The literals, each at the place of its first byte. */
+/** The literals, indexed by their first byte. */
 const LITERALS = Array.from({ length: 256 }, (_, byte) =>
   ['true', 'false', 'null'].find((word) => word.charCodeAt(0) === byte),
 )

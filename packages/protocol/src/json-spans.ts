@@ -214,7 +214,7 @@ export function stringAt(json: Buffer, span: Span | undefined): string | undefin
   return typeof value === 'string' ? value : undefined
 }
 
-/** Which of the texts these bytes are. */
+/** Index of the text that equals these bytes. */
 function indexOfText(texts: readonly string[], json: Buffer, start: number, end: number): number {
   for (let index = 0; index < texts.length; index++)
     if (isTextAt(json, start, end, texts[index] as string)) return index

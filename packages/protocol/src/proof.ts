@@ -7,11 +7,11 @@ import { z } from 'zod'
 export const BINDING_TYPES = ['tls-exporter', 'none'] as const
 export type BindingType = (typeof BINDING_TYPES)[number]
 
-/** Random id that the bridge makes. */
+/** Matches a random id that the bridge creates. */
 const CONNECTION_ID = /^[\w-]{1,64}$/
 export const connectionIdSchema = z.string().regex(CONNECTION_ID)
 
-/** 32 bytes in base64url: a nonce, or a JWK thumbprint (RFC 7638). */
+/** Matches 32 bytes in base64url: a nonce, or a JWK thumbprint (RFC 7638). */
 const BYTES_32 = /^[\w-]{43}$/
 export const thumbprintSchema = z.string().regex(BYTES_32)
 
@@ -41,7 +41,7 @@ interface PublicMembers {
 }
 
 /**
- * The thumbprint of a public key: SHA-256 over its required members in their order, as base64url.
+ * Returns the thumbprint of a public key: SHA-256 over its required members in their order, as base64url.
  * Source: RFC 7638 section 3, RFC 8037 section 2.
  *
  * @throws TypeError if it is not a key of an elliptic curve

@@ -18,9 +18,9 @@ export const schemas = {
 } as const
 
 /**
- * SHA-256 of each version's canonical JSON Schema. A released version's hash never changes: a
- * message that must change shape goes into a new version. v2 is not yet released: 11eab599 was without
- * proofs and `reauthenticate`, 1a4ed282 without catalogs in parts.
+ * SHA-256 of each version's canonical JSON Schema. A released version's hash never changes: a message that
+ * must change shape goes into a new version. v2 is not yet released, so its hash has changed: 11eab599 lacked
+ * proofs and `reauthenticate`, 1a4ed282 lacked catalogs in parts.
  */
 export const schemaHashes = {
   v1: '34a0f440bf3b9bbb68208ab3bc52e961e918c785c7cb126a351b964bf54296db',
