@@ -1,6 +1,6 @@
 /**
- * Checks that each edit of an ablation still fits its source and that its tests exist, in a second, so that a
- * refactoring does not learn it from `npm run ablate`.
+ * Checks that each edit of an ablation still fits its source and that its tests exist. Takes a second, so
+ * that a refactoring need not run `npm run ablate` to know.
  *
  * Usage: node scripts/check-ablations.ts
  */

@@ -37,7 +37,7 @@ export function readSources(root: string, folders: RegExp, name: RegExp): Source
 const COMMENT_OR_STRING =
   /\/\/[^\n]*|\/\*[\s\S]*?\*\/|'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*"|`(?:\\.|[^`\\])*`/g
 
-/** Blanks comments, so that what they say is not taken for code. Every character keeps its place. */
+/** Replaces comments by spaces, so that their text is not read as code. Offsets stay the same. */
 export function withoutComments(text: string): string {
   return text.replace(COMMENT_OR_STRING, (token) => (token.startsWith('/') ? blank(token) : token))
 }
@@ -46,7 +46,7 @@ function blank(token: string): string {
   return token.replace(/[^\n]/g, ' ')
 }
 
-/** The line, counted from 1, on which the character at this index stands. */
+/** Returns the line, from 1, of the character at this index. */
 export function lineAt(text: string, index: number): number {
   return text.slice(0, index).split('\n').length
 }

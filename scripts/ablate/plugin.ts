@@ -11,7 +11,7 @@ interface Transform {
 
 /**
  * Removes the protection with this number while tests run; sources stay unchanged.
- * @throws if there is none
+ * @throws Error if the number is unknown
  */
 export function ablation(number: string, root: string): Transform {
   const chosen = ABLATIONS[Number(number)]
@@ -26,14 +26,14 @@ export function ablation(number: string, root: string): Transform {
   }
 }
 
-/** @throws when the source has changed so that the edit no longer fits; it then shows nothing */
+/** Applies an edit to a source. @throws Error if the edit no longer fits */
 export function applied(code: string, edit: Edit): string {
   if ('within' in edit) return withFirst(code, edit.within, edit.first)
   if (code.split(edit.find).length !== 2) throw new Error(`${edit.file} has not exactly one ${edit.find}`)
   return code.replace(edit.find, () => edit.replace)
 }
 
-/** Puts a statement at the beginning of a function or method: behind the first brace that ends a line. */
+/** Inserts a statement at the beginning of a function or method: after the first brace that ends a line. */
 function withFirst(code: string, name: string, statement: string): string {
   const start = new RegExp(
     `^(?:export )?(?:async )?(?:function | {2}(?:async )?)${name}(?:<[^>]*>)?\\(`,

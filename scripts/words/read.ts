@@ -43,7 +43,7 @@ export function readPassages({ path, text }: Source): Passage[] {
   return passages
 }
 
-/** The prose of a page of Markdown: everything except code, in which words may be quoted. */
+/** Reads the prose of a Markdown page: everything except code, which may quote any words. */
 export function readProse({ text }: Source): Passage {
   const prose = text.replace(/^```[\s\S]*?^```|`[^`\n]*`/gm, (code) => code.replace(/[^\n]/g, ' '))
   return { kind: 'prose', start: 0, text: prose }
@@ -61,7 +61,7 @@ function joined(comments: readonly Comment[], text: string): { start: number; en
   return blocks
 }
 
-/** The name at the beginning of `test.skipIf(…).each(…)`. */
+/** Returns the first name of a call such as `test.skipIf(…).each(…)`. */
 function rootName(callee: Expression): string {
   switch (callee.type) {
     case 'Identifier':
