@@ -4,7 +4,7 @@ import type { DataFolder } from './data/data-folder.ts'
 import { forgetNodeUrl } from './data/node-file.ts'
 import type { ChainedLog } from './security-log/security-log.ts'
 
-/** Requests still open this long after the bridge closed are cut. */
+/** Time after which requests that are still open are cut, once the bridge has closed. */
 const HTTP_CLOSE_MS = 2_000
 
 /** Everything of a running node that must be closed. */

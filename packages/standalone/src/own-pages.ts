@@ -26,7 +26,7 @@ export interface OwnPagesOptions {
 
 /**
  * The pages and the authorization server of a node that keeps its own accounts.
- * @throws SetupError what is wrong with the secret
+ * @throws SetupError if the secret is invalid
  */
 export function ownPages(options: OwnPagesOptions): PathHandler[] {
   const { settings, issuer, data, keys, bridge, log, system } = options

@@ -107,7 +107,7 @@ export interface OAuthStore {
    * Consumes a record. If two requests compete, one succeeds; `false` if it was consumed before, or is gone.
    */
   consume(model: string, id: string, atMs: number): Promise<boolean>
-  /** Moves its expiry to later, where it is there. */
+  /** Moves its expiry to a later time, if it exists. */
   extend(model: string, id: string, expiresAtMs: number): Promise<void>
   /** Removes all of a model, or of its records of one grant, but so many that expire last. */
   trim(model: string, most: number, grantId?: string): Promise<void>

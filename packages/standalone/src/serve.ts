@@ -46,7 +46,7 @@ export interface Node {
 
 /**
  * Starts a node with embedded state.
- * @throws SetupError when it cannot start; nothing is left open then
+ * @throws SetupError if it cannot start; it then leaves nothing open
  */
 export async function serve(options: ServeOptions): Promise<Node> {
   const { settings, env, system, logTo } = options

@@ -1,4 +1,4 @@
-/** How settings are declared and read, for commands that start faster without a node. */
+/** Entry for declaring and reading settings, for commands that start faster without a node. */
 
 export { oneOf, seconds, text } from './config/kinds.ts'
 export {

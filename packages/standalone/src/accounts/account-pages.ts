@@ -23,7 +23,7 @@ export interface AccountView {
   readonly notice?: Notice | undefined
 }
 
-/** `/account`: what is connected, what is logged in, and how one logs in. */
+/** `/account`: connected apps and machines, logins, and ways to log in. */
 export function accountPage(view: AccountView): PageOptions {
   const { site, loggedIn, notice } = view
   const main = html`${machines(view)}${apps(view)}${logins(view)}${waysIn(view)}

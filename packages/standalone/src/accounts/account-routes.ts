@@ -7,7 +7,7 @@ import { accountPage, type NoticeName, noticeOf } from './account-pages.ts'
 import { actorOf } from './acting.ts'
 import type { Pages } from './parts.ts'
 
-/** `/account`: what is connected and logged in, each with an end. */
+/** `/account`: lists connected apps, machines and logins, each with a button that ends it. */
 export function accountRoutes(pages: Pages, providerName: string | undefined): Routes {
   const { site, browserSessions, sessions, devices, credentials, passwords, operations, system } = pages
 

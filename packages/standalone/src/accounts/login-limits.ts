@@ -78,8 +78,8 @@ export class LoginLimits {
   }
 
   /**
-   * Counts an attempt once it is the address's turn, or refuses it unseen.
-   * @returns what ends the attempt, to be called in any case
+   * Counts an attempt once the address may check another, or refuses it unchecked.
+   * @returns ends the attempt; always call it
    */
   async begin(attempt: Attempt, address: ClientAddress): Promise<Verdict<EndCheck>> {
     const begun = await this.#door.beginCheck(address)

@@ -13,7 +13,7 @@ export interface LoginPage {
   readonly notice?: Notice | undefined
 }
 
-/** Email and password; a passkey where the browser can; a provider where there is one. */
+/** Form for email and password, with a passkey if the browser supports it, and the provider if there is one. */
 export function loginPage(options: LoginPage): PageOptions {
   const { site, visitor, returnTo, email, providerName, notice } = options
   const token = visitor.formToken
@@ -63,7 +63,7 @@ export interface CodePage {
   readonly notice?: Notice | undefined
 }
 
-/** The second step, where a password was right and codes are switched on. */
+/** Second step, after a correct password, if codes are switched on. */
 export function codePage({ site, visitor, step, notice }: CodePage): PageOptions {
   const fields = [
     field({

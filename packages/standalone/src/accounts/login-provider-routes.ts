@@ -15,7 +15,7 @@ import type { LoginProvider, ProviderIdentity } from './login-provider.ts'
 import { providerPage } from './login-provider-pages.ts'
 import type { Pages } from './parts.ts'
 
-/** The provider leads back from another site. */
+/** Lax, because the provider redirects back from another site. */
 const BEGUN_COOKIE = new PageCookie('providerLogin', 'lax')
 /** Holds the identity from the provider until a page with the user's login links it. */
 const FOUND_COOKIE = new PageCookie('providerFound')
@@ -31,7 +31,7 @@ const FINISH_PATH = `${LINK_PATH}/finish`
 const begunSchema = z.object({
   checks: z.object({ state: z.string(), nonce: z.string(), verifier: z.string() }),
   returnTo: z.string(),
-  /** The login that this browser has: to be linked, or to be replaced. */
+  /** The current login of this browser, which will be linked or replaced. */
   sessionId: z.string().optional(),
   isLink: z.boolean(),
   untilMs: z.number(),
@@ -40,7 +40,7 @@ type BegunLogin = z.infer<typeof begunSchema>
 
 const foundSchema = z.object({ issuer: z.string(), subject: z.string(), untilMs: z.number() })
 
-/** Logging in at the operator's provider, and linking an account with one there. */
+/** Routes for logging in with the operator's provider, and for linking an account with it. */
 export function providerRoutes(pages: Pages, loginProvider: LoginProvider): Routes {
   const { credentials, log } = pages
   const { name } = loginProvider.settings
@@ -119,7 +119,7 @@ async function leave(
   sendAway(response, site, began.url)
 }
 
-/** [SSO.1] Back from the provider, once. */
+/** [SSO.1] Handles the redirect back from the provider, once per visit. */
 async function comeBack(pages: Pages, loginProvider: LoginProvider, visit: Visit): Promise<void> {
   const { site, key, system } = pages
   const { request, response, address } = visit
@@ -137,7 +137,8 @@ async function comeBack(pages: Pages, loginProvider: LoginProvider, visit: Visit
     return sendRefusalPage(response, site, deny(found === 'user_suspended' ? found : 'provider_user_unknown'))
   }
   if ('allowed' in found) return sendRefusalPage(response, site, found)
-  // The strict cookies of an earlier login stayed behind, as another site led here.
+  // Ends an earlier login by its sealed id: another site redirected here, so the browser sent no strict
+  // cookies.
   const before = begun.sessionId === undefined ? undefined : await pages.sessions.find(begun.sessionId)
   if (before !== undefined) await pages.sessions.end(before, 'replaced', address.ip)
   const started = await startLogin(pages, visit, found, 'provider')

@@ -40,7 +40,7 @@ const TIMEOUT_SECONDS = 5
 const CONFIGURATION_MS = 3_600_000
 const RANDOM_BYTES = 32
 
-/** The operator's provider: authorization code with PKCE, state and nonce. Rejects when it is down or refuses. */
+/** The operator's provider: authorization code with PKCE, state and nonce. Rejects if it is down or refuses. */
 export class LoginProvider {
   readonly settings: LoginProviderSettings
   readonly #redirectUri: string

@@ -27,7 +27,7 @@ const WRONG_CODE: Notice = {
 const ONCE_MORE: Notice = { kind: 'good', text: 'Confirm that it is you: log in once more.' }
 const SUSPENDED: Notice = { kind: 'bad', text: 'This account is suspended. Ask the operator of this bridge.' }
 
-/** `/login`, `/logout` and `/auth/refresh`. @param providerName of the provider, where there is one */
+/** `/login`, `/logout` and `/auth/refresh`. @param providerName name of the provider, if there is one */
 export function loginRoutes(pages: Pages, providerName: string | undefined): Routes {
   const { site, browserSessions } = pages
 

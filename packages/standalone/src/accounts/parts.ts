@@ -13,7 +13,7 @@ export interface AccountParts extends BrowserSessionParts {
   readonly credentials: CredentialStore
   readonly devices: DeviceStore
   readonly door: FrontDoor
-  /** Ends what is open of it: here at once, on other nodes within a second. */
+  /** Ends everything that it has open: at once on this node, within a second on others. */
   readonly revoke: (revocation: Revocation) => Promise<void>
 }
 

@@ -1,6 +1,6 @@
 // @ts-nocheck: it runs in a browser, whose types this project does not load.
 /**
- * Passkeys on the account pages, the only part of them that needs a script. Without it, or in a browser
+ * Passkeys on the account pages, whose other parts need no script. Without this script, or in a browser
  * without passkeys, the buttons stay hidden.
  */
 const canPasskeys =

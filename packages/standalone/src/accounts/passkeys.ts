@@ -14,7 +14,7 @@ import type { Site } from '../web/site.ts'
 /** Between the bridge's question and the browser's answer. */
 const BEGUN_MS = 300_000
 const CHALLENGE_BYTES = 32
-/** How many passkeys one user may have. */
+/** Limit of passkeys per user. */
 export const MAX_PASSKEYS = 32
 const SERVICE = 'Bridgekeeper'
 /** EdDSA, ES256, RS256 (RFC 9053): what authenticators have, without what Node calls experimental. */

@@ -6,17 +6,17 @@ import type { CredentialStore, Credentials } from '../ports.ts'
 /** Defaults of authenticator apps. Source: RFC 6238 section 5.2, RFC 4226 section 4 (R6). */
 const PERIOD_SECONDS = 30
 const SECRET_BYTES = 20
-/** Steps before and after that count, for clocks that differ. */
+/** Time steps accepted before and after the current one, for clocks that differ. */
 const WINDOW = 1
 const CODE = /^\d{6}$/
 
 /** A secret that may become a user's second factor. */
 export interface NewTotp {
-  /** To be typed into an app, in groups of four. */
+  /** The secret for typing into an app, in groups of four characters. */
   readonly text: string
-  /** To be opened by an app on this machine. */
+  /** The secret as an `otpauth:` link for an app on this machine. */
   readonly uri: string
-  /** To come back with the first code. */
+  /** The sealed secret, which the form sends back with the first code. */
   readonly sealed: string
 }
 
@@ -26,14 +26,14 @@ export class Totp {
   readonly #system: System
   readonly #key: Uint8Array
 
-  /** @param key 32 bytes; secrets are kept sealed by it */
+  /** @param key 32 bytes; seals the stored secrets */
   constructor(credentials: CredentialStore, system: System, key: Uint8Array) {
     this.#credentials = credentials
     this.#system = system
     this.#key = key
   }
 
-  /** @param serviceName what the app shows beside the email */
+  /** Creates a secret, or shows one again. @param serviceName name that the app shows beside the email */
   begin(userId: string, email: string, serviceName: string, again?: string): NewTotp {
     const base32 = again ?? newSecret(this.#system)
     const sealed = seal(this.#key, newPurpose(userId), base32, this.#system)
@@ -42,7 +42,7 @@ export class Totp {
     return { text, uri, sealed }
   }
 
-  /** The secret that was shown, where it is this user's. */
+  /** Unseals the secret that was shown; `undefined` if it is not this user's. */
   begun(userId: string, sealed: string | undefined): string | undefined {
     return unseal(this.#key, newPurpose(userId), sealed ?? '')
   }
@@ -59,7 +59,7 @@ export class Totp {
     await this.#credentials.setTotp(userId, undefined)
   }
 
-  /** [TOTP.2] Whether this is the user's code now, for the first time. */
+  /** [TOTP.2] Whether the code is valid now and was not used before. */
   async check({ userId, totpSecret }: Credentials, code: string): Promise<boolean> {
     const base32 = totpSecret && unseal(this.#key, keptPurpose(userId), totpSecret)
     // A secret sealed by another installation admits nobody.
@@ -68,7 +68,7 @@ export class Totp {
     return step !== undefined && (await this.#credentials.useTotpStep(userId, step))
   }
 
-  /** @returns the time step of which it is the code */
+  /** @returns the time step to which the code belongs */
   #stepOf(base32: string, code: string): number | undefined {
     const token = code.replaceAll(/\s/g, '')
     if (!CODE.test(token)) return undefined

@@ -46,7 +46,7 @@ export interface BrowserSessionParts {
   readonly tokens: Tokens
   readonly log: Pick<SecurityLog, 'logSecurityEvent'>
   readonly system: System
-  /** 32 bytes, for forms and what is sealed into cookies. */
+  /** Key of 32 bytes for forms and sealed cookies. */
   readonly key: Uint8Array
 }
 
@@ -195,8 +195,8 @@ export class BrowserSessions {
 }
 
 /**
- * Whether another site led here, so that the browser withheld strict cookies. A page of this site that leads
- * to the same place gets them.
+ * Whether another site led here, so that the browser withheld strict cookies. A page of this site that
+ * continues to the same path gets them.
  */
 export function comesFromElsewhere(request: IncomingMessage, site: Site): boolean {
   return (

@@ -61,7 +61,7 @@ export function requireRecentLogin(
   return false
 }
 
-/** How this login began, where that was within the last five minutes. */
+/** Method by which this login began; `undefined` if that was over five minutes ago. */
 function recentMethod(
   { site, key, system }: RecentParts,
   { request }: Pick<Exchange, 'request'>,

@@ -17,7 +17,7 @@ export function writeRefreshToken(key: Uint8Array, { sessionId, generation }: Re
   return `${sessionId}.${generation}.${macOf(key, sessionId, generation)}`
 }
 
-/** @returns `undefined` for what this installation never wrote */
+/** @returns `undefined` for text that this installation did not write */
 export function readRefreshToken(key: Uint8Array, text: string): RefreshToken | undefined {
   const [, sessionId = '', digits = '', mac = ''] = TOKEN.exec(text) ?? []
   const wanted = Buffer.from(macOf(key, sessionId, Number(digits)))

@@ -4,17 +4,17 @@ import ipaddr from 'ipaddr.js'
 import { z } from 'zod'
 
 /**
- * An address or range, as a range. One that begins at another address than is written is a slip; one of
- * all addresses would let anyone claim to be a proxy.
+ * Reads an address or a range as a range. Refuses a range that does not start at its first address, which is
+ * a typing error, and `/0`, which would trust every client as a proxy.
  */
 export const proxyRange = read(readRange).describe(
   'an IP address, or a range such as 10.0.0.0/8 that starts at its first address and is not /0',
 )
 
-/** Without a slash at its end. */
+/** Reads a public URL, without a trailing slash. */
 export const publicUrl = read(readPublicUrl).describe('an http(s) URL without user name, query and fragment')
 
-/** In lower case. */
+/** Reads an origin, in lower case. */
 export const origin = read(readOrigin).describe(
   'an origin like https://app.example.com, without a trailing slash or a wildcard',
 )
@@ -36,7 +36,7 @@ function readRange(text: string): string | undefined {
   return firstAddress(range, version) === ipaddr.parse(address).toNormalizedString() ? range : undefined
 }
 
-/** `undefined` where the range has more bits than an address. */
+/** Returns `undefined` if the range has more bits than an address. */
 function firstAddress(range: string, version: number): string | undefined {
   try {
     const parser = version === 4 ? ipaddr.IPv4 : ipaddr.IPv6

@@ -3,7 +3,7 @@ import type { TlsMode } from '@bridgekeeper/bridge/parts'
 import ipaddr from 'ipaddr.js'
 import { SetupError } from './setup-error.ts'
 
-/** How a node is reached, each setting read, not yet checked against the others. */
+/** Settings of how a node is reached, each valid, not yet checked against the others. */
 export interface ReachOptions {
   readonly production: boolean
   readonly hasOwnTls: boolean
@@ -56,7 +56,7 @@ export function bridgeSettings(options: ReachOptions): BridgeSettings {
   return { tls, trustedProxies, publicUrls, allowedOrigins, production }
 }
 
-/** [TLS.14] Hints for an operator about how a node is reached. @param url where it listens */
+/** [TLS.14] Returns hints for an operator about how a node is reached. @param url address at which it listens */
 export function reachNotes({ publicUrls }: BridgeSettings, host: string, url: string): readonly string[] {
   const isEverywhere = isIP(host) !== 0 && ipaddr.process(host).range() === 'unspecified'
   if (!isEverywhere || publicUrls.length > 0) return []

@@ -13,12 +13,12 @@ import { derivedKey, type KeyPurpose, loadSecret } from './secret.ts'
 
 const SECRET_MARK = 'secret-mark'
 
-/** State of one installation: its accounts, and the secret behind its tokens. Open until closed. */
+/** State of one installation: its stores, and the secret that signs its tokens. */
 export class DataFolder {
-  /** All that it keeps; a bridge's own stores are among them. */
+  /** All stores, including those of the bridge. */
   readonly stores: Stores
   readonly users: AccountStore
-  /** Every act of an operator, also while nodes run on the same stores. */
+  /** Actions of operators, also while nodes run on the same stores. */
   readonly operations: Operations
   /** Events of this and other processes that the running node must log. */
   readonly outbox: Outbox
@@ -47,8 +47,8 @@ export class DataFolder {
   }
 
   /**
-   * Opens the folder, making it when it is missing, and the database in it, or the one of `DATABASE_URL`.
-   * Several processes may have one folder, and one database, open.
+   * Opens the folder, which it creates if missing, and the database: that of `DATABASE_URL`, else the one in
+   * the folder. Several processes may open the same folder and database.
    * @throws SetupError `data_folder_unusable`, `rights_unsafe`, `database_unusable`, `database_newer`
    */
   static async open(path: string, env: Environment, system: System): Promise<DataFolder> {
@@ -73,8 +73,9 @@ export class DataFolder {
   }
 
   /**
-   * For the bridge itself: from now on the secret that tokens are signed with is that of this folder.
-   * @throws SetupError what is wrong with the secret
+   * Marks this process's secret as the one of the bridge; commands with another secret then refuse to issue
+   * tokens. Call it only for a node.
+   * @throws SetupError if the secret is invalid
    */
   async claim(): Promise<Tokens> {
     const tokens = this.tokens()
@@ -90,7 +91,7 @@ export class DataFolder {
     return derivedKey(loadSecret(this.#env, this.#path), purpose)
   }
 
-  /** Puts an operator's act on record, through whichever node has or gets the log. */
+  /** Records an operator's action in the outbox; the node that has the log open writes it there. */
   async record(event: SecurityEvent): Promise<void> {
     await this.outbox.add(event, this.#system.nowMs())
   }
@@ -99,7 +100,7 @@ export class DataFolder {
     await this.stores.close()
   }
 
-  /** @throws SetupError `secret_mismatch`, or what is wrong with the secret */
+  /** @throws SetupError `secret_mismatch`, or if the secret is invalid */
   async #tokensOfBridge(): Promise<Tokens> {
     const secret = loadSecret(this.#env, this.#path)
     const claimed = await this.stores.settings.get(SECRET_MARK)

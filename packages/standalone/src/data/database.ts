@@ -13,13 +13,14 @@ const DATABASE_FILE = 'bridgekeeper.db'
 const COMPANIONS = ['', '-wal', '-shm', '-journal']
 
 /**
- * Opens the database of an installation: the PostgreSQL that `DATABASE_URL`, or the file `DATABASE_URL_FILE`,
- * names, else a file in the data folder. No message holds anything of the address: there is a password in it.
- * @throws SetupError `data_folder_unusable`, `rights_unsafe`, `secret_unreadable`, `database_unusable`, `database_newer`; nothing was changed then
+ * Opens the database of an installation: the PostgreSQL of `DATABASE_URL` or `DATABASE_URL_FILE`, else a file
+ * in the data folder. Messages never contain the address, since it has a password.
+ * @throws SetupError `data_folder_unusable`, `rights_unsafe`, `secret_unreadable`, `database_unusable`,
+ * `database_newer`; nothing was changed then
  */
 export async function openDatabase(folder: string, env: Environment, system: System): Promise<Stores> {
   const url = databaseUrl(env)
-  // Only commands that need a database load one.
+  // Imported here, so that commands without a database load no driver.
   const { openPostgresStores, openSqliteStores } = await import('../adapters/sql/open.ts')
   try {
     if (url !== undefined) return await openPostgresStores(url, system)
@@ -83,7 +84,7 @@ function newer(which: string): SetupError {
   )
 }
 
-/** By PostgreSQL's SQLSTATE (its manual, appendix A) or the system's code; their own texts may name users. */
+/** Reasons by SQLSTATE (PostgreSQL manual, appendix A) or system error code. The original messages may name users. */
 const REASONS: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'nothing listens at its address',
   ENOTFOUND: 'its host name cannot be resolved',

@@ -12,7 +12,7 @@ const SECRET_FILE = 'jwt-secret'
 
 /**
  * Loads the secret that signs tokens: `JWT_SECRET`, or the content of the file `JWT_SECRET_FILE`. In
- * development one is created and kept in the data folder; in production it must be set.
+ * development one is created and stored in the data folder; in production it must be set.
  *
  * @throws SetupError `secret_missing`, `secret_too_short`, `secret_unreadable`, `rights_unsafe`
  */

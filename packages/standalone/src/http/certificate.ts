@@ -104,7 +104,7 @@ async function readBoth({ certFile, keyFile }: TlsFiles): Promise<Certificate> {
   return { cert, key }
 }
 
-/** @throws Error what is wrong */
+/** @throws Error that says what is wrong */
 function check({ cert, key }: Certificate, system: System): void {
   const { publicKey, validToDate } = new X509Certificate(cert)
   if (validToDate.getTime() <= system.nowMs()) throw new Error('the certificate has expired')

@@ -73,7 +73,7 @@ export interface ListenerOptions {
   }
 }
 
-/** An HTTP server with our limits, over TLS when it is given a certificate. It does not listen yet. */
+/** Creates an HTTP server with our limits, over TLS if there is a certificate. It does not listen yet. */
 export function createListener({ sockets, proxies, onDrop, system, tls }: ListenerOptions): Server {
   const server =
     tls === undefined
@@ -102,7 +102,7 @@ function tlsServer(
     ServerResponse: StrictResponse,
     handshakeTimeout: TLS_HANDSHAKE_MS,
   })
-  // Open connections keep what they began with.
+  // Open connections keep their certificate.
   const use = (renewed: Certificate): void => server.setSecureContext({ ...TLS_OPTIONS, ...renewed })
   server.on('close', watchCertificate(files, certificate, everyMs, system, use, onEvent))
   return server

@@ -7,12 +7,12 @@ import { createListener, type ListenerOptions } from './listener.ts'
 
 export interface ListenerParts {
   readonly onTls: (event: TlsEvent) => void
-  /** `undefined` until it is open. */
+  /** Returns `undefined` until the log is open. */
   readonly log: () => SecurityLog | undefined
   readonly system: System
 }
 
-/** The listener of a node: with its certificate if there is one, and with its bounds of sockets. */
+/** Creates the listener of a node, with TLS if it has a certificate, and with its limits of sockets. */
 export function nodeListener(
   { reach, sockets, tlsFiles }: Pick<ServeSettings, 'reach' | 'sockets' | 'tlsFiles'>,
   certificate: Certificate | undefined,
@@ -24,7 +24,7 @@ export function nodeListener(
   return createListener({ ...options, tls: { files: tlsFiles, certificate, onEvent: onTls } })
 }
 
-/** Logs that sockets are closed at once, sampled for each address. */
+/** Logs sockets that a limit closed, sampled per address. */
 function dropRecorder(log: ListenerParts['log'], system: System): ListenerOptions['onDrop'] {
   const sampler = new Sampler()
   return ({ ip, key }, reason) => {

@@ -23,8 +23,8 @@ import { FOR_APPS, isOwnPath, limitsOf, METADATA, PUBLIC } from './paths.ts'
 const SESSION_COOKIE = /(?:^|;)\s*oauthSession(?:\.sig)?=[^;]*/g
 
 /**
- * The bridge's authorization server, with its pages: admits each request, and gives the library those that it may
- * handle, in one spelling.
+ * The bridge's authorization server, with its pages. Admits each request, and passes it to the library in its
+ * canonical spelling.
  */
 export class AuthorizationServer {
   readonly #parts: AuthorizationServerParts
@@ -61,7 +61,7 @@ export class AuthorizationServer {
     if (PUBLIC.has(path) && letPagesRead(request, response, '*')) return true
     if (FOR_APPS.has(path) && letPagesRead(request, response, this.#origins)) return true
     this.#handle(request, response, name, path).catch((error: unknown) => {
-      // A browser that went away is no fault.
+      // Does not log a browser that disconnected.
       if (!response.socket?.destroyed)
         this.#parts.log.logSecurityEvent({ event: 'page_failed', error: String(error) })
       if (response.headersSent) response.destroy()
@@ -128,8 +128,8 @@ export class AuthorizationServer {
 }
 
 /**
- * Checks each request for access from scratch: the current login decides whose it is, and no approval is
- * reused.
+ * Removes the cookie of the library's session. So the current login decides the user of each request, and no
+ * earlier approval is reused.
  */
 function forgetSession(request: IncomingMessage): void {
   const { cookie } = request.headers
@@ -137,7 +137,7 @@ function forgetSession(request: IncomingMessage): void {
 }
 
 /**
- * Tells the library the requested name, from which it builds its own addresses. Ignores names from a client
+ * Passes the requested name to the library, which builds its addresses from it. Ignores names from a client
  * or a proxy's headers.
  */
 function asNamed({ headers }: IncomingMessage, name: string): void {

@@ -38,7 +38,7 @@ export function consentPage(view: ConsentView): PageOptions {
   return { site, title: 'Connect an app?', main, account: accountOf(loggedIn), narrow: true }
 }
 
-/** A client's name is its own claim; only its address proves an owner. */
+/** Returns the client's name, which is only its own claim; only its address proves an owner. */
 function nameOf({ clientName, clientId }: ConsentView): string {
   const name = cleanText(clientName ?? '').trim()
   return name === '' ? 'An app without a name' : name === clientId ? 'An app' : name
@@ -62,9 +62,9 @@ function serversOf({ serverName, resource }: ConsentView): string {
 }
 
 /**
- * A scope in words for the user.
+ * Describes a scope in words for the user.
  * @param scope canonical
- * @param only the one server that the token is for; `undefined` for all
+ * @param only name of the server that the token is for; `undefined` for all
  */
 export function inWords(scope: string, only?: string): string {
   const { permits = scope, item = '', target } = readScope(scope) ?? {}

@@ -34,7 +34,7 @@ export class DeviceEntry {
     const returnTo = userCode === undefined ? path : `${path}?user_code=${userCode}`
     const loggedIn = await browserSessions.requireLogin(request, response, returnTo)
     if (loggedIn === undefined) return false
-    // The library's next steps are GET requests below /device, for the approval that this check let through.
+    // The library continues with GET requests below /device, for an approval that has passed this check.
     const isPage = request.method === 'POST' || path === '/device'
     const parts = { ...this.#parts, key: this.#parts.pageKey }
     if (isPage && !requireRecentLogin(parts, { request, response }, loggedIn, returnTo)) return false

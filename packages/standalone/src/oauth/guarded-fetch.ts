@@ -54,7 +54,7 @@ export function guardedFetch({ allowLoopback }: GuardedFetchOptions): GuardedFet
   }
 }
 
-/** [OAUTH.25] The same, with client metadata documents reduced before the library judges them. */
+/** [OAUTH.25] Wraps a fetch so that client metadata documents are reduced before the library validates them. */
 export function documentFetch(fetch: GuardedFetch): GuardedFetch {
   return async (url, options) => {
     const response = await fetch(url, options)
@@ -92,7 +92,7 @@ function get(target: URL, options: RequestOptions): Promise<Response> {
   })
 }
 
-/** `unicast` for a public address; an IPv4 address in IPv6's clothes counts as what it is. */
+/** Returns `unicast` for a public address. An IPv4-mapped IPv6 address counts as IPv4. */
 function rangeOf(address: string): string {
   try {
     return ipaddr.process(address).range()

@@ -3,7 +3,7 @@ import { type ClientAddress, denyFor, SlidingWindow } from '@bridgekeeper/bridge
 
 const MINUTE_MS = 60_000
 export const CODE_WINDOW_MS = 15 * MINUTE_MS
-/** Number of counted addresses. Beyond it, the longest idle is evicted, which blocks no address. */
+/** Limit of counted addresses. Beyond it, the counts of the longest idle address are reset. */
 const MAX_ADDRESSES = 10_000
 
 /**
@@ -56,8 +56,8 @@ export class OAuthLimits {
   }
 
   /**
-   * Counts a request for one limit. A proxy's address stands for everybody behind it, so that only limits of a
-   * minute hold for it.
+   * Counts a request for one limit. All clients behind a proxy that does not name them share a count, so only
+   * the limits of one minute apply to them.
    */
   take(kind: Limited, address: ClientAddress | undefined): Verdict<void> {
     const isShared = address === undefined || address.isProxy
@@ -79,7 +79,7 @@ export class OAuthLimits {
     return allow(undefined)
   }
 
-  /** The code was not wrong. */
+  /** Gives back a try whose code was correct. */
   codeWasRight(keys: readonly string[]): void {
     for (const key of keys) this.#wrongCodes.giveBack(key)
   }

@@ -8,7 +8,7 @@ import type { ErrorAnswers } from './error-answers.ts'
 import { ROUTES } from './oidc-provider.ts'
 import { codeWords } from './user-code.ts'
 
-/** Steps before and after the library handles a request. */
+/** Adds the steps before and after the library handles a request. */
 export function useMiddleware(
   provider: Provider,
   base: string,
@@ -60,8 +60,9 @@ function afterDeviceRequest(ctx: KoaContextWithOIDC, polls: DevicePolls): void {
 }
 
 /**
- * [OAUTH.21] Headers of the library's own answers; our pages replace them. A page of the library runs its own script
- * and may post a code to an app, so that there is no `form-action`: browsers apply that to the app's redirects too.
+ * [OAUTH.21] Headers of the library's own answers; our pages replace them. A page of the library runs its own
+ * script and may post a code to an app, so there is no `form-action`: browsers apply that to the app's
+ * redirects too.
  */
 const ANSWER_HEADERS = {
   'X-Content-Type-Options': 'nosniff',
@@ -70,7 +71,7 @@ const ANSWER_HEADERS = {
   'Content-Security-Policy': "default-src 'none'; script-src; frame-ancestors 'none'; base-uri 'none'",
 }
 
-/** Answers a failure here: Koa would drop every header. */
+/** Answers an exception here, because Koa would drop every header. */
 async function caught(
   ctx: KoaContextWithOIDC,
   provider: Provider,

@@ -28,12 +28,12 @@ export const GRANT_MS = 90 * 86_400_000
 const DEVICE_CODE_SECONDS = 600
 const REFRESH_TOKEN_SECONDS = 30 * 86_400
 const CODE_SECONDS = 60
-/** A client's signed assertion is remembered until it expires, to be used once. */
+/** Maximum lifetime of a client's signed assertion, which is remembered until it expires so that it works once. */
 const MAX_ASSERTION_SECONDS = 900
 const MAX_DEVICE_NAME_CHARS = 64
 
 export interface OidcProviderParts {
-  /** The name of the bridge that clients request: the issuer that they see. */
+  /** The bridge's name that the client used; it is the issuer for this client. */
   readonly name: string
   /** The bridge's first name. Resources and tokens use it, regardless of the requested name. */
   readonly issuer: string
@@ -43,9 +43,9 @@ export interface OidcProviderParts {
   readonly users: Pick<UserStore, 'findById'>
   readonly sessions: SessionStore
   readonly system: System
-  /** Anyone may register a client, which each user must still approve. */
+  /** Whether anyone may register a client. Each user must still approve it. */
   readonly allowRegistration: boolean
-  /** The bridge is reached at this machine only. */
+  /** Whether the bridge is reachable on this machine only. */
   readonly isLoopback: boolean
   readonly devicePages: DevicePages
   readonly mayFetchMetadata: (ctx: KoaContextWithOIDC) => boolean
@@ -82,7 +82,7 @@ export function createOidcProvider(parts: OidcProviderParts, site: Site): Provid
   return provider
 }
 
-/** The paths of the library's endpoints; those of steps have an id added. */
+/** Paths of the library's endpoints. The library appends an id for the steps of an interaction. */
 export const ROUTES = {
   authorization: '/oauth/authorize',
   token: '/oauth/token',
@@ -104,7 +104,7 @@ function cookies(key: Uint8Array): NonNullable<Configuration['cookies']> {
   }
 }
 
-/** [OAUTH.7] [OAUTH.11] Which clients are allowed, and how they authenticate. */
+/** [OAUTH.7] [OAUTH.11] Rules for clients and their authentication. */
 function clientRules({ system }: OidcProviderParts): Partial<Configuration> {
   return {
     clientAuthMethods: ['none', 'client_secret_basic', 'client_secret_post', 'private_key_jwt'],
@@ -214,7 +214,7 @@ function features(parts: OidcProviderParts): NonNullable<Configuration['features
   }
 }
 
-/** The machine's name and key that the user is shown; allowed with a device code only. */
+/** Requires the machine's name, which the approval page shows, in requests for a device code. Others ignore it. */
 function deviceName(ctx: KoaContextWithOIDC, value: string | undefined): void {
   if (!isForDevice(ctx)) return
   if (value === undefined || value.trim() === '' || value.length > MAX_DEVICE_NAME_CHARS)

@@ -11,7 +11,7 @@ export interface AuthorizationServerParts {
   readonly issuer: string
   readonly site: Site
   readonly signingKey: SigningKey
-  /** 32 bytes: seals records and signs cookies. */
+  /** Seals records; 32 bytes. */
   readonly recordKey: Uint8Array
   readonly cookieKey: Uint8Array
   /** Key of the account pages' forms. */

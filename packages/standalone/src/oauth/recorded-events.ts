@@ -4,7 +4,7 @@ import type { SecurityLog, System } from '@bridgekeeper/bridge'
 import { type ClientAddress, Sampler } from '@bridgekeeper/bridge/parts'
 import type { errors, KoaContextWithOIDC, Provider } from 'oidc-provider'
 
-/** Refusals of the library that belong on record. */
+/** Refusals of the library that are logged. */
 const REFUSALS = [
   'authorization.error',
   'device_authorization.error',
@@ -16,7 +16,7 @@ const REFUSALS = [
 const USUAL: readonly string[] = ['authorization_pending', 'slow_down']
 const CODE = /^[a-z_]{1,40}$/
 
-/** Puts on record what the authorization server refuses, and what fails in it. */
+/** Logs refusals, failures and registrations of the authorization server. */
 export function recordEvents(
   provider: Provider,
   log: Pick<SecurityLog, 'logSecurityEvent'>,

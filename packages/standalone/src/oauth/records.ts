@@ -54,7 +54,7 @@ export class Records implements Adapter {
     this.#parts = parts
   }
 
-  /** @throws errors.InvalidClientMetadata, errors.InvalidRequest for what is too large to be kept */
+  /** @throws errors.InvalidClientMetadata, errors.InvalidRequest for a record that is too large */
   async upsert(id: string, payload: AdapterPayload, expiresInSeconds?: number): Promise<void> {
     const { store, key, system } = this.#parts
     const text = JSON.stringify(payload)

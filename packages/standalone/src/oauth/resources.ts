@@ -23,7 +23,7 @@ export function resourceServer(
   resource: string,
   clientId: string,
 ): ResourceServer {
-  // The user sees one resource on the page: what they allow is that one.
+  // The page shows one resource, so a request may name only one.
   const asked: unknown = ctx.oidc.params?.resource
   if (Array.isArray(asked) && asked.length > 1) throw new errors.InvalidTarget(ONE_AT_A_TIME)
   const isEnrolment = resource === enrolmentResource(issuer)

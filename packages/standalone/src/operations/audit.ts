@@ -7,7 +7,7 @@ import { type Verification, verifyLog } from '../security-log/verify.ts'
 
 /**
  * Verifies the security log of a data folder, also while a node runs on it. Changes nothing.
- * @throws SetupError `log_missing`, `log_unusable`, or what is wrong with the secret
+ * @throws SetupError `log_missing`, `log_unusable`, or if the secret is invalid
  */
 export function verifySecurityLog(folder: string, env: Environment): Verification {
   if (!hasLog(folder)) {

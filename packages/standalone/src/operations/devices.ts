@@ -5,7 +5,7 @@ import { type OfUser, ofUsers } from './of-users.ts'
 import type { OperationParts } from './parts.ts'
 import type { UserOperations } from './users.ts'
 
-/** Acts on enrolled machines. */
+/** Actions on enrolled machines. */
 export class DeviceOperations {
   readonly #parts: OperationParts
   readonly #users: UserOperations
@@ -15,7 +15,7 @@ export class DeviceOperations {
     this.#users = users
   }
 
-  /** The machines that are enrolled, of one user or of all. @throws SetupError `user_unknown` */
+  /** Lists the enrolled machines of one user or of all. @throws SetupError `user_unknown` */
   list(email?: string): Promise<readonly OfUser<Device>[]> {
     return ofUsers(this.#users, email, (userId) => this.#parts.devices.ofUser(userId))
   }
@@ -31,7 +31,7 @@ export class DeviceOperations {
     )
   }
 
-  /** Revokes a machine: its login ends, what it has open closes, and its key is never enrolled again. */
+  /** Revokes a machine: ends its login, closes its connections, and bars its key for ever. */
   async revoke(device: Device, actor: Actor): Promise<Device> {
     const { devices, revoke, log, system } = this.#parts
     const { userId, deviceId } = device

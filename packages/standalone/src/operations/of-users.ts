@@ -3,7 +3,7 @@ import type { UserOperations } from './users.ts'
 /** Something of a user, with the email by which operators know the user. */
 export type OfUser<T> = T & { readonly email: string }
 
-/** Finds what one user has, or, without an email, what all users have. @throws SetupError `user_unknown` */
+/** Lists the entries of one user or, without an email, of all users. @throws SetupError `user_unknown` */
 export async function ofUsers<T>(
   users: UserOperations,
   email: string | undefined,

@@ -4,7 +4,7 @@ import { passwordProblem } from '../passwords/password-rules.ts'
 import type { Actor } from '../ports.ts'
 import type { OperationParts } from './parts.ts'
 
-/** Acts on passwords. */
+/** Actions on passwords. */
 export class PasswordOperations {
   readonly #parts: OperationParts
 
@@ -12,7 +12,7 @@ export class PasswordOperations {
     this.#parts = parts
   }
 
-  /** Checks a password before anything is done. @throws SetupError `password_refused` */
+  /** Checks a password without storing it. @throws SetupError `password_refused` */
   check(email: string, password: string): void {
     const problem = passwordProblem(password, email)
     if (problem === undefined) return

@@ -4,7 +4,7 @@ import type { DeviceOperations } from './devices.ts'
 import type { OperationParts } from './parts.ts'
 import { known } from './users.ts'
 
-/** Acts that end everything of one user. */
+/** Actions that end the logins of one user. */
 export class RevocationOperations {
   readonly #parts: OperationParts
   readonly #deviceOperations: DeviceOperations

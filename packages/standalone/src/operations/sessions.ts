@@ -12,7 +12,7 @@ import type { UserOperations } from './users.ts'
 export const SESSION_GROUPS = ['logins', 'apps', 'machines'] as const
 export type SessionGroup = (typeof SESSION_GROUPS)[number]
 
-/** Acts on login sessions. */
+/** Actions on login sessions. */
 export class SessionOperations {
   readonly #parts: OperationParts
   readonly #users: UserOperations

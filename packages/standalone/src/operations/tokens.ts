@@ -14,7 +14,7 @@ export interface TokenParts {
   readonly tokens: () => Promise<Tokens>
 }
 
-/** Acts on access tokens that an operator issues. */
+/** Actions on access tokens that an operator issues. */
 export class TokenOperations {
   readonly #parts: TokenParts
   readonly #users: UserOperations
@@ -24,7 +24,7 @@ export class TokenOperations {
     this.#users = users
   }
 
-  /** The sessions of issued tokens that have not ended, of one user or of all. @throws SetupError `user_unknown` */
+  /** Lists the active sessions of issued tokens, of one user or of all. @throws SetupError `user_unknown` */
   list(email?: string): Promise<readonly OfUser<Session>[]> {
     return ofUsers(this.#users, email, async (userId) => {
       const sessions = await this.#parts.sessions.ofUser(userId)
@@ -34,8 +34,8 @@ export class TokenOperations {
 
   /**
    * Issues a token for a new login.
-   * @param scopes what it allows; everything unless given
-   * @throws SetupError `scope_invalid`, `secret_mismatch`, or what is wrong with the secret
+   * @param scopes scopes of the token; without them it is unlimited
+   * @throws SetupError `scope_invalid`, `secret_mismatch`, or if the secret is invalid
    */
   async issue(
     user: User,

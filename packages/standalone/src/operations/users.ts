@@ -18,7 +18,7 @@ export interface UserPage {
 /** A user id that may no longer exist. */
 type Target = Pick<User, 'userId'>
 
-/** Acts on users. Each rejects while the store is down. */
+/** Actions on users. Each rejects while the store is down. */
 export class UserOperations {
   readonly #parts: OperationParts
 
@@ -86,7 +86,10 @@ export class UserOperations {
     return user
   }
 
-  /** Refuses the user's tokens until the user is resumed, and ends what is open. @throws SetupError `user_unknown` */
+  /**
+   * Refuses the user's tokens until the user is resumed, and ends everything that the user has open. @throws
+   * SetupError `user_unknown`
+   */
   async suspend({ userId }: Target, actor: Actor): Promise<User> {
     const user = await this.#setState(userId, 'suspended')
     await this.#parts.log.logSecurityEvent({ event: 'user_suspended', userId, ...actor })

@@ -49,7 +49,7 @@ export class FairTurns {
     return new Promise((start, reject) => queue.push({ start, refuse: () => reject(this.#busy()) }))
   }
 
-  /** Refuses the newest job of the longest queue, where that stays as long as the asker's. */
+  /** Refuses the newest job of the longest queue, if that queue stays at least as long as the asker's. */
   #makeRoom(ownLength: number): boolean {
     const longest = [...this.#queues.values()].reduce((a, b) => (b.length > a.length ? b : a))
     if (longest.length <= ownLength + 1) return false

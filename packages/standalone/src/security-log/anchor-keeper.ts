@@ -7,7 +7,7 @@ export class AnchorKeeper {
   readonly #system: System
   readonly #write: (done: () => void) => void
   #state: 'idle' | 'waiting' | 'writing' = 'idle'
-  /** Whether a line came during the write, which it may have missed. */
+  /** Whether a line was added during the write, which may not cover it. */
   #again = false
   #cancel = (): void => {}
   #whenIdle: (() => void) | undefined
@@ -17,7 +17,7 @@ export class AnchorKeeper {
     this.#write = write
   }
 
-  /** A line came. */
+  /** Schedules a write. Call it after each line. */
   follow(): void {
     if (this.#state === 'waiting') return
     if (this.#state === 'writing') {
@@ -28,7 +28,7 @@ export class AnchorKeeper {
     this.#cancel = this.#system.after(FOLLOW_MS, () => this.#writeNow())
   }
 
-  /** Resolves after the last write; later ones are refused. */
+  /** Cancels a scheduled write, and resolves after one in flight. Do not call `follow` afterwards. */
   close(): Promise<void> {
     this.#cancel()
     if (this.#state !== 'writing') return Promise.resolve()

@@ -21,7 +21,7 @@ export interface AnchoredHead extends Head {
 /** State of the anchor file: `missing`, `unproven` (made with another key, or unreadable), or a head. */
 export type Anchor = AnchoredHead | 'missing' | 'unproven'
 
-/** @throws when the file is there and cannot be read */
+/** Reads and verifies the anchor. @throws if the file exists and cannot be read */
 export function readAnchor(path: string, key: Uint8Array): Anchor {
   let text: string
   try {
@@ -37,7 +37,7 @@ export function readAnchor(path: string, key: Uint8Array): Anchor {
   return proven ? head : 'unproven'
 }
 
-/** Replaces the anchor in one step, so that a reader or a crash finds the old one or the new one. @throws */
+/** Replaces the anchor atomically: a reader or a crash finds the old one or the new one. @throws if it cannot */
 export function writeAnchorSync(path: string, head: AnchoredHead, key: Uint8Array): void {
   const fd = openSync(draftOf(path), 'w', 0o600)
   try {
@@ -49,7 +49,7 @@ export function writeAnchorSync(path: string, head: AnchoredHead, key: Uint8Arra
   renameSync(draftOf(path), path)
 }
 
-/** The same, without waiting. An anchor that cannot be written stays behind; the next one catches up. */
+/** Replaces the anchor asynchronously. Ignores errors: the old anchor stays, and the next write catches up. */
 export function writeAnchor(path: string, head: AnchoredHead, key: Uint8Array, done: () => void): void {
   writeFile(draftOf(path), anchorText(head, key), { mode: 0o600 }, (error) =>
     error === null ? rename(draftOf(path), path, done) : done(),
@@ -70,12 +70,15 @@ function macOf({ seq, hash, fileSeq }: AnchoredHead, key: Uint8Array): Buffer {
   return createHmac('sha256', key).update(`${seq} ${hash} ${fileSeq}`).digest()
 }
 
-/** Whether an archived file may begin with this line: no other file was begun in between. */
+/**
+ * Whether an archived file may begin with this line. Lines between the anchored file's first line and the
+ * anchored line belong to that file, so none of them begins another.
+ */
 export function mayBegin(firstSeq: number, anchor: AnchoredHead): boolean {
   return firstSeq <= anchor.fileSeq || firstSeq > anchor.seq
 }
 
-/** Whether the file of the anchor may begin with this line: it did then, or it was begun since. */
+/** Whether the current file may begin with this line: as anchored, or after the anchored line. */
 export function beginsAsAnchored(firstSeq: number, anchor: AnchoredHead): boolean {
   return firstSeq === anchor.fileSeq || firstSeq > anchor.seq
 }

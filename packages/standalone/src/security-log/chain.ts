@@ -6,10 +6,10 @@ export interface Head {
   readonly hash: string
 }
 
-/** Before the first line. */
+/** Head before the first line. */
 export const START: Head = { seq: 0, hash: '0'.repeat(64) }
 
-/** `,"hash":"` … `"}` */
+/** Length of `,"hash":"`, 64 digits and `"}`. */
 const CLOSING_CHARS = 75
 const HASH = /^[0-9a-f]{64}$/
 const SEQ = /^[1-9]\d{0,15}$/
@@ -25,7 +25,7 @@ export function linkHash(previous: string, covered: string): string {
   return hash('sha256', previous + covered, 'hex')
 }
 
-/** A line with its number and hash, ending in a line feed, and the head after it. */
+/** Completes a line with its number, its hash and a line feed. Also returns the head after it. */
 export function chained(before: Head, body: string): { readonly line: string; readonly head: Head } {
   const seq = before.seq + 1
   const covered = `${body},"seq":${seq}`

@@ -10,22 +10,22 @@ export function currentPath(folder: string): string {
   return join(folder, CURRENT)
 }
 
-/** The anchor, kept beside the log. */
+/** Path of the anchor, beside the log. */
 export function anchorPath(folder: string): string {
   return join(folder, `${CURRENT}.head`)
 }
 
-/** Name of a full file, by the number of its first line. */
+/** Path of an archived file, named by the number of its first line. */
 export function archivePath(folder: string, firstSeq: number): string {
   return join(folder, `security-${firstSeq}.log`)
 }
 
-/** The files that were put aside, oldest first. */
+/** Paths of the archived files, oldest first. */
 export function archivePaths(folder: string): string[] {
   return archiveSeqs(folder).map((seq) => archivePath(folder, seq))
 }
 
-/** The numbers in their names, in order. */
+/** Numbers in the names of the archived files, in ascending order. */
 export function archiveSeqs(folder: string): number[] {
   return readdirSync(folder)
     .map(archiveSeq)

@@ -1,9 +1,9 @@
 import { closeSync, existsSync, fstatSync, openSync, renameSync, write, writeSync } from 'node:fs'
 import type { System } from '@bridgekeeper/bridge'
 
-/** After a write that took longer, later ones go through the thread pool. */
+/** Longest quick write. After a slower one, later writes go through the thread pool. */
 const SLOW_WRITE_MS = 5
-/** The same for a write of the thread pool, which also waits for its turn. */
+/** Longest quick write of the thread pool, which includes the wait for a thread. */
 const SLOW_POOL_WRITE_MS = 20
 /**
  * Number of quick writes of the thread pool in a row after which the disk is trusted again. It is small: on a
@@ -11,30 +11,31 @@ const SLOW_POOL_WRITE_MS = 20
  */
 const QUICK_WRITES = 8
 const RETRY_MS = 1_000
-/** Bytes that may wait to be written; a record beyond them is refused. */
+/** Limit of bytes that wait to be written; further lines are refused. */
 const MAX_PENDING_BYTES = 1_048_576
-/** Bytes held back until the end of the event loop's turn. */
+/** Limit of bytes held back until the end of the event loop's turn. */
 const MAX_HELD_BYTES = 65_536
 
 export interface LogFileOptions {
-  /** Open for appending; closed by this. */
+  /** Descriptor of the file, open for appending; `close` closes it. */
   readonly fd: number
   readonly path: string
   readonly system: System
-  /** The file is put aside once it has this size. */
+  /** Size at which the file is rotated. */
   readonly maxBytes: number
   /** Names a rotated file by the number of its first line. */
   readonly archivePath: (firstSeq: number) => string
-  /** The number of the first line in it, or of the next one where it is empty. */
+  /** Number of its first line, or of the next line if it is empty. */
   readonly firstSeq: number
   /** Called when writing works again after this error, or after it was too slow. */
   readonly onMended: (error: Error) => void
 }
 
 /**
- * Appends lines to a file: each at once while the disk is fast, or with the others of its turn of the event
- * loop where others follow; and through the thread pool, all that waits in one write, while it is slow. A write that fails is tried again every second, from the very byte
- * where it stopped. Lines must be ASCII, so that their characters are their bytes.
+ * Appends lines to a file. While the disk is fast, it writes each line at once, or together with others of
+ * the same turn of the event loop. While the disk is slow, it writes all pending lines at once through the
+ * thread pool. It retries a failed write every second, from the byte where it stopped. Lines must be ASCII,
+ * so that a character is a byte.
  */
 export class LogFile {
   readonly #options: LogFileOptions
@@ -42,7 +43,7 @@ export class LogFile {
   #sizeBytes: number
   #rotateAtBytes: number
   #firstSeq: number
-  /** Lines that wait for the write before them or for the end of the turn, and the number of the first one. */
+  /** Lines that wait for the current write or the end of the turn, and the number of the first one. */
   #queue = ''
   #queueSeq = 0
   /** The batch being written, or the one that failed; bytes before the offset are in the file. */
@@ -53,7 +54,7 @@ export class LogFile {
   #error: Error | undefined
   #refused = false
   #cancelRetry = (): void => {}
-  /** Quick writes that the disk still owes. */
+  /** Quick writes in a row that are still needed before the disk is trusted again. */
   #onGuard = 0
   #appendedBytes = 0
   #writtenBytes = 0
@@ -68,17 +69,17 @@ export class LogFile {
     this.#firstSeq = options.firstSeq
   }
 
-  /** Whether the last write went well, or is still on its way, and no line found the queue full since. */
+  /** Whether no write has failed and no line was refused since the last successful batch. */
   get writable(): boolean {
     return this.#error === undefined && !this.#refused
   }
 
-  /** The number of the first line in the file, or of the next one where it is empty. */
+  /** Number of the first line in the file, or of the next line if it is empty. */
   get firstSeq(): number {
     return this.#firstSeq
   }
 
-  /** Whether a line of this size may be appended; otherwise it is lost. */
+  /** Whether a line of this size may be appended. If not, the caller drops it, and `writable` becomes false. */
   hasRoom(countBytes: number): boolean {
     if (this.#appendedBytes - this.#writtenBytes + countBytes <= MAX_PENDING_BYTES) return true
     this.#refused = true
@@ -97,17 +98,17 @@ export class LogFile {
     setImmediate(this.#endTurn)
   }
 
-  /** Runs once all that was appended so far is written or is known to have failed: at once where it is. */
+  /** Runs the callback once everything appended so far is written or has failed; immediately if it already is. */
   afterWritten(run: () => void): void {
     const isWritten = this.#batch === undefined && this.#queue === ''
     if (isWritten || this.#error !== undefined) return run()
     this.#waiting.push({ untilBytes: this.#appendedBytes, run })
   }
 
-  /** Writes what waits, once more where it failed before, and closes the file. */
+  /** Writes the pending lines, with one more attempt after a failure, and closes the file. */
   close(): Promise<void> {
     this.#endTurn()
-    // A try that comes while this one is under way would write the same once more.
+    // A retry during the last write would write the same bytes again.
     this.#cancelRetry()
     return new Promise((resolve) => {
       this.#whenSettled = () => {
@@ -139,7 +140,7 @@ export class LogFile {
     else this.#releaseWritten()
   }
 
-  /** Through the thread pool. */
+  /** Writes the queue through the thread pool. */
   #writeQueue(): void {
     this.#writeBatch(this.#begin(this.#takeQueue(), 0))
   }
@@ -231,7 +232,8 @@ export class LogFile {
 }
 
 /**
- * Rotates the file. If no new one can be created, the old one keeps growing under its new name until one can.
+ * Rotates the file. If no new file can be created, the old one keeps growing under its new name until one
+ * can.
  *
  * @returns the new file, open for appending; `undefined` without one
  */

@@ -15,15 +15,15 @@ export interface NodeLogOptions {
   readonly sinks?: readonly LineSink[]
 }
 
-/** The file that a node locks while it has the log open. */
+/** Path of the file that a node locks while it has the log open. */
 export function lockPath(folder: string): string {
   return `${currentPath(folder)}.lock`
 }
 
 /**
- * Opens the security log of a data folder for this process alone, and brings in every second what other
- * processes, such as `bridgekeeper user add`, left for it.
- * @throws SetupError `data_folder_busy`, `log_unusable`, `rights_unsafe`, or what is wrong with the secret
+ * Opens the security log of a data folder for this process alone. Every second it also writes the events that
+ * other processes, such as `bridgekeeper user add`, left in the outbox.
+ * @throws SetupError `data_folder_busy`, `log_unusable`, `rights_unsafe`, or if the secret is invalid
  */
 export function openNodeLog(options: NodeLogOptions): ChainedLog {
   const { data, system } = options
@@ -110,7 +110,7 @@ function openOrUnlock(
   }
 }
 
-/** A full or locked database ends no node; waiting events are written next time. */
+/** Ignores errors: a full or locked database must not end the node, and the next drain retries. */
 async function attemptOnly(act: () => Promise<void>): Promise<void> {
   try {
     await act()

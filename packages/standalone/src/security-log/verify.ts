@@ -6,7 +6,7 @@ import { anchorPath, archivePaths, archiveSeq, currentPath } from './files.ts'
 
 /** A fault of the log. */
 export interface Problem {
-  /** The file's name, where it is about one. */
+  /** Name of the file, if the problem is in one. */
   readonly file?: string
   /** Counted from 1. */
   readonly line?: number
@@ -107,7 +107,7 @@ function* chunksOf(fd: number): Generator<string> {
   }
 }
 
-/** Follows the chain from line to line and keeps nothing but where it is. */
+/** Follows the chain from line to line. Holds only its position. */
 class ChainReader {
   readonly #anchor: Anchor
   readonly #problems: Problem[] = []

@@ -9,7 +9,7 @@ export type Form = ReadonlyMap<string, string>
 export const MAX_BODY_BYTES = 65_536
 const FORM_TYPE = 'application/x-www-form-urlencoded'
 
-/** Reads a posted form. Rejects when the client goes away. */
+/** Reads a posted form. Rejects if the client disconnects. */
 export async function readForm(request: IncomingMessage): Promise<Verdict<Form>> {
   if (mediaType(request) !== FORM_TYPE) return deny('form_invalid')
   const body = await readSmallBody(request)
@@ -19,7 +19,7 @@ export async function readForm(request: IncomingMessage): Promise<Verdict<Form>>
   return form.size === fields.length ? allow(form) : deny('form_invalid')
 }
 
-/** Reads a posted JSON object. Rejects when the client goes away. */
+/** Reads a posted JSON object. Rejects if the client disconnects. */
 export async function readJson(
   request: IncomingMessage,
 ): Promise<Verdict<Readonly<Record<string, unknown>>>> {
@@ -34,7 +34,7 @@ export function mediaType(request: IncomingMessage): string | undefined {
   return request.headers['content-type']?.split(';')[0]?.trim().toLowerCase()
 }
 
-/** Reads a body of at most 64 KiB. Rejects when the client goes away. @returns `undefined` when it is too large */
+/** Reads a body of at most 64 KiB. Rejects if the client disconnects. @returns `undefined` if it is too large */
 export function readSmallBody(request: IncomingMessage): Promise<string | undefined> {
   return readText(request, MAX_BODY_BYTES)
 }

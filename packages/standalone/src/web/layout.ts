@@ -14,11 +14,11 @@ export interface PageOptions {
   readonly narrow?: boolean
   /** Name of a script, such as `passkeys.js`; the page must be usable without it. */
   readonly script?: string | undefined
-  /** Address that the browser continues to automatically. */
+  /** Address to which the browser continues automatically. */
   readonly goOnTo?: string
 }
 
-/** A message about an act, read out by screen readers when the page opens. */
+/** A message about an action, which screen readers announce when the page opens. */
 export interface Notice {
   readonly kind: 'bad' | 'good'
   readonly text: string
@@ -26,7 +26,7 @@ export interface Notice {
 
 const STYLE_ELEMENT = Html.trusted(`<style>${STYLE}</style>`)
 
-/** A whole page, in our one layout. */
+/** Renders a page in the common layout. */
 export function page(options: PageOptions): Html {
   const { site, title, main, account, notice, narrow, script, goOnTo } = options
   return html`<!doctype html>
@@ -71,12 +71,12 @@ export interface FormOptions {
   /** CSRF token of the visitor; see `formToken`. */
   readonly token: string
   readonly fields: HtmlValue
-  /** Values that go along unseen. */
+  /** Hidden fields. */
   readonly hidden?: Readonly<Record<string, string>>
   readonly wide?: boolean
 }
 
-/** [CSRF.2] A form that brings its token along. */
+/** [CSRF.2] Renders a form with its CSRF token. */
 export function form({ site, action, token, fields, hidden = {}, wide }: FormOptions): Html {
   const values = Object.entries({ ...hidden, [FORM_TOKEN]: token }).map(
     ([name, value]) => html`<input type="hidden" name="${name}" value="${value}">`,
@@ -94,11 +94,11 @@ export interface FieldOptions {
   readonly hint?: string
   readonly focus?: boolean
   readonly maxLength?: number
-  /** Six digits, with the keyboard of a phone that has digits. */
+  /** Whether the field takes a six-digit code; phones then show digits. */
   readonly isCode?: boolean
 }
 
-/** A labelled field, which must be filled in. */
+/** Renders a labelled, required field. */
 export function field(options: FieldOptions): Html {
   const { name, label, type = 'text', autocomplete, value, hint, focus, maxLength = 254, isCode } = options
   return html`<label for="${name}">${label}</label>
@@ -116,7 +116,7 @@ export function button(text: string, kind: 'main' | 'plain' | 'bad' | 'link' = '
   return html`<button class="${kind}"${label !== undefined && html` aria-label="${label}"`}>${text}</button>`
 }
 
-/** A section of a page with its heading. */
+/** Renders a section with a heading. */
 export function card(heading: string, content: HtmlValue): Html {
   return html`<section class="card"><h2>${heading}</h2>${content}</section>`
 }

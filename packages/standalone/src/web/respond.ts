@@ -8,7 +8,7 @@ import type { Site } from './site.ts'
 import { STYLE_SOURCE } from './style.ts'
 
 /**
- * [PAGE.2] Headers of every page: only our own style, and on pages that say so our script; no frames, no
+ * [PAGE.2] Headers of every page: only our own style, and on pages that request it our script; no frames, no
  * caching, no referrer to other sites. Referrers stay within the origin, because without one browsers send
  * `Origin: null` with our own forms. Source: CSP 3; OWASP ASVS 3.4.
  */
@@ -70,7 +70,7 @@ export function sendOnward(response: ServerResponse, site: Site, path: string): 
   sendPage(response, { site, title: 'One moment', main, narrow: true, goOnTo: site.base + path })
 }
 
-/** The same, to another site. */
+/** Continues to another site, through a page of this one. */
 export function sendAway(response: ServerResponse, site: Site, url: URL): void {
   const main = html`<p><a class="button" href="${url.href}">Continue</a></p>`
   sendPage(response, { site, title: 'One moment', main, narrow: true, goOnTo: url.href })

@@ -18,7 +18,7 @@ export function sqlCallTimes(db: Database): CallTimesStore {
       )
     },
     async save(entries) {
-      // In one order everywhere, so that two nodes never wait for each other.
+      // Sorts the rows, so that two nodes lock them in the same order and cannot deadlock.
       const rows = [...new Map(entries)].map(toRow).sort((a, b) => (a.user_id < b.user_id ? -1 : 1))
       await db.transaction().execute(async (transaction) => {
         for (let at = 0; at < rows.length; at += ROWS_AT_ONCE) {

@@ -76,7 +76,7 @@ async function addDevice(transaction: Database, device: Device): Promise<void> {
   for (const key of device.keys) await addKey(transaction, device, key)
 }
 
-/** A user who replaces and revokes without end does not fill the table. */
+/** Deletes a user's oldest retired and revoked keys, so that endless rotations cannot fill the table. */
 async function forgetOldest(transaction: Database, userId: string, nowMs: number): Promise<void> {
   const old = transaction
     .selectFrom('device_keys')
@@ -143,7 +143,10 @@ async function rotateKey(
   return device.user_id
 }
 
-/** In one statement, so that of two copies at once one is noticed. */
+/**
+ * Records a connection that follows the previous one. Uses one statement, so that one of two copies that
+ * connect at once is detected.
+ */
 async function continueFrom(
   db: Database,
   deviceId: string,
@@ -175,7 +178,7 @@ async function continueFrom(
   return known === undefined ? 'unknown' : 'diverged'
 }
 
-/** Its session ends with it. */
+/** Deletes a device and ends its session. */
 async function revokeDevice(transaction: Database, deviceId: string, atMs: number): Promise<void> {
   const device = await transaction
     .deleteFrom('devices')

@@ -2,17 +2,17 @@ import { z } from 'zod'
 import type { RefreshTokenStore } from '../../ports.ts'
 import type { Database } from './schema.ts'
 
-/** Uses of which a session keeps the time. */
+/** Number of latest uses whose times a session keeps. */
 const KEPT_USES = 8
 const usesSchema = z.array(z.number())
 
 interface Chain {
   readonly generation: number
-  /** When the generations before this one were used, the latest first. */
+  /** Times at which the earlier generations were used, the latest first. */
   readonly usedAtMs: readonly number[]
 }
 
-/** The place of each session in the chain of its refresh tokens, in the session's own row. */
+/** Stores the position of each session in its chain of refresh tokens, in the session's row. */
 export function sqlRefreshTokens(db: Database): RefreshTokenStore {
   return {
     async redeem(sessionId, generation, atMs) {
@@ -20,7 +20,7 @@ export function sqlRefreshTokens(db: Database): RefreshTokenStore {
       if (before === undefined || generation > before.generation) return { state: 'unknown' }
       if (generation === before.generation && (await advance(db, sessionId, before, atMs)))
         return { state: 'good', next: generation + 1 }
-      // Another use may have come in between.
+      // Another use may have advanced the chain in between.
       const chain = await chainOf(db, sessionId, atMs)
       if (chain === undefined) return { state: 'unknown' }
       const usedAtMs = chain.usedAtMs[chain.generation - 1 - generation]
@@ -29,7 +29,7 @@ export function sqlRefreshTokens(db: Database): RefreshTokenStore {
   }
 }
 
-/** In one statement, so that of two uses at once one is first. */
+/** Advances the chain in one statement, so that only one of two concurrent uses succeeds. */
 async function advance(
   db: Database,
   sessionId: string,

@@ -40,9 +40,8 @@ export function sqlSessions(db: Database, system: System, sweep: Sweep): Session
 }
 
 /**
- * Ends sessions with all that lives by them: the grants of clients, and where they were seen.
- * To be called in a transaction.
- * @returns how many there were
+ * Ends sessions, and deletes their grants and fingerprints. Must run in a transaction.
+ * @returns the number of ended sessions
  */
 export async function endSessions(
   transaction: Database,
@@ -52,7 +51,7 @@ export async function endSessions(
   const ended = transaction.selectFrom('sessions').select('session_id').where(column, '=', value)
   await transaction.deleteFrom('fingerprints').where('session_id', 'in', ended).execute()
   await transaction.deleteFrom('oauth_records').where('grant_id', 'in', ended).execute()
-  // The grant itself is named by its id.
+  // A grant has no `grant_id`: its own id is that of the session.
   await transaction
     .deleteFrom('oauth_records')
     .where('model', '=', 'Grant')

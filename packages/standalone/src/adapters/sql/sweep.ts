@@ -2,10 +2,10 @@ import type { System } from '@bridgekeeper/bridge'
 import type { Database } from './schema.ts'
 
 const SWEEP_EVERY_MS = 60_000
-/** A login that was not seen for so long is forgotten; tokens live a year at most. */
+/** Age at which a fingerprint is deleted; tokens are valid for a year at most. */
 const FORGET_FINGERPRINT_MS = 366 * 86_400_000
 
-/** Begins to take out what has run out, once a minute at most; to be called when something was added. */
+/** Starts to delete expired rows, at most once a minute. Call it after adding a row. */
 export type Sweep = () => void
 
 /** Queries never return expired rows, so a late or failed sweep does no harm. */
