@@ -2,7 +2,6 @@ import { basename, dirname, sep } from 'node:path'
 import type { Env } from '../env.ts'
 import { ConfigError } from './config-error.ts'
 
-/** Source of variables, such as `process.env`. */
 /** Values from which variables are filled. */
 export interface FillContext {
   readonly env: Env
