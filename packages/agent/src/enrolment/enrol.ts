@@ -57,10 +57,10 @@ export async function ensureEnrolled(
   if (known?.state === 'enrolled') return known
   const server = await discover(system, bridge, signal)
   for (let flows = 0; flows < FLOWS; flows++) {
-    const pending = await begun(parts, options, server, signal)
+    const pending = await beginOrResume(parts, options, server, signal)
     if (pending.state === 'enrolled') return pending
-    const isApproved = onEvent(waiting(pending, pending.flow, system))
-    const record = await approved(parts, server, pending, isApproved, signal)
+    const approval = onEvent(waiting(pending, pending.flow, system))
+    const record = await awaitApproval(parts, server, pending, approval, signal)
     if (record !== undefined) {
       await onEvent({
         type: 'enrolled',
@@ -78,7 +78,7 @@ export async function ensureEnrolled(
 type BegunRecord = PendingRecord & { readonly flow: PendingFlow }
 
 /** A pending key and code: the stored ones if still valid, else new ones. */
-async function begun(
+async function beginOrResume(
   { keychain, system }: EnrolParts,
   { bridge, name }: EnrolOptions,
   server: ServerMetadata,
@@ -103,28 +103,28 @@ async function begun(
   if (flow !== undefined && flow.expiresAtMs > system.nowMs()) return { ...record, flow }
 
   const request = { bridge, server, deviceName: name, deviceKey: record.keyId }
-  const begun = await beginFlow(system, request, signal)
+  const newFlow = await beginFlow(system, request, signal)
   const kept = await keychain.update<BridgeRecord>(bridge, (current) =>
-    isSame(current, record) ? { ...current, flow: begun } : (current ?? { ...record, flow: begun }),
+    isSame(current, record) ? { ...current, flow: newFlow } : (current ?? { ...record, flow: newFlow }),
   )
-  return kept.state === 'enrolled' ? kept : { ...kept, flow: kept.flow ?? begun }
+  return kept.state === 'enrolled' ? kept : { ...kept, flow: kept.flow ?? newFlow }
 }
 
 /**
  * Polls until the user approves. @returns `undefined` if the code expired or was used, so that a new one is
  * needed
  */
-async function approved(
+async function awaitApproval(
   parts: EnrolParts,
   server: ServerMetadata,
   pending: BegunRecord,
-  isApproved: void | Promise<void>,
+  approval: void | Promise<void>,
   signal: AbortSignal,
 ): Promise<EnrolledRecord | undefined> {
   const { keychain, system } = parts
   const { bridge, flow } = pending
   let { intervalMs } = flow
-  let first = isApproved
+  let first = approval
   while (flow.expiresAtMs > system.nowMs()) {
     await pauseUnless(first, system, intervalMs, signal)
     first = undefined

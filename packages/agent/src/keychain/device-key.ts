@@ -59,7 +59,7 @@ export function deviceKey(jwk: PrivateJwk): DeviceKey {
         ? sign(null, data, privateKey)
         : sign('sha256', data, { key: privateKey, dsaEncoding: 'ieee-p1363' }),
   }
-  if (!isWhole(key)) throw new TypeError('The private key does not match the public key.')
+  if (!hasMatchingHalves(key)) throw new TypeError('The private key does not match the public key.')
   return key
 }
 
@@ -70,7 +70,7 @@ function publicHalf(jwk: PrivateJwk): PublicJwk {
 }
 
 /** Checks with a signature that both halves match, since OpenSSL does not compare the public half with `d`. */
-function isWhole(key: DeviceKey): boolean {
+function hasMatchingHalves(key: DeviceKey): boolean {
   const publicKey = createPublicKey({ key: key.publicJwk, format: 'jwk' })
   const data = Buffer.from('bridgekeeper key check')
   const signature = key.sign(data)

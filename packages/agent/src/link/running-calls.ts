@@ -47,7 +47,7 @@ export class RunningCalls {
     this.#running.set(id, abort)
     this.#argumentBytes += argumentBytes
     const startedMs = system.monotonicMs()
-    const outcome = fitting(
+    const outcome = encodeOutcome(
       id,
       await tools.call({ serverName, toolName, rawArgs, rawMeta, signal: abort.signal }),
     )
@@ -82,7 +82,10 @@ export class RunningCalls {
 
 type Failure = Extract<LocalOutcome, { ok: false }>
 
-function fitting(id: string, outcome: LocalOutcome): { readonly ok: true; readonly frame: Buffer } | Failure {
+function encodeOutcome(
+  id: string,
+  outcome: LocalOutcome,
+): { readonly ok: true; readonly frame: Buffer } | Failure {
   if (!outcome.ok) return outcome
   const frame = encodeToolResult(id, outcome.result)
   return frame.length > limits.messageBytes ? refused('result_too_large') : { ok: true, frame }

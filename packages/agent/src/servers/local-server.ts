@@ -20,7 +20,7 @@ import { hide } from './secrets.ts'
 import { type LifeEnd, live, type Ready } from './server-life.ts'
 import type { Processes, ProcessSpec, StopTimes } from './server-process.ts'
 import type { StartGate } from './start-gate.ts'
-import { isInstalled, startLimitMs } from './start-limit.ts'
+import { mayNeedInstall, startLimitMs } from './start-limit.ts'
 import { repairedTools, type ToolList } from './tools.ts'
 
 type ServerState =
@@ -79,7 +79,7 @@ export class LocalServer {
     this.name = entry.name
     this.#deps = deps
     this.#shared = shared
-    this.#mayInstall = isInstalled(entry)
+    this.#mayInstall = mayNeedInstall(entry)
     this.#startMs = startLimitMs(entry, deps.startMs)
     const { command, args, cwd } = entry
     const { env, secrets } = serverEnvironment(deps.agentEnv, entry, process.platform)

@@ -32,19 +32,19 @@ export class Reaper {
   add(groupId: number, mark: string): void {
     this.#groups.add(groupId)
     this.#marks.add(mark)
-    this.#tell(`+${groupId}\n+${mark}\n`)
+    this.#send(`+${groupId}\n+${mark}\n`)
   }
 
   /** Forgets a group that has ended: the system may reuse its number. */
   removeGroup(groupId: number): void {
     this.#groups.delete(groupId)
-    this.#tell(`-${groupId}\n`)
+    this.#send(`-${groupId}\n`)
   }
 
   /** Forgets a mark that no process has any more. */
   removeMark(mark: string): void {
     this.#marks.delete(mark)
-    this.#tell(`-${mark}\n`)
+    this.#send(`-${mark}\n`)
   }
 
   /** Closes the pipe; the helper then ends everything that is still registered. */
@@ -70,7 +70,7 @@ export class Reaper {
     child.stdin?.on('error', () => {})
     child.unref()
     this.#child = child
-    for (const each of [...this.#groups, ...this.#marks]) this.#tell(`+${each}\n`)
+    for (const each of [...this.#groups, ...this.#marks]) this.#send(`+${each}\n`)
   }
 
   #startLater(): void {
@@ -81,7 +81,7 @@ export class Reaper {
    * With an empty queue, a write to a pipe makes its system call before it returns. So a kill of the agent
    * right after a spawn cannot lose a registration that is still in memory.
    */
-  #tell(line: string): void {
+  #send(line: string): void {
     this.#child?.stdin?.write(line)
   }
 }

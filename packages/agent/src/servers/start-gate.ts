@@ -25,7 +25,7 @@ export class StartGate {
   async enter(mayInstall: boolean, signal: AbortSignal): Promise<() => void> {
     if (signal.aborted) return () => {}
     if (this.#starting < AT_ONCE) this.#starting++
-    else if (!(await this.#handedOver(signal))) return () => {}
+    else if (!(await this.#awaitSlot(signal))) return () => {}
     let isOver = false
     const leave = () => {
       if (isOver) return
@@ -40,7 +40,7 @@ export class StartGate {
   }
 
   /** @returns false if the signal aborted first */
-  #handedOver(signal: AbortSignal): Promise<boolean> {
+  #awaitSlot(signal: AbortSignal): Promise<boolean> {
     return new Promise((resolve) => {
       const next = () => {
         signal.removeEventListener('abort', abort)

@@ -40,7 +40,7 @@ const LAUNCHERS: ReadonlySet<string> = new Set([
 ])
 
 /** Whether the server may have to be installed before it starts. */
-export function isInstalled({ command, args }: Pick<StdioEntry, 'command' | 'args'>): boolean {
+export function mayNeedInstall({ command, args }: Pick<StdioEntry, 'command' | 'args'>): boolean {
   const program = programName(command)
   if (INSTALLERS.has(program)) return true
   return (
@@ -55,7 +55,7 @@ export function isInstalled({ command, args }: Pick<StdioEntry, 'command' | 'arg
  * @param givenMs limit of servers that set none
  */
 export function startLimitMs(entry: StdioEntry, givenMs: number | undefined): number {
-  const mayInstall = isInstalled(entry)
+  const mayInstall = mayNeedInstall(entry)
   const usualMs = givenMs ?? (mayInstall ? INSTALL_MS : START_MS)
   const { startLimit } = entry
   if (startLimit === undefined) return usualMs

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import type { StdioEntry } from '../../src/config/entry.ts'
 import { StartGate } from '../../src/servers/start-gate.ts'
-import { isInstalled, startLimitMs } from '../../src/servers/start-limit.ts'
+import { mayNeedInstall, startLimitMs } from '../../src/servers/start-limit.ts'
 import { FakeSystem } from '../support/fake-system.ts'
 
 const never = new AbortController().signal
@@ -22,14 +22,14 @@ test.each([
   ['cmd', ['/c', 'npx', '-y', 'x']],
   ['sh', ['-c', 'exec npx -y x']],
 ])('[PROC.15] recognizes a command that may install something first: %s', (command, args) => {
-  expect(isInstalled({ command, args })).toBe(true)
+  expect(mayNeedInstall({ command, args })).toBe(true)
 })
 
 test.each([
   ['node', ['npx.js']],
   ['sh', ['-c', 'node x.js']],
 ])('[PROC.15] recognizes a command that does not: %s', (command, args) => {
-  expect(isInstalled({ command, args })).toBe(false)
+  expect(mayNeedInstall({ command, args })).toBe(false)
 })
 
 test('[PROC.15] takes the start limit of the entry, of all, or 2 minutes, and 10 for installers', () => {
