@@ -9,9 +9,9 @@ interface Kind {
   readonly argument: string
   readonly description: string
   readonly json: string
-  revoke(operations: Operations, what: string): Promise<{ readonly userId: string }>
-  print(userId: string, what: string): void
-  message(what: string): string
+  revoke(operations: Operations, target: string): Promise<{ readonly userId: string }>
+  print(userId: string, target: string): void
+  message(target: string): string
 }
 
 const KINDS: readonly Kind[] = [
@@ -58,9 +58,9 @@ function subcommand({ name, argument, description, json, revoke, print, message 
     .argument(argument)
     .option(...DATA_FLAG)
     .option('--json', `print ${json}`)
-    .action(async (what: string, options: DataOptions) => {
-      const { userId } = await withData(options, ({ operations }) => revoke(operations, what))
-      if (options.json) return print(userId, what)
-      printLine(`${message(what)} Running bridges close its connections within a second.`)
+    .action(async (target: string, options: DataOptions) => {
+      const { userId } = await withData(options, ({ operations }) => revoke(operations, target))
+      if (options.json) return print(userId, target)
+      printLine(`${message(target)} Running bridges close its connections within a second.`)
     })
 }
