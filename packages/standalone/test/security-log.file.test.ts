@@ -18,7 +18,7 @@ function logFile(fd: number, system: System, options: Partial<LogFileOptions> = 
     maxBytes: 1e9,
     archivePath,
     firstSeq: 1,
-    onMended: () => {},
+    onRecovered: () => {},
     ...options,
   })
 }
@@ -231,7 +231,7 @@ test('[LOG.8] reports a failed write in the log, also when nothing was lost', as
   const { path, fd } = fifo()
   // A non-blocking pipe that is full, then has room again, like a disk after a clean-up.
   const writer = openSync(path, constants.O_RDWR | constants.O_NONBLOCK)
-  const file = logFile(writer, system, { onMended: (error) => mended.push(error) })
+  const file = logFile(writer, system, { onRecovered: (error) => mended.push(error) })
   const line = `${'y'.repeat(9_999)}\n`
   let count = 0
   while (file.writable && count < 50) {

@@ -49,7 +49,7 @@ export function providerRoutes(pages: Pages, loginProvider: LoginProvider): Rout
     const sent = await visitorForm(visit, pages)
     if (sent === undefined) return
     const before = await pages.browserSessions.loggedInUser(visit.request, visit.response)
-    await leave(pages, loginProvider, visit, {
+    await redirectToProvider(pages, loginProvider, visit, {
       returnTo: localPath(sent.form.get('returnTo')),
       sessionId: before?.session.sessionId,
       isLink: false,
@@ -60,7 +60,7 @@ export function providerRoutes(pages: Pages, loginProvider: LoginProvider): Rout
     const sent = await confirmedForm(pages, visit, LINK_PATH, () => (page) => providerPage(page, name, false))
     if (sent === undefined) return
     const { sessionId } = sent.loggedIn.session
-    await leave(pages, loginProvider, visit, { returnTo: FINISH_PATH, sessionId, isLink: true })
+    await redirectToProvider(pages, loginProvider, visit, { returnTo: FINISH_PATH, sessionId, isLink: true })
   }
 
   async function unlink(visit: Visit): Promise<void> {
@@ -96,7 +96,7 @@ export function providerRoutes(pages: Pages, loginProvider: LoginProvider): Rout
 
   return {
     'POST /login/sso': login,
-    'GET /login/sso/callback': (visit) => comeBack(pages, loginProvider, visit),
+    'GET /login/sso/callback': (visit) => handleCallback(pages, loginProvider, visit),
     [`GET ${LINK_PATH}`]: showLink,
     [`POST ${LINK_PATH}/link`]: link,
     [`GET ${FINISH_PATH}`]: (visit) => finishLink(pages, visit),
@@ -105,22 +105,22 @@ export function providerRoutes(pages: Pages, loginProvider: LoginProvider): Rout
 }
 
 /** Redirects to the provider, and stores the values to verify on return in a cookie. */
-async function leave(
+async function redirectToProvider(
   { site, key, system }: Pages,
   loginProvider: LoginProvider,
   { response }: Visit,
   begun: Pick<BegunLogin, 'returnTo' | 'isLink'> & { readonly sessionId: string | undefined },
 ): Promise<void> {
-  const began = await loginProvider.begin().catch(() => undefined)
-  if (began === undefined) return sendRefusalPage(response, site, deny('provider_unavailable'))
+  const request = await loginProvider.begin().catch(() => undefined)
+  if (request === undefined) return sendRefusalPage(response, site, deny('provider_unavailable'))
   const untilMs = system.nowMs() + BEGUN_MS
-  const value = seal(key, PURPOSE, JSON.stringify({ ...begun, checks: began.checks, untilMs }), system)
+  const value = seal(key, PURPOSE, JSON.stringify({ ...begun, checks: request.checks, untilMs }), system)
   BEGUN_COOKIE.set(response, site, value, BEGUN_MS)
-  sendAway(response, site, began.url)
+  sendAway(response, site, request.url)
 }
 
 /** [SSO.1] Handles the redirect back from the provider, once per visit. */
-async function comeBack(pages: Pages, loginProvider: LoginProvider, visit: Visit): Promise<void> {
+async function handleCallback(pages: Pages, loginProvider: LoginProvider, visit: Visit): Promise<void> {
   const { site, key, system } = pages
   const { request, response, address } = visit
   const text = unseal(key, PURPOSE, BEGUN_COOKIE.of(request, site) ?? '')

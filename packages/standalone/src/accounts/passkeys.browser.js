@@ -8,13 +8,13 @@ const canPasskeys =
   window.PublicKeyCredential.parseCreationOptionsFromJSON !== undefined
 
 /** Posts to the bridge. @throws Error with the bridge's text if it refuses */
-async function ask(place, path, value) {
-  const response = await fetch(place.dataset.base + path, {
+async function ask(element, path, value) {
+  const response = await fetch(element.dataset.base + path, {
     method: 'POST',
     headers: {
       'content-type': 'application/json',
       accept: 'application/json',
-      'x-form-token': place.dataset.token,
+      'x-form-token': element.dataset.token,
     },
     body: JSON.stringify(value),
   })
@@ -23,7 +23,7 @@ async function ask(place, path, value) {
   throw new Error(`${answer.error.message} ${answer.error.next}`)
 }
 
-function tell(text) {
+function showNotice(text) {
   const notice = document.createElement('p')
   notice.className = 'alert bad'
   notice.setAttribute('role', 'alert')
@@ -39,9 +39,10 @@ function onClick(button, run) {
     try {
       await run()
     } catch (error) {
-      if (error.name === 'NotAllowedError') tell('No passkey was used.')
-      else if (error.name === 'InvalidStateError') tell('This device has a passkey for this account already.')
-      else tell(error.message)
+      if (error.name === 'NotAllowedError') showNotice('No passkey was used.')
+      else if (error.name === 'InvalidStateError')
+        showNotice('This device has a passkey for this account already.')
+      else showNotice(error.message)
     } finally {
       button.disabled = false
     }

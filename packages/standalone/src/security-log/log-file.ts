@@ -28,7 +28,7 @@ export interface LogFileOptions {
   /** Number of its first line, or of the next line if it is empty. */
   readonly firstSeq: number
   /** Called when writing works again after this error, or after it was too slow. */
-  readonly onMended: (error: Error) => void
+  readonly onRecovered: (error: Error) => void
 }
 
 /**
@@ -55,7 +55,7 @@ export class LogFile {
   #refused = false
   #cancelRetry = (): void => {}
   /** Quick writes in a row that are still needed before the disk is trusted again. */
-  #onGuard = 0
+  #quickWritesNeeded = 0
   #appendedBytes = 0
   #writtenBytes = 0
   #waiting: { readonly untilBytes: number; readonly run: () => void }[] = []
@@ -126,7 +126,7 @@ export class LogFile {
   }
 
   #writeHeld(): void {
-    if (this.#onGuard > 0) return this.#writeQueue()
+    if (this.#quickWritesNeeded > 0) return this.#writeQueue()
     const lines = this.#takeQueue()
     const startMs = this.#options.system.monotonicMs()
     let written = 0
@@ -173,13 +173,13 @@ export class LogFile {
   }
 
   #batchWritten(): void {
-    const mended = this.#error ?? (this.#refused ? new Error('the disk is too slow') : undefined)
+    const recovered = this.#error ?? (this.#refused ? new Error('the disk is too slow') : undefined)
     this.#refused = false
     this.#batch = undefined
     this.#error = undefined
     if (this.#queue !== '') this.#writeQueue()
     this.#releaseWritten()
-    if (mended !== undefined) this.#options.onMended(mended)
+    if (recovered !== undefined) this.#options.onRecovered(recovered)
     if (this.#batch === undefined) this.#whenSettled?.()
   }
 
@@ -187,7 +187,7 @@ export class LogFile {
     this.#sizeBytes += countBytes
     this.#writtenBytes += countBytes
     const isSlow = this.#options.system.monotonicMs() - startMs > slowMs
-    this.#onGuard = isSlow ? QUICK_WRITES : Math.max(0, this.#onGuard - 1)
+    this.#quickWritesNeeded = isSlow ? QUICK_WRITES : Math.max(0, this.#quickWritesNeeded - 1)
   }
 
   /** Resolves waiters on failure too: an answer must not be lost because its log line was. */
@@ -218,7 +218,7 @@ export class LogFile {
   #rotateIfFull(nextSeq: number): void {
     if (this.#sizeBytes < this.#rotateAtBytes) return
     const { path, archivePath, maxBytes } = this.#options
-    const fd = putAside(path, archivePath(this.#firstSeq))
+    const fd = rotateFile(path, archivePath(this.#firstSeq))
     if (fd === undefined) {
       this.#rotateAtBytes = this.#sizeBytes + maxBytes
       return
@@ -237,7 +237,7 @@ export class LogFile {
  *
  * @returns the new file, open for appending; `undefined` without one
  */
-function putAside(path: string, archive: string): number | undefined {
+function rotateFile(path: string, archive: string): number | undefined {
   try {
     if (existsSync(path)) {
       if (existsSync(archive)) return undefined

@@ -47,7 +47,7 @@ export function createSecurityLog(options: SecurityLogOptions): ChainedLog {
     maxBytes: maxFileBytes,
     archivePath: (firstSeq) => archivePath(folder, firstSeq),
     firstSeq: opened.firstSeq,
-    onMended,
+    onRecovered,
   })
 
   const anchor = new AnchorKeeper(system, (done) => {
@@ -75,7 +75,7 @@ export function createSecurityLog(options: SecurityLogOptions): ChainedLog {
   }
 
   /** The line that tells of a gap is written whether there is room or not. */
-  function onMended(error: Error): void {
+  function onRecovered(error: Error): void {
     const gap = { event: 'log_gap', lost, error: error.message } as const
     lost = 0
     record(gap, system.nowMs(), true)

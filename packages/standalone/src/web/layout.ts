@@ -15,7 +15,7 @@ export interface PageOptions {
   /** Name of a script, such as `passkeys.js`; the page must be usable without it. */
   readonly script?: string | undefined
   /** Address to which the browser continues automatically. */
-  readonly goOnTo?: string
+  readonly continueTo?: string
 }
 
 /** A message about an action, which screen readers announce when the page opens. */
@@ -28,7 +28,7 @@ const STYLE_ELEMENT = Html.trusted(`<style>${STYLE}</style>`)
 
 /** Renders a page in the common layout. */
 export function page(options: PageOptions): Html {
-  const { site, title, main, account, notice, narrow, script, goOnTo } = options
+  const { site, title, main, account, notice, narrow, script, continueTo } = options
   return html`<!doctype html>
 <html lang="en">
 <head>
@@ -37,7 +37,7 @@ export function page(options: PageOptions): Html {
 <meta name="robots" content="noindex">
 <title>${title} · Bridgekeeper</title>
 ${STYLE_ELEMENT}
-${goOnTo !== undefined && html`<meta http-equiv="refresh" content="0;url=${goOnTo}">`}
+${continueTo !== undefined && html`<meta http-equiv="refresh" content="0;url=${continueTo}">`}
 ${script !== undefined && html`<script src="${site.base}/account/${script}" defer></script>`}
 </head>
 <body>

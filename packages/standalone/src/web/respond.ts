@@ -67,13 +67,13 @@ export function redirect(response: ServerResponse, site: Site, path: string): vo
  */
 export function sendOnward(response: ServerResponse, site: Site, path: string): void {
   const main = html`<p><a class="button" href="${site.base}${path}">Continue</a></p>`
-  sendPage(response, { site, title: 'One moment', main, narrow: true, goOnTo: site.base + path })
+  sendPage(response, { site, title: 'One moment', main, narrow: true, continueTo: site.base + path })
 }
 
 /** Continues to another site, through a page of this one. */
 export function sendAway(response: ServerResponse, site: Site, url: URL): void {
   const main = html`<p><a class="button" href="${url.href}">Continue</a></p>`
-  sendPage(response, { site, title: 'One moment', main, narrow: true, goOnTo: url.href })
+  sendPage(response, { site, title: 'One moment', main, narrow: true, continueTo: url.href })
 }
 
 /** Sends a refusal as a page: the code's own words, status and `Retry-After`. */

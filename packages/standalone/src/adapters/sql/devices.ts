@@ -9,7 +9,7 @@ export const MAX_OLD_KEYS = 1_024
 
 /** Enrolled devices. Revoking deletes a device's row; the rows of its keys stay. */
 export function sqlDevices(db: Database, system: System): DeviceStore {
-  const goodKeys = () =>
+  const usableKeys = () =>
     db
       .selectFrom('device_keys')
       .selectAll()
@@ -29,12 +29,12 @@ export function sqlDevices(db: Database, system: System): DeviceStore {
         .where('device_id', '=', deviceId)
         .executeTakeFirst()
       if (device === undefined) return undefined
-      return toDevice(device, await goodKeys().where('device_id', '=', deviceId).execute())
+      return toDevice(device, await usableKeys().where('device_id', '=', deviceId).execute())
     },
     async ofUser(userId) {
       const query = db.selectFrom('devices').selectAll().where('user_id', '=', userId)
       const devices = await query.orderBy('created_at_ms').orderBy('device_id').execute()
-      const keys = await goodKeys().where('user_id', '=', userId).execute()
+      const keys = await usableKeys().where('user_id', '=', userId).execute()
       return devices.map((device) => toDevice(device, keys))
     },
     async hasEnrolled(userId) {
