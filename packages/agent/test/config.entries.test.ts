@@ -28,7 +28,11 @@ test.each([
   ['a list in args', '{"command":"x","args":[["y"]]}', /args\.0: must be text, not a list/],
   ['a list in env', '{"command":"x","env":{"K":["y"]}}', /env\.K: must be text, not a list/],
   ['a list as env', '{"command":"x","env":["K=y"]}', /env: must be an object, not a list/],
-  ['a name that no variable can have', '{"command":"x","env":{"A=B":"y"}}', /invalid variable name/],
+  [
+    'a name that no variable can have',
+    '{"command":"x","env":{"A=B":"y"}}',
+    /env: a variable name must not be empty, or contain "="/,
+  ],
   ['a number as cwd', '{"command":"x","cwd":7}', /cwd: must be text, not a number/],
   ['a member twice', '{"command":"x","command":"y"}', /"command" occurs twice/],
   ['a variable that is not set', '{"command":"x","args":["${NOPE}"]}', /NOPE.*"a" \(args\.0\)/],

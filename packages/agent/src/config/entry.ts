@@ -83,7 +83,7 @@ function readUsable(name: string, node: Node, context: EntryContext): ServerEntr
   }
   const startLimit = readStartLimit(members, document)
   if (startLimit !== undefined && 'invalid' in startLimit)
-    throw invalid(name, `${startLimit.invalid}: must be a number over 0`)
+    throw invalid(name, `${startLimit.invalid}: must be a number greater than 0`)
 
   const secrets: string[] = []
   const fillMember = (text: string, key: string) =>
@@ -176,7 +176,7 @@ class EntryReader {
       const text = this.#document.scalar(member.node)
       if (text === undefined) throw this.#wrong(`env.${member.name}`, 'must be text', member.node)
       if (member.name === '' || /[=\0]/.test(member.name))
-        throw invalid(this.#name, 'env: has an invalid variable name')
+        throw invalid(this.#name, 'env: a variable name must not be empty, or contain "=" or a NUL character')
       return [[member.name, text] as const]
     })
   }

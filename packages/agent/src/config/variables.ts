@@ -47,7 +47,10 @@ export function fill(
     VARIABLE,
     (_, name?: string, fallback?: string, editors?: string, dollarHome?: string) => {
       if (editors !== undefined)
-        throw missing(`${editors} in ${where} asks for input, which only an editor can show.`)
+        throw missing(
+          `${editors} in ${where} can only be filled by an editor.`,
+          `Use a variable of the environment instead, such as \${NAME}.`,
+        )
       if (dollarHome !== undefined) return home
       if (name === undefined) return sep
       const value = lookUp(name)
@@ -90,10 +93,9 @@ function editorsValue(name: string, { home, folder }: FillContext): string | und
   }
 }
 
-function missing(message: string): ConfigError {
-  return new ConfigError(
-    'config_variable_missing',
-    message,
-    `Set it in the agent's environment, or write a default: \${NAME:-default}`,
-  )
+function missing(
+  message: string,
+  next = `Set it in the agent's environment, or write a default: \${NAME:-default}`,
+): ConfigError {
+  return new ConfigError('config_variable_missing', message, next)
 }

@@ -15,6 +15,7 @@ export class ProxyError extends Error {
 }
 
 const CONNECT_MS = 10_000
+const CHECK = 'Check HTTPS_PROXY and the other proxy variables of the environment.'
 
 /**
  * Creates an agent of `node:http` that reaches the target through the proxy of the environment; `undefined`
@@ -85,12 +86,16 @@ function openTunnel(proxy: URL, authority: string): Promise<Duplex> {
     if (head.length > 0) socket.unshift(head)
     resolve(socket)
   })
-  connecting.once('timeout', () => connecting.destroy(new ProxyError(`${named(proxy)} does not answer.`)))
+  connecting.once('timeout', () =>
+    connecting.destroy(
+      new ProxyError(`${named(proxy)} did not answer within ${CONNECT_MS / 1_000} seconds. ${CHECK}`),
+    ),
+  )
   connecting.on('error', (error: NodeJS.ErrnoException) =>
     reject(
       error instanceof ProxyError
         ? error
-        : new ProxyError(`${named(proxy)} cannot be reached (${error.code ?? error.name}).`),
+        : new ProxyError(`${named(proxy)} cannot be reached (${error.code ?? error.name}). ${CHECK}`),
     ),
   )
   connecting.end()

@@ -15,7 +15,7 @@ export class CatalogBudget {
     this.free(entry.name)
     const headBytes = jsonBytes({ ...entry, tools: [] })
     if (headBytes > MAX_HEAD_BYTES) {
-      return `It is not listed: its instructions and info take ${headBytes} bytes, over the limit of ${MAX_HEAD_BYTES}.`
+      return `It is not listed: its instructions and info take ${headBytes} bytes, over the limit of ${MAX_HEAD_BYTES}. Disable the server, or ask its authors to shorten them.`
     }
     const sizeBytes = headBytes + jsonBytes(entry.tools)
     const takenBytes = [...this.#sizes.values()].reduce((sum, each) => sum + each, 0)
