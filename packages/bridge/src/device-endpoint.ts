@@ -20,7 +20,8 @@ export function deviceEndpoint(
   if (enrolment === undefined) return undefined
   if (publicUrls.length === 0)
     throw new TypeError('enrolment requires publicUrls, the addresses to which machines connect.')
-  if (proof === undefined) throw new TypeError('enrolment requires proof.')
+  if (proof === undefined)
+    throw new TypeError('enrolment requires proof, with the key that machines pin and the store of devices.')
   const addresses = ownNames(publicUrls.map((url) => url.replace(/\/+$/, '')))
   const { mayEnrol = (token) => anyOfTheApp(authenticator, token), ...parts } = enrolment
   const registry = new DeviceRegistry({ ...parts, devices: proof.devices, addresses, log, system })

@@ -108,11 +108,13 @@ export class DeviceEndpoint {
     if (facts.origin.length > 0) return deny('origin_forbidden')
     if (request.method !== 'POST') return deny('method_not_allowed')
     if (request.headers['content-type']?.split(';')[0]?.trim().toLowerCase() !== 'application/json')
-      return deny('message_invalid', 'Its Content-Type is not application/json.')
+      return deny('message_invalid', 'Its Content-Type must be application/json.')
     const text = await readText(request, MAX_BODY_BYTES)
     if (text === undefined) return deny('body_too_large')
     const body = parseJson(text)?.value
-    return isObject(body) ? allow({ facts, address, body }) : deny('message_invalid')
+    return isObject(body)
+      ? allow({ facts, address, body })
+      : deny('message_invalid', 'Its body must be a JSON object.')
   }
 
   async #enrol({ facts, address: { ip }, body }: Visit): Answer {
@@ -120,7 +122,7 @@ export class DeviceEndpoint {
     const token = bearerOf(facts)
     if (!token.allowed) return token
     const { name, jwk, proof } = body
-    if (typeof proof !== 'string') return deny('message_invalid')
+    if (typeof proof !== 'string') return deny('message_invalid', 'Its "proof" must be a string.')
     const may = await mayEnrol(token.value)
     if (!may.allowed) return may
     const enrolled = await registry.enrol(may.value, { token: token.value, name, jwk, proof, ip })
@@ -135,7 +137,7 @@ export class DeviceEndpoint {
   }
 
   async #token({ body: { assertion } }: Visit): Answer {
-    if (typeof assertion !== 'string') return deny('message_invalid')
+    if (typeof assertion !== 'string') return deny('message_invalid', 'Its "assertion" must be a string.')
     const token = await this.#parts.registry.token(assertion)
     if (!token.allowed) return token
     const { accessToken, expiresAtMs } = token.value
@@ -145,7 +147,8 @@ export class DeviceEndpoint {
   }
 
   async #rotate({ address: { ip }, body: { assertion, proof } }: Visit): Answer {
-    if (typeof assertion !== 'string' || typeof proof !== 'string') return deny('message_invalid')
+    if (typeof assertion !== 'string' || typeof proof !== 'string')
+      return deny('message_invalid', 'Its "assertion" and "proof" must be strings.')
     const rotated = await this.#parts.registry.rotate(assertion, proof, ip)
     if (!rotated.allowed) return rotated
     const { keyId, generation } = rotated.value

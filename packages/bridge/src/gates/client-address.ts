@@ -101,7 +101,9 @@ function parseRange(text: string): Range {
   const ip = start.includes('%') ? undefined : parse(start)
   const mostBits = ip instanceof ipaddr.IPv4 ? 32 : 128
   if (ip !== undefined && Number(bits ?? 0) <= mostBits) return [ip, Number(bits ?? mostBits)]
-  throw new TypeError(`${JSON.stringify(text)} is neither an address nor a range like 10.0.0.0/8.`)
+  throw new TypeError(
+    `A trusted proxy must be an IP address or a range like 10.0.0.0/8, got ${JSON.stringify(text)}.`,
+  )
 }
 
 function isIn(address: Address, [network, bits]: Range): boolean {
