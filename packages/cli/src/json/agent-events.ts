@@ -6,7 +6,7 @@ const milliseconds = z.number().nonnegative()
 const name = z.string().describe('name of the local server in the config file')
 const reason = z.string().describe('why, for people')
 const version = z.enum(['v1', 'v2']).describe('version of the protocol')
-const stderr = z.string().describe('the last that the server printed on standard error')
+const stderr = z.string().describe('end of what the server printed on standard error')
 const ended = { name, reason, stderr, ignoredLines: count }
 
 const sampled = z.discriminatedUnion('type', [
