@@ -23,6 +23,7 @@ export function sessionsCommand(): Command {
     }))
     if (options.json) return printAs('sessions', printed)
     printRows(
+      'logins',
       ['SESSION', 'USER', 'KIND', 'LABEL', 'LAST SEEN'],
       printed.map(({ sessionId, email, kind, label, lastSeenAt }) => [
         sessionId,
@@ -42,6 +43,7 @@ export function devicesCommand(): Command {
     const printed = found.map(printedDevice)
     if (options.json) return printAs('devices', printed)
     printRows(
+      'machines',
       ['DEVICE', 'USER', 'NAME', 'LAST SEEN'],
       printed.map(({ deviceId, email, name, lastSeenAt }) => [deviceId, email, name, lastSeenAt]),
     )
@@ -75,7 +77,7 @@ function listing(
 }
 
 /** Prints rows, sanitized because peers wrote the names in them. */
-function printRows(header: readonly string[], rows: readonly (readonly string[])[]): void {
-  if (rows.length === 0) printLine('There are none.')
+function printRows(kind: string, header: readonly string[], rows: readonly (readonly string[])[]): void {
+  if (rows.length === 0) printLine(`There are no ${kind}.`)
   else printList([header, ...rows.map((row) => row.map(forTerminal))])
 }

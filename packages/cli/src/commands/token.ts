@@ -63,7 +63,7 @@ async function list(email: string | undefined, options: DataOptions): Promise<vo
     expiresAt: iso(session.expiresAtMs),
   }))
   if (options.json) return printAs('token list', printed)
-  if (printed.length === 0) return printLine('There are none.')
+  if (printed.length === 0) return printLine('There are no issued tokens.')
   const rows = printed.map((token) => [
     token.sessionId,
     token.email,

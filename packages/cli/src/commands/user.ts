@@ -108,12 +108,13 @@ function roleCommand(): Command {
     .argument('<role>', 'admin or user')
     .action(async (email: string, role: string, options: Options) => {
       if (role !== 'admin' && role !== 'user')
-        throw new UsageError(`${JSON.stringify(role)} is not a role.`, 'Use admin or user.')
+        throw new UsageError(
+          `The role must be admin or user, got ${JSON.stringify(role)}.`,
+          'Write it behind the email: bridgekeeper user role EMAIL admin',
+        )
       const act = async ({ users }: Operations): Promise<User> =>
         users.setRole(await users.find(email), role, OPERATOR)
-      const messages = (): readonly string[] => [
-        `${email} is ${role === 'admin' ? 'an admin' : 'no admin'} now.`,
-      ]
+      const messages = (): readonly string[] => [`${email} now has the role ${role}.`]
       await run({ name: 'role', description, act, messages }, email, options)
     })
 }
@@ -165,7 +166,7 @@ async function list(options: ListOptions): Promise<void> {
       users: users.map(printed),
       ...(nextAfter !== undefined && { nextAfter }),
     })
-  if (users.length === 0) return printHint('There are none. Next: bridgekeeper user add EMAIL')
+  if (users.length === 0) return printHint('There are no users. Next: bridgekeeper user add EMAIL')
   printList([
     ['USER', 'EMAIL', 'ROLE', 'STATE', 'CREATED'],
     ...users.map(({ userId, email, role = 'user', state, createdAtMs }) =>
