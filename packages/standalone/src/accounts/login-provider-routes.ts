@@ -69,7 +69,7 @@ export function providerRoutes(pages: Pages, loginProvider: LoginProvider): Rout
     const { userId } = sent.loggedIn.user
     const hasOther = (await pages.passwords.has(userId)) || (await credentials.passkeysOf(userId)).length > 0
     if (!hasOther) {
-      const notice = bad('Set a password or add a passkey first: you could not log in any more.')
+      const notice = bad('Set a password or add a passkey first. Otherwise you could not log in any more.')
       return showChange(
         pages,
         visit,

@@ -39,7 +39,7 @@ function onClick(button, run) {
     try {
       await run()
     } catch (error) {
-      if (error.name === 'NotAllowedError') showNotice('No passkey was used.')
+      if (error.name === 'NotAllowedError') showNotice('No passkey was used. Try again.')
       else if (error.name === 'InvalidStateError')
         showNotice('This device has a passkey for this account already.')
       else showNotice(error.message)

@@ -110,7 +110,9 @@ function clientRules({ system }: OidcProviderParts): Partial<Configuration> {
     clientAuthMethods: ['none', 'client_secret_basic', 'client_secret_post', 'private_key_jwt'],
     assertJwtClientAuthClaimsAndHeader: (_ctx, { exp }) => {
       if (Number(exp) * 1_000 > system.nowMs() + MAX_ASSERTION_SECONDS * 1_000)
-        throw new errors.InvalidClientAuth(`a client assertion may live ${MAX_ASSERTION_SECONDS} seconds`)
+        throw new errors.InvalidClientAuth(
+          `the client assertion must expire within ${MAX_ASSERTION_SECONDS} seconds`,
+        )
     },
     clientDefaults: { id_token_signed_response_alg: 'ES256', token_endpoint_auth_method: 'none' },
     extraClientMetadata: {
@@ -163,7 +165,7 @@ function tokenRules({ issuer, users, sessions, system }: OidcProviderParts): Par
     extraTokenClaims(ctx, token) {
       const account = 'accountId' in token ? readAccountId(token.accountId) : undefined
       if (account === undefined || !('grantId' in token))
-        throw new errors.InvalidGrant('it belongs to nobody')
+        throw new errors.InvalidGrant('the token has no user; log in again')
       const { device_name, device_key } = ctx.oidc.entities.DeviceCode?.params ?? {}
       const device = token.scope === ENROL_SCOPE ? { device_name, device_key } : {}
       return { sid: token.grantId, tv: account.tokenVersion, ...device }

@@ -58,7 +58,7 @@ export function sqlDevices(db: Database, system: System): DeviceStore {
 
 async function addDevice(transaction: Database, device: Device): Promise<void> {
   const [current] = device.keys
-  if (current === undefined) throw new Error('a device has a key')
+  if (current === undefined) throw new Error('A new device must have a key.')
   await transaction
     .insertInto('devices')
     .values({
