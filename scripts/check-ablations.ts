@@ -20,7 +20,7 @@ for (const { gate, edits, tests } of ABLATIONS) {
       fail(gate, error instanceof Error ? error.message : String(error))
     }
   }
-  for (const test of tests) if (!existsSync(join(root, test))) fail(gate, `there is no ${test}`)
+  for (const test of tests) if (!existsSync(join(root, test))) fail(gate, `its test ${test} does not exist`)
 }
 if (failed === 0) console.log(`ablations: ${ABLATIONS.length}, all fit their sources`)
 process.exitCode = failed === 0 ? 0 : 1

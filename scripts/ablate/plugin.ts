@@ -15,7 +15,8 @@ interface Transform {
  */
 export function ablation(number: string, root: string): Transform {
   const chosen = ABLATIONS[Number(number)]
-  if (chosen === undefined) throw new Error(`There is no ablation ${number}.`)
+  if (chosen === undefined)
+    throw new Error(`Ablation ${number} does not exist; give a number from 0 to ${ABLATIONS.length - 1}.`)
   return {
     name: 'ablate',
     enforce: 'pre',
@@ -29,7 +30,9 @@ export function ablation(number: string, root: string): Transform {
 /** Applies an edit to a source. @throws Error if the edit no longer fits */
 export function applied(code: string, edit: Edit): string {
   if ('within' in edit) return withFirst(code, edit.within, edit.first)
-  if (code.split(edit.find).length !== 2) throw new Error(`${edit.file} has not exactly one ${edit.find}`)
+  const count = code.split(edit.find).length - 1
+  if (count !== 1)
+    throw new Error(`${edit.file} must contain ${edit.find} once, found it ${count} times; correct the edit`)
   return code.replace(edit.find, () => edit.replace)
 }
 
@@ -40,6 +43,6 @@ function withFirst(code: string, name: string, statement: string): string {
     'm',
   ).exec(code)
   const brace = start === null ? -1 : code.indexOf(' {\n', start.index)
-  if (brace === -1) throw new Error(`There is no function ${name}.`)
+  if (brace === -1) throw new Error(`The function ${name} does not exist; correct the edit.`)
   return `${code.slice(0, brace)} {\n${statement}\n${code.slice(brace + 3)}`
 }
