@@ -1,5 +1,5 @@
 /**
- * Checks that the tables of limits in SECURITY.md say what the constants say; rewrites them with `--fix`.
+ * Checks that the tables of limits in SECURITY.md match the constants; rewrites them with `--fix`.
  *
  * Usage: node scripts/check-limits.ts [FILE] [--fix]
  */
@@ -16,7 +16,7 @@ checkTable(
     check: 'limits',
     path: positionals[0] ?? join(import.meta.dirname, '../SECURITY.md'),
     document: 'SECURITY.md',
-    header: ['where', 'resource', 'bound', 'per', 'what the peer hears'],
+    header: ['where', 'resource', 'bound', 'per', 'effect on the peer'],
     rows,
   },
   values.fix ?? false,

@@ -74,8 +74,8 @@ import {
 import { MAX_OUTPUT_WAITING_BYTES as MAX_WAITING_BYTES } from 'bridgekeeper/testing'
 import { allowance, count, size, span, within } from './units.ts'
 
-/** A bounded resource, its bound, per what, and the error that a peer over the bound gets. */
-export type LimitRow = readonly [resource: string, bound: string, per: string, hears: string]
+/** A bounded resource, its bound, per what, and the effect on a peer that exceeds it. */
+export type LimitRow = readonly [resource: string, bound: string, per: string, effect: string]
 
 const { inAll, perAddress, perUser, handshakes, handshakeWindowMs } = DEFAULT_CONNECTION_LIMITS
 const SLOW_DOWN = '`handshake_rate_exceeded`'
@@ -89,7 +89,7 @@ export const SOCKETS: readonly LimitRow[] = [
   ['time for a whole request', span(HTTP_LIMITS.requestTimeout), 'request', '408, closed'],
   ['headers', size(HTTP_LIMITS.maxHeaderSize), 'request', '431, closed'],
   ['idle keep-alive', span(HTTP_LIMITS.keepAliveTimeout), 'socket', 'closed'],
-  ['requests behind one that is not answered', count(MAX_PIPELINED), 'socket', 'closed'],
+  ['requests behind an unanswered one', count(MAX_PIPELINED), 'socket', 'closed'],
   [
     'credentials in check',
     `failures left before the block; ${count(MAX_CHECKS_WAITING)} wait`,
@@ -103,10 +103,10 @@ export const SOCKETS: readonly LimitRow[] = [
     `\`address_blocked\` for ${span(DEFAULT_FAILURE_LIMIT.blockMs)}`,
   ],
   [
-    'requests that wait to learn of a lift',
+    'requests that wait for a check whether a block was lifted',
     `${count(MAX_WAITING_PER_BLOCK)}; ${count(MAX_WAITING_BLOCKS)} blocks`,
     'block; node',
-    'the block itself',
+    'the code of the block',
   ],
   [
     'lines of the security log',
@@ -134,10 +134,15 @@ export const CALLS: readonly LimitRow[] = [
   ['open requests', count(MAX_OPEN_REQUESTS), 'user', '`too_many_requests`'],
   ['bodies and unread answers', size(MAX_HELD_BYTES), 'user', '`too_many_requests`'],
   ['unread answers', size(MAX_UNREAD_BYTES), 'user', 'the answer is cut off'],
-  ['time in which nothing of an answer is read', span(UNREAD_MS), 'request', 'closed'],
+  ['time without reading of an answer', span(UNREAD_MS), 'request', 'closed'],
   ['body', size(limits.messageBytes), 'request', '`body_too_large`'],
   ['calls in flight', count(DEFAULT_MAX_PENDING_CALLS), 'connection', '`too_many_calls`'],
-  ['ids of calls that were given up', count(MAX_ABANDONED_CALLS), 'connection', 'a later answer is logged'],
+  [
+    'ids of cancelled and timed-out calls',
+    count(MAX_ABANDONED_CALLS),
+    'connection',
+    'a later answer is logged',
+  ],
   ['serialised lists', count(MAX_VIEWS), 'catalog', 'nothing: the oldest is serialised again'],
   ['DPoP proofs that are remembered', count(MAX_PROOFS_OF_USER), 'user', '`dpop_proof_invalid`'],
 ]
@@ -148,7 +153,7 @@ export const AGENTS: readonly LimitRow[] = [
   ['connections', count(perAddress), 'address', '`too_many_connections`'],
   ['connections', count(perUser), 'user', '`too_many_connections`'],
   ['attempts to connect', `${count(handshakes)} in ${span(handshakeWindowMs)}`, 'address', SLOW_DOWN],
-  ['bytes before the challenge is answered', size(limits.unverifiedBytes), 'connection', 'closed with 1009'],
+  ['bytes before the challenge is answered', size(limits.unverifiedBytes), 'connection', 'disconnected'],
   [
     'attempts at the challenge',
     `${count(limits.challengeAttempts)} within ${span(limits.challengeMs)}`,
@@ -163,7 +168,7 @@ export const AGENTS: readonly LimitRow[] = [
   ],
   ['message', size(limits.messageBytes), 'frame', '`message_too_large`'],
   ['frame', size(limits.frameBytes), 'frame', 'closed with 1009'],
-  ['fragments', count(MAX_FRAGMENTS), 'frame', 'closed with 1009'],
+  ['fragments', count(MAX_FRAGMENTS), 'message', 'closed with 1008'],
   [
     'frames that answer no call',
     `${allowance(FRAME_ALLOWANCE)}; one for each ${size(FRAME_ALLOWANCE.bytesPerUnit)}`,
@@ -204,7 +209,12 @@ export const ACCOUNTS: readonly LimitRow[] = [
   ['linked provider accounts', count(MAX_LINKS), 'user', 'refused on the page'],
   ['machines', count(MAX_DEVICES), 'user', '`too_many_devices`'],
   ['valid keys', count(MAX_GOOD_KEYS), 'machine', '`rate_limit_exceeded`'],
-  ['keys of the past that are remembered', count(MAX_OLD_KEYS), 'user', 'nothing: the oldest is forgotten'],
+  [
+    'retired and revoked keys that are remembered',
+    count(MAX_OLD_KEYS),
+    'user',
+    'nothing: the oldest is forgotten',
+  ],
   ['tokens of a machine', within(ASSERTIONS), 'machine', '`rate_limit_exceeded`'],
   ['requests of machines', within(DEVICE_REQUESTS), 'address', SLOW_DOWN],
   ['request of a machine', size(MAX_DEVICE_BODY_BYTES), 'request', '`body_too_large`'],

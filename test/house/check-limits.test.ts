@@ -29,7 +29,9 @@ test('[HOUSE.11] fails on a changed limit, and --fix corrects it', async () => {
 
 test('[HOUSE.11] names only codes of the bridge or of OAuth in the limits', () => {
   const rows = [SOCKETS, CALLS, AGENTS, ACCOUNTS, MACHINE].flat()
-  const named = rows.flatMap(([, , , hears]) => [...hears.matchAll(/`(\w+)`/g)].map(([, code = '']) => code))
+  const named = rows.flatMap(([, , , effect]) =>
+    [...effect.matchAll(/`(\w+)`/g)].map(([, code = '']) => code),
+  )
   const oauth = ['invalid_client_metadata', 'invalid_request']
   expect(named.length).toBeGreaterThan(20)
   expect(named.filter((code) => !Object.hasOwn(codes, code) && !oauth.includes(code))).toEqual([])
