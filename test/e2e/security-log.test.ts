@@ -100,6 +100,8 @@ test('[AUDIT.2] audit verify names each problem and the log’s start and end, a
   program.signal('SIGTERM')
   await program.ended
   const whole = readFileSync(logOf(data), 'utf8')
+  const other = await bridgekeeper(['audit', 'verify', '--data', data], { JWT_SECRET: 'x'.repeat(32) })
+  expect([other.code, other.stdout]).toEqual([1, expect.stringContaining('JWT_SECRET is not the secret')])
   writeFileSync(logOf(data), `${whole.replace('"seq":3', '"seq":9')}{"torn`)
   const { code, stdout } = await verify(data)
   expect(code).toBe(1)

@@ -34,8 +34,14 @@ function describe(found: Verification): string[] {
     ...(tornBytes > 0
       ? [`Read up to the last complete line, ${lastSeq}; ${tornBytes} bytes of a torn line follow.`]
       : []),
-    found.intact ? 'The log is intact.' : 'The log was ALTERED.',
+    verdict(found),
   ]
+}
+
+function verdict({ intact, problems }: Verification): string {
+  if (intact) return 'The log is intact.'
+  if (problems.some(({ kind }) => kind !== 'anchor_unproven')) return 'The log was ALTERED.'
+  return 'The log was ALTERED, or JWT_SECRET is not the secret of the bridge.'
 }
 
 function problemText({ file, line, text }: Problem): string {
