@@ -83,6 +83,8 @@ test('[CLI.36] connect says that there is no bridge, or that it is something els
   const noBridge = await bridgekeeper(['connect', url, '--config', config], env)
   expect(noBridge).toMatchObject({ code: 1, stdout: '' })
   expect(noBridge.stderr).toContain(`${url} answers, but not as a bridge does.\ncode:  bridge_not_found\n`)
+  const withTls = await bridgekeeper(['connect', url.replace('http', 'https'), '--config', config], env)
+  expect(withTls.stderr).toMatch(/cannot be reached.*begins with http:.*\ncode: {2}bridge_unreachable\n/)
   const nobody = await bridgekeeper(['connect', 'http://127.0.0.1:9', '--config', config], env)
   expect(nobody).toMatchObject({ code: 1, stdout: '' })
   expect(nobody.stderr).toMatch(/http:\/\/127\.0\.0\.1:9.*ECONNREFUSED/)

@@ -67,9 +67,12 @@ export async function ask(
   } catch (cause) {
     if (cause instanceof AgentError || cause instanceof Unreachable) throw cause
     if (cause instanceof ProxyError) throw new Unreachable(cause.message, { cause })
-    throw new Unreachable(`The bridge at ${new URL(url).origin} cannot be reached (${reasonOf(cause)}).`, {
-      cause,
-    })
+    throw new Unreachable(
+      `The bridge at ${new URL(url).origin} cannot be reached (${reasonOf(cause)}).${hintOf(cause)}`,
+      {
+        cause,
+      },
+    )
   } finally {
     cancel()
   }
@@ -97,6 +100,13 @@ async function limitedText(response: IncomingMessage): Promise<string> {
   const text = await readText(response, MAX_BYTES)
   if (text === undefined) throw new Unreachable('The answer of the bridge is too large.')
   return text
+}
+
+/** Explains a failed TLS handshake, as a server without TLS causes it. */
+function hintOf(error: unknown): string {
+  const code = reasonOf(error)
+  const isNoTls = code === 'EPROTO' || code === 'ERR_SSL_WRONG_VERSION_NUMBER'
+  return isNoTls ? ' It may not use TLS: its address then begins with http://.' : ''
 }
 
 /** Returns the code of an error, which contains no address. */
