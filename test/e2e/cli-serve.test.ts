@@ -5,6 +5,7 @@ import { expect, test, vi } from 'vitest'
 import { connect, fixture } from '../support/agent-program.ts'
 import { bridgekeeper, COMMAND, login, serve, startBridgekeeper } from '../support/installation.ts'
 import { bearer, post, toolCall } from '../support/mcp.ts'
+import type { Env } from '../support/program.ts'
 import { scratch } from '../support/scratch.ts'
 import { atTerminal } from '../support/terminal.ts'
 
@@ -124,6 +125,32 @@ test('[CLI.37] serve prints JSON lines into a pipe, or words when told so; the f
   }
   const wrong = await bridgekeeper(['serve', '--log', 'xml'])
   expect(wrong.stderr).toContain('--log must be one of human, json, got "xml".')
+})
+
+/** Text that `serve` prints for a person once it listens. */
+async function shownBy(data: string, args: readonly string[] = [], env?: Env): Promise<string> {
+  const program = startBridgekeeper(['serve', '--port', '0', '--data', data, ...args], env)
+  const text = await program.printed((stdout) => (/--config .*\n/.test(stdout) ? stdout : undefined))
+  program.signal('SIGTERM')
+  await program.ended
+  return text
+}
+
+test('[CLI.39] serve says how to add a user only while there is none, and always how to connect', async () => {
+  const data = join(scratch(), 'data')
+  const empty = await shownBy(data)
+  expect(empty).toMatch(/^Next: .* user add /m)
+  expect(empty).toMatch(/^Then, on .* connect http:\/\/127\.0\.0\.1:\d+ --config mcp\.json$/m)
+  await login(data, 'ann@example.com')
+  const inUse = await shownBy(data)
+  expect(inUse).not.toContain('user add')
+  expect(inUse).toMatch(/^Next, on .* connect http:\/\/127\.0\.0\.1:\d+ --config mcp\.json$/m)
+  const provider = {
+    BRIDGEKEEPER_JWKS_URL: 'https://login.example.com/keys',
+    BRIDGEKEEPER_JWT_ISSUER: 'https://login.example.com',
+    BRIDGEKEEPER_JWT_AUDIENCE: 'bridge',
+  }
+  expect(await shownBy(join(scratch(), 'data'), [], provider)).not.toContain('user add')
 })
 
 /** Rejects with the system's error if nothing listens. */

@@ -1,5 +1,5 @@
 import { realSystem } from '@bridgekeeper/bridge'
-import { SECRETS, SERVE, serve, serveSettings } from '@bridgekeeper/standalone'
+import { type Node, SECRETS, SERVE, serve, serveSettings } from '@bridgekeeper/standalone'
 import { Command } from 'commander'
 import { humanLog } from '../human-log.ts'
 import { aborted, endSignal } from '../lifetime.ts'
@@ -38,11 +38,23 @@ async function run(options: Options): Promise<void> {
       ['  agents', node.url],
       ['  data', folder],
     ])
-    printHint('Next: bridgekeeper user add EMAIL')
-    printHint(`Then, on the machine with the MCP servers: bridgekeeper connect ${node.url} --config mcp.json`)
+    const addsUser = settings.tokenProvider === undefined && !(await hasUsers(node))
+    if (addsUser) printHint('Next: bridgekeeper user add EMAIL')
+    printHint(
+      `${addsUser ? 'Then' : 'Next'}, on the machine with the MCP servers: bridgekeeper connect ${node.url} --config mcp.json`,
+    )
   }
   await aborted(end)
   if (!options.json) printLine('Stopping: letting calls end…')
   await node.close()
   if (options.json) printAs('serve', { event: 'stopped' })
+}
+
+/** Whether the node has a user. A store that fails counts as empty: the answer only chooses a hint. */
+async function hasUsers({ data }: Node): Promise<boolean> {
+  try {
+    return (await data.operations.users.list('', 1)).users.length > 0
+  } catch {
+    return false
+  }
 }
