@@ -153,6 +153,19 @@ test('[CLI.39] serve says how to add a user only while there is none, and always
   expect(await shownBy(join(scratch(), 'data'), [], provider)).not.toContain('user add')
 })
 
+test('[CLI.39] serve on every address prints a placeholder, or its public URL, for the MCP client and the machine', async () => {
+  const place = 'http://ADDRESS-OF-THIS-MACHINE:\\d+'
+  for (const [args, shown] of [
+    [['--host', '0.0.0.0'], place],
+    [['--host', '0.0.0.0', '--public-url', 'http://bridge.lan:8787'], 'http://bridge.lan:8787'],
+  ] as const) {
+    const text = await shownBy(join(scratch(), 'data'), args)
+    expect(text).toMatch(/^Bridgekeeper is listening at http:\/\/0\.0\.0\.0:\d+\.$/m)
+    expect(text).toMatch(new RegExp(`^  MCP +${shown}/mcp$`, 'm'))
+    expect(text).toMatch(new RegExp(`^Then, on .* connect ${shown} --config mcp\\.json$`, 'm'))
+  }
+})
+
 /** Rejects with the system's error if nothing listens. */
 function connectionTo(port: number): Promise<void> {
   return new Promise((resolve, reject) => {

@@ -11,7 +11,7 @@ import manifest from '../package.json' with { type: 'json' }
 import { nodeCloser } from './close-node.ts'
 import { bridgeOf, ownBridge, ownIdentity } from './compose-bridge.ts'
 import type { ServeSettings } from './config/serve-settings.ts'
-import { reachNotes } from './config/transport.ts'
+import { reachNotes, shownUrl } from './config/transport.ts'
 import { DataFolder } from './data/data-folder.ts'
 import { noteNodeUrl } from './data/node-file.ts'
 import { readCertificate, type TlsEvent } from './http/certificate.ts'
@@ -35,6 +35,8 @@ export interface ServeOptions {
 export interface Node {
   /** Address, e.g. `http://127.0.0.1:8787`. */
   readonly url: string
+  /** Address to show to users: may be a public URL, or have a placeholder for the host. */
+  readonly shownUrl: string
   readonly data: DataFolder
   readonly bridge: Bridge
   /** Warnings for the operator; the node runs anyway. */
@@ -77,7 +79,15 @@ export async function serve(options: ServeOptions): Promise<Node> {
     log.logSecurityEvent({ event: 'bridge_started', version: manifest.version })
     noteNodeUrl(dataFolder, url)
     const close = nodeCloser({ server, bridge, log, data, dataFolder, system })
-    return { url, data, bridge, notes, securityLog: log, close }
+    return {
+      url,
+      shownUrl: shownUrl(settings.reach, host, url),
+      data,
+      bridge,
+      notes,
+      securityLog: log,
+      close,
+    }
   } catch (error) {
     server.close()
     await log?.close()

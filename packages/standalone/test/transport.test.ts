@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { serveSettings } from '../src/config/serve-settings.ts'
-import { reachNotes } from '../src/config/transport.ts'
+import { reachNotes, shownUrl } from '../src/config/transport.ts'
 
 const PRODUCTION = { NODE_ENV: ' Production' }
 
@@ -86,3 +86,16 @@ test('[TLS.14] warns only for a node that listens everywhere without a public UR
     expect(reachNotes(settings({ publicUrls }), host, `http://${host}:8787`)).toHaveLength(notes)
   }
 })
+
+test.each([
+  ['0.0.0.0', [], 'http://0.0.0.0:8787', 'http://ADDRESS-OF-THIS-MACHINE:8787'],
+  ['::', [], 'https://[::]:8787', 'https://ADDRESS-OF-THIS-MACHINE:8787'],
+  ['::', ['https://b.example.com/x', 'http://b.lan'], 'http://[::]:8787', 'https://b.example.com/x'],
+  ['127.0.0.1', ['https://b.example.com'], 'http://127.0.0.1:8787', 'https://b.example.com'],
+  ['::1', [], 'http://[::1]:8787', 'http://[::1]:8787'],
+])(
+  '[CLI.39] shows users no address of every interface: host %s, public URLs %j',
+  (host, publicUrls, url, shown) => {
+    expect(shownUrl(settings({ publicUrls }), host, url)).toBe(shown)
+  },
+)

@@ -32,16 +32,16 @@ async function run(options: Options): Promise<void> {
   if (options.json)
     printAs('serve', { event: 'listening', url: node.url, mcp: `${node.url}/mcp`, data: folder })
   else {
-    printLine('Bridgekeeper is listening.')
+    printLine(`Bridgekeeper is listening at ${node.url}.`)
     printTable([
-      ['  MCP', `${node.url}/mcp`],
-      ['  agents', node.url],
+      ['  MCP', `${node.shownUrl}/mcp`],
+      ['  agents', node.shownUrl],
       ['  data', folder],
     ])
     const addsUser = settings.tokenProvider === undefined && !(await hasUsers(node))
     if (addsUser) printHint('Next: bridgekeeper user add EMAIL')
     printHint(
-      `${addsUser ? 'Then' : 'Next'}, on the machine with the MCP servers: bridgekeeper connect ${node.url} --config mcp.json`,
+      `${addsUser ? 'Then' : 'Next'}, on the machine with the MCP servers: bridgekeeper connect ${node.shownUrl} --config mcp.json`,
     )
   }
   await aborted(end)

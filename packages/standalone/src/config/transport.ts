@@ -58,11 +58,20 @@ export function bridgeSettings(options: ReachOptions): BridgeSettings {
 
 /** [TLS.14] Returns hints for an operator about how a node is reached. @param url address at which it listens */
 export function reachNotes({ publicUrls }: BridgeSettings, host: string, url: string): readonly string[] {
-  const isEverywhere = isIP(host) !== 0 && ipaddr.process(host).range() === 'unspecified'
-  if (!isEverywhere || publicUrls.length > 0) return []
+  if (!isEverywhere(host) || publicUrls.length > 0) return []
   return [
     `This node cannot be reached as ${url}, where apps that log in are redirected. Set its public URL: --public-url URL (or BRIDGEKEEPER_PUBLIC_URLS).`,
   ]
+}
+
+/** The address to show to users: the public URL, else where the node listens, with a placeholder for every address. */
+export function shownUrl({ publicUrls: [first] }: BridgeSettings, host: string, url: string): string {
+  if (first !== undefined) return first
+  return isEverywhere(host) ? url.replace(/\/\/.*(?=:\d+$)/, '//ADDRESS-OF-THIS-MACHINE') : url
+}
+
+function isEverywhere(host: string): boolean {
+  return isIP(host) !== 0 && ipaddr.process(host).range() === 'unspecified'
 }
 
 function checkedMode({ tlsMode, hasOwnTls, production }: ReachOptions): TlsMode {
