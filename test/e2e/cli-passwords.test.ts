@@ -80,6 +80,19 @@ test('[CLI.20] asks for a password twice at a terminal, without showing it', asy
   expect((await logIn('carl@example.com', PASSWORD)).text).toContain('Your account')
 })
 
+test('[CLI.20] refuses a short password before it asks to repeat it', async () => {
+  const command = join(repository, 'packages/cli/bin/bridgekeeper.mjs')
+  await jsonOf(user(['add', 'eve@example.com'], PASSWORD))
+  for (const args of ['add erik@example.com', 'password eve@example.com']) {
+    const shown = await atTerminal(`node ${command} user ${args} --data ${bridge.data}`, [
+      ['Password', 'short one\r'],
+      ['Repeat', '\u0003'],
+    ])
+    expect(shown).toContain('code:  password_refused')
+    expect(shown).not.toContain('Repeat')
+  }
+})
+
 test.each([
   ['Ctrl-C', '\u0003', 'interrupted', 130],
   ['Ctrl-D', '\u0004', 'usage', 1],

@@ -10,22 +10,26 @@ export interface PasswordOptions {
 /**
  * Reads a new password: from standard input if requested, otherwise typed twice at a terminal without echo.
  * Never from the command line, which every account of the machine may read.
+ * @param check throws if the password is refused; called before the user types it again
  * @param prompt shown at the terminal
  * @returns `undefined` if there is neither, or nothing was typed
- * @throws UsageError
+ * @throws UsageError, and whatever `check` throws
  */
 export async function newPassword(
   { passwordStdin }: PasswordOptions,
+  check: (password: string) => void,
   prompt = 'Password:',
 ): Promise<string | undefined> {
   if (passwordStdin === true) {
     const [line = ''] = (await text(process.stdin)).split(/\r?\n/)
-    if (line !== '') return line
-    throw new UsageError('Standard input is empty.', 'Write the password as its first line.')
+    if (line === '') throw new UsageError('Standard input is empty.', 'Write the password as its first line.')
+    check(line)
+    return line
   }
   if (!process.stdin.isTTY) return undefined
   const password = await typed(prompt)
   if (password === '') return undefined
+  check(password)
   if ((await typed('Repeat the password:')) === password) return password
   throw new UsageError('The two passwords differ.', 'Try again.')
 }

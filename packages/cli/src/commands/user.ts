@@ -50,8 +50,9 @@ const ACTIONS: readonly Action[] = [
     description: "set the user's password, and end all logins in browsers",
     takesPassword: true,
     act: async ({ users, passwords }, email, options) => {
-      const password = await newPassword(options)
-      if (password !== undefined) return passwords.reset(await users.find(email), password, OPERATOR)
+      const user = await users.find(email)
+      const password = await newPassword(options, (typed) => passwords.check(user.email, typed))
+      if (password !== undefined) return passwords.reset(user, password, OPERATOR)
       throw new UsageError(
         'The password is missing.',
         'Type it at a terminal, or pass it with --password-stdin.',
@@ -183,8 +184,8 @@ function printed({ userId, email, role = 'user', state, createdAtMs }: User): Pr
 
 /** Checks the password before it adds the user, so that a refused one leaves no user behind. */
 async function addUser({ users, passwords }: Operations, email: string, options: Options): Promise<ActedOn> {
-  const password = await newPassword(options, 'Password (empty for none):')
-  if (password !== undefined) passwords.check(email, password)
+  const check = (typed: string): void => passwords.check(email, typed)
+  const password = await newPassword(options, check, 'Password (empty for none):')
   const user = await users.add(email, OPERATOR)
   if (password !== undefined) await passwords.set(user, password, OPERATOR)
   const added = options.admin === true ? await users.setRole(user, 'admin', OPERATOR) : user
