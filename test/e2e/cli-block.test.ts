@@ -35,6 +35,8 @@ test('[CLI.16] [BLOCK.1] [BLOCK.5] blocks, lists and lifts an address by command
   await vi.waitFor(async () => expect(await statusOf(PING, accessToken)).toBe(403), { timeout: 10_000 })
   expect(added).toMatchObject({ kind: 'address', key: '203.0.113.7' })
   expect(await jsonOf(block('list'))).toEqual([added])
+  const { stdout } = await bridgekeeper(['block', 'list', '--data', bridge.data])
+  expect(stdout).toMatch(/^KIND +KEY +EXPIRES\naddress +203\.0\.113\.7 +\d{4}-\S+Z\n$/)
   expect(await jsonOf(block('lift', '203.0.113.7'))).toEqual([added])
   expect(await statusOf(PING, accessToken)).toBe(200)
 })

@@ -62,5 +62,8 @@ function printed({ kind, key, untilMs }: Block): Printed<'block list'>[number] {
 
 function printBlocks(blocks: readonly Block[]): void {
   if (blocks.length === 0) return printLine('Nothing is blocked.')
-  printList(blocks.map(({ kind, key, untilMs }) => [kind, key, `until ${iso(untilMs)}`]))
+  printList([
+    ['KIND', 'KEY', 'EXPIRES'],
+    ...blocks.map(({ kind, key, untilMs }) => [kind, key, iso(untilMs)]),
+  ])
 }
