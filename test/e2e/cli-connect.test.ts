@@ -22,7 +22,7 @@ test('[CLI.33] [CLI.34] after the enrolment connect shows the MCP URL, the serve
   const machine = newMachine(node)
   const first = machine.start()
   const [, userCode = '', keyWords = ''] = await first.printed(
-    (stdout) => /code {3}(\S+)\n {2}words {2}(\S+)\n/.exec(stdout) ?? undefined,
+    (stdout) => /Code: (\S+)\n {2}Words of its key:\n {4}(\S+)\n/.exec(stdout) ?? undefined,
   )
   // Also while the first waits for its user.
   expect(await machine.start().ended).toMatchObject({ code: 3 })

@@ -65,7 +65,7 @@ describe('a newcomer without a browser', () => {
     const machine = newMachine(node)
     const program = machine.start()
     const [, code = '', words = ''] = await program.printed(
-      (stdout) => /code {3}(\S+)\n {2}words {2}(\S+)\n/.exec(stdout) ?? undefined,
+      (stdout) => /Code: (\S+)\n {2}Words of its key:\n {4}(\S+)\n/.exec(stdout) ?? undefined,
     )
     expect(program.stdout).toContain(`${node.url}/device`)
     await approve(node, { userCode: code, keyWords: words })

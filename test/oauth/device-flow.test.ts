@@ -31,7 +31,7 @@ test('[OAUTH.13] approves a machine by its code, name and key words, and issues 
   const person = await node.login('ann')
   const confirm = await enterCode(person, node, device.user_code.toUpperCase().replaceAll('-', ' '))
   const words = wordsOn(confirm)
-  for (const part of [device.user_code, "Ann's laptop", String(keyWords(DEVICE_KEY))])
+  for (const part of [device.user_code, "Ann's laptop", 'Words of its key', String(keyWords(DEVICE_KEY))])
     expect(words).toContain(part)
   const done = await person.submit(confirm, { confirm: 'yes' })
   expect(wordsOn(done)).toContain('Approved')

@@ -68,8 +68,9 @@ function approvalText({ name, verificationUri, userCode, keyWords, expiresInMs }
 
   ${verificationUri}
 
-  code   ${userCode}
-  words  ${keyWords}
+  Code: ${userCode}
+  Words of its key:
+    ${keyWords}
 
 Approve it only if the page shows the same code and words. They expire in ${Math.ceil(expiresInMs / 60_000)} minutes.`
 }

@@ -18,6 +18,16 @@ test('[TOOLS.11] [MCP.9] names tools that callers do not see as defined, and cou
   )
 })
 
+test('[OAUTH.13] labels code and words of a machine to approve as the page does', () => {
+  const verificationUri = 'https://bridge.example.com/device'
+  const about = { bridge: 'https://bridge.example.com', name: "Ann's laptop", verificationUri }
+  const shown = { userCode: 'one-two-three', keyWords: 'ann bob', expiresInMs: 600_000 }
+  const text = describeEvent({ type: 'enrolment-waiting', ...about, ...shown }, false)
+  expect(text).toContain(
+    '\n  https://bridge.example.com/device\n\n  Code: one-two-three\n  Words of its key:\n    ann bob\n',
+  )
+})
+
 const start = (forMs: number, mayInstall: boolean) =>
   ({ type: 'server-starting', name: 'files', forMs, limitMs: 600_000, mayInstall }) as const
 

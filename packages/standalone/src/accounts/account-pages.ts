@@ -42,7 +42,7 @@ function machines({ site, loggedIn, devices, nowMs }: AccountView): Html {
     )
   })
   const empty = html`<p class="soft">None yet. On the machine with your MCP servers: <code>npx bridgekeeper connect ${site.origin}${site.base}</code></p>`
-  const hint = html`<p class="soft small">The words are the fingerprint of the machine's key; the machine shows the same. A revoked machine must be enrolled again.</p>`
+  const hint = html`<p class="soft small">The words are those of the machine's key; the machine showed the same when it was enrolled. A revoked machine must be enrolled again.</p>`
   return card('My machines', rows.length === 0 ? empty : [hint, list(rows)])
 }
 

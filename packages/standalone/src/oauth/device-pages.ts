@@ -30,8 +30,8 @@ const NOTICES: Readonly<Record<string, string>> = {
 }
 
 /**
- * [OAUTH.13] The pages on which a user approves a machine: the code, the machine's name, and the fingerprint of its
- * key in the words that the machine shows. Source: RFC 8628 sections 3.3, 5.3 and 5.4 (remote phishing).
+ * [OAUTH.13] The pages on which a user approves a machine: the code, the machine's name, and the words of its key,
+ * labelled as on the machine. Source: RFC 8628 sections 3.3, 5.3 and 5.4 (remote phishing).
  */
 export class DevicePages {
   readonly #site: Site
@@ -89,7 +89,7 @@ export class DevicePages {
     const refuse = this.#form(ctx, visit, { ...hidden, abort: 'yes' }, button('Refuse', 'bad'))
     const main = html`<div class="card">
 <dl><dt>Code</dt><dd class="mono">${userCode}</dd><dt>Machine</dt><dd>${cleanText(String(name))}</dd></dl>
-<p>Fingerprint of its key<span class="mono big" id="key-words">${words}</span></p>
+<p>Words of its key<span class="mono big" id="key-words">${words}</span></p>
 <p>Approve only if the machine in front of you shows exactly this code and these words. Your account can then run the MCP servers of that machine.</p>
 <div class="acts">${approve}${refuse}</div></div>`
     this.#show(ctx, visit, { title: 'Is this your machine?', main })
