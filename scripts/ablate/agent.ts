@@ -166,6 +166,17 @@ export const AGENT_ABLATIONS: readonly Ablation[] = [
     tests: agent('config.entries'),
   },
   {
+    gate: 'agent: the text of an unknown error of the token source',
+    edits: [
+      text(
+        'agent/link/link.ts',
+        'error instanceof TokenUnavailable || error instanceof Unreachable',
+        'error instanceof Error',
+      ),
+    ],
+    tests: agent('link.reconnect'),
+  },
+  {
     gate: 'agent: arguments that cmd.exe would act upon',
     edits: [text('agent/servers/windows-launch.ts', 'words.some((word) => UNSAFE.test(word))', 'false')],
     tests: agent('servers/windows-launch'),

@@ -1,3 +1,5 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
 import { FakeBridge } from '../../packages/agent/test/support/bridge.ts'
 import { tokenOf } from '../../packages/agent/test/support/linked.ts'
@@ -32,6 +34,21 @@ test.each([
   expect(stdout.length).toBeLessThan(20_000)
   expect(stdout.split('\n').filter((line) => line.includes('rate_limit_exceeded')).length).toBeLessThan(500)
   expect(stdout).toMatch(/\(and \d+ more like this\)|"events-left-out"/)
+})
+
+test('[LINK.21] connect says why it has no token for its next attempt', async () => {
+  const bridge = await FakeBridge.start()
+  const file = join(scratch(), 'token')
+  writeFileSync(file, tokenOf(), { mode: 0o600 })
+  const config = configFile({ memory: published('memory') })
+  const program = startBridgekeeper(['connect', bridge.url, '--config', config], {
+    BRIDGEKEEPER_TOKEN_FILE: file,
+  })
+  const peer = await bridge.peer()
+  writeFileSync(file, '')
+  peer.socket.terminate()
+  const cause = `No token could be obtained. BRIDGEKEEPER_TOKEN_FILE ${file} is empty.`
+  await program.printed((stdout) => (stdout.includes(cause) ? true : undefined))
 })
 
 /** Runs a command without reading its standard output. The exit code is the last line of standard error. */

@@ -14,7 +14,8 @@ export interface AgentOptions {
   readonly url: string
   /**
    * Returns the token for each connection attempt, given the token that the bridge called expired. If it
-   * rejects with an `AgentError`, the agent gives up; after any other rejection it retries.
+   * rejects with an `AgentError`, the agent gives up; after any other rejection it retries. The user sees the message
+   * of a `TokenUnavailable`, and of no other rejection.
    */
   readonly token: (spent?: string) => string | Promise<string>
   /**

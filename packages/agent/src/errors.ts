@@ -86,6 +86,11 @@ const agentCodes = {
 
 export type AgentErrorCode = keyof typeof agentCodes | ErrorCode
 
+/** There is no token now, but a retry may help. The agent shows the message, so it must hold no secret. */
+export class TokenUnavailable extends Error {
+  override readonly name = 'TokenUnavailable'
+}
+
 /** The agent gave up for a reason that trying again would not change. */
 export class AgentError extends Error {
   override readonly name = 'AgentError'

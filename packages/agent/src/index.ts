@@ -4,7 +4,7 @@ export type { HttpEntry, ServerEntry, StdioEntry, UnusableEntry } from './config
 export { parseConfig, readConfig } from './config/read-config.ts'
 export { DeviceLogin } from './enrolment/device-login.ts'
 export { type EnrolOptions, type EnrolParts, ensureEnrolled } from './enrolment/enrol.ts'
-export { AgentError, type AgentErrorCode } from './errors.ts'
+export { AgentError, type AgentErrorCode, TokenUnavailable } from './errors.ts'
 export type { AgentEvent, LinkEvent, ServerEvent } from './events.ts'
 export type { RunningAgent } from './keychain/agent-lock.ts'
 export { agentHome } from './keychain/home.ts'

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { backoffMs } from '../src/backoff.ts'
-import { AgentError } from '../src/index.ts'
+import { Unreachable } from '../src/enrolment/ask.ts'
+import { AgentError, TokenUnavailable } from '../src/index.ts'
 import { bridgeUrl } from '../src/link/bridge-url.ts'
 import { endingOfClose, endingOfHttp } from '../src/link/ending.ts'
 import { FakeBridge } from './support/bridge.ts'
@@ -157,6 +158,20 @@ test('[LINK.21] retries when no token is available, and ends the agent on an Age
   expect(await event('disconnected')).toMatchObject({ reason: 'No token could be obtained.' })
   await system.advance(500)
   expect(await ended).toMatchObject({ code: 'token_invalid' })
+})
+
+test.each([
+  [new TokenUnavailable('BRIDGEKEEPER_TOKEN_FILE t is empty.'), ' BRIDGEKEEPER_TOKEN_FILE t is empty.'],
+  [
+    new Unreachable('The bridge answered with HTTP status 503.'),
+    ' The bridge answered with HTTP status 503.',
+  ],
+  [Object.assign(new Error('s3cr3t'), { name: 'TokenUnavailable' }), ''],
+  ['s3cr3t', ''],
+])('[LINK.21] shows why no token is available only if the error is ours: %s', async (error, cause) => {
+  const bridge = await FakeBridge.start()
+  const { event } = runLink(bridge.url, { token: () => Promise.reject(error) })
+  expect(await event('disconnected')).toMatchObject({ reason: `No token could be obtained.${cause}` })
 })
 
 test.each([

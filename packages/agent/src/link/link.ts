@@ -1,6 +1,7 @@
 import { encode, type ProtocolVersion, unreachable } from '@bridgekeeper/protocol'
 import { backoffMs } from '../backoff.ts'
-import { AgentError } from '../errors.ts'
+import { Unreachable } from '../enrolment/ask.ts'
+import { AgentError, TokenUnavailable } from '../errors.ts'
 import type { LinkEvent } from '../events.ts'
 import type { LocalTools } from '../local-tools.ts'
 import type { System } from '../system.ts'
@@ -18,7 +19,7 @@ export interface LinkOptions {
   readonly url: string
   /**
    * Called at every attempt, with the token that the bridge called expired. A rejection is retried, unless it
-   * is an `AgentError`.
+   * is an `AgentError`. The user sees the message of a `TokenUnavailable`.
    */
   readonly token: (spent?: string) => string | Promise<string>
   /** Overrides the token's claims. */
@@ -42,6 +43,10 @@ interface Plan {
   /** The bridge called this token expired. */
   readonly spentToken?: string
 }
+
+type TokenAnswer =
+  | { readonly ok: true; readonly token: string }
+  | { readonly ok: false; readonly error: unknown }
 
 type Ended = Extract<ConnectionState, { is: 'ended' }>
 
@@ -102,10 +107,10 @@ export class Link {
 
   /** Runs one connection from the handshake to its end, and plans the next. */
   async #attempt(plan: Plan, signal: AbortSignal): Promise<Plan> {
-    const token = await this.#token(plan.spentToken, signal)
-    if (signal.aborted) return plan
-    if (token === undefined)
-      return this.#retry(plan, { reason: 'No token could be obtained.', ignoredFrames: 0 })
+    const answer = await this.#token(plan.spentToken, signal)
+    if (answer === undefined || signal.aborted) return plan
+    if (!answer.ok) return this.#retry(plan, { reason: reasonOf(answer.error), ignoredFrames: 0 })
+    const { token } = answer
     if (token === plan.spentToken) throw new AgentError('token_expired')
     const { version } = plan
     const { url, system, tools, onEvent } = this.#options
@@ -221,13 +226,10 @@ export class Link {
     return { ...plan, dueMs: this.#monotonicMs() + retryInMs, version: 'v2', failures: plan.failures + 1 }
   }
 
-  /** The token for this attempt; `undefined` without one, or if the signal aborted first. */
-  async #token(spent: string | undefined, signal: AbortSignal): Promise<string | undefined> {
-    type Answer =
-      | { readonly ok: true; readonly token: string }
-      | { readonly ok: false; readonly error: unknown }
-    let answer: Answer | undefined
-    const record = (given: Answer) => {
+  /** The token for this attempt, or why there is none; `undefined` if the signal aborted first. */
+  async #token(spent: string | undefined, signal: AbortSignal): Promise<TokenAnswer | undefined> {
+    let answer: TokenAnswer | undefined
+    const record = (given: TokenAnswer) => {
       answer = given
       this.#wakes.wake('token')
     }
@@ -237,9 +239,8 @@ export class Link {
       .catch((error: unknown) => record({ ok: false, error }))
     for (;;) {
       if (signal.aborted) return undefined
-      if (answer?.ok) return answer.token
-      if (answer?.error instanceof AgentError) throw answer.error
-      if (answer !== undefined) return undefined
+      if (answer?.ok === false && answer.error instanceof AgentError) throw answer.error
+      if (answer !== undefined) return answer
       await this.#wakes.next(Number.POSITIVE_INFINITY)
     }
   }
@@ -247,4 +248,10 @@ export class Link {
   #monotonicMs(): number {
     return this.#options.system.monotonicMs()
   }
+}
+
+/** Explains why there is no token. The text of an unknown error may hold a secret, so it is not shown. */
+function reasonOf(error: unknown): string {
+  const isOurs = error instanceof TokenUnavailable || error instanceof Unreachable
+  return isOurs ? `No token could be obtained. ${error.message}` : 'No token could be obtained.'
 }

@@ -1,6 +1,12 @@
 import { homedir } from 'node:os'
-import { type AgentEvent, bridgeAddress, createAgent, readConfig } from '@bridgekeeper/agent'
-import { readAll, type SettingSource } from '@bridgekeeper/standalone/settings'
+import {
+  type AgentEvent,
+  bridgeAddress,
+  createAgent,
+  readConfig,
+  TokenUnavailable,
+} from '@bridgekeeper/agent'
+import { readAll, type SettingSource, SetupError } from '@bridgekeeper/standalone/settings'
 import { Command } from 'commander'
 import { printEvent, printEventJson, printOverview } from '../agent-events.ts'
 import { foundConfigFiles } from '../config-files.ts'
@@ -58,7 +64,7 @@ async function run(source: SettingSource, output: Output): Promise<void> {
   if (token !== undefined) {
     // The agent retries a token that it cannot get; one that is wrong from the start ends the command.
     demandToken(source)
-    return createAgent({ ...common, token: () => demandToken(source) }).run(end)
+    return createAgent({ ...common, token: () => tokenNow(source) }).run(end)
   }
   const keys = keychain(process.env)
   const release = await runAlone(keys, bridge, config)
@@ -73,6 +79,17 @@ async function run(source: SettingSource, output: Output): Promise<void> {
     await createAgent({ ...common, device, token: (spent) => login.token(spent) }).run(end)
   } finally {
     release()
+  }
+}
+
+/** Reads the token for an attempt. @throws TokenUnavailable with a message that names the setting */
+function tokenNow(source: SettingSource): string {
+  try {
+    return demandToken(source)
+  } catch (cause) {
+    if (cause instanceof UsageError || cause instanceof SetupError)
+      throw new TokenUnavailable(cause.message, { cause })
+    throw cause
   }
 }
 
