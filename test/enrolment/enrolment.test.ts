@@ -233,19 +233,19 @@ describe('a misbehaving bridge', () => {
     ['says nothing', 'bridge_not_found', WELL_KNOWN, () => []],
     [
       'sends its users elsewhere',
-      'bridge_refused',
+      'answer_unusable',
       '/oauth/device',
       (at) => flow(at, { verification_uri: elsewhere }),
     ],
     [
       'sends its users to a program',
-      'bridge_refused',
+      'answer_unusable',
       '/oauth/device',
       (at) => flow(at, { verification_uri: 'file:///bin/sh' }),
     ],
     [
       'has a code that acts on a terminal',
-      'bridge_refused',
+      'answer_unusable',
       '/oauth/device',
       (at) => flow(at, { user_code: '\u001b[2J' }),
     ],
@@ -264,7 +264,7 @@ describe('a misbehaving bridge', () => {
     at.odd.set(WELL_KNOWN, (response) =>
       response.writeHead(302, { location: `${at.url}/oauth/device` }).end(),
     )
-    expect(await codeOf(mine.enrol())).toBe('bridge_refused')
+    expect(await codeOf(mine.enrol())).toBe('answer_unusable')
     at.odd.set(WELL_KNOWN, (response) => response.writeHead(200).end(`{"x":"${'x'.repeat(100_000)}"}`))
     expect(await codeOf(mine.enrol())).toBe('bridge_unreachable')
     at.odd.set(WELL_KNOWN, (response) => response.destroy())
@@ -297,7 +297,7 @@ describe('a misbehaving bridge', () => {
       }),
     )
     await at.approve(asked)
-    expect(await enrolling).toBe('bridge_refused')
+    expect(await enrolling).toBe('answer_unusable')
     expect(await mine.record()).toMatchObject({ state: 'pending' })
   })
 })

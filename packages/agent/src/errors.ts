@@ -26,6 +26,10 @@ const agentCodes = {
     message: 'The bridge refused the connection.',
     next: "Check the URL and the token, and the bridge's log for the reason.",
   },
+  answer_unusable: {
+    message: "The bridge's answer cannot be used.",
+    next: "Check the URL. If it is right, the agent or the bridge is outdated: ask the bridge's operator.",
+  },
   bridge_not_recognised: {
     message: 'This is not the bridge at which this machine was enrolled: it did not prove its pinned key.',
     next: 'Nothing was run. Check the address; if your operator reinstalled the bridge, enrol this machine again: bridgekeeper connect URL --enrol-again',

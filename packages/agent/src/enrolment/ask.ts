@@ -37,7 +37,7 @@ const MAX_BYTES = 65_536
  * one. It follows no redirect: the target would get everything that was sent.
  *
  * @throws Unreachable, also when the signal aborts
- * @throws AgentError `bridge_refused` for a redirect, `proxy_invalid`
+ * @throws AgentError `answer_unusable` for a redirect, `proxy_invalid`
  */
 export async function ask(
   system: System,
@@ -59,7 +59,7 @@ export async function ask(
     const status = response.statusCode ?? 0
     if (status >= 300 && status <= 399) {
       response.destroy()
-      throw new AgentError('bridge_refused', 'It answered with a redirect, which is not followed.')
+      throw new AgentError('answer_unusable', 'It answered with a redirect, which is not followed.')
     }
     const value = parseJson(await limitedText(response))?.value
     const dateMs = Date.parse(response.headers.date ?? '')

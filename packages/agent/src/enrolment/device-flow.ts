@@ -46,10 +46,10 @@ export async function beginFlow(
   if (answer.status !== 200) throw refusal(answer)
   const { device_code: deviceCode, user_code: userCode, verification_uri: verificationUri } = answer.body
   const { verification_uri_complete: complete, interval, expires_in: expiresIn } = answer.body
-  if (typeof deviceCode !== 'string' || deviceCode === '' || deviceCode.length > 4_096) throw unreadable()
-  if (typeof userCode !== 'string' || !USER_CODE.test(userCode)) throw unreadable()
+  if (typeof deviceCode !== 'string' || deviceCode === '' || deviceCode.length > 4_096) throw unusable()
+  if (typeof userCode !== 'string' || !USER_CODE.test(userCode)) throw unusable()
   // The user opens this address, so an address of another site would be phishing.
-  if (!isWithin(verificationUri, bridge)) throw unreadable()
+  if (!isWithin(verificationUri, bridge)) throw unusable()
   return {
     ...{ deviceCode, userCode, verificationUri },
     ...(isWithin(complete, bridge) && { verificationUriComplete: complete }),
@@ -87,7 +87,7 @@ export async function poll(
     const answer = await ask(system, server.tokenEndpoint, { form }, signal)
     const { access_token: token, error } = answer.body
     if (answer.status === 200) {
-      if (typeof token !== 'string') throw unreadable()
+      if (typeof token !== 'string') throw unusable()
       return { is: 'approved', token }
     }
     if (error === 'authorization_pending') return { is: 'pending', intervalMs }
@@ -110,6 +110,9 @@ function durationMs(seconds: unknown): number | undefined {
   return typeof seconds === 'number' && seconds > 0 ? seconds * 1_000 : undefined
 }
 
-function unreadable(): AgentError {
-  return new AgentError('bridge_refused', 'Its answer to the request for a code cannot be read.')
+function unusable(): AgentError {
+  return new AgentError(
+    'answer_unusable',
+    'It answered the request for approval with missing or invalid fields.',
+  )
 }

@@ -139,7 +139,10 @@ export class DeviceLogin {
   #keep({ body }: Answer, keyId: string): string {
     const { access_token: text, expires_in: seconds } = body
     if (typeof text !== 'string' || typeof seconds !== 'number')
-      throw new AgentError('bridge_refused', 'Its answer to the request for a token cannot be read.')
+      throw new AgentError(
+        'answer_unusable',
+        'It answered the request for a token with missing or invalid fields.',
+      )
     // Half the life of a short-lived token.
     const usableMs = Math.max(seconds * 1_000 - AHEAD_MS, seconds * 500)
     this.#token = { text, keyId, untilMs: this.#system.monotonicMs() + usableMs }

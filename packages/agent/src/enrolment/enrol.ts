@@ -217,7 +217,7 @@ function enrolledRecord(pending: PendingRecord, { body }: Answer): EnrolledRecor
     keyId === pending.keyId &&
     generation === 1
   if (!isReadable || !isObject(body.bridgeKey) || !bridgeKey.success)
-    throw new AgentError('bridge_refused', 'Its answer to the enrolment cannot be read.')
+    throw new AgentError('answer_unusable', 'It answered the enrolment with missing or invalid fields.')
   return {
     ...ours,
     state: 'enrolled',
