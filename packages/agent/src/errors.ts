@@ -68,7 +68,7 @@ const agentCodes = {
   },
   enrolment_unavailable: {
     message: 'This bridge does not support the enrolment of machines.',
-    next: 'Check the URL; or use a token: BRIDGEKEEPER_TOKEN, from bridgekeeper token issue EMAIL',
+    next: 'Check the URL; or set BRIDGEKEEPER_TOKEN to a token from the app that embeds the bridge, or from: bridgekeeper token issue EMAIL',
   },
   bridge_misnamed: {
     message: 'The bridge at this address has another public URL.',

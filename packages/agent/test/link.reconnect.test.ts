@@ -146,6 +146,12 @@ test('[LINK.21] asks for the token at every attempt', async () => {
   expect((await bridge.peer()).request.headers.authorization).toBe(`Bearer ${tokenOf(undefined, '2')}`)
 })
 
+test('[CODE.1] names the app as a source of tokens at a bridge that enrols no machines', () => {
+  expect(new AgentError('enrolment_unavailable').next).toMatch(
+    /from the app that embeds the bridge, or .*token issue/,
+  )
+})
+
 test('[LINK.21] retries when no token is available, and ends the agent on an AgentError', async () => {
   const bridge = await FakeBridge.start()
   let asked = 0

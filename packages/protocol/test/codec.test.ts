@@ -148,6 +148,12 @@ test.each([
   expect(decodeUp(Buffer.from(frame), 'v1')).toMatchObject({ ok: false, code })
 })
 
+test('[CODE.1] names the app wherever a next step names token issue, which an embedded bridge lacks', () => {
+  const issuing = Object.values(codes).filter(({ next }) => next.includes('bridgekeeper token issue'))
+  expect(issuing).toHaveLength(3)
+  for (const { next } of issuing) expect(next).toContain('from the app that embeds the bridge')
+})
+
 test('[CODE.1] gives every code a text, a next step, a status and a row in PROTOCOL.md', () => {
   const documented = readFileSync(new URL('../../../PROTOCOL.md', import.meta.url), 'utf8')
   for (const [code, entry] of Object.entries(codes)) {

@@ -20,13 +20,13 @@ export const admissionCodes = {
     401,
     -32050,
     'The token is not valid here.',
-    'Get a new one: bridgekeeper token issue EMAIL',
+    'Get a new token from the app that embeds the bridge, or: bridgekeeper token issue EMAIL',
   ),
   token_expired: entry(
     401,
     -32050,
     'The token has expired.',
-    'Get a new one: bridgekeeper token issue EMAIL',
+    'Get a new token from the app that embeds the bridge, or: bridgekeeper token issue EMAIL',
   ),
   user_unknown: entry(
     401,
@@ -58,7 +58,7 @@ export const admissionCodes = {
     403,
     -32050,
     'This login was first used from another address or program.',
-    'Log in again on this machine: bridgekeeper token issue EMAIL',
+    'Log in again on this machine with a new token from the app that embeds the bridge, or: bridgekeeper token issue EMAIL',
   ),
 
   // Devices
