@@ -3,7 +3,8 @@ import type { Revocation } from '@bridgekeeper/bridge'
 import { Kysely, sql } from 'kysely'
 import { expect, onTestFinished, test } from 'vitest'
 import { FakeSystem } from '../../../../test/support/fake-system.ts'
-import { migrate } from '../../src/adapters/sql/migrations.ts'
+import { SQLITE_DDL } from '../../src/adapters/sql/initial-schema.ts'
+import { migrate, migrationsFor } from '../../src/adapters/sql/migrations.ts'
 import { sqlOutbox } from '../../src/adapters/sql/outbox.ts'
 import { SqlRevocations } from '../../src/adapters/sql/revocations.ts'
 import type { Tables } from '../../src/adapters/sql/schema.ts'
@@ -37,7 +38,7 @@ async function setUp() {
   }) as DatabaseSync['prepare']
   const db = new Kysely<Tables>({ dialect: sqliteDialect(file) })
   onTestFinished(() => db.destroy())
-  await migrate(db, { integer: 'integer', strict: true }, async () => {})
+  await migrate(db, migrationsFor(SQLITE_DDL), async () => {})
   return { system, file, db, failing, ran }
 }
 

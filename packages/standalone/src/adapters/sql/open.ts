@@ -15,8 +15,9 @@ import { type Counts, countAll } from './counts.ts'
 import { sqlCredentials } from './credentials.ts'
 import { sqlDevices } from './devices.ts'
 import { sqlFingerprints } from './fingerprints.ts'
+import { POSTGRES_DDL, SQLITE_DDL } from './initial-schema.ts'
 import { sqlKeys } from './keys.ts'
-import { migrate } from './migrations.ts'
+import { migrate, migrationsFor } from './migrations.ts'
 import { sqlOAuth } from './oauth.ts'
 import { type Outbox, sqlOutbox } from './outbox.ts'
 import { sqlRefreshTokens } from './refresh-tokens.ts'
@@ -59,7 +60,7 @@ export async function openSqliteStores(path: string, system: System): Promise<St
   try {
     await refuseDamaged(db)
     // The write lock of the transaction suffices.
-    await migrate(db, { integer: 'integer', strict: true }, async () => {})
+    await migrate(db, migrationsFor(SQLITE_DDL), async () => {})
     await sql`pragma journal_mode = wal`.execute(db)
     return await storesIn(db, system)
   } catch (error) {
@@ -77,7 +78,7 @@ export async function openPostgresStores(url: string, system: System): Promise<S
   const { postgresDialect, takeMigrationLock } = await import('./postgres.ts')
   const db = new Kysely<Tables>({ dialect: postgresDialect(url) })
   try {
-    await migrate(db, { integer: 'bigint', strict: false }, takeMigrationLock)
+    await migrate(db, migrationsFor(POSTGRES_DDL), takeMigrationLock)
     return await storesIn(db, system)
   } catch (error) {
     await db.destroy()
