@@ -51,7 +51,7 @@ export const securityEvents = {
   }),
   ws_challenge_failed_no_token: event(
     'error',
-    'never logged: the token is verified before the challenge; kept for readers of old logs',
+    'never logged: the token is verified before the challenge; listed because the requirements name it',
     {},
   ),
   ws_challenge_failed_invalid_token: event('error', 'the token expired while its challenge was open', {}),
