@@ -1,5 +1,5 @@
 import type { Device } from '@bridgekeeper/bridge'
-import type { Session } from '@bridgekeeper/bridge/testing'
+import type { LoginSession } from '@bridgekeeper/bridge/testing'
 import { AGENT_CLIENT_ID } from '@bridgekeeper/protocol'
 import { TOTP } from 'otpauth'
 import { expect, test } from 'vitest'
@@ -9,7 +9,11 @@ import { hiddenFields, Surfer, textOf } from '../support/surfer.ts'
 
 const KEY_ID = 'NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs'
 
-function sessionOf(userId: string, kind: Session['kind'], more: Partial<Session> = {}): Session {
+function sessionOf(
+  userId: string,
+  kind: LoginSession['kind'],
+  more: Partial<LoginSession> = {},
+): LoginSession {
   const nowMs = Date.now()
   return {
     sessionId: `session_${userId}_${kind}`,

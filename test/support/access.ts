@@ -1,7 +1,7 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { type BridgeOptions, createBridge, createTokens, memoryUsers, realSystem } from '@bridgekeeper/bridge'
-import { AccessTokens, loadSigningKey, Recall, type Session } from '@bridgekeeper/bridge/testing'
+import { AccessTokens, type LoginSession, loadSigningKey, Recall } from '@bridgekeeper/bridge/testing'
 import { byIssuer } from '@bridgekeeper/standalone/testing'
 import { SignJWT } from 'jose'
 import { onTestFinished } from 'vitest'
@@ -120,7 +120,7 @@ function kindsOf(url: string): AccessBridge['kinds'] {
   }
 }
 
-function session(sessionId: string, kind: Session['kind'], clientId?: string): Session {
+function session(sessionId: string, kind: LoginSession['kind'], clientId?: string): LoginSession {
   return {
     sessionId,
     userId: 'user_ann',

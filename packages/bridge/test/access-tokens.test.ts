@@ -4,7 +4,7 @@ import { FakeSystem } from '../../../test/support/fake-system.ts'
 import { deny, denyGenuine } from '../src/gates/verdict.ts'
 import { memoryUsers } from '../src/memory/users.ts'
 import type { Device } from '../src/ports/devices.ts'
-import type { Session } from '../src/ports/sessions.ts'
+import type { LoginSession, Session } from '../src/ports/sessions.ts'
 import type { User } from '../src/ports.ts'
 import { AccessTokens } from '../src/tokens/access-tokens.ts'
 import { loadSigningKey } from '../src/tokens/signing-key.ts'
@@ -18,7 +18,11 @@ const KEY_ID = 'k'.repeat(43)
 const ann: User = { userId: 'ann', email: 'a@x.example', tokenVersion: 3, createdAtMs: 0, state: 'active' }
 const bob: User = { ...ann, userId: 'bob', email: 'b@x.example' }
 
-const session = (sessionId: string, kind: Session['kind'], more: Partial<Session> = {}): Session => ({
+const session = (
+  sessionId: string,
+  kind: LoginSession['kind'],
+  more: Partial<LoginSession> = {},
+): LoginSession => ({
   sessionId,
   userId: 'ann',
   kind,

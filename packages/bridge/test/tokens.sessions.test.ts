@@ -2,7 +2,7 @@ import { createTokens, memoryUsers, type User } from '@bridgekeeper/bridge'
 import { expect, test } from 'vitest'
 import { FakeSystem } from '../../../test/support/fake-system.ts'
 import { deny } from '../src/gates/verdict.ts'
-import type { Session } from '../src/ports/sessions.ts'
+import type { LoginSession } from '../src/ports/sessions.ts'
 import { memorySessions } from './support/identity-stores.ts'
 
 const SECRET = Buffer.alloc(32, 7)
@@ -16,10 +16,10 @@ const ANN: User = {
 const ENDED = deny('login_revoked')
 
 /** A token of Ann's login `s` with the given session; without one, it has ended. */
-async function tokenWith(session: Partial<Session> | undefined) {
+async function tokenWith(session: Partial<LoginSession> | undefined) {
   const system = new FakeSystem()
   const nowMs = system.nowMs()
-  const whole: Session = {
+  const whole: LoginSession = {
     sessionId: 's',
     userId: 'ann',
     kind: 'browser',

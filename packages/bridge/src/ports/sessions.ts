@@ -3,24 +3,29 @@
  * if the store is unavailable.
  */
 
-const SESSION_KINDS = ['browser', 'client', 'device', 'token'] as const
-
 /**
  * A login session: of a browser, an MCP client's grant, a device, or a token that an operator issued. Its id
  * stays the same while tokens are renewed.
  */
-export interface Session {
+export type Session = LoginSession | TokenSession
+
+export interface LoginSession extends SessionFacts {
+  readonly kind: 'browser' | 'client' | 'device'
+}
+
+/** Session of an issued token. */
+export interface TokenSession extends SessionFacts {
+  readonly kind: 'token'
+  readonly scopes: readonly string[]
+}
+
+interface SessionFacts {
   readonly sessionId: string
   readonly userId: string
-  readonly kind: (typeof SESSION_KINDS)[number]
   /** Name for people: the browser, the client or the device. Written by a peer. */
   readonly label: string
   readonly clientId?: string | undefined
   readonly deviceId?: string | undefined
-  /**
-   * Scopes of an issued token; `undefined` for other sessions, and for tokens from before this was stored.
-   */
-  readonly scopes?: readonly string[] | undefined
   readonly createdAtMs: number
   readonly seenAtMs: number
   /** Fixed end, which no renewal moves. */

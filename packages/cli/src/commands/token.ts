@@ -57,7 +57,7 @@ async function list(email: string | undefined, options: DataOptions): Promise<vo
     sessionId: session.sessionId,
     userId: session.userId,
     email: session.email,
-    ...(session.scopes !== undefined && { scopes: [...session.scopes] }),
+    scopes: [...session.scopes],
     createdAt: iso(session.createdAtMs),
     lastSeenAt: iso(session.seenAtMs),
     expiresAt: iso(session.expiresAtMs),
@@ -70,7 +70,7 @@ async function list(email: string | undefined, options: DataOptions): Promise<vo
     token.createdAt,
     token.lastSeenAt,
     token.expiresAt,
-    token.scopes?.join(' ') ?? 'unknown',
+    token.scopes.join(' '),
   ])
   const header = ['SESSION', 'USER', 'CREATED', 'LAST SEEN', 'EXPIRES', 'SCOPES']
   printList([header, ...rows.map((row) => row.map(forTerminal))])

@@ -1,5 +1,5 @@
 import type { IssuedToken, Tokens, User } from '@bridgekeeper/bridge'
-import { canonicalScope, type Session } from '@bridgekeeper/bridge/parts'
+import { canonicalScope, type TokenSession } from '@bridgekeeper/bridge/parts'
 import { SCOPE_FORMS } from '@bridgekeeper/protocol'
 import { SetupError } from '../config/setup-error.ts'
 import type { Actor, EventRecorder } from '../ports.ts'
@@ -25,10 +25,10 @@ export class TokenOperations {
   }
 
   /** Lists the active sessions of issued tokens, of one user or of all. @throws SetupError `user_unknown` */
-  list(email?: string): Promise<readonly OfUser<Session>[]> {
+  list(email?: string): Promise<readonly OfUser<TokenSession>[]> {
     return ofUsers(this.#users, email, async (userId) => {
       const sessions = await this.#parts.sessions.ofUser(userId)
-      return sessions.filter(({ kind }) => kind === 'token')
+      return sessions.filter((session) => session.kind === 'token')
     })
   }
 

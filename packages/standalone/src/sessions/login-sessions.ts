@@ -1,5 +1,5 @@
 import type { Revocation, System } from '@bridgekeeper/bridge'
-import { newSessionId, type Session, type SessionStore } from '@bridgekeeper/bridge/parts'
+import { type LoginSession, newSessionId, type Session, type SessionStore } from '@bridgekeeper/bridge/parts'
 import type { Actor, EventRecorder } from '../ports.ts'
 
 /** Why a session ended, for the log. */
@@ -18,7 +18,7 @@ export type SessionEnd =
 /** Login sessions of one kind that a user may have open. */
 export const MAX_SESSIONS = 64
 
-export interface NewSession extends Pick<Session, 'userId' | 'kind' | 'label'> {
+export interface NewSession extends Pick<LoginSession, 'userId' | 'kind' | 'label'> {
   readonly lifetimeMs: number
   readonly clientId?: string
   readonly deviceId?: string
@@ -47,7 +47,7 @@ export class LoginSessions {
   async start({ lifetimeMs, ...given }: NewSession, ip?: string): Promise<Session> {
     const { sessions, system, log } = this.#parts
     const nowMs = system.nowMs()
-    const session: Session = {
+    const session: LoginSession = {
       ...given,
       sessionId: newSessionId(system),
       createdAtMs: nowMs,

@@ -1,5 +1,5 @@
 import type { Device, DeviceKey, User } from '@bridgekeeper/bridge'
-import type { Session } from '@bridgekeeper/bridge/testing'
+import type { LoginSession } from '@bridgekeeper/bridge/testing'
 import type { OAuthRecord, Passkey } from '../../src/ports.ts'
 
 /** Start of the clock of FakeSystem. */
@@ -15,7 +15,7 @@ export const ANN: User = {
   role: 'user',
 }
 
-export const SESSION: Session = {
+export const SESSION: LoginSession = {
   sessionId: 's1',
   userId: 'user_1',
   kind: 'browser',

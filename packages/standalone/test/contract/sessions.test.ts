@@ -14,13 +14,14 @@ describeStores('sessions and refresh tokens', (fresh) => {
       kind: 'device',
       clientId: 'c',
       deviceId: 'd',
-      scopes: ['a', 'b'],
     } as const
+    const token = { ...SESSION, sessionId: 's4', kind: 'token', scopes: ['a', 'b'] } as const
     await one.sessions.add(SESSION)
     await one.sessions.add(device)
+    await one.sessions.add(token)
     await one.sessions.add({ ...SESSION, sessionId: 's3', userId: 'user_2' })
     expect(await other.sessions.find('s1')).toEqual(SESSION)
-    expect(await other.sessions.ofUser('user_1')).toEqual([SESSION, device])
+    expect(await other.sessions.ofUser('user_1')).toEqual([SESSION, device, token])
     expect(await other.sessions.end('s1')).toBe(true)
     expect(await one.sessions.end('s1')).toBe(false)
     expect(await one.sessions.find('s1')).toBeUndefined()

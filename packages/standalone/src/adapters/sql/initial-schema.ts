@@ -76,7 +76,7 @@ const TABLES: Readonly<Record<string, Table>> = {
       expires_at_ms: 'integer',
       refresh_generation: 'integer',
       refresh_uses: 'text',
-      scopes: 'text?',
+      scopes: 'text',
     },
     indexes: ['user_id', 'expires_at_ms'],
   },

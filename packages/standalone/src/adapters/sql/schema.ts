@@ -50,8 +50,8 @@ export interface Tables {
     readonly refresh_generation: number
     /** When the latest ones before it were used: JSON array of numbers. */
     readonly refresh_uses: string
-    /** Scopes of an issued token, separated by spaces. */
-    readonly scopes: string | null
+    /** Scopes of an issued token, separated by spaces; empty for other kinds. */
+    readonly scopes: string
   }
   readonly devices: {
     readonly device_id: string

@@ -77,21 +77,21 @@ function toRow(session: Session): Tables['sessions'] {
     expires_at_ms: Math.floor(session.expiresAtMs),
     refresh_generation: 1,
     refresh_uses: '[]',
-    scopes: session.scopes?.join(' ') ?? null,
+    scopes: session.kind === 'token' ? session.scopes.join(' ') : '',
   }
 }
 
 function toSession(row: Tables['sessions']): Session {
-  return {
+  const { kind } = row
+  const facts = {
     sessionId: row.session_id,
     userId: row.user_id,
-    kind: row.kind,
     label: row.label,
     ...(row.client_id !== null && { clientId: row.client_id }),
     ...(row.device_id !== null && { deviceId: row.device_id }),
-    ...(row.scopes !== null && { scopes: row.scopes.split(' ') }),
     createdAtMs: row.created_at_ms,
     seenAtMs: row.seen_at_ms,
     expiresAtMs: row.expires_at_ms,
   }
+  return kind === 'token' ? { ...facts, kind, scopes: row.scopes.split(' ') } : { ...facts, kind }
 }
