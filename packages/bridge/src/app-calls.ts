@@ -1,4 +1,4 @@
-import { BridgeError, isObject, type RawJson, type ToolDefinition } from '@bridgekeeper/protocol'
+import { BridgeError, isObject, type RawJson, type ToolDefinition, toJson } from '@bridgekeeper/protocol'
 import { resultOrThrow, type ToolResult } from './calls/result.ts'
 import { exposedTools } from './northbound/tool-names.ts'
 import type { Dispatcher } from './router/dispatcher.ts'
@@ -46,7 +46,7 @@ export function listTools(router: Router, userId: string): readonly ListedTool[]
 
 function argumentBytes(args: Readonly<Record<string, unknown>>): RawJson {
   try {
-    if (isObject(args)) return Buffer.from(JSON.stringify(args))
+    if (isObject(args)) return toJson(args)
   } catch {
     // Values that JSON cannot hold, such as a BigInt or a cycle, get the same error as other bad arguments.
   }

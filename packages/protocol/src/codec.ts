@@ -1,7 +1,7 @@
 import type { z } from 'zod'
 import type { ErrorCode } from './codes.ts'
 import type { DownMessage } from './down.ts'
-import { isPlain, parseJson, type RawJson } from './json.ts'
+import { isPlain, parseJson, type RawJson, toJson } from './json.ts'
 import { CLOSE_BRACE } from './json-bytes.ts'
 import { bytesAt, namedMembers, objectMembers, type Span, spanIs, stringAt } from './json-spans.ts'
 import { limits } from './limits.ts'
@@ -66,7 +66,7 @@ export function decodeDown(frame: Buffer, version: ProtocolVersion): Decoded<Dow
 
 /** Writes a message whose payloads are values. */
 export function encode(message: UpMessage | DownMessage): Buffer {
-  return Buffer.from(JSON.stringify(message))
+  return toJson(message)
 }
 
 /** Writes a call. `rawArgs` and, for v2, `rawMeta` must each be one JSON object. */
@@ -94,7 +94,7 @@ export function encodeToolFailure(
   failure: { readonly error: string; readonly code?: string; readonly rpcError?: RawJson },
 ): Buffer {
   const { rpcError, ...plain } = failure
-  const frame = Buffer.from(JSON.stringify({ type: 'tool_result', id, success: false, ...plain }))
+  const frame = toJson({ type: 'tool_result', id, success: false, ...plain })
   if (rpcError === undefined) return frame
   return wrap(`${frame.toString('utf8', 0, frame.length - 1)},"rpcError":`, rpcError)
 }

@@ -23,10 +23,11 @@ export {
 } from './codec.ts'
 export type { CodeEntry } from './codes/entry.ts'
 export { codes, type ErrorCode, isErrorCode } from './codes.ts'
+export { isCompactJws } from './compact-jws.ts'
 export type { DownMessage } from './down.ts'
 export { type Exposure, type FileRights, secretExposure, trustExposure } from './file-rights.ts'
 export { hasCode } from './has-code.ts'
-export { canonicalJson, isObject, type Json, parseJson, type RawJson } from './json.ts'
+export { canonicalJson, isObject, type Json, parseJson, type RawJson, toJson } from './json.ts'
 export {
   BACKSLASH,
   CLOSE_BRACE,
@@ -37,6 +38,7 @@ export {
   OPEN_BRACKET,
   QUOTE,
   skipSpace,
+  withoutByteOrderMark,
 } from './json-bytes.ts'
 export { isJson, isTooDeep } from './json-grammar.ts'
 export {

@@ -21,6 +21,7 @@ export const NOT_FOUND = -1
 const TAB = 0x09
 const LINE_FEED = 0x0a
 const CARRIAGE_RETURN = 0x0d
+const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf])
 
 export function isDigit(byte: number): boolean {
   return byte >= ZERO && byte <= NINE
@@ -38,4 +39,10 @@ export function isTextAt(json: Buffer, start: number, end: number, text: string)
   if (end - start !== text.length) return false
   for (let i = 0; i < text.length; i++) if (json[start + i] !== text.charCodeAt(i)) return false
   return true
+}
+
+/** Removes a byte order mark, which a reader may ignore (RFC 8259 section 8.1). */
+export function withoutByteOrderMark(text: Buffer): Buffer {
+  const isMarked = text[0] === BYTE_ORDER_MARK[0] && text.subarray(0, 3).equals(BYTE_ORDER_MARK)
+  return isMarked ? text.subarray(3) : text
 }

@@ -24,6 +24,11 @@ export function parseJson(text: string): { readonly value: Json } | undefined {
   }
 }
 
+/** A value as the bytes of its JSON text. */
+export function toJson(value: Json): RawJson {
+  return Buffer.from(JSON.stringify(value))
+}
+
 export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

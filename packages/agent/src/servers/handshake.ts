@@ -1,4 +1,4 @@
-import { decodeUp, encode, isObject, parseJson } from '@bridgekeeper/protocol'
+import { decodeUp, encode, isObject, parseJson, toJson } from '@bridgekeeper/protocol'
 import { parseResult, type RawOutcome } from './raw-calls.ts'
 import type { StdioTransport } from './stdio-transport.ts'
 
@@ -42,7 +42,7 @@ export async function shakeHands(
 
 function initialize(transport: StdioTransport, protocolVersion: string): Promise<RawOutcome> {
   const params = { protocolVersion, capabilities: {}, clientInfo: CLIENT_INFO }
-  return transport.call('initialize', Buffer.from(JSON.stringify(params)), new AbortController().signal)
+  return transport.call('initialize', toJson(params), new AbortController().signal)
 }
 
 function concluded(transport: StdioTransport, outcome: RawOutcome): Handshake {

@@ -9,6 +9,7 @@ import {
   objectMembers,
   QUOTE,
   spanIs,
+  withoutByteOrderMark,
 } from '@bridgekeeper/protocol'
 import type { Members } from './rpc-answer.ts'
 
@@ -27,7 +28,6 @@ export interface MessageHandlers {
   readonly ignored: (text: Buffer) => void
 }
 
-const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf]
 /** Limits of the search for a message behind other text: bytes into the line, and attempts. */
 const NOISE_BYTES = 4_096
 const MAX_TRIES = 16
@@ -60,8 +60,7 @@ export class MessageReader {
 
   /** Takes one line, without its newline. */
   readLine(line: Buffer): void {
-    const isMarked = BYTE_ORDER_MARK.every((byte, at) => line[at] === byte)
-    const text = isMarked ? line.subarray(BYTE_ORDER_MARK.length) : line
+    const text = withoutByteOrderMark(line)
     if (this.#block !== undefined && this.#continues(this.#block, text)) return
     if (this.#takeWhole(text) || isBlank(text) || this.#beginsBlock(text)) return
     if (this.#takeAmongNoise(text)) return

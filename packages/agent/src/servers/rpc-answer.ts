@@ -10,6 +10,7 @@ import {
   type RawJson,
   type Span,
   spanIs,
+  toJson,
 } from '@bridgekeeper/protocol'
 
 export type Members = ReadonlyMap<string, Span>
@@ -100,7 +101,7 @@ function readError(rpcError: RawJson): Answer {
 
 function madeError(code: number, said: unknown, data?: unknown): Answer {
   const message = typeof said === 'string' && said !== '' ? said : NO_MESSAGE
-  const rpcError = Buffer.from(JSON.stringify({ code, message, ...(data !== undefined && { data }) }))
+  const rpcError = toJson({ code, message, ...(data !== undefined && { data }) })
   return { kind: 'rpc-error', rpcError, message }
 }
 

@@ -12,6 +12,7 @@ import {
   type RawJson,
   strictDefinition,
   type ToolDefinition,
+  toJson,
   toolDefinitionSchema,
 } from '@bridgekeeper/protocol'
 import { parseResult, type RawOutcome } from './raw-calls.ts'
@@ -48,7 +49,7 @@ export async function listTools(call: (params: RawJson) => Promise<RawOutcome>):
   let listBytes = 0
   let params: { readonly cursor?: string } = {}
   for (let page = 0; page < MAX_PAGES; page++) {
-    const outcome = await call(Buffer.from(JSON.stringify(params)))
+    const outcome = await call(toJson(params))
     listBytes += resultBytes(outcome)
     if (listBytes > MAX_LIST_BYTES) {
       return { ok: false, reason: `its list of tools has more than ${MAX_LIST_BYTES} bytes` }

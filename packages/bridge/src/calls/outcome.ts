@@ -9,7 +9,9 @@ import {
   type ProtocolVersion,
   parseJson,
   type RawJson,
+  spanIs,
   type ToolResultFrame,
+  toJson,
 } from '@bridgekeeper/protocol'
 
 /** A call to a local server. */
@@ -60,14 +62,19 @@ export function outcomeOf(frame: ToolResultFrame, version: ProtocolVersion): Cal
 }
 
 /** First bytes of nearly every MCP result. */
-const CONTENT_FIRST = Buffer.from('{"content":[')
+const CONTENT_FIRST = '{"content":['
+
+/** Recognizes most MCP results without finding their members. */
+export function beginsWithContent(result: RawJson): boolean {
+  return spanIs(result, [0, CONTENT_FIRST.length], CONTENT_FIRST)
+}
 
 /**
  * A v1 agent may send any value. A value that is not an MCP result becomes text content, plus structured
  * content if it is an object.
  */
 function asToolResult(value: RawJson): RawJson {
-  if (value.subarray(0, CONTENT_FIRST.length).equals(CONTENT_FIRST)) return value
+  if (beginsWithContent(value)) return value
   const content = objectMembers(value)?.get('content')
   if (content !== undefined && value[content[0]] === OPEN_BRACKET) return value
   const parsed = parseJson(value.toString('utf8'))?.value
@@ -78,8 +85,4 @@ function asToolResult(value: RawJson): RawJson {
 /** Wraps a v1 failure as an MCP result with `isError`. */
 function errorResult(text: string): RawJson {
   return toJson({ content: [{ type: 'text', text }], isError: true })
-}
-
-function toJson(value: unknown): RawJson {
-  return Buffer.from(JSON.stringify(value))
 }

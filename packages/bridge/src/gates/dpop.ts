@@ -1,5 +1,5 @@
 import { createPublicKey, hash, type JsonWebKey, type KeyObject, verify } from 'node:crypto'
-import { isObject, objectMembers, parseJson, thumbprint } from '@bridgekeeper/protocol'
+import { isCompactJws, isObject, objectMembers, parseJson, thumbprint } from '@bridgekeeper/protocol'
 import type { ProofReplays } from '../limiters/proof-replays.ts'
 import { canonicalPath } from './canonical-path.ts'
 import { allow, deny, type Verdict } from './verdict.ts'
@@ -11,7 +11,6 @@ export const DPOP_ALGORITHMS = ['ES256', 'Ed25519', 'EdDSA'] as const
 const WINDOW_MS = 60_000
 const MAX_PROOF_CHARS = 4_096
 const MAX_ID_CHARS = 256
-const COMPACT = /^[\w-]+\.[\w-]+\.[\w-]+$/
 const PART = /^[\w-]{43}$/
 const SECRET_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k', 'priv']
 
@@ -78,7 +77,7 @@ interface Proof {
 
 /** Reads a proof and verifies its signature, not its claims. */
 function readProof(text: string): Proof | undefined {
-  if (text.length > MAX_PROOF_CHARS || !COMPACT.test(text)) return undefined
+  if (text.length > MAX_PROOF_CHARS || !isCompactJws(text)) return undefined
   const [headerPart, claimsPart, signaturePart] = text.split('.') as [string, string, string]
   const header = jsonOf(headerPart)
   const claims = jsonOf(claimsPart)

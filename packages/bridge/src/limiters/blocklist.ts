@@ -1,7 +1,5 @@
 import { BLOCK_KINDS, type Block, type BlockKind } from '../ports.ts'
-
-/** Expired blocks are swept once in this many checks. */
-const CHECKS_PER_SWEEP = 1_024
+import { CHECKS_PER_SWEEP } from './sliding-window.ts'
 
 /** Blocked keys and when each block ends. Independent of sockets: a block outlives every connection. */
 export class Blocklist {

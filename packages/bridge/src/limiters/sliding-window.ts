@@ -19,8 +19,8 @@ interface Ring {
 }
 
 const DEFAULT_MAX_KEYS = 100_000
-/** Number of checks between two sweeps of idle keys. */
-const CHECKS_PER_SWEEP = 1_024
+/** A limiter drops its expired entries once in this many checks. */
+export const CHECKS_PER_SWEEP = 1_024
 const MOVES_PER_WINDOW = 16
 
 /** Counts events by key in a true sliding window: never more than `max` within any `windowMs`. */

@@ -1,4 +1,4 @@
-import { BridgeError, type RawJson, type Span, stringAt } from '@bridgekeeper/protocol'
+import { BridgeError, type RawJson, type Span, stringAt, toJson } from '@bridgekeeper/protocol'
 import { SERVER_INFO_META_KEY, SUPPORTED_PROTOCOL_VERSIONS } from '@modelcontextprotocol/server'
 import { readParams } from './message.ts'
 import { type Era, MODERN_VERSION } from './revision.ts'
@@ -36,8 +36,4 @@ export function listMembers(era: Era, view: ToolView): string {
 function modernMembers(view: ToolView) {
   const _meta = { [SERVER_INFO_META_KEY]: view.serverIdentity().serverInfo }
   return { resultType: 'complete', ttlMs: 0, cacheScope: 'private', _meta }
-}
-
-function toJson(value: unknown): RawJson {
-  return Buffer.from(JSON.stringify(value))
 }

@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { BridgeError, isTooDeep, limits } from '@bridgekeeper/protocol'
+import { BridgeError, isTooDeep, limits, withoutByteOrderMark } from '@bridgekeeper/protocol'
 import type { Admission, AdmittedCaller } from '../admission/admission.ts'
 import { pathOf } from '../gates/canonical-path.ts'
 import { denialError, deny, type Verdict } from '../gates/verdict.ts'
@@ -50,8 +50,6 @@ export function mcpPath(pathname: string): McpPath | undefined {
     return undefined
   }
 }
-
-const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf])
 
 /** MCP over Streamable HTTP for callers: admits requests and reads their bodies. */
 export class McpEndpoint {
@@ -184,11 +182,6 @@ export class McpEndpoint {
     const path = serverName === undefined ? ALL : ONE + encodeURIComponent(serverName)
     return this.#metadata?.urlFor(headers.host, path)
   }
-}
-
-function withoutByteOrderMark(body: Buffer): Buffer {
-  const isMarked = body[0] === BYTE_ORDER_MARK[0] && body.subarray(0, 3).equals(BYTE_ORDER_MARK)
-  return isMarked ? body.subarray(3) : body
 }
 
 function refuseUnreadable(open: OpenRequest, body: Buffer): void {

@@ -1,4 +1,4 @@
-import type { ToolDefinition } from '@bridgekeeper/protocol'
+import { type ToolDefinition, toJson } from '@bridgekeeper/protocol'
 import type { Scopes } from '../gates/call-authority.ts'
 
 /** Limit of cached views per catalog; the oldest is evicted. */
@@ -18,7 +18,7 @@ export function listJson(catalog: object, scopes: Scopes, list: () => readonly T
   const views = byCatalog.get(catalog) ?? new Map<string, Buffer>()
   const known = views.get(key)
   if (known !== undefined) return known
-  const json = Buffer.from(JSON.stringify(list()))
+  const json = toJson(list())
   const [oldest] = views.keys()
   if (views.size >= MAX_VIEWS && oldest !== undefined) views.delete(oldest)
   byCatalog.set(catalog, views.set(key, json))

@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http'
-import type { BridgeError, RawJson } from '@bridgekeeper/protocol'
+import { type BridgeError, type RawJson, toJson } from '@bridgekeeper/protocol'
 import type { AnswerFormat } from './media.ts'
 import { sendCallRefusal, sendEvents, sendList, sendRpc } from './respond.ts'
 import { type RpcError, toRpcError } from './rpc-error.ts'
@@ -119,7 +119,7 @@ export class BatchReply {
 }
 
 export function errorJson(error: BridgeError | RpcError): RawJson {
-  return Buffer.from(JSON.stringify('next' in error ? toRpcError(error) : error))
+  return toJson('next' in error ? toRpcError(error) : error)
 }
 
 function rpcParts(id: RawJson, member: 'result' | 'error', value: RawJson): JsonParts {

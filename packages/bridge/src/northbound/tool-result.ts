@@ -6,13 +6,12 @@ import {
   parseJson,
   type RawJson,
   type Span,
-  spanIs,
+  toJson,
 } from '@bridgekeeper/protocol'
 import { SERVER_INFO_META_KEY } from '@modelcontextprotocol/server'
+import { beginsWithContent } from '../calls/outcome.ts'
 import type { Era } from './revision.ts'
 import type { ServerIdentity } from './tool-view.ts'
-
-const CONTENT_FIRST = '{"content":'
 
 /**
  * Adapts a result to the caller's protocol revision. Changes it only if necessary, by splicing: everything
@@ -52,12 +51,12 @@ function rewritten(era: Era, result: RawJson, serverIdentity: () => ServerIdenti
   const { _meta = {} } = value
   const modern = era === 'modern' && { _meta: isNameless(_meta) ? named(_meta, serverIdentity()) : _meta }
   const type = era === 'modern' && { resultType: 'complete' }
-  return Buffer.from(JSON.stringify({ ...type, ...content, ...value, ...modern }))
+  return toJson({ ...type, ...content, ...value, ...modern })
 }
 
 /** Most results begin with their content, which suffices for the older revision. */
 function isComplete(era: Era, result: RawJson): boolean {
-  return era === 'legacy' && spanIs(result, [0, CONTENT_FIRST.length], CONTENT_FIRST)
+  return era === 'legacy' && beginsWithContent(result)
 }
 
 function withNamedMeta(result: RawJson, [start, end]: Span, serverIdentity: () => ServerIdentity): RawJson {
@@ -65,7 +64,7 @@ function withNamedMeta(result: RawJson, [start, end]: Span, serverIdentity: () =
   if (!isNameless(meta)) return result
   return Buffer.concat([
     result.subarray(0, start),
-    Buffer.from(JSON.stringify(named(meta, serverIdentity()))),
+    toJson(named(meta, serverIdentity())),
     result.subarray(end),
   ])
 }

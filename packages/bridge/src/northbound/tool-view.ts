@@ -1,4 +1,10 @@
-import { type BridgeError, type CatalogServer, isObject, type ToolDefinition } from '@bridgekeeper/protocol'
+import {
+  type BridgeError,
+  type CatalogServer,
+  isObject,
+  type ToolDefinition,
+  toJson,
+} from '@bridgekeeper/protocol'
 import manifest from '../../package.json' with { type: 'json' }
 import { mayList } from '../gates/call-authority.ts'
 import type { Caller } from '../ports.ts'
@@ -91,7 +97,7 @@ export class OneServerView implements ToolView {
 
   listJson(): Buffer {
     const server = this.#server
-    if (server === undefined) return Buffer.from(JSON.stringify(this.list()))
+    if (server === undefined) return toJson(this.list())
     return listJson(server, this.#caller.scopes, () => this.list())
   }
 

@@ -1,4 +1,4 @@
-import { objectMembers } from '@bridgekeeper/protocol'
+import { isCompactJws, objectMembers } from '@bridgekeeper/protocol'
 import { errors, type JWTPayload, type JWTVerifyGetKey, type JWTVerifyOptions, jwtVerify } from 'jose'
 import { allow, deny, denyGenuine, type Verdict } from '../gates/verdict.ts'
 import type { System } from '../ports.ts'
@@ -7,7 +7,6 @@ import type { System } from '../ports.ts'
 export const MAX_TOKEN_CHARS = 8_192
 /** Tolerated clock difference for `iat` and `nbf`, not for `exp`. */
 export const LEEWAY_SECONDS = 60
-const COMPACT = /^[\w-]+\.[\w-]+\.[\w-]+$/
 
 /**
  * Headers that name a key, or change how the rest is read (RFC 7515 section 4.1, RFC 7797). The bridge knows its
@@ -78,7 +77,7 @@ function optionsOf({ algorithms, requiredClaims, audience, typ, issuer }: TokenR
 
 /** Whether a token is bounded, has three canonical parts, objects with distinct keys, and no forbidden header. */
 function isWellFormed(token: string): boolean {
-  if (token.length > MAX_TOKEN_CHARS || !COMPACT.test(token)) return false
+  if (token.length > MAX_TOKEN_CHARS || !isCompactJws(token)) return false
   const parts = token.split('.')
   if (!parts.every(isCanonical)) return false
   const [header, payload] = parts.map((part) => objectMembers(Buffer.from(part, 'base64url')))
