@@ -79,6 +79,12 @@ export const LAYERS: readonly Layer[] = [
     modules: ['node:http'],
     because: 'every HTTP endpoint shares it, and it admits nobody',
   },
+  {
+    area: 'bridge/refusal',
+    imports: ['bridge/gates', 'protocol'],
+    modules: [],
+    because: 'it writes a refusal as text and decides nothing',
+  },
   { area: 'bridge/memoize', imports: [], modules: [], because: 'a cache is independent of its content' },
   { area: 'bridge/groups', imports: [], modules: [], because: 'a collection is independent of its content' },
   {
@@ -113,6 +119,7 @@ export const LAYERS: readonly Layer[] = [
       'bridge/limiters',
       'bridge/connection',
       'bridge/ports',
+      'bridge/refusal',
       'protocol',
     ],
     importsTypes: ['bridge/security-log'],
@@ -210,7 +217,14 @@ export const LAYERS: readonly Layer[] = [
   },
   {
     area: 'bridge/devices',
-    imports: ['bridge/tokens', 'bridge/gates', 'bridge/limiters', 'bridge/ports', 'protocol'],
+    imports: [
+      'bridge/tokens',
+      'bridge/gates',
+      'bridge/limiters',
+      'bridge/ports',
+      'bridge/refusal',
+      'protocol',
+    ],
     because: 'it translates between HTTP and tokens',
   },
   {

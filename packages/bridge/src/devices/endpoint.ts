@@ -3,10 +3,11 @@ import { codes, DEVICE_PATHS, type ErrorCode, isObject, parseJson, readText } fr
 import type { ClientAddress } from '../gates/client-address.ts'
 import { credentialGate } from '../gates/credential.ts'
 import { type RequestFacts, requestFacts } from '../gates/request-facts.ts'
-import { allow, type Denied, deny, denyFor, isGuess, type Verdict } from '../gates/verdict.ts'
+import { allow, deny, denyFor, isGuess, type Verdict } from '../gates/verdict.ts'
 import { Sampler } from '../limiters/sampler.ts'
 import { SlidingWindow } from '../limiters/sliding-window.ts'
 import type { FrontDoor, SecurityLog, System } from '../ports.ts'
+import { refusalBody, refusalHeaders } from '../refusal.ts'
 import type { DeviceRegistry, MayEnrol } from './device-registry.ts'
 
 export interface DeviceEndpointParts {
@@ -172,28 +173,14 @@ function bearerOf(facts: RequestFacts): Verdict<string> {
 function send(response: ServerResponse, answer: Verdict<object>): void {
   if (response.destroyed) return
   const status = answer.allowed ? 200 : codes[answer.code].http
-  const body = JSON.stringify(answer.allowed ? answer.value : errorOf(answer))
+  const body = answer.allowed ? JSON.stringify(answer.value) : refusalBody(answer)
   response.writeHead(status, {
     'Content-Type': 'application/json',
     'Content-Length': Buffer.byteLength(body),
     'Cache-Control': 'no-store',
     'X-Content-Type-Options': 'nosniff',
-    ...(!answer.allowed && refusalHeaders(status, answer)),
+    ...(!answer.allowed && refusalHeaders(answer)),
+    ...(status === 405 && { Allow: 'POST' }),
   })
   response.end(body)
-}
-
-function errorOf({ code, detail }: Denied): object {
-  const { message, next } = codes[code]
-  return { error: { code, message: detail === undefined ? message : `${message} ${detail}`, next } }
-}
-
-function refusalHeaders(status: number, { retryAfterSeconds }: Denied): Record<string, string> {
-  return {
-    ...(status === 401 && { 'WWW-Authenticate': 'Bearer realm="bridgekeeper"' }),
-    ...(status === 405 && { Allow: 'POST' }),
-    ...(retryAfterSeconds !== undefined && { 'Retry-After': String(retryAfterSeconds) }),
-    // The unread rest of a body would be taken for the next request.
-    Connection: 'close',
-  }
 }

@@ -6,11 +6,12 @@ import type { ConnectionOptions } from '../connection/connection-listener.ts'
 import { DeadlineQueue } from '../connection/deadline-queue.ts'
 import { type Denied, deny, type Verdict } from '../gates/verdict.ts'
 import type { SecurityLog, System } from '../ports.ts'
+import { refusalBody } from '../refusal.ts'
 import { AgentWebSocket } from './agent-web-socket.ts'
 import { channelBindingOf } from './channel-binding.ts'
 import { Liveness } from './liveness.ts'
 import { type AgentListener, type AgentServices, OpenAgent } from './open-agent.ts'
-import { errorBody, plainHeaders, refuseWithClose, refuseWithHttp } from './refuse.ts'
+import { plainHeaders, refuseWithClose, refuseWithHttp } from './refuse.ts'
 import { webSocketServer } from './web-sockets.ts'
 
 /** A peer that does not answer our close is cut after this. */
@@ -106,7 +107,7 @@ export class AgentEndpoint {
       Connection: 'Upgrade',
       'Content-Type': 'application/json',
     })
-    response.end(errorBody(deny('upgrade_required')))
+    response.end(refusalBody(deny('upgrade_required')))
   }
 
   /** Stops admitting; open connections stay. */

@@ -1,9 +1,10 @@
 import type { IncomingMessage } from 'node:http'
 import { STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { BridgeError, closeCodes, codes, type ErrorCode } from '@bridgekeeper/protocol'
+import { closeCodes, codes, type ErrorCode } from '@bridgekeeper/protocol'
 import { WebSocket } from 'ws'
 import type { Denied } from '../gates/verdict.ts'
+import { refusalBody, refusalHeaders } from '../refusal.ts'
 import { webSocketServer } from './web-sockets.ts'
 
 /** Reads only the closing handshake of a refused v1 peer. */
@@ -27,15 +28,12 @@ export const strictTransport: Readonly<Record<string, string>> = {
 /** [WS.2] Refuses an upgrade as plain HTTP: the peer never gets a WebSocket. */
 export function refuseWithHttp(socket: Duplex, denied: Denied): void {
   const status = codes[denied.code].http
-  const body = errorBody(denied)
+  const body = refusalBody(denied)
   const head = Object.entries({
     ...plainHeaders,
     ...('encrypted' in socket && strictTransport),
-    Connection: 'close',
-    'Content-Type': 'application/json',
+    ...refusalHeaders(denied),
     'Content-Length': String(Buffer.byteLength(body)),
-    ...(status === 401 && { 'WWW-Authenticate': 'Bearer realm="bridgekeeper"' }),
-    ...(denied.retryAfterSeconds !== undefined && { 'Retry-After': String(denied.retryAfterSeconds) }),
   }).map(([name, value]) => `${name}: ${value}`)
   socket.once('finish', () => socket.destroy())
   socket.end([`HTTP/1.1 ${status} ${STATUS_CODES[status]}`, ...head, '', body].join('\r\n'))
@@ -52,10 +50,4 @@ export function refuseWithClose(
     webSocket.on('error', () => {})
     webSocket.close(closeCodes.policyViolation, code)
   })
-}
-
-/** The JSON of a refusal: `{"error":{"code","message","next"}}`. */
-export function errorBody(denied: Denied): string {
-  const { code, message, next } = new BridgeError(denied.code, denied.detail)
-  return JSON.stringify({ error: { code, message, next } })
 }
