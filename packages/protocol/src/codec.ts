@@ -3,7 +3,7 @@ import type { ErrorCode } from './codes.ts'
 import type { DownMessage } from './down.ts'
 import { isPlain, parseJson, type RawJson, toJson } from './json.ts'
 import { CLOSE_BRACE } from './json-bytes.ts'
-import { bytesAt, namedMembers, objectMembers, type Span, spanIs, stringAt } from './json-spans.ts'
+import { bytesAt, objectMembers, type Span, spanIs, stringAt } from './json-spans.ts'
 import { limits } from './limits.ts'
 import { cleanText } from './text.ts'
 import type { UpMessage } from './up.ts'
@@ -48,8 +48,6 @@ const NULL: RawJson = Buffer.from('null')
 
 /** Reads one frame from an agent. */
 export function decodeUp(frame: Buffer, version: ProtocolVersion): Decoded<UpFrame> {
-  const answer = decodePlainSuccess(frame)
-  if (answer !== undefined) return answer
   const members = objectMembers(frame)
   if (members === undefined) return invalid('It is not a JSON object with plain, distinct keys.')
   if (isToolSuccess(frame, members.get('type'), members.get('success')))
@@ -110,18 +108,6 @@ function wrap(head: string, payload: RawJson): Buffer {
   payload.copy(frame, headBytes)
   frame[frame.length - 1] = CLOSE_BRACE
   return frame
-}
-
-const ANSWER_MEMBERS = ['type', 'id', 'success', 'result']
-
-/**
- * Fast path for an answer without further members, as nearly all are. @returns `undefined` for anything else
- */
-function decodePlainSuccess(frame: Buffer): Decoded<ToolResultFrame> | undefined {
-  const members = namedMembers(frame, ANSWER_MEMBERS)
-  if (members === undefined) return undefined
-  const [type, id, success, result] = members
-  return isToolSuccess(frame, type, success) ? decodeToolSuccess(frame, id, result) : undefined
 }
 
 /** A type written with JSON escapes means the same. */

@@ -46,7 +46,6 @@ export {
   bytesAt,
   isEmptyAt,
   leadingMembers,
-  namedMembers,
   objectEnd,
   objectMembers,
   pickDeepMembers,

@@ -1,4 +1,4 @@
-import { isPlain, parseJson } from './json.ts'
+import { parseJson } from './json.ts'
 import {
   BACKSLASH,
   CLOSE_BRACE,
@@ -36,27 +36,6 @@ export function objectMembers(json: Buffer): ReadonlyMap<string, Span> | undefin
     return true
   })
   return isObject ? members : undefined
-}
-
-/**
- * Like `objectMembers`, for an object with only these members, such as a call. Creates no text and no map.
- * @param object span of the object, if it is part of a larger text
- * @returns spans in the order of the names, `undefined` for a missing one; `undefined` instead of all if
- * another member exists
- */
-export function namedMembers(
-  json: Buffer,
-  names: readonly string[],
-  object: Span = [0, json.length],
-): readonly (Span | undefined)[] | undefined {
-  const spans: (Span | undefined)[] = names.map(() => undefined)
-  const isObject = eachMember(json, object, (keyStart, keyEnd, start, end) => {
-    const index = indexOfText(names, json, keyStart, keyEnd)
-    if (index === NOT_FOUND || spans[index] !== undefined) return false
-    spans[index] = [start, end]
-    return true
-  })
-  return isObject ? spans : undefined
 }
 
 const OPEN = Buffer.from('{')
@@ -207,9 +186,6 @@ export function bytesAt(json: Buffer, span: Span | undefined): Buffer | undefine
 /** The text of a string; `undefined` if it is missing or another type. */
 export function stringAt(json: Buffer, span: Span | undefined): string | undefined {
   if (span === undefined || json[span[0]] !== QUOTE) return undefined
-  // Latin-1 is faster, and the same for plain text.
-  const inside = json.toString('latin1', span[0] + 1, span[1] - 1)
-  if (isPlain(inside)) return inside
   const value = parseJson(json.toString('utf8', span[0], span[1]))?.value
   return typeof value === 'string' ? value : undefined
 }

@@ -3,7 +3,6 @@ import {
   isEmptyAt,
   isTooDeep,
   leadingMembers,
-  namedMembers,
   objectEnd,
   objectMembers,
   pickDeepMembers,
@@ -44,24 +43,6 @@ test('[JSON.1] finds each member as JSON.parse does, for any object in any layou
   )
 })
 
-test('[JSON.1] finds named members as it finds all, and none if there are others', () => {
-  const names = ['id', 'is', 'type']
-  const anyMember = fc.tuple(
-    fc.constantFrom(...names, 'it', 'types', '', String.raw`i\u0064`, '__proto__'),
-    fc.constantFrom('1', '"x"', '{"id":[]}', 'tru', '[', '"'),
-  )
-  fc.assert(
-    fc.property(fc.array(anyMember, { maxLength: 4 }), fc.constantFrom('', ' ', '}'), (given, tail) => {
-      const json = Buffer.from(`{${given.map(([key, value]) => `"${key}": ${value}`).join()}}${tail}`)
-      const all = objectMembers(json)
-      const isOnlyThese = all !== undefined && [...all.keys()].every((key) => names.includes(key))
-      const expected = isOnlyThese ? names.map((name) => all.get(name)) : undefined
-      expect(namedMembers(json, names)).toEqual(expected)
-    }),
-    { numRuns: 3_000 },
-  )
-})
-
 test('[JSON.1] finds members of an object inside a text, whatever follows it', () => {
   const names = ['a', 'b']
   const anyObject = fc.dictionary(fc.constantFrom(...names), anyValue(2))
@@ -72,9 +53,9 @@ test('[JSON.1] finds members of an object inside a text, whatever follows it', (
       const start = 7
       const json = Buffer.from(`{"p": ${' '.repeat(start - 6)}${object}${after}}`)
       const end = start + Buffer.byteLength(object)
-      const moved = namedMembers(Buffer.from(object), names)?.map((span) => span?.map((at) => at + start))
+      const moved = pickMembers(Buffer.from(object), names)?.map((span) => span?.map((at) => at + start))
       expect(moved).toBeDefined()
-      expect(namedMembers(json, names, [start, end])).toEqual(moved)
+      expect(pickMembers(json, names, [start, end])).toEqual(moved)
     }),
     { numRuns: 500 },
   )

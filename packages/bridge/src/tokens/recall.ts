@@ -93,6 +93,5 @@ function idOf({ userId, sessionId, deviceId }: Principal, kind: Revocation['kind
 
 /** A token's hash, by which it is recognized without being kept. */
 export function digest(token: string): string {
-  // A binary string takes a third less memory than base64.
-  return hash('sha256', token, 'binary')
+  return hash('sha256', token, 'base64url')
 }
