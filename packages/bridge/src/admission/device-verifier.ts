@@ -135,7 +135,7 @@ export class DeviceVerifier {
   }
 }
 
-/** Proofs of one connection of a device. Kept small, since there is one per open connection. */
+/** Proofs of one connection of a device. Drops the first expected proof once read, to save memory while idle. */
 export class DeviceProofExchange {
   readonly #verifier: DeviceVerifier
   readonly #connection: BoundConnection
