@@ -5,7 +5,7 @@ import { type CallOutcome, failed } from '../../src/calls/outcome.ts'
 import { Blocklist } from '../../src/limiters/blocklist.ts'
 import { RateLimiter, type RateLimits } from '../../src/limiters/rate-limit.ts'
 import type { Caller } from '../../src/ports.ts'
-import { Dispatcher } from '../../src/router/dispatcher.ts'
+import { type CallBlocks, Dispatcher } from '../../src/router/dispatcher.ts'
 import { Router } from '../../src/router/router.ts'
 import type { SecurityEvent } from '../../src/security-log/events.ts'
 import { FakeConnection, READY_SERVER, resultOf, shown } from '../support/fake-connection.ts'
@@ -30,7 +30,7 @@ class HeldLog {
   }
 }
 
-function setUp(limits = LIMITS) {
+function setUp(limits = LIMITS, recheck: CallBlocks['recheck'] = () => undefined) {
   const system = new FakeSystem()
   const log = new HeldLog()
   const router = new Router()
@@ -40,12 +40,12 @@ function setUp(limits = LIMITS) {
   const limiter = new RateLimiter(new Blocklist(), limits)
   const dispatcher = new Dispatcher(router, limiter, log, system, {
     began: (...block) => void blocked.push(block),
-    recheck: () => undefined,
+    recheck,
   })
   const outcomes: CallOutcome[] = []
   const call = (caller: Caller = ANN, serverName = 's') =>
     dispatcher.call(caller, { ...CALL, serverName }, (outcome) => outcomes.push(outcome))
-  return { system, log, agent, blocked, dispatcher, outcomes, call }
+  return { system, log, agent, blocked, limiter, dispatcher, outcomes, call }
 }
 
 test('[LOG.6] delivers the outcome of a call only once its end is written', () => {
@@ -180,4 +180,50 @@ test('[CALL.4] starts nothing with an aborted signal, and cancels nothing after 
   const without = dispatcher.run(ANN, CALL)
   agent.calls[1]?.settle(resultOf('y'))
   expect(shown(await without)).toBe('y')
+})
+
+/** A caller over the limit, whose block the store is asked about; the test answers. */
+function setUpBlocked() {
+  const asked: string[] = []
+  const answers: (() => void)[] = []
+  const at = setUp(LIMITS, (key) => {
+    asked.push(key)
+    return new Promise((resolve) => answers.push(resolve))
+  })
+  for (let calls = 0; calls < 4; calls++) at.call()
+  expect([at.agent.calls.length, at.outcomes.map(shown)]).toEqual([3, ['rate_limit_exceeded']])
+  expect(asked).toEqual([])
+  return { ...at, asked, answers, key: String(at.blocked[0]?.[0]) }
+}
+
+test('[BLOCK.5] asks the store before it refuses a blocked caller, and runs the call if the block was lifted', async () => {
+  const { agent, outcomes, call, limiter, asked, answers, key } = setUpBlocked()
+  call()
+  expect([asked, agent.calls.length, outcomes.length]).toEqual([[key], 3, 1])
+  limiter.resetRateLimit(key)
+  answers[0]?.()
+  await expect.poll(() => agent.calls.length).toBe(4)
+  agent.calls[3]?.settle(resultOf('x'))
+  expect(outcomes.map(shown)).toEqual(['rate_limit_exceeded', 'x'])
+})
+
+test('[BLOCK.5] refuses a blocked caller again while the block holds', async () => {
+  const { agent, outcomes, call, answers } = setUpBlocked()
+  call()
+  answers[0]?.()
+  await expect.poll(() => outcomes.map(shown)).toEqual(['rate_limit_exceeded', 'rate_limit_exceeded'])
+  expect(agent.calls).toHaveLength(3)
+})
+
+test('[BLOCK.5] cancels a call that waits for the store, and one that ran after it', async () => {
+  const { agent, outcomes, call, limiter, answers, key } = setUpBlocked()
+  const [cancelFirst, cancelSecond] = [call(), call()]
+  cancelFirst()
+  limiter.resetRateLimit(key)
+  for (const answer of answers) answer()
+  await expect.poll(() => agent.calls.length).toBe(4)
+  expect(outcomes.map(shown)).toEqual(['rate_limit_exceeded', 'call_cancelled'])
+  expect(agent.cancelled).toBe(0)
+  cancelSecond()
+  expect(agent.cancelled).toBe(1)
 })

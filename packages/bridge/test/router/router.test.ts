@@ -203,6 +203,38 @@ test('[ROUTE.8] notifies a wait of agents that connect, leave or send a catalog,
   expect(heard).toBe(3)
 })
 
+test('[ROUTE.8] keeps notifying a second wait when the first stops, and one that begins after both', () => {
+  const { router } = setUp()
+  const agent = new FakeConnection('ann', 'a', [STARTING])
+  const heard: string[] = []
+  const waitAs = (name: string) => router.onCatalogChanged('ann', () => void heard.push(name))
+  const [stopFirst, stopSecond] = [waitAs('first'), waitAs('second')]
+  stopFirst?.()
+  router.registerConnection(agent)
+  stopSecond?.()
+  waitAs('third')
+  // Stopping again must not remove the waits that began since.
+  stopFirst?.()
+  router.catalogChanged(agent)
+  expect(heard).toEqual(['second', 'third'])
+})
+
+test('[ROUTE.5] merges the catalogs of several agents once, until one of them changes', () => {
+  const older = new FakeConnection('ann', 'a1', [READY_SERVER])
+  const newer = new FakeConnection('ann', 'a2', [STARTING])
+  const { router } = setUp(older, newer)
+  const merged = router.catalog('ann')
+  expect(router.catalog('ann')).toBe(merged)
+  older.catalog = new Map([['t', { ...READY_SERVER, name: 't' }]])
+  expect([...router.catalog('ann').keys()].sort()).toEqual(['s', 't'])
+})
+
+test('[ROUTE.8] waits while any server of an agent is in its first start', () => {
+  const other: CatalogServer = { ...READY_SERVER, name: 'other' }
+  const { router } = setUp(new FakeConnection('ann', 'a', [other, STARTING]))
+  expect([router.isStarting('ann'), router.isStarting('ann', 'other')]).toEqual([true, false])
+})
+
 test('[ROUTE.8] lets 64 requests of a user wait, and refuses the 65th, without affecting others', async () => {
   const { router } = setUp(new FakeConnection('ann', 'a', [STARTING]))
   const system = new FakeSystem()
