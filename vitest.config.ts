@@ -2,6 +2,7 @@ import { defineConfig, type TestProjectConfiguration } from 'vitest/config'
 import { ablation } from './scripts/ablate/plugin.ts'
 import { ClosingLine } from './scripts/closing-line.ts'
 import { MUTATION_AREAS } from './scripts/mutation-areas.ts'
+import { SlowFirst } from './scripts/slow-first.ts'
 
 /** Number of the protection to take out; set by `npm run ablate`. */
 const ABLATION = process.env.BRIDGEKEEPER_ABLATE
@@ -62,6 +63,7 @@ export default defineConfig({
     maxWorkers: 3,
     testTimeout: 60_000,
     hookTimeout: 120_000,
+    sequence: { sequencer: SlowFirst },
     setupFiles: [`${import.meta.dirname}/test/support/each-file.ts`],
     unstubEnvs: true,
     expect: { poll: { timeout: 20_000 } },
