@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { ERAS } from './exchange.ts'
 import { limits } from './limits.ts'
 import { nameSchema } from './text.ts'
 
@@ -22,6 +23,10 @@ const readyServerSchema = z.object({
   /** The server's own `serverInfo` and `instructions` from its initialization. */
   serverInfo: z.looseObject({ name: z.string(), version: z.string() }),
   instructions: z.string().optional(),
+  /** What the server offers, as it declared it. Without it, the bridge answers for the server, and sends only calls. */
+  capabilities: z.looseObject({}).optional(),
+  /** Eras that the server is known to speak. */
+  eras: z.array(z.enum(ERAS)).max(ERAS.length).optional(),
   tools: z.array(catalogToolSchema).max(limits.toolsPerServer),
 })
 

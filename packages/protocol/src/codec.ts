@@ -3,7 +3,7 @@ import type { ErrorCode } from './codes.ts'
 import type { DownMessage } from './down.ts'
 import { isPlain, parseJson, type RawJson, toJson } from './json.ts'
 import { CLOSE_BRACE } from './json-bytes.ts'
-import { bytesAt, objectMembers, type Span, spanIs, stringAt } from './json-spans.ts'
+import { bytesAt, objectMembers, type Span, spanIs, stringAt, withoutMembers } from './json-spans.ts'
 import { limits } from './limits.ts'
 import { cleanText } from './text.ts'
 import type { UpMessage } from './up.ts'
@@ -29,11 +29,20 @@ export type ToolExecuteFrame = ToolExecute<DownMessage> & {
   readonly rawMeta?: RawJson
 }
 
+/** A frame of an exchange with the JSON-RPC message, or batch of notes, that it carries, as received bytes. */
+type Carrying<M> = M & { readonly message?: RawJson | undefined }
+
+export type OpenFrame = Carrying<Extract<DownMessage, { type: 'open' }>>
+export type MessageFrame = Carrying<Extract<UpMessage, { type: 'message' }>>
+export type EndFrame = Carrying<Extract<UpMessage, { type: 'end' }>>
+
 export type UpFrame =
-  | Exclude<UpMessage, { type: 'tool_result' | 'tool_execute' }>
+  | Exclude<UpMessage, { type: 'tool_result' | 'tool_execute' | 'message' | 'end' }>
   | ToolResultFrame
   | ToolExecuteFrame
-export type DownFrame = Exclude<DownMessage, { type: 'tool_execute' }> | ToolExecuteFrame
+  | MessageFrame
+  | EndFrame
+export type DownFrame = Exclude<DownMessage, { type: 'tool_execute' | 'open' }> | ToolExecuteFrame | OpenFrame
 
 export type Decoded<T> =
   | { readonly ok: true; readonly message: T }
@@ -43,6 +52,9 @@ export type Decoded<T> =
       readonly detail: string
     }
 
+/** The member of an exchange's frame that is forwarded as bytes; parsed neither here nor by the schema. */
+const CARRIED = 'message'
+const CARRIERS: ReadonlySet<string | undefined> = new Set(['open', 'message', 'end'])
 const EMPTY_OBJECT: RawJson = Buffer.from('{}')
 const NULL: RawJson = Buffer.from('null')
 
@@ -65,6 +77,13 @@ export function decodeDown(frame: Buffer, version: ProtocolVersion): Decoded<Dow
 /** Writes a message whose payloads are values. */
 export function encode(message: UpMessage | DownMessage): Buffer {
   return toJson(message)
+}
+
+/** Writes a frame of an exchange. `message` must be one JSON value. */
+export function encodeExchange({ message, ...frame }: OpenFrame | MessageFrame | EndFrame): Buffer {
+  const head = toJson(frame)
+  if (message === undefined) return head
+  return wrap(`${head.toString('utf8', 0, head.length - 1)},"${CARRIED}":`, message)
 }
 
 /** Writes a call. `rawArgs` and, for v2, `rawMeta` must each be one JSON object. */
@@ -137,10 +156,12 @@ function decodeBySchema(
   members: ReadonlyMap<string, Span>,
   schema: z.ZodType<UpMessage | DownMessage>,
 ): Decoded<unknown> {
-  const json = parseJson(frame.toString('utf8'))
+  const type = stringAt(frame, members.get('type'))
+  const head = CARRIERS.has(type) ? withoutMembers(frame, [CARRIED]) : frame
+  const json = head && parseJson(head.toString('utf8'))
   if (json === undefined) return invalid('It is not JSON.')
   const parsed = schema.safeParse(json.value)
-  if (!parsed.success) return refusal(parsed.error, stringAt(frame, members.get('type')))
+  if (!parsed.success) return refusal(parsed.error, type)
   return { ok: true, message: withRawPayload(parsed.data, frame, members) }
 }
 
@@ -154,6 +175,8 @@ function withRawPayload(
     const call = { args: {}, ...message, rawArgs: bytesAt(frame, members.get('args')) ?? EMPTY_OBJECT }
     return 'meta' in message ? { ...call, rawMeta: bytesAt(frame, members.get('meta')) } : call
   }
+  if (message.type === 'open' || message.type === 'message' || message.type === 'end')
+    return { ...message, message: bytesAt(frame, members.get(CARRIED)) }
   if (!('rpcError' in message)) return message
   return { ...message, rpcError: bytesAt(frame, members.get('rpcError')) }
 }

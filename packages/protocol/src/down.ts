@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { cancelSchema, detachSchema, doneSchema, openSchema } from './exchange.ts'
 import { BINDING_TYPES, connectionIdSchema, signatureSchema, thumbprintSchema } from './proof.ts'
 import { callIdSchema, nameSchema } from './text.ts'
 
@@ -89,6 +90,10 @@ export const downSchemaV2 = z.discriminatedUnion('type', [
   toolResult,
   error,
   toolCancel,
+  openSchema,
+  cancelSchema,
+  detachSchema,
+  doneSchema,
 ])
 
 export type DownMessage = z.infer<typeof downSchemaV2>

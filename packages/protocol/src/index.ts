@@ -13,10 +13,14 @@ export {
   type DownFrame,
   decodeDown,
   decodeUp,
+  type EndFrame,
   encode,
+  encodeExchange,
   encodeToolExecute,
   encodeToolFailure,
   encodeToolResult,
+  type MessageFrame,
+  type OpenFrame,
   type ToolExecuteFrame,
   type ToolResultFrame,
   type UpFrame,
@@ -25,6 +29,14 @@ export type { CodeEntry } from './codes/entry.ts'
 export { codes, type ErrorCode, isErrorCode } from './codes.ts'
 export { isCompactJws } from './compact-jws.ts'
 export type { DownMessage } from './down.ts'
+export {
+  CLIENT_TRAITS,
+  type ClientTrait,
+  ERAS,
+  type Era,
+  type ExchangeKind,
+  type ExchangeSession,
+} from './exchange.ts'
 export { type Exposure, type FileRights, secretExposure, trustExposure } from './file-rights.ts'
 export { hasCode } from './has-code.ts'
 export { canonicalJson, isObject, type Json, parseJson, type RawJson, toJson } from './json.ts'

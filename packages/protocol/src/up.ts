@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { catalogSchema } from './catalog.ts'
+import { acceptedSchema, endSchema, messageSchema } from './exchange.ts'
 import { limits } from './limits.ts'
 import { proofSchema } from './proof.ts'
 import { callIdSchema, nameSchema } from './text.ts'
@@ -71,6 +72,9 @@ export const upSchemaV2 = z.discriminatedUnion('type', [
   toolResultV2,
   catalog,
   reauthenticate,
+  acceptedSchema,
+  messageSchema,
+  endSchema,
 ])
 
 export type UpMessage = z.infer<typeof upSchemaV2>

@@ -5,7 +5,7 @@ import { upSchemaV1, upSchemaV2 } from './up.ts'
  * The protocol's versions.
  *
  * - v1: challenge echo, tool_execute, tool_result, ping. No subprotocol is offered.
- * - v2: adds the agent's catalog, cancellation, the reason of a failure, and the proof of a device's key.
+ * - v2: adds the agent's catalog, exchanges, cancellation, the reason of a failure, and the proof of a device's key.
  */
 export type ProtocolVersion = 'v1' | 'v2'
 
@@ -20,9 +20,9 @@ export const schemas = {
 /**
  * SHA-256 of each version's canonical JSON Schema. A released version's hash never changes: a message that
  * must change shape goes into a new version. v2 is not yet released, so its hash has changed: 11eab599 lacked
- * proofs and `reauthenticate`, 1a4ed282 lacked catalogs in parts.
+ * proofs and `reauthenticate`, 1a4ed282 catalogs in parts, 37b9962d exchanges.
  */
 export const schemaHashes = {
   v1: '34a0f440bf3b9bbb68208ab3bc52e961e918c785c7cb126a351b964bf54296db',
-  v2: '37b9962de4f9d7dd2572a1ea7a32e05570edb555e4fce84bf9950c50c0a26fbb',
+  v2: 'b92334bebf2dcf0283a3863a88ee3d7b62539d8304bf6577a2ac3705bd40c552',
 } as const satisfies Record<ProtocolVersion, string>

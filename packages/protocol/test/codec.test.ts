@@ -5,6 +5,8 @@ import {
   codes,
   decodeDown,
   decodeUp,
+  encode,
+  encodeExchange,
   encodeToolExecute,
   encodeToolFailure,
   encodeToolResult,
@@ -162,4 +164,33 @@ test('[CODE.1] gives every code a text, a next step, a status and a row in PROTO
     expect(entry.http, code).toBeGreaterThanOrEqual(400)
     expect(documented, code).toContain(`| \`${code}\` | ${entry.http} | ${entry.rpc} |`)
   }
+})
+
+test('[WIRE.6] a frame of an exchange carries its message as bytes, whatever is in it', () => {
+  const message = Buffer.from('{"n": 12345678901234567890, "e": 1e400 ,"id":1.0}')
+  const open = {
+    ...{ type: 'open' as const, id: 'a', server: 's', kind: 'request' as const, era: '2025' as const },
+    ...{ client: 'c', streams: true, session: { id: 'x', traits: ['roots' as const] } },
+  }
+  expect(decodeDown(encodeExchange({ ...open, message }), 'v2')).toEqual({
+    ok: true,
+    message: { ...open, message },
+  })
+  const end = { type: 'end' as const, id: 'a', status: 200, number: 3 }
+  expect(decodeUp(encodeExchange({ ...end, message }), 'v2')).toEqual({
+    ok: true,
+    message: { ...end, message },
+  })
+  expect(decodeUp(encodeExchange(end), 'v2')).toEqual({ ok: true, message: end })
+})
+
+test('[WIRE.6] the text of an error, which is also called message, is read by its schema', () => {
+  const error = encode({ type: 'error', error: 'x', message: 'why' })
+  expect(decodeDown(error, 'v2')).toEqual({
+    ok: true,
+    message: { type: 'error', error: 'x', message: 'why' },
+  })
+  expect(decodeDown(Buffer.from('{"type":"error","error":"x","message":{}}'), 'v2')).toMatchObject({
+    ok: false,
+  })
 })

@@ -175,6 +175,10 @@ export class Connection {
         this.#calls.cancel(message.id)
         return verified
       case 'tool_result':
+      case 'open':
+      case 'cancel':
+      case 'detach':
+      case 'done':
         return false
       case 'error':
         this.#options.onEvent({ type: 'bridge-error', code: cleanText(message.error) })

@@ -176,6 +176,7 @@ export class Connection implements DataLink, DueListener {
       case 'catalog':
       case 'result':
       case 'execute':
+      case 'exchange':
         this.#isCounted = this.#dataFrames.receive(effect)
         return
       default:

@@ -59,6 +59,9 @@ export class DataFrames {
       case 'catalog':
         this.#addToCatalog(frame)
         return false
+      case 'exchange':
+        // A frame of an unknown exchange is ignored: it may have been cancelled a moment ago.
+        return false
       default:
         return unreachable(frame)
     }

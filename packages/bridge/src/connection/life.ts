@@ -119,6 +119,10 @@ export type DataEffect =
     }
   | { readonly type: 'result'; readonly result: ToolResultFrame }
   | { readonly type: 'execute'; readonly call: ToolExecuteFrame }
+  | { readonly type: 'exchange'; readonly frame: ExchangeFrame }
+
+/** A frame of an exchange that the bridge opened. */
+export type ExchangeFrame = Extract<UpFrame, { type: 'accepted' | 'message' | 'end' }>
 
 export type Step = readonly [next: ConnectionState, effects: readonly Effect[]]
 

@@ -151,6 +151,10 @@ function ready(current: State<'ready'>, event: MessageEvent, context: StepContex
       ]
     case 'tool_execute':
       return [current, [{ type: 'execute', call: message }]]
+    case 'accepted':
+    case 'message':
+    case 'end':
+      return [current, [{ type: 'exchange', frame: message }]]
     case 'ping':
       return [current, [{ type: 'send', message: { type: 'pong' } }]]
     case 'pong':

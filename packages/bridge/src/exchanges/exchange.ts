@@ -1,0 +1,64 @@
+import type { BridgeError, Era, ExchangeKind, ExchangeSession, RawJson } from '@bridgekeeper/protocol'
+
+/** What a caller asks of a local server. */
+export interface Opening {
+  readonly serverName: string
+  readonly kind: ExchangeKind
+  readonly era: Era
+  /** JSON-RPC method of a request; `undefined` for the other kinds. */
+  readonly method: string | undefined
+  /** What the request names: a tool, a prompt, or the URI of a resource. */
+  readonly name: string | undefined
+  /** The caller's `MCP-Protocol-Version`. */
+  readonly version: string | undefined
+  /** `undefined` for stateless callers. */
+  readonly session: ExchangeSession | undefined
+  /** Whether the caller can read messages before the answer. */
+  readonly streams: boolean
+  /** The exchange whose stream is read on, and the last number that the caller has. */
+  readonly resume?: { readonly id: string; readonly after: number }
+  /** Headers `Mcp-Param-*` by the rest of their name, in lower case. */
+  readonly params?: Readonly<Record<string, string>>
+  /** The JSON-RPC message as the caller wrote it. */
+  readonly message?: RawJson
+}
+
+/** How an exchange ended. */
+export type ExchangeEnd =
+  | {
+      readonly kind: 'answered'
+      /** HTTP status, if no stream has begun. */
+      readonly status: number
+      /** The JSON-RPC answer, with the caller's id; missing for notes. */
+      readonly message: RawJson | undefined
+      readonly number: number | undefined
+    }
+  | { readonly kind: 'failed'; readonly error: BridgeError }
+
+/** Receives everything that answers an exchange, in order: `accepted`, messages, one end. */
+export interface ExchangeReader {
+  /** The local server has the request. */
+  accepted(): void
+  /** @param number position in the stream; only in MCP sessions */
+  message(message: RawJson, number: number | undefined): void
+  /** Called exactly once; nothing follows. */
+  ended(end: ExchangeEnd): void
+}
+
+/** An open exchange, for its reader. Each method has no effect after the end. */
+export interface OpenExchange {
+  /** Identifies the exchange and its stream. `undefined` if it was refused before it was sent. */
+  readonly id: string | undefined
+  /** The answer is of no use any more. */
+  cancel(): void
+  /** The reader went away and may come back: the exchange goes on, and this reader gets nothing more. */
+  detach(): void
+  /** The caller has everything, so the machine need not keep the stream. May be called after the end. */
+  done(): void
+}
+
+/** The way to one device that has a local server. */
+export interface Upstream {
+  /** `ended` is called exactly once, also for a refusal. */
+  open(opening: Opening, client: string, reader: ExchangeReader): OpenExchange
+}
