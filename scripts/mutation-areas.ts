@@ -24,7 +24,7 @@ export const MUTATION_AREAS: Readonly<Record<string, MutationArea>> = {
       `${BRIDGE}/test/gates/{challenge,credential}.test.ts`,
       `${BRIDGE}/test/limiters/{rate-limit,sliding-window,lockout}.test.ts`,
       `${BRIDGE}/test/tokens*.test.ts`,
-      `${BRIDGE}/test/access-tokens.test.ts`,
+      `${BRIDGE}/test/{access-tokens,memoize}.test.ts`,
       `${BRIDGE}/test/security-log.{redact,lines}.test.ts`,
     ],
     atLeast: 90,

@@ -268,3 +268,17 @@ test('[OAUTH.13] returns the newest event', () => {
   window.giveBack('ann')
   expect([...window.agesMs(30)]).toEqual([['ann', [30, 20]]])
 })
+
+test('[RATE.1] drops only the expired events of a full window', () => {
+  const window = new SlidingWindow({ max: 3, windowMs: MINUTE_MS })
+  for (const atMs of [10_000, 20_000, 30_000]) expect(window.take('ann', atMs)).toBe(true)
+  expect(window.take('ann', 70_000)).toBe(true)
+  expect(window.take('ann', 70_000)).toBe(false)
+})
+
+test('[LIMIT.1] measures the time until the next event from the oldest one', () => {
+  const window = new SlidingWindow({ max: 1, windowMs: MINUTE_MS })
+  expect(window.leftMs('ann', 20_000)).toBe(0)
+  window.take('ann', 10_000)
+  expect(window.leftMs('ann', 20_000)).toBe(50_000)
+})
