@@ -65,10 +65,14 @@ test('[CLI.32] [CLI.35] Ctrl-C while connect waits for approval exits with 130, 
   const machine = newMachine(node)
   const words = `node ${COMMAND} connect ${node.url} --config ${machine.config}`
   // Ctrl-C reaches the shell too: some shells would end before they print the exit code.
-  const shown = await atTerminal(`trap : INT; ${words}; echo "exit $?"; stty -a`, [['Approve it only', '\u0003']], {
-    ...machine.env,
-    BRIDGEKEEPER_NO_BROWSER: '1',
-  })
+  const shown = await atTerminal(
+    `trap : INT; ${words}; echo "exit $?"; stty -a`,
+    [['Approve it only', '\u0003']],
+    {
+      ...machine.env,
+      BRIDGEKEEPER_NO_BROWSER: '1',
+    },
+  )
   expect(shown).toMatch(/code: {2}interrupted\r\n/)
   expect(shown).toContain(`connect ${node.url} --config ${machine.config}\r\n`)
   expect(shown).toMatch(/exit 130\r\n/)
