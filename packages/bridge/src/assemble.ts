@@ -6,7 +6,9 @@ import { DurableCallTimes } from './admission/durable-call-times.ts'
 import { Fingerprints } from './admission/fingerprints.ts'
 import { Revoker } from './admission/revoker.ts'
 import { AppEvents } from './bridge-events.ts'
-import { type BridgeOptions, DEFAULT_CALL_TIMEOUT_MS } from './bridge-options.ts'
+import { type BridgeOptions, DEFAULT_CALL_TIMEOUT_MS, DEFAULT_MAX_CALL_MS } from './bridge-options.ts'
+import { LocalDirectory } from './exchanges/directory.ts'
+import { type ExchangeLimits, ExchangeTable } from './exchanges/exchange-table.ts'
 import { TrustedProxies } from './gates/client-address.ts'
 import { DEFAULT_COOKIE, isCookieName } from './gates/credential.ts'
 import { originPolicy } from './gates/origin.ts'
@@ -18,7 +20,9 @@ import { McpEndpoint } from './northbound/endpoint.ts'
 import { ResourceMetadata } from './northbound/resource-metadata.ts'
 import type { SecurityLog, System } from './ports.ts'
 import { isProduction } from './production.ts'
+import { CallGates } from './router/call-gates.ts'
 import { Dispatcher } from './router/dispatcher.ts'
+import { InFlight } from './router/in-flight.ts'
 import { Router } from './router/router.ts'
 import { streamLog } from './security-log/stream-log.ts'
 import { AgentEndpoint } from './southbound/endpoint.ts'
@@ -38,11 +42,16 @@ export function assemble(options: BridgeOptions, system: System) {
   })
   const limiter = new RateLimiter(blocks.list, options.rateLimits)
   const callTimes = new DurableCallTimes(options.stores?.callTimes, limiter.userWindow, system)
-  const router = new Router()
-  const dispatcher = new Dispatcher(router, limiter, log, system, {
+  const inFlight = new InFlight()
+  const router = new Router(inFlight)
+  const callLimits = callLimitsOf(options)
+  const exchanges = new ExchangeTable(system, inFlight, callLimits)
+  const directory = new LocalDirectory(router, exchanges)
+  const gates = new CallGates(limiter, log, system, {
     began: (key, untilMs) => blocks.save({ kind: 'calls', key, untilMs }),
     recheck: (key) => blocks.recheck({ kind: 'calls', key }),
   })
+  const dispatcher = new Dispatcher(router, directory, gates, log)
   const revoker = new Revoker(options.revocations, authenticator, log)
   const deviceVerifier =
     options.proof &&
@@ -57,11 +66,8 @@ export function assemble(options: BridgeOptions, system: System) {
     system,
   })
   const events = new AppEvents()
-  const listener = agentListener(router, dispatcher, revoker, events)
-  const agents = new AgentEndpoint(admission, listener, system, log, {
-    callTimeoutMs: options.callTimeoutMs ?? DEFAULT_CALL_TIMEOUT_MS,
-    maxPendingCalls: options.maxPendingCalls ?? DEFAULT_MAX_PENDING_CALLS,
-  })
+  const listener = agentListener({ router, exchanges, dispatcher, revoker, events })
+  const agents = new AgentEndpoint(admission, listener, system, log, callLimits)
   const metadata = resourceMetadata(options)
   const mcp = new McpEndpoint(admission, router, dispatcher, log, metadata, system)
   return {
@@ -71,6 +77,7 @@ export function assemble(options: BridgeOptions, system: System) {
     mcp,
     metadata,
     router,
+    directory,
     dispatcher,
     limiter,
     blocks,
@@ -83,12 +90,27 @@ export function assemble(options: BridgeOptions, system: System) {
   }
 }
 
-function agentListener(
-  router: Router,
-  dispatcher: Dispatcher,
-  revoker: Revoker,
-  events: AppEvents,
-): AgentListener {
+function callLimitsOf({ callTimeoutMs, maxCallMs, maxPendingCalls }: BridgeOptions): ExchangeLimits {
+  return {
+    callTimeoutMs: callTimeoutMs ?? DEFAULT_CALL_TIMEOUT_MS,
+    maxCallMs: maxCallMs ?? DEFAULT_MAX_CALL_MS,
+    maxPendingCalls: maxPendingCalls ?? DEFAULT_MAX_PENDING_CALLS,
+  }
+}
+
+function agentListener({
+  router,
+  exchanges,
+  dispatcher,
+  revoker,
+  events,
+}: {
+  readonly router: Router
+  readonly exchanges: ExchangeTable
+  readonly dispatcher: Dispatcher
+  readonly revoker: Revoker
+  readonly events: AppEvents
+}): AgentListener {
   return {
     earlier: (principal) => router.ofLogin(principal),
     // The store already has the revocation; a node that misses it learns of it at the next renewal.
@@ -99,12 +121,14 @@ function agentListener(
     },
     ended(connection) {
       router.ended(connection)
+      exchanges.cut(connection)
       events.emit('agent-disconnected', connection)
     },
     catalogChanged(connection) {
       router.catalogChanged(connection)
       events.emit('tools-changed', connection)
     },
+    exchangeFrame: (connection, frame) => exchanges.received(connection, frame),
     execute: ({ principal: { userId, sessionId, scopes }, ip }, call, settle, obstacle) =>
       dispatcher.call({ userId, sessionId, scopes, ip }, call, settle, obstacle),
   }

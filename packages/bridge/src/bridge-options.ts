@@ -13,13 +13,16 @@ import type { AccessTokens } from './tokens/access-tokens.ts'
 import type { AuthenticatorOptions } from './tokens/authenticator.ts'
 
 export const DEFAULT_CALL_TIMEOUT_MS = 60_000
+export const DEFAULT_MAX_CALL_MS = 3_600_000
 
 /** Options of a bridge. Authentication takes one of three forms: see `AuthenticatorOptions`. */
 export interface BridgeOptions extends AuthenticatorOptions {
   /** Cookie that may hold the token instead of a bearer header. Default `accessToken`. */
   readonly cookie?: string
-  /** Time limit of each call. Default 60,000. */
+  /** Time limit of each call after its last sign of progress. Default 60,000. */
   readonly callTimeoutMs?: number
+  /** Longest duration of a call that shows progress, at least `callTimeoutMs`. Default 3,600,000. */
+  readonly maxCallMs?: number
   /** Calls that may wait for one agent. Default 64. */
   readonly maxPendingCalls?: number
   /** Receives security events. Default: JSON lines on standard output. */

@@ -36,6 +36,7 @@ export {
   type Era,
   type ExchangeKind,
   type ExchangeSession,
+  openSchema,
 } from './exchange.ts'
 export { type Exposure, type FileRights, secretExposure, trustExposure } from './file-rights.ts'
 export { hasCode } from './has-code.ts'

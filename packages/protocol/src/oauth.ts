@@ -17,6 +17,9 @@ const table = {
   'agent:connect': { of: 'agent', permits: 'connect as one of your machines' },
   'tools:list': { of: 'caller', permits: 'see the names and descriptions of your tools' },
   'tools:call': { of: 'caller', permits: 'run', item: 'tool' },
+  'prompts:read': { of: 'caller', permits: 'see and use the prompts of your servers' },
+  'resources:read': { of: 'caller', permits: 'read the files and other resources of your servers' },
+  'completion:use': { of: 'caller', permits: 'get suggestions for the arguments of prompts and resources' },
 } as const satisfies Readonly<Record<string, Scope>>
 
 export type ScopeName = keyof typeof table

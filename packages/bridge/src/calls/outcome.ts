@@ -57,8 +57,12 @@ export function outcomeOf(frame: ToolResultFrame, version: ProtocolVersion): Cal
     return { kind: 'result', result: version === 'v1' ? asToolResult(frame.result) : frame.result }
   if (version === 'v1') return { kind: 'result', result: errorResult(cleanText(frame.error)) }
   if (frame.rpcError !== undefined) return { kind: 'rpc-error', rpcError: frame.rpcError }
-  const code = frame.code !== undefined && isErrorCode(frame.code) ? frame.code : 'tool_failed'
-  return failed(new BridgeError(code, cleanText(frame.error)))
+  return failed(agentError(frame.code, frame.error))
+}
+
+/** Converts the reason that an agent gives. */
+export function agentError(code: string | undefined, text = ''): BridgeError {
+  return new BridgeError(code !== undefined && isErrorCode(code) ? code : 'tool_failed', cleanText(text))
 }
 
 /** First bytes of nearly every MCP result. */

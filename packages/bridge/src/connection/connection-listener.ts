@@ -2,6 +2,7 @@ import type { ErrorCode } from '@bridgekeeper/protocol'
 import type { CallOutcome, ToolCall } from '../calls/outcome.ts'
 import type { Verdict } from '../gates/verdict.ts'
 import type { DeadlineQueue } from './deadline-queue.ts'
+import type { ExchangeFrame } from './life.ts'
 import type { ReadyConnection } from './ready-connection.ts'
 
 /** The part of a WebSocket that a connection needs; southbound implements it. */
@@ -31,6 +32,8 @@ export interface ConnectionListener {
   uncountedFrame(sizeBytes: number): void
   /** Called when the agent has sent the catalog of its servers. */
   catalogChanged(connection: ReadyConnection): void
+  /** @returns whether the frame is one that each exchange has once */
+  exchangeFrame(connection: ReadyConnection, frame: ExchangeFrame): boolean
   /**
    * Runs a call of the agent itself.
    * @param obstacle reason to refuse it; it counts against the rate limit nevertheless

@@ -86,6 +86,10 @@ export class Connection implements DataLink, DueListener {
     this.#dataFrames.isSlow = slow
   }
 
+  get isSlow(): boolean {
+    return this.#dataFrames.isSlow
+  }
+
   onDue(due: Due): void {
     if (due === 'renew') this.#renew(undefined)
     else this.#handle({ type: due })
@@ -132,6 +136,10 @@ export class Connection implements DataLink, DueListener {
     return this.#dataFrames.call(call, settle)
   }
 
+  send(frame: Buffer): void {
+    if (this.isReady) this.#socket.write(frame)
+  }
+
   record(event: SecurityEvent): void {
     this.#log.logSecurityEvent({ ...event, userId: this.principal.userId, ip: this.ip })
   }
@@ -152,7 +160,7 @@ export class Connection implements DataLink, DueListener {
   #carryOut(effect: Effect): void {
     switch (effect.type) {
       case 'send':
-        return this.#send(effect.message)
+        return this.#sendMessage(effect.message)
       case 'close':
         return this.#socket.close(effect.code, effect.reason)
       case 'verified':
@@ -184,7 +192,7 @@ export class Connection implements DataLink, DueListener {
     }
   }
 
-  #send(message: DownMessage): void {
+  #sendMessage(message: DownMessage): void {
     this.#socket.write(encode(message))
   }
 
@@ -197,7 +205,7 @@ export class Connection implements DataLink, DueListener {
 
   #countersign(bytes: Buffer): void {
     if (this.#device === undefined) return
-    this.#send({ type: 'challenge_verified', proof: { signature: this.#device.sign(bytes) } })
+    this.#sendMessage({ type: 'challenge_verified', proof: { signature: this.#device.sign(bytes) } })
   }
 
   /** @param token a fresh one from the agent; without it, the renewal is due */

@@ -60,8 +60,7 @@ export class DataFrames {
         this.#addToCatalog(frame)
         return false
       case 'exchange':
-        // A frame of an unknown exchange is ignored: it may have been cancelled a moment ago.
-        return false
+        return this.#listener.exchangeFrame(this.#link, frame.frame)
       default:
         return unreachable(frame)
     }

@@ -11,8 +11,16 @@ export interface SentCall {
 
 export const NOT_SENT: SentCall = { id: undefined, cancel: () => {} }
 
+/** A connection that carries exchanges. */
+export interface Carrier {
+  /** Whether the agent reads too slowly to get requests. */
+  readonly isSlow: boolean
+  /** Sends a frame. Has no effect after the end of the connection. */
+  send(frame: Buffer): void
+}
+
 /** A verified connection, as the router sees it. */
-export interface ReadyConnection {
+export interface ReadyConnection extends Carrier {
   readonly principal: Principal
   readonly version: ProtocolVersion
   /** The agent's servers; `undefined` until it reports them. v1 agents never do. */

@@ -34,6 +34,11 @@ export type ExchangeEnd =
       readonly number: number | undefined
     }
   | { readonly kind: 'failed'; readonly error: BridgeError }
+  /**
+   * The agent's connection ended. The exchange of an MCP session goes on, and its stream can be read on. `error` is
+   * for a caller without a stream.
+   */
+  | { readonly kind: 'cut'; readonly error: BridgeError }
 
 /** Receives everything that answers an exchange, in order: `accepted`, messages, one end. */
 export interface ExchangeReader {
@@ -41,13 +46,13 @@ export interface ExchangeReader {
   accepted(): void
   /** @param number position in the stream; only in MCP sessions */
   message(message: RawJson, number: number | undefined): void
-  /** Called exactly once; nothing follows. */
+  /** Called exactly once, unless the reader detached; nothing follows. */
   ended(end: ExchangeEnd): void
 }
 
 /** An open exchange, for its reader. Each method has no effect after the end. */
 export interface OpenExchange {
-  /** Identifies the exchange and its stream. `undefined` if it was refused before it was sent. */
+  /** Identifies the exchange and its stream. `undefined` until it is sent, and if it was refused before. */
   readonly id: string | undefined
   /** The answer is of no use any more. */
   cancel(): void

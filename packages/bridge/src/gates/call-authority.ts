@@ -1,4 +1,5 @@
-import type { ScopeName } from '@bridgekeeper/protocol'
+import { CALLER_SCOPES, type ScopeName } from '@bridgekeeper/protocol'
+import { ruleOf } from './methods.ts'
 import { allow, deny, type Verdict } from './verdict.ts'
 
 /** Scopes of a token; `undefined` means no limit. */
@@ -33,6 +34,25 @@ function encodeAny(char: string): string {
 export function callAuthorityGate(scopes: Scopes, serverName: string, toolName: string): Verdict<void> {
   if (mayCall(scopes, serverName, toolName)) return allow(undefined)
   return deny('scope_insufficient', `Needed: ${callScope(serverName, toolName)}`)
+}
+
+/** What the gates judge of an exchange. */
+export interface Asked {
+  readonly serverName: string
+  /** JSON-RPC method of a request. */
+  readonly method: string | undefined
+  /** What the request names, such as a tool. */
+  readonly name: string | undefined
+}
+
+/** [SCOPE.6] The authority that a request needs by its method. Messages without a method need none beyond their session. */
+export function exchangeAuthorityGate(scopes: Scopes, { serverName, method, name }: Asked): Verdict<void> {
+  const { needs } = ruleOf(method)
+  if (needs === 'tool') return callAuthorityGate(scopes, serverName, name ?? '')
+  if (scopes === undefined || needs === 'any') return allow(undefined)
+  const needed = needs === 'all' ? CALLER_SCOPES : [needs]
+  if (needed.every((scope) => scopes.includes(scope))) return allow(undefined)
+  return deny('scope_insufficient', `Needed: ${needed.join(' ')}`)
 }
 
 export function mayCall(scopes: Scopes, serverName: string, toolName: string): boolean {

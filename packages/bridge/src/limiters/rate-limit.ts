@@ -26,7 +26,8 @@ export interface CountedCall {
   readonly userId: string
   readonly sessionId: string
   readonly serverName: string
-  readonly toolName: string
+  /** `undefined` for a request that is not a call of a tool. */
+  readonly toolName: string | undefined
 }
 
 export interface RateLimitStatus {

@@ -1,41 +1,32 @@
+import { createHash } from 'node:crypto'
 import { BridgeError, type ErrorCode } from '@bridgekeeper/protocol'
 import { type CallOutcome, failed, type ToolCall } from '../calls/outcome.ts'
-import { callAuthorityGate } from '../gates/call-authority.ts'
-import { denialError } from '../gates/verdict.ts'
-import type { RateDenied, RateLimiter } from '../limiters/rate-limit.ts'
-import { Sampler } from '../limiters/sampler.ts'
-import type { Caller, SecurityLog, System } from '../ports.ts'
+import type { Directory } from '../exchanges/directory.ts'
+import type { ExchangeReader, OpenExchange, Opening } from '../exchanges/exchange.ts'
+import type { Asked } from '../gates/call-authority.ts'
+import type { Caller, SecurityLog } from '../ports.ts'
+import type { CallGates } from './call-gates.ts'
+import { type ExchangeRecord, GatedExchange } from './gated-exchange.ts'
 import type { Router } from './router.ts'
 
-type CalledTool = Pick<ToolCall, 'serverName' | 'toolName'>
-
-/** Blocks of callers who went over a limit, as they outlive the node. */
-export interface CallBlocks {
-  /** @param untilMs monotonic */
-  began(key: string, untilMs: number): void
-  /** [BLOCK.5] Resolves once the store was asked whether the block was lifted; `undefined` if it need not be. */
-  recheck(key: string): Promise<void> | undefined
-}
+/** 128 bits: nobody finds two logins with one name. */
+const CLIENT_BYTES = 16
 
 /**
- * Runs the gates of every call from any entrance, and routes it: the log must be writable, the token must
- * allow the tool, and the rate limit must not be exceeded. Logs the call and its end; the caller gets the
- * outcome once the end is written.
+ * Runs the gates of every exchange from any entrance, and routes it. Logs it and its end; the caller gets the end
+ * once that is written. `call` is the short form of an exchange.
  */
 export class Dispatcher {
   readonly #router: Router
-  readonly #limiter: RateLimiter
+  readonly #directory: Directory
+  readonly #gates: CallGates
   readonly #log: SecurityLog
-  readonly #system: System
-  readonly #blocks: CallBlocks
-  readonly #sampler = new Sampler()
 
-  constructor(router: Router, limiter: RateLimiter, log: SecurityLog, system: System, blocks: CallBlocks) {
+  constructor(router: Router, directory: Directory, gates: CallGates, log: SecurityLog) {
     this.#router = router
-    this.#limiter = limiter
+    this.#directory = directory
+    this.#gates = gates
     this.#log = log
-    this.#system = system
-    this.#blocks = blocks
   }
 
   /**
@@ -49,7 +40,7 @@ export class Dispatcher {
     settle: (outcome: CallOutcome) => void,
     obstacle?: ErrorCode,
   ): () => void {
-    const recheck = this.#recheck(caller, call)
+    const recheck = this.#gates.recheck(caller, askedBy(call))
     if (recheck === undefined) return this.#call(caller, call, settle, obstacle)
     let cancel: (() => void) | undefined
     let isCancelled = false
@@ -61,47 +52,6 @@ export class Dispatcher {
       isCancelled = true
       cancel?.()
     }
-  }
-
-  #call(
-    caller: Caller,
-    call: ToolCall,
-    settle: (outcome: CallOutcome) => void,
-    obstacle: ErrorCode | undefined,
-  ): () => void {
-    const refusal = this.#refusal(caller, call) ?? (obstacle && new BridgeError(obstacle))
-    if (refusal !== undefined) {
-      this.#log.afterWritten(() => settle(failed(refusal)))
-      return () => {}
-    }
-    const { userId, ip } = caller
-    const { serverName, toolName } = call
-    let requestId: string | undefined
-    const sent = this.#router.call(userId, call, (outcome) => {
-      if (requestId === undefined) return settle(outcome)
-      this.#recordEnd(caller, requestId, outcome)
-      this.#log.afterWritten(() => settle(outcome))
-    })
-    requestId = sent.id
-    if (requestId !== undefined) {
-      this.#log.logSecurityEvent(
-        { event: 'ws_tool_execution_request', userId, ip, serverName, toolName, requestId },
-        this.#router.inFlight > 1,
-      )
-    }
-    return () => sent.cancel()
-  }
-
-  /** [BLOCK.5] A promise if the caller is blocked and the store must be asked whether that still holds. */
-  #recheck(
-    { userId, sessionId }: Caller,
-    { serverName, toolName }: CalledTool,
-  ): Promise<unknown> | undefined {
-    const counted = { userId, sessionId, serverName, toolName }
-    const rechecks = this.#limiter
-      .blockedKeys(counted, this.#system.monotonicMs())
-      .flatMap((key) => this.#blocks.recheck(key) ?? [])
-    return rechecks.length === 0 ? undefined : Promise.all(rechecks)
   }
 
   /** Runs a call and returns its outcome as a promise that never rejects. Aborting the signal cancels the call. */
@@ -118,59 +68,107 @@ export class Dispatcher {
     })
   }
 
-  #refusal({ userId, sessionId, scopes, ip }: Caller, call: ToolCall): BridgeError | undefined {
-    const { serverName, toolName } = call
-    if (!this.#log.writable) return new BridgeError('log_unavailable')
-    const authority = callAuthorityGate(scopes, serverName, toolName)
-    if (!authority.allowed) {
-      const sampled = this.#sampler.take(`forbidden ${userId}`, this.#system.monotonicMs())
-      if (sampled !== undefined)
-        this.#log.logSecurityEvent({
-          event: 'call_forbidden',
-          userId,
-          ip,
-          serverName,
-          toolName,
-          ...sampled,
-        })
-      return denialError(authority)
+  /**
+   * [EXCH.1] Opens an exchange of this caller. `reader.ended` is called exactly once, also for a refusal. Its `id`
+   * is known at once, unless a blocked caller waits for the store.
+   */
+  open(caller: Caller, opening: Opening, reader: ExchangeReader): OpenExchange {
+    const exchange = new GatedExchange(reader, this.#recordOf(caller, opening))
+    const recheck = this.#gates.recheck(caller, opening)
+    if (recheck === undefined) this.#open(caller, opening, exchange)
+    else void recheck.then(() => this.#open(caller, opening, exchange))
+    return exchange
+  }
+
+  #call(
+    caller: Caller,
+    call: ToolCall,
+    settle: (outcome: CallOutcome) => void,
+    obstacle: ErrorCode | undefined,
+  ): () => void {
+    const refusal = this.#gates.refusal(caller, askedBy(call)) ?? (obstacle && new BridgeError(obstacle))
+    if (refusal !== undefined) {
+      this.#log.afterWritten(() => settle(failed(refusal)))
+      return () => {}
     }
-    return this.#rateRefusal({ userId, sessionId, ip }, call)
-  }
-
-  #rateRefusal(
-    { userId, sessionId, ip }: Caller,
-    { serverName, toolName }: CalledTool,
-  ): BridgeError | undefined {
-    const nowMs = this.#system.monotonicMs()
-    const counted = { userId, sessionId, serverName, toolName }
-    const rate = this.#limiter.checkToolExecutionRateLimit(counted, nowMs)
-    if (rate.allowed) return undefined
-    this.#recordLimit(userId, ip, rate, nowMs)
-    return denialError(rate)
-  }
-
-  #recordLimit(userId: string, ip: string | undefined, rate: RateDenied, nowMs: number): void {
-    const { limit, key, begins, retryAfterSeconds: retryAfter = 0 } = rate
-    if (begins) this.#blocks.began(key, nowMs + retryAfter * 1_000)
-    const sampled = this.#sampler.take(`limited ${key}`, nowMs)
-    if (sampled === undefined) return
-    this.#log.logSecurityEvent({
-      event: 'ws_rate_limit_exceeded',
-      userId,
-      ip,
-      retryAfter,
-      limit,
-      ...sampled,
+    let requestId: string | undefined
+    const sent = this.#router.call(caller.userId, call, (outcome) => {
+      if (requestId === undefined) return settle(outcome)
+      const reason = outcome.kind === 'failed' ? outcome.error.code : undefined
+      this.#recordResult(caller, requestId, outcome.kind === 'result', reason)
+      this.#log.afterWritten(() => settle(outcome))
     })
+    requestId = sent.id
+    if (requestId !== undefined) this.#recordCall(caller, call.serverName, call.toolName, requestId)
+    return () => sent.cancel()
   }
 
-  #recordEnd({ userId, ip }: Caller, requestId: string, outcome: CallOutcome): void {
-    const success = outcome.kind === 'result'
-    const reason = outcome.kind === 'failed' ? outcome.error.code : undefined
+  #open(caller: Caller, opening: Opening, exchange: GatedExchange): void {
+    if (exchange.isOver) return
+    const found =
+      this.#gates.refusal(caller, opening) ?? this.#directory.find(caller.userId, opening.serverName)
+    if (found instanceof BridgeError) return exchange.refuse(found)
+    const requestId = exchange.send((reader) => found.open(opening, clientOf(caller), reader))
+    if (requestId === undefined) return
+    const { kind, method, serverName, name } = opening
+    if (method === 'tools/call') return this.#recordCall(caller, serverName, name, requestId)
+    const { userId, ip } = caller
+    this.#log.logSecurityEvent(
+      { event: 'exchange_opened', userId, ip, serverName, kind, method, requestId },
+      this.#router.inFlight > 1,
+    )
+  }
+
+  #recordOf(caller: Caller, { kind, method }: Opening): ExchangeRecord {
+    return {
+      ended: (requestId, success, reason) => {
+        if (method === 'tools/call') this.#recordResult(caller, requestId, success, reason)
+        else if (kind === 'request') this.#recordEnd(caller, requestId, success, reason)
+      },
+      afterWritten: (run) => this.#log.afterWritten(run),
+    }
+  }
+
+  #recordCall(
+    { userId, ip }: Caller,
+    serverName: string,
+    toolName: string | undefined,
+    requestId: string,
+  ): void {
+    this.#log.logSecurityEvent(
+      { event: 'ws_tool_execution_request', userId, ip, serverName, toolName, requestId },
+      this.#router.inFlight > 1,
+    )
+  }
+
+  #recordResult(
+    { userId, ip }: Caller,
+    requestId: string,
+    success: boolean,
+    reason: string | undefined,
+  ): void {
     this.#log.logSecurityEvent(
       { event: 'ws_tool_execution_result', userId, ip, requestId, success, reason },
       this.#router.inFlight > 0,
     )
   }
+
+  #recordEnd({ userId, ip }: Caller, requestId: string, success: boolean, reason: string | undefined): void {
+    this.#log.logSecurityEvent(
+      { event: 'exchange_ended', userId, ip, requestId, success, reason },
+      this.#router.inFlight > 0,
+    )
+  }
+}
+
+function askedBy({ serverName, toolName }: ToolCall): Asked {
+  return { serverName, method: 'tools/call', name: toolName }
+}
+
+/** Name of a caller's login at its own machines. */
+function clientOf({ userId, sessionId }: Caller): string {
+  const digest = createHash('sha256')
+    .update(JSON.stringify([userId, sessionId]))
+    .digest()
+  return digest.toString('base64url', 0, CLIENT_BYTES)
 }

@@ -4,6 +4,7 @@ import type { Catalog } from '../connection/catalog-parts.ts'
 import { NOT_SENT, type ReadyConnection, type SentCall } from '../connection/ready-connection.ts'
 import { Groups } from '../groups.ts'
 import type { Principal } from '../ports.ts'
+import { InFlight } from './in-flight.ts'
 
 export type { Catalog }
 
@@ -16,9 +17,11 @@ export class Router {
   /** Newest first: where two agents have a server of one name, the newer answers. */
   readonly #byUser = new Groups<ReadyConnection>()
   readonly #startWaits = new Map<string, Set<() => void>>()
-  #inFlight = 0
-  #draining = false
-  #whenIdle: (() => void)[] = []
+  readonly #inFlight: InFlight
+
+  constructor(inFlight = new InFlight()) {
+    this.#inFlight = inFlight
+  }
 
   /** [ROUTE.3] Closes the earlier connection of the same login only after the new one is verified. */
   registerConnection(connection: ReadyConnection): void {
@@ -76,29 +79,28 @@ export class Router {
 
   /** Runs a call on the user's agent that has the server. `settle` is called exactly once. */
   call(userId: string, call: ToolCall, settle: (outcome: CallOutcome) => void): SentCall {
-    const found = this.#draining ? new BridgeError('shutting_down') : this.#find(userId, call.serverName)
+    const found = this.#inFlight.isDraining
+      ? new BridgeError('shutting_down')
+      : this.find(userId, call.serverName)
     if (found instanceof BridgeError) {
       settle(failed(found))
       return NOT_SENT
     }
-    this.#inFlight++
+    this.#inFlight.began()
     return found.call(call, (outcome) => {
-      this.#inFlight--
+      this.#inFlight.ended()
       settle(outcome)
-      if (this.#inFlight === 0) for (const resolve of this.#whenIdle.splice(0)) resolve()
     })
   }
 
-  /** Calls that wait for an answer. */
+  /** Requests that wait for an answer. */
   get inFlight(): number {
-    return this.#inFlight
+    return this.#inFlight.count
   }
 
-  /** Accepts no further calls; resolves when none waits for an answer. */
+  /** Accepts no further requests; resolves when none waits for an answer. */
   drain(): Promise<void> {
-    this.#draining = true
-    if (this.#inFlight === 0) return Promise.resolve()
-    return new Promise((resolve) => this.#whenIdle.push(resolve))
+    return this.#inFlight.drain()
   }
 
   /** The user's local servers of all agents, as far as agents tell. */
@@ -111,7 +113,7 @@ export class Router {
   /** Returns the reason why the tools of this server, or of all, cannot be listed now; `undefined` if they can. */
   obstacle(userId: string, serverName?: string): BridgeError | undefined {
     if (serverName !== undefined) {
-      const found = this.#find(userId, serverName)
+      const found = this.find(userId, serverName)
       if (found instanceof BridgeError) return found
       return isCatalogPending(found) ? new BridgeError('server_unavailable', JUST_CONNECTED) : undefined
     }
@@ -126,7 +128,8 @@ export class Router {
     return this.#byUser.get(userId)
   }
 
-  #find(userId: string, serverName: string): ReadyConnection | BridgeError {
+  /** The connection of the agent that has this server ready, or that may have it; or the reason why there is none. */
+  find(userId: string, serverName: string): ReadyConnection | BridgeError {
     const connections = this.#connections(userId)
     if (connections.length === 0) return new BridgeError('agent_offline')
     let withoutCatalog: ReadyConnection | undefined

@@ -145,10 +145,22 @@ export const securityEvents = {
   }),
 
   // Acts of verified peers
-  call_forbidden: event('warn', "a call was outside of its token's scopes", {
+  call_forbidden: event('warn', "a call, or another request, was outside of its token's scopes", {
     serverName: 'name',
     toolName: 'name',
+    method: 'name',
     suppressed: 'count',
+  }),
+  exchange_opened: event('info', 'an exchange other than a call passed the gates', {
+    serverName: 'name',
+    kind: 'code',
+    method: 'name',
+    requestId: 'id',
+  }),
+  exchange_ended: event('info', 'a request other than a call ended', {
+    requestId: 'id',
+    success: 'flag',
+    reason: 'code',
   }),
   ws_unexpected_result: event('warn', 'an answer matched no call of its connection', { requestId: 'id' }),
   ws_connection_replaced: event('info', 'a login connected again; its earlier connection is closed', {}),

@@ -159,6 +159,10 @@ export class OpenAgent implements ConnectionListener, WebSocketListener, Pinged,
     if (this.#shared.admission.challengeFailed(this.#login, this.#address)) this.#lockOut()
   }
 
+  exchangeFrame(...received: Parameters<ConnectionListener['exchangeFrame']>): boolean {
+    return this.#shared.listener.exchangeFrame(...received)
+  }
+
   execute(...asked: Parameters<ConnectionListener['execute']>): () => void {
     return this.#shared.listener.execute(...asked)
   }

@@ -2,10 +2,14 @@ import { BridgeError } from '@bridgekeeper/protocol'
 import { expect, test } from 'vitest'
 import { FakeSystem } from '../../../../test/support/fake-system.ts'
 import { type CallOutcome, failed } from '../../src/calls/outcome.ts'
+import { LocalDirectory } from '../../src/exchanges/directory.ts'
+import { ExchangeTable } from '../../src/exchanges/exchange-table.ts'
 import { Blocklist } from '../../src/limiters/blocklist.ts'
 import { RateLimiter, type RateLimits } from '../../src/limiters/rate-limit.ts'
 import type { Caller } from '../../src/ports.ts'
-import { type CallBlocks, Dispatcher } from '../../src/router/dispatcher.ts'
+import { type CallBlocks, CallGates } from '../../src/router/call-gates.ts'
+import { Dispatcher } from '../../src/router/dispatcher.ts'
+import { InFlight } from '../../src/router/in-flight.ts'
 import { Router } from '../../src/router/router.ts'
 import type { SecurityEvent } from '../../src/security-log/events.ts'
 import { FakeConnection, READY_SERVER, resultOf, shown } from '../support/fake-connection.ts'
@@ -13,6 +17,8 @@ import { FakeConnection, READY_SERVER, resultOf, shown } from '../support/fake-c
 const CALL = { serverName: 's', toolName: 't', rawArgs: Buffer.from('{}') }
 const ANN: Caller = { userId: 'ann', sessionId: 'a', ip: '203.0.113.1' }
 const LIMITS: RateLimits = { user: { maxCalls: 3, windowMs: 60_000, blockMs: 900_000 } }
+
+const TABLE_LIMITS = { callTimeoutMs: 10_000, maxCallMs: 60_000, maxPendingCalls: 3 }
 
 /** A log that holds its writes until the test releases them. */
 class HeldLog {
@@ -33,15 +39,18 @@ class HeldLog {
 function setUp(limits = LIMITS, recheck: CallBlocks['recheck'] = () => undefined) {
   const system = new FakeSystem()
   const log = new HeldLog()
-  const router = new Router()
+  const inFlight = new InFlight()
+  const router = new Router(inFlight)
   const agent = new FakeConnection('ann', 'agent', [READY_SERVER])
   router.registerConnection(agent)
   const blocked: (readonly [string, number])[] = []
   const limiter = new RateLimiter(new Blocklist(), limits)
-  const dispatcher = new Dispatcher(router, limiter, log, system, {
+  const gates = new CallGates(limiter, log, system, {
     began: (...block) => void blocked.push(block),
     recheck,
   })
+  const table = new ExchangeTable(system, inFlight, TABLE_LIMITS)
+  const dispatcher = new Dispatcher(router, new LocalDirectory(router, table), gates, log)
   const outcomes: CallOutcome[] = []
   const call = (caller: Caller = ANN, serverName = 's') =>
     dispatcher.call(caller, { ...CALL, serverName }, (outcome) => outcomes.push(outcome))

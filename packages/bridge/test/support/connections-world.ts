@@ -9,6 +9,8 @@ import type { AgentSocket, ConnectionListener } from '../../src/connection/conne
 import { DeadlineQueue } from '../../src/connection/deadline-queue.ts'
 import type { RenewalFacts } from '../../src/connection/life.ts'
 import type { ReadyConnection } from '../../src/connection/ready-connection.ts'
+import { LocalDirectory } from '../../src/exchanges/directory.ts'
+import { ExchangeTable } from '../../src/exchanges/exchange-table.ts'
 import type { BoundConnection, ExpectedProof } from '../../src/gates/proof.ts'
 import { allow, type Verdict } from '../../src/gates/verdict.ts'
 import { Blocklist } from '../../src/limiters/blocklist.ts'
@@ -16,7 +18,9 @@ import { ChallengeLockout } from '../../src/limiters/lockout.ts'
 import { RateLimiter } from '../../src/limiters/rate-limit.ts'
 import { callbackLog } from '../../src/memory/security-log.ts'
 import type { Principal } from '../../src/ports.ts'
+import { CallGates } from '../../src/router/call-gates.ts'
 import { Dispatcher } from '../../src/router/dispatcher.ts'
+import { InFlight } from '../../src/router/in-flight.ts'
 import { Router } from '../../src/router/router.ts'
 
 export const CALL_TIMEOUT_MS = 10_007.5
@@ -124,15 +128,23 @@ export class World {
   /** Calls from a socket. @returns a function that receives the outcome */
   onExecute = (): ((outcome: CallOutcome) => void) => () => {}
   #connections = 0
-  readonly #router = new Router()
+  readonly #inFlight = new InFlight()
+  readonly #router = new Router(this.#inFlight)
   readonly #deadlines = new DeadlineQueue(this.system)
   readonly #log = callbackLog(() => {})
   readonly #blocks = new Blocklist()
   readonly #lockout = new ChallengeLockout(this.#blocks)
-  readonly #dispatcher = new Dispatcher(this.#router, new RateLimiter(this.#blocks), this.#log, this.system, {
+  readonly #exchanges = new ExchangeTable(this.system, this.#inFlight, {
+    callTimeoutMs: CALL_TIMEOUT_MS,
+    maxCallMs: CALL_TIMEOUT_MS,
+    maxPendingCalls: MAX_PENDING,
+  })
+  readonly #gates = new CallGates(new RateLimiter(this.#blocks), this.#log, this.system, {
     began: () => {},
     recheck: () => undefined,
   })
+  readonly #directory = new LocalDirectory(this.#router, this.#exchanges)
+  readonly #dispatcher = new Dispatcher(this.#router, this.#directory, this.#gates, this.#log)
 
   connect(userId: string, sessionId: string, version: ProtocolVersion, lifetimeMs: number): RealPeer {
     const socket = new HandSocket()
@@ -203,9 +215,11 @@ export class World {
       ended: (connection) => {
         this.ready.delete(connection)
         this.#router.ended(connection)
+        this.#exchanges.cut(connection)
       },
       uncountedFrame: () => {},
       catalogChanged: (connection) => this.#router.catalogChanged(connection),
+      exchangeFrame: (connection, frame) => this.#exchanges.received(connection, frame),
       execute: (_asker, call, settle, obstacle) => {
         const record = obstacle === undefined ? this.onExecute() : () => {}
         const ended = (outcome: CallOutcome): void => {

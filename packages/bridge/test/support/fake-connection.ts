@@ -1,4 +1,4 @@
-import type { CatalogServer, ProtocolVersion } from '@bridgekeeper/protocol'
+import { type CatalogServer, type DownFrame, decodeDown, type ProtocolVersion } from '@bridgekeeper/protocol'
 import type { CallOutcome, ToolCall } from '../../src/calls/outcome.ts'
 import type { ReadyConnection, SentCall } from '../../src/connection/ready-connection.ts'
 import type { Principal } from '../../src/ports.ts'
@@ -29,6 +29,9 @@ export class FakeConnection implements ReadyConnection {
   readonly connectionId = undefined
   catalog: ReadonlyMap<string, CatalogServer> | undefined
   readonly calls: { readonly call: ToolCall; readonly settle: (outcome: CallOutcome) => void }[] = []
+  /** Frames of exchanges. */
+  readonly sent: DownFrame[] = []
+  isSlow = false
   replaced = 0
   cancelled = 0
 
@@ -46,6 +49,12 @@ export class FakeConnection implements ReadyConnection {
   call(call: ToolCall, settle: (outcome: CallOutcome) => void): SentCall {
     this.calls.push({ call, settle })
     return { id: `call ${this.calls.length}`, cancel: () => void this.cancelled++ }
+  }
+
+  send(frame: Buffer): void {
+    const decoded = decodeDown(frame, 'v2')
+    if (!decoded.ok) throw new Error(decoded.detail)
+    this.sent.push(decoded.message)
   }
 
   replace(): void {

@@ -113,6 +113,7 @@ export class OneConnection {
       uncountedFrame: () => {},
       ended: () => void this.happened.push('ended'),
       catalogChanged: () => {},
+      exchangeFrame: () => false,
       execute: (_connection, call, settle, obstacle) => {
         const index = this.executed.push({ call, settle, obstacle })
         return () => void this.happened.push(`cancelled ${index}`)
