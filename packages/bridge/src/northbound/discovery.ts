@@ -1,7 +1,7 @@
-import { BridgeError, type RawJson, type Span, stringAt, toJson } from '@bridgekeeper/protocol'
+import { BridgeError, type Era, type RawJson, type Span, stringAt, toJson } from '@bridgekeeper/protocol'
 import { SERVER_INFO_META_KEY, SUPPORTED_PROTOCOL_VERSIONS } from '@modelcontextprotocol/server'
 import { readParams } from './message.ts'
-import { type Era, MODERN_VERSION } from './revision.ts'
+import { MODERN_VERSION } from './revision.ts'
 import type { ToolView } from './tool-view.ts'
 
 const CAPABILITIES = { tools: {} }
@@ -30,7 +30,7 @@ export function discoverResult(view: ToolView): RawJson {
 
 /** Members of a list's result besides its tools, as the end of its JSON text. */
 export function listMembers(era: Era, view: ToolView): string {
-  return era === 'legacy' ? '}' : `,${JSON.stringify(modernMembers(view)).slice(1)}`
+  return era === '2025' ? '}' : `,${JSON.stringify(modernMembers(view)).slice(1)}`
 }
 
 function modernMembers(view: ToolView) {

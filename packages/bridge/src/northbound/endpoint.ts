@@ -27,6 +27,7 @@ import {
   sendEvents,
   sendRefusal,
 } from './respond.ts'
+import { ShortCalls } from './short-calls.ts'
 import { AllServersView, OneServerView, type ToolView } from './tool-view.ts'
 
 const ALL = '/mcp'
@@ -71,12 +72,10 @@ export class McpEndpoint {
   ) {
     this.#admission = admission
     this.#router = router
-    this.#messages = new Messages(
-      dispatcher,
-      log,
-      (request) => this.#metadataUrl(request, mcpPath(pathOf(request.url)) ?? {}),
-      new FirstStart(router, system),
-    )
+    const metadataUrl = (request: IncomingMessage): string | undefined =>
+      this.#metadataUrl(request, mcpPath(pathOf(request.url)) ?? {})
+    const calls = new ShortCalls(dispatcher, metadataUrl)
+    this.#messages = new Messages(calls, new FirstStart(router, system), log)
     this.#log = log
     this.#metadata = metadata
     this.#loads = new CallerLoads(log, system)

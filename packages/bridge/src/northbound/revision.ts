@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import { isObject, parseJson, type RawJson, withoutMembers } from '@bridgekeeper/protocol'
+import { type Era, isObject, parseJson, type RawJson, withoutMembers } from '@bridgekeeper/protocol'
 import {
   CLIENT_CAPABILITIES_META_KEY,
   CLIENT_INFO_META_KEY,
@@ -10,9 +10,6 @@ import {
   UnsupportedProtocolVersionError,
 } from '@modelcontextprotocol/server'
 import type { RpcError } from './rpc-error.ts'
-
-/** The protocol revisions differ in what a request and a result must carry. */
-export type Era = 'legacy' | 'modern'
 
 /** Reason why a message does not fit the revision that it names. */
 export interface RevisionError {
@@ -38,7 +35,7 @@ const ENVELOPE_KEYS = [
  * capabilities with the server, so the caller's own are left out.
  */
 export function metaToForward(era: Era, rawMeta: RawJson | undefined): RawJson | undefined {
-  return era === 'legacy' || rawMeta === undefined ? rawMeta : withoutMembers(rawMeta, ENVELOPE_KEYS)
+  return era === '2025' || rawMeta === undefined ? rawMeta : withoutMembers(rawMeta, ENVELOPE_KEYS)
 }
 
 /** Facts that decide the revision of a message. */
@@ -47,8 +44,15 @@ export interface RevisionFacts {
   readonly kind: 'request' | 'notification'
   readonly method: string
   readonly rawMeta: RawJson | undefined
-  /** `params.name` of a `tools/call`. */
-  readonly toolName?: string
+  /** What the request names: a tool, a prompt, or the URI of a resource. */
+  readonly name?: string | undefined
+}
+
+/** The member of the parameters that `Mcp-Name` repeats, for each method with one. */
+export const NAMING: Readonly<Partial<Record<string, 'name' | 'uri'>>> = {
+  'tools/call': 'name',
+  'prompts/get': 'name',
+  'resources/read': 'uri',
 }
 
 /** Finds the revision of a message, and whether its headers agree with it. */
@@ -56,7 +60,7 @@ export function eraOf(facts: RevisionFacts): Era | RevisionError {
   const { headers, rawMeta } = facts
   const version = headers['mcp-protocol-version'] as string | undefined
   const isLegacy = version === undefined || SUPPORTED_PROTOCOL_VERSIONS.includes(version)
-  if (isLegacy && !namesVersion(rawMeta)) return 'legacy'
+  if (isLegacy && !namesVersion(rawMeta)) return '2025'
   return classified(facts, version)
 }
 
@@ -92,19 +96,19 @@ function classified(facts: RevisionFacts, version: string | undefined): Era | Re
     }
     case 'legacy':
       return method === 'initialize' || version === undefined || SUPPORTED_PROTOCOL_VERSIONS.includes(version)
-        ? 'legacy'
+        ? '2025'
         : unknownVersion(version)
     case 'modern': {
       const { revision } = outcome.classification
       if (revision !== MODERN_VERSION) return unsupported(revision)
-      return (outcome.messageKind === 'request' && headerFault(facts, version)) || 'modern'
+      return (outcome.messageKind === 'request' && headerFault(facts, version)) || '2026'
     }
   }
 }
 
 /** The headers that mirror a request of the 2026 revision must be there (SEP-2243). */
 function headerFault(
-  { headers, method, toolName }: RevisionFacts,
+  { headers, method, name }: RevisionFacts,
   version: string | undefined,
 ): RevisionError | undefined {
   if (version === undefined)
@@ -117,11 +121,11 @@ function headerFault(
       '(missing)',
       `the body names method ${method} but the required Mcp-Method header is absent`,
     )
-  if (toolName === undefined) return undefined
+  if (name === undefined) return undefined
   const header = headers['mcp-name'] as string | undefined
-  const body = `the body carries params.name="${toolName}" but the`
+  const body = `the body carries params.${NAMING[method]}="${name}" but the`
   if (header === undefined) return mismatch('(missing)', `${body} required Mcp-Name header is absent`)
-  if (nameIn(header) === toolName) return undefined
+  if (nameIn(header) === name) return undefined
   return mismatch(header, `${body} Mcp-Name header names another`)
 }
 

@@ -1,5 +1,6 @@
 import {
   CLOSE_BRACE,
+  type Era,
   isObject,
   OPEN_BRACE,
   objectMembers,
@@ -10,7 +11,6 @@ import {
 } from '@bridgekeeper/protocol'
 import { SERVER_INFO_META_KEY } from '@modelcontextprotocol/server'
 import { beginsWithContent } from '../calls/outcome.ts'
-import type { Era } from './revision.ts'
 import type { ServerIdentity } from './tool-view.ts'
 
 /**
@@ -34,12 +34,12 @@ export function resultFor(
   if (members === undefined) return rewritten(era, result, serverIdentity)
 
   const added: string[] = []
-  if (era === 'modern' && !members.has('resultType')) added.push('"resultType":"complete"')
+  if (era === '2026' && !members.has('resultType')) added.push('"resultType":"complete"')
   if (!members.has('content') && !members.has('task')) added.push('"content":[]')
   const meta = members.get('_meta')
-  if (era === 'modern' && meta === undefined)
+  if (era === '2026' && meta === undefined)
     added.push(`"_meta":${JSON.stringify(named({}, serverIdentity()))}`)
-  const base = era === 'modern' && meta !== undefined ? withNamedMeta(result, meta, serverIdentity) : result
+  const base = era === '2026' && meta !== undefined ? withNamedMeta(result, meta, serverIdentity) : result
   return splice(base, members.size === 0, added)
 }
 
@@ -49,14 +49,14 @@ function rewritten(era: Era, result: RawJson, serverIdentity: () => ServerIdenti
   if (!isObject(value)) return undefined
   const content = Object.hasOwn(value, 'content') || Object.hasOwn(value, 'task') ? {} : { content: [] }
   const { _meta = {} } = value
-  const modern = era === 'modern' && { _meta: isNameless(_meta) ? named(_meta, serverIdentity()) : _meta }
-  const type = era === 'modern' && { resultType: 'complete' }
+  const modern = era === '2026' && { _meta: isNameless(_meta) ? named(_meta, serverIdentity()) : _meta }
+  const type = era === '2026' && { resultType: 'complete' }
   return toJson({ ...type, ...content, ...value, ...modern })
 }
 
 /** Most results begin with their content, which suffices for the older revision. */
 function isComplete(era: Era, result: RawJson): boolean {
-  return era === 'legacy' && beginsWithContent(result)
+  return era === '2025' && beginsWithContent(result)
 }
 
 function withNamedMeta(result: RawJson, [start, end]: Span, serverIdentity: () => ServerIdentity): RawJson {

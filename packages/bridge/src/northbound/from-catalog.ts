@@ -1,0 +1,78 @@
+import { BridgeError, type Era, parseJson, type RawJson } from '@bridgekeeper/protocol'
+import { denialError } from '../gates/verdict.ts'
+import type { SecurityLog } from '../ports.ts'
+import { discoverResult, initializeResult, listMembers } from './discovery.ts'
+import type { RpcRequest } from './message.ts'
+import type { MessageContext } from './message-context.ts'
+import { serveBySdk } from './sdk-path.ts'
+import { sendError } from './send-error.ts'
+import { readListParams } from './tool-call.ts'
+
+/** Memory of parsed JSON relative to its text: an empty object of two characters uses 56 bytes. */
+const PARSED_WEIGHT = 16
+const NO_METHOD = Buffer.from('{"code":-32601,"message":"Method not found"}')
+const EMPTY_RESULT = Buffer.from('{}')
+
+/** Answers requests from the catalog, for local servers that get only calls, and for those that are not ready. */
+export class FromCatalog {
+  readonly #log: SecurityLog
+
+  constructor(log: SecurityLog) {
+    this.#log = log
+  }
+
+  /** Answers a request that is not a call. */
+  answer(context: MessageContext, message: RpcRequest, era: Era): void | Promise<void> {
+    if (message.method === 'tools/list') return list(context, message, era)
+    return era === '2025' ? answer2025(context, message) : this.#answer2026(context, message)
+  }
+
+  #answer2026(context: MessageContext, { id, method }: RpcRequest): void | Promise<void> {
+    const { view, reply } = context
+    if (method === 'server/discover') return reply.result(id, discoverResult(view))
+    if (method === 'subscriptions/listen') return this.#listen(context, id)
+    return refuseMethod(context, id, 404)
+  }
+
+  #listen({ request, open, view, body, reply }: MessageContext, id: RawJson): void | Promise<void> {
+    const parsed = parseJson(body.toString('utf8'))?.value
+    if (!isSdkId(id)) {
+      const detail = '"id" of a subscription must be a string or an integer below 2^53.'
+      return sendError(reply, id, new BridgeError('request_invalid', detail))
+    }
+    const refused = open.hold(body.length * PARSED_WEIGHT)
+    if (refused !== undefined) return this.#log.afterWritten(() => reply.refuse(id, denialError(refused)))
+    return serveBySdk(request, open, view, parsed)
+  }
+}
+
+function answer2025(context: MessageContext, { id, method, params }: RpcRequest): void {
+  const { body, view, reply } = context
+  if (method === 'ping') return reply.result(id, EMPTY_RESULT)
+  if (method !== 'initialize') return refuseMethod(context, id)
+  const result = initializeResult(body, params, view)
+  return result instanceof BridgeError ? sendError(reply, id, result) : reply.result(id, result)
+}
+
+/** [LOAD.3] Answers with the cached text of the catalog. */
+function list({ body, view, reply, open }: MessageContext, { id, params }: RpcRequest, era: Era): void {
+  const invalid = readListParams(body, params)
+  if (invalid !== undefined) return sendError(reply, id, invalid)
+  try {
+    reply.list(id, view.listJson(), listMembers(era, view))
+    open.sent()
+  } catch (error) {
+    if (!(error instanceof BridgeError)) throw error
+    sendError(reply, id, error)
+  }
+}
+
+function refuseMethod({ reply }: MessageContext, id: RawJson, httpStatus?: number): void {
+  reply.error(id, NO_METHOD, httpStatus)
+}
+
+/** Whether the SDK keeps the id unchanged. */
+function isSdkId(id: RawJson): boolean {
+  const value = parseJson(id.toString('utf8'))?.value
+  return typeof value === 'string' || Number.isSafeInteger(value)
+}

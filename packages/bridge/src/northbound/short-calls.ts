@@ -1,0 +1,83 @@
+import type { IncomingMessage } from 'node:http'
+import { BridgeError, type Era, type RawJson, unreachable } from '@bridgekeeper/protocol'
+import { type CallOutcome, isRefusal } from '../calls/outcome.ts'
+import { callScope } from '../gates/call-authority.ts'
+import type { Dispatcher } from '../router/dispatcher.ts'
+import { guarded } from './guarded.ts'
+import type { MessageContext } from './message-context.ts'
+import type { Reply } from './reply.ts'
+import { metaToForward } from './revision.ts'
+import { sendError } from './send-error.ts'
+import type { CallParams } from './tool-call.ts'
+import type { ToolAddress } from './tool-names.ts'
+import { resultFor } from './tool-result.ts'
+import type { ToolView } from './tool-view.ts'
+
+/** Runs calls in the short form: arguments in, result out. */
+export class ShortCalls {
+  readonly #dispatcher: Dispatcher
+  readonly #metadataUrl: (request: IncomingMessage) => string | undefined
+
+  /** @param metadataUrl where the metadata of a request's resource is */
+  constructor(dispatcher: Dispatcher, metadataUrl: (request: IncomingMessage) => string | undefined) {
+    this.#dispatcher = dispatcher
+    this.#metadataUrl = metadataUrl
+  }
+
+  /** Runs a call and answers it. */
+  run(context: MessageContext, id: RawJson, call: CallParams, era: Era): void {
+    const { body, open, view, reply } = context
+    const address = view.address(call.toolName)
+    if (address instanceof BridgeError) {
+      open.charge(body.length)
+      return sendError(reply, id, address)
+    }
+    const { serverName, toolName } = address
+    const settle = (outcome: CallOutcome): void =>
+      guarded(open.response, () => {
+        if (open.hasEnded) return
+        // [LOAD.4] Charges calls that no rate limit counted.
+        if (isRefusal(outcome)) open.charge(body.length)
+        if (lacksScope(outcome)) this.#askForScope(context, id, outcome.error, address)
+        else sendOutcome(reply, view, id, era, outcome)
+        open.sent()
+      })
+    const { rawArgs } = call
+    const rawMeta = metaToForward(era, call.rawMeta)
+    open.runs(
+      id,
+      this.#dispatcher.call(open.caller, { serverName, toolName, rawArgs, rawMeta, bounded: true }, settle),
+    )
+  }
+
+  /** [RS.6] Names the scope that a client must request for this call. */
+  #askForScope(
+    { reply, request }: MessageContext,
+    id: RawJson,
+    error: BridgeError,
+    address: ToolAddress,
+  ): void {
+    const neededScope = callScope(address.serverName, address.toolName)
+    reply.refuse(id, error, { metadataUrl: this.#metadataUrl(request), neededScope })
+  }
+}
+
+function lacksScope(outcome: CallOutcome): outcome is Extract<CallOutcome, { kind: 'failed' }> {
+  return outcome.kind === 'failed' && outcome.error.code === 'scope_insufficient'
+}
+
+function sendOutcome(reply: Reply, view: ToolView, id: RawJson, era: Era, outcome: CallOutcome): void {
+  switch (outcome.kind) {
+    case 'result': {
+      const result = resultFor(era, outcome.result, () => view.serverIdentity())
+      if (result === undefined) return sendError(reply, id, new BridgeError('result_invalid'))
+      return reply.result(id, result)
+    }
+    case 'rpc-error':
+      return reply.error(id, outcome.rpcError)
+    case 'failed':
+      return sendError(reply, id, outcome.error)
+    default:
+      return unreachable(outcome)
+  }
+}
