@@ -241,6 +241,11 @@ export const ABLATIONS: readonly Ablation[] = [
     edits: [
       text('bridge/router/dispatcher.ts', 'this.#log.afterWritten(() => settle(outcome))', 'settle(outcome)'),
       text(
+        'bridge/router/gated-exchange.ts',
+        'this.#record.afterWritten(() => this.#deliver(end))',
+        'this.#deliver(end)',
+      ),
+      text(
         'bridge/northbound/endpoint.ts',
         'this.#log.afterWritten(() => sendRefusal(response, admitted, authenticate))',
         'sendRefusal(response, admitted, authenticate)',
@@ -251,7 +256,11 @@ export const ABLATIONS: readonly Ablation[] = [
   {
     gate: 'layer 7: no call while the log fails',
     edits: [
-      { file: 'packages/bridge/src/router/dispatcher.ts', within: '#refusal', first: 'return undefined' },
+      text(
+        'bridge/router/call-gates.ts',
+        "if (!this.#log.writable) return new BridgeError('log_unavailable')",
+        '',
+      ),
     ],
     tests: attack('w37-fail-closed'),
   },

@@ -12,8 +12,8 @@ export const LOAD_ABLATIONS: readonly Ablation[] = [
     edits: [
       text(
         'bridge/router/dispatcher.ts',
-        'const refusal = this.#refusal(caller, call) ?? (obstacle && new BridgeError(obstacle))',
-        'const refusal = obstacle ? new BridgeError(obstacle) : this.#refusal(caller, call)',
+        'const refusal = this.#gates.refusal(caller, askedBy(call)) ?? (obstacle && new BridgeError(obstacle))',
+        'const refusal = obstacle ? new BridgeError(obstacle) : this.#gates.refusal(caller, askedBy(call))',
       ),
     ],
     tests: ['test/attack/burst-of-calls.test.ts'],

@@ -99,10 +99,16 @@ export const LAYERS: readonly Layer[] = [
     because: 'it runs the gates of each message, independent of transport',
   },
   {
+    area: 'bridge/exchanges',
+    imports: ['bridge/calls', 'bridge/connection', 'bridge/gates', 'bridge/ports', 'protocol'],
+    because: 'it keeps what connections carry, and knows neither callers nor sockets',
+  },
+  {
     area: 'bridge/router',
     imports: [
       'bridge/calls',
       'bridge/connection',
+      'bridge/exchanges',
       'bridge/gates',
       'bridge/limiters',
       'bridge/groups',
@@ -131,6 +137,7 @@ export const LAYERS: readonly Layer[] = [
       'bridge/admission',
       'bridge/cors',
       'bridge/calls',
+      'bridge/exchanges',
       'bridge/router',
       'bridge/gates',
       'bridge/limiters',

@@ -35,6 +35,7 @@ import {
   MAX_GOOD_KEYS,
   MAX_HELD_BYTES,
   MAX_OPEN_REQUESTS,
+  MAX_OPEN_STREAMS,
   MAX_PIPELINED,
   MAX_PROOFS_OF_USER,
   MAX_UNREAD_BYTES,
@@ -137,6 +138,8 @@ export const CALLS: readonly LimitRow[] = [
   ['time without reading of an answer', span(UNREAD_MS), 'request', 'closed'],
   ['body', size(limits.messageBytes), 'request', '`body_too_large`'],
   ['calls in flight', count(DEFAULT_MAX_PENDING_CALLS), 'connection', '`too_many_calls`'],
+  ['other requests in flight', count(DEFAULT_MAX_PENDING_CALLS), 'connection', '`too_many_calls`'],
+  ['streams and notes in flight', count(MAX_OPEN_STREAMS), 'connection', '`too_many_calls`'],
   [
     'ids of cancelled and timed-out calls',
     count(MAX_ABANDONED_CALLS),

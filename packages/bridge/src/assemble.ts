@@ -6,9 +6,14 @@ import { DurableCallTimes } from './admission/durable-call-times.ts'
 import { Fingerprints } from './admission/fingerprints.ts'
 import { Revoker } from './admission/revoker.ts'
 import { AppEvents } from './bridge-events.ts'
-import { type BridgeOptions, DEFAULT_CALL_TIMEOUT_MS, DEFAULT_MAX_CALL_MS } from './bridge-options.ts'
-import { LocalDirectory } from './exchanges/directory.ts'
+import {
+  type BridgeOptions,
+  DEFAULT_CALL_TIMEOUT_MS,
+  DEFAULT_MAX_CALL_MS,
+  DEFAULT_MAX_PENDING_CALLS,
+} from './bridge-options.ts'
 import { type ExchangeLimits, ExchangeTable } from './exchanges/exchange-table.ts'
+import { InFlight } from './exchanges/in-flight.ts'
 import { TrustedProxies } from './gates/client-address.ts'
 import { DEFAULT_COOKIE, isCookieName } from './gates/credential.ts'
 import { originPolicy } from './gates/origin.ts'
@@ -22,14 +27,13 @@ import type { SecurityLog, System } from './ports.ts'
 import { isProduction } from './production.ts'
 import { CallGates } from './router/call-gates.ts'
 import { Dispatcher } from './router/dispatcher.ts'
-import { InFlight } from './router/in-flight.ts'
+import { LocalDirectory } from './router/local-directory.ts'
 import { Router } from './router/router.ts'
 import { streamLog } from './security-log/stream-log.ts'
 import { AgentEndpoint } from './southbound/endpoint.ts'
 import type { AgentListener } from './southbound/open-agent.ts'
 import { authenticatorOf } from './tokens/authenticator.ts'
 
-export const DEFAULT_MAX_PENDING_CALLS = 64
 const FINGERPRINT_KEY_BYTES = 32
 
 /** Creates the parts of a bridge and passes each the others that it needs. */
@@ -129,6 +133,7 @@ function agentListener({
       events.emit('tools-changed', connection)
     },
     exchangeFrame: (connection, frame) => exchanges.received(connection, frame),
+    endRefused: (connection, id, code) => exchanges.endRefused(connection, id, code),
     execute: ({ principal: { userId, sessionId, scopes }, ip }, call, settle, obstacle) =>
       dispatcher.call({ userId, sessionId, scopes, ip }, call, settle, obstacle),
   }

@@ -14,6 +14,7 @@ import type { AuthenticatorOptions } from './tokens/authenticator.ts'
 
 export const DEFAULT_CALL_TIMEOUT_MS = 60_000
 export const DEFAULT_MAX_CALL_MS = 3_600_000
+export const DEFAULT_MAX_PENDING_CALLS = 64
 
 /** Options of a bridge. Authentication takes one of three forms: see `AuthenticatorOptions`. */
 export interface BridgeOptions extends AuthenticatorOptions {

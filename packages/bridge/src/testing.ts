@@ -1,10 +1,11 @@
 /** Internals that tests and checks outside this package use. Not published. */
 export { MAX_WAITING as MAX_CHECKS_WAITING } from './admission/address-checks.ts'
 export { MAX_WAITING_BLOCKS, MAX_WAITING_PER_BLOCK } from './admission/lift-checks.ts'
-export { DEFAULT_MAX_PENDING_CALLS } from './assemble.ts'
+export { DEFAULT_MAX_PENDING_CALLS } from './bridge-options.ts'
 export { MAX_ABANDONED_CALLS } from './connection/abandoned-calls.ts'
 export { ASSERTIONS, MAX_DEVICES, MAX_GOOD_KEYS } from './devices/device-registry.ts'
 export { MAX_BODY_BYTES as MAX_DEVICE_BODY_BYTES, REQUESTS as DEVICE_REQUESTS } from './devices/endpoint.ts'
+export { MAX_OPEN_STREAMS } from './exchanges/exchange-table.ts'
 export { SLOW_BYTES, SLOW_MS } from './gates/liveness.ts'
 export { DEFAULT_FAILURE_LIMIT } from './limiters/address-failures.ts'
 export { type AllowanceLimit, FRAME_ALLOWANCE, MESSAGE_ALLOWANCE } from './limiters/allowance.ts'

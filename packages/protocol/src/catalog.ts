@@ -23,7 +23,7 @@ const readyServerSchema = z.object({
   /** The server's own `serverInfo` and `instructions` from its initialization. */
   serverInfo: z.looseObject({ name: z.string(), version: z.string() }),
   instructions: z.string().optional(),
-  /** What the server offers, as it declared it. Without it, the bridge answers for the server, and sends only calls. */
+  /** The capabilities that the server declared. Without it, the bridge answers for the server, and sends only calls. */
   capabilities: z.looseObject({}).optional(),
   /** Eras that the server is known to speak. */
   eras: z.array(z.enum(ERAS)).max(ERAS.length).optional(),

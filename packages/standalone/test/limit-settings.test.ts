@@ -7,6 +7,8 @@ test('[RATE.8] uses the protocol’s limits by default', () => {
   expect(limitSettings({})).toEqual({
     fingerprints: 'observe',
     callTimeoutMs: 60_000,
+    maxCallMs: 3_600_000,
+    maxPendingCalls: 64,
     addressFailures: { failures: 10, windowMs: 60_000, blockMs: 3_600_000 },
     rateLimits: {
       user: { maxCalls: 100, windowMs: 60_000, blockMs: 900_000 },
@@ -24,10 +26,14 @@ test('[RATE.8] reads limits of user, token, tools and addresses, and the policy'
     BRIDGEKEEPER_ADDRESS_FAILURES: '3/1m/1d',
     BRIDGEKEEPER_FINGERPRINTS: 'block',
     BRIDGEKEEPER_CALL_TIMEOUT_MS: '90000',
+    BRIDGEKEEPER_MAX_CALL_MS: '7200000',
+    BRIDGEKEEPER_MAX_PENDING_CALLS: '128',
   })
   expect(settings).toEqual({
     fingerprints: 'block',
     callTimeoutMs: 90_000,
+    maxCallMs: 7_200_000,
+    maxPendingCalls: 128,
     addressFailures: { failures: 3, windowMs: 60_000, blockMs: 86_400_000 },
     rateLimits: {
       user: { maxCalls: 5, windowMs: 10_000, blockMs: 3_600_000 },
@@ -52,6 +58,10 @@ test.each([
   ['BRIDGEKEEPER_CALL_TIMEOUT_MS', '0'],
   ['BRIDGEKEEPER_CALL_TIMEOUT_MS', '1.5'],
   ['BRIDGEKEEPER_CALL_TIMEOUT_MS', '86400001'],
+  ['BRIDGEKEEPER_MAX_CALL_MS', '0'],
+  ['BRIDGEKEEPER_MAX_CALL_MS', '86400001'],
+  ['BRIDGEKEEPER_MAX_PENDING_CALLS', '0'],
+  ['BRIDGEKEEPER_MAX_PENDING_CALLS', '10001'],
 ])('[RATE.8] refuses %s=%s before opening anything', (name, value) => {
   expect(() => limitSettings({ [name]: value })).toThrow(
     expect.objectContaining({ code: 'setting_invalid', message: expect.stringContaining(name) }),

@@ -1,4 +1,4 @@
-import { BridgeError, type ErrorCode, encode, isTooDeep, type ToolResultFrame } from '@bridgekeeper/protocol'
+import { BridgeError, type ErrorCode, encode, type ToolResultFrame } from '@bridgekeeper/protocol'
 import { type CallOutcome, failed, outcomeOf, type ToolCall } from '../calls/outcome.ts'
 import type { System } from '../ports.ts'
 import { AbandonedCalls } from './abandoned-calls.ts'
@@ -6,7 +6,6 @@ import { callFrame } from './call-frame.ts'
 import type { AgentSocket, ConnectionOptions } from './connection-listener.ts'
 import type { DataLink } from './data-link.ts'
 import { PendingCalls } from './pending-calls.ts'
-import { answeredId } from './read-frame.ts'
 import { NOT_SENT, type SentCall } from './ready-connection.ts'
 
 /** Calls that were sent to one agent, until each is answered, cancelled or timed out. */
@@ -53,11 +52,8 @@ export class AgentCalls {
   }
 
   /** [SIZE.2] [CALL.9] Fails the call of a refused result at once, before its deadline. */
-  answerRefused(frame: Buffer, refused: ErrorCode): void {
-    const id = answeredId(frame)
-    if (id === undefined) return
-    const error = new BridgeError(codeOfRefused(frame, refused))
-    if (!this.#pending.settle(id, failed(error))) this.#abandoned.take(id)
+  answerRefused(id: string, code: ErrorCode): void {
+    if (!this.#pending.settle(id, failed(new BridgeError(code)))) this.#abandoned.take(id)
   }
 
   /** Fails all calls when the connection has ended; whether they ran is unknown. */
@@ -91,10 +87,4 @@ export class AgentCalls {
 export function notSent(settle: (outcome: CallOutcome) => void, error: BridgeError): SentCall {
   settle(failed(error))
   return NOT_SENT
-}
-
-/** Returns the code for a call whose result frame was refused. */
-function codeOfRefused(frame: Buffer, refused: ErrorCode): ErrorCode {
-  if (refused === 'message_too_large') return 'result_too_large'
-  return isTooDeep(frame) ? 'result_too_deep' : 'result_invalid'
 }

@@ -34,6 +34,8 @@ export interface ConnectionListener {
   catalogChanged(connection: ReadyConnection): void
   /** @returns whether the frame is one that each exchange has once */
   exchangeFrame(connection: ReadyConnection, frame: ExchangeFrame): boolean
+  /** Called for a frame with this id that could not be read and may be the end of an exchange. */
+  endRefused(connection: ReadyConnection, id: string, code: ErrorCode): void
   /**
    * Runs a call of the agent itself.
    * @param obstacle reason to refuse it; it counts against the rate limit nevertheless

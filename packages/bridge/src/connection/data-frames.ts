@@ -1,4 +1,11 @@
-import { BridgeError, limits, type ToolExecuteFrame, unreachable } from '@bridgekeeper/protocol'
+import {
+  BridgeError,
+  type ErrorCode,
+  isTooDeep,
+  limits,
+  type ToolExecuteFrame,
+  unreachable,
+} from '@bridgekeeper/protocol'
 import { type CallOutcome, isRefusal, type ToolCall } from '../calls/outcome.ts'
 import type { System } from '../ports.ts'
 import { AgentCalls, notSent } from './agent-calls.ts'
@@ -7,9 +14,10 @@ import type { AgentSocket, ConnectionListener, ConnectionOptions } from './conne
 import type { DataLink } from './data-link.ts'
 import type { BadMessageEvent, DataEffect } from './life.ts'
 import { OwnCalls } from './own-calls.ts'
+import { answeredId } from './read-frame.ts'
 import type { SentCall } from './ready-connection.ts'
 
-/** Handles the data frames of a verified agent: results of calls, calls that the agent makes, its catalog. */
+/** Handles the data frames of a verified agent: results of calls, frames of exchanges, calls that the agent makes, its catalog. */
 export class DataFrames {
   /** Whether the agent reads too slowly to get calls. */
   isSlow = false
@@ -66,9 +74,13 @@ export class DataFrames {
     }
   }
 
-  /** Handles a frame that could not be read. If it is the result of a call, that call fails. */
+  /** Handles a frame that could not be read. If it answers a call or an exchange, that one fails. */
   receiveInvalid(frame: Buffer, { code }: BadMessageEvent): void {
-    this.#agentCalls?.answerRefused(frame, code)
+    const id = answeredId(frame)
+    if (id === undefined) return
+    const failure = codeOfRefused(frame, code)
+    this.#agentCalls?.answerRefused(id, failure)
+    this.#listener.endRefused(this.#link, id, failure)
   }
 
   /** Ends all calls when the connection has ended. */
@@ -107,4 +119,10 @@ export class DataFrames {
       this.#listener.catalogChanged(this.#link)
     }
   }
+}
+
+/** Returns the code for a call or exchange whose answer was refused. */
+function codeOfRefused(frame: Buffer, refused: ErrorCode): ErrorCode {
+  if (refused === 'message_too_large') return 'result_too_large'
+  return isTooDeep(frame) ? 'result_too_deep' : 'result_invalid'
 }

@@ -1,4 +1,4 @@
-import { decodeUp, objectMembers, type ProtocolVersion } from '@bridgekeeper/protocol'
+import { decodeUp, objectMembers, type ProtocolVersion, stringAt } from '@bridgekeeper/protocol'
 import { validateMessageSize } from '../gates/message-size.ts'
 import type { MessageEvent } from './life.ts'
 
@@ -17,12 +17,14 @@ export function readFrame(frame: Buffer, isBinary: boolean, version: ProtocolVer
  * Matches the usual beginning of an answer, the only readable part of one that is nested too deep or has
  * hostile keys.
  */
-const ANSWER_HEAD = /^\{"type":"tool_result","id":"([\w-]+)"/
+const ANSWER_HEAD = /^\{"type":"(?:tool_result|end)","id":"([\w-]+)"/
 const HEAD_BYTES = 256
 
-/** The call that a refused frame meant to answer. */
+/** The call or exchange that a refused frame meant to end. */
 export function answeredId(frame: Buffer): string | undefined {
-  const span = objectMembers(frame)?.get('id')
+  const members = objectMembers(frame)
+  const span = members?.get('id')
+  if (stringAt(frame, members?.get('type')) === 'message') return undefined
   if (span !== undefined) return frame.toString('utf8', span[0] + 1, span[1] - 1)
   return ANSWER_HEAD.exec(frame.toString('latin1', 0, HEAD_BYTES))?.[1]
 }

@@ -2,10 +2,10 @@ import { BridgeError, encode, type MessageFrame, OPEN_BRACE, unreachable } from 
 import type { Dated } from '../connection/deadline-queue.ts'
 import type { ExchangeFrame } from '../connection/life.ts'
 import type { Carrier } from '../connection/ready-connection.ts'
-import { endOf, failedEnd } from './end-of.ts'
+import { endOf, failedEnd, invalidEnd } from './end-of.ts'
 import type { ExchangeEnd, ExchangeReader, OpenExchange, Opening } from './exchange.ts'
 
-/** What a table does for its exchanges. */
+/** The table of an exchange. */
 export interface ExchangeHome {
   progressed(exchange: CarriedExchange, frame: ExchangeFrame): void
   /** It needs no further frames. */
@@ -51,7 +51,7 @@ export class CarriedExchange implements OpenExchange, Dated {
       case 'message':
         return this.#pass(frame)
       case 'end':
-        this.end(this.#rises(frame.number) ? endOf(frame, this.opening.kind) : INVALID)
+        this.end(this.#rises(frame.number) ? endOf(frame, this.opening.kind) : invalidEnd())
         return true
       default:
         return unreachable(frame)
@@ -124,5 +124,3 @@ export class CarriedExchange implements OpenExchange, Dated {
     this.carrier.send(encode({ type, id: this.id }))
   }
 }
-
-const INVALID: ExchangeEnd = failedEnd(new BridgeError('result_invalid'))

@@ -6,10 +6,15 @@ import type { ExchangeEnd } from './exchange.ts'
 export function endOf({ status, message, number, code, error }: EndFrame, kind: ExchangeKind): ExchangeEnd {
   if (code !== undefined || error !== undefined) return failedEnd(agentError(code, error))
   const isAnswer = message === undefined ? kind !== 'request' : message[0] === OPEN_BRACE
-  if (!isAnswer) return failedEnd(new BridgeError('result_invalid'))
+  if (!isAnswer) return invalidEnd()
   return { kind: 'answered', status, message, number }
 }
 
 export function failedEnd(error: BridgeError): ExchangeEnd {
   return { kind: 'failed', error }
+}
+
+/** The end of an exchange whose agent broke the protocol. */
+export function invalidEnd(): ExchangeEnd {
+  return failedEnd(new BridgeError('result_invalid'))
 }

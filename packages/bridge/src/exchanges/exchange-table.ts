@@ -3,10 +3,10 @@ import { DeadlineQueue } from '../connection/deadline-queue.ts'
 import type { ExchangeFrame } from '../connection/life.ts'
 import type { Carrier } from '../connection/ready-connection.ts'
 import type { System } from '../ports.ts'
-import type { InFlight } from '../router/in-flight.ts'
 import { CarriedExchange, type ExchangeHome } from './carried-exchange.ts'
 import { failedEnd } from './end-of.ts'
 import type { ExchangeReader, OpenExchange, Opening } from './exchange.ts'
+import type { InFlight } from './in-flight.ts'
 import { openFrame } from './open-frame.ts'
 
 export interface ExchangeLimits {

@@ -1,13 +1,13 @@
 import type { BridgeError, Era, ExchangeKind, ExchangeSession, RawJson } from '@bridgekeeper/protocol'
 
-/** What a caller asks of a local server. */
+/** A caller's message for a local server. */
 export interface Opening {
   readonly serverName: string
   readonly kind: ExchangeKind
   readonly era: Era
   /** JSON-RPC method of a request; `undefined` for the other kinds. */
   readonly method: string | undefined
-  /** What the request names: a tool, a prompt, or the URI of a resource. */
+  /** The tool, the prompt, or the URI of the resource that the request names. */
   readonly name: string | undefined
   /** The caller's `MCP-Protocol-Version`. */
   readonly version: string | undefined

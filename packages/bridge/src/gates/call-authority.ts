@@ -36,16 +36,16 @@ export function callAuthorityGate(scopes: Scopes, serverName: string, toolName: 
   return deny('scope_insufficient', `Needed: ${callScope(serverName, toolName)}`)
 }
 
-/** What the gates judge of an exchange. */
+/** Facts of an exchange that the gates judge. */
 export interface Asked {
   readonly serverName: string
   /** JSON-RPC method of a request. */
   readonly method: string | undefined
-  /** What the request names, such as a tool. */
+  /** The name in the request, such as that of a tool. */
   readonly name: string | undefined
 }
 
-/** [SCOPE.6] The authority that a request needs by its method. Messages without a method need none beyond their session. */
+/** [SCOPE.4] The authority that a request needs by its method. Messages without a method need none beyond their session. */
 export function exchangeAuthorityGate(scopes: Scopes, { serverName, method, name }: Asked): Verdict<void> {
   const { needs } = ruleOf(method)
   if (needs === 'tool') return callAuthorityGate(scopes, serverName, name ?? '')

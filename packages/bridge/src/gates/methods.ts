@@ -1,6 +1,6 @@
 import type { ScopeName } from '@bridgekeeper/protocol'
 
-/** What a method of MCP needs of a token, and whether it costs as much as a call. */
+/** Authority that a method of MCP needs, and whether it costs as much as a call. */
 export interface MethodRule {
   /** `tool`: the scope for its tool. `any`: each token. `all`: a token without limits, or with all scopes of callers. */
   readonly needs: ScopeName | 'tool' | 'any' | 'all'

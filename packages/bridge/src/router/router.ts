@@ -2,9 +2,9 @@ import { BridgeError, type CatalogServer } from '@bridgekeeper/protocol'
 import { type CallOutcome, failed, type ToolCall } from '../calls/outcome.ts'
 import type { Catalog } from '../connection/catalog-parts.ts'
 import { NOT_SENT, type ReadyConnection, type SentCall } from '../connection/ready-connection.ts'
+import { InFlight } from '../exchanges/in-flight.ts'
 import { Groups } from '../groups.ts'
 import type { Principal } from '../ports.ts'
-import { InFlight } from './in-flight.ts'
 
 export type { Catalog }
 

@@ -163,6 +163,10 @@ export class OpenAgent implements ConnectionListener, WebSocketListener, Pinged,
     return this.#shared.listener.exchangeFrame(...received)
   }
 
+  endRefused(...refused: Parameters<ConnectionListener['endRefused']>): void {
+    this.#shared.listener.endRefused(...refused)
+  }
+
   execute(...asked: Parameters<ConnectionListener['execute']>): () => void {
     return this.#shared.listener.execute(...asked)
   }

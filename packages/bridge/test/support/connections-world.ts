@@ -9,8 +9,8 @@ import type { AgentSocket, ConnectionListener } from '../../src/connection/conne
 import { DeadlineQueue } from '../../src/connection/deadline-queue.ts'
 import type { RenewalFacts } from '../../src/connection/life.ts'
 import type { ReadyConnection } from '../../src/connection/ready-connection.ts'
-import { LocalDirectory } from '../../src/exchanges/directory.ts'
 import { ExchangeTable } from '../../src/exchanges/exchange-table.ts'
+import { InFlight } from '../../src/exchanges/in-flight.ts'
 import type { BoundConnection, ExpectedProof } from '../../src/gates/proof.ts'
 import { allow, type Verdict } from '../../src/gates/verdict.ts'
 import { Blocklist } from '../../src/limiters/blocklist.ts'
@@ -20,7 +20,7 @@ import { callbackLog } from '../../src/memory/security-log.ts'
 import type { Principal } from '../../src/ports.ts'
 import { CallGates } from '../../src/router/call-gates.ts'
 import { Dispatcher } from '../../src/router/dispatcher.ts'
-import { InFlight } from '../../src/router/in-flight.ts'
+import { LocalDirectory } from '../../src/router/local-directory.ts'
 import { Router } from '../../src/router/router.ts'
 
 export const CALL_TIMEOUT_MS = 10_007.5
@@ -220,6 +220,7 @@ export class World {
       uncountedFrame: () => {},
       catalogChanged: (connection) => this.#router.catalogChanged(connection),
       exchangeFrame: (connection, frame) => this.#exchanges.received(connection, frame),
+      endRefused: (connection, id, code) => this.#exchanges.endRefused(connection, id, code),
       execute: (_asker, call, settle, obstacle) => {
         const record = obstacle === undefined ? this.onExecute() : () => {}
         const ended = (outcome: CallOutcome): void => {

@@ -114,6 +114,7 @@ export class OneConnection {
       ended: () => void this.happened.push('ended'),
       catalogChanged: () => {},
       exchangeFrame: () => false,
+      endRefused: (_connection, id, code) => void this.happened.push(`end of ${id} refused: ${code}`),
       execute: (_connection, call, settle, obstacle) => {
         const index = this.executed.push({ call, settle, obstacle })
         return () => void this.happened.push(`cancelled ${index}`)

@@ -7,7 +7,10 @@ import { type BridgeSettings, bridgeSettings } from './transport.ts'
 
 /** Limits of a bridge that an operator sets. */
 type LimitSettings = Required<
-  Pick<BridgeOptions, 'rateLimits' | 'addressFailures' | 'fingerprints' | 'callTimeoutMs'>
+  Pick<
+    BridgeOptions,
+    'rateLimits' | 'addressFailures' | 'fingerprints' | 'callTimeoutMs' | 'maxCallMs' | 'maxPendingCalls'
+  >
 >
 
 /** Everything an operator decides about a node: read, checked and complete. */
@@ -61,12 +64,15 @@ function tlsFilesOf({ tlsCert: certFile, tlsKey: keyFile }: Values): TlsFiles | 
 
 /** [RATE.8] */
 function limitsOf(values: Values): LimitSettings {
-  const { rateLimit, tokenRateLimit, toolRateLimits, addressFailures, fingerprints, callTimeoutMs } = values
+  const { rateLimit, tokenRateLimit, toolRateLimits, addressFailures, fingerprints } = values
+  const { callTimeoutMs, maxCallMs, maxPendingCalls } = values
   const { count: failures, windowMs, blockMs } = addressFailures
   const tools = toolRateLimits.map(([tool, limit]) => [tool, rateLimitOf(limit)] as const)
   return {
     fingerprints,
     callTimeoutMs,
+    maxCallMs,
+    maxPendingCalls,
     addressFailures: { failures, windowMs, blockMs },
     rateLimits: {
       user: rateLimitOf(rateLimit),

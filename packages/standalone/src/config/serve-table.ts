@@ -1,6 +1,8 @@
 import {
   DEFAULT_CALL_TIMEOUT_MS,
   DEFAULT_FAILURE_LIMIT,
+  DEFAULT_MAX_CALL_MS,
+  DEFAULT_MAX_PENDING_CALLS,
   DEFAULT_RATE_LIMIT,
   FINGERPRINT_POLICIES,
   isProduction,
@@ -16,6 +18,7 @@ import { list, optional, optionalToggle, type Setting, secret, toggle, withDefau
 const LOG_FORMATS = ['human', 'json'] as const
 const MAX_SOCKETS = 1_000_000
 const MAX_CALL_TIMEOUT_MS = 86_400_000
+const MAX_PENDING_CALLS = 10_000
 
 const production: Setting<boolean> = {
   variable: 'NODE_ENV',
@@ -147,9 +150,21 @@ export const SERVE = {
   }),
   callTimeoutMs: withDefault(integer(1, MAX_CALL_TIMEOUT_MS, 'milliseconds'), {
     variable: 'BRIDGEKEEPER_CALL_TIMEOUT_MS',
-    help: 'time limit of a call in milliseconds',
+    help: 'time limit of a call in milliseconds; progress of the call begins it again',
     example: '120000',
     default: String(DEFAULT_CALL_TIMEOUT_MS),
+  }),
+  maxCallMs: withDefault(integer(1, MAX_CALL_TIMEOUT_MS, 'milliseconds'), {
+    variable: 'BRIDGEKEEPER_MAX_CALL_MS',
+    help: 'longest duration of a call that shows progress, in milliseconds',
+    example: '7200000',
+    default: String(DEFAULT_MAX_CALL_MS),
+  }),
+  maxPendingCalls: withDefault(integer(1, MAX_PENDING_CALLS, 'calls'), {
+    variable: 'BRIDGEKEEPER_MAX_PENDING_CALLS',
+    help: 'calls that may wait for one agent',
+    example: '128',
+    default: String(DEFAULT_MAX_PENDING_CALLS),
   }),
   jwksUrl: optional(secureUrl, {
     variable: 'BRIDGEKEEPER_JWKS_URL',

@@ -1,0 +1,35 @@
+import { BridgeError, type CatalogServer } from '@bridgekeeper/protocol'
+import type { Directory, ExchangeServer } from '../exchanges/directory.ts'
+import type { Upstream } from '../exchanges/exchange.ts'
+import type { ExchangeTable } from '../exchanges/exchange-table.ts'
+import type { Router } from './router.ts'
+
+/** Finds the devices that are connected to this node. */
+export class LocalDirectory implements Directory {
+  readonly #router: Router
+  readonly #exchanges: ExchangeTable
+
+  constructor(router: Router, exchanges: ExchangeTable) {
+    this.#router = router
+    this.#exchanges = exchanges
+  }
+
+  find(userId: string, serverName: string): Upstream | BridgeError {
+    const connection = this.#router.find(userId, serverName)
+    if (connection instanceof BridgeError) return connection
+    if (!takesExchanges(connection.catalog?.get(serverName)))
+      return new BridgeError('server_unavailable', 'Its agent has not reported what it offers.')
+    return {
+      open: (opening, client, reader) => this.#exchanges.open(connection, opening, client, reader),
+    }
+  }
+
+  server(userId: string, serverName: string): ExchangeServer | undefined {
+    const server = this.#router.catalog(userId).get(serverName)
+    return takesExchanges(server) ? server : undefined
+  }
+}
+
+function takesExchanges(server: CatalogServer | undefined): server is ExchangeServer {
+  return server?.state === 'ready' && server.capabilities !== undefined
+}
