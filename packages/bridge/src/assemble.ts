@@ -22,6 +22,7 @@ import { ownNames } from './gates/own-names.ts'
 import { RateLimiter } from './limiters/rate-limit.ts'
 import { memoryFingerprints } from './memory/fingerprints.ts'
 import { McpEndpoint } from './northbound/endpoint.ts'
+import { McpSessions } from './northbound/mcp-session.ts'
 import { ResourceMetadata } from './northbound/resource-metadata.ts'
 import type { SecurityLog, System } from './ports.ts'
 import { isProduction } from './production.ts'
@@ -73,7 +74,8 @@ export function assemble(options: BridgeOptions, system: System) {
   const listener = agentListener({ router, exchanges, dispatcher, revoker, events })
   const agents = new AgentEndpoint(admission, listener, system, log, callLimits)
   const metadata = resourceMetadata(options)
-  const mcp = new McpEndpoint(admission, router, dispatcher, log, metadata, system)
+  const sessions = new McpSessions(options.sessionKeys, system)
+  const mcp = new McpEndpoint(admission, router, dispatcher, log, metadata, sessions, system)
   return {
     admission,
     agents,

@@ -53,6 +53,11 @@ export interface BridgeOptions extends AuthenticatorOptions {
   readonly fingerprints?: FingerprintPolicy
   /** Key of fingerprints, at least 32 bytes. Default: random, so that a restart forgets all fingerprints. */
   readonly fingerprintKey?: Uint8Array
+  /**
+   * Keys of MCP sessions, 32 bytes each: the first makes their ids, each reads them. Default: random, so that clients
+   * must begin other sessions after a restart.
+   */
+  readonly sessionKeys?: readonly Uint8Array[]
   /** Exchanges revocations with other processes. Default: none. */
   readonly revocations?: Revocations
   /** Durable stores. Default: none. */

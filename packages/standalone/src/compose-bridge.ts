@@ -45,6 +45,7 @@ export function bridgeOf(
     ...settings.limits,
     allowV1: settings.allowV1,
     fingerprintKey: data.keyFor('fingerprint'),
+    sessionKeys: [data.keyFor('mcp sessions')],
     stores: data.stores,
     revocations: data.stores.revocations,
     securityLog: log,

@@ -3,6 +3,8 @@ import { Allowance, MESSAGE_ALLOWANCE } from './allowance.ts'
 
 /** Limit of open requests per user: being read, running, or not yet received by the caller. */
 export const MAX_OPEN_REQUESTS = 256
+/** Limit of requests per user that stay open until their caller leaves: streams and subscriptions. */
+export const MAX_STANDING = 64
 /** Bodies and unread answers of one user; beyond this, new requests are refused. */
 export const MAX_HELD_BYTES = 32 * 1_048_576
 /** Held bytes of one user beyond which an unread answer is cut off. */
@@ -20,6 +22,7 @@ const ALLOWED = allow(undefined)
 export class UserLoad {
   readonly messages = new Allowance(MESSAGE_ALLOWANCE)
   #openRequests = 0
+  #standing = 0
   #heldBytes = 0
 
   /** Admits a request; `leave` ends an admitted one. @param nowMs monotonic */
@@ -32,15 +35,23 @@ export class UserLoad {
     return ALLOWED
   }
 
-  /** Ends an admitted request. @param heldBytes the bytes that it held */
-  leave(heldBytes: number): void {
+  /** Counts an admitted request as one that stays open. @returns `false` if its user has too many */
+  stand(): boolean {
+    if (this.#standing >= MAX_STANDING) return false
+    this.#standing++
+    return true
+  }
+
+  /** Ends an admitted request. @param heldBytes the bytes that it held @param wasStanding whether `stand` counted it */
+  leave(heldBytes: number, wasStanding = false): void {
     this.#openRequests--
+    if (wasStanding) this.#standing--
     this.#heldBytes -= heldBytes
   }
 
-  /** Reserves bytes. @param maxBytes limit of the user's total @returns `false` if the total would exceed it */
+  /** Reserves bytes, or releases a negative number of them. @param maxBytes limit of the user's total @returns `false` if the total would exceed it */
   hold(sizeBytes: number, maxBytes: number): boolean {
-    if (this.#heldBytes + sizeBytes > maxBytes) return false
+    if (sizeBytes > 0 && this.#heldBytes + sizeBytes > maxBytes) return false
     this.#heldBytes += sizeBytes
     return true
   }

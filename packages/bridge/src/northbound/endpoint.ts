@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { BridgeError, isTooDeep, limits, withoutByteOrderMark } from '@bridgekeeper/protocol'
+import { BridgeError, isTooDeep, limits, type Span, withoutByteOrderMark } from '@bridgekeeper/protocol'
 import type { Admission, AdmittedCaller } from '../admission/admission.ts'
 import { pathOf } from '../gates/canonical-path.ts'
 import { denialError, deny, type Verdict } from '../gates/verdict.ts'
@@ -11,8 +11,10 @@ import type { Router } from '../router/router.ts'
 import { isBatch, readBatch } from './batch.ts'
 import { bodyBoundBytes, readBody } from './body.ts'
 import { CallerLoads } from './caller-loads.ts'
+import { ExchangeRequests, versionOf } from './exchange-requests.ts'
 import { FirstStart } from './first-start.ts'
 import { guarded } from './guarded.ts'
+import type { McpSessions } from './mcp-session.ts'
 import { type AnswerFormat, answerFormat, bodyRefusal } from './media.ts'
 import { NULL_ID, readMessage, tooDeep } from './message.ts'
 import { Messages } from './messages.ts'
@@ -27,6 +29,8 @@ import {
   sendEvents,
   sendRefusal,
 } from './respond.ts'
+import { MODERN_VERSION } from './revision.ts'
+import { SessionRequests } from './session-requests.ts'
 import { ShortCalls } from './short-calls.ts'
 import { AllServersView, OneServerView, type ToolView } from './tool-view.ts'
 
@@ -57,6 +61,7 @@ export class McpEndpoint {
   readonly #admission: Admission
   readonly #router: Router
   readonly #messages: Messages
+  readonly #sessions: SessionRequests
   readonly #log: SecurityLog
   readonly #metadata: ResourceMetadata | undefined
   readonly #loads: CallerLoads
@@ -68,14 +73,20 @@ export class McpEndpoint {
     dispatcher: Dispatcher,
     log: SecurityLog,
     metadata: ResourceMetadata | undefined,
+    sessions: McpSessions,
     system: System,
   ) {
     this.#admission = admission
     this.#router = router
     const metadataUrl = (request: IncomingMessage): string | undefined =>
       this.#metadataUrl(request, mcpPath(pathOf(request.url)) ?? {})
-    const calls = new ShortCalls(dispatcher, metadataUrl)
-    this.#messages = new Messages(calls, new FirstStart(router, system), log)
+    this.#sessions = new SessionRequests(dispatcher, sessions, system)
+    const ways = {
+      calls: new ShortCalls(dispatcher, metadataUrl),
+      exchanges: new ExchangeRequests(dispatcher, sessions, metadataUrl, system),
+      sessions: this.#sessions,
+    }
+    this.#messages = new Messages(ways, new FirstStart(router, system), log)
     this.#log = log
     this.#metadata = metadata
     this.#loads = new CallerLoads(log, system)
@@ -103,12 +114,26 @@ export class McpEndpoint {
     const refused =
       open.open() ?? (request.method === 'POST' ? open.hold(bodyBoundBytes(request)) : open.spend(1))
     if (refused !== undefined) return this.#log.afterWritten(() => sendRefusal(response, refused))
-    if (request.method !== 'POST') return sendMethodRefusal(response)
     const view =
       path.serverName === undefined
         ? new AllServersView(this.#router, caller)
         : new OneServerView(this.#router, caller, path.serverName)
+    if (request.method !== 'POST') return this.#withoutBody(request, open, view)
     readBody(request, (body) => guarded(response, () => this.#read(request, open, view, body)))
+  }
+
+  /** GET reads messages of an MCP session, and DELETE ends it. */
+  #withoutBody(request: IncomingMessage, open: OpenRequest, view: ToolView): void {
+    const { response } = open
+    const { method, headers } = request
+    const server = view.exchangeServer
+    const isHere = method === 'GET' || method === 'DELETE'
+    if (!isHere || server === undefined || versionOf(headers) === MODERN_VERSION)
+      return sendMethodRefusal(response)
+    guarded(response, () => {
+      if (method === 'GET') this.#sessions.read(request, open, server)
+      else this.#sessions.remove(request, open, server)
+    })
   }
 
   #read(
@@ -160,19 +185,30 @@ export class McpEndpoint {
       const refused = open.hold(sizeBytes)
       return refused && denialError(refused)
     }
-    const replies = new BatchReply(hold, (answers) => {
-      if (answers.length === 0) sendAccepted(response)
+    const replies = new BatchReply(hold, (answers, refused) => {
+      if (answers.length === 0 && refused !== undefined) sendCallRefusal(response, NULL_ID, refused)
+      else if (answers.length === 0) sendAccepted(response)
       else if (format === 'json') sendBatch(response, answers)
       else sendEvents(response, answers)
     })
+    const around = { request, open, view, body }
+    let notes: Span[] = []
+    const forward = (): void => {
+      if (notes.length > 0) this.#messages.forward(around, notes, replies.nextNotes())
+      notes = []
+    }
     for (const at of items) {
       const message = readMessage(body, at)
       if (message === undefined) continue
-      const around = { request, open, view, body, at }
-      if (message.kind === 'request' || message.kind === 'invalid')
-        guarded(response, () => this.#messages.answerRequest({ ...around, reply: replies.next() }, message))
-      else this.#messages.take(around, message)
+      if (message.kind === 'notification' || message.kind === 'response') {
+        if (this.#messages.take({ ...around, at }, message) === 'for-session') notes.push(at)
+        continue
+      }
+      forward()
+      const reply = replies.next()
+      guarded(response, () => this.#messages.answerRequest({ ...around, at, reply }, message))
     }
+    forward()
     replies.end()
     open.sent()
   }
@@ -188,7 +224,7 @@ function refuseUnreadable(open: OpenRequest, body: Buffer): void {
   sendParseError(open.response)
 }
 
-/** Refuses GET and DELETE: without sessions, there is no stream to open and none to end (RFC 9110 section 15.5.6). */
+/** Without sessions, there is no stream to open and none to end (RFC 9110 section 15.5.6). */
 function sendMethodRefusal(response: ServerResponse): void {
   response.setHeader('allow', 'POST')
   sendRefusal(response, deny('method_not_allowed'))

@@ -27,10 +27,17 @@ export function bodyRefusal(headers: IncomingHttpHeaders): Denied | undefined {
 
 /** Chooses the format of the answer. @returns `undefined` if the caller accepts neither (RFC 9110 section 12.5.1) */
 export function answerFormat({ accept }: IncomingHttpHeaders): AnswerFormat | undefined {
-  if (accept === undefined || accept === '') return 'json'
-  const ranges = accept.includes('q') ? withoutRefused(accept) : accept
-  if (ACCEPTS_JSON.test(ranges)) return 'json'
-  return ACCEPTS_EVENTS.test(ranges) ? 'events' : undefined
+  if (accept === undefined || accept === '' || ACCEPTS_JSON.test(accepted(accept))) return 'json'
+  return ACCEPTS_EVENTS.test(accepted(accept)) ? 'events' : undefined
+}
+
+/** Whether the caller reads event streams. */
+export function acceptsEvents({ accept = '' }: IncomingHttpHeaders): boolean {
+  return ACCEPTS_EVENTS.test(accepted(accept))
+}
+
+function accepted(accept: string): string {
+  return accept.includes('q') ? withoutRefused(accept) : accept
 }
 
 function withoutRefused(accept: string): string {

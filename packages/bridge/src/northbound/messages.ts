@@ -1,29 +1,44 @@
-import { BridgeError, bytesAt, type RawJson } from '@bridgekeeper/protocol'
+import { BridgeError, bytesAt, pickMembers, type RawJson, type Span } from '@bridgekeeper/protocol'
 import { denialError } from '../gates/verdict.ts'
 import { MESSAGE_ALLOWANCE, unitsOf } from '../limiters/allowance.ts'
 import type { SecurityLog } from '../ports.ts'
 import { cancelCall } from './cancel.ts'
+import type { ExchangeRequests } from './exchange-requests.ts'
 import type { FirstStart } from './first-start.ts'
 import { FromCatalog } from './from-catalog.ts'
+import { guarded } from './guarded.ts'
 import { NULL_ID, type RpcMessage, type RpcRequest, readParams } from './message.ts'
-import { factsOf, type MessageContext, type NoteContext } from './message-context.ts'
+import { factsOf, type MessageContext, type MessageFacts, type NoteContext } from './message-context.ts'
 import type { OpenRequest } from './open-request.ts'
 import { errorJson } from './reply.ts'
 import { sendAccepted } from './respond.ts'
 import type { RevisionError } from './revision.ts'
 import { sendError, sendRevisionError } from './send-error.ts'
+import type { SessionRequests } from './session-requests.ts'
 import type { ShortCalls } from './short-calls.ts'
-import { readCallParams } from './tool-call.ts'
+import { type CallParams, readCallParams } from './tool-call.ts'
+
+/** Ways in which messages are answered. */
+interface Ways {
+  readonly calls: ShortCalls
+  readonly exchanges: ExchangeRequests
+  readonly sessions: SessionRequests
+}
+
+type Note = Extract<RpcMessage, { kind: 'notification' | 'response' }>
+
+/** A response has no revision of its own: only clients of the 2025 era send one. */
+const RESPONSE: MessageFacts = { era: '2025', name: undefined }
 
 /** Counts the messages of callers, and decides how each is answered. */
 export class Messages {
-  readonly #calls: ShortCalls
+  readonly #ways: Ways
   readonly #fromCatalog: FromCatalog
   readonly #firstStart: FirstStart
   readonly #log: SecurityLog
 
-  constructor(calls: ShortCalls, firstStart: FirstStart, log: SecurityLog) {
-    this.#calls = calls
+  constructor(ways: Ways, firstStart: FirstStart, log: SecurityLog) {
+    this.#ways = ways
     this.#fromCatalog = new FromCatalog(log)
     this.#firstStart = firstStart
     this.#log = log
@@ -38,9 +53,14 @@ export class Messages {
       return this.#log.afterWritten(() => context.reply.refuse(id, denialError(spent)))
     }
     if (message.kind === 'request' || message.kind === 'invalid') return this.answerRequest(context, message)
-    const refused = this.take(context, message)
-    if (refused === undefined) sendAccepted(context.open.response)
-    else context.reply.error(NULL_ID, errorJson(refused.rpcError), refused.httpStatus)
+    const { open, reply } = context
+    const taken = this.take(context, message)
+    if (taken === 'accepted') return sendAccepted(open.response)
+    if (taken !== 'for-session') return reply.error(NULL_ID, errorJson(taken.rpcError), taken.httpStatus)
+    this.forward(context, undefined, (error) => {
+      if (error === undefined) sendAccepted(open.response)
+      else reply.refuse(NULL_ID, error)
+    })
   }
 
   /** Answers a request, which has been counted unless it is a call. */
@@ -60,7 +80,10 @@ export class Messages {
         id,
         new BridgeError('request_invalid', '"initialize" must not be part of a batch.'),
       )
-    const answer = (): void | Promise<void> => this.#fromCatalog.answer(context, message, facts.era)
+    const answer = (): void | Promise<void> =>
+      view.exchangeServer === undefined
+        ? this.#fromCatalog.answer(context, message, facts.era)
+        : this.#ways.exchanges.answer(context, message, facts, view.exchangeServer)
     const isStarting = (): boolean => view.isStarting(method)
     return isStarting() ? this.#afterStart(open, id, isStarting, answer) : answer()
   }
@@ -76,21 +99,36 @@ export class Messages {
     if (!open.hasEnded && !open.response.destroyed) await answer()
   }
 
-  /** Accepts a notification or a response. @returns the refusal, if any */
-  take(
-    context: NoteContext,
-    message: Extract<RpcMessage, { kind: 'notification' | 'response' }>,
-  ): RevisionError | undefined {
-    if (message.kind === 'response') return undefined
+  /** Accepts a notification or a response, unless the MCP session must get it. @returns the refusal, if any */
+  take(context: NoteContext, message: Note): 'accepted' | 'for-session' | RevisionError {
     const { body, open } = context
-    const facts = factsOf(context, message)
-    if (facts instanceof BridgeError) return undefined
+    const facts = message.kind === 'response' ? RESPONSE : factsOf(context, message)
+    if (facts instanceof BridgeError) return 'accepted'
     if (!('era' in facts)) return facts
-    if (message.method !== 'notifications/cancelled') return undefined
+    if (facts.era === '2025' && hasSession(context)) return 'for-session'
+    if (message.kind === 'response' || message.method !== 'notifications/cancelled') return 'accepted'
     const members = readParams(body, message.params, ['requestId'])
     const requestId = members instanceof BridgeError ? undefined : bytesAt(body, members[0])
     if (requestId !== undefined) cancelCall(open, requestId)
-    return undefined
+    return 'accepted'
+  }
+
+  /**
+   * Sends notes to the MCP session, together.
+   * @param spans their positions in a batch
+   * @param done receives the error if they are refused, unless the caller is gone by then
+   */
+  forward(
+    context: NoteContext,
+    spans: readonly Span[] | undefined,
+    done: (error: BridgeError | undefined) => void,
+  ): void {
+    const { open, view } = context
+    this.#ways.sessions.notes(context, view.exchangeServer ?? '', spans, (error) =>
+      guarded(open.response, () => {
+        if (!open.hasEnded && !open.response.destroyed) done(error)
+      }),
+    )
   }
 
   #call(context: MessageContext, message: RpcRequest): void {
@@ -101,6 +139,20 @@ export class Messages {
       open.charge(body.length)
       return sendRevisionError(reply, message.id, facts as RevisionError | BridgeError)
     }
-    this.#calls.run(context, message.id, call, facts.era)
+    const server = context.view.exchangeServer
+    if (server === undefined || isShort(context, call, facts))
+      this.#ways.calls.run(context, message.id, call, facts.era)
+    else this.#ways.exchanges.answer(context, message, facts, server)
   }
+}
+
+/** Whether the MCP session of the request gets its notes. */
+function hasSession({ view, request: { headers } }: NoteContext): boolean {
+  return view.exchangeServer !== undefined && Boolean(headers['mcp-session-id'])
+}
+
+/** Whether a call needs only its arguments and its result: most calls. */
+function isShort({ request: { headers } }: NoteContext, { rawMeta }: CallParams, { era }: MessageFacts): boolean {
+  if (era === '2026' || headers['mcp-session-id']) return false
+  return rawMeta === undefined || pickMembers(rawMeta, ['progressToken'])?.[0] === undefined
 }

@@ -11,10 +11,10 @@ import { sendRefusal } from './respond.ts'
 
 const RETRY_MS = 1_000
 
-/** A call that an open request runs. */
-interface RunningCall {
-  /** The JSON-RPC id as received. */
-  readonly id: RawJson
+/** Something that an open request runs. */
+interface Running {
+  /** The JSON-RPC id as received, by which a notification may cancel it. */
+  readonly id: RawJson | undefined
   readonly cancel: () => void
 }
 
@@ -31,11 +31,13 @@ export class OpenRequest implements OpenItem {
   readonly #loads: CallerLoads
   readonly #log: SecurityLog
   #heldBytes = 0
+  /** The part of the held bytes that is an unread answer. */
+  #unreadBytes = 0
   #isOpen = false
-  #cancel: (() => void) | undefined
-  #call: RunningCall | undefined
-  /** The other calls of a batch. */
-  #moreCalls: RunningCall[] | undefined
+  #isStanding = false
+  #running: Running | undefined
+  /** The others of a batch. */
+  #more: Running[] | undefined
 
   constructor(response: ServerResponse, caller: AdmittedCaller, loads: CallerLoads, log: SecurityLog) {
     this.response = response
@@ -66,24 +68,38 @@ export class OpenRequest implements OpenItem {
     return this.caller.login.isRevoked
   }
 
-  /** Registers a cancellation, run if the caller leaves or loses access. */
-  onEnd(cancel: () => void): void {
-    this.#cancel = cancel
+  /**
+   * The request stays open until its caller leaves. [STREAM.7] A user has 64 of them at most.
+   * @returns the refusal, if any
+   */
+  stand(): Denied | undefined {
+    if (!this.#load.stand())
+      return this.#loads.refused(this.caller, denyFor('too_many_requests', RETRY_MS))
+    this.#isStanding = true
+    return undefined
   }
 
-  /** Adds a call, which is cancelled when the request ends. */
+  /** Registers a cancellation, run if the caller leaves or loses access, and when the request ends. */
+  onEnd(cancel: () => void): void {
+    this.#add({ id: undefined, cancel })
+  }
+
+  /** Does the same for a call, which a notification may cancel too. */
   runs(id: RawJson, cancel: () => void): void {
-    const call = { id, cancel }
-    if (this.#call === undefined) this.#call = call
-    else if (this.#moreCalls === undefined) this.#moreCalls = [call]
-    else this.#moreCalls.push(call)
+    this.#add({ id, cancel })
+  }
+
+  #add(running: Running): void {
+    if (this.#running === undefined) this.#running = running
+    else if (this.#more === undefined) this.#more = [running]
+    else this.#more.push(running)
   }
 
   /** Finds the function that cancels the call with this id; `undefined` if the request has none. */
   cancelOf(id: RawJson): (() => void) | undefined {
-    if (this.#call === undefined) return undefined
-    if (isSameId(this.#call.id, id)) return this.#call.cancel
-    return this.#moreCalls?.find((call) => isSameId(call.id, id))?.cancel
+    const matches = (running: Running | undefined): running is Running =>
+      running?.id !== undefined && isSameId(running.id, id)
+    return matches(this.#running) ? this.#running.cancel : this.#more?.find(matches)?.cancel
   }
 
   /** Reserves memory until the answer is received. @returns the refusal, if any */
@@ -103,14 +119,15 @@ export class OpenRequest implements OpenItem {
   }
 
   /**
-   * [LOAD.2] Call after the answer was written. Reserves memory for its unread part, or cuts the request off
-   * if that exceeds the limit.
+   * [LOAD.2] Call after the answer, or a part of it, was written. Reserves memory for its unread part, or cuts the
+   * request off if that exceeds the limit.
    */
   sent(): void {
     const unreadBytes = this.response.writableLength
-    if (unreadBytes === 0) return
-    if (this.#hold(unreadBytes, MAX_UNREAD_BYTES)) this.watch()
-    else this.cutOff(unreadBytes)
+    if (unreadBytes === this.#unreadBytes) return
+    if (!this.#hold(unreadBytes - this.#unreadBytes, MAX_UNREAD_BYTES)) return this.cutOff(unreadBytes)
+    this.#unreadBytes = unreadBytes
+    this.watch()
   }
 
   /** [LIVE.4] Watches the request, so that it is cut off if its caller does not read. */
@@ -144,14 +161,13 @@ export class OpenRequest implements OpenItem {
     if (!this.#isOpen) return
     this.#isOpen = false
     this.caller.login.close(this)
-    this.#load.leave(this.#heldBytes)
+    this.#load.leave(this.#heldBytes, this.#isStanding)
     this.#loads.slowCallers.forget(this)
     this.#cancelAll()
   }
 
   #cancelAll(): void {
-    this.#cancel?.()
-    this.#call?.cancel()
-    if (this.#moreCalls !== undefined) for (const { cancel } of this.#moreCalls) cancel()
+    this.#running?.cancel()
+    if (this.#more !== undefined) for (const { cancel } of this.#more) cancel()
   }
 }

@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import { type BridgeError, type RawJson, toJson } from '@bridgekeeper/protocol'
 import type { AnswerFormat } from './media.ts'
-import { sendCallRefusal, sendEvents, sendList, sendRpc } from './respond.ts'
+import { sendCallRefusal, sendEvents, sendList, sendMessage, sendRpc } from './respond.ts'
 import { type RpcError, toRpcError } from './rpc-error.ts'
 import type { AuthenticateFacts } from './www-authenticate.ts'
 
@@ -12,6 +12,8 @@ export interface Reply {
   error(id: RawJson, error: RawJson, httpStatus?: number): void
   /** @param tools cached JSON text, which must not be copied @param more the rest of the result's JSON text */
   list(id: RawJson, tools: Buffer, more: string): void
+  /** Sends an answer that is whole, with its id. @param httpStatus status of the response, unless it answers a batch */
+  whole(id: RawJson, answer: RawJson, httpStatus: number): void
   /** Refuses a request as HTTP does: status, `Retry-After`, challenge. */
   refuse(id: RawJson, error: BridgeError, authenticate?: AuthenticateFacts): void
 }
@@ -34,6 +36,10 @@ class JsonReply implements Reply {
 
   list(id: RawJson, tools: Buffer, more: string): void {
     sendList(this.#response, id, tools, more)
+  }
+
+  whole(_id: RawJson, answer: RawJson, httpStatus: number): void {
+    if (!this.#response.destroyed) sendMessage(this.#response, answer, httpStatus)
   }
 
   refuse(id: RawJson, error: BridgeError, authenticate?: AuthenticateFacts): void {
@@ -62,6 +68,11 @@ class EventReply extends JsonReply {
   override list(id: RawJson, tools: Buffer, more: string): void {
     sendEvents(this.#stream, [listParts(id, tools, more)])
   }
+
+  override whole(id: RawJson, answer: RawJson, httpStatus: number): void {
+    if (httpStatus === 200) sendEvents(this.#stream, [[answer]])
+    else super.whole(id, answer, httpStatus)
+  }
 }
 
 export function replyTo(response: ServerResponse, format: AnswerFormat): Reply {
@@ -75,16 +86,17 @@ export type JsonParts = readonly Buffer[]
 export class BatchReply {
   readonly #answers: JsonParts[] = []
   readonly #hold: (sizeBytes: number) => BridgeError | undefined
-  readonly #send: (answers: readonly JsonParts[]) => void
+  readonly #send: (answers: readonly JsonParts[], refused: BridgeError | undefined) => void
   #waiting = 1
+  #refused: BridgeError | undefined
 
   /**
    * @param hold counts an answer until all are sent; returns why it may not be held
-   * @param send gets all answers
+   * @param send gets all answers, and the error if notes were refused
    */
   constructor(
     hold: (sizeBytes: number) => BridgeError | undefined,
-    send: (answers: readonly JsonParts[]) => void,
+    send: (answers: readonly JsonParts[], refused: BridgeError | undefined) => void,
   ) {
     this.#hold = hold
     this.#send = send
@@ -102,8 +114,18 @@ export class BatchReply {
     return {
       result: (id, result) => take(id, rpcParts(id, 'result', result)),
       error: (id, error) => take(id, rpcParts(id, 'error', error)),
+      whole: (id, answer) => take(id, [answer]),
       list: (id, tools, more) => take(id, listParts(id, tools, more)),
       refuse: (id, error) => take(id, rpcParts(id, 'error', errorJson(error))),
+    }
+  }
+
+  /** Waits for the end of notes. @returns takes the error, if any */
+  nextNotes(): (error: BridgeError | undefined) => void {
+    this.#waiting++
+    return (error) => {
+      this.#refused ??= error
+      this.#settle()
     }
   }
 
@@ -114,7 +136,7 @@ export class BatchReply {
 
   #settle(): void {
     this.#waiting--
-    if (this.#waiting === 0) this.#send(this.#answers)
+    if (this.#waiting === 0) this.#send(this.#answers, this.#refused)
   }
 }
 

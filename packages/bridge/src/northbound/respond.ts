@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http'
 import { type BridgeError, codes, type RawJson } from '@bridgekeeper/protocol'
 import { type Denied, denialError } from '../gates/verdict.ts'
 import { toRpcError } from './rpc-error.ts'
+import { EVENT_HEADERS, eventOf } from './sse.ts'
 import { type AuthenticateFacts, wwwAuthenticate } from './www-authenticate.ts'
 
 const JSON_TYPE = 'application/json'
@@ -9,9 +10,6 @@ const JSON_TYPE = 'application/json'
 /** [ANSWER.1] Headers of each answer but an MCP result, which only a script with a token gets. */
 export const answerHeaders = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' } as const
 
-const EVENT_HEADERS = { 'content-type': 'text/event-stream', 'cache-control': 'no-cache, no-transform' }
-const EVENT_START = Buffer.from('event: message\ndata: ')
-const EVENT_END = Buffer.from('\n\n')
 const BATCH_START = Buffer.from('[')
 const BATCH_COMMA = Buffer.from(',')
 const BATCH_END = Buffer.from(']')
@@ -42,6 +40,11 @@ export function sendRpc(
   response.uncork()
 }
 
+/** Answers with a whole JSON-RPC message. */
+export function sendMessage(response: ServerResponse, message: RawJson, httpStatus: number): void {
+  response.writeHead(httpStatus, { 'content-type': JSON_TYPE, 'content-length': message.length }).end(message)
+}
+
 /**
  * Answers a `tools/list` request. @param tools cached JSON text, which must not be copied for each answer
  * @param more the rest of the result's JSON text
@@ -64,13 +67,13 @@ export function sendBatch(response: ServerResponse, answers: readonly (readonly 
   sendParts(response, { 'content-type': JSON_TYPE }, [...parts, BATCH_END])
 }
 
-/**
- * Answers with an event stream of one message each. White space between members may hold line ends, which begin
- * another line of the event's data.
- */
+/** Answers with a whole event stream of one message each. */
 export function sendEvents(response: ServerResponse, answers: readonly (readonly Buffer[])[]): void {
-  const parts = answers.flatMap((answer) => [EVENT_START, ...answer.map(withDataLines), EVENT_END])
-  sendParts(response, EVENT_HEADERS, parts)
+  sendParts(
+    response,
+    EVENT_HEADERS,
+    answers.flatMap((answer) => eventOf(answer)),
+  )
 }
 
 function sendParts(
@@ -85,11 +88,6 @@ function sendParts(
   for (const part of parts) response.write(part)
   response.end()
   response.uncork()
-}
-
-function withDataLines(json: Buffer): Buffer {
-  if (!json.includes('\n') && !json.includes('\r')) return json
-  return Buffer.from(json.toString('latin1').replace(/\r\n|[\r\n]/g, '\ndata: '), 'latin1')
 }
 
 /** Answers a request that holds only notifications and responses. */

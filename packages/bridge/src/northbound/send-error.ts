@@ -5,7 +5,7 @@ import type { RevisionError } from './revision.ts'
 
 /** Answers a request with one of our errors. */
 export function sendError(reply: Reply, id: RawJson, error: BridgeError): void {
-  if (REFUSALS.has(error.code)) reply.refuse(id, error)
+  if (REFUSALS.has(error.code) || error.code === 'session_unknown') reply.refuse(id, error)
   else reply.error(id, errorJson(error), error.code === 'request_invalid' ? 400 : undefined)
 }
 

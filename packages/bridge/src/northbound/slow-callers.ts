@@ -13,7 +13,7 @@ export interface WatchedRequest {
 }
 
 interface Unread {
-  waitingBytes: number
+  takenBytes: number
   sinceMs: number
 }
 
@@ -29,8 +29,9 @@ export class SlowCallers {
 
   /** Watches a request until `forget`. */
   watch(request: WatchedRequest): void {
+    if (this.#unread.has(request)) return
     this.#unread.set(request, {
-      waitingBytes: request.response.writableLength,
+      takenBytes: takenBytes(request.response),
       sinceMs: this.#system.monotonicMs(),
     })
     this.#lookLater()
@@ -53,15 +54,21 @@ export class SlowCallers {
   #look(request: WatchedRequest, unread: Unread): void {
     const { response } = request
     const waitingBytes = response.writableLength
+    const taken = takenBytes(response)
     const nowMs = this.#system.monotonicMs()
     // With pipelining, an answer behind another one has no socket yet, so its caller cannot read it.
-    const isStuck = waitingBytes > 0 && waitingBytes === unread.waitingBytes && response.socket !== null
+    const isStuck = waitingBytes > 0 && taken === unread.takenBytes && response.socket !== null
     if (!isStuck) {
-      unread.waitingBytes = waitingBytes
+      unread.takenBytes = taken
       unread.sinceMs = nowMs
     } else if (nowMs - unread.sinceMs >= UNREAD_MS) {
       this.forget(request)
       request.cutOff(waitingBytes)
     }
   }
+}
+
+/** Bytes that the system has taken. They stand still while nothing is read, whatever is written meanwhile. */
+function takenBytes({ socket }: ServerResponse): number {
+  return socket === null ? 0 : socket.bytesWritten - socket.writableLength
 }

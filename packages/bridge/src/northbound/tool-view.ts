@@ -20,6 +20,8 @@ export interface ServerIdentity {
 
 /** A user's local servers as one MCP path shows them. */
 export interface ToolView {
+  /** The local server that answers itself, by exchanges; `undefined` if the bridge answers for it. */
+  readonly exchangeServer: string | undefined
   serverIdentity(): ServerIdentity
   /** @throws BridgeError if no agent is connected, or none has the path's server */
   list(): readonly ToolDefinition[]
@@ -32,12 +34,20 @@ export interface ToolView {
 }
 
 /** Methods whose answers describe one server. */
-const INTRODUCTIONS: readonly string[] = ['initialize', 'server/discover', 'tools/list']
+const INTRODUCTIONS: readonly string[] = [
+  'initialize',
+  'server/discover',
+  'tools/list',
+  'prompts/list',
+  'resources/list',
+  'resources/templates/list',
+]
 
 const bridgeIdentity: ServerIdentity = { serverInfo: { name: 'bridgekeeper', version: manifest.version } }
 
 /** `/mcp`: all servers as one, names prefixed. */
 export class AllServersView implements ToolView {
+  readonly exchangeServer = undefined
   readonly #router: Router
   readonly #caller: Caller
 
@@ -82,6 +92,11 @@ export class OneServerView implements ToolView {
     this.#router = router
     this.#caller = caller
     this.#serverName = serverName
+  }
+
+  get exchangeServer(): string | undefined {
+    const server = this.#server
+    return server?.state === 'ready' && server.capabilities !== undefined ? server.name : undefined
   }
 
   serverIdentity(): ServerIdentity {

@@ -32,4 +32,22 @@ export const requestCodes = {
     'The parameters of the request are not valid.',
     'Send the named member as MCP defines it.',
   ),
+  session_required: entry(
+    400,
+    INVALID_REQUEST,
+    'This request needs an MCP session.',
+    'Send initialize first, then its Mcp-Session-Id with each request.',
+  ),
+  session_unknown: entry(
+    404,
+    -32076,
+    'The MCP session does not exist, has ended, or belongs to another login.',
+    'Send initialize to begin another one.',
+  ),
+  event_id_unknown: entry(
+    400,
+    -32076,
+    'The events after this Last-Event-ID are not kept.',
+    'Send the request without Last-Event-ID.',
+  ),
 } as const satisfies Record<string, CodeEntry>

@@ -35,6 +35,7 @@ export type KeyPurpose =
   | 'security log anchor'
   | 'fingerprint'
   | 'kept keys'
+  | 'mcp sessions'
   | 'oauth cookies'
   | 'oauth records'
   | 'account pages'

@@ -1,0 +1,79 @@
+import type { RawJson } from '@bridgekeeper/protocol'
+import type { System } from '../ports.ts'
+import type { OpenRequest } from './open-request.ts'
+import { EVENT_HEADERS, eventOf, KEEP_ALIVE, primingEvent } from './sse.ts'
+
+/** Silence after which a comment is sent. Common proxies cut after 60 seconds, some after 30. */
+export const KEEP_ALIVE_MS = 15_000
+
+/** [STREAM.1] An answer of events. What its reader leaves unread counts as its user's. */
+export class EventStream {
+  readonly #open: OpenRequest
+  readonly #system: System
+  #hasBegun = false
+  #hasEnded = false
+  #cancelTimer = (): void => {}
+
+  constructor(open: OpenRequest, system: System) {
+    this.#open = open
+    this.#system = system
+  }
+
+  get hasBegun(): boolean {
+    return this.#hasBegun
+  }
+
+  /** Sends the head, once. */
+  begin(): void {
+    if (this.#hasBegun) return
+    this.#hasBegun = true
+    const { response } = this.#open
+    response.writeHead(200, EVENT_HEADERS)
+    response.flushHeaders()
+    response.once('close', () => this.#stop())
+    this.#keepAlive()
+    this.#open.watch()
+  }
+
+  /** Sends a comment, which clients ignore. */
+  comment(): void {
+    this.#write([KEEP_ALIVE])
+  }
+
+  /** Tells the client the position from which it can read on. */
+  prime(eventId: string): void {
+    this.#write([primingEvent(eventId)])
+  }
+
+  /** @param eventId its position, from which the client can read on */
+  message(message: RawJson, eventId?: string): void {
+    this.#write(eventOf([message], eventId))
+  }
+
+  end(): void {
+    this.#stop()
+    if (!this.#open.response.destroyed) this.#open.response.end()
+  }
+
+  #write(parts: readonly Buffer[]): void {
+    const { response } = this.#open
+    this.begin()
+    if (this.#hasEnded || response.destroyed) return
+    response.cork()
+    for (const part of parts) response.write(part)
+    response.uncork()
+    this.#open.sent()
+  }
+
+  #keepAlive(): void {
+    this.#cancelTimer = this.#system.after(KEEP_ALIVE_MS, () => {
+      this.comment()
+      this.#keepAlive()
+    })
+  }
+
+  #stop(): void {
+    this.#hasEnded = true
+    this.#cancelTimer()
+  }
+}

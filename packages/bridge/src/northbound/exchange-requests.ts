@@ -1,0 +1,140 @@
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
+import { BridgeError, bytesAt, type ExchangeSession, pickMembers, type RawJson } from '@bridgekeeper/protocol'
+import { REFUSALS } from '../calls/outcome.ts'
+import { callScope, mayList } from '../gates/call-authority.ts'
+import { denialError } from '../gates/verdict.ts'
+import type { System } from '../ports.ts'
+import type { Dispatcher } from '../router/dispatcher.ts'
+import { clientTraits } from './client-traits.ts'
+import { filteredList } from './filtered-list.ts'
+import type { McpSessions, NewSession } from './mcp-session.ts'
+import { acceptsEvents } from './media.ts'
+import type { RpcRequest } from './message.ts'
+import type { MessageContext, MessageFacts } from './message-context.ts'
+import { sendError } from './send-error.ts'
+import { type Events, StreamReply } from './stream-reply.ts'
+
+/** The MCP session that a request belongs to, or begins. */
+interface SessionUse {
+  readonly session: ExchangeSession | undefined
+  readonly begun?: NewSession
+}
+
+/** Requests whose answer comes at once, so that it need not be resumable. */
+const BRIEF = /^ping$|\/list$/
+/** First revision whose clients expect an event without data (MCP 2025-11-25, "transports"). */
+const FIRST_PRIMED = '2025-11-25'
+const PARAM = 'mcp-param-'
+
+/** Opens an exchange for each request of a caller. */
+export class ExchangeRequests {
+  readonly #dispatcher: Dispatcher
+  readonly #sessions: McpSessions
+  readonly #metadataUrl: (request: IncomingMessage) => string | undefined
+  readonly #system: System
+
+  /** @param metadataUrl where the metadata of a request's resource is */
+  constructor(
+    dispatcher: Dispatcher,
+    sessions: McpSessions,
+    metadataUrl: (request: IncomingMessage) => string | undefined,
+    system: System,
+  ) {
+    this.#dispatcher = dispatcher
+    this.#sessions = sessions
+    this.#metadataUrl = metadataUrl
+    this.#system = system
+  }
+
+  /** Answers a request by an exchange with this server. */
+  answer(context: MessageContext, message: RpcRequest, { era, name }: MessageFacts, serverName: string): void {
+    const { open, reply, at, request } = context
+    const { headers } = request
+    const { id, method } = message
+    const use = era === '2025' ? this.#sessionUse(context, message) : { session: undefined }
+    if (use instanceof BridgeError) return sendError(reply, id, use)
+    const standing = method === 'subscriptions/listen' ? open.stand() : undefined
+    if (standing !== undefined) return reply.refuse(id, denialError(standing))
+    const { session, begun } = use
+    const isFiltered = method === 'tools/list' && open.caller.scopes !== undefined
+    // A list that was filtered could be read on without the filter.
+    const outlives = session !== undefined && begun === undefined && !isFiltered
+    const streams = at === undefined && begun === undefined && acceptsEvents(headers)
+    const version = versionOf(headers)
+    const plan = {
+      id,
+      outlives,
+      events: streams ? eventsOf(outlives, method, version) : ('none' as const),
+      edit: isFiltered ? (answer: RawJson) => filtered(context, serverName, answer) : undefined,
+      answered: (status: number, answer: RawJson) => confirm(context, begun, status, answer),
+      refuse: (error: BridgeError) => this.#refuse(context, message, { serverName, name }, error),
+    }
+    const reader = new StreamReply(open, reply, plan, this.#system)
+    const opening = {
+      ...{ serverName, kind: 'request' as const, era, method, name, version, session, streams },
+      ...(era === '2026' && { params: paramsOf(headers) }),
+      message: bytesAt(context.body, at) ?? context.body,
+    }
+    reader.follow(this.#dispatcher.open(open.caller, opening, reader))
+  }
+
+  /** [SESS.3] Only `initialize` begins a session. */
+  #sessionUse(
+    { request: { headers }, open: { caller }, body }: MessageContext,
+    { method, params }: RpcRequest,
+  ): SessionUse | BridgeError {
+    if (method !== 'initialize') {
+      const session = this.#sessions.find(headers, caller)
+      return session instanceof BridgeError ? session : { session }
+    }
+    const traits = clientTraits(body, params)
+    if (traits instanceof BridgeError) return traits
+    const begun = this.#sessions.create(caller, traits)
+    return { session: begun.session, begun }
+  }
+
+  #refuse(
+    { open, request, reply, body }: MessageContext,
+    { id, method }: RpcRequest,
+    { serverName, name }: { readonly serverName: string; readonly name: string | undefined },
+    error: BridgeError,
+  ): void {
+    const isCall = method === 'tools/call'
+    // [LOAD.4] Charges calls that no rate limit counted.
+    if (isCall && REFUSALS.has(error.code)) open.charge(body.length)
+    if (error.code !== 'scope_insufficient') return sendError(reply, id, error)
+    const neededScope = isCall && name !== undefined ? callScope(serverName, name) : undefined
+    reply.refuse(id, error, { metadataUrl: this.#metadataUrl(request), neededScope })
+  }
+}
+
+/** The caller's `MCP-Protocol-Version`. */
+export function versionOf({ 'mcp-protocol-version': version }: IncomingHttpHeaders): string | undefined {
+  return version as string | undefined
+}
+
+function eventsOf(outlives: boolean, method: string, version: string | undefined): Events {
+  if (!outlives) return 'plain'
+  return version !== undefined && version >= FIRST_PRIMED && !BRIEF.test(method) ? 'primed' : 'numbered'
+}
+
+/** Headers `Mcp-Param-*` by the rest of their name. */
+function paramsOf(headers: IncomingHttpHeaders): Record<string, string> {
+  const params = Object.entries(headers).filter(([name]) => name.startsWith(PARAM))
+  return Object.fromEntries(params.map(([name, value]) => [name.slice(PARAM.length), String(value)]))
+}
+
+function filtered({ open }: MessageContext, serverName: string, answer: RawJson): RawJson | undefined {
+  return filteredList(answer, (toolName) => mayList(open.caller.scopes, serverName, toolName))
+}
+
+/** Tells the client its session, which an error does not begin. */
+function confirm(
+  { open }: MessageContext,
+  begun: NewSession | undefined,
+  status: number,
+  answer: RawJson,
+): void {
+  if (begun === undefined || status !== 200 || pickMembers(answer, ['error'])?.[0] !== undefined) return
+  open.response.setHeader('mcp-session-id', begun.header)
+}

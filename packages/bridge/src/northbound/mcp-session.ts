@@ -1,0 +1,86 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import { BridgeError, CLIENT_TRAITS, type ClientTrait, type ExchangeSession } from '@bridgekeeper/protocol'
+import type { Caller, System } from '../ports.ts'
+import { seal, unseal } from '../tokens/sealed.ts'
+
+/** An MCP session that begins, and the value of its header. */
+export interface NewSession {
+  /** `Mcp-Session-Id`. */
+  readonly header: string
+  readonly session: ExchangeSession
+}
+
+type Owner = Pick<Caller, 'userId' | 'sessionId'>
+
+/** Length of an AES-256 key. */
+export const SESSION_KEY_BYTES = 32
+/** Age at which a session is refused; its client must initialize again. */
+export const MAX_SESSION_MS = 30 * 86_400_000
+/** Longest `Mcp-Session-Id`. Ours are shorter. */
+const MAX_HEADER_CHARS = 256
+const ID_BYTES = 16
+
+/**
+ * [SESS.1] MCP sessions, which the bridge does not store: `Mcp-Session-Id` is a sealed value of the random id, the
+ * client's traits and the time. [SESS.2] It is bound to user and login session, so that another login cannot tell
+ * it from a forged one.
+ */
+export class McpSessions {
+  readonly #keys: readonly [Uint8Array, ...Uint8Array[]]
+  readonly #system: System
+
+  /**
+   * @param keys the first one seals, each opens, so that a key can be replaced while sessions last
+   * @throws TypeError if a key has another length
+   */
+  constructor(keys: readonly Uint8Array[] = [], system: System) {
+    for (const { length } of keys)
+      if (length !== SESSION_KEY_BYTES)
+        throw new TypeError(`Each of sessionKeys must have ${SESSION_KEY_BYTES} bytes, got ${length}.`)
+    const [first = Buffer.from(system.randomBytes(SESSION_KEY_BYTES)), ...older] = keys
+    this.#keys = [first, ...older]
+    this.#system = system
+  }
+
+  /** Creates a session. It counts once the agent has confirmed it. */
+  create(owner: Owner, traits: readonly ClientTrait[]): NewSession {
+    const id = this.#system.randomBytes(ID_BYTES).toString('base64url')
+    const value = [id, bitsOf(traits), this.#system.nowMs()].join(' ')
+    const header = seal(this.#keys[0], nameOf(owner), value, this.#system)
+    return { header, session: { id, traits: [...traits] } }
+  }
+
+  /** The session of a request; `undefined` without one. @returns the error if it is unknown */
+  find({ 'mcp-session-id': header }: IncomingHttpHeaders, owner: Owner): ExchangeSession | BridgeError | undefined {
+    if (header === undefined || header === '') return undefined
+    return this.#read(String(header), owner) ?? new BridgeError('session_unknown')
+  }
+
+  /** @returns `undefined` if it is forged, too old, or belongs to another login */
+  #read(header: string, owner: Owner): ExchangeSession | undefined {
+    if (header.length > MAX_HEADER_CHARS) return undefined
+    for (const key of this.#keys) {
+      const value = unseal(key, nameOf(owner), header)
+      if (value !== undefined) return this.#sessionOf(value)
+    }
+    return undefined
+  }
+
+  #sessionOf(value: string): ExchangeSession | undefined {
+    const [id = '', bits, createdAtMs] = value.split(' ')
+    const isOld = this.#system.nowMs() - Number(createdAtMs) > MAX_SESSION_MS
+    return isOld ? undefined : { id, traits: traitsOf(Number(bits)) }
+  }
+}
+
+function nameOf({ userId, sessionId }: Owner): string {
+  return `mcp-session ${JSON.stringify([userId, sessionId])}`
+}
+
+function bitsOf(traits: readonly ClientTrait[]): number {
+  return traits.reduce((bits, trait) => bits | (1 << CLIENT_TRAITS.indexOf(trait)), 0)
+}
+
+function traitsOf(bits: number): ClientTrait[] {
+  return CLIENT_TRAITS.filter((_, at) => (bits & (1 << at)) !== 0)
+}

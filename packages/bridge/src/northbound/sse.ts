@@ -1,0 +1,34 @@
+/** How events are written (WHATWG HTML, "server-sent events"). */
+
+/** `X-Accel-Buffering` makes nginx and its kind pass each event at once. */
+export const EVENT_HEADERS = {
+  'content-type': 'text/event-stream',
+  'cache-control': 'no-cache, no-transform',
+  'x-accel-buffering': 'no',
+} as const
+
+/** Makes proxies and clients see that the stream lives. */
+export const KEEP_ALIVE = Buffer.from(': keep-alive\n\n')
+
+/** Time after which a client that was cut off comes back. */
+const RETRY_MS = 1_000
+const EVENT_START = Buffer.from('event: message\n')
+const DATA_START = Buffer.from('data: ')
+const EVENT_END = Buffer.from('\n\n')
+
+/** The event of a JSON text in pieces. @param id names its position, from which a client can read on */
+export function eventOf(parts: readonly Buffer[], id?: string): readonly Buffer[] {
+  const idLine = id === undefined ? [] : [Buffer.from(`id: ${id}\n`)]
+  return [EVENT_START, ...idLine, DATA_START, ...parts.map(withDataLines), EVENT_END]
+}
+
+/** An event without data, from whose position a client can read on before the first message. */
+export function primingEvent(id: string): Buffer {
+  return Buffer.from(`id: ${id}\nretry: ${RETRY_MS}\ndata: \n\n`)
+}
+
+/** White space between members may hold line ends, which begin another line of the event's data. */
+function withDataLines(json: Buffer): Buffer {
+  if (!json.includes('\n') && !json.includes('\r')) return json
+  return Buffer.from(json.toString('latin1').replace(/\r\n|[\r\n]/g, '\ndata: '), 'latin1')
+}

@@ -1,0 +1,182 @@
+import { BridgeError, type RawJson, unreachable } from '@bridgekeeper/protocol'
+import type { ExchangeEnd, ExchangeReader, OpenExchange } from '../exchanges/exchange.ts'
+import type { System } from '../ports.ts'
+import { EventStream } from './event-stream.ts'
+import { guarded } from './guarded.ts'
+import type { OpenRequest } from './open-request.ts'
+import { errorJson, type Reply } from './reply.ts'
+
+/** Time after which a caller that waits gets the head of a stream, and then a comment now and then. */
+export const BEGIN_MS = 5_000
+/** Time that the machine has to refuse a request with a status, before a resumable stream begins. */
+export const PRIME_MS = 500
+
+/**
+ * - `none`: the caller gets one answer.
+ * - `plain`: messages come before the answer.
+ * - `numbered`: they have event ids, so that the caller can read on after a cut.
+ * - `primed`: the stream begins with an event id, before the first message.
+ */
+export type Events = 'none' | 'plain' | 'numbered' | 'primed'
+
+/** How an exchange is answered over HTTP. */
+export interface StreamPlan {
+  /** The caller's JSON-RPC id. */
+  readonly id: RawJson
+  readonly events: Events
+  /** Whether the exchange goes on without its caller. */
+  readonly outlives: boolean
+  /** Changes the answer. @returns `undefined` if it is invalid */
+  readonly edit: ((answer: RawJson) => RawJson | undefined) | undefined
+  /** The answer is about to be sent. */
+  readonly answered?: (status: number, answer: RawJson) => void
+  /** Sends an error in place of an answer. */
+  readonly refuse: (error: BridgeError) => void
+}
+
+/**
+ * Answers one request: with one JSON text if the answer comes first, otherwise with a stream.
+ * [STREAM.2] A caller that leaves a request of an MCP session may come back; any other request is cancelled.
+ */
+export class StreamReply implements ExchangeReader {
+  readonly #open: OpenRequest
+  readonly #reply: Reply
+  readonly #plan: StreamPlan
+  readonly #system: System
+  readonly #stream: EventStream
+  #exchange: OpenExchange | undefined
+  #hasEnded = false
+  #lastEventId: string | undefined
+  #cancelTimer = (): void => {}
+
+  constructor(open: OpenRequest, reply: Reply, plan: StreamPlan, system: System) {
+    this.#open = open
+    this.#reply = reply
+    this.#plan = plan
+    this.#system = system
+    this.#stream = new EventStream(open, system)
+  }
+
+  /** Call it with the exchange that this reader was opened for. */
+  follow(exchange: OpenExchange): void {
+    this.#exchange = exchange
+    if (this.#hasEnded) return
+    const { id, events, outlives } = this.#plan
+    const leave = (): void => this.#leave()
+    if (outlives) this.#open.onEnd(leave)
+    else this.#open.runs(id, leave)
+    if (events === 'primed') this.#beginAfter(PRIME_MS)
+  }
+
+  accepted(): void {
+    if (this.#hasEnded || this.#stream.hasBegun) return
+    const { events } = this.#plan
+    if (events === 'primed') this.#beginAfter(0)
+    else if (events !== 'none') this.#beginAfter(BEGIN_MS)
+  }
+
+  message(message: RawJson, number: number | undefined): void {
+    guarded(this.#open.response, () => {
+      if (this.#isGone || this.#plan.events === 'none') return
+      this.#prime()
+      this.#stream.message(message, this.#eventId(number))
+    })
+  }
+
+  ended(end: ExchangeEnd): void {
+    this.#hasEnded = true
+    this.#cancelTimer()
+    guarded(this.#open.response, () => {
+      if (!this.#isGone) this.#end(end)
+    })
+  }
+
+  #end(end: ExchangeEnd): void {
+    switch (end.kind) {
+      case 'answered':
+        return this.#answer(end.status, end.message, end.number)
+      case 'failed':
+        return this.#fail(end.error)
+      case 'cut':
+        return this.#cut(end.error)
+      default:
+        return unreachable(end)
+    }
+  }
+
+  #answer(status: number, message: RawJson | undefined, number: number | undefined): void {
+    const { id, edit, answered } = this.#plan
+    const answer = message === undefined || edit === undefined ? message : edit(message)
+    if (answer === undefined) return this.#fail(new BridgeError('result_invalid'))
+    if (this.#plan.outlives) this.#open.response.once('finish', () => this.#exchange?.done())
+    if (this.#stream.hasBegun) return this.#endStream(answer, this.#eventId(number))
+    answered?.(status, answer)
+    this.#reply.whole(id, answer, status)
+    this.#open.sent()
+  }
+
+  #fail(error: BridgeError): void {
+    if (!this.#stream.hasBegun) {
+      this.#plan.refuse(error)
+      return this.#open.sent()
+    }
+    const { id } = this.#plan
+    const text = `{"jsonrpc":"2.0","id":${id.toString('latin1')},"error":`
+    this.#endStream(Buffer.concat([Buffer.from(text, 'latin1'), errorJson(error), CLOSE]))
+  }
+
+  /** [STREAM.3] The stream ends without an answer, and its caller reads on. Without an event id it cannot. */
+  #cut(error: BridgeError): void {
+    this.#prime()
+    if (this.#lastEventId === undefined) this.#fail(error)
+    else this.#stream.end()
+  }
+
+  #endStream(answer: RawJson, eventId?: string): void {
+    this.#stream.message(answer, eventId)
+    this.#stream.end()
+  }
+
+  /** @param waitMs 0 begins now */
+  #beginAfter(waitMs: number): void {
+    this.#cancelTimer()
+    const begin = (): void =>
+      guarded(this.#open.response, () => {
+        if (this.#isGone || this.#stream.hasBegun) return
+        if (!this.#prime() && this.#plan.events !== 'primed') this.#stream.comment()
+      })
+    if (waitMs === 0) begin()
+    else this.#cancelTimer = this.#system.after(waitMs, begin)
+  }
+
+  /** Begins a resumable stream. @returns whether it is one */
+  #prime(): boolean {
+    const eventId = this.#plan.events === 'primed' ? this.#eventId(0) : undefined
+    if (eventId === undefined) return false
+    if (!this.#stream.hasBegun) this.#stream.prime(eventId)
+    return true
+  }
+
+  #eventId(number: number | undefined): string | undefined {
+    const { events } = this.#plan
+    const id = this.#exchange?.id
+    if (number === undefined || id === undefined || (events !== 'numbered' && events !== 'primed'))
+      return undefined
+    this.#lastEventId = `${id}_${number}`
+    return this.#lastEventId
+  }
+
+  get #isGone(): boolean {
+    return this.#open.hasEnded || this.#open.response.destroyed
+  }
+
+  #leave(): void {
+    this.#cancelTimer()
+    if (this.#hasEnded) return
+    // A revoked login cannot come back.
+    if (this.#plan.outlives && !this.#open.hasEnded) this.#exchange?.detach()
+    else this.#exchange?.cancel()
+  }
+}
+
+const CLOSE = Buffer.from('}')
