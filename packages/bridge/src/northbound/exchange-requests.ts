@@ -47,7 +47,12 @@ export class ExchangeRequests {
   }
 
   /** Answers a request by an exchange with this server. */
-  answer(context: MessageContext, message: RpcRequest, { era, name }: MessageFacts, serverName: string): void {
+  answer(
+    context: MessageContext,
+    message: RpcRequest,
+    { era, name }: MessageFacts,
+    serverName: string,
+  ): void {
     const { open, reply, at, request } = context
     const { headers } = request
     const { id, method } = message

@@ -51,7 +51,10 @@ export class McpSessions {
   }
 
   /** The session of a request; `undefined` without one. @returns the error if it is unknown */
-  find({ 'mcp-session-id': header }: IncomingHttpHeaders, owner: Owner): ExchangeSession | BridgeError | undefined {
+  find(
+    { 'mcp-session-id': header }: IncomingHttpHeaders,
+    owner: Owner,
+  ): ExchangeSession | BridgeError | undefined {
     if (header === undefined || header === '') return undefined
     return this.#read(String(header), owner) ?? new BridgeError('session_unknown')
   }

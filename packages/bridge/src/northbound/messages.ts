@@ -152,7 +152,11 @@ function hasSession({ view, request: { headers } }: NoteContext): boolean {
 }
 
 /** Whether a call needs only its arguments and its result: most calls. */
-function isShort({ request: { headers } }: NoteContext, { rawMeta }: CallParams, { era }: MessageFacts): boolean {
+function isShort(
+  { request: { headers } }: NoteContext,
+  { rawMeta }: CallParams,
+  { era }: MessageFacts,
+): boolean {
   if (era === '2026' || headers['mcp-session-id']) return false
   return rawMeta === undefined || pickMembers(rawMeta, ['progressToken'])?.[0] === undefined
 }

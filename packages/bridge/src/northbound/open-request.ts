@@ -73,8 +73,7 @@ export class OpenRequest implements OpenItem {
    * @returns the refusal, if any
    */
   stand(): Denied | undefined {
-    if (!this.#load.stand())
-      return this.#loads.refused(this.caller, denyFor('too_many_requests', RETRY_MS))
+    if (!this.#load.stand()) return this.#loads.refused(this.caller, denyFor('too_many_requests', RETRY_MS))
     this.#isStanding = true
     return undefined
   }

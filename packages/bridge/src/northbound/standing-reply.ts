@@ -53,7 +53,8 @@ export class StandingReply implements ExchangeReader {
 
   #end(end: ExchangeEnd): void {
     const error = end.kind === 'answered' ? statusError(end.status) : end.error
-    if (error !== undefined && !this.#stream.hasBegun) return sendCallRefusal(this.#open.response, NULL_ID, error)
+    if (error !== undefined && !this.#stream.hasBegun)
+      return sendCallRefusal(this.#open.response, NULL_ID, error)
     this.#stream.begin()
     if (end.kind === 'answered' && end.message !== undefined) {
       this.#open.response.once('finish', () => this.#exchange?.done())

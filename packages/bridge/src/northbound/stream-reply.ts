@@ -92,6 +92,7 @@ export class StreamReply implements ExchangeReader {
   }
 
   #end(end: ExchangeEnd): void {
+    if (end.kind !== 'cut') this.#open.response.once('finish', () => this.#exchange?.done())
     switch (end.kind) {
       case 'answered':
         return this.#answer(end.status, end.message, end.number)
@@ -108,7 +109,6 @@ export class StreamReply implements ExchangeReader {
     const { id, edit, answered } = this.#plan
     const answer = message === undefined || edit === undefined ? message : edit(message)
     if (answer === undefined) return this.#fail(new BridgeError('result_invalid'))
-    if (this.#plan.outlives) this.#open.response.once('finish', () => this.#exchange?.done())
     if (this.#stream.hasBegun) return this.#endStream(answer, this.#eventId(number))
     answered?.(status, answer)
     this.#reply.whole(id, answer, status)
