@@ -82,6 +82,7 @@ function keyOf(event: SampledEvent): string {
     case 'server-output-ignored':
     case 'server-failed':
     case 'server-exited':
+    case 'server-instance-failed':
     case 'server-stderr':
       return `${event.type} ${event.name}`
     default:

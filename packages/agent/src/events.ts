@@ -95,6 +95,8 @@ export type ServerEvent =
   | ({ readonly type: 'server-failed'; readonly retryInMs?: number } & ServerEnd)
   /** A server ended after it had been ready. */
   | ({ readonly type: 'server-exited'; readonly retryInMs: number } & ServerEnd)
+  /** A further process of a server could not be started, or ended. The first one keeps running. */
+  | ({ readonly type: 'server-instance-failed' } & ServerEnd)
   /** A line of a server's standard error. */
   | { readonly type: 'server-stderr'; readonly name: string; readonly text: string }
 

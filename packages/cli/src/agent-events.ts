@@ -36,6 +36,8 @@ export function describeEvent(event: AgentEvent, verbose: boolean): string | und
       return `${event.name}: failed: ${withRetry(event)}${quoted(event.stderr)}`
     case 'server-exited':
       return `${event.name}: ended: ${withRetry(event)}${quoted(event.stderr)}`
+    case 'server-instance-failed':
+      return `${event.name}: a further process failed: ${event.reason}${quoted(event.stderr)}`
     case 'enrolment-waiting':
       return approvalText(event)
     case 'enrolled':

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import { limits, nameSchema } from '@bridgekeeper/protocol'
+import { ERAS, type Era, limits, nameSchema } from '@bridgekeeper/protocol'
 import type { Node } from 'jsonc-parser'
 import { isProgram, splitCommandLine } from './command-line.ts'
 import { ConfigError } from './config-error.ts'
@@ -24,6 +24,8 @@ export interface StdioEntry {
   readonly startLimit?: EntryStartLimit
   /** Further variables that the server inherits from the agent; `XDG_*` matches all with that prefix. */
   readonly inheritEnv?: readonly string[]
+  /** The only era of MCP to speak with it. */
+  readonly era?: Era
 }
 
 /**
@@ -101,6 +103,7 @@ function readUsable(name: string, node: Node, context: EntryContext): ServerEntr
     const program = fillMember(word, 'command')
     return isProgram(program, ownEnv.PATH ?? context.env.PATH, folder ?? context.folder)
   })
+  const era = reader.era()
   const inheritEnv = [...context.inheritEnv, ...inheritedBy(name, reader.member('inheritEnv'), document)]
   return {
     kind: 'stdio',
@@ -115,6 +118,7 @@ function readUsable(name: string, node: Node, context: EntryContext): ServerEntr
     secrets: [...secrets, ...Object.values(ownEnv)],
     ...(startLimit !== undefined && { startLimit }),
     ...(inheritEnv.length > 0 && { inheritEnv }),
+    ...(era !== undefined && { era }),
   }
 }
 
@@ -179,6 +183,17 @@ class EntryReader {
         throw invalid(this.#name, 'env: a variable name must not be empty, or contain "=" or a NUL character')
       return [[member.name, text] as const]
     })
+  }
+
+  /** Reads `era`, also as a number. */
+  era(): Era | undefined {
+    const node = this.member('era')
+    if (node === undefined) return undefined
+    const text = this.#document.scalar(node)
+    const era = ERAS.find((known) => known === text)
+    if (era === undefined)
+      throw invalid(this.#name, `era: must be ${ERAS.map((known) => `"${known}"`).join(' or ')}`)
+    return era
   }
 
   /** Reads trimmed text; `undefined` if it is missing, null or empty. */

@@ -1,100 +1,141 @@
-import { decodeUp, encode, isObject, parseJson, toJson } from '@bridgekeeper/protocol'
+import { type ClientTrait, type Era, isObject, parseJson, type RawJson, toJson } from '@bridgekeeper/protocol'
+import { CLIENT_INFO, ENVELOPE_VERSION, withEnvelope } from './envelope.ts'
+import { type Introduction, readDiscovery, readIntroduction } from './introduction.ts'
 import { parseResult, type RawOutcome } from './raw-calls.ts'
 import type { StdioTransport } from './stdio-transport.ts'
 
-/**
- * Supported revisions of MCP for local servers, newest first. The bridge uses only what they have in common.
- */
+/** Supported revisions of MCP with a handshake, newest first. */
 export const PROTOCOL_VERSIONS = ['2025-11-25', '2025-06-18', '2025-03-26', '2024-11-05'] as const
 export type ServerProtocolVersion = (typeof PROTOCOL_VERSIONS)[number]
 /** For servers that refuse newer ones. */
 export const OLDEST_VERSION: ServerProtocolVersion = '2024-11-05'
 
-/** A server's introduction. */
-export interface Introduction {
-  readonly serverInfo: { readonly name: string; readonly version: string }
-  readonly instructions?: string
-  readonly hasTools: boolean
+/** How to approach a server. */
+export interface Opening {
+  /** Eras to try. With both, the 2026 era comes second, and only after a refusal that suggests it. */
+  readonly eras: readonly Era[]
+  /** Version that `initialize` offers. */
+  readonly version: ServerProtocolVersion
+  /** Capabilities that `initialize` declares. */
+  readonly traits: readonly ClientTrait[]
 }
 
 export type Handshake =
-  | { readonly ok: true; readonly introduction: Introduction }
+  | {
+      readonly ok: true
+      readonly era: Era
+      /** Revision that the server speaks. */
+      readonly version: string
+      readonly introduction: Introduction
+      /** Its result of `initialize` or `server/discover`. */
+      readonly raw: RawJson
+    }
   /** `answered` tells a refusal from a hangup or silence. */
   | { readonly ok: false; readonly reason: string; readonly answered: boolean }
 
-const CLIENT_INFO = { name: 'bridgekeeper', version: '0.1.0' }
+/** JSON-RPC codes with which a server that knows no `initialize` refuses it: unsupported version, unknown method. */
+const SUGGEST_2026: readonly unknown[] = [-32_022, -32_601]
 
-/**
- * Initializes a server. If it refuses the version, tries once more with the newest version that it names, or
- * with the oldest supported one.
- */
-export async function shakeHands(
-  transport: StdioTransport,
-  version: ServerProtocolVersion,
-): Promise<Handshake> {
-  const first = await initialize(transport, version)
-  if (first.kind !== 'rpc-error') return concluded(transport, first)
-  const older = olderVersion(first.rpcError, version)
-  if (older === undefined) return concluded(transport, first)
-  const second = await initialize(transport, older)
-  return concluded(transport, second.kind === 'result' ? second : first)
+/** Capabilities of a client (MCP 2025-11-25, lifecycle) by trait. */
+const CAPABILITIES: Readonly<Record<ClientTrait, readonly [name: string, value: object]>> = {
+  sampling: ['sampling', {}],
+  'elicitation-form': ['elicitation', { form: {} }],
+  'elicitation-url': ['elicitation', { url: {} }],
+  roots: ['roots', { listChanged: false }],
+  tasks: ['tasks', { list: {}, cancel: {} }],
 }
 
-function initialize(transport: StdioTransport, protocolVersion: string): Promise<RawOutcome> {
-  const params = { protocolVersion, capabilities: {}, clientInfo: CLIENT_INFO }
+/**
+ * Begins to speak with a server. If it refuses the version of `initialize`, tries once more with the newest
+ * version that it names, or with the oldest supported one.
+ */
+export async function shakeHands(transport: StdioTransport, opening: Opening): Promise<Handshake> {
+  if (!opening.eras.includes('2025')) return discover(transport)
+  const first = await initialize(transport, opening, opening.version)
+  if (first.kind !== 'rpc-error') return initialized(transport, first, opening.version)
+  const { named, suggests2026 } = readRefusal(first.rpcError, opening.version)
+  if (suggests2026 && opening.eras.includes('2026')) {
+    const discovery = await discover(transport)
+    if (discovery.ok) return discovery
+  }
+  const older = named ?? (opening.version === OLDEST_VERSION ? undefined : OLDEST_VERSION)
+  if (older === undefined) return initialized(transport, first, opening.version)
+  const second = await initialize(transport, opening, older)
+  return initialized(transport, second.kind === 'result' ? second : first, older)
+}
+
+function initialize(
+  transport: StdioTransport,
+  { traits }: Opening,
+  protocolVersion: string,
+): Promise<RawOutcome> {
+  const params = { protocolVersion, capabilities: capabilitiesOf(traits), clientInfo: CLIENT_INFO }
   return transport.call('initialize', toJson(params), new AbortController().signal)
 }
 
-function concluded(transport: StdioTransport, outcome: RawOutcome): Handshake {
-  if (outcome.kind !== 'result') return refusal(outcome)
+function capabilitiesOf(traits: readonly ClientTrait[]): Record<string, object> {
+  const capabilities: Record<string, object> = {}
+  for (const trait of traits) {
+    const [name, value] = CAPABILITIES[trait]
+    capabilities[name] = { ...capabilities[name], ...value }
+  }
+  if (!traits.includes('tasks')) return capabilities
+  const requests = {
+    ...(traits.includes('sampling') && { sampling: { createMessage: {} } }),
+    ...('elicitation' in capabilities && { elicitation: { create: {} } }),
+  }
+  return { ...capabilities, tasks: { ...capabilities.tasks, requests } }
+}
+
+function initialized(transport: StdioTransport, outcome: RawOutcome, offered: string): Handshake {
+  if (outcome.kind !== 'result') return refusal(outcome, 'initialize')
   const result = parseResult(outcome.result)
   if (result === undefined)
     return { ok: false, answered: true, reason: 'its answer to initialize cannot be read' }
   transport.notify('notifications/initialized')
-  return { ok: true, introduction: introduction(result) }
+  const { protocolVersion } = result
+  const version = typeof protocolVersion === 'string' ? protocolVersion : offered
+  return { ok: true, era: '2025', version, introduction: readIntroduction(result), raw: outcome.result }
 }
 
-function refusal(outcome: RawOutcome): Handshake {
+/** Speaks with a server of the 2026 era (MCP 2026-07-28, discovery). */
+async function discover(transport: StdioTransport): Promise<Handshake> {
+  const outcome = await transport.call('server/discover', withEnvelope({}), new AbortController().signal)
+  if (outcome.kind !== 'result') return refusal(outcome, 'server/discover')
+  const result = parseResult(outcome.result)
+  const versions: readonly unknown[] = Array.isArray(result?.supportedVersions)
+    ? result.supportedVersions
+    : []
+  if (result === undefined || !versions.includes(ENVELOPE_VERSION))
+    return { ok: false, answered: true, reason: `it does not speak revision ${ENVELOPE_VERSION} of MCP` }
+  const introduction = readDiscovery(result)
+  return { ok: true, era: '2026', version: ENVELOPE_VERSION, introduction, raw: outcome.result }
+}
+
+function refusal(outcome: RawOutcome, method: string): Handshake {
   switch (outcome.kind) {
     case 'rpc-error':
-      return {
-        ok: false,
-        answered: true,
-        reason: `it refused to be initialized: ${outcome.message}`,
-      }
+      return { ok: false, answered: true, reason: `it refused to be initialized: ${outcome.message}` }
     case 'invalid':
       return { ok: false, answered: true, reason: `it refused to be initialized: ${outcome.detail}` }
     default:
-      return { ok: false, answered: false, reason: 'it did not answer initialize' }
+      return { ok: false, answered: false, reason: `it did not answer ${method}` }
   }
 }
 
-function introduction(result: Record<string, unknown>): Introduction {
-  const { serverInfo, instructions, capabilities } = result
-  return {
-    serverInfo: serverInfoOf(isObject(serverInfo) ? serverInfo : {}),
-    ...(typeof instructions === 'string' && { instructions }),
-    hasTools: isObject(capabilities) && isObject(capabilities.tools),
-  }
-}
-
-/** Reads the server's info and instructions, if the bridge's reader accepts them. */
-function serverInfoOf(info: Record<string, unknown>): Introduction['serverInfo'] {
-  const plain = { name: textOf(info.name), version: textOf(info.version) }
-  const whole = { ...info, ...plain }
-  const server = { state: 'ready' as const, name: 'any', serverInfo: whole, tools: [] }
-  return decodeUp(encode({ type: 'catalog', servers: [server] }), 'v2').ok ? whole : plain
-}
-
-function textOf(value: unknown): string {
-  return typeof value === 'string' ? value : ''
-}
-
-/** Reads the supported versions from a refusal (MCP 2025-11-25, lifecycle, error handling). */
-function olderVersion(rpcError: Buffer, refused: ServerProtocolVersion): ServerProtocolVersion | undefined {
+/**
+ * Reads a refusal of `initialize` (MCP 2025-11-25, lifecycle, error handling).
+ *
+ * @returns the newest other version that it names, and whether the server may be of the 2026 era
+ */
+function readRefusal(
+  rpcError: RawJson,
+  refused: ServerProtocolVersion,
+): { readonly named: ServerProtocolVersion | undefined; readonly suggests2026: boolean } {
   const error = parseJson(rpcError.toString('utf8'))?.value
-  const data = isObject(error) && isObject(error.data) ? error.data : {}
-  const supported: readonly unknown[] = Array.isArray(data.supported) ? data.supported : []
+  const { code, data } = isObject(error) ? error : {}
+  const supported: readonly unknown[] = isObject(data) && Array.isArray(data.supported) ? data.supported : []
   const named = PROTOCOL_VERSIONS.find((version) => version !== refused && supported.includes(version))
-  return named ?? (refused === OLDEST_VERSION ? undefined : OLDEST_VERSION)
+  const isHint = supported.includes(ENVELOPE_VERSION) || SUGGEST_2026.includes(code)
+  return { named, suggests2026: named === undefined && isHint }
 }

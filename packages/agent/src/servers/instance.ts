@@ -28,7 +28,10 @@ export interface Instance {
   readonly introduction: RawJson
   /** Resolves when the process has ended. */
   readonly ended: Promise<void>
-  /** Receives all messages of the server but its answers, and pings, which are answered already. */
+  /**
+   * Receives all messages of the server but its answers, and pings, which are answered already. Set it as soon
+   * as you have the instance: it then receives the messages so far.
+   */
   onMessage: (message: ServerMessage) => void
   /**
    * Sends a request under an id of its own. Never rejects. Aborting the signal sends `notifications/cancelled`.
@@ -43,6 +46,11 @@ export interface Instance {
   notify(method: string, params: RawJson | undefined): void
   /** Answers a request of the server. @param member `result` or `error`, with one JSON object */
   answer(id: RawJson, member: 'result' | 'error', value: RawJson): void
+  /**
+   * Keeps the process although it has no open request and no lease, such as for a subscription or a task.
+   * @returns ends that; may be called more than once
+   */
+  hold(): () => void
 }
 
 /** Starts instances of one local server, within the limits of the machine. */
@@ -51,6 +59,35 @@ export interface Instances {
   readonly eras: Readonly<Partial<Record<Era, boolean>>>
   /** The instance that everyone with this key shares; starts it if necessary. One start serves all who wait. */
   shared(key: InstanceKey): Promise<Instance | InstanceFault>
+  /**
+   * An instance of this key for a request during which the server may ask its caller. Waits in a queue for one
+   * that nobody else uses, while the server is known to ask or not known well enough.
+   * @param owner who is asked. An owner that has leases already gets the same instance, at once
+   */
+  lease(key: InstanceKey, owner: object, options: LeaseOptions): Promise<Lease | InstanceFault>
+  /** Who has leases of this instance, if it is only one. */
+  ownerOf(instance: Instance): object | undefined
+}
+
+export interface LeaseOptions {
+  /** Leaves the queue. */
+  readonly signal: AbortSignal
+  /** Used if it is free. Without it, the owner's last instance. */
+  readonly prefer?: Instance | undefined
+}
+
+/** The use of an instance by one owner. */
+export interface Lease {
+  readonly instance: Instance
+  /** Whether nobody else has a lease of the instance before this one ends. */
+  readonly isExclusive: boolean
+  /** Ends the use; may be called more than once. */
+  release(): void
+  /**
+   * Takes the instance out of the pool until its release, so that others need not wait for it. If too many are
+   * parked, the one that was parked first is ended.
+   */
+  park(): void
 }
 
 /** Why there is no such instance. */

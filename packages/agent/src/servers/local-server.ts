@@ -1,12 +1,4 @@
-import {
-  type CatalogServer,
-  type CatalogTool,
-  cleanText,
-  codes,
-  type ErrorCode,
-  type RawJson,
-  unreachable,
-} from '@bridgekeeper/protocol'
+import { type CatalogServer, type CatalogTool, cleanText, ERAS, unreachable } from '@bridgekeeper/protocol'
 import { backoffMs } from '../backoff.ts'
 import type { StdioEntry } from '../config/entry.ts'
 import type { ServerEvent } from '../events.ts'
@@ -14,13 +6,20 @@ import type { LocalCall, LocalOutcome } from '../local-tools.ts'
 import { pause, type System } from '../system.ts'
 import type { CatalogBudget } from './catalog-budget.ts'
 import { serverEnvironment } from './environment.ts'
-import { OLDEST_VERSION, PROTOCOL_VERSIONS, type ServerProtocolVersion } from './handshake.ts'
+import type { Opening } from './handshake.ts'
+import type { InstanceFault } from './instance.ts'
+import { InstanceStarter } from './instance-starter.ts'
+import { openings } from './openings.ts'
+import type { ProcessInstance } from './process-instance.ts'
+import type { RunDeps } from './process-run.ts'
 import type { Reaper } from './reaper.ts'
 import { hide } from './secrets.ts'
+import { ServerInstances } from './server-instances.ts'
 import { type LifeEnd, live, type Ready } from './server-life.ts'
 import type { Processes, ProcessSpec, StopTimes } from './server-process.ts'
 import type { StartGate } from './start-gate.ts'
 import { mayNeedInstall, startLimitMs } from './start-limit.ts'
+import { failure, localOutcome, toolCallParams } from './tool-call.ts'
 import { repairedTools, type ToolList } from './tools.ts'
 
 type ServerState =
@@ -45,8 +44,6 @@ export interface ServerDeps {
 }
 
 const HEALTHY_MS = 60_000
-const META = Buffer.from(',"_meta":')
-const CLOSE = Buffer.from('}')
 const MISSING_RETRY_MS = 30_000
 /** Limit of tool names in one event. */
 const SHOWN_TOOLS = 8
@@ -60,31 +57,51 @@ export interface SharedParts {
 /** Times at which an unfinished start is reported. */
 const STILL_STARTING_MS = [10_000, 30_000, 60_000, 120_000, 240_000, 480_000] as const
 
-/** A local server, kept running from `start` to `stop`. It restarts if its process exits. */
+/**
+ * A local server, kept running from `start` to `stop`. Its first process gives the catalog entry and is restarted
+ * if it exits; others depend on it.
+ */
 export class LocalServer {
   readonly name: string
+  readonly instances: ServerInstances
   readonly #secrets: readonly string[]
   readonly #spec: ProcessSpec
   readonly #deps: ServerDeps
-  readonly #stopping = new AbortController()
-  #state: ServerState = { state: 'starting' }
-  #running: Promise<void> = Promise.resolve()
-  #version: ServerProtocolVersion = PROTOCOL_VERSIONS[0]
-
+  readonly #runDeps: RunDeps
   readonly #shared: SharedParts
   readonly #mayInstall: boolean
-  readonly #startMs: number
+  readonly #openings: readonly [Opening, ...Opening[]]
+  readonly #stopping = new AbortController()
+  readonly #started = Promise.withResolvers<void>()
+  #state: ServerState = { state: 'starting' }
+  #running: Promise<void> = Promise.resolve()
+  /** Starts that the server left without an answer. */
+  #unanswered = 0
 
   constructor(entry: StdioEntry, deps: ServerDeps, shared: SharedParts) {
-    this.name = entry.name
+    const { name, command, args, cwd, era } = entry
+    const { env, secrets } = serverEnvironment(deps.agentEnv, entry, process.platform)
+    this.name = name
     this.#deps = deps
     this.#shared = shared
     this.#mayInstall = mayNeedInstall(entry)
-    this.#startMs = startLimitMs(entry, deps.startMs)
-    const { command, args, cwd } = entry
-    const { env, secrets } = serverEnvironment(deps.agentEnv, entry, process.platform)
     this.#secrets = [...entry.secrets, ...secrets]
     this.#spec = { command, args, env, ...(cwd !== undefined && { cwd }) }
+    this.#openings = openings(era)
+    this.#runDeps = {
+      ...deps,
+      startMs: startLimitMs(entry, deps.startMs),
+      secrets: this.#secrets,
+      onStderrLine: (text) => deps.onEvent({ type: 'server-stderr', name, text }),
+      onIgnored: (reason, text) => deps.onEvent({ type: 'server-output-ignored', name, reason, text }),
+    }
+    this.instances = new ServerInstances({
+      ...{ system: deps.system, era, onEras: () => deps.onChange(), first: () => this.#first() },
+      starter: new InstanceStarter({
+        ...this.#runDeps,
+        ...{ name, spec: this.#spec, gate: shared.gate, mayInstall: this.#mayInstall, onEvent: deps.onEvent },
+      }),
+    })
   }
 
   start(): void {
@@ -94,7 +111,7 @@ export class LocalServer {
   /** Stops the server. Resolves when its process group has ended. */
   async stop(): Promise<void> {
     this.#stopping.abort()
-    await this.#running
+    await Promise.all([this.#running, this.instances.stop()])
   }
 
   catalogEntry(): CatalogServer {
@@ -104,7 +121,7 @@ export class LocalServer {
       case 'starting':
         return { state: 'starting', name }
       case 'ready':
-        return readyEntry(name, state)
+        return this.#entry(state)
       case 'unlisted':
       case 'failed':
         return { state: 'failed', name, reason: cleanText(state.reason) }
@@ -121,28 +138,17 @@ export class LocalServer {
     if (state.state !== 'ready') {
       return failure('server_unavailable', 'reason' in state ? state.reason : `It is ${state.state}.`)
     }
-    const outcome = await state.transport.call('tools/call', toolCallParams(call), call.signal)
-    switch (outcome.kind) {
-      case 'result':
-        return { ok: true, result: outcome.result }
-      case 'rpc-error':
-        return {
-          ok: false,
-          code: 'tool_failed',
-          error: cleanText(outcome.message),
-          rpcError: outcome.rpcError,
-        }
-      case 'invalid':
-        return failure(outcome.code, `It was dropped, because ${outcome.detail}.`)
-      case 'cancelled':
-        return failure('call_cancelled')
-      case 'ended':
-        return failure('server_exited')
-      case 'full':
-        return failure('too_many_calls', 'The local server does not read its pending requests.')
-      default:
-        return unreachable(outcome)
-    }
+    const { instance } = state
+    const params = toolCallParams(call, instance.key.era)
+    return localOutcome(await instance.request('tools/call', params, call.signal))
+  }
+
+  /** The first process, once its start has succeeded or failed. */
+  async #first(): Promise<ProcessInstance | InstanceFault> {
+    await this.#started.promise
+    const state = this.#state
+    if (state.state === 'ready') return state.instance
+    return { fault: 'unavailable', reason: 'reason' in state ? state.reason : `It is ${state.state}.` }
   }
 
   async #keepRunning(): Promise<void> {
@@ -154,8 +160,7 @@ export class LocalServer {
       const end = signal.aborted ? undefined : await this.#live(leaveGate)
       leaveGate()
       if (end === undefined || signal.aborted) break
-      // Some servers exit when they are offered an unknown version, so the next start offers another.
-      if (!end.answered && !end.missing) this.#version = otherVersion(this.#version)
+      if (!end.answered && !end.missing) this.#unanswered++
       if (end.readyForMs !== undefined && end.readyForMs >= HEALTHY_MS) attempt = 0
       const retryInMs = end.missing ? MISSING_RETRY_MS : backoffMs(attempt, system.random)
       attempt++
@@ -172,23 +177,24 @@ export class LocalServer {
     const stopReports = this.#reportStart()
     const end = await live(
       this.#spec,
+      this.#openings[this.#unanswered % this.#openings.length] ?? this.#openings[0],
       this.#stopping.signal,
       {
         onReady: (ready) => {
           stopReports()
           leaveGate()
+          this.instances.begin(ready.instance)
           if (!this.#list(ready)) return
           const { tools, leftOut } = ready.list
           onEvent({ type: 'server-ready', name, tools: tools.length, skippedTools: leftOut.length })
           this.#reportOdd(ready.list)
         },
         onTools: (list) => this.#replaceTools(list),
-        onStderrLine: (text) => onEvent({ type: 'server-stderr', name, text }),
-        onIgnored: (reason, text) => onEvent({ type: 'server-output-ignored', name, reason, text }),
       },
-      { ...this.#deps, startMs: this.#startMs, secrets: this.#secrets, version: this.#version },
+      this.#runDeps,
     )
     stopReports()
+    this.instances.reset()
     return end
   }
 
@@ -198,7 +204,7 @@ export class LocalServer {
     const report = (forMs: number) =>
       onEvent({
         type: 'server-starting',
-        ...{ name: this.name, forMs, limitMs: this.#startMs, mayInstall: this.#mayInstall },
+        ...{ name: this.name, forMs, limitMs: this.#runDeps.startMs, mayInstall: this.#mayInstall },
       })
     report(0)
     const cancels = STILL_STARTING_MS.map((atMs) => system.schedule(atMs, () => report(atMs)))
@@ -233,7 +239,7 @@ export class LocalServer {
   /** Adds the server to the catalog. @returns `false`, after an event, if the catalog has no room */
   #list(ready: Ready): boolean {
     const { name } = this
-    const reason = this.#shared.budget.take(readyEntry(name, ready))
+    const reason = this.#shared.budget.take(this.#entry(ready))
     if (reason === undefined) {
       this.#setState({ state: 'ready', ...ready })
       return true
@@ -252,37 +258,23 @@ export class LocalServer {
 
   #setState(state: ServerState): void {
     this.#state = state
+    this.#started.resolve()
     this.#deps.onChange()
   }
-}
 
-function readyEntry(
-  name: string,
-  { introduction: { serverInfo, instructions }, list }: Ready,
-): Extract<CatalogServer, { state: 'ready' }> {
-  return {
-    ...{ state: 'ready', name, serverInfo },
-    ...(instructions !== undefined && { instructions }),
-    tools: [...list.tools],
+  #entry({ introduction, list }: Ready): Extract<CatalogServer, { state: 'ready' }> {
+    const { serverInfo, instructions, capabilities } = introduction
+    return {
+      ...{ state: 'ready', name: this.name, serverInfo },
+      ...(instructions !== undefined && { instructions }),
+      capabilities,
+      eras: ERAS.filter((era) => this.instances.eras[era] === true),
+      tools: [...list.tools],
+    }
   }
 }
 
 /** Compares hashes, since some servers announce a change after every start although nothing changed. */
 function sameTools(one: readonly CatalogTool[], other: readonly CatalogTool[]): boolean {
   return one.length === other.length && one.every(({ hash }, at) => hash === other[at]?.hash)
-}
-
-function otherVersion(version: ServerProtocolVersion): ServerProtocolVersion {
-  return version === OLDEST_VERSION ? PROTOCOL_VERSIONS[0] : OLDEST_VERSION
-}
-
-function toolCallParams({ toolName, rawArgs, rawMeta }: LocalCall): RawJson {
-  const head = `{"name":${JSON.stringify(toolName)},"arguments":`
-  const meta = rawMeta === undefined ? [] : [META, rawMeta]
-  return Buffer.concat([Buffer.from(head), rawArgs, ...meta, CLOSE])
-}
-
-function failure(code: ErrorCode, detail?: string): LocalOutcome {
-  const { message } = codes[code]
-  return { ok: false, code, error: cleanText(detail === undefined ? message : `${message} ${detail}`) }
 }

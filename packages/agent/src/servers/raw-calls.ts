@@ -9,6 +9,7 @@ import {
   tooLarge,
   unreadable,
 } from './rpc-answer.ts'
+import { cancellationLine, requestLine } from './rpc-lines.ts'
 import type { ServerInput } from './server-input.ts'
 
 /** How a request to a local server ended. */
@@ -41,15 +42,21 @@ export class RawCalls {
    * Sends a request. If the signal aborts, the server gets a cancellation, and its answer is dropped.
    *
    * @param params one JSON object
+   * @param sent receives the request's id, before the server can answer
    */
-  start(method: string, params: RawJson, signal: AbortSignal): Promise<RawOutcome> {
+  start(
+    method: string,
+    params: RawJson | undefined,
+    signal: AbortSignal,
+    sent?: (id: number) => void,
+  ): Promise<RawOutcome> {
     if (signal.aborted) return Promise.resolve({ kind: 'cancelled' })
     if (this.#ended) return Promise.resolve({ kind: 'ended' })
     if (!this.#input.hasRoom) return Promise.resolve({ kind: 'full' })
     const id = ++this.#lastId
     return new Promise((resolve) => {
       const cancel = () => {
-        this.#input.write(cancellation(id))
+        this.#input.write(cancellationLine(id))
         this.#settle(id, { kind: 'cancelled' })
       }
       signal.addEventListener('abort', cancel, { once: true })
@@ -57,6 +64,7 @@ export class RawCalls {
         signal.removeEventListener('abort', cancel)
         resolve(outcome)
       })
+      sent?.(id)
       this.#input.write(requestLine(id, method, params))
     })
   }
@@ -114,26 +122,6 @@ export class RawCalls {
     this.#waiting.delete(id)
     settle?.(outcome)
   }
-}
-
-function requestLine(id: number, method: string, params: RawJson): Buffer {
-  const head = `{"jsonrpc":"2.0","id":${id},"method":${JSON.stringify(method)},"params":`
-  return Buffer.concat([Buffer.from(head), oneLine(params), Buffer.from('}\n')])
-}
-
-/**
- * Replaces line breaks by spaces: a line break would let the payload end the message and forge a second one.
- * Valid JSON has them only between tokens, where a space means the same.
- */
-function oneLine(json: RawJson): RawJson {
-  if (!json.includes(0x0a) && !json.includes(0x0d)) return json
-  return Buffer.from(json.map((byte) => (byte === 0x0a || byte === 0x0d ? 0x20 : byte)))
-}
-
-function cancellation(requestId: number): Buffer {
-  return Buffer.from(
-    `{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":${requestId},"reason":"The caller no longer waits."}}\n`,
-  )
 }
 
 /** Parses the members of a result. */

@@ -1,7 +1,9 @@
 /** Limit of requests and cancellations that a server has not read. */
 export const MAX_REQUEST_BYTES = 64 * 1_048_576
-/** Limit of unread answers to a server's own requests; a working server stays far below. */
+/** Limit of unread small answers to a server's own requests; a working server stays far below. */
 export const MAX_ANSWER_BYTES = 1_048_576
+/** A larger answer comes from a caller. A server cannot cause many of those, so they count as requests do. */
+const SMALL_ANSWER_BYTES = 65_536
 
 /** The standard input of a process. */
 export interface InputPipe {
@@ -45,6 +47,11 @@ export class ServerInput {
    * @returns whether the server reads its answers; if not, the line was dropped
    */
   answer(line: Buffer): boolean {
+    if (line.length > SMALL_ANSWER_BYTES) {
+      if (!this.hasRoom) return false
+      this.#pipe.write(line)
+      return true
+    }
     if (this.#answerBytes + line.length > MAX_ANSWER_BYTES) return false
     this.#answerBytes += line.length
     this.#pipe.write(line, () => {

@@ -2,6 +2,7 @@ import { type CatalogServer, cleanText, codes, isName, limits, unreachable } fro
 import type { ServerEntry } from '../config/entry.ts'
 import type { LocalCall, LocalOutcome, LocalTools } from '../local-tools.ts'
 import { CatalogBudget } from './catalog-budget.ts'
+import type { Instances } from './instance.ts'
 import { LocalServer, type ServerDeps } from './local-server.ts'
 import { StartGate } from './start-gate.ts'
 
@@ -9,6 +10,11 @@ import { StartGate } from './start-gate.ts'
 const CHANGE_MS = 50
 const HTTP_REASON =
   'It is reached over HTTP, which this version does not support; only servers with a "command" are started.'
+
+/** Why a name has no instances. `reason` is for a person. */
+export type InstancesFault =
+  | { readonly code: 'server_not_found' }
+  | { readonly code: 'server_unavailable'; readonly reason: string }
 
 /** All local servers of an agent. */
 export class ServerSet implements LocalTools {
@@ -72,6 +78,14 @@ export class ServerSet implements LocalTools {
       return { ok: false, code: 'server_unavailable', error }
     }
     return { ok: false, code: 'server_not_found', error: codes.server_not_found.message }
+  }
+
+  /** The instances of a server. @returns why there are none, for an entry that is not run or unknown */
+  instances(serverName: string): Instances | InstancesFault {
+    const server = this.#servers.get(serverName)
+    if (server !== undefined) return server.instances
+    const reason = this.#notRun.get(serverName)
+    return reason === undefined ? { code: 'server_not_found' } : { code: 'server_unavailable', reason }
   }
 
   #changed(): void {

@@ -1,11 +1,13 @@
 import { stripVTControlCharacters } from 'node:util'
-import { bytesAt, cleanText, limits, type RawJson, stringAt } from '@bridgekeeper/protocol'
+import { bytesAt, cleanText, limits, OPEN_BRACE, type RawJson, stringAt } from '@bridgekeeper/protocol'
 import type { System } from '../system.ts'
+import type { ServerMessage } from './instance.ts'
 import { LineSplitter, type LongLine } from './lines.ts'
 import { MessageReader } from './message-reader.ts'
 import { RawCalls, type RawOutcome } from './raw-calls.ts'
 import type { Reaper } from './reaper.ts'
 import { idNumber, type Members } from './rpc-answer.ts'
+import { answerLine, notificationLine } from './rpc-lines.ts'
 import { ServerInput } from './server-input.ts'
 import {
   type ProcessEnd,
@@ -24,7 +26,8 @@ export interface TransportDeps {
   readonly processes: Processes
   readonly stopTimes: StopTimes
   readonly onStderr: (chunk: Buffer) => void
-  readonly onNotification: (method: string) => void
+  /** Receives requests and notifications of the server, except pings, which are answered already. */
+  readonly onMessage: (message: ServerMessage) => void
   /** Hides secrets in a text that was cut. */
   readonly hideCut: (text: string) => string
   /** Receives standard output that is not a message; `text` is its beginning, up to its first JSON. */
@@ -34,6 +37,7 @@ export interface TransportDeps {
 /** Longest text of an ignored line that is shown. */
 const SHOWN_CHARS = 200
 const ID = /^(?:"|-?\d)/
+const EMPTY = Buffer.from('{}')
 /** Start of data in a log line. */
 const DATA = /(?:\{|\[\s*["{]).*$/s
 
@@ -117,13 +121,31 @@ export class StdioTransport {
    * Sends one request and keeps the answer as the server's bytes. Never rejects.
    *
    * @param params one JSON object
+   * @param sent receives the request's id, before the server can answer
    */
-  call(method: string, params: RawJson, signal: AbortSignal): Promise<RawOutcome> {
-    return this.#calls.start(method, params, signal)
+  call(
+    method: string,
+    params: RawJson | undefined,
+    signal: AbortSignal,
+    sent?: (id: number) => void,
+  ): Promise<RawOutcome> {
+    return this.#calls.start(method, params, signal, sent)
   }
 
-  notify(method: string): void {
-    this.#input.write(Buffer.from(`${JSON.stringify({ jsonrpc: '2.0', method })}\n`))
+  /** Sends a notification. It is lost if the server does not read. @param params one JSON object */
+  notify(method: string, params?: RawJson): void {
+    if (this.#input.hasRoom) this.#input.write(notificationLine(method, params))
+  }
+
+  /**
+   * Answers a request of the server; gives up a server that does not read its answers.
+   *
+   * @param id JSON of the request's id
+   * @param value one JSON object
+   */
+  answer(id: RawJson, member: 'result' | 'error', value: RawJson): void {
+    if (this.#input.answer(answerLine(id, member, value))) return
+    this.fail('it does not read the answers to its own requests')
   }
 
   #receive(chunk: Buffer): void {
@@ -135,23 +157,13 @@ export class StdioTransport {
     if (this.#calls.take(message, members)) return true
     const method = stringAt(message, members.get('method'))
     if (method === undefined) return false
-    const id = bytesAt(message, members.get('id'))?.toString('utf8')
-    if (id === undefined || id === 'null') {
-      this.#deps.onNotification(method)
-      return true
-    }
+    const id = idOf(message, members)
     // A server that logs what it receives shows our own requests.
     const isEcho = amongNoise && this.#calls.isWaiting(idNumber(message, members.get('id')))
-    if (isEcho || !ID.test(id)) return false
-    this.#answer(id, method)
+    if (isEcho || id === 'invalid') return false
+    if (id !== undefined && method === 'ping') this.answer(id, 'result', EMPTY)
+    else this.#deps.onMessage({ method, id, params: paramsOf(message, members), raw: message })
     return true
-  }
-
-  /** Answers a request of the server. Supports only `ping`. */
-  #answer(id: string, method: string): void {
-    const outcome = method === 'ping' ? '"result":{}' : '"error":{"code":-32601,"message":"Method not found"}'
-    const line = Buffer.from(`{"jsonrpc":"2.0","id":${id},${outcome}}\n`)
-    if (!this.#input.answer(line)) this.fail('it does not read the answers to its own requests')
   }
 
   #takeLong(line: LongLine): void {
@@ -168,4 +180,17 @@ export class StdioTransport {
     const shown = cleanText(head.replace(DATA, '{…')).trim().slice(0, SHOWN_CHARS)
     this.#deps.onIgnored(`a line of its standard output was ignored, because ${reason}`, shown)
   }
+}
+
+/** JSON of a request's id; `undefined` for a notification. */
+function idOf(message: Buffer, members: Members): RawJson | undefined | 'invalid' {
+  const id = bytesAt(message, members.get('id'))
+  const text = id?.toString('utf8')
+  if (text === undefined || text === 'null') return undefined
+  return ID.test(text) ? id : 'invalid'
+}
+
+function paramsOf(message: Buffer, members: Members): RawJson | undefined {
+  const params = bytesAt(message, members.get('params'))
+  return params?.[0] === OPEN_BRACE ? params : undefined
 }

@@ -9,10 +9,8 @@ import {
   limits,
   nameSchema,
   parseJson,
-  type RawJson,
   strictDefinition,
   type ToolDefinition,
-  toJson,
   toolDefinitionSchema,
 } from '@bridgekeeper/protocol'
 import { parseResult, type RawOutcome } from './raw-calls.ts'
@@ -42,14 +40,16 @@ const TOKENS = /"(?:[^"\\]|\\.)*"|-?\bInfinity\b|\bNaN\b/g
  * Lists a server's tools, each definition as the server wrote it. Leaves out tools that cannot be called,
  * each with a reason. A cursor that is empty, not a string or repeated ends the list. Never rejects.
  */
-export async function listTools(call: (params: RawJson) => Promise<RawOutcome>): Promise<ToolList> {
+export async function listTools(
+  call: (params: { readonly cursor?: string }) => Promise<RawOutcome>,
+): Promise<ToolList> {
   const tools = new Map<string, CatalogTool>()
   const leftOut: OddTool[] = []
   const cursors = new Set<string>()
   let listBytes = 0
   let params: { readonly cursor?: string } = {}
   for (let page = 0; page < MAX_PAGES; page++) {
-    const outcome = await call(toJson(params))
+    const outcome = await call(params)
     listBytes += resultBytes(outcome)
     if (listBytes > MAX_LIST_BYTES) {
       return { ok: false, reason: `its list of tools has more than ${MAX_LIST_BYTES} bytes` }

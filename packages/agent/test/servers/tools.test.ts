@@ -10,7 +10,7 @@ const result = (value: object): RawOutcome => ({ kind: 'result', result: Buffer.
 async function listed(pages: readonly (object | RawOutcome)[]) {
   const asked: string[] = []
   const list = await listTools(async (params) => {
-    asked.push(String(params))
+    asked.push(JSON.stringify(params))
     const page = pages[asked.length - 1] ?? {}
     return 'kind' in page ? (page as RawOutcome) : result(page)
   })

@@ -1,0 +1,33 @@
+import { objectMembers, type RawJson, toJson } from '@bridgekeeper/protocol'
+
+/** The revision of the 2026 era that the agent speaks. */
+export const ENVELOPE_VERSION = '2026-07-28'
+export const CLIENT_INFO = { name: 'bridgekeeper', version: '0.1.0' }
+export const SERVER_INFO_KEY = 'io.modelcontextprotocol/serverInfo'
+
+/** What a client of the 2026 era says about itself in `_meta` of each request (MCP 2026-07-28, basic protocol). */
+const ENVELOPE = {
+  'io.modelcontextprotocol/protocolVersion': ENVELOPE_VERSION,
+  'io.modelcontextprotocol/clientInfo': CLIENT_INFO,
+  'io.modelcontextprotocol/clientCapabilities': {},
+}
+const ENVELOPE_MEMBERS = toJson(ENVELOPE).subarray(1, -1)
+
+/**
+ * `_meta` of a request that the agent itself sends to a server of the 2026 era. It declares no capabilities.
+ *
+ * @param rawMeta further members: one JSON object
+ */
+export function envelopeMeta(rawMeta?: RawJson): RawJson {
+  const parts: Buffer[] = [Buffer.from('{'), ENVELOPE_MEMBERS]
+  for (const [name, [start, end]] of (rawMeta && objectMembers(rawMeta)) ?? []) {
+    if (Object.hasOwn(ENVELOPE, name)) continue
+    parts.push(Buffer.from(`,${JSON.stringify(name)}:`), (rawMeta as RawJson).subarray(start, end))
+  }
+  return Buffer.concat([...parts, Buffer.from('}')])
+}
+
+/** Parameters of a request that the agent itself sends to a server of the 2026 era. */
+export function withEnvelope(params: object): RawJson {
+  return toJson({ ...params, _meta: ENVELOPE })
+}

@@ -1,0 +1,42 @@
+import { cleanText, codes, type Era, type ErrorCode, type RawJson, unreachable } from '@bridgekeeper/protocol'
+import type { LocalCall, LocalOutcome } from '../local-tools.ts'
+import { envelopeMeta } from './envelope.ts'
+import type { RawOutcome } from './raw-calls.ts'
+
+const META = Buffer.from(',"_meta":')
+const CLOSE = Buffer.from('}')
+
+/** Parameters of `tools/call`. */
+export function toolCallParams({ toolName, rawArgs, rawMeta }: LocalCall, era: Era): RawJson {
+  const head = `{"name":${JSON.stringify(toolName)},"arguments":`
+  const rawMetaSent = era === '2026' ? envelopeMeta(rawMeta) : rawMeta
+  const meta = rawMetaSent === undefined ? [] : [META, rawMetaSent]
+  return Buffer.concat([Buffer.from(head), rawArgs, ...meta, CLOSE])
+}
+
+/** Tells the bridge how a call ended. */
+export function localOutcome(outcome: RawOutcome): LocalOutcome {
+  switch (outcome.kind) {
+    case 'result':
+      return { ok: true, result: outcome.result }
+    case 'rpc-error': {
+      const { message, rpcError } = outcome
+      return { ok: false, code: 'tool_failed', error: cleanText(message), rpcError }
+    }
+    case 'invalid':
+      return failure(outcome.code, `It was dropped, because ${outcome.detail}.`)
+    case 'cancelled':
+      return failure('call_cancelled')
+    case 'ended':
+      return failure('server_exited')
+    case 'full':
+      return failure('too_many_calls', 'The local server does not read its pending requests.')
+    default:
+      return unreachable(outcome)
+  }
+}
+
+export function failure(code: ErrorCode, detail?: string): LocalOutcome {
+  const { message } = codes[code]
+  return { ok: false, code, error: cleanText(detail === undefined ? message : `${message} ${detail}`) }
+}
