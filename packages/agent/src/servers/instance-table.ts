@@ -42,6 +42,10 @@ export class InstanceTable {
     )
   }
 
+  has(instance: ProcessInstance): boolean {
+    return this.#running.has(instance)
+  }
+
   /** The starts of a key that have not ended yet. */
   startsOf(key: InstanceKey): readonly Promise<ProcessInstance | InstanceFault>[] {
     return [...(this.#starting.get(keyText(key)) ?? [])]

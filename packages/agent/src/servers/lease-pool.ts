@@ -108,8 +108,8 @@ export class LeasePool {
   }
 
   #choose({ owner, prefer }: Waiter): ProcessInstance | undefined {
-    const own = [...this.#uses].find(([, { isExclusive, owners }]) => isExclusive && owners.has(owner))
-    if (own !== undefined) return own[0]
+    for (const [instance, { isExclusive, owners }] of this.#uses)
+      if (isExclusive && owners.has(owner) && this.#table.has(instance)) return instance
     const usable = this.#table
       .of(this.#key)
       .filter((instance) => (this.#isQuiet ? !this.isTaken(instance) : !this.#uses.has(instance)))

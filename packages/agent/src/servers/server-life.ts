@@ -53,6 +53,7 @@ export async function live(
   if (prepared.ok) {
     const { handshake, list } = prepared
     handlers.onReady({ instance: run.ready(handshake), introduction: handshake.introduction, list })
+    if (handshake.era === '2026') listen(run, signal)
     changes.follow(
       coalesce(async () => {
         const tools = await listWithin(run, handshake, startMs, deps)
@@ -64,6 +65,12 @@ export async function live(
   const end = await run.ended
   const readyForMs = readySinceMs === undefined ? undefined : system.monotonicMs() - readySinceMs
   return { ...end, readyForMs }
+}
+
+/** Subscribes to changes of the tools: a server of the 2026 era announces none otherwise. */
+function listen({ transport }: ProcessRun, signal: AbortSignal): void {
+  const params = withEnvelope({ notifications: { toolsListChanged: true } })
+  void transport.call('subscriptions/listen', params, signal)
 }
 
 /** Announcements of a changed list. One that arrives before the first list was read is handled after it. */

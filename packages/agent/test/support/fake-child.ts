@@ -1,6 +1,7 @@
 import type { ChildProcessWithoutNullStreams } from 'node:child_process'
 import { EventEmitter } from 'node:events'
 import { PassThrough } from 'node:stream'
+import type { Era } from '@bridgekeeper/protocol'
 import type { ServerEntry } from '../../src/config/entry.ts'
 import type { ServerEvent } from '../../src/events.ts'
 import type { Reaper } from '../../src/servers/reaper.ts'
@@ -31,6 +32,8 @@ export class FakeChild extends EventEmitter {
   endsAt: string | undefined = 'SIGTERM'
   speaks = true
   hasTools = true
+  /** Eras of MCP that it speaks, if it speaks. */
+  eras: readonly Era[] = ['2025']
   exitCode: number | null = null
   signalCode: NodeJS.Signals | null = null
   #over = false
@@ -75,7 +78,7 @@ export class FakeChild extends EventEmitter {
     this.lines.push(message)
     const { id, method } = message
     if (!this.speaks || id === undefined) return
-    if (method === 'initialize') {
+    if (method === 'initialize' && this.eras.includes('2025')) {
       const { protocolVersion } = message.params as { protocolVersion: string }
       const capabilities = this.hasTools ? { tools: { listChanged: true } } : {}
       this.answer(id, {
@@ -84,8 +87,15 @@ export class FakeChild extends EventEmitter {
         serverInfo: { name: 'fake', version: '1' },
         instructions: 'Be kind.',
       })
+    } else if (method === 'server/discover' && this.eras.includes('2026')) {
+      const serverInfo = { name: 'fake', version: '1' }
+      this.answer(id, {
+        supportedVersions: ['2026-07-28'],
+        capabilities: { tools: { listChanged: true } },
+        _meta: { 'io.modelcontextprotocol/serverInfo': serverInfo },
+      })
     } else if (method === 'tools/list') this.answer(id, { tools: this.tools })
-    else if (method !== 'tools/call')
+    else if (method !== 'tools/call' && method !== 'subscriptions/listen')
       this.write(JSON.stringify({ jsonrpc: '2.0', id, error: { code: -32601, message: 'unknown' } }))
   }
 }
