@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import type { LinkEvent } from '@bridgekeeper/agent'
 import { Link, type LinkOptions, realSystem } from '@bridgekeeper/agent/testing'
 import { expect, onTestFinished, test, vi } from 'vitest'
-import { FakeTools } from '../../packages/agent/test/support/linked.ts'
+import { FakeTools, RecordedExchanges } from '../../packages/agent/test/support/linked.ts'
 import { identityOf } from '../support/device-agent.ts'
 import { type DeviceBridge, startDeviceBridge, type TestDevice } from '../support/devices.ts'
 import { proxyEnvironment, startProxy } from '../support/proxy.ts'
@@ -33,6 +33,7 @@ function run(at: DeviceBridge, device: TestDevice, options: Partial<LinkOptions>
     device: () => identityOf(device, at.key),
     system: realSystem,
     tools,
+    exchanges: new RecordedExchanges(),
     onEvent: (event) => void events.push(event),
     ...options,
   })

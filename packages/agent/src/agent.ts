@@ -1,6 +1,7 @@
 import type { ServerEntry } from './config/entry.ts'
 import { EventSampler } from './event-sampler.ts'
 import type { AgentEvent } from './events.ts'
+import { OpenExchanges } from './exchanges/open-exchanges.ts'
 import { bridgeUrl } from './link/bridge-url.ts'
 import type { DeviceIdentity } from './link/device-identity.ts'
 import { Link } from './link/link.ts'
@@ -78,6 +79,7 @@ async function run(url: string, options: AgentOptions, signal: AbortSignal): Pro
     ...{ url, token, device, system, onEvent },
     claims: { ...(userId !== undefined && { userId }), ...(sessionId !== undefined && { sessionId }) },
     tools: servers,
+    exchanges: new OpenExchanges({ system, servers, onEvent }),
   })
 
   servers.start()

@@ -73,6 +73,7 @@ function keyOf(event: SampledEvent): string {
     case 'bridge-error':
       return `${event.type} ${isErrorCode(event.code) ? event.code : ''}`
     case 'call-finished':
+    case 'request-finished':
       return `${event.type} ${event.outcome === 'server_not_found' ? '' : event.server}`
     case 'server-starting':
     case 'server-ready':
@@ -83,6 +84,7 @@ function keyOf(event: SampledEvent): string {
     case 'server-failed':
     case 'server-exited':
     case 'server-instance-failed':
+    case 'server-log':
     case 'server-stderr':
       return `${event.type} ${event.name}`
     default:

@@ -7,7 +7,7 @@ import type { ErrorCode, ProtocolVersion } from '@bridgekeeper/protocol'
 export type AgentEvent = SampledEvent | LeftOutEvent
 
 /** At most 100 of a kind are reported within 10 seconds. */
-export type SampledEvent = LinkEvent | ServerEvent | EnrolmentEvent
+export type SampledEvent = LinkEvent | ExchangeEvent | ServerEvent | EnrolmentEvent
 
 /** Counts the events of one kind beyond the limit; `last` is the latest of them. */
 interface LeftOutEvent {
@@ -27,13 +27,28 @@ export type LinkEvent =
     }
   /** The bridge reported an error by its code. */
   | { readonly type: 'bridge-error'; readonly code: string }
+  | CallFinished
+
+interface CallFinished {
+  readonly type: 'call-finished'
+  readonly server: string
+  readonly tool: string
+  readonly outcome: 'ok' | ErrorCode
+  readonly durationMs: number
+}
+
+export type ExchangeEvent =
+  | CallFinished
+  /** Another request than a call. */
   | {
-      readonly type: 'call-finished'
+      readonly type: 'request-finished'
       readonly server: string
-      readonly tool: string
+      readonly method: string
       readonly outcome: 'ok' | ErrorCode
       readonly durationMs: number
     }
+  /** A log message of a server that belongs to no client, or to one of several. */
+  | { readonly type: 'server-log'; readonly name: string; readonly level: string; readonly text: string }
 
 export type EnrolmentEvent =
   /** The user is to approve this machine at the address; code and words must be the same on both sides. */

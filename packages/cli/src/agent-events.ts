@@ -20,6 +20,10 @@ export function describeEvent(event: AgentEvent, verbose: boolean): string | und
       return verbose
         ? `${event.server}/${event.tool}: ${event.outcome} in ${Math.round(event.durationMs)} ms`
         : undefined
+    case 'request-finished':
+      return verbose
+        ? `${event.server}: ${event.method}: ${event.outcome} in ${Math.round(event.durationMs)} ms`
+        : undefined
     case 'server-starting':
       return startText(event, verbose)
     case 'server-ready':
@@ -42,6 +46,8 @@ export function describeEvent(event: AgentEvent, verbose: boolean): string | und
       return approvalText(event)
     case 'enrolled':
       return `this machine is enrolled at ${event.bridge} as ${event.name}; its key is ${KEY_PLACES[event.keyStore]}`
+    case 'server-log':
+      return verbose ? `${event.name}: ${event.level}: ${event.text}` : undefined
     case 'server-stderr':
       return verbose ? `${event.name}: ${event.text.trimEnd()}` : undefined
     case 'events-left-out': {

@@ -26,6 +26,10 @@ export interface StdioEntry {
   readonly inheritEnv?: readonly string[]
   /** The only era of MCP to speak with it. */
   readonly era?: Era
+  /** URIs of folders that the server is given as roots of its client. */
+  readonly roots?: readonly string[]
+  /** Whether the server is given the roots of its clients. */
+  readonly clientRoots?: boolean
 }
 
 /**

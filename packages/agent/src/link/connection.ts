@@ -11,6 +11,7 @@ import {
 } from '@bridgekeeper/protocol'
 import { AgentError } from '../errors.ts'
 import type { LinkEvent } from '../events.ts'
+import type { Exchanges } from '../exchanges/exchanges.ts'
 import type { LocalTools } from '../local-tools.ts'
 import type { System } from '../system.ts'
 import type { Ending } from './ending.ts'
@@ -40,6 +41,7 @@ export interface ConnectionOptions {
   readonly version: ProtocolVersion
   readonly system: System
   readonly tools: LocalTools
+  readonly exchanges: Exchanges
   readonly onEvent: (event: LinkEvent) => void
   readonly wake: (reason: Wake) => void
 }
@@ -174,11 +176,13 @@ export class Connection {
       case 'tool_cancel':
         this.#calls.cancel(message.id)
         return verified
-      case 'tool_result':
       case 'open':
       case 'cancel':
       case 'detach':
       case 'done':
+        if (verified) this.#options.exchanges.receive(message)
+        return verified
+      case 'tool_result':
         return false
       case 'error':
         this.#options.onEvent({ type: 'bridge-error', code: cleanText(message.error) })
@@ -238,6 +242,7 @@ export class Connection {
   }
 
   #verified(): void {
+    this.#options.exchanges.connected((frame) => this.send(frame))
     this.#advance({ is: 'verified', sinceMs: this.#options.system.monotonicMs() }, 'verified')
   }
 
@@ -265,6 +270,7 @@ export class Connection {
     if (state.is === 'ended') return
     // The callers already got `outcome_unknown`, so a running call can only do harm.
     this.#calls.cancelAll()
+    if (state.is === 'verified') this.#options.exchanges.disconnected()
     const verifiedForMs =
       state.is === 'verified' ? this.#options.system.monotonicMs() - state.sinceMs : undefined
     this.#advance({ is: 'ended', ending, verifiedForMs, ignoredFrames: this.#ignoredFrames }, 'ended')

@@ -3,6 +3,7 @@ import { backoffMs } from '../backoff.ts'
 import { Unreachable } from '../enrolment/ask.ts'
 import { AgentError, TokenUnavailable } from '../errors.ts'
 import type { LinkEvent } from '../events.ts'
+import type { Exchanges } from '../exchanges/exchanges.ts'
 import type { LocalTools } from '../local-tools.ts'
 import type { System } from '../system.ts'
 import { catalogFrames } from './catalog-frame.ts'
@@ -31,6 +32,7 @@ export interface LinkOptions {
   readonly device?: (() => DeviceIdentity | Promise<DeviceIdentity>) | undefined
   readonly system: System
   readonly tools: LocalTools
+  readonly exchanges: Exchanges
   readonly onEvent: (event: LinkEvent) => void
 }
 
@@ -113,11 +115,11 @@ export class Link {
     const { token } = answer
     if (token === plan.spentToken) throw new AgentError('token_expired')
     const { version } = plan
-    const { url, system, tools, onEvent } = this.#options
+    const { url, system, tools, exchanges, onEvent } = this.#options
     const login = this.#login(token)
     onEvent({ type: 'connecting', url, version })
     const connection = new Connection({
-      ...{ url, token, login, version, system, tools, onEvent },
+      ...{ url, token, login, version, system, tools, exchanges, onEvent },
       wake: (reason) => this.#wakes.wake(reason),
     })
     await this.#awaitVerified(connection, signal)

@@ -1,7 +1,8 @@
-import { type CatalogServer, type CatalogTool, cleanText, ERAS, unreachable } from '@bridgekeeper/protocol'
+import { type CatalogServer, type CatalogTool, cleanText, ERAS, type Json, unreachable } from '@bridgekeeper/protocol'
 import { backoffMs } from '../backoff.ts'
 import type { StdioEntry } from '../config/entry.ts'
 import type { ServerEvent } from '../events.ts'
+import type { ExchangeServer, RootsPolicy } from '../exchanges/server-port.ts'
 import type { LocalCall, LocalOutcome } from '../local-tools.ts'
 import { pause, type System } from '../system.ts'
 import type { CatalogBudget } from './catalog-budget.ts'
@@ -61,9 +62,10 @@ const STILL_STARTING_MS = [10_000, 30_000, 60_000, 120_000, 240_000, 480_000] as
  * A local server, kept running from `start` to `stop`. Its first process gives the catalog entry and is restarted
  * if it exits; others depend on it.
  */
-export class LocalServer {
+export class LocalServer implements ExchangeServer {
   readonly name: string
   readonly instances: ServerInstances
+  readonly roots: RootsPolicy
   readonly #secrets: readonly string[]
   readonly #spec: ProcessSpec
   readonly #deps: ServerDeps
@@ -82,6 +84,7 @@ export class LocalServer {
     const { name, command, args, cwd, era } = entry
     const { env, secrets } = serverEnvironment(deps.agentEnv, entry, process.platform)
     this.name = name
+    this.roots = rootsPolicy(entry)
     this.#deps = deps
     this.#shared = shared
     this.#mayInstall = mayNeedInstall(entry)
@@ -130,6 +133,16 @@ export class LocalServer {
       default:
         return unreachable(state)
     }
+  }
+
+  inputSchema(toolName: string): Json | undefined {
+    const state = this.#state
+    if (state.state !== 'ready') return undefined
+    return state.list.tools.find(({ definition }) => definition.name === toolName)?.definition.inputSchema
+  }
+
+  hideSecrets(text: string): string {
+    return hide(text, this.#secrets)
   }
 
   /** Runs one tool; never rejects. */
@@ -272,6 +285,11 @@ export class LocalServer {
       tools: [...list.tools],
     }
   }
+}
+
+function rootsPolicy({ roots, clientRoots }: StdioEntry): RootsPolicy {
+  if (roots !== undefined) return { kind: 'fixed', uris: roots }
+  return { kind: clientRoots === true ? 'client' : 'none' }
 }
 
 /** Compares hashes, since some servers announce a change after every start although nothing changed. */

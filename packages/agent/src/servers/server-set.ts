@@ -1,5 +1,6 @@
 import { type CatalogServer, cleanText, codes, isName, limits, unreachable } from '@bridgekeeper/protocol'
 import type { ServerEntry } from '../config/entry.ts'
+import type { ExchangeServers } from '../exchanges/server-port.ts'
 import type { LocalCall, LocalOutcome, LocalTools } from '../local-tools.ts'
 import { CatalogBudget } from './catalog-budget.ts'
 import type { Instances } from './instance.ts'
@@ -17,7 +18,7 @@ export type InstancesFault =
   | { readonly code: 'server_unavailable'; readonly reason: string }
 
 /** All local servers of an agent. */
-export class ServerSet implements LocalTools {
+export class ServerSet implements LocalTools, ExchangeServers {
   readonly #deps: ServerDeps
   readonly #servers = new Map<string, LocalServer>()
   /** Servers of the config file that are not run, each with its reason. */
@@ -86,6 +87,11 @@ export class ServerSet implements LocalTools {
     if (server !== undefined) return server.instances
     const reason = this.#notRun.get(serverName)
     return reason === undefined ? { code: 'server_not_found' } : { code: 'server_unavailable', reason }
+  }
+
+  /** A server for exchanges. @returns why it cannot run, `undefined` for an unknown name */
+  find(serverName: string): LocalServer | string | undefined {
+    return this.#servers.get(serverName) ?? this.#notRun.get(serverName)
   }
 
   #changed(): void {

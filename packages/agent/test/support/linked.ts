@@ -2,6 +2,7 @@ import type { CatalogServer } from '@bridgekeeper/protocol'
 import { onTestFinished } from 'vitest'
 import { showOnFailure } from '../../../../test/support/last-seen.ts'
 import type { LinkEvent } from '../../src/events.ts'
+import type { ExchangeFrame, Exchanges } from '../../src/exchanges/exchanges.ts'
 import { Link, type LinkOptions } from '../../src/link/link.ts'
 import type { LocalCall, LocalOutcome, LocalTools } from '../../src/local-tools.ts'
 import { FakeSystem } from './fake-system.ts'
@@ -38,10 +39,29 @@ export class FakeTools implements LocalTools {
   }
 }
 
+/** Records what the link hands over. */
+export class RecordedExchanges implements Exchanges {
+  readonly frames: ExchangeFrame[] = []
+  send: ((frame: Buffer) => void) | undefined
+
+  connected(send: (frame: Buffer) => void): void {
+    this.send = send
+  }
+
+  receive(frame: ExchangeFrame): void {
+    this.frames.push(frame)
+  }
+
+  disconnected(): void {
+    this.send = undefined
+  }
+}
+
 export interface Linked {
   readonly link: Link
   readonly system: FakeSystem
   readonly tools: FakeTools
+  readonly exchanges: RecordedExchanges
   readonly events: readonly LinkEvent[]
   /** Result of `run`. */
   readonly ended: Promise<unknown>
@@ -60,6 +80,7 @@ export function runLink(url: string, options: Partial<LinkOptions> = {}): Linked
   )
   const system = new FakeSystem()
   const tools = new FakeTools()
+  const exchanges = new RecordedExchanges()
   const stop = new AbortController()
   const link = new Link({
     url,
@@ -67,6 +88,7 @@ export function runLink(url: string, options: Partial<LinkOptions> = {}): Linked
     claims: {},
     system,
     tools,
+    exchanges,
     onEvent: (event) => events.push(event),
     ...options,
   })
@@ -86,7 +108,7 @@ export function runLink(url: string, options: Partial<LinkOptions> = {}): Linked
     })
   })
   return {
-    ...{ link, system, tools, events, ended },
+    ...{ link, system, tools, exchanges, events, ended },
     stop: () => stop.abort(),
     event: (type, n = 1) =>
       until(

@@ -27,6 +27,13 @@ const sampled = z.discriminatedUnion('type', [
     durationMs: milliseconds,
   }),
   z.strictObject({
+    type: z.literal('request-finished'),
+    server: z.string(),
+    method: z.string().describe('of MCP'),
+    outcome: z.string().describe('ok, or the code of the failure'),
+    durationMs: milliseconds,
+  }),
+  z.strictObject({
     type: z.literal('enrolment-waiting'),
     bridge: fields.bridge,
     name: z.string().describe('name of this machine'),
@@ -64,6 +71,7 @@ const sampled = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('server-failed'), retryInMs: milliseconds.optional(), ...ended }),
   z.strictObject({ type: z.literal('server-exited'), retryInMs: milliseconds, ...ended }),
   z.strictObject({ type: z.literal('server-instance-failed'), ...ended }),
+  z.strictObject({ type: z.literal('server-log'), name, level: z.string(), text: z.string() }),
   z.strictObject({ type: z.literal('server-stderr'), name, text: z.string() }),
 ])
 

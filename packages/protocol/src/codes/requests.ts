@@ -50,4 +50,10 @@ export const requestCodes = {
     'The events after this Last-Event-ID are not kept.',
     'Send the request without Last-Event-ID.',
   ),
+  era_unsupported: entry(
+    400,
+    -32_022,
+    'The local server does not speak this revision of MCP.',
+    'Use a client of another revision.',
+  ),
 } as const satisfies Record<string, CodeEntry>

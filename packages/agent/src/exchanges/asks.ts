@@ -1,0 +1,104 @@
+import { randomBytes } from 'node:crypto'
+import { type RawJson, toJson } from '@bridgekeeper/protocol'
+import type { Instance, ServerMessage } from '../servers/instance.ts'
+import type { Exchange } from './exchange.ts'
+import { idKey, replaceAt, valueAt } from './message-bytes.ts'
+import type { Session } from './session.ts'
+
+/** Asks that wait for answers, on this machine and of one session. */
+export const MAX_ASKS = 1_024
+export const MAX_SESSION_ASKS = 64
+const ID_BYTES = 18
+
+/** Who answers a request of a server, and where they read it. */
+export interface Asked {
+  readonly session: Session
+  /** `undefined` if it belongs to no exchange that is open. */
+  readonly exchange: Exchange | undefined
+}
+
+interface Ask extends Asked {
+  readonly instance: Instance
+  /** JSON of the id that the server gave. */
+  readonly serverId: RawJson
+  /** The server's token for progress of the answer, as text that is equal for equal tokens. */
+  readonly progressKey: string | undefined
+}
+
+/** Requests of servers that wait for the answer of a client. Clients see them under ids that nobody can guess. */
+export class Asks {
+  readonly #asks = new Map<string, Ask>()
+
+  /** Passes a request on. @returns whether there was room for it */
+  pass(instance: Instance, serverId: RawJson, { params, raw }: ServerMessage, asked: Asked): boolean {
+    const ofSession = [...this.#asks.values()].filter(({ session }) => session === asked.session)
+    if (this.#asks.size >= MAX_ASKS || ofSession.length >= MAX_SESSION_ASKS) return false
+    const id = randomBytes(ID_BYTES).toString('base64url')
+    const progressKey = idKey(valueAt(params, ['_meta', 'progressToken']))
+    this.#asks.set(id, { ...asked, instance, serverId, progressKey })
+    send(asked, replaceAt(raw, ['id'], toJson(id)))
+    return true
+  }
+
+  /** Passes an answer to the server that asked this session. */
+  answer(session: Session, id: RawJson, member: 'result' | 'error', value: RawJson): void {
+    const ask = this.#take(idKey(id), (found) => found.session === session)
+    ask?.instance.answer(ask.serverId, member, value)
+  }
+
+  /** Passes a notification about an answer's progress to the server that asked this session. */
+  progress(session: Session, method: string, params: RawJson): void {
+    const key = idKey(valueAt(params, ['progressToken']))
+    for (const ask of this.#asks.values()) {
+      if (ask.session === session && key !== undefined && ask.progressKey === key)
+        return ask.instance.notify(method, params)
+    }
+  }
+
+  /** The server no longer waits for an answer: tells the client. */
+  cancelled(instance: Instance, { params, raw }: ServerMessage): void {
+    const key = idKey(valueAt(params, ['requestId']))
+    for (const [id, ask] of this.#asks) {
+      if (ask.instance !== instance || idKey(ask.serverId) !== key) continue
+      this.#asks.delete(id)
+      return send(ask, replaceAt(raw, ['params', 'requestId'], toJson(id)))
+    }
+  }
+
+  /** Refuses the asks of an exchange that is over. */
+  endExchange(exchange: Exchange): void {
+    this.#refuse((ask) => ask.exchange === exchange)
+  }
+
+  endSession(session: Session): void {
+    this.#refuse((ask) => ask.session === session)
+  }
+
+  /** Forgets the asks of an instance that has ended. */
+  endInstance(instance: Instance): void {
+    for (const [id, ask] of this.#asks) if (ask.instance === instance) this.#asks.delete(id)
+  }
+
+  #refuse(isOver: (ask: Ask) => boolean): void {
+    for (const [id, ask] of this.#asks) {
+      if (!isOver(ask)) continue
+      this.#asks.delete(id)
+      ask.instance.answer(ask.serverId, 'error', NOT_WAITING)
+    }
+  }
+
+  #take(key: string | undefined, isRight: (ask: Ask) => boolean): Ask | undefined {
+    const id = key?.startsWith('"') === true ? (JSON.parse(key) as string) : ''
+    const ask = this.#asks.get(id)
+    if (ask === undefined || !isRight(ask)) return undefined
+    this.#asks.delete(id)
+    return ask
+  }
+}
+
+const NOT_WAITING = toJson({ code: -32_000, message: 'The client no longer waits for the request.' })
+
+function send({ exchange, session }: Asked, message: RawJson): void {
+  if (exchange?.canAsk === true) exchange.message(message)
+  else session.notify(message)
+}

@@ -1,0 +1,80 @@
+import type { RawJson } from '@bridgekeeper/protocol'
+import { idKey } from './message-bytes.ts'
+import { type End, failedEnd, type Outlet } from './outlet.ts'
+import type { Session } from './session.ts'
+import type { Stream } from './stream.ts'
+
+export interface ExchangeFacts {
+  readonly id: string
+  readonly serverName: string
+  /** User and login session of the caller. */
+  readonly client: string
+  readonly session: Session | undefined
+  /** Whether the caller can read messages before the answer. */
+  readonly streams: boolean
+  readonly method: string
+  readonly params: RawJson | undefined
+  /** JSON of the id that the caller gave. */
+  readonly callerId: RawJson
+}
+
+/** One request of a caller, from its frame to its one end. */
+export class Exchange {
+  readonly facts: ExchangeFacts
+  /** The id as text that is equal for equal ids. */
+  readonly callerKey: string | undefined
+  readonly #outlet: Outlet
+  readonly #stream: Stream | undefined
+  readonly #abort = new AbortController()
+  readonly #onEnd: (end: End) => void
+  #hasEnded = false
+
+  /** @param onEnd called once */
+  constructor(facts: ExchangeFacts, outlet: Outlet, onEnd: (end: End) => void) {
+    this.facts = facts
+    this.callerKey = idKey(facts.callerId)
+    this.#outlet = outlet
+    this.#onEnd = onEnd
+    this.#stream = facts.session?.begin(facts.id)
+  }
+
+  /** Aborted when the answer is of no use any more. */
+  get signal(): AbortSignal {
+    return this.#abort.signal
+  }
+
+  /** Whether its caller can be asked: it reads a stream, and belongs to a session that its answer can name. */
+  get canAsk(): boolean {
+    return this.facts.streams && this.#stream !== undefined && !this.#hasEnded
+  }
+
+  /** The local server has the request. */
+  accepted(): void {
+    if (this.#stream !== undefined) this.#stream.accepted()
+    else this.#outlet.accepted(this.facts.id)
+  }
+
+  /** Passes a notification or a request of the server to the caller. */
+  message(message: RawJson): void {
+    if (this.#hasEnded || !this.facts.streams) return
+    if (this.#stream !== undefined) this.#stream.push(message)
+    else this.#outlet.message(this.facts.id, message)
+  }
+
+  /** Ends it, unless it has ended. */
+  end(end: End): void {
+    if (this.#hasEnded) return
+    this.#hasEnded = true
+    if (this.#stream !== undefined) this.#stream.end(end)
+    else this.#outlet.end(this.facts.id, end)
+    this.#onEnd(end)
+  }
+
+  /** The caller no longer waits: the server gets a cancellation, and the exchange ends without an answer. */
+  cancel(): void {
+    if (this.#hasEnded) return
+    this.#abort.abort()
+    this.end(failedEnd('call_cancelled'))
+    this.facts.session?.done(this.facts.id)
+  }
+}

@@ -1,0 +1,159 @@
+import { type RawJson, toJson } from '@bridgekeeper/protocol'
+import type { Instance, Instances, ServerMessage } from '../servers/instance.ts'
+import type { RawOutcome } from '../servers/raw-calls.ts'
+import type { Asked, Asks } from './asks.ts'
+import type { Exchange } from './exchange.ts'
+import { idKey, replaceAt, textAt, valueAt } from './message-bytes.ts'
+import type { RootsPolicy } from './server-port.ts'
+import type { Session } from './session.ts'
+
+export const PROGRESS_TOKEN = ['_meta', 'progressToken'] as const
+const SUBSCRIPTION_ID = 'io.modelcontextprotocol/subscriptionId'
+
+export interface UseDeps {
+  readonly asks: Asks
+  readonly instances: Instances
+  readonly roots: RootsPolicy
+  /** Whom a request about a task concerns. */
+  readonly taskOwner: (taskId: string) => Asked | undefined
+  /** The session that uses instances with this key, if there is only one. */
+  readonly onlySession: () => Session | undefined
+  /** Receives notifications that belong to no exchange. */
+  readonly onNotification: (message: ServerMessage) => void
+  /** Receives log messages of the server that belong to no exchange, or to one of several. */
+  readonly onLog: (exchange: Exchange | undefined, message: ServerMessage) => void
+}
+
+/** Open exchange of an instance, under the ids that the server knows. */
+interface Sent {
+  readonly exchange: Exchange
+  readonly token: number
+  upstreamId: number | undefined
+}
+
+/** One instance with the exchanges that are open on it. Routes each message of the server to the one it belongs to. */
+export class InstanceUse {
+  readonly instance: Instance
+  readonly #deps: UseDeps
+  readonly #open = new Map<number, Sent>()
+  #lastToken = 0
+
+  constructor(instance: Instance, deps: UseDeps) {
+    this.instance = instance
+    this.#deps = deps
+    instance.onMessage = (message) => this.#receive(message)
+    void instance.ended.then(() => deps.asks.endInstance(instance))
+  }
+
+  /** Sends an exchange's request. Never rejects. */
+  async send(exchange: Exchange, params: RawJson | undefined): Promise<RawOutcome> {
+    const token = ++this.#lastToken
+    const sent: Sent = { exchange, token, upstreamId: undefined }
+    this.#open.set(token, sent)
+    const outcome = await this.instance.request(
+      exchange.facts.method,
+      withToken(params, token),
+      exchange.signal,
+      (id) => {
+        sent.upstreamId = id
+        exchange.accepted()
+      },
+    )
+    this.#open.delete(token)
+    return outcome.kind === 'result' ? { ...outcome, result: restoreSubscription(sent, outcome.result) } : outcome
+  }
+
+  /** The open exchanges of the only owner; `undefined` if there are several, or none. */
+  soleOwner(): readonly Exchange[] | undefined {
+    const exchanges = [...this.#open.values()].map(({ exchange }) => exchange)
+    const owners = new Set(exchanges.map(ownerOf))
+    return owners.size === 1 ? exchanges : undefined
+  }
+
+  #receive(message: ServerMessage): void {
+    if (message.id !== undefined) return this.#ask(message.id, message)
+    switch (message.method) {
+      case 'notifications/progress':
+        return this.#progress(message)
+      case 'notifications/cancelled':
+        return this.#deps.asks.cancelled(this.instance, message)
+      case 'notifications/message':
+        return this.#deps.onLog(this.soleOwner()?.[0], message)
+      default:
+        return this.#notification(message)
+    }
+  }
+
+  #progress({ params, raw }: ServerMessage): void {
+    const token = Number(valueAt(params, ['progressToken'])?.toString('latin1'))
+    const exchange = this.#open.get(token)?.exchange
+    const callerToken = valueAt(exchange?.facts.params, PROGRESS_TOKEN)
+    if (callerToken !== undefined)
+      exchange?.message(replaceAt(raw, ['params', 'progressToken'], callerToken))
+  }
+
+  /** [EXCH] A notification of a subscription belongs to the exchange that listens. */
+  #notification(message: ServerMessage): void {
+    const id = valueAt(message.params, ['_meta', SUBSCRIPTION_ID])
+    if (id === undefined) return this.#deps.onNotification(message)
+    const sent = [...this.#open.values()].find(({ upstreamId }) => String(upstreamId) === id.toString('latin1'))
+    sent?.exchange.message(
+      replaceAt(message.raw, ['params', '_meta', SUBSCRIPTION_ID], sent.exchange.facts.callerId),
+    )
+  }
+
+  #ask(id: RawJson, message: ServerMessage): void {
+    const { roots, asks } = this.#deps
+    if (message.method === 'roots/list' && roots.kind !== 'client')
+      return this.instance.answer(id, 'result', rootsResult(roots))
+    const asked = this.#asked(message)
+    if (asked === undefined) return this.instance.answer(id, 'error', NO_OWNER)
+    if (!asks.pass(this.instance, id, message, asked)) this.instance.answer(id, 'error', TOO_MANY)
+  }
+
+  /** The task's session, else the owner of the only lease, else that of the only open exchange. */
+  #asked({ method, params }: ServerMessage): Asked | undefined {
+    const taskId = textAt(params, ['_meta', 'io.modelcontextprotocol/related-task', 'taskId'])
+    const { taskOwner, instances, onlySession } = this.#deps
+    const ofTask = taskId === undefined ? undefined : taskOwner(taskId)
+    if (ofTask !== undefined) return ofTask
+    const holder = instances.ownerOf(this.instance)
+    const open = [...this.#open.values()].map(({ exchange }) => exchange)
+    const candidates = open.filter((exchange) => exchange.canAsk)
+    const exchange =
+      holder === undefined
+        ? this.soleOwner() && candidates[0]
+        : candidates.find((candidate) => ownerOf(candidate) === holder)
+    // Servers ask for roots between requests, too.
+    const session = exchange?.facts.session ?? (method === 'roots/list' ? onlySession() : undefined)
+    return session && { session, exchange }
+  }
+}
+
+/** Holds leases and is asked: the session, or the exchange of a caller without one. */
+export function ownerOf(exchange: Exchange): object {
+  return exchange.facts.session ?? exchange
+}
+
+const NO_OWNER = toJson({
+  code: -32_603,
+  message: 'No client can be asked: the request does not belong to exactly one open request of a client.',
+})
+const TOO_MANY = toJson({ code: -32_603, message: 'Too many requests wait for the answer of a client.' })
+
+function rootsResult(roots: RootsPolicy): RawJson {
+  return toJson({ roots: roots.kind === 'fixed' ? roots.uris.map((uri) => ({ uri })) : [] })
+}
+
+/** Replaces the caller's progress token, which another caller may use, too. */
+function withToken(params: RawJson | undefined, token: number): RawJson | undefined {
+  if (idKey(valueAt(params, PROGRESS_TOKEN)) === undefined) return params
+  return params && replaceAt(params, PROGRESS_TOKEN, Buffer.from(String(token)))
+}
+
+/** A subscription is named by the id of the request that opened it. */
+function restoreSubscription({ exchange, upstreamId }: Sent, result: RawJson): RawJson {
+  const path = ['_meta', SUBSCRIPTION_ID]
+  if (valueAt(result, path)?.toString('latin1') !== String(upstreamId)) return result
+  return replaceAt(result, path, exchange.facts.callerId)
+}

@@ -1,0 +1,92 @@
+import { type RawJson, toJson } from '@bridgekeeper/protocol'
+import type { Instance, InstanceFault, ServerMessage } from '../servers/instance.ts'
+import type { RawOutcome } from '../servers/raw-calls.ts'
+import { textAt } from './message-bytes.ts'
+import type { Session } from './session.ts'
+
+/** Instances that get what all sessions of a group want together. */
+export interface Target {
+  readonly all: () => readonly Instance[]
+  readonly shared: () => Promise<Instance | InstanceFault>
+}
+
+/** The most verbose first. */
+const LEVELS = ['debug', 'info', 'notice', 'warning', 'error', 'critical', 'alert', 'emergency'] as const
+/** Level of a session that set none, once another session has set one. */
+const DEFAULT_LEVEL = 'info'
+const SET_LEVEL = 'logging/setLevel'
+
+export const SUCCESS: RawOutcome = { kind: 'result', result: toJson({}) }
+
+/** Log levels of sessions that share instances. The server gets the most verbose of them; each session its own. */
+export class LogLevels {
+  readonly #target: Target
+  readonly #sessions: ReadonlySet<Session>
+  /** What the instances have. */
+  #sent: string | undefined
+
+  constructor(target: Target, sessions: ReadonlySet<Session>) {
+    this.#target = target
+    this.#sessions = sessions
+  }
+
+  /** Sets the level of a session. @param params of its request */
+  async set(session: Session, params: RawJson | undefined): Promise<RawOutcome | InstanceFault> {
+    const level = textAt(params, ['level'])
+    const instance = await this.#target.shared()
+    if ('fault' in instance) return instance
+    // The server knows best what is wrong with an unknown level.
+    if (level === undefined || rank(level) === -1) return request(instance, SET_LEVEL, params)
+    const before = session.level
+    session.level = level
+    const wanted = this.#mostVerbose()
+    if (wanted === this.#sent) return SUCCESS
+    const outcome = await this.#send(wanted, instance)
+    if (outcome.kind !== 'result') session.level = before
+    return outcome
+  }
+
+  /** A session is gone. */
+  changed(): void {
+    const wanted = this.#mostVerbose()
+    const [first] = this.#target.all()
+    if (wanted !== undefined && wanted !== this.#sent && first !== undefined) void this.#send(wanted, first)
+  }
+
+  /** Sends the present level to an instance that is new. */
+  replay(instance: Instance): void {
+    this.#sent ??= this.#mostVerbose()
+    if (this.#sent !== undefined) void request(instance, SET_LEVEL, toJson({ level: this.#sent }))
+  }
+
+  /** Whether a session wants this log message. */
+  wants(session: Session, { params }: ServerMessage): boolean {
+    if (this.#sent === undefined) return true
+    return rank(textAt(params, ['level']) ?? DEFAULT_LEVEL) >= rank(session.level ?? DEFAULT_LEVEL)
+  }
+
+  /** @param first its answer counts */
+  async #send(level: string | undefined, first: Instance): Promise<RawOutcome> {
+    const params = toJson({ level })
+    const before = this.#sent
+    this.#sent = level
+    for (const other of this.#target.all()) if (other !== first) void request(other, SET_LEVEL, params)
+    const outcome = await request(first, SET_LEVEL, params)
+    if (outcome.kind !== 'result' && this.#sent === level) this.#sent = before
+    return outcome
+  }
+
+  #mostVerbose(): string | undefined {
+    const ranks = [...this.#sessions].flatMap(({ level }) => (level === undefined ? [] : [rank(level)]))
+    return ranks.length === 0 ? undefined : LEVELS[Math.min(...ranks)]
+  }
+}
+
+function rank(level: string): number {
+  return LEVELS.indexOf(level as (typeof LEVELS)[number])
+}
+
+/** Sends a request of the agent's own. */
+export function request(instance: Instance, method: string, params: RawJson | undefined): Promise<RawOutcome> {
+  return instance.request(method, params, new AbortController().signal)
+}

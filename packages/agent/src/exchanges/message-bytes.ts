@@ -1,0 +1,96 @@
+import {
+  arrayItems,
+  bytesAt,
+  CLOSE_BRACE,
+  objectMembers,
+  parseJson,
+  pickMembers,
+  type RawJson,
+  type Span,
+  stringAt,
+  TWICE,
+} from '@bridgekeeper/protocol'
+
+/** A JSON-RPC request, notification or answer of a caller. Payloads are its bytes. */
+export interface CallerMessage {
+  readonly raw: RawJson
+  readonly id: RawJson | undefined
+  readonly method: string | undefined
+  readonly params: RawJson | undefined
+  readonly result: RawJson | undefined
+  readonly error: RawJson | undefined
+}
+
+/** Messages in one batch; a longer one is refused. */
+const MAX_BATCH = 128
+
+/** Reads one JSON-RPC message; `undefined` if it is none. */
+export function readMessage(raw: RawJson): CallerMessage | undefined {
+  const members = objectMembers(raw)
+  if (members === undefined) return undefined
+  const bytes = (name: string) => bytesAt(raw, members.get(name))
+  return {
+    raw,
+    id: bytes('id'),
+    method: stringAt(raw, members.get('method')),
+    params: bytes('params'),
+    result: bytes('result'),
+    error: bytes('error'),
+  }
+}
+
+/** Reads one message, or a batch of them; `undefined` if it is neither. */
+export function readMessages(raw: RawJson): readonly CallerMessage[] | undefined {
+  const items = arrayItems(raw, MAX_BATCH)
+  const messages = (items ?? [[0, raw.length] as const]).map(([start, end]) =>
+    readMessage(raw.subarray(start, end)),
+  )
+  const read = messages.filter((message) => message !== undefined)
+  return read.length === messages.length ? read : undefined
+}
+
+/** Text that is equal for equal ids; `undefined` if this is no id. */
+export function idKey(id: RawJson | undefined): string | undefined {
+  const value = id === undefined ? undefined : parseJson(id.toString('utf8'))?.value
+  return typeof value === 'string' || typeof value === 'number' ? JSON.stringify(value) : undefined
+}
+
+/** Where the value at a path of members is; `TWICE` if a member on the way occurs twice. */
+function spanOf(json: RawJson, path: readonly string[]): Span | undefined {
+  let span: Span | undefined = [0, json.length]
+  for (const name of path) {
+    span = pickMembers(json, [name], span)?.[0]
+    if (span === undefined || span === TWICE) return span
+  }
+  return span
+}
+
+/** Whether two parsers could disagree about the value at a path of members. */
+export function isAmbiguous(json: RawJson, path: readonly string[]): boolean {
+  return spanOf(json, path) === TWICE
+}
+
+/** The bytes of the value at a path of members; `undefined` if it is missing or ambiguous. */
+export function valueAt(json: RawJson | undefined, path: readonly string[]): RawJson | undefined {
+  const span = json && spanOf(json, path)
+  return span === TWICE ? undefined : json && bytesAt(json, span)
+}
+
+/** The text at a path of members; `undefined` if it is missing, ambiguous or another type. */
+export function textAt(json: RawJson | undefined, path: readonly string[]): string | undefined {
+  const bytes = valueAt(json, path)
+  return bytes && stringAt(bytes, [0, bytes.length])
+}
+
+/** Replaces the value at a path of members and keeps all other bytes; the same bytes if there is no such value. */
+export function replaceAt(json: RawJson, path: readonly string[], value: RawJson): RawJson {
+  const span = spanOf(json, path)
+  if (span === undefined || span === TWICE) return json
+  return Buffer.concat([json.subarray(0, span[0]), value, json.subarray(span[1])])
+}
+
+/** Writes an answer. @param value one JSON value */
+export function answerOf(id: RawJson, member: 'result' | 'error', value: RawJson): RawJson {
+  const head = Buffer.from(`{"jsonrpc":"2.0","id":`)
+  return Buffer.concat([head, id, Buffer.from(`,"${member}":`), value, Buffer.from([CLOSE_BRACE])])
+}

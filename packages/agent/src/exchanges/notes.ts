@@ -1,0 +1,49 @@
+import type { RawJson } from '@bridgekeeper/protocol'
+import type { Asks } from './asks.ts'
+import type { Exchange } from './exchange.ts'
+import type { InstanceGroup } from './instance-group.ts'
+import { type CallerMessage, idKey, valueAt } from './message-bytes.ts'
+import type { Session } from './session.ts'
+
+/** Notifications that concern the agent's own conversation with the server. */
+const SWALLOWED: ReadonlySet<string> = new Set(['notifications/initialized'])
+const ROOTS_CHANGED = 'notifications/roots/list_changed'
+const NO_PARAMS: RawJson = Buffer.from('{}')
+
+export interface NoteFacts {
+  readonly client: string
+  readonly session: Session | undefined
+  readonly group: InstanceGroup
+  readonly asks: Asks
+  /** Requests in flight at this server. */
+  readonly running: Iterable<Exchange>
+}
+
+/** Handles a notification of a caller, or its answer to a request of a server. */
+export async function take(note: CallerMessage, facts: NoteFacts): Promise<void> {
+  const { method, params, id, result, error } = note
+  const { session, group, asks } = facts
+  if (method === undefined) {
+    const [member, value] = error === undefined ? (['result', result] as const) : (['error', error] as const)
+    if (session !== undefined && id !== undefined && value !== undefined)
+      asks.answer(session, id, member, value)
+    return
+  }
+  if (method === 'notifications/cancelled') return cancel(params, facts)
+  if (method === 'notifications/progress' && session !== undefined)
+    return asks.progress(session, method, params ?? NO_PARAMS)
+  if (SWALLOWED.has(method) || (method === ROOTS_CHANGED && !group.passesRoots)) return
+  const instance = await group.shared()
+  if (!('fault' in instance)) instance.notify(method, params)
+}
+
+function cancel(params: RawJson | undefined, { running, session, client }: NoteFacts): void {
+  const key = idKey(valueAt(params, ['requestId']))
+  if (key === undefined) return
+  const named = [...running].filter(
+    ({ callerKey, facts }) => callerKey === key && facts.session === session && facts.client === client,
+  )
+  // Programs that share a login may use the same id, and nothing but a session tells them apart.
+  if (session === undefined && named.length > 1) return
+  for (const exchange of named) exchange.cancel()
+}

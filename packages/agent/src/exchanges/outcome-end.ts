@@ -1,0 +1,48 @@
+import { type Era, parseJson, type RawJson, unreachable } from '@bridgekeeper/protocol'
+import type { InstanceFault } from '../servers/instance.ts'
+import type { RawOutcome } from '../servers/raw-calls.ts'
+import { answerOf } from './message-bytes.ts'
+import { type End, failedEnd } from './outlet.ts'
+
+const OK = 200
+/** HTTP statuses of JSON-RPC errors in the 2026 era (MCP 2026-07-28, Streamable HTTP). All others answer with 200. */
+const STATUS_2026: Readonly<Record<number, number>> = {
+  [-32_020]: 400,
+  [-32_021]: 400,
+  [-32_022]: 400,
+  [-32_601]: 404,
+}
+
+/** The end of an exchange that a server answered, or could not. */
+export function outcomeEnd(callerId: RawJson, era: Era, outcome: RawOutcome | InstanceFault): End {
+  if ('fault' in outcome) return faultEnd(outcome)
+  switch (outcome.kind) {
+    case 'result':
+      return { status: OK, message: answerOf(callerId, 'result', outcome.result) }
+    case 'rpc-error':
+      return errorEnd(callerId, era, outcome.rpcError)
+    case 'invalid':
+      return failedEnd(outcome.code, `It was dropped, because ${outcome.detail}.`)
+    case 'cancelled':
+      return failedEnd('call_cancelled')
+    case 'ended':
+      return failedEnd('server_exited')
+    case 'full':
+      return failedEnd('too_many_calls', 'The local server does not read its pending requests.')
+    default:
+      return unreachable(outcome)
+  }
+}
+
+/** An answer with a JSON-RPC error. @param rpcError one JSON object */
+export function errorEnd(callerId: RawJson, era: Era, rpcError: RawJson): End {
+  const error = parseJson(rpcError.toString('utf8'))?.value as { readonly code?: unknown }
+  const status = era === '2026' ? STATUS_2026[Number(error.code)] : undefined
+  return { status: status ?? OK, message: answerOf(callerId, 'error', rpcError) }
+}
+
+/** The place where requests are translated once the eras of client and server may differ. */
+function faultEnd({ fault, reason }: InstanceFault): End {
+  if (fault === 'era') return failedEnd('era_unsupported', reason)
+  return failedEnd('server_unavailable', reason)
+}

@@ -1,0 +1,61 @@
+import {
+  cleanText,
+  codes,
+  type ErrorCode,
+  encode,
+  encodeExchange,
+  limits,
+  type RawJson,
+} from '@bridgekeeper/protocol'
+
+/** How an exchange ends. */
+export interface End {
+  /** HTTP status of an answer that is not part of a stream. */
+  readonly status: number
+  /** The JSON-RPC answer, with the caller's id. */
+  readonly message?: RawJson
+  /** Why there is no message. */
+  readonly code?: ErrorCode
+  /** For a person. */
+  readonly error?: string
+}
+
+/** An end without a message. @param detail follows the code's own text */
+export function failedEnd(code: ErrorCode, detail?: string): End {
+  const { http, message } = codes[code]
+  return { status: http, code, error: cleanText(detail === undefined ? message : `${message} ${detail}`) }
+}
+
+/** Frames of exchanges, for the bridge that is connected now. Without one, they are dropped. */
+export class Outlet {
+  #send: ((frame: Buffer) => void) | undefined
+
+  connected(send: (frame: Buffer) => void): void {
+    this.#send = send
+  }
+
+  disconnected(): void {
+    this.#send = undefined
+  }
+
+  accepted(id: string): void {
+    this.#send?.(encode({ type: 'accepted', id }))
+  }
+
+  /** Sends a message, unless it is too large. */
+  message(id: string, message: RawJson, number?: number): void {
+    const frame = encodeExchange({ type: 'message', id, ...(number !== undefined && { number }), message })
+    if (frame.length <= limits.messageBytes) this.#send?.(frame)
+  }
+
+  end(id: string, end: End, number?: number): void {
+    const frame = endFrame(id, end, number)
+    this.#send?.(
+      frame.length <= limits.messageBytes ? frame : endFrame(id, failedEnd('result_too_large'), number),
+    )
+  }
+}
+
+function endFrame(id: string, end: End, number: number | undefined): Buffer {
+  return encodeExchange({ type: 'end', id, ...end, ...(number !== undefined && { number }) })
+}

@@ -1,0 +1,85 @@
+import { type Era, type OpenFrame, toJson } from '@bridgekeeper/protocol'
+import { PROTOCOL_VERSIONS } from '../servers/handshake.ts'
+import type { Instance, InstanceFault } from '../servers/instance.ts'
+import type { RawOutcome } from '../servers/raw-calls.ts'
+import type { Exchange } from './exchange.ts'
+import type { InstanceGroup } from './instance-group.ts'
+import { replaceAt, textAt } from './message-bytes.ts'
+import { paramHeaderFault } from './param-headers.ts'
+import type { ExchangeServer } from './server-port.ts'
+
+/** Methods of the 2025 era that 2026 does not have. */
+const REMOVED: ReadonlySet<string> = new Set([
+  'initialize',
+  'ping',
+  'logging/setLevel',
+  'resources/subscribe',
+  'resources/unsubscribe',
+])
+const NOT_FOUND = rpcError(-32_601, 'Method not found')
+const NEEDS_SESSION = rpcError(-32_600, 'This method needs an MCP session: call initialize first.')
+const HEADER_MISMATCH = -32_020
+
+export interface RequestFacts {
+  readonly server: ExchangeServer
+  readonly group: InstanceGroup
+  readonly era: Era
+  /** Headers `Mcp-Param-*`. */
+  readonly paramHeaders: OpenFrame['params']
+}
+
+/** Answers one request, from the local server or for it. Never rejects. */
+export function answer(exchange: Exchange, facts: RequestFacts): Promise<RawOutcome | InstanceFault> {
+  return facts.era === '2026' ? answer2026(exchange, facts) : answer2025(exchange, facts)
+}
+
+async function answer2026(exchange: Exchange, facts: RequestFacts): Promise<RawOutcome | InstanceFault> {
+  const { method, params } = exchange.facts
+  if (REMOVED.has(method)) return NOT_FOUND
+  const toolName = method === 'tools/call' ? textAt(params, ['name']) : undefined
+  const schema = toolName === undefined ? undefined : facts.server.inputSchema(toolName)
+  const fault = paramHeaderFault(schema, params, facts.paramHeaders ?? {})
+  return fault === undefined ? forward(exchange, facts.group) : rpcError(HEADER_MISMATCH, fault)
+}
+
+async function answer2025(exchange: Exchange, { group }: RequestFacts): Promise<RawOutcome | InstanceFault> {
+  const { method, params, session } = exchange.facts
+  switch (method) {
+    case 'initialize':
+      return introduce(await group.shared(), textAt(params, ['protocolVersion']))
+    case 'logging/setLevel':
+      return session === undefined ? NEEDS_SESSION : group.levels.set(session, params)
+    case 'resources/subscribe':
+      return session === undefined ? NEEDS_SESSION : group.subscriptions.subscribe(session, params)
+    case 'resources/unsubscribe':
+      return session === undefined ? NEEDS_SESSION : group.subscriptions.unsubscribe(session, params)
+    default:
+      return forward(exchange, group)
+  }
+}
+
+async function forward(exchange: Exchange, group: InstanceGroup): Promise<RawOutcome | InstanceFault> {
+  const lent = await group.lend(exchange)
+  if ('fault' in lent) return exchange.signal.aborted ? { kind: 'cancelled' } : lent
+  try {
+    return await lent.use.send(exchange, exchange.facts.params)
+  } finally {
+    lent.release()
+  }
+}
+
+/** The server's own introduction, with the version that client and server both speak. */
+function introduce(instance: Instance | InstanceFault, wanted: string | undefined): RawOutcome | InstanceFault {
+  if ('fault' in instance) return instance
+  const versions: readonly (string | undefined)[] = PROTOCOL_VERSIONS
+  const [asked, spoken] = [versions.indexOf(wanted), versions.indexOf(instance.version)]
+  const version = asked > spoken ? versions[asked] : instance.version
+  return {
+    kind: 'result',
+    result: replaceAt(instance.introduction, ['protocolVersion'], toJson(version)),
+  }
+}
+
+function rpcError(code: number, message: string): RawOutcome {
+  return { kind: 'rpc-error', message, rpcError: toJson({ code, message }) }
+}

@@ -1,0 +1,98 @@
+import type { ErrorCode } from '@bridgekeeper/protocol'
+import type { System } from '../system.ts'
+import { failedEnd, type Outlet } from './outlet.ts'
+import { Session, type SessionFacts } from './session.ts'
+import { StreamBudget } from './stream-budget.ts'
+
+export const MAX_SESSIONS = 4_096
+/** Ended sessions that are remembered, so that their ids stay invalid. */
+export const MAX_ENDED = 4_096
+/** Bytes that the streams of all sessions keep together. */
+export const KEPT_BYTES = 64 * 1_048_576
+
+/** Why a session cannot be used. */
+export type SessionError = Extract<ErrorCode, 'session_unknown' | 'too_many_calls'>
+
+/** The MCP sessions of this machine. One session of a client has a part for each local server. */
+export class Sessions {
+  readonly #system: System
+  readonly #outlet: Outlet
+  readonly #onGone: (session: Session) => void
+  readonly #budget = new StreamBudget(KEPT_BYTES)
+  /** By id and server; the least recently used first. */
+  readonly #sessions = new Map<string, Session>()
+  /** Ids of ended sessions with the time, the oldest first. */
+  readonly #ended = new Map<string, number>()
+
+  /** The session of each exchange that read a stream. */
+  readonly #index = new Map<string, Session>()
+
+  /** @param onGone called for each session that is over or forgotten */
+  constructor(system: System, outlet: Outlet, onGone: (session: Session) => void) {
+    this.#system = system
+    this.#outlet = outlet
+    this.#onGone = onGone
+  }
+
+  /** The session of an exchange that read one of its streams. */
+  ofExchange(exchangeId: string): Session | undefined {
+    return this.#index.get(exchangeId)
+  }
+
+  /** Finds the session, or creates it from what the bridge knows. @returns the error if it is not the client's */
+  open(facts: SessionFacts): Session | SessionError {
+    if (this.#ended.has(facts.id)) return 'session_unknown'
+    const key = keyOf(facts)
+    const found = this.#sessions.get(key)
+    if (found !== undefined && found.facts.client !== facts.client) return 'session_unknown'
+    if (found === undefined && !this.#makeRoom()) return 'too_many_calls'
+    const deps = { outlet: this.#outlet, budget: this.#budget, index: this.#index }
+    const session = found ?? new Session(facts, deps, this.#system.nowMs())
+    session.lastUsedMs = this.#system.nowMs()
+    this.#sessions.delete(key)
+    this.#sessions.set(key, session)
+    return session
+  }
+
+  /** Forgets a session that did not begin after all. */
+  discard(session: Session): void {
+    this.#remove(session)
+  }
+
+  /** Ends a session at every server. @returns whether it was the client's */
+  end(id: string, client: string): boolean {
+    const parts = [...this.#sessions.values()].filter(({ facts }) => facts.id === id)
+    if (this.#ended.has(id) || parts.some(({ facts }) => facts.client !== client)) return false
+    this.#ended.set(id, this.#system.nowMs())
+    const [oldest] = this.#ended.keys()
+    if (this.#ended.size > MAX_ENDED && oldest !== undefined) this.#ended.delete(oldest)
+    for (const session of parts) this.#remove(session)
+    return true
+  }
+
+  /** The connection has ended, and with it all readers. */
+  detachAll(): void {
+    for (const session of this.#sessions.values()) session.detachAll()
+  }
+
+  /** Makes room for one more. @returns whether there is some */
+  #makeRoom(): boolean {
+    if (this.#sessions.size < MAX_SESSIONS) return true
+    for (const session of this.#sessions.values()) {
+      if (session.isBusy) continue
+      this.#remove(session)
+      return true
+    }
+    return false
+  }
+
+  #remove(session: Session): void {
+    this.#sessions.delete(keyOf(session.facts))
+    this.#onGone(session)
+    session.close(failedEnd('session_unknown'))
+  }
+}
+
+function keyOf({ serverName, id }: SessionFacts): string {
+  return JSON.stringify([serverName, id])
+}
