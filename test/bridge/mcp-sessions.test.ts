@@ -1,59 +1,167 @@
 import { expect, test } from 'vitest'
 import { startBridge } from '../support/bridge.ts'
-import { answerOpen, DAY_MS, exchangeAgent, nextOpen } from '../support/exchange-agent.ts'
-import { FakeSystem } from '../support/fake-system.ts'
-import { bearer, post } from '../support/mcp.ts'
+import { answerOpen, DAY_MS, nextOpen } from '../support/exchange-agent.ts'
+import { modernToolCall, post } from '../support/mcp.ts'
+import { initialize, mcpCaller, PATH, rpc } from '../support/mcp-client.ts'
 
-const PATH = '/mcp/s'
-
-const initialize = (capabilities: unknown = {}) => ({
-  jsonrpc: '2.0',
-  id: 'i',
-  method: 'initialize',
-  params: { protocolVersion: '2025-11-25', capabilities, clientInfo: { name: 'c', version: '1' } },
-})
-
-async function setUp() {
-  const system = new FakeSystem()
-  const at = await startBridge({ system })
-  const agent = await exchangeAgent(at, 'ann', 's', 't')
-  const auth = bearer((await at.token('ann', 90 * DAY_MS)).accessToken)
-  const begin = async (capabilities?: unknown, headers = auth) => {
-    const posted = post(at, PATH, initialize(capabilities), headers)
-    const open = await nextOpen(agent)
-    agent.send({ type: 'accepted', id: open.id })
-    answerOpen(agent, open, { serverInfo: { name: 's', version: '1' } })
-    const answer = await posted
-    return { open, answer, session: { 'mcp-session-id': answer.headers.get('mcp-session-id') ?? '' } }
-  }
-  return { system, at, agent, auth, begin }
-}
+const JSON_ONLY = { accept: 'application/json' }
+const PROMPT = rpc('prompts/get', { name: 'p' }, 7)
 
 test('[SESS.1] begins a session with initialize, whose id is short visible ASCII and names nobody', async () => {
-  const { begin } = await setUp()
+  const { begin } = await mcpCaller()
   const { open, answer, session } = await begin({ sampling: {} })
   expect(answer.json).toMatchObject({ id: 'i', result: { serverInfo: { name: 's' } } })
   expect(session['mcp-session-id']).toMatch(/^[\x21-\x7e]{1,256}$/)
   expect(open).toMatchObject({ era: '2025', session: { traits: ['sampling'] } })
-  expect(Buffer.from(session['mcp-session-id'].slice(3), 'base64url').toString('latin1')).not.toContain('ann')
+  const sealed = Buffer.from(session['mcp-session-id'].slice(3), 'base64url').toString('latin1')
+  expect(sealed).not.toContain('ann')
+  expect(sealed).not.toContain((open.session as { id: string }).id)
 })
 
 test('[SESS.1] sends the session of each later request to the agent', async () => {
-  const { at, agent, auth, begin } = await setUp()
+  const { agent, ask, begin } = await mcpCaller()
   const { open, session } = await begin()
-  const posted = post(
-    at,
-    PATH,
-    { jsonrpc: '2.0', id: 7, method: 'prompts/get', params: { name: 'p' } },
-    {
-      ...auth,
-      ...session,
-      accept: 'application/json',
-    },
-  )
+  const posted = ask(PROMPT, { ...session, ...JSON_ONLY })
   const next = await nextOpen(agent)
-  expect(next.session).toEqual(open.session)
-  expect(next.message).toEqual({ jsonrpc: '2.0', id: 7, method: 'prompts/get', params: { name: 'p' } })
+  expect(next).toMatchObject({ session: open.session as object, message: PROMPT, streams: false })
   answerOpen(agent, next, { messages: [] })
   expect((await posted).json).toEqual({ jsonrpc: '2.0', id: 7, result: { messages: [] } })
+})
+
+test.each<[string, unknown, readonly string[]]>([
+  ['nothing', undefined, []],
+  ['null', null, []],
+  ['an empty list', [], []],
+  ['null and false', { sampling: null, roots: false, tasks: null, elicitation: null }, []],
+  [
+    'empty objects',
+    { sampling: {}, roots: {}, tasks: {}, elicitation: {} },
+    ['sampling', 'elicitation-form', 'roots', 'tasks'],
+  ],
+  [
+    'odd spellings',
+    { sampling: [], roots: true, elicitation: true },
+    ['sampling', 'elicitation-form', 'roots'],
+  ],
+  ['forms', { elicitation: { form: {} } }, ['elicitation-form']],
+  ['URLs', { elicitation: { url: {} } }, ['elicitation-url']],
+  ['forms and URLs', { elicitation: { form: {}, url: [] } }, ['elicitation-form', 'elicitation-url']],
+  ['no URLs', { elicitation: { url: null } }, ['elicitation-form']],
+  ['unknown capabilities', { experimental: {}, extensions: {} }, []],
+])('[SESS.4] reads the capabilities of a client that declares %s', async (_what, capabilities, traits) => {
+  const { agent, ask, begin } = await mcpCaller()
+  const { open, session } = await begin(capabilities)
+  expect(open.session).toMatchObject({ traits })
+  const posted = ask(PROMPT, { ...session, ...JSON_ONLY })
+  const next = await nextOpen(agent)
+  expect(next.session).toEqual(open.session)
+  answerOpen(agent, next)
+  await posted
+})
+
+test('[SESS.2] refuses the session of another user or login exactly as a forged one', async () => {
+  const { at, login, begin, ask } = await mcpCaller()
+  const { session } = await begin()
+  const [own = '', other] = [session['mcp-session-id'], await login()]
+  const flipped = own.slice(0, -2) + (own.endsWith('A') ? 'BB' : 'AA')
+  const answers = [
+    await ask(PROMPT, { 'mcp-session-id': flipped }),
+    await ask(PROMPT, { 'mcp-session-id': 'x' }),
+    await ask(PROMPT, { 'mcp-session-id': 'v1.AAAA' }),
+    await ask(PROMPT, { 'mcp-session-id': `${own}, ${own}` }),
+    await ask(PROMPT, { 'mcp-session-id': own.padEnd(400, 'A') }),
+    await post(at, PATH, PROMPT, { ...other, ...session }),
+  ]
+  for (const { status, text } of answers) expect([status, text]).toEqual([404, answers[0]?.text])
+  expect(answers[0]?.json).toMatchObject({ id: 7, error: { data: { code: 'session_unknown' } } })
+})
+
+test('[SESS.2] refuses another user’s session in each kind of request', async () => {
+  const { at, agent, begin, login } = await mcpCaller()
+  const { session } = await begin()
+  const stranger = { ...(await login()), ...session }
+  const note = { jsonrpc: '2.0', method: 'notifications/roots/list_changed' }
+  const response = { jsonrpc: '2.0', id: 1, result: {} }
+  for (const body of [
+    PROMPT,
+    rpc('tools/list'),
+    rpc('tools/call', { name: 't' }),
+    rpc('ping'),
+    note,
+    response,
+    [note],
+    [PROMPT],
+  ]) {
+    const { status, text } = await post(at, PATH, body, stranger)
+    expect(text).toContain('session_unknown')
+    expect(status).toBe(404)
+  }
+  for (const method of ['GET', 'DELETE']) {
+    const headers = { ...stranger, accept: 'text/event-stream' }
+    expect((await fetch(at.url + PATH, { method, headers })).status).toBe(404)
+  }
+  expect(agent.waiting).toEqual([])
+})
+
+test('[SESS.5] refuses a session after 30 days, and not before', async () => {
+  const { system, agent, begin, ask } = await mcpCaller()
+  const { session } = await begin()
+  system.stepWallClock(30 * DAY_MS)
+  const posted = ask(PROMPT, { ...session, ...JSON_ONLY })
+  answerOpen(agent, await nextOpen(agent))
+  expect((await posted).status).toBe(200)
+  system.stepWallClock(1)
+  expect((await ask(PROMPT, session)).status).toBe(404)
+})
+
+test('[SESS.3] begins no session without a successful initialize', async () => {
+  const { agent, ask } = await mcpCaller()
+  for (const [end, status] of [
+    [{ status: 200, message: { jsonrpc: '2.0', id: 'i', error: { code: -32602, message: 'no' } } }, 200],
+    [{ status: 503, code: 'server_unavailable', error: 'gone' }, 200],
+    [{ status: 400, message: { jsonrpc: '2.0', id: 'i', error: { code: -32020, message: 'no' } } }, 400],
+  ] as const) {
+    const posted = ask(initialize())
+    const { id } = await nextOpen(agent)
+    agent.send({ type: 'end', id, ...end })
+    const answer = await posted
+    expect([answer.status, answer.headers.get('mcp-session-id')]).toEqual([status, null])
+  }
+})
+
+test('[SESS.3] begins no session by another request, in a batch, or in the 2026 revision', async () => {
+  const { agent, ask } = await mcpCaller()
+  const batch = await ask([initialize()])
+  expect(batch.json).toMatchObject([{ id: 'i', error: { data: { code: 'request_invalid' } } }])
+  expect(batch.headers.get('mcp-session-id')).toBeNull()
+  const posted = ask(PROMPT, JSON_ONLY)
+  const open = await nextOpen(agent)
+  expect(open.session).toBeUndefined()
+  answerOpen(agent, open)
+  expect((await posted).headers.get('mcp-session-id')).toBeNull()
+  const { body, headers } = modernToolCall('t')
+  const modern = ask(body, { ...headers, 'mcp-session-id': 'x' })
+  const call = await nextOpen(agent)
+  expect(call.era).toBe('2026')
+  expect(call.session).toBeUndefined()
+  answerOpen(agent, call)
+  expect((await modern).headers.get('mcp-session-id')).toBeNull()
+})
+
+test('[SESS.6] keeps sessions over a restart with the same key, also behind a newer one', async () => {
+  const [older, newer] = [Buffer.alloc(32, 1), Buffer.alloc(32, 2)]
+  const first = await mcpCaller({ sessionKeys: [older] })
+  const { open, session } = await first.begin()
+  const restarted = await mcpCaller({ sessionKeys: [newer, older] })
+  const posted = restarted.ask(PROMPT, { ...first.auth, ...session, ...JSON_ONLY })
+  const next = await nextOpen(restarted.agent)
+  expect(next).toMatchObject({ session: open.session as object, client: open.client })
+  answerOpen(restarted.agent, next)
+  expect((await posted).status).toBe(200)
+  const other = await mcpCaller({ sessionKeys: [newer] })
+  expect((await other.ask(PROMPT, { ...first.auth, ...session })).status).toBe(404)
+})
+
+test('[SESS.6] refuses a key of another length', async () => {
+  await expect(startBridge({ sessionKeys: [Buffer.alloc(31)] })).rejects.toThrow('32 bytes')
 })

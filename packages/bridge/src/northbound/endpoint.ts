@@ -82,7 +82,7 @@ export class McpEndpoint {
       this.#metadataUrl(request, mcpPath(pathOf(request.url)) ?? {})
     this.#sessions = new SessionRequests(dispatcher, sessions, system)
     const ways = {
-      calls: new ShortCalls(dispatcher, metadataUrl),
+      calls: new ShortCalls(dispatcher, metadataUrl, system),
       exchanges: new ExchangeRequests(dispatcher, sessions, metadataUrl, system),
       sessions: this.#sessions,
     }
@@ -181,6 +181,8 @@ export class McpEndpoint {
     if (spent !== undefined) return this.#log.afterWritten(() => sendRefusal(response, spent))
     if (items === undefined) return sendParseError(response)
     if (items instanceof BridgeError) return sendCallRefusal(response, NULL_ID, items)
+    const unknown = view.exchangeServer && this.#sessions.refusal(request, open)
+    if (unknown instanceof BridgeError) return sendCallRefusal(response, NULL_ID, unknown)
     const hold = (sizeBytes: number): BridgeError | undefined => {
       const refused = open.hold(sizeBytes)
       return refused && denialError(refused)

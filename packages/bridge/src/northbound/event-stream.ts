@@ -1,4 +1,3 @@
-import type { RawJson } from '@bridgekeeper/protocol'
 import type { System } from '../ports.ts'
 import type { OpenRequest } from './open-request.ts'
 import { EVENT_HEADERS, eventOf, KEEP_ALIVE, primingEvent } from './sse.ts'
@@ -45,9 +44,9 @@ export class EventStream {
     this.#write([primingEvent(eventId)])
   }
 
-  /** @param eventId its position, from which the client can read on */
-  message(message: RawJson, eventId?: string): void {
-    this.#write(eventOf([message], eventId))
+  /** @param parts a JSON text in pieces @param eventId its position, from which the client can read on */
+  message(parts: readonly Buffer[], eventId?: string): void {
+    this.#write(eventOf(parts, eventId))
   }
 
   end(): void {

@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import { BridgeError, bytesAt, type ExchangeSession, pickMembers, type RawJson } from '@bridgekeeper/protocol'
 import { REFUSALS } from '../calls/outcome.ts'
 import { callScope, mayList } from '../gates/call-authority.ts'
+import { ruleOf } from '../gates/methods.ts'
 import { denialError } from '../gates/verdict.ts'
 import type { System } from '../ports.ts'
 import type { Dispatcher } from '../router/dispatcher.ts'
@@ -108,9 +109,16 @@ export class ExchangeRequests {
     // [LOAD.4] Charges calls that no rate limit counted.
     if (isCall && REFUSALS.has(error.code)) open.charge(body.length)
     if (error.code !== 'scope_insufficient') return sendError(reply, id, error)
-    const neededScope = isCall && name !== undefined ? callScope(serverName, name) : undefined
+    const neededScope = scopeFor(method, serverName, name)
     reply.refuse(id, error, { metadataUrl: this.#metadataUrl(request), neededScope })
   }
+}
+
+/** [RS.6] The one scope that a client must request, if one is enough. */
+function scopeFor(method: string, serverName: string, name: string | undefined): string | undefined {
+  const { needs } = ruleOf(method)
+  if (needs === 'tool') return callScope(serverName, name ?? '')
+  return needs === 'any' || needs === 'all' ? undefined : needs
 }
 
 /** The caller's `MCP-Protocol-Version`. */

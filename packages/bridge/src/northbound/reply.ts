@@ -144,11 +144,11 @@ export function errorJson(error: BridgeError | RpcError): RawJson {
   return toJson('next' in error ? toRpcError(error) : error)
 }
 
-function rpcParts(id: RawJson, member: 'result' | 'error', value: RawJson): JsonParts {
+export function rpcParts(id: RawJson, member: 'result' | 'error', value: RawJson): JsonParts {
   return [Buffer.from('{"jsonrpc":"2.0","id":'), id, Buffer.from(`,"${member}":`), value, CLOSE]
 }
 
-function listParts(id: RawJson, tools: Buffer, more: string): JsonParts {
+export function listParts(id: RawJson, tools: Buffer, more: string): JsonParts {
   return [
     Buffer.from('{"jsonrpc":"2.0","id":'),
     id,

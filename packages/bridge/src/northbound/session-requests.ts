@@ -79,6 +79,12 @@ export class SessionRequests {
     this.#dispatcher.open(open.caller, opening, reader)
   }
 
+  /** Why the session of a request is refused. */
+  refusal({ headers }: IncomingMessage, { caller }: OpenRequest): BridgeError | undefined {
+    const found = this.#sessions.find(headers, caller)
+    return found instanceof BridgeError ? found : undefined
+  }
+
   /** @returns `undefined` if the request was refused */
   #sessionOf(headers: IncomingHttpHeaders, { caller, response }: OpenRequest): ExchangeSession | undefined {
     const session = this.#sessions.find(headers, caller) ?? new BridgeError('session_required')

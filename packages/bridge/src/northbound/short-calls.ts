@@ -2,8 +2,11 @@ import type { IncomingMessage } from 'node:http'
 import { BridgeError, type Era, type RawJson, unreachable } from '@bridgekeeper/protocol'
 import { type CallOutcome, isRefusal } from '../calls/outcome.ts'
 import { callScope } from '../gates/call-authority.ts'
+import type { System } from '../ports.ts'
 import type { Dispatcher } from '../router/dispatcher.ts'
 import { guarded } from './guarded.ts'
+import { LateReply } from './late-reply.ts'
+import { acceptsEvents } from './media.ts'
 import type { MessageContext } from './message-context.ts'
 import type { Reply } from './reply.ts'
 import { metaToForward } from './revision.ts'
@@ -17,16 +20,23 @@ import type { ToolView } from './tool-view.ts'
 export class ShortCalls {
   readonly #dispatcher: Dispatcher
   readonly #metadataUrl: (request: IncomingMessage) => string | undefined
+  readonly #system: System
 
   /** @param metadataUrl where the metadata of a request's resource is */
-  constructor(dispatcher: Dispatcher, metadataUrl: (request: IncomingMessage) => string | undefined) {
+  constructor(
+    dispatcher: Dispatcher,
+    metadataUrl: (request: IncomingMessage) => string | undefined,
+    system: System,
+  ) {
     this.#dispatcher = dispatcher
     this.#metadataUrl = metadataUrl
+    this.#system = system
   }
 
   /** Runs a call and answers it. */
   run(context: MessageContext, id: RawJson, call: CallParams, era: Era): void {
-    const { body, open, view, reply } = context
+    const { body, open, view } = context
+    const reply = this.#replyOf(context)
     const address = view.address(call.toolName)
     if (address instanceof BridgeError) {
       open.charge(body.length)
@@ -38,7 +48,7 @@ export class ShortCalls {
         if (open.hasEnded) return
         // [LOAD.4] Charges calls that no rate limit counted.
         if (isRefusal(outcome)) open.charge(body.length)
-        if (lacksScope(outcome)) this.#askForScope(context, id, outcome.error, address)
+        if (lacksScope(outcome)) this.#askForScope(context.request, reply, id, outcome.error, address)
         else sendOutcome(reply, view, id, era, outcome)
         open.sent()
       })
@@ -50,9 +60,16 @@ export class ShortCalls {
     )
   }
 
+  #replyOf({ open, reply, at, request }: MessageContext): Reply {
+    return at === undefined && acceptsEvents(request.headers)
+      ? new LateReply(open, reply, this.#system)
+      : reply
+  }
+
   /** [RS.6] Names the scope that a client must request for this call. */
   #askForScope(
-    { reply, request }: MessageContext,
+    request: IncomingMessage,
+    reply: Reply,
     id: RawJson,
     error: BridgeError,
     address: ToolAddress,

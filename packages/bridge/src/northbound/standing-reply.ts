@@ -40,7 +40,7 @@ export class StandingReply implements ExchangeReader {
 
   message(message: RawJson, number: number | undefined): void {
     guarded(this.#open.response, () => {
-      if (!this.#isGone) this.#stream.message(message, this.#eventId(number))
+      if (!this.#isGone) this.#stream.message([message], this.#eventId(number))
     })
   }
 
@@ -58,7 +58,7 @@ export class StandingReply implements ExchangeReader {
     this.#stream.begin()
     if (end.kind === 'answered' && end.message !== undefined) {
       this.#open.response.once('finish', () => this.#exchange?.done())
-      this.#stream.message(end.message, this.#eventId(end.number))
+      this.#stream.message([end.message], this.#eventId(end.number))
     }
     this.#stream.end()
   }

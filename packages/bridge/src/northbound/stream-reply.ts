@@ -4,7 +4,7 @@ import type { System } from '../ports.ts'
 import { EventStream } from './event-stream.ts'
 import { guarded } from './guarded.ts'
 import type { OpenRequest } from './open-request.ts'
-import { errorJson, type Reply } from './reply.ts'
+import { errorJson, type Reply, rpcParts } from './reply.ts'
 
 /** Time after which a caller that waits gets the head of a stream, and then a comment now and then. */
 export const BEGIN_MS = 5_000
@@ -79,7 +79,7 @@ export class StreamReply implements ExchangeReader {
     guarded(this.#open.response, () => {
       if (this.#isGone || this.#plan.events === 'none') return
       this.#prime()
-      this.#stream.message(message, this.#eventId(number))
+      this.#stream.message([message], this.#eventId(number))
     })
   }
 
@@ -109,7 +109,7 @@ export class StreamReply implements ExchangeReader {
     const { id, edit, answered } = this.#plan
     const answer = message === undefined || edit === undefined ? message : edit(message)
     if (answer === undefined) return this.#fail(new BridgeError('result_invalid'))
-    if (this.#stream.hasBegun) return this.#endStream(answer, this.#eventId(number))
+    if (this.#stream.hasBegun) return this.#endStream([answer], this.#eventId(number))
     answered?.(status, answer)
     this.#reply.whole(id, answer, status)
     this.#open.sent()
@@ -120,9 +120,7 @@ export class StreamReply implements ExchangeReader {
       this.#plan.refuse(error)
       return this.#open.sent()
     }
-    const { id } = this.#plan
-    const text = `{"jsonrpc":"2.0","id":${id.toString('latin1')},"error":`
-    this.#endStream(Buffer.concat([Buffer.from(text, 'latin1'), errorJson(error), CLOSE]))
+    this.#endStream(rpcParts(this.#plan.id, 'error', errorJson(error)))
   }
 
   /** [STREAM.3] The stream ends without an answer, and its caller reads on. Without an event id it cannot. */
@@ -132,8 +130,8 @@ export class StreamReply implements ExchangeReader {
     else this.#stream.end()
   }
 
-  #endStream(answer: RawJson, eventId?: string): void {
-    this.#stream.message(answer, eventId)
+  #endStream(parts: readonly Buffer[], eventId?: string): void {
+    this.#stream.message(parts, eventId)
     this.#stream.end()
   }
 
@@ -178,5 +176,3 @@ export class StreamReply implements ExchangeReader {
     else this.#exchange?.cancel()
   }
 }
-
-const CLOSE = Buffer.from('}')
