@@ -116,7 +116,7 @@ function openingOf(
 function resumeOf({ 'last-event-id': eventId }: IncomingHttpHeaders): Opening['resume'] | BridgeError {
   if (eventId === undefined || eventId === '') return undefined
   const [, id, after] = EVENT_ID.exec(String(eventId)) ?? []
-  return id === undefined ? new BridgeError('event_id_unknown') : { id, after: Number(after) }
+  return id === undefined ? new BridgeError('stream_unknown') : { id, after: Number(after) }
 }
 
 function batchOf(body: Buffer, spans: readonly Span[]): RawJson {

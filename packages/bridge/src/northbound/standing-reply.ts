@@ -76,5 +76,5 @@ export class StandingReply implements ExchangeReader {
 /** The agent's reason for refusing a reader. */
 function statusError(status: number): BridgeError | undefined {
   if (status === 404) return new BridgeError('session_unknown')
-  return status === 200 ? undefined : new BridgeError('event_id_unknown')
+  return status === 200 ? undefined : new BridgeError('stream_unknown')
 }

@@ -20,6 +20,12 @@ export const requestCodes = {
     'The Accept header excludes JSON and event streams.',
     'Send "Accept: application/json, text/event-stream".',
   ),
+  session_required: entry(
+    400,
+    INVALID_REQUEST,
+    'This request needs an MCP session.',
+    'Send initialize first, then its Mcp-Session-Id with each request.',
+  ),
   request_invalid: entry(
     400,
     INVALID_REQUEST,
@@ -32,22 +38,16 @@ export const requestCodes = {
     'The parameters of the request are not valid.',
     'Send the named member as MCP defines it.',
   ),
-  session_required: entry(
-    400,
-    INVALID_REQUEST,
-    'This request needs an MCP session.',
-    'Send initialize first, then its Mcp-Session-Id with each request.',
-  ),
   session_unknown: entry(
     404,
-    -32076,
-    'The MCP session does not exist, has ended, or belongs to another login.',
-    'Send initialize to begin another one.',
+    INVALID_REQUEST,
+    'This MCP session has ended, or belongs to another client.',
+    'Begin a new one with initialize.',
   ),
-  event_id_unknown: entry(
+  stream_unknown: entry(
     400,
-    -32076,
-    'The events after this Last-Event-ID are not kept.',
+    INVALID_REQUEST,
+    'The stream of this Last-Event-ID is not kept any more.',
     'Send the request without Last-Event-ID.',
   ),
   era_unsupported: entry(
