@@ -60,7 +60,9 @@ export class InstanceUse {
       },
     )
     this.#open.delete(token)
-    return outcome.kind === 'result' ? { ...outcome, result: restoreSubscription(sent, outcome.result) } : outcome
+    return outcome.kind === 'result'
+      ? { ...outcome, result: restoreSubscription(sent, outcome.result) }
+      : outcome
   }
 
   /** The open exchanges of the only owner; `undefined` if there are several, or none. */
@@ -88,15 +90,16 @@ export class InstanceUse {
     const token = Number(valueAt(params, ['progressToken'])?.toString('latin1'))
     const exchange = this.#open.get(token)?.exchange
     const callerToken = valueAt(exchange?.facts.params, PROGRESS_TOKEN)
-    if (callerToken !== undefined)
-      exchange?.message(replaceAt(raw, ['params', 'progressToken'], callerToken))
+    if (callerToken !== undefined) exchange?.message(replaceAt(raw, ['params', 'progressToken'], callerToken))
   }
 
   /** [EXCH] A notification of a subscription belongs to the exchange that listens. */
   #notification(message: ServerMessage): void {
     const id = valueAt(message.params, ['_meta', SUBSCRIPTION_ID])
     if (id === undefined) return this.#deps.onNotification(message)
-    const sent = [...this.#open.values()].find(({ upstreamId }) => String(upstreamId) === id.toString('latin1'))
+    const sent = [...this.#open.values()].find(
+      ({ upstreamId }) => String(upstreamId) === id.toString('latin1'),
+    )
     sent?.exchange.message(
       replaceAt(message.raw, ['params', '_meta', SUBSCRIPTION_ID], sent.exchange.facts.callerId),
     )

@@ -87,6 +87,10 @@ function rank(level: string): number {
 }
 
 /** Sends a request of the agent's own. */
-export function request(instance: Instance, method: string, params: RawJson | undefined): Promise<RawOutcome> {
+export function request(
+  instance: Instance,
+  method: string,
+  params: RawJson | undefined,
+): Promise<RawOutcome> {
   return instance.request(method, params, new AbortController().signal)
 }

@@ -103,7 +103,14 @@ export class OpenExchanges implements Exchanges {
     const { id, client, streams } = frame
     const request = readRequest(frame.message)
     if (typeof request === 'string') return this.#fail(id, request)
-    const exchange = this.#running.begin({ id, client, session, streams, serverName: server.name, ...request })
+    const exchange = this.#running.begin({
+      id,
+      client,
+      session,
+      streams,
+      serverName: server.name,
+      ...request,
+    })
     if (typeof exchange === 'string') return this.#fail(id, exchange)
     void this.#run(exchange, frame, server)
   }

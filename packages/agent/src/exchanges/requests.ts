@@ -69,7 +69,10 @@ async function forward(exchange: Exchange, group: InstanceGroup): Promise<RawOut
 }
 
 /** The server's own introduction, with the version that client and server both speak. */
-function introduce(instance: Instance | InstanceFault, wanted: string | undefined): RawOutcome | InstanceFault {
+function introduce(
+  instance: Instance | InstanceFault,
+  wanted: string | undefined,
+): RawOutcome | InstanceFault {
   if ('fault' in instance) return instance
   const versions: readonly (string | undefined)[] = PROTOCOL_VERSIONS
   const [asked, spoken] = [versions.indexOf(wanted), versions.indexOf(instance.version)]

@@ -10,7 +10,10 @@ export const MAX_SUBSCRIPTIONS = 256
 const TOO_MANY: RawOutcome = {
   kind: 'rpc-error',
   message: 'too many subscriptions',
-  rpcError: toJson({ code: -32_602, message: `A session may have at most ${MAX_SUBSCRIPTIONS} subscriptions.` }),
+  rpcError: toJson({
+    code: -32_602,
+    message: `A session may have at most ${MAX_SUBSCRIPTIONS} subscriptions.`,
+  }),
 }
 
 interface Subscribed {
@@ -61,7 +64,8 @@ export class Subscriptions {
   leave(session: Session): void {
     for (const uri of session.subscriptions) {
       if (!this.#remove(session, uri)) continue
-      for (const instance of this.#target.all()) void request(instance, 'resources/unsubscribe', toJson({ uri }))
+      for (const instance of this.#target.all())
+        void request(instance, 'resources/unsubscribe', toJson({ uri }))
     }
   }
 

@@ -1,4 +1,11 @@
-import { type CatalogServer, type CatalogTool, cleanText, ERAS, type Json, unreachable } from '@bridgekeeper/protocol'
+import {
+  type CatalogServer,
+  type CatalogTool,
+  cleanText,
+  ERAS,
+  type Json,
+  unreachable,
+} from '@bridgekeeper/protocol'
 import { backoffMs } from '../backoff.ts'
 import type { StdioEntry } from '../config/entry.ts'
 import type { ServerEvent } from '../events.ts'

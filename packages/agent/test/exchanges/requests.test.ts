@@ -1,12 +1,17 @@
+import type { ExchangeSession } from '@bridgekeeper/protocol'
 import { expect, test } from 'vitest'
 import { call, envelope, notification, request, runFixture } from '../support/exchanges.ts'
 
-const session = { id: 'session-1', traits: ['sampling', 'elicitation-form'] } as const
+const session: ExchangeSession = { id: 'session-1', traits: ['sampling', 'elicitation-form'] }
 
 test('[EXCH.40] answers a stateless request with the id of the caller, byte for byte', async () => {
   const bridge = await runFixture('v1')
 
-  const id = bridge.open({ message: Buffer.from('{"jsonrpc":"2.0","id":1.50e1,"method":"tools/call","params":{"name":"test_simple_text"}}') })
+  const id = bridge.open({
+    message: Buffer.from(
+      '{"jsonrpc":"2.0","id":1.50e1,"method":"tools/call","params":{"name":"test_simple_text"}}',
+    ),
+  })
   const end = await bridge.end(id)
 
   expect(end).toMatchObject({ status: 200 })
@@ -31,7 +36,11 @@ test('[EXCH.41] replaces the token of progress on the way to the server and back
   for (const [at, id] of ids.entries()) {
     const progress = bridge.messages(id).map(({ json }) => json.params)
     expect(progress).toEqual(
-      [0, 50, 100].map((done) => ({ progressToken: JSON.parse(tokens[at] ?? ''), progress: done, total: 100 })),
+      [0, 50, 100].map((done) => ({
+        progressToken: JSON.parse(tokens[at] ?? ''),
+        progress: done,
+        total: 100,
+      })),
     )
   }
 })
@@ -40,9 +49,15 @@ test('[EXCH.42] cancels at the server what the caller cancels', async () => {
   const bridge = await runFixture('v1')
   const opened = { session: { id: 's', traits: [] } }
 
-  const id = bridge.open({ ...opened, message: call('test_tool_with_progress', {}, 'x', { progressToken: 1 }) })
+  const id = bridge.open({
+    ...opened,
+    message: call('test_tool_with_progress', {}, 'x', { progressToken: 1 }),
+  })
   await bridge.message(id)
-  const note = await bridge.note({ ...opened, message: notification('notifications/cancelled', { requestId: 'x' }) })
+  const note = await bridge.note({
+    ...opened,
+    message: notification('notifications/cancelled', { requestId: 'x' }),
+  })
 
   expect(note.status).toBe(202)
   expect(await bridge.end(id)).toMatchObject({ code: 'call_cancelled', message: undefined })
@@ -56,16 +71,20 @@ test('[SESS.20] begins a session with the introduction of the server, in a versi
     versions.map((protocolVersion, at) =>
       bridge.ask({
         session: { ...session, id: `s${at}`, traits: [] },
-        message: request('initialize', { protocolVersion, capabilities: {}, clientInfo: { name: 'c', version: '1' } }),
+        message: request('initialize', {
+          protocolVersion,
+          capabilities: {},
+          clientInfo: { name: 'c', version: '1' },
+        }),
       }),
     ),
   )
 
   expect(ends.map(({ status }) => status)).toEqual([200, 200, 200])
-  expect(ends.map(({ json }) => (json?.result as { protocolVersion: string }).protocolVersion)).toEqual([
-    '2025-06-18',
-    '2025-11-25',
-    '2025-11-25',
+  expect(ends.map(({ json }) => json?.result)).toMatchObject([
+    { protocolVersion: '2025-06-18' },
+    { protocolVersion: '2025-11-25' },
+    { protocolVersion: '2025-11-25' },
   ])
 })
 

@@ -65,11 +65,16 @@ export class Bridge {
 
   /** The end of an exchange. */
   end(id: string): Promise<End> {
-    const found = () => this.frames.find((frame): frame is EndFrame => frame.type === 'end' && frame.id === id)
-    return until(() => {
-      const frame = found()
-      return frame && { ...frame, json: jsonOf(frame.message) }
-    }, undefined, `the end of ${id}`)
+    const found = () =>
+      this.frames.find((frame): frame is EndFrame => frame.type === 'end' && frame.id === id)
+    return until(
+      () => {
+        const frame = found()
+        return frame && { ...frame, json: jsonOf(frame.message) }
+      },
+      undefined,
+      `the end of ${id}`,
+    )
   }
 
   /** The messages of an exchange so far. */
@@ -107,10 +112,20 @@ export function call(name: string, args: object = {}, id: unknown = 1, meta?: ob
 }
 
 /** Runs a form of the conformance fixture. */
-export async function runFixture(form: 'v1' | 'v2' | 'v2-modern', more: Partial<StdioEntry> = {}): Promise<Bridge> {
+export async function runFixture(
+  form: 'v1' | 'v2' | 'v2-modern',
+  more: Partial<StdioEntry> = {},
+): Promise<Bridge> {
   const path = fileURLToPath(new URL('../../../../test/conformance/fixtures/stdio.ts', import.meta.url))
   const entry: StdioEntry = {
-    ...{ kind: 'stdio', name: 'fixture', command: process.execPath, args: [path, form], env: {}, secrets: [] },
+    ...{
+      kind: 'stdio',
+      name: 'fixture',
+      command: process.execPath,
+      args: [path, form],
+      env: {},
+      secrets: [],
+    },
     ...more,
   }
   const { servers } = await runReady(entry)
@@ -126,4 +141,3 @@ export function envelope(more: object = {}, capabilities: object = {}): object {
     ...more,
   }
 }
-
