@@ -137,7 +137,7 @@ export class OpenExchanges implements Exchanges {
   #read({ id, resume }: OpenFrame, session: Session | undefined): void {
     if (session === undefined) this.#fail(id, 'session_unknown')
     else if (resume === undefined) session.readStanding(id)
-    else if (!session.resume(id, resume.id, resume.after)) this.#fail(id, 'event_id_unknown')
+    else if (!session.resume(id, resume.id, resume.after)) this.#fail(id, 'stream_unknown')
   }
 
   #delete({ id, session, client }: OpenFrame): void {

@@ -44,15 +44,18 @@ export interface RevisionFacts {
   readonly kind: 'request' | 'notification'
   readonly method: string
   readonly rawMeta: RawJson | undefined
-  /** What the request names: a tool, a prompt, or the URI of a resource. */
+  /** What the request names: a tool, a prompt, a task, or the URI of a resource. */
   readonly name?: string | undefined
 }
 
 /** The member of the parameters that `Mcp-Name` repeats, for each method with one. */
-export const NAMING: Readonly<Partial<Record<string, 'name' | 'uri'>>> = {
+export const NAMING: Readonly<Partial<Record<string, 'name' | 'uri' | 'taskId'>>> = {
   'tools/call': 'name',
   'prompts/get': 'name',
   'resources/read': 'uri',
+  'tasks/get': 'taskId',
+  'tasks/update': 'taskId',
+  'tasks/cancel': 'taskId',
 }
 
 /** Finds the revision of a message, and whether its headers agree with it. */
