@@ -56,6 +56,46 @@ export const AGENT_ABLATIONS: readonly Ablation[] = [
     tests: agent('servers.calls'),
   },
   {
+    gate: 'agent: large answers for a local server that does not read',
+    edits: [text('agent/servers/server-input.ts', 'if (!this.hasRoom) return false', '')],
+    tests: agent('servers/server-input'),
+  },
+  {
+    gate: 'agent: notifications for a local server that does not read',
+    edits: [text('agent/servers/stdio-transport.ts', 'if (this.#input.hasRoom) this.#input', 'this.#input')],
+    tests: agent('servers/instances'),
+  },
+  {
+    gate: 'agent: messages of a local server without a reader',
+    edits: [text('agent/servers/inbox.ts', 'this.#kept.length < this.#maxKept', 'true')],
+    tests: agent('servers/instances'),
+  },
+  {
+    gate: 'agent: bytes of messages without a reader',
+    edits: [text('agent/servers/inbox.ts', ' && this.#keptBytes <= MAX_KEPT_BYTES', '')],
+    tests: agent('servers/instances'),
+  },
+  {
+    gate: 'agent: processes of a local server',
+    edits: [text('agent/servers/instance-table.ts', 'this.#count < MAX_INSTANCES || ', 'true || ')],
+    tests: agent('servers/instances', 'servers/leases'),
+  },
+  {
+    gate: 'agent: parked processes of a local server',
+    edits: [text('agent/servers/instance-table.ts', 'this.#parked.size > MAX_PARKED', 'false')],
+    tests: agent('servers/leases'),
+  },
+  {
+    gate: 'agent: requests that wait for a lease',
+    edits: [text('agent/servers/lease-pool.ts', 'this.#queue.length >= MAX_WAITING', 'false')],
+    tests: agent('servers/leases'),
+  },
+  {
+    gate: 'agent: one owner of a process that may ask',
+    edits: [text('agent/servers/lease-pool.ts', '!this.#uses.has(instance)', 'true')],
+    tests: agent('servers/leases'),
+  },
+  {
     gate: 'agent: a list that changes all the time',
     edits: [text('agent/servers/server-life.ts', 'await pause(system, RELIST_MS, signal)', '')],
     tests: agent('servers.tools'),

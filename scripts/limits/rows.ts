@@ -1,16 +1,21 @@
 import {
   EVENT_WINDOW_MS,
+  IDLE_MS,
   MAX_ANSWER_BYTES,
   MAX_ARGUMENT_BYTES,
   MAX_EARLY_BYTES,
   MAX_EVENTS,
   MAX_EARLY as MAX_HELD,
+  MAX_INSTANCES,
   MAX_LIST_BYTES,
   MAX_PAGES,
+  MAX_PARKED,
   MAX_QUEUED_BYTES,
   MAX_QUEUED_FRAMES,
   MAX_REQUEST_BYTES,
   MAX_RUNNING,
+  MAX_WAITING as MAX_WAITING_LEASES,
+  POOL_SIZE,
   RELIST_MS,
 } from '@bridgekeeper/agent/testing'
 import {
@@ -253,6 +258,11 @@ export const ACCOUNTS: readonly LimitRow[] = [
 export const MACHINE: readonly LimitRow[] = [
   ['calls queued for a local server', size(MAX_REQUEST_BYTES), 'server', '`too_many_calls`'],
   ['unread answers to its requests', size(MAX_ANSWER_BYTES), 'server', 'ended, and started again'],
+  ['processes', count(MAX_INSTANCES), 'server', 'requests that need another one wait or fail'],
+  ['processes that nobody uses', span(IDLE_MS), 'server', 'ended, except the first one'],
+  ['processes that may ask callers', count(POOL_SIZE), 'server and capabilities', 'further requests wait'],
+  ['requests that wait for one', count(MAX_WAITING_LEASES), 'server and capabilities', 'refused'],
+  ['processes that wait for an answer of a person', count(MAX_PARKED), 'server', 'the oldest is ended'],
   ['lists of tools', `one in ${span(RELIST_MS)}`, 'server', 'nothing: the latest change is listed'],
   [
     'list of tools',

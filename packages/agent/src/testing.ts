@@ -5,6 +5,8 @@ export { MAX_HELD as MAX_EARLY, MAX_HELD_BYTES as MAX_EARLY_BYTES } from './link
 export { Link, type LinkOptions } from './link/link.ts'
 export { MAX_ARGUMENT_BYTES, MAX_RUNNING } from './link/running-calls.ts'
 export { MAX_QUEUED_BYTES, MAX_QUEUED_FRAMES } from './link/socket.ts'
+export { IDLE_MS, MAX_INSTANCES, MAX_PARKED } from './servers/instance-table.ts'
+export { MAX_WAITING, POOL_SIZE } from './servers/lease-pool.ts'
 export { MAX_ANSWER_BYTES, MAX_REQUEST_BYTES } from './servers/server-input.ts'
 export { RELIST_MS } from './servers/server-life.ts'
 export { MAX_LIST_BYTES, MAX_PAGES } from './servers/tools.ts'

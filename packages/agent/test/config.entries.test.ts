@@ -237,6 +237,24 @@ test('[CONFIG.16] reads inheritEnv for one entry and for all', () => {
   )
 })
 
+test('[CONFIG.18] reads the era of MCP that an entry names, and refuses any other', () => {
+  const eraOf = (member: string) => {
+    const [read] = parseConfig(`{"mcpServers":{"a":{"command":"x"${member}},${GOOD}}}`, ENV, '/')
+    return read
+  }
+  expect(eraOf(',"era":"2026"')).toMatchObject({ era: '2026' })
+  expect(eraOf(',"era":2025')).toMatchObject({ era: '2025' })
+  for (const none of ['', ',"era":null']) expect(eraOf(none)).not.toHaveProperty('era')
+  for (const wrong of ['"2024"', '{}', '""'])
+    expect(eraOf(`,"era":${wrong}`)).toMatchObject({
+      kind: 'unusable',
+      error: {
+        code: 'config_server_invalid',
+        message: expect.stringContaining('era: must be "2025" or "2026"'),
+      },
+    })
+})
+
 const SOME = '{"mcpServers":{"a":{"command":"x","args":["é"]}}}'
 const swapped = (text: string) => Buffer.from(text, 'utf16le').swap16()
 

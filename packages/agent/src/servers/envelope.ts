@@ -5,7 +5,7 @@ export const ENVELOPE_VERSION = '2026-07-28'
 export const CLIENT_INFO = { name: 'bridgekeeper', version: '0.1.0' }
 export const SERVER_INFO_KEY = 'io.modelcontextprotocol/serverInfo'
 
-/** What a client of the 2026 era says about itself in `_meta` of each request (MCP 2026-07-28, basic protocol). */
+/** Members of `_meta` by which a client of the 2026 era introduces itself in each request (MCP 2026-07-28, basic). */
 const ENVELOPE = {
   'io.modelcontextprotocol/protocolVersion': ENVELOPE_VERSION,
   'io.modelcontextprotocol/clientInfo': CLIENT_INFO,

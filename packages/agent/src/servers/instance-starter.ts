@@ -7,7 +7,7 @@ import type { ProcessSpec } from './server-process.ts'
 import type { StartGate } from './start-gate.ts'
 
 /** Limit for a server to show that it speaks the 2026 era; one of the 2025 era may stay silent. */
-export const DISCOVERY_MS = 15_000
+const DISCOVERY_MS = 15_000
 
 export interface StarterDeps extends RunDeps {
   readonly name: string

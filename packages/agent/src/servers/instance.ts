@@ -1,7 +1,7 @@
 import type { ClientTrait, Era, RawJson } from '@bridgekeeper/protocol'
 import type { RawOutcome } from './raw-calls.ts'
 
-/** What the instances of a local server differ in. */
+/** Distinguishes the instances of a local server. */
 export interface InstanceKey {
   readonly era: Era
   /** Capabilities that the agent declares for its callers, sorted. Always empty in the 2026 era. */
@@ -65,7 +65,7 @@ export interface Instances {
    * @param owner who is asked. An owner that has leases already gets the same instance, at once
    */
   lease(key: InstanceKey, owner: object, options: LeaseOptions): Promise<Lease | InstanceFault>
-  /** Who has leases of this instance, if it is only one. */
+  /** The only owner who has leases of this instance; `undefined` if there are several or none. */
   ownerOf(instance: Instance): object | undefined
 }
 

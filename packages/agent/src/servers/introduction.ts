@@ -1,12 +1,12 @@
 import { decodeUp, encode, isObject } from '@bridgekeeper/protocol'
 import { SERVER_INFO_KEY } from './envelope.ts'
 
-/** What a server says about itself, as far as the catalog shows it. */
+/** A server's introduction, as far as the catalog shows it. */
 export interface Introduction {
   readonly serverInfo: { readonly name: string; readonly version: string }
   readonly instructions?: string
   readonly hasTools: boolean
-  /** What it declared that it can do. */
+  /** Its capabilities as it declared them. */
   readonly capabilities: Readonly<Record<string, unknown>>
 }
 

@@ -50,8 +50,8 @@ test('[INST.2] waits for the first start, and reports why it failed', async () =
 test('[INST.3] declares to each instance what its callers declare', async () => {
   const { childOf, shared } = await fakeInstances()
   const declared = async (...wanted: Parameters<typeof key>) => {
-    const [request] = childOf(await shared(key(...wanted))).requests('initialize')
-    return (request?.params as { capabilities: unknown }).capabilities
+    const [request = expect.fail()] = childOf(await shared(key(...wanted))).requests('initialize')
+    return (request.params as { capabilities: unknown }).capabilities
   }
   expect(await declared('2025')).toEqual({})
   expect(await declared('2025', 'sampling')).toEqual({ sampling: {} })
@@ -225,6 +225,15 @@ test('[INST.4] refuses requests of a server to which nothing was declared, and t
   expect(messagesOf(instance)).toHaveLength(64)
 })
 
+test('[INST.4] keeps at most 1 MiB of messages for the first reader', async () => {
+  const { childOf, shared } = await fakeInstances()
+  const instance = await shared(key('2025', 'roots'))
+  const log = { jsonrpc: '2.0', method: 'notifications/message', params: { data: 'x'.repeat(300_000) } }
+  for (let count = 0; count < 4; count++) childOf(instance).write(JSON.stringify(log))
+  await settled()
+  expect(messagesOf(instance)).toHaveLength(3)
+})
+
 test('[INST.4] sends requests and notifications with or without parameters, and tells the id first', async () => {
   const { childOf, shared } = await fakeInstances()
   const instance = await shared(key('2025'))
@@ -240,6 +249,17 @@ test('[INST.4] sends requests and notifications with or without parameters, and 
     { jsonrpc: '2.0', method: 'notifications/x' },
     { jsonrpc: '2.0', method: 'notifications/y', params: { a: 1 } },
   ])
+})
+
+test('[INST.9] drops notifications to a server that leaves 64 MiB unread', async () => {
+  const { childOf, shared } = await fakeInstances()
+  const instance = await shared(key('2025'))
+  const { stdin } = childOf(instance)
+  stdin.pause()
+  const params = Buffer.from(`{"x":"${'x'.repeat(8 * 1_048_576)}"}`)
+  for (let count = 0; count < 12; count++) instance.notify('notifications/x', params)
+  expect(stdin.writableLength).toBeLessThan(9 * params.length)
+  stdin.resume()
 })
 
 test('[INST.5] ends the process that is unused for longest when eight run, and refuses a ninth in use', async () => {
