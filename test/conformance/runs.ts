@@ -26,8 +26,8 @@ export interface Measured extends Pick<Run, 'name'> {
 
 /** Requirements of each revision, with the scores that must not fall. */
 export const REQUIREMENTS: readonly Requirements[] = [
-  { name: '2025-11-25', form: 'v2', args: ['--requirements', '2025-11-25'], scored: 30, through: 11 },
-  { name: '2026-07-28', form: 'v2', args: ['--requirements', '2026-07-28'], scored: 37, through: 14 },
+  { name: '2025-11-25', form: 'v2', args: ['--requirements', '2025-11-25'], scored: 30, through: 30 },
+  { name: '2026-07-28', form: 'v2', args: ['--requirements', '2026-07-28'], scored: 37, through: 37 },
 ]
 
 /** Every run, in the order of the table. */
