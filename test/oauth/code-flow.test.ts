@@ -14,6 +14,7 @@ import {
   INSECURE,
   redeem,
   register,
+  SCOPE,
 } from '../support/oauth-client.ts'
 import { Person, wordsOn } from '../support/person.ts'
 
@@ -65,7 +66,7 @@ test('[OAUTH.14] logs a user in, shows the request, and lets the client call onc
   const { left } = await person.submit(consent, { answer: 'allow' })
   expect(left?.searchParams.get('iss')).toBe(node.url)
   const tokens = await redeem(app, left as URL, asked)
-  expect(tokens).toMatchObject({ token_type: 'bearer', expires_in: 900, scope: 'tools:list tools:call:*/*' })
+  expect(tokens).toMatchObject({ token_type: 'bearer', expires_in: 900, scope: SCOPE })
   expect(typeof tokens.refresh_token).toBe('string')
   expect((await post(node, '/mcp', LIST, bearer(tokens.access_token))).status).toBe(200)
 
@@ -79,7 +80,7 @@ test('[OAUTH.14] logs a user in, shows the request, and lets the client call onc
     tv: 0,
     sid: session?.sessionId,
     client_id: app.client.client_id,
-    scope: 'tools:list tools:call:*/*',
+    scope: SCOPE,
   })
   expect(session).toMatchObject({ label: 'Test app', clientId: app.client.client_id })
   expect(node.recorded.names).toContain('client_approved')

@@ -6,7 +6,7 @@ import { startBridge } from '../support/bridge.ts'
 import { bearer, post, toolCall } from '../support/mcp.ts'
 import { tryUpgrade } from '../support/raw.ts'
 
-const SCOPES = 'tools:list tools:call:*/*'
+const SCOPES = 'tools:list tools:call:*/* prompts:read resources:read completion:use'
 
 test('[RS.5] names the resource and its authorization server in the metadata of /mcp and of each server', async () => {
   const at = await startAccessBridge()
@@ -17,7 +17,7 @@ test('[RS.5] names the resource and its authorization server in the metadata of 
   }
   const common = {
     authorization_servers: [at.url],
-    scopes_supported: ['tools:list', 'tools:call:*/*'],
+    scopes_supported: SCOPES.split(' '),
     bearer_methods_supported: ['header'],
     dpop_signing_alg_values_supported: ['ES256', 'Ed25519', 'EdDSA'],
   }

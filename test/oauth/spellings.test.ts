@@ -76,7 +76,7 @@ test('[OAUTH.5] treats two spellings of one resource as one', async () => {
 test.each<[string | undefined, string]>([
   [' offline_access', SCOPE],
   [' tools:list', 'tools:list'],
-  ['tools:list  tools:call:*/* ', SCOPE],
+  ['tools:list  tools:call:*/* ', 'tools:list tools:call:*/*'],
   ['\ttools:list\n tools:list', 'tools:list'],
   ['offline_access', SCOPE],
   ['', SCOPE],

@@ -2,6 +2,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { type BridgeOptions, createBridge, createTokens, memoryUsers, realSystem } from '@bridgekeeper/bridge'
 import { AccessTokens, type LoginSession, loadSigningKey, Recall } from '@bridgekeeper/bridge/testing'
+import { CALLER_SCOPES, USER_SCOPES } from '@bridgekeeper/protocol'
 import { byIssuer } from '@bridgekeeper/standalone/testing'
 import { SignJWT } from 'jose'
 import { onTestFinished } from 'vitest'
@@ -98,7 +99,7 @@ function kindsOf(url: string): AccessBridge['kinds'] {
       ...common,
       sid: 'client',
       client_id: 'https://app.example/client',
-      scope: 'tools:list tools:call:*/*',
+      scope: CALLER_SCOPES.join(' '),
       aud: `${url}/mcp`,
     },
     enrolment: {
@@ -112,7 +113,7 @@ function kindsOf(url: string): AccessBridge['kinds'] {
     device: {
       ...common,
       sid: 'device',
-      scope: 'agent:connect tools:list tools:call:*/*',
+      scope: USER_SCOPES.join(' '),
       aud: `${url}/api/mcp-ws`,
       did: 'd1',
       cnf: { jkt: DEVICE_KEY },

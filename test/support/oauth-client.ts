@@ -6,7 +6,7 @@ import type { Page, Person } from './person.ts'
  * no server of another test gets it by chance.
  */
 export const CALLBACK = 'http://127.0.0.1:28571/callback'
-export const SCOPE = 'tools:list tools:call:*/*'
+export const SCOPE = 'tools:list tools:call:*/* prompts:read resources:read completion:use'
 /** Our test nodes speak plain HTTP at this machine. */
 export const INSECURE = { [oauth.allowInsecureRequests]: true } as const
 

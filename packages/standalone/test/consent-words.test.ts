@@ -14,5 +14,8 @@ test('[OAUTH.14] has words for every scope that a client may request', () => {
   expect(CALLER_SCOPES.map((scope) => inWords(scope))).toEqual([
     'see the names and descriptions of your tools',
     'run every tool of your servers',
+    'see and use the prompts of your servers',
+    'read the files and other resources of your servers',
+    'get suggestions for the arguments of prompts and resources',
   ])
 })

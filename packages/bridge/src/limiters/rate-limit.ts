@@ -74,10 +74,10 @@ export class RateLimiter {
    * Counts a call and returns whether it may run; checks the narrowest limit first. @param nowMs monotonic
    */
   checkToolExecutionRateLimit(call: CountedCall, nowMs: number): Allowed<void> | RateDenied {
-    const { userId, sessionId, serverName, toolName } = call
-    const tool = this.#tools.size === 0 ? undefined : this.#tools.get(`${serverName}/${toolName}`)
+    const { userId, sessionId } = call
+    const tool = this.#tools.size === 0 ? undefined : this.#tools.get(toolKey(call))
     return (
-      (tool && this.#take('tool', tool, `${userId} ${serverName}/${toolName}`, nowMs)) ??
+      (tool && this.#take('tool', tool, `${userId} ${toolKey(call)}`, nowMs)) ??
       (this.#token && this.#take('token', this.#token, `${userId} ${sessionId}`, nowMs)) ??
       this.#take('user', this.#user, userId, nowMs) ??
       ALLOWED
@@ -85,9 +85,10 @@ export class RateLimiter {
   }
 
   /** Keys of the blocks that refuse this call. Counts nothing. @param nowMs monotonic */
-  blockedKeys({ userId, sessionId, serverName, toolName }: CountedCall, nowMs: number): readonly string[] {
+  blockedKeys(call: CountedCall, nowMs: number): readonly string[] {
     if (this.#blocks.isEmpty('calls')) return NONE
-    const keys = [userId, `${userId} ${sessionId}`, `${userId} ${serverName}/${toolName}`]
+    const { userId, sessionId } = call
+    const keys = [userId, `${userId} ${sessionId}`, `${userId} ${toolKey(call)}`]
     return keys.filter((key) => this.#blocks.leftMs('calls', key, nowMs) > 0)
   }
 
@@ -131,6 +132,11 @@ export class RateLimiter {
 
 const ALLOWED = allow(undefined)
 const NONE: readonly string[] = []
+
+/** The tool as settings name it; empty for a request that is not a call of a tool. */
+function toolKey({ serverName, toolName }: CountedCall): string {
+  return toolName === undefined ? '' : `${serverName}/${toolName}`
+}
 
 function limiter(limit: RateLimit): Limiter {
   return { limit, window: new SlidingWindow({ max: limit.maxCalls, windowMs: limit.windowMs }) }

@@ -11,30 +11,13 @@ import { type CallBlocks, CallGates } from '../../src/router/call-gates.ts'
 import { Dispatcher } from '../../src/router/dispatcher.ts'
 import { LocalDirectory } from '../../src/router/local-directory.ts'
 import { Router } from '../../src/router/router.ts'
-import type { SecurityEvent } from '../../src/security-log/events.ts'
+import { TABLE_LIMITS } from '../support/exchange-world.ts'
 import { FakeConnection, READY_SERVER, resultOf, shown } from '../support/fake-connection.ts'
+import { HeldLog } from '../support/held-log.ts'
 
 const CALL = { serverName: 's', toolName: 't', rawArgs: Buffer.from('{}') }
 const ANN: Caller = { userId: 'ann', sessionId: 'a', ip: '203.0.113.1' }
 const LIMITS: RateLimits = { user: { maxCalls: 3, windowMs: 60_000, blockMs: 900_000 } }
-
-const TABLE_LIMITS = { callTimeoutMs: 10_000, maxCallMs: 60_000, maxPendingCalls: 3 }
-
-/** A log that holds its writes until the test releases them. */
-class HeldLog {
-  writable = true
-  holds = false
-  readonly events: (SecurityEvent & { more?: boolean })[] = []
-  readonly held: (() => void)[] = []
-  logSecurityEvent = (event: SecurityEvent, more?: boolean): void => {
-    this.events.push(more === undefined ? event : { ...event, more })
-  }
-  afterWritten = (run: () => void): void => void (this.holds ? this.held.push(run) : run())
-
-  named(name: string) {
-    return this.events.filter(({ event }) => event === name)
-  }
-}
 
 function setUp(limits = LIMITS, recheck: CallBlocks['recheck'] = () => undefined) {
   const system = new FakeSystem()

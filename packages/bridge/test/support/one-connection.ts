@@ -7,6 +7,7 @@ import type { ProofExchange } from '../../src/connection/agent-context.ts'
 import { Connection } from '../../src/connection/connection.ts'
 import type { ConnectionListener } from '../../src/connection/connection-listener.ts'
 import { DeadlineQueue } from '../../src/connection/deadline-queue.ts'
+import type { ExchangeFrame } from '../../src/connection/life.ts'
 import { allow, deny, type Verdict } from '../../src/gates/verdict.ts'
 import type { SecurityEvent } from '../../src/security-log/events.ts'
 import { HandProofs, HandSocket } from './connections-world.ts'
@@ -29,6 +30,10 @@ export class OneConnection {
     readonly settle: (outcome: CallOutcome) => void
     readonly obstacle: ErrorCode | undefined
   }[] = []
+  /** Frames of exchanges. */
+  readonly frames: ExchangeFrame[] = []
+  /** Sizes of frames that are charged. */
+  readonly uncounted: number[] = []
   readonly outcomes: (string | undefined)[] = []
   readonly connection: Connection
   readonly device: TestDevice
@@ -110,10 +115,10 @@ export class OneConnection {
       confirm: () => this.confirm(),
       verified: () => void this.happened.push('verified'),
       challengeFailed: () => void this.happened.push('challenge failed'),
-      uncountedFrame: () => {},
+      uncountedFrame: (sizeBytes) => void this.uncounted.push(sizeBytes),
       ended: () => void this.happened.push('ended'),
       catalogChanged: () => {},
-      exchangeFrame: () => false,
+      exchangeFrame: (_connection, frame) => this.frames.push(frame) > 0,
       endRefused: (_connection, id, code) => void this.happened.push(`end of ${id} refused: ${code}`),
       execute: (_connection, call, settle, obstacle) => {
         const index = this.executed.push({ call, settle, obstacle })
