@@ -70,7 +70,9 @@ async function startAgent(
   url: string,
   { accessToken, userId, sessionId }: IssuedToken,
 ): Promise<{ stop(): Promise<void> }> {
-  const config = { mcpServers: { [SERVER_NAME]: { command: process.execPath, args: [FIXTURE, form] } } }
+  const config = {
+    mcpServers: { [SERVER_NAME]: { command: process.execPath, args: [FIXTURE, form], clientRoots: true } },
+  }
   const stop = new AbortController()
   let hasFailed = false
   const agent = createAgent({

@@ -74,12 +74,14 @@ async function run(url: string, options: AgentOptions, signal: AbortSignal): Pro
     startMs: options.startMs,
     stopTimes: STOP_TIMES,
     onChange: () => link.catalogChanged(),
+    onFirst: (server, instance) => exchanges.adopt(server, instance),
   })
+  const exchanges = new OpenExchanges({ system, servers, onEvent })
   const link = new Link({
     ...{ url, token, device, system, onEvent },
     claims: { ...(userId !== undefined && { userId }), ...(sessionId !== undefined && { sessionId }) },
     tools: servers,
-    exchanges: new OpenExchanges({ system, servers, onEvent }),
+    exchanges,
   })
 
   servers.start()

@@ -1,4 +1,5 @@
 import { resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { ERAS, type Era, limits, nameSchema } from '@bridgekeeper/protocol'
 import type { Node } from 'jsonc-parser'
 import { isProgram, splitCommandLine } from './command-line.ts'
@@ -108,6 +109,10 @@ function readUsable(name: string, node: Node, context: EntryContext): ServerEntr
     return isProgram(program, ownEnv.PATH ?? context.env.PATH, folder ?? context.folder)
   })
   const era = reader.era()
+  const roots = reader.roots()?.map((root, at) => rootUri(fillMember(root, `roots.${at}`), context.folder))
+  const clientRoots = reader.flag('clientRoots')
+  if (roots !== undefined && clientRoots === true)
+    throw invalid(name, 'roots: must not be given together with clientRoots')
   const inheritEnv = [...context.inheritEnv, ...inheritedBy(name, reader.member('inheritEnv'), document)]
   return {
     kind: 'stdio',
@@ -123,6 +128,8 @@ function readUsable(name: string, node: Node, context: EntryContext): ServerEntr
     ...(startLimit !== undefined && { startLimit }),
     ...(inheritEnv.length > 0 && { inheritEnv }),
     ...(era !== undefined && { era }),
+    ...(roots !== undefined && { roots }),
+    ...(clientRoots === true && { clientRoots }),
   }
 }
 
@@ -137,6 +144,11 @@ function wordsOf(
   const line = splitCommandLine(command)
   if (!line.ok) throw invalid(name, `command: ${line.reason}`)
   return [line.command, ...line.args]
+}
+
+/** The URI of a folder, which may be a path in the folder of the config file. */
+function rootUri(root: string, folder: string): string {
+  return /^file:\/\//i.test(root) ? root : pathToFileURL(resolve(folder, root)).href
 }
 
 function inheritedBy(name: string, node: Node | undefined, document: Document): readonly string[] {
@@ -198,6 +210,19 @@ class EntryReader {
     if (era === undefined)
       throw invalid(this.#name, `era: must be ${ERAS.map((known) => `"${known}"`).join(' or ')}`)
     return era
+  }
+
+  /** Reads `roots`; `undefined` if it is missing or null. */
+  roots(): readonly string[] | undefined {
+    return this.member('roots') === undefined ? undefined : this.#list('roots')
+  }
+
+  /** Reads a boolean; `undefined` if it is missing or null. */
+  flag(key: string): boolean | undefined {
+    const node = this.member(key)
+    if (node === undefined) return undefined
+    if (node.type !== 'boolean') throw this.#wrong(key, 'must be true or false', node)
+    return node.value === true
   }
 
   /** Reads trimmed text; `undefined` if it is missing, null or empty. */

@@ -63,6 +63,11 @@ export class InstanceGroup {
     return { use: this.#use(found), release: () => {} }
   }
 
+  /** Handles what an instance sends before anybody uses it. */
+  adopt(instance: Instance): void {
+    this.#use(instance)
+  }
+
   /** The instance that all exchanges share. */
   shared(): Promise<Instance | InstanceFault> {
     return this.#shared()

@@ -110,7 +110,10 @@ export class InstanceUse {
     if (message.method === 'roots/list' && roots.kind !== 'client')
       return this.instance.answer(id, 'result', rootsResult(roots))
     const asked = this.#asked(message)
-    if (asked === undefined) return this.instance.answer(id, 'error', NO_OWNER)
+    if (asked === undefined) {
+      const hasTraits = this.instance.key.traits.length > 0
+      return this.instance.answer(id, 'error', hasTraits ? NO_OWNER : NOT_FOUND)
+    }
     if (!asks.pass(this.instance, id, message, asked)) this.instance.answer(id, 'error', TOO_MANY)
   }
 
@@ -138,6 +141,8 @@ export function ownerOf(exchange: Exchange): object {
   return exchange.facts.session ?? exchange
 }
 
+/** For a server to which no capability was declared. */
+const NOT_FOUND = toJson({ code: -32_601, message: 'Method not found' })
 const NO_OWNER = toJson({
   code: -32_603,
   message: 'No client can be asked: the request does not belong to exactly one open request of a client.',

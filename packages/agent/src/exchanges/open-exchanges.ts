@@ -1,5 +1,6 @@
 import { type Era, type ErrorCode, type OpenFrame, type RawJson, unreachable } from '@bridgekeeper/protocol'
 import type { ExchangeEvent } from '../events.ts'
+import type { Instance } from '../servers/instance.ts'
 import type { System } from '../system.ts'
 import { Asks } from './asks.ts'
 import type { Exchange, ExchangeFacts } from './exchange.ts'
@@ -41,6 +42,11 @@ export class OpenExchanges implements Exchanges {
       ...{ system, outlet: this.#outlet, onEvent },
       onEnd: (exchange) => this.#asks.endExchange(exchange),
     })
+  }
+
+  /** Answers a process that nobody uses yet. */
+  adopt(server: ExchangeServer, instance: Instance): void {
+    this.#groups.of(server, instance.key.era, instance.key.traits).adopt(instance)
   }
 
   connected(send: (frame: Buffer) => void): void {

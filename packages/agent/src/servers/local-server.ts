@@ -15,7 +15,7 @@ import { pause, type System } from '../system.ts'
 import type { CatalogBudget } from './catalog-budget.ts'
 import { serverEnvironment } from './environment.ts'
 import type { Opening } from './handshake.ts'
-import type { InstanceFault } from './instance.ts'
+import type { Instance, InstanceFault } from './instance.ts'
 import { InstanceStarter } from './instance-starter.ts'
 import { openings } from './openings.ts'
 import type { ProcessInstance } from './process-instance.ts'
@@ -49,6 +49,8 @@ export interface ServerDeps {
   readonly onEvent: (event: ServerEvent) => void
   /** Called when the server's catalog entry has changed. */
   readonly onChange: () => void
+  /** Called with each first process of a server, which may ask for something at once. */
+  readonly onFirst: (server: ExchangeServer, instance: Instance) => void
 }
 
 const HEALTHY_MS = 60_000
@@ -97,7 +99,8 @@ export class LocalServer implements ExchangeServer {
     this.#mayInstall = mayNeedInstall(entry)
     this.#secrets = [...entry.secrets, ...secrets]
     this.#spec = { command, args, env, ...(cwd !== undefined && { cwd }) }
-    this.#openings = openings(era)
+    // The agent answers for roots of the config file, so every process may ask for them.
+    this.#openings = openings(era, this.roots.kind === 'fixed' ? ['roots'] : [])
     this.#runDeps = {
       ...deps,
       startMs: startLimitMs(entry, deps.startMs),
@@ -204,6 +207,7 @@ export class LocalServer implements ExchangeServer {
           stopReports()
           leaveGate()
           this.instances.begin(ready.instance)
+          this.#deps.onFirst(this, ready.instance)
           if (!this.#list(ready)) return
           const { tools, leftOut } = ready.list
           onEvent({ type: 'server-ready', name, tools: tools.length, skippedTools: leftOut.length })

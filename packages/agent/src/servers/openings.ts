@@ -1,4 +1,4 @@
-import type { Era } from '@bridgekeeper/protocol'
+import type { ClientTrait, Era } from '@bridgekeeper/protocol'
 import { OLDEST_VERSION, type Opening, PROTOCOL_VERSIONS } from './handshake.ts'
 
 const [NEWEST_VERSION] = PROTOCOL_VERSIONS
@@ -8,14 +8,18 @@ const [NEWEST_VERSION] = PROTOCOL_VERSIONS
  * version, so the next start tries another.
  *
  * @param era the one that the user chose
+ * @param traits capabilities that the agent has itself
  */
-export function openings(era: Era | undefined): readonly [Opening, ...Opening[]] {
+export function openings(
+  era: Era | undefined,
+  traits: readonly ClientTrait[],
+): readonly [Opening, ...Opening[]] {
   const eras = era === undefined ? (['2025', '2026'] as const) : [era]
   const handshake: readonly [Opening, Opening] = [
-    { eras, version: NEWEST_VERSION, traits: [] },
-    { eras, version: OLDEST_VERSION, traits: [] },
+    { eras, version: NEWEST_VERSION, traits },
+    { eras, version: OLDEST_VERSION, traits },
   ]
-  const discovery: Opening = { eras: ['2026'], version: NEWEST_VERSION, traits: [] }
+  const discovery: Opening = { eras: ['2026'], version: NEWEST_VERSION, traits }
   switch (era) {
     case '2026':
       return [discovery]

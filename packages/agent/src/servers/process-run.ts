@@ -83,7 +83,8 @@ export class ProcessRun {
   ready({ era, version, raw }: Extract<Handshake, { ok: true }>): ProcessInstance {
     this.#cancelDeadline()
     this.#isReady = true
-    const { traits } = this.#opening
+    // Servers of the 2026 era get capabilities with each request.
+    const traits = era === '2026' ? [] : this.#opening.traits
     return new ProcessInstance({ era, traits }, version, raw, this.transport, this.#inbox)
   }
 

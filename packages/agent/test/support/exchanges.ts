@@ -128,8 +128,13 @@ export async function runFixture(
     },
     ...more,
   }
-  const { servers } = await runReady(entry)
-  return new Bridge(servers, 'fixture')
+  const late: { find: ExchangeServers['find'] } = { find: () => undefined }
+  const bridge = new Bridge({ find: (name) => late.find(name) }, 'fixture')
+  const { servers } = await runReady(entry, {
+    onFirst: (server, instance) => bridge.exchanges.adopt(server, instance),
+  })
+  late.find = (name) => servers.find(name)
+  return bridge
 }
 
 /** The envelope of a 2026 request. */

@@ -152,6 +152,7 @@ export function runFakes(world: World, entries: readonly ServerEntry[] = [entry(
     stopTimes: STOP_TIMES,
     onEvent: (event) => events.push(event),
     onChange: () => void changes++,
+    onFirst: () => {},
   })
   servers.start()
   const named = <T extends ServerEvent['type']>(type: T) =>

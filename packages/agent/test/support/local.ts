@@ -4,6 +4,7 @@ import { showOnFailure } from '../../../../test/support/last-seen.ts'
 import type { ServerEntry, StdioEntry } from '../../src/config/entry.ts'
 import type { ServerEvent } from '../../src/events.ts'
 import type { LocalOutcome } from '../../src/local-tools.ts'
+import type { ServerDeps } from '../../src/servers/local-server.ts'
 import { Reaper } from '../../src/servers/reaper.ts'
 import { realProcesses } from '../../src/servers/server-process.ts'
 import { ServerSet } from '../../src/servers/server-set.ts'
@@ -47,7 +48,12 @@ export interface Running {
 /** Starts servers, and stops them when the test has finished. */
 export function runServers(
   entries: readonly ServerEntry[],
-  options: { readonly env?: NodeJS.ProcessEnv; readonly startMs?: number; readonly system?: System } = {},
+  options: {
+    readonly env?: NodeJS.ProcessEnv
+    readonly startMs?: number
+    readonly system?: System
+    readonly onFirst?: ServerDeps['onFirst']
+  } = {},
 ): Running {
   const events: ServerEvent[] = []
   showOnFailure('the local servers', () =>
@@ -66,6 +72,7 @@ export function runServers(
     stopTimes: { stdinMs: 300, termMs: 300 },
     onEvent: (event) => events.push(event),
     onChange: () => {},
+    onFirst: options.onFirst ?? (() => {}),
   })
   onTestFinished(async () => {
     await servers.stop()
