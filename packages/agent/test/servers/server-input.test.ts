@@ -13,17 +13,21 @@ function unread() {
   return { input, queuedBytes: () => queuedBytes }
 }
 
+/** Answers until that is refused, or clearly too often. */
+function answerAll({ input }: ReturnType<typeof unread>, answer: Buffer): void {
+  for (let count = 0; count < 100 && input.answer(answer); count++);
+}
+
 test('[STDIO.8] queues 1 MiB of small answers to a server that does not read, and no more', () => {
-  const { input, queuedBytes } = unread()
-  const answer = Buffer.alloc(65_536)
-  while (input.answer(answer)) {}
-  expect(queuedBytes()).toBe(MAX_ANSWER_BYTES)
+  const server = unread()
+  answerAll(server, Buffer.alloc(65_536))
+  expect(server.queuedBytes()).toBe(MAX_ANSWER_BYTES)
 })
 
 test('[INST.9] queues large answers of callers like requests', () => {
-  const { input, queuedBytes } = unread()
+  const server = unread()
   const answer = Buffer.alloc(16 * 1_048_576)
-  while (input.answer(answer)) {}
-  expect(queuedBytes()).toBe(MAX_REQUEST_BYTES + answer.length)
-  expect(input.hasRoom).toBe(false)
+  answerAll(server, answer)
+  expect(server.queuedBytes()).toBe(MAX_REQUEST_BYTES + answer.length)
+  expect(server.input.hasRoom).toBe(false)
 })
