@@ -2,12 +2,14 @@ import { randomBytes } from 'node:crypto'
 import { type RawJson, toJson } from '@bridgekeeper/protocol'
 import type { Instance, ServerMessage } from '../servers/instance.ts'
 import type { Exchange } from './exchange.ts'
-import { idKey, replaceAt, valueAt } from './message-bytes.ts'
+import { idKey, replaceAt, textAt, valueAt } from './message-bytes.ts'
 import type { Session } from './session.ts'
 
 /** Asks that wait for answers, on this machine and of one session. */
 export const MAX_ASKS = 1_024
 export const MAX_SESSION_ASKS = 64
+/** Elicitations by URL that are remembered. */
+const MAX_ELSEWHERE = 1_024
 const ID_BYTES = 18
 
 /** Who answers a request of a server, and where they read it. */
@@ -28,6 +30,8 @@ interface Ask extends Asked {
 /** Requests of servers that wait for the answer of a client. Clients see them under ids that nobody can guess. */
 export class Asks {
   readonly #asks = new Map<string, Ask>()
+  /** Sessions whose users do something elsewhere, by the id of the elicitation. */
+  readonly #elsewhere = new Map<string, Session>()
 
   /** Passes a request on. @returns whether there was room for it */
   pass(instance: Instance, serverId: RawJson, { params, raw }: ServerMessage, asked: Asked): boolean {
@@ -36,6 +40,7 @@ export class Asks {
     const id = randomBytes(ID_BYTES).toString('base64url')
     const progressKey = idKey(valueAt(params, ['_meta', 'progressToken']))
     this.#asks.set(id, { ...asked, instance, serverId, progressKey })
+    this.#noteElsewhere(textAt(params, ['elicitationId']), asked.session)
     send(asked, replaceAt(raw, ['id'], toJson(id)))
     return true
   }
@@ -55,6 +60,11 @@ export class Asks {
     }
   }
 
+  /** What a user was to do elsewhere is done: tells the client whose user it is (URL elicitation). */
+  completed({ params, raw }: ServerMessage): void {
+    this.#elsewhere.get(textAt(params, ['elicitationId']) ?? '')?.notify(raw)
+  }
+
   /** The server no longer waits for an answer: tells the client. */
   cancelled(instance: Instance, { params, raw }: ServerMessage): void {
     const key = idKey(valueAt(params, ['requestId']))
@@ -72,6 +82,7 @@ export class Asks {
 
   endSession(session: Session): void {
     this.#refuse((ask) => ask.session === session)
+    for (const [id, known] of this.#elsewhere) if (known === session) this.#elsewhere.delete(id)
   }
 
   /** Forgets the asks of an instance that has ended. */
@@ -85,6 +96,13 @@ export class Asks {
       this.#asks.delete(id)
       ask.instance.answer(ask.serverId, 'error', NOT_WAITING)
     }
+  }
+
+  #noteElsewhere(elicitationId: string | undefined, session: Session): void {
+    if (elicitationId === undefined) return
+    this.#elsewhere.set(elicitationId, session)
+    const [oldest] = this.#elsewhere.keys()
+    if (this.#elsewhere.size > MAX_ELSEWHERE && oldest !== undefined) this.#elsewhere.delete(oldest)
   }
 
   #take(key: string | undefined, isRight: (ask: Ask) => boolean): Ask | undefined {

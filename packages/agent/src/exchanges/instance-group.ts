@@ -1,7 +1,8 @@
 import { cleanText } from '@bridgekeeper/protocol'
 import type { ExchangeEvent } from '../events.ts'
 import type { Instance, InstanceFault, InstanceKey, Lease, ServerMessage } from '../servers/instance.ts'
-import type { Asked, Asks } from './asks.ts'
+import type { System } from '../system.ts'
+import type { Asks } from './asks.ts'
 import type { Exchange } from './exchange.ts'
 import { InstanceUse, ownerOf } from './instance-use.ts'
 import { LogLevels } from './log-levels.ts'
@@ -9,12 +10,14 @@ import { textAt } from './message-bytes.ts'
 import type { ExchangeServer } from './server-port.ts'
 import type { Session } from './session.ts'
 import { Subscriptions } from './subscriptions.ts'
+import type { Tasks } from './tasks.ts'
 
 export interface GroupDeps {
+  readonly system: System
   readonly server: ExchangeServer
   readonly key: InstanceKey
   readonly asks: Asks
-  readonly taskOwner: (taskId: string) => Asked | undefined
+  readonly tasks: Tasks
   readonly onEvent: (event: ExchangeEvent) => void
 }
 
@@ -26,6 +29,7 @@ export interface Lent {
 
 /** Length of a level in an event. */
 const MAX_LEVEL_CHARS = 32
+const TASK_STATUS = 'notifications/tasks/status'
 const UPDATED = 'notifications/resources/updated'
 const LIST_CHANGED = /^notifications\/(tools|prompts|resources)\/list_changed$/
 /** Requests during which a server may ask. */
@@ -37,22 +41,27 @@ export class InstanceGroup {
   readonly sessions = new Set<Session>()
   readonly levels: LogLevels
   readonly subscriptions: Subscriptions
+  readonly tasks: Tasks
   readonly #deps: GroupDeps
   readonly #uses = new Map<Instance, InstanceUse>()
 
   constructor(deps: GroupDeps) {
     this.#deps = deps
+    this.tasks = deps.tasks
     const target = {
       all: () => [...this.#uses.keys()],
       shared: () => this.#shared(),
     }
     this.levels = new LogLevels(target, this.sessions)
-    this.subscriptions = new Subscriptions(target)
+    this.subscriptions = new Subscriptions(target, deps.system)
   }
 
   /** The instance for a request of this exchange. Waits if it must be alone there. */
   async lend(exchange: Exchange): Promise<Lent | InstanceFault> {
     const { server, key } = this.#deps
+    const ofTask = this.tasks.instanceFor(exchange)
+    const known = ofTask && this.#uses.get(ofTask)
+    if (known !== undefined) return { use: known, release: () => {} }
     const mayAsk =
       ASKING.has(exchange.facts.method) && key.traits.some((trait) => ASKING_TRAITS.includes(trait))
     const found: Instance | Lease | InstanceFault = mayAsk
@@ -101,9 +110,15 @@ export class InstanceGroup {
   #use(instance: Instance): InstanceUse {
     const known = this.#uses.get(instance)
     if (known !== undefined) return known
-    const { server, asks, taskOwner } = this.#deps
+    const { server, asks } = this.#deps
     const use = new InstanceUse(instance, {
-      ...{ asks, taskOwner, instances: server.instances, roots: server.roots },
+      ...{
+        asks,
+        tasks: this.tasks,
+        serverName: server.name,
+        instances: server.instances,
+        roots: server.roots,
+      },
       onNotification: (message) => this.#notification(use, message),
       onLog: (exchange, message) => this.#log(exchange, message),
       onlySession: () => (this.sessions.size === 1 ? [...this.sessions][0] : undefined),
@@ -113,7 +128,7 @@ export class InstanceGroup {
     this.subscriptions.replay(instance)
     void instance.ended.then(() => {
       this.#uses.delete(instance)
-      this.subscriptions.instanceEnded()
+      this.subscriptions.instanceEnded(instance)
     })
     return use
   }
@@ -123,6 +138,9 @@ export class InstanceGroup {
       for (const session of this.sessions) session.notify(message.raw)
     } else if (message.method === UPDATED) {
       for (const session of this.subscriptions.subscribers(message)) session.notify(message.raw)
+    } else if (message.method === TASK_STATUS) {
+      const taskId = textAt(message.params, ['taskId']) ?? ''
+      this.tasks.find(this.#deps.server.name, taskId)?.session?.notify(message.raw)
     } else use.soleOwner()?.[0]?.message(message.raw)
   }
 

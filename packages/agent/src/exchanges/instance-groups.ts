@@ -1,14 +1,17 @@
 import type { ClientTrait, Era } from '@bridgekeeper/protocol'
 import type { ExchangeEvent } from '../events.ts'
 import type { InstanceKey } from '../servers/instance.ts'
-import type { Asked, Asks } from './asks.ts'
+import type { System } from '../system.ts'
+import type { Asks } from './asks.ts'
 import { InstanceGroup } from './instance-group.ts'
 import type { ExchangeServer } from './server-port.ts'
 import type { Session } from './session.ts'
+import type { Tasks } from './tasks.ts'
 
 export interface GroupsDeps {
+  readonly system: System
   readonly asks: Asks
-  readonly taskOwner: (taskId: string) => Asked | undefined
+  readonly tasks: Tasks
   readonly onEvent: (event: ExchangeEvent) => void
 }
 

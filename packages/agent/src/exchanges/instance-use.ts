@@ -6,6 +6,7 @@ import type { Exchange } from './exchange.ts'
 import { idKey, replaceAt, textAt, valueAt } from './message-bytes.ts'
 import type { RootsPolicy } from './server-port.ts'
 import type { Session } from './session.ts'
+import type { Tasks } from './tasks.ts'
 
 export const PROGRESS_TOKEN = ['_meta', 'progressToken'] as const
 const SUBSCRIPTION_ID = 'io.modelcontextprotocol/subscriptionId'
@@ -14,8 +15,8 @@ export interface UseDeps {
   readonly asks: Asks
   readonly instances: Instances
   readonly roots: RootsPolicy
-  /** Whom a request about a task concerns. */
-  readonly taskOwner: (taskId: string) => Asked | undefined
+  readonly serverName: string
+  readonly tasks: Tasks
   /** The session that uses instances with this key, if there is only one. */
   readonly onlySession: () => Session | undefined
   /** Receives notifications that belong to no exchange. */
@@ -60,9 +61,10 @@ export class InstanceUse {
       },
     )
     this.#open.delete(token)
-    return outcome.kind === 'result'
-      ? { ...outcome, result: restoreSubscription(sent, outcome.result) }
-      : outcome
+    if (outcome.kind !== 'result') return outcome
+    const callerToken = valueAt(params, PROGRESS_TOKEN)
+    this.#deps.tasks.record(exchange, { instance: this.instance, token, callerToken }, outcome.result)
+    return { ...outcome, result: restoreSubscription(sent, outcome.result) }
   }
 
   /** The open exchanges of the only owner; `undefined` if there are several, or none. */
@@ -79,6 +81,8 @@ export class InstanceUse {
         return this.#progress(message)
       case 'notifications/cancelled':
         return this.#deps.asks.cancelled(this.instance, message)
+      case 'notifications/elicitation/complete':
+        return this.#deps.asks.completed(message)
       case 'notifications/message':
         return this.#deps.onLog(this.soleOwner()?.[0], message)
       default:
@@ -89,8 +93,12 @@ export class InstanceUse {
   #progress({ params, raw }: ServerMessage): void {
     const token = Number(valueAt(params, ['progressToken'])?.toString('latin1'))
     const exchange = this.#open.get(token)?.exchange
-    const callerToken = valueAt(exchange?.facts.params, PROGRESS_TOKEN)
-    if (callerToken !== undefined) exchange?.message(replaceAt(raw, ['params', 'progressToken'], callerToken))
+    const task = exchange === undefined ? this.#deps.tasks.ofToken(this.instance, token) : undefined
+    const callerToken = task?.callerToken ?? valueAt(exchange?.facts.params, PROGRESS_TOKEN)
+    if (callerToken === undefined) return
+    const message = replaceAt(raw, ['params', 'progressToken'], callerToken)
+    if (exchange !== undefined) exchange.message(message)
+    else task?.session?.notify(message)
   }
 
   /** [EXCH] A notification of a subscription belongs to the exchange that listens. */
@@ -120,8 +128,8 @@ export class InstanceUse {
   /** The task's session, else the owner of the only lease, else that of the only open exchange. */
   #asked({ method, params }: ServerMessage): Asked | undefined {
     const taskId = textAt(params, ['_meta', 'io.modelcontextprotocol/related-task', 'taskId'])
-    const { taskOwner, instances, onlySession } = this.#deps
-    const ofTask = taskId === undefined ? undefined : taskOwner(taskId)
+    const { instances, onlySession } = this.#deps
+    const ofTask = taskId === undefined ? undefined : this.#ofTask(taskId)
     if (ofTask !== undefined) return ofTask
     const holder = instances.ownerOf(this.instance)
     const open = [...this.#open.values()].map(({ exchange }) => exchange)
@@ -133,6 +141,15 @@ export class InstanceUse {
     // Servers ask for roots between requests, too.
     const session = exchange?.facts.session ?? (method === 'roots/list' ? onlySession() : undefined)
     return session && { session, exchange }
+  }
+
+  /** The session of a task, and its request that waits for the task's result. */
+  #ofTask(taskId: string): Asked | undefined {
+    const session = this.#deps.tasks.find(this.#deps.serverName, taskId)?.session
+    const exchange = [...this.#open.values()]
+      .map((sent) => sent.exchange)
+      .find(({ facts }) => facts.method === 'tasks/result' && textAt(facts.params, ['taskId']) === taskId)
+    return session && { session, exchange: exchange?.facts.session === session ? exchange : undefined }
   }
 }
 

@@ -17,6 +17,7 @@ import { RunningExchanges } from './running-exchanges.ts'
 import type { ExchangeServer, ExchangeServers } from './server-port.ts'
 import type { Session } from './session.ts'
 import { type SessionError, Sessions } from './sessions.ts'
+import { Tasks } from './tasks.ts'
 
 export interface OpenExchangesDeps {
   readonly system: System
@@ -36,7 +37,7 @@ export class OpenExchanges implements Exchanges {
   constructor(deps: OpenExchangesDeps) {
     const { system, onEvent } = deps
     this.#deps = deps
-    this.#groups = new InstanceGroups({ asks: this.#asks, taskOwner: () => undefined, onEvent })
+    this.#groups = new InstanceGroups({ system, asks: this.#asks, tasks: new Tasks(system), onEvent })
     this.#sessions = new Sessions(system, this.#outlet, (session) => this.#sessionGone(session))
     this.#running = new RunningExchanges({
       ...{ system, outlet: this.#outlet, onEvent },

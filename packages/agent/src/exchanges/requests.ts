@@ -59,10 +59,11 @@ async function answer2025(exchange: Exchange, { group }: RequestFacts): Promise<
 }
 
 async function forward(exchange: Exchange, group: InstanceGroup): Promise<RawOutcome | InstanceFault> {
+  if (group.tasks.isForeign(exchange)) return rpcError(-32_602, 'Task not found')
   const lent = await group.lend(exchange)
   if ('fault' in lent) return exchange.signal.aborted ? { kind: 'cancelled' } : lent
   try {
-    return await lent.use.send(exchange, exchange.facts.params)
+    return group.tasks.withOwn(exchange, await lent.use.send(exchange, exchange.facts.params))
   } finally {
     lent.release()
   }

@@ -42,6 +42,7 @@ export class Session {
   lastUsedMs: number
   /** Requests in flight. */
   running = 0
+  #isOver = false
   readonly #outlet: Outlet
   readonly #budget: StreamBudget
   readonly #index: Map<string, Session>
@@ -62,6 +63,11 @@ export class Session {
   /** Whether an exchange is open, so that the session must not be forgotten. */
   get isBusy(): boolean {
     return this.running > 0 || this.#standing.isRead
+  }
+
+  /** Whether it has ended, or was forgotten. */
+  get isOver(): boolean {
+    return this.#isOver
   }
 
   /** Begins the stream of a request, read by its exchange. */
@@ -123,6 +129,7 @@ export class Session {
 
   /** Ends all streams and drops what they keep. */
   close(end: End): void {
+    this.#isOver = true
     for (const { stream } of [...this.#named.values()]) {
       stream.end(end)
       this.#forget(stream)

@@ -1,12 +1,16 @@
 import { type RawJson, toJson } from '@bridgekeeper/protocol'
+import { backoffMs } from '../backoff.ts'
 import type { Instance, InstanceFault, ServerMessage } from '../servers/instance.ts'
 import type { RawOutcome } from '../servers/raw-calls.ts'
+import type { System } from '../system.ts'
 import { request, SUCCESS, type Target } from './log-levels.ts'
 import { textAt } from './message-bytes.ts'
 import type { Session } from './session.ts'
 
 /** Subscriptions of one session. */
 export const MAX_SUBSCRIPTIONS = 256
+const SUBSCRIBE = 'resources/subscribe'
+const UNSUBSCRIBE = 'resources/unsubscribe'
 const TOO_MANY: RawOutcome = {
   kind: 'rpc-error',
   message: 'too many subscriptions',
@@ -25,12 +29,14 @@ interface Subscribed {
 /** Subscriptions to resources of sessions that share instances. The server has one for each resource. */
 export class Subscriptions {
   readonly #target: Target
+  readonly #system: System
   readonly #byUri = new Map<string, Subscribed>()
-  /** Keeps the shared instance while there is a subscription. */
-  #hold: (() => void) | undefined
+  /** The instance that is kept running while there is a subscription. */
+  #held: { readonly instance: Instance; readonly release: () => void } | undefined
 
-  constructor(target: Target) {
+  constructor(target: Target, system: System) {
     this.#target = target
+    this.#system = system
   }
 
   /** @param params of the session's request */
@@ -38,16 +44,17 @@ export class Subscriptions {
     const instance = await this.#target.shared()
     if ('fault' in instance) return instance
     const uri = textAt(params, ['uri'])
-    if (uri === undefined) return request(instance, 'resources/subscribe', params)
+    if (uri === undefined) return request(instance, SUBSCRIBE, params)
+    if (session.isOver) return SUCCESS
     if (session.subscriptions.size >= MAX_SUBSCRIPTIONS && !session.subscriptions.has(uri)) return TOO_MANY
     const known = this.#byUri.get(uri)
-    const subscribed = known ?? { sessions: new Set(), answer: this.#begin(instance, uri) }
+    const subscribed = known ?? { sessions: new Set(), answer: this.#sendAll(SUBSCRIBE, uri, instance) }
     this.#byUri.set(uri, subscribed)
     subscribed.sessions.add(session)
     session.subscriptions.add(uri)
     const answer = await subscribed.answer
     if (answer.kind !== 'result') this.#remove(session, uri)
-    else this.#hold ??= instance.hold()
+    else this.#hold(instance)
     return known === undefined || answer.kind !== 'result' ? answer : SUCCESS
   }
 
@@ -56,37 +63,55 @@ export class Subscriptions {
     const instance = await this.#target.shared()
     if ('fault' in instance) return instance
     const uri = textAt(params, ['uri'])
-    if (uri === undefined) return request(instance, 'resources/unsubscribe', params)
-    if (!this.#remove(session, uri)) return SUCCESS
-    return this.#end(instance, uri)
+    if (uri === undefined) return request(instance, UNSUBSCRIBE, params)
+    return this.#remove(session, uri) ? this.#sendAll(UNSUBSCRIBE, uri, instance) : SUCCESS
   }
 
   leave(session: Session): void {
     for (const uri of session.subscriptions) {
-      if (!this.#remove(session, uri)) continue
-      for (const instance of this.#target.all())
-        void request(instance, 'resources/unsubscribe', toJson({ uri }))
+      if (this.#remove(session, uri)) void this.#sendAll(UNSUBSCRIBE, uri)
     }
   }
 
   /** Restores a session that was forgotten, with the subscriptions that it had. */
   restore(session: Session): void {
     for (const uri of session.subscriptions) {
-      const subscribed = this.#byUri.get(uri) ?? { sessions: new Set(), answer: Promise.resolve(SUCCESS) }
+      const subscribed = this.#byUri.get(uri) ?? {
+        sessions: new Set(),
+        answer: this.#sendAll(SUBSCRIBE, uri),
+      }
       this.#byUri.set(uri, subscribed)
       subscribed.sessions.add(session)
     }
+    if (session.subscriptions.size > 0) this.#holdLater(0)
   }
 
   /** Sends all subscriptions to an instance that is new. */
   replay(instance: Instance): void {
-    for (const uri of this.#byUri.keys()) void request(instance, 'resources/subscribe', toJson({ uri }))
+    for (const uri of this.#byUri.keys()) void request(instance, SUBSCRIBE, toJson({ uri }))
   }
 
-  /** An instance has ended: its successor must be there for changes to be seen. */
-  instanceEnded(): void {
-    this.#hold = undefined
-    if (this.#byUri.size > 0) void this.#target.shared()
+  /** An instance has ended. Without a successor, nobody would see the changes. */
+  instanceEnded(instance: Instance): void {
+    if (this.#held?.instance !== instance) return
+    this.#held = undefined
+    this.#holdLater(0)
+  }
+
+  #holdLater(attempt: number): void {
+    this.#system.schedule(backoffMs(attempt, this.#system.random), () => void this.#holdNow(attempt))
+  }
+
+  async #holdNow(attempt: number): Promise<void> {
+    if (this.#byUri.size === 0 || this.#held !== undefined) return
+    const instance = await this.#target.shared()
+    if ('fault' in instance) this.#holdLater(attempt + 1)
+    else this.#hold(instance)
+  }
+
+  /** Keeps this instance running, unless another one is kept or nobody is subscribed any more. */
+  #hold(instance: Instance): void {
+    if (this.#byUri.size > 0) this.#held ??= { instance, release: instance.hold() }
   }
 
   /** The sessions that a change of a resource concerns. */
@@ -94,18 +119,11 @@ export class Subscriptions {
     return this.#byUri.get(textAt(params, ['uri']) ?? '')?.sessions ?? []
   }
 
-  #begin(instance: Instance, uri: string): Promise<RawOutcome> {
+  /** @param first its answer counts */
+  async #sendAll(method: string, uri: string, first?: Instance): Promise<RawOutcome> {
     const params = toJson({ uri })
-    for (const other of this.#target.all())
-      if (other !== instance) void request(other, 'resources/subscribe', params)
-    return request(instance, 'resources/subscribe', params)
-  }
-
-  #end(instance: Instance, uri: string): Promise<RawOutcome> {
-    const params = toJson({ uri })
-    for (const other of this.#target.all())
-      if (other !== instance) void request(other, 'resources/unsubscribe', params)
-    return request(instance, 'resources/unsubscribe', params)
+    for (const other of this.#target.all()) if (other !== first) void request(other, method, params)
+    return first === undefined ? SUCCESS : request(first, method, params)
   }
 
   /** @returns whether that was the last subscription to the resource */
@@ -114,8 +132,9 @@ export class Subscriptions {
     const sessions = this.#byUri.get(uri)?.sessions
     if (sessions?.delete(session) !== true || sessions.size > 0) return false
     this.#byUri.delete(uri)
-    if (this.#byUri.size === 0) this.#hold?.()
-    if (this.#byUri.size === 0) this.#hold = undefined
+    if (this.#byUri.size > 0) return true
+    this.#held?.release()
+    this.#held = undefined
     return true
   }
 }

@@ -1,0 +1,118 @@
+import { arrayItems, type RawJson } from '@bridgekeeper/protocol'
+import type { Instance } from '../servers/instance.ts'
+import type { RawOutcome } from '../servers/raw-calls.ts'
+import type { System } from '../system.ts'
+import type { Exchange } from './exchange.ts'
+import { replaceAt, textAt, valueAt } from './message-bytes.ts'
+import type { Session } from './session.ts'
+
+/** Tasks that are known at once; the oldest are forgotten. */
+export const MAX_TASKS = 1_024
+/** Tasks of a list that are looked at. */
+const MAX_LISTED = 10_000
+/** Time after which a task is forgotten. */
+export const TASK_MS = 3_600_000
+
+/** Work that a server does in the background of a request (MCP 2025-11-25, tasks). */
+export interface Task {
+  readonly instance: Instance
+  /** Text that is equal for the same session, or client without a session. */
+  readonly owner: string
+  readonly session: Session | undefined
+  /** Token of progress that the server was given. */
+  readonly token: number
+  /** That of the caller. */
+  readonly callerToken: RawJson | undefined
+}
+
+interface Known extends Task {
+  forget(): void
+}
+
+/** The tasks of callers. Each belongs to one session, and to the process that runs it. */
+export class Tasks {
+  readonly #system: System
+  /** By server and id. */
+  readonly #known = new Map<string, Known>()
+
+  constructor(system: System) {
+    this.#system = system
+  }
+
+  /** Remembers the task that a result began, if it is one. */
+  record(exchange: Exchange, task: Pick<Task, 'instance' | 'token' | 'callerToken'>, result: RawJson): void {
+    const { serverName, params, session } = exchange.facts
+    // The caller asks for a task, or says that it knows them.
+    if (params?.includes('task') !== true) return
+    const taskId = textAt(result, ['task', 'taskId']) ?? textAt(result, ['taskId'])
+    const key = JSON.stringify([serverName, taskId])
+    if (taskId === undefined || this.#known.has(key)) return
+    const unhold = task.instance.hold()
+    const cancelTimer = this.#system.schedule(TASK_MS, () => this.#known.get(key)?.forget())
+    const forget = () => {
+      this.#known.delete(key)
+      cancelTimer()
+      unhold()
+    }
+    this.#known.set(key, { ...task, owner: ownerText(exchange), session, forget })
+    void task.instance.ended.then(() => this.#known.get(key)?.forget())
+    const [oldest] = this.#known.values()
+    if (this.#known.size > MAX_TASKS) oldest?.forget()
+  }
+
+  /** A task of any caller. */
+  find(serverName: string, taskId: string): Task | undefined {
+    return this.#known.get(JSON.stringify([serverName, taskId]))
+  }
+
+  /** The task whose progress a server reports after the request has ended. */
+  ofToken(instance: Instance, token: number): Task | undefined {
+    return [...this.#known.values()].find((task) => task.instance === instance && task.token === token)
+  }
+
+  /** Whether a request is about a task that another caller began. */
+  isForeign(exchange: Exchange): boolean {
+    const task = this.#named(exchange)
+    return task !== undefined && task.owner !== ownerText(exchange)
+  }
+
+  /** The process that runs the task that a request is about. */
+  instanceFor(exchange: Exchange): Instance | undefined {
+    const { serverName, method } = exchange.facts
+    if (method !== 'tasks/list') return this.#named(exchange)?.instance
+    const owner = ownerText(exchange)
+    for (const [key, task] of this.#known)
+      if (task.owner === owner && JSON.parse(key)[0] === serverName) return task.instance
+    return undefined
+  }
+
+  /** Leaves tasks of other callers out of a result of `tasks/list`. */
+  withOwn(exchange: Exchange, outcome: RawOutcome): RawOutcome {
+    if (exchange.facts.method !== 'tasks/list' || outcome.kind !== 'result') return outcome
+    return { ...outcome, result: this.#ownOf(exchange, outcome.result) }
+  }
+
+  #ownOf(exchange: Exchange, result: RawJson): RawJson {
+    const owner = ownerText(exchange)
+    const list = valueAt(result, ['tasks'])
+    const items = list && arrayItems(list, MAX_LISTED)
+    if (list === undefined || items === undefined) return result
+    const own = items
+      .map(([start, end]) => list.subarray(start, end))
+      .filter((item) => this.find(exchange.facts.serverName, textAt(item, ['taskId']) ?? '')?.owner === owner)
+    return replaceAt(
+      result,
+      ['tasks'],
+      Buffer.from(`[${own.map((item) => item.toString('utf8')).join(',')}]`),
+    )
+  }
+
+  #named({ facts: { serverName, method, params } }: Exchange): Task | undefined {
+    const taskId = method.startsWith('tasks/') ? textAt(params, ['taskId']) : undefined
+    return taskId === undefined ? undefined : this.find(serverName, taskId)
+  }
+}
+
+function ownerText({ facts: { session, client } }: Exchange): string {
+  return JSON.stringify(session === undefined ? [client] : [client, session.facts.id])
+}
