@@ -4,7 +4,7 @@ import { expect, onTestFinished, test, vi } from 'vitest'
 import { codeOf, HOUR, WRONG_ANSWER } from '../support/attacker.ts'
 import { startBridge, type TestBridge } from '../support/bridge.ts'
 import { FakeSystem } from '../support/fake-system.ts'
-import { bearer, OTHER_TYPE, post, toolCall } from '../support/mcp.ts'
+import { bearer, codeIn, OTHER_TYPE, post, toolCall } from '../support/mcp.ts'
 import { dial, type Peer, verifiedPeer } from '../support/peer.ts'
 import { tryUpgrade } from '../support/raw.ts'
 import { scratch } from '../support/scratch.ts'
@@ -57,7 +57,7 @@ for (const [path, headers] of [
     const { accessToken } = await at.token('ann', HOUR)
     const count = await burst(at, async () => {
       const { json } = await post(at, '/mcp/s', toolCall('t'), { ...bearer(accessToken), ...headers })
-      return json.error.data.code
+      return String(codeIn(json))
     })
     expect([count('rate_limit_exceeded'), count('too_many_calls'), count('outcome_unknown')]).toEqual(
       EXPECTED,
@@ -104,7 +104,7 @@ for (const [path, headers] of [
     const { at, lift } = await withStore()
     const { accessToken } = await at.token('ann', HOUR)
     const call = async () =>
-      (await post(at, '/mcp/s', toolCall('t'), { ...bearer(accessToken), ...headers })).json.error.data.code
+      codeIn((await post(at, '/mcp/s', toolCall('t'), { ...bearer(accessToken), ...headers })).json)
     for (let count = 0; count < 100; count++) await call()
     expect(await call()).toBe('rate_limit_exceeded')
     await lift()

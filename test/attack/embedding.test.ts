@@ -13,7 +13,7 @@ import { exportJWK, generateKeyPair, SignJWT } from 'jose'
 import { expect, onTestFinished, test } from 'vitest'
 import { SECRET, startBridge, type TestBridge, user } from '../support/bridge.ts'
 import { FakeSystem } from '../support/fake-system.ts'
-import { bearer, post, toolCall } from '../support/mcp.ts'
+import { bearer, codeIn, post, toolCall } from '../support/mcp.ts'
 import { dial, verifiedPeer } from '../support/peer.ts'
 import { tryUpgrade } from '../support/raw.ts'
 
@@ -26,7 +26,7 @@ function embedded(authenticate: (token: string, request: RequestFacts) => Answer
 const ann: AppIdentity = { userId: 'ann', sessionId: 'a1' }
 
 async function codeOf(at: TestBridge, token: string): Promise<unknown> {
-  return (await post(at, '/mcp', toolCall('s__t'), bearer(token))).json.error?.data.code
+  return codeIn((await post(at, '/mcp', toolCall('s__t'), bearer(token))).json)
 }
 
 async function agentOf(at: TestBridge, identity: AppIdentity, token: string) {
@@ -76,7 +76,7 @@ test.each<[string, () => unknown]>([
     const at = await embedded(authenticate as () => Answer)
     const answer = await post(at, '/mcp', toolCall('s__t'), bearer('x'))
     expect(answer.status).toBe(500)
-    expect(answer.json.error.data.code).toBe('internal_error')
+    expect(codeIn(answer.json)).toBe('internal_error')
     expect(answer.text).not.toContain('secret')
     expect(await tryUpgrade(at, { token: 'x' })).toMatchObject({ status: 500, code: 'internal_error' })
   },
@@ -180,7 +180,7 @@ test('[EMBED.2] with jwks, issuer and audience, accepts only that provider’s t
 test('[EMBED.3] reads the token from the configured cookie, and then not from accessToken', async () => {
   const at = await embedded((token) => (token === 'good' ? ann : undefined), { cookie: '__Host-session' })
   const statusWith = async (cookie: string) =>
-    (await post(at, '/mcp', toolCall('s__t'), { cookie })).json.error.data.code
+    codeIn((await post(at, '/mcp', toolCall('s__t'), { cookie })).json)
   expect(await statusWith('theme=dark; __Host-session=good')).toBe('agent_offline')
   expect(await statusWith('accessToken=good')).toBe('token_missing')
   expect(await statusWith('__Host-session=good; __Host-session=good')).toBe('token_ambiguous')

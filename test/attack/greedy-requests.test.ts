@@ -22,6 +22,8 @@ async function spendAllBut(at: TestBridge, headers: Record<string, string>, left
   }
 }
 
+const STATUS = 'bridgekeeper__status'
+
 test('[LOAD.3] answers lists from the cache, and rebuilds it after each new catalog', async () => {
   const { at, ann } = await withoutCallLimits()
   const agent = await agentWith(at, 'ann', 's', 'one')
@@ -33,8 +35,8 @@ test('[LOAD.3] answers lists from the cache, and rebuilds it after each new cata
   onTestFinished(() => void stringify.mockRestore())
   const listsMade = () => stringify.mock.calls.filter(([value]) => Array.isArray(value)).length
   expect([await names(), await names(), await names('/mcp/s'), await names('/mcp/s')]).toEqual([
-    ['s__one'],
-    ['s__one'],
+    ['s__one', STATUS],
+    ['s__one', STATUS],
     ['one'],
     ['one'],
   ])
@@ -45,11 +47,11 @@ test('[LOAD.3] answers lists from the cache, and rebuilds it after each new cata
   agent.send({ type: 'catalog', servers: [{ state: 'ready', name: 's', serverInfo: info, tools }] })
   agent.send({ type: 'ping' })
   await agent.next('pong')
-  expect([await names(), await names('/mcp/s')]).toEqual([['s__two'], ['two']])
+  expect([await names(), await names('/mcp/s')]).toEqual([['s__two', STATUS], ['two']])
   agent.socket.close()
-  await vi.waitFor(async () =>
-    expect((await post(at, '/mcp', LIST, ann)).json.error.data.code).toBe('agent_offline'),
-  )
+  // The machine sleeps; its tools stay listed.
+  await vi.waitFor(() => expect(at.bridge.listTools('user_ann')).toEqual([]))
+  expect(await names()).toEqual(['s__two', STATUS])
 })
 
 test('[LOAD.3] caches the lists of several agents, and updates them when one leaves', async () => {
@@ -59,11 +61,11 @@ test('[LOAD.3] caches the lists of several agents, and updates them when one lea
   const names = async () =>
     (await post(at, '/mcp', LIST, ann)).json.result.tools.map((tool: { name: string }) => tool.name).sort()
   expect([await names(), await names()]).toEqual([
-    ['a__one', 'b__two'],
-    ['a__one', 'b__two'],
+    ['a__one', 'b__two', STATUS],
+    ['a__one', 'b__two', STATUS],
   ])
   second.socket.close()
-  await vi.waitFor(async () => expect(await names()).toEqual(['a__one']))
+  await vi.waitFor(async () => expect(await names()).toEqual(['a__one', STATUS]))
 })
 
 const _meta = {

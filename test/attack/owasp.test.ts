@@ -8,7 +8,7 @@ import { agentWith, answerNext } from '../support/agents.ts'
 import { as, challenged, codeOf, EMPTY, HOUR, LIST, tokenWith } from '../support/attacker.ts'
 import { startBridge } from '../support/bridge.ts'
 import { FakeSystem } from '../support/fake-system.ts'
-import { bearer, post, toolCall } from '../support/mcp.ts'
+import { bearer, codeIn, post, toolCall } from '../support/mcp.ts'
 import { dial, verifiedPeer } from '../support/peer.ts'
 import { tryUpgrade } from '../support/raw.ts'
 import { Recorded } from '../support/recorded.ts'
@@ -30,7 +30,7 @@ describe('A01:2021 Broken Access Control (A01:2025)', () => {
     const at = await startBridge()
     const agent = await agentWith(at, 'ann', 's', 't')
     const answer = await post(at, '/mcp', toolCall('s__t'), await as(at, 'bob'))
-    expect(answer.json.error.data.code).toBe('agent_offline')
+    expect(codeIn(answer.json)).toBe('agent_offline')
     expect(agent.waiting).toEqual([])
   })
 
@@ -110,10 +110,10 @@ describe('A01:2021 Broken Access Control (A01:2025)', () => {
     const headers = await as(at, 'ann')
     for (const path of ['/mcp/a/b', '/metrics', '/.env', '/mcp%2Fs', '/console']) {
       const { status, json } = await post(at, path, LIST, headers)
-      expect([status, json.error.data.code], path).toEqual([404, 'not_found'])
+      expect([status, codeIn(json)], path).toEqual([404, 'not_found'])
     }
     const escaped = await post(at, '/mcp/..%2f..%2fetc', LIST, headers)
-    expect(escaped.json.error.data.code).toBe('agent_offline')
+    expect(codeIn(escaped.json)).toBe('agent_offline')
   })
 
   test('[ROUTE.3] keeps routing calls to the verified socket while another is unverified', async () => {
@@ -130,9 +130,7 @@ describe('A01:2021 Broken Access Control (A01:2025)', () => {
 describe('A02:2021 Cryptographic Failures (A04:2025)', () => {
   test('[TLS.1] refuses a caller in the clear in production', async () => {
     const at = await startBridge({ production: true })
-    expect((await post(at, '/mcp', LIST, await as(at, 'ann'))).json.error.data.code).toBe(
-      'transport_insecure',
-    )
+    expect(codeIn((await post(at, '/mcp', LIST, await as(at, 'ann'))).json)).toBe('transport_insecure')
   })
 
   test('[TLS.2] refuses a connection that the proxy reports as http', async () => {

@@ -2,7 +2,7 @@ import { createTokens, memoryUsers, type User, type UserStore } from '@bridgekee
 import { expect, test } from 'vitest'
 import { SECRET, startBridge, user } from '../support/bridge.ts'
 import { FakeSystem } from '../support/fake-system.ts'
-import { bearer, post, toolCall } from '../support/mcp.ts'
+import { bearer, codeIn, post, toolCall } from '../support/mcp.ts'
 import { dial, verifiedPeer } from '../support/peer.ts'
 import { tryUpgrade } from '../support/raw.ts'
 
@@ -69,8 +69,6 @@ test.each<[string, (users: UserStore) => Promise<unknown>, string]>([
     expect(text).not.toContain('secret')
     expect(await agent.closed).toEqual({ code: 4510, reason: 'login_revoked' })
     expect((await tryUpgrade(at, { token: login.accessToken })).code).toBe(code)
-    expect((await post(at, '/mcp', toolCall('s__t'), bearer(login.accessToken))).json.error.data.code).toBe(
-      code,
-    )
+    expect(codeIn((await post(at, '/mcp', toolCall('s__t'), bearer(login.accessToken))).json)).toBe(code)
   },
 )

@@ -4,7 +4,7 @@ import { openSqliteStores } from '@bridgekeeper/standalone/testing'
 import { expect, onTestFinished, test } from 'vitest'
 import { startBridge, type TestBridge } from '../support/bridge.ts'
 import { FakeSystem } from '../support/fake-system.ts'
-import { bearer, OTHER_TYPE, post, toolCall } from '../support/mcp.ts'
+import { bearer, codeIn, OTHER_TYPE, post, toolCall } from '../support/mcp.ts'
 import { type Peer, verifiedPeer } from '../support/peer.ts'
 import { Recorded } from '../support/recorded.ts'
 import { scratch } from '../support/scratch.ts'
@@ -40,7 +40,7 @@ for (const [path, headers] of [
     const { accessToken } = await at.token('ann')
     const call = () => post(at, '/mcp/s', toolCall('t', {}, 7), { ...bearer(accessToken), ...headers })
     for (let index = 0; index < 100; index++)
-      expect((await call()).json.error.data.code, String(index)).toBe('agent_offline')
+      expect(codeIn((await call()).json), String(index)).toBe('agent_offline')
     const refused = await call()
     expect(refused.status).toBe(429)
     expect(refused.headers.get('retry-after')).toBe('900')

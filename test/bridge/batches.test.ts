@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { BIG, callText, RESULT, setUpCaller } from '../support/caller.ts'
-import { MODERN, modernToolCall, toolCall } from '../support/mcp.ts'
+import { codeIn, MODERN, modernToolCall, toolCall } from '../support/mcp.ts'
 
 test('[MCP.13] answers the messages of a batch in order, each as if it came alone', async () => {
   const { ask, peer } = await setUpCaller()
@@ -34,7 +34,7 @@ test('[MCP.13] answers the messages of a batch in order, each as if it came alon
     )
     const parsed = JSON.parse(`[${all}]`)
     expect(parsed.map((answer: { id: unknown }) => answer.id).slice(1)).toEqual(['p', 2, 3, null, 4])
-    expect(parsed.map((answer: { error?: { data: { code: string } } }) => answer.error?.data.code)).toEqual([
+    expect(parsed.map(codeIn)).toEqual([
       undefined,
       undefined,
       undefined,

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { setUpCaller } from '../support/caller.ts'
-import { modernToolCall, toolCall } from '../support/mcp.ts'
+import { codeIn, modernToolCall, toolCall } from '../support/mcp.ts'
 
 /** Results of an old or hostile agent: strings and brackets are closed, but the text is not JSON. */
 const BROKEN = [
@@ -39,7 +39,7 @@ test('[WIRE.2] [CALL.9] fails a call with result_invalid if its result or error 
         peer.send(`{"type":"tool_result","id":"${id}",${payload}}`)
         const { status, json } = await posted
         const answer = Array.isArray(json) ? json[0] : json
-        expect([status, answer.id, answer.error.data.code], payload).toEqual([200, 1, 'result_invalid'])
+        expect([status, answer.id, codeIn(answer)], payload).toEqual([200, 1, 'result_invalid'])
         await peer.next('error')
       }
     }

@@ -185,7 +185,10 @@ test('[STREAM.4] ends a late stream of the short form with the failure', async (
   expect(await reader.next()).toEqual(COMMENT)
   agent.socket.terminate()
   const [last] = await reader.rest()
-  expect(JSON.parse(last?.data ?? '')).toMatchObject({ id: 8, error: { data: { code: 'outcome_unknown' } } })
+  expect(JSON.parse(last?.data ?? '')).toMatchObject({
+    id: 8,
+    result: { isError: true, _meta: { 'bridgekeeper/code': 'outcome_unknown' } },
+  })
 })
 
 test('[STREAM.4] lets callers that read only JSON wait for it', async () => {
@@ -246,8 +249,14 @@ test('[STREAM.3] answers outcome_unknown to a caller without event ids', async (
   await reader.next()
   agent.socket.terminate()
   const [last] = await reader.rest()
-  expect(JSON.parse(last?.data ?? '')).toMatchObject({ id: 9, error: { data: { code: 'outcome_unknown' } } })
-  expect((await older).json).toMatchObject({ id: 8, error: { data: { code: 'outcome_unknown' } } })
+  expect(JSON.parse(last?.data ?? '')).toMatchObject({
+    id: 9,
+    result: { isError: true, _meta: { 'bridgekeeper/code': 'outcome_unknown' } },
+  })
+  expect((await older).json).toMatchObject({
+    id: 8,
+    result: { isError: true, _meta: { 'bridgekeeper/code': 'outcome_unknown' } },
+  })
 })
 
 test('[STREAM.6] ends everything of a login that is revoked', async () => {

@@ -5,7 +5,16 @@ import { codes } from '@bridgekeeper/protocol'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { agentWith, answerNext, answerNextWith } from '../support/agents.ts'
 import { startBridge } from '../support/bridge.ts'
-import { bearer, MODERN, modernToolCall, OTHER_TYPE, post, type RpcAnswer, toolCall } from '../support/mcp.ts'
+import {
+  bearer,
+  codeIn,
+  MODERN,
+  modernToolCall,
+  OTHER_TYPE,
+  post,
+  type RpcAnswer,
+  toolCall,
+} from '../support/mcp.ts'
 import { dial, refusedUpgrade } from '../support/peer.ts'
 
 async function setUp() {
@@ -159,9 +168,7 @@ test('[MCP.5] answers calls and lists with agent_offline without an agent', asyn
   const at = await startBridge()
   const auth = bearer((await at.token('ann')).accessToken)
   for (const path of ['/mcp', '/mcp/notes']) {
-    for (const body of [toolCall('notes__read'), { jsonrpc: '2.0', id: 1, method: 'tools/list' }]) {
-      expect((await post(at, path, body, auth)).json.error.data.code, path).toBe('agent_offline')
-    }
+    expect(codeIn((await post(at, path, toolCall('notes__read'), auth)).json), path).toBe('agent_offline')
   }
 })
 
@@ -364,7 +371,8 @@ test('[CODE.2] writes each sentence of an agent’s error once, to callers, apps
     const failure = { success: false, error, code: 'server_exited' }
     const posted = post(at, '/mcp/notes', toolCall('read'), auth)
     await answerNextWith(peer, failure)
-    expect((await posted).json.error.message).toBe(error)
+    const { next } = codes.server_exited
+    expect((await posted).json.result.content[0].text).toBe(`${error} ${next}`)
     const called = at.bridge.callTool('user_ann', 'notes', 'read')
     await answerNextWith(peer, failure)
     await expect(called).rejects.toMatchObject({ message: error })

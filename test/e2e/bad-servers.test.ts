@@ -68,10 +68,10 @@ test.each([
     await vi.waitFor(async () => {
       const { status, json } = await call(server, 'anything')
       expect(status).toBe(200)
-      expect(json.error).toMatchObject({
-        code: -32057,
-        message: expect.stringMatching(reason),
-        data: { code: 'server_unavailable', next: expect.any(String) },
+      expect(json.result).toEqual({
+        content: [{ type: 'text', text: expect.stringMatching(reason) }],
+        isError: true,
+        _meta: { 'bridgekeeper/code': 'server_unavailable' },
       })
     }, 5_000)
     await expectTheRestToWork()
@@ -87,7 +87,7 @@ test('[LOCAL.3] prints the reason on the machine with the server’s output, and
 test('[LOCAL.3] lists the tools of the servers that started on /mcp', async () => {
   const { json } = await post(bridge, '/mcp', { jsonrpc: '2.0', id: 1, method: 'tools/list' }, bearer(token))
   const names: string[] = json.result.tools.map((tool: { name: string }) => tool.name.split('__')[0])
-  expect(new Set(names)).toEqual(new Set(['good', 'unruly']))
+  expect(new Set(names)).toEqual(new Set(['good', 'unruly', 'bridgekeeper']))
 })
 
 test('[LOCAL.3] lists no tools and keeps running when no server starts', async () => {
@@ -101,7 +101,7 @@ test('[LOCAL.3] lists no tools and keeps running when no server starts', async (
   const list = { jsonrpc: '2.0', id: 1, method: 'tools/list' }
   await vi.waitFor(async () => {
     const { json } = await post(bridge, '/mcp', list, bearer(bob.accessToken))
-    expect(json.result.tools).toEqual([])
+    expect(json.result.tools).toMatchObject([{ name: 'bridgekeeper__status' }])
   })
   expect(alone.program.processes().length).toBeGreaterThan(0)
 })

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { beforeAll, beforeEach, expect, test, vi } from 'vitest'
 import { type Agent, connect, fixture } from '../support/agent-program.ts'
 import { login, mainProcess, type RunningBridge, serve } from '../support/installation.ts'
-import { bearer, post, toolCall } from '../support/mcp.ts'
+import { bearer, codeIn, post, toolCall } from '../support/mcp.ts'
 import { kill } from '../support/processes.ts'
 import { scratch } from '../support/scratch.ts'
 
@@ -44,7 +44,7 @@ test('[LIFE.1] reconnects to a restarted bridge', async () => {
 
 test('[ROUTE.6] fails a call with agent_offline while the agent is away', async () => {
   kill(mainProcess(agent.program))
-  await vi.waitFor(async () => expect((await call('pid')).json.error.data.code).toBe('agent_offline'))
+  await vi.waitFor(async () => expect(codeIn((await call('pid')).json)).toBe('agent_offline'))
 })
 
 test('[LIFE.2] closes callers’ connections when the bridge is killed, and the agent finds the next one', async () => {

@@ -4,7 +4,7 @@ import type { IssuedToken } from '@bridgekeeper/bridge'
 import { beforeAll, expect, test } from 'vitest'
 import { connect, fixture, published } from '../support/agent-program.ts'
 import { login, type RunningBridge, serve } from '../support/installation.ts'
-import { bearer, post, toolCall } from '../support/mcp.ts'
+import { bearer, codeIn, post, toolCall } from '../support/mcp.ts'
 import { scratch } from '../support/scratch.ts'
 
 let bridge: RunningBridge
@@ -39,7 +39,7 @@ test('[ROUTE.2] lists each user’s own servers only', async () => {
     const list = { jsonrpc: '2.0', id: 1, method: 'tools/list' }
     const { json } = await post(bridge, '/mcp', list, bearer(tokenOf(person)))
     const servers = json.result.tools.map((tool: { name: string }) => tool.name.split('__')[0])
-    expect(new Set(servers)).toEqual(new Set(['files', `only-${person}`]))
+    expect(new Set(servers)).toEqual(new Set(['files', `only-${person}`, 'bridgekeeper']))
   }
 })
 
@@ -63,7 +63,7 @@ test('[ROUTE.2] does not reach the other user’s servers by name', async () => 
     ['/mcp', 'only-bob__pid'],
   ] as const) {
     const { json } = await call('ann', path, tool, {})
-    expect(json.error.data.code).toBe('server_not_found')
+    expect(codeIn(json)).toBe('server_not_found')
     expect((await call('bob', path, tool, {})).json.result.content[0].text).toMatch(/^\d+$/)
   }
 })
@@ -76,5 +76,5 @@ test('[ROUTE.6] fails a user’s calls when only another user’s agent is conne
     toolCall('list_allowed_directories'),
     bearer(eve.accessToken),
   )
-  expect(json.error.data.code).toBe('agent_offline')
+  expect(codeIn(json)).toBe('agent_offline')
 })

@@ -80,7 +80,9 @@ test('[OAUTH.16] the official MCP client uses its metadata address instead of re
   await agentWith(node, 'ann', 'files', 'read')
   const client = await connected(node, await node.login('ann'), login)
   expect(login.information).toMatchObject({ client_id: `${server.url}/app.json` })
-  expect(await client.listTools()).toMatchObject({ tools: [{ name: 'files__read' }] })
+  expect(await client.listTools()).toMatchObject({
+    tools: [{ name: 'files__read' }, { name: 'bridgekeeper__status' }],
+  })
   await client.close()
 })
 

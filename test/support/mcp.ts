@@ -42,6 +42,12 @@ export function toolCall(name: string, args: object = {}, id: number | string = 
   return { jsonrpc: '2.0', id, method: 'tools/call', params: { name, arguments: args } }
 }
 
+/** The stable code of a refused request or of a failed call. */
+// biome-ignore lint/suspicious/noExplicitAny: an answer under test has any shape
+export function codeIn(json: any): string | undefined {
+  return json?.error?.data?.code ?? json?.result?._meta?.['bridgekeeper/code']
+}
+
 function parse(text: string): unknown {
   const data = /^data: ([^\n]*)$/m.exec(text)?.[1]
   try {

@@ -1,6 +1,6 @@
 import { BridgeError, isObject, type RawJson, type ToolDefinition, toJson } from '@bridgekeeper/protocol'
 import { resultOrThrow, type ToolResult } from './calls/result.ts'
-import { exposedTools } from './northbound/tool-names.ts'
+import type { ExposedNames } from './northbound/tool-names.ts'
 import type { Dispatcher } from './router/dispatcher.ts'
 import type { Router } from './router/router.ts'
 
@@ -36,8 +36,8 @@ export async function callTool(
 }
 
 /** The user's tools, as far as connected agents tell. */
-export function listTools(router: Router, userId: string): readonly ListedTool[] {
-  return [...exposedTools(router.catalog(userId)).values()].map(({ name, serverName, tool }) => ({
+export function listTools(router: Router, names: ExposedNames, userId: string): readonly ListedTool[] {
+  return [...names.tools(router.catalog(userId)).values()].map(({ name, serverName, tool }) => ({
     server: serverName,
     exposedName: name,
     definition: tool.definition,

@@ -12,6 +12,9 @@ import {
   DEFAULT_MAX_CALL_MS,
   DEFAULT_MAX_PENDING_CALLS,
 } from './bridge-options.ts'
+import type { ReadyConnection } from './connection/ready-connection.ts'
+import { KnownServers } from './directory/known-servers.ts'
+import { LastKnown } from './directory/last-known.ts'
 import { type ExchangeLimits, ExchangeTable } from './exchanges/exchange-table.ts'
 import { InFlight } from './exchanges/in-flight.ts'
 import { TrustedProxies } from './gates/client-address.ts'
@@ -24,6 +27,7 @@ import { memoryFingerprints } from './memory/fingerprints.ts'
 import { McpEndpoint } from './northbound/endpoint.ts'
 import { McpSessions } from './northbound/mcp-session.ts'
 import { ResourceMetadata } from './northbound/resource-metadata.ts'
+import { ExposedNames } from './northbound/tool-names.ts'
 import type { SecurityLog, System } from './ports.ts'
 import { isProduction } from './production.ts'
 import { CallGates } from './router/call-gates.ts'
@@ -57,7 +61,8 @@ export function assemble(options: BridgeOptions, system: System) {
     recheck: (key) => blocks.recheck({ kind: 'calls', key }),
   })
   const dispatcher = new Dispatcher(router, directory, gates, log)
-  const revoker = new Revoker(options.revocations, authenticator, log)
+  const lastKnown = new LastKnown()
+  const revoker = new Revoker(options.revocations, authenticator, log, (each) => lastKnown.forget(each))
   const deviceVerifier =
     options.proof &&
     new DeviceVerifier({ ...options.proof, addresses: addresses(options), authenticator, log, system })
@@ -71,17 +76,30 @@ export function assemble(options: BridgeOptions, system: System) {
     system,
   })
   const events = new AppEvents()
-  const listener = agentListener({ router, exchanges, dispatcher, revoker, events })
+  const left = (connection: ReadyConnection): void => lastKnown.left(connection, system.nowMs())
+  const listener = agentListener({ router, exchanges, dispatcher, revoker, events, left })
   const agents = new AgentEndpoint(admission, listener, system, log, callLimits)
   const metadata = resourceMetadata(options)
   const sessions = new McpSessions(options.sessionKeys, system)
-  const mcp = new McpEndpoint(admission, router, dispatcher, log, metadata, sessions, system)
+  const known = new KnownServers(router, lastKnown)
+  const names = new ExposedNames(options.nameChars)
+  const mcp = new McpEndpoint(admission, {
+    router,
+    known,
+    names,
+    dispatcher,
+    sessions,
+    metadata,
+    log,
+    system,
+  })
   return {
     admission,
     agents,
     events,
     mcp,
     metadata,
+    names,
     router,
     directory,
     dispatcher,
@@ -110,12 +128,14 @@ function agentListener({
   dispatcher,
   revoker,
   events,
+  left,
 }: {
   readonly router: Router
   readonly exchanges: ExchangeTable
   readonly dispatcher: Dispatcher
   readonly revoker: Revoker
   readonly events: AppEvents
+  readonly left: (connection: ReadyConnection) => void
 }): AgentListener {
   return {
     earlier: (principal) => router.ofLogin(principal),
@@ -128,6 +148,7 @@ function agentListener({
     ended(connection) {
       router.ended(connection)
       exchanges.cut(connection)
+      left(connection)
       events.emit('agent-disconnected', connection)
     },
     catalogChanged(connection) {

@@ -26,6 +26,11 @@ export interface BridgeOptions extends AuthenticatorOptions {
   readonly maxCallMs?: number
   /** Calls that may wait for one agent. Default 64. */
   readonly maxPendingCalls?: number
+  /**
+   * Longest name of a tool or prompt on `/mcp`, 24 to 64. Clients add a prefix of their own, and drop tools whose name
+   * exceeds 60 or 64 characters. Default 48.
+   */
+  readonly nameChars?: number
   /** Receives security events. Default: JSON lines on standard output. */
   readonly securityLog?: SecurityLog
   /**

@@ -76,7 +76,7 @@ export function createBridge(options: BridgeOptions): Bridge {
   const system = options.system ?? realSystem()
   const parts = assemble(options, system)
   const { admission, agents, mcp, metadata, router, dispatcher, limiter, blocks, callTimes } = parts
-  const { revoker, log, origins } = parts
+  const { revoker, log, origins, names } = parts
   let state: 'starting' | 'serving' | 'draining' = 'starting'
   revoker.start()
   const started = Promise.all([blocks.start(), callTimes.start()]).then(() => {
@@ -159,7 +159,7 @@ export function createBridge(options: BridgeOptions): Bridge {
     ready: () => started,
     callTool: call,
     on: (name, listener) => parts.events.on(name, listener),
-    listTools: (userId) => listTools(router, userId),
+    listTools: (userId) => listTools(router, names, userId),
     getRateLimitStatus: (userId) => limiter.getRateLimitStatus(userId, system.monotonicMs()),
     resetRateLimit: (userId) => resetRateLimit(limiter, options.stores, userId),
     revoke: (revocation) => revoker.revoke(revocation),

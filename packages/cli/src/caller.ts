@@ -64,9 +64,22 @@ export function callTool(
   name: string,
   args: Record<string, unknown>,
 ): Promise<CallToolResult> {
-  return asCaller(source, serverName, (client) =>
-    client.callTool({ name, arguments: args }, { timeout: CALL_MS }),
-  )
+  return asCaller(source, serverName, async (client) => {
+    const result = await client.callTool({ name, arguments: args }, { timeout: CALL_MS })
+    const failure = bridgeFailure(result)
+    if (failure !== undefined) throw failure
+    return result
+  })
+}
+
+/** The bridge describes some failures in a result, for models, and names the code in `_meta`. */
+function bridgeFailure({ isError, _meta, content }: CallToolResult): CallerError | undefined {
+  const code = _meta?.['bridgekeeper/code']
+  if (isError !== true || typeof code !== 'string' || !isErrorCode(code)) return undefined
+  const [first] = content
+  const { message, next } = codes[code]
+  const text = first?.type === 'text' ? first.text : message
+  return new CallerError(code, text.endsWith(next) ? text.slice(0, -next.length).trimEnd() : text, next)
 }
 
 /** Reads the body of a refusal, which the SDK's client drops; it has the next step. */

@@ -66,6 +66,19 @@ test.each(['\u001b[2J', 'constructor', 'bridge_unreachable'])(
   },
 )
 
+test('[CLI.11] reads the code of a failure that the bridge describes in a result, with its own next step', async () => {
+  const { message, next } = codes.agent_offline
+  const content = [{ type: 'text', text: `${message} It slept. ${next}` }]
+  const told = (code: string, isError = true) =>
+    startBridge({ result: { content, isError, _meta: { 'bridgekeeper/code': code } } })
+  const { source } = await told('agent_offline')
+  await expect(callTool(source, 'server', 'tool', {})).rejects.toMatchObject({
+    ...{ code: 'agent_offline', message: `${message} It slept.`, next },
+  })
+  for (const other of [await told('\u001b[2J'), await told('agent_offline', false)])
+    expect(await callTool(other.source, 'server', 'tool', {})).toMatchObject({ content })
+})
+
 test('[CLI.11] prints a bridge code with its own next step', async () => {
   const error = {
     code: -32_055,

@@ -86,8 +86,10 @@ export class DeviceVerifier {
     const keys = provableKeys(principal, device, this.#parts.system.nowMs())
     if (!keys.allowed) return keys
     const bridgeKeyId = this.#keyId
+    const deviceName = device?.name
     return allow({
-      ...{ purpose, connection, userId, sessionId, deviceId, keys: keys.value, bridgeKeyId, tokenHash },
+      ...{ purpose, connection, userId, sessionId, deviceId, deviceName },
+      ...{ keys: keys.value, bridgeKeyId, tokenHash },
     })
   }
 
@@ -137,6 +139,7 @@ export class DeviceVerifier {
 
 /** Proofs of one connection of a device. Drops the first expected proof once read, to save memory while idle. */
 export class DeviceProofExchange {
+  readonly deviceName: string | undefined
   readonly #verifier: DeviceVerifier
   readonly #connection: BoundConnection
   #tokenHash: string
@@ -145,6 +148,7 @@ export class DeviceProofExchange {
   constructor(verifier: DeviceVerifier, first: ExpectedProof) {
     this.#verifier = verifier
     this.#connection = first.connection
+    this.deviceName = first.deviceName
     this.#tokenHash = first.tokenHash
     this.#first = first
   }

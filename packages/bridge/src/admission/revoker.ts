@@ -11,11 +11,19 @@ export class Revoker {
   readonly #store: Revocations | undefined
   readonly #authenticator: Authenticator
   readonly #log: SecurityLog
+  readonly #forget: (revocation: Revocation) => void
   /** Own revocations whose echo from the store is pending, with their number. */
   readonly #echoes = new Map<string, number>()
   #endWatch = (): void => {}
 
-  constructor(store: Revocations | undefined, authenticator: Authenticator, log: SecurityLog) {
+  /** @param forget called last, when everything has ended */
+  constructor(
+    store: Revocations | undefined,
+    authenticator: Authenticator,
+    log: SecurityLog,
+    forget: (revocation: Revocation) => void = () => {},
+  ) {
+    this.#forget = forget
     this.#store = store
     this.#authenticator = authenticator
     this.#log = log
@@ -78,6 +86,7 @@ export class Revoker {
         // A failure must not keep the next items open.
       }
     }
+    this.#forget(revocation)
   }
 }
 

@@ -18,6 +18,8 @@ export interface AgentContext {
 /** Proofs of one connection of a device. */
 export interface ProofExchange {
   readonly connectionId: string
+  /** Name that its user gave the device. */
+  readonly deviceName: string | undefined
   /** The first expected proof; read once. */
   begin(): ExpectedProof | undefined
   /** The next expected proof. @param token a fresh one, which is verified first */

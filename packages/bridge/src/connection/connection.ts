@@ -37,6 +37,7 @@ export class Connection implements DataLink, DueListener {
   readonly #deadlines: Deadlines
   #state: ConnectionState
   #wasVerified = false
+  #sinceMs = 0
   /** Whether the current frame answers a call, or is itself one that the rate limit counts. */
   #isCounted = false
   #principal: Principal
@@ -71,6 +72,14 @@ export class Connection implements DataLink, DueListener {
 
   get connectionId(): string | undefined {
     return this.#device?.connectionId
+  }
+
+  get machineName(): string | undefined {
+    return this.#device?.deviceName
+  }
+
+  get sinceMs(): number {
+    return this.#sinceMs
   }
 
   get catalog(): Catalog | undefined {
@@ -198,6 +207,7 @@ export class Connection implements DataLink, DueListener {
 
   #verified(): void {
     this.#wasVerified = true
+    this.#sinceMs = this.#system.nowMs()
     if (this.#device === undefined) this.#deadlines.answered()
     else this.#deadlines.proved()
     this.#listener.verified(this)

@@ -26,6 +26,10 @@ export interface ReadyConnection extends Carrier {
   /** The agent's servers; `undefined` until it reports them. v1 agents never do. */
   readonly catalog: ReadonlyMap<string, CatalogServer> | undefined
   readonly ip: string
+  /** Name that its user gave the machine, if it is enrolled. */
+  readonly machineName: string | undefined
+  /** When the agent was verified. */
+  readonly sinceMs: number
   /** Connection id that the device stores; `undefined` if no device proved itself. */
   readonly connectionId: string | undefined
   /** Sends the call; `settle` is called exactly once. */

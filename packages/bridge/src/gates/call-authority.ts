@@ -70,6 +70,13 @@ export function mayList(scopes: Scopes, serverName: string, toolName: string): b
   return scopes === undefined || scopes.includes(LIST) || mayCall(scopes, serverName, toolName)
 }
 
+/** [AGG.6] Whether the token may know of this local server. */
+export function mayKnow(scopes: Scopes, serverName: string): boolean {
+  if (scopes === undefined || scopes.includes(LIST)) return true
+  const targets = [`${CALL}:${scopeName(serverName)}/`, `${CALL}:*/`]
+  return scopes.some((scope) => targets.some((target) => scope.startsWith(target)))
+}
+
 export function connectAuthorityGate(scopes: Scopes): Verdict<void> {
   if (scopes === undefined || scopes.includes(CONNECT)) return allow(undefined)
   return deny('scope_insufficient', `Needed: ${CONNECT}`)

@@ -34,6 +34,8 @@ export interface ExpectedProof {
   readonly userId: string
   readonly sessionId: string
   readonly deviceId: string
+  /** Name that its user gave the device. */
+  readonly deviceName?: string | undefined
   /** As `provableKeys` returned them. */
   readonly keys: readonly DeviceKey[]
   readonly bridgeKeyId: string

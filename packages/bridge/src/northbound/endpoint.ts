@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { BridgeError, isTooDeep, limits, type Span, withoutByteOrderMark } from '@bridgekeeper/protocol'
 import type { Admission, AdmittedCaller } from '../admission/admission.ts'
+import type { KnownServers } from '../directory/known-servers.ts'
 import { pathOf } from '../gates/canonical-path.ts'
 import { denialError, deny, type Verdict } from '../gates/verdict.ts'
 import { MESSAGE_ALLOWANCE, unitsOf } from '../limiters/allowance.ts'
@@ -32,6 +33,7 @@ import {
 import { MODERN_VERSION } from './revision.ts'
 import { SessionRequests } from './session-requests.ts'
 import { ShortCalls } from './short-calls.ts'
+import type { ExposedNames } from './tool-names.ts'
 import { AllServersView, OneServerView, type ToolView } from './tool-view.ts'
 
 const ALL = '/mcp'
@@ -56,28 +58,35 @@ export function mcpPath(pathname: string): McpPath | undefined {
   }
 }
 
+/** Parts of a bridge that callers use. */
+export interface McpParts {
+  readonly router: Router
+  readonly known: KnownServers
+  readonly names: ExposedNames
+  readonly dispatcher: Dispatcher
+  readonly sessions: McpSessions
+  /** For clients that look for the issuer of tokens. */
+  readonly metadata: ResourceMetadata | undefined
+  readonly log: SecurityLog
+  readonly system: System
+}
+
 /** MCP over Streamable HTTP for callers: admits requests and reads their bodies. */
 export class McpEndpoint {
   readonly #admission: Admission
-  readonly #router: Router
+  readonly #known: KnownServers
+  readonly #names: ExposedNames
   readonly #messages: Messages
   readonly #sessions: SessionRequests
   readonly #log: SecurityLog
   readonly #metadata: ResourceMetadata | undefined
   readonly #loads: CallerLoads
 
-  /** @param metadata for clients that look for the issuer of tokens */
-  constructor(
-    admission: Admission,
-    router: Router,
-    dispatcher: Dispatcher,
-    log: SecurityLog,
-    metadata: ResourceMetadata | undefined,
-    sessions: McpSessions,
-    system: System,
-  ) {
+  constructor(admission: Admission, parts: McpParts) {
+    const { router, known, names, dispatcher, sessions, metadata, log, system } = parts
     this.#admission = admission
-    this.#router = router
+    this.#known = known
+    this.#names = names
     const metadataUrl = (request: IncomingMessage): string | undefined =>
       this.#metadataUrl(request, mcpPath(pathOf(request.url)) ?? {})
     this.#sessions = new SessionRequests(dispatcher, sessions, system)
@@ -116,8 +125,8 @@ export class McpEndpoint {
     if (refused !== undefined) return this.#log.afterWritten(() => sendRefusal(response, refused))
     const view =
       path.serverName === undefined
-        ? new AllServersView(this.#router, caller)
-        : new OneServerView(this.#router, caller, path.serverName)
+        ? new AllServersView(this.#known, this.#names, caller)
+        : new OneServerView(this.#known, caller, path.serverName)
     if (request.method !== 'POST') return this.#withoutBody(request, open, view)
     readBody(request, (body) => guarded(response, () => this.#read(request, open, view, body)))
   }

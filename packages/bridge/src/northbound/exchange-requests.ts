@@ -1,11 +1,19 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
-import { BridgeError, bytesAt, type ExchangeSession, pickMembers, type RawJson } from '@bridgekeeper/protocol'
+import {
+  BridgeError,
+  bytesAt,
+  type Era,
+  type ExchangeSession,
+  pickMembers,
+  type RawJson,
+} from '@bridgekeeper/protocol'
 import { REFUSALS } from '../calls/outcome.ts'
 import { callScope, mayList } from '../gates/call-authority.ts'
 import { ruleOf } from '../gates/methods.ts'
 import { denialError } from '../gates/verdict.ts'
 import type { System } from '../ports.ts'
 import type { Dispatcher } from '../router/dispatcher.ts'
+import { failureResult } from './call-failure.ts'
 import { clientTraits } from './client-traits.ts'
 import { filteredList } from './filtered-list.ts'
 import type { McpSessions, NewSession } from './mcp-session.ts'
@@ -14,6 +22,7 @@ import type { RpcRequest } from './message.ts'
 import type { MessageContext, MessageFacts } from './message-context.ts'
 import { sendError } from './send-error.ts'
 import { type Events, StreamReply } from './stream-reply.ts'
+import { resultFor } from './tool-result.ts'
 
 /** The MCP session that a request belongs to, or begins. */
 interface SessionUse {
@@ -73,6 +82,10 @@ export class ExchangeRequests {
       events: streams ? eventsOf(outlives, method, version) : ('none' as const),
       edit: isFiltered ? (answer: RawJson) => filtered(context, serverName, answer) : undefined,
       answered: (status: number, answer: RawJson) => confirm(context, begun, status, answer),
+      resultOf:
+        method === 'tools/call'
+          ? (error: BridgeError) => failedCall(context, serverName, era, error)
+          : undefined,
       refuse: (error: BridgeError) => this.#refuse(context, message, { serverName, name }, error),
     }
     const reader = new StreamReply(open, reply, plan, this.#system)
@@ -112,6 +125,17 @@ export class ExchangeRequests {
     const neededScope = scopeFor(method, serverName, name)
     reply.refuse(id, error, { metadataUrl: this.#metadataUrl(request), neededScope })
   }
+}
+
+/** [AGG.4] */
+function failedCall(
+  { view }: MessageContext,
+  serverName: string,
+  era: Era,
+  error: BridgeError,
+): RawJson | undefined {
+  const result = failureResult(view.explain(error, serverName))
+  return result && resultFor(era, result, () => view.serverIdentity())
 }
 
 /** [RS.6] The one scope that a client must request, if one is enough. */

@@ -1,9 +1,12 @@
 import type { IncomingMessage } from 'node:http'
 import { BridgeError, type Era, type RawJson, unreachable } from '@bridgekeeper/protocol'
-import { type CallOutcome, isRefusal } from '../calls/outcome.ts'
+import { type CallOutcome, failed, isRefusal } from '../calls/outcome.ts'
 import { callScope } from '../gates/call-authority.ts'
+import { denialError } from '../gates/verdict.ts'
+import { MESSAGE_ALLOWANCE, unitsOf } from '../limiters/allowance.ts'
 import type { System } from '../ports.ts'
 import type { Dispatcher } from '../router/dispatcher.ts'
+import { failureResult } from './call-failure.ts'
 import { guarded } from './guarded.ts'
 import { LateReply } from './late-reply.ts'
 import { acceptsEvents } from './media.ts'
@@ -36,6 +39,8 @@ export class ShortCalls {
   /** Runs a call and answers it. */
   run(context: MessageContext, id: RawJson, call: CallParams, era: Era): void {
     const { body, open, view } = context
+    const own = view.ownResult(call.toolName)
+    if (own !== undefined) return answerOwn(context, id, era, own)
     const reply = this.#replyOf(context)
     const address = view.address(call.toolName)
     if (address instanceof BridgeError) {
@@ -49,7 +54,7 @@ export class ShortCalls {
         // [LOAD.4] Charges calls that no rate limit counted.
         if (isRefusal(outcome)) open.charge(body.length)
         if (lacksScope(outcome)) this.#askForScope(context.request, reply, id, outcome.error, address)
-        else sendOutcome(reply, view, id, era, outcome)
+        else sendOutcome(reply, view, id, era, explainedOutcome(outcome, view, serverName))
         open.sent()
       })
     const { rawArgs } = call
@@ -81,6 +86,27 @@ export class ShortCalls {
 
 function lacksScope(outcome: CallOutcome): outcome is Extract<CallOutcome, { kind: 'failed' }> {
   return outcome.kind === 'failed' && outcome.error.code === 'scope_insufficient'
+}
+
+/** Answers for a tool of the bridge. It reaches no agent, so it counts as any other message. */
+function answerOwn(
+  { body, open, view, reply }: MessageContext,
+  id: RawJson,
+  era: Era,
+  result: RawJson,
+): void {
+  const spent = open.spend(unitsOf(body.length, MESSAGE_ALLOWANCE))
+  if (spent !== undefined) return reply.refuse(id, denialError(spent))
+  sendOutcome(reply, view, id, era, { kind: 'result', result })
+  open.sent()
+}
+
+/** [AGG.4] A failure that a model should explain becomes the result of the call. */
+function explainedOutcome(outcome: CallOutcome, view: ToolView, serverName: string): CallOutcome {
+  if (outcome.kind !== 'failed') return outcome
+  const error = view.explain(outcome.error, serverName)
+  const result = failureResult(error)
+  return result === undefined ? failed(error) : { kind: 'result', result }
 }
 
 function sendOutcome(reply: Reply, view: ToolView, id: RawJson, era: Era, outcome: CallOutcome): void {

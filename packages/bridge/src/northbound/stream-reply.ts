@@ -30,6 +30,8 @@ export interface StreamPlan {
   readonly edit: ((answer: RawJson) => RawJson | undefined) | undefined
   /** The answer is about to be sent. */
   readonly answered?: (status: number, answer: RawJson) => void
+  /** The result in place of an error, if there is one. */
+  readonly resultOf?: ((error: BridgeError) => RawJson | undefined) | undefined
   /** Sends an error in place of an answer. */
   readonly refuse: (error: BridgeError) => void
 }
@@ -116,11 +118,13 @@ export class StreamReply implements ExchangeReader {
   }
 
   #fail(error: BridgeError): void {
-    if (!this.#stream.hasBegun) {
-      this.#plan.refuse(error)
-      return this.#open.sent()
-    }
-    this.#endStream(rpcParts(this.#plan.id, 'error', errorJson(error)))
+    const { id, resultOf, refuse } = this.#plan
+    const result = resultOf?.(error)
+    if (this.#stream.hasBegun && result !== undefined) return this.#endStream(rpcParts(id, 'result', result))
+    if (this.#stream.hasBegun) return this.#endStream(rpcParts(id, 'error', errorJson(error)))
+    if (result === undefined) refuse(error)
+    else this.#reply.result(id, result)
+    this.#open.sent()
   }
 
   /** [STREAM.3] The stream ends without an answer, and its caller reads on. Without an event id it cannot. */

@@ -15,36 +15,15 @@ export interface ToolAddress {
 }
 
 const SEPARATOR = '__'
-const SAFE = /^[a-zA-Z0-9_-]{1,64}$/
-const MAX_CHARS = 64
+const SAFE = /^[a-zA-Z0-9_-]+$/
 const HASH_CHARS = 10
+/** Server name of the bridge's own tools. */
+const OWN_NAME = 'bridgekeeper'
 
-/**
- * Returns the name of a local server's tool on `/mcp`, within `^[a-zA-Z0-9_-]{1,64}$`, which every client
- * accepts.
- *
- * [NAME.1] `server__tool` if that fits and is unambiguous; [NAME.2] otherwise a legible name that ends in a
- * hash of both, resolved through the catalog.
- */
-export function exposedName(serverName: string, toolName: string): string {
-  return plainName(serverName, toolName) ?? hashedName(serverName, toolName)
-}
-
-function plainName(serverName: string, toolName: string): string | undefined {
-  const readsBack = !serverName.includes(SEPARATOR) && !serverName.endsWith('_')
-  const name = serverName + SEPARATOR + toolName
-  return readsBack && SAFE.test(name) ? name : undefined
-}
-
-function hashedName(serverName: string, toolName: string): string {
-  const hash = createHash('sha256')
-    .update(JSON.stringify([serverName, toolName]))
-    .digest('hex')
-  const legible = (serverName + SEPARATOR + toolName)
-    .replaceAll(/[^a-zA-Z0-9_-]/g, '_')
-    .slice(0, MAX_CHARS - HASH_CHARS - 1)
-  return `${legible}_${hash.slice(0, HASH_CHARS)}`
-}
+/** Clients add a prefix of their own, and drop tools whose name then exceeds 60 or 64 characters. */
+export const DEFAULT_NAME_CHARS = 48
+/** The shortest name still tells tools apart: some text, and the hash. */
+export const NAME_CHARS_RANGE = { min: 24, max: 64 } as const
 
 /** A tool as listed at `/mcp`. */
 export interface ExposedTool extends ToolAddress {
@@ -56,51 +35,90 @@ export interface ExposedTool extends ToolAddress {
   readonly strict: ToolDefinition | undefined
 }
 
-const exposedByServer = new WeakMap<CatalogServer, readonly ExposedTool[]>()
+/** Names of tools, prompts and other named things of local servers on `/mcp`. */
+export class ExposedNames {
+  readonly #maxChars: number
+  readonly #byServer = new WeakMap<CatalogServer, readonly ExposedTool[]>()
 
-/** Memoized per catalog of an agent: each name may need a hash, and every call resolves one. */
-function exposedBy(server: CatalogServer): readonly ExposedTool[] {
-  const known = exposedByServer.get(server)
-  if (known !== undefined) return known
-  const exposed = toolsOf(server).map((tool) => {
-    const address = { serverName: server.name, toolName: tool.definition.name }
-    const strict = strictDefinition(tool.definition)?.definition
-    return { ...address, name: exposedName(address.serverName, address.toolName), tool, strict }
-  })
-  exposedByServer.set(server, exposed)
-  return exposed
-}
+  /** @param maxChars longest name @throws TypeError if it is out of range */
+  constructor(maxChars: number = DEFAULT_NAME_CHARS) {
+    const { min, max } = NAME_CHARS_RANGE
+    if (!Number.isInteger(maxChars) || maxChars < min || maxChars > max)
+      throw new TypeError(`nameChars must be a number from ${min} to ${max}, got ${maxChars}.`)
+    this.#maxChars = maxChars
+  }
 
-/**
- * All tools of a user under their exposed names. [NAME.3] If a plain name equals another tool's hashed name,
- * the plain one keeps it; the other is reached through `/mcp/{server}`.
- */
-export function exposedTools(catalog: Catalog): ReadonlyMap<string, ExposedTool> {
-  const all = [...catalog.values()].flatMap(exposedBy)
-  const isPlain = ({ name, serverName, toolName }: ExposedTool): boolean =>
-    name === serverName + SEPARATOR + toolName
-  const hashed = all.filter((tool) => !isPlain(tool))
-  return new Map([...hashed, ...all.filter(isPlain)].map((tool) => [tool.name, tool]))
+  /**
+   * Returns the name of a local server's tool or prompt, of letters, digits, `_` and `-`, which every client accepts.
+   *
+   * [NAME.1] `server__name` if that fits and is unambiguous; [NAME.2] otherwise a legible name that ends in a hash of
+   * both, resolved through what the server lists.
+   */
+  of(serverName: string, name: string): string {
+    return this.#plain(serverName, name) ?? this.#hashed(serverName, name)
+  }
+
+  #plain(serverName: string, name: string): string | undefined {
+    const readsBack = !serverName.includes(SEPARATOR) && !serverName.endsWith('_') && serverName !== OWN_NAME
+    const plain = serverName + SEPARATOR + name
+    return readsBack && plain.length <= this.#maxChars && SAFE.test(plain) ? plain : undefined
+  }
+
+  #hashed(serverName: string, name: string): string {
+    const hash = createHash('sha256')
+      .update(JSON.stringify([serverName, name]))
+      .digest('hex')
+    const legible = (serverName + SEPARATOR + name)
+      .replaceAll(/[^a-zA-Z0-9_-]/g, '_')
+      .slice(0, this.#maxChars - HASH_CHARS - 1)
+    return `${legible}_${hash.slice(0, HASH_CHARS)}`
+  }
+
+  /**
+   * All tools of a user under their exposed names. [NAME.3] If a plain name equals another tool's hashed name,
+   * the plain one keeps it; the other is reached through `/mcp/{server}`.
+   */
+  tools(catalog: Catalog): ReadonlyMap<string, ExposedTool> {
+    const all = [...catalog.values()].flatMap((server) => this.#ofServer(server))
+    const isPlain = ({ name, serverName, toolName }: ExposedTool): boolean =>
+      name === serverName + SEPARATOR + toolName
+    const hashed = all.filter((tool) => !isPlain(tool))
+    return new Map([...hashed, ...all.filter(isPlain)].map((tool) => [tool.name, tool]))
+  }
+
+  /**
+   * Resolves an exposed name to its tool. [NAME.4] A plain name that no catalog has is split literally, to
+   * reach the tools of v1 agents, which send no catalog.
+   */
+  toolAt(name: string, catalog: Catalog): ToolAddress | BridgeError {
+    const plain = readPlain(name)
+    if (plain !== undefined && isListed(plain, catalog)) return plain
+    for (const server of catalog.values()) {
+      const hashed = this.#ofServer(server).find((tool) => tool.name === name)
+      if (hashed !== undefined) return hashed
+    }
+    return plain ?? new BridgeError('tool_name_invalid')
+  }
+
+  /** Memoized per catalog of an agent: each name may need a hash, and every call resolves one. */
+  #ofServer(server: CatalogServer): readonly ExposedTool[] {
+    const known = this.#byServer.get(server)
+    if (known !== undefined) return known
+    const exposed = toolsOf(server).map((tool) => {
+      const address = { serverName: server.name, toolName: tool.definition.name }
+      const strict = strictDefinition(tool.definition)?.definition
+      return { ...address, name: this.of(address.serverName, address.toolName), tool, strict }
+    })
+    this.#byServer.set(server, exposed)
+    return exposed
+  }
 }
 
 export function toolsOf(server: CatalogServer | undefined): readonly CatalogTool[] {
   return server?.state === 'ready' ? server.tools : []
 }
 
-/**
- * Resolves an exposed name to its tool. [NAME.4] A plain name that no catalog has is split literally, to
- * reach the tools of v1 agents, which send no catalog.
- */
-export function addressOf(name: string, catalog: Catalog): ToolAddress | BridgeError {
-  const plain = readPlain(name)
-  if (plain !== undefined && isListed(plain, catalog)) return plain
-  for (const server of catalog.values()) {
-    const hashed = exposedBy(server).find((tool) => tool.name === name)
-    if (hashed !== undefined) return hashed
-  }
-  return plain ?? new BridgeError('tool_name_invalid')
-}
-
+/** Splits a plain name, `server__name`. */
 function readPlain(name: string): ToolAddress | undefined {
   const at = name.indexOf(SEPARATOR)
   const toolName = name.slice(at + SEPARATOR.length)

@@ -2,15 +2,18 @@ import {
   type BridgeError,
   type CatalogServer,
   isObject,
+  type RawJson,
   type ToolDefinition,
   toJson,
 } from '@bridgekeeper/protocol'
 import manifest from '../../package.json' with { type: 'json' }
+import type { KnownServers } from '../directory/known-servers.ts'
 import { mayList } from '../gates/call-authority.ts'
 import type { Caller } from '../ports.ts'
-import type { Router } from '../router/router.ts'
+import { explained } from './call-failure.ts'
 import { listJson } from './list-cache.ts'
-import { addressOf, type ExposedTool, exposedTools, type ToolAddress, toolsOf } from './tool-names.ts'
+import { STATUS_TOOL, statusResult, statusTool } from './status-tool.ts'
+import { type ExposedNames, type ExposedTool, type ToolAddress, toolsOf } from './tool-names.ts'
 
 /** Identity of the MCP server behind a path. */
 export interface ServerIdentity {
@@ -31,6 +34,10 @@ export interface ToolView {
   isStarting(method: string): boolean
   /** Resolves the name to a tool, or to the error. */
   address(toolName: string): ToolAddress | BridgeError
+  /** Answers a call of a tool of the bridge itself. @returns `undefined` for any other tool */
+  ownResult(toolName: string): RawJson | undefined
+  /** Adds what is known of a local server that cannot be reached. */
+  explain(error: BridgeError, serverName: string): BridgeError
 }
 
 /** Methods whose answers describe one server. */
@@ -48,11 +55,13 @@ const bridgeIdentity: ServerIdentity = { serverInfo: { name: 'bridgekeeper', ver
 /** `/mcp`: all servers as one, names prefixed. */
 export class AllServersView implements ToolView {
   readonly exchangeServer = undefined
-  readonly #router: Router
+  readonly #known: KnownServers
+  readonly #names: ExposedNames
   readonly #caller: Caller
 
-  constructor(router: Router, caller: Caller) {
-    this.#router = router
+  constructor(known: KnownServers, names: ExposedNames, caller: Caller) {
+    this.#known = known
+    this.#names = names
     this.#caller = caller
   }
 
@@ -62,39 +71,49 @@ export class AllServersView implements ToolView {
 
   list(): readonly ToolDefinition[] {
     const { userId, scopes } = this.#caller
-    throwIf(this.#router.obstacle(userId))
-    return [...exposedTools(this.#router.catalog(userId)).values()]
+    throwIf(this.#known.obstacle(userId))
+    const tools = [...this.#names.tools(this.#known.catalog(userId)).values()]
       .filter(({ serverName, toolName }) => mayList(scopes, serverName, toolName))
       .flatMap(prefixed)
+    return [...tools, statusTool]
   }
 
   listJson(): Buffer {
-    throwIf(this.#router.obstacle(this.#caller.userId))
-    return listJson(this.#router.catalog(this.#caller.userId), this.#caller.scopes, () => this.list())
+    throwIf(this.#known.obstacle(this.#caller.userId))
+    return listJson(this.#known.catalog(this.#caller.userId), this.#caller.scopes, () => this.list())
   }
 
   isStarting(method: string): boolean {
-    return method === 'tools/list' && this.#router.isStarting(this.#caller.userId)
+    return method === 'tools/list' && this.#known.isStarting(this.#caller.userId)
   }
 
   address(toolName: string): ToolAddress | BridgeError {
-    return addressOf(toolName, this.#router.catalog(this.#caller.userId))
+    return this.#names.toolAt(toolName, this.#known.catalog(this.#caller.userId))
+  }
+
+  ownResult(toolName: string): RawJson | undefined {
+    return toolName === STATUS_TOOL ? statusResult(this.#known, this.#caller) : undefined
+  }
+
+  explain(error: BridgeError, serverName: string): BridgeError {
+    return explained(this.#known, this.#caller.userId, error, serverName)
   }
 }
 
 /** `/mcp/{server}`: one server, unchanged. */
 export class OneServerView implements ToolView {
-  readonly #router: Router
+  readonly #known: KnownServers
   readonly #caller: Caller
   readonly #serverName: string
 
-  constructor(router: Router, caller: Caller, serverName: string) {
-    this.#router = router
+  constructor(known: KnownServers, caller: Caller, serverName: string) {
+    this.#known = known
     this.#caller = caller
     this.#serverName = serverName
   }
 
   get exchangeServer(): string | undefined {
+    if (this.#known.connected(this.#caller.userId).length === 0) return undefined
     const server = this.#server
     return server?.state === 'ready' && server.capabilities !== undefined ? server.name : undefined
   }
@@ -106,7 +125,7 @@ export class OneServerView implements ToolView {
   }
 
   list(): readonly ToolDefinition[] {
-    throwIf(this.#router.obstacle(this.#caller.userId, this.#serverName))
+    throwIf(this.#known.obstacle(this.#caller.userId, this.#serverName))
     return this.#visible()
   }
 
@@ -117,11 +136,19 @@ export class OneServerView implements ToolView {
   }
 
   isStarting(method: string): boolean {
-    return INTRODUCTIONS.includes(method) && this.#router.isStarting(this.#caller.userId, this.#serverName)
+    return INTRODUCTIONS.includes(method) && this.#known.isStarting(this.#caller.userId, this.#serverName)
   }
 
   address(toolName: string): ToolAddress {
     return { serverName: this.#serverName, toolName }
+  }
+
+  ownResult(): undefined {
+    return undefined
+  }
+
+  explain(error: BridgeError): BridgeError {
+    return explained(this.#known, this.#caller.userId, error, this.#serverName)
   }
 
   #visible(): readonly ToolDefinition[] {
@@ -131,7 +158,7 @@ export class OneServerView implements ToolView {
   }
 
   get #server(): CatalogServer | undefined {
-    return this.#router.catalog(this.#caller.userId).get(this.#serverName)
+    return this.#known.catalog(this.#caller.userId).get(this.#serverName)
   }
 }
 

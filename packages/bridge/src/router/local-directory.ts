@@ -15,12 +15,14 @@ export class LocalDirectory implements Directory {
   }
 
   find(userId: string, serverName: string): Upstream | BridgeError {
-    const connection = this.#router.find(userId, serverName)
-    if (connection instanceof BridgeError) return connection
-    if (!takesExchanges(connection.catalog?.get(serverName)))
+    const found = this.#router.find(userId, serverName)
+    if (found instanceof BridgeError) return found
+    const { connection, localName } = found
+    if (!takesExchanges(connection.catalog?.get(localName)))
       return new BridgeError('server_unavailable', 'Its agent has not reported what it offers.')
     return {
-      open: (opening, client, reader) => this.#exchanges.open(connection, opening, client, reader),
+      open: (opening, client, reader) =>
+        this.#exchanges.open(connection, { ...opening, serverName: localName }, client, reader),
     }
   }
 

@@ -1,7 +1,8 @@
-import { BridgeError, type CatalogServer } from '@bridgekeeper/protocol'
+import { BridgeError } from '@bridgekeeper/protocol'
 import { type CallOutcome, failed, type ToolCall } from '../calls/outcome.ts'
 import type { Catalog } from '../connection/catalog-parts.ts'
 import { NOT_SENT, type ReadyConnection, type SentCall } from '../connection/ready-connection.ts'
+import { type NamedServer, ServerNames } from '../directory/named-servers.ts'
 import { InFlight } from '../exchanges/in-flight.ts'
 import { Groups } from '../groups.ts'
 import type { Principal } from '../ports.ts'
@@ -16,6 +17,7 @@ const MAX_START_WAITS = 64
 export class Router {
   /** Newest first: where two agents have a server of one name, the newer answers. */
   readonly #byUser = new Groups<ReadyConnection>()
+  readonly #names = new ServerNames<ReadyConnection>()
   readonly #startWaits = new Map<string, Set<() => void>>()
   readonly #inFlight: InFlight
 
@@ -26,7 +28,7 @@ export class Router {
   /** [ROUTE.3] Closes the earlier connection of the same login only after the new one is verified. */
   registerConnection(connection: ReadyConnection): void {
     const { userId, sessionId } = connection.principal
-    const others = this.#connections(userId)
+    const others = this.connections(userId)
     this.#byUser.add(userId, connection)
     this.catalogChanged(connection)
     for (const other of others) {
@@ -36,7 +38,7 @@ export class Router {
 
   /** The connection of this login. */
   ofLogin({ userId, sessionId }: Pick<Principal, 'userId' | 'sessionId'>): ReadyConnection | undefined {
-    return this.#connections(userId).find(({ principal }) => principal.sessionId === sessionId)
+    return this.connections(userId).find(({ principal }) => principal.sessionId === sessionId)
   }
 
   /** [ROUTE.4] Removes only this connection, never another of the same user. */
@@ -55,7 +57,7 @@ export class Router {
    * not sent its catalog yet. A server that another agent has ready is not starting.
    */
   isStarting(userId: string, serverName?: string): boolean {
-    const connections = this.#connections(userId)
+    const connections = this.connections(userId)
     if (serverName === undefined)
       return connections.some((each) => isCatalogPending(each) || hasStarting(each))
     const states = connections.map(({ catalog }) => catalog?.get(serverName)?.state)
@@ -87,7 +89,8 @@ export class Router {
       return NOT_SENT
     }
     this.#inFlight.began()
-    return found.call(call, (outcome) => {
+    const { connection, localName } = found
+    return connection.call({ ...call, serverName: localName }, (outcome) => {
       this.#inFlight.ended()
       settle(outcome)
     })
@@ -103,11 +106,11 @@ export class Router {
     return this.#inFlight.drain()
   }
 
-  /** The user's local servers of all agents, as far as agents tell. */
+  /** The user's local servers of all agents, as far as agents tell, under the names that callers use. */
   catalog(userId: string): Catalog {
-    const [newest, ...others] = this.#connections(userId)
+    const [newest, ...others] = this.connections(userId)
     if (others.length === 0) return newest?.catalog ?? NO_SERVERS
-    return merged(this.#connections(userId).flatMap(({ catalog }) => catalog ?? []))
+    return this.#names.of(this.connections(userId)).catalog
   }
 
   /** Returns the reason why the tools of this server, or of all, cannot be listed now; `undefined` if they can. */
@@ -115,63 +118,54 @@ export class Router {
     if (serverName !== undefined) {
       const found = this.find(userId, serverName)
       if (found instanceof BridgeError) return found
-      return isCatalogPending(found) ? new BridgeError('server_unavailable', JUST_CONNECTED) : undefined
+      return isCatalogPending(found.connection)
+        ? new BridgeError('server_unavailable', JUST_CONNECTED)
+        : undefined
     }
-    const connections = this.#connections(userId)
+    const connections = this.connections(userId)
     if (connections.length === 0) return new BridgeError('agent_offline')
     return connections.every(isCatalogPending)
       ? new BridgeError('server_unavailable', JUST_CONNECTED)
       : undefined
   }
 
-  #connections(userId: string): readonly ReadyConnection[] {
+  /** The user's verified connections, newest first. */
+  connections(userId: string): readonly ReadyConnection[] {
     return this.#byUser.get(userId)
   }
 
+  /** The user's local servers, with their machines. */
+  servers(userId: string): readonly NamedServer<ReadyConnection>[] {
+    return this.#names.of(this.connections(userId)).listed
+  }
+
   /** The connection of the agent that has this server ready, or that may have it; or the reason why there is none. */
-  find(userId: string, serverName: string): ReadyConnection | BridgeError {
-    const connections = this.#connections(userId)
+  find(userId: string, serverName: string): FoundServer | BridgeError {
+    const connections = this.connections(userId)
     if (connections.length === 0) return new BridgeError('agent_offline')
-    let withoutCatalog: ReadyConnection | undefined
-    let absent: CatalogServer | undefined
-    for (const connection of connections) {
-      if (connection.catalog === undefined) {
-        withoutCatalog ??= connection
-        continue
-      }
-      const server = connection.catalog.get(serverName)
-      if (server?.state === 'ready') return connection
-      absent ??= server
-    }
-    if (withoutCatalog !== undefined) return withoutCatalog
-    if (absent === undefined)
+    const [connection] = connections
+    // With one machine, most calls need no names.
+    if (connections.length === 1 && connection?.catalog?.get(serverName)?.state === 'ready')
+      return { connection, localName: serverName }
+    return this.#findNamed(connections, serverName)
+  }
+
+  #findNamed(connections: readonly ReadyConnection[], serverName: string): FoundServer | BridgeError {
+    const found = this.#names.of(connections).find(serverName)
+    if (found?.server.state === 'ready') return { connection: found.machine, localName: found.localName }
+    const withoutCatalog = connections.find(({ catalog }) => catalog === undefined)
+    if (withoutCatalog !== undefined) return { connection: withoutCatalog, localName: serverName }
+    if (found === undefined)
       return new BridgeError('server_not_found', `Asked for ${JSON.stringify(serverName)}.`)
-    const reason = absent.state === 'ready' ? undefined : absent.reason
-    return new BridgeError('server_unavailable', reason ?? `It is ${absent.state}.`)
+    return new BridgeError('server_unavailable', found.server.reason ?? `It is ${found.server.state}.`)
   }
 }
 
-interface Merged {
-  readonly of: readonly Catalog[]
-  readonly catalog: Catalog
-}
-
-/** The catalogs of several agents as one, by the newest, until any of them changes. */
-const mergedByNewest = new WeakMap<Catalog, Merged>()
-
-/** @param catalogs newest first; if two have a server of the same name, the newest ready one counts */
-function merged(catalogs: readonly Catalog[]): Catalog {
-  const [newest, ...others] = catalogs
-  if (newest === undefined) return NO_SERVERS
-  if (others.length === 0) return newest
-  const known = mergedByNewest.get(newest)
-  if (known?.of.length === catalogs.length && known.of.every((catalog, at) => catalog === catalogs[at]))
-    return known.catalog
-  const servers = new Map<string, CatalogServer>()
-  for (const catalog of catalogs)
-    for (const [name, server] of catalog) if (servers.get(name)?.state !== 'ready') servers.set(name, server)
-  mergedByNewest.set(newest, { of: catalogs, catalog: servers })
-  return servers
+/** A local server and the connection that leads to it. */
+export interface FoundServer {
+  readonly connection: ReadyConnection
+  /** Name of the server on its machine. */
+  readonly localName: string
 }
 
 const JUST_CONNECTED = 'The agent has just connected and has not reported its local servers yet.'

@@ -90,6 +90,7 @@ test('[PROOF.3] takes a device’s facts from the bridge only, and issues them o
     userId: 'ann',
     sessionId: 's1',
     deviceId: 'd1',
+    deviceName: 'laptop',
     keys: [FIRST],
     tokenHash: 'PEaenWxYddN6Q_NT1PiOYfz4EsZu7jRXRlpAsNpBU-A',
   })

@@ -80,6 +80,8 @@ test('[ROUTE.5] merges servers of all agents, a ready one before one that is not
   expect([...router.catalog('ann')].map(([name, { state }]) => `${name} ${state}`).sort()).toEqual([
     'other ready',
     's ready',
+    's-f46dd2 starting',
+    's-f55ff1 failed',
   ])
   expect([...router.catalog('bob')]).toEqual([])
   const alone = setUp(newest).router

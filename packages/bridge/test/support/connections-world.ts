@@ -64,6 +64,7 @@ export interface RealPeer {
 
 /** Answers the requests of a device's connection to admission manually. */
 export class HandProofs implements ProofExchange {
+  readonly deviceName = undefined
   readonly connectionId: string
   readonly #device: TestDevice
   readonly #bridgeKey: KeyObject

@@ -27,6 +27,8 @@ export class FakeConnection implements ReadyConnection {
   readonly version: ProtocolVersion
   readonly ip = '203.0.113.1'
   readonly connectionId = undefined
+  machineName: string | undefined
+  sinceMs = 0
   catalog: ReadonlyMap<string, CatalogServer> | undefined
   readonly calls: { readonly call: ToolCall; readonly settle: (outcome: CallOutcome) => void }[] = []
   /** Frames of exchanges. */

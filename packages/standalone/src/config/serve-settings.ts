@@ -9,7 +9,7 @@ import { type BridgeSettings, bridgeSettings } from './transport.ts'
 type LimitSettings = Required<
   Pick<
     BridgeOptions,
-    'rateLimits' | 'addressFailures' | 'fingerprints' | 'callTimeoutMs' | 'maxCallMs' | 'maxPendingCalls'
+    'rateLimits' | 'addressFailures' | 'fingerprints' | 'callTimeoutMs' | 'maxCallMs' | 'maxPendingCalls' | 'nameChars'
   >
 >
 
@@ -65,7 +65,7 @@ function tlsFilesOf({ tlsCert: certFile, tlsKey: keyFile }: Values): TlsFiles | 
 /** [RATE.8] */
 function limitsOf(values: Values): LimitSettings {
   const { rateLimit, tokenRateLimit, toolRateLimits, addressFailures, fingerprints } = values
-  const { callTimeoutMs, maxCallMs, maxPendingCalls } = values
+  const { callTimeoutMs, maxCallMs, maxPendingCalls, nameChars } = values
   const { count: failures, windowMs, blockMs } = addressFailures
   const tools = toolRateLimits.map(([tool, limit]) => [tool, rateLimitOf(limit)] as const)
   return {
@@ -73,6 +73,7 @@ function limitsOf(values: Values): LimitSettings {
     callTimeoutMs,
     maxCallMs,
     maxPendingCalls,
+    nameChars,
     addressFailures: { failures, windowMs, blockMs },
     rateLimits: {
       user: rateLimitOf(rateLimit),

@@ -3,9 +3,11 @@ import {
   DEFAULT_FAILURE_LIMIT,
   DEFAULT_MAX_CALL_MS,
   DEFAULT_MAX_PENDING_CALLS,
+  DEFAULT_NAME_CHARS,
   DEFAULT_RATE_LIMIT,
   FINGERPRINT_POLICIES,
   isProduction,
+  NAME_CHARS_RANGE,
   TLS_MODES,
 } from '@bridgekeeper/bridge/parts'
 import { MAX_CONNECTIONS, MAX_SOCKETS_PER_ADDRESS } from '../http/open-sockets.ts'
@@ -147,6 +149,12 @@ export const SERVE = {
     help: `reaction to a login from another address or program: ${FINGERPRINT_POLICIES.join(', ')}`,
     example: 'challenge',
     default: 'observe',
+  }),
+  nameChars: withDefault(integer(NAME_CHARS_RANGE.min, NAME_CHARS_RANGE.max, 'characters'), {
+    variable: 'BRIDGEKEEPER_NAME_CHARS',
+    help: 'longest name of a tool or prompt on /mcp; clients add a prefix of their own',
+    example: '40',
+    default: String(DEFAULT_NAME_CHARS),
   }),
   callTimeoutMs: withDefault(integer(1, MAX_CALL_TIMEOUT_MS, 'milliseconds'), {
     variable: 'BRIDGEKEEPER_CALL_TIMEOUT_MS',
