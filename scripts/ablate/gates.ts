@@ -199,9 +199,9 @@ export const ABLATIONS: readonly Ablation[] = [
     gate: 'layer 5: JSON depth',
     edits: [
       {
-        file: 'packages/protocol/src/json-grammar.ts',
-        find: 'if (depth > limits.jsonDepth) return TOO_DEEP',
-        replace: '',
+        file: 'packages/protocol/src/codec.ts',
+        find: 'if (!isJson(head, limits.jsonDepth))',
+        replace: 'if (!isJson(head))',
       },
     ],
     tests: attack('w32-json-bombs'),

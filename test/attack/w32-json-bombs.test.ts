@@ -12,14 +12,10 @@ afterEach(() => {
   expect(Object.keys(Object.prototype)).toEqual([])
 })
 
-const bombs: Readonly<Record<string, string>> = {
-  'nested 500,000 deep': `{"a":${deep(500_000)}}`,
-  'nested just too deep': `{"a":${deep(1_000)}}`,
-}
 /** JSON that only passes through, and would harm a program that merges objects. */
 const harmless: Readonly<Record<string, string>> = {
   'many keys': wide(70_000),
-  'nested 900 deep': `{"a":${deep(900)}}`,
+  'nested 100,000 deep': `{"a":${deep(100_000)}}`,
   __proto__: '{"__proto__":{"polluted":true}}',
   '__proto__ inside': '{"a":[{"b":{"__proto__":{"polluted":true}}}]}',
   constructor: '{"constructor":{"prototype":{"polluted":true}}}',
@@ -29,49 +25,41 @@ for (const [path, headers] of [
   ['the usual content type', {}],
   ['another content type', OTHER_TYPE],
 ] as const) {
-  test(`[JSON.7] W32: refuses hostile arguments with ${path}, and routes them to no agent`, async () => {
+  test(`[JSON.5] [JSON.6] W32: passes odd keys and any depth in arguments and results with ${path} unchanged`, async () => {
     const at = await startBridge()
     const agent = await agentWith(at, 'ann', 's', 't')
     const { accessToken } = await at.token('ann')
-    for (const [name, bomb] of Object.entries(bombs)) {
-      const body = `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"s__t","arguments":${bomb}}}`
-      const answer = await post(at, '/mcp', body, { ...bearer(accessToken), ...headers })
-      expect(answer, name).toMatchObject({
-        status: 200,
-        json: { id: 1, error: { code: -32602, data: { code: 'arguments_too_deep' } } },
-      })
-    }
-    agent.send({ type: 'ping' })
-    await agent.next('pong')
-    expect(agent.waiting).toEqual([])
-  })
-
-  test(`[JSON.5] [JSON.6] W32: passes odd keys in arguments and results with ${path} unchanged`, async () => {
-    const at = await startBridge()
-    const agent = await agentWith(at, 'ann', 's', 't')
-    const { accessToken } = await at.token('ann')
+    let text = ''
+    agent.socket.on('message', (data) => {
+      text = String(data)
+    })
     for (const [name, odd] of Object.entries(harmless)) {
       const body = `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"s__t","arguments":${odd}}}`
       const answer = post(at, '/mcp', body, { ...bearer(accessToken), ...headers })
-      const { id, args } = await agent.next('tool_execute')
-      expect(JSON.stringify(args), name).toBe(odd)
+      const { id } = await agent.next('tool_execute')
+      expect(text.includes(odd), name).toBe(true)
       agent.send(
         `{"type":"tool_result","id":"${id}","success":true,"result":{"content":[],"structuredContent":${odd}}}`,
       )
-      expect(JSON.stringify((await answer).json.result.structuredContent), name).toBe(odd)
+      expect((await answer).text.includes(odd), name).toBe(true)
     }
   })
 }
 
-test('[CALL.9] [JSON.2] W32: fails a call whose answer is nested too deep', async () => {
+test('[JSON.7] W32: refuses nesting of over 1,000 levels in what it parses', async () => {
   const at = await startBridge()
-  const agent = await agentWith(at, 'ann', 's', 't')
-  for (const [name, bomb] of Object.entries(bombs)) {
-    const call = at.bridge.callTool('user_ann', 's', 't').catch((error: { code: string }) => error.code)
-    const { id } = await agent.next('tool_execute')
-    agent.send(`{"type":"tool_result","id":"${id}","success":true,"result":${bomb}}`)
-    expect(await call, name).toBe('result_too_deep')
-  }
+  const agent = await verifiedPeer(at, await at.token('ann'), { v2: true })
+  const catalog = (levels: number) =>
+    `{"type":"catalog","servers":[{"state":"ready","name":"s","serverInfo":{"name":"s","version":"1","x":${deep(levels)}},"tools":[]}]}`
+  agent.send(catalog(1_000))
+  expect(await agent.next('error')).toMatchObject({
+    error: 'message_invalid',
+    message: expect.stringContaining('levels'),
+  })
+  agent.send(catalog(500))
+  agent.send({ type: 'ping' })
+  await agent.next('pong')
+  expect(agent.waiting).toEqual([])
 })
 
 test('[JSON.5] W32: refuses prototype keys in a frame, and keeps objects unpolluted', async () => {

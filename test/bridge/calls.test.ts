@@ -217,16 +217,14 @@ test('[CALL.6] refuses arguments that do not fit one message before sending anyt
   expect(peer.waiting).toEqual([])
 })
 
-test('[CALL.6] refuses hostile names and nesting over 1,000 at once', async () => {
+test('[CALL.6] refuses hostile names at once', async () => {
   const at = await startBridge()
   const peer = await verifiedPeer(at, await at.token('ann'))
-  const call = (server: string, tool: string, args = {}) =>
-    at.bridge.callTool('user_ann', server, tool, args).catch((error: { code: string }) => error.code)
+  const call = (server: string, tool: string) =>
+    at.bridge.callTool('user_ann', server, tool).catch((error: { code: string }) => error.code)
   expect(await call('s', 't'.repeat(129))).toBe('tool_name_invalid')
   expect(await call('s', 'a\u202eb')).toBe('tool_name_invalid')
   expect(await call('', 't')).toBe('server_not_found')
-  const deep = JSON.parse(`${'['.repeat(1_000)}${']'.repeat(1_000)}`)
-  expect(await call('s', 't', { deep })).toBe('arguments_too_deep')
   expect(peer.waiting).toEqual([])
 })
 

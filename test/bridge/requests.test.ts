@@ -268,25 +268,13 @@ test.each<[string, string, string]>([
 
 const nested = (levels: number) => `${'{"a":'.repeat(levels)}1${'}'.repeat(levels)}`
 
-test('[CALL.6] accepts arguments of 990 levels, and refuses deeper ones under their id, with a code', async () => {
+test('[JSON.6] passes arguments of any depth', async () => {
   const { ask, peer, answer } = await setUpCaller()
-  const posted = ask(callText('9', nested(990)))
-  await answer()
-  expect((await posted).text).toContain(RESULT)
-  for (const levels of [1_000, 100_000]) {
-    for (const body of [callText('"x"', nested(levels)), reversed(callText('1', nested(levels)))]) {
-      const { status, json } = await ask(body)
-      expect([status, json.error.code, json.error.data.code]).toEqual([200, -32602, 'arguments_too_deep'])
-      expect(['x', 1]).toContain(json.id)
-    }
+  for (const body of [callText('9', nested(100_000)), reversed(callText('9', nested(1_000)))]) {
+    const posted = ask(body)
+    await answer()
+    expect((await posted).text).toContain(RESULT)
   }
-  const list = await ask(`{"jsonrpc":"2.0","id":3,"method":"tools/list","params":{"_meta":${nested(1_000)}}}`)
-  expect(list).toMatchObject({ status: 400, json: { id: 3, error: { data: { code: 'request_invalid' } } } })
-  const batch = await ask(`[${callText('1', nested(1_000))}]`)
-  expect(batch).toMatchObject({
-    status: 400,
-    json: { id: null, error: { data: { code: 'request_invalid' } } },
-  })
   expect(peer.waiting).toEqual([])
 })
 

@@ -1,11 +1,5 @@
 import { createHash } from 'node:crypto'
-import {
-  type CatalogServer,
-  canonicalJson,
-  catalogSchema,
-  decodeUp,
-  objectMembers,
-} from '@bridgekeeper/protocol'
+import { type CatalogServer, canonicalJson, catalogSchema, decodeUp } from '@bridgekeeper/protocol'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { catalogFrames } from '../src/link/catalog-frame.ts'
@@ -142,17 +136,8 @@ function nested(depth: number): unknown {
   return JSON.parse('['.repeat(depth) + ']'.repeat(depth))
 }
 
-/**
- * Lists tools like the transport: an answer that breaks a bound of the wire is parsed, and is not a result.
- */
 function listOf(tools: readonly unknown[]) {
-  const result = Buffer.from(JSON.stringify({ tools }))
-  const text = Buffer.from(`{"id":1,"result":${result}}`)
-  return listTools(async () =>
-    objectMembers(result) === undefined
-      ? { kind: 'invalid', code: 'result_too_deep', detail: 'it breaks a bound', text }
-      : { kind: 'result', result },
-  )
+  return listTools(async () => ({ kind: 'result', result: Buffer.from(JSON.stringify({ tools })) }))
 }
 
 test.each([

@@ -23,7 +23,6 @@ const execute = message({
   id: 'i',
   serverName: 's',
   toolName: 't',
-  args: {},
   rawArgs: Buffer.from('{}'),
 })
 const bad: ConnectionEvent = { type: 'bad-message', code: 'message_invalid', detail: '', sizeBytes: 10 }

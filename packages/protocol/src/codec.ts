@@ -1,9 +1,11 @@
 import type { z } from 'zod'
 import type { ErrorCode } from './codes.ts'
 import type { DownMessage } from './down.ts'
+import { payloadBytesSchema } from './exchange.ts'
 import { isPlain, parseJson, type RawJson, toJson } from './json.ts'
-import { CLOSE_BRACE } from './json-bytes.ts'
-import { bytesAt, objectMembers, type Span, spanIs, stringAt, withoutMembers } from './json-spans.ts'
+import { CLOSE_BRACE, OPEN_BRACE, OPEN_BRACKET } from './json-bytes.ts'
+import { isJson } from './json-grammar.ts'
+import { bytesAt, objectMembers, type Span, spanIs, stringAt } from './json-spans.ts'
 import { limits } from './limits.ts'
 import { cleanText } from './text.ts'
 import type { UpMessage } from './up.ts'
@@ -12,6 +14,14 @@ import { type ProtocolVersion, schemas } from './version.ts'
 /** The answer to a call. Its payload stays as received bytes. */
 export type ToolResultFrame =
   | { readonly type: 'tool_result'; readonly id: string; readonly success: true; readonly result: RawJson }
+  /** v2: a result of so many bytes follows in chunks. */
+  | {
+      readonly type: 'tool_result'
+      readonly id: string
+      readonly success: true
+      readonly result?: undefined
+      readonly bytes: number
+    }
   | {
       readonly type: 'tool_result'
       readonly id: string
@@ -21,9 +31,9 @@ export type ToolResultFrame =
       readonly rpcError?: RawJson
     }
 
-type ToolExecute<M> = Extract<M, { type: 'tool_execute' }>
+type ToolExecute<M> = Omit<Extract<M, { type: 'tool_execute' }>, 'args' | 'meta'>
 
-/** A call to run, with its arguments parsed for the gates and as received bytes. */
+/** A call to run, with its arguments as received bytes. With `bytes`, they follow in chunks. */
 export type ToolExecuteFrame = ToolExecute<DownMessage> & {
   readonly rawArgs: RawJson
   readonly rawMeta?: RawJson
@@ -35,6 +45,9 @@ type Carrying<M> = M & { readonly message?: RawJson | undefined }
 export type OpenFrame = Carrying<Extract<DownMessage, { type: 'open' }>>
 export type MessageFrame = Carrying<Extract<UpMessage, { type: 'message' }>>
 export type EndFrame = Carrying<Extract<UpMessage, { type: 'end' }>>
+
+/** A frame of an exchange that may have a payload. */
+export type CarrierFrame = OpenFrame | MessageFrame | EndFrame
 
 export type UpFrame =
   | Exclude<UpMessage, { type: 'tool_result' | 'tool_execute' | 'message' | 'end' }>
@@ -52,10 +65,12 @@ export type Decoded<T> =
       readonly detail: string
     }
 
-/** The member of an exchange's frame that is forwarded as bytes; parsed neither here nor by the schema. */
+/** The member of an exchange's frame that is forwarded as bytes. */
 const CARRIED = 'message'
-const CARRIERS: ReadonlySet<string | undefined> = new Set(['open', 'message', 'end'])
+/** Members that are forwarded as bytes. They are not parsed, so they may nest to any depth. */
+const PAYLOADS = [CARRIED, 'args', 'meta'] as const
 const EMPTY_OBJECT: RawJson = Buffer.from('{}')
+const EMPTY_ARRAY: RawJson = Buffer.from('[]')
 const NULL: RawJson = Buffer.from('null')
 
 /** Reads one frame from an agent. */
@@ -63,7 +78,7 @@ export function decodeUp(frame: Buffer, version: ProtocolVersion): Decoded<UpFra
   const members = objectMembers(frame)
   if (members === undefined) return invalid('It is not a JSON object with plain, distinct keys.')
   if (isToolSuccess(frame, members.get('type'), members.get('success')))
-    return decodeToolSuccess(frame, members.get('id'), members.get('result'))
+    return decodeToolSuccess(frame, members, version)
   return decodeBySchema(frame, members, schemas[version].up) as Decoded<UpFrame>
 }
 
@@ -80,7 +95,7 @@ export function encode(message: UpMessage | DownMessage): Buffer {
 }
 
 /** Writes a frame of an exchange. `message` must be one JSON value. */
-export function encodeExchange({ message, ...frame }: OpenFrame | MessageFrame | EndFrame): Buffer {
+export function encodeExchange({ message, ...frame }: CarrierFrame): Buffer {
   const head = toJson(frame)
   if (message === undefined) return head
   return wrap(`${head.toString('utf8', 0, head.length - 1)},"${CARRIED}":`, message)
@@ -91,17 +106,26 @@ export function encodeToolExecute(call: {
   readonly id: string
   readonly serverName: string
   readonly toolName: string
-  readonly rawArgs: RawJson
+  /** A number announces arguments of so many bytes, which follow in chunks; only for v2. */
+  readonly rawArgs: RawJson | number
   readonly rawMeta?: RawJson | undefined
 }): Buffer {
   const { id, serverName, toolName, rawArgs, rawMeta } = call
   const head = `{"type":"tool_execute","id":${jsonString(id)},"serverName":${jsonString(serverName)},"toolName":${jsonString(toolName)}`
+  if (typeof rawArgs === 'number')
+    return rawMeta === undefined
+      ? Buffer.from(`${head},"bytes":${rawArgs}}`)
+      : wrap(`${head},"bytes":${rawArgs},"meta":`, rawMeta)
   if (rawMeta === undefined) return wrap(`${head},"args":`, rawArgs)
   return wrap(`${head},"meta":${rawMeta.toString('utf8')},"args":`, rawArgs)
 }
 
-/** Writes the answer to a call; `result` must be one JSON value. */
-export function encodeToolResult(id: string, result: RawJson): Buffer {
+/**
+ * Writes the answer to a call; `result` must be one JSON value. A number announces a result of so many bytes, which
+ * follows in chunks; only for v2.
+ */
+export function encodeToolResult(id: string, result: RawJson | number): Buffer {
+  if (typeof result === 'number') return toJson({ type: 'tool_result', id, success: true, bytes: result })
   return wrap(`{"type":"tool_result","id":${jsonString(id)},"success":true,"result":`, result)
 }
 
@@ -141,13 +165,19 @@ function isToolSuccess(frame: Buffer, type: Span | undefined, success: Span | un
  */
 function decodeToolSuccess(
   frame: Buffer,
-  idAt: Span | undefined,
-  resultAt: Span | undefined,
+  members: ReadonlyMap<string, Span>,
+  version: ProtocolVersion,
 ): Decoded<ToolResultFrame> {
-  const id = stringAt(frame, idAt) ?? ''
+  const id = stringAt(frame, members.get('id')) ?? ''
   if (id === '' || id.length > limits.callIdChars)
     return invalid('id: must be a string of 1 to 128 characters.')
-  const result = bytesAt(frame, resultAt) ?? NULL
+  const size = version === 'v1' ? undefined : bytesAt(frame, members.get('bytes'))
+  if (size !== undefined) {
+    const bytes = payloadBytesSchema.safeParse(parseJson(size.toString('utf8'))?.value)
+    if (!bytes.success) return invalid(`bytes: ${firstIssue(bytes.error)}`)
+    return { ok: true, message: { type: 'tool_result', id, success: true, bytes: bytes.data } }
+  }
+  const result = bytesAt(frame, members.get('result')) ?? NULL
   return { ok: true, message: { type: 'tool_result', id, success: true, result } }
 }
 
@@ -156,13 +186,27 @@ function decodeBySchema(
   members: ReadonlyMap<string, Span>,
   schema: z.ZodType<UpMessage | DownMessage>,
 ): Decoded<unknown> {
-  const type = stringAt(frame, members.get('type'))
-  const head = CARRIERS.has(type) ? withoutMembers(frame, [CARRIED]) : frame
-  const json = head && parseJson(head.toString('utf8'))
+  const head = withoutPayloads(frame, members)
+  if (!isJson(head, limits.jsonDepth)) return invalid(`It nests deeper than ${limits.jsonDepth} levels.`)
+  const json = parseJson(head.toString('utf8'))
   if (json === undefined) return invalid('It is not JSON.')
   const parsed = schema.safeParse(json.value)
-  if (!parsed.success) return refusal(parsed.error, type)
+  if (!parsed.success) return refusal(parsed.error, stringAt(frame, members.get('type')))
   return { ok: true, message: withRawPayload(parsed.data, frame, members) }
+}
+
+/** Empties payloads: the schema sees whether they are objects, and nothing of their content is parsed. */
+function withoutPayloads(frame: Buffer, members: ReadonlyMap<string, Span>): Buffer {
+  const spans = PAYLOADS.map((name) => members.get(name)).filter((span) => span !== undefined)
+  if (spans.length === 0) return frame
+  const parts: Buffer[] = []
+  let at = 0
+  for (const [start, end] of spans.sort(([one], [other]) => one - other)) {
+    if (frame[start] !== OPEN_BRACE && frame[start] !== OPEN_BRACKET) continue
+    parts.push(frame.subarray(at, start), frame[start] === OPEN_BRACE ? EMPTY_OBJECT : EMPTY_ARRAY)
+    at = end
+  }
+  return Buffer.concat([...parts, frame.subarray(at)])
 }
 
 /** Replaces parsed payloads by the received bytes. */
@@ -172,11 +216,14 @@ function withRawPayload(
   members: ReadonlyMap<string, Span>,
 ): unknown {
   if (message.type === 'tool_execute') {
-    const call = { args: {}, ...message, rawArgs: bytesAt(frame, members.get('args')) ?? EMPTY_OBJECT }
-    return 'meta' in message ? { ...call, rawMeta: bytesAt(frame, members.get('meta')) } : call
+    const { args: _, ...call } = message
+    const rawArgs = bytesAt(frame, members.get('args')) ?? EMPTY_OBJECT
+    return 'meta' in call
+      ? { ...call, rawArgs, rawMeta: bytesAt(frame, members.get('meta')) }
+      : { ...call, rawArgs }
   }
   if (message.type === 'open' || message.type === 'message' || message.type === 'end')
-    return { ...message, message: bytesAt(frame, members.get(CARRIED)) }
+    return { ...message, message: 'bytes' in message ? undefined : bytesAt(frame, members.get(CARRIED)) }
   if (!('rpcError' in message)) return message
   return { ...message, rpcError: bytesAt(frame, members.get('rpcError')) }
 }

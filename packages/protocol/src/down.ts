@@ -1,5 +1,12 @@
 import { z } from 'zod'
-import { cancelSchema, detachSchema, doneSchema, openSchema } from './exchange.ts'
+import {
+  cancelSchema,
+  creditSchema,
+  detachSchema,
+  doneSchema,
+  openSchema,
+  payloadBytesSchema,
+} from './exchange.ts'
 import { BINDING_TYPES, connectionIdSchema, signatureSchema, thumbprintSchema } from './proof.ts'
 import { callIdSchema, nameSchema } from './text.ts'
 
@@ -69,8 +76,12 @@ const error = z.object({
   retryAfter: z.number().int().optional(),
 })
 
-/** v2: with the `_meta` that the caller sent. */
-const toolExecuteV2 = toolExecute.extend({ meta: z.record(z.string(), z.unknown()).optional() })
+/** v2: with the `_meta` that the caller sent. Large arguments follow in chunks. */
+const toolExecuteV2 = toolExecute.extend({
+  args: toolExecute.shape.args.optional(),
+  bytes: payloadBytesSchema.optional(),
+  meta: z.record(z.string(), z.unknown()).optional(),
+})
 
 export const downSchemaV1 = z.discriminatedUnion('type', [
   challenge,
@@ -94,6 +105,7 @@ export const downSchemaV2 = z.discriminatedUnion('type', [
   cancelSchema,
   detachSchema,
   doneSchema,
+  creditSchema,
 ])
 
 export type DownMessage = z.infer<typeof downSchemaV2>

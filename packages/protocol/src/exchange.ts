@@ -26,6 +26,16 @@ const sessionSchema = z.object({
 })
 export type ExchangeSession = z.infer<typeof sessionSchema>
 
+/** Size of a payload that follows in chunks, instead of the member that would hold it. */
+export const payloadBytesSchema = z.number().int().min(1).max(limits.payloadBytes)
+
+/** Both ways: the receiver has used these bytes of the exchange's or call's payloads, so as many may follow. */
+export const creditSchema = z.object({
+  type: z.literal('credit'),
+  id: callIdSchema,
+  bytes: z.number().int().min(1).max(limits.windowBytes),
+})
+
 /** Bridge to agent: begins an exchange. */
 export const openSchema = z.object({
   type: z.literal('open'),
@@ -45,6 +55,7 @@ export const openSchema = z.object({
   resume: z.object({ id: callIdSchema, after: z.number().int().min(0) }).optional(),
   /** Headers `Mcp-Param-*` by the rest of their name, in lower case. */
   params: z.record(z.string().max(limits.nameChars), z.string()).optional(),
+  bytes: payloadBytesSchema.optional(),
 })
 
 /** Bridge to agent: the answer is of no use any more. */
@@ -65,6 +76,7 @@ export const messageSchema = z.object({
   type: z.literal('message'),
   id: callIdSchema,
   number: numberSchema.optional(),
+  bytes: payloadBytesSchema.optional(),
 })
 
 /** Agent to bridge: the exchange is over. */
@@ -74,6 +86,7 @@ export const endSchema = z.object({
   /** HTTP status of an answer that is not part of a stream. */
   status: z.number().int().min(200).max(599),
   number: numberSchema.optional(),
+  bytes: payloadBytesSchema.optional(),
   /** Why there is no `message`: one of our codes, and text for a person. */
   code: z.string().max(64).optional(),
   error: z.string().max(limits.textChars).optional(),

@@ -7,8 +7,12 @@ export {
   type ToolDefinition,
   toolDefinitionSchema,
 } from './catalog.ts'
+export { type Chunk, decodeChunk, encodeChunk } from './chunk-frame.ts'
+export { ChunkReceiver } from './chunk-receiver.ts'
+export { ChunkSender, type ChunkSocket, type OutgoingFrame, QUEUED_CHUNK_BYTES } from './chunk-sender.ts'
 export { closeCodes, mayReconnect } from './close-codes.ts'
 export {
+  type CarrierFrame,
   type Decoded,
   type DownFrame,
   decodeDown,
@@ -53,7 +57,7 @@ export {
   skipSpace,
   withoutByteOrderMark,
 } from './json-bytes.ts'
-export { isJson, isTooDeep } from './json-grammar.ts'
+export { isJson } from './json-grammar.ts'
 export {
   arrayItems,
   bytesAt,
@@ -61,7 +65,6 @@ export {
   leadingMembers,
   objectEnd,
   objectMembers,
-  pickDeepMembers,
   pickMembers,
   type Span,
   spanIs,
@@ -82,7 +85,9 @@ export {
   type ScopeName,
   USER_SCOPES,
 } from './oauth.ts'
+export { outgoingCall, outgoingExchange, outgoingResult } from './outgoing.ts'
 export { AGENT_PATH, DEVICE_PATHS } from './paths.ts'
+export { type Payload, type PayloadReader, PayloadStream, payloadBytes, wholePayload } from './payload.ts'
 export {
   BINDING_TYPES,
   type BindingType,

@@ -20,7 +20,6 @@ import {
   UPPER_E,
   ZERO,
 } from './json-bytes.ts'
-import { limits } from './limits.ts'
 
 const HEX_DIGITS = 4
 /** Bytes of a string to check one by one before a native search, at first and after a near quote. */
@@ -42,86 +41,141 @@ const LITERALS = Array.from({ length: 256 }, (_, byte) =>
   ['true', 'false', 'null'].find((word) => word.charCodeAt(0) === byte),
 )
 
-/** Result of the walk where nesting exceeds `limits.jsonDepth`. Like `NOT_FOUND` it is less than any position. */
-const TOO_DEEP = -2
-
 /**
  * Walks one child of a container, and decides how.
  * @param start first byte of the value
  * @param keyStart first byte of its key, inside the quotes; has no meaning in an array
  * @param keyEnd the closing quote of the key; has no meaning in an array
- * @returns the byte after the value; `NOT_FOUND` or `TOO_DEEP` end the walk
+ * @returns the byte after the value; `NOT_FOUND` ends the walk
  */
 export type WalkChild = (start: number, keyStart: number, keyEnd: number) => number
 
 /**
- * Whether these bytes are one JSON value, nested at most `limits.jsonDepth` deep. Accepts the same texts as
- * `JSON.parse`, without creating a text or a value. The bytes must be UTF-8. Source: RFC 8259.
+ * Whether these bytes are one JSON value. Accepts the same texts as `JSON.parse`, without creating a text or a
+ * value. The bytes must be UTF-8. Source: RFC 8259.
+ * @param maxLevels limit of nesting, for a text that will be parsed
  */
-export function isJson(json: Buffer): boolean {
-  const end = pastValue(json, skipSpace(json, 0), 0)
-  return end >= 0 && skipSpace(json, end) === json.length
+export function isJson(json: Buffer, maxLevels = Number.POSITIVE_INFINITY): boolean {
+  const end = pastValue(json, skipSpace(json, 0), maxLevels)
+  return end !== NOT_FOUND && skipSpace(json, end) === json.length
 }
 
-/** Whether a text is refused because of its nesting, and not for another fault. */
-export function isTooDeep(json: Buffer): boolean {
-  return pastValue(json, skipSpace(json, 0), 0) === TOO_DEEP
-}
-
-/**
- * Walks one value and checks its grammar.
- * @param depth of the containers around the value
- * @returns the byte after the value; `NOT_FOUND` if it is not JSON, `TOO_DEEP` if it nests too deep
- */
-export function pastValue(json: Buffer, at: number, depth: number): number {
-  switch (json[at]) {
-    case QUOTE:
-      return pastString(json, at)
-    case OPEN_BRACE:
-      return pastContainer(json, at, CLOSE_BRACE, depth + 1, undefined)
-    case OPEN_BRACKET:
-      return pastContainer(json, at, CLOSE_BRACKET, depth + 1, undefined)
-    default:
-      return pastScalar(json, at)
-  }
+/** Walks one value and checks its grammar. @returns the byte after the value; `NOT_FOUND` if it is not JSON */
+export function pastValue(json: Buffer, at: number, maxLevels = Number.POSITIVE_INFINITY): number {
+  const byte = json[at]
+  return byte === OPEN_BRACE || byte === OPEN_BRACKET ? pastNested(json, at, maxLevels) : pastPlain(json, at)
 }
 
 /** Walks an object. @returns the byte after it, as `pastValue` does; `NOT_FOUND` if none opens here */
 export function pastObject(json: Buffer, at: number, walkChild: WalkChild): number {
-  return json[at] === OPEN_BRACE ? pastContainer(json, at, CLOSE_BRACE, 1, walkChild) : NOT_FOUND
+  return json[at] === OPEN_BRACE ? pastChildren(json, at, CLOSE_BRACE, walkChild) : NOT_FOUND
 }
 
 /** Walks an array. @returns the byte after it, as `pastValue` does; `NOT_FOUND` if none opens here */
 export function pastArray(json: Buffer, at: number, walkChild: WalkChild): number {
-  return json[at] === OPEN_BRACKET ? pastContainer(json, at, CLOSE_BRACKET, 1, walkChild) : NOT_FOUND
+  return json[at] === OPEN_BRACKET ? pastChildren(json, at, CLOSE_BRACKET, walkChild) : NOT_FOUND
 }
 
-/**
- * The only loop over the children of a container.
- * @param close the bracket that ends it: children before a brace have keys
- * @param walkChild `pastValue` if undefined
- */
-function pastContainer(
-  json: Buffer,
-  openAt: number,
-  close: number,
-  depth: number,
-  walkChild: WalkChild | undefined,
-): number {
-  if (depth > limits.jsonDepth) return TOO_DEEP
+/** @param close the bracket that ends the container: children before a brace have keys */
+function pastChildren(json: Buffer, openAt: number, close: number, walkChild: WalkChild): number {
   let at = skipSpace(json, openAt + 1)
   if (json[at] === close) return at + 1
   for (;;) {
     const keyEnd = close === CLOSE_BRACE ? pastKey(json, at) : at
     const start = close === CLOSE_BRACE ? pastColon(json, keyEnd) : at
     if (start === NOT_FOUND) return NOT_FOUND
-    const end = walkChild === undefined ? pastValue(json, start, depth) : walkChild(start, at + 1, keyEnd - 1)
-    if (end < 0) return end
+    const end = walkChild(start, at + 1, keyEnd - 1)
+    if (end === NOT_FOUND) return NOT_FOUND
     at = skipSpace(json, end)
     if (json[at] === close) return at + 1
     if (json[at] !== COMMA) return NOT_FOUND
     at = skipSpace(json, at + 1)
   }
+}
+
+/** Levels that one number remembers. */
+const LEVELS_PER_NUMBER = 30
+
+/** Kinds of the containers that are open: one bit each, 1 for an object. */
+class OpenContainers {
+  /** Kinds of the innermost levels. */
+  #kinds = 0
+  #levels = 0
+  readonly #outer: number[] = []
+
+  get isEmpty(): boolean {
+    return this.#levels === 0
+  }
+
+  get levels(): number {
+    return this.#outer.length * LEVELS_PER_NUMBER + this.#levels
+  }
+
+  /** Whether the innermost one is an object. */
+  get isObject(): boolean {
+    return (this.#kinds & 1) === 1
+  }
+
+  push(isObject: boolean): void {
+    if (this.#levels === LEVELS_PER_NUMBER) {
+      this.#outer.push(this.#kinds)
+      this.#levels = 0
+    }
+    this.#kinds = (this.#kinds << 1) | Number(isObject)
+    this.#levels++
+  }
+
+  pop(): void {
+    this.#kinds >>>= 1
+    this.#levels--
+    const outer = this.#levels === 0 ? this.#outer.pop() : undefined
+    if (outer === undefined) return
+    this.#kinds = outer
+    this.#levels = LEVELS_PER_NUMBER
+  }
+}
+
+/** Walks a container without recursion: its nesting uses one bit a level, and not the stack. */
+function pastNested(json: Buffer, openAt: number, maxLevels: number): number {
+  const open = new OpenContainers()
+  let at = openAt
+  while (at !== NOT_FOUND) {
+    const isObject = json[at] === OPEN_BRACE
+    if (isObject || json[at] === OPEN_BRACKET) {
+      const first = skipSpace(json, at + 1)
+      open.push(isObject)
+      if (open.levels > maxLevels) return NOT_FOUND
+      at = json[first] === closeOf(isObject) ? pastClosing(json, first, open) : valueAt(json, first, isObject)
+    } else {
+      at = pastPlain(json, at)
+      if (at !== NOT_FOUND) at = pastClosing(json, skipSpace(json, at), open)
+    }
+    if (open.isEmpty) return at
+  }
+  return NOT_FOUND
+}
+
+/**
+ * Closes all containers that end here.
+ * @returns the next value of the container that goes on; the byte after the last container if none is open
+ */
+function pastClosing(json: Buffer, start: number, open: OpenContainers): number {
+  let at = start
+  while (json[at] === closeOf(open.isObject)) {
+    open.pop()
+    if (open.isEmpty) return at + 1
+    at = skipSpace(json, at + 1)
+  }
+  return json[at] === COMMA ? valueAt(json, skipSpace(json, at + 1), open.isObject) : NOT_FOUND
+}
+
+function closeOf(isObject: boolean): number {
+  return isObject ? CLOSE_BRACE : CLOSE_BRACKET
+}
+
+/** Skips the key of a child of an object. @returns where the value begins */
+function valueAt(json: Buffer, at: number, isInObject: boolean): number {
+  return isInObject ? pastColon(json, pastKey(json, at)) : at
 }
 
 /** @returns the byte after the key's closing quote */
@@ -220,8 +274,9 @@ function areHex(json: Buffer, at: number): boolean {
   return true
 }
 
-/** Skips a number, `true`, `false` or `null`, without checking what follows. @returns the byte after it */
-function pastScalar(json: Buffer, at: number): number {
+/** Skips a value without children, and does not check what follows. @returns the byte after it */
+function pastPlain(json: Buffer, at: number): number {
+  if (json[at] === QUOTE) return pastString(json, at)
   const word = LITERALS[json[at] ?? 0]
   if (word === undefined) return pastNumber(json, at)
   const end = at + word.length

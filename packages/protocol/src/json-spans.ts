@@ -1,16 +1,6 @@
 import { parseJson } from './json.ts'
-import {
-  BACKSLASH,
-  CLOSE_BRACE,
-  CLOSE_BRACKET,
-  isTextAt,
-  NOT_FOUND,
-  OPEN_BRACE,
-  OPEN_BRACKET,
-  QUOTE,
-  skipSpace,
-} from './json-bytes.ts'
-import { pastArray, pastObject, pastString, pastValue } from './json-grammar.ts'
+import { BACKSLASH, isTextAt, NOT_FOUND, OPEN_BRACE, OPEN_BRACKET, QUOTE, skipSpace } from './json-bytes.ts'
+import { pastArray, pastObject, pastValue } from './json-grammar.ts'
 import { limits } from './limits.ts'
 
 /** Position of a JSON value in its buffer: first byte, and the byte after its last. */
@@ -21,8 +11,7 @@ const PROTOTYPE_KEYS: ReadonlySet<string> = new Set(['__proto__', 'constructor',
 
 /**
  * Finds the members of the outermost object without making values of them, so that a payload can be forwarded as
- * the bytes it came in. The grammar of the whole text is checked on the way, and that nesting stays within
- * `limits.jsonDepth`. The bytes must be UTF-8.
+ * the bytes it came in. Checks the grammar of the whole text on the way. The bytes must be UTF-8.
  *
  * @returns `undefined` when the bytes are not such an object, or when a key occurs twice or is
  * written with escapes (two parsers could then disagree about what it says).
@@ -49,7 +38,6 @@ export const TWICE: Span = [NOT_FOUND, NOT_FOUND]
  * Finds the members with these names in an object that may have any others, with keys in any spelling.
  * @param names in ASCII
  * @param object the span of the object, if it is not the whole text
- * @param past finds the end of a value
  * @returns their spans in the order of the names: `undefined` for an absent member, `TWICE` for a repeated one;
  * `undefined` instead of all of them if this is not one object
  */
@@ -57,7 +45,6 @@ export function pickMembers(
   json: Buffer,
   names: readonly string[],
   object: Span = [0, json.length],
-  past: typeof pastValue = pastValue,
 ): readonly (Span | undefined)[] | undefined {
   const spans: (Span | undefined)[] = names.map(() => undefined)
   const take = (keyStart: number, keyEnd: number, start: number, end: number): boolean => {
@@ -65,50 +52,23 @@ export function pickMembers(
     if (index !== NOT_FOUND) spans[index] = spans[index] === undefined ? [start, end] : TWICE
     return true
   }
-  return eachMember(json, object, take, past) ? spans : undefined
-}
-
-/**
- * Does the same for a text that nests deeper than `limits.jsonDepth`. The grammar inside of its members is not
- * checked.
- */
-export function pickDeepMembers(
-  json: Buffer,
-  names: readonly string[],
-): readonly (Span | undefined)[] | undefined {
-  return pickMembers(json, names, [0, json.length], pastBrackets)
-}
-
-/** Counts brackets instead of recursing. @returns the byte after the value */
-function pastBrackets(json: Buffer, start: number): number {
-  if (json[start] !== OPEN_BRACE && json[start] !== OPEN_BRACKET) return pastValue(json, start, 0)
-  let depth = 0
-  let at = start
-  while (at !== NOT_FOUND && at < json.length) {
-    const byte = json[at]
-    if (byte === OPEN_BRACE || byte === OPEN_BRACKET) depth++
-    else if ((byte === CLOSE_BRACE || byte === CLOSE_BRACKET) && --depth === 0) return at + 1
-    at = byte === QUOTE ? pastString(json, at) : at + 1
-  }
-  return NOT_FOUND
+  return eachMember(json, object, take) ? spans : undefined
 }
 
 /**
  * @param take receives each member's key, without its quotes, and value; false ends the walk
- * @param past finds the end of a value
  * @returns whether the span is one object, and `take` accepted all members
  */
 function eachMember(
   json: Buffer,
   [objectStart, objectEnd]: Span,
   take: (keyStart: number, keyEnd: number, start: number, end: number) => boolean,
-  past: typeof pastValue = pastValue,
 ): boolean {
   const at = pastObject(json, skipSpace(json, objectStart), (start, keyStart, keyEnd) => {
-    const end = past(json, start, 1)
-    return end < 0 || take(keyStart, keyEnd, start, end) ? end : NOT_FOUND
+    const end = pastValue(json, start)
+    return end === NOT_FOUND || take(keyStart, keyEnd, start, end) ? end : NOT_FOUND
   })
-  return at >= 0 && endsAt(json, at, objectEnd)
+  return at !== NOT_FOUND && endsAt(json, at, objectEnd)
 }
 
 /**
@@ -137,16 +97,16 @@ export function arrayItems(
 ): readonly Span[] | undefined {
   const items: Span[] = []
   const at = pastArray(json, skipSpace(json, 0), (start) => {
-    const end = items.length < maxItems ? pastValue(json, start, 1) : NOT_FOUND
-    if (end >= 0) items.push([start, end])
+    const end = items.length < maxItems ? pastValue(json, start) : NOT_FOUND
+    if (end !== NOT_FOUND) items.push([start, end])
     return end
   })
-  return at >= 0 && endsAt(json, at, json.length) ? items : undefined
+  return at !== NOT_FOUND && endsAt(json, at, json.length) ? items : undefined
 }
 
 /** The byte after the object that opens here; -1 if it does not end. */
 export function objectEnd(json: Buffer, at: number): number {
-  return json[at] === OPEN_BRACE ? Math.max(NOT_FOUND, pastValue(json, at, 0)) : NOT_FOUND
+  return json[at] === OPEN_BRACE ? pastValue(json, at) : NOT_FOUND
 }
 
 /** Whether the span's bytes equal this ASCII text. */

@@ -2,6 +2,12 @@
 export const limits = {
   /** A larger message is refused with `message_too_large`; the connection stays open. */
   messageBytes: 1_048_576,
+  /** A larger payload is refused with `result_too_large` or `arguments_too_large`. It travels in chunks. */
+  payloadBytes: 64 * 1_048_576,
+  /** Bytes of a payload in one chunk. */
+  chunkBytes: 65_536,
+  /** Bytes of one exchange's payloads, in one direction, that their receiver has not used yet. */
+  windowBytes: 1_048_576,
   /** A larger frame closes the socket with 1009 and is never buffered. */
   frameBytes: 4 * 1_048_576,
   /** Bytes that a peer may send before it answers its challenge. */
@@ -18,7 +24,7 @@ export const limits = {
   /** Malformed messages a verified peer may send within `strikeWindowMs` before it is closed. */
   strikes: 10,
   strikeWindowMs: 60_000,
-  /** Nesting of a JSON value. Many parsers refuse more, or run out of stack. */
+  /** Nesting of JSON that is parsed. What only passes through has no such limit. */
   jsonDepth: 1_000,
   /** Members of the outermost object of a frame. */
   frameMembers: 32,

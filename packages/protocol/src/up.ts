@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { catalogSchema } from './catalog.ts'
-import { acceptedSchema, endSchema, messageSchema } from './exchange.ts'
+import { acceptedSchema, creditSchema, endSchema, messageSchema, payloadBytesSchema } from './exchange.ts'
 import { limits } from './limits.ts'
 import { proofSchema } from './proof.ts'
 import { callIdSchema, nameSchema } from './text.ts'
@@ -38,6 +38,9 @@ const toolSucceeded = z.object({
   result: z.unknown().optional(),
 })
 
+/** v2: a large result follows in chunks. */
+const toolSucceededV2 = toolSucceeded.extend({ bytes: payloadBytesSchema.optional() })
+
 const toolFailedV1 = z.object({
   type: z.literal('tool_result'),
   id: callIdSchema,
@@ -63,7 +66,7 @@ const catalog = z.object({
 
 const shared = [ping, pong, toolExecute] as const
 const toolResultV1 = z.discriminatedUnion('success', [toolSucceeded, toolFailedV1])
-const toolResultV2 = z.discriminatedUnion('success', [toolSucceeded, toolFailedV2])
+const toolResultV2 = z.discriminatedUnion('success', [toolSucceededV2, toolFailedV2])
 
 export const upSchemaV1 = z.discriminatedUnion('type', [challengeResponse, ...shared, toolResultV1])
 export const upSchemaV2 = z.discriminatedUnion('type', [
@@ -75,6 +78,7 @@ export const upSchemaV2 = z.discriminatedUnion('type', [
   acceptedSchema,
   messageSchema,
   endSchema,
+  creditSchema,
 ])
 
 export type UpMessage = z.infer<typeof upSchemaV2>

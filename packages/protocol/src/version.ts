@@ -20,9 +20,9 @@ export const schemas = {
 /**
  * SHA-256 of each version's canonical JSON Schema. A released version's hash never changes: a message that
  * must change shape goes into a new version. v2 is not yet released, so its hash has changed: 11eab599 lacked
- * proofs and `reauthenticate`, 1a4ed282 catalogs in parts, 37b9962d exchanges.
+ * proofs and `reauthenticate`, 1a4ed282 catalogs in parts, 37b9962d exchanges, b92334be payloads in chunks.
  */
 export const schemaHashes = {
   v1: '34a0f440bf3b9bbb68208ab3bc52e961e918c785c7cb126a351b964bf54296db',
-  v2: 'b92334bebf2dcf0283a3863a88ee3d7b62539d8304bf6577a2ac3705bd40c552',
+  v2: 'b591d4a0ffa31589a8653e94e267285e8aa770a0977e0ac1ae3046b8db4de959',
 } as const satisfies Record<ProtocolVersion, string>

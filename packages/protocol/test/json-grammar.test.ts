@@ -1,4 +1,4 @@
-import { arrayItems, isJson, isTooDeep, limits, parseJson, pickMembers } from '@bridgekeeper/protocol'
+import { arrayItems, isJson, parseJson, pickMembers } from '@bridgekeeper/protocol'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 
@@ -76,22 +76,39 @@ test('[JSON.8] [JSON.9] finds spans in exactly the objects and arrays that the g
       const items = arrayItems(json, Number.POSITIVE_INFINITY)
       expect(items !== undefined).toBe(accepted && first === '[')
       for (const [start, end] of items ?? []) expect(isJson(json.subarray(start, end))).toBe(true)
-      expect(isTooDeep(json)).toBe(false)
     }),
     { numRuns: 10_000 },
   )
 })
 
-test('[JSON.8] refuses nesting beyond the limit', () => {
-  const { jsonDepth } = limits
-  for (const [open, close] of [
-    ['[', ']'],
-    ['{"a":', '}'],
-  ] as const) {
-    const nested = (depth: number) => Buffer.from(`${open.repeat(depth)}1${close.repeat(depth)}`)
-    expect([isJson(nested(jsonDepth)), isJson(nested(jsonDepth + 1))]).toEqual([true, false])
-    expect([isTooDeep(nested(jsonDepth)), isTooDeep(nested(jsonDepth + 1))]).toEqual([false, true])
-  }
+/** Brackets of any kinds, that deep. */
+const brackets = fc.array(fc.constantFrom('[', '{"a":', '[1,'), {
+  minLength: 1,
+  maxLength: 200,
+})
+const closeOf = (open: string) => (open.startsWith('[') ? ']' : '}')
+
+test('[JSON.8] accepts nesting of any kinds and any depth, and refuses a closing bracket of the wrong kind', () => {
+  fc.assert(
+    fc.property(brackets, fc.nat(), (opened, at) => {
+      const closing = opened.map(closeOf).reverse()
+      const text = (closers: readonly string[]) => Buffer.from(`${opened.join('')}1${closers.join('')}`)
+      expect(isJson(text(closing))).toBe(true)
+      expect(isJson(text(closing), opened.length)).toBe(true)
+      expect(isJson(text(closing), opened.length - 1)).toBe(false)
+      expect(isJson(text(closing.slice(1)))).toBe(false)
+      expect(isJson(text([...closing, ']']))).toBe(false)
+      const wrong = closing.with(at % closing.length, closing[at % closing.length] === ']' ? '}' : ']')
+      expect(isJson(text(wrong))).toBe(false)
+    }),
+    { numRuns: 2_000 },
+  )
+})
+
+test('[JSON.8] walks a million levels without using the stack', () => {
+  const nested = (levels: number) => Buffer.from('{"a":['.repeat(levels / 2) + ']}'.repeat(levels / 2))
+  expect(isJson(nested(1_000_000))).toBe(true)
+  expect([isJson(nested(1_000), 1_000), isJson(nested(1_002), 1_000)]).toEqual([true, false])
   expect(isJson(Buffer.from('['.repeat(1_000_000)))).toBe(false)
 })
 

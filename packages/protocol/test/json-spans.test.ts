@@ -1,11 +1,9 @@
 import {
   arrayItems,
   isEmptyAt,
-  isTooDeep,
   leadingMembers,
   objectEnd,
   objectMembers,
-  pickDeepMembers,
   pickMembers,
   TWICE,
   withoutMembers,
@@ -160,7 +158,6 @@ test.each([
   ['NaN inside', '{"a":{"mean":NaN}}'],
   ['a control character inside', '{"a":["\t"]}'],
   ['an escape that does not exist', '{"a":["\\x"]}'],
-  ['nesting over 1,000', `{"a":${'['.repeat(1_000)}${']'.repeat(1_000)}}`],
   [
     'more than 32 members',
     JSON.stringify(Object.fromEntries(Array.from({ length: 33 }, (_, i) => [`k${i}`, i]))),
@@ -169,8 +166,8 @@ test.each([
   expect(members(json)).toBeUndefined()
 })
 
-test('[JSON.2] accepts nesting of 1,000', () => {
-  expect(members(`{"a":${'['.repeat(999)}${']'.repeat(999)}}`)?.size).toBe(1)
+test('[JSON.2] accepts nesting of any depth inside a member', () => {
+  expect(members(`{"a":${'['.repeat(100_000)}${']'.repeat(100_000)}}`)?.size).toBe(1)
 })
 
 test('[JSON.4] takes time in proportion to the bytes, whatever the string holds', () => {
@@ -248,14 +245,6 @@ test('[JSON.9] finds where an object ends, whatever follows it', () => {
   for (const bad of ['[1]', '1', '', '{"a":1', '{a:1}']) expect(end(bad), bad).toBe(-1)
 })
 
-test('[JSON.9] distinguishes deep nesting from other faults', () => {
-  const nested = (depth: number) => Buffer.from('[{"a":'.repeat(depth / 2))
-  expect([isTooDeep(nested(1_000)), isTooDeep(nested(1_002))]).toEqual([false, true])
-  expect(isTooDeep(Buffer.from(JSON.stringify('['.repeat(2_000))))).toBe(false)
-  expect(isTooDeep(Buffer.from('[]'.repeat(2_000)))).toBe(false)
-  expect(isTooDeep(Buffer.from(`"${'['.repeat(2_000)}`))).toBe(false)
-})
-
 test('[JSON.9] picks members by name, in any spelling, among any number of others', () => {
   const many = Array.from({ length: 100 }, (_, at) => `"k${at}":${at},`).join('')
   const json = Buffer.from(`{${many}"\\u0061":1 ,"b" : [2],"__proto__":3}`)
@@ -266,16 +255,6 @@ test('[JSON.9] picks members by name, in any spelling, among any number of other
   expect(pickMembers(Buffer.from('{"a":1,"\\u0061":2,"a":3}'), ['a'])).toEqual([TWICE])
   for (const bad of ['[]', '1', '', '{"a":NaN}', '{"x":[}]}', '{"a":1} 2', `{"x":${'['.repeat(1_000)}`])
     expect(pickMembers(Buffer.from(bad), ['a']), bad).toBeUndefined()
-})
-
-test('[JSON.9] picks members of a text that nests too deep, if its brackets match', () => {
-  const deep = `${'{"a":['.repeat(50_000)}"]}"${']}'.repeat(50_000)}`
-  const json = Buffer.from(`{"id":1,"x":${deep},"method":"m"}`)
-  expect(pickMembers(json, ['id'])).toBeUndefined()
-  const texts = pickDeepMembers(json, ['method', 'id'])?.map((span) => span && json.toString('utf8', ...span))
-  expect(texts).toEqual(['"m"', '1'])
-  for (const bad of [`{"x":${'['.repeat(5_000)}`, '{"x":["}', '{"x":[1]'])
-    expect(pickDeepMembers(Buffer.from(bad), ['x']), bad).toBeUndefined()
 })
 
 test('[JSON.9] leaves members out of an object and keeps the bytes of the others', () => {

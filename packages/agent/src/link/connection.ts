@@ -183,6 +183,7 @@ export class Connection {
         if (verified) this.#options.exchanges.receive(message)
         return verified
       case 'tool_result':
+      case 'credit':
         return false
       case 'error':
         this.#options.onEvent({ type: 'bridge-error', code: cleanText(message.error) })

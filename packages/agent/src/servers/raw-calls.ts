@@ -1,4 +1,4 @@
-import { isObject, objectMembers, parseJson, type RawJson } from '@bridgekeeper/protocol'
+import { isObject, parseJson, type RawJson } from '@bridgekeeper/protocol'
 import type { LongLine } from './lines.ts'
 import {
   type Answer,
@@ -126,7 +126,6 @@ export class RawCalls {
 
 /** Parses the members of a result. */
 export function parseResult(result: RawJson): Record<string, unknown> | undefined {
-  if (objectMembers(result) === undefined) return undefined
   const value = parseJson(result.toString('utf8'))?.value
   return isObject(value) ? value : undefined
 }

@@ -3,7 +3,6 @@ import {
   bytesAt,
   type ErrorCode,
   isObject,
-  isTooDeep,
   leadingMembers,
   OPEN_BRACE,
   parseJson,
@@ -22,7 +21,7 @@ export type Answer =
   /** An answer that cannot be passed on; `text` is the readable part. */
   | {
       readonly kind: 'invalid'
-      readonly code: Extract<ErrorCode, 'result_invalid' | 'result_too_large' | 'result_too_deep'>
+      readonly code: Extract<ErrorCode, 'result_invalid' | 'result_too_large'>
       readonly detail: string
       readonly text: Buffer
     }
@@ -50,8 +49,6 @@ export function readAnswer(line: Buffer, members: Members): Answer {
 
 /** Explains why an answer cannot be read. */
 export function unreadable(text: Buffer): Answer {
-  if (isTooDeep(text))
-    return { kind: 'invalid', code: 'result_too_deep', detail: 'it is nested too deep', text }
   const value = text[0] === OPEN_BRACE ? parseJson(text.toString('utf8'))?.value : undefined
   return invalid(
     text,

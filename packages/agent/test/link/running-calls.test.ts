@@ -27,7 +27,6 @@ function setUp(version: ProtocolVersion = 'v2') {
       id,
       serverName: 's',
       toolName: 't',
-      args: {},
       rawArgs: Buffer.from('{"x":1}'),
     })
   return { system, calls, sent, events, asked, run }

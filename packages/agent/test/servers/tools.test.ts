@@ -84,7 +84,7 @@ test('[TOOLS.3] [TOOLS.8] skips and counts invalid definitions and those that wo
   const others = [{ ...tool('deep'), x: nested }, tool(''), { name: 'b' }, tool('x'.repeat(200)), 7]
   const tools = [tool('a'), ...others].map((value) => JSON.stringify(value))
   const text = Buffer.from(`{"id":1,"result":{"tools":[${[...tools, bottomless, polluting].join(',')}]}}`)
-  const { list } = await listed([{ kind: 'invalid', code: 'result_too_deep', detail: 'd', text }])
+  const { list } = await listed([{ kind: 'invalid', code: 'result_invalid', detail: 'd', text }])
   if (!list.ok) throw new Error(list.reason)
   expect([list.tools.map(({ definition }) => definition.name), list.leftOut.length]).toEqual([['a'], 7])
   const noList = { kind: 'invalid', code: 'result_invalid', detail: 'd', text: Buffer.from('[1]') } as const

@@ -3,11 +3,11 @@ import {
   cleanText,
   type ErrorCode,
   isErrorCode,
-  isObject,
+  OPEN_BRACE,
   OPEN_BRACKET,
-  objectMembers,
   type ProtocolVersion,
-  parseJson,
+  pickMembers,
+  QUOTE,
   type RawJson,
   spanIs,
   type ToolResultFrame,
@@ -53,6 +53,7 @@ export function isRefusal(outcome: CallOutcome): boolean {
 
 /** Converts the agent's answer into an outcome. */
 export function outcomeOf(frame: ToolResultFrame, version: ProtocolVersion): CallOutcome {
+  if (frame.success && frame.result === undefined) return failed(new BridgeError('result_too_large'))
   if (frame.success)
     return { kind: 'result', result: version === 'v1' ? asToolResult(frame.result) : frame.result }
   if (version === 'v1') return { kind: 'result', result: errorResult(cleanText(frame.error)) }
@@ -67,6 +68,8 @@ export function agentError(code: string | undefined, text = ''): BridgeError {
 
 /** First bytes of nearly every MCP result. */
 const CONTENT_FIRST = '{"content":['
+const STRUCTURED = Buffer.from(',"structuredContent":')
+const CLOSE = Buffer.from('}')
 
 /** Recognizes most MCP results without finding their members. */
 export function beginsWithContent(result: RawJson): boolean {
@@ -75,15 +78,16 @@ export function beginsWithContent(result: RawJson): boolean {
 
 /**
  * A v1 agent may send any value. A value that is not an MCP result becomes text content, plus structured
- * content if it is an object.
+ * content if it is an object, as the bytes that it came in.
  */
 function asToolResult(value: RawJson): RawJson {
   if (beginsWithContent(value)) return value
-  const content = objectMembers(value)?.get('content')
+  const [content] = pickMembers(value, ['content']) ?? []
   if (content !== undefined && value[content[0]] === OPEN_BRACKET) return value
-  const parsed = parseJson(value.toString('utf8'))?.value
-  const text = typeof parsed === 'string' ? parsed : value.toString('utf8')
-  return toJson({ content: [{ type: 'text', text }], ...(isObject(parsed) && { structuredContent: parsed }) })
+  const text = value[0] === QUOTE ? value.toString('utf8') : JSON.stringify(value.toString('utf8'))
+  const head = Buffer.from(`${CONTENT_FIRST}{"type":"text","text":${text}}]`)
+  const structured = value[0] === OPEN_BRACE ? [STRUCTURED, value] : []
+  return Buffer.concat([head, ...structured, CLOSE])
 }
 
 /** Wraps a v1 failure as an MCP result with `isError`. */

@@ -2,7 +2,6 @@ import {
   BridgeError,
   encodeToolExecute,
   isName,
-  isTooDeep,
   objectMembers,
   type ProtocolVersion,
 } from '@bridgekeeper/protocol'
@@ -21,5 +20,5 @@ export function callFrame(id: string, call: ToolCall, version: ProtocolVersion):
   const frame = encodeToolExecute({ id, serverName, toolName, rawArgs, rawMeta })
   if (!validateMessageSize(frame.length).allowed) return new BridgeError('arguments_too_large')
   if (call.bounded || objectMembers(frame) !== undefined) return frame
-  return new BridgeError(isTooDeep(frame) ? 'arguments_too_deep' : 'arguments_invalid')
+  return new BridgeError('arguments_invalid')
 }

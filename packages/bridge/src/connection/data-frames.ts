@@ -1,11 +1,4 @@
-import {
-  BridgeError,
-  type ErrorCode,
-  isTooDeep,
-  limits,
-  type ToolExecuteFrame,
-  unreachable,
-} from '@bridgekeeper/protocol'
+import { BridgeError, limits, type ToolExecuteFrame, unreachable } from '@bridgekeeper/protocol'
 import { type CallOutcome, isRefusal, type ToolCall } from '../calls/outcome.ts'
 import type { System } from '../ports.ts'
 import { AgentCalls, notSent } from './agent-calls.ts'
@@ -78,7 +71,7 @@ export class DataFrames {
   receiveInvalid(frame: Buffer, { code }: BadMessageEvent): void {
     const id = answeredId(frame)
     if (id === undefined) return
-    const failure = codeOfRefused(frame, code)
+    const failure = code === 'message_too_large' ? 'result_too_large' : 'result_invalid'
     this.#agentCalls?.answerRefused(id, failure)
     this.#listener.endRefused(this.#link, id, failure)
   }
@@ -119,10 +112,4 @@ export class DataFrames {
       this.#listener.catalogChanged(this.#link)
     }
   }
-}
-
-/** Returns the code for a call or exchange whose answer was refused. */
-function codeOfRefused(frame: Buffer, refused: ErrorCode): ErrorCode {
-  if (refused === 'message_too_large') return 'result_too_large'
-  return isTooDeep(frame) ? 'result_too_deep' : 'result_invalid'
 }

@@ -158,6 +158,7 @@ function ready(current: State<'ready'>, event: MessageEvent, context: StepContex
     case 'ping':
       return [current, [{ type: 'send', message: { type: 'pong' } }]]
     case 'pong':
+    case 'credit':
       return [current, NOTHING]
     case 'challenge_response':
       return answered(current, message.proof)

@@ -1,4 +1,4 @@
-import { BridgeError, encodeExchange, isTooDeep, objectMembers, openSchema } from '@bridgekeeper/protocol'
+import { BridgeError, encodeExchange, objectMembers, openSchema } from '@bridgekeeper/protocol'
 import { validateMessageSize } from '../gates/message-size.ts'
 import type { Opening } from './exchange.ts'
 
@@ -14,5 +14,5 @@ export function openFrame(id: string, opening: Opening, client: string): Buffer 
   const frame = encodeExchange({ ...valid.data, message })
   if (!validateMessageSize(frame.length).allowed) return new BridgeError('arguments_too_large')
   if (objectMembers(frame) !== undefined) return frame
-  return new BridgeError(isTooDeep(frame) ? 'arguments_too_deep' : 'request_invalid')
+  return new BridgeError('request_invalid')
 }

@@ -1,14 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import {
-  arrayItems,
-  BridgeError,
-  isJson,
-  isTooDeep,
-  OPEN_BRACKET,
-  type Span,
-  skipSpace,
-} from '@bridgekeeper/protocol'
-import { tooDeep } from './message.ts'
+import { arrayItems, BridgeError, isJson, OPEN_BRACKET, type Span, skipSpace } from '@bridgekeeper/protocol'
 
 /** Messages of one JSON-RPC batch. */
 export const MAX_BATCH = 32
@@ -26,7 +17,7 @@ export function readBatch(
   headers: IncomingHttpHeaders,
   body: Buffer,
 ): readonly Span[] | BridgeError | undefined {
-  if (!isJson(body)) return isTooDeep(body) ? tooDeep(body).error : undefined
+  if (!isJson(body)) return undefined
   const version = headers['mcp-protocol-version']
   if (!VERSIONS_WITH_BATCHES.includes(version))
     return new BridgeError('request_invalid', `Revision ${version} has no batches.`)

@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { BridgeError, isTooDeep, limits, type Span, withoutByteOrderMark } from '@bridgekeeper/protocol'
+import { BridgeError, limits, type Span, withoutByteOrderMark } from '@bridgekeeper/protocol'
 import type { Admission, AdmittedCaller } from '../admission/admission.ts'
 import type { KnownServers } from '../directory/known-servers.ts'
 import { pathOf } from '../gates/canonical-path.ts'
@@ -17,7 +17,7 @@ import { FirstStart } from './first-start.ts'
 import { guarded } from './guarded.ts'
 import type { McpSessions } from './mcp-session.ts'
 import { type AnswerFormat, answerFormat, bodyRefusal } from './media.ts'
-import { NULL_ID, readMessage, tooDeep } from './message.ts'
+import { NULL_ID, readMessage } from './message.ts'
 import { Messages } from './messages.ts'
 import { OpenRequest } from './open-request.ts'
 import { BatchReply, replyTo } from './reply.ts'
@@ -167,7 +167,7 @@ export class McpEndpoint {
     if (!isUtf8(received)) return refuseUnreadable(open, received)
     const body = withoutByteOrderMark(received)
     if (isBatch(body)) return this.#readBatch(request, open, view, body, format)
-    const message = readMessage(body) ?? (isTooDeep(body) ? tooDeep(body) : undefined)
+    const message = readMessage(body)
     if (message !== undefined)
       return this.#messages.answer({ request, open, view, body, reply: replyTo(response, format) }, message)
     const spent = open.spend(unitsOf(body.length, MESSAGE_ALLOWANCE))

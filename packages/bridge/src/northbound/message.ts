@@ -6,7 +6,6 @@ import {
   isJson,
   MINUS,
   parseJson,
-  pickDeepMembers,
   pickMembers,
   QUOTE,
   type RawJson,
@@ -44,14 +43,6 @@ export function readMessage(body: Buffer, at?: Span): RpcMessage | undefined {
   const members = pickMembers(body, MEMBERS, at)
   if (members !== undefined) return messageOf(body, members)
   return at !== undefined || isJson(body) ? invalid(NULL_ID, 'It is not an object.') : undefined
-}
-
-/** Refuses a text that nests too deep. Its id and method are still found if its brackets match. */
-export function tooDeep(body: Buffer): RpcMessage & { readonly kind: 'invalid' } {
-  const [, id, method] = pickDeepMembers(body, MEMBERS) ?? []
-  const code = spanIs(body, method, '"tools/call"') ? 'arguments_too_deep' : 'request_invalid'
-  const detail = code === 'request_invalid' ? 'It nests deeper than 1,000 levels.' : undefined
-  return { kind: 'invalid', id: idOf(body, id), error: new BridgeError(code, detail) }
 }
 
 function messageOf(body: Buffer, members: readonly (Span | undefined)[]): RpcMessage {

@@ -88,23 +88,11 @@ export const callCodes = {
     'The arguments are not a JSON object.',
     'Send an object, or nothing.',
   ),
-  arguments_too_deep: entry(
-    400,
-    -32602,
-    'The arguments are nested too deep.',
-    'Nest them at most 990 levels deep.',
-  ),
   result_too_large: entry(
     502,
     -32059,
     'The result is too large for one message. The tool has run.',
     'Request less at a time.',
-  ),
-  result_too_deep: entry(
-    502,
-    -32075,
-    'The result is nested too deep. The tool has run.',
-    'Request a flatter result; at most 1,000 levels are accepted.',
   ),
   result_invalid: entry(
     502,

@@ -1,0 +1,76 @@
+import type { RawJson } from './json.ts'
+
+/** A payload: whole, or still arriving. */
+export type Payload = RawJson | PayloadStream
+
+/** Receives a payload in order. */
+export interface PayloadReader {
+  chunk(bytes: RawJson): void
+  /** All bytes were received. */
+  end(): void
+  /** Nothing follows, because the exchange or its connection ended. */
+  cut(): void
+}
+
+/** A payload that arrives in chunks. Holds what comes before it is read, at most one window. */
+export class PayloadStream {
+  readonly sizeBytes: number
+  readonly #use: (bytes: number) => void
+  readonly #waiting: RawJson[] = []
+  #state: 'open' | 'ended' | 'cut' = 'open'
+  #reader: PayloadReader | undefined
+
+  /** @param use receives how many bytes the reader has used, so that the sender may send as many */
+  constructor(sizeBytes: number, use: (bytes: number) => void) {
+    this.sizeBytes = sizeBytes
+    this.#use = use
+  }
+
+  /** Starts reading. Chunks that are here already follow at once. May be called once. */
+  read(reader: PayloadReader): void {
+    this.#reader = reader
+    for (const bytes of this.#waiting.splice(0)) reader.chunk(bytes)
+    if (this.#state === 'ended') reader.end()
+    if (this.#state === 'cut') reader.cut()
+  }
+
+  /** The reader needs these bytes no longer. */
+  used(bytes: number): void {
+    this.#use(bytes)
+  }
+
+  /** For the receiver of chunks. */
+  push(bytes: RawJson): void {
+    if (this.#reader === undefined) this.#waiting.push(bytes)
+    else this.#reader.chunk(bytes)
+  }
+
+  /** For the receiver of chunks. */
+  finish(state: 'ended' | 'cut'): void {
+    if (this.#state !== 'open') return
+    this.#state = state
+    if (state === 'ended') this.#reader?.end()
+    else this.#reader?.cut()
+  }
+}
+
+/** Reads a payload whole. @returns `undefined` if it was cut */
+export function wholePayload(payload: Payload): Promise<RawJson | undefined> {
+  if (Buffer.isBuffer(payload)) return Promise.resolve(payload)
+  const whole = Buffer.allocUnsafe(payload.sizeBytes)
+  let at = 0
+  return new Promise((resolve) => {
+    payload.read({
+      chunk: (bytes) => {
+        at += bytes.copy(whole, at)
+        payload.used(bytes.length)
+      },
+      end: () => resolve(whole),
+      cut: () => resolve(undefined),
+    })
+  })
+}
+
+export function payloadBytes(payload: Payload): number {
+  return Buffer.isBuffer(payload) ? payload.length : payload.sizeBytes
+}
