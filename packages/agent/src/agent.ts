@@ -2,6 +2,7 @@ import type { ServerEntry } from './config/entry.ts'
 import { EventSampler } from './event-sampler.ts'
 import type { AgentEvent } from './events.ts'
 import { OpenExchanges } from './exchanges/open-exchanges.ts'
+import { HeldBytes } from './held-bytes.ts'
 import { bridgeUrl } from './link/bridge-url.ts'
 import type { DeviceIdentity } from './link/device-identity.ts'
 import { Link } from './link/link.ts'
@@ -68,11 +69,13 @@ async function run(url: string, options: AgentOptions, signal: AbortSignal): Pro
   const events = new EventSampler(system, options.onEvent ?? (() => {}))
   const onEvent = events.take
   const reaper = new Reaper(system)
+  const held = new HeldBytes()
   const servers = new ServerSet(options.servers, {
     ...{ system, reaper, onEvent, processes: realProcesses },
     agentEnv: options.env ?? process.env,
     startMs: options.startMs,
     stopTimes: STOP_TIMES,
+    held,
     onChange: () => link.catalogChanged(),
     onFirst: (server, instance) => exchanges.adopt(server, instance),
   })

@@ -207,7 +207,7 @@ test('[STDIO.10] does not treat a log line with its own request as a request of 
 })
 
 test.each(['line-too-long', 'line-too-long-id-last'])(
-  '[STDIO.4] fails only the call of a line over 4 MiB: %s',
+  '[STDIO.4] fails only the call of a line over 64 MiB: %s',
   async (toolName) => {
     const { call, text } = await runReady(fixture('server'))
     const pid = await text('pid')
@@ -220,11 +220,11 @@ test.each(['line-too-long', 'line-too-long-id-last'])(
   },
 )
 
-test('[STDIO.4] skips and reports a line over 4 MiB that answers nothing', async () => {
+test('[STDIO.4] skips and reports a line over 64 MiB that answers nothing', async () => {
   const { text, event } = await runReady(fixture('server'))
   expect(await text('log-too-long')).toBe('after a long line')
   expect(await event('server-output-ignored')).toMatchObject({
-    reason: 'a line of its standard output was ignored, because it has 5242880 bytes, more than 4194304',
+    reason: 'a line of its standard output was ignored, because it has 68157440 bytes, too many to keep',
   })
 })
 

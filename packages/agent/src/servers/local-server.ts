@@ -10,6 +10,7 @@ import { backoffMs } from '../backoff.ts'
 import type { StdioEntry } from '../config/entry.ts'
 import type { ServerEvent } from '../events.ts'
 import type { ExchangeServer, RootsPolicy } from '../exchanges/server-port.ts'
+import type { HeldBytes } from '../held-bytes.ts'
 import type { LocalCall, LocalOutcome } from '../local-tools.ts'
 import { pause, type System } from '../system.ts'
 import type { CatalogBudget } from './catalog-budget.ts'
@@ -46,6 +47,8 @@ export interface ServerDeps {
   /** Start limit of servers that set none; without it, the limit depends on the command. */
   readonly startMs?: number | undefined
   readonly stopTimes: StopTimes
+  /** Memory for long lines. */
+  readonly held: HeldBytes
   readonly onEvent: (event: ServerEvent) => void
   /** Called when the server's catalog entry has changed. */
   readonly onChange: () => void

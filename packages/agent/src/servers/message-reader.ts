@@ -6,12 +6,13 @@ import {
   OPEN_BRACE,
   OPEN_BRACKET,
   objectEnd,
-  objectMembers,
   QUOTE,
   spanIs,
   withoutByteOrderMark,
 } from '@bridgekeeper/protocol'
-import type { Members } from './rpc-answer.ts'
+import type { HeldBytes } from '../held-bytes.ts'
+import { HEAD_BYTES, type LongLine, TAIL_BYTES } from './lines.ts'
+import { type Members, readMembers } from './rpc-answer.ts'
 
 export interface MessageHandlers {
   /**
@@ -25,21 +26,30 @@ export interface MessageHandlers {
    * it
    */
   readonly takeBroken: (text: Buffer) => boolean
+  /** Receives what is left of a message over several lines that was too long to keep. */
+  readonly takeLong: (line: LongLine) => void
   readonly ignored: (text: Buffer) => void
 }
 
+const NEWLINE = Buffer.from('\n')
 /** Limits of the search for a message behind other text: bytes into the line, and attempts. */
 const NOISE_BYTES = 4_096
 const MAX_TRIES = 16
-const HEAD_BYTES = 128
+const BLANK_BYTES = 128
+/** Lines of this size are searched once only, since each search may walk them whole. */
+const LARGE_BYTES = 1_048_576
 const BLANK = /^\s*$/
 /** Matches the beginning of a message that spans several lines. */
 const BLOCK_HEAD = /^\s*(?:[[{]\s*$|(?:\[\s*)?\{\s*"(?:jsonrpc|id|result|error|method|params)")/
 
 /** The lines so far of a message that spans several lines. */
 interface Block {
-  readonly lines: Buffer[]
+  /** Only its end, if it is too long to keep. */
+  lines: Buffer[]
+  /** Its beginning, if it is too long to keep. */
+  head: Buffer | undefined
   bytes: number
+  heldBytes: number
   depth: number
 }
 
@@ -50,12 +60,20 @@ interface Block {
 export class MessageReader {
   readonly #handlers: MessageHandlers
   readonly #maxBytes: number
+  readonly #held: HeldBytes
   #block: Block | undefined
 
-  /** @param maxBytes of a message over several lines */
-  constructor(handlers: MessageHandlers, maxBytes: number) {
+  /** @param maxBytes of a message over several lines @param held memory for it */
+  constructor(handlers: MessageHandlers, maxBytes: number, held: HeldBytes) {
     this.#handlers = handlers
     this.#maxBytes = maxBytes
+    this.#held = held
+  }
+
+  /** The output has ended. */
+  end(): void {
+    this.#held.give(this.#block?.heldBytes ?? 0)
+    this.#block = undefined
   }
 
   /** Takes one line, without its newline. */
@@ -68,7 +86,7 @@ export class MessageReader {
   }
 
   #takeWhole(text: Buffer): boolean {
-    const members = objectMembers(text)
+    const members = readMembers(text)
     if (members !== undefined) return this.#handlers.take(text, members, false)
     const items = arrayItems(text)
     if (items === undefined || items.length === 0) return false
@@ -77,36 +95,55 @@ export class MessageReader {
   }
 
   #takeItem(item: Buffer): void {
-    const members = objectMembers(item)
+    const members = readMembers(item)
     if (members !== undefined && this.#handlers.take(item, members, false)) return
     if (!this.#handlers.takeBroken(item)) this.#handlers.ignored(item)
   }
 
   #beginsBlock(text: Buffer): boolean {
-    if (!BLOCK_HEAD.test(text.toString('latin1', 0, HEAD_BYTES))) return false
+    if (!BLOCK_HEAD.test(text.toString('latin1', 0, BLANK_BYTES))) return false
     const depth = depthBehind(text, 0)
     if (depth === undefined || depth === 0) return false
-    this.#block = { lines: [text], bytes: text.length, depth }
+    this.#block = { lines: [text], head: undefined, bytes: text.length, heldBytes: 0, depth }
     return true
   }
 
   /** @returns whether the line was part of the block */
   #continues(block: Block, text: Buffer): boolean {
-    const depth = isMessage(objectMembers(text), text) ? undefined : depthBehind(text, block.depth)
-    block.bytes += text.length + 1
-    if (depth === undefined || block.bytes > this.#maxBytes) {
+    const depth = isMessage(readMembers(text), text) ? undefined : depthBehind(text, block.depth)
+    if (depth === undefined) {
       this.#endBlock(block)
       return false
     }
     block.lines.push(text)
+    block.bytes += text.length + 1
     block.depth = depth
+    if (!this.#hold(block, text.length)) this.#shorten(block)
     if (depth === 0) this.#endBlock(block)
     return true
   }
 
-  #endBlock({ lines }: Block): void {
-    this.#block = undefined
-    const text = Buffer.concat(lines.flatMap((line) => [line, Buffer.from('\n')]))
+  /** @returns whether the block may be kept whole */
+  #hold(block: Block, bytes: number): boolean {
+    if (block.head !== undefined || block.bytes > this.#maxBytes || !this.#held.take(bytes)) return false
+    block.heldBytes += bytes
+    return true
+  }
+
+  /** Keeps the two ends of a block. */
+  #shorten(block: Block): void {
+    const text = joined(block.lines)
+    block.head ??= Buffer.from(text.subarray(0, HEAD_BYTES))
+    block.lines = [Buffer.from(text.subarray(-TAIL_BYTES, -1))]
+    this.#held.give(block.heldBytes)
+    block.heldBytes = 0
+  }
+
+  #endBlock({ lines, head, bytes }: Block): void {
+    this.end()
+    const text = joined(lines)
+    if (head !== undefined)
+      return this.#handlers.takeLong({ head, tail: text, bytes, isTooLong: bytes > this.#maxBytes })
     if (this.#takeWhole(text) || this.#handlers.takeBroken(text)) return
     for (const line of lines) this.#handlers.ignored(line)
   }
@@ -114,10 +151,11 @@ export class MessageReader {
   #takeAmongNoise(text: Buffer): boolean {
     let at = text.indexOf(OPEN_BRACE)
     const isObject = isBlank(text.subarray(0, Math.max(at, 0)))
-    for (let tries = 0; at !== -1 && at < NOISE_BYTES && tries < MAX_TRIES; tries++) {
+    const maxTries = text.length > LARGE_BYTES ? 1 : MAX_TRIES
+    for (let tries = 0; at !== -1 && at < NOISE_BYTES && tries < maxTries; tries++) {
       const end = objectEnd(text, at)
       const message = text.subarray(at, end)
-      const members = end === -1 ? undefined : objectMembers(message)
+      const members = end === -1 ? undefined : readMembers(message)
       if (
         members !== undefined &&
         isMessage(members, message) &&
@@ -136,13 +174,17 @@ export class MessageReader {
   }
 }
 
+function joined(lines: readonly Buffer[]): Buffer {
+  return Buffer.concat(lines.flatMap((line) => [line, NEWLINE]))
+}
+
 function isMessage(members: Members | undefined, text: Buffer): boolean {
   if (members === undefined || !spanIs(text, members.get('jsonrpc'), '"2.0"')) return false
   return members.has('id') || members.has('method') || members.has('error')
 }
 
 function isBlank(text: Buffer): boolean {
-  return text.length <= HEAD_BYTES && BLANK.test(text.toString('latin1'))
+  return text.length <= BLANK_BYTES && BLANK.test(text.toString('latin1'))
 }
 
 /**

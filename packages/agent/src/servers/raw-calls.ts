@@ -89,9 +89,9 @@ export class RawCalls {
   }
 
   /** Takes a line that was too long to keep, if it answers a pending request. */
-  takeLong({ head, tail }: LongLine, maxBytes: number): boolean {
-    const id = brokenId(head, tail)
-    return id !== undefined && this.#waiting.has(id) && this.#answer(id, tooLarge(maxBytes))
+  takeLong(line: LongLine, maxBytes: number): boolean {
+    const id = brokenId(line.head, line.tail)
+    return id !== undefined && this.#waiting.has(id) && this.#answer(id, tooLarge(line, maxBytes))
   }
 
   /** Settles every pending request, and each later one at once. */

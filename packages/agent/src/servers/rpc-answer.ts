@@ -6,13 +6,19 @@ import {
   leadingMembers,
   OPEN_BRACE,
   parseJson,
+  pickMembers,
   type RawJson,
   type Span,
   spanIs,
+  TWICE,
   toJson,
 } from '@bridgekeeper/protocol'
+import type { LongLine } from './lines.ts'
 
+/** Members of a JSON-RPC message. Others are ignored. */
 export type Members = ReadonlyMap<string, Span>
+
+const NAMES = ['jsonrpc', 'id', 'method', 'params', 'result', 'error'] as const
 
 /** Content of an answer. */
 export type Answer =
@@ -47,19 +53,24 @@ export function readAnswer(line: Buffer, members: Members): Answer {
   return result[0] === OPEN_BRACE ? { kind: 'result', result } : invalid(line, 'its result is not an object')
 }
 
-/** Explains why an answer cannot be read. */
-export function unreadable(text: Buffer): Answer {
-  const value = text[0] === OPEN_BRACE ? parseJson(text.toString('utf8'))?.value : undefined
-  return invalid(
-    text,
-    value === undefined
-      ? 'it is not valid JSON'
-      : 'it has a duplicate member, too many members, or unusual names',
-  )
+/** Finds the members of a message, which may have any others. @returns `undefined` if it is not one object, or has one of them twice */
+export function readMembers(text: Buffer): Members | undefined {
+  const spans = pickMembers(text, NAMES)
+  if (spans === undefined || spans.includes(TWICE)) return undefined
+  return new Map(NAMES.flatMap((name, at) => (spans[at] === undefined ? [] : [[name, spans[at]] as const])))
 }
 
-export function tooLarge(maxBytes: number): Answer {
-  const detail = `it has more than ${maxBytes} bytes`
+/** Explains why an answer cannot be read. */
+export function unreadable(text: Buffer): Answer {
+  const hasTwice = pickMembers(text, NAMES)?.includes(TWICE) === true
+  return invalid(text, hasTwice ? 'it has a duplicate member' : 'it is not valid JSON')
+}
+
+/** The answer to a call whose line was not kept. */
+export function tooLarge({ isTooLong }: LongLine, maxBytes: number): Answer {
+  const detail = isTooLong
+    ? `it has more than ${maxBytes} bytes`
+    : 'the agent has no memory for another large answer'
   return { kind: 'invalid', code: 'result_too_large', detail, text: Buffer.alloc(0) }
 }
 

@@ -36,5 +36,8 @@ function line(head: string, member: string, value: RawJson | undefined): Buffer 
  */
 function oneLine(json: RawJson): RawJson {
   if (!json.includes(NEWLINE) && !json.includes(CARRIAGE_RETURN)) return json
-  return Buffer.from(json.map((byte) => (byte === NEWLINE || byte === CARRIAGE_RETURN ? SPACE : byte)))
+  const line = Buffer.from(json)
+  for (const end of [NEWLINE, CARRIAGE_RETURN])
+    for (let at = line.indexOf(end); at !== -1; at = line.indexOf(end, at + 1)) line[at] = SPACE
+  return line
 }

@@ -1,5 +1,6 @@
 import { stripVTControlCharacters } from 'node:util'
 import { bytesAt, cleanText, limits, OPEN_BRACE, type RawJson, stringAt } from '@bridgekeeper/protocol'
+import type { HeldBytes } from '../held-bytes.ts'
 import type { System } from '../system.ts'
 import type { ServerMessage } from './instance.ts'
 import { LineSplitter, type LongLine } from './lines.ts'
@@ -25,6 +26,8 @@ export interface TransportDeps {
   readonly reaper: Reaper
   readonly processes: Processes
   readonly stopTimes: StopTimes
+  /** Memory for long lines. */
+  readonly held: HeldBytes
   readonly onStderr: (chunk: Buffer) => void
   /** Receives requests and notifications of the server, except pings, which are answered already. */
   readonly onMessage: (message: ServerMessage) => void
@@ -48,20 +51,13 @@ export class StdioTransport {
   readonly #resolveEnded: (end: TransportEnd) => void
   readonly #spec: ProcessSpec
   readonly #deps: TransportDeps
-  readonly #lines = new LineSplitter(limits.frameBytes, (line) => this.#takeLong(line))
+  readonly #lines: LineSplitter
   readonly #input = new ServerInput({
     write: (line, read) => this.#process?.write(line, read),
     queuedBytes: () => this.#process?.queuedBytes ?? 0,
   })
   readonly #calls = new RawCalls(this.#input, (reason) => this.#deps.onIgnored(reason, ''))
-  readonly #messages = new MessageReader(
-    {
-      take: (message, members, amongNoise) => this.#take(message, members, amongNoise),
-      takeBroken: (text) => this.#calls.takeBroken(text),
-      ignored: (text) => this.#ignore('it is not a JSON-RPC message', text),
-    },
-    limits.frameBytes,
-  )
+  readonly #messages: MessageReader
   #process: ServerProcess | undefined
   #isRunning = false
   #broken: string | undefined
@@ -70,6 +66,16 @@ export class StdioTransport {
   constructor(spec: ProcessSpec, deps: TransportDeps) {
     this.#spec = spec
     this.#deps = deps
+    const takeLong = (line: LongLine) => this.#takeLong(line)
+    this.#lines = new LineSplitter(limits.payloadBytes, takeLong, deps.held)
+    const handlers = {
+      take: (message: Buffer, members: Members, amongNoise: boolean) =>
+        this.#take(message, members, amongNoise),
+      takeBroken: (text: Buffer) => this.#calls.takeBroken(text),
+      takeLong,
+      ignored: (text: Buffer) => this.#ignore('it is not a JSON-RPC message', text),
+    }
+    this.#messages = new MessageReader(handlers, limits.payloadBytes, deps.held)
     const { promise, resolve } = Promise.withResolvers<TransportEnd>()
     this.ended = promise
     this.#resolveEnded = resolve
@@ -99,6 +105,8 @@ export class StdioTransport {
     this.#process = child
     void child.ended.then((end) => {
       this.#isRunning = false
+      this.#lines.end()
+      this.#messages.end()
       this.#calls.endAll()
       this.#resolveEnded(this.#broken === undefined ? end : { kind: 'broken', detail: this.#broken })
     })
@@ -167,8 +175,8 @@ export class StdioTransport {
   }
 
   #takeLong(line: LongLine): void {
-    if (this.#calls.takeLong(line, limits.frameBytes)) return
-    this.#ignore(`it has ${line.bytes} bytes, more than ${limits.frameBytes}`, line.head)
+    if (this.#calls.takeLong(line, limits.payloadBytes)) return
+    this.#ignore(`it has ${line.bytes} bytes, too many to keep`, line.head)
   }
 
   /**

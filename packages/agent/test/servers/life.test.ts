@@ -256,7 +256,7 @@ test('[STDIO.1] [STDIO.4] keeps a server despite lines that are no messages or t
   const { named, call } = await ready()
   const [child] = world.children
   for (const line of ['hello', '{}', '[]', '']) child?.write(line)
-  child?.stdout.write(Buffer.alloc(limits.frameBytes + 1, 0x78))
+  child?.stdout.write(Buffer.alloc(limits.payloadBytes + 1, 0x78))
   child?.write('')
   await settled()
   const answered = call()

@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest'
+import { HeldBytes } from '../../src/held-bytes.ts'
 import { LineSplitter, type LongLine } from '../../src/servers/lines.ts'
 
 const MAX = 8
+const MIB = 1_048_576
 
 function setUp() {
   const splitter = new LineSplitter(MAX)
@@ -53,4 +55,32 @@ test('[STDIO.4] does not count complete lines towards the length of the next', (
   for (let time = 0; time < 5; time++) {
     expect(push('1234\n5678')).toEqual([time === 0 ? '1234' : '56781234'])
   }
+})
+
+test('[BIG.6] takes memory for long lines from the common budget, and returns it', () => {
+  const held = new HeldBytes(3 * MIB)
+  const skipped: LongLine[] = []
+  const splitter = () => new LineSplitter(10 * MIB, (long) => skipped.push(long), held)
+  const [one, other] = [splitter(), splitter()]
+  const push = (to: LineSplitter, bytes: number) => to.push(Buffer.alloc(bytes, 'x'))
+  push(one, MIB)
+  expect(held.bytes).toBe(0)
+  push(one, 2 * MIB)
+  expect(held.bytes).toBe(2 * MIB)
+  push(other, 3 * MIB)
+  expect(held.bytes).toBe(2 * MIB)
+  expect(other.push(Buffer.from('\nnext\n')).map(String)).toEqual(['next'])
+  expect(skipped).toMatchObject([{ bytes: 3 * MIB, isTooLong: false }])
+  expect(one.push(Buffer.from('\n'))[0]?.length).toBe(3 * MIB)
+  expect(held.bytes).toBe(0)
+  push(one, 3 * MIB)
+  one.end()
+  expect(held.bytes).toBe(0)
+})
+
+test('[STDIO.2] joins a long line of many small chunks', () => {
+  const line = Buffer.from(Array.from({ length: 10_000 }, (_, at) => `${at},`).join(''))
+  const splitter = new LineSplitter(line.length)
+  for (let at = 0; at < line.length; at += 3) expect(splitter.push(line.subarray(at, at + 3))).toEqual([])
+  expect(splitter.push(Buffer.from('\n'))).toEqual([line])
 })

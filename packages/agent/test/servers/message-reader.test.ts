@@ -1,9 +1,15 @@
-import { expect, test } from 'vitest'
+import { afterEach, expect, test } from 'vitest'
+import { HeldBytes, MAX_HELD_BYTES } from '../../src/held-bytes.ts'
+import type { LongLine } from '../../src/servers/lines.ts'
 import { MessageReader } from '../../src/servers/message-reader.ts'
 
 const MAX_BYTES = 1_000
 const ONE = '{"jsonrpc":"2.0","id":1,"result":{"a":[1.0]}}'
 const TWO = '{"jsonrpc":"2.0","id":2,"result":{"a":"}{"}}'
+
+const held = new HeldBytes()
+
+afterEach(() => expect(held.bytes).toBe(0))
 
 /** Reads lines; a call waits for a broken text that contains "waits". */
 function read(...lines: readonly string[]) {
@@ -11,6 +17,7 @@ function read(...lines: readonly string[]) {
   const amongNoise: string[] = []
   const ignored: string[] = []
   const broken: string[] = []
+  const long: LongLine[] = []
   const reader = new MessageReader(
     {
       take: (message, members, noise) => {
@@ -24,12 +31,14 @@ function read(...lines: readonly string[]) {
         broken.push(String(text))
         return true
       },
+      takeLong: (line) => long.push(line),
       ignored: (text) => ignored.push(String(text)),
     },
     MAX_BYTES,
+    held,
   )
   for (const line of lines) reader.readLine(Buffer.from(line))
-  return { taken, ignored, broken, amongNoise }
+  return { reader, taken, ignored, broken, amongNoise, long }
 }
 
 test('[STDIO.10] skips a byte order mark and blank lines', () => {
@@ -95,7 +104,47 @@ test('[STDIO.11] gives up lines that form no message, and reads the message behi
   })
 })
 
-test('[STDIO.11] keeps a bounded number of bytes of lines that form no message', () => {
-  const { ignored } = read('[', ...Array(MAX_BYTES).fill('1,'))
-  expect(ignored.length).toBeGreaterThan(MAX_BYTES / 3)
+const pretty = (rows: number) =>
+  JSON.stringify({ jsonrpc: '2.0', id: 7, result: { rows: Array(rows).fill(ONE) } }, null, 1).split('\n')
+
+test('[STDIO.11] [BIG.6] skips a message over several lines that is too long, to its end, and takes nothing from inside', () => {
+  const inside = JSON.parse(ONE)
+  const text = JSON.stringify({ jsonrpc: '2.0', id: 7, result: { rows: Array(40).fill(inside) } }, null, 1)
+  const { taken, ignored, long } = read(...text.split('\n'), TWO)
+  expect([taken, ignored]).toEqual([[TWO], []])
+  expect(long).toMatchObject([{ bytes: text.length, isTooLong: true }])
+  expect(String(long[0]?.head)).toBe(`${text.slice(0, long[0]?.head.length)}`)
+  expect(text.endsWith(String(long[0]?.tail).trimEnd())).toBe(true)
+})
+
+test('[STDIO.11] [BIG.6] skips a message over several lines for which there is no memory', () => {
+  held.take(MAX_HELD_BYTES)
+  const { taken, long } = read(...pretty(3), TWO)
+  held.give(MAX_HELD_BYTES)
+  expect(taken).toEqual([TWO])
+  expect(long).toMatchObject([{ isTooLong: false }])
+})
+
+test('[STDIO.11] holds no bytes of a block whose output has ended', () => {
+  const { reader } = read(...pretty(3).slice(0, -1))
+  expect(held.bytes).toBeGreaterThan(0)
+  reader.end()
+})
+
+test.each([
+  [
+    'any other members',
+    `{"__proto__":1,"constructor":{},${Array.from({ length: 100 }, (_, at) => `"k${at}":0,`).join('')}"jsonrpc":"2.0","id":1,"result":{}}`,
+  ],
+  ['members in any spelling', '{"json\\u0072pc":"2.0","\\u0069d":1,"result":{}}'],
+  ['any nesting', `{"jsonrpc":"2.0","id":1,"result":${'['.repeat(5_000)}${']'.repeat(5_000)}}`],
+])('[STDIO.10] reads a message with %s', (_what, line) => {
+  expect(read(line).taken).toEqual([line])
+})
+
+test('[STDIO.10] reads no message that has a member twice', () => {
+  expect(read('{"jsonrpc":"2.0","id":1,"id":2,"result":{"waits":1}}')).toMatchObject({
+    taken: [],
+    broken: [expect.stringContaining('waits')],
+  })
 })

@@ -133,11 +133,7 @@ test.each([
   ['{"jsonrpc":"2.0","id":1,"result":{"a":"cut', 'result_invalid', 'it is not valid JSON'],
   ['{"result":{"a":01},"id":1,"jsonrpc":"2.0"}', 'result_invalid', 'it is not valid JSON'],
   ['{"result":{"a":01},"id":"1"} ', 'result_invalid', 'it is not valid JSON'],
-  [
-    '{"id":1,"result":{},"result":{}}',
-    'result_invalid',
-    'it has a duplicate member, too many members, or unusual names',
-  ],
+  ['{"id":1,"result":{},"result":{}}', 'result_invalid', 'it has a duplicate member'],
 ])('[RUN.14] fails the call of an unreadable answer with the reason: %s', async (line, code, detail) => {
   const { start, take } = setUp()
   const ended = start()
@@ -170,9 +166,17 @@ test.each([
   const { start, calls } = setUp()
   const ended = start()
   const line = { head: Buffer.from(head.padEnd(200, 'x')), tail: Buffer.from(tail), bytes: 1_000 }
-  expect(calls.takeLong(line, 500)).toBe(isOurs)
+  expect(calls.takeLong({ ...line, isTooLong: true }, 500)).toBe(isOurs)
   if (isOurs)
     expect(await ended).toMatchObject({ code: 'result_too_large', detail: 'it has more than 500 bytes' })
+})
+
+test('[BIG.6] fails the call of a line for which there is no memory, with the reason', async () => {
+  const { start, calls } = setUp()
+  const ended = start()
+  const head = Buffer.from('{"jsonrpc":"2.0","id":1,"result":{"x":"')
+  calls.takeLong({ head, tail: head, bytes: 1_000, isTooLong: false }, 500)
+  expect(await ended).toMatchObject({ code: 'result_too_large', detail: expect.stringContaining('memory') })
 })
 
 test('[RUN.7] ends a cancelled call at once, notifies the server by its id, and drops its late answer', async () => {
@@ -240,6 +244,5 @@ test('[STDIO.3] refuses an answer that is not UTF-8', async () => {
 
 test('[TOOLS.3] reads a result that is an object', () => {
   expect(parseResult(Buffer.from('{"a":1}'))).toEqual({ a: 1 })
-  for (const text of ['[1]', '1', '{'])
-    expect(parseResult(Buffer.from(text)), text).toBeUndefined()
+  for (const text of ['[1]', '1', '{']) expect(parseResult(Buffer.from(text)), text).toBeUndefined()
 })

@@ -4,6 +4,7 @@ import { PassThrough } from 'node:stream'
 import type { Era } from '@bridgekeeper/protocol'
 import type { ServerEntry } from '../../src/config/entry.ts'
 import type { ServerEvent } from '../../src/events.ts'
+import { HeldBytes } from '../../src/held-bytes.ts'
 import type { Reaper } from '../../src/servers/reaper.ts'
 import type { Processes } from '../../src/servers/server-process.ts'
 import { ServerSet } from '../../src/servers/server-set.ts'
@@ -150,6 +151,7 @@ export function runFakes(world: World, entries: readonly ServerEntry[] = [entry(
     agentEnv: {},
     startMs: START_MS,
     stopTimes: STOP_TIMES,
+    held: new HeldBytes(),
     onEvent: (event) => events.push(event),
     onChange: () => void changes++,
     onFirst: () => {},

@@ -3,6 +3,7 @@ import { onTestFinished } from 'vitest'
 import { showOnFailure } from '../../../../test/support/last-seen.ts'
 import type { ServerEntry, StdioEntry } from '../../src/config/entry.ts'
 import type { ServerEvent } from '../../src/events.ts'
+import { HeldBytes } from '../../src/held-bytes.ts'
 import type { LocalOutcome } from '../../src/local-tools.ts'
 import type { ServerDeps } from '../../src/servers/local-server.ts'
 import { Reaper } from '../../src/servers/reaper.ts'
@@ -70,6 +71,7 @@ export function runServers(
     agentEnv: options.env ?? process.env,
     startMs: options.startMs ?? 20_000,
     stopTimes: { stdinMs: 300, termMs: 300 },
+    held: new HeldBytes(),
     onEvent: (event) => events.push(event),
     onChange: () => {},
     onFirst: options.onFirst ?? (() => {}),
