@@ -14,7 +14,6 @@ const FOR_MODELS: ReadonlySet<ErrorCode> = new Set([
   'tool_failed',
   'arguments_too_large',
   'result_too_large',
-  'result_too_deep',
   'result_invalid',
 ])
 
