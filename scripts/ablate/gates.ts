@@ -3,6 +3,7 @@ import { ACCOUNT_ABLATIONS } from './accounts.ts'
 import { ADDRESS_ABLATIONS } from './addresses.ts'
 import { AGENT_ABLATIONS } from './agent.ts'
 import { DEVICE_ABLATIONS } from './devices.ts'
+import { EXCHANGE_ABLATIONS } from './exchanges.ts'
 import { LOAD_ABLATIONS } from './load.ts'
 import { OAUTH_ABLATIONS } from './oauth.ts'
 import { PROOF_ABLATIONS } from './proof.ts'
@@ -300,6 +301,7 @@ export const ABLATIONS: readonly Ablation[] = [
     edits: [text('bridge/connection/agent-calls.ts', 'this.#pending.size >= this.#maxPending', 'false')],
     tests: attack('w26-waiting-calls'),
   },
+  ...EXCHANGE_ABLATIONS,
   {
     gate: 'routing: the end of a connection takes out no other',
     edits: [

@@ -12,7 +12,7 @@ export interface ExchangeHome {
   left(exchange: CarriedExchange): void
 }
 
-/** An exchange that a connection carries. Keeps the order of its frames: `accepted`, messages, one end. */
+/** An exchange that a connection carries. [EXCH.3] Keeps the order of its frames: `accepted`, messages, one end. */
 export class CarriedExchange implements OpenExchange, Dated {
   dueAtMs = Number.POSITIVE_INFINITY
   queueIndex = -1
@@ -64,7 +64,7 @@ export class CarriedExchange implements OpenExchange, Dated {
     reader?.ended(end)
   }
 
-  /** The connection has ended. [EXCH.5] In an MCP session the exchange goes on at the agent. */
+  /** The connection has ended. [EXCH.6] In an MCP session the exchange goes on at the agent. */
   cut(): void {
     const error = new BridgeError('outcome_unknown', `Exchange ${this.id}.`)
     this.end(this.opening.session === undefined ? failedEnd(error) : { kind: 'cut', error })

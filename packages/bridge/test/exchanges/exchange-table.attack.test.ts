@@ -36,6 +36,7 @@ test('[LOAD.6] an agent gets two frames of each exchange free of charge, also wi
   const at = new ExchangeWorld()
   const { receive } = at.open()
   const frames = [{ type: 'accepted' }, { type: 'end', status: 200, message: ANSWER }] as const
-  expect([...frames, ...frames].map((frame) => receive(frame))).toEqual([true, true, false, false])
+  const twice = frames.flatMap((frame) => [frame, frame])
+  expect(twice.map((frame) => receive(frame))).toEqual([true, false, true, false])
   for (const frame of frames) expect(at.table.received(at.agent, { ...frame, id: 'invented' })).toBe(false)
 })

@@ -118,7 +118,7 @@ test('[EXCH.5] cancels a request without progress at its deadline', () => {
   at.system.advance(callTimeoutMs - 1)
   expect(seen).toEqual([])
   at.system.advance(1)
-  expect([seen, at.told, at.table.size, at.inFlight.count]).toEqual([
+  expect([seen, at.followUps, at.table.size, at.inFlight.count]).toEqual([
     ['failed call_timeout'],
     ['cancel'],
     0,
@@ -181,7 +181,7 @@ test('[EXCH.6] ends the exchanges of a connection that ends: those of a session 
   at.table.cut(at.agent)
   at.table.cut(at.agent)
   expect([withSession.seen, without.seen]).toEqual([['cut outcome_unknown'], ['failed outcome_unknown']])
-  expect([other.seen, at.table.size, at.inFlight.count, at.told]).toEqual([[], 1, 1, []])
+  expect([other.seen, at.table.size, at.inFlight.count, at.followUps]).toEqual([[], 1, 1, []])
 })
 
 test('[EXCH.7] refuses requests, and other exchanges, above their limits for one connection', () => {

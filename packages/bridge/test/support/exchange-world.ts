@@ -26,7 +26,7 @@ export const ASK = Buffer.from('{"jsonrpc":"2.0","id":1,"method":"elicitation/cr
 export const TOO_LARGE = Buffer.from(`{"x":"${'x'.repeat(limits.messageBytes)}"}`)
 
 /** Short form of an end. */
-export function endText(end: ExchangeEnd): string {
+function endText(end: ExchangeEnd): string {
   if (end.kind === 'answered')
     return `${end.status} ${end.message?.toString() ?? 'empty'} ${end.number ?? '-'}`
   return `${end.kind} ${end.error.code}`
@@ -71,7 +71,7 @@ export class ExchangeWorld {
   }
 
   /** Types of the frames that the agent got after the `open` frames. */
-  get told(): readonly string[] {
+  get followUps(): readonly string[] {
     return this.agent.sent.map(({ type }) => type).filter((type) => type !== 'open')
   }
 }

@@ -1,0 +1,65 @@
+import { type Ablation, ALLOW, gate, text } from './ablation.ts'
+
+const TABLE = ['packages/bridge/test/exchanges/exchange-table.test.ts']
+const ATTACKS = ['packages/bridge/test/exchanges/exchange-table.attack.test.ts']
+const DISPATCHER = ['packages/bridge/test/router/dispatcher-open.test.ts']
+
+/** Protections of exchanges: who answers, in which order, how long and how many. */
+export const EXCHANGE_ABLATIONS: readonly Ablation[] = [
+  {
+    gate: 'exchanges: only the connection of an exchange answers it',
+    edits: [text('bridge/exchanges/exchange-table.ts', 'exchange?.carrier === carrier', 'true')],
+    tests: ATTACKS,
+  },
+  {
+    gate: 'exchanges: so many requests wait for one agent',
+    edits: [text('bridge/exchanges/exchange-table.ts', 'waiting >= this.#limits.maxPendingCalls', 'false')],
+    tests: TABLE,
+  },
+  {
+    gate: 'exchanges: so many others are open with one agent',
+    edits: [text('bridge/exchanges/exchange-table.ts', 'open.size - waiting >= MAX_OPEN_STREAMS', 'false')],
+    tests: TABLE,
+  },
+  {
+    gate: 'exchanges: progress extends a deadline only so far',
+    edits: [text('bridge/exchanges/exchange-table.ts', 'Math.min(dueAtMs, latestMs)', 'dueAtMs')],
+    tests: TABLE,
+  },
+  {
+    gate: 'exchanges: messages are charged',
+    edits: [text('bridge/exchanges/exchange-table.ts', "isInOrder && frame.type !== 'message'", 'isInOrder')],
+    tests: ATTACKS,
+  },
+  {
+    gate: 'exchanges: numbers rise',
+    edits: [gate('bridge/exchanges/carried-exchange.ts', '#rises', 'return true')],
+    tests: TABLE,
+  },
+  {
+    gate: 'exchanges: accepted counts once',
+    edits: [text('bridge/exchanges/carried-exchange.ts', 'if (this.#isAccepted) return false', '')],
+    tests: ATTACKS,
+  },
+  {
+    gate: 'exchanges: no agent gets a frame that is too large',
+    edits: [text('bridge/exchanges/open-frame.ts', '!validateMessageSize(frame.length).allowed', 'false')],
+    tests: TABLE,
+  },
+  {
+    gate: 'exchanges: authority by method',
+    edits: [gate('bridge/gates/call-authority.ts', 'exchangeAuthorityGate', ALLOW)],
+    tests: DISPATCHER,
+  },
+  {
+    gate: 'exchanges: costly requests are counted',
+    edits: [
+      text(
+        'bridge/router/call-gates.ts',
+        'if (!ruleOf(asked.method).isCounted) return undefined\n    const nowMs',
+        'return undefined\n    const nowMs',
+      ),
+    ],
+    tests: DISPATCHER,
+  },
+]
