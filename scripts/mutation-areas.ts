@@ -34,6 +34,11 @@ export const MUTATION_AREAS: Readonly<Record<string, MutationArea>> = {
     tests: [`${BRIDGE}/test/router/**/*.test.ts`],
     atLeast: 85,
   },
+  exchanges: {
+    mutate: [`${BRIDGE}/src/exchanges/**/*.ts`],
+    tests: [`${BRIDGE}/test/exchanges/**/*.test.ts`],
+    atLeast: 85,
+  },
   connection: {
     mutate: [`${BRIDGE}/src/connection/**/*.ts`],
     tests: [`${BRIDGE}/test/connection/**/*.test.ts`, `${BRIDGE}/test/{state,deadline-queue}.test.ts`],
