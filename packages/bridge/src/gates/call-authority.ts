@@ -45,28 +45,14 @@ export interface Asked {
   readonly name: string | undefined
 }
 
-/** Scopes that allow the exchange, separated by spaces; empty if every token may open it. */
-export function neededScope({ serverName, method, name }: Asked): string {
+/** [SCOPE.4] The authority that a request needs by its method. Messages without a method need none beyond their session. */
+export function exchangeAuthorityGate(scopes: Scopes, { serverName, method, name }: Asked): Verdict<void> {
   const { needs } = ruleOf(method)
-  switch (needs) {
-    case 'any':
-      return ''
-    case 'tool':
-      return callScope(serverName, name ?? '')
-    case 'all':
-      return CALLER_SCOPES.join(' ')
-    default:
-      return needs
-  }
-}
-
-/** [SCOPE.4] Authority by method. Messages without a method need none beyond that of their MCP session. */
-export function exchangeAuthorityGate(scopes: Scopes, asked: Asked): Verdict<void> {
-  if (ruleOf(asked.method).needs === 'tool')
-    return callAuthorityGate(scopes, asked.serverName, asked.name ?? '')
-  const needed = neededScope(asked)
-  const isAllowed = needed === '' || needed.split(' ').every((scope) => scopes?.includes(scope) ?? true)
-  return isAllowed ? allow(undefined) : deny('scope_insufficient', `Needed: ${needed}`)
+  if (needs === 'tool') return callAuthorityGate(scopes, serverName, name ?? '')
+  if (scopes === undefined || needs === 'any') return allow(undefined)
+  const needed = needs === 'all' ? CALLER_SCOPES : [needs]
+  if (needed.every((scope) => scopes.includes(scope))) return allow(undefined)
+  return deny('scope_insufficient', `Needed: ${needed.join(' ')}`)
 }
 
 export function mayCall(scopes: Scopes, serverName: string, toolName: string): boolean {

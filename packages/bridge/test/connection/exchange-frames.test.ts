@@ -52,11 +52,6 @@ test.each([
     `{"type":"end","id":"x","status":200,"message":"${'x'.repeat(limits.messageBytes)}"}`,
     'result_too_large',
   ],
-  [
-    'nests too deep',
-    `{"type":"end","id":"x","status":200,"message":${'['.repeat(1_001)}${']'.repeat(1_001)}}`,
-    'result_too_deep',
-  ],
   ['has no status', '{"type":"end","id":"x","message":{}}', 'result_invalid'],
 ])('[EXCH.4] reports the exchange of an end that %s', async (_title, frame, code) => {
   const one = await new OneConnection().ready()

@@ -1,6 +1,6 @@
 import { CALLER_SCOPES, SCOPE_FORMS } from '@bridgekeeper/protocol'
 import { expect, test } from 'vitest'
-import { exchangeAuthorityGate, neededScope } from '../../src/gates/call-authority.ts'
+import { exchangeAuthorityGate } from '../../src/gates/call-authority.ts'
 import { ruleOf } from '../../src/gates/methods.ts'
 
 const FREE = [
@@ -88,14 +88,4 @@ test('[RATE.10] counts what reads or runs something, and every unknown method', 
 test('[SCOPE.4] the new scopes are among those that a token can have', () => {
   for (const scope of ['prompts:read', 'resources:read', 'completion:use'])
     expect(SCOPE_FORMS).toContain(scope)
-})
-
-test('[SCOPE.4] names the scopes that a client must request', () => {
-  const needed = (method: string) => neededScope({ serverName: 's', method, name: 't' })
-  expect(['ping', 'tools/call', 'prompts/get', 'vendor/anything'].map(needed)).toEqual([
-    '',
-    'tools:call:s/t',
-    'prompts:read',
-    CALLER_SCOPES.join(' '),
-  ])
 })
