@@ -2,6 +2,7 @@ import type { ServerEntry } from './config/entry.ts'
 import { EventSampler } from './event-sampler.ts'
 import type { AgentEvent } from './events.ts'
 import { OpenExchanges } from './exchanges/open-exchanges.ts'
+import { SessionFile } from './exchanges/session-file.ts'
 import { HeldBytes } from './held-bytes.ts'
 import { bridgeUrl } from './link/bridge-url.ts'
 import type { DeviceIdentity } from './link/device-identity.ts'
@@ -41,6 +42,11 @@ export interface AgentOptions {
   readonly startMs?: number
   /** Environment from which servers inherit a few allowlisted variables; defaults to `process.env`. */
   readonly env?: Readonly<Record<string, string | undefined>>
+  /**
+   * File for what outlives the agent of MCP sessions, from `Keychain.sessionFile`. Without it, they are forgotten
+   * when it ends. No other agent may use the same file.
+   */
+  readonly sessionFile?: string
   readonly system?: System
 }
 
@@ -79,7 +85,8 @@ async function run(url: string, options: AgentOptions, signal: AbortSignal): Pro
     onChange: () => link.catalogChanged(),
     onFirst: (server, instance) => exchanges.adopt(server, instance),
   })
-  const exchanges = new OpenExchanges({ system, servers, onEvent })
+  const sessionFile = new SessionFile({ system, path: options.sessionFile, onEvent })
+  const exchanges = new OpenExchanges({ system, servers, sessionFile, onEvent })
   const link = new Link({
     ...{ url, token, device, system, onEvent },
     claims: { ...(userId !== undefined && { userId }), ...(sessionId !== undefined && { sessionId }) },
@@ -89,9 +96,11 @@ async function run(url: string, options: AgentOptions, signal: AbortSignal): Pro
 
   servers.start()
   try {
+    await sessionFile.load()
     await link.run(signal)
   } finally {
     await servers.stop()
+    await sessionFile.flush()
     reaper.close()
     events.close()
   }

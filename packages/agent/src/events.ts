@@ -47,6 +47,8 @@ export type ExchangeEvent =
       readonly outcome: 'ok' | ErrorCode
       readonly durationMs: number
     }
+  /** The file of MCP sessions could not be read or written; they are forgotten when the agent ends. */
+  | { readonly type: 'session-file-unusable'; readonly reason: string }
   /** A log message of a server that belongs to no client, or to one of several. */
   | { readonly type: 'server-log'; readonly name: string; readonly level: string; readonly text: string }
 

@@ -24,6 +24,8 @@ export function describeEvent(event: AgentEvent, verbose: boolean): string | und
       return verbose
         ? `${event.server}: ${event.method}: ${event.outcome} in ${Math.round(event.durationMs)} ms`
         : undefined
+    case 'session-file-unusable':
+      return `MCP sessions are forgotten when the agent ends: ${event.reason}`
     case 'server-starting':
       return startText(event, verbose)
     case 'server-ready':

@@ -16,12 +16,14 @@ import { answer } from './requests.ts'
 import { RunningExchanges } from './running-exchanges.ts'
 import type { ExchangeServer, ExchangeServers } from './server-port.ts'
 import type { Session } from './session.ts'
+import type { SessionFile } from './session-file.ts'
 import { type SessionError, Sessions } from './sessions.ts'
 import { Tasks } from './tasks.ts'
 
 export interface OpenExchangesDeps {
   readonly system: System
   readonly servers: ExchangeServers
+  readonly sessionFile: SessionFile
   readonly onEvent: (event: ExchangeEvent) => void
 }
 
@@ -38,7 +40,9 @@ export class OpenExchanges implements Exchanges {
     const { system, onEvent } = deps
     this.#deps = deps
     this.#groups = new InstanceGroups({ system, asks: this.#asks, tasks: new Tasks(system), onEvent })
-    this.#sessions = new Sessions(system, this.#outlet, (session) => this.#sessionGone(session))
+    this.#sessions = new Sessions(system, this.#outlet, deps.sessionFile, (session) =>
+      this.#sessionGone(session),
+    )
     this.#running = new RunningExchanges({
       ...{ system, outlet: this.#outlet, onEvent },
       onEnd: (exchange) => this.#asks.endExchange(exchange),
@@ -127,6 +131,7 @@ export class OpenExchanges implements Exchanges {
     const group = this.#group(server, era, session)
     const outcome = await answer(exchange, { server, group, era, paramHeaders })
     exchange.end(outcomeEnd(callerId, era, outcome))
+    if (session !== undefined && CHOICES.has(method)) this.#deps.sessionFile.store(session)
     const hasBegun = 'kind' in outcome && outcome.kind === 'result'
     if (method === 'initialize' && session !== undefined && !hasBegun) this.#sessions.discard(session)
   }
@@ -166,6 +171,13 @@ export class OpenExchanges implements Exchanges {
     this.#outlet.end(id, failedEnd(code, detail))
   }
 }
+
+/** Requests that change what a client chose for its session. */
+const CHOICES: ReadonlySet<string> = new Set([
+  'logging/setLevel',
+  'resources/subscribe',
+  'resources/unsubscribe',
+])
 
 type Request = Pick<ExchangeFacts, 'callerId' | 'method' | 'params'>
 

@@ -2,11 +2,10 @@ import type { ErrorCode } from '@bridgekeeper/protocol'
 import type { System } from '../system.ts'
 import { failedEnd, type Outlet } from './outlet.ts'
 import { Session, type SessionFacts } from './session.ts'
+import type { SessionFile } from './session-file.ts'
 import { StreamBudget } from './stream-budget.ts'
 
 export const MAX_SESSIONS = 4_096
-/** Ended sessions that are remembered, so that their ids stay invalid. */
-export const MAX_ENDED = 4_096
 /** Bytes that the streams of all sessions keep together. */
 export const KEPT_BYTES = 64 * 1_048_576
 
@@ -21,15 +20,15 @@ export class Sessions {
   readonly #budget = new StreamBudget(KEPT_BYTES)
   /** By id and server; the least recently used first. */
   readonly #sessions = new Map<string, Session>()
-  /** Ids of ended sessions with the time, the oldest first. */
-  readonly #ended = new Map<string, number>()
+  readonly #file: SessionFile
 
   /** The session of each exchange that read a stream. */
   readonly #index = new Map<string, Session>()
 
   /** @param onGone called for each session that is over or forgotten */
-  constructor(system: System, outlet: Outlet, onGone: (session: Session) => void) {
+  constructor(system: System, outlet: Outlet, file: SessionFile, onGone: (session: Session) => void) {
     this.#system = system
+    this.#file = file
     this.#outlet = outlet
     this.#onGone = onGone
   }
@@ -41,13 +40,14 @@ export class Sessions {
 
   /** Finds the session, or creates it from what the bridge knows. @returns the error if it is not the client's */
   open(facts: SessionFacts): Session | SessionError {
-    if (this.#ended.has(facts.id)) return 'session_unknown'
+    if (this.#file.hasEnded(facts.id)) return 'session_unknown'
     const key = keyOf(facts)
     const found = this.#sessions.get(key)
     if (found !== undefined && found.facts.client !== facts.client) return 'session_unknown'
     if (found === undefined && !this.#makeRoom()) return 'too_many_calls'
     const deps = { outlet: this.#outlet, budget: this.#budget, index: this.#index }
     const session = found ?? new Session(facts, deps, this.#system.nowMs())
+    if (found === undefined) this.#file.restore(session)
     session.lastUsedMs = this.#system.nowMs()
     this.#sessions.delete(key)
     this.#sessions.set(key, session)
@@ -62,10 +62,8 @@ export class Sessions {
   /** Ends a session at every server. @returns whether it was the client's */
   end(id: string, client: string): boolean {
     const parts = [...this.#sessions.values()].filter(({ facts }) => facts.id === id)
-    if (this.#ended.has(id) || parts.some(({ facts }) => facts.client !== client)) return false
-    this.#ended.set(id, this.#system.nowMs())
-    const [oldest] = this.#ended.keys()
-    if (this.#ended.size > MAX_ENDED && oldest !== undefined) this.#ended.delete(oldest)
+    if (this.#file.hasEnded(id) || parts.some(({ facts }) => facts.client !== client)) return false
+    this.#file.end(id)
     for (const session of parts) this.#remove(session)
     return true
   }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { readdir } from 'node:fs/promises'
+import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isObject, parseJson } from '@bridgekeeper/protocol'
 import { AgentError } from '../errors.ts'
@@ -38,6 +38,7 @@ export interface UnusableRecord {
 
 const FOLDER = 'bridges'
 const RUNNING_FOLDER = 'running'
+const SESSIONS_FOLDER = 'sessions'
 const SUFFIX = '.json'
 const LOCK_FILE = 'keychain.lock'
 const HOST_CHARS = 60
@@ -105,6 +106,7 @@ export class Keychain {
       if (current === undefined) return false
       await this.#destroy(keysOf(current))
       await removePrivate(path)
+      await rm(this.sessionFile(bridge), { force: true })
       return true
     })
   }
@@ -217,6 +219,11 @@ export class Keychain {
     } catch (error) {
       throw unusable(this.#folder, error instanceof Error ? error.message : String(error), error)
     }
+  }
+
+  /** File of the MCP sessions of an agent that has the lock of this bridge. */
+  sessionFile(bridge: string): string {
+    return join(this.#home, SESSIONS_FOLDER, nameOf(bridge) + SUFFIX)
   }
 
   #recordPath(bridge: string): string {

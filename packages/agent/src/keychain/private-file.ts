@@ -30,14 +30,14 @@ export async function privateFolder(path: string): Promise<void> {
  * @throws AgentError `keychain_exposed` if others may read it, or it is a link or not ours;
  * `keychain_unusable` if it is unreadable or too large. Changes nothing.
  */
-export async function readPrivate(path: string): Promise<string | undefined> {
+export async function readPrivate(path: string, maxBytes = MAX_BYTES): Promise<string | undefined> {
   const file = await orUnusable(path, () => openToRead(path))
   if (file === undefined) return undefined
   try {
     const { mode, uid, size } = await file.stat()
     if (HAS_MODES && !isOurs(uid)) throw exposed(path, 'belongs to another user')
     if (HAS_MODES && (mode & OTHERS) !== 0) throw exposed(path, 'may be read by others', 'go=')
-    if (size > MAX_BYTES) throw unusable(path, `It has ${size} bytes.`)
+    if (size > maxBytes) throw unusable(path, `It has ${size} bytes.`)
     return await orUnusable(path, () => file.readFile('utf8'))
   } finally {
     await file.close()

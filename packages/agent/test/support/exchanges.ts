@@ -4,6 +4,7 @@ import type { StdioEntry } from '../../src/config/entry.ts'
 import type { AgentEvent } from '../../src/events.ts'
 import { OpenExchanges } from '../../src/exchanges/open-exchanges.ts'
 import type { ExchangeServers } from '../../src/exchanges/server-port.ts'
+import { SessionFile } from '../../src/exchanges/session-file.ts'
 import { realSystem, type System } from '../../src/system.ts'
 import { runReady } from './local.ts'
 import { until } from './until.ts'
@@ -24,7 +25,9 @@ export class Bridge {
 
   constructor(servers: ExchangeServers, server: string, system: System = realSystem) {
     this.#server = server
-    this.exchanges = new OpenExchanges({ system, servers, onEvent: (event) => this.events.push(event) })
+    const onEvent = (event: AgentEvent) => this.events.push(event)
+    const sessionFile = new SessionFile({ system, path: undefined, onEvent })
+    this.exchanges = new OpenExchanges({ system, servers, sessionFile, onEvent })
     this.connect()
   }
 

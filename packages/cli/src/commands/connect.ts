@@ -76,7 +76,12 @@ async function run(source: SettingSource, output: Output): Promise<void> {
     })
     if (login === undefined) return
     const device = () => login.identity()
-    await createAgent({ ...common, device, token: (spent) => login.token(spent) }).run(end)
+    await createAgent({
+      ...common,
+      device,
+      sessionFile: keys.sessionFile(bridge),
+      token: (spent) => login.token(spent),
+    }).run(end)
   } finally {
     release()
   }

@@ -71,6 +71,7 @@ const sampled = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('server-failed'), retryInMs: milliseconds.optional(), ...ended }),
   z.strictObject({ type: z.literal('server-exited'), retryInMs: milliseconds, ...ended }),
   z.strictObject({ type: z.literal('server-instance-failed'), ...ended }),
+  z.strictObject({ type: z.literal('session-file-unusable'), reason }),
   z.strictObject({ type: z.literal('server-log'), name, level: z.string(), text: z.string() }),
   z.strictObject({ type: z.literal('server-stderr'), name, text: z.string() }),
 ])
