@@ -1,35 +1,29 @@
 import { isUtf8 } from 'node:buffer'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { BridgeError, limits, type Span, withoutByteOrderMark } from '@bridgekeeper/protocol'
+import { limits, withoutByteOrderMark } from '@bridgekeeper/protocol'
 import type { Admission, AdmittedCaller } from '../admission/admission.ts'
 import type { KnownServers } from '../directory/known-servers.ts'
 import { pathOf } from '../gates/canonical-path.ts'
-import { denialError, deny, type Verdict } from '../gates/verdict.ts'
+import { deny, type Verdict } from '../gates/verdict.ts'
 import { MESSAGE_ALLOWANCE, unitsOf } from '../limiters/allowance.ts'
 import type { SecurityLog, System } from '../ports.ts'
 import type { Dispatcher } from '../router/dispatcher.ts'
 import type { Router } from '../router/router.ts'
-import { isBatch, readBatch } from './batch.ts'
+import { isBatch } from './batch.ts'
+import { Batches } from './batches.ts'
 import { bodyBoundBytes, readBody } from './body.ts'
 import { CallerLoads } from './caller-loads.ts'
 import { ExchangeRequests, versionOf } from './exchange-requests.ts'
 import { FirstStart } from './first-start.ts'
 import { guarded } from './guarded.ts'
-import type { McpSessions } from './mcp-session.ts'
-import { type AnswerFormat, answerFormat, bodyRefusal } from './media.ts'
+import { hasSession, type McpSessions } from './mcp-session.ts'
+import { answerFormat, bodyRefusal } from './media.ts'
 import { NULL_ID, readMessage } from './message.ts'
 import { Messages } from './messages.ts'
 import { OpenRequest } from './open-request.ts'
-import { BatchReply, replyTo } from './reply.ts'
+import { replyTo } from './reply.ts'
 import type { ResourceMetadata } from './resource-metadata.ts'
-import {
-  answerHeaders,
-  sendAccepted,
-  sendBatch,
-  sendCallRefusal,
-  sendEvents,
-  sendRefusal,
-} from './respond.ts'
+import { sendCallRefusal, sendParseError, sendRefusal } from './respond.ts'
 import { MODERN_VERSION } from './revision.ts'
 import { SessionRequests } from './session-requests.ts'
 import { ShortCalls } from './short-calls.ts'
@@ -77,6 +71,7 @@ export class McpEndpoint {
   readonly #known: KnownServers
   readonly #names: ExposedNames
   readonly #messages: Messages
+  readonly #batches: Batches
   readonly #sessions: SessionRequests
   readonly #log: SecurityLog
   readonly #metadata: ResourceMetadata | undefined
@@ -96,6 +91,7 @@ export class McpEndpoint {
       sessions: this.#sessions,
     }
     this.#messages = new Messages(ways, new FirstStart(router, system), log)
+    this.#batches = new Batches(this.#messages, this.#sessions, log)
     this.#log = log
     this.#metadata = metadata
     this.#loads = new CallerLoads(log, system)
@@ -137,8 +133,11 @@ export class McpEndpoint {
     const { method, headers } = request
     const server = view.exchangeServer
     const isHere = method === 'GET' || method === 'DELETE'
-    if (!isHere || server === undefined || versionOf(headers) === MODERN_VERSION)
-      return sendMethodRefusal(response)
+    if (!isHere || versionOf(headers) === MODERN_VERSION) return sendMethodRefusal(response)
+    if (server === undefined) {
+      const absence = hasSession(headers) ? view.absence() : undefined
+      return absence === undefined ? sendMethodRefusal(response) : sendCallRefusal(response, NULL_ID, absence)
+    }
     guarded(response, () => {
       if (method === 'GET') this.#sessions.read(request, open, server)
       else this.#sessions.remove(request, open, server)
@@ -166,62 +165,13 @@ export class McpEndpoint {
     // Bytes that are forwarded in a text frame must be valid UTF-8.
     if (!isUtf8(received)) return refuseUnreadable(open, received)
     const body = withoutByteOrderMark(received)
-    if (isBatch(body)) return this.#readBatch(request, open, view, body, format)
+    if (isBatch(body)) return this.#batches.answer({ request, open, view, body }, format)
     const message = readMessage(body)
     if (message !== undefined)
       return this.#messages.answer({ request, open, view, body, reply: replyTo(response, format) }, message)
     const spent = open.spend(unitsOf(body.length, MESSAGE_ALLOWANCE))
     if (spent !== undefined) return this.#log.afterWritten(() => sendRefusal(response, spent))
     return sendParseError(response)
-  }
-
-  /** [LOAD.5] Counts the messages of a batch one by one, and answers each as if it came alone. */
-  #readBatch(
-    request: IncomingMessage,
-    open: OpenRequest,
-    view: ToolView,
-    body: Buffer,
-    format: AnswerFormat,
-  ): void {
-    const { response } = open
-    const items = readBatch(request.headers, body)
-    const messages = Array.isArray(items) ? items.length : 1
-    const spent = open.spend(unitsOf(body.length, MESSAGE_ALLOWANCE) + messages - 1)
-    if (spent !== undefined) return this.#log.afterWritten(() => sendRefusal(response, spent))
-    if (items === undefined) return sendParseError(response)
-    if (items instanceof BridgeError) return sendCallRefusal(response, NULL_ID, items)
-    const unknown = view.exchangeServer && this.#sessions.refusal(request, open)
-    if (unknown instanceof BridgeError) return sendCallRefusal(response, NULL_ID, unknown)
-    const hold = (sizeBytes: number): BridgeError | undefined => {
-      const refused = open.hold(sizeBytes)
-      return refused && denialError(refused)
-    }
-    const replies = new BatchReply(hold, (answers, refused) => {
-      if (answers.length === 0 && refused !== undefined) sendCallRefusal(response, NULL_ID, refused)
-      else if (answers.length === 0) sendAccepted(response)
-      else if (format === 'json') sendBatch(response, answers)
-      else sendEvents(response, answers)
-    })
-    const around = { request, open, view, body }
-    let notes: Span[] = []
-    const forward = (): void => {
-      if (notes.length > 0) this.#messages.forward(around, notes, replies.nextNotes())
-      notes = []
-    }
-    for (const at of items) {
-      const message = readMessage(body, at)
-      if (message === undefined) continue
-      if (message.kind === 'notification' || message.kind === 'response') {
-        if (this.#messages.take({ ...around, at }, message) === 'for-session') notes.push(at)
-        continue
-      }
-      forward()
-      const reply = replies.next()
-      guarded(response, () => this.#messages.answerRequest({ ...around, at, reply }, message))
-    }
-    forward()
-    replies.end()
-    open.sent()
   }
 
   #metadataUrl({ headers }: IncomingMessage, { serverName }: McpPath): string | undefined {
@@ -239,12 +189,4 @@ function refuseUnreadable(open: OpenRequest, body: Buffer): void {
 function sendMethodRefusal(response: ServerResponse): void {
   response.setHeader('allow', 'POST')
   sendRefusal(response, deny('method_not_allowed'))
-}
-
-/** JSON-RPC 2.0 section 5.1, with the status that the Streamable HTTP transport gives it. */
-function sendParseError(response: ServerResponse): void {
-  const body = '{"jsonrpc":"2.0","error":{"code":-32700,"message":"Parse error: Invalid JSON"},"id":null}'
-  response
-    .writeHead(400, { 'content-type': 'application/json', 'content-length': body.length, ...answerHeaders })
-    .end(body)
 }

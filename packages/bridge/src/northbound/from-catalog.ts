@@ -67,8 +67,11 @@ function list({ body, view, reply, open }: MessageContext, { id, params }: RpcRe
   }
 }
 
-function refuseMethod({ reply }: MessageContext, id: RawJson, httpStatus?: number): void {
-  reply.error(id, NO_METHOD, httpStatus)
+/** The local server may have the method, if only it were ready. */
+function refuseMethod({ view, reply }: MessageContext, id: RawJson, httpStatus?: number): void {
+  const absence = view.absence()
+  if (absence === undefined) reply.error(id, NO_METHOD, httpStatus)
+  else sendError(reply, id, absence)
 }
 
 /** Whether the SDK keeps the id unchanged. */

@@ -76,6 +76,11 @@ export class McpSessions {
   }
 }
 
+/** Whether a request names an MCP session. Some clients send the header without a value. */
+export function hasSession({ 'mcp-session-id': header }: IncomingHttpHeaders): boolean {
+  return header !== undefined && header !== ''
+}
+
 function nameOf({ userId, sessionId }: Owner): string {
   return `mcp-session ${JSON.stringify([userId, sessionId])}`
 }

@@ -7,6 +7,7 @@ import type { ExchangeRequests } from './exchange-requests.ts'
 import type { FirstStart } from './first-start.ts'
 import { FromCatalog } from './from-catalog.ts'
 import { guarded } from './guarded.ts'
+import { hasSession } from './mcp-session.ts'
 import { NULL_ID, type RpcMessage, type RpcRequest, readParams } from './message.ts'
 import { factsOf, type MessageContext, type MessageFacts, type NoteContext } from './message-context.ts'
 import type { OpenRequest } from './open-request.ts'
@@ -105,7 +106,7 @@ export class Messages {
     const facts = message.kind === 'response' ? RESPONSE : factsOf(context, message)
     if (facts instanceof BridgeError) return 'accepted'
     if (!('era' in facts)) return facts
-    if (facts.era === '2025' && hasSession(context)) return 'for-session'
+    if (facts.era === '2025' && isForSession(context)) return 'for-session'
     if (message.kind === 'response' || message.method !== 'notifications/cancelled') return 'accepted'
     const members = readParams(body, message.params, ['requestId'])
     const requestId = members instanceof BridgeError ? undefined : bytesAt(body, members[0])
@@ -147,8 +148,8 @@ export class Messages {
 }
 
 /** Whether the MCP session of the request gets its notes. */
-function hasSession({ view, request: { headers } }: NoteContext): boolean {
-  return view.exchangeServer !== undefined && Boolean(headers['mcp-session-id'])
+function isForSession({ view, request }: NoteContext): boolean {
+  return view.exchangeServer !== undefined && hasSession(request.headers)
 }
 
 /** Whether a call needs only its arguments and its result: most calls. */
@@ -157,6 +158,6 @@ function isShort(
   { rawMeta }: CallParams,
   { era }: MessageFacts,
 ): boolean {
-  if (era === '2026' || headers['mcp-session-id']) return false
+  if (era === '2026' || hasSession(headers)) return false
   return rawMeta === undefined || pickMembers(rawMeta, ['progressToken'])?.[0] === undefined
 }

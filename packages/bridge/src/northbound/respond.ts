@@ -147,3 +147,11 @@ function refusalHeaders(
     ...(retryAfterSeconds !== undefined && { 'retry-after': String(retryAfterSeconds) }),
   }
 }
+
+/** JSON-RPC 2.0 section 5.1, with the status that the Streamable HTTP transport gives it. */
+export function sendParseError(response: ServerResponse): void {
+  const body = '{"jsonrpc":"2.0","error":{"code":-32700,"message":"Parse error: Invalid JSON"},"id":null}'
+  response
+    .writeHead(400, { 'content-type': 'application/json', 'content-length': body.length, ...answerHeaders })
+    .end(body)
+}

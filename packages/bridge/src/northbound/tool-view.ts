@@ -1,5 +1,5 @@
 import {
-  type BridgeError,
+  BridgeError,
   type CatalogServer,
   isObject,
   type RawJson,
@@ -36,6 +36,8 @@ export interface ToolView {
   address(toolName: string): ToolAddress | BridgeError
   /** Answers a call of a tool of the bridge itself. @returns `undefined` for any other tool */
   ownResult(toolName: string): RawJson | undefined
+  /** Why the local server of this path cannot be reached now; `undefined` if it can. */
+  absence(): BridgeError | undefined
   /** Adds what is known of a local server that cannot be reached. */
   explain(error: BridgeError, serverName: string): BridgeError
 }
@@ -95,6 +97,10 @@ export class AllServersView implements ToolView {
     return toolName === STATUS_TOOL ? statusResult(this.#known, this.#caller) : undefined
   }
 
+  absence(): undefined {
+    return undefined
+  }
+
   explain(error: BridgeError, serverName: string): BridgeError {
     return explained(this.#known, this.#caller.userId, error, serverName)
   }
@@ -145,6 +151,12 @@ export class OneServerView implements ToolView {
 
   ownResult(): undefined {
     return undefined
+  }
+
+  absence(): BridgeError | undefined {
+    const { userId } = this.#caller
+    if (this.#known.connected(userId).length === 0) return this.explain(new BridgeError('agent_offline'))
+    return this.#known.obstacle(userId, this.#serverName)
   }
 
   explain(error: BridgeError): BridgeError {

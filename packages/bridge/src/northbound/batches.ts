@@ -1,0 +1,89 @@
+import { BridgeError, type Span } from '@bridgekeeper/protocol'
+import { denialError } from '../gates/verdict.ts'
+import { MESSAGE_ALLOWANCE, unitsOf } from '../limiters/allowance.ts'
+import type { SecurityLog } from '../ports.ts'
+import { readBatch } from './batch.ts'
+import { guarded } from './guarded.ts'
+import type { AnswerFormat } from './media.ts'
+import { NULL_ID, readMessage } from './message.ts'
+import type { NoteContext } from './message-context.ts'
+import type { Messages } from './messages.ts'
+import type { OpenRequest } from './open-request.ts'
+import { BatchReply } from './reply.ts'
+import {
+  sendAccepted,
+  sendBatch,
+  sendCallRefusal,
+  sendEvents,
+  sendParseError,
+  sendRefusal,
+} from './respond.ts'
+import type { SessionRequests } from './session-requests.ts'
+
+type BatchContext = Omit<NoteContext, 'at'>
+
+/** Answers batches, for the revisions that have them. */
+export class Batches {
+  readonly #messages: Messages
+  readonly #sessions: SessionRequests
+  readonly #log: SecurityLog
+
+  constructor(messages: Messages, sessions: SessionRequests, log: SecurityLog) {
+    this.#messages = messages
+    this.#sessions = sessions
+    this.#log = log
+  }
+
+  /** [LOAD.5] Counts the messages of a batch one by one, and answers each as if it came alone. */
+  answer(around: BatchContext, format: AnswerFormat): void {
+    const { request, open, view, body } = around
+    const { response } = open
+    const items = readBatch(request.headers, body)
+    const messages = Array.isArray(items) ? items.length : 1
+    const spent = open.spend(unitsOf(body.length, MESSAGE_ALLOWANCE) + messages - 1)
+    if (spent !== undefined) return this.#log.afterWritten(() => sendRefusal(response, spent))
+    if (items === undefined) return sendParseError(response)
+    if (items instanceof BridgeError) return sendCallRefusal(response, NULL_ID, items)
+    const unknown = view.exchangeServer && this.#sessions.refusal(request, open)
+    if (unknown instanceof BridgeError) return sendCallRefusal(response, NULL_ID, unknown)
+    const replies = repliesOf(open, format)
+    this.#answerEach(around, items, replies)
+    replies.end()
+    open.sent()
+  }
+
+  /** Notes between two requests go to the session together. */
+  #answerEach(around: BatchContext, items: readonly Span[], replies: BatchReply): void {
+    let notes: Span[] = []
+    const forward = (): void => {
+      if (notes.length > 0) this.#messages.forward(around, notes, replies.nextNotes())
+      notes = []
+    }
+    for (const at of items) {
+      const message = readMessage(around.body, at)
+      if (message === undefined) continue
+      if (message.kind === 'notification' || message.kind === 'response') {
+        if (this.#messages.take({ ...around, at }, message) === 'for-session') notes.push(at)
+        continue
+      }
+      forward()
+      const reply = replies.next()
+      guarded(around.open.response, () => this.#messages.answerRequest({ ...around, at, reply }, message))
+    }
+    forward()
+  }
+}
+
+function repliesOf(open: OpenRequest, format: AnswerFormat): BatchReply {
+  const { response } = open
+  const hold = (sizeBytes: number): BridgeError | undefined => {
+    const refused = open.hold(sizeBytes)
+    return refused && denialError(refused)
+  }
+  return new BatchReply(hold, (answers, refused) => {
+    if (answers.length === 0 && refused !== undefined) sendCallRefusal(response, NULL_ID, refused)
+    else if (answers.length === 0) sendAccepted(response)
+    else if (format === 'json') sendBatch(response, answers)
+    else sendEvents(response, answers)
+  })
+}
