@@ -26,10 +26,11 @@ import { hide } from './secrets.ts'
 import { ServerInstances } from './server-instances.ts'
 import { type LifeEnd, live, type Ready } from './server-life.ts'
 import type { Processes, ProcessSpec, StopTimes } from './server-process.ts'
+import { ServerReports } from './server-reports.ts'
 import type { StartGate } from './start-gate.ts'
 import { mayNeedInstall, startLimitMs } from './start-limit.ts'
 import { failure, localOutcome, toolCallParams } from './tool-call.ts'
-import { repairedTools, type ToolList } from './tools.ts'
+import type { ToolList } from './tools.ts'
 
 type ServerState =
   | { readonly state: 'starting' }
@@ -58,17 +59,12 @@ export interface ServerDeps {
 
 const HEALTHY_MS = 60_000
 const MISSING_RETRY_MS = 30_000
-/** Limit of tool names in one event. */
-const SHOWN_TOOLS = 8
 
 /** Common to all servers of an agent. */
 export interface SharedParts {
   readonly gate: StartGate
   readonly budget: CatalogBudget
 }
-
-/** Times at which an unfinished start is reported. */
-const STILL_STARTING_MS = [10_000, 30_000, 60_000, 120_000, 240_000, 480_000] as const
 
 /**
  * A local server, kept running from `start` to `stop`. Its first process gives the catalog entry and is restarted
@@ -84,6 +80,7 @@ export class LocalServer implements ExchangeServer {
   readonly #runDeps: RunDeps
   readonly #shared: SharedParts
   readonly #mayInstall: boolean
+  readonly #reports: ServerReports
   readonly #openings: readonly [Opening, ...Opening[]]
   readonly #stopping = new AbortController()
   readonly #started = Promise.withResolvers<void>()
@@ -111,6 +108,16 @@ export class LocalServer implements ExchangeServer {
       onStderrLine: (text) => deps.onEvent({ type: 'server-stderr', name, text }),
       onIgnored: (reason, text) => deps.onEvent({ type: 'server-output-ignored', name, reason, text }),
     }
+    const { system, onEvent } = deps
+    const { startMs, secrets: hidden } = this.#runDeps
+    this.#reports = new ServerReports({
+      name,
+      system,
+      startMs,
+      mayInstall: this.#mayInstall,
+      secrets: hidden,
+      onEvent,
+    })
     this.instances = new ServerInstances({
       ...{ system: deps.system, era, onEras: () => deps.onChange(), first: () => this.#first() },
       starter: new InstanceStarter({
@@ -172,6 +179,7 @@ export class LocalServer implements ExchangeServer {
   /** The first process, once its start has succeeded or failed. */
   async #first(): Promise<ProcessInstance | InstanceFault> {
     await this.#started.promise
+    if (this.#stopping.signal.aborted) return { fault: 'unavailable', reason: 'It was stopped.' }
     const state = this.#state
     if (state.state === 'ready') return state.instance
     return { fault: 'unavailable', reason: 'reason' in state ? state.reason : `It is ${state.state}.` }
@@ -190,7 +198,9 @@ export class LocalServer implements ExchangeServer {
       if (end.readyForMs !== undefined && end.readyForMs >= HEALTHY_MS) attempt = 0
       const retryInMs = end.missing ? MISSING_RETRY_MS : backoffMs(attempt, system.random)
       attempt++
-      this.#reportEnd(end, retryInMs)
+      this.#shared.budget.free(this.name)
+      this.#setState({ state: 'failed', reason: end.reason })
+      this.#reports.ended(end, retryInMs)
       await pause(system, retryInMs, signal)
     }
     this.#setState({ state: 'stopped' })
@@ -198,9 +208,7 @@ export class LocalServer implements ExchangeServer {
 
   /** @param leaveGate lets the next server start */
   async #live(leaveGate: () => void): Promise<LifeEnd> {
-    const { name } = this
-    const { onEvent } = this.#deps
-    const stopReports = this.#reportStart()
+    const stopReports = this.#reports.starting()
     const end = await live(
       this.#spec,
       this.#openings[this.#unanswered % this.#openings.length] ?? this.#openings[0],
@@ -211,10 +219,7 @@ export class LocalServer implements ExchangeServer {
           leaveGate()
           this.instances.begin(ready.instance)
           this.#deps.onFirst(this, ready.instance)
-          if (!this.#list(ready)) return
-          const { tools, leftOut } = ready.list
-          onEvent({ type: 'server-ready', name, tools: tools.length, skippedTools: leftOut.length })
-          this.#reportOdd(ready.list)
+          if (this.#list(ready)) this.#reports.ready(ready.list)
         },
         onTools: (list) => this.#replaceTools(list),
       },
@@ -225,62 +230,24 @@ export class LocalServer implements ExchangeServer {
     return end
   }
 
-  /** Reports the start now, and again while it lasts. @returns stops the reports */
-  #reportStart(): () => void {
-    const { onEvent, system } = this.#deps
-    const report = (forMs: number) =>
-      onEvent({
-        type: 'server-starting',
-        ...{ name: this.name, forMs, limitMs: this.#runDeps.startMs, mayInstall: this.#mayInstall },
-      })
-    report(0)
-    const cancels = STILL_STARTING_MS.map((atMs) => system.schedule(atMs, () => report(atMs)))
-    return () => {
-      for (const cancel of cancels) cancel()
-    }
-  }
-
   #replaceTools(list: ToolList): void {
-    const { name } = this
     const ready = this.#state.state === 'unlisted' ? this.#state.ready : this.#state
     if (!('list' in ready)) return
-    if (!list.ok) {
-      const reason = cleanText(hide(list.reason, this.#secrets))
-      return this.#deps.onEvent({ type: 'server-tools-unread', name, reason })
-    }
+    if (!list.ok) return this.#reports.toolsUnread(list.reason)
     if (sameTools(ready.list.tools, list.tools)) return
-    if (!this.#list({ ...ready, list })) return
-    this.#deps.onEvent({ type: 'server-tools-changed', name, tools: list.tools.length })
-    this.#reportOdd(list)
+    if (this.#list({ ...ready, list })) this.#reports.toolsChanged(list)
   }
 
-  /** Emits one event per reason. */
-  #reportOdd({ tools: listed, leftOut }: Extract<ToolList, { ok: true }>): void {
-    const odd = [...leftOut, ...repairedTools(listed)]
-    for (const [reason, tools] of Map.groupBy(odd, (tool) => tool.reason)) {
-      const names = tools.slice(0, SHOWN_TOOLS).map(({ name }) => name)
-      this.#deps.onEvent({ type: 'server-tools-odd', name: this.name, reason, count: tools.length, names })
-    }
-  }
-
-  /** Adds the server to the catalog. @returns `false`, after an event, if the catalog has no room */
+  /** Adds the server to the catalog. @returns `false`, after a report, if the catalog has no room */
   #list(ready: Ready): boolean {
-    const { name } = this
     const reason = this.#shared.budget.take(this.#entry(ready))
     if (reason === undefined) {
       this.#setState({ state: 'ready', ...ready })
       return true
     }
     this.#setState({ state: 'unlisted', reason, ready })
-    this.#deps.onEvent({ type: 'server-failed', name, reason, stderr: '', ignoredLines: 0 })
+    this.#reports.unlisted(reason)
     return false
-  }
-
-  #reportEnd({ reason, stderr, ignoredLines, readyForMs }: LifeEnd, retryInMs: number): void {
-    this.#shared.budget.free(this.name)
-    this.#setState({ state: 'failed', reason })
-    const type = readyForMs === undefined ? 'server-failed' : 'server-exited'
-    this.#deps.onEvent({ type, name: this.name, reason, stderr, ignoredLines, retryInMs })
   }
 
   #setState(state: ServerState): void {

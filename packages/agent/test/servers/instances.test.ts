@@ -341,5 +341,20 @@ test('[INST.8] ends all processes of a server with its first one, and when it st
   expect([children.length, named('server-instance-failed')]).toEqual([5, []])
   await servers.stop()
   expect(children.filter(({ exitCode }) => exitCode === null)).toEqual([])
-  expect(await instances.shared(key('2025'))).toEqual({ fault: 'unavailable', reason: 'It is stopped.' })
+  expect(await instances.shared(key('2025'))).toEqual({ fault: 'unavailable', reason: 'It was stopped.' })
+})
+
+test('[INST.8] starts no process while the server stops', async () => {
+  const stubborn = { endsWithInput: false, endsAt: 'SIGKILL' }
+  const { children, instances, servers, system } = await fakeInstances([child(stubborn)])
+  const before = instances.shared(key('2025', 'roots'))
+  const stopped = servers.stop()
+  const during = instances.shared(key('2025', 'tasks'))
+  expect(await Promise.all([before, during])).toMatchObject([
+    { fault: 'unavailable' },
+    { fault: 'unavailable' },
+  ])
+  await system.advance(10_000)
+  await stopped
+  expect(children).toHaveLength(1)
 })
