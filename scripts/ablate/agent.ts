@@ -112,7 +112,7 @@ export const AGENT_ABLATIONS: readonly Ablation[] = [
   },
   {
     gate: 'agent: places at which a message is looked for among noise',
-    edits: [text('agent/servers/message-reader.ts', ' && tries < MAX_TRIES', '')],
+    edits: [text('agent/servers/message-reader.ts', ' && tries < maxTries', '')],
     tests: agent('servers/message-reader'),
   },
   {

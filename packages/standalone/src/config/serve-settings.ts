@@ -9,7 +9,13 @@ import { type BridgeSettings, bridgeSettings } from './transport.ts'
 type LimitSettings = Required<
   Pick<
     BridgeOptions,
-    'rateLimits' | 'addressFailures' | 'fingerprints' | 'callTimeoutMs' | 'maxCallMs' | 'maxPendingCalls' | 'nameChars'
+    | 'rateLimits'
+    | 'addressFailures'
+    | 'fingerprints'
+    | 'callTimeoutMs'
+    | 'maxCallMs'
+    | 'maxPendingCalls'
+    | 'nameChars'
   >
 >
 
