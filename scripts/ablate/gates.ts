@@ -7,6 +7,7 @@ import { EXCHANGE_ABLATIONS } from './exchanges.ts'
 import { LOAD_ABLATIONS } from './load.ts'
 import { OAUTH_ABLATIONS } from './oauth.ts'
 import { PROOF_ABLATIONS } from './proof.ts'
+import { SESSION_ABLATIONS } from './sessions.ts'
 
 /** Every gate, in the order in which a request and a call meet them. */
 export const ABLATIONS: readonly Ablation[] = [
@@ -175,6 +176,7 @@ export const ABLATIONS: readonly Ablation[] = [
   },
   ...LOAD_ABLATIONS,
   ...PROOF_ABLATIONS,
+  ...SESSION_ABLATIONS,
   {
     gate: 'layer 5: message size',
     edits: [gate('bridge/gates/message-size.ts', 'validateMessageSize', 'return allow(sizeBytes)')],

@@ -14,7 +14,7 @@ export interface SseEvent {
 /** An HTTP answer that is read event by event. */
 export class EventReader {
   readonly response: Response
-  readonly #reader: ReadableStreamDefaultReader<Uint8Array> | undefined
+  #reader: ReadableStreamDefaultReader<Uint8Array> | undefined
   readonly #leave: AbortController
   #text = ''
   #events: SseEvent[] = []
@@ -22,7 +22,6 @@ export class EventReader {
   constructor(response: Response, leave: AbortController) {
     this.response = response
     this.#leave = leave
-    this.#reader = response.body?.getReader()
     showOnFailure('a stream of events', () => `${response.status} ${this.#text}`)
   }
 
@@ -44,6 +43,7 @@ export class EventReader {
   }
 
   async #next(): Promise<SseEvent | undefined> {
+    this.#reader ??= this.response.body?.getReader()
     while (this.#events.length === 0) {
       const { done = true, value } = (await this.#reader?.read()) ?? {}
       if (done) return undefined

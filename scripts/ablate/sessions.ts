@@ -1,0 +1,61 @@
+import { type Ablation, attack, gate, text } from './ablation.ts'
+
+/** Whose an MCP session is, and what its streams may cost. */
+export const SESSION_ABLATIONS: readonly Ablation[] = [
+  {
+    gate: 'mcp sessions: each belongs to one login',
+    edits: [
+      text('bridge/northbound/mcp-session.ts', '`mcp-session ${JSON.stringify([userId, sessionId])}`', "'mcp'"),
+      text(
+        'bridge/northbound/mcp-session.ts',
+        'function nameOf({ userId, sessionId }: Owner)',
+        'function nameOf(_owner: Owner)',
+      ),
+    ],
+    tests: attack('mcp-session-ownership'),
+  },
+  {
+    gate: 'mcp sessions: they end after 30 days',
+    edits: [text('bridge/northbound/mcp-session.ts', 'return isOld ? undefined : {', 'return {')],
+    tests: ['test/bridge/mcp-sessions.test.ts'],
+  },
+  {
+    gate: 'mcp sessions: tools of a list within scopes',
+    edits: [gate('bridge/northbound/filtered-list.ts', 'filteredList', 'return answer')],
+    tests: attack('mcp-session-ownership'),
+  },
+  {
+    gate: 'mcp sessions: a list within scopes is not read on',
+    edits: [
+      text(
+        'bridge/northbound/exchange-requests.ts',
+        'session !== undefined && begun === undefined && !isFiltered',
+        'session !== undefined && begun === undefined',
+      ),
+    ],
+    tests: attack('mcp-session-ownership'),
+  },
+  {
+    gate: 'streams: so many of one user',
+    edits: [gate('bridge/limiters/user-load.ts', 'stand', 'return true')],
+    tests: ['test/bridge/mcp-readers.test.ts'],
+  },
+  {
+    gate: 'streams: nothing is sent after a revocation',
+    edits: [
+      text(
+        'bridge/northbound/open-request.ts',
+        'if (this.response.headersSent) this.response.destroy()',
+        'if (this.response.headersSent) return',
+      ),
+    ],
+    tests: ['test/bridge/mcp-streams.test.ts'],
+  },
+  {
+    gate: 'streams: a reader that takes nothing',
+    edits: [
+      text('bridge/northbound/slow-callers.ts', 'const taken = takenBytes(response)', 'const taken = waitingBytes'),
+    ],
+    tests: ['test/bridge/mcp-readers.test.ts'],
+  },
+]

@@ -1,0 +1,245 @@
+import { expect, test, vi } from 'vitest'
+import { answerOpen, nextOpen } from '../support/exchange-agent.ts'
+import { deafClient, request } from '../support/greedy.ts'
+import { modernToolCall } from '../support/mcp.ts'
+import { mcpCaller, NEWER, PATH, progress, rpc, version } from '../support/mcp-client.ts'
+import type { Peer } from '../support/peer.ts'
+
+const CALL = rpc('tools/call', { name: 't' }, 8)
+const CANCELLED = { jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: 8 } }
+const ROOTS = { jsonrpc: '2.0', method: 'notifications/roots/list_changed' }
+const RESPONSE = { jsonrpc: '2.0', id: 3, result: { action: 'accept' } }
+
+function message(peer: Peer, id: string, number: number, text = ''): void {
+  peer.send({ type: 'message', id, number, message: { ...progress, text } })
+}
+
+/** A caller in an MCP session. */
+async function inSession() {
+  const caller = await mcpCaller()
+  const { open, session } = await caller.begin()
+  return { ...caller, session, headers: { ...session, ...version(NEWER) }, mcpSession: open.session as object }
+}
+
+test('[STREAM.8] opens a stream by GET once the agent accepts it, with the ids of its messages', async () => {
+  const { system, agent, listen, headers, mcpSession } = await inSession()
+  const opened = listen(headers)
+  const open = await nextOpen(agent, 'stream')
+  expect(open).toMatchObject({ era: '2025', version: NEWER, streams: true, session: mcpSession })
+  agent.send({ type: 'accepted', id: open.id })
+  const reader = await opened
+  expect([reader.response.status, reader.response.headers.get('content-type')]).toEqual([200, 'text/event-stream'])
+  system.advance(15_000)
+  expect(await reader.next()).toEqual({ comment: 'keep-alive' })
+  message(agent, open.id, 1)
+  expect((await reader.next())?.id).toBe(`${open.id}_1`)
+  reader.leave()
+  expect((await agent.next('detach')).id).toBe(open.id)
+})
+
+test('[STREAM.8] ends a stream when another reader takes it, and keeps what the other reads', async () => {
+  const { agent, listen, headers } = await inSession()
+  const opened = listen(headers)
+  const { id } = await nextOpen(agent, 'stream')
+  agent.send({ type: 'accepted', id })
+  const reader = await opened
+  agent.send({ type: 'end', id, status: 200 })
+  expect(await reader.rest()).toEqual([])
+  agent.send({ type: 'ping' })
+  await agent.next('pong')
+  expect(agent.waiting).toEqual([])
+})
+
+test('[STREAM.9] reads a stream on behind the last event that the caller has', async () => {
+  const { agent, stream, listen, headers } = await inSession()
+  const begun = stream(CALL, headers)
+  const first = await nextOpen(agent)
+  agent.send({ type: 'accepted', id: first.id })
+  message(agent, first.id, 1)
+  const cut = await begun
+  await cut.next()
+  const lastId = (await cut.next())?.id ?? ''
+  cut.leave()
+  await agent.next('detach')
+  const resumed = listen({ ...headers, 'last-event-id': lastId })
+  const open = await nextOpen(agent, 'stream')
+  expect(open.resume).toEqual({ id: first.id, after: 1 })
+  agent.send({ type: 'accepted', id: open.id })
+  message(agent, open.id, 2)
+  const answer = { jsonrpc: '2.0', id: 8, result: {} }
+  agent.send({ type: 'end', id: open.id, status: 200, number: 3, message: answer })
+  const events = await (await resumed).rest()
+  expect(events.map(({ id }) => id)).toEqual([`${first.id}_2`, `${first.id}_3`])
+  expect(JSON.parse(events[1]?.data ?? '')).toEqual(answer)
+  expect((await agent.next('done')).id).toBe(open.id)
+})
+
+test('[STREAM.9] answers 400 to an event id that is unknown or malformed', async () => {
+  const { agent, listen, headers } = await inSession()
+  for (const eventId of ['x', '1', 'a_', '_1', 'a_b', 'a_-1', `a_${'9'.repeat(16)}`, `${'a'.repeat(129)}_1`]) {
+    const { response } = await listen({ ...headers, 'last-event-id': eventId })
+    expect([eventId, response.status]).toEqual([eventId, 400])
+  }
+  const posted = listen({ ...headers, 'last-event-id': 'unknown_1' })
+  const { id } = await nextOpen(agent, 'stream')
+  agent.send({ type: 'end', id, status: 400, code: 'stream_unknown', error: 'gone' })
+  const { response } = await posted
+  expect([response.status, await response.text()]).toEqual([400, expect.stringContaining('stream_unknown')])
+})
+
+test('[STREAM.8] ends a stream without an error when the agent’s connection is cut', async () => {
+  const { agent, listen, headers } = await inSession()
+  const opened = listen(headers)
+  const open = await nextOpen(agent, 'stream')
+  agent.send({ type: 'accepted', id: open.id })
+  const reader = await opened
+  agent.socket.terminate()
+  expect(await reader.rest()).toEqual([])
+})
+
+test('[STREAM.8] refuses GET without a session, without events in Accept, and of revision 2026-07-28', async () => {
+  const { at, auth, agent, listen, headers } = await inSession()
+  expect((await listen()).response.status).toBe(400)
+  expect((await listen({ ...headers, accept: 'application/json' })).response.status).toBe(406)
+  expect((await listen({ ...headers, ...version('2026-07-28') })).response.status).toBe(405)
+  const put = await fetch(at.url + PATH, { method: 'PUT', headers: { ...auth, ...headers } })
+  expect(put.status).toBe(405)
+  expect(agent.waiting).toEqual([])
+})
+
+test('[STREAM.8] says that the agent is gone to a reader in a session', async () => {
+  const { at, agent, listen, headers } = await inSession()
+  agent.socket.terminate()
+  await vi.waitFor(async () => expect((await listen(headers)).response.status).toBe(503))
+  expect((await listen()).response.status).toBe(405)
+  expect(at.bridge.listTools('user_ann')).toEqual([])
+})
+
+test('[SESS.7] ends a session by DELETE, with the status of the agent', async () => {
+  const { at, auth, agent, headers } = await inSession()
+  const remove = (more: Record<string, string>) =>
+    fetch(at.url + PATH, { method: 'DELETE', headers: { ...auth, ...more } })
+  expect((await remove({})).status).toBe(400)
+  const removed = remove(headers)
+  const open = await nextOpen(agent, 'delete')
+  agent.send({ type: 'end', id: open.id, status: 200 })
+  expect((await removed).status).toBe(204)
+  const again = remove(headers)
+  const { id } = await nextOpen(agent, 'delete')
+  agent.send({ type: 'end', id, status: 404, code: 'session_unknown', error: 'ended' })
+  expect((await again).status).toBe(404)
+})
+
+test.each<[string, object, object]>([
+  ['a notification', ROOTS, ROOTS],
+  ['a cancellation', CANCELLED, CANCELLED],
+  ['a response', RESPONSE, RESPONSE],
+  ['a batch', [ROOTS, RESPONSE], [ROOTS, RESPONSE]],
+])('[SESS.8] sends %s of a session to the agent, and answers once it has it', async (_what, body, sent) => {
+  const { agent, ask, session, mcpSession } = await inSession()
+  const posted = ask(body, session)
+  const open = await nextOpen(agent, 'note')
+  expect(open).toMatchObject({ message: sent, session: mcpSession, streams: false })
+  agent.send({ type: 'end', id: open.id, status: 202 })
+  const { status, text } = await posted
+  expect([status, text]).toEqual([202, ''])
+})
+
+test('[SESS.8] answers with the status of the agent if it refuses notes', async () => {
+  const { agent, ask, session } = await inSession()
+  for (const body of [ROOTS, [ROOTS, RESPONSE]]) {
+    const posted = ask(body, session)
+    const { id } = await nextOpen(agent, 'note')
+    agent.send({ type: 'end', id, status: 404, code: 'session_unknown', error: 'ended' })
+    expect((await posted).status).toBe(404)
+  }
+})
+
+test('[SESS.8] accepts notes without a session, and sends them to nobody', async () => {
+  const { agent, ask } = await inSession()
+  for (const body of [ROOTS, RESPONSE, [ROOTS], CANCELLED]) expect((await ask(body)).status).toBe(202)
+  expect(agent.waiting).toEqual([])
+})
+
+test('[SESS.8] answers a batch of requests and notes in the order of its requests', async () => {
+  const { agent, ask, session } = await inSession()
+  const posted = ask([ROOTS, rpc('a/b', {}, 1), RESPONSE, rpc('a/b', {}, 2)], session)
+  const note = await nextOpen(agent, 'note')
+  const first = await nextOpen(agent)
+  const answer = await nextOpen(agent, 'note')
+  const second = await nextOpen(agent)
+  expect([note.message, answer.message]).toEqual([[ROOTS], [RESPONSE]])
+  expect([first.streams, second.streams]).toEqual([false, false])
+  for (const { id } of [note, answer]) agent.send({ type: 'end', id, status: 202 })
+  for (const open of [second, first]) answerOpen(agent, open)
+  expect((await posted).json.map(({ id }: { id: number }) => id)).toEqual([1, 2])
+})
+
+test('[CALL.11] cancels an exchange without a session by notifications/cancelled', async () => {
+  const { agent, ask } = await inSession()
+  const posted = ask(rpc('tools/call', { name: 't', _meta: { progressToken: 1 } }, 8))
+  const { id } = await nextOpen(agent)
+  expect((await ask(CANCELLED)).status).toBe(202)
+  expect((await agent.next('cancel')).id).toBe(id)
+  expect((await posted).json).toMatchObject({ id: 8, error: { data: { code: 'call_cancelled' } } })
+})
+
+test('[STREAM.7] refuses the 65th stream of a user with too_many_requests, and serves requests beside them', async () => {
+  const { agent, ask, listen, headers } = await inSession()
+  const open = async () => {
+    const opened = listen(headers)
+    const { id } = await nextOpen(agent, 'stream')
+    agent.send({ type: 'accepted', id })
+    return opened
+  }
+  const first = await open()
+  for (let count = 1; count < 64; count++) await open()
+  const { response } = await listen(headers)
+  expect([response.status, response.headers.get('retry-after')]).toEqual([429, '1'])
+  const { body, headers: modern } = modernToolCall('')
+  const subscribe = { ...body, method: 'subscriptions/listen' }
+  const refused = await ask(subscribe, { ...modern, 'mcp-method': 'subscriptions/listen' })
+  expect(refused.status).toBe(429)
+  const posted = ask(rpc('ping'), headers)
+  answerOpen(agent, await nextOpen(agent))
+  expect((await posted).status).toBe(200)
+  first.leave()
+  await agent.next('detach')
+  expect((await open()).response.status).toBe(200)
+})
+
+test('[LIVE.4] closes a stream whose caller reads nothing for 60 seconds, whatever is sent meanwhile', async () => {
+  const { at, system, agent, auth, headers } = await inSession()
+  const client = await deafClient(at)
+  client.write(request(JSON.stringify(CALL), { ...auth, ...headers }, PATH))
+  const open = await nextOpen(agent)
+  agent.send({ type: 'accepted', id: open.id })
+  const text = 'x'.repeat(900_000)
+  for (let number = 1; number <= 12; number++) message(agent, open.id, number, text)
+  agent.send({ type: 'ping' })
+  await agent.next('pong')
+  for (let number = 13; number <= 15; number++) {
+    system.advance(19_000)
+    message(agent, open.id, number)
+    agent.send({ type: 'ping' })
+    await agent.next('pong')
+  }
+  expect(agent.waiting.map(({ type }) => type)).toEqual([])
+  system.advance(5_000)
+  expect((await agent.next('detach')).id).toBe(open.id)
+})
+
+test('[LOAD.2] cuts off a stream when its user’s unread answers exceed 64 MiB', async () => {
+  const { at, system, log, agent, auth, headers } = await inSession()
+  const client = await deafClient(at)
+  client.write(request(JSON.stringify(CALL), { ...auth, ...headers }, PATH))
+  const open = await nextOpen(agent)
+  agent.send({ type: 'accepted', id: open.id })
+  const text = 'x'.repeat(1_000_000)
+  for (let number = 1; number <= 76; number++) message(agent, open.id, number, text)
+  await vi.waitFor(() => {
+    system.advance(100)
+    expect(log.named('mcp_slow_caller')).toHaveLength(1)
+  }, 20_000)
+  expect((await agent.next('detach')).id).toBe(open.id)
+})
