@@ -50,7 +50,7 @@ export const LOAD_ABLATIONS: readonly Ablation[] = [
   },
   {
     gate: 'load: messages of a batch are counted one by one',
-    edits: [text('bridge/northbound/endpoint.ts', ' + messages - 1', '')],
+    edits: [text('bridge/northbound/batches.ts', ' + messages - 1', '')],
     tests: ['test/attack/greedy-requests.test.ts'],
   },
   {
@@ -79,7 +79,7 @@ export const LOAD_ABLATIONS: readonly Ablation[] = [
     gate: 'load: answers of a batch are held within limits',
     edits: [
       text(
-        'bridge/northbound/endpoint.ts',
+        'bridge/northbound/batches.ts',
         'const refused = open.hold(sizeBytes)',
         'const refused = undefined',
       ),

@@ -1,17 +1,10 @@
 import { type Ablation, attack, gate, text } from './ablation.ts'
 
-/** Whose an MCP session is, and what its streams may cost. */
+/** Owners of MCP sessions, and the cost of their streams. */
 export const SESSION_ABLATIONS: readonly Ablation[] = [
   {
     gate: 'mcp sessions: each belongs to one login',
-    edits: [
-      text('bridge/northbound/mcp-session.ts', '`mcp-session ${JSON.stringify([userId, sessionId])}`', "'mcp'"),
-      text(
-        'bridge/northbound/mcp-session.ts',
-        'function nameOf({ userId, sessionId }: Owner)',
-        'function nameOf(_owner: Owner)',
-      ),
-    ],
+    edits: [text('bridge/northbound/mcp-session.ts', 'JSON.stringify([userId, sessionId])', "''")],
     tests: attack('mcp-session-ownership'),
   },
   {
@@ -54,7 +47,11 @@ export const SESSION_ABLATIONS: readonly Ablation[] = [
   {
     gate: 'streams: a reader that takes nothing',
     edits: [
-      text('bridge/northbound/slow-callers.ts', 'const taken = takenBytes(response)', 'const taken = waitingBytes'),
+      text(
+        'bridge/northbound/slow-callers.ts',
+        'const taken = takenBytes(response)',
+        'const taken = waitingBytes',
+      ),
     ],
     tests: ['test/bridge/mcp-readers.test.ts'],
   },

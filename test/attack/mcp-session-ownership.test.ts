@@ -92,7 +92,8 @@ async function limited() {
   const at = await startScopedBridge()
   const agent = await exchangeAgent(at, 'ann', 's', 'read', 'erase')
   const auth = bearer(await at.scopedToken('ann', 'tools:call:s/read'))
-  const list = (headers: Record<string, string> = {}) => openEvents(at, PATH, { ...auth, ...headers }, rpc('tools/list'))
+  const list = (headers: Record<string, string> = {}) =>
+    openEvents(at, PATH, { ...auth, ...headers }, rpc('tools/list'))
   return { at, agent, auth, list }
 }
 
@@ -103,14 +104,18 @@ test.each<[string, string, string]>([
   ['two names', '{"name":"read","name":"erase"}', '[]'],
   ['an escaped name', '{"n\\u0061me":"\\u0072ead"}', '[{"n\\u0061me":"\\u0072ead"}]'],
   ['no name', '{},1,null,"read"', '[]'],
-])('[SCOPE.2] removes tools from a list as bytes, within the token’s scopes: %s', async (_what, tools, left) => {
-  const { agent, list } = await limited()
-  const posted = list()
-  const { id } = await nextOpen(agent)
-  const around = (array: string) => `{"jsonrpc":"2.0", "id":1,"result":{"a":1.0,"tools":${array},"nextCursor":"é"}}`
-  agent.send(`{"type":"end","id":"${id}","status":200,"message":${around(`[${tools}]`)}}`)
-  expect(await (await posted).response.text()).toBe(around(left))
-})
+])(
+  '[SCOPE.2] removes tools from a list as bytes, within the token’s scopes: %s',
+  async (_what, tools, left) => {
+    const { agent, list } = await limited()
+    const posted = list()
+    const { id } = await nextOpen(agent)
+    const around = (array: string) =>
+      `{"jsonrpc":"2.0", "id":1,"result":{"a":1.0,"tools":${array},"nextCursor":"é"}}`
+    agent.send(`{"type":"end","id":"${id}","status":200,"message":${around(`[${tools}]`)}}`)
+    expect(await (await posted).response.text()).toBe(around(left))
+  },
+)
 
 test.each([
   '{"jsonrpc":"2.0","id":1,"result":{"tools":[],"tools":[]}}',

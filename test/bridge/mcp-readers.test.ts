@@ -18,7 +18,12 @@ function message(peer: Peer, id: string, number: number, text = ''): void {
 async function inSession() {
   const caller = await mcpCaller()
   const { open, session } = await caller.begin()
-  return { ...caller, session, headers: { ...session, ...version(NEWER) }, mcpSession: open.session as object }
+  return {
+    ...caller,
+    session,
+    headers: { ...session, ...version(NEWER) },
+    mcpSession: open.session as object,
+  }
 }
 
 test('[STREAM.8] opens a stream by GET once the agent accepts it, with the ids of its messages', async () => {
@@ -28,7 +33,10 @@ test('[STREAM.8] opens a stream by GET once the agent accepts it, with the ids o
   expect(open).toMatchObject({ era: '2025', version: NEWER, streams: true, session: mcpSession })
   agent.send({ type: 'accepted', id: open.id })
   const reader = await opened
-  expect([reader.response.status, reader.response.headers.get('content-type')]).toEqual([200, 'text/event-stream'])
+  expect([reader.response.status, reader.response.headers.get('content-type')]).toEqual([
+    200,
+    'text/event-stream',
+  ])
   system.advance(15_000)
   expect(await reader.next()).toEqual({ comment: 'keep-alive' })
   message(agent, open.id, 1)
@@ -76,7 +84,16 @@ test('[STREAM.9] reads a stream on behind the last event that the caller has', a
 
 test('[STREAM.9] answers 400 to an event id that is unknown or malformed', async () => {
   const { agent, listen, headers } = await inSession()
-  for (const eventId of ['x', '1', 'a_', '_1', 'a_b', 'a_-1', `a_${'9'.repeat(16)}`, `${'a'.repeat(129)}_1`]) {
+  for (const eventId of [
+    'x',
+    '1',
+    'a_',
+    '_1',
+    'a_b',
+    'a_-1',
+    `a_${'9'.repeat(16)}`,
+    `${'a'.repeat(129)}_1`,
+  ]) {
     const { response } = await listen({ ...headers, 'last-event-id': eventId })
     expect([eventId, response.status]).toEqual([eventId, 400])
   }

@@ -38,6 +38,7 @@ import { streamLog } from './security-log/stream-log.ts'
 import { AgentEndpoint } from './southbound/endpoint.ts'
 import type { AgentListener } from './southbound/open-agent.ts'
 import { authenticatorOf } from './tokens/authenticator.ts'
+import { KeyRing } from './tokens/key-ring.ts'
 
 const FINGERPRINT_KEY_BYTES = 32
 
@@ -80,7 +81,7 @@ export function assemble(options: BridgeOptions, system: System) {
   const listener = agentListener({ router, exchanges, dispatcher, revoker, events, left })
   const agents = new AgentEndpoint(admission, listener, system, log, callLimits)
   const metadata = resourceMetadata(options)
-  const sessions = new McpSessions(options.sessionKeys, system)
+  const sessions = new McpSessions(new KeyRing(options.sessionKeys, system), system)
   const known = new KnownServers(router, lastKnown)
   const names = new ExposedNames(options.nameChars)
   const mcp = new McpEndpoint(admission, {

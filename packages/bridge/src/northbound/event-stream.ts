@@ -3,7 +3,7 @@ import type { OpenRequest } from './open-request.ts'
 import { EVENT_HEADERS, eventOf, KEEP_ALIVE, primingEvent } from './sse.ts'
 
 /** Silence after which a comment is sent. Common proxies cut after 60 seconds, some after 30. */
-export const KEEP_ALIVE_MS = 15_000
+const KEEP_ALIVE_MS = 15_000
 
 /** [STREAM.1] An answer of events. What its reader leaves unread counts as its user's. */
 export class EventStream {

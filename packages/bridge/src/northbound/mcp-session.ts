@@ -1,7 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { BridgeError, CLIENT_TRAITS, type ClientTrait, type ExchangeSession } from '@bridgekeeper/protocol'
 import type { Caller, System } from '../ports.ts'
-import { seal, unseal } from '../tokens/sealed.ts'
 
 /** An MCP session that begins, and the value of its header. */
 export interface NewSession {
@@ -10,12 +9,17 @@ export interface NewSession {
   readonly session: ExchangeSession
 }
 
+/** Seals values under the installation's keys, each bound to a name. */
+interface Sealer {
+  seal(name: string, value: string): string
+  /** @returns `undefined` if it was not sealed under this name */
+  unseal(name: string, sealed: string): string | undefined
+}
+
 type Owner = Pick<Caller, 'userId' | 'sessionId'>
 
-/** Length of an AES-256 key. */
-export const SESSION_KEY_BYTES = 32
 /** Age at which a session is refused; its client must initialize again. */
-export const MAX_SESSION_MS = 30 * 86_400_000
+const MAX_SESSION_MS = 30 * 86_400_000
 /** Longest `Mcp-Session-Id`. Ours are shorter. */
 const MAX_HEADER_CHARS = 256
 const ID_BYTES = 16
@@ -26,19 +30,11 @@ const ID_BYTES = 16
  * it from a forged one.
  */
 export class McpSessions {
-  readonly #keys: readonly [Uint8Array, ...Uint8Array[]]
+  readonly #sealer: Sealer
   readonly #system: System
 
-  /**
-   * @param keys the first one seals, each opens, so that a key can be replaced while sessions last
-   * @throws TypeError if a key has another length
-   */
-  constructor(keys: readonly Uint8Array[] = [], system: System) {
-    for (const { length } of keys)
-      if (length !== SESSION_KEY_BYTES)
-        throw new TypeError(`Each of sessionKeys must have ${SESSION_KEY_BYTES} bytes, got ${length}.`)
-    const [first = Buffer.from(system.randomBytes(SESSION_KEY_BYTES)), ...older] = keys
-    this.#keys = [first, ...older]
+  constructor(sealer: Sealer, system: System) {
+    this.#sealer = sealer
     this.#system = system
   }
 
@@ -46,7 +42,7 @@ export class McpSessions {
   create(owner: Owner, traits: readonly ClientTrait[]): NewSession {
     const id = this.#system.randomBytes(ID_BYTES).toString('base64url')
     const value = [id, bitsOf(traits), this.#system.nowMs()].join(' ')
-    const header = seal(this.#keys[0], nameOf(owner), value, this.#system)
+    const header = this.#sealer.seal(nameOf(owner), value)
     return { header, session: { id, traits: [...traits] } }
   }
 
@@ -62,11 +58,8 @@ export class McpSessions {
   /** @returns `undefined` if it is forged, too old, or belongs to another login */
   #read(header: string, owner: Owner): ExchangeSession | undefined {
     if (header.length > MAX_HEADER_CHARS) return undefined
-    for (const key of this.#keys) {
-      const value = unseal(key, nameOf(owner), header)
-      if (value !== undefined) return this.#sessionOf(value)
-    }
-    return undefined
+    const value = this.#sealer.unseal(nameOf(owner), header)
+    return value === undefined ? undefined : this.#sessionOf(value)
   }
 
   #sessionOf(value: string): ExchangeSession | undefined {

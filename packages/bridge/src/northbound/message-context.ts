@@ -24,7 +24,7 @@ export type NoteContext = Omit<MessageContext, 'reply'>
 /** Facts about a message that decide how it is handled. */
 export interface MessageFacts {
   readonly era: Era
-  /** What the request names: a tool, a prompt, or the URI of a resource. */
+  /** Name of a tool, prompt or task, or the URI of a resource, that the request is for. */
   readonly name: string | undefined
 }
 

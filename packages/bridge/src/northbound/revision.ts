@@ -44,7 +44,7 @@ export interface RevisionFacts {
   readonly kind: 'request' | 'notification'
   readonly method: string
   readonly rawMeta: RawJson | undefined
-  /** What the request names: a tool, a prompt, a task, or the URI of a resource. */
+  /** Name of a tool, prompt or task, or the URI of a resource, that the request is for. */
   readonly name?: string | undefined
 }
 

@@ -17,7 +17,7 @@ const BATCH_COMMA = Buffer.from(',')
 const BATCH_END = Buffer.from(']')
 const EVENT_ID = /^([\w-]{1,128})_(\d{1,15})$/
 
-/** What an MCP session gets besides requests: notes, readers of its streams, and its end. */
+/** Handles everything of an MCP session except requests: notes, readers of its streams, and its end. */
 export class SessionRequests {
   readonly #dispatcher: Dispatcher
   readonly #sessions: McpSessions
@@ -112,7 +112,7 @@ function openingOf(
   }
 }
 
-/** Where the caller wants to read on. */
+/** The position from which the caller wants to read on. */
 function resumeOf({ 'last-event-id': eventId }: IncomingHttpHeaders): Opening['resume'] | BridgeError {
   if (eventId === undefined || eventId === '') return undefined
   const [, id, after] = EVENT_ID.exec(String(eventId)) ?? []

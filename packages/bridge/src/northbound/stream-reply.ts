@@ -9,7 +9,7 @@ import { errorJson, type Reply, rpcParts } from './reply.ts'
 /** Time after which a caller that waits gets the head of a stream, and then a comment now and then. */
 export const BEGIN_MS = 5_000
 /** Time that the machine has to refuse a request with a status, before a resumable stream begins. */
-export const PRIME_MS = 500
+const PRIME_MS = 500
 
 /**
  * - `none`: the caller gets one answer.
