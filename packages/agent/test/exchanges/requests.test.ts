@@ -4,7 +4,7 @@ import { call, envelope, notification, request, runFixture } from '../support/ex
 
 const session: ExchangeSession = { id: 'session-1', traits: ['sampling', 'elicitation-form'] }
 
-test('[EXCH.40] answers a stateless request with the id of the caller, byte for byte', async () => {
+test('[EXCH.20] answers a stateless request with the id of the caller, byte for byte', async () => {
   const bridge = await runFixture('v1')
 
   const id = bridge.open({
@@ -20,7 +20,7 @@ test('[EXCH.40] answers a stateless request with the id of the caller, byte for 
   expect(bridge.frames.map(({ type }) => type)).toEqual(['accepted', 'end'])
 })
 
-test('[EXCH.41] replaces the token of progress on the way to the server and back', async () => {
+test('[EXCH.21] replaces the token of progress on the way to the server and back', async () => {
   const bridge = await runFixture('v1')
 
   const tokens = ['"a"', '7', '"a"']
@@ -45,7 +45,7 @@ test('[EXCH.41] replaces the token of progress on the way to the server and back
   }
 })
 
-test('[EXCH.42] cancels at the server what the caller cancels', async () => {
+test('[EXCH.22] cancels at the server what the caller cancels', async () => {
   const bridge = await runFixture('v1')
   const opened = { session: { id: 's', traits: [] } }
 
@@ -103,7 +103,7 @@ test('[ASK.1] passes a request of the server to the client, and the answer back'
   expect(end.number).toBe(2)
 })
 
-test('[EXCH.43] forwards a request of the 2026 era with its envelope', async () => {
+test('[EXCH.23] forwards a request of the 2026 era with its envelope', async () => {
   const bridge = await runFixture('v2')
 
   const end = await bridge.ask({

@@ -20,11 +20,13 @@ export class Bridge {
   readonly exchanges: OpenExchanges
   readonly events: AgentEvent[] = []
   frames: Frame[] = []
-  readonly #server: string
+  readonly server: ExchangeServers
+  readonly #name: string
   #lastId = 0
 
-  constructor(servers: ExchangeServers, server: string, system: System = realSystem) {
-    this.#server = server
+  constructor(servers: ExchangeServers, name: string, system: System = realSystem) {
+    this.server = servers
+    this.#name = name
     const onEvent = (event: AgentEvent) => this.events.push(event)
     const sessionFile = new SessionFile({ system, path: undefined, onEvent })
     this.exchanges = new OpenExchanges({ system, servers, sessionFile, onEvent })
@@ -45,7 +47,7 @@ export class Bridge {
     const raw = Buffer.isBuffer(message) ? message : message && Buffer.from(JSON.stringify(message))
     this.exchanges.receive({
       type: 'open',
-      ...{ id, server: this.#server, kind: 'request', era: '2025', client: 'ann', streams: true },
+      ...{ id, server: this.#name, kind: 'request', era: '2025', client: 'ann', streams: true },
       ...opened,
       message: raw as Buffer | undefined,
     })

@@ -174,3 +174,9 @@ export class FakeServer implements ExchangeServer, Instances {
 export function json(value: unknown): RawJson {
   return Buffer.from(JSON.stringify(value))
 }
+
+/** The token of progress that the server was given. */
+export function tokenOf(received: Received | undefined): unknown {
+  const { _meta = {} } = (received?.params ?? {}) as { _meta?: Members }
+  return _meta.progressToken
+}
