@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -55,7 +55,10 @@ function scoresIn(output: string, warned: ReadonlySet<string>): readonly Score[]
 /** Scenarios with a check that warned. The suite's summary does not name them. */
 function warnedIn(folder: string): ReadonlySet<string> {
   const warned = readdirSync(folder).filter((name) => {
-    const checks: { status: string }[] = JSON.parse(readFileSync(join(folder, name, 'checks.json'), 'utf8'))
+    const path = join(folder, name, 'checks.json')
+    // A scenario that broke off writes none.
+    if (!existsSync(path)) return false
+    const checks: { status: string }[] = JSON.parse(readFileSync(path, 'utf8'))
     return checks.some(({ status }) => status === 'WARNING')
   })
   return new Set(warned.map((name) => RESULT_FOLDER.exec(name)?.[1] ?? name))

@@ -19,8 +19,11 @@ export interface Asked {
   readonly exchange: Exchange | undefined
 }
 
+/** Gets the answers. Usually the instance that asked. */
+export type Asker = Pick<Instance, 'answer' | 'notify'>
+
 interface Ask extends Asked {
-  readonly instance: Instance
+  readonly asker: Asker
   /** JSON of the id that the server gave. */
   readonly serverId: RawJson
   /** The server's token for progress of the answer, as text that is equal for equal tokens. */
@@ -34,12 +37,12 @@ export class Asks {
   readonly #elsewhere = new Map<string, Session>()
 
   /** Passes a request on. @returns whether there was room for it */
-  pass(instance: Instance, serverId: RawJson, { params, raw }: ServerMessage, asked: Asked): boolean {
+  pass(asker: Asker, serverId: RawJson, { params, raw }: ServerMessage, asked: Asked): boolean {
     const ofSession = [...this.#asks.values()].filter(({ session }) => session === asked.session)
     if (this.#asks.size >= MAX_ASKS || ofSession.length >= MAX_SESSION_ASKS) return false
     const id = randomBytes(ID_BYTES).toString('base64url')
     const progressKey = idKey(valueAt(params, ['_meta', 'progressToken']))
-    this.#asks.set(id, { ...asked, instance, serverId, progressKey })
+    this.#asks.set(id, { ...asked, asker, serverId, progressKey })
     this.#noteElsewhere(textAt(params, ['elicitationId']), asked.session)
     send(asked, replaceAt(raw, ['id'], toJson(id)))
     return true
@@ -48,7 +51,7 @@ export class Asks {
   /** Passes an answer to the server that asked this session. */
   answer(session: Session, id: RawJson, member: 'result' | 'error', value: RawJson): void {
     const ask = this.#take(idKey(id), (found) => found.session === session)
-    ask?.instance.answer(ask.serverId, member, value)
+    ask?.asker.answer(ask.serverId, member, value)
   }
 
   /** Passes a notification about an answer's progress to the server that asked this session. */
@@ -56,7 +59,7 @@ export class Asks {
     const key = idKey(valueAt(params, ['progressToken']))
     for (const ask of this.#asks.values()) {
       if (ask.session === session && key !== undefined && ask.progressKey === key)
-        return ask.instance.notify(method, params)
+        return ask.asker.notify(method, params)
     }
   }
 
@@ -69,7 +72,7 @@ export class Asks {
   cancelled(instance: Instance, { params, raw }: ServerMessage): void {
     const key = idKey(valueAt(params, ['requestId']))
     for (const [id, ask] of this.#asks) {
-      if (ask.instance !== instance || idKey(ask.serverId) !== key) continue
+      if (ask.asker !== instance || idKey(ask.serverId) !== key) continue
       this.#asks.delete(id)
       return send(ask, replaceAt(raw, ['params', 'requestId'], toJson(id)))
     }
@@ -87,14 +90,14 @@ export class Asks {
 
   /** Forgets the asks of an instance that has ended. */
   endInstance(instance: Instance): void {
-    for (const [id, ask] of this.#asks) if (ask.instance === instance) this.#asks.delete(id)
+    for (const [id, ask] of this.#asks) if (ask.asker === instance) this.#asks.delete(id)
   }
 
   #refuse(isOver: (ask: Ask) => boolean): void {
     for (const [id, ask] of this.#asks) {
       if (!isOver(ask)) continue
       this.#asks.delete(id)
-      ask.instance.answer(ask.serverId, 'error', NOT_WAITING)
+      ask.asker.answer(ask.serverId, 'error', NOT_WAITING)
     }
   }
 

@@ -1,6 +1,6 @@
 import type { RawJson } from '@bridgekeeper/protocol'
 import { idKey } from './message-bytes.ts'
-import { type End, failedEnd, type Outlet } from './outlet.ts'
+import { type End, failedEnd, type Sink } from './outlet.ts'
 import type { Session } from './session.ts'
 import type { Stream } from './stream.ts'
 
@@ -23,17 +23,18 @@ export class Exchange {
   readonly facts: ExchangeFacts
   /** The id as text that is equal for equal ids. */
   readonly callerKey: string | undefined
-  readonly #outlet: Outlet
+  readonly #sink: Sink
   readonly #stream: Stream | undefined
   readonly #abort = new AbortController()
   readonly #onEnd: (end: End) => void
+  #isAccepted = false
   #hasEnded = false
 
   /** @param onEnd called once */
-  constructor(facts: ExchangeFacts, outlet: Outlet, onEnd: (end: End) => void) {
+  constructor(facts: ExchangeFacts, sink: Sink, onEnd: (end: End) => void) {
     this.facts = facts
     this.callerKey = idKey(facts.callerId)
-    this.#outlet = outlet
+    this.#sink = sink
     this.#onEnd = onEnd
     this.#stream = facts.session?.begin(facts.id)
   }
@@ -50,15 +51,17 @@ export class Exchange {
 
   /** The local server has the request. */
   accepted(): void {
+    if (this.#isAccepted || this.#hasEnded) return
+    this.#isAccepted = true
     if (this.#stream !== undefined) this.#stream.accepted()
-    else this.#outlet.accepted(this.facts.id)
+    else this.#sink.accepted(this.facts.id)
   }
 
   /** Passes a notification or a request of the server to the caller. */
   message(message: RawJson): void {
     if (this.#hasEnded || !this.facts.streams) return
     if (this.#stream !== undefined) this.#stream.push(message)
-    else this.#outlet.message(this.facts.id, message)
+    else this.#sink.message(this.facts.id, message)
   }
 
   /** Ends it, unless it has ended. */
@@ -66,7 +69,7 @@ export class Exchange {
     if (this.#hasEnded) return
     this.#hasEnded = true
     if (this.#stream !== undefined) this.#stream.end(end)
-    else this.#outlet.end(this.facts.id, end)
+    else this.#sink.end(this.facts.id, end)
     this.#onEnd(end)
   }
 

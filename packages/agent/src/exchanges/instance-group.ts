@@ -25,6 +25,8 @@ export interface GroupDeps {
 export interface Lent {
   readonly use: InstanceUse
   release(): void
+  /** Lets others use another instance while this exchange waits for its caller. */
+  park(): void
 }
 
 /** Length of a level in an event. */
@@ -61,15 +63,15 @@ export class InstanceGroup {
     const { server, key } = this.#deps
     const ofTask = this.tasks.instanceFor(exchange)
     const known = ofTask && this.#uses.get(ofTask)
-    if (known !== undefined) return { use: known, release: () => {} }
+    if (known !== undefined) return { use: known, release: () => {}, park: () => {} }
     const mayAsk =
       ASKING.has(exchange.facts.method) && key.traits.some((trait) => ASKING_TRAITS.includes(trait))
     const found: Instance | Lease | InstanceFault = mayAsk
       ? await server.instances.lease(key, ownerOf(exchange), { signal: exchange.signal })
       : await server.instances.shared(key)
     if ('fault' in found) return found
-    if ('instance' in found) return { use: this.#use(found.instance), release: () => found.release() }
-    return { use: this.#use(found), release: () => {} }
+    if ('instance' in found) return { use: this.#use(found.instance), release: () => found.release(), park: () => found.park() }
+    return { use: this.#use(found), release: () => {}, park: () => {} }
   }
 
   /** Handles what an instance sends before anybody uses it. */

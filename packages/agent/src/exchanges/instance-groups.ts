@@ -4,7 +4,7 @@ import type { InstanceKey } from '../servers/instance.ts'
 import type { System } from '../system.ts'
 import type { Asks } from './asks.ts'
 import { InstanceGroup } from './instance-group.ts'
-import type { ExchangeServer } from './server-port.ts'
+import type { ExchangeServer, RootsPolicy } from './server-port.ts'
 import type { Session } from './session.ts'
 import type { Tasks } from './tasks.ts'
 
@@ -50,7 +50,12 @@ export class InstanceGroups {
 /** A server that gets its roots from us differs from one that gets those of its clients. */
 function keyOf({ roots }: ExchangeServer, era: Era, traits: readonly ClientTrait[]): InstanceKey {
   if (era === '2026') return { era, traits: [] }
+  return { era, traits: declaredTraits(roots, traits) }
+}
+
+/** Traits that a server learns of a client with these, sorted. */
+export function declaredTraits(roots: RootsPolicy, traits: readonly ClientTrait[]): readonly ClientTrait[] {
   const declared = traits.filter((trait) => trait !== 'roots' || roots.kind === 'client')
   const all = roots.kind === 'fixed' ? [...declared, 'roots' as const] : declared
-  return { era, traits: [...new Set(all)].sort() }
+  return [...new Set(all)].sort()
 }

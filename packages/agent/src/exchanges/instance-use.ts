@@ -9,7 +9,9 @@ import type { Session } from './session.ts'
 import type { Tasks } from './tasks.ts'
 
 export const PROGRESS_TOKEN = ['_meta', 'progressToken'] as const
-const SUBSCRIPTION_ID = 'io.modelcontextprotocol/subscriptionId'
+/** A request that stays open, and during which a server does nothing of its own. */
+export const LISTEN = 'subscriptions/listen'
+export const SUBSCRIPTION_ID = 'io.modelcontextprotocol/subscriptionId'
 
 export interface UseDeps {
   readonly asks: Asks
@@ -69,7 +71,9 @@ export class InstanceUse {
 
   /** The open exchanges of the only owner; `undefined` if there are several, or none. */
   soleOwner(): readonly Exchange[] | undefined {
-    const exchanges = [...this.#open.values()].map(({ exchange }) => exchange)
+    const exchanges = [...this.#open.values()]
+      .map(({ exchange }) => exchange)
+      .filter(({ facts }) => facts.method !== LISTEN)
     const owners = new Set(exchanges.map(ownerOf))
     return owners.size === 1 ? exchanges : undefined
   }
@@ -166,7 +170,7 @@ const NO_OWNER = toJson({
 })
 const TOO_MANY = toJson({ code: -32_603, message: 'Too many requests wait for the answer of a client.' })
 
-function rootsResult(roots: RootsPolicy): RawJson {
+export function rootsResult(roots: RootsPolicy): RawJson {
   return toJson({ roots: roots.kind === 'fixed' ? roots.uris.map((uri) => ({ uri })) : [] })
 }
 

@@ -13,7 +13,7 @@ export interface Target {
 /** The most verbose first. */
 const LEVELS = ['debug', 'info', 'notice', 'warning', 'error', 'critical', 'alert', 'emergency'] as const
 /** Level of a session that set none, once another session has set one. */
-const DEFAULT_LEVEL = 'info'
+export const DEFAULT_LEVEL = 'info'
 const SET_LEVEL = 'logging/setLevel'
 
 export const SUCCESS: RawOutcome = { kind: 'result', result: toJson({}) }
@@ -36,7 +36,7 @@ export class LogLevels {
     const instance = await this.#target.shared()
     if ('fault' in instance) return instance
     // The server knows best what is wrong with an unknown level.
-    if (level === undefined || rank(level) === -1) return request(instance, SET_LEVEL, params)
+    if (!isLevel(level)) return request(instance, SET_LEVEL, params)
     const before = session.level
     session.level = level
     const wanted = this.#mostVerbose()
@@ -80,6 +80,11 @@ export class LogLevels {
     const ranks = [...this.#sessions].flatMap(({ level }) => (level === undefined ? [] : [rank(level)]))
     return ranks.length === 0 ? undefined : LEVELS[Math.min(...ranks)]
   }
+}
+
+/** Whether MCP has this level. */
+export function isLevel(level: string | undefined): level is string {
+  return level !== undefined && rank(level) !== -1
 }
 
 function rank(level: string): number {

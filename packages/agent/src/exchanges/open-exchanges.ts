@@ -1,4 +1,5 @@
 import { type Era, type ErrorCode, type OpenFrame, type RawJson, unreachable } from '@bridgekeeper/protocol'
+import { Translation } from '../eras/translation.ts'
 import type { ExchangeEvent } from '../events.ts'
 import type { Instance } from '../servers/instance.ts'
 import type { System } from '../system.ts'
@@ -35,6 +36,7 @@ export class OpenExchanges implements Exchanges {
   readonly #groups: InstanceGroups
   readonly #sessions: Sessions
   readonly #running: RunningExchanges
+  readonly #translation: Translation
 
   constructor(deps: OpenExchangesDeps) {
     const { system, onEvent } = deps
@@ -43,6 +45,7 @@ export class OpenExchanges implements Exchanges {
     this.#sessions = new Sessions(system, this.#outlet, deps.sessionFile, (session) =>
       this.#sessionGone(session),
     )
+    this.#translation = new Translation({ system, groups: this.#groups, asks: this.#asks })
     this.#running = new RunningExchanges({
       ...{ system, outlet: this.#outlet, onEvent },
       onEnd: (exchange) => this.#asks.endExchange(exchange),
@@ -129,7 +132,10 @@ export class OpenExchanges implements Exchanges {
   async #run(exchange: Exchange, { era, params: paramHeaders }: OpenFrame, server: ExchangeServer) {
     const { session, callerId, method } = exchange.facts
     const group = this.#group(server, era, session)
-    const outcome = await answer(exchange, { server, group, era, paramHeaders })
+    const outcome = await answer(exchange, {
+      ...{ server, group, era, paramHeaders },
+      translation: this.#translation,
+    })
     exchange.end(outcomeEnd(callerId, era, outcome))
     if (session !== undefined && CHOICES.has(method)) this.#deps.sessionFile.store(session)
     const hasBegun = 'kind' in outcome && outcome.kind === 'result'
@@ -165,6 +171,7 @@ export class OpenExchanges implements Exchanges {
     this.#running.cancelOf(session)
     this.#asks.endSession(session)
     this.#groups.leave(session)
+    this.#translation.leave(session)
   }
 
   #fail(id: string, code: ErrorCode, detail?: string): void {

@@ -1,8 +1,18 @@
-import { type Era, parseJson, type RawJson, unreachable } from '@bridgekeeper/protocol'
+import { type ErrorCode, type Era, parseJson, type RawJson, unreachable } from '@bridgekeeper/protocol'
 import type { InstanceFault } from '../servers/instance.ts'
 import type { RawOutcome } from '../servers/raw-calls.ts'
 import { answerOf } from './message-bytes.ts'
 import { type End, failedEnd } from './outlet.ts'
+
+/** The agent itself ends the exchange. */
+export interface Refused {
+  readonly kind: 'refused'
+  readonly code: ErrorCode
+  readonly detail?: string
+}
+
+/** How the request of an exchange ended. */
+export type Outcome = RawOutcome | InstanceFault | Refused
 
 const OK = 200
 /** HTTP statuses of JSON-RPC errors in the 2026 era (MCP 2026-07-28, Streamable HTTP). All others answer with 200. */
@@ -14,7 +24,7 @@ const STATUS_2026: Readonly<Record<number, number>> = {
 }
 
 /** The end of an exchange that a server answered, or could not. */
-export function outcomeEnd(callerId: RawJson, era: Era, outcome: RawOutcome | InstanceFault): End {
+export function outcomeEnd(callerId: RawJson, era: Era, outcome: Outcome): End {
   if ('fault' in outcome) return faultEnd(outcome)
   switch (outcome.kind) {
     case 'result':
@@ -23,6 +33,8 @@ export function outcomeEnd(callerId: RawJson, era: Era, outcome: RawOutcome | In
       return errorEnd(callerId, era, outcome.rpcError)
     case 'invalid':
       return failedEnd(outcome.code, `It was dropped, because ${outcome.detail}.`)
+    case 'refused':
+      return failedEnd(outcome.code, outcome.detail)
     case 'cancelled':
       return failedEnd('call_cancelled')
     case 'ended':
@@ -41,7 +53,6 @@ export function errorEnd(callerId: RawJson, era: Era, rpcError: RawJson): End {
   return { status: status ?? OK, message: answerOf(callerId, 'error', rpcError) }
 }
 
-/** The place where requests are translated once the eras of client and server may differ. */
 function faultEnd({ fault, reason }: InstanceFault): End {
   if (fault === 'era') return failedEnd('era_unsupported', reason)
   return failedEnd('server_unavailable', reason)

@@ -26,6 +26,9 @@ export function failedEnd(code: ErrorCode, detail?: string): End {
   return { status: http, code, error: cleanText(detail === undefined ? message : `${message} ${detail}`) }
 }
 
+/** Receives what exchanges and streams send to those who read them. */
+export type Sink = Pick<Outlet, 'accepted' | 'message' | 'end'>
+
 /** Frames of exchanges, for the bridge that is connected now. Without one, they are dropped. */
 export class Outlet {
   #send: ((frame: Buffer) => void) | undefined

@@ -2,9 +2,11 @@ import { type Era, type OpenFrame, toJson } from '@bridgekeeper/protocol'
 import { PROTOCOL_VERSIONS } from '../servers/handshake.ts'
 import type { Instance, InstanceFault } from '../servers/instance.ts'
 import type { RawOutcome } from '../servers/raw-calls.ts'
+import type { Translation } from '../eras/translation.ts'
 import type { Exchange } from './exchange.ts'
 import type { InstanceGroup } from './instance-group.ts'
 import { replaceAt, textAt } from './message-bytes.ts'
+import type { Outcome } from './outcome-end.ts'
 import { paramHeaderFault } from './param-headers.ts'
 import type { ExchangeServer } from './server-port.ts'
 
@@ -24,13 +26,17 @@ export interface RequestFacts {
   readonly server: ExchangeServer
   readonly group: InstanceGroup
   readonly era: Era
+  readonly translation: Translation
   /** Headers `Mcp-Param-*`. */
   readonly paramHeaders: OpenFrame['params']
 }
 
 /** Answers one request, from the local server or for it. Never rejects. */
-export function answer(exchange: Exchange, facts: RequestFacts): Promise<RawOutcome | InstanceFault> {
-  return facts.era === '2026' ? answer2026(exchange, facts) : answer2025(exchange, facts)
+export async function answer(exchange: Exchange, facts: RequestFacts): Promise<Outcome> {
+  const { era, server, translation } = facts
+  const outcome = era === '2026' ? await answer2026(exchange, facts) : await answer2025(exchange, facts)
+  const isOtherEra = 'fault' in outcome && outcome.fault === 'era'
+  return isOtherEra ? translation.answer(exchange, server, era) : outcome
 }
 
 async function answer2026(exchange: Exchange, facts: RequestFacts): Promise<RawOutcome | InstanceFault> {

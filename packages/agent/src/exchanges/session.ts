@@ -1,5 +1,5 @@
 import type { ClientTrait, RawJson } from '@bridgekeeper/protocol'
-import type { End, Outlet } from './outlet.ts'
+import type { End, Sink } from './outlet.ts'
 import { Stream } from './stream.ts'
 import { StreamBudget } from './stream-budget.ts'
 
@@ -19,7 +19,7 @@ export interface SessionFacts {
 }
 
 export interface SessionDeps {
-  readonly outlet: Outlet
+  readonly outlet: Sink
   /** Bounds the streams of all sessions. */
   readonly budget: StreamBudget
   /** The session of each exchange that read a stream. */
@@ -43,7 +43,7 @@ export class Session {
   /** Requests in flight. */
   running = 0
   #isOver = false
-  readonly #outlet: Outlet
+  readonly #outlet: Sink
   readonly #budget: StreamBudget
   readonly #index: Map<string, Session>
   readonly #named = new Map<string, NamedStream>()

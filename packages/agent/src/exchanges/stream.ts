@@ -1,5 +1,5 @@
 import type { RawJson } from '@bridgekeeper/protocol'
-import type { End, Outlet } from './outlet.ts'
+import type { End, Sink } from './outlet.ts'
 import type { StreamBudget } from './stream-budget.ts'
 
 /** The exchange through which a stream is read. Its numbers begin behind `base`. */
@@ -19,7 +19,7 @@ export const MAX_KEPT_BYTES = 4 * 1_048_576
 
 /** Messages of an MCP session in their order, numbered from 1, which a reader may leave and read on. */
 export class Stream {
-  readonly #outlet: Outlet
+  readonly #outlet: Sink
   readonly #budget: StreamBudget
   readonly #maxKept: number
   #kept: Kept[] = []
@@ -35,7 +35,7 @@ export class Stream {
   #isAccepted = false
 
   /** @param maxKept messages */
-  constructor(outlet: Outlet, budget: StreamBudget, maxKept = MAX_KEPT) {
+  constructor(outlet: Sink, budget: StreamBudget, maxKept = MAX_KEPT) {
     this.#outlet = outlet
     this.#budget = budget
     this.#maxKept = maxKept

@@ -105,8 +105,9 @@ export class Subscriptions {
   async #holdNow(attempt: number): Promise<void> {
     if (this.#byUri.size === 0 || this.#held !== undefined) return
     const instance = await this.#target.shared()
-    if ('fault' in instance) this.#holdLater(attempt + 1)
-    else this.#hold(instance)
+    // A server of the other era gets no subscriptions.
+    if (!('fault' in instance)) this.#hold(instance)
+    else if (instance.fault !== 'era') this.#holdLater(attempt + 1)
   }
 
   /** Keeps this instance running, unless another one is kept or nobody is subscribed any more. */

@@ -5,11 +5,19 @@ export const ENVELOPE_VERSION = '2026-07-28'
 export const CLIENT_INFO = { name: 'bridgekeeper', version: '0.1.0' }
 export const SERVER_INFO_KEY = 'io.modelcontextprotocol/serverInfo'
 
-/** Members of `_meta` by which a client of the 2026 era introduces itself in each request (MCP 2026-07-28, basic). */
+/** Keys of `_meta` by which a client introduces itself (MCP 2026-07-28, basic). */
+export const ENVELOPE_KEYS = {
+  version: 'io.modelcontextprotocol/protocolVersion',
+  client: 'io.modelcontextprotocol/clientInfo',
+  capabilities: 'io.modelcontextprotocol/clientCapabilities',
+  logLevel: 'io.modelcontextprotocol/logLevel',
+} as const
+
+/** Members of `_meta` by which a client of the 2026 era introduces itself in each request. */
 const ENVELOPE = {
-  'io.modelcontextprotocol/protocolVersion': ENVELOPE_VERSION,
-  'io.modelcontextprotocol/clientInfo': CLIENT_INFO,
-  'io.modelcontextprotocol/clientCapabilities': {},
+  [ENVELOPE_KEYS.version]: ENVELOPE_VERSION,
+  [ENVELOPE_KEYS.client]: CLIENT_INFO,
+  [ENVELOPE_KEYS.capabilities]: {},
 }
 const ENVELOPE_MEMBERS = toJson(ENVELOPE).subarray(1, -1)
 

@@ -73,7 +73,8 @@ function initialize(
   return transport.call('initialize', toJson(params), new AbortController().signal)
 }
 
-function capabilitiesOf(traits: readonly ClientTrait[]): Record<string, object> {
+/** Capabilities of a client with these traits (MCP 2025-11-25, lifecycle). */
+export function capabilitiesOf(traits: readonly ClientTrait[]): Record<string, object> {
   const capabilities: Record<string, object> = {}
   for (const trait of traits) {
     const [name, value] = CAPABILITIES[trait]

@@ -1,0 +1,37 @@
+import type { Era } from '@bridgekeeper/protocol'
+import type { Asks } from '../exchanges/asks.ts'
+import type { Exchange } from '../exchanges/exchange.ts'
+import type { InstanceGroups } from '../exchanges/instance-groups.ts'
+import type { Outcome } from '../exchanges/outcome-end.ts'
+import type { ExchangeServer } from '../exchanges/server-port.ts'
+import type { Session } from '../exchanges/session.ts'
+import type { System } from '../system.ts'
+import { Answers2025 } from './answer-2025.ts'
+import { Answers2026 } from './answer-2026.ts'
+
+export interface TranslationDeps {
+  readonly system: System
+  readonly groups: InstanceGroups
+  readonly asks: Asks
+}
+
+/** [ERA] Translates requests between eras, for servers that do not speak the era of the client. */
+export class Translation {
+  readonly #for2025: Answers2025
+  readonly #for2026: Answers2026
+
+  constructor(deps: TranslationDeps) {
+    this.#for2025 = new Answers2025(deps)
+    this.#for2026 = new Answers2026(deps)
+  }
+
+  /** Answers one request. Never rejects. @param era of the client */
+  answer(exchange: Exchange, server: ExchangeServer, era: Era): Promise<Outcome> {
+    return era === '2026' ? this.#for2026.answer(exchange, server) : this.#for2025.answer(exchange, server)
+  }
+
+  /** A session is gone. */
+  leave(session: Session): void {
+    this.#for2025.leave(session)
+  }
+}
