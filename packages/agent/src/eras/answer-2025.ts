@@ -72,6 +72,7 @@ export class Answers2025 {
     const outcome = await this.#listening(server).changed()
     if (outcome === undefined) return SUCCESS
     subscriptions.delete(uri)
+    await this.#listening(server).changed()
     return outcome
   }
 
@@ -95,7 +96,11 @@ export class Answers2025 {
 }
 
 /** The level is kept for the envelope of each request. */
-function setLevel({ introduction }: Instance, session: Session | undefined, level: string | undefined): Outcome {
+function setLevel(
+  { introduction }: Instance,
+  session: Session | undefined,
+  level: string | undefined,
+): Outcome {
   if (!hasCapability(introduction, 'logging')) return NOT_FOUND
   if (session === undefined) return NEEDS_SESSION
   if (!isLevel(level)) return INVALID_LEVEL

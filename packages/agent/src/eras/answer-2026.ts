@@ -14,7 +14,10 @@ import { Rounds } from './rounds.ts'
 import { Run } from './run-2026.ts'
 import type { TranslationDeps } from './translation.ts'
 
-const INVALID_ANSWERS = rpcError(-32_602, 'Invalid params: each member of "inputResponses" must be an object.')
+const INVALID_ANSWERS = rpcError(
+  -32_602,
+  'Invalid params: each member of "inputResponses" must be an object.',
+)
 const NOT_FOUND = rpcError(-32_601, 'Method not found')
 /** Tasks of the 2026 era are other tasks than those of the 2025 era. */
 const TASKS = 'tasks/'

@@ -42,13 +42,12 @@ export class InnerClient {
   }
 
   /** Begins a request. @param onEnd called once */
-  begin(method: string, params: RawJson | undefined, onEnd: (exchange: Exchange) => void): Exchange {
+  begin(method: string, params: RawJson | undefined, onEnd: () => void): Exchange {
     const { client, serverName } = this.#deps
     const facts: ExchangeFacts = {
       ...{ id: CALL, client, serverName, method, params, callerId: CALL_ID, session: this.session },
       streams: true,
     }
-    const exchange = new Exchange(facts, this.#sink, () => onEnd(exchange))
-    return exchange
+    return new Exchange(facts, this.#sink, onEnd)
   }
 }

@@ -1,4 +1,5 @@
 import { type RawJson, toJson } from '@bridgekeeper/protocol'
+import { backoffMs } from '../backoff.ts'
 import type { Exchange } from '../exchanges/exchange.ts'
 import type { InstanceGroup } from '../exchanges/instance-group.ts'
 import { LISTEN, SUBSCRIPTION_ID } from '../exchanges/instance-use.ts'
@@ -88,9 +89,24 @@ export class Listening {
     const open = { wanted, begun: promise, cancel: () => exchange.cancel() }
     void this.#run(exchange).then((outcome) => {
       resolve(outcome)
-      if (this.#open === open) this.#open = undefined
+      // A server that refused is not asked again for the same.
+      const kind = 'kind' in outcome ? outcome.kind : undefined
+      if (kind === 'rpc-error' || this.#open !== open) return
+      this.#open = undefined
+      if (kind === 'ended') this.#listenLater(0)
     })
     return open
+  }
+
+  /** The server has ended. Without a successor, nobody would hear of changes. */
+  #listenLater(attempt: number): void {
+    const { system } = this.#deps
+    system.schedule(backoffMs(attempt, system.random), () => {
+      if (this.#open !== undefined) return
+      void this.changed().then((outcome) => {
+        if (outcome !== undefined && 'fault' in outcome) this.#listenLater(attempt + 1)
+      })
+    })
   }
 
   async #run(exchange: Exchange): Promise<Outcome> {

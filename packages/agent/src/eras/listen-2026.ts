@@ -12,7 +12,11 @@ import { hasCapability, rpcError } from './results.ts'
 import type { TranslationDeps } from './translation.ts'
 
 /** Lists whose changes a client can listen for, by the member of its request. */
-export const LISTS = { toolsListChanged: 'tools', promptsListChanged: 'prompts', resourcesListChanged: 'resources' }
+export const LISTS = {
+  toolsListChanged: 'tools',
+  promptsListChanged: 'prompts',
+  resourcesListChanged: 'resources',
+}
 export const ACKNOWLEDGED = 'notifications/subscriptions/acknowledged'
 export const UPDATED = 'notifications/resources/updated'
 const INVALID = rpcError(-32_602, 'Invalid params: "notifications" must be an object.')
@@ -50,7 +54,9 @@ export async function listen(
   const resourceSubscriptions = await subscribe(group, inner, wanted.uris)
   outer.accepted()
   const accepted = Object.fromEntries(lists.map((name) => [name, true]))
-  outer.message(acknowledgement(outer, { ...accepted, ...(wanted.uris.length > 0 && { resourceSubscriptions }) }))
+  outer.message(
+    acknowledgement(outer, { ...accepted, ...(wanted.uris.length > 0 && { resourceSubscriptions }) }),
+  )
   const isCancelled = await Promise.race([aborted(outer.signal), instance.ended])
   leave()
   return { kind: isCancelled === true ? 'cancelled' : 'ended' }
@@ -120,4 +126,3 @@ function aborted(signal: AbortSignal): Promise<true> {
     signal.addEventListener('abort', () => resolve(true), { once: true })
   })
 }
-

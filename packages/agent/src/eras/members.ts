@@ -1,4 +1,4 @@
-import { objectMembers, type RawJson, withoutMembers } from '@bridgekeeper/protocol'
+import { objectMembers, pickMembers, type RawJson, withoutMembers } from '@bridgekeeper/protocol'
 
 const EMPTY: RawJson = Buffer.from('{}')
 const OPEN = Buffer.from('{')
@@ -7,14 +7,15 @@ const CLOSE = Buffer.from('}')
 
 /**
  * Writes members into an object, in place of those of the same name. All other bytes stay.
- * @param object one JSON object; `undefined` counts as empty
+ * @param object `undefined`, and JSON of another type, counts as empty
  * @param members each value is JSON; those that are `undefined` are only removed
  */
 export function withMembers(
   object: RawJson | undefined,
   members: Readonly<Record<string, RawJson | undefined>>,
 ): RawJson {
-  const rest = without(object ?? EMPTY, Object.keys(members))
+  const isObject = object !== undefined && pickMembers(object, []) !== undefined
+  const rest = without(isObject ? object : EMPTY, Object.keys(members))
   const written = Object.entries(members).flatMap(([name, value]) =>
     value === undefined ? [] : [Buffer.concat([Buffer.from(`${JSON.stringify(name)}:`), value])],
   )

@@ -1,7 +1,7 @@
 import { parseJson, type RawJson, toJson } from '@bridgekeeper/protocol'
 import { textAt, valueAt } from '../exchanges/message-bytes.ts'
-import { PROTOCOL_VERSIONS } from '../servers/handshake.ts'
 import { ENVELOPE_VERSION, SERVER_INFO_KEY } from '../servers/envelope.ts'
+import { PROTOCOL_VERSIONS } from '../servers/handshake.ts'
 import type { RawOutcome } from '../servers/raw-calls.ts'
 import { withMembers, without } from './members.ts'
 

@@ -59,12 +59,12 @@ export class Rounds {
   /** Parks a run until its client answers. @returns the state with which it does so */
   park(run: Run, facts: ExchangeFacts): string {
     const { serverName } = facts
+    const [oldest, ...others] = [...this.#parked].filter(([, parked]) => parked.serverName === serverName)
+    if (oldest !== undefined && others.length + 1 >= MAX_PARKED_RUNS) this.#expire(oldest[0])
     run.round++
     run.park()
     const cancelExpiry = this.#system.schedule(PARKED_MS, () => this.#expire(run.id))
     this.#parked.set(run.id, { run, serverName, cancelExpiry })
-    const [oldest, ...others] = [...this.#parked].filter(([, parked]) => parked.serverName === serverName)
-    if (oldest !== undefined && others.length >= MAX_PARKED_RUNS) this.#expire(oldest[0])
     return this.#states.seal({ call: run.id, round: run.round }, facts)
   }
 
@@ -80,7 +80,9 @@ export class Rounds {
   ): Promise<Outcome> {
     const id = this.#states.open(state, facts)
     if (id === undefined) return INVALID_STATE
-    const answers = createHash('sha256').update(responses ?? '').digest('base64')
+    const answers = createHash('sha256')
+      .update(responses ?? '')
+      .digest('base64')
     const used = this.#used.get(keyOf(id))
     if (used !== undefined) return used.answers === answers ? used.outcome : INVALID_STATE
     const run = this.#take(id)

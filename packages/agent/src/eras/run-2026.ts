@@ -65,8 +65,8 @@ export class Run {
       onMessage: (message) => this.#receive(message),
     })
     this.#inner.session.level = client.logLevel
-    this.#exchange = this.#inner.begin(facts.method, paramsFor2025(facts.params), (exchange) =>
-      deps.asks.endSession(exchange.facts.session)
+    this.#exchange = this.#inner.begin(facts.method, paramsFor2025(facts.params), () =>
+      deps.asks.endSession(this.#inner.session),
     )
     void this.#run()
   }
@@ -125,6 +125,7 @@ export class Run {
   /** Ends the request at the server, too. */
   #abandon(outcome: Outcome): void {
     this.#exchange.cancel()
+    this.#lent?.release()
     this.#end(outcome)
   }
 
@@ -156,7 +157,8 @@ export class Run {
     if (id !== undefined) return this.#ask(id, method, params)
     if (method === 'notifications/cancelled') return this.#withdraw(valueAt(params, ['requestId']))
     if (method === 'notifications/progress') this.#progress(raw)
-    else if (method === 'notifications/message' && this.#client.logLevel !== undefined) this.#outer?.message(raw)
+    else if (method === 'notifications/message' && this.#client.logLevel !== undefined)
+      this.#outer?.message(raw)
   }
 
   /** Each round has a token of its own. */

@@ -1,4 +1,4 @@
-import type { Era } from '@bridgekeeper/protocol'
+import { type Era, objectMembers } from '@bridgekeeper/protocol'
 import type { Asks } from '../exchanges/asks.ts'
 import type { Exchange } from '../exchanges/exchange.ts'
 import type { InstanceGroups } from '../exchanges/instance-groups.ts'
@@ -8,6 +8,12 @@ import type { Session } from '../exchanges/session.ts'
 import type { System } from '../system.ts'
 import { Answers2025 } from './answer-2025.ts'
 import { Answers2026 } from './answer-2026.ts'
+
+const INVALID_PARAMS: Outcome = {
+  kind: 'refused',
+  code: 'params_invalid',
+  detail: '"params" must be an object whose names occur once and without escapes.',
+}
 
 export interface TranslationDeps {
   readonly system: System
@@ -27,6 +33,9 @@ export class Translation {
 
   /** Answers one request. Never rejects. @param era of the client */
   answer(exchange: Exchange, server: ExchangeServer, era: Era): Promise<Outcome> {
+    const { params } = exchange.facts
+    // What is read here must be what the server reads.
+    if (params !== undefined && objectMembers(params) === undefined) return Promise.resolve(INVALID_PARAMS)
     return era === '2026' ? this.#for2026.answer(exchange, server) : this.#for2025.answer(exchange, server)
   }
 

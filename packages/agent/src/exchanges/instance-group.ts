@@ -70,7 +70,8 @@ export class InstanceGroup {
       ? await server.instances.lease(key, ownerOf(exchange), { signal: exchange.signal })
       : await server.instances.shared(key)
     if ('fault' in found) return found
-    if ('instance' in found) return { use: this.#use(found.instance), release: () => found.release(), park: () => found.park() }
+    if ('instance' in found)
+      return { use: this.#use(found.instance), release: () => found.release(), park: () => found.park() }
     return { use: this.#use(found), release: () => {}, park: () => {} }
   }
 

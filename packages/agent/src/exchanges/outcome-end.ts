@@ -1,4 +1,4 @@
-import { type ErrorCode, type Era, parseJson, type RawJson, unreachable } from '@bridgekeeper/protocol'
+import { type Era, type ErrorCode, parseJson, type RawJson, unreachable } from '@bridgekeeper/protocol'
 import type { InstanceFault } from '../servers/instance.ts'
 import type { RawOutcome } from '../servers/raw-calls.ts'
 import { answerOf } from './message-bytes.ts'
