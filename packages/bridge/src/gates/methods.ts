@@ -36,7 +36,8 @@ const rules: ReadonlyMap<string, MethodRule> = new Map(
     'resources/read': { ...RESOURCES, isCounted: true },
     'resources/subscribe': RESOURCES,
     'resources/unsubscribe': RESOURCES,
-    'completion/complete': { needs: 'completion:use', isCounted: true },
+    // Clients complete at each key press, which would soon block all calls of their user.
+    'completion/complete': { needs: 'completion:use', isCounted: false },
   } as const satisfies Record<string, MethodRule>),
 )
 

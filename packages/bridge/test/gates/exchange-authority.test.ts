@@ -80,7 +80,6 @@ test('[RATE.10] counts what reads or runs something, and every unknown method', 
     'tools/call',
     'prompts/get',
     'resources/read',
-    'completion/complete',
     'vendor/anything',
   ])
 })
