@@ -159,6 +159,6 @@ test('[LOAD.4] counts GET and DELETE at /mcp', async () => {
   const ask = async (method: string) =>
     (await fetch(`${at.url}/mcp`, { method, headers: { ...ann, accept: 'text/event-stream' } })).status
   await spendAllBut(at, ann, 2)
-  expect([await ask('GET'), await ask('DELETE')]).toEqual([405, 405])
+  expect([await ask('GET'), await ask('DELETE')]).toEqual([400, 400])
   expect([await ask('GET'), await ask('DELETE')]).toEqual([429, 429])
 })

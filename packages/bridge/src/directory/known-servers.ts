@@ -1,6 +1,7 @@
 import type { BridgeError } from '@bridgekeeper/protocol'
 import type { Catalog } from '../connection/catalog-parts.ts'
 import type { ReadyConnection } from '../connection/ready-connection.ts'
+import { type ExchangeServer, takesExchanges } from '../exchanges/directory.ts'
 import type { Router } from '../router/router.ts'
 import type { LastKnown, SleepingMachine } from './last-known.ts'
 import { type NamedServer, ServerNames } from './named-servers.ts'
@@ -36,6 +37,11 @@ export class KnownServers {
     return this.#router.isStarting(userId, serverName)
   }
 
+  /** Calls back whenever the user's servers may have changed. @returns stops that */
+  watch(userId: string, changed: () => void): () => void {
+    return this.#router.watch(userId, changed)
+  }
+
   /** The user's verified connections, newest first. */
   connected(userId: string): readonly ReadyConnection[] {
     return this.#router.connections(userId)
@@ -44,6 +50,11 @@ export class KnownServers {
   /** The local servers of connected machines. */
   servers(userId: string): readonly NamedServer<ReadyConnection>[] {
     return this.#router.servers(userId)
+  }
+
+  /** Local servers of connected machines that answer themselves. */
+  exchangeServers(userId: string): readonly ExchangeServer[] {
+    return [...this.#router.catalog(userId).values()].filter(takesExchanges)
   }
 
   /** The user's machines that are not connected, the latest first. */

@@ -14,3 +14,7 @@ export interface Directory {
   /** The catalog entry of a server that takes exchanges. `undefined` if the bridge must answer for it, or it is not ready. */
   server(userId: string, serverName: string): ExchangeServer | undefined
 }
+
+export function takesExchanges(server: CatalogServer | undefined): server is ExchangeServer {
+  return server?.state === 'ready' && server.capabilities !== undefined
+}

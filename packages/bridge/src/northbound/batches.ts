@@ -44,7 +44,7 @@ export class Batches {
     if (spent !== undefined) return this.#log.afterWritten(() => sendRefusal(response, spent))
     if (items === undefined) return sendParseError(response)
     if (items instanceof BridgeError) return sendCallRefusal(response, NULL_ID, items)
-    const unknown = view.exchangeServer && this.#sessions.refusal(request, open)
+    const unknown = view.hasSessions ? this.#sessions.refusal(request, open) : undefined
     if (unknown instanceof BridgeError) return sendCallRefusal(response, NULL_ID, unknown)
     const replies = repliesOf(open, format)
     this.#answerEach(around, items, replies)

@@ -6,11 +6,29 @@ import type { ToolView } from './tool-view.ts'
 
 const CAPABILITIES = { tools: {} }
 
+/** What the bridge says of itself at `/mcp`. */
+export interface OwnIntroduction {
+  readonly capabilities: object
+  readonly instructions: string
+}
+
+/** Builds the result with which a client gets to know a server. */
+export function introductionResult(
+  era: Era,
+  body: Buffer,
+  params: Span | undefined,
+  view: ToolView,
+  own: OwnIntroduction,
+): RawJson | BridgeError {
+  return era === '2025' ? initializeResult(body, params, view, own) : discoverResult(view, own)
+}
+
 /** Builds the result of `initialize`. It depends only on the client's version, not on its other claims. */
 export function initializeResult(
   body: Buffer,
   params: Span | undefined,
   view: ToolView,
+  own?: OwnIntroduction,
 ): RawJson | BridgeError {
   const members = readParams(body, params, ['protocolVersion'])
   if (members instanceof BridgeError) return members
@@ -18,14 +36,14 @@ export function initializeResult(
   const [newest] = SUPPORTED_PROTOCOL_VERSIONS
   const protocolVersion = SUPPORTED_PROTOCOL_VERSIONS.includes(asked) ? asked : newest
   const { serverInfo, instructions } = view.serverIdentity()
-  return toJson({ protocolVersion, capabilities: CAPABILITIES, serverInfo, instructions })
+  return toJson({ protocolVersion, capabilities: CAPABILITIES, serverInfo, instructions, ...own })
 }
 
 /** The result of `server/discover`. */
-export function discoverResult(view: ToolView): RawJson {
+export function discoverResult(view: ToolView, own?: OwnIntroduction): RawJson {
   const { instructions } = view.serverIdentity()
   const result = { supportedVersions: [MODERN_VERSION], capabilities: CAPABILITIES, instructions }
-  return toJson({ ...result, ...modernMembers(view) })
+  return toJson({ ...result, ...own, ...modernMembers(view) })
 }
 
 /** Members of a list's result besides its tools, as the end of its JSON text. */

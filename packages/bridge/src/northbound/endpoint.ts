@@ -9,12 +9,14 @@ import { MESSAGE_ALLOWANCE, unitsOf } from '../limiters/allowance.ts'
 import type { SecurityLog, System } from '../ports.ts'
 import type { Dispatcher } from '../router/dispatcher.ts'
 import type { Router } from '../router/router.ts'
+import { aggregateOf } from './aggregate/aggregate.ts'
 import { isBatch } from './batch.ts'
 import { Batches } from './batches.ts'
 import { bodyBoundBytes, readBody } from './body.ts'
 import { CallerLoads } from './caller-loads.ts'
 import { ExchangeRequests, versionOf } from './exchange-requests.ts'
 import { FirstStart } from './first-start.ts'
+import { FromCatalog } from './from-catalog.ts'
 import { guarded } from './guarded.ts'
 import { hasSession, type McpSessions } from './mcp-session.ts'
 import { answerFormat, bodyRefusal } from './media.ts'
@@ -84,11 +86,14 @@ export class McpEndpoint {
     this.#names = names
     const metadataUrl = (request: IncomingMessage): string | undefined =>
       this.#metadataUrl(request, mcpPath(pathOf(request.url)) ?? {})
-    this.#sessions = new SessionRequests(dispatcher, sessions, system)
+    this.#sessions = new SessionRequests(sessions, { dispatcher, known, system })
+    const exchanges = new ExchangeRequests(dispatcher, sessions, metadataUrl, system)
+    const fromCatalog = new FromCatalog(log)
     const ways = {
+      ...{ exchanges, fromCatalog },
       calls: new ShortCalls(dispatcher, metadataUrl, system),
-      exchanges: new ExchangeRequests(dispatcher, sessions, metadataUrl, system),
       sessions: this.#sessions,
+      aggregate: aggregateOf({ ...parts, exchanges, fromCatalog }),
     }
     this.#messages = new Messages(ways, new FirstStart(router, system), log)
     this.#batches = new Batches(this.#messages, this.#sessions, log)
@@ -131,16 +136,15 @@ export class McpEndpoint {
   #withoutBody(request: IncomingMessage, open: OpenRequest, view: ToolView): void {
     const { response } = open
     const { method, headers } = request
-    const server = view.exchangeServer
     const isHere = method === 'GET' || method === 'DELETE'
     if (!isHere || versionOf(headers) === MODERN_VERSION) return sendMethodRefusal(response)
-    if (server === undefined) {
+    if (!view.hasSessions) {
       const absence = hasSession(headers) ? view.absence() : undefined
       return absence === undefined ? sendMethodRefusal(response) : sendCallRefusal(response, NULL_ID, absence)
     }
     guarded(response, () => {
-      if (method === 'GET') this.#sessions.read(request, open, server)
-      else this.#sessions.remove(request, open, server)
+      if (method === 'GET') this.#sessions.read(request, open, view)
+      else this.#sessions.remove(request, open, view)
     })
   }
 

@@ -14,7 +14,6 @@ import { denialError } from '../gates/verdict.ts'
 import type { System } from '../ports.ts'
 import type { Dispatcher } from '../router/dispatcher.ts'
 import { failureResult } from './call-failure.ts'
-import { clientTraits } from './client-traits.ts'
 import { filteredList } from './filtered-list.ts'
 import type { McpSessions, NewSession } from './mcp-session.ts'
 import { acceptsEvents } from './media.ts'
@@ -56,12 +55,13 @@ export class ExchangeRequests {
     this.#system = system
   }
 
-  /** Answers a request by an exchange with this server. */
+  /** Answers a request by an exchange with this server. @param sent the message for the server, if it differs */
   answer(
     context: MessageContext,
     message: RpcRequest,
     { era, name }: MessageFacts,
     serverName: string,
+    sent: RawJson = bytesAt(context.body, context.at) ?? context.body,
   ): void {
     const { open, reply, at, request } = context
     const { headers } = request
@@ -92,7 +92,7 @@ export class ExchangeRequests {
     const opening = {
       ...{ serverName, kind: 'request' as const, era, method, name, version, session, streams },
       ...(era === '2026' && { params: paramsOf(headers) }),
-      message: bytesAt(context.body, at) ?? context.body,
+      message: sent,
     }
     reader.follow(this.#dispatcher.open(open.caller, opening, reader))
   }
@@ -106,10 +106,8 @@ export class ExchangeRequests {
       const session = this.#sessions.find(headers, caller)
       return session instanceof BridgeError ? session : { session }
     }
-    const traits = clientTraits(body, params)
-    if (traits instanceof BridgeError) return traits
-    const begun = this.#sessions.create(caller, traits)
-    return { session: begun.session, begun }
+    const begun = this.#sessions.begin(caller, body, params)
+    return begun instanceof BridgeError ? begun : { session: begun.session, begun }
   }
 
   #refuse(

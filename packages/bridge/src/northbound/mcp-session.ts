@@ -1,6 +1,13 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import { BridgeError, CLIENT_TRAITS, type ClientTrait, type ExchangeSession } from '@bridgekeeper/protocol'
+import {
+  BridgeError,
+  CLIENT_TRAITS,
+  type ClientTrait,
+  type ExchangeSession,
+  type Span,
+} from '@bridgekeeper/protocol'
 import type { Caller, System } from '../ports.ts'
+import { clientTraits } from './client-traits.ts'
 
 /** An MCP session that begins, and the value of its header. */
 export interface NewSession {
@@ -44,6 +51,12 @@ export class McpSessions {
     const value = [id, bitsOf(traits), this.#system.nowMs()].join(' ')
     const header = this.#sealer.seal(nameOf(owner), value)
     return { header, session: { id, traits: [...traits] } }
+  }
+
+  /** Creates the session that an `initialize` asks for. @param params its parameters @returns the error if they are invalid */
+  begin(owner: Owner, body: Buffer, params: Span | undefined): NewSession | BridgeError {
+    const traits = clientTraits(body, params)
+    return traits instanceof BridgeError ? traits : this.create(owner, traits)
   }
 
   /** The session of a request; `undefined` without one. @returns the error if it is unknown */

@@ -2,10 +2,12 @@ import { BridgeError, bytesAt, pickMembers, type RawJson, type Span } from '@bri
 import { denialError } from '../gates/verdict.ts'
 import { MESSAGE_ALLOWANCE, unitsOf } from '../limiters/allowance.ts'
 import type { SecurityLog } from '../ports.ts'
+import { renamed } from './aggregate/addresses.ts'
+import type { AggregateRequests } from './aggregate/requests.ts'
 import { cancelCall } from './cancel.ts'
 import type { ExchangeRequests } from './exchange-requests.ts'
 import type { FirstStart } from './first-start.ts'
-import { FromCatalog } from './from-catalog.ts'
+import type { FromCatalog } from './from-catalog.ts'
 import { guarded } from './guarded.ts'
 import { hasSession } from './mcp-session.ts'
 import { NULL_ID, type RpcMessage, type RpcRequest, readParams } from './message.ts'
@@ -24,6 +26,8 @@ interface Ways {
   readonly calls: ShortCalls
   readonly exchanges: ExchangeRequests
   readonly sessions: SessionRequests
+  readonly aggregate: AggregateRequests
+  readonly fromCatalog: FromCatalog
 }
 
 type Note = Extract<RpcMessage, { kind: 'notification' | 'response' }>
@@ -34,13 +38,11 @@ const RESPONSE: MessageFacts = { era: '2025', name: undefined }
 /** Counts the messages of callers, and decides how each is answered. */
 export class Messages {
   readonly #ways: Ways
-  readonly #fromCatalog: FromCatalog
   readonly #firstStart: FirstStart
   readonly #log: SecurityLog
 
   constructor(ways: Ways, firstStart: FirstStart, log: SecurityLog) {
     this.#ways = ways
-    this.#fromCatalog = new FromCatalog(log)
     this.#firstStart = firstStart
     this.#log = log
   }
@@ -81,10 +83,14 @@ export class Messages {
         id,
         new BridgeError('request_invalid', '"initialize" must not be part of a batch.'),
       )
-    const answer = (): void | Promise<void> =>
-      view.exchangeServer === undefined
-        ? this.#fromCatalog.answer(context, message, facts.era)
-        : this.#ways.exchanges.answer(context, message, facts, view.exchangeServer)
+    const { aggregate, fromCatalog, exchanges } = this.#ways
+    const answer = (): void | Promise<void> => {
+      if (view.isAggregate) return aggregate.answer(context, message, facts)
+      const server = view.exchangeServer
+      return server === undefined
+        ? fromCatalog.answer(context, message, facts.era)
+        : exchanges.answer(context, message, facts, server)
+    }
     const isStarting = (): boolean => view.isStarting(method)
     return isStarting() ? this.#afterStart(open, id, isStarting, answer) : answer()
   }
@@ -106,7 +112,9 @@ export class Messages {
     const facts = message.kind === 'response' ? RESPONSE : factsOf(context, message)
     if (facts instanceof BridgeError) return 'accepted'
     if (!('era' in facts)) return facts
-    if (facts.era === '2025' && isForSession(context)) return 'for-session'
+    // Each machine makes its part of a session at /mcp when it needs it.
+    const isForAll = !(context.view.isAggregate && isInitialized(message))
+    if (facts.era === '2025' && isForSession(context) && isForAll) return 'for-session'
     if (message.kind === 'response' || message.method !== 'notifications/cancelled') return 'accepted'
     const members = readParams(body, message.params, ['requestId'])
     const requestId = members instanceof BridgeError ? undefined : bytesAt(body, members[0])
@@ -125,7 +133,7 @@ export class Messages {
     done: (error: BridgeError | undefined) => void,
   ): void {
     const { open, view } = context
-    this.#ways.sessions.notes(context, view.exchangeServer ?? '', spans, (error) =>
+    this.#ways.sessions.notes(context, view.sessionServers(), spans, (error) =>
       guarded(open.response, () => {
         if (!open.hasEnded && !open.response.destroyed) done(error)
       }),
@@ -140,16 +148,23 @@ export class Messages {
       open.charge(body.length)
       return sendRevisionError(reply, message.id, facts as RevisionError | BridgeError)
     }
-    const server = context.view.exchangeServer
-    if (server === undefined || isShort(context, call, facts))
-      this.#ways.calls.run(context, message.id, call, facts.era)
-    else this.#ways.exchanges.answer(context, message, facts, server)
+    const target = context.view.exchangeTool(call.toolName)
+    if (target === undefined || isShort(context, call, facts))
+      return this.#ways.calls.run(context, message.id, call, facts.era)
+    const { serverName, toolName } = target
+    const whole = bytesAt(body, context.at) ?? body
+    const sent = toolName === call.toolName ? whole : renamed(whole, ['name'], toolName)
+    this.#ways.exchanges.answer(context, message, { ...facts, name: toolName }, serverName, sent)
   }
+}
+
+function isInitialized(message: Note): boolean {
+  return message.kind === 'notification' && message.method === 'notifications/initialized'
 }
 
 /** Whether the MCP session of the request gets its notes. */
 function isForSession({ view, request }: NoteContext): boolean {
-  return view.exchangeServer !== undefined && hasSession(request.headers)
+  return view.hasSessions && hasSession(request.headers)
 }
 
 /** Whether a call needs only its arguments and its result: most calls. */

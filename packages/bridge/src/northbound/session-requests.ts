@@ -1,9 +1,10 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import { BridgeError, type ExchangeSession, type RawJson, type Span } from '@bridgekeeper/protocol'
-import type { ExchangeEnd, ExchangeReader, Opening } from '../exchanges/exchange.ts'
+import type { ExchangeEnd, Opening } from '../exchanges/exchange.ts'
 import { deny } from '../gates/verdict.ts'
-import type { System } from '../ports.ts'
-import type { Dispatcher } from '../router/dispatcher.ts'
+import { MergedStream, type StreamParts } from './aggregate/merged-stream.ts'
+import { openFirst } from './aggregate/open-first.ts'
+import { EndReader } from './end-reader.ts'
 import { versionOf } from './exchange-requests.ts'
 import type { McpSessions } from './mcp-session.ts'
 import { acceptsEvents } from './media.ts'
@@ -11,22 +12,21 @@ import { NULL_ID } from './message.ts'
 import type { OpenRequest } from './open-request.ts'
 import { sendCallRefusal, sendRefusal } from './respond.ts'
 import { StandingReply } from './standing-reply.ts'
+import type { ToolView } from './tool-view.ts'
 
 const BATCH_START = Buffer.from('[')
 const BATCH_COMMA = Buffer.from(',')
 const BATCH_END = Buffer.from(']')
-const EVENT_ID = /^([\w-]{1,128})_(\d{1,15})$/
+const EVENT_ID = /^([\w-]{1,128}?)_(\d{1,15})(_all)?$/
 
 /** Handles everything of an MCP session except requests: notes, readers of its streams, and its end. */
 export class SessionRequests {
-  readonly #dispatcher: Dispatcher
   readonly #sessions: McpSessions
-  readonly #system: System
+  readonly #parts: StreamParts
 
-  constructor(dispatcher: Dispatcher, sessions: McpSessions, system: System) {
-    this.#dispatcher = dispatcher
+  constructor(sessions: McpSessions, parts: StreamParts) {
     this.#sessions = sessions
-    this.#system = system
+    this.#parts = parts
   }
 
   /**
@@ -35,22 +35,46 @@ export class SessionRequests {
    */
   notes(
     { request: { headers }, open, body }: { request: IncomingMessage; open: OpenRequest; body: Buffer },
-    serverName: string,
+    serverNames: readonly string[],
     spans: readonly Span[] | undefined,
     done: (error: BridgeError | undefined) => void,
   ): void {
     const session = this.#sessions.find(headers, open.caller)
     if (session === undefined || session instanceof BridgeError) return done(session)
     const message = spans === undefined ? body : batchOf(body, spans)
-    const opening = { ...openingOf(serverName, 'note', headers, session), message }
-    const exchange = this.#dispatcher.open(open.caller, opening, new EndReader((end) => done(errorOf(end))))
-    open.onEnd(() => {
-      if (open.hasEnded) exchange.cancel()
-    })
+    this.#toEach(
+      open,
+      serverNames,
+      (name) => ({ ...openingOf(name, 'note', headers, session), message }),
+      done,
+    )
+  }
+
+  /** @param done receives an error if the session is unknown to a machine, or if no server took it */
+  #toEach(
+    open: OpenRequest,
+    serverNames: readonly string[],
+    openingFor: (serverName: string) => Opening,
+    done: (error: BridgeError | undefined) => void,
+  ): void {
+    const ends: (BridgeError | undefined)[] = []
+    const ended = (end: ExchangeEnd): void => {
+      ends.push(errorOf(end))
+      if (ends.length < serverNames.length) return
+      const unknown = ends.find((error) => error?.code === 'session_unknown')
+      done(unknown ?? (ends.includes(undefined) ? undefined : ends[0]))
+    }
+    if (serverNames.length === 0) done(undefined)
+    for (const name of serverNames) {
+      const exchange = this.#parts.dispatcher.open(open.caller, openingFor(name), new EndReader(ended))
+      open.onEnd(() => {
+        if (open.hasEnded) exchange.cancel()
+      })
+    }
   }
 
   /** Answers GET with messages that belong to no request, or with the rest of a stream that was cut. */
-  read(request: IncomingMessage, open: OpenRequest, serverName: string): void {
+  read(request: IncomingMessage, open: OpenRequest, view: ToolView): void {
     const { headers } = request
     const session = this.#sessionOf(headers, open)
     if (session === undefined) return
@@ -59,24 +83,30 @@ export class SessionRequests {
     if (resume instanceof BridgeError) return sendCallRefusal(open.response, NULL_ID, resume)
     const standing = open.stand()
     if (standing !== undefined) return sendRefusal(open.response, standing)
-    const reader = new StandingReply(open, resume?.id, this.#system)
-    const opening = { ...openingOf(serverName, 'stream', headers, session), ...(resume && { resume }) }
-    reader.follow(this.#dispatcher.open(open.caller, opening, reader))
+    const from = resume && { id: resume.id, after: resume.after }
+    const openingFor = (name: string, resumed = from): Opening => ({
+      ...openingOf(name, 'stream', headers, session),
+      ...(resumed && { resume: resumed }),
+    })
+    if (view.isAggregate && (resume === undefined || resume.isMerged))
+      return new MergedStream(open, this.#parts, openingFor).begin(from)
+    const reader = new StandingReply(open, resume?.id, this.#parts.system)
+    const openings = view.sessionServers().map((name) => openingFor(name))
+    reader.follow(openFirst(this.#parts.dispatcher, open.caller, openings, reader))
   }
 
   /** Ends the session. */
-  remove({ headers }: IncomingMessage, open: OpenRequest, serverName: string): void {
+  remove({ headers }: IncomingMessage, open: OpenRequest, view: ToolView): void {
     const session = this.#sessionOf(headers, open)
     if (session === undefined) return
     const { response } = open
-    const opening = openingOf(serverName, 'delete', headers, session)
-    const reader = new EndReader((end) => {
+    const done = (error: BridgeError | undefined): void => {
       if (open.hasEnded || response.destroyed) return
-      const error = errorOf(end)
       if (error !== undefined) sendCallRefusal(response, NULL_ID, error)
       else response.writeHead(204).end()
-    })
-    this.#dispatcher.open(open.caller, opening, reader)
+    }
+    const names = view.machineServers()
+    this.#toEach(open, names, (name) => openingOf(name, 'delete', headers, session), done)
   }
 
   /** Why the session of a request is refused. */
@@ -112,11 +142,19 @@ function openingOf(
   }
 }
 
+interface Resume {
+  readonly id: string
+  readonly after: number
+  /** Whether it is one of the streams that `/mcp` shows as one. */
+  readonly isMerged: boolean
+}
+
 /** The position from which the caller wants to read on. */
-function resumeOf({ 'last-event-id': eventId }: IncomingHttpHeaders): Opening['resume'] | BridgeError {
+function resumeOf({ 'last-event-id': eventId }: IncomingHttpHeaders): Resume | BridgeError | undefined {
   if (eventId === undefined || eventId === '') return undefined
-  const [, id, after] = EVENT_ID.exec(String(eventId)) ?? []
-  return id === undefined ? new BridgeError('stream_unknown') : { id, after: Number(after) }
+  const [, id, after, merged] = EVENT_ID.exec(String(eventId)) ?? []
+  if (id === undefined) return new BridgeError('stream_unknown')
+  return { id, after: Number(after), isMerged: merged !== undefined }
 }
 
 function batchOf(body: Buffer, spans: readonly Span[]): RawJson {
@@ -125,23 +163,6 @@ function batchOf(body: Buffer, spans: readonly Span[]): RawJson {
     body.subarray(start, end),
   ])
   return Buffer.concat([...parts, BATCH_END])
-}
-
-/** Reads an exchange that has only an end. */
-class EndReader implements ExchangeReader {
-  readonly #done: (end: ExchangeEnd) => void
-
-  constructor(done: (end: ExchangeEnd) => void) {
-    this.#done = done
-  }
-
-  accepted(): void {}
-
-  message(): void {}
-
-  ended(end: ExchangeEnd): void {
-    this.#done(end)
-  }
 }
 
 function errorOf(end: ExchangeEnd): BridgeError | undefined {

@@ -119,7 +119,7 @@ export function toolsOf(server: CatalogServer | undefined): readonly CatalogTool
 }
 
 /** Splits a plain name, `server__name`. */
-function readPlain(name: string): ToolAddress | undefined {
+export function readPlain(name: string): ToolAddress | undefined {
   const at = name.indexOf(SEPARATOR)
   const toolName = name.slice(at + SEPARATOR.length)
   return at > 0 && toolName !== '' ? { serverName: name.slice(0, at), toolName } : undefined

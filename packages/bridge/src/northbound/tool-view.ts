@@ -8,6 +8,7 @@ import {
 } from '@bridgekeeper/protocol'
 import manifest from '../../package.json' with { type: 'json' }
 import type { KnownServers } from '../directory/known-servers.ts'
+import { takesExchanges } from '../exchanges/directory.ts'
 import { mayList } from '../gates/call-authority.ts'
 import type { Caller } from '../ports.ts'
 import { explained } from './call-failure.ts'
@@ -25,7 +26,19 @@ export interface ServerIdentity {
 export interface ToolView {
   /** The local server that answers itself, by exchanges; `undefined` if the bridge answers for it. */
   readonly exchangeServer: string | undefined
+  /** Whether it shows all servers. */
+  readonly isAggregate: boolean
+  /** Whether clients may have MCP sessions. */
+  readonly hasSessions: boolean
   serverIdentity(): ServerIdentity
+  /** Local servers that belong to an MCP session of this path. */
+  sessionServers(): readonly string[]
+  /** One of these servers for each machine, for what concerns the whole session. */
+  machineServers(): readonly string[]
+  /** A tool whose server answers itself; `undefined` for any other. */
+  exchangeTool(toolName: string): ToolAddress | undefined
+  /** The list's items of some servers, and the bridge's own, as JSON texts. */
+  listed(isWanted: (serverName: string) => boolean): readonly RawJson[]
   /** @throws BridgeError if no agent is connected, or none has the path's server */
   list(): readonly ToolDefinition[]
   /** Returns the list as JSON text, cached with the catalog. @throws BridgeError like `list` */
@@ -57,6 +70,8 @@ const bridgeIdentity: ServerIdentity = { serverInfo: { name: 'bridgekeeper', ver
 /** `/mcp`: all servers as one, names prefixed. */
 export class AllServersView implements ToolView {
   readonly exchangeServer = undefined
+  readonly isAggregate = true
+  readonly hasSessions = true
   readonly #known: KnownServers
   readonly #names: ExposedNames
   readonly #caller: Caller
@@ -72,10 +87,18 @@ export class AllServersView implements ToolView {
   }
 
   list(): readonly ToolDefinition[] {
+    throwIf(this.#known.obstacle(this.#caller.userId))
+    return this.#tools(() => true)
+  }
+
+  listed(isWanted: (serverName: string) => boolean): readonly RawJson[] {
+    return this.#tools(isWanted).map(toJson)
+  }
+
+  #tools(isWanted: (serverName: string) => boolean): readonly ToolDefinition[] {
     const { userId, scopes } = this.#caller
-    throwIf(this.#known.obstacle(userId))
     const tools = [...this.#names.tools(this.#known.catalog(userId)).values()]
-      .filter(({ serverName, toolName }) => mayList(scopes, serverName, toolName))
+      .filter(({ serverName, toolName }) => isWanted(serverName) && mayList(scopes, serverName, toolName))
       .flatMap(prefixed)
     return [...tools, statusTool]
   }
@@ -86,11 +109,27 @@ export class AllServersView implements ToolView {
   }
 
   isStarting(method: string): boolean {
-    return method === 'tools/list' && this.#known.isStarting(this.#caller.userId)
+    return method.endsWith('/list') && this.#known.isStarting(this.#caller.userId)
   }
 
   address(toolName: string): ToolAddress | BridgeError {
     return this.#names.toolAt(toolName, this.#known.catalog(this.#caller.userId))
+  }
+
+  sessionServers(): readonly string[] {
+    return this.#known.exchangeServers(this.#caller.userId).map(({ name }) => name)
+  }
+
+  machineServers(): readonly string[] {
+    const all = this.#known.servers(this.#caller.userId).filter(({ server }) => takesExchanges(server))
+    const firsts = new Map(all.map(({ machine, server }) => [machine, server.name]))
+    return [...firsts.values()]
+  }
+
+  exchangeTool(toolName: string): ToolAddress | undefined {
+    const address = toolName === STATUS_TOOL ? undefined : this.address(toolName)
+    if (address === undefined || address instanceof BridgeError) return undefined
+    return this.sessionServers().includes(address.serverName) ? address : undefined
   }
 
   ownResult(toolName: string): RawJson | undefined {
@@ -108,6 +147,7 @@ export class AllServersView implements ToolView {
 
 /** `/mcp/{server}`: one server, unchanged. */
 export class OneServerView implements ToolView {
+  readonly isAggregate = false
   readonly #known: KnownServers
   readonly #caller: Caller
   readonly #serverName: string
@@ -124,6 +164,10 @@ export class OneServerView implements ToolView {
     return server?.state === 'ready' && server.capabilities !== undefined ? server.name : undefined
   }
 
+  get hasSessions(): boolean {
+    return this.exchangeServer !== undefined
+  }
+
   serverIdentity(): ServerIdentity {
     const server = this.#server
     const isVisible = this.#caller.scopes === undefined || this.#visible().length > 0
@@ -133,6 +177,10 @@ export class OneServerView implements ToolView {
   list(): readonly ToolDefinition[] {
     throwIf(this.#known.obstacle(this.#caller.userId, this.#serverName))
     return this.#visible()
+  }
+
+  listed(): readonly RawJson[] {
+    return this.list().map(toJson)
   }
 
   listJson(): Buffer {
@@ -147,6 +195,19 @@ export class OneServerView implements ToolView {
 
   address(toolName: string): ToolAddress {
     return { serverName: this.#serverName, toolName }
+  }
+
+  sessionServers(): readonly string[] {
+    const server = this.exchangeServer
+    return server === undefined ? [] : [server]
+  }
+
+  machineServers(): readonly string[] {
+    return this.sessionServers()
+  }
+
+  exchangeTool(toolName: string): ToolAddress | undefined {
+    return this.exchangeServer === undefined ? undefined : { serverName: this.exchangeServer, toolName }
   }
 
   ownResult(): undefined {

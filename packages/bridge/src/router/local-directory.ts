@@ -1,5 +1,5 @@
-import { BridgeError, type CatalogServer } from '@bridgekeeper/protocol'
-import type { Directory, ExchangeServer } from '../exchanges/directory.ts'
+import { BridgeError } from '@bridgekeeper/protocol'
+import { type Directory, type ExchangeServer, takesExchanges } from '../exchanges/directory.ts'
 import type { Upstream } from '../exchanges/exchange.ts'
 import type { ExchangeTable } from '../exchanges/exchange-table.ts'
 import type { Router } from './router.ts'
@@ -30,8 +30,4 @@ export class LocalDirectory implements Directory {
     const server = this.#router.catalog(userId).get(serverName)
     return takesExchanges(server) ? server : undefined
   }
-}
-
-function takesExchanges(server: CatalogServer | undefined): server is ExchangeServer {
-  return server?.state === 'ready' && server.capabilities !== undefined
 }

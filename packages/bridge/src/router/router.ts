@@ -18,6 +18,7 @@ export class Router {
   /** Newest first: where two agents have a server of one name, the newer answers. */
   readonly #byUser = new Groups<ReadyConnection>()
   readonly #names = new ServerNames<ReadyConnection>()
+  readonly #watchers = new Groups<() => void>()
   readonly #startWaits = new Map<string, Set<() => void>>()
   readonly #inFlight: InFlight
 
@@ -50,6 +51,7 @@ export class Router {
   /** Handles a changed catalog. */
   catalogChanged({ principal }: ReadyConnection): void {
     for (const check of [...(this.#startWaits.get(principal.userId) ?? [])]) check()
+    for (const changed of this.#watchers.get(principal.userId)) changed()
   }
 
   /**
@@ -63,6 +65,13 @@ export class Router {
     const states = connections.map(({ catalog }) => catalog?.get(serverName)?.state)
     if (states.includes('ready')) return false
     return states.includes('starting') || connections.some(isCatalogPending)
+  }
+
+  /** Calls back whenever the user's servers may have changed. @returns stops that */
+  watch(userId: string, changed: () => void): () => void {
+    const listener = (): void => changed()
+    this.#watchers.add(userId, listener)
+    return () => this.#watchers.remove(userId, listener)
   }
 
   /**

@@ -1,0 +1,73 @@
+import type { RawJson } from '@bridgekeeper/protocol'
+import type { Opening } from '../../exchanges/exchange.ts'
+import type { System } from '../../ports.ts'
+import type { Dispatcher } from '../../router/dispatcher.ts'
+import { EndReader } from '../end-reader.ts'
+import type { OpenRequest } from '../open-request.ts'
+
+/** Time that all servers have together. Many clients give up after ten seconds. */
+export const GATHER_MS = 5_000
+/** Servers that are asked at the same time. */
+const MAX_ASKED = 8
+
+/** Asks one server, until the time is over. @returns `undefined` if it did not answer */
+export type Ask = (opening: Opening) => Promise<RawJson | undefined>
+
+/** [AGG.8] Asks several local servers for a caller. A server that fails or is slow delays nobody else's answer. */
+export class Gatherer {
+  readonly #dispatcher: Dispatcher
+  readonly #system: System
+
+  constructor(dispatcher: Dispatcher, system: System) {
+    this.#dispatcher = dispatcher
+    this.#system = system
+  }
+
+  /**
+   * Runs the function for each server, eight at a time. What it asks is cancelled after five seconds, and when the
+   * caller leaves.
+   */
+  async each<Server, Found>(
+    open: OpenRequest,
+    servers: readonly Server[],
+    find: (server: Server, ask: Ask) => Promise<Found>,
+  ): Promise<readonly Found[]> {
+    const asked = new Asked()
+    const cancelTimer = this.#system.after(GATHER_MS, () => asked.cancel())
+    open.onEnd(() => asked.cancel())
+    const ask: Ask = (opening) => this.#ask(open, opening, asked)
+    const found: Found[] = []
+    const waiting = [...servers.entries()]
+    const work = async (): Promise<void> => {
+      for (let next = waiting.shift(); next !== undefined; next = waiting.shift())
+        found[next[0]] = await find(next[1], ask)
+    }
+    await Promise.all(Array.from({ length: MAX_ASKED }, work))
+    cancelTimer()
+    return found
+  }
+
+  #ask({ caller }: OpenRequest, opening: Opening, asked: Asked): Promise<RawJson | undefined> {
+    if (asked.isOver) return Promise.resolve(undefined)
+    return new Promise((resolve) => {
+      const reader = new EndReader((end) => {
+        asked.running.delete(cancel)
+        resolve(end.kind === 'answered' ? end.message : undefined)
+      })
+      const cancel = (): void => exchange.cancel()
+      asked.running.add(cancel)
+      const exchange = this.#dispatcher.open(caller, opening, reader)
+    })
+  }
+}
+
+/** What runs until the time is over. */
+class Asked {
+  readonly running = new Set<() => void>()
+  isOver = false
+
+  cancel(): void {
+    this.isOver = true
+    for (const cancel of [...this.running]) cancel()
+  }
+}

@@ -1,0 +1,67 @@
+import { type RawJson, toJson } from '@bridgekeeper/protocol'
+import type { ExchangeServer } from '../../exchanges/directory.ts'
+import type { OpenRequest } from '../open-request.ts'
+import type { Ask, Gatherer } from './gatherer.ts'
+import { resultOf, textOf, withMember } from './json-edits.ts'
+import { itemsOf, type ListedItem, MAX_ITEMS } from './list-items.ts'
+import type { ListKind } from './list-kinds.ts'
+import { openingFor, type SessionFacts } from './openings.ts'
+
+/** Pages of one server in one list. */
+export const MAX_PAGES = 32
+
+/** The part of one server. */
+export interface ServerPart {
+  readonly server: ExchangeServer
+  /** `undefined` if it did not answer. */
+  readonly items: readonly ListedItem[] | undefined
+}
+
+/** Reads a list of MCP from several servers. */
+export class Lists {
+  readonly #gatherer: Gatherer
+
+  constructor(gatherer: Gatherer) {
+    this.#gatherer = gatherer
+  }
+
+  /**
+   * Reads all pages of all servers that have the list. @param message asks for the first page
+   * @returns the parts in the order of the servers
+   */
+  async read(
+    open: OpenRequest,
+    servers: readonly ExchangeServer[],
+    kind: ListKind,
+    message: RawJson,
+    facts: SessionFacts,
+  ): Promise<readonly ServerPart[]> {
+    const having = servers.filter(({ capabilities }) => capabilities[kind.capability] !== undefined)
+    return this.#gatherer.each(open, having, async (server, ask) => ({
+      server,
+      items: await readPages(server, kind, message, facts, ask),
+    }))
+  }
+}
+
+async function readPages(
+  server: ExchangeServer,
+  kind: ListKind,
+  message: RawJson,
+  facts: SessionFacts,
+  ask: Ask,
+): Promise<readonly ListedItem[] | undefined> {
+  const items: ListedItem[] = []
+  let next: RawJson | undefined = message
+  for (let page = 0; page < MAX_PAGES && next !== undefined && items.length < MAX_ITEMS; page++) {
+    const answer: RawJson | undefined = await ask(
+      openingFor(server.name, kind.method, undefined, next, facts),
+    )
+    const result = answer && resultOf(answer)
+    if (result === undefined) return page === 0 ? undefined : items
+    items.push(...itemsOf(result, kind, server.name))
+    const cursor = textOf(result, 'nextCursor')
+    next = cursor === undefined ? undefined : withMember(message, ['params', 'cursor'], toJson(cursor))
+  }
+  return items.slice(0, MAX_ITEMS)
+}

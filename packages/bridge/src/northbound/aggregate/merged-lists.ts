@@ -1,0 +1,97 @@
+import type { RawJson } from '@bridgekeeper/protocol'
+import type { KnownServers } from '../../directory/known-servers.ts'
+import { exchangeAuthorityGate } from '../../gates/call-authority.ts'
+import { denialError } from '../../gates/verdict.ts'
+import { listMembers } from '../discovery.ts'
+import type { FromCatalog } from '../from-catalog.ts'
+import type { RpcRequest } from '../message.ts'
+import type { MessageContext } from '../message-context.ts'
+import { sendError } from '../send-error.ts'
+import { readListParams } from '../tool-call.ts'
+import type { ExposedNames } from '../tool-names.ts'
+import type { Search } from './addresses.ts'
+import { type ListedItem, shownPrompt, shownResource, shownTool } from './list-items.ts'
+import { type ListKind, PROMPTS, RESOURCES, TOOLS } from './list-kinds.ts'
+import type { Lists, ServerPart } from './lists.ts'
+import { appOwnersOf } from './resource-names.ts'
+
+const COMMA = Buffer.from(',')
+
+/** [AGG.8] Answers lists with the items of all servers, as one page. */
+export class MergedLists {
+  readonly #known: KnownServers
+  readonly #names: ExposedNames
+  readonly #lists: Lists
+  readonly #fromCatalog: FromCatalog
+
+  constructor(known: KnownServers, names: ExposedNames, lists: Lists, fromCatalog: FromCatalog) {
+    this.#known = known
+    this.#names = names
+    this.#lists = lists
+    this.#fromCatalog = fromCatalog
+  }
+
+  async answer(
+    context: MessageContext,
+    request: RpcRequest,
+    kind: ListKind,
+    { message, facts }: Search,
+  ): Promise<void> {
+    const { open, body, reply, view } = context
+    const { userId, scopes } = open.caller
+    const servers = this.#known.exchangeServers(userId)
+    if (kind === TOOLS && servers.length === 0) return this.#fromCatalog.answer(context, request, facts.era)
+    const authority = exchangeAuthorityGate(scopes, { serverName: '', method: kind.method, name: undefined })
+    const invalid = authority.allowed ? readListParams(body, request.params) : denialError(authority)
+    if (invalid !== undefined) return sendError(reply, request.id, invalid)
+    const parts = await this.#lists.read(open, servers, kind, message, facts)
+    if (open.hasEnded || open.response.destroyed) return
+    const items = kind === TOOLS ? this.#tools(context, parts) : this.#others(context, kind, parts)
+    const list = Buffer.concat([Buffer.from('['), ...joined(items), Buffer.from(']')])
+    const refused = open.hold(list.length)
+    if (refused !== undefined) return reply.refuse(request.id, denialError(refused))
+    const head = Buffer.from(`{"${kind.member}":`)
+    reply.result(request.id, Buffer.concat([head, list, Buffer.from(listMembers(facts.era, view))]))
+    open.sent()
+  }
+
+  /** Servers that did not answer, or get only calls, are listed from the catalog. */
+  #tools({ open, view }: MessageContext, parts: readonly ServerPart[]): readonly RawJson[] {
+    const { userId, scopes } = open.caller
+    const catalog = this.#known.catalog(userId)
+    const answered = parts.filter(({ items }) => items !== undefined)
+    const fresh = new Set(answered.map(({ server }) => server.name))
+    const facts = { names: this.#names, catalog, scopes }
+    const shown = unique(
+      answered.flatMap(({ items = [] }) => items),
+      this.#names,
+    ).flatMap((item) => shownTool(item, facts) ?? [])
+    return [...shown, ...view.listed((serverName) => !fresh.has(serverName))]
+  }
+
+  #others({ open }: MessageContext, kind: ListKind, parts: readonly ServerPart[]): readonly RawJson[] {
+    const items = parts.flatMap(({ items: some = [] }) => some)
+    if (kind === PROMPTS)
+      return unique(items, this.#names).flatMap((item) => shownPrompt(item, this.#names) ?? [])
+    const apps =
+      kind === RESOURCES ? appOwnersOf(this.#known.catalog(open.caller.userId)) : new Map<string, string>()
+    const owners = new Map(apps)
+    for (const { key, serverName } of items) if (!owners.has(key)) owners.set(key, serverName)
+    return items.flatMap((item) => shownResource(item, kind, owners.get(item.key) ?? '') ?? [])
+  }
+}
+
+/** [NAME.3] The first of several items with one exposed name; a plain name before a hashed one. */
+function unique(items: readonly ListedItem[], names: ExposedNames): readonly ListedItem[] {
+  const byName = new Map<string, ListedItem>()
+  for (const item of items) {
+    const name = names.of(item.serverName, item.key)
+    const isPlain = name === `${item.serverName}__${item.key}`
+    if (isPlain || !byName.has(name)) byName.set(name, item)
+  }
+  return [...byName.values()]
+}
+
+function joined(items: readonly RawJson[]): readonly Buffer[] {
+  return items.flatMap((item, at) => (at === 0 ? [item] : [COMMA, item]))
+}

@@ -1,0 +1,161 @@
+import { BridgeError, bytesAt, type RawJson, toJson } from '@bridgekeeper/protocol'
+import type { KnownServers } from '../../directory/known-servers.ts'
+import { introductionResult } from '../discovery.ts'
+import { type ExchangeRequests, versionOf } from '../exchange-requests.ts'
+import type { FromCatalog } from '../from-catalog.ts'
+import { guarded } from '../guarded.ts'
+import type { McpSessions } from '../mcp-session.ts'
+import type { RpcRequest } from '../message.ts'
+import type { MessageContext, MessageFacts } from '../message-context.ts'
+import { sendError } from '../send-error.ts'
+import { type Address, type Addresses, renamed, type Search } from './addresses.ts'
+import { capabilitiesOf, instructionsOf } from './introduction.ts'
+import { memberOf, textOf } from './json-edits.ts'
+import { listKindOf } from './list-kinds.ts'
+import type { MergedLists } from './merged-lists.ts'
+import type { SetLevel } from './set-level.ts'
+
+const EMPTY_RESULT: RawJson = Buffer.from('{}')
+const NO_METHOD: RawJson = toJson({ code: -32_601, message: 'Method not found' })
+
+interface Parts {
+  readonly known: KnownServers
+  readonly sessions: McpSessions
+  readonly exchanges: ExchangeRequests
+  readonly lists: MergedLists
+  readonly addresses: Addresses
+  readonly setLevel: SetLevel
+  readonly fromCatalog: FromCatalog
+}
+
+/** [AGG.7] Answers requests at `/mcp`, but calls: by the bridge itself, by all servers together, or by one. */
+export class AggregateRequests {
+  readonly #parts: Parts
+
+  constructor(parts: Parts) {
+    this.#parts = parts
+  }
+
+  answer(context: MessageContext, message: RpcRequest, facts: MessageFacts): void | Promise<void> {
+    const { reply } = context
+    const { id, method } = message
+    if (method === 'initialize' && facts.era === '2025') return this.#initialize(context, message)
+    const session =
+      facts.era === '2025'
+        ? this.#parts.sessions.find(context.request.headers, context.open.caller)
+        : undefined
+    if (session instanceof BridgeError) return sendError(reply, id, session)
+    const kind = listKindOf(method)
+    const search: Search = {
+      open: context.open,
+      message: bytesAt(context.body, context.at) ?? context.body,
+      facts: { era: facts.era, version: versionOf(context.request.headers), session },
+    }
+    if (kind !== undefined) return this.#parts.lists.answer(context, message, kind, search)
+    if (facts.era === '2025' && method === 'ping') return reply.result(id, EMPTY_RESULT)
+    if (facts.era === '2025' && method === 'logging/setLevel')
+      return this.#parts.setLevel.answer(context, message, search)
+    if (facts.era === '2026' && method === 'server/discover') return this.#introduce(context, message, '2026')
+    if (facts.era === '2026' && method === 'subscriptions/listen')
+      return this.#parts.fromCatalog.answer(context, message, facts.era)
+    return this.#toOne(context, message, facts, search)
+  }
+
+  /** [SESS.3] Begins a session, which each machine joins when it gets its first message. */
+  #initialize(context: MessageContext, message: RpcRequest): void {
+    const { open, body, reply } = context
+    const begun = this.#parts.sessions.begin(open.caller, body, message.params)
+    if (begun instanceof BridgeError) return sendError(reply, message.id, begun)
+    open.response.setHeader('mcp-session-id', begun.header)
+    this.#introduce(context, message, '2025')
+  }
+
+  #introduce(
+    { open, body, view, reply }: MessageContext,
+    { id, params }: RpcRequest,
+    era: '2025' | '2026',
+  ): void {
+    const { userId, scopes } = open.caller
+    const servers = this.#parts.known.exchangeServers(userId)
+    const own = {
+      capabilities: capabilitiesOf(scopes, servers),
+      instructions: instructionsOf(servers, scopes),
+    }
+    const result = introductionResult(era, body, params, view, own)
+    if (result instanceof BridgeError) return sendError(reply, id, result)
+    reply.result(id, result)
+    open.sent()
+  }
+
+  /** Forwards a request to the server that it names. */
+  async #toOne(
+    context: MessageContext,
+    message: RpcRequest,
+    facts: MessageFacts,
+    search: Search,
+  ): Promise<void> {
+    const { open, reply } = context
+    const { id, method } = message
+    const path = nameIn(method, search.message)
+    if (path === undefined) return reply.error(id, NO_METHOD, facts.era === '2026' ? 404 : undefined)
+    const name = textAt(search.message, path)
+    if (name === undefined)
+      return sendError(
+        reply,
+        id,
+        new BridgeError('params_invalid', `"params.${path.join('.')}" must be a string.`),
+      )
+    const address = await this.#find(search, method, path, name)
+    guarded(open.response, () => {
+      if (open.hasEnded || open.response.destroyed) return
+      if (address === undefined) return sendError(reply, id, this.#notFound(open.caller.userId, name))
+      const sent = renamed(search.message, path, address.name)
+      const found = { ...facts, name: facts.name === undefined ? undefined : address.name }
+      this.#parts.exchanges.answer(context, message, found, address.serverName, sent)
+    })
+  }
+
+  #find(search: Search, method: string, path: readonly string[], name: string): Promise<Address | undefined> {
+    const { addresses } = this.#parts
+    const last = path.at(-1)
+    if (last === 'name') return addresses.prompt(search, name)
+    if (last === 'taskId') return addresses.task(search, name)
+    return method === 'completion/complete'
+      ? addresses.template(search, name)
+      : addresses.resource(search, name)
+  }
+
+  #notFound(userId: string, name: string): BridgeError {
+    if (this.#parts.known.connected(userId).length === 0) return new BridgeError('agent_offline')
+    return new BridgeError('params_invalid', `No local server has ${JSON.stringify(name)}.`)
+  }
+}
+
+/** Where a request names a prompt, resource or task; `undefined` for a request that names nothing. */
+function nameIn(method: string, message: RawJson): readonly string[] | undefined {
+  switch (method) {
+    case 'prompts/get':
+      return ['name']
+    case 'resources/read':
+    case 'resources/subscribe':
+    case 'resources/unsubscribe':
+      return ['uri']
+    case 'completion/complete': {
+      const ref = memberOf(memberOf(message, 'params'), 'ref')
+      return ['ref', textOf(ref, 'type') === 'ref/prompt' ? 'name' : 'uri']
+    }
+    case 'tasks/get':
+    case 'tasks/result':
+    case 'tasks/update':
+    case 'tasks/cancel':
+      return ['taskId']
+    default:
+      return undefined
+  }
+}
+
+function textAt(message: RawJson, path: readonly string[]): string | undefined {
+  const params = memberOf(message, 'params')
+  const [first = '', second] = path
+  return second === undefined ? textOf(params, first) : textOf(memberOf(params, first), second)
+}
