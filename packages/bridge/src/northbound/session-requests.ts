@@ -84,14 +84,14 @@ export class SessionRequests {
     const standing = open.stand()
     if (standing !== undefined) return sendRefusal(open.response, standing)
     const from = resume && { id: resume.id, after: resume.after }
-    const openingFor = (name: string, resumed = from): Opening => ({
+    const openingFor = (name: string, resumed: Opening['resume']): Opening => ({
       ...openingOf(name, 'stream', headers, session),
       ...(resumed && { resume: resumed }),
     })
     if (view.isAggregate && (resume === undefined || resume.isMerged))
       return new MergedStream(open, this.#parts, openingFor).begin(from)
     const reader = new StandingReply(open, resume?.id, this.#parts.system)
-    const openings = view.sessionServers().map((name) => openingFor(name))
+    const openings = view.sessionServers().map((name) => openingFor(name, from))
     reader.follow(openFirst(this.#parts.dispatcher, open.caller, openings, reader))
   }
 

@@ -11,7 +11,10 @@ import type { Lists } from './lists.ts'
 import { openingFor, type SessionFacts } from './openings.ts'
 import { appOwnersOf, templateFits, unwrappedUri } from './resource-names.ts'
 
-/** What a name on `/mcp` leads to. */
+/** A name that may end in a hash. */
+const HASHED = /_[0-9a-f]{10}$/
+
+/** Where a name on `/mcp` leads. */
 export interface Address {
   readonly serverName: string
   /** Name or URI at that server. */
@@ -41,14 +44,22 @@ export class Addresses {
   }
 
   async prompt(search: Search, exposedName: string): Promise<Address | undefined> {
-    const having = this.#having(search, 'prompts')
-    const { serverName, toolName: name = '' } = readPlain(exposedName) ?? {}
-    const isPlain = having.some((server) => server.name === serverName)
-    if (serverName !== undefined && isPlain && this.#names.of(serverName, name) === exposedName)
-      return { serverName, name }
+    const plain = this.#plainPrompt(search, exposedName)
+    if (plain !== undefined && !HASHED.test(exposedName)) return plain
     const items = await this.#items(search, PROMPTS)
-    const found = items.find((item) => this.#names.of(item.serverName, item.key) === exposedName)
-    return found && { serverName: found.serverName, name: found.key }
+    const named = items.filter((item) => this.#names.of(item.serverName, item.key) === exposedName)
+    const isListed = named.some(
+      ({ serverName, key }) => serverName === plain?.serverName && key === plain.name,
+    )
+    const [found] = isListed ? [] : named
+    return found === undefined ? plain : { serverName: found.serverName, name: found.key }
+  }
+
+  /** What the name means if it has no hash. */
+  #plainPrompt(search: Search, exposedName: string): Address | undefined {
+    const { serverName = '', toolName: name = '' } = readPlain(exposedName) ?? {}
+    const isHere = this.#having(search, 'prompts').some((server) => server.name === serverName)
+    return isHere && this.#names.of(serverName, name) === exposedName ? { serverName, name } : undefined
   }
 
   /** [AGG.10] The server that keeps the URI: of an App, then of a listed resource, then of a template. */

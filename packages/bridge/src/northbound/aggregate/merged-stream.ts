@@ -28,7 +28,7 @@ type Resume = NonNullable<Opening['resume']>
 export class MergedStream {
   readonly #open: OpenRequest
   readonly #parts: StreamParts
-  readonly #openingFor: (serverName: string, resume?: Resume) => Opening
+  readonly #openingFor: (serverName: string, resume: Resume | undefined) => Opening
   readonly #stream: EventStream
   readonly #read = new Map<string, OpenExchange | undefined>()
   #cancelTimer: (() => void) | undefined
@@ -36,7 +36,7 @@ export class MergedStream {
   constructor(
     open: OpenRequest,
     parts: StreamParts,
-    openingFor: (serverName: string, resume?: Resume) => Opening,
+    openingFor: (serverName: string, resume: Resume | undefined) => Opening,
   ) {
     this.#open = open
     this.#parts = parts

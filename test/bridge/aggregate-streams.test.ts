@@ -1,0 +1,155 @@
+import { expect, test, vi } from 'vitest'
+import { startBridge } from '../support/bridge.ts'
+import { DAY_MS } from '../support/exchange-agent.ts'
+import { connectMachine, type Machine, type Opened } from '../support/machines.ts'
+import { bearer, post } from '../support/mcp.ts'
+import { initialize, NEWER, rpc, version } from '../support/mcp-client.ts'
+import { type EventReader, openEvents } from '../support/sse.ts'
+
+const LISTS = ['tools', 'prompts', 'resources'].map((what) => `notifications/${what}/list_changed`)
+const note = (method: string, params: object = {}) => ({ jsonrpc: '2.0', method, params })
+
+async function setUp(...names: readonly string[]) {
+  const at = await startBridge()
+  const machine = await connectMachine(at, 'ann', ...names.map((name) => ({ name })))
+  const auth = bearer((await at.token('ann', 90 * DAY_MS)).accessToken)
+  const { headers } = await post(at, '/mcp', initialize(), auth)
+  const session = { ...auth, ...version(NEWER), 'mcp-session-id': headers.get('mcp-session-id') ?? '' }
+  const tell = (body: object, more = {}) => post(at, '/mcp', body, { ...session, ...more })
+  const listen = (more: Record<string, string> = {}) => openEvents(at, '/mcp', { ...session, ...more })
+  const remove = () => fetch(`${at.url}/mcp`, { method: 'DELETE', headers: session })
+  return { at, machine, auth, session, tell, listen, remove }
+}
+
+/** The streams that the bridge reads, once there are this many. */
+async function streamsOf(machine: Machine, count: number): Promise<readonly Opened[]> {
+  const streams = () => machine.opened.filter(({ kind }) => kind === 'stream')
+  await vi.waitFor(() => expect(streams()).toHaveLength(count))
+  return streams()
+}
+
+function send({ peer }: Machine, { id }: Opened, method: string, number?: number): void {
+  peer.send({ type: 'message', id, message: note(method), ...(number !== undefined && { number }) })
+}
+
+async function nextMethod(events: EventReader): Promise<string> {
+  for (;;) {
+    const event = await events.next()
+    if (event === undefined) throw new Error('The stream ended.')
+    if (event.data !== undefined && event.data !== '') return JSON.parse(event.data).method
+  }
+}
+
+async function listChanges(events: EventReader): Promise<readonly string[]> {
+  return [await nextMethod(events), await nextMethod(events), await nextMethod(events)]
+}
+
+test('[AGG.11] shows the streams of all servers as one, with event ids', async () => {
+  const { machine, listen } = await setUp('one', 'two')
+  const events = await listen()
+  expect(events.response.headers.get('content-type')).toBe('text/event-stream')
+  const [one, two] = await streamsOf(machine, 2)
+  expect([one?.server, two?.server]).toEqual(['one', 'two'])
+  send(machine, one as Opened, 'x/one', 1)
+  send(machine, two as Opened, 'x/two', 1)
+  expect(await events.next()).toMatchObject({ id: `${one?.id}_1_all`, data: JSON.stringify(note('x/one')) })
+  expect(await events.next()).toMatchObject({ id: `${two?.id}_1_all`, data: JSON.stringify(note('x/two')) })
+  events.leave()
+  await vi.waitFor(() => expect(machine.left.toSorted()).toEqual([one?.id, two?.id].toSorted()))
+})
+
+test('[AGG.11] says that lists changed when servers and machines come or go, and reads the new ones', async () => {
+  const { at, machine, listen } = await setUp('one')
+  const events = await listen()
+  await streamsOf(machine, 1)
+  machine.publish({ name: 'one' }, { name: 'late' })
+  expect(await listChanges(events)).toEqual(LISTS)
+  const [, late] = await streamsOf(machine, 2)
+  expect(late?.server).toBe('late')
+  send(machine, late as Opened, 'x/late', 1)
+  expect(await nextMethod(events)).toBe('x/late')
+  const other = await connectMachine(at, 'ann', { name: 'other' })
+  expect(await listChanges(events)).toEqual(LISTS)
+  await streamsOf(other, 1)
+  other.peer.socket.close()
+  expect(await listChanges(events)).toEqual(LISTS)
+})
+
+test('[AGG.11] reads one of the streams on, and the others from now', async () => {
+  const { machine, listen } = await setUp('one', 'two')
+  const events = await listen()
+  const [one] = await streamsOf(machine, 2)
+  send(machine, one as Opened, 'x/one', 1)
+  const { id = '' } = (await events.next()) ?? {}
+  events.leave()
+  const again = await listen({ 'last-event-id': id })
+  expect(await listChanges(again)).toEqual(LISTS)
+  const resumed = (await streamsOf(machine, 4)).slice(2)
+  expect(resumed.map(({ resume }) => resume)).toEqual([
+    { id: one?.id, after: 1 },
+    { id: one?.id, after: 1 },
+  ])
+  machine.peer.send({ type: 'end', id: resumed[1]?.id, status: 400, code: 'stream_unknown', error: 'No.' })
+  const fresh = (await streamsOf(machine, 5)).at(-1) as Opened
+  expect([fresh.server, fresh.resume]).toEqual(['two', undefined])
+  machine.peer.send({ type: 'accepted', id: resumed[0]?.id })
+  send(machine, resumed[0] as Opened, 'x/more', 2)
+  expect(await again.next()).toMatchObject({ id: `${one?.id}_2_all` })
+  send(machine, fresh, 'x/two', 1)
+  expect(await again.next()).toMatchObject({ id: `${fresh.id}_1_all` })
+})
+
+test('[AGG.11] reads on the stream of a request from the machine that has it', async () => {
+  const { machine, listen } = await setUp('one', 'two')
+  const started = listen({ 'last-event-id': 'abc_3' })
+  const [one, two] = await streamsOf(machine, 2)
+  expect(two?.resume).toEqual({ id: 'abc', after: 3 })
+  machine.peer.send({ type: 'end', id: one?.id, status: 400, code: 'stream_unknown', error: 'No.' })
+  machine.peer.send({
+    type: 'end',
+    id: two?.id,
+    status: 200,
+    number: 4,
+    message: { jsonrpc: '2.0', id: 9, result: {} },
+  })
+  const events = await started
+  const rest = (await events.rest()).filter(({ data }) => data !== undefined)
+  expect(rest).toMatchObject([{ id: 'abc_4', data: JSON.stringify({ jsonrpc: '2.0', id: 9, result: {} }) }])
+})
+
+test('[AGG.11] sends notes and answers to every server, but initialized', async () => {
+  const { machine, tell, at, auth } = await setUp('one', 'two')
+  const notes = () =>
+    machine.opened.filter(({ kind }) => kind === 'note').map(({ server, message }) => [server, message])
+  expect((await tell(note('notifications/initialized'))).status).toBe(202)
+  expect(notes()).toEqual([])
+  const answer = { jsonrpc: '2.0', id: 'ask', result: { action: 'accept' } }
+  expect((await tell(answer)).status).toBe(202)
+  expect(notes()).toEqual([
+    ['one', answer],
+    ['two', answer],
+  ])
+  expect((await post(at, '/mcp', note('notifications/cancelled', { requestId: 1 }), auth)).status).toBe(202)
+  expect(notes()).toHaveLength(2)
+  expect((await tell(answer, { 'mcp-session-id': 'forged' })).status).toBe(404)
+})
+
+test('[AGG.11] ends a session once at each machine', async () => {
+  const { at, machine, remove } = await setUp('one', 'two')
+  const other = await connectMachine(at, 'ann', { name: 'three' })
+  expect((await remove()).status).toBe(204)
+  expect(machine.opened.filter(({ kind }) => kind === 'delete')).toHaveLength(1)
+  expect(other.opened.filter(({ kind }) => kind === 'delete')).toHaveLength(1)
+})
+
+test('[AGG.11] keeps a session open while no machine is connected', async () => {
+  const { machine, tell, listen, remove } = await setUp('one')
+  machine.peer.socket.close()
+  const events = await listen()
+  expect((await tell(rpc('tools/list'))).json.result.tools).toMatchObject([{ name: 'bridgekeeper__status' }])
+  expect((await tell(rpc('prompts/list'))).json.result).toEqual({ prompts: [] })
+  expect((await tell(rpc('prompts/get', { name: 'one__p' }))).json.error.data.code).toBe('agent_offline')
+  expect((await tell(note('notifications/cancelled', { requestId: 1 }))).status).toBe(202)
+  expect(events.response.status).toBe(200)
+  expect((await remove()).status).toBe(204)
+})
