@@ -10,13 +10,13 @@ beforeAll(async () => {
 
 describe.each(Object.entries(appClients))('%s', (kind, connect) => {
   test.each([
-    ['/mcp', 'local__'],
-    ['/mcp/local', ''],
+    ['/mcp', 'local__', ['bridgekeeper__status']],
+    ['/mcp/local', '', []],
   ])(
     '[MCP.15] lists the tools at %s, calls one, and passes an abort to the local server',
-    async (path, prefix) => {
+    async (path, prefix, own) => {
       const client = await connect(at.bridge.url + path, at.token)
-      expect(await client.list()).toEqual([`${prefix}echo`, `${prefix}hang`])
+      expect(await client.list()).toEqual([`${prefix}echo`, `${prefix}hang`, ...own])
       const message = `${kind} at ${path}, ü 🌉`
       expect(await client.call(`${prefix}echo`, { message })).toEqual([{ type: 'text', text: message }])
 
