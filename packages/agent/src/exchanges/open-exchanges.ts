@@ -101,7 +101,7 @@ export class OpenExchanges implements Exchanges {
       case 'note':
         return this.#note(frame, server, session)
       case 'stream':
-        return this.#read(frame, session)
+        return this.#read(frame, server, session)
       default:
         return unreachable(kind)
     }
@@ -152,9 +152,10 @@ export class OpenExchanges implements Exchanges {
     this.#outlet.end(id, { status: 202 })
   }
 
-  #read({ id, resume }: OpenFrame, session: Session | undefined): void {
-    if (session === undefined) this.#fail(id, 'session_unknown')
-    else if (resume === undefined) session.readStanding(id)
+  #read({ id, era, resume }: OpenFrame, server: ExchangeServer, session: Session | undefined): void {
+    if (session === undefined) return this.#fail(id, 'session_unknown')
+    this.#group(server, era, session)
+    if (resume === undefined) session.readStanding(id)
     else if (!session.resume(id, resume.id, resume.after)) this.#fail(id, 'stream_unknown')
   }
 
