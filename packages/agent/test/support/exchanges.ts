@@ -24,11 +24,11 @@ export class Bridge {
   readonly #name: string
   #lastId = 0
 
-  constructor(servers: ExchangeServers, name: string, system: System = realSystem) {
+  constructor(servers: ExchangeServers, name: string, system: System = realSystem, file?: SessionFile) {
     this.server = servers
     this.#name = name
     const onEvent = (event: AgentEvent) => this.events.push(event)
-    const sessionFile = new SessionFile({ system, path: undefined, onEvent })
+    const sessionFile = file ?? new SessionFile({ system, path: undefined, onEvent })
     this.exchanges = new OpenExchanges({ system, servers, sessionFile, onEvent })
     this.connect()
   }
@@ -56,7 +56,10 @@ export class Bridge {
 
   /** Opens an exchange and returns its end. */
   async ask(opened: Opened): Promise<End> {
-    return this.end(this.open(opened))
+    const id = this.open(opened)
+    // Most ends need no more than this.
+    await new Promise((resolve) => setImmediate(resolve))
+    return this.end(id)
   }
 
   /** Sends a note. */
