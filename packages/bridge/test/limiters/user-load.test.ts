@@ -3,6 +3,7 @@ import { MESSAGE_ALLOWANCE } from '../../src/limiters/allowance.ts'
 import {
   MAX_HELD_BYTES,
   MAX_OPEN_REQUESTS,
+  MAX_STANDING,
   MAX_UNREAD_BYTES,
   UserLoad,
   UserLoads,
@@ -29,6 +30,27 @@ test('[LOAD.2] holds bytes up to the bound, and refuses requests at it', () => {
   expect(load.hold(1, MAX_UNREAD_BYTES)).toBe(false)
   load.leave(MAX_UNREAD_BYTES)
   expect(load.enter(0).allowed).toBe(true)
+})
+
+test('[LOAD.2] releases bytes at any load', () => {
+  const load = new UserLoad()
+  load.enter(0)
+  expect(load.hold(MAX_UNREAD_BYTES, MAX_UNREAD_BYTES)).toBe(true)
+  expect(load.hold(-1, MAX_HELD_BYTES)).toBe(true)
+  expect([load.hold(1, MAX_UNREAD_BYTES), load.hold(1, MAX_UNREAD_BYTES)]).toEqual([true, false])
+})
+
+test('[STREAM.7] counts requests that stay open, beside the others', () => {
+  const load = new UserLoad()
+  for (let count = 0; count < MAX_STANDING; count++) {
+    load.enter(0)
+    expect(load.stand()).toBe(true)
+  }
+  expect([load.stand(), load.enter(0).allowed]).toEqual([false, true])
+  load.leave(0)
+  expect(load.stand()).toBe(false)
+  load.leave(0, true)
+  expect([load.stand(), load.stand()]).toEqual([true, false])
 })
 
 test('[LOAD.4] starts no request without its allowance of messages', () => {
