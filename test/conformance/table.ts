@@ -11,7 +11,7 @@ export function headerOf(runs: readonly Measured[]): readonly string[] {
 
 /** The rows of the table: the sums, then each scenario in the order of the longest run. */
 export function rowsOf(runs: readonly Measured[]): readonly (readonly string[])[] {
-  const longestFirst = runs.map(({ direct }) => direct).sort((a, b) => b.length - a.length)
+  const longestFirst = runs.map(({ through }) => through).sort((a, b) => b.length - a.length)
   const scenarios = new Set(longestFirst.flat().map(({ scenario }) => scenario))
   return [
     ['**scored that pass**', ...runs.map(sumOf)],
@@ -20,12 +20,13 @@ export function rowsOf(runs: readonly Measured[]): readonly (readonly string[])[
 }
 
 function sumOf({ direct, through }: Measured): string {
-  return `**${passing(direct).length} / ${passing(through).length} of ${scored(direct).length}**`
+  const before = direct.length === 0 ? '' : `${passing(direct).length} / `
+  return `**${before}${passing(through).length} of ${scored(through).length}**`
 }
 
 function cellOf({ direct, through }: Measured, scenario: string): string {
   const [one, other] = [direct, through].map((scores) => scores.find((score) => score.scenario === scenario))
-  if (one === undefined || other === undefined) return ABSENT
-  const cell = `${MARKS[one.outcome]} / ${MARKS[other.outcome]}`
-  return one.isScored ? cell : `(${cell})`
+  if (other === undefined) return ABSENT
+  const cell = one === undefined ? MARKS[other.outcome] : `${MARKS[one.outcome]} / ${MARKS[other.outcome]}`
+  return other.isScored ? cell : `(${cell})`
 }

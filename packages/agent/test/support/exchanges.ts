@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import { decodeUp, type EndFrame, type MessageFrame, type OpenFrame } from '@bridgekeeper/protocol'
 import type { StdioEntry } from '../../src/config/entry.ts'
-import type { AgentEvent } from '../../src/events.ts'
+import type { AgentEvent, ServerEvent } from '../../src/events.ts'
 import { OpenExchanges } from '../../src/exchanges/open-exchanges.ts'
 import type { ExchangeServers } from '../../src/exchanges/server-port.ts'
 import { SessionFile } from '../../src/exchanges/session-file.ts'
@@ -19,6 +19,8 @@ export type Opened = Partial<Omit<OpenFrame, 'type' | 'message'>> & { readonly m
 export class Bridge {
   readonly exchanges: OpenExchanges
   readonly events: AgentEvent[] = []
+  /** Events of the local server. */
+  serverEvents: readonly ServerEvent[] = []
   frames: Frame[] = []
   readonly server: ExchangeServers
   readonly #name: string
@@ -123,6 +125,7 @@ export function call(name: string, args: object = {}, id: unknown = 1, meta?: ob
 export async function runFixture(
   form: 'v1' | 'v2' | 'v2-modern',
   more: Partial<StdioEntry> = {},
+  system: System = realSystem,
 ): Promise<Bridge> {
   const path = fileURLToPath(new URL('../../../../test/conformance/fixtures/stdio.ts', import.meta.url))
   const entry: StdioEntry = {
@@ -137,10 +140,11 @@ export async function runFixture(
     ...more,
   }
   const late: { find: ExchangeServers['find'] } = { find: () => undefined }
-  const bridge = new Bridge({ find: (name) => late.find(name) }, 'fixture')
-  const { servers } = await runReady(entry, {
+  const bridge = new Bridge({ find: (name) => late.find(name) }, 'fixture', system)
+  const { servers, events } = await runReady(entry, {
     onFirst: (server, instance) => bridge.exchanges.adopt(server, instance),
   })
+  bridge.serverEvents = events
   late.find = (name) => servers.find(name)
   return bridge
 }
