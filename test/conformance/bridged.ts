@@ -30,32 +30,74 @@ const USER: User = {
   state: 'active',
 }
 
+/** A bridge, and an agent with local servers. */
+export interface Bridged {
+  readonly url: string
+  readonly token: string
+  close(): Promise<void>
+}
+
 /**
  * Serves a form of the fixture through a bridge and an agent that runs it over stdio. The suite cannot send a token,
  * so a proxy in front of the bridge adds it.
  */
 export async function serveThroughBridge(form: Form): Promise<Served> {
+  const entry = { command: process.execPath, args: [FIXTURE, form], clientRoots: true }
+  let proxy: Server | undefined
+  const bridged = await startBridged(
+    { [SERVER_NAME]: entry },
+    {
+      async publicUrlOf(port, token) {
+        proxy = addingHeaders(port, { authorization: `Bearer ${token}` })
+        return `http://127.0.0.1:${await listen(proxy)}`
+      },
+    },
+  )
+  return {
+    url: `${bridged.url}/mcp/${SERVER_NAME}`,
+    async close() {
+      if (proxy !== undefined) await close(proxy)
+      await bridged.close()
+    },
+  }
+}
+
+interface BridgedOptions {
+  /** Starts what stands before the bridge's port, and returns its address. Default: nothing does. */
+  publicUrlOf?(port: number, token: string): Promise<string>
+  readonly callTimeoutMs?: number
+}
+
+/**
+ * Starts a bridge, and an agent with these local servers; resolves when each is shown by the bridge, or has failed.
+ * @param mcpServers entries of a config file
+ */
+export async function startBridged(
+  mcpServers: Readonly<Record<string, object>>,
+  options: BridgedOptions = {},
+): Promise<Bridged> {
   const system = realSystem()
   const tokens = createTokens(randomBytes(SECRET_BYTES), memoryUsers([USER]), system)
   const issued = await tokens.issue(USER, TOKEN_LIFETIME_MS)
   const http = createServer()
   const port = await listen(http)
-  const proxy = addingHeaders(port, { authorization: `Bearer ${issued.accessToken}` })
-  const url = `http://127.0.0.1:${await listen(proxy)}`
+  const { callTimeoutMs, publicUrlOf } = options
+  const url = (await publicUrlOf?.(port, issued.accessToken)) ?? `http://127.0.0.1:${port}`
   const bridge = createBridge({
     authenticator: tokens,
     publicUrls: [url],
+    ...(callTimeoutMs !== undefined && { callTimeoutMs }),
     securityLog: callbackLog(() => {}),
     // The suite sends more requests than one user may.
     rateLimits: { user: { maxCalls: 100_000, windowMs: 1_000, blockMs: 0 } },
     system,
   })
   bridge.attach(http)
-  const agent = await startAgent(form, bridge, `http://127.0.0.1:${port}`, issued)
+  const agent = await startAgent(mcpServers, bridge, `http://127.0.0.1:${port}`, issued)
   return {
-    url: `${url}/mcp/${SERVER_NAME}`,
+    url,
+    token: issued.accessToken,
     async close() {
-      await close(proxy)
       await agent.stop()
       await bridge.close(0)
       await close(http)
@@ -63,28 +105,27 @@ export async function serveThroughBridge(form: Form): Promise<Served> {
   }
 }
 
-/** Starts an agent and resolves when its server is shown by the bridge, or has failed. */
 async function startAgent(
-  form: Form,
+  mcpServers: Readonly<Record<string, object>>,
   bridge: Bridge,
   url: string,
   { accessToken, userId, sessionId }: IssuedToken,
 ): Promise<{ stop(): Promise<void> }> {
-  const config = {
-    mcpServers: { [SERVER_NAME]: { command: process.execPath, args: [FIXTURE, form], clientRoots: true } },
-  }
   const stop = new AbortController()
-  let hasFailed = false
+  const starting = new Set(Object.keys(mcpServers))
+  const servers = parseConfig(JSON.stringify({ mcpServers }), process.env, import.meta.dirname)
   const agent = createAgent({
     url,
     token: () => accessToken,
-    ...{ userId, sessionId, servers: parseConfig(JSON.stringify(config), process.env, import.meta.dirname) },
+    ...{ userId, sessionId, servers },
     onEvent(event) {
-      if (event.type === 'server-failed') hasFailed = true
+      if (event.type !== 'server-ready' && event.type !== 'server-failed') return
+      starting.delete(event.name)
     },
   })
   const ended = agent.run(stop.signal)
-  while (!hasFailed && bridge.listTools(userId).length === 0) await delay(SHOWN_CHECK_MS)
+  const isShown = (): boolean => starting.size === 0 && bridge.listTools(userId).length > 0
+  while (!isShown()) await delay(SHOWN_CHECK_MS)
   return {
     async stop() {
       stop.abort()
