@@ -13,6 +13,7 @@ export interface ServerEntry {
   readonly command: string
   readonly args: readonly string[]
   readonly env?: Readonly<Record<string, string>>
+  readonly clientRoots?: boolean
 }
 
 /** A server that MCP publishes, as npm installed it. */
