@@ -19,6 +19,7 @@ const TASKS = {
   mutate: ['scripts/mutate.ts'],
   ablate: ['scripts/ablate.ts'],
   conformance: ['test/conformance/run.ts'],
+  interop: ['test/interop/run.ts'],
   bench: ['bench/main.ts'],
   'bench:connections': ['bench/connections/main.ts'],
   'bench:soak': ['bench/soak/main.ts'],

@@ -8,7 +8,7 @@ import { atEnd } from '../support/at-end.ts'
 import { bearer } from '../support/mcp.ts'
 
 /** The part of a client library that an app needs for tools. */
-export interface AppClient {
+interface AppClient {
   /** The names of the tools. */
   list(): Promise<readonly string[]>
   /** @returns the content of the result */
@@ -52,7 +52,7 @@ async function officialV1(url: string, token: string): Promise<AppClient> {
 }
 
 /** An official client of the second generation that is connected. */
-export function appClient(client: Client): AppClient {
+function appClient(client: Client): AppClient {
   return {
     list: async () => (await client.listTools()).tools.map(({ name }) => name),
     call: async (name, args, signal) =>

@@ -5,7 +5,7 @@ import { connect, fixture } from '../support/agent-program.ts'
 import { login, type RunningBridge, serve } from '../support/installation.ts'
 import { scratch } from '../support/scratch.ts'
 
-export const EMAIL = 'ann@example.com'
+const EMAIL = 'ann@example.com'
 const WAIT = { timeout: 20_000, interval: 20 }
 
 export interface Cancellable {
