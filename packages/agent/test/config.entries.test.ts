@@ -1,6 +1,8 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: that is the syntax under test
+
 import { chmodSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { expect, test } from 'vitest'
 import { scratch } from '../../../test/support/scratch.ts'
 import { ConfigError, parseConfig, readConfig, type ServerEntry } from '../src/index.ts'
@@ -252,6 +254,37 @@ test('[CONFIG.18] reads the era of MCP that an entry names, and refuses any othe
         code: 'config_server_invalid',
         message: expect.stringContaining('era: must be "2025" or "2026"'),
       },
+    })
+})
+
+test('[CONFIG.19] reads roots as folders or URIs, or gives a server those of its clients', () => {
+  const entryOf = (member: string) => {
+    const [read] = parseConfig(`{"mcpServers":{"a":{"command":"x"${member}},${GOOD}}}`, ENV, '/work')
+    return read
+  }
+  const roots = ['.', '/data', '../up', 'file:///kept%20as%20is']
+  expect(entryOf(`,"roots":${JSON.stringify(roots)}`)).toMatchObject({
+    roots: [
+      pathToFileURL('/work').href,
+      pathToFileURL('/data').href,
+      pathToFileURL('/up').href,
+      'file:///kept%20as%20is',
+    ],
+  })
+  expect(entryOf(',"roots":[]')).toMatchObject({ roots: [] })
+  expect(entryOf(',"clientRoots":true')).toMatchObject({ clientRoots: true })
+  for (const none of ['', ',"roots":null', ',"clientRoots":false', ',"clientRoots":null']) {
+    expect(entryOf(none)).not.toHaveProperty('roots')
+    expect(entryOf(none)).not.toHaveProperty('clientRoots')
+  }
+  for (const [wrong, said] of [
+    [',"roots":"x"', 'roots: must be a list'],
+    [',"roots":[{}]', 'roots.0: must be text'],
+    [',"clientRoots":"yes"', 'clientRoots: must be true or false'],
+    [',"roots":["x"],"clientRoots":true', 'roots: must not be given together with clientRoots'],
+  ] as const)
+    expect(entryOf(wrong)).toMatchObject({
+      ...{ kind: 'unusable', error: { message: expect.stringContaining(said) } },
     })
 })
 
