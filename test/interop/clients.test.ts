@@ -1,13 +1,14 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { ClientKind } from './clients/client.ts'
 import { INSPECTOR_CLI } from './clients/inspector.ts'
 import { installedClients } from './clients/installed.ts'
 import { LIBRARIES } from './clients/libraries.ts'
 import { OFFICIAL } from './clients/official.ts'
 import { MCP_REMOTES } from './clients/stdio-proxies.ts'
 import { useAll } from './features.ts'
-import { ENDPOINTS, type Outcomes } from './outcomes.ts'
+import { AS_THEY_ARE, ENDPOINTS, type Outcomes } from './outcomes.ts'
 import { type Place, startPlace } from './place.ts'
 
 /** Folder of `npm run interop`, with more clients; it gets a file with all outcomes. */
@@ -20,9 +21,8 @@ const CLIENTS = [
   ...(FOLDER === undefined ? [] : installedClients(FOLDER)),
 ]
 
-/** The others need what the bridge does not do yet. */
-const IN_EACH_RUN: readonly string[] = ['/mcp/v2']
-const PATHS = Object.entries(ENDPOINTS).filter(([path]) => FOLDER !== undefined || IN_EACH_RUN.includes(path))
+/** `/mcp` has only tools yet. */
+const PATHS = Object.keys(ENDPOINTS).filter((path) => FOLDER !== undefined || path !== '/mcp')
 
 const outcomesOf: Record<string, Record<string, Outcomes>> = {}
 let place: Place
@@ -35,15 +35,20 @@ afterAll(() => {
   if (FOLDER !== undefined) writeFileSync(join(FOLDER, 'outcomes.json'), JSON.stringify(outcomesOf))
 })
 
-describe.each(CLIENTS)('$name', ({ name, connect }) => {
-  test.each(PATHS)(
-    '[MCP.18] lists, calls, gets prompts, reads resources, receives progress and aborts at %s',
-    async (path, naming) => {
-      const client = await connect(place.target(path))
-      const key = `${name} at ${path}`.replaceAll(/\W+/g, '-')
-      const outcomes = await useAll({ client, place, naming, key })
-      outcomesOf[name] = { ...outcomesOf[name], [path]: outcomes }
-      expect(Object.entries(outcomes).filter(([, { mark }]) => mark === 'fails')).toEqual([])
-    },
-  )
-})
+test.each(CLIENTS)(
+  '[MCP.18] $name lists, calls, gets prompts, reads resources, receives progress and aborts at each endpoint',
+  async (kind) => {
+    const used = await Promise.all(PATHS.map(async (path) => [path, await outcomesAt(path, kind)] as const))
+    outcomesOf[kind.name] = Object.fromEntries(used)
+    for (const [path, outcomes] of used) {
+      const failed = Object.entries(outcomes).filter(([, { mark }]) => mark === 'fails')
+      expect(failed, path).toEqual([])
+    }
+  },
+)
+
+async function outcomesAt(path: string, { name, connect }: ClientKind): Promise<Outcomes> {
+  const client = await connect(place.target(path))
+  const key = `${name} at ${path}`.replaceAll(/\W+/g, '-')
+  return useAll({ client, place, naming: ENDPOINTS[path] ?? AS_THEY_ARE, key })
+}

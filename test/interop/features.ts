@@ -6,7 +6,7 @@ import type { Place } from './place.ts'
 
 const RESOURCE = 'test://static-text'
 /** Shorter than the tool takes, and longer than it takes between two progress notifications. */
-const PROGRESS_TIMEOUT_MS = 1_200
+const PROGRESS_TIMEOUT_MS = 2_500
 const TOOLS = (listTools().tools as readonly { name: string }[]).map(({ name }) => name)
 
 interface Use {
