@@ -1,5 +1,5 @@
-/** Bytes that the agent may hold of large payloads, over all servers and calls. */
-export const MAX_HELD_BYTES = 256 * 1_048_576
+/** Bytes of large payloads that the agent may hold at each step of their way: lines of servers, arguments of calls. */
+export const MAX_HELD_BYTES = 128 * 1_048_576
 
 /** A limited amount of memory that several users share. */
 export class HeldBytes {

@@ -4,7 +4,7 @@ import { FakeBridge } from './support/bridge.ts'
 import { runLink } from './support/linked.ts'
 import { until } from './support/until.ts'
 
-test('[LINK.32] refuses calls once the arguments of running ones hold 64 MiB', async () => {
+test('[LINK.32] refuses calls once the arguments of running ones hold 128 MiB', async () => {
   const bridge = await FakeBridge.start()
   const { tools, event } = runLink(bridge.url)
   const peer = await bridge.peer()
@@ -12,11 +12,11 @@ test('[LINK.32] refuses calls once the arguments of running ones hold 64 MiB', a
   const { promise, resolve } = Promise.withResolvers<LocalOutcome>()
   tools.answer = () => promise
   const large = { x: 'x'.repeat(1_000_000) }
-  for (let i = 1; i <= 70; i++) peer.execute(String(i), 'tool', large)
-  expect(await peer.result('70')).toMatchObject({ code: 'too_many_calls' })
-  expect(tools.calls).toHaveLength(67)
+  for (let i = 1; i <= 140; i++) peer.execute(String(i), 'tool', large)
+  expect(await peer.result('140')).toMatchObject({ code: 'too_many_calls' })
+  expect(tools.calls).toHaveLength(134)
   resolve({ ok: true, result: Buffer.from('{}') })
-  await until(() => peer.all('tool_result').length === 70)
+  await until(() => peer.all('tool_result').length === 140)
   peer.execute('after', 'tool', large)
   expect(await peer.result('after')).toMatchObject({ success: true })
 })

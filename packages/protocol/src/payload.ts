@@ -54,20 +54,18 @@ export class PayloadStream {
   }
 }
 
-/** Reads a payload whole. @returns `undefined` if it was cut */
-export function wholePayload(payload: Payload): Promise<RawJson | undefined> {
-  if (Buffer.isBuffer(payload)) return Promise.resolve(payload)
+/** Reads a payload whole. @param done receives it once, or `undefined` if it was cut */
+export function readWhole(payload: Payload, done: (payload: RawJson | undefined) => void): void {
+  if (Buffer.isBuffer(payload)) return done(payload)
   const whole = Buffer.allocUnsafe(payload.sizeBytes)
   let at = 0
-  return new Promise((resolve) => {
-    payload.read({
-      chunk: (bytes) => {
-        at += bytes.copy(whole, at)
-        payload.used(bytes.length)
-      },
-      end: () => resolve(whole),
-      cut: () => resolve(undefined),
-    })
+  payload.read({
+    chunk: (bytes) => {
+      at += bytes.copy(whole, at)
+      payload.used(bytes.length)
+    },
+    end: () => done(whole),
+    cut: () => done(undefined),
   })
 }
 

@@ -6,12 +6,15 @@ import {
   limits,
   type PayloadStream,
   QUEUED_CHUNK_BYTES,
-  wholePayload,
+  readWhole,
 } from '@bridgekeeper/protocol'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 
 const { chunkBytes, windowBytes } = limits
+
+const wholePayload = (stream: PayloadStream) =>
+  new Promise<Buffer | undefined>((resolve) => readWhole(stream, resolve))
 
 /** Bytes in which every chunk differs from the others. */
 function payloadOf(sizeBytes: number, seed: number): Buffer {

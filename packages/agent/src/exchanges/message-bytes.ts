@@ -2,7 +2,6 @@ import {
   arrayItems,
   bytesAt,
   CLOSE_BRACE,
-  objectMembers,
   parseJson,
   pickMembers,
   type RawJson,
@@ -21,21 +20,22 @@ export interface CallerMessage {
   readonly error: RawJson | undefined
 }
 
+const MEMBERS = ['id', 'method', 'params', 'result', 'error']
 /** Messages in one batch; a longer one is refused. */
 const MAX_BATCH = 128
 
 /** Reads one JSON-RPC message; `undefined` if it is none. */
 export function readMessage(raw: RawJson): CallerMessage | undefined {
-  const members = objectMembers(raw)
-  if (members === undefined) return undefined
-  const bytes = (name: string) => bytesAt(raw, members.get(name))
+  const members = pickMembers(raw, MEMBERS)
+  if (members === undefined || members.includes(TWICE)) return undefined
+  const [id, method, params, result, error] = members
   return {
     raw,
-    id: bytes('id'),
-    method: stringAt(raw, members.get('method')),
-    params: bytes('params'),
-    result: bytes('result'),
-    error: bytes('error'),
+    id: bytesAt(raw, id),
+    method: stringAt(raw, method),
+    params: bytesAt(raw, params),
+    result: bytesAt(raw, result),
+    error: bytesAt(raw, error),
   }
 }
 

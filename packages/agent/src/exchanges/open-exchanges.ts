@@ -1,4 +1,11 @@
-import { type Era, type ErrorCode, type OpenFrame, type RawJson, unreachable } from '@bridgekeeper/protocol'
+import {
+  type Era,
+  type ErrorCode,
+  type OpenFrame,
+  type OutgoingFrame,
+  type RawJson,
+  unreachable,
+} from '@bridgekeeper/protocol'
 import { Translation } from '../eras/translation.ts'
 import type { ExchangeEvent } from '../events.ts'
 import type { Instance } from '../servers/instance.ts'
@@ -57,7 +64,7 @@ export class OpenExchanges implements Exchanges {
     this.#groups.of(server, instance.key.era, instance.key.traits).adopt(instance)
   }
 
-  connected(send: (frame: Buffer) => void): void {
+  connected(send: (frame: OutgoingFrame) => boolean): void {
     this.#outlet.connected(send)
   }
 
@@ -65,6 +72,10 @@ export class OpenExchanges implements Exchanges {
     this.#outlet.disconnected()
     this.#running.cancelOf(undefined)
     this.#sessions.detachAll()
+  }
+
+  refuse(id: string, code: ErrorCode): void {
+    this.#fail(id, code)
   }
 
   receive(frame: ExchangeFrame): void {

@@ -3,8 +3,8 @@ import {
   codes,
   type ErrorCode,
   encode,
-  encodeExchange,
-  limits,
+  type OutgoingFrame,
+  outgoingExchange,
   type RawJson,
 } from '@bridgekeeper/protocol'
 
@@ -31,9 +31,9 @@ export type Sink = Pick<Outlet, 'accepted' | 'message' | 'end'>
 
 /** Frames of exchanges, for the bridge that is connected now. Without one, they are dropped. */
 export class Outlet {
-  #send: ((frame: Buffer) => void) | undefined
+  #send: ((frame: OutgoingFrame) => boolean) | undefined
 
-  connected(send: (frame: Buffer) => void): void {
+  connected(send: (frame: OutgoingFrame) => boolean): void {
     this.#send = send
   }
 
@@ -42,23 +42,20 @@ export class Outlet {
   }
 
   accepted(id: string): void {
-    this.#send?.(encode({ type: 'accepted', id }))
+    this.#send?.({ id, head: encode({ type: 'accepted', id }), isLast: false })
   }
 
   /** Sends a message, unless it is too large. */
   message(id: string, message: RawJson, number?: number): void {
-    const frame = encodeExchange({ type: 'message', id, ...(number !== undefined && { number }), message })
-    if (frame.length <= limits.messageBytes) this.#send?.(frame)
+    this.#send?.(outgoingExchange({ type: 'message', id, ...(number !== undefined && { number }), message }))
   }
 
   end(id: string, end: End, number?: number): void {
-    const frame = endFrame(id, end, number)
-    this.#send?.(
-      frame.length <= limits.messageBytes ? frame : endFrame(id, failedEnd('result_too_large'), number),
-    )
+    const isSent = this.#send?.(endFrame(id, end, number)) ?? true
+    if (!isSent) this.#send?.(endFrame(id, failedEnd('result_too_large'), number))
   }
 }
 
-function endFrame(id: string, end: End, number: number | undefined): Buffer {
-  return encodeExchange({ type: 'end', id, ...end, ...(number !== undefined && { number }) })
+function endFrame(id: string, end: End, number: number | undefined): OutgoingFrame {
+  return outgoingExchange({ type: 'end', id, ...end, ...(number !== undefined && { number }) })
 }

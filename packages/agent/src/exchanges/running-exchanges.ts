@@ -9,7 +9,7 @@ import type { Session } from './session.ts'
 /** Requests in flight. Bounds this machine's memory even if the bridge exceeds its own limits. */
 export const MAX_RUNNING = 1_024
 /** Sum of the parameters of all requests in flight. */
-export const MAX_RUNNING_BYTES = 64 * 1_048_576
+export const MAX_RUNNING_BYTES = 128 * 1_048_576
 /** Length of a name in an event. */
 const MAX_NAME_CHARS = 128
 

@@ -6,15 +6,19 @@ import {
   encode,
   isErrorCode,
   limits,
+  type OpenFrame,
   type ProtocolVersion,
+  type ToolExecuteFrame,
   unreachable,
 } from '@bridgekeeper/protocol'
 import { AgentError } from '../errors.ts'
 import type { LinkEvent } from '../events.ts'
 import type { Exchanges } from '../exchanges/exchanges.ts'
+import type { HeldBytes } from '../held-bytes.ts'
 import type { LocalTools } from '../local-tools.ts'
 import type { System } from '../system.ts'
 import type { Ending } from './ending.ts'
+import { Payloads } from './payloads.ts'
 import type { Prover, Recognised } from './prover.ts'
 import { RunningCalls } from './running-calls.ts'
 import { dial, type Socket } from './socket.ts'
@@ -42,6 +46,8 @@ export interface ConnectionOptions {
   readonly system: System
   readonly tools: LocalTools
   readonly exchanges: Exchanges
+  /** Memory for arguments that arrive. */
+  readonly held: HeldBytes
   readonly onEvent: (event: LinkEvent) => void
   readonly wake: (reason: Wake) => void
 }
@@ -63,14 +69,15 @@ export class Connection {
   readonly version: ProtocolVersion
   readonly #options: ConnectionOptions
   readonly #socket: Socket
+  readonly #payloads: Payloads
   readonly #calls: RunningCalls
   #state: ConnectionState
   #heard = 0
   #ignoredFrames = 0
   /** The token that the bridge took last. */
   #token: string
-  /** Frames received after the bridge proved itself, until that is stored. */
-  #held: DownFrame[] | undefined
+  /** Frames received after the bridge proved itself, until that is stored; a chunk is a buffer. */
+  #held: (DownFrame | Buffer)[] | undefined
   #heldBytes = 0
 
   constructor(options: ConnectionOptions) {
@@ -79,7 +86,6 @@ export class Connection {
     this.#options = options
     this.#token = token
     this.#state = { is: 'dialling', deadlineMs: system.monotonicMs() + DIAL_MS }
-    this.#calls = new RunningCalls({ ...options, send: (frame) => this.send(frame) })
     this.#socket = dial(
       url,
       { token, version },
@@ -89,9 +95,12 @@ export class Connection {
           this.#advance({ is: 'unverified', deadlineMs: system.monotonicMs() + limits.challengeMs }, 'opened')
         },
         onFrame: (frame) => this.#receive(frame),
+        onChunk: (frame) => this.#receiveChunk(frame),
         onEnd: (ending) => this.#end(ending),
       },
     )
+    this.#payloads = new Payloads(this.#socket, options.held)
+    this.#calls = new RunningCalls({ ...options, send: (frame) => this.#payloads.send(frame) })
   }
 
   get state(): ConnectionState {
@@ -140,6 +149,12 @@ export class Connection {
     if (!decoded.ok && this.#state.is === 'verified') this.#refuse(frame, decoded.detail)
   }
 
+  #receiveChunk(frame: Buffer): void {
+    if (this.#state.is === 'ended') return
+    this.#heard++
+    if (!this.#handleOrHold(frame, frame.length)) this.#ignoredFrames++
+  }
+
   /** Answers a call that cannot be read, which would otherwise wait for its deadline. */
   #refuse(frame: Buffer, detail: string): void {
     const id = unreadableCallId(frame)
@@ -147,9 +162,9 @@ export class Connection {
   }
 
   /** @returns whether the message was one to expect now */
-  #handleOrHold(message: DownFrame, frameBytes: number): boolean {
+  #handleOrHold(message: DownFrame | Buffer, frameBytes: number): boolean {
     const held = this.#held
-    if (held === undefined || message.type === 'challenge') return this.#handle(message)
+    if (held === undefined || isChallenge(message)) return this.#handle(message)
     this.#heldBytes += frameBytes
     if (held.length >= MAX_HELD || this.#heldBytes > MAX_HELD_BYTES)
       this.drop('The bridge sends messages faster than the agent can process them.')
@@ -157,8 +172,9 @@ export class Connection {
     return true
   }
 
-  #handle(message: DownFrame): boolean {
+  #handle(message: DownFrame | Buffer): boolean {
     const verified = this.#state.is === 'verified'
+    if (Buffer.isBuffer(message)) return verified && this.#payloads.takeChunk(message)
     switch (message.type) {
       case 'challenge':
         this.#answer(message)
@@ -171,19 +187,24 @@ export class Connection {
       case 'pong':
         return true
       case 'tool_execute':
-        if (verified) void this.#calls.run(message)
+        if (verified) this.#run(message)
         return verified
       case 'tool_cancel':
+        this.#payloads.drop(message.id)
         this.#calls.cancel(message.id)
         return verified
       case 'open':
+        if (verified) this.#open(message)
+        return verified
       case 'cancel':
       case 'detach':
       case 'done':
+        this.#payloads.drop(message.id)
         if (verified) this.#options.exchanges.receive(message)
         return verified
-      case 'tool_result':
       case 'credit':
+        return this.#payloads.credit(message.id, message.bytes)
+      case 'tool_result':
         return false
       case 'error':
         this.#options.onEvent({ type: 'bridge-error', code: cleanText(message.error) })
@@ -192,6 +213,26 @@ export class Connection {
       default:
         return unreachable(message)
     }
+  }
+
+  /** Runs a call once its arguments are there. */
+  #run({ bytes, ...call }: ToolExecuteFrame): void {
+    if (bytes === undefined) return void this.#calls.run(call)
+    const isRoom = this.#payloads.receive(call.id, bytes, (rawArgs, release) => {
+      void this.#calls.run({ ...call, rawArgs }).then(release)
+    })
+    if (!isRoom) this.#calls.refuseLarge(call.id)
+  }
+
+  /** Opens an exchange once its message is there. */
+  #open({ bytes, ...frame }: OpenFrame): void {
+    const { exchanges } = this.#options
+    if (bytes === undefined) return exchanges.receive(frame)
+    const isRoom = this.#payloads.receive(frame.id, bytes, (message, release) => {
+      exchanges.receive({ ...frame, message })
+      release()
+    })
+    if (!isRoom) exchanges.refuse(frame.id, 'too_many_calls')
   }
 
   #answer(challenge: Extract<DownFrame, { type: 'challenge' }>): void {
@@ -229,7 +270,7 @@ export class Connection {
 
   /** [LINK.30] Stores the connection as the last one before any request of the bridge runs. */
   #remember({ device, connectionId }: Recognised): void {
-    const held: DownFrame[] = []
+    const held: (DownFrame | Buffer)[] = []
     this.#held = held
     Promise.resolve()
       .then(() => device.remember(connectionId))
@@ -243,7 +284,7 @@ export class Connection {
   }
 
   #verified(): void {
-    this.#options.exchanges.connected((frame) => this.send(frame))
+    this.#options.exchanges.connected((frame) => this.#payloads.send(frame))
     this.#advance({ is: 'verified', sinceMs: this.#options.system.monotonicMs() }, 'verified')
   }
 
@@ -271,9 +312,14 @@ export class Connection {
     if (state.is === 'ended') return
     // The callers already got `outcome_unknown`, so a running call can only do harm.
     this.#calls.cancelAll()
+    this.#payloads.end()
     if (state.is === 'verified') this.#options.exchanges.disconnected()
     const verifiedForMs =
       state.is === 'verified' ? this.#options.system.monotonicMs() - state.sinceMs : undefined
     this.#advance({ is: 'ended', ending, verifiedForMs, ignoredFrames: this.#ignoredFrames }, 'ended')
   }
+}
+
+function isChallenge(message: DownFrame | Buffer): boolean {
+  return !Buffer.isBuffer(message) && message.type === 'challenge'
 }

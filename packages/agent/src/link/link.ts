@@ -4,6 +4,7 @@ import { Unreachable } from '../enrolment/ask.ts'
 import { AgentError, TokenUnavailable } from '../errors.ts'
 import type { LinkEvent } from '../events.ts'
 import type { Exchanges } from '../exchanges/exchanges.ts'
+import { HeldBytes } from '../held-bytes.ts'
 import type { LocalTools } from '../local-tools.ts'
 import type { System } from '../system.ts'
 import { catalogFrames } from './catalog-frame.ts'
@@ -63,6 +64,7 @@ const PING = encode({ type: 'ping' })
 export class Link {
   readonly #options: LinkOptions
   readonly #wakes: Wakes
+  readonly #held = new HeldBytes()
   #catalogChanged = false
 
   constructor(options: LinkOptions) {
@@ -120,6 +122,7 @@ export class Link {
     onEvent({ type: 'connecting', url, version })
     const connection = new Connection({
       ...{ url, token, login, version, system, tools, exchanges, onEvent },
+      held: this.#held,
       wake: (reason) => this.#wakes.wake(reason),
     })
     await this.#awaitVerified(connection, signal)

@@ -9,6 +9,8 @@ export interface SocketHandlers {
   /** @param exporter of TLS 1.3 (RFC 9266) */
   readonly onOpen: (exporter: Buffer | undefined) => void
   readonly onFrame: (frame: Buffer) => void
+  /** Receives a binary frame. */
+  readonly onChunk: (frame: Buffer) => void
   /** Called once; nothing is called after it. */
   readonly onEnd: (ending: Ending) => void
 }
@@ -17,6 +19,8 @@ export interface SocketHandlers {
 export interface Socket {
   /** Queues a frame. Closes the connection if the bridge leaves too much unread: see `onEnd`. */
   send(frame: Buffer): void
+  /** Queues a binary frame. @param sent called when the network has taken it, or the connection has ended */
+  sendChunk(frame: Buffer, sent: () => void): void
   /** Starts the closing handshake. */
   close(): void
   /** Ends it without the other side's help. */
@@ -91,7 +95,9 @@ export function dial(
     if (!ended) handlers.onOpen(exporter)
   })
   socket.on('message', (data, isBinary) => {
-    if (!ended && !isBinary && Buffer.isBuffer(data)) handlers.onFrame(data)
+    if (ended || !Buffer.isBuffer(data)) return
+    if (isBinary) handlers.onChunk(data)
+    else handlers.onFrame(data)
   })
   socket.on('ping', (data) => queue(() => socket.pong(data, true, sent)))
   socket.on('error', (error) => end(endingOfError(error)))
@@ -99,6 +105,13 @@ export function dial(
 
   return {
     send: (frame) => queue(() => socket.send(frame, { binary: false }, sent)),
+    sendChunk: (frame, chunkSent) =>
+      queue(() =>
+        socket.send(frame, { binary: true }, () => {
+          sent()
+          chunkSent()
+        }),
+      ),
     close: () => socket.close(GOING_AWAY),
     terminate: () => socket.terminate(),
   }

@@ -1,4 +1,4 @@
-import { objectMembers, type RawJson, toJson } from '@bridgekeeper/protocol'
+import { CLOSE_BRACE, type RawJson, skipSpace, toJson, withoutMembers } from '@bridgekeeper/protocol'
 
 /** The revision of the 2026 era that the agent speaks. */
 export const ENVELOPE_VERSION = '2026-07-28'
@@ -20,6 +20,9 @@ const ENVELOPE = {
   [ENVELOPE_KEYS.capabilities]: {},
 }
 const ENVELOPE_MEMBERS = toJson(ENVELOPE).subarray(1, -1)
+const OPEN = Buffer.from('{')
+const COMMA = Buffer.from(',')
+const CLOSE = Buffer.from('}')
 
 /**
  * `_meta` of a request that the agent itself sends to a server of the 2026 era. It declares no capabilities.
@@ -27,12 +30,10 @@ const ENVELOPE_MEMBERS = toJson(ENVELOPE).subarray(1, -1)
  * @param rawMeta further members: one JSON object
  */
 export function envelopeMeta(rawMeta?: RawJson): RawJson {
-  const parts: Buffer[] = [Buffer.from('{'), ENVELOPE_MEMBERS]
-  for (const [name, [start, end]] of (rawMeta && objectMembers(rawMeta)) ?? []) {
-    if (Object.hasOwn(ENVELOPE, name)) continue
-    parts.push(Buffer.from(`,${JSON.stringify(name)}:`), (rawMeta as RawJson).subarray(start, end))
-  }
-  return Buffer.concat([...parts, Buffer.from('}')])
+  const others = rawMeta && withoutMembers(rawMeta, Object.keys(ENVELOPE))
+  const isEmpty = others === undefined || others[skipSpace(others, 1)] === CLOSE_BRACE
+  const rest = isEmpty ? CLOSE : Buffer.concat([COMMA, others.subarray(1)])
+  return Buffer.concat([OPEN, ENVELOPE_MEMBERS, rest])
 }
 
 /** Parameters of a request that the agent itself sends to a server of the 2026 era. */

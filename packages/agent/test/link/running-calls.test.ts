@@ -18,7 +18,10 @@ function setUp(version: ProtocolVersion = 'v2') {
   }
   const calls = new RunningCalls({
     ...{ system, tools, version },
-    send: (frame) => sent.push(JSON.parse(String(frame))),
+    send: ({ head, payload }) => {
+      sent.push({ ...JSON.parse(String(head)), ...(payload && { payload }) })
+      return true
+    },
     onEvent: (event) => events.push(event),
   })
   const run = (id: string) =>
@@ -73,17 +76,17 @@ test('[LINK.11] refuses a running id, and accepts it again once its call ends', 
   expect(asked).toHaveLength(3)
 })
 
-test('[LINK.9] accepts a result that fills a message to its last byte, and refuses one byte more', async () => {
+test('[LINK.9] accepts a result that fills a message of v1 to its last byte, and refuses one byte more', async () => {
   const around = '{"type":"tool_result","id":"a","success":true,"result":}'.length
   for (const [bytes, code] of [
     [limits.messageBytes - around, undefined],
     [limits.messageBytes - around + 1, 'result_too_large'],
   ] as const) {
-    const { sent, events, asked, run } = setUp()
+    const { sent, events, asked, run } = setUp('v1')
     const done = run('a')
     asked[0]?.answer({ ok: true, result: Buffer.from(`"${'x'.repeat(bytes - 2)}"`) })
     await done
-    expect(sent[0]?.code).toBe(code)
+    expect(sent[0]?.success).toBe(code === undefined)
     expect(events).toMatchObject([{ outcome: code ?? 'ok' }])
   }
 })

@@ -1,6 +1,13 @@
 import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { type DownMessage, SUBPROTOCOL_V2 } from '@bridgekeeper/protocol'
+import {
+  type Chunk,
+  type DownMessage,
+  decodeChunk,
+  encodeChunk,
+  limits,
+  SUBPROTOCOL_V2,
+} from '@bridgekeeper/protocol'
 import { onTestFinished } from 'vitest'
 import { type WebSocket, WebSocketServer } from 'ws'
 import { showOnFailure } from '../../../../test/support/last-seen.ts'
@@ -34,6 +41,7 @@ export interface Manners {
 export class Peer {
   readonly frames: Frame[] = []
   readonly raw: Buffer[] = []
+  readonly chunks: Chunk[] = []
   readonly request: IncomingMessage
   readonly socket: WebSocket
   closed: readonly [code: number, reason: string] | undefined
@@ -44,7 +52,8 @@ export class Peer {
     socket.on('close', (code, reason) => {
       this.closed = [code, reason.toString('utf8')]
     })
-    socket.on('message', (data: Buffer) => {
+    socket.on('message', (data: Buffer, isBinary) => {
+      if (isBinary) return this.#receiveChunk(data)
       const frame: Frame = JSON.parse(data.toString('utf8'))
       this.raw.push(data)
       this.frames.push(frame)
@@ -59,6 +68,36 @@ export class Peer {
 
   send(message: DownMessage): void {
     this.socket.send(JSON.stringify(message))
+  }
+
+  /** Sends a payload in chunks, without waiting for credit. */
+  sendChunks(id: string, payload: Buffer): void {
+    for (let at = 0; at < payload.length; at += limits.chunkBytes)
+      this.socket.send(encodeChunk({ id, bytes: payload.subarray(at, at + limits.chunkBytes) }))
+  }
+
+  /** Bytes of an exchange's chunks that have come. */
+  chunkBytes(id: string): number {
+    return this.chunks.reduce((sum, chunk) => sum + (chunk.id === id ? chunk.bytes.length : 0), 0)
+  }
+
+  /** The payload of an exchange, once so many bytes have come. @param grants whether it is granted credit meanwhile */
+  async payload(id: string, sizeBytes: number, grants = true): Promise<Buffer> {
+    let granted = 0
+    await until(() => {
+      const bytes = this.chunkBytes(id)
+      const use = bytes - granted
+      if (grants && use > 0) this.send({ type: 'credit', id, bytes: use })
+      if (grants) granted = bytes
+      return bytes >= sizeBytes
+    })
+    return Buffer.concat(this.chunks.flatMap((chunk) => (chunk.id === id ? [chunk.bytes] : [])))
+  }
+
+  #receiveChunk(data: Buffer): void {
+    const chunk = decodeChunk(data)
+    if (chunk === undefined) throw new Error('a malformed chunk')
+    this.chunks.push(chunk)
   }
 
   execute(id: string, toolName: string, args: Record<string, unknown> = {}): void {

@@ -22,6 +22,8 @@ export class Bridge {
   /** Events of the local server. */
   serverEvents: readonly ServerEvent[] = []
   frames: Frame[] = []
+  /** Whether nothing large can be sent. */
+  isFull = false
   readonly server: ExchangeServers
   readonly #name: string
   #lastId = 0
@@ -36,10 +38,12 @@ export class Bridge {
   }
 
   connect(): void {
-    this.exchanges.connected((frame) => {
-      const decoded = decodeUp(frame, 'v2')
+    this.exchanges.connected(({ head, payload }) => {
+      if (this.isFull && payload !== undefined) return false
+      const decoded = decodeUp(head, 'v2')
       if (!decoded.ok) throw new Error(decoded.detail)
-      this.frames.push(decoded.message as Frame)
+      this.frames.push({ ...decoded.message, ...(payload && { message: payload }) } as Frame)
+      return true
     })
   }
 

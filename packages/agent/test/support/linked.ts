@@ -1,4 +1,4 @@
-import type { CatalogServer } from '@bridgekeeper/protocol'
+import type { CatalogServer, ErrorCode, OutgoingFrame } from '@bridgekeeper/protocol'
 import { onTestFinished } from 'vitest'
 import { showOnFailure } from '../../../../test/support/last-seen.ts'
 import type { LinkEvent } from '../../src/events.ts'
@@ -42,10 +42,15 @@ export class FakeTools implements LocalTools {
 /** Records what the link hands over. */
 export class RecordedExchanges implements Exchanges {
   readonly frames: ExchangeFrame[] = []
-  send: ((frame: Buffer) => void) | undefined
+  readonly refused: string[] = []
+  send: ((frame: OutgoingFrame) => boolean) | undefined
 
-  connected(send: (frame: Buffer) => void): void {
+  connected(send: (frame: OutgoingFrame) => boolean): void {
     this.send = send
+  }
+
+  refuse(id: string, code: ErrorCode): void {
+    this.refused.push(`${id} ${code}`)
   }
 
   receive(frame: ExchangeFrame): void {

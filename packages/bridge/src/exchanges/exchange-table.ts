@@ -1,4 +1,4 @@
-import { BridgeError, type ErrorCode, objectMembers } from '@bridgekeeper/protocol'
+import { BridgeError, type ErrorCode, pickMembers } from '@bridgekeeper/protocol'
 import { DeadlineQueue } from '../connection/deadline-queue.ts'
 import type { ExchangeFrame } from '../connection/life.ts'
 import type { Carrier } from '../connection/ready-connection.ts'
@@ -146,7 +146,7 @@ function isWaiting(opening: Omit<Opening, 'message'>): boolean {
 
 /** Whether the server waits for an answer of the caller, who may be a person. */
 function asksCaller(frame: ExchangeFrame): boolean {
-  return frame.type === 'message' && objectMembers(frame.message ?? NOTHING)?.has('id') === true
+  return frame.type === 'message' && pickMembers(frame.message ?? NOTHING, ['id'])?.[0] !== undefined
 }
 
 const NOTHING = Buffer.alloc(0)

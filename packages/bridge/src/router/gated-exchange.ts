@@ -1,4 +1,4 @@
-import { BridgeError, objectMembers, type RawJson } from '@bridgekeeper/protocol'
+import { BridgeError, pickMembers, type RawJson } from '@bridgekeeper/protocol'
 import { failedEnd } from '../exchanges/end-of.ts'
 import type { ExchangeEnd, ExchangeReader, OpenExchange } from '../exchanges/exchange.ts'
 
@@ -90,5 +90,5 @@ export class GatedExchange implements OpenExchange, ExchangeReader {
 
 /** Whether the local server answered with a JSON-RPC error. */
 function isError(message: RawJson | undefined): boolean {
-  return message !== undefined && objectMembers(message)?.has('error') === true
+  return message !== undefined && pickMembers(message, ['error'])?.[0] !== undefined
 }
