@@ -28,7 +28,8 @@ export class Peer {
 
   constructor(socket: WebSocket) {
     this.socket = socket
-    socket.on('message', (data) => {
+    socket.on('message', (data, isBinary) => {
+      if (isBinary) return
       this.#saw(`← ${data}`)
       this.#inbox.push(JSON.parse(String(data)) as Message)
       this.#wake()

@@ -339,6 +339,7 @@ class Model {
 
 function textOf(outcome: CallOutcome): string {
   if (outcome.kind === 'failed') return outcome.error.code
+  if (outcome.kind === 'large') return `${outcome.result.sizeBytes} bytes`
   return (outcome.kind === 'result' ? outcome.result : outcome.rpcError).toString('utf8')
 }
 

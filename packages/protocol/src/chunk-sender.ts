@@ -69,14 +69,17 @@ export class ChunkSender {
     this.#pump()
   }
 
-  /** The receiver has used bytes. @returns `false` if it grants more than it can have received */
-  credit(id: string, bytes: number): boolean {
+  /**
+   * The receiver has used bytes. Credit of an unknown exchange is ignored: all of it may have been sent.
+   * @returns `excess` if it grants more than it can have received
+   */
+  credit(id: string, bytes: number): 'taken' | 'unknown' | 'excess' {
     const outgoing = this.#exchanges.get(id)
-    if (outgoing === undefined) return true
-    if (outgoing.creditBytes + bytes > limits.windowBytes) return false
+    if (outgoing === undefined) return 'unknown'
+    if (outgoing.creditBytes + bytes > limits.windowBytes) return 'excess'
     outgoing.creditBytes += bytes
     this.#pump()
-    return true
+    return 'taken'
   }
 
   /** The exchange is over: what is left of it is not sent. */

@@ -87,7 +87,14 @@ export {
 } from './oauth.ts'
 export { outgoingCall, outgoingExchange, outgoingResult } from './outgoing.ts'
 export { AGENT_PATH, DEVICE_PATHS } from './paths.ts'
-export { type Payload, type PayloadReader, PayloadStream, payloadBytes, readWhole } from './payload.ts'
+export {
+  discard,
+  type Payload,
+  type PayloadReader,
+  PayloadStream,
+  payloadBytes,
+  readWhole,
+} from './payload.ts'
 export {
   BINDING_TYPES,
   type BindingType,

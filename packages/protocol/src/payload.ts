@@ -15,8 +15,11 @@ export interface PayloadReader {
 /** A payload that arrives in chunks. Holds what comes before it is read, at most one window. */
 export class PayloadStream {
   readonly sizeBytes: number
+  /** Called for each chunk. */
+  onChunk = (): void => {}
   readonly #use: (bytes: number) => void
   readonly #waiting: RawJson[] = []
+  readonly #whenDone: (() => void)[] = []
   #state: 'open' | 'ended' | 'cut' = 'open'
   #reader: PayloadReader | undefined
 
@@ -34,6 +37,12 @@ export class PayloadStream {
     if (this.#state === 'cut') reader.cut()
   }
 
+  /** @param run called once, when all bytes are there or the payload was cut */
+  whenDone(run: () => void): void {
+    if (this.#state === 'open') this.#whenDone.push(run)
+    else run()
+  }
+
   /** The reader needs these bytes no longer. */
   used(bytes: number): void {
     this.#use(bytes)
@@ -41,6 +50,7 @@ export class PayloadStream {
 
   /** For the receiver of chunks. */
   push(bytes: RawJson): void {
+    this.onChunk()
     if (this.#reader === undefined) this.#waiting.push(bytes)
     else this.#reader.chunk(bytes)
   }
@@ -51,7 +61,14 @@ export class PayloadStream {
     this.#state = state
     if (state === 'ended') this.#reader?.end()
     else this.#reader?.cut()
+    for (const run of this.#whenDone) run()
   }
+}
+
+/** Reads a payload that nobody needs. */
+export function discard(payload: Payload): void {
+  if (!Buffer.isBuffer(payload))
+    payload.read({ chunk: (bytes) => payload.used(bytes.length), end: () => {}, cut: () => {} })
 }
 
 /** Reads a payload whole. @param done receives it once, or `undefined` if it was cut */

@@ -67,7 +67,7 @@ export class Payloads {
 
   /** @returns whether the bridge may grant that */
   credit(id: string, bytes: number): boolean {
-    return this.#sender.credit(id, bytes)
+    return this.#sender.credit(id, bytes) !== 'excess'
   }
 
   /** The bridge needs nothing more of this exchange or call. */

@@ -5,10 +5,12 @@ import {
   isErrorCode,
   OPEN_BRACE,
   OPEN_BRACKET,
+  type PayloadStream,
   type ProtocolVersion,
   pickMembers,
   QUOTE,
   type RawJson,
+  readWhole,
   spanIs,
   type ToolResultFrame,
   toJson,
@@ -30,13 +32,26 @@ export interface ToolCall {
 export type CallOutcome =
   /** The local server's result, untouched. */
   | { readonly kind: 'result'; readonly result: RawJson }
+  /** The same, while it still arrives. Somebody must read it. */
+  | { readonly kind: 'large'; readonly result: PayloadStream }
   /** The local server's JSON-RPC error, untouched. */
   | { readonly kind: 'rpc-error'; readonly rpcError: RawJson }
   /** The call did not reach the local server, or its answer was lost. */
   | { readonly kind: 'failed'; readonly error: BridgeError }
 
-export function failed(error: BridgeError): CallOutcome {
+/** An outcome of which nothing arrives any more. */
+export type WholeOutcome = Exclude<CallOutcome, { kind: 'large' }>
+
+export function failed(error: BridgeError): WholeOutcome {
   return { kind: 'failed', error }
+}
+
+/** Waits until all of an outcome is there. @param done called once */
+export function readOutcome(outcome: CallOutcome, done: (whole: WholeOutcome) => void): void {
+  if (outcome.kind !== 'large') return done(outcome)
+  readWhole(outcome.result, (result) =>
+    done(result === undefined ? failed(new BridgeError('outcome_unknown')) : { kind: 'result', result }),
+  )
 }
 
 /** Codes with which a gate refuses a call before any limit counts it. */
@@ -51,9 +66,11 @@ export function isRefusal(outcome: CallOutcome): boolean {
   return outcome.kind === 'failed' && REFUSALS.has(outcome.error.code)
 }
 
+/** An answer whose result, if any, is part of its frame. */
+export type WholeResult = Exclude<ToolResultFrame, { readonly bytes: number }>
+
 /** Converts the agent's answer into an outcome. */
-export function outcomeOf(frame: ToolResultFrame, version: ProtocolVersion): CallOutcome {
-  if (frame.success && frame.result === undefined) return failed(new BridgeError('result_too_large'))
+export function outcomeOf(frame: WholeResult, version: ProtocolVersion): CallOutcome {
   if (frame.success)
     return { kind: 'result', result: version === 'v1' ? asToolResult(frame.result) : frame.result }
   if (version === 'v1') return { kind: 'result', result: errorResult(cleanText(frame.error)) }

@@ -1,5 +1,5 @@
 import { BridgeError, isObject, parseJson, type RawJson, unreachable } from '@bridgekeeper/protocol'
-import type { CallOutcome } from './outcome.ts'
+import type { WholeOutcome } from './outcome.ts'
 
 /** The local server's own JSON-RPC error, with its code and data as it sent them. */
 export class ToolError extends Error {
@@ -33,7 +33,7 @@ export interface ToolContent {
  * @throws ToolError the local server's JSON-RPC error
  * @throws BridgeError if the call failed earlier, or if its result is not a JSON object
  */
-export function resultOrThrow(outcome: CallOutcome): ToolResult {
+export function resultOrThrow(outcome: WholeOutcome): ToolResult {
   switch (outcome.kind) {
     case 'result': {
       const result = parsed(outcome.result)

@@ -38,17 +38,35 @@ export class AgentCalls {
       this.#pending.settle(id, failed(frame))
       return NOT_SENT
     }
-    this.#socket.write(frame)
+    if (frame.payload === undefined) this.#socket.write(frame.head)
+    else this.#link.sendLarge(frame)
     return { id, cancel: () => this.#cancel(id) }
   }
 
   /** Settles the call of a result. @returns whether the result was expected */
   answered(result: ToolResultFrame): boolean {
     const { id } = result
-    const isExpected =
-      this.#pending.settle(id, outcomeOf(result, this.#link.version)) || this.#abandoned.take(id)
+    const isExpected = this.#settle(result) || this.#abandoned.take(id)
     if (!isExpected) this.#recordUnexpected(id)
     return isExpected
+  }
+
+  #settle(result: ToolResultFrame): boolean {
+    const { id } = result
+    if (result.success && result.result === undefined) return this.#begin(id, result.bytes)
+    this.#link.drop(id)
+    return this.#pending.settle(id, outcomeOf(result, this.#link.version))
+  }
+
+  /** [BIG.9] Settles a call whose result arrives in chunks. It lasts until all are there. */
+  #begin(id: string, sizeBytes: number): boolean {
+    const isOpen = this.#pending.isWaiting(id)
+    const result = isOpen ? this.#link.expect(id, sizeBytes, true) : undefined
+    if (result === undefined) return false
+    result.onChunk = () => this.#pending.touch(id)
+    result.whenDone(() => void this.#pending.settle(id, ARRIVED))
+    this.#pending.begin(id, { kind: 'large', result })
+    return true
   }
 
   /** [SIZE.2] [CALL.9] Fails the call of a refused result at once, before its deadline. */
@@ -71,6 +89,7 @@ export class AgentCalls {
   /** [CALL.10] Cancels the call on the agent, whose answer may already be on its way. */
   #abandon(id: string): void {
     this.#abandoned.add(id)
+    this.#link.drop(id)
     const { version, isReady } = this.#link
     if (version === 'v2' && isReady) this.#socket.write(encode({ type: 'tool_cancel', id }))
   }
@@ -82,6 +101,9 @@ export class AgentCalls {
     if (isPowerOfTwo) this.#link.record({ event: 'ws_unexpected_result', requestId })
   }
 }
+
+/** Its caller has the outcome already. */
+const ARRIVED = failed(new BridgeError('call_cancelled'))
 
 /** Fails a call before it is sent. */
 export function notSent(settle: (outcome: CallOutcome) => void, error: BridgeError): SentCall {

@@ -8,6 +8,8 @@ import type { ReadyConnection } from './ready-connection.ts'
 /** The part of a WebSocket that a connection needs; southbound implements it. */
 export interface AgentSocket {
   write(frame: Buffer): void
+  /** Sends a binary frame. @param sent called when the network has taken it */
+  writeChunk(frame: Buffer, sent: () => void): void
   close(code: number, reason: string): void
 }
 

@@ -2,6 +2,8 @@ import {
   closeCodes,
   type DownMessage,
   encode,
+  type OutgoingFrame,
+  type PayloadStream,
   type ProtocolVersion,
   unreachable,
 } from '@bridgekeeper/protocol'
@@ -106,6 +108,8 @@ export class Connection implements DataLink, DueListener {
 
   /** Handles one received frame. */
   receive(frame: Buffer, isBinary: boolean): void {
+    // The state machine judges whatever is not data of a verified agent.
+    if (isBinary && this.version === 'v2' && this.isReady) return this.#dataFrames.receiveChunk(frame)
     const event = readFrame(frame, isBinary, this.version)
     if (event.type === 'bad-message' && this.isReady) this.#dataFrames.receiveInvalid(frame, event)
     this.#isCounted = false
@@ -147,6 +151,18 @@ export class Connection implements DataLink, DueListener {
 
   send(frame: Buffer): void {
     if (this.isReady) this.#socket.write(frame)
+  }
+
+  sendLarge(frame: OutgoingFrame): void {
+    if (this.isReady) this.#dataFrames.payloads.send(frame)
+  }
+
+  expect(id: string, sizeBytes: number, isLast: boolean): PayloadStream | undefined {
+    return this.#dataFrames.payloads.expect(id, sizeBytes, isLast)
+  }
+
+  drop(id: string): void {
+    this.#dataFrames.drop(id)
   }
 
   record(event: SecurityEvent): void {
@@ -194,6 +210,7 @@ export class Connection implements DataLink, DueListener {
       case 'result':
       case 'execute':
       case 'exchange':
+      case 'credit':
         this.#isCounted = this.#dataFrames.receive(effect)
         return
       default:

@@ -2,6 +2,7 @@ import { BridgeError, limits, type ToolExecuteFrame, unreachable } from '@bridge
 import { type CallOutcome, isRefusal, type ToolCall } from '../calls/outcome.ts'
 import type { System } from '../ports.ts'
 import { AgentCalls, notSent } from './agent-calls.ts'
+import { AgentPayloads } from './agent-payloads.ts'
 import { type Catalog, type CatalogPart, CatalogParts } from './catalog-parts.ts'
 import type { AgentSocket, ConnectionListener, ConnectionOptions } from './connection-listener.ts'
 import type { DataLink } from './data-link.ts'
@@ -22,6 +23,7 @@ export class DataFrames {
   // Created on first use: most of the many connections are idle most of the time.
   #agentCalls: AgentCalls | undefined
   #ownCalls: OwnCalls | undefined
+  #payloads: AgentPayloads | undefined
   #catalog: Catalog | undefined
   #catalogParts: CatalogParts | undefined
 
@@ -43,6 +45,16 @@ export class DataFrames {
     return this.#catalog
   }
 
+  get payloads(): AgentPayloads {
+    this.#payloads ??= new AgentPayloads(this.#socket)
+    return this.#payloads
+  }
+
+  /** Nobody needs more payload of this exchange or call. */
+  drop(id: string): void {
+    this.#payloads?.drop(id)
+  }
+
   /** Sends a call to the agent. `settle` is called exactly once. */
   call(call: ToolCall, settle: (outcome: CallOutcome) => void): SentCall {
     if (this.isSlow) return notSent(settle, new BridgeError('agent_slow'))
@@ -62,9 +74,26 @@ export class DataFrames {
         return false
       case 'exchange':
         return this.#listener.exchangeFrame(this.#link, frame.frame)
+      case 'credit':
+        return this.#isTaken(this.#payloads?.credit(frame.id, frame.bytes) ?? 'unknown', frame.sizeBytes)
       default:
         return unreachable(frame)
     }
+  }
+
+  /** Handles a binary frame. */
+  receiveChunk(frame: Buffer): void {
+    const isTaken = this.#isTaken(this.payloads.take(frame), frame.length)
+    if (!isTaken) this.#listener.uncountedFrame(frame.length)
+  }
+
+  /** @returns whether an open payload needs the frame */
+  #isTaken(taken: 'taken' | 'unknown' | 'excess' | 'malformed', sizeBytes: number): boolean {
+    const refused = { type: 'bad-message', sizeBytes } as const
+    if (taken === 'malformed') this.#link.refuse({ ...refused, code: 'message_not_text', detail: '' })
+    const detail = 'It exceeds its payload or window.'
+    if (taken === 'excess') this.#link.refuse({ ...refused, code: 'message_invalid', detail })
+    return taken === 'taken'
   }
 
   /** Handles a frame that could not be read. If it answers a call or an exchange, that one fails. */
@@ -78,6 +107,7 @@ export class DataFrames {
 
   /** Ends all calls when the connection has ended. */
   end(): void {
+    this.#payloads?.end()
     this.#agentCalls?.failAll()
     this.#ownCalls?.cancelAll()
   }

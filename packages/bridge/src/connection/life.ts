@@ -120,6 +120,8 @@ export type DataEffect =
   | { readonly type: 'result'; readonly result: ToolResultFrame }
   | { readonly type: 'execute'; readonly call: ToolExecuteFrame }
   | { readonly type: 'exchange'; readonly frame: ExchangeFrame }
+  /** The agent can take more of a payload. */
+  | { readonly type: 'credit'; readonly id: string; readonly bytes: number; readonly sizeBytes: number }
 
 /** A frame of an exchange that the bridge opened. */
 export type ExchangeFrame = Extract<UpFrame, { type: 'accepted' | 'message' | 'end' }>

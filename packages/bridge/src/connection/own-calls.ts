@@ -1,4 +1,6 @@
 import {
+  BridgeError,
+  discard,
   type ErrorCode,
   encode,
   encodeToolFailure,
@@ -6,7 +8,7 @@ import {
   type ProtocolVersion,
   unreachable,
 } from '@bridgekeeper/protocol'
-import type { CallOutcome } from '../calls/outcome.ts'
+import { type CallOutcome, failed } from '../calls/outcome.ts'
 
 /** Calls that a socket made itself, by the ids that it chose. */
 export class OwnCalls {
@@ -63,6 +65,9 @@ function encodeOutcome(id: string, outcome: CallOutcome, version: ProtocolVersio
   switch (outcome.kind) {
     case 'result':
       return encodeToolResult(id, outcome.result)
+    case 'large':
+      discard(outcome.result)
+      return encodeOutcome(id, failed(new BridgeError('result_too_large')), version)
     case 'rpc-error':
       return encodeToolFailure(id, { error: outcome.rpcError.toString('utf8') })
     case 'failed': {

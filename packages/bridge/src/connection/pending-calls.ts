@@ -4,8 +4,9 @@ import type { System } from '../ports.ts'
 
 interface PendingCall {
   readonly id: string
-  readonly deadlineAtMs: number
-  readonly settle: (outcome: CallOutcome) => void
+  deadlineAtMs: number
+  /** `undefined` once the caller has the outcome, while a large result arrives. */
+  settle: ((outcome: CallOutcome) => void) | undefined
 }
 
 /** An id is 20 random characters, which nobody can guess, and the call's slot. */
@@ -62,8 +63,30 @@ export class PendingCalls {
     if (call === undefined || call.id !== id) return false
     this.#slots[slot] = undefined
     this.#freeSlots.push(slot)
-    call.settle(outcome)
+    call.settle?.(outcome)
     return true
+  }
+
+  /** Whether the call has no outcome yet. */
+  isWaiting(id: string): boolean {
+    const call = this.#slots[slotOf(id)]
+    return call?.id === id && call.settle !== undefined
+  }
+
+  /** Gives the caller the outcome of a call that lasts until `settle`, or times out without a `touch`. */
+  begin(id: string, outcome: CallOutcome): void {
+    const call = this.#slots[slotOf(id)]
+    if (call?.id !== id) return
+    const { settle } = call
+    call.settle = undefined
+    this.touch(id)
+    settle?.(outcome)
+  }
+
+  /** The call shows progress, so its time limit begins again. */
+  touch(id: string): void {
+    const call = this.#slots[slotOf(id)]
+    if (call?.id === id) call.deadlineAtMs = this.#system.monotonicMs() + this.#timeoutMs
   }
 
   failAll(code: ErrorCode): void {

@@ -1,4 +1,4 @@
-import type { CatalogServer, ProtocolVersion } from '@bridgekeeper/protocol'
+import type { CatalogServer, OutgoingFrame, PayloadStream, ProtocolVersion } from '@bridgekeeper/protocol'
 import type { CallOutcome, ToolCall } from '../calls/outcome.ts'
 import type { Principal } from '../ports.ts'
 
@@ -17,6 +17,16 @@ export interface Carrier {
   readonly isSlow: boolean
   /** Sends a frame. Has no effect after the end of the connection. */
   send(frame: Buffer): void
+  /** Sends a frame whose payload follows in chunks. */
+  sendLarge(frame: OutgoingFrame): void
+  /**
+   * Expects a payload that a frame of the agent has announced.
+   * @param isLast whether the exchange has no other payload
+   * @returns `undefined` if the payload before it is not complete
+   */
+  expect(id: string, sizeBytes: number, isLast: boolean): PayloadStream | undefined
+  /** The exchange is over: its payloads are cut. */
+  drop(id: string): void
 }
 
 /** A verified connection, as the router sees it. */

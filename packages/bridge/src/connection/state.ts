@@ -157,8 +157,9 @@ function ready(current: State<'ready'>, event: MessageEvent, context: StepContex
       return [current, [{ type: 'exchange', frame: message }]]
     case 'ping':
       return [current, [{ type: 'send', message: { type: 'pong' } }]]
-    case 'pong':
     case 'credit':
+      return [current, [{ ...message, sizeBytes: event.sizeBytes }]]
+    case 'pong':
       return [current, NOTHING]
     case 'challenge_response':
       return answered(current, message.proof)

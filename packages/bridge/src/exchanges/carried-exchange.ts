@@ -1,4 +1,13 @@
-import { BridgeError, encode, type MessageFrame, OPEN_BRACE, unreachable } from '@bridgekeeper/protocol'
+import {
+  BridgeError,
+  type EndFrame,
+  encode,
+  type MessageFrame,
+  OPEN_BRACE,
+  type Payload,
+  type PayloadStream,
+  unreachable,
+} from '@bridgekeeper/protocol'
 import type { Dated } from '../connection/deadline-queue.ts'
 import type { ExchangeFrame } from '../connection/life.ts'
 import type { Carrier } from '../connection/ready-connection.ts'
@@ -7,7 +16,8 @@ import type { ExchangeEnd, ExchangeReader, OpenExchange, Opening } from './excha
 
 /** The table of an exchange. */
 export interface ExchangeHome {
-  progressed(exchange: CarriedExchange, frame: ExchangeFrame): void
+  /** @param frame `undefined` for a chunk of a payload */
+  progressed(exchange: CarriedExchange, frame: ExchangeFrame | undefined): void
   /** It needs no further frames. */
   left(exchange: CarriedExchange): void
 }
@@ -23,6 +33,8 @@ export class CarriedExchange implements OpenExchange, Dated {
   readonly #home: ExchangeHome
   /** `undefined` after the end. */
   #reader: ExchangeReader | undefined
+  /** The answer, while it arrives. */
+  #arriving: PayloadStream | undefined
   #isAccepted = false
   #lastNumber: number
 
@@ -51,7 +63,8 @@ export class CarriedExchange implements OpenExchange, Dated {
       case 'message':
         return this.#pass(frame)
       case 'end':
-        this.end(this.#rises(frame.number) ? endOf(frame, this.opening.kind) : invalidEnd())
+        if (this.#arriving !== undefined) return false
+        this.#receiveEnd(frame)
         return true
       default:
         return unreachable(frame)
@@ -79,7 +92,10 @@ export class CarriedExchange implements OpenExchange, Dated {
   }
 
   detach(): void {
-    if (this.#leave() !== undefined) this.#send('detach')
+    if (this.#arriving !== undefined) {
+      this.#send('detach')
+      this.carrier.drop(this.id)
+    } else if (this.#leave() !== undefined) this.#send('detach')
   }
 
   done(): void {
@@ -95,12 +111,45 @@ export class CarriedExchange implements OpenExchange, Dated {
   }
 
   #pass(frame: MessageFrame): boolean {
-    const { message, number } = frame
-    if (!this.#isAccepted || message?.[0] !== OPEN_BRACE || !this.#rises(number)) return false
+    const { number } = frame
+    if (this.#reader === undefined || !this.#isAccepted || !this.#rises(number)) return false
+    const message = this.#payloadOf(frame, false)
+    if (message === undefined) return false
     this.#lastNumber = number ?? this.#lastNumber
     this.#home.progressed(this, frame)
-    this.#reader?.message(message, number)
+    this.#reader.message(message, number)
     return true
+  }
+
+  /** The message of a frame, or of the chunks that follow. */
+  #payloadOf({ id, message, bytes }: MessageFrame | EndFrame, isLast: boolean): Payload | undefined {
+    if (bytes === undefined) return message?.[0] === OPEN_BRACE ? message : undefined
+    const stream = this.carrier.expect(id, bytes, isLast)
+    if (stream !== undefined) stream.onChunk = () => this.#home.progressed(this, undefined)
+    return stream
+  }
+
+  #receiveEnd(frame: EndFrame): void {
+    if (!this.#rises(frame.number)) return this.end(invalidEnd())
+    if (frame.bytes === undefined) return this.end(endOf(frame, this.opening.kind))
+    const isRead = this.opening.kind === 'request' || this.opening.kind === 'stream'
+    const message = isRead ? this.#payloadOf(frame, true) : undefined
+    if (message === undefined || Buffer.isBuffer(message)) return this.end(invalidEnd())
+    this.#finish(frame, message)
+  }
+
+  /** [BIG.9] The exchange lasts until its answer is complete. */
+  #finish(frame: EndFrame, message: PayloadStream): void {
+    const reader = this.#reader
+    const { status, number } = frame
+    this.#reader = undefined
+    this.#arriving = message
+    message.whenDone(() => {
+      this.#arriving = undefined
+      this.#home.left(this)
+    })
+    this.#home.progressed(this, frame)
+    reader?.ended({ kind: 'answered', status, message, number })
   }
 
   #rises(number: number | undefined): boolean {
@@ -108,15 +157,18 @@ export class CarriedExchange implements OpenExchange, Dated {
   }
 
   #abandon(code: 'call_timeout' | 'call_cancelled'): void {
-    if (this.#reader === undefined) return
+    if (this.#reader === undefined && this.#arriving === undefined) return
     this.#send('cancel')
+    if (this.#arriving !== undefined) this.carrier.drop(this.id)
     this.end(failedEnd(new BridgeError(code, `Exchange ${this.id}.`)))
   }
 
   #leave(): ExchangeReader | undefined {
     const reader = this.#reader
+    if (reader === undefined) return undefined
     this.#reader = undefined
-    if (reader !== undefined) this.#home.left(this)
+    this.carrier.drop(this.id)
+    this.#home.left(this)
     return reader
   }
 

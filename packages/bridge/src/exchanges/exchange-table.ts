@@ -71,7 +71,8 @@ export class ExchangeTable implements ExchangeHome {
       this.#inFlight.began()
     }
     this.#setDeadline(exchange, opening.method === 'tasks/result')
-    carrier.send(frame)
+    if (frame.payload === undefined) carrier.send(frame.head)
+    else carrier.sendLarge(frame)
     return exchange
   }
 
@@ -95,8 +96,9 @@ export class ExchangeTable implements ExchangeHome {
     for (const exchange of [...(this.#carried.get(carrier)?.open ?? [])]) exchange.cut()
   }
 
-  progressed(exchange: CarriedExchange, frame: ExchangeFrame): void {
-    this.#setDeadline(exchange, exchange.opening.method === 'tasks/result' || asksCaller(frame))
+  progressed(exchange: CarriedExchange, frame: ExchangeFrame | undefined): void {
+    const isPatient = exchange.opening.method === 'tasks/result' || (frame !== undefined && asksCaller(frame))
+    this.#setDeadline(exchange, isPatient)
   }
 
   left(exchange: CarriedExchange): void {

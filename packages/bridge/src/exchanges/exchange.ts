@@ -1,4 +1,11 @@
-import type { BridgeError, Era, ExchangeKind, ExchangeSession, RawJson } from '@bridgekeeper/protocol'
+import type {
+  BridgeError,
+  Era,
+  ExchangeKind,
+  ExchangeSession,
+  Payload,
+  RawJson,
+} from '@bridgekeeper/protocol'
 
 /** A caller's message for a local server. */
 export interface Opening {
@@ -29,8 +36,8 @@ export type ExchangeEnd =
       readonly kind: 'answered'
       /** HTTP status, if no stream has begun. */
       readonly status: number
-      /** The JSON-RPC answer, with the caller's id; missing for notes. */
-      readonly message: RawJson | undefined
+      /** The JSON-RPC answer, with the caller's id; missing for notes. One that still arrives must be read. */
+      readonly message: Payload | undefined
       readonly number: number | undefined
     }
   | { readonly kind: 'failed'; readonly error: BridgeError }
@@ -44,13 +51,17 @@ export type ExchangeEnd =
 export interface ExchangeReader {
   /** The local server has the request. */
   accepted(): void
-  /** @param number position in the stream; only in MCP sessions */
-  message(message: RawJson, number: number | undefined): void
+  /**
+   * Nothing follows before a message that still arrives is complete, but the end if it is cut.
+   * @param message must be read
+   * @param number position in the stream; only in MCP sessions
+   */
+  message(message: Payload, number: number | undefined): void
   /** Called exactly once, unless the reader detached; nothing follows. */
   ended(end: ExchangeEnd): void
 }
 
-/** An open exchange, for its reader. Each method has no effect after the end. */
+/** An open exchange, for its reader. Each method has no effect after the end and its whole message. */
 export interface OpenExchange {
   /** Identifies the exchange and its stream. `undefined` until it is sent, and if it was refused before. */
   readonly id: string | undefined

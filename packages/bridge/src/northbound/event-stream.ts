@@ -1,5 +1,6 @@
 import type { System } from '../ports.ts'
 import type { OpenRequest } from './open-request.ts'
+import { type Pieces, writePieces } from './pieces.ts'
 import { EVENT_HEADERS, eventOf, KEEP_ALIVE, primingEvent } from './sse.ts'
 
 /** Silence after which a comment is sent. Common proxies cut after 60 seconds, some after 30. */
@@ -11,6 +12,9 @@ export class EventStream {
   readonly #system: System
   #hasBegun = false
   #hasEnded = false
+  /** Whether a message is being written. */
+  #isWriting = false
+  #endsNext = false
   #cancelTimer = (): void => {}
 
   constructor(open: OpenRequest, system: System) {
@@ -36,7 +40,7 @@ export class EventStream {
 
   /** Sends a comment, which clients ignore. */
   comment(): void {
-    this.#write([KEEP_ALIVE])
+    if (!this.#isWriting) this.#write([KEEP_ALIVE])
   }
 
   /** Tells the client the position from which it can read on. */
@@ -45,23 +49,33 @@ export class EventStream {
   }
 
   /** @param parts a JSON text in pieces @param eventId its position, from which the client can read on */
-  message(parts: readonly Buffer[], eventId?: string): void {
+  message(parts: Pieces, eventId?: string): void {
     this.#write(eventOf(parts, eventId))
   }
 
+  /** Ends the stream after its last message. */
   end(): void {
+    if (this.#isWriting) {
+      this.#endsNext = true
+      return
+    }
     this.#stop()
     if (!this.#open.response.destroyed) this.#open.response.end()
   }
 
-  #write(parts: readonly Buffer[]): void {
+  #write(parts: Pieces): void {
     const { response } = this.#open
     this.begin()
     if (this.#hasEnded || response.destroyed) return
     response.cork()
-    for (const part of parts) response.write(part)
+    this.#isWriting = true
+    writePieces(response, parts, { isEvent: true, wrote: () => this.#open.sent() }, () => this.#wrote())
     response.uncork()
-    this.#open.sent()
+  }
+
+  #wrote(): void {
+    this.#isWriting = false
+    if (this.#endsNext) this.end()
   }
 
   #keepAlive(): void {

@@ -81,7 +81,9 @@ export class ExchangeRequests {
       outlives,
       events: streams ? eventsOf(outlives, method, version) : ('none' as const),
       edit: isFiltered ? (answer: RawJson) => filtered(context, serverName, answer) : undefined,
-      answered: (status: number, answer: RawJson) => confirm(context, begun, status, answer),
+      ...(begun !== undefined && {
+        answered: (status: number, answer: RawJson) => confirm(context, begun, status, answer),
+      }),
       resultOf:
         method === 'tools/call'
           ? (error: BridgeError) => failedCall(context, serverName, era, error)
@@ -164,12 +166,7 @@ function filtered({ open }: MessageContext, serverName: string, answer: RawJson)
 }
 
 /** Tells the client its session, which an error does not begin. */
-function confirm(
-  { open }: MessageContext,
-  begun: NewSession | undefined,
-  status: number,
-  answer: RawJson,
-): void {
-  if (begun === undefined || status !== 200 || pickMembers(answer, ['error'])?.[0] !== undefined) return
+function confirm({ open }: MessageContext, begun: NewSession, status: number, answer: RawJson): void {
+  if (status !== 200 || pickMembers(answer, ['error'])?.[0] !== undefined) return
   open.response.setHeader('mcp-session-id', begun.header)
 }

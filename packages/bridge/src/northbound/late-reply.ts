@@ -2,6 +2,7 @@ import type { BridgeError, RawJson } from '@bridgekeeper/protocol'
 import type { System } from '../ports.ts'
 import { EventStream } from './event-stream.ts'
 import type { OpenRequest } from './open-request.ts'
+import type { Pieces } from './pieces.ts'
 import { errorJson, listParts, type Reply, rpcParts } from './reply.ts'
 import { BEGIN_MS } from './stream-reply.ts'
 import type { AuthenticateFacts } from './www-authenticate.ts'
@@ -43,6 +44,11 @@ export class LateReply implements Reply {
     else this.#send([answer])
   }
 
+  large(id: RawJson, answer: Pieces, httpStatus: number, wrote: () => void): void {
+    if (this.#isSoon()) this.#reply.large(id, answer, httpStatus, wrote)
+    else this.#send(answer)
+  }
+
   refuse(id: RawJson, error: BridgeError, authenticate?: AuthenticateFacts): void {
     if (this.#isSoon()) this.#reply.refuse(id, error, authenticate)
     else this.#send(rpcParts(id, 'error', errorJson(error)))
@@ -53,7 +59,7 @@ export class LateReply implements Reply {
     return !this.#stream.hasBegun
   }
 
-  #send(parts: readonly Buffer[]): void {
+  #send(parts: Pieces): void {
     if (this.#open.response.destroyed) return
     this.#stream.message(parts)
     this.#stream.end()

@@ -1,7 +1,16 @@
 import type { ServerResponse } from 'node:http'
-import { type BridgeError, type RawJson, toJson } from '@bridgekeeper/protocol'
+import { BridgeError, type Payload, type RawJson, toJson } from '@bridgekeeper/protocol'
 import type { AnswerFormat } from './media.ts'
-import { sendCallRefusal, sendEvents, sendList, sendMessage, sendRpc } from './respond.ts'
+import { type Pieces, readPieces } from './pieces.ts'
+import {
+  sendCallRefusal,
+  sendEvents,
+  sendLarge,
+  sendLargeEvent,
+  sendList,
+  sendMessage,
+  sendRpc,
+} from './respond.ts'
 import { type RpcError, toRpcError } from './rpc-error.ts'
 import type { AuthenticateFacts } from './www-authenticate.ts'
 
@@ -14,6 +23,13 @@ export interface Reply {
   list(id: RawJson, tools: Buffer, more: string): void
   /** Sends an answer that is whole, with its id. @param httpStatus status of the response, unless it answers a batch */
   whole(id: RawJson, answer: RawJson, httpStatus: number): void
+  /**
+   * Sends an answer that is still arriving.
+   * @param answer its JSON text
+   * @param httpStatus status of the response, unless it answers a batch
+   * @param wrote called after each write
+   */
+  large(id: RawJson, answer: Pieces, httpStatus: number, wrote: () => void): void
   /** Refuses a request as HTTP does: status, `Retry-After`, challenge. */
   refuse(id: RawJson, error: BridgeError, authenticate?: AuthenticateFacts): void
 }
@@ -40,6 +56,10 @@ class JsonReply implements Reply {
 
   whole(_id: RawJson, answer: RawJson, httpStatus: number): void {
     if (!this.#response.destroyed) sendMessage(this.#response, answer, httpStatus)
+  }
+
+  large(_id: RawJson, answer: Pieces, httpStatus: number, wrote: () => void): void {
+    sendLarge(this.#response, answer, httpStatus, wrote)
   }
 
   refuse(id: RawJson, error: BridgeError, authenticate?: AuthenticateFacts): void {
@@ -72,6 +92,11 @@ class EventReply extends JsonReply {
   override whole(id: RawJson, answer: RawJson, httpStatus: number): void {
     if (httpStatus === 200) sendEvents(this.#stream, [[answer]])
     else super.whole(id, answer, httpStatus)
+  }
+
+  override large(id: RawJson, answer: Pieces, httpStatus: number, wrote: () => void): void {
+    if (httpStatus === 200) sendLargeEvent(this.#stream, answer, wrote)
+    else super.large(id, answer, httpStatus, wrote)
   }
 }
 
@@ -111,7 +136,14 @@ export class BatchReply {
       this.#answers[index] = refused === undefined ? parts : rpcParts(id, 'error', errorJson(refused))
       this.#settle()
     }
+    const collect = (id: RawJson, pieces: Pieces): void =>
+      readPieces(pieces, (parts) => {
+        if (parts === undefined)
+          take(id, rpcParts(id, 'error', errorJson(new BridgeError('outcome_unknown'))))
+        else take(id, parts)
+      })
     return {
+      large: (id, pieces) => collect(id, pieces),
       result: (id, result) => take(id, rpcParts(id, 'result', result)),
       error: (id, error) => take(id, rpcParts(id, 'error', error)),
       whole: (id, answer) => take(id, [answer]),
@@ -144,7 +176,11 @@ export function errorJson(error: BridgeError | RpcError): RawJson {
   return toJson('next' in error ? toRpcError(error) : error)
 }
 
-export function rpcParts(id: RawJson, member: 'result' | 'error', value: RawJson): JsonParts {
+export function rpcParts<T extends Payload>(
+  id: RawJson,
+  member: 'result' | 'error',
+  value: T,
+): readonly (Buffer | T)[] {
   return [Buffer.from('{"jsonrpc":"2.0","id":'), id, Buffer.from(`,"${member}":`), value, CLOSE]
 }
 

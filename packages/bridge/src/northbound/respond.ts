@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http'
-import { type BridgeError, codes, type RawJson } from '@bridgekeeper/protocol'
+import { type BridgeError, codes, payloadBytes, type RawJson } from '@bridgekeeper/protocol'
 import { type Denied, denialError } from '../gates/verdict.ts'
+import { type Pieces, writePieces } from './pieces.ts'
 import { toRpcError } from './rpc-error.ts'
 import { EVENT_HEADERS, eventOf } from './sse.ts'
 import { type AuthenticateFacts, wwwAuthenticate } from './www-authenticate.ts'
@@ -43,6 +44,31 @@ export function sendRpc(
 /** Answers with a whole JSON-RPC message. */
 export function sendMessage(response: ServerResponse, message: RawJson, httpStatus: number): void {
   response.writeHead(httpStatus, { 'content-type': JSON_TYPE, 'content-length': message.length }).end(message)
+}
+
+/** Answers with a JSON text that is still arriving. */
+export function sendLarge(
+  response: ServerResponse,
+  answer: Pieces,
+  httpStatus: number,
+  wrote: () => void,
+): void {
+  if (response.destroyed) return
+  response.writeHead(httpStatus, { 'content-type': JSON_TYPE, 'content-length': sizeOf(answer) })
+  response.flushHeaders()
+  writePieces(response, answer, { isEvent: false, wrote }, () => response.end())
+}
+
+/** Does the same as a whole event stream. */
+export function sendLargeEvent(response: ServerResponse, answer: Pieces, wrote: () => void): void {
+  if (response.destroyed) return
+  const event = eventOf(answer)
+  response.writeHead(200, { ...EVENT_HEADERS, 'content-length': sizeOf(event) })
+  writePieces(response, event, { isEvent: true, wrote }, () => response.end())
+}
+
+function sizeOf(pieces: Pieces): number {
+  return pieces.reduce((sum, piece) => sum + payloadBytes(piece), 0)
 }
 
 /**

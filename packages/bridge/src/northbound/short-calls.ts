@@ -1,6 +1,13 @@
 import type { IncomingMessage } from 'node:http'
-import { BridgeError, type Era, type RawJson, unreachable } from '@bridgekeeper/protocol'
-import { type CallOutcome, failed, isRefusal } from '../calls/outcome.ts'
+import {
+  BridgeError,
+  discard,
+  type Era,
+  type PayloadStream,
+  type RawJson,
+  unreachable,
+} from '@bridgekeeper/protocol'
+import { type CallOutcome, failed, isRefusal, readOutcome, type WholeOutcome } from '../calls/outcome.ts'
 import { callScope } from '../gates/call-authority.ts'
 import { denialError } from '../gates/verdict.ts'
 import { MESSAGE_ALLOWANCE, unitsOf } from '../limiters/allowance.ts'
@@ -11,7 +18,7 @@ import { guarded } from './guarded.ts'
 import { LateReply } from './late-reply.ts'
 import { acceptsEvents } from './media.ts'
 import type { MessageContext } from './message-context.ts'
-import type { Reply } from './reply.ts'
+import { type Reply, rpcParts } from './reply.ts'
 import { metaToForward } from './revision.ts'
 import { sendError } from './send-error.ts'
 import type { CallParams } from './tool-call.ts'
@@ -54,6 +61,7 @@ export class ShortCalls {
         // [LOAD.4] Charges calls that no rate limit counted.
         if (isRefusal(outcome)) open.charge(body.length)
         if (lacksScope(outcome)) this.#askForScope(context.request, reply, id, outcome.error, address)
+        else if (outcome.kind === 'large') this.#sendLarge(context, reply, id, era, outcome.result)
         else sendOutcome(reply, view, id, era, explainedOutcome(outcome, view, serverName))
         open.sent()
       })
@@ -62,6 +70,27 @@ export class ShortCalls {
     open.runs(
       id,
       this.#dispatcher.call(open.caller, { serverName, toolName, rawArgs, rawMeta, bounded: true }, settle),
+    )
+  }
+
+  /** A result of the 2025 era needs no change, so that it passes while it arrives. */
+  #sendLarge(
+    { open, view }: MessageContext,
+    reply: Reply,
+    id: RawJson,
+    era: Era,
+    result: PayloadStream,
+  ): void {
+    if (era === '2025') return reply.large(id, rpcParts(id, 'result', result), 200, () => open.sent())
+    const refused = open.hold(result.sizeBytes)
+    if (refused !== undefined) {
+      discard(result)
+      return sendError(reply, id, denialError(refused))
+    }
+    readOutcome({ kind: 'large', result }, (whole) =>
+      guarded(open.response, () => {
+        if (!open.hasEnded) sendOutcome(reply, view, id, era, whole)
+      }),
     )
   }
 
@@ -102,14 +131,14 @@ function answerOwn(
 }
 
 /** [AGG.4] A failure that a model should explain becomes the result of the call. */
-function explainedOutcome(outcome: CallOutcome, view: ToolView, serverName: string): CallOutcome {
+function explainedOutcome(outcome: WholeOutcome, view: ToolView, serverName: string): WholeOutcome {
   if (outcome.kind !== 'failed') return outcome
   const error = view.explain(outcome.error, serverName)
   const result = failureResult(error)
   return result === undefined ? failed(error) : { kind: 'result', result }
 }
 
-function sendOutcome(reply: Reply, view: ToolView, id: RawJson, era: Era, outcome: CallOutcome): void {
+function sendOutcome(reply: Reply, view: ToolView, id: RawJson, era: Era, outcome: WholeOutcome): void {
   switch (outcome.kind) {
     case 'result': {
       const result = resultFor(era, outcome.result, () => view.serverIdentity())

@@ -1,3 +1,5 @@
+import type { Payload } from '@bridgekeeper/protocol'
+
 /** How events are written (WHATWG HTML, "server-sent events"). */
 
 /** `X-Accel-Buffering` makes nginx and its kind pass each event at once. */
@@ -17,9 +19,18 @@ const DATA_START = Buffer.from('data: ')
 const EVENT_END = Buffer.from('\n\n')
 
 /** The event of a JSON text in pieces. @param id names its position, from which a client can read on */
-export function eventOf(parts: readonly Buffer[], id?: string): readonly Buffer[] {
+export function eventOf<T extends Payload>(
+  parts: readonly (Buffer | T)[],
+  id?: string,
+): readonly (Buffer | T)[] {
   const idLine = id === undefined ? [] : [Buffer.from(`id: ${id}\n`)]
-  return [EVENT_START, ...idLine, DATA_START, ...parts.map(withDataLines), EVENT_END]
+  return [
+    EVENT_START,
+    ...idLine,
+    DATA_START,
+    ...parts.map((part) => (Buffer.isBuffer(part) ? withDataLines(part) : part)),
+    EVENT_END,
+  ]
 }
 
 /** An event without data, from whose position a client can read on before the first message. */

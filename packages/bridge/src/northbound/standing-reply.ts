@@ -1,4 +1,4 @@
-import { BridgeError, type RawJson } from '@bridgekeeper/protocol'
+import { BridgeError, discard, type Payload } from '@bridgekeeper/protocol'
 import type { ExchangeEnd, ExchangeReader, OpenExchange } from '../exchanges/exchange.ts'
 import type { System } from '../ports.ts'
 import { EventStream } from './event-stream.ts'
@@ -14,7 +14,6 @@ export class StandingReply implements ExchangeReader {
   /** The exchange whose stream is read on. */
   readonly #resumed: string | undefined
   #exchange: OpenExchange | undefined
-  #hasEnded = false
 
   constructor(open: OpenRequest, resumed: string | undefined, system: System) {
     this.#open = open
@@ -26,7 +25,6 @@ export class StandingReply implements ExchangeReader {
   follow(exchange: OpenExchange): void {
     this.#exchange = exchange
     this.#open.onEnd(() => {
-      if (this.#hasEnded) return
       if (this.#open.hasEnded) exchange.cancel()
       else exchange.detach()
     })
@@ -38,14 +36,14 @@ export class StandingReply implements ExchangeReader {
     })
   }
 
-  message(message: RawJson, number: number | undefined): void {
+  message(message: Payload, number: number | undefined): void {
     guarded(this.#open.response, () => {
-      if (!this.#isGone) this.#stream.message([message], this.#eventId(number))
+      if (this.#isGone) discard(message)
+      else this.#stream.message([message], this.#eventId(number))
     })
   }
 
   ended(end: ExchangeEnd): void {
-    this.#hasEnded = true
     guarded(this.#open.response, () => {
       if (!this.#isGone) this.#end(end)
     })

@@ -1,9 +1,19 @@
-import { BridgeError, type RawJson, unreachable } from '@bridgekeeper/protocol'
+import {
+  BridgeError,
+  discard,
+  type Payload,
+  type PayloadStream,
+  type RawJson,
+  readWhole,
+  unreachable,
+} from '@bridgekeeper/protocol'
 import type { ExchangeEnd, ExchangeReader, OpenExchange } from '../exchanges/exchange.ts'
+import { denialError } from '../gates/verdict.ts'
 import type { System } from '../ports.ts'
 import { EventStream } from './event-stream.ts'
 import { guarded } from './guarded.ts'
 import type { OpenRequest } from './open-request.ts'
+import type { Pieces } from './pieces.ts'
 import { errorJson, type Reply, rpcParts } from './reply.ts'
 
 /** Time after which a caller that waits gets the head of a stream, and then a comment now and then. */
@@ -77,9 +87,9 @@ export class StreamReply implements ExchangeReader {
     else if (events !== 'none') this.#beginAfter(BEGIN_MS)
   }
 
-  message(message: RawJson, number: number | undefined): void {
+  message(message: Payload, number: number | undefined): void {
     guarded(this.#open.response, () => {
-      if (this.#isGone || this.#plan.events === 'none') return
+      if (this.#isGone || this.#plan.events === 'none') return discard(message)
       this.#prime()
       this.#stream.message([message], this.#eventId(number))
     })
@@ -107,14 +117,36 @@ export class StreamReply implements ExchangeReader {
     }
   }
 
-  #answer(status: number, message: RawJson | undefined, number: number | undefined): void {
+  #answer(status: number, message: Payload | undefined, number: number | undefined): void {
     const { id, edit, answered } = this.#plan
+    if (message !== undefined && !Buffer.isBuffer(message)) return this.#answerLarge(status, message, number)
     const answer = message === undefined || edit === undefined ? message : edit(message)
     if (answer === undefined) return this.#fail(new BridgeError('result_invalid'))
     if (this.#stream.hasBegun) return this.#endStream([answer], this.#eventId(number))
     answered?.(status, answer)
     this.#reply.whole(id, answer, status)
     this.#open.sent()
+  }
+
+  /** Passes an answer on while it arrives, unless it must be whole first. */
+  #answerLarge(status: number, message: PayloadStream, number: number | undefined): void {
+    const { id, edit, answered } = this.#plan
+    if (edit === undefined && answered === undefined) {
+      if (this.#stream.hasBegun) return this.#endStream([message], this.#eventId(number))
+      return this.#reply.large(id, [message], status, () => this.#open.sent())
+    }
+    const refused = this.#open.hold(message.sizeBytes)
+    if (refused !== undefined) {
+      this.#exchange?.cancel()
+      return this.#fail(denialError(refused))
+    }
+    readWhole(message, (whole) =>
+      guarded(this.#open.response, () => {
+        if (this.#isGone) return
+        if (whole === undefined) this.#fail(new BridgeError('outcome_unknown'))
+        else this.#answer(status, whole, number)
+      }),
+    )
   }
 
   #fail(error: BridgeError): void {
@@ -134,7 +166,7 @@ export class StreamReply implements ExchangeReader {
     else this.#stream.end()
   }
 
-  #endStream(parts: readonly Buffer[], eventId?: string): void {
+  #endStream(parts: Pieces, eventId?: string): void {
     this.#stream.message(parts, eventId)
     this.#stream.end()
   }
@@ -174,7 +206,6 @@ export class StreamReply implements ExchangeReader {
 
   #leave(): void {
     this.#cancelTimer()
-    if (this.#hasEnded) return
     // A revoked login cannot come back.
     if (this.#plan.outlives && !this.#open.hasEnded) this.#exchange?.detach()
     else this.#exchange?.cancel()

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { BridgeError, type ErrorCode } from '@bridgekeeper/protocol'
-import { type CallOutcome, failed, type ToolCall } from '../calls/outcome.ts'
+import { type CallOutcome, failed, readOutcome, type ToolCall, type WholeOutcome } from '../calls/outcome.ts'
 import type { Directory } from '../exchanges/directory.ts'
 import type { ExchangeReader, OpenExchange, Opening } from '../exchanges/exchange.ts'
 import type { Asked } from '../gates/call-authority.ts'
@@ -54,17 +54,19 @@ export class Dispatcher {
     }
   }
 
-  /** Runs a call and returns its outcome as a promise that never rejects. Aborting the signal cancels the call. */
-  run(caller: Caller, call: ToolCall, signal?: AbortSignal): Promise<CallOutcome> {
+  /** Runs a call and returns its whole outcome as a promise that never rejects. Aborting the signal cancels the call. */
+  run(caller: Caller, call: ToolCall, signal?: AbortSignal): Promise<WholeOutcome> {
     if (signal?.aborted) return Promise.resolve(failed(new BridgeError('call_cancelled')))
     return new Promise((resolve) => {
       let cancel = (): void => {}
       const onAbort = (): void => cancel()
       signal?.addEventListener('abort', onAbort, { once: true })
-      cancel = this.call(caller, call, (outcome) => {
-        signal?.removeEventListener('abort', onAbort)
-        resolve(outcome)
-      })
+      cancel = this.call(caller, call, (outcome) =>
+        readOutcome(outcome, (whole) => {
+          signal?.removeEventListener('abort', onAbort)
+          resolve(whole)
+        }),
+      )
     })
   }
 
@@ -95,7 +97,7 @@ export class Dispatcher {
     const sent = this.#router.call(caller.userId, call, (outcome) => {
       if (requestId === undefined) return settle(outcome)
       const reason = outcome.kind === 'failed' ? outcome.error.code : undefined
-      this.#recordResult(caller, requestId, outcome.kind === 'result', reason)
+      this.#recordResult(caller, requestId, outcome.kind === 'result' || outcome.kind === 'large', reason)
       this.#log.afterWritten(() => settle(outcome))
     })
     requestId = sent.id

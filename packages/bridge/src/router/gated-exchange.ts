@@ -1,4 +1,4 @@
-import { BridgeError, pickMembers, type RawJson } from '@bridgekeeper/protocol'
+import { BridgeError, type Payload, pickMembers } from '@bridgekeeper/protocol'
 import { failedEnd } from '../exchanges/end-of.ts'
 import type { ExchangeEnd, ExchangeReader, OpenExchange } from '../exchanges/exchange.ts'
 
@@ -49,7 +49,7 @@ export class GatedExchange implements OpenExchange, ExchangeReader {
     this.#reader?.accepted()
   }
 
-  message(message: RawJson, number: number | undefined): void {
+  message(message: Payload, number: number | undefined): void {
     this.#reader?.message(message, number)
   }
 
@@ -66,10 +66,10 @@ export class GatedExchange implements OpenExchange, ExchangeReader {
   }
 
   detach(): void {
-    if (this.#reader === undefined) return
+    const hadReader = this.#reader !== undefined
     this.#reader = undefined
     this.#upstream?.detach()
-    if (!this.#isRecorded) this.#recordEnd(false, 'detached')
+    if (hadReader && !this.#isRecorded) this.#recordEnd(false, 'detached')
   }
 
   done(): void {
@@ -89,6 +89,6 @@ export class GatedExchange implements OpenExchange, ExchangeReader {
 }
 
 /** Whether the local server answered with a JSON-RPC error. */
-function isError(message: RawJson | undefined): boolean {
-  return message !== undefined && pickMembers(message, ['error'])?.[0] !== undefined
+function isError(message: Payload | undefined): boolean {
+  return Buffer.isBuffer(message) && pickMembers(message, ['error'])?.[0] !== undefined
 }

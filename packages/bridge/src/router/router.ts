@@ -100,7 +100,8 @@ export class Router {
     this.#inFlight.began()
     const { connection, localName } = found
     return connection.call({ ...call, serverName: localName }, (outcome) => {
-      this.#inFlight.ended()
+      if (outcome.kind === 'large') outcome.result.whenDone(() => this.#inFlight.ended())
+      else this.#inFlight.ended()
       settle(outcome)
     })
   }

@@ -56,6 +56,17 @@ export class AgentWebSocket extends WebSocket implements AgentSocket {
     if (!this.#isOpen) return
     this.#corkUntilTurnEnds()
     this.send(frame, { binary: false })
+    this.#offer()
+  }
+
+  writeChunk(frame: Buffer, sent: () => void): void {
+    if (!this.#isOpen) return
+    this.#corkUntilTurnEnds()
+    this.send(frame, { binary: true }, sent)
+    this.#offer()
+  }
+
+  #offer(): void {
     // Offers a lot of bytes to the network at once, so that a slow reader is noticed before more is added.
     if (this.bufferedAmount > SLOW_BYTES) this.#uncork()
   }

@@ -6,7 +6,10 @@ import { answeredId, readFrame } from '../../src/connection/read-frame.ts'
 
 const CALL = { serverName: 's', toolName: 't', rawArgs: Buffer.from('{"a":1}') }
 
-const frameFor = (call: ToolCall, version: ProtocolVersion = 'v2') => callFrame('i', call, version)
+const frameFor = (call: ToolCall, version: ProtocolVersion = 'v2') => {
+  const frame = callFrame('i', call, version)
+  return frame instanceof BridgeError ? frame : frame.head
+}
 
 function codeOf(frame: Buffer | BridgeError): string {
   return frame instanceof BridgeError ? frame.code : 'sent'
@@ -38,12 +41,16 @@ test('[CALL.12] puts the _meta of a call into a v2 frame as received bytes, and 
   expect(String(frameFor(call, 'v1'))).toBe(`${head}"args":{"a":1}}`)
 })
 
-test('[CALL.6] accepts arguments that fill a message to its last byte, and refuses one byte more', () => {
+test('[CALL.6] [BIG.10] accepts arguments that fill a message of v1 to its last byte, or 64 MiB of v2, and refuses more', () => {
   const argsOf = (chars: number) => Buffer.from(`{"a":"${'x'.repeat(chars)}"}`)
   const around = (frameFor({ ...CALL, rawArgs: argsOf(0) }) as Buffer).length
   const full = limits.messageBytes - around
-  expect((frameFor({ ...CALL, rawArgs: argsOf(full) }) as Buffer).length).toBe(limits.messageBytes)
-  expect(codeOf(frameFor({ ...CALL, rawArgs: argsOf(full + 1) }))).toBe('arguments_too_large')
+  expect((frameFor({ ...CALL, rawArgs: argsOf(full) }, 'v1') as Buffer).length).toBe(limits.messageBytes)
+  expect(codeOf(frameFor({ ...CALL, rawArgs: argsOf(full + 1) }, 'v1'))).toBe('arguments_too_large')
+  expect(codeOf(frameFor({ ...CALL, rawArgs: argsOf(full + 1) }))).toBe('sent')
+  expect(codeOf(frameFor({ ...CALL, rawArgs: Buffer.alloc(limits.payloadBytes + 1, '{') }))).toBe(
+    'arguments_too_large',
+  )
 })
 
 test('[MSG.1] [MSG.2] [MSG.3] [SIZE.1] reads each frame as a message, or refuses it with a code', () => {

@@ -1,3 +1,4 @@
+import { limits } from '@bridgekeeper/protocol'
 import { expect, test } from 'vitest'
 import { MAX_OPEN_STREAMS } from '../../src/exchanges/exchange-table.ts'
 import {
@@ -207,7 +208,7 @@ test('[EXCH.7] refuses an exchange while its agent reads too slowly', () => {
 })
 
 test.each([
-  ['a message above 1 MiB', { message: TOO_LARGE }, 'arguments_too_large'],
+  ['a message above 64 MiB', { message: TOO_LARGE }, 'arguments_too_large'],
   ['a message that is not JSON', { message: Buffer.from('{') }, 'request_invalid'],
   ['an invalid server name', { serverName: 'a\nb' }, 'request_invalid'],
   ['a long version', { version: 'x'.repeat(65) }, 'request_invalid'],

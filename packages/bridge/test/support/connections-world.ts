@@ -39,6 +39,13 @@ export class HandSocket implements AgentSocket {
     this.sent.push({ ...(JSON.parse(frame.toString('utf8')) as Frame), whileReady: this.isReady() })
   }
 
+  /** Binary frames, and what tells that the network took each. */
+  readonly chunks: { readonly frame: Buffer; readonly sent: () => void }[] = []
+
+  writeChunk(frame: Buffer, sent: () => void): void {
+    this.chunks.push({ frame, sent })
+  }
+
   close(code: number, reason: string): void {
     this.closedWith ??= `${code} ${reason}`
   }

@@ -1,4 +1,12 @@
-import { type CatalogServer, type DownFrame, decodeDown, type ProtocolVersion } from '@bridgekeeper/protocol'
+import {
+  type CatalogServer,
+  ChunkReceiver,
+  type DownFrame,
+  decodeDown,
+  type OutgoingFrame,
+  type PayloadStream,
+  type ProtocolVersion,
+} from '@bridgekeeper/protocol'
 import type { CallOutcome, ToolCall } from '../../src/calls/outcome.ts'
 import type { ReadyConnection, SentCall } from '../../src/connection/ready-connection.ts'
 import type { Principal } from '../../src/ports.ts'
@@ -18,6 +26,7 @@ export function resultOf(text: string): CallOutcome {
 export function shown(outcome: CallOutcome | undefined): string | undefined {
   if (outcome === undefined) return undefined
   if (outcome.kind === 'failed') return outcome.error.code
+  if (outcome.kind === 'large') return `${outcome.result.sizeBytes} bytes`
   return (outcome.kind === 'result' ? outcome.result : outcome.rpcError).toString()
 }
 
@@ -33,6 +42,11 @@ export class FakeConnection implements ReadyConnection {
   readonly calls: { readonly call: ToolCall; readonly settle: (outcome: CallOutcome) => void }[] = []
   /** Frames of exchanges. */
   readonly sent: DownFrame[] = []
+  /** Frames whose payload would follow in chunks. */
+  readonly large: OutgoingFrame[] = []
+  readonly granted: string[] = []
+  readonly dropped: string[] = []
+  readonly receiver = new ChunkReceiver((id, bytes) => this.granted.push(`${id} ${bytes}`))
   isSlow = false
   replaced = 0
   cancelled = 0
@@ -57,6 +71,20 @@ export class FakeConnection implements ReadyConnection {
     const decoded = decodeDown(frame, 'v2')
     if (!decoded.ok) throw new Error(decoded.detail)
     this.sent.push(decoded.message)
+  }
+
+  sendLarge(frame: OutgoingFrame): void {
+    this.send(frame.head)
+    this.large.push(frame)
+  }
+
+  expect(id: string, sizeBytes: number, isLast: boolean): PayloadStream | undefined {
+    return this.receiver.expect(id, sizeBytes, isLast)
+  }
+
+  drop(id: string): void {
+    this.dropped.push(id)
+    this.receiver.drop(id)
   }
 
   replace(): void {

@@ -18,7 +18,12 @@ export const callCodes = {
   ),
   challenge_timeout: entry(408, -32052, 'The challenge was not answered in time.', 'Connect again.'),
   message_too_large: entry(413, -32053, 'The message is too large.', 'Send at most 1 MiB a message.'),
-  message_not_text: entry(400, -32053, 'Binary messages are not part of the protocol.', 'Send JSON as text.'),
+  message_not_text: entry(
+    400,
+    -32053,
+    'The binary message is not a chunk of a payload.',
+    'Send JSON as text.',
+  ),
   message_invalid: entry(400, -32053, 'The message is not valid.', 'See PROTOCOL.md for its shape.'),
   message_type_unknown: entry(
     400,
@@ -79,8 +84,8 @@ export const callCodes = {
   arguments_too_large: entry(
     413,
     -32058,
-    'The arguments are too large for one message.',
-    'Send at most 1 MiB.',
+    'The arguments are too large.',
+    'Send at most 64 MiB, or 1 MiB to an agent of the first version.',
   ),
   arguments_invalid: entry(
     400,
@@ -91,7 +96,7 @@ export const callCodes = {
   result_too_large: entry(
     502,
     -32059,
-    'The result is too large for one message. The tool has run.',
+    'The result is too large. The tool has run.',
     'Request less at a time.',
   ),
   result_invalid: entry(
