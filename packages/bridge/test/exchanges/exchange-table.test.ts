@@ -1,4 +1,3 @@
-import { limits } from '@bridgekeeper/protocol'
 import { expect, test } from 'vitest'
 import { MAX_OPEN_STREAMS } from '../../src/exchanges/exchange-table.ts'
 import {

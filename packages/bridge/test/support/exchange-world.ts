@@ -23,7 +23,7 @@ export const SESSION = { id: 'session', traits: [] }
 export const ANSWER = Buffer.from('{"jsonrpc":"2.0","id":"caller","result":{}}')
 export const PROGRESS = Buffer.from('{"jsonrpc":"2.0","method":"notifications/progress"}')
 export const ASK = Buffer.from('{"jsonrpc":"2.0","id":1,"method":"elicitation/create"}')
-export const TOO_LARGE = Buffer.from(`{"x":"${'x'.repeat(limits.messageBytes)}"}`)
+export const TOO_LARGE = Buffer.alloc(limits.payloadBytes + 1, '{')
 
 /** Short form of an end. */
 function endText(end: ExchangeEnd): string {
