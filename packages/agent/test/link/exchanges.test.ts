@@ -28,7 +28,7 @@ test('[EXCH.30] hands over exchanges of a verified bridge only, and carries what
   expect(exchanges.frames[0]).toMatchObject({
     message: Buffer.from('{"jsonrpc":"2.0","id":1,"method":"ping"}'),
   })
-  exchanges.send?.(encode({ type: 'accepted', id: 'x' }))
+  exchanges.send?.({ id: 'x', head: encode({ type: 'accepted', id: 'x' }), isLast: false })
   expect(await peer.frame('accepted')).toEqual({ type: 'accepted', id: 'x' })
 })
 

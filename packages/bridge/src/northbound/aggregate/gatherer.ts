@@ -1,5 +1,5 @@
-import type { RawJson } from '@bridgekeeper/protocol'
-import type { Opening } from '../../exchanges/exchange.ts'
+import { discard, limits, payloadBytes, type RawJson, readWhole } from '@bridgekeeper/protocol'
+import type { ExchangeEnd, Opening } from '../../exchanges/exchange.ts'
 import type { System } from '../../ports.ts'
 import type { Dispatcher } from '../../router/dispatcher.ts'
 import { EndReader } from '../end-reader.ts'
@@ -52,13 +52,21 @@ export class Gatherer {
     return new Promise((resolve) => {
       const reader = new EndReader((end) => {
         asked.running.delete(cancel)
-        resolve(end.kind === 'answered' ? end.message : undefined)
+        readAnswer(end, resolve)
       })
       const cancel = (): void => exchange.cancel()
       asked.running.add(cancel)
       const exchange = this.#dispatcher.open(caller, opening, reader)
     })
   }
+}
+
+/** @param done receives the answer once; `undefined` without one, or if it is larger than a catalog may be */
+function readAnswer(end: ExchangeEnd, done: (answer: RawJson | undefined) => void): void {
+  const answer = end.kind === 'answered' ? end.message : undefined
+  if (answer !== undefined && payloadBytes(answer) <= limits.catalogBytes) return readWhole(answer, done)
+  if (answer !== undefined) discard(answer)
+  done(undefined)
 }
 
 /** What runs until the time is over. */

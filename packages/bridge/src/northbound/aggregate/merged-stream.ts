@@ -1,4 +1,12 @@
-import { type RawJson, toJson } from '@bridgekeeper/protocol'
+import {
+  discard,
+  limits,
+  type Payload,
+  payloadBytes,
+  type RawJson,
+  readWhole,
+  toJson,
+} from '@bridgekeeper/protocol'
 import type { KnownServers } from '../../directory/known-servers.ts'
 import type { ExchangeEnd, ExchangeReader, OpenExchange, Opening } from '../../exchanges/exchange.ts'
 import type { System } from '../../ports.ts'
@@ -9,6 +17,8 @@ import type { OpenRequest } from '../open-request.ts'
 
 /** Time in which several changes of the catalog count as one. */
 export const CHANGE_MS = 100
+/** A larger message is dropped, since it must be held whole. */
+const MAX_MESSAGE_BYTES = limits.frameBytes
 const CHANGED: readonly RawJson[] = ['tools', 'prompts', 'resources'].map((what) =>
   toJson({ jsonrpc: '2.0', method: `notifications/${what}/list_changed` }),
 )
@@ -91,22 +101,25 @@ export class MergedStream {
 
   #message(
     serverName: string,
-    message: RawJson,
+    message: Payload,
     number: number | undefined,
     resume: Resume | undefined,
   ): void {
     guarded(this.#open.response, () => {
-      if (this.#isGone) return
+      if (this.#isGone || payloadBytes(message) > MAX_MESSAGE_BYTES) return discard(message)
       const id = resume?.id ?? this.#read.get(serverName)?.id
-      this.#stream.message(
-        [message],
-        number === undefined || id === undefined ? undefined : `${id}_${number}_all`,
-      )
+      const eventId = number === undefined || id === undefined ? undefined : `${id}_${number}_all`
+      // Messages of several servers arrive at once; one that is not whole would mix with the others.
+      readWhole(message, (whole) => {
+        if (whole !== undefined && !this.#isGone) this.#stream.message([whole], eventId)
+      })
     })
   }
 
   /** A server that does not know the stream is read from now on. */
   #ended(serverName: string, end: ExchangeEnd, resume: Resume | undefined): void {
+    if (end.kind === 'answered' && end.message !== undefined)
+      this.#message(serverName, end.message, end.number, resume)
     this.#read.delete(serverName)
     const isUnknown = end.kind === 'failed' && end.error.code === 'stream_unknown'
     if (isUnknown && resume !== undefined && !this.#isGone) this.#readOne(serverName, undefined)
@@ -136,7 +149,7 @@ class OneReader implements ExchangeReader {
 
   accepted(): void {}
 
-  message(message: RawJson, number: number | undefined): void {
+  message(message: Payload, number: number | undefined): void {
     this.#to.message(message, number)
   }
 
