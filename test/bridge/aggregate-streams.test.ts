@@ -2,7 +2,7 @@ import { expect, test, vi } from 'vitest'
 import { startBridge } from '../support/bridge.ts'
 import { DAY_MS } from '../support/exchange-agent.ts'
 import { connectMachine, type Machine, type Opened } from '../support/machines.ts'
-import { bearer, post } from '../support/mcp.ts'
+import { bearer, modernSubscription, post } from '../support/mcp.ts'
 import { initialize, NEWER, rpc, version } from '../support/mcp-client.ts'
 import { type EventReader, openEvents } from '../support/sse.ts'
 
@@ -152,4 +152,42 @@ test('[AGG.11] keeps a session open while no machine is connected', async () => 
   expect((await tell(note('notifications/cancelled', { requestId: 1 }))).status).toBe(202)
   expect(events.response.status).toBe(200)
   expect((await remove()).status).toBe(204)
+})
+
+test('[AGG.11] shows the subscriptions of the 2026 revision at all servers as one', async () => {
+  const uri = 'file:///a'
+  const lists = { resources: [{ uri, name: 'a' }] }
+  const answer = ({ method }: Opened) => (method.endsWith('/list') ? lists : undefined)
+  const resources = { capabilities: { resources: {} }, answer }
+  const { at, machine, auth } = await setUp('plain')
+  machine.publish({ name: 'plain' }, { name: 'one', ...resources }, { name: 'two', ...resources })
+  const { body, headers } = modernSubscription()
+  const wrapped = `bridgekeeper://two/${uri}`
+  const notifications = { toolsListChanged: true, resourceSubscriptions: [uri, wrapped, 'none:1'] }
+  const asked = { ...body, id: 'sub', params: { ...body.params, notifications } }
+  await vi.waitFor(async () => {
+    const { json } = await post(at, '/mcp', rpc('resources/list'), auth)
+    expect(json.result.resources).toHaveLength(2)
+  })
+  const events = await openEvents(at, '/mcp', { ...auth, ...headers }, asked)
+  const opened = () => machine.opened.filter(({ method }) => method === 'subscriptions/listen')
+  await vi.waitFor(() => expect(opened()).toHaveLength(3))
+  expect(opened().map(({ server, params }) => [server, params.notifications.resourceSubscriptions])).toEqual([
+    ['plain', []],
+    ['one', [uri]],
+    ['two', [uri]],
+  ])
+  const next = async () => JSON.parse((await events.next())?.data ?? '')
+  const _meta = { 'io.modelcontextprotocol/subscriptionId': 'sub' }
+  expect(await next()).toEqual(note('notifications/subscriptions/acknowledged', { notifications, _meta }))
+  const [, , two] = opened()
+  machine.peer.send({ type: 'accepted', id: two?.id })
+  send(machine, two as Opened, 'notifications/subscriptions/acknowledged')
+  const message = note('notifications/resources/updated', { uri, _meta })
+  machine.peer.send({ type: 'message', id: two?.id, message })
+  expect(await next()).toEqual(note('notifications/resources/updated', { uri: wrapped, _meta }))
+  machine.publish({ name: 'plain' })
+  expect(await next()).toEqual(note('notifications/tools/list_changed', { _meta }))
+  events.leave()
+  await vi.waitFor(() => expect(machine.left.length).toBeGreaterThanOrEqual(3))
 })

@@ -2,7 +2,10 @@ import { expect, test, vi } from 'vitest'
 import { agentWith, answerNextWith } from '../support/agents.ts'
 import { LIST } from '../support/attacker.ts'
 import { startBridge } from '../support/bridge.ts'
+import { DAY_MS } from '../support/exchange-agent.ts'
+import { connectMachine } from '../support/machines.ts'
 import { bearer, codeIn, modernToolCall, post, toolCall } from '../support/mcp.ts'
+import { rpc } from '../support/mcp-client.ts'
 import { verifiedPeer } from '../support/peer.ts'
 import { startScopedBridge } from '../support/scoped.ts'
 
@@ -41,6 +44,25 @@ test('[AGG.1] lists the tools of a machine that sleeps, and introduces its serve
   expect(await names('/mcp/notes')).toEqual(['read', 'write'])
   expect((await ask('/mcp/notes', INITIALIZE)).result.serverInfo).toEqual({ name: 'notes', version: '1' })
   expect(codeIn(await ask('/mcp/other', LIST))).toBe('agent_offline')
+})
+
+test('[AGG.1] begins a session with a server that sleeps, which its machine joins later', async () => {
+  const at = await startBridge()
+  const auth = bearer((await at.token('ann', 90 * DAY_MS)).accessToken)
+  const server = { name: 'notes', capabilities: { tools: {}, prompts: {} }, answer: () => ({ prompts: [] }) }
+  const machine = await connectMachine(at, 'ann', server)
+  machine.peer.socket.close()
+  await vi.waitFor(async () => {
+    const { json } = await post(at, '/mcp/notes', rpc('prompts/list'), auth)
+    expect(json.error.data.code).toBe('agent_offline')
+  })
+  const { headers, json } = await post(at, '/mcp/notes', INITIALIZE, auth)
+  expect(json.result.capabilities).toEqual({ tools: {}, prompts: {} })
+  const session = { ...auth, 'mcp-session-id': headers.get('mcp-session-id') ?? '' }
+  const awake = await connectMachine(at, 'ann', server)
+  const listed = await post(at, '/mcp/notes', rpc('prompts/list'), session)
+  expect(listed.json.result).toEqual({ prompts: [] })
+  expect(awake.opened.at(-1)?.session?.id).toMatch(/^[\w-]+$/)
 })
 
 test('[AGG.1] shows the machine as it is once it is connected again', async () => {

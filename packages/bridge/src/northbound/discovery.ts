@@ -35,8 +35,8 @@ export function initializeResult(
   const asked = stringAt(body, members[0]) ?? ''
   const [newest] = SUPPORTED_PROTOCOL_VERSIONS
   const protocolVersion = SUPPORTED_PROTOCOL_VERSIONS.includes(asked) ? asked : newest
-  const { serverInfo, instructions } = view.serverIdentity()
-  return toJson({ protocolVersion, capabilities: CAPABILITIES, serverInfo, instructions, ...own })
+  const { serverInfo, instructions, capabilities = CAPABILITIES } = view.serverIdentity()
+  return toJson({ protocolVersion, capabilities, serverInfo, instructions, ...own })
 }
 
 /** The result of `server/discover`. */

@@ -1,3 +1,4 @@
+import { discard, type Payload } from '@bridgekeeper/protocol'
 import type { ExchangeEnd, ExchangeReader } from '../exchanges/exchange.ts'
 
 /** Reads only the end of an exchange. */
@@ -10,7 +11,9 @@ export class EndReader implements ExchangeReader {
 
   accepted(): void {}
 
-  message(): void {}
+  message(message: Payload): void {
+    discard(message)
+  }
 
   ended(end: ExchangeEnd): void {
     this.#done(end)

@@ -88,7 +88,7 @@ export class McpEndpoint {
       this.#metadataUrl(request, mcpPath(pathOf(request.url)) ?? {})
     this.#sessions = new SessionRequests(sessions, { dispatcher, known, system })
     const exchanges = new ExchangeRequests(dispatcher, sessions, metadataUrl, system)
-    const fromCatalog = new FromCatalog(log)
+    const fromCatalog = new FromCatalog(log, sessions)
     const ways = {
       ...{ exchanges, fromCatalog },
       calls: new ShortCalls(dispatcher, metadataUrl, system),

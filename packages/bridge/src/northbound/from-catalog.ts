@@ -2,6 +2,7 @@ import { BridgeError, type Era, parseJson, type RawJson } from '@bridgekeeper/pr
 import { denialError } from '../gates/verdict.ts'
 import type { SecurityLog } from '../ports.ts'
 import { discoverResult, initializeResult, listMembers } from './discovery.ts'
+import type { McpSessions } from './mcp-session.ts'
 import type { RpcRequest } from './message.ts'
 import type { MessageContext } from './message-context.ts'
 import { serveBySdk } from './sdk-path.ts'
@@ -16,15 +17,31 @@ const EMPTY_RESULT = Buffer.from('{}')
 /** Answers requests from the catalog, for local servers that get only calls, and for those that are not ready. */
 export class FromCatalog {
   readonly #log: SecurityLog
+  readonly #sessions: McpSessions
 
-  constructor(log: SecurityLog) {
+  constructor(log: SecurityLog, sessions: McpSessions) {
     this.#log = log
+    this.#sessions = sessions
   }
 
   /** Answers a request that is not a call. */
   answer(context: MessageContext, message: RpcRequest, era: Era): void | Promise<void> {
     if (message.method === 'tools/list') return list(context, message, era)
-    return era === '2025' ? answer2025(context, message) : this.#answer2026(context, message)
+    return era === '2025' ? this.#answer2025(context, message) : this.#answer2026(context, message)
+  }
+
+  #answer2025(context: MessageContext, { id, method, params }: RpcRequest): void {
+    const { open, body, view, reply } = context
+    if (method === 'ping') return reply.result(id, EMPTY_RESULT)
+    if (method !== 'initialize') return refuseMethod(context, id)
+    const result = initializeResult(body, params, view)
+    if (result instanceof BridgeError) return sendError(reply, id, result)
+    // [AGG.1] The machine of a server that sleeps joins the session when it is awake.
+    const isAsleep = view.serverIdentity().capabilities !== undefined
+    const begun = isAsleep ? this.#sessions.begin(open.caller, body, params) : undefined
+    if (begun instanceof BridgeError) return sendError(reply, id, begun)
+    if (begun !== undefined) open.response.setHeader('mcp-session-id', begun.header)
+    reply.result(id, result)
   }
 
   #answer2026(context: MessageContext, { id, method }: RpcRequest): void | Promise<void> {
@@ -44,14 +61,6 @@ export class FromCatalog {
     if (refused !== undefined) return this.#log.afterWritten(() => reply.refuse(id, denialError(refused)))
     return serveBySdk(request, open, view, parsed)
   }
-}
-
-function answer2025(context: MessageContext, { id, method, params }: RpcRequest): void {
-  const { body, view, reply } = context
-  if (method === 'ping') return reply.result(id, EMPTY_RESULT)
-  if (method !== 'initialize') return refuseMethod(context, id)
-  const result = initializeResult(body, params, view)
-  return result instanceof BridgeError ? sendError(reply, id, result) : reply.result(id, result)
 }
 
 /** [LOAD.3] Answers with the cached text of the catalog. */

@@ -20,6 +20,8 @@ import { type ExposedNames, type ExposedTool, type ToolAddress, toolsOf } from '
 export interface ServerIdentity {
   readonly serverInfo: { readonly name: string; readonly version: string }
   readonly instructions?: string | undefined
+  /** Set if the server answers itself when it is awake. */
+  readonly capabilities?: object | undefined
 }
 
 /** A user's local servers as one MCP path shows them. */

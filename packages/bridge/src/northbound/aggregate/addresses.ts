@@ -29,12 +29,13 @@ export interface Search {
   readonly facts: SessionFacts
 }
 
-/** [AGG.9] Finds the local server of a prompt, resource or task. Remembers nothing: servers are asked where names do not tell. */
+/** [AGG.9] Finds the local server of a prompt, resource or task. Servers are asked where a name does not tell. */
 export class Addresses {
   readonly #known: KnownServers
   readonly #names: ExposedNames
   readonly #gatherer: Gatherer
   readonly #lists: Lists
+  readonly #asked = new WeakMap<Search, Map<ListKind, Promise<readonly ListedItem[]>>>()
 
   constructor(known: KnownServers, names: ExposedNames, gatherer: Gatherer, lists: Lists) {
     this.#known = known
@@ -105,7 +106,15 @@ export class Addresses {
       .filter(({ capabilities }) => capabilities[capability] !== undefined)
   }
 
-  async #items(search: Search, kind: ListKind): Promise<readonly ListedItem[]> {
+  /** Asks once for each search. */
+  #items(search: Search, kind: ListKind): Promise<readonly ListedItem[]> {
+    const lists = this.#asked.get(search) ?? new Map<ListKind, Promise<readonly ListedItem[]>>()
+    const items = lists.get(kind) ?? this.#read(search, kind)
+    this.#asked.set(search, lists.set(kind, items))
+    return items
+  }
+
+  async #read(search: Search, kind: ListKind): Promise<readonly ListedItem[]> {
     const { open, facts } = search
     const servers = this.#known.exchangeServers(open.caller.userId)
     const parts = await this.#lists.read(open, servers, kind, ownRequest(search, kind.method, {}), facts)

@@ -28,7 +28,8 @@ export function aggregateOf(parts: AggregateParts): AggregateRequests {
   const gatherer = new Gatherer(dispatcher, system)
   const lists = new Lists(gatherer)
   return new AggregateRequests({
-    ...{ known, sessions, exchanges, fromCatalog },
+    ...{ known, sessions, exchanges },
+    streams: { dispatcher, known, system },
     lists: new MergedLists(known, names, lists, fromCatalog),
     addresses: new Addresses(known, names, gatherer, lists),
     setLevel: new SetLevel(known, gatherer),

@@ -1,4 +1,4 @@
-import { BridgeError, type RawJson } from '@bridgekeeper/protocol'
+import { BridgeError, discard, type Payload } from '@bridgekeeper/protocol'
 import { failedEnd } from '../../exchanges/end-of.ts'
 import type { ExchangeEnd, ExchangeReader, OpenExchange, Opening } from '../../exchanges/exchange.ts'
 import type { Caller } from '../../ports.ts'
@@ -79,8 +79,9 @@ class Runner implements ExchangeReader {
     if (this.#race.wins(this)) this.#race.reader.accepted()
   }
 
-  message(message: RawJson, number: number | undefined): void {
+  message(message: Payload, number: number | undefined): void {
     if (this.#race.wins(this)) this.#race.reader.message(message, number)
+    else discard(message)
   }
 
   ended(end: ExchangeEnd): void {
@@ -89,5 +90,6 @@ class Runner implements ExchangeReader {
     if (this.#race.isWinner(this)) this.#race.reader.ended(end)
     else if (isRefused) this.#race.lost(end)
     else if (this.#race.wins(this)) this.#race.reader.ended(end)
+    else if (end.message !== undefined) discard(end.message)
   }
 }

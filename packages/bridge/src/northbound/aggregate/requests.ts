@@ -2,7 +2,6 @@ import { BridgeError, bytesAt, type RawJson, toJson } from '@bridgekeeper/protoc
 import type { KnownServers } from '../../directory/known-servers.ts'
 import { introductionResult } from '../discovery.ts'
 import { type ExchangeRequests, versionOf } from '../exchange-requests.ts'
-import type { FromCatalog } from '../from-catalog.ts'
 import { guarded } from '../guarded.ts'
 import type { McpSessions } from '../mcp-session.ts'
 import type { RpcRequest } from '../message.ts'
@@ -13,7 +12,9 @@ import { capabilitiesOf, instructionsOf } from './introduction.ts'
 import { memberOf, textOf } from './json-edits.ts'
 import { listKindOf } from './list-kinds.ts'
 import type { MergedLists } from './merged-lists.ts'
+import type { StreamParts } from './server-streams.ts'
 import type { SetLevel } from './set-level.ts'
+import { subscribe } from './subscribe.ts'
 
 const EMPTY_RESULT: RawJson = Buffer.from('{}')
 const NO_METHOD: RawJson = toJson({ code: -32_601, message: 'Method not found' })
@@ -25,7 +26,7 @@ interface Parts {
   readonly lists: MergedLists
   readonly addresses: Addresses
   readonly setLevel: SetLevel
-  readonly fromCatalog: FromCatalog
+  readonly streams: StreamParts
 }
 
 /** [AGG.7] Answers requests at `/mcp`, but calls: by the bridge itself, by all servers together, or by one. */
@@ -57,7 +58,7 @@ export class AggregateRequests {
       return this.#parts.setLevel.answer(context, message, search)
     if (facts.era === '2026' && method === 'server/discover') return this.#introduce(context, message, '2026')
     if (facts.era === '2026' && method === 'subscriptions/listen')
-      return this.#parts.fromCatalog.answer(context, message, facts.era)
+      return subscribe(context, message, search, this.#parts.addresses, this.#parts.streams)
     return this.#toOne(context, message, facts, search)
   }
 
