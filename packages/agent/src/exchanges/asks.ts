@@ -12,7 +12,7 @@ export const MAX_SESSION_ASKS = 64
 const MAX_ELSEWHERE = 1_024
 const ID_BYTES = 18
 
-/** Who answers a request of a server, and where they read it. */
+/** The client that answers a request of a server, and where it reads it. */
 export interface Asked {
   readonly session: Session
   /** `undefined` if it belongs to no exchange that is open. */
@@ -63,7 +63,7 @@ export class Asks {
     }
   }
 
-  /** What a user was to do elsewhere is done: tells the client whose user it is (URL elicitation). */
+  /** Tells a client that its user is done elsewhere (URL elicitation). */
   completed({ params, raw }: ServerMessage): void {
     this.#elsewhere.get(textAt(params, ['elicitationId']) ?? '')?.notify(raw)
   }

@@ -22,7 +22,7 @@ export const SUCCESS: RawOutcome = { kind: 'result', result: toJson({}) }
 export class LogLevels {
   readonly #target: Target
   readonly #sessions: ReadonlySet<Session>
-  /** What the instances have. */
+  /** The level that the instances have. */
   #sent: string | undefined
 
   constructor(target: Target, sessions: ReadonlySet<Session>) {

@@ -24,7 +24,7 @@ const MEMBERS = ['id', 'method', 'params', 'result', 'error']
 /** Messages in one batch; a longer one is refused. */
 const MAX_BATCH = 128
 
-/** Reads one JSON-RPC message; `undefined` if it is none. */
+/** Reads one JSON-RPC message; `undefined` if it is invalid. */
 export function readMessage(raw: RawJson): CallerMessage | undefined {
   const members = pickMembers(raw, MEMBERS)
   if (members === undefined || members.includes(TWICE)) return undefined
@@ -55,7 +55,7 @@ export function idKey(id: RawJson | undefined): string | undefined {
   return typeof value === 'string' || typeof value === 'number' ? JSON.stringify(value) : undefined
 }
 
-/** Where the value at a path of members is; `TWICE` if a member on the way occurs twice. */
+/** Finds the value at a path of members; `TWICE` if a member on the way occurs twice. */
 function spanOf(json: RawJson, path: readonly string[]): Span | undefined {
   let span: Span | undefined = [0, json.length]
   for (const name of path) {

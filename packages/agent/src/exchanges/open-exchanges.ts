@@ -98,7 +98,7 @@ export class OpenExchanges implements Exchanges {
 
   #open(frame: OpenFrame): void {
     const { id, kind } = frame
-    // Whoever repeats an id would get the frames of another exchange.
+    // An exchange with an id in use would get the frames of another one.
     if (this.#running.has(id) || this.#sessions.ofExchange(id) !== undefined) return
     if (kind === 'delete') return this.#delete(frame)
     const server = this.#deps.servers.find(frame.server)
@@ -200,7 +200,7 @@ const CHOICES: ReadonlySet<string> = new Set([
 
 type Request = Pick<ExchangeFacts, 'callerId' | 'method' | 'params'>
 
-/** Reads a request. @returns the code if it is none */
+/** Reads a request. @returns the code if it is invalid */
 function readRequest(raw: RawJson | undefined): Request | ErrorCode {
   const message = raw && readMessage(raw)
   if (message?.method === undefined || message.id === undefined || idKey(message.id) === undefined)

@@ -47,7 +47,7 @@ export function outcomeEnd(callerId: RawJson, era: Era, outcome: Outcome): End {
 }
 
 /** An answer with a JSON-RPC error. @param rpcError one JSON object */
-export function errorEnd(callerId: RawJson, era: Era, rpcError: RawJson): End {
+function errorEnd(callerId: RawJson, era: Era, rpcError: RawJson): End {
   const error = parseJson(rpcError.toString('utf8'))?.value as { readonly code?: unknown }
   const status = era === '2026' ? STATUS_2026[Number(error.code)] : undefined
   return { status: status ?? OK, message: answerOf(callerId, 'error', rpcError) }

@@ -43,7 +43,7 @@ export interface SessionFileDeps {
   readonly onEvent: (event: ExchangeEvent) => void
 }
 
-/** What outlives the agent: log levels and subscriptions of sessions, and which sessions have ended. */
+/** The file of log levels and subscriptions of sessions, and of ended sessions. It outlives the agent. */
 export class SessionFile {
   readonly #deps: SessionFileDeps
   /** By server and id; the least recently changed first. */

@@ -28,7 +28,7 @@ class Reader {
 }
 
 interface Sent extends Reader {
-  /** What the server sent for this request, in order. */
+  /** Texts that the server sent for this request, in order. */
   readonly said: string[]
   received: Received | undefined
   isOver: boolean

@@ -206,3 +206,22 @@ test('[STREAM.24] cancels requests without a session when the connection ends', 
   bridge.exchanges.disconnected()
   expect(received.signal.aborted).toBe(true)
 })
+
+test('[STREAM.22] drops the streams that were not written to for longest, beyond 16 MiB of a session', async () => {
+  const bridge = new Bridge(new FakeServer(), 'fake')
+  const instance = (bridge.server as FakeServer).instance()
+  const text = 'x'.repeat(MAX_KEPT_BYTES / 8)
+  const ids: string[] = []
+  for (let at = 0; at < 5; at++) {
+    const each = await running(bridge)
+    ids.push(each.id)
+    bridge.send('detach', each.id)
+    const progressToken = tokenOf(instance.received[at])
+    for (let count = 0; count < 7; count++)
+      instance.says('notifications/progress', { progressToken, progress: count, message: text })
+  }
+  const resume = (at: number) =>
+    bridge.open({ kind: 'stream', session, resume: { id: ids[at] as string, after: 0 } })
+  expect(await bridge.end(resume(0))).toMatchObject({ code: 'stream_unknown' })
+  for (const at of [1, 2, 3, 4]) expect(numbers(bridge, resume(at))).toHaveLength(7)
+})

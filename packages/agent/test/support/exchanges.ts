@@ -12,7 +12,7 @@ import { until } from './until.ts'
 export type Frame = MessageFrame | EndFrame | { readonly type: 'accepted'; readonly id: string }
 type Json = Record<string, unknown>
 
-/** What an exchange may differ in from a stateless request of the 2025 era that can stream. */
+/** Differences of an exchange from a stateless request of the 2025 era that can stream. */
 export type Opened = Partial<Omit<OpenFrame, 'type' | 'message'>> & { readonly message?: unknown }
 
 /** Exchanges, as the bridge sees them. */

@@ -171,7 +171,7 @@ export class FakeServer implements ExchangeServer, Instances {
   }
 }
 
-export function json(value: unknown): RawJson {
+function json(value: unknown): RawJson {
   return Buffer.from(JSON.stringify(value))
 }
 
