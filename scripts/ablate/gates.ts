@@ -2,6 +2,7 @@ import { type Ablation, ALLOW, attack, gate, text } from './ablation.ts'
 import { ACCOUNT_ABLATIONS } from './accounts.ts'
 import { ADDRESS_ABLATIONS } from './addresses.ts'
 import { AGENT_ABLATIONS } from './agent.ts'
+import { AGENT_EXCHANGE_ABLATIONS } from './agent-exchanges.ts'
 import { DEVICE_ABLATIONS } from './devices.ts'
 import { EXCHANGE_ABLATIONS } from './exchanges.ts'
 import { LOAD_ABLATIONS } from './load.ts'
@@ -304,6 +305,7 @@ export const ABLATIONS: readonly Ablation[] = [
     tests: attack('w26-waiting-calls'),
   },
   ...EXCHANGE_ABLATIONS,
+  ...AGENT_EXCHANGE_ABLATIONS,
   {
     gate: 'routing: the end of a connection takes out no other',
     edits: [

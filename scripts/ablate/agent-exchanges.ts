@@ -1,0 +1,146 @@
+import { type Ablation, text } from './ablation.ts'
+
+function of(...names: string[]): string[] {
+  return names.map((name) => `packages/agent/test/exchanges/${name}.test.ts`)
+}
+
+/** Protections of exchanges and MCP sessions on the machine. */
+export const AGENT_EXCHANGE_ABLATIONS: readonly Ablation[] = [
+  {
+    gate: 'agent exchanges: only the client of a session uses it',
+    edits: [text('agent/exchanges/sessions.ts', 'found.facts.client !== facts.client', 'false')],
+    tests: of('sessions'),
+  },
+  {
+    gate: 'agent exchanges: only the client of a session ends it',
+    edits: [text('agent/exchanges/sessions.ts', 'facts.client !== client)', 'false)')],
+    tests: of('sessions'),
+  },
+  {
+    gate: 'agent exchanges: an ended session stays ended',
+    edits: [
+      text('agent/exchanges/sessions.ts', 'if (this.#file.hasEnded(facts.id))', 'if (false as boolean)'),
+    ],
+    tests: of('sessions', 'session-file'),
+  },
+  {
+    gate: 'agent exchanges: sessions of the machine',
+    edits: [text('agent/exchanges/sessions.ts', 'this.#sessions.size < MAX_SESSIONS', 'true')],
+    tests: of('sessions'),
+  },
+  {
+    gate: 'agent exchanges: stored choices go to their client',
+    edits: [text('agent/exchanges/session-file.ts', 'found?.client !== client', 'found === undefined')],
+    tests: of('session-file'),
+  },
+  {
+    gate: 'agent exchanges: only the session that was asked answers',
+    edits: [text('agent/exchanges/asks.ts', '(found) => found.session === session', '() => true')],
+    tests: of('asks'),
+  },
+  {
+    gate: 'agent exchanges: progress of an answer from the session that was asked',
+    edits: [text('agent/exchanges/asks.ts', 'ask.session === session && key', 'key')],
+    tests: of('asks'),
+  },
+  {
+    gate: 'agent exchanges: asks that wait',
+    edits: [
+      text(
+        'agent/exchanges/asks.ts',
+        'this.#asks.size >= MAX_ASKS || ofSession.length >= MAX_SESSION_ASKS',
+        'ofSession.length < 0',
+      ),
+    ],
+    tests: of('asks'),
+  },
+  {
+    gate: 'agent exchanges: logs reach only a sole owner',
+    edits: [text('agent/exchanges/instance-use.ts', 'owners.size === 1', 'owners.size > 0')],
+    tests: of('sessions'),
+  },
+  {
+    gate: 'agent exchanges: a cancellation stays in its session',
+    edits: [text('agent/exchanges/notes.ts', 'facts.session === session && ', '')],
+    tests: of('limits', 'sessions.property'),
+  },
+  {
+    gate: 'agent exchanges: a cancellation stays with its client',
+    edits: [text('agent/exchanges/notes.ts', ' && facts.client === client', '')],
+    tests: of('limits'),
+  },
+  {
+    gate: 'agent exchanges: tokens of progress of their own',
+    edits: [text('agent/exchanges/instance-use.ts', 'withToken(params, token)', 'params')],
+    tests: of('limits'),
+  },
+  {
+    gate: 'agent exchanges: a token of progress with two meanings',
+    edits: [text('agent/exchanges/open-exchanges.ts', 'isAmbiguous(params, PROGRESS_TOKEN)', 'false')],
+    tests: of('limits'),
+  },
+  {
+    gate: 'agent exchanges: an id in use',
+    edits: [
+      text(
+        'agent/exchanges/open-exchanges.ts',
+        'if (this.#running.has(id) || this.#sessions.ofExchange(id) !== undefined) return',
+        '',
+      ),
+    ],
+    tests: of('limits'),
+  },
+  {
+    gate: 'agent exchanges: requests in flight',
+    edits: [text('agent/exchanges/running-exchanges.ts', 'this.#byId.size >= MAX_RUNNING', 'false')],
+    tests: of('limits'),
+  },
+  {
+    gate: 'agent exchanges: bytes of requests in flight',
+    edits: [text('agent/exchanges/running-exchanges.ts', 'this.#bytes + bytes > MAX_RUNNING_BYTES', 'false')],
+    tests: of('limits'),
+  },
+  {
+    gate: 'agent exchanges: tasks of others',
+    edits: [text('agent/exchanges/tasks.ts', 'task.owner !== ownerText(exchange)', 'false')],
+    tests: of('limits'),
+  },
+  {
+    gate: 'agent exchanges: tasks of others in a list',
+    edits: [
+      text(
+        'agent/exchanges/requests.ts',
+        'group.tasks.withOwn(exchange, await',
+        '((_, it) => it)(exchange, await',
+      ),
+    ],
+    tests: of('limits'),
+  },
+  {
+    gate: 'agent exchanges: messages of a stream',
+    edits: [text('agent/exchanges/stream.ts', 'this.#kept.length > this.#maxKept', 'false')],
+    tests: of('streams'),
+  },
+  {
+    gate: 'agent exchanges: bytes of a stream',
+    edits: [text('agent/exchanges/stream.ts', 'this.#keptBytes > MAX_KEPT_BYTES', 'false')],
+    tests: of('streams'),
+  },
+  {
+    gate: 'agent exchanges: bytes of a session',
+    edits: [text('agent/exchanges/stream-budget.ts', 'this.#total <= this.#maxBytes', 'true')],
+    tests: of('streams'),
+  },
+  {
+    gate: 'agent exchanges: roots of a client',
+    edits: [text('agent/exchanges/instance-use.ts', "roots.kind !== 'client'", 'false')],
+    tests: of('asks', 'fixtures'),
+  },
+  {
+    gate: 'agent exchanges: an unverified bridge',
+    edits: [
+      text('agent/link/connection.ts', 'if (verified) this.#options.exchanges', 'this.#options.exchanges'),
+    ],
+    tests: ['packages/agent/test/link/exchanges.test.ts'],
+  },
+]
