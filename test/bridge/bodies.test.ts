@@ -9,7 +9,7 @@ import { bearer, MCP_HEADERS, post, toolCall } from '../support/mcp.ts'
 import { rawClient } from '../support/raw.ts'
 
 async function setUp() {
-  const at = await startBridge()
+  const at = await startBridge({ maxBodyBytes: limits.messageBytes })
   const peer = await agentWith(at, 'ann', 'notes', 'read')
   const { accessToken } = await at.token('ann')
   const auth = bearer(accessToken)

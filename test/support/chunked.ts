@@ -41,7 +41,10 @@ export class Chunked {
   }
 
   /** The payload of a frame that announced it, once it is there. */
-  payload(frame: { readonly id?: unknown; readonly bytes?: unknown }): Promise<RawJson | undefined> {
+  payload(frame: {
+    readonly type: string
+    readonly [member: string]: unknown
+  }): Promise<RawJson | undefined> {
     const stream = this.#receiver.expect(String(frame.id), Number(frame.bytes), true)
     return new Promise((resolve) => stream && readWhole(stream, resolve))
   }

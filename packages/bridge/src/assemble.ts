@@ -9,6 +9,7 @@ import { AppEvents } from './bridge-events.ts'
 import {
   type BridgeOptions,
   DEFAULT_CALL_TIMEOUT_MS,
+  DEFAULT_MAX_BODY_BYTES,
   DEFAULT_MAX_CALL_MS,
   DEFAULT_MAX_PENDING_CALLS,
 } from './bridge-options.ts'
@@ -93,6 +94,7 @@ export function assemble(options: BridgeOptions, system: System) {
     metadata,
     log,
     system,
+    maxBodyBytes: options.maxBodyBytes ?? DEFAULT_MAX_BODY_BYTES,
   })
   return {
     admission,

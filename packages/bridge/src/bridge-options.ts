@@ -1,4 +1,5 @@
 import type { KeyObject } from 'node:crypto'
+import { limits } from '@bridgekeeper/protocol'
 import type { MayEnrol } from './devices/device-registry.ts'
 import type { FingerprintPolicy } from './gates/fingerprint.ts'
 import type { TlsMode } from './gates/transport.ts'
@@ -15,6 +16,7 @@ import type { AuthenticatorOptions } from './tokens/authenticator.ts'
 export const DEFAULT_CALL_TIMEOUT_MS = 60_000
 export const DEFAULT_MAX_CALL_MS = 3_600_000
 export const DEFAULT_MAX_PENDING_CALLS = 64
+export const DEFAULT_MAX_BODY_BYTES = limits.payloadBytes
 
 /** Options of a bridge. Authentication takes one of three forms: see `AuthenticatorOptions`. */
 export interface BridgeOptions extends AuthenticatorOptions {
@@ -24,6 +26,8 @@ export interface BridgeOptions extends AuthenticatorOptions {
   readonly callTimeoutMs?: number
   /** Longest duration of a call that shows progress, at least `callTimeoutMs`. Default 3,600,000. */
   readonly maxCallMs?: number
+  /** Longest body of a request at `/mcp`, from 1 MiB to 64 MiB. Default 64 MiB. */
+  readonly maxBodyBytes?: number
   /** Calls that may wait for one agent. Default 64. */
   readonly maxPendingCalls?: number
   /**

@@ -1,5 +1,10 @@
 /** Pieces for building a node around the bridge. They may change with any version: apps use the package's main entry. */
-export { DEFAULT_CALL_TIMEOUT_MS, DEFAULT_MAX_CALL_MS, DEFAULT_MAX_PENDING_CALLS } from './bridge-options.ts'
+export {
+  DEFAULT_CALL_TIMEOUT_MS,
+  DEFAULT_MAX_BODY_BYTES,
+  DEFAULT_MAX_CALL_MS,
+  DEFAULT_MAX_PENDING_CALLS,
+} from './bridge-options.ts'
 export { letPagesRead } from './cors.ts'
 export { canonicalTarget, pathOf, rewriteTarget, type Target } from './gates/canonical-path.ts'
 export { addressKey, type ClientAddress, TrustedProxies } from './gates/client-address.ts'

@@ -12,6 +12,8 @@ export interface AllowanceLimit {
 
 /** Messages of one user at `/mcp` that no rate limit of calls counts: 600 at once, then ten a second. */
 export const MESSAGE_ALLOWANCE: AllowanceLimit = { units: 600, refillMs: 60_000, bytesPerUnit: 65_536 }
+/** Bodies over one message of one user: 256 MiB at once, then 4 MiB a second. */
+export const LARGE_ALLOWANCE: AllowanceLimit = { units: 256, refillMs: 60_000, bytesPerUnit: 1_048_576 }
 /**
  * Frames of one agent's connection that no rate limit of calls counts: 58 catalogs of 1 MiB, then one a
  * second.

@@ -1,5 +1,5 @@
 import { type Allowed, allow, type Denied, denyFor } from '../gates/verdict.ts'
-import { Allowance, MESSAGE_ALLOWANCE } from './allowance.ts'
+import { Allowance, LARGE_ALLOWANCE, MESSAGE_ALLOWANCE } from './allowance.ts'
 
 /** Limit of open requests per user: being read, running, or not yet received by the caller. */
 export const MAX_OPEN_REQUESTS = 256
@@ -9,6 +9,11 @@ export const MAX_STANDING = 64
 export const MAX_HELD_BYTES = 32 * 1_048_576
 /** Held bytes of one user beyond which an unread answer is cut off. */
 export const MAX_UNREAD_BYTES = 64 * 1_048_576
+
+/** Bodies over one message that one user may have open; they count apart from the other held bytes. */
+export const MAX_LARGE_BYTES = 64 * 1_048_576
+/** The same of all users. */
+export const MAX_ALL_LARGE_BYTES = 256 * 1_048_576
 
 const RETRY_MS = 1_000
 /** Idle users are evicted when there are this many users more than twice the busy ones. */
@@ -21,9 +26,12 @@ const ALLOWED = allow(undefined)
  */
 export class UserLoad {
   readonly messages = new Allowance(MESSAGE_ALLOWANCE)
+  /** Bodies over one message, which cost time to read. */
+  readonly large = new Allowance(LARGE_ALLOWANCE)
   #openRequests = 0
   #standing = 0
   #heldBytes = 0
+  #largeBytes = 0
 
   /** Admits a request; `leave` ends an admitted one. @param nowMs monotonic */
   enter(nowMs: number): Allowed<void> | Denied {
@@ -56,9 +64,20 @@ export class UserLoad {
     return true
   }
 
+  /** Reserves bytes of a large body. @returns `false` if the user has too many */
+  holdLarge(sizeBytes: number): boolean {
+    if (this.#largeBytes + sizeBytes > MAX_LARGE_BYTES) return false
+    this.#largeBytes += sizeBytes
+    return true
+  }
+
+  freeLarge(sizeBytes: number): void {
+    this.#largeBytes -= sizeBytes
+  }
+
   /** @param nowMs monotonic */
   isIdle(nowMs: number): boolean {
-    return this.#openRequests === 0 && this.messages.isFull(nowMs)
+    return this.#openRequests === 0 && this.messages.isFull(nowMs) && this.large.isFull(nowMs)
   }
 }
 

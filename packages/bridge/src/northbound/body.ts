@@ -1,24 +1,42 @@
 import type { IncomingMessage } from 'node:http'
 import { limits } from '@bridgekeeper/protocol'
+import { type Denied, deny } from '../gates/verdict.ts'
 
 /**
- * Reads a request's body, never more than `limits.messageBytes`.
- * @param done receives it once, `undefined` if it is larger; never called if the client disconnects before
+ * Reads a request's body.
+ * @param maxBytes of any body, at least `limits.messageBytes`
+ * @param reserve takes memory that `bodyBoundBytes` does not cover; returns why there is none
+ * @param done receives it once, or why it is refused; never called if the client disconnects before
  */
-export function readBody(request: IncomingMessage, done: (body: Buffer | undefined) => void): void {
+export function readBody(
+  request: IncomingMessage,
+  maxBytes: number,
+  reserve: (bytes: number) => Denied | undefined,
+  done: (body: Buffer | Denied) => void,
+): void {
   const announcedBytes = announcedBytesOf(request)
-  if (announcedBytes !== undefined && announcedBytes > limits.messageBytes) return done(undefined)
+  if (announcedBytes !== undefined && announcedBytes > maxBytes) return done(deny('body_too_large'))
+  let reservedBytes = Math.max(announcedBytes ?? 0, limits.messageBytes)
+  const refused = reservedBytes > limits.messageBytes ? reserve(reservedBytes) : undefined
+  if (refused !== undefined) return done(refused)
   /** Received parts; `undefined` once `done` was called. */
   let chunks: Buffer[] | undefined = []
   let sizeBytes = 0
-  const give = (body: Buffer | undefined): void => {
+  const give = (body: Buffer | Denied): void => {
     chunks = undefined
     done(body)
+  }
+  const reserveMore = (): Denied | undefined => {
+    if (sizeBytes <= reservedBytes) return undefined
+    if (sizeBytes > maxBytes) return deny('body_too_large')
+    reservedBytes += limits.messageBytes
+    return reserve(limits.messageBytes)
   }
   request.on('data', (chunk: Buffer) => {
     if (chunks === undefined) return
     sizeBytes += chunk.length
-    if (sizeBytes > limits.messageBytes) return give(undefined)
+    const over = reserveMore()
+    if (over !== undefined) return give(over)
     chunks.push(chunk)
     // An event before the end.
     if (sizeBytes === announcedBytes) give(joined(chunks))
@@ -30,10 +48,10 @@ export function readBody(request: IncomingMessage, done: (body: Buffer | undefin
   request.on('error', () => {})
 }
 
-/** Memory that a request's body may take while it is read. */
+/** Memory that a request's body of at most one message may take while it is read. */
 export function bodyBoundBytes(request: IncomingMessage): number {
   const announcedBytes = announcedBytesOf(request)
-  if (announcedBytes !== undefined) return Math.min(announcedBytes, limits.messageBytes)
+  if (announcedBytes !== undefined) return announcedBytes > limits.messageBytes ? 0 : announcedBytes
   return request.headers['transfer-encoding'] === undefined ? 0 : limits.messageBytes
 }
 

@@ -1,9 +1,11 @@
 import { type Denied, denyFor } from '../gates/verdict.ts'
-import { MESSAGE_ALLOWANCE, unitsOf } from '../limiters/allowance.ts'
+import { LARGE_ALLOWANCE, MESSAGE_ALLOWANCE, unitsOf } from '../limiters/allowance.ts'
 import { Sampler } from '../limiters/sampler.ts'
-import { type UserLoad, UserLoads } from '../limiters/user-load.ts'
+import { MAX_ALL_LARGE_BYTES, type UserLoad, UserLoads } from '../limiters/user-load.ts'
 import type { Caller, SecurityLog, System } from '../ports.ts'
 import { SlowCallers } from './slow-callers.ts'
+
+const RETRY_MS = 1_000
 
 type Known = Pick<Caller, 'userId' | 'ip'>
 
@@ -11,6 +13,7 @@ type Known = Pick<Caller, 'userId' | 'ip'>
 export class CallerLoads {
   readonly slowCallers: SlowCallers
   readonly #users = new UserLoads()
+  #largeBytes = 0
   readonly #sampler = new Sampler()
   readonly #log: SecurityLog
   readonly #system: System
@@ -35,6 +38,21 @@ export class CallerLoads {
   spend(caller: Known, load: UserLoad, units: number): Denied | undefined {
     const waitMs = load.messages.take(units, this.#system.monotonicMs())
     return waitMs === 0 ? undefined : this.refused(caller, denyFor('rate_limit_exceeded', waitMs))
+  }
+
+  /** [BIG.11] Reserves memory for a body over one message. @returns why there is none */
+  holdLarge(caller: Known, load: UserLoad, sizeBytes: number): Denied | undefined {
+    const waitMs = load.large.take(unitsOf(sizeBytes, LARGE_ALLOWANCE), this.#system.monotonicMs())
+    if (waitMs > 0) return this.refused(caller, denyFor('rate_limit_exceeded', waitMs))
+    if (this.#largeBytes + sizeBytes > MAX_ALL_LARGE_BYTES || !load.holdLarge(sizeBytes))
+      return this.refused(caller, denyFor('too_many_requests', RETRY_MS))
+    this.#largeBytes += sizeBytes
+    return undefined
+  }
+
+  freeLarge(load: UserLoad, sizeBytes: number): void {
+    load.freeLarge(sizeBytes)
+    this.#largeBytes -= sizeBytes
   }
 
   /** Counts a request that was refused after its body was read. */

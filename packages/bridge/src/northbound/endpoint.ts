@@ -4,7 +4,7 @@ import { limits, withoutByteOrderMark } from '@bridgekeeper/protocol'
 import type { Admission, AdmittedCaller } from '../admission/admission.ts'
 import type { KnownServers } from '../directory/known-servers.ts'
 import { pathOf } from '../gates/canonical-path.ts'
-import { deny, type Verdict } from '../gates/verdict.ts'
+import { type Denied, deny, type Verdict } from '../gates/verdict.ts'
 import { MESSAGE_ALLOWANCE, unitsOf } from '../limiters/allowance.ts'
 import type { SecurityLog, System } from '../ports.ts'
 import type { Dispatcher } from '../router/dispatcher.ts'
@@ -65,6 +65,8 @@ export interface McpParts {
   readonly metadata: ResourceMetadata | undefined
   readonly log: SecurityLog
   readonly system: System
+  /** Longest body of a request. */
+  readonly maxBodyBytes: number
 }
 
 /** MCP over Streamable HTTP for callers: admits requests and reads their bodies. */
@@ -78,6 +80,7 @@ export class McpEndpoint {
   readonly #log: SecurityLog
   readonly #metadata: ResourceMetadata | undefined
   readonly #loads: CallerLoads
+  readonly #maxBodyBytes: number
 
   constructor(admission: Admission, parts: McpParts) {
     const { router, known, names, dispatcher, sessions, metadata, log, system } = parts
@@ -100,6 +103,7 @@ export class McpEndpoint {
     this.#log = log
     this.#metadata = metadata
     this.#loads = new CallerLoads(log, system)
+    this.#maxBodyBytes = parts.maxBodyBytes
   }
 
   /** Answers the request in any case. Never throws. */
@@ -129,7 +133,10 @@ export class McpEndpoint {
         ? new AllServersView(this.#known, this.#names, caller)
         : new OneServerView(this.#known, caller, path.serverName)
     if (request.method !== 'POST') return this.#withoutBody(request, open, view)
-    readBody(request, (body) => guarded(response, () => this.#read(request, open, view, body)))
+    const reserve = (sizeBytes: number): Denied | undefined => open.holdLarge(sizeBytes)
+    readBody(request, this.#maxBodyBytes, reserve, (body) =>
+      guarded(response, () => this.#read(request, open, view, body)),
+    )
   }
 
   /** GET reads messages of an MCP session, and DELETE ends it. */
@@ -152,13 +159,13 @@ export class McpEndpoint {
     request: IncomingMessage,
     open: OpenRequest,
     view: ToolView,
-    received: Buffer | undefined,
+    received: Buffer | Denied,
   ): void | Promise<void> {
     const { response } = open
     if (open.hasEnded) return
-    if (received === undefined) {
-      open.charge(limits.messageBytes)
-      return sendRefusal(response, deny('body_too_large'))
+    if (!Buffer.isBuffer(received)) {
+      if (received.code === 'body_too_large') open.charge(limits.messageBytes)
+      return this.#log.afterWritten(() => sendRefusal(response, received))
     }
     const format = answerFormat(request.headers)
     const refused = bodyRefusal(request.headers)

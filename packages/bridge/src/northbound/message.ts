@@ -4,6 +4,7 @@ import {
   isDigit,
   isEmptyAt,
   isJson,
+  limits,
   MINUS,
   parseJson,
   pickMembers,
@@ -81,6 +82,13 @@ function invalid(id: RawJson, detail: string): RpcMessage {
   return { kind: 'invalid', id, error: new BridgeError('request_invalid', detail) }
 }
 
+/** Members that are parsed, so that their size is limited. */
+const PARSED: ReadonlySet<string | undefined> = new Set(['_meta', 'capabilities'])
+
+function isLong(span: Span | undefined): boolean {
+  return span !== undefined && span[1] - span[0] > limits.messageBytes
+}
+
 /**
  * Finds members of the parameters. Absent, `null` and `[]`, which PHP writes for an empty object, count as
  * empty.
@@ -94,6 +102,8 @@ export function readParams(
   if (isEmptyAt(body, params)) return names.map(() => undefined)
   const members = pickMembers(body, names, params)
   if (members === undefined) return new BridgeError('params_invalid', '"params" must be an object.')
+  if (members.some((span, at) => isLong(span) && PARSED.has(names[at])))
+    return new BridgeError('params_invalid', '"params" has more than 1 MiB besides its content.')
   if (!members.includes(TWICE)) return members
   return new BridgeError('params_invalid', `"params.${names[members.indexOf(TWICE)]}" occurs twice.`)
 }

@@ -33,6 +33,7 @@ export class OpenRequest implements OpenItem {
   #heldBytes = 0
   /** The part of the held bytes that is an unread answer. */
   #unreadBytes = 0
+  #largeBytes = 0
   #isOpen = false
   #isStanding = false
   #running: Running | undefined
@@ -107,6 +108,14 @@ export class OpenRequest implements OpenItem {
     return this.#loads.refused(this.caller, denyFor('too_many_requests', RETRY_MS))
   }
 
+  /** Reserves memory for a body over one message. @returns the refusal, if any */
+  holdLarge(sizeBytes: number): Denied | undefined {
+    if (!this.#isOpen) return undefined
+    const refused = this.#loads.holdLarge(this.caller, this.#load, sizeBytes)
+    if (refused === undefined) this.#largeBytes += sizeBytes
+    return refused
+  }
+
   /** Counts messages before they are handled. @returns the refusal, if any */
   spend(units: number): Denied | undefined {
     return this.#loads.spend(this.caller, this.#load, units)
@@ -161,6 +170,7 @@ export class OpenRequest implements OpenItem {
     this.#isOpen = false
     this.caller.login.close(this)
     this.#load.leave(this.#heldBytes, this.#isStanding)
+    this.#loads.freeLarge(this.#load, this.#largeBytes)
     this.#loads.slowCallers.forget(this)
     this.#cancelAll()
   }

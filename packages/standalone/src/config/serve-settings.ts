@@ -15,6 +15,7 @@ type LimitSettings = Required<
     | 'callTimeoutMs'
     | 'maxCallMs'
     | 'maxPendingCalls'
+    | 'maxBodyBytes'
     | 'nameChars'
   >
 >
@@ -71,7 +72,7 @@ function tlsFilesOf({ tlsCert: certFile, tlsKey: keyFile }: Values): TlsFiles | 
 /** [RATE.8] */
 function limitsOf(values: Values): LimitSettings {
   const { rateLimit, tokenRateLimit, toolRateLimits, addressFailures, fingerprints } = values
-  const { callTimeoutMs, maxCallMs, maxPendingCalls, nameChars } = values
+  const { callTimeoutMs, maxCallMs, maxPendingCalls, maxBodyBytes, nameChars } = values
   const { count: failures, windowMs, blockMs } = addressFailures
   const tools = toolRateLimits.map(([tool, limit]) => [tool, rateLimitOf(limit)] as const)
   return {
@@ -79,6 +80,7 @@ function limitsOf(values: Values): LimitSettings {
     callTimeoutMs,
     maxCallMs,
     maxPendingCalls,
+    maxBodyBytes,
     nameChars,
     addressFailures: { failures, windowMs, blockMs },
     rateLimits: {

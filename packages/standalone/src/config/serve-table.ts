@@ -1,6 +1,7 @@
 import {
   DEFAULT_CALL_TIMEOUT_MS,
   DEFAULT_FAILURE_LIMIT,
+  DEFAULT_MAX_BODY_BYTES,
   DEFAULT_MAX_CALL_MS,
   DEFAULT_MAX_PENDING_CALLS,
   DEFAULT_NAME_CHARS,
@@ -10,6 +11,7 @@ import {
   NAME_CHARS_RANGE,
   TLS_MODES,
 } from '@bridgekeeper/bridge/parts'
+import { limits } from '@bridgekeeper/protocol'
 import { MAX_CONNECTIONS, MAX_SOCKETS_PER_ADDRESS } from '../http/open-sockets.ts'
 import { origin, proxyRange, publicUrl } from './address-kinds.ts'
 import { durationText } from './duration.ts'
@@ -173,6 +175,12 @@ export const SERVE = {
     help: 'calls that may wait for one agent',
     example: '128',
     default: String(DEFAULT_MAX_PENDING_CALLS),
+  }),
+  maxBodyBytes: withDefault(integer(limits.messageBytes, limits.payloadBytes, 'bytes'), {
+    variable: 'BRIDGEKEEPER_MAX_BODY_BYTES',
+    help: 'longest body of a request at /mcp, in bytes',
+    example: '16777216',
+    default: String(DEFAULT_MAX_BODY_BYTES),
   }),
   jwksUrl: optional(secureUrl, {
     variable: 'BRIDGEKEEPER_JWKS_URL',
