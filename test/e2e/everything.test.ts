@@ -50,7 +50,7 @@ async function textOf(client: Client, name: string, args: Record<string, unknown
   return JSON.stringify((await client.callTool({ name, arguments: args })).content)
 }
 
-test('[MCP.19] the tools of server-everything follow the capabilities of each client', async () => {
+test('[MCP.18] the tools of server-everything follow the capabilities of each client', async () => {
   const { client } = await connectClient()
   const names = (await client.listTools()).tools.map(({ name }) => name)
   expect(names).toEqual(
@@ -65,13 +65,13 @@ test('[MCP.19] the tools of server-everything follow the capabilities of each cl
   expect(fewer.length).toBeLessThan(names.length)
 })
 
-test('[MCP.19] server-everything samples the client during a call', async () => {
+test('[MCP.18] server-everything samples the client during a call', async () => {
   const { client, asked } = await connectClient()
   expect(await textOf(client, 'trigger-sampling-request', { prompt: 'the capital' })).toContain('Paris, ü')
   expect(asked).toMatchObject([{ method: 'sampling/createMessage', params: { temperature: 0.7 } }])
 })
 
-test('[MCP.19] server-everything asks the user by form and by URL during a call', async () => {
+test('[MCP.18] server-everything asks the user by form and by URL during a call', async () => {
   const { client, asked } = await connectClient()
   expect(await textOf(client, 'trigger-elicitation-request')).toContain('User provided the requested')
   const url = 'https://example.com/confirm'
@@ -82,7 +82,7 @@ test('[MCP.19] server-everything asks the user by form and by URL during a call'
   ])
 })
 
-test('[MCP.19] server-everything reports progress of a long operation, which restarts the time-out', async () => {
+test('[MCP.18] server-everything reports progress of a long operation, which restarts the time-out', async () => {
   const { client } = await connectClient()
   const steps: number[] = []
   const result = await client.callTool(
@@ -100,7 +100,7 @@ test('[MCP.19] server-everything reports progress of a long operation, which res
   expect(steps.slice(0, 5)).toEqual([1, 2, 3, 4, 5])
 })
 
-test('[MCP.19] server-everything updates the resources that a client has subscribed to', async () => {
+test('[MCP.18] server-everything updates the resources that a client has subscribed to', async () => {
   const { client, updated } = await connectClient()
   await client.subscribeResource({ uri: STATIC })
   await textOf(client, 'toggle-subscriber-updates')
@@ -109,7 +109,7 @@ test('[MCP.19] server-everything updates the resources that a client has subscri
   await textOf(client, 'toggle-subscriber-updates')
 })
 
-test('[MCP.19] server-everything learns the roots of the client, where the config file allows it', async () => {
+test('[MCP.18] server-everything learns the roots of the client, where the config file allows it', async () => {
   const { client } = await connectClient()
   await vi.waitFor(
     async () => expect(await textOf(client, 'get-roots-list')).toContain('file:///project'),
@@ -117,7 +117,7 @@ test('[MCP.19] server-everything learns the roots of the client, where the confi
   )
 })
 
-test('[MCP.19] server-everything logs to the client during a call', async () => {
+test('[MCP.18] server-everything logs to the client during a call', async () => {
   const { client, logged } = await connectClient()
   await client.setLoggingLevel('debug')
   expect(await textOf(client, 'toggle-simulated-logging')).toContain('Started')
@@ -125,7 +125,7 @@ test('[MCP.19] server-everything logs to the client during a call', async () => 
   expect(await textOf(client, 'toggle-simulated-logging')).toContain('Stopped')
 })
 
-test('[MCP.19] server-everything completes arguments, gets prompts and reads every resource', async () => {
+test('[MCP.18] server-everything completes arguments, gets prompts and reads every resource', async () => {
   const { client } = await connectClient()
   const { prompts } = await client.listPrompts()
   expect(prompts.map(({ name }) => name)).toContain('completable-prompt')

@@ -15,7 +15,7 @@ export interface Naming {
   uri(original: string): string
 }
 
-export const AS_THEY_ARE: Naming = { name: (name) => name, uri: (uri) => uri }
+const AS_THEY_ARE: Naming = { name: (name) => name, uri: (uri) => uri }
 const AGGREGATE: Naming = { name: (name) => `v2__${name}`, uri: (uri) => `bridgekeeper://v2/${uri}` }
 
 /** MCP endpoints that each client uses: local servers of the 2025 era, of both and of the 2026 era, and all of them. */

@@ -30,7 +30,8 @@ export interface Place {
 export async function startPlace(): Promise<Place> {
   const log = join(scratch(), 'calls.log')
   writeFileSync(log, '')
-  const bridge = await serve()
+  // All clients are logins of one user.
+  const bridge = await serve({ env: { BRIDGEKEEPER_RATE_LIMIT: '10000/1m/1s' } })
   const { accessToken: token } = await login(bridge.data, EMAIL)
   const set = await bridgekeeper(
     ['user', 'password', EMAIL, '--password-stdin', '--data', bridge.data],
