@@ -4,6 +4,7 @@ import { ADDRESS_ABLATIONS } from './addresses.ts'
 import { AGENT_ABLATIONS } from './agent.ts'
 import { AGENT_EXCHANGE_ABLATIONS } from './agent-exchanges.ts'
 import { DEVICE_ABLATIONS } from './devices.ts'
+import { ERA_ABLATIONS } from './eras.ts'
 import { EXCHANGE_ABLATIONS } from './exchanges.ts'
 import { LOAD_ABLATIONS } from './load.ts'
 import { OAUTH_ABLATIONS } from './oauth.ts'
@@ -342,4 +343,5 @@ export const ABLATIONS: readonly Ablation[] = [
   ...DEVICE_ABLATIONS,
   ...ACCOUNT_ABLATIONS,
   ...AGENT_ABLATIONS,
+  ...ERA_ABLATIONS,
 ]

@@ -10,7 +10,7 @@ import type { Instance } from '../servers/instance.ts'
 import { Listening } from './listen-2025.ts'
 import { hasCapability, introductionFrom, rpcError } from './results.ts'
 import { runInRounds } from './rounds-2025.ts'
-import type { TranslationDeps } from './translation.ts'
+import type { TranslationDeps } from './translation-deps.ts'
 
 const SUCCESS: Outcome = { kind: 'result', result: toJson({}) }
 const NOT_FOUND = rpcError(-32_601, 'Method not found')

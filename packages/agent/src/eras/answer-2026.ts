@@ -12,7 +12,7 @@ import { readAnswers } from './request-state.ts'
 import { discoveryFrom, rpcError } from './results.ts'
 import { Rounds } from './rounds.ts'
 import { Run } from './run-2026.ts'
-import type { TranslationDeps } from './translation.ts'
+import type { TranslationDeps } from './translation-deps.ts'
 
 const INVALID_ANSWERS = rpcError(
   -32_602,

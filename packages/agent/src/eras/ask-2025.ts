@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { parseJson, type RawJson, toJson } from '@bridgekeeper/protocol'
+import { type RawJson, toJson } from '@bridgekeeper/protocol'
 import type { Asks } from '../exchanges/asks.ts'
 import type { Exchange } from '../exchanges/exchange.ts'
 import { rootsResult } from '../exchanges/instance-use.ts'
@@ -57,6 +57,5 @@ function withElicitationId(params: RawJson | undefined): RawJson | undefined {
 }
 
 function refused(error: RawJson): Outcome {
-  const { message } = parseJson(error.toString('utf8'))?.value as { readonly message?: unknown }
-  return { kind: 'rpc-error', rpcError: error, message: String(message) }
+  return { kind: 'rpc-error', rpcError: error, message: textAt(error, ['message']) ?? '' }
 }

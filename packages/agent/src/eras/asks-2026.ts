@@ -13,7 +13,7 @@ const REMOVED_MEMBERS = ['_meta', 'elicitationId', 'task']
 export interface Ask {
   /** Id under which {@link Asks} knows it. */
   readonly id: RawJson
-  /** What a client must have declared to be asked. */
+  /** Capability that a client must have declared to be asked. */
   readonly trait: ClientTrait
   /** Method and parameters as one JSON object. */
   readonly request: RawJson
@@ -27,7 +27,7 @@ export function readAsk(id: RawJson, method: string, params: RawJson | undefined
   return { id, trait, request: withMembers(undefined, { method: toJson(method), params: asked }) }
 }
 
-/** What a client must have declared to be asked this. */
+/** Capability that a client must have declared to be asked this. */
 export function traitFor(method: string, params: RawJson | undefined): ClientTrait | undefined {
   switch (method) {
     case 'sampling/createMessage':

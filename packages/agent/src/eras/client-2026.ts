@@ -4,7 +4,7 @@ import { textAt, valueAt } from '../exchanges/message-bytes.ts'
 import { ENVELOPE_KEYS } from '../servers/envelope.ts'
 import { withMembers, without } from './members.ts'
 
-/** What a client of the 2026 era says about itself in each request. */
+/** Properties of a client that its envelope repeats in each request. */
 export interface Client2026 {
   readonly traits: readonly ClientTrait[]
   /** The lowest level of log messages that it wants; `undefined` for none. */

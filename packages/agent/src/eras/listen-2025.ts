@@ -11,11 +11,11 @@ import { InnerClient } from './inner-client.ts'
 import { ACKNOWLEDGED, LISTS, UPDATED } from './listen-2026.ts'
 import { withMembers, without } from './members.ts'
 import { hasCapability } from './results.ts'
-import type { TranslationDeps } from './translation.ts'
+import type { TranslationDeps } from './translation-deps.ts'
 
 /** One `subscriptions/listen` of ours at the server. */
 interface Open {
-  /** What it listens for, as JSON. */
+  /** Its filter, as JSON. */
   readonly wanted: string
   /** Resolves once the server listens: with the outcome, if it ended instead. */
   readonly begun: Promise<Outcome | undefined>

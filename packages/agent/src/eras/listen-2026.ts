@@ -9,7 +9,7 @@ import type { Client2026 } from './client-2026.ts'
 import { InnerClient } from './inner-client.ts'
 import { withMembers } from './members.ts'
 import { hasCapability, rpcError } from './results.ts'
-import type { TranslationDeps } from './translation.ts'
+import type { TranslationDeps } from './translation-deps.ts'
 
 /** Lists whose changes a client can listen for, by the member of its request. */
 export const LISTS = {
@@ -21,7 +21,7 @@ export const ACKNOWLEDGED = 'notifications/subscriptions/acknowledged'
 export const UPDATED = 'notifications/resources/updated'
 const INVALID = rpcError(-32_602, 'Invalid params: "notifications" must be an object.')
 
-/** What a client listens for. */
+/** Notifications that a client listens for. */
 interface Filter {
   /** Members that are `true`. */
   readonly lists: readonly (keyof typeof LISTS)[]

@@ -17,7 +17,7 @@ import { hasCapability, resultFor2025, resultTypeOf, rpcError } from './results.
 /** Rounds of one request. */
 export const MAX_ROUNDS = 32
 /** Time between rounds in which the server asks nothing. */
-export const EMPTY_ROUND_MS = 1_000
+const EMPTY_ROUND_MS = 1_000
 const TOO_MANY_ROUNDS = rpcError(-32_603, `The server needed more than ${MAX_ROUNDS} rounds.`)
 const INVALID_ROUND = rpcError(-32_603, 'The server needs an input that cannot be read.')
 
@@ -28,7 +28,7 @@ export interface RoundsDeps {
   readonly group: InstanceGroup
 }
 
-/** What a server needs before it answers. */
+/** Questions that a server needs answered. */
 interface Needed {
   readonly requests: readonly InputRequest[]
   readonly requestState: RawJson | undefined

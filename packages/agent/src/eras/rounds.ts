@@ -22,7 +22,7 @@ const INVALID_STATE = rpcError(
   INVALID_PARAMS,
   'Invalid params: "requestState" was not made for this request, or was used with other answers.',
 )
-export const UNKNOWN: Refused = {
+const UNKNOWN: Refused = {
   kind: 'refused',
   code: 'outcome_unknown',
   detail: 'The call waited too long for an answer, or was cancelled.',

@@ -13,12 +13,12 @@ import { InnerClient } from './inner-client.ts'
 import { errorFor2026, resultFor2026 } from './results.ts'
 
 /** Time for a server to ask several things at once. */
-export const GATHER_MS = 15
+const GATHER_MS = 15
 /** Requests during which a client may be asked (MCP 2026-07-28, multi round-trip requests). */
 const ASKING: ReadonlySet<string> = new Set(['tools/call', 'prompts/get', 'resources/read'])
 const CANNOT_ASK = toJson({ code: -32_601, message: 'The client cannot be asked this during this request.' })
 
-/** What a run came to: its end, or questions for the client, by their keys. */
+/** End of a run, or questions for the client, by their keys. */
 export type Step =
   | { readonly kind: 'ended'; readonly outcome: Outcome }
   | { readonly kind: 'asks'; readonly asks: ReadonlyMap<string, Ask> }

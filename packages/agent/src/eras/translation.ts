@@ -1,24 +1,16 @@
 import { type Era, objectMembers } from '@bridgekeeper/protocol'
-import type { Asks } from '../exchanges/asks.ts'
 import type { Exchange } from '../exchanges/exchange.ts'
-import type { InstanceGroups } from '../exchanges/instance-groups.ts'
 import type { Outcome } from '../exchanges/outcome-end.ts'
 import type { ExchangeServer } from '../exchanges/server-port.ts'
 import type { Session } from '../exchanges/session.ts'
-import type { System } from '../system.ts'
 import { Answers2025 } from './answer-2025.ts'
 import { Answers2026 } from './answer-2026.ts'
+import type { TranslationDeps } from './translation-deps.ts'
 
 const INVALID_PARAMS: Outcome = {
   kind: 'refused',
   code: 'params_invalid',
   detail: '"params" must be an object whose names occur once and without escapes.',
-}
-
-export interface TranslationDeps {
-  readonly system: System
-  readonly groups: InstanceGroups
-  readonly asks: Asks
 }
 
 /** [ERA] Translates requests between eras, for servers that do not speak the era of the client. */
@@ -34,7 +26,7 @@ export class Translation {
   /** Answers one request. Never rejects. @param era of the client */
   answer(exchange: Exchange, server: ExchangeServer, era: Era): Promise<Outcome> {
     const { params } = exchange.facts
-    // What is read here must be what the server reads.
+    // The server must read the same as the agent.
     if (params !== undefined && objectMembers(params) === undefined) return Promise.resolve(INVALID_PARAMS)
     return era === '2026' ? this.#for2026.answer(exchange, server) : this.#for2025.answer(exchange, server)
   }

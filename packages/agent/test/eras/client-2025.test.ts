@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest'
+import { MAX_ROUNDS } from '../../src/eras/rounds-2025.ts'
 import { type Bridge, call, notification, request, runFixture } from '../support/exchanges.ts'
+import { fixturePath } from '../support/local.ts'
 import { form, said, textOf } from '../support/rounds.ts'
 import { until } from '../support/until.ts'
 
@@ -70,12 +72,21 @@ test('[ERA.12] ends the request with the error that the client answered', async 
   expect(await bridge.end(id)).toMatchObject({ json: { error: { code: -1, message: 'The user declined.' } } })
 })
 
-test('[ERA.12] ends a request that nobody can answer', async () => {
-  const bridge = await runFixture('v2-modern')
+test('[ERA.12] ends a request that its client cannot answer, or that asks without end', async () => {
+  const bridge = await runFixture('v2-modern', { args: [fixturePath('asks-anyway')] })
+  const silent = { session: { id: 'silent', traits: [] } }
 
-  const end = await bridge.ask({ message: call('test_sampling', { prompt: 'x' }) })
+  for (const opened of [{}, silent, { ...asked, streams: false }])
+    expect(await bridge.ask({ ...opened, message: call('sample') })).toMatchObject({
+      json: { error: { code: -32_603 } },
+    })
+  const { json } = await bridge.ask({ ...asked, message: call('forever') })
 
-  expect(end.json?.error).toBeDefined()
+  expect(json?.error).toMatchObject({
+    code: -32_603,
+    message: `The server needed more than ${MAX_ROUNDS} rounds.`,
+  })
+  expect(bridge.frames.filter(({ type }) => type === 'message')).toEqual([])
 })
 
 test('[ERA.13] a client gives its roots only to a server whose entry allows it', async () => {

@@ -50,7 +50,7 @@ export function form(content: object): object {
   return { action: 'accept', content }
 }
 
-/** What a model said. */
+/** Answer of a model. */
 export function said(text: string): object {
   return { role: 'assistant', model: 'm', content: { type: 'text', text } }
 }
