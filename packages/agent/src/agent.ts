@@ -58,6 +58,14 @@ export interface Agent {
    * @throws AgentError if a retry cannot help, after it has stopped the local servers
    */
   run(signal: AbortSignal): Promise<void>
+  /**
+   * Replaces the entries. Servers with an equal entry keep running. The others stop, and start if they have a new
+   * entry. Requests to a server that stops end with `server_exited`. While the agent runs, it reports
+   * `config-changed`.
+   *
+   * @param servers each name must occur once
+   */
+  setServers(servers: readonly ServerEntry[]): void
 }
 
 /**
@@ -67,41 +75,65 @@ export interface Agent {
  */
 export function createAgent(options: AgentOptions): Agent {
   const url = bridgeUrl(options.url, options.allowInsecure ?? false)
-  return { run: (signal) => run(url, options, signal) }
+  return new LocalAgent(url, options)
 }
 
-async function run(url: string, options: AgentOptions, signal: AbortSignal): Promise<void> {
-  const { token, device, userId, sessionId, system = realSystem } = options
-  const events = new EventSampler(system, options.onEvent ?? (() => {}))
-  const onEvent = events.take
-  const reaper = new Reaper(system)
-  const held = new HeldBytes()
-  const servers = new ServerSet(options.servers, {
-    ...{ system, reaper, onEvent, processes: realProcesses },
-    agentEnv: options.env ?? process.env,
-    startMs: options.startMs,
-    stopTimes: STOP_TIMES,
-    held,
-    onChange: () => link.catalogChanged(),
-    onFirst: (server, instance) => exchanges.adopt(server, instance),
-  })
-  const sessionFile = new SessionFile({ system, path: options.sessionFile, onEvent })
-  const exchanges = new OpenExchanges({ system, servers, sessionFile, onEvent })
-  const link = new Link({
-    ...{ url, token, device, system, onEvent },
-    claims: { ...(userId !== undefined && { userId }), ...(sessionId !== undefined && { sessionId }) },
-    tools: servers,
-    exchanges,
-  })
+class LocalAgent implements Agent {
+  readonly #url: string
+  readonly #options: AgentOptions
+  readonly #system: System
+  readonly #events: EventSampler
+  #entries: readonly ServerEntry[]
+  /** While it runs. */
+  #servers: ServerSet | undefined
 
-  servers.start()
-  try {
-    await sessionFile.load()
-    await link.run(signal)
-  } finally {
-    await servers.stop()
-    await sessionFile.flush()
-    reaper.close()
-    events.close()
+  constructor(url: string, options: AgentOptions) {
+    this.#url = url
+    this.#options = options
+    this.#system = options.system ?? realSystem
+    this.#events = new EventSampler(this.#system, options.onEvent ?? (() => {}))
+    this.#entries = options.servers
+  }
+
+  setServers(entries: readonly ServerEntry[]): void {
+    this.#entries = entries
+    this.#servers?.replace(entries)
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const system = this.#system
+    const onEvent = this.#events.take
+    const { token, device, userId, sessionId } = this.#options
+    const reaper = new Reaper(system)
+    const servers = new ServerSet(this.#entries, {
+      ...{ system, reaper, onEvent, processes: realProcesses },
+      agentEnv: this.#options.env ?? process.env,
+      startMs: this.#options.startMs,
+      stopTimes: STOP_TIMES,
+      held: new HeldBytes(),
+      onChange: () => link.catalogChanged(),
+      onFirst: (server, instance) => exchanges.adopt(server, instance),
+      onStopped: (name, next) => exchanges.serverStopped(name, next),
+    })
+    const sessionFile = new SessionFile({ system, path: this.#options.sessionFile, onEvent })
+    const exchanges = new OpenExchanges({ system, servers, sessionFile, onEvent })
+    const link = new Link({
+      ...{ url: this.#url, token, device, system, onEvent },
+      claims: { ...(userId !== undefined && { userId }), ...(sessionId !== undefined && { sessionId }) },
+      tools: servers,
+      exchanges,
+    })
+
+    this.#servers = servers
+    servers.start()
+    try {
+      await sessionFile.load()
+      await link.run(signal)
+    } finally {
+      await servers.stop()
+      await sessionFile.flush()
+      reaper.close()
+      this.#events.close()
+    }
   }
 }

@@ -7,7 +7,7 @@ import type { ErrorCode, ProtocolVersion } from '@bridgekeeper/protocol'
 export type AgentEvent = SampledEvent | LeftOutEvent
 
 /** At most 100 of a kind are reported within 10 seconds. */
-export type SampledEvent = LinkEvent | ExchangeEvent | ServerEvent | EnrolmentEvent
+export type SampledEvent = LinkEvent | ExchangeEvent | ServerEvent | ConfigEvent | EnrolmentEvent
 
 /** Counts the events of one kind beyond the limit; `last` is the latest of them. */
 interface LeftOutEvent {
@@ -51,6 +51,24 @@ export type ExchangeEvent =
   | { readonly type: 'session-file-unusable'; readonly reason: string }
   /** A log message of a server that belongs to no client, or to one of several. */
   | { readonly type: 'server-log'; readonly name: string; readonly level: string; readonly text: string }
+
+export type ConfigEvent =
+  /** The entries were replaced. Names of servers that start, stop and restart; the others keep running. */
+  | {
+      readonly type: 'config-changed'
+      readonly added: readonly string[]
+      readonly removed: readonly string[]
+      readonly changed: readonly string[]
+    }
+  /** A new version of the config file cannot be used; the servers stay as they are. */
+  | {
+      readonly type: 'config-unread'
+      readonly code: string
+      /** Names line and column where it can. */
+      readonly reason: string
+      /** The next step, in words for a person. */
+      readonly next: string
+    }
 
 export type EnrolmentEvent =
   /** The user is to approve this machine at the address; code and words must be the same on both sides. */

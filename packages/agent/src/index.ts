@@ -1,5 +1,6 @@
 export { type Agent, type AgentOptions, createAgent } from './agent.ts'
 export { ConfigError, type ConfigErrorCode } from './config/config-error.ts'
+export { ConfigFile } from './config/config-file.ts'
 export type { HttpEntry, ServerEntry, StdioEntry, UnusableEntry } from './config/entry.ts'
 export { parseConfig, readConfig } from './config/read-config.ts'
 export { DeviceLogin } from './enrolment/device-login.ts'

@@ -44,6 +44,10 @@ export function describeEvent(event: AgentEvent, verbose: boolean): string | und
       return `${event.name}: ended: ${withRetry(event)}${quoted(event.stderr)}`
     case 'server-instance-failed':
       return `${event.name}: a further process failed: ${event.reason}${quoted(event.stderr)}`
+    case 'config-changed':
+      return changesText(event)
+    case 'config-unread':
+      return `the config file was edited, but cannot be used, so the servers stay as they are: ${event.reason} ${event.next}`
     case 'enrolment-waiting':
       return approvalText(event)
     case 'enrolled':
@@ -67,6 +71,15 @@ function startText({ name, forMs, limitMs, mayInstall }: Starting, verbose: bool
   if (forMs === 0) return verbose ? `${name}: starting` : undefined
   const what = mayInstall ? ' (it may be installing packages)' : ''
   return `${name}: still starting after ${seconds(forMs)}${what}; it has ${seconds(limitMs)}`
+}
+
+type Changed = Extract<AgentEvent, { type: 'config-changed' }>
+
+function changesText({ added, removed, changed }: Changed): string {
+  const lists = Object.entries({ started: added, stopped: removed, restarted: changed })
+    .filter(([, names]) => names.length > 0)
+    .map(([what, names]) => `${what}: ${names.join(', ')}`)
+  return `the config file was read again; ${lists.length === 0 ? 'no server differs' : lists.join('; ')}`
 }
 
 const KEY_PLACES = { os: "in the system's key store", file: 'in a file that only you can read' } as const

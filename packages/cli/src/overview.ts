@@ -24,6 +24,10 @@ export function overviewer(
   return (event) => {
     const changed = stateAfter(event)
     if (changed !== undefined) servers.set(changed.name, changed)
+    if (event.type === 'config-changed') {
+      for (const name of event.removed) servers.delete(name)
+      for (const name of [...event.added, ...event.changed]) servers.set(name, { name, state: 'starting' })
+    }
     if (event.type === 'enrolled') isNew = true
     if (event.type !== 'verified' || isShown) return undefined
     isShown = true

@@ -20,7 +20,7 @@ function alreadyRunning(bridge: string, agent: RunningAgent | undefined): UsageE
   return new UsageError(
     `An agent of this machine runs already for ${bridge}${which}.`,
     [
-      `To add servers, add them to ${agent?.config ?? 'its config file'} and restart that agent.`,
+      `To add servers, add them to ${agent?.config ?? 'its config file'}; that agent starts them.`,
       `To stop it: ${agent === undefined ? 'press Ctrl-C where it runs' : stopCommand(agent.pid)}.`,
       'To run another beside it, as another machine, set BRIDGEKEEPER_HOME to another folder.',
     ].join(' '),

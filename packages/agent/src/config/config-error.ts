@@ -1,6 +1,7 @@
 export type ConfigErrorCode =
   | 'config_missing'
   | 'config_exposed'
+  | 'config_too_large'
   | 'config_malformed'
   | 'config_no_servers'
   | 'config_duplicate_server'

@@ -1,4 +1,4 @@
-import { open } from 'node:fs/promises'
+import { type FileHandle, open } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { dirname } from 'node:path'
 import { limits, trustExposure } from '@bridgekeeper/protocol'
@@ -17,6 +17,8 @@ import { textOfBytes } from './text-of-bytes.ts'
 
 /** `mcpServers` is most clients' word, `servers` that of VS Code. */
 const SECTIONS: readonly string[] = ['mcpServers', 'servers']
+/** Bounds what is kept in memory. Some clients keep much more in that file than servers. */
+export const MAX_CONFIG_BYTES = 16 * 1_048_576
 const EXAMPLE =
   '{ "mcpServers": { "files": { "command": "npx", "args": ["-y", "@modelcontextprotocol/server-filesystem", "."] } } }'
 
@@ -26,7 +28,16 @@ const EXAMPLE =
  * @throws ConfigError if the file is missing, others may write it, its document has another shape, or no entry is left
  */
 export async function readConfig(path: string, env: Env): Promise<readonly ServerEntry[]> {
-  const text = await readTrusted(path).catch((error: NodeJS.ErrnoException) => {
+  return parseConfig(await readConfigText(path), env, dirname(path))
+}
+
+/**
+ * Reads the text of the user's file.
+ *
+ * @throws ConfigError if the file is missing or too large, others may write it, or it is not text
+ */
+export function readConfigText(path: string): Promise<string> {
+  return readTrusted(path).catch((error: NodeJS.ErrnoException) => {
     if (error instanceof ConfigError) throw error
     throw new ConfigError(
       'config_missing',
@@ -34,7 +45,6 @@ export async function readConfig(path: string, env: Env): Promise<readonly Serve
       `Create it, or name another with --config FILE. For example: ${EXAMPLE}`,
     )
   })
-  return parseConfig(text, env, dirname(path))
 }
 
 /** The file names programs to run, so write access to it means running anything as this user. */
@@ -42,7 +52,7 @@ async function readTrusted(path: string): Promise<string> {
   const file = await open(path)
   try {
     const exposure = trustExposure(path, await file.stat(), process.geteuid?.())
-    if (exposure === undefined) return textOfBytes(await file.readFile())
+    if (exposure === undefined) return textOfBytes(await readBounded(file, path))
     throw new ConfigError(
       'config_exposed',
       `The config file ${path} is not used: ${exposure.problem}.`,
@@ -51,6 +61,19 @@ async function readTrusted(path: string): Promise<string> {
   } finally {
     await file.close()
   }
+}
+
+async function readBounded(file: FileHandle, path: string): Promise<Buffer> {
+  const chunks: Buffer[] = []
+  for await (const chunk of file.createReadStream({ autoClose: false, end: MAX_CONFIG_BYTES }))
+    chunks.push(chunk)
+  const bytes = Buffer.concat(chunks)
+  if (bytes.length <= MAX_CONFIG_BYTES) return bytes
+  throw new ConfigError(
+    'config_too_large',
+    `The config file ${path} has more than ${MAX_CONFIG_BYTES} bytes.`,
+    'Keep the servers in a smaller file, and name it with --config FILE.',
+  )
 }
 
 /**
@@ -66,14 +89,42 @@ export function parseConfig(
   folder: string,
   platform: NodeJS.Platform = process.platform,
 ): readonly ServerEntry[] {
+  const { entries, count } = parseEntries(text, env, folder, platform)
+  const unusable = entries.filter((entry) => entry.kind === 'unusable')
+  if (unusable.length === entries.length) throw nothingLeft(count, unusable)
+  return entries
+}
+
+/**
+ * Reads a later version of the text. Unlike at the start, no server may be left, since the user may switch all
+ * off. A version that names a server twice is ambiguous.
+ *
+ * @throws ConfigError if the version cannot be used as a whole
+ */
+export function parseEdit(text: string, env: Env, folder: string): readonly ServerEntry[] {
+  const { entries, hasSection } = parseEntries(text, env, folder, process.platform)
+  if (!hasSection) throw nothingLeft(0, [])
+  for (const entry of entries)
+    if (entry.kind === 'unusable' && entry.error.code === 'config_duplicate_server') throw entry.error
+  return entries
+}
+
+interface Entries {
+  readonly entries: readonly ServerEntry[]
+  /** Entries, with those that are switched off. */
+  readonly count: number
+  /** Whether the file has a member for servers. */
+  readonly hasSection: boolean
+}
+
+function parseEntries(text: string, env: Env, folder: string, platform: NodeJS.Platform): Entries {
   const document = parseDocument(text.replace(/^\uFEFF/, ''))
   const home = (platform === 'win32' ? env.USERPROFILE : env.HOME) || homedir()
   const context = { env, home, folder, platform, document, inheritEnv: inheritedByAll(document) }
-  const members = serverMembers(document)
+  const sections = serverSections(document)
+  const members = sections.flatMap(({ node }) => document.members(node))
   const entries = limited(byName(members).flatMap((same) => readSame(same, context) ?? []))
-  const unusable = entries.filter((entry) => entry.kind === 'unusable')
-  if (unusable.length === entries.length) throw nothingLeft(members.length, unusable)
-  return entries
+  return { entries, count: members.length, hasSection: sections.length > 0 }
 }
 
 function byName(members: readonly Member[]): readonly (readonly Member[])[] {
@@ -107,14 +158,14 @@ function limited(entries: readonly ServerEntry[]): readonly ServerEntry[] {
   })
 }
 
-function serverMembers(document: Document): readonly Member[] {
+function serverSections(document: Document): readonly Member[] {
   const sections = document.members(document.root).filter(({ name }) => SECTIONS.includes(name))
   rejectDuplicateKeys(sections, 'in the config file')
   for (const { name, node } of sections) {
     if (node.type !== 'object' && node.type !== 'null')
       throw misshapen(document.position(node), `"${name}" must be an object, with a member for each server`)
   }
-  return sections.flatMap(({ node }) => document.members(node))
+  return sections
 }
 
 function inheritedByAll(document: Document): readonly string[] {

@@ -87,6 +87,13 @@ export class Answers2025 {
     return SUCCESS
   }
 
+  /** A server is being stopped. @param next listened to instead of it */
+  replace(serverName: string, next: ExchangeServer | undefined): void {
+    const sessions = this.#listenings.get(serverName)?.close() ?? []
+    this.#listenings.delete(serverName)
+    if (next !== undefined) for (const session of sessions) this.#listening(next).join(session)
+  }
+
   #listening(server: ExchangeServer): Listening {
     const group = this.#deps.groups.of(server, '2026', [])
     const found = this.#listenings.get(server.name) ?? new Listening(server.name, group, this.#deps)

@@ -50,6 +50,14 @@ export class Listening {
     if (this.#sessions.delete(session)) void this.changed()
   }
 
+  /** Its server is being stopped. @returns the sessions that want to hear of changes */
+  close(): readonly Session[] {
+    const sessions = [...this.#sessions]
+    this.#sessions.clear()
+    this.#replace(undefined)
+    return sessions
+  }
+
   /** Listens for what the sessions want now. @returns the outcome, if the server does not listen */
   async changed(): Promise<Outcome | undefined> {
     if (this.#sessions.size === 0) return this.#replace(undefined)

@@ -31,6 +31,11 @@ export class Translation {
     return era === '2026' ? this.#for2026.answer(exchange, server) : this.#for2025.answer(exchange, server)
   }
 
+  /** A server is being stopped. @param next runs instead of it */
+  replace(serverName: string, next: ExchangeServer | undefined): void {
+    this.#for2025.replace(serverName, next)
+  }
+
   /** A session is gone. */
   leave(session: Session): void {
     this.#for2025.leave(session)

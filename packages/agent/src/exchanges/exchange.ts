@@ -76,8 +76,14 @@ export class Exchange {
   /** The caller no longer waits: the server gets a cancellation, and the exchange ends without an answer. */
   cancel(): void {
     if (this.#hasEnded) return
-    this.#abort.abort()
-    this.end(failedEnd('call_cancelled'))
+    this.stop(failedEnd('call_cancelled'))
     this.facts.session?.done(this.facts.id)
+  }
+
+  /** Ends it early, for its caller to read. The server gets a cancellation. */
+  stop(end: End): void {
+    if (this.#hasEnded) return
+    this.#abort.abort()
+    this.end(end)
   }
 }

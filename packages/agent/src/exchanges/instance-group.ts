@@ -85,6 +85,10 @@ export class InstanceGroup {
     return this.#shared()
   }
 
+  get serverName(): string {
+    return this.#deps.server.name
+  }
+
   /** Whether the server learns of the clients' roots. */
   get passesRoots(): boolean {
     return this.#deps.server.roots.kind === 'client' && this.#deps.key.traits.includes('roots')
@@ -102,6 +106,12 @@ export class InstanceGroup {
     this.sessions.delete(session)
     this.subscriptions.leave(session)
     this.levels.changed()
+  }
+
+  /** Its server is being stopped. The sessions keep their choices, for another group. */
+  close(): void {
+    this.sessions.clear()
+    this.subscriptions.close()
   }
 
   async #shared(): Promise<Instance | InstanceFault> {

@@ -42,6 +42,15 @@ export class InstanceGroups {
     return group
   }
 
+  /** Forgets the groups of a server that is being stopped. */
+  drop(serverName: string): void {
+    for (const [name, group] of this.#groups) {
+      if (group.serverName !== serverName) continue
+      group.close()
+      this.#groups.delete(name)
+    }
+  }
+
   leave(session: Session): void {
     for (const group of this.#groups.values()) if (group.sessions.has(session)) group.leave(session)
   }

@@ -64,6 +64,15 @@ export class OpenExchanges implements Exchanges {
     this.#groups.of(server, instance.key.era, instance.key.traits).adopt(instance)
   }
 
+  /** A server is being stopped, because its entry was removed or changed. @param next runs instead of it */
+  serverStopped(name: string, next: ExchangeServer | undefined): void {
+    this.#running.stopOf(name, failedEnd('server_exited', ENTRY_CHANGED))
+    this.#groups.drop(name)
+    this.#translation.replace(name, next)
+    if (next === undefined) return this.#sessions.closeOf(name)
+    for (const session of this.#sessions.of(name)) this.#groups.ofSession(next, session)
+  }
+
   connected(send: (frame: OutgoingFrame) => boolean): void {
     this.#outlet.connected(send)
   }
@@ -191,6 +200,7 @@ export class OpenExchanges implements Exchanges {
   }
 }
 
+const ENTRY_CHANGED = 'Its entry in the config file was changed or removed.'
 /** Requests that change what a client chose for its session. */
 const CHOICES: ReadonlySet<string> = new Set([
   'logging/setLevel',

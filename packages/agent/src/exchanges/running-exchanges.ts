@@ -66,6 +66,11 @@ export class RunningExchanges {
     for (const exchange of this.all) if (exchange.facts.session === session) exchange.cancel()
   }
 
+  /** Ends all requests to a server. */
+  stopOf(serverName: string, end: End): void {
+    for (const exchange of this.all) if (exchange.facts.serverName === serverName) exchange.stop(end)
+  }
+
   #report({ serverName: server, method, params }: ExchangeFacts, { code }: End, durationMs: number): void {
     const common = { server, outcome: code ?? ('ok' as const), durationMs: Math.round(durationMs) }
     const shown = (text: string) => cleanText(text).slice(0, MAX_NAME_CHARS)

@@ -68,6 +68,16 @@ export class Sessions {
     return true
   }
 
+  /** The sessions with a server. */
+  of(serverName: string): readonly Session[] {
+    return [...this.#sessions.values()].filter(({ facts }) => facts.serverName === serverName)
+  }
+
+  /** Closes the sessions with a server that is removed. */
+  closeOf(serverName: string): void {
+    for (const session of this.of(serverName)) this.#remove(session, 'server_not_found')
+  }
+
   /** The connection has ended, and with it all readers. */
   detachAll(): void {
     for (const session of this.#sessions.values()) session.detachAll()
@@ -84,10 +94,10 @@ export class Sessions {
     return false
   }
 
-  #remove(session: Session): void {
+  #remove(session: Session, code: ErrorCode = 'session_unknown'): void {
     this.#sessions.delete(keyOf(session.facts))
     this.#onGone(session)
-    session.close(failedEnd('session_unknown'))
+    session.close(failedEnd(code))
   }
 }
 

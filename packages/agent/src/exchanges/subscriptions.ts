@@ -73,6 +73,13 @@ export class Subscriptions {
     }
   }
 
+  /** Forgets all subscriptions. The sessions keep their lists of them. */
+  close(): void {
+    this.#byUri.clear()
+    this.#held?.release()
+    this.#held = undefined
+  }
+
   /** Restores a session that was forgotten, with the subscriptions that it had. */
   restore(session: Session): void {
     for (const uri of session.subscriptions) {

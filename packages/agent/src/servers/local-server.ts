@@ -127,8 +127,9 @@ export class LocalServer implements ExchangeServer {
     })
   }
 
-  start(): void {
-    this.#running = this.#keepRunning()
+  /** @param before is awaited first, such as the end of the server that it replaces */
+  start(before?: Promise<unknown>): void {
+    this.#running = before === undefined ? this.#keepRunning() : before.then(() => this.#keepRunning())
   }
 
   /** Stops the server. Resolves when its process group has ended. */
@@ -193,12 +194,12 @@ export class LocalServer implements ExchangeServer {
       const leaveGate = await this.#shared.gate.enter(this.#mayInstall, signal)
       const end = signal.aborted ? undefined : await this.#live(leaveGate)
       leaveGate()
+      this.#shared.budget.free(this.name)
       if (end === undefined || signal.aborted) break
       if (!end.answered && !end.missing) this.#unanswered++
       if (end.readyForMs !== undefined && end.readyForMs >= HEALTHY_MS) attempt = 0
       const retryInMs = end.missing ? MISSING_RETRY_MS : backoffMs(attempt, system.random)
       attempt++
-      this.#shared.budget.free(this.name)
       this.#setState({ state: 'failed', reason: end.reason })
       this.#reports.ended(end, retryInMs)
       await pause(system, retryInMs, signal)

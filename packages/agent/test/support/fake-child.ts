@@ -3,7 +3,7 @@ import { EventEmitter } from 'node:events'
 import { PassThrough } from 'node:stream'
 import type { Era } from '@bridgekeeper/protocol'
 import type { ServerEntry } from '../../src/config/entry.ts'
-import type { ServerEvent } from '../../src/events.ts'
+import type { ConfigEvent, ServerEvent } from '../../src/events.ts'
 import { HeldBytes } from '../../src/held-bytes.ts'
 import type { Reaper } from '../../src/servers/reaper.ts'
 import type { Processes } from '../../src/servers/server-process.ts'
@@ -134,10 +134,12 @@ function fakeProcesses(world: World): Processes {
   }
 }
 
+type Reported = ServerEvent | ConfigEvent
+
 /** Runs servers whose processes belong to the world. */
 export function runFakes(world: World, entries: readonly ServerEntry[] = [entry()]) {
   const system = new FakeSystem()
-  const events: ServerEvent[] = []
+  const events: Reported[] = []
   const reaper = {
     add: (group: number) => world.happened.push(`add ${group - (world.children[0]?.pid ?? 0)}`),
     removeGroup: (group: number) => world.happened.push(`remove ${group - (world.children[0]?.pid ?? 0)}`),
@@ -155,10 +157,11 @@ export function runFakes(world: World, entries: readonly ServerEntry[] = [entry(
     onEvent: (event) => events.push(event),
     onChange: () => void changes++,
     onFirst: () => {},
+    onStopped: () => {},
   })
   servers.start()
-  const named = <T extends ServerEvent['type']>(type: T) =>
-    events.filter((event): event is Extract<ServerEvent, { type: T }> => event.type === type)
+  const named = <T extends Reported['type']>(type: T) =>
+    events.filter((event): event is Extract<Reported, { type: T }> => event.type === type)
   const call = (toolName = 'echo', signal = new AbortController().signal, serverName = 's') =>
     servers.call({ serverName, toolName, rawArgs: Buffer.from('{"x":1}'), signal })
   return { system, events, servers, named, call, changes: () => changes }

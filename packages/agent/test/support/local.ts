@@ -2,13 +2,12 @@ import { fileURLToPath } from 'node:url'
 import { onTestFinished } from 'vitest'
 import { showOnFailure } from '../../../../test/support/last-seen.ts'
 import type { ServerEntry, StdioEntry } from '../../src/config/entry.ts'
-import type { ServerEvent } from '../../src/events.ts'
+import type { ConfigEvent, ServerEvent } from '../../src/events.ts'
 import { HeldBytes } from '../../src/held-bytes.ts'
 import type { LocalOutcome } from '../../src/local-tools.ts'
-import type { ServerDeps } from '../../src/servers/local-server.ts'
 import { Reaper } from '../../src/servers/reaper.ts'
 import { realProcesses } from '../../src/servers/server-process.ts'
-import { ServerSet } from '../../src/servers/server-set.ts'
+import { ServerSet, type SetDeps } from '../../src/servers/server-set.ts'
 import { realSystem, type System } from '../../src/system.ts'
 import { until } from './until.ts'
 
@@ -35,15 +34,17 @@ function node(name: string, ...args: string[]): StdioEntry {
   return { kind: 'stdio', name, command: process.execPath, args, env: {}, secrets: [] }
 }
 
+type Reported = ServerEvent | ConfigEvent
+
 export interface Running {
   readonly servers: ServerSet
   readonly reaper: Reaper
-  readonly events: readonly ServerEvent[]
+  readonly events: readonly Reported[]
   /** Calls a tool of the first server. */
   call(toolName: string, args?: unknown, signal?: AbortSignal): Promise<LocalOutcome>
   /** The text of a result of the first server. */
   text(toolName: string, args?: unknown): Promise<string>
-  event<T extends ServerEvent['type']>(type: T, count?: number): Promise<Extract<ServerEvent, { type: T }>>
+  event<T extends Reported['type']>(type: T, count?: number): Promise<Extract<Reported, { type: T }>>
 }
 
 /** Starts servers, and stops them when the test has finished. */
@@ -53,10 +54,11 @@ export function runServers(
     readonly env?: NodeJS.ProcessEnv
     readonly startMs?: number
     readonly system?: System
-    readonly onFirst?: ServerDeps['onFirst']
+    readonly onFirst?: SetDeps['onFirst']
+    readonly onStopped?: SetDeps['onStopped']
   } = {},
 ): Running {
-  const events: ServerEvent[] = []
+  const events: Reported[] = []
   showOnFailure('the local servers', () =>
     events
       .slice(-SHOWN_EVENTS)
@@ -75,6 +77,7 @@ export function runServers(
     onEvent: (event) => events.push(event),
     onChange: () => {},
     onFirst: options.onFirst ?? (() => {}),
+    onStopped: options.onStopped ?? (() => {}),
   })
   onTestFinished(async () => {
     await servers.stop()
@@ -100,7 +103,7 @@ export function runServers(
       until(
         () => {
           const found = events.filter((event) => event.type === type)[count - 1]
-          return found as Extract<ServerEvent, { type: typeof type }> | undefined
+          return found as Extract<Reported, { type: typeof type }> | undefined
         },
         undefined,
         `event ${count} of type ${type}`,

@@ -1,9 +1,11 @@
 import { homedir } from 'node:os'
 import {
   type AgentEvent,
+  type AgentOptions,
   bridgeAddress,
+  ConfigFile,
   createAgent,
-  readConfig,
+  realSystem,
   TokenUnavailable,
 } from '@bridgekeeper/agent'
 import { readAll, type SettingSource, SetupError } from '@bridgekeeper/standalone/settings'
@@ -54,7 +56,8 @@ async function run(source: SettingSource, output: Output): Promise<void> {
   repeatInHints({ url: bridge, ...(config !== CONNECT.config.default && { config }) })
   const end = endSignal()
   // A file that cannot be used is reported before the user is sent to a browser.
-  const servers = await readConfig(config, process.env)
+  const file = new ConfigFile(config, process.env)
+  const servers = await file.read()
   const onEvent = eventPrinter(
     bridge,
     servers.map(({ name }) => name),
@@ -64,7 +67,7 @@ async function run(source: SettingSource, output: Output): Promise<void> {
   if (token !== undefined) {
     // The agent retries a token that it cannot get; one that is wrong from the start ends the command.
     demandToken(source)
-    return createAgent({ ...common, token: () => tokenNow(source) }).run(end)
+    return runAgent({ ...common, token: () => tokenNow(source) }, file, end)
   }
   const keys = keychain(process.env)
   const release = await runAlone(keys, bridge, config)
@@ -76,14 +79,31 @@ async function run(source: SettingSource, output: Output): Promise<void> {
     })
     if (login === undefined) return
     const device = () => login.identity()
-    await createAgent({
-      ...common,
-      device,
-      sessionFile: keys.sessionFile(bridge),
-      token: (spent) => login.token(spent),
-    }).run(end)
+    const sessionFile = keys.sessionFile(bridge)
+    const token = (spent?: string) => login.token(spent)
+    await runAgent({ ...common, device, sessionFile, token }, file, end)
   } finally {
     release()
+  }
+}
+
+/** Runs the agent, with each usable version of its config file. */
+async function runAgent(
+  options: AgentOptions & Required<Pick<AgentOptions, 'onEvent'>>,
+  file: ConfigFile,
+  end: AbortSignal,
+): Promise<void> {
+  const agent = createAgent(options)
+  const endWatch = file.watch({
+    system: realSystem,
+    onServers: (servers) => agent.setServers(servers),
+    onUnread: ({ code, message: reason, next }) =>
+      options.onEvent({ type: 'config-unread', code, reason, next }),
+  })
+  try {
+    await agent.run(end)
+  } finally {
+    endWatch()
   }
 }
 

@@ -4,6 +4,7 @@ import { fields } from './fields.ts'
 const { count } = fields
 const milliseconds = z.number().nonnegative()
 const name = z.string().describe('name of the local server in the config file')
+const names = z.array(z.string()).readonly()
 const reason = z.string().describe('why, for people')
 const version = z.enum(['v1', 'v2']).describe('version of the protocol')
 const stderr = z.string().describe('end of what the server printed on standard error')
@@ -65,13 +66,25 @@ const sampled = z.discriminatedUnion('type', [
     name,
     reason,
     count,
-    names: z.array(z.string()).readonly(),
+    names,
   }),
   z.strictObject({ type: z.literal('server-output-ignored'), name, reason, text: z.string() }),
   z.strictObject({ type: z.literal('server-failed'), retryInMs: milliseconds.optional(), ...ended }),
   z.strictObject({ type: z.literal('server-exited'), retryInMs: milliseconds, ...ended }),
   z.strictObject({ type: z.literal('server-instance-failed'), ...ended }),
   z.strictObject({ type: z.literal('session-file-unusable'), reason }),
+  z.strictObject({
+    type: z.literal('config-changed').describe('the config file was edited'),
+    added: names.describe('servers that start'),
+    removed: names.describe('servers that stop'),
+    changed: names.describe('servers that restart'),
+  }),
+  z.strictObject({
+    type: z.literal('config-unread').describe('the edited config file cannot be used; nothing changes'),
+    code: z.string(),
+    reason,
+    next: z.string().describe('what to do next, for people'),
+  }),
   z.strictObject({ type: z.literal('server-log'), name, level: z.string(), text: z.string() }),
   z.strictObject({ type: z.literal('server-stderr'), name, text: z.string() }),
 ])
