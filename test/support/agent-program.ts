@@ -29,6 +29,8 @@ export function fixture(name: string, ...args: string[]): ServerEntry {
 
 export interface Agent {
   readonly program: Program
+  /** Path of its config file. */
+  readonly config: string
   /** The first event of this type that meets the condition, as soon as there is one. */
   event(type: string, isIt?: (event: AgentEvent) => boolean): Promise<AgentEvent>
   /** Resolves when the bridge shows this server's tools. */
@@ -50,12 +52,14 @@ export function configFile(mcpServers: ConnectOptions['servers']): string {
 
 /** Starts `bridgekeeper connect` with these servers. */
 export function startAgent({ url }: Pick<RunningBridge, 'url'>, options: ConnectOptions): Agent {
-  const program = startBridgekeeper(['connect', url, '--config', configFile(options.servers), '--json'], {
+  const config = configFile(options.servers)
+  const program = startBridgekeeper(['connect', url, '--config', config, '--json'], {
     BRIDGEKEEPER_TOKEN: options.token,
   })
   const list = { jsonrpc: '2.0', id: 1, method: 'tools/list' }
   return {
     program,
+    config,
     event: (type, isIt = () => true) =>
       program.printed((stdout) => eventIn<AgentEvent>(stdout, 'type', type, isIt)),
     shown: (server) =>

@@ -47,7 +47,7 @@ export function describeEvent(event: AgentEvent, verbose: boolean): string | und
     case 'config-changed':
       return changesText(event)
     case 'config-unread':
-      return `the config file was edited, but cannot be used, so the servers stay as they are: ${event.reason} ${event.next}`
+      return `the config file cannot be used, and the servers stay as they are: ${event.reason} ${event.next}`
     case 'enrolment-waiting':
       return approvalText(event)
     case 'enrolled':

@@ -50,3 +50,16 @@ test.each([
   expect(describeEvent({ ...event, retryInMs: 30_000 }, false)).toBe(line)
   expect(describeEvent(event, false)).toBe(`s: failed: ${reason}`)
 })
+
+test('[CLI.40] prints which servers an edit of the config file concerns, or why it is not taken', () => {
+  const none = { type: 'config-changed', added: [], removed: [], changed: [] } as const
+  expect(describeEvent(none, false)).toBe('the config file was read again; no server differs')
+  expect(describeEvent({ ...none, added: ['a', 'b'], changed: ['c'] }, false)).toBe(
+    'the config file was read again; started: a, b; restarted: c',
+  )
+  expect(describeEvent({ ...none, removed: ['a'] }, false)).toBe('the config file was read again; stopped: a')
+  const unread = { code: 'config_malformed', reason: 'It is wrong at 3:11.', next: 'Correct that place.' }
+  expect(describeEvent({ type: 'config-unread', ...unread }, false)).toBe(
+    'the config file cannot be used, and the servers stay as they are: It is wrong at 3:11. Correct that place.',
+  )
+})
