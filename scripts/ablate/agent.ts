@@ -153,6 +153,32 @@ export const AGENT_ABLATIONS: readonly Ablation[] = [
     tests: agent('event-sampler'),
   },
   {
+    gate: 'agent: size of the config file',
+    edits: [text('agent/config/read-config.ts', 'bytes.length <= MAX_CONFIG_BYTES', 'true')],
+    tests: agent('config.file'),
+  },
+  {
+    gate: 'agent: half a version of the config file',
+    edits: [text('agent/config/config-file.ts', "if (isSuspect) return 'suspect'", '')],
+    tests: agent('config.file'),
+  },
+  {
+    gate: 'agent: a server starts again after the end of its last process',
+    edits: [text('agent/servers/server-set.ts', '?.start(this.#ending.get(name))', '?.start()')],
+    tests: agent('servers.replace'),
+  },
+  {
+    gate: 'agent: requests to a server that is stopped by an edit',
+    edits: [
+      text(
+        'agent/exchanges/open-exchanges.ts',
+        "this.#running.stopOf(name, failedEnd('server_exited', ENTRY_CHANGED))",
+        '',
+      ),
+    ],
+    tests: agent('exchanges/replaced'),
+  },
+  {
     gate: 'agent: who may write the config file',
     edits: [text('agent/config/read-config.ts', 'exposure === undefined', 'true')],
     tests: agent('config'),

@@ -24,7 +24,7 @@ async function setUp() {
   return { agent, ask, pid, save }
 }
 
-test('[CLI.40] [CONFIG.19] connect takes edits of its config file: only what changed restarts, and a switched-off server ends in the middle of a call', {
+test('[CLI.40] [CONFIG.20] connect takes edits of its config file: only what changed restarts, and a switched-off server ends in the middle of a call', {
   timeout: 120_000,
 }, async () => {
   const { agent, ask, pid, save } = await setUp()
@@ -56,7 +56,7 @@ test('[CLI.40] [CONFIG.19] connect takes edits of its config file: only what cha
   expect(await pid('kept')).toBe(kept)
 })
 
-test('[CLI.40] [CONFIG.22] connect keeps its servers while its config file is broken, says why, and takes the next version', {
+test('[CLI.40] [CONFIG.23] connect keeps its servers while its config file is broken, says why, and takes the next version', {
   timeout: 120_000,
 }, async () => {
   const { agent, pid, save } = await setUp()

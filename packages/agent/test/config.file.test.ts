@@ -1,12 +1,4 @@
-import {
-  chmodSync,
-  mkdirSync,
-  renameSync,
-  rmSync,
-  symlinkSync,
-  unlinkSync,
-  writeFileSync,
-} from 'node:fs'
+import { chmodSync, mkdirSync, renameSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { scratch } from '../../../test/support/scratch.ts'
@@ -54,7 +46,7 @@ async function inScratch(names = ['a']) {
   return { folder, path, ...(await follow(path)) }
 }
 
-test('[CONFIG.21] reports each edit: written in place, and replaced by another file', async () => {
+test('[CONFIG.22] reports each edit: written in place, and replaced by another file', async () => {
   const { folder, path, next } = await inScratch()
   writeFileSync(path, text('a', 'b'))
   expect(await next()).toBe('a,b')
@@ -68,7 +60,7 @@ test('[CONFIG.21] reports each edit: written in place, and replaced by another f
   expect(await next()).toBe('e')
 })
 
-test('[CONFIG.21] follows links: the file behind one changes, or the link leads elsewhere', async () => {
+test('[CONFIG.22] follows links: the file behind one changes, or the link leads elsewhere', async () => {
   const [links, files] = [scratch(), scratch()]
   const path = join(links, 'mcp.json')
   writeFileSync(join(files, 'one.json'), text('a'))
@@ -84,7 +76,7 @@ test('[CONFIG.21] follows links: the file behind one changes, or the link leads 
   expect(await next()).toBe('d')
 })
 
-test('[CONFIG.21] an edit between the first reading and the watching is reported, and none after its end', async () => {
+test('[CONFIG.22] an edit between the first reading and the watching is reported, and none after its end', async () => {
   const path = join(scratch(), 'mcp.json')
   writeFileSync(path, text('a'))
   const file = new ConfigFile(path, {})
@@ -101,7 +93,7 @@ test('[CONFIG.21] an edit between the first reading and the watching is reported
   expect(reports).toHaveLength(1)
 })
 
-test('[CONFIG.21] reads a file once it has been quiet, and one that keeps changing after two seconds', async () => {
+test('[CONFIG.22] reads a file once it has been quiet, and one that keeps changing after two seconds', async () => {
   const path = join(scratch(), 'mcp.json')
   const system = new FakeSystem()
   let reads = 0
@@ -125,7 +117,7 @@ test('[CONFIG.21] reads a file once it has been quiet, and one that keeps changi
   expect(system.monotonicMs() - sinceMs).toBeGreaterThanOrEqual(LATEST_MS)
 })
 
-test('[CONFIG.21] without reports of the system, it compares the file every few seconds', async () => {
+test('[CONFIG.22] without reports of the system, it compares the file every few seconds', async () => {
   const folder = scratch()
   const path = join(folder, 'sub', 'mcp.json')
   mkdirSync(join(folder, 'sub'))
@@ -143,13 +135,14 @@ test('[CONFIG.21] without reports of the system, it compares the file every few 
   expect(reports).toEqual(['b'])
 })
 
-test('[CONFIG.22] a version that cannot be used is reported once, with its place, and a later one is taken', async () => {
+test('[CONFIG.23] a version that cannot be used is reported once, with its place, and a later one is taken', async () => {
   const { path, reports, next } = await inScratch()
   writeFileSync(path, '{\n  "mcpServers": {\n    "a": {]\n')
   expect(await next()).toMatchObject({ code: 'config_malformed', message: expect.stringContaining('3:11') })
   writeFileSync(path, text('a', 'b'))
   expect(await next()).toBe('a,b')
-  const duplicate = '{ "mcpServers": {\n "a": { "command": "x" },\n "a": { "command": "y" }, "b": { "command": "x" } } }'
+  const duplicate =
+    '{ "mcpServers": {\n "a": { "command": "x" },\n "a": { "command": "y" }, "b": { "command": "x" } } }'
   writeFileSync(path, duplicate)
   expect(await next()).toMatchObject({
     code: 'config_duplicate_server',
@@ -163,7 +156,7 @@ test('[CONFIG.22] a version that cannot be used is reported once, with its place
   expect(reports).toHaveLength(5)
 })
 
-test('[CONFIG.22] refuses a version that is too large, a folder, no servers member, and one that all may write', async () => {
+test('[CONFIG.23] refuses a version that is too large, a folder, no servers member, and one that all may write', async () => {
   const { path, next } = await inScratch()
   writeFileSync(path, `${text('b')}${' '.repeat(MAX_CONFIG_BYTES)}`)
   expect(await next()).toMatchObject({ code: 'config_too_large' })
@@ -181,7 +174,7 @@ test('[CONFIG.22] refuses a version that is too large, a folder, no servers memb
   expect(await next()).toMatchObject({ code: 'config_exposed' })
 })
 
-test('[CONFIG.22] a version that an editor has written by half is not reported', async () => {
+test('[CONFIG.23] a version that an editor has written by half is not reported', async () => {
   const path = join(scratch(), 'mcp.json')
   writeFileSync(path, text('a'))
   const system = new FakeSystem()
@@ -191,8 +184,9 @@ test('[CONFIG.22] a version that an editor has written by half is not reported',
     return system.schedule(delayMs, run)
   }
   const { nowMs, monotonicMs, random } = system
-  const reports = await follow(path, { nowMs, monotonicMs, random, schedule }, () => writeFileSync(path, ''))
-    .then((followed) => followed.reports)
+  const reports = await follow(path, { nowMs, monotonicMs, random, schedule }, () =>
+    writeFileSync(path, ''),
+  ).then((followed) => followed.reports)
   // It was read, and is to be read again.
   await until(() => delays.includes(QUIET_MS))
   writeFileSync(path, text('b'))
@@ -203,7 +197,7 @@ test('[CONFIG.22] a version that an editor has written by half is not reported',
   expect(reports).toEqual(['b'])
 })
 
-test('[CONFIG.22] the same unusable content is reported once, however often it is written', async () => {
+test('[CONFIG.23] the same unusable content is reported once, however often it is written', async () => {
   const path = join(scratch(), 'mcp.json')
   writeFileSync(path, text('a'))
   const system = new FakeSystem()
@@ -217,7 +211,7 @@ test('[CONFIG.22] the same unusable content is reported once, however often it i
   expect(reports).toMatchObject([{ code: 'config_malformed' }])
 })
 
-test('[CONFIG.23] the last servers can be switched off, and comments change nothing', async () => {
+test('[CONFIG.24] the last servers can be switched off, and comments change nothing', async () => {
   const { path, reports, next } = await inScratch()
   writeFileSync(path, `${text('a')} // mine`)
   writeFileSync(path, '{ "mcpServers": { "a": { "command": "x", "disabled": true } } }')

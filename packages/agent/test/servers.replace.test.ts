@@ -26,7 +26,7 @@ function pidOf(running: Running, name: string): Promise<number> {
 const states = ({ servers }: Running) => servers.catalog().map(({ name, state }) => [name, state])
 const changes = ({ events }: Running) => events.filter(({ type }) => type === 'config-changed')
 
-test('[CONFIG.19] stops removed servers, starts added ones, and restarts changed ones; an equal one and its call continue', async () => {
+test('[CONFIG.20] stops removed servers, starts added ones, and restarts changed ones; an equal one and its call continue', async () => {
   const stopped: Parameters<SetDeps['onStopped']>[] = []
   const running = runServers([named('same'), named('gone'), named('other')], {
     onStopped: (...args) => stopped.push(args),
@@ -58,7 +58,7 @@ test('[CONFIG.19] stops removed servers, starts added ones, and restarts changed
   expect(isOver).toBe(false)
 })
 
-test('[CONFIG.19] starts a server again only when its last process has ended', async () => {
+test('[CONFIG.20] starts a server again only when its last process has ended', async () => {
   const running = runServers([named('a')])
   const first = await pidOf(running, 'a')
   running.servers.replace([])
@@ -71,7 +71,7 @@ test('[CONFIG.19] starts a server again only when its last process has ended', a
   expect(running.events.filter(({ type }) => type === 'server-ready')).toHaveLength(2)
 })
 
-test('[CONFIG.19] waits for the end of removed servers when it is stopped, and takes no entries after it', async () => {
+test('[CONFIG.20] waits for the end of removed servers when it is stopped, and takes no entries after it', async () => {
   const running = runServers([named('a')])
   const pid = await pidOf(running, 'a')
   running.servers.replace([named('b')])
@@ -83,12 +83,15 @@ test('[CONFIG.19] waits for the end of removed servers when it is stopped, and t
   expect(states(running)).toEqual([['b', 'failed']])
 })
 
-test('[CONFIG.19] reports an entry that becomes invalid, and starts it once it is valid again', async () => {
+test('[CONFIG.20] reports an entry that becomes invalid, and starts it once it is valid again', async () => {
   const remote: ServerEntry = { kind: 'http', name: 'a' }
   const running = runServers([named('a')])
   await pidOf(running, 'a')
   running.servers.replace([remote])
-  expect(await running.event('server-failed')).toMatchObject({ name: 'a', reason: expect.stringContaining('HTTP') })
+  expect(await running.event('server-failed')).toMatchObject({
+    name: 'a',
+    reason: expect.stringContaining('HTTP'),
+  })
   expect(await callOf(running, 'a', 'pid')).toMatchObject({ code: 'server_unavailable' })
   running.servers.replace([{ ...remote }])
   expect(changes(running).at(-1)).toMatchObject({ added: [], removed: [], changed: [] })

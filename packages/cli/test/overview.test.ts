@@ -56,3 +56,18 @@ test('[CLI.33] [CLI.10] a long or hostile name of a server is cut and cleaned', 
   expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(80)
   expect(lines.join('')).not.toContain('\u001b')
 })
+
+test('[CLI.33] the overview shows the servers after an edit of the config file', () => {
+  const shown = after(
+    ['gone', 'same', 'edited'],
+    { type: 'server-ready', name: 'same', tools: 1, skippedTools: 0 },
+    { type: 'server-ready', name: 'edited', tools: 1, skippedTools: 0 },
+    { type: 'config-changed', added: ['new'], removed: ['gone'], changed: ['edited'] },
+    VERIFIED,
+  )
+  expect(shown.at(-1)?.servers).toEqual([
+    { name: 'same', state: 'ready', tools: 1 },
+    { name: 'edited', state: 'starting' },
+    { name: 'new', state: 'starting' },
+  ])
+})

@@ -86,8 +86,7 @@ export class FileWatch {
 
   #watch(folders: readonly string[]): void {
     // A link may lead over others, of any name.
-    const isOurs = (name: string | null) =>
-      this.#isLink || name === null || name === basename(this.#path)
+    const isOurs = (name: string | null) => this.#isLink || name === null || name === basename(this.#path)
     this.#folders = folders
     this.#replaceWatchers(folders.flatMap((folder) => watchFolder(folder, isOurs, this.soon) ?? []))
   }

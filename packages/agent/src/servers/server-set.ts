@@ -53,7 +53,10 @@ export class ServerSet implements LocalTools, ExchangeServers {
   /** Stops all servers. Resolves when every process group has ended. */
   async stop(): Promise<void> {
     this.#state = 'stopped'
-    await Promise.all([...this.#ending.values(), ...[...this.#servers.values()].map((server) => server.stop())])
+    await Promise.all([
+      ...this.#ending.values(),
+      ...[...this.#servers.values()].map((server) => server.stop()),
+    ])
   }
 
   /**

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import { decodeUp, type EndFrame, type MessageFrame, type OpenFrame } from '@bridgekeeper/protocol'
 import type { StdioEntry } from '../../src/config/entry.ts'
-import type { AgentEvent, ServerEvent } from '../../src/events.ts'
+import type { AgentEvent } from '../../src/events.ts'
 import { OpenExchanges } from '../../src/exchanges/open-exchanges.ts'
 import type { ExchangeServers } from '../../src/exchanges/server-port.ts'
 import { SessionFile } from '../../src/exchanges/session-file.ts'
@@ -20,7 +20,7 @@ export class Bridge {
   readonly exchanges: OpenExchanges
   readonly events: AgentEvent[] = []
   /** Events of the local server. */
-  serverEvents: readonly ServerEvent[] = []
+  serverEvents: readonly AgentEvent[] = []
   frames: Frame[] = []
   /** Whether nothing large can be sent. */
   isFull = false
