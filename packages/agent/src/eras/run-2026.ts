@@ -100,7 +100,7 @@ export class Run {
 
   /** Nobody waits now, so others need not wait for the instance. */
   park(): void {
-    this.#lent?.park()
+    this.#lent?.park('evict')
   }
 
   /** The request is of no use any more. */

@@ -26,7 +26,7 @@ export interface Lent {
   readonly use: InstanceUse
   release(): void
   /** Lets others use another instance while this exchange waits for its caller. */
-  park(): void
+  readonly park: Lease['park']
 }
 
 /** Length of a level in an event. */
@@ -71,7 +71,7 @@ export class InstanceGroup {
       : await server.instances.shared(key)
     if ('fault' in found) return found
     if ('instance' in found)
-      return { use: this.#use(found.instance), release: () => found.release(), park: () => found.park() }
+      return { use: this.#use(found.instance), release: () => found.release(), park: found.park }
     return { use: this.#use(found), release: () => {}, park: () => {} }
   }
 

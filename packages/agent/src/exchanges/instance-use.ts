@@ -1,5 +1,5 @@
 import { type RawJson, toJson } from '@bridgekeeper/protocol'
-import type { Instance, Instances, ServerMessage } from '../servers/instance.ts'
+import type { Instance, Instances, Lease, ServerMessage } from '../servers/instance.ts'
 import type { RawOutcome } from '../servers/raw-calls.ts'
 import type { Asked, Asks } from './asks.ts'
 import type { Exchange } from './exchange.ts'
@@ -31,6 +31,7 @@ export interface UseDeps {
 interface Sent {
   readonly exchange: Exchange
   readonly token: number
+  readonly lease: Pick<Lease, 'park'> | undefined
   upstreamId: number | undefined
 }
 
@@ -48,10 +49,17 @@ export class InstanceUse {
     void instance.ended.then(() => deps.asks.endInstance(instance))
   }
 
-  /** Sends an exchange's request. Never rejects. */
-  async send(exchange: Exchange, params: RawJson | undefined): Promise<RawOutcome> {
+  /**
+   * Sends an exchange's request. Never rejects.
+   * @param lease is parked when the server asks the exchange's client
+   */
+  async send(
+    exchange: Exchange,
+    params: RawJson | undefined,
+    lease?: Pick<Lease, 'park'>,
+  ): Promise<RawOutcome> {
     const token = ++this.#lastToken
-    const sent: Sent = { exchange, token, upstreamId: undefined }
+    const sent: Sent = { exchange, token, lease, upstreamId: undefined }
     this.#open.set(token, sent)
     const outcome = await this.instance.request(
       exchange.facts.method,
@@ -126,7 +134,9 @@ export class InstanceUse {
       const hasTraits = this.instance.key.traits.length > 0
       return this.instance.answer(id, 'error', hasTraits ? NO_OWNER : NOT_FOUND)
     }
-    if (!asks.pass(this.instance, id, message, asked)) this.instance.answer(id, 'error', TOO_MANY)
+    if (!asks.pass(this.instance, id, message, asked)) return this.instance.answer(id, 'error', TOO_MANY)
+    // People answer in minutes: other clients must not wait for that.
+    for (const { exchange, lease } of this.#open.values()) if (exchange === asked.exchange) lease?.park('stay')
   }
 
   /** The task's session, else the owner of the only lease, else that of the only open exchange. */

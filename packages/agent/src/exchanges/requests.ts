@@ -69,7 +69,7 @@ async function forward(exchange: Exchange, group: InstanceGroup): Promise<RawOut
   const lent = await group.lend(exchange)
   if ('fault' in lent) return exchange.signal.aborted ? { kind: 'cancelled' } : lent
   try {
-    return group.tasks.withOwn(exchange, await lent.use.send(exchange, exchange.facts.params))
+    return group.tasks.withOwn(exchange, await lent.use.send(exchange, exchange.facts.params, lent))
   } finally {
     lent.release()
   }

@@ -72,6 +72,11 @@ export class InstanceTable {
     return start
   }
 
+  /** Whether a process may be parked without the end of another. */
+  get hasParkingRoom(): boolean {
+    return this.#parked.size < MAX_PARKED
+  }
+
   /** Stops counting a process until {@link unpark}. Ends the oldest of too many. */
   park(instance: ProcessInstance): void {
     if (!this.#running.has(instance)) return

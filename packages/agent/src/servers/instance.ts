@@ -84,10 +84,10 @@ export interface Lease {
   /** Ends the use; may be called more than once. */
   release(): void
   /**
-   * Takes the instance out of the pool until its release, so that others need not wait for it. If too many are
-   * parked, the one that was parked first is ended.
+   * Takes the instance out of the pool until its release, so that others need not wait for it.
+   * @param ifFull too many are parked: `evict` ends the one that was parked first, `stay` leaves this one in the pool
    */
-  park(): void
+  park(ifFull: 'evict' | 'stay'): void
 }
 
 /** Why there is no such instance. */

@@ -126,8 +126,8 @@ export class LeasePool {
     return {
       instance,
       isExclusive: use.isExclusive,
-      park: () => {
-        if (isOver) return
+      park: (ifFull) => {
+        if (isOver || (ifFull === 'stay' && !this.#table.hasParkingRoom)) return
         this.#table.park(instance)
         this.serve()
       },

@@ -241,7 +241,7 @@ test('[INST.15] replaces a parked instance in the pool, and takes it back if the
   const [parked = expect.fail()] = held
   const waiting = lease(ASKS)
   await settled()
-  parked.park()
+  parked.park('evict')
   const next = await waiting
   expect(children).toHaveLength(2 + POOL_SIZE)
   held[1]?.release()
@@ -250,7 +250,7 @@ test('[INST.15] replaces a parked instance in the pool, and takes it back if the
   parked.release()
   await parked.instance.ended
   const again = await lease(ASKS)
-  again.park()
+  again.park('evict')
   again.release()
   expect((await lease(ASKS, {}, again.instance)).instance).toBe(again.instance)
 })
@@ -260,12 +260,12 @@ test('[INST.15] ends the instance that was parked first when too many are parked
   const parked: Lease[] = []
   for (let count = 0; count < MAX_PARKED; count++) {
     const each = await lease(ASKS)
-    each.park()
+    each.park('evict')
     parked.push(each)
   }
   expect(children.filter(({ exitCode }) => exitCode !== null)).toEqual([])
   const last = await lease(ASKS)
-  last.park()
+  last.park('evict')
   await parked[0]?.instance.ended
   expect(children.filter(({ exitCode }) => exitCode !== null)).toHaveLength(1)
 })

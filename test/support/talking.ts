@@ -1,0 +1,79 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { createAgent, parseConfig } from '@bridgekeeper/agent'
+import type { BridgeOptions } from '@bridgekeeper/bridge'
+import { expect, onTestFinished, vi } from 'vitest'
+import { fixture, type ServerEntry } from './agent-program.ts'
+import { startBridge, type TestBridge } from './bridge.ts'
+import { bearer } from './mcp.ts'
+import { scratch } from './scratch.ts'
+import { SessionClient } from './session-client.ts'
+
+export const PATH = '/mcp/talkative'
+const LOGIN_MS = 3_600_000
+
+/** Everything that a client can declare. */
+export const ALL = { sampling: {}, elicitation: { form: {}, url: {} }, roots: {}, tasks: {} }
+
+/** What the local server `talkative` has read. */
+export class ServerRecord {
+  readonly path = join(scratch(), 'lines')
+
+  constructor() {
+    writeFileSync(this.path, '')
+  }
+
+  get entry(): ServerEntry {
+    return fixture('talkative', this.path)
+  }
+
+  /** Each line that a process has read, without the id of the process. */
+  get lines(): readonly string[] {
+    return this.#all.map((line) => line.slice(line.indexOf(' ') + 1))
+  }
+
+  get pids(): ReadonlySet<string> {
+    return new Set(this.#all.map((line) => line.slice(0, line.indexOf(' '))))
+  }
+
+  /** Resolves with the first line that contains all of these texts. */
+  async has(...texts: readonly string[]): Promise<string> {
+    const isIt = (line: string): boolean => texts.every((text) => line.includes(text))
+    await vi.waitFor(() => expect(this.lines.some(isIt), texts.join(' … ')).toBe(true), { interval: 5 })
+    return this.lines.find(isIt) ?? ''
+  }
+
+  get #all(): readonly string[] {
+    return readFileSync(this.path, 'utf8').split('\n').filter(Boolean)
+  }
+}
+
+/** A file that does not exist until the test makes it. */
+export function gate(): { readonly path: string; open(): void } {
+  const path = join(scratch(), 'until')
+  return { path, open: () => writeFileSync(path, '') }
+}
+
+/** A bridge with an agent of ann that runs the server `talkative`, and clients of hers. */
+export async function startTalking(options: Partial<BridgeOptions> = {}, on?: TestBridge) {
+  const at = on ?? (await startBridge(options))
+  const record = new ServerRecord()
+  const { accessToken, userId, sessionId } = await at.token('ann', LOGIN_MS)
+  const config = JSON.stringify({ mcpServers: { talkative: record.entry } })
+  const stop = new AbortController()
+  const ended = createAgent({
+    ...{ url: at.url, token: () => accessToken, userId, sessionId },
+    servers: parseConfig(config, process.env, import.meta.dirname),
+  }).run(stop.signal)
+  onTestFinished(async () => {
+    stop.abort()
+    await ended
+  })
+  await vi.waitFor(() => expect(at.bridge.listTools(userId)).not.toEqual([]), { interval: 10 })
+  /** Another login of ann. */
+  const login = async (): Promise<Record<string, string>> =>
+    bearer((await at.token('ann', LOGIN_MS)).accessToken)
+  const client = async (auth?: Record<string, string>, capabilities: object = ALL): Promise<SessionClient> =>
+    SessionClient.begin(at.url + PATH, auth ?? (await login()), capabilities)
+  return { at, record, login, client }
+}
