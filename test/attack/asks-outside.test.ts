@@ -23,7 +23,7 @@ test.each([
   expect(clients[1]?.heard).not.toContain('after-the-end')
 })
 
-test('[ASK.3] asks nobody if two clients are busy at one process', async () => {
+test('[ASK.2] asks nobody if two clients are busy at one process', async () => {
   const { client, record } = await startTalking()
   const clients = [await client(undefined, {}), await client(undefined, {})]
   const until = gate()
@@ -59,7 +59,7 @@ test('[ASK.4] refuses the asks of a session that ends', async () => {
   await Promise.race([answered, record.has('notifications/cancelled')])
 })
 
-test('[ASK.1] answers pings of the server, which no client sees', async () => {
+test('[INST.4] answers pings of the server, which no client sees', async () => {
   const { client } = await startTalking()
   const pinged = await client(undefined, ASKABLE)
   expect((await pinged.call('ping')).result.content[0].text).toBe('{}')

@@ -10,7 +10,7 @@ const CLIENTS = 20
 const SESSIONS = 200
 const UNCOUNTED = { rateLimits: { user: { maxCalls: 100_000, windowMs: 1_000, blockMs: 0 } } }
 
-test('[SESS.26] 200 sessions that nobody ends cost no process, and none is refused', async () => {
+test('[INST.2] 200 sessions that nobody ends cost no process, and none is refused', async () => {
   const { client, login, record } = await startTalking(UNCOUNTED)
   const auth = await login()
   const clients: SessionClient[] = []
@@ -69,7 +69,7 @@ test('[INST.15] clients whose users do not answer yet block nobody', async () =>
   expect((await Promise.all(calls)).every(({ result }) => result !== undefined)).toBe(true)
 })
 
-test('[SESS.26] a client that reads none of its streams delays no other', async () => {
+test('[INST.2] a client that reads none of its streams delays no other', async () => {
   const { client, record } = await startTalking(UNCOUNTED)
   const idle = await client(undefined, {})
   const until = gate()

@@ -26,7 +26,7 @@ async function pairOf(isOther: boolean, capabilities: object) {
 const isAnswer = (message: { id?: unknown; method?: unknown }) =>
   message.id !== undefined && message.method === undefined
 
-test.each(CASES)('[SESS.24] keeps logs, progress and notifications apart: %s', async (_, isOther, capabilities) => {
+test.each(CASES)('[SESS.23] keeps logs, progress and notifications apart: %s', async (_, isOther, capabilities) => {
   const { first, second, record } = await pairOf(isOther, capabilities)
   await Promise.all([first.listen(), second.listen()])
   const until = gate()
@@ -49,7 +49,7 @@ test.each(CASES)('[SESS.24] keeps logs, progress and notifications apart: %s', a
   }
 })
 
-test.each(PAIRS)('[ASK.1] asks only the client whose call made the server ask: %s', async (_, isOther) => {
+test.each(PAIRS)('[ASK.3] asks only the client whose call made the server ask: %s', async (_, isOther) => {
   const { first, second, record } = await pairOf(isOther, { elicitation: {}, sampling: {} })
   await Promise.all([first.listen(), second.listen()])
   const calls = { one: first.call('ask', { mark: 'one' }), two: second.call('sample', { mark: 'two' }) }
@@ -106,7 +106,7 @@ test('[SESS.2] refuses a stolen Mcp-Session-Id in each kind of request', async (
   expect((await third.request('ping')).result).toEqual({})
 })
 
-test.each(PAIRS)('[SESS.25] sends changes of a resource to its subscriber only: %s', async (_, isOther) => {
+test.each(PAIRS)('[SESS.24] sends changes of a resource to its subscriber only: %s', async (_, isOther) => {
   const { first, second } = await pairOf(isOther, {})
   await Promise.all([first.listen(), second.listen()])
   await first.request('resources/subscribe', { uri: 'x://one' })

@@ -123,7 +123,7 @@ export class SessionClient {
     this.heard += `${block}\n\n`
     const id = /^id: (.*)$/m.exec(block)?.[1]
     if (id !== undefined) this.eventIds.push(id)
-    const message = this.#parse(/^data: (.+)$/m.exec(block)?.[1] ?? '')
+    const message = this.#parse(/^data: ([^\n]+)$/m.exec(block)?.[1] ?? '')
     if (message !== undefined) this.#add(message)
   }
 

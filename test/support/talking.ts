@@ -1,4 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs'
+import type { Socket } from 'node:net'
 import { join } from 'node:path'
 import { createAgent, parseConfig } from '@bridgekeeper/agent'
 import type { BridgeOptions } from '@bridgekeeper/bridge'
@@ -57,6 +58,9 @@ export function gate(): { readonly path: string; open(): void } {
 /** A bridge with an agent of ann that runs the server `talkative`, and clients of hers. */
 export async function startTalking(options: Partial<BridgeOptions> = {}, on?: TestBridge) {
   const at = on ?? (await startBridge(options))
+  const sockets: Socket[] = []
+  const onConnection = (socket: Socket): void => void sockets.push(socket)
+  at.server.on('connection', onConnection)
   const record = new ServerRecord()
   const { accessToken, userId, sessionId } = await at.token('ann', LOGIN_MS)
   const config = JSON.stringify({ mcpServers: { talkative: record.entry } })
@@ -65,15 +69,22 @@ export async function startTalking(options: Partial<BridgeOptions> = {}, on?: Te
     ...{ url: at.url, token: () => accessToken, userId, sessionId },
     servers: parseConfig(config, process.env, import.meta.dirname),
   }).run(stop.signal)
-  onTestFinished(async () => {
+  // The agent of a revoked login gives up.
+  const gone = ended.catch(() => {})
+  onTestFinished(() => {
     stop.abort()
-    await ended
+    return gone
   })
   await vi.waitFor(() => expect(at.bridge.listTools(userId)).not.toEqual([]), { interval: 10 })
+  at.server.off('connection', onConnection)
   /** Another login of ann. */
   const login = async (): Promise<Record<string, string>> =>
     bearer((await at.token('ann', LOGIN_MS)).accessToken)
   const client = async (auth?: Record<string, string>, capabilities: object = ALL): Promise<SessionClient> =>
     SessionClient.begin(at.url + PATH, auth ?? (await login()), capabilities)
-  return { at, record, login, client }
+  /** Cuts the agent's connection. It connects again. */
+  const cut = (): void => {
+    for (const socket of sockets.splice(0)) socket.destroy()
+  }
+  return { at, record, login, client, cut }
 }
