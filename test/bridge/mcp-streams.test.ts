@@ -89,11 +89,11 @@ test('[STREAM.5] begins a stream with a priming event for a session of a client 
   const open = await nextOpen(agent)
   agent.send({ type: 'accepted', id: open.id })
   const reader = await events
-  expect(await reader.next()).toEqual({ id: `${open.id}_0`, retry: '1000', data: '' })
+  expect(await reader.next()).toEqual({ id: `${open.id}_0.cOA`, retry: '1000', data: '' })
   message(agent, open.id, 1)
-  expect((await reader.next())?.id).toBe(`${open.id}_1`)
+  expect((await reader.next())?.id).toBe(`${open.id}_1.cOA`)
   answerOpen(agent, open, {}, { number: 2 })
-  expect((await reader.rest()).map(({ id }) => id)).toEqual([`${open.id}_2`])
+  expect((await reader.rest()).map(({ id }) => id)).toEqual([`${open.id}_2.cOA`])
   expect((await agent.next('done')).id).toBe(open.id)
 })
 
@@ -103,7 +103,7 @@ test('[STREAM.5] begins it before the local server has the request, if that take
   const events = stream(CALL, { ...session, ...version(NEWER) })
   const open = await nextOpen(agent)
   system.advance(500)
-  expect(await (await events).next()).toMatchObject({ id: `${open.id}_0` })
+  expect(await (await events).next()).toMatchObject({ id: `${open.id}_0.cOA` })
 })
 
 test('[STREAM.5] leaves a status to requests that are refused at once', async () => {
@@ -136,7 +136,7 @@ test.each([
   message(agent, open.id, 1)
   answerOpen(agent, open, {}, { number: 2 })
   const ids = (await (await events).rest()).map(({ id }) => id)
-  expect(ids).toEqual([`${open.id}_1`, `${open.id}_2`])
+  expect(ids).toEqual([`${open.id}_1.rMQ`, `${open.id}_2.rMQ`])
 })
 
 test('[STREAM.4] begins a stream five seconds after the local server has the request, and keeps it alive', async () => {
@@ -233,7 +233,7 @@ test('[STREAM.3] ends a stream with event ids without an answer when the agentâ€
   const other = await nextOpen(agent)
   agent.socket.terminate()
   expect(await reader.rest()).toEqual([])
-  expect(await (await silent).rest()).toEqual([{ id: `${other.id}_0`, retry: '1000', data: '' }])
+  expect(await (await silent).rest()).toEqual([{ id: `${other.id}_0.cOA`, retry: '1000', data: '' }])
 })
 
 test('[STREAM.3] answers outcome_unknown to a caller without event ids', async () => {

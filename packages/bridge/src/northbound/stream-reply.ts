@@ -10,6 +10,7 @@ import {
 import type { ExchangeEnd, ExchangeReader, OpenExchange } from '../exchanges/exchange.ts'
 import { denialError } from '../gates/verdict.ts'
 import type { System } from '../ports.ts'
+import { eventIdOf } from './event-id.ts'
 import { EventStream } from './event-stream.ts'
 import { guarded } from './guarded.ts'
 import type { OpenRequest } from './open-request.ts'
@@ -196,7 +197,8 @@ export class StreamReply implements ExchangeReader {
     const id = this.#exchange?.id
     if (number === undefined || id === undefined || (events !== 'numbered' && events !== 'primed'))
       return undefined
-    this.#lastEventId = `${id}_${number}`
+    const request = { id: this.#plan.id, isCall: this.#plan.resultOf !== undefined }
+    this.#lastEventId = eventIdOf(id, number, request)
     return this.#lastEventId
   }
 

@@ -1,0 +1,51 @@
+import { parseJson, type RawJson } from '@bridgekeeper/protocol'
+
+/** A request that a stream answers. */
+export interface StreamRequest {
+  /** The caller's JSON-RPC id. */
+  readonly id: RawJson
+  /** Whether it is `tools/call`. */
+  readonly isCall: boolean
+}
+
+/** Where a caller reads a stream on. */
+export interface EventPosition {
+  /** The exchange that the stream belongs to. */
+  readonly id: string
+  /** Number of the last message that the caller has. */
+  readonly after: number
+  /** `undefined` for messages that belong to no request. */
+  readonly request: StreamRequest | undefined
+}
+
+/** Longest JSON-RPC id that an event id carries. */
+const MAX_ID_BYTES = 96
+const EVENT_ID = /^([\w-]{1,128})_(\d{1,15})(?:\.([cr])([\w-]{1,128}))?$/
+
+/**
+ * [STREAM.10] The id of an event: its exchange, its number, and the request that the stream answers. So a request can
+ * be answered although bridge and agent were both restarted.
+ */
+export function eventIdOf(exchangeId: string, number: number, request?: StreamRequest): string {
+  const position = `${exchangeId}_${number}`
+  if (request === undefined || request.id.length > MAX_ID_BYTES) return position
+  return `${position}.${request.isCall ? 'c' : 'r'}${request.id.toString('base64url')}`
+}
+
+/** Reads a `Last-Event-ID`. @returns `undefined` if it is none of ours */
+export function readEventId(text: string): EventPosition | undefined {
+  const [, id, after, kind, encoded] = EVENT_ID.exec(text) ?? []
+  if (id === undefined) return undefined
+  if (encoded === undefined) return { id, after: Number(after), request: undefined }
+  const requestId = Buffer.from(encoded, 'base64url')
+  return isRequestId(requestId)
+    ? { id, after: Number(after), request: { id: requestId, isCall: kind === 'c' } }
+    : undefined
+}
+
+/** The caller may have changed it, and gets it back in a line of its own. */
+function isRequestId(json: RawJson): boolean {
+  const text = json.toString('utf8')
+  const value = parseJson(text)?.value
+  return (typeof value === 'string' || typeof value === 'number') && text.trim() === text
+}
