@@ -73,7 +73,9 @@ test('[INST.2] a client that reads none of its streams delays no other', async (
   const { client, record } = await startTalking(UNCOUNTED)
   const idle = await client(undefined, {})
   const until = gate()
-  const calls = Array.from({ length: 20 }, () => idle.call('work', { until: until.path }, { progressToken: 1 }))
+  const calls = Array.from({ length: 20 }, () =>
+    idle.call('work', { until: until.path }, { progressToken: 1 }),
+  )
   await record.has('"work"')
   const other = await client(undefined, {})
   expect((await other.call('talk', { mark: 'free' })).result.content[0].text).toMatch(/^free /)

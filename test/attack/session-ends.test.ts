@@ -1,7 +1,7 @@
 import { expect, test, vi } from 'vitest'
-import { startScopedBridge } from '../support/scoped.ts'
-import { startOAuth } from '../support/oauth.ts'
 import { bearer, codeIn } from '../support/mcp.ts'
+import { startOAuth } from '../support/oauth.ts'
+import { startScopedBridge } from '../support/scoped.ts'
 import { SessionClient } from '../support/session-client.ts'
 import { gate, PATH, startTalking } from '../support/talking.ts'
 
@@ -14,7 +14,9 @@ test.each([
   const client = await SessionClient.begin(at.url + PATH, bearer(token.accessToken), {})
   const { ended, status } = await client.listen()
   expect(status).toBe(200)
-  const posted = client.post(client.rpc('tools/call', { name: 'talk', arguments: { mark: 'one', until: '/none' } }))
+  const posted = client.post(
+    client.rpc('tools/call', { name: 'talk', arguments: { mark: 'one', until: '/none' } }),
+  )
   await client.next(({ method }) => method === 'notifications/message')
   const [eventId = ''] = client.eventIds
   await at.bridge.revoke(revocation(token))
@@ -62,7 +64,9 @@ test('[SCOPE.2] a token with scopes cannot read its list on without the filter',
   const [, exchangeId = ''] = /Exchange ([\w-]+)/.exec(json.error.message) ?? []
   until.open()
   for (const eventId of [`${exchangeId}_0`, ...client.eventIds]) {
-    await vi.waitFor(async () => expect((await client.listen({ 'last-event-id': eventId })).status).not.toBe(503))
+    await vi.waitFor(async () =>
+      expect((await client.listen({ 'last-event-id': eventId })).status).not.toBe(503),
+    )
     await client.request('ping')
   }
   expect(client.heard).not.toContain('"late"')

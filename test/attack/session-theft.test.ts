@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { gate, startTalking } from '../support/talking.ts'
 import { SessionClient } from '../support/session-client.ts'
+import { gate, startTalking } from '../support/talking.ts'
 
 /** Two clients: of two logins of one user, or with two sessions of one login. */
 const PAIRS = [
@@ -26,28 +26,31 @@ async function pairOf(isOther: boolean, capabilities: object) {
 const isAnswer = (message: { id?: unknown; method?: unknown }) =>
   message.id !== undefined && message.method === undefined
 
-test.each(CASES)('[SESS.23] keeps logs, progress and notifications apart: %s', async (_, isOther, capabilities) => {
-  const { first, second, record } = await pairOf(isOther, capabilities)
-  await Promise.all([first.listen(), second.listen()])
-  const until = gate()
-  const calls = [
-    first.call('talk', { mark: 'one', until: until.path }, { progressToken: 5 }),
-    second.call('talk', { mark: 'two', until: until.path }, { progressToken: 5 }),
-  ]
-  await record.has('"one"')
-  await record.has('"two"')
-  until.open()
-  await Promise.all(calls)
-  for (const [client, own, other] of [
-    [first, 'one', 'two'],
-    [second, 'two', 'one'],
-  ] as const) {
-    expect(client.heard).not.toContain(other)
-    expect(client.messages).toContainEqual(
-      expect.objectContaining({ params: expect.objectContaining({ progressToken: 5, message: own }) }),
-    )
-  }
-})
+test.each(CASES)(
+  '[SESS.23] keeps logs, progress and notifications apart: %s',
+  async (_, isOther, capabilities) => {
+    const { first, second, record } = await pairOf(isOther, capabilities)
+    await Promise.all([first.listen(), second.listen()])
+    const until = gate()
+    const calls = [
+      first.call('talk', { mark: 'one', until: until.path }, { progressToken: 5 }),
+      second.call('talk', { mark: 'two', until: until.path }, { progressToken: 5 }),
+    ]
+    await record.has('"one"')
+    await record.has('"two"')
+    until.open()
+    await Promise.all(calls)
+    for (const [client, own, other] of [
+      [first, 'one', 'two'],
+      [second, 'two', 'one'],
+    ] as const) {
+      expect(client.heard).not.toContain(other)
+      expect(client.messages).toContainEqual(
+        expect.objectContaining({ params: expect.objectContaining({ progressToken: 5, message: own }) }),
+      )
+    }
+  },
+)
 
 test.each(PAIRS)('[ASK.3] asks only the client whose call made the server ask: %s', async (_, isOther) => {
   const { first, second, record } = await pairOf(isOther, { elicitation: {}, sampling: {} })

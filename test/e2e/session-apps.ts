@@ -53,7 +53,8 @@ export const apps: readonly (readonly [string, (url: string, token: string) => P
 async function startV2(url: string, token: string): Promise<App> {
   const client = new Client(INFO, CAPABILITIES)
   const transport = new StreamableHTTPClientTransport(new URL(url), optionsOf(token))
-  const call: App['call'] = (name, args, options) => client.callTool({ name, arguments: { ...args } }, options)
+  const call: App['call'] = (name, args, options) =>
+    client.callTool({ name, arguments: { ...args } }, options)
   return connected(client, transport, call)
 }
 

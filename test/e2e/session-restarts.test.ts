@@ -46,7 +46,7 @@ describe.each(apps)('%s', (_, start) => {
     )
   })
 
-  test('[STREAM.3] goes on without initialize when the agent is killed, whose call is not repeated', async () => {
+  test('[STREAM.10] goes on without initialize when the agent is killed, whose call is not repeated', async () => {
     const app = await start(bridge.url + PATH, token)
     const { sessionId } = app
     const call = app.call('talk', { mark: 'one', until: gate().path }).catch((error: unknown) => error)

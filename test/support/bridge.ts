@@ -12,7 +12,7 @@ import {
   type System,
   type User,
 } from '@bridgekeeper/bridge'
-import { onTestFinished } from 'vitest'
+import { atEnd } from './at-end.ts'
 
 export const SECRET = Buffer.alloc(32, 7)
 
@@ -50,7 +50,7 @@ export async function startBridge(
   const server = createServer()
   bridge.attach(server)
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  onTestFinished(async () => {
+  atEnd(async () => {
     await bridge.close(0)
     server.closeAllConnections()
     await new Promise((resolve) => server.close(resolve))

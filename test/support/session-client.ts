@@ -27,7 +27,11 @@ export class SessionClient {
     showOnFailure('a client with a session', () => this.heard)
   }
 
-  static async begin(url: string, auth: Record<string, string>, capabilities: object): Promise<SessionClient> {
+  static async begin(
+    url: string,
+    auth: Record<string, string>,
+    capabilities: object,
+  ): Promise<SessionClient> {
     const client = new SessionClient(url, auth)
     const clientInfo = { name: 'c', version: '1' }
     const { headers } = await client.post(

@@ -3,8 +3,9 @@ import type { Socket } from 'node:net'
 import { join } from 'node:path'
 import { createAgent, parseConfig } from '@bridgekeeper/agent'
 import type { BridgeOptions } from '@bridgekeeper/bridge'
-import { expect, onTestFinished, vi } from 'vitest'
+import { expect, vi } from 'vitest'
 import { fixture, type ServerEntry } from './agent-program.ts'
+import { atEnd } from './at-end.ts'
 import { startBridge, type TestBridge } from './bridge.ts'
 import { bearer } from './mcp.ts'
 import { scratch } from './scratch.ts'
@@ -55,6 +56,8 @@ export function gate(): { readonly path: string; open(): void } {
   return { path, open: () => writeFileSync(path, '') }
 }
 
+export type Talking = Awaited<ReturnType<typeof startTalking>>
+
 /** A bridge with an agent of ann that runs the server `talkative`, and clients of hers. */
 export async function startTalking(options: Partial<BridgeOptions> = {}, on?: TestBridge) {
   const at = on ?? (await startBridge(options))
@@ -71,7 +74,7 @@ export async function startTalking(options: Partial<BridgeOptions> = {}, on?: Te
   }).run(stop.signal)
   // The agent of a revoked login gives up.
   const gone = ended.catch(() => {})
-  onTestFinished(() => {
+  atEnd(() => {
     stop.abort()
     return gone
   })
