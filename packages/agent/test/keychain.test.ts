@@ -2,6 +2,7 @@ import { createPublicKey, verify } from 'node:crypto'
 import {
   chmodSync,
   copyFileSync,
+  existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -10,7 +11,7 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { thumbprint } from '@bridgekeeper/protocol'
 import { describe, expect, test } from 'vitest'
 import { Program, run } from '../../../test/support/program.ts'
@@ -80,8 +81,14 @@ test('[KEYCHAIN.1] finds a record by its bridge, and forgets it with its key', a
   expect(await keychain.find(other.bridge)).toEqual(other)
   expect(await keychain.find('https://elsewhere.example.com')).toBeUndefined()
   expect((await keychain.key(record)).keyId).toBe(record.keyId)
+  const sessions = [BRIDGE, other.bridge].map((bridge) => keychain.sessionFile(bridge))
+  for (const path of sessions) {
+    mkdirSync(dirname(path), { recursive: true })
+    writeFileSync(path, '{}')
+  }
   expect(await keychain.remove(BRIDGE)).toBe(true)
   expect(await keychain.remove(BRIDGE)).toBe(false)
+  expect(sessions.map((path) => existsSync(path))).toEqual([false, true])
   expect(await keychain.list()).toEqual([other])
   expect(readdirSync(folder)).toHaveLength(1)
 })

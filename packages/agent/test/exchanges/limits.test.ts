@@ -286,12 +286,13 @@ test('[EXCH.25] keeps a subscription of the 2026 era open, under the id of the c
   })
 })
 
-test('[EXCH.26] drops a message that does not fit into a frame, and says so of an answer', async () => {
+test('[EXCH.26] drops a message for which the connection has no room, and says so of an answer', async () => {
   const { server, bridge } = setUp()
   const id = bridge.open({ session, message: call('t', {}, 1, { progressToken: 1 }) })
   const instance = server.instance()
   const [received] = await until(() => (instance.received.length > 0 ? instance.received : undefined))
   const text = 'x'.repeat(limits.messageBytes)
+  bridge.isFull = true
   instance.says('notifications/progress', { progressToken: tokenOf(received), message: text })
   expect(bridge.messages(id)).toEqual([])
   received?.answer({ text })
