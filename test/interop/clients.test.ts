@@ -20,6 +20,9 @@ const CLIENTS = [
   ...(FOLDER === undefined ? [] : installedClients(FOLDER)),
 ]
 
+/** Inspector starts a process for each request. */
+const LIMIT_MS = 180_000
+
 const outcomesOf: Record<string, Record<string, Outcomes>> = {}
 let place: Place
 
@@ -34,15 +37,21 @@ afterAll(() => {
 test.each(CLIENTS)(
   '[MCP.15] $name lists, calls, gets prompts, reads resources, receives progress and aborts at each endpoint',
   async (kind) => {
-    const used = Object.entries(ENDPOINTS).map(async ([path, naming]) => {
-      const client = await kind.connect(place.target(path))
+    const connected = Object.entries(ENDPOINTS).map(
+      async ([path, naming]) => [path, naming, await kind.connect(place.target(path))] as const,
+    )
+    const used = (await Promise.all(connected)).map(async ([path, naming, client]) => {
       const key = `${kind.name} at ${path}`.replaceAll(/\W+/g, '-')
       return [path, await useAll({ client, place, naming, key })] as const
     })
     const outcomes = await Promise.all(used)
     outcomesOf[kind.name] = Object.fromEntries(outcomes)
     for (const [path, of] of outcomes) {
-      expect(Object.entries(of).filter(([, { mark }]) => mark === 'fails'), path).toEqual([])
+      expect(
+        Object.entries(of).filter(([, { mark }]) => mark === 'fails'),
+        path,
+      ).toEqual([])
     }
   },
+  LIMIT_MS,
 )
