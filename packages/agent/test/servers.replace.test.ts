@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import type { ServerEntry, StdioEntry } from '../src/config/entry.ts'
 import type { SetDeps } from '../src/servers/server-set.ts'
+import { entry, FakeChild, runFakes, settled, type World } from './support/fake-child.ts'
 import { fixture, type Running, runServers } from './support/local.ts'
 import { isAlive, until } from './support/until.ts'
 
@@ -58,17 +59,24 @@ test('[CONFIG.20] stops removed servers, starts added ones, and restarts changed
   expect(isOver).toBe(false)
 })
 
-test('[CONFIG.20] starts a server again only when its last process has ended', async () => {
-  const running = runServers([named('a')])
-  const first = await pidOf(running, 'a')
-  running.servers.replace([])
-  running.servers.replace([named('a')])
-  running.servers.replace([named('a', { env: { A: 'b' } })])
-  expect(isAlive(first)).toBe(true)
-  const second = await pidOf(running, 'a')
-  expect(second).not.toBe(first)
-  expect(isAlive(first)).toBe(false)
-  expect(running.events.filter(({ type }) => type === 'server-ready')).toHaveLength(2)
+test('[CONFIG.20] starts a server again only when its last process has ended, however often it is edited', async () => {
+  const slow = Object.assign(new FakeChild(), { endsWithInput: false })
+  const world: World = { children: [], happened: [], next: [() => slow], spawned: [] }
+  const { servers, system, named } = runFakes(world)
+  await settled()
+  servers.replace([])
+  servers.replace([entry()])
+  servers.replace([entry({ env: { A: 'b' } })])
+  await settled()
+  expect(servers.catalog()).toEqual([{ state: 'starting', name: 's' }])
+  expect(world.children).toHaveLength(1)
+  // It ends at SIGTERM, a second after its input.
+  await system.advance(1_000)
+  await settled()
+  expect(slow.signalCode).toBe('SIGTERM')
+  expect(world.children).toHaveLength(2)
+  expect(world.spawned[1]).toMatchObject(['fake', [], { env: { A: 'b' } }])
+  expect(named('server-ready')).toHaveLength(2)
 })
 
 test('[CONFIG.20] waits for the end of removed servers when it is stopped, and takes no entries after it', async () => {
