@@ -24,6 +24,8 @@ export interface Place {
   called(message: string): Promise<void>
   /** Resolves when that call was cancelled, with the time in epoch milliseconds. */
   cancelledAtMs(message: string): Promise<number>
+  /** Whether that call was cancelled by now. */
+  hasCancelled(message: string): boolean
 }
 
 /** Starts a bridge, and an agent with each form of the fixture. */
@@ -57,6 +59,7 @@ export async function startPlace(): Promise<Place> {
     },
     cancelledAtMs: async (message) =>
       Number((await inLog(new RegExp(`^cancelled ${message} at (\\d+)$`, 'm')))[1]),
+    hasCancelled: (message) => readFileSync(log, 'utf8').includes(`cancelled ${message} `),
   }
 }
 
