@@ -1,4 +1,4 @@
-import { type Ablation, ALLOW, gate, text } from './ablation.ts'
+import { type Ablation, ALLOW, attack, gate, text } from './ablation.ts'
 
 const TABLE = ['packages/bridge/test/exchanges/exchange-table.test.ts']
 const ATTACKS = ['packages/bridge/test/exchanges/exchange-table.attack.test.ts']
@@ -45,6 +45,39 @@ export const EXCHANGE_ABLATIONS: readonly Ablation[] = [
     gate: 'exchanges: no agent gets a frame that is too large',
     edits: [text('bridge/exchanges/open-frame.ts', '!validateMessageSize(frame.length).allowed', 'false')],
     tests: TABLE,
+  },
+  {
+    gate: 'exchanges: clients whose users are asked hold no place of the pool',
+    edits: [text('agent/exchanges/instance-use.ts', "lease?.park('stay')", '{}')],
+    tests: attack('many-sessions'),
+  },
+  {
+    gate: 'exchanges: a user who is asked ends no process of another',
+    edits: [text('agent/servers/lease-pool.ts', "ifFull === 'stay' && !this.#table.hasParkingRoom", 'false')],
+    tests: attack('many-sessions'),
+  },
+  {
+    gate: 'streams: an event id names a JSON-RPC id or nothing',
+    edits: [gate('bridge/northbound/event-id.ts', 'isRequestId', 'return true')],
+    tests: ['test/bridge/lost-streams.test.ts'],
+  },
+  {
+    gate: 'exchanges: filtered lists are not read on',
+    edits: [
+      text('bridge/northbound/session-requests.ts', 'scopes === undefined ? undefined', 'true ? undefined'),
+    ],
+    tests: attack('session-ends'),
+  },
+  {
+    gate: 'exchanges: filtered lists are not read on among all servers',
+    edits: [
+      text(
+        'bridge/northbound/aggregate/server-streams.ts',
+        'if (resume !== undefined) discard',
+        'if (false) discard',
+      ),
+    ],
+    tests: attack('session-ends'),
   },
   {
     gate: 'exchanges: authority by method',

@@ -53,24 +53,36 @@ test('[SCOPE.2] a token with scopes sees only its tools, however it asks', async
   expect((await client.post(client.rpc('tools/call', { name: 'late' }))).status).toBe(403)
 })
 
-test('[SCOPE.2] a token with scopes cannot read its list on without the filter', async () => {
-  const { client, cut, record } = await limited()
-  const until = gate()
-  const posted = client.post(client.rpc('tools/list', { until: until.path }))
-  await record.has(until.path)
-  cut()
-  const { json } = await posted
-  expect(codeIn(json)).toBe('outcome_unknown')
-  const [, exchangeId = ''] = /Exchange ([\w-]+)/.exec(json.error.message) ?? []
-  until.open()
-  for (const eventId of [`${exchangeId}_0`, ...client.eventIds]) {
-    await vi.waitFor(async () =>
-      expect((await client.listen({ 'last-event-id': eventId })).status).not.toBe(503),
-    )
+test.each([
+  [PATH, ''],
+  [PATH, '.rMg'],
+  ['/mcp', ''],
+  ['/mcp', '_all'],
+])(
+  '[SCOPE.2] a token with scopes cannot read its list on without the filter: %s %s',
+  async (path, suffix) => {
+    const { at, client, cut, record } = await limited()
+    const until = gate()
+    const posted = client.post(client.rpc('tools/list', { until: until.path }))
+    await record.has(until.path)
+    cut()
+    const { json } = await posted
+    expect(codeIn(json)).toBe('outcome_unknown')
+    const [, exchangeId = ''] = /Exchange ([\w-]+)/.exec(json.error.message) ?? []
+    until.open()
+    const reader = new SessionClient(at.url + path, client.headers)
+    await vi.waitFor(async () => {
+      const { status, ended } = await reader.listen({ 'last-event-id': `${exchangeId}_0${suffix}` })
+      expect(status).toBe(200)
+      // A stream of all servers has no end; it begins with changes of lists.
+      if (suffix === '_all')
+        await reader.next(({ method }) => method === 'notifications/resources/list_changed')
+      else expect(await ended).toContain('"tools":[]')
+    })
     await client.request('ping')
-  }
-  expect(client.heard).not.toContain('"late"')
-})
+    expect(reader.heard).not.toContain('"late"')
+  },
+)
 
 test('[REVOKE.1] a blocked user loses streams and sessions', async () => {
   const node = await startOAuth()

@@ -16,11 +16,13 @@ export interface EventPosition {
   readonly after: number
   /** `undefined` for messages that belong to no request. */
   readonly request: StreamRequest | undefined
+  /** Whether it is one of the streams that `/mcp` shows as one. */
+  readonly isMerged: boolean
 }
 
 /** Longest JSON-RPC id that an event id carries. */
 const MAX_ID_BYTES = 96
-const EVENT_ID = /^([\w-]{1,128})_(\d{1,15})(?:\.([cr])([\w-]{1,128}))?$/
+const EVENT_ID = /^([\w-]{1,128}?)_(\d{1,15})(?:(_all)|\.([cr])([\w-]{1,128}))?$/
 
 /**
  * [STREAM.10] The id of an event: its exchange, its number, and the request that the stream answers. So a request can
@@ -32,15 +34,20 @@ export function eventIdOf(exchangeId: string, number: number, request?: StreamRe
   return `${position}.${request.isCall ? 'c' : 'r'}${request.id.toString('base64url')}`
 }
 
+/** The id of an event in a stream of all servers. */
+export function mergedEventIdOf(exchangeId: string, number: number): string {
+  return `${exchangeId}_${number}_all`
+}
+
 /** Reads a `Last-Event-ID`. @returns `undefined` if it is none of ours */
 export function readEventId(text: string): EventPosition | undefined {
-  const [, id, after, kind, encoded] = EVENT_ID.exec(text) ?? []
+  const [, id, number, all, kind, encoded] = EVENT_ID.exec(text) ?? []
   if (id === undefined) return undefined
-  if (encoded === undefined) return { id, after: Number(after), request: undefined }
+  const position = { id, after: Number(number), isMerged: all !== undefined }
+  if (encoded === undefined) return { ...position, request: undefined }
   const requestId = Buffer.from(encoded, 'base64url')
-  return isRequestId(requestId)
-    ? { id, after: Number(after), request: { id: requestId, isCall: kind === 'c' } }
-    : undefined
+  if (!isRequestId(requestId)) return undefined
+  return { ...position, request: { id: requestId, isCall: kind === 'c' } }
 }
 
 /** The caller may have changed it, and gets it back in a line of its own. */

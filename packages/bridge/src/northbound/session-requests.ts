@@ -2,11 +2,14 @@ import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import { BridgeError, type ExchangeSession, type RawJson, type Span } from '@bridgekeeper/protocol'
 import type { ExchangeEnd, Opening } from '../exchanges/exchange.ts'
 import { deny } from '../gates/verdict.ts'
+import type { Caller } from '../ports.ts'
 import { MergedStream } from './aggregate/merged-stream.ts'
 import { openFirst } from './aggregate/open-first.ts'
 import type { StreamParts } from './aggregate/server-streams.ts'
 import { EndReader } from './end-reader.ts'
+import { type EventPosition, readEventId } from './event-id.ts'
 import { versionOf } from './exchange-requests.ts'
+import { filteredList } from './filtered-list.ts'
 import type { McpSessions } from './mcp-session.ts'
 import { acceptsEvents } from './media.ts'
 import { NULL_ID } from './message.ts'
@@ -18,7 +21,6 @@ import type { ToolView } from './tool-view.ts'
 const BATCH_START = Buffer.from('[')
 const BATCH_COMMA = Buffer.from(',')
 const BATCH_END = Buffer.from(']')
-const EVENT_ID = /^([\w-]{1,128}?)_(\d{1,15})(_all)?$/
 
 /** Handles everything of an MCP session except requests: notes, readers of its streams, and its end. */
 export class SessionRequests {
@@ -91,7 +93,11 @@ export class SessionRequests {
     })
     if (view.isAggregate && (resume === undefined || resume.isMerged))
       return new MergedStream(open, this.#parts, openingFor).begin(from)
-    const reader = new StandingReply(open, resume?.id, this.#parts.system)
+    const reader = new StandingReply(
+      open,
+      resume && { ...resume, edit: editFor(open.caller) },
+      this.#parts.system,
+    )
     const openings = view.sessionServers().map((name) => openingFor(name, from))
     reader.follow(openFirst(this.#parts.dispatcher, open.caller, openings, reader))
   }
@@ -143,19 +149,17 @@ function openingOf(
   }
 }
 
-interface Resume {
-  readonly id: string
-  readonly after: number
-  /** Whether it is one of the streams that `/mcp` shows as one. */
-  readonly isMerged: boolean
+/** [SCOPE.2] The bridge does not know what a stream answers. Lists of tools that were filtered cannot be read on. */
+function editFor({ scopes }: Caller): ((answer: RawJson) => RawJson | undefined) | undefined {
+  return scopes === undefined ? undefined : (answer) => filteredList(answer, () => false)
 }
 
 /** The position from which the caller wants to read on. */
-function resumeOf({ 'last-event-id': eventId }: IncomingHttpHeaders): Resume | BridgeError | undefined {
+function resumeOf({
+  'last-event-id': eventId,
+}: IncomingHttpHeaders): EventPosition | BridgeError | undefined {
   if (eventId === undefined || eventId === '') return undefined
-  const [, id, after, merged] = EVENT_ID.exec(String(eventId)) ?? []
-  if (id === undefined) return new BridgeError('stream_unknown')
-  return { id, after: Number(after), isMerged: merged !== undefined }
+  return readEventId(String(eventId)) ?? new BridgeError('stream_unknown')
 }
 
 function batchOf(body: Buffer, spans: readonly Span[]): RawJson {

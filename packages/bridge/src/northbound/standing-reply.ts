@@ -1,21 +1,37 @@
-import { BridgeError, discard, type Payload } from '@bridgekeeper/protocol'
+import {
+  BridgeError,
+  discard,
+  type Payload,
+  payloadBytes,
+  type RawJson,
+  readWhole,
+} from '@bridgekeeper/protocol'
 import type { ExchangeEnd, ExchangeReader, OpenExchange } from '../exchanges/exchange.ts'
 import type { System } from '../ports.ts'
+import { failureResult } from './call-failure.ts'
+import { type EventPosition, eventIdOf, type StreamRequest } from './event-id.ts'
 import { EventStream } from './event-stream.ts'
 import { guarded } from './guarded.ts'
 import { NULL_ID } from './message.ts'
 import type { OpenRequest } from './open-request.ts'
+import type { Pieces } from './pieces.ts'
+import { errorJson, rpcParts } from './reply.ts'
 import { sendCallRefusal } from './respond.ts'
+
+/** A stream that is read on. */
+export interface Resumed extends EventPosition {
+  /** Takes from the answer what its reader may not see; `undefined` if it may see everything. */
+  readonly edit: ((answer: RawJson) => RawJson | undefined) | undefined
+}
 
 /** Answers GET: a stream that lasts until one side ends it. */
 export class StandingReply implements ExchangeReader {
   readonly #open: OpenRequest
   readonly #stream: EventStream
-  /** The exchange whose stream is read on. */
-  readonly #resumed: string | undefined
+  readonly #resumed: Resumed | undefined
   #exchange: OpenExchange | undefined
 
-  constructor(open: OpenRequest, resumed: string | undefined, system: System) {
+  constructor(open: OpenRequest, resumed: Resumed | undefined, system: System) {
     this.#open = open
     this.#resumed = resumed
     this.#stream = new EventStream(open, system)
@@ -51,19 +67,47 @@ export class StandingReply implements ExchangeReader {
 
   #end(end: ExchangeEnd): void {
     const error = end.kind === 'answered' ? statusError(end.status) : end.error
+    const request = this.#resumed?.request
+    if (error?.code === 'stream_unknown' && request !== undefined) return this.#lost(request)
     if (error !== undefined && !this.#stream.hasBegun)
       return sendCallRefusal(this.#open.response, NULL_ID, error)
     this.#stream.begin()
-    if (end.kind === 'answered' && end.message !== undefined) {
-      this.#open.response.once('finish', () => this.#exchange?.done())
-      this.#stream.message([end.message], this.#eventId(end.number))
-    }
+    if (end.kind !== 'answered' || end.message === undefined) return this.#stream.end()
+    this.#open.response.once('finish', () => this.#exchange?.done())
+    this.#answer(end.message, end.number)
+  }
+
+  #answer(message: Payload, number: number | undefined): void {
+    const edit = this.#resumed?.edit
+    if (edit === undefined) return this.#endStream([message], number)
+    if (this.#open.hold(payloadBytes(message)) !== undefined) return this.#stream.end()
+    readWhole(message, (whole) =>
+      guarded(this.#open.response, () => {
+        if (this.#isGone) return
+        const edited = whole && edit(whole)
+        if (edited === undefined) this.#stream.end()
+        else this.#endStream([edited], number)
+      }),
+    )
+  }
+
+  /** [STREAM.10] The agent was restarted, or had to forget the stream: the answer will never come. */
+  #lost({ id, isCall }: StreamRequest): void {
+    const error = new BridgeError('outcome_unknown', `Exchange ${this.#resumed?.id}.`)
+    const result = isCall ? failureResult(error) : undefined
+    const isResult = result !== undefined
+    this.#endStream(isResult ? rpcParts(id, 'result', result) : rpcParts(id, 'error', errorJson(error)))
+  }
+
+  #endStream(parts: Pieces, number?: number): void {
+    this.#stream.message(parts, this.#eventId(number))
     this.#stream.end()
   }
 
   #eventId(number: number | undefined): string | undefined {
-    const id = this.#resumed ?? this.#exchange?.id
-    return number === undefined || id === undefined ? undefined : `${id}_${number}`
+    const id = this.#resumed?.id ?? this.#exchange?.id
+    if (number === undefined || id === undefined) return undefined
+    return eventIdOf(id, number, this.#resumed?.request)
   }
 
   get #isGone(): boolean {

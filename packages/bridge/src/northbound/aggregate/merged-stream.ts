@@ -1,5 +1,6 @@
 import { type RawJson, toJson } from '@bridgekeeper/protocol'
 import type { Opening } from '../../exchanges/exchange.ts'
+import { mergedEventIdOf } from '../event-id.ts'
 import { EventStream } from '../event-stream.ts'
 import { guarded } from '../guarded.ts'
 import type { OpenRequest } from '../open-request.ts'
@@ -47,7 +48,7 @@ export class MergedStream implements StreamsReader {
     number: number | undefined,
   ): void {
     const isNumbered = number !== undefined && streamId !== undefined
-    this.#send(message, isNumbered ? `${streamId}_${number}_all` : undefined)
+    this.#send(message, isNumbered ? mergedEventIdOf(streamId, number) : undefined)
   }
 
   #send(message: RawJson, eventId?: string): void {

@@ -94,8 +94,11 @@ export class ServerStreams {
 
   /** A server that does not know the stream is read from now on. */
   #ended(serverName: string, end: ExchangeEnd, resume: Resume | undefined): void {
-    if (end.kind === 'answered' && end.message !== undefined)
-      this.#message(serverName, end.message, end.number, resume)
+    if (end.kind === 'answered' && end.message !== undefined) {
+      // [SCOPE.2] Messages that belong to no request have no answer: this is the stream of a request.
+      if (resume !== undefined) discard(end.message)
+      else this.#message(serverName, end.message, end.number, resume)
+    }
     this.#read.delete(serverName)
     const isUnknown = end.kind === 'failed' && end.error.code === 'stream_unknown'
     if (isUnknown && resume !== undefined && !this.#isGone) this.#readOne(serverName, undefined)
