@@ -134,3 +134,15 @@ test('[INST.14] serves the next owner after a leased process has crashed', async
   const next = await leaseOne()
   expect(isAlive(await pidOf(next.instance))).toBe(true)
 })
+
+test('[ERA.11] a plain call to a server of the 2026 era has a result of the 2025 era', async () => {
+  const { servers } = await runReady(conformance('v2-modern'))
+  const call = {
+    serverName: 'fixture',
+    toolName: 'test_simple_text',
+    rawArgs: Buffer.from('{}'),
+    signal: never,
+  }
+  const outcome = await servers.call(call)
+  expect(outcome.ok && Object.keys(JSON.parse(String(outcome.result)))).toEqual(['content'])
+})

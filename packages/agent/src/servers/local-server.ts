@@ -173,8 +173,8 @@ export class LocalServer implements ExchangeServer {
       return failure('server_unavailable', 'reason' in state ? state.reason : `It is ${state.state}.`)
     }
     const { instance } = state
-    const params = toolCallParams(call, instance.key.era)
-    return localOutcome(await instance.request('tools/call', params, call.signal))
+    const { era } = instance.key
+    return localOutcome(await instance.request('tools/call', toolCallParams(call, era), call.signal), era)
   }
 
   /** The first process, once its start has succeeded or failed. */

@@ -1,4 +1,5 @@
 import { cleanText, codes, type Era, type ErrorCode, type RawJson, unreachable } from '@bridgekeeper/protocol'
+import { resultFor2025 } from '../eras/results.ts'
 import type { LocalCall, LocalOutcome } from '../local-tools.ts'
 import { envelopeMeta } from './envelope.ts'
 import type { RawOutcome } from './raw-calls.ts'
@@ -14,11 +15,11 @@ export function toolCallParams({ toolName, rawArgs, rawMeta }: LocalCall, era: E
   return Buffer.concat([Buffer.from(head), rawArgs, ...meta, CLOSE])
 }
 
-/** Tells the bridge how a call ended. */
-export function localOutcome(outcome: RawOutcome): LocalOutcome {
+/** Tells the bridge how a call ended; its short form is of the 2025 era. @param era of the server */
+export function localOutcome(outcome: RawOutcome, era: Era): LocalOutcome {
   switch (outcome.kind) {
     case 'result':
-      return { ok: true, result: outcome.result }
+      return { ok: true, result: era === '2026' ? resultFor2025(outcome.result) : outcome.result }
     case 'rpc-error': {
       const { message, rpcError } = outcome
       return { ok: false, code: 'tool_failed', error: cleanText(message), rpcError }
