@@ -70,15 +70,17 @@ test.each([
     expect(codeIn(json)).toBe('outcome_unknown')
     const [, exchangeId = ''] = /Exchange ([\w-]+)/.exec(json.error.message) ?? []
     until.open()
-    const reader = new SessionClient(at.url + path, client.headers)
     await vi.waitFor(async () => {
-      const { status, ended } = await reader.listen({ 'last-event-id': `${exchangeId}_0${suffix}` })
-      expect(status).toBe(200)
-      // A stream of all servers has no end; it begins with changes of lists.
-      if (suffix === '_all')
-        await reader.next(({ method }) => method === 'notifications/resources/list_changed')
-      else expect(await ended).toContain('"tools":[]')
+      const { result } = await client.call('talk', { mark: 'back' })
+      expect(result?.content[0].text).toMatch(/^back /)
     })
+    const reader = new SessionClient(at.url + path, client.headers)
+    const { status, ended } = await reader.listen({ 'last-event-id': `${exchangeId}_0${suffix}` })
+    expect(status).toBe(200)
+    // A stream of all servers has no end; it begins with changes of lists.
+    if (suffix === '_all')
+      await reader.next(({ method }) => method === 'notifications/resources/list_changed')
+    else expect(await ended).toContain('"tools":[]')
     await client.request('ping')
     expect(reader.heard).not.toContain('"late"')
   },
