@@ -15,7 +15,7 @@ test.each([
   until.open()
   expect(await record.has('refused after-the-end')).toContain(`"code":${code}`)
   for (const each of clients) {
-    // Whatever was sent before this answer would have arrived.
+    // Messages that were sent before this answer would have arrived.
     await each.request('ping')
     expect(each.heard).not.toContain('elicitation/create')
     expect(each.heard.split('after-the-end').length).toBeLessThanOrEqual(2)

@@ -77,7 +77,7 @@ test('[STREAM.9] reads a stream on behind the last event that the caller has', a
   const answer = { jsonrpc: '2.0', id: 8, result: {} }
   agent.send({ type: 'end', id: open.id, status: 200, number: 3, message: answer })
   const events = await (await resumed).rest()
-  expect(events.map(({ id }) => id)).toEqual([`${first.id}_2`, `${first.id}_3`])
+  expect(events.map(({ id }) => id)).toEqual([`${first.id}_2.cOA`, `${first.id}_3.cOA`])
   expect(JSON.parse(events[1]?.data ?? '')).toEqual(answer)
   expect((await agent.next('done')).id).toBe(open.id)
 })

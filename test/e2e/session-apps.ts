@@ -2,14 +2,14 @@ import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/cli
 import { Client as ClientV1 } from '@modelcontextprotocol/sdk/client/index.js'
 import { StreamableHTTPClientTransport as HttpV1 } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
 import type { Transport as TransportV1 } from '@modelcontextprotocol/sdk/shared/transport.js'
-import { z } from 'zod'
+import { ResultSchema } from '@modelcontextprotocol/sdk/types.js'
 import { atEnd } from '../support/at-end.ts'
 import { bearer } from '../support/mcp.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: a message under test has any shape
 type Json = any
 
-export interface CallOptions {
+interface CallOptions {
   readonly signal?: AbortSignal
   readonly timeout?: number
   readonly onprogress?: (progress: Json) => void
@@ -40,9 +40,6 @@ const reconnectionOptions = {
   maxReconnectionDelay: 1_000,
   reconnectionDelayGrowFactor: 1.5,
 }
-
-/** A schema that lets every result pass. */
-const ANYTHING = z.looseObject({})
 
 /** The official clients that have sessions. */
 export const apps: readonly (readonly [string, (url: string, token: string) => Promise<App>])[] = [
@@ -75,7 +72,7 @@ async function connected(
   const any = client as Json
   const app: App = {
     call,
-    request: (method, params = {}) => any.request({ method, params }, ANYTHING),
+    request: (method, params = {}) => any.request({ method, params }, ResultSchema),
     ping: () => client.ping(),
     setLevel: (level) => any.setLoggingLevel(level),
     subscribe: (uri) => client.subscribeResource({ uri }),

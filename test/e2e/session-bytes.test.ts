@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { startTalking } from '../support/talking.ts'
 
-/** What `talkative` answers to a method that it does not know. */
+/** Answer of `talkative` to a method that it does not know. */
 const ODD =
   '{ "x/of" : [1.0, 1e400, 12345678901234567890], "\\u0061" :"\\/ü\\u2028" ,"nested":{"id":7,"_meta":{}}}'
 

@@ -5,7 +5,7 @@ import { MCP_HEADERS, type RpcAnswer } from './mcp.ts'
 // biome-ignore lint/suspicious/noExplicitAny: a message under test has any shape
 type Json = any
 
-export const VERSION = '2025-11-25'
+const VERSION = '2025-11-25'
 
 /** A client with an MCP session that keeps everything it gets. Its requests are written by hand. */
 export class SessionClient {

@@ -17,7 +17,7 @@ const LOGIN_MS = 3_600_000
 /** Everything that a client can declare. */
 export const ALL = { sampling: {}, elicitation: { form: {}, url: {} }, roots: {}, tasks: {} }
 
-/** What the local server `talkative` has read. */
+/** Lines that the local server `talkative` has read. */
 export class ServerRecord {
   readonly path = join(scratch(), 'lines')
 

@@ -8,7 +8,7 @@ export interface StreamRequest {
   readonly isCall: boolean
 }
 
-/** Where a caller reads a stream on. */
+/** Position from which a caller reads a stream on. */
 export interface EventPosition {
   /** The exchange that the stream belongs to. */
   readonly id: string
@@ -39,7 +39,7 @@ export function mergedEventIdOf(exchangeId: string, number: number): string {
   return `${exchangeId}_${number}_all`
 }
 
-/** Reads a `Last-Event-ID`. @returns `undefined` if it is none of ours */
+/** Reads a `Last-Event-ID`. @returns `undefined` if it is invalid */
 export function readEventId(text: string): EventPosition | undefined {
   const [, id, number, all, kind, encoded] = EVENT_ID.exec(text) ?? []
   if (id === undefined) return undefined
