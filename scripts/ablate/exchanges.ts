@@ -43,7 +43,7 @@ export const EXCHANGE_ABLATIONS: readonly Ablation[] = [
   },
   {
     gate: 'exchanges: no agent gets a frame that is too large',
-    edits: [text('bridge/exchanges/open-frame.ts', '!validateMessageSize(frame.length).allowed', 'false')],
+    edits: [text('bridge/exchanges/open-frame.ts', 'messageBytes > limits.payloadBytes', 'false')],
     tests: TABLE,
   },
   {

@@ -8,6 +8,7 @@ import { ERA_ABLATIONS } from './eras.ts'
 import { EXCHANGE_ABLATIONS } from './exchanges.ts'
 import { LOAD_ABLATIONS } from './load.ts'
 import { OAUTH_ABLATIONS } from './oauth.ts'
+import { PAYLOAD_ABLATIONS } from './payloads.ts'
 import { PROOF_ABLATIONS } from './proof.ts'
 import { SESSION_ABLATIONS } from './sessions.ts'
 
@@ -307,6 +308,7 @@ export const ABLATIONS: readonly Ablation[] = [
   },
   ...EXCHANGE_ABLATIONS,
   ...AGENT_EXCHANGE_ABLATIONS,
+  ...PAYLOAD_ABLATIONS,
   {
     gate: 'routing: the end of a connection takes out no other',
     edits: [

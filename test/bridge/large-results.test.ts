@@ -101,7 +101,7 @@ test('[BIG.9] [BIG.3] takes from the agent what a slow caller reads, while other
     stood = chunked.sentBytes
     expect(standsStill && stood > limits.windowBytes / 2).toBe(true)
   })
-  // What the kernel and the client hold, besides one window.
+  // The kernel and the client hold some, besides one window.
   expect(stood).toBeLessThan(20 * MIB)
   for (let n = 0; n < 5; n++) {
     const small = post(at, '/mcp/s', toolCall('t', {}, n), headers)

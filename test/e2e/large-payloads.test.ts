@@ -1,5 +1,5 @@
-import { beforeAll, expect, test } from 'vitest'
-import { type Agent, connect, fixture } from '../support/agent-program.ts'
+import { beforeAll, expect, test, vi } from 'vitest'
+import { type Agent, connect, fixture, startAgent } from '../support/agent-program.ts'
 import { login, type RunningBridge, serve } from '../support/installation.ts'
 import { bearer, codeIn, MCP_HEADERS, post, toolCall } from '../support/mcp.ts'
 
@@ -83,6 +83,10 @@ test('[BIG.5] cuts a response whose agent ends in the middle, and serves the nex
   })
   agent.program.signal('SIGKILL')
   await expect(response.text()).rejects.toThrow()
-  agent = await connect(bridge, { token, servers: { large: fixture('large'), small: fixture('large') } })
-  expect((await call('small', 'count', { x: 'xyz' })).json.result.content[0].text).toBe('3')
+  const next = startAgent(bridge, { token, servers: { small: fixture('large') } })
+  await next.event('server-ready')
+  await vi.waitFor(async () => {
+    const { json } = await call('small', 'count', { x: 'xyz' })
+    expect(json.result.content[0].text).toBe('3')
+  })
 }, 60_000)

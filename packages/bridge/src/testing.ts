@@ -1,14 +1,19 @@
 /** Internals that tests and checks outside this package use. Not published. */
 export { MAX_WAITING as MAX_CHECKS_WAITING } from './admission/address-checks.ts'
 export { MAX_WAITING_BLOCKS, MAX_WAITING_PER_BLOCK } from './admission/lift-checks.ts'
-export { DEFAULT_MAX_PENDING_CALLS } from './bridge-options.ts'
+export { DEFAULT_MAX_BODY_BYTES, DEFAULT_MAX_PENDING_CALLS } from './bridge-options.ts'
 export { MAX_ABANDONED_CALLS } from './connection/abandoned-calls.ts'
 export { ASSERTIONS, MAX_DEVICES, MAX_GOOD_KEYS } from './devices/device-registry.ts'
 export { MAX_BODY_BYTES as MAX_DEVICE_BODY_BYTES, REQUESTS as DEVICE_REQUESTS } from './devices/endpoint.ts'
 export { MAX_OPEN_STREAMS } from './exchanges/exchange-table.ts'
 export { SLOW_BYTES, SLOW_MS } from './gates/liveness.ts'
 export { DEFAULT_FAILURE_LIMIT } from './limiters/address-failures.ts'
-export { type AllowanceLimit, FRAME_ALLOWANCE, MESSAGE_ALLOWANCE } from './limiters/allowance.ts'
+export {
+  type AllowanceLimit,
+  FRAME_ALLOWANCE,
+  LARGE_ALLOWANCE,
+  MESSAGE_ALLOWANCE,
+} from './limiters/allowance.ts'
 export { DEFAULT_CONNECTION_LIMITS } from './limiters/connection-caps.ts'
 export {
   ATTEMPTS as LOCK_ATTEMPTS,
@@ -20,7 +25,14 @@ export { MAX_PROOFS_OF_USER } from './limiters/proof-replays.ts'
 export { DEFAULT_RATE_LIMIT } from './limiters/rate-limit.ts'
 export { LINES as SAMPLED_LINES } from './limiters/sampler.ts'
 export { SlidingWindow } from './limiters/sliding-window.ts'
-export { MAX_HELD_BYTES, MAX_OPEN_REQUESTS, MAX_STANDING, MAX_UNREAD_BYTES } from './limiters/user-load.ts'
+export {
+  MAX_ALL_LARGE_BYTES,
+  MAX_HELD_BYTES,
+  MAX_LARGE_BYTES,
+  MAX_OPEN_REQUESTS,
+  MAX_STANDING,
+  MAX_UNREAD_BYTES,
+} from './limiters/user-load.ts'
 export { MAX_BATCH } from './northbound/batch.ts'
 export { MAX_VIEWS } from './northbound/list-cache.ts'
 export { MAX_PIPELINED } from './northbound/pipelining.ts'

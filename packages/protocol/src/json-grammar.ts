@@ -196,7 +196,7 @@ function pastColon(json: Buffer, keyEnd: number): number {
  * @param openAt the opening quote
  * @returns the byte after the closing one
  */
-export function pastString(json: Buffer, openAt: number): number {
+function pastString(json: Buffer, openAt: number): number {
   let at = pastDense(json, openAt + 1, FIRST_BYTES)
   while (at !== NOT_FOUND) {
     if (json[at] === QUOTE) return at + 1
