@@ -32,7 +32,7 @@ test('[LINK.6] sends a catalog in parts of 256 KiB, and a larger definition in i
   expect(catalogFrames([]).map(String)).toEqual(['{"type":"catalog","servers":[]}'])
 })
 
-test('[LINK.6] sends a catalog of many parts again only when it changes', async () => {
+test('[LINK.6] sends only the servers that have changed, and names those that are gone', async () => {
   const bridge = await FakeBridge.start()
   const { link, tools, event, system } = runLink(bridge.url)
   tools.servers = [
@@ -50,5 +50,18 @@ test('[LINK.6] sends a catalog of many parts again only when it changes', async 
   tools.servers = [...tools.servers, { state: 'starting', name: 'other' }]
   link.catalogChanged()
   await system.advance(0)
-  await until(() => peer.all('catalog').length === 2 * count)
+  await until(() => peer.all('catalog').length === count + 1)
+  expect(peer.all('catalog').at(-1)).toEqual({
+    ...{ type: 'catalog', only: true, removed: [] },
+    servers: [{ state: 'starting', name: 'other' }],
+  })
+  tools.servers = [readyWith('many', [toolOf('t', 10)])]
+  link.catalogChanged()
+  await system.advance(0)
+  const change = await until(() => peer.all('catalog')[count + 1])
+  expect(change).toMatchObject({ only: true, removed: ['other'], servers: [{ name: 'many', tools: [{}] }] })
+  link.catalogChanged()
+  link.catalogChanged()
+  await system.advance(0)
+  expect(peer.all('catalog')).toHaveLength(count + 2)
 })

@@ -62,6 +62,10 @@ const catalog = z.object({
   servers: catalogSchema,
   /** Another part follows; a server that occurs again has more tools. */
   more: z.boolean().optional(),
+  /** Only these servers have changed. Without it, `servers` are all that there are. */
+  only: z.boolean().optional(),
+  /** Servers that are gone; with `only`. */
+  removed: z.array(nameSchema).max(limits.serversPerAgent).optional(),
 })
 
 const shared = [ping, pong, toolExecute] as const

@@ -20,9 +20,10 @@ export const schemas = {
 /**
  * SHA-256 of each version's canonical JSON Schema. A released version's hash never changes: a message that
  * must change shape goes into a new version. v2 is not yet released, so its hash has changed: 11eab599 lacked
- * proofs and `reauthenticate`, 1a4ed282 catalogs in parts, 37b9962d exchanges, b92334be payloads in chunks.
+ * proofs and `reauthenticate`, 1a4ed282 catalogs in parts, 37b9962d exchanges, b92334be payloads in chunks, b591d4a0
+ * updates of catalogs.
  */
 export const schemaHashes = {
   v1: '34a0f440bf3b9bbb68208ab3bc52e961e918c785c7cb126a351b964bf54296db',
-  v2: 'b591d4a0ffa31589a8653e94e267285e8aa770a0977e0ac1ae3046b8db4de959',
+  v2: 'ba98a578f5a4848a93355b339907ccebf8d085129d6bd994d85681d0df8e03b9',
 } as const satisfies Record<ProtocolVersion, string>

@@ -136,7 +136,8 @@ export class InstanceUse {
     }
     if (!asks.pass(this.instance, id, message, asked)) return this.instance.answer(id, 'error', TOO_MANY)
     // People answer in minutes: other clients must not wait for that.
-    for (const { exchange, lease } of this.#open.values()) if (exchange === asked.exchange) lease?.park('stay')
+    for (const { exchange, lease } of this.#open.values())
+      if (exchange === asked.exchange) lease?.park('stay')
   }
 
   /** The task's session, else the owner of the only lease, else that of the only open exchange. */

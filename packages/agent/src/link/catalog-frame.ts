@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import { type CatalogServer, encode } from '@bridgekeeper/protocol'
 
 /**
@@ -5,8 +6,35 @@ import { type CatalogServer, encode } from '@bridgekeeper/protocol'
  */
 const PART_BYTES = 262_144
 
-/** The frames that report all local servers: parts of one catalog, each small enough for a message. */
-export function catalogFrames(servers: readonly CatalogServer[]): readonly Buffer[] {
+/** What an update says besides the servers that have changed. */
+interface Update {
+  readonly only: true
+  readonly removed: readonly string[]
+}
+
+/** Tells one bridge the local servers, and later what has changed of them. */
+export class CatalogReport {
+  /** Hashes of the entries that the bridge has, by name. */
+  #sent: ReadonlyMap<string, string> | undefined
+
+  /** @returns the frames that the bridge lacks */
+  frames(servers: readonly CatalogServer[]): readonly Buffer[] {
+    const sent = this.#sent
+    const now = new Map(servers.map((server) => [server.name, hash('sha256', JSON.stringify(server))]))
+    this.#sent = now
+    if (sent === undefined) return catalogFrames(servers)
+    const changed = servers.filter(({ name }) => sent.get(name) !== now.get(name))
+    const removed = [...sent.keys()].filter((name) => !now.has(name))
+    if (changed.length === 0 && removed.length === 0) return []
+    return catalogFrames(changed, { only: true, removed })
+  }
+}
+
+/**
+ * The frames that report local servers: parts of one catalog, each small enough for a message.
+ * @param update for a catalog of which the bridge has the other servers
+ */
+export function catalogFrames(servers: readonly CatalogServer[], update?: Update): readonly Buffer[] {
   const parts = new Parts()
   for (const server of servers) {
     if (server.state !== 'ready') {
@@ -18,7 +46,11 @@ export function catalogFrames(servers: readonly CatalogServer[]): readonly Buffe
   }
   const all = parts.all()
   return all.map((part, at) =>
-    encode({ type: 'catalog', servers: [...part], ...(at < all.length - 1 && { more: true }) }),
+    encode({
+      ...{ type: 'catalog', servers: [...part] },
+      ...(at < all.length - 1 && { more: true }),
+      ...(update && { only: true, removed: at === 0 ? [...update.removed] : [] }),
+    }),
   )
 }
 

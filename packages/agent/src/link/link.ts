@@ -7,7 +7,7 @@ import type { Exchanges } from '../exchanges/exchanges.ts'
 import { HeldBytes } from '../held-bytes.ts'
 import type { LocalTools } from '../local-tools.ts'
 import type { System } from '../system.ts'
-import { catalogFrames } from './catalog-frame.ts'
+import { CatalogReport } from './catalog-frame.ts'
 import { Connection, type ConnectionState, type Login } from './connection.ts'
 import type { DeviceIdentity } from './device-identity.ts'
 import { dueMs, probe, quiet, step } from './heartbeat.ts'
@@ -154,16 +154,14 @@ export class Link {
     const { url, system, tools, onEvent } = this.#options
     const { version } = connection
     if (connection.state.is === 'verified') onEvent({ type: 'verified', url, version })
-    let sent: Buffer | undefined
+    const catalog = new CatalogReport()
+    let isFirst = true
     let beat = quiet(system.monotonicMs())
     const refresh = this.#refresh(connection.token)
     while (!signal.aborted && connection.state.is === 'verified') {
-      if (version === 'v2' && (this.#catalogChanged || sent === undefined)) {
-        const frames = catalogFrames(tools.catalog())
-        const all = Buffer.concat(frames)
-        if (sent === undefined || !all.equals(sent)) for (const frame of frames) connection.send(frame)
-        sent = all
-      }
+      if (version === 'v2' && (this.#catalogChanged || isFirst))
+        for (const frame of catalog.frames(tools.catalog())) connection.send(frame)
+      isFirst = false
       this.#catalogChanged = false
 
       const [next, action] = step(beat, system.monotonicMs(), connection.heard)

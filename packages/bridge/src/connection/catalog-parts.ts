@@ -7,22 +7,56 @@ export interface CatalogPart {
   readonly servers: readonly CatalogServer[]
   /** Another part follows. */
   readonly more: boolean
+  /** The other servers of the catalog have not changed. */
+  readonly only: boolean
+  /** Servers that are gone. */
+  readonly removed: readonly string[]
   readonly sizeBytes: number
 }
 
-/** The parts of one catalog, put together. The catalog before it counts until the last part is there. */
+/** Bytes of servers that were part of an update's base. */
+const sizes = new WeakMap<CatalogServer, number>()
+
+/**
+ * The parts of one catalog, or of an update of one, put together. The catalog before it counts until the last part is
+ * there.
+ */
 export class CatalogParts {
-  readonly #servers = new Map<string, CatalogServer>()
+  readonly #servers: Map<string, CatalogServer>
+  /** Servers of the base that no part has replaced. */
+  readonly #unchanged: Set<string>
   #sizeBytes = 0
 
+  /** @param base the catalog that an update changes */
+  constructor(base: Catalog = new Map()) {
+    this.#servers = new Map(base)
+    this.#unchanged = new Set(base.keys())
+    for (const server of base.values()) this.#sizeBytes += sizeOf(server)
+  }
+
   /** @returns the whole catalog after its last part, or `too-large` once, in place of any of it */
-  add({ servers, more, sizeBytes }: CatalogPart): Catalog | 'incomplete' | 'too-large' {
+  add({ servers, more, removed, sizeBytes }: CatalogPart): Catalog | 'incomplete' | 'too-large' {
     const wasTooLarge = this.#isTooLarge
+    for (const name of removed) this.#remove(name)
+    for (const { name } of servers) if (this.#unchanged.has(name)) this.#replace(name)
     this.#sizeBytes += sizeBytes
     if (!this.#isTooLarge) for (const server of servers) this.#merge(server)
     if (this.#isTooLarge) this.#servers.clear()
     if (this.#isTooLarge) return wasTooLarge ? 'incomplete' : 'too-large'
     return more ? 'incomplete' : this.#servers
+  }
+
+  #remove(name: string): void {
+    this.#replace(name)
+    this.#servers.delete(name)
+  }
+
+  /** The next entry of this server is a new one. It keeps its place. */
+  #replace(name: string): void {
+    const server = this.#servers.get(name)
+    if (server === undefined || !this.#unchanged.delete(name)) return
+    this.#sizeBytes -= sizeOf(server)
+    this.#servers.set(name, { state: 'starting', name })
   }
 
   get #isTooLarge(): boolean {
@@ -38,4 +72,12 @@ export class CatalogParts {
       this.#sizeBytes = Number.POSITIVE_INFINITY
     else this.#servers.set(server.name, merged)
   }
+}
+
+function sizeOf(server: CatalogServer): number {
+  const known = sizes.get(server)
+  if (known !== undefined) return known
+  const sizeBytes = Buffer.byteLength(JSON.stringify(server))
+  sizes.set(server, sizeBytes)
+  return sizeBytes
 }

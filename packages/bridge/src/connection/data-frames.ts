@@ -131,7 +131,7 @@ export class DataFrames {
   }
 
   #addToCatalog(part: CatalogPart): void {
-    const parts = this.#catalogParts ?? new CatalogParts()
+    const parts = this.#catalogParts ?? new CatalogParts(part.only ? this.#catalog : undefined)
     this.#catalogParts = part.more ? parts : undefined
     const catalog = parts.add(part)
     if (catalog === 'too-large') {

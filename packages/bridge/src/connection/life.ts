@@ -1,5 +1,4 @@
 import {
-  type CatalogServer,
   closeCodes,
   codes,
   type DownMessage,
@@ -12,6 +11,7 @@ import {
 import type { ExpectedProof } from '../gates/proof.ts'
 import type { Principal } from '../ports.ts'
 import type { SecurityEvent } from '../security-log/events.ts'
+import type { CatalogPart } from './catalog-parts.ts'
 
 /** The life of an agent's connection as data: no socket, timer or clock. */
 export type ConnectionState =
@@ -110,13 +110,7 @@ type LifeEffect =
 
 /** A data frame of a verified agent, which the state machine passes on. */
 export type DataEffect =
-  | {
-      readonly type: 'catalog'
-      readonly servers: readonly CatalogServer[]
-      /** Another part follows. */
-      readonly more: boolean
-      readonly sizeBytes: number
-    }
+  | ({ readonly type: 'catalog' } & CatalogPart)
   | { readonly type: 'result'; readonly result: ToolResultFrame }
   | { readonly type: 'execute'; readonly call: ToolExecuteFrame }
   | { readonly type: 'exchange'; readonly frame: ExchangeFrame }

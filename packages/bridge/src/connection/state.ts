@@ -145,6 +145,8 @@ function ready(current: State<'ready'>, event: MessageEvent, context: StepContex
             type: 'catalog',
             servers: message.servers,
             more: message.more === true,
+            only: message.only === true,
+            removed: message.removed ?? [],
             sizeBytes: event.sizeBytes,
           },
         ],

@@ -7,7 +7,16 @@ const ready = (name: string, ...tools: string[]): CatalogServer => ({
   ...{ state: 'ready', name, serverInfo: { name, version: '1' } },
   tools: tools.map(tool),
 })
-const part = (more: boolean, ...servers: CatalogServer[]): CatalogPart => ({ servers, more, sizeBytes: 1 })
+const part = (more: boolean, ...servers: CatalogServer[]): CatalogPart => ({
+  ...{ servers, more, only: false, removed: [], sizeBytes: 1 },
+})
+const namesOf = (catalog: unknown) =>
+  catalog instanceof Map
+    ? [...catalog].map(([name, server]) => [
+        name,
+        ...(server.tools ?? []).map(({ definition }: ReturnType<typeof tool>) => definition.name),
+      ])
+    : catalog
 const MIB = 1_048_576
 
 test('[CATALOG.1] merges parts into one catalog, with more tools for a repeated server', () => {
@@ -48,4 +57,34 @@ test.each([
   const [last, ...others] = servers.toReversed()
   for (const server of others) expect(parts.add(part(true, server))).toBe('incomplete')
   expect(parts.add(part(false, ...(last === undefined ? [] : [last])))).toBe('too-large')
+})
+
+test('[CATALOG.3] replaces the servers of an update, removes those that are gone, and keeps the others as they are', () => {
+  const base = new Map(
+    [ready('a', 'x'), ready('b', 'y'), ready('c', 'z')].map((server) => [server.name, server]),
+  )
+  const parts = new CatalogParts(base)
+  expect(parts.add({ ...part(true, ready('b', 'new')), only: true, removed: ['c', 'unknown'] })).toBe(
+    'incomplete',
+  )
+  const whole = parts.add({ ...part(false, ready('b', 'more'), ready('d')), only: true })
+  expect(namesOf(whole)).toEqual([['a', 'x'], ['b', 'new', 'more'], ['d']])
+  expect(whole instanceof Map && whole.get('a')).toBe(base.get('a'))
+  expect(namesOf(base)).toEqual([
+    ['a', 'x'],
+    ['b', 'y'],
+    ['c', 'z'],
+  ])
+})
+
+test('[CATALOG.2] counts an update together with the servers that it leaves as they are', () => {
+  const server = (name: string, sizeBytes: number) =>
+    ({ ...ready(name), instructions: 'x'.repeat(sizeBytes) }) as CatalogServer
+  const base = new Map([server('a', 4 * MIB), server('b', 3 * MIB)].map((each) => [each.name, each]))
+  const update = (changes: Partial<CatalogPart>) =>
+    new CatalogParts(base).add({ ...part(false, ready('b')), only: true, ...changes })
+  expect(update({ sizeBytes: 3.9 * MIB })).toBeInstanceOf(Map)
+  expect(update({ sizeBytes: 4.1 * MIB })).toBe('too-large')
+  expect(update({ servers: [ready('c')], sizeBytes: 2 * MIB })).toBe('too-large')
+  expect(update({ servers: [ready('c')], removed: ['b'], sizeBytes: 2 * MIB })).toBeInstanceOf(Map)
 })
