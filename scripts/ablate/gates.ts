@@ -3,6 +3,7 @@ import { ACCOUNT_ABLATIONS } from './accounts.ts'
 import { ADDRESS_ABLATIONS } from './addresses.ts'
 import { AGENT_ABLATIONS } from './agent.ts'
 import { AGENT_EXCHANGE_ABLATIONS } from './agent-exchanges.ts'
+import { AGGREGATE_ABLATIONS } from './aggregate.ts'
 import { DEVICE_ABLATIONS } from './devices.ts'
 import { ERA_ABLATIONS } from './eras.ts'
 import { EXCHANGE_ABLATIONS } from './exchanges.ts'
@@ -306,6 +307,7 @@ export const ABLATIONS: readonly Ablation[] = [
     edits: [text('bridge/connection/agent-calls.ts', 'this.#pending.size >= this.#maxPending', 'false')],
     tests: attack('w26-waiting-calls'),
   },
+  ...AGGREGATE_ABLATIONS,
   ...EXCHANGE_ABLATIONS,
   ...AGENT_EXCHANGE_ABLATIONS,
   ...PAYLOAD_ABLATIONS,

@@ -118,6 +118,12 @@ export const LAYERS: readonly Layer[] = [
     because: 'it routes between connections, not sockets or callers',
   },
   {
+    area: 'bridge/directory',
+    imports: ['bridge/exchanges', 'bridge/groups', 'bridge/ports', 'bridge/router', 'protocol'],
+    importsTypes: ['bridge/connection'],
+    because: 'it knows which servers a user has, and carries nothing to them',
+  },
+  {
     area: 'bridge/southbound',
     imports: [
       'bridge/admission',
@@ -134,6 +140,7 @@ export const LAYERS: readonly Layer[] = [
   {
     area: 'bridge/northbound',
     imports: [
+      'bridge/directory',
       'bridge/admission',
       'bridge/cors',
       'bridge/calls',

@@ -5,6 +5,7 @@ import { FakeSystem } from '../support/fake-system.ts'
 import { type Answer, connectMachine, error, Raw, type TestServer } from '../support/machines.ts'
 import { bearer, codeIn, MODERN, post } from '../support/mcp.ts'
 import { initialize, rpc } from '../support/mcp-client.ts'
+import { startScopedBridge } from '../support/scoped.ts'
 
 const STATUS = 'bridgekeeper__status'
 const tool = (name: string, more: object = {}) => ({ name, inputSchema: { type: 'object' }, ...more })
@@ -100,11 +101,13 @@ test('[AGG.8] lists a server that fails or is silent from the catalog, after fiv
   )
   const tools = result('tools/list')
   await vi.waitFor(() => expect(machine.opened).toHaveLength(3))
+  await machine.settled()
   system.advance(5_000)
   expect(namesIn((await tools).tools)).toEqual(['fine__c', 'broken__a', 'silent__b', STATUS])
   await vi.waitFor(() => expect(machine.left).toHaveLength(1))
   const prompts = result('prompts/list')
   await vi.waitFor(() => expect(machine.opened).toHaveLength(6))
+  await machine.settled()
   system.advance(5_000)
   expect(namesIn((await prompts).prompts)).toEqual(['fine__p'])
 })
@@ -298,4 +301,43 @@ test('[AGG.9] answers ping itself, and refuses methods that name no server', asy
   expect((await ask(rpc('ping'))).json.result).toEqual({})
   expect((await ask(rpc('x/y'))).json.error.code).toBe(-32601)
   expect(machine.opened).toEqual([])
+})
+
+test('[SCOPE.2] [SCOPE.4] shows and reads at /mcp only what a token may, without asking a server', async () => {
+  const at = await startScopedBridge()
+  const lists = { tools: [tool('read'), tool('erase')], prompts: [{ name: 'p' }] }
+  const { opened } = await connectMachine(at, 'ann', server('notes', lists, { instructions: 'Secret.' }))
+  const as = async (scope: string, method: string, params: object = {}) => {
+    const auth = bearer(await at.scopedToken('ann', scope))
+    return (await post(at, '/mcp', rpc(method, params), auth)).json
+  }
+  const call = 'tools:call:notes/read'
+  expect(namesIn((await as(call, 'tools/list')).result.tools)).toEqual(['notes__read', STATUS])
+  const asked = opened.length
+  expect(codeIn(await as(call, 'prompts/list'))).toBe('scope_insufficient')
+  expect(codeIn(await as(call, 'prompts/get', { name: 'notes__p' }))).toBe('scope_insufficient')
+  expect(opened).toHaveLength(asked)
+  const { result } = await as('tools:call:other/x', 'initialize', initialize().params)
+  expect(Object.keys(result.capabilities)).toEqual(['tools', 'logging'])
+  expect(result.instructions).not.toContain('Secret.')
+  expect(namesIn((await as('prompts:read', 'prompts/list')).result.prompts)).toEqual(['notes__p'])
+})
+
+test('[AGG.9] lets no server answer for a prompt or tool of another by its own name', async () => {
+  const { result } = await setUp(
+    server('a', { prompts: [{ name: 'b__c' }], tools: [tool('b__c')] }),
+    server('a__b', { prompts: [{ name: 'c' }], tools: [tool('c')] }),
+    server('a_', { prompts: [{ name: 'b__c' }] }),
+  )
+  const names = namesIn((await result('prompts/list')).prompts)
+  expect(new Set(names).size).toBe(3)
+  expect(names[0]).toBe('a__b__c')
+  for (const [at, owner] of ['a', 'a__b', 'a_'].entries())
+    expect(await result('prompts/get', { name: names[at] })).toMatchObject({ server: owner })
+  const imitated = names[1] ?? ''
+  const thief = server('a', { prompts: [{ name: imitated.slice(3) }] })
+  const second = await setUp(thief, server('a__b', { prompts: [{ name: 'c' }] }))
+  const both = namesIn((await second.result('prompts/list')).prompts)
+  expect(both).toEqual([expect.stringMatching(/^a__b__c_[0-9a-f]{10}_[0-9a-f]{10}$/), imitated])
+  expect(await second.result('prompts/get', { name: imitated })).toMatchObject({ server: 'a__b' })
 })

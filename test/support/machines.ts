@@ -1,4 +1,3 @@
-import { vi } from 'vitest'
 import type { TestBridge } from './bridge.ts'
 import { DAY_MS } from './exchange-agent.ts'
 import { type Message, type Peer, verifiedPeer } from './peer.ts'
@@ -46,6 +45,8 @@ export interface Machine {
   /** Ids of the exchanges that the bridge cancelled or detached. */
   readonly left: string[]
   publish(...servers: readonly TestServer[]): void
+  /** Resolves once the bridge has handled everything that was sent so far. */
+  settled(): Promise<void>
 }
 
 /** Connects a machine of this user, and waits until its servers are known. */
@@ -74,12 +75,13 @@ export async function connectMachine(
     published = now
     peer.send({ type: 'catalog', servers: now.map(entryOf) })
   }
-  publish(...servers)
-  await vi.waitFor(async () => {
+  const settled = async (): Promise<void> => {
     peer.send({ type: 'ping' })
     await peer.next('pong')
-  })
-  return { peer, opened, left, publish }
+  }
+  publish(...servers)
+  await settled()
+  return { peer, opened, left, publish, settled }
 }
 
 export function error(code: number, message = 'No.'): Raw {

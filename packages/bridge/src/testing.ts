@@ -5,6 +5,11 @@ export { DEFAULT_MAX_BODY_BYTES, DEFAULT_MAX_PENDING_CALLS } from './bridge-opti
 export { MAX_ABANDONED_CALLS } from './connection/abandoned-calls.ts'
 export { ASSERTIONS, MAX_DEVICES, MAX_GOOD_KEYS } from './devices/device-registry.ts'
 export { MAX_BODY_BYTES as MAX_DEVICE_BODY_BYTES, REQUESTS as DEVICE_REQUESTS } from './devices/endpoint.ts'
+export {
+  MAX_BYTES as MAX_KNOWN_BYTES,
+  MAX_MACHINES as MAX_KNOWN_MACHINES,
+  MAX_USER_BYTES as MAX_KNOWN_USER_BYTES,
+} from './directory/last-known.ts'
 export { MAX_OPEN_STREAMS } from './exchanges/exchange-table.ts'
 export { SLOW_BYTES, SLOW_MS } from './gates/liveness.ts'
 export { DEFAULT_FAILURE_LIMIT } from './limiters/address-failures.ts'
@@ -33,6 +38,10 @@ export {
   MAX_STANDING,
   MAX_UNREAD_BYTES,
 } from './limiters/user-load.ts'
+export { GATHER_MS, MAX_ASKED } from './northbound/aggregate/gatherer.ts'
+export { MAX_ITEMS } from './northbound/aggregate/list-items.ts'
+export { MAX_PAGES as MAX_SERVER_PAGES } from './northbound/aggregate/lists.ts'
+export { MAX_RESOURCES } from './northbound/aggregate/subscribe.ts'
 export { MAX_BATCH } from './northbound/batch.ts'
 export { MAX_VIEWS } from './northbound/list-cache.ts'
 export { MAX_PIPELINED } from './northbound/pipelining.ts'

@@ -58,12 +58,13 @@ test('[NAME.2] gives every tool of any catalog a legal name that leads back', ()
   )
 })
 
-test('[NAME.3] keeps a tool’s plain name when another’s hashed name is the same', () => {
+test('[NAME.3] lets no tool take the hashed name of another', () => {
   const hashed = names.of('b.c', 'd')
   const [serverName = '', toolName = ''] = hashed.split(/__(.*)/s)
-  const clash = catalogOf(server('b.c', ['d']), server(serverName, [toolName]))
-  expect(names.tools(clash).get(hashed)).toMatchObject({ serverName, toolName })
-  expect(names.toolAt(hashed, clash)).toEqual({ serverName, toolName })
+  const clash = catalogOf(server(serverName, [toolName]), server('b.c', ['d']))
+  expect(names.tools(clash).size).toBe(2)
+  expect(names.toolAt(hashed, clash)).toMatchObject({ serverName: 'b.c', toolName: 'd' })
+  expect(names.toolAt(names.of(serverName, toolName), clash)).toMatchObject({ serverName, toolName })
 })
 
 test('[NAME.4] reads a plain name without a catalog, and refuses one without a server', () => {

@@ -2,9 +2,15 @@ import type { BridgeError } from '@bridgekeeper/protocol'
 import type { Catalog } from '../connection/catalog-parts.ts'
 import type { ReadyConnection } from '../connection/ready-connection.ts'
 import { type ExchangeServer, takesExchanges } from '../exchanges/directory.ts'
+import { type NamedServer, ServerNames } from '../router/named-servers.ts'
 import type { Router } from '../router/router.ts'
 import type { LastKnown, SleepingMachine } from './last-known.ts'
-import { type NamedServer, ServerNames } from './named-servers.ts'
+
+/** A connected machine. */
+export type AwakeMachine = Pick<
+  ReadyConnection,
+  'principal' | 'machineName' | 'sinceMs' | 'version' | 'catalog'
+>
 
 /**
  * A user's local servers, awake or asleep. While no machine is connected, lists show what the machines had when they
@@ -42,13 +48,13 @@ export class KnownServers {
     return this.#router.watch(userId, changed)
   }
 
-  /** The user's verified connections, newest first. */
-  connected(userId: string): readonly ReadyConnection[] {
+  /** The user's connected machines, newest first. */
+  connected(userId: string): readonly AwakeMachine[] {
     return this.#router.connections(userId)
   }
 
   /** The local servers of connected machines. */
-  servers(userId: string): readonly NamedServer<ReadyConnection>[] {
+  servers(userId: string): readonly NamedServer<AwakeMachine>[] {
     return this.#router.servers(userId)
   }
 

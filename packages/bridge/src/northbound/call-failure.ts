@@ -18,7 +18,7 @@ const FOR_MODELS: ReadonlySet<ErrorCode> = new Set([
 ])
 
 /** Member of `_meta` with the stable code. */
-export const CODE_META_KEY = 'bridgekeeper/code'
+const CODE_META_KEY = 'bridgekeeper/code'
 
 /**
  * [AGG.4] Returns the result of a call that failed, in words that a model can pass on. Many clients show JSON-RPC errors

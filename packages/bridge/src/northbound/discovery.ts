@@ -6,7 +6,7 @@ import type { ToolView } from './tool-view.ts'
 
 const CAPABILITIES = { tools: {} }
 
-/** What the bridge says of itself at `/mcp`. */
+/** Introduction of the bridge itself, at `/mcp`. */
 export interface OwnIntroduction {
   readonly capabilities: object
   readonly instructions: string

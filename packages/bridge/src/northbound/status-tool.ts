@@ -1,6 +1,5 @@
 import { type RawJson, type ToolDefinition, toJson } from '@bridgekeeper/protocol'
-import type { ReadyConnection } from '../connection/ready-connection.ts'
-import type { KnownServers } from '../directory/known-servers.ts'
+import type { AwakeMachine, KnownServers } from '../directory/known-servers.ts'
 import type { SleepingMachine } from '../directory/last-known.ts'
 import { mayKnow } from '../gates/call-authority.ts'
 import type { Caller } from '../ports.ts'
@@ -40,7 +39,7 @@ export function statusResult(known: KnownServers, { userId, scopes }: Caller): R
   return toJson({ content: [{ type: 'text', text: parts.join('\n\n') }] })
 }
 
-function connectedText(machine: ReadyConnection, servers: readonly string[]): string {
+function connectedText(machine: AwakeMachine, servers: readonly string[]): string {
   const { catalog, version, sinceMs } = machine
   const head = `${capital(machineText(machine))} has been connected since ${timeText(sinceMs)}.`
   if (catalog !== undefined)

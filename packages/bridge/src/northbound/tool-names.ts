@@ -17,6 +17,8 @@ export interface ToolAddress {
 const SEPARATOR = '__'
 const SAFE = /^[a-zA-Z0-9_-]+$/
 const HASH_CHARS = 10
+/** The end of a name with a hash. */
+const HASHED = /_[0-9a-f]{10}$/
 /** Server name of the bridge's own tools. */
 const OWN_NAME = 'bridgekeeper'
 
@@ -61,7 +63,8 @@ export class ExposedNames {
   #plain(serverName: string, name: string): string | undefined {
     const readsBack = !serverName.includes(SEPARATOR) && !serverName.endsWith('_') && serverName !== OWN_NAME
     const plain = serverName + SEPARATOR + name
-    return readsBack && plain.length <= this.#maxChars && SAFE.test(plain) ? plain : undefined
+    const isPlain = readsBack && plain.length <= this.#maxChars && SAFE.test(plain)
+    return isPlain && !isHashed(plain) ? plain : undefined
   }
 
   #hashed(serverName: string, name: string): string {
@@ -75,15 +78,12 @@ export class ExposedNames {
   }
 
   /**
-   * All tools of a user under their exposed names. [NAME.3] If a plain name equals another tool's hashed name,
-   * the plain one keeps it; the other is reached through `/mcp/{server}`.
+   * All tools of a user under their exposed names. [NAME.3] A plain name never looks like one with a hash, so that no
+   * tool takes the name of another.
    */
   tools(catalog: Catalog): ReadonlyMap<string, ExposedTool> {
     const all = [...catalog.values()].flatMap((server) => this.#ofServer(server))
-    const isPlain = ({ name, serverName, toolName }: ExposedTool): boolean =>
-      name === serverName + SEPARATOR + toolName
-    const hashed = all.filter((tool) => !isPlain(tool))
-    return new Map([...hashed, ...all.filter(isPlain)].map((tool) => [tool.name, tool]))
+    return new Map(all.map((tool) => [tool.name, tool]))
   }
 
   /**
@@ -91,13 +91,11 @@ export class ExposedNames {
    * reach the tools of v1 agents, which send no catalog.
    */
   toolAt(name: string, catalog: Catalog): ToolAddress | BridgeError {
-    const plain = readPlain(name)
-    if (plain !== undefined && isListed(plain, catalog)) return plain
-    for (const server of catalog.values()) {
+    for (const server of isHashed(name) ? catalog.values() : []) {
       const hashed = this.#ofServer(server).find((tool) => tool.name === name)
       if (hashed !== undefined) return hashed
     }
-    return plain ?? new BridgeError('tool_name_invalid')
+    return readPlain(name) ?? new BridgeError('tool_name_invalid')
   }
 
   /** Memoized per catalog of an agent: each name may need a hash, and every call resolves one. */
@@ -118,13 +116,14 @@ export function toolsOf(server: CatalogServer | undefined): readonly CatalogTool
   return server?.state === 'ready' ? server.tools : []
 }
 
+/** Whether a name may end in a hash. */
+export function isHashed(name: string): boolean {
+  return HASHED.test(name)
+}
+
 /** Splits a plain name, `server__name`. */
 export function readPlain(name: string): ToolAddress | undefined {
   const at = name.indexOf(SEPARATOR)
   const toolName = name.slice(at + SEPARATOR.length)
   return at > 0 && toolName !== '' ? { serverName: name.slice(0, at), toolName } : undefined
-}
-
-function isListed({ serverName, toolName }: ToolAddress, catalog: Catalog): boolean {
-  return toolsOf(catalog.get(serverName)).some((tool) => tool.definition.name === toolName)
 }

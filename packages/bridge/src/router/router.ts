@@ -2,10 +2,10 @@ import { BridgeError } from '@bridgekeeper/protocol'
 import { type CallOutcome, failed, type ToolCall } from '../calls/outcome.ts'
 import type { Catalog } from '../connection/catalog-parts.ts'
 import { NOT_SENT, type ReadyConnection, type SentCall } from '../connection/ready-connection.ts'
-import { type NamedServer, ServerNames } from '../directory/named-servers.ts'
 import { InFlight } from '../exchanges/in-flight.ts'
 import { Groups } from '../groups.ts'
 import type { Principal } from '../ports.ts'
+import { type NamedServer, ServerNames } from './named-servers.ts'
 
 export type { Catalog }
 

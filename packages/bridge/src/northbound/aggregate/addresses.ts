@@ -2,7 +2,7 @@ import { isObject, parseJson, type RawJson, toJson } from '@bridgekeeper/protoco
 import type { KnownServers } from '../../directory/known-servers.ts'
 import type { ExchangeServer } from '../../exchanges/directory.ts'
 import type { OpenRequest } from '../open-request.ts'
-import { type ExposedNames, readPlain } from '../tool-names.ts'
+import { type ExposedNames, isHashed, readPlain } from '../tool-names.ts'
 import type { Gatherer } from './gatherer.ts'
 import { memberOf, resultOf, withMember } from './json-edits.ts'
 import type { ListedItem } from './list-items.ts'
@@ -11,10 +11,7 @@ import type { Lists } from './lists.ts'
 import { openingFor, type SessionFacts } from './openings.ts'
 import { appOwnersOf, templateFits, unwrappedUri } from './resource-names.ts'
 
-/** A name that may end in a hash. */
-const HASHED = /_[0-9a-f]{10}$/
-
-/** Where a name on `/mcp` leads. */
+/** A prompt, resource or task of one local server. */
 export interface Address {
   readonly serverName: string
   /** Name or URI at that server. */
@@ -45,22 +42,12 @@ export class Addresses {
   }
 
   async prompt(search: Search, exposedName: string): Promise<Address | undefined> {
-    const plain = this.#plainPrompt(search, exposedName)
-    if (plain !== undefined && !HASHED.test(exposedName)) return plain
-    const items = await this.#items(search, PROMPTS)
-    const named = items.filter((item) => this.#names.of(item.serverName, item.key) === exposedName)
-    const isListed = named.some(
-      ({ serverName, key }) => serverName === plain?.serverName && key === plain.name,
-    )
-    const [found] = isListed ? [] : named
-    return found === undefined ? plain : { serverName: found.serverName, name: found.key }
-  }
-
-  /** What the name means if it has no hash. */
-  #plainPrompt(search: Search, exposedName: string): Address | undefined {
+    const items = isHashed(exposedName) ? await this.#items(search, PROMPTS) : []
+    const found = items.find((item) => this.#names.of(item.serverName, item.key) === exposedName)
+    if (found !== undefined) return { serverName: found.serverName, name: found.key }
     const { serverName = '', toolName: name = '' } = readPlain(exposedName) ?? {}
     const isHere = this.#having(search, 'prompts').some((server) => server.name === serverName)
-    return isHere && this.#names.of(serverName, name) === exposedName ? { serverName, name } : undefined
+    return isHere ? { serverName, name } : undefined
   }
 
   /** [AGG.10] The server that keeps the URI: of an App, then of a listed resource, then of a template. */

@@ -8,7 +8,7 @@ import type { OpenRequest } from '../open-request.ts'
 /** Time that all servers have together. Many clients give up after ten seconds. */
 export const GATHER_MS = 5_000
 /** Servers that are asked at the same time. */
-const MAX_ASKED = 8
+export const MAX_ASKED = 8
 
 /** Asks one server, until the time is over. @returns `undefined` if it did not answer */
 export type Ask = (opening: Opening) => Promise<RawJson | undefined>
@@ -69,7 +69,7 @@ function readAnswer(end: ExchangeEnd, done: (answer: RawJson | undefined) => voi
   done(undefined)
 }
 
-/** What runs until the time is over. */
+/** Cancels everything that still runs when the time is over. */
 class Asked {
   readonly running = new Set<() => void>()
   isOver = false

@@ -7,8 +7,8 @@ import {
   toJson,
   toolDefinitionSchema,
 } from '@bridgekeeper/protocol'
-import type { Catalog } from '../../connection/catalog-parts.ts'
 import { mayList, type Scopes } from '../../gates/call-authority.ts'
+import type { Catalog } from '../../router/router.ts'
 import type { ExposedNames } from '../tool-names.ts'
 import { memberOf, textOf, withMember } from './json-edits.ts'
 import type { ListKind } from './list-kinds.ts'
@@ -38,7 +38,7 @@ export function itemsOf(result: RawJson, kind: ListKind, serverName: string): re
   })
 }
 
-/** What decides how items are shown. */
+/** Facts that decide how tools are shown. */
 export interface ItemFacts {
   readonly names: ExposedNames
   readonly catalog: Catalog

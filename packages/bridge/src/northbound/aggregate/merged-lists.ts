@@ -81,13 +81,12 @@ export class MergedLists {
   }
 }
 
-/** [NAME.3] The first of several items with one exposed name; a plain name before a hashed one. */
+/** The first of several items with one exposed name. */
 function unique(items: readonly ListedItem[], names: ExposedNames): readonly ListedItem[] {
   const byName = new Map<string, ListedItem>()
   for (const item of items) {
     const name = names.of(item.serverName, item.key)
-    const isPlain = name === `${item.serverName}__${item.key}`
-    if (isPlain || !byName.has(name)) byName.set(name, item)
+    if (!byName.has(name)) byName.set(name, item)
   }
   return [...byName.values()]
 }

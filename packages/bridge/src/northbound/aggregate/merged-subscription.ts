@@ -87,7 +87,7 @@ export class MergedSubscription implements StreamsReader {
   }
 }
 
-/** What a client wants to hear of; `{}` if the request does not say. */
+/** The notifications that a client asks for; `{}` if the request does not say. */
 export function wantedIn(message: RawJson): Readonly<Record<string, unknown>> {
   const text = memberOf(memberOf(message, 'params'), 'notifications')?.toString('utf8') ?? '{}'
   const wanted = parseJson(text)?.value

@@ -132,7 +132,7 @@ export class AggregateRequests {
   }
 }
 
-/** Where a request names a prompt, resource or task; `undefined` for a request that names nothing. */
+/** Path of the member that names a prompt, resource or task; `undefined` for a request that names nothing. */
 function nameIn(method: string, message: RawJson): readonly string[] | undefined {
   switch (method) {
     case 'prompts/get':

@@ -1,5 +1,5 @@
 import { isObject } from '@bridgekeeper/protocol'
-import type { Catalog } from '../../connection/catalog-parts.ts'
+import type { Catalog } from '../../router/router.ts'
 
 /** Resources of an MCP App must keep their scheme. */
 const APP_SCHEME = 'ui://'

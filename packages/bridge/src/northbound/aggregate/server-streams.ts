@@ -6,7 +6,7 @@ import type { Dispatcher } from '../../router/dispatcher.ts'
 import type { OpenRequest } from '../open-request.ts'
 
 /** Time in which several changes of the catalog count as one. */
-export const CHANGE_MS = 100
+const CHANGE_MS = 100
 /** A larger message is dropped, since it must be held whole. */
 const MAX_MESSAGE_BYTES = limits.frameBytes
 
