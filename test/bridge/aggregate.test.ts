@@ -93,6 +93,17 @@ test('[AGG.8] lists the tools of all servers with their bytes, under their expos
   ])
 })
 
+test('[AGG.8] lists tools that run as tasks only to clients that have tasks', async () => {
+  const needsTask = tool('slow', { execution: { taskSupport: 'required' } })
+  const { begin, ask, result } = await setUp(
+    server('jobs', { tools: [tool('fast'), needsTask] }, { tools: [] }),
+  )
+  expect(namesIn((await result('tools/list')).tools)).toEqual(['jobs__fast', STATUS])
+  const { session } = await begin({ tasks: {} })
+  const { json } = await ask(rpc('tools/list'), session)
+  expect(namesIn(json.result.tools)).toEqual(['jobs__fast', 'jobs__slow', STATUS])
+})
+
 test('[AGG.8] lists a server that fails or is silent from the catalog, after five seconds', async () => {
   const { system, result, machine } = await setUp(
     server('broken', { tools: [tool('a')] }, { answer: () => error(-32_603) }),

@@ -84,10 +84,10 @@ test('[CALL.2] times out a call without an answer at its deadline, and runs the 
   const { status, json } = await silent
   const tookMs = performance.now() - startedMs
   expect(status).toBe(200)
-  expect(json.error).toMatchObject({
-    code: -32062,
-    message: expect.stringMatching(/Call [\w-]{22}\.$/),
-    data: { code: 'call_timeout', next: expect.any(String) },
+  expect(json.result).toMatchObject({
+    content: [{ type: 'text', text: expect.stringMatching(/Call [\w-]{22}\. Check/) }],
+    isError: true,
+    _meta: { 'bridgekeeper/code': 'call_timeout' },
   })
   expect(tookMs).toBeGreaterThanOrEqual(CALL_TIMEOUT_MS - 10)
   await expectTheRestToWork()

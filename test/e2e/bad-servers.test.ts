@@ -37,7 +37,7 @@ test('[LOCAL.1] fails a call with server_exited when its server dies, and restar
   const before = (await call('unruly', 'pid')).json.result.content[0].text
   const { status, json } = await call('unruly', 'die')
   expect(status).toBe(200)
-  expect(json.error).toMatchObject({ code: -32061, data: { code: 'server_exited' } })
+  expect(json.result).toMatchObject({ isError: true, _meta: { 'bridgekeeper/code': 'server_exited' } })
   await expectTheRestToWork()
   await vi.waitFor(
     async () => {

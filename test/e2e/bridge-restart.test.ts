@@ -68,10 +68,10 @@ test('[CALL.3] fails each call with outcome_unknown under its id when the agent 
     status: 200,
     json: {
       id: 1,
-      error: {
-        code: -32066,
-        message: expect.stringMatching(/Call [\w-]{22}\.$/),
-        data: { code: 'outcome_unknown', next: expect.any(String) },
+      result: {
+        content: [{ type: 'text', text: expect.stringMatching(/Call [\w-]{22}\. Check/) }],
+        isError: true,
+        _meta: { 'bridgekeeper/code': 'outcome_unknown' },
       },
     },
   })

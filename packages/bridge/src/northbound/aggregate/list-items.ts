@@ -1,9 +1,11 @@
 import {
   arrayItems,
+  isObject,
   OPEN_BRACE,
   parseJson,
   type RawJson,
   strictDefinition,
+  type ToolDefinition,
   toJson,
   toolDefinitionSchema,
 } from '@bridgekeeper/protocol'
@@ -43,13 +45,19 @@ export interface ItemFacts {
   readonly names: ExposedNames
   readonly catalog: Catalog
   readonly scopes: Scopes
+  /** Whether the client can run tasks. */
+  readonly hasTasks: boolean
 }
 
 /** [MCP.9] A tool for strict clients, under its exposed name. @returns `undefined` if it must be left out */
-export function shownTool(item: ListedItem, { names, catalog, scopes }: ItemFacts): RawJson | undefined {
+export function shownTool(
+  item: ListedItem,
+  { names, catalog, scopes, hasTasks }: ItemFacts,
+): RawJson | undefined {
   const { serverName, raw } = item
   const read = toolDefinitionSchema.safeParse(parsed(raw))
   if (!read.success || read.data.name !== item.key || !mayList(scopes, serverName, item.key)) return undefined
+  if (!hasTasks && needsTask(read.data)) return undefined
   const strict = strictDefinition(read.data)
   if (strict === undefined) return undefined
   const kept = strict.changed.length === 0 ? raw : toJson(strict.definition)
@@ -57,6 +65,11 @@ export function shownTool(item: ListedItem, { names, catalog, scopes }: ItemFact
   const app = appUriOf(read.data._meta)
   if (named === undefined || app === undefined || appOwnersOf(catalog).get(app) === serverName) return named
   return withMember(named, ['_meta', 'ui', 'resourceUri'], toJson(wrappedUri({ serverName, uri: app })))
+}
+
+/** [TOOLS.11] Whether a tool runs as a task only. */
+function needsTask({ execution }: ToolDefinition): boolean {
+  return isObject(execution) && execution.taskSupport === 'required'
 }
 
 /** A prompt under its exposed name. @returns `undefined` if it must be left out */

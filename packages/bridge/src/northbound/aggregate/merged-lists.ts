@@ -13,6 +13,7 @@ import type { Search } from './addresses.ts'
 import { type ListedItem, shownPrompt, shownResource, shownTool } from './list-items.ts'
 import { type ListKind, PROMPTS, RESOURCES, TOOLS } from './list-kinds.ts'
 import type { Lists, ServerPart } from './lists.ts'
+import type { SessionFacts } from './openings.ts'
 import { appOwnersOf } from './resource-names.ts'
 
 const COMMA = Buffer.from(',')
@@ -46,7 +47,7 @@ export class MergedLists {
     if (invalid !== undefined) return sendError(reply, request.id, invalid)
     const parts = await this.#lists.read(open, servers, kind, message, facts)
     if (open.hasEnded || open.response.destroyed) return
-    const items = kind === TOOLS ? this.#tools(context, parts) : this.#others(context, kind, parts)
+    const items = kind === TOOLS ? this.#tools(context, parts, facts) : this.#others(context, kind, parts)
     const list = Buffer.concat([Buffer.from('['), ...joined(items), Buffer.from(']')])
     const refused = open.hold(list.length)
     if (refused !== undefined) return reply.refuse(request.id, denialError(refused))
@@ -56,12 +57,17 @@ export class MergedLists {
   }
 
   /** Servers that did not answer, or get only calls, are listed from the catalog. */
-  #tools({ open, view }: MessageContext, parts: readonly ServerPart[]): readonly RawJson[] {
+  #tools(
+    { open, view }: MessageContext,
+    parts: readonly ServerPart[],
+    { session }: SessionFacts,
+  ): readonly RawJson[] {
     const { userId, scopes } = open.caller
     const catalog = this.#known.catalog(userId)
     const answered = parts.filter(({ items }) => items !== undefined)
     const fresh = new Set(answered.map(({ server }) => server.name))
-    const facts = { names: this.#names, catalog, scopes }
+    const hasTasks = session?.traits.includes('tasks') ?? false
+    const facts = { names: this.#names, catalog, scopes, hasTasks }
     const shown = unique(
       answered.flatMap(({ items = [] }) => items),
       this.#names,
