@@ -5,6 +5,7 @@ import {
   callScope,
   connectAuthorityGate,
   mayCall,
+  mayKnow,
   mayList,
   scopeName,
 } from '../../src/gates/call-authority.ts'
@@ -111,4 +112,16 @@ test('[SCOPE.3] lets a scoped token connect as an agent with agent:connect only'
       code: 'scope_insufficient',
       detail: 'Needed: agent:connect',
     })
+})
+
+test.each([
+  [undefined, true],
+  [['tools:list'], true],
+  [['tools:call:notes/read'], true],
+  [['tools:call:notes/*'], true],
+  [['tools:call:*/read'], true],
+  [['tools:call:note/read', 'tools:call:notes2/*', 'agent:connect', 'prompts:read'], false],
+  [[], false],
+])('[AGG.6] lets a token with the scopes %j know of a server: %s', (scopes, expected) => {
+  expect(mayKnow(scopes, 'notes')).toBe(expected)
 })
