@@ -89,7 +89,7 @@ export function error(code: number, message = 'No.'): Raw {
 }
 
 /** Sends the answer of a request. */
-export function respond(peer: Peer, { id, message }: Opened, result: unknown): void {
+function respond(peer: Peer, { id, message }: Opened, result: unknown): void {
   if (result === undefined) return
   const member = result instanceof Raw ? result.text : `"result":${JSON.stringify(result)}`
   const answer = `{"jsonrpc":"2.0","id":${JSON.stringify(message.id)},${member}}`

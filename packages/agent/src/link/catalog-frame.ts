@@ -6,7 +6,7 @@ import { type CatalogServer, encode } from '@bridgekeeper/protocol'
  */
 const PART_BYTES = 262_144
 
-/** What an update says besides the servers that have changed. */
+/** Members of an update beside the servers that have changed. */
 interface Update {
   readonly only: true
   readonly removed: readonly string[]
