@@ -89,7 +89,7 @@ test('[STREAM.5] begins a stream with a priming event for a session of a client 
   const open = await nextOpen(agent)
   agent.send({ type: 'accepted', id: open.id })
   const reader = await events
-  expect(await reader.next()).toEqual({ id: `${open.id}_0.cOA`, retry: '1000', data: '' })
+  expect(await reader.next()).toEqual({ id: `${open.id}_0.cOA`, retry: '3000', data: '' })
   message(agent, open.id, 1)
   expect((await reader.next())?.id).toBe(`${open.id}_1.cOA`)
   answerOpen(agent, open, {}, { number: 2 })
@@ -233,7 +233,7 @@ test('[STREAM.3] ends a stream with event ids without an answer when the agentâ€
   const other = await nextOpen(agent)
   agent.socket.terminate()
   expect(await reader.rest()).toEqual([])
-  expect(await (await silent).rest()).toEqual([{ id: `${other.id}_0.cOA`, retry: '1000', data: '' }])
+  expect(await (await silent).rest()).toEqual([{ id: `${other.id}_0.cOA`, retry: '3000', data: '' }])
 })
 
 test('[STREAM.3] answers outcome_unknown to a caller without event ids', async () => {

@@ -12,8 +12,11 @@ export const EVENT_HEADERS = {
 /** Makes proxies and clients see that the stream lives. */
 export const KEEP_ALIVE = Buffer.from(': keep-alive\n\n')
 
-/** Time after which a client that was cut off comes back. */
-const RETRY_MS = 1_000
+/**
+ * Time after which a client that was cut off comes back. The official clients try twice: that must outlast a restart of
+ * the bridge and the agent's next connection.
+ */
+const RETRY_MS = 3_000
 const EVENT_START = Buffer.from('event: message\n')
 const DATA_START = Buffer.from('data: ')
 const EVENT_END = Buffer.from('\n\n')
