@@ -80,9 +80,9 @@ test('[SCOPE.2] W24: lists only callable tools, unless the token has `tools:list
     const { json } = await post(at, path, LIST, bearer(await at.scopedToken('ann', ...scopes)))
     return json.result.tools.map(({ name }: { name: string }) => name)
   }
-  expect(await listed('/mcp', 'tools:call:notes/read')).toEqual(['notes__read', 'bridgekeeper__status'])
+  expect(await listed('/mcp', 'tools:call:notes/read')).toEqual(['notes__read'])
   expect(await listed('/mcp/notes', 'tools:call:notes/read')).toEqual(['read'])
-  expect(await listed('/mcp', 'agent:connect')).toEqual(['bridgekeeper__status'])
+  expect(await listed('/mcp', 'agent:connect')).toEqual([])
   expect(await listed('/mcp/notes', 'tools:list')).toEqual(['read', 'erase'])
 })
 

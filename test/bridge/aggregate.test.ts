@@ -82,7 +82,7 @@ test('[AGG.8] lists the tools of all servers with their bytes, under their expos
     server('files', { tools: [tool('open'), tool('close')] }),
   )
   const { json, text } = await ask(rpc('tools/list'))
-  expect(namesIn(json.result.tools)).toEqual(['notes__read', 'files__open', 'files__close', STATUS])
+  expect(namesIn(json.result.tools)).toEqual(['notes__read', 'files__open', 'files__close'])
   expect(text).toContain(
     '{"name" : "notes__read","inputSchema":{"type":"object","x":12345678901234567890,"e":1e400}',
   )
@@ -98,10 +98,10 @@ test('[AGG.8] lists tools that run as tasks only to clients that have tasks', as
   const { begin, ask, result } = await setUp(
     server('jobs', { tools: [tool('fast'), needsTask] }, { tools: [] }),
   )
-  expect(namesIn((await result('tools/list')).tools)).toEqual(['jobs__fast', STATUS])
+  expect(namesIn((await result('tools/list')).tools)).toEqual(['jobs__fast'])
   const { session } = await begin({ tasks: {} })
   const { json } = await ask(rpc('tools/list'), session)
-  expect(namesIn(json.result.tools)).toEqual(['jobs__fast', 'jobs__slow', STATUS])
+  expect(namesIn(json.result.tools)).toEqual(['jobs__fast', 'jobs__slow'])
 })
 
 test('[AGG.8] lists a server that fails or is silent from the catalog, after five seconds', async () => {
@@ -114,7 +114,7 @@ test('[AGG.8] lists a server that fails or is silent from the catalog, after fiv
   await vi.waitFor(() => expect(machine.opened).toHaveLength(3))
   await machine.settled()
   system.advance(5_000)
-  expect(namesIn((await tools).tools)).toEqual(['fine__c', 'broken__a', 'silent__b', STATUS])
+  expect(namesIn((await tools).tools)).toEqual(['fine__c', 'broken__a', 'silent__b'])
   await vi.waitFor(() => expect(machine.left).toHaveLength(1))
   const prompts = result('prompts/list')
   await vi.waitFor(() => expect(machine.opened).toHaveLength(6))
@@ -161,7 +161,7 @@ test('[AGG.8] lets an odd item of one server hide nothing of the others', async 
     server('liar', {}, { answer: () => ({ prompts: 'none', tools: {}, resources: null }) }),
   )
   expect(namesIn((await result('prompts/list')).prompts)).toEqual(['odd__fine', 'fine__p'])
-  expect(namesIn((await result('tools/list')).tools)).toEqual(['odd__b', 'fine__a', STATUS])
+  expect(namesIn((await result('tools/list')).tools)).toEqual(['odd__b', 'fine__a'])
   expect(namesIn((await result('resources/list')).resources)).toEqual(['two'])
 })
 
@@ -323,7 +323,7 @@ test('[SCOPE.2] [SCOPE.4] shows and reads at /mcp only what a token may, without
     return (await post(at, '/mcp', rpc(method, params), auth)).json
   }
   const call = 'tools:call:notes/read'
-  expect(namesIn((await as(call, 'tools/list')).result.tools)).toEqual(['notes__read', STATUS])
+  expect(namesIn((await as(call, 'tools/list')).result.tools)).toEqual(['notes__read'])
   const asked = opened.length
   expect(codeIn(await as(call, 'prompts/list'))).toBe('scope_insufficient')
   expect(codeIn(await as(call, 'prompts/get', { name: 'notes__p' }))).toBe('scope_insufficient')

@@ -14,7 +14,7 @@ test('[ROUTE.7] reports in lists that an agent has not sent its catalog yet', as
   const waiting = lists()
   peer.send({ type: 'catalog', servers: [] })
   const [all, one] = await waiting
-  expect(all?.json.result.tools).toMatchObject([{ name: 'bridgekeeper__status' }])
+  expect(all?.json.result.tools).toEqual([])
   expect(one?.json.error.data.code).toBe('server_not_found')
 })
 
@@ -47,7 +47,7 @@ test('[ROUTE.8] waits for a starting server before the first answer, and lists a
   expect((await initialize('/mcp')).json.result.serverInfo.name).toBe('bridgekeeper')
   peer.send({ type: 'catalog', servers: [READY_NOTES] })
   const [all, one] = await Promise.all(asked)
-  expect(all?.json.result.tools).toMatchObject([{ name: 'notes__read' }, { name: 'bridgekeeper__status' }])
+  expect(all?.json.result.tools).toMatchObject([{ name: 'notes__read' }])
   expect(one?.json.result.tools).toMatchObject([{ name: 'read' }])
   expect((await introduced).json.result).toMatchObject({
     serverInfo: { name: 'Notes', version: '2' },

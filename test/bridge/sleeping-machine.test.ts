@@ -138,7 +138,7 @@ test('[AGG.4] leaves a fault of the client a JSON-RPC error', async () => {
   expect((await asked).error.data.code).toBe('arguments_invalid')
 })
 
-test('[AGG.6] always lists a status tool on /mcp, which says what is connected and what to do', async () => {
+test('[AGG.6] lists a status tool on /mcp while something is missing, which says what to do', async () => {
   const { at, ask, names, status, asleep } = await setUp()
   expect(await names('/mcp')).toEqual([STATUS])
   const { tools } = (await ask('/mcp', LIST)).result
@@ -159,6 +159,19 @@ test('[AGG.6] always lists a status tool on /mcp, which says what is connected a
   await vi.waitFor(async () => expect(await status()).toContain('- "slow": starting'))
   expect(await status()).toContain('- "broken": not running. Reason: "npx" was not found.')
   expect(await status()).toContain("correct the server's entry in the config file")
+  expect(await names('/mcp')).toContain(STATUS)
+})
+
+test('[AGG.6] lists no status tool while every machine is connected and every server ready', async () => {
+  const { at, names, status } = await setUp()
+  const [one] = await Promise.all([
+    agentWith(at, 'ann', 'notes', 'read'),
+    agentWith(at, 'ann', 'files', 'open'),
+  ])
+  await vi.waitFor(async () => expect(await names('/mcp')).toHaveLength(2))
+  expect(await status()).toContain('- "files": ready, 1 tool')
+  one.socket.close()
+  await vi.waitFor(async () => expect(await names('/mcp')).toContain(STATUS))
 })
 
 test('[AGG.6] lets no local server take the name of the status tool', async () => {
@@ -208,7 +221,7 @@ test.each([
     }
     if (state === 'asleep') peer.socket.close()
     if (state === 'asleep') await vi.waitFor(() => expect(at.bridge.listTools('user_ann')).toEqual([]))
-    expect(await listed()).toBe(2)
+    expect(await listed()).toBe(state === 'asleep' ? 2 : 1)
     await at.bridge.revoke({ kind, id: kind === 'user' ? 'user_ann' : machine.sessionId })
     expect(await listed()).toBe(1)
   },

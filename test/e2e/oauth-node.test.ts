@@ -101,3 +101,9 @@ test('[RS.5] names a production node’s resources under its public address behi
     authorization_servers: ['https://bridge.example.com'],
   })
 })
+
+test('[PAGE.10] tells a program that posts to the root where MCP is', async () => {
+  const { url } = await serve()
+  const answer = await fetch(url, { method: 'POST', headers: { accept: 'application/json' }, body: '{}' })
+  expect([answer.status, await answer.text()]).toEqual([404, expect.stringContaining('MCP is at /mcp')])
+}, 60_000)

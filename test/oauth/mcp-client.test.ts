@@ -81,7 +81,7 @@ test('[OAUTH.16] the official MCP client uses its metadata address instead of re
   const client = await connected(node, await node.login('ann'), login)
   expect(login.information).toMatchObject({ client_id: `${server.url}/app.json` })
   expect(await client.listTools()).toMatchObject({
-    tools: [{ name: 'files__read' }, { name: 'bridgekeeper__status' }],
+    tools: [{ name: 'files__read' }],
   })
   await client.close()
 })

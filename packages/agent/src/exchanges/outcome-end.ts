@@ -54,6 +54,6 @@ function errorEnd(callerId: RawJson, era: Era, rpcError: RawJson): End {
 }
 
 function faultEnd({ fault, reason }: InstanceFault): End {
-  if (fault === 'era') return failedEnd('era_unsupported', reason)
+  if (fault === 'era') return failedEnd('era_unsupported')
   return failedEnd('server_unavailable', reason)
 }

@@ -12,9 +12,15 @@ const byCatalog = new WeakMap<object, Map<string, Buffer>>()
  * Returns the JSON text of a list of tools, cached as long as its catalog. Serializing a thousand tools for
  * each request costs a hundred times as much as sending them.
  * @param catalog source of the list, used only as the key @param scopes limits of the caller's token
+ * @param variant names the list among those of the same catalog and scopes
  */
-export function listJson(catalog: object, scopes: Scopes, list: () => readonly ToolDefinition[]): Buffer {
-  const key = scopes === undefined ? NO_LIMITS : scopes.join(' ')
+export function listJson(
+  catalog: object,
+  scopes: Scopes,
+  list: () => readonly ToolDefinition[],
+  variant = '',
+): Buffer {
+  const key = `${scopes === undefined ? NO_LIMITS : scopes.join(' ')} ${variant}`
   const views = byCatalog.get(catalog) ?? new Map<string, Buffer>()
   const known = views.get(key)
   if (known !== undefined) return known

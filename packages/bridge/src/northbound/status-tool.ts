@@ -17,6 +17,14 @@ export const statusTool: ToolDefinition = {
   annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
 }
 
+/** Whether something is missing that the status tool explains: a machine, or a server that is not ready. */
+export function needsStatus(known: KnownServers, userId: string): boolean {
+  const connected = known.connected(userId)
+  if (connected.length === 0 || known.asleep(userId).length > 0) return true
+  if (connected.some(({ catalog }) => catalog === undefined)) return true
+  return known.servers(userId).some(({ server }) => server.state !== 'ready')
+}
+
 /** The result of the status tool. Names no server that the caller's token may not list. */
 export function statusResult(known: KnownServers, { userId, scopes }: Caller): RawJson {
   const isVisible = ({ server }: { readonly server: { readonly name: string } }): boolean =>

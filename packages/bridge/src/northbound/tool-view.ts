@@ -13,7 +13,7 @@ import { mayList } from '../gates/call-authority.ts'
 import type { Caller } from '../ports.ts'
 import { explained } from './call-failure.ts'
 import { listJson } from './list-cache.ts'
-import { STATUS_TOOL, statusResult, statusTool } from './status-tool.ts'
+import { needsStatus, STATUS_TOOL, statusResult, statusTool } from './status-tool.ts'
 import { type ExposedNames, type ExposedTool, type ToolAddress, toolsOf } from './tool-names.ts'
 
 /** Identity of the MCP server behind a path. */
@@ -102,12 +102,14 @@ export class AllServersView implements ToolView {
     const tools = [...this.#names.tools(this.#known.catalog(userId)).values()]
       .filter(({ serverName, toolName }) => isWanted(serverName) && mayList(scopes, serverName, toolName))
       .flatMap(prefixed)
-    return [...tools, statusTool]
+    return needsStatus(this.#known, userId) ? [...tools, statusTool] : tools
   }
 
   listJson(): Buffer {
     throwIf(this.#known.obstacle(this.#caller.userId))
-    return listJson(this.#known.catalog(this.#caller.userId), this.#caller.scopes, () => this.list())
+    const { userId, scopes } = this.#caller
+    const variant = needsStatus(this.#known, userId) ? STATUS_TOOL : ''
+    return listJson(this.#known.catalog(userId), scopes, () => this.list(), variant)
   }
 
   isStarting(method: string): boolean {

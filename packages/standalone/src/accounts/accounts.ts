@@ -25,7 +25,12 @@ export interface Accounts {
   handle(request: IncomingMessage, response: ServerResponse): boolean
 }
 
-const OWN_PATH = /^\/$|^\/(?:login|logout|account|auth)(?:\/|$)/
+const OWN_PATH = /^\/(?:login|logout|account|auth)(?:\/|$)/
+
+/** Only browsers ask for the root; for a program that posts there, the bridge says where MCP is. */
+function isOwn({ path }: Target, method: string | undefined): boolean {
+  return OWN_PATH.test(path) || (path === '/' && (method === 'GET' || method === 'HEAD'))
+}
 
 /** @param settings of the provider at which users may log in instead, if any */
 export function createAccounts(parts: AccountParts, settings?: LoginProviderSettings): Accounts {
@@ -79,7 +84,7 @@ export function createAccounts(parts: AccountParts, settings?: LoginProviderSett
 
   function handle(request: IncomingMessage, response: ServerResponse): boolean {
     const target = canonicalTarget(request.url ?? '', request.headers.host)
-    if (target === undefined || !OWN_PATH.test(target.path)) return false
+    if (target === undefined || !isOwn(target, request.method)) return false
     rewriteTarget(request, target)
     answer(request, response, target).catch((error: unknown) => {
       // A browser that went away is no fault.
