@@ -69,12 +69,11 @@ describe('2026-07-28', () => {
 
     const { text: withMeta } = await postModern('/mcp/odd', 'meta', {})
     const serverInfo = JSON.stringify({ name: 'fixture', version: '1.0.0' })
-    const meta = `{"own":true,"io.modelcontextprotocol/serverInfo":${serverInfo}}`
-    const expected = ODD_META_RESULT.replace('{ "own":true }', meta).replace(
-      /}$/,
-      ',"resultType":"complete"}',
+    const meta = `{ "own":true ,"io.modelcontextprotocol/serverInfo":${serverInfo}}`
+    const kept = ODD_META_RESULT.replace('"_meta" : { "own":true } ,', '').slice(0, -1)
+    expect(withMeta).toBe(
+      `{"jsonrpc":"2.0","id":7,"result":${kept},"resultType":"complete","_meta":${meta}}}`,
     )
-    expect(withMeta).toBe(`{"jsonrpc":"2.0","id":7,"result":${expected}}`)
   })
 })
 

@@ -19,7 +19,7 @@ test('[HOUSE.11] fails on a changed limit, and --fix corrects it', async () => {
   copyFileSync(page, copy)
   writeFileSync(
     copy,
-    readFileSync(page, 'utf8').replace('| calls | body | 1 MiB |', '| calls | body | 2 MiB |'),
+    readFileSync(page, 'utf8').replace('| calls | body | 64 MiB |', '| calls | body | 2 MiB |'),
   )
   const { code, stdout } = await check(copy)
   expect([code, stdout]).toEqual([1, expect.stringContaining('is stale')])

@@ -6,7 +6,7 @@ const COMMA = Buffer.from(',')
 const CLOSE = Buffer.from('}')
 
 /**
- * Writes members into an object, in place of those of the same name. All other bytes stay.
+ * Writes members behind those of an object, in place of any of the same name. All other bytes stay.
  * @param object `undefined`, and JSON of another type, counts as empty
  * @param members each value is JSON; those that are `undefined` are only removed
  */
@@ -20,7 +20,7 @@ export function withMembers(
     value === undefined ? [] : [Buffer.concat([Buffer.from(`${JSON.stringify(name)}:`), value])],
   )
   const kept = objectMembers(rest)?.size === 0 ? [] : [rest.subarray(1, -1)]
-  const parts = [...written, ...kept].flatMap((part, at) => (at === 0 ? [part] : [COMMA, part]))
+  const parts = [...kept, ...written].flatMap((part, at) => (at === 0 ? [part] : [COMMA, part]))
   return Buffer.concat([OPEN, ...parts, CLOSE])
 }
 
