@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createBridge, createTokens, memoryUsers, realSystem, type User } from '@bridgekeeper/bridge'
+import { FRAME_ALLOWANCE, MESSAGE_ALLOWANCE } from '@bridgekeeper/bridge/testing'
 import { createSecurityLog } from '@bridgekeeper/standalone'
 import { announce, KEEP_ALIVE_MS } from './child.ts'
 
@@ -20,8 +21,15 @@ const user: User = {
   state: 'active',
   createdAtMs: system.nowMs(),
 }
-const tokens = createTokens(randomBytes(SECRET_BYTES), memoryUsers([user]), system)
+const { BENCH_SECRET } = process.env
+const secret = BENCH_SECRET === undefined ? randomBytes(SECRET_BYTES) : Buffer.from(BENCH_SECRET, 'hex')
+// Everybody with a token is a user, so that another process can issue tokens of many.
+const users = { ...memoryUsers([]), findById: async (userId: string) => ({ ...user, userId }) }
+const tokens = createTokens(secret, users, system)
 const { accessToken: token, userId, sessionId } = await tokens.issue(user, TOKEN_LIFETIME_MS)
+
+// More than there can be, so that these limits are checked and never met. An app cannot set them.
+for (const allowance of [FRAME_ALLOWANCE, MESSAGE_ALLOWANCE]) Object.assign(allowance, { units: 1e9 })
 
 const http = createServer({ noDelay: true, keepAliveTimeout: KEEP_ALIVE_MS })
 const folder = mkdtempSync(join(tmpdir(), 'bridgekeeper-bench-'))
@@ -29,7 +37,7 @@ process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
 createBridge({
   authenticator: tokens,
   securityLog: createSecurityLog({ folder, key: randomBytes(SECRET_BYTES), system }),
-  // More than there can be, so that the limit is checked and never met.
+  // The same for calls.
   rateLimits: { user: { maxCalls: 100_000, windowMs: 1_000, blockMs: 0 } },
   system,
 }).attach(http)

@@ -1,4 +1,6 @@
-import { type Address, Lane } from './lane.ts'
+import { Lane } from './lane.ts'
+import type { Address } from './request.ts'
+import type { Row } from './rows.ts'
 import { quantile } from './stats.ts'
 
 /** Results of a run of calls. */
@@ -19,9 +21,9 @@ export class LoadClient {
     this.#lanes = lanes
   }
 
-  /** Opens `concurrency` connections for calls that are answered with `resultBytes`. */
-  static async open(address: Address, concurrency: number, resultBytes: number): Promise<LoadClient> {
-    const lanes = Array.from({ length: concurrency }, () => Lane.open(address, resultBytes))
+  /** Opens `concurrency` connections for requests of this row. */
+  static async open(address: Address, concurrency: number, row: Row): Promise<LoadClient> {
+    const lanes = Array.from({ length: concurrency }, () => Lane.open(address, row))
     return new LoadClient(await Promise.all(lanes))
   }
 

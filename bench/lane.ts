@@ -1,19 +1,9 @@
 import { connect, type Socket } from 'node:net'
-import { toolOf } from './payload.ts'
+import { AnswerReader } from './answer-reader.ts'
+import { type Address, beginSession, FIRST_ID, requestBytes } from './request.ts'
+import { messagesOf, type Row } from './rows.ts'
 
-/** Address and token of calls. */
-export interface Address {
-  readonly port: number
-  readonly token: string | undefined
-}
-
-/** All ids have as many digits, so that all requests have one length and all answers too. */
-const FIRST_ID = 1_000_000
 const READ_BYTES = 65_536
-const HEAD_END = '\r\n\r\n'
-const STATUS_OK = 'HTTP/1.1 200 '
-const CONTENT_LENGTH = /\r\ncontent-length: *(\d+)/i
-const NOTHING = Buffer.alloc(0)
 
 /**
  * A caller over HTTP/1.1: one kept connection, one request in flight. It writes and reads the bytes itself,
@@ -21,46 +11,35 @@ const NOTHING = Buffer.alloc(0)
  */
 export class Lane {
   readonly #socket: Socket
+  readonly #row: Row
   readonly #request: Buffer
   readonly #idAt: number
-  readonly #resultBytes: number
+  readonly #answers = new AnswerReader()
   #id = FIRST_ID
   #sentAtMs = 0
   #untilMs = 0
   #latenciesMs: number[] = []
   #settle: { readonly done: () => void; readonly failed: (error: Error) => void } | undefined
-  /** The part of a head that has arrived. */
-  #head: Buffer = NOTHING
-  /** Missing bytes of the body; `undefined` until its head is read. */
-  #leftBytes: number | undefined
-  /** The length of every body, known from the first, which is checked whole. */
-  #bodyBytes: number | undefined
-  /** The first answer of a run, when it is to be checked whole. */
-  #kept: Buffer[] | undefined
-  #keeping = false
 
-  private constructor(address: Address, resultBytes: number) {
+  private constructor({ port }: Address, row: Row, request: Buffer) {
     const buffer = Buffer.alloc(READ_BYTES)
     const callback = (count: number) => {
       this.#read(buffer.subarray(0, count))
       return true
     }
-    this.#resultBytes = resultBytes
-    this.#request = requestBytes(address, resultBytes)
-    this.#idAt = this.#request.lastIndexOf(String(FIRST_ID))
-    this.#socket = connect({
-      host: '127.0.0.1',
-      port: address.port,
-      noDelay: true,
-      onread: { buffer, callback },
-    })
+    this.#row = row
+    this.#request = request
+    this.#idAt = request.lastIndexOf(String(FIRST_ID))
+    this.#socket = connect({ host: '127.0.0.1', port, noDelay: true, onread: { buffer, callback } })
     this.#socket.on('error', (error) => this.fail(error.message))
     this.#socket.on('close', () => this.fail('the connection was closed'))
   }
 
-  /** Connects, for calls that are answered with so many bytes. */
-  static async open(address: Address, resultBytes: number): Promise<Lane> {
-    const lane = new Lane(address, resultBytes)
+  /** Connects for requests of this row, in a separate MCP session if the row needs one. The relay has none. */
+  static async open(address: Address, row: Row): Promise<Lane> {
+    const hasSession = row.kind !== 'call' && address.token !== undefined
+    const session = hasSession ? await beginSession(address) : undefined
+    const lane = new Lane(address, row, requestBytes(address, row, session))
     await new Promise<void>((done, failed) => {
       lane.#settle = { done, failed }
       lane.#socket.on('connect', done)
@@ -77,8 +56,7 @@ export class Lane {
     if (this.#socket.destroyed) throw new Error('the connection was closed between two runs')
     this.#untilMs = untilMs
     this.#latenciesMs = []
-    this.#keeping = keep
-    this.#kept = keep ? [] : undefined
+    if (keep) this.#answers.keep()
     await new Promise<void>((done, failed) => {
       this.#settle = { done, failed }
       this.#send()
@@ -86,17 +64,16 @@ export class Lane {
     return this.#latenciesMs
   }
 
-  /** Checks the kept answer whole: the JSON, its id, the payload's size. */
+  /** Checks the kept answer whole: the JSON, its id, the payload's size, the number of notifications. */
   checkKept(): void {
-    if (this.#kept === undefined) return
-    const body = Buffer.concat(this.#kept)
-    const answer = JSON.parse(body.toString())
+    const messages = this.#answers.messages()
+    const answer = messages.at(-1)
     const idOfRun = this.#id - this.#latenciesMs.length + 1
-    const resultBytes = Buffer.byteLength(JSON.stringify(answer.result))
-    if (answer.jsonrpc !== '2.0' || answer.id !== idOfRun || resultBytes !== this.#resultBytes) {
-      throw new Error(`a wrong answer: ${body.subarray(0, 500)}`)
-    }
-    if (this.#bodyBytes !== body.length) throw new Error('answers differ in length')
+    const resultBytes = Buffer.byteLength(JSON.stringify(answer?.result ?? null))
+    const isRight =
+      answer?.jsonrpc === '2.0' && answer.id === idOfRun && resultBytes === this.#row.resultBytes
+    if (isRight && messages.length === messagesOf(this.#row)) return
+    throw new Error(`a wrong answer: ${JSON.stringify(messages).slice(0, 1_000)}`)
   }
 
   /** Gives the call in flight up. */
@@ -116,52 +93,17 @@ export class Lane {
   }
 
   #read(bytes: Buffer): void {
-    const part = this.#leftBytes === undefined ? this.#readHead(bytes) : bytes
-    if (part === undefined || this.#leftBytes === undefined) return
-    if (this.#keeping) this.#kept?.push(Buffer.from(part))
-    this.#leftBytes -= part.length
-    if (this.#leftBytes < 0) this.fail('more came than the answer')
-    else if (this.#leftBytes === 0) this.#answered()
-  }
-
-  /** @returns what follows the head, or `undefined` when the head is not whole, or wrong. */
-  #readHead(bytes: Buffer): Buffer | undefined {
-    const head = this.#head.length === 0 ? bytes : Buffer.concat([this.#head, bytes])
-    const end = head.indexOf(HEAD_END)
-    this.#head = end === -1 ? Buffer.from(head) : NOTHING
-    if (end === -1) return undefined
-    const text = head.toString('latin1', 0, end)
-    const bodyBytes = Number(CONTENT_LENGTH.exec(text)?.[1])
-    this.#bodyBytes ??= bodyBytes
-    if (!text.startsWith(STATUS_OK) || bodyBytes !== this.#bodyBytes) {
-      this.fail(`an unexpected answer: ${head.subarray(0, 1_000)}`)
-      return undefined
+    try {
+      if (this.#answers.read(bytes)) this.#answered()
+    } catch (error) {
+      this.fail(String(error))
     }
-    this.#leftBytes = bodyBytes
-    return head.subarray(end + HEAD_END.length)
   }
 
   #answered(): void {
     const nowMs = performance.now()
     this.#latenciesMs.push(nowMs - this.#sentAtMs)
-    this.#leftBytes = undefined
-    this.#keeping = false
     if (nowMs < this.#untilMs) this.#send()
     else this.#settle?.done()
   }
-}
-
-function requestBytes({ port, token }: Address, resultBytes: number): Buffer {
-  const params = { name: toolOf(resultBytes), arguments: { path: 'notes/today.md', limit: 20 } }
-  const body = JSON.stringify({ jsonrpc: '2.0', id: FIRST_ID, method: 'tools/call', params })
-  const head = [
-    'POST /mcp/bench HTTP/1.1',
-    `host: 127.0.0.1:${port}`,
-    'content-type: application/json',
-    'accept: application/json, text/event-stream',
-    'mcp-protocol-version: 2025-11-25',
-    ...(token === undefined ? [] : [`authorization: Bearer ${token}`]),
-    `content-length: ${body.length}`,
-  ]
-  return Buffer.from(head.join('\r\n') + HEAD_END + body)
 }

@@ -1,12 +1,12 @@
 /**
- * `npm run bench -- [--quick] [--rows 200B,64KB,900KB] [--json]`: what a call through the bridge costs,
- * beside a bare relay that checks nothing. How to read it, and the record: RESULTS.md.
+ * `npm run bench -- [--quick] [--rows 200B,64KB,900KB,10MiB,prompt,progress] [--json]`: what a call through the
+ * bridge costs, beside a bare relay that checks nothing. How to read it, and the record: RESULTS.md.
  */
 import { parseArgs } from 'node:util'
 import { describeMachine } from './machine.ts'
 import { type Cell, measurePairs, type Pair, prime } from './pairs.ts'
-import { type SizeName, sizeNames } from './payload.ts'
 import { linesOf, type Measured, summaryOf, tableOf } from './report.ts'
+import { type RowName, rowNames, rows } from './rows.ts'
 import type { Patience, Timing } from './sample.ts'
 import { Target, type TargetKind } from './targets.ts'
 
@@ -20,7 +20,6 @@ interface Plan {
   readonly retakes: number
 }
 
-const CONCURRENCIES = [1, 32] as const
 const FULL = { starts: 3, pairsPerStart: 8, timing: { warmUpMs: 80, sampleMs: 250 }, retakes: 150 } as const
 const QUICK = { starts: 1, pairsPerStart: 7, timing: { warmUpMs: 50, sampleMs: 200 }, retakes: 25 } as const
 
@@ -28,7 +27,7 @@ const { values: options } = parseArgs({
   options: {
     quick: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
-    rows: { type: 'string', default: sizeNames.join(',') },
+    rows: { type: 'string', default: rowNames.join(',') },
   },
 })
 
@@ -39,11 +38,13 @@ const summary = summaryOf(measured)
 if (options.json) console.log(JSON.stringify({ machine: describeMachine(), plan, summary, lines }, null, 2))
 else console.log(`${describeMachine()}\n\n${tableOf(lines)}\n\n${summary.text}`)
 
-function cellsOf(rows: string): readonly Cell[] {
-  const names = rows.split(',')
-  const unknown = names.find((name) => !sizeNames.some((known) => known === name))
-  if (unknown !== undefined) throw new Error(`--rows knows ${sizeNames.join(', ')}, not "${unknown}"`)
-  return (names as SizeName[]).flatMap((size) => CONCURRENCIES.map((concurrency) => ({ size, concurrency })))
+function cellsOf(wanted: string): readonly Cell[] {
+  const names = wanted.split(',')
+  const unknown = names.find((name) => !rowNames.some((known) => known === name))
+  if (unknown !== undefined) throw new Error(`--rows knows ${rowNames.join(', ')}, not "${unknown}"`)
+  return (names as RowName[]).flatMap((row) =>
+    rows[row].concurrencies.map((concurrency) => ({ row, concurrency })),
+  )
 }
 
 async function measure({
@@ -85,6 +86,6 @@ async function measure({
   return results
 }
 
-function progress(round: number, { size, concurrency }: Cell, what: string): void {
-  console.error(`start ${round}: ${what}, ${size}, ${concurrency} at once`)
+function progress(round: number, { row, concurrency }: Cell, what: string): void {
+  console.error(`start ${round}: ${what}, ${row}, ${concurrency} at once`)
 }

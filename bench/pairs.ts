@@ -1,11 +1,11 @@
 import { LoadClient } from './client.ts'
-import { type SizeName, sizes } from './payload.ts'
+import { type RowName, rows } from './rows.ts'
 import { type Figures, type Loaded, type Patience, type Sample, type Timing, takeSample } from './sample.ts'
 import type { Target } from './targets.ts'
 
-/** A row of the benchmark: a payload size and a number of concurrent calls. */
+/** A row of the benchmark, and a number of concurrent calls. */
 export interface Cell {
-  readonly size: SizeName
+  readonly row: RowName
   readonly concurrency: number
 }
 
@@ -35,9 +35,10 @@ export async function measurePairs(
   other: Target,
   cell: Cell,
   pairs: number,
-  timing: Timing,
+  { warmUpMs, sampleMs }: Timing,
   patience: Patience,
 ): Promise<readonly Pair[]> {
+  const timing = { warmUpMs, sampleMs: sampleMs * (rows[cell.row].sampleFactor ?? 1) }
   const targets = [base, other]
   const loadedBase = await load(base, cell)
   const loadedOther = await load(other, cell)
@@ -56,8 +57,8 @@ export async function measurePairs(
   return measured
 }
 
-async function load(target: Target, { size, concurrency }: Cell): Promise<Loaded> {
-  return { target, client: await LoadClient.open(target.address, concurrency, sizes[size]) }
+async function load(target: Target, { row, concurrency }: Cell): Promise<Loaded> {
+  return { target, client: await LoadClient.open(target.address, concurrency, rows[row]) }
 }
 
 function pair(base: Sample, other: Sample): Pair {

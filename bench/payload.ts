@@ -1,12 +1,9 @@
-/** The payload sizes of the benchmark, and the bytes that are sent for each. */
+/** The bytes that are sent for each size of a result. */
 
-export const sizes = { '200B': 200, '64KB': 64 * 1024, '900KB': 900 * 1024 } as const
-export type SizeName = keyof typeof sizes
-export const sizeNames = Object.keys(sizes) as SizeName[]
-
-const TOOL_PREFIX = 'size_'
-const HEAD = '{"content":[{"type":"text","text":"'
-const TAIL = '"}]}'
+const NAME_PREFIX = 'size_'
+/** A CallToolResult and a GetPromptResult, around their text. */
+const CALL = ['{"content":[{"type":"text","text":"', '"}]}'] as const
+const PROMPT = ['{"messages":[{"role":"user","content":{"type":"text","text":"', '"}}]}'] as const
 
 /** Texts that tools return: half the payload is code, dense with escaped quotes, and half is prose with none. */
 const CODE =
@@ -17,24 +14,33 @@ const CODE =
 const PROSE =
   'The bridge stands between the caller and the machine.\nIt forwards what the tool said, byte for byte.\n'
 
-/** The tool that answers with a result of this size. */
-export function toolOf(resultBytes: number): string {
-  return TOOL_PREFIX + resultBytes
+/** The tool or prompt that answers with a result of this size. */
+export function nameOf(resultBytes: number): string {
+  return NAME_PREFIX + resultBytes
 }
 
-/** The size that a tool of the benchmark answers with. */
-export function resultBytesOf(toolName: string): number {
-  return Number(toolName.slice(TOOL_PREFIX.length))
+/** The size that a tool or prompt of the benchmark answers with. */
+export function resultBytesOf(name: string): number {
+  return Number(name.slice(NAME_PREFIX.length))
 }
 
 /** A CallToolResult of exactly so many bytes of JSON. */
 export function callToolResult(resultBytes: number): Buffer {
-  const textBytes = resultBytes - HEAD.length - TAIL.length
-  if (textBytes < 0) throw new Error(`a result has at least ${HEAD.length + TAIL.length} bytes`)
+  return filled(CALL, resultBytes)
+}
+
+/** A GetPromptResult of exactly so many bytes of JSON. */
+export function promptResult(resultBytes: number): Buffer {
+  return filled(PROMPT, resultBytes)
+}
+
+function filled([head, tail]: readonly [string, string], resultBytes: number): Buffer {
+  const textBytes = resultBytes - head.length - tail.length
+  if (textBytes < 0) throw new Error(`a result has at least ${head.length + tail.length} bytes`)
   const code = repeated(CODE, textBytes / 2)
   const prose = repeated(PROSE, textBytes - code.length)
   const padding = '.'.repeat(textBytes - code.length - prose.length)
-  return Buffer.concat([Buffer.from(HEAD), code, prose, Buffer.from(padding + TAIL)])
+  return Buffer.concat([Buffer.from(head), code, prose, Buffer.from(padding + tail)])
 }
 
 /** A text as JSON writes it, as often as it fits. */

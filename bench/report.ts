@@ -87,7 +87,7 @@ export function summaryOf(measured: readonly Measured[]): Summary {
 
 /** The lines as one table. */
 export function tableOf(lines: readonly Line[]): string {
-  const header = ['size', 'at once', 'figure', 'relay', 'bridge', 'ratio', '95 %', 'A/A', 'must', 'aim', '']
+  const header = ['row', 'at once', 'figure', 'relay', 'bridge', 'ratio', '95 %', 'A/A', 'must', 'aim', '']
   return alignedTable([header, ...lines.map(cells)], 3)
 }
 
@@ -95,7 +95,7 @@ function cells(line: Line): readonly string[] {
   const [title, digits] = figureTexts[line.figure]
   const sign = line.goal?.better === 'higher' ? '≥' : '≤'
   return [
-    line.size,
+    line.row,
     String(line.concurrency),
     title,
     line.relay.toFixed(digits),

@@ -15,9 +15,9 @@ export class Target {
     this.agent = agent
   }
 
-  /** Starts new processes for both. */
-  static async start(kind: TargetKind): Promise<Target> {
-    const middle = await BenchProcess.start(`./${kind}.ts`)
+  /** Starts new processes for both. @param env more of the environment of the relay or bridge */
+  static async start(kind: TargetKind, env: Readonly<Record<string, string>> = {}): Promise<Target> {
+    const middle = await BenchProcess.start(`./${kind}.ts`, env)
     const { port, login } = middle.ready
     try {
       const agent = await BenchProcess.start('./echo-agent.ts', {

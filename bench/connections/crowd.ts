@@ -4,7 +4,9 @@ import { readFileSync } from 'node:fs'
 import type { TLSSocket } from 'node:tls'
 import { agentSigned, SUBPROTOCOL_V2, transcript } from '@bridgekeeper/protocol'
 import { WebSocket } from 'ws'
+import { CATALOG } from '../frames.ts'
 import { answer } from './answer.ts'
+import { answerOpen, heldSessions, holdSession, type OpenedExchange } from './idle-session.ts'
 import { sharedMs } from './usage.ts'
 
 export interface Login {
@@ -22,7 +24,7 @@ export interface Device {
 }
 
 interface Challenge {
-  readonly type: string
+  readonly type: 'challenge' | 'challenge_verified' | 'pong'
   readonly challenge: string
   readonly proof?: { readonly connectionId: string; readonly keyId: string; readonly binding: string }
 }
@@ -32,6 +34,8 @@ interface Opening {
   /** A login for each agent; a number opens plain sockets. */
   readonly logins: readonly Login[] | number
   readonly atOnce: number
+  /** Number of logins that also hold an idle MCP session at their agent. Default 0. */
+  readonly sessions?: number
 }
 
 /** How an agent's socket ended. */
@@ -43,6 +47,8 @@ interface Ended {
 export interface CrowdAnswers {
   /** Resolves once all are verified. @returns how long that took */
   open(opening: Opening): Promise<number>
+  /** Numbers of agents that are connected, and of sessions whose stream is open. */
+  idle(argument: undefined): { readonly agents: number; readonly sessions: number }
   /** Ends all. Resolves once they have ended. */
   close(argument: undefined): Promise<void>
   /** Resolves once all have ended. @returns how, in the order in which they were opened */
@@ -62,8 +68,10 @@ class Agent {
   readonly ended: Promise<Ended>
   readonly socket: WebSocket
 
-  constructor(url: string, login: Login | undefined) {
-    this.socket = new WebSocket(url, login?.device === undefined ? [] : [SUBPROTOCOL_V2], {
+  /** @param hasServer whether it reports a local server that takes exchanges */
+  constructor(url: string, login: Login | undefined, hasServer: boolean) {
+    const isV2 = hasServer || login?.device !== undefined
+    this.socket = new WebSocket(url, isV2 ? [SUBPROTOCOL_V2] : [], {
       perMessageDeflate: false,
       localAddress: nextAddress(),
       ...(ca !== undefined && { ca }),
@@ -76,18 +84,29 @@ class Agent {
       this.socket.on('error', reject)
       this.socket.on('close', (code, reason) => reject(new Error(`closed: ${code} ${reason}`)))
       if (login === undefined) this.socket.on('open', resolve)
-      else this.socket.on('message', (frame) => this.#answer(JSON.parse(String(frame)), login, resolve))
+      else
+        this.socket.on('message', (frame) =>
+          this.#answer(JSON.parse(String(frame)), login, hasServer, resolve),
+        )
     })
     // The waiting caller gets the error.
     this.ready.catch(() => {})
   }
 
-  #answer(message: Challenge, login: Login, verified: () => void): void {
-    if (message.type === 'challenge_verified') return verified()
+  #answer(message: Challenge | OpenedExchange, login: Login, hasServer: boolean, ready: () => void): void {
+    if (message.type === 'challenge_verified') return hasServer ? this.#report() : ready()
+    if (message.type === 'pong') return ready()
+    if (message.type === 'open') return answerOpen(this.socket, message)
     const { device } = login
     if (device !== undefined) return this.#prove(message, login, device)
     const response = hash('sha256', `${message.challenge}${login.userId}${login.sessionId}`)
     this.socket.send(JSON.stringify({ type: 'challenge_response', response }))
+  }
+
+  #report(): void {
+    this.socket.send(CATALOG)
+    // Its answer means that the bridge has read the catalog.
+    this.socket.send('{"type":"ping"}')
   }
 
   #prove({ challenge, proof }: Challenge, login: Login, { deviceId, keyId, privateKey }: Device): void {
@@ -135,19 +154,27 @@ function nextAddress(): string {
 }
 
 const answers: CrowdAnswers = {
-  async open({ url, logins, atOnce }) {
+  async open({ url, logins, atOnce, sessions = 0 }) {
     const waiting = typeof logins === 'number' ? Array.from({ length: logins }, () => undefined) : [...logins]
+    let sessionsLeft = sessions
     const startMs = sharedMs()
     const openSome = async (): Promise<void> => {
       while (waiting.length > 0) {
-        const agent = new Agent(url, waiting.shift())
+        const login = waiting.shift()
+        const hasSession = sessionsLeft-- > 0
+        const agent = new Agent(url, login, hasSession)
         agents.push(agent)
         await agent.ready
+        if (hasSession && login !== undefined) await holdSession(Number(new URL(url).port), login.token)
       }
     }
     await Promise.all(Array.from({ length: atOnce }, openSome))
     return sharedMs() - startMs
   },
+  idle: () => ({
+    agents: agents.filter(({ socket }) => socket.readyState === socket.OPEN).length,
+    sessions: heldSessions(),
+  }),
   async close() {
     const ending = agents
     agents = []

@@ -1,14 +1,16 @@
 /**
- * `npm run bench:connections [-- revocation] [-- handshake] [-- memory]`: what a connection costs before any call
- * goes over it, beside a bare `ws` server, and how soon a revocation closes it. The record: ../RESULTS.md.
+ * `npm run bench:connections [-- revocation] [-- handshake] [-- memory] [-- calls]`: what a connection costs before any
+ * call goes over it, beside a bare `ws` server, how soon a revocation closes it, and what calls cost beside many idle
+ * connections. The record: ../RESULTS.md.
  */
 import { parseArgs } from 'node:util'
 import { describeMachine } from '../machine.ts'
+import { calls } from './calls.ts'
 import { handshake } from './handshake.ts'
 import { memory } from './memory.ts'
 import { revocation } from './revocation.ts'
 
-const PARTS = { revocation, handshake, memory } as const
+const PARTS = { revocation, handshake, memory, calls } as const
 
 const { positionals } = parseArgs({ allowPositionals: true })
 const unknown = positionals.find((name) => !Object.hasOwn(PARTS, name))

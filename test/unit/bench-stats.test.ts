@@ -65,11 +65,16 @@ describe('the benchmark’s arithmetic', () => {
   })
 
   it('[BENCH.4] has goals for CPU per call of 200 B at 32 concurrent calls, and for the latency of each size at one', () => {
-    expect(goalOf('cpuMicros', { size: '200B', concurrency: 32 })).toMatchObject({ must: 1.8, aim: 1.4 })
-    expect(goalOf('cpuMicros', { size: '64KB', concurrency: 32 })).toBeUndefined()
-    for (const size of ['64KB', '900KB'] as const)
-      expect(goalOf('p50Ms', { size, concurrency: 1 })).toMatchObject({ must: 1.5, aim: 1.2 })
-    expect(goalOf('p50Ms', { size: '64KB', concurrency: 32 })).toBeUndefined()
-    expect(goalOf('callsPerSecond', { size: '900KB', concurrency: 1 })).toBeUndefined()
+    expect(goalOf('cpuMicros', { row: '200B', concurrency: 32 })).toMatchObject({ must: 1.8, aim: 1.4 })
+    expect(goalOf('cpuMicros', { row: '64KB', concurrency: 32 })).toBeUndefined()
+    for (const row of ['64KB', '900KB'] as const)
+      expect(goalOf('p50Ms', { row, concurrency: 1 })).toMatchObject({ must: 1.5, aim: 1.2 })
+    expect(goalOf('p50Ms', { row: '64KB', concurrency: 32 })).toBeUndefined()
+    expect(goalOf('callsPerSecond', { row: '10MiB', concurrency: 4 })).toMatchObject({
+      better: 'higher',
+      must: 0.5,
+    })
+    expect(goalOf('cpuMicros', { row: 'progress', concurrency: 32 })).toMatchObject({ must: 2, aim: 1.4 })
+    expect(goalOf('callsPerSecond', { row: '900KB', concurrency: 1 })).toBeUndefined()
   })
 })
