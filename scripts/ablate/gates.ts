@@ -317,7 +317,7 @@ export const ABLATIONS: readonly Ablation[] = [
       text(
         'bridge/router/router.ts',
         'this.#byUser.remove(connection.principal.userId, connection)',
-        'for (const other of this.#connections(connection.principal.userId)) this.#byUser.remove(other.principal.userId, other)',
+        'for (const other of this.connections(connection.principal.userId)) this.#byUser.remove(other.principal.userId, other)',
       ),
     ],
     tests: ['test/bridge/calls.test.ts'],

@@ -146,6 +146,7 @@ test('[RATE.7] limits each tool per user', () => {
   expect(allowed(1, 0, { toolName: 'write' })).toBe(1)
   expect(allowed(1, 0, { serverName: 'mail' })).toBe(1)
   expect(allowed(1, 0, { userId: 'bob' })).toBe(1)
+  expect(allowed(1, 0, { toolName: undefined })).toBe(1)
 })
 
 test('[RATE.7] refuses by the narrowest limit first, without counting in the wider ones', () => {

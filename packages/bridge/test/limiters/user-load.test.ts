@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import { MESSAGE_ALLOWANCE } from '../../src/limiters/allowance.ts'
 import {
   MAX_HELD_BYTES,
+  MAX_LARGE_BYTES,
   MAX_OPEN_REQUESTS,
   MAX_STANDING,
   MAX_UNREAD_BYTES,
@@ -51,6 +52,14 @@ test('[STREAM.7] counts requests that stay open, beside the others', () => {
   expect(load.stand()).toBe(false)
   load.leave(0, true)
   expect([load.stand(), load.stand()]).toEqual([true, false])
+})
+
+test('[BIG.11] holds large bodies of a user up to their bound', () => {
+  const load = new UserLoad()
+  expect(load.holdLarge(MAX_LARGE_BYTES)).toBe(true)
+  expect(load.holdLarge(1)).toBe(false)
+  load.freeLarge(1)
+  expect([load.holdLarge(1), load.holdLarge(1)]).toEqual([true, false])
 })
 
 test('[LOAD.4] starts no request without its allowance of messages', () => {
