@@ -234,8 +234,8 @@ describe('A04:2021 Insecure Design (A06:2025)', () => {
     expect((await peer.closed).code).toBeGreaterThanOrEqual(1006)
   })
 
-  test('[SIZE.5] refuses a caller’s request over 1 MiB', async () => {
-    const at = await startBridge()
+  test('[SIZE.5] refuses a caller’s request over the longest body', async () => {
+    const at = await startBridge({ maxBodyBytes: 1_048_576 })
     const answer = await post(at, '/mcp', toolCall('s__t', { a: 'x'.repeat(1_100_000) }), await as(at, 'ann'))
     expect(answer.status).toBe(413)
   })

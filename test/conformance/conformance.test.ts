@@ -42,9 +42,10 @@ function runOf(name: string): Measured {
   return run
 }
 
-/** These columns of the page's table, without its header. */
+/** These columns of the page's generated table, without its header. */
 function columnsOf(page: string, names: readonly string[]): string[][] {
-  const [header = [], , ...rows] = page
+  const [, made = ''] = page.split('<!--')
+  const [header = [], , ...rows] = made
     .split('\n')
     .filter((line) => line.startsWith('| '))
     .map((line) => line.slice(2, -2).split(' | '))

@@ -57,20 +57,24 @@ export function startAgent({ url }: Pick<RunningBridge, 'url'>, options: Connect
     BRIDGEKEEPER_TOKEN: options.token,
   })
   const list = { jsonrpc: '2.0', id: 1, method: 'tools/list' }
+  const event: Agent['event'] = (type, isIt = () => true) =>
+    program.printed((stdout) => eventIn<AgentEvent>(stdout, 'type', type, isIt))
   return {
     program,
     config,
-    event: (type, isIt = () => true) =>
-      program.printed((stdout) => eventIn<AgentEvent>(stdout, 'type', type, isIt)),
-    shown: (server) =>
-      vi.waitFor(
+    event,
+    shown: async (server) => {
+      // Until then, lists answer with what an earlier agent had.
+      await event('verified')
+      await vi.waitFor(
         async () => {
           const { json } = await post({ url }, `/mcp/${server}`, list, bearer(options.token))
           // A bridge lists no tools until the agent has sent its catalog.
           expect(json, program.output).toHaveProperty('result.tools.0')
         },
         { timeout: START_MS, interval: 50 },
-      ),
+      )
+    },
   }
 }
 

@@ -297,20 +297,27 @@ class Model {
     const untilMs = this.#nowMs + ms
     const moments = [
       ...this.sockets.flatMap((socket) => [
-        { atMs: socket.deadAtMs, run: () => this.#close(socket, '4401 token_expired') },
+        {
+          atMs: socket.deadAtMs,
+          firesAtMs: Math.floor(socket.deadAtMs),
+          run: () => this.#close(socket, '4401 token_expired'),
+        },
         {
           atMs: socket.challengeEndsAtMs,
+          firesAtMs: Math.floor(socket.challengeEndsAtMs),
           run: () => socket.state === 'challenging' && this.#close(socket, '4408 challenge_timeout'),
         },
       ]),
       ...this.calls.map((call) => ({
         atMs: call.deadlineAtMs,
+        // A timer that fires within the millisecond of the deadline is set again.
+        firesAtMs: Math.ceil(call.deadlineAtMs),
         run: () => this.#settle(call, 'call_timeout'),
       })),
     ]
     for (const { run } of moments
       // Timers fire at whole milliseconds; the fraction of a deadline only orders two of them.
-      .filter(({ atMs }) => Math.floor(atMs) > this.#nowMs && Math.floor(atMs) <= untilMs)
+      .filter(({ firesAtMs }) => firesAtMs > this.#nowMs && firesAtMs <= untilMs)
       .sort((a, b) => a.atMs - b.atMs))
       run()
     this.#nowMs = untilMs

@@ -7,8 +7,10 @@ test('[RATE.8] uses the protocol’s limits by default', () => {
   expect(limitSettings({})).toEqual({
     fingerprints: 'observe',
     callTimeoutMs: 60_000,
+    maxBodyBytes: 67_108_864,
     maxCallMs: 3_600_000,
     maxPendingCalls: 64,
+    nameChars: 48,
     addressFailures: { failures: 10, windowMs: 60_000, blockMs: 3_600_000 },
     rateLimits: {
       user: { maxCalls: 100, windowMs: 60_000, blockMs: 900_000 },
@@ -28,12 +30,16 @@ test('[RATE.8] reads limits of user, token, tools and addresses, and the policy'
     BRIDGEKEEPER_CALL_TIMEOUT_MS: '90000',
     BRIDGEKEEPER_MAX_CALL_MS: '7200000',
     BRIDGEKEEPER_MAX_PENDING_CALLS: '128',
+    BRIDGEKEEPER_MAX_BODY_BYTES: '2097152',
+    BRIDGEKEEPER_NAME_CHARS: '32',
   })
   expect(settings).toEqual({
     fingerprints: 'block',
     callTimeoutMs: 90_000,
+    maxBodyBytes: 2_097_152,
     maxCallMs: 7_200_000,
     maxPendingCalls: 128,
+    nameChars: 32,
     addressFailures: { failures: 3, windowMs: 60_000, blockMs: 86_400_000 },
     rateLimits: {
       user: { maxCalls: 5, windowMs: 10_000, blockMs: 3_600_000 },
