@@ -42,7 +42,7 @@ test('[DEMO.1] npm start prints an MCP address and a token with which a client r
   const { status, json } = await post(demo, '/mcp', list, bearer(demo.token))
   expect(status).toBe(200)
   const servers = json.result.tools.map((tool: { name: string }) => tool.name.split('__')[0])
-  expect(new Set(servers)).toEqual(new Set(['everything', 'filesystem', 'memory', 'bridgekeeper']))
+  expect(new Set(servers)).toEqual(new Set(['everything', 'filesystem', 'memory']))
 })
 
 test('[DEMO.2] makes a first call with the line that npm start prints for another terminal', async () => {

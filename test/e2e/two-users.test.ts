@@ -39,7 +39,7 @@ test('[ROUTE.2] lists each user’s own servers only', async () => {
     const list = { jsonrpc: '2.0', id: 1, method: 'tools/list' }
     const { json } = await post(bridge, '/mcp', list, bearer(tokenOf(person)))
     const servers = json.result.tools.map((tool: { name: string }) => tool.name.split('__')[0])
-    expect(new Set(servers)).toEqual(new Set(['files', `only-${person}`, 'bridgekeeper']))
+    expect(new Set(servers)).toEqual(new Set(['files', `only-${person}`]))
   }
 })
 
