@@ -28,12 +28,9 @@ test('[CATALOG.1] lists a server with 3 MiB of definitions whole, at its own add
   expect(at.bridge.listTools('user_ann')).toEqual([])
   peer.socket.send(frames.at(-1) ?? '', { binary: false })
   await vi.waitFor(() => expect(at.bridge.listTools('user_ann')).toHaveLength(300))
-  for (const [path, count] of [
-    ['/mcp/s', 300],
-    ['/mcp', 301],
-  ] as const) {
+  for (const path of ['/mcp/s', '/mcp']) {
     const { json } = await post(at, path, LIST, bearer(ann.accessToken))
-    expect(json.result.tools, path).toHaveLength(count)
+    expect(json.result.tools, path).toHaveLength(300)
   }
 })
 
