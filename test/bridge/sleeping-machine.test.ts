@@ -114,7 +114,6 @@ test.each([
   'too_many_calls',
   'call_timeout',
   'tool_failed',
-  'result_too_large',
 ])('[AGG.4] puts %s into the result of the call, and into an error for apps', async (code) => {
   const { at, ask } = await setUp()
   const peer = await agentWith(at, 'ann', 'notes', 'read')
@@ -130,13 +129,16 @@ test.each([
   await expect(called).rejects.toMatchObject({ code })
 })
 
-test('[AGG.4] leaves a fault of the client a JSON-RPC error', async () => {
-  const { at, ask } = await setUp()
-  const peer = await agentWith(at, 'ann', 'notes', 'read')
-  const asked = ask('/mcp/notes', toolCall('read'))
-  await answerNextWith(peer, { success: false, error: 'Why.', code: 'arguments_invalid' })
-  expect((await asked).error.data.code).toBe('arguments_invalid')
-})
+test.each(['result_invalid', 'result_too_large', 'arguments_invalid'])(
+  '[AGG.4] leaves %s a JSON-RPC error',
+  async (code) => {
+    const { at, ask } = await setUp()
+    const peer = await agentWith(at, 'ann', 'notes', 'read')
+    const asked = ask('/mcp/notes', toolCall('read'))
+    await answerNextWith(peer, { success: false, error: 'Why.', code })
+    expect((await asked).error.data.code).toBe(code)
+  },
+)
 
 test('[AGG.6] lists a status tool on /mcp while something is missing, which says what to do', async () => {
   const { at, ask, names, status, asleep } = await setUp()

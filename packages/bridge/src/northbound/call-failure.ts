@@ -13,8 +13,6 @@ const FOR_MODELS: ReadonlySet<ErrorCode> = new Set([
   'outcome_unknown',
   'tool_failed',
   'arguments_too_large',
-  'result_too_large',
-  'result_invalid',
 ])
 
 /** Member of `_meta` with the stable code. */
