@@ -103,7 +103,7 @@ export class Messages {
     answer: () => void | Promise<void>,
   ): Promise<void> {
     await this.#firstStart.wait(open.caller.userId, isStarting, (end) => open.runs(id, end))
-    if (!open.hasEnded && !open.response.destroyed) await answer()
+    if (!open.isGone) await answer()
   }
 
   /** Accepts a notification or a response, unless the MCP session must get it. @returns the refusal, if any */
@@ -135,7 +135,7 @@ export class Messages {
     const { open, view } = context
     this.#ways.sessions.notes(context, view.sessionServers(), spans, (error) =>
       guarded(open.response, () => {
-        if (!open.hasEnded && !open.response.destroyed) done(error)
+        if (!open.isGone) done(error)
       }),
     )
   }
@@ -148,9 +148,8 @@ export class Messages {
       open.charge(body.length)
       return sendRevisionError(reply, message.id, facts as RevisionError | BridgeError)
     }
-    const target = context.view.exchangeTool(call.toolName)
-    if (target === undefined || isShort(context, call, facts))
-      return this.#ways.calls.run(context, message.id, call, facts.era)
+    const target = isShort(context, call, facts) ? undefined : context.view.exchangeTool(call.toolName)
+    if (target === undefined) return this.#ways.calls.run(context, message.id, call, facts.era)
     const { serverName, toolName } = target
     const whole = bytesAt(body, context.at) ?? body
     const sent = toolName === call.toolName ? whole : renamed(whole, ['name'], toolName)
