@@ -73,8 +73,8 @@ export const EXCHANGE_ABLATIONS: readonly Ablation[] = [
     edits: [
       text(
         'bridge/northbound/aggregate/server-streams.ts',
-        'if (resume !== undefined) discard',
-        'if (false) discard',
+        'end.message !== undefined) discard(end.message)',
+        'end.message !== undefined) this.#message(serverName, end.message, end.number, resume)',
       ),
     ],
     tests: attack('session-ends'),

@@ -58,6 +58,7 @@ export {
   withoutByteOrderMark,
 } from './json-bytes.ts'
 export { isJson } from './json-grammar.ts'
+export { isAmbiguous, replaceAt, textAt, valueAt } from './json-paths.ts'
 export {
   arrayItems,
   bytesAt,

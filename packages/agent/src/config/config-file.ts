@@ -107,7 +107,11 @@ function isRegularFile(path: string): Promise<boolean> {
 }
 
 function notAFile(path: string): ConfigError {
-  return new ConfigError('config_missing', `The config file ${path} is no file any more.`, 'Create it again.')
+  return new ConfigError(
+    'config_missing',
+    `The config file ${path} is not a regular file any more.`,
+    'Create it again.',
+  )
 }
 
 /** Such as a structure that is nested too deeply for the parser. */

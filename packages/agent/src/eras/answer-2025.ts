@@ -1,7 +1,6 @@
-import { type RawJson, toJson } from '@bridgekeeper/protocol'
+import { type RawJson, textAt, toJson } from '@bridgekeeper/protocol'
 import type { Exchange } from '../exchanges/exchange.ts'
 import { isLevel } from '../exchanges/log-levels.ts'
-import { textAt } from '../exchanges/message-bytes.ts'
 import type { Outcome } from '../exchanges/outcome-end.ts'
 import type { ExchangeServer } from '../exchanges/server-port.ts'
 import type { Session } from '../exchanges/session.ts'

@@ -1,9 +1,8 @@
 import { randomUUID } from 'node:crypto'
-import { type RawJson, toJson } from '@bridgekeeper/protocol'
+import { type RawJson, textAt, toJson } from '@bridgekeeper/protocol'
 import type { Asks } from '../exchanges/asks.ts'
 import type { Exchange } from '../exchanges/exchange.ts'
 import { rootsResult } from '../exchanges/instance-use.ts'
-import { textAt } from '../exchanges/message-bytes.ts'
 import type { Outcome } from '../exchanges/outcome-end.ts'
 import type { RootsPolicy } from '../exchanges/server-port.ts'
 import { traitFor } from './asks-2026.ts'
@@ -21,7 +20,7 @@ export interface InputRequest {
   readonly params: RawJson | undefined
 }
 
-/** Asks the client of an exchange on its stream. @returns its answer, or why there is none */
+/** Asks the client of an exchange on its stream. @returns its answer, or the failure */
 export function askClient(
   { key, method, params }: InputRequest,
   exchange: Exchange,

@@ -1,5 +1,4 @@
-import { type ClientTrait, type RawJson, toJson } from '@bridgekeeper/protocol'
-import { textAt } from '../exchanges/message-bytes.ts'
+import { type ClientTrait, type RawJson, textAt, toJson } from '@bridgekeeper/protocol'
 import type { Outcome } from '../exchanges/outcome-end.ts'
 import { capabilitiesOf } from '../servers/handshake.ts'
 import { withMembers, without } from './members.ts'

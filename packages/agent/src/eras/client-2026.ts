@@ -1,6 +1,5 @@
-import { type ClientTrait, isObject, parseJson, type RawJson } from '@bridgekeeper/protocol'
+import { type ClientTrait, isObject, parseJson, type RawJson, textAt, valueAt } from '@bridgekeeper/protocol'
 import { isLevel } from '../exchanges/log-levels.ts'
-import { textAt, valueAt } from '../exchanges/message-bytes.ts'
 import { ENVELOPE_KEYS } from '../servers/envelope.ts'
 import { withMembers, without } from './members.ts'
 

@@ -1,9 +1,9 @@
-import { type RawJson, toJson } from '@bridgekeeper/protocol'
+import { type RawJson, textAt, toJson, valueAt } from '@bridgekeeper/protocol'
 import { backoffMs } from '../backoff.ts'
 import type { Exchange } from '../exchanges/exchange.ts'
 import type { InstanceGroup } from '../exchanges/instance-group.ts'
 import { LISTEN, SUBSCRIPTION_ID } from '../exchanges/instance-use.ts'
-import { readMessage, textAt, valueAt } from '../exchanges/message-bytes.ts'
+import { readMessage } from '../exchanges/message-bytes.ts'
 import type { Outcome } from '../exchanges/outcome-end.ts'
 import type { Session } from '../exchanges/session.ts'
 import { CLIENT_INFO, ENVELOPE_KEYS, ENVELOPE_VERSION } from '../servers/envelope.ts'
@@ -23,7 +23,7 @@ interface Open {
 }
 
 /**
- * [ERA] Listens at a 2026 server for all its 2025 sessions together: for changes of lists, and of the resources
+ * Listens at a 2026 server for all its 2025 sessions together: for changes of lists, and of the resources
  * that they subscribed to. Listens again when those change.
  */
 export class Listening {

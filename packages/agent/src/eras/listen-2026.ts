@@ -1,8 +1,16 @@
-import { arrayItems, isObject, parseJson, type RawJson, stringAt, toJson } from '@bridgekeeper/protocol'
+import {
+  arrayItems,
+  isObject,
+  parseJson,
+  type RawJson,
+  stringAt,
+  toJson,
+  valueAt,
+} from '@bridgekeeper/protocol'
 import type { Exchange } from '../exchanges/exchange.ts'
 import type { InstanceGroup } from '../exchanges/instance-group.ts'
 import { SUBSCRIPTION_ID } from '../exchanges/instance-use.ts'
-import { readMessage, valueAt } from '../exchanges/message-bytes.ts'
+import { readMessage } from '../exchanges/message-bytes.ts'
 import type { Outcome } from '../exchanges/outcome-end.ts'
 import type { Instance } from '../servers/instance.ts'
 import type { Client2026 } from './client-2026.ts'
@@ -29,7 +37,7 @@ interface Filter {
 }
 
 /**
- * [ERA] Answers `subscriptions/listen` for a 2025 server, until the client leaves or the server ends. Its
+ * [ERA.6] Answers `subscriptions/listen` for a 2025 server, until the client leaves or the server ends. Its
  * notifications without an exchange become those of the subscription.
  */
 export async function listen(

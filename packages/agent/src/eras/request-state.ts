@@ -19,7 +19,7 @@ export interface RoundId {
 }
 
 /**
- * [ERA] Seals the rounds of calls into `requestState`, with a key that lives as long as the agent. A state opens
+ * [ERA.9] Seals the rounds of calls into `requestState`, with a key that lives as long as the agent. A state opens
  * only for the client, the server, the method and the parameters that it was made for.
  */
 export class RequestStates {

@@ -1,5 +1,4 @@
-import { parseJson, type RawJson, toJson } from '@bridgekeeper/protocol'
-import { textAt, valueAt } from '../exchanges/message-bytes.ts'
+import { parseJson, type RawJson, textAt, toJson, valueAt } from '@bridgekeeper/protocol'
 import { ENVELOPE_VERSION, SERVER_INFO_KEY } from '../servers/envelope.ts'
 import { PROTOCOL_VERSIONS } from '../servers/handshake.ts'
 import type { RawOutcome } from '../servers/raw-calls.ts'

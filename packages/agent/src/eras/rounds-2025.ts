@@ -1,10 +1,10 @@
-import { objectMembers, type RawJson, toJson } from '@bridgekeeper/protocol'
+import { objectMembers, type RawJson, textAt, toJson, valueAt } from '@bridgekeeper/protocol'
 import type { Asks } from '../exchanges/asks.ts'
 import type { Exchange } from '../exchanges/exchange.ts'
 import type { InstanceGroup, Lent } from '../exchanges/instance-group.ts'
 import { declaredTraits } from '../exchanges/instance-groups.ts'
 import { DEFAULT_LEVEL } from '../exchanges/log-levels.ts'
-import { readMessage, textAt, valueAt } from '../exchanges/message-bytes.ts'
+import { readMessage } from '../exchanges/message-bytes.ts'
 import type { Outcome } from '../exchanges/outcome-end.ts'
 import type { ExchangeServer } from '../exchanges/server-port.ts'
 import { CLIENT_INFO, ENVELOPE_KEYS, ENVELOPE_VERSION } from '../servers/envelope.ts'
@@ -37,7 +37,7 @@ interface Needed {
 /** Members of parameters that answer a round. */
 type Retry = Readonly<Record<'inputResponses' | 'requestState', RawJson | undefined>>
 
-/** [ERA] Runs a request of a 2025 client on a 2026 server: asks the client what the server needs, and sends it again. */
+/** Runs a request of a 2025 client on a 2026 server: asks the client what the server needs, and sends it again. */
 export async function runInRounds(
   exchange: Exchange,
   introduction: RawJson,

@@ -42,7 +42,7 @@ interface Used {
   bytes: number
 }
 
-/** [ERA] Runs that wait for the answers of their clients. Each round is answered once; nothing runs a second time. */
+/** [ERA.8] [ERA.10] Runs that wait for the answers of their clients. Each round is answered once; nothing runs a second time. */
 export class Rounds {
   readonly #system: System
   readonly #states = new RequestStates()

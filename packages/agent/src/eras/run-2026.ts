@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto'
-import { type RawJson, toJson } from '@bridgekeeper/protocol'
+import { type RawJson, replaceAt, toJson, valueAt } from '@bridgekeeper/protocol'
 import type { Asks } from '../exchanges/asks.ts'
 import type { Exchange } from '../exchanges/exchange.ts'
 import type { InstanceGroup, Lent } from '../exchanges/instance-group.ts'
 import { PROGRESS_TOKEN } from '../exchanges/instance-use.ts'
-import { idKey, readMessage, replaceAt, valueAt } from '../exchanges/message-bytes.ts'
+import { idKey, readMessage } from '../exchanges/message-bytes.ts'
 import type { Outcome } from '../exchanges/outcome-end.ts'
 import type { System } from '../system.ts'
 import { type Ask, missingCapability, readAsk } from './asks-2026.ts'
@@ -30,7 +30,7 @@ export interface RunDeps {
 }
 
 /**
- * [ERA] A request of a 2026 client on a 2025 server. The server sees one request; the client one or more, since it
+ * [ERA.3] A request of a 2026 client on a 2025 server. The server sees one request; the client one or more, since it
  * must call again to answer a question of the server.
  */
 export class Run {

@@ -13,7 +13,7 @@ const INVALID_PARAMS: Outcome = {
   detail: '"params" must be an object whose names occur once and without escapes.',
 }
 
-/** [ERA] Translates requests between eras, for servers that do not speak the era of the client. */
+/** Translates requests between eras, for servers that do not speak the era of the client. */
 export class Translation {
   readonly #for2025: Answers2025
   readonly #for2026: Answers2026

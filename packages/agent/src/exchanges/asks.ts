@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
-import { type RawJson, toJson } from '@bridgekeeper/protocol'
+import { type RawJson, replaceAt, textAt, toJson, valueAt } from '@bridgekeeper/protocol'
 import type { Instance, ServerMessage } from '../servers/instance.ts'
 import type { Exchange } from './exchange.ts'
-import { idKey, replaceAt, textAt, valueAt } from './message-bytes.ts'
+import { idKey } from './message-bytes.ts'
 import type { Session } from './session.ts'
 
 /** Asks that wait for answers, on this machine and of one session. */

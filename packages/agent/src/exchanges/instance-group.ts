@@ -1,4 +1,4 @@
-import { cleanText } from '@bridgekeeper/protocol'
+import { cleanText, textAt } from '@bridgekeeper/protocol'
 import type { ExchangeEvent } from '../events.ts'
 import type { Instance, InstanceFault, InstanceKey, Lease, ServerMessage } from '../servers/instance.ts'
 import type { System } from '../system.ts'
@@ -6,7 +6,6 @@ import type { Asks } from './asks.ts'
 import type { Exchange } from './exchange.ts'
 import { InstanceUse, ownerOf } from './instance-use.ts'
 import { LogLevels } from './log-levels.ts'
-import { textAt } from './message-bytes.ts'
 import type { ExchangeServer } from './server-port.ts'
 import type { Session } from './session.ts'
 import { Subscriptions } from './subscriptions.ts'
@@ -157,7 +156,7 @@ export class InstanceGroup {
     } else use.soleOwner()?.[0]?.message(message.raw)
   }
 
-  /** [SESS] Passes a log message if exactly one client can have caused it, and wants its level. */
+  /** [SESS.23] Passes a log message if exactly one client can have caused it, and wants its level. */
   #log(exchange: Exchange | undefined, message: ServerMessage): void {
     if (exchange === undefined) return this.#logOwn(message)
     const { session } = exchange.facts

@@ -1,9 +1,9 @@
-import { type RawJson, toJson } from '@bridgekeeper/protocol'
+import { type RawJson, replaceAt, textAt, toJson, valueAt } from '@bridgekeeper/protocol'
 import type { Instance, Instances, Lease, ServerMessage } from '../servers/instance.ts'
 import type { RawOutcome } from '../servers/raw-calls.ts'
 import type { Asked, Asks } from './asks.ts'
 import type { Exchange } from './exchange.ts'
-import { idKey, replaceAt, textAt, valueAt } from './message-bytes.ts'
+import { idKey } from './message-bytes.ts'
 import type { RootsPolicy } from './server-port.ts'
 import type { Session } from './session.ts'
 import type { Tasks } from './tasks.ts'
@@ -113,7 +113,7 @@ export class InstanceUse {
     else task?.session?.notify(message)
   }
 
-  /** [EXCH] A notification of a subscription belongs to the exchange that listens. */
+  /** [EXCH.25] A notification of a subscription belongs to the exchange that listens. */
   #notification(message: ServerMessage): void {
     const id = valueAt(message.params, ['_meta', SUBSCRIPTION_ID])
     if (id === undefined) return this.#deps.onNotification(message)

@@ -1,7 +1,6 @@
-import { type RawJson, toJson } from '@bridgekeeper/protocol'
+import { type RawJson, textAt, toJson } from '@bridgekeeper/protocol'
 import type { Instance, InstanceFault, ServerMessage } from '../servers/instance.ts'
 import type { RawOutcome } from '../servers/raw-calls.ts'
-import { textAt } from './message-bytes.ts'
 import type { Session } from './session.ts'
 
 /** Instances that get what all sessions of a group want together. */

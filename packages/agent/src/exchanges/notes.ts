@@ -1,8 +1,8 @@
-import type { RawJson } from '@bridgekeeper/protocol'
+import { type RawJson, valueAt } from '@bridgekeeper/protocol'
 import type { Asks } from './asks.ts'
 import type { Exchange } from './exchange.ts'
 import type { InstanceGroup } from './instance-group.ts'
-import { type CallerMessage, idKey, valueAt } from './message-bytes.ts'
+import { type CallerMessage, idKey } from './message-bytes.ts'
 import type { Session } from './session.ts'
 
 /** Notifications that concern the agent's own conversation with the server. */

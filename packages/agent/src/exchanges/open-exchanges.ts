@@ -1,6 +1,7 @@
 import {
   type Era,
   type ErrorCode,
+  isAmbiguous,
   type OpenFrame,
   type OutgoingFrame,
   type RawJson,
@@ -16,7 +17,7 @@ import type { ExchangeFrame, Exchanges } from './exchanges.ts'
 import type { InstanceGroup } from './instance-group.ts'
 import { InstanceGroups } from './instance-groups.ts'
 import { PROGRESS_TOKEN } from './instance-use.ts'
-import { idKey, isAmbiguous, readMessage, readMessages } from './message-bytes.ts'
+import { idKey, readMessage, readMessages } from './message-bytes.ts'
 import { take } from './notes.ts'
 import { outcomeEnd } from './outcome-end.ts'
 import { failedEnd, Outlet } from './outlet.ts'

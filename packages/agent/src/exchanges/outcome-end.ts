@@ -1,6 +1,6 @@
-import { type Era, type ErrorCode, parseJson, type RawJson, unreachable } from '@bridgekeeper/protocol'
+import { type Era, type ErrorCode, parseJson, type RawJson } from '@bridgekeeper/protocol'
 import type { InstanceFault } from '../servers/instance.ts'
-import type { RawOutcome } from '../servers/raw-calls.ts'
+import { failureOf, type RawOutcome } from '../servers/raw-calls.ts'
 import { answerOf } from './message-bytes.ts'
 import { type End, failedEnd } from './outlet.ts'
 
@@ -31,18 +31,10 @@ export function outcomeEnd(callerId: RawJson, era: Era, outcome: Outcome): End {
       return { status: OK, message: answerOf(callerId, 'result', outcome.result) }
     case 'rpc-error':
       return errorEnd(callerId, era, outcome.rpcError)
-    case 'invalid':
-      return failedEnd(outcome.code, `It was dropped, because ${outcome.detail}.`)
     case 'refused':
       return failedEnd(outcome.code, outcome.detail)
-    case 'cancelled':
-      return failedEnd('call_cancelled')
-    case 'ended':
-      return failedEnd('server_exited')
-    case 'full':
-      return failedEnd('too_many_calls', 'The local server does not read its pending requests.')
     default:
-      return unreachable(outcome)
+      return failedEnd(...failureOf(outcome))
   }
 }
 
@@ -53,7 +45,7 @@ function errorEnd(callerId: RawJson, era: Era, rpcError: RawJson): End {
   return { status: status ?? OK, message: answerOf(callerId, 'error', rpcError) }
 }
 
-function faultEnd({ fault, reason }: InstanceFault): End {
-  if (fault === 'era') return failedEnd('era_unsupported')
-  return failedEnd('server_unavailable', reason)
+function faultEnd(fault: InstanceFault): End {
+  if (fault.fault === 'era') return failedEnd('era_unsupported')
+  return failedEnd('server_unavailable', fault.reason)
 }

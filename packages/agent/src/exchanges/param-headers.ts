@@ -1,5 +1,4 @@
-import { isObject, type Json, parseJson, type RawJson } from '@bridgekeeper/protocol'
-import { valueAt } from './message-bytes.ts'
+import { isObject, type Json, parseJson, type RawJson, valueAt } from '@bridgekeeper/protocol'
 
 /** Nesting of declarations that is followed. */
 const MAX_DEPTH = 32

@@ -1,8 +1,7 @@
-import { cleanText, type ErrorCode } from '@bridgekeeper/protocol'
+import { cleanText, type ErrorCode, textAt } from '@bridgekeeper/protocol'
 import type { ExchangeEvent } from '../events.ts'
 import type { System } from '../system.ts'
 import { Exchange, type ExchangeFacts } from './exchange.ts'
-import { textAt } from './message-bytes.ts'
 import type { End, Outlet } from './outlet.ts'
 import type { Session } from './session.ts'
 

@@ -22,6 +22,6 @@ export type RootsPolicy =
   | { readonly kind: 'client' }
 
 export interface ExchangeServers {
-  /** @returns text for a person if the server cannot run, `undefined` if there is none of that name */
+  /** @returns text for a person if the server cannot run, `undefined` for an unknown name */
   find(name: string): ExchangeServer | string | undefined
 }

@@ -1,10 +1,9 @@
-import { type RawJson, toJson } from '@bridgekeeper/protocol'
+import { type RawJson, textAt, toJson } from '@bridgekeeper/protocol'
 import { backoffMs } from '../backoff.ts'
 import type { Instance, InstanceFault, ServerMessage } from '../servers/instance.ts'
 import type { RawOutcome } from '../servers/raw-calls.ts'
 import type { System } from '../system.ts'
 import { request, SUCCESS, type Target } from './log-levels.ts'
-import { textAt } from './message-bytes.ts'
 import type { Session } from './session.ts'
 
 /** Subscriptions of one session. */

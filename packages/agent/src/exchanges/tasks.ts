@@ -1,9 +1,8 @@
-import { arrayItems, type RawJson } from '@bridgekeeper/protocol'
+import { arrayItems, type RawJson, replaceAt, textAt, valueAt } from '@bridgekeeper/protocol'
 import type { Instance } from '../servers/instance.ts'
 import type { RawOutcome } from '../servers/raw-calls.ts'
 import type { System } from '../system.ts'
 import type { Exchange } from './exchange.ts'
-import { replaceAt, textAt, valueAt } from './message-bytes.ts'
 import type { Session } from './session.ts'
 
 /** Tasks that are known at once; the oldest are forgotten. */

@@ -85,4 +85,4 @@ export class InstanceStarter {
 }
 
 const stopped: InstanceFault = { fault: 'unavailable', reason: 'It was stopped.' }
-const notSpoken: InstanceFault = { fault: 'era', reason: 'It does not speak this revision of MCP.' }
+const notSpoken: InstanceFault = { fault: 'era' }

@@ -91,9 +91,8 @@ export interface Lease {
 }
 
 /** Why there is no such instance. */
-export interface InstanceFault {
-  /** `era` if the server does not speak that era. */
-  readonly fault: 'era' | 'unavailable'
-  /** For the machine's user and the caller. */
-  readonly reason: string
-}
+export type InstanceFault =
+  /** The server does not speak that era. */
+  | { readonly fault: 'era' }
+  /** @property reason for the machine's user and the caller */
+  | { readonly fault: 'unavailable'; readonly reason: string }

@@ -1,4 +1,4 @@
-import { isObject, parseJson, type RawJson } from '@bridgekeeper/protocol'
+import { type ErrorCode, isObject, parseJson, type RawJson, unreachable } from '@bridgekeeper/protocol'
 import type { LongLine } from './lines.ts'
 import {
   type Answer,
@@ -20,6 +20,24 @@ export type RawOutcome =
   | { readonly kind: 'ended' }
   /** Nothing was sent: the server does not read its pending input. */
   | { readonly kind: 'full' }
+
+/** The code and detail of a request without an answer. */
+export function failureOf(
+  outcome: Exclude<RawOutcome, { kind: 'result' | 'rpc-error' }>,
+): readonly [code: ErrorCode, detail?: string] {
+  switch (outcome.kind) {
+    case 'invalid':
+      return [outcome.code, `It was dropped, because ${outcome.detail}.`]
+    case 'cancelled':
+      return ['call_cancelled']
+    case 'ended':
+      return ['server_exited']
+    case 'full':
+      return ['too_many_calls', 'The local server does not read its pending requests.']
+    default:
+      return unreachable(outcome)
+  }
+}
 
 /**
  * All requests to one local server. Ids are integers, which every server accepts. Keeps answers as the bytes

@@ -133,7 +133,7 @@ export class ServerInstances implements Instances {
   }
 }
 
-const otherEra: InstanceFault = { fault: 'era', reason: 'It does not speak this revision of MCP.' }
+const otherEra: InstanceFault = { fault: 'era' }
 
 /** Servers of the 2026 era get capabilities with each request, so their instances do not differ. */
 function normal({ era, traits }: InstanceKey): InstanceKey {

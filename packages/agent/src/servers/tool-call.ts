@@ -1,8 +1,8 @@
-import { cleanText, codes, type Era, type ErrorCode, type RawJson, unreachable } from '@bridgekeeper/protocol'
+import { cleanText, codes, type Era, type ErrorCode, type RawJson } from '@bridgekeeper/protocol'
 import { resultFor2025 } from '../eras/results.ts'
 import type { LocalCall, LocalOutcome } from '../local-tools.ts'
 import { envelopeMeta } from './envelope.ts'
-import type { RawOutcome } from './raw-calls.ts'
+import { failureOf, type RawOutcome } from './raw-calls.ts'
 
 const META = Buffer.from(',"_meta":')
 const CLOSE = Buffer.from('}')
@@ -24,16 +24,8 @@ export function localOutcome(outcome: RawOutcome, era: Era): LocalOutcome {
       const { message, rpcError } = outcome
       return { ok: false, code: 'tool_failed', error: cleanText(message), rpcError }
     }
-    case 'invalid':
-      return failure(outcome.code, `It was dropped, because ${outcome.detail}.`)
-    case 'cancelled':
-      return failure('call_cancelled')
-    case 'ended':
-      return failure('server_exited')
-    case 'full':
-      return failure('too_many_calls', 'The local server does not read its pending requests.')
     default:
-      return unreachable(outcome)
+      return failure(...failureOf(outcome))
   }
 }
 

@@ -84,7 +84,7 @@ test('[EXCH.27] says why a server cannot answer', async () => {
   expect(broken).toMatchObject({ status: 503, code: 'server_unavailable' })
   expect(broken.error).toContain('It does not start.')
 
-  server.fault = { fault: 'era', reason: 'It speaks another one.' }
+  server.fault = { fault: 'era' }
   expect(await ask()).toMatchObject({ status: 400, code: 'era_unsupported' })
   server.fault = undefined
   const id = bridge.open({ message: call('t') })

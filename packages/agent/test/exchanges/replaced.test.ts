@@ -71,7 +71,7 @@ test('[CONFIG.21] sessions and their subscriptions continue at a server that is 
 /** A server that speaks only the 2026 era. */
 class Modern extends FakeServer {
   override async shared(key: InstanceKey) {
-    return key.era === '2025' ? ({ fault: 'era', reason: 'It does not.' } as const) : super.shared(key)
+    return key.era === '2025' ? ({ fault: 'era' } as const) : super.shared(key)
   }
 }
 

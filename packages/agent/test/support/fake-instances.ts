@@ -19,7 +19,7 @@ export function key(era: Era, ...traits: ClientTrait[]): InstanceKey {
 
 /** @throws Error if there is a fault instead */
 export function ok<T extends object>(started: T | InstanceFault): T {
-  if ('fault' in started) throw new Error(started.reason)
+  if ('fault' in started) throw new Error(JSON.stringify(started))
   return started
 }
 

@@ -5,7 +5,7 @@ import { type Denied, deny } from '../gates/verdict.ts'
 /**
  * Reads a request's body.
  * @param maxBytes of any body, at least `limits.messageBytes`
- * @param reserve takes memory that `bodyBoundBytes` does not cover; returns why there is none
+ * @param reserve takes memory that `bodyBoundBytes` does not cover; returns the refusal, if any
  * @param done receives it once, or why it is refused; never called if the client disconnects before
  */
 export function readBody(

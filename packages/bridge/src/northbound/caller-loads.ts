@@ -40,7 +40,7 @@ export class CallerLoads {
     return waitMs === 0 ? undefined : this.refused(caller, denyFor('rate_limit_exceeded', waitMs))
   }
 
-  /** [BIG.11] Reserves memory for a body over one message. @returns why there is none */
+  /** [BIG.11] Reserves memory for a body over one message. @returns the refusal, if any */
   holdLarge(caller: Known, load: UserLoad, sizeBytes: number): Denied | undefined {
     const waitMs = load.large.take(unitsOf(sizeBytes, LARGE_ALLOWANCE), this.#system.monotonicMs())
     if (waitMs > 0) return this.refused(caller, denyFor('rate_limit_exceeded', waitMs))

@@ -20,7 +20,7 @@ export class LateReply implements Reply {
     this.#reply = reply
     this.#stream = new EventStream(open, system)
     this.#cancelTimer = system.after(BEGIN_MS, () => {
-      if (!open.hasEnded && !open.response.destroyed) this.#stream.comment()
+      if (!open.isGone) this.#stream.comment()
     })
   }
 

@@ -69,6 +69,11 @@ export class OpenRequest implements OpenItem {
     return this.caller.login.isRevoked
   }
 
+  /** Whether nobody can receive an answer: its login was revoked, or its caller left. */
+  get isGone(): boolean {
+    return this.hasEnded || this.response.destroyed
+  }
+
   /**
    * The request stays open until its caller leaves. [STREAM.7] A user has 64 of them at most.
    * @returns the refusal, if any

@@ -48,20 +48,20 @@ export class StandingReply implements ExchangeReader {
 
   accepted(): void {
     guarded(this.#open.response, () => {
-      if (!this.#isGone) this.#stream.begin()
+      if (!this.#open.isGone) this.#stream.begin()
     })
   }
 
   message(message: Payload, number: number | undefined): void {
     guarded(this.#open.response, () => {
-      if (this.#isGone) discard(message)
+      if (this.#open.isGone) discard(message)
       else this.#stream.message([message], this.#eventId(number))
     })
   }
 
   ended(end: ExchangeEnd): void {
     guarded(this.#open.response, () => {
-      if (!this.#isGone) this.#end(end)
+      if (!this.#open.isGone) this.#end(end)
     })
   }
 
@@ -83,7 +83,7 @@ export class StandingReply implements ExchangeReader {
     if (this.#open.hold(payloadBytes(message)) !== undefined) return this.#stream.end()
     readWhole(message, (whole) =>
       guarded(this.#open.response, () => {
-        if (this.#isGone) return
+        if (this.#open.isGone) return
         const edited = whole && edit(whole)
         if (edited === undefined) this.#stream.end()
         else this.#endStream([edited], number)
@@ -108,10 +108,6 @@ export class StandingReply implements ExchangeReader {
     const id = this.#resumed?.id ?? this.#exchange?.id
     if (number === undefined || id === undefined) return undefined
     return eventIdOf(id, number, this.#resumed?.request)
-  }
-
-  get #isGone(): boolean {
-    return this.#open.hasEnded || this.#open.response.destroyed
   }
 }
 

@@ -90,7 +90,7 @@ export class StreamReply implements ExchangeReader {
 
   message(message: Payload, number: number | undefined): void {
     guarded(this.#open.response, () => {
-      if (this.#isGone || this.#plan.events === 'none') return discard(message)
+      if (this.#open.isGone || this.#plan.events === 'none') return discard(message)
       this.#prime()
       this.#stream.message([message], this.#eventId(number))
     })
@@ -100,7 +100,7 @@ export class StreamReply implements ExchangeReader {
     this.#hasEnded = true
     this.#cancelTimer()
     guarded(this.#open.response, () => {
-      if (!this.#isGone) this.#end(end)
+      if (!this.#open.isGone) this.#end(end)
     })
   }
 
@@ -143,7 +143,7 @@ export class StreamReply implements ExchangeReader {
     }
     readWhole(message, (whole) =>
       guarded(this.#open.response, () => {
-        if (this.#isGone) return
+        if (this.#open.isGone) return
         if (whole === undefined) this.#fail(new BridgeError('outcome_unknown'))
         else this.#answer(status, whole, number)
       }),
@@ -177,7 +177,7 @@ export class StreamReply implements ExchangeReader {
     this.#cancelTimer()
     const begin = (): void =>
       guarded(this.#open.response, () => {
-        if (this.#isGone || this.#stream.hasBegun) return
+        if (this.#open.isGone || this.#stream.hasBegun) return
         if (!this.#prime() && this.#plan.events !== 'primed') this.#stream.comment()
       })
     if (waitMs === 0) begin()
@@ -200,10 +200,6 @@ export class StreamReply implements ExchangeReader {
     const request = { id: this.#plan.id, isCall: this.#plan.resultOf !== undefined }
     this.#lastEventId = eventIdOf(id, number, request)
     return this.#lastEventId
-  }
-
-  get #isGone(): boolean {
-    return this.#open.hasEnded || this.#open.response.destroyed
   }
 
   #leave(): void {

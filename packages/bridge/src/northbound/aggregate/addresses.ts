@@ -1,10 +1,10 @@
-import { isObject, parseJson, type RawJson, toJson } from '@bridgekeeper/protocol'
+import { isObject, parseJson, type RawJson, toJson, valueAt } from '@bridgekeeper/protocol'
 import type { KnownServers } from '../../directory/known-servers.ts'
 import type { ExchangeServer } from '../../exchanges/directory.ts'
 import type { OpenRequest } from '../open-request.ts'
 import { type ExposedNames, isHashed, readPlain } from '../tool-names.ts'
 import type { Gatherer } from './gatherer.ts'
-import { memberOf, resultOf, withMember } from './json-edits.ts'
+import { resultOf, withMember } from './json-edits.ts'
 import type { ListedItem } from './list-items.ts'
 import { type ListKind, PROMPTS, RESOURCES, TEMPLATES } from './list-kinds.ts'
 import type { Lists } from './lists.ts'
@@ -118,7 +118,7 @@ export class Addresses {
 
 /** A request of the bridge's own, with the envelope of the caller's. */
 function ownRequest({ message }: Search, method: string, params: object): RawJson {
-  const meta = parseJson(memberOf(memberOf(message, 'params'), '_meta')?.toString('utf8') ?? '')?.value
+  const meta = parseJson(valueAt(message, ['params', '_meta'])?.toString('utf8') ?? '')?.value
   const { progressToken: _none, ...envelope } = isObject(meta) ? meta : {}
   return toJson({
     jsonrpc: '2.0',

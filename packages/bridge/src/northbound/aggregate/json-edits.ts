@@ -5,25 +5,12 @@ import {
   pickMembers,
   type RawJson,
   skipSpace,
-  stringAt,
   TWICE,
   toJson,
 } from '@bridgekeeper/protocol'
 
 const COMMA = Buffer.from(',')
 const NOTHING = Buffer.alloc(0)
-
-/** The value of a member; `undefined` if it is missing, or occurs twice. */
-export function memberOf(object: RawJson | undefined, name: string): RawJson | undefined {
-  const [at] = (object && pickMembers(object, [name])) ?? []
-  return at === TWICE ? undefined : object && bytesAt(object, at)
-}
-
-/** The text of a member; `undefined` if it is missing, occurs twice, or is another type. */
-export function textOf(object: RawJson | undefined, name: string): string | undefined {
-  const value = memberOf(object, name)
-  return value && stringAt(value, [0, value.length])
-}
 
 /**
  * Sets a member, on a path of objects, and keeps all other bytes. Objects that are missing on the way are created.

@@ -6,13 +6,15 @@ import {
   type RawJson,
   strictDefinition,
   type ToolDefinition,
+  textAt,
   toJson,
   toolDefinitionSchema,
+  valueAt,
 } from '@bridgekeeper/protocol'
 import { mayList, type Scopes } from '../../gates/call-authority.ts'
 import type { Catalog } from '../../router/router.ts'
 import type { ExposedNames } from '../tool-names.ts'
-import { memberOf, textOf, withMember } from './json-edits.ts'
+import { withMember } from './json-edits.ts'
 import type { ListKind } from './list-kinds.ts'
 import { appOwnersOf, appUriOf, wrappedUri } from './resource-names.ts'
 import { isStrictPrompt, isStrictResource } from './strict-items.ts'
@@ -31,11 +33,11 @@ export interface ListedItem {
 
 /** Reads the items of a page. Those without a key, or with two, are left out. */
 export function itemsOf(result: RawJson, kind: ListKind, serverName: string): readonly ListedItem[] {
-  const list = memberOf(result, kind.member)
+  const list = valueAt(result, [kind.member])
   const spans = (list && arrayItems(list, MAX_ITEMS)) ?? []
   return spans.flatMap(([start, end]) => {
     const raw = list?.subarray(start, end) ?? result
-    const key = textOf(raw, kind.key)
+    const key = textAt(raw, [kind.key])
     return key === undefined ? [] : [{ serverName, key, raw }]
   })
 }
@@ -101,7 +103,7 @@ function withName(
 
 /** Says in `_meta` where an item is from. */
 function withOrigin(raw: RawJson, origin: Readonly<Record<string, string>>): RawJson | undefined {
-  const meta = memberOf(raw, '_meta')
+  const meta = valueAt(raw, ['_meta'])
   let marked: RawJson | undefined = meta?.[0] === OPEN_BRACE ? meta : EMPTY
   for (const [key, value] of Object.entries(origin))
     marked = marked && withMember(marked, [key], toJson(value))

@@ -1,8 +1,8 @@
-import { type RawJson, toJson } from '@bridgekeeper/protocol'
+import { type RawJson, textAt, toJson } from '@bridgekeeper/protocol'
 import type { ExchangeServer } from '../../exchanges/directory.ts'
 import type { OpenRequest } from '../open-request.ts'
 import type { Ask, Gatherer } from './gatherer.ts'
-import { resultOf, textOf, withMember } from './json-edits.ts'
+import { resultOf, withMember } from './json-edits.ts'
 import { itemsOf, type ListedItem, MAX_ITEMS } from './list-items.ts'
 import type { ListKind } from './list-kinds.ts'
 import { openingFor, type SessionFacts } from './openings.ts'
@@ -60,7 +60,7 @@ async function readPages(
     const result = answer && resultOf(answer)
     if (result === undefined) return page === 0 ? undefined : items
     items.push(...itemsOf(result, kind, server.name))
-    const cursor = textOf(result, 'nextCursor')
+    const cursor = textAt(result, ['nextCursor'])
     next = cursor === undefined ? undefined : withMember(message, ['params', 'cursor'], toJson(cursor))
   }
   return items.slice(0, MAX_ITEMS)

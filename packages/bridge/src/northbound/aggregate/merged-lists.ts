@@ -46,7 +46,7 @@ export class MergedLists {
     const invalid = authority.allowed ? readListParams(body, request.params) : denialError(authority)
     if (invalid !== undefined) return sendError(reply, request.id, invalid)
     const parts = await this.#lists.read(open, servers, kind, message, facts)
-    if (open.hasEnded || open.response.destroyed) return
+    if (open.isGone) return
     const items = kind === TOOLS ? this.#tools(context, parts, facts) : this.#others(context, kind, parts)
     const list = Buffer.concat([Buffer.from('['), ...joined(items), Buffer.from(']')])
     const refused = open.hold(list.length)

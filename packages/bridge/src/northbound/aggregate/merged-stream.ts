@@ -52,9 +52,8 @@ export class MergedStream implements StreamsReader {
   }
 
   #send(message: RawJson, eventId?: string): void {
-    const { response, hasEnded } = this.#open
-    guarded(response, () => {
-      if (!hasEnded && !response.destroyed) this.#stream.message([message], eventId)
+    guarded(this.#open.response, () => {
+      if (!this.#open.isGone) this.#stream.message([message], eventId)
     })
   }
 }

@@ -1,10 +1,10 @@
-import { isObject, parseJson, type RawJson, toJson } from '@bridgekeeper/protocol'
+import { isObject, parseJson, type RawJson, textAt, toJson, valueAt } from '@bridgekeeper/protocol'
 import type { Opening } from '../../exchanges/exchange.ts'
 import { EventStream } from '../event-stream.ts'
 import { guarded } from '../guarded.ts'
 import type { OpenRequest } from '../open-request.ts'
 import type { Address, Search } from './addresses.ts'
-import { memberOf, textOf, withMember } from './json-edits.ts'
+import { withMember } from './json-edits.ts'
 import { openingFor } from './openings.ts'
 import { ServerStreams, type StreamParts, type StreamsReader } from './server-streams.ts'
 
@@ -59,10 +59,10 @@ export class MergedSubscription implements StreamsReader {
   }
 
   message(serverName: string, message: RawJson): void {
-    const method = textOf(message, 'method')
+    const method = textAt(message, ['method'])
     // The subscription goes on when that of one server ends.
     if (method === undefined || method === ACKNOWLEDGED) return
-    const uri = textOf(memberOf(message, 'params'), 'uri')
+    const uri = textAt(message, ['params', 'uri'])
     const resource = this.#resources.find((one) => one.serverName === serverName && one.name === uri)
     const exposed = resource && withMember(message, ['params', 'uri'], toJson(resource.exposedUri))
     this.#send(exposed ?? message)
@@ -80,16 +80,15 @@ export class MergedSubscription implements StreamsReader {
   }
 
   #send(message: RawJson): void {
-    const { response, hasEnded } = this.#open
-    guarded(response, () => {
-      if (!hasEnded && !response.destroyed) this.#stream.message([message])
+    guarded(this.#open.response, () => {
+      if (!this.#open.isGone) this.#stream.message([message])
     })
   }
 }
 
 /** The notifications that a client asks for; `{}` if the request does not say. */
 export function wantedIn(message: RawJson): Readonly<Record<string, unknown>> {
-  const text = memberOf(memberOf(message, 'params'), 'notifications')?.toString('utf8') ?? '{}'
+  const text = valueAt(message, ['params', 'notifications'])?.toString('utf8') ?? '{}'
   const wanted = parseJson(text)?.value
   return isObject(wanted) ? wanted : {}
 }

@@ -1,4 +1,4 @@
-import { BridgeError, bytesAt, type RawJson, toJson } from '@bridgekeeper/protocol'
+import { BridgeError, bytesAt, type RawJson, textAt, toJson } from '@bridgekeeper/protocol'
 import type { KnownServers } from '../../directory/known-servers.ts'
 import { introductionResult } from '../discovery.ts'
 import { type ExchangeRequests, versionOf } from '../exchange-requests.ts'
@@ -9,7 +9,6 @@ import type { MessageContext, MessageFacts } from '../message-context.ts'
 import { sendError } from '../send-error.ts'
 import { type Address, type Addresses, renamed, type Search } from './addresses.ts'
 import { capabilitiesOf, instructionsOf } from './introduction.ts'
-import { memberOf, textOf } from './json-edits.ts'
 import { listKindOf } from './list-kinds.ts'
 import type { MergedLists } from './merged-lists.ts'
 import type { StreamParts } from './server-streams.ts'
@@ -99,7 +98,7 @@ export class AggregateRequests {
     const { id, method } = message
     const path = nameIn(method, search.message)
     if (path === undefined) return reply.error(id, NO_METHOD, facts.era === '2026' ? 404 : undefined)
-    const name = textAt(search.message, path)
+    const name = textAt(search.message, ['params', ...path])
     if (name === undefined)
       return sendError(
         reply,
@@ -108,7 +107,7 @@ export class AggregateRequests {
       )
     const address = await this.#find(search, method, path, name)
     guarded(open.response, () => {
-      if (open.hasEnded || open.response.destroyed) return
+      if (open.isGone) return
       if (address === undefined) return sendError(reply, id, this.#notFound(open.caller.userId, name))
       const sent = renamed(search.message, path, address.name)
       const found = { ...facts, name: facts.name === undefined ? undefined : address.name }
@@ -142,8 +141,8 @@ function nameIn(method: string, message: RawJson): readonly string[] | undefined
     case 'resources/unsubscribe':
       return ['uri']
     case 'completion/complete': {
-      const ref = memberOf(memberOf(message, 'params'), 'ref')
-      return ['ref', textOf(ref, 'type') === 'ref/prompt' ? 'name' : 'uri']
+      const type = textAt(message, ['params', 'ref', 'type'])
+      return ['ref', type === 'ref/prompt' ? 'name' : 'uri']
     }
     case 'tasks/get':
     case 'tasks/result':
@@ -153,10 +152,4 @@ function nameIn(method: string, message: RawJson): readonly string[] | undefined
     default:
       return undefined
   }
-}
-
-function textAt(message: RawJson, path: readonly string[]): string | undefined {
-  const params = memberOf(message, 'params')
-  const [first = '', second] = path
-  return second === undefined ? textOf(params, first) : textOf(memberOf(params, first), second)
 }

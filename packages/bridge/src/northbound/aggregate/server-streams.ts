@@ -56,7 +56,7 @@ export class ServerStreams {
   #changed(): void {
     this.#cancelTimer ??= this.#parts.system.after(CHANGE_MS, () => {
       this.#cancelTimer = undefined
-      if (this.#isGone) return
+      if (this.#open.isGone) return
       this.#reader.changed()
       this.#readAll(undefined)
     })
@@ -85,23 +85,20 @@ export class ServerStreams {
     number: number | undefined,
     resume: Resume | undefined,
   ): void {
-    if (this.#isGone || payloadBytes(message) > MAX_MESSAGE_BYTES) return discard(message)
+    if (this.#open.isGone || payloadBytes(message) > MAX_MESSAGE_BYTES) return discard(message)
     const streamId = resume?.id ?? this.#read.get(serverName)?.id
     readWhole(message, (whole) => {
-      if (whole !== undefined && !this.#isGone) this.#reader.message(serverName, whole, streamId, number)
+      if (whole !== undefined && !this.#open.isGone) this.#reader.message(serverName, whole, streamId, number)
     })
   }
 
   /** A server that does not know the stream is read from now on. */
   #ended(serverName: string, end: ExchangeEnd, resume: Resume | undefined): void {
-    if (end.kind === 'answered' && end.message !== undefined) {
-      // [SCOPE.2] Messages that belong to no request have no answer: this is the stream of a request.
-      if (resume !== undefined) discard(end.message)
-      else this.#message(serverName, end.message, end.number, resume)
-    }
+    // [SCOPE.2] Messages that belong to no request have no answer: this would be the stream of a request.
+    if (end.kind === 'answered' && end.message !== undefined) discard(end.message)
     this.#read.delete(serverName)
     const isUnknown = end.kind === 'failed' && end.error.code === 'stream_unknown'
-    if (isUnknown && resume !== undefined && !this.#isGone) this.#readOne(serverName, undefined)
+    if (isUnknown && resume !== undefined && !this.#open.isGone) this.#readOne(serverName, undefined)
   }
 
   #end(stop: () => void): void {
@@ -111,10 +108,6 @@ export class ServerStreams {
       if (this.#open.hasEnded) exchange?.cancel()
       else exchange?.detach()
     }
-  }
-
-  get #isGone(): boolean {
-    return this.#open.hasEnded || this.#open.response.destroyed
   }
 }
 

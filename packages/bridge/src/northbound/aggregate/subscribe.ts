@@ -34,6 +34,6 @@ export async function subscribe(
     const address = typeof exposedUri === 'string' ? await addresses.resource(search, exposedUri) : undefined
     if (address !== undefined) resources.push({ ...address, exposedUri })
   }
-  if (open.hasEnded || open.response.destroyed) return
+  if (open.isGone) return
   new MergedSubscription(parts, id, search, resources).begin()
 }
