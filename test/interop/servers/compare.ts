@@ -13,9 +13,9 @@ export interface Comparison {
 }
 
 /**
- * Compares the answers byte for byte.
+ * Compares the answers as text.
  * @param direct two surveys of the server itself
- * @param through a survey through the bridge; `undefined` if there is none
+ * @param through a survey through the bridge; `undefined` for a direct one only
  */
 export function compare([one, other]: readonly [Survey, Survey], through: Survey | undefined): Comparison {
   const names = [...new Set([...one.keys(), ...(through?.keys() ?? [])])]

@@ -9,7 +9,7 @@ type ReadyServer = Extract<CatalogServer, { state: 'ready' }>
 
 /** Knows where the devices of a user are connected. */
 export interface Directory {
-  /** The way to the device that has this server, or the reason why there is none. */
+  /** The way to the device that has this server, or the reason for the refusal. */
   find(userId: string, serverName: string): Upstream | BridgeError
   /** The catalog entry of a server that takes exchanges. `undefined` if the bridge must answer for it, or it is not ready. */
   server(userId: string, serverName: string): ExchangeServer | undefined

@@ -149,7 +149,7 @@ export class Router {
     return this.#names.of(this.connections(userId)).listed
   }
 
-  /** The connection of the agent that has this server ready, or that may have it; or the reason why there is none. */
+  /** The connection of the agent that has this server ready, or that may have it; otherwise the refusal. */
   find(userId: string, serverName: string): FoundServer | BridgeError {
     const connections = this.connections(userId)
     if (connections.length === 0) return new BridgeError('agent_offline')
