@@ -8,6 +8,11 @@ export const SESSION_ABLATIONS: readonly Ablation[] = [
     tests: attack('mcp-session-ownership'),
   },
   {
+    gate: 'mcp sessions: each belongs to one login, also once opened',
+    edits: [text('bridge/northbound/mcp-session.ts', 'opened?.name === name', 'opened !== undefined')],
+    tests: attack('mcp-session-ownership'),
+  },
+  {
     gate: 'mcp sessions: they end after 30 days',
     edits: [text('bridge/northbound/mcp-session.ts', 'return isOld ? undefined : {', 'return {')],
     tests: ['test/bridge/mcp-sessions.test.ts'],

@@ -51,6 +51,17 @@ test('[SESS.2] refuses another user’s session in each kind of request', async 
   expect(agent.waiting).toEqual([])
 })
 
+test('[SESS.2] refuses another login’s session also after its owner has used it', async () => {
+  const { agent, begin, login, ask } = await mcpCaller()
+  const { session } = await begin()
+  const owners = ask(PROMPT, session)
+  answerOpen(agent, await nextOpen(agent))
+  expect((await owners).status).toBe(200)
+  const { status, json } = await ask(PROMPT, { ...(await login()), ...session })
+  expect([status, json.error.data.code]).toEqual([404, 'session_unknown'])
+  expect(agent.waiting).toEqual([])
+})
+
 test('[SESS.2] tells the agent who resumes, answers or cancels: each login is another client', async () => {
   const { at, agent, begin, login } = await mcpCaller()
   const mine = await begin()

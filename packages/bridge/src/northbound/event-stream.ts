@@ -29,13 +29,8 @@ export class EventStream {
   /** Sends the head, once. */
   begin(): void {
     if (this.#hasBegun) return
-    this.#hasBegun = true
-    const { response } = this.#open
-    response.writeHead(200, EVENT_HEADERS)
-    response.flushHeaders()
-    response.once('close', () => this.#stop())
-    this.#keepAlive()
-    this.#open.watch()
+    this.#begin()
+    this.#open.response.flushHeaders()
   }
 
   /** Sends a comment, which clients ignore. */
@@ -63,14 +58,22 @@ export class EventStream {
     if (!this.#open.response.destroyed) this.#open.response.end()
   }
 
+  #begin(): void {
+    this.#hasBegun = true
+    const { response } = this.#open
+    response.writeHead(200, EVENT_HEADERS)
+    response.once('close', () => this.#stop())
+    this.#keepAlive()
+    this.#open.watch()
+  }
+
+  /** Node joins what it gets in one turn of the event loop, the head among it, in one write. */
   #write(parts: Pieces): void {
     const { response } = this.#open
-    this.begin()
+    if (!this.#hasBegun) this.#begin()
     if (this.#hasEnded || response.destroyed) return
-    response.cork()
     this.#isWriting = true
     writePieces(response, parts, { isEvent: true, wrote: () => this.#open.sent() }, () => this.#wrote())
-    response.uncork()
   }
 
   #wrote(): void {

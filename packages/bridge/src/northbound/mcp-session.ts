@@ -6,6 +6,7 @@ import {
   type ExchangeSession,
   type Span,
 } from '@bridgekeeper/protocol'
+import { Memo } from '../memoize.ts'
 import type { Caller, System } from '../ports.ts'
 import { clientTraits } from './client-traits.ts'
 
@@ -30,6 +31,8 @@ const MAX_SESSION_MS = 30 * 86_400_000
 /** Longest `Mcp-Session-Id`. Ours are shorter. */
 const MAX_HEADER_CHARS = 256
 const ID_BYTES = 16
+/** Headers that are kept open, about a megabyte. */
+const MAX_OPENED = 4_096
 
 /**
  * [SESS.1] MCP sessions, which the bridge does not store: `Mcp-Session-Id` is a sealed value of the random id, the
@@ -39,6 +42,8 @@ const ID_BYTES = 16
 export class McpSessions {
   readonly #sealer: Sealer
   readonly #system: System
+  /** Opened headers: deciphering one in each request would be a tenth of what the request costs. */
+  readonly #opened = new Memo<{ readonly name: string; readonly value: string }>(MAX_OPENED)
 
   constructor(sealer: Sealer, system: System) {
     this.#sealer = sealer
@@ -71,8 +76,13 @@ export class McpSessions {
   /** @returns `undefined` if it is forged, too old, or belongs to another login */
   #read(header: string, owner: Owner): ExchangeSession | undefined {
     if (header.length > MAX_HEADER_CHARS) return undefined
-    const value = this.#sealer.unseal(nameOf(owner), header)
-    return value === undefined ? undefined : this.#sessionOf(value)
+    const name = nameOf(owner)
+    const opened = this.#opened.get(header)
+    if (opened?.name === name) return this.#sessionOf(opened.value)
+    const value = this.#sealer.unseal(name, header)
+    if (value === undefined) return undefined
+    this.#opened.keep(header, { name, value })
+    return this.#sessionOf(value)
   }
 
   #sessionOf(value: string): ExchangeSession | undefined {

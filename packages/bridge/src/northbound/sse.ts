@@ -1,4 +1,4 @@
-import type { Payload } from '@bridgekeeper/protocol'
+import { type Payload, payloadBytes } from '@bridgekeeper/protocol'
 
 /** How events are written (WHATWG HTML, "server-sent events"). */
 
@@ -17,23 +17,29 @@ export const KEEP_ALIVE = Buffer.from(': keep-alive\n\n')
  * the bridge and the agent's next connection.
  */
 const RETRY_MS = 3_000
-const EVENT_START = Buffer.from('event: message\n')
-const DATA_START = Buffer.from('data: ')
 const EVENT_END = Buffer.from('\n\n')
+/** Below this size, a copy costs less than writing pieces. */
+const JOINED_BELOW_BYTES = 16_384
 
-/** The event of a JSON text in pieces. @param id names its position, from which a client can read on */
+/**
+ * The event of a JSON text in pieces; a short one is joined to one piece.
+ * @param id names its position, from which a client can read on
+ */
 export function eventOf<T extends Payload>(
   parts: readonly (Buffer | T)[],
   id?: string,
 ): readonly (Buffer | T)[] {
-  const idLine = id === undefined ? [] : [Buffer.from(`id: ${id}\n`)]
-  return [
-    EVENT_START,
-    ...idLine,
-    DATA_START,
+  const head = Buffer.from(`event: message\n${id === undefined ? '' : `id: ${id}\n`}data: `)
+  return joined([
+    head,
     ...parts.map((part) => (Buffer.isBuffer(part) ? withDataLines(part) : part)),
     EVENT_END,
-  ]
+  ])
+}
+
+function joined<T extends Payload>(pieces: readonly (Buffer | T)[]): readonly (Buffer | T)[] {
+  const isShort = pieces.reduce((sum, piece) => sum + payloadBytes(piece), 0) < JOINED_BELOW_BYTES
+  return isShort && pieces.every((piece) => Buffer.isBuffer(piece)) ? [Buffer.concat(pieces)] : pieces
 }
 
 /** An event without data, from whose position a client can read on before the first message. */
