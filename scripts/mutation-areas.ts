@@ -50,8 +50,8 @@ export const MUTATION_AREAS: Readonly<Record<string, MutationArea>> = {
     atLeast: 85,
   },
   memory: {
-    mutate: [`${BRIDGE}/src/memory/**/*.ts`],
-    tests: [`${BRIDGE}/test/memory/**/*.test.ts`],
+    mutate: [`${BRIDGE}/src/memory.ts`],
+    tests: [`${BRIDGE}/test/memory.test.ts`],
     atLeast: 85,
   },
   'adapters-sql': {

@@ -6,9 +6,7 @@ export type { BridgeOptions, BridgeStores, EnrolmentOptions, ProofOptions } from
 export { type ToolContent, ToolError, type ToolResult } from './calls/result.ts'
 export type { RequestFacts } from './gates/request-facts.ts'
 export { allow, type Denied, deny, type Verdict } from './gates/verdict.ts'
-export { memoryRevocations } from './memory/revocations.ts'
-export { callbackLog } from './memory/security-log.ts'
-export { memoryUsers } from './memory/users.ts'
+export { callbackLog, memoryRevocations, memoryUsers } from './memory.ts'
 export type { Device, DeviceKey, DeviceStore } from './ports/devices.ts'
 export type { Revocation, Revocations } from './ports/sessions.ts'
 export type {

@@ -8,7 +8,7 @@ import { Revoker } from '../../src/admission/revoker.ts'
 import { TrustedProxies } from '../../src/gates/client-address.ts'
 import { originPolicy } from '../../src/gates/origin.ts'
 import { allow, type Verdict } from '../../src/gates/verdict.ts'
-import { memoryFingerprints } from '../../src/memory/fingerprints.ts'
+import { memoryFingerprints } from '../../src/memory.ts'
 import type { Block, BlockStore, Principal } from '../../src/ports.ts'
 import type { SecurityEvent } from '../../src/security-log/events.ts'
 

@@ -3,7 +3,7 @@ import { FakeSystem } from '../../../../test/support/fake-system.ts'
 import { Fingerprints } from '../../src/admission/fingerprints.ts'
 import type { FingerprintPolicy } from '../../src/gates/fingerprint.ts'
 import { requestFacts } from '../../src/gates/request-facts.ts'
-import { memoryFingerprints } from '../../src/memory/fingerprints.ts'
+import { memoryFingerprints } from '../../src/memory.ts'
 import type { FingerprintStore } from '../../src/ports.ts'
 import type { SecurityEvent } from '../../src/security-log/events.ts'
 

@@ -4,7 +4,7 @@ import { FakeSystem } from '../../../../test/support/fake-system.ts'
 import { AddressGuard } from '../../src/admission/address-guard.ts'
 import { DurableBlocks } from '../../src/admission/durable-blocks.ts'
 import { Refusals } from '../../src/admission/refusals.ts'
-import { callbackLog } from '../../src/memory/security-log.ts'
+import { callbackLog } from '../../src/memory.ts'
 import type { SecurityEvent } from '../../src/security-log/events.ts'
 
 function refusalsInto(events: SecurityEvent[], system = new FakeSystem()): Refusals {

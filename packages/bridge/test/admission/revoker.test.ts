@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { Revoker } from '../../src/admission/revoker.ts'
-import { memoryRevocations } from '../../src/memory/revocations.ts'
+import { memoryRevocations } from '../../src/memory.ts'
 import type { Revocation, Revocations } from '../../src/ports/sessions.ts'
 import type { Authenticator } from '../../src/ports.ts'
 import type { SecurityEvent } from '../../src/security-log/events.ts'

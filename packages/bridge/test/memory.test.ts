@@ -2,12 +2,9 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { isBusy, takeLock } from '@bridgekeeper/standalone/testing'
 import { expect, test } from 'vitest'
-import { scratch } from '../../../../test/support/scratch.ts'
-import { memoryFingerprints } from '../../src/memory/fingerprints.ts'
-import { memoryRevocations } from '../../src/memory/revocations.ts'
-import { callbackLog } from '../../src/memory/security-log.ts'
-import { memoryUsers } from '../../src/memory/users.ts'
-import type { User } from '../../src/ports.ts'
+import { scratch } from '../../../test/support/scratch.ts'
+import { callbackLog, memoryFingerprints, memoryRevocations, memoryUsers } from '../src/memory.ts'
+import type { User } from '../src/ports.ts'
 
 const ANN: User = { userId: 'u1', email: 'Ann@x.y', tokenVersion: 2, createdAtMs: 1, state: 'active' }
 const BOB: User = { ...ANN, userId: 'u2', email: 'bob@x.y' }
