@@ -8,8 +8,7 @@ import {
   type RawJson,
 } from '@bridgekeeper/protocol'
 import { REFUSALS } from '../calls/outcome.ts'
-import { callScope, mayList } from '../gates/call-authority.ts'
-import { ruleOf } from '../gates/methods.ts'
+import { callScope, mayList, ruleOf } from '../gates/call-authority.ts'
 import { denialError } from '../gates/verdict.ts'
 import type { System } from '../ports.ts'
 import type { Dispatcher } from '../router/dispatcher.ts'

@@ -1,6 +1,5 @@
 import { BridgeError } from '@bridgekeeper/protocol'
-import { type Asked, exchangeAuthorityGate } from '../gates/call-authority.ts'
-import { ruleOf } from '../gates/methods.ts'
+import { type Asked, exchangeAuthorityGate, ruleOf } from '../gates/call-authority.ts'
 import { denialError } from '../gates/verdict.ts'
 import type { CountedCall, RateDenied, RateLimiter } from '../limiters/rate-limit.ts'
 import { Sampler } from '../limiters/sampler.ts'

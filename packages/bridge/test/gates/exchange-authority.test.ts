@@ -1,7 +1,6 @@
 import { CALLER_SCOPES, SCOPE_FORMS } from '@bridgekeeper/protocol'
 import { expect, test } from 'vitest'
-import { exchangeAuthorityGate } from '../../src/gates/call-authority.ts'
-import { ruleOf } from '../../src/gates/methods.ts'
+import { exchangeAuthorityGate, ruleOf } from '../../src/gates/call-authority.ts'
 
 const FREE = [
   'initialize',
