@@ -53,7 +53,7 @@ export const SESSION_ABLATIONS: readonly Ablation[] = [
     gate: 'streams: a reader that takes nothing',
     edits: [
       text(
-        'bridge/northbound/slow-callers.ts',
+        'bridge/northbound/caller-loads.ts',
         'const taken = takenBytes(response)',
         'const taken = waitingBytes',
       ),
