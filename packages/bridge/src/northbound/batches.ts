@@ -3,7 +3,6 @@ import { denialError } from '../gates/verdict.ts'
 import { MESSAGE_ALLOWANCE, unitsOf } from '../limiters/allowance.ts'
 import type { SecurityLog } from '../ports.ts'
 import { readBatch } from './batch.ts'
-import { guarded } from './guarded.ts'
 import type { AnswerFormat } from './media.ts'
 import { NULL_ID, readMessage } from './message.ts'
 import type { NoteContext } from './message-context.ts'
@@ -11,6 +10,7 @@ import type { Messages } from './messages.ts'
 import type { OpenRequest } from './open-request.ts'
 import { BatchReply } from './reply.ts'
 import {
+  guarded,
   sendAccepted,
   sendBatch,
   sendCallRefusal,

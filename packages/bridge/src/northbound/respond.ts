@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import { type BridgeError, codes, payloadBytes, type RawJson } from '@bridgekeeper/protocol'
-import { type Denied, denialError } from '../gates/verdict.ts'
+import { type Denied, denialError, deny } from '../gates/verdict.ts'
 import { type Pieces, writePieces } from './pieces.ts'
 import { toRpcError } from './rpc-error.ts'
 import { EVENT_HEADERS, eventOf } from './sse.ts'
@@ -180,4 +180,19 @@ export function sendParseError(response: ServerResponse): void {
   response
     .writeHead(400, { 'content-type': 'application/json', 'content-length': body.length, ...answerHeaders })
     .end(body)
+}
+
+/** Runs a callback of one request. An error ends neither the process nor the caller of the callback. */
+export function guarded(response: ServerResponse, act: () => void | Promise<void>): void {
+  const fail = (): void => {
+    // A complete answer stays valid, whatever fails afterwards.
+    if (response.writableEnded) return
+    if (response.headersSent) response.destroy()
+    else sendRefusal(response, deny('internal_error'))
+  }
+  try {
+    act()?.catch(fail)
+  } catch {
+    fail()
+  }
 }

@@ -11,12 +11,11 @@ import type { System } from '../ports.ts'
 import { failureResult } from './call-failure.ts'
 import { type EventPosition, eventIdOf, type StreamRequest } from './event-id.ts'
 import { EventStream } from './event-stream.ts'
-import { guarded } from './guarded.ts'
 import { NULL_ID } from './message.ts'
 import type { OpenRequest } from './open-request.ts'
 import type { Pieces } from './pieces.ts'
 import { errorJson, rpcParts } from './reply.ts'
-import { sendCallRefusal } from './respond.ts'
+import { guarded, sendCallRefusal } from './respond.ts'
 
 /** A stream that is read on. */
 export interface Resumed extends EventPosition {

@@ -12,10 +12,10 @@ import { denialError } from '../gates/verdict.ts'
 import type { System } from '../ports.ts'
 import { eventIdOf } from './event-id.ts'
 import { EventStream } from './event-stream.ts'
-import { guarded } from './guarded.ts'
 import type { OpenRequest } from './open-request.ts'
 import type { Pieces } from './pieces.ts'
 import { errorJson, type Reply, rpcParts } from './reply.ts'
+import { guarded } from './respond.ts'
 
 /** Time after which a caller that waits gets the head of a stream, and then a comment now and then. */
 export const BEGIN_MS = 5_000

@@ -2,8 +2,8 @@ import { type RawJson, toJson } from '@bridgekeeper/protocol'
 import type { Opening } from '../../exchanges/exchange.ts'
 import { mergedEventIdOf } from '../event-id.ts'
 import { EventStream } from '../event-stream.ts'
-import { guarded } from '../guarded.ts'
 import type { OpenRequest } from '../open-request.ts'
+import { guarded } from '../respond.ts'
 import { type Resume, ServerStreams, type StreamParts, type StreamsReader } from './server-streams.ts'
 
 const CHANGED: readonly RawJson[] = ['tools', 'prompts', 'resources'].map((what) =>
