@@ -98,7 +98,7 @@ export const LOAD_ABLATIONS: readonly Ablation[] = [
   },
   {
     gate: 'load: pipelined requests are bounded',
-    edits: [gate('bridge/northbound/pipelining.ts', 'boundPipelining', 'return')],
+    edits: [gate('bridge/attach.ts', 'boundPipelining', 'return')],
     tests: ['test/attack/greedy-callers.test.ts'],
   },
   {

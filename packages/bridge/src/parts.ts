@@ -1,4 +1,6 @@
 /** Pieces for building a node around the bridge. They may change with any version: apps use the package's main entry. */
+
+export { boundPipelining } from './attach.ts'
 export {
   DEFAULT_CALL_TIMEOUT_MS,
   DEFAULT_MAX_BODY_BYTES,
@@ -18,7 +20,6 @@ export { DEFAULT_FAILURE_LIMIT } from './limiters/address-failures.ts'
 export { DEFAULT_RATE_LIMIT } from './limiters/rate-limit.ts'
 export { Sampler } from './limiters/sampler.ts'
 export { SlidingWindow } from './limiters/sliding-window.ts'
-export { boundPipelining } from './northbound/pipelining.ts'
 export { sendRefusal } from './northbound/respond.ts'
 export { DEFAULT_NAME_CHARS, NAME_CHARS_RANGE } from './northbound/tool-names.ts'
 export type { DeviceAlgorithm } from './ports/devices.ts'
