@@ -4,7 +4,7 @@ import { type Ablation, gate, text } from './ablation.ts'
 export const LOAD_ABLATIONS: readonly Ablation[] = [
   {
     gate: 'calls: a late answer to an abandoned call is expected once',
-    edits: [gate('bridge/connection/abandoned-calls.ts', 'take', 'return this.#ids.has(id)')],
+    edits: [gate('bridge/connection/agent-calls.ts', 'take', 'return this.#ids.has(id)')],
     tests: ['test/bridge/late-answers.test.ts'],
   },
   {

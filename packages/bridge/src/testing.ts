@@ -3,7 +3,7 @@ export { MAX_WAITING as MAX_CHECKS_WAITING } from './admission/address-checks.ts
 export { MAX_WAITING_BLOCKS, MAX_WAITING_PER_BLOCK } from './admission/lift-checks.ts'
 export { MAX_PIPELINED } from './attach.ts'
 export { DEFAULT_MAX_BODY_BYTES, DEFAULT_MAX_PENDING_CALLS } from './bridge-options.ts'
-export { MAX_ABANDONED_CALLS } from './connection/abandoned-calls.ts'
+export { MAX_ABANDONED_CALLS } from './connection/agent-calls.ts'
 export { ASSERTIONS, MAX_DEVICES, MAX_GOOD_KEYS } from './devices/device-registry.ts'
 export { MAX_BODY_BYTES as MAX_DEVICE_BODY_BYTES, REQUESTS as DEVICE_REQUESTS } from './devices/endpoint.ts'
 export {

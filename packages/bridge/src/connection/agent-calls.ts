@@ -1,8 +1,19 @@
-import { BridgeError, type ErrorCode, encode, type ToolResultFrame } from '@bridgekeeper/protocol'
+import {
+  BridgeError,
+  type ErrorCode,
+  encode,
+  encodeToolExecute,
+  isJson,
+  isName,
+  limits,
+  type OutgoingFrame,
+  outgoingCall,
+  type ProtocolVersion,
+  type ToolResultFrame,
+} from '@bridgekeeper/protocol'
 import { type CallOutcome, failed, outcomeOf, type ToolCall } from '../calls/outcome.ts'
+import { validateMessageSize } from '../gates/message-size.ts'
 import type { System } from '../ports.ts'
-import { AbandonedCalls } from './abandoned-calls.ts'
-import { callFrame } from './call-frame.ts'
 import type { AgentSocket, ConnectionOptions } from './connection-listener.ts'
 import type { DataLink } from './data-link.ts'
 import { PendingCalls } from './pending-calls.ts'
@@ -109,4 +120,39 @@ const ARRIVED = failed(new BridgeError('call_cancelled'))
 export function notSent(settle: (outcome: CallOutcome) => void, error: BridgeError): SentCall {
   settle(failed(error))
   return NOT_SENT
+}
+
+/**
+ * Encodes a call for an agent.
+ * @returns [CALL.6] the error if the agent would have to refuse it, so that its caller need not wait
+ */
+export function callFrame(id: string, call: ToolCall, version: ProtocolVersion): OutgoingFrame | BridgeError {
+  const { serverName, toolName, rawArgs } = call
+  const rawMeta = version === 'v1' ? undefined : call.rawMeta
+  if (!isName(serverName)) return new BridgeError('server_not_found')
+  if (!isName(toolName)) return new BridgeError('tool_name_invalid')
+  const named = { id, serverName, toolName, rawArgs, rawMeta }
+  const frame = version === 'v1' ? { id, head: encodeToolExecute(named), isLast: true } : outgoingCall(named)
+  if (rawArgs.length > limits.payloadBytes || !validateMessageSize(frame.head.length).allowed)
+    return new BridgeError('arguments_too_large')
+  return call.bounded || isJson(rawArgs) ? frame : new BridgeError('arguments_invalid')
+}
+
+/** Ids remembered per connection: five minutes of cancelled calls at the default rate limit. */
+export const MAX_ABANDONED_CALLS = 512
+
+/** Calls that were cancelled or timed out. The agent may still answer each of them once; the oldest are evicted. */
+class AbandonedCalls {
+  readonly #ids = new Set<string>()
+
+  add(id: string): void {
+    this.#ids.add(id)
+    const [oldest] = this.#ids
+    if (this.#ids.size > MAX_ABANDONED_CALLS && oldest !== undefined) this.#ids.delete(oldest)
+  }
+
+  /** @returns whether an answer to this call was still expected; the next one is not */
+  take(id: string): boolean {
+    return this.#ids.delete(id)
+  }
 }

@@ -1,7 +1,7 @@
 import { BridgeError, limits, type ProtocolVersion } from '@bridgekeeper/protocol'
 import { expect, test } from 'vitest'
 import type { ToolCall } from '../../src/calls/outcome.ts'
-import { callFrame } from '../../src/connection/call-frame.ts'
+import { callFrame } from '../../src/connection/agent-calls.ts'
 import { answeredId, readFrame } from '../../src/connection/read-frame.ts'
 
 const CALL = { serverName: 's', toolName: 't', rawArgs: Buffer.from('{"a":1}') }
