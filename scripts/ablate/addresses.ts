@@ -6,7 +6,7 @@ export const ADDRESS_ABLATIONS: readonly Ablation[] = [
     gate: 'address: X-Forwarded-For from trusted proxies only',
     edits: [
       text(
-        'bridge/gates/client-address.ts',
+        'bridge/gates/request-facts.ts',
         'this.#any && this.has(remoteAddress)',
         'forwardedFor.length > 0',
       ),
@@ -24,7 +24,7 @@ export const ADDRESS_ABLATIONS: readonly Ablation[] = [
     gate: 'address: the outermost of trusted hops is the client',
     edits: [
       text(
-        'bridge/gates/client-address.ts',
+        'bridge/gates/request-facts.ts',
         '    return describe(nearest)\n',
         '    return { ...describe(nearest), isProxy: true }\n',
       ),

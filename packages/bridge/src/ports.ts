@@ -1,6 +1,5 @@
 import type { Scopes } from './gates/call-authority.ts'
-import type { ClientAddress } from './gates/client-address.ts'
-import type { FactsSource, RequestFacts } from './gates/request-facts.ts'
+import type { ClientAddress, FactsSource, RequestFacts } from './gates/request-facts.ts'
 import type { Verdict } from './gates/verdict.ts'
 import type { Revocation } from './ports/sessions.ts'
 import type { SecurityEvent } from './security-log/events.ts'

@@ -1,4 +1,4 @@
-import type { ClientAddress } from '../gates/client-address.ts'
+import type { ClientAddress } from '../gates/request-facts.ts'
 import { allow, denyFor, type Verdict } from '../gates/verdict.ts'
 import type { AddressFailures } from '../limiters/address-failures.ts'
 import type { EndCheck } from '../ports.ts'

@@ -1,4 +1,4 @@
-import type { ClientAddress } from '../gates/client-address.ts'
+import type { ClientAddress } from '../gates/request-facts.ts'
 import type { Verdict } from '../gates/verdict.ts'
 import { AddressFailures, type FailureLimit } from '../limiters/address-failures.ts'
 import type { EndCheck, SecurityLog, System } from '../ports.ts'

@@ -1,10 +1,15 @@
 import type { ProtocolVersion } from '@bridgekeeper/protocol'
 import { connectAuthorityGate } from '../gates/call-authority.ts'
-import type { ClientAddress, TrustedProxies } from '../gates/client-address.ts'
 import { credentialGate } from '../gates/credential.ts'
 import { type OriginPolicy, originGate } from '../gates/origin.ts'
 import { type ProofPolicy, proofPolicyGate } from '../gates/proof-policy.ts'
-import { type FactsSource, type RequestFacts, requestFacts } from '../gates/request-facts.ts'
+import {
+  type ClientAddress,
+  type FactsSource,
+  type RequestFacts,
+  requestFacts,
+  type TrustedProxies,
+} from '../gates/request-facts.ts'
 import { type TransportPolicy, transportGate } from '../gates/transport.ts'
 import { allow, type Denied, deny, type Verdict } from '../gates/verdict.ts'
 import type { FailureLimit } from '../limiters/address-failures.ts'

@@ -1,6 +1,5 @@
-import type { ClientAddress } from '../gates/client-address.ts'
 import { isSentInHeader } from '../gates/credential.ts'
-import type { RequestFacts } from '../gates/request-facts.ts'
+import type { ClientAddress, RequestFacts } from '../gates/request-facts.ts'
 import { type Allowed, allow, deny, isGuess, type Verdict } from '../gates/verdict.ts'
 import type { Authenticator, Principal } from '../ports.ts'
 import type { AddressGuard } from './address-guard.ts'

@@ -1,4 +1,4 @@
-import type { ClientAddress } from '../gates/client-address.ts'
+import type { ClientAddress } from '../gates/request-facts.ts'
 import type { Verdict } from '../gates/verdict.ts'
 import { ChallengeLockout, lockKey } from '../limiters/lockout.ts'
 import type { SecurityLog, System } from '../ports.ts'

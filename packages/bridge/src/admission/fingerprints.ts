@@ -1,6 +1,5 @@
-import type { ClientAddress } from '../gates/client-address.ts'
 import { type FingerprintPolicy, fingerprintGate, getConnectionFingerprint } from '../gates/fingerprint.ts'
-import type { RequestFacts } from '../gates/request-facts.ts'
+import type { ClientAddress, RequestFacts } from '../gates/request-facts.ts'
 import { allow, type Verdict } from '../gates/verdict.ts'
 import type { FingerprintStore, Principal, SecurityLog, System } from '../ports.ts'
 

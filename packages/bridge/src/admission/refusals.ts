@@ -1,7 +1,6 @@
 import type { ErrorCode, ProtocolVersion } from '@bridgekeeper/protocol'
 import { pathOf } from '../gates/canonical-path.ts'
-import type { ClientAddress } from '../gates/client-address.ts'
-import type { RequestFacts } from '../gates/request-facts.ts'
+import type { ClientAddress, RequestFacts } from '../gates/request-facts.ts'
 import type { Denied } from '../gates/verdict.ts'
 import { Sampler } from '../limiters/sampler.ts'
 import type { SecurityLog, System } from '../ports.ts'

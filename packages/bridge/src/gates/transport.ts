@@ -1,5 +1,4 @@
-import { isLoopback, type TrustedProxies } from './client-address.ts'
-import type { RequestFacts } from './request-facts.ts'
+import { isLoopback, type RequestFacts, type TrustedProxies } from './request-facts.ts'
 import { allow, deny, type Verdict } from './verdict.ts'
 
 export const TLS_MODES = ['required', 'terminated-by-proxy', 'off'] as const

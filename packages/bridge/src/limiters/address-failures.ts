@@ -1,4 +1,4 @@
-import type { ClientAddress } from '../gates/client-address.ts'
+import type { ClientAddress } from '../gates/request-facts.ts'
 import { allow, denyFor, type Verdict } from '../gates/verdict.ts'
 import type { Blocklist } from './blocklist.ts'
 import { SlidingWindow } from './sliding-window.ts'

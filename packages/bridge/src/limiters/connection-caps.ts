@@ -1,4 +1,4 @@
-import type { ClientAddress } from '../gates/client-address.ts'
+import type { ClientAddress } from '../gates/request-facts.ts'
 import { allow, deny, denyFor, type Verdict } from '../gates/verdict.ts'
 import { SlidingWindow } from './sliding-window.ts'
 

@@ -10,7 +10,7 @@ import type {
   ProvenConnection,
 } from '../connection/connection-listener.ts'
 import type { ReadyConnection } from '../connection/ready-connection.ts'
-import type { ClientAddress } from '../gates/client-address.ts'
+import type { ClientAddress } from '../gates/request-facts.ts'
 import { deny, type Verdict } from '../gates/verdict.ts'
 import { Allowance, FRAME_ALLOWANCE, unitsOf } from '../limiters/allowance.ts'
 import type { Principal, SecurityLog, System } from '../ports.ts'

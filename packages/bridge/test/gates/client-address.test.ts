@@ -1,7 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { addressKey, isLoopback, TrustedProxies } from '../../src/gates/client-address.ts'
-import { requestFacts } from '../../src/gates/request-facts.ts'
+import { addressKey, isLoopback, requestFacts, TrustedProxies } from '../../src/gates/request-facts.ts'
 
 const proxies = new TrustedProxies(['10.0.0.0/8', '192.0.2.7', 'fd00::/8'])
 

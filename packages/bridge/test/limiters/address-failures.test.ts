@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { ClientAddress } from '../../src/gates/client-address.ts'
+import type { ClientAddress } from '../../src/gates/request-facts.ts'
 import { AddressFailures, type FailureLimit } from '../../src/limiters/address-failures.ts'
 import { Blocklist } from '../../src/limiters/blocklist.ts'
 

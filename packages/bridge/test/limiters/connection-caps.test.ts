@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import type { ClientAddress } from '../../src/gates/client-address.ts'
+import type { ClientAddress } from '../../src/gates/request-facts.ts'
 import { ConnectionCaps, DEFAULT_CONNECTION_LIMITS } from '../../src/limiters/connection-caps.ts'
 
 const address = (key: string, isProxy = false): ClientAddress => ({ ip: key, key, isProxy })
