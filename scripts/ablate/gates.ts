@@ -28,7 +28,7 @@ export const ABLATIONS: readonly Ablation[] = [
   },
   {
     gate: 'layer 1: secure transport',
-    edits: [gate('bridge/gates/transport.ts', 'isSecureConnection', 'return true')],
+    edits: [gate('bridge/gates/front-door.ts', 'isSecureConnection', 'return true')],
     tests: attack('w19-transport'),
   },
   {
@@ -59,7 +59,7 @@ export const ABLATIONS: readonly Ablation[] = [
   },
   {
     gate: 'origin and host',
-    edits: [gate('bridge/gates/origin.ts', 'originGate', ALLOW)],
+    edits: [gate('bridge/gates/front-door.ts', 'originGate', ALLOW)],
     tests: attack('w16-browsers'),
   },
   {

@@ -1,7 +1,7 @@
 import type { ProtocolVersion } from '@bridgekeeper/protocol'
 import { connectAuthorityGate } from '../gates/call-authority.ts'
 import { credentialGate } from '../gates/credential.ts'
-import { type OriginPolicy, originGate } from '../gates/origin.ts'
+import { type OriginPolicy, originGate, type TransportPolicy, transportGate } from '../gates/front-door.ts'
 import { type ProofPolicy, proofPolicyGate } from '../gates/proof-policy.ts'
 import {
   type ClientAddress,
@@ -10,7 +10,6 @@ import {
   requestFacts,
   type TrustedProxies,
 } from '../gates/request-facts.ts'
-import { type TransportPolicy, transportGate } from '../gates/transport.ts'
 import { allow, type Denied, deny, type Verdict } from '../gates/verdict.ts'
 import type { FailureLimit } from '../limiters/address-failures.ts'
 import { ConnectionCaps, type ConnectionLimits } from '../limiters/connection-caps.ts'

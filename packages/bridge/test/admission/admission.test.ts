@@ -5,7 +5,7 @@ import type { DeviceProofExchange, DeviceVerifier } from '../../src/admission/de
 import { DurableBlocks } from '../../src/admission/durable-blocks.ts'
 import { Fingerprints } from '../../src/admission/fingerprints.ts'
 import { Revoker } from '../../src/admission/revoker.ts'
-import { originPolicy } from '../../src/gates/origin.ts'
+import { originPolicy } from '../../src/gates/front-door.ts'
 import { TrustedProxies } from '../../src/gates/request-facts.ts'
 import { allow, type Verdict } from '../../src/gates/verdict.ts'
 import { memoryFingerprints } from '../../src/memory.ts'

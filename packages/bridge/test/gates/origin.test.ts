@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { originGate, originPolicy } from '../../src/gates/origin.ts'
+import { originGate, originPolicy } from '../../src/gates/front-door.ts'
 import { requestFacts } from '../../src/gates/request-facts.ts'
 
 const policy = originPolicy(

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
+import { isSecureConnection, type TlsMode, transportGate } from '../../src/gates/front-door.ts'
 import { requestFacts, TrustedProxies } from '../../src/gates/request-facts.ts'
-import { isSecureConnection, type TlsMode, transportGate } from '../../src/gates/transport.ts'
 
 const proxies = new TrustedProxies(['10.0.0.0/8', '127.0.0.2'])
 
