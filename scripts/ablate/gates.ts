@@ -45,7 +45,7 @@ export const ABLATIONS: readonly Ablation[] = [
     gate: 'tokens: a bound one is no bearer token',
     edits: [
       text(
-        'bridge/admission/token-use.ts',
+        'bridge/admission/authentication.ts',
         "if (!isDpop) return deny('dpop_proof_invalid', 'The token is bound to a key.')",
         'if (!isDpop) return here',
       ),

@@ -1,5 +1,4 @@
 /** Pieces for building a node around the bridge. They may change with any version: apps use the package's main entry. */
-
 export { boundPipelining } from './attach.ts'
 export {
   DEFAULT_CALL_TIMEOUT_MS,

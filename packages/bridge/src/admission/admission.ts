@@ -15,7 +15,7 @@ import type { FailureLimit } from '../limiters/address-failures.ts'
 import { ConnectionCaps, type ConnectionLimits } from '../limiters/connection-caps.ts'
 import type { Authenticator, Caller, EndCheck, Principal, SecurityLog, System } from '../ports.ts'
 import { AddressGuard } from './address-guard.ts'
-import { Authentication } from './authentication.ts'
+import { Authentication, TokenUse } from './authentication.ts'
 import { ChallengeLocks } from './challenge-locks.ts'
 import type { ChannelBinding, DeviceProofExchange, DeviceVerifier } from './device-verifier.ts'
 import type { DurableBlocks } from './durable-blocks.ts'
@@ -23,7 +23,6 @@ import type { Fingerprints, SeenLogin } from './fingerprints.ts'
 import type { OpenLogin } from './open-logins.ts'
 import { Refusals } from './refusals.ts'
 import type { Revoker } from './revoker.ts'
-import { TokenUse } from './token-use.ts'
 
 export interface AdmissionOptions {
   readonly transport: TransportPolicy

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { FakeSystem } from '../../../../test/support/fake-system.ts'
-import { TokenUse } from '../../src/admission/token-use.ts'
+import { TokenUse } from '../../src/admission/authentication.ts'
 import { requestFacts } from '../../src/gates/request-facts.ts'
 import type { Principal } from '../../src/ports.ts'
 import { proofKey, signProof } from '../support/dpop-proof.ts'
