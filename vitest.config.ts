@@ -12,6 +12,7 @@ const MUTATED = process.env.BRIDGEKEEPER_MUTATE
 /** Tests that alone must cover the gates, limiters and security log; `npm run coverage` runs only these. */
 const GATES = [
   'packages/bridge/test/{gates,limiters}/**/*.test.ts',
+  'packages/bridge/test/admission/address-guard.test.ts',
   // The kill test checks other processes, and coverage does not count lines of those.
   'packages/{bridge,standalone}/test/security-log.!(kill).test.ts',
 ]
@@ -75,6 +76,7 @@ export default defineConfig({
       provider: 'v8',
       include: [
         'packages/bridge/src/{gates,limiters,security-log}/**',
+        'packages/bridge/src/admission/address-guard.ts',
         'packages/bridge/src/memoize.ts',
         'packages/standalone/src/security-log/**',
       ],

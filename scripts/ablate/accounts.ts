@@ -41,17 +41,13 @@ export const ACCOUNT_ABLATIONS: readonly Ablation[] = [
   {
     gate: 'accounts: checks of one address at once',
     edits: [
-      text(
-        'bridge/admission/address-checks.ts',
-        'checks.running < this.#failures.left(address, nowMs())',
-        'checks.running < 1_000',
-      ),
+      text('bridge/admission/address-guard.ts', 'checks.running < this.#left(key)', 'checks.running < 1_000'),
     ],
     tests: attack('bursts'),
   },
   {
     gate: 'accounts: a block refuses those that wait',
-    edits: [text('bridge/admission/address-checks.ts', 'if (unblocked.allowed) return', 'return')],
+    edits: [text('bridge/admission/address-guard.ts', 'if (unblocked.allowed) return', 'return')],
     tests: attack('bursts'),
   },
   {

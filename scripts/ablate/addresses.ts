@@ -15,9 +15,7 @@ export const ADDRESS_ABLATIONS: readonly Ablation[] = [
   },
   {
     gate: 'address: blocked after failures',
-    edits: [
-      gate('bridge/limiters/address-failures.ts', 'check', 'return { allowed: true, value: undefined }'),
-    ],
+    edits: [gate('bridge/admission/address-guard.ts', 'check', 'return { allowed: true, value: undefined }')],
     tests: attack('w28-w34-address-blocks-and-caps'),
   },
   {

@@ -1,4 +1,6 @@
 /** Pieces for building a node around the bridge. They may change with any version: apps use the package's main entry. */
+
+export { DEFAULT_FAILURE_LIMIT } from './admission/address-guard.ts'
 export { boundPipelining } from './attach.ts'
 export {
   DEFAULT_CALL_TIMEOUT_MS,
@@ -14,7 +16,6 @@ export { type Named, NameFinder, ownNames } from './gates/own-names.ts'
 export { addressKey, type ClientAddress, TrustedProxies } from './gates/request-facts.ts'
 export { canonicalResource, enrolmentResource, isMcpResource, mcpResource } from './gates/resource.ts'
 export { denialError, denyFor } from './gates/verdict.ts'
-export { DEFAULT_FAILURE_LIMIT } from './limiters/address-failures.ts'
 export { DEFAULT_RATE_LIMIT } from './limiters/rate-limit.ts'
 export { Sampler } from './limiters/sampler.ts'
 export { SlidingWindow } from './limiters/sliding-window.ts'

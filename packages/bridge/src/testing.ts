@@ -1,5 +1,5 @@
 /** Internals that tests and checks outside this package use. Not published. */
-export { MAX_WAITING as MAX_CHECKS_WAITING } from './admission/address-checks.ts'
+export { DEFAULT_FAILURE_LIMIT, MAX_WAITING as MAX_CHECKS_WAITING } from './admission/address-guard.ts'
 export { MAX_WAITING_BLOCKS, MAX_WAITING_PER_BLOCK } from './admission/lift-checks.ts'
 export { MAX_PIPELINED } from './attach.ts'
 export { DEFAULT_MAX_BODY_BYTES, DEFAULT_MAX_PENDING_CALLS } from './bridge-options.ts'
@@ -13,7 +13,6 @@ export {
 } from './directory/last-known.ts'
 export { MAX_OPEN_STREAMS } from './exchanges/exchange-table.ts'
 export { SLOW_BYTES, SLOW_MS } from './gates/liveness.ts'
-export { DEFAULT_FAILURE_LIMIT } from './limiters/address-failures.ts'
 export {
   type AllowanceLimit,
   FRAME_ALLOWANCE,

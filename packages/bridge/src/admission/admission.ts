@@ -11,10 +11,9 @@ import {
   type TrustedProxies,
 } from '../gates/request-facts.ts'
 import { allow, type Denied, deny, type Verdict } from '../gates/verdict.ts'
-import type { FailureLimit } from '../limiters/address-failures.ts'
 import { ConnectionCaps, type ConnectionLimits } from '../limiters/connection-caps.ts'
 import type { Authenticator, Caller, EndCheck, Principal, SecurityLog, System } from '../ports.ts'
-import { AddressGuard } from './address-guard.ts'
+import { AddressGuard, type FailureLimit } from './address-guard.ts'
 import { Authentication, TokenUse } from './authentication.ts'
 import { ChallengeLocks } from './challenge-locks.ts'
 import type { ChannelBinding, DeviceProofExchange, DeviceVerifier } from './device-verifier.ts'
@@ -83,7 +82,7 @@ export class Admission {
     const { authenticator, revoker, blocks, log, system } = parts
     this.#options = options
     this.#parts = parts
-    this.#addresses = new AddressGuard(blocks, options.failures, log, system)
+    this.#addresses = new AddressGuard(blocks, log, system, options.failures)
     this.#locks = new ChallengeLocks(blocks, log, system)
     this.#caps = new ConnectionCaps(options.connections)
     this.#refusals = new Refusals(this.#addresses, log, system)

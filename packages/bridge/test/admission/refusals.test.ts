@@ -10,7 +10,7 @@ import type { SecurityEvent } from '../../src/security-log/events.ts'
 function refusalsInto(events: SecurityEvent[], system = new FakeSystem()): Refusals {
   const log = callbackLog((event) => events.push(event))
   const blocks = new DurableBlocks(undefined, system, () => {})
-  return new Refusals(new AddressGuard(blocks, undefined, log, system), log, system)
+  return new Refusals(new AddressGuard(blocks, log, system), log, system)
 }
 
 test.each<ErrorCode>([
