@@ -45,7 +45,7 @@ export const LOAD_ABLATIONS: readonly Ablation[] = [
   },
   {
     gate: 'load: batches are bounded',
-    edits: [text('bridge/northbound/batch.ts', 'arrayItems(body, MAX_BATCH)', 'arrayItems(body, 10_000)')],
+    edits: [text('bridge/northbound/message.ts', 'arrayItems(body, MAX_BATCH)', 'arrayItems(body, 10_000)')],
     tests: ['test/attack/greedy-requests.test.ts'],
   },
   {

@@ -3,11 +3,10 @@ import { denialError } from '../gates/verdict.ts'
 import type { SecurityLog } from '../ports.ts'
 import { discoverResult, initializeResult, listMembers } from './discovery.ts'
 import type { McpSessions } from './mcp-session.ts'
-import type { RpcRequest } from './message.ts'
+import { type RpcRequest, readListParams } from './message.ts'
 import type { MessageContext } from './message-context.ts'
 import { serveBySdk } from './sdk-path.ts'
 import { sendError } from './send-error.ts'
-import { readListParams } from './tool-call.ts'
 
 /** Memory of parsed JSON relative to its text: an empty object of two characters uses 56 bytes. */
 const PARSED_WEIGHT = 16

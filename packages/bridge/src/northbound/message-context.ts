@@ -1,10 +1,9 @@
 import type { IncomingMessage } from 'node:http'
 import { BridgeError, bytesAt, type Era, isEmptyAt, type Span, stringAt } from '@bridgekeeper/protocol'
-import { type RpcMessage, readParams } from './message.ts'
+import { type CallParams, type RpcMessage, readParams } from './message.ts'
 import type { OpenRequest } from './open-request.ts'
 import type { Reply } from './reply.ts'
 import { eraOf, NAMING, type RevisionError } from './revision.ts'
-import type { CallParams } from './tool-call.ts'
 import type { ToolView } from './tool-view.ts'
 
 /** A message of a caller and the request around it. */

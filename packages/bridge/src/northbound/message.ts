@@ -1,4 +1,6 @@
+import type { IncomingHttpHeaders } from 'node:http'
 import {
+  arrayItems,
   BridgeError,
   bytesAt,
   isDigit,
@@ -6,11 +8,14 @@ import {
   isJson,
   limits,
   MINUS,
+  OPEN_BRACE,
+  OPEN_BRACKET,
   parseJson,
   pickMembers,
   QUOTE,
   type RawJson,
   type Span,
+  skipSpace,
   spanIs,
   stringAt,
   TWICE,
@@ -82,6 +87,31 @@ function invalid(id: RawJson, detail: string): RpcMessage {
   return { kind: 'invalid', id, error: new BridgeError('request_invalid', detail) }
 }
 
+/** Messages of one JSON-RPC batch. */
+export const MAX_BATCH = 32
+
+/** The revision with batches, and earlier ones. A request without the header counts as one of it. */
+const VERSIONS_WITH_BATCHES: readonly unknown[] = [undefined, '2025-03-26', '2024-11-05', '2024-10-07']
+
+/** Whether the text begins as a batch. */
+export function isBatch(body: Buffer): boolean {
+  return body[skipSpace(body, 0)] === OPEN_BRACKET
+}
+
+/** Finds the messages of a batch. @returns why it is refused as a whole; `undefined` if it is not JSON */
+export function readBatch(
+  headers: IncomingHttpHeaders,
+  body: Buffer,
+): readonly Span[] | BridgeError | undefined {
+  if (!isJson(body)) return undefined
+  const version = headers['mcp-protocol-version']
+  if (!VERSIONS_WITH_BATCHES.includes(version))
+    return new BridgeError('request_invalid', `Revision ${version} has no batches.`)
+  const items = arrayItems(body, MAX_BATCH)
+  if (items === undefined) return new BridgeError('batch_too_large')
+  return items.length > 0 ? items : new BridgeError('request_invalid', 'The batch is empty.')
+}
+
 /** Members that are parsed, so that their size is limited. */
 const PARSED: ReadonlySet<string | undefined> = new Set(['_meta', 'capabilities'])
 
@@ -106,4 +136,53 @@ export function readParams(
     return new BridgeError('params_invalid', '"params" has more than 1 MiB besides its content.')
   if (!members.includes(TWICE)) return members
   return new BridgeError('params_invalid', `"params.${names[members.indexOf(TWICE)]}" occurs twice.`)
+}
+
+/** The parameters of a `tools/call`, read as bytes. */
+export interface CallParams {
+  readonly toolName: string
+  /** A JSON object. */
+  readonly rawArgs: RawJson
+  /** A JSON object; `undefined` if the caller sent none. */
+  readonly rawMeta: RawJson | undefined
+}
+
+const CALL_MEMBERS = ['name', 'arguments', '_meta']
+const LIST_MEMBERS = ['cursor', '_meta']
+const NO_ARGUMENTS: RawJson = Buffer.from('{}')
+
+/** Reads the parameters of a `tools/call`. @returns an error if they are invalid */
+export function readCallParams(body: Buffer, params: Span | undefined): CallParams | BridgeError {
+  const members = readParams(body, params, CALL_MEMBERS)
+  if (members instanceof BridgeError) return members
+  const [name, args, meta] = members
+  const toolName = stringAt(body, name)
+  if (toolName === undefined) return new BridgeError('params_invalid', '"params.name" must be a string.')
+  const rawArgs = objectAt(body, args)
+  if (rawArgs === false) return new BridgeError('arguments_invalid', '"params.arguments" must be an object.')
+  const rawMeta = objectAt(body, meta)
+  if (rawMeta === false) return new BridgeError('params_invalid', '"params._meta" must be an object.')
+  return { toolName, rawArgs: rawArgs ?? NO_ARGUMENTS, rawMeta }
+}
+
+/** Checks the parameters of a `tools/list`. A list has one page. @returns an error if they are invalid */
+export function readListParams(body: Buffer, params: Span | undefined): BridgeError | undefined {
+  const members = readParams(body, params, LIST_MEMBERS)
+  if (members instanceof BridgeError) return members
+  const [cursor, meta] = members
+  if (!isEmptyAt(body, cursor) && stringAt(body, cursor) !== '')
+    return new BridgeError(
+      'params_invalid',
+      '"params.cursor" must be absent or empty: the list has one page.',
+    )
+  if (objectAt(body, meta) === false)
+    return new BridgeError('params_invalid', '"params._meta" must be an object.')
+  return undefined
+}
+
+/** @returns `undefined` for an absent or empty value, `false` for one that is not an object */
+function objectAt(body: Buffer, span: Span | undefined): RawJson | undefined | false {
+  const value = bytesAt(body, span)
+  if (value === undefined || value[0] === OPEN_BRACE) return value
+  return isEmptyAt(body, span) ? undefined : false
 }

@@ -9,7 +9,14 @@ import type { ExchangeRequests } from './exchange-requests.ts'
 import type { FirstStart } from './first-start.ts'
 import type { FromCatalog } from './from-catalog.ts'
 import { hasSession } from './mcp-session.ts'
-import { NULL_ID, type RpcMessage, type RpcRequest, readParams } from './message.ts'
+import {
+  type CallParams,
+  NULL_ID,
+  type RpcMessage,
+  type RpcRequest,
+  readCallParams,
+  readParams,
+} from './message.ts'
 import { factsOf, type MessageContext, type MessageFacts, type NoteContext } from './message-context.ts'
 import type { OpenRequest } from './open-request.ts'
 import { errorJson } from './reply.ts'
@@ -18,7 +25,6 @@ import type { RevisionError } from './revision.ts'
 import { sendError, sendRevisionError } from './send-error.ts'
 import type { SessionRequests } from './session-requests.ts'
 import type { ShortCalls } from './short-calls.ts'
-import { type CallParams, readCallParams } from './tool-call.ts'
 
 /** Ways in which messages are answered. */
 interface Ways {

@@ -1,8 +1,7 @@
 import { BridgeError, encodeToolExecute, objectMembers, pickMembers } from '@bridgekeeper/protocol'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { readMessage } from '../src/northbound/message.ts'
-import { type CallParams, readCallParams } from '../src/northbound/tool-call.ts'
+import { type CallParams, readCallParams, readMessage } from '../src/northbound/message.ts'
 
 const read = (text: string): CallParams | undefined => {
   const body = Buffer.from(text)
