@@ -2,12 +2,11 @@ import { BridgeError, type Span } from '@bridgekeeper/protocol'
 import { denialError } from '../gates/verdict.ts'
 import { MESSAGE_ALLOWANCE, unitsOf } from '../limiters/allowance.ts'
 import type { SecurityLog } from '../ports.ts'
-import type { AnswerFormat } from './media.ts'
 import { NULL_ID, readBatch, readMessage } from './message.ts'
 import type { NoteContext } from './message-context.ts'
 import type { Messages } from './messages.ts'
 import type { OpenRequest } from './open-request.ts'
-import { BatchReply } from './reply.ts'
+import { type AnswerFormat, BatchReply } from './reply.ts'
 import {
   guarded,
   sendAccepted,

@@ -1,6 +1,10 @@
-import type { IncomingMessage } from 'node:http'
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import { limits } from '@bridgekeeper/protocol'
 import { type Denied, deny } from '../gates/verdict.ts'
+
+const JSON_TYPE = /^application\/json\s*(?:;|$)/i
+const CHARSET = /;\s*charset\s*=\s*"?([^\s;"]*)/i
+const UTF_8 = /^(?:utf-?8|us-ascii|)$/i
 
 /**
  * Reads a request's body.
@@ -64,4 +68,18 @@ function announcedBytesOf({ headers }: IncomingMessage): number | undefined {
 function joined(chunks: readonly Buffer[]): Buffer {
   const [first] = chunks
   return first !== undefined && chunks.length === 1 ? first : Buffer.concat(chunks)
+}
+
+/**
+ * Refuses a body that is not JSON in UTF-8 as it is. A request without Content-Type is read as JSON.
+ * Source: RFC 9110 sections 8.3, 8.4 and 15.5.16.
+ */
+export function bodyRefusal(headers: IncomingHttpHeaders): Denied | undefined {
+  const { 'content-type': type, 'content-encoding': encoding } = headers
+  if (encoding !== undefined && !/^\s*(?:identity)?\s*$/i.test(encoding))
+    return deny('content_encoding_unsupported')
+  // Most callers.
+  if (type === 'application/json' || type === undefined || type === '') return undefined
+  const isUtf8 = UTF_8.test(CHARSET.exec(type)?.[1] ?? '')
+  return JSON_TYPE.test(type) && isUtf8 ? undefined : deny('content_type_unsupported')
 }

@@ -1,6 +1,5 @@
-import type { ServerResponse } from 'node:http'
+import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
 import { BridgeError, type Payload, type RawJson, toJson } from '@bridgekeeper/protocol'
-import type { AnswerFormat } from './media.ts'
 import { type Pieces, readPieces } from './pieces.ts'
 import {
   sendCallRefusal,
@@ -13,6 +12,35 @@ import {
 } from './respond.ts'
 import { type RpcError, toRpcError } from './rpc-error.ts'
 import type { AuthenticateFacts } from './www-authenticate.ts'
+
+/** Format of an answer: one JSON text, or an event stream with one message. */
+export type AnswerFormat = 'json' | 'events'
+
+const ACCEPTS_JSON = /(?:application\/json|application\/\*|\*\/\*)\s*(?:,|;|$)/i
+const ACCEPTS_EVENTS = /text\/(?:event-stream|\*)\s*(?:,|;|$)/i
+const QUALITY_ZERO = /;\s*q\s*=\s*0(?:\.0*)?\s*(?:;|$)/i
+
+/** Chooses the format of the answer. @returns `undefined` if the caller accepts neither (RFC 9110 section 12.5.1) */
+export function answerFormat({ accept }: IncomingHttpHeaders): AnswerFormat | undefined {
+  if (accept === undefined || accept === '' || ACCEPTS_JSON.test(accepted(accept))) return 'json'
+  return ACCEPTS_EVENTS.test(accepted(accept)) ? 'events' : undefined
+}
+
+/** Whether the caller reads event streams. */
+export function acceptsEvents({ accept = '' }: IncomingHttpHeaders): boolean {
+  return ACCEPTS_EVENTS.test(accepted(accept))
+}
+
+function accepted(accept: string): string {
+  return accept.includes('q') ? withoutRefused(accept) : accept
+}
+
+function withoutRefused(accept: string): string {
+  return accept
+    .split(',')
+    .filter((range) => !QUALITY_ZERO.test(range))
+    .join(',')
+}
 
 /** Takes the answer to one JSON-RPC request, once. Ids are JSON bytes. */
 export interface Reply {
