@@ -1,4 +1,4 @@
-import { BridgeError, type Span } from '@bridgekeeper/protocol'
+import { BridgeError, type RawJson, type Span } from '@bridgekeeper/protocol'
 import { denialError } from '../gates/verdict.ts'
 import { MESSAGE_ALLOWANCE, unitsOf } from '../limiters/allowance.ts'
 import type { SecurityLog } from '../ports.ts'
@@ -6,7 +6,8 @@ import { NULL_ID, readBatch, readMessage } from './message.ts'
 import type { NoteContext } from './message-context.ts'
 import type { Messages } from './messages.ts'
 import type { OpenRequest } from './open-request.ts'
-import { type AnswerFormat, BatchReply } from './reply.ts'
+import { type Pieces, readPieces } from './pieces.ts'
+import { type AnswerFormat, errorJson, type JsonParts, listParts, type Reply, rpcParts } from './reply.ts'
 import {
   guarded,
   sendAccepted,
@@ -84,4 +85,69 @@ function repliesOf(open: OpenRequest, format: AnswerFormat): BatchReply {
     else if (format === 'json') sendBatch(response, answers)
     else sendEvents(response, answers)
   })
+}
+
+/** Collects the answers of a batch in the order of its requests. */
+class BatchReply {
+  readonly #answers: JsonParts[] = []
+  readonly #hold: (sizeBytes: number) => BridgeError | undefined
+  readonly #send: (answers: readonly JsonParts[], refused: BridgeError | undefined) => void
+  #waiting = 1
+  #refused: BridgeError | undefined
+
+  /**
+   * @param hold counts an answer until all are sent; returns why it may not be held
+   * @param send gets all answers, and the error if notes were refused
+   */
+  constructor(
+    hold: (sizeBytes: number) => BridgeError | undefined,
+    send: (answers: readonly JsonParts[], refused: BridgeError | undefined) => void,
+  ) {
+    this.#hold = hold
+    this.#send = send
+  }
+
+  /** The reply to the next request. */
+  next(): Reply {
+    const index = this.#answers.push([]) - 1
+    this.#waiting++
+    const take = (id: RawJson, parts: JsonParts): void => {
+      const refused = this.#hold(parts.reduce((sum, part) => sum + part.length, 0))
+      this.#answers[index] = refused === undefined ? parts : rpcParts(id, 'error', errorJson(refused))
+      this.#settle()
+    }
+    const collect = (id: RawJson, pieces: Pieces): void =>
+      readPieces(pieces, (parts) => {
+        if (parts === undefined)
+          take(id, rpcParts(id, 'error', errorJson(new BridgeError('outcome_unknown'))))
+        else take(id, parts)
+      })
+    return {
+      large: (id, pieces) => collect(id, pieces),
+      result: (id, result) => take(id, rpcParts(id, 'result', result)),
+      error: (id, error) => take(id, rpcParts(id, 'error', error)),
+      whole: (id, answer) => take(id, [answer]),
+      list: (id, tools, more) => take(id, listParts(id, tools, more)),
+      refuse: (id, error) => take(id, rpcParts(id, 'error', errorJson(error))),
+    }
+  }
+
+  /** Waits for the end of notes. @returns takes the error, if any */
+  nextNotes(): (error: BridgeError | undefined) => void {
+    this.#waiting++
+    return (error) => {
+      this.#refused ??= error
+      this.#settle()
+    }
+  }
+
+  /** Call after the last `next`. */
+  end(): void {
+    this.#settle()
+  }
+
+  #settle(): void {
+    this.#waiting--
+    if (this.#waiting === 0) this.#send(this.#answers, this.#refused)
+  }
 }

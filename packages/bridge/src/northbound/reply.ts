@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
-import { BridgeError, type Payload, type RawJson, toJson } from '@bridgekeeper/protocol'
-import { type Pieces, readPieces } from './pieces.ts'
+import { type BridgeError, type Payload, type RawJson, toJson } from '@bridgekeeper/protocol'
+import type { Pieces } from './pieces.ts'
 import {
   sendCallRefusal,
   sendEvents,
@@ -134,71 +134,6 @@ export function replyTo(response: ServerResponse, format: AnswerFormat): Reply {
 
 /** A JSON text in pieces. */
 export type JsonParts = readonly Buffer[]
-
-/** Collects the answers of a batch in the order of its requests. */
-export class BatchReply {
-  readonly #answers: JsonParts[] = []
-  readonly #hold: (sizeBytes: number) => BridgeError | undefined
-  readonly #send: (answers: readonly JsonParts[], refused: BridgeError | undefined) => void
-  #waiting = 1
-  #refused: BridgeError | undefined
-
-  /**
-   * @param hold counts an answer until all are sent; returns why it may not be held
-   * @param send gets all answers, and the error if notes were refused
-   */
-  constructor(
-    hold: (sizeBytes: number) => BridgeError | undefined,
-    send: (answers: readonly JsonParts[], refused: BridgeError | undefined) => void,
-  ) {
-    this.#hold = hold
-    this.#send = send
-  }
-
-  /** The reply to the next request. */
-  next(): Reply {
-    const index = this.#answers.push([]) - 1
-    this.#waiting++
-    const take = (id: RawJson, parts: JsonParts): void => {
-      const refused = this.#hold(parts.reduce((sum, part) => sum + part.length, 0))
-      this.#answers[index] = refused === undefined ? parts : rpcParts(id, 'error', errorJson(refused))
-      this.#settle()
-    }
-    const collect = (id: RawJson, pieces: Pieces): void =>
-      readPieces(pieces, (parts) => {
-        if (parts === undefined)
-          take(id, rpcParts(id, 'error', errorJson(new BridgeError('outcome_unknown'))))
-        else take(id, parts)
-      })
-    return {
-      large: (id, pieces) => collect(id, pieces),
-      result: (id, result) => take(id, rpcParts(id, 'result', result)),
-      error: (id, error) => take(id, rpcParts(id, 'error', error)),
-      whole: (id, answer) => take(id, [answer]),
-      list: (id, tools, more) => take(id, listParts(id, tools, more)),
-      refuse: (id, error) => take(id, rpcParts(id, 'error', errorJson(error))),
-    }
-  }
-
-  /** Waits for the end of notes. @returns takes the error, if any */
-  nextNotes(): (error: BridgeError | undefined) => void {
-    this.#waiting++
-    return (error) => {
-      this.#refused ??= error
-      this.#settle()
-    }
-  }
-
-  /** Call after the last `next`. */
-  end(): void {
-    this.#settle()
-  }
-
-  #settle(): void {
-    this.#waiting--
-    if (this.#waiting === 0) this.#send(this.#answers, this.#refused)
-  }
-}
 
 export function errorJson(error: BridgeError | RpcError): RawJson {
   return toJson('next' in error ? toRpcError(error) : error)
