@@ -17,11 +17,11 @@ import {
   readCallParams,
   readParams,
 } from './message.ts'
-import { factsOf, type MessageContext, type MessageFacts, type NoteContext } from './message-context.ts'
+import type { MessageContext, NoteContext } from './message-context.ts'
 import type { OpenRequest } from './open-request.ts'
 import { errorJson } from './reply.ts'
 import { guarded, sendAccepted } from './respond.ts'
-import type { RevisionError } from './revision.ts'
+import { factsOf, type MessageFacts, type RevisionError } from './revision.ts'
 import { sendError, sendRevisionError } from './send-error.ts'
 import type { SessionRequests } from './session-requests.ts'
 import type { ShortCalls } from './short-calls.ts'

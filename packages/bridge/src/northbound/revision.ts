@@ -1,5 +1,16 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import { type Era, isObject, parseJson, type RawJson, withoutMembers } from '@bridgekeeper/protocol'
+import {
+  BridgeError,
+  bytesAt,
+  type Era,
+  isEmptyAt,
+  isObject,
+  parseJson,
+  type RawJson,
+  type Span,
+  stringAt,
+  withoutMembers,
+} from '@bridgekeeper/protocol'
 import {
   CLIENT_CAPABILITIES_META_KEY,
   CLIENT_INFO_META_KEY,
@@ -9,6 +20,8 @@ import {
   SUPPORTED_PROTOCOL_VERSIONS,
   UnsupportedProtocolVersionError,
 } from '@modelcontextprotocol/server'
+import { type CallParams, type RpcMessage, readParams } from './message.ts'
+import type { NoteContext } from './message-context.ts'
 import type { RpcError } from './rpc-error.ts'
 
 /** Reason why a message does not fit the revision that it names. */
@@ -38,8 +51,37 @@ export function metaToForward(era: Era, rawMeta: RawJson | undefined): RawJson |
   return era === '2025' || rawMeta === undefined ? rawMeta : withoutMembers(rawMeta, ENVELOPE_KEYS)
 }
 
+/** Facts about a message that decide how it is handled. */
+export interface MessageFacts {
+  readonly era: Era
+  /** Name of a tool, prompt or task, or the URI of a resource, that the request is for. */
+  readonly name: string | undefined
+}
+
+/** Finds the facts of a message. @param call its parameters, if they have been read */
+export function factsOf(
+  { request: { headers }, body, at }: NoteContext,
+  { kind, method, params }: Extract<RpcMessage, { kind: 'request' | 'notification' }>,
+  call?: CallParams,
+): MessageFacts | RevisionError | BridgeError {
+  const read = call === undefined ? readFacts(body, method, params) : { ...call, name: call.toolName }
+  if (read instanceof BridgeError) return read
+  const era = eraOf({ headers, kind, method, rawMeta: read.rawMeta, name: read.name })
+  if (at !== undefined && era !== '2025')
+    return new BridgeError('request_invalid', 'Batches are not part of revision 2026-07-28.')
+  return typeof era === 'string' ? { era, name: read.name } : era
+}
+
+function readFacts(body: Buffer, method: string, params: Span | undefined) {
+  const naming = NAMING[method]
+  const members = readParams(body, params, naming === undefined ? ['_meta'] : ['_meta', naming])
+  if (members instanceof BridgeError) return members
+  const [meta, name] = members
+  return { rawMeta: isEmptyAt(body, meta) ? undefined : bytesAt(body, meta), name: stringAt(body, name) }
+}
+
 /** Facts that decide the revision of a message. */
-export interface RevisionFacts {
+interface RevisionFacts {
   readonly headers: IncomingHttpHeaders
   readonly kind: 'request' | 'notification'
   readonly method: string
@@ -49,7 +91,7 @@ export interface RevisionFacts {
 }
 
 /** The member of the parameters that `Mcp-Name` repeats, for each method with one. */
-export const NAMING: Readonly<Partial<Record<string, 'name' | 'uri' | 'taskId'>>> = {
+const NAMING: Readonly<Partial<Record<string, 'name' | 'uri' | 'taskId'>>> = {
   'tools/call': 'name',
   'prompts/get': 'name',
   'resources/read': 'uri',
@@ -59,7 +101,7 @@ export const NAMING: Readonly<Partial<Record<string, 'name' | 'uri' | 'taskId'>>
 }
 
 /** Finds the revision of a message, and whether its headers agree with it. */
-export function eraOf(facts: RevisionFacts): Era | RevisionError {
+function eraOf(facts: RevisionFacts): Era | RevisionError {
   const { headers, rawMeta } = facts
   const version = headers['mcp-protocol-version'] as string | undefined
   const isLegacy = version === undefined || SUPPORTED_PROTOCOL_VERSIONS.includes(version)
