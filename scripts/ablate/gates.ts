@@ -183,7 +183,7 @@ export const ABLATIONS: readonly Ablation[] = [
   ...SESSION_ABLATIONS,
   {
     gate: 'layer 5: message size',
-    edits: [gate('bridge/gates/message-size.ts', 'validateMessageSize', 'return allow(sizeBytes)')],
+    edits: [gate('bridge/gates/agent-socket.ts', 'validateMessageSize', 'return allow(sizeBytes)')],
     tests: attack('w27-memory'),
   },
   {
@@ -335,12 +335,12 @@ export const ABLATIONS: readonly Ablation[] = [
   },
   {
     gate: 'liveness: dead agents',
-    edits: [gate('bridge/gates/liveness.ts', 'isUnresponsive', 'return false')],
+    edits: [gate('bridge/gates/agent-socket.ts', 'isUnresponsive', 'return false')],
     tests: attack('w30-dead-and-slow-agents'),
   },
   {
     gate: 'liveness: slow readers',
-    edits: [gate('bridge/gates/liveness.ts', 'readerState', "return 'reading'")],
+    edits: [gate('bridge/gates/agent-socket.ts', 'readerState', "return 'reading'")],
     tests: attack('w30-dead-and-slow-agents'),
   },
   ...OAUTH_ABLATIONS,

@@ -12,7 +12,7 @@ export {
   MAX_USER_BYTES as MAX_KNOWN_USER_BYTES,
 } from './directory/last-known.ts'
 export { MAX_OPEN_STREAMS } from './exchanges/exchange-table.ts'
-export { SLOW_BYTES, SLOW_MS } from './gates/liveness.ts'
+export { SLOW_BYTES, SLOW_MS } from './gates/agent-socket.ts'
 export {
   type AllowanceLimit,
   FRAME_ALLOWANCE,

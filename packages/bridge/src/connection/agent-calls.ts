@@ -12,7 +12,7 @@ import {
   type ToolResultFrame,
 } from '@bridgekeeper/protocol'
 import { type CallOutcome, failed, outcomeOf, type ToolCall } from '../calls/outcome.ts'
-import { validateMessageSize } from '../gates/message-size.ts'
+import { validateMessageSize } from '../gates/agent-socket.ts'
 import type { System } from '../ports.ts'
 import type { AgentSocket, ConnectionOptions } from './connection-listener.ts'
 import type { DataLink } from './data-link.ts'

@@ -1,5 +1,5 @@
 import { decodeUp, objectMembers, type ProtocolVersion, stringAt } from '@bridgekeeper/protocol'
-import { validateMessageSize } from '../gates/message-size.ts'
+import { validateMessageSize } from '../gates/agent-socket.ts'
 import type { MessageEvent } from './life.ts'
 
 /** Reads a frame for the state machine: a message, or the reason why it is invalid. */

@@ -6,7 +6,7 @@ import {
   openSchema,
   outgoingExchange,
 } from '@bridgekeeper/protocol'
-import { validateMessageSize } from '../gates/message-size.ts'
+import { validateMessageSize } from '../gates/agent-socket.ts'
 import type { Opening } from './exchange.ts'
 
 /**

@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream'
 import { limits } from '@bridgekeeper/protocol'
 import { WebSocket } from 'ws'
 import type { AgentSocket } from '../connection/connection-listener.ts'
-import { readerState, SLOW_BYTES } from '../gates/liveness.ts'
+import { readerState, SLOW_BYTES } from '../gates/agent-socket.ts'
 import type { System } from '../ports.ts'
 
 /** Interval at which a slow reader is checked. */

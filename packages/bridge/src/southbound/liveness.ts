@@ -1,4 +1,4 @@
-import { isUnresponsive, PING_EVERY_MS, type PingState, PONG_WITHIN_MS } from '../gates/liveness.ts'
+import { isUnresponsive, PING_EVERY_MS, type PingState, PONG_WITHIN_MS } from '../gates/agent-socket.ts'
 import type { System } from '../ports.ts'
 
 /** A peer that is pinged; its owner records each sign of life. */

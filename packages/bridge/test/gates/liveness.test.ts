@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { isUnresponsive, PING_EVERY_MS, PONG_WITHIN_MS, readerState } from '../../src/gates/liveness.ts'
+import { isUnresponsive, PING_EVERY_MS, PONG_WITHIN_MS, readerState } from '../../src/gates/agent-socket.ts'
 
 const MIB = 1_048_576
 

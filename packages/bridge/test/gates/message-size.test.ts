@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { validateMessageSize } from '../../src/gates/message-size.ts'
+import { validateMessageSize } from '../../src/gates/agent-socket.ts'
 
 test('[SIZE.1] accepts 1,048,576 bytes, and refuses one more with message_too_large', () => {
   expect(validateMessageSize(0)).toEqual({ allowed: true, value: 0 })
