@@ -1,6 +1,5 @@
 import { BridgeError, type RawJson, type Span } from '@bridgekeeper/protocol'
 import { denialError } from '../gates/verdict.ts'
-import { MESSAGE_ALLOWANCE, unitsOf } from '../limiters/allowance.ts'
 import type { SecurityLog } from '../ports.ts'
 import { NULL_ID, readBatch, readMessage } from './message.ts'
 import type { NoteContext } from './message-context.ts'
@@ -39,7 +38,7 @@ export class Batches {
     const { response } = open
     const items = readBatch(request.headers, body)
     const messages = Array.isArray(items) ? items.length : 1
-    const spent = open.spend(unitsOf(body.length, MESSAGE_ALLOWANCE) + messages - 1)
+    const spent = open.spend(body.length, messages)
     if (spent !== undefined) return this.#log.afterWritten(() => sendRefusal(response, spent))
     if (items === undefined) return sendParseError(response)
     if (items instanceof BridgeError) return sendCallRefusal(response, NULL_ID, items)

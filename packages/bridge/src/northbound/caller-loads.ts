@@ -34,8 +34,9 @@ export class CallerLoads {
     return entered.allowed ? undefined : this.refused(caller, entered)
   }
 
-  /** Counts messages before they are handled. @returns why they may not be */
-  spend(caller: Known, load: UserLoad, units: number): Denied | undefined {
+  /** Counts the messages of a body before they are handled. @returns why they may not be */
+  spend(caller: Known, load: UserLoad, bodyBytes: number, messages: number): Denied | undefined {
+    const units = unitsOf(bodyBytes, MESSAGE_ALLOWANCE) + messages - 1
     const waitMs = load.messages.take(units, this.#system.monotonicMs())
     return waitMs === 0 ? undefined : this.refused(caller, denyFor('rate_limit_exceeded', waitMs))
   }

@@ -5,7 +5,6 @@ import type { Admission, AdmittedCaller } from '../admission/admission.ts'
 import type { KnownServers } from '../directory/known-servers.ts'
 import { pathOf } from '../gates/canonical-path.ts'
 import { type Denied, deny, type Verdict } from '../gates/verdict.ts'
-import { MESSAGE_ALLOWANCE, unitsOf } from '../limiters/allowance.ts'
 import type { SecurityLog, System } from '../ports.ts'
 import type { Dispatcher } from '../router/dispatcher.ts'
 import type { Router } from '../router/router.ts'
@@ -123,7 +122,7 @@ export class McpEndpoint {
     const caller = admitted.value
     const open = new OpenRequest(response, caller, this.#loads, this.#log)
     const refused =
-      open.open() ?? (request.method === 'POST' ? open.hold(bodyBoundBytes(request)) : open.spend(1))
+      open.open() ?? (request.method === 'POST' ? open.hold(bodyBoundBytes(request)) : open.spend(0))
     if (refused !== undefined) return this.#log.afterWritten(() => sendRefusal(response, refused))
     const view =
       path.serverName === undefined
@@ -177,7 +176,7 @@ export class McpEndpoint {
     const message = readMessage(body)
     if (message !== undefined)
       return this.#messages.answer({ request, open, view, body, reply: replyTo(response, format) }, message)
-    const spent = open.spend(unitsOf(body.length, MESSAGE_ALLOWANCE))
+    const spent = open.spend(body.length)
     if (spent !== undefined) return this.#log.afterWritten(() => sendRefusal(response, spent))
     return sendParseError(response)
   }

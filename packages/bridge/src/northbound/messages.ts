@@ -1,6 +1,5 @@
 import { BridgeError, bytesAt, pickMembers, type RawJson, type Span } from '@bridgekeeper/protocol'
 import { denialError } from '../gates/verdict.ts'
-import { MESSAGE_ALLOWANCE, unitsOf } from '../limiters/allowance.ts'
 import type { SecurityLog } from '../ports.ts'
 import { renamed } from './aggregate/addresses.ts'
 import type { AggregateRequests } from './aggregate/requests.ts'
@@ -55,7 +54,7 @@ export class Messages {
   /** Answers a message that is a whole body. Every message except a call counts as one. */
   answer(context: MessageContext, message: RpcMessage): void | Promise<void> {
     if (message.kind === 'request' && message.method === 'tools/call') return this.#call(context, message)
-    const spent = context.open.spend(unitsOf(context.body.length, MESSAGE_ALLOWANCE))
+    const spent = context.open.spend(context.body.length)
     if (spent !== undefined) {
       const id = 'id' in message ? message.id : NULL_ID
       return this.#log.afterWritten(() => context.reply.refuse(id, denialError(spent)))

@@ -121,9 +121,9 @@ export class OpenRequest implements OpenItem {
     return refused
   }
 
-  /** Counts messages before they are handled. @returns the refusal, if any */
-  spend(units: number): Denied | undefined {
-    return this.#loads.spend(this.caller, this.#load, units)
+  /** Counts the messages of a body before they are handled. @returns the refusal, if any */
+  spend(bodyBytes: number, messages = 1): Denied | undefined {
+    return this.#loads.spend(this.caller, this.#load, bodyBytes, messages)
   }
 
   /** Counts a request that was refused after its body was read. */

@@ -10,7 +10,6 @@ import {
 import { type CallOutcome, failed, isRefusal, readOutcome, type WholeOutcome } from '../calls/outcome.ts'
 import { callScope } from '../gates/call-authority.ts'
 import { denialError } from '../gates/verdict.ts'
-import { MESSAGE_ALLOWANCE, unitsOf } from '../limiters/allowance.ts'
 import type { System } from '../ports.ts'
 import type { Dispatcher } from '../router/dispatcher.ts'
 import { failureResult } from './call-failure.ts'
@@ -123,7 +122,7 @@ function answerOwn(
   era: Era,
   result: RawJson,
 ): void {
-  const spent = open.spend(unitsOf(body.length, MESSAGE_ALLOWANCE))
+  const spent = open.spend(body.length)
   if (spent !== undefined) return reply.refuse(id, denialError(spent))
   sendOutcome(reply, view, id, era, { kind: 'result', result })
   open.sent()
