@@ -4,16 +4,17 @@ import { AGENT_PATH, BridgeError, type ErrorCode } from '@bridgekeeper/protocol'
 import type { Admission } from './admission/admission.ts'
 import { type CallOptions, callTool, type ListedTool, listTools } from './app-calls.ts'
 import { assemble } from './assemble.ts'
-import { attachTo } from './attach.ts'
+import { attachTo, type Handlers } from './attach.ts'
 import type { BridgeEventName, BridgeListener } from './bridge-events.ts'
 import type { BridgeOptions, BridgeStores } from './bridge-options.ts'
 import type { ToolResult } from './calls/result.ts'
 import { letPagesRead } from './cors.ts'
 import { deviceEndpoint } from './device-endpoint.ts'
+import type { DeviceEndpoint } from './devices/endpoint.ts'
 import { canonicalTarget, pathOf, rewriteTarget } from './gates/canonical-path.ts'
 import { deny } from './gates/verdict.ts'
 import type { RateLimiter, RateLimitStatus } from './limiters/rate-limit.ts'
-import { mcpPath } from './northbound/endpoint.ts'
+import { type McpPath, mcpPath } from './northbound/endpoint.ts'
 import { answerHeaders, sendRefusal } from './northbound/respond.ts'
 import type { Revocation } from './ports/sessions.ts'
 import type { FrontDoor, System } from './ports.ts'
@@ -75,95 +76,118 @@ const DEFAULT_CLOSE_MS = 10_000
 export function createBridge(options: BridgeOptions): Bridge {
   const system = options.system ?? realSystem()
   const parts = assemble(options, system)
-  const { admission, agents, mcp, metadata, router, dispatcher, limiter, blocks, callTimes } = parts
-  const { revoker, log, origins, names } = parts
-  let state: 'starting' | 'serving' | 'draining' = 'starting'
-  revoker.start()
-  const started = Promise.all([blocks.start(), callTimes.start()]).then(() => {
-    if (state === 'starting') state = 'serving'
-  })
-  // Until `ready()` resolves, every request is refused: without its blocks the bridge admits nobody.
-  started.catch(() => {})
+  const { admission, dispatcher, events, limiter, names, revoker, router } = parts
+  const lifecycle = new Lifecycle(parts, system)
+  const frontDoor = frontDoorOf(admission, lifecycle)
+  const enrolment = deviceEndpoint(options, parts, frontDoor, system)
+  const handlers = handlersOf(parts, enrolment, lifecycle)
+  return {
+    attach: (server) => attachTo(server, handlers),
+    frontDoor,
+    ready: () => lifecycle.started,
+    async callTool(userId, serverName, toolName, args = {}, { signal } = {}) {
+      if (lifecycle.isStarting)
+        throw new BridgeError('internal_error', 'It has not read its stores yet: wait for `ready()`.')
+      return callTool(dispatcher, userId, { serverName, toolName }, args, signal)
+    },
+    on: (name, listener) => events.on(name, listener),
+    listTools: (userId) => listTools(router, names, userId),
+    getRateLimitStatus: (userId) => limiter.getRateLimitStatus(userId, system.monotonicMs()),
+    resetRateLimit: (userId) => resetRateLimit(limiter, options.stores, userId),
+    revoke: (revocation) => revoker.revoke(revocation),
+    close: (limitMs = DEFAULT_CLOSE_MS) => lifecycle.close(limitMs),
+  }
+}
 
-  function obstacle(): ErrorCode | undefined {
-    if (state === 'draining') return 'shutting_down'
-    return state === 'starting' ? 'internal_error' : undefined
+type Parts = ReturnType<typeof assemble>
+
+/** Starts the parts of a bridge, and closes them. */
+class Lifecycle {
+  /** Resolves once the contents of the stores are loaded. */
+  readonly started: Promise<void>
+  readonly #parts: Parts
+  readonly #system: System
+  #state: 'starting' | 'serving' | 'draining' = 'starting'
+
+  constructor(parts: Parts, system: System) {
+    this.#parts = parts
+    this.#system = system
+    const { revoker, blocks, callTimes } = parts
+    revoker.start()
+    this.started = Promise.all([blocks.start(), callTimes.start()]).then(() => {
+      if (this.isStarting) this.#state = 'serving'
+    })
+    // Until it resolves, every request is refused: without its blocks the bridge admits nobody.
+    this.started.catch(() => {})
   }
 
-  function readiness(): string {
-    if (state !== 'serving') return state
+  get isStarting(): boolean {
+    return this.#state === 'starting'
+  }
+
+  /** Why no request is admitted now. */
+  get obstacle(): ErrorCode | undefined {
+    if (this.#state === 'draining') return 'shutting_down'
+    return this.isStarting ? 'internal_error' : undefined
+  }
+
+  get readiness(): string {
+    const { revoker, log } = this.#parts
+    if (this.#state !== 'serving') return this.#state
     if (revoker.isBlind) return 'revocations_unavailable'
     return log.writable ? 'ready' : 'log_unavailable'
   }
 
-  const frontDoor = frontDoorOf(admission, obstacle)
-  const enrolment = deviceEndpoint(options, parts, frontDoor, system)
-
-  function onRequest(request: IncomingMessage, response: ServerResponse, pathname: string): boolean {
-    const path = mcpPath(pathname)
-    if (path !== undefined && letPagesRead(request, response, origins)) return true
-    const refusal = obstacle()
-    if (path !== undefined && refusal !== undefined) sendRefusal(response, deny(refusal))
-    else if (path !== undefined) mcp.handle(request, response, path)
-    else if (metadata?.handle(request, response, pathname)) return true
-    else if (enrolment?.handle(request, response, pathname)) return true
-    else if (pathname === AGENT_PATH) agents.explain(response)
-    else if (pathname === '/healthz') sendStatus(response, 200, 'ok')
-    else if (pathname === '/readyz') sendStatus(response, readiness() === 'ready' ? 200 : 503, readiness())
-    else return false
-    return true
-  }
-
-  function onUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean {
-    // Agents sign the path that they dial, so only this spelling is accepted.
-    if (pathOf(request.url) !== AGENT_PATH) return false
-    if (state === 'starting') refuseUpgrade(socket, 'internal_error')
-    else void agents.upgrade(request, socket, head)
-    return true
-  }
-
-  function attach(server: HttpServer): void {
-    attachTo(server, {
-      request: canonically(onRequest),
-      upgrade: onUpgrade,
-      unclaimedRequest: (response) => sendRefusal(response, deny('not_found')),
-      unclaimedUpgrade: (socket) => refuseUpgrade(socket, 'not_found'),
-    })
-  }
-
-  async function call(
-    userId: string,
-    serverName: string,
-    toolName: string,
-    args: Readonly<Record<string, unknown>> = {},
-    { signal }: CallOptions = {},
-  ): Promise<ToolResult> {
-    if (state === 'starting')
-      throw new BridgeError('internal_error', 'It has not read its stores yet: wait for `ready()`.')
-    return callTool(dispatcher, userId, { serverName, toolName }, args, signal)
-  }
-
-  async function close(limitMs = DEFAULT_CLOSE_MS): Promise<void> {
-    state = 'draining'
+  async close(limitMs: number): Promise<void> {
+    const { agents, router, revoker, blocks, callTimes } = this.#parts
+    this.#state = 'draining'
     agents.refuseNew()
-    await atMost(limitMs, router.drain(), system)
+    await atMost(limitMs, router.drain(), this.#system)
     agents.closeAll()
     revoker.close()
     blocks.close()
     await callTimes.close()
   }
+}
+
+/** Decides from the path which part handles a request. */
+function handlersOf(
+  { agents, mcp, metadata, origins }: Parts,
+  enrolment: DeviceEndpoint | undefined,
+  lifecycle: Lifecycle,
+): Handlers {
+  function onRequest(request: IncomingMessage, response: ServerResponse, pathname: string): boolean {
+    const path = mcpPath(pathname)
+    if (path !== undefined) onMcp(request, response, path)
+    else if (metadata?.handle(request, response, pathname)) return true
+    else if (enrolment?.handle(request, response, pathname)) return true
+    else if (pathname === AGENT_PATH) agents.explain(response)
+    else if (pathname === '/healthz') sendStatus(response, 200, 'ok')
+    else if (pathname === '/readyz') sendReadiness(response, lifecycle.readiness)
+    else return false
+    return true
+  }
+
+  function onMcp(request: IncomingMessage, response: ServerResponse, path: McpPath): void {
+    if (letPagesRead(request, response, origins)) return
+    const refusal = lifecycle.obstacle
+    if (refusal !== undefined) sendRefusal(response, deny(refusal))
+    else mcp.handle(request, response, path)
+  }
+
+  function onUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean {
+    // Agents sign the path that they dial, so only this spelling is accepted.
+    if (pathOf(request.url) !== AGENT_PATH) return false
+    if (lifecycle.isStarting) refuseUpgrade(socket, 'internal_error')
+    else void agents.upgrade(request, socket, head)
+    return true
+  }
 
   return {
-    attach,
-    frontDoor,
-    ready: () => started,
-    callTool: call,
-    on: (name, listener) => parts.events.on(name, listener),
-    listTools: (userId) => listTools(router, names, userId),
-    getRateLimitStatus: (userId) => limiter.getRateLimitStatus(userId, system.monotonicMs()),
-    resetRateLimit: (userId) => resetRateLimit(limiter, options.stores, userId),
-    revoke: (revocation) => revoker.revoke(revocation),
-    close,
+    request: canonically(onRequest),
+    upgrade: onUpgrade,
+    unclaimedRequest: (response) => sendRefusal(response, deny('not_found')),
+    unclaimedUpgrade: (socket) => refuseUpgrade(socket, 'not_found'),
   }
 }
 
@@ -177,10 +201,10 @@ async function resetRateLimit(
   await stores?.callTimes?.forget(userId)
 }
 
-function frontDoorOf(admission: Admission, obstacle: () => ErrorCode | undefined): FrontDoor {
+function frontDoorOf(admission: Admission, lifecycle: Lifecycle): FrontDoor {
   return {
     enter(request) {
-      const refusal = obstacle()
+      const refusal = lifecycle.obstacle
       return refusal === undefined ? admission.admitVisitor(request) : deny(refusal)
     },
     beginCheck: (address) => admission.beginCheck(address),
@@ -219,6 +243,10 @@ function canonically(
 function refuseUpgrade(socket: Duplex, code: ErrorCode): void {
   socket.on('error', () => socket.destroy())
   refuseWithHttp(socket, deny(code))
+}
+
+function sendReadiness(response: ServerResponse, readiness: string): void {
+  sendStatus(response, readiness === 'ready' ? 200 : 503, readiness)
 }
 
 function sendStatus(response: ServerResponse, httpStatus: number, status: string): void {
