@@ -20,11 +20,6 @@ export const LARGE_ALLOWANCE: AllowanceLimit = { units: 256, refillMs: 60_000, b
  */
 export const FRAME_ALLOWANCE: AllowanceLimit = { units: 60_000, refillMs: 60_000, bytesPerUnit: 1_024 }
 
-/** Returns the units that a message of this size uses. */
-export function unitsOf(sizeBytes: number, { bytesPerUnit }: AllowanceLimit): number {
-  return Math.max(1, Math.ceil(sizeBytes / bytesPerUnit))
-}
-
 /**
  * An evenly refilling allowance (generic cell rate algorithm, ITU-T I.371). It is a single number, so every
  * principal can have one. Unlike `SlidingWindow` it delays and never blocks.
@@ -36,6 +31,11 @@ export class Allowance {
 
   constructor(limit: AllowanceLimit) {
     this.#limit = limit
+  }
+
+  /** Units that a message of this size uses. */
+  unitsOf(sizeBytes: number): number {
+    return Math.max(1, Math.ceil(sizeBytes / this.#limit.bytesPerUnit))
   }
 
   /**

@@ -1,6 +1,5 @@
 import type { ServerResponse } from 'node:http'
 import { type Denied, denyFor } from '../gates/verdict.ts'
-import { LARGE_ALLOWANCE, MESSAGE_ALLOWANCE, unitsOf } from '../limiters/allowance.ts'
 import { Sampler } from '../limiters/sampler.ts'
 import { MAX_ALL_LARGE_BYTES, type UserLoad, UserLoads } from '../limiters/user-load.ts'
 import type { Caller, SecurityLog, System } from '../ports.ts'
@@ -36,14 +35,14 @@ export class CallerLoads {
 
   /** Counts the messages of a body before they are handled. @returns why they may not be */
   spend(caller: Known, load: UserLoad, bodyBytes: number, messages: number): Denied | undefined {
-    const units = unitsOf(bodyBytes, MESSAGE_ALLOWANCE) + messages - 1
+    const units = load.messages.unitsOf(bodyBytes) + messages - 1
     const waitMs = load.messages.take(units, this.#system.monotonicMs())
     return waitMs === 0 ? undefined : this.refused(caller, denyFor('rate_limit_exceeded', waitMs))
   }
 
   /** [BIG.11] Reserves memory for a body over one message. @returns the refusal, if any */
   holdLarge(caller: Known, load: UserLoad, sizeBytes: number): Denied | undefined {
-    const waitMs = load.large.take(unitsOf(sizeBytes, LARGE_ALLOWANCE), this.#system.monotonicMs())
+    const waitMs = load.large.take(load.large.unitsOf(sizeBytes), this.#system.monotonicMs())
     if (waitMs > 0) return this.refused(caller, denyFor('rate_limit_exceeded', waitMs))
     if (this.#largeBytes + sizeBytes > MAX_ALL_LARGE_BYTES || !load.holdLarge(sizeBytes))
       return this.refused(caller, denyFor('too_many_requests', RETRY_MS))
@@ -58,7 +57,7 @@ export class CallerLoads {
 
   /** Counts a request that was refused after its body was read. */
   charge(load: UserLoad, bodyBytes: number): void {
-    load.messages.charge(unitsOf(bodyBytes, MESSAGE_ALLOWANCE), this.#system.monotonicMs())
+    load.messages.charge(load.messages.unitsOf(bodyBytes), this.#system.monotonicMs())
   }
 
   /** Records a refusal. */

@@ -12,7 +12,7 @@ import type {
 import type { ReadyConnection } from '../connection/ready-connection.ts'
 import type { ClientAddress } from '../gates/request-facts.ts'
 import { deny, type Verdict } from '../gates/verdict.ts'
-import { Allowance, FRAME_ALLOWANCE, unitsOf } from '../limiters/allowance.ts'
+import { Allowance, FRAME_ALLOWANCE } from '../limiters/allowance.ts'
 import type { Principal, SecurityLog, System } from '../ports.ts'
 import type { SecurityEvent } from '../security-log/events.ts'
 import type { AgentWebSocket, WebSocketListener } from './agent-web-socket.ts'
@@ -119,7 +119,7 @@ export class OpenAgent implements ConnectionListener, WebSocketListener, Pinged,
   uncountedFrame(sizeBytes: number): void {
     const nowMs = this.#shared.system.monotonicMs()
     this.#frames ??= new Allowance(FRAME_ALLOWANCE)
-    this.#frames.charge(unitsOf(sizeBytes, FRAME_ALLOWANCE), nowMs)
+    this.#frames.charge(this.#frames.unitsOf(sizeBytes), nowMs)
     const waitMs = this.#frames.leftMs(1, nowMs)
     if (waitMs > 0) this.#webSocket.pauseFor(waitMs)
   }

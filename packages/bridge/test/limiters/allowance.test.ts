@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { Allowance, MAX_DEBT_MS, unitsOf } from '../../src/limiters/allowance.ts'
+import { Allowance, MAX_DEBT_MS } from '../../src/limiters/allowance.ts'
 
 const LIMIT = { units: 10, refillMs: 1_000, bytesPerUnit: 1_024 }
 
@@ -50,5 +50,5 @@ test('[LOAD.4] never gives more than its size and the refill in any period', () 
 
 test('[LOAD.4] [LOAD.6] charges a message one unit per started piece of that size', () => {
   const sizes = [0, 1, 1_024, 1_025, 10_240]
-  expect(sizes.map((sizeBytes) => unitsOf(sizeBytes, LIMIT))).toEqual([1, 1, 1, 2, 10])
+  expect(sizes.map((sizeBytes) => new Allowance(LIMIT).unitsOf(sizeBytes))).toEqual([1, 1, 1, 2, 10])
 })
