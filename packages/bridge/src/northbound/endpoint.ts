@@ -3,7 +3,6 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { limits, withoutByteOrderMark } from '@bridgekeeper/protocol'
 import type { Admission, AdmittedCaller } from '../admission/admission.ts'
 import type { KnownServers } from '../directory/known-servers.ts'
-import { pathOf } from '../gates/canonical-path.ts'
 import { type Denied, deny, type Verdict } from '../gates/verdict.ts'
 import type { SecurityLog, System } from '../ports.ts'
 import type { Dispatcher } from '../router/dispatcher.ts'
@@ -83,14 +82,12 @@ export class McpEndpoint {
     this.#admission = admission
     this.#known = known
     this.#names = names
-    const metadataUrl = (request: IncomingMessage): string | undefined =>
-      this.#metadataUrl(request, mcpPath(pathOf(request.url)) ?? {})
     this.#sessions = new SessionRequests(sessions, { dispatcher, known, system })
-    const exchanges = new ExchangeRequests(dispatcher, sessions, metadataUrl, system)
+    const exchanges = new ExchangeRequests(dispatcher, sessions, metadata, system)
     const fromCatalog = new FromCatalog(log, sessions)
     const ways = {
       ...{ exchanges, fromCatalog },
-      calls: new ShortCalls(dispatcher, metadataUrl, system),
+      calls: new ShortCalls(dispatcher, metadata, system),
       sessions: this.#sessions,
       aggregate: aggregateOf({ ...parts, exchanges, fromCatalog }),
     }
@@ -116,7 +113,7 @@ export class McpEndpoint {
     admitted: Verdict<AdmittedCaller>,
   ): void {
     if (!admitted.allowed) {
-      const authenticate = { metadataUrl: this.#metadataUrl(request, path) }
+      const authenticate = { metadataUrl: this.#metadata?.urlFor(request) }
       return this.#log.afterWritten(() => sendRefusal(response, admitted, authenticate))
     }
     const caller = admitted.value
@@ -179,11 +176,6 @@ export class McpEndpoint {
     const spent = open.spend(body.length)
     if (spent !== undefined) return this.#log.afterWritten(() => sendRefusal(response, spent))
     return sendParseError(response)
-  }
-
-  #metadataUrl({ headers }: IncomingMessage, { serverName }: McpPath): string | undefined {
-    const path = serverName === undefined ? ALL : ONE + encodeURIComponent(serverName)
-    return this.#metadata?.urlFor(headers.host, path)
   }
 }
 

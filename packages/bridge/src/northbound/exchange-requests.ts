@@ -1,4 +1,4 @@
-import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
+import type { IncomingHttpHeaders } from 'node:http'
 import {
   BridgeError,
   bytesAt,
@@ -18,6 +18,7 @@ import type { McpSessions, NewSession } from './mcp-session.ts'
 import type { RpcRequest } from './message.ts'
 import type { MessageContext } from './message-context.ts'
 import { acceptsEvents } from './reply.ts'
+import type { ResourceMetadata } from './resource-metadata.ts'
 import type { MessageFacts } from './revision.ts'
 import { sendError } from './send-error.ts'
 import { type Events, StreamReply } from './stream-reply.ts'
@@ -39,19 +40,18 @@ const PARAM = 'mcp-param-'
 export class ExchangeRequests {
   readonly #dispatcher: Dispatcher
   readonly #sessions: McpSessions
-  readonly #metadataUrl: (request: IncomingMessage) => string | undefined
+  readonly #metadata: ResourceMetadata | undefined
   readonly #system: System
 
-  /** @param metadataUrl where the metadata of a request's resource is */
   constructor(
     dispatcher: Dispatcher,
     sessions: McpSessions,
-    metadataUrl: (request: IncomingMessage) => string | undefined,
+    metadata: ResourceMetadata | undefined,
     system: System,
   ) {
     this.#dispatcher = dispatcher
     this.#sessions = sessions
-    this.#metadataUrl = metadataUrl
+    this.#metadata = metadata
     this.#system = system
   }
 
@@ -123,7 +123,7 @@ export class ExchangeRequests {
     if (isCall && REFUSALS.has(error.code)) open.charge(body.length)
     if (error.code !== 'scope_insufficient') return sendError(reply, id, error)
     const neededScope = scopeFor(method, serverName, name)
-    reply.refuse(id, error, { metadataUrl: this.#metadataUrl(request), neededScope })
+    reply.refuse(id, error, { metadataUrl: this.#metadata?.urlFor(request), neededScope })
   }
 }
 

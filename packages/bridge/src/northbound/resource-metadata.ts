@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { CALLER_SCOPES } from '@bridgekeeper/protocol'
 import { letPagesRead } from '../cors.ts'
+import { pathOf } from '../gates/canonical-path.ts'
 import { DPOP_ALGORITHMS } from '../gates/dpop.ts'
 import { NameFinder, ownNames } from '../gates/own-names.ts'
 import { isMcpResource, mcpResource } from '../gates/resource.ts'
@@ -59,9 +60,9 @@ export class ResourceMetadata {
     return true
   }
 
-  /** [RS.8] The address of the metadata for an MCP path, under the name that the client has used. */
-  urlFor(host: string | undefined, path: string): string {
-    return this.#names.at(host) + WELL_KNOWN + path
+  /** [RS.8] The address of the metadata for the resource of a request, under the name that the client has used. */
+  urlFor({ headers, url }: IncomingMessage): string {
+    return this.#names.at(headers.host) + WELL_KNOWN + pathOf(url)
   }
 
   #issuers(name: string): string[] {

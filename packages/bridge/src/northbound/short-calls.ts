@@ -17,6 +17,7 @@ import { LateReply } from './late-reply.ts'
 import type { CallParams } from './message.ts'
 import type { MessageContext } from './message-context.ts'
 import { acceptsEvents, type Reply, rpcParts } from './reply.ts'
+import type { ResourceMetadata } from './resource-metadata.ts'
 import { guarded } from './respond.ts'
 import { metaToForward } from './revision.ts'
 import { sendError } from './send-error.ts'
@@ -27,17 +28,12 @@ import type { ToolView } from './tool-view.ts'
 /** Runs calls in the short form: arguments in, result out. */
 export class ShortCalls {
   readonly #dispatcher: Dispatcher
-  readonly #metadataUrl: (request: IncomingMessage) => string | undefined
+  readonly #metadata: ResourceMetadata | undefined
   readonly #system: System
 
-  /** @param metadataUrl where the metadata of a request's resource is */
-  constructor(
-    dispatcher: Dispatcher,
-    metadataUrl: (request: IncomingMessage) => string | undefined,
-    system: System,
-  ) {
+  constructor(dispatcher: Dispatcher, metadata: ResourceMetadata | undefined, system: System) {
     this.#dispatcher = dispatcher
-    this.#metadataUrl = metadataUrl
+    this.#metadata = metadata
     this.#system = system
   }
 
@@ -107,7 +103,7 @@ export class ShortCalls {
     address: ToolAddress,
   ): void {
     const neededScope = callScope(address.serverName, address.toolName)
-    reply.refuse(id, error, { metadataUrl: this.#metadataUrl(request), neededScope })
+    reply.refuse(id, error, { metadataUrl: this.#metadata?.urlFor(request), neededScope })
   }
 }
 
