@@ -20,7 +20,7 @@ import type { ChannelBinding, DeviceProofExchange, DeviceVerifier } from './devi
 import type { DurableBlocks } from './durable-blocks.ts'
 import type { Fingerprints, SeenLogin } from './fingerprints.ts'
 import type { OpenLogin } from './open-logins.ts'
-import { Refusals } from './refusals.ts'
+import { type Arrival, type Door, Refusals } from './refusals.ts'
 import type { Revoker } from './revoker.ts'
 
 export interface AdmissionOptions {
@@ -92,21 +92,20 @@ export class Admission {
 
   /** Admits a caller's request. Rejects if a dependency is down. */
   async admitCaller(request: FactsSource): Promise<Verdict<AdmittedCaller>> {
-    const facts = requestFacts(request)
-    const address = this.#address(facts)
+    const arrival = this.#arrival('caller', requestFacts(request))
+    const { facts, address } = arrival
     await this.#addresses.recheck(address)
-    const passed = this.#frontDoor(facts, address)
-    if (!passed.allowed) return this.#refusals.refuse('caller', passed, address, facts)
+    const passed = this.#frontDoor(arrival)
+    if (!passed.allowed) return this.#refusals.refuse(arrival, passed)
     const token = credentialGate(facts, this.#options.cookie)
-    if (!token.allowed) return this.#refusals.refuse('caller', token, address, facts)
+    if (!token.allowed) return this.#refusals.refuse(arrival, token)
     const authenticated =
-      this.#authentication.recall(token.value) ??
-      (await this.#authentication.verify('caller', token.value, address, facts))
+      this.#authentication.recall(token.value) ?? (await this.#authentication.verify(arrival, token.value))
     if (!authenticated.allowed) return authenticated
     const { principal, login } = authenticated.value
     // Runs for each request, also with a cached token: checks its resource and its key.
     const use = this.#use.byCaller(principal, token.value, facts)
-    if (!use.allowed) return this.#refusals.refuse('caller', use, address, facts)
+    if (!use.allowed) return this.#refusals.refuse(arrival, use)
     return allow(callerOf(principal, login, address))
   }
 
@@ -116,19 +115,19 @@ export class Admission {
     version: ProtocolVersion,
     channel: ChannelBinding,
   ): Promise<Verdict<AdmittedAgent>> {
-    const facts = requestFacts(request)
-    const address = this.#address(facts)
+    const arrival = this.#arrival('agent', requestFacts(request))
+    const { facts, address } = arrival
     await this.#addresses.recheck(address)
     // Checks the origin first: a refused web page must not use up the attempts of an agent at the same
     // address.
     const early = firstDenial(
-      () => this.#frontDoor(facts, address),
+      () => this.#frontDoor(arrival),
       () => this.#caps.checkAddress(address, this.#parts.system.monotonicMs()),
     )
-    if (early !== undefined) return this.#refusals.refuse('agent', early, address, facts)
+    if (early !== undefined) return this.#refusals.refuse(arrival, early)
     const token = credentialGate(facts, this.#options.cookie)
-    if (!token.allowed) return this.#refusals.refuse('agent', token, address, facts, isProgram(facts))
-    const authenticated = await this.#authentication.verify('agent', token.value, address, facts)
+    if (!token.allowed) return this.#refusals.refuse(arrival, token, isProgram(facts))
+    const authenticated = await this.#authentication.verify(arrival, token.value)
     if (!authenticated.allowed) return authenticated
 
     const { principal, login } = authenticated.value
@@ -138,24 +137,23 @@ export class Admission {
       () => connectAuthorityGate(principal.scopes),
       () => this.#locks.check(principal.userId, address),
     )
-    if (late !== undefined) return this.#refusals.refuse('agent', late, address, facts)
+    if (late !== undefined) return this.#refusals.refuse(arrival, late)
     const device = await this.#expectedProof(principal, token.value, version, channel)
     if (!device.allowed) {
       if (device.code === 'proof_required') this.#refusals.recordDowngrade(principal.userId, address, version)
-      return this.#refusals.refuse('agent', device, address, facts)
+      return this.#refusals.refuse(arrival, device)
     }
     const seen = await this.#parts.fingerprints.verifyConnectionFingerprint(principal, address, facts)
-    if (!seen.allowed) return this.#refusals.refuse('agent', seen, address, facts)
+    if (!seen.allowed) return this.#refusals.refuse(arrival, seen)
     return allow({ principal, login, version, address, seen: seen.value, device: device.value })
   }
 
   /** [ADDR.1] [TLS.1] [ORIGIN.3] Admits a request for a page, which checks the origin itself. */
   async admitVisitor(request: FactsSource): Promise<Verdict<ClientAddress>> {
-    const facts = { ...requestFacts(request), origin: [] }
-    const address = this.#address(facts)
-    await this.#addresses.recheck(address)
-    const passed = this.#frontDoor(facts, address)
-    return passed.allowed ? allow(address) : this.#refusals.refuse('page', passed, address, facts)
+    const arrival = this.#arrival('page', { ...requestFacts(request), origin: [] })
+    await this.#addresses.recheck(arrival.address)
+    const passed = this.#frontDoor(arrival)
+    return passed.allowed ? allow(arrival.address) : this.#refusals.refuse(arrival, passed)
   }
 
   /** [ADDR.8] Begins the check of a visitor's password, code or the like. */
@@ -220,12 +218,12 @@ export class Admission {
       : deviceVerifier.begin(principal, token, channel)
   }
 
-  #address(facts: RequestFacts): ClientAddress {
-    return this.#options.proxies.clientAddress(facts)
+  #arrival(door: Door, facts: RequestFacts): Arrival {
+    return { door, facts, address: this.#options.proxies.clientAddress(facts) }
   }
 
   /** Checks that need no token: blocked addresses, layer 1, origin and host. */
-  #frontDoor(facts: RequestFacts, address: ClientAddress): Verdict<void> {
+  #frontDoor({ facts, address }: Arrival): Verdict<void> {
     const { transport, proxies, origins } = this.#options
     const unblocked = this.#addresses.check(address)
     if (!unblocked.allowed) return unblocked

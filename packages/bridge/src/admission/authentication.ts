@@ -1,14 +1,14 @@
 import { pathOf } from '../gates/canonical-path.ts'
 import { isSentAsDpop, isSentInHeader } from '../gates/credential.ts'
 import { dpopGate } from '../gates/dpop.ts'
-import type { ClientAddress, RequestFacts } from '../gates/request-facts.ts'
+import type { RequestFacts } from '../gates/request-facts.ts'
 import { resourceGate } from '../gates/resource.ts'
 import { type Allowed, allow, deny, isGuess, type Verdict } from '../gates/verdict.ts'
 import { ProofReplays } from '../limiters/proof-replays.ts'
 import type { Authenticator, Principal, System } from '../ports.ts'
 import type { AddressGuard } from './address-guard.ts'
 import type { OpenLogin } from './open-logins.ts'
-import type { Door, Refusals } from './refusals.ts'
+import type { Arrival, Refusals } from './refusals.ts'
 import type { Revoker } from './revoker.ts'
 
 /** A verified token's principal, and what its login has open. */
@@ -39,14 +39,10 @@ export class Authentication {
   }
 
   /** Verifies a token, and records a refusal. Rejects if a dependency is down. */
-  async verify(
-    door: Door,
-    token: string,
-    address: ClientAddress,
-    facts: RequestFacts,
-  ): Promise<Verdict<Authenticated>> {
+  async verify(arrival: Arrival, token: string): Promise<Verdict<Authenticated>> {
+    const { facts, address } = arrival
     const begun = await this.#addresses.beginCheck(address)
-    if (!begun.allowed) return this.#refusals.refuse(door, begun, address, facts)
+    if (!begun.allowed) return this.#refusals.refuse(arrival, begun)
     try {
       const { openLogins, isBlind } = this.#revoker
       if (isBlind) throw new Error('The list of revoked logins is not available.')
@@ -55,10 +51,10 @@ export class Authentication {
       if (!principal.allowed) {
         // [ADDR.7] A page may have planted the cookie.
         const isFailure = isGuess(principal) && isSentInHeader(facts)
-        return this.#refusals.refuse(door, principal, address, facts, isFailure)
+        return this.#refusals.refuse(arrival, principal, isFailure)
       }
       const login = openLogins.enter(principal.value, since)
-      if (login === undefined) return this.#refusals.refuse(door, deny('login_revoked'), address, facts)
+      if (login === undefined) return this.#refusals.refuse(arrival, deny('login_revoked'))
       return allow({ principal: principal.value, login })
     } finally {
       begun.value()

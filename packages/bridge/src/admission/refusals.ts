@@ -9,6 +9,13 @@ import type { AddressGuard } from './address-guard.ts'
 /** Entrance of a request: agents use WebSocket, callers use MCP, people use a browser. */
 export type Door = 'agent' | 'caller' | 'page'
 
+/** A request before its admission. */
+export interface Arrival {
+  readonly door: Door
+  readonly facts: RequestFacts
+  readonly address: ClientAddress
+}
+
 const AUTHENTICATION: ReadonlySet<ErrorCode> = new Set([
   'token_missing',
   'token_ambiguous',
@@ -45,15 +52,9 @@ export class Refusals {
    * @param isFailure whether it counts towards blocking the address; a proxy is never blocked
    * @returns the same refusal
    */
-  refuse(
-    door: Door,
-    denied: Denied,
-    address: ClientAddress,
-    { url }: RequestFacts,
-    isFailure = false,
-  ): Denied {
+  refuse({ door, facts, address }: Arrival, denied: Denied, isFailure = false): Denied {
     const counted = isFailure && !address.isProxy
-    this.record(door, denied.code, address, pathOf(url), counted)
+    this.record(door, denied.code, address, pathOf(facts.url), counted)
     if (counted) this.#addresses.failed(address)
     return denied
   }
