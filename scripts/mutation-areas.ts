@@ -30,8 +30,8 @@ export const MUTATION_AREAS: Readonly<Record<string, MutationArea>> = {
     atLeast: 90,
   },
   router: {
-    mutate: [`${BRIDGE}/src/router/**/*.ts`],
-    tests: [`${BRIDGE}/test/router/**/*.test.ts`],
+    mutate: [`${BRIDGE}/src/{router,directory}/**/*.ts`],
+    tests: [`${BRIDGE}/test/{router,directory}/**/*.test.ts`],
     atLeast: 85,
   },
   exchanges: {

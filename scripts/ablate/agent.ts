@@ -121,9 +121,11 @@ export const AGENT_ABLATIONS: readonly Ablation[] = [
     tests: agent('servers/raw-calls'),
   },
   {
-    gate: 'router: requests that wait for servers to start',
-    edits: [text('bridge/router/router.ts', 'waits.size >= MAX_START_WAITS', 'false')],
-    tests: ['packages/bridge/test/router/router.test.ts'],
+    gate: 'directory: requests that wait for servers to start',
+    edits: [
+      text('bridge/directory/watchers.ts', 'this.#waiting.get(userId).length >= MAX_START_WAITS', 'false'),
+    ],
+    tests: ['packages/bridge/test/directory/directory.test.ts'],
   },
   {
     gate: 'agent: frames that a bridge does not read',

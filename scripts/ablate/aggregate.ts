@@ -9,7 +9,7 @@ const ITEMS = 'bridge/northbound/aggregate/list-items.ts'
 export const AGGREGATE_ABLATIONS: readonly Ablation[] = [
   {
     gate: 'aggregate: the servers of a revoked machine are forgotten',
-    edits: [text('bridge/assemble.ts', '(each) => lastKnown.forget(each)', '() => {}')],
+    edits: [text('bridge/assemble.ts', '(each) => directory.forget(each)', '() => {}')],
     tests: SLEEPING,
   },
   {

@@ -315,9 +315,9 @@ export const ABLATIONS: readonly Ablation[] = [
     gate: 'routing: the end of a connection takes out no other',
     edits: [
       text(
-        'bridge/router/router.ts',
-        'this.#byUser.remove(connection.principal.userId, connection)',
-        'for (const other of this.connections(connection.principal.userId)) this.#byUser.remove(other.principal.userId, other)',
+        'bridge/directory/directory.ts',
+        'this.#awake.remove(machine.principal.userId, machine)',
+        'for (const other of this.#awake.get(machine.principal.userId)) this.#awake.remove(machine.principal.userId, other)',
       ),
     ],
     tests: ['test/bridge/calls.test.ts'],
@@ -326,9 +326,9 @@ export const ABLATIONS: readonly Ablation[] = [
     gate: 'routing: only the same login is replaced',
     edits: [
       text(
-        'bridge/router/router.ts',
-        'if (other.principal.sessionId === sessionId) other.replace()',
-        'other.replace()',
+        'bridge/directory/directory.ts',
+        'if (other.principal.sessionId === sessionId) other.connection.replace()',
+        'other.connection.replace()',
       ),
     ],
     tests: attack('w07-w25-takeover'),

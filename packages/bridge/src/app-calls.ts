@@ -1,8 +1,8 @@
 import { BridgeError, isObject, type RawJson, type ToolDefinition, toJson } from '@bridgekeeper/protocol'
 import { resultOrThrow, type ToolResult } from './calls/result.ts'
+import type { Directory } from './directory/directory.ts'
 import type { ExposedNames } from './northbound/tool-names.ts'
 import type { Dispatcher } from './router/dispatcher.ts'
-import type { Router } from './router/router.ts'
 
 export interface CallOptions {
   /** Aborting cancels the call, on the agent too. The call rejects with the signal's reason. */
@@ -36,8 +36,8 @@ export async function callTool(
 }
 
 /** The user's tools, as far as connected agents tell. */
-export function listTools(router: Router, names: ExposedNames, userId: string): readonly ListedTool[] {
-  return [...names.tools(router.catalog(userId)).values()].map(({ name, serverName, tool }) => ({
+export function listTools(directory: Directory, names: ExposedNames, userId: string): readonly ListedTool[] {
+  return [...names.tools(directory.awakeCatalog(userId)).values()].map(({ name, serverName, tool }) => ({
     server: serverName,
     exposedName: name,
     definition: tool.definition,

@@ -13,9 +13,7 @@ import {
   DEFAULT_MAX_CALL_MS,
   DEFAULT_MAX_PENDING_CALLS,
 } from './bridge-options.ts'
-import type { ReadyConnection } from './connection/ready-connection.ts'
-import { KnownServers } from './directory/known-servers.ts'
-import { LastKnown } from './directory/last-known.ts'
+import { Directory } from './directory/directory.ts'
 import { type ExchangeLimits, ExchangeTable } from './exchanges/exchange-table.ts'
 import { InFlight } from './exchanges/in-flight.ts'
 import { DEFAULT_COOKIE, isCookieName } from './gates/credential.ts'
@@ -33,8 +31,6 @@ import type { SecurityLog, System } from './ports.ts'
 import { isProduction } from './production.ts'
 import { CallGates } from './router/call-gates.ts'
 import { Dispatcher } from './router/dispatcher.ts'
-import { LocalDirectory } from './router/local-directory.ts'
-import { Router } from './router/router.ts'
 import { streamLog } from './security-log/stream-log.ts'
 import { AgentEndpoint } from './southbound/endpoint.ts'
 import type { AgentListener } from './southbound/open-agent.ts'
@@ -54,17 +50,15 @@ export function assemble(options: BridgeOptions, system: System) {
   const limiter = new RateLimiter(blocks.list, options.rateLimits)
   const callTimes = new DurableCallTimes(options.stores?.callTimes, limiter.userWindow, system)
   const inFlight = new InFlight()
-  const router = new Router(inFlight)
   const callLimits = callLimitsOf(options)
   const exchanges = new ExchangeTable(system, inFlight, callLimits)
-  const directory = new LocalDirectory(router, exchanges)
+  const directory = new Directory(exchanges, system)
   const gates = new CallGates(limiter, log, system, {
     began: (key, untilMs) => blocks.save({ kind: 'calls', key, untilMs }),
     recheck: (key) => blocks.recheck({ kind: 'calls', key }),
   })
-  const dispatcher = new Dispatcher(router, directory, gates, log)
-  const lastKnown = new LastKnown()
-  const revoker = new Revoker(options.revocations, authenticator, log, (each) => lastKnown.forget(each))
+  const dispatcher = new Dispatcher(directory, gates, log, inFlight)
+  const revoker = new Revoker(options.revocations, authenticator, log, (each) => directory.forget(each))
   const deviceVerifier =
     options.proof &&
     new DeviceVerifier({ ...options.proof, addresses: addresses(options), authenticator, log, system })
@@ -78,16 +72,13 @@ export function assemble(options: BridgeOptions, system: System) {
     system,
   })
   const events = new AppEvents()
-  const left = (connection: ReadyConnection): void => lastKnown.left(connection, system.nowMs())
-  const listener = agentListener({ router, exchanges, dispatcher, revoker, events, left })
+  const listener = agentListener({ directory, exchanges, dispatcher, revoker, events })
   const agents = new AgentEndpoint(admission, listener, system, log, callLimits)
   const metadata = resourceMetadata(options)
   const sessions = new McpSessions(new KeyRing(options.sessionKeys, system), system)
-  const known = new KnownServers(router, lastKnown)
   const names = new ExposedNames(options.nameChars)
   const mcp = new McpEndpoint(admission, {
-    router,
-    known,
+    directory,
     names,
     dispatcher,
     sessions,
@@ -103,9 +94,9 @@ export function assemble(options: BridgeOptions, system: System) {
     mcp,
     metadata,
     names,
-    router,
     directory,
     dispatcher,
+    inFlight,
     limiter,
     blocks,
     callTimes,
@@ -126,36 +117,33 @@ function callLimitsOf({ callTimeoutMs, maxCallMs, maxPendingCalls }: BridgeOptio
 }
 
 function agentListener({
-  router,
+  directory,
   exchanges,
   dispatcher,
   revoker,
   events,
-  left,
 }: {
-  readonly router: Router
+  readonly directory: Directory
   readonly exchanges: ExchangeTable
   readonly dispatcher: Dispatcher
   readonly revoker: Revoker
   readonly events: AppEvents
-  readonly left: (connection: ReadyConnection) => void
 }): AgentListener {
   return {
-    earlier: (principal) => router.ofLogin(principal),
+    earlier: (principal) => directory.ofLogin(principal),
     // The store already has the revocation; a node that misses it learns of it at the next renewal.
     copied: (deviceId) => void revoker.revoke({ kind: 'device', id: deviceId }).catch(() => {}),
     verified(connection) {
-      router.registerConnection(connection)
+      directory.registerConnection(connection)
       events.emit('agent-connected', connection)
     },
     ended(connection) {
-      router.ended(connection)
+      directory.remove(connection)
       exchanges.cut(connection)
-      left(connection)
       events.emit('agent-disconnected', connection)
     },
-    catalogChanged(connection) {
-      router.catalogChanged(connection)
+    catalogChanged(connection, catalog) {
+      directory.report(connection, catalog)
       events.emit('tools-changed', connection)
     },
     exchangeFrame: (connection, frame) => exchanges.received(connection, frame),

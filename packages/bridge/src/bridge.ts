@@ -76,7 +76,7 @@ const DEFAULT_CLOSE_MS = 10_000
 export function createBridge(options: BridgeOptions): Bridge {
   const system = options.system ?? realSystem()
   const parts = assemble(options, system)
-  const { admission, dispatcher, events, limiter, names, revoker, router } = parts
+  const { admission, dispatcher, events, limiter, names, revoker, directory } = parts
   const lifecycle = new Lifecycle(parts, system)
   const frontDoor = frontDoorOf(admission, lifecycle)
   const enrolment = deviceEndpoint(options, parts, frontDoor, system)
@@ -91,7 +91,7 @@ export function createBridge(options: BridgeOptions): Bridge {
       return callTool(dispatcher, userId, { serverName, toolName }, args, signal)
     },
     on: (name, listener) => events.on(name, listener),
-    listTools: (userId) => listTools(router, names, userId),
+    listTools: (userId) => listTools(directory, names, userId),
     getRateLimitStatus: (userId) => limiter.getRateLimitStatus(userId, system.monotonicMs()),
     resetRateLimit: (userId) => resetRateLimit(limiter, options.stores, userId),
     revoke: (revocation) => revoker.revoke(revocation),
@@ -139,10 +139,10 @@ class Lifecycle {
   }
 
   async close(limitMs: number): Promise<void> {
-    const { agents, router, revoker, blocks, callTimes } = this.#parts
+    const { agents, inFlight, revoker, blocks, callTimes } = this.#parts
     this.#state = 'draining'
     agents.refuseNew()
-    await atMost(limitMs, router.drain(), this.#system)
+    await atMost(limitMs, inFlight.drain(), this.#system)
     agents.closeAll()
     revoker.close()
     blocks.close()

@@ -1,6 +1,7 @@
 import type { ErrorCode } from '@bridgekeeper/protocol'
 import type { CallOutcome, ToolCall } from '../calls/outcome.ts'
 import type { Verdict } from '../gates/verdict.ts'
+import type { Catalog } from './catalog-parts.ts'
 import type { DeadlineQueue } from './deadline-queue.ts'
 import type { ExchangeFrame } from './life.ts'
 import type { ReadyConnection } from './ready-connection.ts'
@@ -33,7 +34,7 @@ export interface ConnectionListener {
   /** Called for a frame that is neither an answer nor a call that the rate limit allowed. */
   uncountedFrame(sizeBytes: number): void
   /** Called when the agent has sent the catalog of its servers. */
-  catalogChanged(connection: ReadyConnection): void
+  catalogChanged(connection: ReadyConnection, catalog: Catalog): void
   /** @returns whether the frame is one that each exchange has once */
   exchangeFrame(connection: ReadyConnection, frame: ExchangeFrame): boolean
   /** Called for a frame with this id that could not be read and may be the end of an exchange. */

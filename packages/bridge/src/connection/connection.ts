@@ -12,7 +12,6 @@ import { generateChallenge } from '../gates/challenge.ts'
 import type { Principal, SecurityLog, System } from '../ports.ts'
 import type { SecurityEvent } from '../security-log/events.ts'
 import type { AgentContext, ProofExchange } from './agent-context.ts'
-import type { Catalog } from './catalog-parts.ts'
 import type { AgentSocket, ConnectionListener, ConnectionOptions } from './connection-listener.ts'
 import { DataFrames } from './data-frames.ts'
 import type { DataLink } from './data-link.ts'
@@ -82,10 +81,6 @@ export class Connection implements DataLink, DueListener {
 
   get sinceMs(): number {
     return this.#sinceMs
-  }
-
-  get catalog(): Catalog | undefined {
-    return this.#dataFrames.catalog
   }
 
   get isReady(): boolean {

@@ -24,6 +24,7 @@ export class DataFrames {
   #agentCalls: AgentCalls | undefined
   #ownCalls: OwnCalls | undefined
   #payloads: AgentPayloads | undefined
+  /** The last one that the agent sent, which its next frame may change. */
   #catalog: Catalog | undefined
   #catalogParts: CatalogParts | undefined
 
@@ -39,10 +40,6 @@ export class DataFrames {
     this.#listener = listener
     this.#system = system
     this.#options = options
-  }
-
-  get catalog(): Catalog | undefined {
-    return this.#catalog
   }
 
   get payloads(): AgentPayloads {
@@ -139,7 +136,7 @@ export class DataFrames {
       this.#link.refuse({ type: 'bad-message', code: 'message_too_large', detail, sizeBytes: part.sizeBytes })
     } else if (catalog !== 'incomplete') {
       this.#catalog = catalog
-      this.#listener.catalogChanged(this.#link)
+      this.#listener.catalogChanged(this.#link, catalog)
     }
   }
 }

@@ -1,4 +1,4 @@
-import type { CatalogServer, OutgoingFrame, PayloadStream, ProtocolVersion } from '@bridgekeeper/protocol'
+import type { OutgoingFrame, PayloadStream, ProtocolVersion } from '@bridgekeeper/protocol'
 import type { CallOutcome, ToolCall } from '../calls/outcome.ts'
 import type { Principal } from '../ports.ts'
 
@@ -29,12 +29,10 @@ export interface Carrier {
   drop(id: string): void
 }
 
-/** A verified connection, as the router sees it. */
+/** A verified connection, as the directory sees it. */
 export interface ReadyConnection extends Carrier {
   readonly principal: Principal
   readonly version: ProtocolVersion
-  /** The agent's servers; `undefined` until it reports them. v1 agents never do. */
-  readonly catalog: ReadonlyMap<string, CatalogServer> | undefined
   readonly ip: string
   /** Name that its user gave the machine, if it is enrolled. */
   readonly machineName: string | undefined

@@ -1,9 +1,9 @@
 import { type CatalogServer, toJson } from '@bridgekeeper/protocol'
 import type { Catalog } from '../connection/catalog-parts.ts'
-import type { ReadyConnection } from '../connection/ready-connection.ts'
 import { Groups } from '../groups.ts'
 import type { Revocation } from '../ports/sessions.ts'
 import type { Principal } from '../ports.ts'
+import type { NamedMachine } from './named-servers.ts'
 
 /** Machines remembered of one user. */
 export const MAX_MACHINES = 8
@@ -11,6 +11,9 @@ export const MAX_MACHINES = 8
 export const MAX_USER_BYTES = 8 * 1_048_576
 /** The same, of all users of this node. */
 export const MAX_BYTES = 64 * 1_048_576
+
+/** A machine whose connection has ended. */
+export type LeavingMachine = NamedMachine & { readonly principal: Principal }
 
 /** A machine that was connected, with the local servers that it had. */
 export interface SleepingMachine {
@@ -41,8 +44,8 @@ export class LastKnown {
     this.#maxBytes = maxBytes
   }
 
-  /** [AGG.1] Remembers the catalog of a machine whose connection has ended. */
-  left({ principal, machineName, catalog }: ReadyConnection, nowMs: number): void {
+  /** [AGG.1] Remembers the catalog of a machine. */
+  left({ principal, machineName, catalog }: LeavingMachine, nowMs: number): void {
     if (catalog === undefined) return
     const earlier = this.#entries.get(principal.sessionId)
     if (earlier !== undefined) this.#forget(earlier)

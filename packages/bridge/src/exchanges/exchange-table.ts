@@ -24,6 +24,12 @@ export const MAX_OPEN_STREAMS = 256
 const ID_BYTES = 15
 const REFUSED: OpenExchange = { id: undefined, cancel: () => {}, detach: () => {}, done: () => {} }
 
+/** Ends an exchange before it is sent. */
+export function refused(reader: ExchangeReader, error: BridgeError): OpenExchange {
+  reader.ended(failedEnd(error))
+  return REFUSED
+}
+
 /** Exchanges that one connection carries. */
 interface Carried {
   readonly open: Set<CarriedExchange>
@@ -57,10 +63,7 @@ export class ExchangeTable implements ExchangeHome {
     const carried = this.#carried.get(carrier) ?? { open: new Set(), waiting: 0 }
     const id = this.#system.randomBytes(ID_BYTES).toString('base64url')
     const frame = this.#obstacle(carrier, carried, opening) ?? openFrame(id, opening, client)
-    if (frame instanceof BridgeError) {
-      reader.ended(failedEnd(frame))
-      return REFUSED
-    }
+    if (frame instanceof BridgeError) return refused(reader, frame)
     const nowMs = this.#system.monotonicMs()
     const exchange = new CarriedExchange(id, carrier, opening, reader, nowMs, this)
     this.#byId.set(id, exchange)

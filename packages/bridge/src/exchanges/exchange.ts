@@ -6,6 +6,8 @@ import type {
   Payload,
   RawJson,
 } from '@bridgekeeper/protocol'
+import type { CallOutcome, ToolCall } from '../calls/outcome.ts'
+import type { SentCall } from '../connection/ready-connection.ts'
 
 /** A caller's message for a local server. */
 export interface Opening {
@@ -75,6 +77,8 @@ export interface OpenExchange {
 
 /** The way to one device that has a local server. */
 export interface Upstream {
+  /** Runs the short form of a call. `settle` is called exactly once, also for a refusal. */
+  call(call: ToolCall, settle: (outcome: CallOutcome) => void): SentCall
   /** `ended` is called exactly once, also for a refusal. */
   open(opening: Opening, client: string, reader: ExchangeReader): OpenExchange
 }

@@ -1,5 +1,5 @@
 import { BridgeError, type ErrorCode, type RawJson, toJson } from '@bridgekeeper/protocol'
-import type { KnownServers } from '../directory/known-servers.ts'
+import type { Directory } from '../directory/directory.ts'
 import { machineText, timeText } from './status-text.ts'
 
 /** Failures that a model should explain to its user. All others are faults of the client, or refusals. */
@@ -30,7 +30,7 @@ export function failureResult({ code, message, next }: BridgeError): RawJson | u
 
 /** [AGG.5] Says which machine has a local server that cannot be reached, if that machine is asleep. */
 export function explained(
-  known: KnownServers,
+  known: Directory,
   userId: string,
   error: BridgeError,
   serverName: string,

@@ -2,11 +2,10 @@ import { isUtf8 } from 'node:buffer'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { limits, withoutByteOrderMark } from '@bridgekeeper/protocol'
 import type { Admission, AdmittedCaller } from '../admission/admission.ts'
-import type { KnownServers } from '../directory/known-servers.ts'
+import type { Directory } from '../directory/directory.ts'
 import { type Denied, deny, type Verdict } from '../gates/verdict.ts'
 import type { SecurityLog, System } from '../ports.ts'
 import type { Dispatcher } from '../router/dispatcher.ts'
-import type { Router } from '../router/router.ts'
 import { aggregateOf } from './aggregate/aggregate.ts'
 import { Batches } from './batches.ts'
 import { bodyBoundBytes, bodyRefusal, readBody } from './body.ts'
@@ -51,8 +50,7 @@ export function mcpPath(pathname: string): McpPath | undefined {
 
 /** Parts of a bridge that callers use. */
 export interface McpParts {
-  readonly router: Router
-  readonly known: KnownServers
+  readonly directory: Directory
   readonly names: ExposedNames
   readonly dispatcher: Dispatcher
   readonly sessions: McpSessions
@@ -67,7 +65,7 @@ export interface McpParts {
 /** MCP over Streamable HTTP for callers: admits requests and reads their bodies. */
 export class McpEndpoint {
   readonly #admission: Admission
-  readonly #known: KnownServers
+  readonly #directory: Directory
   readonly #names: ExposedNames
   readonly #messages: Messages
   readonly #batches: Batches
@@ -78,20 +76,20 @@ export class McpEndpoint {
   readonly #maxBodyBytes: number
 
   constructor(admission: Admission, parts: McpParts) {
-    const { router, known, names, dispatcher, sessions, metadata, log, system } = parts
+    const { directory, names, dispatcher, sessions, metadata, log, system } = parts
     this.#admission = admission
-    this.#known = known
+    this.#directory = directory
     this.#names = names
-    this.#sessions = new SessionRequests(sessions, { dispatcher, known, system })
+    this.#sessions = new SessionRequests(sessions, { dispatcher, known: directory, system })
     const exchanges = new ExchangeRequests(dispatcher, sessions, metadata, system)
     const fromCatalog = new FromCatalog(log, sessions)
     const ways = {
       ...{ exchanges, fromCatalog },
       calls: new ShortCalls(dispatcher, metadata, system),
       sessions: this.#sessions,
-      aggregate: aggregateOf({ ...parts, exchanges, fromCatalog }),
+      aggregate: aggregateOf({ ...parts, known: directory, exchanges, fromCatalog }),
     }
-    this.#messages = new Messages(ways, new FirstStart(router, system), log)
+    this.#messages = new Messages(ways, new FirstStart(directory, system), log)
     this.#batches = new Batches(this.#messages, this.#sessions, log)
     this.#log = log
     this.#metadata = metadata
@@ -123,8 +121,8 @@ export class McpEndpoint {
     if (refused !== undefined) return this.#log.afterWritten(() => sendRefusal(response, refused))
     const view =
       path.serverName === undefined
-        ? new AllServersView(this.#known, this.#names, caller)
-        : new OneServerView(this.#known, caller, path.serverName)
+        ? new AllServersView(this.#directory, this.#names, caller)
+        : new OneServerView(this.#directory, caller, path.serverName)
     if (request.method !== 'POST') return this.#withoutBody(request, open, view)
     const reserve = (sizeBytes: number): Denied | undefined => open.holdLarge(sizeBytes)
     readBody(request, this.#maxBodyBytes, reserve, (body) =>

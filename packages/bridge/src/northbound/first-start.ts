@@ -1,16 +1,16 @@
+import type { Directory } from '../directory/directory.ts'
 import type { System } from '../ports.ts'
-import type { Router } from '../router/router.ts'
 
 /** Clients cache the first list that they get, and many give up after ten seconds. */
 const WAIT_MS = 5_000
 
 /** Lets requests wait a little for local servers that start. */
 export class FirstStart {
-  readonly #router: Router
+  readonly #directory: Pick<Directory, 'wait'>
   readonly #system: System
 
-  constructor(router: Router, system: System) {
-    this.#router = router
+  constructor(directory: Pick<Directory, 'wait'>, system: System) {
+    this.#directory = directory
     this.#system = system
   }
 
@@ -23,7 +23,7 @@ export class FirstStart {
    */
   wait(userId: string, isStarting: () => boolean, onEnd: (end: () => void) => void): Promise<void> {
     return new Promise((resolve) => {
-      const stop = this.#router.onCatalogChanged(userId, () => {
+      const stop = this.#directory.wait(userId, () => {
         if (!isStarting()) end()
       })
       const cancel = stop && this.#system.after(WAIT_MS, () => end())

@@ -1,5 +1,5 @@
 import { type RawJson, type ToolDefinition, toJson } from '@bridgekeeper/protocol'
-import type { AwakeMachine, KnownServers } from '../directory/known-servers.ts'
+import type { AwakeMachine, Directory } from '../directory/directory.ts'
 import type { SleepingMachine } from '../directory/last-known.ts'
 import { mayKnow } from '../gates/call-authority.ts'
 import type { Caller } from '../ports.ts'
@@ -18,19 +18,19 @@ export const statusTool: ToolDefinition = {
 }
 
 /** Whether something is missing that the status tool explains: a machine, or a server that is not ready. */
-export function needsStatus(known: KnownServers, userId: string): boolean {
-  const connected = known.connected(userId)
+export function needsStatus(known: Directory, userId: string): boolean {
+  const connected = known.awake(userId)
   if (connected.length === 0 || known.asleep(userId).length > 0) return true
   if (connected.some(({ catalog }) => catalog === undefined)) return true
   return known.servers(userId).some(({ server }) => server.state !== 'ready')
 }
 
 /** The result of the status tool. Names no server that the caller's token may not list. */
-export function statusResult(known: KnownServers, { userId, scopes }: Caller): RawJson {
+export function statusResult(known: Directory, { userId, scopes }: Caller): RawJson {
   const isVisible = ({ server }: { readonly server: { readonly name: string } }): boolean =>
     mayKnow(scopes, server.name)
   const servers = known.servers(userId).filter(isVisible)
-  const awake = known.connected(userId).map((machine) =>
+  const awake = known.awake(userId).map((machine) =>
     connectedText(
       machine,
       servers.filter((one) => one.machine === machine).map(({ server }) => serverText(server)),
@@ -48,7 +48,8 @@ export function statusResult(known: KnownServers, { userId, scopes }: Caller): R
 }
 
 function connectedText(machine: AwakeMachine, servers: readonly string[]): string {
-  const { catalog, version, sinceMs } = machine
+  const { catalog, connection } = machine
+  const { version, sinceMs } = connection
   const head = `${capital(machineText(machine))} has been connected since ${timeText(sinceMs)}.`
   if (catalog !== undefined)
     return [`${head} Local servers:`, ...(servers.length > 0 ? servers : ['- none'])].join('\n')

@@ -6,7 +6,7 @@ import {
   strictDefinition,
   type ToolDefinition,
 } from '@bridgekeeper/protocol'
-import type { Catalog } from '../router/router.ts'
+import type { Catalog } from '../directory/directory.ts'
 
 /** A tool of one local server. */
 export interface ToolAddress {

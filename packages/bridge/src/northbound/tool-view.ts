@@ -7,8 +7,8 @@ import {
   toJson,
 } from '@bridgekeeper/protocol'
 import manifest from '../../package.json' with { type: 'json' }
-import type { KnownServers } from '../directory/known-servers.ts'
-import { takesExchanges } from '../exchanges/directory.ts'
+import type { Directory } from '../directory/directory.ts'
+import { takesExchanges } from '../directory/exchange-server.ts'
 import { mayList } from '../gates/call-authority.ts'
 import type { Caller } from '../ports.ts'
 import { explained } from './call-failure.ts'
@@ -74,11 +74,11 @@ export class AllServersView implements ToolView {
   readonly exchangeServer = undefined
   readonly isAggregate = true
   readonly hasSessions = true
-  readonly #known: KnownServers
+  readonly #known: Directory
   readonly #names: ExposedNames
   readonly #caller: Caller
 
-  constructor(known: KnownServers, names: ExposedNames, caller: Caller) {
+  constructor(known: Directory, names: ExposedNames, caller: Caller) {
     this.#known = known
     this.#names = names
     this.#caller = caller
@@ -152,18 +152,18 @@ export class AllServersView implements ToolView {
 /** `/mcp/{server}`: one server, unchanged. */
 export class OneServerView implements ToolView {
   readonly isAggregate = false
-  readonly #known: KnownServers
+  readonly #known: Directory
   readonly #caller: Caller
   readonly #serverName: string
 
-  constructor(known: KnownServers, caller: Caller, serverName: string) {
+  constructor(known: Directory, caller: Caller, serverName: string) {
     this.#known = known
     this.#caller = caller
     this.#serverName = serverName
   }
 
   get exchangeServer(): string | undefined {
-    if (this.#known.connected(this.#caller.userId).length === 0) return undefined
+    if (this.#known.awake(this.#caller.userId).length === 0) return undefined
     const server = this.#server
     return server?.state === 'ready' && server.capabilities !== undefined ? server.name : undefined
   }
@@ -220,7 +220,7 @@ export class OneServerView implements ToolView {
 
   absence(): BridgeError | undefined {
     const { userId } = this.#caller
-    if (this.#known.connected(userId).length === 0) return this.explain(new BridgeError('agent_offline'))
+    if (this.#known.awake(userId).length === 0) return this.explain(new BridgeError('agent_offline'))
     return this.#known.obstacle(userId, this.#serverName)
   }
 

@@ -1,32 +1,32 @@
 import { createHash } from 'node:crypto'
 import { BridgeError, type ErrorCode } from '@bridgekeeper/protocol'
 import { type CallOutcome, failed, readOutcome, type ToolCall, type WholeOutcome } from '../calls/outcome.ts'
-import type { Directory } from '../exchanges/directory.ts'
-import type { ExchangeReader, OpenExchange, Opening } from '../exchanges/exchange.ts'
+import type { Directory } from '../directory/directory.ts'
+import type { ExchangeReader, OpenExchange, Opening, Upstream } from '../exchanges/exchange.ts'
+import type { InFlight } from '../exchanges/in-flight.ts'
 import type { Asked } from '../gates/call-authority.ts'
 import type { Caller, SecurityLog } from '../ports.ts'
 import type { CallGates } from './call-gates.ts'
 import { type ExchangeRecord, GatedExchange } from './gated-exchange.ts'
-import type { Router } from './router.ts'
 
 /** 128 bits: nobody finds two logins with one name. */
 const CLIENT_BYTES = 16
 
 /**
- * Runs the gates of every exchange from any entrance, and routes it. Logs it and its end; the caller gets the end
+ * Runs the gates of every exchange from any entrance, and passes it to the machine that has its server. Logs it and its end; the caller gets the end
  * once that is written. `call` is the short form of an exchange.
  */
 export class Dispatcher {
-  readonly #router: Router
   readonly #directory: Directory
   readonly #gates: CallGates
   readonly #log: SecurityLog
+  readonly #inFlight: InFlight
 
-  constructor(router: Router, directory: Directory, gates: CallGates, log: SecurityLog) {
-    this.#router = router
+  constructor(directory: Directory, gates: CallGates, log: SecurityLog, inFlight: InFlight) {
     this.#directory = directory
     this.#gates = gates
     this.#log = log
+    this.#inFlight = inFlight
   }
 
   /**
@@ -93,8 +93,16 @@ export class Dispatcher {
       this.#log.afterWritten(() => settle(failed(refusal)))
       return () => {}
     }
+    const found = this.#upstreamFor(caller, call)
+    if (found instanceof BridgeError) {
+      settle(failed(found))
+      return () => {}
+    }
     let requestId: string | undefined
-    const sent = this.#router.call(caller.userId, call, (outcome) => {
+    this.#inFlight.began()
+    const sent = found.call(call, (outcome) => {
+      if (outcome.kind === 'large') outcome.result.whenDone(() => this.#inFlight.ended())
+      else this.#inFlight.ended()
       if (requestId === undefined) return settle(outcome)
       const reason = outcome.kind === 'failed' ? outcome.error.code : undefined
       this.#recordResult(caller, requestId, outcome.kind === 'result' || outcome.kind === 'large', reason)
@@ -107,8 +115,7 @@ export class Dispatcher {
 
   #open(caller: Caller, opening: Opening, exchange: GatedExchange): void {
     if (exchange.isOver) return
-    const found =
-      this.#gates.refusal(caller, opening) ?? this.#directory.find(caller.userId, opening.serverName)
+    const found = this.#gates.refusal(caller, opening) ?? this.#upstreamFor(caller, opening)
     if (found instanceof BridgeError) return exchange.refuse(found)
     const requestId = exchange.send((reader) => found.open(opening, clientOf(caller), reader))
     if (requestId === undefined) return
@@ -117,8 +124,14 @@ export class Dispatcher {
     const { userId, ip } = caller
     this.#log.logSecurityEvent(
       { event: 'exchange_opened', userId, ip, serverName, kind, method, requestId },
-      this.#router.inFlight > 1,
+      this.#inFlight.count > 1,
     )
+  }
+
+  #upstreamFor({ userId }: Caller, { serverName }: { readonly serverName: string }): Upstream | BridgeError {
+    return this.#inFlight.isDraining
+      ? new BridgeError('shutting_down')
+      : this.#directory.find(userId, serverName)
   }
 
   #recordOf(caller: Caller, { kind, method }: Opening): ExchangeRecord {
@@ -139,7 +152,7 @@ export class Dispatcher {
   ): void {
     this.#log.logSecurityEvent(
       { event: 'ws_tool_execution_request', userId, ip, serverName, toolName, requestId },
-      this.#router.inFlight > 1,
+      this.#inFlight.count > 1,
     )
   }
 
@@ -151,14 +164,14 @@ export class Dispatcher {
   ): void {
     this.#log.logSecurityEvent(
       { event: 'ws_tool_execution_result', userId, ip, requestId, success, reason },
-      this.#router.inFlight > 0,
+      this.#inFlight.count > 0,
     )
   }
 
   #recordEnd({ userId, ip }: Caller, requestId: string, success: boolean, reason: string | undefined): void {
     this.#log.logSecurityEvent(
       { event: 'exchange_ended', userId, ip, requestId, success, reason },
-      this.#router.inFlight > 0,
+      this.#inFlight.count > 0,
     )
   }
 }

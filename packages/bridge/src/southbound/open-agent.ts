@@ -21,11 +21,16 @@ import type { Liveness, Pinged } from './liveness.ts'
 /** Time that a revoked agent has for the closing handshake; its socket is gone within a second. */
 const REVOKED_CLOSE_MS = 500
 
+interface EarlierConnection {
+  readonly connection: Pick<ReadyConnection, 'connectionId' | 'revoke'>
+  readonly catalog: unknown
+}
+
 /** Receives events of admitted agents. */
 export interface AgentListener
   extends Omit<ConnectionListener, 'challengeFailed' | 'confirm' | 'uncountedFrame'> {
-  /** The connection that a new one of the same login would replace. */
-  earlier(principal: Principal): ReadyConnection | undefined
+  /** The connection that a new one of the same login would replace, and the catalog that it has sent. */
+  earlier(principal: Principal): EarlierConnection | undefined
   /** Called when a device was revoked because its key was copied, to close its connections on every node. */
   copied(deviceId: string): void
 }
@@ -102,8 +107,8 @@ export class OpenAgent implements ConnectionListener, WebSocketListener, Pinged,
     this.#shared.listener.ended(ready)
   }
 
-  catalogChanged(ready: ReadyConnection): void {
-    this.#shared.listener.catalogChanged(ready)
+  catalogChanged(...changed: Parameters<ConnectionListener['catalogChanged']>): void {
+    this.#shared.listener.catalogChanged(...changed)
   }
 
   /** [LIVE.1] An unverified agent is not pinged; the challenge's deadline covers it. */
@@ -179,11 +184,11 @@ export class OpenAgent implements ConnectionListener, WebSocketListener, Pinged,
     const { principal } = connection
     const { listener } = this.#shared
     const earlier = listener.earlier(principal)
-    const certain = earlier?.catalog === undefined ? undefined : earlier.connectionId
+    const certain = earlier?.catalog === undefined ? undefined : earlier.connection.connectionId
     const confirmed =
       (await this.#admitted?.device?.confirm(principal, previous, certain)) ?? deny('device_unknown')
     if (confirmed.allowed || confirmed.code !== 'device_key_copied') return confirmed
-    for (const one of [connection, earlier]) one?.revoke('device_key_copied')
+    for (const one of [connection, earlier?.connection]) one?.revoke('device_key_copied')
     listener.copied(principal.deviceId ?? '')
     return confirmed
   }

@@ -9,13 +9,13 @@ test('[CHAL.5] accepts no call, result or catalog before the challenge is answer
   one.send({ type: 'tool_execute', id: 'i', serverName: 's', toolName: 't', args: {} })
   one.send(CATALOG)
   one.send({ ...RESULT, id: 'x' })
-  expect([one.executed, one.happened, one.connection.catalog]).toEqual([[], [], undefined])
+  expect([one.executed, one.happened, one.catalogs]).toEqual([[], [], []])
   await one.ready()
   expect(one.happened).toEqual(['verified'])
   one.send(CATALOG)
-  expect(one.connection.catalog?.get('s')?.state).toBe('starting')
+  expect(one.catalogs[0]?.get('s')?.state).toBe('starting')
   one.send({ ...CATALOG, servers: [] })
-  expect(one.connection.catalog?.size).toBe(0)
+  expect(one.catalogs[1]?.size).toBe(0)
 })
 
 test('[CALL.5] refuses a call above the limit of waiting calls, also after many finished ones', async () => {

@@ -1,15 +1,14 @@
 import type { CatalogServer, OpenFrame } from '@bridgekeeper/protocol'
 import { expect, test } from 'vitest'
+import { Directory } from '../../src/directory/directory.ts'
 import type { Opening } from '../../src/exchanges/exchange.ts'
 import { Blocklist } from '../../src/limiters/blocklist.ts'
 import { RateLimiter } from '../../src/limiters/rate-limit.ts'
 import type { Caller } from '../../src/ports.ts'
 import { type CallBlocks, CallGates } from '../../src/router/call-gates.ts'
 import { Dispatcher } from '../../src/router/dispatcher.ts'
-import { LocalDirectory } from '../../src/router/local-directory.ts'
-import { Router } from '../../src/router/router.ts'
 import { ANSWER, ExchangeWorld, NotedReader, PROGRESS, REQUEST, SESSION } from '../support/exchange-world.ts'
-import { FakeConnection, READY_SERVER } from '../support/fake-connection.ts'
+import { connectTo, FakeConnection, READY_SERVER } from '../support/fake-connection.ts'
 import { HeldLog } from '../support/held-log.ts'
 
 const SERVER: CatalogServer = { ...READY_SERVER, state: 'ready', capabilities: {} } as CatalogServer
@@ -20,13 +19,13 @@ const ERROR = Buffer.from('{"jsonrpc":"2.0","id":"caller","error":{"code":-32603
 function setUp(recheck: CallBlocks['recheck'] = () => undefined, maxCalls = 3) {
   const { system, table, inFlight } = new ExchangeWorld()
   const log = new HeldLog()
-  const router = new Router(inFlight)
+  const directory = new Directory(table, system)
   const agent = new FakeConnection('ann', 'agent', [SERVER])
-  router.registerConnection(agent)
+  connectTo(directory, agent)
   const user = { maxCalls, windowMs: 60_000, blockMs: 900_000 }
   const limiter = new RateLimiter(new Blocklist(), { user, tools: { 's/p': { ...user, maxCalls: 1 } } })
   const gates = new CallGates(limiter, log, system, { began: () => {}, recheck })
-  const dispatcher = new Dispatcher(router, new LocalDirectory(router, table), gates, log)
+  const dispatcher = new Dispatcher(directory, gates, log, inFlight)
   const open = (changes: Partial<Opening> = {}, caller: Caller = ANN) => {
     const reader = new NotedReader()
     const exchange = dispatcher.open(caller, { ...REQUEST, ...changes }, reader)
@@ -35,7 +34,7 @@ function setUp(recheck: CallBlocks['recheck'] = () => undefined, maxCalls = 3) {
     return { exchange, seen: reader.seen, answer }
   }
   const opened = () => agent.sent.filter((frame): frame is OpenFrame => frame.type === 'open')
-  return { log, agent, table, router, limiter, dispatcher, open, opened }
+  return { log, agent, table, inFlight, limiter, dispatcher, open, opened }
 }
 
 test('[EXCH.1] logs a request that passed the gates, and its end, before the caller gets it', () => {
@@ -164,8 +163,8 @@ test('[EXCH.1] refuses an exchange of a user without an agent, without logging i
 })
 
 test('[EXCH.10] refuses exchanges while the bridge closes', async () => {
-  const { router, open } = setUp()
-  await router.drain()
+  const { inFlight, open } = setUp()
+  await inFlight.drain()
   expect(open().seen).toEqual(['failed shutting_down'])
 })
 

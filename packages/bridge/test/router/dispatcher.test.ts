@@ -2,6 +2,7 @@ import { BridgeError } from '@bridgekeeper/protocol'
 import { expect, test } from 'vitest'
 import { FakeSystem } from '../../../../test/support/fake-system.ts'
 import { type CallOutcome, failed } from '../../src/calls/outcome.ts'
+import { Directory } from '../../src/directory/directory.ts'
 import { ExchangeTable } from '../../src/exchanges/exchange-table.ts'
 import { InFlight } from '../../src/exchanges/in-flight.ts'
 import { Blocklist } from '../../src/limiters/blocklist.ts'
@@ -9,10 +10,8 @@ import { RateLimiter, type RateLimits } from '../../src/limiters/rate-limit.ts'
 import type { Caller } from '../../src/ports.ts'
 import { type CallBlocks, CallGates } from '../../src/router/call-gates.ts'
 import { Dispatcher } from '../../src/router/dispatcher.ts'
-import { LocalDirectory } from '../../src/router/local-directory.ts'
-import { Router } from '../../src/router/router.ts'
 import { TABLE_LIMITS } from '../support/exchange-world.ts'
-import { FakeConnection, READY_SERVER, resultOf, shown } from '../support/fake-connection.ts'
+import { connectTo, FakeConnection, READY_SERVER, resultOf, shown } from '../support/fake-connection.ts'
 import { HeldLog } from '../support/held-log.ts'
 
 const CALL = { serverName: 's', toolName: 't', rawArgs: Buffer.from('{}') }
@@ -23,21 +22,21 @@ function setUp(limits = LIMITS, recheck: CallBlocks['recheck'] = () => undefined
   const system = new FakeSystem()
   const log = new HeldLog()
   const inFlight = new InFlight()
-  const router = new Router(inFlight)
+  const table = new ExchangeTable(system, inFlight, TABLE_LIMITS)
+  const directory = new Directory(table, system)
   const agent = new FakeConnection('ann', 'agent', [READY_SERVER])
-  router.registerConnection(agent)
+  connectTo(directory, agent)
   const blocked: (readonly [string, number])[] = []
   const limiter = new RateLimiter(new Blocklist(), limits)
   const gates = new CallGates(limiter, log, system, {
     began: (...block) => void blocked.push(block),
     recheck,
   })
-  const table = new ExchangeTable(system, inFlight, TABLE_LIMITS)
-  const dispatcher = new Dispatcher(router, new LocalDirectory(router, table), gates, log)
+  const dispatcher = new Dispatcher(directory, gates, log, inFlight)
   const outcomes: CallOutcome[] = []
   const call = (caller: Caller = ANN, serverName = 's') =>
     dispatcher.call(caller, { ...CALL, serverName }, (outcome) => outcomes.push(outcome))
-  return { system, log, agent, blocked, limiter, dispatcher, outcomes, call }
+  return { system, log, agent, blocked, limiter, dispatcher, inFlight, outcomes, call }
 }
 
 test('[LOG.6] delivers the outcome of a call only once its end is written', () => {
@@ -218,4 +217,32 @@ test('[BLOCK.5] cancels a call that waits for the store, and one that ran after 
   expect(agent.cancelled).toBe(0)
   cancelSecond()
   expect(agent.cancelled).toBe(1)
+})
+
+test('[STOP.1] ends a drain with the last call, and refuses calls from its start', async () => {
+  const { agent, inFlight, outcomes, call } = setUp()
+  call()
+  call()
+  expect(inFlight.count).toBe(2)
+  let drained = 0
+  const both = [inFlight.drain(), inFlight.drain()].map((drain) => drain.then(() => drained++))
+  call()
+  expect(outcomes.map(shown)).toEqual(['shutting_down'])
+  agent.calls[0]?.settle(resultOf('1'))
+  await new Promise((resolve) => setImmediate(resolve))
+  expect([drained, inFlight.count]).toEqual([0, 1])
+  agent.calls[1]?.settle(resultOf('2'))
+  await Promise.all(both)
+  expect([drained, inFlight.count]).toEqual([2, 0])
+  await inFlight.drain()
+})
+
+test('[STOP.1] ends a drain without calls at once, and does not count ended ones', async () => {
+  const { agent, inFlight, call } = setUp()
+  for (let time = 0; time < 3; time++) {
+    call()
+    agent.calls[time]?.settle(resultOf('x'))
+  }
+  expect(inFlight.count).toBe(0)
+  await inFlight.drain()
 })

@@ -9,6 +9,7 @@ import type { AgentSocket, ConnectionListener } from '../../src/connection/conne
 import { DeadlineQueue } from '../../src/connection/deadline-queue.ts'
 import type { RenewalFacts } from '../../src/connection/life.ts'
 import type { ReadyConnection } from '../../src/connection/ready-connection.ts'
+import { Directory } from '../../src/directory/directory.ts'
 import { ExchangeTable } from '../../src/exchanges/exchange-table.ts'
 import { InFlight } from '../../src/exchanges/in-flight.ts'
 import type { BoundConnection, ExpectedProof } from '../../src/gates/proof.ts'
@@ -20,8 +21,6 @@ import { callbackLog } from '../../src/memory.ts'
 import type { Principal } from '../../src/ports.ts'
 import { CallGates } from '../../src/router/call-gates.ts'
 import { Dispatcher } from '../../src/router/dispatcher.ts'
-import { LocalDirectory } from '../../src/router/local-directory.ts'
-import { Router } from '../../src/router/router.ts'
 
 export const CALL_TIMEOUT_MS = 10_007.5
 export const MAX_PENDING = 2
@@ -137,7 +136,6 @@ export class World {
   onExecute = (): ((outcome: CallOutcome) => void) => () => {}
   #connections = 0
   readonly #inFlight = new InFlight()
-  readonly #router = new Router(this.#inFlight)
   readonly #deadlines = new DeadlineQueue(this.system)
   readonly #log = callbackLog(() => {})
   readonly #blocks = new Blocklist()
@@ -151,8 +149,8 @@ export class World {
     began: () => {},
     recheck: () => undefined,
   })
-  readonly #directory = new LocalDirectory(this.#router, this.#exchanges)
-  readonly #dispatcher = new Dispatcher(this.#router, this.#directory, this.#gates, this.#log)
+  readonly #directory = new Directory(this.#exchanges, this.system)
+  readonly #dispatcher = new Dispatcher(this.#directory, this.#gates, this.#log, this.#inFlight)
 
   connect(userId: string, sessionId: string, version: ProtocolVersion, lifetimeMs: number): RealPeer {
     const socket = new HandSocket()
@@ -214,7 +212,7 @@ export class World {
       verified: (connection) => {
         this.#lockout.passed(userId, 'here')
         this.ready.add(connection)
-        this.#router.registerConnection(connection)
+        this.#directory.registerConnection(connection)
       },
       challengeFailed: () => {
         this.lockedNow = this.#lockout.failed(userId, 'here', this.system.monotonicMs()) !== undefined
@@ -222,11 +220,11 @@ export class World {
       },
       ended: (connection) => {
         this.ready.delete(connection)
-        this.#router.ended(connection)
+        this.#directory.remove(connection)
         this.#exchanges.cut(connection)
       },
       uncountedFrame: () => {},
-      catalogChanged: (connection) => this.#router.catalogChanged(connection),
+      catalogChanged: (connection, catalog) => this.#directory.report(connection, catalog),
       exchangeFrame: (connection, frame) => this.#exchanges.received(connection, frame),
       endRefused: (connection, id, code) => this.#exchanges.endRefused(connection, id, code),
       execute: (_asker, call, settle, obstacle) => {

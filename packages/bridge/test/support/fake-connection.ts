@@ -9,6 +9,7 @@ import {
 } from '@bridgekeeper/protocol'
 import type { CallOutcome, ToolCall } from '../../src/calls/outcome.ts'
 import type { ReadyConnection, SentCall } from '../../src/connection/ready-connection.ts'
+import type { Directory } from '../../src/directory/directory.ts'
 import type { Principal } from '../../src/ports.ts'
 
 export const READY_SERVER: CatalogServer = {
@@ -38,6 +39,7 @@ export class FakeConnection implements ReadyConnection {
   readonly connectionId = undefined
   machineName: string | undefined
   sinceMs = 0
+  /** The catalog that it reports. */
   catalog: ReadonlyMap<string, CatalogServer> | undefined
   readonly calls: { readonly call: ToolCall; readonly settle: (outcome: CallOutcome) => void }[] = []
   /** Frames of exchanges. */
@@ -92,4 +94,10 @@ export class FakeConnection implements ReadyConnection {
   }
 
   revoke(): void {}
+}
+
+/** Connects an agent, which reports its catalog if it has one. */
+export function connectTo(directory: Directory, connection: FakeConnection): void {
+  directory.registerConnection(connection)
+  if (connection.catalog !== undefined) directory.report(connection, connection.catalog)
 }

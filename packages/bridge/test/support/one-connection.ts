@@ -4,6 +4,7 @@ import { makeKey, prove, TestDevice } from '../../../../test/support/devices.ts'
 import { FakeSystem } from '../../../../test/support/fake-system.ts'
 import type { CallOutcome, ToolCall } from '../../src/calls/outcome.ts'
 import type { ProofExchange } from '../../src/connection/agent-context.ts'
+import type { Catalog } from '../../src/connection/catalog-parts.ts'
 import { Connection } from '../../src/connection/connection.ts'
 import type { ConnectionListener } from '../../src/connection/connection-listener.ts'
 import { DeadlineQueue } from '../../src/connection/deadline-queue.ts'
@@ -30,6 +31,7 @@ export class OneConnection {
     readonly settle: (outcome: CallOutcome) => void
     readonly obstacle: ErrorCode | undefined
   }[] = []
+  readonly catalogs: Catalog[] = []
   /** Frames of exchanges. */
   readonly frames: ExchangeFrame[] = []
   /** Sizes of frames that are charged. */
@@ -117,7 +119,7 @@ export class OneConnection {
       challengeFailed: () => void this.happened.push('challenge failed'),
       uncountedFrame: (sizeBytes) => void this.uncounted.push(sizeBytes),
       ended: () => void this.happened.push('ended'),
-      catalogChanged: () => {},
+      catalogChanged: (_connection, catalog) => void this.catalogs.push(catalog),
       exchangeFrame: (_connection, frame) => this.frames.push(frame) > 0,
       endRefused: (_connection, id, code) => void this.happened.push(`end of ${id} refused: ${code}`),
       execute: (_connection, call, settle, obstacle) => {

@@ -1,6 +1,6 @@
 import { isObject, parseJson, type RawJson, toJson, valueAt } from '@bridgekeeper/protocol'
-import type { KnownServers } from '../../directory/known-servers.ts'
-import type { ExchangeServer } from '../../exchanges/directory.ts'
+import type { Directory } from '../../directory/directory.ts'
+import type { ExchangeServer } from '../../directory/exchange-server.ts'
 import type { OpenRequest } from '../open-request.ts'
 import { type ExposedNames, isHashed, readPlain } from '../tool-names.ts'
 import type { Gatherer } from './gatherer.ts'
@@ -28,13 +28,13 @@ export interface Search {
 
 /** [AGG.9] Finds the local server of a prompt, resource or task. Servers are asked where a name does not tell. */
 export class Addresses {
-  readonly #known: KnownServers
+  readonly #known: Directory
   readonly #names: ExposedNames
   readonly #gatherer: Gatherer
   readonly #lists: Lists
   readonly #asked = new WeakMap<Search, Map<ListKind, Promise<readonly ListedItem[]>>>()
 
-  constructor(known: KnownServers, names: ExposedNames, gatherer: Gatherer, lists: Lists) {
+  constructor(known: Directory, names: ExposedNames, gatherer: Gatherer, lists: Lists) {
     this.#known = known
     this.#names = names
     this.#gatherer = gatherer

@@ -1,4 +1,4 @@
-import type { KnownServers } from '../../directory/known-servers.ts'
+import type { Directory } from '../../directory/directory.ts'
 import type { System } from '../../ports.ts'
 import type { Dispatcher } from '../../router/dispatcher.ts'
 import type { ExchangeRequests } from '../exchange-requests.ts'
@@ -14,7 +14,7 @@ import { SetLevel } from './set-level.ts'
 
 interface AggregateParts {
   readonly dispatcher: Dispatcher
-  readonly known: KnownServers
+  readonly known: Directory
   readonly names: ExposedNames
   readonly sessions: McpSessions
   readonly exchanges: ExchangeRequests

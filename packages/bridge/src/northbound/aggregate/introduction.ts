@@ -1,5 +1,5 @@
 import { cleanText } from '@bridgekeeper/protocol'
-import type { ExchangeServer } from '../../exchanges/directory.ts'
+import type { ExchangeServer } from '../../directory/exchange-server.ts'
 import { exchangeAuthorityGate, mayKnow, type Scopes } from '../../gates/call-authority.ts'
 
 /** Instructions of one server, and of all. Models read them with every conversation. */

@@ -11,8 +11,8 @@ import {
   toolDefinitionSchema,
   valueAt,
 } from '@bridgekeeper/protocol'
+import type { Catalog } from '../../directory/directory.ts'
 import { mayList, type Scopes } from '../../gates/call-authority.ts'
-import type { Catalog } from '../../router/router.ts'
 import type { ExposedNames } from '../tool-names.ts'
 import { withMember } from './json-edits.ts'
 import type { ListKind } from './list-kinds.ts'

@@ -1,5 +1,5 @@
 import { type RawJson, textAt, toJson } from '@bridgekeeper/protocol'
-import type { ExchangeServer } from '../../exchanges/directory.ts'
+import type { ExchangeServer } from '../../directory/exchange-server.ts'
 import type { OpenRequest } from '../open-request.ts'
 import type { Ask, Gatherer } from './gatherer.ts'
 import { resultOf, withMember } from './json-edits.ts'

@@ -1,5 +1,5 @@
 import type { RawJson } from '@bridgekeeper/protocol'
-import type { KnownServers } from '../../directory/known-servers.ts'
+import type { Directory } from '../../directory/directory.ts'
 import { exchangeAuthorityGate } from '../../gates/call-authority.ts'
 import { denialError } from '../../gates/verdict.ts'
 import { listMembers } from '../discovery.ts'
@@ -19,12 +19,12 @@ const COMMA = Buffer.from(',')
 
 /** [AGG.8] Answers lists with the items of all servers, as one page. */
 export class MergedLists {
-  readonly #known: KnownServers
+  readonly #known: Directory
   readonly #names: ExposedNames
   readonly #lists: Lists
   readonly #fromCatalog: FromCatalog
 
-  constructor(known: KnownServers, names: ExposedNames, lists: Lists, fromCatalog: FromCatalog) {
+  constructor(known: Directory, names: ExposedNames, lists: Lists, fromCatalog: FromCatalog) {
     this.#known = known
     this.#names = names
     this.#lists = lists

@@ -1,5 +1,5 @@
 import { BridgeError, bytesAt, type RawJson, textAt, toJson } from '@bridgekeeper/protocol'
-import type { KnownServers } from '../../directory/known-servers.ts'
+import type { Directory } from '../../directory/directory.ts'
 import { introductionResult } from '../discovery.ts'
 import { type ExchangeRequests, versionOf } from '../exchange-requests.ts'
 import type { McpSessions } from '../mcp-session.ts'
@@ -20,7 +20,7 @@ const EMPTY_RESULT: RawJson = Buffer.from('{}')
 const NO_METHOD: RawJson = toJson({ code: -32_601, message: 'Method not found' })
 
 interface Parts {
-  readonly known: KnownServers
+  readonly known: Directory
   readonly sessions: McpSessions
   readonly exchanges: ExchangeRequests
   readonly lists: MergedLists
@@ -127,7 +127,7 @@ export class AggregateRequests {
   }
 
   #notFound(userId: string, name: string): BridgeError {
-    if (this.#parts.known.connected(userId).length === 0) return new BridgeError('agent_offline')
+    if (this.#parts.known.awake(userId).length === 0) return new BridgeError('agent_offline')
     return new BridgeError('params_invalid', `No local server has ${JSON.stringify(name)}.`)
   }
 }

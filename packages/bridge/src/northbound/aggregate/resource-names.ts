@@ -1,5 +1,5 @@
 import { isObject } from '@bridgekeeper/protocol'
-import type { Catalog } from '../../router/router.ts'
+import type { Catalog } from '../../directory/directory.ts'
 
 /** Resources of an MCP App must keep their scheme. */
 const APP_SCHEME = 'ui://'

@@ -1,5 +1,5 @@
 import { discard, limits, type Payload, payloadBytes, type RawJson, readWhole } from '@bridgekeeper/protocol'
-import type { KnownServers } from '../../directory/known-servers.ts'
+import type { Directory } from '../../directory/directory.ts'
 import type { ExchangeEnd, ExchangeReader, OpenExchange, Opening } from '../../exchanges/exchange.ts'
 import type { System } from '../../ports.ts'
 import type { Dispatcher } from '../../router/dispatcher.ts'
@@ -12,7 +12,7 @@ const MAX_MESSAGE_BYTES = limits.frameBytes
 
 export interface StreamParts {
   readonly dispatcher: Dispatcher
-  readonly known: KnownServers
+  readonly known: Directory
   readonly system: System
 }
 

@@ -1,5 +1,5 @@
 import { bytesAt, objectMembers, type RawJson } from '@bridgekeeper/protocol'
-import type { KnownServers } from '../../directory/known-servers.ts'
+import type { Directory } from '../../directory/directory.ts'
 import type { RpcRequest } from '../message.ts'
 import type { MessageContext } from '../message-context.ts'
 import type { Search } from './addresses.ts'
@@ -11,10 +11,10 @@ const EMPTY_RESULT: RawJson = Buffer.from('{}')
 
 /** Sets the log level of a session at every server that logs. */
 export class SetLevel {
-  readonly #known: KnownServers
+  readonly #known: Directory
   readonly #gatherer: Gatherer
 
-  constructor(known: KnownServers, gatherer: Gatherer) {
+  constructor(known: Directory, gatherer: Gatherer) {
     this.#known = known
     this.#gatherer = gatherer
   }

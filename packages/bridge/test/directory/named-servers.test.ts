@@ -1,6 +1,6 @@
 import type { CatalogServer } from '@bridgekeeper/protocol'
 import { expect, test } from 'vitest'
-import { namedServers, ServerNames } from '../../src/router/named-servers.ts'
+import { namedServers, ServerNames } from '../../src/directory/named-servers.ts'
 import { FakeConnection, READY_SERVER } from '../support/fake-connection.ts'
 
 const ready = (name: string): CatalogServer => ({ ...READY_SERVER, name }) as CatalogServer

@@ -1,21 +1,29 @@
-import type { CatalogServer } from '@bridgekeeper/protocol'
+import { BridgeError, type CatalogServer } from '@bridgekeeper/protocol'
 import { expect, test } from 'vitest'
 import { FakeSystem } from '../../../../test/support/fake-system.ts'
-import type { CallOutcome } from '../../src/calls/outcome.ts'
+import { type CallOutcome, failed } from '../../src/calls/outcome.ts'
+import { NOT_SENT } from '../../src/connection/ready-connection.ts'
+import { Directory } from '../../src/directory/directory.ts'
 import { FirstStart } from '../../src/northbound/first-start.ts'
-import { Router } from '../../src/router/router.ts'
-import { FakeConnection, READY_SERVER, resultOf, shown } from '../support/fake-connection.ts'
+import { ExchangeWorld } from '../support/exchange-world.ts'
+import { connectTo, FakeConnection, READY_SERVER, resultOf, shown } from '../support/fake-connection.ts'
 
 const CALL = { serverName: 's', toolName: 't', rawArgs: Buffer.from('{}') }
 const STARTING: CatalogServer = { state: 'starting', name: 's' }
 
 function setUp(...connections: readonly FakeConnection[]) {
-  const router = new Router()
-  for (const connection of connections) router.registerConnection(connection)
+  const { table, system } = new ExchangeWorld()
+  const directory = new Directory(table, system)
+  for (const connection of connections) connectTo(directory, connection)
   const outcomes: CallOutcome[] = []
-  const call = (userId = 'ann', serverName = 's') =>
-    router.call(userId, { ...CALL, serverName }, (outcome) => outcomes.push(outcome))
-  return { router, outcomes, call }
+  const call = (userId = 'ann', serverName = 's') => {
+    const found = directory.find(userId, serverName)
+    if (!(found instanceof BridgeError))
+      return found.call({ ...CALL, serverName }, (outcome) => outcomes.push(outcome))
+    outcomes.push(failed(found))
+    return NOT_SENT
+  }
+  return { directory, outcomes, call }
 }
 
 test('[ROUTE.1] routes a call to its user’s agent only', () => {
@@ -34,69 +42,69 @@ test('[ROUTE.3] replaces a login’s connection by its second and third, once ea
   const [first, second, third] = ['a1', 'a1', 'a1'].map((id) => new FakeConnection('ann', id, [READY_SERVER]))
   const other = new FakeConnection('ann', 'a2', [READY_SERVER])
   if (first === undefined || second === undefined || third === undefined) throw new Error('unreachable')
-  const { router } = setUp(other, first)
-  router.registerConnection(second)
-  router.ended(first)
-  router.registerConnection(third)
-  router.ended(second)
+  const { directory } = setUp(other, first)
+  directory.registerConnection(second)
+  directory.remove(first)
+  directory.registerConnection(third)
+  directory.remove(second)
   expect([first.replaced, second.replaced, third.replaced, other.replaced]).toEqual([1, 1, 0, 0])
-  expect(router.ofLogin({ userId: 'ann', sessionId: 'a1' })).toBe(third)
-  expect(router.ofLogin({ userId: 'ann', sessionId: 'a2' })).toBe(other)
-  expect(router.ofLogin({ userId: 'bob', sessionId: 'a1' })).toBeUndefined()
+  expect(directory.ofLogin({ userId: 'ann', sessionId: 'a1' })?.connection).toBe(third)
+  expect(directory.ofLogin({ userId: 'ann', sessionId: 'a2' })?.connection).toBe(other)
+  expect(directory.ofLogin({ userId: 'bob', sessionId: 'a1' })).toBeUndefined()
 })
 
 test('[ROUTE.4] keeps the new connection at the late end of a replaced one, repeatedly', () => {
   const [old, fresh] = [new FakeConnection('ann', 'a1', []), new FakeConnection('ann', 'a1', [READY_SERVER])]
-  const { router, call } = setUp(old, fresh)
+  const { directory, call } = setUp(old, fresh)
   for (let time = 0; time < 2; time++) {
-    router.ended(old)
+    directory.remove(old)
     call()
   }
   expect(fresh.calls).toHaveLength(2)
-  router.ended(fresh)
+  directory.remove(fresh)
   expect(call().id).toBeUndefined()
 })
 
 test('[ROUTE.5] routes to the newer ready one of two agents with one server', () => {
   const older = new FakeConnection('ann', 'a1', [READY_SERVER])
   const newer = new FakeConnection('ann', 'a2', [STARTING])
-  const { router, call } = setUp(older, newer)
+  const { directory, call } = setUp(older, newer)
   call()
   expect([older.calls.length, newer.calls.length]).toEqual([1, 0])
-  newer.catalog = new Map([['s', READY_SERVER]])
+  directory.report(newer, new Map([['s', READY_SERVER]]))
   call()
   expect([older.calls.length, newer.calls.length]).toEqual([1, 1])
-  expect(router.catalog('ann').get('s')?.state).toBe('ready')
+  expect(directory.awakeCatalog('ann').get('s')?.state).toBe('ready')
 })
 
 test('[ROUTE.5] merges servers of all agents, a ready one before one that is not', () => {
   const other: CatalogServer = { ...READY_SERVER, name: 'other' }
   const newest = new FakeConnection('ann', 'a3', [STARTING, other])
-  const { router } = setUp(
+  const { directory } = setUp(
     new FakeConnection('ann', 'a1', [{ state: 'failed', name: 's' }]),
     new FakeConnection('ann', 'a2', [READY_SERVER]),
     newest,
   )
-  expect([...router.catalog('ann')].map(([name, { state }]) => `${name} ${state}`).sort()).toEqual([
+  expect([...directory.awakeCatalog('ann')].map(([name, { state }]) => `${name} ${state}`).sort()).toEqual([
     'other ready',
     's ready',
     's-f46dd2 starting',
     's-f55ff1 failed',
   ])
-  expect([...router.catalog('bob')]).toEqual([])
-  const alone = setUp(newest).router
+  expect([...directory.awakeCatalog('bob')]).toEqual([])
+  const alone = setUp(newest).directory
   expect(alone.catalog('ann')).toBe(newest.catalog)
-  const silent = setUp(new FakeConnection('ann', 'a1')).router
+  const silent = setUp(new FakeConnection('ann', 'a1')).directory
   expect([...silent.catalog('ann')]).toEqual([])
 })
 
 test('[ROUTE.5] lists the newer of two ready servers of one name', () => {
   const second = { ...READY_SERVER, serverInfo: { name: 'second', version: '2' } } as CatalogServer
-  const { router } = setUp(
+  const { directory } = setUp(
     new FakeConnection('ann', 'a1', [READY_SERVER]),
     new FakeConnection('ann', 'a2', [second]),
   )
-  expect(router.catalog('ann').get('s')).toBe(second)
+  expect(directory.awakeCatalog('ann').get('s')).toBe(second)
 })
 
 test('[ROUTE.6] reports which server is missing or not ready, and why', () => {
@@ -121,61 +129,35 @@ test('[ROUTE.5] routes calls without a matching server to an agent that lists no
   const v1 = new FakeConnection('ann', 'a1', undefined, 'v1')
   const silent = new FakeConnection('ann', 'a2')
   const v2 = new FakeConnection('ann', 'a3', [READY_SERVER])
-  const { router, call } = setUp(v1, silent, v2)
+  const { directory, call } = setUp(v1, silent, v2)
   call('ann', 's')
   call('ann', 'other')
   expect([v1, silent, v2].map(({ calls }) => calls.length)).toEqual([0, 1, 1])
-  expect([...router.catalog('ann').keys()]).toEqual(['s'])
-  expect(router.obstacle('ann')).toBeUndefined()
-  expect(router.obstacle('ann', 's')).toBeUndefined()
-  expect(router.obstacle('ann', 'other')?.code).toBe('server_unavailable')
+  expect([...directory.awakeCatalog('ann').keys()]).toEqual(['s'])
+  expect(directory.obstacle('ann')).toBeUndefined()
+  expect(directory.obstacle('ann', 's')).toBeUndefined()
+  expect(directory.obstacle('ann', 'other')?.code).toBe('server_unavailable')
 })
 
-test('[ROUTE.7] refuses to list tools while no agent has sent a catalog', () => {
-  expect(setUp().router.obstacle('ann')?.code).toBe('agent_offline')
-  expect(setUp().router.obstacle('ann', 's')?.code).toBe('agent_offline')
-  const silent = setUp(new FakeConnection('ann', 'a1'), new FakeConnection('ann', 'a2')).router
+test('[ROUTE.7] refuses to list tools while no connected agent has sent a catalog', () => {
+  expect(setUp().directory.obstacle('ann')).toBeUndefined()
+  expect(setUp().directory.obstacle('ann', 's')?.code).toBe('agent_offline')
+  const silent = setUp(new FakeConnection('ann', 'a1'), new FakeConnection('ann', 'a2')).directory
   expect(silent.obstacle('ann')?.code).toBe('server_unavailable')
   expect(silent.obstacle('ann')?.message).toContain('has just connected')
   expect(silent.obstacle('ann', 's')?.message).toContain('has just connected')
-  const v1 = setUp(new FakeConnection('ann', 'a1', undefined, 'v1')).router
+  const v1 = setUp(new FakeConnection('ann', 'a1', undefined, 'v1')).directory
   expect([v1.obstacle('ann'), v1.obstacle('ann', 's')]).toEqual([undefined, undefined])
-})
-
-test('[STOP.1] ends a drain with the last call, and refuses calls from its start', async () => {
-  const agent = new FakeConnection('ann', 'a1', [READY_SERVER])
-  const { router, outcomes, call } = setUp(agent)
-  call()
-  call()
-  expect(router.inFlight).toBe(2)
-  let drained = 0
-  const both = [router.drain(), router.drain()].map((drain) => drain.then(() => drained++))
-  call()
-  expect(outcomes.map(shown)).toEqual(['shutting_down'])
-  agent.calls[0]?.settle(resultOf('1'))
-  await new Promise((resolve) => setImmediate(resolve))
-  expect([drained, router.inFlight]).toEqual([0, 1])
-  agent.calls[1]?.settle(resultOf('2'))
-  await Promise.all(both)
-  expect([drained, router.inFlight]).toEqual([2, 0])
-  await router.drain()
-})
-
-test('[STOP.1] ends a drain without calls at once, and does not count ended ones', async () => {
-  const agent = new FakeConnection('ann', 'a1', [READY_SERVER])
-  const { router, call } = setUp(agent)
-  for (let time = 0; time < 3; time++) {
-    call()
-    agent.calls[time]?.settle(resultOf('x'))
-  }
-  expect(router.inFlight).toBe(0)
-  await router.drain()
 })
 
 test('[ROUTE.8] waits for a server’s first start and for an agent’s first catalog', () => {
   const starting = (...connections: readonly FakeConnection[]) => {
-    const { router } = setUp(...connections)
-    return [router.isStarting('ann'), router.isStarting('ann', 's'), router.isStarting('ann', 'other')]
+    const { directory } = setUp(...connections)
+    return [
+      directory.isStarting('ann'),
+      directory.isStarting('ann', 's'),
+      directory.isStarting('ann', 'other'),
+    ]
   }
   const agent = (id: string, ...servers: readonly CatalogServer[]) => new FakeConnection('ann', id, servers)
   const failed: CatalogServer = { state: 'failed', name: 's', reason: 'no' }
@@ -191,56 +173,56 @@ test('[ROUTE.8] waits for a server’s first start and for an agent’s first ca
 
 test('[ROUTE.8] notifies a wait of agents that connect, leave or send a catalog, until it stops', () => {
   const agent = new FakeConnection('ann', 'a', [STARTING])
-  const { router } = setUp()
+  const { directory } = setUp()
   let heard = 0
-  const stop = router.onCatalogChanged('ann', () => void heard++)
-  router.registerConnection(agent)
-  router.catalogChanged(agent)
-  router.ended(agent)
-  router.registerConnection(new FakeConnection('bob', 'b', [STARTING]))
+  const stop = directory.wait('ann', () => void heard++)
+  directory.registerConnection(agent)
+  directory.report(agent, new Map())
+  directory.remove(agent)
+  directory.registerConnection(new FakeConnection('bob', 'b', [STARTING]))
   expect(heard).toBe(3)
   stop?.()
   stop?.()
-  router.registerConnection(agent)
+  directory.registerConnection(agent)
   expect(heard).toBe(3)
 })
 
 test('[ROUTE.8] keeps notifying a second wait when the first stops, and one that begins after both', () => {
-  const { router } = setUp()
+  const { directory } = setUp()
   const agent = new FakeConnection('ann', 'a', [STARTING])
   const heard: string[] = []
-  const waitAs = (name: string) => router.onCatalogChanged('ann', () => void heard.push(name))
+  const waitAs = (name: string) => directory.wait('ann', () => void heard.push(name))
   const [stopFirst, stopSecond] = [waitAs('first'), waitAs('second')]
   stopFirst?.()
-  router.registerConnection(agent)
+  directory.registerConnection(agent)
   stopSecond?.()
   waitAs('third')
   // Stopping again must not remove the waits that began since.
   stopFirst?.()
-  router.catalogChanged(agent)
+  directory.report(agent, new Map())
   expect(heard).toEqual(['second', 'third'])
 })
 
 test('[ROUTE.5] merges the catalogs of several agents once, until one of them changes', () => {
   const older = new FakeConnection('ann', 'a1', [READY_SERVER])
   const newer = new FakeConnection('ann', 'a2', [STARTING])
-  const { router } = setUp(older, newer)
-  const merged = router.catalog('ann')
-  expect(router.catalog('ann')).toBe(merged)
-  older.catalog = new Map([['t', { ...READY_SERVER, name: 't' }]])
-  expect([...router.catalog('ann').keys()].sort()).toEqual(['s', 't'])
+  const { directory } = setUp(older, newer)
+  const merged = directory.awakeCatalog('ann')
+  expect(directory.awakeCatalog('ann')).toBe(merged)
+  directory.report(older, new Map([['t', { ...READY_SERVER, name: 't' }]]))
+  expect([...directory.awakeCatalog('ann').keys()].sort()).toEqual(['s', 't'])
 })
 
 test('[ROUTE.8] waits while any server of an agent is in its first start', () => {
   const other: CatalogServer = { ...READY_SERVER, name: 'other' }
-  const { router } = setUp(new FakeConnection('ann', 'a', [other, STARTING]))
-  expect([router.isStarting('ann'), router.isStarting('ann', 'other')]).toEqual([true, false])
+  const { directory } = setUp(new FakeConnection('ann', 'a', [other, STARTING]))
+  expect([directory.isStarting('ann'), directory.isStarting('ann', 'other')]).toEqual([true, false])
 })
 
 test('[ROUTE.8] lets 64 requests of a user wait, and refuses the 65th, without affecting others', async () => {
-  const { router } = setUp(new FakeConnection('ann', 'a', [STARTING]))
+  const { directory } = setUp(new FakeConnection('ann', 'a', [STARTING]))
   const system = new FakeSystem()
-  const firstStart = new FirstStart(router, system)
+  const firstStart = new FirstStart(directory, system)
   const ended: string[] = []
   const ends: (() => void)[] = []
   const wait = (userId: string) =>
