@@ -62,6 +62,14 @@ export const EXCHANGE_ABLATIONS: readonly Ablation[] = [
     tests: ['test/bridge/lost-streams.test.ts'],
   },
   {
+    gate: 'streams: a request does not wait for its machine for ever',
+    edits: [
+      text('bridge/northbound/server-stream.ts', 'if (!this.#open.isGone) this.#refuseAbsent()', ''),
+      text('bridge/northbound/aggregate/first-stream.ts', 'this.#isOver = true', ''),
+    ],
+    tests: ['test/bridge/held-streams.test.ts'],
+  },
+  {
     gate: 'exchanges: filtered lists are not read on',
     edits: [
       text('bridge/northbound/session-requests.ts', 'scopes === undefined ? undefined', 'true ? undefined'),
@@ -74,7 +82,7 @@ export const EXCHANGE_ABLATIONS: readonly Ablation[] = [
       text(
         'bridge/northbound/aggregate/server-streams.ts',
         'end.message !== undefined) discard(end.message)',
-        'end.message !== undefined) this.#message(serverName, end.message, end.number, resume)',
+        'end.message !== undefined) this.#reader.message(serverName, end.message, undefined)',
       ),
     ],
     tests: attack('session-ends'),

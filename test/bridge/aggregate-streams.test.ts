@@ -117,6 +117,39 @@ test('[AGG.11] reads on the stream of a request from the machine that has it', a
   expect(rest).toMatchObject([{ id: 'abc_4', data: JSON.stringify({ jsonrpc: '2.0', id: 9, result: {} }) }])
 })
 
+test('[AGG.11] reads on the stream of a request at a machine that comes back', async () => {
+  const { at, machine, listen } = await setUp('one')
+  const other = await connectMachine(at, 'ann', { name: 'two' })
+  other.peer.socket.close()
+  await vi.waitFor(() =>
+    expect(at.bridge.listTools('user_ann').map(({ server }) => server)).not.toContain('two'),
+  )
+  const started = listen({ 'last-event-id': 'abc_3' })
+  const [one] = await streamsOf(machine, 1)
+  machine.peer.send({ type: 'end', id: one?.id, status: 400, code: 'stream_unknown', error: 'No.' })
+  await machine.settled()
+  const back = await connectMachine(at, 'ann', { name: 'two' })
+  const [two] = await streamsOf(back, 1)
+  expect(two?.resume).toEqual({ id: 'abc', after: 3 })
+  const message = { jsonrpc: '2.0', id: 9, result: {} }
+  back.peer.send({ type: 'end', id: two?.id, status: 200, number: 4, message })
+  const rest = (await (await started).rest()).filter(({ data }) => data !== undefined)
+  expect(rest).toMatchObject([{ id: 'abc_4', data: JSON.stringify(message) }])
+})
+
+test('[AGG.11] reads the stream of each server on when its machine is back', async () => {
+  const { at, machine, listen } = await setUp('one')
+  const events = await listen()
+  const [one] = await streamsOf(machine, 1)
+  send(machine, one as Opened, 'x/one', 1)
+  expect(await nextMethod(events)).toBe('x/one')
+  machine.peer.socket.close()
+  expect(await listChanges(events)).toEqual(LISTS)
+  const back = await connectMachine(at, 'ann', { name: 'one' })
+  const [again] = await streamsOf(back, 1)
+  expect(again?.resume).toEqual({ id: one?.id, after: 1 })
+})
+
 test('[AGG.11] sends notes and answers to every server, but initialized', async () => {
   const { machine, tell, at, auth } = await setUp('one', 'two')
   const notes = () =>

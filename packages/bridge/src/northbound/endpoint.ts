@@ -14,12 +14,12 @@ import { ExchangeRequests, versionOf } from './exchange-requests.ts'
 import { FirstStart } from './first-start.ts'
 import { FromCatalog } from './from-catalog.ts'
 import { hasSession, type McpSessions } from './mcp-session.ts'
-import { isBatch, NULL_ID, readMessage } from './message.ts'
+import { isBatch, readMessage } from './message.ts'
 import { Messages } from './messages.ts'
 import { OpenRequest } from './open-request.ts'
 import { answerFormat, replyTo } from './reply.ts'
 import type { ResourceMetadata } from './resource-metadata.ts'
-import { guarded, sendCallRefusal, sendParseError, sendRefusal } from './respond.ts'
+import { guarded, sendAbsence, sendMethodRefusal, sendParseError, sendRefusal } from './respond.ts'
 import { MODERN_VERSION } from './revision.ts'
 import { SessionRequests } from './session-requests.ts'
 import { ShortCalls } from './short-calls.ts'
@@ -136,10 +136,9 @@ export class McpEndpoint {
     const { method, headers } = request
     const isHere = method === 'GET' || method === 'DELETE'
     if (!isHere || versionOf(headers) === MODERN_VERSION) return sendMethodRefusal(response)
-    if (!view.hasSessions) {
-      const absence = hasSession(headers) ? view.absence() : undefined
-      return absence === undefined ? sendMethodRefusal(response) : sendCallRefusal(response, NULL_ID, absence)
-    }
+    const waits = method === 'GET' && hasSession(headers) && view.mayCome()
+    if (!view.hasSessions && !waits)
+      return sendAbsence(response, hasSession(headers) ? view.absence() : undefined)
     guarded(response, () => {
       if (method === 'GET') this.#sessions.read(request, open, view)
       else this.#sessions.remove(request, open, view)
@@ -180,10 +179,4 @@ export class McpEndpoint {
 function refuseUnreadable(open: OpenRequest, body: Buffer): void {
   open.charge(body.length)
   sendParseError(open.response)
-}
-
-/** Without sessions, there is no stream to open and none to end (RFC 9110 section 15.5.6). */
-function sendMethodRefusal(response: ServerResponse): void {
-  response.setHeader('allow', 'POST')
-  sendRefusal(response, deny('method_not_allowed'))
 }

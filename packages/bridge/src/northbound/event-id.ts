@@ -14,10 +14,10 @@ export interface EventPosition {
   readonly id: string
   /** Number of the last message that the caller has. */
   readonly after: number
-  /** `undefined` for messages that belong to no request. */
+  /** `undefined` if the id does not name it. */
   readonly request: StreamRequest | undefined
-  /** Whether it is one of the streams that `/mcp` shows as one. */
-  readonly isMerged: boolean
+  /** Whether the stream belongs to no request. */
+  readonly isStanding: boolean
 }
 
 /** Longest JSON-RPC id that an event id carries. */
@@ -34,16 +34,16 @@ export function eventIdOf(exchangeId: string, number: number, request?: StreamRe
   return `${position}.${request.isCall ? 'c' : 'r'}${request.id.toString('base64url')}`
 }
 
-/** The id of an event in a stream of all servers. */
-export function mergedEventIdOf(exchangeId: string, number: number): string {
-  return `${exchangeId}_${number}_all`
+/** The id of an event that belongs to no request. */
+export function standingEventIdOf({ id, after }: Pick<EventPosition, 'id' | 'after'>): string {
+  return `${id}_${after}_all`
 }
 
 /** Reads a `Last-Event-ID`. @returns `undefined` if it is invalid */
 export function readEventId(text: string): EventPosition | undefined {
   const [, id, number, all, kind, encoded] = EVENT_ID.exec(text) ?? []
   if (id === undefined) return undefined
-  const position = { id, after: Number(number), isMerged: all !== undefined }
+  const position = { id, after: Number(number), isStanding: all !== undefined }
   if (encoded === undefined) return { ...position, request: undefined }
   const requestId = Buffer.from(encoded, 'base64url')
   if (!isRequestId(requestId)) return undefined

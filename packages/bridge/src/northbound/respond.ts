@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import { type BridgeError, codes, payloadBytes, type RawJson } from '@bridgekeeper/protocol'
 import { type Denied, denialError, deny } from '../gates/verdict.ts'
+import { NULL_ID } from './message.ts'
 import { type Pieces, writePieces } from './pieces.ts'
 import { toRpcError } from './rpc-error.ts'
 import { EVENT_HEADERS, eventOf } from './sse.ts'
@@ -139,6 +140,18 @@ export function sendRefusal(
     ...((status === 413 || denied.code === 'login_revoked') && { connection: 'close' }),
   })
   response.end(body)
+}
+
+/** Without sessions, there is no stream to open and none to end (RFC 9110 section 15.5.6). */
+export function sendMethodRefusal(response: ServerResponse): void {
+  response.setHeader('allow', 'POST')
+  sendRefusal(response, deny('method_not_allowed'))
+}
+
+/** Refuses a request of a session. @param absence why its server cannot be reached; `undefined` if it has no sessions */
+export function sendAbsence(response: ServerResponse, absence: BridgeError | undefined): void {
+  if (absence === undefined) sendMethodRefusal(response)
+  else sendCallRefusal(response, NULL_ID, absence)
 }
 
 /**

@@ -3,8 +3,8 @@ import { BridgeError, type ExchangeSession, type RawJson, type Span } from '@bri
 import type { ExchangeEnd, Opening } from '../exchanges/exchange.ts'
 import { deny } from '../gates/verdict.ts'
 import type { Caller } from '../ports.ts'
+import { openFirst } from './aggregate/first-stream.ts'
 import { MergedStream } from './aggregate/merged-stream.ts'
-import { openFirst } from './aggregate/open-first.ts'
 import type { StreamParts } from './aggregate/server-streams.ts'
 import { EndReader } from './end-reader.ts'
 import { type EventPosition, readEventId } from './event-id.ts'
@@ -15,7 +15,8 @@ import { NULL_ID } from './message.ts'
 import type { OpenRequest } from './open-request.ts'
 import { acceptsEvents } from './reply.ts'
 import { sendCallRefusal, sendRefusal } from './respond.ts'
-import { StandingReply } from './standing-reply.ts'
+import { ResumedReply } from './resumed-reply.ts'
+import { ServerStream } from './server-stream.ts'
 import type { ToolView } from './tool-view.ts'
 
 const BATCH_START = Buffer.from('[')
@@ -91,15 +92,17 @@ export class SessionRequests {
       ...openingOf(name, 'stream', headers, session),
       ...(resumed && { resume: resumed }),
     })
-    if (view.isAggregate && (resume === undefined || resume.isMerged))
-      return new MergedStream(open, this.#parts, openingFor).begin(from)
-    const reader = new StandingReply(
-      open,
-      resume && { ...resume, edit: editFor(open.caller) },
-      this.#parts.system,
+    if (resume === undefined || resume.isStanding) {
+      const Stream = view.isAggregate ? MergedStream : ServerStream
+      return new Stream(open, this.#parts, view, openingFor).begin(from)
+    }
+    const reader = new ResumedReply(open, { ...resume, edit: editFor(open.caller) }, this.#parts.system)
+    reader.follow(
+      openFirst({
+        ...{ open, view, reader, parts: this.#parts },
+        openingFor: (name) => openingFor(name, from),
+      }),
     )
-    const openings = view.sessionServers().map((name) => openingFor(name, from))
-    reader.follow(openFirst(this.#parts.dispatcher, open.caller, openings, reader))
   }
 
   /** Ends the session. */

@@ -53,6 +53,8 @@ export interface ToolView {
   ownResult(toolName: string): RawJson | undefined
   /** Why the local server of this path cannot be reached now; `undefined` if it can. */
   absence(): BridgeError | undefined
+  /** Whether a local server of this path may come: its machine is away, or it starts. */
+  mayCome(): boolean
   /** Adds what is known of a local server that cannot be reached. */
   explain(error: BridgeError, serverName: string): BridgeError
 }
@@ -144,6 +146,15 @@ export class AllServersView implements ToolView {
     return undefined
   }
 
+  mayCome(): boolean {
+    const { userId } = this.#caller
+    return (
+      this.#known.awake(userId).length === 0 ||
+      this.#known.asleep(userId).length > 0 ||
+      this.#known.isStarting(userId)
+    )
+  }
+
   explain(error: BridgeError, serverName: string): BridgeError {
     return explained(this.#known, this.#caller.userId, error, serverName)
   }
@@ -222,6 +233,15 @@ export class OneServerView implements ToolView {
     const { userId } = this.#caller
     if (this.#known.awake(userId).length === 0) return this.explain(new BridgeError('agent_offline'))
     return this.#known.obstacle(userId, this.#serverName)
+  }
+
+  mayCome(): boolean {
+    const { userId } = this.#caller
+    return (
+      this.#known.awake(userId).length === 0 ||
+      this.#known.sleepingMachine(userId, this.#serverName) !== undefined ||
+      this.#known.isStarting(userId, this.#serverName)
+    )
   }
 
   explain(error: BridgeError): BridgeError {

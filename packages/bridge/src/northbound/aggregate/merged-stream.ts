@@ -1,16 +1,23 @@
-import { type RawJson, toJson } from '@bridgekeeper/protocol'
+import { type Payload, type RawJson, toJson } from '@bridgekeeper/protocol'
 import type { Opening } from '../../exchanges/exchange.ts'
-import { mergedEventIdOf } from '../event-id.ts'
+import { standingEventIdOf } from '../event-id.ts'
 import { EventStream } from '../event-stream.ts'
 import type { OpenRequest } from '../open-request.ts'
 import { guarded } from '../respond.ts'
-import { type Resume, ServerStreams, type StreamParts, type StreamsReader } from './server-streams.ts'
+import type { ToolView } from '../tool-view.ts'
+import {
+  type Resume,
+  readMerged,
+  ServerStreams,
+  type StreamParts,
+  type StreamsReader,
+} from './server-streams.ts'
 
 const CHANGED: readonly RawJson[] = ['tools', 'prompts', 'resources'].map((what) =>
   toJson({ jsonrpc: '2.0', method: `notifications/${what}/list_changed` }),
 )
 
-type OpeningFor = (serverName: string, resume: Resume | undefined) => Opening
+export type OpeningFor = (serverName: string, resume: Resume | undefined) => Opening
 
 /**
  * [AGG.11] Answers GET at `/mcp`: the streams of all servers as one. When servers come or go, it tells the client that
@@ -19,12 +26,14 @@ type OpeningFor = (serverName: string, resume: Resume | undefined) => Opening
 export class MergedStream implements StreamsReader {
   readonly openingFor: OpeningFor
   readonly #open: OpenRequest
+  readonly #view: ToolView
   readonly #stream: EventStream
   readonly #streams: ServerStreams
 
-  constructor(open: OpenRequest, parts: StreamParts, openingFor: OpeningFor) {
+  constructor(open: OpenRequest, parts: StreamParts, view: ToolView, openingFor: OpeningFor) {
     this.openingFor = openingFor
     this.#open = open
+    this.#view = view
     this.#stream = new EventStream(open, parts.system)
     this.#streams = new ServerStreams(open, parts, this)
   }
@@ -37,18 +46,20 @@ export class MergedStream implements StreamsReader {
     this.#streams.begin(resume)
   }
 
+  servers(): readonly string[] {
+    return this.#view.sessionServers()
+  }
+
+  accepted(): void {}
+
+  ended(): void {}
+
   changed(): void {
     for (const note of CHANGED) this.#send(note)
   }
 
-  message(
-    _serverName: string,
-    message: RawJson,
-    streamId: string | undefined,
-    number: number | undefined,
-  ): void {
-    const isNumbered = number !== undefined && streamId !== undefined
-    this.#send(message, isNumbered ? mergedEventIdOf(streamId, number) : undefined)
+  message(_serverName: string, message: Payload, position: Resume | undefined): void {
+    readMerged(this.#open, message, (whole) => this.#send(whole, position && standingEventIdOf(position)))
   }
 
   #send(message: RawJson, eventId?: string): void {

@@ -1,4 +1,12 @@
-import { isObject, parseJson, type RawJson, textAt, toJson, valueAt } from '@bridgekeeper/protocol'
+import {
+  isObject,
+  type Payload,
+  parseJson,
+  type RawJson,
+  textAt,
+  toJson,
+  valueAt,
+} from '@bridgekeeper/protocol'
 import type { Opening } from '../../exchanges/exchange.ts'
 import { EventStream } from '../event-stream.ts'
 import type { OpenRequest } from '../open-request.ts'
@@ -6,7 +14,7 @@ import { guarded } from '../respond.ts'
 import type { Address, Search } from './addresses.ts'
 import { withMember } from './json-edits.ts'
 import { openingFor } from './openings.ts'
-import { ServerStreams, type StreamParts, type StreamsReader } from './server-streams.ts'
+import { readMerged, ServerStreams, type StreamParts, type StreamsReader } from './server-streams.ts'
 
 const METHOD = 'subscriptions/listen'
 const ACKNOWLEDGED = 'notifications/subscriptions/acknowledged'
@@ -27,6 +35,7 @@ export interface SubscribedResource extends Address {
 /** [AGG.11] Answers `subscriptions/listen` at `/mcp`: the subscriptions at all servers as one. */
 export class MergedSubscription implements StreamsReader {
   readonly #open: OpenRequest
+  readonly #known: StreamParts['known']
   readonly #id: RawJson
   readonly #search: Search
   readonly #resources: readonly SubscribedResource[]
@@ -37,6 +46,7 @@ export class MergedSubscription implements StreamsReader {
   constructor(parts: StreamParts, id: RawJson, search: Search, resources: readonly SubscribedResource[]) {
     const { open } = search
     this.#open = open
+    this.#known = parts.known
     this.#id = id
     this.#search = search
     this.#resources = resources
@@ -58,7 +68,20 @@ export class MergedSubscription implements StreamsReader {
     return { ...openingFor(serverName, METHOD, undefined, own ?? message, facts), streams: true }
   }
 
-  message(serverName: string, message: RawJson): void {
+  servers(): readonly string[] {
+    return this.#known.exchangeServers(this.#open.caller.userId).map(({ name }) => name)
+  }
+
+  accepted(): void {}
+
+  /** The subscription goes on when that of one server ends. */
+  ended(): void {}
+
+  message(serverName: string, message: Payload): void {
+    readMerged(this.#open, message, (whole) => this.#pass(serverName, whole))
+  }
+
+  #pass(serverName: string, message: RawJson): void {
     const method = textAt(message, ['method'])
     // The subscription goes on when that of one server ends.
     if (method === undefined || method === ACKNOWLEDGED) return

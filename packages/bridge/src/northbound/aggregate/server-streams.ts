@@ -5,9 +5,11 @@ import type { System } from '../../ports.ts'
 import type { Dispatcher } from '../../router/dispatcher.ts'
 import type { OpenRequest } from '../open-request.ts'
 
+/** Time for which a stream waits for a machine that is not connected. The agent reconnects well within it. */
+export const HOLD_MS = 20_000
 /** Time in which several changes of the catalog count as one. */
 const CHANGE_MS = 100
-/** A larger message is dropped, since it must be held whole. */
+/** A larger message is dropped, if it must be held whole. */
 const MAX_MESSAGE_BYTES = limits.frameBytes
 
 export interface StreamParts {
@@ -18,32 +20,40 @@ export interface StreamParts {
 
 export type Resume = NonNullable<Opening['resume']>
 
-/** Reads the streams of several servers. */
+/** Reads the streams of some servers of a caller. */
 export interface StreamsReader {
+  /** The servers to read, of those that are connected now. */
+  servers(): readonly string[]
   openingFor(serverName: string, resume: Resume | undefined): Opening
-  /** @param streamId id of the stream, from which a client can read on */
-  message(
-    serverName: string,
-    message: RawJson,
-    streamId: string | undefined,
-    number: number | undefined,
-  ): void
+  /** The stream of a server is open. */
+  accepted(): void
+  /** @param message must be read @param position from which a client can read on; `undefined` without numbers */
+  message(serverName: string, message: Payload, position: Resume | undefined): void
+  /** The stream of a server has ended. One that was cut is read on when its server is back. */
+  ended(end: ExchangeEnd): void
   /** Servers have come or gone. */
   changed(): void
 }
 
-/** One stream of each server of a caller, also of those that come later. */
+/** One stream of each server, also of those that come later. A stream that was cut is read on. */
 export class ServerStreams {
   readonly #open: OpenRequest
   readonly #parts: StreamParts
   readonly #reader: StreamsReader
   readonly #read = new Map<string, OpenExchange | undefined>()
+  /** Position from which each stream is read on. */
+  readonly #positions = new Map<string, Resume>()
   #cancelTimer: (() => void) | undefined
 
   constructor(open: OpenRequest, parts: StreamParts, reader: StreamsReader) {
     this.#open = open
     this.#parts = parts
     this.#reader = reader
+  }
+
+  /** Whether at least one server is asked for its stream, or read. */
+  get isReading(): boolean {
+    return this.#read.size > 0
   }
 
   /** @param resume where one of the streams is read on */
@@ -63,33 +73,34 @@ export class ServerStreams {
   }
 
   #readAll(resume: Resume | undefined): void {
-    const servers = this.#parts.known.exchangeServers(this.#open.caller.userId)
-    for (const { name } of servers) if (!this.#read.has(name)) this.#readOne(name, resume)
+    for (const name of this.#reader.servers())
+      if (!this.#read.has(name)) this.#readOne(name, resume ?? this.#positions.get(name))
   }
 
   #readOne(serverName: string, resume: Resume | undefined): void {
     this.#read.set(serverName, undefined)
-    const reader = new OneReader({
-      message: (message, number) => this.#message(serverName, message, number, resume),
+    const streamId = (): string | undefined => resume?.id ?? this.#read.get(serverName)?.id
+    const reader: ExchangeReader = {
+      accepted: () => {
+        this.#reached(serverName, streamId(), resume?.after ?? 0)
+        this.#reader.accepted()
+      },
+      message: (message, number) => {
+        if (this.#open.isGone) return discard(message)
+        this.#reader.message(serverName, message, this.#reached(serverName, streamId(), number))
+      },
       ended: (end) => this.#ended(serverName, end, resume),
-    })
+    }
     const opening = this.#reader.openingFor(serverName, resume)
     const exchange = this.#parts.dispatcher.open(this.#open.caller, opening, reader)
     if (this.#read.has(serverName)) this.#read.set(serverName, exchange)
   }
 
-  /** Messages of several servers arrive at once; one that is not whole would mix with the others. */
-  #message(
-    serverName: string,
-    message: Payload,
-    number: number | undefined,
-    resume: Resume | undefined,
-  ): void {
-    if (this.#open.isGone || payloadBytes(message) > MAX_MESSAGE_BYTES) return discard(message)
-    const streamId = resume?.id ?? this.#read.get(serverName)?.id
-    readWhole(message, (whole) => {
-      if (whole !== undefined && !this.#open.isGone) this.#reader.message(serverName, whole, streamId, number)
-    })
+  #reached(serverName: string, id: string | undefined, number: number | undefined): Resume | undefined {
+    if (id === undefined || number === undefined) return undefined
+    const position = { id, after: number }
+    this.#positions.set(serverName, position)
+    return position
   }
 
   /** A server that does not know the stream is read from now on. */
@@ -97,8 +108,11 @@ export class ServerStreams {
     // [SCOPE.2] Messages that belong to no request have no answer: this would be the stream of a request.
     if (end.kind === 'answered' && end.message !== undefined) discard(end.message)
     this.#read.delete(serverName)
+    if (this.#open.isGone) return
     const isUnknown = end.kind === 'failed' && end.error.code === 'stream_unknown'
-    if (isUnknown && resume !== undefined && !this.#open.isGone) this.#readOne(serverName, undefined)
+    if (!isUnknown || resume === undefined) return this.#reader.ended(end)
+    this.#positions.delete(serverName)
+    this.#readOne(serverName, undefined)
   }
 
   #end(stop: () => void): void {
@@ -111,21 +125,10 @@ export class ServerStreams {
   }
 }
 
-/** Reads the stream of one server. */
-class OneReader implements ExchangeReader {
-  readonly #to: Omit<ExchangeReader, 'accepted'>
-
-  constructor(to: Omit<ExchangeReader, 'accepted'>) {
-    this.#to = to
-  }
-
-  accepted(): void {}
-
-  message(message: Payload, number: number | undefined): void {
-    this.#to.message(message, number)
-  }
-
-  ended(end: ExchangeEnd): void {
-    this.#to.ended(end)
-  }
+/** Messages of several servers arrive at once; one that is not whole would mix with the others. */
+export function readMerged(open: OpenRequest, message: Payload, use: (whole: RawJson) => void): void {
+  if (payloadBytes(message) > MAX_MESSAGE_BYTES) return discard(message)
+  readWhole(message, (whole) => {
+    if (whole !== undefined && !open.isGone) use(whole)
+  })
 }

@@ -23,14 +23,14 @@ export interface Resumed extends EventPosition {
   readonly edit: ((answer: RawJson) => RawJson | undefined) | undefined
 }
 
-/** Answers GET: a stream that lasts until one side ends it. */
-export class StandingReply implements ExchangeReader {
+/** Answers GET with the rest of a request's stream that was cut. */
+export class ResumedReply implements ExchangeReader {
   readonly #open: OpenRequest
   readonly #stream: EventStream
-  readonly #resumed: Resumed | undefined
+  readonly #resumed: Resumed
   #exchange: OpenExchange | undefined
 
-  constructor(open: OpenRequest, resumed: Resumed | undefined, system: System) {
+  constructor(open: OpenRequest, resumed: Resumed, system: System) {
     this.#open = open
     this.#resumed = resumed
     this.#stream = new EventStream(open, system)
@@ -65,8 +65,8 @@ export class StandingReply implements ExchangeReader {
   }
 
   #end(end: ExchangeEnd): void {
-    const error = end.kind === 'answered' ? statusError(end.status) : end.error
-    const request = this.#resumed?.request
+    const error = streamError(end)
+    const { request } = this.#resumed
     if (error?.code === 'stream_unknown' && request !== undefined) return this.#lost(request)
     if (error !== undefined && !this.#stream.hasBegun)
       return sendCallRefusal(this.#open.response, NULL_ID, error)
@@ -77,7 +77,7 @@ export class StandingReply implements ExchangeReader {
   }
 
   #answer(message: Payload, number: number | undefined): void {
-    const edit = this.#resumed?.edit
+    const edit = this.#resumed.edit
     if (edit === undefined) return this.#endStream([message], number)
     if (this.#open.hold(payloadBytes(message)) !== undefined) return this.#stream.end()
     readWhole(message, (whole) =>
@@ -92,7 +92,7 @@ export class StandingReply implements ExchangeReader {
 
   /** [STREAM.10] The agent was restarted, or had to forget the stream: the answer will never come. */
   #lost({ id, isCall }: StreamRequest): void {
-    const error = new BridgeError('outcome_unknown', `Exchange ${this.#resumed?.id}.`)
+    const error = new BridgeError('outcome_unknown', `Exchange ${this.#resumed.id}.`)
     const result = isCall ? failureResult(error) : undefined
     const isResult = result !== undefined
     this.#endStream(isResult ? rpcParts(id, 'result', result) : rpcParts(id, 'error', errorJson(error)))
@@ -104,14 +104,14 @@ export class StandingReply implements ExchangeReader {
   }
 
   #eventId(number: number | undefined): string | undefined {
-    const id = this.#resumed?.id ?? this.#exchange?.id
-    if (number === undefined || id === undefined) return undefined
-    return eventIdOf(id, number, this.#resumed?.request)
+    if (number === undefined) return undefined
+    return eventIdOf(this.#resumed.id, number, this.#resumed.request)
   }
 }
 
-/** The agent's reason for refusing a reader. */
-function statusError(status: number): BridgeError | undefined {
-  if (status === 404) return new BridgeError('session_unknown')
-  return status === 200 ? undefined : new BridgeError('stream_unknown')
+/** Why a stream was refused, or ended early. */
+export function streamError(end: ExchangeEnd): BridgeError | undefined {
+  if (end.kind !== 'answered') return end.error
+  if (end.status === 404) return new BridgeError('session_unknown')
+  return end.status === 200 ? undefined : new BridgeError('stream_unknown')
 }
