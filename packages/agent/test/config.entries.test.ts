@@ -84,6 +84,8 @@ test('[CONFIG.11] names each unusable entry in the error when none is left', () 
 
 test.each([
   ['null is absent', { command: 'x', args: null, env: null, cwd: null, timeout: null, disabled: null }, []],
+  ['empty args and env in any form are absent', { command: 'x', args: '', env: [] }, []],
+  ['an empty object as args is absent', { command: 'x', args: {}, env: '' }, []],
   ['an empty folder is absent', { command: 'x', cwd: '' }, []],
   ['null in a list is absent', { command: 'x', args: [null, 'y'] }, ['y']],
   ['numbers become text', { command: 'x', args: ['--port', 3000, true] }, ['--port', '3000', 'true']],

@@ -19,7 +19,7 @@ function errorOf(text: string): ConfigError {
   throw new Error('no ConfigError was thrown')
 }
 
-test.each(['mcpServers', 'servers'])('[CONFIG.1] reads the servers under the key %s', (key) => {
+test.each(['mcpServers', 'servers', 'context_servers', 'mcp.servers', 'amp.mcpServers'])('[CONFIG.1] reads the servers under the key %s', (key) => {
   const text = `{"${key}":{"files":{"command":"npx","args":["-y","x"],"env":{"A":"b","N":1,"B":true,"Z":null},"cwd":"sub"}},"inputs":[]}`
   expect(parse(text)).toEqual([
     {
@@ -37,6 +37,12 @@ test.each(['mcpServers', 'servers'])('[CONFIG.1] reads the servers under the key
 test('[CONFIG.1] reads the servers under both keys', () => {
   const text = '{"mcpServers":{"a":{"command":"x"}},"servers":{"b":{"command":"y"}}}'
   expect(parse(text).map(({ name }) => name)).toEqual(['a', 'b'])
+})
+
+test('[CONFIG.1] reads the servers in the settings of VS Code, beside other settings', () => {
+  const text = '{"editor.fontSize":12,"mcp":{"inputs":[],"servers":{"a":{"command":"x"}}}}'
+  expect(parse(text)).toMatchObject([{ name: 'a', command: 'x' }])
+  expect(() => parse('{"mcp":{"servers":{"a":{"command":"x"}}},"servers":{}}')).toThrow(/"servers" occurs twice/)
 })
 
 test('[CONFIG.2] accepts comments, trailing commas, a byte order mark and unknown keys', () => {
@@ -73,8 +79,57 @@ test.each([
   })
 })
 
+test('[CONFIG.3] expands variables of the entry itself, before those of the agent', () => {
+  const entry = one(
+    JSON.stringify({
+      command: '${RUNNER}',
+      args: ['mcp-remote', '--header', 'Authorization:${AUTH}', '${TOKEN}'],
+      env: { RUNNER: 'npx', KEY: 'k3y-value', AUTH: 'Bearer ${KEY}', TOKEN: 'own ${TOKEN}' },
+    }),
+  )
+  expect(entry).toMatchObject({
+    command: 'npx',
+    args: ['mcp-remote', '--header', 'Authorization:Bearer k3y-value', 'own s3cr3t-value'],
+    env: { AUTH: 'Bearer k3y-value', TOKEN: 'own s3cr3t-value' },
+    secrets: expect.arrayContaining(['Bearer k3y-value', 'own s3cr3t-value']),
+  })
+})
+
+test.each([
+  ['${MISSING:-${TOKEN}}', 's3cr3t-value'],
+  ['${TOKEN:-${MISSING}}', 's3cr3t-value'],
+  ['${MISSING:-${ALSO:-x}}y', 'xy'],
+  ['${MISSING:-a${HOME}b}', 'a/home/annb'],
+])('[CONFIG.3] expands variables in a default: %s', (written, meant) => {
+  expect(one(JSON.stringify({ command: 'x', args: [written] }))).toMatchObject({ args: [meant] })
+})
+
+test.each([
+  ['$TOKEN', 's3cr3t-value'],
+  ['$MISSING', '$MISSING'],
+  ['pa$TOKEN', 'pa$TOKEN'],
+  ['/opt/bin:$PATH', '/opt/bin:/bin'],
+  ['\\$PATH $PATHS $$PATH', '\\$PATH $PATHS $$PATH'],
+])('[CONFIG.3] expands $VAR as a whole value of env, and $PATH: %s', (written, meant) => {
+  const text = JSON.stringify({ command: 'x', args: [written], env: { E: written } })
+  const [entry] = parseConfig(`{"servers":{"a":${text}}}`, { ...ENV, PATH: '/bin' }, '/')
+  expect(entry).toMatchObject({ args: [written], env: { E: meant } })
+})
+
 test('[CONFIG.3] treats values from variables as secrets', () => {
   expect(one('{"command":"x","args":["--key","${TOKEN}"]}').secrets).toEqual(['s3cr3t-value'])
+})
+
+test.each([
+  '[mcp_servers.a]\ncommand = "x"\n',
+  '# Codex\n\nmodel = "m"\n',
+  'mcpServers:\n  a:\n    command: x\n',
+  '---\nextensions:\n',
+])('[CONFIG.4] tells the user of TOML and YAML that the file must be JSON: %j', (text) => {
+  expect(errorOf(text)).toMatchObject({
+    code: 'config_malformed',
+    next: expect.stringContaining('looks like TOML or YAML. Write the servers into a JSON file'),
+  })
 })
 
 test.each([

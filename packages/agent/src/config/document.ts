@@ -21,6 +21,10 @@ export interface Document {
 
 /** Errors of a JSON parser at a single backslash in a Windows path. */
 const ESCAPE_ERRORS: readonly string[] = ['InvalidEscapeCharacter', 'InvalidUnicode']
+/** Matches the first line of TOML or YAML that is not a comment. */
+const OTHER_FORMAT = /^(?:[ \t\r]*(?:#.*)?\n)*[ \t]*(?:\[\[?[\w."-]+\]|[\w."-]+\s*[=:]|---)/
+const OTHER_FORMAT_HINT =
+  'It looks like TOML or YAML. Write the servers into a JSON file with "mcpServers", and name it with --config FILE.'
 const PLACE_HINT = 'Correct that place; comments and trailing commas are fine.'
 export const BACKSLASH_HINT =
   'In JSON, write each backslash of a path twice, as in "C:\\\\Users\\\\ann", or write "C:/Users/ann".'
@@ -39,7 +43,7 @@ export function parseDocument(text: string): Document {
     throw new ConfigError(
       'config_malformed',
       `The config file is not valid JSON, at line:column ${positionAt(text, error.offset)}: ${problem}.`,
-      ESCAPE_ERRORS.includes(problem) ? BACKSLASH_HINT : PLACE_HINT,
+      hintOf(problem, text),
     )
   }
   if (root?.type !== 'object') throw misshapen('1:1', 'it must be one object')
@@ -59,6 +63,11 @@ export function parseDocument(text: string): Document {
     },
     position: (node) => positionAt(text, node.offset),
   }
+}
+
+function hintOf(problem: string, text: string): string {
+  if (ESCAPE_ERRORS.includes(problem)) return BACKSLASH_HINT
+  return OTHER_FORMAT.test(text) ? OTHER_FORMAT_HINT : PLACE_HINT
 }
 
 /** The first name that occurs twice, with both lines. */

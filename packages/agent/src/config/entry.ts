@@ -8,7 +8,7 @@ import { BACKSLASH_HINT, type Document, findDuplicate, type Member } from './doc
 import { readInheritEnv } from './inherit-env.ts'
 import { type EntryStartLimit, readStartLimit } from './start-limit.ts'
 import { readSwitch } from './switch.ts'
-import { type FillContext, fill } from './variables.ts'
+import { type FillContext, fill, withBraces } from './variables.ts'
 
 /** An entry of the user's config file. */
 export type ServerEntry = StdioEntry | HttpEntry | UnusableEntry
@@ -93,15 +93,18 @@ function readUsable(name: string, node: Node, context: EntryContext): ServerEntr
     throw invalid(name, `${startLimit.invalid}: must be a number greater than 0`)
 
   const secrets: string[] = []
-  const fillMember = (text: string, key: string) =>
-    checked(
+  // Some servers, such as mcp-remote, fill variables of their own `env` into their arguments themselves.
+  let ownEnv: Record<string, string> = {}
+  const fillMember = (text: string, key: string) => {
+    const values = { ...context, env: { ...context.env, ...ownEnv } }
+    return checked(
       name,
       key,
-      fill(text, context, `"${name}" (${key})`, (secret) => secrets.push(secret)),
+      fill(text, values, `"${name}" (${key})`, (secret) => secrets.push(secret)),
     )
-  const ownEnv = Object.fromEntries(
-    reader.env().map(([key, text]) => [key, fillMember(text, `env.${key}`)] as const),
-  )
+  }
+  for (const [key, text] of reader.env())
+    ownEnv = { ...ownEnv, [key]: fillMember(withBraces(text, context.env), `env.${key}`) }
   const cwd = reader.text('cwd')
   const folder = cwd === undefined ? undefined : resolve(context.folder, fillMember(cwd, 'cwd'))
   const [first = '', ...more] = wordsOf(name, commandLine, (word) => {
@@ -189,7 +192,7 @@ class EntryReader {
 
   env(): readonly (readonly [string, string])[] {
     const node = this.member('env')
-    if (node === undefined) return []
+    if (node === undefined || isEmpty(node)) return []
     if (node.type !== 'object') throw this.#wrong('env', 'must be an object', node)
     return this.#document.members(node).flatMap((member) => {
       if (member.node.type === 'null') return []
@@ -235,7 +238,7 @@ class EntryReader {
 
   #list(key: string): readonly string[] {
     const node = this.member(key)
-    if (node === undefined) return []
+    if (node === undefined || isEmpty(node)) return []
     if (node.type !== 'array') throw this.#wrong(key, 'must be a list', node)
     return (node.children ?? []).flatMap((child, at) => {
       if (child.type === 'null') return []
@@ -248,6 +251,11 @@ class EntryReader {
   #wrong(key: string, must: string, node: Node): ConfigError {
     return invalid(this.#name, `${key}: ${must}, not ${kindOf(node)}`)
   }
+}
+
+/** Whether it is `""`, `[]` or `{}`: some programs write one for another. */
+function isEmpty({ value, children = [] }: Node): boolean {
+  return (value === undefined || value === '') && children.length === 0
 }
 
 function kindOf({ type }: Node): string {

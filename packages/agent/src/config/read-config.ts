@@ -15,8 +15,10 @@ import {
 import { readInheritEnv } from './inherit-env.ts'
 import { textOfBytes } from './text-of-bytes.ts'
 
-/** `mcpServers` is most clients' word, `servers` that of VS Code. */
-const SECTIONS: readonly string[] = ['mcpServers', 'servers']
+/** `mcpServers` is most clients' word, `servers` that of VS Code, `context_servers` that of Zed. */
+const SECTIONS: readonly string[] = ['mcpServers', 'servers', 'context_servers', 'mcp.servers', 'amp.mcpServers']
+/** Member of the settings of VS Code, with a section inside. */
+const OUTER = 'mcp'
 /** Bounds what is kept in memory. Some clients keep much more in that file than servers. */
 export const MAX_CONFIG_BYTES = 16 * 1_048_576
 const EXAMPLE =
@@ -159,7 +161,9 @@ function limited(entries: readonly ServerEntry[]): readonly ServerEntry[] {
 }
 
 function serverSections(document: Document): readonly Member[] {
-  const sections = document.members(document.root).filter(({ name }) => SECTIONS.includes(name))
+  const members = document.members(document.root)
+  const inner = members.filter(({ name }) => name === OUTER).flatMap(({ node }) => document.members(node))
+  const sections = [...members, ...inner].filter(({ name }) => SECTIONS.includes(name))
   rejectDuplicateKeys(sections, 'in the config file')
   for (const { name, node } of sections) {
     if (node.type !== 'object' && node.type !== 'null')

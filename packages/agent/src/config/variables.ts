@@ -13,11 +13,11 @@ export interface FillContext {
 }
 
 /**
- * Matches `${VAR}` and `${env:VAR}` with an optional default, variables that only an editor fills, `$HOME`
- * and `${/}`.
+ * Matches `${VAR}` and `${env:VAR}` with an optional default, which may have variables itself; variables that
+ * only an editor fills, `$HOME` and `${/}`.
  */
 const VARIABLE =
-  /\$\{(?:env:)?([A-Za-z_]\w*)(?::-([^}]*))?\}|(\$\{(?:input|config|command|promptString|workspaceFolder):[^}]*\})|(?<![\w$\\])(\$HOME)(?!\w)|(\$\{\/\})/g
+  /\$\{(?:env:)?([A-Za-z_]\w*)(?::-((?:\$\{[^{}]*\}|[^}])*))?\}|(\$\{(?:input|config|command|promptString|workspaceFolder):[^}]*\})|(?<![\w$\\])(\$HOME)(?!\w)|(\$\{\/\})/g
 /** Matches `%VAR%`, on Windows. */
 const PERCENT = /%([A-Za-z_][\w()]*)%/g
 /** Variables that are not redacted: they name the user's folder, which messages need to be readable. */
@@ -54,7 +54,8 @@ export function fill(
       if (dollarHome !== undefined) return home
       if (name === undefined) return sep
       const value = lookUp(name)
-      if (fallback !== undefined && (value === undefined || value === '')) return atHome(fallback, home)
+      if (fallback !== undefined && (value === undefined || value === ''))
+        return fill(fallback, context, where, onSecret)
       if (value !== undefined) return take(name, value)
       const known = editorsValue(name, context)
       if (known === undefined) throw missing(`The variable ${name}, used in ${where}, is not set.`)
@@ -66,6 +67,20 @@ export function fill(
     const value = lookUp(name)
     return value === undefined ? whole : take(name, value)
   })
+}
+
+/**
+ * Writes `$VAR` in a value of `env` as `${VAR}` if that variable is set: as the whole value, which Gemini CLI
+ * fills, and `$PATH` anywhere. Others may be part of a password.
+ */
+export function withBraces(value: string, env: Env): string {
+  return value.replace(
+    /^\$([A-Za-z_]\w*)$|(?<![\w$\\])\$(PATH)(?!\w)/g,
+    (whole: string, alone?: string, path?: string) => {
+      const name = alone ?? path ?? ''
+      return Object.hasOwn(env, name) ? `\${${name}}` : whole
+    },
+  )
 }
 
 /** Replaces a leading `~` with the home folder, also in an option such as `--folder=~/x`. */
