@@ -62,7 +62,7 @@ export const AGENT_ABLATIONS: readonly Ablation[] = [
   },
   {
     gate: 'agent: notifications for a local server that does not read',
-    edits: [text('agent/servers/stdio-transport.ts', 'if (this.#input.hasRoom) this.#input', 'this.#input')],
+    edits: [text('agent/servers/stdio-transport.ts', 'if (!this.#input.hasRoom) return', '')],
     tests: agent('servers/instances'),
   },
   {
@@ -112,8 +112,23 @@ export const AGENT_ABLATIONS: readonly Ablation[] = [
   },
   {
     gate: 'agent: places at which a message is looked for among noise',
-    edits: [text('agent/servers/message-reader.ts', ' && tries < maxTries', '')],
+    edits: [text('agent/servers/message-reader.ts', ' && tries < 2 * maxTries', '')],
     tests: agent('servers/message-reader'),
+  },
+  {
+    gate: 'agent: places at which any object is looked for among noise',
+    edits: [text('agent/servers/message-reader.ts', 'tries < maxTries ?', 'true ?')],
+    tests: agent('servers/message-reader'),
+  },
+  {
+    gate: 'agent: an answer to a notification ends no request',
+    edits: [text('agent/servers/raw-calls.ts', 'const isOfNote = this.#notes > 0', 'const isOfNote = false')],
+    tests: agent('servers/raw-calls'),
+  },
+  {
+    gate: 'agent: a log line in JSON ends no request',
+    edits: [text('agent/servers/raw-calls.ts', "members.has('jsonrpc')\n", 'true\n')],
+    tests: agent('servers/raw-calls'),
   },
   {
     gate: 'agent: answers that are not UTF-8',

@@ -206,6 +206,23 @@ test('[STDIO.10] does not treat a log line with its own request as a request of 
   expect(await text('lines')).not.toContain('Method not found')
 })
 
+test('[STDIO.10] does not treat its own request as one of the server when a terminal repeats it', async () => {
+  const { text } = await runReady(fixture('server'))
+  const echo = '{"jsonrpc":"2.0","id":ID,"method":"tools/call","params":{}}\r\n'
+  const answer = '{"jsonrpc":"2.0","id":ID,"result":{"content":[{"type":"text","text":"x"}]}}\r\n'
+  expect(await text('raw', { line: echo + answer })).toBe('x')
+  expect(await text('lines')).not.toContain('Method not found')
+})
+
+test('[STDIO.1] shows a log line in JSON that has a method or an error, and answers nothing', async () => {
+  const { text, event } = await runReady(fixture('server'))
+  const logs = '{"method":"POST","id":7,"path":"/"}\n{"level":"error","error":"cache miss"}\n'
+  const answer = '{"jsonrpc":"2.0","id":ID,"result":{"content":[{"type":"text","text":"x"}]}}\n'
+  expect(await text('raw', { line: logs + answer })).toBe('x')
+  await event('server-output-ignored', 2)
+  expect(await text('lines')).not.toContain('Method not found')
+})
+
 test.each(['line-too-long', 'line-too-long-id-last'])(
   '[STDIO.4] fails only the call of a line over 64 MiB: %s',
   async (toolName) => {

@@ -148,18 +148,18 @@ test('[PROC.15] reports a start at once, and again while it lasts', async () => 
 })
 
 test('[CONFIG.11] shows an unusable entry with its reason, and runs the one beside it', async () => {
-  const error = new ConfigError('config_server_invalid', 'The server "bad" is not valid.', '')
+  const error = new ConfigError('config_server_invalid', 'The server "bad" is not valid.', 'Correct it.')
   const bad = { kind: 'unusable' as const, name: 'bad', error }
   const odd = { kind: 'unusable' as const, name: 'o\u0000', error }
   const { event, servers } = runServers([fixture('server'), bad, odd])
   expect(await event('server-failed')).toMatchObject({
     name: 'bad',
-    reason: 'The server "bad" is not valid.',
+    reason: 'The server "bad" is not valid. Correct it.',
   })
   await event('server-ready')
   expect(servers.catalog()).toMatchObject([
     { state: 'ready', name: 'fixture' },
-    { state: 'failed', name: 'bad', reason: 'The server "bad" is not valid.' },
+    { state: 'failed', name: 'bad', reason: 'The server "bad" is not valid. Correct it.' },
   ])
   const call = {
     serverName: 'bad',

@@ -32,9 +32,11 @@ export interface MessageHandlers {
 }
 
 const NEWLINE = Buffer.from('\n')
-/** Limits of the search for a message behind other text: bytes into the line, and attempts. */
+/** Limits of the search for any object behind other text: bytes into the line, and attempts. */
 const NOISE_BYTES = 4_096
 const MAX_TRIES = 16
+/** The usual beginning of a message, which is also searched behind long progress output. */
+const USUAL_HEAD = Buffer.from('{"jsonrpc"')
 const BLANK_BYTES = 128
 /** Lines of this size are searched once only, since each search may walk them whole. */
 const LARGE_BYTES = 1_048_576
@@ -149,10 +151,14 @@ export class MessageReader {
   }
 
   #takeAmongNoise(text: Buffer): boolean {
-    let at = text.indexOf(OPEN_BRACE)
-    const isObject = isBlank(text.subarray(0, Math.max(at, 0)))
+    const first = text.indexOf(OPEN_BRACE)
+    const isObject = isBlank(text.subarray(0, Math.max(first, 0)))
     const maxTries = text.length > LARGE_BYTES ? 1 : MAX_TRIES
-    for (let tries = 0; at !== -1 && at < NOISE_BYTES && tries < maxTries; tries++) {
+    const next = (tries: number, from: number) => {
+      const at = tries < maxTries ? text.indexOf(OPEN_BRACE, from) : -1
+      return at !== -1 && at < NOISE_BYTES ? at : text.indexOf(USUAL_HEAD, from)
+    }
+    for (let at = next(0, 0), tries = 0; at !== -1 && tries < 2 * maxTries; ) {
       const end = objectEnd(text, at)
       const message = text.subarray(at, end)
       const members = end === -1 ? undefined : readMembers(message)
@@ -168,7 +174,8 @@ export class MessageReader {
       }
       // Do not search inside an object.
       if (isObject) return false
-      at = text.indexOf(OPEN_BRACE, Math.max(at + 1, end))
+      tries++
+      at = next(tries, Math.max(at + 1, end))
     }
     return false
   }

@@ -39,15 +39,26 @@ export function failureOf(
   }
 }
 
+interface Waiting {
+  readonly method: string
+  readonly settle: (outcome: RawOutcome) => void
+}
+
+/** Methods that a server may send as well as a client. */
+const BOTH_WAYS = /^(?:ping$|tasks\/)/
+
 /**
  * All requests to one local server. Ids are integers, which every server accepts. Keeps answers as the bytes
  * that the server wrote.
  */
 export class RawCalls {
-  readonly #waiting = new Map<number, (outcome: RawOutcome) => void>()
+  readonly #waiting = new Map<number, Waiting>()
   readonly #input: ServerInput
   readonly #onDropped: (reason: string) => void
   #lastId = 0
+  /** Notifications that the server may still answer, wrongly and without an id, and the last id before them. */
+  #notes = 0
+  #lastIdBeforeNote = 0
   #ended = false
 
   /** @param onDropped receives the reason why an answer was dropped */
@@ -74,26 +85,43 @@ export class RawCalls {
     const id = ++this.#lastId
     return new Promise((resolve) => {
       const cancel = () => {
+        this.notified()
         this.#input.write(cancellationLine(id))
         this.#settle(id, { kind: 'cancelled' })
       }
       signal.addEventListener('abort', cancel, { once: true })
-      this.#waiting.set(id, (outcome) => {
+      const settle = (outcome: RawOutcome) => {
         signal.removeEventListener('abort', cancel)
         resolve(outcome)
-      })
+      }
+      this.#waiting.set(id, { method, settle })
       sent?.(id)
       this.#input.write(requestLine(id, method, params))
     })
   }
 
-  isWaiting(id: number | null | undefined): boolean {
-    return typeof id === 'number' && this.#waiting.has(id)
+  /**
+   * Whether a request from the server only repeats a pending one of ours, as a terminal does, or a server that logs
+   * what it receives.
+   */
+  isEcho(id: number | null | undefined, method: string, amongNoise: boolean): boolean {
+    if (typeof id !== 'number' || (BOTH_WAYS.test(method) && !amongNoise)) return false
+    return this.#waiting.get(id)?.method === method
   }
 
-  /** Takes an answer; `false` for any other message. */
+  /** A notification is sent. Some servers answer it with an error, which must not end a request. */
+  notified(): void {
+    this.#notes++
+    this.#lastIdBeforeNote = this.#lastId
+  }
+
+  /** Takes an answer; `false` for any other message, such as a log line in JSON. */
   take(line: Buffer, members: Members): boolean {
-    if (members.has('method') || !(members.has('id') || members.has('error'))) return false
+    const hasOutcome = members.has('result') || members.has('error')
+    const isAnswer = members.has('jsonrpc')
+      ? members.has('id') || hasOutcome
+      : members.has('id') && hasOutcome
+    if (members.has('method') || !isAnswer) return false
     const id = idNumber(line, members.get('id'))
     if (id === undefined) return false
     if (id !== null) return this.#answer(id, readAnswer(line, members))
@@ -119,26 +147,31 @@ export class RawCalls {
   }
 
   #answer(id: number, answer: Answer): true {
-    if (answer.kind === 'invalid') this.#onDropped(`an answer was dropped, because ${answer.detail}`)
+    if (id > this.#lastIdBeforeNote) this.#notes = 0
+    if (id < 1 || id > this.#lastId) this.#onDropped('an answer with the id of no request was dropped')
+    else if (answer.kind === 'invalid')
+      this.#onDropped(`an answer was dropped, because ${answer.detail}`)
     this.#settle(id, answer)
     return true
   }
 
   /**
    * A server that could not read a request's id answers without one. The answer is accepted if only one
-   * request is pending.
+   * request is pending, and no notification is to which it may belong.
    */
   #answerWithoutId(answer: Answer): true {
     const [id, ...others] = this.#waiting.keys()
-    if (id !== undefined && others.length === 0) return this.#answer(id, answer)
+    const isOfNote = this.#notes > 0
+    if (isOfNote) this.#notes--
+    else if (id !== undefined && others.length === 0) return this.#answer(id, answer)
     this.#onDropped('an answer without an id was dropped')
     return true
   }
 
   #settle(id: number, outcome: RawOutcome): void {
-    const settle = this.#waiting.get(id)
+    const waiting = this.#waiting.get(id)
     this.#waiting.delete(id)
-    settle?.(outcome)
+    waiting?.settle(outcome)
   }
 }
 

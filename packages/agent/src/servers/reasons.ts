@@ -1,4 +1,5 @@
-import { existsSync } from 'node:fs'
+import { statSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { unreachable } from '@bridgekeeper/protocol'
 import { BATCH_ERRNO, type ProcessSpec } from './server-process.ts'
 import type { TransportEnd } from './stdio-transport.ts'
@@ -29,10 +30,25 @@ function describeNoStart(errno: string, spec: ProcessSpec): string {
   if (errno === BATCH_ERRNO) {
     return `The program "${spec.command}" is a batch file, and an argument has a quote, a percent sign or a line break, which a batch file cannot receive unchanged. Set "command" to the program that it starts.`
   }
+  // A missing folder and a missing program give the same error.
+  if (spec.cwd !== undefined && kindOf(spec.cwd) === 'missing')
+    return `Its folder "${spec.cwd}" does not exist.`
+  if (spec.cwd !== undefined && kindOf(spec.cwd) === 'file')
+    return `Its folder "${spec.cwd}" is a file. Correct "cwd".`
+  const kind = /[/\\]/.test(spec.command) ? kindOf(resolve(spec.cwd ?? '.', spec.command)) : 'missing'
+  if (kind === 'folder') return `The program "${spec.command}" is a folder. Correct "command".`
   if (errno === 'EACCES')
     return `The program "${spec.command}" is not executable (EACCES). Make it executable.`
   if (errno !== 'ENOENT') return `The program "${spec.command}" could not be started (${errno}).`
-  // A missing folder and a missing program give the same error.
-  if (spec.cwd !== undefined && !existsSync(spec.cwd)) return `Its folder "${spec.cwd}" does not exist.`
+  if (kind === 'file')
+    return `The program "${spec.command}" exists, but the interpreter in its first line (#!) was not found. Install it, correct that line, or save the file with Unix line ends.`
   return `The program "${spec.command}" was not found. Install it, or correct "command".`
+}
+
+function kindOf(path: string): 'file' | 'folder' | 'missing' {
+  try {
+    return statSync(path).isDirectory() ? 'folder' : 'file'
+  } catch {
+    return 'missing'
+  }
 }

@@ -126,7 +126,7 @@ export class ServerSet implements LocalTools, ExchangeServers {
         this.#notRun.set(name, HTTP_REASON)
         return
       case 'unusable':
-        this.#notRun.set(name, cleanText(entry.error.message))
+        this.#notRun.set(name, cleanText(`${entry.error.message} ${entry.error.next}`).trim())
         return
       default:
         unreachable(entry)

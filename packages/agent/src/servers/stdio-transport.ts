@@ -142,7 +142,9 @@ export class StdioTransport {
 
   /** Sends a notification. It is lost if the server does not read. @param params one JSON object */
   notify(method: string, params?: RawJson): void {
-    if (this.#input.hasRoom) this.#input.write(notificationLine(method, params))
+    if (!this.#input.hasRoom) return
+    this.#calls.notified()
+    this.#input.write(notificationLine(method, params))
   }
 
   /**
@@ -166,9 +168,9 @@ export class StdioTransport {
     const method = stringAt(message, members.get('method'))
     if (method === undefined) return false
     const id = idOf(message, members)
-    // A server that logs what it receives shows our own requests.
-    const isEcho = amongNoise && this.#calls.isWaiting(idNumber(message, members.get('id')))
-    if (isEcho || id === 'invalid') return false
+    const isEcho = this.#calls.isEcho(idNumber(message, members.get('id')), method, amongNoise)
+    // A log line in JSON may have a method too, such as "GET".
+    if (isEcho || id === 'invalid' || !members.has('jsonrpc')) return false
     if (id !== undefined && method === 'ping') this.answer(id, 'result', EMPTY)
     else this.#deps.onMessage({ method, id, params: paramsOf(message, members), raw: message })
     return true

@@ -63,9 +63,18 @@ test('[STDIO.10] reads no message from inside an object that is not a message', 
 })
 
 test('[STDIO.10] searches a bounded number of places for messages', () => {
-  const noise = '{'.repeat(20)
-  expect(read(`x ${noise}${ONE}`).taken).toEqual([])
-  expect(read(`${'x'.repeat(5_000)}${ONE}`).taken).toEqual([])
+  const unusual = '{ "jsonrpc":"2.0","id":1,"result":{} }'
+  expect(read(`x ${'{'.repeat(20)}${unusual}`).taken).toEqual([])
+  expect(read(`${'x'.repeat(5_000)}${unusual}`).taken).toEqual([])
+  expect(read(`x ${'{"jsonrpc"'.repeat(40)}${ONE}`).taken).toEqual([])
+})
+
+test.each([
+  ['a long progress bar', `\r${'#'.repeat(60)} 1%`.repeat(100)],
+  ['braces', 'x { { { {'.repeat(20)],
+  ['more than a mebibyte', `${'.'.repeat(1_200_000)}{`],
+])('[STDIO.10] reads the usual form of a message behind %s', (_what, noise) => {
+  expect(read(`${noise}${ONE}${TWO}`)).toMatchObject({ taken: [ONE, TWO], ignored: [noise] })
 })
 
 test('[STDIO.11] reads the messages of an array one by one', () => {

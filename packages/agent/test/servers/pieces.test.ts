@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
@@ -177,5 +177,17 @@ test('[PROC.3] [PROC.4] explains to the user why a server is unavailable', () =>
   expect(describeEnd(missing, { command: 'npx', args: [], env: {} }, 'starting')).toBe(notFound)
   const gone = { ...spec, cwd: join(folder, 'no') }
   expect(describeEnd(missing, gone, 'starting')).toBe(`Its folder "${join(folder, 'no')}" does not exist.`)
+  const file = join(folder, 'run.sh')
+  writeFileSync(file, '#!/no/such/interpreter\n')
+  const inFile = { ...spec, cwd: file }
+  expect(describeEnd({ kind: 'not-started', errno: 'ENOTDIR' }, inFile, 'starting')).toBe(
+    `Its folder "${file}" is a file. Correct "cwd".`,
+  )
+  expect(describeEnd(denied, { ...spec, command: folder }, 'starting')).toBe(
+    `The program "${folder}" is a folder. Correct "command".`,
+  )
+  expect(describeEnd(missing, { ...spec, command: './run.sh' }, 'starting')).toContain(
+    'exists, but the interpreter in its first line (#!) was not found',
+  )
   expect([missing, denied, exited, killed, broken].map(isMissing)).toEqual([true, false, false, false, false])
 })

@@ -78,7 +78,7 @@ test.each<[string, unknown]>([
   ['{"id":1,"result":[1]}', invalid('its result is not an object')],
   ['{"id":1,"result":"text"}', invalid('its result is not an object')],
   ['{"id":1,"result":null}', invalid('it has neither a result nor an error')],
-  ['{"id":1}', invalid('it has neither a result nor an error')],
+  ['{"jsonrpc":"2.0","id":1}', invalid('it has neither a result nor an error')],
   ['{"id":1,"result":{},"error":{"code":1,"message":"m"}}', invalid('it has both a result and an error')],
   ['{"id":1,"result":{"n":1.0},"error":null}', result('{"n":1.0}')],
   ['{"result":{},"id":"1"}', result('{}')],
@@ -87,7 +87,8 @@ test.each<[string, unknown]>([
   ['{"jsonrpc":"1.0","id":1,"result":{},"extra":[1]}', result('{}')],
   ['{"id":1,"result":null,"error":{"code":-1,"message":"m"}}', rpcError('{"code":-1,"message":"m"}', 'm')],
   ['{"id":1,"error":{"code":-1, "message":"m"}}', rpcError('{"code":-1, "message":"m"}', 'm')],
-  ['{"error":{"code":-32700,"message":"m"}}', rpcError('{"code":-32700,"message":"m"}', 'm')],
+  ['{"jsonrpc":"2.0","result":{}}', result('{}')],
+  ['{"jsonrpc":"2.0","error":{"code":-32700,"message":"m"}}', rpcError('{"code":-32700,"message":"m"}', 'm')],
   ['{"id":1,"error":{"code":1.5,"message":"m"}}', rpcError('{"code":-32603,"message":"m"}', 'm')],
   ['{"id":1,"error":{"code":"-32602","message":"m"}}', rpcError('{"code":-32602,"message":"m"}', 'm')],
   [
@@ -118,9 +119,64 @@ test('[RUN.13] gives an answer without an id to the only waiting request, and to
   expect(outcomes).toEqual([])
   expect(dropped).toEqual(['an answer without an id was dropped'])
   expect(take('{"id":2,"result":{}}')).toBe(true)
-  expect(take('{"error":"m"}')).toBe(true)
+  expect(take('{"jsonrpc":"2.0","error":"m"}')).toBe(true)
   await Promise.all(both)
   expect(outcomes.map(({ kind }) => kind)).toEqual(['result', 'rpc-error'])
+})
+
+test.each([
+  '{"jsonrpc":"2.0","id":null,"error":{"code":-32601,"message":"no such method"}}',
+  '{"jsonrpc":"2.0","error":"no such method"}',
+  '{"jsonrpc":"2.0","id":null,"result":{}}',
+])('[RUN.13] gives the answer to a notification to no request: %s', async (line) => {
+  const { calls, start, take, outcomes, dropped } = setUp()
+  void start()
+  take('{"jsonrpc":"2.0","id":1,"result":{}}')
+  calls.notified()
+  const listed = start()
+  expect(take(line)).toBe(true)
+  await settled()
+  expect(outcomes).toHaveLength(1)
+  expect(dropped).toEqual(['an answer without an id was dropped'])
+  take('{"jsonrpc":"2.0","id":2,"result":{}}')
+  expect(await listed).toMatchObject({ kind: 'result' })
+  const last = start()
+  take(line)
+  await last
+  expect(outcomes).toHaveLength(3)
+})
+
+test('[RUN.13] gives the answer to a cancellation to no request', async () => {
+  const { start, take, outcomes } = setUp()
+  const abort = new AbortController()
+  const cancelled = start(abort.signal)
+  void start()
+  abort.abort()
+  await cancelled
+  take('{"jsonrpc":"2.0","id":null,"error":{"code":-32601,"message":"no such method"}}')
+  await settled()
+  expect(outcomes).toHaveLength(1)
+})
+
+test.each([
+  '{"level":"error","error":"cache miss","msg":"went on"}',
+  '{"level":"info","id":1,"msg":"a row"}',
+  '{"result":42}',
+])('[STDIO.1] takes no log line in JSON for the answer of a waiting request: %s', async (line) => {
+  const { start, take, outcomes } = setUp()
+  const ended = start()
+  expect(take(line)).toBe(false)
+  await settled()
+  expect(outcomes).toEqual([])
+  take('{"jsonrpc":"2.0","id":1,"result":{}}')
+  expect(await ended).toMatchObject({ kind: 'result' })
+})
+
+test.each([0, 2, -1])('[RUN.14] reports an answer with the id of no request: %s', (id) => {
+  const { start, take, dropped } = setUp()
+  void start()
+  expect(take(`{"jsonrpc":"2.0","id":${id},"result":{}}`)).toBe(true)
+  expect(dropped).toEqual(['an answer with the id of no request was dropped'])
 })
 
 const nested = (depth: number) => '['.repeat(depth) + ']'.repeat(depth)
