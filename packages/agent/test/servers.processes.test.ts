@@ -93,6 +93,7 @@ test.each([
 test.each([
   ['refuses-new', ['2025-11-25', '2024-11-05']],
   ['refuses-by-name', ['2025-11-25', '2025-03-26']],
+  ['refuses-in-words', ['2025-11-25', '2025-06-18']],
 ])(
   '[PROC.18] retries with an older protocol version when a server refuses one: %s',
   async (how, versions) => {

@@ -133,10 +133,11 @@ function readRefusal(
   rpcError: RawJson,
   refused: ServerProtocolVersion,
 ): { readonly named: ServerProtocolVersion | undefined; readonly suggests2026: boolean } {
-  const error = parseJson(rpcError.toString('utf8'))?.value
-  const { code, data } = isObject(error) ? error : {}
-  const supported: readonly unknown[] = isObject(data) && Array.isArray(data.supported) ? data.supported : []
-  const named = PROTOCOL_VERSIONS.find((version) => version !== refused && supported.includes(version))
-  const isHint = supported.includes(ENVELOPE_VERSION) || SUGGEST_2026.includes(code)
+  // Many servers name versions in the message only.
+  const text = rpcError.toString('utf8')
+  const error = parseJson(text)?.value
+  const code = isObject(error) ? error.code : undefined
+  const named = PROTOCOL_VERSIONS.find((version) => version !== refused && text.includes(version))
+  const isHint = text.includes(ENVELOPE_VERSION) || SUGGEST_2026.includes(code)
   return { named, suggests2026: named === undefined && isHint }
 }

@@ -84,7 +84,12 @@ export class MessageReader {
     if (this.#block !== undefined && this.#continues(this.#block, text)) return
     if (this.#takeWhole(text) || isBlank(text) || this.#beginsBlock(text)) return
     if (this.#takeAmongNoise(text)) return
-    if (!this.#handlers.takeBroken(text)) this.#handlers.ignored(text)
+    if (!this.#takeBroken(text)) this.#handlers.ignored(text)
+  }
+
+  /** JSON that can be read, such as a log line, is not a broken message. */
+  #takeBroken(text: Buffer): boolean {
+    return readMembers(text) === undefined && this.#handlers.takeBroken(text)
   }
 
   #takeWhole(text: Buffer): boolean {
@@ -99,7 +104,7 @@ export class MessageReader {
   #takeItem(item: Buffer): void {
     const members = readMembers(item)
     if (members !== undefined && this.#handlers.take(item, members, false)) return
-    if (!this.#handlers.takeBroken(item)) this.#handlers.ignored(item)
+    if (!this.#takeBroken(item)) this.#handlers.ignored(item)
   }
 
   #beginsBlock(text: Buffer): boolean {
@@ -146,7 +151,7 @@ export class MessageReader {
     const text = joined(lines)
     if (head !== undefined)
       return this.#handlers.takeLong({ head, tail: text, bytes, isTooLong: bytes > this.#maxBytes })
-    if (this.#takeWhole(text) || this.#handlers.takeBroken(text)) return
+    if (this.#takeWhole(text) || this.#takeBroken(text)) return
     for (const line of lines) this.#handlers.ignored(line)
   }
 

@@ -3,8 +3,10 @@ import type { LongLine } from './lines.ts'
 import {
   type Answer,
   brokenId,
+  hasMethod,
   idNumber,
   type Members,
+  mayBeAnswer,
   readAnswer,
   tooLarge,
   unreadable,
@@ -121,16 +123,21 @@ export class RawCalls {
     const isAnswer = members.has('jsonrpc')
       ? members.has('id') || hasOutcome
       : members.has('id') && hasOutcome
-    if (members.has('method') || !isAnswer) return false
+    if (hasMethod(line, members) || !isAnswer) return false
     const id = idNumber(line, members.get('id'))
     if (id === undefined) return false
     if (id !== null) return this.#answer(id, readAnswer(line, members))
     return this.#answerWithoutId(readAnswer(line, members))
   }
 
-  /** Takes a text that is not a message but names a pending request; `false` for any other text. */
+  /**
+   * Takes a text that is not a message but names a pending request, or can only answer the one that is pending;
+   * `false` for any other text.
+   */
   takeBroken(text: Buffer): boolean {
-    const id = brokenId(text, text.subarray(-256))
+    const [first, ...others] = this.#waiting.keys()
+    const only = others.length === 0 && mayBeAnswer(text) ? first : undefined
+    const id = brokenId(text, text.subarray(-256)) ?? only
     return id !== undefined && this.#waiting.has(id) && this.#answer(id, unreadable(text))
   }
 

@@ -32,10 +32,16 @@ export type Answer =
       readonly text: Buffer
     }
 
+/** Characters of an unreadable text that are searched at each end. */
+const HEAD_CHARS = 256
 const INTERNAL_ERROR = -32_603
 const NO_MESSAGE = 'The server gave no message.'
 /** Matches an id at the end of an answer, followed at most by `jsonrpc`. */
-const LAST_ID = /,\s*"id"\s*:\s*(\d{1,15}|"\d{1,15}")\s*(?:,\s*"jsonrpc"\s*:\s*"2\.0"\s*)?\}\s*$/
+const LAST_ID = /,\s*"id"\s*:\s*(\d{1,15}|"\d{1,15}")\s*(?:,\s*"jsonrpc"\s*:\s*"2\.0"\s*)?,?\s*\}\s*$/
+/** Matches the beginning of an answer in another notation, such as that of Python. */
+const OTHER_ANSWER = /^\s*\{\s*["']?(?:jsonrpc|id|result|error)["']?\s*:/
+/** Values of `error` that mean that there is none, beside a result. */
+const NO_ERROR: readonly string[] = ['false', '0', '""', '{}', '[]']
 
 /**
  * Reads a JSON-RPC answer (JSON-RPC 2.0 section 5). Lenient where only one meaning is possible: a member that
@@ -46,7 +52,10 @@ export function readAnswer(line: Buffer, members: Members): Answer {
   const result = bytesAt(line, members.get('result'))
   const error = bytesAt(line, members.get('error'))
   const hasResult = result !== undefined && !isNull(line, members.get('result'))
-  const hasError = error !== undefined && !isNull(line, members.get('error'))
+  const hasError =
+    error !== undefined &&
+    !isNull(line, members.get('error')) &&
+    !(hasResult && NO_ERROR.includes(error.toString('utf8', 0, 8)))
   if (hasResult && hasError) return invalid(line, 'it has both a result and an error')
   if (hasError) return readError(error)
   if (!hasResult) return invalid(line, 'it has neither a result nor an error')
@@ -58,6 +67,20 @@ export function readMembers(text: Buffer): Members | undefined {
   const spans = pickMembers(text, NAMES)
   if (spans === undefined || spans.includes(TWICE)) return undefined
   return new Map(NAMES.flatMap((name, at) => (spans[at] === undefined ? [] : [[name, spans[at]] as const])))
+}
+
+/** Whether a message is a request or a notification. Some programs write an empty method into each answer. */
+export function hasMethod(text: Buffer, members: Members): boolean {
+  const method = members.get('method')
+  return method !== undefined && !isNull(text, method) && !spanIs(text, method, '""')
+}
+
+/** Whether an unreadable text can be an answer, of which not even the id can be read. */
+export function mayBeAnswer(text: Buffer): boolean {
+  const head = text.toString('latin1', 0, HEAD_CHARS)
+  if (!OTHER_ANSWER.test(head) || /["']method["']/.test(head)) return false
+  const ends = head + text.toString('latin1', Math.max(0, text.length - HEAD_CHARS))
+  return ends.includes('jsonrpc') && /["'](?:result|error)["']/.test(ends)
 }
 
 /** Explains why an answer cannot be read. */
@@ -85,7 +108,7 @@ export function idNumber(line: Buffer, id: Span | undefined): number | null | un
 /** The id of a torn or invalid message, if it can be found. */
 export function brokenId(head: Buffer, tail: Buffer): number | undefined {
   const members = leadingMembers(head)
-  if (members.has('method')) return undefined
+  if (hasMethod(head, members)) return undefined
   const first = idNumber(head, members.get('id'))
   if (typeof first === 'number') return first
   const last = LAST_ID.exec(tail.toString('latin1'))?.[1]

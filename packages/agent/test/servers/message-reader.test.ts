@@ -62,6 +62,13 @@ test('[STDIO.10] reads no message from inside an object that is not a message', 
   expect(read(`{"log":${ONE}}`)).toMatchObject({ taken: [], ignored: [`{"log":${ONE}}`] })
 })
 
+test('[STDIO.1] ignores JSON that is not a message, even if a call of its id waits', () => {
+  const log = '{"level":30,"id":1,"msg":"waits"}'
+  expect(read(log, ONE)).toMatchObject({ taken: [ONE], broken: [], ignored: [log] })
+  const lines = ['{', '  "id": 1,', '  "msg": "waits"', '}']
+  expect(read(...lines, ONE)).toMatchObject({ taken: [ONE], broken: [], ignored: lines })
+})
+
 test('[STDIO.10] searches a bounded number of places for messages', () => {
   const unusual = '{ "jsonrpc":"2.0","id":1,"result":{} }'
   expect(read(`x ${'{'.repeat(20)}${unusual}`).taken).toEqual([])
@@ -79,10 +86,10 @@ test.each([
 
 test('[STDIO.11] reads the messages of an array one by one', () => {
   expect(read(`[${ONE}, ${TWO}]`).taken).toEqual([ONE, TWO])
-  expect(read(`[${ONE}, 1, {"waits":1}, "x"]`)).toMatchObject({
+  expect(read(`[${ONE}, 1, {"id":1,"id":2,"waits":1}, {"waits":1}, "x"]`)).toMatchObject({
     taken: [ONE],
-    broken: ['{"waits":1}'],
-    ignored: ['1', '"x"'],
+    broken: ['{"id":1,"id":2,"waits":1}'],
+    ignored: ['1', '{"waits":1}', '"x"'],
   })
   expect(read('[]').ignored).toEqual(['[]'])
 })

@@ -82,6 +82,12 @@ test.each<[string, unknown]>([
   ['{"id":1,"result":{},"error":{"code":1,"message":"m"}}', invalid('it has both a result and an error')],
   ['{"id":1,"result":{"n":1.0},"error":null}', result('{"n":1.0}')],
   ['{"result":{},"id":"1"}', result('{}')],
+  ...['false', '0', '""', '{}', '[]'].map(
+    (none) => [`{"id":1,"error":${none},"result":{}}`, result('{}')] as [string, unknown],
+  ),
+  ['{"jsonrpc":"2.0","id":1,"method":null,"params":null,"result":{},"error":null}', result('{}')],
+  ['{"jsonrpc":"2.0","id":1,"method":"","result":{}}', result('{}')],
+  ['{"id":1,"error":{}}', rpcError('{"code":-32603,"message":"The server gave no message."}', 'The server gave no message.')],
   ['{"id":1.0,"result":{}}', result('{}')],
   ['{"id":null,"result":{}}', result('{}')],
   ['{"jsonrpc":"1.0","id":1,"result":{},"extra":[1]}', result('{}')],
@@ -189,12 +195,26 @@ test.each([
   ['{"jsonrpc":"2.0","id":1,"result":{"a":"cut', 'result_invalid', 'it is not valid JSON'],
   ['{"result":{"a":01},"id":1,"jsonrpc":"2.0"}', 'result_invalid', 'it is not valid JSON'],
   ['{"result":{"a":01},"id":"1"} ', 'result_invalid', 'it is not valid JSON'],
+  ['{"result":{},"id":1,}', 'result_invalid', 'it is not valid JSON'],
+  ['{"jsonrpc":"2.0","id":1,"method":null,"result":NaN}', 'result_invalid', 'it is not valid JSON'],
+  ["{'jsonrpc': '2.0', 'id': 1, 'result': {'ok': True}}", 'result_invalid', 'it is not valid JSON'],
+  ['{"result":{},/* c */"id":1,"jsonrpc":"2.0"}', 'result_invalid', 'it is not valid JSON'],
+  ['{jsonrpc:"2.0",id:1,"error":{}}', 'result_invalid', 'it is not valid JSON'],
   ['{"id":1,"result":{},"result":{}}', 'result_invalid', 'it has a duplicate member'],
 ])('[RUN.14] fails the call of an unreadable answer with the reason: %s', async (line, code, detail) => {
   const { start, take } = setUp()
   const ended = start()
   expect(take(line)).toBe(true)
   expect(await ended).toMatchObject({ kind: 'invalid', code, detail })
+})
+
+test('[RUN.14] gives an unreadable answer without an id to none of several waiting requests', async () => {
+  const { start, take, outcomes } = setUp()
+  void start()
+  void start()
+  expect(take("{'jsonrpc': '2.0', 'id': 1, 'result': {}}")).toBe(false)
+  await settled()
+  expect(outcomes).toEqual([])
 })
 
 test('[RUN.14] ignores broken text that names no waiting request', () => {
@@ -204,6 +224,8 @@ test('[RUN.14] ignores broken text that names no waiting request', () => {
     '{"id":2,"result":{"a":NaN}}',
     '{"id":1,"method":"m","params":{"a":NaN}}',
     '{"result":{"a":NaN,"id":1}}',
+    "{'jsonrpc': '2.0', 'id': 1, 'method': 'm', 'params': {'result': 1}}",
+    "{'level': 'info', 'jsonrpc': '2.0', 'result': 1}",
     nested(1_001),
     'x',
     '{',
