@@ -128,7 +128,10 @@ test('[AGG.8] reads all pages of each server into one', async () => {
     const page = Number(params?.cursor ?? 0)
     return { prompts: [{ name: `p${page}` }], ...(page < 2 && { nextCursor: String(page + 1) }) }
   }
-  const endless: Answer = ({ method }) => ({ prompts: [{ name: method }], nextCursor: 'again' })
+  const endless: Answer = ({ method, params }) => ({
+    prompts: [{ name: method }],
+    nextCursor: `${params?.cursor ?? ''}x`,
+  })
   const { result, machine, ask } = await setUp(
     server('paged', {}, { answer: pages }),
     server('endless', {}, { answer: endless }),
@@ -138,6 +141,18 @@ test('[AGG.8] reads all pages of each server into one', async () => {
   expect(nextCursor).toBeUndefined()
   expect(machine.opened.filter(({ server: name }) => name === 'endless')).toHaveLength(32)
   expect(codeIn((await ask(rpc('prompts/list', { cursor: 'x' }))).json)).toBe('params_invalid')
+})
+
+test('[AGG.8] ends the list of a server at a cursor that is empty or repeated', async () => {
+  const repeats = (nextCursor: unknown): Answer => () => ({ prompts: [{ name: 'p' }], nextCursor })
+  const { result, machine } = await setUp(
+    server('empty', {}, { answer: repeats('') }),
+    server('same', {}, { answer: repeats('again') }),
+    server('none', {}, { answer: () => ({ prompts: null }) }),
+  )
+  await result('prompts/list')
+  const asked = machine.opened.map(({ server: name }) => name)
+  expect(asked.toSorted()).toEqual(['empty', 'none', 'same', 'same'])
 })
 
 test('[AGG.8] lets an odd item of one server hide nothing of the others', async () => {

@@ -56,8 +56,9 @@ export async function listTools(
     }
     const result = listResult(outcome)
     if (result === undefined) return { ok: false, reason: `it did not list its tools${why(outcome)}` }
-    if (!Array.isArray(result.tools)) return { ok: false, reason: 'its list of tools cannot be read' }
-    for (const value of result.tools) {
+    const values = listOf(result.tools)
+    if (values === undefined) return { ok: false, reason: 'its list of tools cannot be read' }
+    for (const value of values) {
       const tool = catalogTool(value)
       // A server that repeats a page repeats its tools.
       if ('hash' in tool) tools.set(tool.hash, tool)
@@ -82,6 +83,12 @@ function listResult(outcome: RawOutcome): Record<string, unknown> | undefined {
   const text = outcome.text.toString('utf8').replace(TOKENS, (token) => (token[0] === '"' ? token : 'null'))
   const answer = parseJson(text)?.value
   return isObject(answer) && isObject(answer.result) ? answer.result : undefined
+}
+
+/** A server without tools may write null, or nothing. */
+function listOf(tools: unknown): readonly unknown[] | undefined {
+  if (tools === undefined || tools === null) return []
+  return Array.isArray(tools) ? tools : undefined
 }
 
 function resultBytes(outcome: RawOutcome): number {

@@ -72,9 +72,13 @@ test.each<[string, object | RawOutcome, string]>([
   ],
   ['its end', { kind: 'ended' }, 'it did not list its tools'],
   ['no list', { tools: {} }, 'its list of tools cannot be read'],
-  ['nothing', {}, 'its list of tools cannot be read'],
+  ['a list that is text', { tools: 'a' }, 'its list of tools cannot be read'],
 ])('[TOOLS.6] fails a list with the reason: %s', async (_what, page, reason) => {
   expect((await listed([page])).list).toEqual({ ok: false, reason })
+})
+
+test.each([{ tools: null }, {}])('[TOOLS.6] reads a list without tools as empty: %j', async (page) => {
+  expect((await listed([page])).list).toEqual({ ok: true, tools: [], leftOut: [] })
 })
 
 test('[TOOLS.3] [TOOLS.8] skips and counts invalid definitions and those that would be refused, and keeps the rest', async () => {

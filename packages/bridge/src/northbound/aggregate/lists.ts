@@ -52,6 +52,7 @@ async function readPages(
   ask: Ask,
 ): Promise<readonly ListedItem[] | undefined> {
   const items: ListedItem[] = []
+  const cursors = new Set([''])
   let next: RawJson | undefined = message
   for (let page = 0; page < MAX_PAGES && next !== undefined && items.length < MAX_ITEMS; page++) {
     const answer: RawJson | undefined = await ask(
@@ -61,7 +62,10 @@ async function readPages(
     if (result === undefined) return page === 0 ? undefined : items
     items.push(...itemsOf(result, kind, server.name))
     const cursor = textAt(result, ['nextCursor'])
-    next = cursor === undefined ? undefined : withMember(message, ['params', 'cursor'], toJson(cursor))
+    // An empty or repeated cursor leads nowhere.
+    if (cursor === undefined || cursors.has(cursor)) break
+    cursors.add(cursor)
+    next = withMember(message, ['params', 'cursor'], toJson(cursor))
   }
   return items.slice(0, MAX_ITEMS)
 }
