@@ -144,7 +144,9 @@ test('[AGG.8] reads all pages of each server into one', async () => {
 })
 
 test('[AGG.8] ends the list of a server at a cursor that is empty or repeated', async () => {
-  const repeats = (nextCursor: unknown): Answer => () => ({ prompts: [{ name: 'p' }], nextCursor })
+  const repeats =
+    (nextCursor: unknown): Answer =>
+    () => ({ prompts: [{ name: 'p' }], nextCursor })
   const { result, machine } = await setUp(
     server('empty', {}, { answer: repeats('') }),
     server('same', {}, { answer: repeats('again') }),

@@ -96,6 +96,14 @@ test.each([
   expect([startLimit, cwd]).toEqual([undefined, undefined])
 })
 
+test('[CONFIG.12] reads the environment under the name of OpenCode', () => {
+  const entry = { type: 'local', command: ['x'], environment: { KEY: '{env:TOKEN}', OTHER: 'a{env:}' } }
+  expect(beside(entry)).toMatchObject({ command: 'x', env: { KEY: 's3cr3t-value', OTHER: 'a{env:}' } })
+  expect(beside({ command: 'x', args: ['{env:NOPE}'] })).toMatchObject({
+    error: { code: 'config_variable_missing' },
+  })
+})
+
 test('[CONFIG.12] turns numbers into their text from the file', () => {
   const entry = '{"command":"x","args":[12345678901234567890,1.0],"env":{"N":1e400}}'
   expect(beside(entry)).toMatchObject({ args: ['12345678901234567890', '1.0'], env: { N: '1e400' } })
@@ -142,6 +150,11 @@ test.each([
   ['startTimeout', 90, 90_000, true],
   ['start-timeout', 90_000, 90_000, true],
   ['startup_timeout_sec', 1e9, 3_600_000, true],
+  ['timeout', '30s', 30_000, false],
+  ['timeout', ' 1.5 min ', 90_000, false],
+  ['startup_timeout_sec', '2M', 120_000, true],
+  ['startupTimeoutMs', '90000ms', 90_000, true],
+  ['startTimeout', '500 ms', 500, true],
 ])('[CONFIG.13] reads the start limit of an entry: %s %s', (name, value, limitMs, isExact) => {
   expect(beside({ command: 'x', [name]: value })).toMatchObject({ startLimit: { limitMs, isExact } })
 })
@@ -202,6 +215,8 @@ test.each([
   ['node --home=${HOME} ${NOPE:-a b}', 'node', ['--home=/home/ann', 'a b']],
   ['node ${TOKEN}', 'node', ['s3cr3t-value']],
   ['node ~/x.js', 'node', ['/home/ann/x.js']],
+  ['"/usr/bin/node"', '/usr/bin/node', []],
+  ["'node'", 'node', []],
 ])('[CONFIG.15] splits a command line in "command": %s', (command, program, args) => {
   expect(beside({ command, args: ['last'] })).toMatchObject({ command: program, args: [...args, 'last'] })
 })

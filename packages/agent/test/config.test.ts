@@ -19,20 +19,23 @@ function errorOf(text: string): ConfigError {
   throw new Error('no ConfigError was thrown')
 }
 
-test.each(['mcpServers', 'servers', 'context_servers', 'mcp.servers', 'amp.mcpServers'])('[CONFIG.1] reads the servers under the key %s', (key) => {
-  const text = `{"${key}":{"files":{"command":"npx","args":["-y","x"],"env":{"A":"b","N":1,"B":true,"Z":null},"cwd":"sub"}},"inputs":[]}`
-  expect(parse(text)).toEqual([
-    {
-      kind: 'stdio',
-      name: 'files',
-      command: 'npx',
-      args: ['-y', 'x'],
-      env: { A: 'b', N: '1', B: 'true' },
-      cwd: '/home/ann/sub',
-      secrets: ['b', '1', 'true'],
-    },
-  ])
-})
+test.each(['mcpServers', 'servers', 'context_servers', 'mcp.servers', 'amp.mcpServers'])(
+  '[CONFIG.1] reads the servers under the key %s',
+  (key) => {
+    const text = `{"${key}":{"files":{"command":"npx","args":["-y","x"],"env":{"A":"b","N":1,"B":true,"Z":null},"cwd":"sub"}},"inputs":[]}`
+    expect(parse(text)).toEqual([
+      {
+        kind: 'stdio',
+        name: 'files',
+        command: 'npx',
+        args: ['-y', 'x'],
+        env: { A: 'b', N: '1', B: 'true' },
+        cwd: '/home/ann/sub',
+        secrets: ['b', '1', 'true'],
+      },
+    ])
+  },
+)
 
 test('[CONFIG.1] reads the servers under both keys', () => {
   const text = '{"mcpServers":{"a":{"command":"x"}},"servers":{"b":{"command":"y"}}}'
@@ -42,7 +45,19 @@ test('[CONFIG.1] reads the servers under both keys', () => {
 test('[CONFIG.1] reads the servers in the settings of VS Code, beside other settings', () => {
   const text = '{"editor.fontSize":12,"mcp":{"inputs":[],"servers":{"a":{"command":"x"}}}}'
   expect(parse(text)).toMatchObject([{ name: 'a', command: 'x' }])
-  expect(() => parse('{"mcp":{"servers":{"a":{"command":"x"}}},"servers":{}}')).toThrow(/"servers" occurs twice/)
+  expect(() => parse('{"mcp":{"servers":{"a":{"command":"x"}}},"servers":{}}')).toThrow(
+    /"servers" occurs twice/,
+  )
+})
+
+test('[CONFIG.1] reads the servers of OpenCode', () => {
+  expect(
+    parse('{"mcp":{"a":{"type":"local","command":["x","y"]},"b":{"type":"remote","url":"z"}}}'),
+  ).toMatchObject([
+    { name: 'a', command: 'x', args: ['y'] },
+    { name: 'b', kind: 'http' },
+  ])
+  expect(() => parse('{"mcp":{"inputs":[]}}')).toThrow(/names no servers/)
 })
 
 test('[CONFIG.2] accepts comments, trailing commas, a byte order mark and unknown keys', () => {
@@ -120,6 +135,10 @@ test('[CONFIG.3] treats values from variables as secrets', () => {
   expect(one('{"command":"x","args":["--key","${TOKEN}"]}').secrets).toEqual(['s3cr3t-value'])
 })
 
+test.each(['', ' \n', '\uFEFF'])('[CONFIG.4] says that an empty file is empty: %j', (text) => {
+  expect(errorOf(text)).toMatchObject({ code: 'config_malformed', message: 'The config file is empty.' })
+})
+
 test.each([
   '[mcp_servers.a]\ncommand = "x"\n',
   '# Codex\n\nmodel = "m"\n',
@@ -135,7 +154,7 @@ test.each([
 test.each([
   ['a syntax error', '{"mcpServers":\n  {"a" {}}}', 'config_malformed', /2:8/],
   ['not an object', '[]', 'config_malformed', /1:1/],
-  ['an empty file', '', 'config_malformed', /1:1/],
+  ['an empty file', '', 'config_malformed', /is empty/],
   [
     'a key twice',
     '{"mcpServers":{"a":{"command":"x",\n"command":"y"}}}',

@@ -143,7 +143,7 @@ function wordsOf(
   isThere: (program: string) => boolean,
 ): readonly string[] {
   if (typeof command !== 'string') return command
-  if (!/\s/.test(command) || isThere(command)) return [command]
+  if (!/\s|^["']/.test(command) || isThere(command)) return [command]
   const line = splitCommandLine(command)
   if (!line.ok) throw invalid(name, `command: ${line.reason}`)
   return [line.command, ...line.args]
@@ -190,8 +190,9 @@ class EntryReader {
     return this.#list('args')
   }
 
+  /** Reads `env`, or OpenCode's word for it. */
   env(): readonly (readonly [string, string])[] {
-    const node = this.member('env')
+    const node = this.member('env') ?? this.member('environment')
     if (node === undefined || isEmpty(node)) return []
     if (node.type !== 'object') throw this.#wrong('env', 'must be an object', node)
     return this.#document.members(node).flatMap((member) => {

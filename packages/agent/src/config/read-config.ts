@@ -16,8 +16,14 @@ import { readInheritEnv } from './inherit-env.ts'
 import { textOfBytes } from './text-of-bytes.ts'
 
 /** `mcpServers` is most clients' word, `servers` that of VS Code, `context_servers` that of Zed. */
-const SECTIONS: readonly string[] = ['mcpServers', 'servers', 'context_servers', 'mcp.servers', 'amp.mcpServers']
-/** Member of the settings of VS Code, with a section inside. */
+const SECTIONS: readonly string[] = [
+  'mcpServers',
+  'servers',
+  'context_servers',
+  'mcp.servers',
+  'amp.mcpServers',
+]
+/** Member of the settings of VS Code, with a section inside, and OpenCode's section itself. */
 const OUTER = 'mcp'
 /** Bounds what is kept in memory. Some clients keep much more in that file than servers. */
 export const MAX_CONFIG_BYTES = 16 * 1_048_576
@@ -120,6 +126,8 @@ interface Entries {
 }
 
 function parseEntries(text: string, env: Env, folder: string, platform: NodeJS.Platform): Entries {
+  if (text.trim() === '')
+    throw new ConfigError('config_malformed', 'The config file is empty.', `It should look like: ${EXAMPLE}`)
   const document = parseDocument(text.replace(/^\uFEFF/, ''))
   const home = (platform === 'win32' ? env.USERPROFILE : env.HOME) || homedir()
   const context = { env, home, folder, platform, document, inheritEnv: inheritedByAll(document) }
@@ -163,7 +171,10 @@ function limited(entries: readonly ServerEntry[]): readonly ServerEntry[] {
 function serverSections(document: Document): readonly Member[] {
   const members = document.members(document.root)
   const inner = members.filter(({ name }) => name === OUTER).flatMap(({ node }) => document.members(node))
-  const sections = [...members, ...inner].filter(({ name }) => SECTIONS.includes(name))
+  const known = [...members, ...inner].filter(({ name }) => SECTIONS.includes(name))
+  const isOpenCode =
+    known.length === 0 && inner.length > 0 && inner.every(({ node }) => node.type === 'object')
+  const sections = isOpenCode ? members.filter(({ name }) => name === OUTER) : known
   rejectDuplicateKeys(sections, 'in the config file')
   for (const { name, node } of sections) {
     if (node.type !== 'object' && node.type !== 'null')

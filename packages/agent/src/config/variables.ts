@@ -14,10 +14,10 @@ export interface FillContext {
 
 /**
  * Matches `${VAR}` and `${env:VAR}` with an optional default, which may have variables itself; variables that
- * only an editor fills, `$HOME` and `${/}`.
+ * only an editor fills, `$HOME`, `${/}`, and OpenCode's `{env:VAR}`.
  */
 const VARIABLE =
-  /\$\{(?:env:)?([A-Za-z_]\w*)(?::-((?:\$\{[^{}]*\}|[^}])*))?\}|(\$\{(?:input|config|command|promptString|workspaceFolder):[^}]*\})|(?<![\w$\\])(\$HOME)(?!\w)|(\$\{\/\})/g
+  /\$\{(?:env:)?([A-Za-z_]\w*)(?::-((?:\$\{[^{}]*\}|[^}])*))?\}|(\$\{(?:input|config|command|promptString|workspaceFolder):[^}]*\})|(?<![\w$\\])(\$HOME)(?!\w)|(\$\{\/\})|(?<!\$)\{env:([A-Za-z_]\w*)\}/g
 /** Matches `%VAR%`, on Windows. */
 const PERCENT = /%([A-Za-z_][\w()]*)%/g
 /** Variables that are not redacted: they name the user's folder, which messages need to be readable. */
@@ -45,14 +45,23 @@ export function fill(
   }
   const filled = atHome(text, home).replace(
     VARIABLE,
-    (_, name?: string, fallback?: string, editors?: string, dollarHome?: string) => {
+    (
+      _,
+      named?: string,
+      fallback?: string,
+      editors?: string,
+      dollarHome?: string,
+      slash?: string,
+      bare?: string,
+    ) => {
       if (editors !== undefined)
         throw missing(
           `${editors} in ${where} can only be filled by an editor.`,
           `Use a variable of the environment instead, such as \${NAME}.`,
         )
       if (dollarHome !== undefined) return home
-      if (name === undefined) return sep
+      if (slash !== undefined) return sep
+      const name = named ?? bare ?? ''
       const value = lookUp(name)
       if (fallback !== undefined && (value === undefined || value === ''))
         return fill(fallback, context, where, onSecret)

@@ -156,8 +156,7 @@ export class RawCalls {
   #answer(id: number, answer: Answer): true {
     if (id > this.#lastIdBeforeNote) this.#notes = 0
     if (id < 1 || id > this.#lastId) this.#onDropped('an answer with the id of no request was dropped')
-    else if (answer.kind === 'invalid')
-      this.#onDropped(`an answer was dropped, because ${answer.detail}`)
+    else if (answer.kind === 'invalid') this.#onDropped(`an answer was dropped, because ${answer.detail}`)
     this.#settle(id, answer)
     return true
   }

@@ -1,5 +1,5 @@
 import { statSync } from 'node:fs'
-import { resolve } from 'node:path'
+import { isAbsolute, resolve } from 'node:path'
 import { unreachable } from '@bridgekeeper/protocol'
 import { BATCH_ERRNO, type ProcessSpec } from './server-process.ts'
 import type { TransportEnd } from './stdio-transport.ts'
@@ -35,13 +35,17 @@ function describeNoStart(errno: string, spec: ProcessSpec): string {
     return `Its folder "${spec.cwd}" does not exist.`
   if (spec.cwd !== undefined && kindOf(spec.cwd) === 'file')
     return `Its folder "${spec.cwd}" is a file. Correct "cwd".`
-  const kind = /[/\\]/.test(spec.command) ? kindOf(resolve(spec.cwd ?? '.', spec.command)) : 'missing'
+  const isPath = /[/\\]/.test(spec.command)
+  const kind = isPath ? kindOf(resolve(spec.cwd ?? '.', spec.command)) : 'missing'
   if (kind === 'folder') return `The program "${spec.command}" is a folder. Correct "command".`
   if (errno === 'EACCES')
     return `The program "${spec.command}" is not executable (EACCES). Make it executable.`
   if (errno !== 'ENOENT') return `The program "${spec.command}" could not be started (${errno}).`
   if (kind === 'file')
     return `The program "${spec.command}" exists, but the interpreter in its first line (#!) was not found. Install it, correct that line, or save the file with Unix line ends.`
+  const isRelative = isPath && !isAbsolute(spec.command)
+  if (isRelative)
+    return `The program "${spec.command}" was not found in the folder "${resolve(spec.cwd ?? '.')}". Correct "command", or set "cwd" to the folder in which its path begins.`
   return `The program "${spec.command}" was not found. Install it, or correct "command".`
 }
 

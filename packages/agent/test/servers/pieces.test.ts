@@ -177,6 +177,9 @@ test('[PROC.3] [PROC.4] explains to the user why a server is unavailable', () =>
   expect(describeEnd(missing, { command: 'npx', args: [], env: {} }, 'starting')).toBe(notFound)
   const gone = { ...spec, cwd: join(folder, 'no') }
   expect(describeEnd(missing, gone, 'starting')).toBe(`Its folder "${join(folder, 'no')}" does not exist.`)
+  expect(describeEnd(missing, { ...spec, command: './gone.sh' }, 'starting')).toContain(
+    `The program "./gone.sh" was not found in the folder "${folder}".`,
+  )
   const file = join(folder, 'run.sh')
   writeFileSync(file, '#!/no/such/interpreter\n')
   const inFile = { ...spec, cwd: file }

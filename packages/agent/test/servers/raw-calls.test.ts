@@ -87,7 +87,10 @@ test.each<[string, unknown]>([
   ),
   ['{"jsonrpc":"2.0","id":1,"method":null,"params":null,"result":{},"error":null}', result('{}')],
   ['{"jsonrpc":"2.0","id":1,"method":"","result":{}}', result('{}')],
-  ['{"id":1,"error":{}}', rpcError('{"code":-32603,"message":"The server gave no message."}', 'The server gave no message.')],
+  [
+    '{"id":1,"error":{}}',
+    rpcError('{"code":-32603,"message":"The server gave no message."}', 'The server gave no message.'),
+  ],
   ['{"id":1.0,"result":{}}', result('{}')],
   ['{"id":null,"result":{}}', result('{}')],
   ['{"jsonrpc":"1.0","id":1,"result":{},"extra":[1]}', result('{}')],
