@@ -93,8 +93,18 @@ function withoutCase(all: readonly (readonly [string, string])[]): Record<string
   return Object.fromEntries(byName.values())
 }
 
-/** The user name and the password of a proxy's URL, as written there. */
+/** The user name and the password of a proxy's URL, as written there, and decoded. A password may have an `@`. */
 function passwordsIn(value: string): readonly string[] {
-  const userInfo = /^(?:[a-z][a-z0-9+.-]*:\/\/)?([^/@]*:[^/@]*)@/i.exec(value)?.[1]
-  return userInfo === undefined ? [] : [userInfo, userInfo.slice(userInfo.indexOf(':') + 1)]
+  const userInfo = /^(?:[a-z][a-z0-9+.-]*:\/\/)?([^/]*)@/i.exec(value)?.[1]
+  if (userInfo === undefined) return []
+  const password = userInfo.slice(userInfo.indexOf(':') + 1)
+  return [userInfo, password, decoded(password)]
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
 }

@@ -4,6 +4,8 @@ import { unreachable } from '@bridgekeeper/protocol'
 import { BATCH_ERRNO, type ProcessSpec } from './server-process.ts'
 import type { TransportEnd } from './stdio-transport.ts'
 
+const STAY = ' A server must keep running in the foreground and read its standard input; docker needs "-i".'
+
 /** Describes to the user why a server is unavailable. */
 export function describeEnd(end: TransportEnd, spec: ProcessSpec, when: 'starting' | 'ready'): string {
   const during = when === 'starting' ? ' during its start' : ''
@@ -11,7 +13,7 @@ export function describeEnd(end: TransportEnd, spec: ProcessSpec, when: 'startin
     case 'not-started':
       return describeNoStart(end.errno, spec)
     case 'exited':
-      return `It ended${during} with exit code ${end.exitCode}.`
+      return `It ended${during} with exit code ${end.exitCode}.${end.exitCode === 0 && when === 'starting' ? STAY : ''}`
     case 'killed':
       return `It was ended${during} by ${end.signal}.`
     case 'broken':

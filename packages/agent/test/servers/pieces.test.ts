@@ -147,6 +147,17 @@ test('[PROC.17] passes a proxy’s password to the server, and hides it in all o
   )
 })
 
+test.each([
+  ['http://ann:p@ssw0rd@proxy.example', 'http://[hidden]@proxy.example p@ssw0rd'],
+  ['http://t0ken-alone@proxy.example', 'http://[hidden]@proxy.example t0ken-alone'],
+  ['ann:s3cr3t%21%2Fx@proxy.example:3128', '[hidden]@proxy.example:3128 s3cr3t!/x'],
+  ['http://ann:s3cr3t%@proxy.example', 'http://[hidden]@proxy.example s3cr3t%'],
+])('[PROC.17] hides a proxy’s password in any form: %s', (proxy, printed) => {
+  const { secrets } = serverEnvironment({ HTTPS_PROXY: proxy }, { env: {} }, 'linux')
+  const [url = '', password = ''] = printed.split(' ')
+  expect(hide(`${proxy} ${password}`, secrets)).toBe(`${url} [hidden]`)
+})
+
 test('[PROC.1] treats Windows variable names as case-insensitive', () => {
   expect(envOf({ PATH: 'a' }, { env: { Path: 'b' } }, 'win32')).toEqual({ Path: 'b' })
 })
@@ -162,6 +173,11 @@ test('[PROC.3] [PROC.4] explains to the user why a server is unavailable', () =>
   const broken = { kind: 'broken', detail: 'it lied' } as const
   expect(describeEnd(exited, spec, 'starting')).toBe('It ended during its start with exit code 3.')
   expect(describeEnd(exited, spec, 'ready')).toBe('It ended with exit code 3.')
+  const atOnce = { kind: 'exited', exitCode: 0 } as const
+  expect(describeEnd(atOnce, spec, 'ready')).toBe('It ended with exit code 0.')
+  expect(describeEnd(atOnce, spec, 'starting')).toMatch(
+    /^It ended during its start with exit code 0\. .*keep running.*docker needs "-i"\.$/,
+  )
   expect(describeEnd(killed, spec, 'starting')).toBe('It was ended during its start by SIGTERM.')
   expect(describeEnd(killed, spec, 'ready')).toBe('It was ended by SIGTERM.')
   expect(describeEnd(broken, spec, 'ready')).toBe('It was stopped, because it lied.')
