@@ -157,6 +157,21 @@ test('[AGG.8] ends the list of a server at a cursor that is empty or repeated', 
   expect(asked.toSorted()).toEqual(['empty', 'none', 'same', 'same'])
 })
 
+test.each([
+  ['empty', ''],
+  ['repeated', 'again'],
+  ['null', null],
+  ['a number', 1],
+])('[AGG.8] ends the list of a server at a cursor that is %s', async (_what, nextCursor) => {
+  const { result, machine } = await setUp(
+    server('s', {}, { answer: () => ({ resources: [{ name: 'r', uri: 'test://r' }], nextCursor }) }),
+  )
+  const { resources } = await result('resources/list')
+  const pages = nextCursor === 'again' ? 2 : 1
+  expect(resources).toHaveLength(pages)
+  expect(machine.opened).toHaveLength(pages)
+})
+
 test('[AGG.8] lets an odd item of one server hide nothing of the others', async () => {
   const odd = [
     { name: 'p', arguments: 'none' },
@@ -293,6 +308,31 @@ test('[AGG.9] forwards completion, subscriptions and tasks to the server that th
   })
   expect(await result('resources/subscribe', { uri: 'any:1' })).toMatchObject({ server: 'one' })
   expect(await result('tasks/get', { taskId: 't2' })).toEqual({ server: 'two', params: { taskId: 't2' } })
+})
+
+test('[AGG.8] lists the tasks of all servers', async () => {
+  const tasks = (...ids: string[]): Answer => {
+    return () => ({ tasks: ids.map((taskId) => ({ taskId, status: 'working' })) })
+  }
+  const capabilities = { tasks: { list: {}, cancel: {} } }
+  const { begin, ask, machine } = await setUp(
+    server('one', {}, { capabilities, answer: tasks('a', 'b') }),
+    server('two', {}, { capabilities, answer: tasks('c') }),
+    server('three'),
+  )
+  const { session, result } = await begin({ tasks: {} })
+  expect(result.capabilities.tasks).toEqual({ list: {}, cancel: {} })
+  const { json } = await ask(rpc('tasks/list'), session)
+  expect(json.result.tasks.map(({ taskId }: { taskId: string }) => taskId)).toEqual(['a', 'b', 'c'])
+  expect(machine.opened.every((opened) => opened.session !== undefined)).toBe(true)
+  const _meta = {
+    'io.modelcontextprotocol/protocolVersion': MODERN,
+    'io.modelcontextprotocol/clientInfo': { name: 'c', version: '1' },
+    'io.modelcontextprotocol/clientCapabilities': {},
+  }
+  const modern = { 'mcp-protocol-version': MODERN, 'mcp-method': 'tasks/list' }
+  const unknown = await ask(rpc('tasks/list', { _meta }), modern)
+  expect([unknown.status, unknown.json.error.code]).toEqual([404, -32_601])
 })
 
 test('[AGG.9] forwards a call in a session by an exchange, under the tool’s own name', async () => {

@@ -52,7 +52,7 @@ async function readPages(
   ask: Ask,
 ): Promise<readonly ListedItem[] | undefined> {
   const items: ListedItem[] = []
-  const cursors = new Set([''])
+  const cursors = new Set<string>()
   let next: RawJson | undefined = message
   for (let page = 0; page < MAX_PAGES && next !== undefined && items.length < MAX_ITEMS; page++) {
     const answer: RawJson | undefined = await ask(
@@ -61,9 +61,9 @@ async function readPages(
     const result = answer && resultOf(answer)
     if (result === undefined) return page === 0 ? undefined : items
     items.push(...itemsOf(result, kind, server.name))
-    const cursor = textAt(result, ['nextCursor'])
-    // An empty or repeated cursor leads nowhere.
-    if (cursor === undefined || cursors.has(cursor)) break
+    const cursor = textAt(result, ['nextCursor']) ?? ''
+    // [TOOLS.10] An empty or repeated cursor ends the list.
+    if (cursor === '' || cursors.has(cursor)) break
     cursors.add(cursor)
     next = withMember(message, ['params', 'cursor'], toJson(cursor))
   }

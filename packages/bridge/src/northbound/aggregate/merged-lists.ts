@@ -10,7 +10,7 @@ import { sendError } from '../send-error.ts'
 import type { ExposedNames } from '../tool-names.ts'
 import type { Search } from './addresses.ts'
 import { type ListedItem, shownPrompt, shownResource, shownTool } from './list-items.ts'
-import { type ListKind, PROMPTS, RESOURCES, TOOLS } from './list-kinds.ts'
+import { type ListKind, PROMPTS, RESOURCES, TASKS, TOOLS } from './list-kinds.ts'
 import type { Lists, ServerPart } from './lists.ts'
 import type { SessionFacts } from './openings.ts'
 import { appOwnersOf } from './resource-names.ts'
@@ -76,6 +76,7 @@ export class MergedLists {
 
   #others({ open }: MessageContext, kind: ListKind, parts: readonly ServerPart[]): readonly RawJson[] {
     const items = parts.flatMap(({ items: some = [] }) => some)
+    if (kind === TASKS) return items.map(({ raw }) => raw)
     if (kind === PROMPTS)
       return unique(items, this.#names).flatMap((item) => shownPrompt(item, this.#names) ?? [])
     const apps =

@@ -10,7 +10,7 @@ import type { MessageFacts } from '../revision.ts'
 import { sendError } from '../send-error.ts'
 import { type Address, type Addresses, renamed, type Search } from './addresses.ts'
 import { capabilitiesOf, instructionsOf } from './introduction.ts'
-import { listKindOf } from './list-kinds.ts'
+import { listKindOf, TASKS } from './list-kinds.ts'
 import type { MergedLists } from './merged-lists.ts'
 import type { StreamParts } from './server-streams.ts'
 import type { SetLevel } from './set-level.ts'
@@ -46,12 +46,13 @@ export class AggregateRequests {
         ? this.#parts.sessions.find(context.request.headers, context.open.caller)
         : undefined
     if (session instanceof BridgeError) return sendError(reply, id, session)
-    const kind = listKindOf(method)
+    const kind = listKindOf(method, facts.era)
     const search: Search = {
       open: context.open,
       message: bytesAt(context.body, context.at) ?? context.body,
       facts: { era: facts.era, version: versionOf(context.request.headers), session },
     }
+    if (kind === TASKS && !this.#hasTasks(context)) return reply.error(id, NO_METHOD)
     if (kind !== undefined) return this.#parts.lists.answer(context, message, kind, search)
     if (facts.era === '2025' && method === 'ping') return reply.result(id, EMPTY_RESULT)
     if (facts.era === '2025' && method === 'logging/setLevel')
@@ -86,6 +87,11 @@ export class AggregateRequests {
     if (result instanceof BridgeError) return sendError(reply, id, result)
     reply.result(id, result)
     open.sent()
+  }
+
+  #hasTasks({ open }: MessageContext): boolean {
+    const servers = this.#parts.known.exchangeServers(open.caller.userId)
+    return servers.some(({ capabilities }) => capabilities.tasks !== undefined)
   }
 
   /** Forwards a request to the server that it names. */
