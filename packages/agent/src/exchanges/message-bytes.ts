@@ -2,6 +2,7 @@ import {
   arrayItems,
   bytesAt,
   CLOSE_BRACE,
+  isEmptyAt,
   parseJson,
   pickMembers,
   type RawJson,
@@ -14,6 +15,7 @@ export interface CallerMessage {
   readonly raw: RawJson
   readonly id: RawJson | undefined
   readonly method: string | undefined
+  /** `undefined` for `null` and `[]`, too, with which servers ignore a message. */
   readonly params: RawJson | undefined
   readonly result: RawJson | undefined
   readonly error: RawJson | undefined
@@ -32,7 +34,7 @@ export function readMessage(raw: RawJson): CallerMessage | undefined {
     raw,
     id: bytesAt(raw, id),
     method: stringAt(raw, method),
-    params: bytesAt(raw, params),
+    params: isEmptyAt(raw, params) ? undefined : bytesAt(raw, params),
     result: bytesAt(raw, result),
     error: bytesAt(raw, error),
   }
@@ -48,9 +50,11 @@ export function readMessages(raw: RawJson): readonly CallerMessage[] | undefined
   return read.length === messages.length ? read : undefined
 }
 
-/** Text that is equal for equal ids; `undefined` if this is no id. */
+/** Text that is equal for equal ids; `undefined` if the value is not an id. Numbers beyond 53 bits differ if their bytes do. */
 export function idKey(id: RawJson | undefined): string | undefined {
-  const value = id === undefined ? undefined : parseJson(id.toString('utf8'))?.value
+  const text = id?.toString('utf8') ?? ''
+  const value = parseJson(text)?.value
+  if (typeof value === 'number' && Math.abs(value) > Number.MAX_SAFE_INTEGER) return text.trim()
   return typeof value === 'string' || typeof value === 'number' ? JSON.stringify(value) : undefined
 }
 

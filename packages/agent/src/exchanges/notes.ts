@@ -1,4 +1,4 @@
-import { type RawJson, valueAt } from '@bridgekeeper/protocol'
+import { OPEN_BRACE, type RawJson, textAt, toJson, valueAt } from '@bridgekeeper/protocol'
 import type { Asks } from './asks.ts'
 import type { Exchange } from './exchange.ts'
 import type { InstanceGroup } from './instance-group.ts'
@@ -9,6 +9,8 @@ import type { Session } from './session.ts'
 const SWALLOWED: ReadonlySet<string> = new Set(['notifications/initialized'])
 const ROOTS_CHANGED = 'notifications/roots/list_changed'
 const NO_PARAMS: RawJson = Buffer.from('{}')
+const INTEGER = /^-?\d+$/
+const INVALID_ANSWER = toJson({ code: -32_603, message: 'The answer of the client cannot be read.' })
 
 export interface NoteFacts {
   readonly client: string
@@ -21,12 +23,10 @@ export interface NoteFacts {
 
 /** Handles a notification of a caller, or its answer to a request of a server. */
 export async function take(note: CallerMessage, facts: NoteFacts): Promise<void> {
-  const { method, params, id, result, error } = note
+  const { method, params, id } = note
   const { session, group, asks } = facts
   if (method === undefined) {
-    const [member, value] = error === undefined ? (['result', result] as const) : (['error', error] as const)
-    if (session !== undefined && id !== undefined && value !== undefined)
-      asks.answer(session, id, member, value)
+    if (session !== undefined && id !== undefined) asks.answer(session, id, ...readAnswer(note))
     return
   }
   if (method === 'notifications/cancelled') return cancel(params, facts)
@@ -35,6 +35,14 @@ export async function take(note: CallerMessage, facts: NoteFacts): Promise<void>
   if (SWALLOWED.has(method) || (method === ROOTS_CHANGED && !group.passesRoots)) return
   const instance = await group.shared()
   if (!('fault' in instance)) instance.notify(method, params)
+}
+
+/** Reads the one meaning of an answer. Servers ignore an answer in another form, and wait. */
+function readAnswer({ result, error }: CallerMessage): readonly ['result' | 'error', RawJson] {
+  if (result?.[0] === OPEN_BRACE) return ['result', result]
+  const code = valueAt(error, ['code'])?.toString('latin1') ?? ''
+  const isError = INTEGER.test(code) && textAt(error, ['message']) !== undefined
+  return ['error', isError && error !== undefined ? error : INVALID_ANSWER]
 }
 
 function cancel(params: RawJson | undefined, { running, session, client }: NoteFacts): void {

@@ -244,3 +244,28 @@ test('[ASK.8] tells only the client that was sent to a page that the user is don
   const stream = bridge.open({ kind: 'stream', session: session('a') })
   expect(bridge.messages(stream)[0]?.json.params).toEqual({ elicitationId: 'e1' })
 })
+
+test('[ASK.9] passes the one meaning of an answer on, and answers for a client whose answer has none', async () => {
+  const { bridge, instance, id } = await asking()
+  const UNREADABLE = { code: -32_603, message: 'The answer of the client cannot be read.' }
+  const error = { code: -1, message: 'no', data: 1 }
+  const answers: [object, object][] = [
+    [{ result: { text: 'yes' }, error: null, method: null, params: null }, { text: 'yes' }],
+    [{ result: null, error }, error],
+    [{ result: null }, UNREADABLE],
+    [{ result: null, error: null }, UNREADABLE],
+    [{ result: [1] }, UNREADABLE],
+    [{ error: 'no' }, UNREADABLE],
+    [{ error: { message: 'no' } }, UNREADABLE],
+    [{ error: { code: 1.5, message: 'no' } }, UNREADABLE],
+    [{ error: { code: -1 } }, UNREADABLE],
+  ]
+  for (const [at, [members]] of answers.entries()) {
+    instance.says(ASK, {}, at)
+    const asked = await bridge.message(id, at + 1)
+    await bridge.note({ session: session('a'), message: { jsonrpc: '2.0', id: asked.json.id, ...members } })
+  }
+  expect(instance.answered).toEqual(
+    answers.map(([, value], at) => ({ id: at, member: 'text' in value ? 'result' : 'error', value })),
+  )
+})

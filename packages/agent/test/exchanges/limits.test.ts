@@ -145,6 +145,22 @@ test('[EXCH.28] cancels a request without a session only if its client has one w
   expect(instance.received.map(({ signal }) => signal.aborted)).toEqual([true, false, false, false])
 })
 
+test('[EXCH.28] distinguishes ids beyond 53 bits, and ignores a cancellation without an id', async () => {
+  const { server, bridge } = setUp()
+  const instance = server.instance()
+  const session = { id: 's', traits: [] }
+  const message = (id: string) => Buffer.from(`{"jsonrpc":"2.0","id":${id},"method":"x"}`)
+  for (const id of ['12345678901234567890', '12345678901234567891', '1e400', '2e400'])
+    bridge.open({ session, message: message(id) })
+  await until(() => instance.received.length === 4)
+  for (const params of ['null', '[]', '{}', '{"requestId":null}', '{"requestId":12345678901234567891}'])
+    await bridge.note({
+      session,
+      message: Buffer.from(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":${params}}`),
+    })
+  expect(instance.received.map(({ signal }) => signal.aborted)).toEqual([false, true, false, false])
+})
+
 test('[EXCH.29] keeps a task for the caller that began it', async () => {
   const { server, bridge } = setUp()
   const instance = server.instance()
