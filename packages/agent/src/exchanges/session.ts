@@ -78,9 +78,9 @@ export class Session {
     return stream
   }
 
-  /** Reads messages that belong to no exchange, from the first that nobody was sent. */
+  /** Reads messages that belong to no exchange, from the first kept one that nobody was sent. */
   readStanding(exchangeId: string): void {
-    const base = this.#standing.sent
+    const base = this.#standing.readUpTo
     this.#name(exchangeId, { stream: this.#standing, base })
     this.#standing.attach({ id: exchangeId, base }, base)
   }

@@ -49,9 +49,9 @@ export class Stream {
     return this.#end !== undefined
   }
 
-  /** Highest number that was sent to a reader. */
-  get sent(): number {
-    return this.#sent
+  /** Number behind which a new reader begins: what was sent is known, and what was dropped is gone. */
+  get readUpTo(): number {
+    return Math.max(this.#sent, this.#lost)
   }
 
   accepted(): void {

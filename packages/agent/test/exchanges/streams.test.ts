@@ -180,6 +180,10 @@ test('[STREAM.23] keeps few messages while nobody reads, and one of several that
   expect(await bridge.ask({ kind: 'stream', session, resume: { id: first, after: 1 } })).toMatchObject({
     code: 'stream_unknown',
   })
+  const later = bridge.open({ kind: 'stream', session })
+  expect(numbers(bridge, later)).toEqual(Array.from({ length: MAX_STANDING }, (_, at) => at + 1))
+  instance.says('notifications/resources/list_changed')
+  expect(numbers(bridge, later)).toHaveLength(MAX_STANDING + 1)
 })
 
 test('[STREAM.24] ends nothing when the connection ends; the caller reads on through the next', async () => {
