@@ -101,6 +101,16 @@ export const AGENT_ABLATIONS: readonly Ablation[] = [
     tests: agent('servers.tools'),
   },
   {
+    gate: 'agent: announcements of a list that changes all the time',
+    edits: [text('agent/servers/announcements.ts', 'recent !== undefined', 'false')],
+    tests: agent('servers/announcements'),
+  },
+  {
+    gate: 'agent: announcements that are told apart',
+    edits: [text('agent/servers/announcements.ts', 'this.#recent.size < MAX_DIFFERENT', 'true')],
+    tests: agent('servers/announcements'),
+  },
+  {
     gate: 'agent: bytes of a list',
     edits: [text('agent/servers/tools.ts', 'listBytes > MAX_LIST_BYTES', 'false')],
     tests: agent('servers.tools'),

@@ -1,4 +1,5 @@
 import { cleanText, type RawJson } from '@bridgekeeper/protocol'
+import { Announcements } from './announcements.ts'
 import { type Handshake, type Opening, shakeHands } from './handshake.ts'
 import { Inbox, MAX_KEPT } from './inbox.ts'
 import type { ServerMessage } from './instance.ts'
@@ -42,6 +43,7 @@ export class ProcessRun {
   readonly #deps: RunDeps
   readonly #stderr: StderrReader
   readonly #inbox: Inbox
+  readonly #announcements: Announcements
   readonly #cancelDeadline: () => void
   #handshake: Promise<Handshake> | undefined
   #isReady = false
@@ -55,6 +57,7 @@ export class ProcessRun {
     // Nobody answers a server to which no capability was declared.
     const maxKept = opening.traits.length === 0 ? 0 : MAX_KEPT
     this.#inbox = new Inbox(maxKept, (id) => this.transport.answer(id, 'error', METHOD_NOT_FOUND))
+    this.#announcements = new Announcements(deps.system, (message) => this.#inbox.take(message))
     this.transport = new StdioTransport(spec, {
       ...deps,
       onStderr: (chunk) => this.#stderr.push(chunk),
@@ -69,6 +72,7 @@ export class ProcessRun {
     this.ended = this.transport.ended.then((end) => {
       signal.removeEventListener('abort', stop)
       this.#cancelDeadline()
+      this.#announcements.end()
       return this.#describe(end)
     })
     this.transport.start()
@@ -90,7 +94,7 @@ export class ProcessRun {
 
   #take(message: ServerMessage): void {
     if (message.id === undefined) this.onNotification(message.method)
-    this.#inbox.take(message)
+    this.#announcements.take(message)
   }
 
   async #describe(end: TransportEnd): Promise<RunEnd> {
