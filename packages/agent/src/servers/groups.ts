@@ -1,5 +1,4 @@
 import { spawn } from 'node:child_process'
-import { hasCode } from '@bridgekeeper/protocol'
 
 /**
  * Signals a process group; signal 0 only checks whether it lives. On Windows, which has no groups, any other
@@ -18,7 +17,8 @@ export function signalGroup(groupId: number, signal: NodeJS.Signals | 0): boolea
   try {
     return process.kill(process.platform === 'win32' ? groupId : -groupId, signal)
   } catch (error) {
-    // EPERM: it lives, but may no longer be signalled, for example after a setuid program was started.
-    return hasCode(error, 'EPERM')
+    // EPERM: it lives, but may no longer be signalled, for example after a setuid program was started. The reaper runs
+    // this file, so it imports nothing that takes time or memory to load.
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
   }
 }
