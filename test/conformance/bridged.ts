@@ -14,6 +14,7 @@ import {
   realSystem,
   type User,
 } from '@bridgekeeper/bridge'
+import { COMPILE_CACHE } from '../support/compile-cache.ts'
 import { addingHeaders } from './adding-headers.ts'
 import type { Form, Served } from './fixtures/sdk/http.ts'
 
@@ -42,7 +43,7 @@ export interface Bridged {
  * so a proxy in front of the bridge adds it.
  */
 export async function serveThroughBridge(form: Form): Promise<Served> {
-  const entry = { command: process.execPath, args: [FIXTURE, form], clientRoots: true }
+  const entry = { command: process.execPath, args: [FIXTURE, form], env: COMPILE_CACHE, clientRoots: true }
   let proxy: Server | undefined
   const bridged = await startBridged(
     { [SERVER_NAME]: entry },

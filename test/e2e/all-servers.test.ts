@@ -6,6 +6,7 @@ import { StreamableHTTPClientTransport as HttpV1 } from '@modelcontextprotocol/s
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js'
 import { ElicitRequestSchema } from '@modelcontextprotocol/sdk/types.js'
 import { expect, onTestFinished, test, vi } from 'vitest'
+import { nodeServer } from '../support/agent-program.ts'
 import { startBridge, type TestBridge } from '../support/bridge.ts'
 import { bearer } from '../support/mcp.ts'
 
@@ -20,10 +21,7 @@ async function runMachine(
   servers: Readonly<Record<string, string>>,
 ): Promise<() => Promise<void>> {
   const { accessToken, userId, sessionId } = await at.token('ann', 30 * MINUTE)
-  const entries = Object.entries(servers).map(([name, form]) => [
-    name,
-    { command: process.execPath, args: [FIXTURE, form] },
-  ])
+  const entries = Object.entries(servers).map(([name, form]) => [name, nodeServer(FIXTURE, form)])
   const config = JSON.stringify({ mcpServers: Object.fromEntries(entries) })
   const stop = new AbortController()
   const agent = createAgent({

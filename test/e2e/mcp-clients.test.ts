@@ -58,7 +58,8 @@ beforeAll(async () => {
 function local(name: string) {
   if (name === 'filesystem') return published(name, folder)
   if (name === 'memory') {
-    return { ...published(name), env: { MEMORY_FILE_PATH: join(scratch(), 'memory.jsonl') } }
+    const server = published(name)
+    return { ...server, env: { ...server.env, MEMORY_FILE_PATH: join(scratch(), 'memory.jsonl') } }
   }
   return published('everything')
 }

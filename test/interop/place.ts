@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, vi } from 'vitest'
-import { startAgent } from '../support/agent-program.ts'
+import { nodeServer, startAgent } from '../support/agent-program.ts'
 import { bridgekeeper, login, serve } from '../support/installation.ts'
 import { Person, wordsOn } from '../support/person.ts'
 import { repository } from '../support/program.ts'
@@ -41,8 +41,10 @@ export async function startPlace(): Promise<Place> {
     PASSWORD,
   )
   expect(set.code, set.stderr).toBe(0)
-  const env = { FIXTURE_LOG: log }
-  const servers = FORMS.map((form) => [form, { command: process.execPath, args: [FIXTURE, form], env }])
+  const servers = FORMS.map((form) => {
+    const server = nodeServer(FIXTURE, form)
+    return [form, { ...server, env: { ...server.env, FIXTURE_LOG: log } }]
+  })
   const agent = startAgent(bridge, { token, servers: Object.fromEntries(servers) })
   for (const form of FORMS) await agent.event('server-ready', ({ name }) => name === form)
   await agent.shown('v2')

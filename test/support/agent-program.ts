@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, vi } from 'vitest'
+import { COMPILE_CACHE } from './compile-cache.ts'
 import { eventIn, type RunningBridge, startBridgekeeper } from './installation.ts'
 import { bearer, post } from './mcp.ts'
 import { type Program, repository } from './program.ts'
@@ -19,12 +20,17 @@ export interface ServerEntry {
 /** A server that MCP publishes, as npm installed it. */
 export function published(name: 'everything' | 'filesystem' | 'memory', ...args: string[]): ServerEntry {
   const path = join(repository, 'node_modules/@modelcontextprotocol', `server-${name}`, 'dist/index.js')
-  return { command: process.execPath, args: [path, ...args] }
+  return nodeServer(path, ...args)
 }
 
 /** A server of `test/e2e/fixtures`. */
 export function fixture(name: string, ...args: string[]): ServerEntry {
-  return { command: process.execPath, args: [join(repository, 'test/e2e/fixtures', `${name}.ts`), ...args] }
+  return nodeServer(join(repository, 'test/e2e/fixtures', `${name}.ts`), ...args)
+}
+
+/** A server that Node runs. */
+export function nodeServer(...args: string[]): ServerEntry {
+  return { command: process.execPath, args, env: COMPILE_CACHE }
 }
 
 export interface Agent {

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { expect, onTestFinished, test } from 'vitest'
 import { missingDebianCommand } from '../../../scripts/debian.ts'
+import { COMPILE_CACHE } from '../../../test/support/compile-cache.ts'
 import { scratch } from '../../../test/support/scratch.ts'
 import { fixturePath } from './support/local.ts'
 import { isAlive, until } from './support/until.ts'
@@ -13,7 +14,7 @@ test('[PROC.12] ends Chromium within 5 seconds of a killed agent, its server sto
   if (missing !== undefined) throw new Error(missing)
   const agent = spawn(process.execPath, [fixturePath('agent'), 'browser', scratch()], {
     stdio: ['ignore', 'pipe', 'inherit'],
-    env: { PATH: process.env.PATH, HOME: scratch() },
+    env: { ...COMPILE_CACHE, PATH: process.env.PATH, HOME: scratch() },
   })
   onTestFinished(() => void agent.kill('SIGKILL'))
   let output = ''

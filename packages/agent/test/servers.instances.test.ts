@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import type { Era } from '@bridgekeeper/protocol'
 import { expect, test } from 'vitest'
+import { COMPILE_CACHE } from '../../../test/support/compile-cache.ts'
 import type { StdioEntry } from '../src/config/entry.ts'
 import type { Instance, Instances } from '../src/servers/instance.ts'
 import { key, messagesOf, ok } from './support/fake-instances.ts'
@@ -13,7 +14,7 @@ const never = new AbortController().signal
 /** The conformance fixture in one of its forms. */
 function conformance(form: 'v1' | 'v2' | 'v2-modern'): StdioEntry {
   const args = [STDIO, form]
-  return { kind: 'stdio', name: 'fixture', command: process.execPath, args, env: {}, secrets: [] }
+  return { kind: 'stdio', name: 'fixture', command: process.execPath, args, env: COMPILE_CACHE, secrets: [] }
 }
 
 function instancesOf({ servers }: Running): Instances {

@@ -3,6 +3,7 @@ import { existsSync, readFileSync, readlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { COMPILE_CACHE } from '../../../test/support/compile-cache.ts'
 import { scratch } from '../../../test/support/scratch.ts'
 import { ConfigError } from '../src/config/config-error.ts'
 import { serverEnvironment } from '../src/servers/environment.ts'
@@ -309,7 +310,7 @@ async function runAgentProcess(
 ): Promise<{ agent: number; others: readonly number[] }> {
   const child = spawn(process.execPath, [fixturePath('agent'), mode, scratch()], {
     stdio: ['ignore', 'pipe', 'inherit'],
-    env: { PATH: process.env.PATH, HOME: process.env.HOME, SECRET: 'canary' },
+    env: { ...COMPILE_CACHE, PATH: process.env.PATH, HOME: process.env.HOME, SECRET: 'canary' },
   })
   onTestFinished(() => void child.kill('SIGKILL'))
   let output = ''

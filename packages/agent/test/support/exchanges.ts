@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import { decodeUp, type EndFrame, type MessageFrame, type OpenFrame } from '@bridgekeeper/protocol'
+import { COMPILE_CACHE } from '../../../../test/support/compile-cache.ts'
 import type { StdioEntry } from '../../src/config/entry.ts'
 import type { AgentEvent } from '../../src/events.ts'
 import { OpenExchanges } from '../../src/exchanges/open-exchanges.ts'
@@ -138,7 +139,7 @@ export async function runFixture(
       name: 'fixture',
       command: process.execPath,
       args: [path, form],
-      env: {},
+      env: COMPILE_CACHE,
       secrets: [],
     },
     ...more,

@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import { onTestFinished } from 'vitest'
+import { COMPILE_CACHE } from '../../../../test/support/compile-cache.ts'
 import { showOnFailure } from '../../../../test/support/last-seen.ts'
 import type { ServerEntry, StdioEntry } from '../../src/config/entry.ts'
 import type { ConfigEvent, ServerEvent } from '../../src/events.ts'
@@ -31,7 +32,7 @@ export function fixturePath(script: string): string {
 }
 
 function node(name: string, ...args: string[]): StdioEntry {
-  return { kind: 'stdio', name, command: process.execPath, args, env: {}, secrets: [] }
+  return { kind: 'stdio', name, command: process.execPath, args, env: COMPILE_CACHE, secrets: [] }
 }
 
 type Reported = ServerEvent | ConfigEvent
