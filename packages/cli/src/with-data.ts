@@ -1,4 +1,4 @@
-import { realSystem } from '@bridgekeeper/bridge'
+import { realSystem } from '@bridgekeeper/bridge/parts'
 import { DataFolder, demandDataFolder, SECRETS } from '@bridgekeeper/standalone'
 import { dataFolder } from './settings.ts'
 

@@ -46,11 +46,8 @@ export interface Node {
   close(): Promise<void>
 }
 
-/**
- * Starts a node with embedded state.
- * @throws SetupError if it cannot start; it then leaves nothing open
- */
-export async function serve(options: ServeOptions): Promise<Node> {
+/** Starts a node with embedded state. @throws SetupError as `serve` does */
+export async function startNode(options: ServeOptions): Promise<Node> {
   const { settings, env, system, logTo } = options
   const { host, dataFolder, tlsFiles, tokenProvider } = settings
   const certificate = tlsFiles && (await readCertificate(tlsFiles, system))

@@ -1,4 +1,4 @@
-import { realSystem } from '@bridgekeeper/bridge'
+import { realSystem } from '@bridgekeeper/bridge/parts'
 import { type Status, statusOf } from '@bridgekeeper/standalone'
 import { Command } from 'commander'
 import { hint } from '../hints.ts'
