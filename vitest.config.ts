@@ -4,8 +4,8 @@ import { ClosingLine } from './scripts/closing-line.ts'
 import { MUTATION_AREAS } from './scripts/mutation-areas.ts'
 import { SlowFirst } from './scripts/slow-first.ts'
 
-/** Number of the protection to take out; set by `npm run ablate`. */
-const ABLATION = process.env.BRIDGEKEEPER_ABLATE
+/** Whether a protection is taken out; `npm run ablate` sets its number. */
+const ABLATES = process.env.BRIDGEKEEPER_ABLATE !== undefined
 /** Area under mutation tests; set by `npm run mutate`. */
 const MUTATED = process.env.BRIDGEKEEPER_MUTATE
 
@@ -56,7 +56,7 @@ function mutants(area: string): TestProjectConfiguration {
 }
 
 export default defineConfig({
-  plugins: ABLATION === undefined ? [] : [ablation(ABLATION, import.meta.dirname)],
+  plugins: ABLATES ? [ablation(import.meta.dirname)] : [],
   test: {
     environment: 'node',
     pool: 'forks',

@@ -6,6 +6,14 @@ export interface Ablation {
   readonly tests: readonly string[]
 }
 
+/** Result of an ablation. */
+export interface Outcome {
+  /** Title of a test that turned red. */
+  readonly red?: string | undefined
+  /** Why the run shows nothing. */
+  readonly broken?: string | undefined
+}
+
 /** `first` becomes the first statement of the function or method; or `find`, which occurs once, is replaced. */
 export type Edit =
   | { readonly file: string; readonly within: string; readonly first: string }

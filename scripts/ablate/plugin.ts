@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import type { Edit } from './ablation.ts'
+import type { Ablation, Edit } from './ablation.ts'
 import { ABLATIONS } from './gates.ts'
 
 /** The part of Vite's plugins that is used here. */
@@ -10,21 +10,26 @@ interface Transform {
 }
 
 /**
- * Removes the protection with this number while tests run; sources stay unchanged.
- * @throws Error if the number is unknown
+ * Removes the protection that `BRIDGEKEEPER_ABLATE` names by its number while tests run; sources stay unchanged.
+ * `transform` throws an Error if the number is unknown.
  */
-export function ablation(number: string, root: string): Transform {
-  const chosen = ABLATIONS[Number(number)]
-  if (chosen === undefined)
-    throw new Error(`Ablation ${number} does not exist; give a number from 0 to ${ABLATIONS.length - 1}.`)
+export function ablation(root: string): Transform {
   return {
     name: 'ablate',
     enforce: 'pre',
     transform(code, id) {
-      const edits = chosen.edits.filter(({ file }) => join(root, file) === id)
+      const edits = chosen().edits.filter(({ file }) => join(root, file) === id)
       return edits.length === 0 ? undefined : edits.reduce(applied, code)
     },
   }
+}
+
+/** Looked up for each file: one Vitest runs many ablations. */
+function chosen(): Ablation {
+  const number = process.env.BRIDGEKEEPER_ABLATE
+  const found = ABLATIONS[Number(number)]
+  if (found !== undefined) return found
+  throw new Error(`Ablation ${number} does not exist; give a number from 0 to ${ABLATIONS.length - 1}.`)
 }
 
 /** Applies an edit to a source. @throws Error if the edit no longer fits */
