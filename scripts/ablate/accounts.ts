@@ -90,7 +90,9 @@ export const ACCOUNT_ABLATIONS: readonly Ablation[] = [
   },
   {
     gate: 'accounts: a token ends with its login',
-    edits: [text('bridge/tokens/tokens.ts', 'if (!(await isOpen(sid, sub)))', 'if (false)')],
+    edits: [
+      text('bridge/tokens/tokens.ts', 'if (!(await isOpen(sessions, sid, sub, system)))', 'if (false)'),
+    ],
     tests: attack('login-sessions'),
   },
   {

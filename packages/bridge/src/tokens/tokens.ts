@@ -65,7 +65,7 @@ export function createTokens(
     if (user === undefined) return deny('user_unknown')
     if (user.tokenVersion !== tv) return deny('login_revoked')
     if (user.state !== 'active') return deny('user_suspended')
-    if (!(await isOpen(sid, sub))) return deny('login_revoked')
+    if (!(await isOpen(sessions, sid, sub, system))) return deny('login_revoked')
 
     const principal: Principal = {
       userId: sub,
@@ -75,16 +75,6 @@ export function createTokens(
     }
     remember(principal)
     return allow(principal)
-  }
-
-  /** [LOGIN.1] Without a session store, a login ends with its tokens. */
-  async function isOpen(sessionId: string, userId: string): Promise<boolean> {
-    if (sessions === undefined) return true
-    const session = await sessions.find(sessionId)
-    const nowMs = system.nowMs()
-    if (session === undefined || session.userId !== userId || session.expiresAtMs <= nowMs) return false
-    await noteUse(sessions, session, nowMs)
-    return true
   }
 
   async function issue(user: User, lifetimeMs: number, scopes?: readonly string[]): Promise<IssuedToken> {
@@ -100,29 +90,7 @@ export function createTokens(
       seenAtMs: nowMs,
       expiresAtMs: nowMs + lifetimeMs + 1_000,
     })
-    return renew(user, sessionId, lifetimeMs, scopes)
-  }
-
-  async function renew(
-    user: User,
-    sessionId: string,
-    lifetimeMs: number,
-    scopes?: readonly string[],
-  ): Promise<IssuedToken> {
-    const nowSeconds = Math.floor(system.nowMs() / 1_000)
-    const expiresAtSeconds = nowSeconds + Math.ceil(lifetimeMs / 1_000)
-    const limits = scopes === undefined ? {} : { scope: scopes.join(' ') }
-    const accessToken = await new SignJWT({ sid: sessionId, tv: user.tokenVersion, ...limits })
-      .setProtectedHeader({ alg: ALGORITHM, typ: RULES.typ })
-      .setIssuer(RULES.issuer)
-      .setAudience(AUDIENCE)
-      .setSubject(user.userId)
-      .setJti(system.randomBytes(16).toString('hex'))
-      .setIssuedAt(nowSeconds)
-      .setExpirationTime(expiresAtSeconds)
-      .sign(secret)
-    const expiresAt = new Date(expiresAtSeconds * 1_000).toISOString()
-    return { accessToken, sessionId, userId: user.userId, expiresAt }
+    return sign(secret, system, { user, sessionId, lifetimeMs, scopes })
   }
 
   return {
@@ -130,8 +98,53 @@ export function createTokens(
     recall: (token) => recalled.get(token),
     forget: (revoked) => recalled.forget(revoked),
     issue,
-    renew,
+    renew: (user, sessionId, lifetimeMs, scopes) =>
+      sign(secret, system, { user, sessionId, lifetimeMs, scopes }),
   }
+}
+
+/** [LOGIN.1] Without a session store, a login ends with its tokens. */
+async function isOpen(
+  sessions: SessionStore | undefined,
+  sessionId: string,
+  userId: string,
+  system: System,
+): Promise<boolean> {
+  if (sessions === undefined) return true
+  const session = await sessions.find(sessionId)
+  const nowMs = system.nowMs()
+  if (session === undefined || session.userId !== userId || session.expiresAtMs <= nowMs) return false
+  await noteUse(sessions, session, nowMs)
+  return true
+}
+
+/** Content of a new token. */
+interface Grant {
+  readonly user: User
+  readonly sessionId: string
+  readonly lifetimeMs: number
+  readonly scopes: readonly string[] | undefined
+}
+
+async function sign(
+  secret: Uint8Array,
+  system: System,
+  { user, sessionId, lifetimeMs, scopes }: Grant,
+): Promise<IssuedToken> {
+  const nowSeconds = Math.floor(system.nowMs() / 1_000)
+  const expiresAtSeconds = nowSeconds + Math.ceil(lifetimeMs / 1_000)
+  const limits = scopes === undefined ? {} : { scope: scopes.join(' ') }
+  const accessToken = await new SignJWT({ sid: sessionId, tv: user.tokenVersion, ...limits })
+    .setProtectedHeader({ alg: ALGORITHM, typ: RULES.typ })
+    .setIssuer(RULES.issuer)
+    .setAudience(AUDIENCE)
+    .setSubject(user.userId)
+    .setJti(system.randomBytes(16).toString('hex'))
+    .setIssuedAt(nowSeconds)
+    .setExpirationTime(expiresAtSeconds)
+    .sign(secret)
+  const expiresAt = new Date(expiresAtSeconds * 1_000).toISOString()
+  return { accessToken, sessionId, userId: user.userId, expiresAt }
 }
 
 /** 128 random bits, derived from nothing that can be read or guessed. */
