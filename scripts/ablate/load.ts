@@ -50,7 +50,7 @@ export const LOAD_ABLATIONS: readonly Ablation[] = [
   },
   {
     gate: 'load: messages of a batch are counted one by one',
-    edits: [text('bridge/northbound/caller-loads.ts', ' + messages - 1', '')],
+    edits: [text('bridge/limiters/user-load.ts', ' + messages - 1', '')],
     tests: ['test/attack/greedy-requests.test.ts'],
   },
   {

@@ -1,9 +1,9 @@
-import { type Ablation, gate, text } from './ablation.ts'
+import { type Ablation, text } from './ablation.ts'
 
 const CHUNKS = ['packages/protocol/test/chunks.test.ts']
 const CONNECTION = ['packages/bridge/test/connection/payloads.test.ts']
 const ANSWERS = ['packages/bridge/test/exchanges/large-answers.test.ts']
-const LOADS = ['packages/bridge/test/caller-loads.test.ts']
+const LOADS = ['packages/bridge/test/limiters/user-load.test.ts']
 const BODY = ['packages/bridge/test/body.test.ts']
 const LINK = ['packages/agent/test/link.payloads.test.ts']
 const LINES = ['packages/agent/test/servers/lines.test.ts']
@@ -93,13 +93,17 @@ export const PAYLOAD_ABLATIONS: readonly Ablation[] = [
   },
   {
     gate: 'payloads: large bodies of one user',
-    edits: [gate('bridge/limiters/user-load.ts', 'holdLarge', 'return true')],
+    edits: [text('bridge/limiters/user-load.ts', 'this.#largeBytes + sizeBytes > MAX_LARGE_BYTES', 'false')],
     tests: LOADS,
   },
   {
     gate: 'payloads: large bodies of all users',
     edits: [
-      text('bridge/northbound/caller-loads.ts', 'this.#largeBytes + sizeBytes > MAX_ALL_LARGE_BYTES || ', ''),
+      text(
+        'bridge/limiters/user-load.ts',
+        'this.#ofAll.largeBytes + sizeBytes > MAX_ALL_LARGE_BYTES',
+        'false',
+      ),
     ],
     tests: LOADS,
   },
@@ -107,9 +111,9 @@ export const PAYLOAD_ABLATIONS: readonly Ablation[] = [
     gate: 'payloads: large bodies in time',
     edits: [
       text(
-        'bridge/northbound/caller-loads.ts',
-        "if (waitMs > 0) return this.refused(caller, denyFor('rate_limit_exceeded', waitMs))",
-        '',
+        'bridge/limiters/user-load.ts',
+        "if (waitMs > 0) return denyFor('rate_limit_exceeded', waitMs)\n    if (this.#largeBytes",
+        'if (this.#largeBytes',
       ),
     ],
     tests: LOADS,

@@ -1,4 +1,4 @@
-import { type Ablation, attack, gate, text } from './ablation.ts'
+import { type Ablation, ALLOW, attack, gate, text } from './ablation.ts'
 
 /** Owners of MCP sessions, and the cost of their streams. */
 export const SESSION_ABLATIONS: readonly Ablation[] = [
@@ -35,7 +35,7 @@ export const SESSION_ABLATIONS: readonly Ablation[] = [
   },
   {
     gate: 'streams: so many of one user',
-    edits: [gate('bridge/limiters/user-load.ts', 'stand', 'return true')],
+    edits: [gate('bridge/limiters/user-load.ts', 'stand', ALLOW)],
     tests: ['test/bridge/mcp-readers.test.ts'],
   },
   {

@@ -1,10 +1,8 @@
 import type { ServerResponse } from 'node:http'
-import { type Denied, denyFor } from '../gates/verdict.ts'
+import type { Denied } from '../gates/verdict.ts'
 import { Sampler } from '../limiters/sampler.ts'
-import { MAX_ALL_LARGE_BYTES, type UserLoad, UserLoads } from '../limiters/user-load.ts'
+import { type UserLoad, UserLoads } from '../limiters/user-load.ts'
 import type { Caller, SecurityLog, System } from '../ports.ts'
-
-const RETRY_MS = 1_000
 
 type Known = Pick<Caller, 'userId' | 'ip'>
 
@@ -12,7 +10,6 @@ type Known = Pick<Caller, 'userId' | 'ip'>
 export class CallerLoads {
   readonly slowCallers: SlowCallers
   readonly #users = new UserLoads()
-  #largeBytes = 0
   readonly #sampler = new Sampler()
   readonly #log: SecurityLog
   readonly #system: System
@@ -24,40 +21,12 @@ export class CallerLoads {
   }
 
   of({ userId }: Known): UserLoad {
-    return this.#users.of(userId, this.#system.monotonicMs())
+    return this.#users.of(userId, this.nowMs())
   }
 
-  /** A request begins. @returns why it may not */
-  enter(caller: Known, load: UserLoad): Denied | undefined {
-    const entered = load.enter(this.#system.monotonicMs())
-    return entered.allowed ? undefined : this.refused(caller, entered)
-  }
-
-  /** Counts the messages of a body before they are handled. @returns why they may not be */
-  spend(caller: Known, load: UserLoad, bodyBytes: number, messages: number): Denied | undefined {
-    const units = load.messages.unitsOf(bodyBytes) + messages - 1
-    const waitMs = load.messages.take(units, this.#system.monotonicMs())
-    return waitMs === 0 ? undefined : this.refused(caller, denyFor('rate_limit_exceeded', waitMs))
-  }
-
-  /** [BIG.11] Reserves memory for a body over one message. @returns the refusal, if any */
-  holdLarge(caller: Known, load: UserLoad, sizeBytes: number): Denied | undefined {
-    const waitMs = load.large.take(load.large.unitsOf(sizeBytes), this.#system.monotonicMs())
-    if (waitMs > 0) return this.refused(caller, denyFor('rate_limit_exceeded', waitMs))
-    if (this.#largeBytes + sizeBytes > MAX_ALL_LARGE_BYTES || !load.holdLarge(sizeBytes))
-      return this.refused(caller, denyFor('too_many_requests', RETRY_MS))
-    this.#largeBytes += sizeBytes
-    return undefined
-  }
-
-  freeLarge(load: UserLoad, sizeBytes: number): void {
-    load.freeLarge(sizeBytes)
-    this.#largeBytes -= sizeBytes
-  }
-
-  /** Counts a request that was refused after its body was read. */
-  charge(load: UserLoad, bodyBytes: number): void {
-    load.messages.charge(load.messages.unitsOf(bodyBytes), this.#system.monotonicMs())
+  /** Monotonic. */
+  nowMs(): number {
+    return this.#system.monotonicMs()
   }
 
   /** Records a refusal. */
@@ -76,7 +45,7 @@ export class CallerLoads {
 
   /** [SAMPLE.1] @returns the beginning of the line; `undefined` if the line is suppressed */
   #lineOf({ userId, ip }: Known, kind: string) {
-    const sampled = this.#sampler.take(`${kind} ${userId}`, this.#system.monotonicMs())
+    const sampled = this.#sampler.take(`${kind} ${userId}`, this.nowMs())
     return sampled && { userId, ip, ...sampled }
   }
 }

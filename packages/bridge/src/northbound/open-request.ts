@@ -2,14 +2,12 @@ import type { ServerResponse } from 'node:http'
 import type { RawJson } from '@bridgekeeper/protocol'
 import type { AdmittedCaller } from '../admission/admission.ts'
 import type { OpenItem } from '../admission/open-logins.ts'
-import { type Denied, deny, denyFor } from '../gates/verdict.ts'
+import { allow, type Denied, deny, type Verdict } from '../gates/verdict.ts'
 import { MAX_HELD_BYTES, MAX_UNREAD_BYTES, type UserLoad } from '../limiters/user-load.ts'
 import type { SecurityLog } from '../ports.ts'
 import type { CallerLoads } from './caller-loads.ts'
 import { isSameId } from './message.ts'
 import { sendRefusal } from './respond.ts'
-
-const RETRY_MS = 1_000
 
 /** Something that an open request runs. */
 interface Running {
@@ -50,7 +48,7 @@ export class OpenRequest implements OpenItem {
 
   /** @returns the refusal if its user has too much open or its login was revoked */
   open(): Denied | undefined {
-    const overload = this.#loads.enter(this.caller, this.#load)
+    const overload = this.#refusal(this.#load.enter(this.#loads.nowMs()))
     if (overload !== undefined) return overload
     if (!this.caller.login.open(this)) {
       this.#load.leave(0)
@@ -79,9 +77,9 @@ export class OpenRequest implements OpenItem {
    * @returns the refusal, if any
    */
   stand(): Denied | undefined {
-    if (!this.#load.stand()) return this.#loads.refused(this.caller, denyFor('too_many_requests', RETRY_MS))
-    this.#isStanding = true
-    return undefined
+    const standing = this.#load.stand()
+    this.#isStanding ||= standing.allowed
+    return this.#refusal(standing)
   }
 
   /** Registers a cancellation, run if the caller leaves or loses access, and when the request ends. */
@@ -109,26 +107,25 @@ export class OpenRequest implements OpenItem {
 
   /** Reserves memory until the answer is received. @returns the refusal, if any */
   hold(sizeBytes: number): Denied | undefined {
-    if (this.#hold(sizeBytes, MAX_HELD_BYTES)) return undefined
-    return this.#loads.refused(this.caller, denyFor('too_many_requests', RETRY_MS))
+    return this.#refusal(this.#hold(sizeBytes, MAX_HELD_BYTES))
   }
 
   /** Reserves memory for a body over one message. @returns the refusal, if any */
   holdLarge(sizeBytes: number): Denied | undefined {
     if (!this.#isOpen) return undefined
-    const refused = this.#loads.holdLarge(this.caller, this.#load, sizeBytes)
-    if (refused === undefined) this.#largeBytes += sizeBytes
-    return refused
+    const held = this.#load.holdLarge(sizeBytes, this.#loads.nowMs())
+    if (held.allowed) this.#largeBytes += sizeBytes
+    return this.#refusal(held)
   }
 
   /** Counts the messages of a body before they are handled. @returns the refusal, if any */
   spend(bodyBytes: number, messages = 1): Denied | undefined {
-    return this.#loads.spend(this.caller, this.#load, bodyBytes, messages)
+    return this.#refusal(this.#load.spend(bodyBytes, messages, this.#loads.nowMs()))
   }
 
   /** Counts a request that was refused after its body was read. */
   charge(bodyBytes: number): void {
-    this.#loads.charge(this.#load, bodyBytes)
+    this.#load.charge(bodyBytes, this.#loads.nowMs())
   }
 
   /**
@@ -138,7 +135,8 @@ export class OpenRequest implements OpenItem {
   sent(): void {
     const unreadBytes = this.response.writableLength
     if (unreadBytes === this.#unreadBytes) return
-    if (!this.#hold(unreadBytes - this.#unreadBytes, MAX_UNREAD_BYTES)) return this.cutOff(unreadBytes)
+    const held = this.#hold(unreadBytes - this.#unreadBytes, MAX_UNREAD_BYTES)
+    if (!held.allowed) return this.cutOff(unreadBytes)
     this.#unreadBytes = unreadBytes
     this.watch()
   }
@@ -163,11 +161,16 @@ export class OpenRequest implements OpenItem {
     })
   }
 
-  #hold(sizeBytes: number, maxBytes: number): boolean {
-    if (!this.#isOpen) return true
-    if (!this.#load.hold(sizeBytes, maxBytes)) return false
-    this.#heldBytes += sizeBytes
-    return true
+  #hold(sizeBytes: number, maxBytes: number): Verdict<void> {
+    if (!this.#isOpen) return allow(undefined)
+    const held = this.#load.hold(sizeBytes, maxBytes)
+    if (held.allowed) this.#heldBytes += sizeBytes
+    return held
+  }
+
+  /** Records a refusal. */
+  #refusal(verdict: Verdict<void>): Denied | undefined {
+    return verdict.allowed ? undefined : this.#loads.refused(this.caller, verdict)
   }
 
   #end(): void {
@@ -175,7 +178,7 @@ export class OpenRequest implements OpenItem {
     this.#isOpen = false
     this.caller.login.close(this)
     this.#load.leave(this.#heldBytes, this.#isStanding)
-    this.#loads.freeLarge(this.#load, this.#largeBytes)
+    this.#load.freeLarge(this.#largeBytes)
     this.#loads.slowCallers.forget(this)
     this.#cancelAll()
   }
