@@ -39,6 +39,13 @@ export const SESSION_ABLATIONS: readonly Ablation[] = [
     tests: ['test/bridge/mcp-readers.test.ts'],
   },
   {
+    gate: 'streams: a batch frees all that it counted',
+    edits: [
+      text('bridge/northbound/open-request.ts', 'this.#heldBytes, this.#standing', 'this.#heldBytes, 1'),
+    ],
+    tests: ['test/bridge/mcp-readers.test.ts'],
+  },
+  {
     gate: 'streams: nothing is sent after a revocation',
     edits: [
       text(

@@ -207,6 +207,19 @@ test('[STREAM.7] refuses the 65th stream of a user with too_many_requests, and s
   expect((await open()).response.status).toBe(200)
 })
 
+test('[STREAM.7] frees all subscriptions of a batch at its end', async () => {
+  const { agent, ask, listen, headers } = await inSession()
+  const subscriptions = Array.from({ length: 32 }, (_, id) => rpc('subscriptions/listen', {}, id))
+  for (let batch = 0; batch < 3; batch++) {
+    const posted = ask(subscriptions)
+    for (const _ of subscriptions) answerOpen(agent, await nextOpen(agent))
+    expect((await posted).status).toBe(200)
+  }
+  const opened = listen(headers)
+  agent.send({ type: 'accepted', id: (await nextOpen(agent, 'stream')).id })
+  expect((await opened).response.status).toBe(200)
+})
+
 test('[LIVE.4] closes a stream whose caller reads nothing for 60 seconds, whatever is sent meanwhile', async () => {
   const { at, system, agent, auth, headers } = await inSession()
   const client = await deafClient(at)

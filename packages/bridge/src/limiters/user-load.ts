@@ -71,10 +71,10 @@ export class UserLoad {
     this.#messages.charge(this.#messages.unitsOf(bodyBytes), nowMs)
   }
 
-  /** Ends an admitted request. @param heldBytes the bytes that it held @param wasStanding whether `stand` counted it */
-  leave(heldBytes: number, wasStanding = false): void {
+  /** Ends an admitted request. @param heldBytes the bytes that it held @param standing how often `stand` counted it */
+  leave(heldBytes: number, standing = 0): void {
     this.#openRequests--
-    if (wasStanding) this.#standing--
+    this.#standing -= standing
     this.#heldBytes -= heldBytes
   }
 

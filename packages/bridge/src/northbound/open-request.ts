@@ -33,7 +33,8 @@ export class OpenRequest implements OpenItem {
   #unreadBytes = 0
   #largeBytes = 0
   #isOpen = false
-  #isStanding = false
+  /** Streams and subscriptions of this request; a batch may have several. */
+  #standing = 0
   #running: Running | undefined
   /** The others of a batch. */
   #more: Running[] | undefined
@@ -78,7 +79,7 @@ export class OpenRequest implements OpenItem {
    */
   stand(): Denied | undefined {
     const standing = this.#load.stand()
-    this.#isStanding ||= standing.allowed
+    if (standing.allowed) this.#standing++
     return this.#refusal(standing)
   }
 
@@ -177,7 +178,7 @@ export class OpenRequest implements OpenItem {
     if (!this.#isOpen) return
     this.#isOpen = false
     this.caller.login.close(this)
-    this.#load.leave(this.#heldBytes, this.#isStanding)
+    this.#load.leave(this.#heldBytes, this.#standing)
     this.#load.freeLarge(this.#largeBytes)
     this.#loads.slowCallers.forget(this)
     this.#cancelAll()

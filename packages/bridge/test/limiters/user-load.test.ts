@@ -53,7 +53,7 @@ test('[STREAM.7] counts requests that stay open, beside the others', () => {
   expect(load.enter(0).allowed).toBe(true)
   load.leave(0)
   expect(load.stand().allowed).toBe(false)
-  load.leave(0, true)
+  load.leave(0, 1)
   expect([load.stand().allowed, load.stand().allowed]).toEqual([true, false])
 })
 
