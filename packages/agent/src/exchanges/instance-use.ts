@@ -3,7 +3,7 @@ import type { Instance, Instances, Lease, ServerMessage } from '../servers/insta
 import type { RawOutcome } from '../servers/raw-calls.ts'
 import type { Asked, Asks } from './asks.ts'
 import type { Exchange } from './exchange.ts'
-import { idKey } from './message-bytes.ts'
+import { idKey, numberOf } from './message-bytes.ts'
 import type { RootsPolicy } from './server-port.ts'
 import type { Session } from './session.ts'
 import type { Tasks } from './tasks.ts'
@@ -103,7 +103,7 @@ export class InstanceUse {
   }
 
   #progress({ params, raw }: ServerMessage): void {
-    const token = Number(valueAt(params, ['progressToken'])?.toString('latin1'))
+    const token = numberOf(valueAt(params, ['progressToken'])) ?? 0
     const exchange = this.#open.get(token)?.exchange
     const task = exchange === undefined ? this.#deps.tasks.ofToken(this.instance, token) : undefined
     const callerToken = task?.callerToken ?? valueAt(exchange?.facts.params, PROGRESS_TOKEN)
@@ -117,8 +117,9 @@ export class InstanceUse {
   #notification(message: ServerMessage): void {
     const id = valueAt(message.params, ['_meta', SUBSCRIPTION_ID])
     if (id === undefined) return this.#deps.onNotification(message)
+    const number = numberOf(id)
     const sent = [...this.#open.values()].find(
-      ({ upstreamId }) => String(upstreamId) === id.toString('latin1'),
+      ({ upstreamId }) => upstreamId !== undefined && upstreamId === number,
     )
     sent?.exchange.message(
       replaceAt(message.raw, ['params', '_meta', SUBSCRIPTION_ID], sent.exchange.facts.callerId),
@@ -194,6 +195,6 @@ function withToken(params: RawJson | undefined, token: number): RawJson | undefi
 /** A subscription is named by the id of the request that opened it. */
 function restoreSubscription({ exchange, upstreamId }: Sent, result: RawJson): RawJson {
   const path = ['_meta', SUBSCRIPTION_ID]
-  if (valueAt(result, path)?.toString('latin1') !== String(upstreamId)) return result
+  if (upstreamId === undefined || numberOf(valueAt(result, path)) !== upstreamId) return result
   return replaceAt(result, path, exchange.facts.callerId)
 }

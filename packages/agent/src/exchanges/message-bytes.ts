@@ -58,6 +58,13 @@ export function idKey(id: RawJson | undefined): string | undefined {
   return typeof value === 'string' || typeof value === 'number' ? JSON.stringify(value) : undefined
 }
 
+/** A number that the agent gave to a server. Some servers return it as text, or as a fraction. */
+export function numberOf(json: RawJson | undefined): number | undefined {
+  const value = json && parseJson(json.toString('utf8'))?.value
+  const number = typeof value === 'string' && /^\d{1,15}$/.test(value) ? Number(value) : value
+  return typeof number === 'number' ? number : undefined
+}
+
 /** Writes an answer. @param value one JSON value */
 export function answerOf(id: RawJson, member: 'result' | 'error', value: RawJson): RawJson {
   const head = Buffer.from(`{"jsonrpc":"2.0","id":`)

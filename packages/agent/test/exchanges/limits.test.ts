@@ -124,14 +124,30 @@ test('[EXCH.28] gives no caller the progress, the cancellation or the task of an
   const [first, second] = await until(() => (instance.received.length === 2 ? instance.received : undefined))
   expect(tokenOf(first)).not.toBe(tokenOf(second))
   instance.says('notifications/progress', { progressToken: tokenOf(first), progress: 1 })
-  instance.says('notifications/progress', { progressToken: 99, progress: 1 })
-  instance.says('notifications/progress', { progressToken: '1', progress: 1 })
+  for (const progressToken of [99, '', 'x', {}, null, true])
+    instance.says('notifications/progress', { progressToken, progress: 1 })
   expect([ann, eve].map((id) => bridge.messages(id).length)).toEqual([1, 0])
 
   const cancel = notification('notifications/cancelled', { requestId: 1 })
   await bridge.note({ client: 'eve', session: { id: 'e', traits: [] }, message: cancel })
   await bridge.note({ client: 'eve', message: cancel })
   expect([first?.signal.aborted, second?.signal.aborted]).toEqual([false, true])
+})
+
+test('[EXCH.21] passes progress whose token the server returns as text or as a fraction', async () => {
+  const { server, bridge } = setUp()
+  const instance = server.instance()
+  const session = { id: 'a', traits: [] }
+  const id = bridge.open({ session, message: call('t', {}, 1, { progressToken: 'own' }) })
+  const [received] = await until(() => (instance.received.length === 1 ? instance.received : undefined))
+  instance.says('notifications/progress', { progressToken: String(tokenOf(received)), progress: 1 })
+  const params = Buffer.from(`{"progressToken":${tokenOf(received)}.0,"progress":2}`)
+  const raw = Buffer.from(`{"jsonrpc":"2.0","method":"notifications/progress","params":${params}}`)
+  instance.onMessage({ method: 'notifications/progress', id: undefined, params, raw })
+  expect(bridge.messages(id).map(({ json }) => json.params)).toEqual([
+    { progressToken: 'own', progress: 1 },
+    { progressToken: 'own', progress: 2 },
+  ])
 })
 
 test('[EXCH.28] cancels a request without a session only if its client has one with that id', async () => {
@@ -290,8 +306,9 @@ test('[EXCH.25] keeps a subscription of the 2026 era open, under the id of the c
   const ids = [listen('mine'), listen('mine')]
   const instance = server.instance('2026')
   const [first, second] = await until(() => (instance.received.length === 2 ? instance.received : undefined))
-  instance.says('notifications/tools/list_changed', { _meta: { [key]: first?.id } })
-  expect(ids.map((id) => bridge.messages(id).length)).toEqual([1, 0])
+  for (const id of [first?.id, String(first?.id)])
+    instance.says('notifications/tools/list_changed', { _meta: { [key]: id } })
+  expect(ids.map((id) => bridge.messages(id).length)).toEqual([2, 0])
   expect(bridge.messages(ids[0] as string)[0]?.json.params).toEqual({ _meta: { [key]: 'mine' } })
 
   bridge.send('cancel', ids[0] as string)
