@@ -24,7 +24,12 @@ export function proxyFor(target: URL, env: Env): URL | undefined {
 }
 
 function setting(env: Env, name: string): string | undefined {
-  return env[name]?.trim() || env[name.toUpperCase()]?.trim() || undefined
+  return unquoted(env[name]) || unquoted(env[name.toUpperCase()]) || undefined
+}
+
+/** Without spaces and quotes around it: `set` on Windows keeps the quotes. */
+function unquoted(value: string | undefined): string | undefined {
+  return value?.trim().replace(/^(["'])(.*)\1$/, '$2')
 }
 
 function proxyUrl(name: string, text: string): URL {
@@ -38,11 +43,14 @@ function isOwnMachine(host: string): boolean {
   return isLoopbackHost(host) || host.endsWith('.localhost')
 }
 
-/** Host names with all below them, addresses, networks as `10.0.0.0/8`, each with a port or without, and `*`. */
+/**
+ * Host names with all below them, patterns as `10.*`, addresses, networks as `10.0.0.0/8`, each with a port or
+ * without, and `*`.
+ */
 function isExcepted(host: string, port: string, exceptions: string): boolean {
   return exceptions
     .toLowerCase()
-    .split(/[\s,]+/)
+    .split(/[\s,;]+/)
     .some((exception) => {
       if (exception === '*') return true
       const [, name = '', onlyPort] = /^(\[[^\]]*\]|[^:]*|[^:]*:[^:]*:.*?)(?::(\d+))?$/.exec(exception) ?? []
@@ -55,7 +63,22 @@ function isSame(host: string, exception: string): boolean {
   if (exception === '') return false
   if (exception.includes('/')) return isInNetwork(host, exception)
   const domain = exception.replace(/^\*?\./, '')
+  if (domain.includes('*')) return isLike(host, domain)
   return host === domain || (isIP(host) === 0 && host.endsWith(`.${domain}`))
+}
+
+/** Matches parts between stars in order, without a regular expression that could take long. */
+function isLike(host: string, pattern: string): boolean {
+  const [first = '', ...others] = pattern.split('*')
+  const last = others.pop() ?? ''
+  if (!host.startsWith(first) || !host.endsWith(last)) return false
+  let from = first.length
+  for (const part of others) {
+    const at = host.indexOf(part, from)
+    if (at === -1) return false
+    from = at + part.length
+  }
+  return from + last.length <= host.length
 }
 
 function isInNetwork(host: string, network: string): boolean {
