@@ -111,6 +111,16 @@ export const AGENT_ABLATIONS: readonly Ablation[] = [
     tests: agent('servers/announcements'),
   },
   {
+    gate: 'agent: rights of a file of variables',
+    edits: [text('agent/config/env-file.ts', 'exposure !== undefined', 'false')],
+    tests: agent('config.entries'),
+  },
+  {
+    gate: 'agent: bytes of a file of variables',
+    edits: [text('agent/config/env-file.ts', 'found.size > MAX_BYTES', 'false')],
+    tests: agent('config.entries'),
+  },
+  {
     gate: 'agent: bytes of a list',
     edits: [text('agent/servers/tools.ts', 'listBytes > MAX_LIST_BYTES', 'false')],
     tests: agent('servers.tools'),

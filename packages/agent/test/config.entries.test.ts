@@ -245,6 +245,36 @@ test('[CONFIG.15] runs a program with spaces in its name unchanged', () => {
   })
 })
 
+test('[CONFIG.25] reads the variables of envFile, before those of env, and as secrets', () => {
+  const folder = scratch()
+  writeFileSync(join(folder, '.env'), '\uFEFFexport KEY="f1le value"\r\n# no\nOTHER=1\nTOKEN=own-token\n')
+  const entry = { command: 'x', args: ['${KEY}'], env: { OTHER: '2', MADE: '${TOKEN}!' } }
+  for (const envFile of ['.env', '${workspaceFolder}/.env', join(folder, '.env')])
+    expect(beside({ ...entry, envFile }, folder)).toMatchObject({
+      args: ['f1le value'],
+      env: { KEY: 'f1le value', OTHER: '2', TOKEN: 'own-token', MADE: 'own-token!' },
+      secrets: expect.arrayContaining(['f1le value', 'own-token']),
+    })
+  expect(beside({ command: 'x', envFile: null })).toMatchObject({ kind: 'stdio', env: {} })
+})
+
+test('[CONFIG.25] fails the entry of an envFile that cannot be used, with the reason', () => {
+  const folder = scratch()
+  const file = join(folder, 'exposed')
+  writeFileSync(file, 'A=1')
+  chmodSync(file, 0o666)
+  writeFileSync(join(folder, 'large'), 'x'.repeat(1_048_577))
+  const problem = (envFile: unknown) => {
+    const entry = beside({ command: 'x', envFile }, folder)
+    return entry?.kind === 'unusable' ? entry.error.message : undefined
+  }
+  expect(problem('gone')).toContain('envFile: cannot be read (ENOENT).')
+  expect(problem('.')).toContain('envFile: is not a regular file.')
+  expect(problem('large')).toContain('envFile: has more than 1048576 bytes.')
+  expect(problem(5)).toContain('envFile: must be text, not a number.')
+  if (process.geteuid !== undefined) expect(problem('exposed')).toContain('envFile: is not used: its mode 0666')
+})
+
 test('[CONFIG.16] reads inheritEnv for one entry and for all', () => {
   const text = `{"inheritEnv":["DOCKER_HOST"],"mcpServers":{"a":{"command":"x","inheritEnv":["XDG_*"]},${GOOD}}}`
   expect(parseConfig(text, ENV, '/')).toMatchObject([

@@ -5,6 +5,7 @@ import type { Node } from 'jsonc-parser'
 import { isProgram, splitCommandLine } from './command-line.ts'
 import { ConfigError } from './config-error.ts'
 import { BACKSLASH_HINT, type Document, findDuplicate, type Member } from './document.ts'
+import { readEnvFile } from './env-file.ts'
 import { readInheritEnv } from './inherit-env.ts'
 import { type EntryStartLimit, readStartLimit } from './start-limit.ts'
 import { readSwitch } from './switch.ts'
@@ -94,7 +95,7 @@ function readUsable(name: string, node: Node, context: EntryContext): ServerEntr
 
   const secrets: string[] = []
   // Some servers, such as mcp-remote, fill variables of their own `env` into their arguments themselves.
-  let ownEnv: Record<string, string> = {}
+  let ownEnv: Readonly<Record<string, string>> = {}
   const fillMember = (text: string, key: string) => {
     const values = { ...context, env: { ...context.env, ...ownEnv } }
     return checked(
@@ -102,6 +103,12 @@ function readUsable(name: string, node: Node, context: EntryContext): ServerEntr
       key,
       fill(text, values, `"${name}" (${key})`, (secret) => secrets.push(secret)),
     )
+  }
+  const envFile = reader.text('envFile')
+  if (envFile !== undefined) {
+    const read = readEnvFile(resolve(context.folder, fillMember(envFile, 'envFile')))
+    if (!read.ok) throw invalid(name, `envFile: ${read.reason}`, 'Correct "envFile", or use "env" instead.')
+    ownEnv = read.env
   }
   for (const [key, text] of reader.env())
     ownEnv = { ...ownEnv, [key]: fillMember(withBraces(text, context.env), `env.${key}`) }
