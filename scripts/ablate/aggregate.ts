@@ -49,13 +49,7 @@ export const AGGREGATE_ABLATIONS: readonly Ablation[] = [
   },
   {
     gate: 'aggregate: a tool claims only the URI of an App',
-    edits: [
-      text(
-        'bridge/northbound/aggregate/resource-names.ts',
-        "typeof uri === 'string' && uri.startsWith(APP_SCHEME)",
-        "typeof uri === 'string'",
-      ),
-    ],
+    edits: [text('bridge/northbound/aggregate/resource-names.ts', 'uri?.startsWith(APP_SCHEME)', 'uri')],
     tests: AGGREGATE,
   },
   {

@@ -87,6 +87,11 @@ export const LOAD_ABLATIONS: readonly Ablation[] = [
     tests: ['test/attack/greedy-callers.test.ts'],
   },
   {
+    gate: 'catalog: what is read of a server occurs once',
+    edits: [text('protocol/catalog-texts.ts', 'spans.includes(TWICE) ? [] : ', '')],
+    tests: ['test/bridge/catalog-bytes.test.ts'],
+  },
+  {
     gate: 'load: a list is serialised once',
     edits: [text('bridge/northbound/list-cache.ts', 'if (known !== undefined) return known', '')],
     tests: ['test/attack/greedy-requests.test.ts'],

@@ -31,9 +31,10 @@ test('[LOAD.3] answers lists from the cache, and rebuilds it after each new cata
     const { json } = await post(at, path, LIST, ann)
     return json.result.tools.map((tool: { name: string }) => tool.name)
   }
-  const stringify = vi.spyOn(JSON, 'stringify')
-  onTestFinished(() => void stringify.mockRestore())
-  const listsMade = () => stringify.mock.calls.filter(([value]) => Array.isArray(value)).length
+  const from = vi.spyOn(Buffer, 'from')
+  onTestFinished(() => void from.mockRestore())
+  const written = (value: unknown): boolean => typeof value === 'string' && value.startsWith('{"name":"one"')
+  const listsMade = () => from.mock.calls.filter(([value]) => written(value)).length
   expect([await names(), await names(), await names('/mcp/s'), await names('/mcp/s')]).toEqual([
     ['s__one'],
     ['s__one'],

@@ -1,18 +1,15 @@
 import { catalogFrames } from '@bridgekeeper/agent/testing'
 import { expect, test, vi } from 'vitest'
 import { startBridge } from '../support/bridge.ts'
+import { catalogTool, readyServer } from '../support/catalog.ts'
 import { bearer, post } from '../support/mcp.ts'
 import { verifiedPeer } from '../support/peer.ts'
 
 const tools = (count: number, bytes: number) =>
-  Array.from({ length: count }, (_, i) => ({
-    hash: '0'.repeat(64),
-    definition: { name: `t${i}`, inputSchema: { type: 'object' }, description: 'x'.repeat(bytes) },
-  }))
-const server = (count: number, bytes: number) => ({
-  ...{ state: 'ready' as const, name: 's', serverInfo: { name: 's', version: '1' } },
-  tools: tools(count, bytes),
-})
+  Array.from({ length: count }, (_, i) =>
+    catalogTool({ name: `t${i}`, inputSchema: { type: 'object' }, description: 'x'.repeat(bytes) }),
+  )
+const server = (count: number, bytes: number) => readyServer('s', tools(count, bytes))
 const LIST = { jsonrpc: '2.0', id: 1, method: 'tools/list' }
 
 test('[CATALOG.1] lists a server with 3 MiB of definitions whole, at its own address and with the others', async () => {

@@ -5,6 +5,7 @@ import type { LinkEvent } from '@bridgekeeper/agent'
 import { Link, type LinkOptions, realSystem } from '@bridgekeeper/agent/testing'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { FakeTools, RecordedExchanges } from '../../packages/agent/test/support/linked.ts'
+import { catalogTool, readyServer } from '../support/catalog.ts'
 import { identityOf } from '../support/device-agent.ts'
 import { type DeviceBridge, startDeviceBridge, type TestDevice } from '../support/devices.ts'
 import { proxyEnvironment, startProxy } from '../support/proxy.ts'
@@ -19,12 +20,7 @@ interface Running {
 function run(at: DeviceBridge, device: TestDevice, options: Partial<LinkOptions> = {}): Running {
   const events: LinkEvent[] = []
   const tools = new FakeTools()
-  tools.servers = [
-    {
-      ...{ state: 'ready', name: 's', serverInfo: { name: 's', version: '1' } },
-      tools: [{ hash: '0'.repeat(64), definition: { name: 't', inputSchema: {} } }],
-    },
-  ]
+  tools.servers = [readyServer('s', [catalogTool({ name: 't', inputSchema: {} })])]
   const stop = new AbortController()
   const link = new Link({
     url: `ws://127.0.0.1:${at.port}/api/mcp-ws`,

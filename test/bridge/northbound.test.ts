@@ -257,7 +257,7 @@ test('[AUTH.10] refuses callers without a valid token by status and code, with W
   for (const answer of Object.values(answers)) expect(answer.text).not.toContain(accessToken.slice(-20))
 })
 
-test('[API.1] callTool returns the result; listTools returns server, exposed name and definition', async () => {
+test('[API.1] callTool returns the result; listTools returns server, exposed name, definition and its text', async () => {
   const { at, peer } = await setUp()
   const call = at.bridge.callTool('user_ann', 'notes', 'read', { a: 1 })
   await answerNext(peer, { content: [], n: 1 })
@@ -267,6 +267,7 @@ test('[API.1] callTool returns the result; listTools returns server, exposed nam
       server: 'notes',
       exposedName: 'notes__read',
       definition: { name: 'read', inputSchema: { type: 'object' } },
+      definitionText: '{"name":"read","inputSchema":{"type":"object"}}',
     },
   ])
 })

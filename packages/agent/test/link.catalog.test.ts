@@ -1,18 +1,17 @@
-import { decodeUp } from '@bridgekeeper/protocol'
+import { type CatalogTool, decodeUp, type ReadyServer, toolText } from '@bridgekeeper/protocol'
 import { expect, test } from 'vitest'
+import { catalogTool, readyServer } from '../../../test/support/catalog.ts'
 import { catalogFrames } from '../src/link/catalog-frame.ts'
 import { FakeBridge } from './support/bridge.ts'
 import { runLink } from './support/linked.ts'
 import { until } from './support/until.ts'
 
-const toolOf = (name: string, bytes: number) => ({
-  hash: 'a'.repeat(64),
-  definition: { name, inputSchema: {}, description: 'é'.repeat(bytes / 2) },
-})
-const readyWith = (name: string, tools: ReturnType<typeof toolOf>[]) => ({
-  ...{ state: 'ready' as const, name, serverInfo: { name, version: '1' }, instructions: 'Use them.' },
-  tools,
-})
+const toolOf = (name: string, bytes: number) =>
+  catalogTool({ name, inputSchema: {}, description: 'é'.repeat(bytes / 2) })
+const readyWith = (name: string, tools: readonly CatalogTool[]) =>
+  readyServer(name, tools, { instructions: 'Use them.' })
+/** Tools as they travel. */
+const sent = ({ tools }: ReadyServer) => tools.map((tool) => JSON.parse(toolText(tool)))
 
 test('[LINK.6] sends a catalog in parts of 256 KiB, and a larger definition in its own part', () => {
   const many = readyWith(
@@ -28,7 +27,7 @@ test('[LINK.6] sends a catalog in parts of 256 KiB, and a larger definition in i
   const servers = parts.flatMap((part) => part.servers)
   expect(servers[0]).toMatchObject({ name: 'many', serverInfo: { name: 'many' }, instructions: 'Use them.' })
   const toolsOf = (name: string) => servers.flatMap((server) => (server.name === name ? server.tools : []))
-  expect([toolsOf('many'), toolsOf('large'), toolsOf('none')]).toEqual([many.tools, large.tools, []])
+  expect([toolsOf('many'), toolsOf('large'), toolsOf('none')]).toEqual([sent(many), sent(large), []])
   expect(catalogFrames([]).map(String)).toEqual(['{"type":"catalog","servers":[]}'])
 })
 

@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import type { Era } from '@bridgekeeper/protocol'
 import { expect, test } from 'vitest'
+import { reported } from '../../../test/support/catalog.ts'
 import { COMPILE_CACHE } from '../../../test/support/compile-cache.ts'
 import type { StdioEntry } from '../src/config/entry.ts'
 import type { Instance, Instances } from '../src/servers/instance.ts'
@@ -66,7 +67,7 @@ test.each(FORMS)('[INST.1] finds out the eras of a real server: %s', async (form
   const first = ok(await instances.shared(key(eras[0] ?? '2025')))
   expect(first.version).toBe(version)
   expect(String(first.introduction)).toContain('"conformance-fixture"')
-  expect(running.servers.catalog()[0]).toMatchObject({
+  expect(reported(running.servers.catalog())[0]).toMatchObject({
     state: 'ready',
     serverInfo: { name: 'conformance-fixture', version: '1.0.0' },
     capabilities: { tools: { listChanged: true }, completions: {} },

@@ -3,6 +3,7 @@ import { existsSync, readFileSync, readlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { reported } from '../../../test/support/catalog.ts'
 import { COMPILE_CACHE } from '../../../test/support/compile-cache.ts'
 import { scratch } from '../../../test/support/scratch.ts'
 import { ConfigError } from '../src/config/config-error.ts'
@@ -120,7 +121,7 @@ test.each(['nulls', 'speaks-first', 'old'])(
   async (how) => {
     const { servers, event } = await runReady(fixture('starts', how))
     expect(await event('server-ready')).toMatchObject({ tools: 3 })
-    const [entry] = servers.catalog()
+    const [entry] = reported(servers.catalog())
     expect(entry).toMatchObject({ state: 'ready', serverInfo: { version: expect.any(String) } })
     if (how !== 'speaks-first') expect(entry).not.toHaveProperty('instructions')
   },

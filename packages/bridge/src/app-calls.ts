@@ -14,7 +14,10 @@ export interface ListedTool {
   readonly server: string
   /** The tool's name on `/mcp`. */
   readonly exposedName: string
+  /** The definition, parsed: its numbers are JavaScript numbers. */
   readonly definition: ToolDefinition
+  /** The definition as its local server wrote it, as JSON text. */
+  readonly definitionText: string
 }
 
 /** Session of the app's own calls for a user. */
@@ -40,7 +43,8 @@ export function listTools(directory: Directory, names: ExposedNames, userId: str
   return [...names.tools(directory.awakeCatalog(userId)).values()].map(({ name, serverName, tool }) => ({
     server: serverName,
     exposedName: name,
-    definition: tool.definition,
+    definition: JSON.parse(tool.definition),
+    definitionText: tool.definition,
   }))
 }
 

@@ -1,15 +1,14 @@
 import type { CatalogServer } from '@bridgekeeper/protocol'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { catalogTool, readyServer } from '../../../test/support/catalog.ts'
 import { ExposedNames } from '../src/northbound/tool-names.ts'
 
 function server(name: string, tools: readonly string[]): CatalogServer {
-  return {
-    state: 'ready',
+  return readyServer(
     name,
-    serverInfo: { name, version: '1' },
-    tools: tools.map((tool) => ({ hash: '0'.repeat(64), definition: { name: tool, inputSchema: {} } })),
-  }
+    tools.map((tool) => catalogTool({ name: tool, inputSchema: {} })),
+  )
 }
 
 const names = new ExposedNames()

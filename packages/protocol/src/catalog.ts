@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { ERAS } from './exchange.ts'
+import type { JsonText } from './json.ts'
 import { limits } from './limits.ts'
 import { nameSchema } from './text.ts'
 
@@ -15,7 +16,6 @@ const catalogToolSchema = z.object({
   hash: z.string().regex(/^[0-9a-f]{64}$/),
   definition: toolDefinitionSchema,
 })
-export type CatalogTool = z.infer<typeof catalogToolSchema>
 
 const readyServerSchema = z.object({
   state: z.literal('ready'),
@@ -37,9 +37,29 @@ const absentServerSchema = z.object({
   reason: z.string().max(limits.textChars).optional(),
 })
 
-/** A local server as the agent reports it. */
 const catalogServerSchema = z.discriminatedUnion('state', [readyServerSchema, absentServerSchema])
-export type CatalogServer = z.infer<typeof catalogServerSchema>
+/** A local server as it travels. */
+export type ReportedServer = z.infer<typeof catalogServerSchema>
 
 /** Local servers of an agent: all of them, or one part of the catalog. */
 export const catalogSchema = z.array(catalogServerSchema).max(limits.serversPerAgent)
+
+/** A tool of a local server. */
+export interface CatalogTool {
+  /** SHA-256, hex, of the definition's canonical JSON. */
+  readonly hash: string
+  readonly name: string
+  /** The definition as the server wrote it. */
+  readonly definition: JsonText
+}
+
+/** A local server that is ready, with everything that it says in its own words. */
+export interface ReadyServer extends Omit<z.infer<typeof readyServerSchema>, Texts> {
+  readonly serverInfo: JsonText
+  readonly capabilities?: JsonText | undefined
+  readonly tools: readonly CatalogTool[]
+}
+type Texts = 'serverInfo' | 'capabilities' | 'tools'
+
+/** A local server as agent and bridge keep it. */
+export type CatalogServer = ReadyServer | z.infer<typeof absentServerSchema>

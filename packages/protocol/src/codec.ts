@@ -1,4 +1,5 @@
 import type { z } from 'zod'
+import { type CatalogFrame, keepTexts } from './catalog-texts.ts'
 import type { ErrorCode } from './codes.ts'
 import type { DownMessage } from './down.ts'
 import { payloadBytesSchema } from './exchange.ts'
@@ -50,7 +51,8 @@ export type EndFrame = Carrying<Extract<UpMessage, { type: 'end' }>>
 export type CarrierFrame = OpenFrame | MessageFrame | EndFrame
 
 export type UpFrame =
-  | Exclude<UpMessage, { type: 'tool_result' | 'tool_execute' | 'message' | 'end' }>
+  | Exclude<UpMessage, { type: 'tool_result' | 'tool_execute' | 'message' | 'end' | 'catalog' }>
+  | CatalogFrame
   | ToolResultFrame
   | ToolExecuteFrame
   | MessageFrame
@@ -192,6 +194,7 @@ function decodeBySchema(
   if (json === undefined) return invalid('It is not JSON.')
   const parsed = schema.safeParse(json.value)
   if (!parsed.success) return refusal(parsed.error, stringAt(frame, members.get('type')))
+  if (parsed.data.type === 'catalog') return withTexts(parsed.data, frame, members.get('servers'))
   return { ok: true, message: withRawPayload(parsed.data, frame, members) }
 }
 
@@ -207,6 +210,18 @@ function withoutPayloads(frame: Buffer, members: ReadonlyMap<string, Span>): Buf
     at = end
   }
   return Buffer.concat([...parts, frame.subarray(at)])
+}
+
+/** Replaces what servers said by the received texts. */
+function withTexts(
+  catalog: Extract<UpMessage, { type: 'catalog' }>,
+  frame: Buffer,
+  at: Span | undefined,
+): Decoded<CatalogFrame> {
+  const servers = keepTexts(catalog.servers, frame, at)
+  return servers === undefined
+    ? invalid('servers: a member of a server or tool occurs twice.')
+    : { ok: true, message: { ...catalog, servers } }
 }
 
 /** Replaces parsed payloads by the received bytes. */

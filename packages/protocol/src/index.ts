@@ -4,9 +4,11 @@ export {
   type CatalogServer,
   type CatalogTool,
   catalogSchema,
+  type ReadyServer,
   type ToolDefinition,
   toolDefinitionSchema,
 } from './catalog.ts'
+export { type CatalogFrame, encodeCatalog, serverBytes, serverText, toolText } from './catalog-texts.ts'
 export { type Chunk, decodeChunk, encodeChunk } from './chunk-frame.ts'
 export { ChunkReceiver } from './chunk-receiver.ts'
 export { ChunkSender, type ChunkSocket, type OutgoingFrame, QUEUED_CHUNK_BYTES } from './chunk-sender.ts'
@@ -44,7 +46,7 @@ export {
 } from './exchange.ts'
 export { type Exposure, type FileRights, secretExposure, trustExposure } from './file-rights.ts'
 export { hasCode } from './has-code.ts'
-export { canonicalJson, isObject, type Json, parseJson, type RawJson, toJson } from './json.ts'
+export { canonicalJson, isObject, type Json, type JsonText, parseJson, type RawJson, toJson } from './json.ts'
 export {
   BACKSLASH,
   CLOSE_BRACE,
@@ -57,7 +59,7 @@ export {
   skipSpace,
   withoutByteOrderMark,
 } from './json-bytes.ts'
-export { isJson } from './json-grammar.ts'
+export { isJson, pastArray, pastObject, pastValue } from './json-grammar.ts'
 export { isAmbiguous, replaceAt, textAt, valueAt } from './json-paths.ts'
 export {
   arrayItems,

@@ -4,6 +4,9 @@ export type Json = unknown
 /** A JSON value as the UTF-8 bytes it arrived in. */
 export type RawJson = Buffer
 
+/** The same as a text, for values that are kept for long. */
+export type JsonText = string
+
 /** Matches text that JSON writes without escapes. */
 const PLAIN = /^[ !#-[\]-~]*$/
 

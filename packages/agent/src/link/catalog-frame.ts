@@ -1,10 +1,20 @@
 import { hash } from 'node:crypto'
-import { type CatalogServer, encode } from '@bridgekeeper/protocol'
+import {
+  type CatalogServer,
+  type CatalogTool,
+  encodeCatalog,
+  type ReadyServer,
+  serverBytes,
+  serverText,
+  toolText,
+} from '@bridgekeeper/protocol'
 
 /**
  * Small enough to keep a part within the limit of keys per message; a larger definition gets its own part.
  */
 const PART_BYTES = 262_144
+/** Info of a server in the parts after its first, which the bridge ignores. */
+const NO_INFO = '{"name":"","version":""}'
 
 /** Members of an update beside the servers that have changed. */
 interface Update {
@@ -20,7 +30,7 @@ export class CatalogReport {
   /** @returns the frames that the bridge lacks */
   frames(servers: readonly CatalogServer[]): readonly Buffer[] {
     const sent = this.#sent
-    const now = new Map(servers.map((server) => [server.name, hash('sha256', JSON.stringify(server))]))
+    const now = new Map(servers.map((server) => [server.name, hash('sha256', serverText(server))]))
     this.#sent = now
     if (sent === undefined) return catalogFrames(servers)
     const changed = servers.filter(({ name }) => sent.get(name) !== now.get(name))
@@ -46,42 +56,42 @@ export function catalogFrames(servers: readonly CatalogServer[], update?: Update
   }
   const all = parts.all()
   return all.map((part, at) =>
-    encode({
-      ...{ type: 'catalog', servers: [...part] },
+    encodeCatalog({
+      ...{ type: 'catalog', servers: part },
       ...(at < all.length - 1 && { more: true }),
       ...(update && { only: true, removed: at === 0 ? [...update.removed] : [] }),
     }),
   )
 }
 
-type Ready = Extract<CatalogServer, { state: 'ready' }>
+/** A server to which tools are added. */
+type Growing = Exclude<CatalogServer, ReadyServer> | (ReadyServer & { readonly tools: CatalogTool[] })
 
 class Parts {
-  readonly #parts: CatalogServer[][] = [[]]
+  readonly #parts: Growing[][] = [[]]
   #sizeBytes = 0
 
-  add(server: CatalogServer): void {
-    this.#makeRoom(server)
+  add(server: Growing): void {
+    this.#makeRoom(serverBytes(server))
     this.#last.push(server)
   }
 
-  addTool(name: string, tool: Ready['tools'][number]): void {
-    this.#makeRoom(tool)
+  addTool(name: string, tool: CatalogTool): void {
+    this.#makeRoom(Buffer.byteLength(toolText(tool)))
     const server = this.#last.at(-1)
     if (server?.state === 'ready' && server.name === name) server.tools.push(tool)
-    else this.#last.push({ state: 'ready', name, serverInfo: { name: '', version: '' }, tools: [tool] })
+    else this.#last.push({ state: 'ready', name, serverInfo: NO_INFO, tools: [tool] })
   }
 
   all(): readonly (readonly CatalogServer[])[] {
     return this.#parts
   }
 
-  get #last(): CatalogServer[] {
+  get #last(): Growing[] {
     return this.#parts.at(-1) ?? []
   }
 
-  #makeRoom(value: unknown): void {
-    const sizeBytes = Buffer.byteLength(JSON.stringify(value))
+  #makeRoom(sizeBytes: number): void {
     this.#sizeBytes += sizeBytes
     if (this.#sizeBytes <= PART_BYTES || this.#last.length === 0) return
     this.#parts.push([])

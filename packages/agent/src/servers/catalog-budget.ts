@@ -1,4 +1,4 @@
-import { type CatalogServer, limits } from '@bridgekeeper/protocol'
+import { limits, type ReadyServer, serverBytes } from '@bridgekeeper/protocol'
 
 /** Reserve for frames, and for servers that are not ready, beside the counted entries. */
 const SPARE_BYTES = 1_048_576
@@ -11,13 +11,13 @@ export class CatalogBudget {
   readonly #sizes = new Map<string, number>()
 
   /** Replaces the reservation of the entry's server. @returns why there is no room for it */
-  take(entry: Extract<CatalogServer, { state: 'ready' }>): string | undefined {
+  take(entry: ReadyServer): string | undefined {
     this.free(entry.name)
-    const headBytes = jsonBytes({ ...entry, tools: [] })
+    const headBytes = serverBytes({ ...entry, tools: [] })
     if (headBytes > MAX_HEAD_BYTES) {
       return `It is not listed: its instructions and info take ${headBytes} bytes, over the limit of ${MAX_HEAD_BYTES}. Disable the server, or ask its authors to shorten them.`
     }
-    const sizeBytes = headBytes + jsonBytes(entry.tools)
+    const sizeBytes = serverBytes(entry)
     const takenBytes = [...this.#sizes.values()].reduce((sum, each) => sum + each, 0)
     if (takenBytes + sizeBytes > MAX_BYTES) {
       return `It is not listed: its tools take ${sizeBytes} bytes; with those of other servers that is over the limit of ${MAX_BYTES}. Disable a server, and start again.`
@@ -29,8 +29,4 @@ export class CatalogBudget {
   free(name: string): void {
     this.#sizes.delete(name)
   }
-}
-
-function jsonBytes(value: unknown): number {
-  return Buffer.byteLength(JSON.stringify(value))
 }

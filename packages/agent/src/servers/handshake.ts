@@ -96,7 +96,13 @@ function initialized(transport: StdioTransport, outcome: RawOutcome, offered: st
   transport.notify('notifications/initialized')
   const { protocolVersion } = result
   const version = typeof protocolVersion === 'string' ? protocolVersion : offered
-  return { ok: true, era: '2025', version, introduction: readIntroduction(result), raw: outcome.result }
+  return {
+    ok: true,
+    era: '2025',
+    version,
+    introduction: readIntroduction(outcome.result),
+    raw: outcome.result,
+  }
 }
 
 /** Speaks with a server of the 2026 era (MCP 2026-07-28, discovery). */
@@ -109,7 +115,7 @@ async function discover(transport: StdioTransport): Promise<Handshake> {
     : []
   if (result === undefined || !versions.includes(ENVELOPE_VERSION))
     return { ok: false, answered: true, reason: `it does not speak revision ${ENVELOPE_VERSION} of MCP` }
-  const introduction = readDiscovery(result)
+  const introduction = readDiscovery(outcome.result)
   return { ok: true, era: '2026', version: ENVELOPE_VERSION, introduction, raw: outcome.result }
 }
 

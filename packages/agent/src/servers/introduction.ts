@@ -1,52 +1,61 @@
-import { decodeUp, encode, isObject } from '@bridgekeeper/protocol'
+import {
+  decodeUp,
+  encodeCatalog,
+  type JsonText,
+  OPEN_BRACE,
+  type RawJson,
+  type ReadyServer,
+  textAt,
+  toJson,
+  valueAt,
+} from '@bridgekeeper/protocol'
+import { withMembers } from '../eras/members.ts'
 import { SERVER_INFO_KEY } from './envelope.ts'
 
 /** A server's introduction, as far as the catalog shows it. */
 export interface Introduction {
-  readonly serverInfo: { readonly name: string; readonly version: string }
+  readonly serverInfo: JsonText
   readonly instructions?: string
   readonly hasTools: boolean
   /** Its capabilities as it declared them. */
-  readonly capabilities: Readonly<Record<string, unknown>>
+  readonly capabilities: JsonText
 }
 
 /** Reads a result of `initialize` (MCP 2025-11-25, lifecycle). */
-export function readIntroduction(result: Record<string, unknown>): Introduction {
-  const { serverInfo, instructions, capabilities } = result
-  const declared = isObject(capabilities) ? capabilities : {}
-  const hasTools = isObject(declared.tools)
-  return {
-    serverInfo: serverInfoOf(isObject(serverInfo) ? serverInfo : {}),
-    ...(typeof instructions === 'string' && { instructions }),
-    hasTools,
-    capabilities: isReadable({ capabilities: declared }) ? declared : { ...(hasTools && { tools: {} }) },
-  }
+export function readIntroduction(result: RawJson): Introduction {
+  return introductionOf(result, valueAt(result, ['serverInfo']))
 }
 
 /** Reads a result of `server/discover` (MCP 2026-07-28, discovery), where the server's info is in `_meta`. */
-export function readDiscovery(result: Record<string, unknown>): Introduction {
-  const meta = isObject(result._meta) ? result._meta : {}
-  return readIntroduction({ ...result, serverInfo: meta[SERVER_INFO_KEY] })
+export function readDiscovery(result: RawJson): Introduction {
+  return introductionOf(result, valueAt(result, ['_meta', SERVER_INFO_KEY]))
 }
 
-function serverInfoOf(info: Record<string, unknown>): Introduction['serverInfo'] {
-  const plain = { name: textOf(info.name), version: textOf(info.version) }
-  const whole = { ...info, ...plain }
-  return isReadable({ serverInfo: whole }) ? whole : plain
+function introductionOf(result: RawJson, info: RawJson | undefined): Introduction {
+  const instructions = textAt(result, ['instructions'])
+  const declared = valueAt(result, ['capabilities'])
+  const hasTools = valueAt(declared, ['tools'])?.[0] === OPEN_BRACE
+  const capabilities = declared?.[0] === OPEN_BRACE ? declared.toString('utf8') : '{}'
+  return {
+    serverInfo: serverInfoOf(info),
+    ...(instructions !== undefined && { instructions }),
+    hasTools,
+    capabilities: isReadable({ capabilities }) ? capabilities : hasTools ? '{"tools":{}}' : '{}',
+  }
+}
+
+/** The info as the server wrote it, if it has a name and a version. */
+function serverInfoOf(info: RawJson | undefined): JsonText {
+  const name = textAt(info, ['name'])
+  const version = textAt(info, ['version'])
+  const named = { name: toJson(name ?? ''), version: toJson(version ?? '') }
+  const isWhole = name !== undefined && version !== undefined
+  const serverInfo = String(isWhole ? info : withMembers(info, named))
+  return isReadable({ serverInfo }) ? serverInfo : String(withMembers(undefined, named))
 }
 
 /** Whether the bridge's reader accepts these members of a catalog entry. */
-function isReadable(members: object): boolean {
-  const server = {
-    state: 'ready' as const,
-    name: 'any',
-    serverInfo: { name: '', version: '' },
-    tools: [],
-    ...members,
-  }
-  return decodeUp(encode({ type: 'catalog', servers: [server] }), 'v2').ok
-}
-
-function textOf(value: unknown): string {
-  return typeof value === 'string' ? value : ''
+function isReadable(members: Partial<ReadyServer>): boolean {
+  const server = { state: 'ready', name: 'any', serverInfo: '{"name":"","version":""}', tools: [] } as const
+  return decodeUp(encodeCatalog({ type: 'catalog', servers: [{ ...server, ...members }] }), 'v2').ok
 }

@@ -4,7 +4,10 @@ import {
   cleanText,
   ERAS,
   type Json,
+  parseJson,
+  type ReadyServer,
   unreachable,
+  valueAt,
 } from '@bridgekeeper/protocol'
 import { backoffMs } from '../backoff.ts'
 import type { StdioEntry } from '../config/entry.ts'
@@ -159,7 +162,9 @@ export class LocalServer implements ExchangeServer {
   inputSchema(toolName: string): Json | undefined {
     const state = this.#state
     if (state.state !== 'ready') return undefined
-    return state.list.tools.find(({ definition }) => definition.name === toolName)?.definition.inputSchema
+    const tool = state.list.tools.find(({ name }) => name === toolName)
+    const schema = tool && valueAt(Buffer.from(tool.definition), ['inputSchema'])
+    return schema && parseJson(schema.toString('utf8'))?.value
   }
 
   hideSecrets(text: string): string {
@@ -257,7 +262,7 @@ export class LocalServer implements ExchangeServer {
     this.#deps.onChange()
   }
 
-  #entry({ introduction, list }: Ready): Extract<CatalogServer, { state: 'ready' }> {
+  #entry({ introduction, list }: Ready): ReadyServer {
     const { serverInfo, instructions, capabilities } = introduction
     return {
       ...{ state: 'ready', name: this.name, serverInfo },

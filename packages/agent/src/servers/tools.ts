@@ -1,19 +1,26 @@
-import { hash } from 'node:crypto'
 import {
+  arrayItems,
+  bytesAt,
   type CatalogTool,
-  canonicalJson,
   cleanText,
   decodeUp,
-  encode,
+  encodeCatalog,
+  isEmptyAt,
+  isJson,
   isObject,
   limits,
   nameSchema,
   parseJson,
+  pickMembers,
+  type RawJson,
   strictDefinition,
   type ToolDefinition,
+  textAt,
   toolDefinitionSchema,
+  valueAt,
 } from '@bridgekeeper/protocol'
-import { parseResult, type RawOutcome } from './raw-calls.ts'
+import { definitionHash } from './definition-hash.ts'
+import type { RawOutcome } from './raw-calls.ts'
 
 export type ToolList =
   | { readonly ok: true; readonly tools: readonly CatalogTool[]; readonly leftOut: readonly OddTool[] }
@@ -56,10 +63,10 @@ export async function listTools(
     }
     const result = listResult(outcome)
     if (result === undefined) return { ok: false, reason: `it did not list its tools${why(outcome)}` }
-    const values = listOf(result.tools)
-    if (values === undefined) return { ok: false, reason: 'its list of tools cannot be read' }
-    for (const value of values) {
-      const tool = catalogTool(value)
+    const items = toolsIn(result)
+    if (items === undefined) return { ok: false, reason: 'its list of tools cannot be read' }
+    for (const item of items) {
+      const tool = catalogTool(item)
       // A server that repeats a page repeats its tools.
       if ('hash' in tool) tools.set(tool.hash, tool)
       else leftOut.push(tool)
@@ -67,8 +74,8 @@ export async function listTools(
     if (tools.size > limits.toolsPerServer) {
       return { ok: false, reason: `it lists more than ${limits.toolsPerServer} tools` }
     }
-    const cursor = result.nextCursor
-    if (typeof cursor !== 'string' || cursor === '' || cursors.has(cursor))
+    const cursor = textAt(result, ['nextCursor'])
+    if (cursor === undefined || cursor === '' || cursors.has(cursor))
       return { ok: true, tools: [...tools.values()], leftOut }
     cursors.add(cursor)
     params = { cursor }
@@ -77,18 +84,19 @@ export async function listTools(
 }
 
 /** Reads a list of tools. An invalid definition does not invalidate the others. */
-function listResult(outcome: RawOutcome): Record<string, unknown> | undefined {
-  if (outcome.kind === 'result') return parseResult(outcome.result)
+function listResult(outcome: RawOutcome): RawJson | undefined {
+  if (outcome.kind === 'result') return outcome.result
   if (outcome.kind !== 'invalid') return undefined
   const text = outcome.text.toString('utf8').replace(TOKENS, (token) => (token[0] === '"' ? token : 'null'))
-  const answer = parseJson(text)?.value
-  return isObject(answer) && isObject(answer.result) ? answer.result : undefined
+  return valueAt(Buffer.from(text), ['result'])
 }
 
-/** A server without tools may write null, or nothing. */
-function listOf(tools: unknown): readonly unknown[] | undefined {
-  if (tools === undefined || tools === null) return []
-  return Array.isArray(tools) ? tools : undefined
+/** Each tool as it was written. A server without tools may write null, or nothing. */
+function toolsIn(result: RawJson): readonly RawJson[] | undefined {
+  const [tools] = pickMembers(result, ['tools']) ?? []
+  if (isEmptyAt(result, tools)) return []
+  const list = bytesAt(result, tools) ?? result
+  return arrayItems(list, Number.POSITIVE_INFINITY)?.map(([start, end]) => list.subarray(start, end))
 }
 
 function resultBytes(outcome: RawOutcome): number {
@@ -96,32 +104,30 @@ function resultBytes(outcome: RawOutcome): number {
   return outcome.kind === 'result' ? outcome.result.length : 0
 }
 
-/** The name of exactly this definition: SHA-256, hex, of its canonical JSON. */
-export function definitionHash(definition: ToolDefinition): string {
-  return hash('sha256', canonicalJson(definition))
-}
-
-function catalogTool(value: unknown): CatalogTool | OddTool {
-  const name = isObject(value) && typeof value.name === 'string' ? cleanText(value.name) : ''
-  if (!isToolDefinition(value))
-    return { name, reason: 'left out, because its name or its schema is missing or invalid' }
-  if (needsTask(value))
-    return { name, reason: 'left out, because it runs only as a task, which the bridge does not support yet' }
-  try {
-    const tool = { hash: definitionHash(value), definition: value }
-    if (fitsCatalog(tool)) return tool
-  } catch (error) {
-    // A definition that is nested deeper than the stack.
-    if (!(error instanceof RangeError)) throw error
+function catalogTool(raw: RawJson): CatalogTool | OddTool {
+  const name = textAt(raw, ['name'])
+  const shownName = cleanText(name ?? '')
+  const definition = raw.toString('utf8')
+  const value = parseJson(definition)?.value
+  if (name === undefined || !isToolDefinition(value))
+    return { name: shownName, reason: 'left out, because its name or its schema is missing or invalid' }
+  if (needsTask(value)) {
+    const reason = 'left out, because it runs only as a task, which the bridge does not support yet'
+    return { name: shownName, reason }
   }
-  return { name, reason: 'left out, because its definition is nested too deep or has a forbidden key' }
+  if (isJson(raw, limits.jsonDepth)) {
+    const tool = { hash: definitionHash(raw), name, definition }
+    if (fitsCatalog(tool)) return tool
+  }
+  return { name: shownName, reason: 'left out, because its definition is too large or nested too deep' }
 }
 
 /** Tools that `/mcp`, the list of all servers, shows with changes or not at all. */
 export function repairedTools(tools: readonly CatalogTool[]): readonly OddTool[] {
-  return tools.flatMap(({ definition }) => {
-    const name = cleanText(definition.name)
-    const strict = strictDefinition(definition)
+  return tools.flatMap((tool) => {
+    const name = cleanText(tool.name)
+    const definition: unknown = parseJson(tool.definition)?.value
+    const strict = isToolDefinition(definition) ? strictDefinition(definition) : undefined
     if (strict === undefined)
       return { name, reason: 'left out of /mcp, because its input schema is not that of an object' }
     if (strict.changed.length === 0) return []
@@ -145,24 +151,17 @@ function needsTask({ execution }: ToolDefinition): boolean {
 
 /**
  * Checks a tool with the bridge's reader: if it refused one definition, such as a deeply nested one, the
- * whole catalog would be lost. The reader also drops keys `__proto__`.
+ * whole catalog would be lost.
  */
 function fitsCatalog(tool: CatalogTool): boolean {
   const server = {
     state: 'ready' as const,
     name: 'any',
-    serverInfo: { name: '', version: '' },
+    serverInfo: '{"name":"","version":""}',
     tools: [tool],
   }
-  const frame = encode({ type: 'catalog', servers: [server] })
-  if (frame.length > MAX_DEFINITION_BYTES) return false
-  const read = decodeUp(frame, 'v2')
-  if (!read.ok || read.message.type !== 'catalog') return false
-  const [readServer] = read.message.servers
-  return (
-    readServer?.state === 'ready' &&
-    readServer.tools.every(({ definition }) => definitionHash(definition) === tool.hash)
-  )
+  const frame = encodeCatalog({ type: 'catalog', servers: [server] })
+  return frame.length <= MAX_DEFINITION_BYTES && decodeUp(frame, 'v2').ok
 }
 
 function why(outcome: RawOutcome): string {

@@ -1,5 +1,6 @@
 import { limits } from '@bridgekeeper/protocol'
 import { beforeEach, expect, test } from 'vitest'
+import { reported } from '../../../../test/support/catalog.ts'
 import { entry, FakeChild, runFakes, START_MS, settled, TOOL, type World } from '../support/fake-child.ts'
 
 const world: World = { children: [], happened: [], next: [], spawned: [] }
@@ -20,7 +21,7 @@ async function ready(entries = [entry()]) {
 test('[TOOLS.1] reports a ready server’s own info, and passes calls to it', async () => {
   const { servers, named, call } = await ready()
   expect(named('server-ready')).toEqual([{ type: 'server-ready', name: 's', tools: 1, skippedTools: 0 }])
-  expect(servers.catalog()).toMatchObject([
+  expect(reported(servers.catalog())).toMatchObject([
     {
       state: 'ready',
       name: 's',

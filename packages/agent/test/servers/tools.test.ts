@@ -1,9 +1,13 @@
-import { limits } from '@bridgekeeper/protocol'
+import { hash } from 'node:crypto'
+import { canonicalJson, limits } from '@bridgekeeper/protocol'
+import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { definitionHash } from '../../src/servers/definition-hash.ts'
 import type { RawOutcome } from '../../src/servers/raw-calls.ts'
-import { definitionHash, listTools } from '../../src/servers/tools.ts'
+import { listTools } from '../../src/servers/tools.ts'
 
 const tool = (name: string) => ({ name, inputSchema: {} })
+const hashOf = (definition: object) => definitionHash(Buffer.from(JSON.stringify(definition)))
 const result = (value: object): RawOutcome => ({ kind: 'result', result: Buffer.from(JSON.stringify(value)) })
 
 /** Lists pages by their cursor; a page given as text is the server's raw answer. */
@@ -25,11 +29,11 @@ test('[TOOLS.4] requests every page by the cursor of the one before, in order', 
   ])
   expect(asked).toEqual(['{}', '{"cursor":"1"}', '{"cursor":"2"}'])
   if (!list.ok) throw new Error(list.reason)
-  expect([list.tools.map(({ definition }) => definition.name), list.leftOut]).toEqual([
+  expect([list.tools.map(({ name }) => name), list.leftOut]).toEqual([
     ['a', 'b', 'c'],
     [{ name: '', reason: 'left out, because its name or its schema is missing or invalid' }],
   ])
-  expect(list.tools[0]?.hash).toBe(definitionHash(tool('a')))
+  expect(list.tools[0]?.hash).toBe(hashOf(tool('a')))
 })
 
 test('[TOOLS.6] reads 64 pages, and fails at one more', async () => {
@@ -86,20 +90,49 @@ test('[TOOLS.3] [TOOLS.8] skips and counts invalid definitions and those that wo
   const bottomless = `{"name":"bottomless","inputSchema":${'{"a":'.repeat(100_000)}1${'}'.repeat(100_000)}}`
   const polluting = '{"name":"p","inputSchema":{"__proto__":{}}}'
   const others = [{ ...tool('deep'), x: nested }, tool(''), { name: 'b' }, tool('x'.repeat(200)), 7]
+  const twoNames = '{"name":"first","inputSchema":{},"name":"second"}'
   const tools = [tool('a'), ...others].map((value) => JSON.stringify(value))
-  const text = Buffer.from(`{"id":1,"result":{"tools":[${[...tools, bottomless, polluting].join(',')}]}}`)
+  const text = Buffer.from(
+    `{"id":1,"result":{"tools":[${[...tools, bottomless, polluting, twoNames].join(',')}]}}`,
+  )
   const { list } = await listed([{ kind: 'invalid', code: 'result_invalid', detail: 'd', text }])
   if (!list.ok) throw new Error(list.reason)
-  expect([list.tools.map(({ definition }) => definition.name), list.leftOut.length]).toEqual([['a'], 7])
+  expect([list.tools.map(({ name }) => name), list.leftOut.length]).toEqual([['a', 'p'], 7])
   const noList = { kind: 'invalid', code: 'result_invalid', detail: 'd', text: Buffer.from('[1]') } as const
   expect((await listed([noList])).list).toMatchObject({ ok: false })
 })
 
 test('[TOOLS.2] hashes a definition independently of the order of its members', () => {
-  expect(definitionHash({ name: 'a', inputSchema: { x: 1, y: 2 } })).toBe(
-    definitionHash({ inputSchema: { y: 2, x: 1 }, name: 'a' }),
+  expect(hashOf({ name: 'a', inputSchema: { x: 1, y: [2, 'é'] } })).toBe(
+    hashOf({ inputSchema: { y: [2, 'é'], x: 1 }, name: 'a' }),
   )
-  expect(definitionHash(tool('a'))).not.toBe(definitionHash(tool('b')))
+  expect(hashOf(tool('a'))).not.toBe(hashOf(tool('b')))
+  const written = '{ "n\\u0061me" : "\\u0061", "inputSchema":\t{} }'
+  expect(definitionHash(Buffer.from(written))).toBe(hashOf(tool('a')))
+})
+
+test('[TOOLS.2] hashes as the canonical JSON of any value', () => {
+  fc.assert(
+    fc.property(fc.jsonValue(), (value) => {
+      const json = JSON.stringify(value)
+      const expected = hash('sha256', canonicalJson(JSON.parse(json)))
+      expect(definitionHash(Buffer.from(json))).toBe(expected)
+    }),
+  )
+})
+
+test('[TOOLS.2] tells definitions apart whose numbers a JavaScript number would round to one', () => {
+  const hashes = ['12345678901234567890', '12345678901234567891', '1e400', '2e400', '1', '1.0'].map(
+    (number) => definitionHash(Buffer.from(`{"name":"a","inputSchema":{"maximum":${number}}}`)),
+  )
+  expect(new Set(hashes).size).toBe(hashes.length)
+})
+
+test('[TOOLS.2] keeps every byte of a definition', async () => {
+  const odd = '{"inputSchema":{"maximum":1e400, "x":12345678901234567890},"a":1.0,"name":"\\u0061","a":[ ]}'
+  const text = Buffer.from(`{"tools":[${odd}]}`)
+  const { list } = await listed([{ kind: 'result', result: text }])
+  expect(list).toMatchObject({ ok: true, tools: [{ name: 'a', definition: odd }] })
 })
 
 test('[TOOLS.10] ends a list at a cursor that is empty, not a string or repeated, and counts repeated tools once', async () => {

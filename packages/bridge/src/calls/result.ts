@@ -14,7 +14,7 @@ export class ToolError extends Error {
   }
 }
 
-/** A tool's result as the local server sent it: a JSON object. Its members are not validated. */
+/** A tool's result as the local server sent it, parsed: its numbers are JavaScript numbers. Its members are not validated. */
 export interface ToolResult {
   readonly content?: readonly ToolContent[]
   readonly structuredContent?: Readonly<Record<string, unknown>>

@@ -1,4 +1,4 @@
-import { type CatalogServer, limits } from '@bridgekeeper/protocol'
+import { type CatalogServer, limits, serverBytes } from '@bridgekeeper/protocol'
 
 /** Local servers by name. */
 export type Catalog = ReadonlyMap<string, CatalogServer>
@@ -77,7 +77,7 @@ export class CatalogParts {
 function sizeOf(server: CatalogServer): number {
   const known = sizes.get(server)
   if (known !== undefined) return known
-  const sizeBytes = Buffer.byteLength(JSON.stringify(server))
+  const sizeBytes = serverBytes(server)
   sizes.set(server, sizeBytes)
   return sizeBytes
 }

@@ -1,4 +1,4 @@
-import { type CatalogServer, toJson } from '@bridgekeeper/protocol'
+import { type CatalogServer, serverBytes } from '@bridgekeeper/protocol'
 import type { Catalog } from '../connection/catalog-parts.ts'
 import { Groups } from '../groups.ts'
 import type { Revocation } from '../ports/sessions.ts'
@@ -109,7 +109,7 @@ const sizes = new WeakMap<CatalogServer, number>()
 
 /** Memoized: a machine leaves often, and its catalog rarely changes. */
 function sizeOf(server: CatalogServer): number {
-  const known = sizes.get(server) ?? toJson(server).length
+  const known = sizes.get(server) ?? serverBytes(server)
   sizes.set(server, known)
   return known
 }

@@ -11,7 +11,7 @@ export async function serveBySdk(
   view: ToolView,
   body: unknown,
 ): Promise<void> {
-  const { serverInfo } = view.serverIdentity()
+  const serverInfo = JSON.parse(view.serverIdentity().serverInfo)
   const handler = createMcpHandler(() => new Server(serverInfo, { capabilities: { tools: {} } }))
   open.onEnd(() => void handler.close())
   open.watch()

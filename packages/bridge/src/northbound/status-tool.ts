@@ -1,4 +1,4 @@
-import { type RawJson, type ToolDefinition, toJson } from '@bridgekeeper/protocol'
+import { type RawJson, toJson } from '@bridgekeeper/protocol'
 import type { AwakeMachine, Directory } from '../directory/directory.ts'
 import type { SleepingMachine } from '../directory/last-known.ts'
 import { mayKnow } from '../gates/call-authority.ts'
@@ -8,14 +8,14 @@ import { machineText, serverText, timeText } from './status-text.ts'
 export const STATUS_TOOL = 'bridgekeeper__status'
 
 /** [AGG.6] The only tool of the bridge itself, on `/mcp`. */
-export const statusTool: ToolDefinition = {
+export const statusTool: RawJson = toJson({
   name: STATUS_TOOL,
   title: 'Status of your machines',
   description:
     'Shows which machines of the user are connected, the state of each local MCP server, and what the user can do next. Call it if tools are missing or fail.',
   inputSchema: { type: 'object', properties: {} },
   annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
-}
+})
 
 /** Whether something is missing that the status tool explains: a machine, or a server that is not ready. */
 export function needsStatus(known: Directory, userId: string): boolean {

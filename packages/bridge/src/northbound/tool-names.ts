@@ -1,11 +1,5 @@
 import { createHash } from 'node:crypto'
-import {
-  BridgeError,
-  type CatalogServer,
-  type CatalogTool,
-  strictDefinition,
-  type ToolDefinition,
-} from '@bridgekeeper/protocol'
+import { BridgeError, type CatalogServer, type CatalogTool } from '@bridgekeeper/protocol'
 import type { Catalog } from '../directory/directory.ts'
 
 /** A tool of one local server. */
@@ -31,10 +25,6 @@ export const NAME_CHARS_RANGE = { min: 24, max: 64 } as const
 export interface ExposedTool extends ToolAddress {
   readonly name: string
   readonly tool: CatalogTool
-  /**
-   * Repaired definition for strict clients; `undefined` if they would refuse the whole list because of it.
-   */
-  readonly strict: ToolDefinition | undefined
 }
 
 /** Names of tools, prompts and other named things of local servers on `/mcp`. */
@@ -103,9 +93,8 @@ export class ExposedNames {
     const known = this.#byServer.get(server)
     if (known !== undefined) return known
     const exposed = toolsOf(server).map((tool) => {
-      const address = { serverName: server.name, toolName: tool.definition.name }
-      const strict = strictDefinition(tool.definition)?.definition
-      return { ...address, name: this.of(address.serverName, address.toolName), tool, strict }
+      const address = { serverName: server.name, toolName: tool.name }
+      return { ...address, name: this.of(address.serverName, address.toolName), tool }
     })
     this.#byServer.set(server, exposed)
     return exposed

@@ -55,7 +55,7 @@ function lacksName(result: RawJson, meta: Span): boolean {
 }
 
 function nameOf({ serverInfo }: ServerIdentity): string {
-  return `${JSON.stringify(SERVER_INFO_META_KEY)}:${JSON.stringify(serverInfo)}`
+  return `${JSON.stringify(SERVER_INFO_META_KEY)}:${serverInfo}`
 }
 
 /** Puts members in front of the others of an object. */

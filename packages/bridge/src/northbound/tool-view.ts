@@ -1,27 +1,27 @@
 import {
   BridgeError,
   type CatalogServer,
-  isObject,
+  type CatalogTool,
+  type JsonText,
   type RawJson,
-  type ToolDefinition,
-  toJson,
 } from '@bridgekeeper/protocol'
 import manifest from '../../package.json' with { type: 'json' }
 import type { Directory } from '../directory/directory.ts'
 import { takesExchanges } from '../directory/exchange-server.ts'
 import { mayList } from '../gates/call-authority.ts'
 import type { Caller } from '../ports.ts'
+import { shownTool } from './aggregate/list-items.ts'
 import { explained } from './call-failure.ts'
 import { listJson } from './list-cache.ts'
 import { needsStatus, STATUS_TOOL, statusResult, statusTool } from './status-tool.ts'
-import { type ExposedNames, type ExposedTool, type ToolAddress, toolsOf } from './tool-names.ts'
+import { type ExposedNames, type ToolAddress, toolsOf } from './tool-names.ts'
 
 /** Identity of the MCP server behind a path. */
 export interface ServerIdentity {
-  readonly serverInfo: { readonly name: string; readonly version: string }
+  readonly serverInfo: JsonText
   readonly instructions?: string | undefined
   /** Set if the server answers itself when it is awake. */
-  readonly capabilities?: object | undefined
+  readonly capabilities?: JsonText | undefined
 }
 
 /** A user's local servers as one MCP path shows them. */
@@ -39,12 +39,10 @@ export interface ToolView {
   machineServers(): readonly string[]
   /** A tool whose server answers itself; `undefined` for any other. */
   exchangeTool(toolName: string): ToolAddress | undefined
-  /** The list's items of some servers, and the bridge's own, as JSON texts. */
+  /** The tools of some servers, and the bridge's own, with the bytes of their servers. */
   listed(isWanted: (serverName: string) => boolean): readonly RawJson[]
-  /** @throws BridgeError if no agent is connected, or none has the path's server */
-  list(): readonly ToolDefinition[]
-  /** Returns the list as JSON text, cached with the catalog. @throws BridgeError like `list` */
-  listJson(): Buffer
+  /** Returns all of them, cached with the catalog. @throws BridgeError if the path's servers cannot be listed */
+  listJson(): RawJson
   /** Whether an answer to this method would be incomplete, because a server is still starting. */
   isStarting(method: string): boolean
   /** Resolves the name to a tool, or to the error. */
@@ -69,7 +67,11 @@ const INTRODUCTIONS: readonly string[] = [
   'resources/templates/list',
 ]
 
-const bridgeIdentity: ServerIdentity = { serverInfo: { name: 'bridgekeeper', version: manifest.version } }
+const bridgeIdentity: ServerIdentity = {
+  serverInfo: JSON.stringify({ name: 'bridgekeeper', version: manifest.version }),
+}
+
+const NO_TOOLS: RawJson = Buffer.from('[]')
 
 /** `/mcp`: all servers as one, names prefixed. */
 export class AllServersView implements ToolView {
@@ -90,28 +92,24 @@ export class AllServersView implements ToolView {
     return bridgeIdentity
   }
 
-  list(): readonly ToolDefinition[] {
-    throwIf(this.#known.obstacle(this.#caller.userId))
-    return this.#tools(() => true)
-  }
-
   listed(isWanted: (serverName: string) => boolean): readonly RawJson[] {
-    return this.#tools(isWanted).map(toJson)
-  }
-
-  #tools(isWanted: (serverName: string) => boolean): readonly ToolDefinition[] {
     const { userId, scopes } = this.#caller
-    const tools = [...this.#names.tools(this.#known.catalog(userId)).values()]
-      .filter(({ serverName, toolName }) => isWanted(serverName) && mayList(scopes, serverName, toolName))
-      .flatMap(prefixed)
+    const catalog = this.#known.catalog(userId)
+    const facts = { names: this.#names, catalog, scopes, hasTasks: false }
+    const tools = [...this.#names.tools(catalog).values()]
+      .filter(({ serverName }) => isWanted(serverName))
+      .flatMap(({ serverName, toolName: key, tool }) => {
+        const raw = Buffer.from(tool.definition)
+        return shownTool({ serverName, key, raw }, facts) ?? []
+      })
     return needsStatus(this.#known, userId) ? [...tools, statusTool] : tools
   }
 
-  listJson(): Buffer {
+  listJson(): RawJson {
     throwIf(this.#known.obstacle(this.#caller.userId))
     const { userId, scopes } = this.#caller
     const variant = needsStatus(this.#known, userId) ? STATUS_TOOL : ''
-    return listJson(this.#known.catalog(userId), scopes, () => this.list(), variant)
+    return listJson(this.#known.catalog(userId), scopes, () => this.listed(() => true), variant)
   }
 
   isStarting(method: string): boolean {
@@ -189,19 +187,14 @@ export class OneServerView implements ToolView {
     return server?.state === 'ready' && isVisible ? server : bridgeIdentity
   }
 
-  list(): readonly ToolDefinition[] {
-    throwIf(this.#known.obstacle(this.#caller.userId, this.#serverName))
-    return this.#visible()
-  }
-
   listed(): readonly RawJson[] {
-    return this.list().map(toJson)
+    return this.#visible().map(({ definition }) => Buffer.from(definition))
   }
 
-  listJson(): Buffer {
+  listJson(): RawJson {
+    throwIf(this.#known.obstacle(this.#caller.userId, this.#serverName))
     const server = this.#server
-    if (server === undefined) return toJson(this.list())
-    return listJson(server, this.#caller.scopes, () => this.list())
+    return server === undefined ? NO_TOOLS : listJson(server, this.#caller.scopes, () => this.listed())
   }
 
   isStarting(method: string): boolean {
@@ -248,23 +241,13 @@ export class OneServerView implements ToolView {
     return explained(this.#known, this.#caller.userId, error, this.#serverName)
   }
 
-  #visible(): readonly ToolDefinition[] {
-    return toolsOf(this.#server)
-      .map(({ definition }) => definition)
-      .filter(({ name }) => mayList(this.#caller.scopes, this.#serverName, name))
+  #visible(): readonly CatalogTool[] {
+    return toolsOf(this.#server).filter(({ name }) => mayList(this.#caller.scopes, this.#serverName, name))
   }
 
   get #server(): CatalogServer | undefined {
     return this.#known.catalog(this.#caller.userId).get(this.#serverName)
   }
-}
-
-/** [MCP.9] Returns the definition under its exposed name; `_meta` has its origin. */
-function prefixed({ name, serverName, toolName, strict }: ExposedTool): readonly ToolDefinition[] {
-  if (strict === undefined) return []
-  const { _meta } = strict
-  const origin = { 'bridgekeeper/server': serverName, 'bridgekeeper/tool': toolName }
-  return [{ ...strict, name, _meta: { ...(isObject(_meta) && _meta), ...origin } }]
 }
 
 function throwIf(error: BridgeError | undefined): void {

@@ -1,12 +1,13 @@
-import type { CatalogServer } from '@bridgekeeper/protocol'
+import type { CatalogServer, CatalogTool, ReadyServer } from '@bridgekeeper/protocol'
 import { expect, test } from 'vitest'
+import { catalogTool, readyServer } from '../../../../test/support/catalog.ts'
 import { type CatalogPart, CatalogParts } from '../../src/connection/catalog-parts.ts'
 
-const tool = (name: string) => ({ hash: '', definition: { name, inputSchema: {} } })
-const ready = (name: string, ...tools: string[]): CatalogServer => ({
-  ...{ state: 'ready', name, serverInfo: { name, version: '1' } },
-  tools: tools.map(tool),
-})
+const ready = (name: string, ...tools: string[]): ReadyServer =>
+  readyServer(
+    name,
+    tools.map((tool) => catalogTool({ name: tool, inputSchema: {} })),
+  )
 const part = (more: boolean, ...servers: CatalogServer[]): CatalogPart => ({
   ...{ servers, more, only: false, removed: [], sizeBytes: 1 },
 })
@@ -14,7 +15,7 @@ const namesOf = (catalog: unknown) =>
   catalog instanceof Map
     ? [...catalog].map(([name, server]) => [
         name,
-        ...(server.tools ?? []).map(({ definition }: ReturnType<typeof tool>) => definition.name),
+        ...(server.tools ?? []).map(({ name: tool }: CatalogTool) => tool),
       ])
     : catalog
 const MIB = 1_048_576
@@ -22,9 +23,7 @@ const MIB = 1_048_576
 test('[CATALOG.1] merges parts into one catalog, with more tools for a repeated server', () => {
   const parts = new CatalogParts()
   expect(parts.add(part(true, ready('a', 'x'), ready('b', 'y')))).toBe('incomplete')
-  expect(
-    parts.add(part(true, { ...ready('b', 'z'), serverInfo: { name: '', version: '' } } as CatalogServer)),
-  ).toBe('incomplete')
+  expect(parts.add(part(true, { ...ready('b', 'z'), serverInfo: '{}' }))).toBe('incomplete')
   const whole = parts.add(part(false, { state: 'starting', name: 'c' }))
   expect(whole instanceof Map && [...whole.values()]).toEqual([
     ready('a', 'x'),
@@ -79,7 +78,7 @@ test('[CATALOG.3] replaces the servers of an update, removes those that are gone
 
 test('[CATALOG.2] counts an update together with the servers that it leaves as they are', () => {
   const server = (name: string, sizeBytes: number) =>
-    ({ ...ready(name), instructions: 'x'.repeat(sizeBytes) }) as CatalogServer
+    readyServer(name, [], { instructions: 'x'.repeat(sizeBytes) })
   const base = new Map([server('a', 4 * MIB), server('b', 3 * MIB)].map((each) => [each.name, each]))
   const update = (changes: Partial<CatalogPart>) =>
     new CatalogParts(base).add({ ...part(false, ready('b')), only: true, ...changes })

@@ -99,7 +99,7 @@ test('[ROUTE.5] merges servers of all agents, a ready one before one that is not
 })
 
 test('[ROUTE.5] lists the newer of two ready servers of one name', () => {
-  const second = { ...READY_SERVER, serverInfo: { name: 'second', version: '2' } } as CatalogServer
+  const second = { ...READY_SERVER, instructions: 'second' }
   const { directory } = setUp(
     new FakeConnection('ann', 'a1', [READY_SERVER]),
     new FakeConnection('ann', 'a2', [second]),

@@ -1,17 +1,17 @@
 import type { CatalogServer } from '@bridgekeeper/protocol'
 import { expect, test } from 'vitest'
+import { catalogTool, readyServer } from '../../../../test/support/catalog.ts'
 import { LastKnown, MAX_MACHINES, MAX_USER_BYTES } from '../../src/directory/last-known.ts'
-import { FakeConnection, READY_SERVER } from '../support/fake-connection.ts'
+import { FakeConnection } from '../support/fake-connection.ts'
 
 const TEXT = 'x'.repeat(1_024)
 
 /** A ready server whose definitions have about this many KiB. */
 function server(name: string, sizeKiB = 0): CatalogServer {
-  const tools = Array.from({ length: sizeKiB }, (_, at) => ({
-    hash: '0'.repeat(64),
-    definition: { name: `t${at}`, description: TEXT, inputSchema: {} },
-  }))
-  return { ...READY_SERVER, name, tools } as CatalogServer
+  const tools = Array.from({ length: sizeKiB }, (_, at) =>
+    catalogTool({ name: `t${at}`, description: TEXT, inputSchema: {} }),
+  )
+  return readyServer(name, tools)
 }
 
 function machine(userId: string, sessionId: string, ...servers: CatalogServer[]): FakeConnection {

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { namedServers, ServerNames } from '../../src/directory/named-servers.ts'
 import { FakeConnection, READY_SERVER } from '../support/fake-connection.ts'
 
-const ready = (name: string): CatalogServer => ({ ...READY_SERVER, name }) as CatalogServer
+const ready = (name: string): CatalogServer => ({ ...READY_SERVER, name })
 const failed = (name: string): CatalogServer => ({ state: 'failed', name })
 
 function machine(sessionId: string, machineName: string | undefined, ...servers: CatalogServer[]) {

@@ -4,7 +4,7 @@ import { Directory } from '../../src/directory/directory.ts'
 import { ExchangeWorld, NotedReader, REQUEST } from '../support/exchange-world.ts'
 import { connectTo, FakeConnection, READY_SERVER } from '../support/fake-connection.ts'
 
-const OFFERING = { ...READY_SERVER, capabilities: { prompts: {} } } as CatalogServer
+const OFFERING = { ...READY_SERVER, capabilities: '{"prompts":{}}' }
 
 function setUp(servers?: readonly CatalogServer[], version?: ProtocolVersion) {
   const { table, system } = new ExchangeWorld()

@@ -1,4 +1,4 @@
-import type { CatalogServer, OpenFrame } from '@bridgekeeper/protocol'
+import type { OpenFrame } from '@bridgekeeper/protocol'
 import { expect, test } from 'vitest'
 import { Directory } from '../../src/directory/directory.ts'
 import type { Opening } from '../../src/exchanges/exchange.ts'
@@ -11,7 +11,7 @@ import { ANSWER, ExchangeWorld, NotedReader, PROGRESS, REQUEST, SESSION } from '
 import { connectTo, FakeConnection, READY_SERVER } from '../support/fake-connection.ts'
 import { HeldLog } from '../support/held-log.ts'
 
-const SERVER: CatalogServer = { ...READY_SERVER, state: 'ready', capabilities: {} } as CatalogServer
+const SERVER = { ...READY_SERVER, capabilities: '{}' }
 const ANN: Caller = { userId: 'ann', sessionId: 'a', ip: '203.0.113.1' }
 const WHO = { userId: 'ann', ip: '203.0.113.1' }
 const ERROR = Buffer.from('{"jsonrpc":"2.0","id":"caller","error":{"code":-32603,"message":"no"}}')

@@ -7,17 +7,13 @@ import {
   type PayloadStream,
   type ProtocolVersion,
 } from '@bridgekeeper/protocol'
+import { readyServer } from '../../../../test/support/catalog.ts'
 import type { CallOutcome, ToolCall } from '../../src/calls/outcome.ts'
 import type { ReadyConnection, SentCall } from '../../src/connection/ready-connection.ts'
 import type { Directory } from '../../src/directory/directory.ts'
 import type { Principal } from '../../src/ports.ts'
 
-export const READY_SERVER: CatalogServer = {
-  state: 'ready',
-  name: 's',
-  serverInfo: { name: 's', version: '1' },
-  tools: [],
-}
+export const READY_SERVER = readyServer('s')
 
 export function resultOf(text: string): CallOutcome {
   return { kind: 'result', result: Buffer.from(text) }

@@ -1,6 +1,6 @@
-import { isObject, parseJson, type RawJson, toJson, valueAt } from '@bridgekeeper/protocol'
+import { OPEN_BRACE, type RawJson, toJson, valueAt, withoutMembers } from '@bridgekeeper/protocol'
 import type { Directory } from '../../directory/directory.ts'
-import type { ExchangeServer } from '../../directory/exchange-server.ts'
+import { capabilityOf, type ExchangeServer } from '../../directory/exchange-server.ts'
 import type { OpenRequest } from '../open-request.ts'
 import { type ExposedNames, isHashed, readPlain } from '../tool-names.ts'
 import type { Gatherer } from './gatherer.ts'
@@ -90,7 +90,7 @@ export class Addresses {
   #having({ open }: Search, capability: string): readonly ExchangeServer[] {
     return this.#known
       .exchangeServers(open.caller.userId)
-      .filter(({ capabilities }) => capabilities[capability] !== undefined)
+      .filter((server) => capabilityOf(server, capability) !== undefined)
   }
 
   /** Asks once for each search. */
@@ -118,14 +118,10 @@ export class Addresses {
 
 /** A request of the bridge's own, with the envelope of the caller's. */
 function ownRequest({ message }: Search, method: string, params: object): RawJson {
-  const meta = parseJson(valueAt(message, ['params', '_meta'])?.toString('utf8') ?? '')?.value
-  const { progressToken: _none, ...envelope } = isObject(meta) ? meta : {}
-  return toJson({
-    jsonrpc: '2.0',
-    id: `bridgekeeper ${method}`,
-    method,
-    params: { ...params, _meta: envelope },
-  })
+  const request = toJson({ jsonrpc: '2.0', id: `bridgekeeper ${method}`, method, params })
+  const meta = valueAt(message, ['params', '_meta'])
+  const envelope = meta?.[0] === OPEN_BRACE ? withoutMembers(meta, ['progressToken']) : undefined
+  return (envelope && withMember(request, ['params', '_meta'], envelope)) ?? request
 }
 
 /** Replaces a name in the parameters of a request. */

@@ -1,5 +1,5 @@
-import { cleanText } from '@bridgekeeper/protocol'
-import type { ExchangeServer } from '../../directory/exchange-server.ts'
+import { cleanText, type JsonText } from '@bridgekeeper/protocol'
+import { capabilityOf, type ExchangeServer } from '../../directory/exchange-server.ts'
 import { exchangeAuthorityGate, mayKnow, type Scopes } from '../../gates/call-authority.ts'
 
 /** Instructions of one server, and of all. Models read them with every conversation. */
@@ -24,18 +24,18 @@ export function instructionsOf(servers: readonly ExchangeServer[], scopes: Scope
  * [AGG.7] Capabilities of `/mcp`: all that the bridge can merge, since servers come and go, as far as the token
  * reaches. A client asks only for what it saw when it began.
  */
-export function capabilitiesOf(scopes: Scopes, servers: readonly ExchangeServer[]) {
+export function capabilitiesOf(scopes: Scopes, servers: readonly ExchangeServer[]): JsonText {
   const may = (method: string): boolean =>
     exchangeAuthorityGate(scopes, { serverName: '', method, name: undefined }).allowed
-  const tasks = servers.map(({ capabilities }) => capabilities.tasks).find((each) => each !== undefined)
-  return {
+  const tasks = servers.map((server) => capabilityOf(server, 'tasks')).find((each) => each !== undefined)
+  const own = JSON.stringify({
     tools: { listChanged: true },
     ...(may('prompts/list') && { prompts: { listChanged: true } }),
     ...(may('resources/list') && { resources: { listChanged: true, subscribe: true } }),
     ...(may('completion/complete') && { completions: {} }),
     logging: {},
-    ...(tasks !== undefined && { tasks }),
-  }
+  })
+  return tasks === undefined ? own : `${own.slice(0, -1)},"tasks":${tasks}}`
 }
 
 /** A name cannot begin the part of another server. */

@@ -9,7 +9,9 @@ import {
   toJson,
 } from '@bridgekeeper/protocol'
 
+const OPEN = Buffer.from('[')
 const COMMA = Buffer.from(',')
+const CLOSE = Buffer.from(']')
 const NOTHING = Buffer.alloc(0)
 
 /**
@@ -31,6 +33,12 @@ export function withMember(
   const isEmpty = skipSpace(object, skipSpace(object, 0) + 1) === end
   const head = [object.subarray(0, end), isEmpty ? NOTHING : COMMA, toJson(name), Buffer.from(':')]
   return Buffer.concat([...head, changed, object.subarray(end)])
+}
+
+/** An array of these values. */
+export function arrayOf(items: readonly RawJson[]): RawJson {
+  const parts = items.flatMap((item, at) => (at === 0 ? [item] : [COMMA, item]))
+  return Buffer.concat([OPEN, ...parts, CLOSE])
 }
 
 /** The result of a JSON-RPC answer; `undefined` for an error. */

@@ -64,7 +64,7 @@ export function shownTool(
   if (strict === undefined) return undefined
   const kept = strict.changed.length === 0 ? raw : toJson(strict.definition)
   const named = withName(kept, item, 'bridgekeeper/tool', names)
-  const app = appUriOf(read.data._meta)
+  const app = appUriOf(raw)
   if (named === undefined || app === undefined || appOwnersOf(catalog).get(app) === serverName) return named
   return withMember(named, ['_meta', 'ui', 'resourceUri'], toJson(wrappedUri({ serverName, uri: app })))
 }

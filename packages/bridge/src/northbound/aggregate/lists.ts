@@ -1,5 +1,5 @@
 import { type RawJson, textAt, toJson } from '@bridgekeeper/protocol'
-import type { ExchangeServer } from '../../directory/exchange-server.ts'
+import { capabilityOf, type ExchangeServer } from '../../directory/exchange-server.ts'
 import type { OpenRequest } from '../open-request.ts'
 import type { Ask, Gatherer } from './gatherer.ts'
 import { resultOf, withMember } from './json-edits.ts'
@@ -36,7 +36,7 @@ export class Lists {
     message: RawJson,
     facts: SessionFacts,
   ): Promise<readonly ServerPart[]> {
-    const having = servers.filter(({ capabilities }) => capabilities[kind.capability] !== undefined)
+    const having = servers.filter((server) => capabilityOf(server, kind.capability) !== undefined)
     return this.#gatherer.each(open, having, async (server, ask) => ({
       server,
       items: await readPages(server, kind, message, facts, ask),

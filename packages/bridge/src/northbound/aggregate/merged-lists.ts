@@ -9,13 +9,12 @@ import type { MessageContext } from '../message-context.ts'
 import { sendError } from '../send-error.ts'
 import type { ExposedNames } from '../tool-names.ts'
 import type { Search } from './addresses.ts'
+import { arrayOf } from './json-edits.ts'
 import { type ListedItem, shownPrompt, shownResource, shownTool } from './list-items.ts'
 import { type ListKind, PROMPTS, RESOURCES, TASKS, TOOLS } from './list-kinds.ts'
 import type { Lists, ServerPart } from './lists.ts'
 import type { SessionFacts } from './openings.ts'
 import { appOwnersOf } from './resource-names.ts'
-
-const COMMA = Buffer.from(',')
 
 /** [AGG.8] Answers lists with the items of all servers, as one page. */
 export class MergedLists {
@@ -47,7 +46,7 @@ export class MergedLists {
     const parts = await this.#lists.read(open, servers, kind, message, facts)
     if (open.isGone) return
     const items = kind === TOOLS ? this.#tools(context, parts, facts) : this.#others(context, kind, parts)
-    const list = Buffer.concat([Buffer.from('['), ...joined(items), Buffer.from(']')])
+    const list = arrayOf(items)
     const refused = open.hold(list.length)
     if (refused !== undefined) return reply.refuse(request.id, denialError(refused))
     const head = Buffer.from(`{"${kind.member}":`)
@@ -95,8 +94,4 @@ function unique(items: readonly ListedItem[], names: ExposedNames): readonly Lis
     if (!byName.has(name)) byName.set(name, item)
   }
   return [...byName.values()]
-}
-
-function joined(items: readonly RawJson[]): readonly Buffer[] {
-  return items.flatMap((item, at) => (at === 0 ? [item] : [COMMA, item]))
 }

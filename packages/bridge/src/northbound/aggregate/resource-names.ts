@@ -1,4 +1,4 @@
-import { isObject } from '@bridgekeeper/protocol'
+import { type RawJson, textAt } from '@bridgekeeper/protocol'
 import type { Catalog } from '../../directory/directory.ts'
 
 /** Resources of an MCP App must keep their scheme. */
@@ -40,17 +40,17 @@ export function appOwnersOf(catalog: Catalog): ReadonlyMap<string, string> {
   const owners = new Map<string, string>()
   for (const server of catalog.values())
     for (const { definition } of server.state === 'ready' ? server.tools : []) {
-      const uri = appUriOf(definition._meta)
+      const uri = appUriOf(Buffer.from(definition))
       if (uri !== undefined && !owners.has(uri)) owners.set(uri, server.name)
     }
   appOwners.set(catalog, owners)
   return owners
 }
 
-/** The App that a tool shows (SEP-1865). @param meta `_meta` of its definition */
-export function appUriOf(meta: unknown): string | undefined {
-  const uri = isObject(meta) && isObject(meta.ui) ? meta.ui.resourceUri : undefined
-  return typeof uri === 'string' && uri.startsWith(APP_SCHEME) ? uri : undefined
+/** The App that a tool shows (SEP-1865). */
+export function appUriOf(definition: RawJson): string | undefined {
+  const uri = textAt(definition, ['_meta', 'ui', 'resourceUri'])
+  return uri?.startsWith(APP_SCHEME) ? uri : undefined
 }
 
 /** Whether a URI may come from this template: it begins with what precedes its first variable. */

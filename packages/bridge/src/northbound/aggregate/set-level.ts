@@ -1,5 +1,6 @@
 import { bytesAt, objectMembers, type RawJson } from '@bridgekeeper/protocol'
 import type { Directory } from '../../directory/directory.ts'
+import { capabilityOf } from '../../directory/exchange-server.ts'
 import type { RpcRequest } from '../message.ts'
 import type { MessageContext } from '../message-context.ts'
 import type { Search } from './addresses.ts'
@@ -27,7 +28,7 @@ export class SetLevel {
   ): Promise<void> {
     const logging = this.#known
       .exchangeServers(open.caller.userId)
-      .filter(({ capabilities }) => capabilities.logging !== undefined)
+      .filter((server) => capabilityOf(server, 'logging') !== undefined)
     const answers = await this.#gatherer.each(open, logging, ({ name }, ask) =>
       ask(openingFor(name, METHOD, undefined, message, facts)),
     )
