@@ -107,7 +107,7 @@ export {
   thumbprintSchema,
 } from './proof.ts'
 export { readText } from './read-text.ts'
-export { type StrictDefinition, strictDefinition } from './strict-definition.ts'
+export { repairedJson, type StrictDefinition, strictDefinition } from './strict-definition.ts'
 export { cleanText, isName, nameSchema } from './text.ts'
 export { agentSigned, bridgeSigned, type TranscriptFacts, transcript } from './transcript.ts'
 export { unreachable } from './unreachable.ts'

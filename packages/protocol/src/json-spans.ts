@@ -59,7 +59,7 @@ export function pickMembers(
  * @param take receives each member's key, without its quotes, and value; false ends the walk
  * @returns whether the span is one object, and `take` accepted all members
  */
-function eachMember(
+export function eachMember(
   json: Buffer,
   [objectStart, objectEnd]: Span,
   take: (keyStart: number, keyEnd: number, start: number, end: number) => boolean,

@@ -1,5 +1,6 @@
 import type { ToolDefinition } from './catalog.ts'
-import { isObject } from './json.ts'
+import { isObject, parseJson, type RawJson, toJson } from './json.ts'
+import { eachMember } from './json-spans.ts'
 
 /** A tool definition that strict clients accept. */
 export interface StrictDefinition {
@@ -40,6 +41,31 @@ export function strictDefinition(tool: ToolDefinition): StrictDefinition | undef
   const definition: ToolDefinition = { ...(members(tool, OPTIONAL) as object), name, inputSchema }
   const changed = Object.keys(tool).filter((member) => definition[member] !== tool[member])
   return changed.length === 0 ? { definition: tool, changed } : { definition, changed }
+}
+
+const OPEN = Buffer.from('{')
+const COLON = Buffer.from(':')
+const SEPARATOR = Buffer.from(',')
+const CLOSE = Buffer.from('}')
+
+/**
+ * Writes a repaired value. Everything that was not repaired keeps its bytes.
+ * @param json the value as it was written @param before the same, parsed @param after repaired
+ */
+export function repairedJson(json: RawJson, before: unknown, after: unknown): RawJson {
+  if (before === after) return json
+  if (!isObject(before) || !isObject(after)) return toJson(after)
+  const added = Object.keys(after).filter((name) => !Object.hasOwn(before, name))
+  const parts = added.map((name) => Buffer.concat([toJson(name), COLON, toJson(after[name])]))
+  eachMember(json, [0, json.length], (keyStart, keyEnd, start, end) => {
+    const name = String(parseJson(json.toString('utf8', keyStart - 1, keyEnd + 1))?.value)
+    if (!Object.hasOwn(after, name)) return true
+    const value = repairedJson(json.subarray(start, end), before[name], after[name])
+    parts.push(Buffer.concat([json.subarray(keyStart - 1, start), value]))
+    return true
+  })
+  const members = parts.flatMap((part, at) => (at === 0 ? [part] : [SEPARATOR, part]))
+  return Buffer.concat([OPEN, ...members, CLOSE])
 }
 
 /** Repairs the members of an object. An object that needs no repair is returned as it is. */

@@ -1,4 +1,4 @@
-import { strictDefinition, type ToolDefinition } from '@bridgekeeper/protocol'
+import { repairedJson, strictDefinition, type ToolDefinition, toJson } from '@bridgekeeper/protocol'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 
@@ -56,6 +56,8 @@ test.each<[Record<string, unknown>, Record<string, unknown>]>([
   const strict = repaired(odd)
   expect(strict?.definition).toEqual({ name: 't', inputSchema: SCHEMA, ...expected })
   expect(strict?.changed).toEqual(Object.keys(odd))
+  const tool = { name: 't', inputSchema: SCHEMA, ...odd }
+  expect(JSON.parse(String(repairedJson(toJson(tool), tool, strict?.definition)))).toEqual(strict?.definition)
 })
 
 test.each(['string', 'array', ['null'], 5])('[MCP.9] gives up a tool with arguments of type %j', (type) => {

@@ -4,6 +4,7 @@ import {
   OPEN_BRACE,
   parseJson,
   type RawJson,
+  repairedJson,
   strictDefinition,
   type ToolDefinition,
   textAt,
@@ -62,8 +63,7 @@ export function shownTool(
   if (!hasTasks && needsTask(read.data)) return undefined
   const strict = strictDefinition(read.data)
   if (strict === undefined) return undefined
-  const kept = strict.changed.length === 0 ? raw : toJson(strict.definition)
-  const named = withName(kept, item, 'bridgekeeper/tool', names)
+  const named = withName(repairedJson(raw, read.data, strict.definition), item, 'bridgekeeper/tool', names)
   const app = appUriOf(raw)
   if (named === undefined || app === undefined || appOwnersOf(catalog).get(app) === serverName) return named
   return withMember(named, ['_meta', 'ui', 'resourceUri'], toJson(wrappedUri({ serverName, uri: app })))
