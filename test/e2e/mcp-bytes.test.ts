@@ -1,9 +1,17 @@
-import { beforeAll, describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test, vi } from 'vitest'
 import { connect, fixture, published, type ServerEntry } from '../support/agent-program.ts'
 import { login, type RunningBridge, serve } from '../support/installation.ts'
 import { bearer, post, toolCall } from '../support/mcp.ts'
+import { rpc } from '../support/mcp-client.ts'
 import { Program } from '../support/program.ts'
-import { ODD_ERROR, ODD_META_RESULT, ODD_RESULT } from './fixtures/odd-result.ts'
+import {
+  ODD_CAPABILITIES,
+  ODD_DEFINITION,
+  ODD_ERROR,
+  ODD_INFO,
+  ODD_META_RESULT,
+  ODD_RESULT,
+} from './fixtures/odd-result.ts'
 
 const CALLS: [string, object][] = [
   ['get-tiny-image', {}],
@@ -75,6 +83,29 @@ describe('2026-07-28', () => {
       `{"jsonrpc":"2.0","id":7,"result":${kept},"resultType":"complete","_meta":${meta}}}`,
     )
   })
+})
+
+test('[CATALOG.4] lists and introduces a sleeping server with the bytes that it wrote when it was awake', async () => {
+  const { accessToken } = await login(bridge.data, 'eve@example.com')
+  const agent = await connect(bridge, { token: accessToken, servers: { odd: fixture('odd-list') } })
+  const list = (path: string) => post(bridge, path, rpc('tools/list'), bearer(accessToken))
+  const hello = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'e2e', version: '1' } }
+  const introduction = async () =>
+    (await post(bridge, '/mcp/odd', rpc('initialize', hello), bearer(accessToken))).json.result
+  const awake = {
+    one: (await list('/mcp/odd')).text,
+    all: (await list('/mcp')).text,
+    hello: await introduction(),
+  }
+  expect(awake.one).toContain(`{"tools":[${ODD_DEFINITION}]}`)
+  agent.program.signal('SIGTERM')
+  await vi.waitFor(async () => expect((await list('/mcp')).text).toContain('bridgekeeper__status'))
+  expect((await list('/mcp/odd')).text).toBe(awake.one)
+  const [item] = /(?<="tools":\[).*(?=\])/.exec(awake.all) ?? []
+  expect((await list('/mcp')).text).toContain(`"tools":[${item},{"name":"bridgekeeper__status"`)
+  const { text } = await post(bridge, '/mcp/odd', rpc('initialize', hello), bearer(accessToken))
+  expect(text).toContain(`"serverInfo":${ODD_INFO},"capabilities":${ODD_CAPABILITIES}`)
+  expect(JSON.parse(text).result).toEqual(awake.hello)
 })
 
 function postModern(path: string, name: string, args: object) {

@@ -10,6 +10,7 @@ import {
   isObject,
   limits,
   nameSchema,
+  OPEN_BRACE,
   parseJson,
   pickMembers,
   type RawJson,
@@ -88,7 +89,8 @@ function listResult(outcome: RawOutcome): RawJson | undefined {
   if (outcome.kind === 'result') return outcome.result
   if (outcome.kind !== 'invalid') return undefined
   const text = outcome.text.toString('utf8').replace(TOKENS, (token) => (token[0] === '"' ? token : 'null'))
-  return valueAt(Buffer.from(text), ['result'])
+  const result = valueAt(Buffer.from(text), ['result'])
+  return result?.[0] === OPEN_BRACE ? result : undefined
 }
 
 /** Each tool as it was written. A server without tools may write null, or nothing. */

@@ -98,8 +98,15 @@ test('[TOOLS.3] [TOOLS.8] skips and counts invalid definitions and those that wo
   const { list } = await listed([{ kind: 'invalid', code: 'result_invalid', detail: 'd', text }])
   if (!list.ok) throw new Error(list.reason)
   expect([list.tools.map(({ name }) => name), list.leftOut.length]).toEqual([['a', 'p'], 7])
-  const noList = { kind: 'invalid', code: 'result_invalid', detail: 'd', text: Buffer.from('[1]') } as const
-  expect((await listed([noList])).list).toMatchObject({ ok: false })
+  for (const noList of ['[1]', '{"result":[NaN]}', '{"result":NaN}']) {
+    const answer = {
+      kind: 'invalid',
+      code: 'result_invalid',
+      detail: 'd',
+      text: Buffer.from(noList),
+    } as const
+    expect((await listed([answer])).list).toMatchObject({ ok: false })
+  }
 })
 
 test('[TOOLS.2] hashes a definition independently of the order of its members', () => {
