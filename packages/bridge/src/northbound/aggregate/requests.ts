@@ -1,5 +1,6 @@
 import { BridgeError, bytesAt, type RawJson, textAt, toJson } from '@bridgekeeper/protocol'
 import type { Directory } from '../../directory/directory.ts'
+import { capabilityOf } from '../../directory/exchange-server.ts'
 import { introductionResult } from '../discovery.ts'
 import { type ExchangeRequests, versionOf } from '../exchange-requests.ts'
 import type { McpSessions } from '../mcp-session.ts'
@@ -91,7 +92,7 @@ export class AggregateRequests {
 
   #hasTasks({ open }: MessageContext): boolean {
     const servers = this.#parts.known.exchangeServers(open.caller.userId)
-    return servers.some(({ capabilities }) => capabilities.tasks !== undefined)
+    return servers.some((server) => capabilityOf(server, 'tasks') !== undefined)
   }
 
   /** Forwards a request to the server that it names. */
