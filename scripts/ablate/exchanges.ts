@@ -62,6 +62,11 @@ export const EXCHANGE_ABLATIONS: readonly Ablation[] = [
     tests: ['test/bridge/lost-streams.test.ts'],
   },
   {
+    gate: 'exchanges: machines learn of revoked logins',
+    edits: [text('bridge/directory/directory.ts', 'this.#clients.used(client, connection)', '')],
+    tests: ['test/bridge/revoked-clients.test.ts'],
+  },
+  {
     gate: 'streams: a request does not wait for its machine for ever',
     edits: [
       text('bridge/northbound/server-stream.ts', 'if (!this.#open.isGone) this.#refuseAbsent()', ''),

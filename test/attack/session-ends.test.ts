@@ -1,6 +1,7 @@
 import { expect, test, vi } from 'vitest'
-import { bearer, codeIn } from '../support/mcp.ts'
+import { bearer, codeIn, MCP_HEADERS } from '../support/mcp.ts'
 import { startOAuth } from '../support/oauth.ts'
+import { Recorded } from '../support/recorded.ts'
 import { startScopedBridge } from '../support/scoped.ts'
 import { SessionClient } from '../support/session-client.ts'
 import { gate, PATH, startTalking } from '../support/talking.ts'
@@ -26,6 +27,30 @@ test.each([
   expect((await client.listen()).status).toBe(401)
   expect((await client.listen({ 'last-event-id': eventId })).status).toBe(401)
   expect((await client.post(client.rpc('ping'))).status).toBe(401)
+  await record.has('notifications/cancelled')
+})
+
+test('[EXCH.12] the end of a login cancels a call whose client had already gone', async () => {
+  const log = new Recorded()
+  const { at, record } = await startTalking({ securityLog: log.securityLog })
+  const token = await at.token('ann')
+  const client = await SessionClient.begin(at.url + PATH, bearer(token.accessToken), {})
+  const gone = new AbortController()
+  const posted = fetch(client.url, {
+    method: 'POST',
+    headers: { ...MCP_HEADERS, ...client.headers },
+    body: JSON.stringify(
+      client.rpc('tools/call', { name: 'talk', arguments: { mark: 'one', until: '/none' } }),
+    ),
+    signal: gone.signal,
+  }).then((response) => response.text())
+  await record.has('"one"')
+  gone.abort()
+  await expect(posted).rejects.toThrow()
+  await vi.waitFor(() =>
+    expect(log.named('ws_tool_execution_result')).toMatchObject([{ reason: 'detached' }]),
+  )
+  await at.bridge.revoke({ kind: 'session', id: token.sessionId })
   await record.has('notifications/cancelled')
 })
 

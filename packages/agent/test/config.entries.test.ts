@@ -272,7 +272,8 @@ test('[CONFIG.25] fails the entry of an envFile that cannot be used, with the re
   expect(problem('.')).toContain('envFile: is not a regular file.')
   expect(problem('large')).toContain('envFile: has more than 1048576 bytes.')
   expect(problem(5)).toContain('envFile: must be text, not a number.')
-  if (process.geteuid !== undefined) expect(problem('exposed')).toContain('envFile: is not used: its mode 0666')
+  if (process.geteuid !== undefined)
+    expect(problem('exposed')).toContain('envFile: is not used: its mode 0666')
 })
 
 test('[CONFIG.16] reads inheritEnv for one entry and for all', () => {

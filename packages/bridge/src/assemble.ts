@@ -16,6 +16,7 @@ import {
 import { Directory } from './directory/directory.ts'
 import { type ExchangeLimits, ExchangeTable } from './exchanges/exchange-table.ts'
 import { InFlight } from './exchanges/in-flight.ts'
+import { MachineClients } from './exchanges/machine-clients.ts'
 import { DEFAULT_COOKIE, isCookieName } from './gates/credential.ts'
 import { originPolicy } from './gates/front-door.ts'
 import { OwnAddresses } from './gates/own-addresses.ts'
@@ -52,7 +53,8 @@ export function assemble(options: BridgeOptions, system: System) {
   const inFlight = new InFlight()
   const callLimits = callLimitsOf(options)
   const exchanges = new ExchangeTable(system, inFlight, callLimits)
-  const directory = new Directory(exchanges, system)
+  const clients = new MachineClients()
+  const directory = new Directory(exchanges, clients, system)
   const gates = new CallGates(limiter, log, system, {
     began: (key, untilMs) => blocks.save({ kind: 'calls', key, untilMs }),
     recheck: (key) => blocks.recheck({ kind: 'calls', key }),
@@ -72,7 +74,7 @@ export function assemble(options: BridgeOptions, system: System) {
     system,
   })
   const events = new AppEvents()
-  const listener = agentListener({ directory, exchanges, dispatcher, revoker, events })
+  const listener = agentListener({ directory, exchanges, clients, dispatcher, revoker, events })
   const agents = new AgentEndpoint(admission, listener, system, log, callLimits)
   const metadata = resourceMetadata(options)
   const sessions = new McpSessions(new KeyRing(options.sessionKeys, system), system)
@@ -119,12 +121,14 @@ function callLimitsOf({ callTimeoutMs, maxCallMs, maxPendingCalls }: BridgeOptio
 function agentListener({
   directory,
   exchanges,
+  clients,
   dispatcher,
   revoker,
   events,
 }: {
   readonly directory: Directory
   readonly exchanges: ExchangeTable
+  readonly clients: MachineClients
   readonly dispatcher: Dispatcher
   readonly revoker: Revoker
   readonly events: AppEvents
@@ -134,12 +138,14 @@ function agentListener({
     // The store already has the revocation; a node that misses it learns of it at the next renewal.
     copied: (deviceId) => void revoker.revoke({ kind: 'device', id: deviceId }).catch(() => {}),
     verified(connection) {
+      clients.connected(connection)
       directory.registerConnection(connection)
       events.emit('agent-connected', connection)
     },
     ended(connection) {
       directory.remove(connection)
       exchanges.cut(connection)
+      clients.ended(connection)
       events.emit('agent-disconnected', connection)
     },
     catalogChanged(connection, catalog) {

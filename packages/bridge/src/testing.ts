@@ -12,6 +12,10 @@ export {
   MAX_USER_BYTES as MAX_KNOWN_USER_BYTES,
 } from './directory/last-known.ts'
 export { MAX_OPEN_STREAMS } from './exchanges/exchange-table.ts'
+export {
+  MAX_AWAY as MAX_AWAY_MACHINES,
+  MAX_CLIENTS as MAX_MACHINE_CLIENTS,
+} from './exchanges/machine-clients.ts'
 export { SLOW_BYTES, SLOW_MS } from './gates/agent-socket.ts'
 export {
   type AllowanceLimit,

@@ -6,6 +6,7 @@ import {
   doneSchema,
   openSchema,
   payloadBytesSchema,
+  revokeSchema,
 } from './exchange.ts'
 import { BINDING_TYPES, connectionIdSchema, signatureSchema, thumbprintSchema } from './proof.ts'
 import { callIdSchema, nameSchema } from './text.ts'
@@ -105,6 +106,7 @@ export const downSchemaV2 = z.discriminatedUnion('type', [
   cancelSchema,
   detachSchema,
   doneSchema,
+  revokeSchema,
   creditSchema,
 ])
 

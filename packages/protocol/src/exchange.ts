@@ -36,6 +36,9 @@ export const creditSchema = z.object({
   bytes: z.number().int().min(1).max(limits.windowBytes),
 })
 
+/** Identifies user and login session on their machines. */
+const clientSchema = z.string().min(1).max(64)
+
 /** Bridge to agent: begins an exchange. */
 export const openSchema = z.object({
   type: z.literal('open'),
@@ -44,7 +47,7 @@ export const openSchema = z.object({
   kind: kindSchema,
   era: z.enum(ERAS),
   /** Identifies user and login session, so that nobody else can answer or resume. */
-  client: z.string().min(1).max(64),
+  client: clientSchema,
   /** The caller's `MCP-Protocol-Version`. */
   version: z.string().max(64).optional(),
   /** Missing for stateless callers. With `initialize`, the session that begins. */
@@ -64,6 +67,9 @@ export const cancelSchema = z.object({ type: z.literal('cancel'), id: callIdSche
 export const detachSchema = z.object({ type: z.literal('detach'), id: callIdSchema })
 /** Bridge to agent: the caller has everything, so the stream need not be kept. */
 export const doneSchema = z.object({ type: z.literal('done'), id: callIdSchema })
+
+/** Bridge to agent: the login of a client was revoked. Its exchanges are cancelled, and its sessions end. */
+export const revokeSchema = z.object({ type: z.literal('revoke'), client: clientSchema })
 
 /** Agent to bridge: the local server has the request. */
 export const acceptedSchema = z.object({ type: z.literal('accepted'), id: callIdSchema })

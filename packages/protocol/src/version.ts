@@ -21,9 +21,9 @@ export const schemas = {
  * SHA-256 of each version's canonical JSON Schema. A released version's hash never changes: a message that
  * must change shape goes into a new version. v2 is not yet released, so its hash has changed: 11eab599 lacked
  * proofs and `reauthenticate`, 1a4ed282 catalogs in parts, 37b9962d exchanges, b92334be payloads in chunks, b591d4a0
- * updates of catalogs.
+ * updates of catalogs, ba98a578 `revoke`.
  */
 export const schemaHashes = {
   v1: '34a0f440bf3b9bbb68208ab3bc52e961e918c785c7cb126a351b964bf54296db',
-  v2: 'ba98a578f5a4848a93355b339907ccebf8d085129d6bd994d85681d0df8e03b9',
+  v2: 'df0e4885c8b5ba06b5163a63b3b97bc7711dc5565dd06be64077c8faf3115148',
 } as const satisfies Record<ProtocolVersion, string>

@@ -45,6 +45,11 @@ export class Answers2026 {
     return this.#step(new Run(exchange, client, { system, asks, group }), exchange)
   }
 
+  /** Cancels what waits for the answers of a client. */
+  revoke(client: string): void {
+    this.#rounds.revoke(client)
+  }
+
   /** The client answers a round. */
   async #again(exchange: Exchange): Promise<Outcome> {
     const { params } = exchange.facts

@@ -31,6 +31,7 @@ const UNKNOWN: Refused = {
 interface Parked {
   readonly run: Run
   readonly serverName: string
+  readonly client: string
   readonly cancelExpiry: () => void
 }
 
@@ -58,13 +59,13 @@ export class Rounds {
 
   /** Parks a run until its client answers. @returns the state with which it does so */
   park(run: Run, facts: ExchangeFacts): string {
-    const { serverName } = facts
+    const { serverName, client } = facts
     const [oldest, ...others] = [...this.#parked].filter(([, parked]) => parked.serverName === serverName)
     if (oldest !== undefined && others.length + 1 >= MAX_PARKED_RUNS) this.#expire(oldest[0])
     run.round++
     run.park()
     const cancelExpiry = this.#system.schedule(PARKED_MS, () => this.#expire(run.id))
-    this.#parked.set(run.id, { run, serverName, cancelExpiry })
+    this.#parked.set(run.id, { run, serverName, client, cancelExpiry })
     return this.#states.seal({ call: run.id, round: run.round }, facts)
   }
 
@@ -92,6 +93,11 @@ export class Rounds {
     )
     this.#keep(id, { answers, outcome, bytes: 0 })
     return outcome
+  }
+
+  /** Cancels the runs of a client. */
+  revoke(client: string): void {
+    for (const [id, parked] of [...this.#parked]) if (parked.client === client) this.#expire(id)
   }
 
   #take({ call, round }: RoundId): Run | undefined {

@@ -36,6 +36,11 @@ export class Translation {
     this.#for2025.replace(serverName, next)
   }
 
+  /** The login of a client was revoked. */
+  revoke(client: string): void {
+    this.#for2026.revoke(client)
+  }
+
   /** A session is gone. */
   leave(session: Session): void {
     this.#for2025.leave(session)

@@ -1,7 +1,7 @@
 import type { DownFrame, ErrorCode, OutgoingFrame } from '@bridgekeeper/protocol'
 
 /** A frame of an exchange from the bridge. */
-export type ExchangeFrame = Extract<DownFrame, { type: 'open' | 'cancel' | 'detach' | 'done' }>
+export type ExchangeFrame = Extract<DownFrame, { type: 'open' | 'cancel' | 'detach' | 'done' | 'revoke' }>
 
 /** The exchanges of this machine, for the link. They outlive its connections. */
 export interface Exchanges {

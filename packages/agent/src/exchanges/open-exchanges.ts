@@ -43,13 +43,15 @@ export class OpenExchanges implements Exchanges {
   readonly #asks = new Asks()
   readonly #groups: InstanceGroups
   readonly #sessions: Sessions
+  readonly #tasks: Tasks
   readonly #running: RunningExchanges
   readonly #translation: Translation
 
   constructor(deps: OpenExchangesDeps) {
     const { system, onEvent } = deps
     this.#deps = deps
-    this.#groups = new InstanceGroups({ system, asks: this.#asks, tasks: new Tasks(system), onEvent })
+    this.#tasks = new Tasks(system)
+    this.#groups = new InstanceGroups({ system, asks: this.#asks, tasks: this.#tasks, onEvent })
     this.#sessions = new Sessions(system, this.#outlet, deps.sessionFile, (session) =>
       this.#sessionGone(session),
     )
@@ -89,18 +91,18 @@ export class OpenExchanges implements Exchanges {
   }
 
   receive(frame: ExchangeFrame): void {
-    const { id } = frame
-    const session = this.#sessions.ofExchange(id)
     switch (frame.type) {
       case 'open':
         return this.#open(frame)
       case 'cancel':
-        this.#running.cancel(id)
-        return session?.dismiss(id)
+        this.#running.cancel(frame.id)
+        return this.#sessions.ofExchange(frame.id)?.dismiss(frame.id)
       case 'detach':
-        return session?.detach(id)
+        return this.#sessions.ofExchange(frame.id)?.detach(frame.id)
       case 'done':
-        return session?.done(id)
+        return this.#sessions.ofExchange(frame.id)?.done(frame.id)
+      case 'revoke':
+        return this.#revoke(frame.client)
       default:
         return unreachable(frame)
     }
@@ -183,6 +185,14 @@ export class OpenExchanges implements Exchanges {
   #delete({ id, session, client }: OpenFrame): void {
     if (session === undefined || !this.#sessions.end(session.id, client)) this.#fail(id, 'session_unknown')
     else this.#outlet.end(id, { status: 200 })
+  }
+
+  /** [EXCH.12] The login of a client was revoked: ends everything that it has here. */
+  #revoke(client: string): void {
+    this.#running.revoke(client)
+    this.#sessions.revoke(client)
+    this.#tasks.revoke(client)
+    this.#translation.revoke(client)
   }
 
   #group(server: ExchangeServer, era: Era, session: Session | undefined): InstanceGroup {

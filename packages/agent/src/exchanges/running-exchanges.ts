@@ -65,6 +65,11 @@ export class RunningExchanges {
     for (const exchange of this.all) if (exchange.facts.session === session) exchange.cancel()
   }
 
+  /** Cancels the requests of a client. */
+  revoke(client: string): void {
+    for (const exchange of this.all) if (exchange.facts.client === client) exchange.cancel()
+  }
+
   /** Ends all requests to a server. */
   stopOf(serverName: string, end: End): void {
     for (const exchange of this.all) if (exchange.facts.serverName === serverName) exchange.stop(end)

@@ -88,6 +88,13 @@ export class SessionFile {
     this.#changed()
   }
 
+  /** Forgets the sessions of a client. */
+  revoke(client: string): void {
+    const own = [...this.#sessions].filter(([, session]) => session.client === client)
+    for (const [key] of own) this.#sessions.delete(key)
+    if (own.length > 0) this.#changed()
+  }
+
   /** Gives a session that begins what it had before. */
   restore(session: Session): void {
     const { serverName: server, id, client } = session.facts

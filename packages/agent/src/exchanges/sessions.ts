@@ -68,6 +68,13 @@ export class Sessions {
     return true
   }
 
+  /** Ends the sessions of a client whose login was revoked. The bridge refuses their ids from now on. */
+  revoke(client: string): void {
+    this.#file.revoke(client)
+    for (const session of [...this.#sessions.values()])
+      if (session.facts.client === client) this.#remove(session)
+  }
+
   /** The sessions with a server. */
   of(serverName: string): readonly Session[] {
     return [...this.#sessions.values()].filter(({ facts }) => facts.serverName === serverName)

@@ -1,8 +1,9 @@
-import { arrayItems, type RawJson, replaceAt, textAt, valueAt } from '@bridgekeeper/protocol'
+import { arrayItems, type RawJson, replaceAt, textAt, toJson, valueAt } from '@bridgekeeper/protocol'
 import type { Instance } from '../servers/instance.ts'
 import type { RawOutcome } from '../servers/raw-calls.ts'
 import type { System } from '../system.ts'
 import type { Exchange } from './exchange.ts'
+import { request } from './log-levels.ts'
 import type { Session } from './session.ts'
 
 /** Tasks that are known at once; the oldest are forgotten. */
@@ -24,7 +25,12 @@ export interface Task {
   readonly callerToken: RawJson | undefined
 }
 
+const CANCEL = 'tasks/cancel'
+
 interface Known extends Task {
+  readonly id: string
+  /** User and login session. */
+  readonly client: string
   forget(): void
 }
 
@@ -40,7 +46,7 @@ export class Tasks {
 
   /** Remembers the task that a result began, if it is one. */
   record(exchange: Exchange, task: Pick<Task, 'instance' | 'token' | 'callerToken'>, result: RawJson): void {
-    const { serverName, params, session } = exchange.facts
+    const { serverName, client, params, session } = exchange.facts
     // The caller asks for a task, or says that it knows them.
     if (params?.includes('task') !== true) return
     const taskId = textAt(result, ['task', 'taskId']) ?? textAt(result, ['taskId'])
@@ -53,7 +59,7 @@ export class Tasks {
       cancelTimer()
       unhold()
     }
-    this.#known.set(key, { ...task, owner: ownerText(exchange), session, forget })
+    this.#known.set(key, { ...task, id: taskId, client, owner: ownerText(exchange), session, forget })
     void task.instance.ended.then(() => this.#known.get(key)?.forget())
     const [oldest] = this.#known.values()
     if (this.#known.size > MAX_TASKS) oldest?.forget()
@@ -67,6 +73,15 @@ export class Tasks {
   /** The task whose progress a server reports after the request has ended. */
   ofToken(instance: Instance, token: number): Task | undefined {
     return [...this.#known.values()].find((task) => task.instance === instance && task.token === token)
+  }
+
+  /** Cancels the tasks of a client. */
+  revoke(client: string): void {
+    for (const task of [...this.#known.values()]) {
+      if (task.client !== client) continue
+      void request(task.instance, CANCEL, toJson({ taskId: task.id }))
+      task.forget()
+    }
   }
 
   /** Whether a request is about a task that another caller began. */

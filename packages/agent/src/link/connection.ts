@@ -199,7 +199,8 @@ export class Connection {
       case 'cancel':
       case 'detach':
       case 'done':
-        this.#payloads.drop(message.id)
+      case 'revoke':
+        if (message.type !== 'revoke') this.#payloads.drop(message.id)
         if (verified) this.#options.exchanges.receive(message)
         return verified
       case 'credit':

@@ -3,6 +3,7 @@ import type { Catalog } from '../connection/catalog-parts.ts'
 import type { ReadyConnection } from '../connection/ready-connection.ts'
 import type { Upstream } from '../exchanges/exchange.ts'
 import { type ExchangeTable, refused } from '../exchanges/exchange-table.ts'
+import type { MachineClients } from '../exchanges/machine-clients.ts'
 import { Groups } from '../groups.ts'
 import type { Revocation } from '../ports/sessions.ts'
 import type { Principal, System } from '../ports.ts'
@@ -28,6 +29,7 @@ interface Entry extends AwakeMachine {
 }
 
 const NO_SERVERS: Catalog = new Map()
+const NOT_REPORTED = 'Its agent has not reported what it offers.'
 const JUST_CONNECTED = 'The agent has just connected and has not reported its local servers yet.'
 
 /**
@@ -42,10 +44,12 @@ export class Directory {
   readonly #sleepingNames = new ServerNames<SleepingMachine>()
   readonly #watchers = new Watchers()
   readonly #exchanges: ExchangeTable
+  readonly #clients: MachineClients
   readonly #system: Pick<System, 'nowMs'>
 
-  constructor(exchanges: ExchangeTable, system: Pick<System, 'nowMs'>) {
+  constructor(exchanges: ExchangeTable, clients: MachineClients, system: Pick<System, 'nowMs'>) {
     this.#exchanges = exchanges
+    this.#clients = clients
     this.#system = system
   }
 
@@ -170,13 +174,12 @@ export class Directory {
     const { connection, catalog } = machine
     return {
       call: (call, settle) => connection.call({ ...call, serverName: localName }, settle),
-      open: (opening, client, reader) =>
-        takesExchanges(catalog?.get(localName))
-          ? this.#exchanges.open(connection, { ...opening, serverName: localName }, client, reader)
-          : refused(
-              reader,
-              new BridgeError('server_unavailable', 'Its agent has not reported what it offers.'),
-            ),
+      open: (opening, client, reader) => {
+        if (!takesExchanges(catalog?.get(localName)))
+          return refused(reader, new BridgeError('server_unavailable', NOT_REPORTED))
+        this.#clients.used(client, connection)
+        return this.#exchanges.open(connection, { ...opening, serverName: localName }, client.name, reader)
+      },
     }
   }
 

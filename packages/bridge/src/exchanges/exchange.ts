@@ -75,10 +75,24 @@ export interface OpenExchange {
   done(): void
 }
 
+/** A login that may be revoked. */
+export interface ClientLogin {
+  /** @returns whether it is still valid; if so, `revoked` is called once when it is revoked */
+  open(item: { revoked(): void }): boolean
+  close(item: { revoked(): void }): void
+}
+
+/** The login of a caller, as machines see it. */
+export interface Client {
+  readonly name: string
+  /** `undefined` for the embedding app itself. */
+  readonly login: ClientLogin | undefined
+}
+
 /** The way to one device that has a local server. */
 export interface Upstream {
   /** Runs the short form of a call. `settle` is called exactly once, also for a refusal. */
   call(call: ToolCall, settle: (outcome: CallOutcome) => void): SentCall
   /** `ended` is called exactly once, also for a refusal. */
-  open(opening: Opening, client: string, reader: ExchangeReader): OpenExchange
+  open(opening: Opening, client: Client, reader: ExchangeReader): OpenExchange
 }

@@ -2,12 +2,22 @@ import { createHash } from 'node:crypto'
 import { BridgeError, type ErrorCode } from '@bridgekeeper/protocol'
 import { type CallOutcome, failed, readOutcome, type ToolCall, type WholeOutcome } from '../calls/outcome.ts'
 import type { Directory } from '../directory/directory.ts'
-import type { ExchangeReader, OpenExchange, Opening, Upstream } from '../exchanges/exchange.ts'
+import type {
+  Client,
+  ClientLogin,
+  ExchangeReader,
+  OpenExchange,
+  Opening,
+  Upstream,
+} from '../exchanges/exchange.ts'
 import type { InFlight } from '../exchanges/in-flight.ts'
 import type { Asked } from '../gates/call-authority.ts'
 import type { Caller, SecurityLog } from '../ports.ts'
 import type { CallGates } from './call-gates.ts'
 import { type ExchangeRecord, GatedExchange } from './gated-exchange.ts'
+
+/** A caller whose login may be revoked. */
+export type LoggedIn = Caller & { readonly login?: ClientLogin }
 
 /** 128 bits: nobody finds two logins with one name. */
 const CLIENT_BYTES = 16
@@ -74,7 +84,7 @@ export class Dispatcher {
    * [EXCH.1] Opens an exchange of this caller. `reader.ended` is called exactly once, also for a refusal. Its `id`
    * is known at once, unless a blocked caller waits for the store.
    */
-  open(caller: Caller, opening: Opening, reader: ExchangeReader): OpenExchange {
+  open(caller: LoggedIn, opening: Opening, reader: ExchangeReader): OpenExchange {
     const exchange = new GatedExchange(reader, this.#recordOf(caller, opening))
     const recheck = this.#gates.recheck(caller, opening)
     if (recheck === undefined) this.#open(caller, opening, exchange)
@@ -113,7 +123,7 @@ export class Dispatcher {
     return () => sent.cancel()
   }
 
-  #open(caller: Caller, opening: Opening, exchange: GatedExchange): void {
+  #open(caller: LoggedIn, opening: Opening, exchange: GatedExchange): void {
     if (exchange.isOver) return
     const found = this.#gates.refusal(caller, opening) ?? this.#upstreamFor(caller, opening)
     if (found instanceof BridgeError) return exchange.refuse(found)
@@ -180,10 +190,10 @@ function askedBy({ serverName, toolName }: ToolCall): Asked {
   return { serverName, method: 'tools/call', name: toolName }
 }
 
-/** Name of a caller's login at its own machines. */
-function clientOf({ userId, sessionId }: Caller): string {
+/** A caller's login, under the name that it has at its own machines. */
+function clientOf({ userId, sessionId, login }: LoggedIn): Client {
   const digest = createHash('sha256')
     .update(JSON.stringify([userId, sessionId]))
     .digest()
-  return digest.toString('base64url', 0, CLIENT_BYTES)
+  return { name: digest.toString('base64url', 0, CLIENT_BYTES), login }
 }

@@ -4,6 +4,7 @@ import { FakeSystem } from '../../../../test/support/fake-system.ts'
 import { type CallOutcome, failed } from '../../src/calls/outcome.ts'
 import { NOT_SENT } from '../../src/connection/ready-connection.ts'
 import { Directory } from '../../src/directory/directory.ts'
+import { MachineClients } from '../../src/exchanges/machine-clients.ts'
 import { FirstStart } from '../../src/northbound/first-start.ts'
 import { ExchangeWorld } from '../support/exchange-world.ts'
 import { connectTo, FakeConnection, READY_SERVER, resultOf, shown } from '../support/fake-connection.ts'
@@ -13,7 +14,7 @@ const STARTING: CatalogServer = { state: 'starting', name: 's' }
 
 function setUp(...connections: readonly FakeConnection[]) {
   const { table, system } = new ExchangeWorld()
-  const directory = new Directory(table, system)
+  const directory = new Directory(table, new MachineClients(), system)
   for (const connection of connections) connectTo(directory, connection)
   const outcomes: CallOutcome[] = []
   const call = (userId = 'ann', serverName = 's') => {

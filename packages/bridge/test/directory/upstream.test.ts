@@ -1,6 +1,7 @@
 import type { CatalogServer, ProtocolVersion } from '@bridgekeeper/protocol'
 import { expect, test } from 'vitest'
 import { Directory } from '../../src/directory/directory.ts'
+import { MachineClients } from '../../src/exchanges/machine-clients.ts'
 import { ExchangeWorld, NotedReader, REQUEST } from '../support/exchange-world.ts'
 import { connectTo, FakeConnection, READY_SERVER } from '../support/fake-connection.ts'
 
@@ -8,14 +9,14 @@ const OFFERING = { ...READY_SERVER, capabilities: '{"prompts":{}}' }
 
 function setUp(servers?: readonly CatalogServer[], version?: ProtocolVersion) {
   const { table, system } = new ExchangeWorld()
-  const directory = new Directory(table, system)
+  const directory = new Directory(table, new MachineClients(), system)
   const agent = new FakeConnection('ann', 'agent', servers, version)
   connectTo(directory, agent)
   const found = () => {
     const upstream = directory.find('ann', 's')
     if ('code' in upstream) return upstream.code
     const reader = new NotedReader()
-    return upstream.open(REQUEST, 'client', reader).id ?? reader.seen.join()
+    return upstream.open(REQUEST, { name: 'client', login: undefined }, reader).id ?? reader.seen.join()
   }
   return { agent, directory, found }
 }

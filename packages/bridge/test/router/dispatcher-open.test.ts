@@ -2,6 +2,7 @@ import type { OpenFrame } from '@bridgekeeper/protocol'
 import { expect, test } from 'vitest'
 import { Directory } from '../../src/directory/directory.ts'
 import type { Opening } from '../../src/exchanges/exchange.ts'
+import { MachineClients } from '../../src/exchanges/machine-clients.ts'
 import { Blocklist } from '../../src/limiters/blocklist.ts'
 import { RateLimiter } from '../../src/limiters/rate-limit.ts'
 import type { Caller } from '../../src/ports.ts'
@@ -19,7 +20,7 @@ const ERROR = Buffer.from('{"jsonrpc":"2.0","id":"caller","error":{"code":-32603
 function setUp(recheck: CallBlocks['recheck'] = () => undefined, maxCalls = 3) {
   const { system, table, inFlight } = new ExchangeWorld()
   const log = new HeldLog()
-  const directory = new Directory(table, system)
+  const directory = new Directory(table, new MachineClients(), system)
   const agent = new FakeConnection('ann', 'agent', [SERVER])
   connectTo(directory, agent)
   const user = { maxCalls, windowMs: 60_000, blockMs: 900_000 }

@@ -5,6 +5,7 @@ import { type CallOutcome, failed } from '../../src/calls/outcome.ts'
 import { Directory } from '../../src/directory/directory.ts'
 import { ExchangeTable } from '../../src/exchanges/exchange-table.ts'
 import { InFlight } from '../../src/exchanges/in-flight.ts'
+import { MachineClients } from '../../src/exchanges/machine-clients.ts'
 import { Blocklist } from '../../src/limiters/blocklist.ts'
 import { RateLimiter, type RateLimits } from '../../src/limiters/rate-limit.ts'
 import type { Caller } from '../../src/ports.ts'
@@ -23,7 +24,7 @@ function setUp(limits = LIMITS, recheck: CallBlocks['recheck'] = () => undefined
   const log = new HeldLog()
   const inFlight = new InFlight()
   const table = new ExchangeTable(system, inFlight, TABLE_LIMITS)
-  const directory = new Directory(table, system)
+  const directory = new Directory(table, new MachineClients(), system)
   const agent = new FakeConnection('ann', 'agent', [READY_SERVER])
   connectTo(directory, agent)
   const blocked: (readonly [string, number])[] = []

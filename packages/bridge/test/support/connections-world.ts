@@ -12,6 +12,7 @@ import type { ReadyConnection } from '../../src/connection/ready-connection.ts'
 import { Directory } from '../../src/directory/directory.ts'
 import { ExchangeTable } from '../../src/exchanges/exchange-table.ts'
 import { InFlight } from '../../src/exchanges/in-flight.ts'
+import { MachineClients } from '../../src/exchanges/machine-clients.ts'
 import type { BoundConnection, ExpectedProof } from '../../src/gates/proof.ts'
 import { allow, type Verdict } from '../../src/gates/verdict.ts'
 import { Blocklist } from '../../src/limiters/blocklist.ts'
@@ -149,7 +150,7 @@ export class World {
     began: () => {},
     recheck: () => undefined,
   })
-  readonly #directory = new Directory(this.#exchanges, this.system)
+  readonly #directory = new Directory(this.#exchanges, new MachineClients(), this.system)
   readonly #dispatcher = new Dispatcher(this.#directory, this.#gates, this.#log, this.#inFlight)
 
   connect(userId: string, sessionId: string, version: ProtocolVersion, lifetimeMs: number): RealPeer {
