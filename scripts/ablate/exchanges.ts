@@ -62,6 +62,11 @@ export const EXCHANGE_ABLATIONS: readonly Ablation[] = [
     tests: ['test/bridge/lost-streams.test.ts'],
   },
   {
+    gate: 'exchanges: tokens with other scopes read nothing of each other',
+    edits: [text('bridge/gates/call-authority.ts', 'scopes && [...new Set(scopes)].toSorted()', 'undefined')],
+    tests: attack('narrower-tokens'),
+  },
+  {
     gate: 'exchanges: machines learn of revoked logins',
     edits: [text('bridge/directory/directory.ts', 'this.#clients.used(client, connection)', '')],
     tests: ['test/bridge/revoked-clients.test.ts'],

@@ -4,7 +4,7 @@ import { type Ablation, ALLOW, attack, gate, text } from './ablation.ts'
 export const SESSION_ABLATIONS: readonly Ablation[] = [
   {
     gate: 'mcp sessions: each belongs to one login',
-    edits: [text('bridge/northbound/mcp-session.ts', 'JSON.stringify([userId, sessionId])', "''")],
+    edits: [text('bridge/northbound/mcp-session.ts', 'identityText(owner)', "''")],
     tests: attack('mcp-session-ownership'),
   },
   {

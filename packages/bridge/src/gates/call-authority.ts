@@ -100,6 +100,23 @@ export function exchangeAuthorityGate(scopes: Scopes, { serverName, method, name
   return deny('scope_insufficient', `Needed: ${needed.join(' ')}`)
 }
 
+/**
+ * [SCOPE.5] Text of a caller's identity that is equal only for the same login with the same scopes. A token that may do
+ * less has another one, so that it reads nothing that the other began.
+ */
+export function identityText({
+  userId,
+  sessionId,
+  scopes,
+}: {
+  readonly userId: string
+  readonly sessionId: string
+  readonly scopes?: Scopes
+}): string {
+  const limits = scopes && [...new Set(scopes)].toSorted()
+  return JSON.stringify(limits === undefined ? [userId, sessionId] : [userId, sessionId, limits])
+}
+
 export function mayCall(scopes: Scopes, serverName: string, toolName: string): boolean {
   if (scopes === undefined) return true
   return (

@@ -6,6 +6,7 @@ import {
   type ExchangeSession,
   type Span,
 } from '@bridgekeeper/protocol'
+import { identityText } from '../gates/call-authority.ts'
 import { Memo } from '../memoize.ts'
 import type { Caller, System } from '../ports.ts'
 import { clientTraits } from './client-traits.ts'
@@ -24,7 +25,7 @@ interface Sealer {
   unseal(name: string, sealed: string): string | undefined
 }
 
-type Owner = Pick<Caller, 'userId' | 'sessionId'>
+type Owner = Pick<Caller, 'userId' | 'sessionId' | 'scopes'>
 
 /** Age at which a session is refused; its client must initialize again. */
 const MAX_SESSION_MS = 30 * 86_400_000
@@ -36,8 +37,8 @@ const MAX_OPENED = 4_096
 
 /**
  * [SESS.1] MCP sessions, which the bridge does not store: `Mcp-Session-Id` is a sealed value of the random id, the
- * client's traits and the time. [SESS.2] It is bound to user and login session, so that another login cannot tell
- * it from a forged one.
+ * client's traits and the time. [SESS.2] It is bound to user, login session and scopes, so that another login,
+ * or a token of the same login with other scopes, cannot tell it from a forged one.
  */
 export class McpSessions {
   readonly #sealer: Sealer
@@ -97,8 +98,8 @@ export function hasSession({ 'mcp-session-id': header }: IncomingHttpHeaders): b
   return header !== undefined && header !== ''
 }
 
-function nameOf({ userId, sessionId }: Owner): string {
-  return `mcp-session ${JSON.stringify([userId, sessionId])}`
+function nameOf(owner: Owner): string {
+  return `mcp-session ${identityText(owner)}`
 }
 
 function bitsOf(traits: readonly ClientTrait[]): number {

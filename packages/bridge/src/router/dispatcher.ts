@@ -11,7 +11,7 @@ import type {
   Upstream,
 } from '../exchanges/exchange.ts'
 import type { InFlight } from '../exchanges/in-flight.ts'
-import type { Asked } from '../gates/call-authority.ts'
+import { type Asked, identityText } from '../gates/call-authority.ts'
 import type { Caller, SecurityLog } from '../ports.ts'
 import type { CallGates } from './call-gates.ts'
 import { type ExchangeRecord, GatedExchange } from './gated-exchange.ts'
@@ -190,10 +190,8 @@ function askedBy({ serverName, toolName }: ToolCall): Asked {
   return { serverName, method: 'tools/call', name: toolName }
 }
 
-/** A caller's login, under the name that it has at its own machines. */
-function clientOf({ userId, sessionId, login }: LoggedIn): Client {
-  const digest = createHash('sha256')
-    .update(JSON.stringify([userId, sessionId]))
-    .digest()
-  return { name: digest.toString('base64url', 0, CLIENT_BYTES), login }
+/** A caller's login with its scopes, under the name that it has at its own machines. */
+function clientOf(caller: LoggedIn): Client {
+  const digest = createHash('sha256').update(identityText(caller)).digest()
+  return { name: digest.toString('base64url', 0, CLIENT_BYTES), login: caller.login }
 }
