@@ -81,6 +81,11 @@ export const AGENT_ABLATIONS: readonly Ablation[] = [
     tests: agent('servers/instances', 'servers/leases'),
   },
   {
+    gate: 'processes: no login keeps all of them from another',
+    edits: [text('agent/servers/instance-table.ts', '?? this.#surplus(client)', '')],
+    tests: ['packages/agent/test/servers/leases.test.ts'],
+  },
+  {
     gate: 'agent: parked processes of a local server',
     edits: [text('agent/servers/instance-table.ts', 'this.#parked.size > MAX_PARKED', 'false')],
     tests: agent('servers/leases'),

@@ -325,7 +325,12 @@ export const ACCOUNTS: readonly LimitRow[] = [
 export const MACHINE: readonly LimitRow[] = [
   ['calls queued for a local server', size(MAX_REQUEST_BYTES), 'server', '`too_many_calls`'],
   ['unread answers to its requests', size(MAX_ANSWER_BYTES), 'server', 'ended, and started again'],
-  ['processes', count(MAX_INSTANCES), 'server', 'requests that need another one wait or fail'],
+  [
+    'processes',
+    count(MAX_INSTANCES),
+    'server',
+    'requests that need another one wait or fail; the login that has most gives one up for a login that has fewer',
+  ],
   ['processes that nobody uses', span(IDLE_MS), 'server', 'ended, except the first one'],
   ['processes that may ask callers', count(POOL_SIZE), 'server and capabilities', 'further requests wait'],
   ['requests that wait for one', count(MAX_WAITING_LEASES), 'server and capabilities', 'refused'],

@@ -32,10 +32,10 @@ export class Answers2025 {
 
   /** Answers one request. Never rejects. */
   async answer(exchange: Exchange, server: ExchangeServer): Promise<Outcome> {
-    const { method, params, session } = exchange.facts
+    const { method, params, session, client } = exchange.facts
     if (UNKNOWN_2025.test(method)) return NOT_FOUND
     const group = this.#deps.groups.of(server, '2026', [])
-    const instance = await group.shared()
+    const instance = await group.shared(client)
     if ('fault' in instance) return instance
     if (session !== undefined) this.#listening(server).join(session)
     switch (method) {

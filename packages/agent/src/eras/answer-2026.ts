@@ -36,7 +36,7 @@ export class Answers2026 {
     const { method, params } = exchange.facts
     const { system, asks, groups } = this.#deps
     if (method.startsWith(TASKS)) return NOT_FOUND
-    if (method === 'server/discover') return discover(groups.of(server, '2025', []))
+    if (method === 'server/discover') return discover(groups.of(server, '2025', []), exchange.facts.client)
     const client = readClient(params)
     const group = groups.of(server, '2025', client.traits)
     if (method === LISTEN) return listen(exchange, client, group, this.#deps)
@@ -70,8 +70,8 @@ export class Answers2026 {
   }
 }
 
-async function discover(group: InstanceGroup): Promise<Outcome> {
-  const instance = await group.shared()
+async function discover(group: InstanceGroup, client: string): Promise<Outcome> {
+  const instance = await group.shared(client)
   if ('fault' in instance) return instance
   const result: RawJson = discoveryFrom(instance.introduction)
   return { kind: 'result', result }

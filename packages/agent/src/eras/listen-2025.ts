@@ -60,8 +60,9 @@ export class Listening {
 
   /** Listens for what the sessions want now. @returns the outcome, if the server does not listen */
   async changed(): Promise<Outcome | undefined> {
-    if (this.#sessions.size === 0) return this.#replace(undefined)
-    const instance = await this.#group.shared()
+    const [first] = this.#sessions
+    if (first === undefined) return this.#replace(undefined)
+    const instance = await this.#group.shared(first.facts.client)
     if ('fault' in instance) return instance
     const wanted = this.#wanted(instance.introduction)
     if (wanted === undefined) return this.#replace(undefined)

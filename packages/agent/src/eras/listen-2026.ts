@@ -48,7 +48,7 @@ export async function listen(
 ): Promise<Outcome> {
   const wanted = readFilter(outer.facts.params)
   if (wanted === undefined) return INVALID
-  const instance = await group.shared()
+  const instance = await group.shared(outer.facts.client)
   if ('fault' in instance) return instance
   const lists = wanted.lists.filter((name) =>
     hasCapability(instance.introduction, LISTS[name], 'listChanged'),

@@ -51,7 +51,7 @@ export class InstanceGroup {
     this.tasks = deps.tasks
     const target = {
       all: () => [...this.#uses.keys()],
-      shared: () => this.#shared(),
+      shared: (client: string) => this.shared(client),
     }
     this.levels = new LogLevels(target, this.sessions)
     this.subscriptions = new Subscriptions(target, deps.system)
@@ -60,14 +60,15 @@ export class InstanceGroup {
   /** The instance for a request of this exchange. Waits if it must be alone there. */
   async lend(exchange: Exchange): Promise<Lent | InstanceFault> {
     const { server, key } = this.#deps
+    const { client } = exchange.facts
     const ofTask = this.tasks.instanceFor(exchange)
     const known = ofTask && this.#uses.get(ofTask)
     if (known !== undefined) return { use: known, release: () => {}, park: () => {} }
     const mayAsk =
       ASKING.has(exchange.facts.method) && key.traits.some((trait) => ASKING_TRAITS.includes(trait))
     const found: Instance | Lease | InstanceFault = mayAsk
-      ? await server.instances.lease(key, ownerOf(exchange), { signal: exchange.signal })
-      : await server.instances.shared(key)
+      ? await server.instances.lease(key, ownerOf(exchange), { client, signal: exchange.signal })
+      : await server.instances.shared(key, client)
     if ('fault' in found) return found
     if ('instance' in found)
       return { use: this.#use(found.instance), release: () => found.release(), park: found.park }
@@ -79,9 +80,11 @@ export class InstanceGroup {
     this.#use(instance)
   }
 
-  /** The instance that all exchanges share. */
-  shared(): Promise<Instance | InstanceFault> {
-    return this.#shared()
+  /** The instance that all exchanges share. @param client login that needs it */
+  async shared(client: string): Promise<Instance | InstanceFault> {
+    const found = await this.#deps.server.instances.shared(this.#deps.key, client)
+    if (!('fault' in found)) this.#use(found)
+    return found
   }
 
   get serverName(): string {
@@ -111,12 +114,6 @@ export class InstanceGroup {
   close(): void {
     this.sessions.clear()
     this.subscriptions.close()
-  }
-
-  async #shared(): Promise<Instance | InstanceFault> {
-    const found = await this.#deps.server.instances.shared(this.#deps.key)
-    if (!('fault' in found)) this.#use(found)
-    return found
   }
 
   #use(instance: Instance): InstanceUse {

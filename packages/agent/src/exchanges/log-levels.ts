@@ -6,7 +6,8 @@ import type { Session } from './session.ts'
 /** Instances that get what all sessions of a group want together. */
 export interface Target {
   readonly all: () => readonly Instance[]
-  readonly shared: () => Promise<Instance | InstanceFault>
+  /** @param client login that needs it */
+  readonly shared: (client: string) => Promise<Instance | InstanceFault>
 }
 
 /** The most verbose first. */
@@ -32,7 +33,7 @@ export class LogLevels {
   /** Sets the level of a session. @param params of its request */
   async set(session: Session, params: RawJson | undefined): Promise<RawOutcome | InstanceFault> {
     const level = textAt(params, ['level'])
-    const instance = await this.#target.shared()
+    const instance = await this.#target.shared(session.facts.client)
     if ('fault' in instance) return instance
     // The server knows best what is wrong with an unknown level.
     if (!isLevel(level)) return request(instance, SET_LEVEL, params)

@@ -24,7 +24,7 @@ export interface NoteFacts {
 /** Handles a notification of a caller, or its answer to a request of a server. */
 export async function take(note: CallerMessage, facts: NoteFacts): Promise<void> {
   const { method, params, id } = note
-  const { session, group, asks } = facts
+  const { client, session, group, asks } = facts
   if (method === undefined) {
     if (session !== undefined && id !== undefined) asks.answer(session, id, ...readAnswer(note))
     return
@@ -33,7 +33,7 @@ export async function take(note: CallerMessage, facts: NoteFacts): Promise<void>
   if (method === 'notifications/progress' && session !== undefined)
     return asks.progress(session, method, params ?? NO_PARAMS)
   if (SWALLOWED.has(method) || (method === ROOTS_CHANGED && !group.passesRoots)) return
-  const instance = await group.shared()
+  const instance = await group.shared(client)
   if (!('fault' in instance)) instance.notify(method, params)
 }
 

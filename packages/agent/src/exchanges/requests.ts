@@ -48,10 +48,10 @@ async function answer2026(exchange: Exchange, facts: RequestFacts): Promise<RawO
 }
 
 async function answer2025(exchange: Exchange, { group }: RequestFacts): Promise<RawOutcome | InstanceFault> {
-  const { method, params, session } = exchange.facts
+  const { method, params, session, client } = exchange.facts
   switch (method) {
     case 'initialize':
-      return introduce(await group.shared(), textAt(params, ['protocolVersion']))
+      return introduce(await group.shared(client), textAt(params, ['protocolVersion']))
     case 'logging/setLevel':
       return session === undefined ? NEEDS_SESSION : group.levels.set(session, params)
     case 'resources/subscribe':

@@ -40,7 +40,7 @@ export class Subscriptions {
 
   /** @param params of the session's request */
   async subscribe(session: Session, params: RawJson | undefined): Promise<RawOutcome | InstanceFault> {
-    const instance = await this.#target.shared()
+    const instance = await this.#target.shared(session.facts.client)
     if ('fault' in instance) return instance
     const uri = textAt(params, ['uri'])
     if (uri === undefined) return request(instance, SUBSCRIBE, params)
@@ -59,7 +59,7 @@ export class Subscriptions {
 
   /** @param params of the session's request */
   async unsubscribe(session: Session, params: RawJson | undefined): Promise<RawOutcome | InstanceFault> {
-    const instance = await this.#target.shared()
+    const instance = await this.#target.shared(session.facts.client)
     if ('fault' in instance) return instance
     const uri = textAt(params, ['uri'])
     if (uri === undefined) return request(instance, UNSUBSCRIBE, params)
@@ -109,8 +109,9 @@ export class Subscriptions {
   }
 
   async #holdNow(attempt: number): Promise<void> {
-    if (this.#byUri.size === 0 || this.#held !== undefined) return
-    const instance = await this.#target.shared()
+    const [first] = [...this.#byUri.values()].flatMap(({ sessions }) => [...sessions])
+    if (first === undefined || this.#held !== undefined) return
+    const instance = await this.#target.shared(first.facts.client)
     // A server of the other era gets no subscriptions.
     if (!('fault' in instance)) this.#hold(instance)
     else if (instance.fault !== 'era') this.#holdLater(attempt + 1)

@@ -26,6 +26,8 @@ export class InstanceTable {
   readonly #deps: TableDeps
   /** The unused ones in the order in which they became unused. */
   readonly #running = new Map<ProcessInstance, { readonly key: string; cancelIdle: () => void }>()
+  /** Clients that got each used process. The process that was given out longest ago is the first. */
+  readonly #clients = new Map<ProcessInstance, Set<string>>()
   readonly #starting = new Map<string, Set<Promise<ProcessInstance | InstanceFault>>>()
   /** In the order in which they were parked. */
   readonly #parked = new Set<ProcessInstance>()
@@ -51,15 +53,23 @@ export class InstanceTable {
     return [...(this.#starting.get(keyText(key)) ?? [])]
   }
 
-  /** Whether another process may start, perhaps in the place of an unused one. */
-  get hasRoom(): boolean {
-    return this.#count < MAX_INSTANCES || this.#unused() !== undefined
+  /** A client gets a process. */
+  given(instance: ProcessInstance, client: string): void {
+    if (!this.#running.has(instance)) return
+    const clients = this.#clients.get(instance) ?? new Set()
+    this.#clients.delete(instance)
+    this.#clients.set(instance, clients.add(client))
   }
 
-  /** Starts a process, if there is room. It may take the place of the one that is unused for longest. */
-  start(key: InstanceKey): Promise<ProcessInstance | InstanceFault> {
-    if (!this.hasRoom) return Promise.resolve(full)
-    const evicted = this.#count < MAX_INSTANCES ? undefined : this.#unused()
+  /** Whether another process may start for this client, perhaps in the place of one. */
+  hasRoomFor(client: string): boolean {
+    return this.#count < MAX_INSTANCES || this.#dispensable(client) !== undefined
+  }
+
+  /** Starts a process, if there is room. It may take the place of one that is dispensable. */
+  start(key: InstanceKey, client: string): Promise<ProcessInstance | InstanceFault> {
+    if (!this.hasRoomFor(client)) return Promise.resolve(full)
+    const evicted = this.#count < MAX_INSTANCES ? undefined : this.#dispensable(client)
     if (evicted !== undefined) this.#remove(evicted)
     const text = keyText(key)
     const starts = this.#starting.get(text) ?? new Set()
@@ -102,8 +112,25 @@ export class InstanceTable {
     return 1 + this.#running.size - this.#parked.size + starting
   }
 
-  #unused(): ProcessInstance | undefined {
-    return [...this.#running.keys()].find((instance) => !instance.isUsed)
+  /** The process that is unused for longest, or one that another client has in excess. */
+  #dispensable(client: string): ProcessInstance | undefined {
+    return [...this.#running.keys()].find((instance) => !instance.isUsed) ?? this.#surplus(client)
+  }
+
+  /**
+   * [INST.16] Of the processes of the client that has most for itself, the one that was given out longest ago. So no
+   * client, with however many sets of capabilities, keeps all processes from another.
+   * @param client has at least two fewer
+   */
+  #surplus(client: string): ProcessInstance | undefined {
+    const own = new Map<string, ProcessInstance[]>()
+    for (const [instance, clients] of this.#clients) {
+      const [only = ''] = clients
+      if (clients.size === 1 && !this.#parked.has(instance))
+        own.set(only, [...(own.get(only) ?? []), instance])
+    }
+    const [most = []] = [...own.values()].toSorted((one, other) => other.length - one.length)
+    return most.length >= (own.get(client)?.length ?? 0) + 2 ? most[0] : undefined
   }
 
   async #startAfter(
@@ -129,6 +156,7 @@ export class InstanceTable {
     if (known === undefined) return
     known.cancelIdle()
     this.#running.delete(instance)
+    this.#clients.delete(instance)
     const cancelIdle = this.#deps.system.schedule(IDLE_MS, () => {
       if (!instance.isUsed) this.end(instance)
     })
@@ -139,6 +167,7 @@ export class InstanceTable {
   #remove(instance: ProcessInstance): void {
     this.#running.get(instance)?.cancelIdle()
     this.#running.delete(instance)
+    this.#clients.delete(instance)
     this.#parked.delete(instance)
   }
 }

@@ -57,8 +57,11 @@ export interface Instance {
 export interface Instances {
   /** Eras that the server is known to speak or not to speak. */
   readonly eras: Readonly<Partial<Record<Era, boolean>>>
-  /** The instance that everyone with this key shares; starts it if necessary. One start serves all who wait. */
-  shared(key: InstanceKey): Promise<Instance | InstanceFault>
+  /**
+   * The instance that everyone with this key shares; starts it if necessary. One start serves all who wait.
+   * @param client login that needs it; without it, the agent itself
+   */
+  shared(key: InstanceKey, client?: string): Promise<Instance | InstanceFault>
   /**
    * An instance of this key for a request during which the server may ask its caller. Waits in a queue for one
    * that nobody else uses, while the server is known to ask or not known well enough.
@@ -74,6 +77,8 @@ export interface LeaseOptions {
   readonly signal: AbortSignal
   /** Used if it is free. Without it, the owner's last instance. */
   readonly prefer?: Instance | undefined
+  /** Login that needs it. */
+  readonly client?: string
 }
 
 /** The use of an instance by one owner. */

@@ -11,6 +11,7 @@ export const QUIET_LEASES = 32
 
 interface Waiter {
   readonly owner: object
+  readonly client: string
   readonly prefer: ProcessInstance | undefined
   readonly settle: (granted: Lease | InstanceFault) => void
 }
@@ -20,6 +21,7 @@ interface Use {
   readonly isExclusive: boolean
   /** Leases of each owner. */
   readonly owners: Map<object, number>
+  readonly clients: Set<string>
 }
 
 const gone: InstanceFault = { fault: 'unavailable', reason: 'The caller no longer waits for it.' }
@@ -46,7 +48,7 @@ export class LeasePool {
     this.#table = table
   }
 
-  lease(owner: object, { signal, prefer }: LeaseOptions): Promise<Lease | InstanceFault> {
+  lease(owner: object, { signal, prefer, client = '' }: LeaseOptions): Promise<Lease | InstanceFault> {
     if (signal.aborted) return Promise.resolve(gone)
     if (this.#queue.length >= MAX_WAITING) return Promise.resolve(crowded)
     return new Promise((resolve) => {
@@ -56,6 +58,7 @@ export class LeasePool {
       }
       const waiter: Waiter = {
         owner,
+        client,
         prefer: (prefer as ProcessInstance | undefined) ?? this.#lastOf.get(owner),
         settle: (granted) => {
           signal.removeEventListener('abort', leave)
@@ -81,13 +84,14 @@ export class LeasePool {
 
   /** Grants what can be granted now, and starts instances for the others. */
   serve(): void {
-    for (const waiter of [...this.#queue]) {
+    for (const waiter of this.#waiting()) {
       const instance = this.#choose(waiter)
       if (instance === undefined) continue
       this.#queue.splice(this.#queue.indexOf(waiter), 1)
-      waiter.settle(this.#grant(instance, waiter.owner))
+      waiter.settle(this.#grant(instance, waiter))
     }
-    while (this.#mayStart && this.#startsOf < this.#queue.length && this.#mayGrow) void this.#start()
+    for (const { client } of this.#waiting().slice(this.#startsOf))
+      if (this.#mayStart && this.#mayGrowFor(client)) void this.#start(client)
   }
 
   /** Refuses everyone who waits. */
@@ -95,12 +99,21 @@ export class LeasePool {
     for (const waiter of this.#queue.splice(0)) waiter.settle(fault)
   }
 
+  /** Those who wait, in their order, but clients without a lease first. */
+  #waiting(): readonly Waiter[] {
+    const having = new Set([...this.#uses.values()].flatMap(({ clients }) => [...clients]))
+    return this.#queue.toSorted(
+      (one, other) => Number(having.has(one.client)) - Number(having.has(other.client)),
+    )
+  }
+
   get #startsOf(): number {
     return this.#table.startsOf(this.#key).length
   }
 
-  get #mayGrow(): boolean {
-    return this.#table.of(this.#key).length + this.#startsOf < POOL_SIZE && this.#table.hasRoom
+  #mayGrowFor(client: string): boolean {
+    const isFull = this.#table.of(this.#key).length + this.#startsOf >= POOL_SIZE
+    return !isFull && this.#table.hasRoomFor(client)
   }
 
   get #isQuiet(): boolean {
@@ -116,11 +129,14 @@ export class LeasePool {
     return usable.find((instance) => instance === prefer) ?? usable[0]
   }
 
-  #grant(instance: ProcessInstance, owner: object): Lease {
-    const use = this.#uses.get(instance) ?? { isExclusive: !this.#isQuiet, owners: new Map() }
+  #grant(instance: ProcessInstance, { owner, client }: Waiter): Lease {
+    const fresh = { isExclusive: !this.#isQuiet, owners: new Map(), clients: new Set<string>() }
+    const use: Use = this.#uses.get(instance) ?? fresh
     this.#uses.set(instance, use)
+    use.clients.add(client)
     use.owners.set(owner, (use.owners.get(owner) ?? 0) + 1)
     this.#lastOf.set(owner, instance)
+    this.#table.given(instance, client)
     const unhold = instance.hold()
     let isOver = false
     return {
@@ -152,8 +168,8 @@ export class LeasePool {
     this.#table.unpark(instance, this.#table.of(this.#key).length < POOL_SIZE)
   }
 
-  async #start(): Promise<void> {
-    const started = await this.#table.start(this.#key)
+  async #start(client: string): Promise<void> {
+    const started = await this.#table.start(this.#key, client)
     if ('fault' in started) {
       // The next lease or release tries again.
       this.#mayStart = false

@@ -59,7 +59,7 @@ export class ServerInstances implements Instances {
     await this.#deps.starter.ended()
   }
 
-  async shared(wanted: InstanceKey): Promise<Instance | InstanceFault> {
+  async shared(wanted: InstanceKey, client = ''): Promise<Instance | InstanceFault> {
     const first = await this.#deps.first()
     if ('fault' in first) return first
     const key = normal(wanted)
@@ -68,12 +68,14 @@ export class ServerInstances implements Instances {
     const running = this.#table.of(key)
     const pool = this.#pools.get(keyText(key))
     const instance = running.find((each) => pool?.isTaken(each) !== true) ?? running[0]
-    return instance ?? this.#table.startsOf(key)[0] ?? this.#start(key)
+    const found = instance ?? (await (this.#table.startsOf(key)[0] ?? this.#start(key, client)))
+    if (!('fault' in found)) this.#table.given(found, client)
+    return found
   }
 
   async lease(wanted: InstanceKey, owner: object, options: LeaseOptions): Promise<Lease | InstanceFault> {
     const key = normal(wanted)
-    if (!mayAsk(key)) return this.#unleased(key)
+    if (!mayAsk(key)) return this.#unleased(key, options.client)
     const first = await this.#deps.first()
     if ('fault' in first) return first
     if (this.#eras[key.era] === false) return otherEra
@@ -84,14 +86,14 @@ export class ServerInstances implements Instances {
     return this.#pools.get(keyText(instance.key))?.ownerOf(instance as ProcessInstance)
   }
 
-  async #unleased(key: InstanceKey): Promise<Lease | InstanceFault> {
-    const instance = await this.shared(key)
+  async #unleased(key: InstanceKey, client: string | undefined): Promise<Lease | InstanceFault> {
+    const instance = await this.shared(key, client)
     if ('fault' in instance) return instance
     return { instance, isExclusive: false, release: instance.hold(), park: () => {} }
   }
 
-  async #start(key: InstanceKey): Promise<ProcessInstance | InstanceFault> {
-    const started = await this.#table.start(key)
+  async #start(key: InstanceKey, client: string): Promise<ProcessInstance | InstanceFault> {
+    const started = await this.#table.start(key, client)
     this.#serve()
     return started
   }

@@ -235,6 +235,67 @@ test('[INST.5] lets a lease wait while eight processes are in use', async () => 
   expect([children.length, held.length]).toEqual([9, POOL_SIZE])
 })
 
+/** Sets of capabilities, each of which needs a process. */
+const PROFILES = [
+  key('2025', 'roots'),
+  key('2025', 'tasks'),
+  key('2025', 'roots', 'tasks'),
+  key('2025', 'sampling'),
+  key('2025', 'elicitation-form'),
+  key('2025', 'elicitation-url'),
+  key('2025', 'roots', 'sampling'),
+]
+const OTHERS = [
+  key('2025', 'sampling', 'tasks'),
+  key('2025', 'elicitation-form', 'tasks'),
+  key('2025', 'elicitation-url', 'tasks'),
+  key('2025', 'roots', 'sampling', 'tasks'),
+]
+
+test('[INST.16] takes processes from the login that has most, for one that has at least two fewer', async () => {
+  const { instances, shared } = await fakeInstances()
+  const greedy = []
+  for (const profile of PROFILES) greedy.push(await shared(profile, 'eve'))
+  for (const instance of greedy) instance.hold()
+  const ninth = OTHERS[0] as (typeof OTHERS)[number]
+  expect(await instances.shared(ninth, 'eve')).toMatchObject({ fault: 'unavailable' })
+  for (const [at, profile] of OTHERS.slice(0, 3).entries()) {
+    const instance = await shared(profile, 'ann')
+    instance.hold()
+    await greedy[at]?.ended
+  }
+  const fourth = OTHERS[3] as (typeof OTHERS)[number]
+  expect(await instances.shared(fourth, 'ann')).toMatchObject({ fault: 'unavailable' })
+  expect(await shared(PROFILES[6] as (typeof PROFILES)[number], 'eve')).toBe(greedy[6])
+})
+
+test('[INST.16] leases a process to a login although another one has all, and waits longer for more', async () => {
+  const { instances, shared } = await fakeInstances()
+  const greedy = []
+  for (const profile of PROFILES) greedy.push(await shared(profile, 'eve'))
+  for (const instance of greedy) instance.hold()
+  const wanted = OTHERS[0] as (typeof OTHERS)[number]
+  const granted: string[] = []
+  const lease = (client: string): void =>
+    void instances.lease(wanted, {}, { client, signal: never }).then(() => granted.push(client))
+  for (const client of ['eve', 'eve', 'eve', 'ann']) lease(client)
+  await greedy[0]?.ended
+  await settled()
+  expect(granted).toContain('ann')
+})
+
+test('[INST.16] ends no process that several logins use', async () => {
+  const { instances, shared } = await fakeInstances()
+  const greedy = []
+  for (const profile of PROFILES) greedy.push(await shared(profile, 'eve'))
+  for (const instance of greedy) instance.hold()
+  await shared(PROFILES[0] as (typeof PROFILES)[number], 'bob')
+  const other = OTHERS[0] as (typeof OTHERS)[number]
+  ;(await shared(other, 'ann')).hold()
+  await greedy[1]?.ended
+  expect(await instances.shared(PROFILES[0] as (typeof PROFILES)[number], 'eve')).toBe(greedy[0])
+})
+
 test('[INST.15] replaces a parked instance in the pool, and takes it back if there is room', async () => {
   const { children, lease } = await fakeInstances()
   const held = await Promise.all(Array.from({ length: POOL_SIZE }, () => lease(ASKS)))

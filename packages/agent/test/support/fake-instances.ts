@@ -48,7 +48,7 @@ export async function fakeInstances(
       child.lines.pop()
       return child
     },
-    shared: async (wanted: InstanceKey) => ok(await instances.shared(wanted)),
+    shared: async (wanted: InstanceKey, client?: string) => ok(await instances.shared(wanted, client)),
     lease: async (wanted: InstanceKey, owner: object = {}, prefer?: Instance): Promise<Lease> =>
       ok(await instances.lease(wanted, owner, { signal: never, prefer })),
   }
