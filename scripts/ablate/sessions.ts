@@ -41,7 +41,11 @@ export const SESSION_ABLATIONS: readonly Ablation[] = [
   {
     gate: 'streams: a batch frees all that it counted',
     edits: [
-      text('bridge/northbound/open-request.ts', 'this.#heldBytes, this.#standing', 'this.#heldBytes, 1'),
+      text(
+        'bridge/northbound/open-request.ts',
+        'this.#heldBytes, this.#standing',
+        'this.#heldBytes, Math.min(1, this.#standing)',
+      ),
     ],
     tests: ['test/bridge/mcp-readers.test.ts'],
   },

@@ -1,4 +1,4 @@
-import { expect, test, vi } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { answerOpen, nextOpen } from '../support/exchange-agent.ts'
 import { deafClient, request } from '../support/greedy.ts'
 import { modernToolCall } from '../support/mcp.ts'
@@ -207,7 +207,11 @@ test('[STREAM.7] refuses the 65th stream of a user with too_many_requests, and s
   expect((await open()).response.status).toBe(200)
 })
 
-test('[STREAM.7] frees all subscriptions of a batch at its end', async () => {
+test('[STREAM.7] frees all subscriptions of a batch at its end, without a warning of Node', async () => {
+  const warnings: string[] = []
+  const keep = ({ name }: Error) => warnings.push(name)
+  process.on('warning', keep)
+  onTestFinished(() => void process.off('warning', keep))
   const { agent, ask, listen, headers } = await inSession()
   const subscriptions = Array.from({ length: 32 }, (_, id) => rpc('subscriptions/listen', {}, id))
   for (let batch = 0; batch < 3; batch++) {
@@ -218,6 +222,7 @@ test('[STREAM.7] frees all subscriptions of a batch at its end', async () => {
   const opened = listen(headers)
   agent.send({ type: 'accepted', id: (await nextOpen(agent, 'stream')).id })
   expect((await opened).response.status).toBe(200)
+  expect(warnings).not.toContain('MaxListenersExceededWarning')
 })
 
 test('[LIVE.4] closes a stream whose caller reads nothing for 60 seconds, whatever is sent meanwhile', async () => {

@@ -44,6 +44,8 @@ export class Batches {
     if (items instanceof BridgeError) return sendCallRefusal(response, NULL_ID, items)
     const unknown = view.hasSessions ? this.#sessions.refusal(request, open) : undefined
     if (unknown instanceof BridgeError) return sendCallRefusal(response, NULL_ID, unknown)
+    // Each answer of an exchange listens for the end of the response.
+    response.setMaxListeners(response.getMaxListeners() + items.length)
     const replies = repliesOf(open, format)
     this.#answerEach(around, items, replies)
     replies.end()
