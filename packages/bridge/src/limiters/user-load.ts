@@ -21,7 +21,7 @@ const SPARE_USERS = 1_024
 const ALLOWED = allow(undefined)
 const TOO_MUCH = denyFor('too_many_requests', RETRY_MS)
 
-/** What all users hold together. */
+/** Held by all users together. */
 interface AllUsers {
   largeBytes: number
 }
