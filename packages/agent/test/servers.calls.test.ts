@@ -223,6 +223,18 @@ test('[STDIO.1] shows a log line in JSON that has a method or an error, and answ
   expect(await text('lines')).not.toContain('Method not found')
 })
 
+test('[STDIO.12] accepts an answer without a newline, also just before the server ends', async () => {
+  const { call, text, event } = await runReady(fixture('server'))
+  const answer = '{"jsonrpc":"2.0","id":ID,"result":{"content":[{"type":"text","text":"x"}]}}'
+  for (const end of ['', '', '\r']) expect(await text('raw', { line: answer + end })).toBe('x')
+  const noted = '{"jsonrpc":"2.0","method":"notifications/message","params":{}}'
+  expect(await text('raw', { line: noted + answer })).toBe('x')
+  const [last, other] = await Promise.all([call('raw-and-exit', { line: answer }), call('hang')])
+  expect(last).toMatchObject({ ok: true })
+  expect(other).toMatchObject({ ok: false, code: 'server_exited' })
+  await event('server-exited')
+})
+
 test.each(['line-too-long', 'line-too-long-id-last'])(
   '[STDIO.4] fails only the call of a line over 64 MiB: %s',
   async (toolName) => {

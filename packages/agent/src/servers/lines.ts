@@ -56,7 +56,13 @@ export class LineSplitter {
     return lines
   }
 
-  /** The stream has ended, and with it the line. */
+  /** The line that has no newline yet; `undefined` if there is none, or it is too long to keep. */
+  get unfinished(): Buffer | undefined {
+    if (this.#long !== undefined || this.#bytes === 0) return undefined
+    return Buffer.concat([...this.#blocks, ...this.#chunks])
+  }
+
+  /** The stream has ended, or somebody has read the unfinished line. */
   end(): void {
     this.#clear()
   }

@@ -7,6 +7,7 @@ import {
   OPEN_BRACKET,
   objectEnd,
   QUOTE,
+  skipSpace,
   spanIs,
   withoutByteOrderMark,
 } from '@bridgekeeper/protocol'
@@ -90,6 +91,14 @@ export class MessageReader {
   /** JSON that can be read, such as a log line, is not a broken message. */
   #takeBroken(text: Buffer): boolean {
     return readMembers(text) === undefined && this.#handlers.takeBroken(text)
+  }
+
+  /** Takes text without a newline if it is a message as it stands, or several. @returns whether it is */
+  readUnfinished(text: Buffer): boolean {
+    const block = this.#block
+    const isWhole = block === undefined ? areMessages(text) : depthBehind(text, block.depth) === 0
+    if (isWhole) this.readLine(text)
+    return isWhole
   }
 
   #takeWhole(text: Buffer): boolean {
@@ -193,6 +202,17 @@ function joined(lines: readonly Buffer[]): Buffer {
 function isMessage(members: Members | undefined, text: Buffer): boolean {
   if (members === undefined || !spanIs(text, members.get('jsonrpc'), '"2.0"')) return false
   return members.has('id') || members.has('method') || members.has('error')
+}
+
+/** Whether a text is nothing but whole messages. */
+function areMessages(text: Buffer): boolean {
+  for (let at = skipSpace(text, 0); at < text.length; ) {
+    const end = objectEnd(text, at)
+    const message = text.subarray(at, end)
+    if (end === -1 || !isMessage(readMembers(message), message)) return false
+    at = skipSpace(text, end)
+  }
+  return true
 }
 
 function isBlank(text: Buffer): boolean {

@@ -1,5 +1,5 @@
 import { stripVTControlCharacters } from 'node:util'
-import { bytesAt, cleanText, limits, OPEN_BRACE, type RawJson, stringAt } from '@bridgekeeper/protocol'
+import { bytesAt, CLOSE_BRACE, cleanText, limits, OPEN_BRACE, type RawJson, stringAt } from '@bridgekeeper/protocol'
 import type { HeldBytes } from '../held-bytes.ts'
 import type { System } from '../system.ts'
 import type { ServerMessage } from './instance.ts'
@@ -37,9 +37,12 @@ export interface TransportDeps {
   readonly onIgnored: (reason: string, text: string) => void
 }
 
+/** Silence after which a message counts although its newline is missing. */
+export const NO_NEWLINE_MS = 200
 /** Longest text of an ignored line that is shown. */
 const SHOWN_CHARS = 200
 const ID = /^(?:"|-?\d)/
+const CARRIAGE_RETURN = 0x0d
 const EMPTY = Buffer.from('{}')
 /** Start of data in a log line. */
 const DATA = /(?:\{|\[\s*["{]).*$/s
@@ -62,6 +65,7 @@ export class StdioTransport {
   #isRunning = false
   #broken: string | undefined
   #ignoredLines = 0
+  #cancelUnfinished = () => {}
 
   constructor(spec: ProcessSpec, deps: TransportDeps) {
     this.#spec = spec
@@ -105,6 +109,9 @@ export class StdioTransport {
     this.#process = child
     void child.ended.then((end) => {
       this.#isRunning = false
+      this.#cancelUnfinished()
+      const rest = this.#broken === undefined ? this.#lines.unfinished : undefined
+      if (rest !== undefined) this.#messages.readLine(rest)
       this.#lines.end()
       this.#messages.end()
       this.#calls.endAll()
@@ -161,6 +168,16 @@ export class StdioTransport {
   #receive(chunk: Buffer): void {
     if (this.#broken !== undefined) return
     for (const line of this.#lines.push(chunk)) this.#messages.readLine(line)
+    this.#cancelUnfinished()
+    // A chunk that ends otherwise does not end a message.
+    if (chunk.at(-1) === CLOSE_BRACE || chunk.at(-1) === CARRIAGE_RETURN)
+      this.#cancelUnfinished = this.#deps.system.schedule(NO_NEWLINE_MS, () => this.#takeUnfinished())
+  }
+
+  /** Some servers write no newline behind a message. */
+  #takeUnfinished(): void {
+    const text = this.#lines.unfinished
+    if (text !== undefined && this.#messages.readUnfinished(text)) this.#lines.end()
   }
 
   #take(message: Buffer, members: Members, amongNoise: boolean): boolean {

@@ -106,6 +106,36 @@ test.each([
   expect(ignored).toEqual([])
 })
 
+test.each([
+  [ONE, [ONE]],
+  [`${ONE}${TWO}`, [ONE, TWO]],
+  [` ${ONE} `, [` ${ONE} `]],
+])('[STDIO.12] reads whole messages without a newline: %j', (text, taken) => {
+  const read1 = read()
+  expect(read1.reader.readUnfinished(Buffer.from(text))).toBe(true)
+  expect(read1.taken).toEqual(taken)
+})
+
+test.each([ONE.slice(0, -1), `${ONE}{`, `${ONE}x`, '{"a":1}', 'x}', `{"log":${ONE}}`])(
+  '[STDIO.12] does not read other text without a newline: %j',
+  (text) => {
+    const { reader, taken, ignored, broken } = read()
+    expect(reader.readUnfinished(Buffer.from(text))).toBe(false)
+    expect([taken, ignored, broken]).toEqual([[], [], []])
+  },
+)
+
+test('[STDIO.12] reads the end of a message over several lines without a newline', () => {
+  const lines = JSON.stringify(JSON.parse(ONE), null, 2).split('\n')
+  const { reader, taken } = read(...lines.slice(0, -2))
+  for (const line of lines.slice(-2, -1)) {
+    expect(reader.readUnfinished(Buffer.from(line))).toBe(false)
+    reader.readLine(Buffer.from(line))
+  }
+  expect(reader.readUnfinished(Buffer.from(lines.at(-1) ?? ''))).toBe(true)
+  expect(taken.map((text) => JSON.parse(text))).toEqual([JSON.parse(ONE)])
+})
+
 test('[STDIO.11] gives up lines that form no message, and reads the message behind them', () => {
   expect(read('{', '  "a": 1', 'text }} }', ONE)).toMatchObject({
     taken: [ONE],
