@@ -8,6 +8,7 @@ import { COMPILE_CACHE } from '../../../test/support/compile-cache.ts'
 import { scratch } from '../../../test/support/scratch.ts'
 import { ConfigError } from '../src/config/config-error.ts'
 import { serverEnvironment } from '../src/servers/environment.ts'
+import { Reaper } from '../src/servers/reaper.ts'
 import { realSystem } from '../src/system.ts'
 import { FakeSystem } from './support/fake-system.ts'
 import { fixture, fixturePath, published, runReady, runServers } from './support/local.ts'
@@ -288,7 +289,9 @@ test('[PROC.10] ends the published servers with their input', async () => {
 })
 
 test('[PROC.11] replaces a reaper that dies', async () => {
-  const { reaper, text, event, call } = await runReady(fixture('server'))
+  const reaper = new Reaper(realSystem)
+  onTestFinished(() => reaper.close())
+  const { text, event, call } = await runReady(fixture('server'), { reaper })
   const first = reaper.pid ?? 0
   process.kill(first, 'SIGKILL')
   const second = await until(() => reaper.pid !== first && reaper.pid)

@@ -37,6 +37,9 @@ function node(name: string, ...args: string[]): StdioEntry {
 
 type Reported = ServerEvent | ConfigEvent
 
+/** One reaper for all servers, as in an agent. It ends with the process that runs the tests. */
+let shared: Reaper | undefined
+
 export interface Running {
   readonly servers: ServerSet
   readonly reaper: Reaper
@@ -55,6 +58,8 @@ export function runServers(
     readonly env?: NodeJS.ProcessEnv
     readonly startMs?: number
     readonly system?: System
+    /** Instead of the one that all tests share; the caller closes it. */
+    readonly reaper?: Reaper
     readonly onFirst?: SetDeps['onFirst']
     readonly onStopped?: SetDeps['onStopped']
   } = {},
@@ -66,7 +71,8 @@ export function runServers(
       .map((event) => JSON.stringify(event))
       .join('\n'),
   )
-  const reaper = new Reaper(realSystem)
+  shared ??= new Reaper(realSystem)
+  const { reaper = shared } = options
   const servers = new ServerSet(entries, {
     system: options.system ?? realSystem,
     reaper,
@@ -80,10 +86,7 @@ export function runServers(
     onFirst: options.onFirst ?? (() => {}),
     onStopped: options.onStopped ?? (() => {}),
   })
-  onTestFinished(async () => {
-    await servers.stop()
-    reaper.close()
-  })
+  onTestFinished(() => servers.stop())
   servers.start()
 
   const call: Running['call'] = (toolName, args = {}, signal = new AbortController().signal) => {
