@@ -1,9 +1,12 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { realSystem } from '@bridgekeeper/bridge'
+import { DataFolder } from '@bridgekeeper/standalone'
 import { expect, test, vi } from 'vitest'
 import { canaries } from '../../packages/bridge/test/support/canaries.ts'
 import { bridgekeeper, jsonOf, serve, startBridgekeeper } from '../support/installation.ts'
 import { bearer, post, toolCall } from '../support/mcp.ts'
+import { addUser } from '../support/operator.ts'
 import { scratch } from '../support/scratch.ts'
 
 type Line = Readonly<Record<string, unknown>>
@@ -93,9 +96,9 @@ test('[LOG.14] refuses to start a node whose log cannot be opened', async () => 
 
 test('[AUDIT.2] audit verify names each problem and the log’s start and end, and exits with 1', async () => {
   const data = join(scratch(), 'data')
-  for (const name of ['ann', 'bob', 'cat', 'dan']) {
-    await bridgekeeper(['user', 'add', `${name}@example.com`, '--data', data])
-  }
+  const folder = await DataFolder.open(data, {}, realSystem())
+  for (const name of ['ann', 'bob', 'cat', 'dan']) await addUser(folder, `${name}@example.com`)
+  await folder.close()
   const { program } = await serve({ data })
   program.signal('SIGTERM')
   await program.ended
