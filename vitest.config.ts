@@ -24,16 +24,20 @@ const MEMORY = [
   'test/attack/w31-compression.test.ts',
 ]
 
+/** Tests of the packed packages, which CI runs in a step of their own, on several versions of Node. */
+const PACK = ['test/pack/**/*.test.ts']
+
 const tests: TestProjectConfiguration[] = [
   // Without isolation, the code is loaded once per worker instead of once per file: half the processor time.
   { extends: true, test: { name: 'gates', include: GATES, isolate: false } },
   { extends: true, test: { name: 'memory', include: MEMORY } },
+  { extends: true, test: { name: 'pack', include: PACK } },
   {
     extends: true,
     test: {
       name: 'others',
       include: ['test/**/*.test.ts', 'packages/*/test/**/*.test.ts'],
-      exclude: ['**/node_modules/**', ...GATES, ...MEMORY],
+      exclude: ['**/node_modules/**', ...GATES, ...MEMORY, ...PACK],
       isolate: false,
     },
   },
