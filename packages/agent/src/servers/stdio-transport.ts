@@ -38,7 +38,7 @@ export interface TransportDeps {
 }
 
 /** Silence after which a message counts although its newline is missing. */
-export const NO_NEWLINE_MS = 200
+const NO_NEWLINE_MS = 200
 /** Longest text of an ignored line that is shown. */
 const SHOWN_CHARS = 200
 const ID = /^(?:"|-?\d)/
