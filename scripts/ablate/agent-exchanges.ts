@@ -102,8 +102,15 @@ export const AGENT_EXCHANGE_ABLATIONS: readonly Ablation[] = [
   },
   {
     gate: 'agent exchanges: tasks of others',
-    edits: [text('agent/exchanges/tasks.ts', 'task.owner !== ownerText(exchange)', 'false')],
+    edits: [
+      text('agent/exchanges/tasks.ts', 'this.#named(exchange)?.owner !== ownerText(exchange)', 'false'),
+    ],
     tests: of('limits'),
+  },
+  {
+    gate: 'agent exchanges: tasks of one client',
+    edits: [text('agent/exchanges/tasks.ts', 'own.length > MAX_CLIENT_TASKS', 'false')],
+    tests: ['packages/agent/test/exchanges/tasks.test.ts'],
   },
   {
     gate: 'agent exchanges: tasks of others in a list',

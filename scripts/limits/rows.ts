@@ -4,6 +4,7 @@ import {
   KEPT_MS,
   MAX_ANSWER_BYTES,
   MAX_ARGUMENT_BYTES,
+  MAX_CLIENT_TASKS,
   MAX_EARLY_BYTES,
   MAX_EVENTS,
   MAX_EARLY as MAX_HELD,
@@ -21,10 +22,12 @@ import {
   MAX_ROUNDS,
   MAX_RUNNING,
   MAX_SENDING_BYTES,
+  MAX_TASKS,
   MAX_WAITING as MAX_WAITING_LEASES,
   PARKED_MS,
   POOL_SIZE,
   RELIST_MS,
+  TASK_MS,
 } from '@bridgekeeper/agent/testing'
 import {
   ASSERTIONS,
@@ -330,6 +333,12 @@ export const MACHINE: readonly LimitRow[] = [
     count(MAX_INSTANCES),
     'server',
     'requests that need another one wait or fail; the login that has most gives one up for a login that has fewer',
+  ],
+  [
+    'tasks',
+    `${count(MAX_CLIENT_TASKS)}, ${span(TASK_MS)}; ${count(MAX_TASKS)}`,
+    'login; machine',
+    'the oldest of the login that has most is not found any more',
   ],
   ['processes that nobody uses', span(IDLE_MS), 'server', 'ended, except the first one'],
   ['processes that may ask callers', count(POOL_SIZE), 'server and capabilities', 'further requests wait'],

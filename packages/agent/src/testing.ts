@@ -3,6 +3,7 @@
 export { KEPT_MS, MAX_OUTCOME_BYTES, MAX_OUTCOMES, MAX_PARKED_RUNS, PARKED_MS } from './eras/rounds.ts'
 export { MAX_ROUNDS } from './eras/rounds-2025.ts'
 export { MAX_EVENTS, WINDOW_MS as EVENT_WINDOW_MS } from './event-sampler.ts'
+export { MAX_CLIENT_TASKS, MAX_TASKS, TASK_MS } from './exchanges/tasks.ts'
 export { MAX_HELD_BYTES } from './held-bytes.ts'
 export { catalogFrames } from './link/catalog-frame.ts'
 export { MAX_HELD as MAX_EARLY, MAX_HELD_BYTES as MAX_EARLY_BYTES } from './link/connection.ts'

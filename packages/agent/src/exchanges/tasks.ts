@@ -1,4 +1,12 @@
-import { arrayItems, type RawJson, replaceAt, textAt, toJson, valueAt } from '@bridgekeeper/protocol'
+import {
+  arrayItems,
+  isAmbiguous,
+  type RawJson,
+  replaceAt,
+  textAt,
+  toJson,
+  valueAt,
+} from '@bridgekeeper/protocol'
 import type { Instance } from '../servers/instance.ts'
 import type { RawOutcome } from '../servers/raw-calls.ts'
 import type { System } from '../system.ts'
@@ -6,8 +14,10 @@ import type { Exchange } from './exchange.ts'
 import { request } from './log-levels.ts'
 import type { Session } from './session.ts'
 
-/** Tasks that are known at once; the oldest are forgotten. */
+/** Tasks that are known at once; then the oldest of the client with most is forgotten. */
 export const MAX_TASKS = 1_024
+/** Tasks of one client; the oldest are forgotten. */
+export const MAX_CLIENT_TASKS = 256
 /** Tasks of a list that are looked at. */
 const MAX_LISTED = 10_000
 /** Time after which a task is forgotten. */
@@ -25,7 +35,14 @@ export interface Task {
   readonly callerToken: RawJson | undefined
 }
 
+/** Methods about tasks. */
+const TASKS = 'tasks/'
+const LIST = 'tasks/list'
 const CANCEL = 'tasks/cancel'
+const AMBIGUOUS: RawOutcome = {
+  ...{ kind: 'invalid', code: 'result_invalid', text: Buffer.alloc(0) },
+  detail: 'Its list of tasks can be read in two ways.',
+}
 
 interface Known extends Task {
   readonly id: string
@@ -61,8 +78,17 @@ export class Tasks {
     }
     this.#known.set(key, { ...task, id: taskId, client, owner: ownerText(exchange), session, forget })
     void task.instance.ended.then(() => this.#known.get(key)?.forget())
-    const [oldest] = this.#known.values()
-    if (this.#known.size > MAX_TASKS) oldest?.forget()
+    this.#trim(client)
+  }
+
+  /** [EXCH.31] Bounds the tasks of a client, and of all. No client's tasks make another's be forgotten. */
+  #trim(client: string): void {
+    const byClient = Map.groupBy(this.#known.values(), (task) => task.client)
+    const own = byClient.get(client) ?? []
+    if (own.length > MAX_CLIENT_TASKS) return own[0]?.forget()
+    if (this.#known.size <= MAX_TASKS) return
+    const [most = []] = [...byClient.values()].toSorted((one, other) => other.length - one.length)
+    most[0]?.forget()
   }
 
   /** A task of any caller. */
@@ -84,16 +110,17 @@ export class Tasks {
     }
   }
 
-  /** Whether a request is about a task that another caller began. */
+  /** Whether a request is about a task that its caller is not known to have begun: that may be another's. */
   isForeign(exchange: Exchange): boolean {
-    const task = this.#named(exchange)
-    return task !== undefined && task.owner !== ownerText(exchange)
+    const { method } = exchange.facts
+    if (!method.startsWith(TASKS) || method === LIST) return false
+    return this.#named(exchange)?.owner !== ownerText(exchange)
   }
 
   /** The process that runs the task that a request is about. */
   instanceFor(exchange: Exchange): Instance | undefined {
     const { serverName, method } = exchange.facts
-    if (method !== 'tasks/list') return this.#named(exchange)?.instance
+    if (method !== LIST) return this.#named(exchange)?.instance
     const owner = ownerText(exchange)
     for (const [key, task] of this.#known)
       if (task.owner === owner && JSON.parse(key)[0] === serverName) return task.instance
@@ -102,15 +129,16 @@ export class Tasks {
 
   /** Leaves tasks of other callers out of a result of `tasks/list`. */
   withOwn(exchange: Exchange, outcome: RawOutcome): RawOutcome {
-    if (exchange.facts.method !== 'tasks/list' || outcome.kind !== 'result') return outcome
+    if (exchange.facts.method !== LIST || outcome.kind !== 'result') return outcome
+    if (isAmbiguous(outcome.result, ['tasks'])) return AMBIGUOUS
     return { ...outcome, result: this.#ownOf(exchange, outcome.result) }
   }
 
   #ownOf(exchange: Exchange, result: RawJson): RawJson {
     const owner = ownerText(exchange)
     const list = valueAt(result, ['tasks'])
-    const items = list && arrayItems(list, MAX_LISTED)
-    if (list === undefined || items === undefined) return result
+    if (list === undefined) return result
+    const items = arrayItems(list, MAX_LISTED) ?? []
     const own = items
       .map(([start, end]) => list.subarray(start, end))
       .filter((item) => this.find(exchange.facts.serverName, textAt(item, ['taskId']) ?? '')?.owner === owner)
@@ -122,7 +150,7 @@ export class Tasks {
   }
 
   #named({ facts: { serverName, method, params } }: Exchange): Task | undefined {
-    const taskId = method.startsWith('tasks/') ? textAt(params, ['taskId']) : undefined
+    const taskId = method.startsWith(TASKS) ? textAt(params, ['taskId']) : undefined
     return taskId === undefined ? undefined : this.find(serverName, taskId)
   }
 }

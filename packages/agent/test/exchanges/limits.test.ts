@@ -1,10 +1,8 @@
 import { limits } from '@bridgekeeper/protocol'
 import { expect, test } from 'vitest'
 import { MAX_RUNNING, MAX_RUNNING_BYTES } from '../../src/exchanges/running-exchanges.ts'
-import { MAX_TASKS, TASK_MS } from '../../src/exchanges/tasks.ts'
 import { Bridge, call, envelope, notification, request } from '../support/exchanges.ts'
 import { FakeServer, tokenOf } from '../support/fake-server.ts'
-import { FakeSystem } from '../support/fake-system.ts'
 import { until } from '../support/until.ts'
 
 function setUp() {
@@ -330,21 +328,4 @@ test('[EXCH.26] drops a message for which the connection has no room, and says s
   expect(bridge.messages(id)).toEqual([])
   received?.answer({ text })
   expect(await bridge.end(id)).toMatchObject({ code: 'result_too_large' })
-})
-
-test('[EXCH.29] remembers a bounded number of tasks, for an hour', async () => {
-  const server = new FakeServer()
-  const system = new FakeSystem()
-  const bridge = new Bridge(server, 'fake', system)
-  const instance = server.instance()
-  for (let at = 0; at <= MAX_TASKS; at++) {
-    const params = { name: 't', arguments: {}, task: {} }
-    bridge.open({ session, message: request('tools/call', params, at) })
-    await system.advance(0)
-    instance.received[at]?.answer({ task: { taskId: `task ${at}` } })
-    await system.advance(0)
-  }
-  expect(instance.holds).toBe(MAX_TASKS)
-  await system.advance(TASK_MS)
-  expect(instance.holds).toBe(0)
 })

@@ -1,0 +1,88 @@
+import { expect, test } from 'vitest'
+import { MAX_CLIENT_TASKS, MAX_TASKS, TASK_MS } from '../../src/exchanges/tasks.ts'
+import { Bridge, request } from '../support/exchanges.ts'
+import { FakeServer } from '../support/fake-server.ts'
+import { FakeSystem } from '../support/fake-system.ts'
+import { until } from '../support/until.ts'
+
+function setUp() {
+  const server = new FakeServer()
+  const system = new FakeSystem()
+  const bridge = new Bridge(server, 'fake', system)
+  const instance = server.instance()
+  let begun = 0
+  /** Begins a task of this client. */
+  const begin = async (client: string): Promise<string> => {
+    const taskId = `task ${++begun}`
+    const at = instance.received.length
+    bridge.open({ client, message: request('tools/call', { name: 't', arguments: {}, task: {} }) })
+    await system.advance(0)
+    instance.received[at]?.answer({ task: { taskId } })
+    await system.advance(0)
+    return taskId
+  }
+  /** Whether a request about a task reaches the server. */
+  const reaches = async (client: string, method: string, params: object | Buffer): Promise<boolean> => {
+    const at = instance.received.length
+    const message = Buffer.isBuffer(params) ? params : request(method, params)
+    const id = bridge.open({ client, message })
+    await system.advance(0)
+    const received = instance.received[at]
+    received?.answer({})
+    const { json } = await bridge.end(id)
+    if (received === undefined) expect(json).toMatchObject({ error: { code: -32_602 } })
+    return received !== undefined
+  }
+  return { server, system, bridge, instance, begin, reaches }
+}
+
+test('[EXCH.29] refuses a task that is unknown, forgotten or ambiguous', async () => {
+  const { system, begin, reaches } = setUp()
+  const taskId = await begin('ann')
+  expect(await reaches('ann', 'tasks/get', { taskId })).toBe(true)
+  const twice = `{"taskId":"${taskId}","taskId":"other"}`
+  const message = `{"jsonrpc":"2.0","id":1,"method":"tasks/result","params":${twice}}`
+  expect(await reaches('ann', '', Buffer.from(message))).toBe(false)
+  for (const params of [{ taskId: 'other' }, { taskId: 1 }, {}])
+    for (const method of ['tasks/get', 'tasks/result', 'tasks/update', 'tasks/cancel', 'tasks/any'])
+      expect(await reaches('ann', method, params)).toBe(false)
+  await system.advance(TASK_MS)
+  expect(await reaches('ann', 'tasks/get', { taskId })).toBe(false)
+})
+
+test('[EXCH.31] forgets the oldest task of a client that has too many, and none of another', async () => {
+  const { instance, begin, reaches } = setUp()
+  const other = await begin('ann')
+  const own: string[] = []
+  for (let count = 0; count <= MAX_CLIENT_TASKS; count++) own.push(await begin('eve'))
+  expect(instance.holds).toBe(1 + MAX_CLIENT_TASKS)
+  expect(await reaches('eve', 'tasks/get', { taskId: own[0] })).toBe(false)
+  expect(await reaches('eve', 'tasks/get', { taskId: own[1] })).toBe(true)
+  expect(await reaches('ann', 'tasks/get', { taskId: other })).toBe(true)
+})
+
+test('[EXCH.31] forgets a task of the client with most when the machine has too many', async () => {
+  const { instance, system, begin, reaches } = setUp()
+  const greedy = await begin('eve')
+  for (let count = 1; count < MAX_CLIENT_TASKS; count++) await begin('eve')
+  const first = await begin('client 0')
+  for (let count = MAX_CLIENT_TASKS + 1; count < MAX_TASKS; count++) await begin(`client ${count % 4}`)
+  await begin('ann')
+  expect(instance.holds).toBe(MAX_TASKS)
+  expect(await reaches('eve', 'tasks/get', { taskId: greedy })).toBe(false)
+  expect(await reaches('client 0', 'tasks/get', { taskId: first })).toBe(true)
+  await system.advance(TASK_MS)
+  expect(instance.holds).toBe(0)
+})
+
+test.each<[string, string, object]>([
+  ['two lists', '{"tasks":[],"tasks":[{"taskId":"other"}]}', { code: 'result_invalid' }],
+  ['no list', '{"tasks":{"taskId":"other"}}', { json: { result: { tasks: [] } } }],
+  ['no tasks', '{"a":1}', { json: { result: { a: 1 } } }],
+])('[EXCH.29] shows no task of others in a result with %s', async (_, result, end) => {
+  const { instance, bridge } = setUp()
+  const id = bridge.open({ message: request('tasks/list', {}) })
+  const received = await until(() => instance.received[0])
+  received.settle({ kind: 'result', result: Buffer.from(result) })
+  expect(await bridge.end(id)).toMatchObject(end)
+})
