@@ -30,14 +30,14 @@ export function failureResult({ code, message, next }: BridgeError): RawJson | u
 
 /** [AGG.5] Says which machine has a local server that cannot be reached, if that machine is asleep. */
 export function explained(
-  known: Directory,
+  directory: Directory,
   userId: string,
   error: BridgeError,
   serverName: string,
 ): BridgeError {
   const { code } = error
   if (code !== 'agent_offline' && code !== 'server_not_found') return error
-  const machine = known.sleepingMachine(userId, serverName)
+  const machine = directory.sleepingMachine(userId, serverName)
   if (machine === undefined) return error
   const where = `${JSON.stringify(serverName)} is on ${machineText(machine)}, which was connected until ${timeText(machine.leftAtMs)}.`
   return new BridgeError(code === 'agent_offline' ? code : 'server_unavailable', where)

@@ -80,14 +80,14 @@ export class McpEndpoint {
     this.#admission = admission
     this.#directory = directory
     this.#names = names
-    this.#sessions = new SessionRequests(sessions, { dispatcher, known: directory, system })
+    this.#sessions = new SessionRequests(sessions, { dispatcher, directory, system })
     const exchanges = new ExchangeRequests(dispatcher, sessions, metadata, system)
     const fromCatalog = new FromCatalog(log, sessions)
     const ways = {
       ...{ exchanges, fromCatalog },
       calls: new ShortCalls(dispatcher, metadata, system),
       sessions: this.#sessions,
-      aggregate: aggregateOf({ ...parts, known: directory, exchanges, fromCatalog }),
+      aggregate: aggregateOf({ ...parts, exchanges, fromCatalog }),
     }
     this.#messages = new Messages(ways, new FirstStart(directory, system), log)
     this.#batches = new Batches(this.#messages, this.#sessions, log)

@@ -18,25 +18,25 @@ export const statusTool: RawJson = toJson({
 })
 
 /** Whether something is missing that the status tool explains: a machine, or a server that is not ready. */
-export function needsStatus(known: Directory, userId: string): boolean {
-  const connected = known.awake(userId)
-  if (connected.length === 0 || known.asleep(userId).length > 0) return true
+export function needsStatus(directory: Directory, userId: string): boolean {
+  const connected = directory.awake(userId)
+  if (connected.length === 0 || directory.asleep(userId).length > 0) return true
   if (connected.some(({ catalog }) => catalog === undefined)) return true
-  return known.servers(userId).some(({ server }) => server.state !== 'ready')
+  return directory.servers(userId).some(({ server }) => server.state !== 'ready')
 }
 
 /** The result of the status tool. Names no server that the caller's token may not list. */
-export function statusResult(known: Directory, { userId, scopes }: Caller): RawJson {
+export function statusResult(directory: Directory, { userId, scopes }: Caller): RawJson {
   const isVisible = ({ server }: { readonly server: { readonly name: string } }): boolean =>
     mayKnow(scopes, server.name)
-  const servers = known.servers(userId).filter(isVisible)
-  const awake = known.awake(userId).map((machine) =>
+  const servers = directory.servers(userId).filter(isVisible)
+  const awake = directory.awake(userId).map((machine) =>
     connectedText(
       machine,
       servers.filter((one) => one.machine === machine).map(({ server }) => serverText(server)),
     ),
   )
-  const asleep = known.asleep(userId).map((machine) =>
+  const asleep = directory.asleep(userId).map((machine) =>
     sleepingText(
       machine,
       [...machine.catalog.keys()].filter((name) => mayKnow(scopes, name)),

@@ -78,12 +78,12 @@ export class AllServersView implements ToolView {
   readonly exchangeServer = undefined
   readonly isAggregate = true
   readonly hasSessions = true
-  readonly #known: Directory
+  readonly #directory: Directory
   readonly #names: ExposedNames
   readonly #caller: Caller
 
-  constructor(known: Directory, names: ExposedNames, caller: Caller) {
-    this.#known = known
+  constructor(directory: Directory, names: ExposedNames, caller: Caller) {
+    this.#directory = directory
     this.#names = names
     this.#caller = caller
   }
@@ -94,7 +94,7 @@ export class AllServersView implements ToolView {
 
   listed(isWanted: (serverName: string) => boolean): readonly RawJson[] {
     const { userId, scopes } = this.#caller
-    const catalog = this.#known.catalog(userId)
+    const catalog = this.#directory.catalog(userId)
     const facts = { names: this.#names, catalog, scopes, hasTasks: false }
     const tools = [...this.#names.tools(catalog).values()]
       .filter(({ serverName }) => isWanted(serverName))
@@ -102,30 +102,30 @@ export class AllServersView implements ToolView {
         const raw = Buffer.from(tool.definition)
         return shownTool({ serverName, key, raw }, facts) ?? []
       })
-    return needsStatus(this.#known, userId) ? [...tools, statusTool] : tools
+    return needsStatus(this.#directory, userId) ? [...tools, statusTool] : tools
   }
 
   listJson(): RawJson {
-    throwIf(this.#known.obstacle(this.#caller.userId))
+    throwIf(this.#directory.obstacle(this.#caller.userId))
     const { userId, scopes } = this.#caller
-    const variant = needsStatus(this.#known, userId) ? STATUS_TOOL : ''
-    return listJson(this.#known.catalog(userId), scopes, () => this.listed(() => true), variant)
+    const variant = needsStatus(this.#directory, userId) ? STATUS_TOOL : ''
+    return listJson(this.#directory.catalog(userId), scopes, () => this.listed(() => true), variant)
   }
 
   isStarting(method: string): boolean {
-    return method.endsWith('/list') && this.#known.isStarting(this.#caller.userId)
+    return method.endsWith('/list') && this.#directory.isStarting(this.#caller.userId)
   }
 
   address(toolName: string): ToolAddress | BridgeError {
-    return this.#names.toolAt(toolName, this.#known.catalog(this.#caller.userId))
+    return this.#names.toolAt(toolName, this.#directory.catalog(this.#caller.userId))
   }
 
   sessionServers(): readonly string[] {
-    return this.#known.exchangeServers(this.#caller.userId).map(({ name }) => name)
+    return this.#directory.exchangeServers(this.#caller.userId).map(({ name }) => name)
   }
 
   machineServers(): readonly string[] {
-    const all = this.#known.servers(this.#caller.userId).filter(({ server }) => takesExchanges(server))
+    const all = this.#directory.servers(this.#caller.userId).filter(({ server }) => takesExchanges(server))
     const firsts = new Map(all.map(({ machine, server }) => [machine, server.name]))
     return [...firsts.values()]
   }
@@ -137,7 +137,7 @@ export class AllServersView implements ToolView {
   }
 
   ownResult(toolName: string): RawJson | undefined {
-    return toolName === STATUS_TOOL ? statusResult(this.#known, this.#caller) : undefined
+    return toolName === STATUS_TOOL ? statusResult(this.#directory, this.#caller) : undefined
   }
 
   absence(): undefined {
@@ -147,32 +147,32 @@ export class AllServersView implements ToolView {
   mayCome(): boolean {
     const { userId } = this.#caller
     return (
-      this.#known.awake(userId).length === 0 ||
-      this.#known.asleep(userId).length > 0 ||
-      this.#known.isStarting(userId)
+      this.#directory.awake(userId).length === 0 ||
+      this.#directory.asleep(userId).length > 0 ||
+      this.#directory.isStarting(userId)
     )
   }
 
   explain(error: BridgeError, serverName: string): BridgeError {
-    return explained(this.#known, this.#caller.userId, error, serverName)
+    return explained(this.#directory, this.#caller.userId, error, serverName)
   }
 }
 
 /** `/mcp/{server}`: one server, unchanged. */
 export class OneServerView implements ToolView {
   readonly isAggregate = false
-  readonly #known: Directory
+  readonly #directory: Directory
   readonly #caller: Caller
   readonly #serverName: string
 
-  constructor(known: Directory, caller: Caller, serverName: string) {
-    this.#known = known
+  constructor(directory: Directory, caller: Caller, serverName: string) {
+    this.#directory = directory
     this.#caller = caller
     this.#serverName = serverName
   }
 
   get exchangeServer(): string | undefined {
-    if (this.#known.awake(this.#caller.userId).length === 0) return undefined
+    if (this.#directory.awake(this.#caller.userId).length === 0) return undefined
     const server = this.#server
     return server?.state === 'ready' && server.capabilities !== undefined ? server.name : undefined
   }
@@ -192,13 +192,13 @@ export class OneServerView implements ToolView {
   }
 
   listJson(): RawJson {
-    throwIf(this.#known.obstacle(this.#caller.userId, this.#serverName))
+    throwIf(this.#directory.obstacle(this.#caller.userId, this.#serverName))
     const server = this.#server
     return server === undefined ? NO_TOOLS : listJson(server, this.#caller.scopes, () => this.listed())
   }
 
   isStarting(method: string): boolean {
-    return INTRODUCTIONS.includes(method) && this.#known.isStarting(this.#caller.userId, this.#serverName)
+    return INTRODUCTIONS.includes(method) && this.#directory.isStarting(this.#caller.userId, this.#serverName)
   }
 
   address(toolName: string): ToolAddress {
@@ -224,21 +224,21 @@ export class OneServerView implements ToolView {
 
   absence(): BridgeError | undefined {
     const { userId } = this.#caller
-    if (this.#known.awake(userId).length === 0) return this.explain(new BridgeError('agent_offline'))
-    return this.#known.obstacle(userId, this.#serverName)
+    if (this.#directory.awake(userId).length === 0) return this.explain(new BridgeError('agent_offline'))
+    return this.#directory.obstacle(userId, this.#serverName)
   }
 
   mayCome(): boolean {
     const { userId } = this.#caller
     return (
-      this.#known.awake(userId).length === 0 ||
-      this.#known.sleepingMachine(userId, this.#serverName) !== undefined ||
-      this.#known.isStarting(userId, this.#serverName)
+      this.#directory.awake(userId).length === 0 ||
+      this.#directory.sleepingMachine(userId, this.#serverName) !== undefined ||
+      this.#directory.isStarting(userId, this.#serverName)
     )
   }
 
   explain(error: BridgeError): BridgeError {
-    return explained(this.#known, this.#caller.userId, error, this.#serverName)
+    return explained(this.#directory, this.#caller.userId, error, this.#serverName)
   }
 
   #visible(): readonly CatalogTool[] {
@@ -246,7 +246,7 @@ export class OneServerView implements ToolView {
   }
 
   get #server(): CatalogServer | undefined {
-    return this.#known.catalog(this.#caller.userId).get(this.#serverName)
+    return this.#directory.catalog(this.#caller.userId).get(this.#serverName)
   }
 }
 

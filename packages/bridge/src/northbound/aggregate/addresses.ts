@@ -28,14 +28,14 @@ export interface Search {
 
 /** [AGG.9] Finds the local server of a prompt, resource or task. Servers are asked where a name does not tell. */
 export class Addresses {
-  readonly #known: Directory
+  readonly #directory: Directory
   readonly #names: ExposedNames
   readonly #gatherer: Gatherer
   readonly #lists: Lists
   readonly #asked = new WeakMap<Search, Map<ListKind, Promise<readonly ListedItem[]>>>()
 
-  constructor(known: Directory, names: ExposedNames, gatherer: Gatherer, lists: Lists) {
-    this.#known = known
+  constructor(directory: Directory, names: ExposedNames, gatherer: Gatherer, lists: Lists) {
+    this.#directory = directory
     this.#names = names
     this.#gatherer = gatherer
     this.#lists = lists
@@ -56,7 +56,7 @@ export class Addresses {
     const wrapped = unwrappedUri(uri)
     if (wrapped !== undefined && having.some(({ name }) => name === wrapped.serverName))
       return { serverName: wrapped.serverName, name: wrapped.uri }
-    const appOwner = appOwnersOf(this.#known.catalog(search.open.caller.userId)).get(uri)
+    const appOwner = appOwnersOf(this.#directory.catalog(search.open.caller.userId)).get(uri)
     const [only, ...others] = having
     const certain = appOwner ?? (others.length === 0 ? only?.name : undefined)
     if (certain !== undefined) return { serverName: certain, name: uri }
@@ -88,7 +88,7 @@ export class Addresses {
   }
 
   #having({ open }: Search, capability: string): readonly ExchangeServer[] {
-    return this.#known
+    return this.#directory
       .exchangeServers(open.caller.userId)
       .filter((server) => capabilityOf(server, capability) !== undefined)
   }
@@ -103,7 +103,7 @@ export class Addresses {
 
   async #read(search: Search, kind: ListKind): Promise<readonly ListedItem[]> {
     const { open, facts } = search
-    const servers = this.#known.exchangeServers(open.caller.userId)
+    const servers = this.#directory.exchangeServers(open.caller.userId)
     const parts = await this.#lists.read(open, servers, kind, ownRequest(search, kind.method, {}), facts)
     return parts.flatMap(({ items = [] }) => items)
   }

@@ -14,7 +14,7 @@ import { SetLevel } from './set-level.ts'
 
 interface AggregateParts {
   readonly dispatcher: Dispatcher
-  readonly known: Directory
+  readonly directory: Directory
   readonly names: ExposedNames
   readonly sessions: McpSessions
   readonly exchanges: ExchangeRequests
@@ -24,14 +24,14 @@ interface AggregateParts {
 
 /** Creates what answers at `/mcp`. */
 export function aggregateOf(parts: AggregateParts): AggregateRequests {
-  const { dispatcher, known, names, sessions, exchanges, fromCatalog, system } = parts
+  const { dispatcher, directory, names, sessions, exchanges, fromCatalog, system } = parts
   const gatherer = new Gatherer(dispatcher, system)
   const lists = new Lists(gatherer)
   return new AggregateRequests({
-    ...{ known, sessions, exchanges },
-    streams: { dispatcher, known, system },
-    lists: new MergedLists(known, names, lists, fromCatalog),
-    addresses: new Addresses(known, names, gatherer, lists),
-    setLevel: new SetLevel(known, gatherer),
+    ...{ directory, sessions, exchanges },
+    streams: { dispatcher, directory, system },
+    lists: new MergedLists(directory, names, lists, fromCatalog),
+    addresses: new Addresses(directory, names, gatherer, lists),
+    setLevel: new SetLevel(directory, gatherer),
   })
 }

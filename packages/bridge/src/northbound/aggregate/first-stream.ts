@@ -42,7 +42,7 @@ class FirstStream implements OpenExchange {
 
   begin(): void {
     const { open, parts } = this.#facts
-    const stopWatch = parts.known.watch(open.caller.userId, () => this.#ask())
+    const stopWatch = parts.directory.watch(open.caller.userId, () => this.#ask())
     const cancelTimer = parts.system.after(HOLD_MS, () => {
       stopWatch()
       this.#isOver = true

@@ -18,13 +18,13 @@ import { appOwnersOf } from './resource-names.ts'
 
 /** [AGG.8] Answers lists with the items of all servers, as one page. */
 export class MergedLists {
-  readonly #known: Directory
+  readonly #directory: Directory
   readonly #names: ExposedNames
   readonly #lists: Lists
   readonly #fromCatalog: FromCatalog
 
-  constructor(known: Directory, names: ExposedNames, lists: Lists, fromCatalog: FromCatalog) {
-    this.#known = known
+  constructor(directory: Directory, names: ExposedNames, lists: Lists, fromCatalog: FromCatalog) {
+    this.#directory = directory
     this.#names = names
     this.#lists = lists
     this.#fromCatalog = fromCatalog
@@ -38,7 +38,7 @@ export class MergedLists {
   ): Promise<void> {
     const { open, body, reply, view } = context
     const { userId, scopes } = open.caller
-    const servers = this.#known.exchangeServers(userId)
+    const servers = this.#directory.exchangeServers(userId)
     if (kind === TOOLS && servers.length === 0) return this.#fromCatalog.answer(context, request, facts.era)
     const authority = exchangeAuthorityGate(scopes, { serverName: '', method: kind.method, name: undefined })
     const invalid = authority.allowed ? readListParams(body, request.params) : denialError(authority)
@@ -61,7 +61,7 @@ export class MergedLists {
     { session }: SessionFacts,
   ): readonly RawJson[] {
     const { userId, scopes } = open.caller
-    const catalog = this.#known.catalog(userId)
+    const catalog = this.#directory.catalog(userId)
     const answered = parts.filter(({ items }) => items !== undefined)
     const fresh = new Set(answered.map(({ server }) => server.name))
     const hasTasks = session?.traits.includes('tasks') ?? false
@@ -79,7 +79,9 @@ export class MergedLists {
     if (kind === PROMPTS)
       return unique(items, this.#names).flatMap((item) => shownPrompt(item, this.#names) ?? [])
     const apps =
-      kind === RESOURCES ? appOwnersOf(this.#known.catalog(open.caller.userId)) : new Map<string, string>()
+      kind === RESOURCES
+        ? appOwnersOf(this.#directory.catalog(open.caller.userId))
+        : new Map<string, string>()
     const owners = new Map(apps)
     for (const { key, serverName } of items) if (!owners.has(key)) owners.set(key, serverName)
     return items.flatMap((item) => shownResource(item, kind, owners.get(item.key) ?? '') ?? [])

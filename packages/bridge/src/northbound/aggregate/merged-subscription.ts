@@ -35,7 +35,7 @@ export interface SubscribedResource extends Address {
 /** [AGG.11] Answers `subscriptions/listen` at `/mcp`: the subscriptions at all servers as one. */
 export class MergedSubscription implements StreamsReader {
   readonly #open: OpenRequest
-  readonly #known: StreamParts['known']
+  readonly #directory: StreamParts['directory']
   readonly #id: RawJson
   readonly #search: Search
   readonly #resources: readonly SubscribedResource[]
@@ -46,7 +46,7 @@ export class MergedSubscription implements StreamsReader {
   constructor(parts: StreamParts, id: RawJson, search: Search, resources: readonly SubscribedResource[]) {
     const { open } = search
     this.#open = open
-    this.#known = parts.known
+    this.#directory = parts.directory
     this.#id = id
     this.#search = search
     this.#resources = resources
@@ -69,7 +69,7 @@ export class MergedSubscription implements StreamsReader {
   }
 
   servers(): readonly string[] {
-    return this.#known.exchangeServers(this.#open.caller.userId).map(({ name }) => name)
+    return this.#directory.exchangeServers(this.#open.caller.userId).map(({ name }) => name)
   }
 
   accepted(): void {}

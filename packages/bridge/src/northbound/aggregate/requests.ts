@@ -21,7 +21,7 @@ const EMPTY_RESULT: RawJson = Buffer.from('{}')
 const NO_METHOD: RawJson = toJson({ code: -32_601, message: 'Method not found' })
 
 interface Parts {
-  readonly known: Directory
+  readonly directory: Directory
   readonly sessions: McpSessions
   readonly exchanges: ExchangeRequests
   readonly lists: MergedLists
@@ -79,7 +79,7 @@ export class AggregateRequests {
     era: '2025' | '2026',
   ): void {
     const { userId, scopes } = open.caller
-    const servers = this.#parts.known.exchangeServers(userId)
+    const servers = this.#parts.directory.exchangeServers(userId)
     const own = {
       capabilities: capabilitiesOf(scopes, servers),
       instructions: instructionsOf(servers, scopes),
@@ -91,7 +91,7 @@ export class AggregateRequests {
   }
 
   #hasTasks({ open }: MessageContext): boolean {
-    const servers = this.#parts.known.exchangeServers(open.caller.userId)
+    const servers = this.#parts.directory.exchangeServers(open.caller.userId)
     return servers.some((server) => capabilityOf(server, 'tasks') !== undefined)
   }
 
@@ -134,7 +134,7 @@ export class AggregateRequests {
   }
 
   #notFound(userId: string, name: string): BridgeError {
-    if (this.#parts.known.awake(userId).length === 0) return new BridgeError('agent_offline')
+    if (this.#parts.directory.awake(userId).length === 0) return new BridgeError('agent_offline')
     return new BridgeError('params_invalid', `No local server has ${JSON.stringify(name)}.`)
   }
 }

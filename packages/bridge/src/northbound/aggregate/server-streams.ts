@@ -14,7 +14,7 @@ const MAX_MESSAGE_BYTES = limits.frameBytes
 
 export interface StreamParts {
   readonly dispatcher: Dispatcher
-  readonly known: Directory
+  readonly directory: Directory
   readonly system: System
 }
 
@@ -58,7 +58,7 @@ export class ServerStreams {
 
   /** @param resume where one of the streams is read on */
   begin(resume: Resume | undefined): void {
-    const stop = this.#parts.known.watch(this.#open.caller.userId, () => this.#changed())
+    const stop = this.#parts.directory.watch(this.#open.caller.userId, () => this.#changed())
     this.#open.onEnd(() => this.#end(stop))
     this.#readAll(resume)
   }

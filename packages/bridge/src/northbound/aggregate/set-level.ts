@@ -12,11 +12,11 @@ const EMPTY_RESULT: RawJson = Buffer.from('{}')
 
 /** Sets the log level of a session at every server that logs. */
 export class SetLevel {
-  readonly #known: Directory
+  readonly #directory: Directory
   readonly #gatherer: Gatherer
 
-  constructor(known: Directory, gatherer: Gatherer) {
-    this.#known = known
+  constructor(directory: Directory, gatherer: Gatherer) {
+    this.#directory = directory
     this.#gatherer = gatherer
   }
 
@@ -26,7 +26,7 @@ export class SetLevel {
     { id }: RpcRequest,
     { message, facts }: Search,
   ): Promise<void> {
-    const logging = this.#known
+    const logging = this.#directory
       .exchangeServers(open.caller.userId)
       .filter((server) => capabilityOf(server, 'logging') !== undefined)
     const answers = await this.#gatherer.each(open, logging, ({ name }, ask) =>
