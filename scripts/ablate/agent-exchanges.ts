@@ -108,6 +108,11 @@ export const AGENT_EXCHANGE_ABLATIONS: readonly Ablation[] = [
     tests: of('limits'),
   },
   {
+    gate: 'agent exchanges: messages of one exchange that wait for the network',
+    edits: [text('agent/exchanges/outlet.ts', 'this.#send !== undefined && this.#isFlooding(id)', 'false')],
+    tests: ['packages/agent/test/exchanges/flooding.test.ts'],
+  },
+  {
     gate: 'agent exchanges: tasks of one client',
     edits: [text('agent/exchanges/tasks.ts', 'own.length > MAX_CLIENT_TASKS', 'false')],
     tests: ['packages/agent/test/exchanges/tasks.test.ts'],

@@ -1,4 +1,5 @@
 import {
+  CROWDED,
   EVENT_WINDOW_MS,
   IDLE_MS,
   KEPT_MS,
@@ -27,6 +28,7 @@ import {
   PARKED_MS,
   POOL_SIZE,
   RELIST_MS,
+  SHARE,
   TASK_MS,
 } from '@bridgekeeper/agent/testing'
 import {
@@ -215,12 +217,8 @@ export const CALLS: readonly LimitRow[] = [
     'connection',
     'a later answer is logged',
   ],
-  [
-    'logins that used a machine',
-    `${count(MAX_MACHINE_CLIENTS)}; ${count(MAX_AWAY_MACHINES)} machines that are away`,
-    'machine; node',
-    'the one that used it longest ago is forgotten: a revocation does not reach its calls there',
-  ],
+  ['logins that used a machine', count(MAX_MACHINE_CLIENTS), 'machine', 'the oldest is forgotten'],
+  ['machines away that were used', count(MAX_AWAY_MACHINES), 'node', 'their logins are forgotten'],
   ['serialised lists', count(MAX_VIEWS), 'catalog', 'nothing: the oldest is serialised again'],
   ['DPoP proofs that are remembered', count(MAX_PROOFS_OF_USER), 'user', '`dpop_proof_invalid`'],
 ]
@@ -373,6 +371,12 @@ export const MACHINE: readonly LimitRow[] = [
   ['arguments that arrive', size(MAX_PAYLOADS_BYTES), 'agent', '`too_many_calls`'],
   ['results that wait to be sent', size(MAX_SENDING_BYTES), 'connection', '`result_too_large`'],
   ['unfinished lines of all local servers', size(MAX_PAYLOADS_BYTES), 'agent', '`result_too_large`'],
+  [
+    'messages that wait for the network',
+    `${count(SHARE.frames)} frames, ${size(SHARE.bytes)}, once ${count(CROWDED.frames)}, ${size(CROWDED.bytes)} wait in all`,
+    'exchange',
+    'the exchange is ended: `tool_failed`',
+  ],
   [
     'unread frames',
     `${count(MAX_QUEUED_FRAMES)}, ${size(MAX_QUEUED_BYTES)}`,

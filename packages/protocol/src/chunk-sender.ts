@@ -7,8 +7,8 @@ export const QUEUED_CHUNK_BYTES = 4 * limits.chunkBytes
 
 /** The socket below. */
 export interface ChunkSocket {
-  /** Queues a text frame. */
-  text(frame: Buffer): void
+  /** Queues a text frame. @param id exchange or call that it belongs to */
+  text(frame: Buffer, id: string): void
   /** Queues a binary frame. @param sent is called when the network has taken it, or has ended */
   binary(frame: Buffer, sent: () => void): void
 }
@@ -60,7 +60,7 @@ export class ChunkSender {
     const outgoing = this.#exchanges.get(id) ?? newOutgoing()
     if (payload === undefined && outgoing.payload === undefined) {
       if (frame.isLast) this.#exchanges.delete(id)
-      return this.#socket.text(head)
+      return this.#socket.text(head, id)
     }
     this.#exchanges.set(id, outgoing)
     outgoing.queue.push(frame)
@@ -105,7 +105,7 @@ export class ChunkSender {
       outgoing.payload = next.payload
       outgoing.sentBytes = 0
       outgoing.isLast = next.isLast
-      this.#socket.text(next.head)
+      this.#socket.text(next.head, id)
     }
     if (outgoing.payload === undefined && outgoing.isLast) this.#exchanges.delete(id)
   }

@@ -32,7 +32,10 @@ export class InnerClient {
       accepted: (id) => {
         if (id === CALL) onAccepted?.()
       },
-      message: (_id, message) => onMessage(message),
+      message: (_id, message) => {
+        onMessage(message)
+        return true
+      },
       end: () => {},
     }
     const facts = { id: READER, serverName, client, traits }

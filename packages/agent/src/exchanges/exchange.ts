@@ -18,6 +18,8 @@ export interface ExchangeFacts {
   readonly callerId: RawJson
 }
 
+const FLOODS = 'Its server sent messages faster than they could be passed on.'
+
 /** One request of a caller, from its frame to its one end. */
 export class Exchange {
   readonly facts: ExchangeFacts
@@ -60,8 +62,9 @@ export class Exchange {
   /** Passes a notification or a request of the server to the caller. */
   message(message: RawJson): void {
     if (this.#hasEnded || !this.facts.streams) return
-    if (this.#stream !== undefined) this.#stream.push(message)
-    else this.#sink.message(this.facts.id, message)
+    const isTaken =
+      this.#stream === undefined ? this.#sink.message(this.facts.id, message) : this.#stream.push(message)
+    if (!isTaken) this.stop(failedEnd('tool_failed', FLOODS))
   }
 
   /** Ends it, unless it has ended. */

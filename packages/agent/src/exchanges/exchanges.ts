@@ -8,8 +8,9 @@ export interface Exchanges {
   /**
    * A connection is verified.
    * @param send queues a frame for the bridge; `false` if its payload is too large, or too much waits already
+   * @param isFlooding whether an exchange sends more messages than the bridge reads
    */
-  connected(send: (frame: OutgoingFrame) => boolean): void
+  connected(send: (frame: OutgoingFrame) => boolean, isFlooding: (id: string) => boolean): void
   /** Refuses an exchange that cannot be opened. */
   refuse(id: string, code: ErrorCode): void
   /** Handles a frame. Never throws. */

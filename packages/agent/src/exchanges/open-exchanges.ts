@@ -3,7 +3,6 @@ import {
   type ErrorCode,
   isAmbiguous,
   type OpenFrame,
-  type OutgoingFrame,
   type RawJson,
   unreachable,
 } from '@bridgekeeper/protocol'
@@ -76,8 +75,8 @@ export class OpenExchanges implements Exchanges {
     for (const session of this.#sessions.of(name)) this.#groups.ofSession(next, session)
   }
 
-  connected(send: (frame: OutgoingFrame) => boolean): void {
-    this.#outlet.connected(send)
+  connected(...link: Parameters<Exchanges['connected']>): void {
+    this.#outlet.connected(...link)
   }
 
   disconnected(): void {

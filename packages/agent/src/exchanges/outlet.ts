@@ -32,9 +32,11 @@ export type Sink = Pick<Outlet, 'accepted' | 'message' | 'end'>
 /** Frames of exchanges, for the bridge that is connected now. Without one, they are dropped. */
 export class Outlet {
   #send: ((frame: OutgoingFrame) => boolean) | undefined
+  #isFlooding: (id: string) => boolean = () => false
 
-  connected(send: (frame: OutgoingFrame) => boolean): void {
+  connected(send: (frame: OutgoingFrame) => boolean, isFlooding: (id: string) => boolean): void {
     this.#send = send
+    this.#isFlooding = isFlooding
   }
 
   disconnected(): void {
@@ -45,9 +47,11 @@ export class Outlet {
     this.#send?.({ id, head: encode({ type: 'accepted', id }), isLast: false })
   }
 
-  /** Sends a message, unless it is too large. */
-  message(id: string, message: RawJson, number?: number): void {
+  /** Sends a message, unless it is too large. @returns `false` if it is one too many for its reader */
+  message(id: string, message: RawJson, number?: number): boolean {
+    if (this.#send !== undefined && this.#isFlooding(id)) return false
     this.#send?.(outgoingExchange({ type: 'message', id, ...(number !== undefined && { number }), message }))
+    return true
   }
 
   end(id: string, end: End, number?: number): void {

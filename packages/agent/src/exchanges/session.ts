@@ -102,7 +102,8 @@ export class Session {
 
   /** Queues a message that belongs to no exchange. One that equals the last unread one adds nothing. */
   notify(message: RawJson): void {
-    if (!this.#standing.hasUnread(message)) this.#standing.push(message)
+    if (this.#standing.hasUnread(message)) return
+    if (!this.#standing.push(message)) this.#standing.dismiss()
   }
 
   /** The reader of this exchange went away and may come back. */

@@ -59,14 +59,16 @@ export class Stream {
     if (this.#reader !== undefined) this.#outlet.accepted(this.#reader.id)
   }
 
-  push(message: RawJson): void {
-    if (this.#end !== undefined) return
+  /** @returns `false` if the reader cannot take it. It is kept like all others */
+  push(message: RawJson): boolean {
+    if (this.#end !== undefined) return true
     const number = ++this.#last
     this.#kept.push({ number, message })
     this.#keptBytes += message.length
-    this.#sendMessage({ number, message })
+    const isTaken = this.#sendMessage({ number, message })
     while (this.#kept.length > 1 && this.#isOverLimit()) this.#dropOldest()
     this.#budget.changed(this, this.#keptBytes)
+    return isTaken
   }
 
   /** Whether the newest message is the same, and nobody has read it. */
@@ -94,7 +96,11 @@ export class Stream {
     if (this.#reader !== undefined) this.dismiss(this.#reader.id)
     this.#reader = reader
     if (this.#isAccepted) this.#outlet.accepted(reader.id)
-    for (const kept of this.#kept) if (kept.number > after) this.#sendMessage(kept)
+    for (const kept of this.#kept.filter(({ number }) => number > after)) {
+      if (this.#sendMessage(kept)) continue
+      this.dismiss(reader.id)
+      return true
+    }
     if (this.#end !== undefined && after === this.#last) this.dismiss(reader.id)
     else if (this.#end !== undefined) this.#sendEnd()
     return true
@@ -105,9 +111,9 @@ export class Stream {
     if (id === undefined || this.#reader?.id === id) this.#reader = undefined
   }
 
-  /** Ends the exchange of this reader, if it still reads. The stream stays. */
-  dismiss(id: string): void {
-    if (this.#reader?.id !== id) return
+  /** Ends the exchange of this reader, if it still reads. The stream stays. @param id without it, of any reader */
+  dismiss(id = this.#reader?.id): void {
+    if (id === undefined || this.#reader?.id !== id) return
     this.#outlet.end(id, { status: 200 })
     this.#reader = undefined
   }
@@ -132,11 +138,12 @@ export class Stream {
     this.#lost = oldest.number
   }
 
-  #sendMessage({ number, message }: Kept): void {
+  #sendMessage({ number, message }: Kept): boolean {
     const reader = this.#reader
-    if (reader === undefined) return
-    this.#sent = Math.max(this.#sent, number)
-    this.#outlet.message(reader.id, message, number - reader.base)
+    if (reader === undefined) return true
+    const isTaken = this.#outlet.message(reader.id, message, number - reader.base)
+    if (isTaken) this.#sent = Math.max(this.#sent, number)
+    return isTaken
   }
 
   #sendEnd(): void {

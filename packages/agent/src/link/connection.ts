@@ -285,7 +285,10 @@ export class Connection {
   }
 
   #verified(): void {
-    this.#options.exchanges.connected((frame) => this.#payloads.send(frame))
+    this.#options.exchanges.connected(
+      (frame) => this.#payloads.send(frame),
+      (id) => this.#payloads.isFlooding(id),
+    )
     this.#advance({ is: 'verified', sinceMs: this.#options.system.monotonicMs() }, 'verified')
   }
 

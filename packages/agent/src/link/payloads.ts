@@ -10,6 +10,7 @@ import {
 } from '@bridgekeeper/protocol'
 import type { HeldBytes } from '../held-bytes.ts'
 import type { Socket } from './socket.ts'
+import { WaitingFrames } from './waiting-frames.ts'
 
 /** Payloads that wait to be sent in chunks. */
 export const MAX_SENDING_BYTES = 128 * 1_048_576
@@ -19,12 +20,13 @@ export class Payloads {
   readonly #sender: ChunkSender
   readonly #receiver: ChunkReceiver
   readonly #held: HeldBytes
+  readonly #waiting = new WaitingFrames()
 
   /** @param held memory for arguments that arrive */
   constructor(socket: Pick<Socket, 'send' | 'sendChunk'>, held: HeldBytes) {
     this.#held = held
     this.#sender = new ChunkSender({
-      text: (frame) => socket.send(frame),
+      text: (frame, id) => socket.send(frame, this.#waiting.add(id, frame.length)),
       binary: (frame, sent) => socket.sendChunk(frame, sent),
     })
     this.#receiver = new ChunkReceiver((id, bytes) => socket.send(encode({ type: 'credit', id, bytes })))
@@ -37,6 +39,11 @@ export class Payloads {
     if (payloadBytes > 0 && this.#sender.heldBytes + payloadBytes > MAX_SENDING_BYTES) return false
     this.#sender.send(frame)
     return true
+  }
+
+  /** Whether an exchange sends more messages than the bridge reads. */
+  isFlooding(id: string): boolean {
+    return this.#waiting.exceeds(id)
   }
 
   /**

@@ -17,8 +17,11 @@ export interface SocketHandlers {
 
 /** A socket to the bridge, reduced to the needs of the link. */
 export interface Socket {
-  /** Queues a frame. Closes the connection if the bridge leaves too much unread: see `onEnd`. */
-  send(frame: Buffer): void
+  /**
+   * Queues a frame. Closes the connection if the bridge leaves too much unread: see `onEnd`.
+   * @param sent called when the network has taken it, or the connection has ended
+   */
+  send(frame: Buffer, sent?: () => void): void
   /** Queues a binary frame. @param sent called when the network has taken it, or the connection has ended */
   sendChunk(frame: Buffer, sent: () => void): void
   /** Starts the closing handshake. */
@@ -76,6 +79,13 @@ export function dial(
     end({ next: 'retry', reason: 'The bridge does not read the answers that it requested.' })
     socket.terminate()
   }
+  const send = (frame: Buffer, binary: boolean, frameSent = () => {}) =>
+    queue(() =>
+      socket.send(frame, { binary }, () => {
+        sent()
+        frameSent()
+      }),
+    )
 
   socket.on('upgrade', (response) => {
     exporter = exporterOf(response.socket)
@@ -104,14 +114,8 @@ export function dial(
   socket.on('close', (code, reason) => end(endingOfClose(code, reason.toString('utf8'))))
 
   return {
-    send: (frame) => queue(() => socket.send(frame, { binary: false }, sent)),
-    sendChunk: (frame, chunkSent) =>
-      queue(() =>
-        socket.send(frame, { binary: true }, () => {
-          sent()
-          chunkSent()
-        }),
-      ),
+    send: (frame, frameSent) => send(frame, false, frameSent),
+    sendChunk: (frame, chunkSent) => send(frame, true, chunkSent),
     close: () => socket.close(GOING_AWAY),
     terminate: () => socket.terminate(),
   }

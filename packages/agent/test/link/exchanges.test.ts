@@ -23,13 +23,33 @@ test('[EXCH.30] hands over exchanges of a verified bridge only, and carries what
 
   peer.send(OPEN)
   for (const type of ['cancel', 'detach', 'done'] as const) peer.send({ type, id: 'x' })
-  await until(() => exchanges.frames.length === 4)
-  expect(exchanges.frames.map(({ type }) => type)).toEqual(['open', 'cancel', 'detach', 'done'])
+  peer.send({ type: 'revoke', client: 'ann' })
+  await until(() => exchanges.frames.length === 5)
+  expect(exchanges.frames.map(({ type }) => type)).toEqual(['open', 'cancel', 'detach', 'done', 'revoke'])
   expect(exchanges.frames[0]).toMatchObject({
     message: Buffer.from('{"jsonrpc":"2.0","id":1,"method":"ping"}'),
   })
   exchanges.send?.({ id: 'x', head: encode({ type: 'accepted', id: 'x' }), isLast: false })
   expect(await peer.frame('accepted')).toEqual({ type: 'accepted', id: 'x' })
+})
+
+test('[LINK.35] says which exchange sends more than the bridge reads, and keeps the connection for others', async () => {
+  const bridge = await FakeBridge.start()
+  const { exchanges, event, events } = runLink(bridge.url)
+  const peer = await bridge.peer()
+  await event('verified')
+  peer.socket.pause()
+  const head = encode({ type: 'accepted', id: 'x'.repeat(100) })
+  let count = 0
+  for (; count < 16_000 && !exchanges.isFlooding('flood'); count++)
+    exchanges.send?.({ id: 'flood', head, isLast: false })
+  expect(exchanges.isFlooding('flood')).toBe(true)
+  exchanges.send?.({ id: 'calm', head: encode({ type: 'accepted', id: 'calm' }), isLast: true })
+  expect(exchanges.isFlooding('calm')).toBe(false)
+  peer.socket.resume()
+  expect(await peer.frame('accepted', count + 1)).toEqual({ type: 'accepted', id: 'calm' })
+  expect(events.map(({ type }) => type)).not.toContain('disconnected')
+  await until(() => !exchanges.isFlooding('flood'))
 })
 
 test('[EXCH.30] tells the exchanges when the connection has ended', async () => {

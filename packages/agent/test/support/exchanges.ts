@@ -23,6 +23,8 @@ export class Bridge {
   /** Events of the local server. */
   serverEvents: readonly AgentEvent[] = []
   frames: Frame[] = []
+  /** Exchanges that send more than the bridge reads. */
+  readonly flooding = new Set<string>()
   /** Whether nothing large can be sent. */
   isFull = false
   readonly server: ExchangeServers
@@ -39,13 +41,14 @@ export class Bridge {
   }
 
   connect(): void {
-    this.exchanges.connected(({ head, payload }) => {
+    const send: Parameters<OpenExchanges['connected']>[0] = ({ head, payload }) => {
       if (this.isFull && payload !== undefined) return false
       const decoded = decodeUp(head, 'v2')
       if (!decoded.ok) throw new Error(decoded.detail)
       this.frames.push({ ...decoded.message, ...(payload && { message: payload }) } as Frame)
       return true
-    })
+    }
+    this.exchanges.connected(send, (id) => this.flooding.has(id))
   }
 
   /** Opens an exchange. @returns its id */

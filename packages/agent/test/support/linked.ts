@@ -44,9 +44,11 @@ export class RecordedExchanges implements Exchanges {
   readonly frames: ExchangeFrame[] = []
   readonly refused: string[] = []
   send: ((frame: OutgoingFrame) => boolean) | undefined
+  isFlooding: (id: string) => boolean = () => false
 
-  connected(send: (frame: OutgoingFrame) => boolean): void {
+  connected(send: (frame: OutgoingFrame) => boolean, isFlooding: (id: string) => boolean): void {
     this.send = send
+    this.isFlooding = isFlooding
   }
 
   refuse(id: string, code: ErrorCode): void {
