@@ -221,3 +221,17 @@ test('[CONFIG.24] the last servers can be switched off, and comments change noth
   expect(await next()).toBe('a')
   expect(reports).toHaveLength(2)
 })
+
+test('[CONFIG.24] another order of the entries changes nothing', async () => {
+  const path = join(scratch(), 'mcp.json')
+  writeFileSync(path, text('a', 'b'))
+  const system = new FakeSystem()
+  const { reports } = await follow(path, system)
+  let rounds = 0
+  await until(async () => {
+    if (rounds++ % 5 === 0) writeFileSync(path, rounds % 2 === 0 ? text('a', 'b') : text('b', 'a'))
+    await system.advance(POLL_MS)
+    return rounds > 30
+  })
+  expect(reports).toEqual([])
+})

@@ -106,6 +106,13 @@ test.each(['empty-cursor', 'null-cursor', 'same-cursor'])(
   },
 )
 
+test('[TOOLS.10] hides secrets in the refusal of a cursor', async () => {
+  const { event } = await runReady({ ...fixture('starts', 'refused-cursor'), secrets: ['sk-secret'] })
+  expect(await event('server-tools-odd')).toMatchObject({
+    reason: 'left out, because the server refused its own cursor: no page for [hidden]',
+  })
+})
+
 test('[TOOLS.11] skips a tool that runs as a task only, and notifies the user', async () => {
   const { servers, event } = await runReady(fixture('starts', 'tasks'))
   expect(toolsOf(servers.catalog()).map(({ name }) => name)).toEqual(['b', 'c'])

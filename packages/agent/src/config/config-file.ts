@@ -75,7 +75,7 @@ export class ConfigFile {
     const before = this.#servers
     this.#servers = content instanceof ConfigError ? undefined : content
     if (content instanceof ConfigError) onUnread(content)
-    else if (!isDeepStrictEqual(content, before)) onServers(content)
+    else if (!isDeepStrictEqual(byName(content), before && byName(before))) onServers(content)
     return 'done'
   }
 
@@ -91,6 +91,11 @@ export class ConfigFile {
       return { print: print ?? content.message, content }
     }
   }
+}
+
+/** Maps are compared without the order of their members, which changes nothing. */
+function byName(servers: readonly ServerEntry[]): ReadonlyMap<string, ServerEntry> {
+  return new Map(servers.map((entry) => [entry.name, entry]))
 }
 
 /** Keeps no copy of the text, which may hold secrets. */

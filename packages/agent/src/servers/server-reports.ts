@@ -70,9 +70,10 @@ export class ServerReports {
 
   /** Emits one event per reason. */
   #odd({ tools: listed, leftOut }: Tools): void {
-    const { name, onEvent } = this.#deps
+    const { name, secrets, onEvent } = this.#deps
     const odd = [...leftOut, ...repairedTools(listed)]
-    for (const [reason, tools] of Map.groupBy(odd, (tool) => tool.reason)) {
+    for (const [why, tools] of Map.groupBy(odd, (tool) => tool.reason)) {
+      const reason = cleanText(hide(why, secrets))
       const names = tools.slice(0, SHOWN_TOOLS).map((tool) => tool.name)
       onEvent({ type: 'server-tools-odd', name, reason, count: tools.length, names })
     }

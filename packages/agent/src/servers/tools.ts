@@ -46,7 +46,7 @@ const TOKENS = /"(?:[^"\\]|\\.)*"|-?\bInfinity\b|\bNaN\b/g
 
 /**
  * Lists a server's tools, each definition as the server wrote it. Leaves out tools that cannot be called,
- * each with a reason. A cursor that is empty, not a string or repeated ends the list. Never rejects.
+ * each with a reason. A cursor that is empty, not a string, repeated or refused ends the list. Never rejects.
  */
 export async function listTools(
   call: (params: { readonly cursor?: string }) => Promise<RawOutcome>,
@@ -63,6 +63,10 @@ export async function listTools(
       return { ok: false, reason: `its list of tools has more than ${MAX_LIST_BYTES} bytes` }
     }
     const result = listResult(outcome)
+    if (page > 0 && outcome.kind === 'rpc-error') {
+      leftOut.push({ name: '', reason: `left out, because the server refused its own cursor${why(outcome)}` })
+      return { ok: true, tools: [...tools.values()], leftOut }
+    }
     if (result === undefined) return { ok: false, reason: `it did not list its tools${why(outcome)}` }
     const items = toolsIn(result)
     if (items === undefined) return { ok: false, reason: 'its list of tools cannot be read' }

@@ -109,6 +109,18 @@ test('[TOOLS.3] [TOOLS.8] skips and counts invalid definitions and those that wo
   }
 })
 
+test('[TOOLS.10] ends a list at a cursor that the server refuses, and says so', async () => {
+  const refusal = { kind: 'rpc-error', rpcError: Buffer.from('{}'), message: 'bad cursor' } as const
+  const { list } = await listed([{ tools: [tool('a')], nextCursor: '1' }, refusal])
+  expect(list).toMatchObject({
+    ok: true,
+    tools: { length: 1 },
+    leftOut: [{ name: '', reason: 'left out, because the server refused its own cursor: bad cursor' }],
+  })
+  const { list: cut } = await listed([{ tools: [tool('a')], nextCursor: '1' }, { kind: 'ended' }])
+  expect(cut).toMatchObject({ ok: false })
+})
+
 test('[TOOLS.2] hashes a definition independently of the order of its members', () => {
   expect(hashOf({ name: 'a', inputSchema: { x: 1, y: [2, 'é'] } })).toBe(
     hashOf({ inputSchema: { y: [2, 'é'], x: 1 }, name: 'a' }),
