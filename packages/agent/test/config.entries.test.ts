@@ -39,6 +39,11 @@ test.each([
   ['a member twice', '{"command":"x","command":"y"}', /"command" occurs twice/],
   ['a variable that is not set', '{"command":"x","args":["${NOPE}"]}', /NOPE.*"a" \(args\.0\)/],
   ['an input of an editor', '{"command":"x","env":{"K":"${input:key}"}}', /input:key/],
+  [
+    'the open file of an editor',
+    '{"command":"x","args":["${fileDirname}"]}',
+    /fileDirname.*only be filled by/,
+  ],
   ['a setting of an editor', '{"command":"x","args":["${config:a.b}"]}', /config:a\.b/],
   ['a NUL character', '{"command":"x","args":["\\u0000"]}', /args\.0: must not contain a NUL/],
   [
@@ -136,6 +141,11 @@ test.each([{ disabled: 'maybe' }, { disabled: '' }, { enabled: 2 }, { enabled: [
   },
 )
 
+test('[CONFIG.6] takes an entry whose name begins as a comment for a comment', () => {
+  const text = `{"mcpServers":{"// old":{"command":"x"},"//":"text","/* a */":{"command":"x"},"a//b":{"command":"x"},${GOOD}}}`
+  expect(parseConfig(text, ENV, '/').map(({ name }) => name)).toEqual(['a//b', 'good'])
+})
+
 test('[CONFIG.6] fails with an error when every server is off', () => {
   expect(() => parseConfig('{"mcpServers":{"a":{"enabled":0}}}', ENV, '/')).toThrow(/is disabled/)
 })
@@ -155,6 +165,7 @@ test.each([
   ['startup_timeout_sec', '2M', 120_000, true],
   ['startupTimeoutMs', '90000ms', 90_000, true],
   ['startTimeout', '500 ms', 500, true],
+  ['startTimeout', '0.5h', 1_800_000, true],
 ])('[CONFIG.13] reads the start limit of an entry: %s %s', (name, value, limitMs, isExact) => {
   expect(beside({ command: 'x', [name]: value })).toMatchObject({ startLimit: { limitMs, isExact } })
 })
@@ -178,6 +189,7 @@ test.each([
   ['${userHome}/x', '/home/ann/x'],
   ['${workspaceFolder}/x', '/home/ann/project/x'],
   ['${workspaceFolderBasename}', 'project'],
+  ['${fileWorkspaceFolder}/x', '/home/ann/project/x'],
   ['a${pathSeparator}b${/}c', 'a/b/c'],
   ['${NOPE:-~/x}', '/home/ann/x'],
 ])('[CONFIG.14] expands folder variables: %s', (written, meant) => {
@@ -217,6 +229,7 @@ test.each([
   ['node ~/x.js', 'node', ['/home/ann/x.js']],
   ['"/usr/bin/node"', '/usr/bin/node', []],
   ["'node'", 'node', []],
+  [['npx -y some-server'], 'npx', ['-y', 'some-server']],
 ])('[CONFIG.15] splits a command line in "command": %s', (command, program, args) => {
   expect(beside({ command, args: ['last'] })).toMatchObject({ command: program, args: [...args, 'last'] })
 })

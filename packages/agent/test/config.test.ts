@@ -135,6 +135,18 @@ test('[CONFIG.3] treats values from variables as secrets', () => {
   expect(one('{"command":"x","args":["--key","${TOKEN}"]}').secrets).toEqual(['s3cr3t-value'])
 })
 
+test.each([
+  '{\u201Cservers\u201D:{}}',
+  '{\u00A0"servers":{}}',
+  '{"servers":\u200B{}}',
+  '{"servers":{}}\u3000',
+])('[CONFIG.4] tells the user of quotes and spaces that were copied: %j', (text) => {
+  expect(errorOf(text)).toMatchObject({
+    code: 'config_malformed',
+    next: expect.stringContaining('There is a typographic quote or an unusual space'),
+  })
+})
+
 test.each(['', ' \n', '\uFEFF'])('[CONFIG.4] says that an empty file is empty: %j', (text) => {
   expect(errorOf(text)).toMatchObject({ code: 'config_malformed', message: 'The config file is empty.' })
 })

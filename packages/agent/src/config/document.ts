@@ -25,6 +25,10 @@ const ESCAPE_ERRORS: readonly string[] = ['InvalidEscapeCharacter', 'InvalidUnic
 const OTHER_FORMAT = /^(?:[ \t\r]*(?:#.*)?\n)*[ \t]*(?:\[\[?[\w."-]+\]|[\w."-]+\s*[=:]|---)/
 const OTHER_FORMAT_HINT =
   'It looks like TOML or YAML. Write the servers into a JSON file with "mcpServers", and name it with --config FILE.'
+/** Matches quotes and spaces as web pages and word processors show them. */
+const COPIED = /^[\u2018-\u201F\u00A0\u00AD\u200B-\u200F\u2060\u3000\uFEFF]/
+const COPIED_HINT =
+  'There is a typographic quote or an unusual space, perhaps copied from a web page. Type it again as " or as a plain space.'
 const PLACE_HINT = 'Correct that place; comments and trailing commas are fine.'
 export const BACKSLASH_HINT =
   'In JSON, write each backslash of a path twice, as in "C:\\\\Users\\\\ann", or write "C:/Users/ann".'
@@ -43,7 +47,7 @@ export function parseDocument(text: string): Document {
     throw new ConfigError(
       'config_malformed',
       `The config file is not valid JSON, at line:column ${positionAt(text, error.offset)}: ${problem}.`,
-      hintOf(problem, text),
+      hintOf(problem, text, error.offset),
     )
   }
   if (root?.type !== 'object') throw misshapen('1:1', 'it must be one object')
@@ -65,8 +69,9 @@ export function parseDocument(text: string): Document {
   }
 }
 
-function hintOf(problem: string, text: string): string {
+function hintOf(problem: string, text: string, offset: number): string {
   if (ESCAPE_ERRORS.includes(problem)) return BACKSLASH_HINT
+  if (COPIED.test(text.slice(offset))) return COPIED_HINT
   return OTHER_FORMAT.test(text) ? OTHER_FORMAT_HINT : PLACE_HINT
 }
 

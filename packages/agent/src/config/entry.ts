@@ -60,8 +60,12 @@ const URLS: readonly string[] = ['url', 'serverUrl', 'httpUrl']
 /** Matches a path such as `C:\temp` after JSON has read its single backslash as an escape. */
 const LOST_BACKSLASH = /^[A-Za-z]:[\b\f\n\r\t]/
 
+/** Matches the name of a member that is a comment, as in package.json. */
+const COMMENT = /^\s*(?:\/\/|\/\*)/
+
 /** Reads one entry; `undefined` if it is switched off. */
 export function readEntry({ name, node }: Member, context: EntryContext): ServerEntry | undefined {
+  if (COMMENT.test(name)) return undefined
   const members = context.document.members(node)
   const onOff = readSwitch(members)
   if (onOff === 'off') return undefined
@@ -143,15 +147,16 @@ function readUsable(name: string, node: Node, context: EntryContext): ServerEntr
   }
 }
 
-/** Splits `command` into a program and arguments. A list stays as it is, and so does text that names a program. */
+/** Splits `command` into a program and arguments. A longer list stays as it is, and so does text that names a program. */
 function wordsOf(
   name: string,
   command: string | readonly string[],
   isThere: (program: string) => boolean,
 ): readonly string[] {
-  if (typeof command !== 'string') return command
-  if (!/\s|^["']/.test(command) || isThere(command)) return [command]
-  const line = splitCommandLine(command)
+  const [text = '', ...others] = typeof command === 'string' ? [command] : command
+  if (others.length > 0) return [text, ...others]
+  if (!/\s|^["']/.test(text) || isThere(text)) return [text]
+  const line = splitCommandLine(text)
   if (!line.ok) throw invalid(name, `command: ${line.reason}`)
   return [line.command, ...line.args]
 }

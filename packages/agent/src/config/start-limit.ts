@@ -37,8 +37,9 @@ const UNIT_MS: ReadonlyMap<string, number> = new Map([
   ['sec', 1_000],
   ['m', 60_000],
   ['min', 60_000],
+  ['h', 3_600_000],
 ])
-const WITH_UNIT = /^\s*(\S+?)\s*(ms|s|sec|m|min)?\s*$/i
+const WITH_UNIT = /^\s*(\S+?)\s*(ms|s|sec|m|min|h)?\s*$/i
 
 /**
  * Reads the start limit of an entry: seconds up to 999, milliseconds from 1,000 on, unless the text or the name

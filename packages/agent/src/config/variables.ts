@@ -18,6 +18,9 @@ export interface FillContext {
  */
 const VARIABLE =
   /\$\{(?:env:)?([A-Za-z_]\w*)(?::-((?:\$\{[^{}]*\}|[^}])*))?\}|(\$\{(?:input|config|command|promptString|workspaceFolder):[^}]*\})|(?<![\w$\\])(\$HOME)(?!\w)|(\$\{\/\})|(?<!\$)\{env:([A-Za-z_]\w*)\}/g
+/** Names of variables of VS Code that depend on the open file. */
+const EDITORS_ONLY =
+  /^(?:file|relativeFile)(?:[A-Z]\w*)?$|^(?:lineNumber|columnNumber|selectedText|execPath|defaultBuildTask)$/
 /** Matches `%VAR%`, on Windows. */
 const PERCENT = /%([A-Za-z_][\w()]*)%/g
 /** Variables that are not redacted: they name the user's folder, which messages need to be readable. */
@@ -67,6 +70,8 @@ export function fill(
         return fill(fallback, context, where, onSecret)
       if (value !== undefined) return take(name, value)
       const known = editorsValue(name, context)
+      if (known === undefined && EDITORS_ONLY.test(name))
+        throw missing(`\${${name}} in ${where} can only be filled by an editor.`, 'Write the path itself.')
       if (known === undefined) throw missing(`The variable ${name}, used in ${where}, is not set.`)
       return known
     },
@@ -105,6 +110,7 @@ function editorsValue(name: string, { home, folder }: FillContext): string | und
     case 'userHome':
       return home
     case 'workspaceFolder':
+    case 'fileWorkspaceFolder':
     case 'workspaceRoot':
     case 'cwd':
       return workspace

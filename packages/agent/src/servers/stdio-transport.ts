@@ -1,5 +1,13 @@
 import { stripVTControlCharacters } from 'node:util'
-import { bytesAt, CLOSE_BRACE, cleanText, limits, OPEN_BRACE, type RawJson, stringAt } from '@bridgekeeper/protocol'
+import {
+  bytesAt,
+  CLOSE_BRACE,
+  cleanText,
+  limits,
+  OPEN_BRACE,
+  type RawJson,
+  stringAt,
+} from '@bridgekeeper/protocol'
 import type { HeldBytes } from '../held-bytes.ts'
 import type { System } from '../system.ts'
 import type { ServerMessage } from './instance.ts'
