@@ -151,6 +151,11 @@ export const AGENT_ABLATIONS: readonly Ablation[] = [
     tests: agent('servers/raw-calls'),
   },
   {
+    gate: 'agent: the rest of a torn answer is not shown',
+    edits: [text('agent/servers/message-reader.ts', 'this.#isTorn ? NO_TEXT : text', 'text')],
+    tests: agent('servers/message-reader'),
+  },
+  {
     gate: 'agent: a log line in JSON ends no request',
     edits: [text('agent/servers/raw-calls.ts', "members.has('jsonrpc')\n", 'true\n')],
     tests: agent('servers/raw-calls'),

@@ -32,6 +32,7 @@ export interface MessageHandlers {
   readonly ignored: (text: Buffer) => void
 }
 
+const NO_TEXT = Buffer.alloc(0)
 const NEWLINE = Buffer.from('\n')
 /** Limits of the search for any object behind other text: bytes into the line, and attempts. */
 const NOISE_BYTES = 4_096
@@ -65,6 +66,8 @@ export class MessageReader {
   readonly #maxBytes: number
   readonly #held: HeldBytes
   #block: Block | undefined
+  /** Whether the rest of a broken answer may follow, whose data must not be shown. */
+  #isTorn = false
 
   /** @param maxBytes of a message over several lines @param held memory for it */
   constructor(handlers: MessageHandlers, maxBytes: number, held: HeldBytes) {
@@ -85,12 +88,14 @@ export class MessageReader {
     if (this.#block !== undefined && this.#continues(this.#block, text)) return
     if (this.#takeWhole(text) || isBlank(text) || this.#beginsBlock(text)) return
     if (this.#takeAmongNoise(text)) return
-    if (!this.#takeBroken(text)) this.#handlers.ignored(text)
+    if (!this.#takeBroken(text)) this.#handlers.ignored(this.#isTorn ? NO_TEXT : text)
   }
 
   /** JSON that can be read, such as a log line, is not a broken message. */
   #takeBroken(text: Buffer): boolean {
-    return readMembers(text) === undefined && this.#handlers.takeBroken(text)
+    if (readMembers(text) !== undefined || !this.#handlers.takeBroken(text)) return false
+    this.#isTorn = depthBehind(text, 0) !== 0
+    return true
   }
 
   /** Takes text without a newline if it is a message as it stands, or several. @returns whether it is */
@@ -103,7 +108,11 @@ export class MessageReader {
 
   #takeWhole(text: Buffer): boolean {
     const members = readMembers(text)
-    if (members !== undefined) return this.#handlers.take(text, members, false)
+    if (members !== undefined) {
+      const isTaken = this.#handlers.take(text, members, false)
+      if (isTaken) this.#isTorn = false
+      return isTaken
+    }
     const items = arrayItems(text)
     if (items === undefined || items.length === 0) return false
     for (const item of items) this.#takeItem(text.subarray(...item))

@@ -69,6 +69,14 @@ test('[STDIO.1] ignores JSON that is not a message, even if a call of its id wai
   expect(read(...lines, ONE)).toMatchObject({ taken: [ONE], broken: [], ignored: lines })
 })
 
+test('[STDIO.10] shows nothing of the lines behind a torn answer, until the next message', () => {
+  const torn = '{"jsonrpc":"2.0","id":1,"result":{"waits":"first line'
+  const { taken, broken, ignored } = read('log 1', torn, 'second line', 'third"}}', ONE, 'log 2')
+  expect([taken, broken, ignored]).toEqual([[ONE], [torn], ['log 1', '', '', 'log 2']])
+  const whole = '{"jsonrpc":"2.0","id":1,"result":{"waits":NaN}}'
+  expect(read(whole, 'log').ignored).toEqual(['log'])
+})
+
 test('[STDIO.10] searches a bounded number of places for messages', () => {
   const unusual = '{ "jsonrpc":"2.0","id":1,"result":{} }'
   expect(read(`x ${'{'.repeat(20)}${unusual}`).taken).toEqual([])
