@@ -4,6 +4,11 @@ import { ownNames } from './own-names.ts'
 import { isLoopback, type RequestFacts, type TrustedProxies } from './request-facts.ts'
 import { allow, deny, type Verdict } from './verdict.ts'
 
+/** [TLS.5] HSTS for a year, for this host only (RFC 6797). */
+export const strictTransport: Readonly<Record<string, string>> = {
+  'Strict-Transport-Security': 'max-age=31536000',
+}
+
 export const TLS_MODES = ['required', 'terminated-by-proxy', 'off'] as const
 export type TlsMode = (typeof TLS_MODES)[number]
 

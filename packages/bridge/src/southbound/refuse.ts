@@ -3,6 +3,7 @@ import { STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { closeCodes, codes, type ErrorCode } from '@bridgekeeper/protocol'
 import { WebSocket } from 'ws'
+import { strictTransport } from '../gates/front-door.ts'
 import type { Denied } from '../gates/verdict.ts'
 import { refusalBody, refusalHeaders } from '../refusal.ts'
 import { webSocketServer } from './web-sockets.ts'
@@ -18,11 +19,6 @@ export const plainHeaders: Readonly<Record<string, string>> = {
   'X-Frame-Options': 'DENY',
   'X-Content-Type-Options': 'nosniff',
   'Cache-Control': 'no-store',
-}
-
-/** [TLS.5] HSTS for a year, for this host only (RFC 6797). */
-export const strictTransport: Readonly<Record<string, string>> = {
-  'Strict-Transport-Security': 'max-age=31536000',
 }
 
 /** [WS.2] Refuses an upgrade as plain HTTP: the peer never gets a WebSocket. */

@@ -12,7 +12,7 @@ import {
   TLS_MODES,
 } from '@bridgekeeper/bridge/parts'
 import { limits } from '@bridgekeeper/protocol'
-import { MAX_CONNECTIONS, MAX_SOCKETS_PER_ADDRESS } from '../http/open-sockets.ts'
+import { MAX_CONNECTIONS, MAX_SOCKETS_PER_ADDRESS } from '../http/socket-limits.ts'
 import { origin, proxyRange, publicUrl } from './address-kinds.ts'
 import { durationText } from './duration.ts'
 import { integer, type Limit, limit, oneOf, secureUrl, text, toolLimit } from './kinds.ts'

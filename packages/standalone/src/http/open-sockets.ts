@@ -3,10 +3,6 @@ import type { Socket } from 'node:net'
 import { Server as TlsServer } from 'node:tls'
 import type { ClientAddress, TrustedProxies } from '@bridgekeeper/bridge/parts'
 
-/** Sockets of any kind, unless the operator sets another number. */
-export const MAX_CONNECTIONS = 20_000
-/** Sockets of any kind that one address may have open; many users may share one address. */
-export const MAX_SOCKETS_PER_ADDRESS = 512
 /** Share of all sockets kept free for newcomers (1 in 20), as long as an idle one can be closed. */
 const SPARE_SHARE = 20
 
