@@ -2,7 +2,9 @@ import { expect, test } from 'vitest'
 import { answerNext } from '../support/agents.ts'
 import { startBridge } from '../support/bridge.ts'
 import { BIG, ENVELOPE, setUpCaller } from '../support/caller.ts'
+import { answerOpen, nextOpen } from '../support/exchange-agent.ts'
 import { bearer, modernToolCall, post } from '../support/mcp.ts'
+import { mcpCaller, rpc } from '../support/mcp-client.ts'
 import { verifiedPeer } from '../support/peer.ts'
 
 const META =
@@ -36,9 +38,9 @@ test('[CALL.12] omits the envelope of the 2026 revision from the agent’s call'
     '{"a":1.0,"b":[ 2 ]}',
   )
   const escaped = envelope.replace('io.model', '\\u0069o.model')
-  expect(await call(`{${escaped},"io.modelcontextprotocol/related-task":{},"progressToken":${BIG}}`)).toBe(
-    `{"io.modelcontextprotocol/related-task":{},"progressToken":${BIG}}`,
-  )
+  expect(
+    await call(`{${escaped},"io.modelcontextprotocol/related-task":{"taskId":"t"},"progressToken":${BIG}}`),
+  ).toBe(`{"io.modelcontextprotocol/related-task":{"taskId":"t"},"progressToken":${BIG}}`)
 })
 
 test('[CALL.12] sends a v1 agent no _meta', async () => {
@@ -51,4 +53,19 @@ test('[CALL.12] sends a v1 agent no _meta', async () => {
   expect(Object.keys(frame)).toEqual(['type', 'id', 'serverName', 'toolName', 'args'])
   peer.send({ type: 'tool_result', id: frame.id, success: true, result: { content: [] } })
   expect((await posted).status).toBe(200)
+})
+
+test('[EXCH.29] sends the task that a call without a session asks for', async () => {
+  const { agent, ask } = await mcpCaller()
+  const params = { name: 't', arguments: {}, task: { ttl: 60_000 } }
+  const posted = ask(rpc('tools/call', params))
+  const open = await nextOpen(agent)
+  expect(open.message).toMatchObject({ params })
+  const result = { task: { taskId: '1', status: 'working' } }
+  answerOpen(agent, open, result)
+  expect((await posted).json.result).toEqual(result)
+  const plain = ask(rpc('tools/call', { name: 't', task: null }))
+  const { id } = await agent.next('tool_execute')
+  agent.send({ type: 'tool_result', id, success: true, result: { content: [] } })
+  expect((await plain).status).toBe(200)
 })

@@ -109,10 +109,34 @@ test('[STREAM.8] refuses GET without a session, without events in Accept, and of
   expect((await listen()).response.status).toBe(400)
   expect((await listen({ ...headers, accept: 'application/json' })).response.status).toBe(406)
   expect((await listen({ ...headers, ...version('2026-07-28') })).response.status).toBe(405)
-  const put = await fetch(at.url + PATH, { method: 'PUT', headers: { ...auth, ...headers } })
-  expect(put.status).toBe(405)
+  for (const [path, method, revision, allowed] of [
+    [PATH, 'PUT', '2025-11-25', 'GET, POST, DELETE'],
+    ['/mcp', 'HEAD', '2025-11-25', 'GET, POST, DELETE'],
+    [PATH, 'OPTIONS', '2026-07-28', 'POST'],
+    ['/mcp/absent', 'GET', '2025-11-25', 'POST'],
+  ] as const) {
+    const refused = await fetch(at.url + path, { method, headers: { ...auth, ...version(revision) } })
+    expect([refused.status, refused.headers.get('allow')], method).toEqual([405, allowed])
+  }
   expect(agent.waiting).toEqual([])
 })
+
+test.each(['GET', 'DELETE', 'POST'])(
+  '[STREAM.8] refuses %s of a session in a revision that does not exist',
+  async (method) => {
+    const { at, auth, agent, headers } = await inSession()
+    const body = method === 'POST' ? { body: Buffer.from('{"jsonrpc":"2.0","id":1,"result":{}}') } : {}
+    for (const path of [PATH, '/mcp']) {
+      const refused = await fetch(at.url + path, {
+        ...{ method, ...body },
+        headers: { ...auth, ...headers, accept: 'text/event-stream', ...version('1999-01-01') },
+      })
+      expect(refused.status).toBe(400)
+      expect(await refused.json()).toMatchObject({ id: null, error: { code: -32_000 } })
+    }
+    expect(agent.waiting).toEqual([])
+  },
+)
 
 test('[SESS.7] ends a session by DELETE, with the status of the agent', async () => {
   const { at, auth, agent, headers } = await inSession()

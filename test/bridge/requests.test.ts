@@ -51,6 +51,9 @@ test('[MCP.14] returns any id byte for byte from every method, in both revisions
 test.each<[string, (text: string) => string | Buffer, Record<string, string>]>([
   ['charset=utf8', (text) => text, { 'content-type': 'application/json; charset=utf8' }],
   ['charset="UTF-8"', (text) => text, { 'content-type': 'Application/JSON ;Charset="UTF-8"' }],
+  ["charset='utf-8'", (text) => text, { 'content-type': "application/json; charset='utf-8'" }],
+  ['charset=ascii', (text) => text, { 'content-type': 'application/json;charset=ASCII' }],
+  ['an empty charset', (text) => text, { 'content-type': 'application/json; charset=' }],
   [
     'charset and another parameter',
     (text) => text,
@@ -86,6 +89,7 @@ test.each([
   'application/json',
   'text/html, application/json;q=0.5',
   'application/json;q=1',
+  'text/event-stream;Q=0, application/json',
 ])('[MCP.10] answers "Accept: %s" with JSON', async (accept) => {
   const { ask, answer } = await setUpCaller()
   const posted = ask(callText('1'), { accept })
@@ -107,28 +111,31 @@ test('[MCP.10] answers a request without Accept and Content-Type with JSON', asy
   expect([status, text]).toEqual([200, `{"jsonrpc":"2.0","id":1,"result":${RESULT}}`])
 })
 
-test.each(['text/event-stream', 'text/*', 'application/json;q=0, text/event-stream'])(
-  '[MCP.10] answers "Accept: %s" with one event',
-  async (accept) => {
-    const { ask, peer } = await setUpCaller()
-    const posted = ask(callText('1'), { accept })
-    const { id } = await peer.next('tool_execute')
-    peer.send(`{"type":"tool_result","id":"${id}","success":true,"result":{\n"content":\r\n[]}}`)
-    const { status, headers, text } = await posted
-    expect([status, headers.get('content-type')]).toEqual([200, 'text/event-stream'])
-    expect(text).toBe(
-      'event: message\ndata: {"jsonrpc":"2.0","id":1,"result":{\ndata: "content":\ndata: []}}\n\n',
-    )
-    const list = await ask({ jsonrpc: '2.0', id: 2, method: 'tools/list' }, { accept })
-    expect(list.json.result.tools).toHaveLength(1)
-    const unknown = await ask(toolCall('x__y'), { accept }, '/mcp')
-    expect(unknown.text).toMatch(/^event: message\ndata: \{.*server_not_found/)
-  },
-)
+test.each([
+  'text/event-stream',
+  'text/*',
+  'application/json;q=0, text/event-stream',
+  'application/json ; Q=0.00, text/event-stream',
+])('[MCP.10] answers "Accept: %s" with one event', async (accept) => {
+  const { ask, peer } = await setUpCaller()
+  const posted = ask(callText('1'), { accept })
+  const { id } = await peer.next('tool_execute')
+  peer.send(`{"type":"tool_result","id":"${id}","success":true,"result":{\n"content":\r\n[]}}`)
+  const { status, headers, text } = await posted
+  expect([status, headers.get('content-type')]).toEqual([200, 'text/event-stream'])
+  expect(text).toBe(
+    'event: message\ndata: {"jsonrpc":"2.0","id":1,"result":{\ndata: "content":\ndata: []}}\n\n',
+  )
+  const list = await ask({ jsonrpc: '2.0', id: 2, method: 'tools/list' }, { accept })
+  expect(list.json.result.tools).toHaveLength(1)
+  const unknown = await ask(toolCall('x__y'), { accept }, '/mcp')
+  expect(unknown.text).toMatch(/^event: message\ndata: \{.*server_not_found/)
+})
 
 test.each([
   [406, 'not_acceptable', { accept: 'text/html' }],
   [406, 'not_acceptable', { accept: 'application/json;q=0' }],
+  [406, 'not_acceptable', { accept: 'Application/JSON; Q=0.0' }],
   [415, 'content_type_unsupported', { 'content-type': 'text/plain' }],
   [415, 'content_type_unsupported', { 'content-type': 'application/jsonx' }],
   [415, 'content_type_unsupported', { 'content-type': 'application/json; charset=utf-16' }],
@@ -287,6 +294,10 @@ test('[MCP.7] reads a base64 name header of the 2026 revision, and refuses an un
   expect((await posted).json.result.resultType).toBe('complete')
   const other = `=?base64?${Buffer.from('erase').toString('base64')}?=`
   expect((await ask(body, { ...headers, 'mcp-name': other })).json.error.code).toBe(-32020)
+  for (const invalid of ['cmVhZA', 'cmVh ZA==', '!', '/w==', 'cmVhZA=='.repeat(2)]) {
+    const { status, json } = await ask(body, { ...headers, 'mcp-name': `=?base64?${invalid}?=` })
+    expect([status, json.error.code], invalid).toEqual([400, -32020])
+  }
   const old = await ask(callText(BIG), { 'mcp-protocol-version': '1999-01-01' })
   expect([old.status, old.json.error.code]).toEqual([400, -32000])
   expect(old.text).toContain(`"id":${BIG}`)

@@ -3,8 +3,8 @@ import { limits } from '@bridgekeeper/protocol'
 import { type Denied, deny } from '../gates/verdict.ts'
 
 const JSON_TYPE = /^application\/json\s*(?:;|$)/i
-const CHARSET = /;\s*charset\s*=\s*"?([^\s;"]*)/i
-const UTF_8 = /^(?:utf-?8|us-ascii|)$/i
+const CHARSET = /;\s*charset\s*=\s*["']?([^\s;"']*)/i
+const UTF_8 = /^(?:utf-?8|(?:us-)?ascii|)$/i
 
 /**
  * Reads a request's body.

@@ -10,11 +10,11 @@ import { aggregateOf } from './aggregate/aggregate.ts'
 import { Batches } from './batches.ts'
 import { bodyBoundBytes, bodyRefusal, readBody } from './body.ts'
 import { CallerLoads } from './caller-loads.ts'
-import { ExchangeRequests, versionOf } from './exchange-requests.ts'
+import { ExchangeRequests } from './exchange-requests.ts'
 import { FirstStart } from './first-start.ts'
 import { FromCatalog } from './from-catalog.ts'
 import { hasSession, type McpSessions } from './mcp-session.ts'
-import { isBatch, readMessage } from './message.ts'
+import { isBatch, readMessage, versionOf } from './message.ts'
 import { Messages } from './messages.ts'
 import { OpenRequest } from './open-request.ts'
 import { answerFormat, replyTo } from './reply.ts'
@@ -135,7 +135,9 @@ export class McpEndpoint {
     const { response } = open
     const { method, headers } = request
     const isHere = method === 'GET' || method === 'DELETE'
-    if (!isHere || versionOf(headers) === MODERN_VERSION) return sendMethodRefusal(response)
+    const isModern = versionOf(headers) === MODERN_VERSION
+    if (!isHere || isModern)
+      return sendMethodRefusal(response, view.hasSessions && !isModern ? 'GET, POST, DELETE' : 'POST')
     const waits = method === 'GET' && hasSession(headers) && view.mayCome()
     if (!view.hasSessions && !waits)
       return sendAbsence(response, hasSession(headers) ? view.absence() : undefined)

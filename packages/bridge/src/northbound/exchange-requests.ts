@@ -1,7 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import {
   BridgeError,
-  bytesAt,
   type Era,
   type ExchangeSession,
   pickMembers,
@@ -15,9 +14,10 @@ import type { Dispatcher } from '../router/dispatcher.ts'
 import { failureResult } from './call-failure.ts'
 import { filteredList } from './filtered-list.ts'
 import type { McpSessions, NewSession } from './mcp-session.ts'
-import type { RpcRequest } from './message.ts'
+import { type RpcRequest, versionOf } from './message.ts'
 import type { MessageContext } from './message-context.ts'
 import { acceptsEvents } from './reply.ts'
+import { requestBytes } from './request-bytes.ts'
 import type { ResourceMetadata } from './resource-metadata.ts'
 import type { MessageFacts } from './revision.ts'
 import { sendError } from './send-error.ts'
@@ -61,7 +61,7 @@ export class ExchangeRequests {
     message: RpcRequest,
     { era, name }: MessageFacts,
     serverName: string,
-    sent: RawJson = bytesAt(context.body, context.at) ?? context.body,
+    sent: RawJson = requestBytes(context, message),
   ): void {
     const { open, reply, at, request } = context
     const { headers } = request
@@ -143,11 +143,6 @@ function scopeFor(method: string, serverName: string, name: string | undefined):
   const { needs } = ruleOf(method)
   if (needs === 'tool') return callScope(serverName, name ?? '')
   return needs === 'any' || needs === 'all' ? undefined : needs
-}
-
-/** The caller's `MCP-Protocol-Version`. */
-export function versionOf({ 'mcp-protocol-version': version }: IncomingHttpHeaders): string | undefined {
-  return version as string | undefined
 }
 
 function eventsOf(outlives: boolean, method: string, version: string | undefined): Events {

@@ -38,6 +38,7 @@ export interface RpcRequest {
 
 export const NULL_ID: RawJson = Buffer.from('null')
 
+const NOTE = 'notifications/'
 const MEMBERS = ['jsonrpc', 'id', 'method', 'params', 'result', 'error']
 
 /**
@@ -57,22 +58,26 @@ function messageOf(body: Buffer, members: readonly (Span | undefined)[]): RpcMes
   if (members.includes(TWICE)) return invalid(id, `"${MEMBERS[members.indexOf(TWICE)]}" occurs twice.`)
   if (!spanIs(body, jsonrpc, '"2.0"') && stringAt(body, jsonrpc) !== '2.0')
     return invalid(id, '"jsonrpc" must be "2.0".')
-  if (methodAt === undefined)
-    return result === undefined && error === undefined
-      ? invalid(id, '"method" is missing.')
-      : { kind: 'response' }
+  const isAnswer = result !== undefined || error !== undefined
+  if (methodAt === undefined || (isAnswer && isEmptyAt(body, methodAt)))
+    return isAnswer ? { kind: 'response' } : invalid(id, '"method" is missing.')
   const method = spanIs(body, methodAt, '"tools/call"') ? 'tools/call' : stringAt(body, methodAt)
   if (method === undefined) return invalid(id, '"method" must be a string.')
-  if (idAt === undefined) return { kind: 'notification', method, params }
+  // Some clients write `null` for what is absent. No request has such a name.
+  const isNote = idAt === undefined || (method.startsWith(NOTE) && spanIs(body, idAt, 'null'))
+  if (isNote) return { kind: 'notification', method, params }
   if (id === NULL_ID) return invalid(id, '"id" must be a string or a number.')
   return { kind: 'request', id, method, params }
 }
 
 function idOf(body: Buffer, span: Span | undefined): RawJson {
-  const first = span === undefined || span === TWICE ? undefined : body[span[0]]
-  if (first === undefined) return NULL_ID
-  const isId = first === QUOTE || first === MINUS || isDigit(first)
-  return isId ? (bytesAt(body, span) ?? NULL_ID) : NULL_ID
+  return isIdAt(body, span) ? (bytesAt(body, span) ?? NULL_ID) : NULL_ID
+}
+
+/** Whether a value is a string or a number, as ids and tokens are. */
+export function isIdAt(json: Buffer, span: Span | undefined): boolean {
+  const first = span === undefined || span === TWICE ? undefined : json[span[0]]
+  return first !== undefined && (first === QUOTE || first === MINUS || isDigit(first))
 }
 
 /** Compares ids: as bytes, or as the values that they are written for. Numbers beyond 53 bits differ if their bytes do. */
@@ -85,6 +90,15 @@ export function isSameId(one: RawJson, other: RawJson): boolean {
 
 function invalid(id: RawJson, detail: string): RpcMessage {
   return { kind: 'invalid', id, error: new BridgeError('request_invalid', detail) }
+}
+
+/** The caller's `MCP-Protocol-Version`. Empty counts as absent, and the same value twice as one. */
+export function versionOf({ 'mcp-protocol-version': header }: IncomingHttpHeaders): string | undefined {
+  if (header === undefined || header === '') return undefined
+  const text = String(header)
+  if (!text.includes(',')) return text
+  const values = new Set(text.split(',').map((value) => value.trim()))
+  return values.size === 1 ? [...values][0] : text
 }
 
 /** Messages of one JSON-RPC batch. */
@@ -104,7 +118,7 @@ export function readBatch(
   body: Buffer,
 ): readonly Span[] | BridgeError | undefined {
   if (!isJson(body)) return undefined
-  const version = headers['mcp-protocol-version']
+  const version = versionOf(headers)
   if (!VERSIONS_WITH_BATCHES.includes(version))
     return new BridgeError('request_invalid', `Revision ${version} has no batches.`)
   const items = arrayItems(body, MAX_BATCH)
@@ -145,9 +159,11 @@ export interface CallParams {
   readonly rawArgs: RawJson
   /** A JSON object; `undefined` if the caller sent none. */
   readonly rawMeta: RawJson | undefined
+  /** Whether the call must run as a task (MCP 2025-11-25, tasks). */
+  readonly isTask: boolean
 }
 
-const CALL_MEMBERS = ['name', 'arguments', '_meta']
+const CALL_MEMBERS = ['name', 'arguments', '_meta', 'task']
 const LIST_MEMBERS = ['cursor', '_meta']
 const NO_ARGUMENTS: RawJson = Buffer.from('{}')
 
@@ -155,14 +171,14 @@ const NO_ARGUMENTS: RawJson = Buffer.from('{}')
 export function readCallParams(body: Buffer, params: Span | undefined): CallParams | BridgeError {
   const members = readParams(body, params, CALL_MEMBERS)
   if (members instanceof BridgeError) return members
-  const [name, args, meta] = members
+  const [name, args, meta, task] = members
   const toolName = stringAt(body, name)
   if (toolName === undefined) return new BridgeError('params_invalid', '"params.name" must be a string.')
   const rawArgs = objectAt(body, args)
   if (rawArgs === false) return new BridgeError('arguments_invalid', '"params.arguments" must be an object.')
   const rawMeta = objectAt(body, meta)
   if (rawMeta === false) return new BridgeError('params_invalid', '"params._meta" must be an object.')
-  return { toolName, rawArgs: rawArgs ?? NO_ARGUMENTS, rawMeta }
+  return { toolName, rawArgs: rawArgs ?? NO_ARGUMENTS, rawMeta, isTask: !isEmptyAt(body, task) }
 }
 
 /** Checks the parameters of a `tools/list`. A list has one page. @returns an error if they are invalid */

@@ -19,8 +19,9 @@ import {
 import type { MessageContext, NoteContext } from './message-context.ts'
 import type { OpenRequest } from './open-request.ts'
 import { errorJson } from './reply.ts'
+import { requestBytes } from './request-bytes.ts'
 import { guarded, sendAccepted } from './respond.ts'
-import { factsOf, type MessageFacts, type RevisionError } from './revision.ts'
+import { factsOf, type MessageFacts, type RevisionError, versionFault } from './revision.ts'
 import { sendError, sendRevisionError } from './send-error.ts'
 import type { SessionRequests } from './session-requests.ts'
 import type { ShortCalls } from './short-calls.ts'
@@ -113,7 +114,10 @@ export class Messages {
   /** Accepts a notification or a response, unless the MCP session must get it. @returns the refusal, if any */
   take(context: NoteContext, message: Note): 'accepted' | 'for-session' | RevisionError {
     const { body, open } = context
-    const facts = message.kind === 'response' ? RESPONSE : factsOf(context, message)
+    const facts =
+      message.kind === 'response'
+        ? (versionFault(context.request.headers) ?? RESPONSE)
+        : factsOf(context, message)
     if (facts instanceof BridgeError) return 'accepted'
     if (!('era' in facts)) return facts
     // Each machine makes its part of a session at /mcp when it needs it.
@@ -155,7 +159,7 @@ export class Messages {
     const target = isShort(context, call, facts) ? undefined : context.view.exchangeTool(call.toolName)
     if (target === undefined) return this.#ways.calls.run(context, message.id, call, facts.era)
     const { serverName, toolName } = target
-    const whole = bytesAt(body, context.at) ?? body
+    const whole = requestBytes(context, message)
     const sent = toolName === call.toolName ? whole : renamed(whole, ['name'], toolName)
     this.#ways.exchanges.answer(context, message, { ...facts, name: toolName }, serverName, sent)
   }
@@ -173,9 +177,9 @@ function isForSession({ view, request }: NoteContext): boolean {
 /** Whether a call needs only its arguments and its result: most calls. */
 function isShort(
   { request: { headers } }: NoteContext,
-  { rawMeta }: CallParams,
+  { rawMeta, isTask }: CallParams,
   { era }: MessageFacts,
 ): boolean {
-  if (era === '2026' || hasSession(headers)) return false
+  if (era === '2026' || isTask || hasSession(headers)) return false
   return rawMeta === undefined || pickMembers(rawMeta, ['progressToken'])?.[0] === undefined
 }

@@ -18,6 +18,7 @@ export type AnswerFormat = 'json' | 'events'
 
 const ACCEPTS_JSON = /(?:application\/json|application\/\*|\*\/\*)\s*(?:,|;|$)/i
 const ACCEPTS_EVENTS = /text\/(?:event-stream|\*)\s*(?:,|;|$)/i
+const QUALITY = /q\s*=/i
 const QUALITY_ZERO = /;\s*q\s*=\s*0(?:\.0*)?\s*(?:;|$)/i
 
 /** Chooses the format of the answer. @returns `undefined` if the caller accepts neither (RFC 9110 section 12.5.1) */
@@ -32,7 +33,7 @@ export function acceptsEvents({ accept = '' }: IncomingHttpHeaders): boolean {
 }
 
 function accepted(accept: string): string {
-  return accept.includes('q') ? withoutRefused(accept) : accept
+  return QUALITY.test(accept) ? withoutRefused(accept) : accept
 }
 
 function withoutRefused(accept: string): string {

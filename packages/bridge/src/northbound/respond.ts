@@ -142,9 +142,9 @@ export function sendRefusal(
   response.end(body)
 }
 
-/** Without sessions, there is no stream to open and none to end (RFC 9110 section 15.5.6). */
-export function sendMethodRefusal(response: ServerResponse): void {
-  response.setHeader('allow', 'POST')
+/** Without sessions, there is no stream to open and none to end (RFC 9110 section 15.5.6). @param allowed value of `Allow` */
+export function sendMethodRefusal(response: ServerResponse, allowed = 'POST'): void {
+  response.setHeader('allow', allowed)
   sendRefusal(response, deny('method_not_allowed'))
 }
 

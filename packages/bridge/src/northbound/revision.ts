@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import type { IncomingHttpHeaders } from 'node:http'
 import {
   BridgeError,
@@ -20,8 +21,9 @@ import {
   SUPPORTED_PROTOCOL_VERSIONS,
   UnsupportedProtocolVersionError,
 } from '@modelcontextprotocol/server'
-import { type CallParams, type RpcMessage, readParams } from './message.ts'
+import { type CallParams, type RpcMessage, readParams, versionOf } from './message.ts'
 import type { NoteContext } from './message-context.ts'
+import { metaFault } from './request-bytes.ts'
 import type { RpcError } from './rpc-error.ts'
 
 /** Reason why a message does not fit the revision that it names. */
@@ -33,7 +35,8 @@ export interface RevisionError {
 /** The revision with an envelope in each request's `_meta`. */
 export const MODERN_VERSION = '2026-07-28'
 const HEADER_MISMATCH = -32020
-const BASE64_NAME = /^=\?base64\?([A-Za-z0-9+/]*={0,2})\?=$/
+const BASE64_NAME = /^=\?base64\?(.*)\?=$/
+const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/
 
 /** Keys of the 2026 envelope, which describe the caller's own connection to the bridge. */
 const ENVELOPE_KEYS = [
@@ -66,6 +69,8 @@ export function factsOf(
 ): MessageFacts | RevisionError | BridgeError {
   const read = call === undefined ? readFacts(body, method, params) : { ...call, name: call.toolName }
   if (read instanceof BridgeError) return read
+  const fault = read.rawMeta && metaFault(read.rawMeta)
+  if (fault !== undefined) return fault
   const era = eraOf({ headers, kind, method, rawMeta: read.rawMeta, name: read.name })
   if (at !== undefined && era !== '2025')
     return new BridgeError('request_invalid', 'Batches are not part of revision 2026-07-28.')
@@ -73,7 +78,7 @@ export function factsOf(
 }
 
 function readFacts(body: Buffer, method: string, params: Span | undefined) {
-  const naming = NAMING[method]
+  const naming = NAMING.get(method)
   const members = readParams(body, params, naming === undefined ? ['_meta'] : ['_meta', naming])
   if (members instanceof BridgeError) return members
   const [meta, name] = members
@@ -91,19 +96,27 @@ interface RevisionFacts {
 }
 
 /** The member of the parameters that `Mcp-Name` repeats, for each method with one. */
-const NAMING: Readonly<Partial<Record<string, 'name' | 'uri' | 'taskId'>>> = {
-  'tools/call': 'name',
-  'prompts/get': 'name',
-  'resources/read': 'uri',
-  'tasks/get': 'taskId',
-  'tasks/update': 'taskId',
-  'tasks/cancel': 'taskId',
+const NAMING: ReadonlyMap<string, 'name' | 'uri' | 'taskId'> = new Map([
+  ['tools/call', 'name'],
+  ['prompts/get', 'name'],
+  ['resources/read', 'uri'],
+  ['tasks/get', 'taskId'],
+  ['tasks/update', 'taskId'],
+  ['tasks/cancel', 'taskId'],
+])
+
+/** Why the version of a request whose message names none is refused (MCP 2025-11-25, transports). */
+export function versionFault(headers: IncomingHttpHeaders): RevisionError | undefined {
+  const version = versionOf(headers)
+  const isKnown =
+    version === undefined || version === MODERN_VERSION || SUPPORTED_PROTOCOL_VERSIONS.includes(version)
+  return isKnown ? undefined : unknownVersion(version)
 }
 
 /** Finds the revision of a message, and whether its headers agree with it. */
 function eraOf(facts: RevisionFacts): Era | RevisionError {
   const { headers, rawMeta } = facts
-  const version = headers['mcp-protocol-version'] as string | undefined
+  const version = versionOf(headers)
   const isLegacy = version === undefined || SUPPORTED_PROTOCOL_VERSIONS.includes(version)
   if (isLegacy && !namesVersion(rawMeta)) return '2025'
   return classified(facts, version)
@@ -166,17 +179,24 @@ function headerFault(
       '(missing)',
       `the body names method ${method} but the required Mcp-Method header is absent`,
     )
-  if (name === undefined) return undefined
+  const naming = NAMING.get(method)
+  if (naming === undefined) return undefined
   const header = headers['mcp-name'] as string | undefined
-  const body = `the body carries params.${NAMING[method]}="${name}" but the`
+  const named = header === undefined ? undefined : nameIn(header)
+  if (header !== undefined && named === undefined)
+    return mismatch(header, 'the Mcp-Name header carries an invalid Base64 sentinel value')
+  if (name === undefined || named === name) return undefined
+  const body = `the body carries params.${naming}="${name}" but the`
   if (header === undefined) return mismatch('(missing)', `${body} required Mcp-Name header is absent`)
-  if (nameIn(header) === name) return undefined
   return mismatch(header, `${body} Mcp-Name header names another`)
 }
 
-function nameIn(header: string): string {
+/** @returns `undefined` if its Base64 is invalid */
+function nameIn(header: string): string | undefined {
   const [, base64] = BASE64_NAME.exec(header) ?? []
-  return base64 === undefined ? header : Buffer.from(base64, 'base64').toString('utf8')
+  if (base64 === undefined) return header
+  const bytes = Buffer.from(base64, 'base64')
+  return BASE64.test(base64) && isUtf8(bytes) ? bytes.toString('utf8') : undefined
 }
 
 function mismatch(header: string, body: string): RevisionError {

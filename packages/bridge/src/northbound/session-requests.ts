@@ -8,14 +8,14 @@ import { MergedStream } from './aggregate/merged-stream.ts'
 import type { StreamParts } from './aggregate/server-streams.ts'
 import { EndReader } from './end-reader.ts'
 import { type EventPosition, readEventId } from './event-id.ts'
-import { versionOf } from './exchange-requests.ts'
 import { filteredList } from './filtered-list.ts'
 import type { McpSessions } from './mcp-session.ts'
-import { NULL_ID } from './message.ts'
+import { NULL_ID, versionOf } from './message.ts'
 import type { OpenRequest } from './open-request.ts'
-import { acceptsEvents } from './reply.ts'
-import { sendCallRefusal, sendRefusal } from './respond.ts'
+import { acceptsEvents, errorJson } from './reply.ts'
+import { sendCallRefusal, sendRefusal, sendRpc } from './respond.ts'
 import { ResumedReply } from './resumed-reply.ts'
+import { versionFault } from './revision.ts'
 import { ServerStream } from './server-stream.ts'
 import type { ToolView } from './tool-view.ts'
 
@@ -128,8 +128,10 @@ export class SessionRequests {
   /** @returns `undefined` if the request was refused */
   #sessionOf(headers: IncomingHttpHeaders, { caller, response }: OpenRequest): ExchangeSession | undefined {
     const session = this.#sessions.find(headers, caller) ?? new BridgeError('session_required')
-    if (!(session instanceof BridgeError)) return session
-    sendCallRefusal(response, NULL_ID, session)
+    const fault = versionFault(headers)
+    if (session instanceof BridgeError) sendCallRefusal(response, NULL_ID, session)
+    else if (fault === undefined) return session
+    else sendRpc(response, NULL_ID, 'error', errorJson(fault.rpcError), fault.httpStatus)
     return undefined
   }
 }

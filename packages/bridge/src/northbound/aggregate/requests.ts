@@ -1,11 +1,12 @@
-import { BridgeError, bytesAt, type RawJson, textAt, toJson } from '@bridgekeeper/protocol'
+import { BridgeError, type RawJson, textAt, toJson } from '@bridgekeeper/protocol'
 import type { Directory } from '../../directory/directory.ts'
 import { capabilityOf } from '../../directory/exchange-server.ts'
 import { introductionResult } from '../discovery.ts'
-import { type ExchangeRequests, versionOf } from '../exchange-requests.ts'
+import type { ExchangeRequests } from '../exchange-requests.ts'
 import type { McpSessions } from '../mcp-session.ts'
-import type { RpcRequest } from '../message.ts'
+import { type RpcRequest, versionOf } from '../message.ts'
 import type { MessageContext } from '../message-context.ts'
+import { requestBytes } from '../request-bytes.ts'
 import { guarded } from '../respond.ts'
 import type { MessageFacts } from '../revision.ts'
 import { sendError } from '../send-error.ts'
@@ -50,7 +51,7 @@ export class AggregateRequests {
     const kind = listKindOf(method, facts.era)
     const search: Search = {
       open: context.open,
-      message: bytesAt(context.body, context.at) ?? context.body,
+      message: requestBytes(context, message),
       facts: { era: facts.era, version: versionOf(context.request.headers), session },
     }
     if (kind === TASKS && !this.#hasTasks(context)) return reply.error(id, NO_METHOD)
