@@ -187,6 +187,20 @@ test('[AGG.11] keeps a session open while no machine is connected', async () => 
   expect((await remove()).status).toBe(204)
 })
 
+test.each([
+  ['null', null],
+  ['a list', []],
+  ['a text as resources', { resourceSubscriptions: 'test://a' }],
+  ['a number among the resources', { resourceSubscriptions: ['test://a', 1] }],
+])('[AGG.11] refuses a subscription with %s', async (_what, notifications) => {
+  const { at, machine, auth } = await setUp('one')
+  const { body, headers } = modernSubscription()
+  const asked = { ...body, id: 'sub', params: { ...body.params, notifications } }
+  const { json } = await post(at, '/mcp', asked, { ...auth, ...headers })
+  expect(json).toMatchObject({ id: 'sub', error: { code: -32_602 } })
+  expect(machine.opened).toEqual([])
+})
+
 test('[AGG.11] shows the subscriptions of the 2026 revision at all servers as one', async () => {
   const uri = 'file:///a'
   const lists = { resources: [{ uri, name: 'a' }] }

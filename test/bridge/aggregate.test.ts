@@ -326,6 +326,43 @@ test('[AGG.8] lists the tasks of all servers', async () => {
   expect([unknown.status, unknown.json.error.code]).toEqual([404, -32_601])
 })
 
+test('[SESS.7] answers 404 at /mcp in a session that a machine has ended', async () => {
+  const { begin, ask, machine } = await setUp(
+    server('s', {}, { answer: () => undefined }),
+    server('fine', { prompts: [{ name: 'p' }] }),
+  )
+  const { session } = await begin()
+  machine.peer.socket.on('message', () => {
+    for (const { id, server: name } of machine.opened)
+      if (name === 's') machine.peer.send({ type: 'end', id, status: 404, code: 'session_unknown', error: '' })
+  })
+  const requests = [
+    rpc('tools/list'),
+    rpc('prompts/list'),
+    rpc('resources/read', { uri: 'x://1' }),
+    rpc('logging/setLevel', { level: 'info' }),
+  ]
+  for (const request of requests) {
+    const { status, json } = await ask(request, session)
+    expect([status, json.id, codeIn(json)], request.method).toEqual([404, 1, 'session_unknown'])
+  }
+})
+
+test('[AGG.9] knows no method that the 2026 revision does not have', async () => {
+  const { ask, machine } = await setUp(server('s'))
+  const _meta = {
+    'io.modelcontextprotocol/protocolVersion': MODERN,
+    'io.modelcontextprotocol/clientInfo': { name: 'c', version: '1' },
+    'io.modelcontextprotocol/clientCapabilities': {},
+  }
+  for (const method of ['resources/subscribe', 'resources/unsubscribe', 'tasks/result', 'constructor']) {
+    const headers = { 'mcp-protocol-version': MODERN, 'mcp-method': method }
+    const { status, json } = await ask(rpc(method, { uri: 'x://1', taskId: 't', _meta }), headers)
+    expect([status, json.error.code], method).toEqual([404, -32_601])
+  }
+  expect(machine.opened).toEqual([])
+})
+
 test('[AGG.9] forwards a call in a session by an exchange, under the tool’s own name', async () => {
   const { begin, ask, machine } = await setUp(server('notes', { tools: [tool('read')] }))
   const { session } = await begin()

@@ -1,12 +1,4 @@
-import {
-  arrayItems,
-  isObject,
-  parseJson,
-  type RawJson,
-  stringAt,
-  toJson,
-  valueAt,
-} from '@bridgekeeper/protocol'
+import { isObject, parseJson, type RawJson, toJson, valueAt } from '@bridgekeeper/protocol'
 import type { Exchange } from '../exchanges/exchange.ts'
 import type { InstanceGroup } from '../exchanges/instance-group.ts'
 import { SUBSCRIPTION_ID } from '../exchanges/instance-use.ts'
@@ -27,7 +19,10 @@ export const LISTS = {
 }
 export const ACKNOWLEDGED = 'notifications/subscriptions/acknowledged'
 export const UPDATED = 'notifications/resources/updated'
-const INVALID = rpcError(-32_602, 'Invalid params: "notifications" must be an object.')
+const INVALID = rpcError(
+  -32_602,
+  'Invalid params: "notifications" must be an object, and its "resourceSubscriptions" a list of URIs.',
+)
 
 /** Notifications that a client listens for. */
 interface Filter {
@@ -120,12 +115,11 @@ function withSubscription({ facts }: Exchange, params: RawJson | undefined): Raw
 function readFilter(params: RawJson | undefined): Filter | undefined {
   const wanted = parseJson(valueAt(params, ['notifications'])?.toString('utf8') ?? '')?.value
   if (!isObject(wanted)) return undefined
-  const uris = valueAt(params, ['notifications', 'resourceSubscriptions'])
-  const items = (uris && arrayItems(uris)) ?? []
-  return {
-    lists: (Object.keys(LISTS) as (keyof typeof LISTS)[]).filter((name) => wanted[name] === true),
-    uris: [...new Set(items.flatMap((span) => (uris && stringAt(uris, span)) ?? []))],
-  }
+  const { resourceSubscriptions: uris = [] } = wanted
+  const areUris = Array.isArray(uris) && uris.every((uri): uri is string => typeof uri === 'string')
+  if (!areUris) return undefined
+  const lists = (Object.keys(LISTS) as (keyof typeof LISTS)[]).filter((name) => wanted[name] === true)
+  return { lists, uris: [...new Set(uris)] }
 }
 
 function aborted(signal: AbortSignal): Promise<true> {

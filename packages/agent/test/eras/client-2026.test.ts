@@ -146,6 +146,16 @@ test('[ERA.5] passes progress under the token of the round, and log messages of 
   expect(bridge.messages(silent)).toEqual([])
 })
 
+test.each([null, [], { resourceSubscriptions: 'test://a' }, { resourceSubscriptions: [1] }])(
+  '[ERA.6] refuses to listen for %j',
+  async (notifications) => {
+    const bridge = await runFixture('v1')
+    const params = { notifications, _meta: envelope() }
+    const { json } = await ask2026(bridge, request('subscriptions/listen', params))
+    expect(json).toMatchObject({ id: 1, error: { code: -32_602 } })
+  },
+)
+
 test('[ERA.6] listens for changes of lists and of resources at a 2025 server', async () => {
   const bridge = await runFixture('v1')
   const notifications = {

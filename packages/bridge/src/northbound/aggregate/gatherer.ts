@@ -1,4 +1,4 @@
-import { discard, limits, payloadBytes, type RawJson, readWhole } from '@bridgekeeper/protocol'
+import { BridgeError, discard, limits, payloadBytes, type RawJson, readWhole } from '@bridgekeeper/protocol'
 import type { ExchangeEnd, Opening } from '../../exchanges/exchange.ts'
 import type { System } from '../../ports.ts'
 import type { Dispatcher } from '../../router/dispatcher.ts'
@@ -25,7 +25,7 @@ export class Gatherer {
 
   /**
    * Runs the function for each server, eight at a time. What it asks is cancelled after five seconds, and when the
-   * caller leaves.
+   * caller leaves. @throws BridgeError if a machine says that the caller's MCP session has ended
    */
   async each<Server, Found>(
     open: OpenRequest,
@@ -44,6 +44,7 @@ export class Gatherer {
     }
     await Promise.all(Array.from({ length: MAX_ASKED }, work))
     cancelTimer()
+    if (asked.hasSessionEnded) throw new BridgeError('session_unknown')
     return found
   }
 
@@ -52,6 +53,7 @@ export class Gatherer {
     return new Promise((resolve) => {
       const reader = new EndReader((end) => {
         asked.running.delete(cancel)
+        asked.hasSessionEnded ||= end.kind === 'failed' && end.error.code === 'session_unknown'
         readAnswer(end, resolve)
       })
       const cancel = (): void => exchange.cancel()
@@ -73,6 +75,7 @@ function readAnswer(end: ExchangeEnd, done: (answer: RawJson | undefined) => voi
 class Asked {
   readonly running = new Set<() => void>()
   isOver = false
+  hasSessionEnded = false
 
   cancel(): void {
     this.isOver = true

@@ -19,6 +19,8 @@ import type { SetLevel } from './set-level.ts'
 import { subscribe } from './subscribe.ts'
 
 const EMPTY_RESULT: RawJson = Buffer.from('{}')
+/** Methods of the 2025 era that 2026 does not have. */
+const REMOVED: ReadonlySet<string> = new Set(['resources/subscribe', 'resources/unsubscribe', 'tasks/result'])
 const NO_METHOD: RawJson = toJson({ code: -32_601, message: 'Method not found' })
 
 interface Parts {
@@ -39,7 +41,16 @@ export class AggregateRequests {
     this.#parts = parts
   }
 
-  answer(context: MessageContext, message: RpcRequest, facts: MessageFacts): void | Promise<void> {
+  async answer(context: MessageContext, message: RpcRequest, facts: MessageFacts): Promise<void> {
+    try {
+      await this.#answer(context, message, facts)
+    } catch (error) {
+      if (!(error instanceof BridgeError)) throw error
+      if (!context.open.isGone) sendError(context.reply, message.id, error)
+    }
+  }
+
+  #answer(context: MessageContext, message: RpcRequest, facts: MessageFacts): void | Promise<void> {
     const { reply } = context
     const { id, method } = message
     if (method === 'initialize' && facts.era === '2025') return this.#initialize(context, message)
@@ -105,7 +116,7 @@ export class AggregateRequests {
   ): Promise<void> {
     const { open, reply } = context
     const { id, method } = message
-    const path = nameIn(method, search.message)
+    const path = facts.era === '2026' && REMOVED.has(method) ? undefined : nameIn(method, search.message)
     if (path === undefined) return reply.error(id, NO_METHOD, facts.era === '2026' ? 404 : undefined)
     const name = textAt(search.message, ['params', ...path])
     if (name === undefined)

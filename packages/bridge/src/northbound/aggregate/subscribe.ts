@@ -1,4 +1,4 @@
-import { BridgeError } from '@bridgekeeper/protocol'
+import { BridgeError, OPEN_BRACE, type RawJson, valueAt } from '@bridgekeeper/protocol'
 import { denialError } from '../../gates/verdict.ts'
 import type { RpcRequest } from '../message.ts'
 import type { MessageContext } from '../message-context.ts'
@@ -20,20 +20,26 @@ export async function subscribe(
   parts: StreamParts,
 ): Promise<void> {
   if (!acceptsEvents(request.headers)) return reply.refuse(id, new BridgeError('not_acceptable'))
-  const { resourceSubscriptions: uris = [] } = wantedIn(search.message)
-  if (!Array.isArray(uris) || uris.length > MAX_RESOURCES)
-    return sendError(
-      reply,
-      id,
-      new BridgeError('params_invalid', `"resourceSubscriptions" must be at most ${MAX_RESOURCES} URIs.`),
-    )
+  const uris = urisIn(search.message)
+  if (uris instanceof BridgeError) return sendError(reply, id, uris)
   const standing = open.stand()
   if (standing !== undefined) return reply.refuse(id, denialError(standing))
   const resources = []
   for (const exposedUri of uris) {
-    const address = typeof exposedUri === 'string' ? await addresses.resource(search, exposedUri) : undefined
+    const address = await addresses.resource(search, exposedUri)
     if (address !== undefined) resources.push({ ...address, exposedUri })
   }
   if (open.isGone) return
   new MergedSubscription(parts, id, search, resources).begin()
+}
+
+/** The resources that a client subscribes to. @returns the error if its request is invalid */
+function urisIn(message: RawJson): readonly string[] | BridgeError {
+  if (valueAt(message, ['params', 'notifications'])?.[0] !== OPEN_BRACE)
+    return new BridgeError('params_invalid', '"params.notifications" must be an object.')
+  const { resourceSubscriptions: uris = [] } = wantedIn(message)
+  const areUris = Array.isArray(uris) && uris.every((uri): uri is string => typeof uri === 'string')
+  if (areUris && uris.length <= MAX_RESOURCES) return uris
+  const detail = `"resourceSubscriptions" must be at most ${MAX_RESOURCES} URIs.`
+  return new BridgeError('params_invalid', detail)
 }
