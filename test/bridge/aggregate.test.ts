@@ -334,7 +334,8 @@ test('[SESS.7] answers 404 at /mcp in a session that a machine has ended', async
   const { session } = await begin()
   machine.peer.socket.on('message', () => {
     for (const { id, server: name } of machine.opened)
-      if (name === 's') machine.peer.send({ type: 'end', id, status: 404, code: 'session_unknown', error: '' })
+      if (name === 's')
+        machine.peer.send({ type: 'end', id, status: 404, code: 'session_unknown', error: '' })
   })
   const requests = [
     rpc('tools/list'),

@@ -40,7 +40,7 @@ test('[OAUTH.21] sends security headers with every answer of the library', async
     ['keys', 200, () => at('/oauth/jwks')],
     ['a token error', 401, () => at('/oauth/token', form({ grant_type: 'password', client_id: 'x' }))],
     ['a body of another type', 400, () => at('/oauth/token', registration('{'))],
-    ['a method that is not taken', 404, () => at('/oauth/token')],
+    ['a method that is not taken', 405, () => at('/oauth/token')],
     ['a registration', 201, () => at('/oauth/register', registration(good))],
     ['a registration error', 400, () => at('/oauth/register', registration('{}'))],
     ['a revocation error', 401, () => at('/oauth/revoke', form({ token: 'x', client_id: 'x' }))],

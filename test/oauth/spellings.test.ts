@@ -135,3 +135,54 @@ test('[OAUTH.26] refuses a duplicate scope and a body over 64 KiB', async () => 
   body.append('more', 'x'.repeat(65_536))
   expect((await fetch(endpoint, { method: 'POST', body })).status).toBe(413)
 })
+
+test('[OAUTH.29] names a public client by Basic without a secret, and ignores a bearer token', async () => {
+  const node = await startOAuth()
+  const app = await register(node)
+  const { client_id } = app.client
+  const basic = (text: string) => ({ authorization: `Basic ${Buffer.from(text).toString('base64')}` })
+  let { refresh_token } = await connect(await node.login('ann'), app)
+  const renew = (headers: Record<string, string>, more: Record<string, string> = {}) =>
+    askToken(
+      app.as,
+      { grant_type: 'refresh_token', refresh_token: String(refresh_token), ...more },
+      { 'content-type': 'application/x-www-form-urlencoded', ...headers },
+    )
+  const taken: [Record<string, string>, Record<string, string>?][] = [
+    [basic(`${client_id}:`)],
+    [basic(`${client_id}:`), { client_id }],
+    [{ authorization: 'Bearer old' }, { client_id }],
+    [{}, { client_id, client_secret: '' }],
+  ]
+  for (const [headers, more] of taken) {
+    const { status, body } = await renew(headers, more)
+    expect(status, JSON.stringify([headers, more])).toBe(200)
+    refresh_token = String(body.refresh_token)
+  }
+  const other = await register(node, { token_endpoint_auth_method: 'client_secret_basic' })
+  expect((await renew(basic(`${other.client.client_id}:`))).status).toBe(401)
+  expect((await renew(basic(`${client_id}:`), { client_id: other.client.client_id })).status).toBe(400)
+  expect((await renew({ authorization: 'Bearer old' })).status).toBe(400)
+})
+
+test.each(['select_account', 'create', 'consent select_account', ''])(
+  '[OAUTH.29] asks as always for the prompt %j',
+  async (prompt) => {
+    const node = await startOAuth()
+    const tokens = await connect(await node.login('ann'), await register(node), { prompt })
+    expect(tokens.token_type).toBe('bearer')
+  },
+)
+
+test.each([
+  ['GET', '/oauth/token', 'POST'],
+  ['PUT', '/oauth/register', 'POST'],
+  ['DELETE', '/oauth/revoke', 'POST'],
+  ['POST', '/.well-known/oauth-authorization-server', 'GET, HEAD'],
+  ['POST', '/.well-known/openid-configuration/', 'GET, HEAD'],
+  ['PUT', '/oauth/jwks', 'GET, HEAD'],
+])('[OAUTH.15] answers %s %s with 405, and names its methods', async (method, path, allowed) => {
+  const node = await startOAuth()
+  const { status, headers } = await fetch(node.url + path, { method })
+  expect([status, headers.get('allow')]).toEqual([405, allowed])
+})

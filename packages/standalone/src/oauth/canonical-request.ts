@@ -2,8 +2,11 @@ import { IncomingMessage } from 'node:http'
 import { mediaType, readSmallBody } from '../web/form-body.ts'
 import { reduceRegistration } from './client-metadata.ts'
 import { ROUTES } from './oidc-provider.ts'
-import { canonicalParameters, hasParameters } from './parameters.ts'
+import { canonicalClient, canonicalParameters, hasParameters } from './parameters.ts'
 import { codeDigits } from './user-code.ts'
+
+/** Paths at which clients authenticate. */
+const WITH_CLIENT: readonly string[] = [ROUTES.token, ROUTES.revocation, ROUTES.device_authorization]
 
 /**
  * Rewrites what clients write in many ways to the one way that the library reads.
@@ -19,7 +22,8 @@ export async function canonicalRequest(
 ): Promise<IncomingMessage | undefined> {
   const rewrite = (text: string): string => {
     const parameters = new URLSearchParams(text)
-    canonicalParameters(path, parameters, names)
+    if (hasParameters(path)) canonicalParameters(path, parameters, names)
+    if (WITH_CLIENT.includes(path)) canonicalClient(request.headers, parameters)
     return parameters.toString()
   }
   const { method, url = '' } = request
@@ -33,7 +37,8 @@ export async function canonicalRequest(
     return rewritten(request, reduceRegistration)
   const isForm = type === 'application/x-www-form-urlencoded'
   if (path === ROUTES.code_verification && isForm) return rewritten(request, withCodeDigits)
-  return isForm && hasParameters(path) ? rewritten(request, rewrite) : request
+  const isRewritten = hasParameters(path) || WITH_CLIENT.includes(path)
+  return isForm && isRewritten ? rewritten(request, rewrite) : request
 }
 
 /**

@@ -6,6 +6,7 @@ import type { DevicePages } from './device-pages.ts'
 import { DevicePolls, POLL_SECONDS } from './device-polls.ts'
 import type { ErrorAnswers } from './error-answers.ts'
 import { ROUTES } from './oidc-provider.ts'
+import { METHODS } from './paths.ts'
 import { codeWords } from './user-code.ts'
 
 /** Adds the steps before and after the library handles a request. */
@@ -24,6 +25,7 @@ export function useMiddleware(
     // Runs before the library, which adds the hash of its own script to a policy for scripts.
     ctx.set(ANSWER_HEADERS)
     await caught(ctx, provider, next)
+    refuseMethod(ctx)
     if (ctx.path.startsWith(ROUTES.authorization)) await errorAnswers.answer(ctx)
     if (ctx.path === '/device') {
       devicePages.approving(ctx)
@@ -31,6 +33,14 @@ export function useMiddleware(
     }
     afterDeviceRequest(ctx, polls)
   })
+}
+
+/** Says that a path exists, but not for this method (RFC 9110 section 15.5.6). */
+function refuseMethod(ctx: KoaContextWithOIDC): void {
+  const methods = METHODS.get(ctx.path)
+  if (ctx.status !== 404 || methods === undefined || methods.includes(ctx.method)) return
+  ctx.status = 405
+  ctx.set('Allow', methods.join(', '))
 }
 
 /**

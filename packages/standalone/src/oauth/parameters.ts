@@ -1,9 +1,15 @@
+import type { IncomingHttpHeaders } from 'node:http'
 import { canonicalResource, canonicalScope, enrolmentResource, mcpResource } from '@bridgekeeper/bridge/parts'
 import { CALLER_SCOPES, ENROL_SCOPE, LOGIN_SCOPES } from '@bridgekeeper/protocol'
 import { ROUTES } from './oidc-provider.ts'
 import { isMcpScope } from './resources.ts'
 
 const SPACES = /[\t\n\v\f\r ]+/
+/** Values of `prompt` that the library knows. */
+const PROMPTS: readonly string[] = ['none', 'login', 'consent']
+const BEARER = /^bearer(?: |$)/i
+const BASIC = /^basic +(\S+) *$/i
+const NO_SECRET = /^([^:&=]+):$/
 
 /** Defaults that one endpoint applies to missing parameters. */
 interface Rules {
@@ -55,6 +61,34 @@ export function canonicalParameters(
   const given = parameters.getAll('resource').filter((text) => text !== '')
   const named = given.length === 0 && resource !== undefined ? [resource(issuer)] : given
   setAll(parameters, 'resource', new Set(named.map((text) => canonicalResource(names, text) ?? text)))
+  if (path === ROUTES.authorization) canonicalLogin(parameters)
+}
+
+/** [OAUTH.29] Leaves out what asks for a kind of login that this server does not have, as it asks each time. */
+function canonicalLogin(parameters: URLSearchParams): void {
+  const [prompt, ...others] = parameters.getAll('prompt')
+  if (prompt === undefined || others.length > 0) return
+  const known = prompt.split(SPACES).filter((one) => PROMPTS.includes(one))
+  setAll(parameters, 'prompt', known.length === 0 ? [] : [known.join(' ')])
+}
+
+/**
+ * [OAUTH.29] Reads a public client that writes HTTP Basic with an empty secret as one that sends its `client_id`, and
+ * ignores a bearer token, which is no authentication of a client. Source: RFC 6749 section 2.3.1.
+ *
+ * @param headers are changed @param parameters are changed
+ */
+export function canonicalClient(headers: IncomingHttpHeaders, parameters: URLSearchParams): void {
+  const { authorization = '' } = headers
+  const named = parameters.getAll('client_id')
+  if (named.length > 0 && BEARER.test(authorization)) delete headers.authorization
+  const [, encoded = ''] = BASIC.exec(authorization) ?? []
+  const [, written] = NO_SECRET.exec(Buffer.from(encoded, 'base64').toString('utf8')) ?? []
+  if (written === undefined) return
+  const clientId = new URLSearchParams(`id=${written}`).get('id') ?? ''
+  if (named.some((one) => one !== clientId)) return
+  parameters.set('client_id', clientId)
+  delete headers.authorization
 }
 
 function scopeOf(text: string, besides: readonly string[], otherwise: readonly string[]): string[] {

@@ -17,6 +17,11 @@ export const FOR_APPS: ReadonlySet<string> = new Set([
   ROUTES.revocation,
   ROUTES.device_authorization,
 ])
+/** Methods of the paths for apps. */
+export const METHODS: ReadonlyMap<string, readonly string[]> = new Map<string, readonly string[]>([
+  ...[...PUBLIC].map((path) => [path, ['GET', 'HEAD']] as const),
+  ...[...FOR_APPS].map((path) => [path, ['POST']] as const),
+])
 /** Limits of a path in addition to that of every request. */
 const NARROWER: Readonly<Record<string, readonly Limited[]>> = {
   [ROUTES.authorization]: ['begin'],
