@@ -148,21 +148,6 @@ test('[AGG.8] takes a list that is null as empty', async () => {
   expect(await result('prompts/list')).toMatchObject({ prompts: [] })
 })
 
-test.each([
-  ['empty', ''],
-  ['repeated', 'again'],
-  ['null', null],
-  ['a number', 1],
-])('[AGG.8] ends the list of a server at a cursor that is %s', async (_what, nextCursor) => {
-  const { result, machine } = await setUp(
-    server('s', {}, { answer: () => ({ resources: [{ name: 'r', uri: 'test://r' }], nextCursor }) }),
-  )
-  const { resources } = await result('resources/list')
-  const pages = nextCursor === 'again' ? 2 : 1
-  expect(resources).toHaveLength(pages)
-  expect(machine.opened).toHaveLength(pages)
-})
-
 test('[AGG.8] lets an odd item of one server hide nothing of the others', async () => {
   const odd = [
     { name: 'p', arguments: 'none' },
@@ -299,69 +284,6 @@ test('[AGG.9] forwards completion, subscriptions and tasks to the server that th
   })
   expect(await result('resources/subscribe', { uri: 'any:1' })).toMatchObject({ server: 'one' })
   expect(await result('tasks/get', { taskId: 't2' })).toEqual({ server: 'two', params: { taskId: 't2' } })
-})
-
-test('[AGG.8] lists the tasks of all servers', async () => {
-  const tasks = (...ids: string[]): Answer => {
-    return () => ({ tasks: ids.map((taskId) => ({ taskId, status: 'working' })) })
-  }
-  const capabilities = { tasks: { list: {}, cancel: {} } }
-  const { begin, ask, machine } = await setUp(
-    server('one', {}, { capabilities, answer: tasks('a', 'b') }),
-    server('two', {}, { capabilities, answer: tasks('c') }),
-    server('three'),
-  )
-  const { session, result } = await begin({ tasks: {} })
-  expect(result.capabilities.tasks).toEqual({ list: {}, cancel: {} })
-  const { json } = await ask(rpc('tasks/list'), session)
-  expect(json.result.tasks.map(({ taskId }: { taskId: string }) => taskId)).toEqual(['a', 'b', 'c'])
-  expect(machine.opened.every((opened) => opened.session !== undefined)).toBe(true)
-  const _meta = {
-    'io.modelcontextprotocol/protocolVersion': MODERN,
-    'io.modelcontextprotocol/clientInfo': { name: 'c', version: '1' },
-    'io.modelcontextprotocol/clientCapabilities': {},
-  }
-  const modern = { 'mcp-protocol-version': MODERN, 'mcp-method': 'tasks/list' }
-  const unknown = await ask(rpc('tasks/list', { _meta }), modern)
-  expect([unknown.status, unknown.json.error.code]).toEqual([404, -32_601])
-})
-
-test('[SESS.7] answers 404 at /mcp in a session that a machine has ended', async () => {
-  const { begin, ask, machine } = await setUp(
-    server('s', {}, { answer: () => undefined }),
-    server('fine', { prompts: [{ name: 'p' }] }),
-  )
-  const { session } = await begin()
-  machine.peer.socket.on('message', () => {
-    for (const { id, server: name } of machine.opened)
-      if (name === 's')
-        machine.peer.send({ type: 'end', id, status: 404, code: 'session_unknown', error: '' })
-  })
-  const requests = [
-    rpc('tools/list'),
-    rpc('prompts/list'),
-    rpc('resources/read', { uri: 'x://1' }),
-    rpc('logging/setLevel', { level: 'info' }),
-  ]
-  for (const request of requests) {
-    const { status, json } = await ask(request, session)
-    expect([status, json.id, codeIn(json)], request.method).toEqual([404, 1, 'session_unknown'])
-  }
-})
-
-test('[AGG.9] knows no method that the 2026 revision does not have', async () => {
-  const { ask, machine } = await setUp(server('s'))
-  const _meta = {
-    'io.modelcontextprotocol/protocolVersion': MODERN,
-    'io.modelcontextprotocol/clientInfo': { name: 'c', version: '1' },
-    'io.modelcontextprotocol/clientCapabilities': {},
-  }
-  for (const method of ['resources/subscribe', 'resources/unsubscribe', 'tasks/result', 'constructor']) {
-    const headers = { 'mcp-protocol-version': MODERN, 'mcp-method': method }
-    const { status, json } = await ask(rpc(method, { uri: 'x://1', taskId: 't', _meta }), headers)
-    expect([status, json.error.code], method).toEqual([404, -32_601])
-  }
-  expect(machine.opened).toEqual([])
 })
 
 test('[AGG.9] forwards a call in a session by an exchange, under the tool’s own name', async () => {

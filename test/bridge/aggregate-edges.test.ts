@@ -1,0 +1,92 @@
+import { expect, test } from 'vitest'
+import { startBridge } from '../support/bridge.ts'
+import { ENVELOPE } from '../support/caller.ts'
+import { DAY_MS } from '../support/exchange-agent.ts'
+import { type Answer, connectMachine, type TestServer } from '../support/machines.ts'
+import { bearer, codeIn, MODERN, post } from '../support/mcp.ts'
+import { initialize, rpc } from '../support/mcp-client.ts'
+
+const server = (name: string, answer: Answer, capabilities: object = EVERYTHING): TestServer => ({
+  ...{ name, capabilities, answer },
+})
+const EVERYTHING = { tools: {}, prompts: {}, resources: {}, logging: {} }
+
+async function setUp(...servers: readonly TestServer[]) {
+  const at = await startBridge()
+  const machine = await connectMachine(at, 'ann', ...servers)
+  const auth = bearer((await at.token('ann', 90 * DAY_MS)).accessToken)
+  const ask = async (body: object, headers = {}) => post(at, '/mcp', body, { ...auth, ...headers })
+  const begin = async (declared: object = {}) => {
+    const { headers, json } = await ask(initialize(declared))
+    return { session: { 'mcp-session-id': headers.get('mcp-session-id') ?? '' }, result: json.result }
+  }
+  return { machine, ask, begin }
+}
+
+test.each([
+  ['empty', ''],
+  ['repeated', 'again'],
+  ['null', null],
+  ['a number', 1],
+])('[AGG.8] ends the list of a server at a cursor that is %s', async (_what, nextCursor) => {
+  const { ask, machine } = await setUp(
+    server('s', () => ({ resources: [{ name: 'r', uri: 'test://r' }], nextCursor })),
+  )
+  const { json } = await ask(rpc('resources/list'))
+  const pages = nextCursor === 'again' ? 2 : 1
+  expect(json.result.resources).toHaveLength(pages)
+  expect(machine.opened).toHaveLength(pages)
+})
+
+test('[AGG.8] lists the tasks of all servers', async () => {
+  const tasks = (...ids: string[]): Answer => {
+    return () => ({ tasks: ids.map((taskId) => ({ taskId, status: 'working' })) })
+  }
+  const capabilities = { tasks: { list: {}, cancel: {} } }
+  const { begin, ask, machine } = await setUp(
+    server('one', tasks('a', 'b'), capabilities),
+    server('two', tasks('c'), capabilities),
+    server('three', () => ({})),
+  )
+  const { session, result } = await begin({ tasks: {} })
+  expect(result.capabilities.tasks).toEqual({ list: {}, cancel: {} })
+  const { json } = await ask(rpc('tasks/list'), session)
+  expect(json.result.tasks.map(({ taskId }: { taskId: string }) => taskId)).toEqual(['a', 'b', 'c'])
+  expect(machine.opened.every((opened) => opened.session !== undefined)).toBe(true)
+  const modern = { 'mcp-protocol-version': MODERN, 'mcp-method': 'tasks/list' }
+  const unknown = await ask(rpc('tasks/list', { _meta: ENVELOPE }), modern)
+  expect([unknown.status, unknown.json.error.code]).toEqual([404, -32_601])
+})
+
+test('[SESS.7] answers 404 at /mcp in a session that a machine has ended', async () => {
+  const { begin, ask, machine } = await setUp(
+    server('s', () => undefined),
+    server('fine', () => ({ prompts: [{ name: 'p' }] })),
+  )
+  const { session } = await begin()
+  machine.peer.socket.on('message', () => {
+    for (const { id, server: name } of machine.opened)
+      if (name === 's')
+        machine.peer.send({ type: 'end', id, status: 404, code: 'session_unknown', error: '' })
+  })
+  const requests = [
+    rpc('tools/list'),
+    rpc('prompts/list'),
+    rpc('resources/read', { uri: 'x://1' }),
+    rpc('logging/setLevel', { level: 'info' }),
+  ]
+  for (const request of requests) {
+    const { status, json } = await ask(request, session)
+    expect([status, json.id, codeIn(json)], request.method).toEqual([404, 1, 'session_unknown'])
+  }
+})
+
+test('[AGG.9] knows no method that the 2026 revision does not have', async () => {
+  const { ask, machine } = await setUp(server('s', () => ({})))
+  for (const method of ['resources/subscribe', 'resources/unsubscribe', 'tasks/result', 'constructor']) {
+    const headers = { 'mcp-protocol-version': MODERN, 'mcp-method': method }
+    const { status, json } = await ask(rpc(method, { uri: 'x://1', taskId: 't', _meta: ENVELOPE }), headers)
+    expect([status, json.error.code], method).toEqual([404, -32_601])
+  }
+  expect(machine.opened).toEqual([])
+})
