@@ -60,6 +60,11 @@ export const AGENT_EXCHANGE_ABLATIONS: readonly Ablation[] = [
     tests: of('sessions'),
   },
   {
+    gate: 'agent exchanges: no client is asked what it did not declare',
+    edits: [text('agent/exchanges/instance-use.ts', ' && declares(session, method)', '')],
+    tests: of('asks'),
+  },
+  {
     gate: 'agent exchanges: a cancellation stays in its session',
     edits: [text('agent/exchanges/notes.ts', 'facts.session === session && ', '')],
     tests: of('limits', 'sessions.property'),

@@ -1,5 +1,5 @@
 import { createCipheriv, createDecipheriv, createHash, randomBytes } from 'node:crypto'
-import { isObject, objectMembers, parseJson, type RawJson } from '@bridgekeeper/protocol'
+import { canonicalJson, isObject, objectMembers, parseJson, type RawJson } from '@bridgekeeper/protocol'
 import type { ExchangeFacts } from '../exchanges/exchange.ts'
 import { RETRY_MEMBERS } from './client-2026.ts'
 
@@ -11,6 +11,10 @@ const TAG_BYTES = 16
 const MAX_STATE_CHARS = 256
 /** Members of parameters that may differ from one round to the next. */
 const UNBOUND: readonly string[] = ['_meta', ...RETRY_MEMBERS]
+
+/** Values that mean the same as an absent member. */
+const EMPTY: readonly string[] = ['null', '[]', '{}']
+const NULL = Buffer.from('null')
 
 /** A round of a call: which call, and which of its rounds. */
 export interface RoundId {
@@ -63,13 +67,25 @@ function sortedMembers(params: RawJson | undefined): readonly (readonly [string,
   const members = [...((params && objectMembers(params)) ?? [])]
   return members
     .filter(([name]) => !UNBOUND.includes(name))
-    .map(([name, [start, end]]) => [name, (params as RawJson).subarray(start, end)] as const)
+    .map(([name, [start, end]]) => [name, canonical((params as RawJson).subarray(start, end))] as const)
+    .filter(([, bytes]) => !EMPTY.includes(bytes.toString('latin1')))
     .sort(([one], [other]) => (one < other ? -1 : 1))
+}
+
+/** Clients may write the same value in another way when they call again. */
+function canonical(json: RawJson): Buffer {
+  try {
+    return Buffer.from(canonicalJson(parseJson(json.toString('utf8'))?.value))
+  } catch (error) {
+    // A value that is nested deeper than the stack.
+    if (!(error instanceof RangeError)) throw error
+    return json
+  }
 }
 
 /** The client's answers by their keys. @returns `undefined` if they are not objects */
 export function readAnswers(responses: RawJson | undefined): ReadonlyMap<string, RawJson> | undefined {
-  if (responses === undefined) return new Map()
+  if (responses === undefined || responses.equals(NULL)) return new Map()
   const members = objectMembers(responses)
   if (members === undefined) return undefined
   const answers = [...members].map(([key, [start, end]]) => [key, responses.subarray(start, end)] as const)

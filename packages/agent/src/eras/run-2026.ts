@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { type RawJson, replaceAt, toJson, valueAt } from '@bridgekeeper/protocol'
+import { CLIENT_TRAITS, type RawJson, replaceAt, toJson, valueAt } from '@bridgekeeper/protocol'
 import type { Asks } from '../exchanges/asks.ts'
 import type { Exchange } from '../exchanges/exchange.ts'
 import type { InstanceGroup, Lent } from '../exchanges/instance-group.ts'
@@ -56,7 +56,8 @@ export class Run {
     this.#deps = deps
     this.#client = client
     this.#inner = new InnerClient({
-      ...{ client: facts.client, serverName: facts.serverName, traits: client.traits },
+      // The server may ask anything: what the client did not declare is refused here.
+      ...{ client: facts.client, serverName: facts.serverName, traits: CLIENT_TRAITS },
       nowMs: deps.system.nowMs(),
       onAccepted: () => {
         this.#isAccepted = true

@@ -13,6 +13,13 @@ export const PROGRESS_TOKEN = ['_meta', 'progressToken'] as const
 export const LISTEN = 'subscriptions/listen'
 export const SUBSCRIPTION_ID = 'io.modelcontextprotocol/subscriptionId'
 
+/** What the traits of clients that can be asked this begin with. */
+const FAMILIES: ReadonlyMap<string, string> = new Map([
+  ['sampling/createMessage', 'sampling'],
+  ['elicitation/create', 'elicitation'],
+  ['roots/list', 'roots'],
+])
+
 export interface UseDeps {
   readonly asks: Asks
   readonly instances: Instances
@@ -156,7 +163,8 @@ export class InstanceUse {
         : candidates.find((candidate) => ownerOf(candidate) === holder)
     // Servers ask for roots between requests, too.
     const session = exchange?.facts.session ?? (method === 'roots/list' ? onlySession() : undefined)
-    return session && { session, exchange }
+    // Calls in the short form run here, too, and may be what the server asks for.
+    return session !== undefined && declares(session, method) ? { session, exchange } : undefined
   }
 
   /** The session of a task, and its request that waits for the task's result. */
@@ -172,6 +180,11 @@ export class InstanceUse {
 /** Holds leases and is asked: the session, or the exchange of a caller without one. */
 export function ownerOf(exchange: Exchange): object {
   return exchange.facts.session ?? exchange
+}
+
+function declares({ facts: { traits } }: Session, method: string): boolean {
+  const family = FAMILIES.get(method)
+  return family === undefined || traits.some((trait) => trait.startsWith(family))
 }
 
 /** For a server to which no capability was declared. */

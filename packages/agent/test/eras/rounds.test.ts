@@ -59,6 +59,21 @@ test.each([
   },
 )
 
+test('[ERA.9] takes the same parameters in another spelling, and null as no answers', async () => {
+  const bridge = await runFixture('v1')
+  const args = { message: 'm', more: [1, { a: null, b: 2 }] }
+  const round = await parked(bridge, args)
+  const asked = await answered(bridge, { requestState: round.requestState, inputResponses: null }, args)
+  const again = roundOf(asked)
+
+  const { params } = call2026(TOOL, args, answersTo(again, ANN)) as { params: Record<string, unknown> }
+  const { name, _meta, requestState, inputResponses } = params
+  const members = JSON.stringify({ _meta, inputResponses, requestState, x: null, y: {} }).slice(1, -1)
+  const spelled = `{ "more" : [1.0,{"b":2, "a":null}], "m\\u0065ssage": "\\u006d" }`
+  const message = `{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{${members},"arguments":${spelled},"name":"${name}"}}`
+  expect(textOf(await ask2026(bridge, Buffer.from(message)))).toContain('ann')
+})
+
 test('[ERA.9] refuses a state for another method', async () => {
   const bridge = await runFixture('v1')
   const round = await parked(bridge)

@@ -5,7 +5,7 @@ import { type FakeInstance, FakeServer, type Received } from '../support/fake-se
 import { until } from '../support/until.ts'
 
 const ASK = 'sampling/createMessage'
-const TRAITS: ('roots' | 'sampling')[] = ['sampling']
+const TRAITS: ('elicitation-url' | 'roots' | 'sampling')[] = ['elicitation-url', 'sampling']
 const session = (id: string, traits = TRAITS) => ({ id, traits })
 
 interface Asking {
@@ -105,6 +105,17 @@ test('[ASK.2] asks no client that reads no stream, or has no session', async () 
     { id: 0, member: 'error' },
     { id: 1, member: 'error' },
   ])
+})
+
+test('[ASK.2] asks no client that did not declare it, although it is the only one with a request', async () => {
+  const server = new FakeServer()
+  const bridge = new Bridge(server, 'fake')
+  const id = bridge.open({ session: session('a', []), message: call('t') })
+  await until(() => server.instance().received[0])
+  for (const [at, method] of [ASK, 'elicitation/create'].entries()) server.instance().says(method, {}, at)
+  expect(bridge.messages(id)).toEqual([])
+  const refused = { member: 'error', value: { code: -32_601 } }
+  expect(server.instance().answered).toMatchObject([0, 1].map((at) => ({ id: at, ...refused })))
 })
 
 test('[ASK.3] takes an answer only from the session that was asked, and only once', async () => {
