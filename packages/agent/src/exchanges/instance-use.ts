@@ -13,7 +13,7 @@ export const PROGRESS_TOKEN = ['_meta', 'progressToken'] as const
 export const LISTEN = 'subscriptions/listen'
 export const SUBSCRIPTION_ID = 'io.modelcontextprotocol/subscriptionId'
 
-/** What the traits of clients that can be asked this begin with. */
+/** The beginning of the traits that a client must have for each question. */
 const FAMILIES: ReadonlyMap<string, string> = new Map([
   ['sampling/createMessage', 'sampling'],
   ['elicitation/create', 'elicitation'],
