@@ -64,10 +64,10 @@ async function answer2025(exchange: Exchange, { group }: RequestFacts): Promise<
 }
 
 async function forward(exchange: Exchange, group: InstanceGroup): Promise<RawOutcome | InstanceFault> {
-  if (group.tasks.isForeign(exchange)) return rpcError(-32_602, 'Task not found')
   const lent = await group.lend(exchange)
   if ('fault' in lent) return exchange.signal.aborted ? { kind: 'cancelled' } : lent
   try {
+    if (group.tasks.isForeign(exchange)) return rpcError(-32_602, 'Task not found')
     return group.tasks.withOwn(exchange, await lent.use.send(exchange, exchange.facts.params, lent))
   } finally {
     lent.release()
