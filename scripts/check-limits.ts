@@ -6,7 +6,11 @@
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { checkTable } from './generated-table.ts'
-import { ACCOUNTS, AGENTS, CALLS, MACHINE, SOCKETS } from './limits/rows.ts'
+import { ACCOUNTS } from './limits/accounts.ts'
+import { AGENTS } from './limits/agents.ts'
+import { CALLS } from './limits/calls.ts'
+import { MACHINE } from './limits/machine.ts'
+import { SOCKETS } from './limits/sockets.ts'
 
 const { values, positionals } = parseArgs({ options: { fix: { type: 'boolean' } }, allowPositionals: true })
 const parts = { sockets: SOCKETS, calls: CALLS, agents: AGENTS, accounts: ACCOUNTS, machine: MACHINE }
