@@ -4,6 +4,7 @@ import {
   callAuthorityGate,
   callScope,
   connectAuthorityGate,
+  identityText,
   mayCall,
   mayKnow,
   mayList,
@@ -124,4 +125,18 @@ test.each([
   [[], false],
 ])('[AGG.6] lets a token with the scopes %j know of a server: %s', (scopes, expected) => {
   expect(mayKnow(scopes, 'notes')).toBe(expected)
+})
+
+test('[SCOPE.5] tells logins apart, and tokens of one login by their scopes in any order', () => {
+  const login = { userId: 'ann', sessionId: 's' }
+  const scoped = (...scopes: string[]): string => identityText({ ...login, scopes })
+  expect(identityText(login)).toBe(identityText({ ...login, scopes: undefined }))
+  expect(scoped('b', 'a', 'b')).toBe(scoped('a', 'b'))
+  const texts = [
+    identityText(login),
+    identityText({ ...login, userId: 'bob' }),
+    identityText({ ...login, sessionId: 't' }),
+    ...[scoped(), scoped('a'), scoped('a', 'b'), scoped('a b')],
+  ]
+  expect(new Set(texts).size).toBe(texts.length)
 })
