@@ -9,7 +9,7 @@ const entry = '{ "command": "node" }'
 test.each([
   ['is missing', undefined, 'config_missing', 'ENOENT'],
   ['is not JSON', '{\n  "mcpServers": {\n    "a": {]\n', 'config_malformed', '3:11'],
-  ['is empty', '', 'config_malformed', '1:1'],
+  ['is empty', '', 'config_malformed', 'is empty'],
   ['names no servers', '{ "other": 1 }', 'config_no_servers', 'names no servers'],
   [
     'has a server twice',
