@@ -1,10 +1,10 @@
-import { type Era, type OpenFrame, replaceAt, textAt, toJson } from '@bridgekeeper/protocol'
+import { type Era, isAmbiguous, type OpenFrame, replaceAt, textAt, toJson } from '@bridgekeeper/protocol'
 import type { Translation } from '../eras/translation.ts'
 import { PROTOCOL_VERSIONS } from '../servers/handshake.ts'
 import type { Instance, InstanceFault } from '../servers/instance.ts'
 import type { RawOutcome } from '../servers/raw-calls.ts'
 import type { Exchange } from './exchange.ts'
-import type { InstanceGroup } from './instance-group.ts'
+import type { InstanceGroup, Lent } from './instance-group.ts'
 import type { Outcome } from './outcome-end.ts'
 import { paramHeaderFault } from './param-headers.ts'
 import type { ExchangeServer } from './server-port.ts'
@@ -19,6 +19,9 @@ const REMOVED: ReadonlySet<string> = new Set([
 ])
 const NOT_FOUND = rpcError(-32_601, 'Method not found')
 const NEEDS_SESSION = rpcError(-32_600, 'This method needs an MCP session: call initialize first.')
+const TASK_NOT_FOUND = rpcError(-32_602, 'Task not found')
+/** The id of no task. */
+const NO_TASK = 'bridgekeeper-no-such-task'
 const HEADER_MISMATCH = -32_020
 
 export interface RequestFacts {
@@ -67,11 +70,27 @@ async function forward(exchange: Exchange, group: InstanceGroup): Promise<RawOut
   const lent = await group.lend(exchange)
   if ('fault' in lent) return exchange.signal.aborted ? { kind: 'cancelled' } : lent
   try {
-    if (group.tasks.isForeign(exchange)) return rpcError(-32_602, 'Task not found')
+    if (group.tasks.isForeign(exchange)) return await askOfNone(exchange, lent)
     return group.tasks.withOwn(exchange, await lent.use.send(exchange, exchange.facts.params, lent))
   } finally {
     lent.release()
   }
+}
+
+/**
+ * [EXCH.29] Asks about a task that does not exist, in place of one that may be another caller's: the server refuses it in
+ * its own way, which depends on method and capabilities.
+ */
+async function askOfNone(exchange: Exchange, lent: Lent): Promise<RawOutcome> {
+  const { params } = exchange.facts
+  if (params !== undefined && isAmbiguous(params, ['taskId'])) return TASK_NOT_FOUND
+  const asked = params && replaceAt(params, ['taskId'], toJson(NO_TASK))
+  const outcome = await lent.use.send(exchange, asked, lent)
+  if (outcome.kind === 'result') return TASK_NOT_FOUND
+  if (outcome.kind !== 'rpc-error') return outcome
+  const named = JSON.stringify(textAt(params, ['taskId']) ?? '').slice(1, -1)
+  const rpcError = Buffer.from(outcome.rpcError.toString('utf8').replaceAll(NO_TASK, () => named))
+  return { ...outcome, rpcError }
 }
 
 /** The server's own introduction, with the version that client and server both speak. */

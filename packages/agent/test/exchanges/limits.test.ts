@@ -196,12 +196,14 @@ test('[EXCH.29] keeps a task for the caller that began it', async () => {
       message: request(method, taskId === undefined ? {} : { taskId }),
     })
 
-  expect(await bridge.end(about('b', 'tasks/get', 'task of a'))).toMatchObject({
-    json: { error: { code: -32_602 } },
-  })
-  const list = about('a', 'tasks/list')
+  const foreign = about('b', 'tasks/get', 'task of a')
   await until(() => instance.received.length === 3)
-  instance.received[2]?.answer({
+  expect(instance.received[2]?.params).not.toEqual({ taskId: 'task of a' })
+  instance.received[2]?.answer({})
+  expect(await bridge.end(foreign)).toMatchObject({ json: { error: { code: -32_602 } } })
+  const list = about('a', 'tasks/list')
+  await until(() => instance.received.length === 4)
+  instance.received[3]?.answer({
     tasks: ['a', 'b'].map((of) => ({ taskId: `task of ${of}` })),
     nextCursor: 'n',
   })
@@ -210,11 +212,11 @@ test('[EXCH.29] keeps a task for the caller that began it', async () => {
   })
 
   const result = about('a', 'tasks/result', 'task of a')
-  await until(() => instance.received.length === 4)
+  await until(() => instance.received.length === 5)
   const related = { _meta: { 'io.modelcontextprotocol/related-task': { taskId: 'task of a' } } }
   instance.says('elicitation/create', related, 'e')
   expect(bridge.messages(result).map(({ json }) => json.method)).toEqual(['elicitation/create'])
-  instance.received[3]?.answer({})
+  instance.received[4]?.answer({})
   await bridge.end(result)
 
   const [a, b] = ['a', 'b'].map((of) => bridge.open({ kind: 'stream', session: { id: of, traits: [] } }))

@@ -21,7 +21,7 @@ function setUp() {
     await system.advance(0)
     return taskId
   }
-  /** Whether a request about a task reaches the server. */
+  /** Whether a request about a task reaches the server as it is. A server asked about another task does not have it. */
   const reaches = async (client: string, method: string, params: object | Buffer): Promise<boolean> => {
     const at = instance.received.length
     const message = Buffer.isBuffer(params) ? params : request(method, params)
@@ -30,8 +30,10 @@ function setUp() {
     const received = instance.received[at]
     received?.answer({})
     const { json } = await bridge.end(id)
-    if (received === undefined) expect(json).toMatchObject({ error: { code: -32_602 } })
-    return received !== undefined
+    const isSame = JSON.stringify(received?.params) === JSON.stringify(params)
+    if (!isSame || Object.keys(params).length === 0)
+      expect(json).toMatchObject({ error: { code: -32_602, message: 'Task not found' } })
+    return isSame
   }
   return { server, system, bridge, instance, begin, reaches }
 }
@@ -43,11 +45,27 @@ test('[EXCH.29] refuses a task that is unknown, forgotten or ambiguous', async (
   const twice = `{"taskId":"${taskId}","taskId":"other"}`
   const message = `{"jsonrpc":"2.0","id":1,"method":"tasks/result","params":${twice}}`
   expect(await reaches('ann', '', Buffer.from(message))).toBe(false)
-  for (const params of [{ taskId: 'other' }, { taskId: 1 }, {}])
-    for (const method of ['tasks/get', 'tasks/result', 'tasks/update', 'tasks/cancel', 'tasks/any'])
+  for (const method of ['tasks/get', 'tasks/result', 'tasks/update', 'tasks/cancel', 'tasks/any']) {
+    for (const params of [{ taskId: 'other' }, { taskId: 1 }])
       expect(await reaches('ann', method, params)).toBe(false)
+    await reaches('ann', method, {})
+  }
   await system.advance(TASK_MS)
   expect(await reaches('ann', 'tasks/get', { taskId })).toBe(false)
+})
+
+test('[EXCH.29] refuses a task of others in the words of its server, about a task that nobody has', async () => {
+  const { system, bridge, instance, begin } = setUp()
+  const taskId = await begin('ann')
+  const id = bridge.open({ client: 'eve', message: request('tasks/get', { taskId, more: 1 }) })
+  await system.advance(0)
+  const asked = instance.received.at(-1)
+  expect(asked?.params).toEqual({ taskId: expect.not.stringContaining(taskId), more: 1 })
+  const { taskId: none } = asked?.params as { readonly taskId: string }
+  const rpcError = Buffer.from(JSON.stringify({ code: -32_021, message: `No ${none}`, data: { of: none } }))
+  asked?.settle({ kind: 'rpc-error', message: '', rpcError })
+  const error = { code: -32_021, message: `No ${taskId}`, data: { of: taskId } }
+  expect(await bridge.end(id)).toMatchObject({ json: { error } })
 })
 
 test('[EXCH.31] forgets the oldest task of a client that has too many, and none of another', async () => {
