@@ -61,7 +61,7 @@ test('[EXCH.29] refuses a task of others in the words of its server, about a tas
   await system.advance(0)
   const asked = instance.received.at(-1)
   expect(asked?.params).toEqual({ taskId: expect.not.stringContaining(taskId), more: 1 })
-  const { taskId: none } = asked?.params as { readonly taskId: string }
+  const none = String(asked?.params?.taskId)
   const rpcError = Buffer.from(JSON.stringify({ code: -32_021, message: `No ${none}`, data: { of: none } }))
   asked?.settle({ kind: 'rpc-error', message: '', rpcError })
   const error = { code: -32_021, message: `No ${taskId}`, data: { of: taskId } }
