@@ -14,8 +14,18 @@ export const SESSION_ABLATIONS: readonly Ablation[] = [
   },
   {
     gate: 'mcp sessions: they end after 30 days',
-    edits: [text('bridge/northbound/mcp-session.ts', 'return isOld ? undefined : {', 'return {')],
+    edits: [text('bridge/northbound/mcp-session.ts', 'return isOld || ', 'return ')],
     tests: ['test/bridge/mcp-sessions.test.ts'],
+  },
+  {
+    gate: 'mcp sessions: an ended session stays ended',
+    edits: [text('bridge/northbound/mcp-session.ts', ' || this.#ended.has(id)', '')],
+    tests: ['packages/bridge/test/mcp-session.test.ts', 'test/bridge/aggregate-streams.test.ts'],
+  },
+  {
+    gate: 'mcp sessions: so many ended ones are remembered',
+    edits: [text('bridge/northbound/mcp-session.ts', 'this.#ended.size > MAX_ENDED', 'false')],
+    tests: ['packages/bridge/test/mcp-session.test.ts'],
   },
   {
     gate: 'mcp sessions: tools of a list within scopes',

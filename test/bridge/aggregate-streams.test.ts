@@ -2,7 +2,7 @@ import { expect, test, vi } from 'vitest'
 import { startBridge } from '../support/bridge.ts'
 import { DAY_MS } from '../support/exchange-agent.ts'
 import { connectMachine, type Machine, type Opened } from '../support/machines.ts'
-import { bearer, modernSubscription, post } from '../support/mcp.ts'
+import { bearer, codeIn, modernSubscription, post } from '../support/mcp.ts'
 import { initialize, NEWER, rpc, version } from '../support/mcp-client.ts'
 import { type EventReader, openEvents } from '../support/sse.ts'
 
@@ -173,6 +173,23 @@ test('[AGG.11] ends a session once at each machine', async () => {
   expect((await remove()).status).toBe(204)
   expect(machine.opened.filter(({ kind }) => kind === 'delete')).toHaveLength(1)
   expect(other.opened.filter(({ kind }) => kind === 'delete')).toHaveLength(1)
+})
+
+test('[SESS.7] answers 404 at /mcp to everything in a session that DELETE ended', async () => {
+  const { at, session, tell, remove } = await setUp('one')
+  const status = rpc('tools/call', { name: 'bridgekeeper__status' })
+  const own = [rpc('ping'), rpc('prompts/list'), rpc('no/such'), status]
+  for (const request of own) expect((await tell(request)).status, request.method).toBe(200)
+  expect((await remove()).status).toBe(204)
+  for (const request of [...own, rpc('tools/list'), note('notifications/cancelled', { requestId: 1 })]) {
+    const { status: code, json } = await tell(request)
+    expect([code, codeIn(json)], request.method).toEqual([404, 'session_unknown'])
+  }
+  expect((await tell([rpc('ping')], version('2025-03-26'))).status).toBe(404)
+  for (const method of ['GET', 'DELETE']) {
+    const headers = { ...session, accept: 'text/event-stream' }
+    expect((await fetch(`${at.url}/mcp`, { method, headers })).status, method).toBe(404)
+  }
 })
 
 test('[AGG.11] keeps a session open while no machine is connected', async () => {

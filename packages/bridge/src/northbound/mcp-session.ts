@@ -32,6 +32,8 @@ const MAX_SESSION_MS = 30 * 86_400_000
 /** Longest `Mcp-Session-Id`. Ours are shorter. */
 const MAX_HEADER_CHARS = 256
 const ID_BYTES = 16
+/** Ended sessions that are remembered; those that ended first are forgotten. */
+export const MAX_ENDED = 4_096
 /** Headers that are kept open, about a megabyte. */
 const MAX_OPENED = 4_096
 
@@ -45,6 +47,9 @@ export class McpSessions {
   readonly #system: System
   /** Opened headers: deciphering one in each request would be a tenth of what the request costs. */
   readonly #opened = new Memo<{ readonly name: string; readonly value: string }>(MAX_OPENED)
+
+  /** Ids of sessions that ended, in the order of their ends. Machines remember theirs across restarts. */
+  readonly #ended = new Set<string>()
 
   constructor(sealer: Sealer, system: System) {
     this.#sealer = sealer
@@ -74,7 +79,14 @@ export class McpSessions {
     return this.#read(String(header), owner) ?? new BridgeError('session_unknown')
   }
 
-  /** @returns `undefined` if it is forged, too old, or belongs to another login */
+  /** [SESS.7] Makes a session unknown, also to requests that reach no machine. */
+  end({ id }: ExchangeSession): void {
+    this.#ended.add(id)
+    const [oldest] = this.#ended
+    if (this.#ended.size > MAX_ENDED && oldest !== undefined) this.#ended.delete(oldest)
+  }
+
+  /** @returns `undefined` if it is forged, too old, has ended, or belongs to another login */
   #read(header: string, owner: Owner): ExchangeSession | undefined {
     if (header.length > MAX_HEADER_CHARS) return undefined
     const name = nameOf(owner)
@@ -89,7 +101,7 @@ export class McpSessions {
   #sessionOf(value: string): ExchangeSession | undefined {
     const [id = '', bits, createdAtMs] = value.split(' ')
     const isOld = this.#system.nowMs() - Number(createdAtMs) > MAX_SESSION_MS
-    return isOld ? undefined : { id, traits: traitsOf(Number(bits)) }
+    return isOld || this.#ended.has(id) ? undefined : { id, traits: traitsOf(Number(bits)) }
   }
 }
 

@@ -157,11 +157,21 @@ export class Messages {
       return sendRevisionError(reply, message.id, facts as RevisionError | BridgeError)
     }
     const target = isShort(context, call, facts) ? undefined : context.view.exchangeTool(call.toolName)
-    if (target === undefined) return this.#ways.calls.run(context, message.id, call, facts.era)
+    if (target === undefined) return this.#callShort(context, message.id, call, facts)
     const { serverName, toolName } = target
     const whole = requestBytes(context, message)
     const sent = toolName === call.toolName ? whole : renamed(whole, ['name'], toolName)
     this.#ways.exchanges.answer(context, message, { ...facts, name: toolName }, serverName, sent)
+  }
+
+  /** Runs a call that reaches no session of a machine, such as one of the status tool. */
+  #callShort(context: MessageContext, id: RawJson, call: CallParams, { era }: MessageFacts): void {
+    const { request, open, reply, view, body } = context
+    const unknown =
+      era === '2025' && view.hasSessions ? this.#ways.sessions.refusal(request, open) : undefined
+    if (unknown === undefined) return this.#ways.calls.run(context, id, call, era)
+    open.charge(body.length)
+    sendError(reply, id, unknown)
   }
 }
 

@@ -111,6 +111,7 @@ export class SessionRequests {
     if (session === undefined) return
     const { response } = open
     const done = (error: BridgeError | undefined): void => {
+      if (error === undefined) this.#sessions.end(session)
       if (open.isGone) return
       if (error !== undefined) sendCallRefusal(response, NULL_ID, error)
       else response.writeHead(204).end()
