@@ -1,6 +1,8 @@
+import { READ_ON_MS } from '@bridgekeeper/bridge/testing'
 import { expect, test, vi } from 'vitest'
-import { startBridge } from '../support/bridge.ts'
+import { startBridge, type TestBridge } from '../support/bridge.ts'
 import { DAY_MS } from '../support/exchange-agent.ts'
+import { FakeSystem } from '../support/fake-system.ts'
 import { connectMachine, type Machine, type Opened } from '../support/machines.ts'
 import { bearer, codeIn, modernSubscription, post } from '../support/mcp.ts'
 import { initialize, NEWER, rpc, version } from '../support/mcp-client.ts'
@@ -10,7 +12,10 @@ const LISTS = ['tools', 'prompts', 'resources'].map((what) => `notifications/${w
 const note = (method: string, params: object = {}) => ({ jsonrpc: '2.0', method, params })
 
 async function setUp(...names: readonly string[]) {
-  const at = await startBridge()
+  return setUpAt(await startBridge(), ...names)
+}
+
+async function setUpAt(at: TestBridge, ...names: readonly string[]) {
   const machine = await connectMachine(at, 'ann', ...names.map((name) => ({ name })))
   const auth = bearer((await at.token('ann', 90 * DAY_MS)).accessToken)
   const { headers } = await post(at, '/mcp', initialize(), auth)
@@ -148,6 +153,34 @@ test('[AGG.11] reads the stream of each server on when its machine is back', asy
   const back = await connectMachine(at, 'ann', { name: 'one' })
   const [again] = await streamsOf(back, 1)
   expect(again?.resume).toEqual({ id: one?.id, after: 1 })
+})
+
+test('[AGG.11] reads the stream of a server on that sent more than the bridge reads', async () => {
+  const system = new FakeSystem()
+  const { machine, listen } = await setUpAt(await startBridge({ system }), 'one', 'two')
+  const events = await listen()
+  const [one, two] = await streamsOf(machine, 2)
+  send(machine, one as Opened, 'x/one', 1)
+  expect(await nextMethod(events)).toBe('x/one')
+  machine.peer.send({ type: 'end', id: one?.id, status: 200 })
+  machine.peer.send({ type: 'end', id: two?.id, status: 500, code: 'too_many_calls', error: 'No.' })
+  await machine.settled()
+  expect(machine.opened.filter(({ kind }) => kind === 'stream')).toHaveLength(2)
+  system.advance(READ_ON_MS)
+  const again = (await streamsOf(machine, 4)).slice(2)
+  expect(again.map(({ server, resume }) => [server, resume])).toEqual([
+    ['one', { id: one?.id, after: 1 }],
+    ['two', { id: two?.id, after: 0 }],
+  ])
+})
+
+test('[SESS.7] ends the stream at /mcp of a session that a machine does not know', async () => {
+  const { machine, listen } = await setUp('one', 'two')
+  const events = await listen()
+  const [one] = await streamsOf(machine, 2)
+  machine.peer.send({ type: 'end', id: one?.id, status: 404, code: 'session_unknown', error: 'No.' })
+  expect(await events.rest()).toEqual([])
+  await vi.waitFor(() => expect(machine.left).toHaveLength(1))
 })
 
 test('[AGG.11] sends notes and answers to every server, but initialized', async () => {

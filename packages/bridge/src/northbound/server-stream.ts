@@ -61,8 +61,8 @@ export class ServerStream implements StreamsReader {
     )
   }
 
-  ended(end: ExchangeEnd): void {
-    if (end.kind === 'cut' && (this.#isHeld || this.#stream.hasBegun)) return
+  ended(end: ExchangeEnd): boolean {
+    if (end.kind === 'cut' && (this.#isHeld || this.#stream.hasBegun)) return true
     guarded(this.#open.response, () => {
       const error = streamError(end)
       if (error !== undefined && !this.#stream.hasBegun)
@@ -70,6 +70,7 @@ export class ServerStream implements StreamsReader {
       this.#stream.begin()
       this.#stream.end()
     })
+    return false
   }
 
   changed(): void {

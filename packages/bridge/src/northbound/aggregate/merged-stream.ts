@@ -1,5 +1,5 @@
 import { type Payload, type RawJson, toJson } from '@bridgekeeper/protocol'
-import type { Opening } from '../../exchanges/exchange.ts'
+import type { ExchangeEnd, Opening } from '../../exchanges/exchange.ts'
 import { standingEventIdOf } from '../event-id.ts'
 import { EventStream } from '../event-stream.ts'
 import type { OpenRequest } from '../open-request.ts'
@@ -52,7 +52,11 @@ export class MergedStream implements StreamsReader {
 
   accepted(): void {}
 
-  ended(): void {}
+  ended(end: ExchangeEnd): boolean {
+    const hasSession = end.kind !== 'failed' || end.error.code !== 'session_unknown'
+    if (!hasSession) guarded(this.#open.response, () => this.#stream.end())
+    return hasSession
+  }
 
   changed(): void {
     for (const note of CHANGED) this.#send(note)

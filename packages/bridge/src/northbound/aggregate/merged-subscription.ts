@@ -74,8 +74,9 @@ export class MergedSubscription implements StreamsReader {
 
   accepted(): void {}
 
-  /** The subscription goes on when that of one server ends. */
-  ended(): void {}
+  ended(): boolean {
+    return true
+  }
 
   message(serverName: string, message: Payload): void {
     readMerged(this.#open, message, (whole) => this.#pass(serverName, whole))

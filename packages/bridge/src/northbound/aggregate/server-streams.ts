@@ -9,6 +9,10 @@ import type { OpenRequest } from '../open-request.ts'
 export const HOLD_MS = 20_000
 /** Time in which several changes of the catalog count as one. */
 const CHANGE_MS = 100
+/** Time after which a stream that its machine ended is read on. */
+export const READ_ON_MS = 3_000
+/** Reasons of an end that pass without a change of the catalog. */
+const PASSING: ReadonlySet<string> = new Set(['tool_failed', 'too_many_calls', 'agent_slow'])
 /** A larger message is dropped, if it must be held whole. */
 const MAX_MESSAGE_BYTES = limits.frameBytes
 
@@ -29,13 +33,16 @@ export interface StreamsReader {
   accepted(): void
   /** @param message must be read @param position from which a client can read on; `undefined` without numbers */
   message(serverName: string, message: Payload, position: Resume | undefined): void
-  /** The stream of a server has ended. One that was cut is read on when its server is back. */
-  ended(end: ExchangeEnd): void
+  /**
+   * The stream of a server has ended. One that was cut is read on when its server is back.
+   * @returns whether to read on; `false` ends the streams of all servers
+   */
+  ended(end: ExchangeEnd): boolean
   /** Servers have come or gone. */
   changed(): void
 }
 
-/** One stream of each server, also of those that come later. A stream that was cut is read on. */
+/** One stream of each server, also of those that come later. A stream that was cut, or that its machine ended, is read on. */
 export class ServerStreams {
   readonly #open: OpenRequest
   readonly #parts: StreamParts
@@ -44,6 +51,8 @@ export class ServerStreams {
   /** Position from which each stream is read on. */
   readonly #positions = new Map<string, Resume>()
   #cancelTimer: (() => void) | undefined
+  #cancelReadOn: (() => void) | undefined
+  #isOver = false
 
   constructor(open: OpenRequest, parts: StreamParts, reader: StreamsReader) {
     this.#open = open
@@ -66,13 +75,14 @@ export class ServerStreams {
   #changed(): void {
     this.#cancelTimer ??= this.#parts.system.after(CHANGE_MS, () => {
       this.#cancelTimer = undefined
-      if (this.#open.isGone) return
+      if (this.#open.isGone || this.#isOver) return
       this.#reader.changed()
       this.#readAll(undefined)
     })
   }
 
   #readAll(resume: Resume | undefined): void {
+    if (this.#open.isGone || this.#isOver) return
     for (const name of this.#reader.servers())
       if (!this.#read.has(name)) this.#readOne(name, resume ?? this.#positions.get(name))
   }
@@ -110,19 +120,35 @@ export class ServerStreams {
     this.#read.delete(serverName)
     if (this.#open.isGone) return
     const isUnknown = end.kind === 'failed' && end.error.code === 'stream_unknown'
-    if (!isUnknown || resume === undefined) return this.#reader.ended(end)
+    if (!isUnknown || resume === undefined) return this.#endedFor(end)
     this.#positions.delete(serverName)
     this.#readOne(serverName, undefined)
+  }
+
+  #endedFor(end: ExchangeEnd): void {
+    if (!this.#reader.ended(end)) this.#isOver = true
+    if (this.#isOver || !mayPass(end)) return
+    this.#cancelReadOn ??= this.#parts.system.after(READ_ON_MS, () => {
+      this.#cancelReadOn = undefined
+      this.#readAll(undefined)
+    })
   }
 
   #end(stop: () => void): void {
     stop()
     this.#cancelTimer?.()
+    this.#cancelReadOn?.()
     for (const exchange of this.#read.values()) {
       if (this.#open.hasEnded) exchange?.cancel()
       else exchange?.detach()
     }
   }
+}
+
+/** [EXCH.32] Whether reading on helps: the machine could not send more at once. */
+function mayPass(end: ExchangeEnd): boolean {
+  if (end.kind === 'answered') return end.status === 200 && end.message === undefined
+  return end.kind === 'failed' && PASSING.has(end.error.code)
 }
 
 /** Messages of several servers arrive at once; one that is not whole would mix with the others. */
