@@ -174,6 +174,35 @@ test('[AGG.11] reads the stream of a server on that sent more than the bridge re
   ])
 })
 
+test('[STREAM.23] replaces the reader of a session at /mcp by a newer one', async () => {
+  const { machine, listen } = await setUp('one', 'two')
+  const older = await listen()
+  const [one, two] = await streamsOf(machine, 2)
+  const newer = await listen()
+  const [third, fourth] = (await streamsOf(machine, 4)).slice(2)
+  send(machine, one as Opened, 'x/last', 1)
+  expect(await nextMethod(older)).toBe('x/last')
+  for (const read of [one, two]) machine.peer.send({ type: 'end', id: read?.id, status: 200 })
+  expect(await older.rest()).toEqual([])
+  machine.publish({ name: 'one' }, { name: 'two' }, { name: 'late' })
+  expect(await listChanges(newer)).toEqual(LISTS)
+  const [late] = (await streamsOf(machine, 5)).slice(4)
+  for (const read of [third, fourth, late]) {
+    send(machine, read as Opened, `x/${read?.server}`, 1)
+    expect(await nextMethod(newer)).toBe(`x/${read?.server}`)
+  }
+})
+
+test('[STREAM.23] ends the older reader at /mcp while no machine is connected', async () => {
+  const { machine, listen, remove } = await setUp('one')
+  machine.peer.socket.close()
+  const older = await listen()
+  const newer = await listen()
+  expect(await older.rest()).not.toContainEqual(expect.objectContaining({ data: expect.anything() }))
+  expect((await remove()).status).toBe(204)
+  await newer.rest()
+})
+
 test('[SESS.7] ends the stream at /mcp of a session that a machine does not know', async () => {
   const { machine, listen } = await setUp('one', 'two')
   const events = await listen()

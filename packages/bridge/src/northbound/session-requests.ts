@@ -27,6 +27,8 @@ const BATCH_END = Buffer.from(']')
 export class SessionRequests {
   readonly #sessions: McpSessions
   readonly #parts: StreamParts
+  /** Readers at `/mcp`, by the id of their session. */
+  readonly #readers = new Map<string, MergedStream>()
 
   constructor(sessions: McpSessions, parts: StreamParts) {
     this.#sessions = sessions
@@ -93,8 +95,10 @@ export class SessionRequests {
       ...(resumed && { resume: resumed }),
     })
     if (resume === undefined || resume.isStanding) {
-      const Stream = view.isAggregate ? MergedStream : ServerStream
-      return new Stream(open, this.#parts, view, openingFor).begin(from)
+      if (!view.isAggregate) return new ServerStream(open, this.#parts, view, openingFor).begin(from)
+      const stream = new MergedStream(open, this.#parts, view, openingFor)
+      this.#newest(session, open, stream)
+      return stream.begin(from)
     }
     const reader = new ResumedReply(open, { ...resume, edit: editFor(open.caller) }, this.#parts.system)
     reader.follow(
@@ -105,19 +109,33 @@ export class SessionRequests {
     )
   }
 
+  /** [STREAM.23] A session at `/mcp` has one reader, as at each machine: the newest. */
+  #newest({ id }: ExchangeSession, open: OpenRequest, stream: MergedStream): void {
+    this.#readers.get(id)?.replace()
+    this.#readers.set(id, stream)
+    open.onEnd(() => {
+      if (this.#readers.get(id) === stream) this.#readers.delete(id)
+    })
+  }
+
   /** Ends the session. */
   remove({ headers }: IncomingMessage, open: OpenRequest, view: ToolView): void {
     const session = this.#sessionOf(headers, open)
     if (session === undefined) return
     const { response } = open
     const done = (error: BridgeError | undefined): void => {
-      if (error === undefined) this.#sessions.end(session)
+      if (error === undefined) this.#end(session)
       if (open.isGone) return
       if (error !== undefined) sendCallRefusal(response, NULL_ID, error)
       else response.writeHead(204).end()
     }
     const names = view.machineServers()
     this.#toEach(open, names, (name) => openingOf(name, 'delete', headers, session), done)
+  }
+
+  #end(session: ExchangeSession): void {
+    this.#sessions.end(session)
+    this.#readers.get(session.id)?.replace()
   }
 
   /** Why the session of a request is refused. */

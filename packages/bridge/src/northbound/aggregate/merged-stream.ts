@@ -46,6 +46,11 @@ export class MergedStream implements StreamsReader {
     this.#streams.begin(resume)
   }
 
+  /** Ends the stream once its machines have ended theirs for a newer reader of the session. */
+  replace(): void {
+    this.#streams.retire(() => this.#end())
+  }
+
   servers(): readonly string[] {
     return this.#view.sessionServers()
   }
@@ -54,7 +59,7 @@ export class MergedStream implements StreamsReader {
 
   ended(end: ExchangeEnd): boolean {
     const hasSession = end.kind !== 'failed' || end.error.code !== 'session_unknown'
-    if (!hasSession) guarded(this.#open.response, () => this.#stream.end())
+    if (!hasSession) this.#end()
     return hasSession
   }
 
@@ -64,6 +69,10 @@ export class MergedStream implements StreamsReader {
 
   message(_serverName: string, message: Payload, position: Resume | undefined): void {
     readMerged(this.#open, message, (whole) => this.#send(whole, position && standingEventIdOf(position)))
+  }
+
+  #end(): void {
+    guarded(this.#open.response, () => this.#stream.end())
   }
 
   #send(message: RawJson, eventId?: string): void {

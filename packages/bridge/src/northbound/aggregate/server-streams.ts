@@ -53,6 +53,7 @@ export class ServerStreams {
   #cancelTimer: (() => void) | undefined
   #cancelReadOn: (() => void) | undefined
   #isOver = false
+  #whenIdle = (): void => {}
 
   constructor(open: OpenRequest, parts: StreamParts, reader: StreamsReader) {
     this.#open = open
@@ -70,6 +71,13 @@ export class ServerStreams {
     const stop = this.#parts.directory.watch(this.#open.caller.userId, () => this.#changed())
     this.#open.onEnd(() => this.#end(stop))
     this.#readAll(resume)
+  }
+
+  /** Reads nothing more, but what is read until its machines end it. @param done called once nothing is read */
+  retire(done: () => void): void {
+    this.#isOver = true
+    if (this.isReading) this.#whenIdle = done
+    else done()
   }
 
   #changed(): void {
@@ -120,13 +128,14 @@ export class ServerStreams {
     this.#read.delete(serverName)
     if (this.#open.isGone) return
     const isUnknown = end.kind === 'failed' && end.error.code === 'stream_unknown'
-    if (!isUnknown || resume === undefined) return this.#endedFor(end)
+    if (!isUnknown || resume === undefined || this.#isOver) return this.#endedFor(end)
     this.#positions.delete(serverName)
     this.#readOne(serverName, undefined)
   }
 
   #endedFor(end: ExchangeEnd): void {
     if (!this.#reader.ended(end)) this.#isOver = true
+    if (!this.isReading) this.#whenIdle()
     if (this.#isOver || !mayPass(end)) return
     this.#cancelReadOn ??= this.#parts.system.after(READ_ON_MS, () => {
       this.#cancelReadOn = undefined
