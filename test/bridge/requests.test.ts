@@ -90,6 +90,7 @@ test.each([
   'text/html, application/json;q=0.5',
   'application/json;q=1',
   'text/event-stream;Q=0, application/json',
+  'text/event-stream;q=0, */*',
 ])('[MCP.10] answers "Accept: %s" with JSON', async (accept) => {
   const { ask, answer } = await setUpCaller()
   const posted = ask(callText('1'), { accept })
@@ -116,6 +117,8 @@ test.each([
   'text/*',
   'application/json;q=0, text/event-stream',
   'application/json ; Q=0.00, text/event-stream',
+  'application/json;q=0, */*',
+  '*/*, application/*;q=0',
 ])('[MCP.10] answers "Accept: %s" with one event', async (accept) => {
   const { ask, peer } = await setUpCaller()
   const posted = ask(callText('1'), { accept })
@@ -136,6 +139,7 @@ test.each([
   [406, 'not_acceptable', { accept: 'text/html' }],
   [406, 'not_acceptable', { accept: 'application/json;q=0' }],
   [406, 'not_acceptable', { accept: 'Application/JSON; Q=0.0' }],
+  [406, 'not_acceptable', { accept: 'application/json;q=0, text/event-stream;q=0, */*' }],
   [415, 'content_type_unsupported', { 'content-type': 'text/plain' }],
   [415, 'content_type_unsupported', { 'content-type': 'application/jsonx' }],
   [415, 'content_type_unsupported', { 'content-type': 'application/json; charset=utf-16' }],

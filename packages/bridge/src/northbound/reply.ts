@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
 import { type BridgeError, type Payload, type RawJson, toJson } from '@bridgekeeper/protocol'
+import { memoize } from '../memoize.ts'
 import type { Pieces } from './pieces.ts'
 import {
   sendCallRefusal,
@@ -16,31 +17,37 @@ import type { AuthenticateFacts } from './www-authenticate.ts'
 /** Format of an answer: one JSON text, or an event stream with one message. */
 export type AnswerFormat = 'json' | 'events'
 
-const ACCEPTS_JSON = /(?:application\/json|application\/\*|\*\/\*)\s*(?:,|;|$)/i
-const ACCEPTS_EVENTS = /text\/(?:event-stream|\*)\s*(?:,|;|$)/i
-const QUALITY = /q\s*=/i
+const JSON_RANGES = ['application/json', 'application/*', '*/*']
+const EVENT_RANGES = ['text/event-stream', 'text/*']
 const QUALITY_ZERO = /;\s*q\s*=\s*0(?:\.0*)?\s*(?:;|$)/i
 
 /** Chooses the format of the answer. @returns `undefined` if the caller accepts neither (RFC 9110 section 12.5.1) */
 export function answerFormat({ accept }: IncomingHttpHeaders): AnswerFormat | undefined {
-  if (accept === undefined || accept === '' || ACCEPTS_JSON.test(accepted(accept))) return 'json'
-  return ACCEPTS_EVENTS.test(accepted(accept)) ? 'events' : undefined
+  return accept === undefined || accept === '' ? 'json' : formatsIn(accept).answer
 }
 
-/** Whether the caller reads event streams. */
+/** Whether the caller reads event streams. A caller that accepts all types need not. */
 export function acceptsEvents({ accept = '' }: IncomingHttpHeaders): boolean {
-  return ACCEPTS_EVENTS.test(accepted(accept))
+  return formatsIn(accept).events
 }
 
-function accepted(accept: string): string {
-  return QUALITY.test(accept) ? withoutRefused(accept) : accept
+/** Reads a value of `Accept`. */
+const formatsIn = memoize((accept) => {
+  const named = accept.split(',')
+  const events = isAccepted(named, EVENT_RANGES)
+  if (isAccepted(named, JSON_RANGES)) return { events, answer: 'json' as const }
+  // A caller of all types but JSON gets events.
+  return { events, answer: isAccepted(named, [...EVENT_RANGES, '*/*']) ? ('events' as const) : undefined }
+})
+
+/** Whether a type is accepted: the most specific of its ranges that is named decides. @param ranges most specific first */
+function isAccepted(named: readonly string[], ranges: readonly string[]): boolean {
+  const deciding = ranges.find((range) => named.some((one) => rangeOf(one) === range))
+  return named.some((one) => rangeOf(one) === deciding && !QUALITY_ZERO.test(one))
 }
 
-function withoutRefused(accept: string): string {
-  return accept
-    .split(',')
-    .filter((range) => !QUALITY_ZERO.test(range))
-    .join(',')
+function rangeOf(named: string): string {
+  return (named.split(';')[0] ?? '').trim().toLowerCase()
 }
 
 /** Takes the answer to one JSON-RPC request, once. Ids are JSON bytes. */
