@@ -45,12 +45,23 @@ test('[MCP.13] answers the messages of a batch in order, each as if it came alon
   }
 })
 
+test.each(['2024-10-07', '2024-11-05', '2025-03-26', '2025-06-18', '2025-11-25'])(
+  '[MCP.13] answers a batch of revision %s, as the official servers do',
+  async (version) => {
+    const { ask } = await setUpCaller()
+    const headers = { 'mcp-protocol-version': version }
+    const { status, json } = await ask([{ jsonrpc: '2.0', id: 1, method: 'ping' }], headers)
+    expect([status, json]).toEqual([200, [{ jsonrpc: '2.0', id: 1, result: {} }]])
+    expect((await ask([{ jsonrpc: '2.0', id: 1, result: {} }], headers)).status).toBe(202)
+  },
+)
+
 test('[MCP.13] accepts a batch of notifications, and refuses an empty one and one of another revision', async () => {
   const { ask, peer } = await setUpCaller()
   const notification = { jsonrpc: '2.0', method: 'notifications/initialized' }
   expect((await ask([notification, { jsonrpc: '2.0', id: 1, result: {} }])).status).toBe(202)
   expect((await ask([])).json.error.data.code).toBe('request_invalid')
-  for (const version of ['2025-06-18', '2025-11-25', MODERN]) {
+  for (const version of ['2025-12-31', MODERN]) {
     const refused = await ask([toolCall('read')], { 'mcp-protocol-version': version })
     expect(refused).toMatchObject({ status: 400, json: { error: { data: { code: 'request_invalid' } } } })
     expect(refused.json.error.message).toContain(version)

@@ -20,6 +20,7 @@ import {
   stringAt,
   TWICE,
 } from '@bridgekeeper/protocol'
+import { SUPPORTED_PROTOCOL_VERSIONS } from '@modelcontextprotocol/server'
 
 /** A JSON-RPC message of a caller, read as bytes. An id keeps its original bytes. */
 export type RpcMessage =
@@ -104,8 +105,8 @@ export function versionOf({ 'mcp-protocol-version': header }: IncomingHttpHeader
 /** Messages of one JSON-RPC batch. */
 export const MAX_BATCH = 32
 
-/** The revision with batches, and earlier ones. A request without the header counts as one of it. */
-const VERSIONS_WITH_BATCHES: readonly unknown[] = [undefined, '2025-03-26', '2024-11-05', '2024-10-07']
+/** Revisions with a handshake. Only 2025-03-26 has batches, but the official servers accept them in all of these. */
+const VERSIONS_WITH_BATCHES: readonly unknown[] = [undefined, ...SUPPORTED_PROTOCOL_VERSIONS]
 
 /** Whether the text begins as a batch. */
 export function isBatch(body: Buffer): boolean {
