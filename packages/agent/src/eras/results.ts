@@ -1,6 +1,6 @@
 import { parseJson, type RawJson, textAt, toJson, valueAt } from '@bridgekeeper/protocol'
 import { ENVELOPE_VERSION, SERVER_INFO_KEY } from '../servers/envelope.ts'
-import { PROTOCOL_VERSIONS } from '../servers/handshake.ts'
+import { CLIENT_VERSIONS } from '../servers/handshake.ts'
 import type { RawOutcome } from '../servers/raw-calls.ts'
 import { withMembers, without } from './members.ts'
 
@@ -61,8 +61,8 @@ export function resultFor2025(result: RawJson): RawJson {
 
 /** The result of `initialize`. @param discovery a server's result of `server/discover` */
 export function introductionFrom(discovery: RawJson, askedVersion: string | undefined): RawJson {
-  const [newest] = PROTOCOL_VERSIONS
-  const version = PROTOCOL_VERSIONS.find((known) => known === askedVersion) ?? newest
+  const [newest] = CLIENT_VERSIONS
+  const version = CLIENT_VERSIONS.find((known) => known === askedVersion) ?? newest
   return withMembers(undefined, {
     protocolVersion: toJson(version),
     capabilities: capabilitiesIn(discovery),

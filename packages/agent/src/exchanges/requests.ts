@@ -1,6 +1,6 @@
 import { type Era, isAmbiguous, type OpenFrame, replaceAt, textAt, toJson } from '@bridgekeeper/protocol'
 import type { Translation } from '../eras/translation.ts'
-import { PROTOCOL_VERSIONS } from '../servers/handshake.ts'
+import { CLIENT_VERSIONS } from '../servers/handshake.ts'
 import type { Instance, InstanceFault } from '../servers/instance.ts'
 import type { RawOutcome } from '../servers/raw-calls.ts'
 import type { Exchange } from './exchange.ts'
@@ -99,9 +99,9 @@ function introduce(
   wanted: string | undefined,
 ): RawOutcome | InstanceFault {
   if ('fault' in instance) return instance
-  const versions: readonly (string | undefined)[] = PROTOCOL_VERSIONS
-  const [asked, spoken] = [versions.indexOf(wanted), versions.indexOf(instance.version)]
-  const version = asked > spoken ? versions[asked] : instance.version
+  const asked = CLIENT_VERSIONS.indexOf(wanted ?? '')
+  const spoken = CLIENT_VERSIONS.indexOf(instance.version)
+  const version = asked > spoken ? CLIENT_VERSIONS[asked] : instance.version
   return {
     kind: 'result',
     result: replaceAt(instance.introduction, ['protocolVersion'], toJson(version)),

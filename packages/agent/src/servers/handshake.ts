@@ -6,6 +6,8 @@ import type { StdioTransport } from './stdio-transport.ts'
 
 /** Supported revisions of MCP with a handshake, newest first. */
 export const PROTOCOL_VERSIONS = ['2025-11-25', '2025-06-18', '2025-03-26', '2024-11-05'] as const
+/** Versions that a client may ask for, newest first. The official servers also speak one from before the first release. */
+export const CLIENT_VERSIONS: readonly string[] = [...PROTOCOL_VERSIONS, '2024-10-07']
 export type ServerProtocolVersion = (typeof PROTOCOL_VERSIONS)[number]
 /** For servers that refuse newer ones. */
 export const OLDEST_VERSION: ServerProtocolVersion = '2024-11-05'

@@ -66,7 +66,7 @@ test('[EXCH.22] cancels at the server what the caller cancels', async () => {
 test('[SESS.20] begins a session with the introduction of the server, in a version that both speak', async () => {
   const bridge = await runFixture('v1')
 
-  const versions = ['2025-06-18', '2025-11-25', '1999-01-01']
+  const versions = ['2024-10-07', '2025-06-18', '2025-11-25', '1999-01-01']
   const ends = await Promise.all(
     versions.map((protocolVersion, at) =>
       bridge.ask({
@@ -80,8 +80,9 @@ test('[SESS.20] begins a session with the introduction of the server, in a versi
     ),
   )
 
-  expect(ends.map(({ status }) => status)).toEqual([200, 200, 200])
+  expect(ends.map(({ status }) => status)).toEqual([200, 200, 200, 200])
   expect(ends.map(({ json }) => json?.result)).toMatchObject([
+    { protocolVersion: '2024-10-07' },
     { protocolVersion: '2025-06-18' },
     { protocolVersion: '2025-11-25' },
     { protocolVersion: '2025-11-25' },
