@@ -186,3 +186,57 @@ test.each([
   const { status, headers } = await fetch(node.url + path, { method })
   expect([status, headers.get('allow')]).toEqual([405, allowed])
 })
+
+test('[OAUTH.30] redeems a code without the address of a client that has one, and no other code', async () => {
+  const node = await startOAuth()
+  const person = await node.login('ann')
+  const redeemed = async (metadata: object, changes = {}) => {
+    const app = await register(node, metadata)
+    const asked = await ask(app, changes)
+    const { left } = await allow(person, asked)
+    expect(left?.href.startsWith(`${CALLBACK}?`)).toBe(true)
+    return askToken(app.as, {
+      ...{ grant_type: 'authorization_code', client_id: app.client.client_id },
+      ...{ code: String(left?.searchParams.get('code')), code_verifier: asked.verifier },
+    })
+  }
+  expect((await redeemed({})).status).toBe(200)
+  expect((await redeemed({}, { redirect_uri: undefined })).status).toBe(200)
+  const redirect_uris = [CALLBACK, `${CALLBACK}2`]
+  expect((await redeemed({ redirect_uris })).status).toBe(400)
+  const { url } = await ask(await register(node, { redirect_uris }), { redirect_uri: undefined })
+  const page = await person.visit(url.href)
+  expect([page.status, page.left]).toEqual([400, undefined])
+})
+
+test.each([
+  ['max_age', '3600'],
+  ['nonce', 'abc'],
+  ['acr_values', 'strong'],
+])('[OAUTH.29] ignores %s in a request without openid', async (name, value) => {
+  const node = await startOAuth()
+  const tokens = await connect(await node.login('ann'), await register(node), { [name]: value })
+  expect(tokens.token_type).toBe('bearer')
+})
+
+test('[OAUTH.29] reads JSON at the token endpoint', async () => {
+  const node = await startOAuth()
+  const app = await register(node)
+  const { refresh_token } = await connect(await node.login('ann'), app)
+  const asked = {
+    ...{ grant_type: 'refresh_token', client_id: app.client.client_id, refresh_token },
+    ...{ scope: null, resource: [`${node.url}/mcp/`] },
+  }
+  const send = async (body: string) => {
+    const headers = { 'content-type': 'application/json; charset=utf-8' }
+    const response = await fetch(String(app.as.token_endpoint), { method: 'POST', headers, body })
+    return { status: response.status, body: (await response.json()) as Record<string, unknown> }
+  }
+  for (const unreadable of ['{', '[]', '5', JSON.stringify({ ...asked, client_id: {} })]) {
+    const { status, body } = await send(unreadable)
+    expect([status, body.error], unreadable).toEqual([400, 'invalid_request'])
+    expect(body.error_description, unreadable).toContain('application/x-www-form-urlencoded')
+  }
+  const { status, body } = await send(JSON.stringify(asked))
+  expect([status, body.token_type]).toEqual([200, 'Bearer'])
+})

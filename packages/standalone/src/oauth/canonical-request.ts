@@ -2,8 +2,11 @@ import { IncomingMessage } from 'node:http'
 import { mediaType, readSmallBody } from '../web/form-body.ts'
 import { reduceRegistration } from './client-metadata.ts'
 import { ROUTES } from './oidc-provider.ts'
-import { canonicalClient, canonicalParameters, hasParameters } from './parameters.ts'
+import { canonicalClient, canonicalParameters, hasParameters, parametersIn } from './parameters.ts'
 import { codeDigits } from './user-code.ts'
+
+const FORM_TYPE = 'application/x-www-form-urlencoded'
+const JSON_TYPE = 'application/json'
 
 /** Paths at which clients authenticate. */
 const WITH_CLIENT: readonly string[] = [ROUTES.token, ROUTES.revocation, ROUTES.device_authorization]
@@ -33,9 +36,15 @@ export async function canonicalRequest(
   }
   if (method !== 'POST') return request
   const type = mediaType(request)
-  if (path === ROUTES.registration && type === 'application/json')
-    return rewritten(request, reduceRegistration)
-  const isForm = type === 'application/x-www-form-urlencoded'
+  if (path === ROUTES.registration && type === JSON_TYPE) return rewritten(request, reduceRegistration)
+  if (WITH_CLIENT.includes(path) && type === JSON_TYPE) {
+    const asForm = (text: string): string | undefined => {
+      const parameters = parametersIn(text)
+      return parameters && rewrite(parameters.toString())
+    }
+    return rewritten(request, asForm, FORM_TYPE)
+  }
+  const isForm = type === FORM_TYPE
   if (path === ROUTES.code_verification && isForm) return rewritten(request, withCodeDigits)
   const isRewritten = hasParameters(path) || WITH_CLIENT.includes(path)
   return isForm && isRewritten ? rewritten(request, rewrite) : request
@@ -51,18 +60,27 @@ function withCodeDigits(text: string): string {
   return fields.toString()
 }
 
-/** A copy of a request with another body. */
+/**
+ * A copy of a request with another body.
+ * @param rewrite returns `undefined` for a body that stays as it is
+ * @param type of the other body
+ */
 async function rewritten(
   request: IncomingMessage,
-  rewrite: (body: string) => string,
+  rewrite: (body: string) => string | undefined,
+  type = mediaType(request),
 ): Promise<IncomingMessage | undefined> {
   const received = await readSmallBody(request)
   if (received === undefined) return undefined
-  const body = rewrite(received)
+  const other = rewrite(received)
+  const body = other ?? received
   const copy = new IncomingMessage(request.socket)
   const { method, url, httpVersion, headers } = request
   const { 'transfer-encoding': _, ...others } = headers
-  const own = { 'content-type': mediaType(request), 'content-length': String(Buffer.byteLength(body)) }
+  const own = {
+    'content-type': other === undefined ? mediaType(request) : type,
+    'content-length': String(Buffer.byteLength(body)),
+  }
   Object.assign(copy, { method, url, httpVersion, headers: { ...others, ...own }, complete: true })
   copy.push(body)
   copy.push(null)

@@ -120,7 +120,8 @@ function clientRules({ system }: OidcProviderParts): Partial<Configuration> {
       properties: ['bridgekeeper'],
       validator: (_ctx, _key, _value, metadata) => checkClient(metadata),
     },
-    allowOmittingSingleRegisteredRedirectUri: false,
+    // [OAUTH.30] PKCE protects the code.
+    allowOmittingSingleRegisteredRedirectUri: true,
     pkce: { required: () => true },
     responseTypes: ['code'],
   }

@@ -1,10 +1,13 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { canonicalResource, canonicalScope, enrolmentResource, mcpResource } from '@bridgekeeper/bridge/parts'
-import { CALLER_SCOPES, ENROL_SCOPE, LOGIN_SCOPES } from '@bridgekeeper/protocol'
+import { CALLER_SCOPES, ENROL_SCOPE, isObject, LOGIN_SCOPES, parseJson } from '@bridgekeeper/protocol'
 import { ROUTES } from './oidc-provider.ts'
 import { isMcpScope } from './resources.ts'
 
 const SPACES = /[\t\n\v\f\r ]+/
+const OPENID = 'openid'
+/** Parameters about the id token, which the library refuses without one. */
+const OF_OPENID: readonly string[] = ['acr_values', 'id_token_hint', 'max_age', 'nonce']
 /** Values of `prompt` that the library knows. */
 const PROMPTS: readonly string[] = ['none', 'login', 'consent']
 const BEARER = /^bearer(?: |$)/i
@@ -64,8 +67,13 @@ export function canonicalParameters(
   if (path === ROUTES.authorization) canonicalLogin(parameters)
 }
 
-/** [OAUTH.29] Leaves out what asks for a kind of login that this server does not have, as it asks each time. */
+/**
+ * [OAUTH.29] Leaves out what asks for a kind of login that this server does not have, as it asks each time, and what
+ * concerns an id token that was not requested.
+ */
 function canonicalLogin(parameters: URLSearchParams): void {
+  const isOpenId = parameters.getAll('scope').some((scope) => scope.split(SPACES).includes(OPENID))
+  if (!isOpenId) for (const name of OF_OPENID) parameters.delete(name)
   const [prompt, ...others] = parameters.getAll('prompt')
   if (prompt === undefined || others.length > 0) return
   const known = prompt.split(SPACES).filter((one) => PROMPTS.includes(one))
@@ -89,6 +97,19 @@ export function canonicalClient(headers: IncomingHttpHeaders, parameters: URLSea
   if (named.some((one) => one !== clientId)) return
   parameters.set('client_id', clientId)
   delete headers.authorization
+}
+
+/** [OAUTH.29] Reads parameters that a client wrote as JSON. @returns `undefined` if that is no list of texts by name */
+export function parametersIn(json: string): URLSearchParams | undefined {
+  const value = parseJson(json)?.value
+  if (!isObject(value)) return undefined
+  const parameters = new URLSearchParams()
+  for (const [name, given] of Object.entries(value))
+    for (const one of Array.isArray(given) ? given : [given]) {
+      if (typeof one === 'object' && one !== null) return undefined
+      if (one !== null) parameters.append(name, String(one))
+    }
+  return parameters
 }
 
 function scopeOf(text: string, besides: readonly string[], otherwise: readonly string[]): string[] {
