@@ -80,6 +80,11 @@ export const EXCHANGE_ABLATIONS: readonly Ablation[] = [
     tests: ['test/bridge/held-streams.test.ts'],
   },
   {
+    gate: 'streams: a held request is refused once',
+    edits: [text('bridge/northbound/server-stream.ts', 'response.headersSent || ', '')],
+    tests: ['test/bridge/held-streams.test.ts'],
+  },
+  {
     gate: 'exchanges: filtered lists are not read on',
     edits: [
       text('bridge/northbound/session-requests.ts', 'scopes === undefined ? undefined', 'true ? undefined'),

@@ -2,6 +2,7 @@ import { expect, test, vi } from 'vitest'
 import { exchangeAgent, nextOpen } from '../support/exchange-agent.ts'
 import { mcpCaller, NEWER, PATH, progress, rpc, version } from '../support/mcp-client.ts'
 import type { Peer } from '../support/peer.ts'
+import { rawClient } from '../support/raw.ts'
 
 const HOLD_MS = 20_000
 const UNKNOWN = { status: 400, code: 'stream_unknown', error: 'gone' }
@@ -150,6 +151,28 @@ test('[STREAM.11] counts a held stream once among the 64 of its user', async () 
   }
   for (const { opened } of held) expect((await opened).response.status).toBe(200)
   expect((await listen(headers)).response.status).toBe(429)
+})
+
+test('[STREAM.11] refuses a held stream once, although its answer waits behind another one', async () => {
+  const { at, auth, headers, leave, back, system } = await inSession()
+  await leave()
+  const before = system.armed
+  const lines = Object.entries({ ...auth, ...headers, accept: 'text/event-stream', host: '127.0.0.1' })
+  const head = lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')
+  const client = await rawClient(at.port)
+  for (const path of ['/mcp', '/mcp/none']) client.write(`GET ${path} HTTP/1.1\r\n${head}\r\n`)
+  // Keep-alive and slow readers of the first stream, and the time limit of the held one.
+  await vi.waitFor(() => expect(system.armed).toBe(before + 3))
+  const agent = await back()
+  await nextOpen(agent, 'stream')
+  expect(() => system.advance(HOLD_MS)).not.toThrow()
+  const other = await exchangeAgent(at, 'ann', 'none', 't')
+  expect(() => system.advance(100)).not.toThrow()
+  // Of both requests, only the first is open: at the path of all servers.
+  await nextOpen(other, 'stream')
+  other.send({ type: 'ping' })
+  await other.next('pong')
+  expect(other.waiting).toEqual([])
 })
 
 test('[STREAM.11] gives up a held stream whose caller leaves', async () => {

@@ -82,9 +82,10 @@ export class ServerStream implements StreamsReader {
     if (!this.#open.isGone) this.#refuseAbsent()
   }
 
-  /** Refuses a request that cannot be read, as the reason is now. */
+  /** Refuses the request with the current reason, unless it was answered or a server is read. */
   #refuseAbsent(): void {
-    if (this.#stream.hasBegun || this.#streams.isReading || this.servers().length > 0) return
-    sendAbsence(this.#open.response, this.#view.absence())
+    const { response } = this.#open
+    if (response.headersSent || this.#streams.isReading || this.servers().length > 0) return
+    sendAbsence(response, this.#view.absence())
   }
 }

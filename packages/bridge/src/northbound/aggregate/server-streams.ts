@@ -83,7 +83,8 @@ export class ServerStreams {
   #changed(): void {
     this.#cancelTimer ??= this.#parts.system.after(CHANGE_MS, () => {
       this.#cancelTimer = undefined
-      if (this.#open.isGone || this.#isOver) return
+      // A pipelined answer that has ended may wait for its turn.
+      if (this.#open.isGone || this.#isOver || this.#open.response.writableEnded) return
       this.#reader.changed()
       this.#readAll(undefined)
     })
