@@ -28,7 +28,8 @@ export class InstanceTable {
   readonly #running = new Map<ProcessInstance, { readonly key: string; cancelIdle: () => void }>()
   /** Clients that got each used process. The process that was given out longest ago is the first. */
   readonly #clients = new Map<ProcessInstance, Set<string>>()
-  readonly #starting = new Map<string, Set<Promise<ProcessInstance | InstanceFault>>>()
+  /** Starts by key, each with the client that needs it. */
+  readonly #starting = new Map<string, Map<Promise<ProcessInstance | InstanceFault>, string>>()
   /** In the order in which they were parked. */
   readonly #parked = new Set<ProcessInstance>()
 
@@ -50,7 +51,7 @@ export class InstanceTable {
 
   /** The starts of a key that have not ended yet. */
   startsOf(key: InstanceKey): readonly Promise<ProcessInstance | InstanceFault>[] {
-    return [...(this.#starting.get(keyText(key)) ?? [])]
+    return [...(this.#starting.get(keyText(key))?.keys() ?? [])]
   }
 
   /** A client gets a process. */
@@ -72,9 +73,9 @@ export class InstanceTable {
     const evicted = this.#count < MAX_INSTANCES ? undefined : this.#dispensable(client)
     if (evicted !== undefined) this.#remove(evicted)
     const text = keyText(key)
-    const starts = this.#starting.get(text) ?? new Set()
+    const starts = this.#starting.get(text) ?? new Map()
     const start = this.#startAfter(evicted?.close(), key)
-    this.#starting.set(text, starts.add(start))
+    this.#starting.set(text, starts.set(start, client))
     void start.then((started) => {
       starts.delete(start)
       if (!('fault' in started)) this.#add(text, started)
@@ -108,8 +109,12 @@ export class InstanceTable {
 
   /** The first process counts too. */
   get #count(): number {
-    const starting = [...this.#starting.values()].reduce((sum, starts) => sum + starts.size, 0)
-    return 1 + this.#running.size - this.#parked.size + starting
+    return 1 + this.#running.size - this.#parked.size + this.#startingFor.length
+  }
+
+  /** The client of each start. */
+  get #startingFor(): readonly string[] {
+    return [...this.#starting.values()].flatMap((starts) => [...starts.values()])
   }
 
   /** The process that is unused for longest, or one that another client has in excess. */
@@ -130,7 +135,8 @@ export class InstanceTable {
         own.set(only, [...(own.get(only) ?? []), instance])
     }
     const [most = []] = [...own.values()].toSorted((one, other) => other.length - one.length)
-    return most.length >= (own.get(client)?.length ?? 0) + 2 ? most[0] : undefined
+    const starting = this.#startingFor.filter((each) => each === client).length
+    return most.length >= (own.get(client)?.length ?? 0) + starting + 2 ? most[0] : undefined
   }
 
   async #startAfter(

@@ -284,6 +284,21 @@ test('[INST.16] leases a process to a login although another one has all, and wa
   expect(granted).toContain('ann')
 })
 
+test('[INST.16] counts processes that start for a login as its own', async () => {
+  const { instances, shared } = await fakeInstances()
+  const greedy = []
+  for (const profile of PROFILES) greedy.push(await shared(profile, 'eve'))
+  for (const instance of greedy) instance.hold()
+  const [wanted = expect.fail()] = OTHERS
+  let granted = 0
+  for (let count = 0; count < POOL_SIZE; count++)
+    void instances.lease(wanted, {}, { client: 'ann', signal: never }).then(() => granted++)
+  await Promise.all(greedy.slice(0, 3).map(({ ended }) => ended))
+  await settled()
+  expect(granted).toBe(3)
+  expect(await shared(PROFILES[3] ?? expect.fail(), 'eve')).toBe(greedy[3])
+})
+
 test('[INST.16] ends no process that several logins use', async () => {
   const { instances, shared } = await fakeInstances()
   const greedy = []
