@@ -29,6 +29,7 @@ class FirstStream implements OpenExchange {
   #winner: Runner | undefined
   /** The reason of the last server that refused. */
   #refusal: ExchangeEnd | undefined
+  /** Whether it waits for no further machine. */
   #isOver = false
   #stopWaiting = (): void => {}
 
@@ -98,7 +99,8 @@ class FirstStream implements OpenExchange {
     for (const [name, runner] of runners)
       if (this.#winner === undefined)
         runner.exchange = parts.dispatcher.open(open.caller, openingFor(name), runner)
-    this.#settle()
+    // A server that refuses at once has settled it already.
+    if (runners.length === 0) this.#settle()
   }
 
   /** Ends without a stream, unless one may still come. */
