@@ -13,7 +13,7 @@ import {
 } from '@bridgekeeper/protocol'
 import { AgentError } from '../errors.ts'
 import type { LinkEvent } from '../events.ts'
-import type { Exchanges } from '../exchanges/exchanges.ts'
+import type { ExchangeFrame, Exchanges } from '../exchanges/exchanges.ts'
 import type { HeldBytes } from '../held-bytes.ts'
 import type { LocalTools } from '../local-tools.ts'
 import type { System } from '../system.ts'
@@ -199,10 +199,10 @@ export class Connection {
       case 'cancel':
       case 'detach':
       case 'done':
+        this.#payloads.drop(message.id)
+        return this.#pass(message)
       case 'revoke':
-        if (message.type !== 'revoke') this.#payloads.drop(message.id)
-        if (verified) this.#options.exchanges.receive(message)
-        return verified
+        return this.#pass(message)
       case 'credit':
         return this.#payloads.credit(message.id, message.bytes)
       case 'tool_result':
@@ -223,6 +223,13 @@ export class Connection {
       void this.#calls.run({ ...call, rawArgs }).then(release)
     })
     if (!isRoom) this.#calls.refuseLarge(call.id)
+  }
+
+  /** Passes a frame to the exchanges. @returns whether the bridge may send it now */
+  #pass(frame: ExchangeFrame): boolean {
+    const verified = this.#state.is === 'verified'
+    if (verified) this.#options.exchanges.receive(frame)
+    return verified
   }
 
   /** Opens an exchange once its message is there. */
