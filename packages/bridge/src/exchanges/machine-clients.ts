@@ -26,13 +26,15 @@ export class MachineClients {
 
   /** A caller of this login uses the machine. */
   used({ name, login }: Client, connection: ReadyConnection): void {
+    if (login === undefined) return
     const { sessionId } = connection.principal
     const machine = this.#machines.get(sessionId) ?? { connection, clients: new Map() }
     const known = machine.clients.get(name)
-    if (login === undefined) return
     const client = known?.login === login ? known : new MachineClient(name, login, machine)
-    if (client !== known && !login.open(client)) return
-    if (client !== known) known?.close()
+    if (client !== known) {
+      if (!login.open(client)) return
+      known?.close()
+    }
     machine.clients.delete(name)
     machine.clients.set(name, client)
     this.#machines.set(sessionId, machine)
@@ -50,6 +52,7 @@ export class MachineClients {
     for (const client of [...machine.clients.values()]) if (client.isRevoked) client.revoked()
   }
 
+  /** A machine's connection has ended. Its clients are remembered until it is back. */
   ended(connection: ReadyConnection): void {
     const { sessionId } = connection.principal
     const machine = this.#machines.get(sessionId)
