@@ -111,8 +111,13 @@ export const AGENT_ABLATIONS: readonly Ablation[] = [
     tests: agent('servers/announcements'),
   },
   {
-    gate: 'agent: announcements that are told apart',
+    gate: 'agent: number of remembered announcements',
     edits: [text('agent/servers/announcements.ts', 'this.#recent.size < MAX_DIFFERENT', 'true')],
+    tests: agent('servers/announcements'),
+  },
+  {
+    gate: 'agent: length of a remembered announcement',
+    edits: [text('agent/servers/announcements.ts', ' || message.raw.length > MAX_BYTES', '')],
     tests: agent('servers/announcements'),
   },
   {

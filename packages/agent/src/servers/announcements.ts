@@ -3,8 +3,10 @@ import type { ServerMessage } from './instance.ts'
 
 /** Minimum time between two equal announcements. */
 export const ANNOUNCE_MS = 1_000
-/** Different announcements that are told apart. Further ones pass as they come. */
+/** Different announcements that are remembered at once. Further ones pass as they come. */
 const MAX_DIFFERENT = 64
+/** A longer announcement passes as it comes, since it would be kept for a second. */
+const MAX_BYTES = 4_096
 const LIST_CHANGED = /^notifications\/(?:tools|prompts|resources)\/list_changed$/
 
 /**
@@ -24,7 +26,7 @@ export class Announcements {
 
   /** Takes any message; only announcements can be held back. */
   take(message: ServerMessage): void {
-    if (!LIST_CHANGED.test(message.method)) return this.#pass(message)
+    if (!LIST_CHANGED.test(message.method) || message.raw.length > MAX_BYTES) return this.#pass(message)
     const text = message.raw.toString('latin1')
     const recent = this.#recent.get(text)
     if (recent !== undefined) recent.again = true
