@@ -8,6 +8,13 @@ const ITEMS = 'bridge/northbound/aggregate/list-items.ts'
 /** Protections of `/mcp`, where all servers of a user are one. */
 export const AGGREGATE_ABLATIONS: readonly Ablation[] = [
   {
+    gate: 'aggregate: so many positions of a stream are remembered',
+    edits: [
+      text('bridge/northbound/aggregate/server-streams.ts', 'this.#positions.size > MAX_POSITIONS', 'false'),
+    ],
+    tests: ['test/bridge/aggregate-streams.test.ts'],
+  },
+  {
     gate: 'aggregate: the servers of a revoked machine are forgotten',
     edits: [text('bridge/assemble.ts', '(each) => directory.forget(each)', '() => {}')],
     tests: SLEEPING,

@@ -1,4 +1,5 @@
-import { READ_ON_MS } from '@bridgekeeper/bridge/testing'
+import { MAX_POSITIONS, READ_ON_MS } from '@bridgekeeper/bridge/testing'
+import { limits } from '@bridgekeeper/protocol'
 import { expect, test, vi } from 'vitest'
 import { startBridge, type TestBridge } from '../support/bridge.ts'
 import { DAY_MS } from '../support/exchange-agent.ts'
@@ -140,6 +141,25 @@ test('[AGG.11] reads on the stream of a request at a machine that comes back', a
   back.peer.send({ type: 'end', id: two?.id, status: 200, number: 4, message })
   const rest = (await (await started).rest()).filter(({ data }) => data !== undefined)
   expect(rest).toMatchObject([{ id: 'abc_4', data: JSON.stringify(message) }])
+})
+
+test('[AGG.11] remembers the positions of the last 512 servers', { timeout: 20_000 }, async () => {
+  const { machine, listen } = await setUp()
+  const events = await listen()
+  const round = async (names: readonly string[]): Promise<readonly Opened[]> => {
+    const before = machine.opened.length
+    machine.publish(...names.map((name) => ({ name })))
+    const now = (await streamsOf(machine, before + names.length)).slice(before)
+    await machine.settled()
+    for (const { id } of now) machine.peer.send({ type: 'end', id, status: 200 })
+    return now
+  }
+  const names = Array.from({ length: MAX_POSITIONS + 1 }, (_, at) => `s${at}`)
+  for (let at = 0; at < names.length; at += limits.serversPerAgent)
+    await round(names.slice(at, at + limits.serversPerAgent))
+  const again = await round(['s0', 's1'])
+  expect(again.map(({ resume }) => resume !== undefined)).toEqual([false, true])
+  events.leave()
 })
 
 test('[AGG.11] reads the stream of each server on when its machine is back', async () => {

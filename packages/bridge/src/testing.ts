@@ -45,7 +45,7 @@ export {
 export { GATHER_MS, MAX_ASKED } from './northbound/aggregate/gatherer.ts'
 export { MAX_ITEMS } from './northbound/aggregate/list-items.ts'
 export { MAX_PAGES as MAX_SERVER_PAGES } from './northbound/aggregate/lists.ts'
-export { HOLD_MS, READ_ON_MS } from './northbound/aggregate/server-streams.ts'
+export { HOLD_MS, MAX_POSITIONS, READ_ON_MS } from './northbound/aggregate/server-streams.ts'
 export { MAX_RESOURCES } from './northbound/aggregate/subscribe.ts'
 export { UNREAD_MS } from './northbound/caller-loads.ts'
 export { MAX_VIEWS } from './northbound/list-cache.ts'

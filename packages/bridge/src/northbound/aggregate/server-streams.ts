@@ -13,6 +13,8 @@ const CHANGE_MS = 100
 export const READ_ON_MS = 3_000
 /** Reasons of an end that pass without a change of the catalog. */
 const PASSING: ReadonlySet<string> = new Set(['tool_failed', 'too_many_calls', 'agent_slow'])
+/** Positions that are remembered for one reader: of 64 servers on each of eight machines. */
+export const MAX_POSITIONS = 512
 /** A larger message is dropped, if it must be held whole. */
 const MAX_MESSAGE_BYTES = limits.frameBytes
 
@@ -48,7 +50,7 @@ export class ServerStreams {
   readonly #parts: StreamParts
   readonly #reader: StreamsReader
   readonly #read = new Map<string, OpenExchange | undefined>()
-  /** Position from which each stream is read on. */
+  /** Position from which each stream is read on, the one reached longest ago first. */
   readonly #positions = new Map<string, Resume>()
   #cancelTimer: (() => void) | undefined
   #cancelReadOn: (() => void) | undefined
@@ -115,10 +117,14 @@ export class ServerStreams {
     if (this.#read.has(serverName)) this.#read.set(serverName, exchange)
   }
 
+  /** Remembers how far a stream was read. @returns its position; `undefined` without numbers */
   #reached(serverName: string, id: string | undefined, number: number | undefined): Resume | undefined {
     if (id === undefined || number === undefined) return undefined
     const position = { id, after: number }
+    this.#positions.delete(serverName)
     this.#positions.set(serverName, position)
+    const [oldest] = this.#positions.keys()
+    if (this.#positions.size > MAX_POSITIONS && oldest !== undefined) this.#positions.delete(oldest)
     return position
   }
 
