@@ -59,16 +59,16 @@ export function metaFault(rawMeta: RawJson): BridgeError | undefined {
   if (members === undefined) return new BridgeError('params_invalid', '"params._meta" must be an object.')
   const [token, task] = members
   const twice = members.indexOf(TWICE)
-  if (twice !== -1) return invalid(`${META_MEMBERS[twice]}" occurs twice.`)
+  if (twice !== -1) return invalid(META_MEMBERS[twice], 'occurs twice.')
   if (!isEmptyAt(rawMeta, token) && !isIdAt(rawMeta, token))
-    return invalid(`${TOKEN}" must be a string or a number.`)
+    return invalid(TOKEN, 'must be a string or a number.')
   if (isEmptyAt(rawMeta, task)) return undefined
   const [taskId] = pickMembers(rawMeta, ['taskId'], task) ?? []
-  return stringAt(rawMeta, taskId) === undefined ? invalid(`${TASK}" must name a task.`) : undefined
+  return stringAt(rawMeta, taskId) === undefined ? invalid(TASK, 'must name a task.') : undefined
 }
 
-function invalid(detail: string): BridgeError {
-  return new BridgeError('params_invalid', `"params._meta.${detail}`)
+function invalid(member: string | undefined, problem: string): BridgeError {
+  return new BridgeError('params_invalid', `"params._meta.${member}" ${problem}`)
 }
 
 function withoutEmpty(params: RawJson, method: string): RawJson {

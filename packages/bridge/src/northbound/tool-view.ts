@@ -174,7 +174,7 @@ export class OneServerView implements ToolView {
   get exchangeServer(): string | undefined {
     if (this.#directory.awake(this.#caller.userId).length === 0) return undefined
     const server = this.#server
-    return server?.state === 'ready' && server.capabilities !== undefined ? server.name : undefined
+    return takesExchanges(server) ? server.name : undefined
   }
 
   get hasSessions(): boolean {
