@@ -66,6 +66,7 @@ export function memoryRevocations(): Revocations {
 /** Logins kept in memory; beyond them the least recently seen is evicted. */
 const MAX_LOGINS = 100_000
 
+/** Keeps fingerprints of clients in memory. */
 export function memoryFingerprints(): FingerprintStore {
   const bySession = new Map<string, string>()
   return {

@@ -32,6 +32,7 @@ export function toJson(value: Json): RawJson {
   return Buffer.from(JSON.stringify(value))
 }
 
+/** Whether a value is an object, and neither `null` nor an array. */
 export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

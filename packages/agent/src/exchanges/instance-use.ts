@@ -163,7 +163,7 @@ export class InstanceUse {
         : candidates.find((candidate) => ownerOf(candidate) === holder)
     // Servers ask for roots between requests, too.
     const session = exchange?.facts.session ?? (method === 'roots/list' ? onlySession() : undefined)
-    // Calls in the short form run here, too, and may be what the server asks for.
+    // The server may ask because of a call in the short form, which runs in the same process.
     return session !== undefined && declares(session, method) ? { session, exchange } : undefined
   }
 
@@ -195,6 +195,7 @@ const NO_OWNER = toJson({
 })
 const TOO_MANY = toJson({ code: -32_603, message: 'Too many requests wait for the answer of a client.' })
 
+/** The result of `roots/list` that the config entry of a server allows. */
 export function rootsResult(roots: RootsPolicy): RawJson {
   return toJson({ roots: roots.kind === 'fixed' ? roots.uris.map((uri) => ({ uri })) : [] })
 }

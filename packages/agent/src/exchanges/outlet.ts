@@ -47,7 +47,7 @@ export class Outlet {
     this.#send?.({ id, head: encode({ type: 'accepted', id }), isLast: false })
   }
 
-  /** Sends a message, unless it is too large. @returns `false` if it is one too many for its reader */
+  /** Sends a message, unless it is too large. @returns `false` if its reader is too slow */
   message(id: string, message: RawJson, number?: number): boolean {
     if (this.#send !== undefined && this.#isFlooding(id)) return false
     this.#send?.(outgoingExchange({ type: 'message', id, ...(number !== undefined && { number }), message }))

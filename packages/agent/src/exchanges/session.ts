@@ -78,7 +78,7 @@ export class Session {
     return stream
   }
 
-  /** Reads messages that belong to no exchange, from the first kept one that nobody was sent. */
+  /** Reads messages that belong to no exchange, from the first that is kept and was not sent. */
   readStanding(exchangeId: string): void {
     const base = this.#standing.readUpTo
     this.#name(exchangeId, { stream: this.#standing, base })

@@ -49,7 +49,7 @@ export class Stream {
     return this.#end !== undefined
   }
 
-  /** Number behind which a new reader begins: what was sent is known, and what was dropped is gone. */
+  /** Number of the last message that was sent or dropped. A new reader begins after it. */
   get readUpTo(): number {
     return Math.max(this.#sent, this.#lost)
   }
@@ -59,7 +59,7 @@ export class Stream {
     if (this.#reader !== undefined) this.#outlet.accepted(this.#reader.id)
   }
 
-  /** @returns `false` if the reader cannot take it. It is kept like all others */
+  /** Keeps a message, and sends it. @returns `false` if its reader is too slow to get it now */
   push(message: RawJson): boolean {
     if (this.#end !== undefined) return true
     const number = ++this.#last

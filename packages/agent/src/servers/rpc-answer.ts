@@ -40,7 +40,7 @@ const NO_MESSAGE = 'The server gave no message.'
 const LAST_ID = /,\s*"id"\s*:\s*(\d{1,15}|"\d{1,15}")\s*(?:,\s*"jsonrpc"\s*:\s*"2\.0"\s*)?,?\s*\}\s*$/
 /** Matches the beginning of an answer in another notation, such as that of Python. */
 const OTHER_ANSWER = /^\s*\{\s*["']?(?:jsonrpc|id|result|error)["']?\s*:/
-/** Values of `error` that mean that there is none, beside a result. */
+/** Values of `error` that count as absent beside a result. */
 const NO_ERROR: readonly string[] = ['false', '0', '""', '{}', '[]']
 
 /**

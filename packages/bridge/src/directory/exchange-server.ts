@@ -5,6 +5,7 @@ export type ExchangeServer = ReadyServer & {
   readonly capabilities: NonNullable<ReadyServer['capabilities']>
 }
 
+/** Whether a local server is ready and takes exchanges. */
 export function takesExchanges(server: CatalogServer | undefined): server is ExchangeServer {
   return server?.state === 'ready' && server.capabilities !== undefined
 }

@@ -117,6 +117,7 @@ export function identityText({
   return JSON.stringify(limits === undefined ? [userId, sessionId] : [userId, sessionId, limits])
 }
 
+/** Whether the scopes name this tool. */
 export function mayCall(scopes: Scopes, serverName: string, toolName: string): boolean {
   if (scopes === undefined) return true
   return (
@@ -139,6 +140,7 @@ export function mayKnow(scopes: Scopes, serverName: string): boolean {
   return scopes.some((scope) => targets.some((target) => scope.startsWith(target)))
 }
 
+/** [SCOPE.3] Requires the scope of an agent. */
 export function connectAuthorityGate(scopes: Scopes): Verdict<void> {
   if (scopes === undefined || scopes.includes(CONNECT)) return allow(undefined)
   return deny('scope_insufficient', `Needed: ${CONNECT}`)

@@ -34,6 +34,7 @@ export function isSecureConnection(
   return loopbackPlain && isLoopback(remoteAddress)
 }
 
+/** Refuses a connection that is not encrypted on its way. */
 export function transportGate(
   facts: RequestFacts,
   proxies: TrustedProxies,

@@ -136,6 +136,7 @@ class EventReply extends JsonReply {
   }
 }
 
+/** The reply to one request, in the format that its caller accepts. */
 export function replyTo(response: ServerResponse, format: AnswerFormat): Reply {
   return format === 'json' ? new JsonReply(response) : new EventReply(response)
 }
@@ -143,10 +144,12 @@ export function replyTo(response: ServerResponse, format: AnswerFormat): Reply {
 /** A JSON text in pieces. */
 export type JsonParts = readonly Buffer[]
 
+/** An error of the bridge, or one that is already JSON-RPC, as JSON text. */
 export function errorJson(error: BridgeError | RpcError): RawJson {
   return toJson('next' in error ? toRpcError(error) : error)
 }
 
+/** A JSON-RPC answer around this value. */
 export function rpcParts<T extends Payload>(
   id: RawJson,
   member: 'result' | 'error',
@@ -155,6 +158,7 @@ export function rpcParts<T extends Payload>(
   return [Buffer.from('{"jsonrpc":"2.0","id":'), id, Buffer.from(`,"${member}":`), value, CLOSE]
 }
 
+/** The answer to `tools/list`. @param tools JSON text of the list @param more the rest of the result's JSON text */
 export function listParts(id: RawJson, tools: Buffer, more: string): JsonParts {
   return [
     Buffer.from('{"jsonrpc":"2.0","id":'),

@@ -18,7 +18,7 @@ const OWN_NAME = 'bridgekeeper'
 
 /** Clients add a prefix of their own, and drop tools whose name then exceeds 60 or 64 characters. */
 export const DEFAULT_NAME_CHARS = 48
-/** The shortest name still tells tools apart: some text, and the hash. */
+/** The shortest name still has some text before its hash. */
 export const NAME_CHARS_RANGE = { min: 24, max: 64 } as const
 
 /** A tool as listed at `/mcp`. */
@@ -101,6 +101,7 @@ export class ExposedNames {
   }
 }
 
+/** The tools of a server; none unless it is ready. */
 export function toolsOf(server: CatalogServer | undefined): readonly CatalogTool[] {
   return server?.state === 'ready' ? server.tools : []
 }
