@@ -30,7 +30,7 @@ test.each([
   await record.has('notifications/cancelled')
 })
 
-test('[EXCH.12] the end of a login cancels a call whose client had already gone', async () => {
+test('[EXCH.12] cancels a call of a revoked login whose client had already left', async () => {
   const log = new Recorded()
   const { at, record } = await startTalking({ securityLog: log.securityLog })
   const token = await at.token('ann')

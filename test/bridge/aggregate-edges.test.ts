@@ -81,7 +81,7 @@ test('[SESS.7] answers 404 at /mcp in a session that a machine has ended', async
   }
 })
 
-test('[AGG.9] knows no method that the 2026 revision does not have', async () => {
+test('[AGG.9] refuses methods that the 2026 revision does not have', async () => {
   const { ask, machine } = await setUp(server('s', () => ({})))
   for (const method of ['resources/subscribe', 'resources/unsubscribe', 'tasks/result', 'constructor']) {
     const headers = { 'mcp-protocol-version': MODERN, 'mcp-method': method }

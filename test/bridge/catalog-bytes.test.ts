@@ -73,7 +73,7 @@ test.each([
   },
 )
 
-test('[CATALOG.4] introduces a sleeping server with its own words, to clients of both eras', async () => {
+test('[CATALOG.4] introduces a sleeping server in its own words, to clients of both eras', async () => {
   const { ask, sleep } = await setUp(`"capabilities":${CAPABILITIES},`)
   await sleep()
   const { body, headers } = modern('server/discover')

@@ -192,7 +192,7 @@ test('[STREAM.11] gives up a held stream whose caller leaves', async () => {
   expect(agent.waiting).toEqual([])
 })
 
-test('[STREAM.11] lets a call be read on whose stream was cut, once its machine is back', async () => {
+test('[STREAM.11] reads on the stream of a call that was cut, once its machine is back', async () => {
   const { agent, stream, get, leave, back, system, headers } = await inSession()
   const begun = stream(rpc('tools/call', { name: 't' }, 8), headers)
   const first = await nextOpen(agent)

@@ -37,7 +37,7 @@ const settled = async (peer: Peer): Promise<void> => {
   await peer.next('pong')
 }
 
-test('[EXCH.12] tells a machine whose login was revoked, although it has nothing open', async () => {
+test('[EXCH.12] notifies a machine of a revoked login that has nothing open', async () => {
   const { connect, use } = await setUp()
   const peer = await connect()
   const [one, other] = [await use(peer), await use(peer)]
@@ -49,7 +49,7 @@ test('[EXCH.12] tells a machine whose login was revoked, although it has nothing
   expect(other.client).not.toBe(one.client)
 })
 
-test('[EXCH.12] tells a machine that was away when it is back', async () => {
+test('[EXCH.12] notifies a machine that was away once it is back', async () => {
   const { at, connect, use } = await setUp()
   const peer = await connect()
   const [one, other] = [await use(peer), await use(peer)]

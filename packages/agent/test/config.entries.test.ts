@@ -141,7 +141,7 @@ test.each([{ disabled: 'maybe' }, { disabled: '' }, { enabled: 2 }, { enabled: [
   },
 )
 
-test('[CONFIG.6] takes an entry whose name begins as a comment for a comment', () => {
+test('[CONFIG.6] ignores an entry whose name begins like a comment', () => {
   const text = `{"mcpServers":{"// old":{"command":"x"},"//":"text","/* a */":{"command":"x"},"a//b":{"command":"x"},${GOOD}}}`
   expect(parseConfig(text, ENV, '/').map(({ name }) => name)).toEqual(['a//b', 'good'])
 })

@@ -222,7 +222,7 @@ test('[CONFIG.24] the last servers can be switched off, and comments change noth
   expect(reports).toHaveLength(2)
 })
 
-test('[CONFIG.24] another order of the entries changes nothing', async () => {
+test('[CONFIG.24] ignores the order of the entries', async () => {
   const path = join(scratch(), 'mcp.json')
   writeFileSync(path, text('a', 'b'))
   const system = new FakeSystem()

@@ -59,7 +59,7 @@ test.each([
   },
 )
 
-test('[ERA.9] takes the same parameters in another spelling, and null as no answers', async () => {
+test('[ERA.9] accepts the same parameters in another spelling, and null as no answers', async () => {
   const bridge = await runFixture('v1')
   const args = { message: 'm', more: [1, { a: null, b: 2 }] }
   const round = await parked(bridge, args)

@@ -256,7 +256,7 @@ test('[ASK.8] tells only the client that was sent to a page that the user is don
   expect(bridge.messages(stream)[0]?.json.params).toEqual({ elicitationId: 'e1' })
 })
 
-test('[ASK.9] passes the one meaning of an answer on, and answers for a client whose answer has none', async () => {
+test('[ASK.9] passes an answer with one meaning on, and replaces any other by an error', async () => {
   const { bridge, instance, id } = await asking()
   const UNREADABLE = { code: -32_603, message: 'The answer of the client cannot be read.' }
   const error = { code: -1, message: 'no', data: 1 }

@@ -45,7 +45,7 @@ async function reading() {
   return { bridge, instance, first }
 }
 
-test('[EXCH.32] ends a reader that messages outpace, who reads on later', async () => {
+test('[EXCH.32] ends the stream of a slow reader, which reads on later', async () => {
   const { bridge, instance, first } = await reading()
   instance.says(LIST_CHANGED)
   bridge.flooding.add(first)
@@ -56,7 +56,7 @@ test('[EXCH.32] ends a reader that messages outpace, who reads on later', async 
   expect(bridge.messages(second).map(({ number }) => number)).toEqual([2])
 })
 
-test('[EXCH.32] ends a reader whose rest is more than the bridge reads', async () => {
+test('[EXCH.32] ends a resumed stream that has more than the bridge reads', async () => {
   const { bridge, instance, first } = await reading()
   instance.says(LIST_CHANGED)
   bridge.flooding.add('later')

@@ -12,7 +12,7 @@ function setUp() {
   return { server, bridge, revoke, instance: server.instance() }
 }
 
-test('[EXCH.12] cancels the requests of a revoked client, also those that nobody reads', async () => {
+test('[EXCH.12] cancels the requests of a revoked client, also those without a reader', async () => {
   const { bridge, revoke, instance } = setUp()
   const read = bridge.open({ client: 'eve', message: call('t') })
   const left = bridge.open({ client: 'eve', session: session('e'), message: call('t') })
@@ -24,7 +24,7 @@ test('[EXCH.12] cancels the requests of a revoked client, also those that nobody
   expect(await bridge.end(read)).toMatchObject({ code: 'call_cancelled' })
 })
 
-test('[EXCH.12] ends the sessions of a revoked client, and drops what they chose', async () => {
+test('[EXCH.12] ends the sessions of a revoked client, and forgets their subscriptions', async () => {
   const { bridge, revoke, instance } = setUp()
   const uri = 'file:///x'
   await bridge.ask({ client: 'eve', session: session('e'), message: request('resources/subscribe', { uri }) })

@@ -33,7 +33,7 @@ test('[EXCH.30] hands over exchanges of a verified bridge only, and carries what
   expect(await peer.frame('accepted')).toEqual({ type: 'accepted', id: 'x' })
 })
 
-test('[LINK.35] says which exchange sends more than the bridge reads, and keeps the connection for others', async () => {
+test('[LINK.35] reports the exchange that sends more than the bridge reads, and keeps the connection', async () => {
   const bridge = await FakeBridge.start()
   const { exchanges, event, events } = runLink(bridge.url)
   const peer = await bridge.peer()

@@ -252,7 +252,7 @@ const OTHERS = [
   key('2025', 'roots', 'sampling', 'tasks'),
 ]
 
-test('[INST.16] takes processes from the login that has most, for one that has at least two fewer', async () => {
+test('[INST.16] ends a process of the login with most, for a login with at least two fewer', async () => {
   const { instances, shared } = await fakeInstances()
   const greedy = []
   for (const profile of PROFILES) greedy.push(await shared(profile, 'eve'))

@@ -69,7 +69,7 @@ test('[STDIO.1] ignores JSON that is not a message, even if a call of its id wai
   expect(read(...lines, ONE)).toMatchObject({ taken: [ONE], broken: [], ignored: lines })
 })
 
-test('[STDIO.10] shows nothing of the lines behind a torn answer, until the next message', () => {
+test('[STDIO.10] hides the lines after a torn answer, until the next message', () => {
   const torn = '{"jsonrpc":"2.0","id":1,"result":{"waits":"first line'
   const { taken, broken, ignored } = read('log 1', torn, 'second line', 'third"}}', ONE, 'log 2')
   expect([taken, broken, ignored]).toEqual([[ONE], [torn], ['log 1', '', '', 'log 2']])

@@ -137,7 +137,7 @@ test.each([
   '{"jsonrpc":"2.0","id":null,"error":{"code":-32601,"message":"no such method"}}',
   '{"jsonrpc":"2.0","error":"no such method"}',
   '{"jsonrpc":"2.0","id":null,"result":{}}',
-])('[RUN.13] gives the answer to a notification to no request: %s', async (line) => {
+])('[RUN.13] ignores the answer to a notification: %s', async (line) => {
   const { calls, start, take, outcomes, dropped } = setUp()
   void start()
   take('{"jsonrpc":"2.0","id":1,"result":{}}')
@@ -155,7 +155,7 @@ test.each([
   expect(outcomes).toHaveLength(3)
 })
 
-test('[RUN.13] gives the answer to a cancellation to no request', async () => {
+test('[RUN.13] ignores an answer to a cancellation', async () => {
   const { start, take, outcomes } = setUp()
   const abort = new AbortController()
   const cancelled = start(abort.signal)
@@ -211,7 +211,7 @@ test.each([
   expect(await ended).toMatchObject({ kind: 'invalid', code, detail })
 })
 
-test('[RUN.14] gives an unreadable answer without an id to none of several waiting requests', async () => {
+test('[RUN.14] ignores an unreadable answer without an id while several requests wait', async () => {
   const { start, take, outcomes } = setUp()
   void start()
   void start()

@@ -140,7 +140,7 @@ test('[TOOLS.2] hashes as the canonical JSON of any value', () => {
   )
 })
 
-test('[TOOLS.2] tells definitions apart whose numbers a JavaScript number would round to one', () => {
+test('[TOOLS.2] distinguishes definitions whose numbers JavaScript rounds to the same', () => {
   const hashes = ['12345678901234567890', '12345678901234567891', '1e400', '2e400', '1', '1.0'].map(
     (number) => definitionHash(Buffer.from(`{"name":"a","inputSchema":{"maximum":${number}}}`)),
   )

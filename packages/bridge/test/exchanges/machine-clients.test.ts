@@ -22,7 +22,7 @@ class Login implements ClientLogin {
   }
 }
 
-test('[EXCH.12] counts a login once at each machine, and none that is revoked or that of the app', () => {
+test('[EXCH.12] remembers a valid login once for each machine, and none of the app', () => {
   const clients = new MachineClients()
   const machine = new FakeConnection('ann', 'machine')
   const login = new Login()
@@ -35,7 +35,7 @@ test('[EXCH.12] counts a login once at each machine, and none that is revoked or
   expect(machine.sent).toEqual([{ type: 'revoke', client: 'eve' }])
 })
 
-test('[EXCH.12] keeps the login of another connection when its own has ended late', () => {
+test('[EXCH.12] notifies the new connection of a machine whose old one ends late', () => {
   const clients = new MachineClients()
   const [first, second] = [new FakeConnection('ann', 'machine'), new FakeConnection('ann', 'machine')]
   const login = new Login()

@@ -127,7 +127,7 @@ test.each([
   expect(mayKnow(scopes, 'notes')).toBe(expected)
 })
 
-test('[SCOPE.5] tells logins apart, and tokens of one login by their scopes in any order', () => {
+test('[SCOPE.5] distinguishes logins, and tokens of one login by their scopes in any order', () => {
   const login = { userId: 'ann', sessionId: 's' }
   const scoped = (...scopes: string[]): string => identityText({ ...login, scopes })
   expect(identityText(login)).toBe(identityText({ ...login, scopes: undefined }))
