@@ -59,6 +59,7 @@ export class FromCatalog {
     if (refused !== undefined) return this.#log.afterWritten(() => reply.refuse(id, denialError(refused)))
     // Loaded on first use: the SDK's server for HTTP takes a tenth of the time in which a node starts.
     const { serveBySdk } = await import('./sdk-path.ts')
+    if (open.isGone) return
     await serveBySdk(request, open, view, parsed)
   }
 }
