@@ -80,6 +80,11 @@ export const EXCHANGE_ABLATIONS: readonly Ablation[] = [
     tests: ['test/bridge/held-streams.test.ts'],
   },
   {
+    gate: 'streams: subscriptions that the bridge answers are counted',
+    edits: [text('bridge/northbound/from-catalog.ts', 'open.stand() ?? ', '')],
+    tests: ['test/bridge/mcp-readers.test.ts'],
+  },
+  {
     gate: 'streams: a held request is refused once',
     edits: [text('bridge/northbound/server-stream.ts', 'response.headersSent || ', '')],
     tests: ['test/bridge/held-streams.test.ts'],

@@ -1,7 +1,7 @@
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { answerOpen, nextOpen } from '../support/exchange-agent.ts'
 import { deafClient, request } from '../support/greedy.ts'
-import { modernToolCall } from '../support/mcp.ts'
+import { modernToolCall, post } from '../support/mcp.ts'
 import { mcpCaller, NEWER, PATH, progress, rpc, version } from '../support/mcp-client.ts'
 import type { Peer } from '../support/peer.ts'
 
@@ -208,7 +208,7 @@ test('[CALL.11] cancels an exchange without a session by notifications/cancelled
 })
 
 test('[STREAM.7] refuses the 65th stream of a user with too_many_requests, and serves requests beside them', async () => {
-  const { agent, ask, listen, headers } = await inSession()
+  const { at, auth, agent, ask, listen, headers } = await inSession()
   const open = async () => {
     const opened = listen(headers)
     const { id } = await nextOpen(agent, 'stream')
@@ -221,8 +221,11 @@ test('[STREAM.7] refuses the 65th stream of a user with too_many_requests, and s
   expect([response.status, response.headers.get('retry-after')]).toEqual([429, '1'])
   const { body, headers: modern } = modernToolCall('')
   const subscribe = { ...body, method: 'subscriptions/listen' }
-  const refused = await ask(subscribe, { ...modern, 'mcp-method': 'subscriptions/listen' })
-  expect(refused.status).toBe(429)
+  // Also where the bridge itself answers.
+  for (const path of [PATH, '/mcp/none']) {
+    const refused = await post(at, path, subscribe, { ...auth, ...modern, 'mcp-method': subscribe.method })
+    expect(refused.status).toBe(429)
+  }
   const posted = ask(rpc('ping'), headers)
   answerOpen(agent, await nextOpen(agent))
   expect((await posted).status).toBe(200)

@@ -55,7 +55,7 @@ export class FromCatalog {
       const detail = '"id" of a subscription must be a string or an integer below 2^53.'
       return sendError(reply, id, new BridgeError('request_invalid', detail))
     }
-    const refused = open.hold(body.length * PARSED_WEIGHT)
+    const refused = open.stand() ?? open.hold(body.length * PARSED_WEIGHT)
     if (refused !== undefined) return this.#log.afterWritten(() => reply.refuse(id, denialError(refused)))
     // Loaded on first use: the SDK's server for HTTP takes a tenth of the time in which a node starts.
     const { serveBySdk } = await import('./sdk-path.ts')
