@@ -4,6 +4,7 @@ import { EventStream } from './event-stream.ts'
 import type { OpenRequest } from './open-request.ts'
 import type { Pieces } from './pieces.ts'
 import { errorJson, listParts, type Reply, rpcParts } from './reply.ts'
+import { guarded } from './respond.ts'
 import { BEGIN_MS } from './stream-reply.ts'
 import type { AuthenticateFacts } from './www-authenticate.ts'
 
@@ -19,9 +20,11 @@ export class LateReply implements Reply {
     this.#open = open
     this.#reply = reply
     this.#stream = new EventStream(open, system)
-    this.#cancelTimer = system.after(BEGIN_MS, () => {
-      if (!open.isGone) this.#stream.comment()
-    })
+    this.#cancelTimer = system.after(BEGIN_MS, () =>
+      guarded(open.response, () => {
+        if (!open.isGone) this.#stream.comment()
+      }),
+    )
   }
 
   result(id: RawJson, result: RawJson): void {
