@@ -263,7 +263,8 @@ test('[SESS.7] answers 404 at /mcp to everything in a session that DELETE ended'
   const own = [rpc('ping'), rpc('prompts/list'), rpc('no/such'), status]
   for (const request of own) expect((await tell(request)).status, request.method).toBe(200)
   expect((await remove()).status).toBe(204)
-  for (const request of [...own, rpc('tools/list'), note('notifications/cancelled', { requestId: 1 })]) {
+  const notes = [note('notifications/initialized'), note('notifications/cancelled', { requestId: 1 })]
+  for (const request of [...own, rpc('tools/list'), ...notes]) {
     const { status: code, json } = await tell(request)
     expect([code, codeIn(json)], request.method).toEqual([404, 'session_unknown'])
   }

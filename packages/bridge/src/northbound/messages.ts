@@ -64,6 +64,7 @@ export class Messages {
     const { open, reply } = context
     const taken = this.take(context, message)
     if (taken === 'accepted') return sendAccepted(open.response)
+    if (taken instanceof BridgeError) return reply.refuse(NULL_ID, taken)
     if (taken !== 'for-session') return reply.error(NULL_ID, errorJson(taken.rpcError), taken.httpStatus)
     this.forward(context, undefined, (error) => {
       if (error === undefined) sendAccepted(open.response)
@@ -112,7 +113,7 @@ export class Messages {
   }
 
   /** Accepts a notification or a response, unless the MCP session must get it. @returns the refusal, if any */
-  take(context: NoteContext, message: Note): 'accepted' | 'for-session' | RevisionError {
+  take(context: NoteContext, message: Note): 'accepted' | 'for-session' | RevisionError | BridgeError {
     const { body, open } = context
     const facts =
       message.kind === 'response'
@@ -120,9 +121,11 @@ export class Messages {
         : factsOf(context, message)
     if (facts instanceof BridgeError) return 'accepted'
     if (!('era' in facts)) return facts
-    // Each machine makes its part of a session at /mcp when it needs it.
-    const isForAll = !(context.view.isAggregate && isInitialized(message))
-    if (facts.era === '2025' && isForSession(context) && isForAll) return 'for-session'
+    if (facts.era === '2025' && isForSession(context)) {
+      // Each machine makes its part of a session at /mcp when it needs it.
+      const isForNone = context.view.isAggregate && isInitialized(message)
+      return isForNone ? (this.#ways.sessions.refusal(context.request, open) ?? 'accepted') : 'for-session'
+    }
     if (message.kind === 'response' || message.method !== 'notifications/cancelled') return 'accepted'
     const members = readParams(body, message.params, ['requestId'])
     const requestId = members instanceof BridgeError ? undefined : bytesAt(body, members[0])
