@@ -31,6 +31,7 @@ interface Opened {
 type Other =
   | { readonly type: 'challenge'; readonly challenge: string }
   | { readonly type: 'credit'; readonly id: string; readonly bytes: number }
+  | { readonly type: 'tool_cancel'; readonly id: string }
   | ({ readonly type: 'open' } & Opened)
   | { readonly type: 'challenge_verified' | 'ping' | 'pong' | 'done' | 'detach' }
 
@@ -141,6 +142,8 @@ function other(message: Other): void {
     case 'credit':
       chunks.credit(message.id, message.bytes)
       return
+    case 'tool_cancel':
+      return chunks.drop(message.id)
     case 'done':
     case 'detach':
       return

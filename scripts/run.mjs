@@ -21,6 +21,7 @@ const TASKS = {
   conformance: ['test/conformance/run.ts'],
   interop: ['test/interop/run.ts'],
   bench: ['bench/main.ts'],
+  'bench:beside': ['bench/beside/main.ts'],
   'bench:connections': ['bench/connections/main.ts'],
   'bench:soak': ['bench/soak/main.ts'],
   'test:tls': ['scripts/testssl.ts'],

@@ -12,7 +12,7 @@ export class Memo<T> {
   }
 
   get(text: string): T | undefined {
-    return text.length > MAX_CHARS ? undefined : this.#results.get(text)
+    return this.#results.get(text)
   }
 
   keep(text: string, result: T): void {

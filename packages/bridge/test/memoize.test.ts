@@ -25,6 +25,17 @@ test('[LOAD.7] computes a text without result again', () => {
   expect([nothing('a'), nothing('a'), times]).toEqual([undefined, undefined, 2])
 })
 
+test('[LOAD.7] drops no result for texts without one', () => {
+  let times = 0
+  const find = memoize((text) => {
+    times++
+    return text === 'known' ? 1 : undefined
+  })
+  find('known')
+  for (let n = 0; n < 4_096; n++) find(String(n))
+  expect([find('known'), times]).toEqual([1, 4_097])
+})
+
 test('[LOAD.7] keeps at most as many results as allowed, and neither keeps nor finds a long text', () => {
   const memo = new Memo<number>(2)
   memo.keep('a', 1)
@@ -33,5 +44,6 @@ test('[LOAD.7] keeps at most as many results as allowed, and neither keeps nor f
   memo.keep('c', 3)
   expect([memo.get('a'), memo.get('b'), memo.get('c')]).toEqual([undefined, undefined, 3])
   memo.keep(`${LONGEST}a`, 4)
-  expect([memo.get(`${LONGEST}a`), memo.get('c')]).toEqual([undefined, 3])
+  memo.keep(LONGEST, 5)
+  expect([memo.get(`${LONGEST}a`), memo.get('c'), memo.get(LONGEST)]).toEqual([undefined, 3, 5])
 })
