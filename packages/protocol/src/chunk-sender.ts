@@ -3,7 +3,7 @@ import type { RawJson } from './json.ts'
 import { limits } from './limits.ts'
 
 /** Bytes of chunks that may wait for the network: few, so that a small frame beside them is not delayed. */
-export const QUEUED_CHUNK_BYTES = 4 * limits.chunkBytes
+export const QUEUED_CHUNK_BYTES = 2 * limits.chunkBytes
 
 /** The socket below. */
 export interface ChunkSocket {

@@ -7,7 +7,7 @@ export const limits = {
   /** Bytes of a payload in one chunk. */
   chunkBytes: 65_536,
   /** Bytes of one exchange's payloads, in one direction, that their receiver has not used yet. */
-  windowBytes: 1_048_576,
+  windowBytes: 262_144,
   /** A larger frame closes the socket with 1009 and is never buffered. */
   frameBytes: 4 * 1_048_576,
   /** Bytes that a peer may send before it answers its challenge. */

@@ -25,5 +25,5 @@ export const schemas = {
  */
 export const schemaHashes = {
   v1: '34a0f440bf3b9bbb68208ab3bc52e961e918c785c7cb126a351b964bf54296db',
-  v2: 'df0e4885c8b5ba06b5163a63b3b97bc7711dc5565dd06be64077c8faf3115148',
+  v2: 'ce4e7d6fc918078ada3a65f345384504abf78fe07b4ab42038866ecc77235fb1',
 } as const satisfies Record<ProtocolVersion, string>
