@@ -9,9 +9,7 @@ const ITEMS = 'bridge/northbound/aggregate/list-items.ts'
 export const AGGREGATE_ABLATIONS: readonly Ablation[] = [
   {
     gate: 'aggregate: so many positions of a stream are remembered',
-    edits: [
-      text('bridge/northbound/aggregate/server-streams.ts', 'this.#positions.size > MAX_POSITIONS', 'false'),
-    ],
+    edits: [text('bridge/northbound/server-streams.ts', 'this.#positions.size > MAX_POSITIONS', 'false')],
     tests: ['test/bridge/aggregate-streams.test.ts'],
   },
   {

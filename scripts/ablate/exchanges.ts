@@ -74,8 +74,8 @@ export const EXCHANGE_ABLATIONS: readonly Ablation[] = [
   {
     gate: 'streams: a request does not wait for its machine for ever',
     edits: [
-      text('bridge/northbound/server-stream.ts', 'if (!this.#open.isGone) this.#refuseAbsent()', ''),
-      text('bridge/northbound/aggregate/first-stream.ts', 'this.#isOver = true', ''),
+      text('bridge/northbound/one-server-stream.ts', 'if (!this.#open.isGone) this.#refuseAbsent()', ''),
+      text('bridge/northbound/first-stream.ts', 'this.#isOver = true', ''),
     ],
     tests: ['test/bridge/held-streams.test.ts'],
   },
@@ -86,7 +86,7 @@ export const EXCHANGE_ABLATIONS: readonly Ablation[] = [
   },
   {
     gate: 'streams: a held request is refused once',
-    edits: [text('bridge/northbound/server-stream.ts', 'response.headersSent || ', '')],
+    edits: [text('bridge/northbound/one-server-stream.ts', 'response.headersSent || ', '')],
     tests: ['test/bridge/held-streams.test.ts'],
   },
   {
@@ -100,7 +100,7 @@ export const EXCHANGE_ABLATIONS: readonly Ablation[] = [
     gate: 'exchanges: filtered lists are not read on among all servers',
     edits: [
       text(
-        'bridge/northbound/aggregate/server-streams.ts',
+        'bridge/northbound/server-streams.ts',
         'end.message !== undefined) discard(end.message)',
         'end.message !== undefined) this.#reader.message(serverName, end.message, undefined)',
       ),

@@ -1,6 +1,6 @@
 import type { RawJson } from '@bridgekeeper/protocol'
 import type { Scopes } from '../gates/call-authority.ts'
-import { arrayOf } from './aggregate/json-edits.ts'
+import { arrayOf } from './json-edits.ts'
 
 /** Limit of cached views per catalog; the oldest is evicted. */
 export const MAX_VIEWS = 4

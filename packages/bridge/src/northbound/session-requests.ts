@@ -3,20 +3,20 @@ import { BridgeError, type ExchangeSession, type RawJson, type Span } from '@bri
 import type { ExchangeEnd, Opening } from '../exchanges/exchange.ts'
 import { deny } from '../gates/verdict.ts'
 import type { Caller } from '../ports.ts'
-import { openFirst } from './aggregate/first-stream.ts'
 import { MergedStream } from './aggregate/merged-stream.ts'
-import type { StreamParts } from './aggregate/server-streams.ts'
 import { EndReader } from './end-reader.ts'
 import { type EventPosition, readEventId } from './event-id.ts'
 import { filteredList } from './filtered-list.ts'
+import { openFirst } from './first-stream.ts'
 import type { McpSessions } from './mcp-session.ts'
 import { NULL_ID, versionOf } from './message.ts'
+import { OneServerStream } from './one-server-stream.ts'
 import type { OpenRequest } from './open-request.ts'
 import { acceptsEvents, errorJson } from './reply.ts'
 import { sendCallRefusal, sendRefusal, sendRpc } from './respond.ts'
 import { ResumedReply } from './resumed-reply.ts'
 import { versionFault } from './revision.ts'
-import { ServerStream } from './server-stream.ts'
+import type { StreamParts } from './server-streams.ts'
 import type { ToolView } from './tool-view.ts'
 
 const BATCH_START = Buffer.from('[')
@@ -95,7 +95,7 @@ export class SessionRequests {
       ...(resumed && { resume: resumed }),
     })
     if (resume === undefined || resume.isStanding) {
-      if (!view.isAggregate) return new ServerStream(open, this.#parts, view, openingFor).begin(from)
+      if (!view.isAggregate) return new OneServerStream(open, this.#parts, view, openingFor).begin(from)
       const stream = new MergedStream(open, this.#parts, view, openingFor)
       this.#newest(session, open, stream)
       return stream.begin(from)

@@ -1,23 +1,22 @@
 import { type Payload, type RawJson, toJson } from '@bridgekeeper/protocol'
-import type { ExchangeEnd, Opening } from '../../exchanges/exchange.ts'
+import type { ExchangeEnd } from '../../exchanges/exchange.ts'
 import { standingEventIdOf } from '../event-id.ts'
 import { EventStream } from '../event-stream.ts'
 import type { OpenRequest } from '../open-request.ts'
 import { guarded } from '../respond.ts'
-import type { ToolView } from '../tool-view.ts'
 import {
+  type OpeningFor,
   type Resume,
-  readMerged,
   ServerStreams,
   type StreamParts,
   type StreamsReader,
-} from './server-streams.ts'
+} from '../server-streams.ts'
+import type { ToolView } from '../tool-view.ts'
+import { readMerged } from './read-merged.ts'
 
 const CHANGED: readonly RawJson[] = ['tools', 'prompts', 'resources'].map((what) =>
   toJson({ jsonrpc: '2.0', method: `notifications/${what}/list_changed` }),
 )
-
-export type OpeningFor = (serverName: string, resume: Resume | undefined) => Opening
 
 /**
  * [AGG.11] Answers GET at `/mcp`: the streams of all servers as one. When servers come or go, it tells the client that

@@ -4,9 +4,9 @@ import type { RpcRequest } from '../message.ts'
 import type { MessageContext } from '../message-context.ts'
 import { acceptsEvents } from '../reply.ts'
 import { sendError } from '../send-error.ts'
+import type { StreamParts } from '../server-streams.ts'
 import type { Addresses, Search } from './addresses.ts'
 import { MergedSubscription, wantedIn } from './merged-subscription.ts'
-import type { StreamParts } from './server-streams.ts'
 
 /** Resources in one subscription. */
 export const MAX_RESOURCES = 256

@@ -1,26 +1,26 @@
 import type { Payload } from '@bridgekeeper/protocol'
 import type { ExchangeEnd } from '../exchanges/exchange.ts'
-import type { OpeningFor } from './aggregate/merged-stream.ts'
-import {
-  HOLD_MS,
-  type Resume,
-  ServerStreams,
-  type StreamParts,
-  type StreamsReader,
-} from './aggregate/server-streams.ts'
 import { standingEventIdOf } from './event-id.ts'
 import { EventStream } from './event-stream.ts'
 import { NULL_ID } from './message.ts'
 import type { OpenRequest } from './open-request.ts'
 import { guarded, sendAbsence, sendCallRefusal } from './respond.ts'
 import { streamError } from './resumed-reply.ts'
+import {
+  HOLD_MS,
+  type OpeningFor,
+  type Resume,
+  ServerStreams,
+  type StreamParts,
+  type StreamsReader,
+} from './server-streams.ts'
 import type { ToolView } from './tool-view.ts'
 
 /**
  * [STREAM.8] Answers GET at `/mcp/{server}`: the messages of one server that belong to no request. [STREAM.11] It waits
  * for a machine that is away, and once it has begun, it outlasts the machine's connections.
  */
-export class ServerStream implements StreamsReader {
+export class OneServerStream implements StreamsReader {
   readonly openingFor: OpeningFor
   readonly #open: OpenRequest
   readonly #view: ToolView

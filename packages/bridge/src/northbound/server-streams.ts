@@ -1,9 +1,9 @@
-import { discard, limits, type Payload, payloadBytes, type RawJson, readWhole } from '@bridgekeeper/protocol'
-import type { Directory } from '../../directory/directory.ts'
-import type { ExchangeEnd, ExchangeReader, OpenExchange, Opening } from '../../exchanges/exchange.ts'
-import type { System } from '../../ports.ts'
-import type { Dispatcher } from '../../router/dispatcher.ts'
-import type { OpenRequest } from '../open-request.ts'
+import { discard, type Payload } from '@bridgekeeper/protocol'
+import type { Directory } from '../directory/directory.ts'
+import type { ExchangeEnd, ExchangeReader, OpenExchange, Opening } from '../exchanges/exchange.ts'
+import type { System } from '../ports.ts'
+import type { Dispatcher } from '../router/dispatcher.ts'
+import type { OpenRequest } from './open-request.ts'
 
 /** Time for which a stream waits for a machine that is not connected. The agent reconnects well within it. */
 export const HOLD_MS = 20_000
@@ -15,8 +15,6 @@ export const READ_ON_MS = 3_000
 const PASSING: ReadonlySet<string> = new Set(['tool_failed', 'too_many_calls', 'agent_slow'])
 /** Positions that are remembered for one reader: of 64 servers on each of eight machines. */
 export const MAX_POSITIONS = 512
-/** A larger message is dropped, if it must be held whole. */
-const MAX_MESSAGE_BYTES = limits.frameBytes
 
 export interface StreamParts {
   readonly dispatcher: Dispatcher
@@ -26,11 +24,13 @@ export interface StreamParts {
 
 export type Resume = NonNullable<Opening['resume']>
 
+export type OpeningFor = (serverName: string, resume: Resume | undefined) => Opening
+
 /** Reads the streams of some servers of a caller. */
 export interface StreamsReader {
   /** The servers to read, of those that are connected now. */
   servers(): readonly string[]
-  openingFor(serverName: string, resume: Resume | undefined): Opening
+  readonly openingFor: OpeningFor
   /** The stream of a server is open. */
   accepted(): void
   /** @param message must be read @param position from which a client can read on; `undefined` without numbers */
@@ -165,12 +165,4 @@ export class ServerStreams {
 function mayPass(end: ExchangeEnd): boolean {
   if (end.kind === 'answered') return end.status === 200 && end.message === undefined
   return end.kind === 'failed' && PASSING.has(end.error.code)
-}
-
-/** Messages of several servers arrive at once; one that is not whole would mix with the others. */
-export function readMerged(open: OpenRequest, message: Payload, use: (whole: RawJson) => void): void {
-  if (payloadBytes(message) > MAX_MESSAGE_BYTES) return discard(message)
-  readWhole(message, (whole) => {
-    if (whole !== undefined && !open.isGone) use(whole)
-  })
 }

@@ -1,9 +1,9 @@
 import { BridgeError, discard, type Payload } from '@bridgekeeper/protocol'
-import { failedEnd } from '../../exchanges/end-of.ts'
-import type { ExchangeEnd, ExchangeReader, OpenExchange, Opening } from '../../exchanges/exchange.ts'
-import type { OpenRequest } from '../open-request.ts'
-import type { ToolView } from '../tool-view.ts'
+import { failedEnd } from '../exchanges/end-of.ts'
+import type { ExchangeEnd, ExchangeReader, OpenExchange, Opening } from '../exchanges/exchange.ts'
+import type { OpenRequest } from './open-request.ts'
 import { HOLD_MS, type StreamParts } from './server-streams.ts'
+import type { ToolView } from './tool-view.ts'
 
 interface FirstStreamParts {
   readonly open: OpenRequest
