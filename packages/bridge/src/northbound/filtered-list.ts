@@ -1,8 +1,5 @@
 import { arrayItems, limits, pickMembers, type RawJson, type Span, stringAt } from '@bridgekeeper/protocol'
-
-const OPEN = Buffer.from('[')
-const COMMA = Buffer.from(',')
-const CLOSE = Buffer.from(']')
+import { arrayOf } from './json-edits.ts'
 
 /**
  * [SCOPE.2] Removes tools from the answer to `tools/list`, whose other bytes stay. An answer without tools, such as
@@ -25,9 +22,8 @@ export function filteredList(answer: RawJson, mayList: (toolName: string) => boo
     const name = nameOf(list, at)
     return name !== undefined && mayList(name)
   })
-  const parts = kept.flatMap(([start, end], at) => [at === 0 ? OPEN : COMMA, list.subarray(start, end)])
-  const array = parts.length === 0 ? [OPEN, CLOSE] : [...parts, CLOSE]
-  return Buffer.concat([answer.subarray(0, tools[0]), ...array, answer.subarray(tools[1])])
+  const array = arrayOf(kept.map((at) => list.subarray(...at)))
+  return Buffer.concat([answer.subarray(0, tools[0]), array, answer.subarray(tools[1])])
 }
 
 /** The name of a tool; `undefined` if it has none, or two. */

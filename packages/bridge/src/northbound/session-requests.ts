@@ -8,6 +8,7 @@ import { EndReader } from './end-reader.ts'
 import { type EventPosition, readEventId } from './event-id.ts'
 import { filteredList } from './filtered-list.ts'
 import { openFirst } from './first-stream.ts'
+import { arrayOf } from './json-edits.ts'
 import type { McpSessions } from './mcp-session.ts'
 import { NULL_ID, versionOf } from './message.ts'
 import { OneServerStream } from './one-server-stream.ts'
@@ -18,10 +19,6 @@ import { ResumedReply } from './resumed-reply.ts'
 import { versionFault } from './revision.ts'
 import type { StreamParts } from './server-streams.ts'
 import type { ToolView } from './tool-view.ts'
-
-const BATCH_START = Buffer.from('[')
-const BATCH_COMMA = Buffer.from(',')
-const BATCH_END = Buffer.from(']')
 
 /** Handles everything of an MCP session except requests: notes, readers of its streams, and its end. */
 export class SessionRequests {
@@ -47,7 +44,7 @@ export class SessionRequests {
   ): void {
     const session = this.#sessions.find(headers, open.caller)
     if (session === undefined || session instanceof BridgeError) return done(session)
-    const message = spans === undefined ? body : batchOf(body, spans)
+    const message = spans === undefined ? body : arrayOf(spans.map((at) => body.subarray(...at)))
     this.#toEach(
       open,
       serverNames,
@@ -184,14 +181,6 @@ function resumeOf({
 }: IncomingHttpHeaders): EventPosition | BridgeError | undefined {
   if (eventId === undefined || eventId === '') return undefined
   return readEventId(String(eventId)) ?? new BridgeError('stream_unknown')
-}
-
-function batchOf(body: Buffer, spans: readonly Span[]): RawJson {
-  const parts = spans.flatMap(([start, end], at) => [
-    at === 0 ? BATCH_START : BATCH_COMMA,
-    body.subarray(start, end),
-  ])
-  return Buffer.concat([...parts, BATCH_END])
 }
 
 function errorOf(end: ExchangeEnd): BridgeError | undefined {
