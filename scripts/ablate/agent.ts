@@ -280,7 +280,9 @@ export const AGENT_ABLATIONS: readonly Ablation[] = [
   },
   {
     gate: 'agent: odd switches of an entry',
-    edits: [text('agent/config/entry.ts', "if (onOff !== 'on') throw", "if (onOff !== 'on' && false) throw")],
+    edits: [
+      text('agent/config/read-entry.ts', "if (onOff !== 'on') throw", "if (onOff !== 'on' && false) throw"),
+    ],
     tests: agent('config.entries'),
   },
   {

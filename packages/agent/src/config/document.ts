@@ -75,17 +75,24 @@ function hintOf(problem: string, text: string, offset: number): string {
   return OTHER_FORMAT.test(text) ? OTHER_FORMAT_HINT : PLACE_HINT
 }
 
-/** The first name that occurs twice, with both lines. */
-export function findDuplicate(
-  members: readonly Member[],
-): { readonly name: string; readonly lines: readonly [number, number] } | undefined {
+/** @throws ConfigError `config_malformed` */
+export function rejectDuplicateKeys(members: readonly Member[], where: string): void {
   const seen = new Map<string, number>()
   for (const { name, line } of members) {
     const first = seen.get(name)
-    if (first !== undefined) return { name, lines: [first, line] }
+    if (first !== undefined)
+      throw new ConfigError(
+        'config_malformed',
+        `"${name}" occurs twice ${where}, in lines ${first} and ${line}.`,
+        'Remove one of them.',
+      )
     seen.set(name, line)
   }
-  return undefined
+}
+
+/** The kind of a value, in words. */
+export function kindOf({ type }: Node): string {
+  return { array: 'a list', string: 'text', object: 'an object', null: 'null' }[type as string] ?? `a ${type}`
 }
 
 /** @param where `line:column` */

@@ -4,15 +4,10 @@ import { dirname } from 'node:path'
 import { limits, trustExposure } from '@bridgekeeper/protocol'
 import type { Env } from '../env.ts'
 import { ConfigError } from './config-error.ts'
-import { type Document, type Member, misshapen, parseDocument } from './document.ts'
-import {
-  type EntryContext,
-  readEntry,
-  rejectDuplicateKeys,
-  type ServerEntry,
-  type UnusableEntry,
-} from './entry.ts'
+import { type Document, type Member, misshapen, parseDocument, rejectDuplicateKeys } from './document.ts'
+import type { EntryContext, ServerEntry, UnusableEntry } from './entry.ts'
 import { readInheritEnv } from './inherit-env.ts'
+import { readEntry } from './read-entry.ts'
 import { textOfBytes } from './text-of-bytes.ts'
 
 /** `mcpServers` is most clients' word, `servers` that of VS Code, `context_servers` that of Zed. */

@@ -1,0 +1,44 @@
+import { limits, nameSchema } from '@bridgekeeper/protocol'
+import type { Node } from 'jsonc-parser'
+import { ConfigError } from './config-error.ts'
+import { kindOf, type Member, rejectDuplicateKeys } from './document.ts'
+import type { EntryContext, ServerEntry } from './entry.ts'
+import { invalidEntry } from './entry-error.ts'
+import { EntryReader } from './entry-reader.ts'
+import { readStdio } from './stdio-entry.ts'
+import { readSwitch } from './switch.ts'
+
+const URLS: readonly string[] = ['url', 'serverUrl', 'httpUrl']
+/** Matches the name of a member that is a comment, as in package.json. */
+const COMMENT = /^\s*(?:\/\/|\/\*)/
+
+/** Reads one entry; `undefined` if it is switched off. */
+export function readEntry({ name, node }: Member, context: EntryContext): ServerEntry | undefined {
+  if (COMMENT.test(name)) return undefined
+  const members = context.document.members(node)
+  const onOff = readSwitch(members)
+  if (onOff === 'off') return undefined
+  try {
+    if (onOff !== 'on') throw invalidEntry(name, `${onOff.odd}: must be true or false`)
+    return readUsable(name, node, context)
+  } catch (error) {
+    if (error instanceof ConfigError) return { kind: 'unusable', name, error }
+    throw error
+  }
+}
+
+/** @throws ConfigError `config_server_invalid`, `config_malformed`, `config_variable_missing` */
+function readUsable(name: string, node: Node, context: EntryContext): ServerEntry {
+  if (!nameSchema.safeParse(name).success) {
+    const why = `its name must have 1 to ${limits.nameChars} characters and no control characters`
+    throw invalidEntry(name, why)
+  }
+  if (node.type !== 'object') throw invalidEntry(name, `entry: must be an object, not ${kindOf(node)}`)
+  const members = context.document.members(node)
+  rejectDuplicateKeys(members, `in the server "${name}"`)
+  const reader = new EntryReader(name, members, context.document)
+  const commandLine = reader.command()
+  if (commandLine !== undefined) return readStdio(reader, commandLine, context)
+  if (URLS.some((url) => reader.member(url)?.type === 'string')) return { kind: 'http', name }
+  throw invalidEntry(name, 'command: is missing')
+}
