@@ -155,9 +155,7 @@ export const AGENT_EXCHANGE_ABLATIONS: readonly Ablation[] = [
   },
   {
     gate: 'agent exchanges: an unverified bridge',
-    edits: [
-      text('agent/link/connection.ts', 'if (verified) this.#options.exchanges', 'this.#options.exchanges'),
-    ],
+    edits: [text('agent/link/data-frames.ts', 'if (!this.#isOpen) return false', '')],
     tests: ['packages/agent/test/link/exchanges.test.ts'],
   },
 ]

@@ -196,7 +196,7 @@ export const AGENT_ABLATIONS: readonly Ablation[] = [
   },
   {
     gate: 'agent: frames kept before the connection is recorded',
-    edits: [text('agent/link/connection.ts', ' || this.#heldBytes > MAX_HELD_BYTES', '')],
+    edits: [text('agent/link/early-frames.ts', ' || this.#bytes > MAX_EARLY_BYTES', '')],
     tests: agent('link.proof'),
   },
   {

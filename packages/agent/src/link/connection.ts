@@ -6,24 +6,15 @@ import {
   encode,
   isErrorCode,
   limits,
-  type OpenFrame,
   type ProtocolVersion,
-  type ToolExecuteFrame,
-  unreachable,
 } from '@bridgekeeper/protocol'
 import { AgentError } from '../errors.ts'
-import type { LinkEvent } from '../events.ts'
-import type { ExchangeFrame, Exchanges } from '../exchanges/exchanges.ts'
-import type { HeldBytes } from '../held-bytes.ts'
-import type { LocalTools } from '../local-tools.ts'
-import type { System } from '../system.ts'
+import { DataFrames, type DataOptions } from './data-frames.ts'
+import { EarlyFrames } from './early-frames.ts'
 import type { Ending } from './ending.ts'
-import { Payloads } from './payloads.ts'
 import type { Prover, Recognised } from './prover.ts'
-import { RunningCalls } from './running-calls.ts'
 import { dial, type Socket } from './socket.ts'
 import { challengeResponse, type TokenClaims } from './token-claims.ts'
-import { unreadableCallId } from './unreadable-call.ts'
 import type { Wake } from './wakes.ts'
 
 export type ConnectionState =
@@ -38,17 +29,10 @@ export type ConnectionState =
       readonly ignoredFrames: number
     }
 
-export interface ConnectionOptions {
+export interface ConnectionOptions extends DataOptions {
   readonly url: string
   readonly token: string
   readonly login: Login
-  readonly version: ProtocolVersion
-  readonly system: System
-  readonly tools: LocalTools
-  readonly exchanges: Exchanges
-  /** Memory for arguments that arrive. */
-  readonly held: HeldBytes
-  readonly onEvent: (event: LinkEvent) => void
   readonly wake: (reason: Wake) => void
 }
 
@@ -58,9 +42,6 @@ export type Login =
   | { readonly by: 'proof'; readonly prover: Prover }
 
 const DIAL_MS = 20_000
-/** Frames of a verified bridge to hold while its identity is being stored. */
-export const MAX_HELD = 1_024
-export const MAX_HELD_BYTES = 16 * 1_048_576
 /** Statuses with which a bridge refuses a token. */
 const TOKEN_REFUSALS: readonly number[] = [401, 403, 500]
 
@@ -69,16 +50,14 @@ export class Connection {
   readonly version: ProtocolVersion
   readonly #options: ConnectionOptions
   readonly #socket: Socket
-  readonly #payloads: Payloads
-  readonly #calls: RunningCalls
+  readonly #data: DataFrames
   #state: ConnectionState
   #heard = 0
   #ignoredFrames = 0
   /** The token that the bridge took last. */
   #token: string
-  /** Frames received after the bridge proved itself, until that is stored; a chunk is a buffer. */
-  #held: (DownFrame | Buffer)[] | undefined
-  #heldBytes = 0
+  /** Frames received after the bridge proved itself, until that is stored. */
+  #early: EarlyFrames | undefined
 
   constructor(options: ConnectionOptions) {
     const { url, token, version, system } = options
@@ -99,8 +78,7 @@ export class Connection {
         onEnd: (ending) => this.#end(ending),
       },
     )
-    this.#payloads = new Payloads(this.#socket, options.held)
-    this.#calls = new RunningCalls({ ...options, send: (frame) => this.#payloads.send(frame) })
+    this.#data = new DataFrames(this.#socket, options)
   }
 
   get state(): ConnectionState {
@@ -146,7 +124,7 @@ export class Connection {
     const decoded = decodeDown(frame, this.version)
     const handled = decoded.ok && this.#handleOrHold(decoded.message, frame.length)
     if (!handled) this.#ignoredFrames++
-    if (!decoded.ok && this.#state.is === 'verified') this.#refuse(frame, decoded.detail)
+    if (!decoded.ok) this.#data.refuse(frame, decoded.detail)
   }
 
   #receiveChunk(frame: Buffer): void {
@@ -155,26 +133,16 @@ export class Connection {
     if (!this.#handleOrHold(frame, frame.length)) this.#ignoredFrames++
   }
 
-  /** Answers a call that cannot be read, which would otherwise wait for its deadline. */
-  #refuse(frame: Buffer, detail: string): void {
-    const id = unreadableCallId(frame)
-    if (id !== undefined) this.#calls.refuse(id, detail)
-  }
-
   /** @returns whether the message was one to expect now */
   #handleOrHold(message: DownFrame | Buffer, frameBytes: number): boolean {
-    const held = this.#held
-    if (held === undefined || isChallenge(message)) return this.#handle(message)
-    this.#heldBytes += frameBytes
-    if (held.length >= MAX_HELD || this.#heldBytes > MAX_HELD_BYTES)
+    if (this.#early === undefined || isChallenge(message)) return this.#handle(message)
+    if (!this.#early.hold(message, frameBytes))
       this.drop('The bridge sends messages faster than the agent can process them.')
-    else held.push(message)
     return true
   }
 
   #handle(message: DownFrame | Buffer): boolean {
-    const verified = this.#state.is === 'verified'
-    if (Buffer.isBuffer(message)) return verified && this.#payloads.takeChunk(message)
+    if (Buffer.isBuffer(message)) return this.#data.handle(message)
     switch (message.type) {
       case 'challenge':
         this.#answer(message)
@@ -186,25 +154,8 @@ export class Connection {
         return true
       case 'pong':
         return true
-      case 'tool_execute':
-        if (verified) this.#run(message)
-        return verified
-      case 'tool_cancel':
-        this.#payloads.drop(message.id)
-        this.#calls.cancel(message.id)
-        return verified
-      case 'open':
-        if (verified) this.#open(message)
-        return verified
-      case 'cancel':
-      case 'detach':
-      case 'done':
-        this.#payloads.drop(message.id)
-        return this.#pass(message)
-      case 'revoke':
-        return this.#pass(message)
       case 'credit':
-        return this.#payloads.credit(message.id, message.bytes)
+        return this.#data.credit(message.id, message.bytes)
       case 'tool_result':
         return false
       case 'error':
@@ -212,35 +163,8 @@ export class Connection {
         this.#tokenRefused(message.error)
         return true
       default:
-        return unreachable(message)
+        return this.#data.handle(message)
     }
-  }
-
-  /** Runs a call once its arguments are there. */
-  #run({ bytes, ...call }: ToolExecuteFrame): void {
-    if (bytes === undefined) return void this.#calls.run(call)
-    const isRoom = this.#payloads.receive(call.id, bytes, (rawArgs, release) => {
-      void this.#calls.run({ ...call, rawArgs }).then(release)
-    })
-    if (!isRoom) this.#calls.refuseLarge(call.id)
-  }
-
-  /** Passes a frame to the exchanges. @returns whether the bridge may send it now */
-  #pass(frame: ExchangeFrame): boolean {
-    const verified = this.#state.is === 'verified'
-    if (verified) this.#options.exchanges.receive(frame)
-    return verified
-  }
-
-  /** Opens an exchange once its message is there. */
-  #open({ bytes, ...frame }: OpenFrame): void {
-    const { exchanges } = this.#options
-    if (bytes === undefined) return exchanges.receive(frame)
-    const isRoom = this.#payloads.receive(frame.id, bytes, (message, release) => {
-      exchanges.receive({ ...frame, message })
-      release()
-    })
-    if (!isRoom) exchanges.refuse(frame.id, 'too_many_calls')
   }
 
   #answer(challenge: Extract<DownFrame, { type: 'challenge' }>): void {
@@ -278,24 +202,21 @@ export class Connection {
 
   /** [LINK.30] Stores the connection as the last one before any request of the bridge runs. */
   #remember({ device, connectionId }: Recognised): void {
-    const held: (DownFrame | Buffer)[] = []
-    this.#held = held
+    const early = new EarlyFrames()
+    this.#early = early
     Promise.resolve()
       .then(() => device.remember(connectionId))
       .then(() => {
-        this.#held = undefined
+        this.#early = undefined
         if (this.#state.is !== 'unverified') return
         this.#verified()
-        for (const message of held) this.#handle(message)
+        for (const message of early.held) this.#handle(message)
       })
       .catch((error: unknown) => this.#fail(error))
   }
 
   #verified(): void {
-    this.#options.exchanges.connected(
-      (frame) => this.#payloads.send(frame),
-      (id) => this.#payloads.isFlooding(id),
-    )
+    this.#data.begin()
     this.#advance({ is: 'verified', sinceMs: this.#options.system.monotonicMs() }, 'verified')
   }
 
@@ -321,10 +242,7 @@ export class Connection {
   #end(ending: Ending): void {
     const state = this.#state
     if (state.is === 'ended') return
-    // The callers already got `outcome_unknown`, so a running call can only do harm.
-    this.#calls.cancelAll()
-    this.#payloads.end()
-    if (state.is === 'verified') this.#options.exchanges.disconnected()
+    this.#data.end()
     const verifiedForMs =
       state.is === 'verified' ? this.#options.system.monotonicMs() - state.sinceMs : undefined
     this.#advance({ is: 'ended', ending, verifiedForMs, ignoredFrames: this.#ignoredFrames }, 'ended')
