@@ -179,12 +179,12 @@ export const AGENT_ABLATIONS: readonly Ablation[] = [
   },
   {
     gate: 'agent: frames that a bridge does not read',
-    edits: [text('agent/link/socket.ts', 'queuedFrames <= MAX_QUEUED_FRAMES && ', '')],
+    edits: [text('agent/link/socket.ts', 'this.#queuedFrames <= MAX_QUEUED_FRAMES && ', '')],
     tests: agent('link.limits'),
   },
   {
     gate: 'agent: bytes that a bridge does not read',
-    edits: [text('agent/link/socket.ts', ' && socket.bufferedAmount <= MAX_QUEUED_BYTES', '')],
+    edits: [text('agent/link/socket.ts', ' && webSocket.bufferedAmount <= MAX_QUEUED_BYTES', '')],
     tests: agent('link.limits'),
   },
   {

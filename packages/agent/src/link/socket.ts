@@ -48,9 +48,8 @@ export function dial(
   options: { readonly token: string; readonly version: ProtocolVersion },
   handlers: SocketHandlers,
 ): Socket {
-  const subprotocols = options.version === 'v2' ? [SUBPROTOCOL_V2] : []
   const agent = tunnelAgent(url)
-  const socket = new WebSocket(url, subprotocols, {
+  const webSocket = new WebSocket(url, options.version === 'v2' ? [SUBPROTOCOL_V2] : [], {
     ...(agent !== undefined && { agent }),
     headers: { authorization: `Bearer ${options.token}` },
     followRedirects: false,
@@ -60,64 +59,95 @@ export function dial(
     // The library's own answers to pings would pile up uncounted.
     autoPong: false,
   })
-  let ended = false
-  let exporter: Buffer | undefined
-  const end = (ending: Ending) => {
-    if (ended) return
-    ended = true
-    handlers.onEnd(ending)
+  return new DialledSocket(webSocket, options.version, handlers)
+}
+
+/** Counts what the network has not taken, and reports one end only. */
+class DialledSocket implements Socket {
+  readonly #webSocket: WebSocket
+  readonly #version: ProtocolVersion
+  readonly #handlers: SocketHandlers
+  #exporter: Buffer | undefined
+  #queuedFrames = 0
+  #hasEnded = false
+
+  constructor(webSocket: WebSocket, version: ProtocolVersion, handlers: SocketHandlers) {
+    this.#webSocket = webSocket
+    this.#version = version
+    this.#handlers = handlers
+    this.#listen()
   }
-  let queuedFrames = 0
-  const sent = () => {
-    queuedFrames--
+
+  send(frame: Buffer, sent?: () => void): void {
+    this.#write(frame, false, sent)
   }
-  const queue = (write: () => void) => {
-    if (socket.readyState !== WebSocket.OPEN) return
-    queuedFrames++
-    write()
-    if (queuedFrames <= MAX_QUEUED_FRAMES && socket.bufferedAmount <= MAX_QUEUED_BYTES) return
-    end({ next: 'retry', reason: 'The bridge does not read the answers that it requested.' })
-    socket.terminate()
+
+  sendChunk(frame: Buffer, sent: () => void): void {
+    this.#write(frame, true, sent)
   }
-  const send = (frame: Buffer, binary: boolean, frameSent = () => {}) =>
-    queue(() =>
-      socket.send(frame, { binary }, () => {
+
+  close(): void {
+    this.#webSocket.close(GOING_AWAY)
+  }
+
+  terminate(): void {
+    this.#webSocket.terminate()
+  }
+
+  #listen(): void {
+    const webSocket = this.#webSocket
+    webSocket.on('upgrade', (response) => this.#upgraded(response))
+    webSocket.on('unexpected-response', (request, response) => {
+      readBody(response, (body) => {
+        const { statusCode: status = 0, headers } = response
+        this.#end(endingOfHttp({ status, retryAfter: headers['retry-after'], body }))
+        request.destroy()
+      })
+    })
+    webSocket.on('open', () => {
+      if (!this.#hasEnded) this.#handlers.onOpen(this.#exporter)
+    })
+    webSocket.on('message', (data, isBinary) => {
+      if (this.#hasEnded || !Buffer.isBuffer(data)) return
+      if (isBinary) this.#handlers.onChunk(data)
+      else this.#handlers.onFrame(data)
+    })
+    webSocket.on('ping', (data) => this.#queue((sent) => webSocket.pong(data, true, sent)))
+    webSocket.on('error', (error) => this.#end(endingOfError(error)))
+    webSocket.on('close', (code, reason) => this.#end(endingOfClose(code, reason.toString('utf8'))))
+  }
+
+  #upgraded({ socket, headers }: IncomingMessage): void {
+    this.#exporter = exporterOf(socket)
+    // The library is about to refuse this handshake, since no subprotocol was picked of those offered.
+    const picked = headers['sec-websocket-protocol']
+    if (this.#version === 'v2' && picked === undefined) this.#end({ next: 'speak-v1' })
+  }
+
+  #write(frame: Buffer, binary: boolean, frameSent = (): void => {}): void {
+    this.#queue((sent) =>
+      this.#webSocket.send(frame, { binary }, () => {
         sent()
         frameSent()
       }),
     )
+  }
 
-  socket.on('upgrade', (response) => {
-    exporter = exporterOf(response.socket)
-    // The library is about to refuse this handshake, since no subprotocol was picked of those offered.
-    const picked = response.headers['sec-websocket-protocol']
-    if (options.version === 'v2' && picked === undefined) end({ next: 'speak-v1' })
-  })
-  socket.on('unexpected-response', (request, response) => {
-    readBody(response, (body) => {
-      end(
-        endingOfHttp({ status: response.statusCode ?? 0, retryAfter: response.headers['retry-after'], body }),
-      )
-      request.destroy()
-    })
-  })
-  socket.on('open', () => {
-    if (!ended) handlers.onOpen(exporter)
-  })
-  socket.on('message', (data, isBinary) => {
-    if (ended || !Buffer.isBuffer(data)) return
-    if (isBinary) handlers.onChunk(data)
-    else handlers.onFrame(data)
-  })
-  socket.on('ping', (data) => queue(() => socket.pong(data, true, sent)))
-  socket.on('error', (error) => end(endingOfError(error)))
-  socket.on('close', (code, reason) => end(endingOfClose(code, reason.toString('utf8'))))
+  /** @param write sends one frame, and calls `sent` when the network has taken it */
+  #queue(write: (sent: () => void) => void): void {
+    const webSocket = this.#webSocket
+    if (webSocket.readyState !== WebSocket.OPEN) return
+    this.#queuedFrames++
+    write(() => this.#queuedFrames--)
+    if (this.#queuedFrames <= MAX_QUEUED_FRAMES && webSocket.bufferedAmount <= MAX_QUEUED_BYTES) return
+    this.#end({ next: 'retry', reason: 'The bridge does not read the answers that it requested.' })
+    webSocket.terminate()
+  }
 
-  return {
-    send: (frame, frameSent) => send(frame, false, frameSent),
-    sendChunk: (frame, chunkSent) => send(frame, true, chunkSent),
-    close: () => socket.close(GOING_AWAY),
-    terminate: () => socket.terminate(),
+  #end(ending: Ending): void {
+    if (this.#hasEnded) return
+    this.#hasEnded = true
+    this.#handlers.onEnd(ending)
   }
 }
 
