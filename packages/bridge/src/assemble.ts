@@ -28,7 +28,7 @@ import { McpEndpoint } from './northbound/endpoint.ts'
 import { McpSessions } from './northbound/mcp-session.ts'
 import { ResourceMetadata } from './northbound/resource-metadata.ts'
 import { ExposedNames } from './northbound/tool-names.ts'
-import type { SecurityLog, System } from './ports.ts'
+import type { Authenticator, SecurityLog, System } from './ports.ts'
 import { isProduction } from './production.ts'
 import { CallGates } from './router/call-gates.ts'
 import { Dispatcher } from './router/dispatcher.ts'
@@ -45,28 +45,13 @@ export function assemble(options: BridgeOptions, system: System) {
   const authenticator = authenticatorOf(options, system)
   const entry = admissionOptions(options)
   const log = options.securityLog ?? streamLog(process.stdout, system)
-  const blocks = new DurableBlocks(options.stores?.blocks, system, ({ kind, key }) => {
-    if (kind === 'calls') limiter.resetRateLimit(key)
-  })
-  const limiter = new RateLimiter(blocks.list, options.rateLimits)
-  const callTimes = new DurableCallTimes(options.stores?.callTimes, limiter.userWindow, system)
-  const inFlight = new InFlight()
   const callLimits = callLimitsOf(options)
-  const exchanges = new ExchangeTable(system, inFlight, callLimits)
-  const clients = new MachineClients()
-  const directory = new Directory(exchanges, clients, system)
-  const gates = new CallGates(limiter, log, system, {
-    began: (key, untilMs) => blocks.save({ kind: 'calls', key, untilMs }),
-    recheck: (key) => blocks.recheck({ kind: 'calls', key }),
-  })
-  const dispatcher = new Dispatcher(directory, gates, log, inFlight)
+  const calls = callParts(options, callLimits, log, system)
+  const { directory, dispatcher, blocks } = calls
   const revoker = new Revoker(options.revocations, authenticator, log, (each) => directory.forget(each))
-  const deviceVerifier =
-    options.proof &&
-    new DeviceVerifier({ ...options.proof, addresses: addresses(options), authenticator, log, system })
   const admission = new Admission(entry, {
     authenticator,
-    deviceVerifier,
+    deviceVerifier: deviceVerifier(options, authenticator, log, system),
     revoker,
     blocks,
     fingerprints: fingerprints(options, log, system),
@@ -74,7 +59,7 @@ export function assemble(options: BridgeOptions, system: System) {
     system,
   })
   const events = new AppEvents()
-  const listener = agentListener({ directory, exchanges, clients, dispatcher, revoker, events })
+  const listener = agentListener({ ...calls, revoker, events })
   const agents = new AgentEndpoint(admission, listener, system, log, callLimits)
   const metadata = resourceMetadata(options)
   const sessions = new McpSessions(new KeyRing(options.sessionKeys, system), system)
@@ -98,10 +83,10 @@ export function assemble(options: BridgeOptions, system: System) {
     names,
     directory,
     dispatcher,
-    inFlight,
-    limiter,
+    inFlight: calls.inFlight,
+    limiter: calls.limiter,
     blocks,
-    callTimes,
+    callTimes: calls.callTimes,
     revoker,
     authenticator,
     log,
@@ -116,6 +101,25 @@ function callLimitsOf({ callTimeoutMs, maxCallMs, maxPendingCalls }: BridgeOptio
     maxCallMs: maxCallMs ?? DEFAULT_MAX_CALL_MS,
     maxPendingCalls: maxPendingCalls ?? DEFAULT_MAX_PENDING_CALLS,
   }
+}
+
+/** The parts that every call and exchange passes. */
+function callParts(options: BridgeOptions, callLimits: ExchangeLimits, log: SecurityLog, system: System) {
+  const blocks = new DurableBlocks(options.stores?.blocks, system, ({ kind, key }) => {
+    if (kind === 'calls') limiter.resetRateLimit(key)
+  })
+  const limiter = new RateLimiter(blocks.list, options.rateLimits)
+  const callTimes = new DurableCallTimes(options.stores?.callTimes, limiter.userWindow, system)
+  const inFlight = new InFlight()
+  const exchanges = new ExchangeTable(system, inFlight, callLimits)
+  const clients = new MachineClients()
+  const directory = new Directory(exchanges, clients, system)
+  const gates = new CallGates(limiter, log, system, {
+    began: (key, untilMs) => blocks.save({ kind: 'calls', key, untilMs }),
+    recheck: (key) => blocks.recheck({ kind: 'calls', key }),
+  })
+  const dispatcher = new Dispatcher(directory, gates, log, inFlight)
+  return { blocks, limiter, callTimes, inFlight, exchanges, clients, directory, dispatcher }
 }
 
 function agentListener({
@@ -186,8 +190,15 @@ function resourceMetadata({ authorizationServers = [], publicUrls = [] }: Bridge
 }
 
 /** @throws TypeError for an invalid URL */
-function addresses({ publicUrls = [] }: BridgeOptions): OwnAddresses {
-  return new OwnAddresses(publicUrls, AGENT_PATH)
+function deviceVerifier(
+  { proof, publicUrls = [] }: BridgeOptions,
+  authenticator: Authenticator,
+  log: SecurityLog,
+  system: System,
+): DeviceVerifier | undefined {
+  if (proof === undefined) return undefined
+  const addresses = new OwnAddresses(publicUrls, AGENT_PATH)
+  return new DeviceVerifier({ ...proof, addresses, authenticator, log, system })
 }
 
 function fingerprints(options: BridgeOptions, log: SecurityLog, system: System): Fingerprints {
