@@ -1,22 +1,14 @@
 import { type RawJson, textAt, toJson } from '@bridgekeeper/protocol'
 import type { Instance, InstanceFault, ServerMessage } from '../servers/instance.ts'
 import type { RawOutcome } from '../servers/raw-calls.ts'
+import { ownRequest, SUCCESS, type Target } from './own-request.ts'
 import type { Session } from './session.ts'
-
-/** Instances that get what all sessions of a group want together. */
-export interface Target {
-  readonly all: () => readonly Instance[]
-  /** @param client login that needs it */
-  readonly shared: (client: string) => Promise<Instance | InstanceFault>
-}
 
 /** The most verbose first. */
 const LEVELS = ['debug', 'info', 'notice', 'warning', 'error', 'critical', 'alert', 'emergency'] as const
 /** Level of a session that set none, once another session has set one. */
 export const DEFAULT_LEVEL = 'info'
 const SET_LEVEL = 'logging/setLevel'
-
-export const SUCCESS: RawOutcome = { kind: 'result', result: toJson({}) }
 
 /** Log levels of sessions that share instances. The server gets the most verbose of them; each session its own. */
 export class LogLevels {
@@ -36,7 +28,7 @@ export class LogLevels {
     const instance = await this.#target.shared(session.facts.client)
     if ('fault' in instance) return instance
     // The server knows best what is wrong with an unknown level.
-    if (!isLevel(level)) return request(instance, SET_LEVEL, params)
+    if (!isLevel(level)) return ownRequest(instance, SET_LEVEL, params)
     const before = session.level
     session.level = level
     const wanted = this.#mostVerbose()
@@ -56,7 +48,7 @@ export class LogLevels {
   /** Sends the present level to an instance that is new. */
   replay(instance: Instance): void {
     this.#sent ??= this.#mostVerbose()
-    if (this.#sent !== undefined) void request(instance, SET_LEVEL, toJson({ level: this.#sent }))
+    if (this.#sent !== undefined) void ownRequest(instance, SET_LEVEL, toJson({ level: this.#sent }))
   }
 
   /** Whether a session wants this log message. */
@@ -70,8 +62,8 @@ export class LogLevels {
     const params = toJson({ level })
     const before = this.#sent
     this.#sent = level
-    for (const other of this.#target.all()) if (other !== first) void request(other, SET_LEVEL, params)
-    const outcome = await request(first, SET_LEVEL, params)
+    for (const other of this.#target.all()) if (other !== first) void ownRequest(other, SET_LEVEL, params)
+    const outcome = await ownRequest(first, SET_LEVEL, params)
     if (outcome.kind !== 'result' && this.#sent === level) this.#sent = before
     return outcome
   }
@@ -89,13 +81,4 @@ export function isLevel(level: string | undefined): level is string {
 
 function rank(level: string): number {
   return LEVELS.indexOf(level as (typeof LEVELS)[number])
-}
-
-/** Sends a request of the agent's own. */
-export function request(
-  instance: Instance,
-  method: string,
-  params: RawJson | undefined,
-): Promise<RawOutcome> {
-  return instance.request(method, params, new AbortController().signal)
 }

@@ -3,7 +3,7 @@ import { backoffMs } from '../backoff.ts'
 import type { Instance, InstanceFault, ServerMessage } from '../servers/instance.ts'
 import type { RawOutcome } from '../servers/raw-calls.ts'
 import type { System } from '../system.ts'
-import { request, SUCCESS, type Target } from './log-levels.ts'
+import { ownRequest, SUCCESS, type Target } from './own-request.ts'
 import type { Session } from './session.ts'
 
 /** Subscriptions of one session. */
@@ -43,7 +43,7 @@ export class Subscriptions {
     const instance = await this.#target.shared(session.facts.client)
     if ('fault' in instance) return instance
     const uri = textAt(params, ['uri'])
-    if (uri === undefined) return request(instance, SUBSCRIBE, params)
+    if (uri === undefined) return ownRequest(instance, SUBSCRIBE, params)
     if (session.isOver) return SUCCESS
     if (session.subscriptions.size >= MAX_SUBSCRIPTIONS && !session.subscriptions.has(uri)) return TOO_MANY
     const known = this.#byUri.get(uri)
@@ -62,7 +62,7 @@ export class Subscriptions {
     const instance = await this.#target.shared(session.facts.client)
     if ('fault' in instance) return instance
     const uri = textAt(params, ['uri'])
-    if (uri === undefined) return request(instance, UNSUBSCRIBE, params)
+    if (uri === undefined) return ownRequest(instance, UNSUBSCRIBE, params)
     return this.#remove(session, uri) ? this.#sendAll(UNSUBSCRIBE, uri, instance) : SUCCESS
   }
 
@@ -94,7 +94,7 @@ export class Subscriptions {
 
   /** Sends all subscriptions to an instance that is new. */
   replay(instance: Instance): void {
-    for (const uri of this.#byUri.keys()) void request(instance, SUBSCRIBE, toJson({ uri }))
+    for (const uri of this.#byUri.keys()) void ownRequest(instance, SUBSCRIBE, toJson({ uri }))
   }
 
   /** An instance has ended. Without a successor, nobody would see the changes. */
@@ -130,8 +130,8 @@ export class Subscriptions {
   /** @param first its answer counts */
   async #sendAll(method: string, uri: string, first?: Instance): Promise<RawOutcome> {
     const params = toJson({ uri })
-    for (const other of this.#target.all()) if (other !== first) void request(other, method, params)
-    return first === undefined ? SUCCESS : request(first, method, params)
+    for (const other of this.#target.all()) if (other !== first) void ownRequest(other, method, params)
+    return first === undefined ? SUCCESS : ownRequest(first, method, params)
   }
 
   /** @returns whether that was the last subscription to the resource */

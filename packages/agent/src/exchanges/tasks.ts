@@ -11,7 +11,7 @@ import type { Instance } from '../servers/instance.ts'
 import type { RawOutcome } from '../servers/raw-calls.ts'
 import type { System } from '../system.ts'
 import type { Exchange } from './exchange.ts'
-import { request } from './log-levels.ts'
+import { ownRequest } from './own-request.ts'
 import type { Session } from './session.ts'
 
 /** Tasks that are known at once; then the oldest of the client with most is forgotten. */
@@ -105,7 +105,7 @@ export class Tasks {
   revoke(client: string): void {
     for (const task of [...this.#known.values()]) {
       if (task.client !== client) continue
-      void request(task.instance, CANCEL, toJson({ taskId: task.id }))
+      void ownRequest(task.instance, CANCEL, toJson({ taskId: task.id }))
       task.forget()
     }
   }
