@@ -3,6 +3,7 @@ import {
   type ErrorCode,
   isAmbiguous,
   type OpenFrame,
+  type OutgoingFrame,
   type RawJson,
   unreachable,
 } from '@bridgekeeper/protocol'
@@ -75,8 +76,8 @@ export class OpenExchanges implements Exchanges {
     for (const session of this.#sessions.of(name)) this.#groups.ofSession(next, session)
   }
 
-  connected(...link: Parameters<Exchanges['connected']>): void {
-    this.#outlet.connected(...link)
+  connected(send: (frame: OutgoingFrame) => boolean, isFlooding: (id: string) => boolean): void {
+    this.#outlet.connected(send, isFlooding)
   }
 
   disconnected(): void {

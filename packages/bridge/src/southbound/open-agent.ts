@@ -1,14 +1,16 @@
 import type { Duplex } from 'node:stream'
-import { closeCodes, limits } from '@bridgekeeper/protocol'
+import { closeCodes, type ErrorCode, limits } from '@bridgekeeper/protocol'
 import type { WebSocket } from 'ws'
 import type { Admission, AdmittedAgent } from '../admission/admission.ts'
 import type { OpenItem, OpenLogin } from '../admission/open-logins.ts'
+import type { Catalog } from '../connection/catalog-parts.ts'
 import { Connection } from '../connection/connection.ts'
 import type {
   ConnectionListener,
   ConnectionOptions,
   ProvenConnection,
 } from '../connection/connection-listener.ts'
+import type { ExchangeFrame } from '../connection/life.ts'
 import type { ReadyConnection } from '../connection/ready-connection.ts'
 import type { ClientAddress } from '../gates/request-facts.ts'
 import { deny, type Verdict } from '../gates/verdict.ts'
@@ -107,8 +109,8 @@ export class OpenAgent implements ConnectionListener, WebSocketListener, Pinged,
     this.#shared.listener.ended(ready)
   }
 
-  catalogChanged(...changed: Parameters<ConnectionListener['catalogChanged']>): void {
-    this.#shared.listener.catalogChanged(...changed)
+  catalogChanged(ready: ReadyConnection, catalog: Catalog): void {
+    this.#shared.listener.catalogChanged(ready, catalog)
   }
 
   /** [LIVE.1] An unverified agent is not pinged; the challenge's deadline covers it. */
@@ -164,12 +166,12 @@ export class OpenAgent implements ConnectionListener, WebSocketListener, Pinged,
     if (this.#shared.admission.challengeFailed(this.#login, this.#address)) this.#lockOut()
   }
 
-  exchangeFrame(...received: Parameters<ConnectionListener['exchangeFrame']>): boolean {
-    return this.#shared.listener.exchangeFrame(...received)
+  exchangeFrame(ready: ReadyConnection, frame: ExchangeFrame): boolean {
+    return this.#shared.listener.exchangeFrame(ready, frame)
   }
 
-  endRefused(...refused: Parameters<ConnectionListener['endRefused']>): void {
-    this.#shared.listener.endRefused(...refused)
+  endRefused(ready: ReadyConnection, id: string, code: ErrorCode): void {
+    this.#shared.listener.endRefused(ready, id, code)
   }
 
   execute(...asked: Parameters<ConnectionListener['execute']>): () => void {
