@@ -11,6 +11,7 @@ import { LoginLimits } from './login-limits.ts'
 import { LoginProvider, type LoginProviderSettings } from './login-provider.ts'
 import { providerRoutes } from './login-provider-routes.ts'
 import { loginRoutes } from './login-routes.ts'
+import { logoutRoutes } from './logout-routes.ts'
 import type { AccountParts, Pages } from './parts.ts'
 import { passkeyRoutes } from './passkey-routes.ts'
 import { Passkeys } from './passkeys.ts'
@@ -48,6 +49,7 @@ export function createAccounts(parts: AccountParts, settings?: LoginProviderSett
   const loginProvider = settings && new LoginProvider(settings, `${origin}${base}/login/sso/callback`, system)
   const routes: Routes = {
     ...loginRoutes(pages, settings?.name),
+    ...logoutRoutes(pages),
     ...accountRoutes(pages, settings?.name),
     ...(loginProvider !== undefined && providerRoutes(pages, loginProvider)),
     ...securityRoutes(pages),

@@ -5,7 +5,7 @@ import type { Form } from '../web/form-body.ts'
 import { type Html, html } from '../web/html.ts'
 import { field } from '../web/layout.ts'
 import type { Visit } from '../web/visit.ts'
-import { checkPassword } from './login-routes.ts'
+import { checkPassword } from './login-checks.ts'
 import type { Pages } from './parts.ts'
 
 /** Name of the field. */

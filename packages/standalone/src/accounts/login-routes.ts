@@ -1,22 +1,19 @@
-import { type Denied, deny, type User } from '@bridgekeeper/bridge'
-import { denialError, denyFor, seal, unseal } from '@bridgekeeper/bridge/parts'
+import type { Denied } from '@bridgekeeper/bridge'
+import { denialError, seal, unseal } from '@bridgekeeper/bridge/parts'
 import { codes } from '@bridgekeeper/protocol'
-import { loggedInForm, type Visitor, visitorForm, visitorOf } from '../browser/guarded-forms.ts'
+import { type Visitor, visitorForm, visitorOf } from '../browser/guarded-forms.ts'
 import { MAX_EMAIL_CHARS } from '../operations/users.ts'
-import { PasswordsBusy } from '../passwords/passwords.ts'
-import { isOwnOrigin } from '../web/csrf.ts'
 import type { Notice, PageOptions } from '../web/layout.ts'
-import { redirect, retryHeaders, sendJson, sendPage, sendRefusalJson } from '../web/respond.ts'
+import { redirect, retryHeaders, sendPage } from '../web/respond.ts'
 import { localPath } from '../web/site.ts'
 import type { Routes, Visit } from '../web/visit.ts'
 import { leadOn, startLogin } from './finish-login.ts'
-import type { Attempt } from './login-limits.ts'
-import { codePage, loggedOutPage, loginPage, logoutPage } from './login-pages.ts'
+import { checkCode, checkPassword } from './login-checks.ts'
+import { codePage, loginPage } from './login-pages.ts'
 import type { Pages } from './parts.ts'
 
 /** Between password and code. */
 const STEP_MS = 600_000
-const BUSY_MS = 2_000
 
 /** [ACCT.3] Unknown user and wrong password get the same answer. */
 const WRONG: Notice = { kind: 'bad', text: 'The email or the password is wrong. Try again.' }
@@ -27,7 +24,7 @@ const WRONG_CODE: Notice = {
 const ONCE_MORE: Notice = { kind: 'good', text: 'Confirm that it is you: log in once more.' }
 const SUSPENDED: Notice = { kind: 'bad', text: 'This account is suspended. Ask the operator of this bridge.' }
 
-/** `/login`, `/logout` and `/auth/refresh`. @param providerName name of the provider, if there is one */
+/** `/login`. @param providerName name of the provider, if there is one */
 export function loginRoutes(pages: Pages, providerName: string | undefined): Routes {
   const { site, browserSessions } = pages
 
@@ -82,87 +79,10 @@ export function loginRoutes(pages: Pages, providerName: string | undefined): Rou
     leadOn(pages, visit, begun.returnTo)
   }
 
-  async function askLogout({ request, response }: Visit): Promise<void> {
-    const loggedIn = await browserSessions.loggedInUser(request, response)
-    if (loggedIn === undefined) return sendPage(response, loggedOutPage(site))
-    sendPage(response, logoutPage(site, loggedIn.formToken))
-  }
-
-  async function logout(visit: Visit): Promise<void> {
-    const sent = await loggedInForm(visit, pages, '/logout')
-    if (sent === undefined) return
-    await browserSessions.end(visit.response, sent.loggedIn, visit.address.ip)
-    sendPage(visit.response, loggedOutPage(site))
-  }
-
-  /** [CSRF.1] Without a form's token: it tells nothing, and does what asking for a page does. */
-  async function refresh({ request, response }: Visit): Promise<void> {
-    if (!isOwnOrigin(request, site)) return sendRefusalJson(response, deny('origin_forbidden'))
-    const renewed = await browserSessions.renew(request, response)
-    if (!renewed.allowed) return sendRefusalJson(response, renewed)
-    sendJson(response, { userId: renewed.value.user.userId })
-  }
-
   return {
     'GET /login': show,
     'POST /login': password,
     'POST /login/code': code,
-    'GET /logout': askLogout,
-    'POST /logout': logout,
-    'POST /auth/refresh': refresh,
-  }
-}
-
-/** The user who gave the right password or code; `undefined` after a wrong one. */
-interface Checked {
-  readonly user?: User | undefined
-  readonly denied?: Denied
-}
-
-/** [ACCT.3] [LIMIT.1] Finds the user with this password. Takes the same time for an unknown user. */
-export async function checkPassword(
-  { users, passwords, limits }: Pages,
-  { address }: Visit,
-  email: string,
-  password: string,
-): Promise<Checked> {
-  const user = await users.findByEmail(email)
-  const attempt: Attempt = { kind: 'password', account: email.toLowerCase(), userId: user?.userId }
-  const begun = await limits.begin(attempt, address)
-  if (!begun.allowed) return { denied: begun }
-  try {
-    if (await passwords.check(user?.userId, password, address.key)) {
-      limits.passed(attempt, address)
-      return { user }
-    }
-    limits.failed(user === undefined ? 'user_unknown' : 'password_wrong', address, user?.userId)
-    return {}
-  } catch (error) {
-    if (error instanceof PasswordsBusy) return { denied: denyFor('login_limited', BUSY_MS) }
-    throw error
-  } finally {
-    begun.value()
-  }
-}
-
-/** [LIMIT.2] Checks the code. @returns its user, if the user may log in */
-async function checkCode(pages: Pages, { address }: Visit, userId: string, code: string): Promise<Checked> {
-  const { users, credentials, totp, limits } = pages
-  const attempt: Attempt = { kind: 'code', account: userId, userId }
-  const begun = await limits.begin(attempt, address)
-  if (!begun.allowed) return { denied: begun }
-  try {
-    const user = await users.findById(userId)
-    const known = await credentials.find(userId)
-    const isRight = known !== undefined && (await totp.check(known, code))
-    if (user?.state === 'active' && isRight) {
-      limits.passed(attempt, address)
-      return { user }
-    }
-    limits.failed('code_wrong', address, userId)
-    return {}
-  } finally {
-    begun.value()
   }
 }
 
