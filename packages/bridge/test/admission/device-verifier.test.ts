@@ -1,4 +1,4 @@
-import { generateKeyPairSync } from 'node:crypto'
+import { createHash, generateKeyPairSync } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { makeKey, TokenTable } from '../../../../test/support/devices.ts'
 import { FakeSystem } from '../../../../test/support/fake-system.ts'
@@ -133,11 +133,13 @@ test('[PROOF.10] renews with the device’s current state, and binds the token p
   const fresh = await proofs.renewal(ANN, 'fresh')
   if (!fresh.allowed) throw new Error(fresh.code)
   expect(fresh.value.principal).toEqual({ ...ANN, expiresAtMs: 5 })
+  const freshHash = createHash('sha256').update('fresh').digest('base64url')
+  expect(fresh.value.expected.tokenHash).toBe(freshHash)
   // Asked for, and not yet proven.
   expect(await proofs.renewal(ANN, undefined)).toEqual(first)
   proofs.renewed(fresh.value.expected)
   expect(await proofs.renewal(ANN, undefined)).toMatchObject({
-    value: { expected: { tokenHash: fresh.value.expected.tokenHash } },
+    value: { expected: { tokenHash: freshHash } },
   })
   await store.revoke('d1', 0)
   for (const token of [undefined, 'fresh'])

@@ -276,7 +276,10 @@ test('[BLOCK.5] makes one query at a time in a flood, and refuses requests over 
   expect(checks.filter((check) => check !== undefined)).toHaveLength(1 + MAX_WAITING_PER_BLOCK)
   const others = keys.slice(1).map((key) => blocks.recheck(block(key)))
   expect(others.filter((check) => check === undefined)).toHaveLength(2)
-  await Promise.all([...checks, ...others])
+  // A block that already waits takes no additional place.
+  const again = blocks.recheck(block('user 1'))
+  expect(again).toBeDefined()
+  await Promise.all([...checks, ...others, again])
   expect([most, queries]).toEqual([1, 2])
 })
 
@@ -303,5 +306,17 @@ test('[BLOCK.5] keeps a block and refuses in time while the store is down or sil
 test('[BLOCK.5] does not look up a block that no store holds', async () => {
   const { blocks } = await setUp()
   blocks.list.add({ ...BLOCK, untilMs: MINUTE_MS })
+  expect(blocks.recheck(BLOCK)).toBeUndefined()
+})
+
+test('[BLOCK.5] looks up an operator’s block that it has read from the store', async () => {
+  const { system, store, blocks, lifted, leftMs } = await setUp()
+  await store.put({ ...BLOCK, untilMs: system.nowMs() + MINUTE_MS })
+  await blocks.start()
+  expect(leftMs()).toBe(MINUTE_MS)
+  await store.remove(BLOCK)
+  await blocks.recheck(BLOCK)
+  expect(leftMs()).toBe(0)
+  expect(lifted).toMatchObject([BLOCK])
   expect(blocks.recheck(BLOCK)).toBeUndefined()
 })

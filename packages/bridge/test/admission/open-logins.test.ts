@@ -104,6 +104,12 @@ test('[REVOKE.5] refuses a revoked session or device for good, and admits a revo
   }
 })
 
+test('[REVOKE.5] admits logins without a device after any device was revoked', () => {
+  const logins = new OpenLogins()
+  for (const id of ['undefined', '']) logins.revoke({ kind: 'device', id })
+  expect(logins.enter(principal('ann', 's'), logins.now)).toBeDefined()
+})
+
 test('[REVOKE.3] refuses an admission begun before a revocation, and accepts one begun after it', () => {
   const logins = new OpenLogins()
   for (let time = 0; time < 2; time++) {
