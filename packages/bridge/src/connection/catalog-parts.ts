@@ -38,9 +38,9 @@ export class CatalogParts {
   add({ servers, more, removed, sizeBytes }: CatalogPart): Catalog | 'incomplete' | 'too-large' {
     const wasTooLarge = this.#isTooLarge
     for (const name of removed) this.#remove(name)
-    for (const { name } of servers) if (this.#unchanged.has(name)) this.#replace(name)
+    for (const { name } of servers) this.#replace(name)
     this.#sizeBytes += sizeBytes
-    if (!this.#isTooLarge) for (const server of servers) this.#merge(server)
+    for (const server of servers) this.#merge(server)
     if (this.#isTooLarge) this.#servers.clear()
     if (this.#isTooLarge) return wasTooLarge ? 'incomplete' : 'too-large'
     return more ? 'incomplete' : this.#servers
@@ -51,7 +51,7 @@ export class CatalogParts {
     this.#servers.delete(name)
   }
 
-  /** The next entry of this server is a new one. It keeps its place. */
+  /** The next entry of a server of the base is a new one. It keeps its place. */
   #replace(name: string): void {
     const server = this.#servers.get(name)
     if (server === undefined || !this.#unchanged.delete(name)) return

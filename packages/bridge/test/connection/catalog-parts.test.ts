@@ -1,4 +1,10 @@
-import type { CatalogServer, CatalogTool, ReadyServer } from '@bridgekeeper/protocol'
+import {
+  type CatalogServer,
+  type CatalogTool,
+  limits,
+  type ReadyServer,
+  serverBytes,
+} from '@bridgekeeper/protocol'
 import { expect, test } from 'vitest'
 import { catalogTool, readyServer } from '../../../../test/support/catalog.ts'
 import { type CatalogPart, CatalogParts } from '../../src/connection/catalog-parts.ts'
@@ -86,4 +92,17 @@ test('[CATALOG.2] counts an update together with the servers that it leaves as t
   expect(update({ sizeBytes: 4.1 * MIB })).toBe('too-large')
   expect(update({ servers: [ready('c')], sizeBytes: 2 * MIB })).toBe('too-large')
   expect(update({ servers: [ready('c')], removed: ['b'], sizeBytes: 2 * MIB })).toBeInstanceOf(Map)
+})
+
+test('[CATALOG.2] accepts an update of exactly 8 MiB, and discards the parts after a larger one', () => {
+  const server = (name: string) => readyServer(name, [catalogTool({ name: 'x', inputSchema: {} })])
+  const base = new Map([server('a'), server('b')].map((each) => [each.name, each]))
+  const restBytes = serverBytes(server('b'))
+  const exact = { ...part(false, ready('a')), only: true, sizeBytes: limits.catalogBytes - restBytes }
+  expect(new CatalogParts(base).add(exact)).toBeInstanceOf(Map)
+  const parts = new CatalogParts(base)
+  expect(parts.add({ ...exact, sizeBytes: exact.sizeBytes + 1 })).toBe('too-large')
+  // Its base is gone, also for servers and removals that a later part names.
+  expect(parts.add({ ...part(true, ready('b')), only: true, removed: ['a'] })).toBe('incomplete')
+  expect(parts.add({ ...part(false, ready('a')), only: true, removed: ['b'] })).toBe('incomplete')
 })

@@ -18,6 +18,20 @@ test('[CHAL.5] accepts no call, result or catalog before the challenge is answer
   expect(one.catalogs[1]?.size).toBe(0)
 })
 
+test('[AGG.6] reports the machine’s name, and the wall clock at its verification', async () => {
+  for (const withDevice of [true, false]) {
+    const one = new OneConnection({ withDevice })
+    one.system.advance(5_000)
+    const { connection } = await one.ready()
+    const verifiedAtMs = one.system.nowMs()
+    one.system.advance(5_000)
+    expect([connection.machineName, connection.sinceMs]).toEqual([
+      withDevice ? 'laptop' : undefined,
+      verifiedAtMs,
+    ])
+  }
+})
+
 test('[CALL.5] refuses a call above the limit of waiting calls, also after many finished ones', async () => {
   const one = await new OneConnection().ready()
   for (let time = 0; time < 600; time++) {

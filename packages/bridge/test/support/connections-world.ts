@@ -71,7 +71,7 @@ export interface RealPeer {
 
 /** Answers the requests of a device's connection to admission manually. */
 export class HandProofs implements ProofExchange {
-  readonly deviceName = undefined
+  readonly deviceName = 'laptop'
   readonly connectionId: string
   readonly #device: TestDevice
   readonly #bridgeKey: KeyObject
