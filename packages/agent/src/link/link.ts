@@ -85,7 +85,7 @@ export class Link {
    */
   async run(signal: AbortSignal): Promise<void> {
     const stop = () => this.#wakes.wake('stop')
-    signal.addEventListener('abort', stop, { once: true })
+    signal.addEventListener('abort', stop)
     try {
       let plan: Plan = { dueMs: this.#monotonicMs(), version: 'v2', failures: 0 }
       while (!signal.aborted) {

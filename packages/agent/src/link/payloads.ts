@@ -36,7 +36,7 @@ export class Payloads {
   send(frame: OutgoingFrame): boolean {
     const payloadBytes = frame.payload?.length ?? 0
     if (payloadBytes > limits.payloadBytes) return false
-    if (payloadBytes > 0 && this.#sender.heldBytes + payloadBytes > MAX_SENDING_BYTES) return false
+    if (this.#sender.heldBytes + payloadBytes > MAX_SENDING_BYTES) return false
     this.#sender.send(frame)
     return true
   }

@@ -168,5 +168,4 @@ function readBody(response: IncomingMessage, done: (body: string) => void): void
     if (bytes > MAX_BODY_BYTES) finish()
   })
   response.once('close', finish)
-  response.once('error', finish)
 }
