@@ -4,6 +4,15 @@ import { describeStores } from './databases.ts'
 import { DEVICE, deviceKey, NOW_MS, SESSION } from './examples.ts'
 
 describeStores('devices', (fresh) => {
+  test('[STORE.4] rejects a device that cannot be stored, and stores nothing of it', async () => {
+    const { devices } = await fresh()()
+    await expect(devices.add({ ...DEVICE, keys: [] })).rejects.toThrow('must have a key')
+    const faulty = { ...deviceKey('k2'), generation: Number.NaN }
+    await expect(devices.add({ ...DEVICE, keys: [deviceKey('k1'), faulty] })).rejects.toThrow()
+    expect([await devices.find('d1'), await devices.hasEnrolled('user_1')]).toEqual([undefined, false])
+    expect(await devices.add(DEVICE)).toBe(true)
+  })
+
   test('[STORE.4] finds a device with its keys in every process until it is revoked', async () => {
     const open = fresh()
     const system = new FakeSystem()

@@ -1,8 +1,11 @@
+import { readdirSync } from 'node:fs'
 import type { DatabaseSync } from 'node:sqlite'
 import type { Revocation } from '@bridgekeeper/bridge'
 import { Kysely, sql } from 'kysely'
 import { expect, onTestFinished, test } from 'vitest'
 import { FakeSystem } from '../../../../test/support/fake-system.ts'
+import { scratch } from '../../../../test/support/scratch.ts'
+import { sqlFingerprints } from '../../src/adapters/sql/fingerprints.ts'
 import { SQLITE_DDL } from '../../src/adapters/sql/initial-schema.ts'
 import { migrate, migrationsFor } from '../../src/adapters/sql/migrations.ts'
 import { sqlOutbox } from '../../src/adapters/sql/outbox.ts'
@@ -194,6 +197,45 @@ test('[STORE.12] sweeps at most once a minute, and continues after a failed swee
   failing.length = 0
   system.advance(60_000)
   expect(await sweeps()).toBe(5)
+})
+
+test('[STORE.12] sweeps after a fingerprint is remembered', async () => {
+  const { db } = await setUp()
+  let sweeps = 0
+  const fingerprints = sqlFingerprints(db, () => void sweeps++)
+  for (let time = 1; time <= 2; time++) {
+    await fingerprints.remember('s', 'seen', time)
+    expect(sweeps).toBe(time)
+  }
+})
+
+test('[DB.1] creates no file for a database in memory', async () => {
+  const folder = scratch()
+  const before = process.cwd()
+  onTestFinished(() => process.chdir(before))
+  process.chdir(folder)
+  openSqliteFile(':memory:').close()
+  expect(readdirSync(folder)).toEqual([])
+})
+
+test('[DB.1] deletes rows of a user, grant or time by an index', async () => {
+  const { file } = await setUp()
+  for (const [table, column] of [
+    ['passkeys', 'user_id'],
+    ['upstream_links', 'user_id'],
+    ['sessions', 'user_id'],
+    ['sessions', 'expires_at_ms'],
+    ['devices', 'user_id'],
+    ['device_keys', 'device_id'],
+    ['device_keys', 'user_id'],
+    ['oauth_records', 'grant_id'],
+    ['oauth_records', 'user_code'],
+    ['oauth_records', 'uid'],
+    ['oauth_records', 'expires_at_ms'],
+  ]) {
+    const [plan] = file.prepare(`EXPLAIN QUERY PLAN DELETE FROM ${table} WHERE ${column} = ?`).all('x')
+    expect(plan?.detail).toMatch(/^SEARCH .* USING (COVERING )?INDEX /)
+  }
 })
 
 test('[DB.1] runs any number of different statements, also after the prepared ones are released', async () => {

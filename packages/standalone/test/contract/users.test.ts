@@ -17,6 +17,13 @@ describeStores('users', (fresh) => {
     expect(await users.findByEmail("' OR 1=1 --")).toBeUndefined()
   })
 
+  test('[DATA.1] adds a user without a role as a user', async () => {
+    const { users } = await fresh()()
+    const { role: _none, ...plain } = ANN
+    await users.add(plain)
+    expect(await users.findById('user_1')).toEqual(ANN)
+  })
+
   test('[DATA.1] gives an email to one user when two processes add it at once', async () => {
     const open = fresh()
     const [one, other] = [await open(), await open()]

@@ -54,7 +54,8 @@ export function sqlOAuth(db: Database, system: System, sweep: Sweep): OAuthStore
     },
     async trim(model, most, grantId) {
       const isOf = (eb: ExpressionBuilder<Tables, 'oauth_records'>) =>
-        eb.and({ model, ...(grantId !== undefined && { grant_id: grantId }) })
+        // Kysely leaves out a column whose value is undefined.
+        eb.and({ model, grant_id: grantId })
       await db
         .deleteFrom('oauth_records')
         .where(isOf)
