@@ -54,8 +54,7 @@ export function sqlOAuth(db: Database, system: System, sweep: Sweep): OAuthStore
     },
     async trim(model, most, grantId) {
       const isOf = (eb: ExpressionBuilder<Tables, 'oauth_records'>) =>
-        // Kysely leaves out a column whose value is undefined.
-        eb.and({ model, grant_id: grantId })
+        eb.and({ model, ...(grantId !== undefined && { grant_id: grantId }) })
       await db
         .deleteFrom('oauth_records')
         .where(isOf)
