@@ -11,6 +11,8 @@ import { ABLATIONS } from './ablate/gates.ts'
 
 /** More than there are cores: a protection taken out often leaves its attack waiting. */
 const AT_ONCE = 4
+/** No ablation's tests take this long, unless one never ends. */
+const LIMIT_MS = 180_000
 const RUNNER = join(import.meta.dirname, 'ablate/runner.ts')
 
 const wanted = process.argv[2] ?? ''
@@ -39,17 +41,21 @@ async function work(): Promise<void> {
 }
 
 function start(): ChildProcess {
-  return fork(RUNNER, { stdio: ['ignore', 'ignore', 'ignore', 'ipc'] })
+  // A process group for it and its worker, which does not notice its end while it runs in a circle.
+  return fork(RUNNER, { stdio: ['ignore', 'ignore', 'ignore', 'ipc'], detached: true })
 }
 
 function run(runner: ChildProcess, number: number): Promise<Outcome> {
   return new Promise((resolve) => {
-    const crashed = (code: number | null) => resolve({ broken: `the runner ended with exit code ${code}` })
-    runner.once('exit', crashed)
-    runner.once('message', (outcome: Outcome) => {
-      runner.off('exit', crashed)
+    const crashed = (code: number | null) => settle({ broken: `the runner ended with exit code ${code}` })
+    const timer = setTimeout(() => process.kill(-(runner.pid as number), 'SIGKILL'), LIMIT_MS)
+    const settle = (outcome: Outcome) => {
+      clearTimeout(timer)
+      runner.off('exit', crashed).off('message', settle)
       resolve(outcome)
-    })
+    }
+    runner.once('exit', crashed)
+    runner.once('message', settle)
     runner.send(number)
   })
 }

@@ -15,6 +15,8 @@ export const PAYLOAD_ABLATIONS: readonly Ablation[] = [
     gate: 'payloads: a sender keeps to the window',
     edits: [
       text('protocol/chunk-sender.ts', 'payload !== undefined && creditBytes > 0', 'payload !== undefined'),
+      // Otherwise chunks without bytes would follow without end.
+      text('protocol/chunk-sender.ts', 'limits.chunkBytes, outgoing.creditBytes)', 'limits.chunkBytes)'),
     ],
     tests: CHUNKS,
   },
