@@ -69,7 +69,7 @@ test('[BIG.9] keeps a call until its result is complete, and cuts it if no chunk
 
 test('[BIG.10] sends large arguments within the window, and refuses more credit than that', async () => {
   const { one } = await ready()
-  const rawArgs = Buffer.from(`{"x":"${'x'.repeat(2 * limits.windowBytes)}"}`)
+  const rawArgs = Buffer.from(`{"x":"${'x'.repeat(limits.messageBytes)}"}`)
   const { id } = one.call({ rawArgs })
   expect(one.sent('tool_execute')).toMatchObject([{ id, bytes: rawArgs.length }])
   for (const { sent } of one.socket.chunks) sent()
