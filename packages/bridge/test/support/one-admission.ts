@@ -14,7 +14,7 @@ export const HOST = 'bridge.example.com'
 const CHANNEL = { offeredSubprotocols: '', exporter: () => undefined }
 export const CAPS = { inAll: 100, perAddress: 50, perUser: 2, handshakes: 60, handshakeWindowMs: 60_000 }
 
-/** What differs in a request. */
+/** Parts of a request that a test chooses. */
 export interface Asked {
   readonly from?: string
   readonly token?: string | undefined
