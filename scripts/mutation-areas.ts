@@ -65,7 +65,10 @@ export const MUTATION_AREAS: Readonly<Record<string, MutationArea>> = {
   },
   accounts: {
     mutate: [`${STANDALONE}/src/{accounts,browser,passwords,web}/**/*.ts`],
-    tests: [`${STANDALONE}/test/web/**/*.test.ts`, 'test/accounts/{account,logins,passwords,totp}.test.ts'],
+    tests: [
+      `${STANDALONE}/test/web/**/*.test.ts`,
+      'test/accounts/{account,entrance,logins,passwords,provider,totp}.test.ts',
+    ],
     atLeast: 85,
   },
   'agent-link': {

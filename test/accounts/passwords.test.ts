@@ -64,6 +64,14 @@ test('[ACCT.1] when the queue is full, drops the newest password of the address 
   expect(order).toEqual(['a1', 'a2', 'b1', 'a3'])
 })
 
+test('[ACCT.1] has as much room for waiting passwords after many were served or refused', async () => {
+  const { ask } = jobs(2)
+  for (let round = 0; round < 3; round++) {
+    const results = await Promise.allSettled(['a1', 'a2', 'a3', 'b1', 'a4'].map(ask))
+    expect(results.map(({ status }) => status === 'fulfilled')).toEqual([true, true, false, true, false])
+  }
+})
+
 test('[ACCT.2] judges a password by its length and a list of common ones only', () => {
   const problem = (text: string): string | undefined => passwordProblem(text, 'benjamin@example.com')
   for (const fine of [
