@@ -58,7 +58,8 @@ export class LineSplitter {
 
   /** The line that has no newline yet; `undefined` if there is none, or it is too long to keep. */
   get unfinished(): Buffer | undefined {
-    if (this.#long !== undefined || this.#bytes === 0) return undefined
+    // Nothing is held of a line that is too long, beyond its two ends.
+    if (this.#bytes === 0) return undefined
     return Buffer.concat([...this.#blocks, ...this.#chunks])
   }
 

@@ -84,3 +84,31 @@ test('[STDIO.2] joins a long line of many small chunks', () => {
   for (let at = 0; at < line.length; at += 3) expect(splitter.push(line.subarray(at, at + 3))).toEqual([])
   expect(splitter.push(Buffer.from('\n'))).toEqual([line])
 })
+
+test('[STDIO.2] returns the unfinished line, however many chunks it came in, until it is ended', () => {
+  const splitter = new LineSplitter(10_000)
+  expect(splitter.unfinished).toBeUndefined()
+  for (const count of [1, 1_024, 1_025, 2_500]) {
+    const text = Array.from({ length: count }, (_, at) => String(at % 10)).join('')
+    for (const character of text) splitter.push(Buffer.from(character))
+    expect(String(splitter.unfinished)).toBe(text)
+    expect(String(splitter.unfinished)).toBe(text)
+    expect(splitter.push(Buffer.from('\n')).map(String)).toEqual([text])
+    expect(splitter.unfinished).toBeUndefined()
+  }
+  splitter.push(Buffer.from('rest'))
+  splitter.end()
+  expect([splitter.unfinished, splitter.push(Buffer.from('a\n')).map(String)]).toEqual([undefined, ['a']])
+})
+
+test('[STDIO.4] returns no unfinished line that is too long, and says why a line was not kept', () => {
+  const long: boolean[] = []
+  const held = new HeldBytes(MIB)
+  const splitter = new LineSplitter(4 * MIB, ({ isTooLong }) => long.push(isTooLong), held)
+  for (const sizeBytes of [3 * MIB + 1, 4 * MIB + 1]) {
+    splitter.push(Buffer.alloc(sizeBytes, 'x'))
+    expect([splitter.unfinished, held.bytes]).toEqual([undefined, 0])
+    splitter.push(Buffer.from('x\n'))
+  }
+  expect(long).toEqual([false, true])
+})

@@ -138,6 +138,14 @@ test('[PROC.17] gives a server the variables that its entry lists, but never the
   })
 })
 
+test('[PROC.17] finds a proxy’s password with or without a scheme, and in no path', () => {
+  const secretsOf = (proxy: string) => serverEnvironment({ HTTPS_PROXY: proxy }, { env: {} }, 'linux').secrets
+  expect(secretsOf('ann:word@proxy:1')).toEqual(['ann:word', 'word', 'word'])
+  expect(secretsOf('http://ann:w@rd@proxy:1')).toEqual(['ann:w@rd', 'w@rd', 'w@rd'])
+  for (const none of ['http://proxy:1', 'proxy:1', 'http://proxy:1/a@b', 'http://proxy/x/ann:word@y'])
+    expect(secretsOf(none), none).toEqual([])
+})
+
 test('[PROC.17] passes a proxy’s password to the server, and hides it in all output', () => {
   const proxy = 'http://ann:s3cr3t%20word@proxy.example:3128'
   const { env, secrets } = serverEnvironment({ HTTPS_PROXY: proxy, NO_PROXY: 'a:1' }, { env: {} }, 'linux')
