@@ -2,11 +2,13 @@ import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { cleanText, codes } from '@bridgekeeper/protocol'
 import { expect, onTestFinished, test } from 'vitest'
 import { serverEnvironment } from '../../src/servers/environment.ts'
 import { describeEnd, isMissing } from '../../src/servers/reasons.ts'
 import { cutHider, hide } from '../../src/servers/secrets.ts'
 import { StderrReader } from '../../src/servers/stderr-reader.ts'
+import { failure } from '../../src/servers/tool-call.ts'
 
 test('[PROC.7] hides each value of six characters or more wherever it occurs, the longest first', () => {
   expect(hide('abcdef and abcdef', ['abcdef'])).toBe('[hidden] and [hidden]')
@@ -217,4 +219,13 @@ test('[PROC.3] [PROC.4] explains to the user why a server is unavailable', () =>
     'exists, but the interpreter in its first line (#!) was not found',
   )
   expect([missing, denied, exited, killed, broken].map(isMissing)).toEqual([true, false, false, false, false])
+})
+
+test('[CODE.1] words a failure with the text of its code, and with its detail if it has one', () => {
+  const { message } = codes.server_unavailable
+  for (const [detail, error] of [
+    [undefined, message],
+    ['It\u0000ended.', cleanText(`${message} It\u0000ended.`)],
+  ] as const)
+    expect(failure('server_unavailable', detail)).toEqual({ ok: false, code: 'server_unavailable', error })
 })
