@@ -361,3 +361,20 @@ test('[LINK.5] reports changes within 50 ms as one', async () => {
   await system.advance(50)
   expect(changes()).toBe(2)
 })
+
+test('[TOOLS.5] reads the list again after a change of its tools, and after no other notification', async () => {
+  const { system } = await ready()
+  const [child] = world.children
+  const reads = async (method: string) => {
+    const before = child?.requests('tools/list').length ?? 0
+    child?.write(JSON.stringify({ jsonrpc: '2.0', method }))
+    await settled()
+    await system.advance(5_000)
+    await settled()
+    return (child?.requests('tools/list').length ?? 0) - before
+  }
+  expect(await reads('notifications/prompts/list_changed')).toBe(0)
+  expect(await reads('notifications/message')).toBe(0)
+  expect(await reads('notifications/tools/list_changed')).toBe(1)
+  expect(await reads('notifications/tools/list_changed')).toBe(1)
+})
