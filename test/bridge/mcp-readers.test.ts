@@ -147,10 +147,15 @@ test('[SESS.7] ends a session by DELETE, with the status of the agent', async ()
   const open = await nextOpen(agent, 'delete')
   agent.send({ type: 'end', id: open.id, status: 200 })
   expect((await removed).status).toBe(204)
-  const again = remove(headers)
+  expect((await remove(headers)).status).toBe(404)
+})
+
+test('[SESS.7] answers 404 to DELETE if the agent does not know the session', async () => {
+  const { at, auth, agent, headers } = await inSession()
+  const removed = fetch(at.url + PATH, { method: 'DELETE', headers: { ...auth, ...headers } })
   const { id } = await nextOpen(agent, 'delete')
   agent.send({ type: 'end', id, status: 404, code: 'session_unknown', error: 'ended' })
-  expect((await again).status).toBe(404)
+  expect((await removed).status).toBe(404)
 })
 
 test.each<[string, object, object]>([

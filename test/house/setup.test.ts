@@ -48,7 +48,7 @@ test('[HOUSE.8] refuses an unknown task with the list of tasks', async () => {
   expect(outcome).toMatchObject({
     code: 1,
     stderr: expect.stringContaining(
-      'setup|demo|test|test:attack|check|coverage|mutate|ablate|conformance|interop|bench|bench:connections|bench:soak|test:tls',
+      'setup|demo|test|test:attack|check|coverage|mutate|ablate|conformance|interop|bench|bench:beside|bench:connections|bench:soak|test:tls',
     ),
   })
 })
