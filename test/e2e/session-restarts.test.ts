@@ -6,7 +6,7 @@ import { codeIn } from '../support/mcp.ts'
 import { kill } from '../support/processes.ts'
 import { scratch } from '../support/scratch.ts'
 import { gate, PATH, ServerRecord } from '../support/talking.ts'
-import { apps } from './session-apps.ts'
+import { type App, apps } from './session-apps.ts'
 
 let bridge: RunningBridge
 let data: string
@@ -14,6 +14,9 @@ let token: string
 let record: ServerRecord
 let agent: Agent
 
+/** Resolves once the app has a message of this call: from then on it can read the call's stream on. */
+const reached = ({ notified }: App, mark: string) =>
+  vi.waitFor(() => expect(notified.map(({ params }) => params?.mark)).toContain(mark), { interval: 10 })
 const linesWith = (mark: string) => record.lines.filter((line) => line.includes(mark))
 
 beforeEach(async () => {
@@ -31,7 +34,7 @@ test.each(apps)(
     const { sessionId } = app
     const until = gate()
     const call = app.call('talk', { mark: 'one', until: until.path })
-    await record.has(until.path)
+    await reached(app, 'one')
     kill(mainProcess(bridge.program))
     await bridge.program.ended
     bridge = await serve({ data, port: bridge.port })
@@ -46,7 +49,7 @@ test.each(apps)(
     // [STREAM.10] The machine restarts: the call is over, and is not repeated.
     const never = gate()
     const lost = app.call('talk', { mark: 'two', until: never.path })
-    await record.has(never.path)
+    await reached(app, 'two')
     kill(mainProcess(agent.program))
     await connect(bridge, { token, servers: { talkative: record.entry } })
     expect(codeIn({ result: await lost })).toBe('outcome_unknown')
