@@ -88,8 +88,21 @@ export const LAYERS: readonly Layer[] = [
   { area: 'bridge/memoize', imports: [], modules: [], because: 'a cache is independent of its content' },
   { area: 'bridge/groups', imports: [], modules: [], because: 'a collection is independent of its content' },
   {
+    area: 'bridge/open-list',
+    imports: [],
+    modules: [],
+    because: 'a collection is independent of its content',
+  },
+  {
     area: 'bridge/admission',
-    imports: ['bridge/gates', 'bridge/limiters', 'bridge/groups', 'bridge/ports', 'protocol'],
+    imports: [
+      'bridge/gates',
+      'bridge/limiters',
+      'bridge/groups',
+      'bridge/open-list',
+      'bridge/ports',
+      'protocol',
+    ],
     because: 'it runs the gates in order, without socket, HTTP or database',
   },
   {

@@ -1,4 +1,5 @@
 import { Groups } from '../groups.ts'
+import { OpenList } from '../open-list.ts'
 import type { Revocation } from '../ports/sessions.ts'
 import type { Principal } from '../ports.ts'
 
@@ -17,7 +18,7 @@ export interface OpenItem {
 export class OpenLogin {
   readonly #principal: Principal
   readonly #logins: OpenLogins
-  readonly #items = new Set<OpenItem>()
+  readonly #items = new OpenList<OpenItem>()
   #revoked = false
   /** Time at which it left the index because it was idle. */
   #unlistedAt: number | undefined
@@ -57,20 +58,18 @@ export class OpenLogin {
   }
 
   close(item: OpenItem): void {
-    this.#items.delete(item)
+    this.#items.remove(item)
   }
 
   /** Its open items. */
-  get items(): ReadonlySet<OpenItem> {
-    return this.#items
+  get items(): readonly OpenItem[] {
+    return this.#items.items
   }
 
   /** @returns what was open */
   revoke(): readonly OpenItem[] {
     this.#revoked = true
-    const items = [...this.#items]
-    this.#items.clear()
-    return items
+    return this.#items.clear()
   }
 
   unlist(at: number): void {
