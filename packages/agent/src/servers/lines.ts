@@ -56,7 +56,7 @@ export class LineSplitter {
     return lines
   }
 
-  /** The line that has no newline yet; `undefined` if there is none, or it is too long to keep. */
+  /** Bytes of a line before its newline has come; `undefined` without any, or if they are too many to keep. */
   get unfinished(): Buffer | undefined {
     // Nothing is held of a line that is too long, beyond its two ends.
     if (this.#bytes === 0) return undefined
