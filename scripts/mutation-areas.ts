@@ -39,9 +39,14 @@ export const MUTATION_AREAS: Readonly<Record<string, MutationArea>> = {
     tests: [`${BRIDGE}/test/exchanges/**/*.test.ts`],
     atLeast: 85,
   },
+  collections: {
+    mutate: [`${BRIDGE}/src/collections/*.ts`],
+    tests: [`${BRIDGE}/test/collections/*.test.ts`],
+    atLeast: 85,
+  },
   connection: {
     mutate: [`${BRIDGE}/src/connection/**/*.ts`],
-    tests: [`${BRIDGE}/test/connection/**/*.test.ts`, `${BRIDGE}/test/{state,deadline-queue}.test.ts`],
+    tests: [`${BRIDGE}/test/connection/**/*.test.ts`, `${BRIDGE}/test/state.test.ts`],
     atLeast: 85,
   },
   admission: {

@@ -8,7 +8,7 @@ const DISPATCHER = ['packages/bridge/test/router/dispatcher-open.test.ts']
 export const EXCHANGE_ABLATIONS: readonly Ablation[] = [
   {
     gate: 'exchanges: only the connection of an exchange answers it',
-    edits: [text('bridge/exchanges/exchange-table.ts', 'exchange?.carrier === carrier', 'true')],
+    edits: [text('bridge/collections/slot-table.ts', 'item?.id === id ? item : undefined', 'item')],
     tests: ATTACKS,
   },
   {

@@ -293,13 +293,7 @@ export const ABLATIONS: readonly Ablation[] = [
   },
   {
     gate: 'calls: an answer counts from the asked connection, once',
-    edits: [
-      text(
-        'bridge/connection/pending-calls.ts',
-        'if (call === undefined || call.id !== id) return false',
-        'if (call === undefined) return false',
-      ),
-    ],
+    edits: [text('bridge/collections/slot-table.ts', 'item?.id === id ? item : undefined', 'item')],
     tests: attack('w20-result-binding'),
   },
   {

@@ -98,7 +98,7 @@ export const LOAD_ABLATIONS: readonly Ablation[] = [
   },
   {
     gate: 'load: a caller that does not read is cut off',
-    edits: [gate('bridge/northbound/caller-loads.ts', 'watch', 'return')],
+    edits: [gate('bridge/northbound/slow-callers.ts', 'timeUp', 'return')],
     tests: ['test/attack/greedy-callers.test.ts'],
   },
   {

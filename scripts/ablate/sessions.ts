@@ -74,7 +74,7 @@ export const SESSION_ABLATIONS: readonly Ablation[] = [
     gate: 'streams: a reader that takes nothing',
     edits: [
       text(
-        'bridge/northbound/caller-loads.ts',
+        'bridge/northbound/slow-callers.ts',
         'const taken = takenBytes(response)',
         'const taken = waitingBytes',
       ),

@@ -1,5 +1,5 @@
-import { Groups } from '../groups.ts'
-import { OpenList } from '../open-list.ts'
+import { Groups } from '../collections/groups.ts'
+import { OpenList } from '../collections/open-list.ts'
 import type { Revocation } from '../ports/sessions.ts'
 import type { Principal } from '../ports.ts'
 

@@ -1,8 +1,8 @@
 import type { ErrorCode } from '@bridgekeeper/protocol'
 import type { CallOutcome, ToolCall } from '../calls/outcome.ts'
+import type { DeadlineQueue } from '../collections/deadline-queue.ts'
 import type { Verdict } from '../gates/verdict.ts'
 import type { Catalog } from './catalog-parts.ts'
-import type { DeadlineQueue } from './deadline-queue.ts'
 import type { ExchangeFrame } from './life.ts'
 import type { ReadyConnection } from './ready-connection.ts'
 

@@ -1,6 +1,6 @@
 import { limits } from '@bridgekeeper/protocol'
+import type { Dated, DeadlineQueue } from '../collections/deadline-queue.ts'
 import type { System } from '../ports.ts'
-import type { Dated, DeadlineQueue } from './deadline-queue.ts'
 
 /** A due deadline: the token expired, no proof came in time, or the device must prove itself again. */
 export type Due = 'token-expired' | 'challenge-timeout' | 'renew'

@@ -1,6 +1,6 @@
 import { type CatalogServer, serverBytes } from '@bridgekeeper/protocol'
+import { Groups } from '../collections/groups.ts'
 import type { Catalog } from '../connection/catalog-parts.ts'
-import { Groups } from '../groups.ts'
 import type { Revocation } from '../ports/sessions.ts'
 import type { Principal } from '../ports.ts'
 import type { NamedMachine } from './named-servers.ts'

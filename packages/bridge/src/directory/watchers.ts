@@ -1,4 +1,4 @@
-import { Groups } from '../groups.ts'
+import { Groups } from '../collections/groups.ts'
 
 /** Requests of one user that wait for servers to start. */
 const MAX_START_WAITS = 64

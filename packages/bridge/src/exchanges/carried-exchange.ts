@@ -8,7 +8,7 @@ import {
   type PayloadStream,
   unreachable,
 } from '@bridgekeeper/protocol'
-import type { Dated } from '../connection/deadline-queue.ts'
+import type { Dated } from '../collections/deadline-queue.ts'
 import type { ExchangeFrame } from '../connection/life.ts'
 import type { Carrier } from '../connection/ready-connection.ts'
 import { endOf, failedEnd, invalidEnd } from './end-of.ts'

@@ -1,5 +1,6 @@
 import { BridgeError, type ErrorCode, pickMembers } from '@bridgekeeper/protocol'
-import { DeadlineQueue } from '../connection/deadline-queue.ts'
+import { DeadlineQueue } from '../collections/deadline-queue.ts'
+import { SlotTable } from '../collections/slot-table.ts'
 import type { ExchangeFrame } from '../connection/life.ts'
 import type { Carrier } from '../connection/ready-connection.ts'
 import type { System } from '../ports.ts'
@@ -20,8 +21,6 @@ export interface ExchangeLimits {
 
 /** Streams, notes and ends of sessions that one agent may have open. */
 export const MAX_OPEN_STREAMS = 256
-/** Random bytes of an id: nobody guesses it, and no restart repeats it. */
-const ID_BYTES = 15
 const REFUSED: OpenExchange = { id: undefined, cancel: () => {}, detach: () => {}, done: () => {} }
 
 /** Ends an exchange before it is sent. */
@@ -32,7 +31,7 @@ export function refused(reader: ExchangeReader, error: BridgeError): OpenExchang
 
 /** Exchanges that one connection carries. */
 interface Carried {
-  readonly open: Set<CarriedExchange>
+  readonly open: SlotTable<CarriedExchange>
   /** Requests among them that wait for an answer. */
   waiting: number
 }
@@ -43,8 +42,8 @@ export class ExchangeTable implements ExchangeHome {
   readonly #inFlight: InFlight
   readonly #limits: ExchangeLimits
   readonly #deadlines: DeadlineQueue
-  readonly #byId = new Map<string, CarriedExchange>()
-  readonly #carried = new Map<Carrier, Carried>()
+  readonly #carried = new WeakMap<Carrier, Carried>()
+  #size = 0
 
   constructor(system: System, inFlight: InFlight, limits: ExchangeLimits) {
     this.#system = system
@@ -55,20 +54,18 @@ export class ExchangeTable implements ExchangeHome {
 
   /** Number of open exchanges. */
   get size(): number {
-    return this.#byId.size
+    return this.#size
   }
 
   /** Opens an exchange on this connection. `reader.ended` is called exactly once, also for a refusal. */
   open(carrier: Carrier, opening: Opening, client: string, reader: ExchangeReader): OpenExchange {
-    const carried = this.#carried.get(carrier) ?? { open: new Set(), waiting: 0 }
-    const id = this.#system.randomBytes(ID_BYTES).toString('base64url')
+    const carried = this.#carriedBy(carrier)
+    const id = carried.open.nextId()
     const frame = this.#obstacle(carrier, carried, opening) ?? openFrame(id, opening, client)
     if (frame instanceof BridgeError) return refused(reader, frame)
-    const nowMs = this.#system.monotonicMs()
-    const exchange = new CarriedExchange(id, carrier, opening, reader, nowMs, this)
-    this.#byId.set(id, exchange)
-    this.#carried.set(carrier, carried)
+    const exchange = new CarriedExchange(id, carrier, opening, reader, this.#system.monotonicMs(), this)
     carried.open.add(exchange)
+    this.#size++
     if (isWaiting(opening)) {
       carried.waiting++
       this.#inFlight.began()
@@ -96,7 +93,7 @@ export class ExchangeTable implements ExchangeHome {
 
   /** The connection has ended, and with it its exchanges. */
   cut(carrier: Carrier): void {
-    for (const exchange of [...(this.#carried.get(carrier)?.open ?? [])]) exchange.cut()
+    for (const exchange of this.#carried.get(carrier)?.open.items() ?? []) exchange.cut()
   }
 
   progressed(exchange: CarriedExchange, frame: ExchangeFrame | undefined): void {
@@ -106,19 +103,25 @@ export class ExchangeTable implements ExchangeHome {
 
   left(exchange: CarriedExchange): void {
     const { id, carrier, opening } = exchange
-    this.#byId.delete(id)
-    this.#deadlines.remove(exchange)
     const carried = this.#carried.get(carrier)
-    carried?.open.delete(exchange)
-    if (carried?.open.size === 0) this.#carried.delete(carrier)
+    if (carried?.open.take(id) === undefined) return
+    this.#size--
+    this.#deadlines.remove(exchange)
     if (!isWaiting(opening)) return
-    if (carried !== undefined) carried.waiting--
+    carried.waiting--
     this.#inFlight.ended()
   }
 
+  #carriedBy(carrier: Carrier): Carried {
+    const known = this.#carried.get(carrier)
+    if (known !== undefined) return known
+    const carried = { open: new SlotTable<CarriedExchange>(this.#system), waiting: 0 }
+    this.#carried.set(carrier, carried)
+    return carried
+  }
+
   #find(carrier: Carrier, id: string): CarriedExchange | undefined {
-    const exchange = this.#byId.get(id)
-    return exchange?.carrier === carrier ? exchange : undefined
+    return this.#carried.get(carrier)?.open.get(id)
   }
 
   #obstacle(carrier: Carrier, { open, waiting }: Carried, opening: Opening): BridgeError | undefined {

@@ -8,6 +8,7 @@ import type { SecurityLog } from '../ports.ts'
 import type { CallerLoads } from './caller-loads.ts'
 import { isSameId } from './message.ts'
 import { sendRefusal } from './respond.ts'
+import type { Watch } from './slow-callers.ts'
 
 /** Something that an open request runs. */
 interface Running {
@@ -38,6 +39,7 @@ export class OpenRequest implements OpenItem {
   #running: Running | undefined
   /** The others of a batch. */
   #more: Running[] | undefined
+  #watch: Watch | undefined
 
   constructor(response: ServerResponse, caller: AdmittedCaller, loads: CallerLoads, log: SecurityLog) {
     this.response = response
@@ -144,7 +146,7 @@ export class OpenRequest implements OpenItem {
 
   /** [LIVE.4] Watches the request, so that it is cut off if its caller does not read. */
   watch(): void {
-    this.#loads.slowCallers.watch(this)
+    if (this.#isOpen) this.#watch ??= this.#loads.slowCallers.watch(this)
   }
 
   cutOff(unreadBytes: number): void {
@@ -180,7 +182,7 @@ export class OpenRequest implements OpenItem {
     this.caller.login.close(this)
     this.#load.leave(this.#heldBytes, this.#standing)
     this.#load.freeLarge(this.#largeBytes)
-    this.#loads.slowCallers.forget(this)
+    this.#watch?.stop()
     this.#cancelAll()
   }
 

@@ -1,7 +1,7 @@
 import { limits } from '@bridgekeeper/protocol'
 import { expect, test } from 'vitest'
 import { FakeSystem } from '../../../../test/support/fake-system.ts'
-import { DeadlineQueue } from '../../src/connection/deadline-queue.ts'
+import { DeadlineQueue } from '../../src/collections/deadline-queue.ts'
 import { Deadlines } from '../../src/connection/deadlines.ts'
 
 const DAY_MS = 86_400_000

@@ -18,11 +18,11 @@ test('[EXCH.2] nothing that another connection sends reaches the caller, even of
   expect(victim.seen).toEqual(['accepted', `200 ${ANSWER} 1`])
 })
 
-test('[EXCH.2] each id has 15 random bytes of its own', () => {
+test('[EXCH.2] each id has 15 random bytes of its own, then its slot', () => {
   const at = new ExchangeWorld()
   const ids = Array.from({ length: 3 }, () => at.open().id)
-  expect(new Set(ids).size).toBe(3)
-  for (const id of ids) expect(id).toMatch(/^[\w-]{20}$/)
+  expect(new Set(ids.map((id) => id.slice(0, 20))).size).toBe(3)
+  for (const [slot, id] of ids.entries()) expect(id).toMatch(new RegExp(`^[\\w-]{20}0${slot}$`))
 })
 
 test('[LOAD.6] no message of an exchange is free of charge, however many the agent sends', () => {

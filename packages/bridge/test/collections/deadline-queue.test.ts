@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { FakeSystem } from '../../../test/support/fake-system.ts'
-import { type Dated, DeadlineQueue } from '../src/connection/deadline-queue.ts'
+import { FakeSystem } from '../../../../test/support/fake-system.ts'
+import { type Dated, DeadlineQueue } from '../../src/collections/deadline-queue.ts'
 
 interface Waiting extends Dated {
   toldAtMs: number[]

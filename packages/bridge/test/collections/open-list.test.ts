@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { OpenList } from '../src/open-list.ts'
+import { OpenList } from '../../src/collections/open-list.ts'
 
 test('[REVOKE.1] removes each item once, wherever it is, and ignores one that is not there', () => {
   const list = new OpenList<string>()
