@@ -25,9 +25,27 @@ test.each([
   expect(mayNeedInstall({ command, args })).toBe(true)
 })
 
+const INSTALLERS =
+  'npx npm pnpm pnpx yarn bun bunx deno uv uvx pip pip3 pipx poetry docker podman nerdctl dnx dotnet cargo go nix mvn ' +
+  'gradle jbang'
+const LAUNCHERS = 'cmd sh bash zsh env powershell pwsh mise wsl'
+
+test('[PROC.15] knows the programs that download what they run, and those that only start another', () => {
+  for (const command of INSTALLERS.split(' '))
+    expect(mayNeedInstall({ command, args: [] }), command).toBe(true)
+  for (const command of LAUNCHERS.split(' ')) {
+    expect(mayNeedInstall({ command, args: ['-c', 'exec  C:\\NPX.EXE x'] }), command).toBe(true)
+    expect(mayNeedInstall({ command, args: [] }), command).toBe(false)
+  }
+  for (const suffix of ['exe', 'cmd', 'bat', 'ps1'])
+    expect(mayNeedInstall({ command: `npx.${suffix}`, args: [] }), suffix).toBe(true)
+})
+
 test.each([
   ['node', ['npx.js']],
   ['sh', ['-c', 'node x.js']],
+  ['', ['npx']],
+  ['node', ['x', 'npx']],
 ])('[PROC.15] recognizes a command that does not: %s', (command, args) => {
   expect(mayNeedInstall({ command, args })).toBe(false)
 })
