@@ -35,6 +35,8 @@ export class FakeChild extends EventEmitter {
   hasTools = true
   /** Eras of MCP that it speaks, if it speaks. */
   eras: readonly Era[] = ['2025']
+  /** The only revision of the 2025 era that it speaks; without it, the one that it is offered. */
+  version: string | undefined
   exitCode: number | null = null
   signalCode: NodeJS.Signals | null = null
   #over = false
@@ -83,7 +85,7 @@ export class FakeChild extends EventEmitter {
       const { protocolVersion } = message.params as { protocolVersion: string }
       const capabilities = this.hasTools ? { tools: { listChanged: true } } : {}
       this.answer(id, {
-        protocolVersion,
+        protocolVersion: this.version ?? protocolVersion,
         capabilities,
         serverInfo: { name: 'fake', version: '1' },
         instructions: 'Be kind.',
