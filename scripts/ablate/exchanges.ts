@@ -72,6 +72,11 @@ export const EXCHANGE_ABLATIONS: readonly Ablation[] = [
     tests: ['test/bridge/revoked-clients.test.ts'],
   },
   {
+    gate: 'exchanges: revocations reach machines',
+    edits: [text('bridge/assemble.ts', 'clients.revoked(each)', '')],
+    tests: ['test/bridge/revoked-clients.test.ts'],
+  },
+  {
     gate: 'streams: a request does not wait for its machine for ever',
     edits: [
       text('bridge/northbound/one-server-stream.ts', 'if (!this.#open.isGone) this.#refuseAbsent()', ''),

@@ -4,6 +4,7 @@ import { answerOpen, DAY_MS, nextOpen } from '../support/exchange-agent.ts'
 import { bearer, post } from '../support/mcp.ts'
 import { PATH, rpc } from '../support/mcp-client.ts'
 import { type Peer, verifiedPeer } from '../support/peer.ts'
+import { Recorded } from '../support/recorded.ts'
 
 const SERVER = {
   ...{ state: 'ready', name: 's', serverInfo: { name: 's', version: '1' }, capabilities: { tools: {} } },
@@ -12,7 +13,8 @@ const SERVER = {
 
 /** A machine that can come back under the same login, and callers of its user. */
 async function setUp() {
-  const at = await startBridge()
+  const log = new Recorded()
+  const at = await startBridge({ securityLog: log.securityLog })
   const machine = await at.token('ann', 90 * DAY_MS)
   const connect = async (): Promise<Peer> => {
     const peer = await verifiedPeer(at, machine, { v2: true })
@@ -29,7 +31,7 @@ async function setUp() {
     await posted
     return { client: open.client, revoke: () => at.bridge.revoke({ kind: 'session', id: login.sessionId }) }
   }
-  return { at, connect, use }
+  return { at, log, connect, use }
 }
 
 const settled = async (peer: Peer): Promise<void> => {
@@ -47,6 +49,15 @@ test('[EXCH.12] notifies a machine of a revoked login that has nothing open', as
   await settled(peer)
   expect(peer.waiting).toEqual([])
   expect(other.client).not.toBe(one.client)
+})
+
+test('[REVOKE.1] counts nothing as ended when an idle login is revoked', async () => {
+  const { log, connect, use } = await setUp()
+  const peer = await connect()
+  const [one] = [await use(peer), await use(peer)]
+  await one.revoke()
+  await peer.next('revoke')
+  expect(log.named('login_revoked')).toMatchObject([{ kind: 'session', ended: 0 }])
 })
 
 test('[EXCH.12] notifies a machine that was away once it is back', async () => {

@@ -47,8 +47,11 @@ export function assemble(options: BridgeOptions, system: System) {
   const log = options.securityLog ?? streamLog(process.stdout, system)
   const callLimits = callLimitsOf(options)
   const calls = callParts(options, callLimits, log, system)
-  const { directory, dispatcher, blocks } = calls
-  const revoker = new Revoker(options.revocations, authenticator, log, (each) => directory.forget(each))
+  const { directory, dispatcher, clients, blocks } = calls
+  const revoker = new Revoker(options.revocations, authenticator, log, (each) => {
+    directory.forget(each)
+    clients.revoked(each)
+  })
   const admission = new Admission(entry, {
     authenticator,
     deviceVerifier: deviceVerifier(options, authenticator, log, system),

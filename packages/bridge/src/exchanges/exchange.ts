@@ -77,9 +77,10 @@ export interface OpenExchange {
 
 /** A login that may be revoked. */
 export interface ClientLogin {
-  /** @returns whether it is still valid; if so, `revoked` is called once when it is revoked */
-  open(item: { revoked(): void }): boolean
-  close(item: { revoked(): void }): void
+  readonly userId: string
+  readonly sessionId: string
+  readonly deviceId: string | undefined
+  readonly isRevoked: boolean
 }
 
 /** The login of a caller, as machines see it. */

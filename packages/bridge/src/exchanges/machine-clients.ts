@@ -1,5 +1,6 @@
 import { encode } from '@bridgekeeper/protocol'
 import type { ReadyConnection } from '../connection/ready-connection.ts'
+import type { Revocation } from '../ports/sessions.ts'
 import type { Client, ClientLogin } from './exchange.ts'
 
 /** Logins that are remembered of one machine; those used longest ago are forgotten. */
@@ -14,6 +15,14 @@ interface Machine {
   readonly clients: Map<string, MachineClient>
 }
 
+/** The login of callers that used a machine. */
+interface MachineClient {
+  readonly name: string
+  readonly login: ClientLogin
+  readonly machine: Machine
+  isRevoked: boolean
+}
+
 /**
  * [EXCH.12] The logins that used each machine. What a machine runs for an MCP session outlives its callers, so the
  * machine learns when their login is revoked; one that is away, when it is back.
@@ -23,23 +32,28 @@ export class MachineClients {
   readonly #machines = new Map<string, Machine>()
   /** Login sessions of machines without a connection, in the order in which they left. */
   readonly #away = new Set<string>()
+  /** By everything whose revocation ends their logins. */
+  readonly #byRevocation = new Map<string, Set<MachineClient>>()
 
   /** A caller of this login uses the machine. */
   used({ name, login }: Client, connection: ReadyConnection): void {
-    if (login === undefined) return
+    if (login === undefined || login.isRevoked) return
     const { sessionId } = connection.principal
     const machine = this.#machines.get(sessionId) ?? { connection, clients: new Map() }
-    const known = machine.clients.get(name)
-    const client = known?.login === login ? known : new MachineClient(name, login, machine)
-    if (client !== known) {
-      if (!login.open(client)) return
-      known?.close()
-    }
+    this.#machines.set(sessionId, machine)
+    const client = machine.clients.get(name) ?? this.#add({ name, login, machine, isRevoked: false })
     machine.clients.delete(name)
     machine.clients.set(name, client)
-    this.#machines.set(sessionId, machine)
     const [oldest] = machine.clients.values()
-    if (machine.clients.size > MAX_CLIENTS) oldest?.forget()
+    if (machine.clients.size > MAX_CLIENTS && oldest !== undefined) this.#forget(oldest)
+  }
+
+  /** A user, login session or device was revoked. Notifies the machines that its logins used. */
+  revoked(revocation: Revocation): void {
+    for (const client of this.#byRevocation.get(keyOf(revocation)) ?? []) {
+      client.isRevoked = true
+      this.#notify(client)
+    }
   }
 
   /** A machine is connected. It learns of what was revoked while it was away. */
@@ -49,7 +63,7 @@ export class MachineClients {
     if (machine === undefined) return
     machine.connection = connection
     this.#away.delete(sessionId)
-    for (const client of [...machine.clients.values()]) if (client.isRevoked) client.revoked()
+    for (const client of [...machine.clients.values()]) if (client.isRevoked) this.#notify(client)
   }
 
   /** A machine's connection has ended. Its clients are remembered until it is back. */
@@ -60,44 +74,47 @@ export class MachineClients {
     machine.connection = undefined
     this.#away.add(sessionId)
     const [oldest] = this.#away
-    if (this.#away.size > MAX_AWAY && oldest !== undefined) this.#forget(oldest)
+    if (this.#away.size > MAX_AWAY && oldest !== undefined) this.#forgetMachine(oldest)
   }
 
-  #forget(sessionId: string): void {
+  #notify(client: MachineClient): void {
+    const { connection } = client.machine
+    if (connection === undefined) return
+    connection.send(encode({ type: 'revoke', client: client.name }))
+    this.#forget(client)
+  }
+
+  #add(client: MachineClient): MachineClient {
+    for (const key of keysOf(client.login)) {
+      const clients = this.#byRevocation.get(key) ?? new Set()
+      this.#byRevocation.set(key, clients.add(client))
+    }
+    return client
+  }
+
+  #forget(client: MachineClient): void {
+    client.machine.clients.delete(client.name)
+    for (const key of keysOf(client.login)) {
+      const clients = this.#byRevocation.get(key)
+      clients?.delete(client)
+      if (clients?.size === 0) this.#byRevocation.delete(key)
+    }
+  }
+
+  #forgetMachine(sessionId: string): void {
     const clients = this.#machines.get(sessionId)?.clients.values() ?? []
-    for (const client of [...clients]) client.forget()
+    for (const client of [...clients]) this.#forget(client)
     this.#machines.delete(sessionId)
     this.#away.delete(sessionId)
   }
 }
 
-/** The login of callers that used a machine; open until it is revoked or forgotten. */
-class MachineClient {
-  isRevoked = false
-  readonly login: ClientLogin
-  readonly #name: string
-  readonly #machine: Machine
+/** The revocations that end a login. */
+function keysOf({ userId, sessionId, deviceId }: ClientLogin): string[] {
+  const keys = [keyOf({ kind: 'user', id: userId }), keyOf({ kind: 'session', id: sessionId })]
+  return deviceId === undefined ? keys : [...keys, keyOf({ kind: 'device', id: deviceId })]
+}
 
-  constructor(name: string, login: ClientLogin, machine: Machine) {
-    this.login = login
-    this.#name = name
-    this.#machine = machine
-  }
-
-  revoked(): void {
-    this.isRevoked = true
-    const { connection, clients } = this.#machine
-    if (connection === undefined) return
-    connection.send(encode({ type: 'revoke', client: this.#name }))
-    if (clients.get(this.#name) === this) clients.delete(this.#name)
-  }
-
-  close(): void {
-    this.login.close(this)
-  }
-
-  forget(): void {
-    this.#machine.clients.delete(this.#name)
-    this.close()
-  }
+function keyOf({ kind, id }: Revocation): string {
+  return `${kind} ${id}`
 }

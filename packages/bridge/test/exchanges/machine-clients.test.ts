@@ -1,71 +1,75 @@
 import { expect, test } from 'vitest'
-import type { ClientLogin } from '../../src/exchanges/exchange.ts'
+import type { Client } from '../../src/exchanges/exchange.ts'
 import { MAX_AWAY, MAX_CLIENTS, MachineClients } from '../../src/exchanges/machine-clients.ts'
 import { FakeConnection } from '../support/fake-connection.ts'
 
-/** A login that the test revokes. */
-class Login implements ClientLogin {
-  readonly items = new Set<{ revoked(): void }>()
-  isValid = true
+/** A client of Ann whose login session has the client's name. */
+function clientOf(name: string, { deviceId, isRevoked = false }: Partial<Client['login']> = {}): Client {
+  return { name, login: { userId: 'ann', sessionId: name, deviceId, isRevoked } }
+}
 
-  open(item: { revoked(): void }): boolean {
-    if (this.isValid) this.items.add(item)
-    return this.isValid
-  }
-
-  close(item: { revoked(): void }): void {
-    this.items.delete(item)
-  }
-
-  revoke(): void {
-    for (const item of this.items) item.revoked()
-  }
+/** Revokes logins, and connects a machine again. @returns the logins that it learns of */
+function notified(clients: MachineClients, machine: FakeConnection, names: readonly string[]): string[] {
+  for (const id of names) clients.revoked({ kind: 'session', id })
+  clients.connected(machine)
+  return machine.sent.flatMap((frame) => (frame.type === 'revoke' ? [frame.client] : []))
 }
 
 test('[EXCH.12] remembers a valid login once for each machine, and none of the app', () => {
   const clients = new MachineClients()
   const machine = new FakeConnection('ann', 'machine')
-  const login = new Login()
-  for (let count = 0; count < 3; count++) clients.used({ name: 'eve', login }, machine)
+  for (let count = 0; count < 3; count++) clients.used(clientOf('eve'), machine)
   clients.used({ name: 'app', login: undefined }, machine)
-  const revoked = Object.assign(new Login(), { isValid: false })
-  clients.used({ name: 'late', login: revoked }, machine)
-  expect(login.items.size).toBe(1)
-  login.revoke()
-  expect(machine.sent).toEqual([{ type: 'revoke', client: 'eve' }])
+  clients.used(clientOf('late', { isRevoked: true }), machine)
+  expect(notified(clients, machine, ['eve', 'late', 'app', 'eve'])).toEqual(['eve'])
+})
+
+test.each([
+  ['user', 'ann', ['one', 'two', 'three']],
+  ['user', 'bob', []],
+  ['session', 'two', ['two']],
+  ['session', 'ann', []],
+  ['device', 'd', ['one', 'three']],
+] as const)('[EXCH.12] notifies a machine of the logins of a revoked %s %s', (kind, id, names) => {
+  const clients = new MachineClients()
+  const machine = new FakeConnection('ann', 'machine')
+  clients.used(clientOf('one', { deviceId: 'd' }), machine)
+  clients.used(clientOf('two'), machine)
+  clients.used(clientOf('three', { deviceId: 'd' }), machine)
+  clients.revoked({ kind, id })
+  expect(machine.sent).toEqual(names.map((client) => ({ type: 'revoke', client })))
 })
 
 test('[EXCH.12] notifies the new connection of a machine whose old one ends late', () => {
   const clients = new MachineClients()
   const [first, second] = [new FakeConnection('ann', 'machine'), new FakeConnection('ann', 'machine')]
-  const login = new Login()
-  clients.used({ name: 'eve', login }, first)
+  clients.used(clientOf('eve'), first)
   clients.connected(second)
   clients.ended(first)
-  login.revoke()
+  clients.revoked({ kind: 'session', id: 'eve' })
   expect([first.sent, second.sent]).toEqual([[], [{ type: 'revoke', client: 'eve' }]])
 })
 
 test('[EXCH.12] forgets the login that used a machine longest ago', () => {
   const clients = new MachineClients()
   const machine = new FakeConnection('ann', 'machine')
-  const logins = Array.from({ length: MAX_CLIENTS + 1 }, () => new Login())
-  const use = (at: number): void =>
-    clients.used({ name: `client ${at}`, login: logins[at] as Login }, machine)
-  for (let at = 0; at < MAX_CLIENTS; at++) use(at)
-  use(0)
-  use(MAX_CLIENTS)
-  expect(logins.flatMap(({ items }, at) => (items.size === 0 ? [at] : []))).toEqual([1])
+  const names = Array.from({ length: MAX_CLIENTS + 1 }, (_, at) => `client ${at}`)
+  for (const name of names.slice(0, MAX_CLIENTS)) clients.used(clientOf(name), machine)
+  clients.used(clientOf('client 0'), machine)
+  clients.used(clientOf(`client ${MAX_CLIENTS}`), machine)
+  const known = new Set(notified(clients, machine, names))
+  expect(names.filter((name) => !known.has(name))).toEqual(['client 1'])
 })
 
 test('[EXCH.12] forgets the machine that left longest ago', () => {
   const clients = new MachineClients()
-  const logins = Array.from({ length: MAX_AWAY + 1 }, (_, at) => {
-    const login = new Login()
+  const machines = Array.from({ length: MAX_AWAY + 1 }, (_, at) => {
     const machine = new FakeConnection('ann', `machine ${at}`)
-    clients.used({ name: 'eve', login }, machine)
+    clients.used(clientOf('eve'), machine)
     clients.ended(machine)
-    return login
+    return machine
   })
-  expect(logins.flatMap(({ items }, at) => (items.size === 0 ? [at] : []))).toEqual([0])
+  clients.revoked({ kind: 'session', id: 'eve' })
+  for (const machine of machines) clients.connected(machine)
+  expect(machines.filter(({ sent }) => sent.length === 0)).toEqual([machines[0]])
 })
