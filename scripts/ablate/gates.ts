@@ -68,7 +68,7 @@ export const ABLATIONS: readonly Ablation[] = [
       gate(
         'bridge/gates/credential.ts',
         'credentialGate',
-        "return allow(cookieValues(sources.cookie, cookieName)[0] ?? BEARER.exec(sources.authorization[0] ?? '')?.[1] ?? '')",
+        "return allow(cookieValues(sources.cookie, cookieName)[0] ?? AUTHORIZATION.exec(sources.authorization[0] ?? '')?.[1] ?? '')",
       ),
     ],
     tests: attack('w12-w17-one-token'),

@@ -1,10 +1,9 @@
 import { Buffer } from 'node:buffer'
 import type { EventName, SecurityEvent } from '@bridgekeeper/bridge'
-import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { call, linesOf, recordsOf, writtenLog } from '../../standalone/test/support/logs.ts'
 import { securityEvents } from '../src/security-log/events.ts'
-import { lineBody, timestamps } from '../src/security-log/line.ts'
+import { lineBody } from '../src/security-log/line.ts'
 import { canaries } from './support/canaries.ts'
 
 const NOW = '2026-11-22T18:41:24.123Z'
@@ -67,26 +66,6 @@ test('[LOG.1] omits missing members, replaces invalid ones, and writes no unknow
     const folder = await writtenLog([{ event } as SecurityEvent, call('a')])
     expect(recordsOf(folder).map(({ toolName, seq }) => [toolName, seq])).toEqual([['a', 1]])
   }
-  const timestamp = timestamps()
-  expect([timestamp(0), timestamp(0), timestamp(1)].map((text) => text.slice(-5))).toEqual([
-    '.000Z',
-    '.000Z',
-    '.001Z',
-  ])
-})
-
-test('[LOG.1] takes timestamps from the clock, forward or back', () => {
-  const timestamp = timestamps()
-  const instants = fc.oneof(
-    fc.nat(3_000),
-    fc.integer({ min: -5_000, max: 4_102_444_800_000 }),
-    fc.constant(999.9),
-  )
-  fc.assert(
-    fc.property(instants, (nowMs) => {
-      expect(timestamp(nowMs)).toBe(new Date(nowMs).toISOString())
-    }),
-  )
 })
 
 const FORGERY = 'x"}\n{"timestamp":"2026-01-01T00:00:00.000Z","event":"user_added"'

@@ -1,7 +1,7 @@
 import type { SecurityEvent } from '@bridgekeeper/bridge'
 import { expect, test } from 'vitest'
 import { Memo } from '../src/memoize.ts'
-import { lineBody, timestamps } from '../src/security-log/line.ts'
+import { lineBody } from '../src/security-log/line.ts'
 import { jsonText, redactions, type TextKind } from '../src/security-log/redact.ts'
 import { canaries } from './support/canaries.ts'
 
@@ -316,11 +316,6 @@ test('[LOG.1] writes the present fields of the table, each in the form of its ki
     )
   }
   for (const event of ['none', 'constructor', undefined]) expect(line({ event })).toBeUndefined()
-})
-
-test('[LOG.1] writes the time of the event, also when the clock goes back', () => {
-  const timestamp = timestamps()
-  expect([0, 0, 1, 0].map(timestamp)).toEqual([0, 0, 1, 0].map((ms) => new Date(ms).toISOString()))
 })
 
 test('[LOG.3] caches unchanged texts only', () => {

@@ -1,10 +1,9 @@
 import type { RequestFacts } from './request-facts.ts'
 import { allow, deny, type Verdict } from './verdict.ts'
 
-const SCHEME = /^(?:Bearer|DPoP) +/i
+/** The token is visible ASCII: an app's own tokens may use more characters than RFC 6750 section 2.1 allows. */
+const AUTHORIZATION = /^(?:Bearer|DPoP) +([!-~]+)$/i
 const DPOP = /^DPoP /i
-/** Visible ASCII. An app's own tokens may use more characters than RFC 6750 section 2.1 allows. */
-const TOKEN = /^[!-~]+$/
 /** RFC 6265 section 4.1.1: a token of RFC 9110 section 5.6.2. */
 const COOKIE_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 export const DEFAULT_COOKIE = 'accessToken'
@@ -39,16 +38,14 @@ export function isSentInHeader({ authorization }: Pick<RequestFacts, 'authorizat
 
 /** Whether the token came under the scheme for key-bound tokens. */
 export function isSentAsDpop({ authorization }: Pick<RequestFacts, 'authorization'>): boolean {
-  const [header] = authorization
-  return header !== undefined && DPOP.test(header)
+  return authorization.some((header) => DPOP.test(header))
 }
 
 function bearerToken(header: string): Verdict<string> {
-  const scheme = SCHEME.exec(header)?.[0]
-  const token = scheme === undefined ? '' : header.slice(scheme.length)
-  return TOKEN.test(token)
-    ? allow(token)
-    : deny('token_invalid', 'The Authorization header is not "Bearer <token>" or "DPoP <token>".')
+  const token = AUTHORIZATION.exec(header)?.[1]
+  return token === undefined
+    ? deny('token_invalid', 'The Authorization header is not "Bearer <token>" or "DPoP <token>".')
+    : allow(token)
 }
 
 /** Whether a cookie can have this name. */
@@ -57,7 +54,6 @@ export function isCookieName(name: string): boolean {
 }
 
 function cookieValues(headers: readonly string[], name: string): readonly string[] {
-  if (headers.length === 0) return headers
   return headers
     .flatMap((header) => header.split(';'))
     .map((pair) => pair.trim())

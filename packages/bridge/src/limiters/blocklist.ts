@@ -19,11 +19,6 @@ export class Blocklist {
     return Math.max(0, (blocks.get(key) ?? nowMs) - nowMs)
   }
 
-  /** Whether no block of this kind exists. */
-  isEmpty(kind: BlockKind): boolean {
-    return this.#byKind[kind].size === 0
-  }
-
   /** Adds a block. A longer existing one stays. */
   add({ kind, key, untilMs }: Block): void {
     const blocks = this.#byKind[kind]

@@ -75,9 +75,10 @@ export class RateLimiter {
    */
   checkToolExecutionRateLimit(call: CountedCall, nowMs: number): Allowed<void> | RateDenied {
     const { userId, sessionId } = call
-    const tool = this.#tools.size === 0 ? undefined : this.#tools.get(toolKey(call))
+    const key = toolKey(call)
+    const tool = this.#tools.get(key)
     return (
-      (tool && this.#take('tool', tool, `${userId} ${toolKey(call)}`, nowMs)) ??
+      (tool && this.#take('tool', tool, `${userId} ${key}`, nowMs)) ??
       (this.#token && this.#take('token', this.#token, `${userId} ${sessionId}`, nowMs)) ??
       this.#take('user', this.#user, userId, nowMs) ??
       ALLOWED
@@ -86,7 +87,6 @@ export class RateLimiter {
 
   /** Keys of the blocks that refuse this call. Counts nothing. @param nowMs monotonic */
   blockedKeys(call: CountedCall, nowMs: number): readonly string[] {
-    if (this.#blocks.isEmpty('calls')) return NONE
     const { userId, sessionId } = call
     const keys = [userId, `${userId} ${sessionId}`, `${userId} ${toolKey(call)}`]
     return keys.filter((key) => this.#blocks.leftMs('calls', key, nowMs) > 0)
@@ -131,7 +131,6 @@ export class RateLimiter {
 }
 
 const ALLOWED = allow(undefined)
-const NONE: readonly string[] = []
 
 /** The tool as settings name it; empty for a request that is not a call of a tool. */
 function toolKey({ serverName, toolName }: CountedCall): string {

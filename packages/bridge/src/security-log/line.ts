@@ -31,6 +31,7 @@ const shapes: ReadonlyMap<string, Shape> = new Map(
 
 /**
  * The line of an event without `seq`, `hash` and the closing brace. Reads only fields of the table.
+ * @param timestamp ISO 8601, in UTC
  * @returns `undefined` for an event that is not in the table
  */
 export function lineBody(event: SecurityEvent, timestamp: string): string | undefined {
@@ -51,18 +52,4 @@ function jsonValue(kind: FieldKind, value: unknown): string {
   if (kind === 'count') return Number.isFinite(value) ? String(value) : 'null'
   if (kind === 'flag') return value === true ? 'true' : 'false'
   return jsonText(kind, value)
-}
-
-/** Formats timestamps as ISO 8601 in UTC, once per millisecond. */
-export function timestamps(): (nowMs: number) => string {
-  let madeOfMs = Number.NaN
-  let made = ''
-  return (nowMs) => {
-    const wholeMs = Math.trunc(nowMs)
-    if (wholeMs !== madeOfMs) {
-      madeOfMs = wholeMs
-      made = new Date(wholeMs).toISOString()
-    }
-    return made
-  }
 }

@@ -15,8 +15,6 @@ const MAX_CHARS = {
   ip: 64,
 } as const satisfies Partial<Record<TextKind, number>>
 
-/** Longer values are cut here before the scan. */
-const SCANNED_CHARS = 1_024
 const DIGEST = /^(?:[0-9a-f]{16}|[0-9a-f]{32}|[0-9a-f]{64})$/
 /** Hex, or as short as our own call ids: too short for a key that `withoutKnownSecrets` would miss. */
 const OWN_ID = /^(?:[\w-]{1,24}|user_[0-9a-f]{24}|(?:device_)?[0-9a-f]{32})$/
@@ -61,7 +59,7 @@ function idText(value: string): string {
 
 /** Redacts a value; returns it unchanged if nothing is wrong with it. */
 function redact(kind: keyof typeof MAX_CHARS, value: string): string {
-  const text = cleanText(value.slice(0, SCANNED_CHARS).replace(LONE_SURROGATE, ' '))
+  const text = cleanText(value).replace(LONE_SURROGATE, ' ')
   const known = withoutKnownSecrets(text)
   const safe = kind === 'user' ? known : withoutRandomRuns(known)
   return safe.slice(0, MAX_CHARS[kind]).replace(HALF_A_CHARACTER, '')

@@ -79,7 +79,7 @@ function looksRandom(run: string): boolean {
   const mixed = /[a-z]/.test(run) && /[A-Z]/.test(run) && (/\d/.test(run) || run.length >= 40)
   if (mixed && changesIn(run) >= 0.4) return true
   const [word = ''] = WORD.exec(run) ?? []
-  return /\d.*\d.*\d/.test(word) && /[A-Za-z]/.test(word) && changesIn(word) >= 0.2
+  return /\d.*\d.*\d/.test(word) && changesIn(word) >= 0.2
 }
 
 /** Share of positions, 0 to 1, at which a run switches its kind of character. */

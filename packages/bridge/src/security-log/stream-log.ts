@@ -1,6 +1,6 @@
 import type { Writable } from 'node:stream'
 import type { SecurityLog, System } from '../ports.ts'
-import { lineBody, timestamps } from './line.ts'
+import { lineBody } from './line.ts'
 import { streamSink } from './stream-sink.ts'
 
 /**
@@ -9,10 +9,9 @@ import { streamSink } from './stream-sink.ts'
  */
 export function streamLog(stream: Writable, system: System): SecurityLog {
   const sink = streamSink(stream, system)
-  const timestamp = timestamps()
   return {
     logSecurityEvent(event) {
-      const body = lineBody(event, timestamp(system.nowMs()))
+      const body = lineBody(event, new Date(system.nowMs()).toISOString())
       if (body !== undefined) sink.write(`${body}}\n`)
     },
     afterWritten: (run) => run(),

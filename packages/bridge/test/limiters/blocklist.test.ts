@@ -50,9 +50,3 @@ test('[BLOCK.3] forgets expired blocks while others are queried', () => {
   // Querying an earlier moment shows the entries still in memory.
   expect(list.list(0)).toEqual([{ kind: 'calls', key: 'ann', untilMs: 1_000 }])
 })
-
-test('[BLOCK.2] is empty for each kind until a block of that kind is added', () => {
-  const list = new Blocklist()
-  list.add({ kind: 'calls', key: 'ann', untilMs: 10 })
-  expect(BLOCK_KINDS.filter((kind) => !list.isEmpty(kind))).toEqual(['calls'])
-})
