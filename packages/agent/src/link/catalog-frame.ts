@@ -68,7 +68,8 @@ export function catalogFrames(servers: readonly CatalogServer[], update?: Update
 type Growing = Exclude<CatalogServer, ReadyServer> | (ReadyServer & { readonly tools: CatalogTool[] })
 
 class Parts {
-  readonly #parts: Growing[][] = [[]]
+  #last: Growing[] = []
+  readonly #parts = [this.#last]
   #sizeBytes = 0
 
   add(server: Growing): void {
@@ -79,7 +80,7 @@ class Parts {
   addTool(name: string, tool: CatalogTool): void {
     this.#makeRoom(Buffer.byteLength(toolText(tool)))
     const server = this.#last.at(-1)
-    if (server?.state === 'ready' && server.name === name) server.tools.push(tool)
+    if (server?.state === 'ready') server.tools.push(tool)
     else this.#last.push({ state: 'ready', name, serverInfo: NO_INFO, tools: [tool] })
   }
 
@@ -87,14 +88,11 @@ class Parts {
     return this.#parts
   }
 
-  get #last(): Growing[] {
-    return this.#parts.at(-1) ?? []
-  }
-
   #makeRoom(sizeBytes: number): void {
     this.#sizeBytes += sizeBytes
     if (this.#sizeBytes <= PART_BYTES || this.#last.length === 0) return
-    this.#parts.push([])
+    this.#last = []
+    this.#parts.push(this.#last)
     this.#sizeBytes = sizeBytes
   }
 }

@@ -228,10 +228,9 @@ export class Connection {
   }
 
   #fail(error: unknown): void {
-    if (error instanceof AgentError) {
-      this.#end({ next: 'give-up', code: error.code, error })
-      this.#socket.close()
-    } else this.drop('This machine could not prove its key, or could not store the identity of the bridge.')
+    // The loop then says goodbye.
+    if (error instanceof AgentError) this.#end({ next: 'give-up', code: error.code, error })
+    else this.drop('This machine could not prove its key, or could not store the identity of the bridge.')
   }
 
   #advance(state: ConnectionState, wake: Wake): void {

@@ -14,7 +14,7 @@ import { dueMs, probe, quiet, step } from './heartbeat.ts'
 import { Prover } from './prover.ts'
 import { demandHeaderValue, type TokenClaims, tokenClaims } from './token-claims.ts'
 import { TokenRefresh } from './token-refresh.ts'
-import { Wakes } from './wakes.ts'
+import { type Wake, Wakes } from './wakes.ts'
 
 export interface LinkOptions {
   /** Result of `bridgeUrl`. */
@@ -65,16 +65,14 @@ export class Link {
   readonly #options: LinkOptions
   readonly #wakes: Wakes
   readonly #held = new HeldBytes()
-  #catalogChanged = false
 
   constructor(options: LinkOptions) {
     this.#options = options
     this.#wakes = new Wakes(options.system)
   }
 
-  /** Marks the catalog as changed, so that the loop sends it. */
+  /** Has the loop send what has changed of the catalog. */
   catalogChanged(): void {
-    this.#catalogChanged = true
     this.#wakes.wake('catalog')
   }
 
@@ -112,7 +110,7 @@ export class Link {
   /** Runs one connection from the handshake to its end, and plans the next. */
   async #attempt(plan: Plan, signal: AbortSignal): Promise<Plan> {
     const answer = await this.#token(plan.spentToken, signal)
-    if (answer === undefined || signal.aborted) return plan
+    if (answer === undefined) return plan
     if (!answer.ok) return this.#retry(plan, { reason: reasonOf(answer.error), ignoredFrames: 0 })
     const { token } = answer
     if (token === plan.spentToken) throw new AgentError('token_expired')
@@ -155,14 +153,12 @@ export class Link {
     const { version } = connection
     if (connection.state.is === 'verified') onEvent({ type: 'verified', url, version })
     const catalog = new CatalogReport()
-    let isFirst = true
+    let wakes: ReadonlySet<Wake> = new Set(['catalog'])
     let beat = quiet(system.monotonicMs())
     const refresh = this.#refresh(connection.token)
     while (!signal.aborted && connection.state.is === 'verified') {
-      if (version === 'v2' && (this.#catalogChanged || isFirst))
+      if (version === 'v2' && wakes.has('catalog'))
         for (const frame of catalog.frames(tools.catalog())) connection.send(frame)
-      isFirst = false
-      this.#catalogChanged = false
 
       const [next, action] = step(beat, system.monotonicMs(), connection.heard)
       beat = next
@@ -172,7 +168,7 @@ export class Link {
       const fresh = refresh?.step(connection.token)
       if (fresh !== undefined) connection.reauthenticate(fresh)
 
-      const wakes = await this.#wakes.next(Math.min(dueMs(beat), refresh?.dueMs ?? Number.POSITIVE_INFINITY))
+      wakes = await this.#wakes.next(Math.min(dueMs(beat), refresh?.dueMs ?? Number.POSITIVE_INFINITY))
       if (!wakes.has('slept')) continue
       connection.send(PING)
       beat = probe(beat, system.monotonicMs(), connection.heard)

@@ -104,9 +104,7 @@ class DialledSocket implements Socket {
         request.destroy()
       })
     })
-    webSocket.on('open', () => {
-      if (!this.#hasEnded) this.#handlers.onOpen(this.#exporter)
-    })
+    webSocket.on('open', () => this.#handlers.onOpen(this.#exporter))
     webSocket.on('message', (data, isBinary) => {
       if (this.#hasEnded || !Buffer.isBuffer(data)) return
       if (isBinary) this.#handlers.onChunk(data)
