@@ -1,7 +1,9 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { getCACertificates, setDefaultCACertificates } from 'node:tls'
 import type { TlsFiles } from '@bridgekeeper/standalone'
+import { onTestFinished } from 'vitest'
 import { scratch } from './scratch.ts'
 
 export interface TestCertificate extends TlsFiles {
@@ -34,4 +36,11 @@ export function selfSigned(name = 'localhost', days = 2): TestCertificate {
     { stdio: 'ignore' },
   )
   return { ...files, cert: readFileSync(files.certFile, 'utf8'), key: readFileSync(files.keyFile, 'utf8') }
+}
+
+/** Has the clients of this process trust a certificate until the test has finished. */
+export function trust({ cert }: TestCertificate): void {
+  const trusted = getCACertificates('default')
+  setDefaultCACertificates([...trusted, cert])
+  onTestFinished(() => setDefaultCACertificates(trusted))
 }

@@ -1,8 +1,7 @@
 import { createServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
-import { getCACertificates, setDefaultCACertificates } from 'node:tls'
 import { expect, onTestFinished, test } from 'vitest'
-import { selfSigned } from '../../../test/support/certificates.ts'
+import { selfSigned, trust } from '../../../test/support/certificates.ts'
 import { proxyEnvironment, startProxy } from '../../../test/support/proxy.ts'
 import { ask } from '../src/enrolment/ask.ts'
 import { proxyFor } from '../src/proxy/choice.ts'
@@ -100,18 +99,14 @@ test.each([false, true])(
   '[PROXY.1] tunnels enrolment and tokens; the proxy over TLS: %j',
   async (overTls) => {
     const certificate = selfSigned('bridge.test')
-    const trusted = getCACertificates('default')
-    setDefaultCACertificates([...trusted, certificate.cert])
+    trust(certificate)
     const server = createServer(certificate, (request, response) =>
       response.end(
         JSON.stringify({ host: request.headers.host, authorization: request.headers.authorization }),
       ),
     )
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-    onTestFinished(() => {
-      setDefaultCACertificates(trusted)
-      server.close()
-    })
+    onTestFinished(() => void server.close())
     const { port } = server.address() as AddressInfo
     const proxy = await startProxy(port, overTls ? { tls: certificate } : {})
     proxyEnvironment({ HTTPS_PROXY: `${overTls ? 'https' : 'http'}://${proxy.at}` })

@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage } from 'node:http'
+import { createServer as createSecureServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import {
   type Chunk,
@@ -10,6 +11,7 @@ import {
 } from '@bridgekeeper/protocol'
 import { onTestFinished } from 'vitest'
 import { type WebSocket, WebSocketServer } from 'ws'
+import { type TestCertificate, trust } from '../../../../test/support/certificates.ts'
 import { showOnFailure } from '../../../../test/support/last-seen.ts'
 import { until } from './until.ts'
 
@@ -134,14 +136,16 @@ export class FakeBridge {
   readonly requests: IncomingMessage[] = []
   url = ''
 
-  static async start(manners: Partial<Manners> = {}): Promise<FakeBridge> {
+  /** @param certificate for a bridge behind TLS */
+  static async start(manners: Partial<Manners> = {}, certificate?: TestCertificate): Promise<FakeBridge> {
     const bridge = new FakeBridge()
     Object.assign(bridge.manners, manners)
     const webSockets = new WebSocketServer({
       noServer: true,
       handleProtocols: () => (bridge.manners.speaks === 'v2' ? SUBPROTOCOL_V2 : false),
     })
-    const http = createServer()
+    const http = certificate === undefined ? createServer() : createSecureServer(certificate)
+    if (certificate !== undefined) trust(certificate)
     http.on('upgrade', (request, socket, head) => {
       bridge.requests.push(request)
       socket.on('error', () => {})
@@ -162,7 +166,7 @@ export class FakeBridge {
       })
     })
     await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve))
-    bridge.url = `ws://127.0.0.1:${(http.address() as AddressInfo).port}/api/mcp-ws`
+    bridge.url = `${certificate === undefined ? 'ws' : 'wss'}://127.0.0.1:${(http.address() as AddressInfo).port}/api/mcp-ws`
     onTestFinished(() => {
       for (const { socket } of bridge.peers) socket.terminate()
       http.close()
