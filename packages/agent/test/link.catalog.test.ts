@@ -1,7 +1,7 @@
-import { type CatalogTool, decodeUp, type ReadyServer, toolText } from '@bridgekeeper/protocol'
+import { type CatalogTool, decodeUp, type ReadyServer, serverBytes, toolText } from '@bridgekeeper/protocol'
 import { expect, test } from 'vitest'
 import { catalogTool, readyServer } from '../../../test/support/catalog.ts'
-import { catalogFrames } from '../src/link/catalog-frame.ts'
+import { CatalogReport, catalogFrames } from '../src/link/catalog-frame.ts'
 import { FakeBridge } from './support/bridge.ts'
 import { runLink } from './support/linked.ts'
 import { until } from './support/until.ts'
@@ -63,4 +63,45 @@ test('[LINK.6] sends only the servers that have changed, and names those that ar
   link.catalogChanged()
   await system.advance(0)
   expect(peer.all('catalog')).toHaveLength(count + 2)
+})
+
+const PART_BYTES = 262_144
+const parsed = (frames: readonly Buffer[]) => frames.map((frame) => JSON.parse(String(frame)))
+
+test('[LINK.6] fills a part to its last byte, and begins the next with one byte more', () => {
+  const server = readyWith('s', [])
+  const plain = (chars: number) => catalogTool({ name: 't', description: 'x'.repeat(chars) })
+  const freeBytes = PART_BYTES - serverBytes(server) - toolText(plain(0)).length
+  const partsWith = (chars: number) => catalogFrames([{ ...server, tools: [plain(chars)] }]).length
+  expect([partsWith(freeBytes), partsWith(freeBytes + 1)]).toEqual([1, 2])
+})
+
+test('[LINK.6] adds the tools of a server to its entry', () => {
+  const [part] = parsed(catalogFrames([readyWith('s', [toolOf('a', 10), toolOf('b', 10)])]))
+  expect(part.servers).toHaveLength(1)
+})
+
+test('[LINK.6] begins with a server that is larger than a part, and has no empty part', () => {
+  const large = readyServer('large', [toolOf('t', 10)], { instructions: 'x'.repeat(PART_BYTES) })
+  const parts = parsed(catalogFrames([large]))
+  expect(parts.map(({ servers }) => servers.map(({ tools }: ReadyServer) => tools.length))).toEqual([
+    [0],
+    [1],
+  ])
+  expect(parts[1].servers[0]).toMatchObject({ serverInfo: { name: '', version: '' } })
+})
+
+test('[LINK.6] names the servers that are gone in the first part only, and alone if nothing else has changed', () => {
+  const report = new CatalogReport()
+  report.frames([readyWith('gone', []), { state: 'starting', name: 'other' }])
+  expect(parsed(report.frames([{ state: 'starting', name: 'other' }]))).toEqual([
+    { type: 'catalog', servers: [], only: true, removed: ['gone'] },
+  ])
+  const many = readyWith('many', [toolOf('a', 200_000), toolOf('b', 200_000)])
+  const parts = parsed(report.frames([many]))
+  expect(parts.map(({ removed, more }) => [removed, more])).toEqual([
+    [['other'], true],
+    [[], undefined],
+  ])
+  expect(report.frames([many])).toEqual([])
 })

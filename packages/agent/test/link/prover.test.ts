@@ -127,7 +127,12 @@ test('[LINK.28] allows four open challenges and ends at a fifth; answering them 
     await new Promise((resolve) => setImmediate(resolve))
   }
   for (let n = 0; n < MAX_OPEN; n++) void prover.answer(challenge())
-  expect(() => prover.answer(challenge())).toThrow(expect.objectContaining({ code: 'bridge_not_recognised' }))
+  expect(() => prover.answer(challenge())).toThrow(
+    expect.objectContaining({
+      code: 'bridge_not_recognised',
+      message: expect.stringContaining('It requested too many proofs.'),
+    }),
+  )
 })
 
 test('[LINK.28] forgets the oldest of more than four unconfirmed answers', async () => {
@@ -150,9 +155,13 @@ test('[LINK.29] signs nothing for the echo, an unknown key, a foreign challenge 
     challenge({ keyId: 'other' }),
     { ...challenge(), challenge: 'ab' },
     { ...challenge(), challenge: `${'0'.repeat(64)}x` },
-    challenge({ binding: 'tls-exporter' }),
+    { ...challenge(), challenge: `x${'0'.repeat(64)}` },
   ])
     await expect(prover.answer(strange)).rejects.toMatchObject({ code: 'bridge_not_recognised' })
+  await expect(prover.answer(challenge({ binding: 'tls-exporter' }))).rejects.toMatchObject({
+    code: 'bridge_not_recognised',
+    message: expect.stringContaining('Its challenge is bound to another TLS connection.'),
+  })
   expect(signed).toEqual([])
   const curve = { kty: 'EC', crv: 'P-256', x: 'x', y: 'y' }
   const other = setUp({ bridgeKeys: [curve] })

@@ -1,7 +1,7 @@
 import { limits, type ProtocolVersion } from '@bridgekeeper/protocol'
 import { expect, test } from 'vitest'
 import type { LinkEvent } from '../../src/events.ts'
-import { RunningCalls } from '../../src/link/running-calls.ts'
+import { MAX_ARGUMENT_BYTES, RunningCalls } from '../../src/link/running-calls.ts'
 import type { LocalCall, LocalOutcome } from '../../src/local-tools.ts'
 import { FakeSystem } from '../support/fake-system.ts'
 
@@ -18,20 +18,15 @@ function setUp(version: ProtocolVersion = 'v2') {
   }
   const calls = new RunningCalls({
     ...{ system, tools, version },
-    send: ({ head, payload }) => {
+    send: ({ head, payload, isLast }) => {
+      expect(isLast).toBe(true)
       sent.push({ ...JSON.parse(String(head)), ...(payload && { payload }) })
       return true
     },
     onEvent: (event) => events.push(event),
   })
-  const run = (id: string) =>
-    calls.run({
-      type: 'tool_execute',
-      id,
-      serverName: 's',
-      toolName: 't',
-      rawArgs: Buffer.from('{"x":1}'),
-    })
+  const run = (id: string, rawArgs = Buffer.from('{"x":1}'), rawMeta?: Buffer) =>
+    calls.run({ type: 'tool_execute', id, serverName: 's', toolName: 't', rawArgs, rawMeta })
   return { system, calls, sent, events, asked, run }
 }
 
@@ -108,7 +103,14 @@ test('[LINK.8] sends v2 the code and the server’s error if it fits, and v1 its
     ...{ ...head, code: 'tool_failed' },
     rpcError: { code: -1, message: 'no', data: 'd' },
   })
-  expect(await answerTo(failed('x'.repeat(limits.messageBytes)))).toEqual({ ...head, code: 'tool_failed' })
+  const around = JSON.stringify({
+    ...head,
+    code: 'tool_failed',
+    rpcError: { code: -1, message: 'no', data: '' },
+  })
+  const freeChars = limits.messageBytes - around.length
+  expect(await answerTo(failed('x'.repeat(freeChars)))).toHaveProperty('rpcError')
+  expect(await answerTo(failed('x'.repeat(freeChars + 1)))).toEqual({ ...head, code: 'tool_failed' })
   expect(await answerTo({ ok: false, code: 'server_exited', error: 'no' })).toEqual({
     ...head,
     code: 'server_exited',
@@ -137,4 +139,25 @@ test('[LINK.27] answers an unreadable call, unless one of its id runs', async ()
   const v1 = setUp('v1')
   v1.calls.refuse('b', 'why')
   expect(v1.sent[0]).not.toHaveProperty('code')
+})
+
+test('[LINK.32] counts arguments and metadata of running calls, up to 128 MiB', async () => {
+  const { sent, asked, run } = setUp()
+  for (let round = 0; round < 2; round++) {
+    const done = run('a', Buffer.alloc(2), Buffer.alloc(MAX_ARGUMENT_BYTES - 3))
+    const small = run('b', Buffer.alloc(1))
+    await run('c', Buffer.alloc(0), Buffer.alloc(1))
+    expect(sent.at(-1)).toMatchObject({ id: 'c', code: 'too_many_calls' })
+    for (const { answer } of asked.splice(0)) answer(OK)
+    await Promise.all([done, small])
+  }
+})
+
+test('[BIG.8] refuses a call whose arguments have no room, unless one of its id runs', () => {
+  const { calls, sent, run } = setUp()
+  void run('a')
+  calls.refuseLarge('a')
+  expect(sent).toEqual([])
+  calls.refuseLarge('b')
+  expect(sent).toMatchObject([{ id: 'b', success: false, code: 'too_many_calls' }])
 })

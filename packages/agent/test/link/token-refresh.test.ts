@@ -84,6 +84,7 @@ test.each<[string, (iat: number) => object, number]>([
   ['has no expiry', () => ({}), Number.POSITIVE_INFINITY],
   ['has an expiry that is not a number', () => ({ exp: 'soon' }), Number.POSITIVE_INFINITY],
   ['has no start', (iat) => ({ exp: iat + 60 }), 45_000],
+  ['ends now by a clock that is ahead', (iat) => ({ iat: iat - 60, exp: iat }), 45_000],
   ['ended by a clock that is ahead', (iat) => ({ iat: iat - 1_000, exp: iat - 940 }), 45_000],
   [
     'began in the future of a clock that is behind',

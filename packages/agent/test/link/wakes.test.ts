@@ -72,3 +72,16 @@ test('[LINK.23] treats a wall clock over ten seconds ahead as a sleep, also befo
     expect(seen.reasons).toEqual(slept ? ['slept'] : undefined)
   }
 })
+
+test('[LINK.26] ends a wait at once for a reason that comes after the timer of an earlier wait was due', async () => {
+  const { system, wakes, next } = setUp()
+  next(60_000)
+  await system.advance(1_000)
+  wakes.wake('token')
+  await system.advance(0)
+  const second = next(60_000)
+  await system.advance(4_500)
+  wakes.wake('catalog')
+  await system.advance(0)
+  expect(second.reasons).toEqual(['catalog'])
+})

@@ -70,6 +70,8 @@ export interface Linked {
   readonly tools: FakeTools
   readonly exchanges: RecordedExchanges
   readonly events: readonly LinkEvent[]
+  /** Aborted by `stop`. */
+  readonly signal: AbortSignal
   /** Result of `run`. */
   readonly ended: Promise<unknown>
   stop(): void
@@ -115,7 +117,7 @@ export function runLink(url: string, options: Partial<LinkOptions> = {}): Linked
     })
   })
   return {
-    ...{ link, system, tools, exchanges, events, ended },
+    ...{ link, system, tools, exchanges, events, ended, signal: stop.signal },
     stop: () => stop.abort(),
     event: (type, n = 1) =>
       until(
