@@ -11,11 +11,14 @@ test.each([
   ['2024-11-05', '2024-11-05'],
   // The agent cannot offer a revision that it does not know.
   ['2024-10-07', '2025-11-25'],
-])('[INST.3] offers a further process of a server that speaks %s the revision %s', async (version, offered) => {
-  const { children, shared } = await fakeInstances([child({ version }), child({ version })])
-  expect(await shared(key('2025', 'roots'))).toMatchObject({ version })
-  expect(children[1]?.requests('initialize')).toMatchObject([{ params: { protocolVersion: offered } }])
-})
+])(
+  '[INST.3] offers a further process of a server that speaks %s the revision %s',
+  async (version, offered) => {
+    const { children, shared } = await fakeInstances([child({ version }), child({ version })])
+    expect(await shared(key('2025', 'roots'))).toMatchObject({ version })
+    expect(children[1]?.requests('initialize')).toMatchObject([{ params: { protocolVersion: offered } }])
+  },
+)
 
 test('[INST.7] fails a further process that is not ready within the start limit', async () => {
   const { instances, named, servers, system } = await fakeInstances([plain, silent])

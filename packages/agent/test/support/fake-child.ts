@@ -7,7 +7,7 @@ import type { ConfigEvent, ServerEvent } from '../../src/events.ts'
 import { HeldBytes } from '../../src/held-bytes.ts'
 import type { Reaper } from '../../src/servers/reaper.ts'
 import type { Processes } from '../../src/servers/server-process.ts'
-import { ServerSet } from '../../src/servers/server-set.ts'
+import { ServerSet, type SetDeps } from '../../src/servers/server-set.ts'
 import { FakeSystem } from './fake-system.ts'
 
 export const TOOL = { name: 'echo', inputSchema: { type: 'object' } }
@@ -139,7 +139,11 @@ function fakeProcesses(world: World): Processes {
 type Reported = ServerEvent | ConfigEvent
 
 /** Runs servers whose processes belong to the world. */
-export function runFakes(world: World, entries: readonly ServerEntry[] = [entry()]) {
+export function runFakes(
+  world: World,
+  entries: readonly ServerEntry[] = [entry()],
+  others: Partial<SetDeps> = {},
+) {
   const system = new FakeSystem()
   const events: Reported[] = []
   const reaper = {
@@ -160,6 +164,7 @@ export function runFakes(world: World, entries: readonly ServerEntry[] = [entry(
     onChange: () => void changes++,
     onFirst: () => {},
     onStopped: () => {},
+    ...others,
   })
   servers.start()
   const named = <T extends Reported['type']>(type: T) =>
