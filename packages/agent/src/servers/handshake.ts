@@ -1,4 +1,12 @@
-import { type ClientTrait, type Era, isObject, parseJson, type RawJson, toJson } from '@bridgekeeper/protocol'
+import {
+  type ClientTrait,
+  type Era,
+  isObject,
+  parseJson,
+  type RawJson,
+  textAt,
+  toJson,
+} from '@bridgekeeper/protocol'
 import { CLIENT_INFO, ENVELOPE_VERSION, withEnvelope } from './envelope.ts'
 import { type Introduction, readDiscovery, readIntroduction } from './introduction.ts'
 import { parseResult, type RawOutcome } from './raw-calls.ts'
@@ -92,16 +100,11 @@ export function capabilitiesOf(traits: readonly ClientTrait[]): Record<string, o
 
 function initialized(transport: StdioTransport, outcome: RawOutcome, offered: string): Handshake {
   if (outcome.kind !== 'result') return refusal(outcome, 'initialize')
-  const result = parseResult(outcome.result)
-  if (result === undefined)
-    return { ok: false, answered: true, reason: 'its answer to initialize cannot be read' }
   transport.notify('notifications/initialized')
-  const { protocolVersion } = result
-  const version = typeof protocolVersion === 'string' ? protocolVersion : offered
   return {
     ok: true,
     era: '2025',
-    version,
+    version: textAt(outcome.result, ['protocolVersion']) ?? offered,
     introduction: readIntroduction(outcome.result),
     raw: outcome.result,
   }
@@ -115,7 +118,7 @@ async function discover(transport: StdioTransport): Promise<Handshake> {
   const versions: readonly unknown[] = Array.isArray(result?.supportedVersions)
     ? result.supportedVersions
     : []
-  if (result === undefined || !versions.includes(ENVELOPE_VERSION))
+  if (!versions.includes(ENVELOPE_VERSION))
     return { ok: false, answered: true, reason: `it does not speak revision ${ENVELOPE_VERSION} of MCP` }
   const introduction = readDiscovery(outcome.result)
   return { ok: true, era: '2026', version: ENVELOPE_VERSION, introduction, raw: outcome.result }

@@ -53,7 +53,7 @@ const ID = /^(?:"|-?\d)/
 const CARRIAGE_RETURN = 0x0d
 const EMPTY = Buffer.from('{}')
 /** Start of data in a log line. */
-const DATA = /(?:\{|\[\s*["{]).*$/s
+const DATA = /(?:\{|\[\s*["{]).*/s
 
 /** JSON-RPC over the standard streams of one process. Payloads stay bytes. */
 export class StdioTransport {

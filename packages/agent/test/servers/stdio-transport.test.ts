@@ -31,6 +31,7 @@ test('[INST.4] hands on requests and notifications with their id and parameters,
 
 test.each([
   '{"jsonrpc":"2.0","id":{},"method":"roots/list"}',
+  '{"jsonrpc":"2.0","id":["1"],"method":"roots/list"}',
   '{"jsonrpc":"2.0","id":true,"method":"roots/list"}',
   '{"jsonrpc":"2.0","id":1,"method":5}',
   '{"id":1,"method":"GET"}',
@@ -131,11 +132,31 @@ test('[STDIO.12] waits for the rest of a text that is not a whole message yet', 
   )
 })
 
+test('[STDIO.12] reads messages without newlines together, once, after the last of them', async () => {
+  const { child, system, messages } = fakeTransport()
+  const ping = (id: number) => `{"jsonrpc":"2.0","id":${id},"method":"ping"}`
+  for (const waitMs of [150, 199, 1]) {
+    if (waitMs > 1) child.stdout.write(ping(waitMs))
+    await settled()
+    expect(child.lines).toEqual([])
+    await system.advance(waitMs)
+  }
+  const pongs = [150, 199].map((id) => ({ jsonrpc: '2.0', id, result: {} }))
+  expect(child.lines).toEqual(pongs)
+  child.write('')
+  child.write('{"jsonrpc":"2.0","method":"last"}')
+  await settled()
+  expect([child.lines, messages.length]).toEqual([pongs, 1])
+})
+
 test('[STDIO.12] reads the text that a server leaves at its end, and no text of a server that was given up', async () => {
-  const { child, transport, call } = fakeTransport()
+  const { child, system, transport, call } = fakeTransport()
   const answered = call()
   child.stdout.write('{"jsonrpc":"2.0","id":1,"result":{}} ')
   await settled()
+  // Behind a chunk that does not end a message, silence says nothing.
+  await system.advance(10_000)
+  expect(await Promise.race([answered, 'waits'])).toBe('waits')
   child.end(0)
   expect(await answered).toMatchObject({ kind: 'result' })
   expect([await transport.ended, transport.isRunning]).toEqual([{ kind: 'exited', exitCode: 0 }, false])
@@ -143,11 +164,13 @@ test('[STDIO.12] reads the text that a server leaves at its end, and no text of 
   other.child.stdout.write('rest')
   await settled()
   const cut = other.call()
+  other.child.endsWithInput = false
   other.transport.fail('of a test')
   other.transport.fail('of another')
-  expect(await cut).toEqual({ kind: 'ended' })
+  expect([await cut, other.transport.isRunning]).toEqual([{ kind: 'ended' }, true])
   other.child.write('late')
   await settled()
+  other.child.end(0)
   expect(await other.transport.ended).toEqual({ kind: 'broken', detail: 'of a test' })
   expect([other.ignored, other.child.exitCode]).toEqual([[], 0])
   expect(await other.call()).toEqual({ kind: 'ended' })
@@ -174,13 +197,16 @@ test('[STDIO.4] fails the call of a line over 64 MiB, and reports one that answe
 })
 
 test('[STDIO.12] holds no memory of a server that has ended', async () => {
-  const { child, held, transport } = fakeTransport()
-  child.stdout.write(Buffer.alloc(4_000_000, 'x'))
-  await settled()
-  expect(held.bytes).toBeGreaterThan(0)
-  child.end(0)
-  await transport.ended
-  expect(held.bytes).toBe(0)
+  // A long line, and the lines of a message.
+  for (const text of ['x'.repeat(4_000_000), '{\n"id":1,\n']) {
+    const { child, held, transport } = fakeTransport()
+    child.stdout.write(text)
+    await settled()
+    expect(held.bytes).toBeGreaterThan(0)
+    child.end(0)
+    await transport.ended
+    expect(held.bytes).toBe(0)
+  }
 })
 
 test('[STDIO.8] gives up a server that leaves more than 1 MiB of answers unread', async () => {
