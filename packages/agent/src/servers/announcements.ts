@@ -39,15 +39,14 @@ export class Announcements {
   /** The server has ended. */
   end(): void {
     for (const { cancel } of this.#recent.values()) cancel()
-    this.#recent.clear()
   }
 
   #remember(text: string, message: ServerMessage): void {
     const cancel = this.#system.schedule(ANNOUNCE_MS, () => {
-      const isAgain = this.#recent.get(text)?.again === true
       this.#recent.delete(text)
-      if (isAgain) this.take(message)
+      if (recent.again) this.take(message)
     })
-    this.#recent.set(text, { again: false, cancel })
+    const recent = { again: false, cancel }
+    this.#recent.set(text, recent)
   }
 }

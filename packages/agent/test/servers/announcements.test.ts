@@ -34,8 +34,10 @@ test('[TOOLS.9] holds back only equal announcements, and no other message', () =
   for (let n = 0; n < 2; n++) {
     for (const params of ['1', '2']) says(TOOLS, params)
     says('notifications/resources/updated')
+    says(`x/${TOOLS}`)
+    says(`${TOOLS}/x`)
   }
-  expect(passed).toHaveLength(4)
+  expect(passed).toHaveLength(8)
 })
 
 test('[TOOLS.9] remembers 64 short announcements, and passes all others', () => {
@@ -43,9 +45,10 @@ test('[TOOLS.9] remembers 64 short announcements, and passes all others', () => 
   const twice = (params: string): void => {
     for (let time = 0; time < 2; time++) says(TOOLS, params)
   }
-  twice('x'.repeat(4_096))
+  twice('x'.repeat(4_097 - TOOLS.length))
   expect(passed).toHaveLength(2)
-  for (let n = 0; n < 65; n++) twice(String(n))
+  twice('x'.repeat(4_096 - TOOLS.length))
+  for (let n = 0; n < 64; n++) twice(String(n))
   expect(passed).toHaveLength(2 + 66)
 })
 

@@ -1,5 +1,6 @@
+import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
-import { windowsLaunch } from '../../src/servers/windows-launch.ts'
+import { realFiles, windowsLaunch } from '../../src/servers/windows-launch.ts'
 
 const NODE = 'C:\\Program Files\\nodejs'
 const NPX = `:: Created by npm, please don't edit manually.
@@ -71,3 +72,13 @@ test.each(['"', '%PATH%', 'a\r', 'a\nb'])(
     expect(launch('batch', [arg])).toBe('unsafe')
   },
 )
+
+test('[PROC.20] reads real files, and takes no folder for a program', () => {
+  const file = fileURLToPath(import.meta.url)
+  expect([file, `${file}.gone`, fileURLToPath(new URL('.', import.meta.url))].map(realFiles.isFile)).toEqual([
+    true,
+    false,
+    false,
+  ])
+  expect(realFiles.read(file)).toContain('takes no folder for a program')
+})
