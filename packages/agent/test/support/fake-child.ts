@@ -33,6 +33,7 @@ export class FakeChild extends EventEmitter {
   endsAt: string | undefined = 'SIGTERM'
   speaks = true
   hasTools = true
+  instructions: string | undefined = 'Be kind.'
   /** Eras of MCP that it speaks, if it speaks. */
   eras: readonly Era[] = ['2025']
   /** The only revision of the 2025 era that it speaks; without it, the one that it is offered. */
@@ -88,7 +89,7 @@ export class FakeChild extends EventEmitter {
         protocolVersion: this.version ?? protocolVersion,
         capabilities,
         serverInfo: { name: 'fake', version: '1' },
-        instructions: 'Be kind.',
+        instructions: this.instructions,
       })
     } else if (method === 'server/discover' && this.eras.includes('2026')) {
       const serverInfo = { name: 'fake', version: '1' }
