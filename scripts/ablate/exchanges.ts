@@ -72,6 +72,11 @@ export const EXCHANGE_ABLATIONS: readonly Ablation[] = [
     tests: ['test/bridge/revoked-clients.test.ts'],
   },
   {
+    gate: 'sessions: an ended one is refused while its machine is away',
+    edits: [gate('bridge/northbound/from-catalog.ts', '#unknownSession', 'return undefined')],
+    tests: ['test/bridge/sleeping-machine.test.ts'],
+  },
+  {
     gate: 'exchanges: revocations reach machines',
     edits: [text('bridge/assemble.ts', 'clients.revoked(each)', '')],
     tests: ['test/bridge/revoked-clients.test.ts'],

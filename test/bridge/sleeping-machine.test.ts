@@ -5,7 +5,7 @@ import { startBridge } from '../support/bridge.ts'
 import { DAY_MS } from '../support/exchange-agent.ts'
 import { connectMachine } from '../support/machines.ts'
 import { bearer, codeIn, modernToolCall, post, toolCall } from '../support/mcp.ts'
-import { rpc } from '../support/mcp-client.ts'
+import { rpc, version } from '../support/mcp-client.ts'
 import { verifiedPeer } from '../support/peer.ts'
 import { startScopedBridge } from '../support/scoped.ts'
 
@@ -63,6 +63,29 @@ test('[AGG.1] begins a session with a server that sleeps, which its machine join
   const listed = await post(at, '/mcp/notes', rpc('prompts/list'), session)
   expect(listed.json.result).toEqual({ prompts: [] })
   expect(awake.opened.at(-1)?.session?.id).toMatch(/^[\w-]+$/)
+})
+
+test('[SESS.7] answers 404 in an ended session with a server that sleeps', async () => {
+  const at = await startBridge()
+  const auth = bearer((await at.token('ann', 90 * DAY_MS)).accessToken)
+  const machine = await connectMachine(at, 'ann', { name: 'notes', tools: [definition] })
+  machine.peer.socket.close()
+  await vi.waitFor(() => expect(at.bridge.listTools('user_ann')).toEqual([]))
+  const begin = async () => {
+    const { headers } = await post(at, '/mcp/notes', INITIALIZE, auth)
+    return { ...auth, 'mcp-session-id': headers.get('mcp-session-id') ?? '' }
+  }
+  const [ended, other] = [await begin(), await begin()]
+  const removed = await fetch(`${at.url}/mcp`, { method: 'DELETE', headers: ended })
+  expect(removed.status).toBe(204)
+  const note = { jsonrpc: '2.0', method: 'notifications/initialized' }
+  for (const body of [rpc('ping'), LIST, rpc('no/such'), toolCall('read'), note]) {
+    expect((await post(at, '/mcp/notes', body, other)).status, JSON.stringify(body)).toBeLessThan(300)
+    const { status, json } = await post(at, '/mcp/notes', body, ended)
+    expect([status, codeIn(json)], JSON.stringify(body)).toEqual([404, 'session_unknown'])
+  }
+  expect((await post(at, '/mcp/notes', [note], { ...ended, ...version('2025-03-26') })).status).toBe(404)
+  expect((await post(at, '/mcp/notes', INITIALIZE, ended)).status).toBe(200)
 })
 
 test('[AGG.1] shows the machine as it is once it is connected again', async () => {

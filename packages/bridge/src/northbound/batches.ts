@@ -34,7 +34,7 @@ export class Batches {
 
   /** [LOAD.5] Counts the messages of a batch one by one, and answers each as if it came alone. */
   answer(around: BatchContext, format: AnswerFormat): void {
-    const { request, open, view, body } = around
+    const { request, open, body } = around
     const { response } = open
     const items = readBatch(request.headers, body)
     const messages = Array.isArray(items) ? items.length : 1
@@ -42,8 +42,8 @@ export class Batches {
     if (spent !== undefined) return this.#log.afterWritten(() => sendRefusal(response, spent))
     if (items === undefined) return sendParseError(response)
     if (items instanceof BridgeError) return sendCallRefusal(response, NULL_ID, items)
-    const unknown = view.hasSessions ? this.#sessions.refusal(request, open) : undefined
-    if (unknown instanceof BridgeError) return sendCallRefusal(response, NULL_ID, unknown)
+    const unknown = this.#sessions.refusal(request, open)
+    if (unknown !== undefined) return sendCallRefusal(response, NULL_ID, unknown)
     // Each answer of an exchange listens for the end of the response.
     response.setMaxListeners(response.getMaxListeners() + items.length)
     const replies = repliesOf(open, format)

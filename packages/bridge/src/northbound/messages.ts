@@ -121,10 +121,10 @@ export class Messages {
         : factsOf(context, message)
     if (facts instanceof BridgeError) return 'accepted'
     if (!('era' in facts)) return facts
-    if (facts.era === '2025' && isForSession(context)) {
-      // Each machine makes its part of a session at /mcp when it needs it.
-      const isForNone = context.view.isAggregate && isInitialized(message)
-      return isForNone ? (this.#ways.sessions.refusal(context.request, open) ?? 'accepted') : 'for-session'
+    if (facts.era === '2025') {
+      const unknown = this.#ways.sessions.refusal(context.request, open)
+      if (unknown !== undefined) return unknown
+      if (isForSession(context, message)) return 'for-session'
     }
     if (message.kind === 'response' || message.method !== 'notifications/cancelled') return 'accepted'
     const members = readParams(body, message.params, ['requestId'])
@@ -169,9 +169,8 @@ export class Messages {
 
   /** Runs a call that reaches no session of a machine, such as one of the status tool. */
   #callShort(context: MessageContext, id: RawJson, call: CallParams, { era }: MessageFacts): void {
-    const { request, open, reply, view, body } = context
-    const unknown =
-      era === '2025' && view.hasSessions ? this.#ways.sessions.refusal(request, open) : undefined
+    const { request, open, reply, body } = context
+    const unknown = era === '2025' ? this.#ways.sessions.refusal(request, open) : undefined
     if (unknown === undefined) return this.#ways.calls.run(context, id, call, era)
     open.charge(body.length)
     sendError(reply, id, unknown)
@@ -182,9 +181,9 @@ function isInitialized(message: Note): boolean {
   return message.kind === 'notification' && message.method === 'notifications/initialized'
 }
 
-/** Whether the MCP session of the request gets its notes. */
-function isForSession({ view, request }: NoteContext): boolean {
-  return view.hasSessions && hasSession(request.headers)
+/** Whether the MCP session of the request gets the note. At /mcp, each machine joins a session when it needs it. */
+function isForSession({ view, request }: NoteContext, note: Note): boolean {
+  return view.hasSessions && hasSession(request.headers) && !(view.isAggregate && isInitialized(note))
 }
 
 /** Whether a call needs only its arguments and its result: most calls. */
