@@ -4,6 +4,7 @@ import {
   creditSchema,
   detachSchema,
   doneSchema,
+  endSessionSchema,
   openSchema,
   payloadBytesSchema,
   revokeSchema,
@@ -107,6 +108,7 @@ export const downSchemaV2 = z.discriminatedUnion('type', [
   detachSchema,
   doneSchema,
   revokeSchema,
+  endSessionSchema,
   creditSchema,
 ])
 

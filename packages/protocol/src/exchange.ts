@@ -19,9 +19,11 @@ export type ClientTrait = (typeof CLIENT_TRAITS)[number]
 const kindSchema = z.enum(['request', 'note', 'stream', 'delete'])
 export type ExchangeKind = z.infer<typeof kindSchema>
 
+/** Identifies the MCP session on the machine; made by the bridge. */
+const sessionIdSchema = z.string().min(1).max(64)
+
 const sessionSchema = z.object({
-  /** Identifies the MCP session on the machine; made by the bridge. */
-  id: z.string().min(1).max(64),
+  id: sessionIdSchema,
   traits: z.array(z.enum(CLIENT_TRAITS)).max(CLIENT_TRAITS.length),
 })
 export type ExchangeSession = z.infer<typeof sessionSchema>
@@ -70,6 +72,13 @@ export const doneSchema = z.object({ type: z.literal('done'), id: callIdSchema }
 
 /** Bridge to agent: the login of a client was revoked. Its exchanges are cancelled, and its sessions end. */
 export const revokeSchema = z.object({ type: z.literal('revoke'), client: clientSchema })
+
+/** Bridge to agent: a client ended its session. Sent as well to a machine that was away by then. */
+export const endSessionSchema = z.object({
+  type: z.literal('end_session'),
+  client: clientSchema,
+  session: sessionIdSchema,
+})
 
 /** Agent to bridge: the local server has the request. */
 export const acceptedSchema = z.object({ type: z.literal('accepted'), id: callIdSchema })

@@ -1,7 +1,10 @@
 import type { DownFrame, ErrorCode, OutgoingFrame } from '@bridgekeeper/protocol'
 
 /** A frame of an exchange from the bridge. */
-export type ExchangeFrame = Extract<DownFrame, { type: 'open' | 'cancel' | 'detach' | 'done' | 'revoke' }>
+export type ExchangeFrame = Extract<
+  DownFrame,
+  { type: 'open' | 'cancel' | 'detach' | 'done' | 'revoke' | 'end_session' }
+>
 
 /** The exchanges of this machine, for the link. They outlive its connections. */
 export interface Exchanges {

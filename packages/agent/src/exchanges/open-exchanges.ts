@@ -103,6 +103,8 @@ export class OpenExchanges implements Exchanges {
         return this.#sessions.ofExchange(frame.id)?.done(frame.id)
       case 'revoke':
         return this.#revoke(frame.client)
+      case 'end_session':
+        return void this.#sessions.end(frame.session, frame.client)
       default:
         return unreachable(frame)
     }

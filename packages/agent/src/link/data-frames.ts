@@ -80,6 +80,7 @@ export class DataFrames {
         this.#payloads.drop(message.id)
         return this.#exchanges.receive(message)
       case 'revoke':
+      case 'end_session':
         return this.#exchanges.receive(message)
       default:
         return unreachable(message)

@@ -41,6 +41,20 @@ test('[EXCH.12] ends the sessions of a revoked client, and forgets their subscri
   expect(bridge.messages(streams[1] as string)).toHaveLength(1)
 })
 
+test('[SESS.9] ends one session when its client ended it while the machine was away', async () => {
+  const { bridge, instance } = setUp()
+  for (const id of ['one', 'two', 'three'])
+    bridge.open({ client: 'ann', session: session(id), message: call('t') })
+  await until(() => instance.received.length === 3)
+  bridge.exchanges.disconnected()
+  bridge.connect()
+  bridge.exchanges.receive({ type: 'end_session', client: 'ann', session: 'one' })
+  bridge.exchanges.receive({ type: 'end_session', client: 'eve', session: 'two' })
+  expect(instance.received.map(({ signal }) => signal.aborted)).toEqual([true, false, false])
+  const again = bridge.open({ client: 'ann', session: session('one'), message: call('t') })
+  expect(await bridge.end(again)).toMatchObject({ status: 404, code: 'session_unknown' })
+})
+
 test('[EXCH.12] cancels the tasks of a revoked client at their server', async () => {
   const { bridge, revoke, instance } = setUp()
   for (const client of ['eve', 'ann']) {

@@ -24,8 +24,11 @@ test('[EXCH.30] hands over exchanges of a verified bridge only, and carries what
   peer.send(OPEN)
   for (const type of ['cancel', 'detach', 'done'] as const) peer.send({ type, id: 'x' })
   peer.send({ type: 'revoke', client: 'ann' })
-  await until(() => exchanges.frames.length === 5)
-  expect(exchanges.frames.map(({ type }) => type)).toEqual(['open', 'cancel', 'detach', 'done', 'revoke'])
+  peer.send({ type: 'end_session', client: 'ann', session: 'x' })
+  await until(() => exchanges.frames.length === 6)
+  expect(exchanges.frames.map(({ type }) => type)).toEqual([
+    ...['open', 'cancel', 'detach', 'done', 'revoke', 'end_session'],
+  ])
   expect(exchanges.frames[0]).toMatchObject({
     message: Buffer.from('{"jsonrpc":"2.0","id":1,"method":"ping"}'),
   })

@@ -2,7 +2,7 @@ import { BridgeError } from '@bridgekeeper/protocol'
 import { Groups } from '../collections/groups.ts'
 import type { Catalog } from '../connection/catalog-parts.ts'
 import type { ReadyConnection } from '../connection/ready-connection.ts'
-import type { Upstream } from '../exchanges/exchange.ts'
+import type { Client, Upstream } from '../exchanges/exchange.ts'
 import { type ExchangeTable, refused } from '../exchanges/exchange-table.ts'
 import type { MachineClients } from '../exchanges/machine-clients.ts'
 import type { Revocation } from '../ports/sessions.ts'
@@ -85,6 +85,11 @@ export class Directory {
   /** [AGG.2] Forgets the sleeping machines of a user, login session or device that was revoked. */
   forget(revocation: Revocation): void {
     this.#lastKnown.forget(revocation)
+  }
+
+  /** [SESS.9] Ends a session at every machine that its client used. */
+  sessionEnded(client: Client, id: string): void {
+    this.#clients.sessionEnded(client, id)
   }
 
   /** Calls back whenever the user's servers may have changed. @returns stops that */

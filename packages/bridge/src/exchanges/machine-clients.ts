@@ -8,9 +8,14 @@ export const MAX_CLIENTS = 1_024
 /** Machines without a connection that are remembered; those that left first are forgotten. */
 export const MAX_AWAY = 1_024
 
+/** Ended sessions that are remembered of one machine that is away; those that ended first are forgotten. */
+export const MAX_ENDED = 256
+
 /** A machine, by its own login session, with the clients that used it. */
 interface Machine {
   connection: ReadyConnection | undefined
+  /** Sessions that ended while it was away, with the name of their client. */
+  readonly ended: Map<string, string>
   /** By name, the one used longest ago first. */
   readonly clients: Map<string, MachineClient>
 }
@@ -25,7 +30,7 @@ interface MachineClient {
 
 /**
  * [EXCH.12] The logins that used each machine. What a machine runs for an MCP session outlives its callers, so the
- * machine learns when their login is revoked; one that is away, when it is back.
+ * machine learns when their login is revoked, or a session ends; one that is away, when it is back.
  */
 export class MachineClients {
   /** By login session. */
@@ -39,7 +44,7 @@ export class MachineClients {
   used({ name, login }: Client, connection: ReadyConnection): void {
     if (login === undefined || login.isRevoked) return
     const { sessionId } = connection.principal
-    const machine = this.#machines.get(sessionId) ?? { connection, clients: new Map() }
+    const machine = this.#machines.get(sessionId) ?? { connection, ended: new Map(), clients: new Map() }
     this.#machines.set(sessionId, machine)
     const client = machine.clients.get(name) ?? this.#add({ name, login, machine, isRevoked: false })
     machine.clients.delete(name)
@@ -56,7 +61,20 @@ export class MachineClients {
     }
   }
 
-  /** A machine is connected. It learns of what was revoked while it was away. */
+  /** [SESS.9] A client ended its session. Notifies the machines that the client used. */
+  sessionEnded({ name, login }: Client, id: string): void {
+    if (login === undefined) return
+    for (const client of this.#byRevocation.get(keyOf({ kind: 'session', id: login.sessionId })) ?? []) {
+      if (client.name !== name) continue
+      const { connection, ended } = client.machine
+      if (connection !== undefined) sendEnd(connection, name, id)
+      else ended.set(id, name)
+      const [oldest] = ended.keys()
+      if (ended.size > MAX_ENDED && oldest !== undefined) ended.delete(oldest)
+    }
+  }
+
+  /** A machine is connected. It learns of what was revoked, and which sessions ended, while it was away. */
   connected(connection: ReadyConnection): void {
     const { sessionId } = connection.principal
     const machine = this.#machines.get(sessionId)
@@ -64,6 +82,8 @@ export class MachineClients {
     machine.connection = connection
     this.#away.delete(sessionId)
     for (const client of [...machine.clients.values()]) if (client.isRevoked) this.#notify(client)
+    for (const [id, name] of machine.ended) sendEnd(connection, name, id)
+    machine.ended.clear()
   }
 
   /** A machine's connection has ended. Its clients are remembered until it is back. */
@@ -107,6 +127,10 @@ export class MachineClients {
     this.#machines.delete(sessionId)
     this.#away.delete(sessionId)
   }
+}
+
+function sendEnd(connection: ReadyConnection, client: string, session: string): void {
+  connection.send(encode({ type: 'end_session', client, session }))
 }
 
 /** The revocations that end a login. */

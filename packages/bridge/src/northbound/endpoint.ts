@@ -138,8 +138,8 @@ export class McpEndpoint {
     const isModern = versionOf(headers) === MODERN_VERSION
     if (!isHere || isModern)
       return sendMethodRefusal(response, view.hasSessions && !isModern ? 'GET, POST, DELETE' : 'POST')
-    const waits = method === 'GET' && hasSession(headers) && view.mayCome()
-    if (!view.hasSessions && !waits)
+    const isAway = hasSession(headers) && view.mayCome()
+    if (!view.hasSessions && !isAway)
       return sendAbsence(response, hasSession(headers) ? view.absence() : undefined)
     guarded(response, () => {
       if (method === 'GET') this.#sessions.read(request, open, view)

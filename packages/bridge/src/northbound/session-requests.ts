@@ -121,7 +121,7 @@ export class SessionRequests {
     if (session === undefined) return
     const { response } = open
     const done = (error: BridgeError | undefined): void => {
-      if (error === undefined) this.#end(session)
+      if (error === undefined) this.#end(session, open)
       if (open.isGone) return
       if (error !== undefined) sendCallRefusal(response, NULL_ID, error)
       else response.writeHead(204).end()
@@ -130,8 +130,9 @@ export class SessionRequests {
     this.#toEach(open, names, (name) => openingOf(name, 'delete', headers, session), done)
   }
 
-  #end(session: ExchangeSession): void {
+  #end(session: ExchangeSession, { caller }: OpenRequest): void {
     this.#sessions.end(session)
+    this.#parts.dispatcher.sessionEnded(caller, session.id)
     this.#readers.get(session.id)?.replace()
   }
 

@@ -92,6 +92,11 @@ export class Dispatcher {
     return exchange
   }
 
+  /** [SESS.9] Ends a session of this caller, also at machines that are away. */
+  sessionEnded(caller: LoggedIn, id: string): void {
+    this.#directory.sessionEnded(clientOf(caller), id)
+  }
+
   #call(
     caller: Caller,
     call: ToolCall,

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { Client } from '../../src/exchanges/exchange.ts'
-import { MAX_AWAY, MAX_CLIENTS, MachineClients } from '../../src/exchanges/machine-clients.ts'
+import { MAX_AWAY, MAX_CLIENTS, MAX_ENDED, MachineClients } from '../../src/exchanges/machine-clients.ts'
 import { FakeConnection } from '../support/fake-connection.ts'
 
 /** A client of Ann whose login session has the client's name. */
@@ -72,4 +72,33 @@ test('[EXCH.12] forgets the machine that left longest ago', () => {
   clients.revoked({ kind: 'session', id: 'eve' })
   for (const machine of machines) clients.connected(machine)
   expect(machines.filter(({ sent }) => sent.length === 0)).toEqual([machines[0]])
+})
+
+test('[SESS.9] notifies each machine that the client used of its ended session, one that is away later', () => {
+  const clients = new MachineClients()
+  const [awake, away, other] = ['awake', 'away', 'other'].map((id) => new FakeConnection('ann', id))
+  if (awake === undefined || away === undefined || other === undefined) throw new Error('There are three.')
+  const ann = clientOf('ann')
+  for (const machine of [awake, away]) clients.used(ann, machine)
+  clients.used(clientOf('eve'), other)
+  clients.ended(away)
+  clients.sessionEnded({ name: 'narrower', login: ann.login }, 'not used')
+  clients.sessionEnded({ name: 'app', login: undefined }, 'of the app')
+  clients.sessionEnded(ann, 's')
+  const end = { type: 'end_session', client: 'ann', session: 's' }
+  expect([awake.sent, away.sent, other.sent]).toEqual([[end], [], []])
+  clients.connected(away)
+  clients.connected(away)
+  expect(away.sent).toEqual([end])
+})
+
+test('[SESS.9] remembers a bounded number of ends for a machine that is away', () => {
+  const clients = new MachineClients()
+  const machine = new FakeConnection('ann', 'machine')
+  clients.used(clientOf('ann'), machine)
+  clients.ended(machine)
+  for (let id = 0; id <= MAX_ENDED; id++) clients.sessionEnded(clientOf('ann'), `s${id}`)
+  clients.connected(machine)
+  expect(machine.sent).toHaveLength(MAX_ENDED)
+  expect(machine.sent[0]).toMatchObject({ session: 's1' })
 })
