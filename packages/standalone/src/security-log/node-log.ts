@@ -4,9 +4,8 @@ import { SetupError } from '../config/setup-error.ts'
 import type { DataFolder } from '../data/data-folder.ts'
 import { demandTrusted } from '../data/file-rights.ts'
 import { anchorPath, currentPath } from './files.ts'
+import { OutboxDrain } from './outbox-drain.ts'
 import { type ChainedLog, createSecurityLog } from './security-log.ts'
-
-const DRAIN_MS = 1_000
 
 export interface NodeLogOptions {
   readonly path: string
@@ -26,56 +25,13 @@ export function lockPath(folder: string): string {
  * @throws SetupError `data_folder_busy`, `log_unusable`, `rights_unsafe`, or if the secret is invalid
  */
 export function openNodeLog(options: NodeLogOptions): ChainedLog {
-  const { data, system } = options
+  const { path, data, system } = options
   const key = data.keyFor('security log anchor')
-  for (const path of [currentPath(options.path), anchorPath(options.path)]) demandTrusted(path)
-  const unlock = lock(options.path)
+  for (const file of [currentPath(path), anchorPath(path)]) demandTrusted(file)
+  const unlock = lock(path)
   const log = openOrUnlock(options, key, unlock)
-  let drainedId = 0
-  let removedId = 0
-  let cancel = (): void => {}
-  let closed = false
-  let draining = Promise.resolve()
-  let removing = Promise.resolve()
-
-  async function drain(): Promise<void> {
-    await attemptOnly(async () => {
-      if (!log.writable) return
-      const waiting = await data.outbox.after(drainedId)
-      for (const { event, atMs } of waiting) log.recordAt(event, atMs)
-      drainedId = waiting.at(-1)?.id ?? drainedId
-    })
-    const writtenId = drainedId
-    if (writtenId === removedId) return
-    log.afterWritten(() => {
-      if (log.writable) removing = remove(writtenId)
-    })
-  }
-
-  function remove(writtenId: number): Promise<void> {
-    return attemptOnly(async () => {
-      await data.outbox.removeUpTo(writtenId)
-      removedId = writtenId
-    })
-  }
-
-  function drainEverySecond(): void {
-    draining = drain().then(() => {
-      if (!closed) cancel = system.after(DRAIN_MS, drainEverySecond)
-    })
-  }
-
-  async function close(): Promise<void> {
-    closed = true
-    cancel()
-    await draining
-    await drain()
-    await log.close()
-    await removing
-    unlock()
-  }
-
-  drainEverySecond()
+  const drain = new OutboxDrain(data.outbox, log, system)
+  drain.start()
   return {
     logSecurityEvent: log.logSecurityEvent,
     recordAt: log.recordAt,
@@ -83,7 +39,10 @@ export function openNodeLog(options: NodeLogOptions): ChainedLog {
     get writable() {
       return log.writable
     },
-    close,
+    async close() {
+      await drain.close()
+      unlock()
+    },
   }
 }
 
@@ -108,13 +67,6 @@ function openOrUnlock(
     unlock()
     throw error
   }
-}
-
-/** Ignores errors: a full or locked database must not end the node, and the next drain retries. */
-async function attemptOnly(act: () => Promise<void>): Promise<void> {
-  try {
-    await act()
-  } catch {}
 }
 
 function attempt<T>(open: () => T): T {
