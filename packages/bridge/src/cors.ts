@@ -1,10 +1,11 @@
 /**
  * Request headers that pages may send besides those that browsers always allow. MCP's own headers are added
- * on request.
+ * on request. Tracing libraries add `traceparent`, `tracestate` and `baggage` to every request of a page.
  */
 const REQUEST_HEADERS = [
   'accept',
   'authorization',
+  'baggage',
   'content-type',
   'dpop',
   'last-event-id',
@@ -12,6 +13,8 @@ const REQUEST_HEADERS = [
   'mcp-name',
   'mcp-protocol-version',
   'mcp-session-id',
+  'traceparent',
+  'tracestate',
 ]
 const MCP_HEADER = /^mcp-[a-z0-9-]{1,64}$/
 const MAX_MCP_HEADERS = 32

@@ -46,6 +46,13 @@ test('[ORIGIN.6] answers a preflight of a listed origin at once, with MCP’s he
   )
 })
 
+test('[ORIGIN.6] lets pages send the headers that tracing libraries add', () => {
+  const asked = { 'access-control-request-headers': 'traceparent,tracestate,baggage' }
+  const { head } = ask('OPTIONS', preflight(asked), new Set([ORIGIN]))
+  const allowed = String(head['access-control-allow-headers']).split(', ')
+  expect(allowed).toEqual(expect.arrayContaining(['traceparent', 'tracestate', 'baggage']))
+})
+
 test('[ORIGIN.6] opens public paths to pages of every origin', () => {
   expect(ask('GET', { origin: 'null' }, '*').head['access-control-allow-origin']).toBe('*')
   expect(ask('OPTIONS', preflight(), '*').isAnswered).toBe(true)
