@@ -47,6 +47,11 @@ test('[TOOLS.4] reads every page of a list', async () => {
   expect(toolsOf(servers.catalog()).map(({ name }) => name)).toEqual(['tool-0', 'tool-1', 'tool-2'])
 })
 
+test('[TOOLS.4] reads a list with one tool on each of its 1,000 pages', async () => {
+  const { event } = await runReady(fixture('starts', 'thousand-pages'))
+  expect(await event('server-ready')).toMatchObject({ tools: 1_000 })
+})
+
 test('[TOOLS.5] reads a changed list again', async () => {
   const { call, servers, event } = await runReady(fixture('server'))
   await call('add-tool')
@@ -78,7 +83,7 @@ test('[TOOLS.9] reads a constantly changing list once a second', async () => {
 })
 
 test.each([
-  ['endless-pages', 'its list of tools has more than 64 pages'],
+  ['endless-pages', 'its list of tools has more than 1024 pages'],
   ['large-pages', 'its list of tools has more than 8388608 bytes'],
   ['large-odd-pages', 'its list of tools has more than 8388608 bytes'],
   ['many-tools', 'it lists more than 1024 tools'],

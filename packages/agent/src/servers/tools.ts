@@ -36,7 +36,8 @@ export interface OddTool {
 
 export const NO_TOOLS: Extract<ToolList, { ok: true }> = { ok: true, tools: [], leftOut: [] }
 
-export const MAX_PAGES = 64
+/** Some servers put one tool on each page. */
+export const MAX_PAGES = 1_024
 /** A definition travels in one message, with the name of its server. */
 const MAX_DEFINITION_BYTES = limits.messageBytes - 4_096
 /** Sum over all pages. */
