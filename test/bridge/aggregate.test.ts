@@ -143,6 +143,18 @@ test('[AGG.8] reads all pages of each server into one', async () => {
   expect(codeIn((await ask(rpc('prompts/list', { cursor: 'x' }))).json)).toBe('params_invalid')
 })
 
+test.each([
+  ['has more pages than are read', (page: number) => ({ tools: [], nextCursor: String(page + 1) })],
+  ['fails at its second page', () => error(-32_603)],
+])('[AGG.8] lists all tools of a server from the catalog if it %s', async (_why, later) => {
+  const answer: Answer = ({ params }) => {
+    const page = Number(params?.cursor ?? 0)
+    return page === 0 ? { tools: [tool('t0')], nextCursor: '1' } : later(page)
+  }
+  const { result } = await setUp(server('paged', { tools: [tool('t0'), tool('t1'), tool('t2')] }, { answer }))
+  expect(namesIn((await result('tools/list')).tools)).toEqual(['paged__t0', 'paged__t1', 'paged__t2'])
+})
+
 test('[AGG.8] takes a list that is null as empty', async () => {
   const { result } = await setUp(server('s', {}, { answer: () => ({ prompts: null }) }))
   expect(await result('prompts/list')).toMatchObject({ prompts: [] })

@@ -4,7 +4,7 @@ import { resultOf, withMember } from '../json-edits.ts'
 import type { OpenRequest } from '../open-request.ts'
 import type { Ask, Gatherer } from './gatherer.ts'
 import { itemsOf, type ListedItem, MAX_ITEMS } from './list-items.ts'
-import type { ListKind } from './list-kinds.ts'
+import { type ListKind, TOOLS } from './list-kinds.ts'
 import { openingFor, type SessionFacts } from './openings.ts'
 
 /** Pages of one server in one list. */
@@ -13,7 +13,7 @@ export const MAX_PAGES = 32
 /** The part of one server. */
 export interface ServerPart {
   readonly server: ExchangeServer
-  /** `undefined` if it did not answer. */
+  /** `undefined` if it did not answer, or has more tools than could be read. */
   readonly items: readonly ListedItem[] | undefined
 }
 
@@ -59,13 +59,18 @@ async function readPages(
       openingFor(server.name, kind.method, undefined, next, facts),
     )
     const result = answer && resultOf(answer)
-    if (result === undefined) return page === 0 ? undefined : items
+    if (result === undefined) return page === 0 ? undefined : unfinished(kind, items)
     items.push(...itemsOf(result, kind, server.name))
     const cursor = textAt(result, ['nextCursor']) ?? ''
     // [TOOLS.10] An empty or repeated cursor ends the list.
-    if (cursor === '' || cursors.has(cursor)) break
+    if (cursor === '' || cursors.has(cursor)) return items.slice(0, MAX_ITEMS)
     cursors.add(cursor)
     next = withMember(message, ['params', 'cursor'], toJson(cursor))
   }
-  return items.slice(0, MAX_ITEMS)
+  return unfinished(kind, items.slice(0, MAX_ITEMS))
+}
+
+/** The catalog has all tools of a server, so it is better than a part of them. */
+function unfinished(kind: ListKind, items: readonly ListedItem[]): readonly ListedItem[] | undefined {
+  return kind === TOOLS ? undefined : items
 }
