@@ -59,7 +59,7 @@ export const AGGREGATE_ABLATIONS: readonly Ablation[] = [
   },
   {
     gate: 'aggregate: lists need the scope of their method',
-    edits: [text('bridge/northbound/aggregate/merged-lists.ts', 'authority.allowed', 'true')],
+    edits: [text('bridge/northbound/aggregate/requests.ts', 'authority.allowed', 'true')],
     tests: AGGREGATE,
   },
 ]

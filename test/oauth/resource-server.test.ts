@@ -3,7 +3,9 @@ import { startAccessBridge } from '../support/access.ts'
 import { agentWith } from '../support/agents.ts'
 import { LIST } from '../support/attacker.ts'
 import { startBridge } from '../support/bridge.ts'
-import { bearer, post, toolCall } from '../support/mcp.ts'
+import { connectMachine } from '../support/machines.ts'
+import { bearer, codeIn, post, toolCall } from '../support/mcp.ts'
+import { rpc } from '../support/mcp-client.ts'
 import { tryUpgrade } from '../support/raw.ts'
 
 const SCOPES = 'tools:list tools:call:*/* prompts:read resources:read completion:use'
@@ -64,6 +66,35 @@ test('[RS.6] answers a call outside the scopes with the scope it needs', async (
     `Bearer realm="bridgekeeper", error="insufficient_scope", scope="tools:call:files/read", ` +
       `resource_metadata="${at.url}/.well-known/oauth-protected-resource/mcp"`,
   )
+})
+
+test.each([
+  ['prompts/list', {}, 'prompts:read'],
+  ['prompts/get', { name: 'files__p' }, 'prompts:read'],
+  ['resources/list', {}, 'resources:read'],
+  ['resources/templates/list', {}, 'resources:read'],
+  ['resources/read', { uri: 'x://1' }, 'resources:read'],
+  ['resources/subscribe', { uri: 'x://1' }, 'resources:read'],
+  ['completion/complete', { ref: { type: 'ref/resource', uri: 'x://{a}' } }, 'completion:use'],
+  ['completion/complete', { ref: { type: 'ref/prompt', name: 'files__p' } }, 'completion:use'],
+])('[RS.6] answers %s at /mcp outside the scopes with the scope it needs', async (method, params, scope) => {
+  const at = await startAccessBridge()
+  const capabilities = { tools: {}, prompts: {}, resources: {}, completions: {} }
+  const answer = () => ({})
+  const machine = await connectMachine(
+    at,
+    'ann',
+    { name: 'files', capabilities, answer },
+    { name: 'notes', capabilities, answer },
+  )
+  const token = await at.sign({ ...at.kinds.client, scope: 'tools:list' })
+  const { status, headers, json } = await post(at, '/mcp', rpc(method, params), bearer(token))
+  expect([status, codeIn(json)]).toEqual([403, 'scope_insufficient'])
+  expect(headers.get('www-authenticate')).toBe(
+    `Bearer realm="bridgekeeper", error="insufficient_scope", scope="${scope}", ` +
+      `resource_metadata="${at.url}/.well-known/oauth-protected-resource/mcp"`,
+  )
+  expect(machine.opened).toEqual([])
 })
 
 test('[RS.7] passes no token on to the machine that runs a call', async () => {

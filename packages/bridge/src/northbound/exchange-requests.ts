@@ -88,7 +88,7 @@ export class ExchangeRequests {
         method === 'tools/call'
           ? (error: BridgeError) => failedCall(context, serverName, era, error)
           : undefined,
-      refuse: (error: BridgeError) => this.#refuse(context, message, { serverName, name }, error),
+      refuse: (error: BridgeError) => this.refuse(context, message, { serverName, name }, error),
     }
     const reader = new StreamReply(open, reply, plan, this.#system)
     const opening = {
@@ -112,7 +112,8 @@ export class ExchangeRequests {
     return begun instanceof BridgeError ? begun : { session: begun.session, begun }
   }
 
-  #refuse(
+  /** Refuses a request. [RS.6] If a scope is missing, the client learns which, and where to get it. */
+  refuse(
     { open, request, reply, body }: MessageContext,
     { id, method }: RpcRequest,
     { serverName, name }: { readonly serverName: string; readonly name: string | undefined },

@@ -1,6 +1,5 @@
 import type { RawJson } from '@bridgekeeper/protocol'
 import type { Directory } from '../../directory/directory.ts'
-import { exchangeAuthorityGate } from '../../gates/call-authority.ts'
 import { denialError } from '../../gates/verdict.ts'
 import { listMembers } from '../discovery.ts'
 import type { FromCatalog } from '../from-catalog.ts'
@@ -37,11 +36,10 @@ export class MergedLists {
     { message, facts }: Search,
   ): Promise<void> {
     const { open, body, reply, view } = context
-    const { userId, scopes } = open.caller
+    const { userId } = open.caller
     const servers = this.#directory.exchangeServers(userId)
     if (kind === TOOLS && servers.length === 0) return this.#fromCatalog.answer(context, request, facts.era)
-    const authority = exchangeAuthorityGate(scopes, { serverName: '', method: kind.method, name: undefined })
-    const invalid = authority.allowed ? readListParams(body, request.params) : denialError(authority)
+    const invalid = readListParams(body, request.params)
     if (invalid !== undefined) return sendError(reply, request.id, invalid)
     const parts = await this.#lists.read(open, servers, kind, message, facts)
     if (open.isGone) return

@@ -1,6 +1,8 @@
 import { BridgeError, type RawJson, textAt, toJson } from '@bridgekeeper/protocol'
 import type { Directory } from '../../directory/directory.ts'
 import { capabilityOf } from '../../directory/exchange-server.ts'
+import { exchangeAuthorityGate } from '../../gates/call-authority.ts'
+import { denialError } from '../../gates/verdict.ts'
 import { introductionResult } from '../discovery.ts'
 import type { ExchangeRequests } from '../exchange-requests.ts'
 import type { McpSessions } from '../mcp-session.ts'
@@ -66,6 +68,8 @@ export class AggregateRequests {
       facts: { era: facts.era, version: versionOf(context.request.headers), session },
     }
     if (kind === TASKS && !this.#hasTasks(context)) return reply.error(id, NO_METHOD)
+    const denied = denialOf(context, method)
+    if (kind !== undefined && denied !== undefined) return this.#refuse(context, message, denied)
     if (kind !== undefined) return this.#parts.lists.answer(context, message, kind, search)
     if (facts.era === '2025' && method === 'ping') return reply.result(id, EMPTY_RESULT)
     if (facts.era === '2025' && method === 'logging/setLevel')
@@ -128,11 +132,18 @@ export class AggregateRequests {
     const address = await this.#find(search, method, path, name)
     guarded(open.response, () => {
       if (open.isGone) return
+      const denied = denialOf(context, method)
+      // Without the scope, no server was asked.
+      if (address === undefined && denied !== undefined) return this.#refuse(context, message, denied)
       if (address === undefined) return sendError(reply, id, this.#notFound(open.caller.userId, name))
       const sent = renamed(search.message, path, address.name)
       const found = { ...facts, name: facts.name === undefined ? undefined : address.name }
       this.#parts.exchanges.answer(context, message, found, address.serverName, sent)
     })
+  }
+
+  #refuse(context: MessageContext, message: RpcRequest, denied: BridgeError): void {
+    this.#parts.exchanges.refuse(context, message, { serverName: '', name: undefined }, denied)
   }
 
   #find(search: Search, method: string, path: readonly string[], name: string): Promise<Address | undefined> {
@@ -149,6 +160,12 @@ export class AggregateRequests {
     if (this.#parts.directory.awake(userId).length === 0) return new BridgeError('agent_offline')
     return new BridgeError('params_invalid', `No local server has ${JSON.stringify(name)}.`)
   }
+}
+
+/** [SCOPE.4] Why the token does not allow this method. */
+function denialOf({ open }: MessageContext, method: string): BridgeError | undefined {
+  const authority = exchangeAuthorityGate(open.caller.scopes, { serverName: '', method, name: undefined })
+  return authority.allowed ? undefined : denialError(authority)
 }
 
 /** Path of the member that names a prompt, resource or task; `undefined` for a request that names nothing. */
