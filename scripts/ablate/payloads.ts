@@ -51,6 +51,17 @@ export const PAYLOAD_ABLATIONS: readonly Ablation[] = [
     tests: CONNECTION,
   },
   {
+    gate: 'payloads: an unreadable answer ends the payloads of its call',
+    edits: [
+      text(
+        'bridge/connection/agent-calls.ts',
+        'this.#link.drop(id)\n    this.#pending.settle(id, failed(new BridgeError(code)))',
+        'this.#pending.settle(id, failed(new BridgeError(code)))',
+      ),
+    ],
+    tests: ['packages/bridge/test/connection/payload-ends.test.ts'],
+  },
+  {
     gate: 'payloads: only a verified agent sends chunks',
     edits: [text('bridge/connection/connection.ts', " && this.version === 'v2' && this.isReady", '')],
     tests: CONNECTION,

@@ -80,9 +80,12 @@ export class AgentCalls {
     return true
   }
 
-  /** [SIZE.2] [CALL.9] Fails the call of a refused result at once, before its deadline. */
+  /** [SIZE.2] [CALL.9] [BIG.5] Fails the call of a refused result at once, and cuts its payloads. */
   answerRefused(id: string, code: ErrorCode): void {
-    if (!this.#pending.settle(id, failed(new BridgeError(code)))) this.#abandoned.take(id)
+    this.#abandoned.take(id)
+    if (!this.#pending.has(id)) return
+    this.#link.drop(id)
+    this.#pending.settle(id, failed(new BridgeError(code)))
   }
 
   /** Fails all calls when the connection has ended; whether they ran is unknown. */
