@@ -103,10 +103,10 @@ export class CarriedExchange implements OpenExchange, Dated {
   }
 
   #accept(frame: ExchangeFrame): boolean {
-    if (this.#isAccepted) return false
+    if (this.#reader === undefined || this.#isAccepted) return false
     this.#isAccepted = true
     this.#home.progressed(this, frame)
-    this.#reader?.accepted()
+    this.#reader.accepted()
     return true
   }
 
