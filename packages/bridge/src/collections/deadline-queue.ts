@@ -78,7 +78,7 @@ export class DeadlineQueue {
   #sift(dated: Dated): void {
     for (;;) {
       const parent = this.#heap[(dated.queueIndex - 1) >> 1]
-      if (dated.queueIndex === 0 || parent === undefined || parent.dueAtMs <= dated.dueAtMs) break
+      if (parent === undefined || parent.dueAtMs <= dated.dueAtMs) break
       this.#swap(dated, parent)
     }
     for (;;) {

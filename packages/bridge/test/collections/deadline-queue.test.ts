@@ -60,3 +60,33 @@ test('[STATE.5] reports a deadline beyond a timer’s range on time, and continu
   expect(late.toldAtMs).toEqual([3 * 2 ** 31])
   expect(system.armed).toBe(0)
 })
+
+/** Keeps the delays of its timers. */
+class Recording extends FakeSystem {
+  readonly delaysMs: number[] = []
+  override after(delayMs: number, run: () => void): () => void {
+    this.delaysMs.push(delayMs)
+    return super.after(delayMs, run)
+  }
+}
+
+test('[STATE.5] sets no timer for longer than Node’s longest, nor for a time that has passed', () => {
+  const system = new Recording()
+  const queue = new DeadlineQueue(system)
+  system.advance(10)
+  queue.set(waiting(system), 10 + 2 ** 32)
+  queue.set(waiting(system), 4)
+  expect(system.delaysMs).toEqual([2 ** 31 - 1, 0])
+})
+
+test('[STATE.5] leaves the timer when a later deadline is set, moved or removed', () => {
+  const system = new Recording()
+  const queue = new DeadlineQueue(system)
+  const [first, second] = [waiting(system), waiting(system)]
+  queue.set(first, 5)
+  queue.set(second, 5)
+  queue.set(second, 7)
+  queue.remove(second)
+  queue.set(first, 6)
+  expect(system.delaysMs).toEqual([5])
+})

@@ -106,3 +106,11 @@ test('[CATALOG.2] accepts an update of exactly 8 MiB, and discards the parts aft
   expect(parts.add({ ...part(true, ready('b')), only: true, removed: ['a'] })).toBe('incomplete')
   expect(parts.add({ ...part(false, ready('a')), only: true, removed: ['b'] })).toBe('incomplete')
 })
+
+test('[CATALOG.2] accepts more tools of a known server when the catalog has 64', () => {
+  const parts = new CatalogParts()
+  const names = Array.from({ length: limits.serversPerAgent }, (_, n) => `s${n}`)
+  parts.add(part(true, ...names.map((name) => ready(name))))
+  const whole = parts.add(part(false, ready('s0', 'x')))
+  expect(namesOf(whole)).toEqual([['s0', 'x'], ...names.slice(1).map((name) => [name])])
+})

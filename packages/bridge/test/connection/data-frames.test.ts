@@ -24,10 +24,10 @@ test('[LOAD.6] charges each frame except answers, exchanges’ frames and counte
   for (const frame of free) one.send(frame)
   expect(one.uncounted).toEqual([])
   const charged = [
+    { type: 'ping' },
     { ...RESULT, id: 'unknown' },
     { type: 'catalog', servers: [] },
     { type: 'credit', id: 'x', bytes: 1 },
-    { type: 'ping' },
     { type: 'strange' },
   ]
   for (const frame of charged) one.send(frame)

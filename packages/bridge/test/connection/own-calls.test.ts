@@ -1,4 +1,4 @@
-import { BridgeError } from '@bridgekeeper/protocol'
+import { BridgeError, PayloadStream } from '@bridgekeeper/protocol'
 import { expect, test } from 'vitest'
 import { type CallOutcome, failed } from '../../src/calls/outcome.ts'
 import { OwnCalls } from '../../src/connection/own-calls.ts'
@@ -84,4 +84,16 @@ test('[CALL.7] passes a local server’s error and a refusal’s retry time to t
   v1.running.get('d')?.(failed(new BridgeError('agent_offline')))
   expect(v1.sent[0]).toMatchObject({ type: 'error', error: 'rate_limit_exceeded', id: 'c', retryAfter: 9 })
   expect(v1.sent[1]).toMatchObject({ type: 'tool_result', id: 'd', code: 'agent_offline' })
+})
+
+test('[CALL.8] refuses a socket’s own call whose result arrives in chunks, and reads the result to its end', () => {
+  const { sent, run, running } = setUp()
+  run('a')
+  let usedBytes = 0
+  const result = new PayloadStream(10, (bytes) => (usedBytes += bytes))
+  running.get('a')?.({ kind: 'large', result })
+  result.push(Buffer.alloc(10))
+  result.finish('ended')
+  expect(sent).toMatchObject([{ type: 'tool_result', id: 'a', success: false, code: 'result_too_large' }])
+  expect(usedBytes).toBe(10)
 })

@@ -120,3 +120,28 @@ test('[CALL.3] fails all waiting calls together with their ids, and keeps no tim
   calls.failAll('outcome_unknown')
   expect(outcomes).toHaveLength(3)
 })
+
+test('[BIG.9] gives a call whose result begins to arrive its whole time again', () => {
+  const { system, calls, add, outcomes, timedOut } = setUp()
+  const id = add('large')
+  calls.begin('unknown', resultOf('x'))
+  expect(outcomes).toEqual([])
+  system.advance(TIMEOUT_MS - 1)
+  expect(calls.isWaiting(id)).toBe(true)
+  calls.begin(id, resultOf('begins'))
+  expect([outcomes, calls.isWaiting(id), calls.has(id)]).toEqual([['large begins'], false, true])
+  system.advance(TIMEOUT_MS - 1)
+  expect(timedOut).toEqual([])
+  calls.touch('unknown')
+  system.advance(1)
+  expect([timedOut, outcomes, system.armed]).toEqual([[id], ['large begins'], 0])
+})
+
+test('[CALL.2] times out a call that was added after all have failed', () => {
+  const { system, calls, add, outcomes } = setUp()
+  add('first')
+  calls.failAll('outcome_unknown')
+  add('second')
+  system.advance(TIMEOUT_MS)
+  expect(outcomes).toEqual(['first outcome_unknown', 'second call_timeout'])
+})
