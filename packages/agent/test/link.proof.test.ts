@@ -1,4 +1,5 @@
 import { createHash, generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto'
+import type { TLSSocket } from 'node:tls'
 import {
   agentSigned,
   bridgeSigned,
@@ -8,6 +9,7 @@ import {
   transcript,
 } from '@bridgekeeper/protocol'
 import { expect, test } from 'vitest'
+import { selfSigned } from '../../../test/support/certificates.ts'
 import { AgentError } from '../src/errors.ts'
 import type { DeviceIdentity } from '../src/link/device-identity.ts'
 import { FakeBridge, type Frame, type Manners } from './support/bridge.ts'
@@ -163,7 +165,7 @@ test('[LINK.30] delays an immediate call until the connection is recorded', asyn
       return new Promise((resolve) => (putDown = resolve))
     },
   })
-  const { bridge, tools } = await linked(me)
+  const { bridge, tools, event } = await linked(me)
   const peer = await bridge.peer()
   await peer.frame('challenge_response')
   peer.send(ONE_CALL)
@@ -176,19 +178,50 @@ test('[LINK.30] delays an immediate call until the connection is recorded', asyn
   putDown()
   expect(await peer.result('1')).toMatchObject({ success: true })
   expect(remembered).toEqual(['c1'])
+  peer.socket.terminate()
+  expect(await event('disconnected')).toMatchObject({ ignoredFrames: 0 })
+})
+
+test('[LINK.14] skips and counts a confirmation that answers no proof', async () => {
+  const { bridge, event } = await linked(device())
+  await event('verified')
+  const peer = await bridge.peer()
+  peer.send({ type: 'challenge_verified' })
+  peer.send({ type: 'ping' })
+  await peer.frame('pong')
+  peer.socket.terminate()
+  expect(await event('disconnected')).toMatchObject({ ignoredFrames: 1 })
+})
+
+test('[LINK.28] binds the TLS connection', async () => {
+  const me = device()
+  const verifies = countersigned(me)
+  const bridge = await FakeBridge.start(
+    { greets: challenge({ binding: 'tls-exporter' }), verifies },
+    selfSigned(),
+  )
+  const { event } = runLink(bridge.url, { device: () => me })
+  await event('verified')
+  const { socket } = (await bridge.peer()).request
+  const exporter = (socket as TLSSocket).exportKeyingMaterial(32, 'EXPORTER-Channel-Binding', Buffer.alloc(0))
+  expect(me.signed[0]?.includes(exporter)).toBe(true)
 })
 
 test('[LINK.33] drops a bridge that sends more than 16 MiB before the connection is recorded', async () => {
   const { promise, resolve } = Promise.withResolvers<void>()
-  const { bridge, tools, event } = await linked(device({ remember: () => promise }))
+  const made = await linked(device({ remember: () => promise }))
+  const { bridge, tools, event } = made
   const peer = await bridge.peer()
   await peer.frame('challenge_response')
   for (let i = 0; i < 17; i++) peer.execute(String(i), 'tool', { x: 'x'.repeat(1_000_000) })
   expect(await event('disconnected')).toMatchObject({
     reason: 'The bridge sends messages faster than the agent can process them.',
   })
+  const { exchanges, events, system } = made
   resolve()
-  expect(tools.calls).toEqual([])
+  await system.advance(0)
+  expect([tools.calls, exchanges.send]).toEqual([[], undefined])
+  expect(events.map(({ type }) => type)).not.toContain('verified')
 })
 
 test('[LINK.30] drops and retries a connection that it cannot record', async () => {
@@ -200,7 +233,9 @@ test('[LINK.30] drops and retries a connection that it cannot record', async () 
   const peer = await bridge.peer()
   await peer.frame('challenge_response')
   peer.send(ONE_CALL)
-  expect(await event('disconnected')).toMatchObject({ reason: expect.not.stringContaining('disk full') })
+  expect(await event('disconnected')).toMatchObject({
+    reason: 'This machine could not prove its key, or could not store the identity of the bridge.',
+  })
   expect(tools.calls).toEqual([])
   isFull = false
   await system.advance(30_000)
@@ -213,15 +248,17 @@ test('[LINK.30] ends the agent with an AgentError of the machine itself', async 
   expect(await (await linked(me)).ended).toBe(gone)
 })
 
-/** A token that is valid for 15 minutes by its claims; the number makes it unique. */
+/** A token that is valid for 12 seconds by its claims, so that it is replaced after 9; the number makes it unique. */
 const shortToken = (nowMs: number, n: number) => {
   const iat = Math.floor(nowMs / 1_000)
-  return tokenOf({ sub: 'user', sid: 'session', iat, exp: iat + 900, n })
+  return tokenOf({ sub: 'user', sid: 'session', iat, exp: iat + 12, n })
 }
 const hashIn = (signed: Buffer | undefined, token: string) =>
   signed?.includes(createHash('sha256').update(token).digest()) ?? false
 
-async function refreshing(verdicts: readonly ('taken' | 'token_invalid')[]) {
+type Verdict = 'taken' | 'token_invalid' | 'rate_limited' | 'a_later_code'
+
+async function refreshing(verdicts: readonly Verdict[]) {
   const me = device()
   const tokens: string[] = []
   const bridge = await FakeBridge.start({ greets: challenge(), verifies: countersigned(me) })
@@ -235,10 +272,9 @@ async function refreshing(verdicts: readonly ('taken' | 'token_invalid')[]) {
   await made.event('verified')
   const peer = await bridge.peer()
   for (const [n, verdict] of verdicts.entries()) {
-    await until(async () => {
-      await made.system.advance(10_000)
-      return peer.all('reauthenticate')[n]
-    })
+    const isRefused = n > 0 && verdicts[n - 1] !== 'taken'
+    await made.system.advance(isRefused ? 15_000 : 9_000)
+    await peer.frame('reauthenticate', n + 1)
     if (verdict === 'taken') {
       peer.send(challenge())
       await peer.frame('challenge_response', peer.all('challenge_response').length + 1)
@@ -273,3 +309,13 @@ test('[LINK.31] binds the token that the bridge accepted last after a refusal', 
   await peer.frame('challenge_response', 2)
   expect(hashIn(me.signed.at(-1), tokens[0] ?? '')).toBe(true)
 })
+
+test.each(['rate_limited', 'a_later_code'] as const)(
+  '[LINK.31] keeps the fresh token after an error that does not refuse it: %s',
+  async (code) => {
+    const { me, tokens, peer } = await refreshing([code])
+    peer.send(challenge())
+    await peer.frame('challenge_response', 2)
+    expect(hashIn(me.signed.at(-1), tokens[1] ?? '')).toBe(true)
+  },
+)

@@ -2,51 +2,10 @@ import { expect, test } from 'vitest'
 import { backoffMs } from '../src/backoff.ts'
 import { Unreachable } from '../src/enrolment/ask.ts'
 import { AgentError, TokenUnavailable } from '../src/index.ts'
-import { bridgeUrl } from '../src/link/bridge-url.ts'
 import { endingOfClose, endingOfHttp } from '../src/link/ending.ts'
 import { FakeBridge } from './support/bridge.ts'
 import { runLink, tokenOf } from './support/linked.ts'
 import { until } from './support/until.ts'
-
-test.each([
-  ['http://127.0.0.1:8787', 'ws://127.0.0.1:8787/api/mcp-ws'],
-  ['https://bridge.example.com/', 'wss://bridge.example.com/api/mcp-ws'],
-  ['wss://bridge.example.com/api/mcp-ws', 'wss://bridge.example.com/api/mcp-ws'],
-  ['wss://bridge.example.com/api/mcp-ws/', 'wss://bridge.example.com/api/mcp-ws'],
-  ['https://example.com/under/a/path', 'wss://example.com/under/a/path/api/mcp-ws'],
-  ['ws://localhost', 'ws://localhost/api/mcp-ws'],
-  ['http://[::1]:1', 'ws://[::1]:1/api/mcp-ws'],
-  ['https://bridge.example.com/mcp', 'wss://bridge.example.com/api/mcp-ws'],
-  ['http://127.0.0.1:8787/mcp/files', 'ws://127.0.0.1:8787/api/mcp-ws'],
-  ['bridge.example.com', 'wss://bridge.example.com/api/mcp-ws'],
-  ['localhost:8787', 'ws://localhost:8787/api/mcp-ws'],
-])('[LINK.1] resolves the address of the bridge: %s', (given, dialled) => {
-  expect(bridgeUrl(given, false)).toBe(dialled)
-})
-
-test.each([
-  ['', 'url_invalid'],
-  ['user:pass@bridge.example.com', 'url_invalid'],
-  ['bridge.example.com/?token=t', 'url_credentials'],
-  ['ftp://bridge.example.com', 'url_invalid'],
-  ['https://user:pass@bridge.example.com', 'url_credentials'],
-  ['https://bridge.example.com/?token=t', 'url_credentials'],
-  ['https://bridge.example.com/#t', 'url_credentials'],
-  ['ws://bridge.example.com', 'url_insecure'],
-  ['http://192.168.1.2', 'url_insecure'],
-  ['http://localhost.evil.example', 'url_insecure'],
-  ['http://127.0.0.1.evil.example', 'url_insecure'],
-  ['http://evil.example/localhost', 'url_insecure'],
-])('[LINK.1] refuses the address %s', (given, code) => {
-  const refuse = () => bridgeUrl(given, false)
-  expect(refuse).toThrow(AgentError)
-  expect(refuse).toThrow(expect.objectContaining({ code }))
-  if (given !== '') expect(refuse).not.toThrow(given)
-})
-
-test('[LINK.1] refuses a network in the clear unless allowed', () => {
-  expect(bridgeUrl('http://bridge.example.com', true)).toBe('ws://bridge.example.com/api/mcp-ws')
-})
 
 test('[LINK.19] waits with full jitter between attempts, doubling from 500 ms up to 30 s', () => {
   const longest = Array.from({ length: 9 }, (_, attempt) => backoffMs(attempt, () => 1 - Number.EPSILON))
@@ -129,10 +88,18 @@ test.each([
 
 test('[LINK.20] waits as long as the bridge asks', async () => {
   const bridge = await FakeBridge.start({ refuses: { status: 429, headers: { 'retry-after': '60' } } })
-  const { event, system } = runLink(bridge.url)
-  expect(await event('disconnected')).toMatchObject({ retryInMs: 60_499 })
+  const { event, link, system, exchanges, events } = runLink(bridge.url)
+  let ends = 0
+  exchanges.disconnected = () => void ends++
+  expect(await event('disconnected')).toEqual({
+    ...{ type: 'disconnected', reason: 'The bridge answered with HTTP status 429.' },
+    ...{ ignoredFrames: 0, retryInMs: 60_499 },
+  })
   bridge.manners.refuses = undefined
-  await system.advance(60_499)
+  link.catalogChanged()
+  await system.advance(60_498)
+  expect([events.length, ends]).toEqual([2, 0])
+  await system.advance(1)
   await bridge.peer()
 })
 
@@ -219,7 +186,11 @@ test('[LINK.23] connects at once after the machine slept', async () => {
   await until(() => bridge.requests.length === 1)
   bridge.manners.refuses = undefined
   await system.sleep(60_000)
-  await bridge.peer()
+  const { request, socket } = await bridge.peer()
+  expect(request.headers['sec-websocket-protocol']).toBe('bridgekeeper.v2')
+  // The attempts before the sleep do not count.
+  socket.terminate()
+  expect(await event('disconnected', 2)).toMatchObject({ retryInMs: 499 })
 })
 
 test('[LINK.23] keeps a connection that answers within 5 seconds after a sleep', async () => {
@@ -321,3 +292,71 @@ test.each(CLOCK_STEPS_MS)(
     expect(await event('disconnected')).toMatchObject({ reason: 'The bridge no longer answers.' })
   },
 )
+
+test('[LINK.22] asks for a token in place of the expired one until the bridge accepts it', async () => {
+  const bridge = await FakeBridge.start({ closesWith: [4401, 'token_expired'] })
+  const spent: (string | undefined)[] = []
+  const { event, system } = runLink(bridge.url, {
+    token: (expired) => {
+      spent.push(expired)
+      return tokenOf(undefined, String(spent.length))
+    },
+  })
+  await event('disconnected')
+  Object.assign(bridge.manners, { closesWith: undefined, refuses: { status: 503 } })
+  await system.advance(500)
+  const { retryInMs } = await event('disconnected', 2)
+  expect(retryInMs).toBe(999)
+  bridge.manners.refuses = undefined
+  await system.advance(retryInMs)
+  const peer = await bridge.peer()
+  await event('verified')
+  peer.socket.terminate()
+  await system.advance((await event('disconnected', 3)).retryInMs)
+  await bridge.peer(2)
+  const first = tokenOf(undefined, '1')
+  expect(spent).toEqual([undefined, first, first, undefined])
+})
+
+test('[LINK.4] offers v2 again after a connection in v1', async () => {
+  const bridge = await FakeBridge.start({ speaks: 'v1' })
+  const { event, events, system } = runLink(bridge.url)
+  const peer = await bridge.peer(2)
+  await event('verified')
+  expect(events).toEqual([
+    { type: 'connecting', url: bridge.url, version: 'v2' },
+    { type: 'connecting', url: bridge.url, version: 'v1' },
+    { type: 'verified', url: bridge.url, version: 'v1' },
+  ])
+  peer.socket.terminate()
+  await system.advance((await event('disconnected')).retryInMs)
+  await bridge.peer(3)
+  expect(bridge.requests.map(({ headers }) => headers['sec-websocket-protocol'])).toEqual([
+    'bridgekeeper.v2',
+    undefined,
+    'bridgekeeper.v2',
+  ])
+})
+
+test('[LINK.20] names the status or close code in the error that ends the agent', async () => {
+  const bridge = await FakeBridge.start({ refuses: { status: 418 } })
+  expect(await runLink(bridge.url).ended).toMatchObject({
+    code: 'bridge_refused',
+    message: expect.stringContaining('It answered with HTTP status 418.'),
+  })
+})
+
+test('[LINK.31] asks for no token on the open connection of an unenrolled machine', async () => {
+  const bridge = await FakeBridge.start()
+  let asked = 0
+  const { event, system } = runLink(bridge.url, {
+    token: () => {
+      asked++
+      const iat = Math.floor(system.nowMs() / 1_000)
+      return tokenOf({ sub: 'user', sid: 'session', iat, exp: iat + 20 })
+    },
+  })
+  await event('verified')
+  await system.advance(20_000)
+  expect(asked).toBe(1)
+})
