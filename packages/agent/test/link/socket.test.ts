@@ -50,7 +50,7 @@ interface Dialled {
   readonly certificate?: TestCertificate
   /** Settings of the server's TLS. */
   readonly tls?: TlsOptions
-  /** Where it dials, in place of the server's own address. */
+  /** Address to dial, in place of that of the server. */
   readonly url?: (port: number) => Promise<string>
   /** Called for each frame. */
   readonly onFrame?: (socket: Socket) => void
