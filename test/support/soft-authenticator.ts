@@ -1,6 +1,6 @@
 import { createHash, generateKeyPairSync, randomBytes, sign } from 'node:crypto'
 
-/** What an answer differs in from the one that the bridge asked for. */
+/** Differences of an answer from the one that the bridge asked for. */
 export interface Tampering {
   readonly origin?: string
   readonly rpId?: string
