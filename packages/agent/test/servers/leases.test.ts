@@ -345,3 +345,46 @@ test('[INST.15] ends the instance that was parked first when too many are parked
   await parked[0]?.instance.ended
   expect(children.filter(({ exitCode }) => exitCode !== null)).toHaveLength(1)
 })
+
+test('[INST.15] parks no instance while its client is asked, if 16 are parked, or after its release', async () => {
+  const { lease } = await fakeInstances()
+  const parked: Lease[] = []
+  for (let count = 0; count < MAX_PARKED; count++) {
+    const each = await lease(ASKS)
+    each.park(count % 2 === 0 ? 'stay' : 'evict')
+    parked.push(each)
+  }
+  const held = await Promise.all(Array.from({ length: POOL_SIZE }, () => lease(ASKS)))
+  const [first = expect.fail()] = held
+  let hasNext = false
+  const next = lease(ASKS).then((granted) => {
+    hasNext = true
+    return granted
+  })
+  first.park('stay')
+  await settled()
+  expect(hasNext).toBe(false)
+  parked[0]?.release()
+  await parked[0]?.instance.ended
+  first.park('stay')
+  const { instance, release, park } = await next
+  release()
+  park('evict')
+  expect((await lease(ASKS)).instance).toBe(instance)
+})
+
+test('[INST.13] keeps those who wait when the caller of a granted lease leaves', async () => {
+  const { instances, lease } = await fakeInstances()
+  const leaving = new AbortController()
+  await instances.lease(ASKS, {}, { signal: leaving.signal })
+  const held = await Promise.all(Array.from({ length: POOL_SIZE - 1 }, () => lease(ASKS)))
+  const cancelled = new AbortController()
+  const waiting = [never, cancelled.signal, never].map((signal) => instances.lease(ASKS, {}, { signal }))
+  await settled()
+  leaving.abort()
+  cancelled.abort()
+  expect(await waiting[1]).toEqual({ fault: 'unavailable', reason: 'The caller no longer waits for it.' })
+  for (const each of held) each.release()
+  expect(await waiting[0]).toMatchObject({ instance: held[0]?.instance })
+  expect(await waiting[2]).toMatchObject({ instance: held[1]?.instance })
+})
