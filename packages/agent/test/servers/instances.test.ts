@@ -110,6 +110,8 @@ test('[INST.1] is ready with a server of the 2026 era only, in the same process'
   expect(children).toHaveLength(1)
   expect(servers.catalog()[0]).toMatchObject({ state: 'ready', eras: ['2026'], tools: { length: 1 } })
   expect(await instances.shared(key('2025', 'roots'))).toMatchObject({ fault: 'era' })
+  expect(await instances.lease(key('2025', 'sampling'), {}, { signal: never })).toEqual({ fault: 'era' })
+  expect(children).toHaveLength(1)
   expect(await shared(key('2026'))).toMatchObject({ key: { era: '2026' }, version: '2026-07-28' })
   const envelope = {
     'io.modelcontextprotocol/protocolVersion': '2026-07-28',
@@ -357,4 +359,17 @@ test('[INST.8] starts no process while the server stops', async () => {
   await system.advance(10_000)
   await stopped
   expect(children).toHaveLength(1)
+})
+
+test('[INST.6] keeps a process that is held, however often another hold is ended', async () => {
+  const { children, shared, system } = await fakeInstances()
+  const instance = await shared(key('2025', 'roots'))
+  const [release, keep] = [instance.hold(), instance.hold()]
+  release()
+  release()
+  await system.advance(2 * IDLE_MS)
+  expect(children[1]?.exitCode).toBeNull()
+  keep()
+  await system.advance(IDLE_MS)
+  await instance.ended
 })

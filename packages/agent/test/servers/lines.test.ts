@@ -112,3 +112,9 @@ test('[STDIO.4] returns no unfinished line that is too long, and says why a line
   }
   expect(long).toEqual([false, true])
 })
+
+test('[STDIO.2] returns a long line whole also without a budget', () => {
+  const splitter = new LineSplitter(4 * MIB)
+  for (let part = 0; part < 3; part++) splitter.push(Buffer.alloc(MIB, 'x'))
+  expect(splitter.push(Buffer.from('\n'))[0]?.length).toBe(3 * MIB)
+})

@@ -97,7 +97,7 @@ const envOf = (env: NodeJS.ProcessEnv, entry: Parameters<typeof serverEnvironmen
 
 test('[PROC.1] gives a server the listed variables of its system, and its own before them', () => {
   const env = { HOME: '/h', PATH: '/bin', SECRET: 'x', APPDATA: 'a', TZ: undefined, USER: 'u' }
-  expect(envOf(env, { env: { KEY: 'k', HOME: '/own' } }, 'linux')).toEqual({
+  expect(envOf(env, { env: { KEY: 'k', HOME: '/own' } }, 'linux')).toStrictEqual({
     HOME: '/own',
     PATH: '/bin',
     USER: 'u',
@@ -131,12 +131,22 @@ test('[PROC.17] gives a server the variables that its entry lists, but never the
     XDG_CACHE_HOME: '/c',
     DOCKER_HOST: 'unix:///x',
     BRIDGEKEEPER_TOKEN: 't',
+    bridgekeeper_key: 'k',
+    MY_BRIDGEKEEPER_X: 'my',
     X: 'x',
   }
-  const inheritEnv = ['XDG_*', 'DOCKER_HOST', 'BRIDGEKEEPER_*', 'BRIDGEKEEPER_TOKEN', 'NOT_SET']
+  const inheritEnv = [
+    'XDG_*',
+    'DOCKER_HOST',
+    'BRIDGEKEEPER_*',
+    'BRIDGEKEEPER_TOKEN',
+    'bridge*',
+    'MY_*',
+    'NOT_SET',
+  ]
   expect(serverEnvironment(env, { env: { DOCKER_HOST: 'own' }, inheritEnv }, 'linux')).toEqual({
-    env: { XDG_DATA_HOME: '/d', XDG_CACHE_HOME: '/c', DOCKER_HOST: 'own' },
-    secrets: ['/d', '/c', 'unix:///x'],
+    env: { XDG_DATA_HOME: '/d', XDG_CACHE_HOME: '/c', DOCKER_HOST: 'own', MY_BRIDGEKEEPER_X: 'my' },
+    secrets: ['/d', '/c', 'unix:///x', 'my'],
   })
 })
 
@@ -205,6 +215,13 @@ test('[PROC.3] [PROC.4] explains to the user why a server is unavailable', () =>
   expect(describeEnd(missing, gone, 'starting')).toBe(`Its folder "${join(folder, 'no')}" does not exist.`)
   expect(describeEnd(missing, { ...spec, command: './gone.sh' }, 'starting')).toContain(
     `The program "./gone.sh" was not found in the folder "${folder}".`,
+  )
+  expect(describeEnd(missing, { command: './gone.sh', args: [], env: {} }, 'starting')).toContain(
+    `was not found in the folder "${process.cwd()}". Correct "command"`,
+  )
+  const absolute = join(folder, 'gone')
+  expect(describeEnd(missing, { ...spec, command: absolute }, 'starting')).toBe(
+    `The program "${absolute}" was not found. Install it, or correct "command".`,
   )
   const file = join(folder, 'run.sh')
   writeFileSync(file, '#!/no/such/interpreter\n')

@@ -57,6 +57,9 @@ test('[RUN.8] matches answers to calls in any order, once, and ignores late or f
   for (const other of [
     '{"id":"x","result":{}}',
     '{"id":1.5,"result":{}}',
+    '{"id":" 1","result":{}}',
+    '{"id":"1 ","result":{}}',
+    '{"id":"1e0","result":{}}',
     '{"id":{},"result":{}}',
     '{"result":{}}',
     '{"id":1,"method":"m"}',
@@ -199,6 +202,9 @@ test.each([
   ['{"result":{"a":01},"id":1,"jsonrpc":"2.0"}', 'result_invalid', 'it is not valid JSON'],
   ['{"result":{"a":01},"id":"1"} ', 'result_invalid', 'it is not valid JSON'],
   ['{"result":{},"id":1,}', 'result_invalid', 'it is not valid JSON'],
+  ['{"result":01 ,  "id"  :  "1"  ,  "jsonrpc"  :  "2.0"  ,  }  ', 'result_invalid', 'it is not valid JSON'],
+  ["  {  'id'  : 1, 'jsonrpc': '2.0', 'result': None}", 'result_invalid', 'it is not valid JSON'],
+  [`{error : "${'x'.repeat(600)}", "jsonrpc": 'result', "result":`, 'result_invalid', 'it is not valid JSON'],
   ['{"jsonrpc":"2.0","id":1,"method":null,"result":NaN}', 'result_invalid', 'it is not valid JSON'],
   ["{'jsonrpc': '2.0', 'id': 1, 'result': {'ok': True}}", 'result_invalid', 'it is not valid JSON'],
   ['{"result":{},/* c */"id":1,"jsonrpc":"2.0"}', 'result_invalid', 'it is not valid JSON'],
@@ -326,4 +332,13 @@ test('[STDIO.3] refuses an answer that is not UTF-8', async () => {
 test('[TOOLS.3] reads a result that is an object', () => {
   expect(parseResult(Buffer.from('{"a":1}'))).toEqual({ a: 1 })
   for (const text of ['[1]', '1', '{']) expect(parseResult(Buffer.from(text)), text).toBeUndefined()
+})
+
+test('[RUN.14] finds an id of several digits at the end of a broken answer', async () => {
+  const { start, take } = setUp()
+  const waiting = Array.from({ length: 123 }, () => start())
+  expect(take('{"result":{"a":01},"id":123}')).toBe(true)
+  expect(take('{"result":{"a":01},"id":"122"}')).toBe(true)
+  expect(await Promise.all(waiting.slice(-2))).toMatchObject([{ kind: 'invalid' }, { kind: 'invalid' }])
+  expect(take('{"result":{"a":01},"id":121}x')).toBe(false)
 })

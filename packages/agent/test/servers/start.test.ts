@@ -112,3 +112,25 @@ test('[PROC.16] gives the turn of a server that no longer waits to the next', as
   await system.advance(0)
   expect(inside()).toEqual([0, 1, 2, 3, 4])
 })
+
+test('[PROC.16] keeps the turn of a server that stops after its turn came, and those that wait', async () => {
+  const { system, gate, leave, inside } = await crowd(4)
+  const stop = new AbortController()
+  for (const [at, signal] of [
+    [4, stop.signal],
+    [5, never],
+  ] as const)
+    void gate.enter(false, signal).then((out) => {
+      leave[at] = out
+    })
+  leave[0]?.()
+  await system.advance(0)
+  stop.abort()
+  expect(inside()).toEqual([0, 1, 2, 3, 4])
+  leave[1]?.()
+  await system.advance(0)
+  expect(inside()).toEqual([0, 1, 2, 3, 4, 5])
+  // Nobody waits, so the turns are free.
+  for (const out of leave.slice(2)) out()
+  for (let count = 0; count < 4; count++) await gate.enter(false, never)
+})

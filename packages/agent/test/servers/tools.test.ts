@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { definitionHash } from '../../src/servers/definition-hash.ts'
 import type { RawOutcome } from '../../src/servers/raw-calls.ts'
-import { listTools } from '../../src/servers/tools.ts'
+import { listTools, MAX_LIST_BYTES, repairedTools } from '../../src/servers/tools.ts'
 
 const tool = (name: string) => ({ name, inputSchema: {} })
 const hashOf = (definition: object) => definitionHash(Buffer.from(JSON.stringify(definition)))
@@ -164,4 +164,65 @@ test('[TOOLS.10] ends a list at a cursor that is empty, not a string or repeated
   const { list, asked } = await listed([page('a', 'x'), page('b', 'y'), page('a', 'x')])
   expect(list).toMatchObject({ ok: true, tools: { length: 2 } })
   expect(asked).toHaveLength(3)
+})
+
+test('[TOOLS.11] leaves out a tool that runs only as a task', async () => {
+  const withExecution = (name: string, execution: unknown) => ({ ...tool(name), execution })
+  const { list } = await listed([
+    {
+      tools: [
+        withExecution('a', { taskSupport: 'required' }),
+        withExecution('b', { taskSupport: 'optional' }),
+        withExecution('c', 'required'),
+      ],
+    },
+  ])
+  const reason = 'left out, because it runs only as a task, which the bridge does not support yet'
+  expect(list).toMatchObject({ tools: [{ name: 'b' }, { name: 'c' }], leftOut: [{ name: 'a', reason }] })
+})
+
+test('[TOOLS.8] leaves out a definition that does not fit into a message, with the reason', async () => {
+  const sized = (name: string, chars: number) => ({ ...tool(name), description: 'x'.repeat(chars) })
+  const { list } = await listed([{ tools: [sized('a', 1_044_000), sized('b', 1_044_480)] }])
+  const reason = 'left out, because its definition is too large or nested too deep'
+  expect(list).toMatchObject({ tools: [{ name: 'a' }], leftOut: [{ name: 'b', reason }] })
+})
+
+test('[TOOLS.6] reads 8 MiB of a list, over all its pages, and fails at one byte more', async () => {
+  const sized = (bytes: number, nextCursor?: string) => {
+    const head = `{"tools":[],${nextCursor === undefined ? '' : `"nextCursor":"${nextCursor}",`}"x":"`
+    return { kind: 'result', result: Buffer.from(`${head.padEnd(bytes - 2, 'x')}"}`) } as const
+  }
+  const first = sized(MAX_LIST_BYTES - 100, 'n')
+  expect((await listed([first, sized(100)])).list).toMatchObject({ ok: true })
+  const reason = 'its list of tools has more than 8388608 bytes'
+  expect((await listed([first, sized(101)])).list).toEqual({ ok: false, reason })
+  const broken = { kind: 'invalid', code: 'result_invalid', detail: 'd' } as const
+  expect((await listed([{ ...broken, text: Buffer.alloc(MAX_LIST_BYTES + 1) }])).list).toEqual({
+    ...{ ok: false, reason },
+  })
+})
+
+test('[TOOLS.3] reads numbers that JSON does not have as null, outside of strings', async () => {
+  const definition = (a: string, b: string, c: string) =>
+    `{"name":"a","inputSchema":{"d":"NaN \\" -Infinity","x":"\\\\","a":${a},"b":${b},"c":${c}}}`
+  const text = Buffer.from(`{"result":{"tools":[${definition('NaN', 'Infinity', '-Infinity')}]}}`)
+  const { list } = await listed([{ kind: 'invalid', code: 'result_invalid', detail: 'd', text }])
+  expect(list).toMatchObject({ tools: [{ definition: definition('null', 'null', 'null') }] })
+})
+
+test('[TOOLS.3] names tools that the list of all servers shows with changes, or not at all', () => {
+  const listedTool = (definition: { readonly name: string }) => ({
+    ...{ hash: '', name: definition.name, definition: JSON.stringify(definition) },
+  })
+  const inputSchema = { type: 'object' }
+  const tools = [
+    { name: 'plain', inputSchema },
+    { name: 'odd', inputSchema, title: 5, description: [] },
+    { name: 'text', inputSchema: { type: 'string' } },
+  ]
+  expect(repairedTools(tools.map(listedTool))).toEqual([
+    { name: 'odd', reason: 'repaired on /mcp, because strict clients refuse its title, description' },
+    { name: 'text', reason: 'left out of /mcp, because its input schema is not that of an object' },
+  ])
 })
