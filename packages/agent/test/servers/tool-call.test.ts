@@ -21,7 +21,7 @@ test.each([
   ['{}', ENVELOPE_JSON],
   ['{ }', ENVELOPE_JSON],
   ['{"a": 1.0}', `${ENVELOPE_JSON.slice(0, -1)},"a": 1.0}`],
-  // What the caller says of another client does not count.
+  // Members of the caller with these names are replaced.
   ['{"io.modelcontextprotocol/clientInfo":{"name":"x"}}', ENVELOPE_JSON],
 ])('[CALL.12] adds the introduction to the _meta of a request as it was written: %s', (meta, expected) => {
   expect(String(envelopeMeta(meta === undefined ? undefined : Buffer.from(meta)))).toBe(expected)
