@@ -52,6 +52,24 @@ test.each(CASES)(
   },
 )
 
+test('[SESS.23] keeps the log of a call in the short form from other clients', async () => {
+  const talking = await startTalking()
+  const first = await talking.client(undefined, {})
+  const stateless = new SessionClient(first.url, await talking.login())
+  await first.listen()
+  const until = gate()
+  const calls = [
+    first.call('talk', { mark: 'one', until: until.path }, { progressToken: 5 }),
+    stateless.call('talk', { mark: 'two', until: until.path }),
+  ]
+  await talking.record.has('"one"')
+  await talking.record.has('"two"')
+  until.open()
+  await Promise.all(calls)
+  expect(talking.record.pids.size).toBe(1)
+  expect(first.heard).not.toContain('two')
+})
+
 test.each(PAIRS)('[ASK.3] asks only the client whose call made the server ask: %s', async (_, isOther) => {
   const { first, second, record } = await pairOf(isOther, { elicitation: {}, sampling: {} })
   await Promise.all([first.listen(), second.listen()])

@@ -84,8 +84,9 @@ export class InstanceUse {
     return { ...outcome, result: restoreSubscription(sent, outcome.result) }
   }
 
-  /** The open exchanges of the only owner; `undefined` if there are several, or none. */
+  /** The open exchanges of the only owner; `undefined` if there are several, or none, or calls in the short form. */
   soleOwner(): readonly Exchange[] | undefined {
+    if (this.instance.hasShortCalls) return undefined
     const exchanges = [...this.#open.values()]
       .map(({ exchange }) => exchange)
       .filter(({ facts }) => facts.method !== LISTEN)

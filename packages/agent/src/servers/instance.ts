@@ -28,6 +28,8 @@ export interface Instance {
   readonly introduction: RawJson
   /** Resolves when the process has ended. */
   readonly ended: Promise<void>
+  /** Whether calls in the short form run, to which the server's messages may belong. */
+  readonly hasShortCalls: boolean
   /**
    * Receives all messages of the server but its answers, and pings, which are answered already. Set it as soon
    * as you have the instance: it then receives the messages so far.

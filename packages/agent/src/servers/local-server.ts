@@ -179,7 +179,7 @@ export class LocalServer implements ExchangeServer {
     }
     const { instance } = state
     const { era } = instance.key
-    return localOutcome(await instance.request('tools/call', toolCallParams(call, era), call.signal), era)
+    return localOutcome(await instance.shortCall(toolCallParams(call, era), call.signal), era)
   }
 
   /** The first process, once its start has succeeded or failed. */

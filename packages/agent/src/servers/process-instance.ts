@@ -21,6 +21,7 @@ export class ProcessInstance implements Instance {
   readonly #inbox: Inbox
   #onMessage: (message: ServerMessage) => void = () => {}
   #uses = 0
+  #shortCalls = 0
   #isClosing = false
 
   constructor(
@@ -40,6 +41,10 @@ export class ProcessInstance implements Instance {
 
   get isUsed(): boolean {
     return this.#uses > 0
+  }
+
+  get hasShortCalls(): boolean {
+    return this.#shortCalls > 0
   }
 
   /** Whether the agent ends it. */
@@ -65,6 +70,14 @@ export class ProcessInstance implements Instance {
     const release = this.hold()
     const outcome = await this.#transport.call(method, params, signal, sent)
     release()
+    return outcome
+  }
+
+  /** Runs a call whose caller gets nothing but its result. Never rejects. */
+  async shortCall(params: RawJson, signal: AbortSignal): Promise<RawOutcome> {
+    this.#shortCalls++
+    const outcome = await this.request('tools/call', params, signal)
+    this.#shortCalls--
     return outcome
   }
 

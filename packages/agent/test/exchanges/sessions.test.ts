@@ -123,6 +123,20 @@ test('[SESS.23] shows a line of the log to no client if it may be that of anothe
   expect(bridge.messages(ids[1] as string)).toHaveLength(1)
 })
 
+test('[SESS.23] shows a line of the log to no client while a call in the short form runs', async () => {
+  const { server, bridge } = setUp()
+  const instance = server.instance()
+  const id = bridge.open({ session: session('a'), message: call('t') })
+  await until(() => instance.received[0])
+  instance.hasShortCalls = true
+  instance.says(LOG, { level: 'info', data: 'of the other' })
+  instance.says('notifications/of/its/own', {})
+  expect(bridge.messages(id)).toEqual([])
+  instance.hasShortCalls = false
+  instance.says(LOG, { level: 'info', data: 'its own' })
+  expect(bridge.messages(id)).toHaveLength(1)
+})
+
 test('[SESS.24] subscribes once to what several clients watch, and unsubscribes after the last', async () => {
   const { server, bridge } = setUp()
   const instance = server.instance()

@@ -45,6 +45,7 @@ export class FakeInstance implements Instance {
   readonly agentRequests: { method: string; params: unknown }[] = []
   holds = 0
   owner: object | undefined
+  hasShortCalls = false
   #lastId = 0
   #hasEnded = false
 
