@@ -72,6 +72,16 @@ export const EXCHANGE_ABLATIONS: readonly Ablation[] = [
     tests: ['test/bridge/revoked-clients.test.ts'],
   },
   {
+    gate: 'exchanges: what a server sends during a short call reaches no other client',
+    edits: [text('agent/exchanges/instance-use.ts', 'this.instance.hasShortCalls', 'false')],
+    tests: ['packages/agent/test/exchanges/sessions.test.ts'],
+  },
+  {
+    gate: 'exchanges: short calls have no token of progress',
+    edits: [text('agent/servers/tool-call.ts', "['progressToken']", '[]')],
+    tests: ['packages/agent/test/servers.calls.test.ts'],
+  },
+  {
     gate: 'sessions: machines that were away learn of ends',
     edits: [text('bridge/exchanges/machine-clients.ts', 'else ended.set(id, name)', '')],
     tests: ['test/bridge/ended-sessions.test.ts'],

@@ -49,12 +49,20 @@ test('[RUN.3] passes on arguments as received bytes', async () => {
 
 test('[CALL.12] passes on _meta as received bytes, in one line', async () => {
   const { servers, text } = await runReady(fixture('server'))
-  const rawMeta = Buffer.from('{ "progressToken":12345678901234567890,\n"a":"\\u00e9","__proto__":1.0 }')
+  const rawMeta = Buffer.from('{ "n":12345678901234567890,\n"a":"\\u00e9","__proto__":1.0 }')
   const call = { serverName: 'fixture', toolName: 'odd', rawArgs: Buffer.from('{}'), rawMeta }
   await servers.call({ ...call, signal: new AbortController().signal })
   expect(JSON.parse(await text('lines')).at(-2)).toContain(
     `"arguments":{},"_meta":${String(rawMeta).replace('\n', ' ')}}}`,
   )
+})
+
+test('[EXCH.21] gives the server no progress token of a call in the short form', async () => {
+  const { servers, text } = await runReady(fixture('server'))
+  const rawMeta = Buffer.from('{"a":1.0,"progress\\u0054oken":1}')
+  const call = { serverName: 'fixture', toolName: 'odd', rawArgs: Buffer.from('{}'), rawMeta }
+  await servers.call({ ...call, signal: new AbortController().signal })
+  expect(JSON.parse(await text('lines')).at(-2)).toContain('"arguments":{},"_meta":{"a":1.0}}')
 })
 
 test('[RUN.4] does not let a newline in the arguments start a second message', async () => {

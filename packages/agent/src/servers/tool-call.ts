@@ -1,4 +1,4 @@
-import { cleanText, codes, type Era, type ErrorCode, type RawJson } from '@bridgekeeper/protocol'
+import { cleanText, codes, type Era, type ErrorCode, type RawJson, withoutMembers } from '@bridgekeeper/protocol'
 import { resultFor2025 } from '../eras/results.ts'
 import type { LocalCall, LocalOutcome } from '../local-tools.ts'
 import { envelopeMeta } from './envelope.ts'
@@ -7,10 +7,14 @@ import { failureOf, type RawOutcome } from './raw-calls.ts'
 const META = Buffer.from(',"_meta":')
 const CLOSE = Buffer.from('}')
 
-/** Parameters of `tools/call`. */
+/**
+ * Parameters of `tools/call`. [EXCH.21] A call in the short form gets no progress, and its token may be one that the
+ * agent gave to the server for another caller.
+ */
 export function toolCallParams({ toolName, rawArgs, rawMeta }: LocalCall, era: Era): RawJson {
   const head = `{"name":${JSON.stringify(toolName)},"arguments":`
-  const rawMetaSent = era === '2026' ? envelopeMeta(rawMeta) : rawMeta
+  const ownMeta = rawMeta && withoutMembers(rawMeta, ['progressToken'])
+  const rawMetaSent = era === '2026' ? envelopeMeta(ownMeta) : ownMeta
   const meta = rawMetaSent === undefined ? [] : [META, rawMetaSent]
   return Buffer.concat([Buffer.from(head), rawArgs, ...meta, CLOSE])
 }
