@@ -77,6 +77,11 @@ export const EXCHANGE_ABLATIONS: readonly Ablation[] = [
     tests: ['packages/agent/test/exchanges/sessions.test.ts'],
   },
   {
+    gate: 'exchanges: each process names its elicitations',
+    edits: [text('agent/exchanges/asks.ts', 'each.asker === instance && ', '')],
+    tests: ['packages/agent/test/exchanges/asks.test.ts'],
+  },
+  {
     gate: 'exchanges: short calls have no token of progress',
     edits: [text('agent/servers/tool-call.ts', "['progressToken']", '[]')],
     tests: ['packages/agent/test/servers.calls.test.ts'],

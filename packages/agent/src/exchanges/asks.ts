@@ -30,11 +30,18 @@ interface Ask extends Asked {
   readonly progressKey: string | undefined
 }
 
+/** A client whose user does something elsewhere. Each process names its elicitations. */
+interface Elsewhere {
+  readonly asker: Asker
+  readonly elicitationId: string
+  readonly session: Session
+}
+
 /** Requests of servers that wait for the answer of a client. Clients see them under ids that nobody can guess. */
 export class Asks {
   readonly #asks = new Map<string, Ask>()
-  /** Sessions whose users do something elsewhere, by the id of the elicitation. */
-  readonly #elsewhere = new Map<string, Session>()
+  /** The oldest first. */
+  #elsewhere: readonly Elsewhere[] = []
 
   /** Passes a request on. @returns whether there was room for it */
   pass(asker: Asker, serverId: RawJson, { params, raw }: ServerMessage, asked: Asked): boolean {
@@ -43,7 +50,8 @@ export class Asks {
     const id = randomBytes(ID_BYTES).toString('base64url')
     const progressKey = idKey(valueAt(params, ['_meta', 'progressToken']))
     this.#asks.set(id, { ...asked, asker, serverId, progressKey })
-    this.#noteElsewhere(textAt(params, ['elicitationId']), asked.session)
+    const elicitationId = textAt(params, ['elicitationId'])
+    if (elicitationId !== undefined) this.#noteElsewhere({ asker, elicitationId, session: asked.session })
     send(asked, replaceAt(raw, ['id'], toJson(id)))
     return true
   }
@@ -64,8 +72,10 @@ export class Asks {
   }
 
   /** Tells a client that its user is done elsewhere (URL elicitation). */
-  completed({ params, raw }: ServerMessage): void {
-    this.#elsewhere.get(textAt(params, ['elicitationId']) ?? '')?.notify(raw)
+  completed(instance: Instance, { params, raw }: ServerMessage): void {
+    const id = textAt(params, ['elicitationId'])
+    const isIt = (each: Elsewhere): boolean => each.asker === instance && each.elicitationId === id
+    this.#elsewhere.findLast(isIt)?.session.notify(raw)
   }
 
   /** The server no longer waits for an answer: tells the client. */
@@ -85,12 +95,13 @@ export class Asks {
 
   endSession(session: Session): void {
     this.#refuse((ask) => ask.session === session)
-    for (const [id, known] of this.#elsewhere) if (known === session) this.#elsewhere.delete(id)
+    this.#elsewhere = this.#elsewhere.filter((each) => each.session !== session)
   }
 
   /** Forgets the asks of an instance that has ended. */
   endInstance(instance: Instance): void {
     for (const [id, ask] of this.#asks) if (ask.asker === instance) this.#asks.delete(id)
+    this.#elsewhere = this.#elsewhere.filter(({ asker }) => asker !== instance)
   }
 
   #refuse(isOver: (ask: Ask) => boolean): void {
@@ -101,11 +112,8 @@ export class Asks {
     }
   }
 
-  #noteElsewhere(elicitationId: string | undefined, session: Session): void {
-    if (elicitationId === undefined) return
-    this.#elsewhere.set(elicitationId, session)
-    const [oldest] = this.#elsewhere.keys()
-    if (this.#elsewhere.size > MAX_ELSEWHERE && oldest !== undefined) this.#elsewhere.delete(oldest)
+  #noteElsewhere(elsewhere: Elsewhere): void {
+    this.#elsewhere = [...this.#elsewhere.slice(1 - MAX_ELSEWHERE), elsewhere]
   }
 
   #take(key: string | undefined, isRight: (ask: Ask) => boolean): Ask | undefined {

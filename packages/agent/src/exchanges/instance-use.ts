@@ -102,7 +102,7 @@ export class InstanceUse {
       case 'notifications/cancelled':
         return this.#deps.asks.cancelled(this.instance, message)
       case 'notifications/elicitation/complete':
-        return this.#deps.asks.completed(message)
+        return this.#deps.asks.completed(this.instance, message)
       case 'notifications/message':
         return this.#deps.onLog(this.soleOwner()?.[0], message)
       default:

@@ -256,6 +256,20 @@ test('[ASK.8] tells only the client that was sent to a page that the user is don
   expect(bridge.messages(stream)[0]?.json.params).toEqual({ elicitationId: 'e1' })
 })
 
+test('[ASK.8] tells apart elicitations of two processes that have one id', async () => {
+  const { bridge, instance, id, server } = await asking()
+  const other = session('b', ['elicitation-url'])
+  const otherId = bridge.open({ session: other, message: call('t') })
+  const otherInstance = server.instance('2025', ...other.traits)
+  await until(() => otherInstance.received[0])
+  for (const each of [instance, otherInstance])
+    each.says('elicitation/create', { mode: 'url', elicitationId: '1', url: 'https://x' }, 1)
+  const streams = [session('a'), other].map((of) => bridge.open({ kind: 'stream', session: of }))
+  instance.says('notifications/elicitation/complete', { elicitationId: '1' })
+  expect(streams.map((stream) => bridge.messages(stream).length)).toEqual([1, 0])
+  expect([id, otherId].map((each) => bridge.messages(each).length)).toEqual([1, 1])
+})
+
 test('[ASK.9] passes an answer with one meaning on, and replaces any other by an error', async () => {
   const { bridge, instance, id } = await asking()
   const UNREADABLE = { code: -32_603, message: 'The answer of the client cannot be read.' }
