@@ -34,8 +34,8 @@ test.each([
     const open = await nextOpen(agent)
     expect(open.message).toMatchObject({ params: sent })
     expect(Object.keys((open.message as { params: object }).params)).toEqual(Object.keys(sent))
-    answerOpen(agent, open)
-    expect((await posted).text).toContain('"result":{}')
+    answerOpen(agent, open, { content: [] })
+    expect((await posted).text).toContain('"result":{"content":[]}')
   }
 })
 

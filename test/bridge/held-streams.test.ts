@@ -72,10 +72,12 @@ test('[STREAM.11] holds the rest of a stream until the machine that has it is ba
   const agent = await back()
   const open = await nextOpen(agent, 'stream')
   expect(open.resume).toEqual({ id: 'abc', after: 3 })
-  const answer = { jsonrpc: '2.0', id: 8, result: {} }
+  const answer = (result: object) => ({ jsonrpc: '2.0', id: 8, result })
   agent.send({ type: 'accepted', id: open.id })
-  agent.send({ type: 'end', id: open.id, status: 200, number: 4, message: answer })
-  expect(await (await opened).rest()).toMatchObject([{ id: 'abc_4.cOA', data: JSON.stringify(answer) }])
+  agent.send({ type: 'end', id: open.id, status: 200, number: 4, message: answer({ a: 1 }) })
+  // [MCP.19] adds the content.
+  const data = JSON.stringify(answer({ content: [], a: 1 }))
+  expect(await (await opened).rest()).toMatchObject([{ id: 'abc_4.cOA', data }])
 })
 
 test('[STREAM.11] refuses at once what a machine that is here refuses, and a forged session', async () => {

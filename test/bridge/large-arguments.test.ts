@@ -43,8 +43,9 @@ test('[BIG.10] sends the large message of an exchange', async () => {
   const posted = post(at, '/mcp/s', body, headers)
   const open = await nextOpen(agent)
   expect((await chunked.payload(open))?.equals(body)).toBe(true)
-  agent.send({ type: 'end', id: open.id, status: 200, message: { jsonrpc: '2.0', id: 1, result: {} } })
-  expect((await posted).json.result).toEqual({})
+  const result = { content: [] }
+  agent.send({ type: 'end', id: open.id, status: 200, message: { jsonrpc: '2.0', id: 1, result } })
+  expect((await posted).json.result).toEqual(result)
 })
 
 test('[BIG.10] stops at the window of an agent that grants no credit, and forgets a call that is cancelled', async () => {

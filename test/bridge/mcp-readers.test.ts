@@ -74,7 +74,7 @@ test('[STREAM.9] reads a stream on behind the last event that the caller has', a
   expect(open.resume).toEqual({ id: first.id, after: 1 })
   agent.send({ type: 'accepted', id: open.id })
   message(agent, open.id, 2)
-  const answer = { jsonrpc: '2.0', id: 8, result: {} }
+  const answer = { jsonrpc: '2.0', id: 8, result: { content: [] } }
   agent.send({ type: 'end', id: open.id, status: 200, number: 3, message: answer })
   const events = await (await resumed).rest()
   expect(events.map(({ id }) => id)).toEqual([`${first.id}_2.cOA`, `${first.id}_3.cOA`])

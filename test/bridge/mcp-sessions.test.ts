@@ -121,3 +121,25 @@ test('[SESS.6] keeps sessions over a restart with the same key, also behind a ne
 test('[SESS.6] refuses a key of another length', async () => {
   await expect(startBridge({ sessionKeys: [Buffer.alloc(31)] })).rejects.toThrow('32 bytes')
 })
+
+test.each<[string, object, object]>([
+  ['nothing', {}, { content: [] }],
+  ['structured content only', { structuredContent: { a: 1 } }, { content: [], structuredContent: { a: 1 } }],
+  ['a task', { task: { taskId: 't' } }, { task: { taskId: 't' } }],
+  ['a request for input', { resultType: 'input_required' }, { resultType: 'input_required' }],
+  ['a complete result', { resultType: 'complete' }, { content: [], resultType: 'complete' }],
+  ['content null', { content: null }, { content: null }],
+])('[MCP.19] adds content in a session to a result that has %s', async (_what, result, expected) => {
+  const { agent, ask, begin } = await mcpCaller()
+  const { session } = await begin()
+  for (const accept of ['application/json', 'application/json, text/event-stream']) {
+    const posted = ask(rpc('tools/call', { name: 't' }, 7), { ...session, accept })
+    answerOpen(agent, await nextOpen(agent), result)
+    const { text } = await posted
+    expect(JSON.parse(text.replace(/^(?:.*\n)*data: (?=\{)/, ''))).toEqual({
+      jsonrpc: '2.0',
+      id: 7,
+      result: expected,
+    })
+  }
+})

@@ -22,7 +22,7 @@ import type { ResourceMetadata } from './resource-metadata.ts'
 import type { MessageFacts } from './revision.ts'
 import { sendError } from './send-error.ts'
 import { type Events, StreamReply } from './stream-reply.ts'
-import { resultFor } from './tool-result.ts'
+import { resultFor, withContent } from './tool-result.ts'
 
 /** The MCP session that a request belongs to, or begins. */
 interface SessionUse {
@@ -81,6 +81,7 @@ export class ExchangeRequests {
       outlives,
       events: streams ? eventsOf(outlives, method, version) : ('none' as const),
       edit: isFiltered ? (answer: RawJson) => filtered(context, serverName, answer) : undefined,
+      complete: method === 'tools/call' ? withContent : undefined,
       ...(begun !== undefined && {
         answered: (status: number, answer: RawJson) => confirm(context, begun, status, answer),
       }),

@@ -16,6 +16,7 @@ import type { OpenRequest } from './open-request.ts'
 import type { Pieces } from './pieces.ts'
 import { errorJson, rpcParts } from './reply.ts'
 import { guarded, sendCallRefusal } from './respond.ts'
+import { withContent } from './tool-result.ts'
 
 /** A stream that is read on. */
 export interface Resumed extends EventPosition {
@@ -77,8 +78,9 @@ export class ResumedReply implements ExchangeReader {
   }
 
   #answer(message: Payload, number: number | undefined): void {
-    const edit = this.#resumed.edit
-    if (edit === undefined) return this.#endStream([message], number)
+    const { edit, request } = this.#resumed
+    const isCall = request?.isCall === true && Buffer.isBuffer(message)
+    if (edit === undefined) return this.#endStream([isCall ? withContent(message) : message], number)
     if (this.#open.hold(payloadBytes(message)) !== undefined) return this.#stream.end()
     readWhole(message, (whole) =>
       guarded(this.#open.response, () => {

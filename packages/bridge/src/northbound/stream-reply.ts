@@ -39,6 +39,8 @@ export interface StreamPlan {
   readonly outlives: boolean
   /** Changes the answer. @returns `undefined` if it is invalid */
   readonly edit: ((answer: RawJson) => RawJson | undefined) | undefined
+  /** Adds what a small answer lacks. A large one passes while it arrives. */
+  readonly complete: ((answer: RawJson) => RawJson) | undefined
   /** The answer is about to be sent. */
   readonly answered?: (status: number, answer: RawJson) => void
   /** The result in place of an error, if there is one. */
@@ -119,9 +121,10 @@ export class StreamReply implements ExchangeReader {
   }
 
   #answer(status: number, message: Payload | undefined, number: number | undefined): void {
-    const { id, edit, answered } = this.#plan
+    const { id, edit, complete, answered } = this.#plan
     if (message !== undefined && !Buffer.isBuffer(message)) return this.#answerLarge(status, message, number)
-    const answer = message === undefined || edit === undefined ? message : edit(message)
+    const edited = message === undefined || edit === undefined ? message : edit(message)
+    const answer = edited && complete ? complete(edited) : edited
     if (answer === undefined) return this.#fail(new BridgeError('result_invalid'))
     if (this.#stream.hasBegun) return this.#endStream([answer], this.#eventId(number))
     answered?.(status, answer)

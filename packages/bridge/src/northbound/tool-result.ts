@@ -6,6 +6,7 @@ import {
   type RawJson,
   type Span,
   skipSpace,
+  spanIs,
   TWICE,
 } from '@bridgekeeper/protocol'
 import { SERVER_INFO_META_KEY } from '@modelcontextprotocol/server'
@@ -42,6 +43,25 @@ export function resultFor(
   const isNameless = era === '2026' && meta !== undefined && lacksName(result, meta)
   const named = isNameless ? withFirst(result, meta, nameOf(serverIdentity())) : result
   return added.length === 0 ? named : withFirst(named, whole, added.join(','))
+}
+
+/** Beginning of nearly every result, after at most an id. */
+const USUAL = '"result":{"content":['
+const HEAD_BYTES = 512
+const COMPLETE = '"complete"'
+
+/**
+ * [MCP.19] Adds `content` to the answer to a call if its result lacks it, as above. Answers with an error, a task or a request
+ * for input stay as they are. @param answer a whole JSON-RPC response
+ */
+export function withContent(answer: RawJson): RawJson {
+  if (answer.subarray(0, HEAD_BYTES).includes(USUAL)) return answer
+  const [at] = pickMembers(answer, ['result']) ?? []
+  if (at === undefined || answer[at[0]] !== OPEN_BRACE) return answer
+  const [type, content, task] = pickMembers(answer, MEMBERS, at) ?? [TWICE]
+  const isComplete = type === undefined || spanIs(answer, type, COMPLETE)
+  if (!isComplete || content !== undefined || task !== undefined) return answer
+  return withFirst(answer, at, '"content":[]')
 }
 
 /** Most results begin with their content, which suffices for the older revision. */
