@@ -38,7 +38,13 @@ export const EXCHANGE_ABLATIONS: readonly Ablation[] = [
   },
   {
     gate: 'exchanges: accepted counts once',
-    edits: [text('bridge/exchanges/carried-exchange.ts', 'if (this.#isAccepted) return false', '')],
+    edits: [
+      text(
+        'bridge/exchanges/carried-exchange.ts',
+        'this.#reader === undefined || this.#isAccepted',
+        'this.#reader === undefined',
+      ),
+    ],
     tests: ATTACKS,
   },
   {

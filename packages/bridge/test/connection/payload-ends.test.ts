@@ -5,7 +5,7 @@ import { OneConnection, TIMEOUT_MS } from '../support/one-connection.ts'
 const SIZE_BYTES = 4 * limits.chunkBytes
 const RESULT = { type: 'tool_result', success: true, bytes: SIZE_BYTES }
 const UNREADABLE = `"success":true,"result":${'['.repeat(1_000)}}`
-const chunk = (id: string, sizeBytes = limits.chunkBytes) =>
+const chunk = (id: string, sizeBytes: number = limits.chunkBytes) =>
   encodeChunk({ id, bytes: Buffer.alloc(sizeBytes, 'x') })
 
 /** An agent that sends the large result of a call. */

@@ -57,7 +57,7 @@ function reading(changes: Partial<Opening> = {}) {
   return { at, reader, exchange, id, receive, chunk }
 }
 
-const LARGE_END = { type: 'end', status: 200, bytes: BYTES }
+const LARGE_END = { type: 'end', status: 200, bytes: BYTES } as const
 const LARGE_MESSAGE = { type: 'message', bytes: BYTES }
 
 test('[EXCH.5] a task’s result has the longest duration from its beginning, without any frame', () => {
@@ -106,7 +106,7 @@ test('[BIG.9] the time limit begins again when an answer begins to arrive', () =
 test('[EXCH.3] ignores frames while the answer arrives, which extend no time limit', () => {
   const at = new ExchangeWorld()
   const { seen, receive } = at.open()
-  receive({ type: 'end', ...LARGE_END, number: 5 })
+  receive({ ...LARGE_END, number: 5 })
   at.system.advance(1)
   expect(receive({ type: 'accepted' })).toBe(false)
   receive({ type: 'message', message: PROGRESS })
