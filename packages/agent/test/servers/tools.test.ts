@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { definitionHash } from '../../src/servers/definition-hash.ts'
 import type { RawOutcome } from '../../src/servers/raw-calls.ts'
-import { listTools, MAX_LIST_BYTES, repairedTools } from '../../src/servers/tools.ts'
+import { listTools, MAX_LIST_BYTES, MAX_PAGES, repairedTools } from '../../src/servers/tools.ts'
 
 const tool = (name: string) => ({ name, inputSchema: {} })
 const hashOf = (definition: object) => definitionHash(Buffer.from(JSON.stringify(definition)))
@@ -36,16 +36,16 @@ test('[TOOLS.4] requests every page by the cursor of the one before, in order', 
   expect(list.tools[0]?.hash).toBe(hashOf(tool('a')))
 })
 
-test('[TOOLS.6] reads 64 pages, and fails at one more', async () => {
+test('[TOOLS.6] reads 1,024 pages, and fails at one more', async () => {
   const page = (n: number, last: number) => ({
     tools: [tool(`t${n}`)],
     ...(n < last && { nextCursor: `${n}` }),
   })
   const pages = (count: number) => Array.from({ length: count }, (_, n) => page(n, count - 1))
-  expect(await listed(pages(64))).toMatchObject({ list: { ok: true, tools: { length: 64 } } })
-  const { list, asked } = await listed(pages(65))
-  expect(list).toEqual({ ok: false, reason: 'its list of tools has more than 64 pages' })
-  expect(asked).toHaveLength(64)
+  expect(await listed(pages(MAX_PAGES))).toMatchObject({ list: { ok: true, tools: { length: 1_024 } } })
+  const { list, asked } = await listed(pages(MAX_PAGES + 1))
+  expect(list).toEqual({ ok: false, reason: 'its list of tools has more than 1024 pages' })
+  expect(asked).toHaveLength(1_024)
 })
 
 test('[TOOLS.6] lists up to the allowed number of tools, on one page or two, and fails at one more', async () => {
