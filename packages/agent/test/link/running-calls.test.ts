@@ -26,7 +26,10 @@ function setUp(version: ProtocolVersion = 'v2') {
     onEvent: (event) => events.push(event),
   })
   const run = (id: string, rawArgs = Buffer.from('{"x":1}'), rawMeta?: Buffer) =>
-    calls.run({ type: 'tool_execute', id, serverName: 's', toolName: 't', rawArgs, rawMeta })
+    calls.run({
+      ...{ type: 'tool_execute', id, serverName: 's', toolName: 't', rawArgs },
+      ...(rawMeta && { rawMeta }),
+    })
   return { system, calls, sent, events, asked, run }
 }
 
