@@ -24,7 +24,14 @@ test('[LINK.17] stops at once while it waits for the next attempt, without anoth
 })
 
 test('[LINK.17] stops at once while it waits for a token', async () => {
-  const { stop, ended, events } = runLink('ws://127.0.0.1:9/', { token: () => new Promise(() => {}) })
+  const asked = Promise.withResolvers<void>()
+  const { stop, ended, events } = runLink('ws://127.0.0.1:9/', {
+    token: () => {
+      asked.resolve()
+      return new Promise(() => {})
+    },
+  })
+  await asked.promise
   stop()
   expect([await ended, events]).toEqual(['resolved', []])
 })
