@@ -1,9 +1,11 @@
+import { seal } from '@bridgekeeper/bridge/testing'
 import { codes } from '@bridgekeeper/protocol'
+import { Secret, TOTP } from 'otpauth'
 import { expect, test } from 'vitest'
-import { PASSWORD, startAccounts, type TestAccounts } from '../support/accounts.ts'
+import { PAGE_KEY, PASSWORD, startAccounts, type TestAccounts } from '../support/accounts.ts'
 import { FakeSystem } from '../support/fake-system.ts'
 import { type Asked, SoftAuthenticator, type Tampering } from '../support/soft-authenticator.ts'
-import { type Seen, Surfer } from '../support/surfer.ts'
+import { hiddenFields, type Seen, Surfer } from '../support/surfer.ts'
 
 interface Begun {
   readonly options: Asked & Readonly<Record<string, unknown>>
@@ -362,4 +364,37 @@ test('[PASSKEY.3] keeps 32 passkeys, also if two logins add one at once', async 
   expect(await credentials.passkeysOf('user_ann')).toHaveLength(32)
   expect(await credentials.findPasskey(late.id)).toBeUndefined()
   expect(JSON.stringify(await beginAdding(w))).toContain('A user may have 32. Remove one first.')
+})
+
+test('[LIMIT.5] refuses a passkey, password and code of a user who logs in too often', async () => {
+  const w = await world()
+  const { accounts, system } = w
+  await addPasskey(w)
+  const surfer = new Surfer(accounts.url)
+  const page = await surfer.get('/login')
+  const { formToken = '' } = hiddenFields(page.text, '/login')
+  const json = { 'content-type': 'application/json', origin: accounts.url, 'x-form-token': formToken }
+  const logInAgain = async () => {
+    const { begun, options }: Begun = JSON.parse(
+      (await surfer.send('POST', '/login/passkey/begin', '{}', json)).text,
+    )
+    const body = { begun, credential: w.authenticator.get(options) }
+    return surfer.send('POST', '/login/passkey', JSON.stringify(body), json)
+  }
+  // One login by password came first.
+  for (let count = 1; count < 100; count++) expect((await logInAgain()).status).toBe(200)
+  const denied = await logInAgain()
+  expect(refusalOf(denied)).toEqual([429, 'login_limited'])
+  expect(denied.headers.get('retry-after')).toEqual(['900'])
+
+  const fields = { email: 'ann@example.com', password: PASSWORD }
+  const byPassword = await surfer.submit(page, '/login', fields)
+  expect([byPassword.status, byPassword.text.includes('Too many logins')]).toEqual([429, true])
+  const secret = new Secret({ size: 20 })
+  const sealed = seal(PAGE_KEY, 'second factor of user_ann', secret.base32, system)
+  await accounts.stores.credentials.setTotp('user_ann', sealed)
+  const step = await surfer.submit(page, '/login', fields)
+  const code = TOTP.generate({ secret, timestamp: system.nowMs() })
+  const byCode = await surfer.submit(step, '/login/code', { code })
+  expect([byCode.status, byCode.text.includes('Too many logins')]).toEqual([429, true])
 })
