@@ -31,9 +31,7 @@ export const ERA_ABLATIONS: readonly Ablation[] = [
   },
   {
     gate: 'eras: a used state with other answers',
-    edits: [
-      text('agent/eras/rounds.ts', 'used.answers === answers ? used.outcome : INVALID_STATE', 'used.outcome'),
-    ],
+    edits: [text('agent/eras/rounds.ts', 'used !== undefined && used.answers !== answers', 'false')],
     tests: ROUNDS,
   },
   {
@@ -45,7 +43,7 @@ export const ERA_ABLATIONS: readonly Ablation[] = [
   },
   {
     gate: 'eras: calls of a server that wait for their clients',
-    edits: [text('agent/eras/rounds.ts', 'others.length + 1 >= MAX_PARKED_RUNS', 'others.length < 0')],
+    edits: [text('agent/eras/rounds.ts', 'waiting.length < MAX_PARKED_RUNS', 'waiting.length >= 0')],
     tests: ROUNDS,
   },
   {

@@ -83,6 +83,16 @@ export const EXCHANGE_ABLATIONS: readonly Ablation[] = [
     tests: ['packages/agent/test/exchanges/sessions.test.ts'],
   },
   {
+    gate: 'exchanges: a call belongs to the exchange that answered last',
+    edits: [text('agent/eras/rounds.ts', 'used?.run?.waitFor(exchange)', '')],
+    tests: ['packages/agent/test/eras/rounds.test.ts'],
+  },
+  {
+    gate: 'exchanges: waiting calls of a client end none of another',
+    edits: [text('agent/eras/rounds.ts', 'byClient.get(most)?.[0]', 'waiting[0]')],
+    tests: ['packages/agent/test/eras/rounds.test.ts'],
+  },
+  {
     gate: 'exchanges: each process names its elicitations',
     edits: [text('agent/exchanges/asks.ts', 'each.asker === instance && ', '')],
     tests: ['packages/agent/test/exchanges/asks.test.ts'],

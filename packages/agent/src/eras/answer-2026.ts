@@ -53,10 +53,9 @@ export class Answers2026 {
   /** The client answers a round. */
   async #again(exchange: Exchange): Promise<Outcome> {
     const { params } = exchange.facts
-    const responses = valueAt(params, ['inputResponses'])
-    const answers = readAnswers(responses)
+    const answers = readAnswers(valueAt(params, ['inputResponses']))
     if (answers === undefined) return INVALID_ANSWERS
-    return this.#rounds.answer(textAt(params, ['requestState']) ?? '', responses, exchange.facts, (run) => {
+    return this.#rounds.answer(textAt(params, ['requestState']) ?? '', answers, exchange, (run) => {
       run.answer(answers)
       return this.#step(run, exchange)
     })

@@ -73,7 +73,7 @@ function sortedMembers(params: RawJson | undefined): readonly (readonly [string,
 }
 
 /** Clients may write the same value in another way when they call again. */
-function canonical(json: RawJson): Buffer {
+export function canonical(json: RawJson): Buffer {
   try {
     return Buffer.from(canonicalJson(parseJson(json.toString('utf8'))?.value))
   } catch (error) {

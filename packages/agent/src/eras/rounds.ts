@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto'
 import type { RawJson } from '@bridgekeeper/protocol'
-import type { ExchangeFacts } from '../exchanges/exchange.ts'
+import type { Exchange, ExchangeFacts } from '../exchanges/exchange.ts'
 import type { Outcome, Refused } from '../exchanges/outcome-end.ts'
 import type { System } from '../system.ts'
-import { RequestStates, type RoundId } from './request-state.ts'
+import { canonical, RequestStates, type RoundId } from './request-state.ts'
 import { rpcError } from './results.ts'
 import type { Run } from './run-2026.ts'
 
-/** Runs of one local server that wait for answers. The one that waits for longest makes room for another. */
+/** Runs of one local server that wait for answers. The oldest of the client with most makes room for another. */
 export const MAX_PARKED_RUNS = 16
 /** Time that a client has to answer. */
 export const PARKED_MS = 300_000
@@ -39,6 +39,8 @@ interface Parked {
 interface Used {
   /** Hash of the answers. */
   readonly answers: string
+  /** Until it has an outcome. */
+  run: Run | undefined
   readonly outcome: Promise<Outcome>
   bytes: number
 }
@@ -60,8 +62,7 @@ export class Rounds {
   /** Parks a run until its client answers. @returns the state with which it does so */
   park(run: Run, facts: ExchangeFacts): string {
     const { serverName, client } = facts
-    const [oldest, ...others] = [...this.#parked].filter(([, parked]) => parked.serverName === serverName)
-    if (oldest !== undefined && others.length + 1 >= MAX_PARKED_RUNS) this.#expire(oldest[0])
+    this.#makeRoom(serverName, client)
     run.round++
     run.park()
     const cancelExpiry = this.#system.schedule(PARKED_MS, () => this.#expire(run.id))
@@ -70,34 +71,47 @@ export class Rounds {
   }
 
   /**
-   * Answers a round, at most once. The same answers again get the same outcome.
+   * Answers a round, at most once. The same answers again, in any spelling, get the same outcome.
    * @param go lets the run go on
    */
   async answer(
     state: string,
-    responses: RawJson | undefined,
-    facts: ExchangeFacts,
+    responses: ReadonlyMap<string, RawJson>,
+    exchange: Exchange,
     go: (run: Run) => Promise<Outcome>,
   ): Promise<Outcome> {
-    const id = this.#states.open(state, facts)
+    const id = this.#states.open(state, exchange.facts)
     if (id === undefined) return INVALID_STATE
-    const answers = createHash('sha256')
-      .update(responses ?? '')
-      .digest('base64')
+    const answers = hashOf(responses)
     const used = this.#used.get(keyOf(id))
-    if (used !== undefined) return used.answers === answers ? used.outcome : INVALID_STATE
+    if (used !== undefined && used.answers !== answers) return INVALID_STATE
+    // The first exchange may have lost its caller without a sign.
+    used?.run?.waitFor(exchange)
+    if (used !== undefined) return used.outcome
     const run = this.#take(id)
     if (run === undefined) return UNKNOWN
     const outcome = go(run).then((settled) =>
       'kind' in settled && settled.kind === 'cancelled' ? UNKNOWN : settled,
     )
-    this.#keep(id, { answers, outcome, bytes: 0 })
+    this.#keep(id, { answers, run, outcome, bytes: 0 })
     return outcome
   }
 
   /** Cancels the runs of a client. */
   revoke(client: string): void {
     for (const [id, parked] of [...this.#parked]) if (parked.client === client) this.#expire(id)
+  }
+
+  /** The client with the most waiting calls at the server loses the oldest of them. */
+  #makeRoom(serverName: string, client: string): void {
+    const waiting = [...this.#parked.values()].filter((parked) => parked.serverName === serverName)
+    if (waiting.length < MAX_PARKED_RUNS) return
+    const byClient = Map.groupBy(waiting, (parked) => parked.client)
+    // The new call counts as well.
+    const countOf = (of: string): number => (byClient.get(of)?.length ?? 0) + (of === client ? 1 : 0)
+    const [most = client] = [...byClient.keys()].toSorted((one, other) => countOf(other) - countOf(one))
+    const oldest = byClient.get(most)?.[0]
+    if (oldest !== undefined) this.#expire(oldest.run.id)
   }
 
   #take({ call, round }: RoundId): Run | undefined {
@@ -119,6 +133,7 @@ export class Rounds {
     const key = keyOf(id)
     this.#used.set(key, used)
     void used.outcome.then((outcome) => {
+      used.run = undefined
       if (this.#used.get(key) !== used) return
       used.bytes = 'kind' in outcome && outcome.kind === 'result' ? outcome.result.length : 0
       this.#usedBytes += used.bytes
@@ -134,6 +149,16 @@ export class Rounds {
     this.#usedBytes -= this.#used.get(key)?.bytes ?? 0
     this.#used.delete(key)
   }
+}
+
+/** Equal for the same answers. */
+function hashOf(responses: ReadonlyMap<string, RawJson>): string {
+  const hash = createHash('sha256')
+  for (const [key, answer] of [...responses].sort(([one], [other]) => (one < other ? -1 : 1))) {
+    const bytes = canonical(answer)
+    hash.update(JSON.stringify([key, bytes.length])).update(bytes)
+  }
+  return hash.digest('base64')
 }
 
 function keyOf({ call, round }: RoundId): string {

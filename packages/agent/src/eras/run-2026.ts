@@ -49,6 +49,7 @@ export class Run {
   #lent: Lent | undefined
   /** The caller's exchange that waits now. */
   #outer: Exchange | undefined
+  #leaveOuter = (): void => {}
   #settle: ((step: Step) => void) | undefined
   #cancelGathering: (() => void) | undefined
 
@@ -72,22 +73,31 @@ export class Run {
     void this.#run()
   }
 
-  /** Waits for the end, or until the client must be asked. One exchange can wait at a time. */
+  /** Waits for the end, or until the client must be asked. */
   next(outer: Exchange): Promise<Step> {
-    this.#outer = outer
-    if (this.#isAccepted) outer.accepted()
-    const cancel = () => this.cancel()
-    outer.signal.addEventListener('abort', cancel, { once: true })
-    if (outer.signal.aborted) cancel()
+    this.waitFor(outer)
     return new Promise((resolve) => {
       this.#settle = (step) => {
-        outer.signal.removeEventListener('abort', cancel)
-        this.#outer = undefined
+        this.#leaveOuter()
         this.#settle = undefined
         resolve(step)
       }
       this.#look()
     })
+  }
+
+  /** An exchange waits from now on, in place of an earlier one: its caller gets messages, and may cancel the run. */
+  waitFor(outer: Exchange): void {
+    this.#leaveOuter()
+    this.#outer = outer
+    if (this.#isAccepted) outer.accepted()
+    const cancel = () => this.cancel()
+    outer.signal.addEventListener('abort', cancel, { once: true })
+    this.#leaveOuter = () => {
+      outer.signal.removeEventListener('abort', cancel)
+      this.#outer = undefined
+    }
+    if (outer.signal.aborted) cancel()
   }
 
   /** Passes answers to the server. Those to nothing that it asked are ignored. */

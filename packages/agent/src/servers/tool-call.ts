@@ -1,4 +1,11 @@
-import { cleanText, codes, type Era, type ErrorCode, type RawJson, withoutMembers } from '@bridgekeeper/protocol'
+import {
+  cleanText,
+  codes,
+  type Era,
+  type ErrorCode,
+  type RawJson,
+  withoutMembers,
+} from '@bridgekeeper/protocol'
 import { resultFor2025 } from '../eras/results.ts'
 import type { LocalCall, LocalOutcome } from '../local-tools.ts'
 import { envelopeMeta } from './envelope.ts'

@@ -32,6 +32,33 @@ test('[ERA.8] the same answers again get the same outcome, and nothing runs twic
   for (const end of [...ends, later]) expect(textOf(end)).toContain('"username":"ann"')
 })
 
+test('[ERA.8] the same answers in another spelling get the same outcome', async () => {
+  const bridge = await runFixture('v1')
+  const round = await parked(bridge)
+
+  const { content, action } = ANN as { content: object; action: string }
+  for (const spelled of [
+    ANN,
+    { content, action },
+    { content: Object.fromEntries(Object.entries(content).reverse()), action },
+  ])
+    expect(textOf(await answered(bridge, answersTo(round, spelled)))).toContain('"username":"ann"')
+})
+
+test('[ERA.8] a client that calls again gets the outcome, though its first call is then cancelled', async () => {
+  const bridge = await runFixture('v1')
+  const one = roundOf(await ask2026(bridge, call2026('test_input_required_result_multi_round')))
+  const answers = answersTo(one, form({ name: 'Ann' }))
+
+  const message = call2026('test_input_required_result_multi_round', {}, answers)
+  const [first, second] = [1, 2].map(() => bridge.open({ era: '2026', message })) as [string, string]
+  // Faster than the server can ask again.
+  while (!bridge.frames.some((frame) => frame.type === 'accepted' && frame.id === first)) await setImmediate()
+  bridge.send('cancel', first)
+
+  expect(roundOf(await bridge.end(second)).keys).toHaveLength(1)
+})
+
 test('[ERA.8] a state that was used with other answers is refused', async () => {
   const bridge = await runFixture('v1')
   const round = await parked(bridge)
@@ -149,6 +176,16 @@ test('[ERA.10] too many waiting calls end the one that waits for longest', async
   expect(await end(0)).toMatchObject({ code: 'outcome_unknown' })
   expect(textOf(await end(1))).toContain('call')
   expect(textOf(await end(MAX_PARKED_RUNS))).toContain('call')
+})
+
+test('[ERA.10] the waiting calls of one client end none of another', async () => {
+  const bridge = await runFixture('v1', { args: [fixturePath('impatient')] })
+  const own = roundOf(await ask2026(bridge, call2026('ask', { at: 'ann' })))
+  for (let at = 0; at < MAX_PARKED_RUNS; at++)
+    roundOf(await ask2026(bridge, call2026('ask', { at }), { client: 'eve' }))
+
+  const end = await ask2026(bridge, call2026('ask', { at: 'ann' }, answersTo(own, form({}))))
+  expect(textOf(end)).toContain('call')
 })
 
 test('[ERA.10] a client that leaves cancels its call', async () => {
