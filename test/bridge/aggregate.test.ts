@@ -185,6 +185,23 @@ test('[AGG.8] lets an odd item of one server hide nothing of the others', async 
   expect(namesIn((await result('resources/list')).resources)).toEqual(['two'])
 })
 
+test('[MCP.9] lists no tool at /mcp whose name no catalog can have, since calls would not reach it', async () => {
+  const names = ['fine', 'a\nb', 'x'.repeat(129), '\u202e', '']
+  const { result } = await setUp(
+    server('s', { tools: [tool('fine')] }, { answer: () => ({ tools: names.map((name) => tool(name)) }) }),
+  )
+  expect(namesIn((await result('tools/list')).tools)).toEqual(['s__fine'])
+})
+
+test('[LOCAL.4] lets the local server answer for a tool of any name at its own address', async () => {
+  const { at, auth, machine } = await setUp(server('s'))
+  for (const name of ['a\nb', 'x'.repeat(300), '']) {
+    const { json } = await post(at, '/mcp/s', rpc('tools/call', { name }), auth)
+    expect(json.result).toMatchObject({ server: 's' })
+    expect(machine.opened.at(-1)?.params).toMatchObject({ name })
+  }
+})
+
 test('[AGG.9] forwards a prompt to the server that it names, and changes only the name', async () => {
   const { ask, machine } = await setUp(
     server('notes', { prompts: [{ name: 'p.q' }, { name: 'p' }] }),

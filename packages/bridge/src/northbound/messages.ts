@@ -1,4 +1,4 @@
-import { BridgeError, bytesAt, pickMembers, type RawJson, type Span } from '@bridgekeeper/protocol'
+import { BridgeError, bytesAt, isName, pickMembers, type RawJson, type Span } from '@bridgekeeper/protocol'
 import { denialError } from '../gates/verdict.ts'
 import type { SecurityLog } from '../ports.ts'
 import { renamed } from './aggregate/addresses.ts'
@@ -186,12 +186,12 @@ function isForSession({ view, request }: NoteContext, note: Note): boolean {
   return view.hasSessions && hasSession(request.headers) && !(view.isAggregate && isInitialized(note))
 }
 
-/** Whether a call needs only its arguments and its result: most calls. */
+/** Whether a call needs only its arguments and its result: most calls. The short form carries only names as listed. */
 function isShort(
   { request: { headers } }: NoteContext,
-  { rawMeta, isTask }: CallParams,
+  { toolName, rawMeta, isTask }: CallParams,
   { era }: MessageFacts,
 ): boolean {
-  if (era === '2026' || isTask || hasSession(headers)) return false
+  if (era === '2026' || isTask || hasSession(headers) || !isName(toolName)) return false
   return rawMeta === undefined || pickMembers(rawMeta, ['progressToken'])?.[0] === undefined
 }

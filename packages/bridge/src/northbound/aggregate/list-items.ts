@@ -1,5 +1,6 @@
 import {
   arrayItems,
+  isName,
   isObject,
   OPEN_BRACE,
   parseJson,
@@ -59,6 +60,8 @@ export function shownTool(
 ): RawJson | undefined {
   const { serverName, raw } = item
   const read = toolDefinitionSchema.safeParse(parsed(raw))
+  // No catalog has such a name, so that its exposed name would lead nowhere.
+  if (!isName(item.key)) return undefined
   if (!read.success || read.data.name !== item.key || !mayList(scopes, serverName, item.key)) return undefined
   if (!hasTasks && needsTask(read.data)) return undefined
   const strict = strictDefinition(read.data)
