@@ -21,9 +21,9 @@ export const schemas = {
  * SHA-256 of each version's canonical JSON Schema. A released version's hash never changes: a message that
  * must change shape goes into a new version. v2 is not yet released, so its hash has changed: 11eab599 lacked
  * proofs and `reauthenticate`, 1a4ed282 catalogs in parts, 37b9962d exchanges, b92334be payloads in chunks, b591d4a0
- * updates of catalogs, ba98a578 `revoke`.
+ * updates of catalogs, ba98a578 `revoke`, ce4e7d6f `end_session`.
  */
 export const schemaHashes = {
   v1: '34a0f440bf3b9bbb68208ab3bc52e961e918c785c7cb126a351b964bf54296db',
-  v2: 'ce4e7d6fc918078ada3a65f345384504abf78fe07b4ab42038866ecc77235fb1',
+  v2: 'aa51bae5ab3f05d4660ff729fb9c745b5b34ab80d9bf7fd88020b8deb1b88b3f',
 } as const satisfies Record<ProtocolVersion, string>
