@@ -159,7 +159,7 @@ export class CarriedExchange implements OpenExchange, Dated {
   #abandon(code: 'call_timeout' | 'call_cancelled'): void {
     if (this.#reader === undefined && this.#arriving === undefined) return
     this.#send('cancel')
-    if (this.#arriving !== undefined) this.carrier.drop(this.id)
+    this.carrier.drop(this.id)
     this.end(failedEnd(new BridgeError(code, `Exchange ${this.id}.`)))
   }
 
