@@ -144,7 +144,8 @@ export class ServerSet implements LocalTools, ExchangeServers {
     const server = this.#servers.get(name)
     this.#servers.delete(name)
     if (server === undefined) return
-    const ended = Promise.all([this.#ending.get(name), server.stop()])
+    // It waits for the server that it replaced, since its start does.
+    const ended = server.stop()
     this.#ending.set(name, ended)
     void ended.then(() => {
       if (this.#ending.get(name) === ended) this.#ending.delete(name)
