@@ -203,13 +203,16 @@ test('[INST.14] lets those who wait share the processes that run, if another can
     () => new FakeChild(),
     () => new FakeChild(),
     child({ eras: [] }),
+    child({ eras: [] }),
   ])
   const first = await lease(ASKS)
-  const second = lease(ASKS)
+  const [second, third] = [lease(ASKS), lease(ASKS)]
   await settled()
-  expect(children).toHaveLength(3)
+  expect(children).toHaveLength(4)
   first.release()
   expect((await second).instance).toBe(first.instance)
+  // After a release, another start is tried.
+  expect((await third).instance).not.toBe(first.instance)
 })
 
 test('[INST.14] refuses those who wait when the first process ends', async () => {

@@ -188,8 +188,9 @@ async function approaches(
 
 test('[PROC.18] tries each way to approach a server that ends without an answer in turn', async () => {
   const silent = child({ speaks: false })
-  expect(await approaches([silent, silent, silent, silent], (process) => process.end(1))).toEqual([
-    ...['2025-11-25', '2024-11-05', 'server/discover', '2025-11-25'],
+  const next = Array.from({ length: 5 }, () => silent)
+  expect(await approaches(next, (process) => process.end(1))).toEqual([
+    ...['2025-11-25', '2024-11-05', 'server/discover', '2025-11-25', '2024-11-05'],
   ])
 })
 
@@ -208,4 +209,19 @@ test('[PROC.18] approaches a server that refuses in the same way again, and one 
     return process
   }
   expect(await approaches([missing, silent], () => {})).toEqual([undefined, '2025-11-25'])
+})
+
+test('[PROC.15] reports no start that has succeeded or failed as one that lasts', async () => {
+  const ready = await run()
+  await ready.system.advance(10_000)
+  expect(ready.named('server-starting')).toEqual([
+    { type: 'server-starting', name: 's', forMs: 0, limitMs: START_MS, mayInstall: false },
+  ])
+  const missing = () => {
+    throw Object.assign(new Error('no'), { code: 'ENOENT' })
+  }
+  const failed = await run([missing])
+  expect(failed.named('server-failed')).toMatchObject([{ retryInMs: 30_000 }])
+  await failed.system.advance(29_999)
+  expect(failed.named('server-starting')).toHaveLength(1)
 })

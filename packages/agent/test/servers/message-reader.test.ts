@@ -202,3 +202,28 @@ test('[STDIO.10] reads no message that has a member twice', () => {
     broken: [expect.stringContaining('waits')],
   })
 })
+
+test('[STDIO.10] searches exactly as many places as its limits say', () => {
+  const unusual = '{ "jsonrpc":"2.0","id":1,"result":{} }'
+  const isFound = (line: string) => read(line).taken.length > 0
+  // Bytes into the line.
+  expect([4_095, 4_096].map((bytes) => isFound('x'.repeat(bytes) + unusual))).toEqual([true, false])
+  // Attempts at any object, and at the usual beginning.
+  expect([15, 16].map((count) => isFound(`x ${'{'.repeat(count)}${unusual}`))).toEqual([true, false])
+  expect([31, 32].map((count) => isFound(`x ${'{"jsonrpc"'.repeat(count)}${ONE}`))).toEqual([true, false])
+  // Bytes of a line that counts as blank.
+  expect([128, 129].map((bytes) => read(' '.repeat(bytes)).ignored.length)).toEqual([0, 1])
+})
+
+test('[STDIO.11] joins the lines of a message up to the maximum, and skips one with a byte more', () => {
+  const lines = (bytes: number) => {
+    const head = '"jsonrpc":"2.0","id":1,"result":{"x":"'
+    return ['{', `${head.padEnd(bytes - 6, 'x')}"}`, '}']
+  }
+  const whole = lines(MAX_BYTES)
+  expect(whole.join('\n')).toHaveLength(MAX_BYTES)
+  expect(read(...whole)).toMatchObject({ taken: [`${whole.join('\n')}\n`], long: [] })
+  expect(read(...lines(MAX_BYTES + 1))).toMatchObject({
+    ...{ taken: [], long: [{ bytes: MAX_BYTES + 1, isTooLong: true }] },
+  })
+})

@@ -1,4 +1,5 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { expect, onTestFinished, test } from 'vitest'
 import { MARK } from '../../src/servers/family.ts'
 import type { Reaper } from '../../src/servers/reaper.ts'
@@ -121,6 +122,21 @@ test('[PROC.10] sends no signal to a process that has exited', async () => {
   }
 })
 
+test('[PROC.10] gives up a process that not even SIGKILL ends, two seconds after it', async () => {
+  const { server, child, signals, system } = fake(Object.assign(new FakeChild(), { endsWithInput: false }))
+  let hasStopped = false
+  void server.stop(TIMES).then(() => {
+    hasStopped = true
+  })
+  await system.advance(3_000)
+  const sent = ['SIGTERM', 'SIGCONT', 'SIGKILL'].map((signal) => `${signal} ${child.pid}`)
+  expect(signals).toEqual(sent)
+  await system.advance(1_999)
+  expect(hasStopped).toBe(false)
+  await system.advance(1)
+  expect([hasStopped, signals]).toEqual([true, sent])
+})
+
 /** Starts a shell. `pids` are printed by it. */
 async function shell(script: string) {
   const spec = { command: 'sh', args: ['-c', script], env: { PATH: process.env.PATH ?? '' } }
@@ -162,7 +178,9 @@ test.runIf(process.platform === 'linux')(
 test.runIf(process.platform === 'linux')(
   '[PROC.10] ends a process that a server leaves behind also if it is stopped, and waits no longer then',
   async () => {
-    const run = await shell('setsid sh -c "echo \\$\\$.; exec sleep 60" & exec cat')
+    const run = await shell('setsid sh -c "echo \\$\\$.; exec env -i sleep 60" & exec cat')
+    // Without a mark, it is found only while its parent lives.
+    await until(() => readFileSync(`/proc/${run.stray}/environ`, 'latin1') === '')
     process.kill(run.stray, 'SIGSTOP')
     void run.server.stop(TIMES)
     await run.hasExited()
