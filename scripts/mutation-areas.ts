@@ -72,7 +72,7 @@ export const MUTATION_AREAS: Readonly<Record<string, MutationArea>> = {
     mutate: [`${STANDALONE}/src/{accounts,browser,passwords,web}/**/*.ts`],
     tests: [
       `${STANDALONE}/test/web/**/*.test.ts`,
-      'test/accounts/{account,changes,entrance,login-steps,logins,passkey-answers,passkey-list,passwords,provider,totp}.test.ts',
+      'test/accounts/{account,changes,entrance,login-steps,logins,passkey-answers,passkey-list,passwords,provider,provider-bounds,renewals,totp,users-page}.test.ts',
       'test/attack/login-{csrf,sessions}.test.ts',
     ],
     atLeast: 85,
