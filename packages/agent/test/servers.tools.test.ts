@@ -93,6 +93,11 @@ test.each([
   expect(await event('server-failed')).toMatchObject({ reason: `It was stopped, because ${reason}.` })
 })
 
+test('[TOOLS.13] requests a refused list again before it gives the server up', async () => {
+  const { servers } = await runReady(fixture('starts', 'late-list'))
+  expect(toolsOf(servers.catalog()).map(({ name }) => name)).toEqual(['t'])
+})
+
 test('[TOOLS.7] accepts a server without the tools capability as ready without tools', async () => {
   const { event } = await runReady(fixture('starts', 'no-tools'))
   expect(await event('server-ready')).toMatchObject({ tools: 0 })

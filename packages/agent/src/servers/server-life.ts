@@ -31,6 +31,8 @@ export interface LifeEnd extends RunEnd {
 const UNANNOUNCED_TOOLS_MS = 3_000
 /** Minimum time between two readings of a changed list, however fast the server announces changes. */
 export const RELIST_MS = 1_000
+/** Pauses before a refused list is requested again. Some servers refuse it until they have loaded or logged in. */
+const REFUSED_PAUSES_MS = [250, 1_000, 2_000] as const
 const LIST_CHANGED = 'notifications/tools/list_changed'
 
 /** Runs the first process of a local server, whose tools it lists, until it has ended. Never rejects. */
@@ -47,7 +49,7 @@ export async function live(
   run.onNotification = (method) => {
     if (method === LIST_CHANGED) changes.announce()
   }
-  const prepared = await prepare(run, deps)
+  const prepared = await prepare(run, signal, deps)
   if (!prepared.ok) run.transport.fail(prepared.reason)
   const readySinceMs = prepared.ok ? system.monotonicMs() : undefined
   if (prepared.ok) {
@@ -97,11 +99,17 @@ type Prepared =
   | { readonly ok: false; readonly reason: string }
 
 /** Initializes the server and lists its tools. */
-async function prepare(run: ProcessRun, deps: RunDeps): Promise<Prepared> {
+async function prepare(run: ProcessRun, signal: AbortSignal, deps: RunDeps): Promise<Prepared> {
   const handshake = await run.initialize()
   if (!handshake.ok) return handshake
   const { hasTools } = handshake.introduction
-  const list = await listWithin(run, handshake, hasTools ? deps.startMs : UNANNOUNCED_TOOLS_MS, deps)
+  const listing = () => listWithin(run, handshake, hasTools ? deps.startMs : UNANNOUNCED_TOOLS_MS, deps)
+  let list = await listing()
+  for (const pauseMs of hasTools ? REFUSED_PAUSES_MS : []) {
+    if (list.ok || list.isRefused !== true || !run.transport.isRunning) break
+    await pause(deps.system, pauseMs, signal)
+    list = await listing()
+  }
   if (list.ok) return { ok: true, handshake, list }
   return hasTools ? list : { ok: true, handshake, list: NO_TOOLS }
 }

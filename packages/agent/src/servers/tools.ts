@@ -25,7 +25,12 @@ import type { RawOutcome } from './raw-calls.ts'
 
 export type ToolList =
   | { readonly ok: true; readonly tools: readonly CatalogTool[]; readonly leftOut: readonly OddTool[] }
-  | { readonly ok: false; readonly reason: string }
+  | {
+      readonly ok: false
+      readonly reason: string
+      /** The server refused the request, which it may accept later. */
+      readonly isRefused?: boolean
+    }
 
 /** A tool that callers do not see, or not everywhere as the server defined it. */
 export interface OddTool {
@@ -68,7 +73,10 @@ export async function listTools(
       leftOut.push({ name: '', reason: `left out, because the server refused its own cursor${why(outcome)}` })
       return { ok: true, tools: [...tools.values()], leftOut }
     }
-    if (result === undefined) return { ok: false, reason: `it did not list its tools${why(outcome)}` }
+    if (result === undefined) {
+      const reason = `it did not list its tools${why(outcome)}`
+      return { ok: false, reason, ...(outcome.kind === 'rpc-error' && { isRefused: true }) }
+    }
     const items = toolsIn(result)
     if (items === undefined) return { ok: false, reason: 'its list of tools cannot be read' }
     for (const item of items) {

@@ -78,7 +78,8 @@ test.each<[string, object | RawOutcome, string]>([
   ['no list', { tools: {} }, 'its list of tools cannot be read'],
   ['a list that is text', { tools: 'a' }, 'its list of tools cannot be read'],
 ])('[TOOLS.6] fails a list with the reason: %s', async (_what, page, reason) => {
-  expect((await listed([page])).list).toEqual({ ok: false, reason })
+  const isRefused = 'kind' in page && page.kind === 'rpc-error' ? true : undefined
+  expect((await listed([page])).list).toEqual({ ok: false, reason, isRefused })
 })
 
 test.each([{ tools: null }, {}])('[TOOLS.6] reads a list without tools as empty: %j', async (page) => {
