@@ -53,12 +53,11 @@ test('[EXCH.12] notifies the new connection of a machine whose old one ends late
 test('[EXCH.12] forgets the login that used a machine longest ago', () => {
   const clients = new MachineClients()
   const machine = new FakeConnection('ann', 'machine')
-  const names = Array.from({ length: MAX_CLIENTS + 1 }, (_, at) => `client ${at}`)
+  const names = Array.from({ length: MAX_CLIENTS + 2 }, (_, at) => `client ${at}`)
   for (const name of names.slice(0, MAX_CLIENTS)) clients.used(clientOf(name), machine)
-  clients.used(clientOf('client 0'), machine)
-  clients.used(clientOf(`client ${MAX_CLIENTS}`), machine)
+  for (const name of ['client 0', ...names.slice(MAX_CLIENTS)]) clients.used(clientOf(name), machine)
   const known = new Set(notified(clients, machine, names))
-  expect(names.filter((name) => !known.has(name))).toEqual(['client 1'])
+  expect(names.filter((name) => !known.has(name))).toEqual(['client 1', 'client 2'])
 })
 
 test('[EXCH.12] forgets the machine that left longest ago', () => {
@@ -72,6 +71,35 @@ test('[EXCH.12] forgets the machine that left longest ago', () => {
   clients.revoked({ kind: 'session', id: 'eve' })
   for (const machine of machines) clients.connected(machine)
   expect(machines.filter(({ sent }) => sent.length === 0)).toEqual([machines[0]])
+})
+
+test('[EXCH.12] does not forget a machine that is back, and begins again with one that was forgotten', () => {
+  const clients = new MachineClients()
+  const machines = Array.from({ length: MAX_AWAY + 3 }, (_, at) => new FakeConnection('ann', `machine ${at}`))
+  const [first, second, ...others] = machines
+  if (first === undefined || second === undefined) throw new Error('There are more.')
+  const leave = (machine: FakeConnection): void => {
+    clients.used(clientOf('eve'), machine)
+    clients.ended(machine)
+  }
+  leave(first)
+  leave(second)
+  clients.connected(first)
+  for (const machine of others) leave(machine)
+  clients.used(clientOf('eve'), second)
+  clients.revoked({ kind: 'session', id: 'eve' })
+  for (const machine of machines) clients.connected(machine)
+  expect(machines.filter(({ sent }) => sent.length === 0)).toEqual([others[0]])
+})
+
+test('[EXCH.12] knows nothing of a machine that no client used', () => {
+  const clients = new MachineClients()
+  const machine = new FakeConnection('ann', 'machine')
+  clients.connected(machine)
+  clients.ended(machine)
+  clients.revoked({ kind: 'user', id: 'ann' })
+  clients.connected(machine)
+  expect(machine.sent).toEqual([])
 })
 
 test('[SESS.9] notifies each machine that the client used of its ended session, one that is away later', () => {
