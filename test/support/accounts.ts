@@ -137,8 +137,25 @@ async function addUser(
     role,
   })
   if (user === undefined) throw new Error(`The user ${name} exists already.`)
-  if (password !== '') await new Passwords(stores.credentials, system).set(user.userId, password)
+  if (password !== '') await setPassword(stores, system, user, password)
   return user
+}
+
+/** Hashes of passwords by user: hashing would take most of a test's time. */
+const HASHES = new Map<string, string>()
+
+async function setPassword(
+  { credentials }: Stores,
+  system: System,
+  { userId }: User,
+  password: string,
+): Promise<void> {
+  const name = `${userId} ${password}`
+  const known = HASHES.get(name)
+  if (known !== undefined) return credentials.setPassword(userId, known)
+  await new Passwords(credentials, system).set(userId, password)
+  const { passwordHash = '' } = (await credentials.find(userId)) ?? {}
+  HASHES.set(name, passwordHash)
 }
 
 async function logIn(url: string, name: string, password = PASSWORD): Promise<Surfer> {
