@@ -196,6 +196,22 @@ test('[SSO.1] accepts an answer only in the browser that asked, once, in time an
   expect(accounts.recorded.named('login_failed')[0]).toMatchObject({ reason: 'provider_refused' })
 }, 30_000)
 
+test('[LOGIN.3] ends the earlier login of a browser that withholds its strict cookies on the way back', async () => {
+  const { accounts, upstream } = await world()
+  await accounts.user('ann')
+  await accounts.stores.credentials.linkIdentity(upstream.issuer, 'a', 'user_ann')
+  upstream.user = { subject: 'a' }
+  const ann = await accounts.login('ann')
+  const [before] = await accounts.stores.sessions.ofUser('user_ann')
+  const callback = await callbackOf(ann)
+  for (const name of ['accessToken', 'refreshToken']) ann.cookies.delete(name)
+  expect((await ann.get(callback)).status).toBe(200)
+  const after = await accounts.stores.sessions.ofUser('user_ann')
+  expect(after).toHaveLength(1)
+  expect(after[0]?.sessionId).not.toBe(before?.sessionId)
+  expect(accounts.recorded.named('session_ended')).toMatchObject([{ userId: 'user_ann', ip: '127.0.0.1' }])
+})
+
 test('[SSO.1] refuses a token for another client, by another key or with another nonce', async () => {
   const { accounts, upstream } = await world()
   await accounts.user('ann')
