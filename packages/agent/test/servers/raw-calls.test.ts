@@ -60,6 +60,7 @@ test('[RUN.8] matches answers to calls in any order, once, and ignores late or f
     '{"id":" 1","result":{}}',
     '{"id":"1 ","result":{}}',
     '{"id":"1e0","result":{}}',
+    '{"jsonrpc":"2.0","x":1}',
     '{"id":{},"result":{}}',
     '{"result":{}}',
     '{"id":1,"method":"m"}',
