@@ -38,6 +38,20 @@ test.each([
   expect(machine.opened).toHaveLength(pages)
 })
 
+test('[AGG.8] lists the first 1,024 items of a server with more, on one page or on pages of ten', async () => {
+  const prompts = Array.from({ length: 1_100 }, (_, at) => ({ name: `p${at}` }))
+  const paged: Answer = ({ params }) => {
+    const at = Number(params?.cursor ?? 0)
+    return { prompts: prompts.slice(at, at + 10), nextCursor: String(at + 10) }
+  }
+  for (const answer of [() => ({ prompts }), paged]) {
+    const { ask } = await setUp(server('s', answer))
+    const { json } = await ask(rpc('prompts/list'))
+    expect(json.result.prompts).toHaveLength(1_024)
+    expect(json.result.prompts.at(-1).name).toBe('s__p1023')
+  }
+})
+
 test('[AGG.8] lists the tasks of all servers', async () => {
   const tasks = (...ids: string[]): Answer => {
     return () => ({ tasks: ids.map((taskId) => ({ taskId, status: 'working' })) })

@@ -139,7 +139,7 @@ test('[AGG.8] reads all pages of each server into one', async () => {
   const { prompts, nextCursor } = await result('prompts/list')
   expect(namesIn(prompts).slice(0, 4)).toEqual(['paged__p0', 'paged__p1', 'paged__p2', expect.any(String)])
   expect(nextCursor).toBeUndefined()
-  expect(machine.opened.filter(({ server: name }) => name === 'endless')).toHaveLength(32)
+  expect(machine.opened.filter(({ server: name }) => name === 'endless')).toHaveLength(128)
   expect(codeIn((await ask(rpc('prompts/list', { cursor: 'x' }))).json)).toBe('params_invalid')
 })
 

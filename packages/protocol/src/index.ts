@@ -64,6 +64,7 @@ export { isAmbiguous, replaceAt, textAt, valueAt } from './json-paths.ts'
 export {
   arrayItems,
   bytesAt,
+  firstItems,
   isEmptyAt,
   leadingMembers,
   objectEnd,

@@ -104,6 +104,17 @@ export function arrayItems(
   return at !== NOT_FOUND && endsAt(json, at, json.length) ? items : undefined
 }
 
+/** Finds the first items of an array. @returns `undefined` when the bytes are not one array */
+export function firstItems(json: Buffer, maxItems: number): readonly Span[] | undefined {
+  const items: Span[] = []
+  const at = pastArray(json, skipSpace(json, 0), (start) => {
+    const end = pastValue(json, start)
+    if (end !== NOT_FOUND && items.length < maxItems) items.push([start, end])
+    return end
+  })
+  return at !== NOT_FOUND && endsAt(json, at, json.length) ? items : undefined
+}
+
 /** The byte after the object that opens here; -1 if it does not end. */
 export function objectEnd(json: Buffer, at: number): number {
   return json[at] === OPEN_BRACE ? pastValue(json, at) : NOT_FOUND

@@ -1,5 +1,5 @@
 import {
-  arrayItems,
+  firstItems,
   isName,
   isObject,
   OPEN_BRACE,
@@ -33,10 +33,10 @@ export interface ListedItem {
   readonly raw: RawJson
 }
 
-/** Reads the items of a page. Those without a key, or with two, are left out. */
+/** Reads the first items of a page. Those without a key, or with two, are left out. */
 export function itemsOf(result: RawJson, kind: ListKind, serverName: string): readonly ListedItem[] {
   const list = valueAt(result, [kind.member])
-  const spans = (list && arrayItems(list, MAX_ITEMS)) ?? []
+  const spans = (list && firstItems(list, MAX_ITEMS)) ?? []
   return spans.flatMap(([start, end]) => {
     const raw = list?.subarray(start, end) ?? result
     const key = textAt(raw, [kind.key])

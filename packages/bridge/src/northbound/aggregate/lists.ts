@@ -7,8 +7,8 @@ import { itemsOf, type ListedItem, MAX_ITEMS } from './list-items.ts'
 import { type ListKind, TOOLS } from './list-kinds.ts'
 import { openingFor, type SessionFacts } from './openings.ts'
 
-/** Pages of one server in one list. */
-export const MAX_PAGES = 32
+/** Pages of one server in one list: enough for all items at ten on a page. */
+export const MAX_PAGES = 128
 
 /** The part of one server. */
 export interface ServerPart {
