@@ -279,12 +279,32 @@ test('[CONFIG.6] skips a disabled entry, whatever else it contains', () => {
   ).toHaveLength(1)
 })
 
-test.each(['url', 'serverUrl', 'httpUrl'])(
+test.each(['url', 'serverUrl', 'httpUrl', 'uri'])(
   '[CONFIG.7] treats an entry with %s as a server over HTTP, without its address',
   (key) => {
     expect(parse(`{"mcpServers":{"a":{"${key}":"https://x/?token=t","headers":{}}}}`)).toEqual([
       { kind: 'http', name: 'a' },
     ])
+  },
+)
+
+test.each([
+  'http',
+  'sse',
+  'streamable-http',
+  'streamableHttp',
+  'streamable_http',
+  'SSE',
+  'websocket',
+  'remote',
+])(
+  '[CONFIG.7] treats an entry of type %s as a server over HTTP, even without an address that is known',
+  (type) => {
+    for (const key of ['type', 'transport', 'transportType'])
+      expect(parse(`{"mcpServers":{"a":{"${key}":"${type}","endpoint":"https://x"}}}`)).toEqual([
+        { kind: 'http', name: 'a' },
+      ])
+    expect(parse(`{"mcpServers":{"a":{"type":"${type}","command":"x"}}}`)).toMatchObject([{ kind: 'stdio' }])
   },
 )
 

@@ -8,7 +8,10 @@ import { EntryReader } from './entry-reader.ts'
 import { readStdio } from './stdio-entry.ts'
 import { readSwitch } from './switch.ts'
 
-const URLS: readonly string[] = ['url', 'serverUrl', 'httpUrl']
+const URLS: readonly string[] = ['url', 'serverUrl', 'httpUrl', 'uri']
+const TYPES: readonly string[] = ['type', 'transport', 'transportType']
+/** Matches what clients call a server that they do not start. */
+const REMOTE = /^(?:https?|sse|streamable[-_ ]?https?|ws|websocket|remote)$/i
 /** Matches the name of a member that is a comment, as in package.json. */
 const COMMENT = /^\s*(?:\/\/|\/\*)/
 
@@ -39,6 +42,12 @@ function readUsable(name: string, node: Node, context: EntryContext): ServerEntr
   const reader = new EntryReader(name, members, context.document)
   const commandLine = reader.command()
   if (commandLine !== undefined) return readStdio(reader, commandLine, context)
-  if (URLS.some((url) => reader.member(url)?.type === 'string')) return { kind: 'http', name }
+  if (isRemote(reader)) return { kind: 'http', name }
   throw invalidEntry(name, 'command: is missing')
+}
+
+/** Whether an entry without a command is a server over HTTP: by its address, or by its type. */
+function isRemote(reader: EntryReader): boolean {
+  if (URLS.some((url) => reader.member(url)?.type === 'string')) return true
+  return TYPES.some((type) => REMOTE.test(String(reader.member(type)?.value)))
 }
