@@ -128,7 +128,7 @@ test.each<[string, object, object]>([
   ['a task', { task: { taskId: 't' } }, { task: { taskId: 't' } }],
   ['a request for input', { resultType: 'input_required' }, { resultType: 'input_required' }],
   ['a complete result', { resultType: 'complete' }, { content: [], resultType: 'complete' }],
-  ['content null', { content: null }, { content: null }],
+  ['null as content', { a: 1, content: null }, { a: 1, content: [] }],
 ])('[MCP.19] adds content in a session to a result that has %s', async (_what, result, expected) => {
   const { agent, ask, begin } = await mcpCaller()
   const { session } = await begin()

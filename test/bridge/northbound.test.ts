@@ -107,6 +107,14 @@ test('[MCP.2] passes arguments as the caller’s bytes when the content type has
   expect((await posted).text).toContain('"n":1.0}')
 })
 
+test('[MCP.19] answers a call with an empty content if its result has null', async () => {
+  const { at, peer, auth } = await setUp()
+  const posted = post(at, '/mcp/notes', toolCall('read'), auth)
+  const { id } = await peer.next('tool_execute')
+  peer.send(`{"type":"tool_result","id":"${id}","success":true,"result":{"n":1.0,"content": null}}`)
+  expect((await posted).text).toContain('"result":{"n":1.0,"content": []}')
+})
+
 test('[MCP.2] accepts a result whose own keys are escaped', async () => {
   const { at, peer, auth } = await setUp()
   const { body, headers } = modernToolCall('read')

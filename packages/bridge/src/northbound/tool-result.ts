@@ -35,6 +35,8 @@ export function resultFor(
   const members = pickMembers(result, MEMBERS)
   if (members === undefined) return undefined
   const [type, content, task, meta] = members
+  if (content !== undefined && spanIs(result, content, 'null'))
+    return resultFor(era, withEmptyList(result, content), serverIdentity)
   const added: string[] = []
   if (era === '2026' && type === undefined) added.push('"resultType":"complete"')
   if (content === undefined && task === undefined) added.push('"content":[]')
@@ -60,6 +62,8 @@ export function withContent(answer: RawJson): RawJson {
   if (at === undefined || answer[at[0]] !== OPEN_BRACE) return answer
   const [type, content, task] = pickMembers(answer, MEMBERS, at) ?? [TWICE]
   const isComplete = type === undefined || spanIs(answer, type, COMPLETE)
+  if (isComplete && content !== undefined && spanIs(answer, content, 'null'))
+    return withEmptyList(answer, content)
   if (!isComplete || content !== undefined || task !== undefined) return answer
   return withFirst(answer, at, '"content":[]')
 }
@@ -76,6 +80,11 @@ function lacksName(result: RawJson, meta: Span): boolean {
 
 function nameOf({ serverInfo }: ServerIdentity): string {
   return `${JSON.stringify(SERVER_INFO_META_KEY)}:${serverInfo}`
+}
+
+/** Programs in Go write an empty list as null. */
+function withEmptyList(json: RawJson, [start, end]: Span): RawJson {
+  return Buffer.concat([json.subarray(0, start), Buffer.from('[]'), json.subarray(end)])
 }
 
 /** Puts members in front of the others of an object. */
