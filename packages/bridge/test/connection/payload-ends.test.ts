@@ -171,6 +171,15 @@ test('[BIG.5] an exchange’s payload is cut once the exchange is over', async (
   expect(isCut).toBe(true)
 })
 
+test('[CALL.9] an unreadable answer to no call leaves the payload of the exchange with its id', async () => {
+  const one = await new OneConnection().ready()
+  one.call()
+  let isCut = false
+  one.connection.expect('x', 10, true)?.read({ chunk() {}, end() {}, cut: () => (isCut = true) })
+  one.send(`{"type":"tool_result","id":"x",${UNREADABLE}`)
+  expect(isCut).toBe(false)
+})
+
 test('[BIG.4] a payload of an exchange may follow the one before it, which must be complete', async () => {
   const one = await new OneConnection().ready()
   const { connection } = one
