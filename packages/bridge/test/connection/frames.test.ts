@@ -74,6 +74,8 @@ test('[CALL.9] finds the call of a refused answer by its id, even if the rest is
   expect(idOf('{"result":[1],"id":"abc-_1"}')).toBe('abc-_1')
   const deep = '['.repeat(100)
   expect(idOf(`{"type":"tool_result","id":"abc","result":${deep}`)).toBe('abc')
+  expect(idOf(`{"type":"end","id":"abc","status":200,"message":${deep}`)).toBe('abc')
+  expect(idOf(`{"type":"message","id":"abc","message":${deep}`)).toBeUndefined()
   expect(idOf(`{"type":"tool_result","id":"a b","result":${deep}`)).toBeUndefined()
   expect(idOf(` {"type":"tool_result","id":"abc","result":${deep}`)).toBeUndefined()
   expect(idOf('{"type":"tool_result"}')).toBeUndefined()
