@@ -88,7 +88,7 @@ export const AGENT_ABLATIONS: readonly Ablation[] = [
   {
     gate: 'agent: parked processes of a local server',
     edits: [text('agent/servers/instance-table.ts', 'this.#parked.size > MAX_PARKED', 'false')],
-    tests: agent('servers/leases'),
+    tests: agent('servers/parking'),
   },
   {
     gate: 'agent: requests that wait for a lease',

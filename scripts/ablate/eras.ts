@@ -43,7 +43,7 @@ export const ERA_ABLATIONS: readonly Ablation[] = [
   },
   {
     gate: 'eras: calls of a server that wait for their clients',
-    edits: [text('agent/eras/rounds.ts', 'waiting.length < MAX_PARKED_RUNS', 'waiting.length >= 0')],
+    edits: [text('agent/eras/rounds.ts', 'waiting.length > MAX_PARKED_RUNS', 'false')],
     tests: ROUNDS,
   },
   {

@@ -89,8 +89,19 @@ export const EXCHANGE_ABLATIONS: readonly Ablation[] = [
   },
   {
     gate: 'exchanges: waiting calls of a client end none of another',
-    edits: [text('agent/eras/rounds.ts', 'byClient.get(most)?.[0]', 'waiting[0]')],
+    edits: [text('agent/eras/rounds.ts', 'oldestOfMost(waiting)', 'waiting[0]')],
     tests: ['packages/agent/test/eras/rounds.test.ts'],
+  },
+  {
+    gate: 'exchanges: processes parked for a client end none of another',
+    edits: [
+      text(
+        'agent/servers/instance-table.ts',
+        'oldestOfMost(this.#parked.values())',
+        '[...this.#parked.values()][0]',
+      ),
+    ],
+    tests: ['packages/agent/test/servers/parking.test.ts'],
   },
   {
     gate: 'exchanges: each process names its elicitations',

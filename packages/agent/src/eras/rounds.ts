@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import type { RawJson } from '@bridgekeeper/protocol'
 import type { Exchange, ExchangeFacts } from '../exchanges/exchange.ts'
 import type { Outcome, Refused } from '../exchanges/outcome-end.ts'
+import { oldestOfMost } from '../fair-share.ts'
 import type { System } from '../system.ts'
 import { canonical, RequestStates, type RoundId } from './request-state.ts'
 import { rpcError } from './results.ts'
@@ -62,11 +63,11 @@ export class Rounds {
   /** Parks a run until its client answers. @returns the state with which it does so */
   park(run: Run, facts: ExchangeFacts): string {
     const { serverName, client } = facts
-    this.#makeRoom(serverName, client)
-    run.round++
-    run.park()
     const cancelExpiry = this.#system.schedule(PARKED_MS, () => this.#expire(run.id))
     this.#parked.set(run.id, { run, serverName, client, cancelExpiry })
+    this.#trim(serverName)
+    run.round++
+    run.park()
     return this.#states.seal({ call: run.id, round: run.round }, facts)
   }
 
@@ -102,16 +103,11 @@ export class Rounds {
     for (const [id, parked] of [...this.#parked]) if (parked.client === client) this.#expire(id)
   }
 
-  /** The client with the most waiting calls at the server loses the oldest of them. */
-  #makeRoom(serverName: string, client: string): void {
+  /** Of too many waiting calls at a server, the client with most loses its oldest. */
+  #trim(serverName: string): void {
     const waiting = [...this.#parked.values()].filter((parked) => parked.serverName === serverName)
-    if (waiting.length < MAX_PARKED_RUNS) return
-    const byClient = Map.groupBy(waiting, (parked) => parked.client)
-    // The new call counts as well.
-    const countOf = (of: string): number => (byClient.get(of)?.length ?? 0) + (of === client ? 1 : 0)
-    const [most = client] = [...byClient.keys()].toSorted((one, other) => countOf(other) - countOf(one))
-    const oldest = byClient.get(most)?.[0]
-    if (oldest !== undefined) this.#expire(oldest.run.id)
+    const excess = waiting.length > MAX_PARKED_RUNS ? oldestOfMost(waiting) : undefined
+    if (excess !== undefined) this.#expire(excess.run.id)
   }
 
   #take({ call, round }: RoundId): Run | undefined {

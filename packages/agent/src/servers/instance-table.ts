@@ -1,3 +1,4 @@
+import { oldestOfMost } from '../fair-share.ts'
 import type { System } from '../system.ts'
 import type { InstanceFault, InstanceKey } from './instance.ts'
 import type { ProcessInstance } from './process-instance.ts'
@@ -30,8 +31,11 @@ export class InstanceTable {
   readonly #clients = new Map<ProcessInstance, Set<string>>()
   /** Starts by key, each with the client that needs it. */
   readonly #starting = new Map<string, Map<Promise<ProcessInstance | InstanceFault>, string>>()
-  /** In the order in which they were parked. */
-  readonly #parked = new Set<ProcessInstance>()
+  /** In the order in which they were parked, each with the client that waits. */
+  readonly #parked = new Map<
+    ProcessInstance,
+    { readonly client: string; readonly instance: ProcessInstance }
+  >()
 
   constructor(deps: TableDeps) {
     this.#deps = deps
@@ -88,12 +92,12 @@ export class InstanceTable {
     return this.#parked.size < MAX_PARKED
   }
 
-  /** Stops counting a process until {@link unpark}. Ends the oldest of too many. */
-  park(instance: ProcessInstance): void {
+  /** Stops counting a process until {@link unpark}. Of too many, the client with most loses its oldest. */
+  park(instance: ProcessInstance, client: string): void {
     if (!this.#running.has(instance)) return
-    this.#parked.add(instance)
-    const [oldest] = this.#parked
-    if (this.#parked.size > MAX_PARKED && oldest !== undefined) this.end(oldest)
+    this.#parked.set(instance, { client, instance })
+    const excess = this.#parked.size > MAX_PARKED ? oldestOfMost(this.#parked.values()) : undefined
+    if (excess !== undefined) this.end(excess.instance)
   }
 
   /** @param hasRoom whether its pool has room; otherwise the process is ended */

@@ -92,7 +92,7 @@ export interface Lease {
   release(): void
   /**
    * Takes the instance out of the pool until its release, so that others need not wait for it.
-   * @param ifFull too many are parked: `evict` ends the one that was parked first, `stay` leaves this one in the pool
+   * @param ifFull too many are parked: `evict` ends the oldest of the client with most, `stay` leaves this one in the pool
    */
   park(ifFull: 'evict' | 'stay'): void
 }

@@ -144,7 +144,7 @@ export class LeasePool {
       isExclusive: use.isExclusive,
       park: (ifFull) => {
         if (isOver || (ifFull === 'stay' && !this.#table.hasParkingRoom)) return
-        this.#table.park(instance)
+        this.#table.park(instance, client)
         this.serve()
       },
       release: () => {

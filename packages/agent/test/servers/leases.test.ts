@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest'
 import type { Instance, Lease } from '../../src/servers/instance.ts'
-import { MAX_PARKED } from '../../src/servers/instance-table.ts'
 import { MAX_WAITING, POOL_SIZE, QUIET_LEASES } from '../../src/servers/lease-pool.ts'
 import { FakeChild, settled } from '../support/fake-child.ts'
 import { child, fakeInstances, key, messagesOf } from '../support/fake-instances.ts'
@@ -312,68 +311,6 @@ test('[INST.16] ends no process that several logins use', async () => {
   ;(await shared(other, 'ann')).hold()
   await greedy[1]?.ended
   expect(await instances.shared(PROFILES[0] as (typeof PROFILES)[number], 'eve')).toBe(greedy[0])
-})
-
-test('[INST.15] replaces a parked instance in the pool, and takes it back if there is room', async () => {
-  const { children, lease } = await fakeInstances()
-  const held = await Promise.all(Array.from({ length: POOL_SIZE }, () => lease(ASKS)))
-  const [parked = expect.fail()] = held
-  const waiting = lease(ASKS)
-  await settled()
-  parked.park('evict')
-  const next = await waiting
-  expect(children).toHaveLength(2 + POOL_SIZE)
-  held[1]?.release()
-  next.release()
-  // The pool is full again.
-  parked.release()
-  await parked.instance.ended
-  const again = await lease(ASKS)
-  again.park('evict')
-  again.release()
-  expect((await lease(ASKS, {}, again.instance)).instance).toBe(again.instance)
-})
-
-test('[INST.15] ends the instance that was parked first when too many are parked', async () => {
-  const { children, lease } = await fakeInstances()
-  const parked: Lease[] = []
-  for (let count = 0; count < MAX_PARKED; count++) {
-    const each = await lease(ASKS)
-    each.park('evict')
-    parked.push(each)
-  }
-  expect(children.filter(({ exitCode }) => exitCode !== null)).toEqual([])
-  const last = await lease(ASKS)
-  last.park('evict')
-  await parked[0]?.instance.ended
-  expect(children.filter(({ exitCode }) => exitCode !== null)).toHaveLength(1)
-})
-
-test('[INST.15] parks no instance while its client is asked, if 16 are parked, or after its release', async () => {
-  const { lease } = await fakeInstances()
-  const parked: Lease[] = []
-  for (let count = 0; count < MAX_PARKED; count++) {
-    const each = await lease(ASKS)
-    each.park(count % 2 === 0 ? 'stay' : 'evict')
-    parked.push(each)
-  }
-  const held = await Promise.all(Array.from({ length: POOL_SIZE }, () => lease(ASKS)))
-  const [first = expect.fail()] = held
-  let hasNext = false
-  const next = lease(ASKS).then((granted) => {
-    hasNext = true
-    return granted
-  })
-  first.park('stay')
-  await settled()
-  expect(hasNext).toBe(false)
-  parked[0]?.release()
-  await parked[0]?.instance.ended
-  first.park('stay')
-  const { instance, release, park } = await next
-  release()
-  park('evict')
-  expect((await lease(ASKS)).instance).toBe(instance)
 })
 
 test('[INST.13] keeps those who wait when the caller of a granted lease leaves', async () => {
