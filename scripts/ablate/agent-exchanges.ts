@@ -107,9 +107,7 @@ export const AGENT_EXCHANGE_ABLATIONS: readonly Ablation[] = [
   },
   {
     gate: 'agent exchanges: tasks of others',
-    edits: [
-      text('agent/exchanges/tasks.ts', 'this.#named(exchange)?.owner !== ownerText(exchange)', 'false'),
-    ],
+    edits: [text('agent/exchanges/tasks.ts', 'this.#named(exchange) === undefined', 'false')],
     tests: of('limits'),
   },
   {

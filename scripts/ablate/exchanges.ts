@@ -104,6 +104,16 @@ export const EXCHANGE_ABLATIONS: readonly Ablation[] = [
     tests: ['packages/agent/test/servers/parking.test.ts'],
   },
   {
+    gate: 'exchanges: each process names its tasks',
+    edits: [text('agent/exchanges/tasks.ts', 'task.instance === instance && task.id', 'task.id')],
+    tests: ['packages/agent/test/exchanges/tasks.test.ts'],
+  },
+  {
+    gate: 'exchanges: a task is asked about on a request of its own session',
+    edits: [text('agent/exchanges/instance-use.ts', 'facts.session === session && ', '')],
+    tests: ['packages/agent/test/exchanges/tasks.test.ts'],
+  },
+  {
     gate: 'exchanges: each process names its elicitations',
     edits: [text('agent/exchanges/asks.ts', 'each.asker === instance && ', '')],
     tests: ['packages/agent/test/exchanges/asks.test.ts'],

@@ -121,13 +121,7 @@ export class InstanceGroup {
     if (known !== undefined) return known
     const { server, asks } = this.#deps
     const use = new InstanceUse(instance, {
-      ...{
-        asks,
-        tasks: this.tasks,
-        serverName: server.name,
-        instances: server.instances,
-        roots: server.roots,
-      },
+      ...{ asks, tasks: this.tasks, instances: server.instances, roots: server.roots },
       onNotification: (message) => this.#notification(use, message),
       onLog: (exchange, message) => this.#log(exchange, message),
       onlySession: () => (this.sessions.size === 1 ? [...this.sessions][0] : undefined),
@@ -148,8 +142,7 @@ export class InstanceGroup {
     } else if (message.method === UPDATED) {
       for (const session of this.subscriptions.subscribers(message)) session.notify(message.raw)
     } else if (message.method === TASK_STATUS) {
-      const taskId = textAt(message.params, ['taskId']) ?? ''
-      this.tasks.find(this.#deps.server.name, taskId)?.session?.notify(message.raw)
+      this.tasks.of(use.instance, textAt(message.params, ['taskId']))?.session?.notify(message.raw)
     } else use.soleOwner()?.[0]?.message(message.raw)
   }
 

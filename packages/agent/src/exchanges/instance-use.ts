@@ -24,7 +24,6 @@ export interface UseDeps {
   readonly asks: Asks
   readonly instances: Instances
   readonly roots: RootsPolicy
-  readonly serverName: string
   readonly tasks: Tasks
   /** The session that uses instances with this key, if there is only one. */
   readonly onlySession: () => Session | undefined
@@ -170,11 +169,12 @@ export class InstanceUse {
 
   /** The session of a task, and its request that waits for the task's result. */
   #ofTask(taskId: string): Asked | undefined {
-    const session = this.#deps.tasks.find(this.#deps.serverName, taskId)?.session
+    const session = this.#deps.tasks.of(this.instance, taskId)?.session
     const exchange = [...this.#open.values()]
       .map((sent) => sent.exchange)
-      .find(({ facts }) => facts.method === 'tasks/result' && textAt(facts.params, ['taskId']) === taskId)
-    return session && { session, exchange: exchange?.facts.session === session ? exchange : undefined }
+      .filter(({ facts }) => facts.session === session && facts.method === 'tasks/result')
+      .find(({ facts }) => textAt(facts.params, ['taskId']) === taskId)
+    return session && { session, exchange }
   }
 }
 

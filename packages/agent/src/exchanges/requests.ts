@@ -71,7 +71,8 @@ async function forward(exchange: Exchange, group: InstanceGroup): Promise<RawOut
   if ('fault' in lent) return exchange.signal.aborted ? { kind: 'cancelled' } : lent
   try {
     if (group.tasks.isForeign(exchange)) return await askOfNone(exchange, lent)
-    return group.tasks.withOwn(exchange, await lent.use.send(exchange, exchange.facts.params, lent))
+    const outcome = await lent.use.send(exchange, exchange.facts.params, lent)
+    return group.tasks.withOwn(exchange, lent.use.instance, outcome)
   } finally {
     lent.release()
   }

@@ -7,6 +7,7 @@ import {
   toJson,
   valueAt,
 } from '@bridgekeeper/protocol'
+import { oldestOfMost } from '../fair-share.ts'
 import type { Instance } from '../servers/instance.ts'
 import type { RawOutcome } from '../servers/raw-calls.ts'
 import type { System } from '../system.ts'
@@ -45,7 +46,9 @@ const AMBIGUOUS: RawOutcome = {
 }
 
 interface Known extends Task {
+  /** Each process names its tasks. */
   readonly id: string
+  readonly serverName: string
   /** User and login session. */
   readonly client: string
   forget(): void
@@ -54,8 +57,8 @@ interface Known extends Task {
 /** The tasks of callers. Each belongs to one session, and to the process that runs it. */
 export class Tasks {
   readonly #system: System
-  /** By server and id. */
-  readonly #known = new Map<string, Known>()
+  /** The oldest first. */
+  readonly #known = new Set<Known>()
 
   constructor(system: System) {
     this.#system = system
@@ -67,43 +70,43 @@ export class Tasks {
     // The caller asks for a task, or says that it knows them.
     if (params?.includes('task') !== true) return
     const taskId = textAt(result, ['task', 'taskId']) ?? textAt(result, ['taskId'])
-    const key = JSON.stringify([serverName, taskId])
-    if (taskId === undefined || this.#known.has(key)) return
+    if (taskId === undefined || this.of(task.instance, taskId) !== undefined) return
     const unhold = task.instance.hold()
-    const cancelTimer = this.#system.schedule(TASK_MS, () => this.#known.get(key)?.forget())
-    const forget = () => {
-      this.#known.delete(key)
-      cancelTimer()
-      unhold()
+    const cancelTimer = this.#system.schedule(TASK_MS, () => known.forget())
+    const known: Known = {
+      ...task,
+      ...{ id: taskId, serverName, client, owner: ownerText(exchange), session },
+      forget: () => {
+        this.#known.delete(known)
+        cancelTimer()
+        unhold()
+      },
     }
-    this.#known.set(key, { ...task, id: taskId, client, owner: ownerText(exchange), session, forget })
-    void task.instance.ended.then(() => this.#known.get(key)?.forget())
+    this.#known.add(known)
+    void task.instance.ended.then(() => known.forget())
     this.#trim(client)
   }
 
   /** [EXCH.31] Bounds the tasks of a client, and of all. No client's tasks make another's be forgotten. */
   #trim(client: string): void {
-    const byClient = Map.groupBy(this.#known.values(), (task) => task.client)
-    const own = byClient.get(client) ?? []
-    if (own.length > MAX_CLIENT_TASKS) return own[0]?.forget()
-    if (this.#known.size <= MAX_TASKS) return
-    const [most = []] = [...byClient.values()].toSorted((one, other) => other.length - one.length)
-    most[0]?.forget()
+    const own = [...this.#known].filter((task) => task.client === client)
+    if (own.length > MAX_CLIENT_TASKS) own[0]?.forget()
+    else if (this.#known.size > MAX_TASKS) oldestOfMost(this.#known)?.forget()
   }
 
-  /** A task of any caller. */
-  find(serverName: string, taskId: string): Task | undefined {
-    return this.#known.get(JSON.stringify([serverName, taskId]))
+  /** A task of any caller at this process. */
+  of(instance: Instance, taskId: string | undefined): Task | undefined {
+    return [...this.#known].find((task) => task.instance === instance && task.id === taskId)
   }
 
   /** The task whose progress a server reports after the request has ended. */
   ofToken(instance: Instance, token: number): Task | undefined {
-    return [...this.#known.values()].find((task) => task.instance === instance && task.token === token)
+    return [...this.#known].find((task) => task.instance === instance && task.token === token)
   }
 
   /** Cancels the tasks of a client. */
   revoke(client: string): void {
-    for (const task of [...this.#known.values()]) {
+    for (const task of [...this.#known]) {
       if (task.client !== client) continue
       void ownRequest(task.instance, CANCEL, toJson({ taskId: task.id }))
       task.forget()
@@ -113,46 +116,47 @@ export class Tasks {
   /** Whether a request is about a task that its caller is not known to have begun: that may be another's. */
   isForeign(exchange: Exchange): boolean {
     const { method } = exchange.facts
-    if (!method.startsWith(TASKS) || method === LIST) return false
-    return this.#named(exchange)?.owner !== ownerText(exchange)
+    return method.startsWith(TASKS) && method !== LIST && this.#named(exchange) === undefined
   }
 
   /** The process that runs the task that a request is about. */
   instanceFor(exchange: Exchange): Instance | undefined {
-    const { serverName, method } = exchange.facts
-    if (method !== LIST) return this.#named(exchange)?.instance
-    const owner = ownerText(exchange)
-    for (const [key, task] of this.#known)
-      if (task.owner === owner && JSON.parse(key)[0] === serverName) return task.instance
-    return undefined
+    const isList = exchange.facts.method === LIST
+    return (isList ? this.#ownOf(exchange)[0] : this.#named(exchange))?.instance
   }
 
-  /** Leaves tasks of other callers out of a result of `tasks/list`. */
-  withOwn(exchange: Exchange, outcome: RawOutcome): RawOutcome {
+  /** Leaves tasks of other callers out of a result of `tasks/list` of this process. */
+  withOwn(exchange: Exchange, instance: Instance, outcome: RawOutcome): RawOutcome {
     if (exchange.facts.method !== LIST || outcome.kind !== 'result') return outcome
     if (isAmbiguous(outcome.result, ['tasks'])) return AMBIGUOUS
-    return { ...outcome, result: this.#ownOf(exchange, outcome.result) }
+    const own = this.#ownOf(exchange).filter((task) => task.instance === instance)
+    return { ...outcome, result: onlyOf(own, outcome.result) }
   }
 
-  #ownOf(exchange: Exchange, result: RawJson): RawJson {
-    const owner = ownerText(exchange)
-    const list = valueAt(result, ['tasks'])
-    if (list === undefined) return result
-    const items = arrayItems(list, MAX_LISTED) ?? []
-    const own = items
-      .map(([start, end]) => list.subarray(start, end))
-      .filter((item) => this.find(exchange.facts.serverName, textAt(item, ['taskId']) ?? '')?.owner === owner)
-    return replaceAt(
-      result,
-      ['tasks'],
-      Buffer.from(`[${own.map((item) => item.toString('utf8')).join(',')}]`),
-    )
-  }
-
-  #named({ facts: { serverName, method, params } }: Exchange): Task | undefined {
+  /** The caller's task that a request names. The newest, if several processes gave it one id. */
+  #named(exchange: Exchange): Known | undefined {
+    const { method, params } = exchange.facts
     const taskId = method.startsWith(TASKS) ? textAt(params, ['taskId']) : undefined
-    return taskId === undefined ? undefined : this.find(serverName, taskId)
+    return this.#ownOf(exchange).findLast(({ id }) => id === taskId)
   }
+
+  #ownOf(exchange: Exchange): readonly Known[] {
+    const { serverName } = exchange.facts
+    const owner = ownerText(exchange)
+    return [...this.#known].filter((task) => task.owner === owner && task.serverName === serverName)
+  }
+}
+
+/** Leaves other tasks out of a list. */
+function onlyOf(own: readonly Known[], result: RawJson): RawJson {
+  const list = valueAt(result, ['tasks'])
+  if (list === undefined) return result
+  const ids = new Set<string | undefined>(own.map(({ id }) => id))
+  const shown = (arrayItems(list, MAX_LISTED) ?? [])
+    .map(([start, end]) => list.subarray(start, end))
+    .filter((item) => ids.has(textAt(item, ['taskId'])))
+  const items = shown.map((item) => item.toString('utf8')).join(',')
+  return replaceAt(result, ['tasks'], Buffer.from(`[${items}]`))
 }
 
 function ownerText({ facts: { session, client } }: Exchange): string {

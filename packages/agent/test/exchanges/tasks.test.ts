@@ -68,6 +68,61 @@ test('[EXCH.29] refuses a task of others in the words of its server, about a tas
   expect(await bridge.end(id)).toMatchObject({ json: { error } })
 })
 
+/** Clients whose processes differ in their traits, and give their tasks one id. */
+async function equalIds() {
+  const { server, bridge, system } = setUp()
+  const clients = await Promise.all(
+    (['sampling', 'elicitation-form'] as const).map(async (trait) => {
+      const session = { id: trait, traits: [trait] }
+      const instance = server.instance('2025', trait)
+      const ask = async (method: string, params: object, result?: object) => {
+        const id = bridge.open({ session, message: request(method, params) })
+        const at = instance.received.length
+        await until(() => instance.received[at])
+        if (result !== undefined) instance.received[at]?.answer(result)
+        return id
+      }
+      await bridge.end(await ask('tools/call', { name: 't', task: {} }, { task: { taskId: '1' } }))
+      const standing = bridge.open({ kind: 'stream', session })
+      return { session, instance, ask, standing }
+    }),
+  )
+  const [one = expect.fail(), other = expect.fail()] = clients
+  return { bridge, system, one, other }
+}
+
+test('[EXCH.29] tells apart tasks of two processes that have one id', async () => {
+  const { bridge, one, other } = await equalIds()
+  for (const { ask, instance, standing } of [one, other]) {
+    const { json } = await bridge.end(
+      await ask('tasks/get', { taskId: '1' }, { taskId: '1', status: 'working' }),
+    )
+    expect(json).toMatchObject({ result: { status: 'working' } })
+    const listed = await bridge.end(
+      await ask('tasks/list', {}, { tasks: [{ taskId: '1' }, { taskId: '2' }] }),
+    )
+    expect(listed.json).toMatchObject({ result: { tasks: [{ taskId: '1' }] } })
+    const before = bridge.messages(standing).length
+    instance.says('notifications/tasks/status', { taskId: '1', status: 'completed' })
+    expect(bridge.messages(standing)).toHaveLength(before + 1)
+  }
+  other.instance.end()
+  await until(() => other.instance.holds === 0)
+  const { json } = await bridge.end(await one.ask('tasks/get', { taskId: '1' }, { taskId: '1' }))
+  expect(json).toMatchObject({ result: { taskId: '1' } })
+})
+
+test('[ASK.2] asks on the request for a task of its own session, although another named the task first', async () => {
+  const { bridge, one } = await equalIds()
+  const eve = { id: 'eve', traits: one.session.traits }
+  const related = { _meta: { 'io.modelcontextprotocol/related-task': { taskId: '1' } } }
+  bridge.open({ client: 'eve', session: eve, message: request('tasks/result', { taskId: '1' }) })
+  await until(() => one.instance.received.at(-1)?.method === 'tasks/result')
+  const own = await one.ask('tasks/result', { taskId: '1' })
+  one.instance.says('sampling/createMessage', related, 7)
+  expect(bridge.messages(own)).toHaveLength(1)
+})
+
 test('[EXCH.31] forgets the oldest task of a client that has too many, and none of another', async () => {
   const { instance, begin, reaches } = setUp()
   const other = await begin('ann')
