@@ -125,8 +125,8 @@ export const AGENT_EXCHANGE_ABLATIONS: readonly Ablation[] = [
     edits: [
       text(
         'agent/exchanges/requests.ts',
-        'group.tasks.withOwn(exchange, await',
-        '((_, it) => it)(exchange, await',
+        'group.tasks.withOwn(exchange, lent.use.instance, outcome)',
+        'outcome',
       ),
     ],
     tests: of('limits'),

@@ -125,13 +125,8 @@ export const EXCHANGE_ABLATIONS: readonly Ablation[] = [
   },
   {
     gate: 'sessions: machines that were away learn of ends',
-    edits: [text('bridge/exchanges/machine-clients.ts', 'else ended.set(id, name)', '')],
+    edits: [text('bridge/exchanges/machine-clients.ts', 'else ended.add(name, id)', '')],
     tests: ['test/bridge/ended-sessions.test.ts'],
-  },
-  {
-    gate: 'sessions: a bounded number of ends is remembered for a machine',
-    edits: [text('bridge/exchanges/machine-clients.ts', 'ended.size > MAX_ENDED', 'false')],
-    tests: ['packages/bridge/test/exchanges/machine-clients.test.ts'],
   },
   {
     gate: 'sessions: an ended one is refused while its machine is away',

@@ -19,13 +19,18 @@ export const SESSION_ABLATIONS: readonly Ablation[] = [
   },
   {
     gate: 'mcp sessions: an ended session stays ended',
-    edits: [text('bridge/northbound/mcp-session.ts', ' || this.#ended.has(id)', '')],
+    edits: [text('bridge/northbound/mcp-session.ts', ' || this.#ended.has(userId, id)', '')],
     tests: ['packages/bridge/test/mcp-session.test.ts', 'test/bridge/aggregate-streams.test.ts'],
   },
   {
     gate: 'mcp sessions: so many ended ones are remembered',
-    edits: [text('bridge/northbound/mcp-session.ts', 'this.#ended.size > MAX_ENDED', 'false')],
+    edits: [text('bridge/collections/fair-set.ts', 'this.#size > this.#max', 'false')],
     tests: ['packages/bridge/test/mcp-session.test.ts'],
+  },
+  {
+    gate: 'mcp sessions: those that a user ends flush none of another',
+    edits: [text('bridge/collections/fair-set.ts', 'own.size > largest.size', "most === ''")],
+    tests: ['packages/bridge/test/collections/fair-set.test.ts', 'packages/bridge/test/mcp-session.test.ts'],
   },
   {
     gate: 'mcp sessions: tools of a list within scopes',

@@ -107,8 +107,18 @@ export const CALLS: readonly LimitRow[] = [
     'a later answer is logged',
   ],
   ['logins that used a machine', count(MAX_MACHINE_CLIENTS), 'machine', 'the oldest is forgotten'],
-  ['MCP sessions that DELETE ended', count(MAX_ENDED_SESSIONS), 'process', 'the oldest is forgotten'],
-  ['machines away that were used', count(MAX_AWAY_MACHINES), 'node', 'their logins are forgotten'],
+  [
+    'MCP sessions that DELETE ended',
+    count(MAX_ENDED_SESSIONS),
+    'process',
+    'the oldest of the user with most is forgotten',
+  ],
+  [
+    'machines away that were used',
+    count(MAX_AWAY_MACHINES),
+    'node',
+    'the logins of one of the user with most are forgotten',
+  ],
   ['serialised lists', count(MAX_VIEWS), 'catalog', 'nothing: the oldest is serialised again'],
   ['DPoP proofs that are remembered', count(MAX_PROOFS_OF_USER), 'user', '`dpop_proof_invalid`'],
 ]

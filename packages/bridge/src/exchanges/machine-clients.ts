@@ -1,21 +1,22 @@
 import { encode } from '@bridgekeeper/protocol'
+import { FairSet } from '../collections/fair-set.ts'
 import type { ReadyConnection } from '../connection/ready-connection.ts'
 import type { Revocation } from '../ports/sessions.ts'
 import type { Client, ClientLogin } from './exchange.ts'
 
 /** Logins that are remembered of one machine; those used longest ago are forgotten. */
 export const MAX_CLIENTS = 1_024
-/** Machines without a connection that are remembered; those that left first are forgotten. */
+/** Machines without a connection that are remembered; the user with most loses the one that left first. */
 export const MAX_AWAY = 1_024
 
-/** Ended sessions that are remembered of one machine that is away; those that ended first are forgotten. */
+/** Ended sessions that are remembered of one machine that is away; the client with most loses the oldest. */
 export const MAX_ENDED = 256
 
 /** A machine, by its own login session, with the clients that used it. */
 interface Machine {
   connection: ReadyConnection | undefined
-  /** Sessions that ended while it was away, with the name of their client. */
-  readonly ended: Map<string, string>
+  /** Sessions that ended while it was away, by the name of their client. */
+  ended: FairSet
   /** By name, the one used longest ago first. */
   readonly clients: Map<string, MachineClient>
 }
@@ -35,8 +36,8 @@ interface MachineClient {
 export class MachineClients {
   /** By login session. */
   readonly #machines = new Map<string, Machine>()
-  /** Login sessions of machines without a connection, in the order in which they left. */
-  readonly #away = new Set<string>()
+  /** Login sessions of machines without a connection, by user. */
+  readonly #away = new FairSet(MAX_AWAY)
   /** By everything whose revocation ends their logins. */
   readonly #byRevocation = new Map<string, Set<MachineClient>>()
 
@@ -44,7 +45,7 @@ export class MachineClients {
   used({ name, login }: Client, connection: ReadyConnection): void {
     if (login === undefined || login.isRevoked) return
     const { sessionId } = connection.principal
-    const machine = this.#machines.get(sessionId) ?? { connection, ended: new Map(), clients: new Map() }
+    const machine = this.#machines.get(sessionId) ?? newMachine(connection)
     this.#machines.set(sessionId, machine)
     const client = machine.clients.get(name) ?? this.#add({ name, login, machine, isRevoked: false })
     machine.clients.delete(name)
@@ -68,33 +69,30 @@ export class MachineClients {
       if (client.name !== name) continue
       const { connection, ended } = client.machine
       if (connection !== undefined) sendEnd(connection, name, id)
-      else ended.set(id, name)
-      const [oldest] = ended.keys()
-      if (ended.size > MAX_ENDED && oldest !== undefined) ended.delete(oldest)
+      else ended.add(name, id)
     }
   }
 
   /** A machine is connected. It learns of what was revoked, and which sessions ended, while it was away. */
   connected(connection: ReadyConnection): void {
-    const { sessionId } = connection.principal
+    const { userId, sessionId } = connection.principal
     const machine = this.#machines.get(sessionId)
     if (machine === undefined) return
     machine.connection = connection
-    this.#away.delete(sessionId)
+    this.#away.delete(userId, sessionId)
     for (const client of [...machine.clients.values()]) if (client.isRevoked) this.#notify(client)
-    for (const [id, name] of machine.ended) sendEnd(connection, name, id)
-    machine.ended.clear()
+    for (const [name, ids] of machine.ended.entries()) for (const id of ids) sendEnd(connection, name, id)
+    machine.ended = new FairSet(MAX_ENDED)
   }
 
   /** A machine's connection has ended. Its clients are remembered until it is back. */
   ended(connection: ReadyConnection): void {
-    const { sessionId } = connection.principal
+    const { userId, sessionId } = connection.principal
     const machine = this.#machines.get(sessionId)
     if (machine?.connection !== connection) return
     machine.connection = undefined
-    this.#away.add(sessionId)
-    const [oldest] = this.#away
-    if (this.#away.size > MAX_AWAY && oldest !== undefined) this.#forgetMachine(oldest)
+    const forgotten = this.#away.add(userId, sessionId)
+    if (forgotten !== undefined) this.#forgetMachine(forgotten)
   }
 
   #notify(client: MachineClient): void {
@@ -125,8 +123,11 @@ export class MachineClients {
     const clients = this.#machines.get(sessionId)?.clients.values() ?? []
     for (const client of [...clients]) this.#forget(client)
     this.#machines.delete(sessionId)
-    this.#away.delete(sessionId)
   }
+}
+
+function newMachine(connection: ReadyConnection): Machine {
+  return { connection, ended: new FairSet(MAX_ENDED), clients: new Map() }
 }
 
 function sendEnd(connection: ReadyConnection, client: string, session: string): void {

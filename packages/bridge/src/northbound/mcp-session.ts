@@ -6,6 +6,7 @@ import {
   type ExchangeSession,
   type Span,
 } from '@bridgekeeper/protocol'
+import { FairSet } from '../collections/fair-set.ts'
 import { identityText } from '../gates/call-authority.ts'
 import { Memo } from '../memoize.ts'
 import type { Caller, System } from '../ports.ts'
@@ -32,7 +33,7 @@ const MAX_SESSION_MS = 30 * 86_400_000
 /** Longest `Mcp-Session-Id`. Ours are shorter. */
 const MAX_HEADER_CHARS = 256
 const ID_BYTES = 16
-/** Ended sessions that are remembered; those that ended first are forgotten. */
+/** Ended sessions that are remembered; the user with most loses the oldest. */
 export const MAX_ENDED = 4_096
 /** Headers that are kept open, about a megabyte. */
 const MAX_OPENED = 4_096
@@ -48,8 +49,8 @@ export class McpSessions {
   /** Opened headers: deciphering one in each request would be a tenth of what the request costs. */
   readonly #opened = new Memo<{ readonly name: string; readonly value: string }>(MAX_OPENED)
 
-  /** Ids of sessions that ended, in the order of their ends. Machines remember theirs across restarts. */
-  readonly #ended = new Set<string>()
+  /** Ids of sessions that ended, by user. Machines remember theirs across restarts. */
+  readonly #ended = new FairSet(MAX_ENDED)
 
   constructor(sealer: Sealer, system: System) {
     this.#sealer = sealer
@@ -80,10 +81,8 @@ export class McpSessions {
   }
 
   /** [SESS.7] Makes a session unknown, also to requests that reach no machine. */
-  end({ id }: ExchangeSession): void {
-    this.#ended.add(id)
-    const [oldest] = this.#ended
-    if (this.#ended.size > MAX_ENDED && oldest !== undefined) this.#ended.delete(oldest)
+  end({ id }: ExchangeSession, { userId }: Owner): void {
+    this.#ended.add(userId, id)
   }
 
   /** @returns `undefined` if it is forged, too old, has ended, or belongs to another login */
@@ -91,17 +90,17 @@ export class McpSessions {
     if (header.length > MAX_HEADER_CHARS) return undefined
     const name = nameOf(owner)
     const opened = this.#opened.get(header)
-    if (opened?.name === name) return this.#sessionOf(opened.value)
+    if (opened?.name === name) return this.#sessionOf(opened.value, owner)
     const value = this.#sealer.unseal(name, header)
     if (value === undefined) return undefined
     this.#opened.keep(header, { name, value })
-    return this.#sessionOf(value)
+    return this.#sessionOf(value, owner)
   }
 
-  #sessionOf(value: string): ExchangeSession | undefined {
+  #sessionOf(value: string, { userId }: Owner): ExchangeSession | undefined {
     const [id = '', bits, createdAtMs] = value.split(' ')
     const isOld = this.#system.nowMs() - Number(createdAtMs) > MAX_SESSION_MS
-    return isOld || this.#ended.has(id) ? undefined : { id, traits: traitsOf(Number(bits)) }
+    return isOld || this.#ended.has(userId, id) ? undefined : { id, traits: traitsOf(Number(bits)) }
   }
 }
 

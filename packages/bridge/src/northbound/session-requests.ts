@@ -131,7 +131,7 @@ export class SessionRequests {
   }
 
   #end(session: ExchangeSession, { caller }: OpenRequest): void {
-    this.#sessions.end(session)
+    this.#sessions.end(session, caller)
     this.#parts.dispatcher.sessionEnded(caller, session.id)
     this.#readers.get(session.id)?.replace()
   }

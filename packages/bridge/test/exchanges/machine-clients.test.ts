@@ -73,6 +73,22 @@ test('[EXCH.12] forgets the machine that left longest ago', () => {
   expect(machines.filter(({ sent }) => sent.length === 0)).toEqual([machines[0]])
 })
 
+test('[EXCH.12] remembers a machine that is away although another user has many of them', () => {
+  const clients = new MachineClients()
+  const leave = (user: string, id: string): FakeConnection => {
+    const machine = new FakeConnection(user, id)
+    clients.used(
+      { name: id, login: { userId: user, sessionId: id, deviceId: undefined, isRevoked: false } },
+      machine,
+    )
+    clients.ended(machine)
+    return machine
+  }
+  const machine = leave('ann', 'ann')
+  for (let count = 0; count <= MAX_AWAY; count++) leave('eve', `eve ${count}`)
+  expect(notified(clients, machine, ['ann'])).toEqual(['ann'])
+})
+
 test('[EXCH.12] does not forget a machine that is back, and begins again with one that was forgotten', () => {
   const clients = new MachineClients()
   const machines = Array.from({ length: MAX_AWAY + 3 }, (_, at) => new FakeConnection('ann', `machine ${at}`))
@@ -129,4 +145,16 @@ test('[SESS.9] remembers a bounded number of ends for a machine that is away', (
   clients.connected(machine)
   expect(machine.sent).toHaveLength(MAX_ENDED)
   expect(machine.sent[0]).toMatchObject({ session: 's1' })
+})
+
+test('[SESS.9] remembers the end of a client for a machine that is away although another ends many', () => {
+  const clients = new MachineClients()
+  const machine = new FakeConnection('ann', 'machine')
+  for (const name of ['ann', 'eve']) clients.used(clientOf(name), machine)
+  clients.ended(machine)
+  clients.sessionEnded(clientOf('ann'), 'first')
+  for (let id = 0; id <= MAX_ENDED; id++) clients.sessionEnded(clientOf('eve'), `s${id}`)
+  clients.connected(machine)
+  expect(machine.sent).toContainEqual({ type: 'end_session', client: 'ann', session: 'first' })
+  expect(machine.sent).toHaveLength(MAX_ENDED)
 })
