@@ -104,6 +104,11 @@ export const EXCHANGE_ABLATIONS: readonly Ablation[] = [
     tests: ['packages/agent/test/servers/parking.test.ts'],
   },
   {
+    gate: 'exchanges: a server that clients share gets no level that the agent cannot read',
+    edits: [text('agent/exchanges/log-levels.ts', 'if (!isLevel(level)) return INVALID_LEVEL', '')],
+    tests: ['packages/agent/test/exchanges/sessions.test.ts'],
+  },
+  {
     gate: 'exchanges: each process names its tasks',
     edits: [text('agent/exchanges/tasks.ts', 'task.instance === instance && task.id', 'task.id')],
     tests: ['packages/agent/test/exchanges/tasks.test.ts'],

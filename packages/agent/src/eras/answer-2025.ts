@@ -1,10 +1,10 @@
 import { type RawJson, textAt, toJson } from '@bridgekeeper/protocol'
 import type { Exchange } from '../exchanges/exchange.ts'
-import { isLevel } from '../exchanges/log-levels.ts'
+import { INVALID_LEVEL, isLevel } from '../exchanges/log-levels.ts'
 import type { Outcome } from '../exchanges/outcome-end.ts'
 import type { ExchangeServer } from '../exchanges/server-port.ts'
 import type { Session } from '../exchanges/session.ts'
-import { MAX_SUBSCRIPTIONS } from '../exchanges/subscriptions.ts'
+import { INVALID_URI, MAX_SUBSCRIPTIONS, TOO_MANY } from '../exchanges/subscriptions.ts'
 import type { Instance } from '../servers/instance.ts'
 import { Listening } from './listen-2025.ts'
 import { hasCapability, introductionFrom, rpcError } from './results.ts'
@@ -13,9 +13,6 @@ import type { TranslationDeps } from './translation-deps.ts'
 
 const SUCCESS: Outcome = { kind: 'result', result: toJson({}) }
 const NOT_FOUND = rpcError(-32_601, 'Method not found')
-const INVALID_LEVEL = rpcError(-32_602, 'Invalid params: "level" must be a log level.')
-const INVALID_URI = rpcError(-32_602, 'Invalid params: "uri" must be a string.')
-const TOO_MANY = rpcError(-32_602, `A session may have at most ${MAX_SUBSCRIPTIONS} subscriptions.`)
 const NEEDS_SESSION: Outcome = { kind: 'refused', code: 'session_required' }
 /** Methods of the 2026 era, and those of tasks, which differ between the eras. */
 const UNKNOWN_2025 = /^(server\/discover|subscriptions\/listen|tasks\/.*)$/

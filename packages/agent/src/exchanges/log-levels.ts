@@ -1,7 +1,7 @@
 import { type RawJson, textAt, toJson } from '@bridgekeeper/protocol'
 import type { Instance, InstanceFault, ServerMessage } from '../servers/instance.ts'
 import type { RawOutcome } from '../servers/raw-calls.ts'
-import { ownRequest, SUCCESS, type Target } from './own-request.ts'
+import { ownError, ownRequest, SUCCESS, type Target } from './own-request.ts'
 import type { Session } from './session.ts'
 
 /** The most verbose first. */
@@ -9,6 +9,8 @@ const LEVELS = ['debug', 'info', 'notice', 'warning', 'error', 'critical', 'aler
 /** Level of a session that set none, once another session has set one. */
 export const DEFAULT_LEVEL = 'info'
 const SET_LEVEL = 'logging/setLevel'
+/** Answered here: a server that reads it in its own way would apply it to all sessions. */
+export const INVALID_LEVEL = ownError(-32_602, 'Invalid params: "level" must be a log level.')
 
 /** Log levels of sessions that share instances. The server gets the most verbose of them; each session its own. */
 export class LogLevels {
@@ -25,10 +27,9 @@ export class LogLevels {
   /** Sets the level of a session. @param params of its request */
   async set(session: Session, params: RawJson | undefined): Promise<RawOutcome | InstanceFault> {
     const level = textAt(params, ['level'])
+    if (!isLevel(level)) return INVALID_LEVEL
     const instance = await this.#target.shared(session.facts.client)
     if ('fault' in instance) return instance
-    // The server knows best what is wrong with an unknown level.
-    if (!isLevel(level)) return ownRequest(instance, SET_LEVEL, params)
     const before = session.level
     session.level = level
     const wanted = this.#mostVerbose()

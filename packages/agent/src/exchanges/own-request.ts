@@ -12,6 +12,11 @@ export interface Target {
 /** Result of a request that says no more than that it succeeded. */
 export const SUCCESS: RawOutcome = { kind: 'result', result: toJson({}) }
 
+/** An error with which the agent answers for a server. */
+export function ownError(code: number, message: string): RawOutcome {
+  return { kind: 'rpc-error', message, rpcError: toJson({ code, message }) }
+}
+
 /** Sends a request of the agent's own. */
 export function ownRequest(
   instance: Instance,

@@ -6,6 +6,7 @@ import type { RawOutcome } from '../servers/raw-calls.ts'
 import type { Exchange } from './exchange.ts'
 import type { InstanceGroup, Lent } from './instance-group.ts'
 import type { Outcome } from './outcome-end.ts'
+import { ownError } from './own-request.ts'
 import { paramHeaderFault } from './param-headers.ts'
 import type { ExchangeServer } from './server-port.ts'
 
@@ -17,9 +18,9 @@ const REMOVED: ReadonlySet<string> = new Set([
   'resources/subscribe',
   'resources/unsubscribe',
 ])
-const NOT_FOUND = rpcError(-32_601, 'Method not found')
-const NEEDS_SESSION = rpcError(-32_600, 'This method needs an MCP session: call initialize first.')
-const TASK_NOT_FOUND = rpcError(-32_602, 'Task not found')
+const NOT_FOUND = ownError(-32_601, 'Method not found')
+const NEEDS_SESSION = ownError(-32_600, 'This method needs an MCP session: call initialize first.')
+const TASK_NOT_FOUND = ownError(-32_602, 'Task not found')
 /** The id of no task. */
 const NO_TASK = 'bridgekeeper-no-such-task'
 const HEADER_MISMATCH = -32_020
@@ -47,7 +48,7 @@ async function answer2026(exchange: Exchange, facts: RequestFacts): Promise<RawO
   const toolName = method === 'tools/call' ? textAt(params, ['name']) : undefined
   const schema = toolName === undefined ? undefined : facts.server.inputSchema(toolName)
   const fault = paramHeaderFault(schema, params, facts.paramHeaders ?? {})
-  return fault === undefined ? forward(exchange, facts.group) : rpcError(HEADER_MISMATCH, fault)
+  return fault === undefined ? forward(exchange, facts.group) : ownError(HEADER_MISMATCH, fault)
 }
 
 async function answer2025(exchange: Exchange, { group }: RequestFacts): Promise<RawOutcome | InstanceFault> {
@@ -107,8 +108,4 @@ function introduce(
     kind: 'result',
     result: replaceAt(instance.introduction, ['protocolVersion'], toJson(version)),
   }
-}
-
-function rpcError(code: number, message: string): RawOutcome {
-  return { kind: 'rpc-error', message, rpcError: toJson({ code, message }) }
 }

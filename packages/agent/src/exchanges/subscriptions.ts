@@ -3,21 +3,16 @@ import { backoffMs } from '../backoff.ts'
 import type { Instance, InstanceFault, ServerMessage } from '../servers/instance.ts'
 import type { RawOutcome } from '../servers/raw-calls.ts'
 import type { System } from '../system.ts'
-import { ownRequest, SUCCESS, type Target } from './own-request.ts'
+import { ownError, ownRequest, SUCCESS, type Target } from './own-request.ts'
 import type { Session } from './session.ts'
 
 /** Subscriptions of one session. */
 export const MAX_SUBSCRIPTIONS = 256
 const SUBSCRIBE = 'resources/subscribe'
 const UNSUBSCRIBE = 'resources/unsubscribe'
-const TOO_MANY: RawOutcome = {
-  kind: 'rpc-error',
-  message: 'too many subscriptions',
-  rpcError: toJson({
-    code: -32_602,
-    message: `A session may have at most ${MAX_SUBSCRIPTIONS} subscriptions.`,
-  }),
-}
+export const TOO_MANY = ownError(-32_602, `A session may have at most ${MAX_SUBSCRIPTIONS} subscriptions.`)
+/** Answered here: a server that reads it in its own way would change what other sessions have. */
+export const INVALID_URI = ownError(-32_602, 'Invalid params: "uri" must be a string.')
 
 interface Subscribed {
   readonly sessions: Set<Session>
@@ -40,10 +35,10 @@ export class Subscriptions {
 
   /** @param params of the session's request */
   async subscribe(session: Session, params: RawJson | undefined): Promise<RawOutcome | InstanceFault> {
+    const uri = textAt(params, ['uri'])
+    if (uri === undefined) return INVALID_URI
     const instance = await this.#target.shared(session.facts.client)
     if ('fault' in instance) return instance
-    const uri = textAt(params, ['uri'])
-    if (uri === undefined) return ownRequest(instance, SUBSCRIBE, params)
     if (session.isOver) return SUCCESS
     if (session.subscriptions.size >= MAX_SUBSCRIPTIONS && !session.subscriptions.has(uri)) return TOO_MANY
     const known = this.#byUri.get(uri)
@@ -59,10 +54,10 @@ export class Subscriptions {
 
   /** @param params of the session's request */
   async unsubscribe(session: Session, params: RawJson | undefined): Promise<RawOutcome | InstanceFault> {
+    const uri = textAt(params, ['uri'])
+    if (uri === undefined) return INVALID_URI
     const instance = await this.#target.shared(session.facts.client)
     if ('fault' in instance) return instance
-    const uri = textAt(params, ['uri'])
-    if (uri === undefined) return ownRequest(instance, UNSUBSCRIBE, params)
     return this.#remove(session, uri) ? this.#sendAll(UNSUBSCRIBE, uri, instance) : SUCCESS
   }
 

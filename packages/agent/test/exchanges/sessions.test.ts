@@ -176,6 +176,29 @@ test('[SESS.24] repeats level and subscriptions for a process that replaces anot
   expect(next.holds).toBe(1)
 })
 
+test.each([
+  ['logging/setLevel', '{"level":"debug","level":"emergency"}'],
+  ['logging/setLevel', '{"level":"EMERGENCY"}'],
+  ['logging/setLevel', '{"level":["emergency"]}'],
+  ['resources/unsubscribe', '{"uri":"x://own","uri":"x://ann"}'],
+  ['resources/unsubscribe', '{"uri":["x://ann"]}'],
+  ['resources/subscribe', '{"uri":"x://own","uri":"x://ann"}'],
+])(
+  '[SESS.24] sends no choice of a client to a server that other clients share: %s %s',
+  async (method, params) => {
+    const { server, bridge } = setUp()
+    await choose(bridge, 'a', 'logging/setLevel', { level: 'info' })
+    await choose(bridge, 'a', 'resources/subscribe', { uri: 'x://ann' })
+    const message = Buffer.from(`{"jsonrpc":"2.0","id":1,"method":"${method}","params":${params}}`)
+    const { json } = await bridge.ask({ session: session('b'), message })
+    expect(json).toMatchObject({ error: { code: -32_602 } })
+    expect(server.instance().agentRequests.map((sent) => sent.params)).toEqual([
+      { level: 'info' },
+      { uri: 'x://ann' },
+    ])
+  },
+)
+
 test('[SESS.24] needs a session for a level and for subscriptions', async () => {
   const { bridge } = setUp()
   for (const method of ['logging/setLevel', 'resources/subscribe', 'resources/unsubscribe'])
