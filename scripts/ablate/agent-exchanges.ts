@@ -143,7 +143,7 @@ export const AGENT_EXCHANGE_ABLATIONS: readonly Ablation[] = [
   },
   {
     gate: 'agent exchanges: bytes of a session',
-    edits: [text('agent/exchanges/stream-budget.ts', 'this.#total <= this.#maxBytes', 'true')],
+    edits: [text('agent/exchanges/stream-budget.ts', 'this.#total > this.#maxBytes', 'false')],
     tests: of('streams'),
   },
   {

@@ -109,6 +109,16 @@ export const EXCHANGE_ABLATIONS: readonly Ablation[] = [
     tests: ['packages/agent/test/exchanges/sessions.test.ts'],
   },
   {
+    gate: 'exchanges: streams of a client push out none of another',
+    edits: [text('agent/exchanges/stream-budget.ts', 'share.bytes > (largest?.bytes ?? 0)', '!largest')],
+    tests: ['packages/agent/test/exchanges/streams.test.ts'],
+  },
+  {
+    gate: 'exchanges: stored sessions of a client push out none of another',
+    edits: [text('agent/exchanges/session-file.ts', 'one.turn - other.turn', '0')],
+    tests: ['packages/agent/test/exchanges/session-file.test.ts'],
+  },
+  {
     gate: 'exchanges: each process names its tasks',
     edits: [text('agent/exchanges/tasks.ts', 'task.instance === instance && task.id', 'task.id')],
     tests: ['packages/agent/test/exchanges/tasks.test.ts'],

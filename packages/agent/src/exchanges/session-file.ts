@@ -2,6 +2,7 @@ import { dirname } from 'node:path'
 import { parseJson } from '@bridgekeeper/protocol'
 import { z } from 'zod'
 import type { ExchangeEvent } from '../events.ts'
+import { oldestOfMost } from '../fair-share.ts'
 import { privateFolder, readPrivate, writePrivate } from '../keychain/private-file.ts'
 import type { System } from '../system.ts'
 import type { Session, SessionFacts } from './session.ts'
@@ -12,7 +13,7 @@ export const MAX_ENDED = 4_096
 /** Limits of one stored session. */
 const MAX_URIS = 64
 const MAX_URI_CHARS = 2_048
-/** Sum of all stored sessions; those that were used last are stored first. */
+/** Sum of all stored sessions. Clients take turns, each with its last used ones first. */
 const MAX_SESSION_BYTES = 524_288
 const MAX_FILE_BYTES = 2 * 1_048_576
 /** The bridge refuses older sessions. */
@@ -83,7 +84,8 @@ export class SessionFile {
   /** Keeps the id of a session invalid. */
   end(id: string): void {
     this.#ended.set(id, this.#deps.system.nowMs())
-    dropOldest(this.#ended, MAX_ENDED)
+    const [oldest] = this.#ended.keys()
+    if (this.#ended.size > MAX_ENDED && oldest !== undefined) this.#ended.delete(oldest)
     for (const [key, session] of this.#sessions) if (session.id === id) this.#sessions.delete(key)
     this.#changed()
   }
@@ -110,7 +112,8 @@ export class SessionFile {
     const hadChoices = this.#sessions.delete(key)
     const hasChoices = level !== undefined || subscriptions.size > 0
     if (hasChoices) this.#sessions.set(key, storedOf(facts, level, subscriptions, lastUsedMs))
-    dropOldest(this.#sessions, MAX_STORED)
+    const excess = this.#sessions.size > MAX_STORED ? oldestOfMost(this.#sessions.values()) : undefined
+    if (excess !== undefined) this.#sessions.delete(keyOf(excess))
     if (hadChoices || hasChoices) this.#changed()
   }
 
@@ -140,14 +143,15 @@ export class SessionFile {
   }
 
   #text(): string {
-    const kept: StoredSession[] = []
+    const kept = new Set<StoredSession>()
     let bytes = 0
-    for (const session of [...this.#sessions.values()].reverse()) {
+    for (const session of inTurns([...this.#sessions.values()].reverse())) {
       bytes += JSON.stringify(session).length
       if (bytes > MAX_SESSION_BYTES) break
-      kept.unshift(session)
+      kept.add(session)
     }
-    return `${JSON.stringify({ version: 1, sessions: kept, ended: [...this.#ended] })}\n`
+    const sessions = [...this.#sessions.values()].filter((session) => kept.has(session))
+    return `${JSON.stringify({ version: 1, sessions, ended: [...this.#ended] })}\n`
   }
 
   #report(reason: string): void {
@@ -173,7 +177,10 @@ function keyOf({ server, id }: { readonly server: string; readonly id: string })
   return JSON.stringify([server, id])
 }
 
-function dropOldest(map: Map<string, unknown>, max: number): void {
-  const [oldest] = map.keys()
-  if (map.size > max && oldest !== undefined) map.delete(oldest)
+/** Sessions of clients in turns: the first of each client, then the second of each. */
+function inTurns(sessions: readonly StoredSession[]): readonly StoredSession[] {
+  const turns = [...Map.groupBy(sessions, ({ client }) => client).values()]
+    .flatMap((own) => own.map((session, turn) => ({ session, turn })))
+    .toSorted((one, other) => one.turn - other.turn)
+  return turns.map(({ session }) => session)
 }

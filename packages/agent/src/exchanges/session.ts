@@ -54,7 +54,7 @@ export class Session {
     this.facts = facts
     this.lastUsedMs = nowMs
     this.#outlet = outlet
-    this.#budget = new StreamBudget(SESSION_BYTES, budget)
+    this.#budget = new StreamBudget(SESSION_BYTES, facts.client, budget)
     this.#index = index
     this.#standing = new Stream(outlet, this.#budget, MAX_STANDING)
     this.#standing.accepted()

@@ -158,3 +158,24 @@ test.skipIf(process.platform === 'win32')(
     expect(file.hasEnded('x')).toBe(false)
   },
 )
+
+test('[SESS.25] stores the sessions of a client with few although another one has many, or large ones', async () => {
+  const path = await temporaryFile()
+  const first = await agent(path)
+  const idsOf = async (client: string) => {
+    await first.file.flush()
+    const { sessions } = JSON.parse(await readFile(path, 'utf8'))
+    return sessions.flatMap((each: { client: string; id: string }) =>
+      each.client === client ? [each.id] : [],
+    )
+  }
+  await choose(first, 'own', 'logging/setLevel', { level: 'info' })
+  for (let at = 0; at <= MAX_STORED; at++)
+    await choose(first, `s${at}`, 'logging/setLevel', { level: 'info' }, 'eve')
+  expect(await idsOf('ann')).toEqual(['own'])
+  for (let at = 0; at < 10; at++)
+    for (let uri = 0; uri < 64; uri++)
+      await choose(first, `s${at}`, 'resources/subscribe', { uri: `x://${uri}/${'x'.repeat(1_000)}` }, 'eve')
+  expect(await idsOf('ann')).toEqual(['own'])
+  expect((await idsOf('eve')).at(-1)).toBe('s9')
+})

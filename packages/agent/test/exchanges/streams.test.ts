@@ -229,3 +229,26 @@ test('[STREAM.22] drops the streams that were not written to for longest, beyond
   expect(await bridge.end(resume(0))).toMatchObject({ code: 'stream_unknown' })
   for (const at of [1, 2, 3, 4]) expect(numbers(bridge, resume(at))).toHaveLength(7)
 })
+
+test('[STREAM.22] drops no stream of a client with little when another client keeps too much', async () => {
+  const bridge = new Bridge(new FakeServer(), 'fake')
+  const instance = (bridge.server as FakeServer).instance()
+  const text = 'x'.repeat(MAX_KEPT_BYTES / 8)
+  const keep = async (client: string, of: string): Promise<string> => {
+    const at = instance.received.length
+    const facts = { client, session: { id: of, traits: [] } }
+    const id = bridge.open({ ...facts, message: call('t', {}, at, { progressToken: 'p' }) })
+    const progressToken = tokenOf(await until(() => instance.received[at]))
+    bridge.send('detach', id)
+    for (let count = 0; count < 7; count++)
+      instance.says('notifications/progress', { progressToken, progress: count, message: text })
+    return id
+  }
+  const own = await keep('ann', 's1')
+  const greedy: string[] = []
+  for (let at = 0; at < 20; at++) greedy.push(await keep('eve', `e${Math.floor(at / 4)}`))
+  const resume = (client: string, of: string, id = '') =>
+    bridge.open({ kind: 'stream', client, session: { id: of, traits: [] }, resume: { id, after: 0 } })
+  expect(numbers(bridge, resume('ann', 's1', own))).toHaveLength(7)
+  expect(await bridge.end(resume('eve', 'e0', greedy[0]))).toMatchObject({ code: 'stream_unknown' })
+})
