@@ -1,4 +1,4 @@
-import { type Ablation, text } from './ablation.ts'
+import { type Ablation, gate, text } from './ablation.ts'
 
 function of(...names: string[]): string[] {
   return names.map((name) => `packages/agent/test/exchanges/${name}.test.ts`)
@@ -45,13 +45,7 @@ export const AGENT_EXCHANGE_ABLATIONS: readonly Ablation[] = [
   },
   {
     gate: 'agent exchanges: asks that wait',
-    edits: [
-      text(
-        'agent/exchanges/asks.ts',
-        'this.#asks.size >= MAX_ASKS || ofSession.length >= MAX_SESSION_ASKS',
-        'ofSession.length < 0',
-      ),
-    ],
+    edits: [gate('agent/exchanges/asks.ts', '#isFull', 'return false')],
     tests: of('asks'),
   },
   {

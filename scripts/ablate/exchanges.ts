@@ -119,6 +119,21 @@ export const EXCHANGE_ABLATIONS: readonly Ablation[] = [
     tests: ['packages/agent/test/exchanges/session-file.test.ts'],
   },
   {
+    gate: 'exchanges: asks of a client fill no place of another',
+    edits: [text('agent/exchanges/asks.ts', 'ofClient.length >= MAX_CLIENT_ASKS', 'false')],
+    tests: ['packages/agent/test/exchanges/asks.test.ts'],
+  },
+  {
+    gate: 'exchanges: pages of a client push out none of another',
+    edits: [text('agent/exchanges/asks.ts', 'oldestOfMost(this.#elsewhere)', 'this.#elsewhere[0]')],
+    tests: ['packages/agent/test/exchanges/asks.test.ts'],
+  },
+  {
+    gate: 'exchanges: sessions of a client push out none of another',
+    edits: [text('agent/exchanges/sessions.ts', 'client: session.facts.client', "client: ''")],
+    tests: ['packages/agent/test/exchanges/sessions.test.ts'],
+  },
+  {
     gate: 'exchanges: each process names its tasks',
     edits: [text('agent/exchanges/tasks.ts', 'task.instance === instance && task.id', 'task.id')],
     tests: ['packages/agent/test/exchanges/tasks.test.ts'],

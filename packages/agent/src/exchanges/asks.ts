@@ -1,15 +1,17 @@
 import { randomBytes } from 'node:crypto'
 import { type RawJson, replaceAt, textAt, toJson, valueAt } from '@bridgekeeper/protocol'
+import { oldestOfMost } from '../fair-share.ts'
 import type { Instance, ServerMessage } from '../servers/instance.ts'
 import type { Exchange } from './exchange.ts'
 import { idKey } from './message-bytes.ts'
 import type { Session } from './session.ts'
 
-/** Asks that wait for answers, on this machine and of one session. */
+/** Asks that wait for answers, on this machine, of one client and of one session. */
 export const MAX_ASKS = 1_024
+export const MAX_CLIENT_ASKS = 256
 export const MAX_SESSION_ASKS = 64
 /** Elicitations by URL that are remembered. */
-const MAX_ELSEWHERE = 1_024
+export const MAX_ELSEWHERE = 1_024
 const ID_BYTES = 18
 
 /** The client that answers a request of a server, and where it reads it. */
@@ -35,6 +37,7 @@ interface Elsewhere {
   readonly asker: Asker
   readonly elicitationId: string
   readonly session: Session
+  readonly client: string
 }
 
 /** Requests of servers that wait for the answer of a client. Clients see them under ids that nobody can guess. */
@@ -45,15 +48,28 @@ export class Asks {
 
   /** Passes a request on. @returns whether there was room for it */
   pass(asker: Asker, serverId: RawJson, { params, raw }: ServerMessage, asked: Asked): boolean {
-    const ofSession = [...this.#asks.values()].filter(({ session }) => session === asked.session)
-    if (this.#asks.size >= MAX_ASKS || ofSession.length >= MAX_SESSION_ASKS) return false
+    if (this.#isFull(asked.session)) return false
     const id = randomBytes(ID_BYTES).toString('base64url')
     const progressKey = idKey(valueAt(params, ['_meta', 'progressToken']))
     this.#asks.set(id, { ...asked, asker, serverId, progressKey })
     const elicitationId = textAt(params, ['elicitationId'])
-    if (elicitationId !== undefined) this.#noteElsewhere({ asker, elicitationId, session: asked.session })
+    const { session } = asked
+    if (elicitationId !== undefined)
+      this.#noteElsewhere({ asker, elicitationId, session, client: session.facts.client })
     send(asked, replaceAt(raw, ['id'], toJson(id)))
     return true
+  }
+
+  #isFull(of: Session): boolean {
+    const ofClient = [...this.#asks.values()].filter(
+      ({ session }) => session.facts.client === of.facts.client,
+    )
+    const ofSession = ofClient.filter(({ session }) => session === of)
+    return (
+      this.#asks.size >= MAX_ASKS ||
+      ofClient.length >= MAX_CLIENT_ASKS ||
+      ofSession.length >= MAX_SESSION_ASKS
+    )
   }
 
   /** Passes an answer to the server that asked this session. */
@@ -113,7 +129,9 @@ export class Asks {
   }
 
   #noteElsewhere(elsewhere: Elsewhere): void {
-    this.#elsewhere = [...this.#elsewhere.slice(1 - MAX_ELSEWHERE), elsewhere]
+    this.#elsewhere = [...this.#elsewhere, elsewhere]
+    const excess = this.#elsewhere.length > MAX_ELSEWHERE ? oldestOfMost(this.#elsewhere) : undefined
+    if (excess !== undefined) this.#elsewhere = this.#elsewhere.filter((each) => each !== excess)
   }
 
   #take(key: string | undefined, isRight: (ask: Ask) => boolean): Ask | undefined {

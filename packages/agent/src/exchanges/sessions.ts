@@ -1,4 +1,5 @@
 import type { ErrorCode } from '@bridgekeeper/protocol'
+import { oldestOfMost } from '../fair-share.ts'
 import type { System } from '../system.ts'
 import { failedEnd, type Outlet } from './outlet.ts'
 import { Session, type SessionFacts } from './session.ts'
@@ -93,12 +94,10 @@ export class Sessions {
   /** Makes room for one more. @returns whether there is some */
   #makeRoom(): boolean {
     if (this.#sessions.size < MAX_SESSIONS) return true
-    for (const session of this.#sessions.values()) {
-      if (session.isBusy) continue
-      this.#remove(session)
-      return true
-    }
-    return false
+    const idle = [...this.#sessions.values()].filter(({ isBusy }) => !isBusy)
+    const excess = oldestOfMost(idle.map((session) => ({ session, client: session.facts.client })))
+    if (excess !== undefined) this.#remove(excess.session)
+    return excess !== undefined
   }
 
   #remove(session: Session, code: ErrorCode = 'session_unknown'): void {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { MAX_ASKS, MAX_SESSION_ASKS } from '../../src/exchanges/asks.ts'
+import { MAX_ASKS, MAX_CLIENT_ASKS, MAX_ELSEWHERE, MAX_SESSION_ASKS } from '../../src/exchanges/asks.ts'
 import { Bridge, call, notification, request } from '../support/exchanges.ts'
 import { type FakeInstance, FakeServer, type Received } from '../support/fake-server.ts'
 import { until } from '../support/until.ts'
@@ -22,10 +22,11 @@ async function asking(
   server = new FakeServer(),
   bridge = new Bridge(server, 'fake'),
   of = 'a',
+  client = 'ann',
 ): Promise<Asking> {
   const instance = server.instance('2025', ...TRAITS)
   const at = instance.received.length
-  const id = bridge.open({ session: session(of), message: call('t') })
+  const id = bridge.open({ client, session: session(of), message: call('t') })
   return { server, bridge, instance, id, received: await until(() => instance.received[at]) }
 }
 
@@ -186,20 +187,38 @@ test('[ASK.5] repeats a question for a client that reads its stream on', async (
   expect(instance.answered).toMatchObject([{ id: 1, member: 'result' }])
 })
 
-test('[ASK.6] bounds the questions that wait, for each session and for the machine', async () => {
+test('[ASK.6] bounds the questions that wait, for each session, each client and the machine', async () => {
   const server = new FakeServer()
   const bridge = new Bridge(server, 'fake')
-  for (let at = 0; at <= MAX_ASKS / MAX_SESSION_ASKS; at++) {
-    const { instance } = await asking(server, bridge, `s${at}`)
-    for (let count = 0; count <= MAX_SESSION_ASKS; count++) instance.says(ASK, {}, `${at} ${count}`)
+  const refusedOf = async (of: string, client: string): Promise<number> => {
+    const { instance } = await asking(server, bridge, of, client)
+    const before = instance.answered.length
+    for (let count = 0; count <= MAX_SESSION_ASKS; count++) instance.says(ASK, {}, `${of} ${count}`)
+    return instance.answered.length - before
   }
-  const refused = server.instance('2025', ...TRAITS).answered.map(({ id }) => String(id).split(' ')[0])
-  const sessions = MAX_ASKS / MAX_SESSION_ASKS
-  // One too many of each session, and all of the last.
-  expect(refused).toEqual([
-    ...Array.from({ length: sessions }, (_, at) => String(at)),
-    ...Array.from({ length: MAX_SESSION_ASKS + 1 }, () => String(sessions)),
-  ])
+  const perClient = MAX_CLIENT_ASKS / MAX_SESSION_ASKS
+  for (let client = 0; client < MAX_ASKS / MAX_CLIENT_ASKS; client++) {
+    for (let at = 0; at < perClient; at++)
+      expect(await refusedOf(`s${client} ${at}`, `client ${client}`)).toBe(1)
+    if (client === 0) expect(await refusedOf('more', 'client 0')).toBe(MAX_SESSION_ASKS + 1)
+  }
+  expect(await refusedOf('last', 'ann')).toBe(MAX_SESSION_ASKS + 1)
+})
+
+test('[ASK.8] remembers the page of a client although another one is sent to many', async () => {
+  const { server, bridge, instance, id } = await asking()
+  const says = (elicitationId: string) =>
+    instance.says('elicitation/create', { mode: 'url', elicitationId, url: 'https://x' }, elicitationId)
+  says('own')
+  await answer(bridge, bridge.messages(id)[0]?.json.id)
+  const eve = await asking(server, bridge, 'e', 'eve')
+  for (let at = 0; at <= MAX_ELSEWHERE; at++) {
+    says(String(at))
+    await answer(bridge, bridge.messages(eve.id)[at]?.json.id, 'e', 'eve')
+  }
+  const stream = bridge.open({ kind: 'stream', session: session('a') })
+  instance.says('notifications/elicitation/complete', { elicitationId: 'own' })
+  expect(bridge.messages(stream)).toHaveLength(1)
 })
 
 test.each([

@@ -81,6 +81,25 @@ test('[SESS.22] forgets the idle session that was used longest ago, and none tha
   expect(await isForgotten(2)).not.toMatchObject({ code: 'session_unknown' })
 })
 
+test('[SESS.22] forgets no session of a client with few when another client has too many', async () => {
+  const { bridge, server } = setUp()
+  const open = async (client: string, id: string) => {
+    const stream = bridge.open({ kind: 'stream', client, session: session(id) })
+    bridge.send('detach', stream)
+    return stream
+  }
+  await open('ann', 'own')
+  const called = bridge.open({ client: 'ann', session: session('own'), message: call('t') })
+  const received = await until(() => server.instance().received[0])
+  bridge.send('detach', called)
+  received.answer({})
+  await until(() => bridge.events.some(({ type }) => type === 'call-finished'))
+  for (let at = 0; at <= MAX_SESSIONS; at++) await open('eve', `s${at}`)
+  const resume = { id: called, after: 0 }
+  const resumed = bridge.open({ kind: 'stream', client: 'ann', session: session('own'), resume })
+  expect(await bridge.end(resumed)).toMatchObject({ json: { result: {} } })
+})
+
 test('[SESS.23] gives the server the most verbose level of its clients, and each client what it chose', async () => {
   const { server, bridge } = setUp()
   const instance = server.instance()
