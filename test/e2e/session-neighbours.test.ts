@@ -31,7 +31,7 @@ async function begin(url: string, tokens: readonly [string, string]) {
 const back = (client: SessionClient) =>
   vi.waitFor(async () => expect((await client.post(client.rpc('x/of'))).text).toContain('nested'), TRIES)
 
-/** What each hears of a change, and of lines that each one's call logs. */
+/** Expects each client to hear of a change, and of the lines that its own call logs, and of no others. */
 async function expectApart(ann: SessionClient, eve: SessionClient, round: string) {
   const streams = [await ann.listen(), await eve.listen()]
   expect(streams.map(({ status }) => status)).toEqual([200, 200])

@@ -3,7 +3,7 @@ export interface Keeper {
   forget(): void
 }
 
-/** What the streams of one client keep. */
+/** The bytes that the streams of one client keep. */
 interface Share {
   bytes: number
   /** Bytes of each, the one that was not written to for the longest time first. */
