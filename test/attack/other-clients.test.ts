@@ -56,6 +56,22 @@ test('[EXCH.28] no client cancels the call of another, whatever id it names', as
   expect(record.lines.join()).not.toContain('notifications/cancelled')
 })
 
+test('[CALL.11] a program without a session cancels no call in a session of the same login', async () => {
+  const { ann, at, record } = await two()
+  const until = gate()
+  const call = ann.rpc('tools/call', { name: 'talk', arguments: { mark: 'mine;', until: until.path } })
+  const answered = ann.post(call)
+  await record.has('"mine;"')
+  const { authorization = '' } = ann.headers
+  const other = new SessionClient(at.url + PATH, { authorization })
+  await other.post({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: call.id } })
+  await other.post(other.rpc('ping'))
+  until.open()
+  await answered
+  expect(ann.heard).toContain('mine; ')
+  expect(record.lines.join()).not.toContain('notifications/cancelled')
+})
+
 test('[SESS.2] event ids of a session open nothing in another', async () => {
   const { ann, eve, record, client } = await two()
   const until = gate()
