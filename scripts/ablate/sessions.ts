@@ -23,6 +23,11 @@ export const SESSION_ABLATIONS: readonly Ablation[] = [
     tests: ['packages/bridge/test/mcp-session.test.ts', 'test/bridge/aggregate-streams.test.ts'],
   },
   {
+    gate: 'mcp sessions: an id has one spelling',
+    edits: [text('bridge/tokens/sealed.ts', "PREFIX + bytes.toString('base64url') !== sealed", 'false')],
+    tests: ['test/attack/mcp-session-ownership.test.ts'],
+  },
+  {
     gate: 'mcp sessions: so many ended ones are remembered',
     edits: [text('bridge/collections/fair-set.ts', 'this.#size > this.#max', 'false')],
     tests: ['packages/bridge/test/mcp-session.test.ts'],

@@ -24,6 +24,20 @@ test('[SESS.2] refuses the session of another user or login exactly as a forged 
   expect(answers[0]?.json).toMatchObject({ id: 7, error: { data: { code: 'session_unknown' } } })
 })
 
+test('[SESS.2] refuses every other spelling of a session', async () => {
+  const { begin, ask } = await mcpCaller()
+  const id = (await begin()).session['mcp-session-id'] ?? ''
+  const spellings = [
+    ...[id.toUpperCase(), id.toLowerCase(), id.slice(0, -1), id.slice(1), id.slice(0, -4)],
+    ...[`${id}=`, `${id}==`, `${id}.`, `${id}A`, `${id}!`, `"${id}"`, `${id};`, id.replace('.', '..')],
+    ...[id.replaceAll('_', '/'), id.replaceAll('-', '+')].filter((spelled) => spelled !== id),
+  ]
+  for (const spelled of spellings) {
+    const { status, text } = await ask(PROMPT, { 'mcp-session-id': spelled })
+    expect([status, text], spelled).toEqual([404, expect.stringContaining('session_unknown')])
+  }
+})
+
 test('[SESS.2] refuses another user’s session in each kind of request', async () => {
   const { at, agent, begin, login } = await mcpCaller()
   const { session } = await begin()

@@ -25,6 +25,8 @@ export function unseal(key: Uint8Array, name: string, sealed: string): string | 
   if (!sealed.startsWith(PREFIX)) return undefined
   const bytes = Buffer.from(sealed.slice(PREFIX.length), 'base64url')
   if (bytes.length < NONCE_BYTES + TAG_BYTES) return undefined
+  // Other spellings of the same bytes are not ours.
+  if (PREFIX + bytes.toString('base64url') !== sealed) return undefined
   const decipher = createDecipheriv(ALGORITHM, key, bytes.subarray(0, NONCE_BYTES), {
     authTagLength: TAG_BYTES,
   })
