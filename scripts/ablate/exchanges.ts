@@ -134,6 +134,22 @@ export const EXCHANGE_ABLATIONS: readonly Ablation[] = [
     tests: ['packages/agent/test/exchanges/sessions.test.ts'],
   },
   {
+    gate: 'exchanges: what a task logs in the background reaches no other client',
+    edits: [gate('agent/exchanges/tasks.ts', 'runsForOthers', 'return false')],
+    tests: ['packages/agent/test/exchanges/tasks.test.ts'],
+  },
+  {
+    gate: 'exchanges: a notification that names a task reaches only its session',
+    edits: [
+      text(
+        'agent/exchanges/instance-use.ts',
+        'taskId === undefined ? this.soleOwner()?.[0] : ofTask?.exchange',
+        'this.soleOwner()?.[0]',
+      ),
+    ],
+    tests: ['packages/agent/test/exchanges/tasks.test.ts'],
+  },
+  {
     gate: 'exchanges: each process names its tasks',
     edits: [text('agent/exchanges/tasks.ts', 'task.instance === instance && task.id', 'task.id')],
     tests: ['packages/agent/test/exchanges/tasks.test.ts'],

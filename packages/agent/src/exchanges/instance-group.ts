@@ -4,7 +4,7 @@ import type { Instance, InstanceFault, InstanceKey, Lease, ServerMessage } from 
 import type { System } from '../system.ts'
 import type { Asks } from './asks.ts'
 import type { Exchange } from './exchange.ts'
-import { InstanceUse, ownerOf } from './instance-use.ts'
+import { InstanceUse, ownerOf, type Recipient } from './instance-use.ts'
 import { LogLevels } from './log-levels.ts'
 import type { ExchangeServer } from './server-port.ts'
 import type { Session } from './session.ts'
@@ -123,7 +123,7 @@ export class InstanceGroup {
     const use = new InstanceUse(instance, {
       ...{ asks, tasks: this.tasks, instances: server.instances, roots: server.roots },
       onNotification: (message) => this.#notification(use, message),
-      onLog: (exchange, message) => this.#log(exchange, message),
+      onLog: (recipient, message) => this.#log(recipient, message),
       onlySession: () => (this.sessions.size === 1 ? [...this.sessions][0] : undefined),
     })
     this.#uses.set(instance, use)
@@ -142,15 +142,15 @@ export class InstanceGroup {
     } else if (message.method === UPDATED) {
       for (const session of this.subscriptions.subscribers(message)) session.notify(message.raw)
     } else if (message.method === TASK_STATUS) {
-      this.tasks.of(use.instance, textAt(message.params, ['taskId']))?.session?.notify(message.raw)
-    } else use.soleOwner()?.[0]?.message(message.raw)
+      this.tasks.changed(use.instance, message)?.session?.notify(message.raw)
+    } else use.recipientOf(message)?.send(message.raw)
   }
 
   /** [SESS.23] Passes a log message if exactly one client can have caused it, and wants its level. */
-  #log(exchange: Exchange | undefined, message: ServerMessage): void {
-    if (exchange === undefined) return this.#logOwn(message)
-    const { session } = exchange.facts
-    if (session === undefined || this.levels.wants(session, message)) exchange.message(message.raw)
+  #log(recipient: Recipient | undefined, message: ServerMessage): void {
+    if (recipient === undefined) return this.#logOwn(message)
+    const { session } = recipient
+    if (session === undefined || this.levels.wants(session, message)) recipient.send(message.raw)
   }
 
   /** Reports a log message that no client may see. */

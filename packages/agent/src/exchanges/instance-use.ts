@@ -29,8 +29,14 @@ export interface UseDeps {
   readonly onlySession: () => Session | undefined
   /** Receives notifications that belong to no exchange. */
   readonly onNotification: (message: ServerMessage) => void
-  /** Receives log messages of the server that belong to no exchange, or to one of several. */
-  readonly onLog: (exchange: Exchange | undefined, message: ServerMessage) => void
+  /** Receives log messages of the server, with the only client that can have caused them. */
+  readonly onLog: (recipient: Recipient | undefined, message: ServerMessage) => void
+}
+
+/** A client, and where it reads a notification. */
+export interface Recipient {
+  readonly session: Session | undefined
+  send(message: RawJson): void
 }
 
 /** Open exchange of an instance, under the ids that the server knows. */
@@ -77,19 +83,35 @@ export class InstanceUse {
       },
     )
     this.#open.delete(token)
+    this.#deps.tasks.answered(exchange, outcome)
     if (outcome.kind !== 'result') return outcome
     const callerToken = valueAt(params, PROGRESS_TOKEN)
     this.#deps.tasks.record(exchange, { instance: this.instance, token, callerToken }, outcome.result)
     return { ...outcome, result: restoreSubscription(sent, outcome.result) }
   }
 
-  /** The open exchanges of the only owner; `undefined` if there are several, or none, or calls in the short form. */
+  /** The client that a notification concerns: that of the task that it names, or else the only owner. */
+  recipientOf({ params }: ServerMessage): Recipient | undefined {
+    const taskId = relatedTask(params)
+    const ofTask = taskId === undefined ? undefined : this.#ofTask(taskId)
+    const exchange = taskId === undefined ? this.soleOwner()?.[0] : ofTask?.exchange
+    const session = ofTask?.session ?? exchange?.facts.session
+    if (exchange !== undefined) return { session, send: (message) => exchange.message(message) }
+    return session && { session, send: (message) => session.notify(message) }
+  }
+
+  /**
+   * The open exchanges of the only owner; `undefined` if there are several, or none, or calls in the short form, or
+   * tasks of others run.
+   */
   soleOwner(): readonly Exchange[] | undefined {
     if (this.instance.hasShortCalls) return undefined
     const exchanges = [...this.#open.values()]
       .map(({ exchange }) => exchange)
       .filter(({ facts }) => facts.method !== LISTEN)
     const owners = new Set(exchanges.map(ownerOf))
+    const [first] = exchanges
+    if (first === undefined || this.#deps.tasks.runsForOthers(this.instance, first)) return undefined
     return owners.size === 1 ? exchanges : undefined
   }
 
@@ -103,7 +125,7 @@ export class InstanceUse {
       case 'notifications/elicitation/complete':
         return this.#deps.asks.completed(this.instance, message)
       case 'notifications/message':
-        return this.#deps.onLog(this.soleOwner()?.[0], message)
+        return this.#deps.onLog(this.recipientOf(message), message)
       default:
         return this.#notification(message)
     }
@@ -150,7 +172,7 @@ export class InstanceUse {
 
   /** The task's session, else the owner of the only lease, else that of the only open exchange. */
   #asked({ method, params }: ServerMessage): Asked | undefined {
-    const taskId = textAt(params, ['_meta', 'io.modelcontextprotocol/related-task', 'taskId'])
+    const taskId = relatedTask(params)
     const { instances, onlySession } = this.#deps
     const ofTask = taskId === undefined ? undefined : this.#ofTask(taskId)
     if (ofTask !== undefined) return ofTask
@@ -181,6 +203,10 @@ export class InstanceUse {
 /** Holds leases and is asked: the session, or the exchange of a caller without one. */
 export function ownerOf(exchange: Exchange): object {
   return exchange.facts.session ?? exchange
+}
+
+function relatedTask(params: RawJson | undefined): string | undefined {
+  return textAt(params, ['_meta', 'io.modelcontextprotocol/related-task', 'taskId'])
 }
 
 function declares({ facts: { traits } }: Session, method: string): boolean {

@@ -8,7 +8,7 @@ import {
   valueAt,
 } from '@bridgekeeper/protocol'
 import { oldestOfMost } from '../fair-share.ts'
-import type { Instance } from '../servers/instance.ts'
+import type { Instance, ServerMessage } from '../servers/instance.ts'
 import type { RawOutcome } from '../servers/raw-calls.ts'
 import type { System } from '../system.ts'
 import type { Exchange } from './exchange.ts'
@@ -40,6 +40,9 @@ export interface Task {
 const TASKS = 'tasks/'
 const LIST = 'tasks/list'
 const CANCEL = 'tasks/cancel'
+const RESULT = 'tasks/result'
+/** Status of a task that is over. */
+const OVER: readonly string[] = ['completed', 'failed', 'cancelled']
 const AMBIGUOUS: RawOutcome = {
   ...{ kind: 'invalid', code: 'result_invalid', text: Buffer.alloc(0) },
   detail: 'Its list of tasks can be read in two ways.',
@@ -51,6 +54,7 @@ interface Known extends Task {
   readonly serverName: string
   /** User and login session. */
   readonly client: string
+  isRunning: boolean
   forget(): void
 }
 
@@ -76,6 +80,7 @@ export class Tasks {
     const known: Known = {
       ...task,
       ...{ id: taskId, serverName, client, owner: ownerText(exchange), session },
+      isRunning: !isOver(valueAt(result, ['task']) ?? result),
       forget: () => {
         this.#known.delete(known)
         cancelTimer()
@@ -96,7 +101,33 @@ export class Tasks {
 
   /** A task of any caller at this process. */
   of(instance: Instance, taskId: string | undefined): Task | undefined {
+    return this.#at(instance, taskId)
+  }
+
+  #at(instance: Instance, taskId: string | undefined): Known | undefined {
     return [...this.#known].find((task) => task.instance === instance && task.id === taskId)
+  }
+
+  /** A server reports the status of a task. @returns the task */
+  changed(instance: Instance, { params }: Pick<ServerMessage, 'params'>): Task | undefined {
+    const task = this.#at(instance, textAt(params, ['taskId']))
+    if (task !== undefined && isOver(params)) task.isRunning = false
+    return task
+  }
+
+  /** A request of a caller about its task was answered. */
+  answered(exchange: Exchange, outcome: RawOutcome): void {
+    const task = this.#named(exchange)
+    if (task === undefined || outcome.kind !== 'result') return
+    if (exchange.facts.method === RESULT || isOver(outcome.result)) task.isRunning = false
+  }
+
+  /** Whether a process does something for other callers in the background. */
+  runsForOthers(instance: Instance, exchange: Exchange): boolean {
+    const owner = ownerText(exchange)
+    return [...this.#known].some(
+      (task) => task.isRunning && task.instance === instance && task.owner !== owner,
+    )
   }
 
   /** The task whose progress a server reports after the request has ended. */
@@ -137,6 +168,7 @@ export class Tasks {
   #named(exchange: Exchange): Known | undefined {
     const { method, params } = exchange.facts
     const taskId = method.startsWith(TASKS) ? textAt(params, ['taskId']) : undefined
+    if (taskId === undefined) return undefined
     return this.#ownOf(exchange).findLast(({ id }) => id === taskId)
   }
 
@@ -157,6 +189,11 @@ function onlyOf(own: readonly Known[], result: RawJson): RawJson {
     .filter((item) => ids.has(textAt(item, ['taskId'])))
   const items = shown.map((item) => item.toString('utf8')).join(',')
   return replaceAt(result, ['tasks'], Buffer.from(`[${items}]`))
+}
+
+/** @param state of a task */
+function isOver(state: RawJson | undefined): boolean {
+  return OVER.includes(textAt(state, ['status']) ?? '')
 }
 
 function ownerText({ facts: { session, client } }: Exchange): string {

@@ -112,6 +112,71 @@ test('[EXCH.29] tells apart tasks of two processes that have one id', async () =
   expect(json).toMatchObject({ result: { taskId: '1' } })
 })
 
+/** Ann's task runs at a process at which Eve has a call. */
+async function besideTask() {
+  const { server, bridge } = setUp()
+  const instance = server.instance()
+  const of = (client: string) => ({ client, session: { id: client, traits: [] } })
+  const open = async (client: string, method: string, params: object) => {
+    const at = instance.received.length
+    const id = bridge.open({ ...of(client), message: request(method, params) })
+    const received = await until(() => instance.received[at])
+    return { id, received }
+  }
+  const begun = await open('ann', 'tools/call', { name: 't', task: {} })
+  begun.received.answer({ task: { taskId: '1', status: 'working' } })
+  await bridge.end(begun.id)
+  const standing = bridge.open({ kind: 'stream', ...of('ann') })
+  const call = await open('eve', 'tools/call', { name: 't' })
+  const log = (data: string, meta?: object) =>
+    instance.says('notifications/message', { level: 'info', data, ...(meta && { _meta: meta }) })
+  const heard = (id: string) =>
+    bridge.messages(id).flatMap(({ json }) => (json.params as { data?: string }).data ?? [])
+  return { bridge, instance, open, standing, call, log, heard }
+}
+
+test.each([
+  [
+    'a notification',
+    async ({ instance }: Awaited<ReturnType<typeof besideTask>>) =>
+      instance.says('notifications/tasks/status', { taskId: '1', status: 'completed' }),
+  ],
+  [
+    'its result',
+    async ({ bridge, open }: Awaited<ReturnType<typeof besideTask>>) => {
+      const { id, received } = await open('ann', 'tasks/result', { taskId: '1' })
+      received.answer({ content: [] })
+      await bridge.end(id)
+    },
+  ],
+  [
+    'its status',
+    async ({ bridge, open }: Awaited<ReturnType<typeof besideTask>>) => {
+      const { id, received } = await open('ann', 'tasks/cancel', { taskId: '1' })
+      received.answer({ taskId: '1', status: 'cancelled' })
+      await bridge.end(id)
+    },
+  ],
+])('[SESS.23] shows no line of the log to others while a task runs, until %s ends it', async (_, end) => {
+  const world = await besideTask()
+  world.log('of the task')
+  world.instance.says('notifications/tasks/status', { taskId: '1', status: 'input_required' })
+  world.log('of the task')
+  expect(world.heard(world.call.id)).toEqual([])
+  await end(world)
+  world.log('of the call')
+  expect(world.heard(world.call.id)).toEqual(['of the call'])
+})
+
+test('[SESS.23] shows a line of the log that names a task only to its session', async () => {
+  const { instance, standing, call, log, heard } = await besideTask()
+  const related = (taskId: string) => ({ 'io.modelcontextprotocol/related-task': { taskId } })
+  instance.says('notifications/tasks/status', { taskId: '1', status: 'completed' })
+  log('of the task', related('1'))
+  log('of no task', related('2'))
+  expect([heard(call.id), heard(standing)]).toEqual([[], ['of the task']])
+})
+
 test('[ASK.2] asks on the request for a task of its own session, although another named the task first', async () => {
   const { bridge, one } = await equalIds()
   const eve = { id: 'eve', traits: one.session.traits }
