@@ -150,6 +150,11 @@ export const EXCHANGE_ABLATIONS: readonly Ablation[] = [
     tests: ['packages/agent/test/exchanges/tasks.test.ts'],
   },
   {
+    gate: 'exchanges: a page of several clients belongs to none',
+    edits: [text('agent/exchanges/asks.ts', 'if (others.length === 0) only', 'only')],
+    tests: ['packages/agent/test/exchanges/asks.test.ts'],
+  },
+  {
     gate: 'exchanges: each process names its tasks',
     edits: [text('agent/exchanges/tasks.ts', 'task.instance === instance && task.id', 'task.id')],
     tests: ['packages/agent/test/exchanges/tasks.test.ts'],
@@ -161,7 +166,9 @@ export const EXCHANGE_ABLATIONS: readonly Ablation[] = [
   },
   {
     gate: 'exchanges: each process names its elicitations',
-    edits: [text('agent/exchanges/asks.ts', 'each.asker === instance && ', '')],
+    edits: [
+      text('agent/exchanges/asks.ts', 'named.findLast(({ asker }) => asker === instance)', 'named.at(-1)'),
+    ],
     tests: ['packages/agent/test/exchanges/asks.test.ts'],
   },
   {

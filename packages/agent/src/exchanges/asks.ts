@@ -45,6 +45,7 @@ export class Asks {
   readonly #asks = new Map<string, Ask>()
   /** The oldest first. */
   #elsewhere: readonly Elsewhere[] = []
+  readonly #ended = new WeakSet<Asker>()
 
   /** Passes a request on. @returns whether there was room for it */
   pass(asker: Asker, serverId: RawJson, { params, raw }: ServerMessage, asked: Asked): boolean {
@@ -88,10 +89,17 @@ export class Asks {
   }
 
   /** Tells a client that its user is done elsewhere (URL elicitation). */
-  completed(instance: Instance, { params, raw }: ServerMessage): void {
+  completed(instance: Instance, serverName: string, { params, raw }: ServerMessage): void {
     const id = textAt(params, ['elicitationId'])
-    const isIt = (each: Elsewhere): boolean => each.asker === instance && each.elicitationId === id
-    this.#elsewhere.findLast(isIt)?.session.notify(raw)
+    const named = this.#elsewhere.filter(({ elicitationId }) => elicitationId === id)
+    const own = named.findLast(({ asker }) => asker === instance)
+    if (own !== undefined) return own.session.notify(raw)
+    // A process that replaced another one may know what that one began.
+    const left = named.filter(
+      ({ asker, session }) => this.#ended.has(asker) && session.facts.serverName === serverName,
+    )
+    const [only, ...others] = new Set(left.map(({ session }) => session))
+    if (others.length === 0) only?.notify(raw)
   }
 
   /** The server no longer waits for an answer: tells the client. */
@@ -111,13 +119,12 @@ export class Asks {
 
   endSession(session: Session): void {
     this.#refuse((ask) => ask.session === session)
-    this.#elsewhere = this.#elsewhere.filter((each) => each.session !== session)
   }
 
   /** Forgets the asks of an instance that has ended. */
   endInstance(instance: Instance): void {
     for (const [id, ask] of this.#asks) if (ask.asker === instance) this.#asks.delete(id)
-    this.#elsewhere = this.#elsewhere.filter(({ asker }) => asker !== instance)
+    this.#ended.add(instance)
   }
 
   #refuse(isOver: (ask: Ask) => boolean): void {

@@ -121,7 +121,8 @@ export class InstanceGroup {
     if (known !== undefined) return known
     const { server, asks } = this.#deps
     const use = new InstanceUse(instance, {
-      ...{ asks, tasks: this.tasks, instances: server.instances, roots: server.roots },
+      ...{ asks, tasks: this.tasks, serverName: server.name },
+      ...{ instances: server.instances, roots: server.roots },
       onNotification: (message) => this.#notification(use, message),
       onLog: (recipient, message) => this.#log(recipient, message),
       onlySession: () => (this.sessions.size === 1 ? [...this.sessions][0] : undefined),

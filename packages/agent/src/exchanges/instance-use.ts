@@ -24,6 +24,7 @@ export interface UseDeps {
   readonly asks: Asks
   readonly instances: Instances
   readonly roots: RootsPolicy
+  readonly serverName: string
   readonly tasks: Tasks
   /** The session that uses instances with this key, if there is only one. */
   readonly onlySession: () => Session | undefined
@@ -123,7 +124,7 @@ export class InstanceUse {
       case 'notifications/cancelled':
         return this.#deps.asks.cancelled(this.instance, message)
       case 'notifications/elicitation/complete':
-        return this.#deps.asks.completed(this.instance, message)
+        return this.#deps.asks.completed(this.instance, this.#deps.serverName, message)
       case 'notifications/message':
         return this.#deps.onLog(this.recipientOf(message), message)
       default:

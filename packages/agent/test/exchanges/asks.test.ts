@@ -289,6 +289,48 @@ test('[ASK.8] tells apart elicitations of two processes that have one id', async
   expect([id, otherId].map((each) => bridge.messages(each).length)).toEqual([1, 1])
 })
 
+/** Sends a client to a page, and ends the process that did so. @returns the client's stream of other messages */
+async function sentAway(server: FakeServer, bridge: Bridge, of: string): Promise<string> {
+  const { instance, received } = await asking(server, bridge, of)
+  instance.says('elicitation/create', { mode: 'url', elicitationId: '1', url: 'https://x' }, 1)
+  received.answer({})
+  instance.end()
+  await until(() => server.instance('2025', ...TRAITS) !== instance)
+  return bridge.open({ kind: 'stream', session: session(of) })
+}
+
+const COMPLETE = 'notifications/elicitation/complete'
+
+test('[ASK.8] tells a client that its user is done, although another process of the server says so', async () => {
+  const server = new FakeServer()
+  const bridge = new Bridge(server, 'fake')
+  const stream = await sentAway(server, bridge, 'a')
+  const { instance, id } = await asking(server, bridge, 'b')
+  instance.says(COMPLETE, { elicitationId: '2' })
+  instance.says(COMPLETE, { elicitationId: '1' })
+  expect(bridge.messages(stream).map(({ json }) => json.params)).toEqual([{ elicitationId: '1' }])
+  expect(bridge.messages(id)).toEqual([])
+})
+
+test('[ASK.8] tells nobody if ended processes sent several clients away under one id', async () => {
+  const server = new FakeServer()
+  const bridge = new Bridge(server, 'fake')
+  const streams = [await sentAway(server, bridge, 'a'), await sentAway(server, bridge, 'b')]
+  ;(await asking(server, bridge, 'c')).instance.says(COMPLETE, { elicitationId: '1' })
+  expect(streams.flatMap((stream) => bridge.messages(stream))).toEqual([])
+})
+
+test('[ASK.8] takes an id for that of the process itself, also after its session has ended', async () => {
+  const server = new FakeServer()
+  const bridge = new Bridge(server, 'fake')
+  const stream = await sentAway(server, bridge, 'a')
+  const { instance } = await asking(server, bridge, 'b')
+  instance.says('elicitation/create', { mode: 'url', elicitationId: '1', url: 'https://x' }, 1)
+  await bridge.ask({ kind: 'delete', session: session('b') })
+  instance.says(COMPLETE, { elicitationId: '1' })
+  expect(bridge.messages(stream)).toEqual([])
+})
+
 test('[ASK.9] passes an answer with one meaning on, and replaces any other by an error', async () => {
   const { bridge, instance, id } = await asking()
   const UNREADABLE = { code: -32_603, message: 'The answer of the client cannot be read.' }
