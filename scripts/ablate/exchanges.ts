@@ -155,6 +155,11 @@ export const EXCHANGE_ABLATIONS: readonly Ablation[] = [
     tests: ['packages/agent/test/exchanges/asks.test.ts'],
   },
   {
+    gate: 'exchanges: characters of the URIs of a session',
+    edits: [text('agent/exchanges/subscriptions.ts', ' && chars <= MAX_SUBSCRIBED_CHARS', '')],
+    tests: ['packages/agent/test/exchanges/sessions.test.ts'],
+  },
+  {
     gate: 'exchanges: each process names its tasks',
     edits: [text('agent/exchanges/tasks.ts', 'task.instance === instance && task.id', 'task.id')],
     tests: ['packages/agent/test/exchanges/tasks.test.ts'],

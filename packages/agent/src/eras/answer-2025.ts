@@ -4,7 +4,7 @@ import { INVALID_LEVEL, isLevel } from '../exchanges/log-levels.ts'
 import type { Outcome } from '../exchanges/outcome-end.ts'
 import type { ExchangeServer } from '../exchanges/server-port.ts'
 import type { Session } from '../exchanges/session.ts'
-import { INVALID_URI, MAX_SUBSCRIPTIONS, TOO_MANY } from '../exchanges/subscriptions.ts'
+import { INVALID_URI, maySubscribe, TOO_MANY } from '../exchanges/subscriptions.ts'
 import type { Instance } from '../servers/instance.ts'
 import { Listening } from './listen-2025.ts'
 import { hasCapability, introductionFrom, rpcError } from './results.ts'
@@ -63,7 +63,7 @@ export class Answers2025 {
     if (session === undefined) return NEEDS_SESSION
     if (uri === undefined) return INVALID_URI
     const { subscriptions } = session
-    if (subscriptions.size >= MAX_SUBSCRIPTIONS && !subscriptions.has(uri)) return TOO_MANY
+    if (!maySubscribe(session, uri)) return TOO_MANY
     subscriptions.add(uri)
     const outcome = await this.#listening(server).changed()
     if (outcome === undefined) return SUCCESS

@@ -8,11 +8,23 @@ import type { Session } from './session.ts'
 
 /** Subscriptions of one session. */
 export const MAX_SUBSCRIPTIONS = 256
+/** Characters of their URIs together. */
+export const MAX_SUBSCRIBED_CHARS = 65_536
 const SUBSCRIBE = 'resources/subscribe'
 const UNSUBSCRIBE = 'resources/unsubscribe'
-export const TOO_MANY = ownError(-32_602, `A session may have at most ${MAX_SUBSCRIPTIONS} subscriptions.`)
+export const TOO_MANY = ownError(
+  -32_602,
+  `A session may have at most ${MAX_SUBSCRIPTIONS} subscriptions, and ${MAX_SUBSCRIBED_CHARS} characters in their URIs.`,
+)
 /** Answered here: a server that reads it in its own way would change what other sessions have. */
 export const INVALID_URI = ownError(-32_602, 'Invalid params: "uri" must be a string.')
+
+/** Whether a session has room for this subscription, or has it already. */
+export function maySubscribe({ subscriptions }: Session, uri: string): boolean {
+  if (subscriptions.has(uri)) return true
+  const chars = [...subscriptions].reduce((sum, { length }) => sum + length, uri.length)
+  return subscriptions.size < MAX_SUBSCRIPTIONS && chars <= MAX_SUBSCRIBED_CHARS
+}
 
 interface Subscribed {
   readonly sessions: Set<Session>
@@ -40,7 +52,7 @@ export class Subscriptions {
     const instance = await this.#target.shared(session.facts.client)
     if ('fault' in instance) return instance
     if (session.isOver) return SUCCESS
-    if (session.subscriptions.size >= MAX_SUBSCRIPTIONS && !session.subscriptions.has(uri)) return TOO_MANY
+    if (!maySubscribe(session, uri)) return TOO_MANY
     const known = this.#byUri.get(uri)
     const subscribed = known ?? { sessions: new Set(), answer: this.#sendAll(SUBSCRIBE, uri, instance) }
     this.#byUri.set(uri, subscribed)

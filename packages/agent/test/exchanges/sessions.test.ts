@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { MAX_SESSIONS } from '../../src/exchanges/sessions.ts'
+import { MAX_SUBSCRIBED_CHARS } from '../../src/exchanges/subscriptions.ts'
 import { Bridge, call, notification, request } from '../support/exchanges.ts'
 import { FakeServer } from '../support/fake-server.ts'
 import { until } from '../support/until.ts'
@@ -217,6 +218,17 @@ test.each([
     ])
   },
 )
+
+test('[SESS.24] bounds the characters of the URIs that a session subscribed to', async () => {
+  const { server, bridge } = setUp()
+  const subscribe = (id: string, uri: string) => choose(bridge, id, 'resources/subscribe', { uri })
+  const half = 'x'.repeat(MAX_SUBSCRIBED_CHARS / 2)
+  for (const uri of [`a${half.slice(1)}`, `b${half.slice(1)}`, `a${half.slice(1)}`])
+    expect(await subscribe('a', uri)).toMatchObject({ json: { result: {} } })
+  expect(await subscribe('a', 'c')).toMatchObject({ json: { error: { code: -32_602 } } })
+  expect(await subscribe('b', 'c')).toMatchObject({ json: { result: {} } })
+  expect(server.instance().agentRequests).toHaveLength(3)
+})
 
 test('[SESS.24] needs a session for a level and for subscriptions', async () => {
   const { bridge } = setUp()
