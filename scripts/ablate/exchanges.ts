@@ -160,6 +160,11 @@ export const EXCHANGE_ABLATIONS: readonly Ablation[] = [
     tests: ['packages/agent/test/exchanges/sessions.test.ts'],
   },
   {
+    gate: 'exchanges: length of a token that outlives its request',
+    edits: [text('agent/exchanges/tasks.ts', 'token.length > MAX_TOKEN_BYTES', 'false')],
+    tests: ['packages/agent/test/exchanges/tasks.test.ts'],
+  },
+  {
     gate: 'exchanges: each process names its tasks',
     edits: [text('agent/exchanges/tasks.ts', 'task.instance === instance && task.id', 'task.id')],
     tests: ['packages/agent/test/exchanges/tasks.test.ts'],

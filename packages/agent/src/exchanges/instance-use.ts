@@ -59,7 +59,10 @@ export class InstanceUse {
     this.instance = instance
     this.#deps = deps
     instance.onMessage = (message) => this.#receive(message)
-    void instance.ended.then(() => deps.asks.endInstance(instance))
+    void instance.ended.then(() => {
+      deps.asks.endInstance(instance)
+      deps.tasks.endInstance(instance)
+    })
   }
 
   /**

@@ -19,6 +19,8 @@ import type { Session } from './session.ts'
 export const MAX_TASKS = 1_024
 /** Tasks of one client; the oldest are forgotten. */
 export const MAX_CLIENT_TASKS = 256
+/** Longest token of progress that outlives its request. */
+export const MAX_TOKEN_BYTES = 1_024
 /** Tasks of a list that are looked at. */
 const MAX_LISTED = 10_000
 /** Time after which a task is forgotten. */
@@ -79,6 +81,7 @@ export class Tasks {
     const cancelTimer = this.#system.schedule(TASK_MS, () => known.forget())
     const known: Known = {
       ...task,
+      callerToken: keptToken(task.callerToken),
       ...{ id: taskId, serverName, client, owner: ownerText(exchange), session },
       isRunning: !isOver(valueAt(result, ['task']) ?? result),
       forget: () => {
@@ -88,7 +91,6 @@ export class Tasks {
       },
     }
     this.#known.add(known)
-    void task.instance.ended.then(() => known.forget())
     this.#trim(client)
   }
 
@@ -135,6 +137,11 @@ export class Tasks {
     return [...this.#known].find((task) => task.instance === instance && task.token === token)
   }
 
+  /** Forgets the tasks of a process that has ended. */
+  endInstance(instance: Instance): void {
+    for (const task of [...this.#known]) if (task.instance === instance) task.forget()
+  }
+
   /** Cancels the tasks of a client. */
   revoke(client: string): void {
     for (const task of [...this.#known]) {
@@ -177,6 +184,11 @@ export class Tasks {
     const owner = ownerText(exchange)
     return [...this.#known].filter((task) => task.owner === owner && task.serverName === serverName)
   }
+}
+
+/** Copies a token, so that the parameters around it are not kept. */
+function keptToken(token: RawJson | undefined): RawJson | undefined {
+  return token === undefined || token.length > MAX_TOKEN_BYTES ? undefined : Buffer.from(token)
 }
 
 /** Leaves other tasks out of a list. */

@@ -17,7 +17,8 @@ import { until } from '../support/until.ts'
 
 async function temporaryFile(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'bridgekeeper-sessions-'))
-  onTestFinished(() => rm(folder, { recursive: true, force: true }))
+  // A write may still run.
+  onTestFinished(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }))
   return join(folder, 'sessions', 'bridge.json')
 }
 

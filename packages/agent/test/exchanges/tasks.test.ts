@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { MAX_CLIENT_TASKS, MAX_TASKS, TASK_MS } from '../../src/exchanges/tasks.ts'
+import { MAX_CLIENT_TASKS, MAX_TASKS, MAX_TOKEN_BYTES, TASK_MS } from '../../src/exchanges/tasks.ts'
 import { Bridge, request } from '../support/exchanges.ts'
-import { FakeServer } from '../support/fake-server.ts'
+import { FakeServer, tokenOf } from '../support/fake-server.ts'
 import { FakeSystem } from '../support/fake-system.ts'
 import { until } from '../support/until.ts'
 
@@ -211,6 +211,25 @@ test('[EXCH.31] forgets a task of the client with most when the machine has too 
   expect(await reaches('client 0', 'tasks/get', { taskId: first })).toBe(true)
   await system.advance(TASK_MS)
   expect(instance.holds).toBe(0)
+})
+
+test('[EXCH.31] keeps a copy of a short token of progress, and none of a long one', async () => {
+  const { bridge, instance, system } = setUp()
+  const session = { id: 's', traits: [] }
+  const standing = bridge.open({ kind: 'stream', session })
+  for (const [at, size] of [MAX_TOKEN_BYTES - 2, MAX_TOKEN_BYTES - 1].entries()) {
+    const progressToken = 'x'.repeat(size)
+    const params = { name: 't', task: {}, _meta: { progressToken } }
+    const id = bridge.open({ session, message: request('tools/call', params) })
+    await system.advance(0)
+    instance.received[at]?.answer({ task: { taskId: String(at) } })
+    await bridge.end(id)
+    instance.says('notifications/progress', { progressToken: tokenOf(instance.received[at]), progress: 1 })
+  }
+  const tokens = bridge
+    .messages(standing)
+    .map(({ json }) => (json.params as { progressToken: string }).progressToken)
+  expect(tokens).toEqual(['x'.repeat(MAX_TOKEN_BYTES - 2)])
 })
 
 test.each<[string, string, object]>([
