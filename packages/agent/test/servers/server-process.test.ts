@@ -208,7 +208,7 @@ test.runIf(process.platform === 'linux')(
     void run.server.ended.then((ended) => {
       end = ended
     })
-    // What was killed may still be listed when the shell has ended. Then its end is checked again later.
+    // A killed process may still be listed when the shell has ended. Then its end is checked again later.
     await until(async () => {
       await run.system.advance(100)
       return end !== undefined
