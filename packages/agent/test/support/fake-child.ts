@@ -33,6 +33,8 @@ export class FakeChild extends EventEmitter {
   endsAt: string | undefined = 'SIGTERM'
   speaks = true
   hasTools = true
+  /** Requests for its tools that it refuses first. */
+  refusedLists = 0
   instructions: string | undefined = 'Be kind.'
   /** Eras of MCP that it speaks, if it speaks. */
   eras: readonly Era[] = ['2025']
@@ -98,7 +100,7 @@ export class FakeChild extends EventEmitter {
         capabilities: { tools: { listChanged: true } },
         _meta: { 'io.modelcontextprotocol/serverInfo': serverInfo },
       })
-    } else if (method === 'tools/list') this.answer(id, { tools: this.tools })
+    } else if (method === 'tools/list' && this.refusedLists-- <= 0) this.answer(id, { tools: this.tools })
     else if (method !== 'tools/call' && method !== 'subscriptions/listen')
       this.write(JSON.stringify({ jsonrpc: '2.0', id, error: { code: -32601, message: 'unknown' } }))
   }
