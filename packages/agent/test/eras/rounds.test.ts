@@ -166,7 +166,7 @@ test('[ERA.10] an outcome is kept for a minute; then it is unknown, and nothing 
 })
 
 test('[ERA.10] too many waiting calls end the one that waits for longest', async () => {
-  const bridge = await runFixture('v1', { args: [fixturePath('impatient')] })
+  const bridge = await runFixture('v1', { args: [fixturePath('impatient'), '30000'] })
   const rounds: Round[] = []
   for (let at = 0; at <= MAX_PARKED_RUNS; at++)
     rounds.push(roundOf(await ask2026(bridge, call2026('ask', { at }))))
@@ -179,7 +179,7 @@ test('[ERA.10] too many waiting calls end the one that waits for longest', async
 })
 
 test('[ERA.10] the waiting calls of one client end none of another', async () => {
-  const bridge = await runFixture('v1', { args: [fixturePath('impatient')] })
+  const bridge = await runFixture('v1', { args: [fixturePath('impatient'), '30000'] })
   const own = roundOf(await ask2026(bridge, call2026('ask', { at: 'ann' })))
   for (let at = 0; at < MAX_PARKED_RUNS; at++)
     roundOf(await ask2026(bridge, call2026('ask', { at }), { client: 'eve' }))
@@ -204,7 +204,7 @@ test('[ERA.10] a client that leaves cancels its call', async () => {
 })
 
 test('[ERA.10] keeps the result of a server that ends while its client is asked', async () => {
-  const bridge = await runFixture('v1', { args: [fixturePath('impatient')] })
+  const bridge = await runFixture('v1', { args: [fixturePath('impatient'), '100'] })
   const round = roundOf(await ask2026(bridge, call2026('ask')))
   await until(() => bridge.serverEvents.some((event) => event.type === 'server-stderr'))
 
