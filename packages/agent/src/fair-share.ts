@@ -1,4 +1,4 @@
-/** The oldest entry of the client that has most, which has to make room. @param entries the oldest first */
+/** Finds the entry that makes room: the oldest of the client with most entries. @param entries the oldest first */
 export function oldestOfMost<Entry extends { readonly client: string }>(
   entries: Iterable<Entry>,
 ): Entry | undefined {

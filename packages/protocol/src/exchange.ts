@@ -73,7 +73,7 @@ export const doneSchema = z.object({ type: z.literal('done'), id: callIdSchema }
 /** Bridge to agent: the login of a client was revoked. Its exchanges are cancelled, and its sessions end. */
 export const revokeSchema = z.object({ type: z.literal('revoke'), client: clientSchema })
 
-/** Bridge to agent: a client ended its session. Sent as well to a machine that was away by then. */
+/** Bridge to agent: a client ended its session. A machine that is away gets it when it is back. */
 export const endSessionSchema = z.object({
   type: z.literal('end_session'),
   client: clientSchema,

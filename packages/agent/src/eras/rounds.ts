@@ -40,7 +40,7 @@ interface Parked {
 interface Used {
   /** Hash of the answers. */
   readonly answers: string
-  /** Until it has an outcome. */
+  /** The run, until it has an outcome. */
   run: Run | undefined
   readonly outcome: Promise<Outcome>
   bytes: number
@@ -73,7 +73,7 @@ export class Rounds {
 
   /**
    * Answers a round, at most once. The same answers again, in any spelling, get the same outcome.
-   * @param go lets the run go on
+   * @param go continues the run
    */
   async answer(
     state: string,
@@ -86,7 +86,7 @@ export class Rounds {
     const answers = hashOf(responses)
     const used = this.#used.get(keyOf(id))
     if (used !== undefined && used.answers !== answers) return INVALID_STATE
-    // The first exchange may have lost its caller without a sign.
+    // The first exchange may have lost its caller unnoticed.
     used?.run?.waitFor(exchange)
     if (used !== undefined) return used.outcome
     const run = this.#take(id)

@@ -86,7 +86,7 @@ export class Run {
     })
   }
 
-  /** An exchange waits from now on, in place of an earlier one: its caller gets messages, and may cancel the run. */
+  /** Lets this exchange wait, in place of an earlier one. Its caller gets the messages, and may cancel the run. */
   waitFor(outer: Exchange): void {
     this.#leaveOuter()
     this.#outer = outer

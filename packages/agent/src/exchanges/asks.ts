@@ -94,7 +94,7 @@ export class Asks {
     const named = this.#elsewhere.filter(({ elicitationId }) => elicitationId === id)
     const own = named.findLast(({ asker }) => asker === instance)
     if (own !== undefined) return own.session.notify(raw)
-    // A process that replaced another one may know what that one began.
+    // A restarted server may complete what its earlier process began.
     const left = named.filter(
       ({ asker, session }) => this.#ended.has(asker) && session.facts.serverName === serverName,
     )

@@ -105,8 +105,8 @@ export class InstanceUse {
   }
 
   /**
-   * The open exchanges of the only owner; `undefined` if there are several, or none, or calls in the short form, or
-   * tasks of others run.
+   * The open exchanges of the only owner.
+   * @returns `undefined` if there is none or several, or while a call in the short form or a task of another owner runs
    */
   soleOwner(): readonly Exchange[] | undefined {
     if (this.instance.hasShortCalls) return undefined

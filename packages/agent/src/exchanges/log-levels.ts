@@ -9,7 +9,7 @@ const LEVELS = ['debug', 'info', 'notice', 'warning', 'error', 'critical', 'aler
 /** Level of a session that set none, once another session has set one. */
 export const DEFAULT_LEVEL = 'info'
 const SET_LEVEL = 'logging/setLevel'
-/** Answered here: a server that reads it in its own way would apply it to all sessions. */
+/** The agent itself refuses an unknown level: a server that accepts it would change the level of all sessions. */
 export const INVALID_LEVEL = ownError(-32_602, 'Invalid params: "level" must be a log level.')
 
 /** Log levels of sessions that share instances. The server gets the most verbose of them; each session its own. */

@@ -16,7 +16,7 @@ export const TOO_MANY = ownError(
   -32_602,
   `A session may have at most ${MAX_SUBSCRIPTIONS} subscriptions, and ${MAX_SUBSCRIBED_CHARS} characters in their URIs.`,
 )
-/** Answered here: a server that reads it in its own way would change what other sessions have. */
+/** The agent itself refuses it: a server that accepts it would change subscriptions of other sessions. */
 export const INVALID_URI = ownError(-32_602, 'Invalid params: "uri" must be a string.')
 
 /** Whether a session has room for this subscription, or has it already. */

@@ -21,7 +21,7 @@ export const MAX_TASKS = 1_024
 export const MAX_CLIENT_TASKS = 256
 /** Longest token of progress that outlives its request. */
 export const MAX_TOKEN_BYTES = 1_024
-/** Tasks of a list that are looked at. */
+/** Tasks of a list that are read. */
 const MAX_LISTED = 10_000
 /** Time after which a task is forgotten. */
 export const TASK_MS = 3_600_000

@@ -228,7 +228,7 @@ export class Connection {
   }
 
   #fail(error: unknown): void {
-    // The loop then says goodbye.
+    // The loop then closes the socket.
     if (error instanceof AgentError) this.#end({ next: 'give-up', code: error.code, error })
     else this.drop('This machine could not prove its key, or could not store the identity of the bridge.')
   }

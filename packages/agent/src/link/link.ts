@@ -71,7 +71,7 @@ export class Link {
     this.#wakes = new Wakes(options.system)
   }
 
-  /** Has the loop send what has changed of the catalog. */
+  /** Wakes the loop, which sends what has changed in the catalog. */
   catalogChanged(): void {
     this.#wakes.wake('catalog')
   }

@@ -144,7 +144,7 @@ export class ServerSet implements LocalTools, ExchangeServers {
     const server = this.#servers.get(name)
     this.#servers.delete(name)
     if (server === undefined) return
-    // It waits for the server that it replaced, since its start does.
+    // This also waits for the server that it replaced, because its start does.
     const ended = server.stop()
     this.#ending.set(name, ended)
     void ended.then(() => {

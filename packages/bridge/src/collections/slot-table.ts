@@ -5,8 +5,8 @@ const RANDOM_BYTES = 15
 const RANDOM_CHARS = 20
 
 /**
- * Items that wait for an answer, each in the slot that its id names: random characters, then the slot. A list of slots
- * instead of a map, for the reason that open-list.ts gives.
+ * Items by id. An id consists of random characters and the item's slot in a list. A list instead of a map, for the
+ * reason that open-list.ts gives.
  */
 export class SlotTable<T extends { readonly id: string }> {
   readonly #slots: (T | undefined)[] = []
@@ -48,7 +48,7 @@ export class SlotTable<T extends { readonly id: string }> {
     return item
   }
 
-  /** @returns a copy, so that items may be taken meanwhile */
+  /** @returns a copy, so that items may be taken during a loop over it */
   items(): T[] {
     return this.#slots.filter((item) => item !== undefined)
   }

@@ -8,7 +8,6 @@ import type { Client, ClientLogin } from './exchange.ts'
 export const MAX_CLIENTS = 1_024
 /** Machines without a connection that are remembered; the user with most loses the one that left first. */
 export const MAX_AWAY = 1_024
-
 /** Ended sessions that are remembered of one machine that is away; the client with most loses the oldest. */
 export const MAX_ENDED = 256
 

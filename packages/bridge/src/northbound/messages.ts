@@ -186,7 +186,10 @@ function isForSession({ view, request }: NoteContext, note: Note): boolean {
   return view.hasSessions && hasSession(request.headers) && !(view.isAggregate && isInitialized(note))
 }
 
-/** Whether a call needs only its arguments and its result: most calls. The short form carries only names as listed. */
+/**
+ * Whether a call needs only its arguments and its result: most calls. The short form carries only names that a catalog
+ * can have.
+ */
 function isShort(
   { request: { headers } }: NoteContext,
   { toolName, rawMeta, isTask }: CallParams,

@@ -40,7 +40,7 @@ class AnswerWatch implements Watch, Dated {
   readonly #looks: DeadlineQueue
   readonly #system: System
   #takenBytes: number
-  /** When the caller last read, as far as seen. */
+  /** Time of the last check that found that the caller reads. */
   #readAtMs: number
 
   constructor(request: WatchedRequest, looks: DeadlineQueue, system: System) {
@@ -72,7 +72,7 @@ class AnswerWatch implements Watch, Dated {
   }
 }
 
-/** Bytes that the system has taken. They stand still while nothing is read, whatever is written meanwhile. */
+/** Bytes that the system has taken. Constant while the caller reads nothing, however much is written. */
 function takenBytes({ socket }: ServerResponse): number {
   return socket === null ? 0 : socket.bytesWritten - socket.writableLength
 }

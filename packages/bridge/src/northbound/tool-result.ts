@@ -47,14 +47,14 @@ export function resultFor(
   return added.length === 0 ? named : withFirst(named, whole, added.join(','))
 }
 
-/** Beginning of nearly every result, after at most an id. */
+/** Part of the first bytes of nearly every answer. */
 const USUAL = '"result":{"content":['
 const HEAD_BYTES = 512
 const COMPLETE = '"complete"'
 
 /**
- * [MCP.19] Adds `content` to the answer to a call if its result lacks it, as above. Answers with an error, a task or a request
- * for input stay as they are. @param answer a whole JSON-RPC response
+ * [MCP.19] Adds `content` to the result of a call that lacks it. Errors, tasks and requests for input stay as they are.
+ * @param answer a whole JSON-RPC response
  */
 export function withContent(answer: RawJson): RawJson {
   if (answer.subarray(0, HEAD_BYTES).includes(USUAL)) return answer

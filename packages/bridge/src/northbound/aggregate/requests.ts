@@ -133,7 +133,7 @@ export class AggregateRequests {
     guarded(open.response, () => {
       if (open.isGone) return
       const denied = denialOf(context, method)
-      // Without the scope, no server was asked.
+      // No server was asked, because the scope is missing.
       if (address === undefined && denied !== undefined) return this.#refuse(context, message, denied)
       if (address === undefined) return sendError(reply, id, this.#notFound(open.caller.userId, name))
       const sent = renamed(search.message, path, address.name)
