@@ -59,7 +59,7 @@ export const CALLS: readonly LimitRow[] = [
     'pages and items of a server in a list at `/mcp`',
     `${count(MAX_SERVER_PAGES)}; ${count(MAX_ITEMS)}`,
     'request',
-    'the rest missing',
+    'tools from the catalog, other items missing',
   ],
   ['resources of a subscription at `/mcp`', count(MAX_RESOURCES), 'request', '`params_invalid`'],
   [
@@ -117,7 +117,7 @@ export const CALLS: readonly LimitRow[] = [
     'machines away that were used',
     count(MAX_AWAY_MACHINES),
     'node',
-    'the logins of one of the user with most are forgotten',
+    'the user with most loses the one that left first, with its logins',
   ],
   ['serialised lists', count(MAX_VIEWS), 'catalog', 'nothing: the oldest is serialised again'],
   ['DPoP proofs that are remembered', count(MAX_PROOFS_OF_USER), 'user', '`dpop_proof_invalid`'],

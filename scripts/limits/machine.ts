@@ -54,12 +54,17 @@ export const MACHINE: readonly LimitRow[] = [
   ['processes that nobody uses', span(IDLE_MS), 'server', 'ended, except the first one'],
   ['processes that may ask callers', count(POOL_SIZE), 'server and capabilities', 'further requests wait'],
   ['requests that wait for one', count(MAX_WAITING_LEASES), 'server and capabilities', 'refused'],
-  ['processes that wait for an answer of a person', count(MAX_PARKED), 'server', 'the oldest is ended'],
+  [
+    'processes that wait for an answer of a person',
+    count(MAX_PARKED),
+    'server',
+    'the oldest of the login that has most is ended',
+  ],
   [
     'calls of 2026 clients that wait for an answer',
     `${count(MAX_PARKED_RUNS)}, ${span(PARKED_MS)}`,
     'server of the 2025 era',
-    'the oldest is cancelled: `outcome_unknown`',
+    'the oldest of the login that has most is cancelled: `outcome_unknown`',
   ],
   [
     'outcomes of answered rounds',
