@@ -101,7 +101,7 @@ export const AGENT_EXCHANGE_ABLATIONS: readonly Ablation[] = [
   },
   {
     gate: 'agent exchanges: tasks of others',
-    edits: [text('agent/exchanges/tasks.ts', 'this.#named(exchange) === undefined', 'false')],
+    edits: [text('agent/exchanges/tasks.ts', 'this.#named(exchange)?.instance !== instance', 'false')],
     tests: of('limits'),
   },
   {

@@ -10,8 +10,9 @@ import type { Session } from './session.ts'
 export const MAX_ASKS = 1_024
 export const MAX_CLIENT_ASKS = 256
 export const MAX_SESSION_ASKS = 64
-/** Elicitations by URL that are remembered. */
+/** Elicitations by URL that are remembered, and the longest id of one. */
 export const MAX_ELSEWHERE = 1_024
+export const MAX_ELICITATION_CHARS = 1_024
 const ID_BYTES = 18
 
 /** The client that answers a request of a server, and where it reads it. */
@@ -36,8 +37,10 @@ interface Ask extends Asked {
 interface Elsewhere {
   readonly asker: Asker
   readonly elicitationId: string
-  readonly session: Session
+  readonly serverName: string
   readonly client: string
+  /** Until it is over. Then the id stays taken, so that no other session gets the notification. */
+  session: Session | undefined
 }
 
 /** Requests of servers that wait for the answer of a client. Clients see them under ids that nobody can guess. */
@@ -53,10 +56,7 @@ export class Asks {
     const id = randomBytes(ID_BYTES).toString('base64url')
     const progressKey = idKey(valueAt(params, ['_meta', 'progressToken']))
     this.#asks.set(id, { ...asked, asker, serverId, progressKey })
-    const elicitationId = textAt(params, ['elicitationId'])
-    const { session } = asked
-    if (elicitationId !== undefined)
-      this.#noteElsewhere({ asker, elicitationId, session, client: session.facts.client })
+    this.#noteElsewhere(asker, textAt(params, ['elicitationId']), asked.session)
     send(asked, replaceAt(raw, ['id'], toJson(id)))
     return true
   }
@@ -93,11 +93,9 @@ export class Asks {
     const id = textAt(params, ['elicitationId'])
     const named = this.#elsewhere.filter(({ elicitationId }) => elicitationId === id)
     const own = named.findLast(({ asker }) => asker === instance)
-    if (own !== undefined) return own.session.notify(raw)
+    if (own !== undefined) return own.session?.notify(raw)
     // A restarted server may complete what its earlier process began.
-    const left = named.filter(
-      ({ asker, session }) => this.#ended.has(asker) && session.facts.serverName === serverName,
-    )
+    const left = named.filter((each) => this.#ended.has(each.asker) && each.serverName === serverName)
     const [only, ...others] = new Set(left.map(({ session }) => session))
     if (others.length === 0) only?.notify(raw)
   }
@@ -119,6 +117,7 @@ export class Asks {
 
   endSession(session: Session): void {
     this.#refuse((ask) => ask.session === session)
+    for (const each of this.#elsewhere) if (each.session === session) each.session = undefined
   }
 
   /** Forgets the asks of an instance that has ended. */
@@ -135,8 +134,10 @@ export class Asks {
     }
   }
 
-  #noteElsewhere(elsewhere: Elsewhere): void {
-    this.#elsewhere = [...this.#elsewhere, elsewhere]
+  #noteElsewhere(asker: Asker, elicitationId: string | undefined, session: Session): void {
+    if (elicitationId === undefined || elicitationId.length > MAX_ELICITATION_CHARS) return
+    const { serverName, client } = session.facts
+    this.#elsewhere = [...this.#elsewhere, { asker, elicitationId, serverName, client, session }]
     const excess = this.#elsewhere.length > MAX_ELSEWHERE ? oldestOfMost(this.#elsewhere) : undefined
     if (excess !== undefined) this.#elsewhere = this.#elsewhere.filter((each) => each !== excess)
   }

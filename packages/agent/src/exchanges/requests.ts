@@ -71,7 +71,7 @@ async function forward(exchange: Exchange, group: InstanceGroup): Promise<RawOut
   const lent = await group.lend(exchange)
   if ('fault' in lent) return exchange.signal.aborted ? { kind: 'cancelled' } : lent
   try {
-    if (group.tasks.isForeign(exchange)) return await askOfNone(exchange, lent)
+    if (group.tasks.isForeign(exchange, lent.use.instance)) return await askOfNone(exchange, lent)
     const outcome = await lent.use.send(exchange, exchange.facts.params, lent)
     return group.tasks.withOwn(exchange, lent.use.instance, outcome)
   } finally {

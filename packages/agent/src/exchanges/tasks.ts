@@ -19,6 +19,8 @@ import type { Session } from './session.ts'
 export const MAX_TASKS = 1_024
 /** Tasks of one client; the oldest are forgotten. */
 export const MAX_CLIENT_TASKS = 256
+/** Longest id of a task that is remembered. */
+export const MAX_TASK_ID_CHARS = 1_024
 /** Longest token of progress that outlives its request. */
 export const MAX_TOKEN_BYTES = 1_024
 /** Tasks of a list that are read. */
@@ -65,6 +67,7 @@ export class Tasks {
   readonly #system: System
   /** The oldest first. */
   readonly #known = new Set<Known>()
+  readonly #ended = new WeakSet<Instance>()
 
   constructor(system: System) {
     this.#system = system
@@ -76,7 +79,8 @@ export class Tasks {
     // The caller asks for a task, or says that it knows them.
     if (params?.includes('task') !== true) return
     const taskId = textAt(result, ['task', 'taskId']) ?? textAt(result, ['taskId'])
-    if (taskId === undefined || this.of(task.instance, taskId) !== undefined) return
+    if (taskId === undefined || taskId.length > MAX_TASK_ID_CHARS || this.#ended.has(task.instance)) return
+    if (this.of(task.instance, taskId) !== undefined) return
     const unhold = task.instance.hold()
     const cancelTimer = this.#system.schedule(TASK_MS, () => known.forget())
     const known: Known = {
@@ -139,6 +143,7 @@ export class Tasks {
 
   /** Forgets the tasks of a process that has ended. */
   endInstance(instance: Instance): void {
+    this.#ended.add(instance)
     for (const task of [...this.#known]) if (task.instance === instance) task.forget()
   }
 
@@ -151,10 +156,10 @@ export class Tasks {
     }
   }
 
-  /** Whether a request is about a task that its caller is not known to have begun: that may be another's. */
-  isForeign(exchange: Exchange): boolean {
+  /** Whether a request is about a task that its caller is not known to have begun at this process: that may be another's. */
+  isForeign(exchange: Exchange, instance: Instance): boolean {
     const { method } = exchange.facts
-    return method.startsWith(TASKS) && method !== LIST && this.#named(exchange) === undefined
+    return method.startsWith(TASKS) && method !== LIST && this.#named(exchange)?.instance !== instance
   }
 
   /** The process that runs the task that a request is about. */

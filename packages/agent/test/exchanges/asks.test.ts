@@ -1,5 +1,11 @@
 import { expect, test } from 'vitest'
-import { MAX_ASKS, MAX_CLIENT_ASKS, MAX_ELSEWHERE, MAX_SESSION_ASKS } from '../../src/exchanges/asks.ts'
+import {
+  MAX_ASKS,
+  MAX_CLIENT_ASKS,
+  MAX_ELICITATION_CHARS,
+  MAX_ELSEWHERE,
+  MAX_SESSION_ASKS,
+} from '../../src/exchanges/asks.ts'
 import { Bridge, call, notification, request } from '../support/exchanges.ts'
 import { type FakeInstance, FakeServer, type Received } from '../support/fake-server.ts'
 import { until } from '../support/until.ts'
@@ -328,6 +334,31 @@ test('[ASK.8] takes an id for that of the process itself, also after its session
   instance.says('elicitation/create', { mode: 'url', elicitationId: '1', url: 'https://x' }, 1)
   await bridge.ask({ kind: 'delete', session: session('b') })
   instance.says(COMPLETE, { elicitationId: '1' })
+  expect(bridge.messages(stream)).toEqual([])
+})
+
+test('[ASK.8] remembers elicitations with ids of up to 1,024 characters', async () => {
+  const { bridge, instance } = await asking()
+  const stream = bridge.open({ kind: 'stream', session: session('a') })
+  const ids = [MAX_ELICITATION_CHARS, MAX_ELICITATION_CHARS + 1].map((length) => 'x'.repeat(length))
+  for (const elicitationId of ids) {
+    instance.says(
+      'elicitation/create',
+      { mode: 'url', elicitationId, url: 'https://x' },
+      elicitationId.length,
+    )
+    instance.says(COMPLETE, { elicitationId })
+  }
+  expect(bridge.messages(stream).map(({ json }) => json.params)).toEqual([{ elicitationId: ids[0] }])
+})
+
+test('[ASK.8] tells nobody if one of several clients that were sent away has left', async () => {
+  const server = new FakeServer()
+  const bridge = new Bridge(server, 'fake')
+  const stream = await sentAway(server, bridge, 'a')
+  await sentAway(server, bridge, 'b')
+  await bridge.ask({ kind: 'delete', session: session('b') })
+  ;(await asking(server, bridge, 'c')).instance.says(COMPLETE, { elicitationId: '1' })
   expect(bridge.messages(stream)).toEqual([])
 })
 

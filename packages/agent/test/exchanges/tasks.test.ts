@@ -1,5 +1,11 @@
 import { expect, test } from 'vitest'
-import { MAX_CLIENT_TASKS, MAX_TASKS, MAX_TOKEN_BYTES, TASK_MS } from '../../src/exchanges/tasks.ts'
+import {
+  MAX_CLIENT_TASKS,
+  MAX_TASK_ID_CHARS,
+  MAX_TASKS,
+  MAX_TOKEN_BYTES,
+  TASK_MS,
+} from '../../src/exchanges/tasks.ts'
 import { Bridge, request } from '../support/exchanges.ts'
 import { FakeServer, tokenOf } from '../support/fake-server.ts'
 import { FakeSystem } from '../support/fake-system.ts'
@@ -12,8 +18,7 @@ function setUp() {
   const instance = server.instance()
   let begun = 0
   /** Begins a task of this client. */
-  const begin = async (client: string): Promise<string> => {
-    const taskId = `task ${++begun}`
+  const begin = async (client: string, taskId = `task ${++begun}`): Promise<string> => {
     const at = instance.received.length
     bridge.open({ client, message: request('tools/call', { name: 't', arguments: {}, task: {} }) })
     await system.advance(0)
@@ -110,6 +115,36 @@ test('[EXCH.29] tells apart tasks of two processes that have one id', async () =
   await until(() => other.instance.holds === 0)
   const { json } = await bridge.end(await one.ask('tasks/get', { taskId: '1' }, { taskId: '1' }))
   expect(json).toMatchObject({ result: { taskId: '1' } })
+})
+
+test('[EXCH.29] knows no task of a process that ended with its result', async () => {
+  const { server, bridge } = setUp()
+  const session = { id: 's', traits: ['sampling' as const] }
+  const first = server.instance('2025', 'sampling')
+  const begun = bridge.open({ session, message: request('tools/call', { name: 't', task: {} }) })
+  const call = await until(() => first.received[0])
+  first.end()
+  call.answer({ task: { taskId: '1' } })
+  await bridge.end(begun)
+  const next = await until(() => {
+    const instance = server.instance('2025', 'sampling')
+    return instance !== first && instance
+  })
+  bridge.open({ session, message: request('tasks/get', { taskId: '1' }) })
+  const asked = await until(() => next.received[0] ?? server.instance().received[0])
+  expect(asked.params).toEqual({ taskId: expect.not.stringMatching('^1$') })
+  expect(first.holds).toBe(0)
+})
+
+test('[EXCH.31] remembers ids of tasks of up to 1,024 characters', async () => {
+  const { begin, reaches } = setUp()
+  for (const [length, isKnown] of [
+    [MAX_TASK_ID_CHARS, true],
+    [MAX_TASK_ID_CHARS + 1, false],
+  ] as const) {
+    const taskId = await begin('ann', 'x'.repeat(length))
+    expect(await reaches('ann', 'tasks/get', { taskId })).toBe(isKnown)
+  }
 })
 
 /** Ann's task runs at a process at which Eve has a call. */
