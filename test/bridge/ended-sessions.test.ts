@@ -73,3 +73,13 @@ test.each(['/mcp', '/mcp/s'])('[SESS.9] ends a session at %s while its server st
   expect(await first.next('end_session')).toEqual(ended)
   expect(await remove()).toBe(404)
 })
+
+test('[SESS.9] ends a session at a machine whose connection is cut during DELETE', async () => {
+  const { at, first, ended, connect, remove } = await setUp('/mcp')
+  await connectMachine(at, 'ann', { name: 'other' })
+  const removed = remove()
+  await nextOpen(first, 'delete')
+  first.socket.terminate()
+  expect(await removed).toBe(204)
+  expect(await (await connect()).next('end_session')).toEqual(ended)
+})

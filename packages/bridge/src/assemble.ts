@@ -151,8 +151,9 @@ function agentListener({
     },
     ended(connection) {
       directory.remove(connection)
-      exchanges.cut(connection)
+      // Before its exchanges are cut: a DELETE among them ends its session at machines that are away.
       clients.ended(connection)
+      exchanges.cut(connection)
       events.emit('agent-disconnected', connection)
     },
     catalogChanged(connection, catalog) {
