@@ -119,7 +119,13 @@ async function limited() {
   const auth = bearer(await at.scopedToken('ann', 'tools:call:s/read'))
   const list = (headers: Record<string, string> = {}) =>
     openEvents(at, PATH, { ...auth, ...headers }, rpc('tools/list'))
-  return { at, agent, auth, list }
+  /** Begins an MCP session. @returns its headers */
+  const begin = async () => {
+    const begun = post(at, PATH, rpc('initialize', { capabilities: {} }), auth)
+    answerOpen(agent, await nextOpen(agent))
+    return { 'mcp-session-id': (await begun).headers.get('mcp-session-id') ?? '', ...version(NEWER) }
+  }
+  return { at, agent, auth, list, begin }
 }
 
 test.each<[string, string, string]>([
@@ -167,11 +173,8 @@ test('[SCOPE.2] sends the whole list to a token without limits, as the bytes of 
 })
 
 test('[SCOPE.2] lets nobody read on a list that would be filtered', async () => {
-  const { at, agent, auth, list } = await limited()
-  const begun = post(at, PATH, rpc('initialize', { capabilities: {} }), auth)
-  answerOpen(agent, await nextOpen(agent))
-  const session = { 'mcp-session-id': (await begun).headers.get('mcp-session-id') ?? '' }
-  const events = list({ ...session, ...version(NEWER) })
+  const { agent, list, begin } = await limited()
+  const events = list(await begin())
   const { id } = await nextOpen(agent)
   agent.send({ type: 'accepted', id })
   agent.send({ type: 'message', id, number: 1, message: progress })
@@ -179,4 +182,15 @@ test('[SCOPE.2] lets nobody read on a list that would be filtered', async () => 
   expect((await reader.next())?.id).toBeUndefined()
   reader.leave()
   expect((await agent.next('cancel')).id).toBe(id)
+})
+
+test('[MCP.19] adds content to the result of a call that a token with scopes reads on', async () => {
+  const { at, agent, auth, begin } = await limited()
+  const session = await begin()
+  const opened = openEvents(at, PATH, { ...auth, ...session, 'last-event-id': 'abc_1.cOA' })
+  const { id } = await nextOpen(agent, 'stream')
+  const answer = (result: object) => ({ jsonrpc: '2.0', id: 8, result })
+  agent.send({ type: 'accepted', id })
+  agent.send({ type: 'end', id, status: 200, number: 2, message: answer({}) })
+  expect(await (await opened).rest()).toMatchObject([{ data: JSON.stringify(answer({ content: [] })) }])
 })

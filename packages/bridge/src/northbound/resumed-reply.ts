@@ -87,7 +87,7 @@ export class ResumedReply implements ExchangeReader {
         if (this.#open.isGone) return
         const edited = whole && edit(whole)
         if (edited === undefined) this.#stream.end()
-        else this.#endStream([edited], number)
+        else this.#endStream([isCall ? withContent(edited) : edited], number)
       }),
     )
   }
