@@ -188,7 +188,7 @@ export const EXCHANGE_ABLATIONS: readonly Ablation[] = [
   },
   {
     gate: 'sessions: machines that were away learn of ends',
-    edits: [text('bridge/exchanges/machine-clients.ts', 'else ended.add(name, id)', '')],
+    edits: [text('bridge/exchanges/machine-clients.ts', 'ended.add(name, id)', '')],
     tests: ['test/bridge/ended-sessions.test.ts'],
   },
   {

@@ -8,13 +8,13 @@ import type { Client, ClientLogin } from './exchange.ts'
 export const MAX_CLIENTS = 1_024
 /** Machines without a connection that are remembered; the user with most loses the one that left first. */
 export const MAX_AWAY = 1_024
-/** Ended sessions that are remembered of one machine that is away; the client with most loses the oldest. */
+/** Ended sessions that are remembered of one machine until it connects again; the client with most loses the oldest. */
 export const MAX_ENDED = 256
 
 /** A machine, by its own login session, with the clients that used it. */
 interface Machine {
   connection: ReadyConnection | undefined
-  /** Sessions that ended while it was away, by the name of their client. */
+  /** Sessions that ended since it last connected, by the name of their client. */
   ended: FairSet
   /** By name, the one used longest ago first. */
   readonly clients: Map<string, MachineClient>
@@ -57,7 +57,7 @@ export class MachineClients {
   revoked(revocation: Revocation): void {
     for (const client of this.#byRevocation.get(keyOf(revocation)) ?? []) {
       client.isRevoked = true
-      this.#notify(client)
+      sendRevoke(client)
     }
   }
 
@@ -67,19 +67,25 @@ export class MachineClients {
     for (const client of this.#byRevocation.get(keyOf({ kind: 'session', id: login.sessionId })) ?? []) {
       if (client.name !== name) continue
       const { connection, ended } = client.machine
+      ended.add(name, id)
       if (connection !== undefined) sendEnd(connection, name, id)
-      else ended.add(name, id)
     }
   }
 
-  /** A machine is connected. It learns of what was revoked, and which sessions ended, while it was away. */
+  /**
+   * A machine is connected. It learns of what was revoked, and which sessions ended, since it last connected: its former
+   * connection may have been dead without a sign.
+   */
   connected(connection: ReadyConnection): void {
     const { userId, sessionId } = connection.principal
     const machine = this.#machines.get(sessionId)
     if (machine === undefined) return
     machine.connection = connection
     this.#away.delete(userId, sessionId)
-    for (const client of [...machine.clients.values()]) if (client.isRevoked) this.#notify(client)
+    for (const client of [...machine.clients.values()].filter(({ isRevoked }) => isRevoked)) {
+      sendRevoke(client)
+      this.#forget(client)
+    }
     for (const [name, ids] of machine.ended.entries()) for (const id of ids) sendEnd(connection, name, id)
     machine.ended = new FairSet(MAX_ENDED)
   }
@@ -92,13 +98,6 @@ export class MachineClients {
     machine.connection = undefined
     const forgotten = this.#away.add(userId, sessionId)
     if (forgotten !== undefined) this.#forgetMachine(forgotten)
-  }
-
-  #notify(client: MachineClient): void {
-    const { connection } = client.machine
-    if (connection === undefined) return
-    connection.send(encode({ type: 'revoke', client: client.name }))
-    this.#forget(client)
   }
 
   #add(client: MachineClient): MachineClient {
@@ -127,6 +126,10 @@ export class MachineClients {
 
 function newMachine(connection: ReadyConnection): Machine {
   return { connection, ended: new FairSet(MAX_ENDED), clients: new Map() }
+}
+
+function sendRevoke({ name, machine }: MachineClient): void {
+  machine.connection?.send(encode({ type: 'revoke', client: name }))
 }
 
 function sendEnd(connection: ReadyConnection, client: string, session: string): void {

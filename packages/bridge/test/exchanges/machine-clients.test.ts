@@ -12,8 +12,26 @@ function clientOf(name: string, { deviceId, isRevoked = false }: Partial<Client[
 function notified(clients: MachineClients, machine: FakeConnection, names: readonly string[]): string[] {
   for (const id of names) clients.revoked({ kind: 'session', id })
   clients.connected(machine)
-  return machine.sent.flatMap((frame) => (frame.type === 'revoke' ? [frame.client] : []))
+  return [...new Set(machine.sent.flatMap((frame) => (frame.type === 'revoke' ? [frame.client] : [])))]
 }
+
+test('[EXCH.12] [SESS.9] repeats what a dead connection may have lost, once', () => {
+  const clients = new MachineClients()
+  const [dead, next, third] = [1, 2, 3].map(() => new FakeConnection('ann', 'machine'))
+  if (dead === undefined || next === undefined || third === undefined) throw new Error('There are three.')
+  clients.used(clientOf('eve'), dead)
+  clients.sessionEnded(clientOf('eve'), 's')
+  clients.revoked({ kind: 'session', id: 'eve' })
+  const frames = [
+    { type: 'end_session', client: 'eve', session: 's' },
+    { type: 'revoke', client: 'eve' },
+  ]
+  expect(dead.sent).toEqual(frames)
+  clients.connected(next)
+  expect(next.sent).toEqual(frames.toReversed())
+  clients.connected(third)
+  expect(third.sent).toEqual([])
+})
 
 test('[EXCH.12] remembers a valid login once for each machine, and none of the app', () => {
   const clients = new MachineClients()
