@@ -115,7 +115,7 @@ export const EXCHANGE_ABLATIONS: readonly Ablation[] = [
   },
   {
     gate: 'exchanges: stored sessions of a client push out none of another',
-    edits: [text('agent/exchanges/session-file.ts', 'one.turn - other.turn', '0')],
+    edits: [text('agent/exchanges/session-file.ts', 'one.share - other.share', '0')],
     tests: ['packages/agent/test/exchanges/session-file.test.ts'],
   },
   {

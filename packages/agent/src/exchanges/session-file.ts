@@ -13,7 +13,7 @@ export const MAX_ENDED = 4_096
 /** Limits of one stored session. */
 const MAX_URIS = 64
 const MAX_URI_CHARS = 2_048
-/** Sum of all stored sessions. Clients take turns, each with its last used ones first. */
+/** Sum of all stored sessions. Clients share it fairly, each with its last used ones first. */
 const MAX_SESSION_BYTES = 524_288
 const MAX_FILE_BYTES = 2 * 1_048_576
 /** The bridge refuses older sessions. */
@@ -145,8 +145,8 @@ export class SessionFile {
   #text(): string {
     const kept = new Set<StoredSession>()
     let bytes = 0
-    for (const session of inTurns([...this.#sessions.values()].reverse())) {
-      bytes += JSON.stringify(session).length
+    for (const { session, size } of byShare([...this.#sessions.values()].reverse())) {
+      bytes += size
       if (bytes > MAX_SESSION_BYTES) break
       kept.add(session)
     }
@@ -177,10 +177,16 @@ function keyOf({ server, id }: { readonly server: string; readonly id: string })
   return JSON.stringify([server, id])
 }
 
-/** Sessions of clients in turns: the first of each client, then the second of each. */
-function inTurns(sessions: readonly StoredSession[]): readonly StoredSession[] {
-  const turns = [...Map.groupBy(sessions, ({ client }) => client).values()]
-    .flatMap((own) => own.map((session, turn) => ({ session, turn })))
-    .toSorted((one, other) => one.turn - other.turn)
-  return turns.map(({ session }) => session)
+/** Sorts sessions by the sum of their client's sizes up to each, so that large ones take no room of other clients. */
+function byShare(sessions: readonly StoredSession[]): readonly { session: StoredSession; size: number }[] {
+  return [...Map.groupBy(sessions, ({ client }) => client).values()]
+    .flatMap((own) => {
+      let share = 0
+      return own.map((session) => {
+        const size = JSON.stringify(session).length
+        share += size
+        return { session, size, share }
+      })
+    })
+    .toSorted((one, other) => one.share - other.share)
 }

@@ -180,3 +180,18 @@ test('[SESS.25] stores the sessions of a client with few although another one ha
   expect(await idsOf('ann')).toEqual(['own'])
   expect((await idsOf('eve')).at(-1)).toBe('s9')
 })
+
+test('[SESS.25] stores all small sessions although the large ones of another client exceed the room', async () => {
+  const path = await temporaryFile()
+  const first = await agent(path)
+  for (let at = 0; at < 20; at++) await choose(first, `own${at}`, 'logging/setLevel', { level: 'info' })
+  for (let at = 0; at < 10; at++)
+    for (let uri = 0; uri < 64; uri++)
+      await choose(first, `s${at}`, 'resources/subscribe', { uri: `x://${uri}/${'x'.repeat(1_200)}` }, 'eve')
+  await first.file.flush()
+  const { sessions } = JSON.parse(await readFile(path, 'utf8'))
+  const idsOf = (client: string) =>
+    sessions.flatMap((each: { client: string; id: string }) => (each.client === client ? [each.id] : []))
+  expect(idsOf('ann')).toHaveLength(20)
+  expect(idsOf('eve')).toEqual(['s3', 's4', 's5', 's6', 's7', 's8', 's9'])
+})
