@@ -58,6 +58,11 @@ export const AGGREGATE_ABLATIONS: readonly Ablation[] = [
     tests: AGGREGATE,
   },
   {
+    gate: 'aggregate: a list holds so many bytes of a server',
+    edits: [text('bridge/northbound/aggregate/lists.ts', 'bytes > MAX_LIST_BYTES', 'false')],
+    tests: ['test/bridge/aggregate-edges.test.ts'],
+  },
+  {
     gate: 'aggregate: lists need the scope of their method',
     edits: [text('bridge/northbound/aggregate/requests.ts', 'authority.allowed', 'true')],
     tests: AGGREGATE,

@@ -23,6 +23,7 @@ import {
   MAX_POSITIONS,
   MAX_PROOFS_OF_USER,
   MAX_RESOURCES,
+  MAX_SERVER_LIST_BYTES,
   MAX_SERVER_PAGES,
   MAX_STANDING,
   MAX_UNREAD_BYTES,
@@ -56,8 +57,8 @@ export const CALLS: readonly LimitRow[] = [
     'tools from the catalog, other items missing',
   ],
   [
-    'pages and items of a server in a list at `/mcp`',
-    `${count(MAX_SERVER_PAGES)}; ${count(MAX_ITEMS)}`,
+    'pages of a server in a list at `/mcp`',
+    `${count(MAX_SERVER_PAGES)}, ${size(MAX_SERVER_LIST_BYTES)}, ${count(MAX_ITEMS)} items`,
     'request',
     'tools from the catalog, other items missing',
   ],

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { startBridge } from '../support/bridge.ts'
 import { ENVELOPE } from '../support/caller.ts'
 import { DAY_MS } from '../support/exchange-agent.ts'
-import { type Answer, connectMachine, type TestServer } from '../support/machines.ts'
+import { type Answer, connectMachine, type Opened, type TestServer } from '../support/machines.ts'
 import { bearer, codeIn, MODERN, post } from '../support/mcp.ts'
 import { initialize, rpc } from '../support/mcp-client.ts'
 
@@ -50,6 +50,23 @@ test('[AGG.8] lists the first 1,024 items of a server with more, on one page or 
     expect(json.result.prompts).toHaveLength(1_024)
     expect(json.result.prompts.at(-1).name).toBe('s__p1023')
   }
+})
+
+test.each([
+  [524_288, 16],
+  [524_289, 15],
+])('[AGG.8] lists at most 8 MiB of pages of a server: of %i bytes %i', async (pageBytes, count) => {
+  const page = ({ message, params }: Opened, description: string) => {
+    const nextCursor = `${params?.cursor ?? ''}x`
+    const result = { prompts: [{ name: nextCursor, description }], nextCursor }
+    const unpadded = JSON.stringify({ jsonrpc: '2.0', id: message.id, result })
+    return { result, missing: pageBytes - unpadded.length }
+  }
+  const endless: Answer = (opened) => page(opened, 'x'.repeat(page(opened, '').missing)).result
+  const { ask, machine } = await setUp(server('s', endless))
+  const { json } = await ask(rpc('prompts/list'))
+  expect(json.result.prompts).toHaveLength(count)
+  expect(machine.opened).toHaveLength(count + 1)
 })
 
 test('[AGG.8] lists the tasks of all servers', async () => {

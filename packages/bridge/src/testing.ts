@@ -44,7 +44,10 @@ export {
 } from './limiters/user-load.ts'
 export { GATHER_MS, MAX_ASKED } from './northbound/aggregate/gatherer.ts'
 export { MAX_ITEMS } from './northbound/aggregate/list-items.ts'
-export { MAX_PAGES as MAX_SERVER_PAGES } from './northbound/aggregate/lists.ts'
+export {
+  MAX_LIST_BYTES as MAX_SERVER_LIST_BYTES,
+  MAX_PAGES as MAX_SERVER_PAGES,
+} from './northbound/aggregate/lists.ts'
 export { MAX_RESOURCES } from './northbound/aggregate/subscribe.ts'
 export { MAX_VIEWS } from './northbound/list-cache.ts'
 export { MAX_ENDED as MAX_ENDED_SESSIONS } from './northbound/mcp-session.ts'

@@ -1,4 +1,4 @@
-import { type RawJson, textAt, toJson } from '@bridgekeeper/protocol'
+import { limits, type RawJson, textAt, toJson } from '@bridgekeeper/protocol'
 import { capabilityOf, type ExchangeServer } from '../../directory/exchange-server.ts'
 import { resultOf, withMember } from '../json-edits.ts'
 import type { OpenRequest } from '../open-request.ts'
@@ -9,6 +9,8 @@ import { openingFor, type SessionFacts } from './openings.ts'
 
 /** Pages of one server in one list: enough for all items at ten on a page. */
 export const MAX_PAGES = 128
+/** Sum of these pages. A catalog has no more. */
+export const MAX_LIST_BYTES = limits.catalogBytes
 
 /** The part of one server. */
 export interface ServerPart {
@@ -53,13 +55,16 @@ async function readPages(
 ): Promise<readonly ListedItem[] | undefined> {
   const items: ListedItem[] = []
   const cursors = new Set<string>()
+  let bytes = 0
   let next: RawJson | undefined = message
   for (let page = 0; page < MAX_PAGES && next !== undefined && items.length < MAX_ITEMS; page++) {
     const answer: RawJson | undefined = await ask(
       openingFor(server.name, kind.method, undefined, next, facts),
     )
     const result = answer && resultOf(answer)
-    if (result === undefined) return page === 0 ? undefined : unfinished(kind, items)
+    bytes += answer?.length ?? 0
+    if (result === undefined || bytes > MAX_LIST_BYTES)
+      return page === 0 ? undefined : unfinished(kind, items)
     items.push(...itemsOf(result, kind, server.name))
     const cursor = textAt(result, ['nextCursor']) ?? ''
     // [TOOLS.10] An empty or repeated cursor ends the list.
