@@ -24,17 +24,13 @@ export class FromCatalog {
 
   /** Answers a request that is not a call. */
   answer(context: MessageContext, message: RpcRequest, era: Era): void | Promise<void> {
-    const unknown = era === '2025' ? this.#unknownSession(context, message) : undefined
-    if (unknown !== undefined) return sendError(context.reply, message.id, unknown)
+    const { request, open, reply } = context
+    const mayHaveSession = era === '2025' && message.method !== 'initialize'
+    // [SESS.7] Also at a server whose machine is away.
+    const unknown = mayHaveSession ? this.#sessions.refusal(request.headers, open.caller) : undefined
+    if (unknown !== undefined) return sendError(reply, message.id, unknown)
     if (message.method === 'tools/list') return list(context, message, era)
     return era === '2025' ? this.#answer2025(context, message) : this.#answer2026(context, message)
-  }
-
-  /** [SESS.7] The error if a session has ended, also of a server whose machine is away. */
-  #unknownSession({ request, open }: MessageContext, { method }: RpcRequest): BridgeError | undefined {
-    if (method === 'initialize') return undefined
-    const found = this.#sessions.find(request.headers, open.caller)
-    return found instanceof BridgeError ? found : undefined
   }
 
   #answer2025(context: MessageContext, { id, method, params }: RpcRequest): void {

@@ -80,6 +80,12 @@ export class McpSessions {
     return this.#read(String(header), owner) ?? new BridgeError('session_unknown')
   }
 
+  /** Why the session of a request is refused, if it has one. */
+  refusal(headers: IncomingHttpHeaders, owner: Owner): BridgeError | undefined {
+    const found = this.find(headers, owner)
+    return found instanceof BridgeError ? found : undefined
+  }
+
   /** [SESS.7] Makes a session unknown, also to requests that reach no machine. */
   end({ id }: ExchangeSession, { userId }: Owner): void {
     this.#ended.add(userId, id)

@@ -138,8 +138,7 @@ export class SessionRequests {
 
   /** Why the session of a request is refused. */
   refusal({ headers }: IncomingMessage, { caller }: OpenRequest): BridgeError | undefined {
-    const found = this.#sessions.find(headers, caller)
-    return found instanceof BridgeError ? found : undefined
+    return this.#sessions.refusal(headers, caller)
   }
 
   /** @returns `undefined` if the request was refused */
