@@ -15,6 +15,7 @@ export { MAX_OPEN_STREAMS } from './exchanges/exchange-table.ts'
 export {
   MAX_AWAY as MAX_AWAY_MACHINES,
   MAX_CLIENTS as MAX_MACHINE_CLIENTS,
+  MAX_ENDED as MAX_MACHINE_ENDS,
 } from './exchanges/machine-clients.ts'
 export { SLOW_BYTES, SLOW_MS } from './gates/agent-socket.ts'
 export {

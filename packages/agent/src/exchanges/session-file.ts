@@ -14,7 +14,7 @@ export const MAX_ENDED = 4_096
 const MAX_URIS = 64
 const MAX_URI_CHARS = 2_048
 /** Sum of all stored sessions. Clients share it fairly, each with its last used ones first. */
-const MAX_SESSION_BYTES = 524_288
+export const MAX_SESSION_BYTES = 524_288
 const MAX_FILE_BYTES = 2 * 1_048_576
 /** The bridge refuses older sessions. */
 export const LIFETIME_MS = 30 * 86_400_000

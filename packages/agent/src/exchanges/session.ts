@@ -5,7 +5,8 @@ import { StreamBudget } from './stream-budget.ts'
 
 /** Streams that one session keeps for readers who may come back. */
 export const MAX_STREAMS = 64
-const SESSION_BYTES = 16 * 1_048_576
+/** Bytes that they keep together. */
+export const SESSION_BYTES = 16 * 1_048_576
 /** Messages without an exchange that are kept for a reader. */
 export const MAX_STANDING = 64
 

@@ -8,7 +8,7 @@ import { StreamBudget } from './stream-budget.ts'
 
 export const MAX_SESSIONS = 4_096
 /** Bytes that the streams of all sessions keep together. */
-const KEPT_BYTES = 64 * 1_048_576
+export const KEPT_BYTES = 64 * 1_048_576
 
 /** Why a session cannot be used. */
 export type SessionError = Extract<ErrorCode, 'session_unknown' | 'too_many_calls'>

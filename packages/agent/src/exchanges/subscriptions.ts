@@ -7,7 +7,7 @@ import { ownError, ownRequest, SUCCESS, type Target } from './own-request.ts'
 import type { Session } from './session.ts'
 
 /** Subscriptions of one session. */
-const MAX_SUBSCRIPTIONS = 256
+export const MAX_SUBSCRIPTIONS = 256
 /** Characters of their URIs together. */
 export const MAX_SUBSCRIBED_CHARS = 65_536
 const SUBSCRIBE = 'resources/subscribe'
