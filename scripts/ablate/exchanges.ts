@@ -119,6 +119,17 @@ export const EXCHANGE_ABLATIONS: readonly Ablation[] = [
     tests: ['packages/agent/test/exchanges/session-file.test.ts'],
   },
   {
+    gate: 'exchanges: ended sessions of a client push out none of another',
+    edits: [
+      text(
+        'agent/exchanges/session-file.ts',
+        'oldestOfMost(this.#ended.values())',
+        '[...this.#ended.values()][0]',
+      ),
+    ],
+    tests: ['packages/agent/test/exchanges/session-file.test.ts'],
+  },
+  {
     gate: 'exchanges: asks of a client fill no place of another',
     edits: [text('agent/exchanges/asks.ts', 'ofClient.length >= MAX_CLIENT_ASKS', 'false')],
     tests: ['packages/agent/test/exchanges/asks.test.ts'],

@@ -75,7 +75,12 @@ export const MACHINE: readonly LimitRow[] = [
     'machine',
     'the idle one unused for longest, of the login with most, is forgotten; without an idle one `too_many_calls`',
   ],
-  ['ends of MCP sessions', count(MAX_ENDED_SESSIONS), 'machine', 'the oldest is forgotten'],
+  [
+    'ends of MCP sessions',
+    count(MAX_ENDED_SESSIONS),
+    'machine',
+    'the oldest of the login that has most is forgotten',
+  ],
   [
     'sessions whose choices outlive the agent',
     `${count(MAX_STORED)}, ${size(MAX_STORED_BYTES)}`,

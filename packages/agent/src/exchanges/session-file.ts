@@ -7,7 +7,7 @@ import { privateFolder, readPrivate, writePrivate } from '../keychain/private-fi
 import type { System } from '../system.ts'
 import type { Session, SessionFacts } from './session.ts'
 
-/** Sessions that are stored, and ended ones whose ids stay invalid. */
+/** Sessions that are stored, and ended ones whose ids stay invalid. The client with most loses the oldest. */
 export const MAX_STORED = 1_024
 export const MAX_ENDED = 4_096
 /** Limits of one stored session. */
@@ -31,10 +31,13 @@ const stored = z.strictObject({
 })
 type StoredSession = Readonly<z.infer<typeof stored>>
 
+/** Id, time and client of an ended session. Older agents stored no client. */
+const end = z.tuple([z.string().max(64), z.number(), z.string().max(64).default('')])
+
 const content = z.strictObject({
   version: z.literal(1),
   sessions: z.array(stored).max(MAX_STORED),
-  ended: z.array(z.tuple([z.string().max(64), z.number()])).max(MAX_ENDED),
+  ended: z.array(end).max(MAX_ENDED),
 })
 
 export interface SessionFileDeps {
@@ -44,13 +47,19 @@ export interface SessionFileDeps {
   readonly onEvent: (event: ExchangeEvent) => void
 }
 
+interface EndedSession {
+  readonly id: string
+  readonly atMs: number
+  readonly client: string
+}
+
 /** The file of log levels and subscriptions of sessions, and of ended sessions. It outlives the agent. */
 export class SessionFile {
   readonly #deps: SessionFileDeps
   /** By server and id; the least recently changed first. */
   readonly #sessions = new Map<string, StoredSession>()
-  /** Ids with the time of their end, the oldest first. */
-  readonly #ended = new Map<string, number>()
+  /** By id, the oldest first. */
+  readonly #ended = new Map<string, EndedSession>()
   #isChanged = false
   #cancelWrite = () => {}
   /** Settles when the last write has ended. */
@@ -71,7 +80,7 @@ export class SessionFile {
       const sinceMs = system.nowMs() - LIFETIME_MS
       for (const session of sessions)
         if (session.usedAtMs > sinceMs) this.#sessions.set(keyOf(session), session)
-      for (const [id, atMs] of ended) if (atMs > sinceMs) this.#ended.set(id, atMs)
+      for (const [id, atMs, client] of ended) if (atMs > sinceMs) this.#ended.set(id, { id, atMs, client })
     } catch (error) {
       this.#report(error instanceof z.ZodError ? `${path} has an unknown form.` : String(error))
     }
@@ -81,11 +90,11 @@ export class SessionFile {
     return this.#ended.has(id)
   }
 
-  /** Keeps the id of a session invalid. */
-  end(id: string): void {
-    this.#ended.set(id, this.#deps.system.nowMs())
-    const [oldest] = this.#ended.keys()
-    if (this.#ended.size > MAX_ENDED && oldest !== undefined) this.#ended.delete(oldest)
+  /** Keeps the id of a client's session invalid. */
+  end(id: string, client: string): void {
+    this.#ended.set(id, { id, atMs: this.#deps.system.nowMs(), client })
+    const excess = this.#ended.size > MAX_ENDED ? oldestOfMost(this.#ended.values()) : undefined
+    if (excess !== undefined) this.#ended.delete(excess.id)
     for (const [key, session] of this.#sessions) if (session.id === id) this.#sessions.delete(key)
     this.#changed()
   }
@@ -151,7 +160,8 @@ export class SessionFile {
       kept.add(session)
     }
     const sessions = [...this.#sessions.values()].filter((session) => kept.has(session))
-    return `${JSON.stringify({ version: 1, sessions, ended: [...this.#ended] })}\n`
+    const ended = [...this.#ended.values()].map(({ id, atMs, client }) => [id, atMs, client])
+    return `${JSON.stringify({ version: 1, sessions, ended })}\n`
   }
 
   #report(reason: string): void {
@@ -183,7 +193,7 @@ function byShare(sessions: readonly StoredSession[]): readonly { session: Stored
     .flatMap((own) => {
       let share = 0
       return own.map((session) => {
-        const size = JSON.stringify(session).length
+        const size = Buffer.byteLength(JSON.stringify(session))
         share += size
         return { session, size, share }
       })

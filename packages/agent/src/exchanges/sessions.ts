@@ -64,7 +64,7 @@ export class Sessions {
   end(id: string, client: string): boolean {
     const parts = [...this.#sessions.values()].filter(({ facts }) => facts.id === id)
     if (this.#file.hasEnded(id) || parts.some(({ facts }) => facts.client !== client)) return false
-    this.#file.end(id)
+    this.#file.end(id, client)
     for (const session of parts) this.#remove(session)
     return true
   }

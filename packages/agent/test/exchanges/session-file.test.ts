@@ -105,7 +105,7 @@ test('[SESS.25] stores a bounded number of sessions, and forgets those that are 
   const first = await agent(path)
   for (let at = 0; at < MAX_STORED + 2; at++)
     await choose(first, `s${at}`, 'logging/setLevel', { level: 'info' })
-  for (let at = 0; at < MAX_ENDED + 2; at++) first.file.end(`e${at}`)
+  for (let at = 0; at < MAX_ENDED + 2; at++) first.file.end(`e${at}`, 'ann')
   await first.file.flush()
   const { sessions, ended } = JSON.parse(await readFile(path, 'utf8'))
   expect([sessions.length, sessions[0].id]).toEqual([MAX_STORED, 's2'])
@@ -136,12 +136,12 @@ test.each([
 ])('[SESS.25] counts a file with %s as empty, and reports it', async (_, text) => {
   const path = await temporaryFile()
   const first = await agent(path)
-  first.file.end('x')
+  first.file.end('x', 'ann')
   await first.file.flush()
   await writeFile(path, text)
   const second = await agent(path)
   expect(second.events).toMatchObject([{ type: 'session-file-unusable' }])
-  second.file.end('y')
+  second.file.end('y', 'ann')
   await second.file.flush()
   expect((await agent(path)).file.hasEnded('y')).toBe(true)
 })
@@ -151,7 +151,7 @@ test.skipIf(process.platform === 'win32')(
   async () => {
     const path = await temporaryFile()
     const first = await agent(path)
-    first.file.end('x')
+    first.file.end('x', 'ann')
     await first.file.flush()
     await chmod(path, 0o644)
     const { events, file } = await agent(path)
@@ -194,4 +194,28 @@ test('[SESS.25] stores all small sessions although the large ones of another cli
     sessions.flatMap((each: { client: string; id: string }) => (each.client === client ? [each.id] : []))
   expect(idsOf('ann')).toHaveLength(20)
   expect(idsOf('eve')).toEqual(['s3', 's4', 's5', 's6', 's7', 's8', 's9'])
+})
+
+test('[SESS.25] keeps the end of a session although another client ends more than are kept', async () => {
+  const path = await temporaryFile()
+  const first = await agent(path)
+  first.file.end('own', 'ann')
+  for (let at = 0; at < MAX_ENDED; at++) first.file.end(`e${at}`, 'eve')
+  await first.file.flush()
+  const { file } = await agent(path)
+  file.end('another', 'eve')
+  expect(['own', 'e0', 'e1', 'e2', 'another'].map((id) => file.hasEnded(id))).toEqual([
+    ...[true, false, false, true, true],
+  ])
+})
+
+test('[SESS.25] reads the ends that an older agent stored without their client', async () => {
+  const path = await temporaryFile()
+  const first = await agent(path)
+  first.file.end('x', 'ann')
+  await first.file.flush()
+  const ended = [['y', first.system.nowMs()]]
+  await writeFile(path, JSON.stringify({ version: 1, sessions: [], ended }))
+  const { file, events } = await agent(path)
+  expect([events, file.hasEnded('y')]).toEqual([[], true])
 })
