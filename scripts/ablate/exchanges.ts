@@ -204,7 +204,9 @@ export const EXCHANGE_ABLATIONS: readonly Ablation[] = [
   },
   {
     gate: 'sessions: an ended one is refused while its machine is away',
-    edits: [text('bridge/northbound/from-catalog.ts', "era === '2025' && message.method !== 'initialize'", 'false')],
+    edits: [
+      text('bridge/northbound/from-catalog.ts', "era === '2025' && message.method !== 'initialize'", 'false'),
+    ],
     tests: ['test/bridge/sleeping-machine.test.ts'],
   },
   {
