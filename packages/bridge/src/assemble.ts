@@ -151,7 +151,6 @@ function agentListener({
     },
     ended(connection) {
       directory.remove(connection)
-      // Before its exchanges are cut: a DELETE among them ends its session at machines that are away.
       clients.ended(connection)
       exchanges.cut(connection)
       events.emit('agent-disconnected', connection)

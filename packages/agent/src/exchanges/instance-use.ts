@@ -105,8 +105,8 @@ export class InstanceUse {
   }
 
   /**
-   * The open exchanges of the only owner.
-   * @returns `undefined` if there is none or several, or while a call in the short form or a task of another owner runs
+   * The open exchanges, if one owner has them all.
+   * @returns `undefined` also while a call in the short form, or another owner's task, is running
    */
   soleOwner(): readonly Exchange[] | undefined {
     if (this.instance.hasShortCalls) return undefined
