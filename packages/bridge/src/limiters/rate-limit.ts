@@ -50,6 +50,13 @@ interface Limiter {
   readonly window: SlidingWindow
 }
 
+/** A limit on a call, and the key that it counts the call by. */
+interface AppliedLimit {
+  readonly name: RateDenied['limit']
+  readonly limiter: Limiter
+  readonly key: string
+}
+
 /**
  * Layer 6: [RATE.1] at most `maxCalls` in any `windowMs`, a true sliding window; [RATE.2] exceeding it blocks
  * for `blockMs`, also after a disconnect.
@@ -70,26 +77,20 @@ export class RateLimiter {
     this.#tools = new Map(Object.entries(limits.tools ?? {}).map(([tool, limit]) => [tool, limiter(limit)]))
   }
 
-  /**
-   * Counts a call and returns whether it may run; checks the narrowest limit first. @param nowMs monotonic
-   */
+  /** Counts a call and returns whether it may run. @param nowMs monotonic */
   checkToolExecutionRateLimit(call: CountedCall, nowMs: number): Allowed<void> | RateDenied {
-    const { userId, sessionId } = call
-    const key = toolKey(call)
-    const tool = this.#tools.get(key)
-    return (
-      (tool && this.#take('tool', tool, `${userId} ${key}`, nowMs)) ??
-      (this.#token && this.#take('token', this.#token, `${userId} ${sessionId}`, nowMs)) ??
-      this.#take('user', this.#user, userId, nowMs) ??
-      ALLOWED
-    )
+    for (const applied of this.#limitsOf(call)) {
+      const refused = this.#take(applied, nowMs)
+      if (refused !== undefined) return refused
+    }
+    return ALLOWED
   }
 
   /** Keys of the blocks that refuse this call. Counts nothing. @param nowMs monotonic */
   blockedKeys(call: CountedCall, nowMs: number): readonly string[] {
-    const { userId, sessionId } = call
-    const keys = [userId, `${userId} ${sessionId}`, `${userId} ${toolKey(call)}`]
-    return keys.filter((key) => this.#blocks.leftMs('calls', key, nowMs) > 0)
+    return this.#limitsOf(call)
+      .map(({ key }) => key)
+      .filter((key) => this.#blocks.leftMs('calls', key, nowMs) > 0)
   }
 
   /** The user's current state. Counts and changes nothing. @param nowMs monotonic */
@@ -110,17 +111,27 @@ export class RateLimiter {
     return this.#user.window
   }
 
-  #take(
-    limit: RateDenied['limit'],
-    { limit: { blockMs }, window }: Limiter,
-    key: string,
-    nowMs: number,
-  ): RateDenied | undefined {
+  /** The limits on this call, the narrowest first. */
+  #limitsOf(call: CountedCall): readonly AppliedLimit[] {
+    const { userId, sessionId } = call
+    const applied: AppliedLimit[] = []
+    const tool = toolKey(call)
+    const limiter = this.#tools.get(tool)
+    if (limiter !== undefined) applied.push({ name: 'tool', limiter, key: `${userId} ${tool}` })
+    if (this.#token !== undefined) {
+      applied.push({ name: 'token', limiter: this.#token, key: `${userId} ${sessionId}` })
+    }
+    applied.push({ name: 'user', limiter: this.#user, key: userId })
+    return applied
+  }
+
+  #take({ name, limiter, key }: AppliedLimit, nowMs: number): RateDenied | undefined {
     const leftMs = this.#blocks.leftMs('calls', key, nowMs)
-    if (leftMs > 0) return refusal(limit, key, leftMs, false)
+    if (leftMs > 0) return refusal(name, key, leftMs, false)
+    const { limit, window } = limiter
     if (window.take(key, nowMs)) return undefined
-    this.#blocks.add({ kind: 'calls', key, untilMs: nowMs + blockMs })
-    return refusal(limit, key, blockMs, true)
+    this.#blocks.add({ kind: 'calls', key, untilMs: nowMs + limit.blockMs })
+    return refusal(name, key, limit.blockMs, true)
   }
 
   *#limiters(): Iterable<Limiter> {

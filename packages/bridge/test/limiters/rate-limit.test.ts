@@ -1,7 +1,12 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { Blocklist } from '../../src/limiters/blocklist.ts'
-import { type CountedCall, RateLimiter, type RateLimits } from '../../src/limiters/rate-limit.ts'
+import {
+  type CountedCall,
+  type RateLimit,
+  RateLimiter,
+  type RateLimits,
+} from '../../src/limiters/rate-limit.ts'
 
 const ann: CountedCall = { userId: 'ann', sessionId: 'laptop', serverName: 'files', toolName: 'read' }
 
@@ -171,14 +176,17 @@ test('[RATE.7] refuses every call of a tool limited to none', () => {
   expect(allowed(5, 50_000, { toolName: 'delete' })).toBe(0)
 })
 
-test('[BLOCK.5] names the blocks of user, token and tool that refuse a call, without counting', () => {
-  const { blocks, limiter, allowed } = setUp()
+test('[BLOCK.5] names the blocks that refuse a call, of limits in use, without counting', () => {
+  const limit: RateLimit = { maxCalls: 100, windowMs: 1_000, blockMs: 1_000 }
+  const { blocks, limiter, allowed } = setUp({ user: limit, token: limit, tools: { 'files/read': limit } })
   const add = (key: string) => blocks.add({ kind: 'calls', key, untilMs: 10 })
   expect(limiter.blockedKeys(ann, 0)).toEqual([])
   add('bob')
   expect(limiter.blockedKeys(ann, 0)).toEqual([])
   for (const key of ['ann', 'ann laptop', 'ann files/read']) add(key)
-  expect(limiter.blockedKeys(ann, 9)).toEqual(['ann', 'ann laptop', 'ann files/read'])
+  expect(limiter.blockedKeys(ann, 9)).toEqual(['ann files/read', 'ann laptop', 'ann'])
+  expect(limiter.blockedKeys({ ...ann, toolName: 'write' }, 9)).toEqual(['ann laptop', 'ann'])
+  expect(new RateLimiter(blocks).blockedKeys(ann, 9)).toEqual(['ann'])
   expect(limiter.blockedKeys(ann, 10)).toEqual([])
   expect(allowed(101, 10)).toBe(100)
 })
