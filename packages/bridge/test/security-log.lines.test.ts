@@ -1,9 +1,10 @@
 import { Buffer } from 'node:buffer'
 import type { EventName, SecurityEvent } from '@bridgekeeper/bridge'
+import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { call, linesOf, recordsOf, writtenLog } from '../../standalone/test/support/logs.ts'
 import { securityEvents } from '../src/security-log/events.ts'
-import { lineBody } from '../src/security-log/line.ts'
+import { lineBody, timestamps } from '../src/security-log/line.ts'
 import { canaries } from './support/canaries.ts'
 
 const NOW = '2026-11-22T18:41:24.123Z'
@@ -66,6 +67,17 @@ test('[LOG.1] omits missing members, replaces invalid ones, and writes no unknow
     const folder = await writtenLog([{ event } as SecurityEvent, call('a')])
     expect(recordsOf(folder).map(({ toolName, seq }) => [toolName, seq])).toEqual([['a', 1]])
   }
+})
+
+test('[LOG.1] takes timestamps from the clock, the second time too, forward or back', () => {
+  const timestamp = timestamps()
+  const moments = fc.oneof(fc.nat(3), fc.integer({ min: -5_000, max: 4_102_444_800_000 }))
+  fc.assert(
+    fc.property(moments, (atMs) => {
+      const expected = new Date(atMs).toISOString()
+      expect([timestamp(atMs), timestamp(atMs)]).toEqual([expected, expected])
+    }),
+  )
 })
 
 const FORGERY = 'x"}\n{"timestamp":"2026-01-01T00:00:00.000Z","event":"user_added"'

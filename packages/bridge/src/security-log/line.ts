@@ -53,3 +53,12 @@ function jsonValue(kind: FieldKind, value: unknown): string {
   if (kind === 'flag') return value === true ? 'true' : 'false'
   return jsonText(kind, value)
 }
+
+/** Formats moments as ISO 8601, in UTC. Formats each millisecond once, because many lines share it. */
+export function timestamps(): (atMs: number) => string {
+  let last = { atMs: Number.NaN, text: '' }
+  return (atMs) => {
+    if (atMs !== last.atMs) last = { atMs, text: new Date(atMs).toISOString() }
+    return last.text
+  }
+}

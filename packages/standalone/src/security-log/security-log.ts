@@ -1,5 +1,5 @@
 import type { LineSink, SecurityEvent, SecurityLog, System } from '@bridgekeeper/bridge'
-import { lineBody } from '@bridgekeeper/bridge/parts'
+import { lineBody, timestamps } from '@bridgekeeper/bridge/parts'
 import { writeAnchor, writeAnchorSync } from './anchor.ts'
 import { AnchorKeeper } from './anchor-keeper.ts'
 import { chained, type Head } from './chain.ts'
@@ -37,6 +37,7 @@ export interface ChainedLog extends SecurityLog {
 export function createSecurityLog(options: SecurityLogOptions): ChainedLog {
   const { folder, key, system, sinks = [], maxFileBytes = DEFAULT_MAX_FILE_BYTES } = options
   const opened = openLog(folder, key)
+  const timestamp = timestamps()
   let head: Head = opened.head
   let lost = 0
   const file = new LogFile({
@@ -59,7 +60,7 @@ export function createSecurityLog(options: SecurityLogOptions): ChainedLog {
   })
 
   function record(event: SecurityEvent, atMs: number, atAnySize: boolean, more = false): void {
-    const body = lineBody(event, new Date(atMs).toISOString())
+    const body = lineBody(event, timestamp(atMs))
     if (body === undefined) return
     if (atAnySize || file.hasRoom(body.length + CHAIN_CHARS)) append(body, more)
     else lost += 1
