@@ -2,9 +2,11 @@
  * Items in no order. A list instead of a set: V8 chains the tables that a busy set or map has outgrown, and once one of
  * them is old, all later ones stay with their items, and all that these refer to, until the next full collection. With a
  * set of open requests, small calls stall for 12 ms at a time (bench/RESULTS.md).
+ *
+ * The first item gets a list of one: an empty list that grows has room for 17, which each idle agent would keep.
  */
 export class OpenList<T> {
-  readonly #items: T[] = []
+  #items: T[] = []
 
   get size(): number {
     return this.#items.length
@@ -15,7 +17,8 @@ export class OpenList<T> {
   }
 
   add(item: T): void {
-    this.#items.push(item)
+    if (this.#items.length === 0) this.#items = [item]
+    else this.#items.push(item)
   }
 
   /** Removes it, if it is there. Takes time with the number of items. */
