@@ -44,6 +44,13 @@ test.each<[string, unknown, readonly string[]]>([
     ['sampling', 'elicitation-form', 'roots'],
   ],
   ['forms', { elicitation: { form: {} } }, ['elicitation-form']],
+  ['sampling with tools', { sampling: { tools: {} } }, ['sampling', 'sampling-tools']],
+  [
+    'sampling with tools and context',
+    { sampling: { context: [], tools: true }, tasks: {} },
+    ['sampling', 'tasks', 'sampling-tools', 'sampling-context'],
+  ],
+  ['sampling without tools', { sampling: { tools: null, context: false } }, ['sampling']],
   ['URLs', { elicitation: { url: {} } }, ['elicitation-url']],
   ['forms and URLs', { elicitation: { form: {}, url: [] } }, ['elicitation-form', 'elicitation-url']],
   ['no URLs', { elicitation: { url: null } }, ['elicitation-form']],

@@ -108,3 +108,10 @@ describe.each(apps)('%s', (_, start) => {
     expect((await second.call('talk', { mark: 'on' })).content[0].text).toMatch(/^on /)
   })
 })
+
+test('[INST.3] a server learns that its client samples with tools and context', async () => {
+  const client = await talking.client(undefined, { sampling: { tools: {}, context: {} } })
+  await client.call('talk', { mark: 'one' })
+  const line = await talking.record.has('"initialize"', '"tools"')
+  expect(JSON.parse(line).params.capabilities).toEqual({ sampling: { tools: {}, context: {} } })
+})

@@ -7,7 +7,15 @@ export const ERAS = ['2025', '2026'] as const
 export type Era = (typeof ERAS)[number]
 
 /** Capabilities of a 2025 client that decide which instance of a local server it may share. */
-export const CLIENT_TRAITS = ['sampling', 'elicitation-form', 'elicitation-url', 'roots', 'tasks'] as const
+export const CLIENT_TRAITS = [
+  'sampling',
+  'elicitation-form',
+  'elicitation-url',
+  'roots',
+  'tasks',
+  'sampling-tools',
+  'sampling-context',
+] as const
 export type ClientTrait = (typeof CLIENT_TRAITS)[number]
 
 /**

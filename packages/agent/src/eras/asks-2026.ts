@@ -1,4 +1,4 @@
-import { type ClientTrait, type RawJson, textAt, toJson } from '@bridgekeeper/protocol'
+import { type ClientTrait, type RawJson, textAt, toJson, valueAt } from '@bridgekeeper/protocol'
 import type { Outcome } from '../exchanges/outcome-end.ts'
 import { capabilitiesOf } from '../servers/handshake.ts'
 import { withMembers, without } from './members.ts'
@@ -30,7 +30,7 @@ export function readAsk(id: RawJson, method: string, params: RawJson | undefined
 export function traitFor(method: string, params: RawJson | undefined): ClientTrait | undefined {
   switch (method) {
     case 'sampling/createMessage':
-      return 'sampling'
+      return usesTools(params) ? 'sampling-tools' : 'sampling'
     case 'elicitation/create':
       return textAt(params, ['mode']) === 'url' ? 'elicitation-url' : 'elicitation-form'
     case 'roots/list':
@@ -38,6 +38,10 @@ export function traitFor(method: string, params: RawJson | undefined): ClientTra
     default:
       return undefined
   }
+}
+
+function usesTools(params: RawJson | undefined): boolean {
+  return valueAt(params, ['tools']) !== undefined || valueAt(params, ['toolChoice']) !== undefined
 }
 
 /** The error for a server that needs more than its client declared (MCP 2026-07-28, basic protocol). */

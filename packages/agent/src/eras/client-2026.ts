@@ -37,9 +37,17 @@ export function paramsFor2025(params: RawJson | undefined): RawJson | undefined 
 /** Tasks of the 2026 era are other tasks than those of the 2025 era. */
 function traitsOf({ sampling, elicitation, roots }: Record<string, unknown>): readonly ClientTrait[] {
   return [
-    ...(isObject(sampling) ? (['sampling'] as const) : []),
+    ...(isObject(sampling) ? samplingTraits(sampling) : []),
     ...(isObject(elicitation) ? elicitationTraits(elicitation) : []),
     ...(isObject(roots) ? (['roots'] as const) : []),
+  ]
+}
+
+function samplingTraits({ tools, context }: Record<string, unknown>): readonly ClientTrait[] {
+  return [
+    'sampling',
+    ...(isObject(tools) ? (['sampling-tools'] as const) : []),
+    ...(isObject(context) ? (['sampling-context'] as const) : []),
   ]
 }
 

@@ -49,6 +49,8 @@ const SUGGEST_2026: readonly unknown[] = [-32_022, -32_601]
 /** Capabilities of a client (MCP 2025-11-25, lifecycle) by trait. */
 const CAPABILITIES: Readonly<Record<ClientTrait, readonly [name: string, value: object]>> = {
   sampling: ['sampling', {}],
+  'sampling-tools': ['sampling', { tools: {} }],
+  'sampling-context': ['sampling', { context: {} }],
   'elicitation-form': ['elicitation', { form: {} }],
   'elicitation-url': ['elicitation', { url: {} }],
   roots: ['roots', { listChanged: false }],

@@ -1,4 +1,6 @@
 import { expect, test } from 'vitest'
+import { missingCapability, traitFor } from '../../src/eras/asks-2026.ts'
+import { readClient } from '../../src/eras/client-2026.ts'
 import { call, envelope, request, runFixture } from '../support/exchanges.ts'
 import {
   ASKABLE,
@@ -110,6 +112,34 @@ test('[ERA.3] gathers questions that come together, and asks again for the missi
   const end = await ask2026(bridge, call2026(tool, {}, answersTo(two, said('hello'), roots)))
 
   expect(JSON.parse(textOf(end))).toMatchObject({ user_name: form({ name: 'Ann' }), client_roots: roots })
+})
+
+test.each([
+  [{ sampling: {} }, ['sampling']],
+  [{ sampling: { tools: {}, context: {} } }, ['sampling', 'sampling-tools', 'sampling-context']],
+  [{ elicitation: {} }, ['elicitation-form']],
+  [{ elicitation: { url: {} }, roots: {} }, ['elicitation-url', 'roots']],
+])('[ERA.3] reads what a client that declares %j can be asked', (capabilities, traits) => {
+  const params = Buffer.from(JSON.stringify({ _meta: envelope({}, capabilities) }))
+  expect(readClient(params).traits).toEqual(traits)
+})
+
+test('[ERA.4] asks for tools only a client that samples with tools', () => {
+  const traitOf = (params: object) => traitFor('sampling/createMessage', Buffer.from(JSON.stringify(params)))
+  expect([traitOf({}), traitOf({ tools: [] }), traitOf({ toolChoice: {} })]).toEqual([
+    'sampling',
+    'sampling-tools',
+    'sampling-tools',
+  ])
+  expect(missingCapability('sampling-tools')).toMatchObject({
+    rpcError: Buffer.from(
+      JSON.stringify({
+        code: -32_021,
+        message: 'The server needs a capability that the client did not declare.',
+        data: { requiredCapabilities: { sampling: { tools: {} } } },
+      }),
+    ),
+  })
 })
 
 test('[ERA.4] refuses a question that the client did not declare, and cancels the request', async () => {

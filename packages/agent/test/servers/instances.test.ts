@@ -55,6 +55,9 @@ test('[INST.3] declares to each instance what its callers declare', async () => 
   }
   expect(await declared('2025')).toEqual({})
   expect(await declared('2025', 'sampling')).toEqual({ sampling: {} })
+  expect(await declared('2025', 'sampling', 'sampling-tools', 'sampling-context')).toEqual({
+    sampling: { tools: {}, context: {} },
+  })
   expect(await declared('2025', 'elicitation-form', 'roots')).toEqual({
     elicitation: { form: {} },
     roots: { listChanged: false },

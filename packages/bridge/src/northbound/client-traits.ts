@@ -24,6 +24,16 @@ export function clientTraits(body: Buffer, params: Span | undefined): readonly C
     ...(isDeclared(elicitation) ? elicitationTraits(elicitation) : []),
     ...(isDeclared(roots) ? (['roots'] as const) : []),
     ...(isDeclared(tasks) ? (['tasks'] as const) : []),
+    ...(isDeclared(sampling) ? samplingTraits(sampling) : []),
+  ]
+}
+
+/** More that a client can do when it samples (MCP 2025-11-25, sampling). */
+function samplingTraits(sampling: unknown): readonly ClientTrait[] {
+  const { tools, context } = isObject(sampling) ? sampling : {}
+  return [
+    ...(isDeclared(tools) ? (['sampling-tools'] as const) : []),
+    ...(isDeclared(context) ? (['sampling-context'] as const) : []),
   ]
 }
 
