@@ -1,3 +1,4 @@
+import { MAX_HELD_BYTES } from '@bridgekeeper/bridge/testing'
 import { encodeChunk, limits } from '@bridgekeeper/protocol'
 import { expect, test, vi } from 'vitest'
 import { agentWith } from '../support/agents.ts'
@@ -189,3 +190,13 @@ test('[BIG.9] gives the app a large result whole', async () => {
   chunked.send({ type: 'tool_result', id, success: true }, large)
   expect(JSON.stringify(await call)).toBe(String(large))
 })
+
+test.each(['short', 'exchange'] as const)(
+  '[LOAD.2] refuses the large result of a %s call in a batch before it arrives, if its user would hold too much',
+  async (kind) => {
+    const { at, agent, headers } = await setUp(kind)
+    const posted = post(at, '/mcp/s', [kind === 'short' ? toolCall('t') : withProgress(1)], headers)
+    await begin(agent, kind, MAX_HELD_BYTES + 1)
+    expect((await posted).json).toMatchObject([{ id: 1, error: { data: { code: 'too_many_requests' } } }])
+  },
+)

@@ -1,11 +1,11 @@
-import { BridgeError, type RawJson, type Span } from '@bridgekeeper/protocol'
+import { BridgeError, discard, type RawJson, type Span } from '@bridgekeeper/protocol'
 import { denialError } from '../gates/verdict.ts'
 import type { SecurityLog } from '../ports.ts'
 import { NULL_ID, readBatch, readMessage } from './message.ts'
 import type { NoteContext } from './message-context.ts'
 import type { Messages } from './messages.ts'
 import type { OpenRequest } from './open-request.ts'
-import { type Pieces, readPieces } from './pieces.ts'
+import { type Pieces, readPieces, sizeOf } from './pieces.ts'
 import { type AnswerFormat, errorJson, type JsonParts, listParts, type Reply, rpcParts } from './reply.ts'
 import {
   guarded,
@@ -112,17 +112,28 @@ class BatchReply {
   next(): Reply {
     const index = this.#answers.push([]) - 1
     this.#waiting++
-    const take = (id: RawJson, parts: JsonParts): void => {
-      const refused = this.#hold(parts.reduce((sum, part) => sum + part.length, 0))
-      this.#answers[index] = refused === undefined ? parts : rpcParts(id, 'error', errorJson(refused))
+    const put = (parts: JsonParts): void => {
+      this.#answers[index] = parts
       this.#settle()
     }
-    const collect = (id: RawJson, pieces: Pieces): void =>
+    const fail = (id: RawJson, error: BridgeError): void => put(rpcParts(id, 'error', errorJson(error)))
+    const take = (id: RawJson, parts: JsonParts): void => {
+      const refused = this.#hold(sizeOf(parts))
+      if (refused === undefined) put(parts)
+      else fail(id, refused)
+    }
+    const collect = (id: RawJson, pieces: Pieces): void => {
+      // Counted before it arrives: a batch has many answers, each of which may be large.
+      const refused = this.#hold(sizeOf(pieces))
+      if (refused !== undefined) {
+        pieces.forEach(discard)
+        return fail(id, refused)
+      }
       readPieces(pieces, (parts) => {
-        if (parts === undefined)
-          take(id, rpcParts(id, 'error', errorJson(new BridgeError('outcome_unknown'))))
-        else take(id, parts)
+        if (parts === undefined) fail(id, new BridgeError('outcome_unknown'))
+        else put(parts)
       })
+    }
     return {
       large: (id, pieces) => collect(id, pieces),
       result: (id, result) => take(id, rpcParts(id, 'result', result)),

@@ -1,8 +1,13 @@
 import type { ServerResponse } from 'node:http'
-import { type Payload, type RawJson, readWhole } from '@bridgekeeper/protocol'
+import { type Payload, payloadBytes, type RawJson, readWhole } from '@bridgekeeper/protocol'
 
 /** A text in pieces, of which some may still be arriving. */
 export type Pieces = readonly Payload[]
+
+/** Size of a whole text, also of what is still to come. */
+export function sizeOf(pieces: Pieces): number {
+  return pieces.reduce((sum, piece) => sum + payloadBytes(piece), 0)
+}
 
 const LINE_FEED = 0x0a
 const CARRIAGE_RETURN = 0x0d

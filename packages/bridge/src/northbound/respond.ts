@@ -1,8 +1,8 @@
 import type { ServerResponse } from 'node:http'
-import { type BridgeError, codes, payloadBytes, type RawJson } from '@bridgekeeper/protocol'
+import { type BridgeError, codes, type RawJson } from '@bridgekeeper/protocol'
 import { type Denied, denialError, deny } from '../gates/verdict.ts'
 import { NULL_ID } from './message.ts'
-import { type Pieces, writePieces } from './pieces.ts'
+import { type Pieces, sizeOf, writePieces } from './pieces.ts'
 import { toRpcError } from './rpc-error.ts'
 import { EVENT_HEADERS, eventOf } from './sse.ts'
 import { type AuthenticateFacts, wwwAuthenticate } from './www-authenticate.ts'
@@ -66,10 +66,6 @@ export function sendLargeEvent(response: ServerResponse, answer: Pieces, wrote: 
   const event = eventOf(answer)
   response.writeHead(200, { ...EVENT_HEADERS, 'content-length': sizeOf(event) })
   writePieces(response, event, { isEvent: true, wrote }, () => response.end())
-}
-
-function sizeOf(pieces: Pieces): number {
-  return pieces.reduce((sum, piece) => sum + payloadBytes(piece), 0)
 }
 
 /**
