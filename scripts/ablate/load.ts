@@ -98,6 +98,11 @@ export const LOAD_ABLATIONS: readonly Ablation[] = [
     tests: ['test/bridge/large-results.test.ts'],
   },
   {
+    gate: 'revocation: a batch sends nothing to a revoked caller',
+    edits: [text('bridge/northbound/batches.ts', 'if (open.isGone) return', '')],
+    tests: ['test/bridge/large-results.test.ts'],
+  },
+  {
     gate: 'catalog: what is read of a server occurs once',
     edits: [text('protocol/catalog-texts.ts', 'spans.includes(TWICE) ? [] : ', '')],
     tests: ['test/bridge/catalog-bytes.test.ts'],

@@ -200,3 +200,21 @@ test.each(['short', 'exchange'] as const)(
     expect((await posted).json).toMatchObject([{ id: 1, error: { data: { code: 'too_many_requests' } } }])
   },
 )
+
+test('[REVOKE.2] sends nothing of a batch whose login is revoked while a result arrives', async () => {
+  const { at, agent, headers } = await setUp('short')
+  const posted = post(at, '/mcp/s', [toolCall('t', {}, 1), toolCall('t', {}, 2)], headers).catch(
+    () => undefined,
+  )
+  const { id } = await agent.next('tool_execute')
+  agent.send({ type: 'tool_result', id, success: true, result: { content: [], secret: 's3cret' } })
+  await begin(agent, 'short', 5 * MIB)
+  agent.send({ type: 'ping' })
+  await agent.next('pong')
+  await at.bridge.revoke({ kind: 'user', id: 'user_ann' })
+  const answer = await posted
+  expect(answer?.text ?? '').not.toContain('s3cret')
+  expect(answer?.json ?? { error: { data: { code: 'login_revoked' } } }).toMatchObject({
+    error: { data: { code: 'login_revoked' } },
+  })
+})

@@ -81,6 +81,7 @@ function repliesOf(open: OpenRequest, format: AnswerFormat): BatchReply {
     return refused && denialError(refused)
   }
   return new BatchReply(hold, (answers, refused) => {
+    if (open.isGone) return
     if (answers.length === 0 && refused !== undefined) sendCallRefusal(response, NULL_ID, refused)
     else if (answers.length === 0) sendAccepted(response)
     else if (format === 'json') sendBatch(response, answers)
