@@ -43,6 +43,7 @@ export interface Task {
 /** Methods about tasks. */
 const TASKS = 'tasks/'
 const LIST = 'tasks/list'
+const GET = 'tasks/get'
 const CANCEL = 'tasks/cancel'
 const RESULT = 'tasks/result'
 /** Status of a task that is over. */
@@ -124,8 +125,11 @@ export class Tasks {
   /** A request of a caller about its task was answered. */
   answered(exchange: Exchange, outcome: RawOutcome): void {
     const task = this.#named(exchange)
-    if (task === undefined || outcome.kind !== 'result') return
-    if (exchange.facts.method === RESULT || isOver(outcome.result)) task.isRunning = false
+    if (task === undefined) return
+    const isResult = exchange.facts.method === RESULT
+    if (outcome.kind === 'result') {
+      if (isResult || isOver(outcome.result)) task.isRunning = false
+    } else if (isResult && outcome.kind === 'rpc-error' && task.isRunning) void checkStatus(task)
   }
 
   /** Whether a process does something for other callers in the background. */
@@ -189,6 +193,12 @@ export class Tasks {
     const owner = ownerText(exchange)
     return [...this.#known].filter((task) => task.owner === owner && task.serverName === serverName)
   }
+}
+
+/** Asks for the status of a task. An error in place of its result may be that of the task, or of the request. */
+async function checkStatus(task: Known): Promise<void> {
+  const outcome = await ownRequest(task.instance, GET, toJson({ taskId: task.id }))
+  if (outcome.kind === 'result' && isOver(outcome.result)) task.isRunning = false
 }
 
 /** Copies a token, so that the parameters around it are not kept. */

@@ -203,6 +203,25 @@ test.each([
   expect(world.heard(world.call.id)).toEqual(['of the call'])
 })
 
+test.each([
+  ['failed', ['of the call']],
+  ['working', []],
+])('[SESS.23] asks for the status of a task whose result is an error: %s', async (status, expected) => {
+  const { bridge, instance, open, call, log, heard } = await besideTask()
+  const { id, received } = await open('ann', 'tasks/result', { taskId: '1' })
+  const at = instance.received.length
+  const rpcError = Buffer.from('{"code":-32603,"message":"no"}')
+  received.settle({ kind: 'rpc-error', message: 'no', rpcError })
+  expect((await bridge.end(id)).json).toMatchObject({ error: { message: 'no' } })
+  const asked = await until(() => instance.received[at])
+  expect([asked.method, asked.params]).toEqual(['tasks/get', { taskId: '1' }])
+  log('of the task')
+  asked.answer({ taskId: '1', status })
+  await new Promise((resolve) => setImmediate(resolve))
+  log('of the call')
+  expect(heard(call.id)).toEqual(expected)
+})
+
 test('[SESS.23] shows a line of the log that names a task only to its session', async () => {
   const { instance, standing, call, log, heard } = await besideTask()
   const related = (taskId: string) => ({ 'io.modelcontextprotocol/related-task': { taskId } })
