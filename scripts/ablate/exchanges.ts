@@ -203,6 +203,33 @@ export const EXCHANGE_ABLATIONS: readonly Ablation[] = [
     tests: ['test/bridge/ended-sessions.test.ts'],
   },
   {
+    gate: 'sessions: machines whose connection was dead learn of ends',
+    edits: [
+      text(
+        'bridge/exchanges/machine-clients.ts',
+        'ended.add(name, id)',
+        'if (connection === undefined) ended.add(name, id)',
+      ),
+    ],
+    tests: attack('dead-connections'),
+  },
+  {
+    gate: 'exchanges: machines whose connection was dead learn of revocations',
+    edits: [
+      text(
+        'bridge/exchanges/machine-clients.ts',
+        'client.isRevoked = true',
+        'client.isRevoked = client.machine.connection === undefined',
+      ),
+    ],
+    tests: attack('dead-connections'),
+  },
+  {
+    gate: 'sessions: DELETE ends a session that its machine cannot confirm',
+    edits: [text('bridge/northbound/session-requests.ts', ' || UNREACHED.has(error.code)', '')],
+    tests: attack('dead-connections'),
+  },
+  {
     gate: 'sessions: an ended one is refused while its machine is away',
     edits: [
       text('bridge/northbound/from-catalog.ts', "era === '2025' && message.method !== 'initialize'", 'false'),

@@ -1,11 +1,21 @@
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { onTestFinished } from 'vitest'
 
+export interface Blackhole {
+  readonly port: number
+  /** Forwards nothing more of the connections that are open, and closes none of them. */
+  silence(): void
+  /** Closes the clients' ends of silent connections: they connect again, while the server knows of nothing. */
+  hangUp(): void
+}
+
 /** A TCP relay that can fall silent without a word to either side, as a network does when a cable is cut. */
-export async function blackhole(port: number): Promise<{ readonly port: number; silence(): void }> {
+export async function blackhole(port: number): Promise<Blackhole> {
   const sockets: Socket[] = []
-  let isSilent = false
+  const silent = new Set<Socket>()
+  const clients: Socket[] = []
   const server = createServer((client) => {
+    clients.push(client)
     const upstream = connect(port, '127.0.0.1')
     sockets.push(client, upstream)
     for (const [from, to] of [
@@ -13,8 +23,8 @@ export async function blackhole(port: number): Promise<{ readonly port: number; 
       [upstream, client],
     ] as const) {
       from.on('error', () => {})
-      from.on('data', (chunk) => void (isSilent || to.write(chunk)))
-      from.on('close', () => void (isSilent || to.destroy()))
+      from.on('data', (chunk) => void (silent.has(client) || to.write(chunk)))
+      from.on('close', () => void (silent.has(client) || to.destroy()))
     }
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
@@ -25,7 +35,10 @@ export async function blackhole(port: number): Promise<{ readonly port: number; 
   return {
     port: (server.address() as AddressInfo).port,
     silence: () => {
-      isSilent = true
+      for (const client of clients) silent.add(client)
+    },
+    hangUp: () => {
+      for (const client of silent) client.destroy()
     },
   }
 }

@@ -58,8 +58,11 @@ export function gate(): { readonly path: string; open(): void } {
 
 export type Talking = Awaited<ReturnType<typeof startTalking>>
 
-/** A bridge with an agent of ann that runs the server `talkative`, and clients of hers. */
-export async function startTalking(options: Partial<BridgeOptions> = {}, on?: TestBridge) {
+/**
+ * A bridge with an agent of ann that runs the server `talkative`, and clients of hers.
+ * @param dialled the agent's address of the bridge, if it differs
+ */
+export async function startTalking(options: Partial<BridgeOptions> = {}, on?: TestBridge, dialled?: string) {
   const at = on ?? (await startBridge(options))
   const sockets: Socket[] = []
   const onConnection = (socket: Socket): void => void sockets.push(socket)
@@ -69,7 +72,7 @@ export async function startTalking(options: Partial<BridgeOptions> = {}, on?: Te
   const config = JSON.stringify({ mcpServers: { talkative: record.entry } })
   const stop = new AbortController()
   const ended = createAgent({
-    ...{ url: at.url, token: () => accessToken, userId, sessionId },
+    ...{ url: dialled ?? at.url, token: () => accessToken, userId, sessionId },
     servers: parseConfig(config, process.env, import.meta.dirname),
   }).run(stop.signal)
   // The agent of a revoked login gives up.

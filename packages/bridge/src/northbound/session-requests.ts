@@ -1,5 +1,11 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
-import { BridgeError, type ExchangeSession, type RawJson, type Span } from '@bridgekeeper/protocol'
+import {
+  BridgeError,
+  type ErrorCode,
+  type ExchangeSession,
+  type RawJson,
+  type Span,
+} from '@bridgekeeper/protocol'
 import type { ExchangeEnd, Opening } from '../exchanges/exchange.ts'
 import { deny } from '../gates/verdict.ts'
 import type { Caller } from '../ports.ts'
@@ -19,6 +25,19 @@ import { ResumedReply } from './resumed-reply.ts'
 import { versionFault } from './revision.ts'
 import type { StreamParts } from './server-streams.ts'
 import type { ToolView } from './tool-view.ts'
+
+/**
+ * [SESS.9] Failures of a DELETE that its machine may not have received. The session ends all the same: the machine gets
+ * the end again when it connects the next time.
+ */
+const UNREACHED: ReadonlySet<ErrorCode> = new Set([
+  'outcome_unknown',
+  'call_timeout',
+  'agent_offline',
+  'agent_slow',
+  'server_unavailable',
+  'too_many_calls',
+])
 
 /** Handles everything of an MCP session except requests: notes, readers of its streams, and its end. */
 export class SessionRequests {
@@ -121,10 +140,11 @@ export class SessionRequests {
     if (session === undefined) return
     const { response } = open
     const done = (error: BridgeError | undefined): void => {
-      if (error === undefined) this.#end(session, open)
+      const hasEnded = error === undefined || UNREACHED.has(error.code)
+      if (hasEnded) this.#end(session, open)
       if (open.isGone) return
-      if (error !== undefined) sendCallRefusal(response, NULL_ID, error)
-      else response.writeHead(204).end()
+      if (hasEnded) response.writeHead(204).end()
+      else sendCallRefusal(response, NULL_ID, error)
     }
     const names = view.machineServers()
     this.#toEach(open, names, (name) => openingOf(name, 'delete', headers, session), done)
