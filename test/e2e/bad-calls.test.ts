@@ -1,15 +1,22 @@
 import { beforeAll, expect, test } from 'vitest'
 import { connect, fixture, published } from '../support/agent-program.ts'
 import { login, type RunningBridge, serve } from '../support/installation.ts'
-import { bearer, post, toolCall } from '../support/mcp.ts'
+import { bearer, codeIn, post, toolCall } from '../support/mcp.ts'
 
 const CALL_TIMEOUT_MS = 1_500
+const MAX_CALL_MS = 3_000
+const MAX_PENDING_CALLS = 3
 
 let bridge: RunningBridge
 let token: string
 
 beforeAll(async () => {
-  bridge = await serve({ env: { BRIDGEKEEPER_CALL_TIMEOUT_MS: String(CALL_TIMEOUT_MS) } })
+  const env = {
+    BRIDGEKEEPER_CALL_TIMEOUT_MS: String(CALL_TIMEOUT_MS),
+    BRIDGEKEEPER_MAX_CALL_MS: String(MAX_CALL_MS),
+    BRIDGEKEEPER_MAX_PENDING_CALLS: String(MAX_PENDING_CALLS),
+  }
+  bridge = await serve({ env })
   token = (await login(bridge.data, 'ann@example.com')).accessToken
   const servers = { everything: published('everything'), unruly: fixture('unruly') }
   await connect(bridge, { token, servers })
@@ -90,5 +97,26 @@ test('[CALL.2] times out a call without an answer at its deadline, and runs the 
     _meta: { 'bridgekeeper/code': 'call_timeout' },
   })
   expect(tookMs).toBeGreaterThanOrEqual(CALL_TIMEOUT_MS - 10)
+  await expectTheRestToWork()
+})
+
+test('[EXCH.5] ends a call that shows progress after the longest duration that is set', async () => {
+  const params = {
+    name: 'trigger-long-running-operation',
+    arguments: { duration: 60, steps: 120 },
+    _meta: { progressToken: 'p' },
+  }
+  const startedMs = performance.now()
+  const { text } = await send('/mcp/everything', { ...toolCall(''), params })
+  expect(text).toContain('"bridgekeeper/code":"call_timeout"')
+  expect(text.match(/notifications\/progress/g)?.length).toBeGreaterThan(1)
+  expect(performance.now() - startedMs).toBeGreaterThanOrEqual(MAX_CALL_MS - 10)
+  await expectTheRestToWork()
+})
+
+test('[CALL.5] refuses more calls in flight than are set', async () => {
+  const calls = Array.from({ length: MAX_PENDING_CALLS + 1 }, () => send('/mcp/unruly', toolCall('nothing')))
+  const codes = (await Promise.all(calls)).map(({ json }) => codeIn(json))
+  expect(codes.sort()).toEqual([...Array(MAX_PENDING_CALLS).fill('call_timeout'), 'too_many_calls'])
   await expectTheRestToWork()
 })
