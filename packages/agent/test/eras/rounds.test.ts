@@ -22,14 +22,17 @@ function answered(bridge: Bridge, more: object, args: object = ARGS, client = 'a
 }
 
 test('[ERA.8] the same answers again get the same outcome, and nothing runs twice', async () => {
-  const bridge = await runFixture('v1')
-  const round = await parked(bridge)
+  // Its answer counts the calls.
+  const bridge = await runFixture('v1', { args: [fixturePath('impatient'), '30000'] })
+  const round = roundOf(await ask2026(bridge, call2026('ask')))
+  const answer = (answered: Round) => ask2026(bridge, call2026('ask', {}, answersTo(answered, form({}))))
 
-  const answers = answersTo(round, ANN)
-  const ends = await Promise.all([answered(bridge, answers), answered(bridge, answers)])
-  const later = await answered(bridge, answers)
+  const ends = await Promise.all([answer(round), answer(round)])
+  const later = await answer(round)
+  for (const end of [...ends, later]) expect(textOf(end)).toBe('call 1')
 
-  for (const end of [...ends, later]) expect(textOf(end)).toContain('"username":"ann"')
+  const next = await answer(roundOf(await ask2026(bridge, call2026('ask'))))
+  expect(textOf(next)).toBe('call 2')
 })
 
 test('[ERA.8] the same answers in another spelling get the same outcome', async () => {
