@@ -282,6 +282,11 @@ export const ABLATIONS: readonly Ablation[] = [
     tests: attack('w24-scopes'),
   },
   {
+    gate: 'call authority: subscriptions to resources',
+    edits: [gate('bridge/gates/call-authority.ts', 'judgedMethod', 'return method')],
+    tests: ['packages/bridge/test/gates/exchange-authority.test.ts'],
+  },
+  {
     gate: 'call authority: lists',
     edits: [gate('bridge/gates/call-authority.ts', 'mayList', 'return true')],
     tests: attack('w24-scopes'),

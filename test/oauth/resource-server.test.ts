@@ -4,7 +4,7 @@ import { agentWith } from '../support/agents.ts'
 import { LIST } from '../support/attacker.ts'
 import { startBridge } from '../support/bridge.ts'
 import { connectMachine } from '../support/machines.ts'
-import { bearer, codeIn, post, toolCall } from '../support/mcp.ts'
+import { bearer, codeIn, modernSubscription, post, toolCall } from '../support/mcp.ts'
 import { rpc } from '../support/mcp-client.ts'
 import { tryUpgrade } from '../support/raw.ts'
 
@@ -94,6 +94,21 @@ test.each([
     `Bearer realm="bridgekeeper", error="insufficient_scope", scope="${scope}", ` +
       `resource_metadata="${at.url}/.well-known/oauth-protected-resource/mcp"`,
   )
+  expect(machine.opened).toEqual([])
+})
+
+test('[RS.6] [SCOPE.4] answers a subscription to resources outside the scopes with the scope it needs', async () => {
+  const at = await startAccessBridge()
+  const machine = await connectMachine(at, 'ann', { name: 'files', capabilities: { resources: {} } })
+  const token = await at.sign({ ...at.kinds.client, scope: 'tools:list' })
+  const { body, headers } = modernSubscription()
+  const message = {
+    ...body,
+    params: { ...body.params, notifications: { resourceSubscriptions: ['x://1'] } },
+  }
+  const answer = await post(at, '/mcp', message, { ...headers, ...bearer(token) })
+  expect([answer.status, codeIn(answer.json)]).toEqual([403, 'scope_insufficient'])
+  expect(answer.headers.get('www-authenticate')).toContain('scope="resources:read"')
   expect(machine.opened).toEqual([])
 })
 

@@ -1,4 +1,11 @@
-import { CALLER_SCOPES, type ScopeName } from '@bridgekeeper/protocol'
+import {
+  CALLER_SCOPES,
+  isAmbiguous,
+  isEmptyAt,
+  type RawJson,
+  type ScopeName,
+  valueAt,
+} from '@bridgekeeper/protocol'
 import { allow, deny, type Verdict } from './verdict.ts'
 
 /** Authority that a method of MCP needs, and whether it costs as much as a call. */
@@ -47,6 +54,20 @@ export function ruleOf(method: string | undefined): MethodRule {
   return method === undefined ? FREE : (rules.get(method) ?? UNKNOWN)
 }
 
+/**
+ * The method whose rule decides on the authority of a request. [SCOPE.4] A subscription of the 2026 era to resources
+ * needs what one of the 2025 era needs.
+ * @param message the whole request
+ */
+export function judgedMethod(method: string | undefined, message: RawJson | undefined): string | undefined {
+  if (method !== 'subscriptions/listen' || message === undefined) return method
+  if (isAmbiguous(message, RESOURCES_IN_LISTEN)) return 'resources/subscribe'
+  const uris = valueAt(message, RESOURCES_IN_LISTEN)
+  return uris === undefined || isEmptyAt(uris, [0, uris.length]) ? method : 'resources/subscribe'
+}
+
+const RESOURCES_IN_LISTEN = ['params', 'notifications', 'resourceSubscriptions']
+
 /** Scopes of a token; `undefined` means no limit. */
 export type Scopes = readonly string[] | undefined
 
@@ -88,11 +109,16 @@ export interface Asked {
   readonly method: string | undefined
   /** The name in the request, such as that of a tool. */
   readonly name: string | undefined
+  /** The whole request. Of most methods, nothing in it matters. */
+  readonly message?: RawJson
 }
 
 /** [SCOPE.4] The authority that a request needs by its method. Messages without a method need none beyond their session. */
-export function exchangeAuthorityGate(scopes: Scopes, { serverName, method, name }: Asked): Verdict<void> {
-  const { needs } = ruleOf(method)
+export function exchangeAuthorityGate(
+  scopes: Scopes,
+  { serverName, method, name, message }: Asked,
+): Verdict<void> {
+  const { needs } = ruleOf(judgedMethod(method, message))
   if (needs === 'tool') return callAuthorityGate(scopes, serverName, name ?? '')
   if (scopes === undefined || needs === 'any') return allow(undefined)
   const needed = needs === 'all' ? CALLER_SCOPES : [needs]

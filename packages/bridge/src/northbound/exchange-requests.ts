@@ -7,7 +7,7 @@ import {
   type RawJson,
 } from '@bridgekeeper/protocol'
 import { REFUSALS } from '../calls/outcome.ts'
-import { callScope, mayList, ruleOf } from '../gates/call-authority.ts'
+import { callScope, judgedMethod, mayList, ruleOf } from '../gates/call-authority.ts'
 import { denialError } from '../gates/verdict.ts'
 import type { System } from '../ports.ts'
 import type { Dispatcher } from '../router/dispatcher.ts'
@@ -115,16 +115,19 @@ export class ExchangeRequests {
 
   /** Refuses a request. [RS.6] If a scope is missing, the client learns which, and where to get it. */
   refuse(
-    { open, request, reply, body }: MessageContext,
-    { id, method }: RpcRequest,
+    context: MessageContext,
+    message: RpcRequest,
     { serverName, name }: { readonly serverName: string; readonly name: string | undefined },
     error: BridgeError,
   ): void {
+    const { open, request, reply, body } = context
+    const { id, method } = message
     const isCall = method === 'tools/call'
     // [LOAD.4] Charges calls that no rate limit counted.
     if (isCall && REFUSALS.has(error.code)) open.charge(body.length)
     if (error.code !== 'scope_insufficient') return sendError(reply, id, error)
-    const neededScope = scopeFor(method, serverName, name)
+    const judged = judgedMethod(method, requestBytes(context, message)) ?? method
+    const neededScope = scopeFor(judged, serverName, name)
     reply.refuse(id, error, { metadataUrl: this.#metadata?.urlFor(request), neededScope })
   }
 }

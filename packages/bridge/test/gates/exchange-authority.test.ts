@@ -87,3 +87,22 @@ test('[SCOPE.4] the new scopes are among those that a token can have', () => {
   for (const scope of ['prompts:read', 'resources:read', 'completion:use'])
     expect(SCOPE_FORMS).toContain(scope)
 })
+
+test('[SCOPE.4] a token with scopes subscribes to resources only with resources:read, in any spelling', () => {
+  const listens = (scopes: readonly string[] | undefined, notifications: string) => {
+    const message = Buffer.from(`{"params":{"notifications":${notifications}}}`)
+    const asked = { serverName: 's', method: 'subscriptions/listen', name: undefined, message }
+    return exchangeAuthorityGate(scopes, asked).allowed
+  }
+  for (const none of ['{}', '{"toolsListChanged":true}', '{"resourceSubscriptions":[ ]}', 'null'])
+    expect(listens([], none), none).toBe(true)
+  for (const some of [
+    '{"resourceSubscriptions":["x://1"]}',
+    '{"resource\\u0053ubscriptions":["x://1"]}',
+    '{"resourceSubscriptions":[],"resourceSubscriptions":["x://1"]}',
+    '{"resourceSubscriptions":"x://1"}',
+  ]) {
+    expect(listens(['tools:list', 'prompts:read'], some), some).toBe(false)
+    expect([listens(undefined, some), listens(['resources:read'], some)], some).toEqual([true, true])
+  }
+})

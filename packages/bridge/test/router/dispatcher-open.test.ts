@@ -135,6 +135,21 @@ test('[SCOPE.4] refuses and logs a request outside of the scopes of its token, a
   expect(open({ method: 'tools/call', name: 't' }, narrow).seen).toEqual([])
 })
 
+test('[SCOPE.4] refuses and logs a subscription to resources outside of the scopes of its token', () => {
+  const { log, open, opened } = setUp()
+  const listen = (notifications: object) => ({
+    method: 'subscriptions/listen',
+    message: Buffer.from(JSON.stringify({ params: { notifications } })),
+  })
+  const narrow = { ...ANN, scopes: ['tools:call:s/t'] }
+  expect(open(listen({ resourceSubscriptions: ['x://1'] }), narrow).seen).toEqual([
+    'failed scope_insufficient',
+  ])
+  expect(opened()).toEqual([])
+  expect(log.named('call_forbidden')).toMatchObject([{ method: 'subscriptions/listen' }])
+  expect(open(listen({ toolsListChanged: true }), narrow).seen).toEqual([])
+})
+
 test('[RATE.10] counts requests that read or run something together with calls, and no others', () => {
   const { log, open } = setUp()
   const costly = ['prompts/get', 'resources/read', 'vendor/anything']

@@ -68,7 +68,7 @@ export class AggregateRequests {
       facts: { era: facts.era, version: versionOf(context.request.headers), session },
     }
     if (kind === TASKS && !this.#hasTasks(context)) return reply.error(id, NO_METHOD)
-    const denied = denialOf(context, method)
+    const denied = denialOf(context, method, search.message)
     if (kind !== undefined && denied !== undefined) return this.#refuse(context, message, denied)
     if (kind !== undefined) return this.#parts.lists.answer(context, message, kind, search)
     if (facts.era === '2025' && method === 'ping') return reply.result(id, EMPTY_RESULT)
@@ -76,7 +76,9 @@ export class AggregateRequests {
       return this.#parts.setLevel.answer(context, message, search)
     if (facts.era === '2026' && method === 'server/discover') return this.#introduce(context, message, '2026')
     if (facts.era === '2026' && method === 'subscriptions/listen')
-      return subscribe(context, message, search, this.#parts.addresses, this.#parts.streams)
+      return denied === undefined
+        ? subscribe(context, message, search, this.#parts.addresses, this.#parts.streams)
+        : this.#refuse(context, message, denied)
     return this.#toOne(context, message, facts, search)
   }
 
@@ -132,7 +134,7 @@ export class AggregateRequests {
     const address = await this.#find(search, method, path, name)
     guarded(open.response, () => {
       if (open.isGone) return
-      const denied = denialOf(context, method)
+      const denied = denialOf(context, method, search.message)
       // No server was asked, because the scope is missing.
       if (address === undefined && denied !== undefined) return this.#refuse(context, message, denied)
       if (address === undefined) return sendError(reply, id, this.#notFound(open.caller.userId, name))
@@ -163,8 +165,9 @@ export class AggregateRequests {
 }
 
 /** [SCOPE.4] Why the token does not allow this method. */
-function denialOf({ open }: MessageContext, method: string): BridgeError | undefined {
-  const authority = exchangeAuthorityGate(open.caller.scopes, { serverName: '', method, name: undefined })
+function denialOf({ open }: MessageContext, method: string, message: RawJson): BridgeError | undefined {
+  const asked = { serverName: '', method, name: undefined, message }
+  const authority = exchangeAuthorityGate(open.caller.scopes, asked)
   return authority.allowed ? undefined : denialError(authority)
 }
 
