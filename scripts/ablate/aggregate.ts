@@ -8,6 +8,17 @@ const ITEMS = 'bridge/northbound/aggregate/list-items.ts'
 /** Protections of `/mcp`, where all servers of a user are one. */
 export const AGGREGATE_ABLATIONS: readonly Ablation[] = [
   {
+    gate: 'aggregate: a large answer that does not arrive delays no list',
+    edits: [
+      text(
+        'bridge/northbound/aggregate/gatherer.ts',
+        'const reader = new EndReader((end) => {',
+        'const reader = new EndReader((end) => {\nasked.running.delete(cancel)',
+      ),
+    ],
+    tests: ['test/bridge/aggregate-edges.test.ts'],
+  },
+  {
     gate: 'aggregate: so many positions of a stream are remembered',
     edits: [text('bridge/northbound/server-streams.ts', 'this.#positions.size > MAX_POSITIONS', 'false')],
     tests: ['test/bridge/aggregate-streams.test.ts'],

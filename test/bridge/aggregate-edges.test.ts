@@ -1,7 +1,9 @@
-import { expect, test } from 'vitest'
-import { startBridge } from '../support/bridge.ts'
+import { GATHER_MS } from '@bridgekeeper/bridge/testing'
+import { expect, test, vi } from 'vitest'
+import { startBridge, type TestBridge } from '../support/bridge.ts'
 import { ENVELOPE } from '../support/caller.ts'
 import { DAY_MS } from '../support/exchange-agent.ts'
+import { FakeSystem } from '../support/fake-system.ts'
 import { type Answer, connectMachine, type Opened, type TestServer } from '../support/machines.ts'
 import { bearer, codeIn, MODERN, post } from '../support/mcp.ts'
 import { initialize, rpc } from '../support/mcp-client.ts'
@@ -12,7 +14,10 @@ const server = (name: string, answer: Answer, capabilities: object = EVERYTHING)
 const EVERYTHING = { tools: {}, prompts: {}, resources: {}, logging: {} }
 
 async function setUp(...servers: readonly TestServer[]) {
-  const at = await startBridge()
+  return setUpAt(await startBridge(), ...servers)
+}
+
+async function setUpAt(at: TestBridge, ...servers: readonly TestServer[]) {
   const machine = await connectMachine(at, 'ann', ...servers)
   const auth = bearer((await at.token('ann', 90 * DAY_MS)).accessToken)
   const ask = async (body: object, headers = {}) => post(at, '/mcp', body, { ...auth, ...headers })
@@ -67,6 +72,23 @@ test.each([
   const { json } = await ask(rpc('prompts/list'))
   expect(json.result.prompts).toHaveLength(count)
   expect(machine.opened).toHaveLength(count + 1)
+})
+
+test('[AGG.8] lists what others have while the large answer of one server does not arrive', async () => {
+  const system = new FakeSystem()
+  const { machine, ask } = await setUpAt(
+    await startBridge({ system }),
+    server('slow', () => undefined),
+    server('quick', () => ({ prompts: [{ name: 'p' }] })),
+  )
+  const listed = ask(rpc('prompts/list'))
+  await vi.waitFor(() => expect(machine.opened).toHaveLength(2))
+  const { id } = machine.opened.find((opened) => opened.server === 'slow') as Opened
+  machine.peer.send({ type: 'end', id, status: 200, bytes: 2_000_000 })
+  await machine.settled()
+  system.advance(GATHER_MS)
+  expect((await listed).json.result.prompts).toHaveLength(1)
+  expect(machine.left).toEqual([id])
 })
 
 test('[AGG.8] lists the tasks of all servers', async () => {

@@ -52,9 +52,11 @@ export class Gatherer {
     if (asked.isOver) return Promise.resolve(undefined)
     return new Promise((resolve) => {
       const reader = new EndReader((end) => {
-        asked.running.delete(cancel)
         asked.hasSessionEnded ||= end.kind === 'failed' && end.error.code === 'session_unknown'
-        readAnswer(end, resolve)
+        readAnswer(end, (answer) => {
+          asked.running.delete(cancel)
+          resolve(answer)
+        })
       })
       const cancel = (): void => exchange.cancel()
       asked.running.add(cancel)
