@@ -103,6 +103,22 @@ export const LOAD_ABLATIONS: readonly Ablation[] = [
     tests: ['test/bridge/large-results.test.ts'],
   },
   {
+    gate: 'load: answers for /mcp are held within limits',
+    edits: [
+      text(
+        'bridge/northbound/aggregate/gatherer.ts',
+        'const refused = this.#open.hold(sizeBytes)',
+        'const refused = undefined',
+      ),
+    ],
+    tests: ['test/bridge/aggregate-edges.test.ts'],
+  },
+  {
+    gate: 'load: answers for /mcp are held until they are used',
+    edits: [text('bridge/northbound/aggregate/gatherer.ts', 'asked.free()', '')],
+    tests: ['test/bridge/aggregate-edges.test.ts'],
+  },
+  {
     gate: 'catalog: what is read of a server occurs once',
     edits: [text('protocol/catalog-texts.ts', 'spans.includes(TWICE) ? [] : ', '')],
     tests: ['test/bridge/catalog-bytes.test.ts'],

@@ -1,11 +1,11 @@
-import { GATHER_MS } from '@bridgekeeper/bridge/testing'
-import { expect, test, vi } from 'vitest'
+import { GATHER_MS, MAX_HELD_BYTES } from '@bridgekeeper/bridge/testing'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { startBridge, type TestBridge } from '../support/bridge.ts'
 import { ENVELOPE } from '../support/caller.ts'
 import { DAY_MS } from '../support/exchange-agent.ts'
 import { FakeSystem } from '../support/fake-system.ts'
 import { type Answer, connectMachine, type Opened, type TestServer } from '../support/machines.ts'
-import { bearer, codeIn, MODERN, post } from '../support/mcp.ts'
+import { bearer, codeIn, MCP_HEADERS, MODERN, modernSubscription, post } from '../support/mcp.ts'
 import { initialize, rpc } from '../support/mcp-client.ts'
 
 const server = (name: string, answer: Answer, capabilities: object = EVERYTHING): TestServer => ({
@@ -25,7 +25,7 @@ async function setUpAt(at: TestBridge, ...servers: readonly TestServer[]) {
     const { headers, json } = await ask(initialize(declared))
     return { session: { 'mcp-session-id': headers.get('mcp-session-id') ?? '' }, result: json.result }
   }
-  return { machine, ask, begin }
+  return { at, auth, machine, ask, begin }
 }
 
 test.each([
@@ -74,6 +74,20 @@ test.each([
   expect(machine.opened).toHaveLength(count + 1)
 })
 
+test('[LOAD.2] refuses a list whose parts are more than its user may hold, before they arrive', async () => {
+  const silent = () => undefined
+  const names = ['a', 'b', 'c', 'd', 'e']
+  const { ask, machine } = await setUp(...names.map((name) => server(name, silent)))
+  // Twice: a list that is refused releases what it held.
+  for (const round of [1, 2]) {
+    const listed = ask(rpc('resources/list'))
+    await vi.waitFor(() => expect(machine.opened).toHaveLength(names.length * round))
+    for (const { id } of machine.opened.slice(-names.length))
+      machine.peer.send({ type: 'end', id, status: 200, bytes: MAX_HELD_BYTES / 4 })
+    expect(codeIn((await listed).json)).toBe('too_many_requests')
+  }
+})
+
 test('[AGG.8] lists what others have while the large answer of one server does not arrive', async () => {
   const system = new FakeSystem()
   const { machine, ask } = await setUpAt(
@@ -89,6 +103,24 @@ test('[AGG.8] lists what others have while the large answer of one server does n
   system.advance(GATHER_MS)
   expect((await listed).json.result.prompts).toHaveLength(1)
   expect(machine.left).toEqual([id])
+})
+
+test('[LOAD.2] holds the parts of a list only until they are used', async () => {
+  const description = 'x'.repeat(900_000)
+  const big: Answer = ({ method }) =>
+    method === 'resources/list' ? { resources: [{ uri: 'test://r', name: 'r', description }] } : undefined
+  const { at, auth } = await setUp(server('a', big), server('b', big))
+  const { body, headers } = modernSubscription()
+  const params = { ...body.params, notifications: { resourceSubscriptions: ['test://r'] } }
+  for (let count = 0; count < MAX_HELD_BYTES / 1_800_000 + 1; count++) {
+    const response = await fetch(`${at.url}/mcp`, {
+      method: 'POST',
+      headers: { ...MCP_HEADERS, ...auth, ...headers },
+      body: JSON.stringify({ ...body, params }),
+    })
+    onTestFinished(() => response.body?.cancel())
+    expect(response.headers.get('content-type')).toBe('text/event-stream')
+  }
 })
 
 test('[AGG.8] lists the tasks of all servers', async () => {

@@ -113,6 +113,11 @@ export class OpenRequest implements OpenItem {
     return this.#refusal(this.#hold(sizeBytes, MAX_HELD_BYTES))
   }
 
+  /** Releases memory that `hold` reserved, before the answer is received. */
+  free(sizeBytes: number): void {
+    this.#hold(-sizeBytes, MAX_HELD_BYTES)
+  }
+
   /** Reserves memory for a body over one message. @returns the refusal, if any */
   holdLarge(sizeBytes: number): Denied | undefined {
     if (!this.#isOpen) return undefined

@@ -30,7 +30,8 @@ export async function subscribe(
     if (address !== undefined) resources.push({ ...address, exposedUri })
   }
   if (open.isGone) return
-  new MergedSubscription(parts, id, search, resources).begin()
+  // A copy: what was read for the search itself would stay in memory.
+  new MergedSubscription(parts, id, { ...search }, resources).begin()
 }
 
 /** The resources that a client subscribes to. @returns the error if its request is invalid */
