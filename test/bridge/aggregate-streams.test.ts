@@ -1,7 +1,8 @@
-import { MAX_POSITIONS, READ_ON_MS } from '@bridgekeeper/bridge/testing'
+import { MAX_HELD_BYTES, MAX_POSITIONS, READ_ON_MS } from '@bridgekeeper/bridge/testing'
 import { limits } from '@bridgekeeper/protocol'
 import { expect, test, vi } from 'vitest'
 import { startBridge, type TestBridge } from '../support/bridge.ts'
+import { Chunked } from '../support/chunked.ts'
 import { DAY_MS } from '../support/exchange-agent.ts'
 import { FakeSystem } from '../support/fake-system.ts'
 import { connectMachine, type Machine, type Opened } from '../support/machines.ts'
@@ -79,6 +80,30 @@ test('[AGG.11] says that lists changed when servers and machines come or go, and
   await streamsOf(other, 1)
   other.peer.socket.close()
   expect(await listChanges(events)).toEqual(LISTS)
+})
+
+test('[LOAD.2] counts large messages of servers while they arrive', async () => {
+  const names = Array.from({ length: MAX_HELD_BYTES / limits.frameBytes }, (_, at) => `s${at}`)
+  const { machine, listen, tell } = await setUp(...names)
+  const events = await listen()
+  const [whole, ...stalled] = await streamsOf(machine, names.length)
+  const announce = (opened: Opened | undefined) =>
+    machine.peer.send({ type: 'message', id: opened?.id, bytes: limits.frameBytes, number: 1 })
+  for (const opened of stalled) announce(opened)
+  const large = note('x/large', { x: 'x'.repeat(limits.frameBytes - 100) })
+  new Chunked(machine.peer).send(
+    { type: 'message', id: whole?.id, number: 1 },
+    Buffer.from(JSON.stringify(large)),
+  )
+  expect(await nextMethod(events)).toBe('x/large')
+  // What was unread is counted again at the next write.
+  send(machine, whole as Opened, 'x/small', 2)
+  expect(await nextMethod(events)).toBe('x/small')
+  expect((await tell(rpc('ping', { _meta: { x: 'x'.repeat(20_000) } }))).status).toBe(200)
+  machine.peer.send({ type: 'message', id: whole?.id, bytes: limits.frameBytes - 10_000, number: 3 })
+  await machine.settled()
+  const ping = rpc('ping', { _meta: { x: 'x'.repeat(20_000) } })
+  expect(codeIn((await tell(ping)).json)).toBe('too_many_requests')
 })
 
 test('[AGG.11] reads one of the streams on, and the others from now', async () => {
