@@ -1,4 +1,5 @@
 import { GATHER_MS, MAX_HELD_BYTES } from '@bridgekeeper/bridge/testing'
+import { limits } from '@bridgekeeper/protocol'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { startBridge, type TestBridge } from '../support/bridge.ts'
 import { ENVELOPE } from '../support/caller.ts'
@@ -72,6 +73,18 @@ test.each([
   const { json } = await ask(rpc('prompts/list'))
   expect(json.result.prompts).toHaveLength(count)
   expect(machine.opened).toHaveLength(count + 1)
+})
+
+test('[LOAD.8] refuses a request for all servers that is over 1 MiB, and asks none', async () => {
+  const { ask, machine } = await setUp(server('s', () => ({ resources: [] })))
+  const junk = 'x'.repeat(limits.messageBytes)
+  for (const method of ['resources/list', 'tools/list', 'logging/setLevel'])
+    expect(codeIn((await ask(rpc(method, { level: 'info', junk }))).json)).toBe('params_invalid')
+  const { body, headers } = modernSubscription()
+  const params = { ...body.params, notifications: { resourceSubscriptions: [junk] } }
+  expect(codeIn((await ask({ ...body, params }, headers)).json)).toBe('params_invalid')
+  expect(machine.opened).toEqual([])
+  expect((await ask(rpc('resources/list', { junk: 'x' }))).json.result).toEqual({ resources: [] })
 })
 
 test('[LOAD.2] refuses a list whose parts are more than its user may hold, before they arrive', async () => {

@@ -40,6 +40,7 @@ export class MergedSubscription implements StreamsReader {
   readonly #id: RawJson
   readonly #search: Search
   readonly #resources: readonly SubscribedResource[]
+  readonly #wanted: Readonly<Record<string, unknown>>
   readonly #stream: EventStream
   readonly #streams: ServerStreams
 
@@ -51,12 +52,13 @@ export class MergedSubscription implements StreamsReader {
     this.#id = id
     this.#search = search
     this.#resources = resources
+    this.#wanted = wantedIn(search.message)
     this.#stream = new EventStream(open, parts.system)
     this.#streams = new ServerStreams(open, parts, this)
   }
 
   begin(): void {
-    this.#send(this.#note(ACKNOWLEDGED, { notifications: wantedIn(this.#search.message) }))
+    this.#send(this.#note(ACKNOWLEDGED, { notifications: this.#wanted }))
     this.#streams.begin(undefined)
   }
 
@@ -64,8 +66,7 @@ export class MergedSubscription implements StreamsReader {
   openingFor(serverName: string): Opening {
     const { message, facts } = this.#search
     const uris = this.#resources.filter((one) => one.serverName === serverName).map(({ name }) => name)
-    const own =
-      'resourceSubscriptions' in wantedIn(message) ? withMember(message, URIS, toJson(uris)) : message
+    const own = 'resourceSubscriptions' in this.#wanted ? withMember(message, URIS, toJson(uris)) : message
     return { ...openingFor(serverName, METHOD, undefined, own ?? message, facts), streams: true }
   }
 
@@ -94,9 +95,8 @@ export class MergedSubscription implements StreamsReader {
   }
 
   changed(): void {
-    const wanted = wantedIn(this.#search.message)
     for (const [member, what] of Object.entries(LISTS))
-      if (wanted[member] === true) this.#send(this.#note(`notifications/${what}/list_changed`, {}))
+      if (this.#wanted[member] === true) this.#send(this.#note(`notifications/${what}/list_changed`, {}))
   }
 
   #note(method: string, params: object): RawJson {

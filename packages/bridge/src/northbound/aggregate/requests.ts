@@ -1,4 +1,4 @@
-import { BridgeError, type RawJson, textAt, toJson } from '@bridgekeeper/protocol'
+import { BridgeError, limits, type RawJson, textAt, toJson } from '@bridgekeeper/protocol'
 import type { Directory } from '../../directory/directory.ts'
 import { capabilityOf } from '../../directory/exchange-server.ts'
 import { exchangeAuthorityGate } from '../../gates/call-authority.ts'
@@ -23,6 +23,8 @@ import { subscribe } from './subscribe.ts'
 const EMPTY_RESULT: RawJson = Buffer.from('{}')
 /** Methods of the 2025 era that 2026 does not have. */
 const REMOVED: ReadonlySet<string> = new Set(['resources/subscribe', 'resources/unsubscribe', 'tasks/result'])
+/** Methods, besides lists, whose requests all servers get. */
+const FOR_ALL: ReadonlySet<string> = new Set(['logging/setLevel', 'subscriptions/listen'])
 const NO_METHOD: RawJson = toJson({ code: -32_601, message: 'Method not found' })
 
 interface Parts {
@@ -67,6 +69,7 @@ export class AggregateRequests {
       message: requestBytes(context, message),
       facts: { era: facts.era, version: versionOf(context.request.headers), session },
     }
+    if (kind !== undefined || FOR_ALL.has(method)) checkSize(search.message)
     if (kind === TASKS && !this.#hasTasks(context)) return reply.error(id, NO_METHOD)
     const denied = denialOf(context, method, search.message)
     if (kind !== undefined && denied !== undefined) return this.#refuse(context, message, denied)
@@ -162,6 +165,16 @@ export class AggregateRequests {
     if (this.#parts.directory.awake(userId).length === 0) return new BridgeError('agent_offline')
     return new BridgeError('params_invalid', `No local server has ${JSON.stringify(name)}.`)
   }
+}
+
+/**
+ * [LOAD.8] Bounds a request that the bridge parses, or sends to each server. Threat: one that is 64 MiB long stops the
+ * bridge for everyone, or needs that memory for each server.
+ * @throws BridgeError if it is too long
+ */
+function checkSize(message: RawJson): void {
+  if (message.length <= limits.messageBytes) return
+  throw new BridgeError('params_invalid', 'A request for all local servers has at most 1 MiB.')
 }
 
 /** [SCOPE.4] Why the token does not allow this method. */
