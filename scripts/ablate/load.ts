@@ -129,6 +129,18 @@ export const LOAD_ABLATIONS: readonly Ablation[] = [
     tests: ['test/bridge/aggregate-edges.test.ts'],
   },
   {
+    gate: 'load: methods and names of tools are bounded',
+    edits: [
+      text('bridge/northbound/message.ts', 'const MAX_NAME_CHARS = 2_048', 'const MAX_NAME_CHARS = 1e9'),
+    ],
+    tests: ['test/bridge/requests.test.ts'],
+  },
+  {
+    gate: 'load: a long scope is not named in a header',
+    edits: [text('bridge/northbound/www-authenticate.ts', ' && neededScope.length <= MAX_SCOPE_CHARS', '')],
+    tests: ['test/attack/w24-scopes.test.ts'],
+  },
+  {
     gate: 'catalog: what is read of a server occurs once',
     edits: [text('protocol/catalog-texts.ts', 'spans.includes(TWICE) ? [] : ', '')],
     tests: ['test/bridge/catalog-bytes.test.ts'],

@@ -42,6 +42,21 @@ test('[SCOPE.1] W24: runs only tools within the token’s scopes, on every path'
   }
 })
 
+test('[LOAD.9] names the scope for a tool in a header, unless that is too long', async () => {
+  const at = await startScopedBridge()
+  await agentWith(at, 'ann', 'notes', 'read')
+  const auth = bearer(await at.scopedToken('ann', 'tools:list'))
+  const headerFor = async (name: string) => {
+    const { status, headers } = await post(at, '/mcp/notes', toolCall(name), auth)
+    expect(status).toBe(403)
+    return headers.get('www-authenticate')
+  }
+  expect(await headerFor('read')).toContain('scope="tools:call:notes/read"')
+  expect(await headerFor('\u4e2d'.repeat(2_048))).toBe(
+    'Bearer realm="bridgekeeper", error="insufficient_scope"',
+  )
+})
+
 test('[SAMPLE.1] W24: limits the log lines of calls outside the scopes, which no rate limit counts', async () => {
   const log = new Recorded()
   const at = await startScopedBridge({ securityLog: log.securityLog })

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { answerNext } from '../support/agents.ts'
 import { BIG, callText, ENVELOPE, RESULT, setUpCaller } from '../support/caller.ts'
-import { MODERN, modernToolCall, toolCall } from '../support/mcp.ts'
+import { codeIn, MODERN, modernToolCall, toolCall } from '../support/mcp.ts'
 import { rawClient } from '../support/raw.ts'
 
 const IDS = [
@@ -180,6 +180,19 @@ test('[MCP.11] treats empty parameters, cursors and capabilities as absent', asy
       serverInfo: { name: 'notes' },
     })
   }
+})
+
+test('[LOAD.9] refuses a method or tool name over 2,048 characters', async () => {
+  const { ask, peer } = await setUpCaller()
+  const long = 'n'.repeat(2_049)
+  const { json } = await ask({ jsonrpc: '2.0', id: 1, method: long })
+  expect([json.id, codeIn(json)]).toEqual([1, 'request_invalid'])
+  for (const path of ['/mcp', '/mcp/notes'])
+    expect(codeIn((await ask(toolCall(long), {}, path)).json)).toBe('params_invalid')
+  expect(codeIn((await ask({ jsonrpc: '2.0', id: 1, method: long.slice(1) })).json)).not.toBe(
+    'request_invalid',
+  )
+  expect(peer.waiting).toEqual([])
 })
 
 test('[MCP.12] negotiates the client’s protocol version, or else the newest', async () => {

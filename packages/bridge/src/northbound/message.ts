@@ -39,6 +39,9 @@ export interface RpcRequest {
 
 export const NULL_ID: RawJson = Buffer.from('null')
 
+/** [LOAD.9] Longest method or name of a tool: gates compare them, and the log cleans them. */
+export const MAX_NAME_CHARS = 2_048
+
 const NOTE = 'notifications/'
 const MEMBERS = ['jsonrpc', 'id', 'method', 'params', 'result', 'error']
 
@@ -64,6 +67,7 @@ function messageOf(body: Buffer, members: readonly (Span | undefined)[]): RpcMes
     return isAnswer ? { kind: 'response' } : invalid(id, '"method" is missing.')
   const method = spanIs(body, methodAt, '"tools/call"') ? 'tools/call' : stringAt(body, methodAt)
   if (method === undefined) return invalid(id, '"method" must be a string.')
+  if (method.length > MAX_NAME_CHARS) return invalid(id, `"method" has at most ${MAX_NAME_CHARS} characters.`)
   // Some clients write `null` for what is absent. No request has such a name.
   const isNote = idAt === undefined || (method.startsWith(NOTE) && spanIs(body, idAt, 'null'))
   if (isNote) return { kind: 'notification', method, params }
@@ -175,6 +179,8 @@ export function readCallParams(body: Buffer, params: Span | undefined): CallPara
   const [name, args, meta, task] = members
   const toolName = stringAt(body, name)
   if (toolName === undefined) return new BridgeError('params_invalid', '"params.name" must be a string.')
+  if (toolName.length > MAX_NAME_CHARS)
+    return new BridgeError('params_invalid', `"params.name" has at most ${MAX_NAME_CHARS} characters.`)
   const rawArgs = objectAt(body, args)
   if (rawArgs === false) return new BridgeError('arguments_invalid', '"params.arguments" must be an object.')
   const rawMeta = objectAt(body, meta)

@@ -21,7 +21,7 @@ import {
   SUPPORTED_PROTOCOL_VERSIONS,
   UnsupportedProtocolVersionError,
 } from '@modelcontextprotocol/server'
-import { type CallParams, type RpcMessage, readParams, versionOf } from './message.ts'
+import { type CallParams, MAX_NAME_CHARS, type RpcMessage, readParams, versionOf } from './message.ts'
 import type { NoteContext } from './message-context.ts'
 import { metaFault } from './request-bytes.ts'
 import type { RpcError } from './rpc-error.ts'
@@ -186,7 +186,7 @@ function headerFault(
   if (header !== undefined && named === undefined)
     return mismatch(header, 'the Mcp-Name header carries an invalid Base64 sentinel value')
   if (name === undefined || named === name) return undefined
-  const body = `the body carries params.${naming}="${name}" but the`
+  const body = `the body carries params.${naming}="${name.slice(0, MAX_NAME_CHARS)}" but the`
   if (header === undefined) return mismatch('(missing)', `${body} required Mcp-Name header is absent`)
   return mismatch(header, `${body} Mcp-Name header names another`)
 }

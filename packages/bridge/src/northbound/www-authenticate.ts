@@ -3,6 +3,9 @@ import { DPOP_ALGORITHMS } from '../gates/dpop.ts'
 
 const REALM = 'realm="bridgekeeper"'
 
+/** Longest scope in the header: clients refuse a response whose headers are over 16 KiB. */
+const MAX_SCOPE_CHARS = 2_048
+
 /** Optional parts of the header `WWW-Authenticate`. */
 export interface AuthenticateFacts {
   /** Address of this resource's metadata; `undefined` without an authorization server. */
@@ -19,7 +22,8 @@ export interface AuthenticateFacts {
 export function wwwAuthenticate(code: ErrorCode, { metadataUrl, neededScope }: AuthenticateFacts): string[] {
   const where = metadataUrl === undefined ? [] : [`resource_metadata="${metadataUrl}"`]
   if (code === 'scope_insufficient') {
-    const scope = neededScope === undefined ? [] : [`scope="${neededScope}"`]
+    const isShown = neededScope !== undefined && neededScope.length <= MAX_SCOPE_CHARS
+    const scope = isShown ? [`scope="${neededScope}"`] : []
     return [`Bearer ${[REALM, 'error="insufficient_scope"', ...scope, ...where].join(', ')}`]
   }
   const scope = metadataUrl === undefined ? [] : [`scope="${CALLER_SCOPES.join(' ')}"`]

@@ -6,7 +6,7 @@ import { denialError } from '../../gates/verdict.ts'
 import { introductionResult } from '../discovery.ts'
 import type { ExchangeRequests } from '../exchange-requests.ts'
 import type { McpSessions } from '../mcp-session.ts'
-import { type RpcRequest, versionOf } from '../message.ts'
+import { MAX_NAME_CHARS, type RpcRequest, versionOf } from '../message.ts'
 import type { MessageContext } from '../message-context.ts'
 import { requestBytes } from '../request-bytes.ts'
 import { guarded } from '../respond.ts'
@@ -163,7 +163,10 @@ export class AggregateRequests {
 
   #notFound(userId: string, name: string): BridgeError {
     if (this.#parts.directory.awake(userId).length === 0) return new BridgeError('agent_offline')
-    return new BridgeError('params_invalid', `No local server has ${JSON.stringify(name)}.`)
+    return new BridgeError(
+      'params_invalid',
+      `No local server has ${JSON.stringify(name.slice(0, MAX_NAME_CHARS))}.`,
+    )
   }
 }
 
