@@ -45,6 +45,12 @@ export class ServerRecord {
     return this.lines.find(isIt) ?? ''
   }
 
+  /** The process that has read the first line with all of these texts. */
+  async pidOf(...texts: readonly string[]): Promise<number> {
+    const line = await this.has(...texts)
+    return Number(this.#all.find((each) => each.endsWith(` ${line}`))?.split(' ', 1)[0])
+  }
+
   get #all(): readonly string[] {
     return readFileSync(this.path, 'utf8').split('\n').filter(Boolean)
   }

@@ -110,9 +110,10 @@ export class Asks {
     }
   }
 
-  /** Refuses the asks of an exchange that is over. */
+  /** Refuses the asks of an exchange that is over. Its client learns of it, unless it cancelled the exchange itself. */
   endExchange(exchange: Exchange): void {
-    this.#refuse((ask) => ask.exchange === exchange)
+    const refused = this.#refuse((ask) => ask.exchange === exchange)
+    if (!exchange.signal.aborted) for (const id of refused) exchange.facts.session?.notify(withdrawal(id))
   }
 
   endSession(session: Session): void {
@@ -120,18 +121,24 @@ export class Asks {
     for (const each of this.#elsewhere) if (each.session === session) each.session = undefined
   }
 
-  /** Forgets the asks of an instance that has ended. */
+  /** Withdraws the asks of an instance that has ended. */
   endInstance(instance: Instance): void {
-    for (const [id, ask] of this.#asks) if (ask.asker === instance) this.#asks.delete(id)
     this.#ended.add(instance)
+    for (const [id, ask] of this.#asks) {
+      if (ask.asker !== instance) continue
+      this.#asks.delete(id)
+      send(ask, withdrawal(id))
+    }
   }
 
-  #refuse(isOver: (ask: Ask) => boolean): void {
-    for (const [id, ask] of this.#asks) {
-      if (!isOver(ask)) continue
+  /** @returns the ids of what was refused, as clients know them */
+  #refuse(isOver: (ask: Ask) => boolean): readonly string[] {
+    const over = [...this.#asks].filter(([, ask]) => isOver(ask))
+    for (const [id, ask] of over) {
       this.#asks.delete(id)
       ask.asker.answer(ask.serverId, 'error', NOT_WAITING)
     }
+    return over.map(([id]) => id)
   }
 
   #noteElsewhere(asker: Asker, elicitationId: string | undefined, session: Session): void {
@@ -152,6 +159,12 @@ export class Asks {
 }
 
 const NOT_WAITING = toJson({ code: -32_000, message: 'The client no longer waits for the request.' })
+
+/** Notifies a client that nobody waits for its answer. */
+function withdrawal(requestId: string): RawJson {
+  const params = { requestId, reason: 'The local server no longer waits.' }
+  return toJson({ jsonrpc: '2.0', method: 'notifications/cancelled', params })
+}
 
 function send({ exchange, session }: Asked, message: RawJson): void {
   if (exchange?.canAsk === true) exchange.message(message)

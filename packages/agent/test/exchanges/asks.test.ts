@@ -49,7 +49,6 @@ test('[ASK.1] hides the id of the server from the client, and restores it in the
     { method: ASK, params: { maxTokens: 2 } },
   ])
   for (const { id: given } of asks) expect(given).toMatch(/^[\w-]{24}$/)
-
   await bridge.note({
     session: session('a'),
     message: [
@@ -181,6 +180,19 @@ test('[ASK.4] refuses what a server asked once its request is over, or the sessi
     { id: 1, member: 'error' },
     { id: 2, member: 'error' },
   ])
+})
+
+test('[ASK.4] withdraws a question once the server has answered, but not if its client cancelled', async () => {
+  const { server, bridge, instance, id, received } = await asking()
+  const stream = bridge.open({ kind: 'stream', session: session('a') })
+  instance.says(ASK, {}, 1)
+  received.answer({})
+  await bridge.end(id)
+  const other = await asking(server, bridge)
+  instance.says(ASK, {}, 2)
+  bridge.exchanges.receive({ type: 'cancel', id: other.id })
+  const requestId = bridge.messages(id)[0]?.json.id
+  expect(bridge.messages(stream).map(({ json }) => json.params)).toMatchObject([{ requestId }])
 })
 
 test('[ASK.5] repeats a question for a client that reads its stream on', async () => {

@@ -224,11 +224,12 @@ test('[EXCH.29] keeps a task for the caller that began it', async () => {
   instance.says('notifications/progress', { progressToken: token, progress: 1 })
   instance.says('sampling/createMessage', related, 'f')
   expect(bridge.messages(a as string).map(({ json }) => json.method)).toEqual([
+    'notifications/cancelled',
     'notifications/tasks/status',
     'notifications/progress',
     'sampling/createMessage',
   ])
-  expect(bridge.messages(a as string)[1]?.json.params).toEqual({ progressToken: 'p', progress: 1 })
+  expect(bridge.messages(a as string)[2]?.json.params).toEqual({ progressToken: 'p', progress: 1 })
   expect(bridge.messages(b as string)).toEqual([])
 })
 
