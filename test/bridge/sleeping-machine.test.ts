@@ -251,3 +251,26 @@ test.each([
     expect(await listed()).toBe(1)
   },
 )
+
+test.each(['/mcp', '/mcp/notes'])(
+  '[SESS.8] refuses an answer at %s to a server whose machine is not connected',
+  async (path) => {
+    const at = await startBridge()
+    const auth = bearer((await at.token('ann', 90 * DAY_MS)).accessToken)
+    const server = { name: 'notes', capabilities: { tools: {} }, answer: () => ({}) }
+    const machine = await connectMachine(at, 'ann', server)
+    const { headers } = await post(at, path, INITIALIZE, auth)
+    const session = { ...auth, 'mcp-session-id': headers.get('mcp-session-id') ?? '' }
+    const answer = { jsonrpc: '2.0', id: 'asked', result: {} }
+    expect((await post(at, path, answer, session)).status).toBe(202)
+    machine.peer.socket.close()
+    await vi.waitFor(async () => {
+      const { status, json } = await post(at, path, answer, session)
+      expect([status, codeIn(json)]).toEqual([503, 'agent_offline'])
+    })
+    // Notifications, and answers without a session, are for nobody.
+    const note = { jsonrpc: '2.0', method: 'notifications/initialized' }
+    expect((await post(at, path, note, session)).status).toBe(202)
+    expect((await post(at, path, answer, auth)).status).toBe(202)
+  },
+)

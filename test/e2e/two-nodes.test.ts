@@ -35,6 +35,7 @@ test('[SESS.10] a session works at the node of its machine, moves with it, and e
   expect(codeIn(await elsewhere.request('resources/list'))).toBe('agent_offline')
   const note = { jsonrpc: '2.0', method: 'notifications/x' }
   expect((await elsewhere.post(note)).status).toBe(202)
+  expect((await elsewhere.answer('asked', {})).status).toBe(503)
   expect((await client.call('talk', { mark: 'a' })).result.content[0].text).toMatch(/^a /)
 
   // The machine moves to the other node, and the session with it.

@@ -123,7 +123,8 @@ export class Messages {
     if (!('era' in facts)) return facts
     if (facts.era === '2025') {
       const unknown = this.#ways.sessions.refusal(context.request, open)
-      if (unknown !== undefined) return unknown
+      const refusal = unknown ?? (message.kind === 'response' ? lostResponse(context) : undefined)
+      if (refusal !== undefined) return refusal
       if (isForSession(context, message)) return 'for-session'
     }
     if (message.kind === 'response' || message.method !== 'notifications/cancelled') return 'accepted'
@@ -184,6 +185,12 @@ function isInitialized(message: Note): boolean {
 /** Whether the MCP session of the request gets the note. At /mcp, each machine joins a session when it needs it. */
 function isForSession({ view, request }: NoteContext, note: Note): boolean {
   return view.hasSessions && hasSession(request.headers) && !(view.isAggregate && isInitialized(note))
+}
+
+/** [SESS.8] Why a response in a session reaches no server: the machine that asked is not connected. */
+function lostResponse({ view, request }: NoteContext): BridgeError | undefined {
+  if (!hasSession(request.headers) || view.sessionServers().length > 0) return undefined
+  return view.isAggregate ? new BridgeError('agent_offline') : view.absence()
 }
 
 /**
