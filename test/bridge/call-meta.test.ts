@@ -69,3 +69,16 @@ test('[EXCH.29] sends the task that a call without a session asks for', async ()
   agent.send({ type: 'tool_result', id, success: true, result: { content: [] } })
   expect((await plain).status).toBe(200)
 })
+
+test.each(['"timeoutMs":5', '"x-tenant":null', '"\\u0061":[]'])(
+  '[CALL.13] sends a call with a parameter that MCP does not know, %s, with all of them',
+  async (member) => {
+    const { agent, ask } = await mcpCaller()
+    const params = `{"name":"t",${member},"arguments":{}}`
+    const posted = ask(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":${params}}`)
+    const open = await nextOpen(agent)
+    expect(open.message).toMatchObject({ params: JSON.parse(params) })
+    answerOpen(agent, open, { content: [] })
+    expect((await posted).json.result).toEqual({ content: [] })
+  },
+)

@@ -38,6 +38,7 @@ export const TWICE: Span = [NOT_FOUND, NOT_FOUND]
  * Finds the members with these names in an object that may have any others, with keys in any spelling.
  * @param names in ASCII
  * @param object the span of the object, if it is not the whole text
+ * @param onOther called for each member with another name
  * @returns their spans in the order of the names: `undefined` for an absent member, `TWICE` for a repeated one;
  * `undefined` instead of all of them if this is not one object
  */
@@ -45,11 +46,13 @@ export function pickMembers(
   json: Buffer,
   names: readonly string[],
   object: Span = [0, json.length],
+  onOther?: () => void,
 ): readonly (Span | undefined)[] | undefined {
   const spans: (Span | undefined)[] = names.map(() => undefined)
   const take = (keyStart: number, keyEnd: number, start: number, end: number): boolean => {
     const index = indexOfKey(names, json, keyStart, keyEnd)
-    if (index !== NOT_FOUND) spans[index] = spans[index] === undefined ? [start, end] : TWICE
+    if (index === NOT_FOUND) onOther?.()
+    else spans[index] = spans[index] === undefined ? [start, end] : TWICE
     return true
   }
   return eachMember(json, object, take) ? spans : undefined

@@ -141,15 +141,17 @@ function isLong(span: Span | undefined): boolean {
 /**
  * Finds members of the parameters. Absent, `null` and `[]`, which PHP writes for an empty object, count as
  * empty.
+ * @param onOther called for each member with another name
  * @returns the error if they are invalid
  */
 export function readParams(
   body: Buffer,
   params: Span | undefined,
   names: readonly string[],
+  onOther?: () => void,
 ): readonly (Span | undefined)[] | BridgeError {
   if (isEmptyAt(body, params)) return names.map(() => undefined)
-  const members = pickMembers(body, names, params)
+  const members = pickMembers(body, names, params, onOther)
   if (members === undefined) return new BridgeError('params_invalid', '"params" must be an object.')
   if (members.some((span, at) => isLong(span) && PARSED.has(names[at])))
     return new BridgeError('params_invalid', '"params" has more than 1 MiB besides its content.')
@@ -164,8 +166,8 @@ export interface CallParams {
   readonly rawArgs: RawJson
   /** A JSON object; `undefined` if the caller sent none. */
   readonly rawMeta: RawJson | undefined
-  /** Whether the call must run as a task (MCP 2025-11-25, tasks). */
-  readonly isTask: boolean
+  /** Whether it has other members: one that MCP does not know yet, or `task` (MCP 2025-11-25, tasks). */
+  readonly hasOthers: boolean
 }
 
 const CALL_MEMBERS = ['name', 'arguments', '_meta', 'task']
@@ -174,7 +176,10 @@ const NO_ARGUMENTS: RawJson = Buffer.from('{}')
 
 /** Reads the parameters of a `tools/call`. @returns an error if they are invalid */
 export function readCallParams(body: Buffer, params: Span | undefined): CallParams | BridgeError {
-  const members = readParams(body, params, CALL_MEMBERS)
+  let hasOthers = false
+  const members = readParams(body, params, CALL_MEMBERS, () => {
+    hasOthers = true
+  })
   if (members instanceof BridgeError) return members
   const [name, args, meta, task] = members
   const toolName = stringAt(body, name)
@@ -185,7 +190,12 @@ export function readCallParams(body: Buffer, params: Span | undefined): CallPara
   if (rawArgs === false) return new BridgeError('arguments_invalid', '"params.arguments" must be an object.')
   const rawMeta = objectAt(body, meta)
   if (rawMeta === false) return new BridgeError('params_invalid', '"params._meta" must be an object.')
-  return { toolName, rawArgs: rawArgs ?? NO_ARGUMENTS, rawMeta, isTask: !isEmptyAt(body, task) }
+  return {
+    toolName,
+    rawArgs: rawArgs ?? NO_ARGUMENTS,
+    rawMeta,
+    hasOthers: hasOthers || !isEmptyAt(body, task),
+  }
 }
 
 /** Checks the parameters of a `tools/list`. A list has one page. @returns an error if they are invalid */

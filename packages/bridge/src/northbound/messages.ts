@@ -199,9 +199,9 @@ function lostResponse({ view, request }: NoteContext): BridgeError | undefined {
  */
 function isShort(
   { request: { headers } }: NoteContext,
-  { toolName, rawMeta, isTask }: CallParams,
+  { toolName, rawMeta, hasOthers }: CallParams,
   { era }: MessageFacts,
 ): boolean {
-  if (era === '2026' || isTask || hasSession(headers) || !isName(toolName)) return false
+  if (era === '2026' || hasOthers || hasSession(headers) || !isName(toolName)) return false
   return rawMeta === undefined || pickMembers(rawMeta, ['progressToken'])?.[0] === undefined
 }
