@@ -45,6 +45,19 @@ test('[STREAM.8] opens a stream by GET once the agent accepts it, with the ids o
   expect((await agent.next('detach')).id).toBe(open.id)
 })
 
+test.each(['*/*', 'text/html, */*; q=.2', ''])(
+  '[STREAM.8] opens a stream by GET for a client that accepts all types: %j',
+  async (accept) => {
+    const { agent, listen, headers } = await inSession()
+    const opened = listen({ ...headers, accept })
+    const { id } = await nextOpen(agent, 'stream')
+    agent.send({ type: 'accepted', id })
+    const reader = await opened
+    expect(reader.response.headers.get('content-type')).toBe('text/event-stream')
+    reader.leave()
+  },
+)
+
 test('[STREAM.8] ends a stream when another reader takes it, and keeps what the other reads', async () => {
   const { agent, listen, headers } = await inSession()
   const opened = listen(headers)
@@ -107,7 +120,8 @@ test('[STREAM.9] answers 400 to an event id that is unknown or malformed', async
 test('[STREAM.8] refuses GET without a session, without events in Accept, and of revision 2026-07-28', async () => {
   const { at, auth, agent, listen, headers } = await inSession()
   expect((await listen()).response.status).toBe(400)
-  expect((await listen({ ...headers, accept: 'application/json' })).response.status).toBe(406)
+  for (const accept of ['application/json', '*/*, text/event-stream;q=0'])
+    expect((await listen({ ...headers, accept })).response.status).toBe(406)
   expect((await listen({ ...headers, ...version('2026-07-28') })).response.status).toBe(405)
   for (const [path, method, revision, allowed] of [
     [PATH, 'PUT', '2025-11-25', 'GET, POST, DELETE'],

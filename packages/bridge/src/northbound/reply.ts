@@ -31,13 +31,19 @@ export function acceptsEvents({ accept = '' }: IncomingHttpHeaders): boolean {
   return formatsIn(accept).events
 }
 
+/** Whether the caller may get an event stream where nothing else is possible: also if it accepts all types. */
+export function allowsEvents({ accept }: IncomingHttpHeaders): boolean {
+  return accept === undefined || accept === '' || formatsIn(accept).allowsEvents
+}
+
 /** Reads a value of `Accept`. */
 const formatsIn = memoize((accept) => {
   const named = accept.split(',')
   const events = isAccepted(named, EVENT_RANGES)
-  if (isAccepted(named, JSON_RANGES)) return { events, answer: 'json' as const }
+  const allowsEvents = isAccepted(named, [...EVENT_RANGES, '*/*'])
+  if (isAccepted(named, JSON_RANGES)) return { events, allowsEvents, answer: 'json' as const }
   // A caller of all types but JSON gets events.
-  return { events, answer: isAccepted(named, [...EVENT_RANGES, '*/*']) ? ('events' as const) : undefined }
+  return { events, allowsEvents, answer: allowsEvents ? ('events' as const) : undefined }
 })
 
 /** Whether a type is accepted: the most specific of its ranges that is named decides. @param ranges most specific first */

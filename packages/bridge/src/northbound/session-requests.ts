@@ -19,7 +19,7 @@ import type { McpSessions } from './mcp-session.ts'
 import { NULL_ID, versionOf } from './message.ts'
 import { OneServerStream } from './one-server-stream.ts'
 import type { OpenRequest } from './open-request.ts'
-import { acceptsEvents, errorJson } from './reply.ts'
+import { allowsEvents, errorJson } from './reply.ts'
 import { sendCallRefusal, sendRefusal, sendRpc } from './respond.ts'
 import { ResumedReply } from './resumed-reply.ts'
 import { versionFault } from './revision.ts'
@@ -100,7 +100,7 @@ export class SessionRequests {
     const { headers } = request
     const session = this.#sessionOf(headers, open)
     if (session === undefined) return
-    if (!acceptsEvents(headers)) return sendRefusal(open.response, deny('not_acceptable'))
+    if (!allowsEvents(headers)) return sendRefusal(open.response, deny('not_acceptable'))
     const resume = resumeOf(headers)
     if (resume instanceof BridgeError) return sendCallRefusal(open.response, NULL_ID, resume)
     const standing = open.stand()

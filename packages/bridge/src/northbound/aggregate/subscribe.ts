@@ -2,7 +2,7 @@ import { BridgeError, OPEN_BRACE, type RawJson, valueAt } from '@bridgekeeper/pr
 import { denialError } from '../../gates/verdict.ts'
 import type { RpcRequest } from '../message.ts'
 import type { MessageContext } from '../message-context.ts'
-import { acceptsEvents } from '../reply.ts'
+import { allowsEvents } from '../reply.ts'
 import { sendError } from '../send-error.ts'
 import type { StreamParts } from '../server-streams.ts'
 import type { Addresses, Search } from './addresses.ts'
@@ -19,7 +19,7 @@ export async function subscribe(
   addresses: Addresses,
   parts: StreamParts,
 ): Promise<void> {
-  if (!acceptsEvents(request.headers)) return reply.refuse(id, new BridgeError('not_acceptable'))
+  if (!allowsEvents(request.headers)) return reply.refuse(id, new BridgeError('not_acceptable'))
   const uris = urisIn(search.message)
   if (uris instanceof BridgeError) return sendError(reply, id, uris)
   const standing = open.stand()
