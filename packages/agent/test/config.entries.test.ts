@@ -109,6 +109,19 @@ test('[CONFIG.12] reads the environment under the name of OpenCode', () => {
   })
 })
 
+test('[CONFIG.12] reads the program of older files of Zed', () => {
+  const command = { path: 'npx', args: ['-y', 'x'], env: { KEY: '${TOKEN}' } }
+  expect(beside({ source: 'custom', command, settings: {} })).toMatchObject({
+    ...{ command: 'npx', args: ['-y', 'x'], env: { KEY: 's3cr3t-value' } },
+  })
+  expect(beside({ command: { args: [] } })).toMatchObject({
+    error: { message: expect.stringContaining('command: is missing') },
+  })
+  expect(beside({ command, args: ['z'] })).toMatchObject({
+    error: { message: expect.stringContaining('"args" occurs twice') },
+  })
+})
+
 test('[CONFIG.12] turns numbers into their text from the file', () => {
   const entry = '{"command":"x","args":[12345678901234567890,1.0],"env":{"N":1e400}}'
   expect(beside(entry)).toMatchObject({ args: ['12345678901234567890', '1.0'], env: { N: '1e400' } })
@@ -144,6 +157,11 @@ test.each([{ disabled: 'maybe' }, { disabled: '' }, { enabled: 2 }, { enabled: [
 test('[CONFIG.6] ignores an entry whose name begins like a comment', () => {
   const text = `{"mcpServers":{"// old":{"command":"x"},"//":"text","/* a */":{"command":"x"},"a//b":{"command":"x"},${GOOD}}}`
   expect(parseConfig(text, ENV, '/').map(({ name }) => name)).toEqual(['a//b', 'good'])
+})
+
+test('[CONFIG.6] ignores a text beside the servers whose name is that of a comment', () => {
+  const text = `{"mcpServers":{"_comment":"x","$schema":"https://x","comment":"x","_b":{"command":"x"},${GOOD}}}`
+  expect(parseConfig(text, ENV, '/').map(({ name }) => name)).toEqual(['_b', 'good'])
 })
 
 test('[CONFIG.6] fails with an error when every server is off', () => {

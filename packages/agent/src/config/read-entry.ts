@@ -1,7 +1,7 @@
 import { limits, nameSchema } from '@bridgekeeper/protocol'
 import type { Node } from 'jsonc-parser'
 import { ConfigError } from './config-error.ts'
-import { kindOf, type Member, rejectDuplicateKeys } from './document.ts'
+import { type Document, kindOf, type Member, rejectDuplicateKeys } from './document.ts'
 import type { EntryContext, ServerEntry } from './entry.ts'
 import { invalidEntry } from './entry-error.ts'
 import { EntryReader } from './entry-reader.ts'
@@ -14,12 +14,14 @@ const TYPES: readonly string[] = ['type', 'transport', 'transportType']
 const REMOTE = /^(?:https?|sse|streamable[-_ ]?https?|ws|websocket|remote)$/i
 /** Matches the name of a member that is a comment, as in package.json. */
 const COMMENT = /^\s*(?:\/\/|\/\*)/
+/** Matches the name of a text beside the servers that is no server, such as `_comment` or `$schema`. */
+const COMMENT_MEMBER = /^(?:[_$#]|comment$|description$)/i
 
 /** Reads one entry; `undefined` if it is switched off. */
 export function readEntry({ name, node }: Member, context: EntryContext): ServerEntry | undefined {
   if (COMMENT.test(name)) return undefined
-  const members = context.document.members(node)
-  const onOff = readSwitch(members)
+  if (node.type === 'string' && COMMENT_MEMBER.test(name)) return undefined
+  const onOff = readSwitch(context.document.members(node))
   if (onOff === 'off') return undefined
   try {
     if (onOff !== 'on') throw invalidEntry(name, `${onOff.odd}: must be true or false`)
@@ -37,13 +39,23 @@ function readUsable(name: string, node: Node, context: EntryContext): ServerEntr
     throw invalidEntry(name, why)
   }
   if (node.type !== 'object') throw invalidEntry(name, `entry: must be an object, not ${kindOf(node)}`)
-  const members = context.document.members(node)
+  const members = membersOf(node, context.document)
   rejectDuplicateKeys(members, `in the server "${name}"`)
   const reader = new EntryReader(name, members, context.document)
   const commandLine = reader.command()
   if (commandLine !== undefined) return readStdio(reader, commandLine, context)
   if (isRemote(reader)) return { kind: 'http', name }
   throw invalidEntry(name, 'command: is missing')
+}
+
+/** The members of an entry. Older files of Zed have a program as `"command": { "path", "args", "env" }`. */
+function membersOf(node: Node, document: Document): readonly Member[] {
+  return document.members(node).flatMap((member) => {
+    if (member.name !== 'command' || member.node.type !== 'object') return [member]
+    return document
+      .members(member.node)
+      .map((inner) => (inner.name === 'path' ? { ...inner, name: 'command' } : inner))
+  })
 }
 
 /** Whether an entry without a command is a server over HTTP: by its address, or by its type. */
