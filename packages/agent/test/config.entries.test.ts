@@ -131,6 +131,7 @@ test.each([
   ...[true, 'true', ' TRUE ', 1, '1', 'yes', 'on'].map((disabled) => ({ disabled })),
   ...[false, 'false', 0, '0', 'no', 'Off'].map((enabled) => ({ enabled })),
   ...[{ isActive: false }, { active: 'no' }, { Disabled: true }, { is_disabled: 1 }, { enable: false }],
+  ...[{ inactive: true }, { off: 'yes' }, { paused: true }, { skip: 1 }, { 'enabled ': false }],
   ...[
     { disabled: true, enabled: true },
     { enabled: false, disabled: 'maybe' },
@@ -162,6 +163,26 @@ test('[CONFIG.6] ignores an entry whose name begins like a comment', () => {
 test('[CONFIG.6] ignores a text beside the servers whose name is that of a comment', () => {
   const text = `{"mcpServers":{"_comment":"x","$schema":"https://x","comment":"x","_b":{"command":"x"},${GOOD}}}`
   expect(parseConfig(text, ENV, '/').map(({ name }) => name)).toEqual(['_b', 'good'])
+})
+
+test.each([
+  ['"mcp":{"excluded":["b"]}', ['a']],
+  ['"mcp":{"excluded":"b"}', ['a']],
+  ['"excludeMCPServers":["b","none"]', ['a']],
+  ['"mcp":{"allowed":["a","b"],"excluded":["b"]}', ['a']],
+  ['"allowMCPServers":["b"]', ['b']],
+  ['"mcp":{"allowed":[],"excluded":null}', ['a', 'b']],
+])('[CONFIG.6] starts only what the lists of the file let run: %s', (lists, names) => {
+  const text = `{${lists},"mcpServers":{"a":{"command":"x"},"b":{"command":"x"}}}`
+  expect(parseConfig(text, ENV, '/').map(({ name }) => name)).toEqual(names)
+})
+
+test('[CONFIG.6] starts nothing if a list of servers is none', () => {
+  const servers = '"mcpServers":{"a":{"command":"x"}}'
+  for (const lists of ['"mcp":{"excluded":true}', '"allowMCPServers":[1]', '"excludeMCPServers":{"a":true}'])
+    expect(() => parseConfig(`{${lists},${servers}}`, ENV, '/')).toThrow(/in line 1, is not a list of names/)
+  const openCode = '{"mcp":{"allowed":{"type":"local","command":["x"]}}}'
+  expect(parseConfig(openCode, ENV, '/')).toMatchObject([{ name: 'allowed', command: 'x' }])
 })
 
 test('[CONFIG.6] fails with an error when every server is off', () => {

@@ -8,6 +8,7 @@ import { type Document, type Member, misshapen, parseDocument, rejectDuplicateKe
 import type { EntryContext, ServerEntry, UnusableEntry } from './entry.ts'
 import { readInheritEnv } from './inherit-env.ts'
 import { readEntry } from './read-entry.ts'
+import { readServerLists } from './server-lists.ts'
 import { textOfBytes } from './text-of-bytes.ts'
 
 /** `mcpServers` is most clients' word, `servers` that of VS Code, `context_servers` that of Zed. */
@@ -128,7 +129,9 @@ function parseEntries(text: string, env: Env, folder: string, platform: NodeJS.P
   const context = { env, home, folder, platform, document, inheritEnv: inheritedByAll(document) }
   const sections = serverSections(document)
   const members = sections.flatMap(({ node }) => document.members(node))
-  const entries = limited(byName(members).flatMap((same) => readSame(same, context) ?? []))
+  const isListed = readServerLists(document)
+  const used = members.filter(({ name }) => isListed(name))
+  const entries = limited(byName(used).flatMap((same) => readSame(same, context) ?? []))
   return { entries, count: members.length, hasSection: sections.length > 0 }
 }
 

@@ -4,7 +4,7 @@ import type { Member } from './document.ts'
 /** Whether an entry is started; `odd` names the member that is not a boolean. */
 export type Switch = 'on' | 'off' | { readonly odd: string }
 
-/** Names that other programs use, without case, underscores and hyphens; the value is their meaning of "yes". */
+/** Names that other programs use, without case, spaces, underscores and hyphens; the value is their meaning of "yes". */
 const SWITCHES: ReadonlyMap<string, 'on' | 'off'> = new Map([
   ['enabled', 'on'],
   ['enable', 'on'],
@@ -14,6 +14,10 @@ const SWITCHES: ReadonlyMap<string, 'on' | 'off'> = new Map([
   ['disabled', 'off'],
   ['disable', 'off'],
   ['isdisabled', 'off'],
+  ['inactive', 'off'],
+  ['off', 'off'],
+  ['paused', 'off'],
+  ['skip', 'off'],
 ])
 const YES: readonly string[] = ['true', '1', 'yes', 'on', 'y']
 const NO: readonly string[] = ['false', '0', 'no', 'off', 'n']
@@ -22,7 +26,7 @@ const NO: readonly string[] = ['false', '0', 'no', 'off', 'n']
 export function readSwitch(members: readonly Member[]): Switch {
   let odd: string | undefined
   for (const { name, node } of members) {
-    const meaning = SWITCHES.get(name.toLowerCase().replaceAll(/[_-]/g, ''))
+    const meaning = SWITCHES.get(name.toLowerCase().replaceAll(/[\s_-]/g, ''))
     if (meaning === undefined || node.type === 'null') continue
     const answer = yesOrNo(node)
     if (answer === undefined) odd ??= name
