@@ -279,11 +279,21 @@ export const AGENT_ABLATIONS: readonly Ablation[] = [
     tests: agent('servers/pieces'),
   },
   {
+    gate: 'agent: servers that a list of the file excludes',
+    edits: [text('agent/config/server-lists.ts', '!excluded.includes(name) && ', '')],
+    tests: agent('config.switches'),
+  },
+  {
+    gate: 'agent: servers that a list of the file does not allow',
+    edits: [text('agent/config/server-lists.ts', ' && allowed.every((names) => names.includes(name))', '')],
+    tests: agent('config.switches'),
+  },
+  {
     gate: 'agent: odd switches of an entry',
     edits: [
       text('agent/config/read-entry.ts', "if (onOff !== 'on') throw", "if (onOff !== 'on' && false) throw"),
     ],
-    tests: agent('config.entries'),
+    tests: agent('config.switches'),
   },
   {
     gate: 'agent: the text of an unknown error of the token source',

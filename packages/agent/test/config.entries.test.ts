@@ -5,18 +5,8 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { expect, test } from 'vitest'
 import { scratch } from '../../../test/support/scratch.ts'
-import { ConfigError, parseConfig, readConfig, type ServerEntry } from '../src/index.ts'
-
-const ENV = { TOKEN: 's3cr3t-value', HOME: '/home/ann', PATH: '/bin' }
-const GOOD = '"good":{"command":"x"}'
-
-/** The entry `a` of a file that also has a valid one. */
-function beside(entry: unknown, folder = '/home/ann/project'): ServerEntry | undefined {
-  const text = typeof entry === 'string' ? entry : JSON.stringify(entry)
-  const entries = parseConfig(`{"mcpServers":{"a":${text},${GOOD}}}`, ENV, folder, 'linux')
-  expect(entries.find(({ name }) => name === 'good')).toMatchObject({ kind: 'stdio', command: 'x' })
-  return entries.find(({ name }) => name === 'a')
-}
+import { ConfigError, parseConfig, readConfig } from '../src/index.ts'
+import { beside, ENV, GOOD } from './support/entries.ts'
 
 test.each([
   ['text in place of an entry', '"only a comment"', /entry: must be an object, not text/],
@@ -44,6 +34,9 @@ test.each([
     '{"command":"x","args":["${fileDirname}"]}',
     /fileDirname.*only be filled by/,
   ],
+  ['a secret of Continue', '{"command":"x","env":{"K":"${{ secrets.KEY }}"}}', /secrets\.KEY/],
+  ['a file of OpenCode', '{"command":"x","env":{"K":"{file:~/key}"}}', /file:~\/key/],
+  ['a setting of Claude Desktop', '{"command":"x","args":["${user_config.key}"]}', /user_config\.key/],
   ['a setting of an editor', '{"command":"x","args":["${config:a.b}"]}', /config:a\.b/],
   ['a NUL character', '{"command":"x","args":["\\u0000"]}', /args\.0: must not contain a NUL/],
   [
@@ -128,68 +121,6 @@ test('[CONFIG.12] turns numbers into their text from the file', () => {
 })
 
 test.each([
-  ...[true, 'true', ' TRUE ', 1, '1', 'yes', 'on'].map((disabled) => ({ disabled })),
-  ...[false, 'false', 0, '0', 'no', 'Off'].map((enabled) => ({ enabled })),
-  ...[{ isActive: false }, { active: 'no' }, { Disabled: true }, { is_disabled: 1 }, { enable: false }],
-  ...[{ inactive: true }, { off: 'yes' }, { paused: true }, { skip: 1 }, { 'enabled ': false }],
-  ...[
-    { disabled: true, enabled: true },
-    { enabled: false, disabled: 'maybe' },
-  ],
-])('[CONFIG.6] disables an entry in every spelling: %j', (more) => {
-  expect(beside({ command: 'x', ...more })).toBeUndefined()
-})
-
-test.each([
-  ...[false, 'false', 0, 'no', null].map((disabled) => ({ disabled })),
-  ...[true, 'true', 1, 'on', null].map((enabled) => ({ enabled })),
-])('[CONFIG.6] enables an entry in every spelling: %j', (more) => {
-  expect(beside({ command: 'x', ...more })).toMatchObject({ kind: 'stdio' })
-})
-
-test.each([{ disabled: 'maybe' }, { disabled: '' }, { enabled: 2 }, { enabled: ['true'] }, { disabled: {} }])(
-  '[CONFIG.6] starts nothing for an ambiguous switch, and reports it: %j',
-  (more) => {
-    const message = expect.stringContaining(`${Object.keys(more)[0]}: must be true or false`)
-    expect(beside({ command: 'x', ...more })).toMatchObject({ kind: 'unusable', error: { message } })
-  },
-)
-
-test('[CONFIG.6] ignores an entry whose name begins like a comment', () => {
-  const text = `{"mcpServers":{"// old":{"command":"x"},"//":"text","/* a */":{"command":"x"},"a//b":{"command":"x"},${GOOD}}}`
-  expect(parseConfig(text, ENV, '/').map(({ name }) => name)).toEqual(['a//b', 'good'])
-})
-
-test('[CONFIG.6] ignores a text beside the servers whose name is that of a comment', () => {
-  const text = `{"mcpServers":{"_comment":"x","$schema":"https://x","comment":"x","_b":{"command":"x"},${GOOD}}}`
-  expect(parseConfig(text, ENV, '/').map(({ name }) => name)).toEqual(['_b', 'good'])
-})
-
-test.each([
-  ['"mcp":{"excluded":["b"]}', ['a']],
-  ['"mcp":{"excluded":"b"}', ['a']],
-  ['"excludeMCPServers":["b","none"]', ['a']],
-  ['"mcp":{"allowed":["a","b"],"excluded":["b"]}', ['a']],
-  ['"allowMCPServers":["b"]', ['b']],
-  ['"mcp":{"allowed":[],"excluded":null}', ['a', 'b']],
-])('[CONFIG.6] starts only what the lists of the file let run: %s', (lists, names) => {
-  const text = `{${lists},"mcpServers":{"a":{"command":"x"},"b":{"command":"x"}}}`
-  expect(parseConfig(text, ENV, '/').map(({ name }) => name)).toEqual(names)
-})
-
-test('[CONFIG.6] starts nothing if a list of servers is none', () => {
-  const servers = '"mcpServers":{"a":{"command":"x"}}'
-  for (const lists of ['"mcp":{"excluded":true}', '"allowMCPServers":[1]', '"excludeMCPServers":{"a":true}'])
-    expect(() => parseConfig(`{${lists},${servers}}`, ENV, '/')).toThrow(/in line 1, is not a list of names/)
-  const openCode = '{"mcp":{"allowed":{"type":"local","command":["x"]}}}'
-  expect(parseConfig(openCode, ENV, '/')).toMatchObject([{ name: 'allowed', command: 'x' }])
-})
-
-test('[CONFIG.6] fails with an error when every server is off', () => {
-  expect(() => parseConfig('{"mcpServers":{"a":{"enabled":0}}}', ENV, '/')).toThrow(/is disabled/)
-})
-
-test.each([
   ['timeout', 120, 120_000, false],
   ['timeout', 999, 999_000, false],
   ['timeout', 1_000, 1_000, false],
@@ -259,42 +190,15 @@ test('[CONFIG.14] expands Windows variables on Windows only', () => {
   expect(read('linux')).toMatchObject([{ args: ['%TOKEN%', '%NOPE%'] }])
 })
 
-test.each([
-  ['npx -y some-server', 'npx', ['-y', 'some-server']],
-  ['  npx\t-y  x ', 'npx', ['-y', 'x']],
-  [`node "a b.js" '--k=c d'`, 'node', ['a b.js', '--k=c d']],
-  ['node --home=${HOME} ${NOPE:-a b}', 'node', ['--home=/home/ann', 'a b']],
-  ['node ${TOKEN}', 'node', ['s3cr3t-value']],
-  ['node ~/x.js', 'node', ['/home/ann/x.js']],
-  ['"/usr/bin/node"', '/usr/bin/node', []],
-  ["'node'", 'node', []],
-  [['npx -y some-server'], 'npx', ['-y', 'some-server']],
-])('[CONFIG.15] splits a command line in "command": %s', (command, program, args) => {
-  expect(beside({ command, args: ['last'] })).toMatchObject({ command: program, args: [...args, 'last'] })
-})
-
-test.each([
-  ['cd x && node y', /needs a shell/],
-  ['node x > log', /needs a shell/],
-  ['KEY=value node x', /sets a variable/],
-  ['node "x', /unclosed quote/],
-])('[CONFIG.15] refuses a command line that needs a shell, with a hint: %s', (command, message) => {
-  expect(beside({ command })).toMatchObject({
-    kind: 'unusable',
-    error: { message: expect.stringMatching(message) },
-  })
-})
-
-test('[CONFIG.15] runs a program with spaces in its name unchanged', () => {
-  const folder = scratch()
-  const file = join(folder, 'my server')
-  writeFileSync(file, '')
-  chmodSync(file, 0o755)
-  expect(beside({ command: file })).toMatchObject({ command: file, args: [] })
-  expect(beside({ command: './my server' }, folder)).toMatchObject({ command: './my server' })
-  expect(beside({ command: 'my server', env: { PATH: `/none:${folder}` } })).toMatchObject({
-    command: 'my server',
-  })
+test('[CONFIG.14] finds a variable in any case on Windows only', () => {
+  const env = { ...ENV, AppData: 'C:\\Data', USERPROFILE: 'C:\\Users\\ann' }
+  const args = ['%appdata%', '${APPDATA:-none}', '${env:UserProfile}']
+  const read = (platform: NodeJS.Platform) =>
+    parseConfig(JSON.stringify({ servers: { a: { command: 'x', args } } }), env, '/', platform)
+  expect(read('win32')).toMatchObject([
+    { args: ['C:\\Data', 'C:\\Data', 'C:\\Users\\ann'], secrets: ['C:\\Data', 'C:\\Data'] },
+  ])
+  expect(() => read('linux')).toThrow(/UserProfile/)
 })
 
 test('[CONFIG.25] reads the variables of envFile, before those of env, and as secrets', () => {

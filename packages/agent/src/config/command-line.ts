@@ -8,7 +8,9 @@ export type CommandLine =
 /** Quoted parts, variables with spaces in their defaults, and plain text up to the next white space. */
 const WORD = /(?:"[^"]*"|'[^']*'|\$\{[^}]*\}|[^\s"'])+/g
 const PART = /"([^"]*)"|'([^']*)'/g
-const SHELL_WORDS = /^(?:&&?|\|\|?|;|\d?>{1,2}|<)$/
+const SHELL_WORDS = /^(?:&&?|\|\|?|;|\d?>{1,2}(?:&\d|[^>=].*)?|<)$|^(?:\$\(|`)|;$/
+/** Windows' own value of PATHEXT: endings that the name of a program may lack. */
+export const USUAL_PATHEXT = '.COM;.EXE;.BAT;.CMD'
 const ASSIGNMENT = /^[A-Za-z_]\w*=/
 
 /** Splits a command line that stands in `command` as a whole, such as `npx -y some-server`. No shell reads it. */
@@ -23,10 +25,19 @@ export function splitCommandLine(text: string): CommandLine {
   return { ok: true, command, args }
 }
 
-/** Whether there is a program of this name, spaces and all: as a path, or in one of the folders of PATH. */
-export function isProgram(name: string, path: string | undefined, folder: string): boolean {
-  if (/[/\\]/.test(name)) return isFile(resolve(folder, name))
-  return (path ?? '').split(delimiter).some((each) => each !== '' && isFile(join(each, name)))
+/**
+ * Whether there is a program of this name, spaces and all: as a path, or in one of the folders of PATH.
+ * @param endings those that the name may lack, such as `.cmd` on Windows
+ */
+export function isProgram(
+  name: string,
+  path: string | undefined,
+  folder: string,
+  endings: readonly string[],
+): boolean {
+  const isThere = (file: string) => ['', ...endings].some((ending) => isFile(file + ending))
+  if (/[/\\]/.test(name)) return isThere(resolve(folder, name))
+  return (path ?? '').split(delimiter).some((each) => each !== '' && isThere(join(each, name)))
 }
 
 function isFile(path: string): boolean {

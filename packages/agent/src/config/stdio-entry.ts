@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { isProgram, splitCommandLine } from './command-line.ts'
+import { isProgram, splitCommandLine, USUAL_PATHEXT } from './command-line.ts'
 import type { EntryContext, StdioEntry } from './entry.ts'
 import { invalidEntry } from './entry-error.ts'
 import { EntryFiller } from './entry-filler.ts'
@@ -22,9 +22,10 @@ export function readStdio(
   fillEnv(reader, filler, context)
   const cwd = reader.text('cwd')
   const folder = cwd === undefined ? undefined : filler.path(cwd, 'cwd')
+  const endings = context.platform === 'win32' ? (context.env.PATHEXT ?? USUAL_PATHEXT).split(';') : []
   const [first = '', ...more] = wordsOf(reader.name, commandLine, (word) => {
     const program = filler.fill(word, 'command')
-    return isProgram(program, filler.env.PATH ?? context.env.PATH, folder ?? context.folder)
+    return isProgram(program, filler.env.PATH ?? context.env.PATH, folder ?? context.folder, endings)
   })
   const era = reader.era()
   const roots = rootsOf(reader, filler, context.folder)

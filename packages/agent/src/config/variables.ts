@@ -14,10 +14,10 @@ export interface FillContext {
 
 /**
  * Matches `${VAR}` and `${env:VAR}` with an optional default, which may have variables itself; variables that
- * only an editor fills, `$HOME`, `${/}`, and OpenCode's `{env:VAR}`.
+ * only another program fills (an editor, Continue, an extension of Claude Desktop, OpenCode's `{file:…}`), `$HOME`, `${/}`, and OpenCode's `{env:VAR}`.
  */
 const VARIABLE =
-  /\$\{(?:env:)?([A-Za-z_]\w*)(?::-((?:\$\{[^{}]*\}|[^}])*))?\}|(\$\{(?:input|config|command|promptString|workspaceFolder):[^}]*\})|(?<![\w$\\])(\$HOME)(?!\w)|(\$\{\/\})|(?<!\$)\{env:([A-Za-z_]\w*)\}/g
+  /\$\{(?:env:)?([A-Za-z_]\w*)(?::-((?:\$\{[^{}]*\}|[^}])*))?\}|(\$\{(?:input|config|command|promptString|workspaceFolder):[^}]*\}|\$\{\{\s*(?:secrets|inputs)\.[^}]*\}\}|\$\{user_config\.[^}]*\}|(?<!\$)\{file:[^}]*\})|(?<![\w$\\])(\$HOME)(?!\w)|(\$\{\/\})|(?<!\$)\{env:([A-Za-z_]\w*)\}/g
 /** Names of variables of VS Code that depend on the open file. */
 const EDITORS_ONLY =
   /^(?:file|relativeFile)(?:[A-Z]\w*)?$|^(?:lineNumber|columnNumber|selectedText|execPath|defaultBuildTask)$/
@@ -41,9 +41,9 @@ export function fill(
   onSecret: (value: string) => void,
 ): string {
   const { env, home, platform } = context
-  const lookUp = (name: string) => (Object.hasOwn(env, name) ? env[name] : undefined)
+  const lookUp = (name: string) => variableOf(env, name, platform)
   const take = (name: string, value: string) => {
-    if (!PUBLIC.includes(name)) onSecret(value)
+    if (!PUBLIC.includes(platform === 'win32' ? name.toUpperCase() : name)) onSecret(value)
     return value
   }
   const filled = atHome(text, home).replace(
@@ -59,7 +59,7 @@ export function fill(
     ) => {
       if (editors !== undefined)
         throw missing(
-          `${editors} in ${where} can only be filled by an editor.`,
+          `${editors} in ${where} can only be filled by the program that the file was written for.`,
           `Use a variable of the environment instead, such as \${NAME}.`,
         )
       if (dollarHome !== undefined) return home
@@ -81,6 +81,14 @@ export function fill(
     const value = lookUp(name)
     return value === undefined ? whole : take(name, value)
   })
+}
+
+/** Windows ignores case in names of variables. */
+function variableOf(env: Env, name: string, platform: NodeJS.Platform): string | undefined {
+  if (Object.hasOwn(env, name)) return env[name]
+  if (platform !== 'win32') return undefined
+  const known = Object.keys(env).find((key) => key.toUpperCase() === name.toUpperCase())
+  return known === undefined ? undefined : env[known]
 }
 
 /**

@@ -1,5 +1,6 @@
 import { readFileSync, statSync } from 'node:fs'
 import { win32 } from 'node:path'
+import { USUAL_PATHEXT } from '../config/command-line.ts'
 
 /** A program as its entry names it. */
 export interface Program {
@@ -28,7 +29,6 @@ export const realFiles: Files = {
   read: (path) => readFileSync(path, 'utf8'),
 }
 
-const USUAL_PATHEXT = '.COM;.EXE;.BAT;.CMD'
 /** The script of a batch file that npm made: `"%dp0%\node_modules\x\cli.js"`, or `%~dp0\…` in npx.cmd itself. */
 const SCRIPT = /%(?:~dp0|dp0%)\\?([^"%\r\n]+\.[cm]?js)"/gi
 /** A helper of npx.cmd, and not what it runs. */
