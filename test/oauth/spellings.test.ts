@@ -240,3 +240,26 @@ test('[OAUTH.29] reads JSON at the token endpoint', async () => {
   const { status, body } = await send(JSON.stringify(asked))
   expect([status, body.token_type]).toEqual([200, 'Bearer'])
 })
+
+test('[OAUTH.31] reads a body without a type, or with a byte order mark, as its path expects', async () => {
+  const node = await startOAuth()
+  const app = await register(node)
+  let { refresh_token } = await connect(await node.login('ann'), app)
+  const send = async (path: string, body: string, headers = {}) => {
+    const response = await fetch(`${node.url}/oauth/${path}`, {
+      ...{ method: 'POST', body: Buffer.from(body), headers },
+    })
+    return { status: response.status, body: (await response.json()) as Record<string, unknown> }
+  }
+  for (const mark of ['', '\uFEFF']) {
+    const metadata = `${mark}${JSON.stringify({ redirect_uris: [CALLBACK] })}`
+    expect((await send('register', metadata)).status).toBe(201)
+    expect((await send('register', metadata, { 'content-type': 'application/json' })).status).toBe(201)
+    const asked = { grant_type: 'refresh_token', client_id: app.client.client_id, refresh_token }
+    const { status, body } = await send('token', mark + new URLSearchParams(asked as Record<string, string>))
+    expect(status).toBe(200)
+    refresh_token = String(body.refresh_token)
+  }
+  expect((await send('register', '{')).status).toBe(400)
+  expect((await send('register', '{}', { 'content-type': 'text/plain' })).status).toBe(400)
+})

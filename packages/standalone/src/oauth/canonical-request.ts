@@ -35,8 +35,9 @@ export async function canonicalRequest(
     return request
   }
   if (method !== 'POST') return request
-  const type = mediaType(request)
-  if (path === ROUTES.registration && type === JSON_TYPE) return rewritten(request, reduceRegistration)
+  const type = mediaType(request) || usualType(path)
+  if (path === ROUTES.registration && type === JSON_TYPE)
+    return rewritten(request, reduceRegistration, JSON_TYPE)
   if (WITH_CLIENT.includes(path) && type === JSON_TYPE) {
     const asForm = (text: string): string | undefined => {
       const parameters = parametersIn(text)
@@ -45,9 +46,15 @@ export async function canonicalRequest(
     return rewritten(request, asForm, FORM_TYPE)
   }
   const isForm = type === FORM_TYPE
-  if (path === ROUTES.code_verification && isForm) return rewritten(request, withCodeDigits)
+  if (path === ROUTES.code_verification && isForm) return rewritten(request, withCodeDigits, FORM_TYPE)
   const isRewritten = hasParameters(path) || WITH_CLIENT.includes(path)
-  return isForm && isRewritten ? rewritten(request, rewrite) : request
+  return isForm && isRewritten ? rewritten(request, rewrite, FORM_TYPE) : request
+}
+
+/** [OAUTH.31] Type of a body whose client names none. Pages of other origins need no preflight for such a request. */
+function usualType(path: string): string | undefined {
+  if (path === ROUTES.registration) return JSON_TYPE
+  return WITH_CLIENT.includes(path) ? FORM_TYPE : undefined
 }
 
 /**
@@ -68,17 +75,17 @@ function withCodeDigits(text: string): string {
 async function rewritten(
   request: IncomingMessage,
   rewrite: (body: string) => string | undefined,
-  type = mediaType(request),
+  type: string,
 ): Promise<IncomingMessage | undefined> {
   const received = await readSmallBody(request)
   if (received === undefined) return undefined
-  const other = rewrite(received)
+  const other = rewrite(received.replace(/^\uFEFF/, ''))
   const body = other ?? received
   const copy = new IncomingMessage(request.socket)
   const { method, url, httpVersion, headers } = request
   const { 'transfer-encoding': _, ...others } = headers
   const own = {
-    'content-type': other === undefined ? mediaType(request) : type,
+    'content-type': other === undefined ? mediaType(request) || type : type,
     'content-length': String(Buffer.byteLength(body)),
   }
   Object.assign(copy, { method, url, httpVersion, headers: { ...others, ...own }, complete: true })
