@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest'
 import { missingCapability, traitFor } from '../../src/eras/asks-2026.ts'
 import { readClient } from '../../src/eras/client-2026.ts'
-import { call, envelope, request, runFixture } from '../support/exchanges.ts'
+import type { Instance, InstanceFault, InstanceKey } from '../../src/servers/instance.ts'
+import { Bridge, call, envelope, request, runFixture } from '../support/exchanges.ts'
+import { FakeServer } from '../support/fake-server.ts'
 import {
   ASKABLE,
   answersTo,
@@ -142,7 +144,7 @@ test('[ERA.4] asks for tools only a client that samples with tools', () => {
   })
 })
 
-test('[ERA.4] refuses a question that the client did not declare, and cancels the request', async () => {
+test('[ERA.4] names the capability that the client did not declare', async () => {
   const bridge = await runFixture('v1')
 
   const end = await ask2026(bridge, call('test_missing_capability', {}, 1, envelope()))
@@ -154,6 +156,26 @@ test('[ERA.4] refuses a question that the client did not declare, and cancels th
   const other = envelope({}, { sampling: {} })
   const form = await ask2026(bridge, call('test_input_required_result_elicitation', {}, 1, other))
   expect(form.json?.error).toMatchObject({ data: { requiredCapabilities: { elicitation: { form: {} } } } })
+})
+
+/** A server that speaks only the 2025 era. */
+class Older extends FakeServer {
+  override async shared(key: InstanceKey): Promise<Instance | InstanceFault> {
+    return key.era === '2026' ? { fault: 'era' } : super.shared(key)
+  }
+}
+
+test('[ERA.4] cancels the request at the server, and refuses its question, if the client did not declare it', async () => {
+  const server = new Older()
+  const bridge = new Bridge(server, 'fake')
+  const id = open2026(bridge, call('t', {}, 1, envelope()))
+  const instance = server.instance('2025')
+  const received = await until(() => instance.received[0])
+  instance.says('sampling/createMessage', { messages: [] }, 'ask-1')
+
+  expect(await bridge.end(id)).toMatchObject({ status: 400, json: { error: { code: -32_021 } } })
+  expect(received.signal.aborted).toBe(true)
+  expect(instance.answered).toMatchObject([{ id: 'ask-1', member: 'error' }])
 })
 
 test('[ERA.5] passes progress under the token of the round, and log messages of the wanted level', async () => {
