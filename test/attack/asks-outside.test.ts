@@ -2,6 +2,8 @@ import { expect, test } from 'vitest'
 import { gate, startTalking } from '../support/talking.ts'
 
 const ASKABLE = { elicitation: {}, sampling: {} }
+/** Leases without a question, after which clients share a process (INST.11). */
+const QUIET_LEASES = 32
 
 test.each([
   ['clients that cannot be asked', {}, -32_601],
@@ -25,12 +27,13 @@ test.each([
 
 test('[ASK.2] asks nobody if two clients are busy at one process', async () => {
   const { client, record } = await startTalking()
-  const clients = [await client(undefined, {}), await client(undefined, {})]
+  const clients = [await client(undefined, ASKABLE), await client(undefined, ASKABLE)]
+  for (let call = 0; call < QUIET_LEASES; call++) await clients[0]?.call('talk', { mark: `quiet-${call}` })
   const until = gate()
   const calls = clients.map((each, at) => each.call('talk', { mark: `busy-${at}`, until: until.path }))
   for (const at of clients.keys()) await record.has(`"busy-${at}"`)
   const asking = clients[0]?.call('sample', { mark: 'question' })
-  await record.has('"error"')
+  await record.has('"error"', 'does not belong to exactly one open request')
   until.open()
   await Promise.all([...calls, asking])
   expect(clients.map(({ heard }) => heard).join()).not.toContain('createMessage')
