@@ -136,6 +136,17 @@ export const LOAD_ABLATIONS: readonly Ablation[] = [
     tests: ['test/bridge/requests.test.ts'],
   },
   {
+    gate: 'load: long ids are not parsed to compare them',
+    edits: [
+      text(
+        'bridge/northbound/message.ts',
+        'if (Math.max(one.length, other.length) > MAX_NAME_CHARS) return false',
+        '',
+      ),
+    ],
+    tests: ['packages/bridge/test/call-params.test.ts'],
+  },
+  {
     gate: 'load: a long scope is not named in a header',
     edits: [text('bridge/northbound/www-authenticate.ts', ' && neededScope.length <= MAX_SCOPE_CHARS', '')],
     tests: ['test/attack/w24-scopes.test.ts'],

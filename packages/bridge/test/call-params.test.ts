@@ -1,7 +1,7 @@
 import { BridgeError, encodeToolExecute, objectMembers, pickMembers } from '@bridgekeeper/protocol'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { type CallParams, readCallParams, readMessage } from '../src/northbound/message.ts'
+import { type CallParams, isSameId, readCallParams, readMessage } from '../src/northbound/message.ts'
 
 const read = (text: string): CallParams | undefined => {
   const body = Buffer.from(text)
@@ -90,4 +90,12 @@ test('[MCP.14] finds members as JSON.parse does, whatever others there are', () 
     }),
     { numRuns: 2_000 },
   )
+})
+
+test('[LOAD.9] compares ids as values, and long ids only as bytes', () => {
+  const spellings = (text: string) => [Buffer.from(`"${text}a"`), Buffer.from(`"${text}\\u0061"`)] as const
+  const [long, longSpelled] = spellings('x'.repeat(2_048))
+  expect(isSameId(...spellings('x'))).toBe(true)
+  expect(isSameId(long, longSpelled)).toBe(false)
+  expect(isSameId(long, Buffer.from(long))).toBe(true)
 })

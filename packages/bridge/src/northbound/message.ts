@@ -85,9 +85,13 @@ export function isIdAt(json: Buffer, span: Span | undefined): boolean {
   return first !== undefined && (first === QUOTE || first === MINUS || isDigit(first))
 }
 
-/** Compares ids: as bytes, or as the values that they are written for. Numbers beyond 53 bits differ if their bytes do. */
+/**
+ * Compares ids: as bytes, or as the values that they are written for. Numbers beyond 53 bits, and long ids, differ if
+ * their bytes do. [LOAD.9] A cancellation compares its id with those of all open requests.
+ */
 export function isSameId(one: RawJson, other: RawJson): boolean {
   if (one.equals(other)) return true
+  if (Math.max(one.length, other.length) > MAX_NAME_CHARS) return false
   const [a, b] = [one, other].map((id) => parseJson(id.toString('utf8'))?.value)
   if (typeof a === 'string') return a === b
   return typeof a === 'number' && a === b && Math.abs(a) <= Number.MAX_SAFE_INTEGER
