@@ -96,7 +96,7 @@ test('[LOAD.2] counts large messages of servers while they arrive', async () => 
     Buffer.from(JSON.stringify(large)),
   )
   expect(await nextMethod(events)).toBe('x/large')
-  // What was unread is counted again at the next write.
+  // The unread part is counted again at the next write.
   send(machine, whole as Opened, 'x/small', 2)
   expect(await nextMethod(events)).toBe('x/small')
   expect((await tell(rpc('ping', { _meta: { x: 'x'.repeat(20_000) } }))).status).toBe(200)

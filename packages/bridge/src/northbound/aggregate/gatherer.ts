@@ -79,7 +79,7 @@ function readAnswer(end: ExchangeEnd, asked: Asked, done: (answer: RawJson | und
   done(undefined)
 }
 
-/** What one caller asked several servers. */
+/** Requests to several servers for one caller. */
 class Asked {
   readonly running = new Set<() => void>()
   isOver = false
