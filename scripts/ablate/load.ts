@@ -147,6 +147,11 @@ export const LOAD_ABLATIONS: readonly Ablation[] = [
     tests: ['packages/bridge/test/call-params.test.ts'],
   },
   {
+    gate: 'load: further pages of a list are counted',
+    edits: [text('bridge/northbound/aggregate/lists.ts', 'if (page > 0) open.charge(0)', '')],
+    tests: ['test/bridge/aggregate-edges.test.ts'],
+  },
+  {
     gate: 'load: a long scope is not named in a header',
     edits: [text('bridge/northbound/www-authenticate.ts', ' && neededScope.length <= MAX_SCOPE_CHARS', '')],
     tests: ['test/attack/w24-scopes.test.ts'],

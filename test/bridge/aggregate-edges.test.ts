@@ -1,4 +1,4 @@
-import { GATHER_MS, MAX_HELD_BYTES } from '@bridgekeeper/bridge/testing'
+import { GATHER_MS, MAX_HELD_BYTES, MAX_SERVER_PAGES, MESSAGE_ALLOWANCE } from '@bridgekeeper/bridge/testing'
 import { limits } from '@bridgekeeper/protocol'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { startBridge, type TestBridge } from '../support/bridge.ts'
@@ -134,6 +134,17 @@ test('[LOAD.2] holds the parts of a list only until they are used', async () => 
     onTestFinished(() => response.body?.cancel())
     expect(response.headers.get('content-type')).toBe('text/event-stream')
   }
+})
+
+test('[LOAD.4] counts each further page that a list reads', async () => {
+  const paged: Answer = ({ params }) => ({ prompts: [], nextCursor: `${params?.cursor ?? ''}x` })
+  const system = new FakeSystem()
+  const { ask, machine } = await setUpAt(await startBridge({ system }), server('s', paged))
+  const lists = Math.ceil(MESSAGE_ALLOWANCE.units / MAX_SERVER_PAGES)
+  for (let count = 0; count < lists; count++) expect((await ask(rpc('prompts/list'))).status).toBe(200)
+  expect(machine.opened).toHaveLength(lists * MAX_SERVER_PAGES)
+  expect(codeIn((await ask(rpc('prompts/list'))).json)).toBe('rate_limit_exceeded')
+  expect(machine.opened).toHaveLength(lists * MAX_SERVER_PAGES)
 })
 
 test('[AGG.8] lists the tasks of all servers', async () => {

@@ -1,5 +1,6 @@
 import { limits, type RawJson, textAt, toJson } from '@bridgekeeper/protocol'
 import { capabilityOf, type ExchangeServer } from '../../directory/exchange-server.ts'
+import type { Opening } from '../../exchanges/exchange.ts'
 import { resultOf, withMember } from '../json-edits.ts'
 import type { OpenRequest } from '../open-request.ts'
 import type { Ask, Gatherer } from './gatherer.ts'
@@ -41,7 +42,11 @@ export class Lists {
     const having = servers.filter((server) => capabilityOf(server, kind.capability) !== undefined)
     return this.#gatherer.each(open, having, async (server, ask) => ({
       server,
-      items: await readPages(server, kind, message, facts, ask),
+      items: await readPages(server, kind, message, facts, (opening, page) => {
+        // [LOAD.4] One small request could otherwise make thousands.
+        if (page > 0) open.charge(0)
+        return ask(opening)
+      }),
     }))
   }
 }
@@ -51,7 +56,7 @@ async function readPages(
   kind: ListKind,
   message: RawJson,
   facts: SessionFacts,
-  ask: Ask,
+  ask: (opening: Opening, page: number) => ReturnType<Ask>,
 ): Promise<readonly ListedItem[] | undefined> {
   const items: ListedItem[] = []
   const cursors = new Set<string>()
@@ -60,6 +65,7 @@ async function readPages(
   for (let page = 0; page < MAX_PAGES && next !== undefined && items.length < MAX_ITEMS; page++) {
     const answer: RawJson | undefined = await ask(
       openingFor(server.name, kind.method, undefined, next, facts),
+      page,
     )
     const result = answer && resultOf(answer)
     bytes += answer?.length ?? 0
