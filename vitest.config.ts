@@ -20,6 +20,7 @@ const GATES = [
 /** Tests that measure the memory of their own process: each gets a fresh one. */
 const MEMORY = [
   'packages/agent/test/lines.test.ts',
+  'test/attack/released-memory.test.ts',
   'test/attack/w27-memory.test.ts',
   'test/attack/w31-compression.test.ts',
 ]

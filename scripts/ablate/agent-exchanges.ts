@@ -24,6 +24,24 @@ export const AGENT_EXCHANGE_ABLATIONS: readonly Ablation[] = [
     tests: of('sessions', 'session-file'),
   },
   {
+    gate: 'memory: the agent releases sessions that have ended',
+    edits: [text('agent/exchanges/sessions.ts', 'this.#onGone(session)', '')],
+    tests: ['test/attack/released-memory.test.ts'],
+  },
+  {
+    gate: 'memory: the agent releases calls of the 2026 era that have ended',
+    edits: [text('agent/eras/run-2026.ts', 'group.leave(this.#inner.session)', '')],
+    tests: ['test/attack/released-memory.test.ts'],
+  },
+  {
+    gate: 'agent exchanges: questions that nobody waits for are withdrawn',
+    edits: [
+      text('agent/exchanges/asks.ts', 'if (!exchange.signal.aborted)', 'if (false as boolean)'),
+      text('agent/exchanges/asks.ts', 'send(ask, withdrawal(id))', ''),
+    ],
+    tests: ['test/bridge/killed-servers.test.ts', ...of('asks')],
+  },
+  {
     gate: 'agent exchanges: sessions of the machine',
     edits: [text('agent/exchanges/sessions.ts', 'this.#sessions.size < MAX_SESSIONS', 'true')],
     tests: of('sessions'),

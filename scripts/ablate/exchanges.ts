@@ -230,6 +230,17 @@ export const EXCHANGE_ABLATIONS: readonly Ablation[] = [
     tests: attack('dead-connections'),
   },
   {
+    gate: 'sessions: an answer to a machine that is away is refused',
+    edits: [
+      text(
+        'bridge/northbound/messages.ts',
+        "message.kind === 'response' ? lostResponse(context)",
+        'false ? lostResponse(context)',
+      ),
+    ],
+    tests: ['test/bridge/sleeping-machine.test.ts'],
+  },
+  {
     gate: 'sessions: an ended one is refused while its machine is away',
     edits: [
       text('bridge/northbound/from-catalog.ts', "era === '2025' && message.method !== 'initialize'", 'false'),

@@ -44,6 +44,7 @@ interface Used {
   run: Run | undefined
   readonly outcome: Promise<Outcome>
   bytes: number
+  cancelExpiry: () => void
 }
 
 /** [ERA.8] [ERA.10] Runs that wait for the answers of their clients. Each round is answered once; nothing runs a second time. */
@@ -94,7 +95,7 @@ export class Rounds {
     const outcome = go(run).then((settled) =>
       'kind' in settled && settled.kind === 'cancelled' ? UNKNOWN : settled,
     )
-    this.#keep(id, { answers, run, outcome, bytes: 0 })
+    this.#keep(id, { answers, run, outcome, bytes: 0, cancelExpiry: () => {} })
     return outcome
   }
 
@@ -133,7 +134,7 @@ export class Rounds {
       if (this.#used.get(key) !== used) return
       used.bytes = 'kind' in outcome && outcome.kind === 'result' ? outcome.result.length : 0
       this.#usedBytes += used.bytes
-      this.#system.schedule(KEPT_MS, () => this.#forget(key))
+      used.cancelExpiry = this.#system.schedule(KEPT_MS, () => this.#forget(key))
       for (const oldest of this.#used.keys()) {
         if (this.#used.size <= MAX_OUTCOMES && this.#usedBytes <= MAX_OUTCOME_BYTES) break
         this.#forget(oldest)
@@ -142,7 +143,9 @@ export class Rounds {
   }
 
   #forget(key: string): void {
-    this.#usedBytes -= this.#used.get(key)?.bytes ?? 0
+    const used = this.#used.get(key)
+    used?.cancelExpiry()
+    this.#usedBytes -= used?.bytes ?? 0
     this.#used.delete(key)
   }
 }
