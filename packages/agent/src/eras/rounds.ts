@@ -21,7 +21,7 @@ export const MAX_OUTCOME_BYTES = 16 * 1_048_576
 const INVALID_PARAMS = -32_602
 const INVALID_STATE = rpcError(
   INVALID_PARAMS,
-  'Invalid params: "requestState" was not made for this request, or was used with other answers.',
+  'Invalid params: "requestState" was not made for this request, or was used with other answers, or the agent has restarted.',
 )
 const UNKNOWN: Refused = {
   kind: 'refused',
