@@ -17,6 +17,13 @@ test.each([
   ["sh -c 'a; b >c'", 'sh', ['-c', 'a; b >c']],
   ['uvx x>=2', 'uvx', ['x>=2']],
   ['"/usr/bin/node"', '/usr/bin/node', []],
+  [
+    'C:\\Program Files\\nodejs\\node.exe C:\\x y.exe',
+    'C:\\Program Files\\nodejs\\node.exe',
+    ['C:\\x', 'y.exe'],
+  ],
+  ['c:/Program Files (x86)/a.b/npx.CMD', 'c:/Program Files (x86)/a.b/npx.CMD', []],
+  ['C:\\Program Files\\run tool', 'C:\\Program', ['Files\\run', 'tool']],
   ["'node'", 'node', []],
   [['npx -y some-server'], 'npx', ['-y', 'some-server']],
 ])('[CONFIG.15] splits a command line in "command": %s', (command, program, args) => {

@@ -11,12 +11,15 @@ const PART = /"([^"]*)"|'([^']*)'/g
 const SHELL_WORDS = /^(?:&&?|\|\|?|;|\d?>{1,2}(?:&\d|[^>=].*)?|<)$|^(?:\$\(|`)|;$/
 /** Windows' own value of PATHEXT: endings that the name of a program may lack. */
 export const USUAL_PATHEXT = '.COM;.EXE;.BAT;.CMD'
+/** Matches a program of Windows by its path, which may have spaces: `C:\Program Files\nodejs\node.exe`. */
+const DRIVE_PATH = /^[A-Za-z]:[\\/][^"']*?\.(?:exe|cmd|bat|com)(?=\s|$)/i
 const ASSIGNMENT = /^[A-Za-z_]\w*=/
 
 /** Splits a command line that stands in `command` as a whole, such as `npx -y some-server`. No shell reads it. */
 export function splitCommandLine(text: string): CommandLine {
-  if (text.replaceAll(PART, '').match(/["']/)) return { ok: false, reason: 'it has an unclosed quote' }
-  const words = text.match(WORD) ?? []
+  const line = text.replace(DRIVE_PATH, (path) => `"${path}"`)
+  if (line.replaceAll(PART, '').match(/["']/)) return { ok: false, reason: 'it has an unclosed quote' }
+  const words = line.match(WORD) ?? []
   if (words.some((word) => SHELL_WORDS.test(word)))
     return { ok: false, reason: 'it needs a shell; write "command": "sh" and "args": ["-c", "…"]' }
   const [command = '', ...args] = words.map((word) => word.replaceAll(PART, '$1$2'))

@@ -6,6 +6,9 @@ import type { TransportEnd } from './stdio-transport.ts'
 
 const STAY = ' A server must keep running in the foreground and read its standard input; docker needs "-i".'
 
+/** Matches programs that only Windows has, as a file of a team may name them on every machine. */
+const OF_WINDOWS = /^[A-Za-z]:[\\/]|\.(?:exe|cmd|bat)$|^(?:cmd|powershell)$/i
+
 /** Describes to the user why a server is unavailable. */
 export function describeEnd(end: TransportEnd, spec: ProcessSpec, when: 'starting' | 'ready'): string {
   const during = when === 'starting' ? ' during its start' : ''
@@ -45,6 +48,8 @@ function describeNoStart(errno: string, spec: ProcessSpec): string {
   if (errno !== 'ENOENT') return `The program "${spec.command}" could not be started (${errno}).`
   if (kind === 'file')
     return `The program "${spec.command}" exists, but the interpreter in its first line (#!) was not found. Install it, correct that line, or save the file with Unix line ends.`
+  if (process.platform !== 'win32' && OF_WINDOWS.test(spec.command))
+    return `The program "${spec.command}" is one of Windows. Set "command" to the program of this machine: "npx" instead of "npx.cmd" or "cmd /c npx".`
   const isRelative = isPath && !isAbsolute(spec.command)
   if (isRelative)
     return `The program "${spec.command}" was not found in the folder "${resolve(spec.cwd ?? '.')}". Correct "command", or set "cwd" to the folder in which its path begins.`

@@ -238,6 +238,18 @@ test('[PROC.3] [PROC.4] explains to the user why a server is unavailable', () =>
   expect([missing, denied, exited, killed, broken].map(isMissing)).toEqual([true, false, false, false, false])
 })
 
+test
+  .skipIf(process.platform === 'win32')
+  .each(['npx.cmd', 'CMD', 'powershell', 'uvx.exe', 'C:\\Program Files\\nodejs\\node.exe'])(
+  '[PROC.3] says that %s is a program of Windows',
+  (command) => {
+    const missing = { kind: 'not-started', errno: 'ENOENT' } as const
+    expect(describeEnd(missing, { command, args: [], env: {} }, 'starting')).toMatch(
+      / is one of Windows\. Set/,
+    )
+  },
+)
+
 test('[CODE.1] words a failure with the text of its code, and with its detail if it has one', () => {
   const { message } = codes.server_unavailable
   for (const [detail, error] of [
