@@ -45,6 +45,8 @@ export type Handshake =
 
 /** JSON-RPC codes with which a server that knows no `initialize` refuses it: unsupported version, unknown method. */
 const SUGGEST_2026: readonly unknown[] = [-32_022, -32_601]
+/** Matches the text of a refusal by a server that misses the envelope of the 2026 era, or names its first request. */
+const MISSES_ENVELOPE = /\b_meta\b|io\.modelcontextprotocol\/|server\/discover/
 
 /** Capabilities of a client (MCP 2025-11-25, lifecycle) by trait. */
 const CAPABILITIES: Readonly<Record<ClientTrait, readonly [name: string, value: object]>> = {
@@ -151,6 +153,6 @@ function readRefusal(
   const error = parseJson(text)?.value
   const code = isObject(error) ? error.code : undefined
   const named = PROTOCOL_VERSIONS.find((version) => version !== refused && text.includes(version))
-  const isHint = text.includes(ENVELOPE_VERSION) || SUGGEST_2026.includes(code)
+  const isHint = text.includes(ENVELOPE_VERSION) || SUGGEST_2026.includes(code) || MISSES_ENVELOPE.test(text)
   return { named, suggests2026: named === undefined && isHint }
 }

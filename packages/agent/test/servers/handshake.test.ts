@@ -66,6 +66,8 @@ test.each<[string, Reply]>([
   ['the code of an unknown version', refusal('no', -32_022)],
   ['the code of an unknown method', refusal('no', -32_601)],
   ['the revision in its message', refusal('only 2026-07-28')],
+  ['a missing envelope in its message', refusal('Invalid params: _meta is required', -32_602)],
+  ['its first request in its message', refusal('call server/discover first', -32_000)],
 ])('[INST.1] tries the 2026 era of a server that refuses initialize with %s', async (_how, refused) => {
   expect(await meet(BOTH, refused, discovered)).toMatchObject({
     handshake: { ok: true, era: '2026' },
