@@ -7,9 +7,8 @@ import type { Outcome } from '../exchanges/outcome-end.ts'
 import type { RootsPolicy } from '../exchanges/server-port.ts'
 import { traitFor } from './asks-2026.ts'
 import { withMembers } from './members.ts'
-import { rpcError } from './results.ts'
+import { CANNOT_ASK, rpcError } from './results.ts'
 
-const CANNOT_ASK = rpcError(-32_603, 'The server needs an answer of a client that cannot be asked.')
 const TOO_MANY = rpcError(-32_603, 'Too many requests wait for the answer of a client.')
 
 /** A question in a result of a 2026 server. */

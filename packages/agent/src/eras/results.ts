@@ -1,5 +1,5 @@
 import { parseJson, type RawJson, textAt, toJson, valueAt } from '@bridgekeeper/protocol'
-import { ENVELOPE_VERSION, SERVER_INFO_KEY } from '../servers/envelope.ts'
+import { ENVELOPE_VERSION, SERVER_INFO_KEY, serverInfoIn } from '../servers/envelope.ts'
 import { CLIENT_VERSIONS } from '../servers/handshake.ts'
 import type { RawOutcome } from '../servers/raw-calls.ts'
 import { withMembers, without } from './members.ts'
@@ -66,7 +66,7 @@ export function introductionFrom(discovery: RawJson, askedVersion: string | unde
   return withMembers(undefined, {
     protocolVersion: toJson(version),
     capabilities: capabilitiesIn(discovery),
-    serverInfo: valueAt(discovery, ['_meta', SERVER_INFO_KEY]) ?? toJson({ name: '', version: '' }),
+    serverInfo: serverInfoIn(discovery) ?? toJson({ name: '', version: '' }),
     instructions: valueAt(discovery, ['instructions']),
   })
 }
@@ -77,8 +77,16 @@ export function hasCapability(introduction: RawJson, ...path: readonly string[])
   return value !== undefined && value !== 'false' && value !== 'null'
 }
 
+/** Answers a request that needs a client's input, if its client cannot be asked. */
+export const CANNOT_ASK = rpcError(-32_603, 'The server needs an answer of a client that cannot be asked.')
+
+/** Whether a server needs an input of the client (MCP 2026-07-28, multi round-trip requests). */
+export function needsInput(result: RawJson): boolean {
+  return resultTypeOf(result) === 'input_required'
+}
+
 /** The text of the member `resultType`. */
-export function resultTypeOf(result: RawJson): string | undefined {
+function resultTypeOf(result: RawJson): string | undefined {
   return textAt(result, ['resultType'])
 }
 

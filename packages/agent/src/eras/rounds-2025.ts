@@ -12,7 +12,7 @@ import { capabilitiesOf } from '../servers/handshake.ts'
 import { pause, type System } from '../system.ts'
 import { askClient, type InputRequest } from './ask-2025.ts'
 import { withMembers } from './members.ts'
-import { hasCapability, resultFor2025, resultTypeOf, rpcError } from './results.ts'
+import { hasCapability, needsInput, resultFor2025, rpcError } from './results.ts'
 
 /** Rounds of one request. */
 export const MAX_ROUNDS = 32
@@ -64,8 +64,7 @@ async function rounds(
     const params = withMembers(exchange.facts.params, { ...retry, task: undefined, _meta: meta })
     const outcome = await lent.use.send(exchange, params)
     if (outcome.kind !== 'result') return outcome
-    if (resultTypeOf(outcome.result) !== 'input_required')
-      return { kind: 'result', result: resultFor2025(outcome.result) }
+    if (!needsInput(outcome.result)) return { kind: 'result', result: resultFor2025(outcome.result) }
     const needed = readNeeded(outcome.result)
     if (needed === undefined) return INVALID_ROUND
     const responses = await answersTo(needed, exchange, deps)

@@ -1,4 +1,4 @@
-import { CLOSE_BRACE, type RawJson, skipSpace, toJson, withoutMembers } from '@bridgekeeper/protocol'
+import { CLOSE_BRACE, type RawJson, skipSpace, toJson, valueAt, withoutMembers } from '@bridgekeeper/protocol'
 
 /** The revision of the 2026 era that the agent speaks. */
 export const ENVELOPE_VERSION = '2026-07-28'
@@ -39,4 +39,9 @@ export function envelopeMeta(rawMeta?: RawJson): RawJson {
 /** Parameters of a request that the agent itself sends to a server of the 2026 era. */
 export function withEnvelope(params: object): RawJson {
   return toJson({ ...params, _meta: ENVELOPE })
+}
+
+/** Finds the server's info in its result of `server/discover`: in `_meta`, or beside it, as in drafts of the revision. */
+export function serverInfoIn(discovery: RawJson): RawJson | undefined {
+  return valueAt(discovery, ['_meta', SERVER_INFO_KEY]) ?? valueAt(discovery, ['serverInfo'])
 }

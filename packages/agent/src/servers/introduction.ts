@@ -10,7 +10,7 @@ import {
   valueAt,
 } from '@bridgekeeper/protocol'
 import { withMembers } from '../eras/members.ts'
-import { SERVER_INFO_KEY } from './envelope.ts'
+import { serverInfoIn } from './envelope.ts'
 
 /** A server's introduction, as far as the catalog shows it. */
 export interface Introduction {
@@ -26,9 +26,9 @@ export function readIntroduction(result: RawJson): Introduction {
   return introductionOf(result, valueAt(result, ['serverInfo']))
 }
 
-/** Reads a result of `server/discover` (MCP 2026-07-28, discovery), where the server's info is in `_meta`. */
+/** Reads a result of `server/discover` (MCP 2026-07-28, discovery). */
 export function readDiscovery(result: RawJson): Introduction {
-  return introductionOf(result, valueAt(result, ['_meta', SERVER_INFO_KEY]))
+  return introductionOf(result, serverInfoIn(result))
 }
 
 function introductionOf(result: RawJson, info: RawJson | undefined): Introduction {

@@ -6,7 +6,7 @@ import {
   type RawJson,
   withoutMembers,
 } from '@bridgekeeper/protocol'
-import { resultFor2025 } from '../eras/results.ts'
+import { CANNOT_ASK, needsInput, resultFor2025 } from '../eras/results.ts'
 import type { LocalCall, LocalOutcome } from '../local-tools.ts'
 import { envelopeMeta } from './envelope.ts'
 import { failureOf, type RawOutcome } from './raw-calls.ts'
@@ -30,6 +30,7 @@ export function toolCallParams({ toolName, rawArgs, rawMeta }: LocalCall, era: E
 export function localOutcome(outcome: RawOutcome, era: Era): LocalOutcome {
   switch (outcome.kind) {
     case 'result':
+      if (era === '2026' && needsInput(outcome.result)) return localOutcome(CANNOT_ASK, era)
       return { ok: true, result: era === '2026' ? resultFor2025(outcome.result) : outcome.result }
     case 'rpc-error': {
       const { message, rpcError } = outcome

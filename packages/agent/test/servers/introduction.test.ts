@@ -13,6 +13,8 @@ test('[TOOLS.1] keeps what a server says of itself as it wrote it, in both eras'
   expect(read(`{"serverInfo":${info},${others}}`)).toEqual(introduction)
   const meta = `"_meta":{"io.modelcontextprotocol/serverInfo":${info}}`
   expect(readDiscovery(Buffer.from(`{${others},${meta}}`))).toEqual(introduction)
+  // Drafts of the 2026 revision have it outside of `_meta`.
+  expect(readDiscovery(Buffer.from(`{${others},"serverInfo":${info}}`))).toEqual(introduction)
 })
 
 test.each([

@@ -50,6 +50,14 @@ test('[RUN.2] passes on a result, in the form of the 2025 era', () => {
   })
 })
 
+test('[RUN.16] fails a call if a server of the 2026 era needs an input of its client', () => {
+  const result = Buffer.from('{"resultType":"input_required","inputRequests":{},"requestState":"s"}')
+  expect(localOutcome({ kind: 'result', result }, '2026')).toMatchObject({
+    ...{ ok: false, code: 'tool_failed' },
+    error: 'The server needs an answer of a client that cannot be asked.',
+  })
+})
+
 test('[RUN.5] [RUN.9] words each other outcome', () => {
   const rpcError = Buffer.from('{"code":1,"message":"no\\u0007"}')
   expect(localOutcome({ kind: 'rpc-error', rpcError, message: 'no\u0007' }, '2025')).toEqual({
