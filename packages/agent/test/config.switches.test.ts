@@ -52,7 +52,7 @@ test.each([
   expect(parseConfig(text, ENV, '/').map(({ name }) => name)).toEqual(names)
 })
 
-test('[CONFIG.6] starts nothing if a list of servers is none', () => {
+test('[CONFIG.6] starts nothing if a list of servers is invalid', () => {
   const servers = '"mcpServers":{"a":{"command":"x"}}'
   for (const lists of ['"mcp":{"excluded":true}', '"allowMCPServers":[1]', '"excludeMCPServers":{"a":true}'])
     expect(() => parseConfig(`{${lists},${servers}}`, ENV, '/')).toThrow(/in line 1, is not a list of names/)

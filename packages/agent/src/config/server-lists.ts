@@ -12,7 +12,7 @@ const EXCLUDED: readonly string[] = ['mcp.excluded', 'excludeMCPServers']
 /**
  * Reads the lists of servers that a file allows or excludes. An empty list counts as absent.
  *
- * @throws ConfigError `config_malformed` for a list that is none, since the user wanted to switch something off
+ * @throws ConfigError `config_malformed` for an invalid list, since the user wanted to switch something off
  */
 export function readServerLists(document: Document): IsListed {
   const members = document.members(document.root)
