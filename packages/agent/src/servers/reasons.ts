@@ -49,7 +49,7 @@ function describeNoStart(errno: string, spec: ProcessSpec): string {
   if (kind === 'file')
     return `The program "${spec.command}" exists, but the interpreter in its first line (#!) was not found. Install it, correct that line, or save the file with Unix line ends.`
   if (process.platform !== 'win32' && OF_WINDOWS.test(spec.command))
-    return `The program "${spec.command}" is one of Windows. Set "command" to the program of this machine: "npx" instead of "npx.cmd" or "cmd /c npx".`
+    return `The program "${spec.command}" exists on Windows only. Set "command" to the program of this machine: "npx" instead of "npx.cmd" or "cmd /c npx".`
   const isRelative = isPath && !isAbsolute(spec.command)
   if (isRelative)
     return `The program "${spec.command}" was not found in the folder "${resolve(spec.cwd ?? '.')}". Correct "command", or set "cwd" to the folder in which its path begins.`

@@ -241,11 +241,11 @@ test('[PROC.3] [PROC.4] explains to the user why a server is unavailable', () =>
 test
   .skipIf(process.platform === 'win32')
   .each(['npx.cmd', 'CMD', 'powershell', 'uvx.exe', 'C:\\Program Files\\nodejs\\node.exe'])(
-  '[PROC.3] says that %s is a program of Windows',
+  '[PROC.3] says that %s exists on Windows only',
   (command) => {
     const missing = { kind: 'not-started', errno: 'ENOENT' } as const
     expect(describeEnd(missing, { command, args: [], env: {} }, 'starting')).toMatch(
-      / is one of Windows\. Set/,
+      / exists on Windows only\. Set/,
     )
   },
 )
