@@ -8,12 +8,12 @@ const WEB_SCHEMES = new Map([
   ['ws:', 'http:'],
   ['wss:', 'https:'],
 ])
-/** Endpoints that people may enter instead of the bridge's address. The first match is removed, once. */
-const ENDPOINTS = [/\/api\/mcp-ws$/, /\/mcp$/, /\/mcp\/[^/]+$/]
+/** Paths that people may enter with the bridge's address: endpoints and the account page. The first match is removed, once. */
+const ENDPOINTS = [/\/api\/mcp-ws$/, /\/mcp$/, /\/mcp\/[^/]+$/, /\/account$/]
 
 /**
  * Reads the address of a bridge in the spellings that people enter: its web address, its MCP endpoint or that
- * of one server, or the agents' endpoint, with or without a scheme. The default scheme is https, and http for
+ * of one server, the agents' endpoint, or the account page, with or without a scheme. The default scheme is https, and http for
  * this machine.
  *
  * @returns the web address of the bridge, with user name, password, query and fragment unchanged, for the

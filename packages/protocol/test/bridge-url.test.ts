@@ -10,6 +10,8 @@ test.each([
   ['https://bridge.example.com/mcp/my%20files/', 'https://bridge.example.com/'],
   ['wss://bridge.example.com/api/mcp-ws', 'https://bridge.example.com/'],
   ['ws://localhost:8787', 'http://localhost:8787/'],
+  ['https://bridge.example.com/account/', 'https://bridge.example.com/'],
+  ['https://bridge.example.com/account/passkeys', 'https://bridge.example.com/account/passkeys'],
   ['https://example.com/under/a/path', 'https://example.com/under/a/path'],
   ['https://example.com/under/mcp/files', 'https://example.com/under'],
   ['https://example.com/mcp/mcp', 'https://example.com/mcp'],
