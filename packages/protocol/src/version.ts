@@ -25,5 +25,5 @@ export const schemas = {
  */
 export const schemaHashes = {
   v1: '34a0f440bf3b9bbb68208ab3bc52e961e918c785c7cb126a351b964bf54296db',
-  v2: 'aa51bae5ab3f05d4660ff729fb9c745b5b34ab80d9bf7fd88020b8deb1b88b3f',
+  v2: '0959cc37ed72c989c8e6ac2e5580923efa0238e167a90209780bccc3137b6fd0',
 } as const satisfies Record<ProtocolVersion, string>
