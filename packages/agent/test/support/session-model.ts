@@ -112,8 +112,9 @@ export const DECLINED = -1
 export class Questions {
   readonly #all: Question[] = []
 
+  /** @param position counted from the newest */
   at(position: number): Question | undefined {
-    return this.#all[position]
+    return this.#all.at(-1 - position)
   }
 
   /** @param of the call whose client must be asked */
@@ -146,7 +147,7 @@ export class Questions {
   /** Checks that a question always has the same id for its client. */
   named(text: string | undefined, clientId: string | undefined): void {
     const question = this.#all.find((each) => each.text === text)
-    if (question === undefined) throw new Error(`No question ${text}.`)
+    if (question === undefined) throw new Error(`Request ${clientId} of the server comes as "${text}".`)
     question.clientId ??= clientId
     expect(question.clientId).toBe(clientId)
   }

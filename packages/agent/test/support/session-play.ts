@@ -12,13 +12,13 @@ export interface Step {
   readonly does: keyof SessionPlay['steps']
   /** A session. */
   readonly session: number
-  /** A call or a question. */
+  /** A call or a question, counted from the newest. */
   readonly at: number
   /** Messages that were sent and did not reach the client, or another choice. */
   readonly pick: number
 }
 
-const MAX_CALLS = 8
+const MAX_CALLS = 12
 const TRAITS: ('sampling' | 'elicitation-form')[] = ['elicitation-form', 'sampling']
 const URI = 'file:///x'
 
@@ -73,7 +73,7 @@ export class SessionPlay {
   readonly steps = {
     // Of the server.
     progress: ({ at }: Step) => {
-      const found = this.#calls[at]
+      const found = this.#calls.at(-1 - at)
       if (found === undefined) return
       const text = this.#text('progress')
       if (!found.isOver) found.expected.push(text)
@@ -81,7 +81,7 @@ export class SessionPlay {
       found.process.says('notifications/progress', { progressToken, text })
     },
     log: ({ at, pick }: Step) => {
-      const process = this.#calls[at]?.process
+      const process = this.#calls.at(-1 - at)?.process
       const level = LEVELS[pick] ?? 'info'
       const text = this.#text(level)
       const of = this.#calls.find((each) => each.process === process && !each.isOver)
@@ -90,7 +90,7 @@ export class SessionPlay {
       if (isWanted) of?.expected.push(text)
       process?.says('notifications/message', { level, data: '', text })
     },
-    ask: ({ at }: Step) => this.#ask(this.#calls[at]),
+    ask: ({ at }: Step) => this.#ask(this.#calls.at(-1 - at)),
     withdraw: ({ at }: Step) => {
       const question = this.#questions.at(at)
       if (question === undefined) return
@@ -99,7 +99,7 @@ export class SessionPlay {
       question.process.says('notifications/cancelled', { requestId: question.serverId })
     },
     answer: ({ at }: Step) => {
-      const found = this.#calls[at]
+      const found = this.#calls.at(-1 - at)
       if (found === undefined) return
       const text = this.#text('answer')
       found.received.answer({ text })
@@ -137,12 +137,12 @@ export class SessionPlay {
       if (client.standing.ids.length > 0) await this.#resume(client, client.standing, pick)
     },
     resume: async ({ at, pick }: Step) => {
-      const found = this.#calls[at]
+      const found = this.#calls.at(-1 - at)
       if (found !== undefined) await this.#resume(found.session, found, pick)
     },
     steal: async ({ session, at }: Step) => {
       const thief = this.#session(session)
-      const found = this.#calls[at]
+      const found = this.#calls.at(-1 - at)
       if (found === undefined || thief === found.session) return
       const resume = { id: found.ids[0] as string, after: 0 }
       await this.#send(thief, { kind: 'stream', resume }, { code: 'stream_unknown' })
@@ -162,7 +162,7 @@ export class SessionPlay {
       await this.#send(client, { kind: 'note', message }, { status: 202 })
     },
     cancel: async ({ at }: Step) => {
-      const found = this.#calls[at]
+      const found = this.#calls.at(-1 - at)
       if (found === undefined || !this.#isConnected) return
       const message = notification('notifications/cancelled', { requestId: found.callerId })
       await this.#send(found.session, { kind: 'note', message }, { status: 202 })
@@ -171,13 +171,13 @@ export class SessionPlay {
       this.#abandon(found)
     },
     detach: ({ at }: Step) => {
-      const found = this.#calls[at]
+      const found = this.#calls.at(-1 - at)
       if (found?.current === undefined) return
       this.#bridge.send('detach', found.current)
       found.current = undefined
     },
     done: ({ at }: Step) => {
-      const found = this.#calls[at]
+      const found = this.#calls.at(-1 - at)
       if (!this.#isConnected || found?.isOver !== true || found.got.length < found.expected.length) return
       this.#bridge.send('done', found.ids.at(-1) as string)
       found.close()
@@ -196,13 +196,13 @@ export class SessionPlay {
       const method = wants ? 'resources/subscribe' : 'resources/unsubscribe'
       if (await this.#send(client, { message: request(method, { uri: URI }) })) client.isSubscribed = wants
     },
-    delete: async ({ session, at }: Step) => {
+    delete: async ({ session, pick }: Step) => {
       const client = this.#session(session)
       // The other client cannot.
       const other = client.client === 'ann' ? 'eve' : 'ann'
-      if (at > 0 && client.isBegun)
+      if (pick > 0 && client.isBegun)
         await this.#send(client, { kind: 'delete', client: other }, { code: 'session_unknown' })
-      else if (at === 0) await this.#delete(client)
+      else if (pick === 0) await this.#delete(client)
     },
     // Of the agent.
     disconnect: () => {
