@@ -21,7 +21,8 @@ export const schemas = {
  * SHA-256 of each version's canonical JSON Schema. A released version's hash never changes: a message that
  * must change shape goes into a new version. v2 is not yet released, so its hash has changed: 11eab599 lacked
  * proofs and `reauthenticate`, 1a4ed282 catalogs in parts, 37b9962d exchanges, b92334be payloads in chunks, b591d4a0
- * updates of catalogs, ba98a578 `revoke`, ce4e7d6f `end_session`.
+ * updates of catalogs, ba98a578 `revoke`, ce4e7d6f `end_session`, aa51bae5
+ * traits of sampling.
  */
 export const schemaHashes = {
   v1: '34a0f440bf3b9bbb68208ab3bc52e961e918c785c7cb126a351b964bf54296db',
