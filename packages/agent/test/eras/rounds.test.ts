@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises'
 import { expect, test } from 'vitest'
-import { KEPT_MS, MAX_PARKED_RUNS, PARKED_MS } from '../../src/eras/rounds.ts'
+import { KEPT_MS, MAX_OUTCOME_BYTES, MAX_PARKED_RUNS, PARKED_MS } from '../../src/eras/rounds.ts'
 import { type Bridge, request, runFixture } from '../support/exchanges.ts'
 import { HeldTimers } from '../support/held-timers.ts'
 import { fixturePath } from '../support/local.ts'
@@ -166,6 +166,18 @@ test('[ERA.10] an outcome is kept for a minute; then it is unknown, and nothing 
   expect(timers.fire(KEPT_MS)).toBe(1)
 
   expect(await answered(bridge, answers)).toMatchObject({ code: 'outcome_unknown' })
+})
+
+test('[ERA.10] an outcome that makes room for a later one leaves no timer', async () => {
+  const timers = new HeldTimers()
+  const bridge = await runFixture('v1', {}, timers)
+  const large = form({ username: 'a'.repeat(MAX_OUTCOME_BYTES / 2), email: 'a@example.com' })
+  const first = answersTo(await parked(bridge), large)
+  await answered(bridge, first)
+  await answered(bridge, answersTo(await parked(bridge), large))
+
+  expect(timers.fire(KEPT_MS)).toBe(1)
+  expect(await answered(bridge, first)).toMatchObject({ code: 'outcome_unknown' })
 })
 
 test('[ERA.10] too many waiting calls end the one that waits for longest', async () => {
